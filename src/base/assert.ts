@@ -1,0 +1,15 @@
+// Assertions are for our own mistakes; errors of the world are GristmillErrors (errors.ts).
+
+/** Throws if a condition that this program itself guarantees does not hold. */
+export function assert(condition: unknown, message = 'assertion failed'): asserts condition {
+  if (!condition) throw new AssertionFailed(message)
+}
+
+/** Ends a switch over a tagged union; the compiler proves that it is never reached. */
+export function unreachable(value: never): never {
+  throw new AssertionFailed(`unexpected variant: ${JSON.stringify(value)}`)
+}
+
+export class AssertionFailed extends Error {
+  override name = 'AssertionFailed'
+}

@@ -1,0 +1,77 @@
+// Bounds of every queue, message and loop. What a cluster must agree on stands apart from what a process may choose.
+// A number carries its reason; the relations between them are asserted when this file loads.
+
+import { assert } from './assert.ts'
+import { KiB, MiB } from './units.ts'
+
+/** Agreed by all processes of a cluster: changing one is a change of format or protocol. */
+const clusterLimits = {
+  /** LMDB keys end at 511 bytes: 8 of the parent's id leave room for more, but POSIX stops at 255. */
+  nameBytesMax: 255,
+  pathBytesMax: 8 * KiB,
+  blockBytesDefault: 128 * MiB,
+  blockBytesMin: 4 * KiB,
+  /** Offsets in a block are carried in 48 bits; 2 GiB keeps every length in a signed 32-bit number. */
+  blockBytesMax: 2048 * MiB - 64 * KiB,
+  /** One checksum per 64 KiB: a disk's read-ahead, and CRC32C runs at full speed from 4 KiB on. */
+  chunkBytes: 64 * KiB,
+  /** One frame: large enough that its header and one promise cost nothing, small enough to pool. */
+  framePayloadBytesMax: 1 * MiB,
+  replicationMax: 16,
+  /** The longest record (line, CSV row) that a job reads; longer is an error with its offset. */
+  recordBytesMax: 16 * MiB,
+}
+
+/** A process's own choice. */
+const processLimits = {
+  controlBodyBytesMax: 4 * MiB,
+  /** A job with its splits: about 150 bytes a split, so some 400,000 splits. */
+  jobBodyBytesMax: 64 * MiB,
+  /** JSON nesting accepted from a wire, checked before parsing. */
+  jsonDepthMax: 64,
+  listPageMax: 1000,
+  locatePageMax: 1000,
+  reportPageBlocksMax: 10_000,
+  /** Mutations waiting for the next group commit; beyond it callers get OVERLOADED. */
+  mutationQueueMax: 20_000,
+  callsInFlightMax: 10_000,
+  transfersMax: 256,
+  parallelBlocks: 2,
+  taskLogBytesMax: 8 * MiB,
+  programBytesMax: 32 * MiB,
+}
+
+/** Times, in milliseconds of the monotonic clock. */
+const times = {
+  heartbeatMs: 500,
+  /** No heartbeat for this long: no new blocks or tasks are placed there. */
+  nodeStaleMs: 3_000,
+  /** No heartbeat for this long: the node is dead, and its blocks are copied elsewhere. */
+  nodeDeadMs: 10_000,
+  callTimeoutMs: 10_000,
+  /** A stream that moves no byte for this long is given up. */
+  progressTimeoutMs: 15_000,
+  /** A waiting call (orders, job progress) is answered empty after this long. */
+  longPollMs: 10_000,
+  leaseRenewMs: 5_000,
+  /** A writer that has not renewed for this long may be replaced by another. */
+  leaseSoftMs: 30_000,
+  /** A writer that has not renewed for this long has lost its file. */
+  leaseHardMs: 600_000,
+  blockTokenMs: 600_000,
+  /** Results of mutations are kept this long for a client that asks again. */
+  requestKeptMs: 900_000,
+  /** A client stops asking for a lost answer well before the answer is forgotten. */
+  requestRetryMs: 300_000,
+  drainMs: 10_000,
+}
+
+assert(times.heartbeatMs * 3 < times.nodeStaleMs)
+assert(times.nodeStaleMs * 3 < times.nodeDeadMs)
+assert(times.leaseRenewMs * 3 < times.leaseSoftMs)
+assert(times.leaseSoftMs < times.leaseHardMs)
+assert(times.requestRetryMs * 2 < times.requestKeptMs)
+assert(clusterLimits.framePayloadBytesMax % clusterLimits.chunkBytes === 0)
+assert(clusterLimits.recordBytesMax < clusterLimits.blockBytesDefault)
+
+export const limits = Object.freeze({ ...clusterLimits, ...processLimits, ...times })

@@ -1,0 +1,15 @@
+// What a process says while it works. Fields are for machines, the message for people.
+
+export type LogFields = Readonly<Record<string, unknown>>
+
+export interface Log {
+  debug(message: string, fields?: LogFields): void
+  info(message: string, fields?: LogFields): void
+  warn(message: string, fields?: LogFields): void
+  error(message: string, fields?: LogFields): void
+  /** A log whose lines all carry these fields. */
+  child(fields: LogFields): Log
+}
+
+/** Says nothing. */
+export const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent }

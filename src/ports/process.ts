@@ -1,0 +1,31 @@
+// Child processes that run users' code. Only a datanode starts them.
+
+export interface Processes {
+  /** Starts a Node process with the given main file, an environment of exactly `env`, and its own process group. */
+  start(options: ChildOptions): Child
+}
+
+export interface ChildOptions {
+  /** URL of the main file (.ts in development, .js when built). */
+  readonly main: URL
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd: string
+  /** Limit of the V8 heap; the caller watches `residentBytes` for what lies outside of it. */
+  readonly heapBytesMax: number
+  /** Receives stdout and stderr, as they come. */
+  readonly onOutput: (bytes: Buffer, stream: 'stdout' | 'stderr') => void
+  readonly onMessage: (message: unknown) => void
+  /** Called exactly once, after the last message. */
+  readonly onExit: (end: { code: number | null; signal: string | null }) => void
+}
+
+export interface Child {
+  readonly pid: number
+  /** Structured messages of at most a few KiB; data goes over files and wires. */
+  send(message: unknown): void
+  /** SIGKILL to the whole process group. */
+  kill(): void
+  /** Resident memory now, or 0 if it cannot be told. */
+  residentBytes(): number
+}

@@ -1,0 +1,20 @@
+// All that a process gets from outside, in one object: real ones come from src/world, simulated ones from the test kit.
+
+import type { Clock } from './clock.ts'
+import type { Disk } from './disk.ts'
+import type { Log } from './log.ts'
+import type { Net } from './net.ts'
+import type { Processes } from './process.ts'
+import type { Random } from './random.ts'
+import type { Store } from './store.ts'
+
+export interface World {
+  readonly clock: Clock
+  readonly random: Random
+  readonly disk: Disk
+  readonly net: Net
+  readonly log: Log
+  readonly processes: Processes
+  /** Opens (or creates) a store in a directory. */
+  openStore(directory: string, options?: { mapBytes?: number; sync?: boolean }): Promise<Store>
+}
