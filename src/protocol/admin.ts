@@ -1,0 +1,54 @@
+// What operators ask of a namenode.
+
+import Type, { type Static } from 'typebox'
+import { address, clusterId, count, instant, nodeId, text } from './fields.ts'
+import { storageState } from './heartbeat.ts'
+import { message } from './message.ts'
+
+export const nodeStatus = Type.Object({
+  node: nodeId,
+  address,
+  rack: text(255),
+  host: text(255),
+  pid: count,
+  version: text(40),
+  state: Type.Union([Type.Literal('live'), Type.Literal('stale'), Type.Literal('dead'), Type.Literal('left')]),
+  slots: count,
+  running: count,
+  transfers: count,
+  /** Milliseconds since the last heartbeat, on the namenode's monotonic clock. */
+  sinceContactMs: count,
+  blocks: count,
+  storages: Type.Array(storageState),
+})
+export type NodeStatus = Static<typeof nodeStatus>
+
+/** What clients need to know of a cluster, and what `gristmill status` shows. */
+export const status = message('admin.status', {
+  request: Type.Object({}),
+  reply: Type.Object({
+    cluster: clusterId,
+    epoch: count,
+    version: text(40),
+    pid: count,
+    address,
+    dir: text(4096),
+    startedMs: instant,
+    nowMs: instant,
+    safeMode: Type.Boolean(),
+    files: count,
+    directories: count,
+    blocks: count,
+    /** Blocks with no, with too few, and with too many live replicas. */
+    missing: count,
+    underReplicated: count,
+    overReplicated: count,
+    /** Copies ordered and not yet reported. */
+    pendingReplications: count,
+    pendingDeletions: count,
+    jobsRunning: count,
+    nodes: Type.Array(nodeStatus),
+    defaults: Type.Object({ replication: count, blockBytes: count }),
+  }),
+})
+export type ClusterStatus = Static<typeof status.reply>

@@ -1,0 +1,49 @@
+// Fields that several conversations share.
+
+import Type, { type Static } from 'typebox'
+import type { Address, AttemptId, BlockId, ClusterId, InodeId, JobId, LeaseId, NodeId, ProgramId, RequestId, StorageId } from '../base/ids.ts'
+import { limits } from '../base/limits.ts'
+import { branded } from './message.ts'
+
+export const count = Type.Integer({ minimum: 0 })
+export const text = (max: number) => Type.String({ maxLength: max })
+/** Milliseconds since 1970. */
+export const instant = Type.Integer()
+
+export const path = Type.String({ minLength: 1, maxLength: limits.pathBytesMax })
+export const name = Type.String({ minLength: 1, maxLength: limits.nameBytesMax })
+export const clusterId = branded<ClusterId>(text(64))
+export const nodeId = branded<NodeId>(text(64))
+export const storageId = branded<StorageId>(text(64))
+export const jobId = branded<JobId>(text(64))
+export const attemptId = branded<AttemptId>(text(128))
+export const programId = branded<ProgramId>(text(64))
+export const requestId = branded<RequestId>(Type.String({ minLength: 3, maxLength: 80 }))
+export const address = branded<Address>(text(300))
+export const blockId = branded<BlockId>(count)
+export const inodeId = branded<InodeId>(count)
+export const leaseId = branded<LeaseId>(count)
+
+export const empty = Type.Object({})
+
+/** A datanode as seen by somebody who wants to talk to it. */
+export const nodePlace = Type.Object({ node: nodeId, address, rack: text(255), host: text(255) })
+export type NodePlace = Static<typeof nodePlace>
+
+/** How a file's records are delimited; `bytes`: not cut at records. */
+export const recordFormat = Type.Union([Type.Literal('bytes'), Type.Literal('lines'), Type.Literal('jsonl'), Type.Literal('csv')])
+export type RecordFormat = Static<typeof recordFormat>
+
+/** Numbers by name. Names of users' own counters start with `user.`. */
+export const counters = Type.Record(Type.String({ maxLength: 200 }), Type.Number())
+export type Counters = Static<typeof counters>
+
+export const failure = Type.Object({
+  code: text(40),
+  message: text(20_000),
+  /** The user's own stack, through source maps. */
+  stack: Type.Optional(text(20_000)),
+  /** The record that was being worked on. */
+  record: Type.Optional(Type.Object({ path: Type.String(), offset: Type.Number() })),
+})
+export type Failure = Static<typeof failure>

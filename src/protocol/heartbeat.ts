@@ -1,0 +1,60 @@
+// The conversation of a datanode with its namenode about being alive: register once per session, then beat.
+// A session is one registration; the namenode answers UNREGISTERED to any other number, and the node registers again.
+
+import Type, { type Static } from 'typebox'
+import { address, attemptId, clusterId, count, nodeId, storageId, text } from './fields.ts'
+import { message } from './message.ts'
+
+export const storageState = Type.Object({
+  id: storageId,
+  dir: text(4096),
+  capacityBytes: count,
+  freeBytes: count,
+  /** Bytes of blocks and their checksums. */
+  usedBytes: count,
+  blocks: count,
+  failed: Type.Boolean(),
+})
+export type StorageState = Static<typeof storageState>
+
+export const register = message('heartbeat.register', {
+  request: Type.Object({
+    cluster: Type.Optional(clusterId),
+    node: nodeId,
+    address,
+    rack: text(255),
+    host: text(255),
+    pid: count,
+    version: text(40),
+    /** Tasks it runs at a time. */
+    slots: count,
+    storages: Type.Array(storageState, { maxItems: 64 }),
+    /** Attempts that still run from an earlier session: kept if the namenode knows them. */
+    attempts: Type.Array(attemptId, { maxItems: 1000 }),
+  }),
+  reply: Type.Object({
+    cluster: clusterId,
+    epoch: count,
+    session: count,
+    /** Attempts to kill: their jobs are over or they were given to others. */
+    kill: Type.Array(attemptId),
+  }),
+})
+
+export const beat = message('heartbeat.beat', {
+  request: Type.Object({
+    node: nodeId,
+    session: count,
+    storages: Type.Array(storageState, { maxItems: 64 }),
+    /** Wires that are moving blocks now. */
+    transfers: count,
+    running: count,
+  }),
+  reply: Type.Object({ epoch: count }),
+})
+
+/** Said while shutting down in good order: no new work, blocks stay. */
+export const leave = message('heartbeat.leave', {
+  request: Type.Object({ node: nodeId, session: count }),
+  reply: Type.Object({ epoch: count }),
+})

@@ -1,0 +1,137 @@
+// Jobs as their owner sees them: submit, watch, kill. A job is a list of stages; each has one task a split or partition.
+
+import Type, { type Static } from 'typebox'
+import { limits } from '../base/limits.ts'
+import { address, attemptId, count, counters, failure, instant, jobId, nodeId, path, programId, requestId, text } from './fields.ts'
+import { message } from './message.ts'
+import { inputOptions, outputFormat, split, taskOutput } from './task.ts'
+
+export const stageSpec = Type.Object({
+  name: text(100),
+  input: Type.Union([
+    Type.Object({ kind: Type.Literal('splits'), splits: Type.Array(split, { maxItems: 400_000 }), options: inputOptions }),
+    /** One task a partition of an earlier stage. */
+    Type.Object({ kind: Type.Literal('shuffle'), stage: count, partitions: count }),
+  ]),
+  output: taskOutput,
+})
+export type StageSpec = Static<typeof stageSpec>
+
+export const jobSpec = Type.Object({
+  name: text(200),
+  program: Type.Object({ id: programId, path }),
+  params: Type.Record(Type.String(), Type.Unknown()),
+  /** Seeds the program's own randomness; the same for all attempts. */
+  seed: count,
+  fingerprint: text(64),
+  stages: Type.Array(stageSpec, { minItems: 1, maxItems: 100 }),
+  /** Where the last stage's files are published. EEXIST unless `overwrite`, which swaps it atomically. */
+  output: Type.Object({ path, overwrite: Type.Boolean(), format: outputFormat }),
+  /** Tries of one task before the job fails. */
+  attemptsMax: Type.Integer({ minimum: 1, maximum: 100 }),
+  /** Memory of one executor. */
+  memoryBytes: count,
+  /** One attempt may take this long; 0: as long as it likes. */
+  taskDeadlineMs: count,
+})
+export type JobSpec = Static<typeof jobSpec>
+
+export const submit = message('job.submit', {
+  mutation: true,
+  bodyBytesMax: limits.jobBodyBytesMax,
+  request: Type.Object({ requestId, spec: jobSpec }),
+  reply: Type.Object({ job: jobId }),
+})
+
+export const jobState = Type.Union([
+  Type.Literal('running'), Type.Literal('publishing'), Type.Literal('succeeded'), Type.Literal('failed'), Type.Literal('cancelled'),
+])
+export type JobState = Static<typeof jobState>
+
+export const stageStatus = Type.Object({
+  name: text(100),
+  /** `waiting` for an earlier stage. */
+  state: Type.Union([Type.Literal('waiting'), Type.Literal('running'), Type.Literal('done'), Type.Literal('failed')]),
+  tasks: count,
+  running: count,
+  done: count,
+  failedAttempts: count,
+  /** 0 to 1, with the progress of running attempts. */
+  fraction: Type.Number(),
+  startedMs: Type.Optional(instant),
+  finishedMs: Type.Optional(instant),
+  counters,
+})
+export type StageStatus = Static<typeof stageStatus>
+
+export const jobStatus = Type.Object({
+  job: jobId,
+  name: text(200),
+  user: text(255),
+  state: jobState,
+  /** Rises with each change; a watcher passes the last one it saw. */
+  version: count,
+  output: path,
+  submittedMs: instant,
+  finishedMs: Type.Optional(instant),
+  failure: Type.Optional(failure),
+  stages: Type.Array(stageStatus),
+  /** Sum over committed attempts of all stages. */
+  counters,
+})
+export type JobStatus = Static<typeof jobStatus>
+
+export const attemptStatus = Type.Object({
+  attempt: attemptId,
+  node: nodeId,
+  host: text(255),
+  locality: Type.Union([Type.Literal('node'), Type.Literal('rack'), Type.Literal('any')]),
+  state: Type.Union([Type.Literal('running'), Type.Literal('done'), Type.Literal('failed'), Type.Literal('killed'), Type.Literal('lost')]),
+  startedMs: instant,
+  finishedMs: Type.Optional(instant),
+  fraction: Type.Number(),
+  counters,
+  failure: Type.Optional(failure),
+})
+export type AttemptStatus = Static<typeof attemptStatus>
+
+export const taskStatus = Type.Object({
+  stage: count,
+  task: count,
+  state: Type.Union([Type.Literal('waiting'), Type.Literal('running'), Type.Literal('done'), Type.Literal('failed')]),
+  attempts: Type.Array(attemptStatus),
+})
+export type TaskStatus = Static<typeof taskStatus>
+
+/** The status now, or as soon as its version is above `after`; after limits.longPollMs the same version again. */
+export const watch = message('job.watch', {
+  waits: true,
+  request: Type.Object({ job: jobId, after: Type.Optional(count) }),
+  reply: jobStatus,
+})
+
+/** Newest first. */
+export const jobs = message('job.list', {
+  request: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })) }),
+  reply: Type.Object({ jobs: Type.Array(jobStatus) }),
+})
+
+/** Tasks of a job with their attempts, a page at a time, in (stage, task) order. */
+export const tasks = message('job.tasks', {
+  request: Type.Object({ job: jobId, stage: Type.Optional(count), from: Type.Optional(count), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })) }),
+  reply: Type.Object({ tasks: Type.Array(taskStatus), next: Type.Optional(count) }),
+})
+
+/** Nothing of it is published afterwards. Killing a job that has ended is not an error. */
+export const kill = message('job.kill', {
+  mutation: true,
+  request: Type.Object({ requestId, job: jobId }),
+  reply: jobStatus,
+})
+
+/** Which nodes hold logs of a job's attempts. */
+export const logPlaces = message('job.logs', {
+  request: Type.Object({ job: jobId }),
+  reply: Type.Object({ attempts: Type.Array(Type.Object({ attempt: attemptId, node: nodeId, address, alive: Type.Boolean() })) }),
+})
+

@@ -1,0 +1,46 @@
+// What a message is: a name, a path, and the schemas of both directions. Schemas give the static types,
+// the checks on arrival and the serialiser of replies. All control messages are POST with JSON bodies.
+// A mutation carries `requestId`; sending it again gives the first answer and has no second effect.
+
+import Type, { type Static, type TSchema } from 'typebox'
+
+export interface Message<Request extends TSchema = TSchema, Reply extends TSchema = TSchema> {
+  /** `room.verb`, for metrics, logs and errors. */
+  readonly name: string
+  /** `/v1/room/verb`. */
+  readonly path: string
+  readonly request: Request
+  readonly reply: Reply
+  /** Changes state: its request has a `requestId`. Everything else may be repeated freely. */
+  readonly mutation: boolean
+  /** A waiting call: the server may keep it open for up to limits.longPollMs. */
+  readonly waits: boolean
+  /** Largest request body in bytes; limits.controlBodyBytesMax unless told. */
+  readonly bodyBytesMax: number | undefined
+}
+
+export type RequestOf<M extends Message> = Static<M['request']>
+export type ReplyOf<M extends Message> = Static<M['reply']>
+
+interface MessageOptions<Request extends TSchema, Reply extends TSchema> {
+  readonly request: Request
+  readonly reply: Reply
+  readonly mutation?: boolean
+  readonly waits?: boolean
+  readonly bodyBytesMax?: number
+}
+
+export function message<Request extends TSchema, Reply extends TSchema>(name: string, options: MessageOptions<Request, Reply>): Message<Request, Reply> {
+  return Object.freeze({
+    name,
+    path: `/v1/${name.replaceAll('.', '/')}`,
+    request: options.request,
+    reply: options.reply,
+    mutation: options.mutation ?? false,
+    waits: options.waits ?? false,
+    bodyBytesMax: options.bodyBytesMax,
+  })
+}
+
+/** A branded string or number in a schema: same JSON, our type. */
+export const branded = <T>(schema: TSchema) => Type.Unsafe<T>(schema)

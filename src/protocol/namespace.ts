@@ -1,0 +1,115 @@
+// The conversation about names: client → namenode. Paths are normal (base/paths.ts).
+// Errors are POSIX codes; permissions are checked against the caller's user and groups.
+
+import Type, { type Static } from 'typebox'
+import { limits } from '../base/limits.ts'
+import { address, blockId, count, empty, inodeId, instant, name, nodePlace, path, recordFormat, requestId, text } from './fields.ts'
+import { message } from './message.ts'
+
+export const fileStatus = Type.Object({
+  path,
+  id: inodeId,
+  type: Type.Union([Type.Literal('file'), Type.Literal('directory')]),
+  /** Bytes; 0 for a directory. */
+  length: count,
+  /** Target number of replicas; 0 for a directory. */
+  replication: count,
+  blockBytes: count,
+  /** Number of blocks. */
+  blocks: count,
+  format: recordFormat,
+  owner: text(255),
+  group: text(255),
+  /** Permission bits, 0o0000 to 0o1777. */
+  mode: count,
+  mtimeMs: instant,
+})
+export type FileStatus = Static<typeof fileStatus>
+
+export const locatedBlock = Type.Object({
+  id: blockId,
+  /** Where the block starts in the file. */
+  offset: count,
+  length: count,
+  /** CRC32C of all its bytes. */
+  crc: count,
+  /** It ends at a record boundary (and so does the one before it). */
+  aligned: Type.Boolean(),
+  /** Live replicas, nearest to the caller first. */
+  nodes: Type.Array(nodePlace),
+  /** Allows reading this block for limits.blockTokenMs. */
+  token: text(300),
+})
+export type LocatedBlock = Static<typeof locatedBlock>
+
+const mode = Type.Integer({ minimum: 0, maximum: 0o1777 })
+
+export const stat = message('namespace.stat', {
+  request: Type.Object({ path }),
+  reply: fileStatus,
+})
+
+/** One page of a directory in byte order of names. `next` is missing on the last page. A file lists as itself. */
+export const list = message('namespace.list', {
+  request: Type.Object({ path, after: Type.Optional(name), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.listPageMax })) }),
+  reply: Type.Object({ entries: Type.Array(fileStatus), next: Type.Optional(name) }),
+})
+
+/** Where the bytes [offset, offset + length) of a file lie. At most limits.locatePageMax blocks an answer; ask again from `next`. */
+export const locate = message('namespace.locate', {
+  request: Type.Object({ path, offset: Type.Optional(count), length: Type.Optional(count), host: Type.Optional(text(255)) }),
+  reply: Type.Object({ status: fileStatus, blocks: Type.Array(locatedBlock), next: Type.Optional(count) }),
+})
+
+/** Without `parents`, the parent must exist and the directory must not; with it, missing ones are made and an existing one is fine. */
+export const mkdir = message('namespace.mkdir', {
+  mutation: true,
+  request: Type.Object({ requestId, path, parents: Type.Optional(Type.Boolean()), mode: Type.Optional(mode) }),
+  reply: fileStatus,
+})
+
+/** O(1). `to` is the new path itself, never a directory to move into. With `overwrite` a file replaces a file. */
+export const rename = message('namespace.rename', {
+  mutation: true,
+  request: Type.Object({ requestId, from: path, to: path, overwrite: Type.Optional(Type.Boolean()) }),
+  reply: empty,
+})
+
+/** Returns at once; what lay below is taken apart in the background. A directory that is not empty needs `recursive`. */
+export const remove = message('namespace.remove', {
+  mutation: true,
+  request: Type.Object({ requestId, path, recursive: Type.Optional(Type.Boolean()) }),
+  reply: empty,
+})
+
+export const setAttributes = message('namespace.attributes', {
+  mutation: true,
+  request: Type.Object({
+    requestId, path,
+    mode: Type.Optional(mode),
+    owner: Type.Optional(text(255)),
+    group: Type.Optional(text(255)),
+    mtimeMs: Type.Optional(instant),
+    replication: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.replicationMax })),
+  }),
+  reply: fileStatus,
+})
+
+/** Makes an empty file, or sets the mtime of what is there. */
+export const touch = message('namespace.touch', {
+  mutation: true,
+  request: Type.Object({ requestId, path, mtimeMs: Type.Optional(instant) }),
+  reply: fileStatus,
+})
+
+/** Totals of everything at and below a path. `stored` counts replicas as they are targeted. */
+export const summary = message('namespace.summary', {
+  request: Type.Object({ path }),
+  reply: Type.Object({ files: count, directories: count, bytes: count, stored: count }),
+})
+
+/** Reports a replica that failed its checksum. The namenode has it checked again by its own node before it believes. */
+export const reportBad = message('namespace.bad', {
+  request: Type.Object({ block: blockId, address, proof: Type.Object({ offset: count, expected: count, found: count, message: text(500) }) }),
+  reply: empty,
+})

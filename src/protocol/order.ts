@@ -1,0 +1,36 @@
+// What a namenode tells its datanodes to do. A datanode keeps one waiting call open; the answer comes as soon as
+// there is something. Orders are numbered within a session and repeated until acknowledged; a datanode runs each
+// number once, and refuses orders of an epoch below the highest it has seen.
+
+import Type, { type Static } from 'typebox'
+import { attemptId, blockId, count, jobId, nodeId, nodePlace, text } from './fields.ts'
+import { message } from './message.ts'
+import { taskWork } from './task.ts'
+
+export const order = Type.Union([
+  /** Copy a block that this node holds to others, in one pipeline. */
+  Type.Object({ kind: Type.Literal('replicate'), block: blockId, length: count, targets: Type.Array(nodePlace), token: text(300) }),
+  Type.Object({ kind: Type.Literal('delete'), blocks: Type.Array(blockId) }),
+  /** Read a block whole and compare its checksums; report it bad or leave it. */
+  Type.Object({ kind: Type.Literal('verify'), block: blockId }),
+  /** Send a full report. */
+  Type.Object({ kind: Type.Literal('report') }),
+  Type.Object({ kind: Type.Literal('run'), work: taskWork }),
+  Type.Object({ kind: Type.Literal('kill'), attempt: attemptId }),
+  /** A job is over: drop its map outputs, its cached state; its logs stay. */
+  Type.Object({ kind: Type.Literal('forget'), job: jobId }),
+])
+export type Order = Static<typeof order>
+
+export const orders = message('order.wait', {
+  waits: true,
+  request: Type.Object({
+    node: nodeId,
+    session: count,
+    /** The highest order number carried out or taken over; 0 at first. */
+    acknowledged: count,
+    /** Slots that could start a task now; the scheduler offers no more than this. */
+    freeSlots: count,
+  }),
+  reply: Type.Object({ epoch: count, orders: Type.Array(Type.Object({ seq: count, order })) }),
+})

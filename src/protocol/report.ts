@@ -1,0 +1,39 @@
+// What a datanode holds: everything at registration, changes at once. Sequence numbers rise within a session;
+// the namenode ignores what is older than the newest change it knows for a block.
+
+import Type, { type Static } from 'typebox'
+import { limits } from '../base/limits.ts'
+import { blockId, count, empty, nodeId, storageId } from './fields.ts'
+import { message } from './message.ts'
+
+export const replica = Type.Object({ id: blockId, length: count, crc: count, storage: storageId })
+export type Replica = Static<typeof replica>
+
+/** Changes since the last report. `bad`: found damaged and put aside; never to be served again. */
+export const changes = message('report.changes', {
+  request: Type.Object({
+    node: nodeId,
+    session: count,
+    seq: count,
+    added: Type.Array(replica, { maxItems: limits.reportPageBlocksMax }),
+    removed: Type.Array(blockId, { maxItems: limits.reportPageBlocksMax }),
+    bad: Type.Array(blockId, { maxItems: limits.reportPageBlocksMax }),
+  }),
+  reply: empty,
+})
+
+/** One page of the full report; block ids rise over the pages, the first page has `first`, the last one `last`. Rows are [id, length, crc]. */
+export const full = message('report.full', {
+  request: Type.Object({
+    node: nodeId,
+    session: count,
+    seq: count,
+    first: Type.Boolean(),
+    last: Type.Boolean(),
+    storages: Type.Array(Type.Object({
+      id: storageId,
+      blocks: Type.Array(Type.Tuple([blockId, count, count]), { maxItems: limits.reportPageBlocksMax }),
+    })),
+  }),
+  reply: empty,
+})

@@ -1,0 +1,140 @@
+// One attempt of a task: what a datanode is given, and what it says about it.
+// Success is this report, never an exit code; the first report of a task that the namenode commits wins.
+
+import Type, { type Static } from 'typebox'
+import { limits } from '../base/limits.ts'
+import { address, attemptId, blockId, count, counters, failure, inodeId, jobId, name, nodeId, nodePlace, path, programId, text } from './fields.ts'
+import { message } from './message.ts'
+
+/** How a job's output files are written. `text`: `key<TAB>value`, or the value alone where there is no key. */
+export const outputFormat = Type.Union([Type.Literal('text'), Type.Literal('jsonl'), Type.Literal('csv')])
+export type OutputFormat = Static<typeof outputFormat>
+
+/** How input files are read. `whole`: one record a file. */
+export const inputFormat = Type.Union([Type.Literal('lines'), Type.Literal('jsonl'), Type.Literal('csv'), Type.Literal('whole')])
+export type InputFormat = Static<typeof inputFormat>
+
+/** A range of one file that one task owns: the records that start in [start, end). */
+export const splitRange = Type.Object({
+  path,
+  inode: inodeId,
+  /** Length of the whole file. */
+  fileBytes: count,
+  start: count,
+  end: count,
+  /** Both ends are record boundaries: no byte outside of the range is needed. */
+  aligned: Type.Boolean(),
+  /** The blocks that the range touches. */
+  blocks: Type.Array(Type.Object({ id: blockId, offset: count, length: count, crc: count })),
+})
+export type SplitRange = Static<typeof splitRange>
+
+export const split = Type.Object({ ranges: Type.Array(splitRange), bytes: count })
+export type Split = Static<typeof split>
+
+export const inputOptions = Type.Object({
+  format: inputFormat,
+  /** csv: a character. */
+  delimiter: Type.Optional(Type.String({ minLength: 1, maxLength: 1 })),
+  /** csv: the first row names the columns (default), and rows become objects. */
+  header: Type.Optional(Type.Boolean()),
+  /** What to do with bytes that are not UTF-8. */
+  invalidUtf8: Type.Optional(Type.Union([Type.Literal('replace'), Type.Literal('error')])),
+  /** What to do with a record that does not parse. */
+  badRecords: Type.Optional(Type.Union([Type.Literal('error'), Type.Literal('skip')])),
+})
+export type InputOptions = Static<typeof inputOptions>
+
+export const taskOutput = Type.Union([
+  Type.Object({ kind: Type.Literal('shuffle'), partitions: count }),
+  Type.Object({ kind: Type.Literal('files'), format: outputFormat, replication: Type.Optional(count), blockBytes: Type.Optional(count) }),
+])
+export type TaskOutput = Static<typeof taskOutput>
+
+export const taskWork = Type.Object({
+  attempt: attemptId,
+  job: jobId,
+  stage: count,
+  task: count,
+  user: text(255),
+  program: Type.Object({ id: programId, path }),
+  params: Type.Record(Type.String(), Type.Unknown()),
+  seed: count,
+  /** Of the plan that the submitter built; the executor builds it again and refuses to run another. */
+  fingerprint: text(64),
+  input: Type.Union([
+    Type.Object({
+      kind: Type.Literal('split'),
+      split,
+      options: inputOptions,
+      /** Where each block of the split lies, nearest to this node first, by block id. */
+      places: Type.Array(Type.Object({ block: blockId, nodes: Type.Array(nodePlace), token: text(300) })),
+    }),
+    /** Partition `task` of what stage `stage` left; the outputs come by `task.outputs`. */
+    Type.Object({ kind: Type.Literal('shuffle'), stage: count }),
+  ]),
+  output: taskOutput,
+  /** Where output files go: `<staging>/<attempt>/…`. */
+  staging: path,
+  memoryBytes: count,
+  /** Milliseconds after which the attempt is killed; 0: never. */
+  deadlineMs: count,
+})
+export type TaskWork = Static<typeof taskWork>
+
+/** A file that an attempt has completed under its staging directory. */
+export const outputFile = Type.Object({ name, inode: inodeId, length: count, crc: count })
+export type OutputFile = Static<typeof outputFile>
+
+export const finished = message('task.finished', {
+  request: Type.Object({
+    node: nodeId,
+    attempt: attemptId,
+    outcome: Type.Union([
+      Type.Object({
+        kind: Type.Literal('done'),
+        counters,
+        /** `shuffle`: total bytes, and a digest over the partitions' checksums. */
+        output: Type.Union([
+          Type.Object({ kind: Type.Literal('shuffle'), bytes: count, digest: text(64) }),
+          Type.Object({ kind: Type.Literal('files'), files: Type.Array(outputFile, { maxItems: 1000 }) }),
+        ]),
+      }),
+      Type.Object({
+        kind: Type.Literal('failed'),
+        /** `program`: the user's code; `fetch`: a map output was not to be had; `system`: ours; `killed`: as ordered. */
+        cause: Type.Union([Type.Literal('program'), Type.Literal('fetch'), Type.Literal('system'), Type.Literal('killed')]),
+        failure,
+        /** For `fetch`: the map attempts that could not be read. */
+        missing: Type.Optional(Type.Array(attemptId, { maxItems: 1000 })),
+        counters,
+      }),
+    ]),
+  }),
+  /** False: another attempt won, or the job is over; what this one left is garbage. */
+  reply: Type.Object({ committed: Type.Boolean() }),
+})
+export type TaskFinished = Static<typeof finished.request>
+
+/** What runs now and how far it is. The answer names attempts to kill. */
+export const progress = message('task.progress', {
+  request: Type.Object({
+    node: nodeId,
+    session: count,
+    attempts: Type.Array(Type.Object({ attempt: attemptId, counters, fraction: Type.Number() }), { maxItems: 1000 }),
+  }),
+  reply: Type.Object({ kill: Type.Array(attemptId) }),
+})
+
+/** All committed outputs of a finished shuffle stage, in task order. */
+export const outputs = message('task.outputs', {
+  request: Type.Object({ job: jobId, stage: count }),
+  reply: Type.Object({ outputs: Type.Array(Type.Object({ attempt: attemptId, node: nodeId, address, host: text(255), bytes: count })) }),
+})
+
+/** Served by datanodes: a piece of an attempt's log, as text. `next` is missing when the attempt is over and all was read. */
+export const log = message('task.log', {
+  request: Type.Object({ attempt: attemptId, offset: count, limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1024 * 1024 })) }),
+  reply: Type.Object({ text: text(limits.taskLogBytesMax), next: Type.Optional(count) }),
+})
+

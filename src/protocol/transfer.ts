@@ -1,0 +1,44 @@
+// The conversation on a wire (Upgrade at `transferPath`): one operation after the other, each opened by a REQUEST frame.
+// Frames are described in src/block/frame.ts and docs/format/frame.md. JSON parts are typed here.
+//
+//   write    REQUEST write · DATA* · END          → REPLY written
+//   read     REQUEST read                         → DATA* · END          (or REPLY error, at any point, instead of END)
+//   shuffle  REQUEST shuffle                      → (REPLY segment · DATA*)* · END
+//
+// A receiver of a write forwards every frame to the next member of the pipeline while it writes; it answers once it
+// and all members behind it that are still alive have synced file, meta and directory.
+
+import Type, { type Static } from 'typebox'
+import { attemptId, blockId, clusterId, count, jobId, nodeId, nodePlace, text } from './fields.ts'
+
+export const transferPath = '/v1/transfer'
+
+export const transferRequest = Type.Union([
+  Type.Object({
+    op: Type.Literal('write'),
+    cluster: clusterId,
+    block: blockId,
+    /** The largest length that the block may reach. */
+    bytesMax: count,
+    token: text(300),
+    /** The members after this one. */
+    pipeline: Type.Array(nodePlace, { maxItems: 16 }),
+  }),
+  Type.Object({ op: Type.Literal('read'), cluster: clusterId, block: blockId, offset: count, length: count, token: text(300) }),
+  Type.Object({ op: Type.Literal('shuffle'), cluster: clusterId, job: jobId, partition: count, attempts: Type.Array(attemptId, { maxItems: 100_000 }), token: text(300) }),
+])
+export type TransferRequest = Static<typeof transferRequest>
+
+/** END of a write: what the sender sent. END of a read: what was sent. */
+export const transferEnd = Type.Object({ length: count, crc: count })
+export type TransferEnd = Static<typeof transferEnd>
+
+export const wireError = Type.Object({ code: text(40), message: text(2000), node: Type.Optional(nodeId) })
+
+export const transferReply = Type.Union([
+  /** All of `nodes` have the block durably; `failed` were dropped from the pipeline. */
+  Type.Object({ op: Type.Literal('written'), nodes: Type.Array(nodeId), failed: Type.Array(Type.Object({ node: nodeId, message: text(2000) })) }),
+  Type.Object({ op: Type.Literal('segment'), attempt: attemptId, bytes: count, records: count, crc: count }),
+  Type.Object({ op: Type.Literal('error'), error: wireError }),
+])
+export type TransferReply = Static<typeof transferReply>

@@ -1,0 +1,77 @@
+// The conversation of a writer: client or executor → namenode. A file is invisible until `complete`.
+// create → (allocate)* → complete; or abandon. `renew` keeps the leases; a lost lease is a lost file.
+
+import Type, { type Static } from 'typebox'
+import { limits } from '../base/limits.ts'
+import { blockId, count, empty, instant, leaseId, nodeId, nodePlace, path, recordFormat, requestId, text } from './fields.ts'
+import { message } from './message.ts'
+import { fileStatus } from './namespace.ts'
+
+export const allocatedBlock = Type.Object({
+  id: blockId,
+  /** The pipeline, in order. Never empty; fewer than the target when fewer nodes can take it. */
+  targets: Type.Array(nodePlace),
+  /** Allows writing this block. */
+  token: text(300),
+})
+export type AllocatedBlock = Static<typeof allocatedBlock>
+
+const blockBytes = Type.Integer({ minimum: limits.blockBytesMin, maximum: limits.blockBytesMax })
+const replication = Type.Integer({ minimum: 1, maximum: limits.replicationMax })
+const blockCount = Type.Integer({ minimum: 0, maximum: 64 })
+
+/** EEXIST unless `overwrite`; EISDIR; EBUSY while somebody else writes the path. `parents` makes missing directories. */
+export const create = message('writing.create', {
+  mutation: true,
+  request: Type.Object({
+    requestId, path,
+    overwrite: Type.Optional(Type.Boolean()),
+    parents: Type.Optional(Type.Boolean()),
+    mode: Type.Optional(Type.Integer({ minimum: 0, maximum: 0o1777 })),
+    replication: Type.Optional(replication),
+    blockBytes: Type.Optional(blockBytes),
+    format: Type.Optional(recordFormat),
+    /** Allocates this many blocks at once, to save a call. */
+    blocks: Type.Optional(blockCount),
+    /** The writer's host: a datanode there gets the first replica. */
+    host: Type.Optional(text(255)),
+  }),
+  reply: Type.Object({ lease: leaseId, blockBytes: count, replication: count, blocks: Type.Array(allocatedBlock) }),
+})
+
+/** More blocks for an open file; nodes in `exclude` have just failed for this writer. ENOSPC if no node can take one. */
+export const allocate = message('writing.allocate', {
+  mutation: true,
+  request: Type.Object({ requestId, lease: leaseId, count: blockCount, exclude: Type.Optional(Type.Array(nodeId, { maxItems: 1000 })), host: Type.Optional(text(255)) }),
+  reply: Type.Object({ blocks: Type.Array(allocatedBlock) }),
+})
+
+export const sealedBlock = Type.Object({
+  id: blockId,
+  length: count,
+  crc: count,
+  aligned: Type.Boolean(),
+  /** The pipeline members that acknowledged it. */
+  nodes: Type.Array(nodeId),
+})
+export type SealedBlock = Static<typeof sealedBlock>
+
+/** Publishes the file with these blocks in this order. Blocks allocated but not named are garbage. */
+export const complete = message('writing.complete', {
+  mutation: true,
+  request: Type.Object({ requestId, lease: leaseId, blocks: Type.Array(sealedBlock), mtimeMs: Type.Optional(instant) }),
+  bodyBytesMax: limits.jobBodyBytesMax,
+  reply: fileStatus,
+})
+
+export const abandon = message('writing.abandon', {
+  mutation: true,
+  request: Type.Object({ requestId, lease: leaseId }),
+  reply: empty,
+})
+
+export const renew = message('writing.renew', {
+  request: Type.Object({ leases: Type.Array(leaseId, { maxItems: 10_000 }) }),
+  /** The ones that no longer exist. */
+  reply: Type.Object({ lost: Type.Array(leaseId) }),
+})
