@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+// The bin. Written in the oldest JavaScript that any Node still runs, so that one that is too old says so in a line
+// instead of failing on syntax. All it does is look at the version and load the program: main.ts in a checkout,
+// main.js in an installed package (Node refuses to strip types below node_modules).
+
+/* global process, console, URL */
+var wanted = 24
+var found = process.versions.node
+
+function load() {
+  var inCheckout = process.getBuiltinModule('node:fs').existsSync(new URL('./main.ts', import.meta.url))
+  import(inCheckout ? './main.ts' : './main.js').then(
+    function (program) { return program.main() }
+  ).catch(function (error) {
+    console.error('gristmill: cannot start: ' + (error && error.stack || error))
+    process.exitCode = 70
+  })
+}
+
+if (parseInt(found, 10) < wanted) {
+  console.error('gristmill: needs Node ' + wanted + ' or newer, this is ' + found + ' (' + process.execPath + '); start it with npx, or install a newer Node')
+  process.exitCode = 1
+} else {
+  load()
+}

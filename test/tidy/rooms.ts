@@ -1,0 +1,68 @@
+// The house: which room a file belongs to, its rank, and what each room may take from outside.
+// A room imports its own files and rooms of strictly lower rank; two rooms of equal rank are strangers.
+
+import { posix } from 'node:path'
+import { importsOf, type Source } from './source.ts'
+
+/** The longest matching prefix wins. */
+export const ranks: Readonly<Record<string, number>> = {
+  'src/base': 0,
+  'src/ports': 1,
+  'src/block': 2, 'src/record': 2, 'src/protocol': 2, 'src/home': 2, 'src/world': 2,
+  'src/rpc': 3, 'src/program': 3, 'src/plan': 3, 'src/shuffle': 3,
+  'src/operator': 4, 'src/file': 4,
+  'namenode': 7, 'datanode': 7, 'client': 7,
+  // Composition roots: they put namenodes, datanodes and clients together.
+  'client/embedded': 8, 'client/process': 8,
+  // What the package exports, and its command line: they may use all of the client.
+  'client/index.ts': 9, 'client/cli': 10,
+  'test': 11,
+}
+
+/** Where a process begins. Only these, composition roots and tests take the real world. */
+export const mainFile = /(^|\/)main\.(ts|js)$|^client\/cli\/|^client\/(embedded|process)\/|^client\/index\.ts$|^test\//
+
+/** Packages that one room keeps to itself, so that they can be replaced there. */
+export const packageHomes: Readonly<Record<string, RegExp>> = {
+  undici: /^src\/(rpc|world|ports)\//,
+  fastify: /^src\/(rpc|world|ports)\//,
+  lmdb: /^src\/world\//,
+  pino: /^src\/world\//,
+  esbuild: /^src\/program\//,
+  '@jridgewell/trace-mapping': /^src\/program\//,
+  commander: /^client\/cli\//,
+  'cli-progress': /^client\/cli\//,
+}
+
+export function roomOf(path: string): string {
+  const room = Object.keys(ranks).filter(name => path === name || path.startsWith(`${name}/`)).sort((a, b) => b.length - a.length)[0]
+  if (room === undefined) throw new Error(`${path} lies in no room: name it in test/tidy/rooms.ts`)
+  return room
+}
+
+/** Every import that goes the wrong way, as sentences. */
+export function misdirected(sources: readonly Source[]): string[] {
+  const wrong: string[] = []
+  for (const source of sources) {
+    const room = roomOf(source.path)
+    for (const { specifier, line } of importsOf(source)) {
+      const where = `${source.path}:${line}`
+      if (specifier.startsWith('.')) {
+        const target = posix.normalize(posix.join(posix.dirname(source.path), specifier))
+        const other = roomOf(target)
+        if (other === 'src/world' && room !== 'src/world' && !mainFile.test(source.path)) {
+          wrong.push(`${where} imports ${target}: only main files, composition roots and tests take the real world`)
+        } else if (other !== room && ranks[other]! >= ranks[room]!) {
+          wrong.push(`${where} (${room}, rank ${ranks[room]}) imports ${target} (${other}, rank ${ranks[other]})`)
+        }
+      } else if (specifier === 'gristmill' || specifier.startsWith('gristmill/')) {
+        if (!source.path.startsWith('test/')) wrong.push(`${where} imports the package by its own name: write the file's path`)
+      } else if (!specifier.startsWith('node:')) {
+        const name = specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/')
+        const home = packageHomes[name]
+        if (home && !home.test(source.path) && !source.path.startsWith('test/')) wrong.push(`${where} imports ${name}, which belongs to ${home.source}`)
+      }
+    }
+  }
+  return wrong
+}

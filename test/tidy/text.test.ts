@@ -1,0 +1,72 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { expect, test } from 'vitest'
+import { codes } from '../../src/base/errors.ts'
+import { filesBelow, lineOf, readSources, root } from './source.ts'
+
+const read = (path: string): string => readFileSync(join(root, path), 'utf8')
+const sources = readSources(['src', 'namenode', 'datanode', 'client', 'test'])
+const pages = ['README.md', ...filesBelow(['docs'], ['.md'])]
+
+/** Lines that match, as `file:line: text`. */
+const matches = (path: string, text: string, pattern: RegExp): string[] =>
+  [...text.matchAll(pattern)].map(match => `${path}:${lineOf(text, match.index)}: ${match[0].trim()}`)
+
+test('every source file opens with a comment that says its duty', () => {
+  const silent = sources.filter(({ path, text }) => !path.endsWith('.test.ts') && !/^(#!.*\n)?(\/\/ \S|\/\*\*? ?\S)/.test(text))
+  expect(sources.length).toBeGreaterThan(40)
+  expect(silent.map(source => source.path)).toEqual([])
+})
+
+test('no test is focused, and none is skipped without a reason on its line', () => {
+  const pattern = /\b(?:test|it|describe|suite|bench)(?:\.\w+)*\.(?:only|skip|todo|skipIf|fails)\b.*$/gm
+  const found = sources.filter(({ path }) => path.endsWith('.test.ts')).flatMap(({ path, text, code }) =>
+    [...code.matchAll(pattern)]
+      .filter(match => /\.only\b/.test(match[0]) || !/\/\/ because \S/.test(text.slice(match.index, text.indexOf('\n', match.index))))
+      .map(match => `${path}:${lineOf(text, match.index)}`))
+  expect(found).toEqual([])
+})
+
+/** Where this project was written is nobody's business, and such paths and hosts work nowhere else. */
+const places = /(?<![\w.])\/(?:work|root|home\/\w+|Users\/\w+)\/[\w./-]+|https?:\/\/(?:localhost|127\.0\.0\.1|[\w.-]*(?:verdaccio|artifactory|nexus|npm-mirror)[\w.-]*)[:/]\S*/g
+const placesAllowed = /127\.0\.0\.1:\d+|localhost:\d+/
+
+test('docs, sources and manifests name no path or host of the machine they were written on', () => {
+  const texts = [
+    ...pages.map(path => [path, read(path)] as const),
+    ...sources.filter(({ path }) => path !== 'test/tidy/text.test.ts').map(({ path, text }) => [path, text] as const),
+    ...['package.json', '.npmrc', 'Dockerfile', 'docker-compose.yml', '.ci/run'].map(path => [path, read(path)] as const),
+  ]
+  expect(texts.flatMap(([path, text]) => matches(path, text, places)).filter(line => !placesAllowed.test(line))).toEqual([])
+})
+
+test('the lockfile takes packages from the public registry or names no host at all', () => {
+  const resolved = [...read('package-lock.json').matchAll(/"resolved": "([^"]+)"/g)].map(match => match[1]!)
+  expect([...new Set(resolved.map(url => new URL(url).host))].filter(host => host !== 'registry.npmjs.org')).toEqual([])
+})
+
+test('every relative link of the docs leads somewhere', () => {
+  expect(pages.length).toBeGreaterThan(3)
+  const broken: string[] = []
+  for (const page of pages) {
+    const text = read(page).replaceAll(/```[\s\S]*?```/g, block => block.replaceAll(/[^\n]/g, ' '))
+    for (const match of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      const [path, anchor] = match[1]!.split('#') as [string, string?]
+      if (/^[a-z]+:/.test(path)) continue
+      const target = path === '' ? join(root, page) : join(root, dirname(page), path)
+      if (!existsSync(target)) broken.push(`${page}:${lineOf(text, match.index)} → ${path}`)
+      else if (anchor && statSync(target).isFile() && !anchorsOf(readFileSync(target, 'utf8')).has(anchor)) broken.push(`${page} → ${match[1]}`)
+    }
+  }
+  expect(broken).toEqual([])
+})
+
+const anchorsOf = (text: string): Set<string> =>
+  new Set([...text.matchAll(/^#+ (.+)$/gm)].map(match => match[1]!.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')))
+
+test('the table of errors and its page say the same, in both directions', () => {
+  const rows = [...read('docs/reference/errors.md').matchAll(/^\| `([A-Z_]+)` \| (\d+) \| (yes|no) \| (\d+) \| (.+) \|$/gm)]
+  const documented = Object.fromEntries(rows.map(row => [row[1]!, { status: Number(row[2]), retryable: row[3] === 'yes', exit: Number(row[4]) }]))
+  expect(documented).toEqual(codes)
+  expect(rows).toHaveLength(Object.keys(codes).length)
+})

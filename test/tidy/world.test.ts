@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import { blank, importsOf, lineOf, readSources, type Source } from './source.ts'
+
+/** Names through which the world comes in by the window. */
+const globals: readonly (readonly [RegExp, string])[] = [
+  [/(?<![.\w$])Date\.now\b/g, 'clock.now()'],
+  [/(?<![.\w$])(?:new\s+)?Date\(\s*\)/g, 'clock.now()'],
+  [/(?<![.\w$])performance\s*\./g, 'clock.mono()'],
+  [/(?<![.\w$])(?:setTimeout|setInterval|setImmediate)\b/g, 'clock.after, clock.sleep or clock.yield'],
+  [/(?<![.\w$])AbortSignal\.timeout\b/g, 'clock.deadline'],
+  [/(?<![.\w$])Math\.random\b/g, 'the random port'],
+  [/(?<![\w$])(?:randomBytes|randomUUID|randomInt|getRandomValues|randomFillSync)\b/g, 'the random port'],
+  [/(?<![.\w$])console\s*\./g, 'the log port'],
+  [/(?<![.\w$'"-])process\s*\.(?!\w+\s*:)\s*\w/g, 'a port'],
+  [/(?<![.\w$])fetch\s*\(/g, 'the net port'],
+  [/(?<![.\w$])globalThis\b/g, 'a port'],
+]
+
+const modules = new Set(['fs', 'fs/promises', 'net', 'http', 'https', 'http2', 'tls', 'dgram', 'dns', 'dns/promises', 'child_process',
+  'os', 'worker_threads', 'cluster', 'timers', 'timers/promises', 'perf_hooks', 'process', 'console', 'readline', 'readline/promises', 'tty', 'repl', 'inspector'])
+
+/** Who may, and why. Keep it short. */
+const allowed: readonly (readonly [RegExp, string])[] = [
+  [/^src\/world\//, 'the real ports'],
+  [/^(namenode|datanode)\/([a-z]+\/)?main\.ts$/, 'main files: where a process begins'],
+  [/^client\/cli\/(gristmill\.js|main\.ts|printer\.ts)$/, 'the bin, the main file and the printer of the command line'],
+]
+
+const taken = (source: Source): string[] => [
+  ...globals.flatMap(([pattern, instead]) =>
+    [...source.code.matchAll(pattern)].map(match => `${source.path}:${lineOf(source.text, match.index)} uses ${match[0].trim()}; take ${instead}`)),
+  ...importsOf(source)
+    .filter(entry => !entry.typeOnly && modules.has(entry.specifier.replace(/^node:/, '')))
+    .map(entry => `${source.path}:${entry.line} imports ${entry.specifier}; take a port`),
+]
+
+test('clock, randomness, disk, sockets, processes and console are touched in src/world, main files and the printer only', () => {
+  const sources = readSources(['src', 'namenode', 'datanode', 'client'])
+  expect(sources.length).toBeGreaterThan(30)
+  expect(sources.filter(source => !allowed.some(([path]) => path.test(source.path))).flatMap(taken)).toEqual([])
+})
+
+test('no exception outlives the files it was made for', () => {
+  const paths = readSources(['src', 'namenode', 'datanode', 'client']).map(source => source.path)
+  for (const [path, why] of allowed) expect(paths.some(name => path.test(name)), why).toBe(true)
+})
+
+test('planted uses are found, and mentions in comments, strings and other names are not', () => {
+  const source = (text: string): Source => ({ path: 'src/x.ts', text, code: blank(text) })
+  for (const bad of [
+    'const t = Date.now()', 'new Date( )', 'setTimeout(f, 1)', 'const later = setTimeout', 'AbortSignal.timeout(5)', 'Math.random()',
+    'performance.now()', 'console.log(1)', 'process.env.HOME', 'if (a) process.exit(1)', 'fetch(url)', '`${Math.random()}`', '`${ {a: `${Date.now()}`} }`',
+    `import { readFileSync } from 'node:fs'`, `import os from 'os'`, `await import('node:child_process')`, 'const a = b / Math.random() / c',
+    `import { randomBytes } from 'node:crypto'`,
+  ]) expect(taken(source(bad)), bad).toHaveLength(1)
+  for (const good of [
+    '// Date.now()', '/* process.env */', `'Math.random()'`, '`setTimeout(${a})`', '/console.log(/.test(x)', 'clock.setTimeout(1)', 'new Date(ms)',
+    'world.processes.start()', `import type { Stats } from 'node:fs'`, `import { createHash } from 'node:crypto'`, 'this.process.kill()', 'child.process.pid',
+    'if (/[/]Date.now/.test(a)) b()', 'const a = 1 / 2 // Math.random()', 'await caller.fetch(x)',
+  ]) expect(taken(source(good)), good).toEqual([])
+})
