@@ -1,0 +1,177 @@
+// A cluster of real processes for tests, benchmarks and the demo: one namenode, some datanodes, each started through the bin,
+// each ended by its own process id. `await using cluster = await startCluster(…)` stops and removes everything, also after a failure.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const bin = join(import.meta.dirname, '../../client/cli/gristmill.js')
+
+export interface ClusterOptions {
+  datanodes?: number
+  /** Rack of datanode i; all in the same one unless told. */
+  racks?: readonly string[]
+  /** Host name of datanode i, as the cluster sees it; all on this host unless told. */
+  hosts?: readonly string[]
+  /** More settings for every process, as GRISTMILL_* variables. */
+  settings?: Readonly<Record<string, string>>
+  /** Where the data goes; a new temporary directory that is removed at the end, unless told. */
+  dir?: string
+}
+
+export interface Result { code: number; stdout: string; stderr: string }
+
+/** One process of the cluster; `kill` and `start` again keep its directory and its port. */
+export class Member {
+  readonly role: 'namenode' | 'datanode'
+  readonly dir: string
+  readonly #args: string[]
+  readonly #env: Record<string, string>
+  #child: ChildProcess | undefined
+  #address = ''
+  /** What it wrote to stderr, for failure messages. */
+  errors = ''
+
+  constructor(role: 'namenode' | 'datanode', dir: string, args: string[], env: Record<string, string>) {
+    this.role = role
+    this.dir = dir
+    this.#args = args
+    this.#env = env
+  }
+
+  get address(): string { return this.#address }
+  get pid(): number { return this.#child?.pid ?? 0 }
+  get running(): boolean { return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null }
+
+  /** Starts the process and waits for its ready line. The first port that it gets is kept over restarts. */
+  async start(): Promise<void> {
+    const port = this.#address === '' ? '0' : this.#address.split(':').at(-1)!
+    const child = spawn(process.execPath, [bin, this.role, '--json', '--dir', this.dir, '--port', port, ...this.#args], { env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = child
+    child.stderr!.on('data', (bytes: Buffer) => { this.errors = (this.errors + bytes.toString()).slice(-20_000) })
+    this.#address = await new Promise<string>((resolve, reject) => {
+      let text = ''
+      child.stdout!.on('data', (bytes: Buffer) => {
+        text += bytes.toString()
+        const line = text.split('\n').find(part => part.startsWith('{') && part.includes('"address"') && part.endsWith('}'))
+        if (line) resolve((JSON.parse(line) as { address: string }).address)
+      })
+      child.once('exit', (code, signal) => reject(new Error(`the ${this.role} ended before it was ready (${code ?? signal}):\n${this.errors}`)))
+    })
+  }
+
+  signal(name: NodeJS.Signals): void { this.#child?.kill(name) }
+
+  /** Ends the process and waits until it is gone. */
+  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const child = this.#child
+    if (!child || !this.running) return
+    const gone = new Promise<void>(resolve => child.once('exit', () => resolve()))
+    child.kill(signal)
+    if (signal === 'SIGTERM') child.kill('SIGCONT')
+    const late = setTimeout(() => child.kill('SIGKILL'), 20_000)
+    await gone
+    clearTimeout(late)
+  }
+
+  kill(): Promise<void> { return this.end('SIGKILL') }
+}
+
+export class TestCluster {
+  readonly dir: string
+  readonly home: string
+  readonly secretFile: string
+  readonly namenode: Member
+  readonly datanodes: Member[]
+  /** The environment in which commands find this cluster and no other. */
+  readonly env: Record<string, string>
+  readonly #temporary: boolean
+
+  constructor(parts: { dir: string; home: string; secretFile: string; namenode: Member; datanodes: Member[]; env: Record<string, string>; temporary: boolean }) {
+    this.dir = parts.dir
+    this.home = parts.home
+    this.secretFile = parts.secretFile
+    this.namenode = parts.namenode
+    this.datanodes = parts.datanodes
+    this.env = parts.env
+    this.#temporary = parts.temporary
+  }
+
+  /** Runs a command line as a person would, and gives what came out. */
+  run(args: readonly string[], input?: string | Buffer): Promise<Result> {
+    return run(args, this.env, input)
+  }
+
+  /** Runs a command that must succeed; its stdout. */
+  async ok(args: readonly string[], input?: string | Buffer): Promise<string> {
+    const result = await this.run(args, input)
+    if (result.code !== 0) throw new Error(`gristmill ${args.join(' ')} exited with ${result.code}:\n${result.stderr}\n${result.stdout}`)
+    return result.stdout
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.datanodes.map(node => node.end()))
+    await this.namenode.end()
+    if (this.#temporary) await rm(this.dir, { recursive: true, force: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> { await this.stop() }
+}
+
+/** Runs the bin with exactly this environment. */
+export function run(args: readonly string[], env: Readonly<Record<string, string>>, input?: string | Buffer): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [bin, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', (bytes: Buffer) => { stdout += bytes.toString() })
+    child.stderr.on('data', (bytes: Buffer) => { stderr += bytes.toString() })
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve({ code: code ?? (signal === 'SIGKILL' ? 137 : 1), stdout, stderr }))
+    child.stdin.on('error', () => {})
+    child.stdin.end(input ?? '')
+  })
+}
+
+/** Tries until `work` gives something other than undefined or false; fails with `what` after `ms`. */
+export async function until<T>(what: string, work: () => Promise<T | undefined | false>, ms = 30_000): Promise<T> {
+  const end = performance.now() + ms
+  for (;;) {
+    const value = await work()
+    if (value !== undefined && value !== false) return value
+    if (performance.now() > end) throw new Error(`waited ${ms} ms in vain for: ${what}`)
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+}
+
+export async function startCluster(options: ClusterOptions = {}): Promise<TestCluster> {
+  const dir = options.dir ?? await mkdtemp(join(tmpdir(), 'gristmill-test-'))
+  const home = join(dir, 'home')
+  const secretFile = join(dir, 'secret')
+  const base: Record<string, string> = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: home,
+    NO_COLOR: '1',
+    GRISTMILL_HOME: home,
+    GRISTMILL_SECRET_FILE: secretFile,
+    ...options.settings,
+  }
+  if (!options.dir) await writeFile(secretFile, randomBytes(32).toString('hex'), { mode: 0o600 })
+  const namenode = new Member('namenode', join(dir, 'namenode'), [], base)
+  const cluster = { dir, home, secretFile, namenode, datanodes: [] as Member[], env: base, temporary: options.dir === undefined }
+  try {
+    await namenode.start()
+    cluster.env = { ...base, GRISTMILL_CLUSTER: namenode.address }
+    cluster.datanodes = Array.from({ length: options.datanodes ?? 3 }, (_, i) => {
+      const args = [...(options.racks ? ['--rack', options.racks[i]!] : []), ...(options.hosts ? ['--host-name', options.hosts[i]!] : [])]
+      return new Member('datanode', join(dir, `datanode${i + 1}`), args, cluster.env)
+    })
+    await Promise.all(cluster.datanodes.map(node => node.start()))
+  } catch (error) {
+    await new TestCluster(cluster).stop()
+    throw error
+  }
+  return new TestCluster(cluster)
+}
