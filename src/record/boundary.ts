@@ -1,0 +1,147 @@
+// Where records end, found without parsing them: for `put`, which ends blocks between records, and for the readers, which
+// must know how much of a piece is whole. Invariant: a position after a record's newline is the same whatever the pieces
+// in which the bytes came.
+//
+// CSV: a quote opens only at the start of a field, is closed by the next single one, and is an ordinary character anywhere
+// else. The parser (csv.ts) goes by the same rule; they must never disagree on where a row ends.
+
+import { delimiterCode, type InputFormat } from './format.ts'
+
+const newline = 10
+const quote = 34
+const bom = [0xef, 0xbb, 0xbf]
+
+export interface Scanner {
+  /** Positions in the last scanned bytes just after their first and last record end; -1 if no record ends there. */
+  readonly first: number
+  readonly last: number
+  scan(bytes: Buffer): void
+}
+
+class LineScanner implements Scanner {
+  first = -1
+  last = -1
+
+  scan(bytes: Buffer): void {
+    const first = bytes.indexOf(newline)
+    this.first = first < 0 ? -1 : first + 1
+    this.last = first < 0 ? -1 : bytes.lastIndexOf(newline) + 1
+  }
+}
+
+class CsvScanner implements Scanner {
+  first = -1
+  last = -1
+  readonly #delimiter: number
+  #quoted = false
+  /** The bytes before ended with a quote inside quotes: what comes next tells whether it closes. */
+  #pending = false
+  /** The byte before the next one; at the start of a file as after a newline. */
+  #previous = newline
+  /** Bytes of a byte order mark matched so far; -1 once that is settled. */
+  #mark: number
+
+  constructor(delimiter: number, atFileStart: boolean) {
+    this.#delimiter = delimiter
+    this.#mark = atFileStart ? 0 : -1
+  }
+
+  scan(bytes: Buffer): void {
+    this.first = -1
+    this.last = -1
+    const length = bytes.length
+    const skipped = this.#mark < 0 ? 0 : this.#skipMark(bytes)
+    let i = skipped
+    let before = skipped > 0 ? newline : this.#previous
+    while (i < length) {
+      if (this.#quoted) {
+        if (this.#pending) {
+          this.#pending = false
+          if (bytes[i] === quote) { i++; continue }
+          this.#quoted = false
+          before = quote
+          continue
+        }
+        const close = bytes.indexOf(quote, i)
+        if (close < 0) break
+        i = close + 1
+        this.#pending = true
+        continue
+      }
+      const open = bytes.indexOf(quote, i)
+      const end = open < 0 ? length : open
+      this.#rows(bytes, i, end)
+      if (open < 0) break
+      const left = open > i ? bytes[open - 1]! : before
+      if (left === this.#delimiter || left === newline) this.#quoted = true
+      before = quote
+      i = open + 1
+    }
+    if (length > 0) this.#previous = skipped === length ? newline : bytes[length - 1]!
+  }
+
+  /** How many leading bytes belong to a byte order mark, which counts as nothing: a field starts behind it. */
+  #skipMark(bytes: Buffer): number {
+    let i = 0
+    while (i < bytes.length && this.#mark < 3) {
+      if (bytes[i] !== bom[this.#mark]) {
+        if (this.#mark > i) this.#previous = 0
+        this.#mark = -1
+        return 0
+      }
+      this.#mark++
+      i++
+    }
+    if (this.#mark === 3) this.#mark = -1
+    return i
+  }
+
+  /** Row ends in [from, to), which lies outside of quotes. */
+  #rows(bytes: Buffer, from: number, to: number): void {
+    if (this.first < 0) {
+      for (let i = from; i < to; i++) if (bytes[i] === newline) { this.first = i + 1; break }
+      if (this.first < 0) return
+    }
+    for (let i = to - 1; i >= from; i--) if (bytes[i] === newline) { this.last = i + 1; return }
+  }
+}
+
+/** For bytes from a record's start on. `atFileStart`: they may begin with a byte order mark. */
+export function createScanner(format: InputFormat, options: { delimiter?: string | undefined; atFileStart: boolean }): Scanner {
+  return format === 'csv' ? new CsvScanner(delimiterCode(options.delimiter), options.atFileStart) : new LineScanner()
+}
+
+/**
+ * The end of the last whole record among the bytes of a block to be. Make one per block, push the block's bytes up to its
+ * limit, end the block at `last`, and give what lies behind it to the next block.
+ * If `last` is 0 (a record longer than the block, or format `whole`) the block must end at its limit; then it and the next
+ * one are not aligned.
+ */
+export class Boundary {
+  readonly #scanner: Scanner | undefined
+  /** Bytes pushed. */
+  bytes = 0
+  /** Bytes up to the end of the last whole record; 0 if none ended yet. */
+  last = 0
+
+  constructor(format: InputFormat, options: { delimiter?: string | undefined; atFileStart: boolean }) {
+    this.#scanner = format === 'whole' ? undefined : createScanner(format, options)
+  }
+
+  push(bytes: Uint8Array): void {
+    if (this.#scanner) {
+      this.#scanner.scan(asBuffer(bytes))
+      if (this.#scanner.last >= 0) this.last = this.bytes + this.#scanner.last
+    }
+    this.bytes += bytes.length
+  }
+
+  /** Do the bytes just before a limit tell where the last record ends? Then a block may be cut without reading all of it. */
+  static isLocal(format: InputFormat): boolean {
+    return format === 'lines' || format === 'jsonl'
+  }
+}
+
+/** The same bytes with Buffer's methods. */
+export const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

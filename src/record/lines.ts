@@ -1,0 +1,37 @@
+// Lines: what stands between newlines. `\n` and `\r\n` both end a line; the last one may have no newline; empty lines count.
+
+import type { Batch, InputOptions, ReadCounters } from './format.ts'
+import type { Chunk } from './range.ts'
+import { decode } from './utf8.ts'
+
+const newline = 10
+const carriageReturn = 13
+
+/** Lines of a chunk of whole lines. */
+export function splitLines(chunk: Chunk, path: string, options: InputOptions, counters: ReadCounters): string[] {
+  const { bytes } = chunk
+  const lines = decode(chunk, path, options, counters).split('\n')
+  const ended = bytes[bytes.length - 1] === newline
+  if (ended) lines.pop()
+  if (bytes.includes(carriageReturn)) stripReturns(lines, ended)
+  return lines
+}
+
+function stripReturns(lines: string[], lastEnded: boolean): void {
+  const count = lastEnded ? lines.length : lines.length - 1
+  for (let i = 0; i < count; i++) {
+    const line = lines[i]!
+    if (line.charCodeAt(line.length - 1) === carriageReturn) lines[i] = line.slice(0, -1)
+  }
+}
+
+/** Where line `index` of the chunk starts in the file. Counts newlines in bytes, so that no encoding can mislead it. */
+export function lineOffset({ bytes, position }: Chunk, index: number): number {
+  let from = 0
+  for (let i = 0; i < index; i++) from = bytes.indexOf(newline, from) + 1
+  return position + from
+}
+
+export function linesBatch(chunk: Chunk, path: string, options: InputOptions, counters: ReadCounters): Batch<string> {
+  return { values: splitLines(chunk, path, options, counters), path, offset: index => lineOffset(chunk, index) }
+}

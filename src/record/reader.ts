@@ -1,0 +1,60 @@
+// Reads the records of a split: any number of ranges of any number of files, one after the other. Records never join
+// across files. Every range's source is closed before the next is opened, and when the caller stops early.
+
+import { unreachable } from '../base/assert.ts'
+import { createScanner } from './boundary.ts'
+import type { Batch, InputOptions, ReadCounters, RecordRange } from './format.ts'
+import { jsonBatch } from './jsonl.ts'
+import { linesBatch } from './lines.ts'
+import { wholeRecords, type Chunk } from './range.ts'
+import { RowReader } from './rows.ts'
+import { withoutMark } from './utf8.ts'
+import { wholeBatch } from './whole.ts'
+
+export interface ReadOptions {
+  readonly input: InputOptions
+  readonly counters: ReadCounters
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Batches are never empty. Throws EINVAL with path and offset for a bad record, CORRUPT if a source ends early. */
+export async function* readRecords(ranges: Iterable<RecordRange> | AsyncIterable<RecordRange>, options: ReadOptions): AsyncGenerator<Batch> {
+  for await (const range of ranges) {
+    options.signal?.throwIfAborted()
+    yield* options.input.format === 'whole' ? readWhole(range, options) : readRange(range, options)
+  }
+}
+
+async function* readWhole(range: RecordRange, { input, counters }: ReadOptions): AsyncGenerator<Batch> {
+  const batch = await wholeBatch(range, input, counters)
+  counters.records++
+  yield batch
+}
+
+async function* readRange(range: RecordRange, { input, counters, signal }: ReadOptions): AsyncGenerator<Batch> {
+  const scanner = createScanner(input.format, { delimiter: input.delimiter, atFileStart: range.start === 0 })
+  const toBatch = batcher(range, input, counters)
+  for await (const whole of wholeRecords(range, scanner, counters)) {
+    signal?.throwIfAborted()
+    const chunk = withoutMark(whole)
+    if (chunk.bytes.length === 0) continue
+    const batch = toBatch(chunk)
+    if (batch.values.length === 0) continue
+    counters.records += batch.values.length
+    yield batch
+  }
+}
+
+function batcher(range: RecordRange, input: InputOptions, counters: ReadCounters): (chunk: Chunk) => Batch {
+  const { path } = range
+  switch (input.format) {
+    case 'lines': return chunk => linesBatch(chunk, path, input, counters)
+    case 'jsonl': return chunk => jsonBatch(chunk, path, input, counters)
+    case 'csv': {
+      const rows = new RowReader(range, input, counters)
+      return chunk => rows.batch(chunk)
+    }
+    case 'whole': throw new Error('whole files are not read in chunks')
+    default: return unreachable(input.format)
+  }
+}

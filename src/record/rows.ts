@@ -1,0 +1,104 @@
+// CSV rows as records: objects keyed by the header's columns, or arrays where there is no header.
+// A file's header is its first row. Who reads a later range of the file must be given it (RecordRange.header).
+
+import { assert } from '../base/assert.ts'
+import { GristmillError } from '../base/errors.ts'
+import { csvRowOffset, firstCsvRow, parseCsv } from './csv.ts'
+import { recordError, type Batch, type InputOptions, type ReadCounters, type RecordRange } from './format.ts'
+import type { Chunk } from './range.ts'
+import { decode } from './utf8.ts'
+
+/**
+ * The columns named by the first row of a file whose first bytes these are; undefined if the row does not end within them
+ * and they are not all of the file (read more). Names are unique; an empty one becomes `column<number>`.
+ */
+export function parseCsvHeader(bytes: Uint8Array, options: { path: string; delimiter?: string | undefined; isAll: boolean }): string[] | undefined {
+  const row = firstCsvRow(bytes, options.delimiter ?? ',', options.isAll)
+  if (!row) return undefined
+  if (row.fault) throw recordError(`the header row is not CSV: ${row.fault}`, { path: options.path, offset: 0 })
+  return checkHeader(row.fields, options.path)
+}
+
+function checkHeader(fields: readonly string[], path: string): string[] {
+  const names = fields.map((field, index) => (field === '' ? `column${index + 1}` : field))
+  const seen = new Set<string>()
+  for (const name of names) {
+    if (name === '__proto__') throw recordError('a column cannot be named __proto__; rename it, or read with header: false', { path, offset: 0 })
+    if (seen.has(name)) {
+      throw recordError(`two columns are named ${JSON.stringify(name)}; rename one, or read with header: false to get arrays`, { path, offset: 0 })
+    }
+    seen.add(name)
+  }
+  return names
+}
+
+/** Turns the chunks of one range, in order, into batches. */
+export class RowReader {
+  readonly #range: RecordRange
+  readonly #options: InputOptions
+  readonly #counters: ReadCounters
+  readonly #delimiter: string
+  readonly #named: boolean
+  #header: readonly string[] | undefined
+
+  constructor(range: RecordRange, options: InputOptions, counters: ReadCounters) {
+    this.#range = range
+    this.#options = options
+    this.#counters = counters
+    this.#delimiter = options.delimiter ?? ','
+    this.#named = options.header !== false
+    this.#header = this.#named && range.start > 0 ? range.header : undefined
+    if (range.start > 0) {
+      assert(!this.#named || this.#header, 'a range that starts inside of a CSV file needs the file\'s header')
+      if (!range.aligned) throw new GristmillError('EINVAL', `${range.path} is CSV and cannot be read from byte ${range.start}: only from its start, or from where a row starts`)
+    }
+  }
+
+  batch(chunk: Chunk): Batch {
+    const values: unknown[] = []
+    let ordinal = 0
+    /** Row ordinals of the values, once they differ from their indexes. */
+    let ordinals: number[] | undefined
+    const skip = () => { ordinals ??= values.map((_, index) => index) }
+    const text = decode(chunk, this.#range.path, this.#options, this.#counters)
+    parseCsv(text, this.#delimiter, (fields, fault) => {
+      const row = ordinal++
+      if (this.#named && !this.#header) {
+        if (fault) throw this.#fault(chunk, row, fault)
+        this.#header = checkHeader(fields, this.#range.path)
+        skip()
+        return
+      }
+      const problem = fault ?? this.#misfit(fields)
+      if (problem !== undefined) {
+        if (this.#options.badRecords !== 'skip') throw this.#fault(chunk, row, problem)
+        this.#counters.badRecords++
+        skip()
+        return
+      }
+      values.push(this.#header ? named(this.#header, fields) : fields)
+      ordinals?.push(row)
+    })
+    return {
+      values,
+      path: this.#range.path,
+      offset: index => chunk.position + csvRowOffset(chunk.bytes, this.#delimiter, ordinals ? ordinals[index]! : index),
+    }
+  }
+
+  #misfit(fields: readonly string[]): string | undefined {
+    if (!this.#header || fields.length === this.#header.length) return undefined
+    return `the row has ${fields.length} ${fields.length === 1 ? 'field' : 'fields'}, the header names ${this.#header.length}`
+  }
+
+  #fault(chunk: Chunk, row: number, problem: string): GristmillError {
+    const offset = chunk.position + csvRowOffset(chunk.bytes, this.#delimiter, row)
+    return recordError(`${problem}; correct the row, or read with badRecords: "skip"`, { path: this.#range.path, offset })
+  }
+}
+
+function named(header: readonly string[], fields: readonly string[]): Record<string, string> {
+  const row: Record<string, string> = {}
+  for (let i = 0; i < header.length; i++) row[header[i]!] = fields[i]!
+  return row
+}

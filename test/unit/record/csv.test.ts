@@ -1,0 +1,129 @@
+import { describe, expect, test } from 'vitest'
+import { Boundary } from '../../../src/record/boundary.ts'
+import { newReadCounters, splittable } from '../../../src/record/format.ts'
+import { parseCsvHeader } from '../../../src/record/rows.ts'
+import { dice, rangeOf, readAll, type Dice, type Found } from './seeded.ts'
+
+const atoms = ['a', 'grain', 'é', '😀', ' ', ',', '"', '\n', '\r\n', ';', '5" disk', '']
+
+function randomField(random: Dice): string {
+  let field = ''
+  for (let i = random.below(5); i > 0; i--) field += random.pick(atoms)
+  return field
+}
+
+/** Quotes where it must, and sometimes where it need not. */
+function write(field: string, random: Dice): string {
+  const must = /^"|[,\n\r]/.test(field)
+  return must || random.below(4) === 0 ? `"${field.replaceAll('"', '""')}"` : field
+}
+
+interface Table { readonly bytes: Buffer; readonly rows: string[][]; readonly offsets: number[] }
+
+function randomTable(random: Dice, width: number): Table {
+  let text = random.below(4) === 0 ? '\ufeff' : ''
+  const rows: string[][] = []
+  const offsets: number[] = []
+  const count = random.below(25)
+  for (let i = 0; i < count; i++) {
+    if (random.below(8) === 0) text += random.pick(['\n', '\r\n'])
+    const fields = Array.from({ length: width }, () => randomField(random))
+    let row = fields.map(field => write(field, random)).join(',')
+    if (row === '') { row = '""'; fields[0] = '' }
+    rows.push(fields)
+    offsets.push(Buffer.byteLength(text))
+    text += row + (i === count - 1 && random.below(2) === 0 ? '' : random.pick(['\n', '\r\n']))
+  }
+  return { bytes: Buffer.from(text), rows, offsets }
+}
+
+const plain = (found: Found[]) => found.map(({ value, offset }) => ({ value, offset }))
+
+describe('csv', () => {
+  test('any table comes back from any pieces, rows at their offsets', async () => {
+    const seed = Number(process.env['SEED'] ?? 42)
+    console.info(`seed ${seed}`)
+    const random = dice(seed)
+    for (let round = 0; round < 500; round++) {
+      const { bytes, rows, offsets } = randomTable(random, 1 + random.below(4))
+      const found = await readAll([rangeOf(bytes, {}, random, 1 + random.below(60))], { format: 'csv', header: false })
+      expect(plain(found), `round ${round}: ${JSON.stringify(bytes.toString())}`).toEqual(rows.map((value, i) => ({ value, offset: offsets[i] })))
+    }
+  })
+
+  test('blocks cut where put cuts them hold whole rows, quoted newlines and all', async () => {
+    const random = dice(99)
+    for (let round = 0; round < 300; round++) {
+      const { bytes, rows } = randomTable(random, 3)
+      const found: Found[] = []
+      const blockBytes = 200 + random.below(200)
+      for (let start = 0; start < bytes.length;) {
+        const boundary = new Boundary('csv', { atFileStart: start === 0 })
+        const limit = Math.min(start + blockBytes, bytes.length)
+        for (let at = start; at < limit;) {
+          const to = Math.min(limit, at + 1 + random.below(30))
+          boundary.push(bytes.subarray(at, to))
+          at = to
+        }
+        const end = limit === bytes.length ? limit : start + boundary.last
+        expect(end).toBeGreaterThan(start)
+        found.push(...await readAll([rangeOf(bytes.subarray(0, end), { start, end }, random)], { format: 'csv', header: false }))
+        start = end
+      }
+      expect(found.map(({ value }) => value), `round ${round}`).toEqual(rows)
+    }
+  })
+
+  test('the header names the fields, in the first block and, when given, in later ones', async () => {
+    const text = '\ufeffname,"the, city",\nAda,London,1\n"Bo\nb",Oslo,2\n'
+    const bytes = Buffer.from(text)
+    const header = parseCsvHeader(bytes.subarray(0, 30), { path: '/f', isAll: false })!
+    expect(header).toEqual(['name', 'the, city', 'column3'])
+    const cut = bytes.indexOf('"Bo')
+    const expected = [{ name: 'Ada', 'the, city': 'London', column3: '1' }, { name: 'Bo\nb', 'the, city': 'Oslo', column3: '2' }]
+    expect((await readAll([rangeOf(bytes, {}, dice(1))], { format: 'csv' })).map(({ value }) => value)).toEqual(expected)
+    const parts = [rangeOf(bytes, { end: cut }, dice(1)), rangeOf(bytes, { start: cut, header }, dice(2))]
+    expect((await readAll(parts, { format: 'csv' })).map(({ value }) => value)).toEqual(expected)
+  })
+
+  test('each file of a split brings its own header', async () => {
+    const found = await readAll([rangeOf(Buffer.from('a,b\n1,2'), {}, dice(1)), rangeOf(Buffer.from('b,a\n3,4'), {}, dice(1))], { format: 'csv' })
+    expect(found.map(({ value }) => value)).toEqual([{ a: '1', b: '2' }, { b: '3', a: '4' }])
+  })
+
+  test('a header that does not end within the bytes given is asked for again with more', () => {
+    expect(parseCsvHeader(Buffer.from('a,"b\n'), { path: '/f', isAll: false })).toBeUndefined()
+    expect(parseCsvHeader(Buffer.from('a,b'), { path: '/f', isAll: true })).toEqual(['a', 'b'])
+    expect(parseCsvHeader(Buffer.from(''), { path: '/f', isAll: true })).toEqual([])
+    expect(() => parseCsvHeader(Buffer.from('a,a\n'), { path: '/f', isAll: true })).toThrow(/two columns are named "a"/)
+    expect(() => parseCsvHeader(Buffer.from('__proto__\n'), { path: '/f', isAll: true })).toThrow(/__proto__/)
+  })
+
+  test.each([
+    ['a row of another width', 'a,b\n1,2\nx\n3,4\n', /1 field, the header names 2/],
+    ['text after a closing quote', 'a,b\n1,2\n"x"y,2\n3,4\n', /after the closing quote of field 1 stands "y"/],
+  ])('%s is an error with its offset, or is skipped and counted without harm to its neighbours', async (_, text, message) => {
+    const range = () => rangeOf(Buffer.from(text), {}, dice(1), 1000)
+    const failure = await readAll([range()], { format: 'csv' }).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code: 'EINVAL', details: { path: '/file', offset: 8 } })
+    expect((failure as Error).message).toMatch(message)
+    const counters = newReadCounters()
+    const found = await readAll([range()], { format: 'csv', badRecords: 'skip' }, counters)
+    expect(found.map(({ value }) => value)).toEqual([{ a: '1', b: '2' }, { a: '3', b: '4' }])
+    expect(found[1]!.offset).toBe(text.indexOf('3,4'))
+    expect(counters.badRecords).toBe(1)
+  })
+
+  test('a quote that is never closed is an error at the row that opens it', async () => {
+    await expect(readAll([rangeOf(Buffer.from('a,b\n1,"2\n3,4\n'), {}, dice(1))], { format: 'csv' })).rejects.toMatchObject({ code: 'EINVAL', details: { offset: 4 } })
+  })
+
+  test('other delimiters work, and impossible ones are refused', async () => {
+    expect((await readAll([rangeOf(Buffer.from('a;b\n"1;x";2,3\n'), {}, dice(1))], { format: 'csv', delimiter: ';' }))[0]!.value).toEqual({ a: '1;x', b: '2,3' })
+    await expect(readAll([rangeOf(Buffer.from('a'), {}, dice(1))], { format: 'csv', delimiter: '"' })).rejects.toMatchObject({ code: 'EINVAL' })
+  })
+
+  test('CSV is splittable only where blocks are aligned, a whole file never', () => {
+    expect([splittable('lines', false), splittable('jsonl', false), splittable('csv', true), splittable('csv', false), splittable('whole', true)]).toEqual([true, true, true, false, false])
+  })
+})

@@ -1,0 +1,59 @@
+// Random data from a seed, and ranges over bytes in memory: what the tests of the record room share.
+
+import type { Batch, InputOptions, ReadCounters, RecordRange } from '../../../src/record/format.ts'
+import { newReadCounters } from '../../../src/record/format.ts'
+import { readRecords } from '../../../src/record/reader.ts'
+
+export interface Dice {
+  below(bound: number): number
+  pick<T>(items: readonly T[]): T
+}
+
+export function dice(seed: number): Dice {
+  let state = seed >>> 0
+  const next = () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), state | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+  const below = (bound: number) => Math.floor(next() * bound)
+  return { below, pick: items => items[below(items.length)]! }
+}
+
+/** A range over `bytes` whose source reuses one buffer for pieces of random lengths, as real sources may. */
+export function rangeOf(bytes: Buffer, range: { path?: string; start?: number; end?: number; aligned?: boolean; header?: string[] | undefined }, random: Dice, pieceMax = 40): RecordRange & { closed: () => boolean } {
+  let closed = true
+  return {
+    path: range.path ?? '/file',
+    start: range.start ?? 0,
+    end: range.end ?? bytes.length,
+    aligned: range.aligned ?? true,
+    header: range.header,
+    closed: () => closed,
+    async *open(from: number) {
+      closed = false
+      const reused = Buffer.alloc(pieceMax)
+      try {
+        for (let at = from; at < bytes.length;) {
+          const length = Math.min(bytes.length - at, random.below(pieceMax + 1))
+          bytes.copy(reused, 0, at, at + length)
+          at += length
+          yield reused.subarray(0, length)
+          reused.fill(0x21)
+        }
+      } finally {
+        closed = true
+      }
+    },
+  }
+}
+
+export interface Found { readonly value: unknown; readonly offset: number; readonly path: string }
+
+export async function readAll(ranges: RecordRange[], input: InputOptions, counters: ReadCounters = newReadCounters()): Promise<Found[]> {
+  const found: Found[] = []
+  const take = (batch: Batch) => batch.values.forEach((value, index) => found.push({ value, offset: batch.offset(index), path: batch.path }))
+  for await (const batch of readRecords(ranges, { input, counters })) take(batch)
+  return found
+}
