@@ -1,0 +1,111 @@
+// The local filesystem. Names are never followed through a symbolic link at their last part, new files are the
+// owner's alone (0600, directories 0700), and nothing is durable before a sync says so.
+
+import fs from 'node:fs'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import type { Disk, DiskEntry, DiskStat } from '../ports/disk.ts'
+import { FileReader, FileWriter } from './file.ts'
+import { lockDirectory } from './lock.ts'
+
+const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_TRUNC, O_WRONLY } = fs.constants
+const open = promisify(fs.open) as (path: string, flags: number, mode?: number) => Promise<number>
+const fsync = promisify(fs.fsync)
+const closeFile = promisify(fs.close)
+
+const readFlags = O_RDONLY | O_NOFOLLOW
+const fileMode = 0o600
+const directoryMode = 0o700
+
+/** Makes temporary names differ within this process; the process id makes them differ between processes. */
+let temporaries = 0
+
+export const localDisk: Disk = Object.freeze({
+  openRead: async (file: string) => new FileReader(await open(file, readFlags)),
+  openReadSync: (file: string) => new FileReader(fs.openSync(file, readFlags)),
+
+  async create(file: string, { exclusive = true, mode = fileMode }: { exclusive?: boolean; mode?: number } = {}) {
+    return new FileWriter(await open(file, O_WRONLY | O_CREAT | O_NOFOLLOW | (exclusive ? O_EXCL : O_TRUNC), mode))
+  },
+
+  openAppend: async (file: string) => new FileWriter(await open(file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, fileMode)),
+
+  async readFile(file: string) {
+    const fd = await open(file, readFlags)
+    try {
+      return await promisify(fs.readFile)(fd)
+    } finally {
+      await closeFile(fd)
+    }
+  },
+
+  async writeFileDurable(file: string, bytes: Uint8Array, { mode = fileMode }: { mode?: number } = {}) {
+    const directory = path.dirname(file)
+    const temporary = path.join(directory, `.${path.basename(file)}.${process.pid}.${++temporaries}.tmp`)
+    const writer = await localDisk.create(temporary, { mode })
+    try {
+      try {
+        writer.writeSync(bytes)
+        await writer.sync()
+      } finally {
+        await writer.close()
+      }
+      await fs.promises.rename(temporary, file)
+    } catch (error) {
+      await localDisk.remove(temporary).catch(() => {}) // the first failure is the one worth telling
+      throw error
+    }
+    await localDisk.syncDir(directory)
+  },
+
+  rename: (from: string, to: string) => fs.promises.rename(from, to),
+
+  async remove(file: string) {
+    try {
+      await fs.promises.unlink(file)
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+    }
+  },
+
+  removeTree: (directory: string) => fs.promises.rm(directory, { recursive: true, force: true }),
+
+  async mkdir(directory: string) { await fs.promises.mkdir(directory, { recursive: true, mode: directoryMode }) },
+
+  async list(directory: string): Promise<DiskEntry[]> {
+    const entries = await fs.promises.readdir(directory, { withFileTypes: true })
+    return entries.map(entry => ({ name: entry.name, kind: kindOf(entry) }))
+  },
+
+  async stat(file: string): Promise<DiskStat | undefined> {
+    try {
+      const found = await fs.promises.lstat(file)
+      return { kind: kindOf(found), bytes: found.size, mtimeMs: found.mtimeMs }
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
+      throw error
+    }
+  },
+
+  async syncDir(directory: string) {
+    const fd = await open(directory, O_RDONLY | O_DIRECTORY)
+    try {
+      await fsync(fd)
+    } finally {
+      await closeFile(fd)
+    }
+  },
+
+  async space(file: string) {
+    const { blocks, bavail, bsize } = await fs.promises.statfs(file)
+    return { capacityBytes: blocks * bsize, freeBytes: bavail * bsize }
+  },
+
+  lock: lockDirectory,
+})
+
+function kindOf(entry: { isFile(): boolean; isDirectory(): boolean }): DiskEntry['kind'] {
+  return entry.isFile() ? 'file' : entry.isDirectory() ? 'directory' : 'other'
+}
+
+const codeOf = (error: unknown): unknown => (error as NodeJS.ErrnoException | null)?.code

@@ -1,0 +1,141 @@
+// Open files. A reader or writer owns its descriptor: it is closed exactly once, and never while a read or a sync of
+// the thread pool still uses it, because the number could by then belong to another file.
+
+import fs from 'node:fs'
+import { promisify } from 'node:util'
+import { assert } from '../base/assert.ts'
+import type { DiskReader, DiskWriter } from '../ports/disk.ts'
+
+const readAsync = promisify(fs.read) as (fd: number, target: Uint8Array, offset: number, length: number, position: number) => Promise<{ bytesRead: number }>
+const fdatasync = promisify(fs.fdatasync)
+const closeAsync = promisify(fs.close)
+
+/** A descriptor with the number of thread-pool calls that hold it. */
+class Descriptor {
+  readonly fd: number
+  #busy = 0
+  #closing: Promise<void> | undefined
+  #idle: (() => void) | undefined
+
+  constructor(fd: number) { this.fd = fd }
+
+  /** The number, for a call that does not leave the thread. */
+  get open(): number {
+    assert(!this.#closing, 'the file is closed')
+    return this.fd
+  }
+
+  async use<T>(work: (fd: number) => Promise<T>): Promise<T> {
+    const fd = this.open
+    this.#busy++
+    try {
+      return await work(fd)
+    } finally {
+      this.#busy--
+      if (this.#busy === 0) this.#idle?.()
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      if (this.#busy > 0) await new Promise<void>(resolve => { this.#idle = resolve })
+      await closeAsync(this.fd)
+    })()
+    return this.#closing
+  }
+}
+
+export class FileReader implements DiskReader {
+  readonly bytes: number
+  readonly #file: Descriptor
+
+  constructor(fd: number) {
+    this.#file = new Descriptor(fd)
+    this.bytes = sizeOrClose(fd)
+  }
+
+  readSync(target: Uint8Array, position: number): number {
+    const fd = this.#file.open
+    let done = 0
+    while (done < target.length) {
+      const count = fs.readSync(fd, target, done, target.length - done, position + done)
+      if (count === 0) break
+      done += count
+    }
+    return done
+  }
+
+  read(target: Uint8Array, position: number): Promise<number> {
+    return this.#file.use(async fd => {
+      let done = 0
+      while (done < target.length) {
+        const { bytesRead } = await readAsync(fd, target, done, target.length - done, position + done)
+        if (bytesRead === 0) break
+        done += bytesRead
+      }
+      return done
+    })
+  }
+
+  close(): Promise<void> { return this.#file.close() }
+}
+
+export class FileWriter implements DiskWriter {
+  readonly #file: Descriptor
+  #bytes: number
+  /** The first failed sync. The kernel may have dropped the dirty pages, so a later success would be a lie. */
+  #failed: { error: unknown } | undefined
+
+  constructor(fd: number) {
+    this.#file = new Descriptor(fd)
+    this.#bytes = sizeOrClose(fd)
+  }
+
+  get bytes(): number { return this.#bytes }
+
+  writeSync(bytes: Uint8Array): void {
+    const fd = this.#file.open
+    let done = 0
+    while (done < bytes.length) {
+      // No position: files are only ever written at their end, and O_APPEND ones could not be told otherwise.
+      const count = fs.writeSync(fd, bytes, done, bytes.length - done, null)
+      done += count
+      this.#bytes += count
+    }
+  }
+
+  async sync(): Promise<void> {
+    this.#trusted()
+    try {
+      await this.#file.use(fd => fdatasync(fd))
+    } catch (error) {
+      this.#failed ??= { error }
+      throw error
+    }
+  }
+
+  syncSync(): void {
+    this.#trusted()
+    try {
+      fs.fdatasyncSync(this.#file.open)
+    } catch (error) {
+      this.#failed ??= { error }
+      throw error
+    }
+  }
+
+  close(): Promise<void> { return this.#file.close() }
+
+  #trusted(): void {
+    if (this.#failed) throw this.#failed.error
+  }
+}
+
+function sizeOrClose(fd: number): number {
+  try {
+    return fs.fstatSync(fd).size
+  } catch (error) {
+    fs.closeSync(fd)
+    throw error
+  }
+}

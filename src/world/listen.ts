@@ -1,0 +1,114 @@
+// Serving: a fastify instance on a port, and wires on the same port through Upgrade. The connection of an accepted Upgrade
+// is taken away from Node's HTTP server together with its system handle, so that it can be read without copies.
+
+import type { IncomingMessage, Server } from 'node:http'
+import net from 'node:net'
+import os from 'node:os'
+import type { Duplex } from 'node:stream'
+import { codes, GristmillError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import type { Log } from '../ports/log.ts'
+import type { Listening, Service } from '../ports/net.ts'
+import { addressOf, wireProtocol } from './address.ts'
+import { SocketWire } from './wire.ts'
+
+/** How often the end of the last calls is looked for while closing. */
+const closingTickMs = 20
+
+export async function listen(service: Service, at: { host: string; port: number }, log: Log): Promise<Listening> {
+  const { http } = service
+  const server: Server = http.server
+  const wires = new Set<SocketWire>()
+  server.on('upgrade', (request, socket, head) => { upgrade(service, request, socket, head, { wires, log }) })
+  try {
+    await http.listen({ host: at.host, port: at.port })
+  } catch (error) {
+    throw translated(error as NodeJS.ErrnoException, at)
+  }
+  const bound = server.address() as net.AddressInfo
+  const everywhere = at.host === '0.0.0.0' || at.host === '::'
+  return {
+    address: addressOf(everywhere ? os.hostname() : at.host, bound.port),
+    async close(graceMs = limits.drainMs) {
+      const closing = http.close()
+      const tick = setInterval(() => server.closeIdleConnections(), closingTickMs)
+      const late = setTimeout(() => { server.closeAllConnections() }, graceMs)
+      // Wires have no calls to wait for that their owners would not repeat elsewhere; they get the same grace.
+      const wiresLate = setTimeout(() => { for (const wire of wires) wire.destroy(goingAway()) }, graceMs)
+      try {
+        await closing
+        await Promise.all([...wires].map(wire => wire.closed))
+      } finally {
+        clearInterval(tick)
+        clearTimeout(late)
+        clearTimeout(wiresLate)
+      }
+    },
+  }
+}
+
+function upgrade(
+  service: Service, request: IncomingMessage, socket: Duplex, head: Buffer,
+  { wires, log }: { wires: Set<SocketWire>; log: Log },
+): void {
+  // Until a wire takes over, a connection that breaks must not break the process.
+  socket.on('error', () => {})
+  const remote = socket instanceof net.Socket ? addressOf(socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0) : 'unknown'
+  if (request.headers.upgrade?.toLowerCase() !== wireProtocol || !service.upgrade) {
+    return refuse(socket, { status: 400, code: 'EINVAL', message: `this port upgrades to ${wireProtocol} only` })
+  }
+  let decision: ReturnType<NonNullable<Service['upgrade']>>
+  try {
+    decision = service.upgrade({ path: request.url ?? '/', headers: request.headers as Record<string, string | undefined>, remote })
+  } catch (error) {
+    log.error('the decision about an Upgrade request failed', { error, remote })
+    return refuse(socket, { status: codes.INTERNAL.status, code: 'INTERNAL', message: 'the server failed to answer; its log says why' })
+  }
+  if ('refuse' in decision) return refuse(socket, decision.refuse)
+  const wire = takeOver(socket as net.Socket, head, remote)
+  wires.add(wire)
+  void wire.closed.then(() => wires.delete(wire))
+  // Not awaited: it is in order before anything that `run` writes, and its failure is the wire's.
+  wire.write(Buffer.from(`HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${wireProtocol}\r\n\r\n`)).catch(() => {})
+  decision.run(wire).catch((error: unknown) => {
+    log.debug('a wire ended with an error', { error, remote })
+    wire.destroy(error instanceof Error ? error : undefined)
+  })
+}
+
+type Handled = { _handle?: unknown }
+
+/** The same connection under a new socket whose reads go where we say. Undocumented in Node, proved by tests; without it, 'data' events. */
+function takeOver(socket: net.Socket, head: Buffer, remote: string): SocketWire {
+  const handle = (socket as Handled)._handle
+  if (!(socket instanceof net.Socket) || handle === null || handle === undefined || socket.constructor !== net.Socket) {
+    return new SocketWire(() => socket, { remote, raw: false, head })
+  }
+  (socket as Handled)._handle = null // the old socket must not close what it no longer owns
+  socket.removeAllListeners()
+  socket.on('error', () => {})
+  socket.destroy()
+  return new SocketWire(
+    onread => new net.Socket({ handle, onread, allowHalfOpen: true, manualStart: true } as object),
+    { remote, raw: true, head },
+  )
+}
+
+function refuse(socket: Duplex, { status, code, message }: { status: number; code: string; message: string }): void {
+  const body = Buffer.from(JSON.stringify({ error: { code, message, details: {} } }))
+  socket.end(`HTTP/1.1 ${status} Refused\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body.toString()}`)
+  // A peer that keeps its side open would keep the connection for ever.
+  socket.once('finish', () => socket.destroy())
+}
+
+const goingAway = () => new GristmillError('UNAVAILABLE', 'the server is going away; ask another one, or this one again later')
+
+function translated(error: NodeJS.ErrnoException, { host, port }: { host: string; port: number }): Error {
+  const place = addressOf(host, port)
+  if (error.code === 'EADDRINUSE') return new GristmillError('EADDRINUSE', `cannot listen on ${place}: another process does; stop it or choose another port`, { cause: error })
+  if (error.code === 'EACCES') return new GristmillError('EACCES', `cannot listen on ${place}: this user may not open that port; choose one above 1023`, { cause: error })
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
+    return new GristmillError('CONFIG_INVALID', `cannot listen on ${place}: this machine has no such address`, { cause: error })
+  }
+  return error
+}

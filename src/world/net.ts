@@ -1,0 +1,33 @@
+// The network of this machine. One pool of HTTP connections for calls; wires have connections of their own.
+
+import { Agent } from 'undici'
+import type { Log } from '../ports/log.ts'
+import type { Net } from '../ports/net.ts'
+import { connectWire } from './connect.ts'
+import { listen } from './listen.ts'
+
+/** Connections to one server: long polls of all slots plus 64 callers at once. More wait in the pool. */
+const connectionsMax = 128
+/** Long enough for a heartbeat to find its connection again; servers close after longer, so a request never meets a closing one. */
+const keepAliveMs = 10_000
+const connectMs = 5_000
+
+export function systemNet(log: Log): Net {
+  const dispatcher = new Agent({
+    connections: connectionsMax,
+    pipelining: 1, // a long poll must not block what is behind it
+    keepAliveTimeout: keepAliveMs,
+    keepAliveMaxTimeout: keepAliveMs,
+    // Deadlines are the caller's (src/rpc): they cover the whole call, not its parts.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    allowH2: false,
+    connect: { timeout: connectMs, noDelay: true },
+  })
+  return Object.freeze({
+    dispatcher,
+    connect: connectWire,
+    listen: (service, at) => listen(service, at, log),
+    close: () => dispatcher.close(),
+  } satisfies Net)
+}

@@ -1,0 +1,90 @@
+// Child processes: own process group, exactly the environment that was asked for, messages by structured clone.
+// `onExit` comes once, after the last message and the last output, even if a grandchild still holds the pipes.
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import fs from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { GristmillError } from '../base/errors.ts'
+import { MiB } from '../base/units.ts'
+import type { Child, ChildOptions, Processes } from '../ports/process.ts'
+
+/** How long output and messages may still arrive after the process ended; only a grandchild can need it. */
+const lastWordsMs = 500
+
+export const childProcesses: Processes = Object.freeze({
+  start: (options: ChildOptions): Child => new NodeChild(options),
+})
+
+class NodeChild implements Child {
+  readonly pid: number
+  readonly #process: ChildProcess
+  #running = true
+
+  constructor({ main, args, env, cwd, heapBytesMax, onOutput, onMessage, onExit }: ChildOptions) {
+    const heap = `--max-old-space-size=${Math.max(16, Math.floor(heapBytesMax / MiB))}`
+    const child = spawn(process.execPath, [heap, fileURLToPath(main), ...args], {
+      cwd,
+      env: { ...env },
+      detached: true, // a process group of its own: a kill reaches what the user's code started
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
+    this.#process = child
+    // Reported by the missing pid below; without a listener it would stop us.
+    child.on('error', () => {})
+    if (child.pid === undefined) {
+      throw new GristmillError('INTERNAL', `cannot start ${main.pathname} in ${cwd}: check that the directory is there and that processes may be started`, { details: { cwd } })
+    }
+    this.pid = child.pid
+
+    child.on('message', onMessage)
+    child.stdout!.on('data', (bytes: Buffer) => onOutput(bytes, 'stdout'))
+    child.stderr!.on('data', (bytes: Buffer) => onOutput(bytes, 'stderr'))
+    child.once('exit', (code, signal) => {
+      this.#killGroup()
+      this.#running = false
+      void settled(child).then(() => onExit({ code, signal }))
+    })
+  }
+
+  send(message: unknown): void {
+    // A child that is gone says so through onExit; a message to it is simply not delivered.
+    if (this.#process.connected) this.#process.send(message as never, () => {})
+  }
+
+  kill(): void {
+    if (this.#running) this.#killGroup()
+  }
+
+  residentBytes(): number {
+    if (!this.#running) return 0
+    try {
+      // VmRSS is in KiB whatever the size of a page.
+      const found = /^VmRSS:\s+(\d+) kB/m.exec(fs.readFileSync(`/proc/${this.pid}/status`, 'latin1'))
+      return found ? Number(found[1]) * 1024 : 0
+    } catch {
+      return 0 // no /proc, or gone this moment
+    }
+  }
+
+  #killGroup(): void {
+    try {
+      process.kill(-this.pid, 'SIGKILL')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  }
+}
+
+/** Resolves when the pipes and the channel of an ended process have said all that they had to say. */
+async function settled(child: ChildProcess): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const closed = new Promise<void>(resolve => { child.once('close', () => resolve()) })
+  const disconnected = child.connected ? new Promise<void>(resolve => { child.once('disconnect', () => resolve()) }) : Promise.resolve()
+  const late = new Promise<void>(resolve => { timer = setTimeout(resolve, lastWordsMs) })
+  await Promise.race([Promise.all([closed, disconnected]), late])
+  clearTimeout(timer)
+  child.stdout?.destroy()
+  child.stderr?.destroy()
+  if (child.connected) child.disconnect()
+}

@@ -1,0 +1,155 @@
+// The ordered store on LMDB: one environment with named tables, one writer, readers on the last committed state.
+// A transaction is durable when `transact` returns: `overlappingSync` stays off, so that the commit itself calls fdatasync
+// and fails if that fails. With it on, a failed sync would leave the writes visible and nobody would ever be told.
+
+import fs from 'node:fs'
+import path from 'node:path'
+import { open, type Database, type RootDatabase } from 'lmdb'
+import { assert } from '../base/assert.ts'
+import { GristmillError } from '../base/errors.ts'
+import { GiB } from '../base/units.ts'
+import type { Store, Table } from '../ports/store.ts'
+
+type Bytes = Database<Uint8Array, Uint8Array>
+type Root = RootDatabase<Uint8Array, Uint8Array>
+
+const tablesMax = 32
+/** LMDB's own limit with 4 KiB pages, less what the binding keeps for itself. */
+const keyBytesMax = 511
+/** Address space, not memory or disk: what 64-bit machines have plenty of. At 75 bytes an inode, 64 GiB hold 900 million. */
+const mapBytesDefault = 64 * GiB
+
+export interface StoreOptions {
+  readonly mapBytes?: number
+  /** false: commits are not synced. Only for the named test profile: a power cut then loses what was acknowledged. */
+  readonly sync?: boolean
+}
+
+export async function openStore(directory: string, { mapBytes = mapBytesDefault, sync = true }: StoreOptions = {}): Promise<Store> {
+  fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const root: Root = open({
+    path: directory,
+    noSubdir: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    maxDbs: tablesMax,
+    mapSize: mapBytes,
+    overlappingSync: false,
+    noSync: !sync,
+    // Every write is inside a transaction of ours; batching single puts by event turn would only hide one that is not.
+    eventTurnBatching: false,
+    // Random reads over a map larger than memory: read-ahead would evict what is hot. (Known to the binding, not to its types.)
+    ...{ noReadAhead: true },
+  })
+  return new LmdbStore(root, directory)
+}
+
+class LmdbStore implements Store {
+  readonly #root: Root
+  readonly #directory: string
+  readonly #tables = new Map<string, Table>()
+  #writing = false
+
+  constructor(root: Root, directory: string) {
+    this.#root = root
+    this.#directory = directory
+  }
+
+  table(name: string): Table {
+    const known = this.#tables.get(name)
+    if (known) return known
+    assert(!this.#writing, 'a table is opened before the transaction that uses it')
+    const database: Bytes = this.#root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' })
+    const table = new LmdbTable(database, () => this.#writing)
+    this.#tables.set(name, table)
+    return table
+  }
+
+  transact<T>(work: () => T): T {
+    assert(!this.#writing, 'transactions do not nest')
+    let result: T
+    this.#writing = true
+    try {
+      // The arrow returns nothing: given a promise, LMDB would commit when that settles, long after we had returned.
+      this.#root.transactionSync(() => {
+        result = work()
+        assert(!isThenable(result), 'the work of a transaction is synchronous')
+      })
+    } catch (error) {
+      throw translated(error, this.#directory)
+    } finally {
+      this.#writing = false
+    }
+    return result!
+  }
+
+  async backup(directory: string): Promise<void> {
+    assert(!this.#writing, 'a backup is not taken inside a transaction')
+    fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+    const copy = path.join(directory, 'data.mdb')
+    if (fs.existsSync(copy)) {
+      throw new GristmillError('EEXIST', `${directory} already holds a copy (${copy}); give an empty directory`, { details: { directory } })
+    }
+    // The binding copies to a directory and names the file itself.
+    await this.#root.backup(directory, true)
+    for (const target of [copy, directory]) {
+      const fd = fs.openSync(target, 'r')
+      try {
+        fs.fsyncSync(fd)
+      } finally {
+        fs.closeSync(fd)
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close()
+  }
+}
+
+class LmdbTable implements Table {
+  readonly #database: Bytes
+  readonly #writing: () => boolean
+
+  constructor(database: Bytes, writing: () => boolean) {
+    this.#database = database
+    this.#writing = writing
+  }
+
+  get(key: Uint8Array): Buffer | undefined {
+    return this.#database.getBinary(key)
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    assert(this.#writing(), 'put is called inside transact')
+    assert(key.length > 0 && key.length <= keyBytesMax, `a key has 1 to ${keyBytesMax} bytes, not ${key.length}`)
+    this.#database.putSync(key, value)
+  }
+
+  remove(key: Uint8Array): void {
+    assert(this.#writing(), 'remove is called inside transact')
+    this.#database.removeSync(key)
+  }
+
+  * range({ start, end, limit, reverse = false }: { start?: Uint8Array; end?: Uint8Array; limit?: number; reverse?: boolean }): Iterable<{ key: Buffer; value: Buffer }> {
+    if (limit === 0) return
+    // LMDB's reverse walks from `start` downwards and includes it; ours always means start <= key < end.
+    const bounds = reverse
+      ? { reverse, exclusiveStart: end !== undefined, inclusiveEnd: true, ...(end && { start: end }), ...(start && { end: start }) }
+      : { ...(start && start.length > 0 && { start }), ...(end && { end }) }
+    for (const { key, value } of this.#database.getRange({ ...bounds, ...(limit !== undefined && { limit }) })) {
+      yield { key: key as Buffer, value: value as Buffer }
+    }
+  }
+}
+
+const isThenable = (value: unknown): boolean => typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
+
+/** A full map or disk is the world's fault and has a code; everything else is passed on as it is. */
+function translated(error: unknown, directory: string): unknown {
+  const message = error instanceof Error ? error.message : ''
+  if (/MDB_MAP_FULL|No space left/i.test(message)) {
+    return new GristmillError('ENOSPC', `the store in ${directory} is full; free space there, or open it with a larger map`, { cause: error, details: { directory } })
+  }
+  return error
+}

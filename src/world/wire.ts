@@ -1,0 +1,228 @@
+// A wire on a socket. In raw mode the kernel writes straight into the reader's own buffer; a scratch takes what comes while
+// nobody reads, and small reads are served from it. If a socket cannot be had raw, 'data' events feed the same machine.
+// Invariant: Node's onread keeps one buffer in flight, the one we returned last. It is either a part of the outstanding target
+// or the scratch's free space, and never undefined: Node would go on with the old one and overwrite what somebody reads.
+
+import { Socket, type OnReadOpts } from 'node:net'
+import { performance } from 'node:perf_hooks'
+import { assert } from '../base/assert.ts'
+import { GristmillError } from '../base/errors.ts'
+import type { Wire } from '../ports/net.ts'
+import { Scratch, scratchBytes } from './scratch.ts'
+
+const yes = Promise.resolve(true)
+const no = Promise.resolve(false)
+
+interface Pending {
+  readonly target: Uint8Array
+  readonly resolve: (whole: boolean) => void
+  readonly reject: (error: Error) => void
+}
+
+export class SocketWire implements Wire {
+  readonly remote: string
+  readonly closed: Promise<void>
+  /** Reads go into the caller's buffers; false: through 'data' events. */
+  readonly raw: boolean
+  readonly #socket: Socket
+  readonly #scratch: Scratch
+  #pending: Pending | undefined
+  #filled = 0
+  /** The bytes in flight go into the pending target, not into the scratch. */
+  #direct = false
+  #paused = false
+  #ended = false
+  #error: Error | undefined
+  #writing = 0
+  #progressMs = 0
+  #moved = 0
+  #queued = 0
+  #timer: NodeJS.Timeout | undefined
+
+  /** `open` makes the socket with the given reading hooks (raw), or without (undefined: 'data' events). `head`: bytes that came before. */
+  constructor(open: (onread: OnReadOpts | undefined) => Socket, { remote, raw, head }: { remote: string; raw: boolean; head?: Buffer }) {
+    this.remote = remote
+    this.raw = raw
+    this.#scratch = new Scratch(head)
+    this.#paused = this.#scratch.blocked
+    const socket = open(raw ? { buffer: () => this.#next(), callback: count => this.#arrived(count) } : undefined)
+    this.#socket = socket
+    this.closed = new Promise(resolve => { socket.once('close', () => { this.#gone(); resolve() }) })
+    socket.on('error', error => { this.#error ??= this.#lost(error) })
+    socket.on('end', () => { this.#ended = true; this.#finish() })
+    if (!raw) socket.on('data', (chunk: Buffer) => this.#chunk(chunk))
+    if (this.#paused) socket.pause()
+    else socket.resume()
+  }
+
+  read(target: Uint8Array): Promise<boolean> {
+    assert(!this.#pending, 'one read at a time')
+    this.#filled = 0
+    if (target.length === 0) return yes
+    this.#drain(target)
+    if (this.#filled === target.length) return yes
+    if (this.#error) return Promise.reject(this.#error)
+    if (this.#ended) return this.#filled === 0 ? no : Promise.reject(this.#short())
+    if (this.#socket.destroyed) return Promise.reject(this.#lost())
+    return new Promise((resolve, reject) => {
+      this.#pending = { target, resolve, reject }
+      this.#watch()
+    })
+  }
+
+  write(...parts: Uint8Array[]): Promise<void> {
+    if (this.#error) return Promise.reject(this.#error)
+    if (parts.length === 0) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      this.#writing++
+      this.#watch()
+      const done = (error?: Error | null): void => {
+        this.#writing--
+        this.#touch()
+        if (error) reject(this.#error ?? this.#lost(error))
+        else resolve()
+      }
+      const last = parts.length - 1
+      if (last > 0) this.#socket.cork()
+      for (let i = 0; i < last; i++) this.#socket.write(parts[i]!)
+      this.#socket.write(parts[last]!, done)
+      if (last > 0) this.#socket.uncork()
+    })
+  }
+
+  end(): Promise<void> {
+    if (this.#error) return Promise.reject(this.#error)
+    if (this.#socket.writableFinished) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      this.#socket.end((error?: Error | null) => {
+        if (error) reject(this.#error ?? this.#lost(error))
+        else resolve()
+      })
+    })
+  }
+
+  destroy(error?: Error): void {
+    this.#error ??= error ?? new GristmillError('ABORTED', `the connection to ${this.remote} was dropped by this side`)
+    this.#socket.destroy()
+    this.#fail(this.#error)
+  }
+
+  setProgressTimeout(ms: number): void {
+    this.#progressMs = ms
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#watch()
+  }
+
+  /** Moves what is there into a target, and lets the socket go on once the scratch can take more. */
+  #drain(target: Uint8Array): void {
+    this.#filled = this.#scratch.drain(target, this.#filled)
+    if (this.#paused && !this.#scratch.blocked) {
+      this.#paused = false
+      this.#socket.resume()
+    }
+  }
+
+  /** Raw: `count` bytes are in the buffer that was in flight. False pauses the socket. */
+  #arrived(count: number): boolean {
+    this.#touch()
+    if (this.#direct) this.#filled += count
+    else this.#scratch.grew(count)
+    this.#serve()
+    this.#paused = this.#scratch.full
+    return !this.#paused
+  }
+
+  /** Raw: where the next bytes go. Called once at the start and after each arrival. */
+  #next(): Buffer {
+    const target = this.#pending?.target
+    // Large reads need no scratch; small ones are better served by reading ahead.
+    this.#direct = target !== undefined && this.#scratch.empty && target.length - this.#filled >= scratchBytes
+    if (this.#direct) return Buffer.from(target!.buffer, target!.byteOffset + this.#filled, target!.length - this.#filled)
+    return this.#scratch.space()
+  }
+
+  /** Not raw: a buffer that Node made. */
+  #chunk(chunk: Buffer): void {
+    this.#touch()
+    this.#scratch.push(chunk)
+    this.#serve()
+    if (this.#scratch.blocked && !this.#paused) {
+      this.#paused = true
+      this.#socket.pause()
+    }
+  }
+
+  #serve(): void {
+    if (!this.#pending) return
+    this.#drain(this.#pending.target)
+    if (this.#filled === this.#pending.target.length) this.#settle()
+  }
+
+  #settle(): void {
+    const { resolve } = this.#pending!
+    this.#pending = undefined
+    resolve(true)
+  }
+
+  /** The other side will send no more. */
+  #finish(): void {
+    if (!this.#pending) return
+    if (this.#filled > 0) return this.#fail(this.#short())
+    const { resolve } = this.#pending
+    this.#pending = undefined
+    resolve(false)
+  }
+
+  #fail(error: Error): void {
+    const pending = this.#pending
+    this.#pending = undefined
+    pending?.reject(error)
+  }
+
+  #gone(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (!this.#ended) this.#error ??= this.#lost()
+    if (this.#error) this.#fail(this.#error)
+    else this.#finish()
+  }
+
+  #touch(): void { if (this.#progressMs > 0) this.#moved = performance.now() }
+
+  /** Starts the clock if something waits and none runs. One timer looks now and then: no timer is touched per byte. */
+  #watch(): void {
+    if (this.#progressMs === 0 || this.#timer || (!this.#pending && this.#writing === 0)) return
+    this.#moved = performance.now()
+    this.#queued = this.#socket.writableLength + kernelQueue(this.#socket)
+    this.#arm(this.#progressMs)
+  }
+
+  #arm(ms: number): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      if (!this.#pending && this.#writing === 0) return
+      const queued = this.#socket.writableLength + kernelQueue(this.#socket)
+      if (queued < this.#queued) this.#moved = performance.now()
+      this.#queued = queued
+      const left = this.#moved + this.#progressMs - performance.now()
+      if (left > 1) return this.#arm(left)
+      this.destroy(new GristmillError('TIMEOUT', `the connection to ${this.remote} moved no byte for ${this.#progressMs} ms; it was given up`, { details: { remote: this.remote } }))
+    }, ms)
+    this.#timer.unref()
+  }
+
+  #short(): GristmillError {
+    return new GristmillError('UNAVAILABLE', `the connection to ${this.remote} ended inside a message (${this.#filled} bytes of it had come)`, { details: { remote: this.remote } })
+  }
+
+  #lost(cause?: Error): GristmillError {
+    const why = (cause as NodeJS.ErrnoException | undefined)?.code ?? cause?.message
+    return new GristmillError('UNAVAILABLE', `the connection to ${this.remote} was lost${why ? ` (${why})` : ''}`, { cause, details: { remote: this.remote } })
+  }
+}
+
+/** Bytes of a write that libuv still holds: they shrink while a single large write makes progress. */
+function kernelQueue(socket: Socket): number {
+  return (socket as unknown as { _handle?: { writeQueueSize?: number } | null })._handle?.writeQueueSize ?? 0
+}

@@ -1,0 +1,31 @@
+// The real world in one object. Only main files and composition roots ask for it; everything else takes what it is given.
+
+import type { World } from '../ports/world.ts'
+import { systemClock } from './clock.ts'
+import { localDisk } from './disk.ts'
+import { openLog, type LogOptions } from './log.ts'
+import { systemNet } from './net.ts'
+import { childProcesses } from './process.ts'
+import { systemRandom } from './random.ts'
+import { openStore } from './store.ts'
+
+export interface WorldOptions {
+  /** The kind of process, on every log line. */
+  readonly name: string
+  readonly logLevel: LogOptions['level']
+  /** stderr if missing. */
+  readonly logFile?: string | undefined
+}
+
+export function realWorld({ name, logLevel, logFile }: WorldOptions): World {
+  const log = openLog({ name, level: logLevel, file: logFile })
+  return Object.freeze({
+    clock: systemClock,
+    random: systemRandom(),
+    disk: localDisk,
+    net: systemNet(log),
+    log,
+    processes: childProcesses,
+    openStore,
+  })
+}
