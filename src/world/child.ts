@@ -11,17 +11,29 @@ export interface Parent {
   onMessage(handler: (message: unknown) => void): void
 }
 
+/** The first argument of every child; taken out of `process.argv` before the main file looks at it. */
+export const parentFlag = '--parent-pid='
+
 /** Runs in a thread of its own, so it works while the main thread is stuck. 200 ms: a dead datanode's tasks end well before anybody takes it for dead. */
 const watchdog = `
-  const parent = process.ppid
-  setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL') }, 200)
+  const { workerData } = require('node:worker_threads')
+  const look = () => { if (process.ppid !== workerData) process.kill(process.pid, 'SIGKILL') }
+  look()
+  setInterval(look, 200)
 `
 
-/** Only in a process started by `Processes.start`. */
+/** Only in a process started by `Processes.start`, and once. */
 export function connectParent(): Parent {
-  assert(process.send && process.connected, 'this main file is started by another process of gristmill')
+  const flag = process.argv[2]
+  assert(process.send && process.connected && flag !== undefined && flag.startsWith(parentFlag), 'this main file is started by another process of gristmill')
+  process.argv.splice(2, 1)
   process.once('disconnect', () => process.exit(0))
-  const worker = new Worker(watchdog, { eval: true, env: {}, stdin: false, resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 } })
+  const worker = new Worker(watchdog, {
+    eval: true,
+    env: {},
+    workerData: Number(flag.slice(parentFlag.length)),
+    resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 },
+  })
   worker.on('error', error => { throw error })
   worker.unref()
   return {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { GristmillError } from '../base/errors.ts'
 import { MiB } from '../base/units.ts'
 import type { Child, ChildOptions, Processes } from '../ports/process.ts'
+import { parentFlag } from './child.ts'
 
 /** How long output and messages may still arrive after the process ended; only a grandchild can need it. */
 const lastWordsMs = 500
@@ -22,7 +23,8 @@ class NodeChild implements Child {
 
   constructor({ main, args, env, cwd, heapBytesMax, onOutput, onMessage, onExit }: ChildOptions) {
     const heap = `--max-old-space-size=${Math.max(16, Math.floor(heapBytesMax / MiB))}`
-    const child = spawn(process.execPath, [heap, fileURLToPath(main), ...args], {
+    // Told, not asked: by the time the child looks, its parent may be gone and another process stand in its place.
+    const child = spawn(process.execPath, [heap, fileURLToPath(main), `${parentFlag}${process.pid}`, ...args], {
       cwd,
       env: { ...env },
       detached: true, // a process group of its own: a kill reaches what the user's code started

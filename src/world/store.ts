@@ -7,7 +7,7 @@ import path from 'node:path'
 import { open, type Database, type RootDatabase } from 'lmdb'
 import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
-import { GiB } from '../base/units.ts'
+import { GiB, MiB } from '../base/units.ts'
 import type { Store, Table } from '../ports/store.ts'
 
 type Bytes = Database<Uint8Array, Uint8Array>
@@ -16,10 +16,13 @@ type Root = RootDatabase<Uint8Array, Uint8Array>
 const tablesMax = 32
 /** LMDB's own limit with 4 KiB pages, less what the binding keeps for itself. */
 const keyBytesMax = 511
-/** Address space, not memory or disk: what 64-bit machines have plenty of. At 75 bytes an inode, 64 GiB hold 900 million. */
+/** Address space, not memory or disk: what 64-bit machines have plenty of. Growing a map while it is read costs a pause, so it starts large. */
 const mapBytesDefault = 64 * GiB
+/** A commit that fails with less free space than this failed for want of space, whatever the system called it. */
+const freeBytesMin = 1 * MiB
 
 export interface StoreOptions {
+  /** Where the map starts; it grows by itself when it is full. */
   readonly mapBytes?: number
   /** false: commits are not synced. Only for the named test profile: a power cut then loses what was acknowledged. */
   readonly sync?: boolean
@@ -145,11 +148,11 @@ class LmdbTable implements Table {
 
 const isThenable = (value: unknown): boolean => typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 
-/** A full map or disk is the world's fault and has a code; everything else is passed on as it is. */
+/** A full disk is the world's fault and has a code (LMDB calls a short write EIO); everything else is passed on as it is. */
 function translated(error: unknown, directory: string): unknown {
   const message = error instanceof Error ? error.message : ''
-  if (/MDB_MAP_FULL|No space left/i.test(message)) {
-    return new GristmillError('ENOSPC', `the store in ${directory} is full; free space there, or open it with a larger map`, { cause: error, details: { directory } })
-  }
-  return error
+  if (!/MDB_MAP_FULL|No space left|Input\/output error/i.test(message)) return error
+  const { bavail, bsize } = fs.statfsSync(directory)
+  if (/Input\/output/i.test(message) && bavail * bsize >= freeBytesMin) return error
+  return new GristmillError('ENOSPC', `the disk under ${directory} is full, nothing was written; free some space there`, { cause: error, details: { directory } })
 }

@@ -1,0 +1,19 @@
+// A parent for the tests of processes: starts a child that loops for ever, tells its pid, and waits to be killed.
+
+import { childProcesses } from '../../../../src/world/process.ts'
+
+const child = childProcesses.start({
+  main: new URL('main.ts', import.meta.url),
+  args: [],
+  env: {},
+  cwd: process.cwd(),
+  heapBytesMax: 64 << 20,
+  onOutput() {},
+  onMessage(message) {
+    if (message === 'ready') child.send({ say: process.argv[2] })
+    else process.stdout.write(`${child.pid}\n`)
+  },
+  onExit() {},
+})
+if (process.argv[2] === 'idle') setTimeout(() => process.stdout.write(`${child.pid}\n`), 300)
+setInterval(() => {}, 1000)

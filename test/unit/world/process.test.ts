@@ -1,0 +1,128 @@
+import { spawn } from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { afterEach, expect, test } from 'vitest'
+import type { Child } from '../../../src/ports/process.ts'
+import { childProcesses } from '../../../src/world/process.ts'
+
+const main = new URL('child/main.ts', import.meta.url)
+const running: Child[] = []
+afterEach(() => { for (const child of running.splice(0)) child.kill() })
+
+interface Started {
+  child: Child
+  output: { stdout: string; stderr: string }
+  next(): Promise<unknown>
+  exit: Promise<{ code: number | null; signal: string | null }>
+  events: string[]
+}
+
+function start({ args = [] as string[], env = {} as Record<string, string>, heapBytesMax = 64 << 20 } = {}): Started {
+  const output = { stdout: '', stderr: '' }
+  const events: string[] = []
+  const messages: unknown[] = []
+  const waiting: Array<(message: unknown) => void> = []
+  const exit = Promise.withResolvers<{ code: number | null; signal: string | null }>()
+  const child = childProcesses.start({
+    main, args, env, cwd: os.tmpdir(), heapBytesMax,
+    onOutput(bytes, stream) { output[stream] += bytes.toString(); events.push('output') },
+    onMessage(message) { events.push('message'); const next = waiting.shift(); if (next) next(message); else messages.push(message) },
+    onExit(end) { events.push('exit'); exit.resolve(end) },
+  })
+  running.push(child)
+  return { child, output, events, exit: exit.promise, next: () => messages.length > 0 ? Promise.resolve(messages.shift()) : new Promise(resolve => { waiting.push(resolve) }) }
+}
+
+const alive = (pid: number): boolean => {
+  try {
+    // A zombie that its new parent has not collected yet is not alive.
+    return !/^\d+ \(.*\) Z/.test(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch {
+    return false
+  }
+}
+
+async function gone(pid: number): Promise<void> {
+  while (alive(pid)) await new Promise(resolve => setTimeout(resolve, 20))
+}
+
+test('a child has exactly the environment, arguments and directory that it was given', async () => {
+  const { child, next } = start({ args: ['one', 'two'], env: { ONLY: 'this' } })
+  expect(await next()).toBe('ready')
+  child.send({ say: 'env' })
+  expect(await next()).toEqual({ env: { ONLY: 'this' }, args: ['one', 'two'], cwd: fs.realpathSync(os.tmpdir()), ppid: process.pid })
+})
+
+test('messages keep their structure: bytes, maps, big integers', async () => {
+  const { child, next } = start()
+  await next()
+  const message = { say: 'echo', bytes: new Uint8Array([1, 2, 3]), map: new Map([['a', 1n]]) }
+  child.send(message)
+  expect(await next()).toEqual(message)
+})
+
+test('output comes by stream', async () => {
+  const { child, next, output } = start()
+  await next()
+  child.send({ say: 'output' })
+  await next()
+  while (output.stderr === '' || output.stdout === '') await new Promise(resolve => setTimeout(resolve, 5))
+  expect(output).toEqual({ stdout: 'to stdout', stderr: 'to stderr' })
+})
+
+test('the end comes once, after the last message and the last output', async () => {
+  const { child, exit, output, events } = start()
+  child.send({ say: 'last' })
+  expect(await exit).toEqual({ code: 7, signal: null })
+  expect(output.stdout).toBe('last output')
+  expect(events.filter(event => event === 'message')).toHaveLength(2)
+  expect(events.at(-1)).toBe('exit')
+  expect(events.filter(event => event === 'exit')).toHaveLength(1)
+  child.kill()
+  child.send('into nothing')
+  expect(child.residentBytes()).toBe(0)
+})
+
+test('a kill reaches the whole group, and a grandchild that holds the pipes does not hold back the end', async () => {
+  const { child, next, exit } = start()
+  await next()
+  child.send({ say: 'grandchild' })
+  const { pid } = await next() as { pid: number }
+  expect(alive(pid)).toBe(true)
+  child.kill()
+  expect(await exit).toEqual({ code: null, signal: 'SIGKILL' })
+  await gone(pid)
+})
+
+test('a grandchild does not outlive a child that ends by itself', async () => {
+  const { child, next, exit } = start()
+  await next()
+  child.send({ say: 'grandchild' })
+  const { pid } = await next() as { pid: number }
+  child.send({ say: 'last' })
+  expect((await exit).code).toBe(7)
+  await gone(pid)
+})
+
+test('resident memory is told while the child runs, and its heap is limited', async () => {
+  const { child, next, exit, output } = start({ heapBytesMax: 32 << 20 })
+  await next()
+  expect(child.residentBytes()).toBeGreaterThan(10 << 20)
+  child.send({ say: 'fill' })
+  const end = await exit
+  expect(end.code === 0 && end.signal === null).toBe(false)
+  expect(output.stderr).toContain('heap')
+})
+
+test('a child that cannot be started is an error', () => {
+  expect(() => childProcesses.start({ main, args: [], env: {}, cwd: '/nowhere/at/all', heapBytesMax: 1 << 26, onOutput() {}, onMessage() {}, onExit() {} })).toThrow(/cannot start/)
+})
+
+test.each(['loop', 'idle'])('a child dies when its parent is killed, even inside an endless loop (%s)', async what => {
+  const parent = spawn(process.execPath, [fileURLToPath(new URL('child/orphan.ts', import.meta.url)), what], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const pid = Number(await new Promise<string>(resolve => parent.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString()))))
+  expect(alive(pid)).toBe(true)
+  parent.kill('SIGKILL')
+  await gone(pid)
+})
