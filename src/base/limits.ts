@@ -39,6 +39,14 @@ const processLimits = {
   parallelBlocks: 2,
   taskLogBytesMax: 8 * MiB,
   programBytesMax: 32 * MiB,
+  /** Jobs at a time; one more is refused with OVERLOADED. */
+  jobsRunningMax: 1000,
+  /** Jobs that have ended and can still be looked at; older ones are forgotten. */
+  jobsKept: 1000,
+  /** Ended attempts of one task that are kept for people to look at. */
+  attemptsKeptMax: 20,
+  /** Losses of one task (nodes that died, map outputs that went) before its job gives up: no loop is endless. */
+  lossesMax: 50,
 }
 
 /** Times, in milliseconds of the monotonic clock. */
@@ -64,6 +72,12 @@ const times = {
   /** A client stops asking for a lost answer well before the answer is forgotten. */
   requestRetryMs: 300_000,
   drainMs: 10_000,
+  /** A node with a free slot is asked again after this long while tasks wait for a better place. */
+  offerMs: 100,
+  /** An attempt that its node has not mentioned for this long is given up, and runs elsewhere. */
+  attemptSilentMs: 30_000,
+  /** A killed attempt whose end is not reported holds its slot no longer than this. */
+  killSilentMs: 10_000,
 }
 
 assert(times.heartbeatMs * 3 < times.nodeStaleMs)

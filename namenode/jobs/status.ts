@@ -1,0 +1,68 @@
+// The scheduler's state as the protocol shows it.
+
+import type { JobState, JobStatus, StageStatus, AttemptStatus, TaskStatus } from '../../src/protocol/job.ts'
+import type { TaskRecord } from './record.ts'
+import { addCounters, type Attempt, type Job, type Stage, type Task } from './state.ts'
+
+/** `finishedMs` only for a job that is over (or will be, once the journal has it). */
+export function jobStatus(job: Job, as?: JobState, finishedMs?: number): JobStatus {
+  const counters: Record<string, number> = {}
+  for (const stage of job.stages) addCounters(counters, stage.counters)
+  const shown: JobState = as ?? (job.state === 'publishing' ? 'publishing' : 'running')
+  return {
+    job: job.id, name: job.spec.name, user: job.user, state: shown, version: job.version, output: job.spec.output.path,
+    submittedMs: job.submittedMs,
+    ...finishedMs !== undefined && { finishedMs },
+    // The reason is shown with the end that it caused, never before the journal has it.
+    ...as !== undefined && job.failure && { failure: job.failure },
+    stages: job.stages.map(stageStatus), counters,
+  }
+}
+
+function stageStatus(stage: Stage): StageStatus {
+  const tasks = stage.tasks.length
+  const fraction = tasks === 0 ? (stage.state === 'done' ? 1 : 0) : (stage.done + Math.max(0, stage.fraction)) / tasks
+  return {
+    name: stage.spec.name, state: stage.state, tasks, running: stage.running, done: stage.done, failedAttempts: stage.failedAttempts,
+    fraction: stage.state === 'done' ? 1 : Math.min(1, fraction),
+    ...stage.startedMs !== undefined && { startedMs: stage.startedMs },
+    ...stage.finishedMs !== undefined && (stage.state === 'done' || stage.state === 'failed') && { finishedMs: stage.finishedMs },
+    counters: { ...stage.counters },
+  }
+}
+
+export function attemptStatus(attempt: Attempt): AttemptStatus {
+  return {
+    attempt: attempt.id, node: attempt.node, host: attempt.host, locality: attempt.locality, state: attempt.state,
+    startedMs: attempt.startedMs, fraction: attempt.fraction, counters: attempt.counters,
+    ...attempt.finishedMs !== undefined && { finishedMs: attempt.finishedMs },
+    ...attempt.failure && { failure: attempt.failure },
+  }
+}
+
+export function taskStatus(stage: Stage, task: Task): TaskStatus {
+  const state = task.state === 'done' ? 'done' : stage.state === 'failed' && task.failures > 0 ? 'failed' : task.state === 'waiting' ? 'waiting' : 'running'
+  return { stage: stage.index, task: task.index, state, attempts: task.attempts.map(attemptStatus) }
+}
+
+/** What the journal keeps of a task. */
+export function recordOf(stage: Stage, task: Task, won?: TaskRecord['won']): TaskRecord {
+  return {
+    stage: stage.index, task: task.index,
+    ...won && { won },
+    others: task.attempts.filter(attempt => attempt.state !== 'running' && attempt.id !== won?.attempt).map(attemptStatus),
+  }
+}
+
+/** A kept record as it is shown after the job. */
+export function recordStatus(record: TaskRecord): TaskStatus {
+  const { won } = record
+  const attempts: AttemptStatus[] = [...record.others]
+  if (won) {
+    attempts.push({
+      attempt: won.attempt, node: won.node, host: won.host, locality: won.locality, state: 'done',
+      startedMs: won.startedMs, finishedMs: won.finishedMs, fraction: 1, counters: won.counters,
+    })
+  }
+  return { stage: record.stage, task: record.task, state: won ? 'done' : 'failed', attempts }
+}
