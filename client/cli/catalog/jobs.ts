@@ -1,0 +1,75 @@
+// The commands on jobs, as the command line offers them.
+
+import { GristmillError } from '../../../src/base/errors.ts'
+import { parseBytes, parseDuration } from '../../../src/base/units.ts'
+import { option, whole, type CommandSpec, type Group } from '../spec.ts'
+
+/** `k=v`; a value that is JSON (a number, true, a list) is taken as such. */
+export function parseParam(text: string): readonly [string, unknown] {
+  const at = text.indexOf('=')
+  if (at < 1) throw new GristmillError('EINVAL', `"${text}" is not a parameter; write name=value`)
+  const value = text.slice(at + 1)
+  try {
+    return [text.slice(0, at), JSON.parse(value)]
+  } catch {
+    return [text.slice(0, at), value]
+  }
+}
+
+const run: CommandSpec = {
+  name: 'run', args: '<program>', about: 'run a map-reduce program and wait for it',
+  notes: 'The program is a TypeScript or JavaScript module whose default export is mapReduce({…}); its npm imports come along.\n' +
+    'The output directory appears whole when the job has succeeded, and not at all otherwise. Ctrl-C kills the job.',
+  options: [
+    option('-i, --input <path>', 'file, directory or glob to read; may be repeated', { repeat: true }),
+    option('-o, --output <path>', 'directory to publish'),
+    option('--overwrite', 'replace the output if it is there, in one step'),
+    option('--reducers <n>', 'reduce tasks, and so output parts', { parse: whole(0, 100_000) }),
+    option('--param <name=value>', 'a parameter of the program; may be repeated', { parse: parseParam, repeat: true }),
+    option('--name <name>', 'what the job is called (default: the program\'s file name)'),
+    option('--memory <size>', 'of one executor, for instance 512MiB', { parse: parseBytes }),
+    option('--task-timeout <time>', 'one attempt may take this long, for instance 10m', { parse: parseDuration }),
+    option('--attempts <n>', 'tries of one task before the job fails', { parse: whole(1, 100) }),
+    option('--detach', 'print the job\'s id and do not wait'),
+  ],
+  examples: [
+    ['gristmill run wordcount.ts --input /speeches --output /words', 'count words'],
+    [`gristmill run join.ts -i '/left/*.csv' -i /right -o /joined --param key=id --reducers 8`, 'two inputs, a parameter, eight parts'],
+  ],
+  load: () => import('../commands/run.ts'),
+}
+
+const jobs: CommandSpec = {
+  name: 'jobs', args: '', about: 'list jobs, newest first',
+  options: [option('-n, --limit <n>', 'this many (default 20)', { parse: whole(1, 1000) }), option('--running', 'only those that have not ended')],
+  examples: [['gristmill jobs --running', 'what runs now']],
+  load: () => import('../commands/jobs.ts'),
+}
+
+const jobNote = 'A job is named by its id, a beginning of it that fits one job only, or `last`.'
+
+const job: CommandSpec = {
+  name: 'job', args: '<id>', about: 'stages, tasks, attempts, counters, locality and times of a job',
+  notes: jobNote,
+  options: [option('--tasks', 'every task with its attempts')],
+  examples: [['gristmill job last', 'the newest job']],
+  load: () => import('../commands/job.ts'),
+}
+
+const logs: CommandSpec = {
+  name: 'logs', args: '<id>', about: 'what the tasks of a job wrote with console.log',
+  notes: jobNote,
+  options: [option('--task <task>', 'only this one: stage.task, or an attempt as `job --tasks` shows it'), option('-f, --follow', 'go on until the job ends')],
+  examples: [['gristmill logs last --task 0.3', 'task 3 of the first stage']],
+  load: () => import('../commands/logs.ts'),
+}
+
+const kill: CommandSpec = {
+  name: 'kill', args: '<id...>', about: 'cancel jobs; nothing of them is published',
+  notes: jobNote,
+  options: [],
+  examples: [['gristmill kill last', 'the newest job']],
+  load: () => import('../commands/kill.ts'),
+}
+
+export const jobsGroup: Group = { title: 'Jobs', commands: [run, jobs, job, logs, kill] }

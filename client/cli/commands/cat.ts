@@ -1,0 +1,18 @@
+// cat: the bytes of files, in order, to stdout. Each file is checked against its checksums while it is read.
+
+import type { Context } from '../context.ts'
+import { remotePaths } from '../tree.ts'
+
+export async function run(context: Context, operands: readonly string[]): Promise<void> {
+  const { printer, signal } = context
+  for (const operand of operands) {
+    if (operand === '-') {
+      for await (const chunk of printer.input()) await printer.bytes(chunk)
+      continue
+    }
+    const mill = await context.mill()
+    await context.each(remotePaths(context, [operand]), async path => {
+      for await (const chunk of mill.createReadStream(path, { signal })) await printer.bytes(chunk as Buffer)
+    })
+  }
+}

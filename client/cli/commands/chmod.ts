@@ -1,0 +1,29 @@
+// chmod: octal modes, or letters that change what is there.
+
+import type { Context } from '../context.ts'
+import { GristmillError } from '../../../src/base/errors.ts'
+import { parseMode } from '../mode.ts'
+import { remotePaths, walk } from '../tree.ts'
+
+export async function run(context: Context, operands: readonly string[], options: { recursive?: boolean }): Promise<void> {
+  const [text, ...paths] = operands as [string, ...string[]]
+  const change = modeOrUsage(text)
+  const mill = await context.mill()
+  const { signal } = context
+  await context.each(remotePaths(context, paths), async path => {
+    const top = await mill.status(path, { signal })
+    // Children first: a mode that locks a directory must not lock us out of it.
+    for await (const { status } of walk(mill, top, { signal, depthMax: options.recursive ? Infinity : 0, post: true })) {
+      const mode = change(status.mode, status.type === 'directory')
+      if (mode !== status.mode) await mill.chmod(status.path, mode, { signal })
+    }
+  })
+}
+
+function modeOrUsage(text: string): ReturnType<typeof parseMode> {
+  try {
+    return parseMode(text)
+  } catch (error) {
+    throw error instanceof GristmillError ? new GristmillError('USAGE', error.message) : error
+  }
+}

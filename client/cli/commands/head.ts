@@ -1,0 +1,42 @@
+// head: the beginning of files. No more is read than is shown, but for the rest of the last piece.
+
+import type { Context } from '../context.ts'
+import { remotePaths } from '../tree.ts'
+
+const newline = 10
+
+export async function run(context: Context, operands: readonly string[], options: { lines?: number; bytes?: number }): Promise<void> {
+  const { printer, signal } = context
+  const mill = await context.mill()
+  const paths = await Array.fromAsync(remotePaths(context, operands))
+  let first = true
+  await context.each(paths, async path => {
+    if (paths.length > 1) {
+      await printer.text(`${first ? '' : '\n'}==> ${path} <==\n`)
+      first = false
+    }
+    if (options.bytes !== undefined) {
+      if (options.bytes === 0) return
+      for await (const chunk of mill.createReadStream(path, { end: options.bytes - 1, signal })) await printer.bytes(chunk as Buffer)
+      return
+    }
+    let left = options.lines ?? 10
+    if (left === 0) return
+    for await (const chunk of mill.createReadStream(path, { highWaterMark: 64 * 1024, signal }) as AsyncIterable<Buffer>) {
+      const end = endOfLines(chunk, left)
+      await printer.bytes(chunk.subarray(0, end.bytes))
+      left -= end.lines
+      if (left === 0) break
+    }
+  })
+}
+
+/** Bytes up to and including the `wanted`-th newline, or all of them; and how many newlines those have. */
+export function endOfLines(chunk: Uint8Array, wanted: number): { bytes: number; lines: number } {
+  let at = -1
+  for (let lines = 0; lines < wanted; lines++) {
+    at = chunk.indexOf(newline, at + 1)
+    if (at < 0) return { bytes: chunk.length, lines }
+  }
+  return { bytes: at + 1, lines: wanted }
+}

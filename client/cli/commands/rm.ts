@@ -1,0 +1,31 @@
+// rm: removes at once; what lay below a directory is taken apart by the namenode in the background.
+
+import { hasCode } from '../../../src/base/errors.ts'
+import { Refusal } from '../complaint.ts'
+import type { Context } from '../context.ts'
+import { expandGlob } from '../glob.ts'
+import { remoteTree } from '../tree.ts'
+import { normalise } from '../../../src/base/paths.ts'
+
+export async function run(context: Context, operands: readonly string[], options: { recursive?: boolean; force?: boolean }): Promise<void> {
+  const mill = await context.mill()
+  const tree = remoteTree(mill, context.signal)
+  const quietly = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work()
+    } catch (error) {
+      if (!(options.force && hasCode(error, 'ENOENT'))) throw error
+    }
+  }
+  await context.each(operands, operand => quietly(async () => {
+    // All paths first: a listing must not be read while its entries go.
+    const paths = await Array.fromAsync(expandGlob(operand, tree))
+    await context.each(paths.map(normalise), path => quietly(async () => {
+      if (path === '/') throw new Refusal('EINVAL', '/: the root directory cannot be removed; name its entries (/*)', { details: { path } })
+      if (!options.recursive && (await mill.status(path, { signal: context.signal })).type === 'directory') {
+        throw new Refusal('EISDIR', `${path}: is a directory; add -r to remove it with all that is below`, { details: { path } })
+      }
+      await mill.rm(path, { recursive: options.recursive === true, signal: context.signal })
+    }))
+  }))
+}

@@ -1,0 +1,50 @@
+// setrep: another number of replicas. With --wait, returns when every block has exactly as many on live nodes.
+
+import { GristmillError } from '../../../src/base/errors.ts'
+import { limits } from '../../../src/base/limits.ts'
+import type { Mill } from '../../mill.ts'
+import { Refusal } from '../complaint.ts'
+import type { Context } from '../context.ts'
+import { remotePaths, walk } from '../tree.ts'
+
+const pollMs = 200
+
+export async function run(context: Context, operands: readonly string[], options: { recursive?: boolean; wait?: boolean }): Promise<void> {
+  const [text, ...paths] = operands as [string, ...string[]]
+  const replicas = /^\d{1,4}$/.test(text) ? Number(text) : NaN
+  if (!(replicas >= 1 && replicas <= limits.replicationMax)) throw new GristmillError('USAGE', `"${text}" is not a number of replicas from 1 to ${limits.replicationMax}`)
+  const mill = await context.mill()
+  const { signal, printer } = context
+  const { clock } = await context.world()
+  const changed: string[] = []
+  await context.each(remotePaths(context, paths), async path => {
+    const top = await mill.status(path, { signal })
+    if (top.type === 'directory' && !options.recursive) {
+      throw new Refusal('EISDIR', `${path}: is a directory; add -R for all files below it`, { details: { path } })
+    }
+    for await (const { status } of walk(mill, top, { signal })) {
+      if (status.type !== 'file') continue
+      await mill.setReplication(status.path, replicas, { signal })
+      changed.push(status.path)
+      if (context.json) await printer.json({ path: status.path, replication: replicas }, { compact: true })
+    }
+  })
+  if (!options.wait) return
+  const progress = await context.progress()
+  try {
+    const bar = progress.bar(`${replicas} replicas`, 'tasks', changed.length)
+    for (const [i, path] of changed.entries()) {
+      while (!await settled(mill, path, replicas, signal)) await clock.sleep(pollMs, signal)
+      bar.update(i + 1)
+    }
+  } finally {
+    progress.stop()
+  }
+}
+
+async function settled(mill: Mill, path: string, replicas: number, signal: AbortSignal): Promise<boolean> {
+  for await (const block of mill.locate(path, { signal })) {
+    if (block.nodes.length !== replicas) return false
+  }
+  return true
+}

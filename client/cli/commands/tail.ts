@@ -1,0 +1,49 @@
+// tail: the end of files, found by reading backwards in pieces, so that the size of the file does not matter.
+
+import type { Mill } from '../../mill.ts'
+import type { Context } from '../context.ts'
+import { remotePaths } from '../tree.ts'
+import { endOfLines } from './head.ts'
+
+const newline = 10
+const pieceBytes = 64 * 1024
+
+export async function run(context: Context, operands: readonly string[], options: { lines?: number; bytes?: number }): Promise<void> {
+  const { printer, signal } = context
+  const mill = await context.mill()
+  const paths = await Array.fromAsync(remotePaths(context, operands))
+  const lines = options.lines ?? 10
+  let first = true
+  await context.each(paths, async path => {
+    const { length } = await mill.status(path, { signal })
+    if (paths.length > 1) {
+      await printer.text(`${first ? '' : '\n'}==> ${path} <==\n`)
+      first = false
+    }
+    // `-n +K` came as -K: from line K on.
+    let skip = lines < 0 ? -lines - 1 : 0
+    const start = options.bytes !== undefined ? Math.max(0, length - options.bytes) : lines < 0 ? 0 : await startOfLast(mill, path, { length, lines, signal })
+    if (start >= length && length > 0) return
+    for await (const chunk of mill.createReadStream(path, { start, signal }) as AsyncIterable<Buffer>) {
+      const end = skip > 0 ? endOfLines(chunk, skip) : { bytes: 0, lines: 0 }
+      skip -= end.lines
+      if (end.bytes < chunk.length) await printer.bytes(chunk.subarray(end.bytes))
+    }
+  })
+}
+
+/** Where the last `lines` lines begin. A newline at the very end closes the last line; it does not begin another. */
+async function startOfLast(mill: Mill, path: string, what: { length: number; lines: number; signal: AbortSignal }): Promise<number> {
+  const { length, signal } = what
+  if (what.lines === 0) return length
+  let left = what.lines
+  for (let end = length; end > 0;) {
+    const start = Math.max(0, end - pieceBytes)
+    const piece = Buffer.concat(await Array.fromAsync(mill.createReadStream(path, { start, end: end - 1, signal }) as AsyncIterable<Buffer>))
+    for (let at = piece.length - (end === length ? 2 : 1); at >= 0; at--) {
+      if (piece[at] === newline && --left === 0) return start + at + 1
+    }
+    end = start
+  }
+  return 0
+}

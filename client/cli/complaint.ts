@@ -1,0 +1,62 @@
+// Errors as a Unix person expects them: `gristmill: ls: /nope: no such file or directory`.
+// POSIX codes about a path get the words of strerror; everything else keeps its own message, which says what to do.
+
+import { asError, GristmillError, type ErrorCode } from '../../src/base/errors.ts'
+
+const phrases: Partial<Record<ErrorCode, string>> = {
+  ENOENT: 'no such file or directory',
+  EEXIST: 'file exists',
+  ENOTDIR: 'not a directory',
+  EISDIR: 'is a directory',
+  ENOTEMPTY: 'directory not empty',
+  EACCES: 'permission denied',
+}
+
+/** An error whose message is complete as it stands: made by a command, which knows what to advise. */
+export class Refusal extends GristmillError {}
+
+/** Node's own errors about local files have codes of their own, and messages that nobody wants to read. */
+const localPhrases: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or directory', EEXIST: 'file exists', ENOTDIR: 'not a directory', EISDIR: 'is a directory', ENOTEMPTY: 'directory not empty',
+  EACCES: 'permission denied', EPERM: 'operation not permitted', ENOSPC: 'no space left on device', EROFS: 'read-only file system',
+  EMFILE: 'too many open files', ENAMETOOLONG: 'file name too long', EIO: 'input/output error', ELOOP: 'too many symbolic links', EDQUOT: 'disk quota exceeded',
+}
+
+/** What is said after `gristmill: command: `. `operand` is what the person typed, if the error is about one thing. */
+export function complaintOf(thrown: unknown, operand?: string): string {
+  if (thrown instanceof Refusal) return thrown.message
+  if (!(thrown instanceof GristmillError) && thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string') {
+    const phrase = localPhrases[thrown.code]
+    const path = 'path' in thrown && typeof thrown.path === 'string' ? thrown.path : operand
+    if (phrase !== undefined) return path === undefined ? phrase : `${path}: ${phrase}`
+  }
+  const error = asError(thrown)
+  const path = typeof error.details['path'] === 'string' ? error.details['path'] : undefined
+  const phrase = phrases[error.code]
+  // The path that the server complains of is the better one: a missing parent rather than what was asked for.
+  const subject = path ?? operand
+  if (phrase !== undefined && subject !== undefined) return `${subject}: ${phrase}`
+  return operand === undefined || error.message.includes(operand) ? error.message : `${operand}: ${error.message}`
+}
+
+/** The user's stack of a failed job, the compiler's messages: what follows on further lines. */
+export function detailOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof GristmillError)) return undefined
+  const { stack, output } = thrown.details
+  const text = [output, stack].filter(part => typeof part === 'string' && part !== '').join('\n')
+  return text === '' ? undefined : text
+}
+
+/** An error for programs, one line of JSON. */
+export function complaintJson(thrown: unknown, command: string | undefined, operand?: string): string {
+  const error = asError(thrown)
+  const code = !(thrown instanceof GristmillError) && thrown instanceof Error && 'code' in thrown ? String(thrown.code) : error.code
+  return JSON.stringify({ error: { code, message: complaintOf(thrown, operand), command, operand, details: error.details } })
+}
+
+/** 0 to 255, by the table of errors; what the operating system refused is a plain failure. */
+export function exitCodeOf(thrown: unknown): number {
+  if (thrown instanceof GristmillError) return thrown.exitCode
+  if (thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' && thrown.code in localPhrases) return 1
+  return asError(thrown).exitCode
+}

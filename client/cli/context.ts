@@ -1,0 +1,100 @@
+// What a command is given: where to print, how it was called, the cluster (opened when first asked for), the local disk,
+// and the way to go on after one of several operands has failed.
+// REQUIRES: whoever makes a Context closes it.
+
+import type { Mill } from '../mill.ts'
+import { asError } from '../../src/base/errors.ts'
+import type { World } from '../../src/ports/world.ts'
+import { complaintJson, complaintOf, detailOf } from './complaint.ts'
+import { openProgress, type Progress } from './progress.ts'
+import type { Options } from './program.ts'
+import type { Printer } from './printer.ts'
+
+export interface ContextParts {
+  readonly command: string
+  readonly printer: Printer
+  /** Of this call, with the global ones. */
+  readonly options: Options
+  /** Aborted by Ctrl-C, by SIGTERM, and when the reader of stdout has gone. */
+  readonly signal: AbortSignal
+  readonly cwd: string
+  readonly world: () => Promise<World>
+  readonly open: (signal: AbortSignal) => Promise<Mill>
+}
+
+export class Context {
+  readonly command: string
+  readonly printer: Printer
+  readonly options: Options
+  readonly signal: AbortSignal
+  readonly cwd: string
+  readonly #parts: ContextParts
+  #mill: Promise<Mill> | undefined
+  /** Operands that failed; the exit code is 1 if there are any. */
+  failed = 0
+
+  constructor(parts: ContextParts) {
+    this.#parts = parts
+    this.command = parts.command
+    this.printer = parts.printer
+    this.options = parts.options
+    this.signal = parts.signal
+    this.cwd = parts.cwd
+  }
+
+  get json(): boolean { return this.options['json'] === true }
+
+  world(): Promise<World> { return this.#parts.world() }
+
+  /** The cluster, or the embedded one. */
+  mill(): Promise<Mill> {
+    this.#mill ??= this.#parts.open(this.signal)
+    return this.#mill
+  }
+
+  async progress(off = false): Promise<Progress> {
+    const { clock } = await this.world()
+    return openProgress(this.printer, { mono: () => clock.mono(), off: off || this.json })
+  }
+
+  /** Does the work for each operand. One that fails is complained of, and the others go on; an abort ends all. */
+  async each(operands: Iterable<string> | AsyncIterable<string>, work: (operand: string) => Promise<void>): Promise<void> {
+    const iterator = Symbol.asyncIterator in operands ? operands[Symbol.asyncIterator]() : operands[Symbol.iterator]()
+    for (;;) {
+      const next = await iterator.next()
+      if (next.done) return
+      try {
+        await work(next.value)
+      } catch (error) {
+        this.giveUpOn(next.value, error)
+      }
+    }
+  }
+
+  /** Complains of an operand and remembers it; rethrows what concerns all of them. */
+  giveUpOn(operand: string, thrown: unknown): void {
+    this.signal.throwIfAborted()
+    const { code } = asError(thrown)
+    if (['UNAVAILABLE', 'UNAUTHENTICATED', 'WRONG_CLUSTER', 'ABORTED', 'INTERNAL', 'CONFIG_INVALID', 'USAGE'].includes(code) && !isLocal(thrown)) throw thrown
+    this.failed++
+    this.complain(thrown, operand)
+  }
+
+  complain(thrown: unknown, operand?: string): void {
+    if (this.json) return this.printer.complain(complaintJson(thrown, this.command, operand))
+    this.printer.complain(`gristmill: ${this.command}: ${complaintOf(thrown, operand)}`)
+    const detail = detailOf(thrown)
+    if (detail !== undefined) this.printer.complain(detail)
+  }
+
+  async close(): Promise<void> {
+    const opening = this.#mill
+    this.#mill = undefined
+    if (!opening) return
+    const mill = await opening.catch(() => undefined)
+    await mill?.close()
+  }
+}
+
+/** Node's own error about a local file, which concerns that file alone. */
+const isLocal = (thrown: unknown): boolean => thrown instanceof Error && 'syscall' in thrown && 'code' in thrown

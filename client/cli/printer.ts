@@ -1,0 +1,128 @@
+// The only place of the command line that touches stdin, stdout and stderr.
+// Results go to stdout, everything said about them to stderr. Text is gathered and written in large pieces; whoever
+// prints without end awaits each call, which is the back-pressure. When the reader of stdout has gone (`| head`),
+// `gone` is called once and everything printed afterwards is dropped: the process ends quietly with 141.
+
+import { styleText } from 'node:util'
+
+export type Style = Parameters<typeof styleText>[0]
+
+export interface Streams {
+  readonly stdin: NodeJS.ReadStream
+  readonly stdout: NodeJS.WriteStream
+  readonly stderr: NodeJS.WriteStream
+}
+
+/** Gathered text is written out at this size: one system call for some hundred lines. */
+const gatherMax = 32 * 1024
+
+export class Printer {
+  readonly #streams: Streams
+  readonly #env: Readonly<Record<string, string | undefined>>
+  #gathered = ''
+  #scheduled = false
+  #gone = false
+  #above: ((text: string) => void) | undefined
+  quiet = false
+  /** Called once when the reader of stdout has gone. */
+  onGone: () => void = () => {}
+
+  constructor(streams: Streams = process, env: Readonly<Record<string, string | undefined>> = process.env) {
+    this.#streams = streams
+    this.#env = env
+    for (const stream of [streams.stdout, streams.stderr]) {
+      stream.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error
+        if (stream === streams.stdout) this.#leave()
+      })
+    }
+  }
+
+  get outIsTerminal(): boolean { return this.#streams.stdout.isTTY === true }
+  get errIsTerminal(): boolean { return this.#streams.stderr.isTTY === true }
+  /** Width of the terminal that stdout or stderr is, 80 if none. */
+  get columns(): number { return this.#streams.stdout.columns ?? this.#streams.stderr.columns ?? 80 }
+  /** For a progress bar, which draws itself. */
+  get errStream(): NodeJS.WritableStream { return this.#streams.stderr }
+
+  /** Styled on a terminal, plain in a pipe, with NO_COLOR set, or with TERM=dumb. */
+  paint(style: Style, text: string, on: 'out' | 'err' = 'out'): string {
+    const terminal = on === 'out' ? this.outIsTerminal : this.errIsTerminal
+    if (!terminal || this.#env.NO_COLOR || this.#env.TERM === 'dumb') return text
+    return styleText(style, text, { validateStream: false })
+  }
+
+  /** A line of the result. Await it in loops of unknown length. */
+  async line(text = ''): Promise<void> {
+    await this.text(`${text}\n`)
+  }
+
+  async text(text: string): Promise<void> {
+    this.#gathered += text
+    if (this.#gathered.length >= gatherMax) await this.flush()
+    else if (!this.#scheduled) {
+      this.#scheduled = true
+      setImmediate(() => { this.#scheduled = false; void this.flush() })
+    }
+  }
+
+  /** A document for programs; with `compact`, one line of many. */
+  async json(value: unknown, options: { compact?: boolean } = {}): Promise<void> {
+    await this.line(JSON.stringify(value, undefined, options.compact ? undefined : 2))
+  }
+
+  /** Bytes of the result, as they are. The buffer may be used again when this has settled. */
+  async bytes(bytes: Uint8Array): Promise<void> {
+    await this.flush()
+    await this.#write(bytes)
+  }
+
+  async flush(): Promise<void> {
+    if (this.#gathered === '') return
+    const text = this.#gathered
+    this.#gathered = ''
+    await this.#write(text)
+  }
+
+  /** Something about the work, for people: silent with --quiet. */
+  note(text: string): void {
+    if (!this.quiet) this.#say(text)
+  }
+
+  /** An error. Never silent. */
+  complain(text: string): void {
+    this.#say(text)
+  }
+
+  /** While something is drawn on the last lines of the terminal, `above` shows a text over it. */
+  drawing(above: ((text: string) => void) | undefined): void {
+    this.#above = above
+  }
+
+  async *input(): AsyncGenerator<Buffer> {
+    for await (const chunk of this.#streams.stdin) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk as Buffer
+  }
+
+  #say(text: string): void {
+    if (this.#above) return this.#above(text)
+    // What was printed before must not appear after it when both go to the same terminal.
+    void this.flush()
+    this.#streams.stderr.write(`${text}\n`)
+  }
+
+  #write(data: string | Uint8Array): Promise<void> {
+    if (this.#gone) return Promise.resolve()
+    return new Promise(resolve => {
+      this.#streams.stdout.write(data, error => {
+        if (error) this.#leave()
+        resolve()
+      })
+    })
+  }
+
+  #leave(): void {
+    if (this.#gone) return
+    this.#gone = true
+    this.onGone()
+  }
+}
