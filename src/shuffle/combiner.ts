@@ -1,0 +1,154 @@
+// Aggregates in memory, before anything is sorted: one entry a key, and at most four values an entry until the user's
+// function makes one of them. Few values an entry keep the whole table small, and cache misses are what aggregation costs.
+
+import { GristmillError } from '../base/errors.ts'
+import type { Arena } from './arena.ts'
+import { encodeKey, type Key } from './key.ts'
+import { Sink } from './sink.ts'
+import { undefinedValue } from './value.ts'
+
+/**
+ * Makes one value of several of the same key. Must be associative and commutative, for it is called on its own results, in
+ * any grouping. `values` is good only during the call.
+ */
+export type Combine = (key: never, values: never) => unknown
+
+/** Of one key. `a` is the oldest value or what the older ones were combined to. */
+class Entry {
+  key: Key
+  a: unknown
+  b: unknown = undefined
+  c: unknown = undefined
+  count = 1
+
+  constructor(key: Key, value: unknown) {
+    this.key = key
+    this.a = value
+  }
+}
+
+/** Measured on 64-bit V8: the entry, its place in the table, the key's own header. */
+const entryBytes = 150
+/** V8 copies shorter substrings; longer ones keep the whole text that they were cut from. */
+const slicedFrom = 13
+
+export class Combiner {
+  readonly #combine: Combine
+  readonly #entries = new Map<Key, Entry>()
+  /** Arrays are keys by what is in them. */
+  readonly #composites = new Map<string, Entry>()
+  readonly #scratch = new Sink(256)
+  readonly #four: unknown[] = [undefined, undefined, undefined, undefined]
+  #bytes = 0
+  combinedRecords = 0
+
+  constructor(combine: Combine) { this.#combine = combine }
+
+  get usedBytes(): number { return this.#bytes }
+  get size(): number { return this.#entries.size + this.#composites.size }
+
+  add(key: Key, value: unknown): void {
+    const entry = typeof key === 'object' && key !== null ? this.#composite(key) : this.#entries.get(key)
+    if (value === undefined) throw undefinedValue()
+    if (entry === undefined) return this.#insert(key, value)
+    if (typeof value !== 'number') this.#bytes += sizeOf(value)
+    if (entry.count === 1) {
+      entry.b = value
+      entry.count = 2
+    } else if (entry.count === 2) {
+      entry.c = value
+      entry.count = 3
+    } else {
+      const four = this.#four
+      four[0] = entry.a
+      four[1] = entry.b
+      four[2] = entry.c
+      four[3] = value
+      this.#fold(entry, four)
+    }
+  }
+
+  #composite(key: readonly Key[]): Entry | undefined {
+    return this.#composites.get(this.#nameOf(key))
+  }
+
+  #nameOf(key: readonly Key[]): string {
+    this.#scratch.length = 0
+    encodeKey(key, this.#scratch)
+    return this.#scratch.bytes.toString('latin1', 0, this.#scratch.length)
+  }
+
+  #insert(key: Key, value: unknown): void {
+    // Encoded once now, so that what cannot travel is refused with the caller of emit on the stack.
+    const scratch = this.#scratch
+    scratch.length = 0
+    encodeKey(key, scratch)
+    if (typeof key === 'object' && key !== null) {
+      const name = scratch.bytes.toString('latin1', 0, scratch.length)
+      this.#bytes += name.length * 3 + entryBytes
+      // The caller may change its array afterwards; the entry may not change.
+      this.#composites.set(name, new Entry(structuredClone(key), value))
+    } else {
+      const own = typeof key === 'string' && key.length >= slicedFrom ? this.#ownText(key) : key
+      this.#bytes += entryBytes + scratch.length
+      this.#entries.set(own, new Entry(own, value))
+    }
+    if (typeof value !== 'number') this.#bytes += sizeOf(value)
+  }
+
+  /** A copy that does not hold on to the text that the key was cut from. Expects the key's encoding in the scratch. */
+  #ownText(key: string): string {
+    const { bytes, length } = this.#scratch
+    return length === key.length + 1 ? bytes.toString('latin1', 1, length) : Buffer.from(key, 'utf16le').toString('utf16le')
+  }
+
+  #fold(entry: Entry, values: unknown[]): void {
+    // Sizes are taken before: the function may change the values that it is given.
+    if (typeof entry.a !== 'number') for (const value of values) this.#bytes -= sizeOf(value)
+    const result = fold(this.#combine, entry.key, values)
+    if (typeof result !== 'number') this.#bytes += sizeOf(result)
+    this.combinedRecords += values.length
+    entry.a = result
+    entry.b = undefined
+    entry.c = undefined
+    entry.count = 1
+  }
+
+  /** Hands every key with its one value over, in the order in which keys first came, and forgets them. */
+  drainTo(arena: Arena): void {
+    const hand = (entry: Entry) => {
+      if (entry.count > 1) this.#fold(entry, entry.count === 2 ? [entry.a, entry.b] : [entry.a, entry.b, entry.c])
+      arena.add(entry.key, entry.a)
+    }
+    for (const entry of this.#entries.values()) hand(entry)
+    for (const entry of this.#composites.values()) hand(entry)
+    this.#entries.clear()
+    this.#composites.clear()
+    this.#bytes = 0
+  }
+}
+
+/** Calls the user's function and checks what it returns. */
+export function fold(combine: Combine, key: Key, values: unknown[]): unknown {
+  const result = combine(key as never, values as never)
+  if (result === undefined || result instanceof Promise) {
+    const shown = JSON.stringify(key)?.slice(0, 80)
+    throw new GristmillError('EINVAL', `combine returned ${result === undefined ? 'undefined' : 'a promise'} for the key ${shown}; it must return one value, at once`)
+  }
+  // The array is used again for the next key.
+  return result === values ? values.slice() : result
+}
+
+/** Roughly what a value takes in memory. Long arrays are judged by their first items. */
+function sizeOf(value: unknown, depth = 0): number {
+  if (typeof value === 'string') return 24 + value.length
+  if (typeof value !== 'object' || value === null) return 8
+  if (value instanceof Uint8Array) return 96 + value.length
+  if (depth > 4) return 64
+  const items: unknown[] = Array.isArray(value) ? value : value instanceof Map || value instanceof Set ? [...value].slice(0, 16) : Object.values(value)
+  const count = value instanceof Map || value instanceof Set ? value.size * 3 : items.length
+  const judged = Math.min(items.length, 16)
+  let bytes = 0
+  for (let i = 0; i < judged; i++) bytes += sizeOf(items[i], depth + 1)
+  return 48 + (judged === 0 ? 0 : (bytes / judged) * count) + count * 8
+}

@@ -1,0 +1,89 @@
+// The reduce side: one group a key, its values one by one. Nothing here waits, so that the user's function may loop over its
+// values with a plain `for`; the caller of the groups lets other work run between them. Memory: a frame or two a segment.
+
+import { GristmillError } from '../base/errors.ts'
+import { decodeKey, type Key } from './key.ts'
+import { Merge } from './merge.ts'
+import { narrow, type PassOptions } from './passes.ts'
+import type { Segment } from './segment.ts'
+import { decodeValue } from './value.ts'
+
+/** Valid until the next group is asked for; values that were not read are passed over then. */
+export interface Group {
+  readonly key: Key
+  /** Can be gone through once. */
+  readonly values: Iterable<unknown>
+}
+
+export interface Groups extends Iterable<Group> {
+  /** So far. */
+  readonly groups: number
+  readonly records: number
+  /** Of all segments: `records / recordsTotal` is how far the task is. */
+  readonly recordsTotal: number
+  /** Merges that went over the disk first, because there were too many segments. */
+  readonly passes: number
+  /** Removes temporary files. The segments' own files are the caller's. */
+  close(): Promise<void>
+}
+
+/**
+ * Merges segments; give them in the order of their map tasks. CORRUPT (with `details.segment`) is thrown while iterating,
+ * before anything of a bad frame was seen.
+ */
+export async function mergeSegments(options: PassOptions & { readonly segments: readonly Segment[] }): Promise<Groups> {
+  const present = options.segments.filter(segment => segment.bytes > 0)
+  const recordsTotal = present.reduce((sum, segment) => sum + segment.records, 0)
+  const narrowed = await narrow(present.map(segment => [segment]), options)
+  const merge = new Merge(narrowed.runs.map(run => run[0]!))
+  return new MergedGroups(merge, { recordsTotal, passes: narrowed.passes, close: narrowed.close })
+}
+
+class MergedGroups implements Groups {
+  readonly #merge: Merge
+  readonly recordsTotal: number
+  readonly passes: number
+  readonly close: () => Promise<void>
+
+  constructor(merge: Merge, facts: { recordsTotal: number; passes: number; close: () => Promise<void> }) {
+    this.#merge = merge
+    this.recordsTotal = facts.recordsTotal
+    this.passes = facts.passes
+    this.close = facts.close
+  }
+
+  get groups(): number { return this.#merge.group }
+  get records(): number { return this.#merge.passed }
+
+  *[Symbol.iterator](): Generator<Group> {
+    const merge = this.#merge
+    while (merge.nextGroup()) yield { key: decodeKey(merge.key, 0, merge.keyEnd), values: new GroupValues(merge) }
+  }
+}
+
+class GroupValues implements Iterable<unknown>, Iterator<unknown> {
+  readonly #merge: Merge
+  readonly #group: number
+  #started = false
+
+  constructor(merge: Merge) {
+    this.#merge = merge
+    this.#group = merge.group
+  }
+
+  [Symbol.iterator](): Iterator<unknown> {
+    if (this.#started) throw new GristmillError('EINVAL', 'the values of a key can be gone through only once; keep them with [...values] if they fit in memory')
+    this.#started = true
+    return this
+  }
+
+  next(): IteratorResult<unknown> {
+    const merge = this.#merge
+    if (merge.group !== this.#group) throw new GristmillError('EINVAL', 'the values of a key were read after its reduce had returned; read them before')
+    if (!merge.inGroup) return { done: true, value: undefined }
+    const { bytes, valueStart, valueEnd } = merge.entry!
+    const value = decodeValue(bytes, valueStart, valueEnd)
+    merge.step()
+    return { done: false, value }
+  }
+}

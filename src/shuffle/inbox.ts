@@ -1,0 +1,118 @@
+// Where a reduce task gathers its segments before it merges them: those of this machine are read in place, the others are
+// received into memory up to a budget and into files beyond it. However many segments there are, few files are open at once.
+
+import { GristmillError } from '../base/errors.ts'
+import type { Disk, DiskReader } from '../ports/disk.ts'
+import { segmentInMemory, type Extent, type Segment, type SegmentSource } from './segment.ts'
+
+export interface InboxOptions {
+  readonly disk: Disk
+  /** Exists. Files are `<name>.fetch<n>`. */
+  readonly directory: string
+  readonly name: string
+  /** For segments received into memory. */
+  readonly memoryBytes: number
+  /** Files open at once; more are opened again when they are read. */
+  readonly openMax?: number
+}
+
+/** More than a merge reads at once (passes.ts), so that none is opened twice in a merge. */
+const openMaxDefault = 96
+
+export class Inbox {
+  readonly #options: InboxOptions
+  readonly #open = new Map<string, DiskReader>()
+  readonly #closing: Promise<void>[] = []
+  readonly #received: string[] = []
+  #memoryBytes = 0
+
+  constructor(options: InboxOptions) { this.#options = options }
+
+  /** Received bytes that lie in memory, or will. */
+  get memoryBytes(): number { return this.#memoryBytes }
+
+  /** A segment in a file of this machine, which stays where it is. */
+  local(name: string, file: string, extent: Extent): Segment {
+    return { ...extent, name, source: this.#source(file) }
+  }
+
+  /**
+   * Takes the bytes of one segment from a wire. CORRUPT if there are more or fewer than announced; what they contain is
+   * checked when they are merged. Several segments may be received at the same time.
+   */
+  async receive(name: string, extent: Extent, pieces: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<Segment> {
+    const inMemory = this.#memoryBytes + extent.bytes <= this.#options.memoryBytes
+    if (inMemory) this.#memoryBytes += extent.bytes
+    try {
+      return inMemory ? await this.#toMemory(name, extent, pieces, signal) : await this.#toFile(name, extent, pieces, signal)
+    } catch (error) {
+      if (inMemory) this.#memoryBytes -= extent.bytes
+      throw error
+    }
+  }
+
+  async #toMemory(name: string, extent: Extent, pieces: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<Segment> {
+    const bytes = Buffer.allocUnsafeSlow(extent.bytes)
+    let filled = 0
+    for await (const piece of counted(name, extent, pieces, signal)) {
+      bytes.set(piece, filled)
+      filled += piece.length
+    }
+    return segmentInMemory(name, bytes, extent)
+  }
+
+  async #toFile(name: string, extent: Extent, pieces: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<Segment> {
+    const { disk, directory } = this.#options
+    const path = `${directory}/${this.#options.name}.fetch${this.#received.length}`
+    this.#received.push(path)
+    const file = await disk.create(path, { exclusive: false })
+    try {
+      for await (const piece of counted(name, extent, pieces, signal)) file.writeSync(piece)
+    } finally {
+      await file.close()
+    }
+    return { ...extent, offset: 0, name, source: this.#source(path) }
+  }
+
+  #source(path: string): SegmentSource {
+    return { readSync: (target, position) => this.#reader(path).readSync(target, position) }
+  }
+
+  #reader(path: string): DiskReader {
+    let reader = this.#open.get(path)
+    if (reader) return reader
+    if (this.#open.size >= (this.#options.openMax ?? openMaxDefault)) {
+      const [oldest, idle] = this.#open.entries().next().value!
+      this.#open.delete(oldest)
+      // Awaited by close; a failure to close a file that was only read hurts nobody.
+      this.#closing.push(idle.close().catch(() => {}))
+    }
+    reader = this.#options.disk.openReadSync(path)
+    this.#open.set(path, reader)
+    return reader
+  }
+
+  /** Closes what is open and removes what was received. Segments handed out are of no use afterwards. */
+  async close(): Promise<void> {
+    for (const reader of this.#open.values()) this.#closing.push(reader.close())
+    this.#open.clear()
+    await Promise.allSettled(this.#closing.splice(0))
+    for (const path of this.#received.splice(0)) await this.#options.disk.remove(path)
+    this.#memoryBytes = 0
+  }
+}
+
+async function* counted(name: string, extent: Extent, pieces: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  let bytes = 0
+  for await (const piece of pieces) {
+    signal?.throwIfAborted()
+    bytes += piece.length
+    if (bytes > extent.bytes) break
+    yield piece
+  }
+  if (bytes !== extent.bytes) {
+    throw new GristmillError('CORRUPT', `${name} was announced with ${extent.bytes} bytes and came with ${bytes > extent.bytes ? 'more' : bytes}; it must be fetched again`, {
+      details: { segment: name },
+    })
+  }
+}

@@ -1,0 +1,183 @@
+// Keys as bytes that compare like the keys: comparing the encodings as unsigned bytes, shorter first, orders
+//   null < false < true < numbers < strings (by code point) < arrays (element by element, then by length).
+// docs/format/key.md has the byte table. Encodings are canonical: equal keys, equal bytes; -0 is 0, every NaN is one NaN.
+
+import { GristmillError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { double, type Sink } from './sink.ts'
+
+export type Key = string | number | boolean | null | readonly Key[]
+
+const terminator = 0x00
+const escaped = 0xff
+const tagNull = 0x01
+const tagFalse = 0x02
+const tagTrue = 0x03
+const tagNumber = 0x04
+const tagString = 0x05
+const tagArray = 0x06
+
+/** Appends the encoding. Throws EINVAL for what cannot be a key. */
+export function encodeKey(key: Key, to: Sink): void {
+  if (typeof key === 'string') {
+    to.byte(tagString)
+    // The end of the key is the end of the string: no escapes, no terminator.
+    if (to.utf8(key) !== key.length) checkKeyText(key)
+    if (key.length * 3 > limits.recordBytesMax) checkLength(Buffer.byteLength(key))
+    return
+  }
+  const start = to.length
+  encodePart(key, to, 0)
+  checkLength(to.length - start)
+}
+
+function checkLength(bytes: number): void {
+  if (bytes > limits.recordBytesMax) {
+    throw new GristmillError('EINVAL', `emit was given a key of ${bytes} bytes; at most ${limits.recordBytesMax} are allowed. Emit a digest of it, and the rest as the value`)
+  }
+}
+
+function checkKeyText(key: string): void {
+  if (!key.isWellFormed()) {
+    throw new GristmillError('EINVAL', `emit was given a key with half a surrogate pair: ${JSON.stringify(key.slice(0, 60))}; apply toWellFormed() to it`)
+  }
+}
+
+function encodePart(key: unknown, to: Sink, depth: number): void {
+  switch (typeof key) {
+    case 'string': {
+      to.byte(tagString)
+      if (key.includes('\0')) {
+        for (const part of key.split('\0')) {
+          encodeText(part, to)
+          to.byte(terminator)
+          to.byte(escaped)
+        }
+        // One escaped zero too many was written after the last part.
+        to.length -= 2
+      } else {
+        encodeText(key, to)
+      }
+      to.byte(terminator)
+      return
+    }
+    case 'number': return encodeNumber(key, to)
+    case 'boolean': return to.byte(key ? tagTrue : tagFalse)
+    case 'object':
+      if (key === null) return to.byte(tagNull)
+      if (Array.isArray(key) && depth < limits.jsonDepthMax) {
+        to.byte(tagArray)
+        for (const part of key) encodePart(part, to, depth + 1)
+        return to.byte(terminator)
+      }
+  }
+  throw notKey(key, depth)
+}
+
+function encodeText(text: string, to: Sink): void {
+  if (to.utf8(text) !== text.length) checkKeyText(text)
+}
+
+function encodeNumber(value: number, to: Sink): void {
+  to.byte(tagNumber)
+  double.setFloat64(0, Number.isNaN(value) ? NaN : value + 0)
+  let high = double.getUint32(0)
+  let low = double.getUint32(4)
+  // Positive: set the sign bit. Negative: turn all bits around, so that larger magnitudes come first.
+  if (high >= 0x8000_0000) { high = ~high; low = ~low } else { high |= 0x8000_0000 }
+  to.reserve(8)
+  to.bytes.writeUInt32BE(high >>> 0, to.length)
+  to.bytes.writeUInt32BE(low >>> 0, to.length + 4)
+  to.length += 8
+}
+
+function notKey(key: unknown, depth: number): GristmillError {
+  if (depth >= limits.jsonDepthMax) return new GristmillError('EINVAL', `emit was given a key nested over ${limits.jsonDepthMax} levels deep`)
+  const what = typeof key === 'object' ? (key as object).constructor?.name ?? 'object' : typeof key
+  const advice: Readonly<Record<string, string>> = {
+    undefined: 'is a field missing? Use null for "no key"',
+    bigint: 'use a string, or Number(key) below 2^53',
+    Date: 'use key.toISOString() or key.getTime()',
+    Promise: 'await it before emitting',
+  }
+  return new GristmillError('EINVAL', `emit was given ${what} ${depth > 0 ? 'inside of a key' : 'as a key'}: ${advice[what] ?? 'keys are strings, numbers, booleans, null and arrays of these'}`)
+}
+
+/** The key whose encoding is bytes[start, end). */
+export function decodeKey(bytes: Buffer, start: number, end: number): Key {
+  if (bytes[start] === tagString) return bytes.toString('utf8', start + 1, end)
+  return new KeyReader(bytes, start).part()
+}
+
+class KeyReader {
+  readonly #bytes: Buffer
+  #at: number
+
+  constructor(bytes: Buffer, at: number) {
+    this.#bytes = bytes
+    this.#at = at
+  }
+
+  part(): Key {
+    const tag = this.#bytes[this.#at++]
+    switch (tag) {
+      case tagNull: return null
+      case tagFalse: return false
+      case tagTrue: return true
+      case tagNumber: return this.#number()
+      case tagString: return this.#text()
+      case tagArray: {
+        const parts: Key[] = []
+        while (this.#at < this.#bytes.length && this.#bytes[this.#at] !== terminator) parts.push(this.part())
+        this.#at++
+        return parts
+      }
+      default: throw new GristmillError('CORRUPT', `no key begins with byte ${tag}`)
+    }
+  }
+
+  #number(): number {
+    let high = this.#bytes.readUInt32BE(this.#at)
+    let low = this.#bytes.readUInt32BE(this.#at + 4)
+    this.#at += 8
+    if (high >= 0x8000_0000) { high &= 0x7fff_ffff } else { high = ~high; low = ~low }
+    double.setUint32(0, high >>> 0)
+    double.setUint32(4, low >>> 0)
+    return double.getFloat64(0)
+  }
+
+  #text(): string {
+    let text = ''
+    for (;;) {
+      const end = this.#bytes.indexOf(terminator, this.#at)
+      if (end < 0) throw new GristmillError('CORRUPT', 'a string inside of a key has no end')
+      text += this.#bytes.toString('utf8', this.#at, end)
+      this.#at = end + 1
+      if (this.#bytes[this.#at] !== escaped) return text
+      text += '\0'
+      this.#at++
+    }
+  }
+}
+
+/** Bytes [aStart, aEnd) of `a` against [bStart, bEnd) of `b`: negative, 0 or positive. */
+export function compareKeys(a: Uint8Array, aStart: number, aEnd: number, b: Uint8Array, bStart: number, bEnd: number): number {
+  const common = Math.min(aEnd - aStart, bEnd - bStart)
+  for (let i = 0; i < common; i++) {
+    const difference = a[aStart + i]! - b[bStart + i]!
+    if (difference !== 0) return difference
+  }
+  return aEnd - aStart - (bEnd - bStart)
+}
+
+/** The first seven bytes as a number, zeros where the key is shorter: unequal prefixes order as the keys do. */
+export function keyPrefix(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start >= 7) {
+    // Tags are below 32, so this stays under 2^53.
+    return ((bytes[start]! * 256 + bytes[start + 1]!) * 256 + bytes[start + 2]!) * 0x1_0000_0000 +
+      ((bytes[start + 3]! << 24 | bytes[start + 4]! << 16 | bytes[start + 5]! << 8 | bytes[start + 6]!) >>> 0)
+  }
+  let prefix = 0
+  for (let i = 0; i < 7; i++) prefix = prefix * 256 + (start + i < end ? bytes[start + i]! : 0)
+  return prefix
+}

@@ -1,0 +1,76 @@
+// Sorted segments as one sorted sequence of entries, in which it is known where one key ends and the next begins.
+// Order: keys as docs/format/key.md says; for one key the order of the segments given, then of emission. It therefore does
+// not depend on when or whence segments arrived.
+
+import { Cursor } from './cursor.ts'
+import { compareKeys } from './key.ts'
+import type { Segment } from './segment.ts'
+import { LoserTree } from './tree.ts'
+import type { SegmentWriter } from './writer.ts'
+
+export class Merge {
+  readonly #tree: LoserTree | undefined
+  /** Where the current entry lies: `bytes`, `valueStart`, `valueEnd`. Only while `inGroup`. */
+  entry: Cursor | undefined
+  /** A copy of the current group's key, which outlives the frame that it came in. */
+  key: Buffer = Buffer.allocUnsafeSlow(256)
+  keyEnd = 0
+  #prefix = -1
+  /** `entry` belongs to the current group and was not yet passed. */
+  inGroup = false
+  /** Number of the current group, from 1. */
+  group = 0
+  /** Entries passed so far. */
+  passed = 0
+
+  constructor(segments: readonly Segment[]) {
+    const cursors = segments.filter(segment => segment.bytes > 0).map(segment => new Cursor(segment))
+    this.#tree = cursors.length > 0 ? new LoserTree(cursors) : undefined
+    this.entry = this.#tree?.winner
+  }
+
+  /** Moves to the first entry of the next key, past what is left of the current one; false at the end. */
+  nextGroup(): boolean {
+    while (this.inGroup) this.step()
+    const entry = this.entry
+    if (entry === undefined || entry.prefix === Infinity) return false
+    const length = entry.keyEnd - entry.keyStart
+    if (length > this.key.length) this.key = Buffer.allocUnsafeSlow(length * 2)
+    const { key } = this
+    const { bytes, keyStart } = entry
+    if (length <= 32) for (let i = 0; i < length; i++) key[i] = bytes[keyStart + i]!
+    else bytes.copy(key, 0, keyStart, entry.keyEnd)
+    this.keyEnd = length
+    this.#prefix = entry.prefix
+    this.inGroup = true
+    this.group++
+    return true
+  }
+
+  /** Passes the current entry; `inGroup` tells whether the next one has the same key. */
+  step(): void {
+    this.passed++
+    const entry = this.entry!
+    // The smallest key's first segment stays the first for as long as it has that key.
+    if (entry.next() && (entry.same || this.#hasKey(entry))) return
+    const tree = this.#tree!
+    tree.replay()
+    this.entry = tree.winner
+    this.inGroup = this.#hasKey(this.entry)
+  }
+
+  #hasKey(entry: Cursor): boolean {
+    return entry.prefix === this.#prefix && compareKeys(entry.bytes, entry.keyStart, entry.keyEnd, this.key, 0, this.keyEnd) === 0
+  }
+
+  /** Writes all entries as they are. */
+  copyTo(writer: SegmentWriter): void {
+    while (this.nextGroup()) {
+      for (let same = false; this.inGroup; same = true) {
+        const { bytes, valueStart, valueEnd } = this.entry!
+        writer.add(this.key, 0, this.keyEnd, bytes, valueStart, valueEnd, same)
+        this.step()
+      }
+    }
+  }
+}

@@ -1,0 +1,90 @@
+// Too many sorted runs to merge at once are first merged to fewer, on disk. Always neighbours, so that the order of runs,
+// which decides the order of values, stays; of all neighbours the cheapest.
+
+import { assert } from '../base/assert.ts'
+import type { Disk, DiskReader } from '../ports/disk.ts'
+import { Merge } from './merge.ts'
+import { segmentInFile, type Extent, type Segment } from './segment.ts'
+import { SegmentWriter } from './writer.ts'
+
+/** A sorted run: one segment a partition. */
+export type Run = readonly Segment[]
+
+/** Each open run costs a frame or two of memory: 64 take some 16 MiB. */
+export const fanInMax = 64
+
+export interface PassOptions {
+  readonly disk: Disk
+  /** Files are made here, their names begin with `name`. */
+  readonly directory: string
+  readonly name: string
+  readonly fanIn?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Narrowed {
+  readonly runs: readonly Run[]
+  /** Merges that went over the disk. */
+  readonly passes: number
+  /** Closes and removes the files that passes have made. */
+  close(): Promise<void>
+}
+
+export async function narrow(runs: readonly Run[], options: PassOptions): Promise<Narrowed> {
+  const { disk, fanIn = fanInMax } = options
+  assert(fanIn >= 2, 'a merge has at least two inputs')
+  const left = [...runs]
+  const files: Array<{ path: string; reader: DiskReader | undefined }> = []
+  const close = async () => {
+    for (const { path, reader } of files.splice(0)) {
+      await reader?.close()
+      await disk.remove(path)
+    }
+  }
+  try {
+    while (left.length > fanIn) {
+      options.signal?.throwIfAborted()
+      const count = Math.min(fanIn, left.length - fanIn + 1)
+      const first = cheapest(left, count)
+      const file = { path: `${options.directory}/${options.name}.merge${files.length}`, reader: undefined as DiskReader | undefined }
+      files.push(file)
+      const extents = await mergeRuns(left.slice(first, first + count), file.path, options)
+      const reader = await disk.openRead(file.path)
+      file.reader = reader
+      left.splice(first, count, extents.map(extent => segmentInFile(file.path, reader, extent)))
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { runs: left, passes: files.length, close }
+}
+
+/** Where the `count` neighbours with the fewest bytes begin. */
+function cheapest(runs: readonly Run[], count: number): number {
+  const bytes = runs.map(run => run.reduce((sum, segment) => sum + segment.bytes, 0))
+  let window = bytes.slice(0, count).reduce((sum, n) => sum + n, 0)
+  let best = window
+  let first = 0
+  for (let i = count; i < bytes.length; i++) {
+    window += bytes[i]! - bytes[i - count]!
+    if (window < best) { best = window; first = i - count + 1 }
+  }
+  return first
+}
+
+async function mergeRuns(runs: readonly Run[], path: string, { disk, signal }: PassOptions): Promise<readonly Extent[]> {
+  const partitions = runs[0]!.length
+  const file = await disk.create(path, { exclusive: false })
+  try {
+    const writer = new SegmentWriter(file, { partitions, compress: false, mark: false })
+    for (let p = 0; p < partitions; p++) {
+      signal?.throwIfAborted()
+      writer.moveTo(p)
+      new Merge(runs.map(run => run[p]!)).copyTo(writer)
+    }
+    return writer.finish()
+  } finally {
+    await file.close()
+  }
+}

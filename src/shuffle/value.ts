@@ -1,0 +1,234 @@
+// Values as bytes: a tag and its payload, so that what was emitted comes back exactly, or emit says at once why it cannot.
+// Numbers and strings have the shortest paths. docs/format/segment.md has the byte table.
+// Held back on purpose: functions, symbols, promises and instances of classes have no meaning on another machine.
+
+import { GristmillError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import { double, type Sink } from './sink.ts'
+
+const tags = {
+  undefined: 0, null: 1, false: 2, true: 3, varint: 4, negative: 5, double: 6, text: 7, wide: 8,
+  bytes: 9, date: 10, bigint: 11, array: 12, object: 13, map: 14, set: 15,
+} as const
+
+/** The outermost value needs no length of its own: integers from 0 to 191 are one byte. */
+const smallBase = 64
+const smallMax = 255 - smallBase
+
+export function encodeValue(value: unknown, to: Sink): void {
+  if (value === undefined) throw undefinedValue()
+  encode(value, to, 0)
+}
+
+export const undefinedValue = () => new GristmillError('EINVAL', 'emit was given undefined as a value; use null for "no value"')
+
+function encode(value: unknown, to: Sink, depth: number): void {
+  switch (typeof value) {
+    case 'number': return encodeNumber(value, to)
+    case 'string': return encodeText(value, to)
+    case 'boolean': return to.byte(value ? tags.true : tags.false)
+    case 'undefined': return to.byte(tags.undefined)
+    case 'bigint': {
+      to.byte(tags.bigint)
+      return encodeText(value.toString(), to)
+    }
+    case 'object':
+      if (value === null) return to.byte(tags.null)
+      if (depth < limits.jsonDepthMax) return encodeObject(value, to, depth + 1)
+      throw new GristmillError('EINVAL', `emit was given a value nested over ${limits.jsonDepthMax} levels deep, or one that contains itself`)
+  }
+  throw new GristmillError('EINVAL', `emit was given a ${typeof value} ${depth > 0 ? 'inside of' : 'as'} a value: only data can travel between machines`)
+}
+
+function encodeNumber(value: number, to: Sink): void {
+  if (Number.isInteger(value) && !Object.is(value, -0) && Number.isSafeInteger(value)) {
+    if (value >= 0) {
+      if (value <= smallMax) return to.byte(smallBase + value)
+      to.byte(tags.varint)
+      return to.varint(value)
+    }
+    to.byte(tags.negative)
+    return to.varint(-value)
+  }
+  to.byte(tags.double)
+  to.reserve(8)
+  double.setFloat64(0, value)
+  for (let i = 0; i < 8; i++) to.bytes[to.length + i] = double.getUint8(i)
+  to.length += 8
+}
+
+function encodeText(value: string, to: Sink): void {
+  const start = to.length
+  to.byte(tags.text)
+  // Room for the length is guessed from the characters; rarely the text must move.
+  to.varint(value.length)
+  const room = to.length - start - 1
+  const written = to.utf8(value)
+  if (written === value.length) return
+  if (!value.isWellFormed()) {
+    to.length = start
+    to.byte(tags.wide)
+    to.varint(value.length * 2)
+    to.reserve(value.length * 2)
+    to.length += to.bytes.write(value, to.length, 'utf16le')
+    return
+  }
+  const needed = varintBytes(written)
+  to.reserve(needed)
+  if (needed !== room) to.bytes.copyWithin(start + 1 + needed, start + 1 + room, start + 1 + room + written)
+  to.length = start + 1
+  to.varint(written)
+  to.length = start + 1 + needed + written
+}
+
+function varintBytes(value: number): number {
+  let count = 1
+  while (value >= 0x80) { value = Math.floor(value / 0x80); count++ }
+  return count
+}
+
+function encodeObject(value: object, to: Sink, depth: number): void {
+  if (Array.isArray(value)) {
+    to.byte(tags.array)
+    to.varint(value.length)
+    for (let i = 0; i < value.length; i++) encode(value[i], to, depth)
+    return
+  }
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null) {
+    const names = Object.keys(value)
+    to.byte(tags.object)
+    to.varint(names.length)
+    for (const name of names) {
+      encodeText(name, to)
+      encode((value as Record<string, unknown>)[name], to, depth)
+    }
+    return
+  }
+  if (value instanceof Uint8Array) {
+    to.byte(tags.bytes)
+    to.varint(value.length)
+    return to.copy(value, 0, value.length)
+  }
+  if (value instanceof Date) {
+    to.byte(tags.date)
+    return encodeNumber(value.getTime(), to)
+  }
+  if (value instanceof Map) {
+    to.byte(tags.map)
+    to.varint(value.size)
+    for (const [key, item] of value) { encode(key, to, depth); encode(item, to, depth) }
+    return
+  }
+  if (value instanceof Set) {
+    to.byte(tags.set)
+    to.varint(value.size)
+    for (const item of value) encode(item, to, depth)
+    return
+  }
+  const name = value.constructor?.name ?? 'an unknown class'
+  const advice = name === 'Promise' ? 'await it before emitting' : 'emit a plain object with its fields'
+  throw new GristmillError('EINVAL', `emit was given an instance of ${name} in a value: ${advice}`)
+}
+
+/** The value whose encoding is bytes[start, end). Binary values come back as copies. */
+export function decodeValue(bytes: Buffer, start: number, end: number): unknown {
+  const tag = bytes[start]!
+  if (tag >= smallBase) return tag - smallBase
+  const reader = valueReader
+  reader.bytes = bytes
+  reader.at = start
+  reader.end = end
+  const value = reader.value()
+  if (reader.at !== end) throw new GristmillError('CORRUPT', `a value of ${end - start} bytes ends after ${reader.at - start}`)
+  return value
+}
+
+class ValueReader {
+  bytes: Buffer = Buffer.alloc(0)
+  at = 0
+  end = 0
+
+  value(): unknown {
+    const tag = this.bytes[this.at++]!
+    if (tag >= smallBase) return tag - smallBase
+    switch (tag) {
+      case tags.undefined: return undefined
+      case tags.null: return null
+      case tags.false: return false
+      case tags.true: return true
+      case tags.varint: return this.varint()
+      case tags.negative: return -this.varint()
+      case tags.double: {
+        const value = this.bytes.readDoubleBE(this.at)
+        this.at += 8
+        return value
+      }
+      case tags.text: return this.text('utf8')
+      case tags.wide: return this.text('utf16le')
+      case tags.bytes: {
+        const count = this.length()
+        const copy = Buffer.from(this.bytes.subarray(this.at, this.at + count))
+        this.at += count
+        return copy
+      }
+      case tags.date: return new Date(this.value() as number)
+      case tags.bigint: return BigInt(this.value() as string)
+      case tags.array: {
+        const count = this.length()
+        const items: unknown[] = []
+        for (let i = 0; i < count; i++) items.push(this.value())
+        return items
+      }
+      case tags.object: return this.object()
+      case tags.map: {
+        const items = new Map<unknown, unknown>()
+        for (let i = this.length(); i > 0; i--) { const key = this.value(); items.set(key, this.value()) }
+        return items
+      }
+      case tags.set: {
+        const items = new Set<unknown>()
+        for (let i = this.length(); i > 0; i--) items.add(this.value())
+        return items
+      }
+      default: throw new GristmillError('CORRUPT', `no value begins with byte ${tag}`)
+    }
+  }
+
+  object(): Record<string, unknown> {
+    const result: Record<string, unknown> = {}
+    for (let i = this.length(); i > 0; i--) {
+      const name = this.value() as string
+      if (name === '__proto__') Object.defineProperty(result, name, { value: this.value(), enumerable: true, configurable: true, writable: true })
+      else result[name] = this.value()
+    }
+    return result
+  }
+
+  text(encoding: 'utf8' | 'utf16le'): string {
+    const count = this.length()
+    const from = this.at
+    this.at += count
+    return this.bytes.toString(encoding, from, this.at)
+  }
+
+  varint(): number {
+    let value = 0
+    for (let scale = 1; ; scale *= 0x80) {
+      const byte = this.bytes[this.at++]!
+      value += (byte & 0x7f) * scale
+      if (byte < 0x80) return value
+      if (scale > Number.MAX_SAFE_INTEGER) throw new GristmillError('CORRUPT', 'a number in a value has no end')
+    }
+  }
+
+  /** A count of bytes or items, each of which takes at least one byte. */
+  length(): number {
+    const count = this.varint()
+    if (count > this.end - this.at) throw new GristmillError('CORRUPT', `a value claims ${count} parts where ${this.end - this.at} bytes are left`)
+    return count
+  }
+}
+
+// One for all: decoding never calls anybody else's code.
+const valueReader = new ValueReader()

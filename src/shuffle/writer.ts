@@ -1,0 +1,98 @@
+// Writes the data file of a map output, or of a sorted run: entries arrive by partition, and by key within it.
+// Never waits: a frame goes to the page cache in one call. What is written can be computed again, so nothing is synced.
+
+import { assert } from '../base/assert.ts'
+import type { DiskWriter } from '../ports/disk.ts'
+import { addToDigest, compress, entryBytesMax, frameHeaderBytes, frameTargetBytes, paysOff, sealFrame, tooLarge } from './frame.ts'
+import { dataMagic, type Extent } from './segment.ts'
+import { Sink } from './sink.ts'
+
+/** Below this a trial says little about what compression would save. */
+const trialBytesMin = 16 * 1024
+
+export class SegmentWriter {
+  readonly #file: DiskWriter
+  readonly #partitions: number
+  readonly #extents: Extent[] = []
+  readonly #frame = new Sink(frameTargetBytes + 4096)
+  /** undefined: not tried yet. */
+  #compress: boolean | undefined
+  #frameRecords = 0
+  #start: number
+  #records = 0
+  #digest = 0
+  /** Bytes of entries before compression. */
+  rawBytes = 0
+
+  /** Appends to `file`; offsets count from the file's beginning. `mark`: begins with the magic, as finished outputs do. */
+  constructor(file: DiskWriter, options: { partitions: number; compress: boolean; mark: boolean }) {
+    this.#file = file
+    this.#partitions = options.partitions
+    this.#compress = options.compress ? undefined : false
+    if (options.mark) file.writeSync(Buffer.from(dataMagic, 'latin1'))
+    this.#start = file.bytes
+    this.#frame.length = frameHeaderBytes
+  }
+
+  /** Ends the partitions before `partition`; entries that follow belong to it. */
+  moveTo(partition: number): void {
+    assert(partition >= this.#extents.length && partition < this.#partitions, 'partitions are written in order')
+    while (this.#extents.length < partition) this.#endPartition()
+  }
+
+  /** `same`: the key equals that of the entry before in this partition. Values are encoded already. */
+  add(key: Uint8Array, keyStart: number, keyEnd: number, value: Uint8Array, valueStart: number, valueEnd: number, same: boolean): void {
+    const valueBytes = valueEnd - valueStart
+    if (keyEnd - keyStart + valueBytes > entryBytesMax) throw tooLarge(keyEnd - keyStart + valueBytes)
+    const frame = this.#frame
+    if (frame.length >= frameTargetBytes) this.#flush()
+    if (same && this.#frameRecords > 0) {
+      frame.byte(0)
+    } else {
+      frame.varint(keyEnd - keyStart + 1)
+      frame.copy(key, keyStart, keyEnd)
+    }
+    frame.varint(valueBytes)
+    frame.copy(value, valueStart, valueEnd)
+    this.#frameRecords++
+  }
+
+  /** Ends the last partition. The caller closes the file. */
+  finish(): Extent[] {
+    while (this.#extents.length < this.#partitions) this.#endPartition()
+    return this.#extents
+  }
+
+  #endPartition(): void {
+    this.#flush()
+    const end = this.#file.bytes
+    this.#extents.push({ offset: this.#start, bytes: end - this.#start, records: this.#records, crc: this.#digest })
+    this.#start = end
+    this.#records = 0
+    this.#digest = 0
+  }
+
+  #flush(): void {
+    if (this.#frameRecords === 0) return
+    const raw = this.#frame.length - frameHeaderBytes
+    const frame = this.#frame.bytes.subarray(0, this.#frame.length)
+    const packed = this.#tryCompress(frame.subarray(frameHeaderBytes))
+    const whole = packed ? Buffer.concat([frame.subarray(0, frameHeaderBytes), packed]) : frame
+    const crc = sealFrame(whole, { raw, records: this.#frameRecords, codec: packed ? 'zstd' : 'none' })
+    this.#file.writeSync(whole)
+    this.#digest = addToDigest(this.#digest, crc)
+    this.#records += this.#frameRecords
+    this.rawBytes += raw
+    this.#frameRecords = 0
+    this.#frame.length = frameHeaderBytes
+  }
+
+  /** Frames too small for a trial stay as they are; the first large enough decides for the rest. */
+  #tryCompress(payload: Buffer): Buffer | undefined {
+    if (this.#compress === false || payload.length < trialBytesMin) return undefined
+    const packed = compress(payload)
+    const pays = paysOff(payload.length, packed.length)
+    this.#compress ??= pays
+    return pays ? packed : undefined
+  }
+}
