@@ -1,0 +1,148 @@
+// Who calls. A cluster has one secret. Two ways to show that one knows it:
+//  - a bearer token derived from the secret, only where nobody can listen in: on a server that listens on loopback;
+//  - a signature over method, path, body hash, cluster, user, time and a nonce, everywhere else (and there too).
+// The user's name travels beside it; whoever has the secret may speak for any user.
+
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { GristmillError } from '../base/errors.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Random } from '../ports/random.ts'
+import { Nonces } from './nonce.ts'
+
+export const userHeader = 'x-gristmill-user'
+export const clusterHeader = 'x-gristmill-cluster'
+
+/** A signature is good for this long before and after its time: clocks of a cluster agree within a minute or are mended. */
+export const skewMs = 60_000
+const userCharsMax = 255
+const scheme = 'Gristmill-HMAC '
+const signatureForm = /^Gristmill-HMAC ts=(\d{1,16}), nonce=([0-9a-f]{24}), body=([0-9a-f]{64}), sig=([0-9a-f]{64})$/
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>
+
+export interface Asked { readonly method: string; readonly path: string; readonly headers: Headers }
+
+export interface Identity {
+  readonly user: string
+  /** Signed requests: what the SHA-256 of the body must be, in hex. The caller compares it once the body is there. */
+  readonly bodyHash: string | undefined
+}
+
+const derive = (secret: Uint8Array, purpose: string): Buffer => createHmac('sha256', secret).update(purpose).digest()
+
+export const bodyHashOf = (body: string | Uint8Array): string => createHash('sha256').update(body).digest('hex')
+
+/** What a caller on this machine puts into `Authorization`. */
+export const bearerOf = (secret: Uint8Array): string => `Bearer ${derive(secret, 'gristmill bearer v1').toString('hex')}`
+
+interface Signed { method: string; path: string; body: string; cluster: string; user: string; ts: string; nonce: string }
+
+function signature(key: Buffer, { method, path, body, cluster, user, ts, nonce }: Signed): Buffer {
+  // Each part is on its own line and none may hold a line break, so no two requests give the same text.
+  return createHmac('sha256', key).update(`gristmill request v1\n${method}\n${path}\n${body}\n${cluster}\n${user}\n${ts}\n${nonce}`).digest()
+}
+
+/** The caller's side. */
+export class Credentials {
+  readonly #bearer: string
+  readonly #key: Buffer
+  readonly #user: string
+  readonly #cluster: string
+  readonly #clock: Clock
+  readonly #random: Random
+
+  /** `cluster`: '' while it is not known yet; the server then goes by the secret alone. */
+  constructor({ secret, user, cluster, clock, random }: { secret: Uint8Array; user: string; cluster: string; clock: Clock; random: Random }) {
+    if (user.length === 0 || user.length > userCharsMax) throw new GristmillError('EINVAL', `a user's name has 1 to ${userCharsMax} characters, not ${user.length}`)
+    this.#bearer = bearerOf(secret)
+    this.#key = derive(secret, 'gristmill request v1')
+    this.#user = encodeURIComponent(user)
+    this.#cluster = cluster
+    this.#clock = clock
+    this.#random = random
+  }
+
+  /** Headers that never change: for servers on loopback. */
+  bearer(): Record<string, string> {
+    return { authorization: this.#bearer, [userHeader]: this.#user, [clusterHeader]: this.#cluster }
+  }
+
+  /** Headers for exactly one request. */
+  sign({ method, path, body }: { method: string; path: string; body: string | Uint8Array }): Record<string, string> {
+    const parts: Signed = {
+      method, path, body: bodyHashOf(body), cluster: this.#cluster, user: this.#user,
+      ts: String(Math.floor(this.#clock.now())), nonce: this.#random.id(),
+    }
+    const sig = signature(this.#key, parts).toString('hex')
+    return { authorization: `${scheme}ts=${parts.ts}, nonce=${parts.nonce}, body=${parts.body}, sig=${sig}`, [userHeader]: this.#user, [clusterHeader]: this.#cluster }
+  }
+}
+
+/** The server's side. `loopback`: the server listens on a loopback address only, so bearer tokens are as good as signatures. */
+export class Authenticator {
+  readonly #bearer: Buffer
+  readonly #key: Buffer
+  readonly #cluster: string
+  readonly #loopback: boolean
+  readonly #clock: Clock
+  readonly #nonces: Nonces
+
+  constructor({ secret, cluster, loopback, clock }: { secret: Uint8Array; cluster: string; loopback: boolean; clock: Clock }) {
+    this.#bearer = Buffer.from(bearerOf(secret), 'latin1')
+    this.#key = derive(secret, 'gristmill request v1')
+    this.#cluster = cluster
+    this.#loopback = loopback
+    this.#clock = clock
+    this.#nonces = new Nonces({ clock, keptMs: 2 * skewMs })
+  }
+
+  /** Throws UNAUTHENTICATED or WRONG_CLUSTER. */
+  identify({ method, path, headers }: Asked): Identity {
+    const authorization = headers.authorization
+    if (typeof authorization !== 'string') throw refused('there is no Authorization header')
+    const user = headers[userHeader]
+    if (typeof user !== 'string') throw refused(`there is no ${userHeader} header`)
+    const cluster = headers[clusterHeader] ?? ''
+    if (typeof cluster !== 'string') throw refused(`there are two ${clusterHeader} headers`)
+    const bodyHash = authorization.startsWith(scheme)
+      ? this.#checkSignature(authorization, { method, path, cluster, user })
+      : this.#checkBearer(authorization)
+    // After the secret: a stranger does not learn the cluster's id.
+    if (cluster !== this.#cluster && cluster !== '') {
+      throw new GristmillError('WRONG_CLUSTER', `this is a server of cluster ${this.#cluster}, the request is for cluster ${cluster}; check the address`, { details: { expected: cluster, found: this.#cluster } })
+    }
+    return { user: decodeUser(user), bodyHash }
+  }
+
+  #checkBearer(authorization: string): undefined {
+    if (!this.#loopback) throw refused('this server is reachable from other machines and takes signed requests only', { scheme: 'signed' })
+    const given = Buffer.from(authorization, 'latin1')
+    if (given.length !== this.#bearer.length || !timingSafeEqual(given, this.#bearer)) throw refused('the token is not this cluster\'s')
+  }
+
+  #checkSignature(authorization: string, asked: { method: string; path: string; cluster: string; user: string }): string {
+    const match = signatureForm.exec(authorization)
+    if (!match) throw refused('the signature has not the form that it should have')
+    const [, ts = '', nonce = '', body = '', sig = ''] = match
+    if (!timingSafeEqual(signature(this.#key, { ...asked, body, ts, nonce }), Buffer.from(sig, 'hex'))) throw refused('the signature is wrong')
+    const skew = this.#clock.now() - Number(ts)
+    if (Math.abs(skew) > skewMs) throw refused(`the signature is ${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'old' : 'ahead'}; set the clocks of the two machines`)
+    // Last, so that only true signatures take up room.
+    if (!this.#nonces.add(nonce)) throw refused('this very request has been made before')
+    return body
+  }
+}
+
+function decodeUser(header: string): string {
+  let user: string
+  try {
+    user = decodeURIComponent(header)
+  } catch {
+    throw refused(`the ${userHeader} header is not percent-encoded UTF-8`)
+  }
+  if (user.length === 0 || user.length > userCharsMax) throw refused(`the ${userHeader} header must name a user in 1 to ${userCharsMax} characters`)
+  return user
+}
+
+const refused = (why: string, details: Record<string, unknown> = {}): GristmillError =>
+  new GristmillError('UNAUTHENTICATED', `the request was refused: ${why}; the cluster's secret file must be the same on both sides`, { details })

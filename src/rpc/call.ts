@@ -1,0 +1,165 @@
+// Calling a message. What may be repeated is repeated until the deadline: everything that was never sent, everything that
+// changes nothing, and mutations, whose request id makes a repeat harmless. When the deadline comes and a mutation was sent
+// without an answer, the caller is told just that (OUTCOME_UNKNOWN), never that it failed.
+
+import type { Dispatcher } from 'undici'
+import { codes, GristmillError, type ErrorCode } from '../base/errors.ts'
+import type { Address } from '../base/ids.ts'
+import { limits } from '../base/limits.ts'
+import { backoffMs, type Backoff } from '../base/retry.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Random } from '../ports/random.ts'
+import type { Message, ReplyOf, RequestOf } from '../protocol/message.ts'
+import type { Credentials } from './auth.ts'
+import { exchange } from './exchange.ts'
+import { fromFault } from './fault.ts'
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+  /** For the whole call with its repeats. limits.callTimeoutMs unless told; a waiting message gets limits.longPollMs more. */
+  readonly timeoutMs?: number | undefined
+  /** For one try; then the next one starts. As long as the whole call unless told. */
+  readonly tryMs?: number | undefined
+  /** false: one try only. */
+  readonly retry?: boolean | undefined
+  /** Who is called, for messages: "namenode", "datanode". */
+  readonly peer?: string | undefined
+}
+
+export interface CallerOptions {
+  readonly dispatcher: Dispatcher
+  readonly credentials: Credentials
+  readonly clock: Clock
+  readonly random: Random
+}
+
+const backoff: Backoff = { firstMs: 25, maxMs: 2_000 }
+
+/** The server answered, and asking the same again would get the same answer: only the caller can do something about these. */
+const final = new Set<ErrorCode>(['UNREGISTERED', 'BLOCK_MISSING', 'TASK_FAILED'])
+
+/** Nothing was sent: the connection could not be had. */
+const unreachable = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EADDRNOTAVAIL', 'UND_ERR_CONNECT_TIMEOUT'])
+
+const loopback = /^(?:127\.\d+\.\d+\.\d+|localhost|\[::1\]):/
+
+interface Call {
+  readonly address: Address
+  readonly message: Message
+  readonly body: string
+  readonly peer: string
+  /** Is a repeat after a lost answer harmless? */
+  readonly repeatable: boolean
+  /** A mutation was sent and its answer never came. */
+  unknown: boolean
+}
+
+export class Caller {
+  readonly #dispatcher: Dispatcher
+  readonly #credentials: Credentials
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #bearer: Record<string, string>
+  /** Loopback addresses whose servers listen on other addresses too, and so want signatures. */
+  readonly #signed = new Set<Address>()
+
+  constructor({ dispatcher, credentials, clock, random }: CallerOptions) {
+    this.#dispatcher = dispatcher
+    this.#credentials = credentials
+    this.#clock = clock
+    this.#random = random
+    this.#bearer = { 'content-type': 'application/json', ...credentials.bearer() }
+  }
+
+  async call<M extends Message>(address: Address, message: M, request: RequestOf<M>, options: CallOptions = {}): Promise<ReplyOf<M>> {
+    const { signal, retry = true, peer = 'server' } = options
+    if (signal?.aborted) throw aborted(signal)
+    const timeoutMs = options.timeoutMs ?? limits.callTimeoutMs + (message.waits ? limits.longPollMs : 0)
+    const until = this.#clock.mono() + timeoutMs
+    const repeatable = !message.mutation || (request as { requestId?: unknown }).requestId !== undefined
+    const call: Call = { address, message, body: JSON.stringify(request), peer, repeatable, unknown: false }
+    for (let attempt = 1; ; attempt++) {
+      let failure: GristmillError
+      try {
+        return await this.#once(call, Math.min(until - this.#clock.mono(), options.tryMs ?? timeoutMs), signal) as ReplyOf<M>
+      } catch (error) {
+        failure = error as GristmillError
+      }
+      const pause = backoffMs(attempt, backoff, this.#random)
+      const again = retry && failure.retryable && !final.has(failure.code) && (call.repeatable || !call.unknown)
+      if (!again || signal?.aborted || this.#clock.mono() + pause >= until) throw verdict(call, failure, attempt)
+      try {
+        await this.#clock.sleep(pause, signal)
+      } catch {
+        throw verdict(call, aborted(signal!), attempt)
+      }
+    }
+  }
+
+  /** One try. Throws GristmillErrors only, and notes in `call` if its outcome is unknown. */
+  async #once(call: Call, ms: number, signal: AbortSignal | undefined): Promise<unknown> {
+    const { address, message, body } = call
+    const running = exchange(this.#dispatcher, { address, path: message.path, headers: this.#headers(call), body, replyBytesMax: limits.jobBodyBytesMax })
+    const cancel = this.#clock.after(ms, () => running.abort(new GristmillError('TIMEOUT', `the ${call.peer} at ${address} did not answer ${message.name} within ${Math.round(ms)} ms; it may be overloaded or cut off`, { details: { address, message: message.name } })))
+    const onAbort = signal && (() => running.abort(aborted(signal)))
+    if (onAbort) signal.addEventListener('abort', onAbort, { once: true })
+    let outcome: Awaited<typeof running.outcome>
+    try {
+      outcome = await running.outcome
+    } catch (error) {
+      if (running.sent && message.mutation) call.unknown = true
+      throw translated(error as NodeJS.ErrnoException, call, running.sent)
+    } finally {
+      cancel()
+      if (onAbort) signal.removeEventListener('abort', onAbort)
+    }
+    if (outcome.status === 200) {
+      try {
+        return JSON.parse(outcome.text) as unknown
+      } catch (error) {
+        throw new GristmillError('INTERNAL', `the ${call.peer} at ${address} answered ${message.name} with something that is not JSON; is there a proxy in between?`, { cause: error })
+      }
+    }
+    const fault = fromFault(outcome.status, outcome.text, `the ${call.peer} at ${address}`)
+    if (fault.code === 'UNAUTHENTICATED' && fault.details.scheme === 'signed' && !this.#signed.has(address)) {
+      this.#signed.add(address)
+      return this.#once(call, ms, signal)
+    }
+    // A server that gave up waiting for its own work does not know how that work ends.
+    if (fault.code === 'TIMEOUT' && message.mutation) call.unknown = true
+    throw fault
+  }
+
+  #headers({ address, message, body }: Call): Record<string, string> {
+    if (loopback.test(address) && !this.#signed.has(address)) return this.#bearer
+    return { 'content-type': 'application/json', ...this.#credentials.sign({ method: 'POST', path: message.path, body }) }
+  }
+}
+
+function translated(error: NodeJS.ErrnoException, { address, message, peer }: Call, sent: boolean): GristmillError {
+  if (error instanceof GristmillError) return error
+  const why = error.code ?? error.message
+  const details = { address, message: message.name }
+  if (!sent || unreachable.has(error.code ?? '')) {
+    return new GristmillError('UNAVAILABLE', `cannot reach the ${peer} at ${address} (${why}); is it running, and is the address right?`, { cause: error, details })
+  }
+  return new GristmillError('UNAVAILABLE', `the connection to the ${peer} at ${address} broke before it had answered ${message.name} (${why})`, { cause: error, details })
+}
+
+/** What the caller is told in the end. Any definite answer stands, for a repeat gets the first answer; no answer does not. */
+function verdict({ address, message, peer, unknown }: Call, failure: GristmillError, attempts: number): GristmillError {
+  if (!unknown) return failure
+  if (failure.code === 'ABORTED') return new GristmillError('ABORTED', `${failure.message}; ${message.name} had been sent and may or may not have happened`, { cause: failure })
+  if (!codes[failure.code].retryable) return failure
+  const tries = attempts === 1 ? 'was sent' : `was sent, in ${attempts} tries,`
+  return new GristmillError('OUTCOME_UNKNOWN', `${message.name} ${tries} to the ${peer} at ${address} and no answer came: it may or may not have happened; look, or repeat it with the same request id`, {
+    cause: failure, details: { address, message: message.name },
+  })
+}
+
+function aborted(signal: AbortSignal): GristmillError {
+  const reason: unknown = signal.reason
+  if (reason instanceof GristmillError) return reason
+  if (reason instanceof Error && reason.name === 'TimeoutError') return new GristmillError('TIMEOUT', 'the deadline of the operation passed', { cause: reason })
+  return new GristmillError('ABORTED', 'the operation was aborted', { cause: reason })
+}

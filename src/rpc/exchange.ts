@@ -1,0 +1,85 @@
+// One HTTP exchange over an undici dispatcher, on its lowest level: no streams, no intermediate objects. It says the one
+// thing that a retry has to know: whether the request may have reached the server.
+
+import type { Dispatcher } from 'undici'
+import type { Address } from '../base/ids.ts'
+
+export interface Outcome { readonly status: number; readonly text: string }
+
+export interface ExchangeOptions {
+  readonly address: Address
+  readonly path: string
+  readonly headers: Record<string, string>
+  readonly body: string
+  /** Larger answers are cut off with an error. */
+  readonly replyBytesMax: number
+}
+
+export interface Exchange {
+  readonly outcome: Promise<Outcome>
+  /** Drops it; the outcome rejects with the reason. */
+  abort(reason: Error): void
+  /** False: not a byte was sent, so nothing can have happened. */
+  readonly sent: boolean
+}
+
+class Running implements Exchange {
+  readonly outcome: Promise<Outcome>
+  sent = false
+  readonly #resolve: (outcome: Outcome) => void
+  readonly #reject: (error: Error) => void
+  readonly #replyBytesMax: number
+  #controller: Dispatcher.DispatchController | undefined
+  #aborted: Error | undefined
+  #status = 0
+  #bytes = 0
+  #first: Buffer | undefined
+  #more: Buffer[] | undefined
+
+  constructor(replyBytesMax: number) {
+    this.#replyBytesMax = replyBytesMax
+    const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
+    this.outcome = promise
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  abort(reason: Error): void {
+    this.#aborted ??= reason
+    // Told at once: the pool may take a while to notice.
+    this.#reject(reason)
+    this.#controller?.abort(reason)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#aborted) controller.abort(this.#aborted) // while it waited for a connection: nothing is sent
+    else this.sent = true
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void { this.#status = status }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bytes += chunk.length
+    if (this.#bytes > this.#replyBytesMax) controller.abort(new Error(`the answer has over ${this.#replyBytesMax} bytes`))
+    else if (this.#first) (this.#more ??= []).push(chunk)
+    else this.#first = chunk
+  }
+
+  onResponseEnd(): void {
+    const whole = this.#more ? Buffer.concat([this.#first!, ...this.#more]) : this.#first
+    this.#resolve({ status: this.#status, text: whole ? whole.toString() : '' })
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void { this.#reject(error) }
+}
+
+export function exchange(dispatcher: Dispatcher, { address, path, headers, body, replyBytesMax }: ExchangeOptions): Exchange {
+  const running = new Running(replyBytesMax)
+  try {
+    dispatcher.dispatch({ origin: `http://${address}`, path, method: 'POST', headers, body }, running)
+  } catch (error) {
+    running.onResponseError(undefined as never, error as Error)
+  }
+  return running
+}

@@ -1,0 +1,54 @@
+// Errors on the wire, both ways. What leaves a server is a code, a message and details, never a stack or a cause;
+// what a client gets back is the same GristmillError that the server threw.
+
+import { asError, codes, GristmillError, isErrorCode, type ErrorCode } from '../base/errors.ts'
+
+export interface FaultBody {
+  readonly error: { readonly code: ErrorCode; readonly message: string; readonly details: Readonly<Record<string, unknown>> }
+}
+
+interface HttpError { readonly code?: unknown; readonly validation?: ReadonlyArray<{ instancePath?: string; message?: string }>; readonly statusCode?: number; readonly message?: string }
+
+/** What a server says about anything that was thrown while it answered. `foreseen`: false for our own bugs, which belong into the log. */
+export function toFault(thrown: unknown): { status: number; body: FaultBody; foreseen: boolean } {
+  const error = thrown instanceof GristmillError ? thrown : fromHttp(thrown as HttpError) ?? fromAbort(thrown)
+  if (error) return { status: error.status, body: { error: { code: error.code, message: error.message, details: error.details } }, foreseen: error.code !== 'INTERNAL' }
+  const message = 'the server failed to answer this request; its log says why'
+  return { status: codes.INTERNAL.status, body: { error: { code: 'INTERNAL', message, details: {} } }, foreseen: false }
+}
+
+/** What fastify itself refuses. */
+function fromHttp(error: HttpError | null | undefined): GristmillError | undefined {
+  if (error?.validation) {
+    const [first] = error.validation
+    return new GristmillError('EINVAL', `the request does not fit its schema: body${first?.instancePath ?? ''} ${first?.message ?? 'is wrong'}`)
+  }
+  switch (error?.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE': return new GristmillError('TOO_LARGE', 'the body is larger than this request may be')
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': return new GristmillError('EINVAL', 'the body must be JSON; send content-type: application/json')
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH': return new GristmillError('EINVAL', 'the body has not the length that its header says')
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY': return new GristmillError('EINVAL', 'the body is empty; send JSON')
+    default: return undefined
+  }
+}
+
+function fromAbort(thrown: unknown): GristmillError | undefined {
+  const error = asError(thrown)
+  return error.code === 'INTERNAL' ? undefined : error
+}
+
+/** What a client makes of an answer that is not a success. `from`: who answered, for the message. */
+export function fromFault(status: number, text: string, from: string): GristmillError {
+  let found: { code?: unknown; message?: unknown; details?: unknown } | undefined
+  try {
+    found = (JSON.parse(text) as { error?: typeof found } | null)?.error
+  } catch {
+    // Not one of our servers: judged by its status.
+  }
+  if (isErrorCode(found?.code) && typeof found.message === 'string') {
+    const details = typeof found.details === 'object' && found.details !== null ? found.details as Record<string, unknown> : {}
+    return new GristmillError(found.code, found.message, { details })
+  }
+  const code: ErrorCode = status === 503 || status === 502 ? 'UNAVAILABLE' : status === 504 ? 'TIMEOUT' : status === 429 ? 'OVERLOADED' : 'INTERNAL'
+  return new GristmillError(code, `${from} answered with HTTP status ${status} and no error of gristmill's; is it a gristmill process, or is there a proxy in between?`, { details: { status } })
+}

@@ -1,0 +1,186 @@
+// A server of messages: POST with JSON both ways, one route a message. Checks come in this order, cheapest first and before
+// the body is read: draining, identity, cluster, load; then size, nesting and schema; then the handler.
+// Nothing here allocates per call what a handler may not need; fastify's own logging and closing answers are off.
+
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { codes, GristmillError } from '../base/errors.ts'
+import type { RequestId } from '../base/ids.ts'
+import { limits } from '../base/limits.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { Message, ReplyOf, RequestOf } from '../protocol/message.ts'
+import { bodyHashOf, type Authenticator, type Identity } from './auth.ts'
+import { parseJson } from './body.ts'
+import { CallContext } from './context.ts'
+import { toFault } from './fault.ts'
+import { CallMetrics, exposeCalls, type Registry } from './metrics.ts'
+
+export type Handler<M extends Message> = (request: RequestOf<M>, context: CallContext) => Promise<ReplyOf<M>> | ReplyOf<M>
+
+export interface Route { readonly message: Message; readonly handler: (request: never, context: CallContext) => unknown }
+
+/** Ties a message to what answers it. */
+export const route = <M extends Message>(message: M, handler: Handler<M>): Route => ({ message, handler })
+
+export interface ServeOptions {
+  readonly routes: readonly Route[]
+  readonly auth: Authenticator
+  readonly clock: Clock
+  readonly log: Log
+  readonly registry: Registry
+  /** False while the process still starts; /healthz then says 503. Calls are answered all the same: handlers know better. */
+  readonly ready?: () => boolean
+  readonly callsInFlightMax?: number
+  /** How long a request may take to arrive; 0 where large bodies come in (plain PUT of a block). */
+  readonly requestMs?: number
+  readonly headersMs?: number
+  /** How often slow connections are looked for. */
+  readonly checkMs?: number
+}
+
+export interface Server {
+  /** For Net.listen; further routes may be added before it listens, with `guard` as their `onRequest`. */
+  readonly http: FastifyInstance
+  readonly inFlight: () => number
+  /** Refuses new calls with UNAVAILABLE from now on, ends waiting ones. Closing does this first. */
+  drain(): void
+  /** Fastify hook: refuses a request that is not from this cluster. Fastify's `request` then is known to `identityOf`. */
+  readonly guard: (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void
+  /** For Service.upgrade: who asks, or the refusal to return. */
+  admit(request: { path: string; headers: Readonly<Record<string, string | undefined>> }): { identity: Identity } | { refuse: { status: number; code: string; message: string } }
+}
+
+/** Who makes a request that passed `guard`. */
+export const identityOf = (request: FastifyRequest): Identity | undefined => (request as Known).caller
+
+type Known = FastifyRequest & { caller: Identity | undefined }
+
+export function serve(options: ServeOptions): Server {
+  const { auth, clock, log, registry, ready = () => true } = options
+  const callsMax = options.callsInFlightMax ?? limits.callsInFlightMax
+  const waiting = new Set<CallContext>()
+  let inFlight = 0
+  let draining = false
+
+  const http = Fastify({
+    logger: false,
+    return503OnClosing: false, // `guard` refuses with a body that callers understand
+    bodyLimit: limits.controlBodyBytesMax,
+    requestTimeout: options.requestMs ?? 30_000,
+    keepAliveTimeout: 20_000, // longer than clients keep theirs: they close first
+    routerOptions: { ignoreTrailingSlash: false },
+    http: { headersTimeout: options.headersMs ?? 10_000, connectionsCheckingInterval: options.checkMs ?? 5_000, highWaterMark: 1 << 20 },
+    // A message that does not fit its schema is refused, never bent until it does.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, strict: false } },
+  })
+  http.decorateRequest('caller', undefined)
+
+  const guard: Server['guard'] = (request, reply, done) => {
+    try {
+      if (draining) {
+        void reply.header('connection', 'close')
+        throw goingAway()
+      }
+      if (inFlight >= callsMax) throw new GristmillError('OVERLOADED', `${callsMax} calls are being worked on already; try again in a moment`)
+      const { raw } = request;
+      (request as Known).caller = auth.identify({ method: raw.method!, path: raw.url!, headers: raw.headers })
+    } catch (error) {
+      return done(error as Error)
+    }
+    done()
+  }
+
+  http.removeAllContentTypeParsers()
+  http.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
+    try {
+      const expected = (request as Known).caller?.bodyHash
+      if (expected !== undefined && bodyHashOf(body) !== expected) {
+        throw new GristmillError('UNAUTHENTICATED', 'the body is not the one that was signed')
+      }
+      done(null, parseJson(body))
+    } catch (error) {
+      done(error as Error)
+    }
+  })
+  http.setErrorHandler((thrown, request, reply) => {
+    const { status, body, foreseen } = toFault(thrown)
+    if (!foreseen) log.error('a request failed for a reason that nobody foresaw', { error: thrown, path: request.url })
+    void reply.code(status).serializer(JSON.stringify).header('content-type', 'application/json; charset=utf-8').send(body)
+  })
+  http.setNotFoundHandler((request, reply) => {
+    const error = new GristmillError('EINVAL', `this server does not know ${request.method} ${request.url.slice(0, 200)}; are both sides of the same version?`)
+    void reply.code(error.status).send(toFault(error).body)
+  })
+
+  const metrics = options.routes.map(({ message, handler }) => {
+    const calls = new CallMetrics(message.name)
+    const answer = handler as (request: unknown, context: CallContext) => unknown
+    const interruptible = message.waits ? waiting : undefined
+    http.post(message.path, {
+      onRequest: guard,
+      bodyLimit: message.bodyBytesMax ?? limits.controlBodyBytesMax,
+      schema: { body: message.request, response: { 200: message.reply } },
+    }, (request, reply) => {
+      const id = message.mutation ? (request.body as { requestId?: RequestId }).requestId : undefined
+      const context = new CallContext((request as Known).caller!.user, id, reply.raw, interruptible)
+      const started = clock.mono()
+      inFlight++
+      const finish = (code: string): void => {
+        inFlight--
+        calls.record(code, clock.mono() - started)
+        context.finish()
+      }
+      const fail = (error: unknown): void => {
+        finish(error instanceof GristmillError ? error.code : 'INTERNAL')
+        void reply.send(error instanceof Error ? error : new Error(String(error)))
+      }
+      const succeed = (result: unknown): void => {
+        finish('ok')
+        void reply.send(result)
+      }
+      let result: unknown
+      try {
+        result = answer(request.body, context)
+      } catch (error) {
+        return fail(error)
+      }
+      if (result instanceof Promise) result.then(succeed, fail)
+      else succeed(result)
+    })
+    return calls
+  })
+  exposeCalls(registry, metrics, () => inFlight)
+
+  http.get('/healthz', (_, reply) => {
+    const status = draining ? 'draining' : ready() ? 'ok' : 'starting'
+    void reply.code(status === 'ok' ? 200 : codes.UNAVAILABLE.status).send({ status })
+  })
+  // Open like /healthz: it holds numbers only, and scrapers cannot sign.
+  http.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await registry.metrics()))
+
+  const drain = (): void => {
+    draining = true
+    for (const context of waiting) context.abort(goingAway())
+  }
+  http.addHook('preClose', done => { drain(); done() })
+
+  return {
+    http,
+    inFlight: () => inFlight,
+    drain,
+    guard,
+    admit({ path, headers }) {
+      try {
+        if (draining) throw goingAway()
+        const identity = auth.identify({ method: 'GET', path, headers })
+        if (identity.bodyHash !== undefined && identity.bodyHash !== bodyHashOf('')) throw new GristmillError('UNAUTHENTICATED', 'an Upgrade request has no body to sign')
+        return { identity }
+      } catch (error) {
+        const { status, body } = toFault(error)
+        return { refuse: { status, code: body.error.code, message: body.error.message } }
+      }
+    },
+  }
+}
+
+const goingAway = (): GristmillError => new GristmillError('UNAVAILABLE', 'the server is going away; ask another one, or this one again in a moment')

@@ -1,0 +1,71 @@
+// Tokens for blocks and map outputs. The namenode issues them with locations; a datanode checks them without asking anybody.
+// A token says: until `expiry`, `mode` is allowed on `subject`. Keys roll every hour, derived from the cluster's secret.
+//
+//   <hour in base 36>.<expiry, ms since 1970, in base 36>.<HMAC-SHA256 over mode, subject, hour, expiry: 64 hex digits>
+
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { blockName, type BlockId, type JobId } from '../base/ids.ts'
+import { GristmillError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import type { Clock } from '../ports/clock.ts'
+
+export type TokenScope =
+  | { readonly mode: 'read' | 'write'; readonly block: BlockId }
+  /** All segments of one job's map outputs. */
+  | { readonly mode: 'shuffle'; readonly job: JobId }
+
+const hourMs = 3_600_000
+/** How far the clocks of issuer and checker may be apart. */
+const skewMs = 60_000
+const form = /^([0-9a-z]{1,8})\.([0-9a-z]{1,11})\.([0-9a-f]{64})$/
+
+export class BlockTokens {
+  readonly #secret: Uint8Array
+  readonly #clock: Clock
+  readonly #keys = new Map<number, Buffer>()
+
+  constructor({ secret, clock }: { secret: Uint8Array; clock: Clock }) {
+    this.#secret = secret
+    this.#clock = clock
+  }
+
+  issue(scope: TokenScope, validMs = limits.blockTokenMs): string {
+    const now = this.#clock.now()
+    const hour = Math.floor(now / hourMs)
+    const expiry = Math.floor(now + validMs)
+    return `${hour.toString(36)}.${expiry.toString(36)}.${this.#sign(scope, hour, expiry).toString('hex')}`
+  }
+
+  /** Throws UNAUTHENTICATED unless the token allows just this. */
+  check(token: string, scope: TokenScope): void {
+    const match = form.exec(token)
+    if (!match) throw refused(scope, 'it has not the form of a token')
+    const hour = Number.parseInt(match[1]!, 36)
+    const expiry = Number.parseInt(match[2]!, 36)
+    const now = this.#clock.now()
+    // Keys of other hours are not even derived: a stranger cannot make us compute any number of them.
+    if (Math.abs(hour - Math.floor(now / hourMs)) > 1) throw refused(scope, 'its key is no longer in use; ask the namenode for the location again')
+    if (!timingSafeEqual(this.#sign(scope, hour, expiry), Buffer.from(match[3]!, 'hex'))) throw refused(scope, 'it was not issued for this by this cluster\'s namenode')
+    if (now > expiry + skewMs) throw refused(scope, `it expired ${Math.round((now - expiry) / 1000)} s ago; ask the namenode for the location again`)
+  }
+
+  #sign(scope: TokenScope, hour: number, expiry: number): Buffer {
+    return createHmac('sha256', this.#key(hour)).update(`${scope.mode}\n${subjectOf(scope)}\n${hour}\n${expiry}`).digest()
+  }
+
+  #key(hour: number): Buffer {
+    let key = this.#keys.get(hour)
+    if (!key) {
+      // Three hours are in use at a time; older keys go.
+      for (const known of this.#keys.keys()) if (Math.abs(known - hour) > 2) this.#keys.delete(known)
+      key = createHmac('sha256', this.#secret).update(`block key ${hour}`).digest()
+      this.#keys.set(hour, key)
+    }
+    return key
+  }
+}
+
+const subjectOf = (scope: TokenScope): string => (scope.mode === 'shuffle' ? scope.job : blockName(scope.block))
+
+const refused = (scope: TokenScope, why: string): GristmillError =>
+  new GristmillError('UNAUTHENTICATED', `the token does not allow to ${scope.mode} ${subjectOf(scope)}: ${why}`)
