@@ -1,0 +1,14 @@
+// kill: cancels jobs. A job that has ended stays as it is.
+
+import type { Context } from '../context.ts'
+import { findJob } from '../jobname.ts'
+
+export async function run(context: Context, operands: readonly string[]): Promise<void> {
+  const mill = await context.mill()
+  await context.each(operands, async operand => {
+    const { job } = await findJob(context, operand)
+    const status = await mill.job(job).kill()
+    if (context.json) return context.printer.json(status, { compact: true })
+    await context.printer.line(`${job}: ${status.state}`)
+  })
+}

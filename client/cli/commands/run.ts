@@ -1,0 +1,93 @@
+// run: submits a program, shows its stages while they run, and ends with its counters and its locality.
+// On a terminal there is a bar for each stage; elsewhere a line when a stage begins and ends. Ctrl-C kills the job.
+
+import { isAbsolute, join } from 'node:path'
+import { hasCode } from '../../../src/base/errors.ts'
+import { normalise } from '../../../src/base/paths.ts'
+import type { JobStatus } from '../../../src/protocol/job.ts'
+import type { Context } from '../context.ts'
+import { jobLines, localityLine, stageLine, took } from '../jobview.ts'
+import type { Bar } from '../progress.ts'
+
+export interface RunOptions {
+  input?: string[]
+  output?: string
+  overwrite?: boolean
+  reducers?: number
+  param?: (readonly [string, unknown])[]
+  name?: string
+  memory?: number
+  taskTimeout?: number
+  attempts?: number
+  detach?: boolean
+}
+
+export async function run(context: Context, operands: readonly string[], options: RunOptions): Promise<void> {
+  const { printer, signal } = context
+  const program = operands[0]!
+  const mill = await context.mill()
+  const { clock } = await context.world()
+  const job = await mill.run(isAbsolute(program) ? program : join(context.cwd, program), {
+    ...(options.input ? { input: options.input.map(normalise) } : {}),
+    ...(options.output === undefined ? {} : { output: normalise(options.output) }),
+    overwrite: options.overwrite === true,
+    params: Object.fromEntries(options.param ?? []),
+    ...(options.reducers === undefined ? {} : { reducers: options.reducers }),
+    ...(options.name === undefined ? {} : { name: options.name }),
+    ...(options.memory === undefined ? {} : { memoryBytes: options.memory }),
+    ...(options.taskTimeout === undefined ? {} : { taskTimeoutMs: options.taskTimeout }),
+    ...(options.attempts === undefined ? {} : { attemptsMax: options.attempts }),
+    // A detached job must not die with us.
+    ...(options.detach ? {} : { signal }),
+  })
+  if (options.detach) return context.json ? printer.json({ job: job.id }) : printer.line(job.id)
+
+  if (!context.json) printer.note(`job ${job.id}`)
+  const progress = await context.progress()
+  try {
+    const show = progress.drawn ? barsFor(progress.bar) : linesFor(text => { if (!context.json) printer.note(text) })
+    for await (const status of job.watch({ signal })) show(status)
+  } catch (error) {
+    if (!signal.aborted || hasCode(signal.reason, 'EPIPE')) throw error
+    progress.stop()
+    printer.note(`gristmill: run: interrupted; killing job ${job.id}`)
+    await job.kill()
+    throw error
+  } finally {
+    progress.stop()
+  }
+  const status = await job.status()
+  if (context.json) await printer.json(status)
+  else if (status.state === 'succeeded') {
+    for (const line of jobLines(status, clock.now())) await printer.line(line)
+  }
+  // Throws what made it fail, with the user's stack.
+  await job.wait({ signal })
+}
+
+/** A bar for each stage; it appears when the stage begins. */
+function barsFor(bar: (label: string, unit: 'tasks', total: number) => Bar): (status: JobStatus) => void {
+  const bars = new Map<number, Bar>()
+  return status => {
+    for (const [i, stage] of status.stages.entries()) {
+      if (stage.state === 'waiting') continue
+      let one = bars.get(i)
+      if (!one) bars.set(i, one = bar(stage.name, 'tasks', stage.tasks))
+      one.update(stage.fraction * stage.tasks, stage.tasks, stageLine(stage))
+    }
+  }
+}
+
+/** One line when a stage begins, one when it ends. */
+function linesFor(say: (text: string) => void): (status: JobStatus) => void {
+  const told = new Map<number, string>()
+  return status => {
+    for (const [i, stage] of status.stages.entries()) {
+      if (stage.state === 'waiting' || told.get(i) === stage.state) continue
+      told.set(i, stage.state)
+      const locality = stage.state === 'done' ? localityLine(stage.counters) : undefined
+      say(`${stage.name}: ${stage.state === 'running' ? `${stage.tasks} tasks` : `${stage.state}, ${stageLine(stage)}, ${took(stage.startedMs, stage.finishedMs)}`}` +
+        (locality ? `, read ${locality}` : ''))
+    }
+  }
+}

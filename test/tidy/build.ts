@@ -1,0 +1,58 @@
+// npm run build: emits dist/, a complete package that can be packed and installed anywhere: JavaScript and types, the
+// bin, README, LICENSE, and a package.json of its own with nothing in it that only development needs.
+// REQUIRES: runs on the project's own Node. Replaces dist/ whole.
+
+import { spawnSync } from 'node:child_process'
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { blank, filesBelow, root } from './source.ts'
+
+interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly exports: Readonly<Record<string, string>>
+  readonly [field: string]: unknown
+}
+
+/** What of package.json goes into the package. */
+const published = ['name', 'version', 'description', 'license', 'type', 'engines', 'bin', 'dependencies']
+
+/** Processes are started by URL, which the compiler does not see as an import. */
+const startedUrl = /(new URL\(\s*)(['"`])(\.{1,2}\/[^'"`]+)\.ts\2(\s*,\s*import\.meta\.url)/g
+
+export function build(out = join(root, 'dist')): void {
+  rmSync(out, { recursive: true, force: true })
+  mkdirSync(out)
+  const tsc = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json'), '--outDir', out], { encoding: 'utf8' })
+  if (tsc.status !== 0) throw new Error(`the sources do not compile:\n${tsc.stdout}${tsc.stderr}`)
+
+  for (const path of filesBelow(['.'], ['.js'], out)) {
+    const file = join(out, path)
+    const text = readFileSync(file, 'utf8')
+    const fixed = text.replaceAll(startedUrl, '$1$2$3.js$2$4')
+    if (fixed !== text) writeFileSync(file, fixed)
+    const left = /(?:from|import|new URL)\s*\(?\s*['"]\.{1,2}\/[^'"]*\.ts['"]/.exec(fixed)
+    if (left && blank(fixed)[left.index] !== ' ') throw new Error(`${path} still names a TypeScript file: ${left[0]}`)
+  }
+
+  cpSync(join(root, 'client/cli/gristmill.js'), join(out, 'client/cli/gristmill.js'))
+  chmodSync(join(out, 'client/cli/gristmill.js'), 0o755)
+  for (const name of ['README.md', 'LICENSE']) cpSync(join(root, name), join(out, name))
+  writeFileSync(join(out, 'package.json'), `${JSON.stringify(manifest(out), undefined, 2)}\n`)
+}
+
+function manifest(out: string): Record<string, unknown> {
+  const source = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
+  const entries = Object.entries(source.exports).flatMap(([name, path]): [string, unknown][] => {
+    if (!path.endsWith('.ts')) return [[name, path]]
+    const stem = path.slice(0, -'.ts'.length)
+    // An entry that exists for development only (the test kit) is not part of the package.
+    return existsSync(join(out, `${stem}.js`)) ? [[name, { types: `${stem}.d.ts`, default: `${stem}.js` }]] : []
+  })
+  return { ...Object.fromEntries(published.map(field => [field, source[field]])), exports: Object.fromEntries(entries) }
+}
+
+if (import.meta.main) {
+  build()
+  console.log('build: dist/ is ready; npm pack ./dist makes the package')
+}
