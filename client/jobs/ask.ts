@@ -1,0 +1,43 @@
+// How the rooms of jobs talk to the cluster. A mutation's request id is put in here, once for all its repeats: what is
+// sent again after a lost answer has one effect.
+
+import { requestId, type Address } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Random } from '../../src/ports/random.ts'
+import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
+import type { Caller } from '../../src/rpc/call.ts'
+
+/** What one wants, without the request id. */
+export type Wanted<M extends Message> = Omit<RequestOf<M>, 'requestId'>
+
+/** A call to the namenode. */
+export type Ask = <M extends Message>(message: M, request: Wanted<M>, signal?: AbortSignal) => Promise<ReplyOf<M>>
+
+/** The cluster, as jobs need it. */
+export interface Cluster {
+  readonly ask: Ask
+  /** A call to a datanode: one try, for logs. */
+  readonly askNode: <M extends Message>(address: Address, message: M, request: Wanted<M>, signal?: AbortSignal) => Promise<ReplyOf<M>>
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export interface ClusterOptions {
+  readonly caller: Caller
+  /** Asked before each call: an embedded namenode may move. */
+  readonly namenode: () => Address | Promise<Address>
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export function clusterOf({ caller, namenode, clock, random }: ClusterOptions): Cluster {
+  const client = random.id()
+  let seq = 0
+  const full = <M extends Message>(message: M, request: Wanted<M>): RequestOf<M> =>
+    (message.mutation ? { ...request, requestId: requestId(`${client}:${++seq}`) } : request) as RequestOf<M>
+  return {
+    clock, random,
+    ask: async (message, request, signal) => caller.call(await namenode(), message, full(message, request), { signal, peer: 'namenode' }),
+    askNode: (address, message, request, signal) => caller.call(address, message, full(message, request), { signal, peer: 'datanode', retry: false }),
+  }
+}

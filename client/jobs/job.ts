@@ -1,0 +1,103 @@
+// A job in its owner's hand. It holds an id and nothing else: any process may watch, await or kill any job, and a handle
+// outlives restarts of the namenode.
+
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import type { JobId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import * as protocol from '../../src/protocol/job.ts'
+import type { JobStatus, TaskStatus } from '../../src/protocol/job.ts'
+import type { Cluster } from './ask.ts'
+import { readLogs, type LogOptions, type LogPiece } from './logs.ts'
+
+export interface WaitOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Called with each status that is news. */
+  readonly onStatus?: ((status: JobStatus) => void) | undefined
+}
+
+/** Has the job come to an end? */
+export const isOver = (status: JobStatus): boolean => status.state === 'succeeded' || status.state === 'failed' || status.state === 'cancelled'
+
+export class Job {
+  readonly id: JobId
+  readonly #cluster: Cluster
+
+  constructor(cluster: Cluster, id: JobId) {
+    this.id = id
+    this.#cluster = cluster
+  }
+
+  /** How it stands now. ENOENT if there is no such job. */
+  status(signal?: AbortSignal): Promise<JobStatus> {
+    return this.#cluster.ask(protocol.watch, { job: this.id }, signal)
+  }
+
+  /** Each status that differs from the one before, from now on up to and including the last one. */
+  async *watch(signal?: AbortSignal): AsyncGenerator<JobStatus, void, undefined> {
+    let status = await this.status(signal)
+    yield status
+    while (!isOver(status)) {
+      const next = await this.#next(status.version, signal)
+      if (next.version !== status.version || isOver(next)) yield next
+      status = next
+    }
+  }
+
+  /**
+   * Waits for the end. Throws JOB_FAILED with the failure of the task that caused it (`details.failure`: message, the user's
+   * own stack, the record), or JOB_CANCELLED. An abort ends the waiting, not the job.
+   */
+  async wait({ signal, onStatus }: WaitOptions = {}): Promise<JobStatus> {
+    let last: JobStatus | undefined
+    for await (const status of this.watch(signal)) {
+      last = status
+      onStatus?.(status)
+    }
+    const { state, failure } = last!
+    if (state === 'succeeded') return last!
+    const details = { job: this.id, ...failure && { failure } }
+    if (state === 'cancelled') throw new GristmillError('JOB_CANCELLED', failure?.message ?? `job ${this.id} was cancelled`, { details })
+    throw new GristmillError('JOB_FAILED', `job ${this.id} failed: ${failure?.message ?? 'no reason was kept'}`, { details })
+  }
+
+  /** Ends the job; nothing of it is published. One that is over already stays as it is. Returns how it ended. */
+  kill(signal?: AbortSignal): Promise<JobStatus> {
+    return this.#cluster.ask(protocol.kill, { job: this.id }, signal)
+  }
+
+  /** Tasks with their attempts, in order of stage and task. */
+  async *tasks({ stage, signal }: { stage?: number | undefined; signal?: AbortSignal | undefined } = {}): AsyncGenerator<TaskStatus, void, undefined> {
+    let from: number | undefined
+    do {
+      const page: { tasks: TaskStatus[]; next?: number } =
+        await this.#cluster.ask(protocol.tasks, { job: this.id, ...stage !== undefined && { stage }, ...from !== undefined && { from } }, signal)
+      yield* page.tasks
+      from = page.next
+    } while (from !== undefined)
+  }
+
+  /** What the attempts wrote to their logs, attempt by attempt, from all nodes that can be reached. */
+  logs(options: LogOptions = {}): AsyncGenerator<LogPiece, void, undefined> {
+    return readLogs(this.#cluster, this.id, options)
+  }
+
+  /** The next status, across a restart of the namenode, for as long as anyone could want to wait for one. */
+  async #next(after: number, signal?: AbortSignal): Promise<JobStatus> {
+    const { ask, clock } = this.#cluster
+    const until = clock.mono() + limits.requestRetryMs
+    for (;;) {
+      try {
+        return await ask(protocol.watch, { job: this.id, after }, signal)
+      } catch (error) {
+        if (!hasCode(error, 'UNAVAILABLE', 'TIMEOUT', 'SAFE_MODE', 'OVERLOADED') || signal?.aborted || clock.mono() > until) throw error
+        await clock.sleep(200, signal)
+      }
+    }
+  }
+}
+
+/** The newest jobs first, those that have ended among them. */
+export async function listJobs(cluster: Cluster, limit = 100, signal?: AbortSignal): Promise<JobStatus[]> {
+  const reply = await cluster.ask(protocol.jobs, { limit: Math.min(1000, Math.max(1, limit)) }, signal)
+  return reply.jobs
+}

@@ -1,0 +1,80 @@
+// The logs of a job's attempts. They lie on the nodes that ran them; the namenode knows which. A node that is gone
+// takes its logs along: that is said, and the others are still shown.
+
+import { asError } from '../../src/base/errors.ts'
+import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src/base/ids.ts'
+import { logPlaces, watch } from '../../src/protocol/job.ts'
+import type { ReplyOf } from '../../src/protocol/message.ts'
+import { log } from '../../src/protocol/task.ts'
+import type { Cluster } from './ask.ts'
+
+export interface LogOptions {
+  readonly stage?: number | undefined
+  readonly task?: number | undefined
+  readonly attempt?: AttemptId | undefined
+  /** Goes on until the job is over. */
+  readonly follow?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A piece of one attempt's log. `unreachable`: why there is none. */
+export interface LogPiece {
+  readonly attempt: AttemptId
+  readonly node: NodeId
+  readonly text: string
+  readonly unreachable?: string
+}
+
+type LogPlace = ReplyOf<typeof logPlaces>['attempts'][number]
+
+/** How often a log that still grows is looked at. */
+const followMs = 500
+
+export async function* readLogs(cluster: Cluster, job: JobId, options: LogOptions): AsyncGenerator<LogPiece, void, undefined> {
+  const { signal, follow = false } = options
+  /** Where reading goes on; `over` attempts are not asked again. */
+  const read = new Map<AttemptId, { offset: number; over: boolean }>()
+  for (;;) {
+    // Asked before the logs are: what is written until the end of the job is read after it.
+    const status = await cluster.ask(watch, { job }, signal)
+    const ended = status.finishedMs !== undefined
+    const { attempts } = await cluster.ask(logPlaces, { job }, signal)
+    for (const place of attempts.filter(each => wanted(each.attempt, options))) {
+      const state = read.get(place.attempt) ?? { offset: 0, over: false }
+      read.set(place.attempt, state)
+      if (!state.over) yield* readOne(cluster, place, state, signal)
+    }
+    if (!follow || ended) return
+    await cluster.clock.sleep(followMs, signal)
+  }
+}
+
+function wanted(id: AttemptId, { stage, task, attempt }: LogOptions): boolean {
+  if (attempt !== undefined) return id === attempt
+  const parts = attemptParts(id)
+  return (stage === undefined || parts.stage === stage) && (task === undefined || parts.task === task)
+}
+
+/** What there is now, from where reading stopped. */
+async function* readOne(cluster: Cluster, { attempt, node, address, alive }: LogPlace, state: { offset: number; over: boolean }, signal?: AbortSignal): AsyncGenerator<LogPiece, void, undefined> {
+  if (!alive) {
+    state.over = true
+    yield { attempt, node, text: '', unreachable: `node ${node} is not there any more, and its logs with it` }
+    return
+  }
+  for (;;) {
+    let piece: ReplyOf<typeof log>
+    try {
+      piece = await cluster.askNode(address, log, { attempt, offset: state.offset }, signal)
+    } catch (thrown) {
+      if (signal?.aborted) throw thrown
+      state.over = true
+      yield { attempt, node, text: '', unreachable: asError(thrown).message }
+      return
+    }
+    if (piece.text !== '') yield { attempt, node, text: piece.text }
+    state.over = piece.next === undefined
+    if (piece.next === undefined || piece.next === state.offset) return
+    state.offset = piece.next
+  }
+}

@@ -1,0 +1,69 @@
+// Packs small pieces of input into splits: a task for each of a million small files would spend its time starting.
+// A split is filled from pieces that lie on one node, so that it can run beside all of them. The same pieces give
+// the same splits, in the same order.
+
+import type { NodeId } from '../../src/base/ids.ts'
+import type { Split, SplitRange } from '../../src/protocol/task.ts'
+
+/** A range that is read as one, with the nodes that hold it. */
+export interface Piece {
+  readonly range: SplitRange
+  readonly nodes: readonly NodeId[]
+}
+
+/** A task message names each range with its blocks and their places: 1000 keep it well below a megabyte. */
+const rangesMax = 1000
+
+interface Bin { bytes: number; readonly pieces: Piece[] }
+
+/** Splits of at most `bytesMax`, unless one piece alone has more. Pieces of at least half of it stay alone. */
+export function pack(pieces: readonly Piece[], bytesMax: number): Split[] {
+  const full: Bin[] = []
+  const open = new Map<NodeId | undefined, Bin>()
+  for (const piece of pieces) {
+    const bytes = sizeOf(piece)
+    if (bytes * 2 >= bytesMax) { full.push({ bytes, pieces: [piece] }); continue }
+    put(open, full, fullest(open, piece), { bytes, pieces: [piece] }, bytesMax)
+  }
+  // What is left over on each node: enough to be worth a task near it, or thrown together whatever its place.
+  const rest = new Map<undefined, Bin>()
+  for (const bin of open.values()) {
+    if (bin.bytes * 8 >= bytesMax) full.push(bin)
+    else put(rest, full, undefined, bin, bytesMax)
+  }
+  full.push(...rest.values())
+  return full.map(toSplit).sort((a, b) => before(a.ranges[0]!, b.ranges[0]!))
+}
+
+/** Adds to the bin of a node; one that would overflow is closed, and a new one begun. */
+function put<K>(open: Map<K, Bin>, full: Bin[], key: K, more: Bin, bytesMax: number): void {
+  const bin = open.get(key)
+  if (bin && bin.bytes + more.bytes <= bytesMax && bin.pieces.length + more.pieces.length <= rangesMax) {
+    bin.bytes += more.bytes
+    bin.pieces.push(...more.pieces)
+    return
+  }
+  if (bin) full.push(bin)
+  open.set(key, more)
+}
+
+/** The holder of the piece whose bin is fullest: splits get full one after the other, not all at the end. */
+function fullest(open: ReadonlyMap<NodeId | undefined, Bin>, { nodes }: Piece): NodeId | undefined {
+  let best: NodeId | undefined
+  let bestBytes = -1
+  for (const node of nodes.toSorted()) {
+    const bytes = open.get(node)?.bytes ?? 0
+    if (bytes > bestBytes) { best = node; bestBytes = bytes }
+  }
+  return best
+}
+
+const sizeOf = ({ range }: Piece): number => range.end - range.start
+
+function toSplit({ bytes, pieces }: Bin): Split {
+  return { bytes, ranges: pieces.map(piece => piece.range).sort(before) }
+}
+
+function before(a: SplitRange, b: SplitRange): number {
+  return a.path < b.path ? -1 : a.path > b.path ? 1 : a.start - b.start
+}
