@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest'
+import { compareKeys, decodeKey, encodeKey, keyPrefix, type Key } from '../../../src/shuffle/key.ts'
+import { askPartitioner, hashKey } from '../../../src/shuffle/partition.ts'
+import { Sink } from '../../../src/shuffle/sink.ts'
+import { decodeValue, encodeValue } from '../../../src/shuffle/value.ts'
+import { compare, dice, plainZero, randomKey } from './kit.ts'
+
+function encoded(key: Key): Buffer {
+  const sink = new Sink(1)
+  encodeKey(key, sink)
+  return Buffer.from(sink.bytes.subarray(0, sink.length))
+}
+
+function roundTrip(value: unknown): unknown {
+  const sink = new Sink(3)
+  sink.byte(9)
+  encodeValue(value, sink)
+  return decodeValue(sink.bytes, 1, sink.length)
+}
+
+describe('keys', () => {
+  test('encodings order as the keys do, are equal only for equal keys, and decode to the key', () => {
+    const seed = Number(process.env['SEED'] ?? 11)
+    console.info(`seed ${seed}`)
+    const random = dice(seed)
+    const keys = Array.from({ length: 600 }, () => randomKey(random))
+    const bytes = keys.map(encoded)
+    keys.forEach((a, i) => {
+      expect(decodeKey(bytes[i]!, 0, bytes[i]!.length)).toEqual(plainZero(a))
+      keys.forEach((b, j) => {
+        const found = Math.sign(compareKeys(bytes[i]!, 0, bytes[i]!.length, bytes[j]!, 0, bytes[j]!.length))
+        if (found !== Math.sign(compare(a, b))) expect.fail(`${JSON.stringify(a)} against ${JSON.stringify(b)}: ${found}`)
+        const prefixes = keyPrefix(bytes[i]!, 0, bytes[i]!.length) - keyPrefix(bytes[j]!, 0, bytes[j]!.length)
+        if (prefixes !== 0 && Math.sign(prefixes) !== found) expect.fail(`prefixes of ${JSON.stringify(a)} and ${JSON.stringify(b)}`)
+      })
+    })
+  })
+
+  test('the bytes and the hash of released encodings never change', () => {
+    const table: Array<[Key, string]> = [
+      [null, '01'], [false, '02'], [true, '03'], [0, '048000000000000000'], [1, '04bff0000000000000'], [-1, '04400fffffffffffff'],
+      [NaN, '04fff8000000000000'], ['', '05'], ['grain', '05677261696e'], ['a\0', '056100'], [[], '0600'],
+      [['de', 7], '060564650004c01c00000000000000'], [['a\0b', [null]], '06056100ff62000601 0000'.replace(' ', '')],
+    ]
+    for (const [key, hex] of table) expect(encoded(key).toString('hex'), JSON.stringify(key)).toBe(hex)
+    const hash = (key: Key) => { const bytes = encoded(key); return hashKey(bytes, 0, bytes.length) }
+    expect(['', 'the', 'grain', 42].map(hash)).toEqual([92_598_572, 4_280_759_073, 1_289_812_774, 799_325_460])
+  })
+
+  test('hashes spread keys that differ little evenly over partitions', () => {
+    for (const partitions of [2, 3, 7, 16]) {
+      const counts = new Array<number>(partitions).fill(0)
+      for (let i = 0; i < 20_000; i++) {
+        const bytes = encoded(`user-${i}`)
+        counts[hashKey(bytes, 0, bytes.length) % partitions]!++
+      }
+      for (const count of counts) expect(Math.abs(count - 20_000 / partitions)).toBeLessThan(500)
+    }
+  })
+
+  test.each([[undefined, /undefined/], [10n, /bigint/], [{}, /Object/], [new Date(0), /toISOString/], [() => 1, /function/], ['\ud800', /toWellFormed/], [[1, undefined], /undefined inside/], [Promise.resolve(), /await/]])(
+    '%s is refused with advice', (key, message) => {
+      expect(() => encoded(key as unknown as Key)).toThrow(message)
+    })
+
+  test('a partition function that answers nonsense is told so', () => {
+    for (const answer of [-1, 4, 0.5, NaN, undefined]) {
+      expect(() => askPartitioner(() => answer as number, 'k', 4)).toThrow(/must return an integer from 0 to 3/)
+    }
+    expect(askPartitioner(((key: string, n: number) => key.length % n) as never, 'four!', 4)).toBe(1)
+  })
+})
+
+describe('values', () => {
+  const shared = { n: 1 }
+  test.each([
+    0, 1, 191, 192, 2 ** 32, Number.MAX_SAFE_INTEGER, 2 ** 53, -1, -(2 ** 40), -0, 0.1, NaN, Infinity, -Infinity, '', 'text', 'é'.repeat(100), 'ü'.repeat(64), '😀\0',
+    '\ud800 alone', null, true, false, [], [1, 'a', null, [undefined]], {}, { a: 1, 'ключ': [{ b: 'x' }], u: undefined }, 10n, -(2n ** 70n), new Date(1e12), new Date(NaN),
+    Buffer.from([1, 2, 255]), new Map<unknown, unknown>([[1, 'a'], ['k', { d: 1 }]]), new Set([1, 'x']), { one: shared, two: shared },
+    JSON.parse('{"__proto__":{"x":1},"a":2}') as unknown, 'x'.repeat(300_000),
+  ])('%o comes back as it was', value => {
+    // toEqual tells -0 from 0 and NaN from anything else.
+    expect(roundTrip(value)).toEqual(value)
+  })
+
+  const circle: unknown[] = []
+  circle.push(circle)
+  test.each([
+    [undefined, /use null/], [() => 1, /function/], [{ f() { return 1 } }, /function inside/], [Symbol('x'), /symbol/], [Promise.resolve(1), /await it/],
+    [new (class Mill {})(), /instance of Mill/], [circle, /contains itself/], [new Float64Array(2), /instance of Float64Array/],
+  ])('%o is refused with advice', (value, message) => {
+    expect(() => roundTrip(value)).toThrow(message)
+  })
+})
