@@ -17,7 +17,7 @@ export type TokenScope =
 const hourMs = 3_600_000
 /** How far the clocks of issuer and checker may be apart. */
 const skewMs = 60_000
-const form = /^([0-9a-z]{1,8})\.([0-9a-z]{1,11})\.([0-9a-f]{64})$/
+const form = /^([1-9a-z][0-9a-z]{0,7})\.([1-9a-z][0-9a-z]{0,10})\.([0-9a-f]{64})$/
 
 export class BlockTokens {
   readonly #secret: Uint8Array
