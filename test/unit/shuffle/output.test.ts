@@ -65,9 +65,9 @@ describe('map outputs and their merge', () => {
     const result = await writeOutput(directory, pairs, { name: 'lists', memoryBytes: 20_000, combine: ((_: Key, lists: number[][]) => { const [first, ...rest] = lists; for (const list of rest) first!.push(...list); return first }) as never })
     const groups = await groupsOf(await segmentsOf([result], 0), directory)
     expect(groups.map(([key, [list]]) => [key, (list as number[]).toSorted((a, b) => a - b)])).toEqual(oracle(make()).map(([key, lists]) => [key, (lists as number[][]).flat()]))
-    const nested = await writeOutput(directory, make(), { name: 'nested', combine: ((_: Key, values: unknown[]) => values) as never })
+    const nested = await writeOutput(directory, make().slice(0, 300), { name: 'nested', combine: ((_: Key, values: unknown[]) => values) as never })
     const flat = (await groupsOf(await segmentsOf([nested], 0), directory)).map(([, [tree]]) => (tree as unknown[]).flat(Infinity).length)
-    expect(flat.reduce((a, b) => a + b, 0)).toBe(3000)
+    expect(flat.reduce((a, b) => a + b, 0)).toBe(300)
   })
 
   test.each([[(() => undefined), /returned undefined/], [(async () => 1), /returned a promise/]])('a combine function that returns no value is told so', async (combine, message) => {
