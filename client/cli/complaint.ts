@@ -2,6 +2,8 @@
 // POSIX codes about a path get the words of strerror; everything else keeps its own message, which says what to do.
 
 import { asError, GristmillError, type ErrorCode } from '../../src/base/errors.ts'
+import type { Failure } from '../../src/protocol/fields.ts'
+import { failureLines } from './jobview.ts'
 
 const phrases: Partial<Record<ErrorCode, string>> = {
   ENOENT: 'no such file or directory',
@@ -39,12 +41,13 @@ export function complaintOf(thrown: unknown, operand?: string): string {
   return operand === undefined || error.message.includes(operand) ? error.message : `${operand}: ${error.message}`
 }
 
-/** The user's stack of a failed job, the compiler's messages: what follows on further lines. */
+/** What follows on further lines: the compiler's messages, or a failed job's record and the user's own stack. */
 export function detailOf(thrown: unknown): string | undefined {
   if (!(thrown instanceof GristmillError)) return undefined
-  const { stack, output } = thrown.details
-  const text = [output, stack].filter(part => typeof part === 'string' && part !== '').join('\n')
-  return text === '' ? undefined : text
+  const { output, failure } = thrown.details as { output?: unknown; failure?: Failure }
+  const lines = typeof output === 'string' ? [output] : []
+  if (failure) lines.push(...failureLines(failure).slice(1))
+  return lines.length === 0 ? undefined : lines.join('\n')
 }
 
 /** An error for programs, one line of JSON. */

@@ -18,6 +18,7 @@ export interface ContextParts {
   /** Aborted by Ctrl-C, by SIGTERM, and when the reader of stdout has gone. */
   readonly signal: AbortSignal
   readonly cwd: string
+  readonly env: Readonly<Record<string, string | undefined>>
   readonly world: () => Promise<World>
   readonly open: (signal: AbortSignal) => Promise<Mill>
 }
@@ -28,6 +29,7 @@ export class Context {
   readonly options: Options
   readonly signal: AbortSignal
   readonly cwd: string
+  readonly env: Readonly<Record<string, string | undefined>>
   readonly #parts: ContextParts
   #mill: Promise<Mill> | undefined
   /** Operands that failed; the exit code is 1 if there are any. */
@@ -40,6 +42,7 @@ export class Context {
     this.options = parts.options
     this.signal = parts.signal
     this.cwd = parts.cwd
+    this.env = parts.env
   }
 
   get json(): boolean { return this.options['json'] === true }

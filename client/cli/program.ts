@@ -36,10 +36,11 @@ export function buildProgram(parts: ProgramParts): Command {
     .version(parts.version, '--version', 'print the version')
     .helpOption('--help', 'print help')
     .helpCommand('help [command]', 'print help about a command')
+    .commandsGroup('Help:')
     .usage('COMMAND [options]')
     .addHelpText('after', outro)
     .exitOverride()
-    .configureHelp({ showGlobalOptions: true, subcommandTerm: command => `${command.name()} ${argumentsOf(command)}`.trimEnd() })
+    .configureHelp({ subcommandTerm: command => (command.name() === 'help' ? 'help [command]' : command.usage()) })
     .configureOutput({
       writeOut: parts.writeOut,
       writeErr: parts.writeErr,
@@ -47,7 +48,11 @@ export function buildProgram(parts: ProgramParts): Command {
       getErrHelpWidth: parts.columns,
       outputError: () => { /* thrown as an error, and reported there */ },
     })
-    .action(() => { throw new GristmillError('USAGE', 'no command given; gristmill --help lists them') })
+    .allowExcessArguments()
+    .action((_options, command) => {
+      const word = command.args[0]
+      throw new GristmillError('USAGE', word === undefined ? 'no command given; gristmill --help lists them' : `no such command: ${word}${nearest(word, parts.groups)}; gristmill --help lists them`)
+    })
   for (const spec of parts.globals) program.addOption(toOption(spec))
   for (const group of parts.groups) {
     for (const spec of group.commands) program.addCommand(toCommand(spec, group, parts))
@@ -63,18 +68,18 @@ function toCommand(spec: CommandSpec, group: Group, parts: ProgramParts): Comman
     .helpGroup(`${group.title}:`)
     .helpOption('--help', 'print help')
     .exitOverride()
-    .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: parts.writeOut, writeErr: parts.writeErr, getOutHelpWidth: parts.columns, getErrHelpWidth: parts.columns, outputError: () => {},
     })
-  for (const word of spec.args.split(' ').filter(Boolean)) command.argument(word)
+  // commander allows a list at the end only; `<from...> <to>` is counted here instead.
+  command.usage(`${spec.name} ${spec.args}`.trimEnd()).argument('[operands...]').configureHelp({ visibleArguments: () => [], commandUsage: () => `gristmill ${spec.name} [options] ${spec.args}`.trimEnd() })
   for (const one of spec.options) command.addOption(toOption(one))
-  if (spec.examples.length > 0) {
-    command.addHelpText('after', `\nExamples:\n${spec.examples.map(([line, what]) => `  $ ${line}\n      ${what}`).join('\n')}`)
-  }
+  const examples = spec.examples.map(([line, what]) => `  $ ${line}\n      ${what}`).join('\n')
+  command.addHelpText('after', `${examples === '' ? '' : `\nExamples:\n${examples}\n`}\nOptions of every command (--cluster, --json, --quiet…): gristmill --help`)
   return command.action(async () => {
-    // Variadic arguments come as lists, missing ones as undefined: here they are just words again.
-    await parts.execute(spec, command.processedArgs.flat().filter(word => word !== undefined) as string[], command.optsWithGlobals())
+    const operands = command.args
+    checkCount(spec, operands)
+    await parts.execute(spec, operands, command.optsWithGlobals())
   })
 }
 
@@ -93,8 +98,34 @@ function toOption(spec: OptionSpec): Option {
   return made
 }
 
-const argumentsOf = (command: Command): string =>
-  command.registeredArguments.map(one => `${one.required ? '<' : '['}${one.name()}${one.variadic ? '...' : ''}${one.required ? '>' : ']'}`).join(' ')
+function checkCount(spec: CommandSpec, operands: readonly string[]): void {
+  const wanted = spec.args.split(' ').filter(Boolean)
+  const required = wanted.filter(word => word.startsWith('<'))
+  if (operands.length < required.length) {
+    throw new GristmillError('USAGE', `missing operand ${required[operands.length === 0 ? 0 : required.length - 1]}; gristmill ${spec.name} --help tells more`)
+  }
+  if (operands.length > wanted.length && !spec.args.includes('...')) {
+    throw new GristmillError('USAGE', `operand "${operands[wanted.length]}" is too many; gristmill ${spec.name} --help tells more`)
+  }
+}
+
+/** What was probably meant: one letter away, or two for a longer word. */
+function nearest(word: string, groups: readonly Group[]): string {
+  const names = groups.flatMap(group => group.commands.map(command => command.name))
+  const close = names.map(name => ({ name, distance: distance(word.toLowerCase(), name) })).sort((a, b) => a.distance - b.distance)[0]
+  return close && close.distance <= (word.length > 4 ? 2 : 1) ? ` (did you mean ${close.name}?)` : ''
+}
+
+/** Levenshtein's: letters to insert, drop or change. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    row = next
+  }
+  return row[b.length]!
+}
 
 const sentence = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}.`
 

@@ -1,28 +1,45 @@
 // logs: what the tasks of a job wrote with console.log, attempt after attempt, each under a title.
 
-import { attemptParts } from '../../../src/base/ids.ts'
+import { attemptId, attemptParts, type JobId } from '../../../src/base/ids.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { Context } from '../context.ts'
 import { findJob } from '../jobname.ts'
 
 export async function run(context: Context, operands: readonly string[], options: { task?: string; follow?: boolean }): Promise<void> {
   const { printer, signal } = context
-  if (options.task !== undefined && !/^\d+\.\d+(\.\d+)?$/.test(options.task)) {
-    throw new GristmillError('USAGE', `"${options.task}" is not a task; write stage.task, for instance 0.3, or stage.task.attempt`)
-  }
+  const parts = partsOf(options.task)
   const mill = await context.mill()
   const { job } = await findJob(context, operands[0]!)
   let titled = ''
-  for await (const { attempt, text } of mill.job(job).logs({ follow: options.follow === true, signal })) {
-    const parts = attemptParts(attempt)
-    const name = `${parts.stage}.${parts.task}.${parts.attempt}`
-    if (options.task !== undefined && name !== options.task && !name.startsWith(`${options.task}.`)) continue
+  for await (const { attempt, node, text, unreachable } of mill.job(job).logs({ ...wanted(job, parts), follow: options.follow === true, signal })) {
     if (context.json) {
-      await printer.json({ attempt, text }, { compact: true })
+      await printer.json({ attempt, node, text, ...(unreachable === undefined ? {} : { unreachable }) }, { compact: true })
+      continue
+    }
+    const at = attemptParts(attempt)
+    const name = `${at.stage}.${at.task}.${at.attempt}`
+    if (unreachable !== undefined) {
+      context.failed++
+      printer.complain(`gristmill: logs: ${name}: ${unreachable}`)
       continue
     }
     if (titled !== name) await printer.text(`${titled === '' ? '' : '\n'}==> ${name} <==\n`)
     titled = name
     await printer.text(text)
   }
+}
+
+type Parts = readonly [stage: number, task: number, attempt?: number]
+
+function partsOf(text: string | undefined): Parts | undefined {
+  if (text === undefined) return undefined
+  if (!/^\d+\.\d+(\.\d+)?$/.test(text)) throw new GristmillError('USAGE', `"${text}" is not a task; write stage.task, for instance 0.3, or stage.task.attempt`)
+  const [stage, task, attempt] = text.split('.').map(Number) as [number, number, number?]
+  return attempt === undefined ? [stage, task] : [stage, task, attempt]
+}
+
+function wanted(job: JobId, parts: Parts | undefined) {
+  if (!parts) return {}
+  const [stage, task, attempt] = parts
+  return attempt === undefined ? { stage, task } : { attempt: attemptId({ job, stage, task, attempt }) }
 }

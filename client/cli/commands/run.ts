@@ -46,7 +46,7 @@ export async function run(context: Context, operands: readonly string[], options
   const progress = await context.progress()
   try {
     const show = progress.drawn ? barsFor(progress.bar) : linesFor(text => { if (!context.json) printer.note(text) })
-    for await (const status of job.watch({ signal })) show(status)
+    for await (const status of job.watch(signal)) show(status)
   } catch (error) {
     if (!signal.aborted || hasCode(signal.reason, 'EPIPE')) throw error
     progress.stop()

@@ -1,0 +1,17 @@
+// Options that every command takes, before its name or after it; and the catalog of all groups.
+
+import { option, type Group, type OptionSpec } from '../spec.ts'
+import { files } from './files.ts'
+import { jobsGroup } from './jobs.ts'
+import { processes } from './processes.ts'
+
+export const globals: readonly OptionSpec[] = [
+  option('--cluster <address>', 'a namenode\'s host:port, or `embedded` (default: GRISTMILL_CLUSTER, a cluster of `gristmill up`, else embedded)'),
+  option('--secret-file <file>', 'the cluster\'s secret (default: GRISTMILL_SECRET_FILE, or as `gristmill up` left it)'),
+  option('--home <directory>', 'where the embedded cluster and settings live (default: GRISTMILL_HOME or ~/.gristmill)'),
+  option('--config <file>', 'settings (default: config.json in the home)'),
+  option('--json', 'print for programs: a JSON document, or one object a line for lists'),
+  option('--quiet', 'no progress and no remarks'),
+]
+
+export const groups: readonly Group[] = [files, jobsGroup, processes]

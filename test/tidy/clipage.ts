@@ -1,0 +1,45 @@
+// docs/reference/cli.md, made from the command line's own help: `node test/tidy/clipage.ts` writes it, a test compares.
+// The words between the commands' help live here.
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { globals, groups } from '../../client/cli/catalog/globals.ts'
+import { buildProgram } from '../../client/cli/program.ts'
+import { root } from './source.ts'
+
+export const pagePath = 'docs/reference/cli.md'
+
+const intro = `# Command line
+
+Made from the command line's own help; \`npm run docs\` writes it again.
+
+- Paths of the cluster start at \`/\`; a path without one is taken as if it had. \`*\`, \`?\`, \`[a-z]\`, \`{a,b}\` and \`**\` work in them: quote
+  them, or the shell takes them for local names. A name that exists as it is written is itself. A pattern without a match is an error.
+- \`-\` is stdin or stdout where a local file is expected.
+- Nothing that exists is replaced without \`-f\` (\`--overwrite\`), on either side.
+- Results go to stdout, everything else to stderr: \`gristmill: ls: /nope: no such file or directory\`. Of several operands, those that
+  can be done are done; the exit code is then 1. With \`--json\`, errors are one JSON object a line on stderr.
+- Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted, 141 nobody reads stdout any more; the others are in
+  [errors](errors.md). Progress is drawn on a terminal only; \`--quiet\` and \`NO_COLOR\` are heeded.
+`
+
+export function cliPage(): string {
+  let text = ''
+  const program = buildProgram({
+    version: '', groups, globals, execute: async () => {}, columns: () => 100,
+    writeOut: written => { text += written }, writeErr: () => {},
+  })
+  const help = (command: Command): string => {
+    text = ''
+    command.outputHelp()
+    return `\`\`\`\n${text.trimEnd().split('\n').map(line => line.trimEnd()).join('\n')}\n\`\`\`\n`
+  }
+  const sections = groups.map(group => {
+    const commands = group.commands.map(spec => `### gristmill ${spec.name}\n\n${help(program.commands.find(command => command.name() === spec.name)!)}`)
+    return `## ${group.title}\n\n${commands.join('\n')}`
+  })
+  return `${intro}\n## gristmill\n\n${help(program)}\n${sections.join('\n')}`
+}
+
+if (import.meta.main) writeFileSync(join(root, pagePath), cliPage())
