@@ -1,0 +1,161 @@
+// The conversations about jobs, as routes: their owners submit, watch and kill; datanodes report. Jobs that run are
+// shown from the scheduler, jobs that are over from the journal.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { attemptParts, type JobId, type NodeId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import * as protocol from '../../src/protocol/job.ts'
+import type { JobSpec, JobStatus, TaskStatus } from '../../src/protocol/job.ts'
+import type { ReplyOf } from '../../src/protocol/message.ts'
+import * as task from '../../src/protocol/task.ts'
+import type { CallContext } from '../../src/rpc/context.ts'
+import { route, type Route } from '../../src/rpc/serve.ts'
+import type { Engine } from './engine.ts'
+import type { Rooms } from './rooms.ts'
+import { checkSpec } from './spec.ts'
+import { jobStatus, recordStatus, taskStatus } from './status.ts'
+
+/** Tasks on a page unless asked for otherwise. */
+const pageTasks = 200
+
+export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
+  const { book, nodes } = rooms
+  const { machine } = engine
+
+  async function submit(spec: JobSpec, context: CallContext): Promise<{ job: JobId }> {
+    checkSpec(spec)
+    if (machine.jobs.size >= limits.jobsRunningMax) throw new GristmillError('OVERLOADED', `${limits.jobsRunningMax} jobs are running already; wait for one to end, or kill one`)
+    await rooms.checkInputs(context.user, spec)
+    const job = await book.submit({ requestId: context.requestId!, user: context.user, spec, nowMs: rooms.clock.now() })
+    const head = book.head(job)
+    // A repeated request: the job runs already, or has ended since.
+    if (head?.status.state === 'running' && !machine.jobs.has(job)) {
+      engine.feed({ kind: 'submitted', job, user: context.user, spec, submittedMs: head.submittedMs, places: engine.placesOf(spec) })
+    }
+    return { job }
+  }
+
+  /** ENOENT if nobody knows it. */
+  function statusOf(id: JobId): JobStatus {
+    const running = machine.jobs.get(id)
+    if (running) return jobStatus(running)
+    const head = book.head(id)
+    if (!head) throw new GristmillError('ENOENT', `there is no job ${id}; "gristmill jobs" lists those that are known`, { details: { job: id } })
+    return head.status
+  }
+
+  async function watch(id: JobId, after: number | undefined, context: CallContext): Promise<JobStatus> {
+    const status = statusOf(id)
+    // A version above ours was seen in an earlier life of this namenode: then anything is news.
+    if (after === undefined || status.version !== after || !machine.jobs.has(id)) return status
+    await engine.watchers.wait(id, context.signal)
+    return statusOf(id)
+  }
+
+  async function kill(id: JobId, context: CallContext): Promise<JobStatus> {
+    const { user } = statusOf(id)
+    if (user !== context.user && !rooms.isSuperuser(context.user)) {
+      throw new GristmillError('EACCES', `job ${id} is ${user}'s; only ${user} or the cluster's superuser may kill it`, { details: { job: id } })
+    }
+    engine.feed({ kind: 'kill', job: id })
+    await engine.over(id, context.signal)
+    return statusOf(id)
+  }
+
+  /** Tasks are counted over all stages; `from` is such a number. */
+  function page(id: JobId, only: number | undefined, from = 0, limit = pageTasks): { tasks: TaskStatus[]; next?: number } {
+    const { stages } = statusOf(id)
+    const starts = stages.map((_, index) => stages.slice(0, index).reduce((sum, stage) => sum + stage.tasks, 0))
+    const first = Math.max(from, only === undefined ? 0 : starts[only] ?? Infinity)
+    const end = only === undefined ? Infinity : first >= (starts[only] ?? Infinity) + (stages[only]?.tasks ?? 0) ? first : starts[only]! + stages[only]!.tasks
+    const tasks: TaskStatus[] = []
+    for (const status of tasksOf(id, starts, first)) {
+      const number = starts[status.stage]! + status.task
+      if (number >= end) break
+      if (tasks.length === limit) return { tasks, next: number }
+      tasks.push(status)
+    }
+    return { tasks }
+  }
+
+  function* tasksOf(id: JobId, starts: readonly number[], from: number): Iterable<TaskStatus> {
+    const running = machine.jobs.get(id)
+    const stage = Math.max(0, starts.findLastIndex(start => start <= from))
+    const at = { stage, task: Math.max(0, from - (starts[stage] ?? 0)) }
+    if (!running) {
+      for (const record of book.tasks(id, at)) yield recordStatus(record)
+      return
+    }
+    for (const each of running.stages.slice(at.stage)) {
+      for (let index = each.index === at.stage ? at.task : 0; index < each.tasks.length; index++) yield taskStatus(each, each.tasks[index]!)
+    }
+  }
+
+  function logs(id: JobId): ReplyOf<typeof protocol.logPlaces> {
+    const { stages } = statusOf(id)
+    const attempts: ReplyOf<typeof protocol.logPlaces>['attempts'] = []
+    for (const each of tasksOf(id, stages.map(() => 0), 0)) {
+      for (const { attempt, node } of each.attempts) {
+        const place = nodes.place(node)
+        attempts.push({ attempt, node, address: place?.address ?? unknownAddress, alive: place?.alive ?? false })
+      }
+    }
+    return { attempts }
+  }
+
+  async function finished(report: task.TaskFinished): Promise<{ committed: boolean }> {
+    known(report.node)
+    const parts = attemptParts(report.attempt)
+    if (machine.jobs.has(parts.job)) return { committed: await engine.report(report) }
+    // The job is over: only who won before is told so again.
+    engine.feed({ kind: 'finished', ...report })
+    for (const record of book.tasks(parts.job, parts)) return { committed: record.stage === parts.stage && record.task === parts.task && record.won?.attempt === report.attempt }
+    return { committed: false }
+  }
+
+  /** After a restart a node registers before it is heard; its report keeps until then. */
+  function known(node: NodeId): void {
+    if (!machine.nodes.has(node)) throw new GristmillError('UNAVAILABLE', `datanode ${node} has not registered since the namenode started; report again in a moment`)
+  }
+
+  function outputs(id: JobId, index: number): ReplyOf<typeof task.outputs> {
+    const job = machine.jobs.get(id)
+    const stage = job?.stages[index]
+    if (!job || !stage) throw new GristmillError('ENOENT', `job ${id} is not running, or has no stage ${index}`, { details: { job: id } })
+    if (stage.state !== 'done') throw new GristmillError('BLOCK_MISSING', `stage ${index} of job ${id} is not complete: ${stage.done} of ${stage.tasks.length} outputs are there`, { details: { job: id } })
+    return {
+      outputs: stage.tasks.map(({ won }) => {
+        const place = nodes.place(won!.node)
+        const bytes = won!.output.kind === 'shuffle' ? won!.output.bytes : 0
+        return { attempt: won!.attempt, node: won!.node, address: place?.address ?? unknownAddress, host: place?.host ?? won!.host, bytes }
+      }),
+    }
+  }
+
+  return [
+    route(protocol.submit, ({ spec }, context) => submit(spec, context)),
+    route(protocol.watch, ({ job, after }, context) => watch(job, after, context)),
+    route(protocol.jobs, ({ limit = 100 }) => ({ jobs: [...newest(limit)] })),
+    route(protocol.tasks, ({ job, stage, from, limit }) => page(job, stage, from, limit)),
+    route(protocol.kill, ({ job }, context) => kill(job, context)),
+    route(protocol.logPlaces, ({ job }) => logs(job)),
+    route(task.finished, finished),
+    route(task.progress, ({ node, attempts }) => {
+      known(node)
+      return { kill: engine.progress(node, attempts) }
+    }),
+    route(task.outputs, ({ job, stage }) => outputs(job, stage)),
+  ]
+
+  function* newest(limit: number): Iterable<JobStatus> {
+    let count = 0
+    for (const { status } of book.newest()) {
+      if (count++ === limit) return
+      const running = machine.jobs.get(status.job)
+      yield running ? jobStatus(running) : status
+    }
+  }
+}
+
+/** Of a node that has not been seen since the namenode started: whoever calls it fails at once and says so. */
+const unknownAddress = 'unknown:0' as ReplyOf<typeof task.outputs>['outputs'][number]['address']

@@ -1,0 +1,182 @@
+// The shell around the scheduler: feeds it events one at a time, in the order in which they come, and carries out what it
+// wants. It decides nothing. Journal entries are asked for in the machine's order, and the journal keeps it.
+// INVARIANT: an event is never fed while another is being worked on; effects of one are all carried out before the next.
+
+import { unreachable } from '../../src/base/assert.ts'
+import { asError } from '../../src/base/errors.ts'
+import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import type { Failure } from '../../src/protocol/fields.ts'
+import type { JobSpec } from '../../src/protocol/job.ts'
+import type { TaskFinished } from '../../src/protocol/task.ts'
+import type { Effect, Event, Places } from './event.ts'
+import { Machine } from './machine.ts'
+import type { Rooms } from './rooms.ts'
+import { Watchers } from './watch.ts'
+import { workFor } from './work.ts'
+
+export class Engine {
+  readonly machine = new Machine()
+  readonly watchers: Watchers
+  readonly #rooms: Rooms
+  readonly #events: Event[] = []
+  #working = false
+  /** Reports whose answer the machine still owes. */
+  readonly #answers = new Map<AttemptId, Array<(committed: boolean) => void>>()
+  readonly #kills = new Map<NodeId, AttemptId[]>()
+  #cancelTick: (() => void) | undefined
+  /** A tick is on its way for those that wait for a better place. */
+  #hurried = false
+  #stopped = false
+
+  constructor(rooms: Rooms) {
+    this.#rooms = rooms
+    this.watchers = new Watchers(rooms.clock)
+  }
+
+  /** Takes over the jobs that were running when the last namenode ended. Nothing starts before `feed({ kind: 'opened' })`. */
+  async start(): Promise<void> {
+    const { book } = this.#rooms
+    for (const job of book.running()) {
+      const head = book.head(job)!
+      const spec = book.spec(job)!
+      const term = await book.resume(job)
+      this.feed({ kind: 'resumed', job, user: head.user, spec, submittedMs: head.submittedMs, places: this.placesOf(spec), term, tasks: [...book.tasks(job)] })
+    }
+    this.#tick()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#cancelTick?.()
+    this.watchers.stop()
+  }
+
+  feed(event: Event): void {
+    this.#events.push(event)
+    if (this.#working) return
+    this.#working = true
+    try {
+      for (let next = this.#events.shift(); next; next = this.#events.shift()) {
+        const { clock } = this.#rooms
+        const effects = this.machine.apply(next, { nowMs: clock.now(), monoMs: clock.mono() })
+        for (const effect of effects) this.#carryOut(effect)
+      }
+    } finally {
+      this.#working = false
+    }
+    this.#hurry()
+  }
+
+  /** Feeds a report and waits for its answer; an answer of the journal may take a commit. */
+  report(report: TaskFinished): Promise<boolean> {
+    return new Promise(resolve => {
+      const waiting = this.#answers.get(report.attempt)
+      if (waiting) waiting.push(resolve)
+      else this.#answers.set(report.attempt, [resolve])
+      this.feed({ kind: 'finished', ...report })
+    })
+  }
+
+  /** Feeds a progress report; what it says back is to be killed. */
+  progress(node: NodeId, attempts: (Event & { kind: 'progressed' })['attempts']): AttemptId[] {
+    this.#kills.set(node, [])
+    this.feed({ kind: 'progressed', node, attempts })
+    const kill = this.#kills.get(node) ?? []
+    this.#kills.delete(node)
+    return kill
+  }
+
+  /** Where the input of each task lies now. */
+  placesOf(spec: JobSpec): Array<Places | undefined> {
+    return spec.stages.map(({ input }) => {
+      if (input.kind !== 'splits') return undefined
+      return input.splits.map(split => {
+        const bytes = new Map<NodeId, number>()
+        for (const range of split.ranges) {
+          for (const block of range.blocks) {
+            const own = Math.min(range.end, block.offset + block.length) - Math.max(range.start, block.offset)
+            if (own > 0) for (const node of this.#rooms.blocks.holders(block.id)) bytes.set(node, (bytes.get(node) ?? 0) + own)
+          }
+        }
+        const most = Math.max(0, ...bytes.values())
+        return [...bytes].filter(([, held]) => held * 2 > most).sort((a, b) => b[1] - a[1]).map(([node]) => node)
+      })
+    })
+  }
+
+  /** Blocks were reported or lost: tasks that wait are told where their input is now. */
+  placesChanged(): void {
+    for (const job of this.machine.jobs.values()) {
+      if (!job.stages.some(stage => stage.places && stage.waiting > 0)) continue
+      for (const [stage, places] of this.placesOf(job.spec).entries()) if (places) this.feed({ kind: 'placed', job: job.id, stage, places })
+    }
+  }
+
+  /** For a handler that waits for a job to be over. */
+  async over(job: JobId, signal: AbortSignal): Promise<void> {
+    while (this.machine.jobs.has(job) && !signal.aborted && !this.#stopped) await this.watchers.wait(job, signal)
+  }
+
+  #carryOut(effect: Effect): void {
+    const { nodes, book } = this.#rooms
+    switch (effect.kind) {
+      case 'run': {
+        const job = this.machine.jobs.get(attemptParts(effect.attempt).job)
+        if (job) nodes.order(effect.node, { kind: 'run', work: workFor(job, effect.attempt, effect.node, this.#rooms) })
+        return
+      }
+      case 'kill':
+        this.#kills.get(effect.node)?.push(effect.attempt)
+        return nodes.order(effect.node, { kind: 'kill', attempt: effect.attempt })
+      case 'forget': return nodes.order(effect.node, { kind: 'forget', job: effect.job })
+      case 'answer': {
+        const waiting = this.#answers.get(effect.attempt)
+        this.#answers.delete(effect.attempt)
+        for (const resolve of waiting ?? []) resolve(effect.committed)
+        return
+      }
+      case 'changed': return this.watchers.changed(effect.job, effect.urgent)
+      case 'commit':
+        return this.#journal(book.commit(effect.job, effect.record), refused => ({ kind: 'committed', record: effect.record, ...refused && { refused } }))
+      case 'lose': return this.#journal(book.lose(effect.job, effect.attempt), () => undefined)
+      case 'finish': return this.#journal(book.finish(effect.job, effect.status, effect.failed), () => ({ kind: 'ended', job: effect.job }))
+      case 'publish':
+        return this.#journal(book.publish(effect.job, effect.status), failure => (failure ? { kind: 'unpublished', job: effect.job, failure } : { kind: 'ended', job: effect.job }))
+      default: unreachable(effect)
+    }
+  }
+
+  /**
+   * Feeds the journal's answer. A journal that fails has stopped the process (or is stopping it): then there is nothing to
+   * feed, and the next life of the namenode goes on from what is on disk.
+   */
+  #journal<T extends Failure | undefined | void>(work: Promise<T>, answer: (result: T) => Event | undefined): void {
+    work.then(result => {
+      const event = answer(result)
+      if (event) this.feed(event)
+    }, thrown => {
+      if (!this.#stopped) this.#rooms.log.error('a change of a job did not reach the journal', { error: asError(thrown) })
+    })
+  }
+
+  /** Time for the machine: often while somebody waits for a better place, else now and then. */
+  #tick(): void {
+    if (this.#stopped) return
+    const { clock, book, log } = this.#rooms
+    this.#cancelTick = clock.after(limits.nodeStaleMs, () => {
+      this.feed({ kind: 'tick' })
+      book.tidy().catch((error: unknown) => { if (!this.#stopped) log.warn('ended jobs could not be tidied up', { error: asError(error) }) })
+      this.#tick()
+    })
+  }
+
+  #hurry(): void {
+    if (this.#hurried || this.#stopped || !this.machine.hungry) return
+    this.#hurried = true
+    this.#rooms.clock.after(limits.offerMs, () => {
+      this.#hurried = false
+      if (!this.#stopped) this.feed({ kind: 'tick' })
+    })
+  }
+}

@@ -1,0 +1,63 @@
+// What the scheduler's shell needs of the rest of the namenode, said in its own words. namenode/namenode.ts puts the
+// real rooms behind it; a unit test puts a few lines there.
+
+import type { BlockId, JobId, NodeId, RequestId } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Log } from '../../src/ports/log.ts'
+import type { Failure, NodePlace } from '../../src/protocol/fields.ts'
+import type { JobSpec, JobStatus } from '../../src/protocol/job.ts'
+import type { Order } from '../../src/protocol/order.ts'
+import type { AttemptId } from '../../src/base/ids.ts'
+import type { JobRecord, TaskRecord } from './record.ts'
+
+export interface Rooms {
+  readonly clock: Clock
+  readonly log: Log
+  readonly book: Book
+  readonly nodes: Nodes
+  readonly blocks: Blocks
+  /** Throws ENOENT, EACCES or EBUSY unless the user may read every range of the spec as it is now. */
+  checkInputs(user: string, spec: JobSpec): Promise<void> | void
+  isSuperuser(user: string): boolean
+}
+
+export interface Nodes {
+  /** Queues an order for a node; it goes out with the node's waiting call. Nodes that are gone get nothing. */
+  order(node: NodeId, order: Order): void
+  /** undefined if the node is not known. */
+  place(node: NodeId): (NodePlace & { readonly alive: boolean }) | undefined
+}
+
+export interface Blocks {
+  /** Live holders of a block. */
+  holders(block: BlockId): readonly NodeId[]
+  /** Allows reading the block. */
+  token(block: BlockId): string
+}
+
+/**
+ * The journalled part of jobs. What its mutations return is durable. They take effect in the order in which they are called.
+ */
+export interface Book {
+  /** Throws EEXIST or EACCES when the output can already be seen to be impossible. A repeated request gets the first answer. */
+  submit(request: { requestId: RequestId; user: string; spec: JobSpec; nowMs: number }): Promise<JobId>
+  /** A running job is taken over by this life of the namenode; returns how many lives it has seen. */
+  resume(job: JobId): Promise<number>
+  /** The failure if the task's output is not where it should be. */
+  commit(job: JobId, record: TaskRecord): Promise<Failure | undefined>
+  lose(job: JobId, attempt: AttemptId): Promise<void>
+  finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined): Promise<void>
+  /** The failure if the output cannot be published as it was asked for; then nothing has happened. */
+  publish(job: JobId, status: JobStatus): Promise<Failure | undefined>
+  /** Forgets the oldest ended jobs beyond limits.jobsKept, and staging that nobody owns. One small step; true if there is more. */
+  tidy(): Promise<boolean>
+
+  head(job: JobId): JobRecord | undefined
+  spec(job: JobId): JobSpec | undefined
+  /** Records in order of stage and task, from a place on. */
+  tasks(job: JobId, from?: { stage: number; task: number }): Iterable<TaskRecord>
+  /** Newest first. */
+  newest(): Iterable<JobRecord>
+  /** Jobs that have not ended, oldest first. */
+  running(): JobId[]
+}

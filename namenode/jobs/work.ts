@@ -1,0 +1,46 @@
+// The message that starts an attempt: the task with all that its node needs to know, places and tokens of its blocks included.
+
+import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src/base/ids.ts'
+import { join, systemDirectory } from '../../src/base/paths.ts'
+import type { NodePlace } from '../../src/protocol/fields.ts'
+import type { TaskWork } from '../../src/protocol/task.ts'
+import type { Rooms } from './rooms.ts'
+import type { Job } from './state.ts'
+
+type BlockPlaces = Extract<TaskWork['input'], { kind: 'split' }>['places']
+
+/** Where a job's attempts write: `<staging>/<attempt>/part-00000…`. Nobody else looks there. */
+export const stagingOf = (job: JobId): string => join(join(systemDirectory, 'jobs'), job)
+
+export function workFor(job: Job, id: AttemptId, node: NodeId, { nodes, blocks }: Pick<Rooms, 'nodes' | 'blocks'>): TaskWork {
+  const { stage, task } = attemptParts(id)
+  const { input, output } = job.spec.stages[stage]!
+  const { spec } = job
+  return {
+    attempt: id, job: job.id, stage, task, user: job.user,
+    program: spec.program, params: spec.params, seed: spec.seed, fingerprint: spec.fingerprint,
+    input: input.kind === 'shuffle'
+      ? { kind: 'shuffle', stage: input.stage }
+      : { kind: 'split', split: input.splits[task]!, options: input.options, places: placesOf() },
+    output, staging: stagingOf(job.id), memoryBytes: spec.memoryBytes, deadlineMs: spec.taskDeadlineMs,
+  }
+
+  function placesOf(): BlockPlaces {
+    if (input.kind !== 'splits') return []
+    const own = nodes.place(node)
+    const ids = new Set(input.splits[task]!.ranges.flatMap(range => range.blocks.map(block => block.id)))
+    return [...ids].map(block => ({
+      block, token: blocks.token(block),
+      nodes: blocks.holders(block).flatMap(holder => nodes.place(holder) ?? []).map(({ node, address, rack, host }) => ({ node, address, rack, host }))
+        .sort((a, b) => distance(a, own) - distance(b, own)),
+    }))
+  }
+}
+
+/** 0: here, 1: on this host, 2: in this rack, 3: elsewhere. */
+function distance(place: NodePlace, from: NodePlace | undefined): number {
+  if (!from) return 3
+  if (place.node === from.node) return 0
+  if (place.host === from.host) return 1
+  return place.rack === from.rack ? 2 : 3
+}
