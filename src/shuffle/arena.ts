@@ -17,8 +17,8 @@ export class Arena {
   readonly #partitionCount: number
   readonly #partitioner: Partitioner | undefined
   readonly #sink = new Sink(64 * KiB)
-  #starts = new Uint32Array(firstCapacity)
-  #keyEnds = new Uint32Array(firstCapacity)
+  /** See Records. */
+  #places = new Uint32Array(firstCapacity * 2)
   #partitions = new Uint32Array(firstCapacity)
   count = 0
 
@@ -41,9 +41,9 @@ export class Arena {
       encodeValue(value, sink)
       if (sink.length - start > entryBytesMax) throw tooLarge(sink.length - start)
       const count = this.count
-      if (count === this.#starts.length) this.#grow()
-      this.#starts[count] = start
-      this.#keyEnds[count] = keyEnd
+      if (count === this.#partitions.length) this.#grow()
+      this.#places[count * 2] = start
+      this.#places[count * 2 + 1] = keyEnd
       this.#partitions[count] = this.#partitionOf(key, start, keyEnd)
       this.count = count + 1
     } catch (error) {
@@ -60,22 +60,25 @@ export class Arena {
   /** Writes all records in order and forgets them. The memory is kept for the next ones. */
   drainTo(writer: SegmentWriter): void {
     const bytes = this.#sink.bytes
-    const starts = this.#starts
-    const keyEnds = this.#keyEnds
-    const records: Records = { count: this.count, bytes, starts, keyEnds, partitions: this.#partitions }
+    const places = this.#places
+    const records: Records = { count: this.count, bytes, places, partitions: this.#partitions }
     const { order, bounds } = sortRecords(records, this.#partitionCount)
     for (let p = 0; p < this.#partitionCount; p++) {
       const to = bounds[p + 1]!
-      let before = -1
+      let before = false
+      let lastStart = 0
+      let lastEnd = 0
       for (let i = bounds[p]!; i < to; i++) {
-        if (before < 0) writer.moveTo(p)
+        if (!before) writer.moveTo(p)
         const id = order[i]!
-        const start = starts[id]!
-        const keyEnd = keyEnds[id]!
-        const end = id + 1 < this.count ? starts[id + 1]! : this.#sink.length
-        const same = before >= 0 && keyEnd - start === keyEnds[before]! - starts[before]! && compareKeys(bytes, start, keyEnd, bytes, starts[before]!, keyEnds[before]!) === 0
+        const start = places[id * 2]!
+        const keyEnd = places[id * 2 + 1]!
+        const end = id + 1 < this.count ? places[id * 2 + 2]! : this.#sink.length
+        const same = before && keyEnd - start === lastEnd - lastStart && compareKeys(bytes, start, keyEnd, bytes, lastStart, lastEnd) === 0
         writer.add(bytes, start, keyEnd, bytes, keyEnd, end, same)
-        before = id
+        before = true
+        lastStart = start
+        lastEnd = keyEnd
       }
     }
     this.count = 0
@@ -88,8 +91,7 @@ export class Arena {
       larger.set(old)
       return larger
     }
-    this.#starts = grown(this.#starts)
-    this.#keyEnds = grown(this.#keyEnds)
+    this.#places = grown(this.#places)
     this.#partitions = grown(this.#partitions)
   }
 }

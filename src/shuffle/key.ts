@@ -5,6 +5,7 @@
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { double, type Sink } from './sink.ts'
+import { readText } from './text.ts'
 
 export type Key = string | number | boolean | null | readonly Key[]
 
@@ -105,7 +106,7 @@ function notKey(key: unknown, depth: number): GristmillError {
 
 /** The key whose encoding is bytes[start, end). */
 export function decodeKey(bytes: Buffer, start: number, end: number): Key {
-  if (bytes[start] === tagString) return bytes.toString('utf8', start + 1, end)
+  if (bytes[start] === tagString) return readText(bytes, start + 1, end)
   return new KeyReader(bytes, start).part()
 }
 

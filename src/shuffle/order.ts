@@ -8,10 +8,9 @@ import { compareKeys } from './key.ts'
 
 export interface Records {
   readonly count: number
-  /** Record i lies at bytes[starts[i], …); its key is bytes[starts[i], keyEnds[i]). */
   readonly bytes: Uint8Array
-  readonly starts: Uint32Array
-  readonly keyEnds: Uint32Array
+  /** Two a record, side by side so that they share a cache line: where it starts, which is where its key starts, and where its key ends. */
+  readonly places: Uint32Array
   readonly partitions: Uint32Array
 }
 
@@ -44,16 +43,14 @@ export function sortRecords(records: Records, partitionCount: number): Order {
 
 class Sorter {
   readonly #bytes: Uint8Array
-  readonly #starts: Uint32Array
-  readonly #ends: Uint32Array
+  readonly #places: Uint32Array
   readonly #order: Uint32Array
   readonly #numbers: Float64Array
   readonly #ids: Uint32Array
 
   constructor(records: Records, order: Uint32Array, largest: number) {
     this.#bytes = records.bytes
-    this.#starts = records.starts
-    this.#ends = records.keyEnds
+    this.#places = records.places
     this.#order = order
     this.#numbers = new Float64Array(largest)
     this.#ids = new Uint32Array(largest)
@@ -95,13 +92,14 @@ class Sorter {
   #common(low: number, high: number, depth: number): number {
     const bytes = this.#bytes
     const first = this.#order[low]!
-    const base = this.#starts[first]!
-    let common = this.#ends[first]! - base
+    const places = this.#places
+    const base = places[first * 2]!
+    let common = places[first * 2 + 1]! - base
     let longest = common
     for (let i = low + 1; i < high; i++) {
       const id = this.#order[i]!
-      const start = this.#starts[id]!
-      const length = this.#ends[id]! - start
+      const start = places[id * 2]!
+      const length = places[id * 2 + 1]! - start
       if (length > longest) longest = length
       if (length < common) common = length
       let k = depth
@@ -117,8 +115,8 @@ class Sorter {
     for (let i = 0; i < count; i++) {
       const id = this.#order[low + i]!
       this.#ids[i] = id
-      const start = this.#starts[id]! + from
-      const end = this.#ends[id]!
+      const start = this.#places[id * 2]! + from
+      const end = this.#places[id * 2 + 1]!
       let prefix = 0
       if (end - start >= take) for (let k = 0; k < take; k++) prefix = prefix * 256 + bytes[start + k]!
       else for (let k = 0; k < take; k++) prefix = prefix * 256 + (start + k < end ? bytes[start + k]! : 0)
@@ -135,7 +133,7 @@ class Sorter {
     let shorter = 0
     let shortest = depth
     for (let i = low; i < high; i++) {
-      const length = this.#lengthAt(i)
+      const length = this.#length(this.#order[i]!)
       if (length < depth) shorter++
       if (length < shortest) shortest = length
     }
@@ -146,19 +144,18 @@ class Sorter {
     for (let length = shortest; length < depth; length++) {
       for (let i = 0; i < high - low; i++) {
         const id = ids[i]!
-        if (this.#ends[id]! - this.#starts[id]! === length) this.#order[at++] = id
+        if (this.#length(id) === length) this.#order[at++] = id
       }
     }
     for (let i = 0; i < high - low; i++) {
       const id = ids[i]!
-      if (this.#ends[id]! - this.#starts[id]! >= depth) this.#order[at++] = id
+      if (this.#length(id) >= depth) this.#order[at++] = id
     }
     this.sort(low + shorter, high, depth)
   }
 
-  #lengthAt(place: number): number {
-    const id = this.#order[place]!
-    return this.#ends[id]! - this.#starts[id]!
+  #length(id: number): number {
+    return this.#places[id * 2 + 1]! - this.#places[id * 2]!
   }
 
   #insert(low: number, high: number): void {
@@ -175,6 +172,7 @@ class Sorter {
   }
 
   #compare(a: number, b: number): number {
-    return compareKeys(this.#bytes, this.#starts[a]!, this.#ends[a]!, this.#bytes, this.#starts[b]!, this.#ends[b]!)
+    const places = this.#places
+    return compareKeys(this.#bytes, places[a * 2]!, places[a * 2 + 1]!, this.#bytes, places[b * 2]!, places[b * 2 + 1]!)
   }
 }

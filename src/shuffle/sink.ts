@@ -2,6 +2,7 @@
 
 import { assert } from '../base/assert.ts'
 import { KiB } from '../base/units.ts'
+import { writeText } from './text.ts'
 
 export class Sink {
   bytes: Buffer
@@ -41,7 +42,7 @@ export class Sink {
     this.length = at
   }
 
-  copy(from: Uint8Array, start: number, end: number): void {
+  copy(from: Buffer, start: number, end: number): void {
     const count = end - start
     this.reserve(count)
     // A call costs as much as some 20 bytes copied one by one.
@@ -49,7 +50,7 @@ export class Sink {
       const bytes = this.bytes
       for (let to = this.length, at = start; at < end;) bytes[to++] = from[at++]!
     } else {
-      this.bytes.set(from.subarray(start, end), this.length)
+      from.copy(this.bytes, this.length, start, end)
     }
     this.length += count
   }
@@ -57,7 +58,7 @@ export class Sink {
   /** UTF-8; a lone surrogate becomes U+FFFD, so callers check first where that matters. Returns the bytes written. */
   utf8(text: string): number {
     this.reserve(text.length * 3)
-    const written = this.bytes.write(text, this.length)
+    const written = writeText(this.bytes, text, this.length)
     this.length += written
     return written
   }

@@ -5,6 +5,7 @@
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { double, type Sink } from './sink.ts'
+import { readText } from './text.ts'
 
 const tags = {
   undefined: 0, null: 1, false: 2, true: 3, varint: 4, negative: 5, double: 6, text: 7, wide: 8,
@@ -108,7 +109,10 @@ function encodeObject(value: object, to: Sink, depth: number): void {
   if (value instanceof Uint8Array) {
     to.byte(tags.bytes)
     to.varint(value.length)
-    return to.copy(value, 0, value.length)
+    to.reserve(value.length)
+    to.bytes.set(value, to.length)
+    to.length += value.length
+    return
   }
   if (value instanceof Date) {
     to.byte(tags.date)
@@ -209,7 +213,7 @@ class ValueReader {
     const count = this.length()
     const from = this.at
     this.at += count
-    return this.bytes.toString(encoding, from, this.at)
+    return encoding === 'utf8' ? readText(this.bytes, from, this.at) : this.bytes.toString('utf16le', from, this.at)
   }
 
   varint(): number {

@@ -41,7 +41,7 @@ export class SegmentWriter {
   }
 
   /** `same`: the key equals that of the entry before in this partition. Values are encoded already. */
-  add(key: Uint8Array, keyStart: number, keyEnd: number, value: Uint8Array, valueStart: number, valueEnd: number, same: boolean): void {
+  add(key: Buffer, keyStart: number, keyEnd: number, value: Buffer, valueStart: number, valueEnd: number, same: boolean): void {
     const valueBytes = valueEnd - valueStart
     if (keyEnd - keyStart + valueBytes > entryBytesMax) throw tooLarge(keyEnd - keyStart + valueBytes)
     const frame = this.#frame

@@ -19,12 +19,11 @@ describe('sorting records', () => {
     for (const count of [0, 1, 2, 12, 13, 100, 3000]) {
       const partitionCount = random.pick([1, 1, 3, 40])
       const keys = Array.from({ length: count }, () => makers[name]!(random))
-      const starts = new Uint32Array(count)
-      const keyEnds = new Uint32Array(count)
+      const places = new Uint32Array(count * 2)
       const partitions = Uint32Array.from(keys, () => random.below(partitionCount))
       let at = 0
-      keys.forEach((key, i) => { starts[i] = at; at += key.length; keyEnds[i] = at })
-      const { order, bounds } = sortRecords({ count, bytes: Buffer.concat(keys), starts, keyEnds, partitions }, partitionCount)
+      keys.forEach((key, i) => { places[i * 2] = at; at += key.length; places[i * 2 + 1] = at })
+      const { order, bounds } = sortRecords({ count, bytes: Buffer.concat(keys), places, partitions }, partitionCount)
       const expected = keys.map((_, i) => i).sort((a, b) => partitions[a]! - partitions[b]! || Buffer.compare(keys[a]!, keys[b]!) || a - b)
       expect([...order]).toEqual(expected)
       for (let p = 0; p < partitionCount; p++) expect([...order.subarray(bounds[p], bounds[p + 1])].every(i => partitions[i] === p)).toBe(true)
