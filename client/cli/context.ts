@@ -20,7 +20,7 @@ export interface ContextParts {
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly world: () => Promise<World>
-  readonly open: (signal: AbortSignal) => Promise<Mill>
+  readonly open: (context: Context) => Promise<Mill>
 }
 
 export class Context {
@@ -51,7 +51,7 @@ export class Context {
 
   /** The cluster, or the embedded one. */
   mill(): Promise<Mill> {
-    this.#mill ??= this.#parts.open(this.signal)
+    this.#mill ??= this.#parts.open(this)
     return this.#mill
   }
 

@@ -1,9 +1,10 @@
 // The only place of the command line that touches stdin, stdout and stderr.
 // Results go to stdout, everything said about them to stderr. Text is gathered and written in large pieces; whoever
 // prints without end awaits each call, which is the back-pressure. When the reader of stdout has gone (`| head`),
-// `gone` is called once and everything printed afterwards is dropped: the process ends quietly with 141.
+// `onGone` is called once and whatever prints gets EPIPE: the process ends quietly with 141.
 
 import { styleText } from 'node:util'
+import { GristmillError } from '../../src/base/errors.ts'
 
 export type Style = Parameters<typeof styleText>[0]
 
@@ -62,7 +63,11 @@ export class Printer {
     if (this.#gathered.length >= gatherMax) await this.flush()
     else if (!this.#scheduled) {
       this.#scheduled = true
-      setImmediate(() => { this.#scheduled = false; void this.flush() })
+      setImmediate(() => {
+        this.#scheduled = false
+        // Whoever prints next, or onGone, tells of a failure.
+        this.flush().catch(() => {})
+      })
     }
   }
 
@@ -106,16 +111,17 @@ export class Printer {
   #say(text: string): void {
     if (this.#above) return this.#above(text)
     // What was printed before must not appear after it when both go to the same terminal.
-    void this.flush()
+    this.flush().catch(() => {})
     this.#streams.stderr.write(`${text}\n`)
   }
 
   #write(data: string | Uint8Array): Promise<void> {
-    if (this.#gone) return Promise.resolve()
-    return new Promise(resolve => {
+    return new Promise((resolve, reject) => {
+      if (this.#gone) return reject(gone())
       this.#streams.stdout.write(data, error => {
-        if (error) this.#leave()
-        resolve()
+        if (!error) return resolve()
+        this.#leave()
+        reject(gone())
       })
     })
   }
@@ -126,3 +132,5 @@ export class Printer {
     this.onGone()
   }
 }
+
+const gone = (): GristmillError => new GristmillError('EPIPE', 'the reader of the output has gone')

@@ -1,0 +1,73 @@
+// One call of the command line, from words to exit code, without the process around it: main.ts gives the real one,
+// tests give their own streams and clusters.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import type { World } from '../../src/ports/world.ts'
+import type { Mill } from '../mill.ts'
+import { globals, groups } from './catalog/globals.ts'
+import { complaintJson, complaintOf, exitCodeOf } from './complaint.ts'
+import { Context } from './context.ts'
+import type { Printer } from './printer.ts'
+import { buildProgram, commandIn, usageError, type Options } from './program.ts'
+import type { CommandSpec } from './spec.ts'
+
+export interface SessionParts {
+  readonly words: readonly string[]
+  readonly printer: Printer
+  readonly signal: AbortSignal
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly version: string
+  readonly world: () => Promise<World>
+  /** Opens the cluster that the options and the environment name, or the embedded one. */
+  readonly open: (context: Context) => Promise<Mill>
+}
+
+/** Parses and runs; returns the exit code. `interrupted`: a signal ended it, and whoever caught that knows the code. */
+export async function runWords(parts: SessionParts): Promise<number | 'interrupted'> {
+  const { printer, signal } = parts
+  // -h belongs to sizes in `ls -h`; alone it can only mean help.
+  const words = parts.words.length === 1 && parts.words[0] === '-h' ? ['--help'] : [...parts.words]
+  const named = commandIn(words, groups, globals)
+  let context: Context | undefined
+  const execute = async (spec: CommandSpec, operands: readonly string[], options: Options): Promise<void> => {
+    printer.quiet = options['quiet'] === true
+    context = new Context({ ...parts, command: spec.name, options })
+    const { run } = await spec.load()
+    try {
+      await run(context, operands, options as never)
+    } finally {
+      await context.close()
+    }
+  }
+  try {
+    const program = buildProgram({
+      version: parts.version, groups, globals, execute,
+      writeOut: text => void printer.text(text),
+      writeErr: text => printer.complain(text.trimEnd()),
+      columns: () => Math.min(printer.columns, 100),
+    })
+    const rewritten = named?.spec.rewrite ? [...words.slice(0, named.at + 1), ...named.spec.rewrite(words.slice(named.at + 1))] : words
+    await program.parseAsync(rewritten, { from: 'user' })
+    if (signal.aborted) return interruption(signal.reason)
+    return context !== undefined && context.failed > 0 ? 1 : 0
+  } catch (thrown) {
+    if (signal.aborted) return interruption(signal.reason)
+    const usage = usageError(thrown, named?.spec.name)
+    if (!usage && isHelp(thrown)) return 0
+    const error = usage ?? thrown
+    if (context) context.complain(error)
+    else if (words.includes('--json')) printer.complain(complaintJson(error, named?.spec.name))
+    else printer.complain(`gristmill: ${named ? `${named.spec.name}: ` : ''}${complaintOf(error)}`)
+    if (parts.env['GRISTMILL_DEBUG'] && error instanceof Error) printer.complain(stacksOf(error))
+    return exitCodeOf(error)
+  }
+}
+
+const interruption = (reason: unknown): number | 'interrupted' =>
+  (reason instanceof GristmillError && reason.code === 'EPIPE' ? reason.exitCode : 'interrupted')
+
+/** commander throws when it has printed help or the version, too. */
+const isHelp = (thrown: unknown): boolean => thrown instanceof Error && 'code' in thrown && String(thrown.code).startsWith('commander.')
+
+const stacksOf = (error: Error): string => (error.cause instanceof Error ? `${error.stack}\ncaused by ${stacksOf(error.cause)}` : String(error.stack))
