@@ -31,7 +31,6 @@ export interface TaskRecord {
 /** A job's head: small, rewritten when the job changes state. */
 export interface JobRecord {
   readonly user: string
-  readonly groups: readonly string[]
   readonly submittedMs: number
   /** How often a namenode took this job over from an earlier one. */
   readonly term: number

@@ -1,0 +1,128 @@
+// The rest of a namenode in a few lines: a book in memory that answers a turn of the event loop later, nodes that
+// remember their orders, a clock that is moved by hand.
+
+import type { Book, Rooms } from '../../../namenode/jobs/rooms.ts'
+import type { JobRecord, TaskRecord } from '../../../namenode/jobs/record.ts'
+import { GristmillError } from '../../../src/base/errors.ts'
+import { address, attemptParts, jobId, type JobId, type NodeId } from '../../../src/base/ids.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
+import { silent } from '../../../src/ports/log.ts'
+import type { JobSpec } from '../../../src/protocol/job.ts'
+import type { Order } from '../../../src/protocol/order.ts'
+
+export class ManualClock implements Clock {
+  ms = 1000
+  #timers: Array<{ at: number; work: () => void }> = []
+
+  now(): number { return 1_700_000_000_000 + this.ms }
+  mono(): number { return this.ms }
+  sleep(ms: number): Promise<void> { return new Promise(resolve => void this.after(ms, resolve)) }
+  after(ms: number, work: () => void): () => void {
+    const timer = { at: this.ms + ms, work }
+    this.#timers.push(timer)
+    return () => { this.#timers = this.#timers.filter(each => each !== timer) }
+  }
+  deadline(): AbortSignal { return new AbortController().signal }
+  yield(): Promise<void> { return new Promise(resolve => setImmediate(resolve)) }
+
+  pass(ms: number): void {
+    const until = this.ms + ms
+    for (;;) {
+      const next = this.#timers.filter(timer => timer.at <= until).sort((a, b) => a.at - b.at)[0]
+      if (!next) break
+      this.#timers = this.#timers.filter(timer => timer !== next)
+      this.ms = next.at
+      next.work()
+    }
+    this.ms = until
+  }
+}
+
+export class MemoryBook implements Book {
+  readonly jobs = new Map<JobId, { record: JobRecord; spec: JobSpec; tasks: Map<string, TaskRecord> }>()
+  readonly requests = new Map<string, JobId>()
+  /** What publishing will fail with. */
+  refusal: { code: string; message: string } | undefined
+
+  async submit({ requestId, user, spec, nowMs }: Parameters<Book['submit']>[0]): Promise<JobId> {
+    await turn()
+    const known = this.requests.get(requestId)
+    if (known) return known
+    if (spec.output.path === '/taken') throw new GristmillError('EEXIST', '/taken exists')
+    const job = jobId(`job-${this.jobs.size + 1}`)
+    this.requests.set(requestId, job)
+    const stages = spec.stages.map(({ name }) => ({ name, state: 'waiting' as const, tasks: 0, running: 0, done: 0, failedAttempts: 0, fraction: 0, counters: {} }))
+    const record: JobRecord = {
+      user, submittedMs: nowMs, term: 0, about: spec,
+      status: { job, name: spec.name, user, state: 'running', version: 0, output: spec.output.path, submittedMs: nowMs, stages, counters: {} },
+    }
+    this.jobs.set(job, { record, spec, tasks: new Map() })
+    return job
+  }
+
+  async resume(job: JobId): Promise<number> {
+    const kept = this.jobs.get(job)!
+    kept.record = { ...kept.record, term: kept.record.term + 1 }
+    return kept.record.term
+  }
+
+  async commit(job: JobId, record: TaskRecord): Promise<undefined> {
+    this.jobs.get(job)!.tasks.set(`${record.stage}.${record.task}`, record)
+    await turn()
+  }
+
+  async lose(job: JobId, attempt: string): Promise<void> {
+    const { stage, task } = attemptParts(attempt as never)
+    this.jobs.get(job)!.tasks.delete(`${stage}.${task}`)
+    await turn()
+  }
+
+  async finish(job: JobId, status: JobRecord['status'], failed: TaskRecord | undefined): Promise<void> {
+    const kept = this.jobs.get(job)!
+    kept.record = { ...kept.record, status }
+    if (failed) kept.tasks.set(`${failed.stage}.${failed.task}`, failed)
+    await turn()
+  }
+
+  async publish(job: JobId, status: JobRecord['status']): Promise<{ code: string; message: string } | undefined> {
+    await turn()
+    if (this.refusal) return this.refusal
+    await this.finish(job, status, undefined)
+    return undefined
+  }
+
+  async tidy(): Promise<boolean> { return false }
+  head(job: JobId): JobRecord | undefined { return this.jobs.get(job)?.record }
+  spec(job: JobId): JobSpec | undefined { return this.jobs.get(job)?.spec }
+  tasks(job: JobId, from = { stage: 0, task: 0 }): TaskRecord[] {
+    return [...this.jobs.get(job)?.tasks.values() ?? []].sort((a, b) => a.stage - b.stage || a.task - b.task)
+      .filter(({ stage, task }) => stage > from.stage || (stage === from.stage && task >= from.task))
+  }
+  newest(): JobRecord[] { return [...this.jobs.values()].map(kept => kept.record).reverse() }
+  running(): JobId[] { return [...this.jobs].filter(([, { record }]) => record.status.state === 'running').map(([job]) => job) }
+}
+
+export const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+
+export interface FakeRooms extends Rooms {
+  readonly clock: ManualClock
+  readonly book: MemoryBook
+  readonly orders: Array<{ node: NodeId; order: Order }>
+  /** Where every block lies. */
+  readonly held: NodeId[]
+}
+
+export function fakeRooms(book = new MemoryBook()): FakeRooms {
+  const orders: FakeRooms['orders'] = []
+  const held: NodeId[] = []
+  return {
+    clock: new ManualClock(), log: silent, book, orders, held,
+    nodes: {
+      order: (node, order) => void orders.push({ node, order }),
+      place: node => ({ node, address: address(`${node}:1`), rack: 'r', host: node, alive: true }),
+    },
+    blocks: { holders: () => held, token: block => `token-${block}` },
+    checkInputs: () => undefined,
+    isSuperuser: user => user === 'root',
+  }
+}
