@@ -1,0 +1,167 @@
+// Output files: what a task emits, as text, JSON lines or CSV. Never waits: the caller takes the bytes when there are enough.
+//
+//   text   key TAB value; the value alone where the key is null. Strings as they are, anything else as JSON.
+//   jsonl  {"key":…,"value":…}; the value alone where the key is null.
+//   csv    a row of the key (unless null) and the value: an object's fields under their names, an array's items, or itself.
+//          Quoted where a reader would need it. The first row names the columns, which the first record decides.
+//
+// A record is one line whatever it holds, as long as readers can tell: text refuses nothing and escapes nothing, so a string
+// with a newline in it becomes two lines there; JSON and CSV keep it in one record.
+
+import { unreachable } from '../base/assert.ts'
+import { GristmillError } from '../base/errors.ts'
+import { delimiterCode } from './format.ts'
+import { Piece } from './piece.ts'
+
+export type OutputFormat = 'text' | 'jsonl' | 'csv'
+
+export interface OutputOptions {
+  readonly format: OutputFormat
+  /** csv: one ASCII character; default `,`. */
+  readonly delimiter?: string | undefined
+  /** csv: write the columns' names first; default true. */
+  readonly header?: boolean | undefined
+}
+
+export interface RecordWriter {
+  readonly records: number
+  /** Bytes waiting to be taken; take them at 256 KiB or more. */
+  readonly pendingBytes: number
+  /** Throws EINVAL for what the format cannot hold; nothing of that record is written then. */
+  write(key: unknown, value: unknown): void
+  /** All bytes waiting, valid until the next `write`. */
+  take(): Buffer
+}
+
+export function createWriter(options: OutputOptions): RecordWriter {
+  switch (options.format) {
+    case 'text': return new LineWriter(textLine)
+    case 'jsonl': return new LineWriter(jsonLine)
+    case 'csv': return new CsvWriter(options)
+    default: return unreachable(options.format)
+  }
+}
+
+/** What file names end in, dot included. */
+export const extensionOf = (format: OutputFormat): string => (format === 'text' ? '.txt' : `.${format}`)
+
+class LineWriter implements RecordWriter {
+  readonly #toLine: (key: unknown, value: unknown) => string
+  readonly #piece = new Piece()
+  records = 0
+
+  constructor(toLine: (key: unknown, value: unknown) => string) { this.#toLine = toLine }
+
+  get pendingBytes(): number { return this.#piece.length }
+
+  write(key: unknown, value: unknown): void {
+    this.#piece.text(this.#toLine(key, value))
+    this.records++
+  }
+
+  take(): Buffer { return this.#piece.take() }
+}
+
+function textLine(key: unknown, value: unknown): string {
+  const shown = typeof value === 'string' ? value : typeof value === 'number' ? numberText(value) : jsonOf(value)
+  if (key === null || key === undefined) return `${shown}\n`
+  return `${typeof key === 'string' ? key : typeof key === 'number' ? numberText(key) : jsonOf(key)}\t${shown}\n`
+}
+
+function jsonLine(key: unknown, value: unknown): string {
+  return key === null || key === undefined ? `${jsonOf(value)}\n` : `{"key":${jsonOf(key)},"value":${jsonOf(value)}}\n`
+}
+
+/** As people write it: NaN and Infinity by name. */
+const numberText = (value: number): string => `${value}`
+
+function jsonOf(value: unknown): string {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch (error) {
+    throw new GristmillError('EINVAL', `what was emitted cannot be written as JSON: ${(error as Error).message}`, { cause: error })
+  }
+  if (text === undefined) throw new GristmillError('EINVAL', `${typeof value} was emitted, which cannot be written as JSON; emit null for "no value"`)
+  return text
+}
+
+interface Shape {
+  /** The first column is the key. */
+  readonly keyed: boolean
+  /** Of the value's fields, if it is an object. */
+  readonly names: readonly string[] | undefined
+  /** Columns in all. */
+  readonly width: number
+}
+
+class CsvWriter implements RecordWriter {
+  readonly #piece = new Piece()
+  readonly #delimiter: string
+  readonly #needsQuotes: RegExp
+  readonly #header: boolean
+  /** Decided by the first record. */
+  #shape: Shape | undefined
+  records = 0
+
+  constructor(options: OutputOptions) {
+    this.#delimiter = String.fromCharCode(delimiterCode(options.delimiter))
+    this.#needsQuotes = new RegExp(`["\\n\\r\\x${this.#delimiter.charCodeAt(0).toString(16).padStart(2, '0')}]`)
+    this.#header = options.header !== false
+  }
+
+  get pendingBytes(): number { return this.#piece.length }
+
+  write(key: unknown, value: unknown): void {
+    const keyed = key !== null && key !== undefined
+    const object = isObject(value) ? value : undefined
+    const shape = this.#shape ?? this.#decide(keyed, value)
+    const cells: unknown[] = object && shape.names ? shape.names.map(name => object[name]) : Array.isArray(value) ? [...(value as unknown[])] : [value]
+    if (keyed) cells.unshift(key)
+    if (keyed !== shape.keyed || (object !== undefined) !== (shape.names !== undefined) || cells.length !== shape.width) throw this.#otherShape(cells.length, shape.width)
+    if (object) for (const name of Object.keys(object)) if (!shape.names!.includes(name)) throw this.#otherField(name)
+    const row = this.#row(cells)
+    if (this.records === 0 && this.#header) this.#piece.text(this.#row(this.#titles(shape)))
+    this.#shape = shape
+    this.#piece.text(row)
+    this.records++
+  }
+
+  take(): Buffer { return this.#piece.take() }
+
+  #decide(keyed: boolean, value: unknown): Shape {
+    const names = isObject(value) ? Object.keys(value) : undefined
+    const own = names ? names.length : Array.isArray(value) ? value.length : 1
+    return { keyed, names, width: own + (keyed ? 1 : 0) }
+  }
+
+  #titles({ keyed, names, width }: Shape): string[] {
+    const own = width - (keyed ? 1 : 0)
+    const titles = names ? [...names] : own === 1 ? ['value'] : Array.from({ length: own }, (_, i) => `value${i + 1}`)
+    return keyed ? ['key', ...titles] : titles
+  }
+
+  #row(cells: readonly unknown[]): string {
+    let row = ''
+    for (let i = 0; i < cells.length; i++) {
+      const cell = cells[i]
+      const text = typeof cell === 'string' ? cell : cell === null || cell === undefined ? '' : typeof cell === 'number' ? numberText(cell) : jsonOf(cell)
+      if (i > 0) row += this.#delimiter
+      row += this.#needsQuotes.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+    }
+    // A row of one empty field would be a blank line, which is no row.
+    return row === '' ? '""\n' : `${row}\n`
+  }
+
+  #otherShape(found: number, expected: number): GristmillError {
+    return new GristmillError('EINVAL', `record ${this.records + 1} makes ${found} CSV columns of another kind than the first record's ${expected}; emit records of one shape, or write jsonl`)
+  }
+
+  #otherField(name: string): GristmillError {
+    return new GristmillError('EINVAL', `record ${this.records + 1} has the field ${JSON.stringify(name)}, which the first record, and so the CSV header, does not have; emit the same fields always, or write jsonl`)
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date) && !(value instanceof Uint8Array)
+}
