@@ -80,7 +80,7 @@ export const localDisk: Disk = Object.freeze({
   async stat(file: string): Promise<DiskStat | undefined> {
     try {
       const found = await fs.promises.lstat(file)
-      return { kind: kindOf(found), bytes: found.size, mtimeMs: found.mtimeMs }
+      return { kind: kindOf(found), bytes: found.size, mtimeMs: found.mtimeMs, mode: found.mode & 0o7777 }
     } catch (error) {
       if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
       throw error

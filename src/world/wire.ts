@@ -4,11 +4,13 @@
 // or the scratch's free space, and never undefined: Node would go on with the old one and overwrite what somebody reads.
 
 import { Socket, type OnReadOpts } from 'node:net'
-import { performance } from 'node:perf_hooks'
 import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import type { Wire } from '../ports/net.ts'
 import { Scratch, scratchBytes } from './scratch.ts'
+
+/** Looks without a moved byte before a wire is given up: after 1 to 1.25 times the progress timeout, as the first may come too soon. */
+const looks = 5
 
 const yes = Promise.resolve(true)
 const no = Promise.resolve(false)
@@ -35,8 +37,6 @@ export class SocketWire implements Wire {
   #error: Error | undefined
   #writing = 0
   #progressMs = 0
-  #moved = 0
-  #queued = 0
   #timer: NodeJS.Timeout | undefined
 
   /** `open` makes the socket with the given reading hooks (raw), or without (undefined: 'data' events). `head`: bytes that came before. */
@@ -78,7 +78,6 @@ export class SocketWire implements Wire {
       this.#watch()
       const done = (error?: Error | null): void => {
         this.#writing--
-        this.#touch()
         if (error) reject(this.#error ?? this.#lost(error))
         else resolve()
       }
@@ -109,8 +108,7 @@ export class SocketWire implements Wire {
 
   setProgressTimeout(ms: number): void {
     this.#progressMs = ms
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#unwatch()
     this.#watch()
   }
 
@@ -125,7 +123,6 @@ export class SocketWire implements Wire {
 
   /** Raw: `count` bytes are in the buffer that was in flight. False pauses the socket. */
   #arrived(count: number): boolean {
-    this.#touch()
     if (this.#direct) this.#filled += count
     else this.#scratch.grew(count)
     this.#serve()
@@ -144,7 +141,6 @@ export class SocketWire implements Wire {
 
   /** Not raw: a buffer that Node made. */
   #chunk(chunk: Buffer): void {
-    this.#touch()
     this.#scratch.push(chunk)
     this.#serve()
     if (this.#scratch.blocked && !this.#paused) {
@@ -181,35 +177,31 @@ export class SocketWire implements Wire {
   }
 
   #gone(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#unwatch()
     if (!this.#ended) this.#error ??= this.#lost()
     if (this.#error) this.#fail(this.#error)
     else this.#finish()
   }
 
-  #touch(): void { if (this.#progressMs > 0) this.#moved = performance.now() }
-
-  /** Starts the clock if something waits and none runs. One timer looks now and then: no timer is touched per byte. */
+  /** Starts looking for progress if something waits and nobody looks. Nothing is done per byte: the system's counters tell. */
   #watch(): void {
     if (this.#progressMs === 0 || this.#timer || (!this.#pending && this.#writing === 0)) return
-    this.#moved = performance.now()
-    this.#queued = this.#socket.writableLength + kernelQueue(this.#socket)
-    this.#arm(this.#progressMs)
+    let before = movedBytes(this.#socket)
+    let still = 0
+    this.#timer = setInterval(() => {
+      if (!this.#pending && this.#writing === 0) return this.#unwatch()
+      const now = movedBytes(this.#socket)
+      still = now === before ? still + 1 : 0
+      before = now
+      if (still < looks) return
+      this.destroy(new GristmillError('TIMEOUT', `the connection to ${this.remote} moved no byte for ${this.#progressMs} ms; it was given up`, { details: { remote: this.remote } }))
+    }, this.#progressMs / (looks - 1))
+    this.#timer.unref()
   }
 
-  #arm(ms: number): void {
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      if (!this.#pending && this.#writing === 0) return
-      const queued = this.#socket.writableLength + kernelQueue(this.#socket)
-      if (queued < this.#queued) this.#moved = performance.now()
-      this.#queued = queued
-      const left = this.#moved + this.#progressMs - performance.now()
-      if (left > 1) return this.#arm(left)
-      this.destroy(new GristmillError('TIMEOUT', `the connection to ${this.remote} moved no byte for ${this.#progressMs} ms; it was given up`, { details: { remote: this.remote } }))
-    }, ms)
-    this.#timer.unref()
+  #unwatch(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
   }
 
   #short(): GristmillError {
@@ -222,7 +214,8 @@ export class SocketWire implements Wire {
   }
 }
 
-/** Bytes of a write that libuv still holds: they shrink while a single large write makes progress. */
-function kernelQueue(socket: Socket): number {
-  return (socket as unknown as { _handle?: { writeQueueSize?: number } | null })._handle?.writeQueueSize ?? 0
+/** All bytes that the kernel has given or taken. A large write counts while it is under way, not only at its end. */
+function movedBytes(socket: Socket): number {
+  const handle = (socket as unknown as { _handle?: { bytesRead?: number; bytesWritten?: number; writeQueueSize?: number } | null })._handle
+  return (handle?.bytesRead ?? socket.bytesRead) + (handle?.bytesWritten ?? 0) - (handle?.writeQueueSize ?? socket.writableLength)
 }

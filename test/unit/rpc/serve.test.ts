@@ -231,6 +231,17 @@ test('a draining server finishes what it has begun, ends waiting calls, and refu
   await closing
 })
 
+test('closing drains: waiting calls are ended at once, long before its grace is over', async () => {
+  const { caller, at, server, listening } = await start([
+    route(wait, (_, { signal }) => new Promise((__, reject) => { signal.addEventListener('abort', () => reject(signal.reason as Error)) })),
+  ])
+  const waiting = caller.call(at, wait, {}, { retry: false })
+  waiting.catch(() => {})
+  while (server.inFlight() < 1) await systemClock.sleep(2)
+  await listening.close(60_000)
+  await expect(waiting).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('going away') as string })
+})
+
 test('closing does not wait longer than its grace for a call that never ends', async () => {
   const { caller, at, server, listening } = await start([route(echo, () => new Promise(() => {}))])
   const calling = caller.call(at, echo, { text: '' }, { retry: false })

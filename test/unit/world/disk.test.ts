@@ -98,14 +98,17 @@ test('space tells what the filesystem has', async () => {
 })
 
 test('a close waits for reads of the thread pool, and a closed file refuses to be used', async () => {
-  fs.writeFileSync(at('big'), Buffer.alloc(4 << 20, 7))
+  const bytes = 64 << 20
+  fs.writeFileSync(at('big'), Buffer.alloc(bytes, 7))
   const reader = await localDisk.openRead(at('big'))
-  const target = Buffer.alloc(4 << 20)
-  const reading = reader.read(target, 0)
-  const closing = reader.close()
-  expect(await reading).toBe(4 << 20)
-  expect(target.every(byte => byte === 7)).toBe(true)
+  const target = Buffer.alloc(bytes)
+  const order: string[] = []
+  const reading = reader.read(target, 0).then(count => { order.push('read'); return count })
+  const closing = reader.close().then(() => { order.push('closed') })
+  expect(await reading).toBe(bytes)
+  expect(target.at(-1)).toBe(7)
   await closing
+  expect(order).toEqual(['read', 'closed'])
   await reader.close()
   expect(() => reader.readSync(target, 0)).toThrow('closed')
 })

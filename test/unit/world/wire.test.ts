@@ -113,6 +113,16 @@ describe.each(kinds)('a %s wire', (_, connected) => {
     await expect(server.read(Buffer.alloc(11))).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('inside a message (10 bytes') as string })
   })
 
+  test('says the same when the end was seen before the read', async () => {
+    const { client, server } = await connected()
+    await client.write(Buffer.alloc(10))
+    await client.end()
+    await server.read(Buffer.alloc(4))
+    await new Promise(resolve => setTimeout(resolve, 50))
+    await expect(server.read(Buffer.alloc(7))).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('inside a message (6 bytes') as string })
+    expect(await server.read(Buffer.alloc(1))).toBe(false)
+  })
+
   test('says the same when the target is large', async () => {
     const { client, server } = await connected()
     const reading = server.read(Buffer.alloc(1 << 20))
@@ -187,6 +197,19 @@ describe.each(kinds)('a %s wire', (_, connected) => {
     expect(await reading).toBe(true)
     expect([...target]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
   })
+})
+
+test('one large write to a slow reader is progress as long as the kernel takes some of it', async () => {
+  const { client, server } = await pair()
+  client.setProgressTimeout(400)
+  const bytes = 32 << 20
+  const writing = client.write(Buffer.alloc(bytes))
+  const target = Buffer.alloc(1 << 20)
+  for (let read = 0; read < bytes; read += target.length) {
+    expect(await server.read(target)).toBe(true)
+    await new Promise(resolve => setTimeout(resolve, 30))
+  }
+  await writing
 })
 
 test('bytes that follow an Upgrade request in the same packet are the first of the wire', async () => {

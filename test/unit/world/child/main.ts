@@ -9,7 +9,7 @@ parent.onMessage(async message => {
   if (say === 'env') return parent.send({ env: { ...process.env }, args: process.argv.slice(2), cwd: process.cwd(), ppid: process.ppid })
   if (say === 'echo') return parent.send(message)
   if (say === 'output') { process.stdout.write('to stdout'); process.stderr.write('to stderr'); return parent.send('done') }
-  if (say === 'last') { await parent.send('last words'); process.stdout.write('last output'); process.exit(7) }
+  if (say === 'last') { await parent.send('last words'); process.stdout.write('x'.repeat(100_000)); process.exit(7) }
   if (say === 'grandchild') return parent.send({ pid: spawn('sleep', ['1000'], { stdio: 'inherit' }).pid })
   if (say === 'fill') { const kept: unknown[] = []; for (;;) kept.push(Array.from({ length: 10_000 }, (_, i) => ({ i }))) }
   if (say === 'loop') { await parent.send('looping'); for (;;); }
