@@ -1,0 +1,121 @@
+// A process's own directory: taken by one process at a time (a lock that the system frees when the holder dies), and
+// stamped with what it belongs to. A directory of another cluster, role or node is refused, never repaired.
+
+import { GristmillError } from '../base/errors.ts'
+import type { ClusterId } from '../base/ids.ts'
+import type { Disk, DiskLock } from '../ports/disk.ts'
+import type { Random } from '../ports/random.ts'
+
+export type HomeRole = 'namenode' | 'datanode' | 'storage' | 'embedded'
+
+interface Stamp {
+  readonly format: 1
+  readonly role: HomeRole
+  /** Missing while a datanode has not yet met its namenode. */
+  readonly cluster?: ClusterId
+  readonly id: string
+}
+
+export const stampName = 'gristmill.json'
+
+export interface HomeOptions {
+  readonly role: HomeRole
+  /** The cluster it must belong to; a fresh directory is stamped with it. */
+  readonly cluster?: ClusterId | undefined
+  /** The id it must have; a fresh directory gets this one, or one made up as `<role>-<12 hex>`. */
+  readonly id?: string | undefined
+}
+
+export class Home {
+  readonly dir: string
+  readonly #disk: Disk
+  readonly #lock: DiskLock
+  #stamp: Stamp
+
+  constructor(dir: string, disk: Disk, lock: DiskLock, stamp: Stamp) {
+    this.dir = dir
+    this.#disk = disk
+    this.#lock = lock
+    this.#stamp = stamp
+  }
+
+  get id(): string { return this.#stamp.id }
+  get cluster(): ClusterId | undefined { return this.#stamp.cluster }
+
+  /** Ties the directory to a cluster, for good. Throws DIR_FOREIGN if it is tied to another. */
+  async stamp(cluster: ClusterId): Promise<void> {
+    if (this.#stamp.cluster === cluster) return
+    if (this.#stamp.cluster !== undefined) throw foreign(this.dir, `it belongs to cluster ${this.#stamp.cluster}, and this one is ${cluster}`)
+    this.#stamp = { ...this.#stamp, cluster }
+    await writeStamp(this.#disk, this.dir, this.#stamp)
+  }
+
+  async release(): Promise<void> { await this.#lock.release() }
+}
+
+/** Creates or takes over a directory. Throws DIR_IN_USE, DIR_FOREIGN, or EACCES with the system's reason. */
+export async function openHome({ disk, random }: { disk: Disk; random: Random }, dir: string, options: HomeOptions): Promise<Home> {
+  let lock: DiskLock | undefined
+  try {
+    await disk.mkdir(dir)
+    lock = await disk.lock(dir)
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? String(error)
+    throw new GristmillError('EACCES', `cannot use the directory ${dir} (${why}); give one that this user may write with --dir`, { cause: error, details: { dir } })
+  }
+  if (!lock) throw new GristmillError('DIR_IN_USE', `another process uses the directory ${dir}; stop it, or give another directory with --dir`, { details: { dir } })
+  try {
+    const found = await readStamp(disk, dir)
+    if (found) {
+      check(dir, found, options)
+      const home = new Home(dir, disk, lock, found)
+      if (options.cluster) await home.stamp(options.cluster)
+      return home
+    }
+    await refuseOthersFiles(disk, dir)
+    const stamp: Stamp = {
+      format: 1,
+      role: options.role,
+      ...(options.cluster && { cluster: options.cluster }),
+      id: options.id ?? `${options.role}-${random.id().slice(0, 12)}`,
+    }
+    await writeStamp(disk, dir, stamp)
+    return new Home(dir, disk, lock, stamp)
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+function check(dir: string, found: Stamp, wanted: HomeOptions): void {
+  if (found.role !== wanted.role) throw foreign(dir, `it belongs to a ${found.role}, and this is a ${wanted.role}`)
+  if (wanted.id !== undefined && found.id !== wanted.id) throw foreign(dir, `it belongs to ${found.id}, and this is ${wanted.id}`)
+  if (wanted.cluster !== undefined && found.cluster !== undefined && found.cluster !== wanted.cluster) {
+    throw foreign(dir, `it belongs to cluster ${found.cluster}, and this one is ${wanted.cluster}`)
+  }
+}
+
+/** A directory without a stamp must be empty: anything in it is somebody else's. */
+async function refuseOthersFiles(disk: Disk, dir: string): Promise<void> {
+  const others = (await disk.list(dir)).map(entry => entry.name).filter(name => !name.startsWith('lock') && !name.startsWith('.') && name !== 'lost+found')
+  if (others.length > 0) throw foreign(dir, `it has no ${stampName} and is not empty (it holds ${others.slice(0, 3).join(', ')})`)
+}
+
+async function readStamp(disk: Disk, dir: string): Promise<Stamp | undefined> {
+  const path = `${dir}/${stampName}`
+  if (!await disk.stat(path)) return undefined
+  try {
+    const stamp = JSON.parse((await disk.readFile(path)).toString('utf8')) as Partial<Stamp>
+    if (stamp.format !== 1 || typeof stamp.role !== 'string' || typeof stamp.id !== 'string') throw new Error('a field is missing or of another format')
+    return stamp as Stamp
+  } catch (error) {
+    throw foreign(dir, `its ${stampName} cannot be understood (${error instanceof Error ? error.message : String(error)})`)
+  }
+}
+
+async function writeStamp(disk: Disk, dir: string, stamp: Stamp): Promise<void> {
+  await disk.writeFileDurable(`${dir}/${stampName}`, Buffer.from(`${JSON.stringify(stamp)}\n`), { mode: 0o600 })
+}
+
+const foreign = (dir: string, why: string): GristmillError =>
+  new GristmillError('DIR_FOREIGN', `the directory ${dir} is not for this process: ${why}; give another one with --dir`, { details: { dir } })

@@ -1,0 +1,27 @@
+// The cluster's secret: a file of at least 32 bytes that only its owner can read. Whoever can read it can use the cluster.
+
+import { GristmillError } from '../base/errors.ts'
+import type { Disk } from '../ports/disk.ts'
+import type { Random } from '../ports/random.ts'
+
+export const secretBytesMin = 32
+
+/** Reads a secret. Throws CONFIG_INVALID if it is missing, short, or open to others. */
+export async function loadSecret(disk: Disk, path: string): Promise<Buffer> {
+  const stat = await disk.stat(path)
+  if (!stat) throw new GristmillError('CONFIG_INVALID', `there is no secret file ${path}; make one with: head -c 32 /dev/urandom | base64 > ${path} && chmod 600 ${path}`, { details: { path } })
+  if (stat.mode !== undefined && (stat.mode & 0o077) !== 0) {
+    throw new GristmillError('CONFIG_INVALID', `the secret file ${path} can be read by others (mode ${(stat.mode & 0o777).toString(8)}); run: chmod 600 ${path}`, { details: { path } })
+  }
+  const secret = Buffer.from((await disk.readFile(path)).toString('latin1').trim(), 'latin1')
+  if (secret.length < secretBytesMin) {
+    throw new GristmillError('CONFIG_INVALID', `the secret in ${path} has ${secret.length} bytes; it must have at least ${secretBytesMin}`, { details: { path } })
+  }
+  return secret
+}
+
+/** Reads the secret, or makes a new one where there is none. */
+export async function loadOrCreateSecret({ disk, random }: { disk: Disk; random: Random }, path: string): Promise<Buffer> {
+  if (!await disk.stat(path)) await disk.writeFileDurable(path, Buffer.from(`${Buffer.from(random.bytes(secretBytesMin)).toString('hex')}\n`), { mode: 0o600 })
+  return loadSecret(disk, path)
+}
