@@ -15,6 +15,25 @@ export class Piece {
     this.length += this.#bytes.write(text, this.length)
   }
 
+  byte(value: number): void {
+    if (this.length === this.#bytes.length) this.#grow(this.length + 1)
+    this.#bytes[this.length++] = value
+  }
+
+  /** As people write it: NaN and Infinity by name. Counts, the most common output, need no string. */
+  number(value: number): void {
+    if (!(value >= 0 && value <= 0x7fff_ffff && (value | 0) === value) || Object.is(value, -0)) return this.text(`${value}`)
+    if (this.length + 10 > this.#bytes.length) this.#grow(this.length + 10)
+    let rest = value
+    let digits = 1
+    for (let bound = 10; bound <= rest; bound *= 10) digits++
+    for (let at = this.length + digits - 1; at >= this.length; at--) {
+      this.#bytes[at] = 48 + (rest % 10)
+      rest = (rest / 10) | 0
+    }
+    this.length += digits
+  }
+
   #grow(needed: number): void {
     assert(needed < 2 ** 32, 'output was not taken before 4 GiB of it were written')
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2))

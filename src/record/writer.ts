@@ -13,6 +13,9 @@ import { GristmillError } from '../base/errors.ts'
 import { delimiterCode } from './format.ts'
 import { Piece } from './piece.ts'
 
+const tab = 9
+const newline = 10
+
 export type OutputFormat = 'text' | 'jsonl' | 'csv'
 
 export interface OutputOptions {
@@ -35,8 +38,8 @@ export interface RecordWriter {
 
 export function createWriter(options: OutputOptions): RecordWriter {
   switch (options.format) {
-    case 'text': return new LineWriter(textLine)
-    case 'jsonl': return new LineWriter(jsonLine)
+    case 'text': return new TextWriter()
+    case 'jsonl': return new JsonWriter()
     case 'csv': return new CsvWriter(options)
     default: return unreachable(options.format)
   }
@@ -45,35 +48,52 @@ export function createWriter(options: OutputOptions): RecordWriter {
 /** What file names end in, dot included. */
 export const extensionOf = (format: OutputFormat): string => (format === 'text' ? '.txt' : `.${format}`)
 
-class LineWriter implements RecordWriter {
-  readonly #toLine: (key: unknown, value: unknown) => string
+/** Pieces of a line go to the buffer one by one: joining them to a string first would copy them once more. */
+class TextWriter implements RecordWriter {
   readonly #piece = new Piece()
   records = 0
-
-  constructor(toLine: (key: unknown, value: unknown) => string) { this.#toLine = toLine }
 
   get pendingBytes(): number { return this.#piece.length }
 
   write(key: unknown, value: unknown): void {
-    this.#piece.text(this.#toLine(key, value))
+    const piece = this.#piece
+    const before = piece.length
+    try {
+      if (key !== null && key !== undefined) {
+        this.#put(key)
+        piece.byte(tab)
+      }
+      this.#put(value)
+      piece.byte(newline)
+    } catch (error) {
+      piece.length = before
+      throw error
+    }
     this.records++
+  }
+
+  #put(item: unknown): void {
+    if (typeof item === 'string') this.#piece.text(item)
+    else if (typeof item === 'number') this.#piece.number(item)
+    else this.#piece.text(jsonOf(item))
   }
 
   take(): Buffer { return this.#piece.take() }
 }
 
-function textLine(key: unknown, value: unknown): string {
-  const shown = typeof value === 'string' ? value : typeof value === 'number' ? numberText(value) : jsonOf(value)
-  if (key === null || key === undefined) return `${shown}\n`
-  return `${typeof key === 'string' ? key : typeof key === 'number' ? numberText(key) : jsonOf(key)}\t${shown}\n`
-}
+class JsonWriter implements RecordWriter {
+  readonly #piece = new Piece()
+  records = 0
 
-function jsonLine(key: unknown, value: unknown): string {
-  return key === null || key === undefined ? `${jsonOf(value)}\n` : `{"key":${jsonOf(key)},"value":${jsonOf(value)}}\n`
-}
+  get pendingBytes(): number { return this.#piece.length }
 
-/** As people write it: NaN and Infinity by name. */
-const numberText = (value: number): string => `${value}`
+  write(key: unknown, value: unknown): void {
+    this.#piece.text(key === null || key === undefined ? `${jsonOf(value)}\n` : `{"key":${jsonOf(key)},"value":${jsonOf(value)}}\n`)
+    this.records++
+  }
+
+  take(): Buffer { return this.#piece.take() }
+}
 
 function jsonOf(value: unknown): string {
   let text: string | undefined
@@ -145,7 +165,7 @@ class CsvWriter implements RecordWriter {
     let row = ''
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]
-      const text = typeof cell === 'string' ? cell : cell === null || cell === undefined ? '' : typeof cell === 'number' ? numberText(cell) : jsonOf(cell)
+      const text = typeof cell === 'string' ? cell : cell === null || cell === undefined ? '' : typeof cell === 'number' ? `${cell}` : jsonOf(cell)
       if (i > 0) row += this.#delimiter
       row += this.#needsQuotes.test(text) ? `"${text.replaceAll('"', '""')}"` : text
     }

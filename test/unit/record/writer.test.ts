@@ -16,6 +16,18 @@ describe('output', () => {
       .toBe('the\t3\nalone\n["a",1]\t{"n":null}\nNaN\ntrue\té😀\n')
   })
 
+  test('numbers are written as JavaScript writes them', () => {
+    const numbers = [0, -0, 7, 9, 10, 99, 100, 12_345, 2 ** 31 - 1, 2 ** 31, 1e21, 0.1, -5, NaN, -Infinity, 999_999_999, 1_000_000_000]
+    expect(written({ format: 'text' }, numbers.map(n => [null, n]))).toBe(numbers.map(n => `${n}\n`).join(''))
+  })
+
+  test('a record that text refuses leaves nothing behind', () => {
+    const writer = createWriter({ format: 'text' })
+    expect(() => writer.write('key', () => 1)).toThrow(/function/)
+    writer.write('a', 1)
+    expect(writer.take().toString()).toBe('a\t1\n')
+  })
+
   test('JSON lines come back as what was written', async () => {
     const pairs = [['k\n"', { a: [1, 'é\u2028'] }], [null, 'alone'], [5, null]] as const
     const text = written({ format: 'jsonl' }, pairs)
