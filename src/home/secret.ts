@@ -10,6 +10,7 @@ export const secretBytesMin = 32
 export async function loadSecret(disk: Disk, path: string): Promise<Buffer> {
   const stat = await disk.stat(path)
   if (!stat) throw new GristmillError('CONFIG_INVALID', `there is no secret file ${path}; make one with: head -c 32 /dev/urandom | base64 > ${path} && chmod 600 ${path}`, { details: { path } })
+  if (stat.kind !== 'file') throw new GristmillError('CONFIG_INVALID', `${path} is not a file (links are not followed); give the secret file itself`, { details: { path } })
   if (stat.mode !== undefined && (stat.mode & 0o077) !== 0) {
     throw new GristmillError('CONFIG_INVALID', `the secret file ${path} can be read by others (mode ${(stat.mode & 0o777).toString(8)}); run: chmod 600 ${path}`, { details: { path } })
   }
@@ -20,7 +21,7 @@ export async function loadSecret(disk: Disk, path: string): Promise<Buffer> {
   return secret
 }
 
-/** Reads the secret, or makes a new one where there is none. */
+/** Reads the secret, or makes a new one where there is none. REQUIRES: nobody else makes it now (the caller has locked its directory). */
 export async function loadOrCreateSecret({ disk, random }: { disk: Disk; random: Random }, path: string): Promise<Buffer> {
   if (!await disk.stat(path)) await disk.writeFileDurable(path, Buffer.from(`${Buffer.from(random.bytes(secretBytesMin)).toString('hex')}\n`), { mode: 0o600 })
   return loadSecret(disk, path)

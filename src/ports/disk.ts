@@ -34,7 +34,13 @@ export interface Disk {
 }
 
 export interface DiskEntry { readonly name: string; readonly kind: 'file' | 'directory' | 'other' }
-export interface DiskStat { readonly kind: 'file' | 'directory' | 'other'; readonly bytes: number; readonly mtimeMs: number; /** Permission bits, where the disk has them. */ readonly mode?: number }
+export interface DiskStat {
+  readonly kind: 'file' | 'directory' | 'other'
+  readonly bytes: number
+  readonly mtimeMs: number
+  /** Permission bits, where the disk has them. */
+  readonly mode?: number
+}
 export interface DiskLock { release(): Promise<void> }
 
 export interface DiskReader {

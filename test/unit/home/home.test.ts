@@ -1,69 +1,102 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import fs from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { clusterId } from '../../../src/base/ids.ts'
-import { openHome } from '../../../src/home/home.ts'
+import { openHome, stampName } from '../../../src/home/home.ts'
 import { loadOrCreateSecret, loadSecret } from '../../../src/home/secret.ts'
-import { localDisk } from '../../../src/world/disk.ts'
-import { seeded } from '../../../src/world/random.ts'
+import { localDisk as disk } from '../../../src/world/disk.ts'
+import { systemRandom } from '../../../src/world/random.ts'
 
-const world = { disk: localDisk, random: seeded(1) }
-const ours = clusterId('cluster-a')
-let dir: string
+const world = { disk, random: systemRandom() }
+let base: string
+beforeEach(async () => { base = await fs.mkdtemp(path.join(os.tmpdir(), 'gristmill-home-')) })
+afterEach(() => fs.rm(base, { recursive: true, force: true }))
 
-beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'gristmill-home-')) })
-afterEach(async () => { await rm(dir, { recursive: true, force: true }) })
-
-test('a fresh directory is stamped, and is the same one when it is opened again', async () => {
-  const first = await openHome(world, join(dir, 'new'), { role: 'datanode' })
+test('a fresh directory gets an id that stays, and is private', async () => {
+  const dir = path.join(base, 'deep', 'data')
+  const first = await openHome(world, dir, { role: 'datanode' })
   expect(first.id).toMatch(/^datanode-[0-9a-f]{12}$/)
   expect(first.cluster).toBeUndefined()
-  await first.stamp(ours)
   await first.release()
-  const second = await openHome(world, join(dir, 'new'), { role: 'datanode', cluster: ours })
-  expect(second.id).toBe(first.id)
-  expect(second.cluster).toBe(ours)
-  await second.release()
+  const again = await openHome(world, dir, { role: 'datanode' })
+  expect(again.id).toBe(first.id)
+  await again.release()
+  expect((await fs.stat(dir)).mode & 0o777).toBe(0o700)
+  expect((await fs.stat(path.join(dir, stampName))).mode & 0o777).toBe(0o600)
 })
 
-test('a directory in use is refused, and is free again after its release', async () => {
-  const first = await openHome(world, dir, { role: 'namenode' })
+test('a directory that is in use is refused until it is released', async () => {
+  const dir = path.join(base, 'data')
+  const first = await openHome(world, dir, { role: 'namenode', cluster: clusterId('c1') })
   await expect(openHome(world, dir, { role: 'namenode' })).rejects.toMatchObject({ code: 'DIR_IN_USE', message: expect.stringContaining(dir) })
   await first.release()
   await (await openHome(world, dir, { role: 'namenode' })).release()
 })
 
-test('a directory of another role, node or cluster is refused and stays as it was', async () => {
-  const home = await openHome(world, dir, { role: 'datanode', cluster: ours })
+test('a directory is tied to its first cluster for good', async () => {
+  const dir = path.join(base, 'data')
+  const home = await openHome(world, dir, { role: 'datanode' })
+  await home.stamp(clusterId('c1'))
+  await home.stamp(clusterId('c1'))
+  await expect(home.stamp(clusterId('c2'))).rejects.toMatchObject({ code: 'DIR_FOREIGN' })
   await home.release()
-  const before = await readFile(join(dir, 'gristmill.json'), 'utf8')
-  await expect(openHome(world, dir, { role: 'namenode' })).rejects.toMatchObject({ code: 'DIR_FOREIGN' })
-  await expect(openHome(world, dir, { role: 'datanode', id: 'datanode-other' })).rejects.toMatchObject({ code: 'DIR_FOREIGN' })
-  await expect(openHome(world, dir, { role: 'datanode', cluster: clusterId('cluster-b') })).rejects.toMatchObject({ code: 'DIR_FOREIGN', message: expect.stringContaining('cluster-b') })
-  expect(await readFile(join(dir, 'gristmill.json'), 'utf8')).toBe(before)
-  await (await openHome(world, dir, { role: 'datanode' })).release() // a refusal keeps no lock
+  await expect(openHome(world, dir, { role: 'datanode', cluster: clusterId('c2') })).rejects.toMatchObject({ code: 'DIR_FOREIGN', message: expect.stringMatching(/c1.*c2/) })
+  const again = await openHome(world, dir, { role: 'datanode', cluster: clusterId('c1') })
+  expect(again.cluster).toBe('c1')
+  await again.release()
 })
 
-test("a directory with somebody else's files is not taken over", async () => {
-  await writeFile(join(dir, 'thesis.tex'), 'mine')
-  await expect(openHome(world, dir, { role: 'namenode' })).rejects.toMatchObject({ code: 'DIR_FOREIGN', message: expect.stringContaining('thesis.tex') })
+test('another role or another id is refused, and the lock is not kept', async () => {
+  const dir = path.join(base, 'data')
+  await (await openHome(world, dir, { role: 'datanode', id: 'node-1' })).release()
+  await expect(openHome(world, dir, { role: 'namenode' })).rejects.toMatchObject({ code: 'DIR_FOREIGN', message: expect.stringMatching(/datanode.*namenode/) })
+  await expect(openHome(world, dir, { role: 'datanode', id: 'node-2' })).rejects.toMatchObject({ code: 'DIR_FOREIGN' })
+  await (await openHome(world, dir, { role: 'datanode', id: 'node-1' })).release()
 })
 
-test('a stamp that cannot be understood is refused', async () => {
-  await writeFile(join(dir, 'gristmill.json'), '{"format":2}')
-  await expect(openHome(world, dir, { role: 'namenode' })).rejects.toMatchObject({ code: 'DIR_FOREIGN' })
+test('a directory with somebody else\'s files is refused and left as it is', async () => {
+  const dir = path.join(base, 'photos')
+  await fs.mkdir(dir)
+  await fs.writeFile(path.join(dir, 'holiday.jpg'), 'x')
+  await expect(openHome(world, dir, { role: 'datanode' })).rejects.toMatchObject({ code: 'DIR_FOREIGN', message: expect.stringContaining('holiday.jpg') })
+  expect((await fs.readdir(dir)).filter(name => !name.startsWith('lock'))).toEqual(['holiday.jpg'])
 })
 
-test('a secret is made once with mode 0600, and refused when short or open to others', async () => {
-  const path = join(dir, 'secret')
-  await expect(loadSecret(world.disk, path)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
-  const secret = await loadOrCreateSecret(world, path)
-  expect(secret.length).toBe(64)
-  expect(await loadOrCreateSecret(world, path)).toEqual(secret)
-  await chmod(path, 0o644)
-  await expect(loadSecret(world.disk, path)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('chmod 600') })
-  await chmod(path, 0o600)
-  await writeFile(path, 'short')
-  await expect(loadSecret(world.disk, path)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('at least 32') })
+test('a stamp that cannot be understood is refused, never replaced', async () => {
+  const dir = path.join(base, 'data')
+  await fs.mkdir(dir)
+  for (const text of ['', '{', '{"format":2,"role":"datanode","id":"x"}', 'null']) {
+    await fs.writeFile(path.join(dir, stampName), text)
+    await expect(openHome(world, dir, { role: 'datanode' }), text).rejects.toMatchObject({ code: 'DIR_FOREIGN' })
+    expect(await fs.readFile(path.join(dir, stampName), 'utf8')).toBe(text)
+  }
+})
+
+test('a directory that cannot be made is refused with the system\'s reason', async () => {
+  await fs.writeFile(path.join(base, 'file'), '')
+  await expect(openHome(world, path.join(base, 'file', 'data'), { role: 'datanode' })).rejects.toMatchObject({ code: 'EACCES', message: expect.stringContaining('ENOTDIR') })
+})
+
+test('a secret is made once, private, and read back', async () => {
+  const file = path.join(base, 'secret')
+  const made = await loadOrCreateSecret(world, file)
+  expect(made.length).toBe(64)
+  expect((await fs.stat(file)).mode & 0o777).toBe(0o600)
+  expect(await loadOrCreateSecret(world, file)).toEqual(made)
+  expect(await loadSecret(disk, file)).toEqual(made)
+})
+
+test('a secret that is missing, short, a link, or open to others is refused', async () => {
+  const file = path.join(base, 'secret')
+  await expect(loadSecret(disk, file)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('there is no secret file') })
+  await fs.writeFile(file, `${'a'.repeat(31)}\n`, { mode: 0o600 })
+  await expect(loadSecret(disk, file)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('31 bytes') })
+  await fs.writeFile(file, 'a'.repeat(32))
+  expect((await loadSecret(disk, file)).length).toBe(32)
+  await fs.chmod(file, 0o640)
+  await expect(loadSecret(disk, file)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('mode 640') })
+  await fs.chmod(file, 0o600)
+  await fs.symlink(file, path.join(base, 'link'))
+  await expect(loadSecret(disk, path.join(base, 'link'))).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('not a file') })
 })
