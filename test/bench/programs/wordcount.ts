@@ -1,3 +1,4 @@
+// Word count as a job: the map and combine of words.ts, which the bare loop runs too.
 import { mapReduce } from 'gristmill'
 import { combine, map } from './words.ts'
 

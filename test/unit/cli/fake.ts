@@ -7,7 +7,7 @@ import { runWords } from '../../../client/cli/session.ts'
 import type { Mill } from '../../../client/mill.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { inodeId } from '../../../src/base/ids.ts'
-import { isWithin, join, nameOf, parentOf } from '../../../src/base/paths.ts'
+import { isWithin, join, parentOf } from '../../../src/base/paths.ts'
 import type { World } from '../../../src/ports/world.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 
@@ -67,12 +67,13 @@ export class FakeMill {
   createReadStream(path: string, { start = 0, end = Infinity, highWaterMark = 5 } = {}): Readable {
     const node = this.nodes.get(path)
     const bytes = node?.bytes.subarray(start, Math.min(end + 1, node.bytes.length)) ?? Buffer.alloc(0)
-    const mill = this
+    const check = (): void => void this.#get(path)
+    const { reads } = this
     return Readable.from((async function* () {
-      mill.#get(path)
+      check()
       if (node!.status.type === 'directory') throw new GristmillError('EISDIR', 'x', { details: { path } })
       for (let at = 0; at < bytes.length; at += highWaterMark) {
-        mill.reads.push({ path, start: start + at, end: start + Math.min(bytes.length, at + highWaterMark) })
+        reads.push({ path, start: start + at, end: start + Math.min(bytes.length, at + highWaterMark) })
         yield bytes.subarray(at, at + highWaterMark)
       }
     })())
@@ -108,7 +109,6 @@ export class FakeMill {
   async close(): Promise<void> { this.closed++ }
   paths(): string[] { return [...this.nodes.keys()].filter(path => path !== '/').sort() }
   mode(path: string): string { return this.#get(path).status.mode.toString(8) }
-  static nameOf = nameOf
 }
 
 export interface Seen { code: number | 'interrupted'; out: string; err: string; mill: FakeMill }

@@ -1,0 +1,85 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { build } from '../tidy/build.ts'
+import { root } from '../tidy/source.ts'
+
+const exec = promisify(execFile)
+
+// The package as a stranger gets it: built, packed, installed into an empty folder, started through its bin.
+let dir: string
+let app: string
+let env: Record<string, string>
+
+const npm = (args: string[], cwd: string) => exec('npm', [...args, '--no-audit', '--no-fund', '--loglevel=error'], { cwd, env: { ...process.env, PATH: env['PATH']! } })
+const mill = (...args: string[]) => exec(process.execPath, [join(app, 'node_modules/.bin/gristmill'), ...args], { cwd: app, env })
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gristmill-pack-'))
+  env = { PATH: `${dirname(process.execPath)}:${process.env['PATH']}`, HOME: join(dir, 'home'), GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1' }
+  build(join(dir, 'dist'))
+  await npm(['pack', '--pack-destination', dir], join(dir, 'dist'))
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
+  app = join(dir, 'app')
+  await mkdir(app)
+  await writeFile(join(app, 'package.json'), '{ "private": true, "type": "module" }')
+  await npm(['install', '--ignore-scripts', '--prefer-offline', join(dir, `gristmill-${version}.tgz`)], app)
+}, 240_000)
+
+afterAll(async () => {
+  if (app) await mill('down').catch(() => {})
+  await rm(dir, { recursive: true, force: true })
+})
+
+test('the packed package has no TypeScript but declarations, no tests, and nothing that only development needs', async () => {
+  const { stdout } = await exec('tar', ['-tzf', join(dir, `gristmill-${(await mill('--version')).stdout.trim()}.tgz`)])
+  const files = stdout.trim().split('\n').map(path => path.replace(/^package\//, ''))
+  expect(files).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'client/cli/gristmill.js', 'client/cli/main.js', 'client/index.js', 'client/index.d.ts']))
+  expect(files.filter(path => /^(test|docs|node_modules)\//.test(path) || (path.endsWith('.ts') && !path.endsWith('.d.ts')))).toEqual([])
+  const manifest = JSON.parse(await readFile(join(app, 'node_modules/gristmill/package.json'), 'utf8')) as Record<string, unknown>
+  expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['devDependencies']))
+  expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['scripts']))
+})
+
+test('its library loads in plain Node and type-checks in a stranger\'s project', async () => {
+  await writeFile(join(app, 'use.ts'), [
+    `import { open, mapReduce, sum, GristmillError } from 'gristmill'`,
+    `export const job = mapReduce({`,
+    `  map(line: string, emit) { emit(line, 1) },`,
+    `  combine: (_word, counts) => sum(counts),`,
+    `  reduce(word, counts, emit) { emit(word, sum(counts)) },`,
+    `})`,
+    `await using mill = await open()`,
+    `await mill.writeFile('/from-library.txt', 'as it is')`,
+    `const text: string = await mill.readFile('/from-library.txt', 'utf8')`,
+    `try { await mill.readFile('/nope') } catch (error) { if (error instanceof GristmillError) process.stdout.write(text + ' ' + error.code) }`,
+  ].join('\n'))
+  const flags = ['--noEmit', '--strict', '--target', 'es2024', '--lib', 'es2024,esnext.disposable', '--module', 'nodenext', '--skipLibCheck', '--types', 'node', '--typeRoots', join(root, 'node_modules/@types')]
+  const { stdout } = await exec(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...flags, 'use.ts'], { cwd: app }).catch(error => error as { stdout: string })
+  expect(stdout).toBe('')
+  expect((await exec(process.execPath, ['use.ts'], { cwd: app, env })).stdout).toBe('as it is ENOENT')
+})
+
+test('its bin brings a cluster up, stores, runs a job, and takes it down', async () => {
+  const up = await mill('up', '--datanodes', '2', '--detach', '--json')
+  const { processes } = JSON.parse(up.stdout) as { processes: { role: string; pid: number }[] }
+  expect(processes.map(one => one.role).sort()).toEqual(['datanode', 'datanode', 'namenode'])
+  await writeFile(join(app, 'grain.txt'), 'rye oats rye\nwheat rye\n')
+  await writeFile(join(app, 'words.ts'), await readFile(join(root, 'docs/examples/wordcount.ts')))
+  await mill('put', 'grain.txt', '/in/')
+  expect((await mill('ls', '/in')).stdout).toBe('grain.txt\n')
+  await mill('run', 'words.ts', '--input', '/in', '--output', '/out')
+  expect((await mill('cat', '/out/part-*')).stdout.trim().split('\n').sort()).toEqual(['oats\t1', 'rye\t3', 'wheat\t1'])
+  await mill('down')
+  for (const { pid } of processes) expect(() => process.kill(pid, 0), `process ${pid} is gone`).toThrow('ESRCH')
+}, 120_000)
+
+test('an older Node is told in one line, with exit code 1', async () => {
+  const pretend = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.11.1' } })`
+  const failed = await exec(process.execPath, ['--import', pretend, join(app, 'node_modules/.bin/gristmill'), 'ls'], { env }).catch(error => error as { code: number; stdout: string; stderr: string })
+  expect(failed).toMatchObject({ code: 1, stdout: '' })
+  expect(failed.stderr).toMatch(/^gristmill: needs Node 24 or newer, this is 20\.11\.1 .*\n$/)
+})
