@@ -21,6 +21,7 @@ export const isOver = (status: JobStatus): boolean => status.state === 'succeede
 export class Job {
   readonly id: JobId
   readonly #cluster: Cluster
+  #unbind: (() => void) | undefined
 
   constructor(cluster: Cluster, id: JobId) {
     this.id = id
@@ -53,6 +54,7 @@ export class Job {
       last = status
       onStatus?.(status)
     }
+    this.#unbind?.()
     const { state, failure } = last!
     if (state === 'succeeded') return last!
     const details = { job: this.id, ...failure && { failure } }
@@ -63,6 +65,17 @@ export class Job {
   /** Ends the job; nothing of it is published. One that is over already stays as it is. Returns how it ended. */
   kill(signal?: AbortSignal): Promise<JobStatus> {
     return this.#cluster.ask(protocol.kill, { job: this.id }, signal)
+  }
+
+  /** From now on an abort of `signal` kills the job, until `wait` has seen its end. */
+  killOn(signal: AbortSignal): void {
+    const kill = (): void => {
+      // Nobody waits for this: whoever aborted hears of the end by `wait`, and a namenode that cannot be reached keeps the job.
+      this.kill().catch(() => undefined)
+    }
+    if (signal.aborted) return kill()
+    signal.addEventListener('abort', kill, { once: true })
+    this.#unbind = () => signal.removeEventListener('abort', kill)
   }
 
   /** Tasks with their attempts, in order of stage and task. */

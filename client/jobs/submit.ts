@@ -1,0 +1,126 @@
+// Submitting: the program is stored once under its hash, the input cut into splits, and both sent with the plan's
+// fingerprint, which executors hold against the plan that they build themselves. An output that exists already is refused
+// before anything is read, and by the namenode once more.
+
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import type { ProgramId } from '../../src/base/ids.ts'
+import { join, normalise, systemDirectory } from '../../src/base/paths.ts'
+import * as protocol from '../../src/protocol/job.ts'
+import type { JobSpec, StageSpec } from '../../src/protocol/job.ts'
+import { stat } from '../../src/protocol/namespace.ts'
+import type { InputOptions, OutputFormat, TaskOutput } from '../../src/protocol/task.ts'
+import type { Cluster } from './ask.ts'
+import { Job } from './job.ts'
+import { splitInputs } from './splits.ts'
+
+/** A stage before it is known which splits its input has. */
+export interface PlannedStage {
+  readonly name: string
+  readonly input: { readonly kind: 'files'; readonly options: InputOptions } | Extract<StageSpec['input'], { kind: 'shuffle' }>
+  readonly output: TaskOutput
+}
+
+export interface Submission {
+  readonly name: string
+  readonly program: { readonly id: ProgramId; readonly bytes: Uint8Array }
+  readonly params: Readonly<Record<string, unknown>>
+  readonly fingerprint: string
+  readonly stages: readonly PlannedStage[]
+  /** Files, directories and globs. */
+  readonly input: readonly string[]
+  readonly output: string
+  readonly outputFormat: OutputFormat
+  readonly overwrite?: boolean | undefined
+  /** Makes a run repeatable; chosen at random unless given. */
+  readonly seed?: number | undefined
+  readonly attemptsMax?: number | undefined
+  readonly memoryBytes?: number | undefined
+  readonly taskTimeoutMs?: number | undefined
+  /** Aborted before the job is submitted: nothing happens. Afterwards: the job is killed. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Stores a small file that everybody may read; made by whoever has the file client. EEXIST if it is there. */
+export type StoreProgram = (path: string, bytes: Uint8Array, signal?: AbortSignal) => Promise<void>
+
+/** The tries of a task, as Hadoop has them. */
+const attemptsDefault = 4
+/** 0: what the datanode gives an executor. */
+const memoryDefault = 0
+
+export async function submitJob(cluster: Cluster, store: StoreProgram, submission: Submission): Promise<Job> {
+  const { signal } = submission
+  const output = normalise(submission.output)
+  if (!submission.overwrite) await refuseExisting(cluster, output, signal)
+  // What both need does not depend on the other: small programs are stored while large inputs are listed.
+  const [program, stages] = await Promise.allSettled([storeOnce(cluster, store, submission), planStages(cluster, submission)])
+  if (program.status === 'rejected') throw program.reason
+  if (stages.status === 'rejected') throw stages.reason
+  const spec: JobSpec = {
+    name: submission.name, program: { id: submission.program.id, path: program.value }, params: { ...submission.params },
+    seed: submission.seed ?? cluster.random.below(2 ** 31), fingerprint: submission.fingerprint, stages: stages.value,
+    output: { path: output, overwrite: submission.overwrite ?? false, format: submission.outputFormat },
+    attemptsMax: submission.attemptsMax ?? attemptsDefault,
+    memoryBytes: submission.memoryBytes ?? memoryDefault,
+    taskDeadlineMs: submission.taskTimeoutMs ?? 0,
+  }
+  signal?.throwIfAborted()
+  // Without the signal: a submit that was sent and not waited for would be a job that nobody kills.
+  const { job } = await cluster.ask(protocol.submit, { spec })
+  const handle = new Job(cluster, job)
+  if (signal) handle.killOn(signal)
+  return handle
+}
+
+async function refuseExisting(cluster: Cluster, path: string, signal?: AbortSignal): Promise<void> {
+  try {
+    await cluster.ask(stat, { path }, signal)
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return
+    throw error
+  }
+  throw new GristmillError('EEXIST', `the output ${path} exists already; remove it, name another, or say overwrite (--overwrite)`, { details: { path } })
+}
+
+/** Where the program lies. Its name is its content, so what is there already is the same. */
+async function storeOnce(cluster: Cluster, store: StoreProgram, { program, signal }: Submission): Promise<string> {
+  const path = join(join(systemDirectory, 'programs'), `${program.id}.js`)
+  try {
+    const there = await cluster.ask(stat, { path }, signal)
+    if (there.length === program.bytes.length) return path
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error
+  }
+  try {
+    await store(path, program.bytes, signal)
+  } catch (error) {
+    // Somebody else stores the same program at this moment.
+    if (!hasCode(error, 'EEXIST', 'EBUSY')) throw error
+    await untilThere(cluster, path, signal)
+  }
+  return path
+}
+
+async function untilThere(cluster: Cluster, path: string, signal?: AbortSignal): Promise<void> {
+  for (let tries = 100; ; tries--) {
+    try {
+      await cluster.ask(stat, { path }, signal)
+      return
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT') || tries === 0) throw error
+    }
+    await cluster.clock.sleep(100, signal)
+  }
+}
+
+async function planStages(cluster: Cluster, { stages, input, signal }: Submission): Promise<StageSpec[]> {
+  const specs: StageSpec[] = []
+  for (const stage of stages) {
+    specs.push({
+      name: stage.name, output: stage.output,
+      input: stage.input.kind === 'shuffle' ? stage.input
+        : { kind: 'splits', splits: await splitInputs(cluster.ask, input, stage.input.options.format, signal), options: stage.input.options },
+    })
+  }
+  return specs
+}

@@ -1,0 +1,168 @@
+import { expect, test } from 'vitest'
+import type { Ask, Cluster } from '../../../client/jobs/ask.ts'
+import { Job, listJobs } from '../../../client/jobs/job.ts'
+import { submitJob, type Submission } from '../../../client/jobs/submit.ts'
+import { GristmillError } from '../../../src/base/errors.ts'
+import { address, attemptId, jobId, nodeId, programId } from '../../../src/base/ids.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
+import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
+import { namespaceOf } from './kit.ts'
+
+const job = jobId('job-1')
+const statusOf = (state: JobStatus['state'], version: number, more: Partial<JobStatus> = {}): JobStatus => ({
+  job, name: 'n', user: 'ann', state, version, output: '/out', submittedMs: 1, stages: [], counters: {},
+  ...(state === 'running' ? {} : { finishedMs: 2 }), ...more,
+})
+
+/** A cluster whose namenode answers by these functions, in place of what they are named after. */
+function clusterOf(answers: Record<string, (request: never) => unknown>, nodeAnswers: Record<string, (request: never) => unknown> = {}) {
+  const asked: Array<{ name: string; request: unknown }> = []
+  const { ask: names } = namespaceOf({ '/in/a': { blocks: [[100, 'a']] }, '/taken/_SUCCESS': {} })
+  const answer = (table: typeof answers) => async (name: string, request: unknown) => {
+    asked.push({ name, request })
+    return table[name]!(request as never)
+  }
+  const cluster: Cluster = {
+    ask: (async (message, request, signal) => {
+      signal?.throwIfAborted()
+      return answers[message.name] ? answer(answers)(message.name, request) : names(message, request, signal)
+    }) as Ask,
+    askNode: (async (to, message, request) => answer(nodeAnswers)(`${message.name}@${to}`, request)) as Cluster['askNode'],
+    clock: { sleep: async (_ms: number, signal?: AbortSignal) => signal?.throwIfAborted(), mono: () => 0 } as Clock,
+    random: { below: () => 42 } as never,
+  }
+  return { cluster, asked }
+}
+
+const submission = (more: Partial<Submission> = {}): Submission => ({
+  name: 'words', program: { id: programId('abc'), bytes: Buffer.from('export default 1') }, params: { k: 'v' }, fingerprint: 'f',
+  stages: [
+    { name: 'map', input: { kind: 'files', options: { format: 'lines' } }, output: { kind: 'shuffle', partitions: 2 } },
+    { name: 'reduce', input: { kind: 'shuffle', stage: 0, partitions: 2 }, output: { kind: 'files', format: 'text' } },
+  ],
+  input: ['/in'], output: 'out', outputFormat: 'text', ...more,
+})
+
+test('watching gives every news once, up to the end', async () => {
+  const replies = [statusOf('running', 1), statusOf('running', 3), statusOf('running', 3), statusOf('succeeded', 4)]
+  const { cluster, asked } = clusterOf({ 'job.watch': () => replies.shift() })
+  const seen: number[] = []
+  for await (const status of new Job(cluster, job).watch()) seen.push(status.version)
+  expect(seen).toEqual([1, 3, 4])
+  expect(asked.map(each => (each.request as { after?: number }).after)).toEqual([undefined, 1, 3, 3])
+})
+
+test('a watcher outlives a restart of the namenode', async () => {
+  const replies: Array<JobStatus | Error> = [
+    statusOf('running', 9), new GristmillError('UNAVAILABLE', 'gone'), new GristmillError('SAFE_MODE', 'wait'), statusOf('running', 1), statusOf('succeeded', 2),
+  ]
+  const { cluster } = clusterOf({ 'job.watch': () => {
+    const reply = replies.shift()!
+    if (reply instanceof Error) throw reply
+    return reply
+  } })
+  const seen: string[] = []
+  for await (const status of new Job(cluster, job).watch()) seen.push(`${status.state} ${status.version}`)
+  expect(seen).toEqual(['running 9', 'running 1', 'succeeded 2'])
+})
+
+test('waiting throws what made the job fail, with the stack of the user', async () => {
+  const failure = { code: 'TASK_FAILED', message: 'word is not a function', stack: 'at words.ts:3:9', record: { path: '/in/a', offset: 12 } }
+  const failed = clusterOf({ 'job.watch': () => statusOf('failed', 2, { failure }) })
+  await expect(new Job(failed.cluster, job).wait()).rejects.toMatchObject({ code: 'JOB_FAILED', message: expect.stringContaining('word is not a function'), details: { failure } })
+  const cancelled = clusterOf({ 'job.watch': () => statusOf('cancelled', 2) })
+  await expect(new Job(cancelled.cluster, job).wait()).rejects.toMatchObject({ code: 'JOB_CANCELLED' })
+  const unknown = clusterOf({ 'job.watch': () => { throw new GristmillError('ENOENT', 'no such job') } })
+  await expect(new Job(unknown.cluster, job).wait()).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+test('tasks come page after page', async () => {
+  const pages: Record<string, unknown> = { undefined: { tasks: [1, 2], next: 2 }, 2: { tasks: [3] } }
+  const { cluster } = clusterOf({ 'job.tasks': ({ from }: { from?: number }) => pages[String(from)] })
+  expect(await Array.fromAsync(new Job(cluster, job).tasks() as AsyncIterable<unknown>)).toEqual([1, 2, 3])
+})
+
+test('logs are read from every node, a dead one is said to be dead, and following goes on until the job is over', async () => {
+  const id = (task: number) => attemptId({ job, stage: 0, task, attempt: 0 })
+  const statuses = [statusOf('running', 1), statusOf('succeeded', 2)]
+  const grown = { [id(0)]: ['one\n', '', 'two\n', ''], [id(1)]: [] as string[] }
+  const { cluster } = clusterOf({
+    'job.watch': () => statuses.shift(),
+    'job.logs': () => ({ attempts: [
+      { attempt: id(0), node: nodeId('a'), address: address('a:1'), alive: true },
+      { attempt: id(1), node: nodeId('b'), address: address('b:1'), alive: false },
+      { attempt: id(2), node: nodeId('c'), address: address('c:1'), alive: true },
+    ] }),
+  }, {
+    'task.log@a:1': ({ attempt, offset }: { attempt: string; offset: number }) => {
+      const text = grown[attempt]!.shift() ?? ''
+      return { text, next: offset + text.length }
+    },
+    'task.log@c:1': () => { throw new GristmillError('UNAVAILABLE', 'c does not answer') },
+  })
+  const pieces = await Array.fromAsync(new Job(cluster, job).logs({ follow: true }))
+  expect(pieces.map(({ attempt, text, unreachable }) => `${attempt} ${text.trim()}${unreachable ?? ''}`)).toEqual([
+    `${id(0)} one`, `${id(1)} node b is not there any more, and its logs with it`, `${id(2)} c does not answer`, `${id(0)} two`,
+  ])
+})
+
+test('a submission stores its program once, splits its input and sends both', async () => {
+  let spec: JobSpec | undefined
+  const stored: string[] = []
+  const { cluster } = clusterOf({ 'job.submit': (request: { spec: JobSpec }) => { spec = request.spec; return { job } } })
+  const handle = await submitJob(cluster, async path => void stored.push(path), submission())
+  expect(handle.id).toBe(job)
+  expect(stored).toEqual(['/.gristmill/programs/abc.js'])
+  expect(spec).toMatchObject({
+    name: 'words', program: { id: 'abc', path: '/.gristmill/programs/abc.js' }, params: { k: 'v' }, seed: 42, output: { path: '/out', overwrite: false },
+    stages: [{ input: { kind: 'splits', splits: [{ bytes: 100 }], options: { format: 'lines' } } }, { input: { kind: 'shuffle', stage: 0 } }],
+  })
+})
+
+test('a program that is there is not stored again, and one that somebody else is storing is waited for', async () => {
+  const submit = { 'job.submit': () => ({ job }) }
+  const program = { type: 'file', length: 16 }
+  const there = clusterOf({ ...submit, 'namespace.stat': ({ path }: { path: string }) => {
+    if (path.startsWith('/.gristmill')) return program
+    if (path === '/in') return { path, type: 'directory' }
+    throw new GristmillError('ENOENT', path)
+  } })
+  await submitJob(there.cluster, () => { throw new Error('stored again') }, submission())
+  let looked = 0
+  const coming = clusterOf({ ...submit, 'namespace.stat': ({ path }: { path: string }) => {
+    if (path.startsWith('/.gristmill') && ++looked > 2) return program
+    if (path === '/in') return { path, type: 'directory' }
+    throw new GristmillError('ENOENT', path)
+  } })
+  await submitJob(coming.cluster, () => { throw new GristmillError('EBUSY', 'somebody writes it') }, submission())
+  expect(looked).toBe(3)
+})
+
+test('an output that exists is refused before anything is stored or sent, unless it may be overwritten', async () => {
+  const { cluster, asked } = clusterOf({ 'job.submit': () => ({ job }) })
+  const stored: string[] = []
+  const store = async (path: string) => void stored.push(path)
+  await expect(submitJob(cluster, store, submission({ output: '/taken' }))).rejects.toMatchObject({ code: 'EEXIST', message: expect.stringContaining('/taken') })
+  expect([stored, asked]).toEqual([[], []])
+  await submitJob(cluster, store, submission({ output: '/taken', overwrite: true }))
+  expect(asked.map(each => each.name)).toEqual(['job.submit'])
+})
+
+test('an abort before the submit submits nothing; one after it kills the job', async () => {
+  const { cluster, asked } = clusterOf({ 'job.submit': () => ({ job }), 'job.kill': () => statusOf('cancelled', 3) })
+  const before = new AbortController()
+  before.abort(new Error('changed my mind'))
+  await expect(submitJob(cluster, async () => undefined, submission({ signal: before.signal }))).rejects.toThrow('changed my mind')
+  expect(asked).toEqual([])
+  const after = new AbortController()
+  await submitJob(cluster, async () => undefined, submission({ signal: after.signal }))
+  after.abort()
+  await Promise.resolve()
+  expect(asked.map(each => each.name)).toEqual(['job.submit', 'job.kill'])
+})
+
+test('jobs are listed as many as are wanted', async () => {
+  const { cluster, asked } = clusterOf({ 'job.list': () => ({ jobs: [statusOf('running', 1)] }) })
+  expect(await listJobs(cluster, 5000)).toHaveLength(1)
+  expect(asked[0]!.request).toEqual({ limit: 1000 })
+})
