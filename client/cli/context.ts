@@ -77,6 +77,7 @@ export class Context {
   /** Complains of an operand and remembers it; rethrows what concerns all of them. */
   giveUpOn(operand: string, thrown: unknown): void {
     this.signal.throwIfAborted()
+    if (this.printer.broken) throw this.printer.broken
     const { code } = asError(thrown)
     if (['UNAVAILABLE', 'UNAUTHENTICATED', 'WRONG_CLUSTER', 'ABORTED', 'INTERNAL', 'CONFIG_INVALID', 'USAGE'].includes(code) && !isLocal(thrown)) throw thrown
     this.failed++

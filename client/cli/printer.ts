@@ -5,6 +5,7 @@
 
 import { styleText } from 'node:util'
 import { GristmillError } from '../../src/base/errors.ts'
+import { complaintOf, Refusal } from './complaint.ts'
 
 export type Style = Parameters<typeof styleText>[0]
 
@@ -22,7 +23,8 @@ export class Printer {
   readonly #env: Readonly<Record<string, string | undefined>>
   #gathered = ''
   #scheduled = false
-  #gone = false
+  /** Why stdout cannot be written any more. */
+  #broken: Error | undefined
   #above: ((text: string) => void) | undefined
   quiet = false
   /** Called once when the reader of stdout has gone. */
@@ -31,14 +33,12 @@ export class Printer {
   constructor(streams: Streams = process, env: Readonly<Record<string, string | undefined>> = process.env) {
     this.#streams = streams
     this.#env = env
-    for (const stream of [streams.stdout, streams.stderr]) {
-      stream.on('error', (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error
-        if (stream === streams.stdout) this.#leave()
-      })
-    }
+    streams.stdout.on('error', error => this.#fail(error))
+    // Where errors cannot be told, there is nobody to tell.
+    streams.stderr.on('error', () => {})
   }
 
+  get broken(): Error | undefined { return this.#broken }
   get outIsTerminal(): boolean { return this.#streams.stdout.isTTY === true }
   get errIsTerminal(): boolean { return this.#streams.stderr.isTTY === true }
   /** Width of the terminal that stdout or stderr is, 80 if none. */
@@ -82,7 +82,9 @@ export class Printer {
     await this.#write(bytes)
   }
 
+  /** Everything printed is written, or the reason is thrown. */
   async flush(): Promise<void> {
+    if (this.#broken) throw this.#broken
     if (this.#gathered === '') return
     const text = this.#gathered
     this.#gathered = ''
@@ -117,20 +119,22 @@ export class Printer {
 
   #write(data: string | Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.#gone) return reject(gone())
+      if (this.#broken) return reject(this.#broken)
       this.#streams.stdout.write(data, error => {
-        if (!error) return resolve()
-        this.#leave()
-        reject(gone())
+        if (error) reject(this.#fail(error))
+        else resolve()
       })
     })
   }
 
-  #leave(): void {
-    if (this.#gone) return
-    this.#gone = true
-    this.onGone()
+  #fail(error: NodeJS.ErrnoException): Error {
+    if (this.#broken) return this.#broken
+    if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') {
+      this.#broken = new GristmillError('EPIPE', 'the reader of the output has gone', { cause: error })
+      this.onGone()
+    } else {
+      this.#broken = new Refusal(error.code === 'ENOSPC' ? 'ENOSPC' : 'INTERNAL', `standard output: ${complaintOf(error)}`, { cause: error })
+    }
+    return this.#broken
   }
 }
-
-const gone = (): GristmillError => new GristmillError('EPIPE', 'the reader of the output has gone')

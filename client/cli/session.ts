@@ -49,12 +49,14 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
     })
     const rewritten = named?.spec.rewrite ? [...words.slice(0, named.at + 1), ...named.spec.rewrite(words.slice(named.at + 1))] : words
     await program.parseAsync(rewritten, { from: 'user' })
+    // What cannot be written is a failure too, even of the last line.
+    await printer.flush()
     if (signal.aborted) return interruption(signal.reason)
     return context !== undefined && context.failed > 0 ? 1 : 0
   } catch (thrown) {
     if (signal.aborted) return interruption(signal.reason)
     const usage = usageError(thrown, named?.spec.name)
-    if (!usage && isHelp(thrown)) return 0
+    if (!usage && isHelp(thrown)) return printer.flush().then(() => 0, exitCodeOf)
     const error = usage ?? thrown
     if (context) context.complain(error)
     else if (words.includes('--json')) printer.complain(complaintJson(error, named?.spec.name))

@@ -162,10 +162,17 @@ test('help and version come on stdout with code 0', async () => {
 })
 
 test('when nobody reads the output any more, the command ends quietly with 141', async () => {
-  const seen = await runFake(new FakeMill({ '/long': 'x'.repeat(1000) }), ['cat', '/long'], { gone: true })
+  const seen = await runFake(new FakeMill({ '/long': 'x'.repeat(1000) }), ['cat', '/long'], { broken: 'EPIPE' })
   expect([seen.code, seen.out, seen.err, seen.mill.closed]).toEqual([141, '', '', 1])
   // Far more than is needed to notice must not have been read.
   expect(seen.mill.reads.length).toBeLessThan(20)
+})
+
+test('output that cannot be written is an error, even of one short line', async () => {
+  for (const words of [['ls', '/'], ['cat', '/logs/a.log'], ['stat', '/logs']]) {
+    const seen = await runFake(files(), words, { broken: 'ENOSPC' })
+    expect([seen.code, seen.err, seen.mill.closed], words.join(' ')).toEqual([1, `gristmill: ${words[0]}: standard output: no space left on device\n`, 1])
+  }
 })
 
 test('an interruption is neither success nor a complaint', async () => {

@@ -113,7 +113,8 @@ export class FakeMill {
 
 export interface Seen { code: number | 'interrupted'; out: string; err: string; mill: FakeMill }
 
-export interface Given { terminal?: { columns: number }; env?: Record<string, string>; signal?: AbortSignal; gone?: boolean }
+export interface Given { terminal?: { columns: number }; env?: Record<string, string>; signal?: AbortSignal; /** What writing to stdout fails with. */
+  broken?: string }
 
 /** Runs the words of a command line against a cluster in memory. */
 export async function runFake(mill: FakeMill, words: readonly string[], given: Given = {}): Promise<Seen> {
@@ -121,7 +122,7 @@ export async function runFake(mill: FakeMill, words: readonly string[], given: G
   const ending = new AbortController()
   const sink = (name: 'out' | 'err') => Object.assign(new Writable({
     write(chunk: Buffer, _encoding, done) {
-      if (given.gone && name === 'out') return done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
+      if (given.broken && name === 'out') return done(Object.assign(new Error(`write ${given.broken}`), { code: given.broken, syscall: 'write' }))
       texts[name] += chunk.toString()
       done()
     },
@@ -130,9 +131,9 @@ export async function runFake(mill: FakeMill, words: readonly string[], given: G
   const printer = new Printer(streams as never, given.env ?? {})
   printer.onGone = () => ending.abort(new GristmillError('EPIPE', 'gone'))
   const world = { clock: { now: () => nowMs, mono: () => 0 } } as unknown as World
+  const signal = given.signal ?? ending.signal
   const code = await runWords({
-    words, printer, signal: given.signal ?? ending.signal, cwd: '/', env: given.env ?? {}, version: '1.2.3', world: async () => world, open: async () => mill as unknown as Mill,
+    words, printer, signal, cwd: '/', env: given.env ?? {}, version: '1.2.3', world: async () => world, open: async () => mill as unknown as Mill,
   })
-  await printer.flush().catch(() => {})
   return { code, ...texts, mill }
 }
