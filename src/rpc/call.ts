@@ -71,6 +71,9 @@ export class Caller {
     this.#bearer = { 'content-type': 'application/json', ...credentials.bearer() }
   }
 
+  /** Headers that let this caller open a wire at `path`, once: wires are few, so they are always signed. */
+  admission(path: string): Record<string, string> { return this.#credentials.sign({ method: 'GET', path, body: '' }) }
+
   async call<M extends Message>(address: Address, message: M, request: RequestOf<M>, options: CallOptions = {}): Promise<ReplyOf<M>> {
     const { signal, retry = true, peer = 'server' } = options
     if (signal?.aborted) throw aborted(signal)

@@ -5,8 +5,8 @@
 import { assert } from '../base/assert.ts'
 import { KiB } from '../base/units.ts'
 
-/** 64 KiB: headers of frames come with the first part of their payload, and what is copied twice stays small against 1 MiB. */
-export const scratchBytes = 64 * KiB
+/** 32 KiB: a frame's header comes with the first part of its payload, and what is copied twice stays small against 1 MiB. */
+export const scratchBytes = 32 * KiB
 /** Less room than this at the end of an area is not worth a call into the kernel. */
 const roomBytesMin = 4 * KiB
 

@@ -7,6 +7,7 @@ import type { Listening, Service, Wire } from '../../../src/ports/net.ts'
 import { silent } from '../../../src/ports/log.ts'
 import { systemNet } from '../../../src/world/net.ts'
 import { seeded } from '../../../src/world/random.ts'
+import { scratchBytes } from '../../../src/world/scratch.ts'
 import { SocketWire } from '../../../src/world/wire.ts'
 
 const here = systemNet(silent)
@@ -58,7 +59,7 @@ describe.each(kinds)('a %s wire', (_, connected) => {
     const sent = createHash('sha256')
     const received = createHash('sha256')
     // Sizes around the interesting borders: single bytes, the scratch, frames, and anything else.
-    const size = (): number => [1 + random.below(64), 65_536 - 2 + random.below(5), 1 + random.below(70_000), 1 + random.below(1 << 20)][random.below(4)]!
+    const size = (): number => [1 + random.below(64), scratchBytes - 2 + random.below(5), 1 + random.below(70_000), 1 + random.below(1 << 20)][random.below(4)]!
     const writing = (async () => {
       let left = total
       while (left > 0) {
