@@ -1,0 +1,106 @@
+// The table of all settings. One line each: its type, its default as a person reads it, who looks at it, and what it does.
+// docs/reference/settings.md is this table; how values are found is in config.ts.
+
+import { GristmillError } from './errors.ts'
+import { parseBytes, parseDuration } from './units.ts'
+
+export type SettingUser = 'all' | 'client' | 'namenode' | 'datanode' | 'up'
+
+export interface Setting<T> {
+  /** For people: what a value looks like. */
+  readonly type: string
+  /** For people: what holds when nothing is said. */
+  readonly fallback: string
+  readonly usedBy: readonly SettingUser[]
+  readonly about: string
+  /** `path`: relative ones are resolved against the place they were written in. */
+  readonly kind: 'value' | 'path' | 'paths'
+  /** From a string (flag, variable, file) or JSON value. Throws EINVAL, which says what would be right. */
+  readonly parse: (raw: unknown) => T
+}
+
+type Facts = Pick<Setting<unknown>, 'fallback' | 'usedBy' | 'about'>
+
+const wrong = (raw: unknown, wanted: string): GristmillError => new GristmillError('EINVAL', `${JSON.stringify(raw)} is not ${wanted}`)
+
+function textOf(raw: unknown): string {
+  if (typeof raw !== 'string' || raw === '') throw wrong(raw, 'a text')
+  return raw
+}
+
+const text = (facts: Facts): Setting<string> => ({ ...facts, type: 'text', kind: 'value', parse: textOf })
+const path = (facts: Facts): Setting<string> => ({ ...facts, type: 'path', kind: 'path', parse: textOf })
+
+/** A list in JSON, a repeated flag, or a text with commas. */
+const paths = (facts: Facts): Setting<readonly string[]> => ({
+  ...facts, type: 'paths', kind: 'paths',
+  parse: raw => {
+    const list = Array.isArray(raw) ? raw.map(textOf) : textOf(raw).split(',').filter(part => part !== '')
+    if (list.length === 0) throw wrong(raw, 'a list of paths')
+    return list
+  },
+})
+
+const count = (min: number, max: number, facts: Facts): Setting<number> => ({
+  ...facts, type: `number, ${min} to ${max}`, kind: 'value',
+  parse: raw => {
+    const value = typeof raw === 'number' ? raw : typeof raw === 'string' && /^\d+$/.test(raw) ? Number(raw) : NaN
+    if (!Number.isSafeInteger(value) || value < min || value > max) throw wrong(raw, `a whole number from ${min} to ${max}`)
+    return value
+  },
+})
+
+const bytes = (facts: Facts): Setting<number> => ({
+  ...facts, type: 'size, such as 128MiB', kind: 'value', parse: raw => (typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0 ? raw : parseBytes(textOf(raw))),
+})
+
+const duration = (facts: Facts): Setting<number> => ({
+  ...facts, type: 'duration, such as 30s', kind: 'value', parse: raw => (typeof raw === 'number' && raw >= 0 ? raw : parseDuration(textOf(raw))),
+})
+
+const flag = (facts: Facts): Setting<boolean> => ({
+  ...facts, type: 'true or false', kind: 'value',
+  parse: raw => {
+    if (raw === true || raw === 'true' || raw === '1') return true
+    if (raw === false || raw === 'false' || raw === '0') return false
+    throw wrong(raw, 'true or false')
+  },
+})
+
+const choice = <const T extends readonly string[]>(values: T, facts: Facts): Setting<T[number]> => ({
+  ...facts, type: values.map(value => `\`${value}\``).join(', '), kind: 'value',
+  parse: raw => {
+    if (typeof raw !== 'string' || !values.includes(raw)) throw wrong(raw, `one of ${values.join(', ')}`)
+    return raw
+  },
+})
+
+export const settings = {
+  home: path({ fallback: '~/.gristmill', usedBy: ['all'], about: 'Where this user\'s settings, embedded cluster and the data of `gristmill up` lie.' }),
+  cluster: text({ fallback: 'what `gristmill up` has started, else `embedded`', usedBy: ['client', 'datanode'], about: 'The namenode, as `host:port`, or `embedded`.' }),
+  secretFile: path({ fallback: '`secret` in the home', usedBy: ['all'], about: 'The cluster\'s secret: at least 32 bytes in a file that only its owner can read. Required to listen on more than loopback.' }),
+  user: text({ fallback: 'the user of the operating system', usedBy: ['client'], about: 'Whose name calls carry, for owners and permissions.' }),
+  host: text({ fallback: '127.0.0.1', usedBy: ['namenode', 'datanode'], about: 'The interface to listen on. Anything but loopback needs `secretFile`.' }),
+  port: count(0, 65_535, { fallback: '8620 for a namenode, 8621 for a datanode, a free one for `up`', usedBy: ['namenode', 'datanode', 'up'], about: 'The port to listen on; 0 takes a free one.' }),
+  dir: paths({ fallback: '`namenode`, `datanode` or `cluster` in the home', usedBy: ['namenode', 'datanode', 'up'], about: 'Data directories. A datanode may have several, one a disk; the first holds its identity.' }),
+  rack: text({ fallback: '/default', usedBy: ['datanode'], about: 'Where the machine stands; replicas of a block go to at least two racks where there are two.' }),
+  hostName: text({ fallback: 'the machine\'s host name', usedBy: ['client', 'datanode'], about: 'Processes with the same one are on the same machine, and read each other\'s block files in place.' }),
+  slots: count(0, 1024, { fallback: 'the number of processor cores', usedBy: ['datanode'], about: 'Tasks that run at a time.' }),
+  memory: bytes({ fallback: '512MiB', usedBy: ['datanode'], about: 'What one task may use where its job does not say.' }),
+  replication: count(1, 16, { fallback: '3; 1 when embedded', usedBy: ['namenode', 'up'], about: 'Replicas of a file whose writer does not say.' }),
+  blockSize: bytes({ fallback: '128MiB', usedBy: ['namenode', 'up'], about: 'Largest block of a file whose writer does not say; 4KiB to 2047MiB.' }),
+  datanodes: count(1, 64, { fallback: '3, or as many as there were', usedBy: ['up'], about: 'Datanodes that `up` starts.' }),
+  heartbeat: duration({ fallback: '500ms', usedBy: ['namenode', 'datanode'], about: 'How often a datanode says that it lives.' }),
+  nodeStale: duration({ fallback: '3s', usedBy: ['namenode'], about: 'Silence after which a datanode gets no new blocks and tasks.' }),
+  nodeDead: duration({ fallback: '10s', usedBy: ['namenode'], about: 'Silence after which a datanode counts as dead and its blocks are copied again.' }),
+  leaseSoft: duration({ fallback: '30s', usedBy: ['namenode'], about: 'Silence of a writer after which another may take its path.' }),
+  leaseHard: duration({ fallback: '10m', usedBy: ['namenode'], about: 'Silence of a writer after which its file is given up.' }),
+  profile: choice(['durable', 'test-without-fsync'], { fallback: 'durable', usedBy: ['namenode', 'up'], about: '`test-without-fsync` answers before metadata is on the disk: for tests, where a power cut costs nothing.' }),
+  logLevel: choice(['debug', 'info', 'warn', 'error', 'silent'], { fallback: 'info for servers, silent for commands', usedBy: ['all'], about: 'What is logged, as JSON lines.' }),
+  logFile: path({ fallback: 'stderr', usedBy: ['all'], about: 'Where it is logged.' }),
+  debug: flag({ fallback: 'false', usedBy: ['client'], about: 'Commands print the stack of their error.' }),
+} as const satisfies Record<string, Setting<unknown>>
+
+export type SettingName = keyof typeof settings
+/** What was said; whoever needs a value that was not said takes its default. */
+export type Settings = { readonly [Name in SettingName]?: ReturnType<(typeof settings)[Name]['parse']> } & { readonly home: string }

@@ -1,0 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { settingsFile, settingsPage } from './settingspage.ts'
+
+test('docs/reference/settings.md is the table of settings, no row more and none less', () => {
+  expect(readFileSync(settingsFile, 'utf8')).toBe(settingsPage())
+})

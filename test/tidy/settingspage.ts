@@ -1,0 +1,29 @@
+// docs/reference/settings.md from the table of settings. `npm run docs` writes it; a test compares.
+
+import { writeFileSync } from 'node:fs'
+import { flagOf, variableOf } from '../../src/base/config.ts'
+import { settings } from '../../src/base/settings.ts'
+
+const intro = `# Settings
+
+A setting is said on the command line, in a variable of the environment, or in a JSON file; the first of these that says it wins.
+The file is \`--config FILE\`, else \`GRISTMILL_CONFIG\`, else \`config.json\` in the home; its keys are the names below:
+
+    { "cluster": "namenode:8620", "secretFile": "cluster.secret" }
+
+Relative paths in it start at the file's own directory, others at the working directory. An unknown name is an error, in the file and
+among the variables that start with \`GRISTMILL_\`. Not every command takes every flag; \`gristmill COMMAND --help\` tells. An empty
+variable counts as not said. Sizes: \`64k\` and \`64KiB\` are 65536 bytes, \`64kB\` is 64000. Durations: \`250ms\`, \`30s\`, \`5m\`, \`1h\`.
+`
+
+const cell = (text: string): string => text.replaceAll('|', '\\|')
+
+export function settingsPage(): string {
+  const rows = Object.entries(settings).map(([name, { type, fallback, usedBy, about }]) =>
+    `| \`${name}\` | \`${flagOf(name)}\` | \`${variableOf(name)}\` | ${cell(type)} | ${cell(fallback)} | ${usedBy.join(', ')} | ${cell(about)} |`)
+  return `${intro}\n| name | flag | variable | value | default | used by | what it does |\n|---|---|---|---|---|---|---|\n${rows.join('\n')}\n`
+}
+
+export const settingsFile = new URL('../../docs/reference/settings.md', import.meta.url)
+
+if (import.meta.main) writeFileSync(settingsFile, settingsPage())
