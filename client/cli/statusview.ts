@@ -1,0 +1,58 @@
+// A cluster's state as people read it: what runs where, and whether all is well. Pure: facts in, lines out.
+
+import { formatBytes, formatDuration } from '../../src/base/units.ts'
+import type { ClusterStatus } from '../../src/protocol/admin.ts'
+import { formatCount } from './format.ts'
+import { pad, tabulate, type Column } from './table.ts'
+
+export interface ProcessFacts {
+  readonly role: string
+  readonly id: string
+  readonly address: string
+  readonly pid: number
+  readonly dir: string
+}
+
+const processColumns: readonly Column[] = [{ title: 'ROLE' }, { title: 'ADDRESS' }, { title: 'PID', align: 'right' }, { title: 'ID' }, { title: 'DIRECTORY' }]
+
+const nodeColumns: readonly Column[] = [
+  { title: 'DATANODE' }, { title: 'STATE' }, { title: 'RACK' }, { title: 'BLOCKS', align: 'right' }, { title: 'USED', align: 'right' }, { title: 'FREE', align: 'right' },
+  { title: 'TASKS', align: 'right' }, { title: 'LAST SEEN', align: 'right' },
+]
+
+export const processLines = (processes: readonly ProcessFacts[]): string[] =>
+  tabulate(processColumns, processes.map(one => [one.role, one.address, String(one.pid), one.id, one.dir]))
+
+/** What a person should do something about, as sentences; nothing if all is well. */
+export function troubles(status: ClusterStatus): string[] {
+  const found: string[] = []
+  const unwell = status.nodes.filter(node => node.state === 'dead' || node.state === 'stale')
+  if (status.safeMode) found.push('safe mode: the namenode waits for its datanodes; reads work, repairs and deletions wait')
+  if (status.missing > 0) found.push(`${formatCount(status.missing)} blocks have no live replica: bring back the datanodes that hold them`)
+  for (const node of unwell) found.push(`datanode ${node.address} is ${node.state}: not heard of for ${formatDuration(node.sinceContactMs)}`)
+  for (const node of status.nodes) {
+    for (const storage of node.storages) if (storage.failed) found.push(`disk ${storage.dir} of datanode ${node.address} has failed`)
+  }
+  if (status.underReplicated > 0) found.push(`${formatCount(status.underReplicated)} blocks have too few replicas; ${formatCount(status.pendingReplications)} copies are on their way`)
+  return found
+}
+
+export function statusLines(status: ClusterStatus): string[] {
+  const facts: [string, string][] = [
+    ['cluster', `${status.cluster}, epoch ${status.epoch}, gristmill ${status.version}`],
+    ['namenode', `${status.address}, up for ${formatDuration(Math.max(0, status.nowMs - status.startedMs))}`],
+    ['stored', `${formatCount(status.files)} files in ${formatCount(status.directories)} directories, ${formatCount(status.blocks)} blocks`],
+    ['defaults', `${status.defaults.replication} ${status.defaults.replication === 1 ? 'replica' : 'replicas'}, blocks of ${formatBytes(status.defaults.blockBytes)}`],
+    ['jobs', `${status.jobsRunning} running`],
+  ]
+  const found = troubles(status)
+  facts.push(['health', found.length === 0 ? 'all is well' : found[0]!])
+  const lines = facts.map(([name, value]) => `${pad(name, 10)}${value}`)
+  for (const more of found.slice(1)) lines.push(`${pad('', 10)}${more}`)
+  const rows = status.nodes.map(node => [
+    node.address, node.state, node.rack, formatCount(node.blocks),
+    formatBytes(node.storages.reduce((sum, storage) => sum + storage.usedBytes, 0)), formatBytes(node.storages.reduce((sum, storage) => sum + storage.freeBytes, 0)),
+    `${node.running}/${node.slots}`, formatDuration(node.sinceContactMs),
+  ])
+  return rows.length === 0 ? [...lines, '', 'no datanode has registered yet'] : [...lines, '', ...tabulate(nodeColumns, rows)]
+}

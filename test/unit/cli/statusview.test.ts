@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import { processLines, statusLines, troubles } from '../../../client/cli/statusview.ts'
+import { address, clusterId, nodeId, storageId } from '../../../src/base/ids.ts'
+import type { ClusterStatus, NodeStatus } from '../../../src/protocol/admin.ts'
+
+const node = (more: Partial<NodeStatus> = {}): NodeStatus => ({
+  node: nodeId('n1'), address: address('127.0.0.1:9001'), rack: '/default', host: 'mill', pid: 1, version: '1', state: 'live', slots: 2, running: 1, transfers: 0,
+  sinceContactMs: 120, blocks: 12, storages: [{ id: storageId('s1'), dir: '/d1', capacityBytes: 1 << 30, freeBytes: 1 << 29, usedBytes: 1 << 20, blocks: 12, failed: false }], ...more,
+})
+
+const status = (more: Partial<ClusterStatus> = {}): ClusterStatus => ({
+  cluster: clusterId('c1'), epoch: 1, version: '1.2.3', pid: 1, address: address('127.0.0.1:8620'), dir: '/nn', startedMs: 0, nowMs: 65_000, safeMode: false, files: 1234, directories: 5,
+  blocks: 40, missing: 0, underReplicated: 0, overReplicated: 0, pendingReplications: 0, pendingDeletions: 0, jobsRunning: 0, nodes: [node()],
+  defaults: { replication: 3, blockBytes: 128 << 20 }, ...more,
+})
+
+test('a healthy cluster says so', () => {
+  expect(troubles(status())).toEqual([])
+  const text = statusLines(status()).join('\n')
+  expect(text).toContain('health    all is well')
+  expect(text).toContain('stored    1,234 files in 5 directories, 40 blocks')
+  expect(text).toMatch(/^127\.0\.0\.1:9001 +live +\/default +12 +1\.0 MiB +512 MiB +1\/2 +120 ms$/m)
+})
+
+test('every trouble is a line: missing and thin blocks, nodes and disks that fail, safe mode', () => {
+  const found = troubles(status({
+    safeMode: true, missing: 2, underReplicated: 7, pendingReplications: 3,
+    nodes: [node({ state: 'dead', sinceContactMs: 15_000 }), node({ storages: [{ ...node().storages[0]!, failed: true }] })],
+  }))
+  expect(found).toEqual([
+    'safe mode: the namenode waits for its datanodes; reads work, repairs and deletions wait',
+    '2 blocks have no live replica: bring back the datanodes that hold them',
+    'datanode 127.0.0.1:9001 is dead: not heard of for 15.0 s',
+    'disk /d1 of datanode 127.0.0.1:9001 has failed',
+    '7 blocks have too few replicas; 3 copies are on their way',
+  ])
+})
+
+test('a cluster without datanodes says that too', () => {
+  expect(statusLines(status({ nodes: [] })).at(-1)).toBe('no datanode has registered yet')
+})
+
+test('processes have a row each', () => {
+  expect(processLines([{ role: 'namenode', id: 'nn', address: '127.0.0.1:8620', pid: 77, dir: '/x' }])[1]).toMatch(/^namenode +127\.0\.0\.1:8620 +77 +nn +\/x$/)
+})
