@@ -1,6 +1,6 @@
 // Options that every command takes, before its name or after it; and the catalog of all groups.
 
-import { option, type Group, type OptionSpec } from '../spec.ts'
+import { option, type CommandSpec, type Group, type OptionSpec } from '../spec.ts'
 import { files } from './files.ts'
 import { jobsGroup } from './jobs.ts'
 import { processes } from './processes.ts'
@@ -14,4 +14,10 @@ export const globals: readonly OptionSpec[] = [
   option('--quiet', 'no progress and no remarks'),
 ]
 
-export const groups: readonly Group[] = [files, jobsGroup, processes]
+const completion: CommandSpec = {
+  name: 'completion', args: '<shell>', about: 'print a completion script for bash, zsh or fish',
+  options: [], examples: [['gristmill completion bash >> ~/.bashrc', 'for every new shell']],
+  load: () => import('../commands/completion.ts'),
+}
+
+export const groups: readonly Group[] = [files, jobsGroup, processes, { title: 'Help', commands: [completion] }]
