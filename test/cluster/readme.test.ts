@@ -1,0 +1,59 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { root } from '../tidy/source.ts'
+
+const exec = promisify(execFile)
+
+// What the README promises, done as it is written there, by a newcomer's hands: bash, npx and an empty home.
+let dir: string
+let env: Record<string, string>
+let blocks: { language: string; text: string }[]
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gristmill-readme-'))
+  env = {
+    PATH: `${dirname(process.execPath)}:${process.env['PATH']}`, HOME: dir, GRISTMILL_HOME: join(dir, '.gristmill'), NO_COLOR: '1',
+    npm_config_cache: join(dir, 'npm'), npm_config_update_notifier: 'false',
+  }
+  const readme = await readFile(join(root, 'README.md'), 'utf8')
+  blocks = [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(match => ({ language: match[1]!, text: match[2]! }))
+})
+
+afterAll(() => rm(dir, { recursive: true, force: true }))
+
+const bash = (script: string) => exec('bash', ['-euo', 'pipefail', '-c', script], { cwd: root, env })
+
+const withoutComment = (text: string): string => text.replace(/^(\/\/.*\n)+/, '').trim()
+
+test('every code block of the README is known to this test', () => {
+  expect(blocks.map(block => block.language)).toEqual(['sh', 'ts', 'ts', 'sh'])
+})
+
+test('the first commands store, run, print and explain', async () => {
+  const { stdout } = await bash(blocks[0]!.text)
+  // The five most frequent words of the README, with their counts.
+  expect(stdout).toMatch(/^(\p{L}+\t\d+\n){5}/u)
+  expect(stdout).toMatch(/state +succeeded/)
+})
+
+test('the program is the one in docs/examples', async () => {
+  expect(withoutComment(await readFile(join(root, 'docs/examples/wordcount.ts'), 'utf8'))).toBe(blocks[1]!.text.trim())
+})
+
+test('the library sample is the one in docs/examples, and runs', async () => {
+  expect(withoutComment(await readFile(join(root, 'docs/examples/library.ts'), 'utf8'))).toBe(blocks[2]!.text.trim())
+  const { stdout } = await exec(process.execPath, ['docs/examples/library.ts'], { cwd: root, env })
+  expect(stdout).toMatch(/^stored where it is ground\n[\s\S]*recordsIn: 1\b/)
+})
+
+test('a cluster of real processes comes up, shows itself and goes away', async () => {
+  // Containers have a test of their own (npm run test:docker), which needs an engine.
+  const commands = blocks[3]!.text.split('\n').filter(line => !line.startsWith('docker')).join('\n')
+  expect(commands).toContain('gristmill up')
+  const { stdout } = await bash(commands)
+  expect(stdout.match(/^datanode\b/gm)).toHaveLength(3)
+})
