@@ -1,0 +1,83 @@
+// The machine at hand. A process is told from a later one with the same id by the time at which it was started, as the
+// system gives it: /proc on Linux, ps elsewhere.
+
+import { execFileSync, spawn } from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import { GristmillError } from '../base/errors.ts'
+import type { Launched, LaunchOptions, Machine } from '../ports/machine.ts'
+
+export const localMachine: Machine = {
+  pid: process.pid,
+  get userDirectory() { return os.homedir() },
+  get user() { return userName() },
+  get hostName() { return os.hostname() },
+  get cores() { return os.availableParallelism() },
+  born,
+  signal(pid, name) {
+    try {
+      process.kill(pid, name)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  },
+  launch,
+}
+
+function userName(): string {
+  try {
+    return os.userInfo().username
+  } catch {
+    // A container may run under a number that has no name.
+    return String(process.getuid?.() ?? 'unknown')
+  }
+}
+
+function born(pid: number): string | undefined {
+  if (process.platform === 'linux') return bornOnLinux(pid)
+  try {
+    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim() || undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Clock ticks since boot, with the boot's own id: a restart of the machine begins to count again. */
+function bornOnLinux(pid: number): string | undefined {
+  let stat: string
+  try {
+    stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1')
+  } catch {
+    return undefined
+  }
+  // The name in parentheses may hold anything, so fields are counted from its end: the first is the state.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  if (fields[0] === 'Z' || fields[0] === 'X') return undefined
+  return `${bootId()}:${fields[19]}`
+}
+
+let boot: string | undefined
+
+function bootId(): string {
+  try {
+    boot ??= fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+  } catch {
+    boot = 'boot'
+  }
+  return boot
+}
+
+function launch({ main, args, env, cwd, stdoutFile, stderrFile }: LaunchOptions): Launched {
+  const out = fs.openSync(stdoutFile, 'w', 0o600)
+  const err = fs.openSync(stderrFile, 'a', 0o600)
+  try {
+    const child = spawn(process.execPath, [main, ...args], { cwd, env: { ...env } as NodeJS.ProcessEnv, detached: true, stdio: ['ignore', out, err] })
+    child.on('error', () => {}) // told by the missing pid below
+    if (child.pid === undefined) throw new GristmillError('INTERNAL', `cannot start ${process.execPath} ${main} in ${cwd}: check that processes may be started there`)
+    const ended = new Promise<{ code: number | null; signal: string | null }>(resolve => { child.once('exit', (code, signal) => resolve({ code, signal })) })
+    return { pid: child.pid, ended, release: () => child.unref() }
+  } finally {
+    fs.closeSync(out)
+    fs.closeSync(err)
+  }
+}
