@@ -22,7 +22,7 @@ export class Piece {
 
   /** As people write it: NaN and Infinity by name. Counts, the most common output, need no string. */
   number(value: number): void {
-    if (!(value >= 0 && value <= 0x7fff_ffff && (value | 0) === value) || Object.is(value, -0)) return this.text(`${value}`)
+    if (!(value >= 0 && (value | 0) === value)) return this.text(`${value}`)
     if (this.length + 10 > this.#bytes.length) this.#grow(this.length + 10)
     let rest = value
     let digits = 1

@@ -5,7 +5,7 @@ import { GristmillError } from '../base/errors.ts'
 import type { Arena } from './arena.ts'
 import { encodeKey, type Key } from './key.ts'
 import { Sink } from './sink.ts'
-import { undefinedValue } from './value.ts'
+import { encodeValue, undefinedValue } from './value.ts'
 
 /**
  * Makes one value of several of the same key. Must be associative and commutative, for it is called on its own results, in
@@ -81,6 +81,8 @@ export class Combiner {
   #insert(key: Key, value: unknown): void {
     // Encoded once now, so that what cannot travel is refused with the caller of emit on the stack.
     const scratch = this.#scratch
+    scratch.length = 0
+    if (typeof value === 'object' || typeof value === 'function') encodeValue(value, scratch)
     scratch.length = 0
     encodeKey(key, scratch)
     if (typeof key === 'object' && key !== null) {

@@ -38,9 +38,11 @@ export class Cursor {
       this.prefix = Infinity
       return false
     }
+    const first = this.#at === 0
     this.#left--
     const head = this.#varint()
     if (head === 0) {
+      if (first) throw this.#corrupt('a frame whose first entry has no key')
       this.same = true
     } else {
       this.same = false

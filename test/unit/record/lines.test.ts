@@ -87,6 +87,13 @@ describe('lines', () => {
     ])
   })
 
+  test('a carriage return belongs to the line unless a newline follows it', async () => {
+    for (const pieceMax of [1, 2, 100]) {
+      const found = await readAll([rangeOf(Buffer.from('a\r\nb\rc\r\r\n\r\nd\r'), {}, dice(2), pieceMax)], { format: 'lines' })
+      expect(found.map(({ value }) => value)).toEqual(['a', 'b\rc\r', '', 'd\r'])
+    }
+  })
+
   test('invalid UTF-8 is replaced and its lines are counted, or it is an error with the offset', async () => {
     const bytes = Buffer.concat([Buffer.from('fine é\n'), Buffer.from([0x61, 0xff, 0x62, 10]), Buffer.from('ok\n'), Buffer.from([0xc3])])
     const counters = newReadCounters()

@@ -84,8 +84,12 @@ describe('map outputs and their merge', () => {
       expect(() => output.emit('\udc00', 1)).toThrow(/toWellFormed/)
       expect(() => output.emit('good', undefined)).toThrow(/undefined/)
       expect(() => output.emit('other', undefined)).toThrow(/undefined/)
+      expect(() => output.emit('other', { key: [1, () => 2] })).toThrow(/function/)
+      output.emit('after', 2)
       const result = await output.finish()
-      expect(result.counters.outputRecords).toBe(1)
+      expect(result.counters.outputRecords).toBe(2)
+      const found = (await Promise.all([0, 1, 2].map(async p => groupsOf(await segmentsOf([result], p), directory)))).flat()
+      expect(found.sort(([a], [b]) => (a! < b! ? -1 : 1))).toEqual([['after', [2]], ['good', [1]]])
     }
   })
 
