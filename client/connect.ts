@@ -1,0 +1,50 @@
+// A connection to a cluster whose namenode's address and secret are known. Nothing stays open but pooled sockets; what
+// makes it a connection is that the cluster's id was learnt, so that no later call can reach another cluster unnoticed.
+
+import { GristmillError, hasCode } from '../src/base/errors.ts'
+import type { Address, ClusterId } from '../src/base/ids.ts'
+import type { World } from '../src/ports/world.ts'
+import { status, type ClusterStatus } from '../src/protocol/admin.ts'
+import { Credentials } from '../src/rpc/auth.ts'
+import { Caller } from '../src/rpc/call.ts'
+
+/** A namenode that restarts is back sooner; somebody who mistyped an address should not wait longer. */
+const connectMs = 3_000
+
+export interface ConnectTo {
+  readonly namenode: Address
+  readonly secret: Uint8Array
+  readonly user: string
+  readonly signal?: AbortSignal | undefined
+  readonly timeoutMs?: number | undefined
+}
+
+export interface Connection {
+  readonly caller: Caller
+  readonly namenode: Address
+  readonly cluster: ClusterId
+  readonly credentials: Credentials
+}
+
+/** Throws UNAVAILABLE, UNAUTHENTICATED, and CONFIG_INVALID if something else than a namenode answers. */
+export async function connectTo(world: World, options: ConnectTo): Promise<Connection> {
+  const { namenode } = options
+  const unnamed = new Caller(callerParts(world, credentialsFor(world, options, '')))
+  const { cluster } = await firstStatus(unnamed, options)
+  const credentials = credentialsFor(world, options, cluster)
+  return { caller: new Caller(callerParts(world, credentials)), namenode, cluster, credentials }
+}
+
+export const credentialsFor = ({ clock, random }: World, { secret, user }: Pick<ConnectTo, 'secret' | 'user'>, cluster: string): Credentials =>
+  new Credentials({ secret, user, cluster, clock, random })
+
+export const callerParts = ({ net, clock, random }: World, credentials: Credentials) => ({ dispatcher: net.dispatcher, credentials, clock, random })
+
+async function firstStatus(caller: Caller, { namenode, signal, timeoutMs = connectMs }: ConnectTo): Promise<ClusterStatus> {
+  try {
+    return await caller.call(namenode, status, {}, { signal, timeoutMs, peer: 'namenode' })
+  } catch (error) {
+    if (hasCode(error, 'EINVAL', 'INTERNAL')) throw new GristmillError('CONFIG_INVALID', `what answers at ${namenode} is not a namenode; give the namenode's address (${error.message})`, { cause: error, details: { address: namenode } })
+    throw error
+  }
+}

@@ -1,0 +1,58 @@
+// What runs on this machine, as the processes of `gristmill up` and the embedded cluster leave word of it in a small file.
+// The file is a claim, not a truth: a process is believed in only while its id still belongs to the process that was meant.
+
+import { address, clusterId, type Address, type ClusterId } from '../src/base/ids.ts'
+import type { Disk } from '../src/ports/disk.ts'
+import type { Machine } from '../src/ports/machine.ts'
+
+export interface RunningProcess {
+  readonly role: 'namenode' | 'datanode'
+  readonly id: string
+  readonly address: Address
+  readonly pid: number
+  /** Machine.born of that process. */
+  readonly born: string
+  readonly dir: string
+}
+
+export interface Running {
+  readonly format: 1
+  readonly namenode: Address
+  readonly cluster: ClusterId
+  readonly secretFile: string
+  readonly dir: string
+  readonly processes: readonly RunningProcess[]
+}
+
+/** Where `up` leaves word. */
+export const clusterFile = (home: string): string => `${home}/cluster.json`
+/** Where an embedded cluster's owner leaves word. */
+export const embeddedFile = (dir: string): string => `${dir}/embedded.json`
+
+/** undefined if there is no such file, or it is not one of ours: then nothing is known to run. */
+export async function readRunning(disk: Disk, path: string): Promise<Running | undefined> {
+  let text: string
+  try {
+    text = (await disk.readFile(path)).toString('utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw error
+  }
+  try {
+    const found = JSON.parse(text) as Running
+    if (found.format !== 1 || typeof found.namenode !== 'string' || typeof found.secretFile !== 'string' || !Array.isArray(found.processes)) return undefined
+    return { ...found, namenode: address(found.namenode), cluster: clusterId(found.cluster) }
+  } catch {
+    return undefined
+  }
+}
+
+export async function writeRunning(disk: Disk, path: string, running: Running): Promise<void> {
+  await disk.writeFileDurable(path, Buffer.from(`${JSON.stringify(running, undefined, 2)}\n`))
+}
+
+export const isAlive = (machine: Machine, { pid, born }: Pick<RunningProcess, 'pid' | 'born'>): boolean => machine.born(pid) === born
+
+/** Those that still run. */
+export const living = (machine: Machine, running: Running): RunningProcess[] => running.processes.filter(each => isAlive(machine, each))
