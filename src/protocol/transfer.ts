@@ -10,6 +10,7 @@
 
 import Type, { type Static } from 'typebox'
 import { attemptId, blockId, clusterId, count, jobId, nodeId, nodePlace, text } from './fields.ts'
+import { message } from './message.ts'
 
 export const transferPath = '/v1/transfer'
 
@@ -24,7 +25,16 @@ export const transferRequest = Type.Union([
     /** The members after this one. */
     pipeline: Type.Array(nodePlace, { maxItems: 16 }),
   }),
-  Type.Object({ op: Type.Literal('read'), cluster: clusterId, block: blockId, offset: count, length: count, token: text(300) }),
+  Type.Object({
+    op: Type.Literal('read'),
+    cluster: clusterId,
+    block: blockId,
+    offset: count,
+    length: count,
+    token: text(300),
+    /** The whole block as the reader knows it: a replica of other bytes answers CORRUPT before it sends any. */
+    expected: Type.Optional(Type.Object({ length: count, crc: count })),
+  }),
   Type.Object({ op: Type.Literal('shuffle'), cluster: clusterId, job: jobId, partition: count, attempts: Type.Array(attemptId, { maxItems: 100_000 }), token: text(300) }),
 ])
 export type TransferRequest = Static<typeof transferRequest>
@@ -42,3 +52,12 @@ export const transferReply = Type.Union([
   Type.Object({ op: Type.Literal('error'), error: wireError }),
 ])
 export type TransferReply = Static<typeof transferReply>
+
+/**
+ * Served by datanodes, for readers on the same host: where the two files of a block lie. Whoever may open them (the same
+ * operating system user) reads them in place and checks them as any reader does; everybody else goes on to the wire.
+ */
+export const local = message('transfer.local', {
+  request: Type.Object({ block: blockId, token: text(300) }),
+  reply: Type.Object({ data: text(8192), meta: text(8192) }),
+})

@@ -1,0 +1,210 @@
+// Reads a range of one block from whichever replica serves it: the nearest first, the next one from the very byte at which
+// one failed. Damage is reported with its proof and never reaches the caller. When all replicas have failed, the locations are
+// asked for again, a few times.
+// Invariant: the pieces that come out, joined, are exactly [start, end) of the block, each byte checked.
+
+import { FrameBuffer } from '../block/frame.ts'
+import { asError, GristmillError, hasCode } from '../base/errors.ts'
+import { blockName, type Address, type BlockId, type ClusterId, type NodeId } from '../base/ids.ts'
+import { backoffMs } from '../base/retry.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Disk } from '../ports/disk.ts'
+import type { Log } from '../ports/log.ts'
+import type { Random } from '../ports/random.ts'
+import type { NodePlace } from '../protocol/fields.ts'
+import type { Caller } from '../rpc/call.ts'
+import { Damaged, openInPlace, openRemote, type Proof, type Replica, type ReplicaTarget } from './replica.ts'
+import type { Wires } from './wires.ts'
+
+/** What all readers of a process share. */
+export interface ReadTools {
+  readonly caller: Caller
+  readonly clock: Clock
+  readonly random: Random
+  readonly disk: Disk
+  readonly log: Log
+  readonly wires: Wires
+  readonly cluster: ClusterId
+  /** Replicas of datanodes on this host are read in place. */
+  readonly host: string
+  readonly progressMs: number | undefined
+  reportBad(block: BlockId, address: Address, proof: Proof): void
+}
+
+export interface BlockPlaces {
+  readonly id: BlockId
+  readonly length: number
+  readonly crc: number
+  /** Nearest first. */
+  readonly nodes: readonly NodePlace[]
+  readonly token: string
+}
+
+export interface BlockReadOptions {
+  readonly start: number
+  readonly end: number
+  readonly signal?: AbortSignal | undefined
+  /** Each piece is good only until the next one is asked for; saves the memory of a new buffer for each. */
+  readonly reuse?: boolean | undefined
+  /** Fresh locations of the block. Without it, those given are all there are. */
+  readonly relocate?: (() => Promise<BlockPlaces>) | undefined
+  /** Counts bytes by where they came from. */
+  readonly onRead?: ((bytes: number, from: NodePlace, inPlace: boolean) => void) | undefined
+}
+
+const roundsMax = 4
+const backoff = { firstMs: 100, maxMs: 2_000 }
+
+export class BlockReader {
+  readonly #tools: ReadTools
+  readonly #options: BlockReadOptions
+  #places: BlockPlaces
+  #position: number
+  #buffer: FrameBuffer | undefined
+  #replica: Replica | undefined
+  #opening: Promise<Replica> | undefined
+  /** Nodes that failed since the locations were last asked for. */
+  readonly #failed = new Set<NodeId>()
+  /** Nodes whose files cannot be opened from here, or were not good when read in place. */
+  readonly #notInPlace = new Set<NodeId>()
+  #fresh = false
+  #rounds = 0
+  #last: GristmillError | undefined
+
+  constructor(tools: ReadTools, places: BlockPlaces, options: BlockReadOptions) {
+    this.#tools = tools
+    this.#places = places
+    this.#options = options
+    this.#position = options.start
+  }
+
+  /** Asks for the first bytes before they are needed. */
+  prepare(): void {
+    if (this.#replica || this.#opening || this.#position >= this.#options.end) return
+    this.#opening = this.#open()
+    this.#opening.catch(() => {}) // told by `next`, which tries again
+  }
+
+  /** The next piece; undefined at the end of the range. */
+  async next(): Promise<Buffer | undefined> {
+    const { end, signal } = this.#options
+    while (this.#position < end) {
+      signal?.throwIfAborted()
+      try {
+        this.#replica ??= await (this.#opening ?? this.#open())
+        const replica = this.#replica
+        const buffer = this.#options.reuse ? this.#buffer ??= new FrameBuffer() : new FrameBuffer()
+        const coming = replica.next(buffer)
+        const length = typeof coming === 'number' ? coming : await this.#interruptible(coming, replica)
+        if (length === 0) throw new GristmillError('UNAVAILABLE', `the datanode at ${replica.place.address} sent less of a block than was asked for`)
+        const from = this.#position - replica.position
+        const to = Math.min(length, end - replica.position)
+        this.#position = replica.position + to
+        this.#options.onRead?.(to - from, replica.place, replica.inPlace)
+        if (this.#position === end) await this.#finish(replica)
+        return buffer.room.subarray(from, to)
+      } catch (error) {
+        signal?.throwIfAborted()
+        await this.#failOver(error)
+      } finally {
+        this.#opening = undefined
+      }
+    }
+    return undefined
+  }
+
+  close(): void {
+    this.#replica?.close()
+    this.#replica = undefined
+    void this.#opening?.then(replica => replica.close(), () => {})
+    this.#opening = undefined
+  }
+
+  async #open(): Promise<Replica> {
+    const { signal, end } = this.#options
+    const { id, length, crc, token, nodes } = this.#places
+    const { cluster, host, wires, progressMs } = this.#tools
+    const target: ReplicaTarget = { cluster, id, length, crc, token }
+    const range = { start: this.#position, end }
+    const left = nodes.filter(({ node }) => !this.#failed.has(node))
+    const here = left.find(place => place.host === host && !this.#notInPlace.has(place.node))
+    const place = here ?? left[0]
+    if (!place) throw new GristmillError('BLOCK_MISSING', `block ${blockName(id)} has no replica that can be read now (${nodes.length} known)`, { cause: this.#last, details: { block: id } })
+    try {
+      if (here) {
+        const replica = await openInPlace(this.#tools, place, target, range, signal)
+        if (replica) return replica
+        this.#notInPlace.add(place.node)
+        return await this.#open()
+      }
+      const fresh = this.#fresh
+      this.#fresh = false
+      return await openRemote(wires, place, target, range, { signal, fresh, progressMs })
+    } catch (error) {
+      throw error instanceof FailedAt || hasCode(error, 'BLOCK_MISSING') ? error : new FailedAt(place, error)
+    }
+  }
+
+  /** Waits for bytes; an abort ends the replica, and with it the wait. */
+  async #interruptible(coming: Promise<number>, replica: Replica): Promise<number> {
+    const { signal } = this.#options
+    if (!signal) return coming
+    const onAbort = (): void => replica.close()
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      return await coming
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** All was read: what is left on the wire is its end, and then it serves the next one. */
+  async #finish(replica: Replica): Promise<void> {
+    this.#replica = undefined
+    if (replica.inPlace) return replica.close()
+    try {
+      await this.#interruptible(Promise.resolve(replica.next(new FrameBuffer(0))), replica)
+    } catch {
+      // Every byte was checked already; only the wire is lost.
+    } finally {
+      replica.close()
+    }
+  }
+
+  async #failOver(thrown: unknown): Promise<void> {
+    const { clock, random, log } = this.#tools
+    const replica = this.#replica
+    this.#replica = undefined
+    replica?.close()
+    const place = replica?.place ?? (thrown instanceof FailedAt ? thrown.place : undefined)
+    const error = asError(thrown instanceof FailedAt ? thrown.cause : thrown)
+    const { id } = this.#places
+    if (place) {
+      this.#last = error
+      this.#fresh = replica?.stale === true
+      if (this.#fresh) return
+      this.#failed.add(place.node)
+      if (error instanceof Damaged) this.#tools.reportBad(id, place.address, error.proof)
+      log.warn('a replica failed; reading on from another one', { error, block: id, node: place.node, position: this.#position })
+      if (this.#places.nodes.some(({ node }) => !this.#failed.has(node))) return
+    }
+    if (++this.#rounds >= roundsMax || !this.#options.relocate) {
+      throw new GristmillError('BLOCK_MISSING', `block ${blockName(id)} cannot be read: ${this.#places.nodes.length === 0 ? 'no live datanode has it' : `all ${this.#places.nodes.length} replicas failed, the last one with: ${(this.#last ?? error).message}`}`, {
+        cause: this.#last ?? error, details: { block: id },
+      })
+    }
+    await clock.sleep(backoffMs(this.#rounds, backoff, random), this.#options.signal)
+    this.#places = await this.#options.relocate()
+    this.#failed.clear()
+  }
+}
+
+/** A failure and where it happened, before there is a replica that could tell. */
+class FailedAt extends Error {
+  override name = 'FailedAt'
+  readonly place: NodePlace
+  constructor(place: NodePlace, cause: unknown) {
+    super('a replica could not be opened', { cause })
+    this.place = place
+  }
+}

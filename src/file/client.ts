@@ -1,0 +1,124 @@
+// Reading and writing files by their blocks: the one object that a client or an executor holds for data. Names are not its
+// business, those calls go to the namenode directly; it takes from there only what it needs to move bytes.
+
+import { FramePool } from '../block/ring.ts'
+import { requestId, type Address, type BlockId, type ClusterId, type RequestId } from '../base/ids.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Disk } from '../ports/disk.ts'
+import type { Log } from '../ports/log.ts'
+import type { Net } from '../ports/net.ts'
+import type { Random } from '../ports/random.ts'
+import { reportBad, type FileStatus } from '../protocol/namespace.ts'
+import type { Caller } from '../rpc/call.ts'
+import { BlockReader, type BlockPlaces, type BlockReadOptions, type ReadTools } from './block.ts'
+import { Leases } from './lease.ts'
+import { OpenFile, type CreateOptions } from './open.ts'
+import { putFile, type PutOptions } from './put.ts'
+import { Locator, readFile, type LocatedFile, type ReadOptions } from './read.ts'
+import type { Proof } from './replica.ts'
+import type { UploadTools } from './upload.ts'
+import { Wires } from './wires.ts'
+import { FileWriter } from './writer.ts'
+
+export interface FileClientOptions {
+  readonly caller: Caller
+  readonly net: Net
+  readonly clock: Clock
+  readonly random: Random
+  readonly disk: Disk
+  readonly log: Log
+  readonly namenode: Address
+  readonly cluster: ClusterId
+  /** This machine's name as the cluster knows it: datanodes of the same name get the first replica and are read in place. */
+  readonly host: string
+  /** A local directory for blocks of streams that are too large for memory, until the cluster has them. */
+  readonly spoolDir: string
+  /** limits.progressTimeoutMs unless told. */
+  readonly progressMs?: number | undefined
+  /** limits.leaseRenewMs unless told. */
+  readonly leaseRenewMs?: number | undefined
+}
+
+export interface WriterOptions extends CreateOptions {
+  /** csv: the character between fields. */
+  readonly delimiter?: string | undefined
+  /** Allocate the first block with the file: saves a call if something will be written for sure. */
+  readonly eager?: boolean | undefined
+}
+
+export class FileClient {
+  readonly #options: FileClientOptions
+  readonly #wires: Wires
+  readonly #leases: Leases
+  readonly #locator: Locator
+  readonly #upload: UploadTools
+  readonly #read: ReadTools
+  readonly #client: string
+  readonly #reports = new Set<Promise<void>>()
+  #requests = 0
+
+  constructor(options: FileClientOptions) {
+    const { caller, net, clock, random, disk, log, namenode, cluster, host, progressMs } = options
+    this.#options = options
+    this.#client = random.id()
+    this.#wires = new Wires({ net, caller, clock })
+    this.#leases = new Leases({ caller, clock, log, namenode, renewMs: options.leaseRenewMs })
+    this.#locator = new Locator({ caller, namenode, host })
+    this.#upload = { caller, clock, random, log, wires: this.#wires, pool: new FramePool(), namenode, cluster, host, progressMs, requestId: () => this.requestId() }
+    this.#read = { caller, clock, random, disk, log, wires: this.#wires, cluster, host, progressMs, reportBad: (block, address, proof) => this.#reportBad(block, address, proof) }
+  }
+
+  /** A new id for a mutation of this client. */
+  requestId(): RequestId { return requestId(`${this.#client}:${++this.#requests}`) }
+
+  /** Starts a new file. It becomes visible when the writer is closed. Throws EEXIST, EBUSY, ENOENT, EISDIR, EACCES. */
+  async create(path: string, options: WriterOptions = {}): Promise<FileWriter> {
+    const { disk, random, spoolDir } = this.#options
+    const file = await OpenFile.create(this.#upload, this.#leases, path, { ...options, blocks: options.eager ? 1 : 0 })
+    return new FileWriter(file, { disk, random, dir: spoolDir }, { format: options.format ?? 'bytes', delimiter: options.delimiter })
+  }
+
+  /** Copies a local file to `path`. */
+  putFile(from: string, path: string, options: PutOptions = {}): Promise<FileStatus> {
+    return putFile(this.#upload, this.#leases, this.#options.disk, { from, to: path, options })
+  }
+
+  /** Status and places of a file (the first limits.locatePageMax blocks), to be given to `read`. */
+  locate(path: string, options: { offset?: number; length?: number; signal?: AbortSignal } = {}): Promise<LocatedFile> {
+    return this.#locator.locate(path, options)
+  }
+
+  /**
+   * The bytes [start, end) of a file in pieces of up to 1 MiB, each byte checked. A piece is the caller's to keep, unless `reuse`
+   * is set: then it is good until the next one is asked for. Throws ENOENT, EISDIR, BLOCK_MISSING.
+   */
+  read(file: string | LocatedFile, options: ReadOptions = {}): AsyncGenerator<Buffer, void, void> {
+    return readFile(this.#read, this.#locator, file, options)
+  }
+
+  /** The bytes [start, end) of one block. The same rules as `read`. */
+  async *readBlock(block: BlockPlaces, options: Partial<BlockReadOptions> = {}): AsyncGenerator<Buffer, void, void> {
+    const { start = 0, end = block.length } = options
+    const reader = new BlockReader(this.#read, block, { ...options, start: Math.min(start, block.length), end: Math.min(end, block.length) })
+    try {
+      for (let piece = await reader.next(); piece; piece = await reader.next()) yield piece
+    } finally {
+      reader.close()
+    }
+  }
+
+  /** Ends idle wires and waits for reports that are on their way. Writers and readers must have ended. */
+  async close(): Promise<void> {
+    this.#leases.close()
+    await Promise.allSettled(this.#reports)
+    this.#wires.close()
+  }
+
+  #reportBad(block: BlockId, address: Address, proof: Proof): void {
+    const { caller, namenode, log } = this.#options
+    const report = caller.call(namenode, reportBad, { block, address, proof: { ...proof, message: proof.message.slice(0, 500) } }, { peer: 'namenode' })
+      .then(() => {}, (error: unknown) => { log.warn('a damaged replica could not be reported', { error, block, address }) })
+      .finally(() => { this.#reports.delete(report) })
+    this.#reports.add(report)
+  }
+}

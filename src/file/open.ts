@@ -1,0 +1,90 @@
+// A file that is being written: its lease, the blocks that were allocated ahead, and the two ways in which it ends.
+// Invariant: after `complete` or `abandon` nothing of it is left in this process, and its signal is aborted.
+
+import { asError, GristmillError } from '../base/errors.ts'
+import type { LeaseId } from '../base/ids.ts'
+import type { FileStatus } from '../protocol/namespace.ts'
+import { abandon, complete, create, type AllocatedBlock, type SealedBlock } from '../protocol/writing.ts'
+import type { RecordFormat } from '../protocol/fields.ts'
+import type { Leases } from './lease.ts'
+import type { Source } from './source.ts'
+import { namenodeMs, namenodeTryMs, upload, type UploadTools } from './upload.ts'
+
+export interface CreateOptions {
+  readonly overwrite?: boolean | undefined
+  /** Make missing directories. */
+  readonly parents?: boolean | undefined
+  readonly mode?: number | undefined
+  readonly replication?: number | undefined
+  readonly blockBytes?: number | undefined
+  readonly format?: RecordFormat | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export class OpenFile {
+  readonly path: string
+  readonly blockBytes: number
+  readonly replication: number
+  readonly #tools: UploadTools
+  readonly #leases: Leases
+  readonly #lease: LeaseId
+  readonly #ahead: AllocatedBlock[]
+  readonly #ending = new AbortController()
+  /** Aborts when the caller gives up, the lease is lost, or the file has ended. */
+  readonly signal: AbortSignal
+
+  /** `blocks`: allocate so many at once. */
+  static async create(tools: UploadTools, leases: Leases, path: string, options: CreateOptions & { blocks: number }): Promise<OpenFile> {
+    const { signal, overwrite, parents, mode, replication, blockBytes, format, blocks } = options
+    const reply = await tools.caller.call(tools.namenode, create, {
+      requestId: tools.requestId(), path, host: tools.host, blocks,
+      ...(overwrite !== undefined && { overwrite }), ...(parents !== undefined && { parents }), ...(mode !== undefined && { mode }),
+      ...(replication !== undefined && { replication }), ...(blockBytes !== undefined && { blockBytes }), ...(format !== undefined && { format }),
+    }, { signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs })
+    return new OpenFile(tools, leases, { path, lease: reply.lease, blockBytes: reply.blockBytes, replication: reply.replication, ahead: reply.blocks, signal })
+  }
+
+  private constructor(tools: UploadTools, leases: Leases, { path, lease, blockBytes, replication, ahead, signal }: { path: string; lease: LeaseId; blockBytes: number; replication: number; ahead: AllocatedBlock[]; signal: AbortSignal | undefined }) {
+    this.#tools = tools
+    this.#leases = leases
+    this.#lease = lease
+    this.#ahead = [...ahead]
+    this.path = path
+    this.blockBytes = blockBytes
+    this.replication = replication
+    this.signal = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal
+    leases.hold(lease, () => {
+      this.#ending.abort(new GristmillError('LEASE_EXPIRED', `${path} is no longer this writer's: its lease ran out, or another writer has replaced it; write the file again`, { details: { path } }))
+    })
+  }
+
+  upload(source: Source, onSent?: (bytes: number) => void): Promise<Omit<SealedBlock, 'aligned'>> {
+    return upload(this.#tools, source, { lease: this.#lease, blockBytes: this.blockBytes, block: this.#ahead.shift(), signal: this.signal, onSent })
+  }
+
+  /** Makes the file visible. */
+  async complete(blocks: SealedBlock[], mtimeMs?: number): Promise<FileStatus> {
+    this.signal.throwIfAborted()
+    const status = await this.#tools.caller.call(this.#tools.namenode, complete, {
+      requestId: this.#tools.requestId(), lease: this.#lease, blocks, ...(mtimeMs !== undefined && { mtimeMs: Math.round(mtimeMs) }),
+    }, { signal: this.signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs })
+    this.#end()
+    return status
+  }
+
+  /** Lets go of the file; if the namenode cannot be told, the lease runs out. Never throws. */
+  async abandon(): Promise<void> {
+    if (this.#ending.signal.aborted && !this.#leases.holds(this.#lease)) return
+    this.#end()
+    try {
+      await this.#tools.caller.call(this.#tools.namenode, abandon, { requestId: this.#tools.requestId(), lease: this.#lease }, { peer: 'namenode' })
+    } catch (error) {
+      this.#tools.log.warn('a file could not be abandoned; its lease will run out', { error: asError(error), path: this.path })
+    }
+  }
+
+  #end(): void {
+    this.#leases.drop(this.#lease)
+    this.#ending.abort(new GristmillError('ABORTED', `writing ${this.path} has ended`))
+  }
+}

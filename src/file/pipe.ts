@@ -1,0 +1,149 @@
+// The upper end of a write pipeline: what a client holds towards the first datanode, and each datanode towards the next.
+// Members that cannot be reached are skipped while it is opened; once bytes flow, losing the next member loses all behind it.
+// Invariant: exactly one of `finish` and `abort` ends it, and after either the wire is kept or gone.
+
+import { Check } from 'typebox/value'
+import type { FrameBuffer } from '../block/frame.ts'
+import { asError, GristmillError, isErrorCode } from '../base/errors.ts'
+import { blockName, type BlockId, type ClusterId, type NodeId } from '../base/ids.ts'
+import { limits } from '../base/limits.ts'
+import type { NodePlace } from '../protocol/fields.ts'
+import { transferReply, type TransferEnd, type TransferReply } from '../protocol/transfer.ts'
+import type { HeldWire, Wires } from './wires.ts'
+
+export interface PipeTarget {
+  readonly cluster: ClusterId
+  readonly block: BlockId
+  /** The largest length that the block may reach. */
+  readonly bytesMax: number
+  readonly token: string
+  /** In order. */
+  readonly members: readonly NodePlace[]
+}
+
+export interface Lost { readonly node: NodeId; readonly message: string }
+export interface Written { readonly nodes: readonly NodeId[]; readonly failed: readonly Lost[] }
+
+export interface PipeOptions { readonly signal?: AbortSignal | undefined; readonly progressMs?: number | undefined }
+
+/** A server that is far from the end of a pipeline is given more time: the one in front of the culprit must be the first to notice. */
+export const patience = (progressMs: number, membersBehind: number): number => progressMs * (1 + (membersBehind + 1) / 3)
+
+export class Pipe {
+  /** The member that this end talks to. */
+  readonly first: NodePlace
+  /** Members that could not be reached when it was opened. */
+  readonly skipped: readonly Lost[]
+  readonly #behind: readonly NodePlace[]
+  readonly #wires: Wires
+  readonly #held: HeldWire
+  readonly #block: BlockId
+  readonly #answer: Promise<TransferReply>
+  #error: GristmillError | undefined
+  #ended = false
+
+  /** Connects to the first member that answers. Throws the last failure if none does. */
+  static async open(wires: Wires, target: PipeTarget, { signal, progressMs = limits.progressTimeoutMs }: PipeOptions = {}): Promise<Pipe> {
+    const skipped: Lost[] = []
+    let failure: unknown
+    for (const [i, member] of target.members.entries()) {
+      const behind = target.members.slice(i + 1)
+      for (const fresh of [false, true]) {
+        let held: HeldWire | undefined
+        try {
+          held = await wires.take(member.address, { signal, fresh, progressMs: patience(progressMs, behind.length) })
+          await held.channel.request({ op: 'write', cluster: target.cluster, block: target.block, bytesMax: target.bytesMax, token: target.token, pipeline: behind })
+          return new Pipe(wires, held, { first: member, behind, skipped, block: target.block })
+        } catch (error) {
+          signal?.throwIfAborted()
+          failure = error
+          held?.channel.wire.destroy()
+          if (!held?.used) break
+        }
+      }
+      skipped.push({ node: member.node, message: asError(failure).message.slice(0, 500) })
+    }
+    throw new GristmillError('UNAVAILABLE', `none of the ${target.members.length} datanodes that were to take block ${blockName(target.block)} can be reached`, {
+      cause: failure, details: { block: target.block, nodes: skipped.map(lost => lost.node) },
+    })
+  }
+
+  private constructor(wires: Wires, held: HeldWire, { first, behind, skipped, block }: { first: NodePlace; behind: readonly NodePlace[]; skipped: readonly Lost[]; block: BlockId }) {
+    this.#wires = wires
+    this.#held = held
+    this.#block = block
+    this.first = first
+    this.skipped = skipped
+    this.#behind = behind
+    // Listened for from the start: a member that gives up says so at any time, and then sending on is of no use.
+    this.#answer = this.#receive()
+    this.#answer.catch(() => {})
+  }
+
+  /** It had served other transfers before: its loss says nothing about the member. */
+  get used(): boolean { return this.#held.used }
+  /** Why the pipeline is of no use any more. */
+  get error(): GristmillError | undefined { return this.#error }
+  /** The member and all behind it, as losses. */
+  get lost(): Lost[] {
+    const message = (this.#error?.message ?? 'the pipeline was given up').slice(0, 500)
+    return [this.first, ...this.#behind].map(({ node }) => ({ node, message }))
+  }
+
+  /** Sends a frame; its buffer may be used again when the promise settles. */
+  async send(frame: FrameBuffer): Promise<void> {
+    if (this.#error) throw this.#error
+    try {
+      await this.#held.channel.send(frame)
+    } catch (error) {
+      throw this.#failed(error)
+    }
+  }
+
+  /** Says that this was all, and waits until every member that is alive has it durably. */
+  async finish(end: TransferEnd): Promise<Written> {
+    if (this.#error) throw this.#error
+    try {
+      await this.#held.channel.end(end)
+      const answer = await this.#answer
+      if (answer.op !== 'written') throw new GristmillError('CORRUPT', `${this.first.address} answered a write with "${answer.op}"`)
+      this.#ended = true
+      this.#wires.give(this.#held)
+      return { nodes: answer.nodes, failed: [...this.skipped, ...answer.failed] }
+    } catch (error) {
+      throw this.#failed(error)
+    }
+  }
+
+  abort(reason?: Error): void {
+    if (this.#ended) return
+    this.#failed(reason ?? new GristmillError('ABORTED', `writing block ${blockName(this.#block)} was given up`))
+  }
+
+  async #receive(): Promise<TransferReply> {
+    try {
+      const received = await this.#held.channel.receive()
+      if (!received) throw new GristmillError('UNAVAILABLE', `${this.first.address} closed the connection`)
+      if (received.kind !== 'reply' || !Check(transferReply, received.value)) throw new GristmillError('CORRUPT', `${this.first.address} answered a write with something else`)
+      const answer = received.value
+      if (answer.op !== 'error') return answer
+      const { code, message, node } = answer.error
+      throw new GristmillError(isErrorCode(code) ? code : 'INTERNAL', message, { details: { block: this.#block, node: node ?? this.first.node } })
+    } catch (error) {
+      throw this.#failed(error)
+    }
+  }
+
+  /** The first failure is the one that is told; it ends the wire, and with it whatever still waits on it. */
+  #failed(error: unknown): GristmillError {
+    if (!this.#error) {
+      const cause = asError(error)
+      this.#error = cause.details.node === undefined
+        ? new GristmillError(cause.code, cause.message, { cause, details: { ...cause.details, block: this.#block, node: this.first.node } })
+        : cause
+      this.#ended = true
+      this.#held.channel.wire.destroy(this.#error)
+    }
+    return this.#error
+  }
+}

@@ -1,0 +1,121 @@
+// Copies a local file into the cluster. Its length is known and it can be read again at any place, so blocks go straight from
+// the file into their pipelines, several at a time, and nothing is kept aside.
+
+import { Boundary } from '../record/boundary.ts'
+import { limits } from '../base/limits.ts'
+import { KiB, MiB } from '../base/units.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Disk, DiskReader } from '../ports/disk.ts'
+import type { FileStatus } from '../protocol/namespace.ts'
+import type { SealedBlock } from '../protocol/writing.ts'
+import type { Leases } from './lease.ts'
+import { OpenFile, type CreateOptions } from './open.ts'
+import { FileSource } from './source.ts'
+import type { UploadTools } from './upload.ts'
+import type { CutOptions } from './writer.ts'
+
+export interface PutOptions extends CreateOptions {
+  /** csv: the character between fields. */
+  readonly delimiter?: string | undefined
+  readonly mtimeMs?: number | undefined
+  /** Bytes that have left for the cluster so far, of all; they go back when a block has to be sent again. */
+  readonly onProgress?: ((sent: number, total: number) => void) | undefined
+}
+
+interface Cut { readonly start: number; readonly bytes: number; readonly aligned: boolean }
+
+export async function putFile(tools: UploadTools, leases: Leases, disk: Disk, { from, to, options }: { from: string; to: string; options: PutOptions }): Promise<FileStatus> {
+  const reader = await disk.openRead(from)
+  try {
+    const format = options.format ?? 'bytes'
+    // Allocated with the file itself: a small one then takes two calls in all.
+    const blocks = reader.bytes === 0 ? 0 : Math.min(limits.parallelBlocks, Math.ceil(reader.bytes / (options.blockBytes ?? limits.blockBytesDefault)))
+    const file = await OpenFile.create(tools, leases, to, { ...options, blocks })
+    try {
+      const cuts = cutsOf(reader, { blockBytes: file.blockBytes, format, delimiter: options.delimiter, clock: tools.clock })
+      const sealed: SealedBlock[] = []
+      let sent = 0
+      const onSent = options.onProgress && ((bytes: number): void => { sent += bytes; options.onProgress!(sent, reader.bytes) })
+      let index = 0
+      const work = async (): Promise<void> => {
+        for (;;) {
+          // Taken and numbered in one step: the generator answers in the order in which it is asked.
+          const { value: cut, done } = await cuts.next()
+          if (done) return
+          const at = index++
+          const block = await file.upload(new FileSource(reader, { start: cut.start, bytes: cut.bytes, name: from }), onSent)
+          sealed[at] = { ...block, aligned: cut.aligned }
+        }
+      }
+      const workers = Array.from({ length: limits.parallelBlocks }, work)
+      try {
+        await Promise.all(workers)
+      } catch (error) {
+        await file.abandon() // ends the other blocks too
+        await Promise.allSettled(workers)
+        throw error
+      }
+      return await file.complete(sealed.length === 1 ? [{ ...sealed[0]!, aligned: true }] : sealed, options.mtimeMs)
+    } catch (error) {
+      await file.abandon()
+      throw error
+    }
+  } finally {
+    await reader.close()
+  }
+}
+
+/** Where the file's blocks begin and end; cut between records where the format has any. */
+async function* cutsOf(reader: DiskReader, { blockBytes, format, delimiter, clock }: CutOptions & { blockBytes: number; clock: Clock }): AsyncGenerator<Cut, undefined, void> {
+  let startsAligned = true
+  // CSV: the scanner goes on over a block that had no record end, for it must know whether it is inside quotes.
+  let boundary: Boundary | undefined
+  let base = 0
+  for (let start = 0; start < reader.bytes;) {
+    const room = Math.min(blockBytes, reader.bytes - start)
+    if (start + room === reader.bytes) {
+      yield { start, bytes: room, aligned: startsAligned && format !== 'bytes' }
+      return
+    }
+    let last = 0
+    if (format !== 'bytes' && Boundary.isLocal(format)) {
+      last = lastNewline(reader, start, start + room)
+    } else if (format !== 'bytes') {
+      boundary ??= new Boundary(format, { delimiter, atFileStart: start === 0 })
+      await scan(reader, boundary, { from: start + boundary.bytes - base, to: start + room, clock })
+      last = boundary.last - base
+    }
+    const bytes = last > 0 ? last : room
+    yield { start, bytes, aligned: startsAligned && last > 0 }
+    startsAligned = last > 0
+    if (last > 0) { boundary = undefined; base = 0 } else base += bytes
+    start += bytes
+  }
+}
+
+const pieceBytes = 64 * KiB
+
+/** Bytes up to and with the last newline of [start, end), or 0. Reads backwards: a line is short against a block. */
+function lastNewline(reader: DiskReader, start: number, end: number): number {
+  const piece = Buffer.allocUnsafe(pieceBytes)
+  for (let to = end; to > start;) {
+    const from = Math.max(start, to - pieceBytes)
+    const found = reader.readSync(piece.subarray(0, to - from), from)
+    const at = piece.subarray(0, found).lastIndexOf(10)
+    if (at >= 0) return from + at + 1 - start
+    to = from
+  }
+  return 0
+}
+
+async function scan(reader: DiskReader, boundary: Boundary, { from, to, clock }: { from: number; to: number; clock: Clock }): Promise<void> {
+  const piece = Buffer.allocUnsafe(Math.min(MiB, Math.max(0, to - from)))
+  for (let at = from; at < to;) {
+    const target = piece.subarray(0, Math.min(piece.length, to - at))
+    const found = reader.readSync(target, at)
+    if (found === 0) return
+    boundary.push(target.subarray(0, found))
+    at += found
+    await clock.yield() // the blocks that are on their way must not wait for the scan
+  }
+}

@@ -1,0 +1,105 @@
+// Reads a range of a file: block after block, the next one asked for before the last bytes of this one are used.
+
+import { GristmillError } from '../base/errors.ts'
+import type { Address } from '../base/ids.ts'
+import { MiB } from '../base/units.ts'
+import { locate, type FileStatus, type LocatedBlock } from '../protocol/namespace.ts'
+import type { NodePlace } from '../protocol/fields.ts'
+import type { Caller } from '../rpc/call.ts'
+import { BlockReader, type BlockPlaces, type ReadTools } from './block.ts'
+
+export interface ReadOptions {
+  /** First byte; 0 unless told. */
+  readonly start?: number | undefined
+  /** One past the last byte; what lies behind the end of the file does not exist. */
+  readonly end?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Each piece is good only until the next one is asked for; saves the memory of a new buffer for each. */
+  readonly reuse?: boolean | undefined
+  readonly onRead?: ((bytes: number, from: NodePlace, inPlace: boolean) => void) | undefined
+}
+
+/** A file with the places of its first blocks. */
+export interface LocatedFile { readonly status: FileStatus; readonly blocks: readonly LocatedBlock[]; readonly next?: number | undefined }
+
+/** This near to a block's end the next one is asked for. */
+const aheadBytes = 4 * MiB
+const namenodeMs = 60_000
+const namenodeTryMs = 10_000
+
+/** Asks the namenode, and again from `next` on, for the places of a file's blocks. */
+export class Locator {
+  readonly #caller: Caller
+  readonly #namenode: Address
+  readonly #host: string
+
+  constructor({ caller, namenode, host }: { caller: Caller; namenode: Address; host: string }) {
+    this.#caller = caller
+    this.#namenode = namenode
+    this.#host = host
+  }
+
+  async locate(path: string, { offset = 0, length, signal }: { offset?: number; length?: number | undefined; signal?: AbortSignal | undefined } = {}): Promise<LocatedFile> {
+    return this.#caller.call(this.#namenode, locate, { path, offset, ...(length !== undefined && { length }), host: this.#host }, { signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs })
+  }
+
+  /** The same file's block at `offset` again. Throws ENOENT if the path is another file now. */
+  async again(status: FileStatus, block: LocatedBlock, signal?: AbortSignal): Promise<BlockPlaces> {
+    const found = await this.locate(status.path, { offset: block.offset, length: 1, signal })
+    const same = found.blocks.find(({ id }) => id === block.id)
+    if (found.status.id !== status.id || !same) throw new GristmillError('ENOENT', `${status.path} was replaced while it was read`, { details: { path: status.path } })
+    return same
+  }
+}
+
+/** The bytes [start, end) of a file, in pieces of up to 1 MiB. */
+export async function* readFile(tools: ReadTools, locator: Locator, file: string | LocatedFile, options: ReadOptions = {}): AsyncGenerator<Buffer, void, void> {
+  const { signal, reuse, onRead, start = 0 } = options
+  if (start < 0 || (options.end ?? start) < start) throw new GristmillError('EINVAL', `a range begins at 0 or later and does not end before it begins; asked for ${start} to ${options.end}`)
+  let page: LocatedFile = typeof file === 'string'
+    ? await locator.locate(file, { offset: start, length: options.end === undefined ? undefined : options.end - start, signal })
+    : file
+  const { status } = page
+  if (status.type === 'directory') throw new GristmillError('EISDIR', `${status.path} is a directory`, { details: { path: status.path } })
+  const end = Math.min(options.end ?? status.length, status.length)
+  let index = 0
+  /** The first block that reaches beyond `position`, from as many pages as it takes. */
+  const blockAt = async (position: number): Promise<LocatedBlock> => {
+    for (;;) {
+      for (; index < page.blocks.length; index++) if (page.blocks[index]!.offset + page.blocks[index]!.length > position) return page.blocks[index++]!
+      if (page.next === undefined) throw new GristmillError('INTERNAL', `${status.path} has ${status.length} bytes and no block that holds byte ${position}`)
+      const more = await locator.locate(status.path, { offset: page.next, length: end - page.next, signal })
+      if (more.status.id !== status.id) throw new GristmillError('ENOENT', `${status.path} was replaced while it was read`, { details: { path: status.path } })
+      page = more
+      index = 0
+    }
+  }
+  const readerAt = async (position: number): Promise<{ reader: BlockReader; until: number }> => {
+    const block = await blockAt(position)
+    const until = Math.min(end, block.offset + block.length)
+    const reader = new BlockReader(tools, block, { start: position - block.offset, end: until - block.offset, signal, reuse, onRead, relocate: () => locator.again(status, block, signal) })
+    return { reader, until }
+  }
+  if (start >= end) return
+  let current = await readerAt(start)
+  let ahead: ReturnType<typeof readerAt> | undefined
+  try {
+    for (let position = start; position < end;) {
+      const piece = await current.reader.next()
+      if (piece) {
+        position += piece.length
+        if (!ahead && current.until < end && current.until - position <= aheadBytes) {
+          ahead = readerAt(current.until)
+          ahead.then(({ reader }) => reader.prepare(), () => {})
+        }
+        yield piece
+        continue
+      }
+      current = await (ahead ?? readerAt(current.until))
+      ahead = undefined
+    }
+  } finally {
+    current.reader.close()
+    await ahead?.then(({ reader }) => reader.close(), () => {})
+  }
+}

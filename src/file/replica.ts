@@ -1,0 +1,214 @@
+// One replica of one block, read in order from some chunk on: over a wire, or in place when its datanode is on this host.
+// Both check every byte that they hand out; a replica that fails a check says so with a proof, and is of no use from there on.
+
+import { Check } from 'typebox/value'
+import { decodeMeta, metaBytes, type Meta } from '../block/meta.ts'
+import { crcOf } from '../block/checksum.ts'
+import type { FrameBuffer } from '../block/frame.ts'
+import { GristmillError, isErrorCode } from '../base/errors.ts'
+import { blockName, type BlockId, type ClusterId } from '../base/ids.ts'
+import { limits } from '../base/limits.ts'
+import type { Disk, DiskReader } from '../ports/disk.ts'
+import type { NodePlace } from '../protocol/fields.ts'
+import { local, transferEnd, transferReply } from '../protocol/transfer.ts'
+import type { Caller } from '../rpc/call.ts'
+import type { HeldWire, Wires } from './wires.ts'
+
+const { chunkBytes, framePayloadBytesMax } = limits
+
+export interface ReplicaTarget {
+  readonly cluster: ClusterId
+  readonly id: BlockId
+  /** As the namenode knows them. */
+  readonly length: number
+  readonly crc: number
+  readonly token: string
+}
+
+/** What a reader tells the namenode about a replica that is not what it should be. */
+export interface Proof { readonly offset: number; readonly expected: number; readonly found: number; readonly message: string }
+
+/** The bytes are not what they should be: another replica has to serve. */
+export class Damaged extends GristmillError {
+  readonly proof: Proof
+  constructor(proof: Proof) {
+    super('CORRUPT', proof.message)
+    this.proof = proof
+  }
+}
+
+export interface Replica {
+  /** Where it is read from, for counters. */
+  readonly place: NodePlace
+  readonly inPlace: boolean
+  /** Puts the next checked bytes at the start of `into.room`; `position` says where in the block they begin. 0: that was all. */
+  next(into: FrameBuffer): Promise<number> | number
+  readonly position: number
+  /** It goes over a wire that had been kept, and nothing has come yet: a failure says nothing about the datanode. */
+  readonly stale: boolean
+  close(): void
+}
+
+/** Chunks of a block that hold [start, end). */
+const chunksOf = (start: number, end: number, length: number): { from: number; to: number } => ({
+  from: start - start % chunkBytes,
+  to: Math.min(length, Math.ceil(end / chunkBytes) * chunkBytes),
+})
+
+/** Reads the files of a datanode on this host. undefined: they cannot be opened from here, which is nobody's fault. */
+export async function openInPlace({ caller, disk }: { caller: Caller; disk: Disk }, place: NodePlace, target: ReplicaTarget, range: { start: number; end: number }, signal?: AbortSignal): Promise<Replica | undefined> {
+  let data: DiskReader
+  let metaFile: Buffer
+  const files = await caller.call(place.address, local, { block: target.id, token: target.token }, { signal, retry: false, peer: 'datanode' })
+  try {
+    data = await disk.openRead(files.data)
+  } catch {
+    return undefined // another user's files, or another host that has the same name
+  }
+  try {
+    metaFile = await disk.readFile(files.meta)
+  } catch {
+    await data.close()
+    return undefined
+  }
+  try {
+    return new InPlace(place, data, checkedMeta(metaFile, data, target), chunksOf(range.start, range.end, target.length))
+  } catch (error) {
+    await data.close()
+    throw error
+  }
+}
+
+function checkedMeta(file: Buffer, data: DiskReader, { id, length, crc }: ReplicaTarget): Meta {
+  let meta: Meta
+  try {
+    meta = decodeMeta(file, id)
+  } catch (error) {
+    throw new Damaged({ offset: 0, expected: metaBytes(length), found: file.length, message: (error as Error).message })
+  }
+  if (meta.length !== length || meta.crc !== crc) throw new Damaged({ offset: 0, expected: crc, found: meta.crc, message: `the meta file of block ${blockName(id)} is that of other bytes` })
+  if (data.bytes !== length) throw new Damaged({ offset: Math.min(data.bytes, length), expected: length, found: data.bytes, message: `the file of block ${blockName(id)} has ${data.bytes} bytes, it should have ${length}` })
+  return meta
+}
+
+class InPlace implements Replica {
+  readonly place: NodePlace
+  readonly inPlace = true
+  readonly stale = false
+  readonly #data: DiskReader
+  readonly #meta: Meta
+  readonly #to: number
+  #next: number
+  position: number
+
+  constructor(place: NodePlace, data: DiskReader, meta: Meta, { from, to }: { from: number; to: number }) {
+    this.place = place
+    this.#data = data
+    this.#meta = meta
+    this.#next = from
+    this.position = from
+    this.#to = to
+  }
+
+  next(into: FrameBuffer): number {
+    const length = Math.min(into.room.length, this.#to - this.#next)
+    if (length === 0) return 0
+    this.position = this.#next
+    const found = this.#data.readSync(length === into.room.length ? into.room : into.room.subarray(0, length), this.position)
+    into.payloadBytes = length
+    const first = this.position / chunkBytes
+    for (let i = 0; i < into.chunks; i++) {
+      const expected = this.#meta.crcs[first + i]!
+      const crc = found < length ? 0 : crcOf(into.chunk(i))
+      if (crc !== expected) throw damaged(this.#meta.id, this.position + i * chunkBytes, expected, crc)
+    }
+    this.#next += length
+    return length
+  }
+
+  close(): void { void this.#data.close() }
+}
+
+/** Reads over a wire. `fresh`: not over one that was kept. */
+export async function openRemote(wires: Wires, place: NodePlace, target: ReplicaTarget, range: { start: number; end: number }, { signal, fresh, progressMs }: { signal?: AbortSignal | undefined; fresh?: boolean; progressMs?: number | undefined } = {}): Promise<Replica> {
+  const held = await wires.take(place.address, { signal, ...(fresh && { fresh }), ...(progressMs !== undefined && { progressMs }) })
+  const replica = new Remote(wires, held, place, target, chunksOf(range.start, range.end, target.length))
+  replica.ask()
+  return replica
+}
+
+class Remote implements Replica {
+  readonly place: NodePlace
+  readonly inPlace = false
+  readonly #wires: Wires
+  readonly #held: HeldWire
+  readonly #target: ReplicaTarget
+  readonly #from: number
+  readonly #to: number
+  #next: number
+  #ended = false
+  #heard = false
+  position: number
+
+  constructor(wires: Wires, held: HeldWire, place: NodePlace, target: ReplicaTarget, { from, to }: { from: number; to: number }) {
+    this.#wires = wires
+    this.#held = held
+    this.place = place
+    this.#target = target
+    this.#from = from
+    this.#to = to
+    this.#next = from
+    this.position = from
+  }
+
+  get stale(): boolean { return this.#held.used && !this.#heard }
+
+  ask(): void {
+    const { cluster, id, length, crc, token } = this.#target
+    // Not awaited: if it cannot be sent, the first `next` says so.
+    this.#held.channel.request({ op: 'read', cluster, block: id, offset: this.#from, length: this.#to - this.#from, token, expected: { length, crc } }).catch(() => {})
+  }
+
+  async next(into: FrameBuffer): Promise<number> {
+    const { id } = this.#target
+    if (this.#ended) return 0
+    const received = await this.#held.channel.receive(into)
+    if (!received) throw this.#broken('closed the connection')
+    this.#heard = true
+    if (received.kind === 'data') {
+      if (into.offset !== this.#next || into.payloadBytes > Math.min(framePayloadBytesMax, this.#to - this.#next)) throw this.#broken('sent bytes that were not asked for')
+      const bad = into.damagedChunk()
+      if (bad >= 0) throw damaged(id, into.offset + bad * chunkBytes, into.crc(bad), crcOf(into.chunk(bad)))
+      this.position = this.#next
+      this.#next += into.payloadBytes
+      return into.payloadBytes
+    }
+    if (received.kind === 'end' && Check(transferEnd, received.value)) {
+      const { length } = received.value
+      if (this.#next !== this.#to) throw new Damaged({ offset: this.#next, expected: this.#to - this.#from, found: length, message: `block ${blockName(id)} ended after ${this.#next} bytes of ${this.#target.length}` })
+      this.#ended = true
+      this.#wires.give(this.#held)
+      return 0
+    }
+    if (received.kind === 'reply' && Check(transferReply, received.value) && received.value.op === 'error') {
+      const { code, message } = received.value.error
+      if (code === 'CORRUPT') throw new Damaged({ offset: this.#next, expected: 0, found: 0, message: message.slice(0, 500) })
+      throw new GristmillError(isErrorCode(code) ? code : 'INTERNAL', message)
+    }
+    throw this.#broken('answered a read with something else')
+  }
+
+  close(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#held.channel.wire.destroy()
+  }
+
+  #broken(what: string): GristmillError {
+    return new GristmillError('UNAVAILABLE', `the datanode at ${this.place.address} ${what} while block ${blockName(this.#target.id)} was read`)
+  }
+}
+
+function damaged(id: BlockId, offset: number, expected: number, found: number): Damaged {
+  return new Damaged({ offset, expected, found, message: `block ${blockName(id)} is damaged: its chunk at byte ${offset} has checksum ${found}, it should have ${expected}` })
+}

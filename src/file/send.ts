@@ -1,0 +1,63 @@
+// Sends one block from its source through a pipe: read, checksum, send, with a ring of buffers. One pass over the bytes gives
+// the frames' checksums and, joined, the block's.
+
+import { ChunkTable } from '../block/checksum.ts'
+import type { FramePool } from '../block/ring.ts'
+import { GristmillError } from '../base/errors.ts'
+import { limits } from '../base/limits.ts'
+import type { Pipe, Written } from './pipe.ts'
+import type { Source } from './source.ts'
+
+export interface Sent extends Written {
+  readonly length: number
+  readonly crc: number
+}
+
+/** The source failed, not the pipeline: sending again would fail again. */
+export class SourceFailed extends Error {
+  override name = 'SourceFailed'
+}
+
+/** Throws what ended the pipe (its details name the node), the signal's reason, or SourceFailed. The pipe is ended in any case. */
+export async function sendBlock(pipe: Pipe, source: Source, { pool, signal, onSent }: { pool: FramePool; signal?: AbortSignal | undefined; onSent?: ((bytes: number) => void) | undefined }): Promise<Sent> {
+  const ring = pool.ring()
+  const table = new ChunkTable(source.bytes)
+  const onAbort = (): void => {
+    const reason = signal!.reason instanceof Error ? signal!.reason : new GristmillError('ABORTED', 'the operation was aborted')
+    pipe.abort(reason)
+    ring.fail(reason)
+  }
+  if (signal?.aborted) onAbort()
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    for (let position = 0; position < source.bytes;) {
+      signal?.throwIfAborted()
+      if (pipe.error) throw pipe.error
+      const taken = ring.take()
+      const frame = taken instanceof Promise ? await taken : taken
+      const length = Math.min(limits.framePayloadBytesMax, source.bytes - position)
+      try {
+        source.fill(frame.room.subarray(0, length), position)
+      } catch (error) {
+        ring.give(frame)
+        throw new SourceFailed('the source of a block failed', { cause: error })
+      }
+      frame.seal(position, length)
+      frame.addTo(table)
+      pipe.send(frame).then(
+        () => { ring.give(frame); onSent?.(length) },
+        (error: Error) => { ring.give(frame); ring.fail(error) },
+      )
+      position += length
+    }
+    const written = await pipe.finish({ length: table.bytes, crc: table.crc })
+    return { ...written, length: table.bytes, crc: table.crc }
+  } catch (error) {
+    pipe.abort(error as Error)
+    signal?.throwIfAborted()
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+    ring.end()
+  }
+}
