@@ -47,37 +47,49 @@ class CsvScanner implements Scanner {
   }
 
   scan(bytes: Buffer): void {
-    this.first = -1
-    this.last = -1
     const length = bytes.length
+    if (length === 0) { this.first = this.last = -1; return }
     const skipped = this.#mark < 0 ? 0 : this.#skipMark(bytes)
-    let i = skipped
-    let before = skipped > 0 ? newline : this.#previous
-    while (i < length) {
-      if (this.#quoted) {
-        if (this.#pending) {
-          this.#pending = false
-          if (bytes[i] === quote) { i++; continue }
-          this.#quoted = false
-          before = quote
-          continue
-        }
-        const close = bytes.indexOf(quote, i)
-        if (close < 0) break
-        i = close + 1
-        this.#pending = true
-        continue
-      }
-      const open = bytes.indexOf(quote, i)
-      const end = open < 0 ? length : open
-      this.#rows(bytes, i, end)
-      if (open < 0) break
-      const left = open > i ? bytes[open - 1]! : before
-      if (left === this.#delimiter || left === newline) this.#quoted = true
-      before = quote
-      i = open + 1
+    if (this.#quoted || bytes.includes(quote)) {
+      this.#walk(bytes, skipped)
+    } else {
+      this.first = bytes.indexOf(newline) + 1 || -1
+      this.last = this.first < 0 ? -1 : bytes.lastIndexOf(newline) + 1
     }
-    if (length > 0) this.#previous = skipped === length ? newline : bytes[length - 1]!
+    this.#previous = skipped === length ? newline : bytes[length - 1]!
+  }
+
+  /** Byte by byte: where there is one quote there are many, and a call to find each costs more. */
+  #walk(bytes: Buffer, from: number): void {
+    const length = bytes.length
+    const delimiter = this.#delimiter
+    let first = -1
+    let last = -1
+    let quoted = this.#quoted
+    let pending = this.#pending
+    let left = from > 0 ? newline : this.#previous
+    for (let i = from; i < length;) {
+      if (!quoted) {
+        const byte = bytes[i++]!
+        if (byte === newline) {
+          last = i
+          if (first < 0) first = i
+        } else if (byte === quote && (left === delimiter || left === newline)) {
+          quoted = true
+        }
+        left = byte
+      } else if (pending) {
+        pending = false
+        if (bytes[i] === quote) { i++ } else { quoted = false; left = quote }
+      } else {
+        while (i < length && bytes[i] !== quote) i++
+        if (i < length) { pending = true; i++ }
+      }
+    }
+    this.first = first
+    this.last = last
+    this.#quoted = quoted
+    this.#pending = pending
   }
 
   /** How many leading bytes belong to a byte order mark, which counts as nothing: a field starts behind it. */
@@ -94,15 +106,6 @@ class CsvScanner implements Scanner {
     }
     if (this.#mark === 3) this.#mark = -1
     return i
-  }
-
-  /** Row ends in [from, to), which lies outside of quotes. */
-  #rows(bytes: Buffer, from: number, to: number): void {
-    if (this.first < 0) {
-      for (let i = from; i < to; i++) if (bytes[i] === newline) { this.first = i + 1; break }
-      if (this.first < 0) return
-    }
-    for (let i = to - 1; i >= from; i--) if (bytes[i] === newline) { this.last = i + 1; return }
   }
 }
 
