@@ -27,6 +27,7 @@ export class Engine {
   #cancelTick: (() => void) | undefined
   /** A tick is on its way for those that wait for a better place. */
   #hurried = false
+  #cancelPlaces: (() => void) | undefined
   #stopped = false
 
   constructor(rooms: Rooms) {
@@ -49,6 +50,7 @@ export class Engine {
   stop(): void {
     this.#stopped = true
     this.#cancelTick?.()
+    this.#cancelPlaces?.()
     this.watchers.stop()
   }
 
@@ -105,7 +107,16 @@ export class Engine {
     })
   }
 
-  /** Blocks were reported or lost: tasks that wait are told where their input is now. */
+  /** Blocks were reported or lost. Looking at them again costs by the task, so many reports make one look. */
+  blocksChanged(): void {
+    if (this.#cancelPlaces || this.#stopped) return
+    this.#cancelPlaces = this.#rooms.clock.after(limits.heartbeatMs, () => {
+      this.#cancelPlaces = undefined
+      this.placesChanged()
+    })
+  }
+
+  /** Tasks that wait are told where their input is now. */
   placesChanged(): void {
     for (const job of this.machine.jobs.values()) {
       if (!job.stages.some(stage => stage.places && stage.waiting > 0)) continue

@@ -1,0 +1,182 @@
+// Jobs on a cluster of real processes: right against an oracle, whatever is killed meanwhile.
+
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { JobStatus } from '../../src/protocol/job.ts'
+import { startCluster, until, type TestCluster } from '../kit/cluster.ts'
+
+let cluster: TestCluster
+let dir: string
+const words = ['grain', 'stone', 'mill', 'water', 'wheel', 'sack', 'flour', 'dust']
+
+/** Lines of words by a fixed rule, and what counting them must give. */
+function text(lines: number): { text: string; counts: Map<string, number> } {
+  const counts = new Map<string, number>()
+  const rows: string[] = []
+  let x = 12345
+  for (let line = 0; line < lines; line++) {
+    const row: string[] = []
+    for (let n = 0; n < 8; n++) {
+      x = Math.imul(x, 1103515245) + 12345 >>> 0
+      const word = `${words[x % words.length]!}${(x >>> 8) % 40}`
+      row.push(word)
+      counts.set(word, (counts.get(word) ?? 0) + 1)
+    }
+    rows.push(row.join(' '))
+  }
+  return { text: `${rows.join('\n')}\n`, counts }
+}
+
+const wordCount = (pause: number) => `
+import { mapReduce, sum } from 'gristmill'
+let seen = 0
+export default mapReduce({
+  async map(line: string, emit) {
+    ${pause > 0 ? `if (++seen % 100 === 0) await new Promise(resolve => setTimeout(resolve, ${pause}))` : ''}
+    for (const word of line.split(' ')) emit(word, 1)
+  },
+  combine: (word, counts) => sum(counts),
+  async reduce(word, counts, emit) {
+    let total = 0
+    for await (const count of counts) total += count
+    emit(word, total)
+  },
+})
+`
+
+const input = text(20_000)
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gristmill-jobs-'))
+  cluster = await startCluster({ datanodes: 3 })
+  await writeFile(join(dir, 'input.txt'), input.text)
+  await cluster.ok(['mkdir', '/in'])
+  await cluster.ok(['put', '--block-size', '64KiB', join(dir, 'input.txt'), '/in/'])
+  await writeFile(join(dir, 'words.ts'), wordCount(0))
+  await writeFile(join(dir, 'slow.ts'), wordCount(20))
+})
+
+afterAll(async () => {
+  await cluster?.stop()
+  if (dir) await rm(dir, { recursive: true, force: true })
+})
+
+async function outputOf(path: string): Promise<Map<string, number>> {
+  const out = await cluster.ok(['cat', `${path}/part-*`])
+  const counts = new Map<string, number>()
+  for (const line of out.split('\n').filter(Boolean)) {
+    const [word, count] = line.split('\t')
+    expect(counts.has(word!), `${word} comes twice`).toBe(false)
+    counts.set(word!, Number(count))
+  }
+  return counts
+}
+
+const program = (name: string) => join(dir, name)
+const run = (name: string, output: string, ...more: string[]) => cluster.run(['run', program(name), '--input', '/in', '--output', output, '--reducers', '3', ...more])
+const newest = async (): Promise<JobStatus | undefined> => {
+  const line = (await cluster.ok(['jobs', '--json', '--limit', '1'])).split('\n')[0]
+  return line ? JSON.parse(line) as JobStatus : undefined
+}
+const runningWith = (output: string, done: number) => until(`a job for ${output} with ${done} tasks done`, async () => {
+  const status = await newest()
+  return status?.output === output && status.state === 'running' && status.stages[0]!.done >= done && status
+})
+
+test('a word count is right, is published whole, and counts what it read', async () => {
+  const result = await run('words.ts', '/words', '--json')
+  expect(result.stderr + result.stdout).toContain('succeeded')
+  expect(result.code).toBe(0)
+  expect(await outputOf('/words')).toEqual(input.counts)
+  expect((await cluster.ok(['ls', '/words'])).split(/\s+/)).toContain('_SUCCESS')
+  const status = (await newest())!
+  expect(status.stages[0]!.tasks).toBeGreaterThan(10)
+  expect(status.stages[0]!.counters.recordsIn).toBe(20_000)
+  // Every block has a replica on every node, so everything is read where it lies.
+  expect(status.counters.bytesReadLocal).toBe(Buffer.byteLength(input.text))
+})
+
+test('an output that exists is refused and left alone, and with --overwrite it is swapped', async () => {
+  await cluster.ok(['mkdir', '/kept'])
+  await cluster.ok(['put', '-', '/kept/mine'], 'mine')
+  const refused = await run('words.ts', '/kept')
+  expect(refused.code).toBe(1)
+  expect(refused.stderr).toContain('/kept')
+  expect(await cluster.ok(['cat', '/kept/mine'])).toBe('mine')
+  expect((await run('words.ts', '/kept', '--overwrite')).code).toBe(0)
+  expect(await outputOf('/kept')).toEqual(input.counts)
+  expect((await cluster.run(['cat', '/kept/mine'])).code).toBe(1)
+})
+
+test('an input without records gives an empty output', async () => {
+  await cluster.ok(['mkdir', '/nothing'])
+  expect((await cluster.run(['run', program('words.ts'), '--input', '/nothing', '--output', '/empty'])).code).toBe(0)
+  expect((await cluster.ok(['ls', '/empty'])).trim()).toBe('_SUCCESS')
+})
+
+test('a program that throws fails its job with the stack of its author and leaves nothing', async () => {
+  await writeFile(program('bad.ts'), `import { mapReduce } from 'gristmill'
+
+export default mapReduce({
+  map(line: string, emit) {
+    if (line.includes('flour')) throw new Error('no flour today')
+    emit(line, 1)
+  },
+})
+`)
+  const result = await run('bad.ts', '/bad')
+  expect(result.code).toBe(1)
+  expect(result.stderr).toContain('no flour today')
+  expect(result.stderr).toContain('bad.ts:5')
+  expect((await cluster.run(['stat', '/bad'])).code).toBe(1)
+  expect((await newest())!.stages[0]!.failedAttempts).toBeGreaterThanOrEqual(4)
+})
+
+test('a killed job ends, publishes nothing, and leaves no staging behind', async () => {
+  const running = run('slow.ts', '/killed')
+  const { job } = await runningWith('/killed', 1)
+  await cluster.ok(['kill', job])
+  expect((await running).code).toBe(130)
+  expect((await newest())!.state).toBe('cancelled')
+  expect((await cluster.run(['stat', '/killed'])).code).toBe(1)
+  await until('the staging of the job to be gone', async () => (await cluster.run(['stat', `/.gristmill/jobs/${job}`])).code === 1)
+})
+
+test('a datanode that is killed midway changes nothing in the result', async () => {
+  const running = run('slow.ts', '/survived')
+  await runningWith('/survived', 2)
+  await cluster.datanodes[2]!.kill()
+  const result = await running
+  expect(result.stderr).not.toContain('failed:')
+  expect(result.code).toBe(0)
+  expect(await outputOf('/survived')).toEqual(input.counts)
+  const status = (await newest())!
+  expect(status.stages[0]!.counters.recordsIn).toBe(20_000)
+  await cluster.datanodes[2]!.start()
+}, 120_000)
+
+test('a namenode that is killed midway goes on with the job when it is back, and nothing is counted twice', async () => {
+  const running = run('slow.ts', '/resumed')
+  const before = await runningWith('/resumed', 3)
+  await cluster.namenode.kill()
+  await cluster.namenode.start()
+  const result = await running
+  expect(result.stderr).not.toContain('failed:')
+  expect(result.code).toBe(0)
+  expect(await outputOf('/resumed')).toEqual(input.counts)
+  const status = (await newest())!
+  expect(status.job).toBe(before.job)
+  expect(status.stages[0]!.counters.recordsIn).toBe(20_000)
+}, 120_000)
+
+test('what a task wrote to its console is in the logs of the job', async () => {
+  await writeFile(program('chatty.ts'), `import { mapReduce } from 'gristmill'
+export default mapReduce({ map(line: string, emit) { if (line.startsWith('grain1 ')) console.log('seen ' + line.length) } })
+`)
+  expect((await run('chatty.ts', '/chatty')).code).toBe(0)
+  const expected = (await readFile(join(dir, 'input.txt'), 'utf8')).split('\n').filter(line => line.startsWith('grain1 ')).length
+  const logs = await cluster.ok(['logs', (await newest())!.job])
+  expect(logs.split('\n').filter(line => line.includes('seen ')).length).toBe(expected)
+})
