@@ -4,6 +4,8 @@
 
 import type { Mill } from '../mill.ts'
 import { asError } from '../../src/base/errors.ts'
+import type { Settings } from '../../src/base/settings.ts'
+import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { complaintJson, complaintOf, detailOf } from './complaint.ts'
 import { openProgress, type Progress } from './progress.ts'
@@ -19,7 +21,10 @@ export interface ContextParts {
   readonly signal: AbortSignal
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly world: () => Promise<World>
+  /** What flags, variables and the settings file say. */
+  readonly settings: (flags: Options) => Promise<Settings>
+  readonly machine: () => Promise<Machine>
+  readonly world: (name: string, settings: Settings) => Promise<World>
   readonly open: (context: Context) => Promise<Mill>
 }
 
@@ -31,6 +36,8 @@ export class Context {
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly #parts: ContextParts
+  #settings: Promise<Settings> | undefined
+  #world: Promise<World> | undefined
   #mill: Promise<Mill> | undefined
   /** Operands that failed; the exit code is 1 if there are any. */
   failed = 0
@@ -47,7 +54,15 @@ export class Context {
 
   get json(): boolean { return this.options['json'] === true }
 
-  world(): Promise<World> { return this.#parts.world() }
+  /** Throws CONFIG_INVALID. */
+  settings(): Promise<Settings> { return this.#settings ??= this.#parts.settings(this.options) }
+
+  machine(): Promise<Machine> { return this.#parts.machine() }
+
+  /** Logs under the command's name; commands that serve log more than others unless told. */
+  world(): Promise<World> {
+    return this.#world ??= this.settings().then(settings => this.#parts.world(this.command, settings))
+  }
 
   /** The cluster, or the embedded one. */
   mill(): Promise<Mill> {

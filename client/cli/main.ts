@@ -1,9 +1,9 @@
 // The main file of the command line. It owns the process: signals, the end of stdout's reader, and the exit code.
 
 import { readFileSync } from 'node:fs'
-import type { World } from '../../src/ports/world.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { openMill } from './open.ts'
+import { loadMachine, loadWorld, readSettings } from './outside.ts'
 import { Printer } from './printer.ts'
 import { runWords } from './session.ts'
 
@@ -23,22 +23,15 @@ export async function main(words: readonly string[] = process.argv.slice(2)): Pr
       ending.abort(new GristmillError('ABORTED', 'interrupted'))
     })
   }
-  let world: Promise<World> | undefined
+  const surroundings = { env: process.env, cwd: process.cwd() }
   const code = await runWords({
-    words, printer, signal: ending.signal, cwd: process.cwd(), env: process.env, version: version(),
-    world: () => world ??= loadWorld(),
-    open: openMill,
+    ...surroundings, words, printer, signal: ending.signal, version: version(),
+    settings: flags => readSettings(flags, surroundings), machine: loadMachine, world: loadWorld, open: openMill,
   })
-  await printer.flush().catch(() => {})
   process.exit(code === 'interrupted' ? signalCode : code)
 }
 
 function version(): string {
   const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
   return manifest.version
-}
-
-async function loadWorld(): Promise<World> {
-  const { realWorld } = await import('../../src/world/world.ts')
-  return realWorld({ name: 'client', logLevel: process.env['GRISTMILL_DEBUG'] ? 'debug' : 'silent' })
 }

@@ -2,25 +2,15 @@
 // tests give their own streams and clusters.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import type { World } from '../../src/ports/world.ts'
-import type { Mill } from '../mill.ts'
 import { globals, groups } from './catalog/globals.ts'
 import { complaintJson, complaintOf, exitCodeOf } from './complaint.ts'
-import { Context } from './context.ts'
-import type { Printer } from './printer.ts'
+import { Context, type ContextParts } from './context.ts'
 import { buildProgram, commandIn, usageError, type Options } from './program.ts'
 import type { CommandSpec } from './spec.ts'
 
-export interface SessionParts {
+export interface SessionParts extends Omit<ContextParts, 'command' | 'options'> {
   readonly words: readonly string[]
-  readonly printer: Printer
-  readonly signal: AbortSignal
-  readonly cwd: string
-  readonly env: Readonly<Record<string, string | undefined>>
   readonly version: string
-  readonly world: () => Promise<World>
-  /** Opens the cluster that the options and the environment name, or the embedded one. */
-  readonly open: (context: Context) => Promise<Mill>
 }
 
 /** Parses and runs; returns the exit code. `interrupted`: a signal ended it, and whoever caught that knows the code. */
@@ -51,7 +41,7 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
     await program.parseAsync(rewritten, { from: 'user' })
     // What cannot be written is a failure too, even of the last line.
     await printer.flush()
-    if (signal.aborted) return interruption(signal.reason)
+    // A command that returns has done its work, even if it was told to end: that is how servers end.
     return context !== undefined && context.failed > 0 ? 1 : 0
   } catch (thrown) {
     if (signal.aborted) return interruption(signal.reason)

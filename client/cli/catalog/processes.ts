@@ -1,16 +1,34 @@
-// The commands that start, stop and look at processes, as the command line offers them.
+// The commands that start, stop and look at processes, as the command line offers them. The options of a server are the
+// settings that it looks at, so that flags, variables and the file can never say different things.
 
-import { option, whole, type CommandSpec, type Group } from '../spec.ts'
+import { flagOf, settingNames } from '../../../src/base/config.ts'
+import { settings, type Setting, type SettingUser } from '../../../src/base/settings.ts'
+import { option, type CommandSpec, type Group, type OptionSpec } from '../spec.ts'
 
-const listen = [
-  option('--host <address>', 'interface to listen on (default 127.0.0.1); any other needs a secret file'),
-  option('--port <n>', 'port; 0 takes a free one', { parse: whole(0, 65_535) }),
-] as const
+/** Options of every command already. */
+const global = new Set(['home', 'cluster', 'secretFile'])
+
+const placeholder = ({ kind, type }: Setting<unknown>): string => {
+  if (kind !== 'value') return 'path'
+  if (type.startsWith('number')) return 'n'
+  if (type.startsWith('size')) return 'size'
+  return type.startsWith('duration') ? 'time' : 'text'
+}
+
+const lower = (text: string): string => text[0]!.toLowerCase() + text.slice(1)
+
+function optionsOf(user: SettingUser): OptionSpec[] {
+  return settingNames.filter(name => !global.has(name) && (settings[name].usedBy as readonly SettingUser[]).some(one => one === user || one === 'all')).map(name => {
+    const setting: Setting<unknown> = settings[name]
+    return option(`${flagOf(name)} <${placeholder(setting)}>`, `${lower(setting.about.replaceAll('`', '').replace(/\.$/, ''))} (default: ${setting.fallback.replaceAll('`', '')})`,
+      setting.kind === 'paths' ? { repeat: true } : { parse: setting.parse })
+  })
+}
 
 const namenode: CommandSpec = {
   name: 'namenode', args: '', about: 'run a namenode until a signal ends it',
   notes: 'Prints one line with its address when it is ready. SIGTERM lets calls in flight end first; a second signal ends it at once.',
-  options: [option('--dir <directory>', 'its data'), ...listen],
+  options: optionsOf('namenode'),
   examples: [['gristmill namenode --dir /var/lib/gristmill/namenode', 'on this machine only']],
   load: () => import('../commands/namenode.ts'),
 }
@@ -18,11 +36,7 @@ const namenode: CommandSpec = {
 const datanode: CommandSpec = {
   name: 'datanode', args: '', about: 'run a datanode until a signal ends it',
   notes: 'Its namenode is the one of --cluster. --dir may be repeated: blocks are spread over all of them.',
-  options: [
-    option('--dir <directory>', 'its blocks; the first one holds its identity', { repeat: true }), ...listen,
-    option('--rack <name>', 'where it stands, for instance /row1/rack2'), option('--host-name <name>', 'its name to others; equal names mean the same machine'),
-    option('--slots <n>', 'tasks at a time', { parse: whole(0, 1024) }),
-  ],
+  options: optionsOf('datanode'),
   examples: [['gristmill datanode --cluster namenode:8620 --dir /disk1 --dir /disk2 --rack /row1', 'two disks']],
   load: () => import('../commands/datanode.ts'),
 }
@@ -30,10 +44,7 @@ const datanode: CommandSpec = {
 const up: CommandSpec = {
   name: 'up', args: '', about: 'bring up a cluster of real processes on this machine',
   notes: 'Ctrl-C stops them all, unless --detach left them running. Their data stays: the next `up` goes on with it.',
-  options: [
-    option('--datanodes <n>', 'how many (default 3)', { parse: whole(1, 64) }), option('--dir <directory>', 'where their data goes (default: cluster in the home)'),
-    option('--port <n>', 'port of the namenode (default: a free one)', { parse: whole(0, 65_535) }), option('--detach', 'return when all are ready'),
-  ],
+  options: [option('--detach', 'return when all are ready'), ...optionsOf('up')],
   examples: [['gristmill up --datanodes 3 --detach', 'in the background'], ['gristmill down', 'and away']],
   load: () => import('../commands/up.ts'),
 }

@@ -8,6 +8,7 @@ import type { Mill } from '../../../client/mill.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { inodeId } from '../../../src/base/ids.ts'
 import { isWithin, join, parentOf } from '../../../src/base/paths.ts'
+import type { Machine } from '../../../src/ports/machine.ts'
 import type { World } from '../../../src/ports/world.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 
@@ -64,7 +65,7 @@ export class FakeMill {
     }
   }
 
-  createReadStream(path: string, { start = 0, end = Infinity, highWaterMark = 5 } = {}): Readable {
+  createReadStream(path: string, { start = 0, end = Infinity, highWaterMark = 5, signal }: { start?: number; end?: number; highWaterMark?: number; signal?: AbortSignal } = {}): Readable {
     const node = this.nodes.get(path)
     const bytes = node?.bytes.subarray(start, Math.min(end + 1, node.bytes.length)) ?? Buffer.alloc(0)
     const check = (): void => void this.#get(path)
@@ -73,6 +74,7 @@ export class FakeMill {
       check()
       if (node!.status.type === 'directory') throw new GristmillError('EISDIR', 'x', { details: { path } })
       for (let at = 0; at < bytes.length; at += highWaterMark) {
+        signal?.throwIfAborted()
         reads.push({ path, start: start + at, end: start + Math.min(bytes.length, at + highWaterMark) })
         yield bytes.subarray(at, at + highWaterMark)
       }
@@ -133,7 +135,7 @@ export async function runFake(mill: FakeMill, words: readonly string[], given: G
   const world = { clock: { now: () => nowMs, mono: () => 0 } } as unknown as World
   const signal = given.signal ?? ending.signal
   const code = await runWords({
-    words, printer, signal, cwd: '/', env: given.env ?? {}, version: '1.2.3', world: async () => world, open: async () => mill as unknown as Mill,
+    words, printer, signal, cwd: '/', env: given.env ?? {}, version: '1.2.3', world: async () => world, settings: async () => ({ home: '/home' }), machine: async () => ({}) as Machine, open: async () => mill as unknown as Mill,
   })
   return { code, ...texts, mill }
 }
