@@ -102,7 +102,9 @@ export class Caller {
   /** One try. Throws GristmillErrors only, and notes in `call` if its outcome is unknown. */
   async #once(call: Call, ms: number, signal: AbortSignal | undefined): Promise<unknown> {
     const { address, message, body } = call
-    const running = exchange(this.#dispatcher, { address, path: message.path, headers: this.#headers(call), body, replyBytesMax: limits.jobBodyBytesMax })
+    const signed = this.#signed.has(address) || !loopback.test(address)
+    const headers = signed ? this.#sign(call) : this.#bearer
+    const running = exchange(this.#dispatcher, { address, path: message.path, headers, body, replyBytesMax: limits.jobBodyBytesMax })
     const cancel = this.#clock.after(ms, () => running.abort(new GristmillError('TIMEOUT', `the ${call.peer} at ${address} did not answer ${message.name} within ${Math.round(ms)} ms; it may be overloaded or cut off`, { details: { address, message: message.name } })))
     const onAbort = signal && (() => running.abort(aborted(signal)))
     if (onAbort) signal.addEventListener('abort', onAbort, { once: true })
@@ -124,7 +126,7 @@ export class Caller {
       }
     }
     const fault = fromFault(outcome.status, outcome.text, `the ${call.peer} at ${address}`)
-    if (fault.code === 'UNAUTHENTICATED' && fault.details.scheme === 'signed' && !this.#signed.has(address)) {
+    if (fault.code === 'UNAUTHENTICATED' && fault.details.scheme === 'signed' && !signed) {
       this.#signed.add(address)
       return this.#once(call, ms, signal)
     }
@@ -133,8 +135,7 @@ export class Caller {
     throw fault
   }
 
-  #headers({ address, message, body }: Call): Record<string, string> {
-    if (loopback.test(address) && !this.#signed.has(address)) return this.#bearer
+  #sign({ message, body }: Call): Record<string, string> {
     return { 'content-type': 'application/json', ...this.#credentials.sign({ method: 'POST', path: message.path, body }) }
   }
 }
