@@ -6,7 +6,7 @@ import type { ClusterId } from '../base/ids.ts'
 import type { Disk, DiskLock } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
 
-export type HomeRole = 'namenode' | 'datanode' | 'storage' | 'embedded'
+export type HomeRole = 'namenode' | 'datanode' | 'storage' | 'embedded' | 'cluster'
 
 interface Stamp {
   readonly format: 1

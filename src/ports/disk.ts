@@ -25,6 +25,8 @@ export interface Disk {
   list(path: string): Promise<DiskEntry[]>
   /** undefined if there is nothing. Does not follow symbolic links. */
   stat(path: string): Promise<DiskStat | undefined>
+  /** Sets a file's modification time. */
+  setModified(path: string, mtimeMs: number): Promise<void>
   /** Makes names created, renamed or removed in this directory durable. */
   syncDir(path: string): Promise<void>
   /** Space of the filesystem that holds `path`. */

@@ -87,6 +87,8 @@ export const localDisk: Disk = Object.freeze({
     }
   },
 
+  setModified: (file: string, mtimeMs: number) => fs.promises.utimes(file, mtimeMs / 1000, mtimeMs / 1000),
+
   async syncDir(directory: string) {
     const fd = await open(directory, O_RDONLY | O_DIRECTORY)
     try {

@@ -1,0 +1,92 @@
+// What it takes to run one server process: where it listens, with which secret, where its data lies, and how it ends.
+// The process itself (signals, exit code, output) belongs to the command line; here it is an AbortSignal and two callbacks.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import type { Address, ClusterId } from '../../src/base/ids.ts'
+import type { Settings } from '../../src/base/settings.ts'
+import { loadOrCreateSecret, loadSecret } from '../../src/home/secret.ts'
+import type { Machine } from '../../src/ports/machine.ts'
+import type { World } from '../../src/ports/world.ts'
+import { secretDefault } from '../locate.ts'
+
+/** What a process says of itself once it serves. */
+export interface Ready {
+  readonly role: 'namenode' | 'datanode'
+  readonly id: string
+  readonly address: Address
+  readonly pid: number
+  readonly dir: string
+  readonly cluster: ClusterId
+}
+
+export interface Run {
+  readonly settings: Settings
+  readonly world: World
+  readonly machine: Machine
+  /** Ends the process in good order. */
+  readonly signal: AbortSignal
+  readonly ready: (ready: Ready) => Promise<void> | void
+}
+
+export const hostDefault = '127.0.0.1'
+
+export const isLoopback = (host: string): boolean => /^127\.\d+\.\d+\.\d+$|^localhost$|^\[?::1\]?$/.test(host)
+
+/** How often somebody else's lock on the home is looked at again, and for how long. */
+const lockTryMs = 20
+const lockTries = 250
+
+/**
+ * The secret of a server that listens on `host`. Only on loopback is one made where there is none: anywhere else two
+ * machines must have the same, and a person has to see to that. Throws CONFIG_INVALID.
+ */
+export async function serverSecret({ settings, world, signal }: Pick<Run, 'settings' | 'world' | 'signal'>, host: string): Promise<Buffer> {
+  if (settings.secretFile !== undefined) return loadSecret(world.disk, settings.secretFile)
+  if (!isLoopback(host)) {
+    throw new GristmillError('CONFIG_INVALID', `refusing to listen on ${host} without a cluster secret: others could reach this process; give the same file of at least 32 bytes to all of them with --secret-file`, { details: { host } })
+  }
+  return homeSecret({ world, signal }, settings.home)
+}
+
+/** The secret that all processes of one user on one machine share; made under the home's lock, for two may start at once. */
+export async function homeSecret({ world, signal }: Pick<Run, 'world' | 'signal'>, home: string): Promise<Buffer> {
+  const { disk, clock } = world
+  const path = secretDefault(home)
+  if (await disk.stat(path)) return loadSecret(disk, path)
+  await disk.mkdir(home)
+  for (let tries = 0; tries < lockTries; tries++) {
+    const lock = await disk.lock(home)
+    if (lock) {
+      try {
+        return await loadOrCreateSecret(world, path)
+      } finally {
+        await lock.release()
+      }
+    }
+    await clock.sleep(lockTryMs, signal)
+  }
+  throw new GristmillError('DIR_IN_USE', `the home ${home} has been locked by another process for ${lockTries * lockTryMs / 1000} s; is one hanging there?`, { details: { dir: home } })
+}
+
+/** The one directory of a process that takes just one. */
+export function oneDirectory(settings: Settings, fallback: string): string {
+  const { dir } = settings
+  if (dir === undefined) return fallback
+  if (dir.length > 1) throw new GristmillError('CONFIG_INVALID', `${dir.length} directories were given and this process takes one: ${dir.join(', ')}`)
+  return dir[0]!
+}
+
+/** Resolves when the process is told to end, or rejects when it cannot go on. */
+export async function untilTold(signal: AbortSignal, failed: Promise<never>): Promise<void> {
+  let stop = (): void => {}
+  const told = new Promise<void>(resolve => {
+    stop = resolve
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    await Promise.race([told, failed])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}

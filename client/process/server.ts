@@ -1,0 +1,123 @@
+// One server process of `gristmill up`: started through the bin with settings in its environment, ready when it has said so.
+
+import { fileURLToPath } from 'node:url'
+import { settingNames, variableOf } from '../../src/base/config.ts'
+import { GristmillError, isErrorCode } from '../../src/base/errors.ts'
+import { address, type Address } from '../../src/base/ids.ts'
+import type { Settings } from '../../src/base/settings.ts'
+import type { Launched, Machine } from '../../src/ports/machine.ts'
+import type { World } from '../../src/ports/world.ts'
+import type { RunningProcess } from '../running.ts'
+import type { Ready } from './run.ts'
+
+export interface ServerPlan {
+  readonly role: 'namenode' | 'datanode'
+  readonly dir: string
+  readonly port: number
+  readonly logDir: string
+  readonly secretFile: string
+  readonly namenode?: Address
+}
+
+interface Starting {
+  readonly settings: Settings
+  readonly world: World
+  readonly machine: Machine
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+}
+
+/** The same place in a checkout and in an installed package. */
+const bin = fileURLToPath(new URL('../cli/gristmill.js', import.meta.url))
+const readyMs = 30_000
+const lookMs = 15
+/** What is shown of the log of one that failed. */
+const tailChars = 2_000
+
+export class Server {
+  /** `namenode`, `datanode2`. */
+  readonly name: string
+  readonly log: string
+  readonly ended: Promise<string>
+  readonly #world: World
+  readonly #launched: Launched
+  readonly #readyFile: string
+  #process: RunningProcess
+  #how: string | undefined
+
+  static launch(starting: Starting, plan: ServerPlan): Server {
+    return new Server(starting, plan)
+  }
+
+  private constructor(starting: Starting, plan: ServerPlan) {
+    const { machine, world, cwd } = starting
+    this.name = plan.dir.slice(plan.dir.lastIndexOf('/') + 1)
+    this.log = `${plan.logDir}/${this.name}.log`
+    this.#world = world
+    this.#readyFile = `${plan.logDir}/${this.name}.ready`
+    this.#launched = machine.launch({
+      main: bin,
+      args: [plan.role, '--json', '--dir', plan.dir, '--port', String(plan.port)],
+      env: environment(starting, plan),
+      cwd,
+      stdoutFile: this.#readyFile,
+      stderrFile: this.log,
+    })
+    const { pid } = this.#launched
+    this.#process = { role: plan.role, id: '', address: address(''), pid, born: machine.born(pid) ?? '', dir: plan.dir }
+    this.ended = this.#launched.ended.then(({ code, signal }) => this.#how = signal ?? `exit code ${code}`)
+  }
+
+  get process(): RunningProcess { return this.#process }
+
+  /** Waits until it serves. Throws with the end of its log if it does not come so far. */
+  async ready(signal: AbortSignal): Promise<void> {
+    const { clock, disk } = this.#world
+    const until = clock.mono() + readyMs
+    for (;;) {
+      const text = (await disk.readFile(this.#readyFile)).toString('utf8')
+      const line = text.split('\n').slice(0, -1).find(part => part.startsWith('{'))
+      if (line !== undefined) {
+        const { id, address: where } = JSON.parse(line) as Ready
+        this.#process = { ...this.#process, id, address: where }
+        return
+      }
+      if (this.#how !== undefined) throw await this.#failure()
+      if (clock.mono() > until) throw new GristmillError('TIMEOUT', `${this.name} was not ready within ${readyMs / 1000} s; its log: ${this.log}`)
+      await clock.sleep(lookMs, signal)
+    }
+  }
+
+  assertAlive(): void {
+    if (this.#how !== undefined) throw new GristmillError('UNAVAILABLE', `${this.name} has ended (${this.#how}); its log: ${this.log}`)
+  }
+
+  release(): void { this.#launched.release() }
+
+  /** Its own last words are the best message there is: with --json they are one line that names the code. */
+  async #failure(): Promise<GristmillError> {
+    const log = (await this.#world.disk.readFile(this.log)).toString('utf8').slice(-tailChars).trimEnd()
+    const last = log.slice(log.lastIndexOf('\n') + 1)
+    try {
+      const { error } = JSON.parse(last) as { error?: { code?: unknown; message?: unknown } }
+      if (isErrorCode(error?.code)) return new GristmillError(error.code, `${this.name} did not start: ${String(error.message)}`, { details: { log: this.log } })
+    } catch {
+      // Not said as JSON: shown as it is.
+    }
+    return new GristmillError('UNAVAILABLE', `${this.name} did not start (${this.#how}); its log ${this.log} ends with:\n${log}`, { details: { log: this.log } })
+  }
+}
+
+/** Everything that was said to `up` holds for its processes, but what is each one's own. */
+function environment({ settings, env }: Starting, { role, secretFile, namenode }: ServerPlan): Record<string, string | undefined> {
+  const result: Record<string, string | undefined> = {}
+  for (const [name, value] of Object.entries(env)) if (!name.startsWith('GRISTMILL_')) result[name] = value
+  const own = new Set(['dir', 'port', 'cluster', 'datanodes', 'logFile', 'debug', ...(role === 'namenode' ? ['rack', 'hostName'] : [])])
+  for (const name of settingNames) {
+    const value = settings[name]
+    if (value !== undefined && !own.has(name)) result[variableOf(name)] = String(value)
+  }
+  result[variableOf('secretFile')] = secretFile
+  if (namenode !== undefined) result[variableOf('cluster')] = namenode
+  return result
+}
