@@ -3,7 +3,7 @@
 //  - a signature over method, path, body hash, cluster, user, time and a nonce, everywhere else (and there too).
 // The user's name travels beside it; whoever has the secret may speak for any user.
 
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { GristmillError } from '../base/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
@@ -30,6 +30,9 @@ export interface Identity {
 
 const derive = (secret: Uint8Array, purpose: string): Buffer => createHmac('sha256', secret).update(purpose).digest()
 
+/** As a key object: a signature then takes 2 µs; from raw bytes, imported each time, it takes 13. */
+const signingKey = (secret: Uint8Array): KeyObject => createSecretKey(derive(secret, 'gristmill request v1'))
+
 export const bodyHashOf = (body: string | Uint8Array): string => createHash('sha256').update(body).digest('hex')
 
 /** What a caller on this machine puts into `Authorization`. */
@@ -37,7 +40,7 @@ export const bearerOf = (secret: Uint8Array): string => `Bearer ${derive(secret,
 
 interface Signed { method: string; path: string; body: string; cluster: string; user: string; ts: string; nonce: string }
 
-function signature(key: Buffer, { method, path, body, cluster, user, ts, nonce }: Signed): Buffer {
+function signature(key: KeyObject, { method, path, body, cluster, user, ts, nonce }: Signed): Buffer {
   // Each part is on its own line and none may hold a line break, so no two requests give the same text.
   return createHmac('sha256', key).update(`gristmill request v1\n${method}\n${path}\n${body}\n${cluster}\n${user}\n${ts}\n${nonce}`).digest()
 }
@@ -45,7 +48,7 @@ function signature(key: Buffer, { method, path, body, cluster, user, ts, nonce }
 /** The caller's side. */
 export class Credentials {
   readonly #bearer: string
-  readonly #key: Buffer
+  readonly #key: KeyObject
   readonly #user: string
   readonly #cluster: string
   readonly #clock: Clock
@@ -55,7 +58,7 @@ export class Credentials {
   constructor({ secret, user, cluster, clock, random }: { secret: Uint8Array; user: string; cluster: string; clock: Clock; random: Random }) {
     if (user.length === 0 || user.length > userCharsMax) throw new GristmillError('EINVAL', `a user's name has 1 to ${userCharsMax} characters, not ${user.length}`)
     this.#bearer = bearerOf(secret)
-    this.#key = derive(secret, 'gristmill request v1')
+    this.#key = signingKey(secret)
     this.#user = encodeURIComponent(user)
     this.#cluster = cluster
     this.#clock = clock
@@ -81,7 +84,7 @@ export class Credentials {
 /** The server's side. `loopback`: the server listens on a loopback address only, so bearer tokens are as good as signatures. */
 export class Authenticator {
   readonly #bearer: Buffer
-  readonly #key: Buffer
+  readonly #key: KeyObject
   readonly #cluster: string
   readonly #loopback: boolean
   readonly #clock: Clock
@@ -89,7 +92,7 @@ export class Authenticator {
 
   constructor({ secret, cluster, loopback, clock }: { secret: Uint8Array; cluster: string; loopback: boolean; clock: Clock }) {
     this.#bearer = Buffer.from(bearerOf(secret), 'latin1')
-    this.#key = derive(secret, 'gristmill request v1')
+    this.#key = signingKey(secret)
     this.#cluster = cluster
     this.#loopback = loopback
     this.#clock = clock

@@ -3,7 +3,7 @@
 //
 //   <hour in base 36>.<expiry, ms since 1970, in base 36>.<HMAC-SHA256 over mode, subject, hour, expiry: 64 hex digits>
 
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { blockName, type BlockId, type JobId } from '../base/ids.ts'
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
@@ -22,7 +22,7 @@ const form = /^([1-9a-z][0-9a-z]{0,7})\.([1-9a-z][0-9a-z]{0,10})\.([0-9a-f]{64})
 export class BlockTokens {
   readonly #secret: Uint8Array
   readonly #clock: Clock
-  readonly #keys = new Map<number, Buffer>()
+  readonly #keys = new Map<number, KeyObject>()
 
   constructor({ secret, clock }: { secret: Uint8Array; clock: Clock }) {
     this.#secret = secret
@@ -53,12 +53,13 @@ export class BlockTokens {
     return createHmac('sha256', this.#key(hour)).update(`${scope.mode}\n${subjectOf(scope)}\n${hour}\n${expiry}`).digest()
   }
 
-  #key(hour: number): Buffer {
+  #key(hour: number): KeyObject {
     let key = this.#keys.get(hour)
     if (!key) {
       // Three hours are in use at a time; older keys go.
       for (const known of this.#keys.keys()) if (Math.abs(known - hour) > 2) this.#keys.delete(known)
-      key = createHmac('sha256', this.#secret).update(`block key ${hour}`).digest()
+      // A key object: a page of 1000 locations takes 2 ms to sign; with raw bytes, imported for each, it takes 13.
+      key = createSecretKey(createHmac('sha256', this.#secret).update(`block key ${hour}`).digest())
       this.#keys.set(hour, key)
     }
     return key
