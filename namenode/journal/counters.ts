@@ -1,0 +1,44 @@
+// Numbers that many operations change: kept as one small value that is written once a group, not once an operation.
+// Each name has its place for ever; a new one goes to the end.
+
+import { assert } from '../../src/base/assert.ts'
+import { textKey } from './keys.ts'
+
+export const counterNames = [
+  /** Of the last operation in this state. */
+  'appliedSeq',
+  /** Rises with each change of leader. */
+  'epoch',
+  /** The next inode, lease or block gets this id. Ids below it were given away at some time; none is given twice. */
+  'nextInode', 'nextBlock',
+  /** What can be seen and what is doomed, until it has been taken apart. */
+  'files', 'directories', 'blocks',
+  'leases', 'doomed',
+] as const
+
+export type CounterName = (typeof counterNames)[number]
+export type Counters = Record<CounterName, number>
+
+export const countersKey = textKey('counters')
+
+export const emptyCounters = (): Counters => Object.fromEntries(counterNames.map(name => [name, 0])) as Counters
+
+export function copyCounters(from: Readonly<Counters>, to: Counters): void {
+  for (const name of counterNames) to[name] = from[name]
+}
+
+export function encodeCounters(counters: Readonly<Counters>): Buffer {
+  const bytes = Buffer.allocUnsafe(counterNames.length * 8)
+  counterNames.forEach((name, i) => {
+    assert(Number.isSafeInteger(counters[name]) && counters[name] >= 0, `the counter ${name} cannot be ${counters[name]}`)
+    bytes.writeBigUInt64LE(BigInt(counters[name]), i * 8)
+  })
+  return bytes
+}
+
+/** Counters that this version knows and the state does not start at 0. */
+export function decodeCounters(bytes: Buffer): Counters {
+  const counters = emptyCounters()
+  counterNames.forEach((name, i) => { if ((i + 1) * 8 <= bytes.length) counters[name] = Number(bytes.readBigUInt64LE(i * 8)) })
+  return counters
+}

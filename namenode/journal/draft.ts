@@ -1,0 +1,98 @@
+// The edits of one operation, gathered over the state that it sees: it reads its own edits, and if it throws, none of
+// them happens. One draft is used for one operation after the other.
+
+import { copyCounters, emptyCounters, type CounterName, type Counters } from './counters.ts'
+import type { TableName } from './keys.ts'
+import type { Bounds, Edit, Memo, Row, View } from './view.ts'
+
+export class Draft implements View {
+  readonly #base: View
+  readonly counters: Counters = emptyCounters()
+  #edits: Edit[] = []
+  #moved = false
+
+  constructor(base: View) {
+    this.#base = base
+    this.reset()
+  }
+
+  /** Forgets everything and starts from the base as it is now. */
+  reset(): void {
+    this.#edits = []
+    this.#moved = false
+    copyCounters(this.#base.counters, this.counters)
+  }
+
+  get edits(): readonly Edit[] { return this.#edits }
+  /** Directories were renamed, removed or given other permissions. */
+  get moved(): boolean { return this.#moved }
+
+  /** Paths that were looked up before no longer hold. */
+  forgetDirectories(): void {
+    this.#moved = true
+    this.memo.clear()
+  }
+
+  get memo(): Memo { return this.#base.memo }
+
+  get(table: TableName, key: Buffer): Buffer | undefined {
+    for (let i = this.#edits.length - 1; i >= 0; i--) {
+      const edit = this.#edits[i]!
+      if (edit.table === table && edit.key.equals(key)) return edit.value
+    }
+    return this.#base.get(table, key)
+  }
+
+  has(table: TableName, key: Buffer): boolean { return this.get(table, key) !== undefined }
+
+  put(table: TableName, key: Buffer, value: Buffer): void { this.#edits.push({ table, key, value }) }
+  remove(table: TableName, key: Buffer): void { this.#edits.push({ table, key, value: undefined }) }
+  count(name: CounterName, by: number): void { this.counters[name] += by }
+
+  /** A new id of its kind. */
+  take(name: 'nextInode' | 'nextBlock'): number { return this.counters[name]++ }
+
+  * range(table: TableName, bounds: Bounds): Iterable<Row> {
+    const own = this.#own(table, bounds)
+    if (own.length === 0) {
+      yield* this.#base.range(table, bounds)
+      return
+    }
+    // Edits may hide rows, so the limit counts what comes out, not what is read.
+    const { limit = Infinity, reverse = false, ...open } = bounds
+    const sign = reverse ? -1 : 1
+    let count = 0
+    let next = 0
+    for (const row of this.#base.range(table, { ...open, reverse })) {
+      while (next < own.length && sign * own[next]!.key.compare(row.key) < 0) {
+        const { key, value } = own[next++]!
+        if (value === undefined) continue
+        if (count++ >= limit) return
+        yield { key, value }
+      }
+      const hidden = next < own.length && own[next]!.key.equals(row.key)
+      if (hidden) continue
+      if (count++ >= limit) return
+      yield row
+    }
+    for (; next < own.length; next++) {
+      const { key, value } = own[next]!
+      if (value === undefined) continue
+      if (count++ >= limit) return
+      yield { key, value }
+    }
+  }
+
+  /** The last edit of each key within the bounds, in their order. */
+  #own(table: TableName, { start, end, reverse }: Bounds): Edit[] {
+    const last = new Map<string, Edit>()
+    for (const edit of this.#edits) {
+      if (edit.table !== table) continue
+      if (start && edit.key.compare(start) < 0) continue
+      if (end && edit.key.compare(end) >= 0) continue
+      last.set(edit.key.toString('latin1'), edit)
+    }
+    const sign = reverse ? -1 : 1
+    return [...last.values()].sort((a, b) => sign * a.key.compare(b.key))
+  }
+}

@@ -1,0 +1,62 @@
+// Answers of mutations by request id, so that a client whose answer was lost can ask again: one effect, one answer, also
+// over a restart. Kept limits.requestKeptMs; then removed in small journalled steps.
+
+import { limits } from '../../src/base/limits.ts'
+import type { RequestId } from '../../src/base/ids.ts'
+import { decodeValue, encodeValue } from './codec.ts'
+import type { Draft } from './draft.ts'
+import { textKey } from './keys.ts'
+import { mutation, type AnyMutation } from './operation.ts'
+import type { View } from './view.ts'
+
+/** Value: instant in 6 bytes, then what is kept of the answer. */
+const headBytes = 6
+
+export interface Kept { readonly value: unknown }
+
+export function keptAnswer(view: View, id: RequestId): Kept | undefined {
+  const bytes = view.get('requests', textKey(id))
+  return bytes && { value: bytes.length === headBytes ? undefined : decodeValue(bytes.subarray(headBytes)) }
+}
+
+/** An answer, for `draft` to keep. `kept` undefined: there is nothing to say but that it was done. */
+export function keepAnswer(draft: Draft, id: RequestId, nowMs: number, kept: unknown): void {
+  const body = kept === undefined ? undefined : encodeValue(kept)
+  const value = Buffer.allocUnsafe(headBytes + (body?.length ?? 0))
+  value.writeUIntLE(Math.max(0, Math.floor(nowMs)), 0, 6)
+  if (body) value.set(body, headBytes)
+  draft.put('requests', textKey(id), value)
+}
+
+/** Removes answers older than `beforeMs` among the `limit` first ones from `from` (hex) on. The result is where to go on, if anywhere. */
+export const forgetRequests = mutation<{ from: string; limit: number; beforeMs: number }, { removed: number; next: string | undefined }>({
+  kind: 'journal.forget',
+  mutate(draft, { from, limit, beforeMs }) {
+    let removed = 0
+    let count = 0
+    let last: Buffer | undefined
+    for (const { key, value } of draft.range('requests', { start: Buffer.from(from, 'hex'), limit: limit + 1 })) {
+      if (count++ === limit) return { removed, next: key.toString('hex') }
+      last = key
+      if (value.readUIntLE(0, 6) < beforeMs) {
+        draft.remove('requests', Buffer.from(last))
+        removed++
+      }
+    }
+    return { removed, next: undefined }
+  },
+})
+
+/** Is any of the `limit` answers from `from` on old enough to go? Looks only. */
+export function oldAnswers(view: View, { from, limit, nowMs }: { from: string; limit: number; nowMs: number }): { any: boolean; next: string | undefined; beforeMs: number } {
+  const beforeMs = nowMs - limits.requestKeptMs
+  let any = false
+  let count = 0
+  for (const { key, value } of view.range('requests', { start: Buffer.from(from, 'hex'), limit: limit + 1 })) {
+    if (count++ === limit) return { any, next: key.toString('hex'), beforeMs }
+    any ||= value.readUIntLE(0, 6) < beforeMs
+  }
+  return { any, next: undefined, beforeMs }
+}
+
+export const requestMutations: readonly AnyMutation[] = [forgetRequests]

@@ -1,0 +1,148 @@
+// The journal's files: `<first number, 16 hex digits>.log`, one after the other. They are only ever appended to; every
+// start of the namenode begins a new one, so that a torn end stays behind as it is and is known for what it is.
+// INVARIANT: whoever reads segments in order sees every operation number once, without a gap, or is told of the damage.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { GiB, MiB } from '../../src/base/units.ts'
+import type { Disk, DiskWriter } from '../../src/ports/disk.ts'
+import type { Log } from '../../src/ports/log.ts'
+import { decodeHeader, encodeHeader, frameAt, frameBehind, headerBytes, type Frame } from './frame.ts'
+
+export interface SegmentLimits {
+  /** A segment that is larger than this is ended. */
+  readonly segmentBytes: number
+  /** Segments whose operations are all in the store are kept for recovery up to this many bytes and files; the oldest go first. */
+  readonly keptBytes: number
+  readonly keptFiles: number
+}
+
+export const segmentLimits: SegmentLimits = { segmentBytes: 64 * MiB, keptBytes: 4 * GiB, keptFiles: 256 }
+
+interface Segment { readonly path: string; readonly firstSeq: number; readonly bytes: number }
+
+const nameForm = /^([0-9a-f]{16})\.log$/
+const nameOf = (firstSeq: number): string => `${firstSeq.toString(16).padStart(16, '0')}.log`
+
+export class Segments {
+  readonly #disk: Disk
+  readonly #dir: string
+  readonly #limits: SegmentLimits
+  readonly #log: Log
+  #ended: Segment[] = []
+  #current: { readonly path: string; readonly firstSeq: number; readonly writer: DiskWriter } | undefined
+
+  private constructor(disk: Disk, dir: string, limits: SegmentLimits, log: Log) {
+    this.#disk = disk
+    this.#dir = dir
+    this.#limits = limits
+    this.#log = log
+  }
+
+  static async open({ disk, log }: { disk: Disk; log: Log }, dir: string, limits: SegmentLimits = segmentLimits): Promise<Segments> {
+    await disk.mkdir(dir)
+    const segments = new Segments(disk, dir, limits, log)
+    for (const { name, kind } of await disk.list(dir)) {
+      const match = nameForm.exec(name)
+      if (!match || kind !== 'file') continue
+      const path = `${dir}/${name}`
+      segments.#ended.push({ path, firstSeq: Number.parseInt(match[1]!, 16), bytes: (await disk.stat(path))?.bytes ?? 0 })
+    }
+    segments.#ended.sort((a, b) => a.firstSeq - b.firstSeq)
+    return segments
+  }
+
+  /** The first operation that can be read here; undefined if there are no segments. */
+  get firstSeq(): number | undefined { return this.#ended[0]?.firstSeq }
+
+  /**
+   * All frames that hold operations above `appliedSeq`, in order. Throws CORRUPT, with what to do, if one of them is
+   * missing or damaged; a torn end, which was never acknowledged, is passed over.
+   */
+  async* after(appliedSeq: number): AsyncIterable<Frame> {
+    let next = appliedSeq + 1
+    // The last segment that starts at or below `next` holds it, or ends before it.
+    const from = Math.max(0, this.#ended.findLastIndex(({ firstSeq }) => firstSeq <= next))
+    for (let i = from; i < this.#ended.length; i++) {
+      const { path, firstSeq } = this.#ended[i]!
+      if (firstSeq > next) throw damaged(path, appliedSeq, `it begins with operation ${firstSeq}, and operation ${next} is nowhere`)
+      const bytes = await this.#disk.readFile(path)
+      const last = i === this.#ended.length - 1
+      if (decodeHeader(bytes) !== firstSeq) {
+        // A segment is used only once its header is durable, so a torn header is the end of everything.
+        if (last && bytes.length <= headerBytes) break
+        throw damaged(path, appliedSeq, 'its header is not the one that belongs to its name')
+      }
+      let seq = firstSeq
+      for (let at = headerBytes; ;) {
+        const found = frameAt(bytes, at)
+        if (found.kind === 'end') break
+        if (found.kind === 'broken') {
+          const follower = this.#ended[i + 1]
+          if (follower ? follower.firstSeq !== seq : frameBehind(bytes, at, seq) || seq <= appliedSeq) {
+            throw damaged(path, appliedSeq, `at byte ${at}, where operation ${seq} should begin, there are ${found.why}, and later operations follow`)
+          }
+          this.#log.warn('the journal ends in a frame that was never finished; it was never acknowledged and is passed over', { path, at, why: found.why })
+          break
+        }
+        if (found.seq !== seq) throw damaged(path, appliedSeq, `at byte ${at} there is operation ${found.seq} where ${seq} should be`)
+        seq += found.count
+        if (seq > next) {
+          const frame = found.parse()
+          yield found.seq >= next ? frame : { ...frame, seq: next, operations: frame.operations.slice(next - found.seq) }
+          next = seq
+        }
+        at += found.bytes
+      }
+    }
+    if (this.#ended.length > 0 && next <= appliedSeq) throw damaged(this.#dir, appliedSeq, `it ends at operation ${next - 1}`)
+  }
+
+  /** Bytes in the segment that is being written; 0 if none is. */
+  get openBytes(): number { return this.#current?.writer.bytes ?? 0 }
+
+  /** Makes sure that there is a segment to append to, whose name and header are durable. REQUIRES: all operations below `nextSeq` are in the store. */
+  async prepare(nextSeq: number): Promise<void> {
+    if (this.#current && this.#current.writer.bytes < this.#limits.segmentBytes) return
+    await this.end()
+    const path = `${this.#dir}/${nameOf(nextSeq)}`
+    // A segment of this name holds no acknowledged operation: it would have another number.
+    this.#ended = this.#ended.filter(segment => segment.path !== path)
+    const writer = await this.#disk.create(path, { exclusive: false })
+    try {
+      writer.writeSync(encodeHeader(nextSeq))
+      await writer.sync()
+      await this.#disk.syncDir(this.#dir)
+    } catch (error) {
+      await writer.close()
+      throw error
+    }
+    this.#current = { path, firstSeq: nextSeq, writer }
+    await this.#prune()
+  }
+
+  /** Appends and makes durable. REQUIRES: prepare. A failure in `writeSync` leaves a torn end; one in the sync says nothing about what is on disk. */
+  append(frame: Buffer): void { this.#current!.writer.writeSync(frame) }
+  sync(): void { this.#current!.writer.syncSync() }
+
+  /** Ends the current segment; the next `prepare` begins another. */
+  async end(): Promise<void> {
+    const current = this.#current
+    if (!current) return
+    this.#current = undefined
+    this.#ended.push({ path: current.path, firstSeq: current.firstSeq, bytes: current.writer.bytes })
+    await current.writer.close()
+  }
+
+  async #prune(): Promise<void> {
+    let bytes = this.#ended.reduce((sum, segment) => sum + segment.bytes, 0)
+    while (this.#ended.length > 0 && (bytes > this.#limits.keptBytes || this.#ended.length > this.#limits.keptFiles)) {
+      const oldest = this.#ended.shift()!
+      bytes -= oldest.bytes
+      await this.#disk.remove(oldest.path)
+    }
+  }
+}
+
+const damaged = (path: string, appliedSeq: number, what: string): GristmillError =>
+  new GristmillError('CORRUPT', `the journal is damaged: ${path}: ${what}. The store holds every operation up to ${appliedSeq}. ` +
+    'Acknowledged operations after it may be lost: repair or restore the file; or, to go on with the store as it is, move the directory "journal" away', { details: { path, appliedSeq } })

@@ -1,0 +1,107 @@
+// The state as the journal writes it: counters beside tables, and one draft that every operation uses in its turn.
+// The counters that others see are those of the last commit; within a group there are those that the group has so far.
+
+import { assert } from '../../src/base/assert.ts'
+import type { RequestId } from '../../src/base/ids.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import type { Store, Table } from '../../src/ports/store.ts'
+import { seal } from './codec.ts'
+import { copyCounters, countersKey, emptyCounters, encodeCounters, type Counters } from './counters.ts'
+import { Draft } from './draft.ts'
+import type { Frame } from './frame.ts'
+import { tables, type TableName } from './keys.ts'
+import type { AnyMutation, Registry } from './operation.ts'
+import { keepAnswer, keptAnswer, type Kept } from './requests.ts'
+import { Memo, StoreView } from './view.ts'
+
+export class State {
+  /** Committed state, for readers. */
+  readonly view: StoreView
+  /** Of the group at work. */
+  readonly counters: Counters = emptyCounters()
+  readonly #store: Store
+  readonly #registry: Registry
+  readonly #tables: Record<TableName, Table>
+  readonly #draft: Draft
+  readonly #inner: StoreView
+
+  constructor(store: Store, counters: Counters, registry: Registry) {
+    this.#store = store
+    this.#registry = registry
+    this.#tables = Object.fromEntries(tables.map(name => [name, store.table(name)])) as Record<TableName, Table>
+    const memo = new Memo()
+    this.view = new StoreView(store, counters, memo)
+    copyCounters(counters, this.counters)
+    this.#inner = new StoreView(store, this.counters, memo)
+    this.#draft = new Draft(this.#inner)
+  }
+
+  /** Starts a group; gives the number of its first operation. */
+  begin(): number {
+    copyCounters(this.view.counters, this.counters)
+    return this.counters.appliedSeq + 1
+  }
+
+  keptAnswer(id: RequestId): Kept | undefined { return keptAnswer(this.#inner, id) }
+
+  /** Checks one operation and gathers its edits; if it throws, nothing of it is there. Only inside of a transaction. */
+  decide(mutation: AnyMutation, operation: object, timeMs: number): unknown {
+    const draft = this.#draft
+    draft.reset()
+    try {
+      const result = mutation.mutate(draft, operation as never)
+      const { requestId } = operation as { requestId?: RequestId }
+      if (requestId) keepAnswer(draft, requestId, timeMs, mutation.keep ? mutation.keep(result as never) : result)
+      return result
+    } catch (error) {
+      // Directories that its own edits would have made may have been looked up.
+      if (draft.edits.length > 0) draft.memo.clear()
+      throw error
+    }
+  }
+
+  /** Writes what the last `decide` has gathered. If it throws, the whole transaction must go. */
+  write(): void {
+    const draft = this.#draft
+    for (const { table, key, value } of draft.edits) {
+      if (value === undefined) this.#tables[table].remove(key)
+      else this.#tables[table].put(key, seal(key, value))
+    }
+    if (draft.moved) draft.memo.clear()
+    copyCounters(draft.counters, this.counters)
+    this.counters.appliedSeq++
+  }
+
+  /** Ends the group: its counters go into the transaction. */
+  finish(): void {
+    if (this.counters.appliedSeq === this.view.counters.appliedSeq) return
+    this.#tables.meta.put(countersKey, seal(countersKey, encodeCounters(this.counters)))
+  }
+
+  committed(): void { copyCounters(this.counters, this.view.counters) }
+
+  rollback(): void {
+    copyCounters(this.view.counters, this.counters)
+    this.view.memo.clear()
+  }
+
+  /** Applies a frame of the log, which was accepted when it was written and so must be again. */
+  replay(frame: Frame): void {
+    this.#store.transact(() => {
+      const first = this.begin()
+      assert(frame.seq === first, `operation ${frame.seq} follows on ${first - 1}`)
+      frame.operations.forEach(([kind, operation], i) => {
+        const mutation = this.#registry.get(kind)
+        if (!mutation) throw new GristmillError('CORRUPT', `the journal holds an operation "${kind}" (number ${first + i}) that this version does not know; start the version that wrote it, or a newer one`)
+        try {
+          this.decide(mutation, operation, frame.timeMs)
+        } catch (error) {
+          throw new GristmillError('CORRUPT', `operation ${first + i} of the journal ("${kind}") was accepted when it was written and is refused now; the store is not the one that the journal belongs to`, { cause: error })
+        }
+        this.write()
+      })
+      this.finish()
+    })
+    this.committed()
+  }
+}

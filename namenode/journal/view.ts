@@ -1,0 +1,90 @@
+// What mutations and handlers see of the state: values by key and ranges in key order, checked against their checksums.
+// The state has one writer, the journal. Everybody else reads committed state, or, inside a mutation, the state that
+// the operations before it leave.
+
+import type { Store, Table } from '../../src/ports/store.ts'
+import { unseal } from './codec.ts'
+import type { Counters } from './counters.ts'
+import { tables, type TableName } from './keys.ts'
+
+export interface Bounds {
+  readonly start?: Buffer | undefined
+  /** Exclusive. */
+  readonly end?: Buffer | undefined
+  readonly limit?: number | undefined
+  readonly reverse?: boolean | undefined
+}
+
+export interface Row { readonly key: Buffer; readonly value: Buffer }
+
+export interface View {
+  /** REQUIRES: the caller does not change the returned bytes. Throws CORRUPT. */
+  get(table: TableName, key: Buffer): Buffer | undefined
+  range(table: TableName, bounds: Bounds): Iterable<Row>
+  readonly counters: Readonly<Counters>
+  /** What can be remembered between changes of directories; see Memo. */
+  readonly memo: Memo
+}
+
+/** `value` undefined: the key goes. */
+export interface Edit {
+  readonly table: TableName
+  readonly key: Buffer
+  readonly value: Buffer | undefined
+}
+
+/**
+ * Directories that were looked up by their path, for as long as no directory changes its name, place or permissions.
+ * Only what is there is remembered, never that something is missing; so new names need no notice.
+ */
+export class Memo {
+  readonly #max: number
+  #recent = new Map<string, unknown>()
+  #older = new Map<string, unknown>()
+
+  constructor(max = 10_000) { this.#max = max }
+
+  get<T>(path: string): T | undefined {
+    const found = this.#recent.get(path)
+    if (found !== undefined) return found as T
+    const old = this.#older.get(path)
+    if (old !== undefined) this.set(path, old)
+    return old as T | undefined
+  }
+
+  /** Two generations: what is not asked for while the younger one fills up is forgotten. */
+  set(path: string, value: unknown): void {
+    if (this.#recent.size >= this.#max) {
+      this.#older = this.#recent
+      this.#recent = new Map()
+    }
+    this.#recent.set(path, value)
+  }
+
+  clear(): void {
+    this.#recent.clear()
+    this.#older.clear()
+  }
+}
+
+export class StoreView implements View {
+  readonly counters: Counters
+  readonly memo: Memo
+  readonly #tables: Record<TableName, Table>
+
+  constructor(store: Store, counters: Counters, memo: Memo) {
+    this.counters = counters
+    this.memo = memo
+    this.#tables = Object.fromEntries(tables.map(name => [name, store.table(name)])) as Record<TableName, Table>
+  }
+
+  get(table: TableName, key: Buffer): Buffer | undefined {
+    const sealed = this.#tables[table].get(key)
+    return sealed === undefined ? undefined : unseal(table, key, sealed)
+  }
+
+  * range(table: TableName, { start, end, limit, reverse }: Bounds): Iterable<Row> {
+    const bounds = { ...start && { start }, ...end && { end }, ...limit !== undefined && { limit }, ...reverse && { reverse } }
+    for (const { key, value } of this.#tables[table].range(bounds)) yield { key, value: unseal(table, key, value) }
+  }
+}
