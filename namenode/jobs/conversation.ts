@@ -25,8 +25,9 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
   async function submit(spec: JobSpec, context: CallContext): Promise<{ job: JobId }> {
     checkSpec(spec)
     if (machine.jobs.size >= limits.jobsRunningMax) throw new GristmillError('OVERLOADED', `${limits.jobsRunningMax} jobs are running already; wait for one to end, or kill one`)
-    await rooms.checkInputs(context.user, spec)
-    const job = await book.submit({ requestId: context.requestId!, user: context.user, spec, nowMs: rooms.clock.now() })
+    const actor = rooms.actor(context.user)
+    await rooms.checkInputs(actor, spec)
+    const job = await book.submit({ requestId: context.requestId!, actor, spec })
     const head = book.head(job)
     // A repeated request: the job runs already, or has ended since.
     if (head?.status.state === 'running' && !machine.jobs.has(job)) {
@@ -54,7 +55,7 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
 
   async function kill(id: JobId, context: CallContext): Promise<JobStatus> {
     const { user } = statusOf(id)
-    if (user !== context.user && !rooms.isSuperuser(context.user)) {
+    if (user !== context.user && !rooms.actor(context.user).root) {
       throw new GristmillError('EACCES', `job ${id} is ${user}'s; only ${user} or the cluster's superuser may kill it`, { details: { job: id } })
     }
     engine.feed({ kind: 'kill', job: id })

@@ -31,6 +31,8 @@ export interface TaskRecord {
 /** A job's head: small, rewritten when the job changes state. */
 export interface JobRecord {
   readonly user: string
+  /** It was the superuser's: permissions do not apply to its output. */
+  readonly root: boolean
   readonly submittedMs: number
   /** How often a namenode took this job over from an earlier one. */
   readonly term: number

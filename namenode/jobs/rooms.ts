@@ -1,13 +1,13 @@
 // What the scheduler's shell needs of the rest of the namenode, said in its own words. namenode/namenode.ts puts the
 // real rooms behind it; a unit test puts a few lines there.
 
-import type { BlockId, JobId, NodeId, RequestId } from '../../src/base/ids.ts'
+import type { AttemptId, BlockId, JobId, NodeId, RequestId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Failure, NodePlace } from '../../src/protocol/fields.ts'
 import type { JobSpec, JobStatus } from '../../src/protocol/job.ts'
 import type { Order } from '../../src/protocol/order.ts'
-import type { AttemptId } from '../../src/base/ids.ts'
+import type { Actor } from '../journal/operation.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
 
 export interface Rooms {
@@ -17,8 +17,8 @@ export interface Rooms {
   readonly nodes: Nodes
   readonly blocks: Blocks
   /** Throws ENOENT, EACCES or EBUSY unless the user may read every range of the spec as it is now. */
-  checkInputs(user: string, spec: JobSpec): Promise<void> | void
-  isSuperuser(user: string): boolean
+  checkInputs(actor: Actor, spec: JobSpec): Promise<void> | void
+  actor(user: string): Actor
 }
 
 export interface Nodes {
@@ -40,7 +40,7 @@ export interface Blocks {
  */
 export interface Book {
   /** Throws EEXIST or EACCES when the output can already be seen to be impossible. A repeated request gets the first answer. */
-  submit(request: { requestId: RequestId; user: string; spec: JobSpec; nowMs: number }): Promise<JobId>
+  submit(request: { requestId: RequestId; actor: Actor; spec: JobSpec }): Promise<JobId>
   /** A running job is taken over by this life of the namenode; returns how many lives it has seen. */
   resume(job: JobId): Promise<number>
   /** The failure if the task's output is not where it should be. */

@@ -44,7 +44,7 @@ export class MemoryBook implements Book {
   /** What publishing will fail with. */
   refusal: { code: string; message: string } | undefined
 
-  async submit({ requestId, user, spec, nowMs }: Parameters<Book['submit']>[0]): Promise<JobId> {
+  async submit({ requestId, actor: { user }, spec }: Parameters<Book['submit']>[0]): Promise<JobId> {
     await turn()
     const known = this.requests.get(requestId)
     if (known) return known
@@ -53,8 +53,8 @@ export class MemoryBook implements Book {
     this.requests.set(requestId, job)
     const stages = spec.stages.map(({ name }) => ({ name, state: 'waiting' as const, tasks: 0, running: 0, done: 0, failedAttempts: 0, fraction: 0, counters: {} }))
     const record: JobRecord = {
-      user, submittedMs: nowMs, term: 0, about: spec,
-      status: { job, name: spec.name, user, state: 'running', version: 0, output: spec.output.path, submittedMs: nowMs, stages, counters: {} },
+      user, root: false, submittedMs: 1, term: 0, about: spec,
+      status: { job, name: spec.name, user, state: 'running', version: 0, output: spec.output.path, submittedMs: 1, stages, counters: {} },
     }
     this.jobs.set(job, { record, spec, tasks: new Map() })
     return job
@@ -123,6 +123,6 @@ export function fakeRooms(book = new MemoryBook()): FakeRooms {
     },
     blocks: { holders: () => held, token: block => `token-${block}` },
     checkInputs: () => undefined,
-    isSuperuser: user => user === 'root',
+    actor: user => ({ user, root: user === 'root' }),
   }
 }

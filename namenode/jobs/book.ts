@@ -1,0 +1,155 @@
+// The journalled part of jobs over the namenode's journal. What the scheduler wants written is written in the order in
+// which it was wanted, and is never given up for want of room in the journal's queue: a scheduler that has decided
+// cannot take it back.
+
+import { asError, hasCode, type ErrorCode } from '../../src/base/errors.ts'
+import type { AttemptId, JobId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Failure } from '../../src/protocol/fields.ts'
+import type { JobSpec, JobStatus } from '../../src/protocol/job.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Mutation } from '../journal/operation.ts'
+import { commitTask, finishJob, forgetJob, loseOutput, publishJob, resumeJob, submitJob, sweepStaging } from './mutation.ts'
+import type { JobRecord, TaskRecord } from './record.ts'
+import type { Book } from './rooms.ts'
+import { headOf, heads, jobName, jobNumber, specOf, tasksOf } from './rows.ts'
+import { staged } from './staging.ts'
+
+/** The scheduler leaves room in the journal's queue for everybody else. */
+const waitingMax = limits.mutationQueueMax / 2
+/** How long to let the journal write before looking again. */
+const pauseMs = 5
+/** A full disk is looked at again after this long. */
+const fullMs = 1_000
+
+/** Not the mutation's refusal but the journal's end. */
+const noAnswer: ReadonlySet<ErrorCode> = new Set(['TIMEOUT', 'UNAVAILABLE'])
+
+export interface BookOptions {
+  readonly journal: Journal
+  readonly clock: Clock
+}
+
+export class JournalBook implements Book {
+  readonly #journal: Journal
+  readonly #clock: Clock
+  /** Settles when everything wanted so far has been handed to the journal. */
+  #handed: Promise<void> | undefined
+  #tidied = false
+  #closed = false
+
+  constructor({ journal, clock }: BookOptions) {
+    this.#journal = journal
+    this.#clock = clock
+  }
+
+  /** Nothing is tried again from now on. */
+  close(): void { this.#closed = true }
+
+  submit({ requestId, actor, spec }: Parameters<Book['submit']>[0]): Promise<JobId> {
+    return this.#journal.submit(submitJob, { requestId, actor, spec, nowMs: this.#clock.now() })
+  }
+
+  resume(job: JobId): Promise<number> { return this.#journal.submit(resumeJob, { job }) }
+
+  async commit(job: JobId, record: TaskRecord): Promise<Failure | undefined> {
+    return this.#refusable(() => this.#write(commitTask, { job, record, nowMs: this.#clock.now() }))
+  }
+
+  async publish(job: JobId, status: JobStatus): Promise<Failure | undefined> {
+    this.#tidied = false
+    return this.#refusable(() => this.#write(publishJob, { job, status, nowMs: this.#clock.now() }))
+  }
+
+  async lose(job: JobId, attempt: AttemptId): Promise<void> { await this.#insist(loseOutput, { job, attempt }) }
+
+  async finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined): Promise<void> {
+    this.#tidied = false
+    await this.#insist(finishJob, { job, status, ...failed && { failed }, nowMs: this.#clock.now() })
+  }
+
+  async tidy(): Promise<boolean> {
+    const { view } = this.#journal
+    for (const job of staged(view)) {
+      const number = jobNumber(job)
+      const head = number === undefined ? undefined : headOf(view, number)
+      if (head?.status.state !== 'running') await this.#write(sweepStaging, { job, nowMs: this.#clock.now() })
+    }
+    if (this.#tidied) return false
+    const ended = [...heads(view)].filter(({ head }) => head.status.state !== 'running').map(({ number }) => number)
+    const [oldest] = ended
+    if (oldest === undefined || ended.length <= limits.jobsKept) {
+      this.#tidied = true
+      return false
+    }
+    await this.#write(forgetJob, { number: oldest })
+    return true
+  }
+
+  head(job: JobId): JobRecord | undefined {
+    const number = jobNumber(job)
+    return number === undefined ? undefined : headOf(this.#journal.view, number)
+  }
+
+  spec(job: JobId): JobSpec | undefined {
+    const number = jobNumber(job)
+    return number === undefined ? undefined : specOf(this.#journal.view, number)
+  }
+
+  tasks(job: JobId, from?: { stage: number; task: number }): Iterable<TaskRecord> {
+    const number = jobNumber(job)
+    return number === undefined ? [] : tasksOf(this.#journal.view, number, from)
+  }
+
+  * newest(): Iterable<JobRecord> {
+    for (const { head } of heads(this.#journal.view, { reverse: true })) yield head
+  }
+
+  running(): JobId[] {
+    return [...heads(this.#journal.view)].filter(({ head }) => head.status.state === 'running').map(({ number }) => jobName(number))
+  }
+
+  /** Hands an operation to the journal after those wanted before it, as soon as there is room. */
+  #write<O extends object, R>(mutation: Mutation<O, R>, operation: O): Promise<R> {
+    if (!this.#handed && this.#journal.waiting < waitingMax) return this.#journal.submit(mutation, operation)
+    const before = this.#handed
+    let written: Promise<R>
+    const handed = (async () => {
+      await before
+      while (this.#journal.waiting >= waitingMax && !this.#closed) await this.#clock.sleep(pauseMs)
+      written = this.#journal.submit(mutation, operation)
+      written.catch(() => undefined) // whoever wanted it hears of it below
+    })()
+    this.#handed = handed
+    return handed.then(() => {
+      if (this.#handed === handed) this.#handed = undefined
+      return written
+    })
+  }
+
+  /** The journal's refusal as a value; a journal that is gone is an error. */
+  async #refusable(write: () => Promise<unknown>): Promise<Failure | undefined> {
+    try {
+      await write()
+      return undefined
+    } catch (thrown) {
+      const error = asError(thrown)
+      if (noAnswer.has(error.code)) throw error
+      return { code: error.code, message: error.message }
+    }
+  }
+
+  /** Something that must be written at last. A full disk is waited out: what follows from it has been done already. */
+  async #insist<O extends object, R>(mutation: Mutation<O, R>, operation: O): Promise<void> {
+    for (;;) {
+      try {
+        await this.#write(mutation, operation)
+        return
+      } catch (error) {
+        if (this.#closed || !hasCode(error, 'ENOSPC', 'OVERLOADED')) throw error
+      }
+      await this.#clock.sleep(fullMs)
+    }
+  }
+}

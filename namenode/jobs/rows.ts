@@ -1,0 +1,59 @@
+// Jobs in the store. docs/format/metadata.md shows the tables:
+//   jobs      job number (8)                                  → head (JobRecord)
+//   jobspecs  job number (8)                                  → spec, as long as the job has not ended
+//   jobtasks  job number (8), stage (2), task (4)             → TaskRecord
+// A job's number is its age; the newest job is never forgotten, so no number is given twice.
+
+import { jobId, type JobId } from '../../src/base/ids.ts'
+import type { JobSpec } from '../../src/protocol/job.ts'
+import { decodeValue, encodeValue } from '../journal/codec.ts'
+import type { Draft } from '../journal/draft.ts'
+import { idKey, putId, readId } from '../journal/keys.ts'
+import type { View } from '../journal/view.ts'
+import type { JobRecord, TaskRecord } from './record.ts'
+
+const prefix = 'job-'
+
+export const jobName = (number: number): JobId => jobId(`${prefix}${number}`)
+
+/** undefined if it is not the name of a job. */
+export function jobNumber(id: JobId): number | undefined {
+  const digits = id.startsWith(prefix) ? id.slice(prefix.length) : ''
+  return /^[1-9]\d{0,14}$/.test(digits) ? Number(digits) : undefined
+}
+
+function taskKey(number: number, stage: number, task: number): Buffer {
+  const key = Buffer.allocUnsafe(14)
+  putId(key, number, 0)
+  key.writeUInt16BE(stage, 8)
+  key.writeUInt32BE(task, 10)
+  return key
+}
+
+const read = <T>(bytes: Buffer | undefined): T | undefined => bytes && decodeValue<T>(bytes)
+
+export const headOf = (view: View, number: number): JobRecord | undefined => read(view.get('jobs', idKey(number)))
+export const specOf = (view: View, number: number): JobSpec | undefined => read(view.get('jobspecs', idKey(number)))
+export const taskOf = (view: View, number: number, stage: number, task: number): TaskRecord | undefined => read(view.get('jobtasks', taskKey(number, stage, task)))
+
+/** In order of stage and task. */
+export function* tasksOf(view: View, number: number, from = { stage: 0, task: 0 }, limit?: number): Iterable<TaskRecord> {
+  const bounds = { start: taskKey(number, from.stage, from.task), end: idKey(number + 1), limit }
+  for (const { value } of view.range('jobtasks', bounds)) yield decodeValue(value)
+}
+
+export function* heads(view: View, { reverse = false } = {}): Iterable<{ number: number; head: JobRecord }> {
+  for (const { key, value } of view.range('jobs', { reverse })) yield { number: readId(key), head: decodeValue(value) }
+}
+
+export function nextNumber(view: View): number {
+  for (const { key } of view.range('jobs', { reverse: true, limit: 1 })) return readId(key) + 1
+  return 1
+}
+
+export const putHead = (draft: Draft, number: number, head: JobRecord): void => draft.put('jobs', idKey(number), encodeValue(head))
+export const putSpec = (draft: Draft, number: number, spec: JobSpec): void => draft.put('jobspecs', idKey(number), encodeValue(spec))
+export const dropSpec = (draft: Draft, number: number): void => draft.remove('jobspecs', idKey(number))
+export const dropHead = (draft: Draft, number: number): void => draft.remove('jobs', idKey(number))
+export const putTask = (draft: Draft, number: number, record: TaskRecord): void => draft.put('jobtasks', taskKey(number, record.stage, record.task), encodeValue(record))
+export const dropTask = (draft: Draft, number: number, { stage, task }: { stage: number; task: number }): void => draft.remove('jobtasks', taskKey(number, stage, task))
