@@ -37,6 +37,8 @@ const processLimits = {
   callsInFlightMax: 10_000,
   transfersMax: 256,
   parallelBlocks: 2,
+  /** Memory of an executor where neither the job nor the datanode's settings say. */
+  taskMemoryBytesDefault: 512 * MiB,
   taskLogBytesMax: 8 * MiB,
   programBytesMax: 32 * MiB,
   /** Jobs at a time; one more is refused with OVERLOADED. */

@@ -28,6 +28,8 @@ export const status = message('admin.status', {
   request: Type.Object({}),
   reply: Type.Object({
     cluster: clusterId,
+    /** The namenode's own id, as stamped into its directory. */
+    id: Type.Optional(text(64)),
     epoch: count,
     version: text(40),
     pid: count,

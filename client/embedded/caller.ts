@@ -1,0 +1,63 @@
+// Calls to a namenode that may move. Everybody in this process knows it by one name that never changes; here it becomes the
+// address of the moment. A call that found nobody is made again, where the namenode is then: nothing of it can have happened,
+// or its request id gives the first answer.
+
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { address, type Address } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import { backoffMs } from '../../src/base/retry.ts'
+import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
+import { Caller, type CallOptions, type CallerOptions } from '../../src/rpc/call.ts'
+import type { Embedded } from './embedded.ts'
+
+/** What everybody in this process calls the embedded namenode. */
+export const embeddedNamenode: Address = address('embedded:8620')
+
+const backoff = { firstMs: 10, maxMs: 500 }
+/** A new owner needs this long at worst: a call that met the end of the old one outlives it. */
+const takeOverMs = 30_000
+
+/** Messages that make sense only where there is a datanode. */
+const needsBlocks = /^(?:writing\.(?:create|allocate)|namespace\.locate|job\.(?:submit|watch|logs))$/
+
+export class EmbeddedCaller extends Caller {
+  readonly #options: CallerOptions
+  readonly #embedded: Embedded
+
+  constructor(options: CallerOptions, embedded: Embedded) {
+    super(options)
+    this.#options = options
+    this.#embedded = embedded
+  }
+
+  override async call<M extends Message>(to: Address, message: M, request: RequestOf<M>, options: CallOptions = {}): Promise<ReplyOf<M>> {
+    if (to !== embeddedNamenode) return super.call(to, message, request, options)
+    const { clock, random } = this.#options
+    const { signal, retry = true } = options
+    const repeatable = !message.mutation || (request as { requestId?: unknown }).requestId !== undefined
+    const usual = options.timeoutMs ?? limits.callTimeoutMs + (message.waits ? limits.longPollMs : 0)
+    const until = clock.mono() + Math.max(usual, retry ? takeOverMs : 0)
+    for (let attempt = 1; ; attempt++) {
+      const current = await this.#embedded.address()
+      if (needsBlocks.test(message.name)) await this.#embedded.ready()
+      try {
+        return await super.call(current, message, request, { ...options, timeoutMs: Math.min(usual, Math.max(1, until - clock.mono())), retry: false })
+      } catch (error) {
+        const gone = hasCode(error, 'UNAVAILABLE', 'OUTCOME_UNKNOWN')
+        const later = hasCode(error, 'OVERLOADED', 'SAFE_MODE')
+        if (!retry || !repeatable || !(gone || later) || signal?.aborted || clock.mono() > until) throw error
+        if (gone) this.#embedded.lost(current)
+        await pause(clock.sleep(backoffMs(attempt, backoff, random), signal))
+      }
+    }
+  }
+}
+
+/** A wait that an abort ends with our own error. */
+async function pause(sleep: Promise<void>): Promise<void> {
+  try {
+    await sleep
+  } catch (cause) {
+    throw new GristmillError('ABORTED', 'the operation was aborted', { cause })
+  }
+}

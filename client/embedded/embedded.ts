@@ -1,0 +1,82 @@
+// An embedded cluster as one process sees it: the servers run here if this process was the first, else in the one that was.
+// When that one ends, whoever needs the cluster next takes the directory over; what was acknowledged is on the disk, and calls
+// that were on their way are made again with the same request ids.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import type { Address, ClusterId } from '../../src/base/ids.ts'
+import { loadSecret } from '../../src/home/secret.ts'
+import { embeddedFile, isAlive, readRunning } from '../running.ts'
+import { Owner, type EmbeddedParts } from './owner.ts'
+
+/** The owner's word is looked for, or its lock waited for, this often and this long. */
+const lookMs = 20
+const foundMs = 20_000
+
+interface Found { readonly namenode: Address; readonly cluster: ClusterId; readonly pid: number; readonly born: string }
+
+export class Embedded {
+  readonly #parts: EmbeddedParts
+  #owner: Owner | undefined
+  #found: Found | undefined
+  #finding: Promise<void> | undefined
+  #closed = false
+
+  constructor(parts: EmbeddedParts) { this.#parts = parts }
+
+  /** The namenode now. Starts one if there is none. Throws what keeps it from starting. */
+  async address(): Promise<Address> {
+    if (!this.#known()) await (this.#finding ??= this.#find().finally(() => { this.#finding = undefined }))
+    return this.#owner?.address ?? this.#found!.namenode
+  }
+
+  /** The cluster and its secret. REQUIRES: `address` has been asked once. */
+  async identity(): Promise<{ cluster: ClusterId; secret: Buffer }> {
+    if (this.#owner) return { cluster: this.#owner.cluster, secret: this.#owner.secret }
+    return { cluster: this.#found!.cluster, secret: await loadSecret(this.#parts.world.disk, `${this.#parts.dir}/secret`) }
+  }
+
+  /** Resolves when blocks can be written and read. Where another process is the owner, that one sees to it. */
+  async ready(): Promise<void> { await this.#owner?.datanode() }
+
+  /** Nobody answered at `address`: whatever was known of it is not believed any more. */
+  lost(address: Address): void {
+    if (this.#found?.namenode === address) this.#found = undefined
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#finding?.catch(() => {})
+    await this.#owner?.close()
+    this.#owner = undefined
+  }
+
+  #known(): boolean {
+    if (this.#owner) return true
+    return this.#found !== undefined && isAlive(this.#parts.machine, this.#found)
+  }
+
+  async #find(): Promise<void> {
+    const { world: { disk, clock }, machine, dir } = this.#parts
+    const until = clock.mono() + foundMs
+    for (;;) {
+      if (this.#closed) throw new GristmillError('UNAVAILABLE', 'the embedded cluster has been closed; open it again')
+      const running = await readRunning(disk, embeddedFile(dir))
+      const [namenode] = running?.processes ?? []
+      if (running && namenode && isAlive(machine, namenode)) {
+        this.#found = { namenode: running.namenode, cluster: running.cluster, pid: namenode.pid, born: namenode.born }
+        return
+      }
+      const owner = await Owner.take(this.#parts)
+      if (owner) {
+        this.#owner = owner
+        this.#found = undefined
+        return
+      }
+      // Another process has the lock and has not left word yet, or is about to end.
+      if (clock.mono() > until) {
+        throw new GristmillError('DIR_IN_USE', `another process holds the embedded cluster in ${dir} and has not answered for ${foundMs / 1000} s; end it, or use another --home`, { details: { dir } })
+      }
+      await clock.sleep(lookMs)
+    }
+  }
+}

@@ -1,0 +1,122 @@
+// The process that holds an embedded cluster's directory runs its namenode and its datanode, both in itself, on loopback.
+// The datanode comes when it is first needed, or after a moment: listing names needs none, and should not wait for one.
+// Invariant: whoever has the directory's lock is the owner, and no other process runs servers on that directory.
+
+import { hasCode } from '../../src/base/errors.ts'
+import type { Address, ClusterId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import type { Settings } from '../../src/base/settings.ts'
+import type { Home } from '../../src/home/home.ts'
+import { openHome } from '../../src/home/home.ts'
+import { loadOrCreateSecret } from '../../src/home/secret.ts'
+import type { Machine } from '../../src/ports/machine.ts'
+import type { World } from '../../src/ports/world.ts'
+import type { Datanode } from '../../datanode/datanode.ts'
+import type { Namenode } from '../../namenode/namenode.ts'
+import { embeddedFile, writeRunning, type RunningProcess } from '../running.ts'
+
+export interface EmbeddedParts {
+  readonly world: World
+  readonly machine: Machine
+  readonly dir: string
+  readonly settings: Partial<Settings>
+}
+
+const host = '127.0.0.1'
+/** A command that only looks at names is over before. */
+const datanodeAfterMs = 400
+const rack = '/default'
+
+export const secretFileOf = (dir: string): string => `${dir}/secret`
+
+export class Owner {
+  readonly secret: Buffer
+  readonly #parts: EmbeddedParts
+  readonly #home: Home
+  readonly #namenode: Namenode
+  #datanode: Promise<Datanode> | undefined
+  #later: () => void = () => {}
+  #closing = false
+
+  /** undefined if another process owns the directory. */
+  static async take(parts: EmbeddedParts): Promise<Owner | undefined> {
+    const { world, dir, settings } = parts
+    let home: Home
+    try {
+      home = await openHome(world, dir, { role: 'embedded' })
+    } catch (error) {
+      if (hasCode(error, 'DIR_IN_USE')) return undefined
+      throw error
+    }
+    try {
+      const secret = await loadOrCreateSecret(world, secretFileOf(dir))
+      const { Namenode: Class } = await import('../../namenode/namenode.ts')
+      const namenode = await Class.start(world, {
+        dir: `${dir}/namenode`, host, port: 0, secret,
+        defaults: { replication: settings.replication ?? 1, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
+        ...settings.profile === 'test-without-fsync' && { sync: false },
+      })
+      const owner = new Owner(parts, { home, secret, namenode })
+      await owner.#announce()
+      owner.#later = world.clock.after(datanodeAfterMs, () => { if (!owner.#closing) owner.datanode().catch((error: unknown) => world.log.error('the embedded datanode did not start', { error })) })
+      return owner
+    } catch (error) {
+      await home.release()
+      throw error
+    }
+  }
+
+  private constructor(parts: EmbeddedParts, { home, secret, namenode }: { home: Home; secret: Buffer; namenode: Namenode }) {
+    this.#parts = parts
+    this.#home = home
+    this.secret = secret
+    this.#namenode = namenode
+  }
+
+  get address(): Address { return this.#namenode.address }
+  get cluster(): ClusterId { return this.#namenode.cluster }
+
+  /** Resolves once the datanode is registered, so that blocks can be written and found. */
+  datanode(): Promise<Datanode> {
+    return this.#datanode ??= this.#startDatanode()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing) return
+    this.#closing = true
+    this.#later()
+    // Others who look now wait for the lock instead of for an answer.
+    await this.#parts.world.disk.remove(embeddedFile(this.#parts.dir))
+    const datanode = await this.#datanode?.catch(() => undefined)
+    try {
+      await datanode?.stop()
+    } finally {
+      try {
+        await this.#namenode.stop()
+      } finally {
+        await this.#home.release()
+      }
+    }
+  }
+
+  async #startDatanode(): Promise<Datanode> {
+    const { world, machine, dir, settings } = this.#parts
+    const { Datanode: Class } = await import('../../datanode/datanode.ts')
+    const datanode = await Class.start(world, {
+      dirs: [`${dir}/datanode`], host, port: 0, namenode: this.address, cluster: this.cluster, secret: this.secret,
+      rack, hostName: settings.hostName ?? machine.hostName, slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
+    })
+    if (!this.#closing) await this.#announce(datanode)
+    return datanode
+  }
+
+  async #announce(datanode?: Datanode): Promise<void> {
+    const { world, machine, dir } = this.#parts
+    const born = machine.born(machine.pid) ?? ''
+    const processes: RunningProcess[] = [
+      { role: 'namenode', id: this.#namenode.id, address: this.address, pid: machine.pid, born, dir: `${dir}/namenode` },
+      ...datanode ? [{ role: 'datanode' as const, id: datanode.node, address: datanode.address, pid: machine.pid, born, dir: `${dir}/datanode` }] : [],
+    ]
+    await writeRunning(world.disk, embeddedFile(dir), { format: 1, namenode: this.address, cluster: this.cluster, secretFile: secretFileOf(dir), dir, processes })
+  }
+}

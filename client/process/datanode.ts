@@ -1,0 +1,36 @@
+// `gristmill datanode`: a datanode in this process until it is told to end. It is ready once its namenode knows it.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { limits } from '../../src/base/limits.ts'
+import { locate } from '../locate.ts'
+import { hostDefault, isLoopback, serverSecret, untilTold, type Run } from './run.ts'
+
+export const datanodePort = 8621
+const rackDefault = '/default'
+
+export async function runDatanode(run: Run): Promise<void> {
+  const { settings, world, machine, signal } = run
+  const host = settings.host ?? hostDefault
+  const place = await locate({ disk: world.disk, machine }, settings)
+  if (place.kind !== 'cluster') {
+    throw new GristmillError('CONFIG_INVALID', 'a datanode belongs to a namenode: give its address with --cluster host:port (or start a whole cluster with "gristmill up")')
+  }
+  // On loopback the secret is the one that its namenode left in the same home, or in the cluster's own directory.
+  const secret = await serverSecret({ ...run, settings: isLoopback(host) ? { ...settings, secretFile: place.secretFile } : settings }, host)
+  const dirs = settings.dir ?? [`${settings.home}/datanode`]
+  const { Datanode } = await import('../../datanode/datanode.ts')
+  const failed = Promise.withResolvers<never>()
+  const datanode = await Datanode.start(world, {
+    dirs, host, port: settings.port ?? datanodePort, namenode: place.namenode, secret,
+    rack: settings.rack ?? rackDefault, hostName: settings.hostName ?? machine.hostName,
+    slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
+    ...settings.heartbeat !== undefined && { heartbeatMs: settings.heartbeat },
+    onFatal: failed.reject,
+  })
+  try {
+    await run.ready({ role: 'datanode', id: datanode.node, address: datanode.address, pid: machine.pid, dir: dirs[0]!, cluster: datanode.cluster })
+    await untilTold(signal, failed.promise)
+  } finally {
+    await datanode.stop()
+  }
+}

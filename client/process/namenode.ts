@@ -1,0 +1,35 @@
+// `gristmill namenode`: a namenode in this process until it is told to end.
+
+import { limits } from '../../src/base/limits.ts'
+import { hostDefault, oneDirectory, serverSecret, untilTold, type Run } from './run.ts'
+
+export const namenodePort = 8620
+export const replicationDefault = 3
+
+export async function runNamenode(run: Run): Promise<void> {
+  const { settings, world, machine, signal } = run
+  const host = settings.host ?? hostDefault
+  const dir = oneDirectory(settings, `${settings.home}/namenode`)
+  const secret = await serverSecret(run, host)
+  const { Namenode } = await import('../../namenode/namenode.ts')
+  const failed = Promise.withResolvers<never>()
+  const namenode = await Namenode.start(world, {
+    dir, host, port: settings.port ?? namenodePort, secret,
+    defaults: { replication: settings.replication ?? replicationDefault, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
+    sync: settings.profile !== 'test-without-fsync',
+    times: {
+      ...settings.heartbeat !== undefined && { heartbeatMs: settings.heartbeat },
+      ...settings.nodeStale !== undefined && { nodeStaleMs: settings.nodeStale },
+      ...settings.nodeDead !== undefined && { nodeDeadMs: settings.nodeDead },
+      ...settings.leaseSoft !== undefined && { leaseSoftMs: settings.leaseSoft },
+      ...settings.leaseHard !== undefined && { leaseHardMs: settings.leaseHard },
+    },
+    onFatal: failed.reject,
+  })
+  try {
+    await run.ready({ role: 'namenode', id: namenode.id, address: namenode.address, pid: machine.pid, dir, cluster: namenode.cluster })
+    await untilTold(signal, failed.promise)
+  } finally {
+    await namenode.stop()
+  }
+}

@@ -1,0 +1,82 @@
+// `gristmill status`: the processes of a cluster and its state, as its namenode knows them and as `up` has left word of them.
+// Looking starts nothing: where nothing runs, that is what is said.
+
+import { hasCode } from '../../src/base/errors.ts'
+import type { Settings } from '../../src/base/settings.ts'
+import { loadSecret } from '../../src/home/secret.ts'
+import type { Machine } from '../../src/ports/machine.ts'
+import type { World } from '../../src/ports/world.ts'
+import { status, type ClusterStatus } from '../../src/protocol/admin.ts'
+import { connectTo } from '../connect.ts'
+import { locate, type Place } from '../locate.ts'
+import { embeddedFile, isAlive, readRunning, type Running } from '../running.ts'
+
+export interface ProcessState {
+  readonly role: 'namenode' | 'datanode'
+  readonly id: string
+  readonly address: string
+  readonly pid: number
+  readonly dir: string
+  /** `gone`: the process of `up` has ended. For datanodes otherwise as the namenode sees them. */
+  readonly state: 'live' | 'stale' | 'dead' | 'left' | 'gone'
+}
+
+export interface StatusReport {
+  readonly kind: 'cluster' | 'embedded'
+  /** Where an embedded cluster's data lies. */
+  readonly dir: string | undefined
+  readonly processes: readonly ProcessState[]
+  /** undefined: nothing runs. */
+  readonly status: ClusterStatus | undefined
+}
+
+export interface StatusOptions {
+  readonly settings: Settings
+  readonly world: World
+  readonly machine: Machine
+  readonly signal: AbortSignal
+}
+
+/** Throws UNAVAILABLE if a cluster that was named, or whose processes live, does not answer. */
+export async function clusterStatus(options: StatusOptions): Promise<StatusReport> {
+  const { settings, world, machine } = options
+  const place = await locate({ disk: world.disk, machine }, settings)
+  const running = await runningAt(options, place)
+  const dir = place.kind === 'embedded' ? place.dir : undefined
+  if (place.kind === 'embedded' && !running) return { kind: 'embedded', dir, processes: [], status: undefined }
+  const namenode = place.kind === 'cluster' ? place.namenode : running!.namenode
+  try {
+    const secret = await loadSecret(world.disk, place.kind === 'cluster' ? place.secretFile : running!.secretFile)
+    const { caller } = await connectTo(world, { namenode, secret, user: settings.user ?? machine.user, signal: options.signal })
+    const found = await caller.call(namenode, status, {}, { signal: options.signal, peer: 'namenode' })
+    return { kind: place.kind, dir, processes: processesOf(found, running, machine), status: found }
+  } catch (error) {
+    // An embedded cluster's owner may have ended just now.
+    if (place.kind === 'embedded' && hasCode(error, 'UNAVAILABLE') && !await runningAt(options, place)) return { kind: 'embedded', dir, processes: [], status: undefined }
+    throw error
+  }
+}
+
+async function runningAt({ world, machine }: StatusOptions, place: Place): Promise<Running | undefined> {
+  if (place.kind === 'cluster') return place.running
+  const running = await readRunning(world.disk, embeddedFile(place.dir))
+  return running?.processes.some(process => isAlive(machine, process)) ? running : undefined
+}
+
+/** What the namenode knows, and what `up` has started beside: a process that died before the namenode noticed. */
+function processesOf(found: ClusterStatus, running: Running | undefined, machine: Machine): ProcessState[] {
+  const namenode = running?.processes.find(process => process.role === 'namenode')
+  const processes: ProcessState[] = [
+    { role: 'namenode', id: found.id ?? namenode?.id ?? '', address: found.address, pid: found.pid, dir: found.dir, state: 'live' },
+    ...found.nodes.map(({ node, address, pid, storages, state }) => {
+      const started = running?.processes.find(process => process.id === node && process.pid === pid)
+      const gone = started !== undefined && !isAlive(machine, started)
+      return { role: 'datanode' as const, id: node, address, pid, dir: started?.dir ?? storages[0]?.dir ?? '', state: gone ? 'gone' as const : state }
+    }),
+  ]
+  for (const one of running?.processes ?? []) {
+    if (processes.some(known => known.id === one.id) || one.role === 'namenode') continue
+    processes.push({ role: one.role, id: one.id, address: one.address, pid: one.pid, dir: one.dir, state: isAlive(machine, one) ? 'live' : 'gone' })
+  }
+  return processes
+}
