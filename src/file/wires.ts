@@ -17,7 +17,7 @@ const connectMs = 5_000
 
 export interface WiresOptions {
   readonly net: Net
-  readonly caller: Caller
+  readonly caller: Pick<Caller, 'admission'>
   readonly clock: Clock
   readonly idleMs?: number
 }
@@ -33,7 +33,7 @@ interface Idle { readonly channel: Channel; readonly cancel: () => void }
 
 export class Wires {
   readonly #net: Net
-  readonly #caller: Caller
+  readonly #caller: Pick<Caller, 'admission'>
   readonly #clock: Clock
   readonly #idleMs: number
   readonly #idle = new Map<Address, Idle[]>()

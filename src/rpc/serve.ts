@@ -24,7 +24,8 @@ export const route = <M extends Message>(message: M, handler: Handler<M>): Route
 
 export interface ServeOptions {
   readonly routes: readonly Route[]
-  readonly auth: Authenticator
+  /** A datanode learns its cluster only after it listens, and puts another authenticator behind this then. */
+  readonly auth: Pick<Authenticator, 'identify'>
   readonly clock: Clock
   readonly log: Log
   readonly registry: Registry

@@ -1,0 +1,246 @@
+// A datanode: the hands of the cluster. It puts its rooms together, starts them in order and stops them in order; it does no
+// work itself. One port serves everything: calls, wires, plain HTTP, /healthz and /metrics.
+//
+// Start: homes are taken, blocks found, the port opened, the namenode met and told about every block; then `start` returns.
+// Stop: the namenode is told, transfers finish, tasks end, the port closes, homes are released.
+
+import { FramePool } from '../src/block/ring.ts'
+import { GristmillError } from '../src/base/errors.ts'
+import { nodeId, storageId, type Address, type ClusterId, type NodeId } from '../src/base/ids.ts'
+import { limits } from '../src/base/limits.ts'
+import { openHome, type Home } from '../src/home/home.ts'
+import type { Listening } from '../src/ports/net.ts'
+import type { World } from '../src/ports/world.ts'
+import { local, transferPath } from '../src/protocol/transfer.ts'
+import { Authenticator, Credentials } from '../src/rpc/auth.ts'
+import { Caller } from '../src/rpc/call.ts'
+import { Registry } from '../src/rpc/metrics.ts'
+import { route, serve, type Server } from '../src/rpc/serve.ts'
+import { BlockTokens } from '../src/rpc/token.ts'
+import { Wires } from '../src/file/wires.ts'
+import { Contact } from './heartbeat/contact.ts'
+import { EpochFence } from './heartbeat/epoch.ts'
+import { exposeDatanode } from './metrics.ts'
+import { Orders } from './order/orders.ts'
+import { Changes } from './report/changes.ts'
+import { noRunner, type TaskHost, type Tasks } from './runner.ts'
+import { Store } from './store/store.ts'
+import { addBlockRoutes } from './transfer/http.ts'
+import { Transfers } from './transfer/transfers.ts'
+
+export interface DatanodeTimes {
+  readonly heartbeatMs: number
+  readonly nodeDeadMs: number
+  readonly longPollMs: number
+  readonly progressTimeoutMs: number
+  readonly drainMs: number
+}
+
+export interface DatanodeConfig {
+  /** Data directories, one a disk; the first holds the node's identity. */
+  readonly dirs: readonly string[]
+  readonly host: string
+  readonly port: number
+  readonly namenode: Address
+  readonly rack: string
+  /** Processes with the same one are on the same machine. */
+  readonly hostName: string
+  readonly secret: Buffer
+  /** Must be this one, if told. */
+  readonly cluster?: ClusterId | undefined
+  /** Tasks at a time; 0: this node only stores. */
+  readonly slots: number
+  readonly memoryBytes: number
+  readonly pid?: number | undefined
+  readonly version?: string | undefined
+  readonly times?: Partial<DatanodeTimes> | undefined
+  /** Runs tasks on this node. */
+  readonly tasks?: ((host: TaskHost) => Promise<Tasks>) | undefined
+  /** Gives up waiting for the namenode while the node starts. */
+  readonly signal?: AbortSignal | undefined
+}
+
+const isLoopback = (host: string): boolean => /^127\.\d+\.\d+\.\d+$|^localhost$|^\[?::1\]?$/.test(host)
+/** A block may come in by a plain PUT at the pace of a slow line. */
+const requestMs = 600_000
+const user = 'gristmill'
+
+export class Datanode {
+  readonly node: NodeId
+  /** Rejects when the node cannot go on: its last disk refused a sync. The process must end then. */
+  readonly failed: Promise<never>
+  readonly #world: World
+  readonly #config: DatanodeConfig
+  readonly #times: DatanodeTimes
+  readonly #homes: readonly Home[]
+  readonly #fail: (error: GristmillError) => void
+  readonly #stopping = new AbortController()
+  #cluster: ClusterId | undefined
+  #caller: Caller
+  #auth: Authenticator
+  #server: Server | undefined
+  #listening: Listening | undefined
+  #transfers: Transfers | undefined
+  #contact: Contact | undefined
+  #tasks: Tasks | undefined
+  #wires: Wires | undefined
+  #stopped: Promise<void> | undefined
+
+  /** Returns once the namenode knows this node and all its blocks; a namenode that is not there yet is waited for. */
+  static async start(world: World, config: DatanodeConfig): Promise<Datanode> {
+    if (config.dirs.length === 0) throw new GristmillError('CONFIG_INVALID', 'a datanode needs at least one directory; give one with --dir')
+    const homes: Home[] = []
+    try {
+      for (const [i, dir] of config.dirs.entries()) homes.push(await openHome(world, dir, { role: i === 0 ? 'datanode' : 'storage', cluster: config.cluster ?? homes[0]?.cluster }))
+    } catch (error) {
+      await Promise.allSettled(homes.map(home => home.release()))
+      throw error
+    }
+    const datanode = new Datanode(world, config, homes)
+    try {
+      await datanode.#start()
+      return datanode
+    } catch (error) {
+      await datanode.stop()
+      throw error
+    }
+  }
+
+  private constructor(world: World, config: DatanodeConfig, homes: readonly Home[]) {
+    this.#world = world
+    this.#config = config
+    this.#times = { ...limits, ...config.times }
+    this.#homes = homes
+    this.node = nodeId(homes[0]!.id)
+    this.#cluster = homes[0]!.cluster
+    this.#caller = this.#newCaller()
+    this.#auth = this.#newAuthenticator()
+    const { promise, reject } = Promise.withResolvers<never>()
+    promise.catch(() => {})
+    this.failed = promise
+    this.#fail = reject
+  }
+
+  get address(): Address { return this.#listening!.address }
+  /** The cluster that it belongs to. */
+  get cluster(): ClusterId { return this.#cluster! }
+
+  stop(): Promise<void> { return this.#stopped ??= this.#stop() }
+  async [Symbol.asyncDispose](): Promise<void> { await this.stop() }
+
+  async #start(): Promise<void> {
+    const { clock, disk, net } = this.#world
+    const { config, times } = { config: this.#config, times: this.#times }
+    const log = this.#world.log.child({ node: this.node })
+    const cluster = (): ClusterId => this.#cluster!
+    const changes = new Changes()
+    const fence = await EpochFence.open(disk, this.#homes[0]!.dir)
+    const store = await Store.open({
+      disk, clock, log,
+      dirs: this.#homes.map(({ dir, id }) => ({ dir, id: storageId(id) })),
+      listener: {
+        added: replica => changes.added(replica),
+        removed: id => changes.removed(id),
+        bad: id => changes.bad(id),
+        failed: (storage, error, last) => {
+          log.error('a directory refused a sync; nothing in it can be trusted any more', { error, dir: storage.dir })
+          if (last) this.#fail(new GristmillError('INTERNAL', `the disk of ${storage.dir} refused a sync, and this node has no other one; look at the disk, then start the node again`, { cause: error }))
+        },
+      },
+    })
+    const tokens = new BlockTokens({ secret: config.secret, clock })
+    const pool = new FramePool()
+    const wires = this.#wires = new Wires({ net, clock, caller: { admission: path => this.#caller.admission(path) } })
+    this.#tasks = config.slots === 0 ? undefined : await config.tasks?.({
+      world: this.#world, node: this.node, dir: this.#homes[0]!.dir, namenode: config.namenode, host: config.hostName, rack: config.rack,
+      slots: config.slots, memoryBytes: config.memoryBytes, secret: config.secret, store,
+      address: () => this.address, cluster, caller: () => this.#caller, session: () => this.#contact?.session ?? 0,
+    })
+    const runner = this.#tasks?.runner ?? noRunner
+    const mayWrite = (): void => {
+      if (!this.#contact?.fresh) throw new GristmillError('UNAVAILABLE', 'this datanode has lost its namenode and takes no new blocks until it is back; take another one')
+    }
+    const transfers = this.#transfers = new Transfers({ node: this.node, store, wires, pool, log, tokens, cluster, mayWrite, segments: this.#tasks?.segments, progressMs: times.progressTimeoutMs })
+    const registry = new Registry()
+    const server = this.#server = serve({
+      routes: [
+        route(local, ({ block, token }) => {
+          tokens.check(token, { mode: 'read', block })
+          return store.paths(block)
+        }),
+        ...(this.#tasks?.routes ?? []),
+      ],
+      auth: { identify: asked => this.#auth.identify(asked) },
+      clock, log, registry, requestMs,
+      ready: () => this.#contact?.fresh ?? false,
+    })
+    addBlockRoutes(server, { store, tokens, mayWrite })
+    this.#listening = await net.listen({
+      http: server.http,
+      upgrade: request => {
+        if (request.path !== transferPath) return { refuse: { status: 404, code: 'EINVAL', message: `wires are opened at ${transferPath}` } }
+        const admitted = server.admit(request)
+        return 'refuse' in admitted ? admitted : { run: wire => transfers.run(wire) }
+      },
+    }, { host: config.host, port: config.port })
+    const orders = new Orders({ store, runner, wires, pool, log, cluster, progressMs: times.progressTimeoutMs, report: () => this.#contact?.report(), signal: this.#stopping.signal })
+    const contact = this.#contact = new Contact({
+      caller: () => this.#caller, clock, random: this.#world.random, log, namenode: config.namenode, node: this.node, store, changes, runner, orders, fence,
+      heartbeatMs: times.heartbeatMs, longPollMs: times.longPollMs, silentMs: times.nodeDeadMs / 2, transfers: () => transfers.active,
+      address: this.address, rack: config.rack, host: config.hostName, pid: config.pid ?? 0, version: config.version ?? '',
+      cluster: () => this.#cluster, join: id => this.#join(id),
+    })
+    exposeDatanode(registry, { store, transfers, contact, orders })
+    contact.start()
+    const { signal } = config
+    const giveUp = (): void => { void this.stop() }
+    if (signal?.aborted) giveUp()
+    signal?.addEventListener('abort', giveUp, { once: true })
+    try {
+      await contact.ready
+    } finally {
+      signal?.removeEventListener('abort', giveUp)
+    }
+  }
+
+  /** The namenode has said which cluster this is; from now on this node belongs to it and to no other. */
+  async #join(cluster: ClusterId): Promise<void> {
+    if (this.#cluster === cluster) return
+    for (const home of this.#homes) await home.stamp(cluster)
+    this.#cluster = cluster
+    this.#caller = this.#newCaller()
+    this.#auth = this.#newAuthenticator()
+  }
+
+  #newCaller(): Caller {
+    const { clock, random, net } = this.#world
+    const credentials = new Credentials({ secret: this.#config.secret, user, cluster: this.#cluster ?? '', clock, random })
+    return new Caller({ dispatcher: net.dispatcher, credentials, clock, random })
+  }
+
+  #newAuthenticator(): Authenticator {
+    return new Authenticator({ secret: this.#config.secret, cluster: this.#cluster ?? '', loopback: isLoopback(this.#config.host), clock: this.#world.clock })
+  }
+
+  async #stop(): Promise<void> {
+    const { clock, log } = this.#world
+    const { drainMs } = this.#times
+    const steps: Array<() => Promise<unknown> | undefined> = [
+      () => this.#contact?.stop(),
+      async () => this.#server?.drain(),
+      () => this.#transfers?.drain(drainMs, (ms, work) => clock.after(ms, work)),
+      async () => this.#stopping.abort(new GristmillError('ABORTED', 'this datanode stops')),
+      () => this.#tasks?.runner.stop(),
+      () => this.#listening?.close(drainMs),
+      async () => this.#wires?.close(),
+      ...this.#homes.map(home => () => home.release()),
+    ]
+    for (const step of steps) {
+      try {
+        await step()
+      } catch (error) {
+        log.error('a part of the datanode did not stop in good order', { error })
+      }
+    }
+  }
+}

@@ -1,0 +1,121 @@
+// The life of this node in its cluster: it registers, runs a session, and registers again when that is over, for as long as the
+// process lives. A namenode that cannot be reached is waited for; one of another cluster or with another secret is an error
+// while the node starts, and an event for the log later.
+
+import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
+import type { Address, ClusterId } from '../../src/base/ids.ts'
+import { backoffMs } from '../../src/base/retry.ts'
+import { register } from '../../src/protocol/heartbeat.ts'
+import { Session, type SessionTools } from './session.ts'
+
+export interface ContactOptions extends Omit<SessionTools, 'heard'> {
+  readonly address: Address
+  readonly rack: string
+  readonly host: string
+  readonly pid: number
+  readonly version: string
+  /** The cluster that this node belongs to; undefined before it has met its first namenode. */
+  readonly cluster: () => ClusterId | undefined
+  /** Ties this node to the cluster that it has met. */
+  readonly join: (cluster: ClusterId) => Promise<void>
+  /** Without contact for this long the node takes no new blocks. */
+  readonly silentMs: number
+}
+
+const backoff = { firstMs: 100, maxMs: 2_000 }
+/** Said once in a while, not at every try. */
+const complainMs = 10_000
+
+export class Contact {
+  readonly #options: ContactOptions
+  readonly #stopping = new AbortController()
+  readonly #ready = Promise.withResolvers<void>()
+  #session: Session | undefined
+  #heardMs: number | undefined
+  #complainedMs = Number.NEGATIVE_INFINITY
+  #running: Promise<void> | undefined
+  /** Registrations so far, for metrics. */
+  sessions = 0
+
+  constructor(options: ContactOptions) {
+    this.#options = options
+    this.#ready.promise.catch(() => {})
+    options.runner.onFree(() => this.#session?.offer())
+  }
+
+  /** Settles when the namenode knows this node and its blocks; rejects if it can never be. */
+  get ready(): Promise<void> { return this.#ready.promise }
+
+  /** The namenode has been heard lately: what is written here now will be known. */
+  get fresh(): boolean {
+    return this.#heardMs !== undefined && this.#options.clock.mono() - this.#heardMs < this.#options.silentMs
+  }
+
+  /** The number of the session; 0 while there is none. */
+  get session(): number { return this.#session?.id ?? 0 }
+
+  start(): void { this.#running = this.#run() }
+
+  report(): void { this.#session?.report() }
+
+  /** Leaves the cluster in good order. */
+  async stop(): Promise<void> {
+    await this.#session?.leave()
+    const reason = new GristmillError('ABORTED', 'this datanode stops')
+    this.#stopping.abort(reason)
+    this.#ready.reject(reason)
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping
+    const { clock, random, log } = this.#options
+    let ready = false
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        const session = await this.#register(signal)
+        failures = 0
+        this.#session = session
+        session.reported.then(() => { ready = true; this.#ready.resolve() }, () => {})
+        await session.run(signal)
+      } catch (thrown) {
+        this.#session = undefined
+        if (signal.aborted) return
+        const error = asError(thrown)
+        if (!ready && hasCode(error, 'WRONG_CLUSTER', 'UNAUTHENTICATED', 'DIR_FOREIGN', 'STALE_EPOCH', 'EINVAL', 'CONFIG_INVALID')) return this.#ready.reject(error)
+        if (error.code === 'UNREGISTERED') log.info('the namenode does not know this session; registering again')
+        else this.#complain(error)
+        try {
+          await clock.sleep(backoffMs(++failures, backoff, random), signal)
+        } catch {
+          return
+        }
+      }
+    }
+  }
+
+  async #register(signal: AbortSignal): Promise<Session> {
+    const { caller, namenode, node, address, rack, host, pid, version, cluster, store, runner, fence, join, log } = this.#options
+    const known = cluster()
+    const reply = await caller().call(namenode, register, {
+      node, address, rack, host, pid, version, slots: runner.slots, storages: await store.state(), attempts: runner.running(),
+      ...(known !== undefined && { cluster: known }),
+    }, { signal, peer: 'namenode', retry: false })
+    await fence.pass(reply.epoch)
+    await join(reply.cluster)
+    this.#heard()
+    this.sessions++
+    for (const attempt of reply.kill) runner.kill(attempt)
+    log.info('registered', { session: reply.session, epoch: reply.epoch, cluster: reply.cluster, blocks: store.blocks })
+    return new Session({ ...this.#options, heard: () => this.#heard() }, reply.session)
+  }
+
+  #heard(): void { this.#heardMs = this.#options.clock.mono() }
+
+  #complain(error: GristmillError): void {
+    const now = this.#options.clock.mono()
+    if (now - this.#complainedMs < complainMs) return
+    this.#complainedMs = now
+    this.#options.log.warn('there is no contact with the namenode; trying on', { error, namenode: this.#options.namenode })
+  }
+}

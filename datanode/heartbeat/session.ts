@@ -1,0 +1,189 @@
+// One session with a namenode: from a registration to the answer UNREGISTERED. It sends the full report, then goes on with three
+// things at once: beats, changes, and waiting for orders. Whatever ends one of them ends the session; the node then registers again.
+
+import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
+import type { Address, NodeId } from '../../src/base/ids.ts'
+import { backoffMs } from '../../src/base/retry.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Log } from '../../src/ports/log.ts'
+import type { Random } from '../../src/ports/random.ts'
+import { beat, leave } from '../../src/protocol/heartbeat.ts'
+import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
+import { orders } from '../../src/protocol/order.ts'
+import { changes as changesMessage, full } from '../../src/protocol/report.ts'
+import type { CallOptions, Caller } from '../../src/rpc/call.ts'
+import type { Orders } from '../order/orders.ts'
+import type { Changes } from '../report/changes.ts'
+import { pagesOf } from '../report/full.ts'
+import type { Runner } from '../runner.ts'
+import type { Store } from '../store/store.ts'
+import type { EpochFence } from './epoch.ts'
+
+export interface SessionTools {
+  readonly caller: () => Caller
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly namenode: Address
+  readonly node: NodeId
+  readonly store: Store
+  readonly changes: Changes
+  readonly runner: Runner
+  readonly orders: Orders
+  readonly fence: EpochFence
+  readonly heartbeatMs: number
+  readonly longPollMs: number
+  readonly transfers: () => number
+  /** The namenode has answered. */
+  heard(): void
+}
+
+const backoff = { firstMs: 100, maxMs: 2_000 }
+
+export class Session {
+  readonly #tools: SessionTools
+  readonly id: number
+  readonly #ending = new AbortController()
+  #seq = 0
+  #acknowledged = 0
+  #fullWanted = true
+  #wakeReports: () => void = () => {}
+  #poll = new AbortController()
+  readonly #reported = Promise.withResolvers<void>()
+
+  constructor(tools: SessionTools, id: number) {
+    this.#tools = tools
+    this.id = id
+    this.#reported.promise.catch(() => {})
+  }
+
+  /** Settles when the first full report has arrived, or the session has ended before. */
+  get reported(): Promise<void> { return this.#reported.promise }
+
+  /** Runs until the session is over or `signal` aborts; throws the reason. */
+  async run(signal: AbortSignal): Promise<never> {
+    const { changes } = this.#tools
+    const stop = (): void => this.#ending.abort(signal.reason)
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+    changes.onChange = () => this.#wakeReports()
+    const loops = [this.#beats(), this.#reports(), this.#orders()].map(loop => loop.catch((error: unknown) => { this.#ending.abort(error) }))
+    await Promise.all(loops)
+    signal.removeEventListener('abort', stop)
+    changes.onChange = () => {}
+    this.#reported.reject(this.#ending.signal.reason)
+    throw this.#ending.signal.reason
+  }
+
+  /** Sends all blocks again. */
+  report(): void {
+    this.#fullWanted = true
+    this.#wakeReports()
+  }
+
+  /** Offers free slots at once: the waiting call still says how many there were when it began. */
+  offer(): void { this.#poll.abort() }
+
+  /** Says that this node goes away in good order. Best effort. */
+  async leave(): Promise<void> {
+    try {
+      await this.#tools.caller().call(this.#tools.namenode, leave, { node: this.#tools.node, session: this.id }, { peer: 'namenode', timeoutMs: 2_000, retry: false })
+    } catch (error) {
+      this.#tools.log.debug('the namenode could not be told that this node leaves', { error: asError(error) })
+    }
+  }
+
+  async #beats(): Promise<void> {
+    const { clock, node, store, runner, transfers, fence, heartbeatMs, log } = this.#tools
+    for (;;) {
+      const started = clock.mono()
+      try {
+        const { epoch } = await this.#call(beat, { node, session: this.id, storages: await store.state(), transfers: transfers(), running: runner.running().length }, { retry: false, timeoutMs: heartbeatMs * 4 })
+        await fence.pass(epoch)
+      } catch (error) {
+        if (this.#over(error)) throw error
+        log.debug('a heartbeat was not answered', { error: asError(error) })
+      }
+      await clock.sleep(Math.max(0, started + heartbeatMs - clock.mono()), this.#ending.signal)
+    }
+  }
+
+  async #reports(): Promise<void> {
+    const { clock, node, store, changes } = this.#tools
+    for (;;) {
+      if (this.#fullWanted) {
+        this.#fullWanted = false
+        // What has changed up to now is in the pages already, but for what went bad.
+        for (const page of pagesOf(store)) await this.#deliver(full, { node, session: this.id, seq: ++this.#seq, ...page })
+        this.#reported.resolve()
+      }
+      if (changes.size > 0) {
+        const batch = changes.batch()
+        await this.#deliver(changesMessage, { node, session: this.id, seq: ++this.#seq, ...batch })
+        changes.settle(batch)
+      } else if (!this.#fullWanted) {
+        await new Promise<void>((resolve, reject) => {
+          const { signal } = this.#ending
+          const over = (): void => reject(signal.reason as Error)
+          if (signal.aborted) return over()
+          signal.addEventListener('abort', over, { once: true })
+          this.#wakeReports = () => { signal.removeEventListener('abort', over); resolve() }
+        })
+        this.#wakeReports = () => {}
+        await clock.yield() // all that changes in this turn goes in one report
+      }
+    }
+  }
+
+  async #orders(): Promise<void> {
+    const { clock, random, node, runner, fence, orders: work, longPollMs, log } = this.#tools
+    await this.reported
+    for (let failures = 0; ;) {
+      const poll = new AbortController()
+      this.#poll = poll
+      try {
+        const reply = await this.#call(orders, { node, session: this.id, acknowledged: this.#acknowledged, freeSlots: runner.freeSlots() }, {
+          retry: false, timeoutMs: longPollMs + 10_000, signal: AbortSignal.any([poll.signal, this.#ending.signal]),
+        })
+        await fence.pass(reply.epoch)
+        for (const { seq, order } of reply.orders) {
+          if (seq <= this.#acknowledged) continue
+          this.#acknowledged = seq
+          work.take(order)
+        }
+        failures = 0
+      } catch (error) {
+        if (this.#ending.signal.aborted || this.#over(error)) throw error
+        if (poll.signal.aborted) continue
+        log.debug('the namenode could not be asked for orders', { error: asError(error) })
+        await clock.sleep(backoffMs(++failures, backoff, random), this.#ending.signal)
+      }
+    }
+  }
+
+  /** Sends until it is acknowledged, or the session is over. */
+  async #deliver<M extends Message>(message: M, request: RequestOf<M>): Promise<void> {
+    const { clock, random, log } = this.#tools
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#call(message, request, {})
+        return
+      } catch (error) {
+        if (this.#ending.signal.aborted || this.#over(error)) throw error
+        log.warn('a report was not taken; sending it again', { error: asError(error), report: message.name })
+      }
+      await clock.sleep(backoffMs(attempt, backoff, random), this.#ending.signal)
+    }
+  }
+
+  async #call<M extends Message>(message: M, request: RequestOf<M>, options: CallOptions): Promise<ReplyOf<M>> {
+    const { caller, namenode, heard } = this.#tools
+    const reply = await caller().call(namenode, message, request, { signal: this.#ending.signal, peer: 'namenode', ...options })
+    heard()
+    return reply
+  }
+
+  #over(error: unknown): error is GristmillError {
+    return this.#ending.signal.aborted || hasCode(error, 'UNREGISTERED', 'STALE_EPOCH', 'WRONG_CLUSTER', 'UNAUTHENTICATED')
+  }
+}

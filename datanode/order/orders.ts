@@ -1,0 +1,111 @@
+// Carries out what the namenode orders. Each number is taken over once, in order; what takes long goes on in the background,
+// a few at a time, and its result is told by the reports. An order that was lost with this process is given again.
+
+import type { FramePool } from '../../src/block/ring.ts'
+import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
+import { blockName, type BlockId, type ClusterId } from '../../src/base/ids.ts'
+import { Semaphore } from '../../src/base/queue.ts'
+import type { Log } from '../../src/ports/log.ts'
+import type { Order } from '../../src/protocol/order.ts'
+import { Pipe } from '../../src/file/pipe.ts'
+import { sendBlock, SourceFailed } from '../../src/file/send.ts'
+import type { Wires } from '../../src/file/wires.ts'
+import { crcOf } from '../../src/block/checksum.ts'
+import { limits } from '../../src/base/limits.ts'
+import type { Runner } from '../runner.ts'
+import type { OpenBlock, Store } from '../store/store.ts'
+
+export interface OrdersOptions {
+  readonly store: Store
+  readonly runner: Runner
+  readonly wires: Wires
+  readonly pool: FramePool
+  readonly log: Log
+  readonly cluster: () => ClusterId
+  readonly progressMs: number
+  /** A full report is wanted. */
+  readonly report: () => void
+  /** Aborts what runs in the background when the node stops. */
+  readonly signal: AbortSignal
+}
+
+/** Copies at a time: enough to fill a disk, few enough to leave it to those who read and write. */
+const copiesMax = 2
+const verifiesMax = 1
+/** More waiting ones than this are dropped; the namenode orders again what it still wants. */
+const waitingMax = 10_000
+
+export class Orders {
+  readonly #options: OrdersOptions
+  readonly #copies = new Semaphore(copiesMax)
+  readonly #verifies = new Semaphore(verifiesMax)
+  readonly #copying = new Set<BlockId>()
+  readonly #verifying = new Set<BlockId>()
+  #removing: Promise<void> = Promise.resolve()
+  /** Blocks copied to others, for metrics. */
+  copied = 0
+
+  constructor(options: OrdersOptions) { this.#options = options }
+
+  /** Takes an order over; never throws, never waits. */
+  take(order: Order): void {
+    const { store, runner, log } = this.#options
+    log.debug('an order came', { kind: order.kind })
+    switch (order.kind) {
+      case 'replicate': return this.#background(this.#copies, this.#copying, order.block, () => this.#copy(order))
+      case 'verify': return this.#background(this.#verifies, this.#verifying, order.block, async () => {
+        if (await store.verify(order.block, this.#options.signal)) store.announce(order.block)
+      })
+      case 'delete':
+        // One after the other: a large deletion must not take the disk away from readers.
+        this.#removing = this.#removing.then(() => store.remove(order.blocks)).catch((error: unknown) => { log.error('blocks could not be removed', { error: asError(error) }) })
+        return
+      case 'report': return this.#options.report()
+      case 'run': return runner.run(order.work)
+      case 'kill': return runner.kill(order.attempt)
+      case 'forget':
+        runner.forget(order.job).catch((error: unknown) => { log.error('a job could not be forgotten', { error: asError(error), job: order.job }) })
+    }
+  }
+
+  #background(places: Semaphore, busy: Set<BlockId>, block: BlockId, work: () => Promise<void>): void {
+    const { log, signal } = this.#options
+    if (busy.has(block) || places.waiting >= waitingMax) return
+    busy.add(block)
+    places.run(work, signal)
+      .catch((error: unknown) => { if (!signal.aborted) log.warn('an order could not be carried out', { error: asError(error), block: blockName(block) }) })
+      .finally(() => busy.delete(block))
+  }
+
+  /** Sends a block of ours to others. It is checked on the way out: damage must not be copied, and is ours to report. */
+  async #copy({ block: id, targets, token }: Extract<Order, { kind: 'replicate' }>): Promise<void> {
+    const { store, wires, pool, cluster, progressMs, signal } = this.#options
+    const block = await store.open(id)
+    try {
+      const pipe = await Pipe.open(wires, { cluster: cluster(), block: id, bytesMax: block.meta.length, token, members: targets }, { signal, progressMs })
+      await sendBlock(pipe, checkedSource(block), { pool, signal })
+      this.copied++
+    } catch (error) {
+      if (error instanceof SourceFailed) await store.damaged(id, error.cause)
+      // It is there already: the other side says so to the namenode.
+      if (!hasCode(error, 'EEXIST')) throw error
+    } finally {
+      await block.close()
+    }
+  }
+}
+
+function checkedSource({ data, meta }: OpenBlock): { bytes: number; fill(target: Buffer, position: number): void } {
+  const { chunkBytes } = limits
+  return {
+    bytes: meta.length,
+    fill(target, position) {
+      const found = data.readSync(target, position)
+      for (let at = 0; at < target.length; at += chunkBytes) {
+        const chunk = target.subarray(at, at + chunkBytes)
+        if (found === target.length && crcOf(chunk) === meta.crcs[(position + at) / chunkBytes]) continue
+        throw new GristmillError('CORRUPT', `block ${blockName(meta.id)} is damaged in its chunk at byte ${position + at}`)
+      }
+    },
+  }
+}

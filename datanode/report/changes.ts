@@ -1,0 +1,56 @@
+// What has changed since the last report, one state per block: only the newest counts. What was sent stays until it is
+// acknowledged, so a lost call loses nothing.
+
+import type { BlockId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import type { Replica } from '../../src/protocol/report.ts'
+
+type Change = { readonly kind: 'added'; readonly replica: Replica } | { readonly kind: 'removed' | 'bad' }
+
+export interface Batch {
+  readonly added: Replica[]
+  readonly removed: BlockId[]
+  readonly bad: BlockId[]
+}
+
+export class Changes {
+  readonly #waiting = new Map<BlockId, Change>()
+  #onChange: () => void = () => {}
+
+  get size(): number { return this.#waiting.size }
+
+  /** Called whenever there is something new. */
+  set onChange(callback: () => void) { this.#onChange = callback }
+
+  added(replica: Replica): void { this.#put(replica.id, { kind: 'added', replica }) }
+  removed(id: BlockId): void { this.#put(id, { kind: 'removed' }) }
+  bad(id: BlockId): void { this.#put(id, { kind: 'bad' }) }
+
+  /** The oldest changes, as many as one report takes. They stay here until `settle`. */
+  batch(): Batch {
+    const batch: Batch = { added: [], removed: [], bad: [] }
+    let room = limits.reportPageBlocksMax
+    for (const [id, change] of this.#waiting) {
+      if (room-- === 0) break
+      if (change.kind === 'added') batch.added.push(change.replica)
+      else batch[change.kind].push(id)
+    }
+    return batch
+  }
+
+  /** The batch has arrived; what has changed again meanwhile stays. */
+  settle({ added, removed, bad }: Batch): void {
+    for (const replica of added) {
+      const now = this.#waiting.get(replica.id)
+      if (now?.kind === 'added' && now.replica === replica) this.#waiting.delete(replica.id)
+    }
+    for (const id of removed) if (this.#waiting.get(id)?.kind === 'removed') this.#waiting.delete(id)
+    for (const id of bad) if (this.#waiting.get(id)?.kind === 'bad') this.#waiting.delete(id)
+  }
+
+  #put(id: BlockId, change: Change): void {
+    this.#waiting.delete(id) // to the end: the order is that of the newest change
+    this.#waiting.set(id, change)
+    this.#onChange()
+  }
+}

@@ -1,0 +1,159 @@
+// A block while it is received. It is nobody's block until `seal` has returned; whatever happens before, its files go.
+// Sealing: data synced, meta written and synced, both renamed (meta first), the directory synced. Only then may anybody be told.
+//
+// What was written is handed to the disk every 32 MiB already while more comes in: the sync at the end then finds little to do, and
+// writes do not pile up until the kernel makes the whole process wait.
+
+import { encodeMeta } from '../../src/block/meta.ts'
+import type { ChunkTable } from '../../src/block/checksum.ts'
+import { assert } from '../../src/base/assert.ts'
+import { asError, GristmillError } from '../../src/base/errors.ts'
+import { blockName, type BlockId } from '../../src/base/ids.ts'
+import { MiB } from '../../src/base/units.ts'
+import type { Disk, DiskWriter } from '../../src/ports/disk.ts'
+import type { Storage } from './storage.ts'
+
+const syncBytes = 32 * MiB
+
+export interface IncomingEnd {
+  /** The block is durable. */
+  sealed(length: number, crc: number): void
+  /** Its files are gone, or will be at the next start. */
+  dropped(): void
+  /** The disk refused a sync: what it holds cannot be trusted any more. */
+  syncFailed(error: unknown): void
+}
+
+export class Incoming {
+  readonly id: BlockId
+  readonly bytesMax: number
+  readonly #disk: Disk
+  readonly #storage: Storage
+  readonly #writer: DiskWriter
+  readonly #end: IncomingEnd
+  #syncing: Promise<void> | undefined
+  #syncedBytes = 0
+  #syncError: { error: unknown } | undefined
+  #ended = false
+
+  static async create(disk: Disk, storage: Storage, { id, bytesMax, end }: { id: BlockId; bytesMax: number; end: IncomingEnd }): Promise<Incoming> {
+    try {
+      const writer = await disk.create(storage.incomingPathOf(id), { exclusive: false })
+      return new Incoming(disk, storage, { id, bytesMax, writer, end })
+    } catch (error) {
+      end.dropped()
+      throw translated(error, storage.dir, id)
+    }
+  }
+
+  private constructor(disk: Disk, storage: Storage, { id, bytesMax, writer, end }: { id: BlockId; bytesMax: number; writer: DiskWriter; end: IncomingEnd }) {
+    this.id = id
+    this.bytesMax = bytesMax
+    this.#disk = disk
+    this.#storage = storage
+    this.#writer = writer
+    this.#end = end
+  }
+
+  /** Throws ENOSPC if the disk does not take the bytes; the block is then to be aborted. */
+  write(bytes: Uint8Array): void {
+    assert(!this.#ended, 'a block that has ended takes no bytes')
+    if (this.#writer.bytes + bytes.length > this.bytesMax) {
+      throw new GristmillError('TOO_LARGE', `block ${blockName(this.id)} was announced with at most ${this.bytesMax} bytes and has more`)
+    }
+    try {
+      this.#writer.writeSync(bytes)
+    } catch (error) {
+      throw translated(error, this.#storage.dir, this.id)
+    }
+    if (this.#writer.bytes - this.#syncedBytes >= syncBytes && !this.#syncing) this.#flush()
+  }
+
+  #flush(): void {
+    this.#syncedBytes = this.#writer.bytes
+    this.#syncing = this.#writer.sync()
+      .catch((error: unknown) => { this.#syncError = { error } })
+      .finally(() => { this.#syncing = undefined })
+  }
+
+  /** Makes the block durable and known. `table`: of exactly the bytes that were written. After an error the block is gone. */
+  async seal(table: ChunkTable): Promise<void> {
+    assert(!this.#ended, 'a block is sealed once')
+    assert(table.bytes === this.#writer.bytes, 'the table covers what was written')
+    this.#ended = true
+    const { id } = this
+    const from = this.#storage.incomingPathOf(id)
+    const to = this.#storage.pathOf(id)
+    try {
+      await this.#syncing
+      if (this.#syncError) throw new SyncFailed(this.#syncError.error)
+      const [data, meta] = await Promise.allSettled([this.#sync(this.#writer), this.#writeMeta(`${from}.meta`, table)])
+      if (data.status === 'rejected') throw data.reason
+      if (meta.status === 'rejected') throw meta.reason
+      await this.#writer.close()
+      await this.#disk.rename(`${from}.meta`, `${to}.meta`)
+      await this.#disk.rename(from, to)
+      try {
+        await this.#disk.syncDir(this.#storage.directoryOf(id))
+      } catch (error) {
+        throw new SyncFailed(error)
+      }
+    } catch (error) {
+      await this.#drop([from, to])
+      if (!(error instanceof SyncFailed)) throw translated(error, this.#storage.dir, id)
+      if (!isFull(error.cause)) this.#end.syncFailed(error.cause)
+      throw translated(error.cause, this.#storage.dir, id)
+    }
+    this.#end.sealed(table.bytes, table.crc)
+  }
+
+  /** Gives the block up. Never throws; may be called at any time. */
+  async abort(): Promise<void> {
+    if (this.#ended) return
+    this.#ended = true
+    await this.#drop([this.#storage.incomingPathOf(this.id)])
+  }
+
+  async #writeMeta(path: string, table: ChunkTable): Promise<void> {
+    const writer = await this.#disk.create(path, { exclusive: false })
+    try {
+      writer.writeSync(encodeMeta({ id: this.id, length: table.bytes, crc: table.crc, crcs: table.crcs }))
+      await this.#sync(writer)
+    } finally {
+      await writer.close()
+    }
+  }
+
+  async #sync(writer: DiskWriter): Promise<void> {
+    try {
+      await writer.sync()
+    } catch (error) {
+      throw new SyncFailed(error)
+    }
+  }
+
+  async #drop(paths: readonly string[]): Promise<void> {
+    await this.#syncing
+    await this.#writer.close().catch(() => {})
+    for (const path of paths.flatMap(path => [path, `${path}.meta`])) {
+      await this.#disk.remove(path).catch(() => {}) // removed at the next start
+    }
+    this.#end.dropped()
+  }
+}
+
+class SyncFailed extends Error {
+  override name = 'SyncFailed'
+  constructor(cause: unknown) { super('a sync failed', { cause }) }
+}
+
+const isFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException | undefined)?.code ?? '')
+
+/** What a disk refuses is, for whoever writes a block, a disk without room: another node has to take it. */
+function translated(error: unknown, dir: string, id: BlockId): GristmillError {
+  if (error instanceof GristmillError) return error
+  const code = (error as NodeJS.ErrnoException).code
+  const cause = asError(error)
+  if (code === undefined) return cause
+  return new GristmillError('ENOSPC', `the directory ${dir} does not take block ${blockName(id)} (${code})`, { cause, details: { block: id, code } })
+}

@@ -1,0 +1,131 @@
+// A block over plain HTTP, for curl and for strangers: GET (with Range) and PUT at /v1/block/<16 hex digits>. Authorised like a call
+// of the cluster, or, as on a wire, by the block's own token: `Authorization: Bearer <token>`. Writing always needs the token.
+// Nobody behind plain HTTP checks our checksums, so this end does: damaged bytes are never sent.
+
+import { Readable } from 'node:stream'
+import { ChunkTable } from '../../src/block/checksum.ts'
+import { FrameBuffer } from '../../src/block/frame.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import { blockName, parseBlockName, type BlockId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import type { Server } from '../../src/rpc/serve.ts'
+import type { BlockTokens } from '../../src/rpc/token.ts'
+import type { OpenBlock, Store } from '../store/store.ts'
+
+const { chunkBytes, framePayloadBytesMax } = limits
+
+export interface BlockRoutesOptions {
+  readonly store: Store
+  readonly tokens: BlockTokens
+  readonly mayWrite: () => void
+}
+
+type Request = Parameters<Server['guard']>[0]
+
+export function addBlockRoutes({ http, guard }: Server, { store, tokens, mayWrite }: BlockRoutesOptions): void {
+  const authorise = (mode: 'read' | 'write'): Server['guard'] => (request, reply, done) => {
+    const token = /^Bearer ([0-9a-z]+\.[0-9a-z]+\.[0-9a-f]+)$/.exec(request.headers.authorization ?? '')?.[1]
+    if (!token && mode === 'read') return guard(request, reply, done)
+    try {
+      if (!token) throw new GristmillError('UNAUTHENTICATED', 'a block is written with the token that was issued for it: Authorization: Bearer <token>')
+      tokens.check(token, { mode, block: blockOf(request) })
+    } catch (error) {
+      return done(error as Error)
+    }
+    done()
+  }
+
+  void http.register(async scope => {
+    // Whatever the type, the body is the block's bytes and is not gathered in memory.
+    scope.addContentTypeParser('*', (_request, body, done) => { done(null, body) })
+
+    scope.get('/v1/block/:block', { onRequest: authorise('read') }, async (request, reply) => {
+      const id = blockOf(request)
+      const block = await store.open(id)
+      const range = rangeOf(request.headers.range, block.meta.length)
+      void reply.header('accept-ranges', 'bytes').header('content-type', 'application/octet-stream').header('etag', `"${block.meta.crc.toString(16).padStart(8, '0')}"`)
+      if (!range) {
+        await block.close()
+        return reply.code(416).header('content-range', `bytes */${block.meta.length}`).send()
+      }
+      const { start, end, partial } = range
+      if (partial) void reply.code(206).header('content-range', `bytes ${start}-${end - 1}/${block.meta.length}`)
+      void reply.header('content-length', end - start)
+      if (request.method === 'HEAD') {
+        await block.close()
+        return reply.send()
+      }
+      return reply.send(Readable.from(bytesOf(store, block, { start, end }), { objectMode: false, highWaterMark: framePayloadBytesMax }))
+    })
+
+    scope.put('/v1/block/:block', { onRequest: authorise('write') }, async (request, reply) => {
+      mayWrite()
+      const id = blockOf(request)
+      const announced = Number(request.headers['content-length'] ?? limits.blockBytesMax)
+      if (announced > limits.blockBytesMax) throw new GristmillError('TOO_LARGE', `a block has at most ${limits.blockBytesMax} bytes`)
+      const incoming = await store.receive(id, announced)
+      try {
+        const table = new ChunkTable(announced)
+        const frame = new FrameBuffer()
+        let filled = 0
+        const flush = (): void => {
+          frame.seal(table.bytes, filled)
+          frame.addTo(table)
+          incoming.write(frame.payload)
+          filled = 0
+        }
+        for await (const piece of (request.body ?? []) as AsyncIterable<Buffer>) {
+          for (let at = 0; at < piece.length;) {
+            const count = piece.copy(frame.room, filled, at)
+            at += count
+            filled += count
+            if (filled === frame.room.length) flush()
+          }
+        }
+        if (filled > 0) flush()
+        if (table.bytes === 0) throw new GristmillError('EINVAL', 'a block has at least one byte; an empty file has no blocks')
+        await incoming.seal(table)
+        return await reply.code(201).send({ block: blockName(id), length: table.bytes, crc: table.crc })
+      } finally {
+        await incoming.abort()
+      }
+    })
+  })
+}
+
+function blockOf(request: Request): BlockId {
+  const { block } = request.params as { block: string }
+  const id = parseBlockName(block)
+  if (id === undefined || id > Number.MAX_SAFE_INTEGER) throw new GristmillError('EINVAL', `"${block.slice(0, 40)}" is not a block; write its id in 16 hex digits`)
+  return id
+}
+
+/** [start, end) of what a Range header asks for; the whole where there is none or none that we know; undefined: there is no such byte. */
+function rangeOf(header: string | undefined, length: number): { start: number; end: number; partial: boolean } | undefined {
+  const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '')
+  if (!match || (match[1] === '' && match[2] === '')) return { start: 0, end: length, partial: false }
+  const [, first = '', last = ''] = match
+  const start = first === '' ? Math.max(0, length - Number(last)) : Number(first)
+  const end = first === '' || last === '' ? length : Math.min(length, Number(last) + 1)
+  return start >= length || start >= end ? undefined : { start, end, partial: true }
+}
+
+async function* bytesOf(store: Store, block: OpenBlock, { start, end }: { start: number; end: number }): AsyncGenerator<Buffer, void, void> {
+  const { meta, data } = block
+  try {
+    for (let at = start - start % chunkBytes; at < end; at += framePayloadBytesMax) {
+      const length = Math.min(framePayloadBytesMax, meta.length - at, Math.ceil((end - at) / chunkBytes) * chunkBytes)
+      const frame = new FrameBuffer(length)
+      const found = await data.read(frame.room, at)
+      frame.seal(at, length, meta.crcs.subarray(at / chunkBytes, Math.ceil((at + length) / chunkBytes)))
+      if (found < length || frame.damagedChunk() >= 0) {
+        const damage = new GristmillError('CORRUPT', `block ${blockName(meta.id)} is damaged between its bytes ${at} and ${at + length}`)
+        await store.damaged(meta.id, damage)
+        throw damage
+      }
+      yield frame.payload.subarray(Math.max(0, start - at), Math.min(length, end - at))
+    }
+  } finally {
+    await block.close()
+  }
+}

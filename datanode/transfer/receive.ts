@@ -1,0 +1,177 @@
+// One block coming in: checked, forwarded and written as it comes, with one ring of buffers. A buffer is used again when both
+// the local disk and the next member have it, so the slower one governs the pace and memory stays bounded.
+//
+// Whoever is lost, the rest goes on: a member behind drops out of the answer; a disk of ours that refuses makes this node a mere relay.
+// Only when nobody is left, or the upper end is lost or sends nonsense, is the block given up.
+
+import type { Channel } from '../../src/block/channel.ts'
+import { ChunkTable } from '../../src/block/checksum.ts'
+import type { FrameBuffer } from '../../src/block/frame.ts'
+import type { FramePool } from '../../src/block/ring.ts'
+import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
+import { blockName, type NodeId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import { Check } from 'typebox/value'
+import type { Log } from '../../src/ports/log.ts'
+import { transferEnd, type TransferEnd, type TransferRequest } from '../../src/protocol/transfer.ts'
+import { Pipe, type Lost, type Written } from '../../src/file/pipe.ts'
+import type { Wires } from '../../src/file/wires.ts'
+import type { Incoming } from '../store/incoming.ts'
+import type { Store } from '../store/store.ts'
+
+export type WriteRequest = Extract<TransferRequest, { op: 'write' }>
+
+export interface ReceiveTools {
+  readonly node: NodeId
+  readonly store: Store
+  readonly wires: Wires
+  readonly pool: FramePool
+  readonly log: Log
+  readonly progressMs: number
+  /** Counts bytes as they arrive. */
+  onBytes(bytes: number): void
+}
+
+export class Receiving {
+  readonly #tools: ReceiveTools
+  readonly #request: WriteRequest
+  readonly #table: ChunkTable
+  readonly #failed: Lost[] = []
+  #incoming: Incoming | undefined
+  #pipe: Pipe | undefined
+  #refusal: GristmillError | undefined
+
+  constructor(tools: ReceiveTools, request: WriteRequest) {
+    this.#tools = tools
+    this.#request = request
+    this.#table = new ChunkTable(Math.min(request.bytesMax, limits.blockBytesMax))
+  }
+
+  /** Receives the block and returns the answer. After an error nothing of the block is left here. */
+  async run(channel: Channel): Promise<Written> {
+    const ring = this.#tools.pool.ring()
+    try {
+      await this.#open()
+      for (;;) {
+        const taken = ring.take()
+        const frame = taken instanceof Promise ? await taken : taken
+        let kept = false
+        try {
+          const received = await channel.receive(frame)
+          if (!received) throw new GristmillError('UNAVAILABLE', `the sender of block ${blockName(this.#request.block)} went away`)
+          if (received.kind === 'data') {
+            kept = true
+            this.#accept(frame, () => ring.give(frame))
+          } else if (received.kind === 'end' && Check(transferEnd, received.value)) {
+            return await this.#finish(received.value)
+          } else {
+            throw new GristmillError('CORRUPT', `a ${received.kind} came where a block was due`)
+          }
+        } finally {
+          if (!kept) ring.give(frame)
+        }
+      }
+    } catch (error) {
+      this.#pipe?.abort(asError(error))
+      await this.#incoming?.abort()
+      throw error
+    } finally {
+      ring.end()
+    }
+  }
+
+  async #open(): Promise<void> {
+    const { cluster, block, bytesMax, token, pipeline } = this.#request
+    const { store, wires, progressMs, node } = this.#tools
+    const [incoming, pipe] = await Promise.allSettled([
+      store.receive(block, bytesMax),
+      pipeline.length === 0 ? undefined : Pipe.open(wires, { cluster, block, bytesMax, token, members: pipeline }, { progressMs }),
+    ])
+    if (pipe.status === 'fulfilled') {
+      this.#pipe = pipe.value
+    } else {
+      const message = asError(pipe.reason).message.slice(0, 500)
+      this.#failed.push(...pipeline.map(member => ({ node: member.node, message })))
+    }
+    if (incoming.status === 'fulfilled') {
+      this.#incoming = incoming.value
+    } else {
+      // Somebody believes that it is missing here.
+      if (hasCode(incoming.reason, 'EEXIST')) store.announce(block)
+      this.#lose(asError(incoming.reason), node)
+    }
+    this.#anybody()
+  }
+
+  /** `done`: the buffer may be used again. */
+  #accept(frame: FrameBuffer, done: () => void): void {
+    const table = this.#table
+    const { block } = this.#request
+    let forwarded: Promise<void> | undefined
+    try {
+      if (frame.offset !== table.bytes || table.bytes % limits.chunkBytes !== 0) {
+        throw new GristmillError('CORRUPT', `byte ${table.bytes} of block ${blockName(block)} was due, and a frame from byte ${frame.offset} on came`)
+      }
+      if (table.bytes + frame.payloadBytes > this.#request.bytesMax) throw new GristmillError('TOO_LARGE', `block ${blockName(block)} was announced with at most ${this.#request.bytesMax} bytes and has more`)
+      const bad = frame.damagedChunk()
+      if (bad >= 0) throw new GristmillError('CORRUPT', `block ${blockName(block)} was damaged on the way here, in its chunk at byte ${frame.offset + bad * limits.chunkBytes}`, { details: { block } })
+      frame.addTo(table)
+      this.#tools.onBytes(frame.payloadBytes)
+      const pipe = this.#pipe
+      if (pipe) forwarded = pipe.send(frame).catch((error: unknown) => this.#losePipe(pipe, error))
+      try {
+        this.#incoming?.write(frame.payload)
+      } catch (error) {
+        void this.#incoming!.abort()
+        this.#incoming = undefined
+        this.#lose(asError(error), this.#tools.node)
+      }
+      this.#anybody()
+    } finally {
+      if (forwarded) void forwarded.then(done)
+      else done()
+    }
+  }
+
+  async #finish(end: TransferEnd): Promise<Written> {
+    const table = this.#table
+    const { block } = this.#request
+    if (table.bytes === 0) throw new GristmillError('EINVAL', `block ${blockName(block)} has no bytes; an empty file has no blocks`)
+    if (end.length !== table.bytes || end.crc !== table.crc) {
+      throw new GristmillError('CORRUPT', `block ${blockName(block)} came with ${table.bytes} bytes and checksum ${table.crc}, its sender sent ${end.length} and ${end.crc}`)
+    }
+    const incoming = this.#incoming
+    const [sealed, written] = await Promise.allSettled([incoming?.seal(table), this.#pipe?.finish(end)])
+    const nodes: NodeId[] = []
+    if (incoming) {
+      if (sealed.status === 'fulfilled') nodes.push(this.#tools.node)
+      else this.#lose(asError(sealed.reason), this.#tools.node)
+    }
+    if (written.status === 'rejected') this.#losePipe(this.#pipe!, written.reason)
+    else if (written.value) {
+      nodes.push(...written.value.nodes)
+      this.#failed.push(...written.value.failed)
+    }
+    if (nodes.length === 0) throw this.#refusal ?? new GristmillError('UNAVAILABLE', `nobody has taken block ${blockName(block)}`)
+    return { nodes, failed: this.#failed }
+  }
+
+  #lose(error: GristmillError, node: NodeId): void {
+    this.#tools.log.warn('this node does not take a block', { error, block: this.#request.block })
+    this.#refusal = error
+    this.#failed.push({ node, message: error.message.slice(0, 500) })
+  }
+
+  #losePipe(pipe: Pipe, error: unknown): void {
+    if (this.#pipe !== pipe) return
+    this.#pipe = undefined
+    this.#tools.log.warn('the members behind are lost; the pipeline goes on without them', { error: asError(error), block: this.#request.block, members: pipe.lost.map(({ node }) => node) })
+    pipe.abort(asError(error))
+    this.#failed.push(...pipe.skipped, ...pipe.lost)
+  }
+
+  #anybody(): void {
+    if (this.#incoming || this.#pipe) return
+    throw this.#refusal ?? new GristmillError('UNAVAILABLE', `nobody is left to take block ${blockName(this.#request.block)}`)
+  }
+}

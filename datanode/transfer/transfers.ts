@@ -1,0 +1,137 @@
+// The wires of this node: admission, one operation after the other on each, and how it ends. An operation that is refused or
+// fails is answered with REPLY error; the wire lives on if both sides still agree on where they are.
+
+import { Check } from 'typebox/value'
+import { Channel } from '../../src/block/channel.ts'
+import { FrameBuffer } from '../../src/block/frame.ts'
+import { asError, GristmillError } from '../../src/base/errors.ts'
+import { blockName, type ClusterId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import type { Wire } from '../../src/ports/net.ts'
+import { transferRequest, type TransferRequest } from '../../src/protocol/transfer.ts'
+import type { BlockTokens } from '../../src/rpc/token.ts'
+import type { SegmentServer } from '../runner.ts'
+import { Receiving, type ReceiveTools } from './receive.ts'
+import { serveRange } from './serve.ts'
+
+export interface TransfersOptions extends Omit<ReceiveTools, 'onBytes'> {
+  readonly tokens: BlockTokens
+  readonly cluster: () => ClusterId
+  /** Throws if this node must not take new blocks now. */
+  readonly mayWrite: () => void
+  readonly segments: SegmentServer | undefined
+}
+
+/** An idle wire is kept longer than its client keeps it: who reuses must not meet one that is just being closed. */
+const idleMs = 60_000
+
+export class Transfers {
+  readonly #options: TransfersOptions
+  readonly #wires = new Set<Wire>()
+  #active = 0
+  #draining = false
+  #idle: (() => void) | undefined
+  /** Totals since the start. */
+  bytesIn = 0
+  bytesOut = 0
+  writes = 0
+  reads = 0
+  failures = 0
+
+  constructor(options: TransfersOptions) { this.#options = options }
+
+  /** Operations that are moving bytes now. */
+  get active(): number { return this.#active }
+
+  /** Owns the wire until it is gone. */
+  async run(wire: Wire): Promise<void> {
+    const channel = new Channel(wire)
+    this.#wires.add(wire)
+    try {
+      while (!this.#draining) {
+        wire.setProgressTimeout(idleMs)
+        const received = await channel.receive()
+        if (!received) break
+        wire.setProgressTimeout(this.#options.progressMs)
+        if (received.kind !== 'request' || !Check(transferRequest, received.value)) throw new GristmillError('EINVAL', 'a wire carries one request after the other, and this is none')
+        if (!await this.operation(received.value, channel)) break
+      }
+      await wire.end()
+    } finally {
+      this.#wires.delete(wire)
+      wire.destroy()
+    }
+  }
+
+  /** False: the wire is of no more use. */
+  async operation(request: TransferRequest, channel: Channel): Promise<boolean> {
+    this.#active++
+    try {
+      this.#admit(request)
+      if (request.op === 'write') {
+        this.writes++
+        const written = await new Receiving({ ...this.#options, onBytes: bytes => { this.bytesIn += bytes } }, request).run(channel)
+        await channel.reply({ op: 'written', ...written })
+      } else if (request.op === 'read') {
+        this.reads++
+        await serveRange({ ...this.#options, onBytes: bytes => { this.bytesOut += bytes } }, request, channel)
+      } else {
+        await this.#options.segments!.serve(request, channel)
+      }
+      return true
+    } catch (thrown) {
+      this.failures++
+      return await this.#refuse(request, channel, asError(thrown))
+    } finally {
+      this.#active--
+      if (this.#active === 0) this.#idle?.()
+    }
+  }
+
+  #admit(request: TransferRequest): void {
+    const { cluster, tokens, mayWrite, segments } = this.#options
+    if (this.#draining) throw new GristmillError('UNAVAILABLE', 'this datanode is going away; take another one')
+    if (this.#active > limits.transfersMax) throw new GristmillError('OVERLOADED', `this datanode moves ${limits.transfersMax} blocks already; try again in a moment, or another one`)
+    if (request.cluster !== cluster()) throw new GristmillError('WRONG_CLUSTER', `this datanode belongs to cluster ${cluster()}, the request is for cluster ${request.cluster}`)
+    if (request.op === 'shuffle') {
+      tokens.check(request.token, { mode: 'shuffle', job: request.job })
+      if (!segments) throw new GristmillError('EINVAL', 'this datanode runs no tasks and has no map outputs')
+      return
+    }
+    tokens.check(request.token, { mode: request.op, block: request.block })
+    if (request.op === 'write') mayWrite()
+  }
+
+  async #refuse(request: TransferRequest, channel: Channel, error: GristmillError): Promise<boolean> {
+    const { log, node } = this.#options
+    const subject = request.op === 'shuffle' ? { job: request.job } : { block: blockName(request.block) }
+    log[error.code === 'INTERNAL' ? 'error' : 'info']('a transfer failed', { error, op: request.op, ...subject, remote: channel.wire.remote })
+    try {
+      await channel.reply({ op: 'error', error: { code: error.code, message: error.message.slice(0, 1000), node } })
+      if (request.op !== 'write') return true
+      // The sender is still sending. Closing now would throw the answer away together with what is unread: so what comes
+      // is swallowed until the sender has noticed, and lets go of the wire, or has ended.
+      const sink = new FrameBuffer()
+      for (let left = request.bytesMax + limits.framePayloadBytesMax; left > 0; left -= sink.payloadBytes) {
+        const received = await channel.receive(sink)
+        if (!received) return false
+        if (received.kind === 'end') return true
+      }
+      return false
+    } catch {
+      return false // the wire is gone, and with it everybody who could be told
+    }
+  }
+
+  /** Refuses new operations and waits for those that run, at most `graceMs`; then all wires go. */
+  async drain(graceMs: number, after: (ms: number, work: () => void) => () => void): Promise<void> {
+    this.#draining = true
+    if (this.#active > 0) {
+      await new Promise<void>(resolve => {
+        const cancel = after(graceMs, resolve)
+        this.#idle = () => { cancel(); resolve() }
+      })
+    }
+    for (const wire of this.#wires) wire.destroy(new GristmillError('UNAVAILABLE', 'this datanode is going away'))
+  }
+}
