@@ -1,3 +1,15 @@
-// placeholder until the engine is there
+// down: stops the cluster that `up` has started. Nothing running is not an error: that is what was asked for.
+
+import { down } from '../../process/down.ts'
 import type { Context } from '../context.ts'
-export async function run(_context: Context): Promise<void> { throw new Error('not yet') }
+
+export async function run(context: Context): Promise<void> {
+  const { printer } = context
+  const report = await down({ settings: await context.settings(), world: await context.world(), machine: await context.machine() })
+  if (context.json) {
+    return printer.json({ dir: report.dir, stopped: report.stopped.map(({ process: { role, id, pid }, how }) => ({ role, id, pid, how })) })
+  }
+  if (report.dir === undefined) return printer.note('nothing runs that "gristmill up" has started')
+  for (const { process: { role, id, pid }, how } of report.stopped) await printer.line(`${role} ${id} (process ${pid}) ${how === 'killed' ? 'did not end in time and was killed' : how}`)
+  printer.note(`the data stays in ${report.dir}`)
+}

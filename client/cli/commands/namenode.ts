@@ -1,3 +1,9 @@
-// placeholder until the engine is there
+// namenode: runs one in this process until a signal ends it.
+
 import type { Context } from '../context.ts'
-export async function run(_context: Context): Promise<void> { throw new Error('not yet') }
+import { serve } from '../serve.ts'
+
+export async function run(context: Context): Promise<void> {
+  const { runNamenode } = await import('../../process/namenode.ts')
+  await serve(context, runNamenode)
+}

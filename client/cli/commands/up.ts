@@ -1,3 +1,25 @@
-// placeholder until the engine is there
+// up: a cluster of real processes on this machine. Stays in front and stops them on Ctrl-C, or returns with --detach.
+
+import { up } from '../../process/up.ts'
 import type { Context } from '../context.ts'
-export async function run(_context: Context): Promise<void> { throw new Error('not yet') }
+import { processLines } from '../statusview.ts'
+
+export async function run(context: Context, _operands: readonly string[], options: { detach?: boolean }): Promise<void> {
+  const { printer, signal, env, cwd } = context
+  const detach = options.detach === true
+  await up({
+    settings: await context.settings(), world: await context.world(), machine: await context.machine(), env, cwd, detach, signal,
+    ready: async running => {
+      if (context.json) {
+        const { namenode, cluster, secretFile, dir, processes } = running
+        await printer.json({ namenode, cluster, secretFile, dir, processes: processes.map(({ role, id, address, pid, dir: data }) => ({ role, id, address, pid, dir: data })) }, { compact: true })
+      } else {
+        for (const line of processLines(running.processes)) await printer.line(line)
+        await printer.line()
+        await printer.line(`ready at ${running.namenode}${detach ? '; "gristmill down" stops it' : '; Ctrl-C stops it'}`)
+      }
+      await printer.flush()
+    },
+    note: text => printer.complain(`gristmill: up: ${text}`),
+  })
+}
