@@ -4,7 +4,7 @@
 import type { Context } from './context.ts'
 import type { Bar } from './progress.ts'
 
-/** Files copied at a time. Each has its own blocks in flight; more gain nothing on one machine's disk and network. */
+/** Files copied at a time, unless told. Each has its own blocks in flight; more gain nothing on one machine's disk and network. */
 const filesAtATime = 4
 
 export interface Step {
@@ -18,7 +18,7 @@ export interface Step {
 /** What was copied. */
 export interface Copied { files: number; bytes: number }
 
-export async function copyAll(context: Context, plan: AsyncIterable<Step>): Promise<Copied> {
+export async function copyAll(context: Context, plan: AsyncIterable<Step>, parallel = filesAtATime): Promise<Copied> {
   const progress = await context.progress()
   const copied: Copied = { files: 0, bytes: 0 }
   let total = 0
@@ -50,7 +50,7 @@ export async function copyAll(context: Context, plan: AsyncIterable<Step>): Prom
     }
   }
   try {
-    const results = await Promise.allSettled(Array.from({ length: filesAtATime }, worker))
+    const results = await Promise.allSettled(Array.from({ length: parallel }, worker))
     const failed = results.find(result => result.status === 'rejected')
     if (failed) throw failed.reason
   } finally {

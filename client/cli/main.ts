@@ -1,9 +1,8 @@
 // The main file of the command line. It owns the process: signals, the end of stdout's reader, and the exit code.
 
-import { readFileSync } from 'node:fs'
 import { GristmillError } from '../../src/base/errors.ts'
-import { openMill } from './open.ts'
-import { loadMachine, loadWorld, readSettings } from './outside.ts'
+import { version } from '../../src/base/version.ts'
+import { loadMachine, loadSettings, loadWorld, openMill } from './outside.ts'
 import { Printer } from './printer.ts'
 import { runWords } from './session.ts'
 
@@ -23,15 +22,9 @@ export async function main(words: readonly string[] = process.argv.slice(2)): Pr
       ending.abort(new GristmillError('ABORTED', 'interrupted'))
     })
   }
-  const surroundings = { env: process.env, cwd: process.cwd() }
   const code = await runWords({
-    ...surroundings, words, printer, signal: ending.signal, version: version(),
-    settings: flags => readSettings(flags, surroundings), machine: loadMachine, world: loadWorld, open: openMill,
+    words, printer, signal: ending.signal, version, env: process.env, cwd: process.cwd(),
+    settings: loadSettings, machine: loadMachine, world: loadWorld, open: openMill,
   })
   process.exit(code === 'interrupted' ? signalCode : code)
-}
-
-function version(): string {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-  return manifest.version
 }

@@ -1,33 +1,18 @@
 // What a session gets from outside: settings, the machine, the world. Loaded when first asked for; `--help` needs none of it.
 
-import { configFileOf, resolveSettings } from '../../src/base/config.ts'
-import { GristmillError } from '../../src/base/errors.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
+import type { Mill } from '../mill.ts'
+import type { Context } from './context.ts'
 import type { Options } from './program.ts'
 
 /** Commands that people watch through their log; the others speak to the terminal. */
 const servers = new Set(['namenode', 'datanode'])
 
-export interface Surroundings {
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly cwd: string
-}
-
-export async function readSettings(flags: Options, { env, cwd }: Surroundings): Promise<Settings> {
-  const { localDisk } = await import('../../src/world/disk.ts')
-  const sources = { flags, env, cwd, userDirectory: (await loadMachine()).userDirectory }
-  const { path, asked } = configFileOf(sources)
-  let text: string | undefined
-  try {
-    text = (await localDisk.readFile(path)).toString('utf8')
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const missing = code === 'ENOENT' || code === 'ENOTDIR'
-    if (asked || !missing) throw new GristmillError('CONFIG_INVALID', missing ? `there is no settings file ${path}` : `the settings file ${path} cannot be read: ${message}`, { cause: error })
-  }
-  return resolveSettings(sources, { path, text })
+export async function loadSettings(flags: Options): Promise<Settings> {
+  const [{ localDisk: disk }, machine, { readSettings }] = await Promise.all([import('../../src/world/disk.ts'), loadMachine(), import('../settings.ts')])
+  return readSettings({ disk, machine }, flags)
 }
 
 export async function loadMachine(): Promise<Machine> {
@@ -38,4 +23,10 @@ export async function loadMachine(): Promise<Machine> {
 export async function loadWorld(name: string, settings: Settings): Promise<World> {
   const { realWorld } = await import('../../src/world/world.ts')
   return realWorld({ name, logLevel: settings.logLevel ?? (servers.has(name) ? 'info' : 'silent'), logFile: settings.logFile })
+}
+
+/** The cluster that the settings mean, or the embedded one. */
+export async function openMill(context: Context): Promise<Mill> {
+  const [settings, machine, world, { openMeant }] = await Promise.all([context.settings(), context.machine(), context.world(), import('../embedded/open.ts')])
+  return openMeant({ settings, machine, world, signal: context.signal })
 }

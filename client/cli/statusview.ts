@@ -11,9 +11,10 @@ export interface ProcessFacts {
   readonly address: string
   readonly pid: number
   readonly dir: string
+  readonly state?: string
 }
 
-const processColumns: readonly Column[] = [{ title: 'ROLE' }, { title: 'ADDRESS' }, { title: 'PID', align: 'right' }, { title: 'ID' }, { title: 'DIRECTORY' }]
+const processColumns: readonly Column[] = [{ title: 'ROLE' }, { title: 'ADDRESS' }, { title: 'PID', align: 'right' }, { title: 'ID' }, { title: 'STATE' }, { title: 'DIRECTORY' }]
 
 const nodeColumns: readonly Column[] = [
   { title: 'DATANODE' }, { title: 'STATE' }, { title: 'RACK' }, { title: 'BLOCKS', align: 'right' }, { title: 'USED', align: 'right' }, { title: 'FREE', align: 'right' },
@@ -21,7 +22,7 @@ const nodeColumns: readonly Column[] = [
 ]
 
 export const processLines = (processes: readonly ProcessFacts[]): string[] =>
-  tabulate(processColumns, processes.map(one => [one.role, one.address, String(one.pid), one.id, one.dir]))
+  tabulate(processColumns, processes.map(one => [one.role, one.address, String(one.pid), one.id, one.state ?? 'live', one.dir]))
 
 /** What a person should do something about, as sentences; nothing if all is well. */
 export function troubles(status: ClusterStatus): string[] {

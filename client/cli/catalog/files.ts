@@ -17,7 +17,7 @@ const put: CommandSpec = {
   name: 'put', args: '<local...> <remote>', about: 'copy local files into the cluster',
   notes: '`-` as the only local name reads stdin. A remote name that ends in / is a directory, made if it is missing; files get their own name in it.\n' +
     'A file becomes visible when its last byte is durable on all its replicas; before that, and if the copy is interrupted, there is nothing.',
-  options: [recursive, overwrite, preserve, replication, blockSize, format, option('--parallel <n>', 'blocks in flight at a time', { parse: whole(1, 16) })],
+  options: [recursive, overwrite, preserve, replication, blockSize, format, option('--parallel <n>', 'files at a time (default 4)', { parse: whole(1, 64) })],
   examples: [
     ['gristmill put access.log /logs/', 'copy a file into a directory'],
     ['gristmill put -r speeches /speeches', 'copy a directory'],

@@ -44,7 +44,7 @@ export async function run(context: Context, operands: readonly string[], options
   })
   if (sources.length === 0) return
   const target = await remoteTarget(mill, to, sources.length > 1, context.signal)
-  await copyAll(context, plan(context, { mill, disk, options }, sources.map(source => ({ source, path: target.pathFor(basename(source)) }))))
+  await copyAll(context, plan(context, { mill, disk, options }, sources.map(source => ({ source, path: target.pathFor(basename(source)) }))), options.parallel)
 }
 
 interface Parts { readonly mill: Mill; readonly disk: Disk; readonly options: PutOptions }
@@ -124,7 +124,6 @@ const writing = (options: PutOptions, name: string) => ({
   format: options.format ?? formatFor(name),
   ...(options.replication === undefined ? {} : { replication: options.replication }),
   ...(options.blockSize === undefined ? {} : { blockSize: options.blockSize }),
-  ...(options.parallel === undefined ? {} : { parallel: options.parallel }),
 })
 
 const real = (context: Context, path: string): string => (isAbsolute(path) ? path : joinLocal(context.cwd, path))

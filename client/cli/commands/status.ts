@@ -1,3 +1,18 @@
-// placeholder until the engine is there
+// status: the processes of the cluster that is meant, and its health. Looking starts nothing.
+
+import { clusterStatus } from '../../process/status.ts'
 import type { Context } from '../context.ts'
-export async function run(_context: Context): Promise<void> { throw new Error('not yet') }
+import { processLines, statusLines } from '../statusview.ts'
+
+export async function run(context: Context): Promise<void> {
+  const { printer, signal } = context
+  const report = await clusterStatus({ settings: await context.settings(), world: await context.world(), machine: await context.machine(), signal })
+  if (context.json) return printer.json(report)
+  if (!report.status) {
+    return printer.line(report.dir === undefined ? 'nothing runs' : `nothing runs; the embedded cluster in ${report.dir} starts when a command needs it`)
+  }
+  if (report.kind === 'embedded') await printer.text(`embedded cluster in ${report.dir}\n\n`)
+  for (const line of processLines(report.processes)) await printer.line(line)
+  await printer.line()
+  for (const line of statusLines(report.status)) await printer.line(line)
+}

@@ -41,5 +41,5 @@ test('a cluster without datanodes says that too', () => {
 })
 
 test('processes have a row each', () => {
-  expect(processLines([{ role: 'namenode', id: 'nn', address: '127.0.0.1:8620', pid: 77, dir: '/x' }])[1]).toMatch(/^namenode +127\.0\.0\.1:8620 +77 +nn +\/x$/)
+  expect(processLines([{ role: 'namenode', id: 'nn', address: '127.0.0.1:8620', pid: 77, dir: '/x' }])[1]).toMatch(/^namenode +127\.0\.0\.1:8620 +77 +nn +live +\/x$/)
 })
