@@ -1,0 +1,53 @@
+// Permissions as POSIX has them: owner, group, others; read, write, search. A user's one group has the user's own name;
+// new names belong to the group of their directory. `root` may do everything.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { isWithin, systemDirectory } from '../../src/base/paths.ts'
+import type { Actor } from '../journal/operation.ts'
+import type { Entry } from './entry.ts'
+
+export const mayRead = 4
+export const mayWrite = 2
+export const maySearch = 1
+export type Wish = typeof mayRead | typeof mayWrite | typeof maySearch
+
+export const stickyBit = 0o1000
+
+type Guarded = Pick<Entry, 'owner' | 'group' | 'mode'>
+
+export function may({ user, root }: Actor, { owner, group, mode }: Guarded, wish: Wish): boolean {
+  if (root) return true
+  const bits = user === owner ? mode >> 6 : user === group ? mode >> 3 : mode
+  return (bits & wish) !== 0
+}
+
+const verbs: Record<Wish, string> = { 4: 'read', 2: 'write to', 1: 'look into' }
+
+/** Throws EACCES unless the actor may. */
+export function checkMay(actor: Actor, entry: Guarded, wish: Wish, path: string): void {
+  if (!may(actor, entry, wish)) throw denied(actor, `${verbs[wish]} ${path}`, entry, path)
+}
+
+/** In a sticky directory only the owner of a name, or of the directory, may remove or rename it. */
+export function checkSticky(actor: Actor, parent: Guarded, entry: Guarded, path: string): void {
+  if (actor.root || (parent.mode & stickyBit) === 0 || actor.user === entry.owner || actor.user === parent.owner) return
+  throw new GristmillError('EACCES', `${actor.user} may not remove or rename ${path}: its directory is sticky, and it belongs to ${entry.owner}`, { details: { path } })
+}
+
+/** Mode, times and replication are the owner's to change. */
+export function checkOwner(actor: Actor, entry: Guarded, path: string): void {
+  if (actor.root || actor.user === entry.owner) return
+  throw new GristmillError('EACCES', `${actor.user} may not change ${path}: it belongs to ${entry.owner}`, { details: { path } })
+}
+
+/** The directories that the system lives in stay where they are, whoever asks. What is in them has permissions like everything else. */
+export function checkNotSystem(path: string, what: string): void {
+  if (isWithin(systemDirectory, path) || (isWithin(path, systemDirectory) && path.split('/').length <= 3)) {
+    throw new GristmillError(path === '/' ? 'EINVAL' : 'EACCES', path === '/' ? `cannot ${what} the root directory /` : `cannot ${what} ${path}: the system needs it`, { details: { path } })
+  }
+}
+
+const octal = (mode: number): string => mode.toString(8).padStart(4, '0')
+
+const denied = (actor: Actor, what: string, entry: Guarded, path: string): GristmillError =>
+  new GristmillError('EACCES', `${actor.user} may not ${what}: it belongs to ${entry.owner}, group ${entry.group}, with mode ${octal(entry.mode)}`, { details: { path } })

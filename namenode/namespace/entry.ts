@@ -1,0 +1,78 @@
+// What is known about one name: the value of (parent, name) in the table "children". There are millions, so the bytes are
+// packed by hand (docs/format/metadata.md). The blocks of a file lie apart (file.ts): listings do not read them.
+
+import { assert } from '../../src/base/assert.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import { inodeId, type InodeId } from '../../src/base/ids.ts'
+import type { RecordFormat } from '../../src/protocol/fields.ts'
+import type { FileStatus } from '../../src/protocol/namespace.ts'
+import { Packer, Unpacker } from '../journal/codec.ts'
+
+export interface Entry {
+  readonly id: InodeId
+  readonly directory: boolean
+  readonly mode: number
+  readonly owner: string
+  readonly group: string
+  readonly mtimeMs: number
+  /** Files only; 0, 0, 'bytes', 0, 0 for a directory. */
+  readonly replication: number
+  readonly blockBytes: number
+  readonly format: RecordFormat
+  readonly length: number
+  readonly blocks: number
+}
+
+const version = 1
+const formats: readonly RecordFormat[] = ['bytes', 'lines', 'jsonl', 'csv']
+const packer = new Packer()
+const unpacker = new Unpacker()
+/** Of an instant in six bytes: until the year 10889. */
+const instantMax = 2 ** 48 - 1
+
+export function checkInstant(ms: number): void {
+  if (ms < 0 || ms > instantMax) throw new GristmillError('EINVAL', `the time ${ms} ms is not between 1970 and the year 10889`)
+}
+
+export function encodeEntry(entry: Entry): Buffer {
+  const format = formats.indexOf(entry.format)
+  assert(format >= 0, 'a known format')
+  // First byte: version in the upper four bits, format in two, kind in the last.
+  packer.u8(version << 4 | format << 1 | (entry.directory ? 1 : 0)).u48(entry.id).u16(entry.mode).u48(entry.mtimeMs)
+    .text(entry.owner).text(entry.group === entry.owner ? '' : entry.group)
+  if (!entry.directory) packer.u8(entry.replication).varint(entry.blockBytes).varint(entry.length).varint(entry.blocks)
+  return packer.done()
+}
+
+export function decodeEntry(bytes: Buffer): Entry {
+  const first = unpacker.of(bytes).u8()
+  assert(first >> 4 === version, `an entry of version ${first >> 4}`)
+  const directory = (first & 1) === 1
+  const id = inodeId(unpacker.u48())
+  const mode = unpacker.u16()
+  const mtimeMs = unpacker.u48()
+  const owner = unpacker.text()
+  const group = unpacker.text() || owner
+  if (directory) return { id, directory, mode, owner, group, mtimeMs, replication: 0, blockBytes: 0, format: 'bytes', length: 0, blocks: 0 }
+  const replication = unpacker.u8()
+  const blockBytes = unpacker.varint()
+  const length = unpacker.varint()
+  return { id, directory, mode, owner, group, mtimeMs, replication, blockBytes, format: formats[first >> 1 & 3]!, length, blocks: unpacker.varint() }
+}
+
+export function statusOf(path: string, entry: Entry): FileStatus {
+  return {
+    path, id: entry.id, type: entry.directory ? 'directory' : 'file', length: entry.length, replication: entry.replication, blockBytes: entry.blockBytes,
+    blocks: entry.blocks, format: entry.format, owner: entry.owner, group: entry.group, mode: entry.mode, mtimeMs: entry.mtimeMs,
+  }
+}
+
+/** What is kept of a status for a repeated request, whose path is known again. */
+export const keepStatus = (status: FileStatus): unknown => {
+  const { path, ...rest } = status
+  return [path, encodeEntry({ ...rest, directory: status.type === 'directory' })]
+}
+export function recallStatus(kept: unknown): FileStatus {
+  const [path, bytes] = kept as [string, Uint8Array]
+  return statusOf(path, decodeEntry(Buffer.from(bytes)))
+}

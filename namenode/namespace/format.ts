@@ -1,0 +1,52 @@
+// The first operation of every journal: an empty cluster. It makes the root, which everybody may write to like a /tmp
+// (names belong to who made them), and the directories that the system keeps its own things in.
+
+import { assert } from '../../src/base/assert.ts'
+import { clusterId, inodeId, type ClusterId } from '../../src/base/ids.ts'
+import { nameOf, systemDirectory } from '../../src/base/paths.ts'
+import { decodeValue, encodeValue } from '../journal/codec.ts'
+import { textKey } from '../journal/keys.ts'
+import { mutation, type AnyMutation } from '../journal/operation.ts'
+import type { View } from '../journal/view.ts'
+import { encodeEntry } from './entry.ts'
+import { rootId, rootKey } from './resolve.ts'
+import { addDirectory } from './tree.ts'
+
+/** Programs that were submitted, by their SHA-256. */
+export const programsDirectory = `${systemDirectory}/programs`
+/** Output that jobs have not published yet. */
+export const stagingDirectory = `${systemDirectory}/jobs`
+
+const identityKey = textKey('cluster')
+
+export interface Identity { readonly cluster: ClusterId; readonly createdMs: number }
+
+export const format = mutation<{ cluster: string; owner: string; nowMs: number }, undefined>({
+  kind: 'namespace.format',
+  mutate(draft, { cluster, owner, nowMs }) {
+    assert(!draft.has('meta', identityKey), 'a cluster is formatted once')
+    draft.put('meta', identityKey, encodeValue({ cluster, createdMs: nowMs }))
+    draft.counters.epoch = 1
+    draft.counters.nextInode = rootId
+    draft.counters.nextBlock = 1
+    const root = inodeId(draft.take('nextInode'))
+    draft.put('children', rootKey, encodeEntry({
+      id: root, directory: true, mode: 0o1777, owner, group: owner, mtimeMs: Math.floor(nowMs), replication: 0, blockBytes: 0, format: 'bytes', length: 0, blocks: 0,
+    }))
+    draft.count('directories', 1)
+    const system = addDirectory(draft, root, nameOf(systemDirectory), { owner, group: owner, mode: 0o755, nowMs })
+    // Every user stores programs, and executors write as the user whose job it is; sticky: nobody touches another's.
+    for (const path of [programsDirectory, stagingDirectory]) addDirectory(draft, system.id, nameOf(path), { owner, group: owner, mode: 0o1777, nowMs })
+    return undefined
+  },
+})
+
+/** undefined: this state has not been formatted. */
+export function identityOf(view: View): Identity | undefined {
+  const bytes = view.get('meta', identityKey)
+  if (!bytes) return undefined
+  const { cluster, createdMs } = decodeValue<{ cluster: string; createdMs: number }>(bytes)
+  return { cluster: clusterId(cluster), createdMs }
+}
+
+export const formatMutations: readonly AnyMutation[] = [format]

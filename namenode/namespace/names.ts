@@ -1,0 +1,156 @@
+// Mutations of names: mkdir, rename, remove, attributes, touch. They do what POSIX says, with its codes.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { inodeId, type RequestId } from '../../src/base/ids.ts'
+import { isWithin } from '../../src/base/paths.ts'
+import type { RecordFormat } from '../../src/protocol/fields.ts'
+import type { FileStatus } from '../../src/protocol/namespace.ts'
+import { childKey } from '../journal/keys.ts'
+import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
+import { checkMay, checkNotSystem, checkOwner, checkSticky, may, maySearch, mayWrite } from './access.ts'
+import { checkInstant, keepStatus, recallStatus, statusOf, type Entry } from './entry.ts'
+import { putTarget } from './file.ts'
+import { placeAt } from './resolve.ts'
+import { addDirectory, addFile, detach, isEmpty, makeDirectories, move, replaceEntry } from './tree.ts'
+
+export const directoryMode = 0o755
+export const fileMode = 0o644
+
+interface Asked extends Actor { readonly requestId?: RequestId | undefined; readonly nowMs: number; readonly path: string }
+
+const missing = (path: string): GristmillError => new GristmillError('ENOENT', `there is no ${path}`, { details: { path } })
+const exists = (path: string, entry: Entry): GristmillError =>
+  new GristmillError('EEXIST', `${path} exists already and is a ${entry.directory ? 'directory' : 'file'}`, { details: { path } })
+
+export const mkdir = mutation<Asked & { parents?: boolean | undefined; mode?: number | undefined }, FileStatus>({
+  kind: 'namespace.mkdir',
+  keep: keepStatus,
+  recall: recallStatus,
+  mutate(draft, { path, parents, mode = directoryMode, nowMs, ...actor }) {
+    let place
+    try {
+      place = placeAt(draft, actor, path)
+    } catch (error) {
+      if (!parents || !(error instanceof GristmillError) || error.code !== 'ENOENT') throw error
+    }
+    if (place?.entry) {
+      if (parents && place.entry.directory) return statusOf(path, place.entry)
+      throw exists(path, place.entry)
+    }
+    const above = parents ? makeDirectories(draft, actor, path.slice(0, path.lastIndexOf('/')) || '/', { mode: directoryMode, nowMs, asked: path }) : place!.parent
+    checkMay(actor, above.entry, mayWrite, above.path)
+    const name = path.slice(path.lastIndexOf('/') + 1)
+    return statusOf(path, addDirectory(draft, above.entry.id, name, { owner: actor.user, group: above.entry.group, mode, nowMs }))
+  },
+})
+
+export const rename = mutation<Omit<Asked, 'path'> & { from: string; to: string; overwrite?: boolean | undefined }, undefined>({
+  kind: 'namespace.rename',
+  mutate(draft, { from, to, overwrite, nowMs: _, ...actor }) {
+    checkNotSystem(from, 'rename')
+    const source = placeAt(draft, actor, from)
+    if (!source.entry) throw missing(from)
+    if (source.entry.directory && from !== to && isWithin(to, from)) {
+      throw new GristmillError('EINVAL', `cannot move ${from} to ${to}: a directory cannot be moved into itself`, { details: { path: from, to } })
+    }
+    checkNotSystem(to, 'replace')
+    const target = placeAt(draft, actor, to)
+    checkMay(actor, source.parent.entry, mayWrite, source.parent.path)
+    checkMay(actor, target.parent.entry, mayWrite, target.parent.path)
+    checkSticky(actor, source.parent.entry, source.entry, from)
+    if (from === to) return undefined
+    if (target.entry) {
+      if (!overwrite) throw exists(to, target.entry)
+      if (source.entry.directory && !target.entry.directory) throw new GristmillError('ENOTDIR', `cannot move the directory ${from} over ${to}, which is a file`, { details: { path: to } })
+      if (!source.entry.directory && target.entry.directory) throw new GristmillError('EISDIR', `cannot move the file ${from} over ${to}, which is a directory`, { details: { path: to } })
+      if (target.entry.directory && !isEmpty(draft, target.entry.id)) throw new GristmillError('ENOTEMPTY', `cannot move ${from} over ${to}: that directory is not empty`, { details: { path: to } })
+      checkSticky(actor, target.parent.entry, target.entry, to)
+      detach(draft, target.parent.entry.id, target.name, target.entry)
+    }
+    move(draft, { parent: source.parent.entry.id, name: source.name }, { parent: target.parent.entry.id, name: target.name }, source.entry)
+    return undefined
+  },
+})
+
+export const remove = mutation<Asked & { recursive?: boolean | undefined }, undefined>({
+  kind: 'namespace.remove',
+  mutate(draft, { path, recursive, nowMs: _, ...actor }) {
+    checkNotSystem(path, 'remove')
+    const { parent, name, entry } = placeAt(draft, actor, path)
+    if (!entry) throw missing(path)
+    checkMay(actor, parent.entry, mayWrite, parent.path)
+    checkSticky(actor, parent.entry, entry, path)
+    if (entry.directory && !isEmpty(draft, entry.id)) {
+      if (!recursive) throw new GristmillError('ENOTEMPTY', `${path} is a directory that is not empty; removing it with all that is in it must be asked for (recursive)`, { details: { path } })
+      // Nobody empties a directory that they may not write to; what lies deeper goes with it, for checking it would take as long as removing it.
+      if (!may(actor, entry, mayWrite) || !may(actor, entry, maySearch)) checkMay(actor, entry, mayWrite, path)
+    }
+    detach(draft, parent.entry.id, name, entry)
+    return undefined
+  },
+})
+
+interface Attributes {
+  readonly mode?: number | undefined
+  readonly owner?: string | undefined
+  readonly group?: string | undefined
+  readonly mtimeMs?: number | undefined
+  readonly replication?: number | undefined
+}
+
+export const setAttributes = mutation<Asked & Attributes, FileStatus>({
+  kind: 'namespace.attributes',
+  keep: keepStatus,
+  recall: recallStatus,
+  mutate(draft, { path, nowMs: _, user, root, requestId: __, ...wanted }) {
+    const actor = { user, root }
+    const place = placeAt(draft, actor, path)
+    const { entry } = place
+    if (!entry) throw missing(path)
+    checkOwner(actor, entry, path)
+    if (!root && wanted.owner !== undefined && wanted.owner !== entry.owner) throw new GristmillError('EACCES', `only the cluster's superuser may give ${path} to ${wanted.owner}`, { details: { path } })
+    if (!root && wanted.group !== undefined && wanted.group !== entry.group && wanted.group !== user) throw new GristmillError('EACCES', `${user} is not in the group ${wanted.group}; only the cluster's superuser may give ${path} to it`, { details: { path } })
+    for (const name of [wanted.owner, wanted.group]) if (name === '') throw new GristmillError('EINVAL', 'an owner or a group has a name', { details: { path } })
+    if (wanted.mtimeMs !== undefined) checkInstant(wanted.mtimeMs)
+    if (wanted.replication !== undefined && entry.directory) throw new GristmillError('EISDIR', `${path} is a directory; only files have replicas`, { details: { path } })
+    const changed: Entry = {
+      ...entry,
+      mode: wanted.mode ?? entry.mode,
+      owner: wanted.owner ?? entry.owner,
+      group: wanted.group ?? entry.group,
+      mtimeMs: wanted.mtimeMs ?? entry.mtimeMs,
+      replication: wanted.replication ?? entry.replication,
+    }
+    replaceEntry(draft, place, changed)
+    if (changed.replication !== entry.replication) putTarget(draft, entry.id, changed.replication)
+    return statusOf(path, changed)
+  },
+})
+
+export const touch = mutation<Asked & { mtimeMs?: number | undefined; replication: number; blockBytes: number; format?: RecordFormat }, FileStatus>({
+  kind: 'namespace.touch',
+  keep: keepStatus,
+  recall: recallStatus,
+  mutate(draft, { path, mtimeMs, nowMs, replication, blockBytes, format = 'bytes', ...actor }) {
+    const mtime = Math.floor(mtimeMs ?? nowMs)
+    checkInstant(mtime)
+    const place = placeAt(draft, actor, path)
+    const { parent, name, entry } = place
+    if (entry) {
+      if (!may(actor, entry, mayWrite)) checkOwner(actor, entry, path)
+      const changed = { ...entry, mtimeMs: mtime }
+      replaceEntry(draft, place, changed)
+      return statusOf(path, changed)
+    }
+    checkMay(actor, parent.entry, mayWrite, parent.path)
+    if (draft.has('writers', childKey(parent.entry.id, name))) throw new GristmillError('EBUSY', `${path} is being written; it appears when its writer is done`, { details: { path } })
+    const made: Entry = {
+      id: inodeId(draft.take('nextInode')), directory: false, mode: fileMode, owner: actor.user, group: parent.entry.group, mtimeMs: mtime,
+      replication, blockBytes, format, length: 0, blocks: 0,
+    }
+    addFile(draft, parent.entry.id, name, made)
+    return statusOf(path, made)
+  },
+})
+
+export const nameMutations: readonly AnyMutation[] = [mkdir, rename, remove, setAttributes, touch]

@@ -1,0 +1,119 @@
+// From a path to what is there. Directories that were found are remembered by their path (Memo), with all directories
+// above them, so that a lookup in a known directory is one read; permissions are checked anew each time.
+
+import { assert } from '../../src/base/assert.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import { inodeId, type InodeId } from '../../src/base/ids.ts'
+import { checkPath, join, nameOf, parentOf } from '../../src/base/paths.ts'
+import { childKey, idKey } from '../journal/keys.ts'
+import { Packer, Unpacker } from '../journal/codec.ts'
+import type { Actor } from '../journal/operation.ts'
+import type { View } from '../journal/view.ts'
+import { checkMay, maySearch } from './access.ts'
+import { decodeEntry, type Entry } from './entry.ts'
+
+export const rootId = inodeId(1)
+/** The root's own entry has no parent and no name. */
+export const rootKey = childKey(0, '')
+
+export interface Directory {
+  readonly path: string
+  readonly entry: Entry
+  readonly parent: Directory | undefined
+}
+
+/** A name in a directory that is there; `entry` undefined: nothing has this name. */
+export interface Place {
+  readonly path: string
+  readonly parent: Directory
+  readonly name: string
+  readonly entry: Entry | undefined
+}
+
+const missing = (path: string, first: string): GristmillError =>
+  new GristmillError('ENOENT', first === path ? `there is no ${path}` : `there is no ${path}: ${first} does not exist`, { details: { path } })
+
+const notDirectory = (path: string, file: string): GristmillError =>
+  new GristmillError('ENOTDIR', path === file ? `${path} is a file, not a directory` : `there is no ${path}: ${file} is a file, not a directory`, { details: { path } })
+
+/** undefined if nothing has this name. */
+export function child(view: View, parent: InodeId, name: string): Entry | undefined {
+  const bytes = view.get('children', childKey(parent, name))
+  return bytes && decodeEntry(bytes)
+}
+
+/** The directory at a normal path. `asked`: the path that the user named. Throws ENOENT or ENOTDIR; checks no permissions. */
+function locate(view: View, path: string, asked: string): Directory {
+  const known = view.memo.get<Directory>(path)
+  if (known) return known
+  let found: Directory
+  if (path === '/') {
+    const bytes = view.get('children', rootKey)
+    assert(bytes, 'the namespace has a root')
+    found = { path, entry: decodeEntry(bytes), parent: undefined }
+  } else {
+    const parent = locate(view, parentOf(path), asked)
+    const entry = child(view, parent.entry.id, nameOf(path))
+    if (!entry) throw missing(asked, path)
+    if (!entry.directory) throw notDirectory(asked, path)
+    found = { path, entry, parent }
+  }
+  view.memo.set(path, found)
+  return found
+}
+
+function checkSearch(actor: Actor, directory: Directory): void {
+  if (actor.root) return
+  for (let each: Directory | undefined = directory; each; each = each.parent) checkMay(actor, each.entry, maySearch, each.path)
+}
+
+/** Throws EINVAL or ENAMETOOLONG unless this is the one spelling of a path. */
+export function checkAsked(path: string): void {
+  checkPath(path)
+  if (!path.isWellFormed()) throw new GristmillError('EINVAL', `the path ${JSON.stringify(path)} is not valid Unicode`, { details: { path } })
+}
+
+/** The directory at a path, all of whose ancestors the actor may search. Throws ENOENT, ENOTDIR, EACCES. */
+export function directoryAt(view: View, actor: Actor, path: string, asked = path): Directory {
+  const directory = locate(view, path, asked)
+  if (directory.parent) checkSearch(actor, directory.parent)
+  return directory
+}
+
+/** What has this name, or the place where it would be. The root is its own parent, by the name ''. */
+export function placeAt(view: View, actor: Actor, path: string): Place {
+  checkAsked(path)
+  if (path === '/') {
+    const root = locate(view, '/', path)
+    return { path, parent: root, name: '', entry: root.entry }
+  }
+  const parent = locate(view, parentOf(path), path)
+  checkSearch(actor, parent)
+  const name = nameOf(path)
+  return { path, parent, name, entry: child(view, parent.entry.id, name) }
+}
+
+/** What is there. Throws ENOENT. */
+export function entryAt(view: View, actor: Actor, path: string): Entry {
+  const { entry } = placeAt(view, actor, path)
+  if (!entry) throw missing(path, path)
+  return entry
+}
+
+/** The key of a place in the table "children". */
+export const keyOf = ({ parent, name }: Place): Buffer => (name === '' ? rootKey : childKey(parent.entry.id, name))
+
+const packer = new Packer()
+
+/** Value of a directory in the table "directories": where it hangs. */
+export const encodeHook = (parent: InodeId, name: string): Buffer => packer.u48(parent).text(name).done()
+
+/** The path of a directory by its id, found upwards; undefined if it, or one above it, was removed. */
+export function pathOf(view: View, id: InodeId): string | undefined {
+  if (id === rootId) return '/'
+  const bytes = view.get('directories', idKey(id))
+  if (!bytes) return undefined
+  const unpacker = new Unpacker(bytes)
+  const above = pathOf(view, inodeId(unpacker.u48()))
+  return above && join(above, unpacker.text())
+}

@@ -1,0 +1,90 @@
+// Taking apart what was removed. A removed directory hangs nowhere, but its entries, files and blocks are still in the
+// store; they go in steps of bounded size, each a journalled operation, with everybody else's operations in between.
+// INVARIANT: a block leaves the table "blocks" here and nowhere else.
+
+import { inodeId, type BlockId, type InodeId } from '../../src/base/ids.ts'
+import type { Draft } from '../journal/draft.ts'
+import { childKey, idKey, readId } from '../journal/keys.ts'
+import { mutation, type AnyMutation } from '../journal/operation.ts'
+import { decodeEntry } from './entry.ts'
+import { chunkBlocks, removeLastChunk } from './file.ts'
+
+export interface Swept {
+  /** Blocks that no file has any more. */
+  readonly blocks: BlockId[]
+  /** There is more to do. */
+  readonly more: boolean
+}
+
+/** Removes about `limit` entries or blocks. */
+export const sweep = mutation<{ limit: number }, Swept>({
+  kind: 'namespace.sweep',
+  mutate(draft, { limit }) {
+    const blocks: BlockId[] = []
+    let left = limit
+    while (left > 0) {
+      const first = firstDoomed(draft)
+      if (!first) return { blocks, more: false }
+      const { id, directory } = first
+      if (directory) left = sweepDirectory(draft, id, blocks, left)
+      else left = sweepFile(draft, id, blocks, left)
+    }
+    return { blocks, more: firstDoomed(draft) !== undefined }
+  },
+})
+
+function firstDoomed(draft: Draft): { id: InodeId; directory: boolean } | undefined {
+  for (const { key, value } of draft.range('doomed', { limit: 1 })) return { id: inodeId(readId(key)), directory: value[0] === 1 }
+  return undefined
+}
+
+function drop(draft: Draft, id: InodeId): void {
+  draft.remove('doomed', idKey(id))
+  draft.count('doomed', -1)
+}
+
+/** Chunk by chunk, the last one first, so that what is left is always a file's beginning. */
+function sweepFile(draft: Draft, id: InodeId, blocks: BlockId[], left: number): number {
+  while (left > 0) {
+    const gone = removeLastChunk(draft, id)
+    if (!gone) {
+      drop(draft, id)
+      draft.count('files', -1)
+      return left - 1
+    }
+    blocks.push(...gone)
+    left -= gone.length
+  }
+  return left
+}
+
+/** Directories below become doomed themselves: however deep a tree is, a step is a step. */
+function sweepDirectory(draft: Draft, id: InodeId, blocks: BlockId[], left: number): number {
+  const rows = [...draft.range('children', { start: childKey(id, ''), end: idKey(id + 1), limit: left })]
+  for (const { key, value } of rows) {
+    const entry = decodeEntry(value)
+    draft.remove('children', Buffer.from(key))
+    left--
+    if (entry.directory) {
+      draft.remove('directories', idKey(entry.id))
+      draft.put('doomed', idKey(entry.id), Buffer.from([1]))
+      draft.count('doomed', 1)
+    } else if (entry.blocks > chunkBlocks) {
+      draft.put('doomed', idKey(entry.id), Buffer.from([0]))
+      draft.count('doomed', 1)
+    } else {
+      const gone = removeLastChunk(draft, entry.id)
+      if (gone) blocks.push(...gone)
+      left -= gone?.length ?? 0
+      draft.count('files', -1)
+    }
+    if (left <= 0) return 0
+  }
+  if (left > 0) {
+    drop(draft, id)
+    draft.count('directories', -1)
+  }
+  return left - 1
+}
+
+export const sweepMutations: readonly AnyMutation[] = [sweep]

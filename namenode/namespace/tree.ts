@@ -1,0 +1,86 @@
+// Edits of the tree of names: what mutations of this room, of writing and of jobs are made of. Permissions are theirs to
+// check; here the tree stays a tree, counters stay true, and what is removed goes to the doomed, never away at once.
+// A directory's own entry is not touched when names in it come and go: a thousand creates a second would all rewrite it.
+
+import { assert } from '../../src/base/assert.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import { inodeId, type InodeId } from '../../src/base/ids.ts'
+import { join, parentOf, nameOf } from '../../src/base/paths.ts'
+import type { Draft } from '../journal/draft.ts'
+import { childKey, idKey } from '../journal/keys.ts'
+import type { Actor } from '../journal/operation.ts'
+import type { View } from '../journal/view.ts'
+import { checkMay, mayWrite } from './access.ts'
+import { encodeEntry, type Entry } from './entry.ts'
+import { child, directoryAt, encodeHook, keyOf, type Directory, type Place } from './resolve.ts'
+
+export interface NewDirectory { readonly owner: string; readonly group: string; readonly mode: number; readonly nowMs: number }
+
+/** Makes a directory where nothing is. */
+export function addDirectory(draft: Draft, parent: InodeId, name: string, { owner, group, mode, nowMs }: NewDirectory): Entry {
+  const entry: Entry = {
+    id: inodeId(draft.take('nextInode')), directory: true, mode, owner, group, mtimeMs: Math.floor(nowMs),
+    replication: 0, blockBytes: 0, format: 'bytes', length: 0, blocks: 0,
+  }
+  draft.put('children', childKey(parent, name), encodeEntry(entry))
+  draft.put('directories', idKey(entry.id), encodeHook(parent, name))
+  draft.count('directories', 1)
+  return entry
+}
+
+/** Puts a file where nothing is. Its blocks are put by file.ts. */
+export function addFile(draft: Draft, parent: InodeId, name: string, entry: Entry): void {
+  draft.put('children', childKey(parent, name), encodeEntry(entry))
+  draft.count('files', 1)
+}
+
+/** Writes an entry anew in its place. */
+export function replaceEntry(draft: Draft, place: Place, entry: Entry): void {
+  draft.put('children', keyOf(place), encodeEntry(entry))
+  if (entry.directory) draft.forgetDirectories()
+}
+
+/** Takes a name out of the tree at once, with everything below it; what it stood for is taken apart later (sweep.ts). */
+export function detach(draft: Draft, parent: InodeId, name: string, entry: Entry): void {
+  draft.remove('children', childKey(parent, name))
+  if (entry.directory) {
+    draft.remove('directories', idKey(entry.id))
+    draft.forgetDirectories()
+  } else if (entry.blocks === 0) {
+    draft.count('files', -1)
+    return
+  }
+  draft.put('doomed', idKey(entry.id), Buffer.from([entry.directory ? 1 : 0]))
+  draft.count('doomed', 1)
+}
+
+/** Gives something another name. REQUIRES: nothing has the new name, and a directory does not go into itself. */
+export function move(draft: Draft, from: { parent: InodeId; name: string }, to: { parent: InodeId; name: string }, entry: Entry): void {
+  draft.remove('children', childKey(from.parent, from.name))
+  draft.put('children', childKey(to.parent, to.name), encodeEntry(entry))
+  if (!entry.directory) return
+  draft.put('directories', idKey(entry.id), encodeHook(to.parent, to.name))
+  draft.forgetDirectories()
+}
+
+export function isEmpty(view: View, directory: InodeId): boolean {
+  for (const _ of view.range('children', { start: childKey(directory, ''), end: idKey(directory + 1), limit: 1 })) return false
+  return true
+}
+
+/**
+ * The directory at `path`; missing ones are made, if the actor may write to the one above them, and belong to the actor.
+ * Throws EEXIST-free: an existing directory is fine, a file in the way is ENOTDIR.
+ */
+export function makeDirectories(draft: Draft, actor: Actor, path: string, { mode, nowMs, asked = path }: { mode: number; nowMs: number; asked?: string }): Directory {
+  try {
+    return directoryAt(draft, actor, path, asked)
+  } catch (error) {
+    if (!(error instanceof GristmillError) || error.code !== 'ENOENT') throw error
+  }
+  const parent = makeDirectories(draft, actor, parentOf(path), { mode, nowMs, asked })
+  checkMay(actor, parent.entry, mayWrite, parent.path)
+  assert(!child(draft, parent.entry.id, nameOf(path)), 'the directory is missing')
+  const entry = addDirectory(draft, parent.entry.id, nameOf(path), { owner: actor.user, group: parent.entry.group, mode, nowMs })
+  return { path: join(parent.path === '/' ? '/' : parent.path, nameOf(path)), entry, parent }
+}

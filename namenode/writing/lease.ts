@@ -1,0 +1,90 @@
+// A file that is being written: who may write it, what it will be, and the blocks that were given out for it. Nothing of
+// it can be seen before it is complete. Table "leases" by id, table "writers" by the place where the file will be.
+
+import { assert } from '../../src/base/assert.ts'
+import { blockId, inodeId, leaseId, type BlockId, type InodeId, type LeaseId } from '../../src/base/ids.ts'
+import type { RecordFormat } from '../../src/protocol/fields.ts'
+import { Packer, Unpacker } from '../journal/codec.ts'
+import type { Draft } from '../journal/draft.ts'
+import { childKey, idKey, readId } from '../journal/keys.ts'
+import type { View } from '../journal/view.ts'
+
+export interface Lease {
+  readonly id: LeaseId
+  /** Its directory by id: the directory may be renamed meanwhile. */
+  readonly parent: InodeId
+  readonly name: string
+  /** Who opened it, and will own the file. */
+  readonly owner: string
+  readonly group: string
+  readonly mode: number
+  readonly replication: number
+  readonly blockBytes: number
+  readonly format: RecordFormat
+  /** It may replace a file that is there when it is complete. */
+  readonly overwrite: boolean
+  readonly openedMs: number
+  readonly blocks: readonly BlockId[]
+}
+
+const version = 1
+const formats: readonly RecordFormat[] = ['bytes', 'lines', 'jsonl', 'csv']
+const packer = new Packer()
+
+function encode(lease: Lease): Buffer {
+  packer.u8(version << 4 | formats.indexOf(lease.format) << 1 | (lease.overwrite ? 1 : 0)).u48(lease.parent).u16(lease.mode).u48(lease.openedMs).u8(lease.replication)
+    .varint(lease.blockBytes).text(lease.name).text(lease.owner).text(lease.group)
+  let before = 0
+  for (const block of lease.blocks) {
+    // Blocks are given out with rising ids.
+    packer.varint(block - before)
+    before = block
+  }
+  return packer.done()
+}
+
+function decode(id: LeaseId, bytes: Buffer): Lease {
+  const unpacker = new Unpacker(bytes)
+  const first = unpacker.u8()
+  assert(first >> 4 === version, `a lease of version ${first >> 4}`)
+  const parent = inodeId(unpacker.u48())
+  const mode = unpacker.u16()
+  const openedMs = unpacker.u48()
+  const replication = unpacker.u8()
+  const blockBytes = unpacker.varint()
+  const name = unpacker.text()
+  const owner = unpacker.text()
+  const group = unpacker.text()
+  const blocks: BlockId[] = []
+  for (let block = 0; unpacker.more;) blocks.push(blockId(block += unpacker.varint()))
+  return { id, parent, name, owner, group, mode, replication, blockBytes, format: formats[first >> 1 & 3]!, overwrite: (first & 1) === 1, openedMs, blocks }
+}
+
+export function leaseAt(view: View, id: LeaseId): Lease | undefined {
+  const bytes = view.get('leases', idKey(id))
+  return bytes && decode(id, bytes)
+}
+
+/** Who writes the file of this name, if anybody. */
+export function writerOf(view: View, parent: InodeId, name: string): LeaseId | undefined {
+  const bytes = view.get('writers', childKey(parent, name))
+  return bytes && leaseId(readId(bytes))
+}
+
+export function* leases(view: View): Iterable<Lease> {
+  for (const { key, value } of view.range('leases', {})) yield decode(leaseId(readId(key)), value)
+}
+
+export function openLease(draft: Draft, lease: Lease): void {
+  draft.put('leases', idKey(lease.id), encode(lease))
+  draft.put('writers', childKey(lease.parent, lease.name), idKey(lease.id))
+  draft.count('leases', 1)
+}
+
+export function changeLease(draft: Draft, lease: Lease): void { draft.put('leases', idKey(lease.id), encode(lease)) }
+
+export function closeLease(draft: Draft, lease: Lease): void {
+  draft.remove('leases', idKey(lease.id))
+  draft.remove('writers', childKey(lease.parent, lease.name))
+  draft.count('leases', -1)
+}

@@ -1,0 +1,156 @@
+// Mutations of files being written: create, allocate, complete, abandon. A file is visible once `complete` commits,
+// whole, and not at all before. Block ids come from a counter of the state: none is ever given out twice.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { blockId, inodeId, leaseId, type BlockId, type LeaseId, type RequestId } from '../../src/base/ids.ts'
+import { join, parentOf } from '../../src/base/paths.ts'
+import type { RecordFormat } from '../../src/protocol/fields.ts'
+import type { FileStatus } from '../../src/protocol/namespace.ts'
+import type { Draft } from '../journal/draft.ts'
+import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
+import { checkMay, checkSticky, mayWrite } from '../namespace/access.ts'
+import { checkInstant, keepStatus, recallStatus, statusOf, type Entry } from '../namespace/entry.ts'
+import { putBlocks, type Block } from '../namespace/file.ts'
+import { directoryMode, fileMode } from '../namespace/names.ts'
+import { child, pathOf, placeAt } from '../namespace/resolve.ts'
+import { addFile, detach, makeDirectories } from '../namespace/tree.ts'
+import { changeLease, closeLease, leaseAt, openLease, writerOf, type Lease } from './lease.ts'
+
+interface Asked extends Actor { readonly requestId?: RequestId | undefined; readonly nowMs: number }
+
+export interface Created {
+  readonly lease: LeaseId
+  readonly blockBytes: number
+  readonly replication: number
+  readonly blocks: readonly BlockId[]
+}
+
+export interface CreateAsked extends Asked {
+  readonly path: string
+  readonly overwrite?: boolean | undefined
+  readonly parents?: boolean | undefined
+  readonly mode?: number | undefined
+  readonly replication: number
+  readonly blockBytes: number
+  readonly format?: RecordFormat | undefined
+  readonly blocks?: number | undefined
+  /** The lease of a writer that has not been heard of for long enough: this one takes its place. */
+  readonly replace?: LeaseId | undefined
+}
+
+function takeBlocks(draft: Draft, count: number): BlockId[] {
+  return Array.from({ length: count }, () => blockId(draft.take('nextBlock')))
+}
+
+export const create = mutation<CreateAsked, Created>({
+  kind: 'writing.create',
+  keep: ({ lease, blockBytes, replication, blocks }) => [lease, blockBytes, replication, ...blocks],
+  recall: kept => {
+    const [lease, blockBytes, replication, ...blocks] = kept as number[]
+    return { lease: leaseId(lease!), blockBytes: blockBytes!, replication: replication!, blocks: blocks.map(blockId) }
+  },
+  mutate(draft, { path, overwrite = false, parents, mode = fileMode, replication, blockBytes, format = 'bytes', blocks: count = 0, replace, nowMs, user, root }) {
+    const actor = { user, root }
+    if (parents) makeDirectories(draft, actor, parentOf(path), { mode: directoryMode, nowMs, asked: path })
+    const { parent, name, entry } = placeAt(draft, actor, path)
+    if (entry?.directory) throw new GristmillError('EISDIR', `${path} is a directory; give the name of a file`, { details: { path } })
+    if (entry && !overwrite) throw new GristmillError('EEXIST', `${path} exists already; to replace it, overwriting must be asked for`, { details: { path } })
+    checkMay(actor, parent.entry, mayWrite, parent.path)
+    if (entry) {
+      checkMay(actor, entry, mayWrite, path)
+      checkSticky(actor, parent.entry, entry, path)
+    }
+    const writer = writerOf(draft, parent.entry.id, name)
+    if (writer !== undefined) {
+      const other = leaseAt(draft, writer)
+      if (writer !== replace || !other) throw new GristmillError('EBUSY', `${path} is being written by ${other?.owner ?? 'somebody else'}; wait for its end, or until the writer has been silent for long`, { details: { path, lease: writer } })
+      closeLease(draft, other)
+    }
+    const lease: Lease = {
+      id: leaseId(draft.take('nextInode')), parent: parent.entry.id, name, owner: user, group: parent.entry.group, mode,
+      replication, blockBytes, format, overwrite, openedMs: Math.floor(nowMs), blocks: takeBlocks(draft, count),
+    }
+    openLease(draft, lease)
+    return { lease: lease.id, blockBytes, replication, blocks: lease.blocks }
+  },
+})
+
+/** The lease, if the actor may go on with it. Throws LEASE_EXPIRED or EACCES. */
+function ownLease(draft: Draft, id: LeaseId, { user, root }: Actor): Lease {
+  const lease = leaseAt(draft, id)
+  if (!lease) throw new GristmillError('LEASE_EXPIRED', `the file being written (lease ${id}) is no longer open: it was completed or abandoned, or its writer was silent for too long; write it again`, { details: { lease: id } })
+  if (!root && lease.owner !== user) throw new GristmillError('EACCES', `${user} may not write ${lease.name}: ${lease.owner} has opened it`, { details: { lease: id } })
+  return lease
+}
+
+export const allocate = mutation<Asked & { lease: LeaseId; count: number }, { readonly blocks: readonly BlockId[]; readonly replication: number; readonly blockBytes: number }>({
+  kind: 'writing.allocate',
+  mutate(draft, { lease: id, count, ...actor }) {
+    const lease = ownLease(draft, id, actor)
+    const blocks = takeBlocks(draft, count)
+    changeLease(draft, { ...lease, blocks: [...lease.blocks, ...blocks] })
+    return { blocks, replication: lease.replication, blockBytes: lease.blockBytes }
+  },
+})
+
+export interface Completed {
+  readonly status: FileStatus
+  /** Blocks that were given out and not named. */
+  readonly unused: readonly BlockId[]
+}
+
+export const complete = mutation<Asked & { lease: LeaseId; blocks: readonly Block[]; mtimeMs?: number | undefined }, Completed>({
+  kind: 'writing.complete',
+  keep: ({ status }) => keepStatus(status),
+  recall: kept => ({ status: recallStatus(kept), unused: [] }),
+  mutate(draft, { lease: id, blocks, mtimeMs, nowMs, user, root }) {
+    const lease = ownLease(draft, id, { user, root })
+    const mtime = Math.floor(mtimeMs ?? nowMs)
+    checkInstant(mtime)
+    const directory = pathOf(draft, lease.parent)
+    if (directory === undefined) throw new GristmillError('ENOENT', `the directory in which ${lease.name} was to be has been removed; nothing was stored`, { details: { lease: id } })
+    const path = join(directory, lease.name)
+    const unused = checkBlocks(lease, blocks, path)
+    const there = child(draft, lease.parent, lease.name)
+    if (there) {
+      if (there.directory) throw new GristmillError('EISDIR', `${path} has become a directory while the file was written`, { details: { path } })
+      if (!lease.overwrite) throw new GristmillError('EEXIST', `${path} has come into being while this file was written; nothing was replaced`, { details: { path } })
+      detach(draft, lease.parent, lease.name, there)
+    }
+    const entry: Entry = {
+      id: inodeId(lease.id), directory: false, mode: lease.mode, owner: lease.owner, group: lease.group, mtimeMs: mtime, replication: lease.replication,
+      blockBytes: lease.blockBytes, format: lease.format, length: blocks.reduce((sum, block) => sum + block.length, 0), blocks: blocks.length,
+    }
+    addFile(draft, lease.parent, lease.name, entry)
+    putBlocks(draft, entry.id, lease.replication, blocks)
+    closeLease(draft, lease)
+    return { status: statusOf(path, entry), unused }
+  },
+})
+
+/** Throws EINVAL unless these are blocks of the lease, each once and none too long. Gives the ones that are not named. */
+function checkBlocks(lease: Lease, blocks: readonly Block[], path: string): BlockId[] {
+  const open = new Set(lease.blocks)
+  for (const { id, length } of blocks) {
+    if (!open.delete(id)) throw new GristmillError('EINVAL', `block ${id} was not given out for ${path}, or is named twice`, { details: { path, block: id } })
+    if (length < 1 || length > lease.blockBytes) throw new GristmillError('EINVAL', `block ${id} of ${path} has ${length} bytes; it must have between 1 and ${lease.blockBytes}`, { details: { path, block: id } })
+  }
+  return [...open]
+}
+
+/** Ends a lease without a file: its writer gave up, or has not been heard of. Gives the blocks that were given out. */
+export const abandon = mutation<{ requestId?: RequestId | undefined; lease: LeaseId } & Actor, { readonly unused: readonly BlockId[] }>({
+  kind: 'writing.abandon',
+  keep: () => undefined,
+  recall: () => ({ unused: [] }),
+  mutate(draft, { lease: id, user, root }) {
+    const lease = leaseAt(draft, id)
+    // Abandoning what is gone is what was wanted.
+    if (!lease) return { unused: [] }
+    ownLease(draft, id, { user, root })
+    closeLease(draft, lease)
+    return { unused: lease.blocks }
+  },
+})
+
+export const writingMutations: readonly AnyMutation[] = [create, allocate, complete, abandon]
