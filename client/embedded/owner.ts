@@ -5,6 +5,7 @@
 import { hasCode } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
+import { version } from '../../src/base/version.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import type { Home } from '../../src/home/home.ts'
 import { openHome } from '../../src/home/home.ts'
@@ -105,6 +106,7 @@ export class Owner {
     const datanode = await Class.start(world, {
       dirs: [`${dir}/datanode`], host, port: 0, namenode: this.address, cluster: this.cluster, secret: this.secret,
       rack, hostName: settings.hostName ?? machine.hostName, slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
+      pid: machine.pid, version,
     })
     if (!this.#closing) await this.#announce(datanode)
     return datanode

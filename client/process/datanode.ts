@@ -2,6 +2,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
+import { version } from '../../src/base/version.ts'
 import { locate } from '../locate.ts'
 import { hostDefault, isLoopback, serverSecret, untilTold, type Run } from './run.ts'
 
@@ -19,17 +20,16 @@ export async function runDatanode(run: Run): Promise<void> {
   const secret = await serverSecret({ ...run, settings: isLoopback(host) ? { ...settings, secretFile: place.secretFile } : settings }, host)
   const dirs = settings.dir ?? [`${settings.home}/datanode`]
   const { Datanode } = await import('../../datanode/datanode.ts')
-  const failed = Promise.withResolvers<never>()
   const datanode = await Datanode.start(world, {
     dirs, host, port: settings.port ?? datanodePort, namenode: place.namenode, secret,
     rack: settings.rack ?? rackDefault, hostName: settings.hostName ?? machine.hostName,
     slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
-    ...settings.heartbeat !== undefined && { heartbeatMs: settings.heartbeat },
-    onFatal: failed.reject,
+    pid: machine.pid, version, signal,
+    times: { ...settings.heartbeat !== undefined && { heartbeatMs: settings.heartbeat }, ...settings.nodeDead !== undefined && { nodeDeadMs: settings.nodeDead } },
   })
   try {
     await run.ready({ role: 'datanode', id: datanode.node, address: datanode.address, pid: machine.pid, dir: dirs[0]!, cluster: datanode.cluster })
-    await untilTold(signal, failed.promise)
+    await untilTold(signal, datanode.failed)
   } finally {
     await datanode.stop()
   }

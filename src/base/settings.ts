@@ -92,7 +92,7 @@ export const settings = {
   datanodes: count(1, 64, { fallback: '3, or as many as there were', usedBy: ['up'], about: 'Datanodes that `up` starts.' }),
   heartbeat: duration({ fallback: '500ms', usedBy: ['namenode', 'datanode'], about: 'How often a datanode says that it lives.' }),
   nodeStale: duration({ fallback: '3s', usedBy: ['namenode'], about: 'Silence after which a datanode gets no new blocks and tasks.' }),
-  nodeDead: duration({ fallback: '10s', usedBy: ['namenode'], about: 'Silence after which a datanode counts as dead and its blocks are copied again.' }),
+  nodeDead: duration({ fallback: '10s', usedBy: ['namenode', 'datanode'], about: 'Silence after which a datanode counts as dead and its blocks are copied again.' }),
   leaseSoft: duration({ fallback: '30s', usedBy: ['namenode'], about: 'Silence of a writer after which another may take its path.' }),
   leaseHard: duration({ fallback: '10m', usedBy: ['namenode'], about: 'Silence of a writer after which its file is given up.' }),
   profile: choice(['durable', 'test-without-fsync'], { fallback: 'durable', usedBy: ['namenode', 'up'], about: '`test-without-fsync` answers before metadata is on the disk: for tests, where a power cut costs nothing.' }),
@@ -103,4 +103,4 @@ export const settings = {
 
 export type SettingName = keyof typeof settings
 /** What was said; whoever needs a value that was not said takes its default. */
-export type Settings = { readonly [Name in SettingName]?: ReturnType<(typeof settings)[Name]['parse']> } & { readonly home: string }
+export type Settings = { readonly [Name in SettingName]?: ReturnType<(typeof settings)[Name]['parse']> | undefined } & { readonly home: string }

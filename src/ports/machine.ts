@@ -9,6 +9,8 @@ export interface Machine {
   readonly user: string
   readonly hostName: string
   readonly cores: number
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly workingDirectory: string
   /**
    * A text that tells this process id's present holder from any later one; undefined if no process has the id.
    * Ids are used again: whoever signals or believes in a process that it did not start itself compares this first.

@@ -13,6 +13,8 @@ export const localMachine: Machine = {
   get user() { return userName() },
   get hostName() { return os.hostname() },
   get cores() { return os.availableParallelism() },
+  get environment() { return process.env },
+  get workingDirectory() { return process.cwd() },
   born,
   signal(pid, name) {
     try {

@@ -1,0 +1,55 @@
+// From a place to a Mill: what `open`, `connect` and the command line share.
+
+import type { Address } from '../../src/base/ids.ts'
+import type { Settings } from '../../src/base/settings.ts'
+import { loadSecret } from '../../src/home/secret.ts'
+import type { Machine } from '../../src/ports/machine.ts'
+import type { World } from '../../src/ports/world.ts'
+import { callerParts, connectTo, credentialsFor } from '../connect.ts'
+import { locate, type Place } from '../locate.ts'
+import { Mill } from '../mill.ts'
+import { EmbeddedCaller, embeddedNamenode } from './caller.ts'
+import { Embedded } from './embedded.ts'
+
+export interface OpenParts {
+  readonly world: World
+  readonly machine: Machine
+  readonly settings: Settings
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Opens the cluster that the settings mean. Throws UNAVAILABLE, UNAUTHENTICATED, CONFIG_INVALID. */
+export async function openMeant(parts: OpenParts): Promise<Mill> {
+  return openPlace(parts, await locate({ disk: parts.world.disk, machine: parts.machine }, parts.settings))
+}
+
+export async function openPlace(parts: OpenParts, place: Place): Promise<Mill> {
+  if (place.kind === 'embedded') return openEmbedded(parts, place.dir)
+  return openCluster(parts, place.namenode, await loadSecret(parts.world.disk, place.secretFile))
+}
+
+export async function openCluster({ world, machine, settings, signal }: OpenParts, address: Address, secret: Uint8Array): Promise<Mill> {
+  const host = settings.hostName ?? machine.hostName
+  const { caller, namenode, cluster } = await connectTo(world, { namenode: address, secret, user: settings.user ?? machine.user, signal })
+  return new Mill({ world, caller, namenode, cluster, host, scratchDir: scratchIn(settings.home), workingDirectory: machine.workingDirectory, end: () => world.net.close() })
+}
+
+export async function openEmbedded({ world, machine, settings }: OpenParts, dir: string): Promise<Mill> {
+  const embedded = new Embedded({ world, machine, dir, settings })
+  try {
+    await embedded.address()
+    const { cluster, secret } = await embedded.identity()
+    const credentials = credentialsFor(world, { secret, user: settings.user ?? machine.user }, cluster)
+    const caller = new EmbeddedCaller(callerParts(world, credentials), embedded)
+    const end = async (): Promise<void> => {
+      await embedded.close()
+      await world.net.close()
+    }
+    return new Mill({ world, caller, namenode: embeddedNamenode, cluster, host: settings.hostName ?? machine.hostName, scratchDir: scratchIn(dir), workingDirectory: machine.workingDirectory, end })
+  } catch (error) {
+    await embedded.close()
+    throw error
+  }
+}
+
+const scratchIn = (dir: string): string => `${dir}/scratch`

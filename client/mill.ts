@@ -1,0 +1,93 @@
+// The library's one object: a cluster in the hand of a program, the same for an embedded cluster and for a rack.
+// It holds pooled connections and nothing else that matters; closing it ends what it has started, never what is stored.
+
+import type { Address, ClusterId, JobId } from '../src/base/ids.ts'
+import { jobId } from '../src/base/ids.ts'
+import { FileClient } from '../src/file/client.ts'
+import type { World } from '../src/ports/world.ts'
+import { status, type ClusterStatus } from '../src/protocol/admin.ts'
+import type { JobStatus } from '../src/protocol/job.ts'
+import type { Caller } from '../src/rpc/call.ts'
+import { Files } from './files/files.ts'
+import type { CallOptions } from './files/names.ts'
+import { clusterOf, type Cluster } from './jobs/ask.ts'
+import { Job, listJobs } from './jobs/job.ts'
+import type { RunOptions, RunTools } from './run.ts'
+
+export interface MillParts {
+  readonly world: World
+  readonly caller: Caller
+  readonly namenode: Address
+  readonly cluster: ClusterId
+  /** This machine's name, as the cluster's nodes have it: what lies on the same machine is read in place. */
+  readonly host: string
+  /** A local directory of this user for what must be kept aside: blocks of long streams, bundles of programs. */
+  readonly scratchDir: string
+  /** Local paths start here. */
+  readonly workingDirectory: string
+  /** Ends what belongs to this connection alone. */
+  readonly end: () => Promise<void>
+}
+
+/**
+ * A cluster: its files in the shape of node:fs/promises, and its jobs. Made by `open` and `connect`.
+ * Every call that can wait takes an AbortSignal; what fails throws a GristmillError with a POSIX `code` where there is one.
+ */
+export class Mill extends Files {
+  /** The cluster's identity, for ever. */
+  readonly cluster: ClusterId
+  readonly #cluster: Cluster
+  readonly #files: FileClient
+  readonly #local: Omit<RunTools, 'cluster' | 'files'>
+  readonly #end: () => Promise<void>
+  #closing: Promise<void> | undefined
+
+  constructor({ world, caller, namenode, cluster, host, scratchDir, workingDirectory, end }: MillParts) {
+    const { net, clock, random, disk, log } = world
+    const asking = clusterOf({ caller, namenode: () => namenode, clock, random })
+    const files = new FileClient({ caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: `${scratchDir}/spool` })
+    super({ ask: asking.ask, files, host, clock, disk, random })
+    this.cluster = cluster
+    this.#cluster = asking
+    this.#files = files
+    this.#local = { disk, workingDirectory, programDir: `${scratchDir}/programs` }
+    this.#end = end
+  }
+
+  /**
+   * Submits a program (a module whose default export is a `mapReduce`) and returns its job at once; `await job.wait()` waits
+   * for the result. Aborting `signal` kills the job. Throws PROGRAM_INVALID with the compiler's message, ENOENT for an input
+   * that does not exist, EEXIST for an output that does (unless `overwrite`).
+   */
+  async run(program: string, options: RunOptions): Promise<Job> {
+    // Bundling needs a compiler: loaded by those who run something.
+    const { runProgram } = await import('./run.ts')
+    return runProgram({ cluster: this.#cluster, files: this.#files, ...this.#local }, program, options)
+  }
+
+  /** A handle of a job, by its id. Whether there is one shows when it is asked for something. */
+  job(id: JobId | string): Job { return new Job(this.#cluster, jobId(id)) }
+
+  /** Jobs, newest first, those that have ended among them. 100 unless told. */
+  jobs({ limit, signal }: CallOptions & { readonly limit?: number } = {}): Promise<JobStatus[]> {
+    return listJobs(this.#cluster, limit, signal)
+  }
+
+  /** Nodes, blocks and their health, as the namenode sees them now. */
+  clusterStatus({ signal }: CallOptions = {}): Promise<ClusterStatus> {
+    return this.#cluster.ask(status, {}, signal)
+  }
+
+  /** Ends connections, and an embedded cluster that runs in this process. Calls and streams must have ended. May be called twice. */
+  close(): Promise<void> {
+    return this.#closing ??= (async () => {
+      try {
+        await this.#files.close()
+      } finally {
+        await this.#end()
+      }
+    })()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> { await this.close() }
+}

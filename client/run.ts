@@ -1,0 +1,97 @@
+// From a program on the local disk to a job in the cluster: bundled, loaded here once to build its plan (so that what is wrong
+// with it is said before anything is sent), stored under its hash, and submitted.
+
+import { isAbsolute, join } from 'node:path'
+import { GristmillError } from '../src/base/errors.ts'
+import type { FileClient } from '../src/file/client.ts'
+import type { Disk } from '../src/ports/disk.ts'
+import type { JobStatus } from '../src/protocol/job.ts'
+import { status } from '../src/protocol/admin.ts'
+import { fingerprintOf } from '../src/plan/fingerprint.ts'
+import { planMapReduce } from '../src/plan/mapreduce.ts'
+import { optimize } from '../src/plan/rules.ts'
+import { stagesOf } from '../src/plan/stage.ts'
+import { bundleProgram } from '../src/program/bundle.ts'
+import { loadProgram } from '../src/program/load.ts'
+import type { Cluster } from './jobs/ask.ts'
+import type { Job } from './jobs/job.ts'
+import { submitJob, type PlannedStage } from './jobs/submit.ts'
+
+export interface RunOptions {
+  /** Files, directories and globs of the cluster; what the program itself names unless told. */
+  readonly input?: string | readonly string[] | undefined
+  /** The directory to publish; what the program itself names unless told. */
+  readonly output?: string | undefined
+  /** Over the program's own. JSON values. */
+  readonly params?: Readonly<Record<string, unknown>> | undefined
+  /** Partitions of the shuffle: as many output files. */
+  readonly reducers?: number | undefined
+  /** Replicas of the output files; what the program says, or the cluster's default, unless told. */
+  readonly replication?: number | undefined
+  /** Swaps an output that is there, in the step that publishes the new one. */
+  readonly overwrite?: boolean | undefined
+  /** What the job is called; the program's file name unless told. */
+  readonly name?: string | undefined
+  /** Of one task. */
+  readonly memoryBytes?: number | undefined
+  /** A task that takes longer is killed and tried again. */
+  readonly taskTimeoutMs?: number | undefined
+  /** Tries of one task before the job fails; 4 unless told. */
+  readonly attemptsMax?: number | undefined
+  /** Seeds the program's randomness; the same gives the same numbers. */
+  readonly seed?: number | undefined
+  /** Kills the job. */
+  readonly signal?: AbortSignal | undefined
+  /** Called with each change of the job's state, until it is over. */
+  readonly onProgress?: ((status: JobStatus) => void) | undefined
+}
+
+export interface RunTools {
+  readonly cluster: Cluster
+  readonly files: FileClient
+  readonly disk: Disk
+  /** Relative programs are looked for here. */
+  readonly workingDirectory: string
+  /** Where bundles are kept on this machine. */
+  readonly programDir: string
+}
+
+/** A bundle is read by every node that runs a task of it: one copy on each, up to this many. */
+const programReplicasMax = 10
+
+export async function runProgram(tools: RunTools, file: string, options: RunOptions): Promise<Job> {
+  const { cluster, files, disk, programDir } = tools
+  const { signal } = options
+  const bundle = await bundleProgram({ disk }, isAbsolute(file) ? file : join(tools.workingDirectory, file))
+  await disk.mkdir(programDir)
+  const { definition, params } = await loadProgram({ disk }, {
+    id: bundle.id, dir: programDir, params: options.params ?? {}, instance: cluster.random.id(), fetch: async () => bundle.bytes,
+  })
+  const plan = optimize(planMapReduce(definition))
+  const input = listOf(options.input ?? definition.input?.path)
+  const output = options.output ?? definition.output?.path
+  if (input.length === 0) throw new GristmillError('EINVAL', `${bundle.name} has no input: say which files it shall read (--input), or name them in the program`)
+  if (output === undefined) throw new GristmillError('EINVAL', `${bundle.name} has no output: say where its result shall be published (--output), or name it in the program`)
+  const store = async (path: string, bytes: Uint8Array, until?: AbortSignal): Promise<void> => {
+    const { nodes } = await cluster.ask(status, {}, until)
+    const replication = Math.min(programReplicasMax, Math.max(1, nodes.filter(node => node.state === 'live').length))
+    await using writer = await files.create(path, { parents: true, mode: 0o644, overwrite: false, replication, eager: true, signal: until })
+    await writer.write(bytes)
+    await writer.close()
+  }
+  const { replication } = options
+  const stages: PlannedStage[] = stagesOf(plan, { partitions: options.reducers }).map(({ name, input: from, output: to }) =>
+    ({ name, input: from, output: to.kind === 'files' && replication !== undefined ? { ...to, replication } : to }))
+  const job = await submitJob(cluster, store, {
+    name: options.name ?? bundle.name,
+    program: bundle, params, fingerprint: fingerprintOf(plan), stages,
+    input, output, outputFormat: plan.root.output.format,
+    overwrite: options.overwrite, seed: options.seed, attemptsMax: options.attemptsMax, memoryBytes: options.memoryBytes, taskTimeoutMs: options.taskTimeoutMs, signal,
+  })
+  const { onProgress } = options
+  // Progress is told for as long as somebody listens; how the job ends is told to those who wait for it.
+  if (onProgress) void job.wait({ signal, onStatus: onProgress }).catch(() => {})
+  return job
+}
+
+const listOf = (paths: string | readonly string[] | undefined): readonly string[] => (paths === undefined ? [] : typeof paths === 'string' ? [paths] : paths)
