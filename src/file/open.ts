@@ -53,6 +53,8 @@ export class OpenFile {
     this.blockBytes = blockBytes
     this.replication = replication
     this.signal = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal
+    // Who aborts has given up: nobody is left who would call `abandon`.
+    signal?.addEventListener('abort', () => { void this.abandon() }, { once: true, signal: this.#ending.signal })
     leases.hold(lease, () => {
       this.#ending.abort(new GristmillError('LEASE_EXPIRED', `${path} is no longer this writer's: its lease ran out, or another writer has replaced it; write the file again`, { details: { path } }))
     })
