@@ -21,7 +21,7 @@ let skipping = from > 0
 for (;;) {
   const n = readSync(fd, piece, 0, piece.length, position)
   if (n === 0) break
-  const chunk = rest + piece.latin1Slice(0, n)
+  const chunk = rest + piece.toString('latin1', 0, n)
   const base = position - rest.length
   position += n
   const lines = chunk.split('\n')
