@@ -60,6 +60,7 @@ export class Segments {
    */
   async* after(appliedSeq: number): AsyncIterable<Frame> {
     let next = appliedSeq + 1
+    let end = 0
     // The last segment that starts at or below `next` holds it, or ends before it.
     const from = Math.max(0, this.#ended.findLastIndex(({ firstSeq }) => firstSeq <= next))
     for (let i = from; i < this.#ended.length; i++) {
@@ -93,8 +94,9 @@ export class Segments {
         }
         at += found.bytes
       }
+      end = seq
     }
-    if (this.#ended.length > 0 && next <= appliedSeq) throw damaged(this.#dir, appliedSeq, `it ends at operation ${next - 1}`)
+    if (end > 0 && end <= appliedSeq) throw damaged(this.#dir, appliedSeq, `it ends at operation ${end - 1}`)
   }
 
   /** Bytes in the segment that is being written; 0 if none is. */

@@ -1,0 +1,12 @@
+// Every mutation that a journal may hold. A kind that was ever released stays here for ever, so that old journals replay.
+
+import type { AnyMutation } from './journal/operation.ts'
+import { requestMutations } from './journal/requests.ts'
+import { formatMutations } from './namespace/format.ts'
+import { nameMutations } from './namespace/names.ts'
+import { sweepMutations } from './namespace/sweep.ts'
+import { writingMutations } from './writing/mutations.ts'
+
+export const allMutations: readonly AnyMutation[] = [
+  ...requestMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...writingMutations,
+]

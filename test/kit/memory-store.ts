@@ -1,0 +1,122 @@
+// A store in memory, as the port describes it: sorted tables, transactions that are undone when their work throws. For
+// unit tests and simulations; `durable` state is what a power cut leaves, and `failCommit` makes a commit fail.
+
+import { assert } from '../../src/base/assert.ts'
+import type { Store, Table } from '../../src/ports/store.ts'
+
+type Bytes = Map<string, Buffer>
+
+export class MemoryStore implements Store {
+  readonly #tables = new Map<string, MemoryTable>()
+  /** The next commit throws this, with or without its writes having reached the disk. */
+  failCommit: { error: Error; kept: boolean } | undefined
+  /** Runs just before each commit. */
+  onCommit: (() => void) | undefined
+  commits = 0
+  writing = false
+
+  /** A new store with the same content, as after a restart. */
+  reopened(): MemoryStore {
+    const copy = new MemoryStore()
+    for (const [name, table] of this.#tables) for (const [key, value] of table.rows) (copy.table(name) as MemoryTable).rows.set(key, value)
+    return copy
+  }
+
+  table(name: string): Table {
+    let table = this.#tables.get(name)
+    if (!table) this.#tables.set(name, table = new MemoryTable(this))
+    return table
+  }
+
+  transact<T>(work: () => T): T {
+    assert(!this.writing, 'transactions do not nest')
+    this.writing = true
+    try {
+      const result = work()
+      this.onCommit?.()
+      const fail = this.failCommit
+      this.failCommit = undefined
+      if (fail && !fail.kept) throw fail.error
+      for (const table of this.#tables.values()) table.undo.clear()
+      this.commits++
+      if (fail) throw fail.error
+      return result
+    } catch (error) {
+      for (const table of this.#tables.values()) table.rollback()
+      throw error
+    } finally {
+      this.writing = false
+    }
+  }
+
+  /** All rows of all tables, as text; equal states give equal texts. */
+  dump(except: readonly string[] = []): string {
+    const lines: string[] = []
+    for (const [name, table] of [...this.#tables].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      if (except.includes(name)) continue
+      for (const key of table.sorted()) lines.push(`${name} ${Buffer.from(key, 'latin1').toString('hex')} ${table.rows.get(key)!.toString('hex')}`)
+    }
+    return lines.join('\n')
+  }
+
+  async backup(): Promise<void> { throw new Error('a store in memory has no backup') }
+  async close(): Promise<void> {}
+}
+
+class MemoryTable implements Table {
+  readonly #store: MemoryStore
+  /** Keys as latin1 text, which compares as bytes do. */
+  readonly rows: Bytes = new Map()
+  readonly undo = new Map<string, Buffer | undefined>()
+  #order: string[] | undefined
+
+  constructor(store: MemoryStore) { this.#store = store }
+
+  get(key: Uint8Array): Buffer | undefined {
+    const value = this.rows.get(latin1(key))
+    return value && Buffer.from(value)
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    assert(key.length > 0 && key.length <= 511, 'a key has 1 to 511 bytes')
+    this.#change(latin1(key), Buffer.from(value))
+  }
+
+  remove(key: Uint8Array): void { this.#change(latin1(key), undefined) }
+
+  * range({ start, end, limit = Infinity, reverse = false }: Parameters<Table['range']>[0]): Iterable<{ key: Buffer; value: Buffer }> {
+    const from = start && latin1(start)
+    const to = end && latin1(end)
+    const keys = this.sorted()
+    let count = 0
+    for (let i = 0; i < keys.length && count < limit; i++) {
+      const key = keys[reverse ? keys.length - 1 - i : i]!
+      if ((from !== undefined && key < from) || (to !== undefined && key >= to)) continue
+      const value = this.rows.get(key)
+      if (!value) continue
+      count++
+      yield { key: Buffer.from(key, 'latin1'), value: Buffer.from(value) }
+    }
+  }
+
+  sorted(): string[] { return this.#order ??= [...this.rows.keys()].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)) }
+
+  rollback(): void {
+    for (const [key, value] of this.undo) this.#set(key, value)
+    this.undo.clear()
+  }
+
+  #change(key: string, value: Buffer | undefined): void {
+    assert(this.#store.writing, 'changes are made inside of a transaction')
+    if (!this.undo.has(key)) this.undo.set(key, this.rows.get(key))
+    this.#set(key, value)
+  }
+
+  #set(key: string, value: Buffer | undefined): void {
+    if (this.rows.has(key) !== (value !== undefined)) this.#order = undefined
+    if (value) this.rows.set(key, value)
+    else this.rows.delete(key)
+  }
+}
+
+const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')

@@ -1,0 +1,252 @@
+// The journal under every way to die: what was answered is there afterwards, what was not is there whole or not at all.
+
+import { expect, test } from 'vitest'
+import { frameBehind, headerBytes } from '../../../namenode/journal/frame.ts'
+import { mkdir, remove } from '../../../namenode/namespace/names.ts'
+import { list } from '../../../namenode/namespace/read.ts'
+import { create } from '../../../namenode/writing/mutations.ts'
+import { requestId } from '../../../src/base/ids.ts'
+import { seeded } from '../../../src/world/random.ts'
+import { MemoryDisk } from '../../kit/memory-disk.ts'
+import { MemoryStore } from '../../kit/memory-store.ts'
+import { openBench, root, type Bench } from './kit.ts'
+
+const names = (bench: Bench, path = '/'): string[] => list(bench.journal.view, root, { path }).entries.map(entry => entry.path)
+const make = (bench: Bench, path: string, id?: string): Promise<unknown> => bench.do(mkdir, { path, ...id && { requestId: requestId(id) } })
+
+/** The last segment's path. */
+const lastSegment = (disk: MemoryDisk): string => [...disk.files.keys()].sort().at(-1)!
+
+async function outcome(work: Promise<unknown>): Promise<string> {
+  try {
+    await work
+    return 'ok'
+  } catch (error) {
+    return (error as { code: string }).code
+  }
+}
+
+test('operations that wait together are one group: one commit for all of them, and each gets its own answer', async () => {
+  const bench = await openBench()
+  const before = bench.store.commits
+  const outcomes = await Promise.all([make(bench, '/a'), make(bench, '/b'), make(bench, '/a'), make(bench, '/a/c')].map(outcome))
+  expect(outcomes).toEqual(['ok', 'ok', 'EEXIST', 'ok'])
+  expect(bench.store.commits).toBe(before + 1)
+  expect(names(bench)).toEqual(['/a', '/b'])
+  expect(names(bench, '/a')).toEqual(['/a/c'])
+})
+
+test('nobody is answered before the log is synced and the store has committed', async () => {
+  const bench = await openBench()
+  const events: string[] = []
+  bench.disk.onSync = () => events.push('sync')
+  bench.store.onCommit = () => events.push('commit')
+  await make(bench, '/a').then(() => events.push('answer'))
+  expect(events).toEqual(['sync', 'commit', 'answer'])
+})
+
+test('a cut between sync and commit loses nothing: the next start replays the log, and a retry gets the first answer', async () => {
+  const bench = await openBench()
+  await make(bench, '/before')
+  let disk: MemoryDisk | undefined
+  let store: MemoryStore | undefined
+  bench.store.onCommit = () => { disk = bench.disk.cut() }
+  const commit = bench.store.reopened()
+  bench.store.failCommit = { error: new Error('MDB_EIO'), kept: false }
+  expect(await outcome(make(bench, '/a', 'c1:1'))).toBe('TIMEOUT')
+  store = commit
+  expect(bench.fatal).toHaveLength(1)
+  const again = await openBench({ store, disk: disk! })
+  expect(names(again)).toEqual(['/a', '/before'])
+  const status = await make(again, '/a', 'c1:1')
+  expect(status).toMatchObject({ path: '/a', type: 'directory' })
+  expect(names(again)).toEqual(['/a', '/before'])
+})
+
+test('a cut before the sync leaves nothing of the group, and what was torn does not stand in the way of what comes after', async () => {
+  for (const torn of [0, 1, 20, 35, 60]) {
+    const bench = await openBench()
+    await make(bench, '/before')
+    let cut: MemoryDisk | undefined
+    bench.disk.onSync = () => { cut ??= bench.disk.cut((_, unsynced) => Math.min(torn, unsynced - 1)) }
+    const store = bench.store.reopened()
+    await make(bench, '/lost')
+    const again = await openBench({ store, disk: cut! })
+    expect(names(again)).toEqual(['/before'])
+    await make(again, '/after')
+    const third = await openBench({ store: store.reopened(), disk: again.disk.cut() })
+    expect(names(third)).toEqual(['/after', '/before'])
+    // The store is lost altogether: the log alone, with its torn end in the middle, gives the same state.
+    const rebuilt = await openBench({ disk: third.disk.cut(), fresh: false })
+    expect(rebuilt.store.dump()).toBe(third.store.dump())
+  }
+})
+
+test('a sync that fails stops the journal: the outcome is unknown, and nothing is accepted afterwards', async () => {
+  const bench = await openBench()
+  bench.disk.onSync = () => { throw Object.assign(new Error('EIO'), { code: 'EIO' }) }
+  expect(await outcome(make(bench, '/a'))).toBe('TIMEOUT')
+  bench.disk.onSync = undefined
+  expect(await outcome(make(bench, '/b'))).toBe('TIMEOUT')
+  expect(bench.fatal).toHaveLength(1)
+  expect(names(bench)).toEqual([])
+})
+
+test('a full disk refuses a group, nothing of it happens, and all is well again once there is space', async () => {
+  const bench = await openBench()
+  await make(bench, '/before')
+  bench.disk.freeBytes = 50
+  expect(await outcome(make(bench, '/a'))).toBe('ENOSPC')
+  expect(await outcome(make(bench, '/a'))).toBe('ENOSPC')
+  expect(bench.fatal).toEqual([])
+  expect(names(bench)).toEqual(['/before'])
+  bench.disk.freeBytes = Infinity
+  await make(bench, '/a')
+  const again = await openBench({ disk: bench.disk.cut(), fresh: false })
+  expect(names(again)).toEqual(['/a', '/before'])
+  expect(again.store.dump()).toBe(bench.store.dump())
+})
+
+test('a commit that fails with the group on disk is replayed into the same state, once', async () => {
+  const bench = await openBench()
+  bench.store.failCommit = { error: new Error('lost answer'), kept: true }
+  expect(await outcome(make(bench, '/a'))).toBe('TIMEOUT')
+  const again = await openBench({ store: bench.store.reopened(), disk: bench.disk.cut() })
+  expect(names(again)).toEqual(['/a'])
+  expect(again.journal.view.counters.directories).toBe(bench.journal.view.counters.directories + 1)
+})
+
+test('a repeated request has one effect and one answer: in the same group, later, and after a restart', async () => {
+  const bench = await openBench()
+  const ask = (at: Bench): Promise<unknown> => at.do(create, { path: '/f', replication: 3, blockBytes: 4096, blocks: 2, requestId: requestId('c1:7') })
+  const [first, twin] = await Promise.all([ask(bench), ask(bench)])
+  expect(twin).toEqual(first)
+  expect(first).toMatchObject({ blocks: [1, 2] })
+  expect(await ask(bench)).toEqual(first)
+  const again = await openBench({ store: bench.store.reopened(), disk: bench.disk.cut() })
+  expect(await ask(again)).toEqual(first)
+  expect(again.journal.view.counters.nextBlock).toBe(3)
+})
+
+test('a damaged frame with later ones behind it is refused with the place and what to do', async () => {
+  const bench = await openBench()
+  for (const path of ['/a', '/b', '/c']) await make(bench, path)
+  const path = lastSegment(bench.disk)
+  const whole = bench.disk.files.get(path)!.bytes
+  for (const at of [headerBytes + 40, headerBytes + 5, headerBytes + 10]) {
+    const disk = bench.disk.cut()
+    const bytes = disk.files.get(path)!.bytes
+    bytes[at]! ^= 0x40
+    await expect(openBench({ store: new MemoryStore(), disk, fresh: false })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringMatching(/journal is damaged.*byte 32.*move the directory/s) })
+  }
+  expect(frameBehind(whole, headerBytes, 2)).toBe(true)
+})
+
+test('a segment that is missing in the middle, or at the end, is refused', async () => {
+  const segmentLimits = { segmentBytes: 200, keptBytes: 1e9, keptFiles: 100 }
+  const bench = await openBench({ segmentLimits })
+  for (let i = 0; i < 10; i++) await make(bench, `/d${i}`)
+  const paths = [...bench.disk.files.keys()].sort()
+  expect(paths.length).toBeGreaterThan(3)
+  const middle = bench.disk.cut()
+  middle.files.delete(paths[1]!)
+  await expect(openBench({ disk: middle, fresh: false })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('nowhere') })
+  // The store has them all, so a missing old segment does not matter...
+  await openBench({ store: bench.store.reopened(), disk: middle })
+  // ...but a log that ends before the store does is not this store's log.
+  const end = bench.disk.cut()
+  end.files.delete(paths.at(-1)!)
+  await expect(openBench({ store: bench.store.reopened(), disk: end })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('it ends at operation') })
+})
+
+test('without the log directory the store goes on from where it is', async () => {
+  const bench = await openBench()
+  await make(bench, '/a')
+  const again = await openBench({ store: bench.store.reopened(), disk: new MemoryDisk() })
+  await make(again, '/b')
+  expect(names(again)).toEqual(['/a', '/b'])
+  const third = await openBench({ store: again.store.reopened(), disk: again.disk.cut() })
+  expect(names(third)).toEqual(['/a', '/b'])
+})
+
+test('old segments go, the newest stay', async () => {
+  const bench = await openBench({ segmentLimits: { segmentBytes: 200, keptBytes: 1e9, keptFiles: 3 } })
+  for (let i = 0; i < 20; i++) await make(bench, `/d${i}`)
+  expect(bench.disk.files.size).toBeLessThanOrEqual(4)
+  const again = await openBench({ store: bench.store.reopened(), disk: bench.disk.cut() })
+  expect(names(again)).toHaveLength(20)
+})
+
+test('an operation of a newer version is refused by its name', async () => {
+  const bench = await openBench()
+  const strange = { kind: 'future.fly', mutate: () => undefined }
+  await bench.journal.submit(strange, {})
+  await expect(openBench({ disk: bench.disk.cut(), fresh: false })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('future.fly') })
+})
+
+test('a value that changed on disk is reported, never served', async () => {
+  const bench = await openBench()
+  await make(bench, '/a')
+  const table = bench.store.table('children')
+  bench.store.transact(() => {
+    for (const { key, value } of [...table.range({})]) {
+      value[3]! ^= 1
+      if (key.toString().endsWith('a')) table.put(key, value)
+    }
+  })
+  expect(() => names(bench)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+})
+
+test('a mistake in one mutation fails that operation only', async () => {
+  const bench = await openBench()
+  const broken = { kind: 'test.broken', mutate: (): undefined => { throw new TypeError('oops') } }
+  const outcomes = await Promise.allSettled([make(bench, '/a'), bench.journal.submit(broken, {}), make(bench, '/b')])
+  expect(outcomes.map(each => each.status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+  expect(names(bench)).toEqual(['/a', '/b'])
+})
+
+test('whatever happens at whatever moment, acknowledged operations survive and others are whole or absent', async () => {
+  const seed = 20260 // one of many that were tried
+  const random = seeded(seed)
+  let store = new MemoryStore()
+  let disk = new MemoryDisk()
+  const acknowledged = new Set<string>()
+  const gone = new Set<string>()
+  let count = 0
+  for (let life = 0; life < 60; life++) {
+    const bench = await openBench({ store, disk, segmentLimits: { segmentBytes: 2000, keptBytes: 1e9, keptFiles: 1e6 } })
+    const present = new Set(names(bench))
+    for (const path of acknowledged) expect(present.has(path), `seed ${seed}, life ${life}: ${path}`).toBe(true)
+    for (const path of gone) expect(present.has(path), `seed ${seed}, life ${life}: ${path}`).toBe(false)
+    // A cut at a random moment: before or after a sync, or before a commit.
+    let left = random.below(8)
+    let after: { store: MemoryStore; disk: MemoryDisk } | undefined
+    const strike = (): void => {
+      if (left-- === 0) after = { store: committed, disk: disk.cut((_, unsynced) => random.below(unsynced + 1)) }
+    }
+    let committed = store.reopened()
+    bench.disk.onSync = strike
+    bench.store.onCommit = strike
+    while (!after) {
+      const paths = Array.from({ length: 1 + random.below(4) }, () => `/n${count++}`)
+      const victims = [...acknowledged].slice(0, random.below(2))
+      const done = Promise.allSettled([...paths.map(path => make(bench, path)), ...victims.map(path => bench.do(remove, { path }))])
+      await done
+      if (after) {
+        for (const path of victims) acknowledged.delete(path)
+        break
+      }
+      committed = store.reopened()
+      for (const path of paths) acknowledged.add(path)
+      for (const path of victims) {
+        acknowledged.delete(path)
+        gone.add(path)
+      }
+    }
+    store = (after as { store: MemoryStore }).store
+    disk = (after as { disk: MemoryDisk }).disk
+  }
+  const last = await openBench({ store, disk })
+  const rebuilt = await openBench({ disk: last.disk.cut(), fresh: false })
+  expect(rebuilt.store.dump()).toBe(last.store.dump())
+})

@@ -1,0 +1,67 @@
+// A namenode's state in memory: a journal over a store and a disk that can be cut and made to fail, a clock moved by hand.
+
+import { allMutations } from '../../../namenode/mutations.ts'
+import { LocalJournal } from '../../../namenode/journal/local.ts'
+import { Registry, type Mutation } from '../../../namenode/journal/operation.ts'
+import type { SegmentLimits } from '../../../namenode/journal/segments.ts'
+import { format } from '../../../namenode/namespace/format.ts'
+import type { GristmillError } from '../../../src/base/errors.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
+import { silent } from '../../../src/ports/log.ts'
+import { MemoryDisk } from '../../kit/memory-disk.ts'
+import { MemoryStore } from '../../kit/memory-store.ts'
+
+export class ManualClock implements Clock {
+  ms = 1000
+  wallMs = 1_700_000_000_000
+  #timers: Array<{ at: number; work: () => void }> = []
+
+  now(): number { return this.wallMs + this.ms }
+  mono(): number { return this.ms }
+  sleep(ms: number): Promise<void> { return new Promise(resolve => void this.after(ms, resolve)) }
+  after(ms: number, work: () => void): () => void {
+    const timer = { at: this.ms + ms, work }
+    this.#timers.push(timer)
+    return () => { this.#timers = this.#timers.filter(each => each !== timer) }
+  }
+  deadline(): AbortSignal { return new AbortController().signal }
+  yield(): Promise<void> { return new Promise(resolve => setImmediate(resolve)) }
+
+  pass(ms: number): void {
+    const until = this.ms + ms
+    for (;;) {
+      const next = this.#timers.filter(timer => timer.at <= until).sort((a, b) => a.at - b.at)[0]
+      if (!next) break
+      this.#timers = this.#timers.filter(timer => timer !== next)
+      this.ms = Math.max(this.ms, next.at)
+      next.work()
+    }
+    this.ms = until
+  }
+}
+
+export const root = { user: 'grace', root: true }
+export const as = (user: string): { user: string; root: boolean } => ({ user, root: false })
+
+export interface Bench {
+  readonly store: MemoryStore
+  readonly disk: MemoryDisk
+  readonly clock: ManualClock
+  readonly journal: LocalJournal
+  readonly fatal: GristmillError[]
+  do<O extends object, R>(mutation: Mutation<O, R>, operation: Omit<O, 'nowMs' | 'user' | 'root'> & Partial<O>): Promise<R>
+}
+
+export interface BenchOptions { store?: MemoryStore; disk?: MemoryDisk; clock?: ManualClock; segmentLimits?: SegmentLimits; fresh?: boolean; sync?: boolean }
+
+export async function openBench({ store = new MemoryStore(), disk = new MemoryDisk(), clock = new ManualClock(), segmentLimits, sync, fresh = true }: BenchOptions = {}): Promise<Bench> {
+  const fatal: GristmillError[] = []
+  const journal = await LocalJournal.open({
+    store, disk, clock, log: silent, dir: '/journal', registry: new Registry(allMutations), segmentLimits, sync, onFatal: error => fatal.push(error),
+  })
+  if (fresh && journal.view.counters.appliedSeq === 0) await journal.submit(format, { cluster: 'test', owner: 'grace', nowMs: 1_600_000_000_000 })
+  return {
+    store, disk, clock, journal, fatal,
+    do: (mutation, operation) => journal.submit(mutation, { nowMs: clock.now(), ...root, ...operation } as never),
+  }
+}
