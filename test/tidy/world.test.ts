@@ -11,7 +11,7 @@ const globals: readonly (readonly [RegExp, string])[] = [
   [/(?<![.\w$])Math\.random\b/g, 'the random port'],
   [/(?<![\w$])(?:randomBytes|randomUUID|randomInt|getRandomValues|randomFillSync)\b/g, 'the random port'],
   [/(?<![.\w$])console\s*\./g, 'the log port'],
-  [/(?<![.\w$'"-])process\s*\.(?!\w+\s*:)\s*\w/g, 'a port'],
+  [/(?<![.\w$])process\s*\.\s*\w+/g, 'a port'],
   [/(?<![.\w$])fetch\s*\(/g, 'the net port'],
   [/(?<![.\w$])globalThis\b/g, 'a port'],
 ]
@@ -26,9 +26,15 @@ const allowed: readonly (readonly [RegExp, string])[] = [
   [/^client\/cli\/(gristmill\.js|main\.ts|printer\.ts)$/, 'the bin, the main file and the printer of the command line'],
 ]
 
+/** A file may have a `process` or a `fetch` of its own: a parameter, a constant, a part of what it takes apart. */
+const bindsItself = (name: string, code: string): boolean =>
+  new RegExp(`\\b(?:const|let)\\s+${name}\\b|\\b(?:const|let)\\s*[{[][^=;]*\\b${name}\\b[^=;]*[}\\]]\\s*(?:=|of\\b)|[({,]\\s*(?:\\w+:\\s*)?${name}\\s*[,:})][^=;]*(?:=>|\\{\\s*$)|\\b${name}\\s*=>`, 'm').test(code)
+
 const taken = (source: Source): string[] => [
   ...globals.flatMap(([pattern, instead]) =>
-    [...source.code.matchAll(pattern)].map(match => `${source.path}:${lineOf(source.text, match.index)} uses ${match[0].trim()}; take ${instead}`)),
+    [...source.code.matchAll(pattern)]
+      .filter(match => !bindsItself(/^\w+/.exec(match[0])![0], source.code))
+      .map(match => `${source.path}:${lineOf(source.text, match.index)} uses ${match[0].trim()}; take ${instead}`)),
   ...importsOf(source)
     .filter(entry => !entry.typeOnly && modules.has(entry.specifier.replace(/^node:/, '')))
     .map(entry => `${source.path}:${entry.line} imports ${entry.specifier}; take a port`),
@@ -57,5 +63,7 @@ test('planted uses are found, and mentions in comments, strings and other names 
     '// Date.now()', '/* process.env */', `'Math.random()'`, '`setTimeout(${a})`', '/console.log(/.test(x)', 'clock.setTimeout(1)', 'new Date(ms)',
     'world.processes.start()', `import type { Stats } from 'node:fs'`, `import { createHash } from 'node:crypto'`, 'this.process.kill()', 'child.process.pid',
     'if (/[/]Date.now/.test(a)) b()', 'const a = 1 / 2 // Math.random()', 'await caller.fetch(x)',
+    'for (const process of all) signal(process.pid)', 'stop(({ process: { pid } }) => pid)', 'const gone = all.filter(process => !alive(process.pid))',
+    'const load = async ({ id, fetch }: Parts) => fetch(id)', 'async function stop({ clock }: World, process: Running): Promise<void> {\n  signal(process.pid)\n}',
   ]) expect(taken(source(good)), good).toEqual([])
 })
