@@ -26,8 +26,8 @@ export interface StatusReport {
   /** Where an embedded cluster's data lies. */
   readonly dir: string | undefined
   readonly processes: readonly ProcessState[]
-  /** undefined: nothing runs. */
-  readonly status: ClusterStatus | undefined
+  /** As the namenode sees it. undefined: nothing runs. */
+  readonly cluster: ClusterStatus | undefined
 }
 
 export interface StatusOptions {
@@ -43,16 +43,16 @@ export async function clusterStatus(options: StatusOptions): Promise<StatusRepor
   const place = await locate({ disk: world.disk, machine }, settings)
   const running = await runningAt(options, place)
   const dir = place.kind === 'embedded' ? place.dir : undefined
-  if (place.kind === 'embedded' && !running) return { kind: 'embedded', dir, processes: [], status: undefined }
+  if (place.kind === 'embedded' && !running) return { kind: 'embedded', dir, processes: [], cluster: undefined }
   const namenode = place.kind === 'cluster' ? place.namenode : running!.namenode
   try {
     const secret = await loadSecret(world.disk, place.kind === 'cluster' ? place.secretFile : running!.secretFile)
     const { caller } = await connectTo(world, { namenode, secret, user: settings.user ?? machine.user, signal: options.signal })
     const found = await caller.call(namenode, status, {}, { signal: options.signal, peer: 'namenode' })
-    return { kind: place.kind, dir, processes: processesOf(found, running, machine), status: found }
+    return { kind: place.kind, dir, processes: processesOf(found, running, machine), cluster: found }
   } catch (error) {
     // An embedded cluster's owner may have ended just now.
-    if (place.kind === 'embedded' && hasCode(error, 'UNAVAILABLE') && !await runningAt(options, place)) return { kind: 'embedded', dir, processes: [], status: undefined }
+    if (place.kind === 'embedded' && hasCode(error, 'UNAVAILABLE') && !await runningAt(options, place)) return { kind: 'embedded', dir, processes: [], cluster: undefined }
     throw error
   }
 }

@@ -1,0 +1,27 @@
+// A process with an embedded cluster of its own, or of another process: it does what it is told on stdin, one JSON line a
+// request, one JSON line an answer. Started by embedded.test.ts.
+
+import { createInterface } from 'node:readline'
+import { open } from '../../../client/index.ts'
+
+const mill = await open(process.argv[2])
+
+const commands: Record<string, (...args: string[]) => Promise<unknown>> = {
+  write: (path, text) => mill.writeFile(path!, text!),
+  read: path => mill.readFile(path!, 'utf8'),
+  list: path => mill.readdir(path!),
+  mkdir: path => mill.mkdir(path!),
+  pid: async () => (await mill.clusterStatus()).pid,
+  close: () => mill.close(),
+}
+
+process.stdout.write('{"ready":true}\n')
+for await (const line of createInterface({ input: process.stdin })) {
+  const [command, ...args] = JSON.parse(line) as [string, ...string[]]
+  try {
+    process.stdout.write(`${JSON.stringify({ value: (await commands[command]!(...args)) ?? null })}\n`)
+  } catch (error) {
+    process.stdout.write(`${JSON.stringify({ code: (error as { code?: string }).code, message: String(error) })}\n`)
+  }
+}
+await mill.close()

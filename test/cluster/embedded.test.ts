@@ -1,0 +1,160 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { open } from '../../client/index.ts'
+import { run, until } from '../kit/cluster.ts'
+
+// One directory, any number of processes: the first one runs the servers, the others use them, and the next takes over.
+
+let home: string
+let env: Record<string, string>
+const children: Peer[] = []
+
+/** Another process on the same embedded cluster. */
+class Peer {
+  readonly #child: ChildProcess
+  readonly #answers: AsyncIterator<string>
+  readonly gone: Promise<void>
+  errors = ''
+
+  constructor(dir: string) {
+    this.#child = spawn(process.execPath, [join(import.meta.dirname, 'child/embedded.ts'), dir], { env, stdio: ['pipe', 'pipe', 'pipe'] })
+    this.#child.stderr!.on('data', (bytes: Buffer) => { this.errors += bytes.toString() })
+    this.#child.stdin!.on('error', () => {})
+    this.#answers = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]()
+    this.gone = new Promise(resolve => this.#child.once('exit', () => resolve()))
+    children.push(this)
+  }
+
+  get pid(): number { return this.#child.pid! }
+
+  async ready(): Promise<this> {
+    await this.#next()
+    return this
+  }
+
+  async ask(...request: string[]): Promise<unknown> {
+    this.#child.stdin!.write(`${JSON.stringify(request)}\n`)
+    const answer = await this.#next() as { value?: unknown; code?: string; message?: string }
+    if (answer.code !== undefined) throw Object.assign(new Error(answer.message), { code: answer.code })
+    return answer.value
+  }
+
+  async #next(): Promise<unknown> {
+    const { value, done } = await this.#answers.next()
+    if (done) throw new Error(`the process has ended: ${this.errors}`)
+    return JSON.parse(value)
+  }
+
+  async end(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    this.#child.kill(signal)
+    await this.gone
+  }
+
+  /** Lets it close what it has opened. */
+  async leave(): Promise<void> {
+    this.#child.stdin!.end()
+    await this.gone
+  }
+}
+
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'gristmill-embedded-'))
+  env = { PATH: process.env['PATH'] ?? '', HOME: home, GRISTMILL_HOME: home, NO_COLOR: '1' }
+})
+
+afterEach(async () => {
+  await Promise.all(children.splice(0).map(child => child.end()))
+  await rm(home, { recursive: true, force: true })
+})
+
+const peer = (dir = join(home, 'embedded')): Promise<Peer> => new Peer(dir).ready()
+
+test('with nothing configured and nothing running a command works at once, and its result is there for the next one', async () => {
+  expect(await run(['ls', '/'], env)).toEqual({ code: 0, stdout: '', stderr: '' })
+  expect(await run(['put', '-', '/hello.txt'], env, 'hello\n')).toMatchObject({ code: 0 })
+  expect(await run(['cat', '/hello.txt'], env)).toMatchObject({ code: 0, stdout: 'hello\n' })
+  const embedded = join(home, 'embedded')
+  expect((await stat(embedded)).mode & 0o777).toBe(0o700)
+  expect((await stat(join(embedded, 'secret'))).mode & 0o777).toBe(0o600)
+  // A command that has ended leaves no servers behind.
+  await expect(readFile(join(embedded, 'embedded.json'))).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+test('a second process uses the first one\'s servers, and both see the same files', async () => {
+  const first = await peer()
+  const second = await peer()
+  await first.ask('write', '/a', 'from the first')
+  await second.ask('write', '/b', 'from the second')
+  expect(await second.ask('read', '/a')).toBe('from the first')
+  expect(await first.ask('read', '/b')).toBe('from the second')
+  expect([await first.ask('pid'), await second.ask('pid')]).toEqual([first.pid, first.pid])
+  expect((await run(['ls', '/'], env)).stdout).toBe('a\nb\n')
+  expect(JSON.parse((await run(['status', '--json'], env)).stdout)).toMatchObject({ kind: 'embedded', processes: [{ role: 'namenode', pid: first.pid }, { role: 'datanode', pid: first.pid }] })
+})
+
+test('when the first is killed the second takes over on its next call, and nothing acknowledged is lost', async () => {
+  const first = await peer()
+  const second = await peer()
+  for (let i = 0; i < 20; i++) await (i % 2 ? first : second).ask('write', `/f${i}`, `number ${i}`)
+  await first.end('SIGKILL')
+  expect(await second.ask('list', '/')).toEqual(Array.from({ length: 20 }, (_, i) => `f${i}`).sort())
+  for (let i = 0; i < 20; i++) expect(await second.ask('read', `/f${i}`)).toBe(`number ${i}`)
+  expect(await second.ask('pid')).toBe(second.pid)
+  await second.ask('write', '/after', 'and it goes on')
+  const third = await peer()
+  expect(await third.ask('read', '/after')).toBe('and it goes on')
+})
+
+test('calls that are on their way when the first is killed are made again, each with one effect', async () => {
+  const first = await peer()
+  const others = await Promise.all([peer(), peer(), peer()])
+  const work = others.flatMap((other, i) => [(async () => {
+    // A directory that is there already would be EEXIST: each call must have its effect once, and get its own answer.
+    for (let j = 0; j < 30; j++) await other.ask('mkdir', `/p${i}-${j}`)
+  })()])
+  const killed = (async () => {
+    await until('some have happened', async () => (await first.ask('list', '/') as string[]).length >= 15)
+    await first.end('SIGKILL')
+  })()
+  await Promise.all([...work, killed])
+  const owners = new Set(await Promise.all(others.map(other => other.ask('pid'))))
+  expect(owners.size).toBe(1)
+  expect((await run(['ls', '/'], env)).stdout.trim().split('\n')).toHaveLength(90)
+})
+
+test('when the first ends in good order the others go on', async () => {
+  const first = await peer()
+  const second = await peer()
+  await first.ask('write', '/a', 'x')
+  await first.leave()
+  expect(await second.ask('read', '/a')).toBe('x')
+  expect(await second.ask('pid')).toBe(second.pid)
+})
+
+test('several processes that start at once agree on one', async () => {
+  const all = await Promise.all([peer(), peer(), peer(), peer()])
+  const pids = new Set(await Promise.all(all.map(one => one.ask('pid'))))
+  expect(pids.size).toBe(1)
+  expect(all.map(one => one.pid)).toContain([...pids][0])
+})
+
+test('one process may open the same directory twice, and close one of them', async () => {
+  const dir = join(home, 'here')
+  const first = await open(dir)
+  const second = await open(dir)
+  try {
+    await first.writeFile('/a', 'x')
+    expect(await second.readFile('/a', 'utf8')).toBe('x')
+    await first.close()
+    expect(await second.readFile('/a', 'utf8')).toBe('x')
+  } finally {
+    await first.close()
+    await second.close()
+  }
+  await using again = await open(dir)
+  expect(await again.readdir('/')).toEqual(['a'])
+})
