@@ -54,7 +54,7 @@ export class JournalBook implements Book {
   resume(job: JobId): Promise<number> { return this.#journal.submit(resumeJob, { job }) }
 
   async commit(job: JobId, record: TaskRecord): Promise<Failure | undefined> {
-    return this.#refusable(() => this.#write(commitTask, { job, record, nowMs: this.#clock.now() }))
+    return this.#refusable(() => this.#write(commitTask, { job, record }))
   }
 
   async publish(job: JobId, status: JobStatus): Promise<Failure | undefined> {
@@ -66,7 +66,7 @@ export class JournalBook implements Book {
 
   async finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined): Promise<void> {
     this.#tidied = false
-    await this.#insist(finishJob, { job, status, ...failed && { failed }, nowMs: this.#clock.now() })
+    await this.#insist(finishJob, { job, status, ...failed && { failed } })
   }
 
   async tidy(): Promise<boolean> {
@@ -74,7 +74,7 @@ export class JournalBook implements Book {
     for (const job of staged(view)) {
       const number = jobNumber(job)
       const head = number === undefined ? undefined : headOf(view, number)
-      if (head?.status.state !== 'running') await this.#write(sweepStaging, { job, nowMs: this.#clock.now() })
+      if (head?.status.state !== 'running') await this.#write(sweepStaging, { job })
     }
     if (this.#tidied) return false
     const ended = [...heads(view)].filter(({ head }) => head.status.state !== 'running').map(({ number }) => number)

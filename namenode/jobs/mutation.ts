@@ -44,14 +44,14 @@ export const resumeJob = mutation<{ job: JobId }, number>({
 })
 
 /** Records that a task is done; files of a last stage move from the attempt's own directory to where they will be published from. */
-export const commitTask = mutation<{ job: JobId; record: TaskRecord; nowMs: number }, undefined>({
+export const commitTask = mutation<{ job: JobId; record: TaskRecord }, undefined>({
   kind: 'job.commit',
-  mutate(draft, { job, record, nowMs }) {
+  mutate(draft, { job, record }) {
     const { number } = running(draft, job)
     const won = record.won!
     const other = taskOf(draft, number, record.stage, record.task)?.won
     if (other) throw new GristmillError('EEXIST', `task ${record.task} of stage ${record.stage} of ${job} is done already, by attempt ${other.attempt}`, { details: { job } })
-    if (won.output.kind === 'files') takeFiles(draft, job, won.attempt, won.output.files, nowMs)
+    if (won.output.kind === 'files') takeFiles(draft, job, won.attempt, won.output.files)
     putTask(draft, number, record)
     return undefined
   },
@@ -71,12 +71,12 @@ export const loseOutput = mutation<{ job: JobId; attempt: AttemptId }, undefined
 })
 
 /** The job ends and publishes nothing. */
-export const finishJob = mutation<{ job: JobId; status: JobStatus; failed?: TaskRecord | undefined; nowMs: number }, undefined>({
+export const finishJob = mutation<{ job: JobId; status: JobStatus; failed?: TaskRecord | undefined }, undefined>({
   kind: 'job.finish',
-  mutate(draft, { job, status, failed, nowMs }) {
+  mutate(draft, { job, status, failed }) {
     const { number, head } = running(draft, job)
     if (failed) putTask(draft, number, failed)
-    end(draft, number, head, status, nowMs)
+    end(draft, number, head, status)
     return undefined
   },
 })
@@ -88,15 +88,15 @@ export const publishJob = mutation<{ job: JobId; status: JobStatus; nowMs: numbe
     const { number, head } = running(draft, job)
     const spec = specOf(draft, number)!
     publishOutput(draft, { job, actor: { user: head.user, root: head.root }, output: spec.output, nowMs })
-    end(draft, number, head, status, nowMs)
+    end(draft, number, head, status)
     return undefined
   },
 })
 
-function end(draft: Draft, number: number, head: JobRecord, status: JobStatus, nowMs: number): void {
+function end(draft: Draft, number: number, head: JobRecord, status: JobStatus): void {
   putHead(draft, number, { ...head, status })
   dropSpec(draft, number)
-  dropStaging(draft, status.job, nowMs)
+  dropStaging(draft, status.job)
 }
 
 /** Forgets an ended job, a page of its tasks at a time. The result: is there more to do? */
@@ -114,11 +114,11 @@ export const forgetJob = mutation<{ number: number }, boolean>({
 })
 
 /** Removes staging that an attempt made after its job had ended. */
-export const sweepStaging = mutation<{ job: JobId; nowMs: number }, undefined>({
+export const sweepStaging = mutation<{ job: JobId }, undefined>({
   kind: 'job.sweep',
-  mutate(draft, { job, nowMs }) {
+  mutate(draft, { job }) {
     const number = jobNumber(job)
-    if (number === undefined || headOf(draft, number)?.status.state !== 'running') dropStaging(draft, job, nowMs)
+    if (number === undefined || headOf(draft, number)?.status.state !== 'running') dropStaging(draft, job)
     return undefined
   },
 })
