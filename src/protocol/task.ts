@@ -3,7 +3,7 @@
 
 import Type, { type Static } from 'typebox'
 import { limits } from '../base/limits.ts'
-import { address, attemptId, blockId, count, counters, failure, inodeId, jobId, name, nodeId, nodePlace, path, programId, text } from './fields.ts'
+import { address, attemptId, blockId, count, counters, failure, inodeId, instant, jobId, name, nodeId, nodePlace, path, programId, text } from './fields.ts'
 import { message } from './message.ts'
 
 /** How a job's output files are written. `text`: `key<TAB>value`, or the value alone where there is no key. */
@@ -42,6 +42,8 @@ export const inputOptions = Type.Object({
   invalidUtf8: Type.Optional(Type.Union([Type.Literal('replace'), Type.Literal('error')])),
   /** What to do with a record that does not parse. */
   badRecords: Type.Optional(Type.Union([Type.Literal('error'), Type.Literal('skip')])),
+  /** whole: records have the file's bytes instead of its text. */
+  bytes: Type.Optional(Type.Boolean()),
 })
 export type InputOptions = Static<typeof inputOptions>
 
@@ -60,6 +62,8 @@ export const taskWork = Type.Object({
   program: Type.Object({ id: programId, path }),
   params: Type.Record(Type.String(), Type.Unknown()),
   seed: count,
+  /** When the job was submitted. */
+  submittedMs: Type.Optional(instant),
   /** Of the plan that the submitter built; the executor builds it again and refuses to run another. */
   fingerprint: text(64),
   input: Type.Union([

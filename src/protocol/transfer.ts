@@ -48,7 +48,8 @@ export const wireError = Type.Object({ code: text(40), message: text(2000), node
 export const transferReply = Type.Union([
   /** All of `nodes` have the block durably; `failed` were dropped from the pipeline. */
   Type.Object({ op: Type.Literal('written'), nodes: Type.Array(nodeId), failed: Type.Array(Type.Object({ node: nodeId, message: text(2000) })) }),
-  Type.Object({ op: Type.Literal('segment'), attempt: attemptId, bytes: count, records: count, crc: count }),
+  /** `missing`: the map output is not here (any more); no bytes follow. */
+  Type.Object({ op: Type.Literal('segment'), attempt: attemptId, bytes: count, records: count, crc: count, missing: Type.Optional(Type.Boolean()) }),
   Type.Object({ op: Type.Literal('error'), error: wireError }),
 ])
 export type TransferReply = Static<typeof transferReply>

@@ -1,0 +1,34 @@
+// The plan of a map-reduce job. Combining stands where it means something, after the shuffle; the rules move it to where it
+// saves the most.
+
+import type { InputOptions } from '../protocol/task.ts'
+import type { FunctionIndex, Plan, PlanNode, ShuffleNode, UserFunction, WriteNode, WriteOptions } from './node.ts'
+
+/** What a plan needs to know of a program's definition (src/program/authoring.ts). */
+export interface MapReduceShape {
+  readonly input?: { readonly path?: unknown; readonly format?: InputOptions['format'] | undefined } & Omit<InputOptions, 'format'> | undefined
+  readonly output?: { readonly path?: unknown; readonly format?: WriteOptions['format'] | undefined } & Omit<WriteOptions, 'format'> | undefined
+  readonly reducers?: number | undefined
+  readonly map: UserFunction
+  readonly combine?: UserFunction | undefined
+  readonly partition?: UserFunction | undefined
+  readonly reduce?: UserFunction | undefined
+}
+
+export function planMapReduce(shape: MapReduceShape): Plan {
+  const functions: UserFunction[] = []
+  const add = (fn: UserFunction): FunctionIndex => functions.push(fn) - 1
+  const { path: _in, format: inputFormat = 'lines', ...input } = shape.input ?? {}
+  const { path: _out, format: outputFormat = 'text', ...output } = shape.output ?? {}
+
+  let node: PlanNode = Object.freeze({ kind: 'read', options: Object.freeze({ format: inputFormat, ...input }) })
+  node = Object.freeze({ kind: 'map', source: node, fn: add(shape.map) })
+  if (shape.reduce) {
+    const shuffle: ShuffleNode = { kind: 'shuffle', source: node, partitions: shape.reducers, partition: shape.partition && add(shape.partition) }
+    node = Object.freeze(shuffle)
+    if (shape.combine) node = Object.freeze({ kind: 'combine', source: node, fn: add(shape.combine) })
+    node = Object.freeze({ kind: 'reduce', source: node, fn: add(shape.reduce) })
+  }
+  const root: WriteNode = Object.freeze({ kind: 'write', source: node, output: Object.freeze({ format: outputFormat, ...output }) })
+  return Object.freeze({ root, functions: Object.freeze(functions) })
+}

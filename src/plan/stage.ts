@@ -1,0 +1,58 @@
+// A plan cut at its shuffles. A stage reads files or a shuffle, and ends in a shuffle or in files; each of its tasks does all of
+// its nodes. Stages stand in the order in which they can run.
+
+import { assert, unreachable } from '../base/assert.ts'
+import type { InputOptions, TaskOutput } from '../protocol/task.ts'
+import { chainOf, type Plan, type PlanNode, type ShuffleNode, type WriteNode } from './node.ts'
+
+export interface Stage {
+  readonly name: string
+  readonly input:
+    | { readonly kind: 'files'; readonly options: InputOptions }
+    | { readonly kind: 'shuffle'; readonly stage: number; readonly partitions: number }
+  readonly output: TaskOutput
+  /** What a task does between its input and its output, in order: map, combine, reduce. */
+  readonly steps: ReadonlyArray<Exclude<PlanNode, { kind: 'read' | 'shuffle' | 'write' }>>
+  /** What it ends in. */
+  readonly sink: ShuffleNode | WriteNode
+}
+
+/** What Hadoop does too: one output file is what most people expect of a small job, and big ones say what they want. */
+const partitionsDefault = 1
+
+/** `partitions`: of every shuffle, in place of what the program asks for. */
+export function stagesOf({ root }: Plan, { partitions }: { partitions?: number | undefined } = {}): Stage[] {
+  const stages: Stage[] = []
+  let input: Stage['input'] | undefined
+  let steps: Array<Stage['steps'][number]> = []
+  const end = (sink: ShuffleNode | WriteNode, output: TaskOutput): void => {
+    assert(input, 'a plan begins with reading')
+    stages.push(Object.freeze({ name: nameOf(steps), input, output, steps: Object.freeze(steps), sink }))
+    steps = []
+  }
+  for (const node of chainOf(root)) {
+    switch (node.kind) {
+      case 'read':
+        input = { kind: 'files', options: node.options }
+        break
+      case 'map': case 'combine': case 'reduce':
+        steps.push(node)
+        break
+      case 'shuffle': {
+        const count = partitions ?? node.partitions ?? partitionsDefault
+        end(node, { kind: 'shuffle', partitions: count })
+        input = { kind: 'shuffle', stage: stages.length - 1, partitions: count }
+        break
+      }
+      case 'write': {
+        const { format, replication, blockBytes } = node.output
+        end(node, { kind: 'files', format, ...replication !== undefined && { replication }, ...blockBytes !== undefined && { blockBytes } })
+        break
+      }
+      default: unreachable(node)
+    }
+  }
+  return stages
+}
+
+const nameOf = (steps: Stage['steps']): string => steps.filter(step => step.kind !== 'combine').map(step => step.kind).join(' + ') || 'copy'

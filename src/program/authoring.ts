@@ -1,0 +1,130 @@
+// What `import { mapReduce, … } from 'gristmill'` gives inside a program, and how its types flow.
+// This file travels inside every bundle: it imports nothing but its neighbour, and touches nothing of the world.
+
+export { average, count, first, max, min, sum, take } from './iterables.ts'
+
+/** Keys are sorted and compared by value: arrays element by element. */
+export type Key = string | number | boolean | null | readonly Key[]
+
+/** Hands one record on. Never waits, and keeps nothing of what it was given but its value at that moment. */
+export type Emit<K extends Key = any, V = any> = (key: K, value: V) => void
+
+export type Params = Readonly<Record<string, unknown>>
+
+interface CommonInput {
+  /** Files, directories or globs to read when the run names none. */
+  readonly path?: string | readonly string[]
+  /** Bytes that are not UTF-8: U+FFFD and a counter (default), or an error with their offset. */
+  readonly invalidUtf8?: 'replace' | 'error'
+  /** A record that does not parse: an error with its offset (default), or a counter. */
+  readonly badRecords?: 'error' | 'skip'
+}
+
+/** How input files are cut into records. */
+export type Input = CommonInput & (
+  | { readonly format?: 'lines' | 'jsonl' }
+  /** `header` (default): the first row names the columns and records are objects; else they are arrays. */
+  | { readonly format: 'csv'; readonly delimiter?: string; readonly header?: boolean }
+  /** A record a file: `{ path, text }`, or `{ path, bytes }`. */
+  | { readonly format: 'whole'; readonly bytes?: boolean }
+)
+
+export interface Output {
+  /** Where the result is published when the run names no place. */
+  readonly path?: string
+  /** `text` (default): key, tab, value; the value alone where the key is null. */
+  readonly format?: 'text' | 'jsonl' | 'csv'
+  /** csv: one ASCII character between fields. */
+  readonly delimiter?: string
+  /** csv: write the columns' names first (default). */
+  readonly header?: boolean
+  /** Replicas of the output files; the cluster's default unless given. */
+  readonly replication?: number
+  readonly blockBytes?: number
+}
+
+/** The record that `map` gets, by the input's format. */
+export type RecordOf<I> =
+  I extends { format: 'jsonl' } ? any
+    : I extends { format: 'csv'; header: false } ? string[]
+      : I extends { format: 'csv' } ? Record<string, string>
+        : I extends { format: 'whole'; bytes: true } ? { path: string; bytes: Uint8Array }
+          : I extends { format: 'whole' } ? { path: string; text: string }
+            : string
+
+/** What the functions of a program may know about the run. */
+export interface Context<P = Params> {
+  /** Those of the run over the program's own. */
+  readonly params: P
+  /** Adds to a counter of the job, which counts committed attempts only. */
+  counter(name: string, by?: number): void
+  /** Writes a line to the attempt's log, as `console.log` does. */
+  log(...parts: unknown[]): void
+  readonly job: string
+  /** `<stage>.<task>`: the same for every attempt of it. */
+  readonly task: string
+  /** The file that the current record comes from; '' in `reduce`. */
+  readonly path: string
+  /** Uniform in [0, 1), the same numbers in every attempt of a task: use it instead of Math.random. */
+  random(): number
+  /** When the job was submitted, in milliseconds since 1970: use it instead of Date.now. */
+  readonly now: number
+}
+
+export interface Definition<I extends Input = Input, K extends Key = any, V = any, P extends Params = any> {
+  readonly input?: I
+  readonly output?: Output
+  /** Defaults of the run's parameters. */
+  readonly params?: P
+  /** Partitions of the shuffle, one output file each; 1 unless the run says otherwise. */
+  readonly reducers?: number
+  /** Called once a record, in order. */
+  map(record: RecordOf<I>, emit: Emit<K, V>, context: Context<P>): void | Promise<void>
+  /** Makes one value of several. Associative and commutative: it is called on its own results, any number of times. Returns at once. */
+  combine?(key: K, values: Iterable<V>): V
+  /** Which of `partitions` gets a key; depends on the key alone. A hash of the key unless given. */
+  partition?(key: K, partitions: number): number
+  /** Called once a key, in the order of keys. `values` can be gone through once and need not fit in memory. */
+  reduce?(key: K, values: Iterable<V>, emit: Emit, context: Context<P>): void | Promise<void>
+}
+
+export interface MapReduce {
+  readonly kind: 'mapReduce'
+  readonly definition: Definition
+}
+
+/** Tells our objects from others, whichever copy of this file has made them. */
+const mark = Symbol.for('gristmill.program')
+
+const known = new Set(['input', 'output', 'params', 'reducers', 'map', 'combine', 'partition', 'reduce'])
+
+/**
+ * A map-reduce job: `map` turns each record into any number of key-value pairs, `combine` shrinks them before they
+ * travel, `reduce` gets each key with all its values. Without `reduce`, what `map` emits is the output.
+ */
+export function mapReduce<const I extends Input = { format: 'lines' }, K extends Key = any, V = any, P extends Params = Params>(definition: Definition<I, K, V, P>): MapReduce {
+  check(definition as Definition)
+  const program = { kind: 'mapReduce', definition }
+  Object.defineProperty(program, mark, { value: true })
+  return Object.freeze(program) as MapReduce
+}
+
+export const isMapReduce = (value: unknown): value is MapReduce => typeof value === 'object' && value !== null && mark in value
+
+function check(definition: Definition): void {
+  if (typeof definition !== 'object' || definition === null) throw new TypeError('mapReduce takes an object: mapReduce({ map(record, emit) { … }, … })')
+  for (const name of Object.keys(definition)) {
+    if (!known.has(name)) throw new TypeError(`mapReduce does not know "${name}"; it knows ${[...known].join(', ')}`)
+  }
+  if (typeof definition.map !== 'function') throw new TypeError('mapReduce needs a map function: map(record, emit) { … }')
+  for (const name of ['combine', 'partition', 'reduce'] as const) {
+    if (definition[name] !== undefined && typeof definition[name] !== 'function') throw new TypeError(`${name} of mapReduce is not a function`)
+  }
+  if (!definition.reduce && (definition.combine || definition.partition)) {
+    throw new TypeError(`${definition.combine ? 'combine' : 'partition'} of mapReduce has no meaning without reduce: nothing is shuffled`)
+  }
+  const { reducers } = definition
+  if (reducers !== undefined && (!Number.isInteger(reducers) || reducers < 1 || reducers > 65_535)) {
+    throw new TypeError(`reducers of mapReduce must be an integer from 1 to 65535, not ${String(reducers)}`)
+  }
+}

@@ -1,0 +1,69 @@
+// Loads a bundle into this process. It lies in a file named by its hash, which is checked each time: what runs is what was
+// submitted. A job gets an instance of the module of its own, so that nothing of one job is seen by the next.
+
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { GristmillError } from '../base/errors.ts'
+import type { ProgramId } from '../base/ids.ts'
+import type { Disk } from '../ports/disk.ts'
+import { isMapReduce, type Definition, type Params } from './authoring.ts'
+import { idOf } from './bundle.ts'
+import { StackMapper } from './stack.ts'
+
+export interface Program {
+  readonly definition: Definition
+  /** The run's parameters over the program's own. */
+  readonly params: Params
+  /** Shows what it throws. */
+  readonly stacks: StackMapper
+}
+
+export interface LoadOptions {
+  readonly id: ProgramId
+  /** Where bundles are kept on this machine; exists. */
+  readonly dir: string
+  readonly params: Params
+  /** Tells instances of the module apart: the same gives the same instance. */
+  readonly instance: string
+  /** The bundle, if it is not on this machine yet. */
+  readonly fetch: () => Promise<Uint8Array>
+}
+
+/** `.mjs`, so that node needs to look neither for a package.json nor at the contents to know what it is. */
+export const bundleFile = (dir: string, id: ProgramId): string => join(dir, `${id}.mjs`)
+
+/** Throws PROGRAM_INVALID if the program does not load or is not one, CORRUPT if the bundle is not the one that is meant. */
+export async function loadProgram({ disk }: { disk: Disk }, options: LoadOptions): Promise<Program> {
+  const file = bundleFile(options.dir, options.id)
+  const bundle = await bundleOf(disk, file, options)
+  const url = pathToFileURL(file).href
+  const stacks = new StackMapper(url, bundle.toString('utf8'))
+  let exported: unknown
+  try {
+    const module = await import(`${url}?${encodeURIComponent(options.instance)}`) as { default?: unknown }
+    exported = module.default
+    // A program may be built from its parameters.
+    if (typeof exported === 'function') exported = await (exported as (params: Params) => unknown)(options.params)
+  } catch (error) {
+    const { message, stack } = stacks.describe(error)
+    throw new GristmillError('PROGRAM_INVALID', `the program cannot be loaded: ${message}`, { cause: error, details: { ...stack !== undefined && { output: stack, stack } } })
+  }
+  if (!isMapReduce(exported)) {
+    throw new GristmillError('PROGRAM_INVALID', `the program's default export is ${exported === undefined ? 'missing' : 'something else'}; it must be a job: export default mapReduce({ map(record, emit) { … }, … })`)
+  }
+  const { definition } = exported
+  return { definition, params: Object.freeze({ ...definition.params as Params | undefined, ...options.params }), stacks }
+}
+
+async function bundleOf(disk: Disk, file: string, { id, fetch }: LoadOptions): Promise<Buffer> {
+  if (await disk.stat(file)) {
+    const kept = await disk.readFile(file)
+    // One that was damaged on this disk is fetched again.
+    if (idOf(kept) === id) return kept
+  }
+  const fetched = Buffer.from(await fetch())
+  const found = idOf(fetched)
+  if (found !== id) throw new GristmillError('CORRUPT', `the stored program ${id} has other bytes than were submitted (their hash is ${found}); submit it again`)
+  await disk.writeFileDurable(file, fetched, { mode: 0o600 })
+  return fetched
+}

@@ -1,0 +1,87 @@
+// An error of a program as its author knows it: the places in the author's own files, and nothing of what lies around them.
+// Maps are read when something is thrown, never before.
+
+import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping'
+
+export interface Described {
+  /** `RangeError: out of grain`. */
+  readonly message: string
+  /** `    at grind (mill.ts:12:7)`, one line a frame, the message first; undefined if no frame is the program's. */
+  readonly stack: string | undefined
+}
+
+/** Ends a bundle. Not the mark that others look for: a runtime that maps stacks by itself would map them twice. */
+export const mapMark = '//# gristmillMap='
+const frameForm = /^\s*at (?:(async )?(.+?) \()?(.+?):(\d+):(\d+)\)?$/
+const framesMax = 30
+/** An error of a program may hold anything: what is sent and kept is bounded. */
+const messageCharsMax = 8_000
+const causesMax = 3
+
+export class StackMapper {
+  readonly #url: string
+  readonly #bundle: string
+  #map: TraceMap | undefined
+
+  /** `url`: as the module was loaded from; what follows a `?` does not matter. */
+  constructor(url: string, bundle: string) {
+    this.#url = plain(url)
+    this.#bundle = bundle
+  }
+
+  describe(thrown: unknown): Described {
+    const message = messageOf(thrown).slice(0, messageCharsMax)
+    const lines: string[] = []
+    let cause: unknown = thrown
+    for (let depth = 0; depth <= causesMax && cause instanceof Error; depth++, cause = cause.cause) {
+      if (depth > 0) lines.push(`  caused by ${messageOf(cause).slice(0, messageCharsMax)}`)
+      lines.push(...this.#frames(cause))
+    }
+    return { message, stack: lines.some(line => frameForm.test(line)) ? [message, ...lines].join('\n') : undefined }
+  }
+
+  /** The frames of the program, innermost first. */
+  #frames(error: Error): string[] {
+    const frames: string[] = []
+    for (const line of stackOf(error).split('\n')) {
+      const match = frameForm.exec(line)
+      if (!match || plain(match[3]!) !== this.#url) continue
+      const place = originalPositionFor(this.#trace(), { line: Number(match[4]), column: Number(match[5]) - 1 })
+      // The banner, and our own part of the bundle.
+      if (place.source === null || place.source.startsWith('gristmill:')) continue
+      const name = match[2]?.replace(/^(?:Object|Module)\./, '')
+      const where = `${place.source}:${place.line}:${place.column + 1}`
+      frames.push(name === undefined || name === '<anonymous>' ? `    at ${where}` : `    at ${match[1] ?? ''}${name} (${where})`)
+      if (frames.length === framesMax) break
+    }
+    return frames
+  }
+
+  #trace(): TraceMap {
+    if (this.#map) return this.#map
+    const at = this.#bundle.lastIndexOf(mapMark)
+    const json = at < 0 ? '{"version":3,"sources":[],"names":[],"mappings":""}' : Buffer.from(this.#bundle.slice(at + mapMark.length).trim(), 'base64').toString('utf8')
+    this.#map = new TraceMap(json)
+    return this.#map
+  }
+}
+
+const plain = (url: string): string => url.replace(/\?.*$/, '').replace(/^file:\/\//, '')
+
+function messageOf(thrown: unknown): string {
+  try {
+    if (thrown instanceof Error) return thrown.message === '' ? thrown.name : `${thrown.name}: ${thrown.message}`
+    return `the program threw ${typeof thrown === 'string' ? JSON.stringify(thrown) : typeof thrown === 'object' ? JSON.stringify(thrown) ?? 'an object' : String(thrown)}`
+  } catch {
+    return 'the program threw something that cannot be shown'
+  }
+}
+
+/** An author may have put anything there. */
+function stackOf(error: Error): string {
+  try {
+    return typeof error.stack === 'string' ? error.stack : ''
+  } catch {
+    return ''
+  }
+}
