@@ -53,7 +53,8 @@ export class ReadStream extends Readable {
   }
 
   override _read(): void {
-    if (this.#piece) return this.#give()
+    // Not within this call: Node would join both chunks into one that is larger than was asked for.
+    if (this.#piece) return queueMicrotask(() => { if (!this.destroyed) this.#give() })
     const asked = this.#pieces.next()
     this.#busy = asked.then(({ value, done }) => {
       if (this.destroyed) return

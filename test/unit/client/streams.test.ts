@@ -1,0 +1,158 @@
+import { once } from 'node:events'
+import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+import { expect, test } from 'vitest'
+import { linesOf, ReadStream } from '../../../client/files/read.ts'
+import { bytesOf, WriteStream } from '../../../client/files/write.ts'
+import { GristmillError } from '../../../src/base/errors.ts'
+import type { FileClient } from '../../../src/file/client.ts'
+
+/** One file in memory, read in pieces of 10 bytes; and what a writer was told. */
+class FakeFiles {
+  readonly bytes = Buffer.from(Array.from({ length: 95 }, (_, i) => i))
+  readonly told: string[] = []
+  asked = 0
+  closed = 0
+  createError: Error | undefined
+  writeGate: Promise<void> | undefined
+
+  async *read(_file: unknown, { start = 0, end = Infinity, signal }: { start?: number; end?: number; signal?: AbortSignal }): AsyncGenerator<Buffer> {
+    try {
+      for (let at = start; at < Math.min(end, this.bytes.length); at += 10) {
+        this.asked++
+        signal?.throwIfAborted()
+        yield this.bytes.subarray(at, Math.min(at + 10, end, this.bytes.length))
+      }
+    } finally {
+      this.closed++
+    }
+  }
+
+  async create(path: string, { signal }: { signal?: AbortSignal }) {
+    if (this.createError) throw this.createError
+    this.told.push(`create ${path}`)
+    const { told } = this
+    return {
+      write: async (bytes: Buffer) => {
+        if (this.writeGate) await Promise.race([this.writeGate, new Promise((_, reject) => signal!.addEventListener('abort', () => reject(signal!.reason)))])
+        told.push(`write ${bytes.toString()}`)
+      },
+      close: async () => { told.push('close'); return { length: 5 } },
+      abort: async () => { told.push('abort') },
+    }
+  }
+
+  get client(): FileClient { return this as unknown as FileClient }
+}
+
+const reading = (files: FakeFiles, options = {}): ReadStream => new ReadStream(files.client, { path: '/f' }, options)
+const writing = (files: FakeFiles, options = {}): WriteStream => new WriteStream(files.client, '/f', options)
+
+test('nothing is asked for before the stream is read, and no more than it has room for', async () => {
+  const files = new FakeFiles()
+  const stream = reading(files, { highWaterMark: 20 })
+  await new Promise(setImmediate)
+  expect(files.asked).toBe(0)
+  stream.read(0)
+  await new Promise(resolve => { setTimeout(resolve, 5) })
+  expect(files.asked).toBeLessThanOrEqual(3)
+  stream.destroy()
+  await once(stream, 'close')
+  expect(files.closed).toBe(1)
+})
+
+test('every range gives its bytes, with its end', async () => {
+  for (const [start, end, highWaterMark] of [[0, 94, 7], [0, Infinity, 1000], [9, 10, 1], [94, 94, 3], [95, 100, 3], [13, 57, 10]] as const) {
+    const files = new FakeFiles()
+    const stream = reading(files, { start, end, highWaterMark })
+    const bytes = await buffer(stream)
+    expect([...bytes]).toEqual([...files.bytes.subarray(start, end + 1)])
+    expect(stream.bytesRead).toBe(bytes.length)
+  }
+})
+
+test('a reader that stops early closes what it read from, once', async () => {
+  const files = new FakeFiles()
+  const stream = reading(files, { highWaterMark: 5 })
+  const closed = once(stream, 'close')
+  for await (const chunk of stream) {
+    expect((chunk as Buffer).length).toBe(5)
+    break
+  }
+  await closed
+  expect(files.closed).toBe(1)
+})
+
+test('an error of the source is the stream\'s, with path and call', async () => {
+  const files = new FakeFiles()
+  files.read = async function* () { throw new GristmillError('ENOENT', 'gone') } as never
+  await expect(buffer(reading(files))).rejects.toMatchObject({ code: 'ENOENT', details: { path: '/f', syscall: 'read' } })
+})
+
+test('a range that cannot be is refused at once', () => {
+  for (const options of [{ start: -1 }, { start: 1.5 }, { end: NaN }, { start: 3, end: 2 }]) {
+    expect(() => reading(new FakeFiles(), options), JSON.stringify(options)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
+  }
+})
+
+test('what is written is written in order and closed once at the end', async () => {
+  const files = new FakeFiles()
+  const stream = writing(files)
+  await pipeline(Readable.from(['a', 'b', 'c']), stream)
+  expect(files.told).toEqual(['create /f', 'write a', 'write b', 'write c', 'close'])
+  expect(stream).toMatchObject({ bytesWritten: 3, status: { length: 5 } })
+})
+
+test('a stream without a byte still makes its file', async () => {
+  const files = new FakeFiles()
+  await new Promise<void>(resolve => { writing(files).end(() => resolve()) })
+  expect(files.told).toEqual(['create /f', 'close'])
+})
+
+test('a stream that is destroyed is given up, also while a write waits', async () => {
+  const files = new FakeFiles()
+  files.writeGate = new Promise(() => {})
+  const stream = writing(files)
+  stream.write('never')
+  await new Promise(setImmediate)
+  stream.destroy()
+  await once(stream, 'close')
+  expect(files.told).toEqual(['create /f', 'abort'])
+})
+
+test('a signal that was aborted before gives the stream up', async () => {
+  const files = new FakeFiles()
+  const stream = writing(files, { signal: AbortSignal.abort(new Error('no')) })
+  await expect(once(stream, 'close')).rejects.toMatchObject({ message: 'no' })
+  expect(files.told).not.toContain('close')
+})
+
+test('a path that cannot be written is told before anything is', async () => {
+  const files = new FakeFiles()
+  files.createError = new GristmillError('EEXIST', 'there already')
+  const stream = writing(files)
+  const [error] = await once(stream, 'error') as [unknown]
+  expect(error).toMatchObject({ code: 'EEXIST', details: { path: '/f', syscall: 'open' } })
+})
+
+test('lines are the same however the bytes are cut', async () => {
+  const text = 'a\n\nü 小\r\n\r\nlong line \r inside\nlast'
+  const expected = ['a', '', 'ü 小', '', 'long line \r inside', 'last']
+  const bytes = Buffer.from(text)
+  for (let size = 1; size <= bytes.length; size++) {
+    const pieces = async function* (): AsyncGenerator<Buffer> {
+      for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+    }
+    expect(await Array.fromAsync(linesOf(pieces())), `pieces of ${size}`).toEqual(expected)
+  }
+  expect(await Array.fromAsync(linesOf((async function* () {})()))).toEqual([])
+})
+
+test('whatever writeFile accepts becomes bytes, and nothing else does', async () => {
+  const all = async (data: Parameters<typeof bytesOf>[0]) => Buffer.concat(await Array.fromAsync(bytesOf(data, 'utf8'))).toString('hex')
+  expect(await all('aü')).toBe('61c3bc')
+  expect(await all(new Uint16Array([1, 2]).subarray(1))).toBe('0200')
+  expect(await all(['a', Buffer.from('b')])).toBe('6162')
+  await expect(all([5] as never)).rejects.toMatchObject({ code: 'EINVAL' })
+})
