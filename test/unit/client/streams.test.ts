@@ -75,7 +75,7 @@ test('every range gives its bytes, with its end', async () => {
 test('a reader that stops early closes what it read from, once', async () => {
   const files = new FakeFiles()
   const stream = reading(files, { highWaterMark: 5 })
-  const closed = once(stream, 'close')
+  const closed = new Promise(resolve => { stream.once('close', resolve) })
   for await (const chunk of stream) {
     expect((chunk as Buffer).length).toBe(5)
     break
@@ -86,7 +86,7 @@ test('a reader that stops early closes what it read from, once', async () => {
 
 test('an error of the source is the stream\'s, with path and call', async () => {
   const files = new FakeFiles()
-  files.read = async function* () { throw new GristmillError('ENOENT', 'gone') } as never
+  files.read = (() => ({ next: () => Promise.reject(new GristmillError('ENOENT', 'gone')), return: () => Promise.resolve() })) as never
   await expect(buffer(reading(files))).rejects.toMatchObject({ code: 'ENOENT', details: { path: '/f', syscall: 'read' } })
 })
 
