@@ -1,5 +1,6 @@
 // Every mutation that a journal may hold. A kind that was ever released stays here for ever, so that old journals replay.
 
+import { jobMutations } from './jobs/mutation.ts'
 import type { AnyMutation } from './journal/operation.ts'
 import { requestMutations } from './journal/requests.ts'
 import { formatMutations } from './namespace/format.ts'
@@ -8,5 +9,5 @@ import { sweepMutations } from './namespace/sweep.ts'
 import { writingMutations } from './writing/mutations.ts'
 
 export const allMutations: readonly AnyMutation[] = [
-  ...requestMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...writingMutations,
+  ...requestMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...writingMutations, ...jobMutations,
 ]

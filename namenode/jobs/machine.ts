@@ -36,7 +36,11 @@ export class Machine {
         state.open = true
         return offer(state)
       case 'joined': return joined(state, event)
-      case 'offered': return withNode(state, event, node => offer(state, [node]))
+      case 'offered': return withNode(state, event, node => {
+        // A node that was only silent for a while asks for work again.
+        if (node.state === 'draining') node.state = 'live'
+        offer(state, [node])
+      })
       case 'draining': return withNode(state, event, node => draining(state, node))
       case 'lost': return withNode(state, event, node => nodeLost(state, node))
       case 'placed': return withJob(state, event, job => {

@@ -534,6 +534,18 @@ test('a draining node gets nothing more, and what it has may still end', () => {
   `)
 })
 
+test('a node that was silent and asks for work again gets some', () => {
+  play(`
+    open
+    join a
+    drain a
+    submit maps=a
+    tick
+    offer a
+      -> run 0.0.0 on a (node)
+  `)
+})
+
 test('a node that was away when a job ended is told to forget it when it returns', () => {
   play(`
     open

@@ -1,0 +1,83 @@
+// The room of jobs, put together: scheduler, shell, book and conversations over the namenode's other rooms.
+// Life: construct, `start` (before anybody is served), `open` (once it is known where blocks lie), `stop` (before the journal closes).
+
+import type { BlockId } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Log } from '../../src/ports/log.ts'
+import type { Route } from '../../src/rpc/serve.ts'
+import type { BlockTokens } from '../../src/rpc/token.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Actor } from '../journal/operation.ts'
+import type { DataNode } from '../nodes/node.ts'
+import type { Registry } from '../nodes/registry.ts'
+import { JournalBook } from './book.ts'
+import { jobRoutes } from './conversation.ts'
+import { Engine } from './engine.ts'
+import { checkInputs } from './input.ts'
+
+export interface JobsOptions {
+  readonly clock: Clock
+  readonly log: Log
+  readonly journal: Journal
+  readonly registry: Registry
+  readonly tokens: BlockTokens
+  /** Nodes that hold a block and can be asked for it now. */
+  readonly holders: (block: BlockId) => readonly DataNode[]
+  /** Who calls, and whether permissions apply. */
+  readonly actor: (user: string) => Actor
+}
+
+export class Jobs {
+  readonly routes: readonly Route[]
+  readonly #engine: Engine
+  readonly #book: JournalBook
+
+  constructor({ clock, log, journal, registry, tokens, holders, actor }: JobsOptions) {
+    this.#book = new JournalBook({ journal, clock })
+    const rooms = {
+      clock, log, book: this.#book, actor,
+      nodes: {
+        order: (node, order) => void registry.get(node)?.orders.push(order),
+        place: id => {
+          const node = registry.get(id)
+          return node && { ...node.place, alive: node.serves }
+        },
+      },
+      blocks: {
+        holders: block => holders(block).map(node => node.node),
+        token: block => tokens.issue({ mode: 'read', block }),
+      },
+      checkInputs: (who, spec) => checkInputs({ view: journal.view, clock }, who, spec),
+    } satisfies ConstructorParameters<typeof Engine>[0]
+    const engine = this.#engine = new Engine(rooms)
+    this.routes = jobRoutes(engine, rooms)
+    registry.listen({
+      joined: ({ node, rack, host, slots }, attempts) => engine.feed({ kind: 'joined', node, rack, host, slots, attempts }),
+      offered: ({ node }) => engine.feed({ kind: 'offered', node }),
+      draining: ({ node }) => engine.feed({ kind: 'draining', node }),
+      lost: ({ node }) => {
+        engine.feed({ kind: 'lost', node })
+        engine.blocksChanged()
+      },
+      reported: () => engine.blocksChanged(),
+    })
+  }
+
+  /** Jobs that have not ended. */
+  get running(): number { return this.#engine.machine.jobs.size }
+
+  /** Takes over what ran when the last namenode ended. */
+  start(): Promise<void> { return this.#engine.start() }
+
+  /** Where blocks lie is known well enough: tasks may start. */
+  open(): void {
+    this.#engine.placesChanged()
+    this.#engine.feed({ kind: 'opened' })
+  }
+
+  /** Answers those who wait. What the scheduler still wants written is written as long as the journal takes it. */
+  stop(): void {
+    this.#engine.stop()
+    this.#book.close()
+  }
+}

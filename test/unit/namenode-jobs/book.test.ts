@@ -1,0 +1,214 @@
+// The journalled half of jobs on a real journal and namespace, in memory: what is committed, published, refused and
+// forgotten, also over restarts.
+
+import { expect, test } from 'vitest'
+import { JournalBook } from '../../../namenode/jobs/book.ts'
+import { checkInputs } from '../../../namenode/jobs/input.ts'
+import type { TaskRecord } from '../../../namenode/jobs/record.ts'
+import { mkdir, setAttributes } from '../../../namenode/namespace/names.ts'
+import { list, stat } from '../../../namenode/namespace/read.ts'
+import { complete, create } from '../../../namenode/writing/mutations.ts'
+import { attemptId, blockId, nodeId, requestId, type JobId } from '../../../src/base/ids.ts'
+import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
+import type { OutputFile } from '../../../src/protocol/task.ts'
+import { as, openBench, root, type Bench } from '../namenode/kit.ts'
+import { specOf } from './kit.ts'
+
+let requests = 0
+
+async function open(bench?: Bench): Promise<{ bench: Bench; book: JournalBook }> {
+  const opened = await openBench(bench && { store: bench.store.reopened(), disk: bench.disk.cut(), clock: bench.clock })
+  return { bench: opened, book: new JournalBook({ journal: opened.journal, clock: opened.clock }) }
+}
+
+const mapOnly = (output = '/out', overwrite = false): JobSpec => {
+  const spec = specOf({ maps: 2, reduces: 0 })
+  return { ...spec, output: { ...spec.output, path: output, overwrite } }
+}
+const submit = (book: JournalBook, spec = mapOnly(), user = 'ann', id = `c:${++requests}`): Promise<JobId> =>
+  book.submit({ requestId: requestId(id), actor: as(user), spec })
+
+/** Writes a file as an executor does. */
+async function write(bench: Bench, path: string, bytes = 5, user = 'ann'): Promise<OutputFile> {
+  const actor = as(user)
+  const { lease, blocks } = await bench.journal.submit(create, { path, parents: true, replication: 1, blockBytes: 4096, blocks: 1, nowMs: 1, ...actor })
+  const { status } = await bench.journal.submit(complete, { lease, blocks: [{ id: blocks[0]!, length: bytes, crc: 1, aligned: true }], nowMs: 1, ...actor })
+  return { name: path.slice(path.lastIndexOf('/') + 1), inode: status.id, length: bytes, crc: 1 }
+}
+
+function record(job: JobId, task: number, files: OutputFile[], number = 0): TaskRecord {
+  return {
+    stage: 0, task, others: [],
+    won: { attempt: attemptId({ job, stage: 0, task, attempt: number }), node: nodeId('n'), host: 'h', locality: 'node', startedMs: 1, finishedMs: 2, counters: { records: 1 }, output: { kind: 'files', files } },
+  }
+}
+
+/** One attempt of a task runs and is committed. */
+async function runTask(bench: Bench, book: JournalBook, job: JobId, task: number, number = 0) {
+  const attempt = attemptId({ job, stage: 0, task, attempt: number })
+  const file = await write(bench, `/.gristmill/jobs/${job}/${attempt}/part-${task}`)
+  return book.commit(job, record(job, task, [file], number))
+}
+
+const over = (book: JournalBook, job: JobId, state: JobStatus['state']): JobStatus => ({ ...book.head(job)!.status, state, finishedMs: 9 })
+const names = (bench: Bench, path: string): string[] => list(bench.journal.view, root, { path }).entries.map(entry => entry.path)
+
+test('the output of a job appears whole when it is published, and nothing else is left', async () => {
+  const { bench, book } = await open()
+  const job = await submit(book, mapOnly('/results/today'))
+  expect(await runTask(bench, book, job, 0)).toBeUndefined()
+  await write(bench, `/.gristmill/jobs/${job}/${attemptId({ job, stage: 0, task: 1, attempt: 0 })}/part-1`) // a loser's
+  expect(await runTask(bench, book, job, 1, 1)).toBeUndefined()
+  expect(names(bench, '/')).toEqual([])
+  expect(await book.publish(job, over(book, job, 'succeeded'))).toBeUndefined()
+  expect(names(bench, '/results/today')).toEqual(['/results/today/_SUCCESS', '/results/today/part-0', '/results/today/part-1'])
+  expect(stat(bench.journal.view, as('bob'), '/results/today/part-0')).toMatchObject({ owner: 'ann', length: 5 })
+  expect(names(bench, '/.gristmill/jobs')).toEqual([])
+  expect(book.head(job)!.status.state).toBe('succeeded')
+  expect(book.spec(job)).toBeUndefined()
+  expect([...book.tasks(job)].map(each => each.task)).toEqual([0, 1])
+})
+
+test('a task is committed once, and only with files that are there as they were reported', async () => {
+  const { bench, book } = await open()
+  const job = await submit(book)
+  const attempt = attemptId({ job, stage: 0, task: 0, attempt: 0 })
+  const missing: OutputFile = { name: 'part-0', inode: 99 as never, length: 5, crc: 1 }
+  expect(await book.commit(job, record(job, 0, [missing]))).toMatchObject({ code: 'CORRUPT' })
+  const file = await write(bench, `/.gristmill/jobs/${job}/${attempt}/part-0`)
+  expect(await book.commit(job, record(job, 0, [{ ...file, length: 6 }]))).toMatchObject({ code: 'CORRUPT' })
+  expect(await book.commit(job, record(job, 0, [file]))).toBeUndefined()
+  expect(await runTask(bench, book, job, 0, 1)).toMatchObject({ code: 'EEXIST' })
+  expect([...book.tasks(job)].map(each => each.won!.attempt)).toEqual([attempt])
+})
+
+test('two tasks that write a file of the same name do not overwrite each other', async () => {
+  const { bench, book } = await open()
+  const job = await submit(book)
+  await runTask(bench, book, job, 0)
+  const other = await write(bench, `/.gristmill/jobs/${job}/${attemptId({ job, stage: 0, task: 1, attempt: 0 })}/part-0`)
+  expect(await book.commit(job, record(job, 1, [other]))).toMatchObject({ code: 'EEXIST' })
+})
+
+test('an output that exists is refused at submit, and at publish if it has come since; then nothing of the job shows', async () => {
+  const { bench, book } = await open()
+  await write(bench, '/there/file')
+  await expect(submit(book, mapOnly('/there'))).rejects.toMatchObject({ code: 'EEXIST', message: expect.stringContaining('/there') })
+  const job = await submit(book, mapOnly('/later'))
+  await runTask(bench, book, job, 0)
+  await write(bench, '/later/file')
+  expect(await book.publish(job, over(book, job, 'succeeded'))).toMatchObject({ code: 'EEXIST' })
+  expect(book.head(job)!.status.state).toBe('running')
+  await book.finish(job, over(book, job, 'failed'), undefined)
+  expect(names(bench, '/later')).toEqual(['/later/file'])
+  expect(names(bench, '/.gristmill/jobs')).toEqual([])
+})
+
+test('with overwrite the old output goes in the same step, but a file is never replaced by a directory', async () => {
+  const { bench, book } = await open()
+  await write(bench, '/old/mine')
+  const job = await submit(book, mapOnly('/old', true))
+  await runTask(bench, book, job, 0)
+  expect(names(bench, '/old')).toEqual(['/old/mine'])
+  expect(await book.publish(job, over(book, job, 'succeeded'))).toBeUndefined()
+  expect(names(bench, '/old')).toEqual(['/old/_SUCCESS', '/old/part-0'])
+  await write(bench, '/afile')
+  await expect(submit(book, mapOnly('/afile', true))).rejects.toMatchObject({ code: 'ENOTDIR' })
+})
+
+test('nobody publishes where he may not write, or overwrites what is not his', async () => {
+  const { bench, book } = await open()
+  await bench.do(mkdir, { path: '/private', mode: 0o755, ...as('bob') })
+  await expect(submit(book, mapOnly('/private/out'))).rejects.toMatchObject({ code: 'EACCES' })
+  await expect(submit(book, mapOnly('/private', true))).rejects.toMatchObject({ code: 'EACCES' })
+  await expect(submit(book, mapOnly('/.gristmill/programs'))).rejects.toMatchObject({ code: 'EACCES' })
+  const job = await submit(book, mapOnly('/mine/out'))
+  await bench.do(mkdir, { path: '/mine', mode: 0o755, ...as('bob') }) // somebody was faster
+  expect(await book.publish(job, over(book, job, 'succeeded'))).toMatchObject({ code: 'EACCES' })
+})
+
+test('blocks are handed to those only who may read their file, as it is now', async () => {
+  const { bench } = await open()
+  const file = await write(bench, '/secret', 5)
+  const block = [...bench.journal.view.range('blocks', {})].map(({ key }) => blockId(key.readUInt32BE(4)))[0]!
+  await bench.do(setAttributes, { path: '/secret', mode: 0o600, ...as('ann') })
+  const range = { path: '/secret', inode: file.inode, fileBytes: 5, start: 0, end: 5, aligned: true, blocks: [{ id: block, offset: 0, length: 5, crc: 1 }] }
+  const reading = (changes: Partial<typeof range>, user = 'ann') => {
+    const spec = specOf({ maps: 1, reduces: 0 })
+    if (spec.stages[0]!.input.kind === 'splits') spec.stages[0]!.input.splits = [{ bytes: 5, ranges: [{ ...range, ...changes }] }]
+    return checkInputs({ view: bench.journal.view, clock: bench.clock }, as(user), spec)
+  }
+  await reading({})
+  await expect(reading({}, 'bob')).rejects.toMatchObject({ code: 'EACCES' })
+  await write(bench, '/public', 5, 'bob')
+  // A file of one's own does not lend its name to another's blocks.
+  const own = stat(bench.journal.view, root, '/public')
+  await expect(reading({ path: '/public', inode: own.id }, 'bob')).rejects.toMatchObject({ code: 'EBUSY' })
+  await expect(reading({ inode: own.id })).rejects.toMatchObject({ code: 'EBUSY' })
+  await expect(reading({ path: '/gone' })).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+test('everything stands after a restart, requests repeated over it get their first answer, and numbers go on', async () => {
+  const first = await open()
+  const job = await submit(first.book, mapOnly(), 'ann', 'x:1')
+  await runTask(first.bench, first.book, job, 0)
+  const { bench, book } = await open(first.bench)
+  expect(book.running()).toEqual([job])
+  expect(book.spec(job)).toEqual(mapOnly())
+  expect([...book.tasks(job)]).toEqual([...first.book.tasks(job)])
+  expect([await book.resume(job), await book.resume(job)]).toEqual([1, 2])
+  expect(await submit(book, mapOnly(), 'ann', 'x:1')).toBe(job)
+  expect(await submit(book, mapOnly('/other'))).toBe('job-2')
+  expect(await runTask(bench, book, job, 0, 1)).toMatchObject({ code: 'EEXIST' })
+})
+
+test('the loss of an output is kept only while the job runs, and only if it is still that attempt\'s', async () => {
+  const { bench, book } = await open()
+  const job = await submit(book, { ...specOf({ maps: 2, reduces: 1 }) })
+  const shuffled = (number: number): TaskRecord => {
+    const base = record(job, 0, [], number)
+    return { ...base, won: { ...base.won!, output: { kind: 'shuffle', bytes: 7, digest: 'd' } } }
+  }
+  await book.commit(job, shuffled(0))
+  await book.lose(job, shuffled(0).won!.attempt)
+  expect([...book.tasks(job)]).toEqual([])
+  await book.commit(job, shuffled(1))
+  await book.lose(job, shuffled(0).won!.attempt) // late
+  expect([...book.tasks(job)].map(each => each.won!.attempt)).toEqual([shuffled(1).won!.attempt])
+  await book.finish(job, over(book, job, 'cancelled'), undefined)
+  await book.lose(job, shuffled(1).won!.attempt)
+  expect([...book.tasks(job)]).toHaveLength(1)
+  expect(await book.commit(job, shuffled(2))).toMatchObject({ code: 'EINVAL' })
+  expect(names(bench, '/.gristmill/jobs')).toEqual([])
+})
+
+test('staging that an attempt makes after the end of its job is swept', async () => {
+  const { bench, book } = await open()
+  const job = await submit(book)
+  const other = await submit(book, mapOnly('/other'))
+  await book.finish(job, over(book, job, 'cancelled'), undefined)
+  await write(bench, `/.gristmill/jobs/${job}/late/part-0`)
+  await write(bench, '/.gristmill/jobs/nobodys/part-0')
+  await book.tidy()
+  expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${other}`])
+})
+
+test('the oldest ended jobs are forgotten beyond a thousand, with their tasks, and no name is used again', async () => {
+  const { bench, book } = await open()
+  const kept = await submit(book)
+  const jobs: JobId[] = []
+  for (let n = 0; n < 1002; n++) {
+    const job = await submit(book, mapOnly(`/out${n}`))
+    await book.finish(job, over(book, job, 'failed'), { ...record(job, 0, []), others: [] })
+    jobs.push(job)
+  }
+  while (await book.tidy());
+  const left = [...book.newest()].map(head => head.status.job)
+  expect(left).toHaveLength(1001)
+  expect(left.at(-1)).toBe(kept) // it runs
+  expect(book.head(jobs[1]!)).toBeUndefined()
+  expect([...book.tasks(jobs[0]!)]).toEqual([])
+  expect([...book.tasks(jobs[2]!)]).toHaveLength(1)
+  expect(await submit(book, mapOnly('/last'))).toBe('job-1004')
+  expect(bench.fatal).toEqual([])
+})
