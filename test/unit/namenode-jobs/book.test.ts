@@ -7,6 +7,7 @@ import { checkInputs } from '../../../namenode/jobs/input.ts'
 import type { TaskRecord } from '../../../namenode/jobs/record.ts'
 import { mkdir, setAttributes } from '../../../namenode/namespace/names.ts'
 import { list, stat } from '../../../namenode/namespace/read.ts'
+import { sweep } from '../../../namenode/namespace/sweep.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
 import { attemptId, blockId, nodeId, requestId, type JobId } from '../../../src/base/ids.ts'
 import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
@@ -78,8 +79,11 @@ test('a task is committed once, and only with files that are there as they were 
   const file = await write(bench, `/.gristmill/jobs/${job}/${attempt}/part-0`)
   expect(await book.commit(job, record(job, 0, [{ ...file, length: 6 }]))).toMatchObject({ code: 'CORRUPT' })
   expect(await book.commit(job, record(job, 0, [file]))).toBeUndefined()
-  expect(await runTask(bench, book, job, 0, 1)).toMatchObject({ code: 'EEXIST' })
+  const late = attemptId({ job, stage: 0, task: 0, attempt: 1 })
+  const other = await write(bench, `/.gristmill/jobs/${job}/${late}/another-name`)
+  expect(await book.commit(job, record(job, 0, [other], 1))).toMatchObject({ code: 'EEXIST' })
   expect([...book.tasks(job)].map(each => each.won!.attempt)).toEqual([attempt])
+  expect(names(bench, `/.gristmill/jobs/${job}/output`)).toHaveLength(1)
 })
 
 test('two tasks that write a file of the same name do not overwrite each other', async () => {
@@ -112,6 +116,10 @@ test('with overwrite the old output goes in the same step, but a file is never r
   expect(names(bench, '/old')).toEqual(['/old/mine'])
   expect(await book.publish(job, over(book, job, 'succeeded'))).toBeUndefined()
   expect(names(bench, '/old')).toEqual(['/old/_SUCCESS', '/old/part-0'])
+  // The old one is taken apart, with its blocks; no directory hangs in the air.
+  const { blocks } = await bench.journal.submit(sweep, { limit: 1000 })
+  expect(blocks).toHaveLength(1)
+  expect(bench.journal.view.counters).toMatchObject({ files: 2, doomed: 0, blocks: 1 })
   await write(bench, '/afile')
   await expect(submit(book, mapOnly('/afile', true))).rejects.toMatchObject({ code: 'ENOTDIR' })
 })
