@@ -31,6 +31,7 @@ class World {
   #orders: Effect[] = []
   #reports: TaskFinished[] = []
   restarts = 0
+  twins = 0
   failures = 0
 
   constructor(seed: number) {
@@ -63,6 +64,7 @@ class World {
       let running = 0
       for (const stage of job.stages) {
         running += stage.running
+        this.twins += stage.twins
         const attempts = stage.tasks.flatMap(task => task.attempts.filter(attempt => attempt.state === 'running'))
         expect(attempts.length).toBe(stage.running)
         expect(stage.tasks.filter(task => task.state === 'done').length).toBe(stage.done)
@@ -139,10 +141,18 @@ class World {
     this.take(this.bench.apply({ kind: 'tick' }))
   }
 
+  offer(): void {
+    const node = nodeId(`n${this.#dice(4)}`)
+    if (this.hands.get(node)!.alive) this.take(this.bench.apply({ kind: 'offered', node }))
+  }
+
   fault(): void {
     const node = nodeId(`n${this.#dice(4)}`)
     const hand = this.hands.get(node)!
-    switch (this.#dice(4)) {
+    switch (this.#dice(5)) {
+      case 3: // It falls silent for a while.
+        this.take(this.bench.apply({ kind: 'draining', node }))
+        return
       case 0: // Its process dies; its disk stays or goes.
         hand.alive = false
         hand.running.clear()
@@ -165,12 +175,14 @@ class World {
 
   heal(): void {
     for (const [node, hand] of this.hands) { hand.alive = true; this.join(node) }
+    for (const node of this.hands.keys()) this.take(this.bench.apply({ kind: 'offered', node }))
   }
 
   step(faults: boolean): void {
     switch (this.#dice(faults ? 40 : 36)) {
       case 36: return this.fault()
       case 0: case 1: return this.tick(this.#dice(4000))
+      case 2: return this.offer()
       default:
         switch (this.#dice(4)) {
           case 0: return this.deliver()
@@ -220,12 +232,14 @@ function judge(world: World, job: JobId): void {
 test('whatever nodes and namenode do, every job ends well and every task counts once', () => {
   let restarts = 0
   let failures = 0
+  let twins = 0
   for (let seed = 1; seed <= 60; seed++) {
     try {
       const world = run(seed)
       for (const job of world.bench.kept.keys()) judge(world, job)
       restarts += world.restarts
       failures += world.failures
+      twins += world.twins
     } catch (error) {
       throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error })
     }
@@ -233,6 +247,7 @@ test('whatever nodes and namenode do, every job ends well and every task counts 
   // The faults did happen.
   expect(restarts).toBeGreaterThan(100)
   expect(failures).toBeGreaterThan(100)
+  expect(twins).toBeGreaterThan(0)
 }, 60_000)
 
 test('the same seed gives the same run', () => {
