@@ -17,7 +17,8 @@ export interface MapReduceShape {
 
 export function planMapReduce(shape: MapReduceShape): Plan {
   const functions: UserFunction[] = []
-  const add = (fn: UserFunction): FunctionIndex => functions.push(fn) - 1
+  // Bound, so that one function of a definition may call another by `this`.
+  const add = (fn: UserFunction): FunctionIndex => functions.push(fn.bind(shape)) - 1
   const { path: _in, format: inputFormat = 'lines', ...input } = shape.input ?? {}
   const { path: _out, format: outputFormat = 'text', ...output } = shape.output ?? {}
 

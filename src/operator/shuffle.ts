@@ -1,0 +1,48 @@
+// The sink of a stage that others read: sorted, combined on the way if the program can, left as a map output on this machine.
+
+import type { MapOutput, MapOutputResult } from '../shuffle/output.ts'
+import { isDiskError, SinkFailed, type Emit, type Key, type Sink } from './operator.ts'
+
+export class ShuffleSink implements Sink<MapOutputResult> {
+  readonly emit: Emit
+  readonly #output: MapOutput
+  #records = 0
+  #over = false
+  #failure: SinkFailed | undefined
+
+  /** Takes the output over. */
+  constructor(output: MapOutput) {
+    this.#output = output
+    this.emit = (key, value) => this.#take(key, value)
+  }
+
+  get records(): number { return this.#records }
+
+  #take(key: Key, value: unknown): void {
+    if (this.#over) throw new Error('emit was called when the task had ended; await what the function starts')
+    try {
+      this.#output.emit(key, value)
+      this.#records++
+    } catch (error) {
+      if (!isDiskError(error)) throw error
+      throw this.#failure ??= new SinkFailed(`what was emitted could not be spilled to this machine's disk: ${(error as Error).message}`, { cause: error })
+    }
+  }
+
+  /** Spills go to the disk from within `emit`. */
+  settle(): undefined {
+    if (this.#failure) throw this.#failure
+    return undefined
+  }
+
+  async finish(): Promise<MapOutputResult> {
+    this.settle()
+    this.#over = true
+    return this.#output.finish()
+  }
+
+  async discard(): Promise<void> {
+    this.#over = true
+    await this.#output.discard()
+  }
+}

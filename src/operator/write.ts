@@ -1,0 +1,99 @@
+// The sink of a stage that ends in files: formatted records into one output file of the cluster, which is opened when there is a
+// first byte for it. A task that emits nothing leaves no file.
+
+import { crc32c } from '@node-rs/crc32'
+import { KiB } from '../base/units.ts'
+import { createWriter, type OutputOptions, type RecordWriter } from '../record/writer.ts'
+import { isDiskError, SinkFailed, type Emit, type Key, type Sink } from './operator.ts'
+import type { Overflow } from './overflow.ts'
+
+/** A file being written. REQUIRES: one call at a time. */
+export interface OutputFile<Written> {
+  write(bytes: Uint8Array): Promise<void>
+  /** Makes it visible. */
+  close(): Promise<Written>
+  /** Gives it up; never throws. */
+  abort(): Promise<void>
+}
+
+export interface FileSinkOptions<Written> {
+  readonly output: OutputOptions
+  readonly open: () => Promise<OutputFile<Written>>
+  /** Where bytes wait that are emitted without pause; the sink closes it. */
+  readonly overflow: Overflow
+}
+
+export interface FileSinkResult<Written> {
+  readonly file: Written
+  /** CRC32C of all its bytes. */
+  readonly crc: number
+}
+
+/** A call and a checksum for so many bytes cost nothing. */
+const pieceBytes = 256 * KiB
+
+export class FileSink<Written> implements Sink<FileSinkResult<Written> | undefined> {
+  readonly emit: Emit
+  readonly #options: FileSinkOptions<Written>
+  readonly #writer: RecordWriter
+  #file: OutputFile<Written> | undefined
+  #failure: SinkFailed | undefined
+  #over = false
+  #crc = 0
+  /** Handed to the file so far. */
+  bytes = 0
+
+  constructor(options: FileSinkOptions<Written>) {
+    this.#options = options
+    this.#writer = createWriter(options.output)
+    this.emit = (key, value) => this.#take(key, value)
+  }
+
+  get records(): number { return this.#writer.records }
+
+  #take(key: Key, value: unknown): void {
+    if (this.#over) throw new Error('emit was called when the task had ended; await what the function starts')
+    this.#writer.write(key, value)
+    if (this.#writer.pendingBytes >= pieceBytes) this.#putAside()
+  }
+
+  #putAside(): void {
+    try {
+      // A copy: the writer uses its own buffer again.
+      this.#options.overflow.push(Buffer.from(this.#writer.take()))
+    } catch (error) {
+      if (!isDiskError(error)) throw error
+      throw this.#failure ??= new SinkFailed(`what was emitted could not be kept on this machine's disk: ${(error as Error).message}`, { cause: error })
+    }
+  }
+
+  settle(): Promise<void> | undefined {
+    if (this.#failure) throw this.#failure
+    return this.#options.overflow.isEmpty ? undefined : this.#drain()
+  }
+
+  async #drain(): Promise<void> {
+    await this.#options.overflow.drain(async piece => {
+      this.#file ??= await this.#options.open()
+      this.#crc = crc32c(piece, this.#crc)
+      await this.#file.write(piece)
+      this.bytes += piece.length
+    })
+  }
+
+  async finish(): Promise<FileSinkResult<Written> | undefined> {
+    this.#over = true
+    if (this.#writer.pendingBytes > 0) this.#putAside()
+    await this.settle()
+    const file = await this.#file?.close()
+    this.#file = undefined
+    await this.#options.overflow.close()
+    return file === undefined ? undefined : { file, crc: this.#crc }
+  }
+
+  async discard(): Promise<void> {
+    this.#over = true
+    await this.#file?.abort()
+    await this.#options.overflow.close()
+  }
+}
