@@ -1,0 +1,37 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { root } from '../tidy/source.ts'
+
+// The guide to the library, block by block, as one who reads it would try it out.
+
+const expected: readonly RegExp[] = [
+  /^rye\nrye\noats\n\n\[ '2026', '2026\/rye.txt' \]\n$/,
+  /^0,0\n1,1\n\n999,998001\n$/,
+  /\ntrue 13\n\/copies\/notes.txt 13\n\/copies\/third.txt 13\n$/,
+  /^ENOENT \{ path: '\/no\/such\/file', syscall: 'open' \}\n$/,
+  /^[\s\S]*succeeded \[ '1\/1', '1\/1' \]\n3\noats\t1\nrye\t2\n\n$/,
+]
+
+test('every sample of the library guide does what it says', async () => {
+  const guide = await readFile(join(root, 'docs/guide/library.md'), 'utf8')
+  const blocks = [...guide.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(match => match[1]!)
+  expect(blocks).toHaveLength(expected.length)
+  const dir = await mkdtemp(join(tmpdir(), 'gristmill-guide-'))
+  try {
+    const env = { PATH: process.env['PATH'] ?? '', HOME: dir, GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1' }
+    for (const [i, block] of blocks.entries()) {
+      const file = join(dir, `sample${i}.ts`)
+      // Beside an installed package the name itself would do.
+      await writeFile(file, block.replace(/^(import .*)'gristmill'$/m, (_, start: string) => `${start}'${pathToFileURL(join(root, 'client/index.ts')).href}'`))
+      const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: dir, env })
+      expect(stdout, `block ${i + 1}`).toMatch(expected[i]!)
+    }
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+})
