@@ -30,6 +30,8 @@ export async function run(context: Context, operands: readonly string[], options
     }
   })
   if (!options.wait) return
+  const live = (await mill.clusterStatus({ signal })).nodes.filter(node => node.state === 'live').length
+  if (live < replicas) throw new Refusal('EINVAL', `not waiting: ${replicas} replicas need as many datanodes, and ${live} are live`)
   const progress = await context.progress()
   try {
     const bar = progress.bar(`${replicas} replicas`, 'tasks', changed.length)
