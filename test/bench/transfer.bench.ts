@@ -1,0 +1,219 @@
+// Blocks on their way: put with one and with three replicas, get over wires and in place, each beside the same bytes moved
+// by bare sockets and files with the same checksums and syncs. Runs are taken in turns, so that both see the same machine.
+
+import { type ChildProcess, fork } from 'node:child_process'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readSync, rmSync, statSync, writeSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { crc32c } from '@node-rs/crc32'
+import { silent } from '../../src/ports/log.ts'
+import { systemClock } from '../../src/world/clock.ts'
+import { localDisk } from '../../src/world/disk.ts'
+import { systemNet } from '../../src/world/net.ts'
+import { systemRandom } from '../../src/world/random.ts'
+import { Credentials } from '../../src/rpc/auth.ts'
+import { Caller } from '../../src/rpc/call.ts'
+import { FileClient } from '../../src/file/client.ts'
+import { cluster, FakeNamenode, secret } from '../unit/datanode/namenode.ts'
+import { head, sendFile } from './bare/hop.ts'
+import { text } from './data.ts'
+
+const quick = process.argv.includes('--quick')
+const source = text((quick ? 256 : 1024) * 1024 * 1024)
+const total = statSync(source).size
+const blockBytes = 128 * 1024 * 1024
+const rounds = quick ? 2 : 3
+const parallel = 2
+
+interface Usage { cpu: { user: number; system: number }; rss: number }
+
+class Processes {
+  readonly children: ChildProcess[] = []
+
+  async start(file: string, args: string[]): Promise<Record<string, unknown>> {
+    const child = fork(join(import.meta.dirname, file), args, { serialization: 'json' })
+    this.children.push(child)
+    return new Promise((resolve, reject) => {
+      child.once('message', message => resolve(message as Record<string, unknown>))
+      child.once('exit', code => reject(new Error(`${file} ended with ${code}`)))
+    })
+  }
+
+  usage(): Promise<Usage[]> {
+    return Promise.all(this.children.map(child => new Promise<Usage>(resolve => {
+      child.once('message', message => resolve(message as Usage))
+      child.send('usage')
+    })))
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.children.map(child => new Promise<void>(resolve => {
+      child.once('exit', () => resolve())
+      child.disconnect()
+      setTimeout(() => child.kill('SIGKILL'), 5_000).unref()
+    })))
+  }
+}
+
+interface Measure { mbs: number; cpu: number }
+const results = new Map<string, Measure[]>()
+
+/** Seconds and CPU seconds, of this process and of those that help. */
+async function measure(name: string, processes: Processes, work: () => Promise<void>): Promise<void> {
+  const before = [process.cpuUsage(), ...(await processes.usage()).map(({ cpu }) => cpu)]
+  const started = performance.now()
+  await work()
+  const seconds = (performance.now() - started) / 1000
+  const after = [process.cpuUsage(), ...(await processes.usage()).map(({ cpu }) => cpu)]
+  const cpu = after.reduce((sum, use, i) => sum + use.user + use.system - before[i]!.user - before[i]!.system, 0) / 1e6
+  const list = results.get(name) ?? []
+  results.set(name, [...list, { mbs: total / 1e6 / seconds, cpu: cpu / (total / 1e9) }])
+}
+
+const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!
+
+function report(title: string, ours: string, bare: string): void {
+  const pick = (name: string): Measure => ({ mbs: median(results.get(name)!.map(({ mbs }) => mbs)), cpu: median(results.get(name)!.map(({ cpu }) => cpu)) })
+  const [a, b] = [pick(ours), pick(bare)]
+  const side = ({ mbs, cpu }: Measure): string => `${mbs.toFixed(0).padStart(5)} MB/s ${cpu.toFixed(2)} cpu-s/GB`
+  console.log(`${title.padEnd(34)} ours ${side(a)}   bare ${side(b)}   ratio ${(a.mbs / b.mbs).toFixed(2)}`)
+}
+
+const dir = mkdtempSync(join(tmpdir(), 'gristmill-transfer-'))
+const bare = new Processes()
+const nodes = new Processes()
+const namenode = await new FakeNamenode().start()
+const net = systemNet(silent)
+const [clock, random] = [systemClock, systemRandom()]
+const caller = new Caller({ dispatcher: net.dispatcher, clock, random, credentials: new Credentials({ secret, user: 'bench', cluster, clock, random }) })
+const clientOf = (host: string): FileClient => new FileClient({ caller, net, clock, random, disk: localDisk, log: silent, namenode: namenode.address, cluster, host, spoolDir: dir })
+const client = clientOf('elsewhere')
+const local = clientOf('bench-host')
+
+try {
+  const ports: number[] = []
+  for (let i = 2; i >= 0; i--) {
+    mkdirSync(join(dir, `bare${i}`))
+    const { port } = await bare.start('bare/hop.ts', [join(dir, `bare${i}`), String(ports[0] ?? 0)])
+    ports.unshift(port as number)
+  }
+  for (let i = 0; i < 3; i++) {
+    await nodes.start('member.ts', [JSON.stringify({
+      dirs: [join(dir, `node${i}`)], host: '127.0.0.1', port: 0, namenode: namenode.address, rack: '/r', hostName: i === 0 ? 'bench-host' : `host${i}`, secret: secret.toString('hex'), slots: 0, memoryBytes: 0,
+    })])
+  }
+  const fd = openSync(source, 'r')
+  const sockets = new Map<string, Socket[]>()
+  /** The bare client: blocks over kept sockets, two at a time. */
+  const bareBlocks = async (port: number, one: (socket: Socket, index: number) => Promise<void>): Promise<void> => {
+    const kept = sockets.get(String(port)) ?? []
+    sockets.set(String(port), kept)
+    let next = 0
+    await Promise.all(Array.from({ length: parallel }, async () => {
+      while (next * blockBytes < total) {
+        const index = next++
+        const socket = kept.pop() ?? connect({ host: '127.0.0.1', port, noDelay: true })
+        await one(socket, index)
+        kept.push(socket)
+      }
+    }))
+  }
+  const barePut = (port: number): Promise<void> => bareBlocks(port, (socket, index) => new Promise(resolve => {
+    socket.once('data', () => resolve())
+    const length = Math.min(blockBytes, total - index * blockBytes)
+    socket.write(head('W', index, length))
+    sendFile(socket, fd, { start: index * blockBytes, length, sum: true })
+  }))
+  /** Over a socket that reads into one buffer, checksummed. */
+  const bareGet = async (port: number): Promise<void> => {
+    for (let index = 0; index * blockBytes < total; index++) {
+      await new Promise<void>(resolve => {
+        let left = Math.min(blockBytes, total - index * blockBytes)
+        const socket = connect({ host: '127.0.0.1', port, noDelay: true, onread: { buffer: Buffer.allocUnsafeSlow(1024 * 1024), callback: (count, buffer) => {
+          for (let at = 0; at < count; at += 65_536) crc32c(buffer.subarray(at, Math.min(count, at + 65_536)))
+          left -= count
+          if (left === 0) { socket.destroy(); resolve() }
+          return true
+        } } })
+        socket.write(head('R', index, 0))
+      })
+    }
+  }
+  const bareCopy = async (): Promise<void> => {
+    const to = openSync(join(dir, 'copy'), 'w')
+    const buffer = Buffer.allocUnsafeSlow(1024 * 1024)
+    for (let at = 0; at < total; at += buffer.length) {
+      const count = readSync(fd, buffer, 0, Math.min(buffer.length, total - at), at)
+      for (let i = 0; i < count; i += 65_536) crc32c(buffer.subarray(i, Math.min(count, i + 65_536)))
+      writeSync(to, buffer, 0, count)
+    }
+    closeSync(to)
+    rmSync(join(dir, 'copy'))
+  }
+  const put = async (path: string, replication: number): Promise<void> => {
+    await client.putFile(source, path, { replication, blockBytes, overwrite: true })
+    const { blocks } = namenode.files.get(path)!
+    for (const { nodes: holders } of blocks) if (holders.length !== replication) throw new Error(`a block has ${holders.length} replicas`)
+  }
+  const get = async (from: FileClient, path: string, to?: string): Promise<void> => {
+    const out = to === undefined ? undefined : openSync(to, 'w')
+    let bytes = 0
+    for await (const piece of from.read(path, { reuse: true })) {
+      bytes += piece.length
+      if (out !== undefined) writeSync(out, piece)
+    }
+    if (bytes !== total) throw new Error(`${bytes} bytes came back of ${total}`)
+    if (out !== undefined) { closeSync(out); rmSync(to!) }
+  }
+  const forget = async (path: string): Promise<void> => {
+    const blocks = namenode.files.get(path)!.blocks.map(({ id }) => id)
+    for (const node of namenode.nodes.keys()) namenode.give(node, { kind: 'delete', blocks })
+    while (blocks.some(id => namenode.holders(id).length > 0)) await new Promise(resolve => setTimeout(resolve, 20))
+  }
+  /** Makes the machine's memory its own: pages that a virtual machine touches for the first time cost several times as much. */
+  const touch = (bytes: number): void => {
+    const to = openSync(join(dir, 'touch'), 'w')
+    const buffer = Buffer.alloc(1024 * 1024)
+    for (let at = 0; at < bytes; at += buffer.length) writeSync(to, buffer)
+    closeSync(to)
+    rmSync(join(dir, 'touch'))
+  }
+  const clean = (): void => {
+    for (let i = 0; i < 3; i++) for (const name of readdirSync(join(dir, `bare${i}`))) rmSync(join(dir, `bare${i}`, name))
+  }
+  for (let round = 0; round <= rounds; round++) {
+    touch(total * 3)
+    await measure('bare put 1', bare, () => barePut(ports[2]!))
+    await measure('bare get', bare, () => bareGet(ports[2]!))
+    clean()
+    await measure('put 1', nodes, () => put('/one', 1))
+    await measure('get', nodes, () => get(client, '/one'))
+    await forget('/one')
+    await measure('bare put 3', bare, () => barePut(ports[0]!))
+    clean()
+    await measure('put 3', nodes, () => put('/three', 3))
+    touch(total)
+    await measure('get in place', nodes, () => get(local, '/three', join(dir, 'got')))
+    await measure('bare copy', bare, bareCopy)
+    await forget('/three')
+    if (round === 0) results.clear() // code that has not been compiled yet
+  }
+  console.log(`${(total / 1024 ** 2).toFixed(0)} MiB, blocks of 128 MiB, ${parallel} at a time, medians of ${rounds} rounds in turns; every put is synced`)
+  report('put, replication 1', 'put 1', 'bare put 1')
+  report('put, replication 3', 'put 3', 'bare put 3')
+  report('get over a wire', 'get', 'bare get')
+  report('get in place, into a file', 'get in place', 'bare copy')
+  const peak = (await nodes.usage()).map(({ rss }) => `${(rss / 1024 ** 2).toFixed(0)} MiB`).join(', ')
+  console.log(`most memory ever resident: datanodes ${peak}; this client with its namenode ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`)
+  for (const kept of sockets.values()) for (const socket of kept) socket.destroy()
+  closeSync(fd)
+} finally {
+  await client.close()
+  await local.close()
+  await nodes.stop()
+  await bare.stop()
+  await namenode.stop()
+  await net.close()
+  rmSync(dir, { recursive: true, force: true })
+}
