@@ -1,0 +1,146 @@
+// Warm executor processes, never more than slots and one spare. Starting one takes far longer than a small task, so one that
+// nobody has used yet is always kept ready, and one that has run a program is kept for that program's next tasks.
+// A process belongs to the first program and user that it runs: no other program ever sees what that one left in memory.
+
+import type { AttemptId } from '../../src/base/ids.ts'
+import type { World } from '../../src/ports/world.ts'
+import type { TaskWork } from '../../src/protocol/task.ts'
+import { Executor } from './executor.ts'
+
+export interface PoolOptions {
+  readonly world: Pick<World, 'clock' | 'disk' | 'log' | 'processes' | 'random'>
+  /** Scratch directories are made below it. */
+  readonly dir: string
+  readonly slots: number
+  readonly memoryBytes: number
+  readonly onOutput: (attempt: AttemptId, bytes: Buffer) => void
+}
+
+/** A burst of tasks comes at once: the next spare is started when it is over, not beside it. */
+const spareAfterMs = 300
+/** A warm process takes some 70 MiB: one that nothing was found for in this time goes. */
+const idleMs = 60_000
+
+export class Pool {
+  readonly #options: PoolOptions
+  readonly #executors = new Set<Executor>()
+  readonly #idleSince = new Map<Executor, number>()
+  readonly #scratch: string
+  readonly #leaving = new Set<Promise<void>>()
+  #cancelSpare: (() => void) | undefined
+  #cancelIdle: (() => void) | undefined
+  #empty: (() => void) | undefined
+  #count = 0
+  #stopped = false
+
+  private constructor(options: PoolOptions) {
+    this.#options = options
+    this.#scratch = `${options.dir}/executor`
+  }
+
+  /** Removes what processes of an earlier life left. */
+  static async open(options: PoolOptions): Promise<Pool> {
+    const pool = new Pool(options)
+    await options.world.disk.removeTree(pool.#scratch)
+    await options.world.disk.mkdir(`${pool.#scratch}/cache`)
+    return pool
+  }
+
+  /** Process ids, for whoever looks after them. */
+  get pids(): number[] { return [...this.#executors].map(executor => executor.pid) }
+
+  /** Has one process warm that is nobody's yet. */
+  async prepare(): Promise<void> {
+    if (this.#stopped || [...this.#executors].some(executor => executor.isIdle && executor.affinity === undefined && executor.memoryBytes === this.#options.memoryBytes)) return
+    if (this.#executors.size <= this.#options.slots) this.#idle(await this.#start(this.#options.memoryBytes))
+  }
+
+  /**
+   * A process for this task, warm if there is one. REQUIRES: less than `slots` tasks run. The caller gives it back when the
+   * task has ended.
+   */
+  async take(work: TaskWork): Promise<Executor> {
+    const affinity = `${work.user} ${work.program.id}`
+    const memoryBytes = work.memoryBytes || this.#options.memoryBytes
+    const idle = [...this.#executors].filter(executor => executor.isIdle && executor.memoryBytes === memoryBytes && this.#idleSince.has(executor))
+    const found = idle.find(executor => executor.affinity === affinity) ?? idle.find(executor => executor.affinity === undefined)
+    if (found) this.#idleSince.delete(found)
+    else if (this.#executors.size > this.#options.slots) this.#retireOldest()
+    const executor = found ?? await this.#start(memoryBytes)
+    executor.affinity = affinity
+    this.#scheduleSpare()
+    return executor
+  }
+
+  give(executor: Executor): void {
+    if (executor.isIdle && !this.#stopped) this.#idle(executor)
+    this.#scheduleSpare()
+  }
+
+  async #start(memoryBytes: number): Promise<Executor> {
+    const { world, onOutput } = this.#options
+    const { processes, clock, log, disk } = world
+    const scratch = `${this.#scratch}/${++this.#count}`
+    await disk.mkdir(scratch)
+    const executor: Executor = new Executor({ processes, clock, log, scratch, cacheDir: `${this.#scratch}/cache`, memoryBytes, onOutput, onExit: gone => this.#gone(gone) })
+    this.#executors.add(executor)
+    return executor
+  }
+
+  #idle(executor: Executor): void {
+    const { clock } = this.#options.world
+    this.#idleSince.set(executor, clock.mono())
+    this.#cancelIdle ??= clock.after(idleMs, () => this.#lookAtIdle())
+  }
+
+  /** Those that waited for too long go, but for the spare. */
+  #lookAtIdle(): void {
+    const { clock } = this.#options.world
+    this.#cancelIdle = undefined
+    for (const [executor, since] of this.#idleSince) {
+      if (executor.affinity !== undefined && clock.mono() - since >= idleMs) this.#retire(executor)
+    }
+    if ([...this.#idleSince.keys()].some(executor => executor.affinity !== undefined)) this.#cancelIdle = clock.after(idleMs, () => this.#lookAtIdle())
+  }
+
+  #retireOldest(): void {
+    for (const executor of this.#idleSince.keys()) return this.#retire(executor)
+  }
+
+  #retire(executor: Executor): void {
+    this.#idleSince.delete(executor)
+    executor.retire()
+  }
+
+  #gone(executor: Executor): void {
+    this.#executors.delete(executor)
+    this.#idleSince.delete(executor)
+    const removed = this.#options.world.disk.removeTree(executor.scratch)
+      .catch((error: unknown) => { this.#options.world.log.warn('a scratch directory could not be removed', { error, dir: executor.scratch }) })
+      .finally(() => { this.#leaving.delete(removed) })
+    this.#leaving.add(removed)
+    if (this.#executors.size === 0) this.#empty?.()
+    this.#scheduleSpare()
+  }
+
+  #scheduleSpare(): void {
+    if (this.#stopped || this.#cancelSpare) return
+    this.#cancelSpare = this.#options.world.clock.after(spareAfterMs, () => {
+      this.#cancelSpare = undefined
+      this.prepare().catch((error: unknown) => { this.#options.world.log.warn('no executor could be started in advance', { error }) })
+    })
+  }
+
+  /** Kills them all and waits until they are gone. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#cancelSpare?.()
+    this.#cancelIdle?.()
+    if (this.#executors.size > 0) {
+      const empty = new Promise<void>(resolve => { this.#empty = resolve })
+      for (const executor of this.#executors) executor.kill('the datanode stops')
+      await empty
+    }
+    await Promise.all(this.#leaving)
+  }
+}
