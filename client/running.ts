@@ -22,6 +22,8 @@ export interface Running {
   readonly secretFile: string
   readonly dir: string
   readonly processes: readonly RunningProcess[]
+  /** Somebody has said `down`: their end is no news. */
+  readonly stopping?: boolean
 }
 
 /** Where `up` leaves word. */

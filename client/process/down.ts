@@ -3,7 +3,7 @@
 import type { Settings } from '../../src/base/settings.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
-import { clusterFile, readRunning } from '../running.ts'
+import { clusterFile, readRunning, writeRunning } from '../running.ts'
 import { stopAll, type Stopped } from './stop.ts'
 
 export interface DownReport {
@@ -16,6 +16,7 @@ export async function down({ settings, world, machine }: { settings: Settings; w
   const file = clusterFile(settings.home)
   const running = await readRunning(world.disk, file)
   if (!running) return { dir: undefined, stopped: [] }
+  await writeRunning(world.disk, file, { ...running, stopping: true })
   const stopped = await stopAll({ clock: world.clock, machine }, running.processes)
   await world.disk.remove(file)
   return { dir: running.dir, stopped }

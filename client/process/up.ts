@@ -121,7 +121,8 @@ async function watch({ world, machine, signal, note }: UpOptions, servers: reado
     for (const server of servers) {
       void server.ended.then(async how => {
         // Somebody who says `down` or Ctrl-C does not need to be told.
-        if (!signal.aborted && await readRunning(world.disk, file) !== undefined) note(`${server.name} has ended (${how}); its log: ${server.log}`)
+        const word = await readRunning(world.disk, file)
+        if (!signal.aborted && word && !word.stopping) note(`${server.name} has ended (${how}); its log: ${server.log}`)
         left.delete(server)
         if (left.size === 0) resolve()
       })
