@@ -31,6 +31,7 @@ export class Pool {
   #cancelIdle: (() => void) | undefined
   #empty: (() => void) | undefined
   #count = 0
+  #preparing = false
   #stopped = false
 
   private constructor(options: PoolOptions) {
@@ -42,17 +43,28 @@ export class Pool {
   static async open(options: PoolOptions): Promise<Pool> {
     const pool = new Pool(options)
     await options.world.disk.removeTree(pool.#scratch)
-    await options.world.disk.mkdir(`${pool.#scratch}/cache`)
+    await options.world.disk.mkdir(pool.#scratch)
+    await options.world.disk.mkdir(pool.#cacheDir)
     return pool
   }
+
+  /** Compiled code outlives a restart of the node: a process is warm in half the time. */
+  get #cacheDir(): string { return `${this.#options.dir}/cache` }
 
   /** Process ids, for whoever looks after them. */
   get pids(): number[] { return [...this.#executors].map(executor => executor.pid) }
 
   /** Has one process warm that is nobody's yet. */
   async prepare(): Promise<void> {
-    if (this.#stopped || [...this.#executors].some(executor => executor.isIdle && executor.affinity === undefined && executor.memoryBytes === this.#options.memoryBytes)) return
-    if (this.#executors.size <= this.#options.slots) this.#idle(await this.#start(this.#options.memoryBytes))
+    const { slots, memoryBytes } = this.#options
+    const isSpare = (executor: Executor): boolean => executor.isIdle && executor.affinity === undefined && executor.memoryBytes === memoryBytes
+    if (this.#stopped || this.#preparing || this.#executors.size > slots || [...this.#executors].some(isSpare)) return
+    this.#preparing = true
+    try {
+      this.#idle(await this.#start(memoryBytes))
+    } finally {
+      this.#preparing = false
+    }
   }
 
   /**
@@ -82,7 +94,7 @@ export class Pool {
     const { processes, clock, log, disk } = world
     const scratch = `${this.#scratch}/${++this.#count}`
     await disk.mkdir(scratch)
-    const executor: Executor = new Executor({ processes, clock, log, scratch, cacheDir: `${this.#scratch}/cache`, memoryBytes, onOutput, onExit: gone => this.#gone(gone) })
+    const executor: Executor = new Executor({ processes, clock, log, scratch, cacheDir: this.#cacheDir, memoryBytes, onOutput, onExit: gone => this.#gone(gone) })
     this.#executors.add(executor)
     return executor
   }

@@ -1,0 +1,103 @@
+// The inside of an executor process: one attempt at a time, from the order to its outcome. What it holds for its user (calls,
+// wires, loaded programs) is kept from task to task; that is what being warm means.
+
+import { asError } from '../../src/base/errors.ts'
+import type { AttemptId } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import type { Log, LogFields } from '../../src/ports/log.ts'
+import type { Net } from '../../src/ports/net.ts'
+import type { Random } from '../../src/ports/random.ts'
+import { TaskContext } from './context.ts'
+import { toFailure } from './failure.ts'
+import { Kit } from './kit.ts'
+import { LogWriter } from './logs.ts'
+import type { FromExecutor, Outcome, ToExecutor } from './messages.ts'
+import { Task } from './task.ts'
+
+export interface ChildWorld {
+  readonly clock: Clock
+  readonly disk: Disk
+  readonly random: Random
+  readonly net: (log: Log) => Net
+  /** A generator that gives the same numbers for the same seed. */
+  readonly seeded: (seed: string) => Random
+  /** Writes a line as the program's own output. */
+  readonly print: (...parts: unknown[]) => void
+  readonly send: (message: FromExecutor) => Promise<void>
+}
+
+export class Child {
+  readonly #world: ChildWorld
+  #kit: Kit | undefined
+  #task: Task | undefined
+  #attempt: AttemptId | undefined
+  #log: LogWriter | undefined
+  #over = false
+
+  constructor(world: ChildWorld) { this.#world = world }
+
+  /** Appends to the log of the attempt. */
+  print(bytes: Uint8Array): void { this.#log?.write(bytes) }
+
+  async run({ work, setup }: ToExecutor): Promise<void> {
+    const { clock, disk, seeded, print } = this.#world
+    this.#attempt = work.attempt
+    const log = this.#log = new LogWriter(disk, setup.dir, work.attempt)
+    let outcome: Outcome
+    try {
+      await log.open().catch(() => {}) // a log that cannot be written fails nothing
+      const kit = this.#kit ??= new Kit({ ...this.#world, setup, log: this.#nodeLog() })
+      const program = await kit.program(work)
+      const context = new TaskContext({ work, params: program.params, random: seeded(`${work.seed} ${work.stage} ${work.task}`), print })
+      this.#task = new Task({ kit, work, program, context, onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }) })
+      outcome = await this.#task.run()
+      // A promise that the program forgot and that was rejected meanwhile comes up now, while it still counts.
+      await clock.yield()
+    } catch (error) {
+      outcome = toFailure(error, this.#task)
+    }
+    this.#task = undefined
+    this.#log = undefined
+    await log.close()
+    this.#finish(outcome)
+  }
+
+  /**
+   * The process cannot go on: something was thrown that nobody caught, or the program ends it. The outcome is handed to the
+   * system before this returns.
+   */
+  fatal(thrown: unknown): void {
+    if (!this.#attempt) {
+      this.#send({ kind: 'log', level: 'warn', message: 'an executor ends because of what a program left running', fields: { error: asError(thrown).message } })
+      return
+    }
+    this.#finish(toFailure(thrown, this.#task))
+  }
+
+  #finish(outcome: Outcome): void {
+    const attempt = this.#attempt
+    if (attempt === undefined || this.#over) return
+    this.#attempt = undefined
+    // After a failure this process is ended; nothing that still runs in it may speak again.
+    if (outcome.kind === 'failed') this.#over = true
+    this.#send({ kind: 'finished', attempt, outcome })
+  }
+
+  #send(message: FromExecutor): void {
+    // Without a parent there is nobody left to tell, and the process is about to end.
+    this.#world.send(message).catch(() => {})
+  }
+
+  /** What concerns the node rather than the program. */
+  #nodeLog(): Log {
+    const say = (level: 'debug' | 'info' | 'warn' | 'error', own: LogFields) => (message: string, fields?: LogFields): void => {
+      const plain = Object.fromEntries(Object.entries({ ...own, ...fields }).map(([name, value]) => [name, value instanceof Error ? value.message : value]))
+      if (level !== 'debug') this.#send({ kind: 'log', level, message, fields: plain })
+    }
+    const make = (own: LogFields): Log => ({
+      debug: say('debug', own), info: say('info', own), warn: say('warn', own), error: say('error', own), child: more => make({ ...own, ...more }),
+    })
+    return make({})
+  }
+}

@@ -1,0 +1,62 @@
+// What a program's functions get as their last argument. Nothing in it depends on the attempt, the machine or the moment: a task
+// that runs twice does the same twice.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import type { Random } from '../../src/ports/random.ts'
+import type { Context, Params } from '../../src/program/authoring.ts'
+import type { TaskWork } from '../../src/protocol/task.ts'
+
+export interface ContextOptions {
+  readonly work: TaskWork
+  readonly params: Params
+  readonly random: Random
+  readonly print: (...parts: unknown[]) => void
+}
+
+/** A counter a word would be a word count through the back door, kept in the namenode's memory. */
+const countersMax = 200
+const nameMax = 100
+
+export class TaskContext implements Context {
+  readonly params: Params
+  readonly job: string
+  readonly task: string
+  readonly now: number
+  path = ''
+  readonly #random: Random
+  readonly #print: (...parts: unknown[]) => void
+  readonly #counters = new Map<string, number>()
+
+  constructor({ work, params, random, print }: ContextOptions) {
+    this.params = params
+    this.job = work.job
+    this.task = `${work.stage}.${work.task}`
+    this.now = work.submittedMs ?? 0
+    this.#random = random
+    this.#print = print
+    // A program may take them out of the context: const { counter } = context.
+    this.counter = this.counter.bind(this)
+    this.log = this.log.bind(this)
+    this.random = this.random.bind(this)
+  }
+
+  counter(name: string, by = 1): void {
+    const before = this.#counters.get(name)
+    if (before === undefined) this.#check(name)
+    if (typeof by !== 'number' || !Number.isFinite(by)) throw new GristmillError('EINVAL', `the counter "${name}" was to be raised by ${String(by)}; give a number`)
+    this.#counters.set(name, (before ?? 0) + by)
+  }
+
+  #check(name: string): void {
+    if (typeof name !== 'string' || name === '' || name.length > nameMax) throw new GristmillError('EINVAL', `a counter's name is a text of 1 to ${nameMax} characters`)
+    if (this.#counters.size >= countersMax) throw new GristmillError('EINVAL', `a task may have ${countersMax} counters of its own, and "${name}" is one more; emit what there is more of`)
+  }
+
+  log(...parts: unknown[]): void { this.#print(...parts) }
+  random(): number { return this.#random.float() }
+
+  /** Under their names in the job's status. */
+  userCounters(): Record<string, number> {
+    return Object.fromEntries([...this.#counters].map(([name, value]) => [`user.${name}`, value]))
+  }
+}

@@ -1,0 +1,64 @@
+// From whatever was thrown to what the namenode is told: whose fault it is, in words for the program's author.
+//
+//   program   the user's functions, what they emitted, a record that does not parse: it will fail again anywhere
+//   fetch     map outputs that are not to be had: their maps run again
+//   system    this node, its disk, the network: another node may do better
+
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import type { AttemptId } from '../../src/base/ids.ts'
+import type { Failure } from '../../src/protocol/fields.ts'
+import { FunctionFailed, SinkFailed } from '../../src/operator/operator.ts'
+import type { StackMapper } from '../../src/program/stack.ts'
+import { OutputsMissing } from './fetch.ts'
+import type { Failed } from './messages.ts'
+
+/** What is known of the task that failed. */
+export interface FailedTask {
+  readonly stacks: StackMapper
+  readonly counters: Record<string, number>
+}
+
+export function toFailure(thrown: unknown, task: FailedTask | undefined): Failed {
+  const counters = task?.counters ?? {}
+  const made = (cause: Failed['cause'], failure: Failure, missing?: readonly AttemptId[]): Failed => ({ kind: 'failed', cause, failure, counters, ...missing && { missing: [...missing] } })
+  if (thrown instanceof SinkFailed) return made('system', { code: 'TASK_FAILED', message: thrown.message })
+  if (thrown instanceof FunctionFailed) {
+    if (thrown.cause instanceof SinkFailed) return toFailure(thrown.cause, task)
+    const segment = segmentOf(thrown.cause)
+    if (segment) return made('fetch', { code: 'TASK_FAILED', message: (thrown.cause as Error).message }, [segment])
+    const { message, stack } = describe(thrown.cause, task)
+    return made('program', {
+      code: 'TASK_FAILED', message: thrown.key === undefined ? message : `${message} (in reduce, for the key ${thrown.key})`,
+      ...stack !== undefined && { stack }, ...thrown.place && { record: { path: thrown.place.path, offset: thrown.place.offset } },
+    })
+  }
+  if (thrown instanceof OutputsMissing) return made('fetch', { code: 'TASK_FAILED', message: thrown.message }, thrown.attempts)
+  const segment = segmentOf(thrown)
+  if (segment) return made('fetch', { code: 'TASK_FAILED', message: (thrown as Error).message }, [segment])
+  if (hasCode(thrown, 'PROGRAM_INVALID')) {
+    const { stack } = thrown.details
+    return made('program', { code: 'PROGRAM_INVALID', message: thrown.message, ...typeof stack === 'string' && { stack } })
+  }
+  // A record that does not parse, a file too large to be one record, a key that cannot travel.
+  if (hasCode(thrown, 'EINVAL', 'TOO_LARGE')) {
+    const { path, offset } = thrown.details
+    return made('program', { code: 'TASK_FAILED', message: thrown.message, ...typeof path === 'string' && typeof offset === 'number' && { record: { path, offset } } })
+  }
+  if (thrown instanceof GristmillError) return made('system', { code: 'TASK_FAILED', message: thrown.message })
+  // Ours, or thrown where nobody could catch it: then the stack tells whose it is.
+  const { message, stack } = describe(thrown, task)
+  return stack === undefined ? made('system', { code: 'TASK_FAILED', message }) : made('program', { code: 'TASK_FAILED', message, stack })
+}
+
+function describe(thrown: unknown, task: FailedTask | undefined): { message: string; stack: string | undefined } {
+  // What we refuse is said in our words; the stack shows where the program asked for it.
+  if (thrown instanceof GristmillError) return { message: thrown.message, stack: task?.stacks.describe(thrown).stack }
+  return task?.stacks.describe(thrown) ?? { message: thrown instanceof Error ? thrown.message : String(thrown), stack: undefined }
+}
+
+/** A map output whose bytes are not what they should be: it is as good as missing. */
+function segmentOf(thrown: unknown): AttemptId | undefined {
+  if (!hasCode(thrown, 'CORRUPT')) return undefined
+  const { segment } = thrown.details
+  return typeof segment === 'string' && /^[\w-]+\.\d+\.\d+\.\d+$/.test(segment) ? segment as AttemptId : undefined
+}

@@ -1,0 +1,179 @@
+// Gathers what a reduce task merges: its part of every map output of the stage before. Outputs of this node are read in place;
+// every other node is asked once for all of its own. What cannot be had is named, so that just those maps run again.
+
+import { Check } from 'typebox/value'
+import { FrameBuffer } from '../../src/block/frame.ts'
+import type { Channel } from '../../src/block/channel.ts'
+import { asError, GristmillError, hasCode, isErrorCode } from '../../src/base/errors.ts'
+import type { Address, AttemptId, JobId } from '../../src/base/ids.ts'
+import { Semaphore } from '../../src/base/queue.ts'
+import { outputs } from '../../src/protocol/task.ts'
+import { transferReply } from '../../src/protocol/transfer.ts'
+import type { HeldWire } from '../../src/file/wires.ts'
+import type { Inbox } from '../../src/shuffle/inbox.ts'
+import { decodeIndex, type Segment } from '../../src/shuffle/segment.ts'
+import { outputFiles } from '../shuffle/place.ts'
+import type { Kit } from './kit.ts'
+
+export interface Wanted {
+  readonly job: JobId
+  readonly stage: number
+  readonly partition: number
+}
+
+export interface Gathered {
+  /** In the order of their map tasks. */
+  readonly segments: readonly Segment[]
+  readonly bytesLocal: number
+  readonly bytesRemote: number
+}
+
+/** Some map outputs are not to be had. */
+export class OutputsMissing extends GristmillError {
+  readonly attempts: readonly AttemptId[]
+  constructor(attempts: readonly AttemptId[], message: string, cause?: unknown) {
+    super('BLOCK_MISSING', message, { cause })
+    this.attempts = attempts
+  }
+}
+
+/** Each has a few MiB under way. */
+const nodesAtOnce = 4
+/** A node that is only busy answers within this many tries; one that is gone is not waited for. */
+const tries = 3
+const pauseMs = 300
+const missingMax = 1000
+
+interface Place { readonly index: number; readonly attempt: AttemptId }
+
+export async function gather(kit: Kit, inbox: Inbox, wanted: Wanted, onFraction: (fraction: number) => void): Promise<Gathered> {
+  const listed = await listOutputs(kit, wanted)
+  const segments: Array<Segment | undefined> = Array.from({ length: listed.length })
+  const total = Math.max(1, listed.reduce((sum, { bytes }) => sum + bytes, 0))
+  const own: Place[] = []
+  const others = new Map<Address, Place[]>()
+  listed.forEach(({ attempt, node, address }, index) => {
+    const places = node === kit.setup.node ? own : others.get(address) ?? []
+    places.push({ index, attempt })
+    if (node !== kit.setup.node) others.set(address, places)
+  })
+  const missing: AttemptId[] = []
+  let cause: unknown
+  for (const { index, attempt } of own) {
+    const segment = await localSegment(kit, inbox, attempt, wanted.partition)
+    if (segment) segments[index] = segment
+    else missing.push(attempt)
+  }
+  const bytesLocal = segments.reduce((sum, segment) => sum + (segment?.bytes ?? 0), 0)
+  let done = own.reduce((sum, { index }) => sum + listed[index]!.bytes, 0)
+  onFraction(done / total)
+  const gate = new Semaphore(nodesAtOnce)
+  const fetched = await Promise.allSettled([...others].map(([address, places]) => gate.run(async () => {
+    const failure = await fetchFrom(kit, inbox, address, wanted, places, (place, segment) => {
+      segments[place.index] = segment
+      done += listed[place.index]!.bytes
+      onFraction(done / total)
+    })
+    cause ??= failure
+    for (const { index, attempt } of places) if (!segments[index]) missing.push(attempt)
+  })))
+  for (const result of fetched) if (result.status === 'rejected') throw result.reason
+  if (missing.length > 0) {
+    throw new OutputsMissing(missing.slice(0, missingMax), `${missing.length} of ${listed.length} map outputs cannot be had (${missing.slice(0, 3).join(', ')}${missing.length > 3 ? '…' : ''})${cause === undefined ? '' : `: ${asError(cause).message}`}`, cause)
+  }
+  return { segments: segments as Segment[], bytesLocal, bytesRemote: segments.reduce((sum, segment) => sum + segment!.bytes, 0) - bytesLocal }
+}
+
+async function listOutputs({ caller, setup }: Kit, { job, stage }: Wanted) {
+  try {
+    return (await caller.call(setup.namenode, outputs, { job, stage }, { peer: 'namenode', timeoutMs: 60_000, tryMs: 10_000 })).outputs
+  } catch (error) {
+    // One of them was lost since this task was started.
+    if (hasCode(error, 'BLOCK_MISSING')) throw new OutputsMissing([], error.message, error)
+    throw error
+  }
+}
+
+/** undefined: it is not here, or not good. */
+async function localSegment({ disk, setup }: Kit, inbox: Inbox, attempt: AttemptId, partition: number): Promise<Segment | undefined> {
+  const { data, index } = outputFiles(setup.dir, attempt)
+  try {
+    const extent = decodeIndex(await disk.readFile(index), attempt)[partition]
+    if (!extent || !await disk.stat(data)) return undefined
+    return inbox.local(attempt, data, extent)
+  } catch {
+    return undefined
+  }
+}
+
+/** What made it give up, if it did; everything that came before was handed over. Throws if there is no point in trying. */
+async function fetchFrom(kit: Kit, inbox: Inbox, address: Address, wanted: Wanted, places: readonly Place[], onSegment: (place: Place, segment: Segment) => void): Promise<unknown> {
+  let left = places
+  let fresh = false
+  for (let attempt = 1; ; attempt++) {
+    let held: HeldWire | undefined
+    try {
+      held = await kit.wires.take(address, { fresh })
+      left = await fetchOnce(kit, inbox, held.channel, wanted, left, onSegment)
+      kit.wires.give(held)
+      return left.length > 0 ? new GristmillError('BLOCK_MISSING', `the datanode at ${address} does not have ${left.length} of them`) : undefined
+    } catch (thrown) {
+      held?.channel.wire.destroy()
+      if (thrown instanceof Unfinished) left = thrown.left
+      const error = thrown instanceof Unfinished ? thrown.cause : thrown
+      if (hasCode(error, 'UNAUTHENTICATED', 'WRONG_CLUSTER')) throw error
+      // A wire that had been kept may just have been old: that says nothing about the node.
+      if (!held?.used && attempt >= tries) return error
+      kit.log.warn('map outputs could not be fetched; trying again', { error, address, attempt })
+      fresh = true
+    }
+    await kit.clock.sleep(pauseMs * attempt)
+  }
+}
+
+class Unfinished extends Error {
+  override name = 'Unfinished'
+  readonly left: readonly Place[]
+  constructor(left: readonly Place[], cause: unknown) {
+    super('the transfer of map outputs broke off', { cause })
+    this.left = left
+  }
+}
+
+/** One request. Returns those that the node does not have. */
+async function fetchOnce(kit: Kit, inbox: Inbox, channel: Channel, { job, partition }: Wanted, places: readonly Place[], onSegment: (place: Place, segment: Segment) => void): Promise<Place[]> {
+  const missing: Place[] = []
+  let next = 0
+  try {
+    await channel.request({ op: 'shuffle', cluster: kit.setup.cluster, job, partition, attempts: places.map(place => place.attempt), token: kit.tokens.issue({ mode: 'shuffle', job }) })
+    for (;;) {
+      const received = await channel.receive()
+      if (!received) throw new GristmillError('UNAVAILABLE', `${channel.wire.remote} closed the connection`)
+      if (received.kind === 'end' && next === places.length) return missing
+      if (received.kind !== 'reply' || !Check(transferReply, received.value) || received.value.op === 'written') throw new GristmillError('CORRUPT', `${channel.wire.remote} answered with something else than map outputs`)
+      if (received.value.op === 'error') {
+        const { code, message } = received.value.error
+        throw new GristmillError(isErrorCode(code) ? code : 'INTERNAL', message)
+      }
+      const place = places[next]
+      const { attempt, bytes, records, crc, missing: isMissing } = received.value
+      if (place?.attempt !== attempt) throw new GristmillError('CORRUPT', `${channel.wire.remote} sent the map output ${attempt}, ${place?.attempt ?? 'none'} was due`)
+      if (isMissing) missing.push(place)
+      else onSegment(place, await inbox.receive(attempt, { offset: 0, bytes, records, crc }, pieces(channel, bytes)))
+      next++
+    }
+  } catch (error) {
+    throw new Unfinished([...missing, ...places.slice(next)], error)
+  }
+}
+
+async function* pieces(channel: Channel, bytes: number): AsyncGenerator<Buffer> {
+  if (bytes === 0) return
+  const frame = new FrameBuffer()
+  for (let position = 0; position < bytes; position += frame.payloadBytes) {
+    const received = await channel.receive(frame)
+    if (received?.kind !== 'data') throw new GristmillError('UNAVAILABLE', `${channel.wire.remote} broke off in the middle of a map output`)
+    if (frame.offset !== position || frame.damagedChunk() >= 0) throw new GristmillError('CORRUPT', `a map output was damaged on the way from ${channel.wire.remote}`)
+    yield frame.payload
+  }
+}

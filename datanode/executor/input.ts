@@ -1,0 +1,99 @@
+// The input of a map task: the ranges of its split, read block by block from the nearest replica, with counts of where from.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { KiB } from '../../src/base/units.ts'
+import type { BlockPlaces } from '../../src/file/block.ts'
+import type { NodePlace } from '../../src/protocol/fields.ts'
+import type { SplitRange, TaskWork } from '../../src/protocol/task.ts'
+import type { InputOptions, RecordRange } from '../../src/record/format.ts'
+import { parseCsvHeader } from '../../src/record/rows.ts'
+import type { Kit } from './kit.ts'
+
+type SplitInput = Extract<TaskWork['input'], { kind: 'split' }>
+
+export interface BytesRead { local: number; rack: number; remote: number }
+
+export class SplitSource {
+  readonly #kit: Kit
+  readonly #input: SplitInput
+  readonly #places: ReadonlyMap<number, Pick<BlockPlaces, 'nodes' | 'token'>>
+  readonly #headers = new Map<string, readonly string[]>()
+  readonly read: BytesRead = { local: 0, rack: 0, remote: 0 }
+
+  constructor(kit: Kit, input: SplitInput) {
+    this.#kit = kit
+    this.#input = input
+    this.#places = new Map(input.places.map(({ block, nodes, token }) => [block, { nodes, token }]))
+  }
+
+  /** One after the other; the header of a CSV file is fetched when a range begins inside of it. */
+  async *ranges(): AsyncGenerator<RecordRange> {
+    const { format, header, delimiter } = this.#input.options
+    const needsHeader = format === 'csv' && header !== false
+    for (const range of this.#input.split.ranges) {
+      const { path, start, end, aligned } = range
+      yield {
+        path, start, end, aligned,
+        ...needsHeader && start > 0 && { header: await this.#header(range, delimiter) },
+        open: from => this.#bytes(range, from),
+      }
+    }
+  }
+
+  get options(): InputOptions { return this.#input.options as InputOptions }
+
+  /** From the blocks that came with the task; beyond them, which is rare, as the namenode says. */
+  async *#bytes(range: SplitRange, from: number): AsyncGenerator<Buffer> {
+    let position = from
+    for (const block of range.blocks) {
+      const blockEnd = block.offset + block.length
+      if (blockEnd <= position || block.offset > position) continue
+      const places: BlockPlaces = { id: block.id, length: block.length, crc: block.crc, ...this.#places.get(block.id) ?? { nodes: [], token: '' } }
+      for await (const piece of this.#kit.files.readBlock(places, { start: position - block.offset, reuse: true, onRead: this.#count, relocate: () => this.#relocate(range, block.offset, block.id) })) {
+        position += piece.length
+        yield piece
+      }
+    }
+    if (position >= range.fileBytes) return
+    const located = await this.#kit.files.locate(range.path, { offset: position })
+    this.#checkSame(range, located.status.id)
+    yield* this.#kit.files.read(located, { start: position, reuse: true, onRead: this.#count })
+  }
+
+  async #relocate(range: SplitRange, offset: number, id: number): Promise<BlockPlaces> {
+    const located = await this.#kit.files.locate(range.path, { offset, length: 1 })
+    this.#checkSame(range, located.status.id)
+    const block = located.blocks.find(one => one.id === id)
+    if (!block) throw replaced(range)
+    return block
+  }
+
+  #checkSame(range: SplitRange, inode: number): void {
+    if (inode !== range.inode) throw replaced(range)
+  }
+
+  readonly #count = (bytes: number, from: NodePlace): void => {
+    const { node, host, rack } = this.#kit.setup
+    if (from.node === node || from.host === host) this.read.local += bytes
+    else if (from.rack === rack) this.read.rack += bytes
+    else this.read.remote += bytes
+  }
+
+  async #header(range: SplitRange, delimiter: string | undefined): Promise<readonly string[]> {
+    const known = this.#headers.get(range.path)
+    if (known) return known
+    const located = await this.#kit.files.locate(range.path)
+    this.#checkSame(range, located.status.id)
+    for (let bytes = 64 * KiB; ; bytes *= 8) {
+      const pieces: Buffer[] = []
+      for await (const piece of this.#kit.files.read(located, { end: bytes })) pieces.push(piece)
+      const header = parseCsvHeader(Buffer.concat(pieces), { path: range.path, delimiter, isAll: bytes >= range.fileBytes })
+      if (!header) continue
+      this.#headers.set(range.path, header)
+      return header
+    }
+  }
+}
+
+const replaced = ({ path }: SplitRange): GristmillError =>
+  new GristmillError('ENOENT', `${path} is another file now than when the job was submitted; submit it again`, { details: { path } })

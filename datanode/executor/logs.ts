@@ -1,0 +1,111 @@
+// The logs of attempts: `<dir>/logs/<job>/<attempt>.log`, what their programs wrote, as they wrote it. An executor appends what
+// the program prints; the node appends what the process itself says, such as the last words of one that ran out of memory.
+// A log has a bound, and so has their number: the logs of the oldest jobs go.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import type { AttemptId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import { formatBytes } from '../../src/base/units.ts'
+import type { Disk, DiskWriter } from '../../src/ports/disk.ts'
+import { logFile } from '../shuffle/place.ts'
+
+const notice = Buffer.from(`\n[gristmill: this log has reached ${formatBytes(limits.taskLogBytesMax)}; what follows is left out]\n`)
+
+/** Appends to one attempt's log, at once: what was written before a crash is there. Opened with its first byte. */
+export class LogWriter {
+  readonly #disk: Disk
+  readonly #dir: string
+  readonly #attempt: AttemptId
+  #opening: Promise<void> | undefined
+  #writer: DiskWriter | undefined
+  #waiting: Uint8Array[] = []
+  #full = false
+
+  constructor(disk: Disk, dir: string, attempt: AttemptId) {
+    this.#disk = disk
+    this.#dir = dir
+    this.#attempt = attempt
+  }
+
+  /** Opens the file, so that the next `write` does not wait. */
+  open(): Promise<void> {
+    return this.#opening ??= this.#open()
+  }
+
+  async #open(): Promise<void> {
+    const { directory, path } = logFile(this.#dir, this.#attempt)
+    await this.#disk.mkdir(directory)
+    this.#writer = await this.#disk.openAppend(path)
+    for (const bytes of this.#waiting.splice(0)) this.write(bytes)
+  }
+
+  /** Never throws, never waits: a log that cannot be written must not fail the work. */
+  write(bytes: Uint8Array): void {
+    if (this.#full) return
+    if (!this.#writer) {
+      this.#waiting.push(Uint8Array.from(bytes))
+      this.open().catch(() => { this.#full = true })
+      return
+    }
+    try {
+      const room = limits.taskLogBytesMax - notice.length - this.#writer.bytes
+      this.#full = bytes.length > room
+      if (room > 0) this.#writer.writeSync(this.#full ? bytes.subarray(0, room) : bytes)
+      if (this.#full && room > 0) this.#writer.writeSync(notice)
+    } catch {
+      this.#full = true
+    }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#opening
+      await this.#writer?.close()
+    } catch {
+      // As with writing.
+    }
+    this.#full = true
+  }
+}
+
+/** What `task.log` answers. `over`: nothing will be added any more. */
+export async function readLog(disk: Disk, dir: string, { attempt, offset, limit = 64 * 1024, over }: { attempt: AttemptId; offset: number; limit?: number | undefined; over: boolean }): Promise<{ text: string; next?: number }> {
+  const { path } = logFile(dir, attempt)
+  const found = await disk.stat(path)
+  // An attempt that never wrote has no log, which is an empty one.
+  if (!found) return over ? { text: '' } : { text: '', next: offset }
+  if (offset > found.bytes) throw new GristmillError('EINVAL', `the log of ${attempt} has ${found.bytes} bytes; there is nothing at ${offset}`)
+  const reader = await disk.openRead(path)
+  try {
+    const bytes = Buffer.alloc(Math.min(limit, found.bytes - offset))
+    const length = wholeText(bytes.subarray(0, await reader.read(bytes, offset)), offset + bytes.length >= found.bytes && over)
+    const next = offset + length
+    return { text: bytes.toString('utf8', 0, length), ...!(over && next >= found.bytes) && { next } }
+  } finally {
+    await reader.close()
+  }
+}
+
+/** The length without a character that is cut at the end; all of it if nothing will follow. */
+function wholeText(bytes: Buffer, isEnd: boolean): number {
+  if (isEnd || bytes.length < 4) return bytes.length
+  for (let back = 1; back <= 3; back++) {
+    const byte = bytes[bytes.length - back]!
+    if (byte < 0x80) break
+    if (byte < 0xc0) continue
+    const needed = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2
+    return needed > back ? bytes.length - back : bytes.length
+  }
+  return bytes.length
+}
+
+/** Jobs beyond limits.jobsKept lose their logs, the oldest first. */
+export async function pruneLogs(disk: Disk, dir: string): Promise<void> {
+  const root = `${dir}/logs`
+  if (!await disk.stat(root)) return
+  const jobs = (await disk.list(root)).filter(entry => entry.kind === 'directory')
+  if (jobs.length <= limits.jobsKept) return
+  const aged = await Promise.all(jobs.map(async ({ name }) => ({ name, mtimeMs: (await disk.stat(`${root}/${name}`))?.mtimeMs ?? 0 })))
+  aged.sort((a, b) => a.mtimeMs - b.mtimeMs)
+  for (const { name } of aged.slice(0, aged.length - limits.jobsKept)) await disk.removeTree(`${root}/${name}`)
+}

@@ -1,0 +1,49 @@
+// Where an executor process begins. It gives the process's own doings (exits, output, errors that nobody caught) to the child
+// that works, and waits for tasks. Started by executor.ts with an empty environment; the directory for compiled code is told as
+// an argument, and everything else is loaded only after it is in use.
+
+import { enableCompileCache } from 'node:module'
+import { connectParent } from '../../src/world/child.ts'
+import type { FromExecutor, ToExecutor } from './messages.ts'
+
+const parent = connectParent()
+enableCompileCache(process.argv[2])
+
+const send = (message: FromExecutor): Promise<void> => parent.send(message)
+const waiting: ToExecutor[] = []
+let take = (message: ToExecutor): void => { waiting.push(message) }
+parent.onMessage(message => take(message as ToExecutor))
+
+const [{ Child }, { localDisk }, { systemClock }, { systemNet }, { seeded, systemRandom }] = await Promise.all([
+  import('./child.ts'), import('../../src/world/disk.ts'), import('../../src/world/clock.ts'), import('../../src/world/net.ts'), import('../../src/world/random.ts'),
+])
+
+const exit = process.exit.bind(process)
+const child = new Child({
+  clock: systemClock, disk: localDisk, random: systemRandom(), net: systemNet, seeded,
+  print: (...parts) => console.log(...parts),
+  send,
+})
+
+// What the program prints goes to the log of the attempt, whichever way it takes.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.write = ((chunk: string | Uint8Array, encoding?: BufferEncoding | ((error?: Error) => void), done?: (error?: Error) => void): boolean => {
+    const [code, callback] = typeof encoding === 'function' ? [undefined, encoding] : [encoding, done]
+    child.print(typeof chunk === 'string' ? Buffer.from(chunk, code) : chunk)
+    if (callback) process.nextTick(callback)
+    return true
+  }) as typeof stream.write
+}
+
+// A program that ends its process ends its attempt: the call is told with the place that it came from.
+process.exit = ((code?: number): never => {
+  child.fatal(new Error(`process.exit(${code ?? ''}) was called; a task ends by itself when its input does`))
+  return exit(code)
+}) as typeof process.exit
+process.on('uncaughtException', error => { child.fatal(error); exit(1) })
+process.on('unhandledRejection', error => { child.fatal(error); exit(1) })
+Error.stackTraceLimit = 50
+
+take = message => { void child.run(message) }
+for (const message of waiting.splice(0)) take(message)
+await send({ kind: 'ready' })

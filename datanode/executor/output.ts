@@ -1,0 +1,90 @@
+// What an attempt leaves: a map output in this node's home, or a file below the job's staging directory. Its counters say how much.
+
+import { join } from '../../src/base/paths.ts'
+import type { FileWriter } from '../../src/file/writer.ts'
+import type { FileStatus } from '../../src/protocol/namespace.ts'
+import type { TaskFinished, TaskWork } from '../../src/protocol/task.ts'
+import type { RecordFormat } from '../../src/protocol/fields.ts'
+import type { UserFunction } from '../../src/plan/node.ts'
+import type { Stage } from '../../src/plan/stage.ts'
+import type { Sink } from '../../src/operator/operator.ts'
+import { Overflow } from '../../src/operator/overflow.ts'
+import { ShuffleSink } from '../../src/operator/shuffle.ts'
+import { FileSink, type OutputFile } from '../../src/operator/write.ts'
+import { extensionOf } from '../../src/record/writer.ts'
+import type { Combine } from '../../src/shuffle/combiner.ts'
+import { MapOutput, type MapOutputCounters } from '../../src/shuffle/output.ts'
+import type { Partitioner } from '../../src/shuffle/partition.ts'
+import { digestOf } from '../../src/shuffle/segment.ts'
+import { outputsDirectory } from '../shuffle/place.ts'
+import type { Kit } from './kit.ts'
+
+type Left = Extract<TaskFinished['outcome'], { kind: 'done' }>['output']
+
+export interface TaskOutput {
+  readonly sink: Sink<unknown>
+  counters(): Record<string, number>
+  finish(): Promise<Left>
+  discard(): Promise<void>
+}
+
+/** Of a task's memory, for records that wait to be sorted. */
+const shuffleShare = 0.25
+
+export function openOutput(kit: Kit, work: TaskWork, stage: Stage, fn: (index: number) => UserFunction): Promise<TaskOutput> {
+  return work.output.kind === 'shuffle' ? openShuffle(kit, work, stage, work.output.partitions, fn) : openFile(kit, work, stage, work.output)
+}
+
+async function openShuffle({ disk, setup }: Kit, work: TaskWork, stage: Stage, partitions: number, fn: (index: number) => UserFunction): Promise<TaskOutput> {
+  const combine = stage.steps.find(step => step.kind === 'combine')
+  const partition = stage.sink.kind === 'shuffle' ? stage.sink.partition : undefined
+  const output = await MapOutput.open({
+    partitions, disk, directory: outputsDirectory(setup.dir, work.job), name: work.attempt, memoryBytes: setup.memoryBytes * shuffleShare,
+    ...combine && { combine: fn(combine.fn) as Combine }, ...partition !== undefined && { partitioner: fn(partition) as Partitioner },
+  })
+  const sink = new ShuffleSink(output)
+  let done: (MapOutputCounters & { bytes: number }) | undefined
+  return {
+    sink,
+    counters: () => ({
+      recordsOut: sink.records,
+      ...done && { bytesOut: done.bytes, spills: done.spills, ...done.spilledRecords > 0 && { spilledRecords: done.spilledRecords } },
+      ...done && combine && { combineIn: done.combinedRecords, combineOut: done.outputRecords },
+    }),
+    async finish() {
+      const { bytes, partitions: extents, counters } = await sink.finish()
+      done = { ...counters, bytes }
+      return { kind: 'shuffle', bytes, digest: digestOf(extents) }
+    },
+    discard: () => sink.discard(),
+  }
+}
+
+async function openFile({ disk, files }: Kit, work: TaskWork, { sink: end }: Stage, { format, replication, blockBytes }: Extract<TaskWork['output'], { kind: 'files' }>): Promise<TaskOutput> {
+  const options = end.kind === 'write' ? end.output : undefined
+  const name = `part-${String(work.task).padStart(5, '0')}${extensionOf(format)}`
+  const path = join(join(work.staging, work.attempt), name)
+  const sink = new FileSink<FileStatus>({
+    output: { format, delimiter: options?.delimiter, header: options?.header },
+    overflow: await Overflow.open(disk, `${work.attempt}.overflow`),
+    open: async () => asOutput(await files.create(path, { parents: true, replication, blockBytes, format: recordFormats[format], delimiter: options?.delimiter })),
+  })
+  return {
+    sink,
+    counters: () => ({ recordsOut: sink.records, bytesOut: sink.bytes }),
+    async finish() {
+      const left = await sink.finish()
+      return { kind: 'files', files: left ? [{ name, inode: left.file.id, length: left.file.length, crc: left.crc }] : [] }
+    },
+    discard: () => sink.discard(),
+  }
+}
+
+/** What the writer of the file has to know to end its blocks between records. */
+const recordFormats: Readonly<Record<'text' | 'jsonl' | 'csv', RecordFormat>> = { text: 'lines', jsonl: 'jsonl', csv: 'csv' }
+
+const asOutput = (writer: FileWriter): OutputFile<FileStatus> => ({
+  write: bytes => writer.write(bytes),
+  close: () => writer.close(),
+  abort: () => writer.abort(),
+})

@@ -1,0 +1,111 @@
+// Tells the namenode how attempts stand and how they ended. An end is told until it is heard, across restarts of the namenode:
+// work that is done is not lost because nobody listened for a while. What is not yet told still counts as running.
+
+import { asError, codes } from '../../src/base/errors.ts'
+import type { Address, AttemptId, NodeId } from '../../src/base/ids.ts'
+import { backoffMs } from '../../src/base/retry.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Log } from '../../src/ports/log.ts'
+import type { Random } from '../../src/ports/random.ts'
+import type { Counters } from '../../src/protocol/fields.ts'
+import { finished, progress } from '../../src/protocol/task.ts'
+import type { Caller } from '../../src/rpc/call.ts'
+import type { Outcome } from './messages.ts'
+
+export interface ReporterOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly node: NodeId
+  readonly namenode: Address
+  readonly caller: () => Caller
+  readonly session: () => number
+  /** What runs now. */
+  readonly running: () => ReadonlyArray<{ readonly attempt: AttemptId; readonly counters: Counters; readonly fraction: number }>
+  /** The namenode wants these gone. */
+  readonly onKill: (attempt: AttemptId) => void
+}
+
+/** People watch bars move; the namenode hears 1000 nodes. */
+const progressMs = 500
+const backoff = { firstMs: 100, maxMs: 2_000 }
+/** Of the two texts that a user's program decides about; more is refused by the schema. */
+const textMax = 15_000
+
+export class Reporter {
+  readonly #options: ReporterOptions
+  readonly #telling = new Map<AttemptId, Outcome>()
+  readonly #stopping = new AbortController()
+  #cancel: (() => void) | undefined
+
+  constructor(options: ReporterOptions) { this.#options = options }
+
+  /** Attempts that have ended and of which the namenode does not know it yet. */
+  get telling(): AttemptId[] { return [...this.#telling.keys()] }
+
+  /** Progress is told while there is any. */
+  watch(): void {
+    if (this.#cancel || this.#stopping.signal.aborted) return
+    this.#cancel = this.#options.clock.after(progressMs, () => {
+      void this.#tellProgress().finally(() => {
+        this.#cancel = undefined
+        if (this.#options.running().length > 0 || this.#telling.size > 0) this.watch()
+      })
+    })
+  }
+
+  /** True if the attempt has won. False also when nobody could be told until this node stopped. Never rejects. */
+  async tell(attempt: AttemptId, outcome: Outcome): Promise<boolean> {
+    const { clock, random, log, node, namenode, caller } = this.#options
+    const { signal } = this.#stopping
+    const bounded = boundedOutcome(outcome)
+    this.#telling.set(attempt, bounded)
+    try {
+      for (let tries = 1; !signal.aborted; tries++) {
+        try {
+          const { committed } = await caller().call(namenode, finished, { node, attempt, outcome: bounded }, { signal, peer: 'namenode' })
+          return committed
+        } catch (thrown) {
+          const error = asError(thrown)
+          if (signal.aborted) break
+          if (!codes[error.code].retryable && error.code !== 'OUTCOME_UNKNOWN') {
+            log.error('the namenode refuses to hear how an attempt ended', { error, attempt })
+            return false
+          }
+          if (tries === 1) log.warn('the namenode cannot be told how an attempt ended; trying again', { error, attempt })
+        }
+        await clock.sleep(backoffMs(tries, backoff, random), signal).catch(() => {})
+      }
+      return false
+    } finally {
+      this.#telling.delete(attempt)
+    }
+  }
+
+  async #tellProgress(): Promise<void> {
+    const { node, namenode, caller, session, running, onKill, log } = this.#options
+    const attempts = [
+      ...running().map(({ attempt, counters, fraction }) => ({ attempt, counters: { ...counters }, fraction })),
+      ...[...this.#telling].map(([attempt, { counters }]) => ({ attempt, counters, fraction: 1 })),
+    ]
+    if (attempts.length === 0) return
+    try {
+      const { kill } = await caller().call(namenode, progress, { node, session: session(), attempts }, { signal: this.#stopping.signal, retry: false, peer: 'namenode' })
+      for (const attempt of kill) onKill(attempt)
+    } catch (error) {
+      // The next one comes soon.
+      if (!this.#stopping.signal.aborted) log.debug('progress could not be told', { error })
+    }
+  }
+
+  stop(): void {
+    this.#stopping.abort()
+    this.#cancel?.()
+  }
+}
+
+function boundedOutcome(outcome: Outcome): Outcome {
+  if (outcome.kind === 'done') return outcome
+  const { failure } = outcome
+  return { ...outcome, failure: { ...failure, message: failure.message.slice(0, textMax), ...failure.stack !== undefined && { stack: failure.stack.slice(0, textMax) } } }
+}

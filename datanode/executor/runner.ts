@@ -1,0 +1,158 @@
+// Runs the tasks that the namenode orders, one a slot: takes a warm process, lets it work, tells how it ended, and cleans up
+// after attempts that did not win. Each order ends in exactly one report, whatever happens to the process.
+
+import { asError } from '../../src/base/errors.ts'
+import type { AttemptId, JobId } from '../../src/base/ids.ts'
+import type { TaskWork } from '../../src/protocol/task.ts'
+import type { Runner, TaskHost } from '../runner.ts'
+import type { MapOutputs } from '../shuffle/outputs.ts'
+import type { Executor } from './executor.ts'
+import { LogWriter, pruneLogs } from './logs.ts'
+import { failed, type Outcome } from './messages.ts'
+import { Pool } from './pool.ts'
+import { Reporter } from './reporter.ts'
+
+interface Attempt {
+  readonly work: TaskWork
+  executor: Executor | undefined
+  /** Why it is to end, if it was ordered before there was a process. */
+  killed: string | undefined
+  /** For what the process itself says. */
+  readonly log: LogWriter
+}
+
+/** The scheduler counts slots; what it sends beyond them are accidents of timing. */
+const queueMax = 1000
+
+export class TaskRunner implements Runner {
+  readonly slots: number
+  readonly #host: TaskHost
+  readonly #outputs: MapOutputs
+  readonly #pool: Pool
+  readonly #reporter: Reporter
+  readonly #running: Map<AttemptId, Attempt>
+  readonly #queue: TaskWork[] = []
+  readonly #ending = new Set<Promise<void>>()
+  readonly #onFree: Array<() => void> = []
+  #stopped = false
+
+  static async open(host: TaskHost, outputs: MapOutputs): Promise<TaskRunner> {
+    const { world, dir, slots, memoryBytes } = host
+    const running = new Map<AttemptId, Attempt>()
+    const pool = await Pool.open({ world, dir, slots, memoryBytes, onOutput: (attempt, bytes) => running.get(attempt)?.log.write(bytes) })
+    for (const name of ['programs', 'logs']) await world.disk.mkdir(`${dir}/${name}`)
+    await pruneLogs(world.disk, dir)
+    return new TaskRunner(host, outputs, pool, running)
+  }
+
+  private constructor(host: TaskHost, outputs: MapOutputs, pool: Pool, running: Map<AttemptId, Attempt>) {
+    const { clock, random, log } = host.world
+    this.slots = host.slots
+    this.#host = host
+    this.#outputs = outputs
+    this.#pool = pool
+    this.#running = running
+    this.#reporter = new Reporter({
+      clock, random, log, node: host.node, namenode: host.namenode, caller: host.caller, session: host.session,
+      running: () => [...this.#running].map(([attempt, { executor }]) => ({ attempt, counters: executor?.progress?.counters ?? {}, fraction: executor?.progress?.fraction ?? 0 })),
+      onKill: attempt => this.kill(attempt),
+    })
+  }
+
+  /** Starts a process in advance. */
+  prepare(): Promise<void> { return this.#pool.prepare() }
+  /** Process ids of executors. */
+  get pids(): number[] { return this.#pool.pids }
+
+  freeSlots(): number { return this.#stopped ? 0 : Math.max(0, this.slots - this.#running.size - this.#queue.length) }
+  running(): AttemptId[] { return [...this.#running.keys(), ...this.#queue.map(work => work.attempt), ...this.#reporter.telling] }
+  /** Has the attempt come to its end, as far as this node knows? */
+  isOver(attempt: AttemptId): boolean { return !this.#running.has(attempt) && !this.#queue.some(work => work.attempt === attempt) }
+  onFree(callback: () => void): void { this.#onFree.push(callback) }
+
+  run(work: TaskWork): void {
+    if (this.running().includes(work.attempt)) return // the same order again
+    if (this.#stopped || this.#queue.length >= queueMax) return this.#tell(work, failed('killed', 'this datanode takes no tasks now'))
+    if (this.#running.size >= this.slots) { this.#queue.push(work); return }
+    const attempt: Attempt = { work, executor: undefined, killed: undefined, log: new LogWriter(this.#host.world.disk, this.#host.dir, work.attempt) }
+    this.#running.set(work.attempt, attempt)
+    this.#reporter.watch()
+    this.#own(this.#work(attempt))
+  }
+
+  kill(id: AttemptId): void {
+    const queued = this.#queue.findIndex(work => work.attempt === id)
+    if (queued >= 0) return this.#tell(this.#queue.splice(queued, 1)[0]!, failed('killed', 'the attempt was cancelled before it began'))
+    const attempt = this.#running.get(id)
+    if (!attempt) return
+    attempt.killed = 'the attempt was cancelled'
+    attempt.executor?.kill(attempt.killed)
+  }
+
+  async forget(job: JobId): Promise<void> {
+    for (const { work } of this.#running.values()) if (work.job === job) this.kill(work.attempt)
+    await this.#outputs.forget(job)
+    await pruneLogs(this.#host.world.disk, this.#host.dir)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#queue.length = 0
+    this.#reporter.stop()
+    for (const attempt of this.#running.values()) attempt.killed ??= 'the datanode stops'
+    await this.#pool.stop()
+    await Promise.all(this.#ending)
+  }
+
+  async #work(attempt: Attempt): Promise<void> {
+    const { work } = attempt
+    let outcome: Outcome
+    try {
+      outcome = await this.#execute(attempt)
+    } catch (error) {
+      outcome = failed('system', `this datanode could not run the task: ${asError(error).message}`)
+      this.#host.world.log.error('a task could not be run', { error, attempt: work.attempt })
+    }
+    await attempt.log.close()
+    // The report first, and in the same moment the slot: who is told of one must not miss the other.
+    const telling = this.#finish(work, outcome)
+    this.#running.delete(work.attempt)
+    const next = this.#queue.shift()
+    if (next) this.run(next)
+    else for (const callback of this.#onFree) callback()
+    await telling
+  }
+
+  async #execute(attempt: Attempt): Promise<Outcome> {
+    const { work } = attempt
+    const { node, host, rack, namenode, secret, dir, cluster, memoryBytes } = this.#host
+    if (work.output.kind === 'shuffle') await this.#outputs.prepare(work.job)
+    const executor = await this.#pool.take(work)
+    try {
+      if (attempt.killed !== undefined) return failed('killed', attempt.killed)
+      attempt.executor = executor
+      return await executor.run(work, { cluster: cluster(), node, host, rack, namenode, secret, dir, user: work.user, memoryBytes: work.memoryBytes || memoryBytes })
+    } finally {
+      this.#pool.give(executor)
+    }
+  }
+
+  /** Tells how it ended; what did not win leaves nothing here. */
+  async #finish(work: TaskWork, outcome: Outcome): Promise<void> {
+    const committed = await this.#reporter.tell(work.attempt, outcome)
+    // A done attempt that nobody heard of before this node stopped may be heard of when it is back.
+    if (committed || (this.#stopped && outcome.kind === 'done')) return
+    try {
+      await this.#outputs.discard(work.attempt)
+    } catch (error) {
+      this.#host.world.log.warn('the files of an attempt could not be removed', { error, attempt: work.attempt })
+    }
+  }
+
+  #tell(work: TaskWork, outcome: Outcome): void { this.#own(this.#finish(work, outcome)) }
+
+  #own(work: Promise<void>): void {
+    const owned: Promise<void> = work.catch((error: unknown) => { this.#host.world.log.error('an attempt was not ended in good order', { error }) }).finally(() => { this.#ending.delete(owned) })
+    this.#ending.add(owned)
+  }
+}

@@ -1,0 +1,151 @@
+// One attempt: its source, its operator and its sink put together and driven, with counters and progress. A stage of a map-reduce
+// job either maps a split or reduces a partition; its output is a map output on this machine or a file of the cluster.
+
+import { assert } from '../../src/base/assert.ts'
+import type { Counters } from '../../src/protocol/fields.ts'
+import type { TaskWork } from '../../src/protocol/task.ts'
+import type { UserFunction } from '../../src/plan/node.ts'
+import { stagesOf, type Stage } from '../../src/plan/stage.ts'
+import { drive } from '../../src/operator/drive.ts'
+import { MapOperator, type MapFunction } from '../../src/operator/map.ts'
+import { ReduceOperator, type ReduceFunction } from '../../src/operator/reduce.ts'
+import type { Emit, Sink } from '../../src/operator/operator.ts'
+import { newReadCounters, type Batch } from '../../src/record/format.ts'
+import { readRecords } from '../../src/record/reader.ts'
+import { mergeSegments } from '../../src/shuffle/groups.ts'
+import { Inbox } from '../../src/shuffle/inbox.ts'
+import type { StackMapper } from '../../src/program/stack.ts'
+import type { TaskContext } from './context.ts'
+import { gather } from './fetch.ts'
+import { SplitSource } from './input.ts'
+import type { Kit, LoadedProgram } from './kit.ts'
+import type { Outcome } from './messages.ts'
+import { openOutput, type TaskOutput } from './output.ts'
+
+export interface TaskOptions {
+  readonly kit: Kit
+  readonly work: TaskWork
+  readonly program: LoadedProgram
+  readonly context: TaskContext
+  readonly onProgress: (counters: Counters, fraction: number) => void
+}
+
+/** People see bars move twice a second. */
+const progressMs = 500
+/** Timers and messages wait no longer than this for a loop over records. */
+const turnMs = 25
+/** Of a task's memory, for what it receives from other nodes. */
+const inboxShare = 0.25
+
+export class Task {
+  readonly #options: TaskOptions
+  readonly #stage: Stage
+  /** Of the part that runs; the sink has its own. */
+  #measure: () => Record<string, number> = () => ({})
+  #output: TaskOutput | undefined
+  #fraction = 0
+  #turnAt: number
+  #progressAt: number
+
+  constructor(options: TaskOptions) {
+    this.#options = options
+    this.#stage = stagesOf(options.program.plan)[options.work.stage]!
+    assert(this.#stage, 'the plan has the stage that the task belongs to')
+    this.#turnAt = options.kit.clock.mono() + turnMs
+    this.#progressAt = options.kit.clock.mono() + progressMs
+  }
+
+  get stacks(): StackMapper { return this.#options.program.stacks }
+
+  get counters(): Record<string, number> {
+    return { ...this.#measure(), ...this.#output?.counters(), ...this.#options.context.userCounters() }
+  }
+
+  /** Throws what toFailure understands, and then has left nothing behind. */
+  async run(): Promise<Outcome> {
+    const { kit, work } = this.#options
+    const output = this.#output = await openOutput(kit, work, this.#stage, index => this.#function(index))
+    try {
+      if (work.input.kind === 'split') await this.#map(new SplitSource(kit, work.input), output.sink)
+      else await this.#reduce(work.input.stage, output.sink)
+      const left = await output.finish()
+      return { kind: 'done', counters: this.counters, output: left }
+    } catch (error) {
+      await output.discard()
+      throw error
+    }
+  }
+
+  async #map(source: SplitSource, sink: Sink<unknown>): Promise<void> {
+    const { work, context } = this.#options
+    const read = newReadCounters()
+    const { bytes: total } = (work.input as Extract<TaskWork['input'], { kind: 'split' }>).split
+    this.#measure = () => ({
+      recordsIn: read.records, bytesIn: read.bytes,
+      bytesReadLocal: source.read.local, bytesReadRack: source.read.rack, bytesReadRemote: source.read.remote,
+      ...read.invalidUtf8Records > 0 && { invalidUtf8Records: read.invalidUtf8Records }, ...read.badRecords > 0 && { badRecords: read.badRecords },
+    })
+    const step = this.#step('map')
+    const operator = new MapOperator(step as MapFunction, sink.emit, context)
+    const push = (batch: Batch): void | Promise<void> => {
+      context.path = batch.path
+      return operator.push(batch)
+    }
+    await drive(readRecords(source.ranges(), { input: source.options, counters: read }), { push }, sink, () => {
+      this.#fraction = total === 0 ? 0 : read.bytes / total
+      return this.#pause()
+    })
+  }
+
+  async #reduce(stage: number, sink: Sink<unknown>): Promise<void> {
+    const { kit, work, context } = this.#options
+    const { disk, setup } = kit
+    // The working directory is this process's own.
+    const files = { disk, directory: '.', name: work.attempt }
+    const inbox = new Inbox({ ...files, memoryBytes: setup.memoryBytes * inboxShare })
+    try {
+      // Half of the bar for fetching, half for reducing.
+      const { segments, bytesLocal, bytesRemote } = await gather(kit, inbox, { job: work.job, stage, partition: work.task }, fraction => {
+        this.#fraction = fraction / 2
+        void this.#pause()
+      })
+      const shuffled = { bytesIn: bytesLocal + bytesRemote, shuffleBytes: bytesLocal + bytesRemote, shuffleBytesLocal: bytesLocal, shuffleBytesRemote: bytesRemote }
+      this.#measure = () => shuffled
+      const groups = await mergeSegments({ ...files, segments })
+      try {
+        this.#measure = () => ({ ...shuffled, recordsIn: groups.records, groupsIn: groups.groups, mergePasses: groups.passes })
+        const step = this.#step('reduce')
+        const operator = new ReduceOperator(step as ReduceFunction, sink.emit as Emit, context)
+        await drive(groups, operator, sink, () => {
+          this.#fraction = 0.5 + (groups.recordsTotal === 0 ? 0 : groups.records / groups.recordsTotal / 2)
+          return this.#pause()
+        })
+      } finally {
+        await groups.close()
+      }
+    } finally {
+      await inbox.close()
+    }
+  }
+
+  #step(kind: 'map' | 'reduce'): UserFunction {
+    const step = this.#stage.steps.find(one => one.kind === kind)
+    assert(step, `a stage that ${kind}s has a step for it`)
+    return this.#function(step.fn)
+  }
+
+  #function(index: number): UserFunction { return this.#options.program.plan.functions[index]! }
+
+  /** Lets timers and messages have their turn, and says how far the task is. */
+  #pause(): Promise<void> | undefined {
+    const { clock } = this.#options.kit
+    const now = clock.mono()
+    if (now < this.#turnAt) return undefined
+    if (now >= this.#progressAt) {
+      this.#progressAt = now + progressMs
+      this.#options.onProgress(this.counters, Math.min(1, this.#fraction))
+    }
+    this.#turnAt = now + turnMs
+    return clock.yield()
+  }
+}

@@ -1,0 +1,23 @@
+// Puts together what a datanode has more when it runs tasks: the runner, the map outputs that it serves, and its calls.
+
+import { FramePool } from '../../src/block/ring.ts'
+import { asError } from '../../src/base/errors.ts'
+import { log } from '../../src/protocol/task.ts'
+import { route } from '../../src/rpc/serve.ts'
+import type { TaskHost, Tasks } from '../runner.ts'
+import { MapOutputs } from '../shuffle/outputs.ts'
+import { readLog } from './logs.ts'
+import { TaskRunner } from './runner.ts'
+
+/** `prestart` (default): have an executor warm before the first task comes. */
+export async function openTasks(host: TaskHost, { prestart = true }: { prestart?: boolean } = {}): Promise<Tasks> {
+  const { world, dir } = host
+  const outputs = await MapOutputs.open({ disk: world.disk, dir, pool: new FramePool(), log: world.log })
+  const runner = await TaskRunner.open(host, outputs)
+  if (prestart) runner.prepare().catch((error: unknown) => { world.log.error('no executor could be started; tasks will fail', { error: asError(error) }) })
+  return {
+    runner,
+    segments: outputs,
+    routes: [route(log, ({ attempt, offset, limit }) => readLog(world.disk, dir, { attempt, offset, limit, over: runner.isOver(attempt) }))],
+  }
+}
