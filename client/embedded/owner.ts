@@ -102,11 +102,13 @@ export class Owner {
 
   async #startDatanode(): Promise<Datanode> {
     const { world, machine, dir, settings } = this.#parts
-    const { Datanode: Class } = await import('../../datanode/datanode.ts')
+    const [{ Datanode: Class }, { openTasks }] = await Promise.all([import('../../datanode/datanode.ts'), import('../../datanode/executor/tasks.ts')])
     const datanode = await Class.start(world, {
       dirs: [`${dir}/datanode`], host, port: 0, namenode: this.address, cluster: this.cluster, secret: this.secret,
       rack, hostName: settings.hostName ?? machine.hostName, slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
       pid: machine.pid, version,
+      // Most commands run nothing: the first task waits for its process instead.
+      tasks: tasks => openTasks(tasks, { prestart: false }),
     })
     if (!this.#closing) await this.#announce(datanode)
     return datanode

@@ -19,12 +19,12 @@ export async function runDatanode(run: Run): Promise<void> {
   // On loopback the secret is the one that its namenode left in the same home, or in the cluster's own directory.
   const secret = await serverSecret({ ...run, settings: isLoopback(host) ? { ...settings, secretFile: place.secretFile } : settings }, host)
   const dirs = settings.dir ?? [`${settings.home}/datanode`]
-  const { Datanode } = await import('../../datanode/datanode.ts')
+  const [{ Datanode }, { openTasks }] = await Promise.all([import('../../datanode/datanode.ts'), import('../../datanode/executor/tasks.ts')])
   const datanode = await Datanode.start(world, {
     dirs, host, port: settings.port ?? datanodePort, namenode: place.namenode, secret,
     rack: settings.rack ?? rackDefault, hostName: settings.hostName ?? machine.hostName,
     slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
-    pid: machine.pid, version, signal,
+    pid: machine.pid, version, signal, tasks: openTasks,
     times: { ...settings.heartbeat !== undefined && { heartbeatMs: settings.heartbeat }, ...settings.nodeDead !== undefined && { nodeDeadMs: settings.nodeDead } },
   })
   try {
