@@ -1,13 +1,14 @@
 // The inside of an executor process: one attempt at a time, from the order to its outcome. What it holds for its user (calls,
 // wires, loaded programs) is kept from task to task; that is what being warm means.
 
-import { asError } from '../../src/base/errors.ts'
+import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { AttemptId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Log, LogFields } from '../../src/ports/log.ts'
 import type { Net } from '../../src/ports/net.ts'
 import type { Random } from '../../src/ports/random.ts'
+import { FunctionFailed } from '../../src/operator/operator.ts'
 import { TaskContext } from './context.ts'
 import { toFailure } from './failure.ts'
 import { Kit } from './kit.ts'
@@ -72,7 +73,7 @@ export class Child {
       this.#send({ kind: 'log', level: 'warn', message: 'an executor ends because of what a program left running', fields: { error: asError(thrown).message } })
       return
     }
-    this.#finish(toFailure(thrown, this.#task))
+    this.#finish(toFailure(thrown instanceof GristmillError ? thrown : new FunctionFailed(thrown, {}), this.#task))
   }
 
   #finish(outcome: Outcome): void {

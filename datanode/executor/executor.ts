@@ -79,7 +79,7 @@ export class Executor {
   get progress(): { readonly counters: Counters; readonly fraction: number } | undefined { return this.#running }
 
   /** Never rejects. After a failure the process is of no more use and ends itself, or is ended. */
-  run(work: TaskWork, setup: Setup): Promise<Outcome> {
+  run(work: TaskWork, setup: Omit<Setup, 'scratch'>): Promise<Outcome> {
     assert(this.isIdle, 'an executor runs one attempt at a time')
     const { clock } = this.#options
     this.#lastWords = ''
@@ -92,7 +92,7 @@ export class Executor {
         }))
       }
       this.#watchMemory(running)
-      this.#child.send({ kind: 'run', work, setup } satisfies ToExecutor)
+      this.#child.send({ kind: 'run', work, setup: { ...setup, scratch: this.scratch } } satisfies ToExecutor)
     })
   }
 

@@ -47,7 +47,7 @@ export class Kit {
   readonly #programs = new Map<string, Promise<LoadedProgram>>()
 
   constructor({ clock, disk, random, net: open, log, setup }: KitOptions) {
-    const { secret, user, cluster, namenode, host } = setup
+    const { secret, user, cluster, namenode, host, scratch } = setup
     this.clock = clock
     this.disk = disk
     this.log = log
@@ -55,8 +55,7 @@ export class Kit {
     const net = open(log)
     const credentials = new Credentials({ secret, user, cluster, clock, random })
     this.caller = new Caller({ dispatcher: net.dispatcher, credentials, clock, random })
-    // The working directory is this process's own, and removed after it.
-    this.files = new FileClient({ caller: this.caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: '.' })
+    this.files = new FileClient({ caller: this.caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: scratch })
     this.wires = new Wires({ net, caller: this.caller, clock })
     this.tokens = new BlockTokens({ secret, clock })
   }

@@ -1,6 +1,6 @@
 // The logs of attempts: `<dir>/logs/<job>/<attempt>.log`, what their programs wrote, as they wrote it. An executor appends what
 // the program prints; the node appends what the process itself says, such as the last words of one that ran out of memory.
-// A log has a bound, and so has their number: the logs of the oldest jobs go.
+// A log has a bound, and so has their number: the oldest go.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { AttemptId } from '../../src/base/ids.ts'
@@ -99,13 +99,12 @@ function wholeText(bytes: Buffer, isEnd: boolean): number {
   return bytes.length
 }
 
-/** Jobs beyond limits.jobsKept lose their logs, the oldest first. */
-export async function pruneLogs(disk: Disk, dir: string): Promise<void> {
-  const root = `${dir}/logs`
-  if (!await disk.stat(root)) return
-  const jobs = (await disk.list(root)).filter(entry => entry.kind === 'directory')
-  if (jobs.length <= limits.jobsKept) return
-  const aged = await Promise.all(jobs.map(async ({ name }) => ({ name, mtimeMs: (await disk.stat(`${root}/${name}`))?.mtimeMs ?? 0 })))
+/** Removes the oldest of what lies in a directory: logs by job, programs. */
+export async function prune(disk: Disk, directory: string, kept: number): Promise<void> {
+  if (!await disk.stat(directory)) return
+  const entries = await disk.list(directory)
+  if (entries.length <= kept) return
+  const aged = await Promise.all(entries.map(async ({ name }) => ({ name, mtimeMs: (await disk.stat(`${directory}/${name}`))?.mtimeMs ?? 0 })))
   aged.sort((a, b) => a.mtimeMs - b.mtimeMs)
-  for (const { name } of aged.slice(0, aged.length - limits.jobsKept)) await disk.removeTree(`${root}/${name}`)
+  for (const { name } of aged.slice(0, aged.length - kept)) await disk.removeTree(`${directory}/${name}`)
 }

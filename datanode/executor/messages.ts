@@ -17,6 +17,8 @@ export interface Setup {
   readonly secret: Uint8Array
   /** The node's home. */
   readonly dir: string
+  /** Of this process alone, and removed after it. Absolute: a program may change its working directory. */
+  readonly scratch: string
   /** Whose tasks this process runs. */
   readonly user: string
   /** For the task: the process's own needs are not counted. */

@@ -60,13 +60,13 @@ async function openShuffle({ disk, setup }: Kit, work: TaskWork, stage: Stage, p
   }
 }
 
-async function openFile({ disk, files }: Kit, work: TaskWork, { sink: end }: Stage, { format, replication, blockBytes }: Extract<TaskWork['output'], { kind: 'files' }>): Promise<TaskOutput> {
+async function openFile({ disk, files, setup }: Kit, work: TaskWork, { sink: end }: Stage, { format, replication, blockBytes }: Extract<TaskWork['output'], { kind: 'files' }>): Promise<TaskOutput> {
   const options = end.kind === 'write' ? end.output : undefined
   const name = `part-${String(work.task).padStart(5, '0')}${extensionOf(format)}`
   const path = join(join(work.staging, work.attempt), name)
   const sink = new FileSink<FileStatus>({
     output: { format, delimiter: options?.delimiter, header: options?.header },
-    overflow: await Overflow.open(disk, `${work.attempt}.overflow`),
+    overflow: await Overflow.open(disk, `${setup.scratch}/${work.attempt}.overflow`),
     open: async () => asOutput(await files.create(path, { parents: true, replication, blockBytes, format: recordFormats[format], delimiter: options?.delimiter })),
   })
   return {

@@ -3,11 +3,12 @@
 
 import { asError } from '../../src/base/errors.ts'
 import type { AttemptId, JobId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import type { Runner, TaskHost } from '../runner.ts'
 import type { MapOutputs } from '../shuffle/outputs.ts'
 import type { Executor } from './executor.ts'
-import { LogWriter, pruneLogs } from './logs.ts'
+import { LogWriter, prune } from './logs.ts'
 import { failed, type Outcome } from './messages.ts'
 import { Pool } from './pool.ts'
 import { Reporter } from './reporter.ts'
@@ -23,6 +24,8 @@ interface Attempt {
 
 /** The scheduler counts slots; what it sends beyond them are accidents of timing. */
 const queueMax = 1000
+/** A program is some KiB; one that is used again after so many others is fetched again. */
+const programsKept = 500
 
 export class TaskRunner implements Runner {
   readonly slots: number
@@ -41,7 +44,8 @@ export class TaskRunner implements Runner {
     const running = new Map<AttemptId, Attempt>()
     const pool = await Pool.open({ world, dir, slots, memoryBytes, onOutput: (attempt, bytes) => running.get(attempt)?.log.write(bytes) })
     for (const name of ['programs', 'logs']) await world.disk.mkdir(`${dir}/${name}`)
-    await pruneLogs(world.disk, dir)
+    await prune(world.disk, `${dir}/logs`, limits.jobsKept)
+    await prune(world.disk, `${dir}/programs`, programsKept)
     return new TaskRunner(host, outputs, pool, running)
   }
 
@@ -92,7 +96,7 @@ export class TaskRunner implements Runner {
   async forget(job: JobId): Promise<void> {
     for (const { work } of this.#running.values()) if (work.job === job) this.kill(work.attempt)
     await this.#outputs.forget(job)
-    await pruneLogs(this.#host.world.disk, this.#host.dir)
+    await prune(this.#host.world.disk, `${this.#host.dir}/logs`, limits.jobsKept)
   }
 
   async stop(): Promise<void> {

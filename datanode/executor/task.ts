@@ -100,8 +100,7 @@ export class Task {
   async #reduce(stage: number, sink: Sink<unknown>): Promise<void> {
     const { kit, work, context } = this.#options
     const { disk, setup } = kit
-    // The working directory is this process's own.
-    const files = { disk, directory: '.', name: work.attempt }
+    const files = { disk, directory: setup.scratch, name: work.attempt }
     const inbox = new Inbox({ ...files, memoryBytes: setup.memoryBytes * inboxShare })
     try {
       // Half of the bar for fetching, half for reducing.
