@@ -6,8 +6,9 @@ import { requestMutations } from './journal/requests.ts'
 import { formatMutations } from './namespace/format.ts'
 import { nameMutations } from './namespace/names.ts'
 import { sweepMutations } from './namespace/sweep.ts'
+import { nodeMutations } from './nodes/known.ts'
 import { writingMutations } from './writing/mutations.ts'
 
 export const allMutations: readonly AnyMutation[] = [
-  ...requestMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...writingMutations, ...jobMutations,
+  ...requestMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...writingMutations, ...nodeMutations, ...jobMutations,
 ]

@@ -110,6 +110,7 @@ export class LocalJournal implements Journal {
   async close(): Promise<void> {
     this.#closed = true
     while (this.#pumping) await this.#pumping
+    this.#state.view.close()
     await this.#segments.end().catch((error: unknown) => this.#options.log.warn('the journal\'s last segment did not close', { error }))
   }
 

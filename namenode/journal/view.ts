@@ -2,6 +2,7 @@
 // The state has one writer, the journal. Everybody else reads committed state, or, inside a mutation, the state that
 // the operations before it leave.
 
+import { GristmillError } from '../../src/base/errors.ts'
 import type { Store, Table } from '../../src/ports/store.ts'
 import { unseal } from './codec.ts'
 import type { Counters } from './counters.ts'
@@ -71,6 +72,7 @@ export class StoreView implements View {
   readonly counters: Counters
   readonly memo: Memo
   readonly #tables: Record<TableName, Table>
+  #closed = false
 
   constructor(store: Store, counters: Counters, memo: Memo) {
     this.counters = counters
@@ -78,12 +80,21 @@ export class StoreView implements View {
     this.#tables = Object.fromEntries(tables.map(name => [name, store.table(name)])) as Record<TableName, Table>
   }
 
+  /** The store is about to be closed: whoever still reads is told. */
+  close(): void { this.#closed = true }
+
   get(table: TableName, key: Buffer): Buffer | undefined {
+    this.#check()
     const sealed = this.#tables[table].get(key)
     return sealed === undefined ? undefined : unseal(table, key, sealed)
   }
 
+  #check(): void {
+    if (this.#closed) throw new GristmillError('UNAVAILABLE', 'the namenode is stopping; ask again in a moment')
+  }
+
   * range(table: TableName, { start, end, limit, reverse }: Bounds): Iterable<Row> {
+    this.#check()
     const bounds = { ...start && { start }, ...end && { end }, ...limit !== undefined && { limit }, ...reverse && { reverse } }
     for (const { key, value } of this.#tables[table].range(bounds)) yield { key, value: unseal(table, key, value) }
   }

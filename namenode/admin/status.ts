@@ -1,0 +1,102 @@
+// How the cluster is: for `gristmill status`, for clients that ask for its id and defaults, and for Prometheus.
+
+import type { Address, ClusterId } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import * as protocol from '../../src/protocol/admin.ts'
+import type { ClusterStatus, NodeStatus } from '../../src/protocol/admin.ts'
+import type { Registry as Metrics } from '../../src/rpc/metrics.ts'
+import { route, type Route } from '../../src/rpc/serve.ts'
+import type { Deletions } from '../blocks/deletions.ts'
+import { standing, type BlockMap } from '../blocks/map.ts'
+import type { Repair } from '../blocks/repair.ts'
+import type { SafeMode } from '../blocks/safe.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { DataNode, NodeState } from '../nodes/node.ts'
+import type { Registry } from '../nodes/registry.ts'
+
+export interface StatusOptions {
+  readonly journal: Journal
+  readonly registry: Registry
+  readonly map: BlockMap
+  readonly repair: Repair
+  readonly deletions: Deletions
+  readonly safe: SafeMode
+  readonly clock: Clock
+  readonly jobsRunning: () => number
+  readonly about: {
+    readonly cluster: ClusterId
+    readonly dir: string
+    readonly pid: number
+    readonly version: string
+    readonly startedMs: number
+    readonly address: () => Address
+    readonly defaults: { readonly replication: number; readonly blockBytes: number }
+  }
+}
+
+export function clusterStatus({ journal, registry, map, repair, deletions, safe, clock, jobsRunning, about }: StatusOptions): ClusterStatus {
+  const { counters } = journal.view
+  return {
+    cluster: about.cluster,
+    epoch: counters.epoch,
+    version: about.version,
+    pid: about.pid,
+    address: about.address(),
+    dir: about.dir,
+    startedMs: about.startedMs,
+    nowMs: Math.floor(clock.now()),
+    safeMode: safe.on,
+    files: counters.files,
+    directories: counters.directories,
+    blocks: counters.blocks,
+    // Blocks that neither a report nor the census has named are not there, as far as anybody knows.
+    missing: Math.max(0, counters.blocks - map.present),
+    underReplicated: map.counts[standing.under]!,
+    overReplicated: map.counts[standing.over]!,
+    pendingReplications: repair.pending,
+    pendingDeletions: deletions.pending,
+    jobsRunning: jobsRunning(),
+    nodes: [...registry.all].map(node => nodeStatus(node, clock)).sort((a, b) => (a.node < b.node ? -1 : 1)),
+    defaults: about.defaults,
+  }
+}
+
+function nodeStatus(node: DataNode, clock: Clock): NodeStatus {
+  const { address, rack, host, pid, version, state, slots, running, transfers, blocks } = node
+  const silentMs = clock.mono() - node.contactMs
+  return {
+    node: node.node, address, rack, host, pid, version, state, slots, running, transfers, blocks,
+    sinceContactMs: Number.isFinite(silentMs) ? Math.max(0, Math.round(silentMs)) : 0,
+    storages: [...node.storages],
+  }
+}
+
+export const statusRoutes = (options: StatusOptions): Route[] => [route(protocol.status, () => clusterStatus(options))]
+
+/** The numbers that a namenode shows beside its calls. Read when somebody asks; nothing is counted twice. */
+export function exposeNamenode(metrics: Metrics, { journal, registry, map, repair, deletions, safe, jobsRunning }: StatusOptions): void {
+  const metric = (name: string, help: string, values: () => Array<{ labels: Record<string, string>; value: number }>): void => {
+    metrics.registerMetric({ name, help, type: 'gauge', aggregator: 'sum', get: async () => ({ name, help, type: 'gauge', aggregator: 'sum', values: values() }), reset() {} } as never)
+  }
+  const one = (name: string, help: string, value: () => number): void => metric(name, help, () => [{ labels: {}, value: value() }])
+  const { counters } = journal.view
+  one('gristmill_files', 'Files in the namespace', () => counters.files)
+  one('gristmill_directories', 'Directories in the namespace', () => counters.directories)
+  one('gristmill_blocks', 'Blocks of all files', () => counters.blocks)
+  one('gristmill_blocks_missing', 'Blocks without any live replica', () => Math.max(0, counters.blocks - map.present))
+  one('gristmill_blocks_under_replicated', 'Blocks with fewer replicas than wanted', () => map.counts[standing.under]!)
+  one('gristmill_blocks_over_replicated', 'Blocks with more replicas than wanted', () => map.counts[standing.over]!)
+  one('gristmill_replications_pending', 'Copies ordered and not reported', () => repair.pending)
+  one('gristmill_deletions_pending', 'Replicas to be removed', () => deletions.pending)
+  one('gristmill_leases', 'Files being written', () => counters.leases)
+  one('gristmill_doomed', 'Removed files and directories that are still to be taken apart', () => counters.doomed)
+  one('gristmill_journal_operations', 'Number of the last operation', () => counters.appliedSeq)
+  one('gristmill_journal_waiting', 'Operations that wait for the next group', () => journal.waiting)
+  one('gristmill_safe_mode', '1 while it is not known well enough where blocks lie', () => Number(safe.on))
+  one('gristmill_jobs_running', 'Jobs that have not ended', jobsRunning)
+  metric('gristmill_nodes', 'Datanodes by state', () => {
+    const states: NodeState[] = ['live', 'stale', 'dead', 'left']
+    const nodes = [...registry.all]
+    return states.map(state => ({ labels: { state }, value: nodes.filter(node => node.state === state).length }))
+  })
+}

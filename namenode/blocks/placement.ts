@@ -1,0 +1,101 @@
+// Where new replicas go. First on the writer's own host if a datanode is there, the second on another rack, the third
+// beside the second; never two on one node; nodes with room and little to do before others; random among equals.
+// Pure: the caller gives the nodes as they are now.
+
+import type { NodeId } from '../../src/base/ids.ts'
+import type { Random } from '../../src/ports/random.ts'
+
+export interface Candidate {
+  readonly node: NodeId
+  readonly rack: string
+  readonly host: string
+  /** Of its largest storage that works. */
+  readonly freeBytes: number
+  readonly capacityBytes: number
+  /** Block transfers that it is busy with, or soon will be. */
+  readonly transfers: number
+}
+
+export interface Wanted {
+  /** More replicas to place. */
+  readonly count: number
+  /** Largest length that the block may reach. */
+  readonly blockBytes: number
+  /** The writer's host, if it matters. */
+  readonly host?: string | undefined
+  /** Where replicas are already, or will be. */
+  readonly held: readonly Candidate[]
+  /** Not these, whatever happens. */
+  readonly exclude: ReadonlySet<NodeId>
+}
+
+/** A disk keeps this much free for what else needs it. */
+const spareFraction = 0.01
+
+const hasRoom = (node: Candidate, bytes: number): boolean => node.freeBytes - node.capacityBytes * spareFraction >= bytes
+
+/** Fewer than wanted if there are no more nodes; in pipeline order. */
+export function place(nodes: readonly Candidate[], wanted: Wanted, random: Random): Candidate[] {
+  const taken = new Set<NodeId>(wanted.held.map(each => each.node))
+  const free = nodes.filter(each => !taken.has(each.node) && !wanted.exclude.has(each.node) && hasRoom(each, wanted.blockBytes))
+  const chosen: Candidate[] = []
+  const all = [...wanted.held]
+  while (chosen.length < wanted.count) {
+    const next = choose(free.filter(each => !taken.has(each.node)), all, wanted, random)
+    if (!next) break
+    taken.add(next.node)
+    chosen.push(next)
+    all.push(next)
+  }
+  return chosen
+}
+
+function choose(free: readonly Candidate[], all: readonly Candidate[], { host }: Wanted, random: Random): Candidate | undefined {
+  if (free.length === 0) return undefined
+  if (all.length === 0) {
+    const own = host === undefined ? [] : free.filter(each => each.host === host)
+    return best(own.length > 0 ? own : free, random)
+  }
+  const racks = new Set(all.map(each => each.rack))
+  if (racks.size === 1) {
+    // One rack has them all: the next goes elsewhere, if there is an elsewhere.
+    const elsewhere = free.filter(each => !racks.has(each.rack))
+    return best(otherHosts(elsewhere.length > 0 ? elsewhere : free, all), random)
+  }
+  // Two racks suffice; beside the last one the copy is cheapest. No rack gets more than its share while another has fewer.
+  const last = all.at(-1)!.rack
+  const share = Math.ceil((all.length + 1) / 2)
+  const beside = free.filter(each => each.rack === last && count(all, last) < share)
+  if (beside.length > 0) return best(otherHosts(beside, all), random)
+  const least = Math.min(...free.map(each => count(all, each.rack)))
+  return best(otherHosts(free.filter(each => count(all, each.rack) === least), all), random)
+}
+
+const count = (all: readonly Candidate[], rack: string): number => all.filter(each => each.rack === rack).length
+
+/** Several datanodes may run on one machine: another machine is better. */
+function otherHosts(nodes: readonly Candidate[], all: readonly Candidate[]): readonly Candidate[] {
+  const apart = nodes.filter(each => all.every(other => other.host !== each.host))
+  return apart.length > 0 ? apart : nodes
+}
+
+/** Two drawn at random, the better one taken: load spreads without everybody running to the emptiest node. */
+function best(nodes: readonly Candidate[], random: Random): Candidate | undefined {
+  if (nodes.length <= 1) return nodes[0]
+  const a = random.below(nodes.length)
+  const b = (a + 1 + random.below(nodes.length - 1)) % nodes.length
+  return score(nodes[a]!) <= score(nodes[b]!) ? nodes[a] : nodes[b]
+}
+
+/** A transfer weighs as much as a fifth of a disk. */
+const score = ({ freeBytes, capacityBytes, transfers }: Candidate): number => transfers / 5 + (1 - freeBytes / Math.max(1, capacityBytes))
+
+/** Which of too many replicas goes: from the rack with most of them, then from the fullest node; never one that `keep` names. */
+export function surplus(held: readonly Candidate[], keep: ReadonlySet<NodeId> = new Set()): Candidate | undefined {
+  const free = held.filter(each => !keep.has(each.node))
+  const most = Math.max(...free.map(each => count(held, each.rack)))
+  return free.filter(each => count(held, each.rack) === most)
+    .sort((a, b) => sameHost(held, b) - sameHost(held, a) || score(b) - score(a) || (a.node < b.node ? -1 : 1))[0]
+}
+
+const sameHost = (held: readonly Candidate[], { host }: Candidate): number => held.filter(each => each.host === host).length

@@ -1,0 +1,125 @@
+// What datanodes say they hold, judged against what files are made of:
+//   a block of a file, with its length and checksum: a replica;
+//   with another length or checksum: bad; it goes if a good one is there, else it is left alone for people to look at;
+//   a block that is being written: remembered, so that it can be removed if the file never completes;
+//   an id that was given out and is nobody's: garbage, removed once the node has reported everything and safe mode is over;
+//   an id that was never given out: somebody else's, or ours from a state that was lost. Never removed.
+
+import type { BlockId } from '../../src/base/ids.ts'
+import type { Log } from '../../src/ports/log.ts'
+import type { View } from '../journal/view.ts'
+import { knownBlock, targetOf } from '../namespace/file.ts'
+import type { DataNode } from '../nodes/node.ts'
+import type { Deletions } from './deletions.ts'
+import type { BlockMap } from './map.ts'
+import type { Repair } from './repair.ts'
+
+export interface ReportsOptions {
+  readonly view: View
+  readonly map: BlockMap
+  readonly repair: Repair
+  readonly deletions: Deletions
+  readonly log: Log
+  /** Is the block part of a file being written? */
+  readonly isOpen: (id: BlockId) => boolean
+  readonly safe: () => boolean
+}
+
+/** What is wrong with one node's replicas is looked at again later; more than this is found by its next full report. */
+const suspectsMax = 1_000_000
+
+export interface Held { readonly id: BlockId; readonly length: number; readonly crc: number }
+
+export class Reports {
+  readonly #options: ReportsOptions
+  /** Garbage, as it seems, until it may be removed. */
+  readonly #suspects = new Map<DataNode, Set<BlockId>>()
+  /** Replicas with the wrong length or checksum. */
+  readonly #wrong = new Map<BlockId, Set<DataNode>>()
+  strangers = 0
+
+  constructor(options: ReportsOptions) { this.#options = options }
+
+  /** The node holds this. */
+  held(node: DataNode, { id, length, crc }: Held): void {
+    const { view, map, repair, isOpen, log } = this.#options
+    const known = knownBlock(view, id)
+    if (known) {
+      if (known.length !== length || known.crc !== crc) return this.#mismatch(node, id, { length, crc, wanted: known })
+      map.add(id, node)
+      map.know(id, targetOf(view, known.inode) ?? 0)
+      repair.arrived(id, node)
+      this.#settle(id)
+    } else if (isOpen(id)) {
+      map.add(id, node)
+    } else if (id >= view.counters.nextBlock) {
+      this.strangers++
+      log.error('a datanode holds a block that this namenode never gave out; it is left alone', { node: node.node, block: id })
+    } else {
+      this.#suspect(node, id)
+    }
+  }
+
+  /** The node does not hold it any more, or has put it aside because it is damaged. */
+  gone(node: DataNode, id: BlockId): void {
+    this.#options.map.drop(id, node)
+    this.#suspects.get(node)?.delete(id)
+    this.#wrong.get(id)?.delete(node)
+  }
+
+  /** The node began a new session, or is dead. */
+  reset(node: DataNode): void {
+    this.#suspects.delete(node)
+    for (const [id, nodes] of this.#wrong) if (nodes.delete(node) && nodes.size === 0) this.#wrong.delete(id)
+  }
+
+  /** Removes what turned out to be garbage, where that may be done now. */
+  collect(): void {
+    if (this.#options.safe()) return
+    for (const [node, ids] of this.#suspects) {
+      if (!node.reported || ids.size === 0) continue
+      this.#suspects.delete(node)
+      const { view, isOpen, deletions, log } = this.#options
+      // Nothing becomes a file's that was not in a lease before; looking again costs little.
+      const garbage = [...ids].filter(id => !isOpen(id) && !knownBlock(view, id))
+      if (garbage.length > 0) log.info('a datanode holds blocks that are no file\'s; they are removed', { node: node.node, blocks: garbage.length })
+      deletions.add(node, garbage)
+    }
+  }
+
+  #suspect(node: DataNode, id: BlockId): void {
+    let ids = this.#suspects.get(node)
+    if (!ids) this.#suspects.set(node, ids = new Set())
+    if (ids.size < suspectsMax) ids.add(id)
+  }
+
+  #mismatch(node: DataNode, id: BlockId, facts: object): void {
+    const { log, map } = this.#options
+    log.error('a replica has not the length or checksum that its block should have', { node: node.node, block: id, ...facts })
+    map.drop(id, node)
+    this.#wrong.set(id, (this.#wrong.get(id) ?? new Set()).add(node))
+    this.#settle(id)
+  }
+
+  /** Wrong replicas go as soon as there are enough right ones. */
+  #settle(id: BlockId): void {
+    if (this.#wrong.size === 0) return
+    const nodes = this.#wrong.get(id)
+    const { map, deletions } = this.#options
+    if (!nodes || map.holders(id).filter(node => node.state === 'live').length < Math.max(1, map.target(id))) return
+    for (const node of nodes) deletions.add(node, [id])
+  }
+
+  /**
+   * May this replica be deleted, now that the order goes out? What is no file's: yes. A replica of a file's block: only
+   * while all that are wanted are on other nodes that live; else it stays, and counts again unless it is a wrong one.
+   */
+  mayDelete(node: DataNode, id: BlockId): boolean {
+    const { view, map } = this.#options
+    if (!knownBlock(view, id)) return true
+    const others = map.holders(id).filter(each => each !== node && each.state === 'live' && each.reported)
+    if (others.length >= Math.max(1, map.target(id))) return true
+    if (!this.#wrong.get(id)?.has(node)) map.add(id, node)
+    return false
+  }
+}

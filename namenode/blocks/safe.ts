@@ -1,0 +1,54 @@
+// Safe mode: after a start it is not known where blocks lie until datanodes have reported. Names and reads work from the
+// first moment, and so do changes of names: they are the journal's, which is whole. New files are written as soon as
+// there is a datanode. What waits is what acts on not knowing:
+//   copies start once every node that was known before has reported, or has had the time in which it would have been dead;
+//   removing replicas (of removed files, of too many, of garbage) starts once 99.9 % of the blocks have a replica, too.
+// A cluster without blocks is never in safe mode. One that has lost more than a thousandth of its blocks stays in it until
+// their files are removed: then copies are made, and nothing is destroyed.
+
+import type { Clock } from '../../src/ports/clock.ts'
+
+/** Of all blocks. */
+const enough = 0.999
+
+export interface SafeModeOptions {
+  readonly clock: Clock
+  readonly nodeDeadMs: number
+  /** Blocks of all files, and those of them that have a replica. */
+  readonly blocks: () => number
+  readonly present: () => number
+  /** Nodes that were known before and are still to report. */
+  readonly awaited: () => number
+  readonly onCopies: () => void
+  readonly onOver: () => void
+}
+
+export class SafeMode {
+  readonly #options: SafeModeOptions
+  readonly #startMs: number
+  #copies = false
+  #on = true
+
+  constructor(options: SafeModeOptions) {
+    this.#options = options
+    this.#startMs = options.clock.mono()
+  }
+
+  get on(): boolean { return this.#on }
+  /** It is as well known as it will be where blocks lie. */
+  get settled(): boolean { return this.#copies }
+
+  /** Looks whether it can end. Once over, it does not come back while this namenode lives. */
+  check(): void {
+    const { clock, nodeDeadMs, blocks, present, awaited, onCopies, onOver } = this.#options
+    if (!this.#on) return
+    const total = blocks()
+    if (!this.#copies && (total === 0 || awaited() === 0 || clock.mono() - this.#startMs >= nodeDeadMs)) {
+      this.#copies = true
+      onCopies()
+    }
+    if (!this.#copies || present() < total * enough) return
+    this.#on = false
+    onOver()
+  }
+}

@@ -1,0 +1,167 @@
+// Every block of the cluster in typed arrays: id, target, up to three replicas; more than three in a map beside it. Open
+// addressing with linear probing; 16 bytes a slot, at most two thirds full: some 30 bytes a block. A replica is the index
+// of a datanode's term (nodes/terms.ts), 16 bits; what a term means now is its owner's business.
+// INVARIANT: a block has each index once; a slot's number is good until the next `add` or `remove` of any block.
+
+import { assert } from '../../src/base/assert.ts'
+import { blockId, type BlockId } from '../../src/base/ids.ts'
+
+const inline = 3
+export const noTerm = 0xffff
+const fillMax = 0.66
+
+export class BlockTable {
+  #capacity = 1024
+  #ids = new Float64Array(this.#capacity)
+  #targets = new Uint8Array(this.#capacity)
+  /** For the owner's use: what it last thought of the block. */
+  #marks = new Uint8Array(this.#capacity)
+  #terms = new Uint16Array(this.#capacity * inline).fill(noTerm)
+  readonly #more = new Map<number, number[]>()
+  #size = 0
+  #generation = 0
+
+  get size(): number { return this.#size }
+  /** Slots to walk over, from the highest down. When `generation` has changed, some may have been passed: then walk again. */
+  get capacity(): number { return this.#capacity }
+  get generation(): number { return this.#generation }
+
+  #start(id: number): number {
+    // Ids are given out one after the other: multiplying spreads runs of them, so that removing a run leaves no clusters.
+    return Math.imul(id % 0x1_0000_0000, 0x9e37_79b1) >>> 7 & this.#capacity - 1
+  }
+
+  /** -1 if the block is not there. */
+  slot(id: BlockId): number {
+    for (let at = this.#start(id); ; at = at + 1 & this.#capacity - 1) {
+      const there = this.#ids[at]
+      if (there === id) return at
+      if (there === 0) return -1
+    }
+  }
+
+  /** The block in a slot; undefined if it is empty. */
+  at(slot: number): BlockId | undefined {
+    const id = this.#ids[slot]!
+    return id === 0 ? undefined : blockId(id)
+  }
+
+  /** The block's slot, new with target 0 and no replicas if it was not there. */
+  add(id: BlockId): number {
+    assert(id > 0, 'block ids start at 1')
+    const known = this.slot(id)
+    if (known >= 0) return known
+    if (this.#size >= this.#capacity * fillMax) this.#grow()
+    let at = this.#start(id)
+    while (this.#ids[at] !== 0) at = at + 1 & this.#capacity - 1
+    this.#ids[at] = id
+    this.#size++
+    return at
+  }
+
+  remove(id: BlockId): void {
+    let hole = this.slot(id)
+    if (hole < 0) return
+    this.#size--
+    this.#more.delete(id)
+    // Those behind that would no longer be found over the hole move into it.
+    const mask = this.#capacity - 1
+    for (let at = hole + 1 & mask; this.#ids[at] !== 0; at = at + 1 & mask) {
+      const start = this.#start(this.#ids[at]!)
+      if ((at - start & mask) >= (at - hole & mask)) {
+        // Downwards moves are seen again by whoever walks downwards; the rare ones over the array's end are not.
+        if (hole > at) this.#generation++
+        this.#copy(at, hole)
+        hole = at
+      }
+    }
+    this.#clear(hole)
+  }
+
+  target(slot: number): number { return this.#targets[slot]! }
+  setTarget(slot: number, target: number): void { this.#targets[slot] = target }
+  mark(slot: number): number { return this.#marks[slot]! }
+  setMark(slot: number, mark: number): void { this.#marks[slot] = mark }
+
+  /** Terms that hold the block. */
+  terms(slot: number): number[] {
+    const found: number[] = []
+    for (let i = slot * inline; i < (slot + 1) * inline; i++) if (this.#terms[i] !== noTerm) found.push(this.#terms[i]!)
+    const more = this.#more.size > 0 ? this.#more.get(this.#ids[slot]!) : undefined
+    return more ? [...found, ...more] : found
+  }
+
+  /** Adds a term; it takes the place of one of `instead` that is there (earlier terms of the same node). True if anything changed. */
+  addTerm(slot: number, term: number, instead: readonly number[] = []): boolean {
+    const id = this.#ids[slot]!
+    const more = this.#more.size > 0 ? this.#more.get(id) : undefined
+    const end = (slot + 1) * inline
+    for (let i = slot * inline; i < end; i++) if (this.#terms[i] === term) return false
+    if (more?.includes(term)) return false
+    for (const old of instead) this.removeTerm(slot, old)
+    for (let i = slot * inline; i < end; i++) {
+      if (this.#terms[i] !== noTerm) continue
+      this.#terms[i] = term
+      return true
+    }
+    this.#more.set(id, [...this.#more.get(id) ?? [], term])
+    return true
+  }
+
+  /** True if it was there. */
+  removeTerm(slot: number, term: number): boolean {
+    const id = this.#ids[slot]!
+    const more = this.#more.size > 0 ? this.#more.get(id) : undefined
+    const take = (): number => {
+      const last = more?.pop() ?? noTerm
+      if (more?.length === 0) this.#more.delete(id)
+      return last
+    }
+    for (let i = slot * inline; i < (slot + 1) * inline; i++) {
+      if (this.#terms[i] !== term) continue
+      this.#terms[i] = take()
+      return true
+    }
+    const at = more?.indexOf(term) ?? -1
+    if (!more || at < 0) return false
+    more.splice(at, 1)
+    if (more.length === 0) this.#more.delete(id)
+    return true
+  }
+
+  #copy(from: number, to: number): void {
+    this.#ids[to] = this.#ids[from]!
+    this.#targets[to] = this.#targets[from]!
+    this.#marks[to] = this.#marks[from]!
+    this.#terms.copyWithin(to * inline, from * inline, (from + 1) * inline)
+  }
+
+  #clear(slot: number): void {
+    this.#ids[slot] = 0
+    this.#targets[slot] = 0
+    this.#marks[slot] = 0
+    this.#terms.fill(noTerm, slot * inline, (slot + 1) * inline)
+  }
+
+  #grow(): void {
+    const ids = this.#ids
+    const targets = this.#targets
+    const marks = this.#marks
+    const terms = this.#terms
+    this.#capacity *= 2
+    this.#ids = new Float64Array(this.#capacity)
+    this.#targets = new Uint8Array(this.#capacity)
+    this.#marks = new Uint8Array(this.#capacity)
+    this.#terms = new Uint16Array(this.#capacity * inline).fill(noTerm)
+    this.#generation++
+    for (let from = 0; from < ids.length; from++) {
+      if (ids[from] === 0) continue
+      let at = this.#start(ids[from]!)
+      while (this.#ids[at] !== 0) at = at + 1 & this.#capacity - 1
+      this.#ids[at] = ids[from]!
+      this.#targets[at] = targets[from]!
+      this.#marks[at] = marks[from]!
+      this.#terms.set(terms.subarray(from * inline, (from + 1) * inline), at * inline)
+    }
+  }
+}

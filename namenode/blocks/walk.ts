@@ -1,0 +1,86 @@
+// Walks over all blocks in small steps, with everybody else's work in between. Two walks: the census reads the blocks of
+// all files from the store after a start, so that those that nobody reports are known to be missing; the review goes over
+// the table when a node's replicas are void, or when blocks may have been passed over by the repair.
+
+import type { Clock } from '../../src/ports/clock.ts'
+import type { View } from '../journal/view.ts'
+import type { InodeId } from '../../src/base/ids.ts'
+import { knownBlocks, targetOf } from '../namespace/file.ts'
+import type { Terms } from '../nodes/terms.ts'
+import type { BlockMap } from './map.ts'
+
+/** Rows of the store, and slots of the table, between two turns of the event loop: a millisecond or two. */
+const rowsMax = 1_000
+const slotsMax = 20_000
+
+export async function census({ view, map, clock }: { view: View; map: BlockMap; clock: Clock }, stopped: () => boolean): Promise<void> {
+  let from = 0
+  let inode: InodeId | undefined
+  let target = 0
+  for (let count = rowsMax; count === rowsMax && !stopped();) {
+    count = 0
+    for (const block of knownBlocks(view, from, rowsMax)) {
+      count++
+      from = block.id + 1
+      // Blocks of one file mostly follow each other.
+      if (block.inode !== inode) {
+        inode = block.inode
+        target = targetOf(view, block.inode) ?? 0
+      }
+      if (target > 0) map.know(block.id, target)
+    }
+    await clock.yield()
+  }
+}
+
+export class Review {
+  readonly #map: BlockMap
+  readonly #terms: Terms
+  readonly #clock: Clock
+  #wanted = false
+  #running: Promise<void> | undefined
+  #stopped = false
+
+  constructor({ map, terms, clock }: { map: BlockMap; terms: Terms; clock: Clock }) {
+    this.#map = map
+    this.#terms = terms
+    this.#clock = clock
+    terms.onRetired = () => this.want()
+  }
+
+  /** Asks for one walk over everything that begins after this call. */
+  want(): void {
+    this.#wanted = true
+    if (!this.#stopped) this.#running ??= this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    await this.#clock.yield()
+    while (this.#wanted && !this.#stopped) {
+      this.#wanted = false
+      await this.#walk()
+    }
+    this.#running = undefined
+  }
+
+  async #walk(): Promise<void> {
+    const { table } = this.#map
+    const retired = new Set(this.#terms.retired)
+    const { generation } = table
+    // Downwards: a removal moves blocks to lower slots, where they are still to be seen.
+    for (let slot = table.capacity - 1; slot >= 0 && !this.#stopped;) {
+      for (const end = Math.max(-1, slot - slotsMax); slot > end; slot--) this.#map.review(slot, retired)
+      await this.#clock.yield()
+      if (table.generation !== generation) {
+        this.#wanted = true
+        return
+      }
+    }
+    if (!this.#stopped) this.#terms.wiped(retired)
+  }
+}

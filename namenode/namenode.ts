@@ -1,0 +1,268 @@
+// The memory of a cluster, put together. `start`: home, journal, rooms, then the port; it is ready when it returns, and
+// learns from datanodes where blocks lie while it serves. `stop`: refuses new calls, answers those at work, closes the
+// journal and the store, gives the home back. What goes on between is in the rooms; here are only their connections.
+
+import { GristmillError } from '../src/base/errors.ts'
+import { clusterId, type Address, type BlockId, type ClusterId } from '../src/base/ids.ts'
+import { openHome, type Home } from '../src/home/home.ts'
+import type { Listening } from '../src/ports/net.ts'
+import type { Store } from '../src/ports/store.ts'
+import type { World } from '../src/ports/world.ts'
+import { Authenticator } from '../src/rpc/auth.ts'
+import { Registry as Metrics } from '../src/rpc/metrics.ts'
+import { serve, type Server } from '../src/rpc/serve.ts'
+import { BlockTokens } from '../src/rpc/token.ts'
+import { exposeNamenode, statusRoutes, type StatusOptions } from './admin/status.ts'
+import { Deletions } from './blocks/deletions.ts'
+import { BlockMap } from './blocks/map.ts'
+import { Repair } from './blocks/repair.ts'
+import { Reports } from './blocks/reports.ts'
+import { SafeMode } from './blocks/safe.ts'
+import { census, Review } from './blocks/walk.ts'
+import { forgetting, Housekeeping } from './housekeeping.ts'
+import { Jobs } from './jobs/jobs.ts'
+import { LocalJournal } from './journal/local.ts'
+import { Registry as Kinds, type Actor } from './journal/operation.ts'
+import { allMutations } from './mutations.ts'
+import { namespaceRoutes } from './namespace/conversation.ts'
+import { knownBlock } from './namespace/file.ts'
+import { format, identityOf } from './namespace/format.ts'
+import { Sweeper } from './namespace/sweeper.ts'
+import { nodesRoutes } from './nodes/conversation.ts'
+import { knownNodes } from './nodes/known.ts'
+import { Registry } from './nodes/registry.ts'
+import { Terms } from './nodes/terms.ts'
+import { timesFrom, type NamenodeTimes } from './times.ts'
+import { expireLeases, writingRoutes } from './writing/conversation.ts'
+import { Lifetimes } from './writing/lifetimes.ts'
+
+/** Of the system itself; superuser beside the user that the namenode runs as. */
+export const systemUser = 'gristmill'
+
+export interface NamenodeConfig {
+  readonly dir: string
+  readonly host: string
+  readonly port: number
+  readonly secret: Buffer
+  /** What a writer gets that does not say. */
+  readonly defaults: { readonly replication: number; readonly blockBytes: number }
+  /** The user that this process runs as: superuser, and owner of the root of a new cluster. */
+  readonly user?: string | undefined
+  readonly pid?: number | undefined
+  readonly version?: string | undefined
+  /** false: answers before the disk has it. Only the named test profile says so. */
+  readonly sync?: boolean | undefined
+  readonly times?: Partial<NamenodeTimes> | undefined
+  /** The namenode cannot go on: its journal failed. The process must end, and can be started again. */
+  readonly onFatal?: ((error: GristmillError) => void) | undefined
+}
+
+const isLoopback = (host: string): boolean => /^127\.\d+\.\d+\.\d+$|^localhost$|^\[?::1\]?$/.test(host)
+
+export class Namenode {
+  readonly id: string
+  readonly cluster: ClusterId
+  readonly #world: World
+  readonly #times: NamenodeTimes
+  /** Undone in reverse order. */
+  readonly #ends: Array<() => unknown>
+  #server: Server | undefined
+  #listening: Listening | undefined
+  #stopped: Promise<void> | undefined
+
+  /** Throws DIR_IN_USE, DIR_FOREIGN, CORRUPT, CONFIG_INVALID, ENOSPC, EADDRINUSE or EACCES. */
+  static async start(world: World, config: NamenodeConfig): Promise<Namenode> {
+    const times = timesFrom(config.times)
+    const ends: Array<() => unknown> = []
+    try {
+      const home = await openHome(world, config.dir, { role: 'namenode' })
+      ends.push(() => home.release())
+      const store = await world.openStore(`${config.dir}/store`, { ...config.sync === false && { sync: false } })
+      ends.push(() => store.close())
+      const journal = await openJournal(world, config, store)
+      ends.push(() => journal.close())
+      const cluster = await identify(home, journal, world, config)
+      const namenode = new Namenode(world, times, home.id, cluster, ends)
+      await namenode.#start(config, journal)
+      return namenode
+    } catch (error) {
+      await undo(world, ends)
+      throw error
+    }
+  }
+
+  private constructor(world: World, times: NamenodeTimes, id: string, cluster: ClusterId, ends: Array<() => unknown>) {
+    this.#world = world
+    this.#times = times
+    this.id = id
+    this.cluster = cluster
+    this.#ends = ends
+  }
+
+  get address(): Address { return this.#listening!.address }
+
+  stop(): Promise<void> {
+    this.#server?.drain()
+    return this.#stopped ??= undo(this.#world, this.#ends)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> { await this.stop() }
+
+  async #start(config: NamenodeConfig, journal: LocalJournal): Promise<void> {
+    const { clock, random, log, net } = this.#world
+    const { view } = journal
+    const times = this.#times
+    const { defaults, secret, user, dir, pid = 0, version = '' } = config
+    const ends = this.#ends
+    const metrics = new Metrics()
+    const tokens = new BlockTokens({ secret, clock })
+    const actor = actors(user)
+
+    const terms = new Terms()
+    const registry = new Registry({ clock, log, random }, terms, times)
+    const map = new BlockMap(terms)
+    const review = new Review({ map, terms, clock })
+    const lifetimes = new Lifetimes({ clock, view, times })
+    const isOpen = (id: BlockId): boolean => lifetimes.isOpen(id)
+    const deletions = new Deletions((node, id) => reports.mayDelete(node, id))
+    const repair = new Repair({ map, registry, deletions, tokens, clock, log, random, lengthOf: id => knownBlock(view, id)?.length, rescan: () => review.want() })
+    const reports = new Reports({ view, map, repair, deletions, log, isOpen, safe: () => safe.on })
+    const jobs = new Jobs({ clock, log, journal, registry, tokens, actor, holders: id => map.holders(id).filter(node => node.serves) })
+    let opened = false
+    const safe = new SafeMode({
+      clock, nodeDeadMs: times.nodeDeadMs, blocks: () => view.counters.blocks, present: () => map.present, awaited: () => registry.awaited().length,
+      onCopies: () => {
+        repair.allowCopies()
+        opened = true
+        jobs.open()
+        review.want()
+      },
+      onOver: () => {
+        log.info('safe mode is over: it is known where blocks lie', { blocks: view.counters.blocks, present: map.present })
+        repair.allowTrims()
+        deletions.open()
+        review.want()
+      },
+    })
+
+    /** Blocks that no file has: their replicas go. */
+    const discard = (blocks: readonly BlockId[]): void => {
+      for (const id of blocks) for (const node of map.forget(id)) deletions.add(node, [id])
+    }
+    const sweeper = new Sweeper({ journal, clock, log, gone: discard })
+    registry.listen({
+      // What was known of its earlier session is void; the session's reports say it all again.
+      joined: node => { forgetSession(node) },
+      lost: node => {
+        forgetSession(node)
+        review.want()
+      },
+      reported: () => {
+        safe.check()
+        if (opened) review.want() // there may be room on it for blocks that no node could take
+      },
+    })
+    const forgetSession = (node: Parameters<Deletions['reset']>[0]): void => {
+      deletions.reset(node)
+      reports.reset(node)
+      repair.gone(node)
+    }
+
+    for (const known of knownNodes(view)) registry.expect(known)
+    await jobs.start()
+    ends.push(() => jobs.stop())
+
+    const about = { cluster: this.cluster, dir, pid, version, startedMs: Math.floor(clock.now()), address: () => this.address, defaults }
+    const statusOptions: StatusOptions = { journal, registry, map, repair, deletions, safe, clock, about, jobsRunning: () => jobs.running }
+    exposeNamenode(metrics, statusOptions)
+    const server = this.#server = serve({
+      auth: new Authenticator({ secret, cluster: this.cluster, loopback: isLoopback(config.host), clock }),
+      clock, log, registry: metrics,
+      routes: [
+        ...namespaceRoutes({
+          journal, view, map, registry, tokens, random, clock, log, defaults, actor, removed: () => sweeper.wake(),
+          suspect: (id, address, message) => {
+            const accused = map.holders(id).find(node => node.address === address)
+            log.warn('a reader found a replica to be bad; its node checks it', { block: id, address, message, known: accused !== undefined })
+            accused?.orders.push({ kind: 'verify', block: id })
+          },
+        }),
+        ...writingRoutes({ journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard }),
+        ...nodesRoutes({
+          cluster: this.cluster, journal, registry, terms, reports, clock,
+          taken: (node, orders) => deletions.taken(node, orders.filter(each => each.order.kind === 'delete').map(each => each.seq)),
+        }),
+        ...statusRoutes(statusOptions),
+        ...jobs.routes,
+      ],
+    })
+    const chores = new Housekeeping(clock, log, [
+      { name: 'look who is silent', everyMs: Math.min(500, times.nodeStaleMs / 4), work: () => registry.check() },
+      { name: 'safe mode', everyMs: 100, work: () => safe.check() },
+      { name: 'copy and trim blocks', everyMs: 100, work: () => repair.work() },
+      { name: 'collect garbage', everyMs: 500, work: () => reports.collect() },
+      { name: 'end silent leases', everyMs: 1000, work: () => expireLeases({ journal, lifetimes, discard }) },
+      { name: 'take apart what was removed', everyMs: 500, work: () => sweeper.wake() },
+      { name: 'look for blocks that could not be copied', everyMs: 60_000, work: () => { if (opened) review.want() } },
+      forgetting(journal, clock),
+    ])
+    let stopping = false
+    ends.push(() => chores.stop(), () => sweeper.stop(), () => review.stop(), () => { stopping = true }, () => registry.stop())
+    safe.check()
+
+    this.#listening = await net.listen({ http: server.http }, { host: config.host, port: config.port })
+    ends.push(() => this.#listening!.close(times.drainMs))
+    chores.start()
+    const counted = census({ view, map, clock }, () => stopping).then(() => safe.check(), (error: unknown) => log.error('the blocks of all files could not be counted', { error }))
+    ends.splice(ends.length - 1, 0, () => counted)
+  }
+}
+
+/** Who a call is made for: nothing else is known of people here. */
+function actors(user: string | undefined): (user: string) => Actor {
+  const known = new Map<string, Actor>()
+  return name => {
+    const found = known.get(name)
+    if (found) return found
+    if (known.size > 10_000) known.clear()
+    const actor = Object.freeze({ user: name, root: name === systemUser || name === user })
+    known.set(name, actor)
+    return actor
+  }
+}
+
+function openJournal(world: World, config: NamenodeConfig, store: Store): Promise<LocalJournal> {
+  const { disk, clock, log } = world
+  return LocalJournal.open({
+    store, disk, clock, log, dir: `${config.dir}/journal`, registry: new Kinds(allMutations), sync: config.sync,
+    onFatal: error => config.onFatal?.(error),
+  })
+}
+
+/** The cluster's id: in the home's stamp and in the state, the same in both. A fresh directory becomes a new cluster. */
+async function identify(home: Home, journal: LocalJournal, { random, clock }: World, config: NamenodeConfig): Promise<ClusterId> {
+  const found = identityOf(journal.view)
+  if (found) {
+    await home.stamp(found.cluster) // DIR_FOREIGN if the stamp is of another
+    return found.cluster
+  }
+  if (home.cluster !== undefined) {
+    throw new GristmillError('CORRUPT', `${config.dir} belongs to cluster ${home.cluster}, but its store and journal are empty; ` +
+      'restore them from a backup, or start a new cluster in another directory', { details: { dir: config.dir } })
+  }
+  const cluster = clusterId(`cluster-${random.id().slice(0, 16)}`)
+  await journal.submit(format, { cluster, owner: config.user ?? systemUser, nowMs: clock.now() })
+  await home.stamp(cluster)
+  return cluster
+}
+
+/** Ends what was begun, the last first; each gets its chance, whatever the others do. */
+async function undo({ log }: World, ends: Array<() => unknown>): Promise<void> {
+  for (let end = ends.pop(); end; end = ends.pop()) {
+    try {
+      await end()
+    } catch (error) {
+      log.error('a part of the namenode did not stop in good order', { error })
+    }
+  }
+}

@@ -1,0 +1,72 @@
+// The conversation about names, as routes. Reads answer at once from committed state; changes go to the journal.
+
+import { inodeId, type BlockId } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Log } from '../../src/ports/log.ts'
+import * as protocol from '../../src/protocol/namespace.ts'
+import type { FileStatus } from '../../src/protocol/namespace.ts'
+import { route, type Route } from '../../src/rpc/serve.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Actor } from '../journal/operation.ts'
+import { blocksOf, targetOf } from './file.ts'
+import { locate, type LocateTools } from './locate.ts'
+import { mkdir, remove, rename, setAttributes, touch } from './names.ts'
+import { list, stat, summary } from './read.ts'
+
+export interface NamespaceOptions extends LocateTools {
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly log: Log
+  readonly defaults: { readonly replication: number; readonly blockBytes: number }
+  readonly actor: (user: string) => Actor
+  /** Something was removed: there is work for the sweeper. */
+  readonly removed: () => void
+  /** A reader says that the replica at an address is bad. */
+  readonly suspect: (block: BlockId, address: string, message: string) => void
+}
+
+export function namespaceRoutes(options: NamespaceOptions): Route[] {
+  const { journal, view, map, clock, log, defaults, actor, removed, suspect } = options
+
+  /** The target of a file's blocks has changed: the map learns it, block by block. */
+  async function retarget({ id }: FileStatus): Promise<void> {
+    for (let chunk = 0; ; chunk++) {
+      const blocks = blocksOf(view, inodeId(id), chunk)[Symbol.iterator]().next()
+      // Changed again, or removed, while this was going on: what holds now counts.
+      const target = targetOf(view, inodeId(id))
+      if (blocks.done || target === undefined) return
+      for (const block of blocks.value) map.know(block.id, target)
+      await clock.yield()
+    }
+  }
+
+  return [
+    route(protocol.stat, ({ path }, { user }) => stat(view, actor(user), path)),
+    route(protocol.list, (request, { user }) => list(view, actor(user), request)),
+    route(protocol.locate, (request, { user }) => locate(options, actor(user), request)),
+    route(protocol.summary, ({ path }, context) => summary(view, actor(context.user), path, { yield: () => clock.yield(), signal: context.signal })),
+
+    route(protocol.mkdir, ({ requestId, path, parents, mode }, { user }) => journal.submit(mkdir, { requestId, path, parents, mode, nowMs: clock.now(), ...actor(user) })),
+    route(protocol.rename, async ({ requestId, from, to, overwrite }, { user }) => {
+      await journal.submit(rename, { requestId, from, to, overwrite, nowMs: clock.now(), ...actor(user) })
+      if (overwrite) removed()
+      return {}
+    }),
+    route(protocol.remove, async ({ requestId, path, recursive }, { user }) => {
+      await journal.submit(remove, { requestId, path, recursive, nowMs: clock.now(), ...actor(user) })
+      removed()
+      return {}
+    }),
+    route(protocol.setAttributes, async (request, { user }) => {
+      const status = await journal.submit(setAttributes, { ...request, nowMs: clock.now(), ...actor(user) })
+      if (request.replication !== undefined) retarget(status).catch((error: unknown) => log.error('the new replication of a file did not reach all of its blocks', { error, path: request.path }))
+      return status
+    }),
+    route(protocol.touch, ({ requestId, path, mtimeMs }, { user }) => journal.submit(touch, { requestId, path, mtimeMs, ...defaults, nowMs: clock.now(), ...actor(user) })),
+
+    route(protocol.reportBad, ({ block, address, proof }) => {
+      suspect(block, address, proof.message)
+      return {}
+    }),
+  ]
+}

@@ -1,0 +1,61 @@
+// One datanode as the namenode sees it: what it said at registration and in its last beat, how long ago that was, and
+// what it is being asked to do. Soft state: a restarted namenode hears it all again.
+
+import type { Address, NodeId } from '../../src/base/ids.ts'
+import type { NodePlace } from '../../src/protocol/fields.ts'
+import type { StorageState } from '../../src/protocol/heartbeat.ts'
+import type { Candidate } from '../blocks/placement.ts'
+import type { Orders } from './orders.ts'
+
+/** `left`: said good-bye; its blocks count as there until it would have been dead. `absent`: expected, not seen since the start. */
+export type NodeState = 'live' | 'stale' | 'dead' | 'left'
+
+export class DataNode implements Candidate {
+  readonly node: NodeId
+  address: Address
+  rack: string
+  host: string
+  pid = 0
+  version = ''
+  slots = 0
+  storages: readonly StorageState[] = []
+  transfers = 0
+  running = 0
+  state: NodeState = 'dead'
+  /** Of the last sign of life, on the monotonic clock. */
+  contactMs = -Infinity
+  /** 0: it has not registered with this namenode. */
+  session = 0
+  /** The newest change or page that was taken in, by its number. */
+  seq = 0
+  orders: Orders
+  /** Under which its replicas are noted in the block table; see terms.ts. */
+  term = 0
+  /** Terms that the full report in progress replaces. */
+  earlier: number[] = []
+  /** Its full report of this session is complete. */
+  reported = false
+  /** Copies that it was ordered to send, and that others were ordered to send to it, and that have not been reported. */
+  sending = 0
+  receiving = 0
+
+  constructor(place: NodePlace, orders: Orders) {
+    this.node = place.node
+    this.address = place.address
+    this.rack = place.rack
+    this.host = place.host
+    this.orders = orders
+  }
+
+  /** A block goes to one storage, so only the largest free one counts. */
+  get freeBytes(): number { return this.#working.reduce((most, each) => Math.max(most, each.freeBytes), 0) }
+  get capacityBytes(): number { return this.#working.reduce((most, each) => Math.max(most, each.capacityBytes), 0) }
+  get blocks(): number { return this.storages.reduce((sum, each) => sum + each.blocks, 0) }
+  get place(): NodePlace { return { node: this.node, address: this.address, rack: this.rack, host: this.host } }
+  /** Its replicas count as being there. */
+  get holds(): boolean { return this.state !== 'dead' }
+  /** It can be asked for bytes now. */
+  get serves(): boolean { return this.state === 'live' || this.state === 'stale' }
+
+  get #working(): StorageState[] { return this.storages.filter(each => !each.failed) }
+}

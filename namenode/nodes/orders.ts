@@ -1,0 +1,67 @@
+// What one datanode is to do, numbered within its session, kept until it says that it has taken them over: a lost answer
+// loses no order, and a repeated one is run once. The datanode keeps one waiting call open; a second one ends the first.
+
+import { limits } from '../../src/base/limits.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Order } from '../../src/protocol/order.ts'
+
+export interface NumberedOrder { readonly seq: number; readonly order: Order }
+
+/** Orders in one answer: each is some hundred bytes, except for tasks with their splits. */
+const answerMax = 100
+
+export class Orders {
+  readonly #clock: Clock
+  readonly #waitMs: number
+  #queue: NumberedOrder[] = []
+  #next = 1
+  #answer: (() => void) | undefined
+
+  constructor(clock: Clock, waitMs: number = limits.longPollMs) {
+    this.#clock = clock
+    this.#waitMs = waitMs
+  }
+
+  get size(): number { return this.#queue.length }
+
+  /** Its number. */
+  push(order: Order): number {
+    const seq = this.#next++
+    this.#queue.push({ seq, order })
+    this.#answer?.()
+    return seq
+  }
+
+  /** Orders up to `acknowledged` are in the node's hands. Gives them. */
+  acknowledge(acknowledged: number): NumberedOrder[] {
+    const split = this.#queue.findIndex(each => each.seq > acknowledged)
+    const done = split < 0 ? this.#queue : this.#queue.slice(0, split)
+    this.#queue = split < 0 ? [] : this.#queue.slice(split)
+    return done
+  }
+
+  /** What is to be done, as soon as there is something; nothing after a while. Never rejects. */
+  wait(signal: AbortSignal): Promise<readonly NumberedOrder[]> {
+    this.#answer?.()
+    if (this.#queue.length > 0 || signal.aborted) return Promise.resolve(this.#queue.slice(0, answerMax))
+    return new Promise(resolve => {
+      const finish = (): void => {
+        if (this.#answer === finish) this.#answer = undefined
+        cancel()
+        signal.removeEventListener('abort', finish)
+        resolve(this.#queue.slice(0, answerMax))
+      }
+      const cancel = this.#clock.after(this.#waitMs, finish)
+      signal.addEventListener('abort', finish, { once: true })
+      this.#answer = finish
+    })
+  }
+
+  /** Ends a waiting call, and everything that was to be done. */
+  close(): NumberedOrder[] {
+    const dropped = this.#queue
+    this.#queue = []
+    this.#answer?.()
+    return dropped
+  }
+}

@@ -1,0 +1,155 @@
+// All datanodes: who is there, in which session, and since when nothing was heard of them. Time is monotonic.
+// live → stale (nothing new is placed there) → dead (its replicas no longer count, its blocks are copied elsewhere).
+// A node that registers again begins a new session; whatever speaks of an older one is told to register (UNREGISTERED).
+
+import { GristmillError } from '../../src/base/errors.ts'
+import type { AttemptId, NodeId } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Log } from '../../src/ports/log.ts'
+import type { Random } from '../../src/ports/random.ts'
+import type { RequestOf } from '../../src/protocol/message.ts'
+import type { beat, register } from '../../src/protocol/heartbeat.ts'
+import type { NodePlace } from '../../src/protocol/fields.ts'
+import { DataNode } from './node.ts'
+import { Orders } from './orders.ts'
+import type { Terms } from './terms.ts'
+
+export interface NodeTimes {
+  readonly nodeStaleMs: number
+  readonly nodeDeadMs: number
+  readonly longPollMs: number
+}
+
+/** What others do when nodes come and go. Several may listen. */
+export interface NodeListener {
+  /** A session began. Gives the attempts that the node is to kill. */
+  joined?(node: DataNode, attempts: readonly AttemptId[]): readonly AttemptId[] | void
+  /** It said good-bye, or has been silent: no new work. */
+  draining?(node: DataNode): void
+  /** It is dead, with everything on it. */
+  lost?(node: DataNode): void
+  /** It asks for work; `freeSlots` tasks could start now. */
+  offered?(node: DataNode, freeSlots: number): void
+  /** Its full report is complete. */
+  reported?(node: DataNode): void
+}
+
+export class Registry {
+  readonly #world: { readonly clock: Clock; readonly log: Log; readonly random: Random }
+  readonly #terms: Terms
+  readonly #times: NodeTimes
+  readonly #nodes = new Map<NodeId, DataNode>()
+  readonly #listeners: NodeListener[] = []
+  #nextSession: number
+
+  constructor(world: { clock: Clock; log: Log; random: Random }, terms: Terms, times: NodeTimes) {
+    this.#world = world
+    this.#terms = terms
+    this.#times = times
+    // Sessions of an earlier life of this namenode are not mistaken for ours.
+    this.#nextSession = 1 + world.random.below(2 ** 40)
+  }
+
+  listen(listener: NodeListener): void { this.#listeners.push(listener) }
+
+  get all(): Iterable<DataNode> { return this.#nodes.values() }
+  get live(): DataNode[] { return [...this.#nodes.values()].filter(node => node.state === 'live') }
+  get(id: NodeId): DataNode | undefined { return this.#nodes.get(id) }
+
+  /** A node of an earlier life of this namenode: expected, not here yet. */
+  expect(place: NodePlace): void {
+    this.#nodes.set(place.node, new DataNode(place, this.#newOrders()))
+  }
+
+  /** Expected nodes that have neither reported everything since the start nor been given up. */
+  awaited(): DataNode[] { return [...this.#nodes.values()].filter(node => !node.reported && node.state !== 'left') }
+
+  register(request: RequestOf<typeof register>): { node: DataNode; kill: AttemptId[] } {
+    const { node: id, address, rack, host, pid, version, slots, storages, attempts } = request
+    const { clock, log } = this.#world
+    let node = this.#nodes.get(id)
+    if (!node) this.#nodes.set(id, node = new DataNode({ node: id, address, rack, host }, this.#newOrders()))
+    // A process that lives does not register twice; two that do share an identity, and both would lose data.
+    if (node.state === 'live' && node.pid !== pid && node.address !== address) {
+      log.warn('a datanode registers from another place while its last session lives', { node: id, before: node.address, now: address })
+    }
+    const term = this.#terms.grant(node)
+    if (node.session !== 0 && node.state !== 'dead') node.earlier.push(node.term)
+    Object.assign(node, { address, rack, host, pid, version, slots, storages, term, transfers: 0, running: attempts.length, state: 'live', contactMs: clock.mono(), reported: false, seq: 0 })
+    node.session = this.#nextSession++
+    node.orders.close()
+    node.orders = this.#newOrders()
+    log.info('a datanode has registered', { node: id, address, rack, host, session: node.session })
+    const kill = this.#listeners.flatMap(listener => [...listener.joined?.(node, attempts) ?? []])
+    return { node, kill }
+  }
+
+  /** The node of a session, which has just given a sign of life. Throws UNREGISTERED. */
+  heard(id: NodeId, session: number): DataNode {
+    const node = this.#nodes.get(id)
+    if (!node || node.session !== session || node.state === 'dead') {
+      throw new GristmillError('UNREGISTERED', `the datanode ${id} has no session ${session} with this namenode; it must register again`, { details: { node: id } })
+    }
+    node.contactMs = this.#world.clock.mono()
+    if (node.state === 'stale') {
+      node.state = 'live'
+      this.#world.log.info('a datanode is heard of again', { node: id })
+    }
+    return node
+  }
+
+  beat(request: RequestOf<typeof beat>): void {
+    const node = this.heard(request.node, request.session)
+    node.storages = request.storages
+    node.transfers = request.transfers
+    node.running = request.running
+  }
+
+  leave(id: NodeId, session: number): void {
+    const node = this.heard(id, session)
+    node.state = 'left'
+    this.#world.log.info('a datanode leaves in good order', { node: id })
+    for (const listener of this.#listeners) listener.draining?.(node)
+  }
+
+  offered(node: DataNode, freeSlots: number): void {
+    if (node.state === 'live') for (const listener of this.#listeners) listener.offered?.(node, freeSlots)
+  }
+
+  /** Its full report is complete: what it did not mention is gone. */
+  reported(node: DataNode): void {
+    for (const term of node.earlier.splice(0)) this.#terms.retire(term)
+    node.reported = true
+    for (const listener of this.#listeners) listener.reported?.(node)
+  }
+
+  /** Looks who has been silent for too long. */
+  check(): void {
+    const now = this.#world.clock.mono()
+    for (const node of this.#nodes.values()) {
+      if (node.state === 'dead') continue
+      const silentMs = now - node.contactMs
+      if (silentMs >= this.#times.nodeDeadMs) this.#lose(node, silentMs)
+      else if (node.state === 'live' && silentMs >= this.#times.nodeStaleMs) {
+        node.state = 'stale'
+        this.#world.log.warn('a datanode is silent', { node: node.node, silentMs: Math.round(silentMs) })
+        for (const listener of this.#listeners) listener.draining?.(node)
+      }
+    }
+  }
+
+  #lose(node: DataNode, silentMs: number): void {
+    this.#world.log.warn('a datanode is dead: its blocks and tasks go elsewhere', { node: node.node, silentMs: Math.round(silentMs), left: node.state === 'left' })
+    node.state = 'dead'
+    node.orders.close()
+    for (const term of [...node.earlier.splice(0), node.term]) this.#terms.retire(term)
+    for (const listener of this.#listeners) listener.lost?.(node)
+  }
+
+  /** Ends all waiting calls. */
+  stop(): void {
+    for (const node of this.#nodes.values()) node.orders.close()
+  }
+
+  #newOrders(): Orders { return new Orders(this.#world.clock, this.#times.longPollMs) }
+}

@@ -1,0 +1,35 @@
+// The times that a namenode may be started with, for tests and for clusters with slow networks. What is not said is as in
+// src/base/limits.ts; the relations that hold there must hold here.
+
+import { GristmillError } from '../src/base/errors.ts'
+import { limits } from '../src/base/limits.ts'
+
+export interface NamenodeTimes {
+  readonly heartbeatMs: number
+  readonly nodeStaleMs: number
+  readonly nodeDeadMs: number
+  readonly leaseSoftMs: number
+  readonly leaseHardMs: number
+  readonly longPollMs: number
+  readonly drainMs: number
+}
+
+/** Throws CONFIG_INVALID if they contradict each other. */
+export function timesFrom(said: Partial<NamenodeTimes> = {}): NamenodeTimes {
+  const times: NamenodeTimes = {
+    heartbeatMs: said.heartbeatMs ?? limits.heartbeatMs,
+    nodeStaleMs: said.nodeStaleMs ?? limits.nodeStaleMs,
+    nodeDeadMs: said.nodeDeadMs ?? limits.nodeDeadMs,
+    leaseSoftMs: said.leaseSoftMs ?? limits.leaseSoftMs,
+    leaseHardMs: said.leaseHardMs ?? limits.leaseHardMs,
+    longPollMs: said.longPollMs ?? limits.longPollMs,
+    drainMs: said.drainMs ?? limits.drainMs,
+  }
+  const smaller = (a: keyof NamenodeTimes, b: keyof NamenodeTimes): void => {
+    if (times[a] >= times[b]) throw new GristmillError('CONFIG_INVALID', `${a} (${times[a]}) must be less than ${b} (${times[b]})`)
+  }
+  smaller('heartbeatMs', 'nodeStaleMs')
+  smaller('nodeStaleMs', 'nodeDeadMs')
+  smaller('leaseSoftMs', 'leaseHardMs')
+  return times
+}

@@ -1,0 +1,149 @@
+// The conversation of writers, as routes: the journal decides what a file is, this room chooses where its blocks go, and
+// keeps the soft state (lifetimes of leases, places of replicas) in step with what the journal has made durable.
+
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import type { BlockId, LeaseId, NodeId } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Random } from '../../src/ports/random.ts'
+import * as protocol from '../../src/protocol/writing.ts'
+import type { AllocatedBlock } from '../../src/protocol/writing.ts'
+import type { RequestOf } from '../../src/protocol/message.ts'
+import type { FileStatus } from '../../src/protocol/namespace.ts'
+import type { CallContext } from '../../src/rpc/context.ts'
+import { route, type Route } from '../../src/rpc/serve.ts'
+import type { BlockTokens } from '../../src/rpc/token.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Actor } from '../journal/operation.ts'
+import { place } from '../blocks/placement.ts'
+import type { BlockMap } from '../blocks/map.ts'
+import type { Registry } from '../nodes/registry.ts'
+import { knownBlock } from '../namespace/file.ts'
+import { leaseAt } from './lease.ts'
+import type { Lifetimes } from './lifetimes.ts'
+import { abandon, allocate, complete, create, type Created } from './mutations.ts'
+
+export interface WritingOptions {
+  readonly journal: Journal
+  readonly registry: Registry
+  readonly map: BlockMap
+  readonly lifetimes: Lifetimes
+  readonly tokens: BlockTokens
+  readonly clock: Clock
+  readonly random: Random
+  readonly defaults: { readonly replication: number; readonly blockBytes: number }
+  readonly actor: (user: string) => Actor
+  /** Removes replicas of blocks that were given out and are no file's. */
+  readonly discard: (blocks: readonly BlockId[]) => void
+}
+
+export function writingRoutes(options: WritingOptions): Route[] {
+  const { journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard } = options
+
+  /** ENOSPC if no node can take even one replica; asked before ids are given out. */
+  function checkRoom(count: number, blockBytes: number, exclude: ReadonlySet<NodeId>): void {
+    if (count === 0 || place(registry.live, { count: 1, blockBytes, held: [], exclude }, random).length > 0) return
+    const nodes = registry.live.length
+    throw new GristmillError('ENOSPC', nodes === 0
+      ? 'no datanode is there to take a block; start one, or wait until it has registered'
+      : `none of the ${nodes} live datanodes can take a block of ${blockBytes} bytes${exclude.size > 0 ? ` (${exclude.size} have just failed for this writer)` : ''}; free some space, or add a datanode`, { details: { nodes, blockBytes } })
+  }
+
+  function located(blocks: readonly BlockId[], { replication, blockBytes, host, exclude }: { replication: number; blockBytes: number; host: string | undefined; exclude: ReadonlySet<NodeId> }): AllocatedBlock[] {
+    const nodes = registry.live
+    return blocks.map(id => {
+      const targets = place(nodes, { count: replication, blockBytes, host, held: [], exclude }, random)
+      if (targets.length === 0) throw new GristmillError('ENOSPC', 'the datanodes that could take a block are gone; try again in a moment', { details: { block: id } })
+      return { id, targets: targets.map(each => registry.get(each.node)!.place), token: tokens.issue({ mode: 'write', block: id }) }
+    })
+  }
+
+  const nobody: ReadonlySet<NodeId> = new Set()
+
+  async function open(request: RequestOf<typeof protocol.create>, { user }: CallContext): Promise<Created> {
+    const { path, overwrite, parents, mode, format, blocks, requestId } = request
+    const replication = request.replication ?? defaults.replication
+    const blockBytes = request.blockBytes ?? defaults.blockBytes
+    if (blocks) checkRoom(blocks, blockBytes, nobody)
+    const operation = { requestId, path, overwrite, parents, mode, format, blocks, replication, blockBytes, nowMs: clock.now(), ...actor(user) }
+    try {
+      return await journal.submit(create, operation)
+    } catch (error) {
+      const silent = hasCode(error, 'EBUSY') ? error.details['lease'] as LeaseId : undefined
+      if (silent === undefined || !lifetimes.isSoft(silent)) throw error
+      const old = leaseAt(journal.view, silent)
+      const created = await journal.submit(create, { ...operation, replace: silent })
+      close(silent, old?.blocks ?? [])
+      return created
+    }
+  }
+
+  /** A repeated request may be of a lease that has ended since. */
+  function opened(lease: LeaseId, blocks: readonly BlockId[]): void {
+    if (leaseAt(journal.view, lease)) lifetimes.opened(lease, blocks)
+  }
+
+  /** The lease is no more; none of these blocks is a file's. */
+  function close(lease: LeaseId, unused: readonly BlockId[]): void {
+    lifetimes.closed(lease)
+    discard(unused)
+  }
+
+  async function seal({ requestId, lease, blocks, mtimeMs }: RequestOf<typeof protocol.complete>, { user }: CallContext): Promise<FileStatus> {
+    for (const { id, nodes } of blocks) if (nodes.length === 0) throw new GristmillError('EINVAL', `block ${id} is on no datanode; it must be on at least one`, { details: { block: id } })
+    const operation = { requestId, lease, mtimeMs, blocks: blocks.map(({ id, length, crc, aligned }) => ({ id, length, crc, aligned })), nowMs: clock.now(), ...actor(user) }
+    const { status, unused } = await journal.submit(complete, operation)
+    // A repeated request may find that the file is gone again: then these are nobody's blocks.
+    if (blocks.length > 0 && !knownBlock(journal.view, blocks[0]!.id)) return status
+    for (const { id, nodes } of blocks) {
+      for (const node of nodes) {
+        const holder = registry.get(node)
+        if (holder?.serves) map.add(id, holder)
+      }
+      map.know(id, status.replication)
+    }
+    close(lease, unused)
+    return status
+  }
+
+  return [
+    route(protocol.create, async (request, context) => {
+      const { lease, blockBytes, replication, blocks } = await open(request, context)
+      opened(lease, blocks)
+      return { lease, blockBytes, replication, blocks: blocks.length === 0 ? [] : located(blocks, { replication, blockBytes, host: request.host, exclude: nobody }) }
+    }),
+
+    route(protocol.allocate, async ({ requestId, lease, count, exclude: failed = [], host }, { user }) => {
+      const exclude = new Set(failed)
+      checkRoom(count, leaseAt(journal.view, lease)?.blockBytes ?? defaults.blockBytes, exclude)
+      const { blocks, replication, blockBytes } = await journal.submit(allocate, { requestId, lease, count, nowMs: clock.now(), ...actor(user) })
+      opened(lease, blocks)
+      return { blocks: located(blocks, { replication, blockBytes, host, exclude }) }
+    }),
+
+    route(protocol.complete, seal),
+
+    route(protocol.abandon, async ({ requestId, lease }, { user }) => {
+      const { unused } = await journal.submit(abandon, { requestId, lease, ...actor(user) })
+      close(lease, unused)
+      return {}
+    }),
+
+    route(protocol.renew, ({ leases }) => {
+      const lost = leases.filter(lease => leaseAt(journal.view, lease) === undefined)
+      const gone = new Set(lost)
+      for (const lease of leases) if (!gone.has(lease)) lifetimes.heard(lease)
+      return { lost }
+    }),
+  ]
+}
+
+/** Ends the leases of writers that have been silent for too long; some at a time. */
+export async function expireLeases({ journal, lifetimes, discard }: Pick<WritingOptions, 'journal' | 'lifetimes' | 'discard'>): Promise<number> {
+  const silent = lifetimes.expired(100)
+  await Promise.all(silent.map(async lease => {
+    const { unused } = await journal.submit(abandon, { lease, user: 'gristmill', root: true })
+    lifetimes.closed(lease)
+    discard(unused)
+  }))
+  return silent.length
+}

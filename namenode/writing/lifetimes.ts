@@ -1,0 +1,67 @@
+// How long leases live: since when nothing was heard of each writer, on the monotonic clock. Soft state: after a restart
+// every lease begins a fresh term, for nobody could renew it meanwhile. Also: which lease a block being written is part of.
+
+import type { BlockId, LeaseId } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { View } from '../journal/view.ts'
+import { leases } from './lease.ts'
+
+export interface LeaseTimes {
+  readonly leaseSoftMs: number
+  readonly leaseHardMs: number
+}
+
+export class Lifetimes {
+  readonly #clock: Clock
+  readonly #times: LeaseTimes
+  /** In the order in which they were heard of: the silent ones come first. */
+  readonly #leases = new Map<LeaseId, { heardMs: number; readonly blocks: BlockId[] }>()
+  readonly #blocks = new Map<BlockId, LeaseId>()
+
+  constructor({ clock, view, times }: { clock: Clock; view: View; times: LeaseTimes }) {
+    this.#clock = clock
+    this.#times = times
+    for (const lease of leases(view)) this.opened(lease.id, lease.blocks)
+  }
+
+  isOpen(block: BlockId): boolean { return this.#blocks.has(block) }
+
+  /** A lease of the journal has these blocks (too). */
+  opened(lease: LeaseId, blocks: readonly BlockId[]): void {
+    const heardMs = this.#clock.mono()
+    const known = this.#leases.get(lease)?.blocks ?? []
+    for (const block of blocks) {
+      if (this.#blocks.has(block)) continue
+      this.#blocks.set(block, lease)
+      known.push(block)
+    }
+    this.#leases.delete(lease)
+    this.#leases.set(lease, { heardMs, blocks: known })
+  }
+
+  /** The writer lives. */
+  heard(lease: LeaseId): void { this.opened(lease, []) }
+
+  closed(lease: LeaseId): void {
+    for (const block of this.#leases.get(lease)?.blocks ?? []) this.#blocks.delete(block)
+    this.#leases.delete(lease)
+  }
+
+  /** May another writer take its place? */
+  isSoft(lease: LeaseId): boolean { return this.#silent(lease) >= this.#times.leaseSoftMs }
+
+  /** Leases whose writers are given up, at most `max`. */
+  expired(max: number): LeaseId[] {
+    const found: LeaseId[] = []
+    for (const lease of this.#leases.keys()) {
+      if (found.length === max || this.#silent(lease) < this.#times.leaseHardMs) break
+      found.push(lease)
+    }
+    return found
+  }
+
+  #silent(lease: LeaseId): number {
+    const known = this.#leases.get(lease)
+    return known === undefined ? 0 : this.#clock.mono() - known.heardMs
+  }
+}
