@@ -41,7 +41,7 @@ export class Owner {
 
   /** undefined if another process owns the directory. */
   static async take(parts: EmbeddedParts): Promise<Owner | undefined> {
-    const { world, dir, settings } = parts
+    const { world, machine, dir, settings } = parts
     let home: Home
     try {
       home = await openHome(world, dir, { role: 'embedded' })
@@ -53,7 +53,7 @@ export class Owner {
       const secret = await loadOrCreateSecret(world, secretFileOf(dir))
       const { Namenode: Class } = await import('../../namenode/namenode.ts')
       const namenode = await Class.start(world, {
-        dir: `${dir}/namenode`, host, port: 0, secret,
+        dir: `${dir}/namenode`, host, port: 0, secret, user: settings.user ?? machine.user, pid: machine.pid, version,
         defaults: { replication: settings.replication ?? 1, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
         ...settings.profile === 'test-without-fsync' && { sync: false },
       })

@@ -1,6 +1,7 @@
 // `gristmill namenode`: a namenode in this process until it is told to end.
 
 import { limits } from '../../src/base/limits.ts'
+import { version } from '../../src/base/version.ts'
 import { hostDefault, oneDirectory, serverSecret, untilTold, type Run } from './run.ts'
 
 export const namenodePort = 8620
@@ -16,6 +17,7 @@ export async function runNamenode(run: Run): Promise<void> {
   const namenode = await Namenode.start(world, {
     dir, host, port: settings.port ?? namenodePort, secret,
     defaults: { replication: settings.replication ?? replicationDefault, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
+    user: machine.user, pid: machine.pid, version,
     sync: settings.profile !== 'test-without-fsync',
     times: {
       ...settings.heartbeat !== undefined && { heartbeatMs: settings.heartbeat },
