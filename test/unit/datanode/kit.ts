@@ -16,6 +16,7 @@ import { systemRandom } from '../../../src/world/random.ts'
 import { openStore } from '../../../src/world/store.ts'
 import { Credentials } from '../../../src/rpc/auth.ts'
 import { Caller } from '../../../src/rpc/call.ts'
+import type { Route } from '../../../src/rpc/serve.ts'
 import { FileClient, type FileClientOptions } from '../../../src/file/client.ts'
 import { Datanode, type DatanodeConfig } from '../../../datanode/datanode.ts'
 import { cluster, FakeNamenode, secret } from './namenode.ts'
@@ -33,6 +34,8 @@ export interface MillOptions {
   client?: Partial<FileClientOptions>
   /** Host name of datanode i; `client` is the client's own. */
   host?: (i: number) => string
+  /** What the namenode answers beside the calls of the data plane. */
+  routes?: readonly Route[]
 }
 
 export class Mill {
@@ -46,6 +49,7 @@ export class Mill {
 
   static async start(options: MillOptions = {}): Promise<Mill> {
     const mill = new Mill(options)
+    mill.namenode.extra.push(...options.routes ?? [])
     await mill.namenode.start()
     mill.namenode.blockBytes = options.blockBytes ?? mill.namenode.blockBytes
     for (let i = 0; i < (options.datanodes ?? 3); i++) mill.datanodes.push(await mill.datanode(i))

@@ -15,7 +15,7 @@ import * as report from '../../../src/protocol/report.ts'
 import * as writing from '../../../src/protocol/writing.ts'
 import { Authenticator } from '../../../src/rpc/auth.ts'
 import { Registry } from '../../../src/rpc/metrics.ts'
-import { route, serve } from '../../../src/rpc/serve.ts'
+import { route, serve, type Route } from '../../../src/rpc/serve.ts'
 import { BlockTokens } from '../../../src/rpc/token.ts'
 
 export const secret = Buffer.alloc(32, 7)
@@ -37,6 +37,8 @@ export class FakeNamenode {
   readonly allocated: Array<{ id: BlockId; exclude: readonly NodeId[]; targets: NodeId[] }> = []
   /** Nodes that left in good order. */
   readonly left: NodeId[] = []
+  /** More that it answers; set before it starts. */
+  readonly extra: Route[] = []
   epoch = 1
   blockBytes = 1024 * 1024
   replication = 3
@@ -70,6 +72,7 @@ export class FakeNamenode {
     const server = serve({
       clock: systemClock, log: silent, registry: new Registry(), auth: new Authenticator({ secret, cluster, loopback: true, clock: systemClock }),
       routes: [
+        ...this.extra,
         route(heartbeat.register, request => {
           this.calls.push('register')
           this.forgetful = false
