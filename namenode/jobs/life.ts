@@ -82,7 +82,7 @@ function start(state: State, stage: Stage): void {
   for (const task of stage.tasks) {
     if (task.state !== 'waiting') continue
     stage.waiting++
-    enqueue(state, stage, task)
+    enqueue(state, stage, task, false)
   }
 }
 

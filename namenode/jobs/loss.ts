@@ -105,7 +105,7 @@ export function loseOutput(state: State, place: Place): void {
   state.effects.push({ kind: 'lose', job: job.id, attempt: won.attempt })
   task.state = 'running'
   giveWay(state, place)
-  enqueue(state, stage, task)
+  enqueue(state, stage, task, true)
   changed(state, job, true)
 }
 

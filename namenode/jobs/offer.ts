@@ -123,10 +123,13 @@ function launch(state: State, place: Place, facts: { node: Node; locality: Local
   changed(state, job, false)
 }
 
-/** Puts a task (back) among those that wait. */
-export function enqueue(state: State, stage: Stage, task: Task): void {
+/**
+ * Puts a task (back) among those that wait. `first`: before the others, because a task that runs again is what the rest
+ * waits for: its readers, or its job's owner, who wants to hear of a program that cannot work before it has failed everywhere.
+ */
+export function enqueue(state: State, stage: Stage, task: Task, first: boolean): void {
   if (task.state !== 'waiting') stage.waiting++
   task.state = 'waiting'
   const holders = (stage.places?.[task.index] ?? []).filter(id => state.nodes.get(id)?.state === 'live' && !task.avoid?.has(id))
-  stage.pending.add(task.index, holders, holders.map(id => state.nodes.get(id)!.rack))
+  stage.pending.add(task.index, holders, holders.map(id => state.nodes.get(id)!.rack), first)
 }

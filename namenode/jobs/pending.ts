@@ -19,12 +19,15 @@ export class Pending {
   readonly #free = new Line()
   readonly #all = new Line()
 
-  /** Adds a waiting task. `nodes` are living holders of its input, `racks` theirs; both empty: anywhere is as good. */
-  add(task: number, nodes: readonly NodeId[], racks: readonly string[]): void {
-    for (const node of nodes) line(this.#byNode, node).push(task)
-    for (const rack of new Set(racks)) line(this.#byRack, rack).push(task)
-    if (nodes.length === 0) this.#free.push(task)
-    this.#all.push(task)
+  /**
+   * Adds a waiting task, behind the others or (`first`) before them. `nodes` are living holders of its input, `racks`
+   * theirs; both empty: anywhere is as good.
+   */
+  add(task: number, nodes: readonly NodeId[], racks: readonly string[], first = false): void {
+    for (const node of nodes) line(this.#byNode, node).put(task, first)
+    for (const rack of new Set(racks)) line(this.#byRack, rack).put(task, first)
+    if (nodes.length === 0) this.#free.put(task, first)
+    this.#all.put(task, first)
   }
 
   takeLocal(node: NodeId, wants: Wants): number | undefined { return this.#byNode.get(node)?.take(wants) }
@@ -40,7 +43,7 @@ export class Pending {
   }
 
   /** The task has no living holder left. */
-  release(task: number): void { this.#free.push(task) }
+  release(task: number): void { this.#free.put(task, false) }
 }
 
 function line<K>(lines: Map<K, Line>, key: K): Line {
@@ -55,7 +58,15 @@ class Line {
   #head = 0
   #gone = 0
 
-  push(task: number): void { this.#tasks.push(task) }
+  put(task: number, first: boolean): void {
+    if (!first) this.#tasks.push(task)
+    else if (this.#head === 0) this.#tasks.unshift(task)
+    else {
+      // The places before the head are of tasks that are gone.
+      this.#tasks[--this.#head] = task
+      this.#gone--
+    }
+  }
 
   tasks(): number[] { return this.#tasks.filter(task => task >= 0) }
 

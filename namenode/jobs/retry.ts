@@ -43,7 +43,7 @@ export function requeue(state: State, { job, stage, task }: Place): void {
   if (job.state !== 'running' || task.state === 'committing' || task.state === 'done' || task.state === 'waiting') return
   if (runningOf(task).length > 0) return
   giveWay(state, { job, stage, task })
-  enqueue(state, stage, task)
+  enqueue(state, stage, task, true)
 }
 
 /** A task that has failed on every node that could run it may go anywhere again. */

@@ -55,7 +55,7 @@ beforeAll(async () => {
   await cluster.ok(['mkdir', '/in'])
   await cluster.ok(['put', '--block-size', '64KiB', join(dir, 'input.txt'), '/in/'])
   await writeFile(join(dir, 'words.ts'), wordCount(0))
-  await writeFile(join(dir, 'slow.ts'), wordCount(20))
+  await writeFile(join(dir, 'slow.ts'), wordCount(100))
 })
 
 afterAll(async () => {

@@ -186,6 +186,21 @@ test('a failed task runs on another node, and its job fails when the tries are u
   `)
 })
 
+test('a task that has failed runs again before those that have not run yet, so that a bad program is soon known', () => {
+  play(`
+    open
+    join a
+    submit maps=a|a|a attempts=2
+      -> run 0.0.0 on a (node)
+    fail 0.0.0 a
+      -> answer 0.0.0 too late
+      -> run 0.0.1 on a (node)
+    fail 0.0.1 a
+      -> answer 0.0.1 too late
+      -> finish failed: TASK_FAILED
+  `)
+})
+
 test('a program that cannot be loaded fails its job at the first try', () => {
   play(`
     open
@@ -219,7 +234,10 @@ test('a task that avoids a node is not handed to it while another node lives', (
     offer a
     offer a
     offer a
-    lose b                           # now it is the only one
+    lose b                           # now it is the only one; what b ran comes first, being lost last
+      -> run 0.1.1 on a (any)
+    done 0.1.1 a
+      -> commit 0.1.1
       -> run 0.0.1 on a (node)
   `)
 })
