@@ -122,7 +122,7 @@ export class FrameBuffer {
   chunk(i: number): Buffer {
     const end = (i + 1) * chunkBytes
     if (end > this.payloadBytes) return this.room.subarray(i * chunkBytes, this.payloadBytes)
-    // Cut once: a frame has 16 of them, and a block passes thousands of frames.
+    // Cut once: a frame has 4 of them, and a block passes thousands of frames.
     this.#chunks ??= Array.from({ length: Math.floor(this.room.length / chunkBytes) }, (_, k) => this.room.subarray(k * chunkBytes, (k + 1) * chunkBytes))
     return this.#chunks[i]!
   }

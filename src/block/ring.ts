@@ -10,7 +10,7 @@ import { FrameBuffer } from './frame.ts'
 const keptMax = 32 * 1024 * 1024 / limits.framePayloadBytesMax
 /** Two keep a stream going, one filled while the other leaves; more smooth out the pace. */
 const smallRing = 2
-const largeRing = 4
+const largeRing = 6
 /** With more rings than this at once each gets a small one. */
 const manyRings = 16
 

@@ -89,7 +89,7 @@ export class FileClient {
   }
 
   /**
-   * The bytes [start, end) of a file in pieces of up to 1 MiB, each byte checked. A piece is the caller's to keep, unless `reuse`
+   * The bytes [start, end) of a file in pieces of up to 256 KiB, each byte checked. A piece is the caller's to keep, unless `reuse`
    * is set: then it is good until the next one is asked for. Throws ENOENT, EISDIR, BLOCK_MISSING.
    */
   read(file: string | LocatedFile, options: ReadOptions = {}): AsyncGenerator<Buffer, void, void> {

@@ -52,7 +52,7 @@ export class Locator {
   }
 }
 
-/** The bytes [start, end) of a file, in pieces of up to 1 MiB. */
+/** The bytes [start, end) of a file, in pieces of up to 256 KiB. */
 export async function* readFile(tools: ReadTools, locator: Locator, file: string | LocatedFile, options: ReadOptions = {}): AsyncGenerator<Buffer, void, void> {
   const { signal, reuse, onRead, start = 0 } = options
   if (start < 0 || (options.end ?? start) < start) throw new GristmillError('EINVAL', `a range begins at 0 or later and does not end before it begins; asked for ${start} to ${options.end}`)

@@ -27,7 +27,7 @@ test('the example in docs/format/frame.md is what the code writes', () => {
 })
 
 test('a frame arrives as it was sent, at every length', () => {
-  for (const length of [1, 65_535, 65_536, 65_537, 700_000, 1_048_576]) {
+  for (const length of [1, 65_535, 65_536, 65_537, 200_000, 262_144]) {
     const sent = sealed(length, 3 * 65_536)
     const got = receive(Buffer.from(sent.frame))
     expect(got.offset).toBe(3 * 65_536)
@@ -41,7 +41,7 @@ test('a frame arrives as it was sent, at every length', () => {
 })
 
 test('a buffer can be used for a shorter frame after a longer one', () => {
-  const frame = sealed(1_048_576)
+  const frame = sealed(262_144)
   const sent = sealed(70_000)
   const header = sent.frame.subarray(0, frameHeaderBytes)
   sent.frame.copy(frame.expect(header, readHeader(header)), 0, frameHeaderBytes)
@@ -90,6 +90,6 @@ test('a message that fits no frame is refused before it is sent', () => {
 
 test('a header that claims more than a frame may hold is refused before anything is allocated', () => {
   const bytes = Buffer.from(sealed(10).frame)
-  bytes.writeUInt32LE(1_048_577, 8)
+  bytes.writeUInt32LE(262_145, 8)
   expect(() => readHeader(bytes)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
 })
