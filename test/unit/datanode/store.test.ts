@@ -1,0 +1,233 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { blockId, blockName, storageId, type BlockId } from '../../../src/base/ids.ts'
+import { ChunkTable, crcOf } from '../../../src/block/checksum.ts'
+import type { Disk } from '../../../src/ports/disk.ts'
+import { silent } from '../../../src/ports/log.ts'
+import type { Replica } from '../../../src/protocol/report.ts'
+import { localDisk } from '../../../src/world/disk.ts'
+import { systemClock } from '../../../src/world/clock.ts'
+import { Store } from '../../../datanode/store/store.ts'
+import { noise } from '../block/kit.ts'
+
+let dir: string
+beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'gristmill-store-')) })
+afterEach(() => { rmSync(dir, { recursive: true, force: true }) })
+
+interface Opened { store: Store; added: Replica[]; removed: BlockId[]; bad: BlockId[]; failed: Array<{ dir: string; last: boolean }> }
+
+async function open(dirs = ['a'], disk: Disk = localDisk): Promise<Opened> {
+  const seen: Omit<Opened, 'store'> = { added: [], removed: [], bad: [], failed: [] }
+  const store = await Store.open({ disk, clock: systemClock, log: silent, dirs: dirs.map(name => ({ dir: join(dir, name), id: storageId(name) })), listener: {
+    added: replica => seen.added.push(replica), removed: id => seen.removed.push(id), bad: id => seen.bad.push(id),
+    failed: (storage, _, last) => seen.failed.push({ dir: storage.dir, last }),
+  } })
+  return { store, ...seen }
+}
+
+function tableOf(bytes: Buffer): ChunkTable {
+  const table = new ChunkTable()
+  for (let at = 0; at < bytes.length; at += 65_536) table.add(crcOf(bytes.subarray(at, at + 65_536)), Math.min(65_536, bytes.length - at))
+  return table
+}
+
+async function write(store: Store, id: number, bytes: Buffer): Promise<void> {
+  const incoming = await store.receive(blockId(id), bytes.length)
+  incoming.write(bytes)
+  await incoming.seal(tableOf(bytes))
+}
+
+const pathOf = (id: number, storage = 'a'): string => join(dir, storage, 'blocks', blockName(blockId(id)).slice(-2), blockName(blockId(id)))
+
+/** The local disk with some methods of its writers replaced. */
+const spoiltDisk = (spoil: { write?: (bytes: Uint8Array, path: string) => void; sync?: (path: string) => void; syncDir?: (path: string) => void }): Disk => ({
+  ...localDisk,
+  async create(path, options) {
+    const writer = await localDisk.create(path, options)
+    return {
+      get bytes() { return writer.bytes },
+      writeSync(bytes) { spoil.write?.(bytes, path); writer.writeSync(bytes) },
+      async sync() { spoil.sync?.(path); await writer.sync() },
+      syncSync: () => writer.syncSync(),
+      close: () => writer.close(),
+    }
+  },
+  async syncDir(path) { spoil.syncDir?.(path); await localDisk.syncDir(path) },
+})
+
+const refusal = (code: string): Error => Object.assign(new Error(code), { code })
+
+test('a sealed block is known, lies there byte for byte, and is known after a restart', async () => {
+  const bytes = noise(200_000)
+  const first = await open()
+  await write(first.store, 7, bytes)
+  expect(first.added).toEqual([{ id: 7, length: 200_000, crc: crcOf(bytes), storage: 'a' }])
+  expect(readFileSync(pathOf(7)).equals(bytes)).toBe(true)
+  expect(readdirSync(join(dir, 'a/incoming'))).toEqual([])
+  const second = await open()
+  expect(second.store.find(blockId(7))).toEqual(first.added[0])
+  expect(await second.store.verify(blockId(7))).toBe(true)
+  expect((await second.store.state())[0]).toMatchObject({ blocks: 1, usedBytes: 200_000 + 40 + 16 + 4 })
+})
+
+test('a block that was not sealed is unknown and leaves nothing, now and after a crash', async () => {
+  const { store, added } = await open()
+  const aborted = await store.receive(blockId(1), 1000)
+  aborted.write(noise(500))
+  expect(store.has(blockId(1))).toBe(false)
+  await aborted.abort()
+  expect(readdirSync(join(dir, 'a/incoming'))).toEqual([])
+  const crashed = await store.receive(blockId(2), 1000)
+  crashed.write(noise(500))
+  writeFileSync(`${pathOf(3)}.meta`, 'what a crash between the two renames leaves')
+  const again = await open()
+  expect(again.store.blocks).toBe(0)
+  expect(added).toEqual([])
+  expect(readdirSync(join(dir, 'a/incoming'))).toEqual([])
+  expect(existsSync(`${pathOf(3)}.meta`)).toBe(false)
+})
+
+test('the same block is not written twice, nor while it is being written', async () => {
+  const { store } = await open()
+  const incoming = await store.receive(blockId(1), 10)
+  await expect(store.receive(blockId(1), 10)).rejects.toMatchObject({ code: 'EBUSY' })
+  await incoming.abort()
+  await write(store, 1, noise(10))
+  await expect(store.receive(blockId(1), 10)).rejects.toMatchObject({ code: 'EEXIST' })
+})
+
+test('a block cannot grow beyond what was announced', async () => {
+  const { store } = await open()
+  const incoming = await store.receive(blockId(1), 10)
+  expect(() => incoming.write(noise(11))).toThrow(expect.objectContaining({ code: 'TOO_LARGE' }))
+  await incoming.abort()
+})
+
+test('files and links that are not ours are left alone, and so is what lies where blocks do not belong', async () => {
+  await open()
+  mkdirSync(join(dir, 'a/blocks/zz'))
+  writeFileSync(join(dir, 'a/blocks/notes.txt'), 'x')
+  writeFileSync(join(dir, 'a/incoming/notes.txt'), 'x')
+  writeFileSync(join(dir, 'a/blocks/07/readme'), 'x')
+  writeFileSync(join(dir, 'a/blocks/07/0000000000000008'), 'a block in the wrong directory')
+  writeFileSync(join(dir, 'secret'), 'somebody else\'s')
+  symlinkSync(join(dir, 'secret'), pathOf(7))
+  const { store, bad } = await open()
+  expect(store.blocks).toBe(0)
+  expect(bad).toEqual([])
+  for (const name of ['blocks/notes.txt', 'incoming/notes.txt', 'blocks/07/readme', 'blocks/07/0000000000000008', 'blocks/07/0000000000000007']) expect(existsSync(join(dir, 'a', name)), name).toBe(true)
+})
+
+test('what is cut short, grown, swapped or without its meta file is found at the start, put aside and told', async () => {
+  const first = await open()
+  for (const id of [1, 2, 3, 4, 5]) await write(first.store, id, noise(100_000, id))
+  truncateSync(pathOf(1), 99_999)
+  writeFileSync(pathOf(2), noise(100_001, 2))
+  truncateSync(`${pathOf(3)}.meta`, 50)
+  // The pair of block 4 takes the place of the one of block 5.
+  for (const suffix of ['', '.meta']) writeFileSync(pathOf(5) + suffix, readFileSync(pathOf(4) + suffix))
+  rmSync(`${pathOf(4)}.meta`)
+  const { store, bad } = await open()
+  expect(store.blocks).toBe(0)
+  expect([...bad].sort()).toEqual([1, 2, 3, 4, 5])
+  for (const id of [1, 2, 3, 4, 5]) {
+    expect(existsSync(pathOf(id))).toBe(false)
+    expect(existsSync(join(dir, 'a/bad', blockName(blockId(id))))).toBe(true)
+  }
+  await store.remove([1, 2, 3, 4, 5].map(blockId))
+  expect(readdirSync(join(dir, 'a/bad'))).toEqual([])
+})
+
+for (const [what, spoil] of [
+  ['a flipped byte', () => { const bytes = readFileSync(pathOf(7)); bytes[150_000]! ^= 1; writeFileSync(pathOf(7), bytes) }],
+  ['a flipped byte of the meta file', () => { const bytes = readFileSync(`${pathOf(7)}.meta`); bytes[45]! ^= 1; writeFileSync(`${pathOf(7)}.meta`, bytes) }],
+  ['a cut', () => truncateSync(pathOf(7), 199_999)],
+  ['a missing file', () => rmSync(pathOf(7))],
+  ['a missing meta file', () => rmSync(`${pathOf(7)}.meta`)],
+] as const) {
+  test(`${what} is found by a check, which puts the block aside and tells`, async () => {
+    const { store, bad } = await open()
+    await write(store, 7, noise(200_000))
+    await write(store, 8, noise(200_000))
+    expect(await store.verify(blockId(7))).toBe(true)
+    spoil()
+    expect(await store.verify(blockId(7))).toBe(false)
+    expect(bad).toEqual([7])
+    expect(store.has(blockId(7))).toBe(false)
+    await expect(store.open(blockId(7))).rejects.toMatchObject({ code: 'BLOCK_MISSING' })
+    expect(await store.verify(blockId(8))).toBe(true)
+  })
+}
+
+test('damaged blocks are kept for a person to look at, but only the last few', async () => {
+  const { store } = await open()
+  for (let id = 1; id <= 20; id++) {
+    await write(store, id, noise(10))
+    await store.damaged(blockId(id), new Error('said so'))
+  }
+  expect(readdirSync(join(dir, 'a/bad')).filter(name => !name.endsWith('.meta'))).toHaveLength(16)
+})
+
+test('a removed block is unknown at once, its files go, and one who reads it reads on', async () => {
+  const bytes = noise(100_000)
+  const { store, removed } = await open()
+  await write(store, 1, bytes)
+  const reading = await store.open(blockId(1))
+  const removing = store.remove([blockId(1), blockId(99)])
+  expect(store.has(blockId(1))).toBe(false)
+  await removing
+  expect(removed).toEqual([1, 99])
+  expect(existsSync(pathOf(1))).toBe(false)
+  const got = Buffer.alloc(100_000)
+  expect(reading.data.readSync(got, 0)).toBe(100_000)
+  expect(got.equals(bytes)).toBe(true)
+  await reading.close()
+})
+
+test('a disk that is full fails that block with ENOSPC, and the next one fits again', async () => {
+  let full = true
+  const { store, failed } = await open(['a'], spoiltDisk({ write: () => { if (full) throw refusal('ENOSPC') } }))
+  const incoming = await store.receive(blockId(1), 1000)
+  expect(() => incoming.write(noise(1000))).toThrow(expect.objectContaining({ code: 'ENOSPC' }))
+  await incoming.abort()
+  full = false
+  await write(store, 1, noise(1000))
+  expect(failed).toEqual([])
+})
+
+test('a block that is larger than the free space is refused before it is sent', async () => {
+  const { store } = await open(['a'], { ...localDisk, space: async () => ({ capacityBytes: 10_000, freeBytes: 1_500 }) })
+  const first = await store.receive(blockId(1), 1_000)
+  await expect(store.receive(blockId(2), 1_000)).rejects.toMatchObject({ code: 'ENOSPC' })
+  await first.abort()
+  await (await store.receive(blockId(2), 1_000)).abort()
+})
+
+for (const [where, spoil] of [
+  ['data', { sync: (path: string) => { if (!path.endsWith('.meta') && path.includes('/a/')) throw refusal('EIO') } }],
+  ['meta', { sync: (path: string) => { if (path.endsWith('.meta') && path.includes('/a/')) throw refusal('EIO') } }],
+  ['directory', { syncDir: (path: string) => { if (/\/a\/blocks\/..$/.test(path)) throw refusal('EIO') } }],
+] as const) {
+  test(`a disk that refuses to sync the ${where} acknowledges nothing and is not trusted any more`, async () => {
+    const before = await open(['a'])
+    await write(before.store, 1, noise(10))
+    const disk = { ...spoiltDisk(spoil), space: async (path: string) => ({ capacityBytes: 1e9, freeBytes: path.endsWith('/a') ? 9e8 : 1e8 }) }
+    const { store, added, removed, failed } = await open(['a', 'b'], disk)
+    await expect(write(store, 2, noise(10))).rejects.toMatchObject({ code: 'ENOSPC' })
+    expect(added).toEqual([])
+    expect(failed).toEqual([{ dir: join(dir, 'a'), last: false }])
+    expect(removed).toEqual([1])
+    await write(store, 2, noise(10))
+    expect(added).toMatchObject([{ id: 2, storage: 'b' }])
+    expect((await store.state()).map(state => state.failed)).toEqual([true, false])
+  })
+}
+
+test('blocks go to the directory with the most room', async () => {
+  const free: Record<string, number> = { a: 5_000, b: 9_000 }
+  const { store, added } = await open(['a', 'b'], { ...localDisk, space: async path => ({ capacityBytes: 10_000, freeBytes: free[path.slice(-1)]! }) })
+  for (const id of [1, 2, 3]) await write(store, id, noise(3_000))
+  expect(added.map(({ storage }) => storage)).toEqual(['b', 'b', 'a'])
+})
