@@ -1,4 +1,4 @@
-// Jobs in the store. docs/format/metadata.md shows the tables:
+// Jobs in the store. docs/format/jobs.md shows the tables:
 //   jobs      job number (8)                                  → head (JobRecord)
 //   jobspecs  job number (8)                                  → spec, as long as the job has not ended
 //   jobtasks  job number (8), stage (2), task (4)             → TaskRecord
