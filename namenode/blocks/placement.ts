@@ -90,12 +90,16 @@ function best(nodes: readonly Candidate[], random: Random): Candidate | undefine
 /** A transfer weighs as much as a fifth of a disk. */
 const score = ({ freeBytes, capacityBytes, transfers }: Candidate): number => transfers / 5 + (1 - freeBytes / Math.max(1, capacityBytes))
 
-/** Which of too many replicas goes: from the rack with most of them, then from the fullest node; never one that `keep` names. */
-export function surplus(held: readonly Candidate[], keep: ReadonlySet<NodeId> = new Set()): Candidate | undefined {
-  const free = held.filter(each => !keep.has(each.node))
-  const most = Math.max(...free.map(each => count(held, each.rack)))
-  return free.filter(each => count(held, each.rack) === most)
-    .sort((a, b) => sameHost(held, b) - sameHost(held, a) || score(b) - score(a) || (a.node < b.node ? -1 : 1))[0]
+/** Which of too many replicas goes: from the rack with most of them, from a host with several, then from a full or busy node. */
+export function surplus(held: readonly Candidate[], random: Random): Candidate | undefined {
+  const most = Math.max(...held.map(each => count(held, each.rack)))
+  const crowded = held.filter(each => count(held, each.rack) === most)
+  const crowd = Math.max(...crowded.map(each => sameHost(held, each)))
+  const rest = crowded.filter(each => sameHost(held, each) === crowd)
+  const worst = Math.max(...rest.map(score))
+  // Full to within a percent is equally full: else all surplus replicas of a small cluster would be taken from one node.
+  const equals = rest.filter(each => score(each) >= worst - 0.01)
+  return equals[random.below(equals.length)]
 }
 
 const sameHost = (held: readonly Candidate[], { host }: Candidate): number => held.filter(each => each.host === host).length

@@ -194,12 +194,12 @@ export class Repair {
    * might be gone does not count, so the last copy that is known to be there is never among those that go.
    */
   #extra(id: BlockId): DataNode[] {
-    const { map, registry } = this.#options
+    const { map, registry, random } = this.#options
     if (map.standing(id) !== standing.over || this.#copies.has(id)) return []
     const sure = map.holders(id).filter(node => node.state === 'live' && node.reported)
     const gone: DataNode[] = []
     while (sure.length > map.target(id)) {
-      const node = registry.get(surplus(sure)!.node)!
+      const node = registry.get(surplus(sure, random)!.node)!
       sure.splice(sure.indexOf(node), 1)
       map.drop(id, node)
       gone.push(node)
