@@ -39,6 +39,8 @@ export type Event =
   | { readonly kind: 'offered'; readonly node: NodeId }
   /** It takes no new work; what it runs may still end well. */
   | { readonly kind: 'draining'; readonly node: NodeId }
+  /** It goes away in good order: what it ran is over, what it holds may still be there when it returns. */
+  | { readonly kind: 'left'; readonly node: NodeId }
   /** It is dead, with everything on it. */
   | { readonly kind: 'lost'; readonly node: NodeId }
   /** Better knowledge of where the input of a stage lies. */

@@ -54,7 +54,7 @@ export class Jobs {
     registry.listen({
       joined: ({ node, rack, host, slots }, attempts) => engine.feed({ kind: 'joined', node, rack, host, slots, attempts }),
       offered: ({ node }) => engine.feed({ kind: 'offered', node }),
-      draining: ({ node }) => engine.feed({ kind: 'draining', node }),
+      draining: ({ node, state }) => engine.feed({ kind: state === 'left' ? 'left' : 'draining', node }),
       lost: ({ node }) => {
         engine.feed({ kind: 'lost', node })
         engine.blocksChanged()

@@ -57,6 +57,14 @@ export function draining(state: State, node: Node): void {
   offer(state)
 }
 
+/** It has said good-bye, and kills what it runs without another word. Its map outputs are there again if it comes back soon. */
+export function left(state: State, node: Node): void {
+  node.state = 'draining'
+  for (const held of [...node.holding.keys()]) giveUp(state, node, held)
+  everyoneGivesWay(state)
+  offer(state)
+}
+
 /** Tasks that avoided other nodes and waited for this one. */
 function everyoneGivesWay(state: State): void {
   for (const job of state.jobs.values()) {

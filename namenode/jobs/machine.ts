@@ -5,7 +5,7 @@ import { unreachable } from '../../src/base/assert.ts'
 import type { JobId } from '../../src/base/ids.ts'
 import type { Effect, Event, Moment } from './event.ts'
 import { ended, kill, placed, resumed, submitted, unpublished } from './life.ts'
-import { draining, joined, nodeLost, tick } from './loss.ts'
+import { draining, joined, left, nodeLost, tick } from './loss.ts'
 import { hungry, offer } from './offer.ts'
 import { committed, finished, progressed } from './report.ts'
 import type { Job, Node, State } from './state.ts'
@@ -42,6 +42,7 @@ export class Machine {
         offer(state, [node])
       })
       case 'draining': return withNode(state, event, node => draining(state, node))
+      case 'left': return withNode(state, event, node => left(state, node))
       case 'lost': return withNode(state, event, node => nodeLost(state, node))
       case 'placed': return withJob(state, event, job => {
         const stage = job.stages[event.stage]

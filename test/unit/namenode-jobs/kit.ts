@@ -148,6 +148,7 @@ export function play(text: string): Bench {
       }
       case 'offer': return bench.apply({ kind: 'offered', node })
       case 'drain': return bench.apply({ kind: 'draining', node })
+      case 'leave': return bench.apply({ kind: 'left', node })
       case 'lose': return bench.apply({ kind: 'lost', node })
       case 'tick': {
         const ms = Number(words[0] ?? 0)

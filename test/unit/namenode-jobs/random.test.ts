@@ -149,7 +149,13 @@ class World {
   fault(): void {
     const node = nodeId(`n${this.#dice(4)}`)
     const hand = this.hands.get(node)!
-    switch (this.#dice(5)) {
+    switch (this.#dice(6)) {
+      case 4: // It leaves in good order, and kills what it runs without a word.
+        if (!hand.alive) return
+        hand.alive = false
+        hand.running.clear()
+        this.take(this.bench.apply({ kind: 'left', node }))
+        return
       case 3: // It falls silent for a while.
         this.take(this.bench.apply({ kind: 'draining', node }))
         return

@@ -552,6 +552,28 @@ test('a draining node gets nothing more, and what it has may still end', () => {
   `)
 })
 
+test('what ran on a node that leaves in good order runs elsewhere at once, and its map outputs stand', () => {
+  play(`
+    open
+    join a slots=2
+    join b
+    submit maps=a|a reduces=1
+      -> run 0.0.0 on a (node)
+      -> run 0.1.0 on a (node)
+    done 0.0.0 a
+      -> commit 0.0.0
+    journal
+      -> answer 0.0.0 committed
+    leave a
+      -> run 0.1.1 on b (rack)
+    done 0.1.1 b
+      -> commit 0.1.1
+    journal
+      -> answer 0.1.1 committed
+      -> run 1.0.0 on b (any)
+  `)
+})
+
 test('a node that was silent and asks for work again gets some', () => {
   play(`
     open
