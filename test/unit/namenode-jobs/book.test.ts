@@ -219,4 +219,4 @@ test('the oldest ended jobs are forgotten beyond a thousand, with their tasks, a
   expect([...book.tasks(jobs[2]!)]).toHaveLength(1)
   expect(await submit(book, mapOnly('/last'))).toBe('job-1004')
   expect(bench.fatal).toEqual([])
-})
+}, 60_000)

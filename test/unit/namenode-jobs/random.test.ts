@@ -259,4 +259,4 @@ test('whatever nodes and namenode do, every job ends well and every task counts 
 test('the same seed gives the same run', () => {
   const trace = (world: World) => [...world.started, ...[...world.bench.kept.values()].map(kept => JSON.stringify(kept.ended))]
   expect(trace(run(7))).toEqual(trace(run(7)))
-})
+}, 60_000)
