@@ -1,193 +1,157 @@
-// Whatever a program does to its process, its attempt fails with a reason that its author understands, and the datanode goes on.
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { Bench, program, type Failed } from './kit.ts'
 
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { limits } from '../../../src/base/limits.ts'
-import { Shop, type Failed } from './shop.ts'
+// Whatever a program does to its process: the attempt fails with a reason that its author understands, and the node goes on.
 
-let shop: Shop
-beforeAll(async () => { shop = await Shop.start({ slots: 2, memoryBytes: 128 * 1024 * 1024 }) })
-afterAll(async () => { await shop?.[Symbol.asyncDispose]() })
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
-const program = (body: string): string => `import { mapReduce } from 'gristmill'\n${body}`
+let bench: Bench
+beforeAll(async () => {
+  bench = await Bench.start({ datanodes: 1, prestart: true })
+  await bench.file('/in', 'good\nbad\nlast\n')
+})
+afterAll(() => bench[Symbol.asyncDispose]())
 
-/** Runs a program over three short lines. */
-async function failing(source: string, more: Parameters<Shop['map']>[2] = {}): Promise<Failed> {
-  const submitted = await shop.submit(source)
-  await shop.put(`/in/${submitted.job}`, 'good\nbad\ngood\n')
-  return shop.failing(shop.map(submitted, `/in/${submitted.job}`, more))
+/** After every misdeed the next task runs, and nothing of the failed attempt is left. */
+afterEach(async () => {
+  const done = await bench.done(program(`map(line: string, emit) { emit(null, line) }`), '/in')
+  expect(await bench.outputOf(done)).toBe('good\nbad\nlast\n')
+  const shuffle = await readdir(`${bench.mill.dirOf(0)}/shuffle`, { recursive: true })
+  expect(shuffle.filter(name => name.includes('.'))).toEqual([])
+  expect(bench.runner().pids.length).toBeLessThanOrEqual(2)
+})
+
+const alive = (pid: number): boolean => {
+  try { process.kill(pid, 0); return true } catch { return false }
 }
 
-afterEach(async () => {
-  // The datanode is as healthy as before.
-  expect(await shop.through(program(`export default mapReduce({ map(line: string, emit) { emit(null, line) } })`), 'well\n')).toBe('well\n')
-  expect(shop.runners[0]!.freeSlots()).toBe(2)
-})
+const shuffling = (map: string) => program(`${map},\n  reduce(key, values, emit) { for (const value of values) emit(key, value) },`)
 
-test('a map that throws: the record\'s file and offset, and the stack in the author\'s own lines', async () => {
-  const { cause, failure, counters } = await failing(program([
-    'function grind(line: string): number {',
+test('a map that throws: the author\'s message and stack, the file and the offset of the record', async () => {
+  const { cause, failure, counters } = await bench.fails([
+    `import { mapReduce } from 'gristmill'`,
+    `function check(line: string): void {`,
     `  if (line === 'bad') throw new RangeError('cannot grind ' + line)`,
-    '  return line.length',
-    '}',
-    'export default mapReduce({ map(line: string, emit) { emit(line, grind(line)) } })',
-  ].join('\n')))
-  expect([cause, failure.code, failure.message]).toEqual(['program', 'TASK_FAILED', 'RangeError: cannot grind bad'])
-  expect(failure.record).toEqual({ path: expect.stringMatching(/^\/in\/job\d+$/), offset: 5 })
-  expect(failure.stack!.split('\n')).toEqual(['RangeError: cannot grind bad', expect.stringMatching(/^ {4}at grind \(program\.ts:3:\d+\)$/), expect.stringMatching(/^ {4}at map \(program\.ts:6:\d+\)$/)])
-  expect(counters['recordsIn']).toBe(3)
+    `}`,
+    `export default mapReduce({`,
+    `  map(line: string, emit, { counter }) { counter('seen'); emit(line, 1); check(line) },`,
+    `})`,
+  ].join('\n'), '/in')
+  expect({ cause, failure }).toEqual({
+    cause: 'program',
+    failure: {
+      code: 'TASK_FAILED', message: 'RangeError: cannot grind bad', record: { path: '/in', offset: 5 },
+      stack: expect.stringMatching(/^RangeError: cannot grind bad\n {4}at check \(program\.ts:3:\d+\)\n {4}at map \(program\.ts:6:\d+\)$/),
+    },
+  })
+  expect(counters).toMatchObject({ 'user.seen': 2, recordsIn: 3 })
 })
 
-test('a map that rejects', async () => {
-  const { cause, failure } = await failing(program(`export default mapReduce({ async map(line: string) { await null; if (line === 'bad') throw new Error('later') } })`))
-  expect([cause, failure.message, failure.record?.offset]).toEqual(['program', 'Error: later', 5])
-  expect(failure.stack).toMatch(/program\.ts:2:\d+/)
+test('a map that rejects, and a reduce that throws', async () => {
+  expect((await bench.fails(program(`async map(line: string) { await null; if (line === 'last') throw new Error('late') },`), '/in')).failure)
+    .toMatchObject({ message: 'Error: late', record: { path: '/in', offset: 9 }, stack: expect.stringContaining('program.ts:3:') })
+  const failing = shuffling(`map(line: string, emit) { emit(line, 1) }`).replace('for (const value of values) emit(key, value)', `if (key === 'good') throw new Error('no ' + key)`)
+  const map = await bench.done(failing, '/in', { job: 'r' })
+  bench.scheduler.maps.splice(0, Infinity, { attempt: map.work.attempt, node: bench.mill.datanodes[0]!.node })
+  const { failure } = await bench.fails(failing, '/in', { job: 'r', stage: 1 })
+  expect(failure).toMatchObject({ message: 'Error: no good (in reduce, for the key "good")', stack: expect.stringContaining('program.ts:4:') })
+  expect(failure.record).toBe(undefined)
+  await bench.runner().forget('r' as never)
 })
 
-test('a promise that nobody waits for and that is rejected', async () => {
-  const { cause, failure } = await failing(program(`export default mapReduce({ map() { void Promise.reject(new Error('forgotten')) } })`))
-  expect([cause, failure.message]).toEqual(['program', 'Error: forgotten'])
-  expect(failure.stack).toMatch(/program\.ts:2:\d+/)
+test('a combine that throws, and values that cannot travel', async () => {
+  const combining = shuffling(`map(line: string, emit) { for (let i = 0; i < 9; i++) emit('k', 1) },\n  combine() { throw new Error('not now') }`)
+  expect((await bench.fails(combining, '/in')).failure).toMatchObject({ message: 'Error: not now', record: { path: '/in', offset: 0 }, stack: expect.stringContaining('at combine (program.ts:4:') })
+  const odd = await bench.fails(shuffling(`map(line: string, emit) { emit(line, () => 1) }`), '/in')
+  expect(odd).toMatchObject({ cause: 'program', failure: { message: expect.stringContaining('emit was given'), record: { offset: 0 }, stack: expect.stringContaining('program.ts:3:') } })
 })
 
-test('an error in a callback', async () => {
-  const { cause, failure } = await failing(program(`export default mapReduce({ async map() { setTimeout(() => { throw new TypeError('in a timer') }, 1); await new Promise(() => {}) } })`))
-  expect([cause, failure.message]).toEqual(['program', 'TypeError: in a timer'])
+test('a record that does not parse is the input\'s fault, with its place', async () => {
+  expect(await bench.fails(program(`input: { format: 'jsonl' }, map() {}`), '/in')).toMatchObject({ cause: 'program', failure: { message: expect.stringContaining('not JSON'), record: { path: '/in', offset: 0 } } })
 })
 
-test('a combine that throws when its output is put in order', async () => {
-  const { cause, failure } = await failing(program(`export default mapReduce({
-  map(line: string, emit) { emit(line, 1) },
-  combine() { throw new Error('will not be combined') },
-  reduce() {},
-})`), { output: { kind: 'shuffle', partitions: 1 } })
-  expect([cause, failure.message]).toEqual(['program', 'Error: will not be combined'])
-  expect(failure.stack).toMatch(/program\.ts:4:\d+/)
+test('a program that ends its process', async () => {
+  const { cause, failure } = await bench.fails(program(`map(line: string) { if (line === 'bad') process.exit(0) }`), '/in')
+  expect([cause, failure.message]).toEqual(['program', expect.stringContaining('process.exit(0) was called')])
+  expect(failure.stack).toContain('program.ts:3:')
+  expect((await bench.fails(program(`map() { process.kill(process.pid, 'SIGKILL') }`), '/in')).failure.message).toContain('killed')
+  expect((await bench.fails(program(`map() { process.abort() }`), '/in')).failure.message).toContain('SIGABRT')
+  expect((await bench.fails(program(`map() { process.reallyExit(3) }`), '/in')).failure.message).toContain('exit code 3')
 })
 
-test('what cannot be emitted is refused where it is emitted', async () => {
-  const { cause, failure } = await failing(program(`export default mapReduce({\n  map(line: string, emit) { emit(line, undefined) },\n  reduce() {},\n})`), { output: { kind: 'shuffle', partitions: 1 } })
-  expect([cause, failure.record?.offset]).toEqual(['program', 0])
-  expect(failure.message).toMatch(/undefined/)
-  expect(failure.stack).toMatch(/program\.ts:3:\d+/)
+test('a promise that is forgotten and rejects, and an error thrown where nobody can catch it', async () => {
+  const forgotten = await bench.fails(program(`map(line: string) { if (line === 'last') void Promise.reject(new Error('forgotten')) }`), '/in')
+  expect(forgotten).toMatchObject({ cause: 'program', failure: { message: 'Error: forgotten', stack: expect.stringContaining('program.ts:3:') } })
+  const thrown = await bench.fails(program(`async map() { setTimeout(() => { throw new TypeError('from a timer') }, 1); await new Promise(resolve => setTimeout(resolve, 5000)) }`), '/in')
+  expect(thrown).toMatchObject({ cause: 'program', failure: { message: 'TypeError: from a timer', stack: expect.stringContaining('program.ts:3:') } })
+  expect((await bench.fails(program(`map() { void Promise.reject('a text') }`), '/in'))).toMatchObject({ cause: 'program', failure: { message: expect.stringContaining('a text') } })
 })
 
-test('something thrown that is no error', async () => {
-  const { cause, failure } = await failing(program(`export default mapReduce({ map() { throw 'just words' } })`))
-  expect([cause, failure.record?.offset]).toEqual(['program', 0])
-  expect(failure.message).toContain('just words')
+test('a loop that never ends is ended by its time limit', async () => {
+  const { cause, failure } = await bench.fails(program(`map() { for (;;) {} }`), '/in', { deadlineMs: 1000 })
+  expect([cause, failure.message]).toEqual(['program', expect.stringContaining('longer than its time limit of 1.0 s')])
 })
 
-test('an exit is not an end, whatever its code says', async () => {
-  for (const how of ['process.exit(0)', 'process.exit(3)', `process.kill(process.pid, 'SIGTERM')`, `process.kill(process.pid, 'SIGKILL')`, 'process.abort()']) {
-    const { cause, failure } = await failing(program(`export default mapReduce({ async map() { ${how}; await new Promise(resolve => setTimeout(resolve, 10_000)) } })`))
-    expect([how, cause]).toEqual([how, 'program'])
-    expect(failure.message, how).toMatch(/process/)
-  }
+test('a loop that never ends is ended by an order, and by the namenode\'s answer to progress', async () => {
+  const work = await bench.work(program(`map() { console.log('looping'); for (;;) {} }`), '/in')
+  const ended = bench.run(work)
+  await expect.poll(() => bench.log(work.attempt), { timeout: 30_000 }).toBe('looping\n')
+  expect(bench.runner().running()).toEqual([work.attempt])
+  expect(bench.runner().freeSlots()).toBe(0)
+  bench.mill.namenode.give(bench.mill.datanodes[0]!.node, { kind: 'kill', attempt: work.attempt })
+  expect(await ended).toMatchObject({ kind: 'failed', cause: 'killed' })
+  expect(await bench.log(work.attempt)).toBe('looping\n')
+
+  const again = await bench.work(program(`map() { for (;;) {} }`), '/in')
+  const over = bench.run(again)
+  await expect.poll(() => bench.scheduler.progress.some(({ attempt }) => attempt === again.attempt), { timeout: 30_000 }).toBe(true)
+  bench.scheduler.kill.push(again.attempt)
+  expect(await over).toMatchObject({ kind: 'failed', cause: 'killed' })
 })
 
-test('the place of an exit is told', async () => {
-  const { failure } = await failing(program(`export default mapReduce({\n  map() { process.exit(0) },\n})`))
-  expect(failure.message).toContain('process.exit(0)')
-  expect(failure.stack).toMatch(/program\.ts:3:\d+/)
+test('a heap that overflows, and memory beside it', async () => {
+  const heap = await bench.fails(program(`map() { const kept: unknown[] = []; for (;;) kept.push(new Array(1000).fill({})) }`), '/in', { memoryBytes: 64 << 20 })
+  expect([heap.cause, heap.failure.message]).toEqual(['program', expect.stringMatching(/used more than 64(\.0)? MiB of memory/)])
+  const buffers = await bench.fails(program(`async map() { const kept: Buffer[] = []; for (;;) { kept.push(Buffer.alloc(8 << 20, 1)); await new Promise(resolve => setTimeout(resolve, 5)) } }`), '/in', { memoryBytes: 64 << 20 })
+  expect([buffers.cause, buffers.failure.message]).toEqual(['program', expect.stringMatching(/used more than 64(\.0)? MiB of memory/)])
 })
 
-test('a loop without end is stopped by its time limit, and by a kill', async () => {
-  const forever = program(`export default mapReduce({ map() { for (;;) {} } })`)
-  const { cause, failure } = await failing(forever, { deadlineMs: 300 })
-  expect([cause, failure.message]).toEqual(['program', expect.stringContaining('300 ms')])
-  const submitted = await shop.submit(forever)
-  await shop.put('/in/forever', 'x\n')
-  const work = shop.map(submitted, '/in/forever')
-  shop.order(work)
-  await expect.poll(() => shop.runners[0]!.running(), { timeout: 10_000 }).toEqual([work.attempt])
-  shop.runners[0]!.kill(work.attempt)
-  expect(await shop.ended(work.attempt)).toMatchObject({ kind: 'failed', cause: 'killed' })
+test('what a program has started does not outlive it', async () => {
+  const spawning = `import { spawn } from 'node:child_process'\n` + program(`async map(line: string) { console.log(spawn('sleep', ['1000']).pid); if (line === 'bad') throw new Error('stop') }`)
+  const { work } = await bench.fails(spawning, '/in')
+  const pids = (await bench.log(work.attempt)).trim().split('\n').map(Number)
+  expect(pids).toHaveLength(2)
+  for (const pid of pids) await expect.poll(() => alive(pid), { timeout: 10_000 }).toBe(false)
 })
 
-test('a namenode that does not know an attempt ends it by its answer to progress', async () => {
-  const submitted = await shop.submit(program(`export default mapReduce({ map() { for (;;) {} } })`))
-  await shop.put('/in/unknown', 'x\n')
-  const work = shop.map(submitted, '/in/unknown')
-  shop.order(work)
-  shop.killing = [work.attempt]
-  expect(await shop.ended(work.attempt)).toMatchObject({ kind: 'failed', cause: 'killed' })
+test('a program that does not load, or is not the one that was submitted', async () => {
+  const message = async (text: string, options = {}): Promise<Failed['failure']> => (await bench.fails(text, '/in', options)).failure
+  expect(await message(`throw new Error('at load')\nexport default 1`)).toMatchObject({ code: 'PROGRAM_INVALID', message: expect.stringContaining('at load'), stack: expect.stringContaining('program.ts:1:') })
+  expect(await message(`export const nothing = 1`)).toMatchObject({ code: 'PROGRAM_INVALID', message: expect.stringContaining('default export') })
+  expect(await message(program(`map() {}`), { fingerprint: 'f'.repeat(64) })).toMatchObject({ code: 'PROGRAM_INVALID', message: expect.stringContaining('another plan') })
 })
 
-test('a full heap', async () => {
-  const { cause, failure } = await failing(program(`const kept: unknown[] = []\nexport default mapReduce({ map() { for (;;) kept.push(new Array(1000).fill({})) } })`))
-  expect([cause, failure.message]).toEqual(['program', expect.stringMatching(/more than 128 MiB of memory/)])
-}, 30_000)
-
-test('memory outside of the heap, which only the system sees', async () => {
-  const { cause, failure } = await failing(program(`const kept: Buffer[] = []\nexport default mapReduce({ map() { for (;;) kept.push(Buffer.alloc(8 << 20, 1)) } })`))
-  expect([cause, failure.message]).toEqual(['program', expect.stringMatching(/more than 128 MiB of memory/)])
-}, 30_000)
-
-test('a task with more memory has more', async () => {
-  const source = program(`export default mapReduce({ map(line: string, emit) { const kept: unknown[] = []; for (let i = 0; i < 12_000; i++) kept.push(new Array(1000).fill(i + 0.5)); emit(null, kept.length) } })`)
-  expect((await failing(source)).cause).toBe('program')
-  expect(await shop.through(source, 'x\n', { memoryBytes: 512 * 1024 * 1024 })).toBe('12000\n')
-}, 30_000)
-
-test('a flood of words is cut off in the log, says so, and harms nobody', async () => {
-  const submitted = await shop.submit(program(`export default mapReduce({ map(line: string, emit) { console.log('first'); const text = 'x'.repeat(1023); for (let i = 0; i < 20_000; i++) console.log(text); emit(null, line) } })`))
-  await shop.put('/in/flood', 'a\n')
-  const work = shop.map(submitted, '/in/flood')
-  await shop.done(work)
-  let text = ''
-  for (let offset: number | undefined = 0; offset !== undefined;) {
-    const piece: { text: string; next?: number } = await shop.log(work.attempt, 0, offset, 1024 * 1024)
-    text += piece.text
-    offset = piece.next
-  }
-  expect(text.length).toBeLessThanOrEqual(limits.taskLogBytesMax)
-  expect(text.length).toBeGreaterThan(limits.taskLogBytesMax * 0.9)
-  expect([text.slice(0, 6), text.slice(-200)]).toEqual(['first\n', expect.stringMatching(/left out/)])
+test('a program cannot lose its scratch files by changing the working directory', async () => {
+  const done = await bench.done(program(`map(line: string, emit) { process.chdir('/'); for (let i = 0; i < 20000; i++) emit(null, line.padEnd(400, '-')) }`), '/in')
+  expect(done.counters.bytesOut).toBe(3 * 20_000 * 401)
 })
 
-test('everything that is printed is in the log in order, whichever way it was printed', async () => {
-  const submitted = await shop.submit(program(`export default mapReduce({ map(line: string, _emit, context) {
-    console.log('one', { two: 2 }); console.error('three'); process.stdout.write('four\\n'); context.log('five', 6); process.stderr.write(Buffer.from('größer\\n'))
-    throw new Error('and out')
-  } })`))
-  await shop.put('/in/printed', 'a\n')
-  const work = shop.map(submitted, '/in/printed')
-  await shop.failing(work)
-  expect(await shop.log(work.attempt)).toEqual({ text: 'one { two: 2 }\nthree\nfour\nfive 6\ngrößer\n' })
-})
-
-test('a program that throws while it loads, is none, or builds another plan', async () => {
-  const loading = await shop.submit(`throw new Error('at load')\nexport default 5`, { broken: true })
-  const none = await shop.submit('export const job = 5', { broken: true })
-  const other = { ...await shop.submit(program('export default mapReduce({ map() {} })')), fingerprint: 'f'.repeat(64) }
-  await shop.put('/in/load', 'a\n')
-  const failures = []
-  for (const submitted of [loading, none, other]) failures.push(await shop.failing(shop.map(submitted, '/in/load')))
-  expect(failures.map(({ cause, failure }) => [cause, failure.code, failure.message])).toEqual([
-    ['program', 'PROGRAM_INVALID', expect.stringContaining('at load')],
-    ['program', 'PROGRAM_INVALID', expect.stringContaining('default export')],
-    ['program', 'PROGRAM_INVALID', expect.stringContaining('plan')],
-  ])
-  expect(failures[0]!.failure.stack).toMatch(/program\.ts:1:\d+/)
-})
-
-test('a record that does not parse: its file and offset', async () => {
-  const submitted = await shop.submit(program(`export default mapReduce({ input: { format: 'jsonl' }, map(record, emit) { emit(null, record) } })`))
-  await shop.put('/in/json', '{"a":1}\n{"a":\n')
-  const { cause, failure } = await shop.failing(shop.map(submitted, '/in/json', { options: { format: 'jsonl' } }))
-  expect([cause, failure.record]).toEqual(['program', { path: '/in/json', offset: 8 }])
-})
-
-test('what a program started ends with it', async () => {
-  const submitted = await shop.submit(program(`import { spawn } from 'node:child_process'
-export default mapReduce({ async map(line: string) { const child = spawn('/bin/sleep', ['60'], { stdio: 'ignore' }); console.log(child.pid); await new Promise(() => {}) } })`))
-  await shop.put('/in/child', 'a\n')
-  const work = shop.map(submitted, '/in/child')
-  shop.order(work)
-  await expect.poll(async () => (await shop.log(work.attempt)).text, { timeout: 10_000 }).toMatch(/^\d+\n$/)
-  const pid = Number((await shop.log(work.attempt)).text)
-  expect(() => process.kill(pid, 0)).not.toThrow()
-  shop.runners[0]!.kill(work.attempt)
-  await shop.ended(work.attempt)
-  await expect.poll(() => { try { process.kill(pid, 0); return 'alive' } catch { return 'gone' } }).toBe('gone')
+test('a map output that was damaged or lost is named, so that its map runs again', async () => {
+  const keys = shuffling(`map(line: string, emit) { emit(line, 'x'.repeat(100)) }`)
+  const job = 'damaged'
+  const maps = [await bench.done(keys, '/in', { job }), await bench.done(keys, '/in', { job, task: 1 })]
+  const node = bench.mill.datanodes[0]!.node
+  bench.scheduler.maps.splice(0, Infinity, ...maps.map(({ work }) => ({ attempt: work.attempt, node })))
+  const directory = `${bench.mill.dirOf(0)}/shuffle/${job}`
+  const file = `${directory}/${maps[1]!.work.attempt}.data`
+  const bytes = await readFile(file)
+  bytes[bytes.length - 5]! ^= 1
+  await writeFile(file, bytes)
+  const fail = () => bench.fails(keys, '/in', { job, stage: 1 })
+  expect(await fail()).toMatchObject({ cause: 'fetch', missing: [maps[1]!.work.attempt] })
+  await bench.runner().forget(job as never)
+  expect(await fail()).toMatchObject({ cause: 'fetch', missing: maps.map(({ work }) => work.attempt) })
+  await mkdir(directory, { recursive: true })
+  await bench.runner().forget(job as never)
 })
