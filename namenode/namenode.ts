@@ -13,19 +13,13 @@ import { Registry as Metrics } from '../src/rpc/metrics.ts'
 import { serve, type Server } from '../src/rpc/serve.ts'
 import { BlockTokens } from '../src/rpc/token.ts'
 import { exposeNamenode, statusRoutes, type StatusOptions } from './admin/status.ts'
-import { Deletions } from './blocks/deletions.ts'
-import { BlockMap } from './blocks/map.ts'
-import { Repair } from './blocks/repair.ts'
-import { Reports } from './blocks/reports.ts'
-import { SafeMode } from './blocks/safe.ts'
-import { census, Review } from './blocks/walk.ts'
+import { Keeper } from './blocks/keeper.ts'
 import { forgetting, Housekeeping } from './housekeeping.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { LocalJournal } from './journal/local.ts'
 import { Registry as Kinds, type Actor } from './journal/operation.ts'
 import { allMutations } from './mutations.ts'
 import { namespaceRoutes } from './namespace/conversation.ts'
-import { knownBlock } from './namespace/file.ts'
 import { format, identityOf } from './namespace/format.ts'
 import { Sweeper } from './namespace/sweeper.ts'
 import { nodesRoutes } from './nodes/conversation.ts'
@@ -120,60 +114,23 @@ export class Namenode {
 
     const terms = new Terms()
     const registry = new Registry({ clock, log, random }, terms, times)
-    const map = new BlockMap(terms)
-    const review = new Review({ map, terms, clock })
     const lifetimes = new Lifetimes({ clock, view, times })
-    const isOpen = (id: BlockId): boolean => lifetimes.isOpen(id)
-    const deletions = new Deletions((node, id) => reports.mayDelete(node, id))
-    const repair = new Repair({ map, registry, deletions, tokens, clock, log, random, lengthOf: id => knownBlock(view, id)?.length, rescan: () => review.want() })
-    const reports = new Reports({ view, map, repair, deletions, log, isOpen, safe: () => safe.on })
-    const jobs = new Jobs({ clock, log, journal, registry, tokens, actor, holders: id => map.holders(id).filter(node => node.serves) })
-    let opened = false
-    const safe = new SafeMode({
-      clock, nodeDeadMs: times.nodeDeadMs, blocks: () => view.counters.blocks, present: () => map.present, awaited: () => registry.awaited().length,
-      onCopies: () => {
-        repair.allowCopies()
-        opened = true
-        jobs.open()
-        review.want()
-      },
-      onOver: () => {
-        log.info('safe mode is over: it is known where blocks lie', { blocks: view.counters.blocks, present: map.present })
-        repair.allowTrims()
-        deletions.open()
-        review.want()
-      },
+    const keeper = new Keeper({
+      view, registry, terms, tokens, clock, log, random, nodeDeadMs: times.nodeDeadMs,
+      isOpen: id => lifetimes.isOpen(id),
+      onSettled: () => jobs.open(),
     })
-
-    /** Blocks that no file has: their replicas go. */
-    const discard = (blocks: readonly BlockId[]): void => {
-      for (const id of blocks) for (const node of map.forget(id)) deletions.add(node, [id])
-    }
+    const { map } = keeper
+    const discard = (blocks: readonly BlockId[]): void => keeper.discard(blocks)
+    const jobs = new Jobs({ clock, log, journal, registry, tokens, actor, holders: id => keeper.holders(id) })
     const sweeper = new Sweeper({ journal, clock, log, gone: discard })
-    registry.listen({
-      // What was known of its earlier session is void; the session's reports say it all again.
-      joined: node => { forgetSession(node) },
-      lost: node => {
-        forgetSession(node)
-        review.want()
-      },
-      reported: () => {
-        safe.check()
-        if (opened) review.want() // there may be room on it for blocks that no node could take
-      },
-    })
-    const forgetSession = (node: Parameters<Deletions['reset']>[0]): void => {
-      deletions.reset(node)
-      reports.reset(node)
-      repair.gone(node)
-    }
 
     for (const known of knownNodes(view)) registry.expect(known)
     await jobs.start()
     ends.push(() => jobs.stop())
 
     const about = { cluster: this.cluster, dir, pid, version, startedMs: Math.floor(clock.now()), address: () => this.address, defaults }
-    const statusOptions: StatusOptions = { journal, registry, map, repair, deletions, safe, clock, about, jobsRunning: () => jobs.running }
+    const statusOptions: StatusOptions = { journal, registry, keeper, clock, about, jobsRunning: () => jobs.running }
     exposeNamenode(metrics, statusOptions)
     const server = this.#server = serve({
       auth: new Authenticator({ secret, cluster: this.cluster, loopback: isLoopback(config.host), clock }),
@@ -181,40 +138,27 @@ export class Namenode {
       routes: [
         ...namespaceRoutes({
           journal, view, map, registry, tokens, random, clock, log, defaults, actor, removed: () => sweeper.wake(),
-          suspect: (id, address, message) => {
-            const accused = map.holders(id).find(node => node.address === address)
-            log.warn('a reader found a replica to be bad; its node checks it', { block: id, address, message, known: accused !== undefined })
-            accused?.orders.push({ kind: 'verify', block: id })
-          },
+          suspect: (id, address, message) => keeper.suspect(id, address, message),
         }),
         ...writingRoutes({ journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard }),
-        ...nodesRoutes({
-          cluster: this.cluster, journal, registry, terms, reports, clock,
-          taken: (node, orders) => deletions.taken(node, orders.filter(each => each.order.kind === 'delete').map(each => each.seq)),
-        }),
+        ...nodesRoutes({ cluster: this.cluster, journal, registry, terms, reports: keeper.reports, clock, taken: (node, orders) => keeper.taken(node, orders) }),
         ...statusRoutes(statusOptions),
         ...jobs.routes,
       ],
     })
     const chores = new Housekeeping(clock, log, [
       { name: 'look who is silent', everyMs: Math.min(500, times.nodeStaleMs / 4), work: () => registry.check() },
-      { name: 'safe mode', everyMs: 100, work: () => safe.check() },
-      { name: 'copy and trim blocks', everyMs: 100, work: () => repair.work() },
-      { name: 'collect garbage', everyMs: 500, work: () => reports.collect() },
+      ...keeper.chores,
       { name: 'end silent leases', everyMs: 1000, work: () => expireLeases({ journal, lifetimes, discard }) },
       { name: 'take apart what was removed', everyMs: 500, work: () => sweeper.wake() },
-      { name: 'look for blocks that could not be copied', everyMs: 60_000, work: () => { if (opened) review.want() } },
       forgetting(journal, clock),
     ])
-    let stopping = false
-    ends.push(() => chores.stop(), () => sweeper.stop(), () => review.stop(), () => { stopping = true }, () => registry.stop())
-    safe.check()
+    ends.push(() => chores.stop(), () => sweeper.stop(), () => keeper.stop(), () => registry.stop())
 
     this.#listening = await net.listen({ http: server.http }, { host: config.host, port: config.port })
     ends.push(() => this.#listening!.close(times.drainMs))
     chores.start()
-    const counted = census({ view, map, clock }, () => stopping).then(() => safe.check(), (error: unknown) => log.error('the blocks of all files could not be counted', { error }))
-    ends.splice(ends.length - 1, 0, () => counted)
+    keeper.start()
   }
 }
 

@@ -6,10 +6,8 @@ import * as protocol from '../../src/protocol/admin.ts'
 import type { ClusterStatus, NodeStatus } from '../../src/protocol/admin.ts'
 import type { Registry as Metrics } from '../../src/rpc/metrics.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
-import type { Deletions } from '../blocks/deletions.ts'
-import { standing, type BlockMap } from '../blocks/map.ts'
-import type { Repair } from '../blocks/repair.ts'
-import type { SafeMode } from '../blocks/safe.ts'
+import type { Keeper } from '../blocks/keeper.ts'
+import { standing } from '../blocks/map.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { DataNode, NodeState } from '../nodes/node.ts'
 import type { Registry } from '../nodes/registry.ts'
@@ -17,10 +15,7 @@ import type { Registry } from '../nodes/registry.ts'
 export interface StatusOptions {
   readonly journal: Journal
   readonly registry: Registry
-  readonly map: BlockMap
-  readonly repair: Repair
-  readonly deletions: Deletions
-  readonly safe: SafeMode
+  readonly keeper: Keeper
   readonly clock: Clock
   readonly jobsRunning: () => number
   readonly about: {
@@ -34,7 +29,8 @@ export interface StatusOptions {
   }
 }
 
-export function clusterStatus({ journal, registry, map, repair, deletions, safe, clock, jobsRunning, about }: StatusOptions): ClusterStatus {
+export function clusterStatus({ journal, registry, keeper, clock, jobsRunning, about }: StatusOptions): ClusterStatus {
+  const { map, repair, deletions, safe } = keeper
   const { counters } = journal.view
   return {
     cluster: about.cluster,
@@ -74,7 +70,8 @@ function nodeStatus(node: DataNode, clock: Clock): NodeStatus {
 export const statusRoutes = (options: StatusOptions): Route[] => [route(protocol.status, () => clusterStatus(options))]
 
 /** The numbers that a namenode shows beside its calls. Read when somebody asks; nothing is counted twice. */
-export function exposeNamenode(metrics: Metrics, { journal, registry, map, repair, deletions, safe, jobsRunning }: StatusOptions): void {
+export function exposeNamenode(metrics: Metrics, { journal, registry, keeper, jobsRunning }: StatusOptions): void {
+  const { map, repair, deletions, safe } = keeper
   const metric = (name: string, help: string, values: () => Array<{ labels: Record<string, string>; value: number }>): void => {
     metrics.registerMetric({ name, help, type: 'gauge', aggregator: 'sum', get: async () => ({ name, help, type: 'gauge', aggregator: 'sum', values: values() }), reset() {} } as never)
   }
