@@ -2,7 +2,7 @@
 // that works, and waits for tasks. Started by executor.ts with an empty environment; the directory for compiled code is told as
 // an argument, and everything else is loaded only after it is in use.
 
-import { enableCompileCache } from 'node:module'
+import { enableCompileCache, flushCompileCache } from 'node:module'
 import { connectParent } from '../../src/world/child.ts'
 import type { FromExecutor, ToExecutor } from './messages.ts'
 
@@ -47,3 +47,5 @@ Error.stackTraceLimit = 50
 take = message => { void child.run(message) }
 for (const message of waiting.splice(0)) take(message)
 await send({ kind: 'ready' })
+// Kept now, for most of these processes are killed: the next one is warm in a third of the time. Nothing of a program is loaded yet.
+flushCompileCache()

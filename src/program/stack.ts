@@ -43,17 +43,26 @@ export class StackMapper {
   /** The frames of the program, innermost first. */
   #frames(error: Error): string[] {
     const frames: string[] = []
+    /** Of the frame before, which waits for its caller. */
+    let inner: { readonly name: string | undefined; readonly async: string; readonly where: string } | undefined
+    const put = (called?: string | null): void => {
+      if (!inner) return
+      const { name, async, where } = inner
+      // The bundler may have numbered a name that others have too; its caller still calls it by the author's.
+      const own = called && name !== undefined && name.startsWith(called) && /^\d+$/.test(name.slice(called.length)) ? called : name
+      frames.push(own === undefined || own === '<anonymous>' ? `    at ${where}` : `    at ${async}${own} (${where})`)
+    }
     for (const line of stackOf(error).split('\n')) {
       const match = frameForm.exec(line)
       if (!match || plain(match[3]!) !== this.#url) continue
       const place = originalPositionFor(this.#trace(), { line: Number(match[4]), column: Number(match[5]) - 1 })
       // The banner, and our own part of the bundle.
       if (place.source === null || place.source.startsWith('gristmill:')) continue
-      const name = match[2]?.replace(/^(?:Object|Module)\./, '')
-      const where = `${place.source}:${place.line}:${place.column + 1}`
-      frames.push(name === undefined || name === '<anonymous>' ? `    at ${where}` : `    at ${match[1] ?? ''}${name} (${where})`)
-      if (frames.length === framesMax) break
+      put(place.name)
+      inner = { name: match[2]?.replace(/^(?:Object|Module)\./, ''), async: match[1] ?? '', where: `${place.source}:${place.line}:${place.column + 1}` }
+      if (frames.length === framesMax) return frames
     }
+    put()
     return frames
   }
 

@@ -61,6 +61,17 @@ test('an asynchronous stack and a cause are shown', async () => {
   expect(stack).toMatch(/^Error: outer\n {4}at read \(mill\.ts:4:\d+\)\n {4}at (?:async )?map \(mill\.ts:6:\d+\)\n {2}caused by Error: inner\n {4}at read \(mill\.ts:4:\d+\)/)
 })
 
+test('a function that the bundler had to rename keeps its author\'s name', async () => {
+  const { program, thrown } = await thrownBy([
+    `import { mapReduce, sum } from 'gristmill'`,
+    `import * as other from 'node:path'`,
+    `function check(line: string): number { throw new Error(line + other.sep) }`,
+    `function outer2(line: string): void { check(line) }`,
+    `export default mapReduce({ map(line: string) { outer2(line); sum([]) } })`,
+  ].join('\n'))
+  expect(program.stacks.describe(thrown).stack?.split('\n').slice(1).map(line => line.trim().replace(/:\d+\)/, ')'))).toEqual(['at check (mill.ts:3)', 'at outer2 (mill.ts:4)', 'at map (mill.ts:5)'])
+})
+
 test.each([
   [`throw 'just text'`, 'the program threw "just text"'],
   [`throw { code: 5 }`, 'the program threw {"code":5}'],
