@@ -1,6 +1,7 @@
 // `gristmill datanode`: a datanode in this process until it is told to end. It is ready once its namenode knows it.
 
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import type { Address } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'
 import { locate } from '../locate.ts'
@@ -20,17 +21,27 @@ export async function runDatanode(run: Run): Promise<void> {
   const secret = await serverSecret({ ...run, settings: isLoopback(host) ? { ...settings, secretFile: place.secretFile } : settings }, host)
   const dirs = settings.dir ?? [`${settings.home}/datanode`]
   const [{ Datanode }, { openTasks }] = await Promise.all([import('../../datanode/datanode.ts'), import('../../datanode/executor/tasks.ts')])
-  const datanode = await Datanode.start(world, {
+  const datanode = await start(Datanode.start(world, {
     dirs, host, port: settings.port ?? datanodePort, namenode: place.namenode, secret,
     rack: settings.rack ?? rackDefault, hostName: settings.hostName ?? machine.hostName,
     slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
     pid: machine.pid, version, signal, tasks: openTasks,
     times: { ...settings.heartbeat !== undefined && { heartbeatMs: settings.heartbeat }, ...settings.nodeDead !== undefined && { nodeDeadMs: settings.nodeDead } },
-  })
+  }), { dir: dirs[0]!, namenode: place.namenode })
   try {
     await run.ready({ role: 'datanode', id: datanode.node, address: datanode.address, pid: machine.pid, dir: dirs[0]!, cluster: datanode.cluster })
     await untilTold(signal, datanode.failed)
   } finally {
     await datanode.stop()
+  }
+}
+
+/** A node of one cluster that is sent to another's namenode has the wrong directory, or the wrong address: both are said. */
+async function start<T>(starting: Promise<T>, { dir, namenode }: { dir: string; namenode: Address }): Promise<T> {
+  try {
+    return await starting
+  } catch (error) {
+    if (!hasCode(error, 'WRONG_CLUSTER')) throw error
+    throw new GristmillError('DIR_FOREIGN', `the directory ${dir} belongs to another cluster than the namenode at ${namenode} (${error.message}); give another --dir, or the right --cluster`, { cause: error, details: { dir } })
   }
 }

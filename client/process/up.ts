@@ -56,7 +56,7 @@ export async function up(options: UpOptions): Promise<void> {
       return server
     }
     const namenode = await start({ role: 'namenode', dir: `${dir}/namenode`, port: settings.port ?? 0 })
-    const count = settings.datanodes ?? Math.max(datanodesDefault, await datanodesThere(options, dir))
+    const count = settings.datanodes ?? (await datanodesThere(options, dir) || datanodesDefault)
     const datanodes = await Promise.allSettled(Array.from({ length: count }, (_, i) =>
       start({ role: 'datanode', dir: `${dir}/datanode${i + 1}`, port: 0, namenode: namenode.process.address })))
     for (const one of datanodes) if (one.status === 'rejected') throw one.reason

@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { localMachine } from '../../src/world/machine.ts'
 import { Member, run, until, type Result } from '../kit/cluster.ts'
 
 // The life of processes, each test in a home of its own: up, down, status, restarts, signals, directories, addresses.
@@ -40,9 +41,8 @@ const member = (role: 'namenode' | 'datanode', name: string, args: string[] = []
   return one
 }
 
-const lives = (pid: number): boolean => {
-  try { process.kill(pid, 0); return true } catch { return false }
-}
+/** One that has ended and was not yet buried by its parent does not live. */
+const lives = (pid: number): boolean => localMachine.born(pid) !== undefined
 
 test('a detached cluster stays, is found by every command, is shown by status, and goes with `down`; its data survives', async () => {
   const first = await up('--datanodes', '2')
@@ -130,7 +130,8 @@ test('servers say one ready line, answer /healthz and /metrics, and end on SIGTE
     const metrics = await fetch(`http://${one.address}/metrics`)
     expect(metrics.headers.get('content-type')).toContain('text/plain')
     expect(await metrics.text()).toMatch(/^# HELP gristmill_/m)
-    expect((await fetch(`http://${one.address}/v1/admin/status`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })).status).toBe(401)
+    const path = one === namenode ? '/v1/admin/status' : '/v1/transfer/local'
+    expect((await fetch(`http://${one.address}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })).status).toBe(401)
   }
   await datanode.end()
   await namenode.end()
