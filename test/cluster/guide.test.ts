@@ -14,7 +14,7 @@ const expected: readonly RegExp[] = [
   /^0,0\n1,1\n\n999,998001\n$/,
   /\ntrue 13\n\/copies\/notes.txt 13\n\/copies\/third.txt 13\n$/,
   /^ENOENT \{ path: '\/no\/such\/file', syscall: 'open' \}\n$/,
-  /^[\s\S]*succeeded \[ '1\/1', '1\/1' \]\n3\noats\t1\nrye\t2\n\n$/,
+  /^[\s\S]*succeeded \[ '1\/1', '1\/1' \]\nlines read: 3\noats\t1\nrye\t2\n\n$/,
 ]
 
 test('every sample of the library guide does what it says', async () => {
