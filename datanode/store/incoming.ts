@@ -91,13 +91,10 @@ export class Incoming {
       if (data.status === 'rejected') throw data.reason
       if (meta.status === 'rejected') throw meta.reason
       await this.#writer.close()
+      await this.#storage.prepare(id, directory => this.#syncDirectory(directory))
       await this.#disk.rename(`${from}.meta`, `${to}.meta`)
       await this.#disk.rename(from, to)
-      try {
-        await this.#disk.syncDir(this.#storage.directoryOf(id))
-      } catch (error) {
-        throw new SyncFailed(error)
-      }
+      await this.#syncDirectory(this.#storage.directoryOf(id))
     } catch (error) {
       await this.#drop([from, to])
       if (!(error instanceof SyncFailed)) throw translated(error, this.#storage.dir, id)
@@ -127,6 +124,14 @@ export class Incoming {
   async #sync(writer: DiskWriter): Promise<void> {
     try {
       await writer.sync()
+    } catch (error) {
+      throw new SyncFailed(error)
+    }
+  }
+
+  async #syncDirectory(path: string): Promise<void> {
+    try {
+      await this.#disk.syncDir(path)
     } catch (error) {
       throw new SyncFailed(error)
     }

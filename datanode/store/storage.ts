@@ -26,6 +26,8 @@ export class Storage {
   readonly #disk: Disk
   readonly #clock: Clock
   readonly #log: Log
+  /** Those of the 256 directories of blocks that are there. */
+  readonly #directories = new Set<string>()
   /** It refused a sync or cannot be read any more: nothing new goes there. */
   failed = false
   capacityBytes = 0
@@ -58,25 +60,30 @@ export class Storage {
     for (const { name, kind } of await this.#disk.list(`${this.dir}/incoming`)) {
       if (kind === 'file' && parseBlockName(name.replace(/\.meta$/, '')) !== undefined) await this.#disk.remove(`${this.dir}/incoming/${name}`)
     }
-    const present = new Set((await this.#disk.list(`${this.dir}/blocks`)).map(({ name }) => name))
     const blocks: MetaHeader[] = []
     const bad: BlockId[] = []
     let foreign = 0
-    for (let i = 0; i < 256; i++) {
-      const name = i.toString(16).padStart(2, '0')
-      if (!present.has(name)) await this.#disk.mkdir(`${this.dir}/blocks/${name}`)
-      else foreign += await this.#scan(name, blocks, bad)
+    for (const { name, kind } of await this.#disk.list(`${this.dir}/blocks`)) {
+      if (kind !== 'directory' || !/^[0-9a-f]{2}$/.test(name)) { foreign++; continue }
+      this.#directories.add(name)
+      foreign += await this.#scan(name, blocks, bad)
     }
-    // The 256 names must not be lost: each block's own sync covers only the directory that it is in.
-    if (present.size < 256) await this.#disk.syncDir(`${this.dir}/blocks`)
     await this.#disk.syncDir(this.dir)
-    foreign += [...present].filter(name => !/^[0-9a-f]{2}$/.test(name)).length
     if (foreign > 0) this.#log.warn('files that are not gristmill\'s lie among the blocks; they are left alone', { foreign })
     await this.measure()
     return { blocks, bad }
   }
 
-  /** One of the 256 directories. Returns how many files were not ours. */
+  /** Makes sure that a block has a directory to go to, and that its name is durable; `sync` makes names in a directory so. */
+  async prepare(id: BlockId, sync: (directory: string) => Promise<void>): Promise<void> {
+    const name = blockName(id).slice(-2)
+    if (this.#directories.has(name)) return
+    await this.#disk.mkdir(`${this.dir}/blocks/${name}`)
+    await sync(`${this.dir}/blocks`)
+    this.#directories.add(name)
+  }
+
+  /** One of the up to 256 directories. Returns how many files were not ours. */
   async #scan(directory: string, blocks: MetaHeader[], bad: BlockId[]): Promise<number> {
     const path = `${this.dir}/blocks/${directory}`
     const entries = await this.#disk.list(path)

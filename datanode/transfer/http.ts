@@ -39,7 +39,7 @@ export function addBlockRoutes({ http, guard }: Server, { store, tokens, mayWrit
     // Whatever the type, the body is the block's bytes and is not gathered in memory.
     scope.addContentTypeParser('*', (_request, body, done) => { done(null, body) })
 
-    scope.get('/v1/block/:block', { onRequest: authorise('read') }, async (request, reply) => {
+    scope.route({ method: ['GET', 'HEAD'], url: '/v1/block/:block', exposeHeadRoute: false, onRequest: authorise('read'), handler: async (request, reply) => {
       const id = blockOf(request)
       const block = await store.open(id)
       const range = rangeOf(request.headers.range, block.meta.length)
@@ -53,10 +53,10 @@ export function addBlockRoutes({ http, guard }: Server, { store, tokens, mayWrit
       void reply.header('content-length', end - start)
       if (request.method === 'HEAD') {
         await block.close()
-        return reply.send()
+        return reply.send('')
       }
       return reply.send(Readable.from(bytesOf(store, block, { start, end }), { objectMode: false, highWaterMark: framePayloadBytesMax }))
-    })
+    } })
 
     scope.put('/v1/block/:block', { onRequest: authorise('write') }, async (request, reply) => {
       mayWrite()

@@ -39,6 +39,7 @@ export class FakeNamenode {
   readonly left: NodeId[] = []
   /** More that it answers; set before it starts. */
   readonly extra: Route[] = []
+  stopped = false
   epoch = 1
   blockBytes = 1024 * 1024
   replication = 3
@@ -182,7 +183,10 @@ export class FakeNamenode {
   }
 
   async stop(): Promise<void> {
-    await this.#listening?.close(0)
+    const listening = this.#listening
+    if (!listening || this.stopped) return
+    this.stopped = true
+    await listening.close(0)
     await this.net.close()
   }
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { blockId, blockName, storageId, type BlockId } from '../../../src/base/ids.ts'
 import { ChunkTable, crcOf } from '../../../src/block/checksum.ts'
 import type { Disk } from '../../../src/ports/disk.ts'
@@ -11,6 +11,9 @@ import { localDisk } from '../../../src/world/disk.ts'
 import { systemClock } from '../../../src/world/clock.ts'
 import { Store } from '../../../datanode/store/store.ts'
 import { noise } from '../block/kit.ts'
+
+// Real files and connections: slow where everything else runs at the same time.
+vi.setConfig({ testTimeout: 30_000 })
 
 let dir: string
 beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'gristmill-store-')) })
@@ -81,6 +84,7 @@ test('a block that was not sealed is unknown and leaves nothing, now and after a
   expect(readdirSync(join(dir, 'a/incoming'))).toEqual([])
   const crashed = await store.receive(blockId(2), 1000)
   crashed.write(noise(500))
+  mkdirSync(join(pathOf(3), '..'))
   writeFileSync(`${pathOf(3)}.meta`, 'what a crash between the two renames leaves')
   const again = await open()
   expect(again.store.blocks).toBe(0)
@@ -108,6 +112,7 @@ test('a block cannot grow beyond what was announced', async () => {
 test('files and links that are not ours are left alone, and so is what lies where blocks do not belong', async () => {
   await open()
   mkdirSync(join(dir, 'a/blocks/zz'))
+  mkdirSync(join(dir, 'a/blocks/07'))
   writeFileSync(join(dir, 'a/blocks/notes.txt'), 'x')
   writeFileSync(join(dir, 'a/incoming/notes.txt'), 'x')
   writeFileSync(join(dir, 'a/blocks/07/readme'), 'x')

@@ -1,12 +1,15 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { NodeId } from '../../../src/base/ids.ts'
 import type { NodePlace } from '../../../src/protocol/fields.ts'
 import { noise } from '../block/kit.ts'
 import { collect, Mill, until } from '../datanode/kit.ts'
 import { nowhere } from '../datanode/namenode.ts'
 import { Proxy } from '../datanode/proxy.ts'
+
+// Real files and connections: slow where everything else runs at the same time.
+vi.setConfig({ testTimeout: 30_000 })
 
 const bytes = noise(4_000_000)
 

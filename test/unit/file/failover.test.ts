@@ -1,0 +1,123 @@
+import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { blockName, type BlockId } from '../../../src/base/ids.ts'
+import { noise } from '../block/kit.ts'
+import { collect, Mill, until } from '../datanode/kit.ts'
+import { nowhere } from '../datanode/namenode.ts'
+import { Proxy } from '../datanode/proxy.ts'
+
+// Real files and connections: slow where everything else runs at the same time.
+vi.setConfig({ testTimeout: 30_000 })
+
+const bytes = noise(3_000_000)
+
+/** A file of two blocks on three nodes; readers are offered node 0 first. */
+async function written(options: Parameters<typeof Mill.start>[0] = {}): Promise<{ mill: Mill; blocks: BlockId[]; pathOf: (block: number) => string }> {
+  const mill = await Mill.start({ blockBytes: 2 * 1024 * 1024, ...options })
+  const writer = await mill.client.create('/file')
+  await writer.write(bytes)
+  await writer.close()
+  const blocks = mill.namenode.files.get('/file')!.blocks.map(({ id }) => id)
+  await until('all replicas are reported', () => blocks.every(id => mill.namenode.holders(id).length === 3))
+  return { mill, blocks, pathOf: block => join(mill.dirOf(0), 'blocks', blockName(blocks[block]!).slice(-2), blockName(blocks[block]!)) }
+}
+
+const flip = (path: string, at: number): void => {
+  const file = readFileSync(path)
+  file[at]! ^= 0x40
+  writeFileSync(path, file)
+}
+
+type Spoil = (pathOf: (block: number) => string) => void
+const damages: Array<[string, Spoil]> = [
+  ['a flipped byte at its start', pathOf => flip(pathOf(0), 0)],
+  ['a flipped byte in its middle', pathOf => flip(pathOf(0), 1_500_000)],
+  ['its last byte flipped', pathOf => flip(pathOf(0), 2 * 1024 * 1024 - 1)],
+  ['a flipped byte in its meta file', pathOf => flip(`${pathOf(0)}.meta`, 60)],
+  ['a cut end', pathOf => truncateSync(pathOf(0), 1_000_000)],
+  ['bytes too many', pathOf => writeFileSync(pathOf(0), Buffer.alloc(10), { flag: 'a' })],
+  ['no meta file', pathOf => rmSync(`${pathOf(0)}.meta`)],
+  ['no file', pathOf => rmSync(pathOf(0))],
+  ['the files of another block', pathOf => { for (const end of ['', '.meta']) { rmSync(pathOf(0) + end); renameSync(pathOf(1) + end, pathOf(0) + end) } }],
+]
+
+for (const [what, spoil] of damages) {
+  for (const inPlace of [false, true]) {
+    test(`a replica with ${what}, read ${inPlace ? 'in place' : 'over a wire'}, is reported and the reader gets the right bytes`, async () => {
+      const { mill, blocks, pathOf } = await written({ host: i => (i === 0 && inPlace ? 'client' : `host${i}`) })
+      await using _ = mill
+      spoil(pathOf)
+      const from: string[] = []
+      const got = await collect(mill.client.read('/file', { onRead: (_bytes, place, here) => from.push(`${place.host} ${here}`) }))
+      expect(got.equals(bytes)).toBe(true)
+      await mill.client.close()
+      const first = [...mill.namenode.nodes.keys()][0]!
+      // Missing files are the node's own to notice; whatever does not match, the reader says.
+      if (!what.startsWith('no ') || !inPlace) {
+        expect([...mill.namenode.bad, ...mill.namenode.reportedBad].some(({ block, node }) => block === blocks[0] && node === first)).toBe(true)
+      }
+      expect(mill.namenode.bad.every(({ node }) => node === first)).toBe(true)
+      if (!what.startsWith('the files')) expect(from.filter(place => place.startsWith(inPlace ? 'client true' : 'host0')).length).toBeGreaterThan(0)
+    })
+  }
+}
+
+test('a reader goes on from the byte where a connection broke, and from the next node', async () => {
+  const { mill } = await written()
+  await using _ = mill
+  await using proxy = await Proxy.to([...mill.namenode.nodes.values()][0]!.place.address)
+  for (const spoilBack of [300, 1_000, 70_000, 1_500_000]) {
+    proxy.spoilBack = spoilBack
+    await using fresh = await Proxy.to(proxy.address)
+    mill.namenode.order = nodes => nodes.map((place, i) => (i === 0 ? { ...place, address: fresh.address } : place))
+    expect((await collect(mill.newClient().read('/file'))).equals(bytes), `byte ${spoilBack} spoilt`).toBe(true)
+  }
+})
+
+test('nodes that cannot be reached are passed over, and locations are asked for again before giving up', async () => {
+  const { mill } = await written()
+  await using _ = mill
+  mill.namenode.order = nodes => nodes.map((place, i) => (i < 2 ? { ...place, address: nowhere } : place))
+  expect((await collect(mill.client.read('/file'))).equals(bytes)).toBe(true)
+  mill.namenode.calls.length = 0
+  let asked = 0
+  mill.namenode.order = nodes => (++asked <= 4 ? nodes.map(place => ({ ...place, address: nowhere })) : nodes)
+  expect((await collect(mill.client.read('/file'))).equals(bytes)).toBe(true)
+  expect(mill.namenode.calls.filter(call => call === 'locate').length).toBeGreaterThan(1)
+  mill.namenode.order = nodes => nodes.map(place => ({ ...place, address: nowhere }))
+  await expect(collect(mill.client.read('/file'))).rejects.toMatchObject({ code: 'BLOCK_MISSING' })
+  expect(mill.namenode.bad).toEqual([])
+})
+
+test('a wire that was kept while its datanode was restarted is replaced without a word', async () => {
+  const { mill } = await written({ datanodes: 3 })
+  await using _ = mill
+  expect((await collect(mill.client.read('/file'))).equals(bytes)).toBe(true)
+  const [host, port] = mill.datanodes[0]!.address.split(':')
+  await mill.datanodes[0]!.stop()
+  mill.datanodes[0] = await mill.datanode(0, { host: host!, port: Number(port) })
+  const hosts = new Set<string>()
+  expect((await collect(mill.client.read('/file', { onRead: (_bytes, place) => hosts.add(place.host) }))).equals(bytes)).toBe(true)
+  expect([...hosts]).toHaveLength(1)
+  const writer = await mill.client.create('/after')
+  await writer.write(bytes)
+  await writer.close()
+  expect(mill.namenode.files.get('/after')!.blocks.every(({ nodes }) => nodes.length === 3)).toBe(true)
+})
+
+test('a file that is replaced while it is read does not give a mixture', async () => {
+  const { mill } = await written({ blockBytes: 256 * 1024 })
+  await using _ = mill
+  const reading = mill.client.read('/file')
+  const { value } = await reading.next()
+  expect(value!.equals(bytes.subarray(0, value!.length))).toBe(true)
+  const old = mill.namenode.files.get('/file')!.blocks.map(({ id }) => id)
+  const writer = await mill.client.create('/file', { overwrite: true })
+  await writer.write(noise(3_000_000, 99))
+  await writer.close()
+  for (const node of mill.datanodes) mill.namenode.give(node.node, { kind: 'delete', blocks: old })
+  await until('the old blocks are gone', () => old.every(id => mill.namenode.holders(id).length === 0))
+  // The blocks that are open already may be read on; one of the others is gone, and the reader says so.
+  await expect(collect(reading).then(got => got.length)).rejects.toMatchObject({ code: 'ENOENT' })
+})
