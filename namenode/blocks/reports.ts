@@ -1,6 +1,6 @@
 // What datanodes say they hold, judged against what files are made of:
 //   a block of a file, with its length and checksum: a replica;
-//   with another length or checksum: bad; it goes if a good one is there, else it is left alone for people to look at;
+//   with another length or checksum: wrong; it goes as soon as a good one is there, else it is left for people to look at;
 //   a block that is being written: remembered, so that it can be removed if the file never completes;
 //   an id that was given out and is nobody's: garbage, removed once the node has reported everything and safe mode is over;
 //   an id that was never given out: somebody else's, or ours from a state that was lost. Never removed.
@@ -101,25 +101,25 @@ export class Reports {
     this.#settle(id)
   }
 
-  /** Wrong replicas go as soon as there are enough right ones. */
+  /** Wrong replicas go as soon as there is a good one: they are no copies, and stand in the way of new ones. */
   #settle(id: BlockId): void {
     if (this.#wrong.size === 0) return
     const nodes = this.#wrong.get(id)
-    const { map, deletions } = this.#options
-    if (!nodes || map.holders(id).filter(node => node.state === 'live').length < Math.max(1, map.target(id))) return
-    for (const node of nodes) deletions.add(node, [id])
+    if (!nodes || this.#options.map.holders(id).length === 0) return
+    for (const node of nodes) this.#options.deletions.add(node, [id])
   }
 
   /**
-   * May this replica be deleted, now that the order goes out? What is no file's: yes. A replica of a file's block: only
-   * while all that are wanted are on other nodes that live; else it stays, and counts again unless it is a wrong one.
+   * May this replica be deleted, now that the order goes out? What is no file's: yes. A wrong one: if a good one is on a
+   * node that lives. One too many: only while all that are wanted are on other nodes that live; else it counts again.
    */
   mayDelete(node: DataNode, id: BlockId): boolean {
     const { view, map } = this.#options
     if (!knownBlock(view, id)) return true
     const others = map.holders(id).filter(each => each !== node && each.state === 'live' && each.reported)
+    if (this.#wrong.get(id)?.has(node)) return others.length > 0
     if (others.length >= Math.max(1, map.target(id))) return true
-    if (!this.#wrong.get(id)?.has(node)) map.add(id, node)
+    map.add(id, node)
     return false
   }
 }
