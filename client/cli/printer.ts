@@ -3,6 +3,7 @@
 // prints without end awaits each call, which is the back-pressure. When the reader of stdout has gone (`| head`),
 // `onGone` is called once and whatever prints gets EPIPE: the process ends quietly with 141.
 
+import { addAbortSignal } from 'node:stream'
 import { styleText } from 'node:util'
 import { GristmillError } from '../../src/base/errors.ts'
 import { complaintOf, Refusal } from './complaint.ts'
@@ -106,8 +107,9 @@ export class Printer {
     this.#above = above
   }
 
-  async *input(): AsyncGenerator<Buffer> {
-    for await (const chunk of this.#streams.stdin) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk as Buffer
+  /** Bytes of stdin. An abort ends the waiting for more. */
+  async *input(signal: AbortSignal): AsyncGenerator<Buffer> {
+    for await (const chunk of addAbortSignal(signal, this.#streams.stdin)) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk as Buffer
   }
 
   #say(text: string): void {

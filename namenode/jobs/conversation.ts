@@ -93,9 +93,10 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
   }
 
   function logs(id: JobId): ReplyOf<typeof protocol.logPlaces> {
-    const { stages } = statusOf(id)
+    // Throws if there is no such job.
+    statusOf(id)
     const attempts: ReplyOf<typeof protocol.logPlaces>['attempts'] = []
-    for (const each of tasksOf(id, stages.map(() => 0), 0)) {
+    for (const each of tasksOf(id, [0], 0)) {
       for (const { attempt, node } of each.attempts) {
         const place = nodes.place(node)
         attempts.push({ attempt, node, address: place?.address ?? unknownAddress, alive: place?.alive ?? false })

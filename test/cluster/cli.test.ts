@@ -195,7 +195,7 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     expect(shown.stdout).toMatch(/state +succeeded/)
     expect(shown.stdout).toMatch(/read +local .* \(100%\)|read +local/)
     expect(shown.stdout).toMatch(/user\.lines +2,000/)
-    expect((await ok('ls', '-a', `${area}/out`)).trim().split('\n').sort()).toEqual(['_SUCCESS', expect.stringContaining('part-00000'), expect.stringContaining('part-00001')])
+    expect((await ok('ls', '-a', `${area}/out`)).trim().split('\n').filter(name => !/^part-0000[01]\.txt$/.test(name))).toEqual(['_SUCCESS'])
     expect((await ok('cat', `${area}/out/part-*`)).trim().split('\n').sort()).toEqual(['oats\t1000', 'rye\t3000'])
     const job = JSON.parse(await ok('job', 'last', '--json')) as { job: string; state: string; tasks: unknown[] }
     expect(job.state).toBe('succeeded')

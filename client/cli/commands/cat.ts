@@ -7,7 +7,7 @@ export async function run(context: Context, operands: readonly string[]): Promis
   const { printer, signal } = context
   for (const operand of operands) {
     if (operand === '-') {
-      for await (const chunk of printer.input()) await printer.bytes(chunk)
+      for await (const chunk of printer.input(signal)) await printer.bytes(chunk)
       continue
     }
     const mill = await context.mill()

@@ -30,7 +30,7 @@ async function local(context: Context, operands: readonly string[], print: (path
     if (operand === '-') {
       let crc = 0
       let length = 0
-      for await (const chunk of context.printer.input()) {
+      for await (const chunk of context.printer.input(context.signal)) {
         crc = crc32c(chunk, crc)
         length += chunk.length
       }

@@ -102,7 +102,7 @@ async function putInput(context: Context, mill: Mill, to: string, options: PutOp
   try {
     const { pipeline } = await import('node:stream/promises')
     const counted = async function* (): AsyncGenerator<Buffer> {
-      for await (const chunk of context.printer.input()) {
+      for await (const chunk of context.printer.input(context.signal)) {
         yield chunk
         bar.update(bytes += chunk.length)
       }
