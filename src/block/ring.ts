@@ -40,7 +40,6 @@ export class Ring {
   readonly #size: number
   readonly #free: FrameBuffer[] = []
   #made = 0
-  #out = 0
   #ended = false
   #waiting: { resolve: (buffer: FrameBuffer) => void; reject: (error: Error) => void } | undefined
 
@@ -53,17 +52,15 @@ export class Ring {
   take(): FrameBuffer | Promise<FrameBuffer> {
     assert(!this.#waiting && !this.#ended, 'a ring has one taker, until it ends')
     const free = this.#free.pop()
-    if (free) { this.#out++; return free }
-    if (this.#made < this.#size) { this.#made++; this.#out++; return this.#pool.take() }
+    if (free) return free
+    if (this.#made < this.#size) { this.#made++; return this.#pool.take() }
     return new Promise((resolve, reject) => { this.#waiting = { resolve, reject } })
   }
 
   give(buffer: FrameBuffer): void {
-    this.#out--
     const waiting = this.#waiting
     if (waiting) {
       this.#waiting = undefined
-      this.#out++
       waiting.resolve(buffer)
     } else if (this.#ended) this.#pool.give(buffer)
     else this.#free.push(buffer)
