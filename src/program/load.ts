@@ -55,7 +55,7 @@ export async function loadProgram({ disk }: { disk: Disk }, options: LoadOptions
   return { definition, params: Object.freeze({ ...definition.params as Params | undefined, ...options.params }), stacks }
 }
 
-async function bundleOf(disk: Disk, file: string, { id, fetch }: LoadOptions): Promise<Buffer> {
+async function bundleOf(disk: Disk, file: string, { id, fetch, instance }: LoadOptions): Promise<Buffer> {
   if (await disk.stat(file)) {
     const kept = await disk.readFile(file)
     // One that was damaged on this disk is fetched again.
@@ -64,6 +64,18 @@ async function bundleOf(disk: Disk, file: string, { id, fetch }: LoadOptions): P
   const fetched = Buffer.from(await fetch())
   const found = idOf(fetched)
   if (found !== id) throw new GristmillError('CORRUPT', `the stored program ${id} has other bytes than were submitted (their hash is ${found}); submit it again`)
-  await disk.writeFileDurable(file, fetched, { mode: 0o600 })
+  await keep(disk, file, fetched, instance)
   return fetched
+}
+
+/** Whole or not at all, but not durably: what a power cut damages is found out by its hash. Others may do the same at this moment. */
+async function keep(disk: Disk, file: string, bytes: Buffer, instance: string): Promise<void> {
+  const temporary = `${file}.${encodeURIComponent(instance)}.part`
+  const writer = await disk.create(temporary, { exclusive: false, mode: 0o600 })
+  try {
+    writer.writeSync(bytes)
+  } finally {
+    await writer.close()
+  }
+  await disk.rename(temporary, file)
 }
