@@ -11,7 +11,7 @@ import type { FramePool } from '../../src/block/ring.ts'
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import { blockName, type NodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
-import { Check } from 'typebox/value'
+import { fits } from '../../src/protocol/check.ts'
 import type { Log } from '../../src/ports/log.ts'
 import { transferEnd, type TransferEnd, type TransferRequest } from '../../src/protocol/transfer.ts'
 import { Pipe, type Lost, type Written } from '../../src/file/pipe.ts'
@@ -62,7 +62,7 @@ export class Receiving {
           if (received.kind === 'data') {
             kept = true
             this.#accept(frame, () => ring.give(frame))
-          } else if (received.kind === 'end' && Check(transferEnd, received.value)) {
+          } else if (received.kind === 'end' && fits(transferEnd, received.value)) {
             return await this.#finish(received.value)
           } else {
             throw new GristmillError('CORRUPT', `a ${received.kind} came where a block was due`)

@@ -1,7 +1,7 @@
 // The wires of this node: admission, one operation after the other on each, and how it ends. An operation that is refused or
 // fails is answered with REPLY error; the wire lives on if both sides still agree on where they are.
 
-import { Check } from 'typebox/value'
+import { fits } from '../../src/protocol/check.ts'
 import { Channel } from '../../src/block/channel.ts'
 import { FrameBuffer } from '../../src/block/frame.ts'
 import { asError, GristmillError } from '../../src/base/errors.ts'
@@ -53,7 +53,7 @@ export class Transfers {
         const received = await channel.receive()
         if (!received) break
         wire.setProgressTimeout(this.#options.progressMs)
-        if (received.kind !== 'request' || !Check(transferRequest, received.value)) throw new GristmillError('EINVAL', 'a wire carries one request after the other, and this is none')
+        if (received.kind !== 'request' || !fits(transferRequest, received.value)) throw new GristmillError('EINVAL', 'a wire carries one request after the other, and this is none')
         if (!await this.operation(received.value, channel)) break
       }
       await wire.end()

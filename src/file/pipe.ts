@@ -2,7 +2,7 @@
 // Members that cannot be reached are skipped while it is opened; once bytes flow, losing the next member loses all behind it.
 // Invariant: exactly one of `finish` and `abort` ends it, and after either the wire is kept or gone.
 
-import { Check } from 'typebox/value'
+import { fits } from '../protocol/check.ts'
 import type { FrameBuffer } from '../block/frame.ts'
 import { asError, GristmillError, isErrorCode } from '../base/errors.ts'
 import { blockName, type BlockId, type ClusterId, type NodeId } from '../base/ids.ts'
@@ -124,7 +124,7 @@ export class Pipe {
     try {
       const received = await this.#held.channel.receive()
       if (!received) throw new GristmillError('UNAVAILABLE', `${this.first.address} closed the connection`)
-      if (received.kind !== 'reply' || !Check(transferReply, received.value)) throw new GristmillError('CORRUPT', `${this.first.address} answered a write with something else`)
+      if (received.kind !== 'reply' || !fits(transferReply, received.value)) throw new GristmillError('CORRUPT', `${this.first.address} answered a write with something else`)
       const answer = received.value
       if (answer.op !== 'error') return answer
       const { code, message, node } = answer.error

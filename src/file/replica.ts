@@ -1,7 +1,7 @@
 // One replica of one block, read in order from some chunk on: over a wire, or in place when its datanode is on this host.
 // Both check every byte that they hand out; a replica that fails a check says so with a proof, and is of no use from there on.
 
-import { Check } from 'typebox/value'
+import { fits } from '../protocol/check.ts'
 import { decodeMeta, metaBytes, type Meta } from '../block/meta.ts'
 import { crcOf } from '../block/checksum.ts'
 import type { FrameBuffer } from '../block/frame.ts'
@@ -183,14 +183,14 @@ class Remote implements Replica {
       this.#next += into.payloadBytes
       return into.payloadBytes
     }
-    if (received.kind === 'end' && Check(transferEnd, received.value)) {
+    if (received.kind === 'end' && fits(transferEnd, received.value)) {
       const { length } = received.value
       if (this.#next !== this.#to) throw new Damaged({ offset: this.#next, expected: this.#to - this.#from, found: length, message: `block ${blockName(id)} ended after ${this.#next} bytes of ${this.#target.length}` })
       this.#ended = true
       this.#wires.give(this.#held)
       return 0
     }
-    if (received.kind === 'reply' && Check(transferReply, received.value) && received.value.op === 'error') {
+    if (received.kind === 'reply' && fits(transferReply, received.value) && received.value.op === 'error') {
       const { code, message } = received.value.error
       if (code === 'CORRUPT') throw new Damaged({ offset: this.#next, expected: 0, found: 0, message: message.slice(0, 500) })
       throw new GristmillError(isErrorCode(code) ? code : 'INTERNAL', message)

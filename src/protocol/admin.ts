@@ -1,6 +1,6 @@
 // What operators ask of a namenode.
 
-import Type, { type Static } from 'typebox'
+import Type, { type Static } from './schema.ts'
 import { address, clusterId, count, instant, nodeId, text } from './fields.ts'
 import { storageState } from './heartbeat.ts'
 import { message } from './message.ts'

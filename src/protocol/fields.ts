@@ -1,6 +1,6 @@
 // Fields that several conversations share.
 
-import Type, { type Static } from 'typebox'
+import Type, { type Static } from './schema.ts'
 import type { Address, AttemptId, BlockId, ClusterId, InodeId, JobId, LeaseId, NodeId, ProgramId, RequestId, StorageId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import { branded } from './message.ts'

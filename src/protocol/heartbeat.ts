@@ -1,7 +1,7 @@
 // The conversation of a datanode with its namenode about being alive: register once per session, then beat.
 // A session is one registration; the namenode answers UNREGISTERED to any other number, and the node registers again.
 
-import Type, { type Static } from 'typebox'
+import Type, { type Static } from './schema.ts'
 import { address, attemptId, clusterId, count, nodeId, storageId, text } from './fields.ts'
 import { message } from './message.ts'
 

@@ -1,6 +1,6 @@
 // Jobs as their owner sees them: submit, watch, kill. A job is a list of stages; each has one task a split or partition.
 
-import Type, { type Static } from 'typebox'
+import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
 import { address, attemptId, count, counters, failure, instant, jobId, nodeId, path, programId, requestId, text } from './fields.ts'
 import { message } from './message.ts'

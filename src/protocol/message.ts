@@ -2,7 +2,7 @@
 // the checks on arrival and the serialiser of replies. All control messages are POST with JSON bodies.
 // A mutation carries `requestId`; sending it again gives the first answer and has no second effect.
 
-import Type, { type Static, type TSchema } from 'typebox'
+import Type, { type Static, type TSchema } from './schema.ts'
 
 export interface Message<Request extends TSchema = TSchema, Reply extends TSchema = TSchema> {
   /** `room.verb`, for metrics, logs and errors. */

@@ -1,7 +1,7 @@
 // The conversation about names: client → namenode. Paths are normal (base/paths.ts).
 // Errors are POSIX codes; permissions are checked against the caller's user and groups.
 
-import Type, { type Static } from 'typebox'
+import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
 import { address, blockId, count, empty, inodeId, instant, name, nodePlace, path, recordFormat, requestId, text } from './fields.ts'
 import { message } from './message.ts'

@@ -2,7 +2,7 @@
 // there is something. Orders are numbered within a session and repeated until acknowledged; a datanode runs each
 // number once, and refuses orders of an epoch below the highest it has seen.
 
-import Type, { type Static } from 'typebox'
+import Type, { type Static } from './schema.ts'
 import { attemptId, blockId, count, jobId, nodeId, nodePlace, text } from './fields.ts'
 import { message } from './message.ts'
 import { taskWork } from './task.ts'

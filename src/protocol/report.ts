@@ -1,7 +1,7 @@
 // What a datanode holds: everything at registration, changes at once. Sequence numbers rise within a session;
 // the namenode ignores what is older than the newest change it knows for a block.
 
-import Type, { type Static } from 'typebox'
+import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
 import { blockId, count, empty, nodeId, storageId } from './fields.ts'
 import { message } from './message.ts'

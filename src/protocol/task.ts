@@ -1,7 +1,7 @@
 // One attempt of a task: what a datanode is given, and what it says about it.
 // Success is this report, never an exit code; the first report of a task that the namenode commits wins.
 
-import Type, { type Static } from 'typebox'
+import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
 import { address, attemptId, blockId, count, counters, failure, inodeId, instant, jobId, name, nodeId, nodePlace, path, programId, text } from './fields.ts'
 import { message } from './message.ts'

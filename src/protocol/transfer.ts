@@ -8,7 +8,7 @@
 // A receiver of a write forwards every frame to the next member of the pipeline while it writes; it answers once it
 // and all members behind it that are still alive have synced file, meta and directory.
 
-import Type, { type Static } from 'typebox'
+import Type, { type Static } from './schema.ts'
 import { attemptId, blockId, clusterId, count, jobId, nodeId, nodePlace, text } from './fields.ts'
 import { message } from './message.ts'
 

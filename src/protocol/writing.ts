@@ -1,7 +1,7 @@
 // The conversation of a writer: client or executor → namenode. A file is invisible until `complete`.
 // create → (allocate)* → complete; or abandon. `renew` keeps the leases; a lost lease is a lost file.
 
-import Type, { type Static } from 'typebox'
+import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
 import { blockId, count, empty, instant, leaseId, nodeId, nodePlace, path, recordFormat, requestId, text } from './fields.ts'
 import { message } from './message.ts'

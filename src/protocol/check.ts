@@ -1,0 +1,62 @@
+// Does a value fit a schema? For the small JSON parts on wires; requests over HTTP are checked by the server's compiled
+// validators. Knows what schema.ts builds, and nothing else: an unknown keyword is our own mistake.
+
+import { assert } from '../base/assert.ts'
+import { jsonOf, type Static, type TSchema } from './schema.ts'
+
+export function fits<S extends TSchema>(schema: S, value: unknown): value is Static<S> {
+  return matches(jsonOf(schema), value)
+}
+
+interface Known {
+  readonly type?: string
+  readonly const?: unknown
+  readonly anyOf?: readonly Known[]
+  readonly required?: readonly string[]
+  readonly properties?: Readonly<Record<string, Known>>
+  readonly patternProperties?: Readonly<Record<string, Known>>
+  readonly items?: Known | readonly Known[]
+  readonly minItems?: number
+  readonly maxItems?: number
+  readonly minLength?: number
+  readonly maxLength?: number
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly additionalItems?: boolean
+}
+
+function matches(schema: Known, value: unknown): boolean {
+  if (schema.anyOf) return schema.anyOf.some(one => matches(one, value))
+  if (schema.const !== undefined) return value === schema.const
+  switch (schema.type) {
+    case undefined: return true
+    case 'string': return typeof value === 'string' && within(lengthOf(value, schema), schema.minLength, schema.maxLength)
+    case 'integer': return Number.isInteger(value) && within(value as number, schema.minimum, schema.maximum)
+    case 'number': return Number.isFinite(value) && within(value as number, schema.minimum, schema.maximum)
+    case 'boolean': return typeof value === 'boolean'
+    case 'array': return Array.isArray(value) && within(value.length, schema.minItems, schema.maxItems) && itemsMatch(schema, value)
+    case 'object': return typeof value === 'object' && value !== null && !Array.isArray(value) && fieldsMatch(schema, value as Record<string, unknown>)
+    default: assert(false, `a schema of type ${schema.type}`)
+  }
+}
+
+const within = (number: number, min = -Infinity, max = Infinity): boolean => number >= min && number <= max
+
+/** In characters as JSON Schema counts them: code points, of which there are at most as many as units. Counted only where that decides. */
+const lengthOf = (text: string, { minLength = 0, maxLength = Infinity }: Known): number =>
+  (text.length <= maxLength && text.length >= minLength * 2 ? text.length : [...text].length)
+
+function itemsMatch({ items }: Known, values: readonly unknown[]): boolean {
+  if (items === undefined) return true
+  if (!Array.isArray(items)) return values.every(value => matches(items as Known, value))
+  return values.length <= items.length && values.every((value, i) => matches(items[i] as Known, value))
+}
+
+function fieldsMatch({ required, properties, patternProperties }: Known, value: Record<string, unknown>): boolean {
+  if (required?.some(name => value[name] === undefined)) return false
+  for (const [name, field] of Object.entries(properties ?? {})) {
+    if (value[name] !== undefined && !matches(field, value[name])) return false
+  }
+  const every = patternProperties?.['^.*$']
+  return every === undefined || Object.values(value).every(field => matches(every, field))
+}
