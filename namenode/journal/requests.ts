@@ -9,21 +9,28 @@ import { textKey } from './keys.ts'
 import { mutation, type AnyMutation } from './operation.ts'
 import type { View } from './view.ts'
 
-/** Value: instant in 6 bytes, then what is kept of the answer. */
-const headBytes = 6
+/** Value: instant in 6 bytes, the kind of what follows, and what is kept of the answer. */
+const headBytes = 7
+const nothing = 0
+const packed = 1
+/** Bytes that the mutation has packed itself. */
+const raw = 2
 
 export interface Kept { readonly value: unknown }
 
 export function keptAnswer(view: View, id: RequestId): Kept | undefined {
   const bytes = view.get('requests', textKey(id))
-  return bytes && { value: bytes.length === headBytes ? undefined : decodeValue(bytes.subarray(headBytes)) }
+  if (!bytes) return undefined
+  const body = bytes.subarray(headBytes)
+  return { value: bytes[headBytes - 1] === nothing ? undefined : bytes[headBytes - 1] === raw ? body : decodeValue(body) }
 }
 
 /** An answer, for `draft` to keep. `kept` undefined: there is nothing to say but that it was done. */
 export function keepAnswer(draft: Draft, id: RequestId, nowMs: number, kept: unknown): void {
-  const body = kept === undefined ? undefined : encodeValue(kept)
+  const body = kept === undefined ? undefined : kept instanceof Uint8Array ? kept : encodeValue(kept)
   const value = Buffer.allocUnsafe(headBytes + (body?.length ?? 0))
   value.writeUIntLE(Math.max(0, Math.floor(nowMs)), 0, 6)
+  value[headBytes - 1] = body === undefined ? nothing : body === kept ? raw : packed
   if (body) value.set(body, headBytes)
   draft.put('requests', textKey(id), value)
 }

@@ -67,12 +67,15 @@ export function statusOf(path: string, entry: Entry): FileStatus {
   }
 }
 
-/** What is kept of a status for a repeated request, whose path is known again. */
-export const keepStatus = (status: FileStatus): unknown => {
-  const { path, ...rest } = status
-  return [path, encodeEntry({ ...rest, directory: status.type === 'directory' })]
+/** What is kept of a status for a repeated request: the entry, then the path. */
+export function keepStatus({ path, ...rest }: FileStatus): Uint8Array {
+  const entry = encodeEntry({ ...rest, directory: rest.type === 'directory' })
+  return packer.varint(entry.length).bytes(entry).bytes(Buffer.from(path)).done()
 }
+
 export function recallStatus(kept: unknown): FileStatus {
-  const [path, bytes] = kept as [string, Uint8Array]
-  return statusOf(path, decodeEntry(Buffer.from(bytes)))
+  const reader = unpacker.of(kept as Buffer)
+  const entry = reader.bytes(reader.varint())
+  const path = reader.rest().toString()
+  return statusOf(path, decodeEntry(entry))
 }
