@@ -3,7 +3,7 @@
 
 import { assert } from '../../src/base/assert.ts'
 import { MiB, formatBytes, formatDuration } from '../../src/base/units.ts'
-import type { AttemptId } from '../../src/base/ids.ts'
+import type { AttemptId, JobId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Child, Processes } from '../../src/ports/process.ts'
@@ -34,6 +34,9 @@ const memoryLookMs = 50
 /** Before a warm process has been looked at. */
 const baseBytesDefault = 96 * MiB
 
+/** Each job has an instance of its program's module, which nothing removes from memory: after so many a fresh process is better. */
+const jobsMax = 100
+
 interface Running {
   readonly attempt: AttemptId
   readonly resolve: (outcome: Outcome) => void
@@ -50,6 +53,7 @@ export class Executor {
   affinity: string | undefined
   readonly #options: ExecutorOptions
   readonly #child: Child
+  readonly #jobs = new Set<JobId>()
   #baseBytes = baseBytesDefault
   #running: Running | undefined
   #lastWords = ''
@@ -76,6 +80,8 @@ export class Executor {
   get attempt(): AttemptId | undefined { return this.#running?.attempt }
   /** May it be given a task? */
   get isIdle(): boolean { return !this.#running && !this.#gone && !this.#retired }
+  /** Has it run so many jobs that the next one should have another process? */
+  get isWorn(): boolean { return this.#jobs.size >= jobsMax }
   get progress(): { readonly counters: Counters; readonly fraction: number } | undefined { return this.#running }
 
   /** Never rejects. After a failure the process is of no more use and ends itself, or is ended. */
@@ -83,6 +89,7 @@ export class Executor {
     assert(this.isIdle, 'an executor runs one attempt at a time')
     const { clock } = this.#options
     this.#lastWords = ''
+    this.#jobs.add(work.job)
     return new Promise(resolve => {
       const running: Running = { attempt: work.attempt, resolve, cancels: [], counters: {}, fraction: 0, verdict: undefined }
       this.#running = running

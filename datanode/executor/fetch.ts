@@ -1,7 +1,7 @@
 // Gathers what a reduce task merges: its part of every map output of the stage before. Outputs of this node are read in place;
 // every other node is asked once for all of its own. What cannot be had is named, so that just those maps run again.
 
-import { Check } from 'typebox/value'
+import { fits } from '../../src/protocol/check.ts'
 import { FrameBuffer } from '../../src/block/frame.ts'
 import type { Channel } from '../../src/block/channel.ts'
 import { asError, GristmillError, hasCode, isErrorCode } from '../../src/base/errors.ts'
@@ -43,6 +43,8 @@ const nodesAtOnce = 4
 const tries = 3
 const pauseMs = 300
 const missingMax = 1000
+/** Of one request: a few hundred KiB of ids. Only jobs with more maps than that ask a node again. */
+const attemptsMax = 10_000
 
 interface Place { readonly index: number; readonly attempt: AttemptId }
 
@@ -68,7 +70,9 @@ export async function gather(kit: Kit, inbox: Inbox, wanted: Wanted, onFraction:
   let done = own.reduce((sum, { index }) => sum + listed[index]!.bytes, 0)
   onFraction(done / total)
   const gate = new Semaphore(nodesAtOnce)
-  const fetched = await Promise.allSettled([...others].map(([address, places]) => gate.run(async () => {
+  const requests = [...others].flatMap(([address, places]) =>
+    Array.from({ length: Math.ceil(places.length / attemptsMax) }, (_, i) => ({ address, places: places.slice(i * attemptsMax, (i + 1) * attemptsMax) })))
+  const fetched = await Promise.allSettled(requests.map(({ address, places }) => gate.run(async () => {
     const failure = await fetchFrom(kit, inbox, address, wanted, places, (place, segment) => {
       segments[place.index] = segment
       done += listed[place.index]!.bytes
@@ -150,7 +154,7 @@ async function fetchOnce(kit: Kit, inbox: Inbox, channel: Channel, { job, partit
       const received = await channel.receive()
       if (!received) throw new GristmillError('UNAVAILABLE', `${channel.wire.remote} closed the connection`)
       if (received.kind === 'end' && next === places.length) return missing
-      if (received.kind !== 'reply' || !Check(transferReply, received.value) || received.value.op === 'written') throw new GristmillError('CORRUPT', `${channel.wire.remote} answered with something else than map outputs`)
+      if (received.kind !== 'reply' || !fits(transferReply, received.value) || received.value.op === 'written') throw new GristmillError('CORRUPT', `${channel.wire.remote} answered with something else than map outputs`)
       if (received.value.op === 'error') {
         const { code, message } = received.value.error
         throw new GristmillError(isErrorCode(code) ? code : 'INTERNAL', message)

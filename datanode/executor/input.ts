@@ -1,7 +1,7 @@
 // The input of a map task: the ranges of its split, read block by block from the nearest replica, with counts of where from.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { KiB } from '../../src/base/units.ts'
+import { KiB, MiB } from '../../src/base/units.ts'
 import type { BlockPlaces } from '../../src/file/block.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { SplitRange, TaskWork } from '../../src/protocol/task.ts'
@@ -10,6 +10,10 @@ import { parseCsvHeader } from '../../src/record/rows.ts'
 import type { Kit } from './kit.ts'
 
 type SplitInput = Extract<TaskWork['input'], { kind: 'split' }>
+
+/** Of what lies behind a range, at first and then at most at a time. */
+const beyondFirstBytes = 64 * KiB
+const beyondBytesMax = 4 * MiB
 
 export interface BytesRead { local: number; rack: number; remote: number }
 
@@ -42,22 +46,40 @@ export class SplitSource {
 
   get options(): InputOptions { return this.#input.options as InputOptions }
 
-  /** From the blocks that came with the task; beyond them, which is rare, as the namenode says. */
+  /**
+   * From the blocks that came with the task; beyond them, which is rare, as the namenode says. What lies behind the range is
+   * wanted to the end of one record only, which is mostly near: a little of it is asked for, then more and more.
+   */
   async *#bytes(range: SplitRange, from: number): AsyncGenerator<Buffer> {
-    let position = from
+    let step = beyondFirstBytes
+    for (let position = from; position < range.fileBytes;) {
+      const before = position
+      const end = position < range.end ? range.end : Math.min(range.fileBytes, position + step)
+      if (position >= range.end) step = Math.min(step * 2, beyondBytesMax)
+      for await (const piece of this.#part(range, position, end)) {
+        position += piece.length
+        yield piece
+      }
+      if (position === before) return // the reader finds out that bytes are missing
+    }
+  }
+
+  async *#part(range: SplitRange, start: number, end: number): AsyncGenerator<Buffer> {
+    let position = start
     for (const block of range.blocks) {
       const blockEnd = block.offset + block.length
-      if (blockEnd <= position || block.offset > position) continue
+      if (blockEnd <= position || block.offset > position || position >= end) continue
       const places: BlockPlaces = { id: block.id, length: block.length, crc: block.crc, ...this.#places.get(block.id) ?? { nodes: [], token: '' } }
-      for await (const piece of this.#kit.files.readBlock(places, { start: position - block.offset, reuse: true, onRead: this.#count, relocate: () => this.#relocate(range, block.offset, block.id) })) {
+      const options = { start: position - block.offset, end: Math.min(end, blockEnd) - block.offset, reuse: true, onRead: this.#count, relocate: () => this.#relocate(range, block.offset, block.id) }
+      for await (const piece of this.#kit.files.readBlock(places, options)) {
         position += piece.length
         yield piece
       }
     }
-    if (position >= range.fileBytes) return
-    const located = await this.#kit.files.locate(range.path, { offset: position })
+    if (position >= end) return
+    const located = await this.#kit.files.locate(range.path, { offset: position, length: end - position })
     this.#checkSame(range, located.status.id)
-    yield* this.#kit.files.read(located, { start: position, reuse: true, onRead: this.#count })
+    yield* this.#kit.files.read(located, { start: position, end, reuse: true, onRead: this.#count })
   }
 
   async #relocate(range: SplitRange, offset: number, id: number): Promise<BlockPlaces> {

@@ -85,6 +85,7 @@ export class Pool {
   }
 
   give(executor: Executor): void {
+    if (executor.isWorn) executor.retire()
     if (executor.isIdle && !this.#stopped) this.#idle(executor)
     this.#scheduleSpare()
   }

@@ -1,0 +1,35 @@
+// How much a task reads beyond what it owns.
+
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { Bench, program } from './kit.ts'
+
+// A process takes a while to start on a machine that is busy with other tests.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+
+let bench: Bench
+beforeAll(async () => { bench = await Bench.start({ blockBytes: 1 << 20 }) })
+afterAll(async () => { await bench?.[Symbol.asyncDispose]() })
+
+const lengths = program('map(line: string, emit) { emit(null, line.length) }')
+
+test('a range that ends inside of a line reads a little of the next block, not all of it', async () => {
+  const line = `${'x'.repeat(99)}\n`
+  await bench.file('/lines', line.repeat(30_000), 'bytes')
+  const { counters } = await bench.done(lengths, '/lines', { ranges: [{ start: 0, end: 1 << 20, aligned: false }] })
+  expect(counters['recordsIn']).toBe(Math.ceil((1 << 20) / 100))
+  expect(counters['bytesIn']).toBe((1 << 20) + 64 * 1024)
+})
+
+test('a line that goes on for megabytes is read to its end', async () => {
+  await bench.file('/long', `${'a'.repeat(100)}\n${'b'.repeat(3_500_000)}\nlast\n`, 'bytes')
+  const done = await bench.done(lengths, '/long', { ranges: [{ start: 0, end: 1 << 20, aligned: false }] })
+  expect(await bench.outputOf(done)).toBe('100\n3500000\n')
+  const rest = await bench.done(lengths, '/long', { ranges: [{ start: 1 << 20, end: 3_500_107, aligned: false }] })
+  expect(await bench.outputOf(rest)).toBe('4\n')
+})
+
+test('a range that ends with its line reads nothing beyond', async () => {
+  await bench.file('/even', `${'x'.repeat(1023)}\n`.repeat(2048), 'bytes')
+  const { counters } = await bench.done(lengths, '/even', { ranges: [{ start: 0, end: 1 << 20, aligned: false }] })
+  expect([counters['recordsIn'], counters['bytesIn']]).toEqual([1024, 1 << 20])
+})
