@@ -21,18 +21,19 @@ trap finish EXIT
 
 say() { echo; echo "== $* =="; }
 mill() { "${compose[@]}" exec -T namenode gristmill "$@"; }
+live() { mill status 2>/dev/null | grep -cE '^datanode +.* live ' || true; }
+three_live() {
+  for _ in $(seq 60); do [ "$(live)" = 3 ] && return; sleep 1; done
+  echo "only $(live) of 3 datanodes are live after 60 s" >&2
+  return 1
+}
 
 say "build"
 docker build --network host --tag gristmill:latest .
 
 say "up"
 "${compose[@]}" up -d --no-build
-for _ in $(seq 60); do
-  live=$(mill status --json 2>/dev/null | grep -o '"state": *"live"' | wc -l) || live=0
-  [ "$live" = 3 ] && break
-  sleep 1
-done
-[ "$live" = 3 ] || { echo "only $live of 3 datanodes are live after 60 s" >&2; exit 1; }
+three_live
 mill status
 
 say "put"
@@ -56,12 +57,7 @@ mill run /tmp/wordcount.ts --input /lines.txt --output /words-again
 
 say "start it again"
 "${compose[@]}" start datanode2
-for _ in $(seq 60); do
-  live=$(mill status --json | grep -o '"state": *"live"' | wc -l)
-  [ "$live" = 3 ] && break
-  sleep 1
-done
-[ "$live" = 3 ]
+three_live
 
 say "down, and up again: the data is still there"
 "${compose[@]}" down --timeout 20
