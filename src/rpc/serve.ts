@@ -12,6 +12,7 @@ import type { Message, ReplyOf, RequestOf } from '../protocol/message.ts'
 import { bodyHashOf, type Authenticator, type Identity } from './auth.ts'
 import { parseJson } from './body.ts'
 import { CallContext } from './context.ts'
+import { lazyCompilers } from './compile.ts'
 import { toFault } from './fault.ts'
 import { CallMetrics, exposeCalls, type Registry } from './metrics.ts'
 
@@ -73,6 +74,7 @@ export function serve(options: ServeOptions): Server {
     http: { headersTimeout: options.headersMs ?? 10_000, connectionsCheckingInterval: options.checkMs ?? 5_000, highWaterMark: 1 << 20 },
     // A message that does not fit its schema is refused, never bent until it does.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, strict: false } },
+    schemaController: { compilersFactory: lazyCompilers() },
   })
   http.decorateRequest('caller', undefined)
 

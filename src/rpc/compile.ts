@@ -1,0 +1,43 @@
+// Validators and serializers, compiled when a message first comes. A server has some fifty routes, and a process that lives
+// for one command uses three of them: compiling all of them took as long as everything else that it does.
+
+import { createRequire } from 'node:module'
+import type { FastifyServerOptions } from 'fastify'
+
+type Factories = NonNullable<NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']>
+type Route = { readonly schema: unknown }
+type Validate = ((data: unknown) => unknown) & { errors?: unknown }
+
+/** fastify's own compilers, from wherever fastify itself takes them. */
+function own(): { validators: () => (...options: unknown[]) => (route: Route) => Validate; serializers: () => (...options: unknown[]) => (route: Route) => (data: unknown) => string } {
+  const fastify = createRequire(createRequire(import.meta.url).resolve('fastify'))
+  return { validators: fastify('@fastify/ajv-compiler'), serializers: fastify('@fastify/fast-json-stringify-compiler') }
+}
+
+export function lazyCompilers(): Factories {
+  const { validators, serializers } = own()
+  const [buildValidator, buildSerializer] = [validators(), serializers()]
+  return {
+    buildValidator(...options: unknown[]) {
+      const compile = buildValidator(...options)
+      return (route: Route) => {
+        let compiled: Validate | undefined
+        const validate: Validate = data => {
+          compiled ??= compile(route)
+          const answer = compiled(data)
+          // fastify looks for what is wrong on the function that it was given.
+          validate.errors = compiled.errors
+          return answer
+        }
+        return validate
+      }
+    },
+    buildSerializer(...options: unknown[]) {
+      const compile = buildSerializer(...options)
+      return (route: Route) => {
+        let compiled: ((data: unknown) => string) | undefined
+        return (data: unknown) => (compiled ??= compile(route))(data)
+      }
+    },
+  } as unknown as Factories
+}
