@@ -14,8 +14,8 @@ export default defineConfig({
           include: ['test/cluster/**/*.test.ts'],
           // A cluster is five or more processes: more than two at once only makes all of them slow.
           maxWorkers: 2,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
         },
       },
