@@ -7,6 +7,7 @@ import { limits } from '../../src/base/limits.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import type { Runner, TaskHost } from '../runner.ts'
 import type { MapOutputs } from '../shuffle/outputs.ts'
+import { Sweeper } from '../shuffle/sweeper.ts'
 import type { Executor } from './executor.ts'
 import { LogWriter, prune } from './logs.ts'
 import { failed, type Outcome } from './messages.ts'
@@ -33,6 +34,7 @@ export class TaskRunner implements Runner {
   readonly #outputs: MapOutputs
   readonly #pool: Pool
   readonly #reporter: Reporter
+  readonly #sweeper: Sweeper
   readonly #running: Map<AttemptId, Attempt>
   readonly #queue: TaskWork[] = []
   readonly #ending = new Set<Promise<void>>()
@@ -56,6 +58,7 @@ export class TaskRunner implements Runner {
     this.#outputs = outputs
     this.#pool = pool
     this.#running = running
+    this.#sweeper = new Sweeper({ clock, log, namenode: host.namenode, caller: host.caller, session: host.session, outputs })
     this.#reporter = new Reporter({
       clock, random, log, node: host.node, namenode: host.namenode, caller: host.caller, session: host.session,
       running: () => [...this.#running].map(([attempt, { executor }]) => ({ attempt, counters: executor?.progress?.counters ?? {}, fraction: executor?.progress?.fraction ?? 0 })),
@@ -104,6 +107,7 @@ export class TaskRunner implements Runner {
     this.#queue.length = 0
     this.#reporter.stop()
     for (const attempt of this.#running.values()) attempt.killed ??= 'the datanode stops'
+    await this.#sweeper.stop()
     await this.#pool.stop()
     await Promise.all(this.#ending)
   }
