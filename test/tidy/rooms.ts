@@ -29,6 +29,8 @@ export const packageHomes: Readonly<Record<string, RegExp>> = {
   lmdb: /^src\/world\//,
   pino: /^src\/world\//,
   esbuild: /^src\/program\//,
+  // Types only: its code would slow every start (src/protocol/schema.ts says more).
+  typebox: /^src\/protocol\/schema\.ts$/,
   '@jridgewell/trace-mapping': /^src\/program\//,
   commander: /^client\/cli\//,
   'cli-progress': /^client\/cli\//,
