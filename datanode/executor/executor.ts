@@ -20,6 +20,8 @@ export interface ExecutorOptions {
   /** Where compiled code is kept. */
   readonly cacheDir: string
   readonly memoryBytes: number
+  /** Where it may write, beside its scratch and the compiled code. */
+  readonly writable: readonly string[]
   /** What it writes to stdout and stderr, while it works on an attempt. */
   readonly onOutput: (attempt: AttemptId, bytes: Buffer) => void
   readonly onExit: (executor: Executor) => void
@@ -69,6 +71,8 @@ export class Executor {
       env: {},
       cwd: options.scratch,
       heapBytesMax: options.memoryBytes * heapShare,
+      // Blocks lie beside what it may write: a program's mistake must not reach them.
+      writable: [options.scratch, options.cacheDir, ...options.writable],
       onOutput: bytes => this.#output(bytes),
       onMessage: message => this.#message(message as FromExecutor),
       onExit: end => this.#exit(end),

@@ -95,7 +95,7 @@ export class Pool {
     const { processes, clock, log, disk } = world
     const scratch = `${this.#scratch}/${++this.#count}`
     await disk.mkdir(scratch)
-    const executor: Executor = new Executor({ processes, clock, log, scratch, cacheDir: this.#cacheDir, memoryBytes, onOutput, onExit: gone => this.#gone(gone) })
+    const executor: Executor = new Executor({ processes, clock, log, scratch, cacheDir: this.#cacheDir, memoryBytes, writable: ['shuffle', 'logs', 'programs'].map(name => `${this.#options.dir}/${name}`), onOutput, onExit: gone => this.#gone(gone) })
     this.#executors.add(executor)
     return executor
   }

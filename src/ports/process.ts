@@ -13,6 +13,11 @@ export interface ChildOptions {
   readonly cwd: string
   /** Limit of the V8 heap; the caller watches `residentBytes` for what lies outside of it. */
   readonly heapBytesMax: number
+  /**
+   * Directories, with all below them, that it may write to; anywhere if missing. Against accidents: whoever means harm gets
+   * around it by starting another process or loading native code, both of which are allowed.
+   */
+  readonly writable?: readonly string[]
   /** Receives stdout and stderr, as they come. */
   readonly onOutput: (bytes: Buffer, stream: 'stdout' | 'stderr') => void
   readonly onMessage: (message: unknown) => void

@@ -12,6 +12,9 @@ import { parentFlag } from './child.ts'
 /** How long output and messages may still arrive after the process ended; only a grandchild can need it. */
 const lastWordsMs = 500
 
+/** Node's own permissions: all but writing. The warnings say that this is no wall, which nobody takes it for. Costs no time that can be measured. */
+const seatBelt = ['--permission', '--allow-fs-read=*', '--allow-addons', '--allow-worker', '--allow-child-process', '--disable-warning=SecurityWarning']
+
 export const childProcesses: Processes = Object.freeze({
   start: (options: ChildOptions): Child => new NodeChild(options),
 })
@@ -21,10 +24,11 @@ class NodeChild implements Child {
   readonly #process: ChildProcess
   #running = true
 
-  constructor({ main, args, env, cwd, heapBytesMax, onOutput, onMessage, onExit }: ChildOptions) {
+  constructor({ main, args, env, cwd, heapBytesMax, writable, onOutput, onMessage, onExit }: ChildOptions) {
     const heap = `--max-old-space-size=${Math.max(16, Math.floor(heapBytesMax / MiB))}`
+    const belt = writable ? [...seatBelt, ...writable.map(directory => `--allow-fs-write=${directory}/`)] : []
     // Told, not asked: by the time the child looks, its parent may be gone and another process stand in its place.
-    const child = spawn(process.execPath, [heap, fileURLToPath(main), `${parentFlag}${process.pid}`, ...args], {
+    const child = spawn(process.execPath, [heap, ...belt, fileURLToPath(main), `${parentFlag}${process.pid}`, ...args], {
       cwd,
       env: { ...env },
       detached: true, // a process group of its own: a kill reaches what the user's code started

@@ -155,3 +155,11 @@ test('a map output that was damaged or lost is named, so that its map runs again
   await mkdir(directory, { recursive: true })
   await bench.runner().forget(job as never)
 })
+
+test('a program cannot write over the blocks of its node by mistake, and may use its own directory', async () => {
+  const blocks = `${bench.mill.dirOf(0)}/blocks`
+  const writing = `import { writeFileSync } from 'node:fs'\n` + program(`params: { path: '' }, map(_line: string, _emit, { params }) { writeFileSync(params.path, 'oops') }`)
+  expect((await bench.fails(writing, '/in', { params: { path: `${blocks}/oops` } })).failure.message).toMatch(/ERR_ACCESS_DENIED|restricted|denied/i)
+  expect(await readdir(blocks)).not.toContain('oops')
+  await bench.done(writing, '/in', { params: { path: 'mine' } })
+})

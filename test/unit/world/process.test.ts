@@ -18,14 +18,14 @@ interface Started {
   events: string[]
 }
 
-function start({ args = [] as string[], env = {} as Record<string, string>, heapBytesMax = 64 << 20 } = {}): Started {
+function start({ args = [] as string[], env = {} as Record<string, string>, heapBytesMax = 64 << 20, writable = undefined as string[] | undefined } = {}): Started {
   const output = { stdout: '', stderr: '' }
   const events: string[] = []
   const messages: unknown[] = []
   const waiting: Array<(message: unknown) => void> = []
   const exit = Promise.withResolvers<{ code: number | null; signal: string | null }>()
   const child = childProcesses.start({
-    main, args, env, cwd: os.tmpdir(), heapBytesMax,
+    main, args, env, cwd: os.tmpdir(), heapBytesMax, ...writable && { writable },
     onOutput(bytes, stream) { output[stream] += bytes.toString(); events.push('output') },
     onMessage(message) { events.push('message'); const next = waiting.shift(); if (next) next(message); else messages.push(message) },
     onExit(end) { events.push('exit'); exit.resolve(end) },
@@ -126,4 +126,20 @@ test.each([['loop', 0], ['loop', 600], ['idle', 0]] as const)('a child dies when
   expect(alive(pid)).toBe(true)
   parent.kill('SIGKILL')
   await gone(pid)
+})
+
+test('a child with a list of directories writes there and nowhere else', async () => {
+  const dir = fs.realpathSync(fs.mkdtempSync(`${os.tmpdir()}/gristmill-belt-`))
+  try {
+    fs.mkdirSync(`${dir}/in`)
+    const { child, next } = start({ writable: [`${dir}/in`] })
+    await next()
+    child.send({ say: 'write', path: `${dir}/in/file` })
+    expect(await next()).toBe('written')
+    child.send({ say: 'write', path: `${dir}/out` })
+    expect(await next()).toBe('ERR_ACCESS_DENIED')
+    expect(fs.readdirSync(dir)).toEqual(['in'])
+  } finally {
+    fs.rmSync(dir, { recursive: true })
+  }
 })

@@ -1,6 +1,7 @@
 // A child for the tests of processes: does what its first argument or its messages say.
 
 import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { connectParent } from '../../../../src/world/child.ts'
 
 const parent = connectParent()
@@ -11,6 +12,10 @@ parent.onMessage(async message => {
   if (say === 'output') { process.stdout.write('to stdout'); process.stderr.write('to stderr'); return parent.send('done') }
   if (say === 'last') { await parent.send('last words'); process.stdout.write('x'.repeat(100_000)); process.exit(7) }
   if (say === 'grandchild') return parent.send({ pid: spawn('sleep', ['1000'], { stdio: 'inherit' }).pid })
+  if (say === 'write') {
+    try { writeFileSync((message as { path: string }).path, 'x') } catch (error) { return parent.send((error as NodeJS.ErrnoException).code) }
+    return parent.send('written')
+  }
   if (say === 'fill') { const kept: unknown[] = []; for (;;) kept.push(Array.from({ length: 10_000 }, (_, i) => ({ i }))) }
   if (say === 'loop') { await parent.send('looping'); for (;;); }
 })
