@@ -24,7 +24,7 @@ export const tables = [
   /** Datanodes that have ever registered: nodes. */
   'nodes',
   /** jobs. */
-  'jobs', 'jobspecs', 'jobtasks', 'jobtimes',
+  'jobs', 'jobspecs', 'jobtasks',
 ] as const
 
 export type TableName = (typeof tables)[number]

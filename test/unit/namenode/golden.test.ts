@@ -1,0 +1,87 @@
+// The bytes of the formats as their pages show them: what was released is read for ever.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { seal, unseal } from '../../../namenode/journal/codec.ts'
+import { copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounters } from '../../../namenode/journal/counters.ts'
+import { decodeHeader, encodeFrame, encodeHeader, frameAt } from '../../../namenode/journal/frame.ts'
+import { childKey, tables } from '../../../namenode/journal/keys.ts'
+import { decodeEntry, encodeEntry, keepStatus, recallStatus, statusOf, type Entry } from '../../../namenode/namespace/entry.ts'
+import { inodeId } from '../../../src/base/ids.ts'
+
+const page = (name: string): string => readFileSync(join(import.meta.dirname, `../../../docs/format/${name}.md`), 'utf8')
+/** The indented blocks of hex digits on a page, in order. */
+const examples = (name: string): Buffer[] =>
+  [...page(name).matchAll(/(?:^ {4}[0-9a-f]{2}(?: [0-9a-f]{2})*\n)+/gm)].map(match => Buffer.from(match[0].replaceAll(/\s/g, ''), 'hex'))
+
+const [header, frame] = examples('journal') as [Buffer, Buffer]
+const [key, value] = examples('metadata') as [Buffer, Buffer]
+
+const ada: Entry = {
+  id: inodeId(7), directory: false, mode: 0o644, owner: 'ada', group: 'ada', mtimeMs: 1_700_000_000_000, replication: 3, blockBytes: 134_217_728, format: 'lines', length: 300, blocks: 1,
+}
+
+test('a segment\'s header and a frame are the bytes of their page', () => {
+  expect(encodeHeader(1)).toEqual(header)
+  expect(decodeHeader(header)).toBe(1)
+  expect(encodeFrame({ seq: 3, epoch: 1, timeMs: 1_700_000_000_000, operations: ['["namespace.mkdir",{"path":"/a","nowMs":1700000000000,"user":"ada","root":false}]'] })).toEqual(frame)
+  const found = frameAt(frame, 0)
+  expect(found.kind === 'frame' && found.parse()).toEqual({ seq: 3, epoch: 1, timeMs: 1_700_000_000_000, operations: [['namespace.mkdir', { path: '/a', nowMs: 1_700_000_000_000, user: 'ada', root: false }]] })
+})
+
+test('no bit of a header or a frame can change unseen', () => {
+  for (let bit = 0; bit < header.length * 8; bit++) {
+    const changed = Buffer.from(header)
+    changed[bit >> 3]! ^= 1 << (bit & 7)
+    expect(decodeHeader(changed), `bit ${bit} of the header`).toBeUndefined()
+  }
+  for (let bit = 0; bit < frame.length * 8; bit++) {
+    const changed = Buffer.from(frame)
+    changed[bit >> 3]! ^= 1 << (bit & 7)
+    expect(frameAt(changed, 0).kind, `bit ${bit} of the frame`).toBe('broken')
+  }
+  for (let length = 1; length < frame.length; length++) expect(frameAt(frame.subarray(0, length), 0).kind).toBe('broken')
+})
+
+test('an entry and its key are the bytes of their page, and no bit of them can change unseen', () => {
+  expect(childKey(1, 'a.txt')).toEqual(key)
+  expect(seal(key, encodeEntry(ada))).toEqual(value)
+  expect(decodeEntry(unseal('children', key, value))).toEqual(ada)
+  for (let bit = 0; bit < value.length * 8; bit++) {
+    const changed = Buffer.from(value)
+    changed[bit >> 3]! ^= 1 << (bit & 7)
+    expect(() => unseal('children', key, changed)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+  }
+  // The right value in the wrong place is as wrong.
+  expect(() => unseal('children', childKey(1, 'b.txt'), value)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+})
+
+test('entries of every kind come back as they were', () => {
+  for (const change of [
+    { directory: true, replication: 0, blockBytes: 0, length: 0, blocks: 0, format: 'bytes' },
+    { format: 'csv', length: 2 ** 52, blocks: 1_000_000, blockBytes: 4096 },
+    { owner: 'ä'.repeat(100), group: 'x'.repeat(255), mode: 0o1777 },
+    { mtimeMs: 0, id: inodeId(2 ** 48 - 1), length: 0, blocks: 0, format: 'jsonl' },
+  ] as Array<Partial<Entry>>) {
+    const entry = { ...ada, ...change }
+    expect(decodeEntry(encodeEntry(entry))).toEqual(entry)
+    const status = statusOf('/ö/b', entry)
+    expect(recallStatus(Buffer.from(keepStatus(status)))).toEqual(status)
+  }
+})
+
+test('counters are kept by their place, copied whole, and new ones start at 0', () => {
+  const counters = emptyCounters()
+  for (const [i, name] of counterNames.entries()) counters[name] = i + 1
+  const copy = emptyCounters()
+  copyCounters(counters, copy)
+  expect(copy).toEqual(counters)
+  expect(decodeCounters(encodeCounters(counters))).toEqual(counters)
+  expect(decodeCounters(encodeCounters(counters).subarray(0, 16))).toEqual({ ...emptyCounters(), appliedSeq: 1, epoch: 2 })
+})
+
+test('every table of the store is on its page', () => {
+  const text = page('metadata')
+  for (const table of tables) expect(text.includes(`\`${table}\``), table).toBe(true)
+})
