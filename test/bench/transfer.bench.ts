@@ -26,6 +26,8 @@ const blockBytes = 128 * 1024 * 1024
 const rounds = quick ? 2 : 3
 const parallel = 2
 
+const dir = mkdtempSync(join(tmpdir(), 'gristmill-transfer-'))
+
 interface Usage { cpu: { user: number; system: number }; rss: number }
 
 class Processes {
@@ -59,8 +61,18 @@ class Processes {
 interface Measure { mbs: number; cpu: number }
 const results = new Map<string, Measure[]>()
 
+/** Makes the machine's memory its own: pages that a virtual machine touches for the first time cost several times as much. */
+function touch(bytes: number): void {
+  const to = openSync(join(dir, 'touch'), 'w')
+  const buffer = Buffer.alloc(1024 * 1024)
+  for (let at = 0; at < bytes; at += buffer.length) writeSync(to, buffer)
+  closeSync(to)
+  rmSync(join(dir, 'touch'))
+}
+
 /** Seconds and CPU seconds, of this process and of those that help. */
 async function measure(name: string, processes: Processes, work: () => Promise<void>): Promise<void> {
+  touch(name.endsWith('3') ? total * 3 : total)
   const before = [process.cpuUsage(), ...(await processes.usage()).map(({ cpu }) => cpu)]
   const started = performance.now()
   await work()
@@ -80,7 +92,6 @@ function report(title: string, ours: string, bare: string): void {
   console.log(`${title.padEnd(34)} ours ${side(a)}   bare ${side(b)}   ratio ${(a.mbs / b.mbs).toFixed(2)}`)
 }
 
-const dir = mkdtempSync(join(tmpdir(), 'gristmill-transfer-'))
 const bare = new Processes()
 const nodes = new Processes()
 const namenode = await new FakeNamenode().start()
@@ -171,19 +182,10 @@ try {
     for (const node of namenode.nodes.keys()) namenode.give(node, { kind: 'delete', blocks })
     while (blocks.some(id => namenode.holders(id).length > 0)) await new Promise(resolve => setTimeout(resolve, 20))
   }
-  /** Makes the machine's memory its own: pages that a virtual machine touches for the first time cost several times as much. */
-  const touch = (bytes: number): void => {
-    const to = openSync(join(dir, 'touch'), 'w')
-    const buffer = Buffer.alloc(1024 * 1024)
-    for (let at = 0; at < bytes; at += buffer.length) writeSync(to, buffer)
-    closeSync(to)
-    rmSync(join(dir, 'touch'))
-  }
   const clean = (): void => {
     for (let i = 0; i < 3; i++) for (const name of readdirSync(join(dir, `bare${i}`))) rmSync(join(dir, `bare${i}`, name))
   }
   for (let round = 0; round <= rounds; round++) {
-    touch(total * 3)
     await measure('bare put 1', bare, () => barePut(ports[2]!))
     await measure('bare get', bare, () => bareGet(ports[2]!))
     clean()
@@ -193,7 +195,6 @@ try {
     await measure('bare put 3', bare, () => barePut(ports[0]!))
     clean()
     await measure('put 3', nodes, () => put('/three', 3))
-    touch(total)
     await measure('get in place', nodes, () => get(local, '/three', join(dir, 'got')))
     await measure('bare copy', bare, bareCopy)
     await forget('/three')
