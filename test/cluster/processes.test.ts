@@ -141,7 +141,7 @@ test('servers say one ready line, answer /healthz and /metrics, and end on SIGTE
 test('a call in flight is answered when the namenode is told to end', async () => {
   const namenode = member('namenode', 'nn')
   await namenode.start()
-  const calls = Array.from({ length: 20 }, (_, i) => run(['mkdir', `/d${i}`], { ...env, GRISTMILL_CLUSTER: namenode.address }))
+  const calls = Array.from({ length: 8 }, (_, i) => run(['mkdir', `/d${i}`], { ...env, GRISTMILL_CLUSTER: namenode.address }))
   await until('some of them are done', async () => (await run(['ls', '/'], { ...env, GRISTMILL_CLUSTER: namenode.address })).stdout.includes('d'))
   await namenode.end('SIGTERM')
   const results = await Promise.all(calls)
