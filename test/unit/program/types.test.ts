@@ -1,0 +1,35 @@
+import { expectTypeOf, test } from 'vitest'
+import { mapReduce, type Context, type Emit } from '../../../src/program/authoring.ts'
+import { sum } from '../../../src/program/iterables.ts'
+
+// Checked by the compiler; running them only shows that the definitions are accepted.
+
+test('the record has the type that the input\'s format gives', () => {
+  mapReduce({ map(record) { expectTypeOf(record).toEqualTypeOf<string>() } })
+  mapReduce({ input: { format: 'lines' }, map(record) { expectTypeOf(record).toEqualTypeOf<string>() } })
+  mapReduce({ input: { format: 'csv' }, map(record) { expectTypeOf(record).toEqualTypeOf<Record<string, string>>() } })
+  mapReduce({ input: { format: 'csv', header: false }, map(record) { expectTypeOf(record).toEqualTypeOf<string[]>() } })
+  mapReduce({ input: { format: 'jsonl' }, map(record: { id: number }) { expectTypeOf(record.id).toEqualTypeOf<number>() } })
+  mapReduce({ input: { format: 'whole' }, map(record) { expectTypeOf(record).toEqualTypeOf<{ path: string; text: string }>() } })
+  mapReduce({ input: { format: 'whole', bytes: true }, map(record) { expectTypeOf(record).toEqualTypeOf<{ path: string; bytes: Uint8Array }>() } })
+})
+
+test('keys and values flow from an emit that says them to combine and reduce', () => {
+  mapReduce({
+    map(line: string, emit: Emit<string, number>) { emit(line, 1) },
+    combine(key, values) { expectTypeOf(key).toEqualTypeOf<string>(); return sum(values) },
+    reduce(key, values) { expectTypeOf(key).toEqualTypeOf<string>(); expectTypeOf(values).toEqualTypeOf<Iterable<number>>() },
+  })
+})
+
+test('parameters have the types of their defaults', () => {
+  mapReduce({ params: { depth: 3, name: 'x' }, map(_line, _emit, context) { expectTypeOf(context).toEqualTypeOf<Context<{ depth: number; name: string }>>() } })
+})
+
+test('what is not said need not be: words are counted without a type', () => {
+  mapReduce({
+    map(line: string, emit) { for (const word of line.split(' ')) emit(word, 1) },
+    combine: (_word, counts) => sum(counts),
+    async reduce(word, counts, emit) { for await (const count of counts) emit(word, count) },
+  })
+})
