@@ -87,13 +87,6 @@ export class Packer {
     return this
   }
 
-  bytes(value: Uint8Array): this {
-    this.#room(value.length)
-    this.#bytes.set(value, this.#at)
-    this.#at += value.length
-    return this
-  }
-
   done(): Buffer {
     const packed = Buffer.allocUnsafe(this.#at)
     this.#bytes.copy(packed, 0, 0, this.#at)
@@ -147,6 +140,6 @@ export class Unpacker {
     return this.#bytes.toString('utf8', this.#at - length, this.#at)
   }
 
-  bytes(length: number): Buffer { return this.#bytes.subarray(this.#at, this.#at += length) }
+  /** What has not been taken. */
   rest(): Buffer { return this.#bytes.subarray(this.#at) }
 }

@@ -67,15 +67,15 @@ export function statusOf(path: string, entry: Entry): FileStatus {
   }
 }
 
-/** What is kept of a status for a repeated request: the entry, then the path. */
-export function keepStatus({ path, ...rest }: FileStatus): Uint8Array {
-  const entry = encodeEntry({ ...rest, directory: rest.type === 'directory' })
-  return packer.varint(entry.length).bytes(entry).bytes(Buffer.from(path)).done()
-}
+const entryOf = ({ path: _, type, ...rest }: FileStatus): Entry => ({ ...rest, directory: type === 'directory' })
 
-export function recallStatus(kept: unknown): FileStatus {
-  const reader = unpacker.of(kept as Buffer)
-  const entry = reader.bytes(reader.varint())
-  const path = reader.rest().toString()
-  return statusOf(path, decodeEntry(entry))
+/** What is kept of a status for a repeated request that names the path again. There is one for each change: it is small. */
+export const keepStatus = (status: FileStatus): Uint8Array => encodeEntry(entryOf(status))
+export const recallStatus = (kept: unknown, { path }: { readonly path: string }): FileStatus => statusOf(path, decodeEntry(kept as Buffer))
+
+/** The same for a request that does not: the entry, then the path. */
+export const keepPlaced = (status: FileStatus): Uint8Array => Buffer.concat([encodeEntry(entryOf(status)), Buffer.from(status.path)])
+export function recallPlaced(kept: unknown): FileStatus {
+  const entry = decodeEntry(kept as Buffer)
+  return statusOf(unpacker.rest().toString(), entry)
 }

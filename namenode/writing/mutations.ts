@@ -9,7 +9,7 @@ import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { Draft } from '../journal/draft.ts'
 import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
 import { checkMay, checkSticky, mayWrite } from '../namespace/access.ts'
-import { checkInstant, keepStatus, recallStatus, statusOf, type Entry } from '../namespace/entry.ts'
+import { checkInstant, keepPlaced, recallPlaced, statusOf, type Entry } from '../namespace/entry.ts'
 import { putBlocks, type Block } from '../namespace/file.ts'
 import { directoryMode, fileMode } from '../namespace/names.ts'
 import { child, pathOf, placeAt } from '../namespace/resolve.ts'
@@ -101,8 +101,8 @@ export interface Completed {
 
 export const complete = mutation<Asked & { lease: LeaseId; blocks: readonly Block[]; mtimeMs?: number | undefined }, Completed>({
   kind: 'writing.complete',
-  keep: ({ status }) => keepStatus(status),
-  recall: kept => ({ status: recallStatus(kept), unused: [] }),
+  keep: ({ status }) => keepPlaced(status),
+  recall: kept => ({ status: recallPlaced(kept), unused: [] }),
   mutate(draft, { lease: id, blocks, mtimeMs, nowMs, user, root }) {
     const lease = ownLease(draft, id, { user, root })
     const mtime = Math.floor(mtimeMs ?? nowMs)

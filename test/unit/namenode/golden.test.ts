@@ -7,7 +7,7 @@ import { seal, unseal } from '../../../namenode/journal/codec.ts'
 import { copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounters } from '../../../namenode/journal/counters.ts'
 import { decodeHeader, encodeFrame, encodeHeader, frameAt } from '../../../namenode/journal/frame.ts'
 import { childKey, tables } from '../../../namenode/journal/keys.ts'
-import { decodeEntry, encodeEntry, keepStatus, recallStatus, statusOf, type Entry } from '../../../namenode/namespace/entry.ts'
+import { decodeEntry, encodeEntry, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type Entry } from '../../../namenode/namespace/entry.ts'
 import { inodeId } from '../../../src/base/ids.ts'
 
 const page = (name: string): string => readFileSync(join(import.meta.dirname, `../../../docs/format/${name}.md`), 'utf8')
@@ -67,7 +67,8 @@ test('entries of every kind come back as they were', () => {
     const entry = { ...ada, ...change }
     expect(decodeEntry(encodeEntry(entry))).toEqual(entry)
     const status = statusOf('/ö/b', entry)
-    expect(recallStatus(Buffer.from(keepStatus(status)))).toEqual(status)
+    expect(recallStatus(Buffer.from(keepStatus(status)), { path: '/ö/b' })).toEqual(status)
+    expect(recallPlaced(Buffer.from(keepPlaced(status)))).toEqual(status)
   }
 })
 
