@@ -36,7 +36,7 @@ test('every code block of the README is known to this test', () => {
 test('the first commands store, run, print and explain', async () => {
   const { stdout } = await bash(blocks[0]!.text)
   // The five most frequent words of the README, with their counts.
-  expect(stdout).toMatch(/^(\p{L}+\t\d+\n){5}/u)
+  expect(stdout).toMatch(/(^\p{L}+\t\d+\n){5}/mu)
   expect(stdout).toMatch(/state +succeeded/)
 })
 
@@ -46,8 +46,9 @@ test('the program is the one in docs/examples', async () => {
 
 test('the library sample is the one in docs/examples, and runs', async () => {
   expect(withoutComment(await readFile(join(root, 'docs/examples/library.ts'), 'utf8'))).toBe(blocks[2]!.text.trim())
+  // One line in the map, its five words in the reduce.
   const { stdout } = await exec(process.execPath, ['docs/examples/library.ts'], { cwd: root, env })
-  expect(stdout).toMatch(/^stored where it is ground\n[\s\S]*recordsIn: 1\b/)
+  expect(stdout).toMatch(/^stored where it is ground\n[\s\S]*recordsIn: 6\b/)
 })
 
 test('a cluster of real processes comes up, shows itself and goes away', async () => {
@@ -55,5 +56,5 @@ test('a cluster of real processes comes up, shows itself and goes away', async (
   const commands = blocks[3]!.text.split('\n').filter(line => !line.startsWith('docker')).join('\n')
   expect(commands).toContain('gristmill up')
   const { stdout } = await bash(commands)
-  expect(stdout.match(/^datanode\b/gm)).toHaveLength(3)
+  expect(stdout.match(/^datanode .* ended$/gm)).toHaveLength(3)
 })
