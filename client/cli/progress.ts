@@ -45,7 +45,7 @@ export function drawBar(state: BarState, columns: number): string {
       facts.push(`${formatBytes(Math.round(rate))}/s`)
       if (total !== undefined && rate > 0 && done < total) facts.push(`${formatDuration(((total - done) / rate) * 1000)} left`)
     }
-  } else if (total !== undefined) {
+  } else if (total !== undefined && state.note === '') {
     facts.push(`${Math.floor(done)} of ${total}`)
   }
   if (state.note !== '') facts.push(state.note)

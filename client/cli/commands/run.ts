@@ -5,6 +5,7 @@ import { isAbsolute, join } from 'node:path'
 import { hasCode } from '../../../src/base/errors.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import type { JobStatus } from '../../../src/protocol/job.ts'
+import { Refusal } from '../complaint.ts'
 import type { Context } from '../context.ts'
 import { jobLines, localityLine, stageLine, took } from '../jobview.ts'
 import type { Bar } from '../progress.ts'
@@ -27,7 +28,7 @@ export async function run(context: Context, operands: readonly string[], options
   const program = operands[0]!
   const mill = await context.mill()
   const { clock } = await context.world()
-  const job = await mill.run(isAbsolute(program) ? program : join(context.cwd, program), {
+  const job = await advised(mill.run(isAbsolute(program) ? program : join(context.cwd, program), {
     ...(options.input ? { input: options.input.map(normalise) } : {}),
     ...(options.output === undefined ? {} : { output: normalise(options.output) }),
     overwrite: options.overwrite === true,
@@ -39,7 +40,7 @@ export async function run(context: Context, operands: readonly string[], options
     ...(options.attempts === undefined ? {} : { attemptsMax: options.attempts }),
     // A detached job must not die with us.
     ...(options.detach ? {} : { signal }),
-  })
+  }))
   if (options.detach) return context.json ? printer.json({ job: job.id }) : printer.line(job.id)
 
   if (!context.json) printer.note(`job ${job.id}`)
@@ -63,6 +64,16 @@ export async function run(context: Context, operands: readonly string[], options
   }
   // Throws what made it fail, with the user's stack.
   await job.wait({ signal })
+}
+
+/** The one thing that a person can do about an output that is there. */
+async function advised<T>(submitted: Promise<T>): Promise<T> {
+  try {
+    return await submitted
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error
+    throw new Refusal('EEXIST', `${String(error.details['path'] ?? 'the output')}: file exists; add --overwrite to replace it in one step`, { cause: error, details: error.details })
+  }
 }
 
 /** A bar for each stage; it appears when the stage begins. */
