@@ -77,7 +77,7 @@ export class Namenode {
       ends.push(() => journal.close())
       const cluster = await identify(home, journal, world, config)
       const namenode = new Namenode(world, times, home.id, cluster, ends)
-      await namenode.#start(config, journal)
+      await namenode.#start(config, journal, store)
       return namenode
     } catch (error) {
       await undo(world, ends)
@@ -102,7 +102,7 @@ export class Namenode {
 
   async [Symbol.asyncDispose](): Promise<void> { await this.stop() }
 
-  async #start(config: NamenodeConfig, journal: LocalJournal): Promise<void> {
+  async #start(config: NamenodeConfig, journal: LocalJournal, store: Store): Promise<void> {
     const { clock, random, log, net } = this.#world
     const { view } = journal
     const times = this.#times
@@ -152,6 +152,7 @@ export class Namenode {
       { name: 'end silent leases', everyMs: 1000, work: () => expireLeases({ journal, lifetimes, discard }) },
       { name: 'take apart what was removed', everyMs: 500, work: () => sweeper.wake() },
       forgetting(journal, clock),
+      { name: 'give back memory', everyMs: 500, work: () => store.relax() },
     ])
     ends.push(() => chores.stop(), () => sweeper.stop(), () => keeper.stop(), () => registry.stop())
 

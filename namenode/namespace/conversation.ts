@@ -30,12 +30,16 @@ export function namespaceRoutes(options: NamespaceOptions): Route[] {
 
   /** The target of a file's blocks has changed: the map learns it, block by block. */
   async function retarget({ id }: FileStatus): Promise<void> {
-    for (let chunk = 0; ; chunk++) {
-      const blocks = blocksOf(view, inodeId(id), chunk)[Symbol.iterator]().next()
-      // Changed again, or removed, while this was going on: what holds now counts.
-      const target = targetOf(view, inodeId(id))
-      if (blocks.done || target === undefined) return
-      for (const block of blocks.value) map.know(block.id, target)
+    for (let chunk = 0, more = true; more; chunk++) {
+      more = false
+      for (const blocks of blocksOf(view, inodeId(id), chunk)) {
+        // Changed again, or removed, while this was going on: what holds now counts.
+        const target = targetOf(view, inodeId(id))
+        if (target === undefined) return
+        for (const block of blocks) map.know(block.id, target)
+        more = true
+        break
+      }
       await clock.yield()
     }
   }

@@ -9,6 +9,11 @@ export interface Store {
    * If `work` throws, nothing is written and the error is passed on. Reads inside see the writes made so far.
    */
   transact<T>(work: () => T): T
+  /**
+   * Called now and then, outside of transactions: a store that maps its file may give back memory that only mirrors the
+   * disk. Does nothing while a range is being read, or when there is nothing to gain.
+   */
+  relax(): void
   /** Copies a consistent state into a directory. */
   backup(directory: string): Promise<void>
   close(): Promise<void>

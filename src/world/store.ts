@@ -21,6 +21,23 @@ const mapBytesDefault = 64 * GiB
 /** A commit that fails with less free space than this failed for want of space, whatever the system called it. */
 const freeBytesMin = 1 * MiB
 
+/** File-backed memory of the process (its program is some 60 MiB of it) above which the environment is opened anew. */
+const mappedBytesMax = 128 * MiB
+/** At first, and one more each hour: opening again leaks some 120 KiB in the binding. */
+const reopeningsMax = 8
+const refillMs = 3_600_000
+/** Linux counts in pages. */
+const pageBytes = 4096
+
+/** Resident memory that mirrors files; 0 where the system does not tell. */
+function mappedBytes(): number {
+  try {
+    return Number(fs.readFileSync('/proc/self/statm', 'latin1').split(' ')[2]) * pageBytes
+  } catch {
+    return 0
+  }
+}
+
 export interface StoreOptions {
   /** Where the map starts; it grows by itself when it is full. */
   readonly mapBytes?: number
@@ -30,7 +47,7 @@ export interface StoreOptions {
 
 export async function openStore(directory: string, { mapBytes = mapBytesDefault, sync = true }: StoreOptions = {}): Promise<Store> {
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const root: Root = open({
+  return new LmdbStore(directory, () => open({
     path: directory,
     noSubdir: false,
     encoding: 'binary',
@@ -43,29 +60,55 @@ export async function openStore(directory: string, { mapBytes = mapBytesDefault,
     eventTurnBatching: false,
     // Random reads over a map larger than memory: read-ahead would evict what is hot. (Known to the binding, not to its types.)
     ...{ noReadAhead: true },
-  })
-  return new LmdbStore(root, directory)
+  }))
 }
 
 class LmdbStore implements Store {
-  readonly #root: Root
+  readonly #open: () => Root
   readonly #directory: string
-  readonly #tables = new Map<string, Table>()
+  readonly #tables = new Map<string, LmdbTable>()
+  #root: Root
   #writing = false
+  /** Ranges being read and backups being made: the environment stays as it is. */
+  #busy = 0
+  #reopenings = reopeningsMax
+  #refilledMs = performance.now()
 
-  constructor(root: Root, directory: string) {
-    this.#root = root
+  constructor(directory: string, open: () => Root) {
     this.#directory = directory
+    this.#open = open
+    this.#root = open()
   }
 
   table(name: string): Table {
     const known = this.#tables.get(name)
     if (known) return known
     assert(!this.#writing, 'a table is opened before the transaction that uses it')
-    const database: Bytes = this.#root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' })
-    const table = new LmdbTable(database, () => this.#writing)
+    const table = new LmdbTable(this.#database(name), () => this.#writing, by => { this.#busy += by })
     this.#tables.set(name, table)
     return table
+  }
+
+  #database(name: string): Bytes { return this.#root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' }) }
+
+  /**
+   * Pages of the map that were ever touched count as memory of this process until the kernel wants them back, which it does
+   * not while the machine has plenty. Opening the environment anew drops them (and costs a few milliseconds, and some
+   * memory for good, so it is not done often).
+   */
+  relax(): void {
+    const nowMs = performance.now()
+    if (nowMs - this.#refilledMs > refillMs) {
+      this.#refilledMs = nowMs
+      this.#reopenings = Math.min(reopeningsMax, this.#reopenings + 1)
+    }
+    if (this.#busy > 0 || this.#reopenings === 0 || mappedBytes() < mappedBytesMax) return
+    assert(!this.#writing, 'a store is not relaxed inside a transaction')
+    this.#reopenings--
+    // Nothing is pending: every write of ours is durable when it returns. So the environment is closed when this call is.
+    void this.#root.close()
+    this.#root = this.#open()
+    for (const [name, table] of this.#tables) table.reopen(this.#database(name))
   }
 
   transact<T>(work: () => T): T {
@@ -93,8 +136,13 @@ class LmdbStore implements Store {
     if (fs.existsSync(copy)) {
       throw new GristmillError('EEXIST', `${directory} already holds a copy (${copy}); give an empty directory`, { details: { directory } })
     }
-    // The binding copies to a directory and names the file itself.
-    await this.#root.backup(directory, true)
+    this.#busy++
+    try {
+      // The binding copies to a directory and names the file itself.
+      await this.#root.backup(directory, true)
+    } finally {
+      this.#busy--
+    }
     for (const target of [copy, directory]) {
       const fd = fs.openSync(target, 'r')
       try {
@@ -111,13 +159,17 @@ class LmdbStore implements Store {
 }
 
 class LmdbTable implements Table {
-  readonly #database: Bytes
   readonly #writing: () => boolean
+  readonly #busy: (by: 1 | -1) => void
+  #database: Bytes
 
-  constructor(database: Bytes, writing: () => boolean) {
+  constructor(database: Bytes, writing: () => boolean, busy: (by: 1 | -1) => void) {
     this.#database = database
     this.#writing = writing
+    this.#busy = busy
   }
+
+  reopen(database: Bytes): void { this.#database = database }
 
   get(key: Uint8Array): Buffer | undefined {
     return this.#database.getBinary(key)
@@ -140,8 +192,13 @@ class LmdbTable implements Table {
     const bounds = reverse
       ? { reverse, exclusiveStart: end !== undefined, inclusiveEnd: true, ...(end && { start: end }), ...(start && { end: start }) }
       : { ...(start && start.length > 0 && { start }), ...(end && { end }) }
-    for (const { key, value } of this.#database.getRange({ ...bounds, ...(limit !== undefined && { limit }) })) {
-      yield { key: key as Buffer, value: value as Buffer }
+    this.#busy(1)
+    try {
+      for (const { key, value } of this.#database.getRange({ ...bounds, ...(limit !== undefined && { limit }) })) {
+        yield { key: key as Buffer, value: value as Buffer }
+      }
+    } finally {
+      this.#busy(-1)
     }
   }
 }

@@ -59,6 +59,7 @@ export class MemoryStore implements Store {
     return lines.join('\n')
   }
 
+  relax(): void {}
   async backup(): Promise<void> { throw new Error('a store in memory has no backup') }
   async close(): Promise<void> {}
 }

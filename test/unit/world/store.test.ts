@@ -201,3 +201,28 @@ test('a backup is a store of its own with the state of its moment', async () => 
   expect(again.get(b('later'))).toBeUndefined()
   await expect(store.backup(copy)).rejects.toMatchObject({ code: 'EEXIST' })
 })
+
+test('a store that gives memory back holds what it held, and waits for who reads a range', async () => {
+  const store = await open()
+  const table = store.table('a')
+  const rows = 60_000
+  store.transact(() => { for (let i = 0; i < rows; i++) table.put(b(String(i).padStart(8, '0')), Buffer.alloc(2000, i)) })
+  const shared = (): number => Number(fs.readFileSync('/proc/self/statm', 'latin1').split(' ')[2]) * 4096
+  for (const { value } of table.range({})) expect(value[0]).toBe(value[1999])
+  // All of it is mapped now; in the middle of a range nothing may move.
+  let count = 0
+  for (const { value } of table.range({})) {
+    if (count++ === rows / 2) store.relax()
+    expect(value.length).toBe(2000)
+  }
+  expect(count).toBe(rows)
+  const before = shared()
+  store.relax()
+  expect(shared()).toBeLessThan(before - 64 * 1024 * 1024)
+  expect(table.get(b('00000007'))).toEqual(Buffer.alloc(2000, 7))
+  store.transact(() => table.put(b('new'), b('v')))
+  expect([...store.table('a').range({ start: b('new') })]).toHaveLength(1)
+  await store.close()
+  const again = await open()
+  expect(again.table('a').get(b('new'))).toEqual(b('v'))
+})
