@@ -11,11 +11,29 @@ const sealBytes = 4
 const two32 = 2 ** 32
 const two48 = 2 ** 48
 
+/** CRC32C of a byte, for each byte. */
+const crcTable = Int32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte
+  for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 1 ? crc >>> 1 ^ 0x82f6_3b78 : crc >>> 1
+  return crc
+})
+/** Up to here a loop costs less than two calls out of JavaScript: 0.1 µs instead of 0.25, six times in a create. */
+const loopBytesMax = 128
+
+/** CRC32C of the key, continued over the value. */
+function crcOf(key: Uint8Array, value: Uint8Array): number {
+  if (key.length + value.length > loopBytesMax) return crc32c(value, crc32c(key))
+  let crc = -1
+  for (let i = 0; i < key.length; i++) crc = crcTable[(crc ^ key[i]!) & 255]! ^ crc >>> 8
+  for (let i = 0; i < value.length; i++) crc = crcTable[(crc ^ value[i]!) & 255]! ^ crc >>> 8
+  return ~crc >>> 0
+}
+
 /** A value as it lies in the store. */
 export function seal(key: Uint8Array, value: Uint8Array): Buffer {
   const sealed = Buffer.allocUnsafe(value.length + sealBytes)
   sealed.set(value)
-  sealed.writeUInt32LE(crc32c(value, crc32c(key)), value.length)
+  sealed.writeUInt32LE(crcOf(key, value), value.length)
   return sealed
 }
 
@@ -23,7 +41,7 @@ export function seal(key: Uint8Array, value: Uint8Array): Buffer {
 export function unseal(table: TableName, key: Uint8Array, sealed: Buffer): Buffer {
   const end = sealed.length - sealBytes
   const value = sealed.subarray(0, Math.max(0, end))
-  if (end >= 0 && crc32c(value, crc32c(key)) === sealed.readUInt32LE(end)) return value
+  if (end >= 0 && crcOf(key, value) === sealed.readUInt32LE(end)) return value
   const hex = Buffer.from(key).toString('hex')
   throw new GristmillError('CORRUPT', `the entry ${hex} of the table "${table}" in the namenode's store does not match its checksum; ` +
     'stop the namenode, move its directory "store" away and start it: the state is rebuilt from the journal if that reaches back far enough, else restore a backup', { details: { table, key: hex } })

@@ -143,7 +143,7 @@ export const touch = mutation<Asked & { mtimeMs?: number | undefined; replicatio
       return statusOf(path, changed)
     }
     checkMay(actor, parent.entry, mayWrite, parent.path)
-    if (draft.has('writers', childKey(parent.entry.id, name))) throw new GristmillError('EBUSY', `${path} is being written; it appears when its writer is done`, { details: { path } })
+    if (draft.counters.leases > 0 && draft.has('writers', childKey(parent.entry.id, name))) throw new GristmillError('EBUSY', `${path} is being written; it appears when its writer is done`, { details: { path } })
     const made: Entry = {
       id: inodeId(draft.take('nextInode')), directory: false, mode: fileMode, owner: actor.user, group: parent.entry.group, mtimeMs: mtime,
       replication, blockBytes, format, length: 0, blocks: 0,

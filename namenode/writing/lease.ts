@@ -67,6 +67,7 @@ export function leaseAt(view: View, id: LeaseId): Lease | undefined {
 
 /** Who writes the file of this name, if anybody. */
 export function writerOf(view: View, parent: InodeId, name: string): LeaseId | undefined {
+  if (view.counters.leases === 0) return undefined
   const bytes = view.get('writers', childKey(parent, name))
   return bytes && leaseId(readId(bytes))
 }

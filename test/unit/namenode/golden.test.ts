@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { crc32c } from '@node-rs/crc32'
 import { expect, test } from 'vitest'
 import { seal, unseal } from '../../../namenode/journal/codec.ts'
 import { copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounters } from '../../../namenode/journal/counters.ts'
@@ -55,6 +56,15 @@ test('an entry and its key are the bytes of their page, and no bit of them can c
   }
   // The right value in the wrong place is as wrong.
   expect(() => unseal('children', childKey(1, 'b.txt'), value)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+})
+
+test('a short value and a long one have the same kind of checksum', () => {
+  for (const length of [0, 1, 100, 118, 119, 500]) {
+    const long = Buffer.alloc(length, 3)
+    const sealed = seal(key, long)
+    expect(sealed.readUInt32LE(length)).toBe(crc32c(long, crc32c(key)))
+    expect(unseal('meta', key, sealed)).toEqual(long)
+  }
 })
 
 test('entries of every kind come back as they were', () => {
