@@ -7,7 +7,11 @@ import type { Disk } from '../../src/ports/disk.ts'
 export class EpochFence {
   readonly #disk: Disk
   readonly #path: string
+  /** Never obeyed below this. */
   #highest: number
+  /** What the disk has. Nobody acts on an epoch before it is there. */
+  #durable: number
+  #writing: Promise<void> | undefined
 
   static async open(disk: Disk, dir: string): Promise<EpochFence> {
     const path = `${dir}/epoch.json`
@@ -24,6 +28,7 @@ export class EpochFence {
     this.#disk = disk
     this.#path = path
     this.#highest = highest
+    this.#durable = highest
   }
 
   get highest(): number { return this.#highest }
@@ -33,8 +38,14 @@ export class EpochFence {
     if (epoch < this.#highest) {
       throw new GristmillError('STALE_EPOCH', `the namenode speaks for epoch ${epoch}, but epoch ${this.#highest} has begun; it has been replaced and must stop`, { details: { epoch, highest: this.#highest } })
     }
-    if (epoch === this.#highest) return
-    await this.#disk.writeFileDurable(this.#path, Buffer.from(`${JSON.stringify({ epoch })}\n`))
+    // Known at once, so that an older epoch's answer is refused already while this one is written.
     this.#highest = Math.max(this.#highest, epoch)
+    while (this.#durable < epoch) await (this.#writing ??= this.#write().finally(() => { this.#writing = undefined }))
+  }
+
+  async #write(): Promise<void> {
+    const epoch = this.#highest
+    await this.#disk.writeFileDurable(this.#path, Buffer.from(`${JSON.stringify({ epoch })}\n`))
+    this.#durable = epoch
   }
 }
