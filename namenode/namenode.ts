@@ -23,7 +23,7 @@ import { namespaceRoutes } from './namespace/conversation.ts'
 import { format, identityOf } from './namespace/format.ts'
 import { Sweeper } from './namespace/sweeper.ts'
 import { nodesRoutes } from './nodes/conversation.ts'
-import { knownNodes } from './nodes/known.ts'
+import { forgetGone, knownNodes } from './nodes/known.ts'
 import { Registry } from './nodes/registry.ts'
 import { Terms } from './nodes/terms.ts'
 import { timesFrom, type NamenodeTimes } from './times.ts'
@@ -151,6 +151,7 @@ export class Namenode {
       ...keeper.chores,
       { name: 'end silent leases', everyMs: 1000, work: () => expireLeases({ journal, lifetimes, discard }) },
       { name: 'take apart what was removed', everyMs: 500, work: () => sweeper.wake() },
+      { name: 'forget nodes that are gone', everyMs: 60_000, work: () => forgetGone({ journal, registry, clock }) },
       forgetting(journal, clock),
       { name: 'give back memory', everyMs: 500, work: () => store.relax() },
     ])

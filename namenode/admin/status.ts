@@ -59,10 +59,9 @@ export function clusterStatus({ journal, registry, keeper, clock, jobsRunning, a
 
 function nodeStatus(node: DataNode, clock: Clock): NodeStatus {
   const { address, rack, host, pid, version, state, slots, running, transfers, blocks } = node
-  const silentMs = clock.mono() - node.contactMs
   return {
     node: node.node, address, rack, host, pid, version, state, slots, running, transfers, blocks,
-    sinceContactMs: Number.isFinite(silentMs) ? Math.max(0, Math.round(silentMs)) : 0,
+    sinceContactMs: Math.max(0, Math.round(clock.mono() - node.contactMs)),
     storages: [...node.storages],
   }
 }

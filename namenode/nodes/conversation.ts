@@ -40,15 +40,18 @@ export function nodesRoutes({ cluster, journal, registry, terms, reports, clock,
     if (request.cluster !== undefined && request.cluster !== cluster) {
       throw new GristmillError('WRONG_CLUSTER', `the datanode ${id} belongs to cluster ${request.cluster}, and this is the namenode of ${cluster}; check its namenode's address`, { details: { expected: cluster, found: request.cluster } })
     }
-    const before = registry.get(id)?.place
-    const known = before && before.address === address && before.rack === rack && before.host === host
+    const before = registry.get(id)
+    let noted = before !== undefined && before.noted && before.address === address && before.rack === rack && before.host === host
     try {
-      if (!known) await journal.submit(noteNode, { node: id, address, rack, host, sinceMs: Math.floor(clock.now()) })
+      if (!noted) await journal.submit(noteNode, { node: id, address, rack, host, sinceMs: Math.floor(clock.now()) })
+      noted = true
     } catch (error) {
       // A full disk of ours is no reason to do without the datanode: it would only not be waited for after a restart.
       if (!hasCode(error, 'ENOSPC')) throw error
     }
-    return registry.register(request)
+    const registered = registry.register(request)
+    registered.node.noted = noted
+    return registered
   }
 
   /** Takes a report in; its caller must wait, for the next one builds on it. False: this one has been taken in before. */

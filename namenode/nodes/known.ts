@@ -2,11 +2,14 @@
 // those that do not come back.
 
 import { nodeId, type NodeId } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import { decodeValue, encodeValue } from '../journal/codec.ts'
+import type { Journal } from '../journal/journal.ts'
 import { textKey } from '../journal/keys.ts'
 import { mutation, type AnyMutation } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
+import type { Registry } from './registry.ts'
 
 export interface KnownNode extends NodePlace { readonly sinceMs: number }
 
@@ -21,7 +24,7 @@ export const noteNode = mutation<KnownNode, undefined>({
   },
 })
 
-/** A node is not expected any more. */
+/** A node has been gone for long: a restarted namenode does not wait for it any more. */
 export const dropNode = mutation<{ node: NodeId }, undefined>({
   kind: 'nodes.drop',
   mutate(draft, { node }) {
@@ -32,6 +35,18 @@ export const dropNode = mutation<{ node: NodeId }, undefined>({
 
 export function* knownNodes(view: View): Iterable<KnownNode> {
   for (const { key, value } of view.range('nodes', {})) yield { ...decodeValue<Omit<KnownNode, 'node'>>(value), node: nodeId(key.toString()) }
+}
+
+/** Dead for this long is gone: its blocks were copied long ago, and whoever stops all of a cluster for a while starts it again sooner. */
+const goneMs = 600_000
+
+/** Forgets nodes that are gone. They are still shown until this namenode ends, and noted again if they come back. */
+export async function forgetGone({ journal, registry, clock }: { journal: Journal; registry: Registry; clock: Clock }): Promise<void> {
+  for (const node of [...registry.all]) {
+    if (!node.noted || node.state !== 'dead' || clock.mono() - node.contactMs < goneMs) continue
+    node.noted = false
+    await journal.submit(dropNode, { node: node.node })
+  }
 }
 
 export const nodeMutations: readonly AnyMutation[] = [noteNode, dropNode]

@@ -7,7 +7,7 @@ import type { StorageState } from '../../src/protocol/heartbeat.ts'
 import type { Candidate } from '../blocks/placement.ts'
 import type { Orders } from './orders.ts'
 
-/** `left`: said good-bye; its blocks count as there until it would have been dead. `absent`: expected, not seen since the start. */
+/** `left`: said good-bye; its blocks count as there until it would have been dead. A node that is expected and was not seen yet is `dead`. */
 export type NodeState = 'live' | 'stale' | 'dead' | 'left'
 
 export class DataNode implements Candidate {
@@ -22,8 +22,10 @@ export class DataNode implements Candidate {
   transfers = 0
   running = 0
   state: NodeState = 'dead'
-  /** Of the last sign of life, on the monotonic clock. */
-  contactMs = -Infinity
+  /** Of the last sign of life, on the monotonic clock; of the namenode's start if there was none since. */
+  contactMs: number
+  /** It is in the journal with this address, rack and host. */
+  noted = false
   /** 0: it has not registered with this namenode. */
   session = 0
   /** The newest change or page that was taken in, by its number. */
@@ -39,7 +41,8 @@ export class DataNode implements Candidate {
   sending = 0
   receiving = 0
 
-  constructor(place: NodePlace, orders: Orders) {
+  constructor(place: NodePlace, orders: Orders, contactMs: number) {
+    this.contactMs = contactMs
     this.node = place.node
     this.address = place.address
     this.rack = place.rack

@@ -57,6 +57,9 @@ export class Orders {
     })
   }
 
+  /** Answers a waiting call with what there is. */
+  nudge(): void { this.#answer?.() }
+
   /** Ends a waiting call, and everything that was to be done. */
   close(): NumberedOrder[] {
     const dropped = this.#queue

@@ -58,7 +58,9 @@ export class Registry {
 
   /** A node of an earlier life of this namenode: expected, not here yet. */
   expect(place: NodePlace): void {
-    this.#nodes.set(place.node, new DataNode(place, this.#newOrders()))
+    const node = new DataNode(place, this.#newOrders(), this.#world.clock.mono())
+    node.noted = true
+    this.#nodes.set(place.node, node)
   }
 
   /** Expected nodes that have neither reported everything since the start nor been given up. */
@@ -68,7 +70,7 @@ export class Registry {
     const { node: id, address, rack, host, pid, version, slots, storages, attempts } = request
     const { clock, log } = this.#world
     let node = this.#nodes.get(id)
-    if (!node) this.#nodes.set(id, node = new DataNode({ node: id, address, rack, host }, this.#newOrders()))
+    if (!node) this.#nodes.set(id, node = new DataNode({ node: id, address, rack, host }, this.#newOrders(), clock.mono()))
     // A process that lives does not register twice; two that do share an identity, and both would lose data.
     if (node.state === 'live' && node.pid !== pid && node.address !== address) {
       log.warn('a datanode registers from another place while its last session lives', { node: id, before: node.address, now: address })
@@ -94,6 +96,7 @@ export class Registry {
     if (node.state === 'stale') {
       node.state = 'live'
       this.#world.log.info('a datanode is heard of again', { node: id })
+      node.orders.nudge() // it asks again at once, and with that for work
     }
     return node
   }

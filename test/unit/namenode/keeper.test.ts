@@ -12,7 +12,7 @@ import { list } from '../../../namenode/namespace/read.ts'
 import { sweep } from '../../../namenode/namespace/sweep.ts'
 import type { DataNode } from '../../../namenode/nodes/node.ts'
 import { nodesRoutes } from '../../../namenode/nodes/conversation.ts'
-import { knownNodes } from '../../../namenode/nodes/known.ts'
+import { forgetGone, knownNodes } from '../../../namenode/nodes/known.ts'
 import { Registry } from '../../../namenode/nodes/registry.ts'
 import { Terms } from '../../../namenode/nodes/terms.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
@@ -528,6 +528,40 @@ test('a replica with another checksum does not count, and goes as soon as there 
   await sim.pass(60_000)
   expect(sim.nodes.filter(node => node.blocks.get(id)?.crc === 7)).toHaveLength(3)
   expect(sim.nodes.some(node => node.blocks.get(id)?.crc === 99)).toBe(false)
+  await sim.house.stop()
+})
+
+test('a node that is gone for good is not waited for after the next restart; one that comes back is', async () => {
+  const sim = new Sim(29, 3)
+  await sim.start()
+  await sim.pass(300)
+  const expected = (): string[] => [...knownNodes(sim.house.bench.journal.view)].map(known => known.node)
+  const forget = (): Promise<void> => forgetGone({ journal: sim.house.bench.journal, registry: sim.house.registry, clock: sim.clock })
+  sim.nodes[0]!.kill()
+  await sim.pass(times.nodeDeadMs + 1000)
+  await forget()
+  expect(expected()).toEqual(['n0', 'n1', 'n2'])
+  sim.clock.pass(600_000)
+  for (const node of sim.nodes) await node.step()
+  await forget()
+  expect(expected()).not.toContain('n0')
+  sim.nodes[0]!.up = true
+  await sim.pass(1000)
+  expect(expected()).toContain('n0')
+  await sim.house.stop()
+})
+
+test('a silent node that is heard of again is asked for its free slots at once', async () => {
+  const sim = new Sim(30, 1)
+  await sim.start()
+  await sim.pass(200)
+  const [node] = sim.house.registry.all
+  const answered = node!.orders.wait(new AbortController().signal)
+  sim.clock.ms += times.nodeStaleMs + 100
+  sim.house.registry.check()
+  expect(node!.state).toBe('stale')
+  sim.house.registry.heard(node!.node, node!.session)
+  expect(await answered).toEqual([])
   await sim.house.stop()
 })
 
