@@ -40,12 +40,15 @@ export class Registry {
   readonly #times: NodeTimes
   readonly #nodes = new Map<NodeId, DataNode>()
   readonly #listeners: NodeListener[] = []
+  readonly #startMs: number
   #nextSession: number
+  #met = false
 
   constructor(world: { clock: Clock; log: Log; random: Random }, terms: Terms, times: NodeTimes) {
     this.#world = world
     this.#terms = terms
     this.#times = times
+    this.#startMs = world.clock.mono()
     // Sessions of an earlier life of this namenode are not mistaken for ours.
     this.#nextSession = 1 + world.random.below(2 ** 40)
   }
@@ -63,6 +66,9 @@ export class Registry {
     this.#nodes.set(place.node, node)
   }
 
+  /** No node has come yet, and one that is there would not have had the time: whoever needs one asks again. */
+  get settling(): boolean { return !this.#met && this.#world.clock.mono() - this.#startMs < this.#times.nodeDeadMs }
+
   /** Expected nodes that have neither reported everything since the start nor been given up. */
   awaited(): DataNode[] { return [...this.#nodes.values()].filter(node => !node.reported && node.state !== 'left') }
 
@@ -75,6 +81,7 @@ export class Registry {
     if (node.state === 'live' && node.pid !== pid && node.address !== address) {
       log.warn('a datanode registers from another place while its last session lives', { node: id, before: node.address, now: address })
     }
+    this.#met = true
     const term = this.#terms.grant(node)
     if (node.session !== 0 && node.state !== 'dead') node.earlier.push(node.term)
     Object.assign(node, { address, rack, host, pid, version, slots, storages, term, transfers: 0, running: attempts.length, state: 'live', contactMs: clock.mono(), reported: false, seq: 0 })

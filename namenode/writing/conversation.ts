@@ -39,10 +39,11 @@ export interface WritingOptions {
 export function writingRoutes(options: WritingOptions): Route[] {
   const { journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard } = options
 
-  /** ENOSPC if no node can take even one replica; asked before ids are given out. */
+  /** ENOSPC if no node can take even one replica, UNAVAILABLE while none has had the time to come; asked before ids are given out. */
   function checkRoom(count: number, blockBytes: number, exclude: ReadonlySet<NodeId>): void {
     if (count === 0 || place(registry.live, { count: 1, blockBytes, held: [], exclude }, random).length > 0) return
     const nodes = registry.live.length
+    if (registry.settling) throw new GristmillError('UNAVAILABLE', 'the namenode has just started and no datanode has registered yet; start one, or ask again in a moment')
     throw new GristmillError('ENOSPC', nodes === 0
       ? 'no datanode is there to take a block; start one, or wait until it has registered'
       : `none of the ${nodes} live datanodes can take a block of ${blockBytes} bytes${exclude.size > 0 ? ` (${exclude.size} have just failed for this writer)` : ''}; free some space, or add a datanode`, { details: { nodes, blockBytes } })

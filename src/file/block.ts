@@ -52,7 +52,8 @@ export interface BlockReadOptions {
   readonly onRead?: ((bytes: number, from: NodePlace, inPlace: boolean) => void) | undefined
 }
 
-const roundsMax = 4
+/** Some three seconds with their pauses: after a restart of the namenode its datanodes need a moment to register. */
+const roundsMax = 6
 const backoff = { firstMs: 100, maxMs: 2_000 }
 
 export class BlockReader {

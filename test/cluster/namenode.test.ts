@@ -105,9 +105,19 @@ test('everything is there again after a restart, and a repeated request gets its
   await expect(grace.call(at, stat, { path: '/d' })).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
+test('a write that comes before the first datanode waits for it; where none comes it is told so', async () => {
+  const { address: at } = await start()
+  const early = { requestId: fresh(), path: '/f', blocks: 1 }
+  await expect(grace.call(at, writing.create, early, { retry: false })).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('no datanode') })
+  const creating = grace.call(at, writing.create, early)
+  await register(at, 'a')
+  expect((await creating).blocks[0]!.targets.map(each => each.node)).toEqual(['a'])
+  const { address: alone } = await start({ dir: `${dir}/alone`, times: { heartbeatMs: 10, nodeStaleMs: 20, nodeDeadMs: 60 } })
+  await expect(grace.call(alone, writing.create, { requestId: fresh(), path: '/f', blocks: 1 })).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringContaining('no datanode') })
+})
+
 test('blocks get datanodes, files are located with the nearest replica first, and a full cluster says so', async () => {
   const { address: at } = await start()
-  await expect(grace.call(at, writing.create, { requestId: fresh(), path: '/f', blocks: 1 })).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringContaining('no datanode') })
   for (const name of ['a', 'b', 'c', 'd']) await register(at, name)
   const { lease, blocks } = await grace.call(at, writing.create, { requestId: fresh(), path: '/f', blocks: 2, host: 'c' })
   for (const { targets } of blocks) {
