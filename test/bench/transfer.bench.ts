@@ -2,20 +2,13 @@
 // by bare sockets and files with the same checksums and syncs. Runs are taken in turns, so that both see the same machine.
 
 import { type ChildProcess, fork } from 'node:child_process'
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync, writeSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crc32c } from '@node-rs/crc32'
-import { silent } from '../../src/ports/log.ts'
-import { systemClock } from '../../src/world/clock.ts'
-import { localDisk } from '../../src/world/disk.ts'
-import { systemNet } from '../../src/world/net.ts'
-import { systemRandom } from '../../src/world/random.ts'
-import { Credentials } from '../../src/rpc/auth.ts'
-import { Caller } from '../../src/rpc/call.ts'
-import { FileClient } from '../../src/file/client.ts'
-import { cluster, FakeNamenode, secret } from '../unit/datanode/namenode.ts'
+import { connect as open, type Mill } from 'gristmill'
+import { startCluster, type Member } from '../kit/cluster.ts'
 import { head, sendFile } from './bare/hop.ts'
 import { text } from './data.ts'
 
@@ -28,23 +21,25 @@ const parallel = 2
 
 const dir = mkdtempSync(join(tmpdir(), 'gristmill-transfer-'))
 
-interface Usage { cpu: { user: number; system: number }; rss: number }
+interface Cpu { user: number; system: number }
+/** Processes beside this one whose work counts as well. */
+interface Helpers { cpu(): Promise<Cpu[]> }
 
-class Processes {
+class Bare implements Helpers {
   readonly children: ChildProcess[] = []
 
-  async start(file: string, args: string[]): Promise<Record<string, unknown>> {
+  async start(file: string, args: string[]): Promise<{ port: number }> {
     const child = fork(join(import.meta.dirname, file), args, { serialization: 'json' })
     this.children.push(child)
     return new Promise((resolve, reject) => {
-      child.once('message', message => resolve(message as Record<string, unknown>))
+      child.once('message', message => resolve(message as { port: number }))
       child.once('exit', code => reject(new Error(`${file} ended with ${code}`)))
     })
   }
 
-  usage(): Promise<Usage[]> {
-    return Promise.all(this.children.map(child => new Promise<Usage>(resolve => {
-      child.once('message', message => resolve(message as Usage))
+  cpu(): Promise<Cpu[]> {
+    return Promise.all(this.children.map(child => new Promise<Cpu>(resolve => {
+      child.once('message', message => resolve((message as { cpu: Cpu }).cpu))
       child.send('usage')
     })))
   }
@@ -55,6 +50,23 @@ class Processes {
       child.disconnect()
       setTimeout(() => child.kill('SIGKILL'), 5_000).unref()
     })))
+  }
+}
+
+/** The processes of a cluster, as Linux counts them: hundredths of a second. */
+class Members implements Helpers {
+  readonly all: readonly Member[]
+  constructor(all: readonly Member[]) { this.all = all }
+
+  async cpu(): Promise<Cpu[]> {
+    return this.all.map(({ pid }) => {
+      const [user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ').slice(11, 13).map(Number)
+      return { user: user! * 1e4, system: system! * 1e4 }
+    })
+  }
+
+  peaks(): string {
+    return this.all.map(({ role, pid }) => `${role} ${(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024 / 1e6).toFixed(0)} MB`).join(', ')
   }
 }
 
@@ -71,13 +83,13 @@ function touch(bytes: number): void {
 }
 
 /** Seconds and CPU seconds, of this process and of those that help. */
-async function measure(name: string, processes: Processes, work: () => Promise<void>): Promise<void> {
+async function measure(name: string, processes: Helpers, work: () => Promise<void>): Promise<void> {
   touch(name.endsWith('3') ? total * 3 : total)
-  const before = [process.cpuUsage(), ...(await processes.usage()).map(({ cpu }) => cpu)]
+  const before = [process.cpuUsage(), ...await processes.cpu()]
   const started = performance.now()
   await work()
   const seconds = (performance.now() - started) / 1000
-  const after = [process.cpuUsage(), ...(await processes.usage()).map(({ cpu }) => cpu)]
+  const after = [process.cpuUsage(), ...await processes.cpu()]
   const cpu = after.reduce((sum, use, i) => sum + use.user + use.system - before[i]!.user - before[i]!.system, 0) / 1e6
   const list = results.get(name) ?? []
   results.set(name, [...list, { mbs: total / 1e6 / seconds, cpu: cpu / (total / 1e9) }])
@@ -92,27 +104,19 @@ function report(title: string, ours: string, bare: string): void {
   console.log(`${title.padEnd(34)} ours ${side(a)}   bare ${side(b)}   ratio ${(a.mbs / b.mbs).toFixed(2)}`)
 }
 
-const bare = new Processes()
-const nodes = new Processes()
-const namenode = await new FakeNamenode().start()
-const net = systemNet(silent)
-const [clock, random] = [systemClock, systemRandom()]
-const caller = new Caller({ dispatcher: net.dispatcher, clock, random, credentials: new Credentials({ secret, user: 'bench', cluster, clock, random }) })
-const clientOf = (host: string): FileClient => new FileClient({ caller, net, clock, random, disk: localDisk, log: silent, namenode: namenode.address, cluster, host, spoolDir: dir })
-const client = clientOf('elsewhere')
-const local = clientOf('bench-host')
+const bare = new Bare()
+await using cluster = await startCluster({ datanodes: 3, hosts: ['bench-host', 'host2', 'host3'], settings: { GRISTMILL_SLOTS: '0' } })
+const members = new Members([cluster.namenode, ...cluster.datanodes])
+const { secretFile, namenode: { address } } = cluster
+const client = await open({ address, secretFile, hostName: 'elsewhere' })
+const local = await open({ address, secretFile, hostName: 'bench-host' })
 
 try {
   const ports: number[] = []
   for (let i = 2; i >= 0; i--) {
     mkdirSync(join(dir, `bare${i}`))
     const { port } = await bare.start('bare/hop.ts', [join(dir, `bare${i}`), String(ports[0] ?? 0)])
-    ports.unshift(port as number)
-  }
-  for (let i = 0; i < 3; i++) {
-    await nodes.start('member.ts', [JSON.stringify({
-      dirs: [join(dir, `node${i}`)], host: '127.0.0.1', port: 0, namenode: namenode.address, rack: '/r', hostName: i === 0 ? 'bench-host' : `host${i}`, secret: secret.toString('hex'), slots: 0, memoryBytes: 0,
-    })])
+    ports.unshift(port)
   }
   const fd = openSync(source, 'r')
   const sockets = new Map<string, Socket[]>()
@@ -136,13 +140,15 @@ try {
     socket.write(head('W', index, length))
     sendFile(socket, fd, { start: index * blockBytes, length, sum: true })
   }))
-  /** Over a socket that reads into one buffer, checksummed. */
-  const bareGet = async (port: number): Promise<void> => {
+  /** Over a socket that reads into one buffer, checksummed, and written to a file if one is named. */
+  const bareGet = async (port: number, to?: string): Promise<void> => {
+    const out = to === undefined ? undefined : openSync(to, 'w')
     for (let index = 0; index * blockBytes < total; index++) {
       await new Promise<void>(resolve => {
         let left = Math.min(blockBytes, total - index * blockBytes)
         const socket = connect({ host: '127.0.0.1', port, noDelay: true, onread: { buffer: Buffer.allocUnsafeSlow(1024 * 1024), callback: (count, buffer) => {
           for (let at = 0; at < count; at += 65_536) crc32c(buffer.subarray(at, Math.min(count, at + 65_536)))
+          if (out !== undefined) writeSync(out, buffer, 0, count)
           left -= count
           if (left === 0) { socket.destroy(); resolve() }
           return true
@@ -150,6 +156,7 @@ try {
         socket.write(head('R', index, 0))
       })
     }
+    if (out !== undefined) { closeSync(out); rmSync(to!) }
   }
   const bareCopy = async (): Promise<void> => {
     const to = openSync(join(dir, 'copy'), 'w')
@@ -163,39 +170,39 @@ try {
     rmSync(join(dir, 'copy'))
   }
   const put = async (path: string, replication: number): Promise<void> => {
-    await client.putFile(source, path, { replication, blockBytes, overwrite: true })
-    const { blocks } = namenode.files.get(path)!
-    for (const { nodes: holders } of blocks) if (holders.length !== replication) throw new Error(`a block has ${holders.length} replicas`)
+    await client.put(source, path, { replication, blockSize: blockBytes })
+    for await (const { nodes } of client.locate(path)) if (nodes.length !== replication) throw new Error(`a block has ${nodes.length} replicas`)
   }
-  const get = async (from: FileClient, path: string, to?: string): Promise<void> => {
-    const out = to === undefined ? undefined : openSync(to, 'w')
-    let bytes = 0
-    for await (const piece of from.read(path, { reuse: true })) {
-      bytes += piece.length
-      if (out !== undefined) writeSync(out, piece)
+  const get = async (from: Mill, path: string, to?: string): Promise<void> => {
+    if (to !== undefined) {
+      await from.get(path, to)
+      if (statSync(to).size !== total) throw new Error(`${statSync(to).size} bytes came back of ${total}`)
+      return rmSync(to)
     }
+    let bytes = 0
+    for await (const piece of from.createReadStream(path)) bytes += (piece as Buffer).length
     if (bytes !== total) throw new Error(`${bytes} bytes came back of ${total}`)
-    if (out !== undefined) { closeSync(out); rmSync(to!) }
   }
   const forget = async (path: string): Promise<void> => {
-    const blocks = namenode.files.get(path)!.blocks.map(({ id }) => id)
-    for (const node of namenode.nodes.keys()) namenode.give(node, { kind: 'delete', blocks })
-    while (blocks.some(id => namenode.holders(id).length > 0)) await new Promise(resolve => setTimeout(resolve, 20))
+    await client.rm(path)
+    while ((await client.clusterStatus()).nodes.some(({ storages }) => storages.some(each => each.blocks > 0))) await new Promise(resolve => setTimeout(resolve, 50))
   }
   const clean = (): void => {
     for (let i = 0; i < 3; i++) for (const name of readdirSync(join(dir, `bare${i}`))) rmSync(join(dir, `bare${i}`, name))
   }
   for (let round = 0; round <= rounds; round++) {
     await measure('bare put 1', bare, () => barePut(ports[2]!))
-    await measure('bare get', bare, () => bareGet(ports[2]!))
+    await measure('bare get', bare, () => bareGet(ports[2]!, join(dir, 'got')))
+    await measure('bare stream', bare, () => bareGet(ports[2]!))
     clean()
-    await measure('put 1', nodes, () => put('/one', 1))
-    await measure('get', nodes, () => get(client, '/one'))
+    await measure('put 1', members, () => put('/one', 1))
+    await measure('get', members, () => get(client, '/one', join(dir, 'got')))
+    await measure('stream', members, () => get(client, '/one'))
     await forget('/one')
     await measure('bare put 3', bare, () => barePut(ports[0]!))
     clean()
-    await measure('put 3', nodes, () => put('/three', 3))
-    await measure('get in place', nodes, () => get(local, '/three', join(dir, 'got')))
+    await measure('put 3', members, () => put('/three', 3))
+    await measure('get in place', members, () => get(local, '/three', join(dir, 'got')))
     await measure('bare copy', bare, bareCopy)
     await forget('/three')
     if (round === 0) results.clear() // code that has not been compiled yet
@@ -203,18 +210,15 @@ try {
   console.log(`${(total / 1024 ** 2).toFixed(0)} MiB, blocks of 128 MiB, ${parallel} at a time, medians of ${rounds} rounds in turns; every put is synced`)
   report('put, replication 1', 'put 1', 'bare put 1')
   report('put, replication 3', 'put 3', 'bare put 3')
-  report('get over a wire', 'get', 'bare get')
+  report('get over a wire, into a file', 'get', 'bare get')
+  report('createReadStream over a wire', 'stream', 'bare stream')
   report('get in place, into a file', 'get in place', 'bare copy')
-  const peak = (await nodes.usage()).map(({ rss }) => `${(rss / 1024 ** 2).toFixed(0)} MiB`).join(', ')
-  console.log(`most memory ever resident: datanodes ${peak}; this client with its namenode ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`)
+  console.log(`most memory ever resident: ${members.peaks()}; this client ${(process.resourceUsage().maxRSS * 1024 / 1e6).toFixed(0)} MB`)
   for (const kept of sockets.values()) for (const socket of kept) socket.destroy()
   closeSync(fd)
 } finally {
   await client.close()
   await local.close()
-  await nodes.stop()
   await bare.stop()
-  await namenode.stop()
-  await net.close()
   rmSync(dir, { recursive: true, force: true })
 }
