@@ -2,6 +2,7 @@
 // nobody has used yet is always kept ready, and one that has run a program is kept for that program's next tasks.
 // A process belongs to the first program and user that it runs: no other program ever sees what that one left in memory.
 
+import { GristmillError } from '../../src/base/errors.ts'
 import type { AttemptId } from '../../src/base/ids.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
@@ -27,6 +28,7 @@ export class Pool {
   readonly #idleSince = new Map<Executor, number>()
   readonly #scratch: string
   readonly #leaving = new Set<Promise<void>>()
+  readonly #starting = new Set<Promise<unknown>>()
   #cancelSpare: (() => void) | undefined
   #cancelIdle: (() => void) | undefined
   #empty: (() => void) | undefined
@@ -94,7 +96,15 @@ export class Pool {
     const { world, onOutput } = this.#options
     const { processes, clock, log, disk } = world
     const scratch = `${this.#scratch}/${++this.#count}`
-    await disk.mkdir(scratch)
+    const made = disk.mkdir(scratch)
+    this.#starting.add(made)
+    try {
+      await made
+    } finally {
+      this.#starting.delete(made)
+    }
+    // A process that came after the end would be nobody's.
+    if (this.#stopped) throw new GristmillError('ABORTED', 'the datanode stops')
     const executor: Executor = new Executor({ processes, clock, log, scratch, cacheDir: this.#cacheDir, memoryBytes, writable: ['shuffle', 'logs', 'programs'].map(name => `${this.#options.dir}/${name}`), onOutput, onExit: gone => this.#gone(gone) })
     this.#executors.add(executor)
     return executor
@@ -140,7 +150,7 @@ export class Pool {
     if (this.#stopped || this.#cancelSpare) return
     this.#cancelSpare = this.#options.world.clock.after(spareAfterMs, () => {
       this.#cancelSpare = undefined
-      this.prepare().catch((error: unknown) => { this.#options.world.log.warn('no executor could be started in advance', { error }) })
+      this.prepare().catch((error: unknown) => { if (!this.#stopped) this.#options.world.log.warn('no executor could be started in advance', { error }) })
     })
   }
 
@@ -149,6 +159,7 @@ export class Pool {
     this.#stopped = true
     this.#cancelSpare?.()
     this.#cancelIdle?.()
+    await Promise.allSettled(this.#starting)
     if (this.#executors.size > 0) {
       const empty = new Promise<void>(resolve => { this.#empty = resolve })
       for (const executor of this.#executors) executor.kill('the datanode stops')

@@ -1,7 +1,7 @@
 // Puts together what a datanode has more when it runs tasks: the runner, the map outputs that it serves, and its calls.
 
 import { FramePool } from '../../src/block/ring.ts'
-import { asError } from '../../src/base/errors.ts'
+import { asError, hasCode } from '../../src/base/errors.ts'
 import { log } from '../../src/protocol/task.ts'
 import { route } from '../../src/rpc/serve.ts'
 import type { TaskHost, Tasks } from '../runner.ts'
@@ -14,7 +14,7 @@ export async function openTasks(host: TaskHost, { prestart = true }: { prestart?
   const { world, dir } = host
   const outputs = await MapOutputs.open({ disk: world.disk, dir, pool: new FramePool(), log: world.log })
   const runner = await TaskRunner.open(host, outputs)
-  if (prestart) runner.prepare().catch((error: unknown) => { world.log.error('no executor could be started; tasks will fail', { error: asError(error) }) })
+  if (prestart) runner.prepare().catch((error: unknown) => { if (!hasCode(error, 'ABORTED')) world.log.error('no executor could be started; tasks will fail', { error: asError(error) }) })
   return {
     runner,
     segments: outputs,
