@@ -19,6 +19,9 @@ export interface Store {
   close(): Promise<void>
 }
 
+/** Looks at one row, as it lies in the store. REQUIRES: it keeps neither key nor value. Throws if the row is not what it should be. */
+export type RowCheck = (table: string, key: Buffer, value: Buffer) => void
+
 export interface Table {
   get(key: Uint8Array): Buffer | undefined
   /** Only inside `transact`. */

@@ -6,7 +6,7 @@ import type { Log } from './log.ts'
 import type { Net } from './net.ts'
 import type { Processes } from './process.ts'
 import type { Random } from './random.ts'
-import type { Store } from './store.ts'
+import type { RowCheck, Store } from './store.ts'
 
 export interface World {
   readonly clock: Clock
@@ -17,4 +17,9 @@ export interface World {
   readonly processes: Processes
   /** Opens (or creates) a store in a directory. */
   openStore(directory: string, options?: { mapBytes?: number; sync?: boolean }): Promise<Store>
+  /**
+   * Looks at all of a store that nobody has open, without trusting its file: its structure, and each row in key order.
+   * Throws CORRUPT with what is wrong, or what `row` throws. No store has no rows.
+   */
+  inspectStore(directory: string, row?: RowCheck): Promise<void>
 }

@@ -5,6 +5,7 @@ import { systemClock } from './clock.ts'
 import { localDisk } from './disk.ts'
 import { openLog, type LogOptions } from './log.ts'
 import { systemNet } from './net.ts'
+import { inspectStore } from './pages.ts'
 import { childProcesses } from './process.ts'
 import { systemRandom } from './random.ts'
 import { openStore } from './store.ts'
@@ -27,5 +28,6 @@ export function realWorld({ name, logLevel, logFile }: WorldOptions): World {
     log,
     processes: childProcesses,
     openStore,
+    inspectStore,
   })
 }

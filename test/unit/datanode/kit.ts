@@ -13,6 +13,7 @@ import { localDisk } from '../../../src/world/disk.ts'
 import { systemNet } from '../../../src/world/net.ts'
 import { childProcesses } from '../../../src/world/process.ts'
 import { systemRandom } from '../../../src/world/random.ts'
+import { inspectStore } from '../../../src/world/pages.ts'
 import { openStore } from '../../../src/world/store.ts'
 import { Credentials } from '../../../src/rpc/auth.ts'
 import { Caller } from '../../../src/rpc/call.ts'
@@ -22,7 +23,7 @@ import { Datanode, type DatanodeConfig } from '../../../datanode/datanode.ts'
 import { cluster, FakeNamenode, secret } from './namenode.ts'
 
 export const testWorld = (parts: { disk?: Disk; net?: Net } = {}): World => ({
-  clock: systemClock, random: systemRandom(), disk: parts.disk ?? localDisk, net: parts.net ?? systemNet(silent), log: silent, processes: childProcesses, openStore,
+  clock: systemClock, random: systemRandom(), disk: parts.disk ?? localDisk, net: parts.net ?? systemNet(silent), log: silent, processes: childProcesses, openStore, inspectStore,
 })
 
 export interface MillOptions {
