@@ -5,6 +5,7 @@ import { crc32c } from '@node-rs/crc32'
 import { Packr } from 'msgpackr'
 import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
+import type { RowCheck } from '../../src/ports/store.ts'
 import type { TableName } from './keys.ts'
 
 const sealBytes = 4
@@ -29,6 +30,13 @@ function crcOf(key: Uint8Array, value: Uint8Array): number {
   return ~crc >>> 0
 }
 
+function crcAt(bytes: Uint8Array, from: number, end: number): number {
+  if (end - from > loopBytesMax) return crc32c(bytes.subarray(from, end))
+  let crc = -1
+  for (let i = from; i < end; i++) crc = crcTable[(crc ^ bytes[i]!) & 255]! ^ crc >>> 8
+  return ~crc >>> 0
+}
+
 /** A value as it lies in the store. */
 export function seal(key: Uint8Array, value: Uint8Array): Buffer {
   const sealed = Buffer.allocUnsafe(value.length + sealBytes)
@@ -43,9 +51,17 @@ export function unseal(table: TableName, key: Uint8Array, sealed: Buffer): Buffe
   const value = sealed.subarray(0, Math.max(0, end))
   if (end >= 0 && crcOf(key, value) === sealed.readUInt32LE(end)) return value
   const hex = Buffer.from(key).toString('hex')
-  throw new GristmillError('CORRUPT', `the entry ${hex} of the table "${table}" in the namenode's store does not match its checksum; ` +
-    'stop the namenode, move its directory "store" away and start it: the state is rebuilt from the journal if that reaches back far enough, else restore a backup', { details: { table, key: hex } })
+  throw new GristmillError('CORRUPT', `the entry ${hex} of the table "${table}" in the namenode's store does not match its checksum; ${whatToDo}`, { details: { table, key: hex } })
 }
+
+/** Looks at a row that was found without being asked for. Throws CORRUPT. */
+export const checkRow: RowCheck = (table, bytes, keyAt, valueAt, end) => {
+  const sum = end - sealBytes
+  if (sum >= valueAt && crcAt(bytes, keyAt, sum) === bytes.readUInt32LE(sum)) return
+  unseal(table as TableName, bytes.subarray(keyAt, valueAt), bytes.subarray(valueAt, end))
+}
+
+export const whatToDo = 'no answer of it can be trusted, so the namenode does not run on it; `gristmill namenode recover` rebuilds the store from the newest backup and the journal'
 
 const packr = new Packr({ useRecords: false, mapsAsObjects: true })
 

@@ -19,8 +19,11 @@ export interface Store {
   close(): Promise<void>
 }
 
-/** Looks at one row, as it lies in the store. REQUIRES: it keeps neither key nor value. Throws if the row is not what it should be. */
-export type RowCheck = (table: string, key: Buffer, value: Buffer) => void
+/**
+ * Looks at one row, as it lies in the store: the key in `bytes` from `keyAt`, its value behind it from `valueAt` to `end`.
+ * Places instead of pieces, because there are millions. REQUIRES: it does not keep `bytes`. Throws if the row is not what it should be.
+ */
+export type RowCheck = (table: string, bytes: Buffer, keyAt: number, valueAt: number, end: number) => void
 
 export interface Table {
   get(key: Uint8Array): Buffer | undefined

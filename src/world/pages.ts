@@ -26,9 +26,12 @@ const pagesMax = 400
 
 interface Tree { readonly flags: number; readonly depth: number; readonly branches: number; readonly leaves: number; readonly overflows: number; readonly entries: number; readonly root: number }
 interface Counts { branches: number; leaves: number; overflows: number; entries: number }
-type Visit = (key: Buffer, value: Buffer, flags: number) => void
+type Visit = (bytes: Buffer, keyAt: number, valueAt: number, end: number, flags: number) => void
+interface Walk { readonly tree: Tree; readonly name: string; readonly visit: Visit; readonly counts: Counts }
+/** A key where it lies. */
+interface Key { readonly bytes: Buffer; readonly at: number; readonly end: number }
 /** Keys of a page lie between these; `above` exclusive. */
-interface Bounds { readonly from: Buffer | undefined; readonly above: Buffer | undefined }
+interface Bounds { readonly from: Key | undefined; readonly above: Key | undefined }
 
 /**
  * Looks at all of the store in `directory`, in the order of its keys, table after table. Throws CORRUPT with the first thing
@@ -74,18 +77,19 @@ class Inspection {
     this.#use(0)
     this.#use(1)
     const tables: Array<{ name: string; tree: Tree }> = []
-    await this.#walk(main, 'the list of tables', (key, value, flags) => {
-      if (flags !== node.table || value.length !== recordBytes) throw this.#wrong('the list of tables holds something else')
-      tables.push({ name: key.toString('latin1'), tree: this.#tree(value, 0) })
+    await this.#walk(main, 'the list of tables', (bytes, keyAt, valueAt, end, flags) => {
+      if (flags !== node.table || end - valueAt !== recordBytes) throw this.#wrong('the list of tables holds something else')
+      // The binding ends a table's name with a zero.
+      tables.push({ name: bytes.toString('latin1', keyAt, valueAt).replace(/\0$/, ''), tree: this.#tree(bytes, valueAt) })
     })
     for (const { name, tree } of tables) {
       if (tree.flags !== 0) throw this.#wrong(`the table "${name}" has the flags ${tree.flags}`)
-      await this.#walk(tree, `the table "${name}"`, (key, value, flags) => {
+      await this.#walk(tree, `the table "${name}"`, (bytes, keyAt, valueAt, end, flags) => {
         if (flags !== 0) throw this.#wrong(`the table "${name}" holds an entry with the flags ${flags}`)
-        row?.(name, key, value)
+        row?.(name, bytes, keyAt, valueAt, end)
       })
     }
-    await this.#walk(free, 'the list of free pages', (_, value) => this.#free(value))
+    await this.#walk(free, 'the list of free pages', (bytes, _, valueAt, end) => this.#free(bytes, valueAt, end))
   }
 
   /** The newer of the two heads is what counts; both must be heads. */
@@ -136,88 +140,90 @@ class Inspection {
     }
   }
 
-  async #descend(walk: { tree: Tree; name: string; visit: Visit; counts: Counts }, number: number, level: number, bounds: Bounds): Promise<void> {
+  async #descend(walk: Walk, number: number, level: number, bounds: Bounds): Promise<void> {
     const { tree, name, counts } = walk
     this.#use(number)
     if (++this.#read % pagesMax === 0) await new Promise<void>(resolve => { setImmediate(resolve) })
     const page = this.#buffers[level] ??= Buffer.alloc(this.#pageBytes)
     if (this.#fill(page, number * this.#pageBytes) < page.length) throw this.#wrong(`page ${number} lies behind its end`)
     const leaf = level === tree.depth
-    const wanted = leaf ? kind.leaf : kind.branch
-    if (number64(page, 0) !== number || page.readUInt16LE(18) !== wanted || page.readUInt16LE(16) !== 0) throw this.#wrong(`page ${number} of ${name} is not what it should be`)
+    if (number64(page, 0) !== number || page.readUInt16LE(18) !== (leaf ? kind.leaf : kind.branch) || page.readUInt16LE(16) !== 0) throw this.#wrong(`page ${number} of ${name} is not what it should be`)
     if (number64(page, 8) > this.#txn) throw this.#wrong(`page ${number} of ${name} is newer than the file`)
     const lower = page.readUInt16LE(20)
     const upper = page.readUInt16LE(22)
     const count = lower >> 1
     if ((lower & 1) !== 0 || lower > upper || headBytes + upper > page.length || count === 0 || (!leaf && count < 2)) throw this.#wrong(`page ${number} of ${name} has impossible bounds`)
-    if (leaf) counts.leaves++
-    else counts.branches++
+    if (leaf) {
+      counts.leaves++
+      counts.entries += count
+    } else counts.branches++
     const numbers = tree.flags === numberKeys
-    let before: Buffer | undefined
+    let beforeAt = 0
+    let beforeEnd = -1
     for (let i = 0; i < count; i++) {
-      const at = headBytes + page.readUInt16LE(headBytes + 2 * i)
+      const at = headBytes + (page[headBytes + 2 * i]! | page[headBytes + 2 * i + 1]! << 8)
       const keyAt = at + nodeHeadBytes
       if (at < headBytes + upper || keyAt > page.length) throw this.#wrong(`entry ${i} of page ${number} of ${name} lies outside of it`)
-      const valueAt = keyAt + page.readUInt16LE(at + 6)
-      const low = page.readUInt16LE(at) + page.readUInt16LE(at + 2) * 65_536
-      const flags = page.readUInt16LE(at + 4)
-      if (valueAt > page.length) throw this.#wrong(`the key of entry ${i} of page ${number} of ${name} is too long`)
-      const key = page.subarray(keyAt, valueAt)
+      const keyEnd = keyAt + (page[at + 6]! | page[at + 7]! << 8)
+      if (keyEnd > page.length) throw this.#wrong(`the key of entry ${i} of page ${number} of ${name} is too long`)
+      const length = (page[at]! | page[at + 1]! << 8) + (page[at + 2]! | page[at + 3]! << 8) * 65_536
+      const flags = page[at + 4]! | page[at + 5]! << 8
       // The first key of a branch page is empty where LMDB left it out: it stands for everything below the second.
       const implied = !leaf && i === 0
       if (!implied) {
-        if (numbers && key.length !== 8) throw this.#wrong(`${name} has a key of ${key.length} bytes`)
-        if (before && compare(before, key, numbers) >= 0) throw this.#wrong(`the keys of page ${number} of ${name} are not in order`)
-        if (bounds.from && compare(key, bounds.from, numbers) < 0 || bounds.above && compare(key, bounds.above, numbers) >= 0) throw this.#wrong(`page ${number} of ${name} holds a key that belongs to another`)
-        before = key
+        if (numbers && keyEnd - keyAt !== 8) throw this.#wrong(`${name} has a key of ${keyEnd - keyAt} bytes`)
+        if (beforeEnd >= 0 && compare(page, beforeAt, beforeEnd, page, keyAt, keyEnd, numbers) >= 0) throw this.#wrong(`the keys of page ${number} of ${name} are not in order`)
+        // In between, the order within the page keeps them in.
+        if ((i < 2 || i === count - 1) && !within(page, keyAt, keyEnd, bounds, numbers)) throw this.#wrong(`page ${number} of ${name} holds a key that belongs to another`)
+        beforeAt = keyAt
+        beforeEnd = keyEnd
       }
-      if (leaf) {
-        counts.entries++
-        this.#leafNode(walk, page, { key, valueAt, length: low, flags })
-        continue
-      }
-      const child = low + flags * 2 ** 32
-      const next = i + 1 < count ? this.#keyOf(page, i + 1) : undefined
-      await this.#descend(walk, child, level + 1, { from: implied ? bounds.from : key, above: next ?? bounds.above })
+      if (!leaf) {
+        const from = implied ? bounds.from : { bytes: page, at: keyAt, end: keyEnd }
+        await this.#descend(walk, length + flags * 2 ** 32, level + 1, { from, above: i + 1 < count ? this.#keyOf(page, i + 1) : bounds.above })
+      } else if ((flags & node.big) !== 0) this.#long(walk, page, keyAt, keyEnd, length, flags)
+      else if (keyEnd + length > page.length) throw this.#wrong(`entry ${i} of page ${number} of ${name} is too long`)
+      else walk.visit(page, keyAt, keyEnd, keyEnd + length, flags)
     }
   }
 
-  #leafNode({ name, visit, counts }: { name: string; visit: Visit; counts: Counts }, page: Buffer, { key, valueAt, length, flags }: { key: Buffer; valueAt: number; length: number; flags: number }): void {
-    if ((flags & node.big) === 0) {
-      if (valueAt + length > page.length) throw this.#wrong(`an entry of ${name} is longer than its page`)
-      return visit(key, page.subarray(valueAt, valueAt + length), flags)
-    }
-    if (valueAt + 24 > page.length) throw this.#wrong(`an entry of ${name} is longer than its page`)
-    const first = number64(page, valueAt)
-    const pages = number64(page, valueAt + 16)
+  /** A value with pages of its own. */
+  #long({ name, visit, counts }: Walk, page: Buffer, keyAt: number, keyEnd: number, length: number, flags: number): void {
+    if (keyEnd + 24 > page.length) throw this.#wrong(`an entry of ${name} is longer than its page`)
+    const first = number64(page, keyEnd)
+    const pages = number64(page, keyEnd + 16)
     if (pages !== Math.floor((headBytes - 1 + length) / this.#pageBytes) + 1) throw this.#wrong(`a long value of ${name} has ${pages} pages for ${length} bytes`)
     if (pages * this.#pageBytes > this.#size) throw this.#wrong(`a long value of ${name} is longer than the file`)
     for (let i = 0; i < pages; i++) this.#use(first + i)
-    const bytes = Buffer.allocUnsafe(headBytes + length)
-    if (this.#fill(bytes, first * this.#pageBytes) < bytes.length) throw this.#wrong(`page ${first} lies behind its end`)
-    if (number64(bytes, 0) !== first || bytes.readUInt16LE(18) !== kind.overflow || bytes.readUInt32LE(20) !== pages) throw this.#wrong(`page ${first} of ${name} is not what it should be`)
+    const head = Buffer.alloc(headBytes)
+    const keyBytes = keyEnd - keyAt
+    const row = Buffer.allocUnsafe(keyBytes + length)
+    page.copy(row, 0, keyAt, keyEnd)
+    const start = first * this.#pageBytes
+    if (this.#fill(head, start) < headBytes || this.#fill(row.subarray(keyBytes), start + headBytes) < length) throw this.#wrong(`page ${first} lies behind its end`)
+    if (number64(head, 0) !== first || head.readUInt16LE(18) !== kind.overflow || head.readUInt32LE(20) !== pages) throw this.#wrong(`page ${first} of ${name} is not what it should be`)
     counts.overflows += pages
-    visit(key, bytes.subarray(headBytes), flags & ~node.big)
+    visit(row, 0, keyBytes, row.length, flags & ~node.big)
   }
 
-  /** REQUIRES: checked when its turn comes; here only that it lies in the page. */
-  #keyOf(page: Buffer, i: number): Buffer {
-    const at = headBytes + page.readUInt16LE(headBytes + 2 * i)
-    const end = at + nodeHeadBytes <= page.length ? at + nodeHeadBytes + page.readUInt16LE(at + 6) : Infinity
+  /** The key is looked at when its turn comes; here only that it lies in the page. The walk below reads into other buffers. */
+  #keyOf(page: Buffer, i: number): Key {
+    const at = headBytes + page.readUInt16LE(headBytes + 2 * i) + nodeHeadBytes
+    const end = at <= page.length ? at + page.readUInt16LE(at - 2) : Infinity
     if (end > page.length) throw this.#wrong(`entry ${i} of a page lies outside of it`)
-    // The walk below reads into other buffers, so this one stays as it is.
-    return page.subarray(at + nodeHeadBytes, end)
+    return { bytes: page, at, end }
   }
 
   /** A row of the list of free pages: how many numbers, and the numbers. A gap is 0; a negative one is the length of the run that begins at the next. */
-  #free(value: Buffer): void {
-    const count = value.length >= 8 ? number64(value, 0) : -1
-    if (value.length % 8 !== 0 || count < 0 || count > value.length / 8 - 1) throw this.#wrong('a row of the list of free pages has an impossible length')
+  #free(bytes: Buffer, at: number, end: number): void {
+    const places = (end - at) / 8 - 1
+    const count = places >= 0 ? number64(bytes, at) : Infinity
+    if (!Number.isInteger(places) || count > places) throw this.#wrong('a row of the list of free pages has an impossible length')
     for (let i = 1; i <= count; i++) {
-      const entry = Number(value.readBigInt64LE(i * 8))
+      const entry = Number(bytes.readBigInt64LE(at + i * 8))
       if (entry === 0) continue
       const length = entry < 0 ? -entry : 1
-      const first = entry > 0 ? entry : ++i <= count ? number64(value, i * 8) : noPage
+      const first = entry > 0 ? entry : ++i <= count ? number64(bytes, at + i * 8) : noPage
       if (first + length > this.#pages) throw this.#wrong('the list of free pages names one that is not there')
       for (let page = first; page < first + length; page++) this.#use(page)
     }
@@ -248,6 +254,16 @@ class Inspection {
 /** Numbers that do not fit become huge: nothing here is that large. */
 const number64 = (bytes: Buffer, at: number): number => bytes.readUInt32LE(at + 4) * 2 ** 32 + bytes.readUInt32LE(at)
 
-function compare(a: Buffer, b: Buffer, numbers: boolean): number {
-  return numbers ? number64(a, 0) - number64(b, 0) : a.compare(b)
+/** Byte by byte: most keys differ soon, and a call out of JavaScript costs as much as a hundred bytes. */
+function compare(a: Buffer, aAt: number, aEnd: number, b: Buffer, bAt: number, bEnd: number, numbers: boolean): number {
+  if (numbers) return number64(a, aAt) - number64(b, bAt)
+  for (const end = Math.min(aEnd, aAt + bEnd - bAt); aAt < end; aAt++, bAt++) {
+    const difference = a[aAt]! - b[bAt]!
+    if (difference !== 0) return difference
+  }
+  return aEnd - aAt - (bEnd - bAt)
+}
+
+function within(page: Buffer, at: number, end: number, { from, above }: Bounds, numbers: boolean): boolean {
+  return !(from && compare(page, at, end, from.bytes, from.at, from.end, numbers) < 0) && !(above && compare(page, at, end, above.bytes, above.at, above.end, numbers) >= 0)
 }
