@@ -21,7 +21,8 @@ export async function loadMachine(): Promise<Machine> {
 }
 
 export async function loadWorld(name: string, settings: Settings): Promise<World> {
-  const { realWorld } = await import('../../src/world/world.ts')
+  const [{ realWorld }, { keepNurserySmall }] = await Promise.all([import('../../src/world/world.ts'), import('../../src/world/nursery.ts')])
+  if (name === 'namenode') keepNurserySmall()
   return realWorld({ name, logLevel: settings.logLevel ?? (servers.has(name) ? 'info' : 'silent'), logFile: settings.logFile })
 }
 

@@ -22,9 +22,9 @@ const mapBytesDefault = 64 * GiB
 const freeBytesMin = 1 * MiB
 
 /** File-backed memory of the process (its program is some 60 MiB of it) above which the environment is opened anew. */
-const mappedBytesMax = 136 * MiB
+const mappedBytesMax = 112 * MiB
 /** At first, and one more each hour: opening again leaks some 120 KiB in the binding. */
-const reopeningsMax = 16
+const reopeningsMax = 32
 const refillMs = 3_600_000
 /** Linux counts in pages. */
 const pageBytes = 4096
