@@ -5,10 +5,13 @@
 //   Death before the sync: nobody was told, nothing happened (at most a torn end is there).
 //   Death between sync and commit: the next start replays the group from the log.
 //   Death after the commit: the log's tail is in the store already.
-// A sync or a commit that fails ends the process: what is on the disk is then unknown, and only a restart finds out.
+// A sync or a commit that fails ends the process: what is on the disk is then unknown, and only a restart finds out. One
+// failure is known for what it is: a store that found no room for the commit has changed nothing, and the log has the group
+// for good. It is then committed as soon as there is room; until then what is there can be read, and nothing be changed.
+// A store that gives what cannot be true ends the process too, and nothing of it is answered any more.
 
 import { AssertionFailed } from '../../src/base/assert.ts'
-import { asError, GristmillError } from '../../src/base/errors.ts'
+import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { Queue } from '../../src/base/queue.ts'
 import { MiB } from '../../src/base/units.ts'
@@ -28,6 +31,8 @@ import type { View } from './view.ts'
 
 /** Operations in one group: enough that a sync costs each of them next to nothing, few enough that reads between two groups wait some milliseconds only. */
 const groupMax = 1024
+/** How often a full disk is looked at again. */
+const fullRetryMs = 500
 /** A frame is closed when it has this many bytes. */
 const frameBytes = 16 * MiB
 
@@ -51,6 +56,8 @@ interface Waiting {
   readonly operation: object
   readonly resolve: (result: unknown) => void
   readonly reject: (error: unknown) => void
+  /** What the caller waits for. */
+  readonly done: Promise<unknown>
   result: unknown
   error: unknown
 }
@@ -64,8 +71,11 @@ export class LocalJournal implements Journal {
   /** The journal's clock: wall-clock time at the start, monotonic from there. A clock that is set changes nothing. */
   readonly #originMs: number
   #pumping: Promise<void> | undefined
-  #closed = false
   #failed: GristmillError | undefined
+  /** Said to everybody who comes while a group waits for room in the store; and those of that group. */
+  #full: GristmillError | undefined
+  readonly #stuck = new Map<RequestId, Promise<unknown>>()
+  readonly #closing = new AbortController()
 
   private constructor(options: JournalOptions, segments: Segments, state: State) {
     this.#options = options
@@ -81,7 +91,8 @@ export class LocalJournal implements Journal {
     const segments = await Segments.open(options, options.dir, options.segmentLimits)
     const sealed = store.table('meta').get(countersKey)
     const counters = sealed ? decodeCounters(unseal('meta', countersKey, sealed)) : emptyCounters()
-    const state = new State(store, counters, registry)
+    let journal: LocalJournal | undefined
+    const state = new State(store, counters, registry, error => { if (journal) journal.#damaged(error) })
     const { appliedSeq } = counters
     let replayed = 0
     for await (const frame of segments.after(appliedSeq)) {
@@ -89,7 +100,7 @@ export class LocalJournal implements Journal {
       replayed += frame.operations.length
     }
     if (replayed > 0) log.info('operations of the journal that were not in the store have been applied', { replayed, appliedSeq: counters.appliedSeq })
-    return new LocalJournal(options, segments, state)
+    return journal = new LocalJournal(options, segments, state)
   }
 
   get view(): View { return this.#state.view }
@@ -99,18 +110,25 @@ export class LocalJournal implements Journal {
 
   submit<O extends object, R>(mutation: Mutation<O, R>, operation: O): Promise<R> {
     if (this.#failed) return Promise.reject(this.#failed)
-    if (this.#closed) return Promise.reject(new GristmillError('UNAVAILABLE', 'the namenode is stopping; ask again in a moment'))
-    return new Promise<R>((resolve, reject) => {
-      // Queue throws OVERLOADED, which rejects.
-      this.#queue.push({ mutation, operation, resolve: resolve as (result: unknown) => void, reject, result: undefined, error: undefined })
-      this.#pumping ??= this.#pump()
-    })
+    if (this.#closing.signal.aborted) return Promise.reject(stopping())
+    if (this.#full) {
+      const { requestId } = operation as { requestId?: RequestId }
+      return (requestId && this.#stuck.get(requestId) as Promise<R> | undefined) ?? Promise.reject(this.#full)
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<R>()
+    try {
+      this.#queue.push({ mutation, operation, resolve: resolve as (result: unknown) => void, reject, done: promise, result: undefined, error: undefined })
+    } catch (error) {
+      return Promise.reject(error) // OVERLOADED
+    }
+    this.#pumping ??= this.#pump()
+    return promise
   }
 
   async close(): Promise<void> {
-    this.#closed = true
+    this.#closing.abort()
     while (this.#pumping) await this.#pumping
-    this.#state.view.close()
+    this.#state.end(stopping())
     await this.#segments.end().catch((error: unknown) => this.#options.log.warn('the journal\'s last segment did not close', { error }))
   }
 
@@ -140,36 +158,74 @@ export class LocalJournal implements Journal {
     } catch (error) {
       return this.#refuse(group, error)
     }
-    // Where it fails decides what is known: while appending, nothing has happened; after that, nobody can tell.
-    const at: { stage: 'applying' | 'appending' | 'syncing' } = { stage: 'applying' }
+    // Where it fails decides what is known: while appending, nothing has happened; once the log is synced, the group will
+    // happen, here or in the next process; in between nobody can tell.
+    const at: { stage: 'applying' | 'appending' | 'syncing' | 'committing' } = { stage: 'applying' }
+    const timeMs = this.nowMs()
     try {
       store.transact(() => {
-        const frames = this.#apply(group)
+        const frames = this.#apply(group, timeMs)
         if (frames.length === 0) return
         at.stage = 'appending'
         for (const frame of frames) this.#segments.append(frame)
         at.stage = 'syncing'
         if (this.#sync) this.#segments.sync()
+        at.stage = 'committing'
       })
     } catch (error) {
       state.rollback()
-      if (at.stage === 'syncing') return this.#fail(group, error)
+      if (at.stage === 'committing' && hasCode(error, 'ENOSPC')) return this.#whenThereIsRoom(group, timeMs, error)
+      if (at.stage === 'syncing' || at.stage === 'committing') return this.#fail(group, error)
       // A torn end stays behind in the old segment; the failure that matters is the first.
       if (at.stage === 'appending') await this.#segments.end().catch(() => {})
       return this.#refuse(group, error)
     }
-    state.committed()
+    this.#answer(group)
+  }
+
+  #answer(group: readonly Waiting[]): void {
+    this.#state.committed()
     for (const each of group) {
       if (each.error === undefined) each.resolve(each.result)
       else each.reject(each.error)
     }
   }
 
+  /** The group is in the log. It is committed once the store has room; the same operations at the same time make the same edits. */
+  async #whenThereIsRoom(group: readonly Waiting[], timeMs: number, cause: GristmillError): Promise<void> {
+    const { store, clock, log } = this.#options
+    this.#full = new GristmillError('ENOSPC', `${cause.message}; what is there can be read, and changes are refused until there is room`, { cause, details: cause.details })
+    log.error('the disk of the namenode is full; changes are refused until there is room', { error: cause, operations: group.length })
+    for (const { operation, done } of group) {
+      const { requestId } = operation as { requestId?: RequestId }
+      if (requestId) this.#stuck.set(requestId, done)
+    }
+    for (const each of this.#queue.drain()) each.reject(this.#full)
+    try {
+      for (;;) {
+        // Told to end meanwhile: nobody knows of the group yet, and the next start applies it.
+        await clock.sleep(fullRetryMs, this.#closing.signal).catch(() => {})
+        if (this.#closing.signal.aborted) return this.#fail(group, cause)
+        try {
+          store.transact(() => this.#apply(group, timeMs))
+        } catch (error) {
+          this.#state.rollback()
+          if (hasCode(error, 'ENOSPC')) continue
+          return this.#fail(group, error)
+        }
+        log.info('the disk of the namenode has room again', { operations: group.length })
+        return this.#answer(group)
+      }
+    } finally {
+      this.#full = undefined
+      this.#stuck.clear()
+    }
+  }
+
   /** Runs each operation and gives the frames of those that succeeded. Only inside of the transaction. */
-  #apply(group: readonly Waiting[]): Buffer[] {
+  #apply(group: readonly Waiting[], timeMs: number): Buffer[] {
     const state = this.#state
     const frames: Buffer[] = []
-    const timeMs = this.nowMs()
     let operations: string[] = []
     let bytes = 0
     let seq = state.begin()
@@ -182,6 +238,7 @@ export class LocalJournal implements Journal {
     }
     for (const each of group) {
       const { mutation, operation } = each
+      each.error = undefined
       try {
         const requestId = (operation as { requestId?: RequestId }).requestId
         const kept = requestId && state.keptAnswer(requestId)
@@ -191,11 +248,13 @@ export class LocalJournal implements Journal {
         }
         each.result = state.decide(mutation, operation, timeMs)
       } catch (error) {
-        if (error instanceof GristmillError && error.code !== 'CORRUPT') {
+        // The store cannot be trusted, whatever the operation was.
+        if (this.#failed) throw this.#failed
+        if (error instanceof GristmillError) {
           each.error = error
           continue
         }
-        // A mistake of ours, or damage: it concerns this operation, none of whose edits happened; the state is as it was.
+        // A mistake of ours: it concerns this operation, none of whose edits happened; the state is as it was.
         each.error = error instanceof AssertionFailed ? asError(error) : error
         this.#options.log.error('an operation failed for a reason that nobody foresaw; nothing of it happened', { kind: mutation.kind, error })
         continue
@@ -213,6 +272,10 @@ export class LocalJournal implements Journal {
 
   /** Nothing has happened. */
   #refuse(group: readonly Waiting[], cause: unknown): void {
+    if (cause === this.#failed) {
+      for (const each of group) each.reject(cause)
+      return
+    }
     const code = (cause as NodeJS.ErrnoException).code
     const { dir, log } = this.#options
     const error = code === 'ENOSPC' || code === 'EDQUOT'
@@ -224,9 +287,20 @@ export class LocalJournal implements Journal {
 
   #fail(group: readonly Waiting[], cause: unknown): void {
     const why = asError(cause).message
-    this.#failed = new GristmillError('TIMEOUT', `the namenode's journal failed (${why}); it may or may not have happened; the namenode stops and must be started again`, { cause })
+    this.#failed ??= new GristmillError('TIMEOUT', `the namenode's journal failed (${why}); it may or may not have happened; the namenode stops and must be started again`, { cause })
     this.#options.log.error('the journal failed; the process stops, because nobody knows what the disk has', { error: cause })
     for (const each of group) each.reject(this.#failed)
-    this.#options.onFatal(this.#failed)
+    if (!this.#closing.signal.aborted) this.#options.onFatal(this.#failed)
+  }
+
+  /** Called in the middle of a read. Nothing more is answered from this store. */
+  #damaged(error: GristmillError): void {
+    if (this.#failed) return
+    this.#failed = error
+    this.#state.end(error)
+    this.#options.log.error('the store is damaged; the process stops, because no answer of it can be trusted', { error })
+    this.#options.onFatal(error)
   }
 }
+
+const stopping = (): GristmillError => new GristmillError('UNAVAILABLE', 'the namenode is stopping; ask again in a moment')

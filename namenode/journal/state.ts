@@ -12,7 +12,7 @@ import type { Frame } from './frame.ts'
 import { tables, type TableName } from './keys.ts'
 import type { AnyMutation, Registry } from './operation.ts'
 import { keepAnswer, keptAnswer, type Kept } from './requests.ts'
-import { Memo, StoreView } from './view.ts'
+import { Memo, StoreView, type OnDamage } from './view.ts'
 
 export class State {
   /** Committed state, for readers. */
@@ -25,14 +25,14 @@ export class State {
   readonly #draft: Draft
   readonly #inner: StoreView
 
-  constructor(store: Store, counters: Counters, registry: Registry) {
+  constructor(store: Store, counters: Counters, registry: Registry, onDamage: OnDamage) {
     this.#store = store
     this.#registry = registry
     this.#tables = Object.fromEntries(tables.map(name => [name, store.table(name)])) as Record<TableName, Table>
     const memo = new Memo()
-    this.view = new StoreView(store, counters, memo)
+    this.view = new StoreView(store, counters, memo, onDamage)
     copyCounters(counters, this.counters)
-    this.#inner = new StoreView(store, this.counters, memo)
+    this.#inner = new StoreView(store, this.counters, memo, onDamage)
     this.#draft = new Draft(this.#inner)
   }
 
@@ -76,6 +76,12 @@ export class State {
   finish(): void {
     if (this.counters.appliedSeq === this.view.counters.appliedSeq) return
     this.#tables.meta.put(countersKey, seal(countersKey, encodeCounters(this.counters)))
+  }
+
+  /** Nothing more is read, by anybody. */
+  end(why: GristmillError): void {
+    this.view.end(why)
+    this.#inner.end(why)
   }
 
   committed(): void { copyCounters(this.counters, this.view.counters) }

@@ -2,9 +2,9 @@
 // The state has one writer, the journal. Everybody else reads committed state, or, inside a mutation, the state that
 // the operations before it leave.
 
-import { GristmillError } from '../../src/base/errors.ts'
+import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { Store, Table } from '../../src/ports/store.ts'
-import { unseal } from './codec.ts'
+import { unseal, whatToDo } from './codec.ts'
 import type { Counters } from './counters.ts'
 import { tables, type TableName } from './keys.ts'
 
@@ -68,34 +68,65 @@ export class Memo {
   }
 }
 
+/** The store gave what cannot be true. Whoever is told sees to it that nothing more is answered. */
+export type OnDamage = (error: GristmillError) => void
+
 export class StoreView implements View {
   readonly counters: Counters
   readonly memo: Memo
   readonly #tables: Record<TableName, Table>
-  #closed = false
+  readonly #onDamage: OnDamage
+  #ended: GristmillError | undefined
 
-  constructor(store: Store, counters: Counters, memo: Memo) {
+  constructor(store: Store, counters: Counters, memo: Memo, onDamage: OnDamage) {
     this.counters = counters
     this.memo = memo
+    this.#onDamage = onDamage
     this.#tables = Object.fromEntries(tables.map(name => [name, store.table(name)])) as Record<TableName, Table>
   }
 
-  /** The store is about to be closed: whoever still reads is told. */
-  close(): void { this.#closed = true }
+  /** Nothing more is read: the store is about to be closed, or cannot be trusted. Whoever still asks gets the reason. */
+  end(why: GristmillError): void { this.#ended ??= why }
 
   get(table: TableName, key: Buffer): Buffer | undefined {
-    this.#check()
-    const sealed = this.#tables[table].get(key)
-    return sealed === undefined ? undefined : unseal(table, key, sealed)
-  }
-
-  #check(): void {
-    if (this.#closed) throw new GristmillError('UNAVAILABLE', 'the namenode is stopping; ask again in a moment')
+    if (this.#ended) throw this.#ended
+    try {
+      const sealed = this.#tables[table].get(key)
+      return sealed === undefined ? undefined : unseal(table, key, sealed)
+    } catch (error) {
+      throw this.#damage(table, error)
+    }
   }
 
   * range(table: TableName, { start, end, limit, reverse }: Bounds): Iterable<Row> {
-    this.#check()
     const bounds = { ...start && { start }, ...end && { end }, ...limit !== undefined && { limit }, ...reverse && { reverse } }
-    for (const { key, value } of this.#tables[table].range(bounds)) yield { key, value: unseal(table, key, value) }
+    const rows = this.#tables[table].range(bounds)[Symbol.iterator]()
+    let finished = false
+    try {
+      for (;;) {
+        if (this.#ended) throw this.#ended
+        let row: Row
+        try {
+          const next = rows.next()
+          finished = next.done === true
+          if (next.done) return
+          row = { key: next.value.key, value: unseal(table, next.value.key, next.value.value) }
+        } catch (error) {
+          finished = !(error instanceof GristmillError)
+          throw this.#damage(table, error)
+        }
+        yield row
+      }
+    } finally {
+      if (!finished) rows.return?.()
+    }
+  }
+
+  /** A read needs nothing but the store: whatever keeps it from answering is the store's damage. */
+  #damage(table: TableName, error: unknown): GristmillError {
+    const damage = error instanceof GristmillError ? error
+      : new GristmillError('CORRUPT', `the table "${table}" of the namenode's store cannot be read (${asError(error).message}); ${whatToDo}`, { cause: error, details: { table } })
+    this.#onDamage(damage)
+    return damage
   }
 }

@@ -5,6 +5,7 @@ import { frameBehind, headerBytes } from '../../../namenode/journal/frame.ts'
 import { mkdir, remove } from '../../../namenode/namespace/names.ts'
 import { list } from '../../../namenode/namespace/read.ts'
 import { create } from '../../../namenode/writing/mutations.ts'
+import { GristmillError } from '../../../src/base/errors.ts'
 import { requestId } from '../../../src/base/ids.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { MemoryDisk } from '../../kit/memory-disk.ts'
@@ -184,17 +185,104 @@ test('an operation of a newer version is refused by its name', async () => {
   await expect(openBench({ disk: bench.disk.cut(), fresh: false })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('future.fly') })
 })
 
-test('a value that changed on disk is reported, never served', async () => {
-  const bench = await openBench()
-  await make(bench, '/a')
+/** Changes the stored value of a name, as a bad disk would. */
+function rot(bench: Bench, name: string): void {
   const table = bench.store.table('children')
   bench.store.transact(() => {
     for (const { key, value } of [...table.range({})]) {
       value[3]! ^= 1
-      if (key.toString().endsWith('a')) table.put(key, value)
+      if (key.toString().endsWith(name)) table.put(key, value)
     }
   })
-  expect(() => names(bench)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+}
+
+test('a value that changed on disk is never served: from then on nothing is read or changed, and the process is told to end', async () => {
+  const bench = await openBench()
+  await make(bench, '/a')
+  await make(bench, '/b')
+  rot(bench, 'a')
+  expect(names(bench, '/b')).toEqual([])
+  expect(() => names(bench)).toThrow(expect.objectContaining({ code: 'CORRUPT', message: expect.stringContaining('gristmill namenode recover') }))
+  expect(() => names(bench, '/b')).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+  expect(await outcome(make(bench, '/c'))).toBe('CORRUPT')
+  expect(bench.fatal.map(error => error.code)).toEqual(['CORRUPT'])
+})
+
+test('a mutation that comes upon damage takes its whole group with it, and nothing of the group happens', async () => {
+  const bench = await openBench()
+  await make(bench, '/a')
+  const { store, disk } = bench
+  const sound = store.reopened()
+  rot(bench, 'a')
+  expect(await Promise.all([make(bench, '/b'), make(bench, '/a/x'), make(bench, '/c')].map(outcome))).toEqual(['CORRUPT', 'CORRUPT', 'CORRUPT'])
+  expect(bench.fatal).toHaveLength(1)
+  const again = await openBench({ store: sound, disk: disk.cut() })
+  expect(names(again)).toEqual(['/a'])
+})
+
+test('a store that fails a read in its own words is damaged too', async () => {
+  const bench = await openBench()
+  bench.store.table('children').get = () => { throw new Error('MDB_CORRUPTED: Located page was wrong type') }
+  expect(await outcome(make(bench, '/a'))).toBe('CORRUPT')
+  expect(bench.fatal).toMatchObject([{ code: 'CORRUPT', message: expect.stringContaining('MDB_CORRUPTED') }])
+})
+
+const full = (): Error => new GristmillError('ENOSPC', 'the disk under /store is full, nothing was written')
+
+test('a store without room for a commit: reads go on, changes are refused, and what the log has happens once there is room', async () => {
+  const bench = await openBench()
+  await make(bench, '/before')
+  bench.store.onCommit = () => { throw full() }
+  const waits = make(bench, '/a', 'c1:1')
+  const also = make(bench, '/b')
+  await bench.clock.yield()
+  await bench.clock.yield()
+  expect(names(bench)).toEqual(['/before'])
+  expect(await outcome(make(bench, '/c'))).toBe('ENOSPC')
+  const retry = make(bench, '/a', 'c1:1')
+  for (let i = 0; i < 3; i++) {
+    bench.clock.pass(500)
+    await bench.clock.yield()
+  }
+  expect(names(bench)).toEqual(['/before'])
+  expect(bench.fatal).toEqual([])
+  bench.store.onCommit = undefined
+  bench.clock.pass(500)
+  const [first, again] = await Promise.all([waits, retry, also])
+  expect(again).toEqual(first)
+  expect(names(bench)).toEqual(['/a', '/b', '/before'])
+  await make(bench, '/c')
+  // The log has each operation once, and gives the same state to the byte: also the time at which answers were kept.
+  const rebuilt = await openBench({ disk: bench.disk.cut(), fresh: false })
+  expect(rebuilt.store.dump()).toBe(bench.store.dump())
+})
+
+test('a namenode that ends while its disk is full says that the outcome is unknown, and the next one has it', async () => {
+  const bench = await openBench()
+  const before = bench.store.reopened()
+  bench.store.onCommit = () => { throw full() }
+  const waits = outcome(make(bench, '/a'))
+  await bench.clock.yield()
+  await bench.clock.yield()
+  await bench.journal.close()
+  expect(await waits).toBe('TIMEOUT')
+  expect(bench.fatal).toEqual([])
+  const again = await openBench({ store: before, disk: bench.disk.cut() })
+  expect(names(again)).toEqual(['/a'])
+})
+
+test('a commit that fails for another reason after the disk was full ends the process', async () => {
+  const bench = await openBench()
+  let error = full()
+  bench.store.onCommit = () => { throw error }
+  const waits = outcome(make(bench, '/a'))
+  await bench.clock.yield()
+  await bench.clock.yield()
+  error = new Error('MDB_EIO')
+  bench.clock.pass(500)
+  expect(await waits).toBe('TIMEOUT')
+  expect(bench.fatal).toHaveLength(1)
+  expect(await outcome(make(bench, '/b'))).toBe('TIMEOUT')
 })
 
 test('a mistake in one mutation fails that operation only', async () => {

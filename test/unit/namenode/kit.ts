@@ -18,7 +18,15 @@ export class ManualClock implements Clock {
 
   now(): number { return this.wallMs + this.ms }
   mono(): number { return this.ms }
-  sleep(ms: number): Promise<void> { return new Promise(resolve => void this.after(ms, resolve)) }
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.after(ms, resolve)
+      signal?.addEventListener('abort', () => {
+        cancel()
+        reject(signal.reason as Error)
+      }, { once: true })
+    })
+  }
   after(ms: number, work: () => void): () => void {
     const timer = { at: this.ms + ms, work }
     this.#timers.push(timer)

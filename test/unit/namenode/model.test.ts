@@ -128,7 +128,7 @@ test('a draft reads as if its edits were made, in every range', () => {
   const random = seeded(9)
   for (let round = 0; round < 200; round++) {
     const store = new MemoryStore()
-    const view = new StoreView(store, emptyCounters(), new Memo())
+    const view = new StoreView(store, emptyCounters(), new Memo(), () => {})
     const model = new Map<string, string>()
     const key = (): string => String.fromCodePoint(97 + random.below(10))
     store.transact(() => {
