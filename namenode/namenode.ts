@@ -2,7 +2,7 @@
 // learns from datanodes where blocks lie while it serves. `stop`: refuses new calls, answers those at work, closes the
 // journal and the store, gives the home back. What goes on between is in the rooms; here are only their connections.
 
-import { GristmillError } from '../src/base/errors.ts'
+import { GristmillError, hasCode } from '../src/base/errors.ts'
 import { clusterId, type Address, type BlockId, type ClusterId } from '../src/base/ids.ts'
 import { openHome, type Home } from '../src/home/home.ts'
 import type { Listening } from '../src/ports/net.ts'
@@ -16,6 +16,7 @@ import { exposeNamenode, statusRoutes, type StatusOptions } from './admin/status
 import { Keeper } from './blocks/keeper.ts'
 import { forgetting, Housekeeping } from './housekeeping.ts'
 import { Jobs } from './jobs/jobs.ts'
+import { checkRow, whatToDo } from './journal/codec.ts'
 import { LocalJournal } from './journal/local.ts'
 import { Registry as Kinds, type Actor } from './journal/operation.ts'
 import { allMutations } from './mutations.ts'
@@ -71,6 +72,7 @@ export class Namenode {
     try {
       const home = await openHome(world, config.dir, { role: 'namenode' })
       ends.push(() => home.release())
+      await inspect(world, config.dir)
       const store = await world.openStore(`${config.dir}/store`, { ...config.sync === false && { sync: false } })
       ends.push(() => store.close())
       const journal = await openJournal(world, config, store)
@@ -127,7 +129,6 @@ export class Namenode {
 
     for (const known of knownNodes(view)) registry.expect(known)
     await jobs.start()
-    ends.push(() => jobs.stop())
 
     const about = { cluster: this.cluster, dir, pid, version, startedMs: Math.floor(clock.now()), address: () => this.address, defaults }
     const statusOptions: StatusOptions = { journal, registry, keeper, clock, about, jobsRunning: () => jobs.running }
@@ -159,6 +160,8 @@ export class Namenode {
 
     this.#listening = await net.listen({ http: server.http }, { host: config.host, port: config.port })
     ends.push(() => this.#listening!.close(times.drainMs))
+    // Before the port: whoever waits for a job is answered, and does not hold the port open until the time for it is over.
+    ends.push(() => jobs.stop())
     chores.start()
     keeper.start()
   }
@@ -175,6 +178,22 @@ function actors(user: string | undefined): (user: string) => Actor {
     known.set(name, actor)
     return actor
   }
+}
+
+/** A store that was damaged while nobody looked is not even opened: what LMDB makes of it can be anything, a signal too. */
+async function inspect({ clock, log, inspectStore }: World, dir: string): Promise<void> {
+  const startMs = clock.mono()
+  let rows = 0
+  try {
+    await inspectStore(`${dir}/store`, (table, bytes, keyAt, valueAt, end) => {
+      rows++
+      checkRow(table, bytes, keyAt, valueAt, end)
+    })
+  } catch (error) {
+    if (!hasCode(error, 'CORRUPT')) throw error
+    throw new GristmillError('CORRUPT', error.message.includes(whatToDo) ? error.message : `${error.message}; ${whatToDo}`, { cause: error, details: { ...error.details, dir } })
+  }
+  log.debug('the store is sound', { rows, tookMs: Math.round(clock.mono() - startMs) })
 }
 
 function openJournal(world: World, config: NamenodeConfig, store: Store): Promise<LocalJournal> {

@@ -31,7 +31,7 @@ export const codes = {
   /** No live replica of a block can be reached now. */
   BLOCK_MISSING: code(503, true, 1),
   /** Bytes do not match their checksum, length or identity. */
-  CORRUPT: code(500, false, 1),
+  CORRUPT: code(500, false, 74),
   LEASE_EXPIRED: code(410, false, 1),
   // Cluster
   UNAUTHENTICATED: code(401, false, 77),
