@@ -2,6 +2,7 @@
 
 import { jobMutations } from './jobs/mutation.ts'
 import type { AnyMutation } from './journal/operation.ts'
+import { recoveredMutations } from './journal/recovered.ts'
 import { requestMutations } from './journal/requests.ts'
 import { formatMutations } from './namespace/format.ts'
 import { nameMutations } from './namespace/names.ts'
@@ -10,5 +11,5 @@ import { nodeMutations } from './nodes/known.ts'
 import { writingMutations } from './writing/mutations.ts'
 
 export const allMutations: readonly AnyMutation[] = [
-  ...requestMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...writingMutations, ...nodeMutations, ...jobMutations,
+  ...requestMutations, ...recoveredMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...writingMutations, ...nodeMutations, ...jobMutations,
 ]

@@ -56,7 +56,7 @@ export function encodeFrame({ seq, epoch, timeMs, operations }: { seq: number; e
 }
 
 export type Found =
-  | { readonly kind: 'frame'; readonly seq: number; readonly count: number; readonly bytes: number; parse(): Frame }
+  | { readonly kind: 'frame'; readonly seq: number; readonly epoch: number; readonly count: number; readonly bytes: number; parse(): Frame }
   /** The bytes end here. */
   | { readonly kind: 'end' }
   /** What follows is not a whole, true frame. */
@@ -73,7 +73,7 @@ export function frameAt(bytes: Buffer, at: number): Found {
   const seq = Number(bytes.readBigUInt64LE(at + 8))
   const count = bytes.readUInt32LE(at + 32)
   return {
-    kind: 'frame', seq, count, bytes: end - at,
+    kind: 'frame', seq, epoch: Number(bytes.readBigUInt64LE(at + 16)), count, bytes: end - at,
     parse() {
       const operations = JSON.parse(bytes.toString('utf8', at + frameHeadBytes, end)) as Frame['operations']
       assert(operations.length === count, 'a frame holds as many operations as it says')
@@ -82,15 +82,15 @@ export function frameAt(bytes: Buffer, at: number): Found {
   }
 }
 
-/** Is there a true frame with a number of at least `seq` anywhere behind `at`? Then what is broken at `at` is damage, no torn end. */
-export function frameBehind(bytes: Buffer, at: number, seq: number): boolean {
+/** Where, behind `at`, the next true frame with a number of at least `seq` begins. If there is one, what is broken at `at` is damage, no torn end. */
+export function frameBehind(bytes: Buffer, at: number, seq: number): number | undefined {
   for (let next = at + 1; next + frameHeadBytes <= bytes.length; next++) {
     // The upper bytes of three small numbers are zero: this passes over nearly everything without a checksum.
     if (bytes[next + 15] !== 0 || bytes[next + 23] !== 0 || bytes[next + 14] !== 0) continue
     const length = bytes.readUInt32LE(next)
     if (length < 2 || next + frameHeadBytes + length > bytes.length) continue
     if (Number(bytes.readBigUInt64LE(next + 8)) < seq) continue
-    if (frameAt(bytes, next).kind === 'frame') return true
+    if (frameAt(bytes, next).kind === 'frame') return next
   }
-  return false
+  return undefined
 }

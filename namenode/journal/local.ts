@@ -108,6 +108,13 @@ export class LocalJournal implements Journal {
   /** Milliseconds that never jump while this process lives; what answers to requests are dated by. */
   nowMs(): number { return Math.floor(this.#originMs + this.#options.clock.mono()) }
 
+  /** Keeps the log above operation `seq`, for a backup that ends there. */
+  hold(seq: number): void { this.#segments.hold(seq) }
+  /** The first operation that the log has; undefined if it has none. */
+  get firstSeq(): number | undefined { return this.#segments.firstSeq }
+  /** Bytes of the log above an operation. */
+  bytesAfter(seq: number): number { return this.#segments.bytesAfter(seq) }
+
   submit<O extends object, R>(mutation: Mutation<O, R>, operation: O): Promise<R> {
     if (this.#failed) return Promise.reject(this.#failed)
     if (this.#closing.signal.aborted) return Promise.reject(stopping())

@@ -14,13 +14,20 @@ export interface SegmentLimits {
   /** Segments whose operations are all in the store are kept for recovery up to this many bytes and files; the oldest go first. */
   readonly keptBytes: number
   readonly keptFiles: number
+  /** What a kept backup needs stays beyond that, up to so many bytes: a backup that is never renewed must not fill the disk. */
+  readonly heldBytes: number
 }
 
-export const segmentLimits: SegmentLimits = { segmentBytes: 64 * MiB, keptBytes: 4 * GiB, keptFiles: 256 }
+export const segmentLimits: SegmentLimits = { segmentBytes: 64 * MiB, keptBytes: 4 * GiB, keptFiles: 256, heldBytes: 16 * GiB }
 
 interface Segment { readonly path: string; readonly firstSeq: number; readonly bytes: number }
 
 const nameForm = /^([0-9a-f]{16})\.log$/
+/** The number of the first operation in a segment, by its name; undefined if it is something else. */
+export const segmentNumber = (name: string): number | undefined => {
+  const match = nameForm.exec(name)
+  return match ? Number.parseInt(match[1]!, 16) : undefined
+}
 const nameOf = (firstSeq: number): string => `${firstSeq.toString(16).padStart(16, '0')}.log`
 
 export class Segments {
@@ -30,6 +37,8 @@ export class Segments {
   readonly #log: Log
   #ended: Segment[] = []
   #current: { readonly path: string; readonly firstSeq: number; readonly writer: DiskWriter } | undefined
+  /** Operations above this one are needed to bring a backup up to date. */
+  #held = Infinity
 
   private constructor(disk: Disk, dir: string, limits: SegmentLimits, log: Log) {
     this.#disk = disk
@@ -42,17 +51,17 @@ export class Segments {
     await disk.mkdir(dir)
     const segments = new Segments(disk, dir, limits, log)
     for (const { name, kind } of await disk.list(dir)) {
-      const match = nameForm.exec(name)
-      if (!match || kind !== 'file') continue
+      const firstSeq = segmentNumber(name)
+      if (firstSeq === undefined || kind !== 'file') continue
       const path = `${dir}/${name}`
-      segments.#ended.push({ path, firstSeq: Number.parseInt(match[1]!, 16), bytes: (await disk.stat(path))?.bytes ?? 0 })
+      segments.#ended.push({ path, firstSeq, bytes: (await disk.stat(path))?.bytes ?? 0 })
     }
     segments.#ended.sort((a, b) => a.firstSeq - b.firstSeq)
     return segments
   }
 
   /** The first operation that can be read here; undefined if there are no segments. */
-  get firstSeq(): number | undefined { return this.#ended[0]?.firstSeq }
+  get firstSeq(): number | undefined { return this.#ended[0]?.firstSeq ?? this.#current?.firstSeq }
 
   /**
    * All frames that hold operations above `appliedSeq`, in order. Throws CORRUPT, with what to do, if one of them is
@@ -79,7 +88,7 @@ export class Segments {
         if (found.kind === 'end') break
         if (found.kind === 'broken') {
           const follower = this.#ended[i + 1]
-          if (follower ? follower.firstSeq !== seq : frameBehind(bytes, at, seq) || seq <= appliedSeq) {
+          if (follower ? follower.firstSeq !== seq : frameBehind(bytes, at, seq) !== undefined || seq <= appliedSeq) {
             throw damaged(path, appliedSeq, `at byte ${at}, where operation ${seq} should begin, there are ${found.why}, and later operations follow`)
           }
           this.#log.warn('the journal ends in a frame that was never finished; it was never acknowledged and is passed over', { path, at, why: found.why })
@@ -97,6 +106,15 @@ export class Segments {
       end = seq
     }
     if (end > 0 && end <= appliedSeq) throw damaged(this.#dir, appliedSeq, `it ends at operation ${end - 1}`)
+  }
+
+  /** Keeps every operation above `seq`; Infinity keeps none for this reason. */
+  hold(seq: number): void { this.#held = seq }
+
+  /** Bytes of segments that hold operations above `seq`. */
+  bytesAfter(seq: number): number {
+    const from = Math.max(0, this.#ended.findLastIndex(({ firstSeq }) => firstSeq <= seq + 1))
+    return this.#ended.slice(from).reduce((sum, { bytes }) => sum + bytes, this.openBytes)
   }
 
   /** Bytes in the segment that is being written; 0 if none is. */
@@ -138,6 +156,11 @@ export class Segments {
   async #prune(): Promise<void> {
     let bytes = this.#ended.reduce((sum, segment) => sum + segment.bytes, 0)
     while (this.#ended.length > 0 && (bytes > this.#limits.keptBytes || this.#ended.length > this.#limits.keptFiles)) {
+      const nextSeq = this.#ended[1]?.firstSeq ?? this.#current?.firstSeq ?? 0
+      if (nextSeq > this.#held + 1) {
+        if (bytes <= this.#limits.heldBytes) return
+        this.#log.error('the journal since the oldest kept backup is too large; its beginning goes, and that backup can no longer be brought up to date: take a new one', { bytes, backupSeq: this.#held })
+      }
       const oldest = this.#ended.shift()!
       bytes -= oldest.bytes
       await this.#disk.remove(oldest.path)
@@ -147,4 +170,4 @@ export class Segments {
 
 const damaged = (path: string, appliedSeq: number, what: string): GristmillError =>
   new GristmillError('CORRUPT', `the journal is damaged: ${path}: ${what}. The store holds every operation up to ${appliedSeq}. ` +
-    'Acknowledged operations after it may be lost: repair or restore the file; or, to go on with the store as it is, move the directory "journal" away', { details: { path, appliedSeq } })
+    'Acknowledged operations after it may be lost: restore the file, or let `gristmill namenode recover` save what can be read and say what is lost', { details: { path, appliedSeq } })

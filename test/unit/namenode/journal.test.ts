@@ -138,13 +138,13 @@ test('a damaged frame with later ones behind it is refused with the place and wh
     const disk = bench.disk.cut()
     const bytes = disk.files.get(path)!.bytes
     bytes[at]! ^= 0x40
-    await expect(openBench({ store: new MemoryStore(), disk, fresh: false })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringMatching(/journal is damaged.*byte 32.*move the directory/s) })
+    await expect(openBench({ store: new MemoryStore(), disk, fresh: false })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringMatching(/journal is damaged.*byte 32.*namenode recover/s) })
   }
-  expect(frameBehind(whole, headerBytes, 2)).toBe(true)
+  expect(frameBehind(whole, headerBytes, 2)).toBeGreaterThan(headerBytes)
 })
 
 test('a segment that is missing in the middle, or at the end, is refused', async () => {
-  const segmentLimits = { segmentBytes: 200, keptBytes: 1e9, keptFiles: 100 }
+  const segmentLimits = { segmentBytes: 200, heldBytes: 1e9, keptBytes: 1e9, keptFiles: 100 }
   const bench = await openBench({ segmentLimits })
   for (let i = 0; i < 10; i++) await make(bench, `/d${i}`)
   const paths = [...bench.disk.files.keys()].sort()
@@ -171,7 +171,7 @@ test('without the log directory the store goes on from where it is', async () =>
 })
 
 test('old segments go, the newest stay', async () => {
-  const bench = await openBench({ segmentLimits: { segmentBytes: 200, keptBytes: 1e9, keptFiles: 3 } })
+  const bench = await openBench({ segmentLimits: { segmentBytes: 200, heldBytes: 1e9, keptBytes: 1e9, keptFiles: 3 } })
   for (let i = 0; i < 20; i++) await make(bench, `/d${i}`)
   expect(bench.disk.files.size).toBeLessThanOrEqual(4)
   const again = await openBench({ store: bench.store.reopened(), disk: bench.disk.cut() })
@@ -302,7 +302,7 @@ test('whatever happens at whatever moment, acknowledged operations survive and o
   const gone = new Set<string>()
   let count = 0
   for (let life = 0; life < 60; life++) {
-    const bench = await openBench({ store, disk, segmentLimits: { segmentBytes: 2000, keptBytes: 1e9, keptFiles: 1e6 } })
+    const bench = await openBench({ store, disk, segmentLimits: { segmentBytes: 2000, heldBytes: 1e9, keptBytes: 1e9, keptFiles: 1e6 } })
     const present = new Set(names(bench))
     for (const path of acknowledged) expect(present.has(path), `seed ${seed}, life ${life}: ${path}`).toBe(true)
     for (const path of gone) expect(present.has(path), `seed ${seed}, life ${life}: ${path}`).toBe(false)

@@ -96,7 +96,7 @@ for (const seed of [1, 2, 3, 4]) {
   test(`random changes of names do what the model does, and replay into the same state (seed ${seed})`, async () => {
     const random = seeded(seed)
     const model = new Model()
-    const bench = await openBench({ segmentLimits: { segmentBytes: 4000, keptBytes: 1e9, keptFiles: 1e6 } })
+    const bench = await openBench({ segmentLimits: { segmentBytes: 4000, heldBytes: 1e9, keptBytes: 1e9, keptFiles: 1e6 } })
     const path = (): string => Array.from({ length: 1 + random.below(3) }, () => `/${'abcd'[random.below(4)]}`).join('')
     for (let round = 0; round < 150; round++) {
       // Some at once: a group must be as if one came after the other.
