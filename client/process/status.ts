@@ -18,7 +18,7 @@ export interface ProcessState {
   readonly pid: number
   readonly dir: string
   /** `gone`: the process of `up` has ended. For datanodes otherwise as the namenode sees them. */
-  readonly state: 'live' | 'stale' | 'dead' | 'left' | 'gone'
+  readonly state: 'live' | 'stale' | 'dead' | 'left' | 'away' | 'gone'
 }
 
 export interface StatusReport {

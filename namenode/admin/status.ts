@@ -45,10 +45,10 @@ export function clusterStatus({ journal, registry, keeper, clock, jobsRunning, a
     files: counters.files,
     directories: counters.directories,
     blocks: counters.blocks,
-    // Blocks that neither a report nor the census has named are not there, as far as anybody knows.
-    missing: Math.max(0, counters.blocks - map.present),
+    ...keeper.unseen,
     underReplicated: map.counts[standing.under]!,
     overReplicated: map.counts[standing.over]!,
+    misplaced: map.counts[standing.misplaced]!,
     pendingReplications: repair.pending,
     pendingDeletions: deletions.pending,
     jobsRunning: jobsRunning(),
@@ -58,9 +58,10 @@ export function clusterStatus({ journal, registry, keeper, clock, jobsRunning, a
 }
 
 function nodeStatus(node: DataNode, clock: Clock): NodeStatus {
-  const { address, rack, host, pid, version, state, slots, running, transfers, blocks } = node
+  const { address, rack, host, pid, version, state, service, slots, running, transfers, blocks, held } = node
   return {
     node: node.node, address, rack, host, pid, version, state, slots, running, transfers, blocks,
+    service: service.state, ...service.untilMs !== undefined && { serviceUntilMs: service.untilMs }, ...held && { held },
     sinceContactMs: Math.max(0, Math.round(clock.mono() - node.contactMs)),
     storages: [...node.storages],
   }
@@ -79,7 +80,10 @@ export function exposeNamenode(metrics: Metrics, { journal, registry, keeper, jo
   one('gristmill_files', 'Files in the namespace', () => counters.files)
   one('gristmill_directories', 'Directories in the namespace', () => counters.directories)
   one('gristmill_blocks', 'Blocks of all files', () => counters.blocks)
-  one('gristmill_blocks_missing', 'Blocks without any live replica', () => Math.max(0, counters.blocks - map.present))
+  one('gristmill_blocks_missing', 'Blocks without any live replica', () => keeper.unseen.missing)
+  one('gristmill_blocks_awaited', 'Blocks without a replica while datanodes are still to report', () => keeper.unseen.awaited)
+  one('gristmill_blocks_corrupt', 'Blocks of which only bad replicas are known', () => keeper.unseen.corrupt)
+  one('gristmill_blocks_misplaced', 'Blocks with enough replicas, all in one rack', () => map.counts[standing.misplaced]!)
   one('gristmill_blocks_under_replicated', 'Blocks with fewer replicas than wanted', () => map.counts[standing.under]!)
   one('gristmill_blocks_over_replicated', 'Blocks with more replicas than wanted', () => map.counts[standing.over]!)
   one('gristmill_replications_pending', 'Copies ordered and not reported', () => repair.pending)
@@ -90,8 +94,10 @@ export function exposeNamenode(metrics: Metrics, { journal, registry, keeper, jo
   one('gristmill_journal_waiting', 'Operations that wait for the next group', () => journal.waiting)
   one('gristmill_safe_mode', '1 while it is not known well enough where blocks lie', () => Number(safe.on))
   one('gristmill_jobs_running', 'Jobs that have not ended', jobsRunning)
+  metric('gristmill_replications_waiting', 'Blocks to be copied, by how much they hurry: 0 most, 3 least, 4 cannot be', () =>
+    repair.levels.map((value, level) => ({ labels: { level: String(level) }, value })))
   metric('gristmill_nodes', 'Datanodes by state', () => {
-    const states: NodeState[] = ['live', 'stale', 'dead', 'left']
+    const states: NodeState[] = ['live', 'stale', 'dead', 'left', 'away']
     const nodes = [...registry.all]
     return states.map(state => ({ labels: { state }, value: nodes.filter(node => node.state === state).length }))
   })

@@ -1,5 +1,5 @@
-// Everything about replicas, put together: the map, what reports say, what is copied, trimmed and deleted, safe mode, and
-// the walks behind it all. The namenode gives it nodes and files; it gives them orders.
+// Everything about replicas, put together: the map, what reports say, what is copied, trimmed, moved and deleted, safe mode,
+// and the walks behind it all. The namenode gives it nodes and files; it gives them orders.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -15,9 +15,11 @@ import type { Registry } from '../nodes/registry.ts'
 import type { Terms } from '../nodes/terms.ts'
 import { Deletions } from './deletions.ts'
 import { BlockMap } from './map.ts'
-import { Repair } from './repair.ts'
+import { Repair, type CopyFailure } from './repair.ts'
 import { Reports } from './reports.ts'
 import { SafeMode } from './safe.ts'
+import { Suspects } from './suspects.ts'
+import { Trim } from './trim.ts'
 import { census, Review } from './walk.ts'
 
 export interface KeeperOptions {
@@ -39,11 +41,13 @@ export class Keeper {
   readonly map: BlockMap
   readonly reports: Reports
   readonly repair: Repair
+  readonly trim: Trim
   readonly deletions: Deletions
   readonly safe: SafeMode
   readonly chores: readonly Chore[]
   readonly #options: KeeperOptions
   readonly #review: Review
+  readonly #suspects: Suspects
   #counted: Promise<void> | undefined
   #stopped = false
 
@@ -53,27 +57,46 @@ export class Keeper {
     const map = this.map = new BlockMap(terms)
     const review = this.#review = new Review({ map, terms, clock })
     const deletions = this.deletions = new Deletions((node, id) => this.reports.mayDelete(node, id))
-    const repair = this.repair = new Repair({ map, registry, deletions, tokens, clock, log, random, lengthOf: id => knownBlock(view, id)?.length, rescan: () => review.want() })
-    this.reports = new Reports({ view, map, repair, deletions, log, isOpen, safe: () => this.safe.on })
+    const rescan = (): void => review.want()
+    const repair = this.repair = new Repair({
+      map, registry, tokens, clock, log, random, rescan, lengthOf: id => knownBlock(view, id)?.length, isCorrupt: id => this.reports.isCorrupt(id),
+    })
+    const trim = this.trim = new Trim({ map, registry, deletions, random, rescan, isCopying: id => repair.isCopying(id) })
+    map.onStanding = (id, now, tally) => {
+      repair.stands(id, now, tally)
+      trim.stands(id, now)
+    }
+    const suspects = this.#suspects = new Suspects(clock)
+    this.reports = new Reports({ view, map, repair, deletions, suspects, log, isOpen, safe: () => this.safe.on })
     const safe = this.safe = new SafeMode({
       clock, nodeDeadMs, blocks: () => view.counters.blocks, present: () => map.present, awaited: () => registry.awaited().length,
       onCopies: () => {
-        repair.allowCopies()
+        repair.allow()
         review.want()
         onSettled()
       },
       onOver: () => {
         log.info('safe mode is over: it is known where blocks lie', { blocks: view.counters.blocks, present: map.present })
-        repair.allowTrims()
+        trim.allow()
         deletions.open()
         review.want()
       },
     })
     registry.listen({
       // What was known of its earlier session is void; the session's reports say it all again.
-      joined: node => { this.#forgetSession(node) },
+      joined: node => {
+        this.#forgetSession(node)
+        this.#lookAround()
+      },
       lost: node => {
         this.#forgetSession(node)
+        this.#lookAround()
+        review.want()
+      },
+      away: node => this.#forgetSession(node),
+      returned: () => { if (safe.settled) review.want() }, // it may have the only replica of what could not be copied
+      reassigned: () => {
+        this.#lookAround()
         review.want()
       },
       reported: () => {
@@ -81,9 +104,13 @@ export class Keeper {
         if (safe.settled) review.want() // there may be room on it for blocks that no node could take
       },
     })
+    this.#lookAround()
     this.chores = [
       { name: 'safe mode', everyMs: 100, work: () => safe.check() },
-      { name: 'copy and trim blocks', everyMs: 100, work: () => repair.work() },
+      { name: 'copy and trim blocks', everyMs: 100, work: () => {
+        repair.work()
+        trim.work()
+      } },
       { name: 'collect garbage', everyMs: 500, work: () => this.reports.collect() },
       { name: 'look for blocks that could not be copied', everyMs: 60_000, work: () => { if (safe.settled) review.want() } },
     ]
@@ -107,7 +134,24 @@ export class Keeper {
 
   /** Blocks that no file has: their replicas go. */
   discard(blocks: readonly BlockId[]): void {
-    for (const id of blocks) for (const node of this.map.forget(id)) this.deletions.add(node, [id])
+    for (const id of blocks) for (const node of [...this.map.forget(id), ...this.reports.forget(id)]) this.deletions.add(node, [id])
+  }
+
+  /** A node could not copy a block as it was ordered to. */
+  copyFailed(node: DataNode, failure: CopyFailure): void { this.repair.failed(node, failure) }
+
+  /**
+   * Blocks of files without a replica: `missing`, and `corrupt` those of them of which bad ones are known. While nodes are
+   * still to report, those that nobody has named are `awaited`.
+   */
+  get unseen(): { readonly missing: number; readonly corrupt: number; readonly awaited: number } {
+    const { view, registry } = this.#options
+    // Blocks that neither a report nor the census has named are not there, as far as anybody knows.
+    const unseen = Math.max(0, view.counters.blocks - this.map.present)
+    if (unseen === 0) return { missing: 0, corrupt: 0, awaited: 0 }
+    const corrupt = Math.min(unseen, this.reports.corrupt)
+    const waits = !this.safe.settled || registry.unheard() > 0
+    return { corrupt, missing: waits ? corrupt : unseen, awaited: waits ? unseen - corrupt : 0 }
   }
 
   /** A node has taken these orders over. */
@@ -118,8 +162,19 @@ export class Keeper {
   /** A reader says that a replica is bad. Its own node looks before anybody believes it. */
   suspect(id: BlockId, address: string, message: string): void {
     const accused = this.map.holders(id).find(node => node.address === address)
-    this.#options.log.warn('a reader found a replica to be bad; its node checks it', { block: id, address, message, known: accused !== undefined })
-    accused?.orders.push({ kind: 'verify', block: id })
+    const asked = accused !== undefined && this.#suspects.accuse(accused, id)
+    this.#options.log[asked ? 'warn' : 'debug']('a reader found a replica to be bad; its node checks it', { block: id, address, message, known: accused !== undefined, asked })
+  }
+
+  /** What there is around blocks, for judging them. */
+  #lookAround(): void {
+    const { registry } = this.#options
+    const racks = new Set(registry.open.map(node => node.rack)).size
+    const unheard = registry.unheard()
+    const { around } = this.map
+    if (around.racks === racks && around.unheard === unheard) return
+    this.map.around = { racks, unheard }
+    this.#review.want()
   }
 
   #forgetSession(node: DataNode): void {

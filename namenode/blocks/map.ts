@@ -1,29 +1,38 @@
 // Where the replicas of every block are, as far as datanodes have said: soft state, rebuilt from their reports.
 // A block is `open` while its file is being written (it has no target then), and becomes known when the file completes
-// or when the census finds it in the store. Whoever is to act on it is told when it has too few or too many replicas.
+// or when the census finds it in the store. Whoever is to act on it is told how it stands (standing.ts).
 
 import type { BlockId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { Terms } from '../nodes/terms.ts'
+import { judge, lacking, standing, type Standing, type Surroundings, type Tally } from './standing.ts'
 import { BlockTable } from './table.ts'
 
-/** How a block stands; the table's mark. */
-export const standing = { open: 0, missing: 1, under: 2, full: 3, over: 4 } as const
-export type Standing = (typeof standing)[keyof typeof standing]
+export { standing, type Standing } from './standing.ts'
+
+const nobody: Tally = Object.freeze({ live: 0, excused: 0, leaving: 0, racks: 0 })
 
 export class BlockMap {
   readonly table = new BlockTable()
   readonly #terms: Terms
   /** Blocks by their standing. */
-  readonly counts: number[] = [0, 0, 0, 0, 0]
-  /** A block has too few replicas (and at least one), or too many. May be told more than once. */
-  onUnder: (id: BlockId, live: number) => void = () => {}
-  onOver: (id: BlockId) => void = () => {}
+  readonly counts: number[] = [0, 0, 0, 0, 0, 0]
+  /** Blocks by their target; those being written have none. */
+  readonly targets: number[] = new Array<number>(limits.replicationMax + 1).fill(0)
+  /** Whoever changes it asks for a review. */
+  around: Surroundings = { racks: 1, unheard: 0 }
+  /** How a block stands now: told when it has changed, and again and again while there is something to be done. */
+  onStanding: (id: BlockId, now: Standing, tally: Tally) => void = () => {}
+  readonly #racks = new Set<string>()
 
   constructor(terms: Terms) { this.#terms = terms }
 
   /** Blocks of files that have at least one replica. */
-  get present(): number { return this.counts[standing.under]! + this.counts[standing.full]! + this.counts[standing.over]! }
+  get present(): number {
+    const { under, full, over, misplaced } = standing
+    return this.counts[under]! + this.counts[full]! + this.counts[over]! + this.counts[misplaced]!
+  }
   /** Blocks of files that have been heard of, by a report or by the census. */
   get known(): number { return this.present + this.counts[standing.missing]! }
 
@@ -32,7 +41,10 @@ export class BlockMap {
   /** A block of a file, with so many replicas wanted. */
   know(id: BlockId, target: number): void {
     const slot = this.#slot(id)
-    if (this.table.target(slot) === target) return
+    const before = this.table.target(slot)
+    if (before === target) return
+    this.targets[before]!--
+    this.targets[target]!++
     this.table.setTarget(slot, target)
     this.#judge(id, slot)
   }
@@ -59,7 +71,9 @@ export class BlockMap {
     const slot = this.table.slot(id)
     if (slot < 0) return holders
     this.counts[this.table.mark(slot)]!--
+    this.targets[this.table.target(slot)]!--
     this.table.remove(id)
+    this.onStanding(id, standing.open, nobody)
     return holders
   }
 
@@ -67,6 +81,22 @@ export class BlockMap {
   holders(id: BlockId): DataNode[] {
     const slot = this.table.slot(id)
     return slot < 0 ? [] : this.#holders(slot)
+  }
+
+  /** What holds the block, and how many replicas are to be made. */
+  tally(id: BlockId): Tally & { readonly lacking: number } {
+    const slot = this.table.slot(id)
+    if (slot < 0) return { ...nobody, lacking: 0 }
+    const tally = this.#tally(slot)
+    return { ...tally, lacking: lacking(tally, this.table.target(slot), this.around) }
+  }
+
+  /** Tells again how a block stands. */
+  again(id: BlockId): void {
+    const slot = this.table.slot(id)
+    if (slot < 0) return
+    const tally = this.#tally(slot)
+    this.onStanding(id, this.table.mark(slot) as Standing, tally)
   }
 
   target(id: BlockId): number {
@@ -91,6 +121,7 @@ export class BlockMap {
     const known = this.table.slot(id)
     if (known >= 0) return known
     this.counts[standing.open]!++
+    this.targets[0]!++
     return this.table.add(id)
   }
 
@@ -103,14 +134,26 @@ export class BlockMap {
     return found
   }
 
+  #tally(slot: number): Tally {
+    const tally: Tally = { live: 0, excused: 0, leaving: 0, racks: 0 }
+    this.#racks.clear()
+    for (const node of this.#holders(slot)) {
+      if (node.inService) tally.live++
+      else if (node.excused) tally.excused++
+      else tally.leaving++
+      if (node.inService || node.excused) this.#racks.add(node.rack)
+    }
+    tally.racks = this.#racks.size
+    return tally
+  }
+
   #judge(id: BlockId, slot: number): void {
-    const target = this.table.target(slot)
-    const live = this.#holders(slot).length
-    const now = target === 0 ? standing.open : live === 0 ? standing.missing : live < target ? standing.under : live === target ? standing.full : standing.over
-    this.counts[this.table.mark(slot)]!--
+    const tally = this.#tally(slot)
+    const before = this.table.mark(slot)
+    const now = judge(tally, this.table.target(slot), this.around)
+    this.counts[before]!--
     this.counts[now]!++
     this.table.setMark(slot, now)
-    if (now === standing.under) this.onUnder(id, live)
-    else if (now === standing.over) this.onOver(id)
+    if (now !== before || now === standing.under || now === standing.over || now === standing.misplaced) this.onStanding(id, now, tally)
   }
 }

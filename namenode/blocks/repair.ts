@@ -1,209 +1,220 @@
-// Blocks with too few replicas are copied, those with the fewest first, and those with too many lose some. A node sends
-// and receives few copies at a time; a copy that is not reported in time is tried again, from or to elsewhere.
-// What waits is bounded: when there is no room, or no node to copy to, the block is passed over and found again by a walk
-// over the table (walk.ts), which is asked for when there is room again or a node has joined.
+// Copies blocks that have too few replicas, or all of them in one rack; those that hurry most first. A node sends and
+// receives little at a time, counted in copies and in bytes; a copy that fails is told at once, one that is not heard of in
+// time is given up, and either is tried again elsewhere, after a while. Copies that the balancer wants go the same way.
+// INVARIANT: of one block there is one copy on its way at a time.
 
 import type { BlockId, NodeId } from '../../src/base/ids.ts'
+import { MiB } from '../../src/base/units.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { Registry } from '../nodes/registry.ts'
-import type { Deletions } from './deletions.ts'
-import { standing, type BlockMap } from './map.ts'
-import { place, surplus } from './placement.ts'
+import type { BlockMap } from './map.ts'
+import { place } from './placement.ts'
+import { Queues } from './queues.ts'
+import { Setbacks } from './setbacks.ts'
+import { hopeless, levelOf, standing, type Level, type Standing, type Tally } from './standing.ts'
 
 export interface RepairOptions {
   readonly map: BlockMap
   readonly registry: Registry
-  readonly deletions: Deletions
   readonly tokens: BlockTokens
   readonly clock: Clock
   readonly log: Log
   readonly random: Random
   /** Length of a block of a file; undefined if it is none any more. */
   readonly lengthOf: (id: BlockId) => number | undefined
+  /** Is a bad replica known of a block that has no good one? */
+  readonly isCorrupt: (id: BlockId) => boolean
   /** Asks for a walk over all blocks. */
   readonly rescan: () => void
 }
 
-/** Copies that one node sends, or receives, at a time. */
-const copiesMax = 2
-/** Blocks that wait in each of the queues. */
+/** Copies that one node sends, or receives, at a time: many small ones keep it busy from one look of ours to the next. */
+const copiesMax = 32
+/** And their bytes: two full blocks; of those that hurry most four. One copy is always allowed, however large. */
+const bytesMax = 256 * MiB
+const urgentBytesMax = 512 * MiB
+/** Blocks that wait in each of the levels. */
 const queueMax = 50_000
-/** Blocks looked at in one go. */
+/** Blocks of a level looked at in one go. */
 const sliceMax = 500
-/** A copy is given up after this long, plus its length at a slow disk's pace. */
+/** A copy is given up after this long, plus what its nodes have to move before it at a slow disk's pace. */
 const copyMs = 15_000
 const bytesPerMs = 10_000
 
-interface Copy { readonly source: DataNode; readonly targets: Set<DataNode>; readonly untilMs: number }
+interface Copy { readonly source: DataNode; readonly targets: Set<DataNode>; readonly bytes: number; readonly untilMs: number; readonly level: Level | 'move' }
+
+export interface CopyFailure { readonly block: BlockId; readonly targets: readonly NodeId[]; readonly source: boolean; readonly message: string }
 
 export class Repair {
   readonly #options: RepairOptions
-  /** One replica left, and more than one. */
-  readonly #urgent = new Set<BlockId>()
-  readonly #under = new Set<BlockId>()
-  readonly #over = new Set<BlockId>()
+  readonly #queues = new Queues(queueMax)
   readonly #copies = new Map<BlockId, Copy>()
+  readonly #setbacks = new Setbacks()
   #copying = false
-  #trimming = false
   /** Some were passed over. */
   #more = false
-  /** Sources that have failed a block of late are asked last. */
-  readonly #failed = new Map<BlockId, Set<NodeId>>()
+  /** Bytes of blocks whose copies have arrived. */
+  copiedBytes = 0
 
-  constructor(options: RepairOptions) {
-    this.#options = options
-    options.map.onUnder = (id, live) => {
-      if (!this.#copying || this.#urgent.size + this.#under.size >= queueMax) this.#more = true
-      else if (!this.#copies.has(id)) {
-        if (live > 1) this.#urgent.delete(id)
-        else this.#under.delete(id);
-        (live > 1 ? this.#under : this.#urgent).add(id)
-      }
-    }
-    options.map.onOver = id => {
-      if (this.#trimming && this.#over.size < queueMax) this.#over.add(id)
-      else this.#more = true
-    }
-  }
+  constructor(options: RepairOptions) { this.#options = options }
 
   /** Copies that were ordered and are not reported. */
   get pending(): number { return this.#copies.size }
-  get waiting(): number { return this.#urgent.size + this.#under.size + this.#over.size }
+  get waiting(): number { return this.#queues.size }
+  /** Blocks that wait, by level. */
+  get levels(): number[] { return this.#queues.sizes }
+  /** Nothing waits that could be copied: the balancer may have the nodes. */
+  get idle(): boolean { return this.#copying && this.#queues.sizes.every((size, level) => size === 0 || level === hopeless) }
+
+  isCopying(id: BlockId): boolean { return this.#copies.has(id) }
 
   /** Copying is allowed: everybody who should be here is, or has had the time. */
-  allowCopies(): void { this.#copying = true }
-  /** Removing is allowed: safe mode is over. */
-  allowTrims(): void { this.#trimming = true }
+  allow(): void { this.#copying = true }
+
+  /** How a block stands now. */
+  stands(id: BlockId, now: Standing, tally: Tally): void {
+    if (now === standing.under || now === standing.misplaced) {
+      if (this.#copies.has(id)) this.#queues.remove(id)
+      else if (!this.#copying || !this.#queues.put(id, levelOf(tally, this.#options.map.target(id), now))) this.#more = true
+    } else if (now === standing.missing && this.#options.isCorrupt(id)) {
+      this.#queues.put(id, hopeless)
+    } else {
+      this.#queues.remove(id)
+      if (now !== standing.missing) this.#setbacks.forget(id)
+      // The block is no file's any more.
+      const copy = now === standing.open ? this.#copies.get(id) : undefined
+      if (copy) this.#end(id, copy)
+    }
+  }
 
   /** A replica was reported. */
   arrived(id: BlockId, node: DataNode): void {
     const copy = this.#copies.get(id)
     if (!copy?.targets.delete(node)) return
-    node.receiving--
+    this.#release(copy, node)
+    this.copiedBytes += copy.bytes
+    if (copy.targets.size === 0) this.#end(id, copy)
+  }
+
+  /** A node says that it could not do what it was ordered to: `source` if the fault is its own. */
+  failed(node: DataNode, { block: id, targets, source, message }: CopyFailure): void {
+    const copy = this.#copies.get(id)
+    if (copy?.source !== node) return
+    const { clock, log } = this.#options
+    const missed = [...copy.targets].filter(target => targets.includes(target.node))
+    if (missed.length === 0) return
+    log.warn('a copy failed; it is tried again', { block: id, from: node.node, to: missed.map(each => each.node), message })
+    this.#setbacks.note(id, source ? [node] : missed, clock.mono())
+    for (const each of missed) {
+      copy.targets.delete(each)
+      this.#release(copy, each)
+    }
     if (copy.targets.size === 0) this.#end(id, copy)
   }
 
   /** A node is gone, or has started again: copies from it and to it are void. */
   gone(node: DataNode): void {
-    for (const [id, copy] of this.#copies) {
-      if (copy.source !== node && !copy.targets.has(node)) continue
-      this.#end(id, copy)
-      this.#again(id)
-    }
+    for (const [id, copy] of this.#copies) if (copy.source === node || copy.targets.has(node)) this.#end(id, copy)
   }
 
   /** Does what can be done now. */
   work(): void {
+    const { registry, rescan } = this.#options
     this.#expire()
-    if (this.#copying) for (const queue of [this.#urgent, this.#under]) this.#copyFrom(queue)
-    if (this.#trimming) this.#trim()
-    if (this.#more && this.waiting === 0) {
-      this.#more = false
-      this.#options.rescan()
+    if (!this.#copying) return
+    for (const level of [0, 1, 2, 3] as const) {
+      const free = registry.open.some(node => hasRoom(node.receiving, node.receivingBytes, 0, level))
+      if (free) this.#queues.offer(level, sliceMax, id => this.#copy(id, level))
     }
+    if (!this.#more || this.waiting > queueMax / 2) return
+    this.#more = false
+    rescan()
   }
 
-  #copyFrom(queue: Set<BlockId>): void {
-    let looked = 0
-    const busy = this.#options.registry.live.filter(node => node.sending < copiesMax)
-    if (busy.length === 0) return
-    for (const id of queue) {
-      if (looked++ >= sliceMax) return
-      const outcome = this.#copy(id)
-      // Nobody has a hand free for this one now; it keeps its place.
-      if (outcome === 'busy') continue
-      queue.delete(id)
-    }
+  /** Orders a copy from one node to another, if both have their hands free. */
+  move(id: BlockId, length: number, source: DataNode, target: DataNode): boolean {
+    if (this.#copies.has(id) || !this.#setbacks.ready(id, this.#options.clock.mono()) || this.#setbacks.has(id, target)) return false
+    if (!hasRoom(source.sending, source.sendingBytes, length, 'move') || !hasRoom(target.receiving, target.receivingBytes, length, 'move')) return false
+    this.#order(id, { source, targets: [target], length, level: 'move' })
+    return true
   }
 
-  #copy(id: BlockId): 'done' | 'busy' {
-    const { map, registry, random, tokens, lengthOf, clock, log } = this.#options
-    if (map.standing(id) !== standing.under || this.#copies.has(id)) return 'done'
+  /** False: it keeps waiting. */
+  #copy(id: BlockId, level: Level): boolean {
+    const { map, registry, random, lengthOf, clock } = this.#options
+    const now = map.standing(id)
+    if (now !== standing.under && now !== standing.misplaced || this.#copies.has(id)) return true
     const length = lengthOf(id)
-    if (length === undefined) return 'done'
+    if (length === undefined) return true
+    if (!this.#setbacks.ready(id, clock.mono())) return false
     const holders = map.holders(id)
-    const failed = this.#failed.get(id)
-    const sources = holders.filter(node => node.state === 'live').sort((a, b) => Number(failed?.has(a.node) ?? false) - Number(failed?.has(b.node) ?? false) || a.sending - b.sending)
-    const source = sources.find(node => node.sending < copiesMax)
-    if (!source) {
-      // A silent source is heard of again, or dies; then a walk finds the block.
-      if (sources.length === 0) this.#more = true
-      return sources.length > 0 ? 'busy' : 'done'
+    const sources = holders.filter(node => node.state === 'live')
+    if (sources.length === 0) return true // when a silent one is heard of again, a walk finds the block
+    const trusted = (node: DataNode): number => Number(this.#setbacks.has(id, node))
+    const source = sources.filter(node => hasRoom(node.sending, node.sendingBytes, length, level)).sort((a, b) => trusted(a) - trusted(b) || a.sendingBytes - b.sendingBytes)[0]
+    if (!source) return false
+
+    const counted = holders.filter(node => node.inService || node.excused)
+    const racks = new Set(counted.map(node => node.rack))
+    const leaving = new Set(holders.filter(node => !counted.includes(node)).map(node => node.node))
+    const choose = (nodes: readonly DataNode[]): DataNode[] => {
+      const elsewhere = now === standing.misplaced ? nodes.filter(node => !racks.has(node.rack)) : nodes
+      const wanted = { count: now === standing.misplaced ? 1 : map.tally(id).lacking, blockBytes: length, held: counted, exclude: leaving }
+      const good = place(elsewhere.filter(node => !this.#setbacks.has(id, node)), wanted, random)
+      return (good.length > 0 ? good : place(elsewhere, wanted, random)).map(each => registry.get(each.node)!)
     }
-    const free = registry.live.filter(node => node.receiving < copiesMax)
-    const targets = place(free, { count: map.target(id) - holders.length, blockBytes: length, held: holders, exclude: new Set() }, random)
-    if (targets.length === 0) {
-      if (place(registry.live, { count: 1, blockBytes: length, held: holders, exclude: new Set() }, random).length > 0) return 'busy'
-      return 'done' // no node can take it; when one joins, a walk finds the block again
-    }
-    const nodes = targets.map(({ node }) => registry.get(node)!)
-    for (const node of nodes) node.receiving++
-    source.sending++
-    this.#copies.set(id, { source, targets: new Set(nodes), untilMs: clock.mono() + copyMs + length / bytesPerMs })
-    source.orders.push({ kind: 'replicate', block: id, length, targets: nodes.map(node => node.place), token: tokens.issue({ mode: 'write', block: id }) })
-    log.debug('a copy was ordered', { block: id, from: source.node, to: nodes.map(node => node.node) })
-    return 'done'
+    const open = registry.open
+    const targets = choose(open.filter(node => hasRoom(node.receiving, node.receivingBytes, length, level)))
+    // Nobody can take it, now or later: when a node joins, a walk finds the block again.
+    if (targets.length === 0) return choose(open).length === 0
+    this.#order(id, { source, targets, length, level })
+    return true
   }
 
+  #order(id: BlockId, { source, targets, length, level }: { source: DataNode; targets: readonly DataNode[]; length: number; level: Copy['level'] }): void {
+    const { tokens, clock, log } = this.#options
+    source.sending++
+    source.sendingBytes += length
+    for (const node of targets) {
+      node.receiving++
+      node.receivingBytes += length
+    }
+    const before = Math.max(source.sendingBytes, ...targets.map(node => node.receivingBytes))
+    this.#copies.set(id, { source, targets: new Set(targets), bytes: length, untilMs: clock.mono() + copyMs + before / bytesPerMs, level })
+    source.orders.push({ kind: 'replicate', block: id, length, targets: targets.map(node => node.place), token: tokens.issue({ mode: 'write', block: id }) })
+    log.debug('a copy was ordered', { block: id, level, from: source.node, to: targets.map(node => node.node) })
+  }
+
+  #release(copy: Copy, node: DataNode): void {
+    node.receiving--
+    node.receivingBytes -= copy.bytes
+  }
+
+  /** What is still missing waits again. */
   #end(id: BlockId, copy: Copy): void {
     this.#copies.delete(id)
     copy.source.sending--
-    for (const node of copy.targets) node.receiving--
+    copy.source.sendingBytes -= copy.bytes
+    for (const node of copy.targets) this.#release(copy, node)
+    this.#options.map.again(id)
   }
 
   #expire(): void {
     const { clock, log } = this.#options
     const now = clock.mono()
     for (const [id, copy] of this.#copies) {
-      // Copies were ordered in this order, and nearly all live equally long.
-      if (copy.untilMs > now) break
+      if (copy.untilMs > now) continue
       log.warn('a copy was not reported in time; it is tried again', { block: id, from: copy.source.node, to: [...copy.targets].map(node => node.node) })
+      this.#setbacks.note(id, [copy.source, ...copy.targets], now)
       this.#end(id, copy)
-      if (this.#failed.size > 10_000) this.#failed.clear()
-      this.#failed.set(id, (this.#failed.get(id) ?? new Set()).add(copy.source.node))
-      this.#again(id)
     }
   }
+}
 
-  #again(id: BlockId): void {
-    const { map } = this.#options
-    if (map.standing(id) === standing.under) map.onUnder(id, map.holders(id).length)
-  }
-
-  #trim(): void {
-    let looked = 0
-    const byNode = new Map<DataNode, BlockId[]>()
-    for (const id of this.#over) {
-      if (looked++ >= sliceMax) break
-      this.#over.delete(id)
-      for (const node of this.#extra(id)) {
-        const blocks = byNode.get(node)
-        if (blocks) blocks.push(id)
-        else byNode.set(node, [id])
-      }
-    }
-    for (const [node, blocks] of byNode) this.#options.deletions.add(node, blocks)
-  }
-
-  /**
-   * Replicas to remove. Those that stay are on nodes that were heard of just now and have reported everything: what
-   * might be gone does not count, so the last copy that is known to be there is never among those that go.
-   */
-  #extra(id: BlockId): DataNode[] {
-    const { map, registry, random } = this.#options
-    if (map.standing(id) !== standing.over || this.#copies.has(id)) return []
-    const sure = map.holders(id).filter(node => node.state === 'live' && node.reported)
-    const gone: DataNode[] = []
-    while (sure.length > map.target(id)) {
-      const node = registry.get(surplus(sure, random)!.node)!
-      sure.splice(sure.indexOf(node), 1)
-      map.drop(id, node)
-      gone.push(node)
-    }
-    return gone
-  }
+function hasRoom(copies: number, bytes: number, length: number, level: Copy['level']): boolean {
+  return copies === 0 || copies < copiesMax && bytes + length <= (level === 0 ? urgentBytesMax : bytesMax)
 }

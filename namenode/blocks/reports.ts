@@ -4,6 +4,7 @@
 //   a block that is being written: remembered, so that it can be removed if the file never completes;
 //   an id that was given out and is nobody's: garbage, removed once the node has reported everything and safe mode is over;
 //   an id that was never given out: somebody else's, or ours from a state that was lost. Never removed.
+// A replica that its own node has found damaged counts no more; that it was there is remembered until there is a good one.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Log } from '../../src/ports/log.ts'
@@ -12,13 +13,17 @@ import { knownBlock, targetOf } from '../namespace/file.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { Deletions } from './deletions.ts'
 import type { BlockMap } from './map.ts'
+import { standing } from './standing.ts'
 import type { Repair } from './repair.ts'
+import type { Suspects } from './suspects.ts'
+import { isSure } from './trim.ts'
 
 export interface ReportsOptions {
   readonly view: View
   readonly map: BlockMap
   readonly repair: Repair
   readonly deletions: Deletions
+  readonly suspects: Suspects
   readonly log: Log
   /** Is the block part of a file being written? */
   readonly isOpen: (id: BlockId) => boolean
@@ -27,6 +32,8 @@ export interface ReportsOptions {
 
 /** What is wrong with one node's replicas is looked at again later; more than this is found by its next full report. */
 const suspectsMax = 1_000_000
+/** Damaged replicas that are remembered: more of them are merely missing. */
+const damagedMax = 100_000
 
 export interface Held { readonly id: BlockId; readonly length: number; readonly crc: number }
 
@@ -36,16 +43,20 @@ export class Reports {
   readonly #suspects = new Map<DataNode, Set<BlockId>>()
   /** Replicas with the wrong length or checksum. */
   readonly #wrong = new Map<BlockId, Set<DataNode>>()
+  /** Blocks of which bad replicas were put aside, and no good one has been heard of since. */
+  readonly #damaged = new Set<BlockId>()
   strangers = 0
 
   constructor(options: ReportsOptions) { this.#options = options }
 
   /** The node holds this. */
   held(node: DataNode, { id, length, crc }: Held): void {
-    const { view, map, repair, isOpen, log } = this.#options
+    const { view, map, repair, suspects, isOpen, log } = this.#options
     const known = knownBlock(view, id)
     if (known) {
       if (known.length !== length || known.crc !== crc) return this.#mismatch(node, id, { length, crc, wanted: known })
+      if (this.#damaged.size > 0) this.#damaged.delete(id)
+      suspects.answered(node, id)
       map.add(id, node)
       map.know(id, targetOf(view, known.inode) ?? 0)
       repair.arrived(id, node)
@@ -60,16 +71,47 @@ export class Reports {
     }
   }
 
-  /** The node does not hold it any more, or has put it aside because it is damaged. */
+  /** The node does not hold it any more. */
   gone(node: DataNode, id: BlockId): void {
     this.#options.map.drop(id, node)
+    this.#options.suspects.answered(node, id)
     this.#suspects.get(node)?.delete(id)
     this.#wrong.get(id)?.delete(node)
+  }
+
+  /** The node has put it aside because it is damaged. */
+  bad(node: DataNode, id: BlockId): void {
+    const { map, view } = this.#options
+    // With a good replica elsewhere this is nothing to remember.
+    if (knownBlock(view, id) && this.#damaged.size < damagedMax && !map.holders(id).some(each => each !== node)) this.#damaged.add(id)
+    this.gone(node, id)
+    if (this.isCorrupt(id)) map.again(id)
+  }
+
+  /** No good replica is known, and bad ones are, or were. */
+  isCorrupt(id: BlockId): boolean {
+    return (this.#damaged.has(id) || (this.#wrong.get(id)?.size ?? 0) > 0) && this.#options.map.standing(id) === standing.missing
+  }
+
+  /** How many blocks are so. */
+  get corrupt(): number {
+    let count = 0
+    for (const id of new Set([...this.#damaged, ...this.#wrong.keys()])) if (this.isCorrupt(id)) count++
+    return count
+  }
+
+  /** The block is no file's any more. Gives the nodes that hold wrong replicas of it. */
+  forget(id: BlockId): Iterable<DataNode> {
+    const wrong = this.#wrong.get(id) ?? []
+    this.#damaged.delete(id)
+    this.#wrong.delete(id)
+    return wrong
   }
 
   /** The node began a new session, or is dead. */
   reset(node: DataNode): void {
     this.#suspects.delete(node)
+    this.#options.suspects.reset(node)
     for (const [id, nodes] of this.#wrong) if (nodes.delete(node) && nodes.size === 0) this.#wrong.delete(id)
   }
 
@@ -96,8 +138,9 @@ export class Reports {
   #mismatch(node: DataNode, id: BlockId, facts: object): void {
     const { log, map } = this.#options
     log.error('a replica has not the length or checksum that its block should have', { node: node.node, block: id, ...facts })
-    map.drop(id, node)
     this.#wrong.set(id, (this.#wrong.get(id) ?? new Set()).add(node))
+    map.drop(id, node)
+    map.again(id)
     this.#settle(id)
   }
 
@@ -116,7 +159,7 @@ export class Reports {
   mayDelete(node: DataNode, id: BlockId): boolean {
     const { view, map } = this.#options
     if (!knownBlock(view, id)) return true
-    const others = map.holders(id).filter(each => each !== node && each.state === 'live' && each.reported)
+    const others = map.holders(id).filter(each => each !== node && isSure(each))
     if (this.#wrong.get(id)?.has(node)) return others.length > 0
     if (others.length >= Math.max(1, map.target(id))) return true
     map.add(id, node)

@@ -34,7 +34,7 @@ export type Event =
   /** Where blocks lie is known well enough: tasks may start. */
   | { readonly kind: 'opened' }
   /** A node registered, for the first time or again; `attempts` still run there. */
-  | { readonly kind: 'joined'; readonly node: NodeId; readonly rack: string; readonly host: string; readonly slots: number; readonly attempts: readonly AttemptId[] }
+  | { readonly kind: 'joined'; readonly node: NodeId; readonly rack: string; readonly host: string; readonly slots: number; readonly attempts: readonly AttemptId[]; /** It gets no tasks until it offers slots. */ readonly closed?: boolean }
   /** A node asks for work. */
   | { readonly kind: 'offered'; readonly node: NodeId }
   /** It takes no new work; what it runs may still end well. */

@@ -52,13 +52,16 @@ export class Jobs {
     const engine = this.#engine = new Engine(rooms)
     this.routes = jobRoutes(engine, rooms)
     registry.listen({
-      joined: ({ node, rack, host, slots }, attempts) => engine.feed({ kind: 'joined', node, rack, host, slots, attempts }),
+      joined: ({ node, rack, host, slots, inService }, attempts) => engine.feed({ kind: 'joined', node, rack, host, slots, attempts, closed: !inService }),
       offered: ({ node }) => engine.feed({ kind: 'offered', node }),
       draining: ({ node, state }) => engine.feed({ kind: state === 'left' ? 'left' : 'draining', node }),
       lost: ({ node }) => {
         engine.feed({ kind: 'lost', node })
         engine.blocksChanged()
       },
+      away: ({ node }) => engine.feed({ kind: 'lost', node }),
+      // Back in service, it offers its slots itself.
+      reassigned: ({ node, inService }) => { if (!inService) engine.feed({ kind: 'draining', node }) },
       reported: () => engine.blocksChanged(),
     })
   }

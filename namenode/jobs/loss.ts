@@ -13,8 +13,9 @@ import { addCounters, changed, endAttempt, placeOf, type Attempt, type Job, type
 export function joined(state: State, event: Event & { kind: 'joined' }): void {
   const { node: id, rack, host, slots } = event
   let node = state.nodes.get(id)
-  if (node) Object.assign(node, { rack, host, slots, state: 'live' })
-  else state.nodes.set(id, node = { id, rack, host, slots, state: 'live', holding: new Map(), owed: new Set() })
+  const now = event.closed ? 'draining' : 'live'
+  if (node) Object.assign(node, { rack, host, slots, state: now })
+  else state.nodes.set(id, node = { id, rack, host, slots, state: now, holding: new Map(), owed: new Set() })
 
   const still = new Set(event.attempts)
   for (const held of [...node.holding.keys()]) if (!still.has(held)) giveUp(state, node, held)

@@ -72,7 +72,8 @@ export function nodesRoutes({ cluster, journal, registry, terms, reports, clock,
 
   function* changesOf(node: DataNode, { added, removed, bad }: RequestOf<typeof report.changes>): Iterable<() => void> {
     for (const replica of added) yield () => reports.held(node, replica)
-    for (const id of [...removed, ...bad]) yield () => reports.gone(node, id)
+    for (const id of removed) yield () => reports.gone(node, id)
+    for (const id of bad) yield () => reports.bad(node, id)
   }
 
   function* rowsOf(node: DataNode, { storages }: RequestOf<typeof report.full>): Iterable<() => void> {

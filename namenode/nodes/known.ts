@@ -10,16 +10,21 @@ import { textKey } from '../journal/keys.ts'
 import { mutation, type AnyMutation } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import type { Registry } from './registry.ts'
+import { serviceMutations, type Service } from './service.ts'
 
-export interface KnownNode extends NodePlace { readonly sinceMs: number }
+export interface KnownNode extends NodePlace {
+  readonly sinceMs: number
+  /** What operators have said of it; in service if nothing. */
+  readonly service?: Service | undefined
+}
 
 /** A node came for the first time, or with another address, rack or host. */
 export const noteNode = mutation<KnownNode, undefined>({
   kind: 'nodes.note',
   mutate(draft, { node, address, rack, host, sinceMs }) {
     const there = draft.get('nodes', textKey(node))
-    const since = there ? decodeValue<KnownNode>(there).sinceMs : sinceMs
-    draft.put('nodes', textKey(node), encodeValue({ address, rack, host, sinceMs: since }))
+    const { sinceMs: since = sinceMs, service } = there ? decodeValue<Partial<KnownNode>>(there) : {}
+    draft.put('nodes', textKey(node), encodeValue({ address, rack, host, sinceMs: since, ...service && { service } }))
     return undefined
   },
 })
@@ -40,13 +45,16 @@ export function* knownNodes(view: View): Iterable<KnownNode> {
 /** Dead for this long is gone: its blocks were copied long ago, and whoever stops all of a cluster for a while starts it again sooner. */
 const goneMs = 600_000
 
-/** Forgets nodes that are gone. They are still shown until this namenode ends, and noted again if they come back. */
+/**
+ * Forgets nodes that are gone. They are still shown until this namenode ends, and noted again if they come back. What an
+ * operator has said of a node is not forgotten: a decommissioned one that is switched on again must not serve.
+ */
 export async function forgetGone({ journal, registry, clock }: { journal: Journal; registry: Registry; clock: Clock }): Promise<void> {
   for (const node of [...registry.all]) {
-    if (!node.noted || node.state !== 'dead' || clock.mono() - node.contactMs < goneMs) continue
+    if (!node.noted || !node.inService || node.state !== 'dead' || clock.mono() - node.contactMs < goneMs) continue
     node.noted = false
     await journal.submit(dropNode, { node: node.node })
   }
 }
 
-export const nodeMutations: readonly AnyMutation[] = [noteNode, dropNode]
+export const nodeMutations: readonly AnyMutation[] = [noteNode, dropNode, ...serviceMutations]

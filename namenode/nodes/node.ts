@@ -6,9 +6,13 @@ import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { StorageState } from '../../src/protocol/heartbeat.ts'
 import type { Candidate } from '../blocks/placement.ts'
 import type { Orders } from './orders.ts'
+import { inService, type Service } from './service.ts'
 
-/** `left`: said good-bye; its blocks count as there until it would have been dead. A node that is expected and was not seen yet is `dead`. */
-export type NodeState = 'live' | 'stale' | 'dead' | 'left'
+/**
+ * `left`: said good-bye; its blocks count as there until it would have been dead. `away`: it would be dead if it were not
+ * in maintenance; its blocks count as there. A node that is expected and was not seen yet is `dead`.
+ */
+export type NodeState = 'live' | 'stale' | 'dead' | 'left' | 'away'
 
 export class DataNode implements Candidate {
   readonly node: NodeId
@@ -26,6 +30,10 @@ export class DataNode implements Candidate {
   contactMs: number
   /** It is in the journal with this address, rack and host. */
   noted = false
+  /** As operators have said. */
+  service: Service = inService
+  /** When its maintenance is over, on the monotonic clock: jumps of the other one neither shorten nor lengthen it. */
+  excusedUntilMs = 0
   /** 0: it has not registered with this namenode. */
   session = 0
   /** The newest change or page that was taken in, by its number. */
@@ -37,9 +45,13 @@ export class DataNode implements Candidate {
   earlier: number[] = []
   /** Its full report of this session is complete. */
   reported = false
+  /** While it is not in service: its blocks, and those that are still to be copied away. Counted now and then (drain.ts). */
+  held: { readonly blocks: number; readonly remaining: number } | undefined
   /** Copies that it was ordered to send, and that others were ordered to send to it, and that have not been reported. */
   sending = 0
   receiving = 0
+  sendingBytes = 0
+  receivingBytes = 0
 
   constructor(place: NodePlace, orders: Orders, contactMs: number) {
     this.contactMs = contactMs
@@ -57,6 +69,10 @@ export class DataNode implements Candidate {
   get place(): NodePlace { return { node: this.node, address: this.address, rack: this.rack, host: this.host } }
   /** Its replicas count as being there. */
   get holds(): boolean { return this.state !== 'dead' }
+  /** Its replicas are such as files are to have. */
+  get inService(): boolean { return this.service.state === 'in-service' }
+  /** Its replicas count although it may not be there. */
+  get excused(): boolean { return this.service.state === 'maintenance' }
   /** It can be asked for bytes now. */
   get serves(): boolean { return this.state === 'live' || this.state === 'stale' }
 

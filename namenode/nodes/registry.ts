@@ -9,9 +9,10 @@ import type { Log } from '../../src/ports/log.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { RequestOf } from '../../src/protocol/message.ts'
 import type { beat, register } from '../../src/protocol/heartbeat.ts'
-import type { NodePlace } from '../../src/protocol/fields.ts'
 import { DataNode } from './node.ts'
+import type { KnownNode } from './known.ts'
 import { Orders } from './orders.ts'
+import { inService, type Service } from './service.ts'
 import type { Terms } from './terms.ts'
 
 export interface NodeTimes {
@@ -26,8 +27,14 @@ export interface NodeListener {
   joined?(node: DataNode, attempts: readonly AttemptId[]): readonly AttemptId[] | void
   /** It said good-bye, or has been silent: no new work. */
   draining?(node: DataNode): void
+  /** It was silent for a while, and is heard of again. */
+  returned?(node: DataNode): void
   /** It is dead, with everything on it. */
   lost?(node: DataNode): void
+  /** It would be dead if it were not in maintenance: whatever it ran is lost, what it holds counts. */
+  away?(node: DataNode): void
+  /** An operator, or time, has changed whether it serves. */
+  reassigned?(node: DataNode): void
   /** It asks for work; `freeSlots` tasks could start now. */
   offered?(node: DataNode, freeSlots: number): void
   /** Its full report is complete. */
@@ -57,20 +64,46 @@ export class Registry {
 
   get all(): Iterable<DataNode> { return this.#nodes.values() }
   get live(): DataNode[] { return [...this.#nodes.values()].filter(node => node.state === 'live') }
+  /** Those that new blocks and tasks may go to. */
+  get open(): DataNode[] { return [...this.#nodes.values()].filter(node => node.state === 'live' && node.inService) }
   get(id: NodeId): DataNode | undefined { return this.#nodes.get(id) }
 
   /** A node of an earlier life of this namenode: expected, not here yet. */
-  expect(place: NodePlace): void {
+  expect({ service = inService, ...place }: KnownNode): void {
     const node = new DataNode(place, this.#newOrders(), this.#world.clock.mono())
     node.noted = true
     this.#nodes.set(place.node, node)
+    this.#assign(node, service)
+  }
+
+  /** What the journal now says of a node. */
+  assign(node: DataNode, service: Service): void {
+    this.#assign(node, service)
+    this.#world.log.info('a datanode has another part in the cluster', { node: node.node, service: service.state, untilMs: service.untilMs })
+    if (node.inService) node.orders.nudge() // it asks again at once, and with that for work
+    for (const listener of this.#listeners) listener.reassigned?.(node)
+  }
+
+  #assign(node: DataNode, service: Service): void {
+    const { clock } = this.#world
+    node.service = service
+    node.excusedUntilMs = service.untilMs === undefined ? 0 : clock.mono() + Math.max(0, service.untilMs - clock.now())
   }
 
   /** No node has come yet, and one that is there would not have had the time: whoever needs one asks again. */
   get settling(): boolean { return !this.#met && this.#world.clock.mono() - this.#startMs < this.#times.nodeDeadMs }
 
-  /** Expected nodes that have neither reported everything since the start nor been given up. */
-  awaited(): DataNode[] { return [...this.#nodes.values()].filter(node => !node.reported && node.state !== 'left') }
+  /** Expected nodes that have neither reported everything since the start nor been given up; those that may be switched off are not expected. */
+  awaited(): DataNode[] {
+    return [...this.#nodes.values()].filter(node => !node.reported && node.state !== 'left' && !node.excused && node.service.state !== 'decommissioned')
+  }
+
+  /** Nodes in maintenance of which this namenode has heard nothing yet: nobody knows what they hold, but something they do. */
+  unheard(): number {
+    let count = 0
+    for (const node of this.#nodes.values()) if (node.excused && node.session === 0) count++
+    return count
+  }
 
   register(request: RequestOf<typeof register>): { node: DataNode; kill: AttemptId[] } {
     const { node: id, address, rack, host, pid, version, slots, storages, attempts } = request
@@ -96,7 +129,7 @@ export class Registry {
   /** The node of a session, which has just given a sign of life. Throws UNREGISTERED. */
   heard(id: NodeId, session: number): DataNode {
     const node = this.#nodes.get(id)
-    if (!node || node.session !== session || node.state === 'dead') {
+    if (!node || node.session !== session || node.state === 'dead' || node.state === 'away') {
       throw new GristmillError('UNREGISTERED', `the datanode ${id} has no session ${session} with this namenode; it must register again`, { details: { node: id } })
     }
     node.contactMs = this.#world.clock.mono()
@@ -104,6 +137,7 @@ export class Registry {
       node.state = 'live'
       this.#world.log.info('a datanode is heard of again', { node: id })
       node.orders.nudge() // it asks again at once, and with that for work
+      for (const listener of this.#listeners) listener.returned?.(node)
     }
     return node
   }
@@ -123,7 +157,7 @@ export class Registry {
   }
 
   offered(node: DataNode, freeSlots: number): void {
-    if (node.state === 'live') for (const listener of this.#listeners) listener.offered?.(node, freeSlots)
+    if (node.state === 'live' && node.inService) for (const listener of this.#listeners) listener.offered?.(node, freeSlots)
   }
 
   /** Its full report is complete: what it did not mention is gone. */
@@ -139,13 +173,22 @@ export class Registry {
     for (const node of this.#nodes.values()) {
       if (node.state === 'dead') continue
       const silentMs = now - node.contactMs
-      if (silentMs >= this.#times.nodeDeadMs) this.#lose(node, silentMs)
+      if (silentMs >= this.#times.nodeDeadMs) this.#giveUp(node, silentMs)
       else if (node.state === 'live' && silentMs >= this.#times.nodeStaleMs) {
         node.state = 'stale'
         this.#world.log.warn('a datanode is silent', { node: node.node, silentMs: Math.round(silentMs) })
         for (const listener of this.#listeners) listener.draining?.(node)
       }
     }
+  }
+
+  #giveUp(node: DataNode, silentMs: number): void {
+    if (!node.excused) return this.#lose(node, silentMs)
+    if (node.state === 'away') return
+    this.#world.log.info('a datanode in maintenance is away: its tasks go elsewhere, its blocks do not', { node: node.node, forMs: Math.round(node.excusedUntilMs - this.#world.clock.mono()) })
+    node.state = 'away'
+    node.orders.close()
+    for (const listener of this.#listeners) listener.away?.(node)
   }
 
   #lose(node: DataNode, silentMs: number): void {

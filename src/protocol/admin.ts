@@ -5,6 +5,8 @@ import { address, clusterId, count, instant, nodeId, text } from './fields.ts'
 import { storageState } from './heartbeat.ts'
 import { message } from './message.ts'
 
+export const serviceState = Type.Union([Type.Literal('in-service'), Type.Literal('decommissioning'), Type.Literal('decommissioned'), Type.Literal('maintenance')])
+
 export const nodeStatus = Type.Object({
   node: nodeId,
   address,
@@ -12,7 +14,14 @@ export const nodeStatus = Type.Object({
   host: text(255),
   pid: count,
   version: text(40),
-  state: Type.Union([Type.Literal('live'), Type.Literal('stale'), Type.Literal('dead'), Type.Literal('left')]),
+  /** `away`: dead, if it were not in maintenance. */
+  state: Type.Union([Type.Literal('live'), Type.Literal('stale'), Type.Literal('dead'), Type.Literal('left'), Type.Literal('away')]),
+  /** What operators have said of it; in service if nothing. */
+  service: Type.Optional(serviceState),
+  /** When its maintenance is over. */
+  serviceUntilMs: Type.Optional(instant),
+  /** While it is not in service: its blocks, and those of them that it cannot be missed for yet. */
+  held: Type.Optional(Type.Object({ blocks: count, remaining: count })),
   slots: count,
   running: count,
   transfers: count,
@@ -45,6 +54,12 @@ export const status = message('admin.status', {
     missing: count,
     underReplicated: count,
     overReplicated: count,
+    /** Enough replicas, all of them in one rack although there are others. */
+    misplaced: Type.Optional(count),
+    /** Of those that are missing: bad replicas are known. */
+    corrupt: Type.Optional(count),
+    /** No replica is known yet, and nodes are still to report. */
+    awaited: Type.Optional(count),
     /** Copies ordered and not yet reported. */
     pendingReplications: count,
     pendingDeletions: count,

@@ -1,0 +1,319 @@
+// A namenode's rooms that keep blocks, with datanodes made of a few lines, and time moved by hand: for tests of what is
+// copied, trimmed, moved and deleted when. Answers get lost and reports come twice, as on a bad network.
+
+import { Keeper } from '../../../namenode/blocks/keeper.ts'
+import { Housekeeping } from '../../../namenode/housekeeping.ts'
+import { blocksOf, knownBlock } from '../../../namenode/namespace/file.ts'
+import { remove, setAttributes } from '../../../namenode/namespace/names.ts'
+import { list } from '../../../namenode/namespace/read.ts'
+import { sweep } from '../../../namenode/namespace/sweep.ts'
+import { nodesRoutes } from '../../../namenode/nodes/conversation.ts'
+import { knownNodes } from '../../../namenode/nodes/known.ts'
+import { Registry } from '../../../namenode/nodes/registry.ts'
+import { Terms } from '../../../namenode/nodes/terms.ts'
+import { complete, create } from '../../../namenode/writing/mutations.ts'
+import { address, clusterId, nodeId, storageId, type BlockId } from '../../../src/base/ids.ts'
+import { silent } from '../../../src/ports/log.ts'
+import type { Random } from '../../../src/ports/random.ts'
+import type { Message, ReplyOf, RequestOf } from '../../../src/protocol/message.ts'
+import * as heartbeat from '../../../src/protocol/heartbeat.ts'
+import { orders as wait, type Order } from '../../../src/protocol/order.ts'
+import * as report from '../../../src/protocol/report.ts'
+import { BlockTokens } from '../../../src/rpc/token.ts'
+import { seeded } from '../../../src/world/random.ts'
+import { ManualClock, openBench, root, type Bench } from './kit.ts'
+
+export const times = { nodeStaleMs: 1000, nodeDeadMs: 4000, longPollMs: 500 }
+
+/** What a namenode is of its block keeping, over a journal that lives on when it restarts. */
+export class House {
+  readonly bench: Bench
+  readonly registry: Registry
+  readonly keeper: Keeper
+  readonly chores: Housekeeping
+  readonly open = new Set<BlockId>()
+  settled = 0
+  readonly #routes = new Map<string, (request: unknown, context: unknown) => unknown>()
+
+  constructor(bench: Bench, random: Random) {
+    this.bench = bench
+    const { clock, journal } = bench
+    const terms = new Terms()
+    this.registry = new Registry({ clock, log: silent, random }, terms, times)
+    this.keeper = new Keeper({
+      view: journal.view, registry: this.registry, terms, tokens: new BlockTokens({ secret: Buffer.alloc(32), clock }), clock, log: silent, random,
+      nodeDeadMs: times.nodeDeadMs, isOpen: id => this.open.has(id), onSettled: () => { this.settled++ },
+    })
+    for (const known of knownNodes(journal.view)) this.registry.expect(known)
+    const { keeper, registry } = this
+    for (const { message, handler } of nodesRoutes({ cluster: clusterId('test'), journal, registry, terms, reports: keeper.reports, clock, taken: (node, taken) => keeper.taken(node, taken) })) {
+      this.#routes.set(message.name, handler as never)
+    }
+    this.chores = new Housekeeping(clock, silent, [{ name: 'silence', everyMs: 100, work: () => this.registry.check() }, ...keeper.chores])
+    this.chores.start()
+    keeper.start()
+  }
+
+  call<M extends Message>(message: M, request: RequestOf<M>): Promise<ReplyOf<M>> {
+    return Promise.resolve().then(() => this.#routes.get(message.name)!(request, { signal: new AbortController().signal })) as Promise<ReplyOf<M>>
+  }
+
+  async stop(): Promise<void> {
+    await this.chores.stop()
+    await this.keeper.stop()
+    this.registry.stop()
+  }
+}
+
+/** A datanode: a map of blocks, and the loop that a real one runs, a step at a time. */
+export class Fake {
+  readonly id
+  readonly rack: string
+  readonly blocks = new Map<BlockId, { length: number; crc: number }>()
+  readonly changes: Array<['added' | 'removed' | 'bad', BlockId]> = []
+  session = 0
+  seq = 0
+  acknowledged = 0
+  up = true
+  fullDue = true
+  readonly sim: Sim
+  polling = false
+  /** It does not hear orders. */
+  deaf = false
+
+  constructor(sim: Sim, name: string, rack: string) {
+    this.sim = sim
+    this.id = nodeId(name)
+    this.rack = rack
+  }
+
+  async step(): Promise<void> {
+    if (!this.up) return
+    const { house } = this.sim
+    try {
+      if (this.session === 0) {
+        const reply = await house.call(heartbeat.register, {
+          node: this.id, address: address(`${this.id}:1`), rack: this.rack, host: this.id, pid: 1, version: '', slots: 0, attempts: [], storages: [this.#storage()],
+        })
+        this.session = reply.session
+        this.seq = 0
+        this.acknowledged = 0
+        this.fullDue = true
+      }
+      const who = { node: this.id, session: this.session }
+      await house.call(heartbeat.beat, { ...who, storages: [this.#storage()], transfers: 0, running: 0 })
+      if (this.fullDue) {
+        this.fullDue = false
+        this.changes.length = 0
+        const ids = [...this.blocks.keys()].sort((a, b) => a - b)
+        const half = Math.ceil(ids.length / 2)
+        for (const [i, page] of [ids.slice(0, half), ids.slice(half)].entries()) {
+          const rows = page.map(id => [id, this.blocks.get(id)!.length, this.blocks.get(id)!.crc] as [BlockId, number, number])
+          await this.#send(report.full, { ...who, seq: ++this.seq, first: i === 0, last: i === 1, storages: [{ id: storageId('s'), blocks: rows }] })
+        }
+      }
+      const batch = this.changes.splice(0)
+      if (batch.length > 0) {
+        const of = (kind: string): BlockId[] => batch.filter(([what]) => what === kind).map(([, id]) => id)
+        await this.#send(report.changes, {
+          ...who, seq: ++this.seq, removed: of('removed'), bad: of('bad'),
+          added: of('added').filter(id => this.blocks.has(id)).map(id => ({ id, ...this.blocks.get(id)!, storage: storageId('s') })),
+        })
+      }
+      this.#poll()
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'UNREGISTERED') throw error
+      this.session = 0
+    }
+  }
+
+  /** Sends, now and then twice, as if an answer had been lost. */
+  async #send<M extends Message>(message: M, request: RequestOf<M>): Promise<void> {
+    await this.sim.house.call(message, request)
+    if (this.sim.random.below(4) === 0) await this.sim.house.call(message, request)
+  }
+
+  #poll(): void {
+    if (this.polling || this.deaf) return
+    this.polling = true
+    const { session } = this
+    this.sim.house.call(wait, { node: this.id, session, acknowledged: this.acknowledged, freeSlots: 0 }).then(({ orders }) => {
+      // The answer is lost with the process, or on the way.
+      if (!this.up || this.deaf || this.session !== session || this.sim.random.below(8) === 0) return
+      for (const { seq, order } of orders) {
+        if (seq <= this.acknowledged) continue
+        this.acknowledged = seq
+        this.#carryOut(order)
+      }
+    }, () => { if (this.session === session) this.session = 0 }).finally(() => { this.polling = false })
+  }
+
+  #carryOut(order: Order): void {
+    switch (order.kind) {
+      case 'delete':
+        for (const id of order.blocks) {
+          if (!this.blocks.has(id)) continue
+          this.sim.checkDelete(this, id)
+          this.sim.stats.deleted++
+          this.blocks.delete(id)
+          this.changes.push(['removed', id])
+        }
+        return
+      case 'replicate': {
+        const mine = this.blocks.get(order.block)
+        if (!mine || this.sim.random.below(6) === 0) return // a copy that comes to nothing
+        for (const { node } of order.targets) {
+          const target = this.sim.nodes.find(each => each.id === node)!
+          if (!target.up || target.blocks.has(order.block)) continue
+          target.blocks.set(order.block, { ...mine })
+          target.changes.push(['added', order.block])
+          this.sim.stats.copied++
+        }
+        return
+      }
+      case 'verify':
+        if (this.blocks.get(order.block)?.crc !== 7) {
+          this.blocks.delete(order.block)
+          this.changes.push(['bad', order.block])
+          this.sim.stats.bad++
+        }
+        return
+      case 'report': this.fullDue = true
+    }
+  }
+
+  kill(): void {
+    this.up = false
+    this.session = 0
+  }
+
+  #storage() { return { id: storageId('s'), dir: '/d', capacityBytes: 1e12, freeBytes: 5e11 - this.blocks.size * 1e6, usedBytes: 0, blocks: this.blocks.size, failed: false } }
+}
+
+export class Sim {
+  readonly random: Random
+  readonly clock = new ManualClock()
+  readonly nodes: Fake[]
+  house!: House
+  files = 0
+  readonly wrongs: string[] = []
+  readonly stats = { copied: 0, deleted: 0, restarts: 0, bad: 0 }
+
+  constructor(seed: number, nodes: number) {
+    this.random = seeded(seed)
+    this.nodes = Array.from({ length: nodes }, (_, i) => new Fake(this, `n${i}`, `/r${i % 2}`))
+  }
+
+  async start(): Promise<void> { this.house = new House(await openBench({ clock: this.clock }), this.random) }
+
+  /** The namenode dies and starts again; what it knew of replicas is gone. */
+  async restart(): Promise<void> {
+    this.stats.restarts++
+    await this.house.stop()
+    const { store, disk } = this.house.bench
+    this.house = new House(await openBench({ store: store.reopened(), disk: disk.cut(), clock: this.clock }), this.random)
+    for (const node of this.nodes) node.session = 0
+  }
+
+  async pass(ms: number): Promise<void> {
+    for (let at = 0; at < ms; at += 100) {
+      this.clock.pass(100)
+      for (const node of this.nodes) await node.step()
+      for (let i = 0; i < 6; i++) await this.clock.yield()
+    }
+  }
+
+  async put(replication: number, blocks: number): Promise<void> {
+    const { bench, keeper, registry, open } = this.house
+    const path = `/f${this.files++}`
+    const made = await bench.do(create, { path, replication, blockBytes: 4096, blocks })
+    const live = this.nodes.filter(node => node.up && node.session !== 0 && registry.get(node.id)?.state === 'live')
+    for (const id of made.blocks) open.add(id)
+    const sealed = made.blocks.map(id => {
+      const holders = [...live].sort(() => this.random.float() - 0.5).slice(0, 1 + this.random.below(replication))
+      for (const node of holders) {
+        node.blocks.set(id, { length: 100, crc: 7 })
+        node.changes.push(['added', id])
+      }
+      return { id, length: 100, crc: 7, aligned: true, holders }
+    })
+    // Some writers give up, or leave blocks unused: those are garbage.
+    const kept = this.random.below(5) === 0 ? sealed.slice(1) : sealed
+    if (live.length > 0) await bench.do(complete, { lease: made.lease, blocks: kept.map(({ id, length, crc, aligned }) => ({ id, length, crc, aligned })) })
+    for (const { id } of sealed) open.delete(id)
+    for (const { id, holders } of kept) {
+      for (const node of holders) {
+        const there = registry.get(node.id)
+        if (there?.serves) keeper.map.add(id, there)
+      }
+      keeper.map.know(id, replication)
+    }
+    keeper.discard(sealed.filter(each => !kept.includes(each)).map(each => each.id))
+  }
+
+  paths(): string[] { return list(this.house.bench.journal.view, root, { path: '/' }).entries.map(entry => entry.path) }
+
+  async rm(): Promise<void> {
+    const path = this.#any(this.paths())
+    if (path === undefined) return
+    const { bench, keeper } = this.house
+    await bench.do(remove, { path })
+    for (let more = true; more;) {
+      const swept = await bench.journal.submit(sweep, { limit: 3 })
+      keeper.discard(swept.blocks)
+      more = swept.more
+    }
+  }
+
+  async setrep(): Promise<void> {
+    const path = this.#any(this.paths())
+    if (path === undefined) return
+    const { bench, keeper } = this.house
+    const replication = 1 + this.random.below(4)
+    const { id } = await bench.do(setAttributes, { path, replication })
+    for (const chunk of blocksOf(bench.journal.view, id)) for (const block of chunk) keeper.map.know(block.id, replication)
+  }
+
+  #any<T>(items: readonly T[]): T | undefined { return items[this.random.below(Math.max(1, items.length))] }
+
+  /** Rule 5: what the system deletes is nobody's, or there are other good copies on nodes that live. */
+  checkDelete(node: Fake, id: BlockId): void {
+    if (!knownBlock(this.house.bench.journal.view, id)) return
+    const good = (each: Fake): boolean => each.blocks.get(id)?.crc === 7
+    if (good(node) && !this.nodes.some(each => each !== node && good(each))) this.wrongs.push(`${node.id} deleted the last good copy of ${id}`)
+  }
+
+  /** Everything of the rules that does not hold, now that all is quiet. */
+  unwell(): string[] {
+    const { view } = this.house.bench.journal
+    const wrong = [...this.wrongs]
+    const known = new Set<BlockId>()
+    for (const { id, replication, path } of list(view, root, { path: '/' }).entries) {
+      for (const chunk of blocksOf(view, id)) {
+        for (const block of chunk) {
+          known.add(block.id)
+          const holders = this.nodes.filter(node => node.up && node.blocks.get(block.id)?.crc === 7)
+          const want = Math.min(replication, this.nodes.filter(node => node.up).length)
+          const racks = (nodes: readonly Fake[]): number => new Set(nodes.map(node => node.rack)).size
+          if (want > 1 && racks(holders) === 1 && racks(this.nodes.filter(node => node.up)) > 1) wrong.push(`${path} block ${block.id} is in one rack`)
+          if (holders.length !== want && holders.length > 0) wrong.push(`${path} block ${block.id} is on ${holders.map(node => node.id).join(' ') || 'nothing'}, wanted ${want}`)
+        }
+      }
+    }
+    for (const node of this.nodes) if (node.up) for (const id of node.blocks.keys()) if (!known.has(id) && id < view.counters.nextBlock) wrong.push(`${node.id} holds ${id}, which is nobody's`)
+    return wrong
+  }
+}
+
+/** A file of one block on these nodes, known to everybody. */
+export async function place(sim: Sim, replication: number, on: number[]): Promise<BlockId> {
+  const { bench, keeper, registry } = sim.house
+  const { lease, blocks: [id] } = await bench.do(create, { path: `/p${sim.files++}`, replication, blockBytes: 4096, blocks: 1 })
+  await bench.do(complete, { lease, blocks: [{ id: id!, length: 100, crc: 7, aligned: true }] })
+  for (const i of on) {
+    sim.nodes[i]!.blocks.set(id!, { length: 100, crc: 7 })
+    keeper.map.add(id!, registry.get(sim.nodes[i]!.id)!)
+  }
+  keeper.map.know(id!, replication)
+  return id!
+}
