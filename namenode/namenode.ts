@@ -197,9 +197,9 @@ async function inspect({ clock, log, inspectStore }: World, dir: string): Promis
 }
 
 function openJournal(world: World, config: NamenodeConfig, store: Store): Promise<LocalJournal> {
-  const { disk, clock, log } = world
+  const { disk, clock, log, failpoints } = world
   return LocalJournal.open({
-    store, disk, clock, log, dir: `${config.dir}/journal`, registry: new Kinds(allMutations), sync: config.sync,
+    store, disk, clock, log, failpoints, dir: `${config.dir}/journal`, registry: new Kinds(allMutations), sync: config.sync,
     onFatal: error => config.onFatal?.(error),
   })
 }

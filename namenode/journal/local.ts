@@ -18,6 +18,7 @@ import { MiB } from '../../src/base/units.ts'
 import type { RequestId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
+import { unarmed, type Failpoints } from '../../src/ports/failpoints.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Store } from '../../src/ports/store.ts'
 import { unseal } from './codec.ts'
@@ -47,6 +48,7 @@ export interface JournalOptions {
   /** false: the test profile that answers before the disk has it. */
   readonly sync?: boolean | undefined
   readonly segmentLimits?: SegmentLimits | undefined
+  readonly failpoints?: Failpoints | undefined
   /** Called once, when the journal can no longer be trusted. The process must end. */
   readonly onFatal: (error: GristmillError) => void
 }
@@ -67,6 +69,7 @@ export class LocalJournal implements Journal {
   readonly #segments: Segments
   readonly #state: State
   readonly #sync: boolean
+  readonly #failpoints: Failpoints
   readonly #queue = new Queue<Waiting>('mutation', limits.mutationQueueMax)
   /** The journal's clock: wall-clock time at the start, monotonic from there. A clock that is set changes nothing. */
   readonly #originMs: number
@@ -82,6 +85,7 @@ export class LocalJournal implements Journal {
     this.#segments = segments
     this.#state = state
     this.#sync = options.sync ?? true
+    this.#failpoints = options.failpoints ?? unarmed
     this.#originMs = options.clock.now() - options.clock.mono()
   }
 
@@ -160,6 +164,7 @@ export class LocalJournal implements Journal {
   async #commit(group: readonly Waiting[]): Promise<void> {
     const { store } = this.#options
     const state = this.#state
+    const failpoints = this.#failpoints
     try {
       await this.#segments.prepare(state.view.counters.appliedSeq + 1)
     } catch (error) {
@@ -173,11 +178,14 @@ export class LocalJournal implements Journal {
       store.transact(() => {
         const frames = this.#apply(group, timeMs)
         if (frames.length === 0) return
+        failpoints.pass('journal.append.before')
         at.stage = 'appending'
         for (const frame of frames) this.#segments.append(frame)
         at.stage = 'syncing'
+        failpoints.pass('journal.append.after')
         if (this.#sync) this.#segments.sync()
         at.stage = 'committing'
+        failpoints.pass('journal.commit.before')
       })
     } catch (error) {
       state.rollback()
@@ -191,7 +199,13 @@ export class LocalJournal implements Journal {
   }
 
   #answer(group: readonly Waiting[]): void {
-    this.#state.committed()
+    try {
+      this.#failpoints.pass('journal.commit.after')
+      this.#state.committed()
+      this.#failpoints.pass('journal.reply.before')
+    } catch (error) {
+      return this.#fail(group, error)
+    }
     for (const each of group) {
       if (each.error === undefined) each.resolve(each.result)
       else each.reject(each.error)

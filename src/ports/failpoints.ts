@@ -2,11 +2,16 @@
 
 import type { Failpoint } from '../base/failpoints.ts'
 
+/** What a datanode does by itself now and then, and a test may want at once. */
+export type Trigger = 'heartbeat' | 'report' | 'scrub'
+
 export interface Failpoints {
   /** Does nothing unless the point is armed; then it may throw, or not return at all. */
   pass(name: Failpoint): void
   /** The same where the caller can wait: may also hold it until it is released. */
   reach(name: Failpoint): Promise<void> | undefined
+  /** Tells how something is caused at once; a test may ask for it as long as the process lives. */
+  offer?(what: Trigger, work: () => Promise<unknown>): void
 }
 
 /** Nothing is ever armed. */

@@ -2,6 +2,7 @@
 
 import type { Clock } from './clock.ts'
 import type { Disk } from './disk.ts'
+import type { Failpoints } from './failpoints.ts'
 import type { Log } from './log.ts'
 import type { Net } from './net.ts'
 import type { Processes } from './process.ts'
@@ -15,6 +16,7 @@ export interface World {
   readonly net: Net
   readonly log: Log
   readonly processes: Processes
+  readonly failpoints: Failpoints
   /** Opens (or creates) a store in a directory. */
   openStore(directory: string, options?: { mapBytes?: number; sync?: boolean }): Promise<Store>
   /**

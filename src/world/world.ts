@@ -1,5 +1,7 @@
 // The real world in one object. Only main files and composition roots ask for it; everything else takes what it is given.
 
+import { unarmed, type Failpoints } from '../ports/failpoints.ts'
+import type { Disk } from '../ports/disk.ts'
 import type { World } from '../ports/world.ts'
 import { systemClock } from './clock.ts'
 import { localDisk } from './disk.ts'
@@ -16,17 +18,21 @@ export interface WorldOptions {
   readonly logLevel: LogOptions['level']
   /** stderr if missing. */
   readonly logFile?: string | undefined
+  /** A process under test has its own (control.ts). */
+  readonly failpoints?: Failpoints | undefined
+  readonly disk?: Disk | undefined
 }
 
-export function realWorld({ name, logLevel, logFile }: WorldOptions): World {
+export function realWorld({ name, logLevel, logFile, failpoints = unarmed, disk = localDisk }: WorldOptions): World {
   const log = openLog({ name, level: logLevel, file: logFile })
   return Object.freeze({
     clock: systemClock,
     random: systemRandom(),
-    disk: localDisk,
+    disk,
     net: systemNet(log),
     log,
     processes: childProcesses,
+    failpoints,
     openStore,
     inspectStore,
   })

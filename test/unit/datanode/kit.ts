@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Disk } from '../../../src/ports/disk.ts'
+import { unarmed, type Failpoints } from '../../../src/ports/failpoints.ts'
 import { silent } from '../../../src/ports/log.ts'
 import type { Net } from '../../../src/ports/net.ts'
 import type { World } from '../../../src/ports/world.ts'
@@ -22,8 +23,9 @@ import { FileClient, type FileClientOptions } from '../../../src/file/client.ts'
 import { Datanode, type DatanodeConfig } from '../../../datanode/datanode.ts'
 import { cluster, FakeNamenode, secret } from './namenode.ts'
 
-export const testWorld = (parts: { disk?: Disk; net?: Net } = {}): World => ({
-  clock: systemClock, random: systemRandom(), disk: parts.disk ?? localDisk, net: parts.net ?? systemNet(silent), log: silent, processes: childProcesses, openStore, inspectStore,
+export const testWorld = (parts: { disk?: Disk; net?: Net; failpoints?: Failpoints } = {}): World => ({
+  clock: systemClock, random: systemRandom(), disk: parts.disk ?? localDisk, net: parts.net ?? systemNet(silent), log: silent, processes: childProcesses,
+  failpoints: parts.failpoints ?? unarmed, openStore, inspectStore,
 })
 
 export interface MillOptions {
