@@ -25,7 +25,7 @@ export async function run(context: Context, _operands: readonly string[], option
   const row = (name: string, state: string, size: typeof total): string[] =>
     [name, state, show(size.capacityBytes), show(size.usedBytes), show(size.freeBytes), percent(size.capacityBytes - size.freeBytes, size.capacityBytes)]
   const columns = [
-    { title: 'DATANODE' }, { title: 'STATE' }, { title: 'SIZE', align: 'right' }, { title: 'BLOCKS', align: 'right' },
+    { title: 'DATANODE' }, { title: 'STATE' }, { title: 'SIZE', align: 'right' }, { title: 'USED', align: 'right' },
     { title: 'FREE', align: 'right' }, { title: 'FULL', align: 'right' },
   ] as const
   for (const line of tabulate(columns, [...nodes.map(node => row(node.address, node.state, node)), row('total', '', total)])) await context.printer.line(line)
