@@ -129,14 +129,14 @@ export class Datanode {
   async [Symbol.asyncDispose](): Promise<void> { await this.stop() }
 
   async #start(): Promise<void> {
-    const { clock, disk, net } = this.#world
+    const { clock, disk, net, failpoints } = this.#world
     const { config, times } = { config: this.#config, times: this.#times }
     const log = this.#world.log.child({ node: this.node })
     const cluster = (): ClusterId => this.#cluster!
     const changes = new Changes()
     const fence = await EpochFence.open(disk, this.#homes[0]!.dir)
     const store = await Store.open({
-      disk, clock, log,
+      disk, clock, log, failpoints,
       dirs: this.#homes.map(({ dir, id }) => ({ dir, id: storageId(id) })),
       listener: {
         added: replica => changes.added(replica),
@@ -160,7 +160,7 @@ export class Datanode {
     const mayWrite = (): void => {
       if (!this.#contact?.fresh) throw new GristmillError('UNAVAILABLE', 'this datanode has lost its namenode and takes no new blocks until it is back; take another one')
     }
-    const transfers = this.#transfers = new Transfers({ node: this.node, store, wires, pool, log, tokens, cluster, mayWrite, segments: this.#tasks?.segments, progressMs: times.progressTimeoutMs })
+    const transfers = this.#transfers = new Transfers({ node: this.node, store, wires, pool, log, failpoints, tokens, cluster, mayWrite, segments: this.#tasks?.segments, progressMs: times.progressTimeoutMs })
     const registry = new Registry()
     const server = this.#server = serve({
       routes: [
@@ -183,7 +183,7 @@ export class Datanode {
         return 'refuse' in admitted ? admitted : { run: wire => transfers.run(wire) }
       },
     }, { host: config.host, port: config.port })
-    const orders = new Orders({ store, runner, wires, pool, log, cluster, progressMs: times.progressTimeoutMs, report: () => this.#contact?.report(), signal: this.#stopping.signal })
+    const orders = new Orders({ store, runner, wires, pool, log, failpoints, cluster, progressMs: times.progressTimeoutMs, report: () => this.#contact?.report(), signal: this.#stopping.signal })
     const contact = this.#contact = new Contact({
       caller: () => this.#caller, clock, random: this.#world.random, log, namenode: config.namenode, node: this.node, store, changes, runner, orders, fence,
       heartbeatMs: times.heartbeatMs, longPollMs: times.longPollMs, silentMs: times.nodeDeadMs / 2, transfers: () => transfers.active,

@@ -105,7 +105,7 @@ export class Namenode {
   async [Symbol.asyncDispose](): Promise<void> { await this.stop() }
 
   async #start(config: NamenodeConfig, journal: LocalJournal, store: Store): Promise<void> {
-    const { clock, random, log, net } = this.#world
+    const { clock, random, log, net, failpoints } = this.#world
     const { view } = journal
     const times = this.#times
     const { defaults, secret, user, dir, pid = 0, version = '' } = config
@@ -124,7 +124,7 @@ export class Namenode {
     })
     const { map } = keeper
     const discard = (blocks: readonly BlockId[]): void => keeper.discard(blocks)
-    const jobs = new Jobs({ clock, log, journal, registry, tokens, actor, holders: id => keeper.holders(id) })
+    const jobs = new Jobs({ clock, failpoints, log, journal, registry, tokens, actor, holders: id => keeper.holders(id) })
     const sweeper = new Sweeper({ journal, clock, log, gone: discard })
 
     for (const known of knownNodes(view)) registry.expect(known)

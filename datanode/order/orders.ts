@@ -5,6 +5,7 @@ import type { FramePool } from '../../src/block/ring.ts'
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import { blockName, type BlockId, type ClusterId } from '../../src/base/ids.ts'
 import { Semaphore } from '../../src/base/queue.ts'
+import { unarmed, type Failpoints } from '../../src/ports/failpoints.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Order } from '../../src/protocol/order.ts'
 import { Pipe } from '../../src/file/pipe.ts'
@@ -23,6 +24,7 @@ export interface OrdersOptions {
   readonly log: Log
   readonly cluster: () => ClusterId
   readonly progressMs: number
+  readonly failpoints?: Failpoints | undefined
   /** A full report is wanted. */
   readonly report: () => void
   /** Aborts what runs in the background when the node stops. */
@@ -79,7 +81,8 @@ export class Orders {
 
   /** Sends a block of ours to others. It is checked on the way out: damage must not be copied, and is ours to report. */
   async #copy({ block: id, targets, token }: Extract<Order, { kind: 'replicate' }>): Promise<void> {
-    const { store, wires, pool, cluster, progressMs, signal } = this.#options
+    const { store, wires, pool, cluster, progressMs, signal, failpoints = unarmed } = this.#options
+    await failpoints.reach('block.replicate.before')
     const block = await store.open(id)
     try {
       const pipe = await Pipe.open(wires, { cluster: cluster(), block: id, bytesMax: block.meta.length, token, members: targets }, { signal, progressMs })

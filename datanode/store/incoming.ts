@@ -11,9 +11,12 @@ import { asError, GristmillError } from '../../src/base/errors.ts'
 import { blockName, type BlockId } from '../../src/base/ids.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { Disk, DiskWriter } from '../../src/ports/disk.ts'
+import type { Failpoints } from '../../src/ports/failpoints.ts'
 import type { Storage } from './storage.ts'
 
 const syncBytes = 32 * MiB
+
+export interface IncomingTools { readonly disk: Disk; readonly failpoints: Failpoints }
 
 export interface IncomingEnd {
   /** The block is durable. */
@@ -28,6 +31,7 @@ export class Incoming {
   readonly id: BlockId
   readonly bytesMax: number
   readonly #disk: Disk
+  readonly #failpoints: Failpoints
   readonly #storage: Storage
   readonly #writer: DiskWriter
   readonly #end: IncomingEnd
@@ -36,20 +40,22 @@ export class Incoming {
   #syncError: { error: unknown } | undefined
   #ended = false
 
-  static async create(disk: Disk, storage: Storage, { id, bytesMax, end }: { id: BlockId; bytesMax: number; end: IncomingEnd }): Promise<Incoming> {
+  static async create({ disk, failpoints }: IncomingTools, storage: Storage, { id, bytesMax, end }: { id: BlockId; bytesMax: number; end: IncomingEnd }): Promise<Incoming> {
     try {
+      await failpoints.reach('block.receive')
       const writer = await disk.create(storage.incomingPathOf(id), { exclusive: false })
-      return new Incoming(disk, storage, { id, bytesMax, writer, end })
+      return new Incoming({ disk, failpoints }, storage, { id, bytesMax, writer, end })
     } catch (error) {
       end.dropped()
       throw translated(error, storage.dir, id)
     }
   }
 
-  private constructor(disk: Disk, storage: Storage, { id, bytesMax, writer, end }: { id: BlockId; bytesMax: number; writer: DiskWriter; end: IncomingEnd }) {
+  private constructor({ disk, failpoints }: IncomingTools, storage: Storage, { id, bytesMax, writer, end }: { id: BlockId; bytesMax: number; writer: DiskWriter; end: IncomingEnd }) {
     this.id = id
     this.bytesMax = bytesMax
     this.#disk = disk
+    this.#failpoints = failpoints
     this.#storage = storage
     this.#writer = writer
     this.#end = end
@@ -82,19 +88,25 @@ export class Incoming {
     assert(table.bytes === this.#writer.bytes, 'the table covers what was written')
     this.#ended = true
     const { id } = this
+    const failpoints = this.#failpoints
     const from = this.#storage.incomingPathOf(id)
     const to = this.#storage.pathOf(id)
     try {
       await this.#syncing
+      await failpoints.reach('block.finalise.before')
       if (this.#syncError) throw new SyncFailed(this.#syncError.error)
       const [data, meta] = await Promise.allSettled([this.#sync(this.#writer), this.#writeMeta(`${from}.meta`, table)])
       if (data.status === 'rejected') throw data.reason
       if (meta.status === 'rejected') throw meta.reason
       await this.#writer.close()
       await this.#storage.prepare(id, directory => this.#syncDirectory(directory))
+      await failpoints.reach('block.rename.before')
       await this.#disk.rename(`${from}.meta`, `${to}.meta`)
+      await failpoints.reach('block.rename.between')
       await this.#disk.rename(from, to)
+      await failpoints.reach('block.rename.after')
       await this.#syncDirectory(this.#storage.directoryOf(id))
+      await failpoints.reach('block.syncdir.after')
     } catch (error) {
       await this.#drop([from, to])
       if (!(error instanceof SyncFailed)) throw translated(error, this.#storage.dir, id)

@@ -8,6 +8,7 @@ import { blockName, type BlockId, type StorageId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk, DiskReader } from '../../src/ports/disk.ts'
+import { unarmed, type Failpoints } from '../../src/ports/failpoints.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { StorageState } from '../../src/protocol/heartbeat.ts'
 import type { Replica } from '../../src/protocol/report.ts'
@@ -29,6 +30,7 @@ export interface StoreOptions {
   readonly log: Log
   readonly dirs: ReadonlyArray<{ readonly dir: string; readonly id: StorageId }>
   readonly listener: StoreListener
+  readonly failpoints?: Failpoints | undefined
 }
 
 /** A sealed block, open for reading; stays readable when the block is removed meanwhile. The opener closes it. */
@@ -46,6 +48,7 @@ export class Store {
   readonly #clock: Clock
   readonly #log: Log
   readonly #listener: StoreListener
+  readonly #failpoints: Failpoints
   readonly #storages: readonly Storage[]
   readonly #catalog = new Catalog()
   readonly #incoming = new Set<BlockId>()
@@ -65,11 +68,12 @@ export class Store {
     return store
   }
 
-  private constructor({ disk, clock, log, listener }: StoreOptions, storages: readonly Storage[]) {
+  private constructor({ disk, clock, log, listener, failpoints = unarmed }: StoreOptions, storages: readonly Storage[]) {
     this.#disk = disk
     this.#clock = clock
     this.#log = log
     this.#listener = listener
+    this.#failpoints = failpoints
     this.#storages = storages
   }
 
@@ -107,7 +111,7 @@ export class Store {
       this.#incoming.delete(id)
       storage.reservedBytes -= bytesMax
     }
-    return Incoming.create(this.#disk, storage, { id, bytesMax, end: {
+    return Incoming.create({ disk: this.#disk, failpoints: this.#failpoints }, storage, { id, bytesMax, end: {
       sealed: (length, crc) => {
         over()
         storage.freeBytes -= length // until it is measured again
@@ -205,6 +209,7 @@ export class Store {
     }
     for (const [i, { id, storage }] of known.entries()) {
       try {
+        await this.#failpoints.reach('block.delete.before')
         await storage.remove(id)
       } catch (error) {
         this.#log.error('a block cannot be removed', { error: asError(error), block: id })

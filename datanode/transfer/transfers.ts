@@ -7,6 +7,7 @@ import { FrameBuffer } from '../../src/block/frame.ts'
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import { blockName, type ClusterId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
+import { unarmed, type Failpoints } from '../../src/ports/failpoints.ts'
 import type { Wire } from '../../src/ports/net.ts'
 import { transferRequest, type TransferRequest } from '../../src/protocol/transfer.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
@@ -20,6 +21,7 @@ export interface TransfersOptions extends Omit<ReceiveTools, 'onBytes'> {
   /** Throws if this node must not take new blocks now. */
   readonly mayWrite: () => void
   readonly segments: SegmentServer | undefined
+  readonly failpoints?: Failpoints | undefined
 }
 
 /** An idle wire is kept longer than its client keeps it: who reuses must not meet one that is just being closed. */
@@ -71,6 +73,7 @@ export class Transfers {
       if (request.op === 'write') {
         this.writes++
         const written = await new Receiving({ ...this.#options, onBytes: bytes => { this.bytesIn += bytes } }, request).run(channel)
+        await (this.#options.failpoints ?? unarmed).reach('block.ack.before')
         await channel.reply({ op: 'written', ...written })
       } else if (request.op === 'read') {
         this.reads++

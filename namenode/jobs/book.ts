@@ -6,6 +6,7 @@ import { asError, hasCode, type ErrorCode } from '../../src/base/errors.ts'
 import type { AttemptId, JobId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
+import { unarmed, type Failpoints } from '../../src/ports/failpoints.ts'
 import type { Failure } from '../../src/protocol/fields.ts'
 import type { JobSpec, JobStatus } from '../../src/protocol/job.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -29,19 +30,22 @@ const noAnswer: ReadonlySet<ErrorCode> = new Set(['TIMEOUT', 'UNAVAILABLE'])
 export interface BookOptions {
   readonly journal: Journal
   readonly clock: Clock
+  readonly failpoints?: Failpoints | undefined
 }
 
 export class JournalBook implements Book {
   readonly #journal: Journal
   readonly #clock: Clock
+  readonly #failpoints: Failpoints
   /** Settles when everything wanted so far has been handed to the journal. */
   #handed: Promise<void> | undefined
   #tidied = false
   #closed = false
 
-  constructor({ journal, clock }: BookOptions) {
+  constructor({ journal, clock, failpoints = unarmed }: BookOptions) {
     this.#journal = journal
     this.#clock = clock
+    this.#failpoints = failpoints
   }
 
   /** Nothing is tried again from now on. */
@@ -54,12 +58,18 @@ export class JournalBook implements Book {
   resume(job: JobId): Promise<number> { return this.#journal.submit(resumeJob, { job }) }
 
   async commit(job: JobId, record: TaskRecord): Promise<Failure | undefined> {
-    return this.#refusable(() => this.#write(commitTask, { job, record }))
+    return this.#refusable(() => {
+      this.#failpoints.pass('task.commit.before')
+      return this.#write(commitTask, { job, record })
+    })
   }
 
   async publish(job: JobId, status: JobStatus): Promise<Failure | undefined> {
     this.#tidied = false
-    return this.#refusable(() => this.#write(publishJob, { job, status, nowMs: this.#clock.now() }))
+    return this.#refusable(() => {
+      this.#failpoints.pass('job.publish.before')
+      return this.#write(publishJob, { job, status, nowMs: this.#clock.now() })
+    })
   }
 
   async lose(job: JobId, attempt: AttemptId): Promise<void> { await this.#insist(loseOutput, { job, attempt }) }

@@ -3,6 +3,7 @@
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
+import type { Failpoints } from '../../src/ports/failpoints.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Route } from '../../src/rpc/serve.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
@@ -17,6 +18,7 @@ import { checkInputs } from './input.ts'
 
 export interface JobsOptions {
   readonly clock: Clock
+  readonly failpoints?: Failpoints | undefined
   readonly log: Log
   readonly journal: Journal
   readonly registry: Registry
@@ -32,8 +34,8 @@ export class Jobs {
   readonly #engine: Engine
   readonly #book: JournalBook
 
-  constructor({ clock, log, journal, registry, tokens, holders, actor }: JobsOptions) {
-    this.#book = new JournalBook({ journal, clock })
+  constructor({ clock, failpoints, log, journal, registry, tokens, holders, actor }: JobsOptions) {
+    this.#book = new JournalBook({ journal, clock, failpoints })
     const rooms = {
       clock, log, book: this.#book, actor,
       nodes: {
