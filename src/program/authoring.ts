@@ -96,6 +96,12 @@ export interface MapReduce {
 /** Tells our objects from others, whichever copy of this file has made them. */
 const mark = Symbol.for('gristmill.program')
 
+/** What `input` and `output` may say, and which formats there are. */
+const inputNames = new Set(['path', 'invalidUtf8', 'badRecords', 'format', 'delimiter', 'header', 'bytes'])
+const inputFormats = ['lines', 'jsonl', 'csv', 'whole']
+const outputNames = new Set(['path', 'format', 'delimiter', 'header', 'replication', 'blockBytes'])
+const outputFormats = ['text', 'jsonl', 'csv']
+
 const known = new Set(['input', 'output', 'params', 'reducers', 'map', 'combine', 'partition', 'reduce'])
 
 /**
@@ -123,8 +129,18 @@ function check(definition: Definition): void {
   if (!definition.reduce && (definition.combine || definition.partition)) {
     throw new TypeError(`${definition.combine ? 'combine' : 'partition'} of mapReduce has no meaning without reduce: nothing is shuffled`)
   }
+  checkPart('input', definition.input, inputNames, inputFormats)
+  checkPart('output', definition.output, outputNames, outputFormats)
   const { reducers } = definition
   if (reducers !== undefined && (!Number.isInteger(reducers) || reducers < 1 || reducers > 65_535)) {
     throw new TypeError(`reducers of mapReduce must be an integer from 1 to 65535, not ${String(reducers)}`)
   }
+}
+
+function checkPart(part: 'input' | 'output', said: unknown, names: ReadonlySet<string>, formats: readonly string[]): void {
+  if (said === undefined) return
+  if (typeof said !== 'object' || said === null || Array.isArray(said)) throw new TypeError(`${part} of mapReduce is an object, such as { format: '${formats.at(-1)}' }, not ${JSON.stringify(said)}`)
+  for (const name of Object.keys(said)) if (!names.has(name)) throw new TypeError(`${part} of mapReduce does not know "${name}"; it knows ${[...names].join(', ')}`)
+  const { format } = said as { format?: unknown }
+  if (format !== undefined && !formats.includes(format as string)) throw new TypeError(`${part} of mapReduce has no format ${JSON.stringify(format)}; there are ${formats.join(', ')}`)
 }
