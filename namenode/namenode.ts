@@ -12,6 +12,7 @@ import { Authenticator } from '../src/rpc/auth.ts'
 import { Registry as Metrics } from '../src/rpc/metrics.ts'
 import { serve, type Server } from '../src/rpc/serve.ts'
 import { BlockTokens } from '../src/rpc/token.ts'
+import { unfinishedName } from './backup/recover.ts'
 import { exposeNamenode, statusRoutes, type StatusOptions } from './admin/status.ts'
 import { Keeper } from './blocks/keeper.ts'
 import { forgetting, Housekeeping } from './housekeeping.ts'
@@ -38,6 +39,8 @@ export interface NamenodeConfig {
   readonly dir: string
   readonly host: string
   readonly port: number
+  /** Where others reach it; where it listens unless told. */
+  readonly advertise?: Address | undefined
   readonly secret: Buffer
   /** What a writer gets that does not say. */
   readonly defaults: { readonly replication: number; readonly blockBytes: number }
@@ -59,6 +62,7 @@ export class Namenode {
   readonly cluster: ClusterId
   readonly #world: World
   readonly #times: NamenodeTimes
+  #advertise: Address | undefined
   /** Undone in reverse order. */
   readonly #ends: Array<() => unknown>
   #server: Server | undefined
@@ -95,7 +99,10 @@ export class Namenode {
     this.#ends = ends
   }
 
-  get address(): Address { return this.#listening!.address }
+  /** Where others reach it. */
+  get address(): Address { return this.#advertise ?? this.listening }
+  /** Where it listens. */
+  get listening(): Address { return this.#listening!.address }
 
   stop(): Promise<void> {
     this.#server?.drain()
@@ -107,6 +114,7 @@ export class Namenode {
   async #start(config: NamenodeConfig, journal: LocalJournal, store: Store): Promise<void> {
     const { clock, random, log, net, failpoints } = this.#world
     const { view } = journal
+    this.#advertise = config.advertise
     const times = this.#times
     const { defaults, secret, user, dir, pid = 0, version = '' } = config
     const ends = this.#ends
@@ -181,7 +189,8 @@ function actors(user: string | undefined): (user: string) => Actor {
 }
 
 /** A store that was damaged while nobody looked is not even opened: what LMDB makes of it can be anything, a signal too. */
-async function inspect({ clock, log, inspectStore }: World, dir: string): Promise<void> {
+async function inspect({ clock, log, disk, inspectStore }: World, dir: string): Promise<void> {
+  if (await disk.stat(`${dir}/${unfinishedName}`)) throw new GristmillError('CORRUPT', `a recovery of ${dir} was cut off; run \`gristmill namenode recover\` again`, { details: { dir } })
   const startMs = clock.mono()
   let rows = 0
   try {

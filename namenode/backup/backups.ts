@@ -1,0 +1,183 @@
+// Backups of a namenode that runs: made when somebody asks, and by themselves every so often. A copy is made from one
+// committed state while everybody is served; every value of the copy is looked at before it counts as a backup.
+// The journal is kept from the oldest backup of the last few on, so that each of them can be brought up to date.
+
+import { asError, GristmillError } from '../../src/base/errors.ts'
+import type { ClusterId } from '../../src/base/ids.ts'
+import { GiB } from '../../src/base/units.ts'
+import type { Store } from '../../src/ports/store.ts'
+import type { World } from '../../src/ports/world.ts'
+import type { Chore } from '../housekeeping.ts'
+import type { LocalJournal } from '../journal/local.ts'
+import { factsOf } from './digest.ts'
+import { backupPath, backupsIn, claim, partialName, removeBackup, writeManifest, type Backup, type Manifest } from './shelf.ts'
+
+export interface BackupPlan {
+  readonly dir: string
+  /** 0: none by themselves. */
+  readonly everyMs: number
+  /** Backups kept in `dir`, and reached back to by the journal. */
+  readonly keep: number
+}
+
+export interface BackupsOptions {
+  readonly world: Pick<World, 'disk' | 'clock' | 'log' | 'inspectStore'>
+  readonly store: Store
+  readonly journal: LocalJournal
+  readonly cluster: ClusterId
+  /** The namenode's id and directory. */
+  readonly namenode: string
+  readonly dir: string
+  readonly plan: BackupPlan | undefined
+}
+
+const lookMs = 10_000
+/** A namenode that has just started has other things to do. */
+const firstMs = 60_000
+/** Before its time, when the journal has grown so much since the last one: recovery reads it, and it is kept for the last few. */
+const journalBytesMax = 2 * GiB
+/** After a failure. */
+const againMs = 600_000
+const keepDefault = 3
+
+/** Where a namenode remembers which backups it has made, wherever they are. */
+export const knownName = 'backups.json'
+
+export class Backups {
+  readonly chore: Chore
+  readonly #options: BackupsOptions
+  readonly #keep: number
+  #known: Backup[] = []
+  #working: Promise<Backup> | undefined
+  #notBeforeMs: number
+
+  constructor(options: BackupsOptions) {
+    this.#options = options
+    this.#keep = options.plan?.keep ?? keepDefault
+    this.#notBeforeMs = options.world.clock.mono() + firstMs
+    this.chore = { name: 'back up the metadata', everyMs: lookMs, work: () => this.#byItself() }
+  }
+
+  /** Finds the backups that are still there. */
+  async start(): Promise<void> {
+    const { world: { disk }, dir, plan, cluster } = this.#options
+    const dirs = new Set(await knownDirs(disk, dir))
+    if (plan) dirs.add(plan.dir)
+    for (const each of dirs) this.#known.push(...(await backupsIn(disk, each).catch(() => [])).filter(backup => backup.cluster === cluster))
+    this.#hold()
+  }
+
+  /** Newest first. */
+  get known(): readonly Backup[] { return this.#known }
+
+  /** Makes one in `dir`. Returns the one that is there if nothing has changed since. Throws DIR_FOREIGN, ENOSPC, EACCES, CORRUPT; EBUSY while another is being made. */
+  async take(dir: string): Promise<Backup> {
+    if (this.#working) throw new GristmillError('EBUSY', 'a backup is being made; ask again when it is done')
+    this.#working = this.#make(dir)
+    try {
+      return await this.#working
+    } finally {
+      this.#working = undefined
+    }
+  }
+
+  async stop(): Promise<void> { await this.#working?.catch(() => {}) }
+
+  async #make(dir: string): Promise<Backup> {
+    const { world, store, cluster, namenode } = this.#options
+    const { disk, clock, log } = world
+    await claim(disk, dir, cluster)
+    const there = (await backupsIn(disk, dir)).find(backup => backup.seq === this.#seq)
+    if (there) return there
+    const partial = `${dir}/${partialName}`
+    await disk.removeTree(partial)
+    try {
+      const createdMs = Math.floor(clock.now())
+      await store.backup(partial)
+      const { digest, rows, counters } = await factsOf(world, partial)
+      if (!counters) throw new GristmillError('CORRUPT', `the copy of the store in ${partial} has no counters`)
+      const { appliedSeq: seq, epoch, files, directories, blocks } = counters
+      const bytes = (await disk.stat(`${partial}/data.mdb`))?.bytes ?? 0
+      const manifest: Manifest = { format: 1, cluster, namenode, epoch, seq, createdMs, rows, digest, files, directories, blocks, bytes }
+      await writeManifest(disk, partial, manifest)
+      const path = backupPath(dir, seq)
+      await disk.removeTree(path)
+      await disk.rename(partial, path)
+      await disk.syncDir(dir)
+      const made = { ...manifest, path }
+      await this.#remember(made)
+      log.info('a backup of the metadata has been made and looked at', { path, seq, rows, bytes })
+      return made
+    } catch (error) {
+      await disk.removeTree(partial).catch(() => {})
+      throw translated(error, dir)
+    }
+  }
+
+  get #seq(): number { return this.#options.journal.view.counters.appliedSeq }
+
+  async #remember(made: Backup): Promise<void> {
+    const { world: { disk }, dir } = this.#options
+    this.#known = [made, ...this.#known.filter(({ path }) => path !== made.path)].sort((a, b) => b.seq - a.seq)
+    this.#hold()
+    const dirs = [...new Set(this.#known.map(({ path }) => path.slice(0, path.lastIndexOf('/'))))]
+    await disk.writeFileDurable(`${dir}/${knownName}`, Buffer.from(`${JSON.stringify({ format: 1, dirs })}\n`), { mode: 0o600 })
+  }
+
+  #hold(): void {
+    this.#known.sort((a, b) => b.seq - a.seq)
+    const last = this.#known[Math.min(this.#keep, this.#known.length) - 1]
+    this.#options.journal.hold(last?.seq ?? Infinity)
+  }
+
+  async #byItself(): Promise<void> {
+    const { world: { clock, log }, plan } = this.#options
+    if (!plan || plan.everyMs <= 0 || this.#working || clock.mono() < this.#notBeforeMs || !this.#due(plan)) return
+    try {
+      await this.take(plan.dir)
+      await this.#prune(plan)
+    } catch (error) {
+      this.#notBeforeMs = clock.mono() + againMs
+      log.error('the metadata could not be backed up; it is tried again later', { dir: plan.dir, error })
+    }
+  }
+
+  #due({ dir, everyMs }: BackupPlan): boolean {
+    const { journal, world: { clock } } = this.#options
+    const newest = this.#known.find(({ path }) => path.startsWith(`${dir}/`))
+    if (!newest) return true
+    if (newest.seq === this.#seq) return false
+    // Without the operations in between, the newest backup is all there is to go back to.
+    if ((journal.firstSeq ?? 0) > newest.seq + 1 || journal.bytesAfter(newest.seq) > journalBytesMax) return true
+    const ageMs = clock.now() - newest.createdMs
+    return ageMs >= everyMs || ageMs < -everyMs // a clock that was set back
+  }
+
+  /** Old ones go, of those in the plan's own directory. */
+  async #prune({ dir, keep }: BackupPlan): Promise<void> {
+    const { disk } = this.#options.world
+    const own = this.#known.filter(({ path }) => path.startsWith(`${dir}/`))
+    for (const { path } of own.slice(keep)) {
+      await removeBackup(disk, path)
+      this.#known = this.#known.filter(backup => backup.path !== path)
+    }
+    this.#hold()
+  }
+}
+
+/** Directories in which a namenode has made backups. What cannot be read is forgotten: the backups are where they are. */
+export async function knownDirs(disk: World['disk'], dir: string): Promise<string[]> {
+  try {
+    const { dirs } = JSON.parse((await disk.readFile(`${dir}/${knownName}`)).toString('utf8')) as { dirs: unknown }
+    return Array.isArray(dirs) ? dirs.filter(each => typeof each === 'string') : []
+  } catch {
+    return []
+  }
+}
+
+function translated(error: unknown, dir: string): unknown {
+  if (error instanceof GristmillError) return error
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'ENOSPC' || code === 'EDQUOT' || /No space left/.test(asError(error).message)) return new GristmillError('ENOSPC', `the disk under ${dir} is full, no backup was made`, { cause: error, details: { dir } })
+  return new GristmillError(code === 'EACCES' || code === 'EROFS' ? 'EACCES' : 'INTERNAL', `no backup could be made in ${dir}: ${asError(error).message}`, { cause: error, details: { dir } })
+}

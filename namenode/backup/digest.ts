@@ -1,0 +1,85 @@
+// What a state is, in one line: SHA-256 over all rows in their order. Two states with the same digest are the same to the
+// byte, wherever their pages lie; a state at operation n has the digest of the journal's operations 1 to n, folded.
+
+import { createHash } from 'node:crypto'
+import type { RowCheck } from '../../src/ports/store.ts'
+import type { World } from '../../src/ports/world.ts'
+import { checkRow, decodeValue, unseal } from '../journal/codec.ts'
+import { countersKey, decodeCounters, type Counters } from '../journal/counters.ts'
+import { textKey } from '../journal/keys.ts'
+
+export interface Facts {
+  readonly digest: string
+  readonly rows: number
+  /** undefined: the store is empty. */
+  readonly counters: Counters | undefined
+  readonly cluster: string | undefined
+}
+
+/** Rows are gathered: a call of the hash costs more than most rows. */
+const gatherBytes = 256 * 1024
+const headBytes = 8
+
+export class Digest {
+  readonly #hash = createHash('sha256')
+  readonly #gathered = Buffer.allocUnsafe(gatherBytes)
+  #at = 0
+  #table = ''
+  #rows = 0
+  #counters: Counters | undefined
+  #cluster: string | undefined
+
+  /** Checks a row and takes it in. Throws CORRUPT. */
+  readonly row: RowCheck = (table, bytes, keyAt, valueAt, end) => {
+    checkRow(table, bytes, keyAt, valueAt, end)
+    if (table !== this.#table) {
+      this.#table = table
+      this.#take(Buffer.from(`\n${table}\n`))
+    }
+    this.#rows++
+    const length = headBytes + end - keyAt
+    if (this.#at + length > gatherBytes) this.#flush()
+    if (length > gatherBytes) {
+      const head = Buffer.allocUnsafe(headBytes)
+      writeHead(head, 0, valueAt - keyAt, end - valueAt)
+      this.#hash.update(head).update(bytes.subarray(keyAt, end))
+    } else {
+      writeHead(this.#gathered, this.#at, valueAt - keyAt, end - valueAt)
+      bytes.copy(this.#gathered, this.#at + headBytes, keyAt, end)
+      this.#at += length
+    }
+    if (table === 'meta') this.#meta(bytes.subarray(keyAt, valueAt), bytes.subarray(valueAt, end))
+  }
+
+  done(): Facts {
+    this.#flush()
+    return { digest: this.#hash.digest('hex'), rows: this.#rows, counters: this.#counters, cluster: this.#cluster }
+  }
+
+  #meta(key: Buffer, sealed: Buffer): void {
+    if (key.equals(countersKey)) this.#counters = decodeCounters(unseal('meta', key, sealed))
+    else if (key.equals(textKey('cluster'))) this.#cluster = decodeValue<{ cluster: string }>(unseal('meta', key, sealed)).cluster
+  }
+
+  #take(bytes: Buffer): void {
+    if (this.#at + bytes.length > gatherBytes) this.#flush()
+    this.#at += bytes.copy(this.#gathered, this.#at)
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#gathered.subarray(0, this.#at))
+    this.#at = 0
+  }
+}
+
+function writeHead(target: Buffer, at: number, keyBytes: number, valueBytes: number): void {
+  target.writeUInt32LE(keyBytes, at)
+  target.writeUInt32LE(valueBytes, at + 4)
+}
+
+/** Looks at all of a store that nobody has open. Throws CORRUPT with the first thing that is wrong. */
+export async function factsOf({ inspectStore }: Pick<World, 'inspectStore'>, directory: string): Promise<Facts> {
+  const digest = new Digest()
+  await inspectStore(directory, digest.row)
+  return digest.done()
+}

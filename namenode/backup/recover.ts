@@ -1,0 +1,261 @@
+// A namenode's state, rebuilt while no namenode runs. The bases are the store itself if it is sound, the backups that can be
+// found, and nothing at all if the journal has every operation. The base from which the journal leads furthest wins; the
+// journal's operations are applied to it; the result is compared with a second base's, where there is one.
+// INVARIANT: nothing is deleted. What was damaged is put aside, whole, in `damaged-N` beside the store.
+
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { clusterId, type ClusterId } from '../../src/base/ids.ts'
+import { openHome, stampName } from '../../src/home/home.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import type { World } from '../../src/ports/world.ts'
+import { allMutations } from '../mutations.ts'
+import { decodeHeader } from '../journal/frame.ts'
+import { LocalJournal } from '../journal/local.ts'
+import { Registry } from '../journal/operation.ts'
+import { recovered } from '../journal/recovered.ts'
+import { Segments } from '../journal/segments.ts'
+import { reach, survey, type Survey } from '../journal/survey.ts'
+import { knownDirs } from './backups.ts'
+import { factsOf, type Facts } from './digest.ts'
+import { fold } from './fold.ts'
+import { backupsIn, verifyBackup, type Backup } from './shelf.ts'
+
+export interface RecoverOptions {
+  /** The namenode's directory. */
+  readonly dir: string
+  /** Where else to look for backups: a directory of them, or one backup. */
+  readonly backup?: string | undefined
+  /** Says what would be done. */
+  readonly dryRun?: boolean | undefined
+  /** The epoch rises to at least this one. */
+  readonly epoch?: number | undefined
+}
+
+export interface Recovery {
+  /** `nothing`: store and journal are sound. */
+  readonly outcome: 'nothing' | 'planned' | 'recovered'
+  readonly cluster: string
+  /** What was found wrong, one sentence each. */
+  readonly damage: readonly string[]
+  /** Backups that could not be used, and why. */
+  readonly passedOver: readonly string[]
+  readonly base: 'store' | 'backup' | 'journal'
+  /** Of the backup that it was built from. */
+  readonly backup: string | undefined
+  /** The last operation of the base, and of the state that was reached. */
+  readonly baseSeq: number
+  readonly seq: number
+  /** Operations known to have happened that could not be read. */
+  readonly lost: number
+  /** More may have been lost than is known. */
+  readonly uncertain: boolean
+  readonly epoch: number
+  /** Digest of the state at `seq`; undefined if it was only planned. */
+  readonly digest: string | undefined
+  /** The same state was reached from a second base. */
+  readonly confirmed: boolean
+  readonly files: number
+  readonly directories: number
+  readonly blocks: number
+  /** Where what was damaged has been put. */
+  readonly aside: string | undefined
+}
+
+interface Base { readonly kind: 'store' | 'backup' | 'journal'; readonly seq: number; readonly path: string | undefined; readonly facts: Facts | undefined; readonly reach: number }
+
+/** There from the first change to the last: a recovery that was cut off is done again, by one that knows what it knew. */
+export const unfinishedName = 'recovering.json'
+
+/** A second fold for comparison costs as much as the first: not for more operations than this (a minute or so). */
+const confirmMax = 2_000_000
+
+/** Throws DIR_IN_USE, DIR_FOREIGN, and CORRUPT if there is nothing to rebuild from. */
+export async function recover(world: World, options: RecoverOptions): Promise<Recovery> {
+  const { dir, dryRun = false } = options
+  const { disk } = world
+  // A directory that is not there yet is not made by looking at it.
+  const home = dryRun && !await disk.stat(`${dir}/${stampName}`) ? undefined : await openHome(world, dir, { role: 'namenode' })
+  try {
+    const plan = await planOf(world, options, home?.cluster)
+    if (plan.sound || dryRun) return reportOf(plan, { outcome: plan.sound ? 'nothing' : 'planned', epoch: plan.sound ? plan.best.facts?.counters?.epoch ?? plan.epoch : plan.epoch, facts: plan.best.facts, digest: plan.sound ? plan.best.facts?.digest : undefined })
+    const done = await carryOut(world, dir, plan)
+    await home!.stamp(clusterId(done.facts.cluster!))
+    return reportOf(plan, done)
+  } finally {
+    await home?.release()
+  }
+}
+
+interface Plan {
+  readonly sound: boolean
+  readonly damage: string[]
+  readonly passedOver: string[]
+  readonly journal: Survey
+  readonly best: Base
+  readonly second: Base | undefined
+  readonly lost: number
+  readonly uncertain: boolean
+  readonly epoch: number
+}
+
+async function planOf(world: World, { dir, backup, epoch = 0 }: RecoverOptions, cluster: ClusterId | undefined): Promise<Plan> {
+  const { disk } = world
+  const damage: string[] = []
+  const passedOver: string[] = []
+  const unfinished = await unfinishedIn(disk, dir)
+  if (unfinished) damage.push('an earlier recovery was cut off')
+  const journal = await survey(disk, `${dir}/journal`)
+  for (const { path, at, why } of journal.damages) damage.push(`${path}: at byte ${at}, ${why}`)
+
+  const bases: Base[] = []
+  let store: Facts | undefined
+  try {
+    store = await factsOf(world, `${dir}/store`)
+  } catch (error) {
+    if (!hasCode(error, 'CORRUPT')) throw error
+    damage.push(error.message)
+  }
+  if (store?.counters) bases.push(baseOf('store', journal, store.counters.appliedSeq, undefined, store))
+  else if (store && journal.files.length > 0) damage.push(`there is no store in ${dir}`)
+
+  const found = await candidates(world, dir, backup)
+  const wanted = found.filter(one => {
+    const ours = cluster === undefined || one.cluster === cluster
+    if (!ours) passedOver.push(`${one.path}: it is of cluster ${one.cluster}, and ${dir} of ${cluster}`)
+    return ours
+  })
+  // Looked at in the order in which they would be used; two good ones are enough.
+  const inOrder = wanted.map(one => ({ one, reach: reach(journal, one.seq) })).sort((a, b) => b.reach - a.reach || b.one.seq - a.one.seq)
+  for (const { one } of inOrder) {
+    if (bases.filter(base => base.kind === 'backup').length === 2) break
+    try {
+      bases.push(baseOf('backup', journal, one.seq, one.path, await verifyBackup(world, one)))
+    } catch (error) {
+      if (!hasCode(error, 'CORRUPT')) throw error
+      passedOver.push(error.message)
+    }
+  }
+  if (reach(journal, 0) > 0) bases.push(baseOf('journal', journal, 0, undefined, undefined))
+  bases.sort((a, b) => b.reach - a.reach)
+  const [best, second] = bases
+  if (!best) {
+    throw new GristmillError('CORRUPT', `nothing in ${dir} can be rebuilt: ${damage.join('; ') || 'there is neither a store nor a journal'}; ${passedOver.length > 0 ? passedOver.join('; ') : 'and no backup was found'}. Give a good backup with --backup`, { details: { dir } })
+  }
+  const last = Math.max(store?.counters?.appliedSeq ?? 0, ...journal.stretches.map(({ to }) => to - 1), ...wanted.map(({ seq }) => seq))
+  const journalEnd = Math.max(0, ...journal.stretches.map(({ to }) => to - 1))
+  const storeSeq = store?.counters?.appliedSeq ?? 0
+  const headed = Math.max(journalEnd, (journal.files.at(-1)?.firstSeq ?? 1) - 1)
+  if (journal.files.length > 0 && headed < storeSeq) damage.push(`the journal ends at operation ${headed}, and the store holds ${storeSeq}`)
+  if (best.reach < last) damage.push(`nothing leads from operation ${best.reach} to ${last}, the last that is known`)
+  // A sound store has everything that was acknowledged, but for what the journal's torn end or a missing journal may have had.
+  const sound = best.kind === 'store' && damage.length === 0 && best.reach === last
+  return {
+    sound, damage, passedOver, journal, best, second: second?.reach === best.reach ? second : undefined,
+    lost: last - best.reach,
+    uncertain: unfinished?.lossy === true || best.reach < last || journal.damages.length > 0 || (best.kind !== 'store' && (journal.torn !== undefined || journalEnd < best.reach)),
+    epoch: Math.max(epoch, unfinished?.epoch ?? 0, 1 + Math.max(store?.counters?.epoch ?? 0, ...bases.map(({ facts }) => facts?.counters?.epoch ?? 0), ...journal.stretches.map(stretch => stretch.epoch))),
+  }
+}
+
+const baseOf = (kind: Base['kind'], journal: Survey, seq: number, path: string | undefined, facts: Facts | undefined): Base => ({ kind, seq, path, facts, reach: reach(journal, seq) })
+
+async function candidates({ disk }: World, dir: string, backup: string | undefined): Promise<Backup[]> {
+  if (backup !== undefined) {
+    const found = await backupsIn(disk, backup)
+    if (found.length === 0) throw new GristmillError('ENOENT', `${backup} holds no backup`, { details: { path: backup } })
+    return found
+  }
+  const found = new Map<string, Backup>()
+  for (const each of [`${dir}/backups`, ...await knownDirs(disk, dir)]) for (const one of await backupsIn(disk, each).catch(() => [])) found.set(one.path, one)
+  return [...found.values()]
+}
+
+interface Done { readonly outcome: Recovery['outcome']; readonly epoch: number; readonly facts: Facts | undefined; readonly digest: string | undefined; readonly confirmed?: boolean; readonly aside?: string }
+
+async function carryOut(world: World, dir: string, { best, second, journal, epoch, uncertain, damage }: Plan): Promise<Done & { facts: Facts }> {
+  const { disk, log, clock } = world
+  const fresh = `${dir}/store.new`
+  await disk.removeTree(fresh)
+  let digest = best.facts?.digest
+  if (best.kind !== 'store' || best.reach > best.seq) {
+    digest = await fold(world, { base: best.path ?? (best.kind === 'store' ? `${dir}/store` : undefined), baseSeq: best.seq, until: best.reach, journal, into: fresh })
+  }
+  let confirmed = false
+  if (second && best.reach - second.seq <= confirmMax) {
+    const other = `${dir}/store.check`
+    try {
+      const again = await fold(world, { base: second.path ?? (second.kind === 'store' ? `${dir}/store` : undefined), baseSeq: second.seq, until: best.reach, journal, into: other })
+      if (again !== digest) throw new GristmillError('CORRUPT', `two ways to the state at operation ${best.reach} gave two states (${digest} and ${again}); nothing was changed; choose a backup with --backup`, { details: { dir } })
+      confirmed = true
+    } finally {
+      await disk.removeTree(other)
+    }
+  }
+  await disk.writeFileDurable(`${dir}/${unfinishedName}`, Buffer.from(`${JSON.stringify({ lossy: uncertain, epoch })}\n`), { mode: 0o600 })
+  const aside = await asideIn(world, dir)
+  if (await disk.stat(fresh)) {
+    if (await disk.stat(`${dir}/store`)) await disk.rename(`${dir}/store`, `${aside}/store`)
+    await disk.rename(fresh, `${dir}/store`)
+    await disk.syncDir(aside)
+    await disk.syncDir(dir)
+  }
+  await mendJournal(world, { dir, aside, journal, seq: best.reach })
+  log.info('a state has been rebuilt', { dir, base: best.kind, seq: best.reach, damage })
+  const store = await world.openStore(`${dir}/store`)
+  try {
+    const registry = new Registry(allMutations)
+    const opened = await LocalJournal.open({ store, disk, clock, log, dir: `${dir}/journal`, registry, onFatal: error => log.error('the rebuilt state cannot be written', { error }) })
+    await opened.submit(recovered, { epoch, lossy: uncertain, nowMs: Math.floor(clock.now()) })
+    await opened.close()
+  } finally {
+    await store.close()
+  }
+  const facts = await factsOf(world, `${dir}/store`)
+  await disk.remove(`${dir}/${unfinishedName}`)
+  await disk.syncDir(dir)
+  return { outcome: 'recovered', epoch: facts.counters!.epoch, facts, digest, confirmed, aside }
+}
+
+async function unfinishedIn(disk: Disk, dir: string): Promise<{ lossy: boolean; epoch: number } | undefined> {
+  const path = `${dir}/${unfinishedName}`
+  if (!await disk.stat(path)) return undefined
+  return JSON.parse((await disk.readFile(path)).toString('utf8')) as { lossy: boolean; epoch: number }
+}
+
+async function asideIn({ disk }: World, dir: string): Promise<string> {
+  for (let n = 1; ; n++) {
+    const path = `${dir}/damaged-${n}`
+    if (await disk.stat(path)) continue
+    await disk.mkdir(path)
+    return path
+  }
+}
+
+/** Damaged files go aside, and come back as far as they are true; a new file begins behind `seq`. The store has everything already. */
+async function mendJournal({ disk, log }: World, { dir, aside, journal, seq }: { dir: string; aside: string; journal: Survey; seq: number }): Promise<void> {
+  const bad = new Set([...journal.damages, ...journal.torn ? [journal.torn] : []].map(({ path }) => path))
+  await disk.mkdir(`${aside}/journal`)
+  for (const { path, firstSeq } of journal.files) {
+    // What lies behind a gap cannot follow on anything any more.
+    if (!bad.has(path) && firstSeq <= seq) continue
+    const [first] = journal.stretches.filter(stretch => stretch.path === path)
+    const prefix = first && first.from === firstSeq && first.to - 1 <= seq ? (await disk.readFile(path)).subarray(0, first.end) : undefined
+    await disk.rename(path, `${aside}/journal${path.slice(path.lastIndexOf('/'))}`)
+    if (prefix && firstSeq <= seq && headerIsTrue(prefix)) await disk.writeFileDurable(path, prefix, { mode: 0o600 })
+  }
+  await disk.syncDir(`${aside}/journal`)
+  const segments = await Segments.open({ disk, log }, `${dir}/journal`)
+  await segments.prepare(seq + 1)
+  await segments.end()
+}
+
+const headerIsTrue = (bytes: Buffer): boolean => decodeHeader(bytes) !== undefined
+
+function reportOf({ best, damage, passedOver, journal, lost, uncertain }: Plan, { outcome, epoch, facts, digest, confirmed = false, aside }: Done): Recovery {
+  const torn = journal.torn && outcome !== 'nothing' ? [`${journal.torn.path}: ends inside of a group (${journal.torn.why})`] : []
+  return {
+    outcome, cluster: facts?.cluster ?? '', damage: [...damage, ...torn], passedOver, base: best.kind, backup: best.path, baseSeq: best.seq, seq: best.reach,
+    lost, uncertain: outcome !== 'nothing' && uncertain, epoch, digest, confirmed,
+    files: facts?.counters?.files ?? 0, directories: facts?.counters?.directories ?? 0, blocks: facts?.counters?.blocks ?? 0, aside,
+  }
+}
