@@ -43,7 +43,7 @@ export interface Cluster {
   /** Undoes cuts and spoils: of this pair, or all. */
   heal(from?: Party, to?: Party): void
 
-  /** Virtual time passes (sim), or real time (process). */
+  /** Waits until so much virtual time (sim) or real time (process) has passed. Many may wait at once, each for its own time. */
   advance(ms: number): Promise<void>
   /** All datanodes that should run are registered and have reported, and safe mode is over. */
   waitActive(timeoutMs?: number): Promise<void>
@@ -103,6 +103,8 @@ export interface Replica {
   readonly block: string
   readonly disk: number
   readonly bytes: number
+  /** Are data and meta there, and do they agree, byte by byte? Asks the disk, not the node. */
+  sound(): Promise<boolean>
   /** Changes the file under the node's hands. `lengthen` adds bytes; `zero` empties a sector; `unreadable` makes reads fail. */
   damage(kind: Damage): Promise<void>
   /** Exchanges its file with another's, as a misdirected write would. */
