@@ -41,6 +41,8 @@ export interface DatanodeConfig {
   readonly dirs: readonly string[]
   readonly host: string
   readonly port: number
+  /** Where others reach this node; where it listens unless told. */
+  readonly advertise?: Address | undefined
   readonly namenode: Address
   readonly rack: string
   /** Processes with the same one are on the same machine. */
@@ -121,7 +123,10 @@ export class Datanode {
     this.#fail = reject
   }
 
-  get address(): Address { return this.#listening!.address }
+  /** Where others reach it. */
+  get address(): Address { return this.#config.advertise ?? this.listening }
+  /** Where it listens. */
+  get listening(): Address { return this.#listening!.address }
   /** The cluster that it belongs to. */
   get cluster(): ClusterId { return this.#cluster! }
 
@@ -215,7 +220,7 @@ export class Datanode {
   #newCaller(): Caller {
     const { clock, random, net } = this.#world
     const credentials = new Credentials({ secret: this.#config.secret, user, cluster: this.#cluster ?? '', clock, random })
-    return new Caller({ dispatcher: net.dispatcher, credentials, clock, random })
+    return new Caller({ dispatcher: net.dispatcher, credentials, clock, random, who: this.node })
   }
 
   #newAuthenticator(): Authenticator {

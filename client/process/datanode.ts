@@ -5,7 +5,7 @@ import type { Address } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'
 import { locate } from '../locate.ts'
-import { hostDefault, isLoopback, serverSecret, untilTold, type Run } from './run.ts'
+import { advertised, hostDefault, isLoopback, serverSecret, untilTold, type Run } from './run.ts'
 
 export const datanodePort = 8621
 const rackDefault = '/default'
@@ -22,14 +22,14 @@ export async function runDatanode(run: Run): Promise<void> {
   const dirs = settings.dir ?? [`${settings.home}/datanode`]
   const [{ Datanode }, { openTasks }] = await Promise.all([import('../../datanode/datanode.ts'), import('../../datanode/executor/tasks.ts')])
   const datanode = await start(Datanode.start(world, {
-    dirs, host, port: settings.port ?? datanodePort, namenode: place.namenode, secret,
+    dirs, host, port: settings.port ?? datanodePort, advertise: advertised(settings), namenode: place.namenode, secret,
     rack: settings.rack ?? rackDefault, hostName: settings.hostName ?? machine.hostName,
     slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
     pid: machine.pid, version, signal, tasks: openTasks,
     times: { ...settings.heartbeat !== undefined && { heartbeatMs: settings.heartbeat }, ...settings.nodeDead !== undefined && { nodeDeadMs: settings.nodeDead } },
   }), { dir: dirs[0]!, namenode: place.namenode })
   try {
-    await run.ready({ role: 'datanode', id: datanode.node, address: datanode.address, pid: machine.pid, dir: dirs[0]!, cluster: datanode.cluster })
+    await run.ready({ role: 'datanode', id: datanode.node, address: datanode.address, listening: datanode.listening, pid: machine.pid, dir: dirs[0]!, cluster: datanode.cluster })
     await untilTold(signal, datanode.failed)
   } finally {
     await datanode.stop()

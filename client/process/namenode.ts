@@ -2,7 +2,7 @@
 
 import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'
-import { hostDefault, oneDirectory, serverSecret, untilTold, type Run } from './run.ts'
+import { advertised, hostDefault, oneDirectory, serverSecret, untilTold, type Run } from './run.ts'
 
 export const namenodePort = 8620
 export const replicationDefault = 3
@@ -15,7 +15,7 @@ export async function runNamenode(run: Run): Promise<void> {
   const { Namenode } = await import('../../namenode/namenode.ts')
   const failed = Promise.withResolvers<never>()
   const namenode = await Namenode.start(world, {
-    dir, host, port: settings.port ?? namenodePort, secret,
+    dir, host, port: settings.port ?? namenodePort, advertise: advertised(settings), secret,
     defaults: { replication: settings.replication ?? replicationDefault, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
     user: machine.user, pid: machine.pid, version,
     sync: settings.profile !== 'test-without-fsync',
@@ -29,7 +29,7 @@ export async function runNamenode(run: Run): Promise<void> {
     onFatal: failed.reject,
   })
   try {
-    await run.ready({ role: 'namenode', id: namenode.id, address: namenode.address, pid: machine.pid, dir, cluster: namenode.cluster })
+    await run.ready({ role: 'namenode', id: namenode.id, address: namenode.address, listening: namenode.listening, pid: machine.pid, dir, cluster: namenode.cluster })
     await untilTold(signal, failed.promise)
   } finally {
     await namenode.stop()

@@ -2,7 +2,7 @@
 // The process itself (signals, exit code, output) belongs to the command line; here it is an AbortSignal and two callbacks.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import type { Address, ClusterId } from '../../src/base/ids.ts'
+import { address, type Address, type ClusterId } from '../../src/base/ids.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import { loadOrCreateSecret, loadSecret } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
@@ -13,7 +13,10 @@ import { secretDefault } from '../locate.ts'
 export interface Ready {
   readonly role: 'namenode' | 'datanode'
   readonly id: string
+  /** Where others reach it. */
   readonly address: Address
+  /** Where it listens: the same unless `advertise` says otherwise. */
+  readonly listening: Address
   readonly pid: number
   readonly dir: string
   readonly cluster: ClusterId
@@ -27,6 +30,8 @@ export interface Run {
   readonly signal: AbortSignal
   readonly ready: (ready: Ready) => Promise<void> | void
 }
+
+export const advertised = ({ advertise }: Settings): Address | undefined => (advertise === undefined ? undefined : address(advertise))
 
 export const hostDefault = '127.0.0.1'
 

@@ -112,7 +112,7 @@ export class Server {
 function environment({ settings, env }: Starting, { role, secretFile, namenode }: ServerPlan): Record<string, string | undefined> {
   const result: Record<string, string | undefined> = {}
   for (const [name, value] of Object.entries(env)) if (!name.startsWith('GRISTMILL_')) result[name] = value
-  const own = new Set(['dir', 'port', 'cluster', 'datanodes', 'logFile', 'debug', ...(role === 'namenode' ? ['rack', 'hostName'] : [])])
+  const own = new Set(['dir', 'port', 'advertise', 'cluster', 'datanodes', 'logFile', 'debug', ...(role === 'namenode' ? ['rack', 'hostName'] : [])])
   for (const name of settingNames) {
     const value = settings[name]
     if (value !== undefined && !own.has(name)) result[variableOf(name)] = String(value)

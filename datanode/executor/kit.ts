@@ -47,14 +47,14 @@ export class Kit {
   readonly #programs = new Map<string, Promise<LoadedProgram>>()
 
   constructor({ clock, disk, random, net: open, log, setup }: KitOptions) {
-    const { secret, user, cluster, namenode, host, scratch } = setup
+    const { secret, user, cluster, namenode, node, host, scratch } = setup
     this.clock = clock
     this.disk = disk
     this.log = log
     this.setup = setup
     const net = open(log)
     const credentials = new Credentials({ secret, user, cluster, clock, random })
-    this.caller = new Caller({ dispatcher: net.dispatcher, credentials, clock, random })
+    this.caller = new Caller({ dispatcher: net.dispatcher, credentials, clock, random, who: node })
     this.files = new FileClient({ caller: this.caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: scratch })
     this.wires = new Wires({ net, caller: this.caller, clock })
     this.tokens = new BlockTokens({ secret, clock })

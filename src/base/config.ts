@@ -8,6 +8,8 @@ import { settings, type Setting, type SettingName, type Settings } from './setti
 
 /** Not a setting, for it says where the settings are. */
 const configVariable = 'GRISTMILL_CONFIG'
+/** Not settings either: with them, and only with them, a test takes hold of a process. */
+const testVariables: ReadonlySet<string> = new Set(['GRISTMILL_TEST_KIT', 'GRISTMILL_FAILPOINTS'])
 const prefix = 'GRISTMILL_'
 
 export const settingNames = Object.keys(settings) as SettingName[]
@@ -61,7 +63,7 @@ export function resolveSettings(sources: ConfigSources, file?: ConfigFile): Sett
   }
   const variables = new Map(settingNames.map(name => [variableOf(name), name]))
   for (const [variable, raw] of Object.entries(env)) {
-    if (!variable.startsWith(prefix) || variable === configVariable || raw === undefined || raw === '') continue
+    if (!variable.startsWith(prefix) || variable === configVariable || testVariables.has(variable) || raw === undefined || raw === '') continue
     const name = variables.get(known(variable, [...variables.keys(), configVariable], `the variable ${variable}`))!
     result[name] = value(name, raw, variable, cwd)
   }

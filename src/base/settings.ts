@@ -41,6 +41,16 @@ const paths = (facts: Facts): Setting<readonly string[]> => ({
   },
 })
 
+/** A host may be a name, an IPv4 address, or an IPv6 address in brackets. */
+const place = (facts: Facts): Setting<string> => ({
+  ...facts, type: 'host:port', kind: 'value',
+  parse: raw => {
+    const port = typeof raw === 'string' ? /^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):(\d{1,5})$/.exec(raw)?.[1] : undefined
+    if (port === undefined || Number(port) < 1 || Number(port) > 65_535) throw wrong(raw, 'a place of the form host:port')
+    return raw as string
+  },
+})
+
 const count = (min: number, max: number, facts: Facts): Setting<number> => ({
   ...facts, type: `number, ${min} to ${max}`, kind: 'value',
   parse: raw => {
@@ -82,6 +92,7 @@ export const settings = {
   user: text({ fallback: 'the user of the operating system', usedBy: ['client'], about: 'Whose name calls carry, for owners and permissions.' }),
   host: text({ fallback: '127.0.0.1', usedBy: ['namenode', 'datanode'], about: 'The interface to listen on. Anything but loopback needs `secretFile`.' }),
   port: count(0, 65_535, { fallback: '8620 for a namenode, 8621 for a datanode, a free one for `up`', usedBy: ['namenode', 'datanode', 'up'], about: 'The port to listen on; 0 takes a free one.' }),
+  advertise: place({ fallback: 'where it listens', usedBy: ['namenode', 'datanode'], about: 'Where others reach this process, as `host:port`: behind a proxy or a translating router, or in a container.' }),
   dir: paths({ fallback: '`namenode`, `datanode` or `cluster` in the home', usedBy: ['namenode', 'datanode', 'up'], about: 'Data directories. A datanode may have several, one a disk; the first holds its identity.' }),
   rack: text({ fallback: '/default', usedBy: ['datanode'], about: 'Where the machine stands; replicas of a block go to at least two racks where there are two.' }),
   hostName: text({ fallback: 'the machine\'s host name', usedBy: ['client', 'datanode'], about: 'Processes with the same one are on the same machine, and read each other\'s block files in place.' }),

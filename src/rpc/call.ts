@@ -6,6 +6,7 @@ import type { Dispatcher } from 'undici'
 import { codes, GristmillError, type ErrorCode } from '../base/errors.ts'
 import type { Address } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
+import { version } from '../base/version.ts'
 import { backoffMs, type Backoff } from '../base/retry.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
@@ -31,6 +32,8 @@ export interface CallerOptions {
   readonly credentials: Credentials
   readonly clock: Clock
   readonly random: Random
+  /** Who calls, for logs and whatever stands between: a node's id; `client` unless told. */
+  readonly who?: string | undefined
 }
 
 const backoff: Backoff = { firstMs: 25, maxMs: 2_000 }
@@ -59,20 +62,22 @@ export class Caller {
   readonly #credentials: Credentials
   readonly #clock: Clock
   readonly #random: Random
+  readonly #agent: Record<string, string>
   readonly #bearer: Record<string, string>
   /** Loopback addresses whose servers listen on other addresses too, and so want signatures. */
   readonly #signed = new Set<Address>()
 
-  constructor({ dispatcher, credentials, clock, random }: CallerOptions) {
+  constructor({ dispatcher, credentials, clock, random, who = 'client' }: CallerOptions) {
     this.#dispatcher = dispatcher
     this.#credentials = credentials
     this.#clock = clock
     this.#random = random
-    this.#bearer = { 'content-type': 'application/json', ...credentials.bearer() }
+    this.#agent = { 'user-agent': `gristmill/${version} (${who})` }
+    this.#bearer = { 'content-type': 'application/json', ...this.#agent, ...credentials.bearer() }
   }
 
   /** Headers that let this caller open a wire at `path`, once: wires are few, so they are always signed. */
-  admission(path: string): Record<string, string> { return this.#credentials.sign({ method: 'GET', path, body: '' }) }
+  admission(path: string): Record<string, string> { return { ...this.#agent, ...this.#credentials.sign({ method: 'GET', path, body: '' }) } }
 
   async call<M extends Message>(address: Address, message: M, request: RequestOf<M>, options: CallOptions = {}): Promise<ReplyOf<M>> {
     const { signal, retry = true, peer = 'server' } = options
@@ -136,7 +141,7 @@ export class Caller {
   }
 
   #sign({ message, body }: Call): Record<string, string> {
-    return { 'content-type': 'application/json', ...this.#credentials.sign({ method: 'POST', path: message.path, body }) }
+    return { 'content-type': 'application/json', ...this.#agent, ...this.#credentials.sign({ method: 'POST', path: message.path, body }) }
   }
 }
 

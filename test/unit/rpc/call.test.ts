@@ -296,6 +296,16 @@ describe('over real sockets', () => {
     await closed.promise
   })
 
+  test('each call says who makes it, so that whatever stands between can tell nodes from clients', async () => {
+    const agents: unknown[] = []
+    answer = (request, response) => { agents.push(request.headers['user-agent']); response.end('{"n":1}') }
+    const node = new Caller({ dispatcher: net.dispatcher, clock: systemClock, random: seeded(3), who: 'node-7', credentials: new Credentials({ secret: Buffer.alloc(32), user: 'ann', cluster: 'c', clock: systemClock, random: seeded(4) }) })
+    await caller.call(here(), look, {}, { retry: false })
+    await node.call(here(), look, {}, { retry: false })
+    expect(agents).toEqual([expect.stringMatching(/^gristmill\/\S+ \(client\)$/), expect.stringMatching(/^gristmill\/\S+ \(node-7\)$/)])
+    expect(node.admission('/v1/transfer')['user-agent']).toBe(agents[1])
+  })
+
   test('a redirect is not followed', async () => {
     let asked = 0
     answer = (_, response) => { asked++; response.writeHead(307, { location: 'http://169.254.169.254/' }); response.end() }
