@@ -130,6 +130,10 @@ export class Datanode {
   /** The cluster that it belongs to. */
   get cluster(): ClusterId { return this.#cluster! }
 
+  /** A sign of life, or a report of all blocks, at once; each settles when the namenode has it. Throws UNAVAILABLE while there is no contact. */
+  beat(): Promise<void> { return this.#contact!.beat() }
+  report(): Promise<void> { return this.#contact!.report() }
+
   stop(): Promise<void> { return this.#stopped ??= this.#stop() }
   async [Symbol.asyncDispose](): Promise<void> { await this.stop() }
 
@@ -188,7 +192,7 @@ export class Datanode {
         return 'refuse' in admitted ? admitted : { run: wire => transfers.run(wire) }
       },
     }, { host: config.host, port: config.port })
-    const orders = new Orders({ store, runner, wires, pool, log, failpoints, cluster, progressMs: times.progressTimeoutMs, report: () => this.#contact?.report(), signal: this.#stopping.signal })
+    const orders = new Orders({ store, runner, wires, pool, log, failpoints, cluster, progressMs: times.progressTimeoutMs, report: () => { this.#contact?.report().catch(() => {}) }, failed: failure => this.#contact?.copyFailed(failure), signal: this.#stopping.signal })
     const contact = this.#contact = new Contact({
       caller: () => this.#caller, clock, random: this.#world.random, log, namenode: config.namenode, node: this.node, store, changes, runner, orders, fence,
       heartbeatMs: times.heartbeatMs, longPollMs: times.longPollMs, silentMs: times.nodeDeadMs / 2, transfers: () => transfers.active,

@@ -1,6 +1,7 @@
 // What a session gets from outside: settings, the machine, the world. Loaded when first asked for; `--help` needs none of it.
 
 import type { Settings } from '../../src/base/settings.ts'
+import type { Held } from '../../src/world/control.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { Mill } from '../mill.ts'
@@ -23,7 +24,15 @@ export async function loadMachine(): Promise<Machine> {
 export async function loadWorld(name: string, settings: Settings): Promise<World> {
   const [{ realWorld }, { keepNurserySmall }] = await Promise.all([import('../../src/world/world.ts'), import('../../src/world/nursery.ts')])
   if (name === 'namenode') keepNurserySmall()
-  return realWorld({ name, logLevel: settings.logLevel ?? (servers.has(name) ? 'info' : 'silent'), logFile: settings.logFile })
+  return realWorld({ name, logLevel: settings.logLevel ?? (servers.has(name) ? 'info' : 'silent'), logFile: settings.logFile, ...servers.has(name) && await held() })
+}
+
+/** What a test has in its hands of this process: nothing, anywhere but in a test. */
+async function held(): Promise<Held | undefined> {
+  const { environment } = await loadMachine()
+  if (!environment['GRISTMILL_TEST_KIT'] && !environment['GRISTMILL_FAILPOINTS']) return undefined
+  const { takeHold } = await import('../../src/world/control.ts')
+  return takeHold()
 }
 
 /** The cluster that the settings mean, or the embedded one. */

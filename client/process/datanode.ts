@@ -28,6 +28,8 @@ export async function runDatanode(run: Run): Promise<void> {
     pid: machine.pid, version, signal, tasks: openTasks,
     times: { ...settings.heartbeat !== undefined && { heartbeatMs: settings.heartbeat }, ...settings.nodeDead !== undefined && { nodeDeadMs: settings.nodeDead } },
   }), { dir: dirs[0]!, namenode: place.namenode })
+  world.failpoints.offer?.('heartbeat', () => datanode.beat())
+  world.failpoints.offer?.('report', () => datanode.report())
   try {
     await run.ready({ role: 'datanode', id: datanode.node, address: datanode.address, listening: datanode.listening, pid: machine.pid, dir: dirs[0]!, cluster: datanode.cluster })
     await untilTold(signal, datanode.failed)

@@ -6,6 +6,7 @@ import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
 import { backoffMs } from '../../src/base/retry.ts'
 import { register } from '../../src/protocol/heartbeat.ts'
+import type { CopyFailed } from '../../src/protocol/order.ts'
 import { Session, type SessionTools } from './session.ts'
 
 export interface ContactOptions extends Omit<SessionTools, 'heard'> {
@@ -56,7 +57,18 @@ export class Contact {
 
   start(): void { this.#running = this.#run() }
 
-  report(): void { this.#session?.report() }
+  /** Sends all blocks again; settles when they have arrived. Throws UNAVAILABLE without a session. */
+  async report(): Promise<void> { await this.#live().report() }
+
+  /** One more sign of life, at once. Throws UNAVAILABLE without a session. */
+  async beat(): Promise<void> { await this.#live().beat() }
+
+  #live(): Session {
+    if (!this.#session) throw new GristmillError('UNAVAILABLE', 'this datanode has no session with a namenode now; it will have one when it is back')
+    return this.#session
+  }
+
+  copyFailed(failure: CopyFailed): void { void this.#session?.copyFailed(failure) }
 
   /** Leaves the cluster in good order. */
   async stop(): Promise<void> {

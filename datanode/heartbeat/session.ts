@@ -9,7 +9,7 @@ import type { Log } from '../../src/ports/log.ts'
 import type { Random } from '../../src/ports/random.ts'
 import { beat, leave } from '../../src/protocol/heartbeat.ts'
 import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
-import { orders } from '../../src/protocol/order.ts'
+import { copyFailed, orders, type CopyFailed } from '../../src/protocol/order.ts'
 import { changes as changesMessage, full } from '../../src/protocol/report.ts'
 import type { CallOptions, Caller } from '../../src/rpc/call.ts'
 import type { Orders } from '../order/orders.ts'
@@ -38,7 +38,16 @@ export interface SessionTools {
   heard(): void
 }
 
+/** Calls about failed copies at a time. */
+const tellingMax = 8
 const backoff = { firstMs: 100, maxMs: 2_000 }
+
+/** May reject without anybody listening. */
+function awaitable(): PromiseWithResolvers<void> {
+  const awaited = Promise.withResolvers<void>()
+  awaited.promise.catch(() => {})
+  return awaited
+}
 
 export class Session {
   readonly #tools: SessionTools
@@ -47,14 +56,18 @@ export class Session {
   #seq = 0
   #acknowledged = 0
   #fullWanted = true
+  /** Those who wait for the next full report to arrive. */
+  #fullAwaited = awaitable()
+  /** Those who wait for the one that is on its way. */
+  #fullSending = this.#fullAwaited
   #wakeReports: () => void = () => {}
   #poll = new AbortController()
-  readonly #reported = Promise.withResolvers<void>()
+  #telling = 0
+  readonly #reported = awaitable()
 
   constructor(tools: SessionTools, id: number) {
     this.#tools = tools
     this.id = id
-    this.#reported.promise.catch(() => {})
   }
 
   /** Settles when the first full report has arrived, or the session has ended before. */
@@ -71,18 +84,39 @@ export class Session {
     await Promise.all(loops)
     signal.removeEventListener('abort', stop)
     changes.onChange = () => {}
-    this.#reported.reject(this.#ending.signal.reason)
+    for (const waiting of [this.#reported, this.#fullSending, this.#fullAwaited]) waiting.reject(this.#ending.signal.reason)
     throw this.#ending.signal.reason
   }
 
-  /** Sends all blocks again. */
-  report(): void {
+  /** Sends all blocks again. Settles when they have arrived, or the session is over. */
+  report(): Promise<void> {
     this.#fullWanted = true
     this.#wakeReports()
+    return this.#fullAwaited.promise
+  }
+
+  /** One more sign of life, at once. */
+  async beat(): Promise<void> {
+    const { node, store, runner, transfers, fence, heartbeatMs } = this.#tools
+    const { epoch } = await this.#call(beat, { node, session: this.id, storages: await store.state(), transfers: transfers(), running: runner.running().length }, { retry: false, timeoutMs: heartbeatMs * 4 })
+    await fence.pass(epoch)
   }
 
   /** Offers free slots at once: the waiting call still says how many there were when it began. */
   offer(): void { this.#poll.abort() }
+
+  /** Says that a copy came to nothing. Best effort, and few at a time: what is not said is found out by time. */
+  async copyFailed(failure: CopyFailed): Promise<void> {
+    if (this.#telling >= tellingMax || this.#ending.signal.aborted) return
+    this.#telling++
+    try {
+      await this.#call(copyFailed, { node: this.#tools.node, session: this.id, ...failure }, { retry: false, timeoutMs: 5_000 })
+    } catch (error) {
+      this.#tools.log.debug('the namenode could not be told of a copy that failed', { error: asError(error) })
+    } finally {
+      this.#telling--
+    }
+  }
 
   /** Says that this node goes away in good order. Best effort. */
   async leave(): Promise<void> {
@@ -94,12 +128,11 @@ export class Session {
   }
 
   async #beats(): Promise<void> {
-    const { clock, node, store, runner, transfers, fence, heartbeatMs, log } = this.#tools
+    const { clock, heartbeatMs, log } = this.#tools
     for (;;) {
       const started = clock.mono()
       try {
-        const { epoch } = await this.#call(beat, { node, session: this.id, storages: await store.state(), transfers: transfers(), running: runner.running().length }, { retry: false, timeoutMs: heartbeatMs * 4 })
-        await fence.pass(epoch)
+        await this.beat()
       } catch (error) {
         if (this.#over(error)) throw error
         log.debug('a heartbeat was not answered', { error: asError(error) })
@@ -113,9 +146,12 @@ export class Session {
     for (;;) {
       if (this.#fullWanted) {
         this.#fullWanted = false
+        const awaited = this.#fullSending = this.#fullAwaited
+        this.#fullAwaited = awaitable()
         // What has changed up to now is in the pages already, but for what went bad.
         for (const page of pagesOf(store)) await this.#deliver(full, { node, session: this.id, seq: ++this.#seq, ...page })
         this.#reported.resolve()
+        awaited.resolve()
       }
       if (changes.size > 0) {
         const batch = changes.batch()

@@ -1,0 +1,102 @@
+// A disk that can be made to fail, around a true one: only in a process under test. What it refuses never reaches the disk below;
+// everything else does. A file whose sync has failed once never syncs again, as with the true one.
+
+import type { Disk, DiskReader, DiskWriter } from '../ports/disk.ts'
+
+/** `at`: a directory with all that lies below it, or a file. */
+export type DiskFault =
+  /** Takes no more bytes, and says that it has no room. */
+  | { readonly kind: 'full'; readonly at: string }
+  /** The n-th sync from now on fails, of a file or of a directory. */
+  | { readonly kind: 'sync'; readonly at: string; readonly nth: number }
+  /** Its sectors cannot be read any more. */
+  | { readonly kind: 'unreadable'; readonly at: string }
+  /** Nothing is written any more, nor renamed or removed. */
+  | { readonly kind: 'readOnly'; readonly at: string }
+
+const isBelow = (path: string, at: string): boolean => path === at || path.startsWith(`${at}/`)
+
+const failure = (code: 'ENOSPC' | 'EIO' | 'EROFS', what: string, path: string): Error =>
+  Object.assign(new Error(`${code}: ${what} '${path}' (a fault that a test has made)`), { code, path, syscall: what })
+
+export class FaultyDisk implements Disk {
+  readonly #disk: Disk
+  #faults: DiskFault[] = []
+
+  constructor(disk: Disk) { this.#disk = disk }
+
+  add(fault: DiskFault): void { this.#faults.push(fault) }
+  /** Undoes all but what cannot be read: that is a matter of the file, and stays. */
+  heal(): void { this.#faults = this.#faults.filter(fault => fault.kind === 'unreadable') }
+
+  async openRead(path: string): Promise<DiskReader> { this.#readable('open', path); return this.#disk.openRead(path) }
+  openReadSync(path: string): DiskReader { this.#readable('open', path); return this.#disk.openReadSync(path) }
+  async readFile(path: string): Promise<Buffer> { this.#readable('read', path); return this.#disk.readFile(path) }
+
+  async create(path: string, options?: { exclusive?: boolean; mode?: number }): Promise<DiskWriter> {
+    this.#writable('open', path)
+    return this.#watched(await this.#disk.create(path, options), path)
+  }
+
+  async openAppend(path: string): Promise<DiskWriter> {
+    this.#writable('open', path)
+    return this.#watched(await this.#disk.openAppend(path), path)
+  }
+
+  async writeFileDurable(path: string, bytes: Uint8Array, options?: { mode?: number }): Promise<void> {
+    this.#writable('open', path)
+    this.#room(path)
+    this.#sync(path)
+    await this.#disk.writeFileDurable(path, bytes, options)
+  }
+
+  async rename(from: string, to: string): Promise<void> { this.#writable('rename', from); await this.#disk.rename(from, to) }
+  async remove(path: string): Promise<void> { this.#writable('unlink', path); await this.#disk.remove(path) }
+  async removeTree(path: string): Promise<void> { this.#writable('rm', path); await this.#disk.removeTree(path) }
+  async mkdir(path: string): Promise<void> { this.#writable('mkdir', path); await this.#disk.mkdir(path) }
+  async setModified(path: string, mtimeMs: number): Promise<void> { this.#writable('utimes', path); await this.#disk.setModified(path, mtimeMs) }
+  async syncDir(path: string): Promise<void> { this.#sync(path); await this.#disk.syncDir(path) }
+  list(path: string): ReturnType<Disk['list']> { return this.#disk.list(path) }
+  stat(path: string): ReturnType<Disk['stat']> { return this.#disk.stat(path) }
+  lock(directory: string): ReturnType<Disk['lock']> { return this.#disk.lock(directory) }
+
+  async space(path: string): Promise<{ capacityBytes: number; freeBytes: number }> {
+    const space = await this.#disk.space(path)
+    return this.#has('full', path) ? { ...space, freeBytes: 0 } : space
+  }
+
+  #has(kind: DiskFault['kind'], path: string): boolean { return this.#faults.some(fault => fault.kind === kind && isBelow(path, fault.at)) }
+  #readable(what: string, path: string): void { if (this.#has('unreadable', path)) throw failure('EIO', what, path) }
+  #writable(what: string, path: string): void { if (this.#has('readOnly', path)) throw failure('EROFS', what, path) }
+  #room(path: string): void { if (this.#has('full', path)) throw failure('ENOSPC', 'write', path) }
+
+  /** Counts this sync; throws if it is the one that fails. */
+  #sync(path: string): void {
+    for (const [i, fault] of this.#faults.entries()) {
+      if (fault.kind !== 'sync' || !isBelow(path, fault.at)) continue
+      if (fault.nth > 1) { this.#faults[i] = { ...fault, nth: fault.nth - 1 }; continue }
+      this.#faults.splice(i, 1)
+      throw failure('EIO', 'fdatasync', path)
+    }
+  }
+
+  #watched(writer: DiskWriter, path: string): DiskWriter {
+    let failed: { error: unknown } | undefined
+    const trust = (): void => {
+      if (failed) throw failed.error
+      try {
+        this.#sync(path)
+      } catch (error) {
+        failed = { error }
+        throw error
+      }
+    }
+    return {
+      get bytes() { return writer.bytes },
+      writeSync: bytes => { this.#writable('write', path); this.#room(path); writer.writeSync(bytes) },
+      sync: async () => { trust(); await writer.sync() },
+      syncSync: () => { trust(); writer.syncSync() },
+      close: () => writer.close(),
+    }
+  }
+}
