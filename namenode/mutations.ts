@@ -1,5 +1,6 @@
 // Every mutation that a journal may hold. A kind that was ever released stays here for ever, so that old journals replay.
 
+import { balanceMutations } from './blocks/wish.ts'
 import { jobMutations } from './jobs/mutation.ts'
 import type { AnyMutation } from './journal/operation.ts'
 import { recoveredMutations } from './journal/recovered.ts'
@@ -11,5 +12,5 @@ import { nodeMutations } from './nodes/known.ts'
 import { writingMutations } from './writing/mutations.ts'
 
 export const allMutations: readonly AnyMutation[] = [
-  ...requestMutations, ...recoveredMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...writingMutations, ...nodeMutations, ...jobMutations,
+  ...requestMutations, ...recoveredMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...writingMutations, ...nodeMutations, ...balanceMutations, ...jobMutations,
 ]

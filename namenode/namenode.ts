@@ -10,10 +10,13 @@ import type { Store } from '../src/ports/store.ts'
 import type { World } from '../src/ports/world.ts'
 import { Authenticator } from '../src/rpc/auth.ts'
 import { Registry as Metrics } from '../src/rpc/metrics.ts'
-import { serve, type Server } from '../src/rpc/serve.ts'
+import { serve, type Route, type Server } from '../src/rpc/serve.ts'
 import { BlockTokens } from '../src/rpc/token.ts'
-import { unfinishedName } from './backup/recover.ts'
+import { heldBack, safetyRoutes } from './admin/safety.ts'
 import { exposeNamenode, statusRoutes, type StatusOptions } from './admin/status.ts'
+import { Backups, type BackupPlan } from './backup/backups.ts'
+import { unfinishedName } from './backup/recover.ts'
+import { Balancing } from './blocks/balancing.ts'
 import { Keeper } from './blocks/keeper.ts'
 import { forgetting, Housekeeping } from './housekeeping.ts'
 import { Jobs } from './jobs/jobs.ts'
@@ -26,6 +29,7 @@ import { format, identityOf } from './namespace/format.ts'
 import { Sweeper } from './namespace/sweeper.ts'
 import { nodesRoutes } from './nodes/conversation.ts'
 import { forgetGone, knownNodes } from './nodes/known.ts'
+import { Operators } from './nodes/operators.ts'
 import { Registry } from './nodes/registry.ts'
 import { Terms } from './nodes/terms.ts'
 import { timesFrom, type NamenodeTimes } from './times.ts'
@@ -51,6 +55,8 @@ export interface NamenodeConfig {
   /** false: answers before the disk has it. Only the named test profile says so. */
   readonly sync?: boolean | undefined
   readonly times?: Partial<NamenodeTimes> | undefined
+  /** Backups that it makes by itself; none unless told. */
+  readonly backups?: BackupPlan | undefined
   /** The namenode cannot go on: its journal failed. The process must end, and can be started again. */
   readonly onFatal?: ((error: GristmillError) => void) | undefined
 }
@@ -135,36 +141,50 @@ export class Namenode {
     const jobs = new Jobs({ clock, failpoints, log, journal, registry, tokens, actor, holders: id => keeper.holders(id) })
     const sweeper = new Sweeper({ journal, clock, log, gone: discard })
 
+    const operators = new Operators({ journal, registry, keeper, clock, actor })
+    const balancing = new Balancing({ journal, balancer: keeper.balancer, clock, log, actor })
+
+    const backups = new Backups({ world: this.#world, store, journal, cluster: this.cluster, namenode: this.id, dir, plan: config.backups })
+
     for (const known of knownNodes(view)) registry.expect(known)
+    await backups.start()
     await jobs.start()
 
     const about = { cluster: this.cluster, dir, pid, version, startedMs: Math.floor(clock.now()), address: () => this.address, defaults }
     const statusOptions: StatusOptions = { journal, registry, keeper, clock, about, jobsRunning: () => jobs.running }
     exposeNamenode(metrics, statusOptions)
+    const held = (): boolean => keeper.safe.manual
+    const changeable = (routes: readonly Route[]): Route[] => heldBack(routes, held)
     const server = this.#server = serve({
       auth: new Authenticator({ secret, cluster: this.cluster, loopback: isLoopback(config.host), clock }),
       clock, log, registry: metrics,
       routes: [
-        ...namespaceRoutes({
+        ...changeable(namespaceRoutes({
           journal, view, map, registry, tokens, random, clock, log, defaults, actor, removed: () => sweeper.wake(),
           suspect: (id, address, message) => keeper.suspect(id, address, message),
-        }),
-        ...writingRoutes({ journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard }),
-        ...nodesRoutes({ cluster: this.cluster, journal, registry, terms, reports: keeper.reports, clock, taken: (node, orders) => keeper.taken(node, orders) }),
+        })),
+        ...changeable(writingRoutes({ journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard })),
+        ...nodesRoutes({ cluster: this.cluster, journal, registry, terms, reports: keeper.reports, clock, taken: (node, orders) => keeper.taken(node, orders), copyFailed: (node, failure) => keeper.repair.failed(node, failure) }),
         ...statusRoutes(statusOptions),
-        ...jobs.routes,
+        ...operators.routes,
+        ...balancing.routes,
+        ...changeable(jobs.routes),
+        ...safetyRoutes({ journal, keeper, registry, clock, log, backups, backupDir: config.backups?.dir ?? `${dir}/backups`, actor }),
       ],
     })
     const chores = new Housekeeping(clock, log, [
       { name: 'look who is silent', everyMs: Math.min(500, times.nodeStaleMs / 4), work: () => registry.check() },
       ...keeper.chores,
-      { name: 'end silent leases', everyMs: 1000, work: () => expireLeases({ journal, lifetimes, discard }) },
-      { name: 'take apart what was removed', everyMs: 500, work: () => sweeper.wake() },
+      operators.chore,
+      balancing.chore,
+      { name: 'end silent leases', everyMs: 1000, work: () => { if (!held()) return expireLeases({ journal, lifetimes, discard }) } },
+      { name: 'take apart what was removed', everyMs: 500, work: () => { if (!held()) sweeper.wake() } },
       { name: 'forget nodes that are gone', everyMs: 60_000, work: () => forgetGone({ journal, registry, clock }) },
       forgetting(journal, clock),
+      backups.chore,
       { name: 'give back memory', everyMs: 500, work: () => store.relax() },
     ])
-    ends.push(() => chores.stop(), () => sweeper.stop(), () => keeper.stop(), () => registry.stop())
+    ends.push(() => backups.stop(), () => chores.stop(), () => sweeper.stop(), () => keeper.stop(), () => registry.stop())
 
     this.#listening = await net.listen({ http: server.http }, { host: config.host, port: config.port })
     ends.push(() => this.#listening!.close(times.drainMs))

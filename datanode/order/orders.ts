@@ -1,13 +1,14 @@
 // Carries out what the namenode orders. Each number is taken over once, in order; what takes long goes on in the background,
-// a few at a time, and its result is told by the reports. An order that was lost with this process is given again.
+// a few at a time, and its result is told by the reports; a copy that fails is told at once. An order that was lost with this
+// process is given again.
 
 import type { FramePool } from '../../src/block/ring.ts'
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
-import { blockName, type BlockId, type ClusterId } from '../../src/base/ids.ts'
+import { blockName, type BlockId, type ClusterId, type NodeId } from '../../src/base/ids.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { unarmed, type Failpoints } from '../../src/ports/failpoints.ts'
 import type { Log } from '../../src/ports/log.ts'
-import type { Order } from '../../src/protocol/order.ts'
+import type { CopyFailed, Order } from '../../src/protocol/order.ts'
 import { Pipe } from '../../src/file/pipe.ts'
 import { sendBlock, SourceFailed } from '../../src/file/send.ts'
 import type { Wires } from '../../src/file/wires.ts'
@@ -27,6 +28,8 @@ export interface OrdersOptions {
   readonly failpoints?: Failpoints | undefined
   /** A full report is wanted. */
   readonly report: () => void
+  /** Tells that a copy came to nothing; best effort. */
+  readonly failed: (failure: CopyFailed) => void
   /** Aborts what runs in the background when the node stops. */
   readonly signal: AbortSignal
 }
@@ -80,18 +83,35 @@ export class Orders {
   }
 
   /** Sends a block of ours to others. It is checked on the way out: damage must not be copied, and is ours to report. */
-  async #copy({ block: id, targets, token }: Extract<Order, { kind: 'replicate' }>): Promise<void> {
+  async #copy(order: Extract<Order, { kind: 'replicate' }>): Promise<void> {
+    const { failed, signal } = this.#options
+    const { block, targets } = order
+    try {
+      const missed = await this.#send(order)
+      if (missed.length > 0) failed({ block, targets: missed.map(each => each.node), source: false, message: missed.map(each => each.message).join('; ').slice(0, 1000) })
+    } catch (error) {
+      const { code, message } = asError(error)
+      const source = error instanceof SourceFailed || code === 'ENOENT' || code === 'CORRUPT'
+      if (!signal.aborted) failed({ block, targets: targets.map(each => each.node), source, message: message.slice(0, 1000) })
+      throw error
+    }
+  }
+
+  /** The targets that do not have the block now. */
+  async #send({ block: id, targets, token }: Extract<Order, { kind: 'replicate' }>): Promise<ReadonlyArray<{ node: NodeId; message: string }>> {
     const { store, wires, pool, cluster, progressMs, signal, failpoints = unarmed } = this.#options
     await failpoints.reach('block.replicate.before')
     const block = await store.open(id)
     try {
       const pipe = await Pipe.open(wires, { cluster: cluster(), block: id, bytesMax: block.meta.length, token, members: targets }, { signal, progressMs })
-      await sendBlock(pipe, checkedSource(block), { pool, signal })
+      const { failed } = await sendBlock(pipe, checkedSource(block), { pool, signal })
       this.copied++
+      return failed
     } catch (error) {
       if (error instanceof SourceFailed) await store.damaged(id, error.cause)
       // It is there already: the other side says so to the namenode.
       if (!hasCode(error, 'EEXIST')) throw error
+      return []
     } finally {
       await block.close()
     }

@@ -57,7 +57,7 @@ export function clusterStatus({ journal, registry, keeper, clock, jobsRunning, a
   }
 }
 
-function nodeStatus(node: DataNode, clock: Clock): NodeStatus {
+export function nodeStatus(node: DataNode, clock: Clock): NodeStatus {
   const { address, rack, host, pid, version, state, service, slots, running, transfers, blocks, held } = node
   return {
     node: node.node, address, rack, host, pid, version, state, slots, running, transfers, blocks,

@@ -56,6 +56,9 @@ export class Deletions {
     this.#nodes.delete(node)
   }
 
+  /** Nothing goes out from now on. */
+  close(): void { this.#open = false }
+
   /** Safe mode is over. */
   open(): void {
     this.#open = true

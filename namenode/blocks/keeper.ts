@@ -13,9 +13,10 @@ import type { DataNode } from '../nodes/node.ts'
 import type { NumberedOrder } from '../nodes/orders.ts'
 import type { Registry } from '../nodes/registry.ts'
 import type { Terms } from '../nodes/terms.ts'
+import { Balancer } from './balance.ts'
 import { Deletions } from './deletions.ts'
 import { BlockMap } from './map.ts'
-import { Repair, type CopyFailure } from './repair.ts'
+import { Repair } from './repair.ts'
 import { Reports } from './reports.ts'
 import { SafeMode } from './safe.ts'
 import { Suspects } from './suspects.ts'
@@ -42,13 +43,15 @@ export class Keeper {
   readonly reports: Reports
   readonly repair: Repair
   readonly trim: Trim
+  readonly balancer: Balancer
   readonly deletions: Deletions
   readonly safe: SafeMode
   readonly chores: readonly Chore[]
   readonly #options: KeeperOptions
   readonly #review: Review
   readonly #suspects: Suspects
-  #counted: Promise<void> | undefined
+  #counting: Promise<void> | undefined
+  #counted = false
   #stopped = false
 
   constructor(options: KeeperOptions) {
@@ -62,6 +65,7 @@ export class Keeper {
       map, registry, tokens, clock, log, random, rescan, lengthOf: id => knownBlock(view, id)?.length, isCorrupt: id => this.reports.isCorrupt(id),
     })
     const trim = this.trim = new Trim({ map, registry, deletions, random, rescan, isCopying: id => repair.isCopying(id) })
+    this.balancer = new Balancer({ map, registry, repair, trim, clock, log, random, lengthOf: id => knownBlock(view, id)?.length, mayTrim: () => !this.safe.on })
     map.onStanding = (id, now, tally) => {
       repair.stands(id, now, tally)
       trim.stands(id, now)
@@ -78,7 +82,7 @@ export class Keeper {
       onOver: () => {
         log.info('safe mode is over: it is known where blocks lie', { blocks: view.counters.blocks, present: map.present })
         trim.allow()
-        deletions.open()
+        if (!safe.manual) deletions.open()
         review.want()
       },
     })
@@ -104,10 +108,10 @@ export class Keeper {
         if (safe.settled) review.want() // there may be room on it for blocks that no node could take
       },
     })
-    this.#lookAround()
     this.chores = [
       { name: 'safe mode', everyMs: 100, work: () => safe.check() },
       { name: 'copy and trim blocks', everyMs: 100, work: () => {
+        if (safe.manual) return
         repair.work()
         trim.work()
       } },
@@ -119,14 +123,34 @@ export class Keeper {
   /** Begins to read which blocks there should be. */
   start(): void {
     const { view, clock, log } = this.#options
+    this.#lookAround()
     this.safe.check()
-    this.#counted = census({ view, map: this.map, clock }, () => this.#stopped)
-      .then(() => this.safe.check(), (error: unknown) => log.error('the blocks of all files could not be counted', { error }))
+    this.#counting = census({ view, map: this.map, clock }, () => this.#stopped)
+      .then(() => {
+        this.#counted = true
+        this.safe.check()
+      }, (error: unknown) => log.error('the blocks of all files could not be counted', { error }))
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
-    await Promise.all([this.#counted, this.#review.stop()])
+    await Promise.all([this.#counting, this.#review.stop()])
+  }
+
+  /** It is known which blocks there should be, and as well as it will be where they are. */
+  get ready(): boolean { return this.#counted && this.safe.settled }
+
+  /** An operator says that nothing may change. */
+  enterSafeMode(): void {
+    this.safe.enter()
+    this.deletions.close()
+  }
+
+  /** An operator says that it is over, whoever began it. */
+  leaveSafeMode(): void {
+    this.safe.leave()
+    this.deletions.open()
+    this.#review.want()
   }
 
   /** Nodes that hold a block and can be asked for it now. */
@@ -136,9 +160,6 @@ export class Keeper {
   discard(blocks: readonly BlockId[]): void {
     for (const id of blocks) for (const node of [...this.map.forget(id), ...this.reports.forget(id)]) this.deletions.add(node, [id])
   }
-
-  /** A node could not copy a block as it was ordered to. */
-  copyFailed(node: DataNode, failure: CopyFailure): void { this.repair.failed(node, failure) }
 
   /**
    * Blocks of files without a replica: `missing`, and `corrupt` those of them of which bad ones are known. While nodes are

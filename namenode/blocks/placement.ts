@@ -71,6 +71,7 @@ function choose(free: readonly Candidate[], all: readonly Candidate[], { host }:
   return best(otherHosts(free.filter(each => count(all, each.rack) === least), all), random)
 }
 
+export const hostsOf = (nodes: readonly Candidate[]): number => new Set(nodes.map(each => each.host)).size
 export const racksOf = (nodes: readonly Candidate[]): number => new Set(nodes.map(each => each.rack)).size
 
 const count = (all: readonly Candidate[], rack: string): number => all.filter(each => each.rack === rack).length

@@ -3,11 +3,12 @@
 // time is given up, and either is tried again elsewhere, after a while. Copies that the balancer wants go the same way.
 // INVARIANT: of one block there is one copy on its way at a time.
 
-import type { BlockId, NodeId } from '../../src/base/ids.ts'
+import type { BlockId } from '../../src/base/ids.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Random } from '../../src/ports/random.ts'
+import type { CopyFailed } from '../../src/protocol/order.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { Registry } from '../nodes/registry.ts'
@@ -46,8 +47,6 @@ const copyMs = 15_000
 const bytesPerMs = 10_000
 
 interface Copy { readonly source: DataNode; readonly targets: Set<DataNode>; readonly bytes: number; readonly untilMs: number; readonly level: Level | 'move' }
-
-export interface CopyFailure { readonly block: BlockId; readonly targets: readonly NodeId[]; readonly source: boolean; readonly message: string }
 
 export class Repair {
   readonly #options: RepairOptions
@@ -101,7 +100,7 @@ export class Repair {
   }
 
   /** A node says that it could not do what it was ordered to: `source` if the fault is its own. */
-  failed(node: DataNode, { block: id, targets, source, message }: CopyFailure): void {
+  failed(node: DataNode, { block: id, targets, source, message }: CopyFailed): void {
     const copy = this.#copies.get(id)
     if (copy?.source !== node) return
     const { clock, log } = this.#options

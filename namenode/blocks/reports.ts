@@ -3,11 +3,12 @@
 //   with another length or checksum: wrong; it goes as soon as a good one is there, else it is left for people to look at;
 //   a block that is being written: remembered, so that it can be removed if the file never completes;
 //   an id that was given out and is nobody's: garbage, removed once the node has reported everything and safe mode is over;
-//   an id that was never given out: somebody else's, or ours from a state that was lost. Never removed.
+//   an id that was never given out, or may have been by operations that were lost: never removed.
 // A replica that its own node has found damaged counts no more; that it was there is remembered until there is a good one.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Log } from '../../src/ports/log.ts'
+import { mayBeLost } from '../journal/recovered.ts'
 import type { View } from '../journal/view.ts'
 import { knownBlock, targetOf } from '../namespace/file.ts'
 import type { DataNode } from '../nodes/node.ts'
@@ -63,7 +64,7 @@ export class Reports {
       this.#settle(id)
     } else if (isOpen(id)) {
       map.add(id, node)
-    } else if (id >= view.counters.nextBlock) {
+    } else if (id >= view.counters.nextBlock || mayBeLost(view, id)) {
       this.strangers++
       log.error('a datanode holds a block that this namenode never gave out; it is left alone', { node: node.node, block: id })
     } else {

@@ -5,6 +5,8 @@
 //   removing replicas (of removed files, of too many, of garbage) starts once 99.9 % of the blocks have a replica, too.
 // A cluster without blocks is never in safe mode. One that has lost more than a thousandth of its blocks stays in it until
 // their files are removed: then copies are made, and nothing is destroyed.
+// An operator can put the namenode into safe mode too, until somebody says otherwise or the namenode ends. Then nothing is
+// changed at all: no names, no copies, no deletions; what is there can be read.
 
 import type { Clock } from '../../src/ports/clock.ts'
 
@@ -28,15 +30,34 @@ export class SafeMode {
   readonly #startMs: number
   #copies = false
   #on = true
+  #manual = false
 
   constructor(options: SafeModeOptions) {
     this.#options = options
     this.#startMs = options.clock.mono()
   }
 
-  get on(): boolean { return this.#on }
+  get on(): boolean { return this.#on || this.#manual }
+  /** An operator has said so. */
+  get manual(): boolean { return this.#manual }
   /** It is as well known as it will be where blocks lie. */
   get settled(): boolean { return this.#copies }
+
+  enter(): void { this.#manual = true }
+
+  /** Ends it, whoever began it: an operator may know that what is missing will not come. */
+  leave(): void {
+    this.#manual = false
+    const { onCopies, onOver } = this.#options
+    if (!this.#copies) {
+      this.#copies = true
+      onCopies()
+    }
+    if (this.#on) {
+      this.#on = false
+      onOver()
+    }
+  }
 
   /** Looks whether it can end. Once over, it does not come back while this namenode lives. */
   check(): void {

@@ -27,12 +27,14 @@ export interface NodesOptions {
   readonly clock: Clock
   /** Orders that a node has taken over. */
   readonly taken: (node: DataNode, orders: readonly NumberedOrder[]) => void
+  /** A copy that a node was ordered to make came to nothing. */
+  readonly copyFailed: (node: DataNode, failure: order.CopyFailed) => void
 }
 
 /** Replicas of a report between two turns of the event loop: some two milliseconds. */
 const sliceMax = 1_000
 
-export function nodesRoutes({ cluster, journal, registry, terms, reports, clock, taken }: NodesOptions): Route[] {
+export function nodesRoutes({ cluster, journal, registry, terms, reports, clock, taken, copyFailed }: NodesOptions): Route[] {
   const epoch = (): number => journal.view.counters.epoch
 
   async function register(request: RequestOf<typeof heartbeat.register>): Promise<{ node: DataNode; kill: ReturnType<Registry['register']>['kill'] }> {
@@ -122,6 +124,10 @@ export function nodesRoutes({ cluster, journal, registry, terms, reports, clock,
     }),
     route(report.full, async request => {
       await full(request)
+      return {}
+    }),
+    route(order.copyFailed, ({ node, session, ...failure }) => {
+      copyFailed(registry.heard(node, session), failure)
       return {}
     }),
     route(order.orders, async (request, context) => ({ epoch: epoch(), orders: [...await wait(request, context)] })),

@@ -65,6 +65,9 @@ export class DataNode implements Candidate {
   /** A block goes to one storage, so only the largest free one counts. */
   get freeBytes(): number { return this.#working.reduce((most, each) => Math.max(most, each.freeBytes), 0) }
   get capacityBytes(): number { return this.#working.reduce((most, each) => Math.max(most, each.capacityBytes), 0) }
+  /** Of its blocks, and what is free for more: over all storages that work. */
+  get usedBytes(): number { return this.#working.reduce((sum, each) => sum + each.usedBytes, 0) }
+  get roomBytes(): number { return this.#working.reduce((sum, each) => sum + each.freeBytes, 0) }
   get blocks(): number { return this.storages.reduce((sum, each) => sum + each.blocks, 0) }
   get place(): NodePlace { return { node: this.node, address: this.address, rack: this.rack, host: this.host } }
   /** Its replicas count as being there. */

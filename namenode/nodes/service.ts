@@ -10,6 +10,7 @@ import type { Draft } from '../journal/draft.ts'
 import { decodeValue, encodeValue } from '../journal/codec.ts'
 import { textKey } from '../journal/keys.ts'
 import { mutation, type AnyMutation, type Requested } from '../journal/operation.ts'
+import type { View } from '../journal/view.ts'
 
 export type ServiceState = 'in-service' | 'decommissioning' | 'decommissioned' | 'maintenance'
 
@@ -30,17 +31,23 @@ export interface SetService extends Requested {
   readonly was?: Service | undefined
 }
 
-/** The result is what holds now. Throws ENOENT for a node that is not in the journal. */
-export const setService = mutation<SetService, Service>({
+/** What the journal says of a node. */
+export function serviceOf(view: View, node: NodeId): Service {
+  const bytes = view.get('nodes', textKey(node))
+  return (bytes && decodeValue<{ service?: Service }>(bytes).service) ?? inService
+}
+
+/** The result is whether anything was changed. Throws ENOENT for a node that is not in the journal. */
+export const setService = mutation<SetService, boolean>({
   kind: 'nodes.service',
   mutate(draft: Draft, { node, service, was }) {
     const key = textKey(node)
     const bytes = draft.get('nodes', key)
     if (!bytes) throw new GristmillError('ENOENT', `the datanode ${node} is not in the namenode's journal; ask again when it has registered`, { details: { node } })
     const { service: before = inService, ...facts } = decodeValue<{ service?: Service }>(bytes)
-    if (was && !sameService(before, was)) return before
+    if (was && !sameService(before, was)) return false
     draft.put('nodes', key, encodeValue({ ...facts, ...service.state !== 'in-service' && { service } }))
-    return service
+    return true
   },
 })
 

@@ -78,6 +78,8 @@ const times = {
   offerMs: 100,
   /** An attempt that its node has not mentioned for this long is given up, and runs elsewhere. */
   attemptSilentMs: 30_000,
+  /** A node that is to be away for longer is decommissioned. */
+  maintenanceMsMax: 30 * 86_400_000,
   /** A killed attempt whose end is not reported holds its slot no longer than this. */
   killSilentMs: 10_000,
 }

@@ -3,7 +3,8 @@
 // number once, and refuses orders of an epoch below the highest it has seen.
 
 import Type, { type Static } from './schema.ts'
-import { attemptId, blockId, count, jobId, nodeId, nodePlace, text } from './fields.ts'
+import { limits } from '../base/limits.ts'
+import { attemptId, blockId, count, empty, jobId, nodeId, nodePlace, text } from './fields.ts'
 import { message } from './message.ts'
 import { taskWork } from './task.ts'
 
@@ -21,6 +22,21 @@ export const order = Type.Union([
   Type.Object({ kind: Type.Literal('forget'), job: jobId }),
 ])
 export type Order = Static<typeof order>
+
+/** A copy that was ordered came to nothing, for these targets: said at once and once; what is not heard is found out by time. */
+export const copyFailed = message('order.copyFailed', {
+  request: Type.Object({
+    node: nodeId,
+    session: count,
+    block: blockId,
+    targets: Type.Array(nodeId, { maxItems: limits.replicationMax }),
+    /** The node's own replica is to blame, not the targets. */
+    source: Type.Boolean(),
+    message: text(1000),
+  }),
+  reply: empty,
+})
+export type CopyFailed = Omit<Static<typeof copyFailed.request>, 'node' | 'session'>
 
 export const orders = message('order.wait', {
   waits: true,

@@ -46,7 +46,7 @@ export class House {
     })
     for (const known of knownNodes(journal.view)) this.registry.expect(known)
     const { keeper, registry } = this
-    for (const { message, handler } of nodesRoutes({ cluster: clusterId('test'), journal, registry, terms, reports: keeper.reports, clock, taken: (node, taken) => keeper.taken(node, taken) })) {
+    for (const { message, handler } of nodesRoutes({ cluster: clusterId('test'), journal, registry, terms, reports: keeper.reports, clock, taken: (node, taken) => keeper.taken(node, taken), copyFailed: (node, failure) => keeper.repair.failed(node, failure) })) {
       this.#routes.set(message.name, handler as never)
     }
     this.chores = new Housekeeping(clock, silent, [{ name: 'silence', everyMs: 100, work: () => this.registry.check() }, ...keeper.chores])

@@ -1,0 +1,209 @@
+// Moves replicas from full datanodes to empty ones while an operator wishes it: a copy is made first, and only then, when the
+// block has one replica more than it wants, the full node loses its own (trim.ts). Repairs come first; what a node sends and
+// receives for this is kept below a rate. Nothing is planned ahead: each look finds what is worth moving as things are then.
+// INVARIANT: no block ever has fewer replicas, or lies in fewer racks (beyond two) or on fewer machines, because of a move.
+
+import type { BlockId } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Log } from '../../src/ports/log.ts'
+import type { Random } from '../../src/ports/random.ts'
+import type { BalanceState } from '../../src/protocol/service.ts'
+import type { DataNode } from '../nodes/node.ts'
+import type { Registry } from '../nodes/registry.ts'
+import type { BlockMap } from './map.ts'
+import { hostsOf, place, racksOf, type Candidate } from './placement.ts'
+import type { Repair } from './repair.ts'
+import { shareOf, spreadOf, type Filled, type Spread } from './spread.ts'
+import { standing } from './standing.ts'
+import { isSure, type Trim } from './trim.ts'
+import type { BalanceWish } from './wish.ts'
+
+export interface BalancerOptions {
+  readonly map: BlockMap
+  readonly registry: Registry
+  readonly repair: Repair
+  readonly trim: Trim
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: Random
+  readonly lengthOf: (id: BlockId) => number | undefined
+  /** Removing is allowed. */
+  readonly mayTrim: () => boolean
+}
+
+/** Slots of the block table looked at in one go. */
+const slotsMax = 2_000
+/** Moves under way, in all. */
+const movesMax = 2_000
+/** A move counts until the heartbeats of both nodes have told of it. */
+const tellMs = 3_000
+
+interface Move { readonly source: DataNode; readonly target: DataNode; readonly bytes: number; arrivedMs: number | undefined }
+interface Side extends Filled { readonly each: DataNode }
+
+export class Balancer {
+  readonly #options: BalancerOptions
+  readonly #moves = new Map<BlockId, Move>()
+  /** Bytes that a node may move now; below zero it waits. */
+  readonly #allowed = new Map<DataNode, number>()
+  #wish: BalanceWish | undefined
+  #last: Pick<BalanceWish, 'threshold' | 'bytesPerSecond'> = { threshold: 10, bytesPerSecond: 0 }
+  #slot = -1
+  /** Since the walk began anew: anything moved, or held back for lack of a free hand. */
+  #busy = true
+  #lookedMs = 0
+  #spread: Spread<Side> = spreadOf<Side>([], 0)
+  #remark = 'it has not been asked for since this namenode started'
+  #counts = { moves: 0, movedBytes: 0, failures: 0 }
+
+  constructor(options: BalancerOptions) { this.#options = options }
+
+  get wish(): BalanceWish | undefined { return this.#wish }
+
+  /** What is wished now. A new wish counts from nothing. */
+  set(wish: BalanceWish | undefined): void {
+    const before = this.#wish
+    if (wish?.sinceMs === before?.sinceMs && wish?.threshold === before?.threshold && wish?.bytesPerSecond === before?.bytesPerSecond) return
+    if (wish) {
+      this.#counts = { moves: 0, movedBytes: 0, failures: 0 }
+      this.#last = wish
+      this.#remark = 'it begins'
+      this.#allowed.clear()
+    } else {
+      this.#remark = 'it was called off'
+    }
+    this.#wish = wish
+    this.#slot = -1
+    this.#busy = true
+    this.#lookedMs = this.#options.clock.mono()
+  }
+
+  /** It has ended by itself, and the journal says so. */
+  done(): void { this.#wish = undefined }
+
+  get state(): BalanceState {
+    const { threshold, bytesPerSecond } = this.#last
+    const points = (share: number): number => Math.round(share * 1e6) / 1e4
+    const { average, lowest, highest } = this.#look(0)
+    return {
+      running: this.#wish !== undefined, threshold, bytesPerSecond, ...this.#wish && { sinceMs: this.#wish.sinceMs }, ...this.#counts,
+      pending: [...this.#moves.values()].filter(move => move.arrivedMs === undefined).length,
+      average: points(average), lowest: points(lowest), highest: points(highest), remark: this.#remark,
+    }
+  }
+
+  /** One look. Gives why it has ended, when it has. */
+  work(): string | undefined {
+    this.#settle()
+    if (!this.#wish) return undefined
+    if (!this.#options.mayTrim() || !this.#options.repair.idle) {
+      this.#remark = 'it waits for repairs'
+      return undefined
+    }
+    this.#allow(this.#wish.bytesPerSecond)
+    const spread = this.#spread = this.#look(this.#wish.threshold / 100)
+    if (spread.givers.length === 0 || spread.takers.length === 0) {
+      return this.#moves.size > 0 ? undefined : this.#end(`balanced: every node is within ${this.#wish.threshold} points of the average`)
+    }
+    this.#remark = `it moves blocks away from ${spread.givers.length} of the nodes`
+    return this.#walk()
+  }
+
+  #end(remark: string): string {
+    this.#remark = remark
+    return remark
+  }
+
+  #walk(): string | undefined {
+    const { table } = this.#options.map
+    const { givers, takers } = this.#spread
+    if (!givers.some(({ each }) => this.#mayMove(each)) || !takers.some(({ each }) => this.#mayMove(each))) return undefined
+    if (this.#slot < 0) {
+      if (!this.#busy && this.#moves.size === 0) return this.#end('as balanced as it can be: no move that is left would make it better')
+      this.#slot = table.capacity - 1
+      this.#busy = false
+    }
+    for (let looked = 0; looked < slotsMax && this.#slot >= 0 && this.#moves.size < movesMax; looked++, this.#slot--) {
+      const id = table.at(this.#slot)
+      if (id !== undefined && table.mark(this.#slot) === standing.full) this.#consider(id)
+    }
+    return undefined
+  }
+
+  #consider(id: BlockId): void {
+    const { map, repair, trim, lengthOf, random, registry } = this.#options
+    if (this.#moves.has(id) || repair.isCopying(id)) return
+    const holders = map.holders(id)
+    // With one that is leaving, away or silent there are other things to be done first.
+    if (!holders.every(isSure)) return
+    const giver = this.#spread.givers.find(({ each }) => holders.includes(each))
+    if (!giver) return
+    const length = lengthOf(id)
+    if (!length) return
+    const rest = holders.filter(node => node !== giver.each)
+    const better = this.#spread.takers.filter(taker => !holders.includes(taker.each)
+      && keepsApart(holders, [...rest, taker.each])
+      && shareOf({ ...taker, usedBytes: taker.usedBytes + length, freeBytes: taker.freeBytes - length }) < shareOf(giver))
+    const choose = (sides: readonly Side[]): Candidate | undefined => place(sides.map(({ each }) => each), { count: 1, blockBytes: length, held: [], exclude: new Set() }, random)[0]
+    if (!choose(better)) return
+    this.#busy = true
+    const target = this.#mayMove(giver.each) ? choose(better.filter(({ each }) => this.#mayMove(each))) : undefined
+    const node = target && registry.get(target.node)
+    if (!node || !repair.move(id, length, giver.each, node)) return
+    trim.prefer(id, giver.each)
+    this.#moves.set(id, { source: giver.each, target: node, bytes: length, arrivedMs: undefined })
+    for (const each of [giver.each, node]) this.#allowed.set(each, (this.#allowed.get(each) ?? 0) - length)
+  }
+
+  #mayMove(node: DataNode): boolean { return (this.#allowed.get(node) ?? 0) > 0 }
+
+  /** Every node may move so much more. What it did not use is kept for a second at most. */
+  #allow(bytesPerSecond: number): void {
+    const { clock, registry } = this.#options
+    const nowMs = clock.mono()
+    const more = bytesPerSecond * (nowMs - this.#lookedMs) / 1000
+    this.#lookedMs = nowMs
+    for (const node of registry.open) this.#allowed.set(node, Math.min(bytesPerSecond, (this.#allowed.get(node) ?? 0) + Math.max(1, more)))
+  }
+
+  #look(threshold: number): Spread<Side> {
+    const moved = new Map<DataNode, number>()
+    for (const { source, target, bytes } of this.#moves.values()) {
+      moved.set(source, (moved.get(source) ?? 0) - bytes)
+      moved.set(target, (moved.get(target) ?? 0) + bytes)
+    }
+    const sides = this.#options.registry.open.filter(isSure).map((each): Side => {
+      const more = moved.get(each) ?? 0
+      const usedBytes = Math.max(0, each.usedBytes + more)
+      return { each, node: each.node, usedBytes, freeBytes: Math.max(0, each.roomBytes - more) }
+    })
+    return spreadOf(sides, threshold)
+  }
+
+  /** What has become of the moves. */
+  #settle(): void {
+    const { map, repair, trim, clock, log } = this.#options
+    const nowMs = clock.mono()
+    for (const [id, move] of this.#moves) {
+      if (move.arrivedMs !== undefined) {
+        if (nowMs - move.arrivedMs >= tellMs) this.#moves.delete(id)
+      } else if (!repair.isCopying(id)) {
+        if (map.holders(id).includes(move.target)) {
+          move.arrivedMs = nowMs
+          this.#counts.moves++
+          this.#counts.movedBytes += move.bytes
+        } else {
+          this.#counts.failures++
+          this.#moves.delete(id)
+          trim.forget(id)
+          log.info('a block could not be moved', { block: id, from: move.source.node, to: move.target.node })
+        }
+      }
+    }
+  }
+}
+
+/** As many racks and machines as before; of racks two are enough. */
+function keepsApart(before: readonly DataNode[], after: readonly DataNode[]): boolean {
+  return racksOf(after) >= Math.min(2, racksOf(before)) && hostsOf(after) >= hostsOf(before)
+}

@@ -1,0 +1,45 @@
+// How far nodes are that are to be emptied, or to be away: a walk over all blocks in small steps, counting what lies on them
+// and what of it would be missed. Copying is the repair's work; this only looks.
+
+import type { Clock } from '../../src/ports/clock.ts'
+import type { DataNode } from '../nodes/node.ts'
+import type { BlockMap } from './map.ts'
+
+/** Slots between two turns of the event loop. */
+const slotsMax = 20_000
+
+export interface Held { readonly blocks: number; readonly remaining: number }
+
+/** undefined: the table grew under the walk; another one is needed. */
+export async function countHeld({ map, clock }: { map: BlockMap; clock: Clock }, nodes: readonly DataNode[]): Promise<Map<DataNode, Held> | undefined> {
+  const { table } = map
+  const { generation } = table
+  const counts = new Map<DataNode, { blocks: number; remaining: number }>(nodes.map(node => [node, { blocks: 0, remaining: 0 }]))
+  const byTerm = new Map<number, DataNode>()
+  for (const node of nodes) for (const term of [node.term, ...node.earlier]) byTerm.set(term, node)
+  const seen = new Set<DataNode>()
+  for (let slot = table.capacity - 1; slot >= 0;) {
+    for (const end = Math.max(-1, slot - slotsMax); slot > end; slot--) {
+      const id = table.at(slot)
+      if (id === undefined) continue
+      seen.clear()
+      for (const term of table.terms(slot)) {
+        const node = byTerm.get(term)
+        if (node?.holds) seen.add(node)
+      }
+      if (seen.size === 0) continue
+      const target = table.target(slot)
+      const { live, excused } = map.tally(id)
+      for (const node of seen) {
+        const count = counts.get(node)!
+        count.blocks++
+        // A node that comes back is missed only for what nobody else has; one that goes for ever, for all that is short of its
+        // target without it, and for what is being written.
+        if (node.excused ? target > 0 && live === 0 : target === 0 || live + excused < target) count.remaining++
+      }
+    }
+    await clock.yield()
+    if (table.generation !== generation) return undefined
+  }
+  return counts
+}
