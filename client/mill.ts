@@ -5,8 +5,11 @@ import type { Address, ClusterId, JobId } from '../src/base/ids.ts'
 import { jobId } from '../src/base/ids.ts'
 import { FileClient } from '../src/file/client.ts'
 import type { World } from '../src/ports/world.ts'
+import { normalise } from '../src/base/paths.ts'
 import { status, type ClusterStatus } from '../src/protocol/admin.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
+import { backup, fsck, safeMode, type BackupMade, type FsckPage, type SafeModeState } from '../src/protocol/safety.ts'
+import type { Message, ReplyOf, RequestOf } from '../src/protocol/message.ts'
 import type { Caller } from '../src/rpc/call.ts'
 import { Files } from './files/files.ts'
 import type { CallOptions } from './files/names.ts'
@@ -29,6 +32,11 @@ export interface MillParts {
   readonly end: () => Promise<void>
 }
 
+type Patient = <M extends Message>(message: M, request: RequestOf<M>, options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined }) => Promise<ReplyOf<M>>
+
+/** Copying and looking at tens of gigabytes. */
+const backupMs = 3_600_000
+
 /**
  * A cluster: its files in the shape of node:fs/promises, and its jobs. Made by `open` and `connect`.
  * Every call that can wait takes an AbortSignal; what fails throws a GristmillError with a POSIX `code` where there is one.
@@ -40,6 +48,8 @@ export class Mill extends Files {
   readonly #files: FileClient
   readonly #local: Omit<RunTools, 'cluster' | 'files'>
   readonly #end: () => Promise<void>
+  /** Calls that take as long as the state is large. */
+  readonly #patient: Patient
   #closing: Promise<void> | undefined
 
   constructor({ world, caller, namenode, cluster, host, scratchDir, workingDirectory, end }: MillParts) {
@@ -52,6 +62,7 @@ export class Mill extends Files {
     this.#files = files
     this.#local = { disk, workingDirectory, programDir: `${scratchDir}/programs` }
     this.#end = end
+    this.#patient = (message, request, options) => caller.call(namenode, message, request, { ...options, peer: 'namenode' })
   }
 
   /**
@@ -76,6 +87,30 @@ export class Mill extends Files {
   /** Nodes, blocks and their health, as the namenode sees them now. */
   clusterStatus({ signal }: CallOptions = {}): Promise<ClusterStatus> {
     return this.#cluster.ask(status, {}, signal)
+  }
+
+  /**
+   * How everything at and below a path stands, a page at a time: what is missing, corrupt, or has too few or too many
+   * replicas, and how much was looked at. With `healthy`, all files and blocks are told. Throws ENOENT, EACCES.
+   */
+  async *fsck(path: string, { healthy, locations, signal }: CallOptions & { readonly healthy?: boolean; readonly locations?: boolean } = {}): AsyncGenerator<FsckPage, void, undefined> {
+    const request = { path: normalise(path), ...healthy && { healthy }, ...locations && { locations } }
+    for (let after: FsckPage['next']; ;) {
+      const page = await this.#cluster.ask(fsck, { ...request, ...after && { after } }, signal)
+      yield page
+      if (!page.next) return
+      after = page.next
+    }
+  }
+
+  /** Safe mode as it is, or as it is to be. In it everything can be read and nothing be changed. */
+  safeMode(action: 'get' | 'enter' | 'leave' = 'get', { signal }: CallOptions = {}): Promise<SafeModeState> {
+    return this.#cluster.ask(safeMode, { action }, signal)
+  }
+
+  /** Makes a backup of the namenode's state, in a directory of its machine, and looks at all of it. Throws DIR_FOREIGN, EACCES, ENOSPC, EBUSY. */
+  backup(dir?: string, { signal }: CallOptions = {}): Promise<BackupMade> {
+    return this.#patient(backup, dir === undefined ? {} : { dir }, { timeoutMs: backupMs, signal })
   }
 
   /** Ends connections, and an embedded cluster that runs in this process. Calls and streams must have ended. May be called twice. */

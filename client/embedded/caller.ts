@@ -18,7 +18,7 @@ const backoff = { firstMs: 10, maxMs: 500 }
 const takeOverMs = 30_000
 
 /** Messages that make sense only where there is a datanode. */
-const needsBlocks = /^(?:admin\.status|writing\.(?:create|allocate)|namespace\.locate|job\.(?:submit|watch|logs))$/
+const needsBlocks = /^(?:admin\.status|safety\.fsck|writing\.(?:create|allocate)|namespace\.locate|job\.(?:submit|watch|logs))$/
 
 export class EmbeddedCaller extends Caller {
   readonly #options: CallerOptions

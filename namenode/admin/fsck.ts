@@ -1,0 +1,143 @@
+// How every file below a path stands: its blocks, and the replicas of each that are known. A page at a time, and within a page
+// with everybody else's work in between; the caller goes on behind the last name that it was told. Each page sees the tree
+// and the replicas as they are at that moment.
+
+import type { InodeId } from '../../src/base/ids.ts'
+import { join, nameOf } from '../../src/base/paths.ts'
+import type { BlockHealth, CheckCounts, CheckedBlock, CheckedFile, FsckPage } from '../../src/protocol/safety.ts'
+import type { BlockMap } from '../blocks/map.ts'
+import { standing } from '../blocks/standing.ts'
+import { childKey, childKeyAfter, idKey, nameOfKey } from '../journal/keys.ts'
+import type { Actor } from '../journal/operation.ts'
+import type { View } from '../journal/view.ts'
+import { may, mayRead, maySearch } from '../namespace/access.ts'
+import { decodeEntry, type Entry } from '../namespace/entry.ts'
+import { blocksOf, type Block } from '../namespace/file.ts'
+import { entryAt } from '../namespace/resolve.ts'
+
+/** Names and chunks of blocks (256 each) in one page, and between two turns of the event loop. */
+const stepsMax = 2_000
+const sliceSteps = 100
+/** Blocks told in one page. */
+const toldMax = 4_000
+
+export interface FsckTools {
+  readonly view: View
+  readonly map: BlockMap
+  readonly isCorrupt: (block: Block['id']) => boolean
+  readonly yield: () => Promise<void>
+}
+
+export interface FsckRequest {
+  readonly path: string
+  readonly after?: { readonly path: string; readonly chunk?: number } | undefined
+  readonly healthy?: boolean | undefined
+  readonly locations?: boolean | undefined
+}
+
+interface Named { readonly path: string; readonly entry: Entry }
+
+const healthOf: Readonly<Record<number, BlockHealth>> = {
+  [standing.missing]: 'missing', [standing.under]: 'under', [standing.full]: 'healthy', [standing.over]: 'over', [standing.misplaced]: 'misplaced',
+}
+
+export const noCounts = (): CheckCounts => ({ files: 0, directories: 0, blocks: 0, bytes: 0, replicas: 0, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0 })
+
+/** Throws ENOENT, EACCES. Directories that the actor may not read are counted without what is in them. */
+export async function fsckPage(tools: FsckTools, actor: Actor, request: FsckRequest): Promise<FsckPage> {
+  const { view } = tools
+  const { path, after } = request
+  const top = { path, entry: entryAt(view, actor, path) }
+  const counts = noCounts()
+  const files: CheckedFile[] = []
+  let steps = 0
+  let told = 0
+  const step = async (): Promise<void> => { if (++steps % sliceSteps === 0) await tools.yield() }
+  for (const named of below(view, actor, top, after)) {
+    await step()
+    if (named.entry.directory) {
+      counts.directories++
+      if (steps >= stepsMax) return { files, counts, next: { path: named.path } }
+      continue
+    }
+    let chunk = after?.path === named.path ? after.chunk ?? 0 : 0
+    const { id, length, replication, blocks } = named.entry
+    const file: CheckedFile = { path: named.path, id, length, replication, blocks, continued: chunk > 0, found: [] }
+    if (chunk === 0) {
+      counts.files++
+      counts.bytes += length
+    }
+    let more = false
+    for (;;) {
+      const [piece] = blocksOf(view, id, chunk)
+      if (!piece) break
+      for (const block of piece) {
+        const checked = check(tools, block, request.locations ?? false, counts)
+        if (request.healthy || checked.health !== 'healthy') file.found.push(checked)
+      }
+      chunk++
+      await step()
+      more = steps >= stepsMax || told + file.found.length >= toldMax
+      if (more) break
+    }
+    told += file.found.length
+    if (request.healthy || file.found.length > 0) files.push(file)
+    if (more) return { files, counts, next: { path: named.path, chunk } }
+    if (steps >= stepsMax) return { files, counts, next: { path: named.path, chunk: Math.max(1, chunk) } }
+  }
+  return { files, counts }
+}
+
+function check({ map, isCorrupt }: FsckTools, { id, length }: Block, locations: boolean, counts: CheckCounts): CheckedBlock {
+  const holders = map.holders(id)
+  const target = map.target(id)
+  const stands = healthOf[map.standing(id) ?? standing.missing] ?? 'missing'
+  const health = stands === 'missing' && isCorrupt(id) ? 'corrupt' : stands
+  counts.blocks++
+  counts.replicas += holders.length
+  if (health !== 'healthy') counts[health]++
+  return {
+    block: id, length, health, target, live: holders.length,
+    ...locations && { nodes: holders.map(({ node, address, rack }) => ({ node, address, rack })) },
+  }
+}
+
+/** Everything at and below a name, each before what is in it, from behind `after` on; the file in which a page ended comes again. */
+function* below(view: View, actor: Actor, top: Named, after: FsckRequest['after']): Generator<Named> {
+  if (!after) yield top
+  else if (after.path === top.path && !top.entry.directory) {
+    if (after.chunk !== undefined) yield top
+    return
+  }
+  if (!top.entry.directory) return
+  const rest = after && after.path !== top.path ? after.path.slice(top.path === '/' ? 1 : top.path.length + 1).split('/') : []
+  yield* inside(view, actor, top, rest, after?.chunk !== undefined)
+}
+
+/** `rest`: names down to where the last page ended; that one was told already, unless it is a file with more chunks. */
+function* inside(view: View, actor: Actor, { path, entry }: Named, rest: readonly string[], again: boolean): Generator<Named> {
+  if (!may(actor, entry, mayRead) || !may(actor, entry, maySearch)) return
+  const [first, ...deeper] = rest
+  let start = first === undefined ? childKey(entry.id, '') : childKey(entry.id, first)
+  for (;;) {
+    const page = entriesFrom(view, entry.id, path, start)
+    for (const named of page) {
+      const resumed = nameOf(named.path) === first
+      if (!resumed || (deeper.length === 0 && again && !named.entry.directory)) yield named
+      if (named.entry.directory) yield* inside(view, actor, named, resumed ? deeper : [], again)
+    }
+    const last = page.at(-1)
+    if (page.length < entriesMax || !last) return
+    start = childKeyAfter(entry.id, nameOf(last.path))
+  }
+}
+
+/** Read at once: an iterator of the store is not kept open while others write. */
+const entriesMax = 200
+function entriesFrom(view: View, directory: InodeId, path: string, start: Buffer): Named[] {
+  const found: Named[] = []
+  for (const { key, value } of view.range('children', { start, end: idKey(directory + 1), limit: entriesMax })) {
+    found.push({ path: join(path, nameOfKey(key)), entry: decodeEntry(value) })
+  }
+  return found
+}
