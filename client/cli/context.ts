@@ -41,6 +41,8 @@ export class Context {
   #mill: Promise<Mill> | undefined
   /** Operands that failed; the exit code is 1 if there are any. */
   failed = 0
+  /** What a command that has done its work says by its exit code; 0 unless told. */
+  exitCode = 0
 
   constructor(parts: ContextParts) {
     this.#parts = parts

@@ -6,6 +6,8 @@ import { advertised, hostDefault, oneDirectory, serverSecret, untilTold, type Ru
 
 export const namenodePort = 8620
 export const replicationDefault = 3
+const backupEveryDefault = 24 * 3_600_000
+const backupKeepDefault = 3
 
 export async function runNamenode(run: Run): Promise<void> {
   const { settings, world, machine, signal } = run
@@ -18,6 +20,7 @@ export async function runNamenode(run: Run): Promise<void> {
     dir, host, port: settings.port ?? namenodePort, advertise: advertised(settings), secret,
     defaults: { replication: settings.replication ?? replicationDefault, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
     user: machine.user, pid: machine.pid, version,
+    trashKeepMs: settings.trashKeep,
     sync: settings.profile !== 'test-without-fsync',
     times: {
       ...settings.heartbeat !== undefined && { heartbeatMs: settings.heartbeat },
@@ -26,6 +29,7 @@ export async function runNamenode(run: Run): Promise<void> {
       ...settings.leaseSoft !== undefined && { leaseSoftMs: settings.leaseSoft },
       ...settings.leaseHard !== undefined && { leaseHardMs: settings.leaseHard },
     },
+    backups: { dir: settings.backupDir ?? `${dir}/backups`, everyMs: settings.backupEvery ?? backupEveryDefault, keep: settings.backupKeep ?? backupKeepDefault },
     onFatal: failed.reject,
   })
   try {

@@ -4,6 +4,7 @@ import { option, type CommandSpec, type Group, type OptionSpec } from '../spec.t
 import { files } from './files.ts'
 import { jobsGroup } from './jobs.ts'
 import { processes } from './processes.ts'
+import { safety } from './safety.ts'
 
 export const globals: readonly OptionSpec[] = [
   option('--cluster <address>', 'a namenode\'s host:port, or `embedded` (default: GRISTMILL_CLUSTER, a cluster of `gristmill up`, else embedded)'),
@@ -20,4 +21,4 @@ const completion: CommandSpec = {
   load: () => import('../commands/completion.ts'),
 }
 
-export const groups: readonly Group[] = [files, jobsGroup, processes, { title: 'Help', commands: [completion] }]
+export const groups: readonly Group[] = [files, jobsGroup, processes, safety, { title: 'Help', commands: [completion] }]

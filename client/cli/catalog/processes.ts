@@ -3,7 +3,7 @@
 
 import { flagOf, settingNames } from '../../../src/base/config.ts'
 import { settings, type Setting, type SettingUser } from '../../../src/base/settings.ts'
-import { option, type CommandSpec, type Group, type OptionSpec } from '../spec.ts'
+import { option, whole, type CommandSpec, type Group, type OptionSpec } from '../spec.ts'
 
 /** Options of every command already. */
 const global = new Set(['home', 'cluster', 'secretFile'])
@@ -26,10 +26,23 @@ function optionsOf(user: SettingUser): OptionSpec[] {
 }
 
 const namenode: CommandSpec = {
-  name: 'namenode', args: '', about: 'run a namenode until a signal ends it',
-  notes: 'Prints one line with its address when it is ready. SIGTERM lets calls in flight end first; a second signal ends it at once.',
-  options: optionsOf('namenode'),
-  examples: [['gristmill namenode --dir /var/lib/gristmill/namenode', 'on this machine only']],
+  name: 'namenode', args: '[backup|recover] [directory]', about: 'run a namenode until a signal ends it, or look after its state',
+  notes: 'Prints one line with its address when it is ready. SIGTERM lets calls in flight end first; a second signal ends it at once. ' +
+    'It ends with 74 if its store or journal is damaged: starting it again does not help then.\n\n' +
+    '`backup` has the running namenode make a copy of its state in a directory of its machine (its own place for backups unless told), and check every value of it.\n\n' +
+    '`recover` rebuilds the state of a namenode that does not run, from its backups and its journal, says how far it came, and puts aside what was damaged. ' +
+    'It ends with 4 if operations that are known to have happened could not be read.',
+  options: [
+    ...optionsOf('namenode'),
+    option('--backup <directory>', 'recover: a directory of backups, or one of them (default: all that this namenode has made)'),
+    option('--dry-run', 'recover: say what would be done'),
+    option('--epoch <n>', 'recover: begin at least this epoch, if datanodes have seen a later one', { parse: whole(1) }),
+  ],
+  examples: [
+    ['gristmill namenode --dir /var/lib/gristmill/namenode', 'on this machine only'],
+    ['gristmill namenode backup /mnt/backups', 'while it runs'],
+    ['gristmill namenode recover --dry-run', 'what is damaged, and what can be had back'],
+  ],
   load: () => import('../commands/namenode.ts'),
 }
 

@@ -1,0 +1,92 @@
+// fsck: how files and their blocks stand. The exit code says it: 0 all is well, 3 every byte can be read but replicas are not
+// as they should be, 4 bytes are missing. Looking changes nothing: the namenode repairs by itself what can be repaired.
+
+import { blockName } from '../../../src/base/ids.ts'
+import { formatBytes } from '../../../src/base/units.ts'
+import type { BlockHealth, CheckCounts, CheckedBlock, CheckedFile } from '../../../src/protocol/safety.ts'
+import type { Mill } from '../../mill.ts'
+import { formatCount, showName } from '../format.ts'
+import type { Context } from '../context.ts'
+import { pad } from '../table.ts'
+import { remotePaths } from '../tree.ts'
+
+export interface FsckOptions { files?: boolean; blocks?: boolean; locations?: boolean }
+
+export const degradedExit = 3
+export const damagedExit = 4
+/** Datanodes that have just started report within this time. */
+const reportMs = 15_000
+const lookMs = 100
+
+const said: Readonly<Record<BlockHealth, string>> = {
+  healthy: 'healthy', missing: 'no live replica', corrupt: 'only bad replicas', under: 'too few replicas', over: 'too many replicas', misplaced: 'all replicas in one rack',
+}
+
+export async function run(context: Context, operands: readonly string[], options: FsckOptions): Promise<void> {
+  const { printer, signal } = context
+  const mill = await context.mill()
+  await waitForReports(context, mill)
+  const all = options.files || options.blocks || options.locations
+  const total: CheckCounts = { files: 0, directories: 0, blocks: 0, bytes: 0, replicas: 0, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0 }
+  await context.each(remotePaths(context, operands.length === 0 ? ['/'] : operands), async path => {
+    for await (const { files, counts } of mill.fsck(path, { ...all && { healthy: true }, ...options.locations && { locations: true }, signal })) {
+      for (const key of Object.keys(total) as (keyof CheckCounts)[]) total[key] += counts[key]
+      for (const file of files) {
+        if (context.json) await printer.json({ file: forPrograms(file, options) }, { compact: true })
+        else await printFile(context, file, options)
+      }
+    }
+  })
+  const health = total.missing + total.corrupt > 0 ? 'damaged' : total.under + total.over + total.misplaced > 0 ? 'degraded' : 'healthy'
+  if (context.json) await printer.json({ health, ...total }, { compact: true })
+  else for (const line of summary(health, total)) await printer.line(line)
+  if (health !== 'healthy') context.exitCode = health === 'damaged' ? damagedExit : degradedExit
+}
+
+/** Right after a start it is not known where blocks lie: that is not what was asked. */
+async function waitForReports(context: Context, mill: Mill): Promise<void> {
+  const { clock } = await context.world()
+  const until = clock.mono() + reportMs
+  for (;;) {
+    const { on, manual, awaited } = await mill.safeMode('get', { signal: context.signal })
+    if (!on || manual || awaited === 0) return
+    if (clock.mono() > until) return context.printer.note(`${awaited} datanodes have not reported yet: blocks that only they have are called missing`)
+    await clock.sleep(lookMs, context.signal)
+  }
+}
+
+async function printFile({ printer }: Context, file: CheckedFile, options: FsckOptions): Promise<void> {
+  const bad = file.found.filter(block => block.health !== 'healthy')
+  if (!file.continued && (options.files || options.blocks || options.locations || bad.length > 0)) {
+    await printer.line(`${showName(file.path)}: ${formatCount(file.length)} bytes, ${formatCount(file.blocks)} ${file.blocks === 1 ? 'block' : 'blocks'}, ${file.replication} ${file.replication === 1 ? 'replica' : 'replicas'}`)
+  }
+  for (const block of options.blocks || options.locations ? file.found : bad) {
+    await printer.line(`  ${blockName(block.block)}  ${formatCount(block.length)} bytes  ${said[block.health]} (${block.live} of ${block.target})${block.nodes ? `  ${placesOf(block)}` : ''}`)
+  }
+}
+
+const placesOf = ({ nodes = [] }: CheckedBlock): string => (nodes.length === 0 ? 'nowhere' : nodes.map(({ address, rack }) => `${rack}/${address}`).join(' '))
+
+function forPrograms({ found, ...file }: CheckedFile, options: FsckOptions): object {
+  const shown = options.blocks || options.locations ? found : found.filter(block => block.health !== 'healthy')
+  return { ...file, found: shown.map(block => ({ ...block, block: blockName(block.block) })) }
+}
+
+function summary(health: string, counts: CheckCounts): string[] {
+  const line = (name: string, value: string): string => `${pad(name, 28)}${value}`
+  return [
+    line('files', formatCount(counts.files)),
+    line('directories', formatCount(counts.directories)),
+    line('blocks', `${formatCount(counts.blocks)} (${formatBytes(counts.bytes)})`),
+    line('replicas a block, on average', counts.blocks === 0 ? '-' : (counts.replicas / counts.blocks).toFixed(2)),
+    line('missing', formatCount(counts.missing)),
+    line('corrupt', formatCount(counts.corrupt)),
+    line('under-replicated', formatCount(counts.under)),
+    line('over-replicated', formatCount(counts.over)),
+    line('in one rack', formatCount(counts.misplaced)),
+    '',
+    health === 'healthy' ? 'healthy: every block has its replicas'
+      : health === 'degraded' ? 'degraded: every byte can be read, and the namenode is making replicas what they should be'
+        : 'damaged: bytes are missing; bring back the datanodes or disks that have them, or remove the files',
+  ]
+}

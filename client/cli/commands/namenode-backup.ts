@@ -1,0 +1,15 @@
+// namenode backup: a copy of the running namenode's state, every value of which was looked at. The directory is one of the
+// namenode's machine; on this machine, relative paths start where the command does.
+
+import { isAbsolute, join } from 'node:path'
+import { formatBytes } from '../../../src/base/units.ts'
+import { formatCount } from '../format.ts'
+import type { Context } from '../context.ts'
+
+export async function run(context: Context, directory: string | undefined): Promise<void> {
+  const { printer, signal, cwd } = context
+  const mill = await context.mill()
+  const made = await mill.backup(directory === undefined || isAbsolute(directory) ? directory : join(cwd, directory), { signal })
+  if (context.json) return printer.json(made)
+  await printer.line(`${made.path}: ${formatCount(made.files)} files, ${formatCount(made.directories)} directories and ${formatCount(made.blocks)} blocks up to operation ${made.seq}, ${formatBytes(made.bytes)}, every value checked`)
+}

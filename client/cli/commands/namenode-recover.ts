@@ -1,0 +1,42 @@
+// namenode recover: rebuilds the state of a namenode that does not run, from its backups and its journal, and says how far
+// it came. What was damaged is put aside. The exit code is 0 if nothing is known to be lost, 4 if something is.
+
+import { isAbsolute, join } from 'node:path'
+import { formatCount } from '../format.ts'
+import type { Context } from '../context.ts'
+import type { Recovery } from '../../process/recover.ts'
+
+export interface RecoverFlags { backup?: string; dryRun?: boolean; epoch?: number }
+
+export const lostExit = 4
+
+export async function run(context: Context, { backup, dryRun, epoch }: RecoverFlags): Promise<void> {
+  const { printer, cwd } = context
+  const { recoverNamenode } = await import('../../process/recover.ts')
+  const found = await recoverNamenode({
+    settings: await context.settings(), world: await context.world(), dryRun, epoch,
+    ...backup !== undefined && { backup: isAbsolute(backup) ? backup : join(cwd, backup) },
+  })
+  if (context.json) await printer.json(found)
+  else for (const line of linesOf(found)) await printer.line(line)
+  if (found.lost > 0) context.exitCode = lostExit
+}
+
+export function linesOf(found: Recovery): string[] {
+  const { outcome, base, backup, seq, baseSeq, lost, uncertain, epoch, aside } = found
+  if (outcome === 'nothing') return ['store and journal are sound; there is nothing to recover']
+  const would = outcome === 'planned'
+  const lines = [
+    ...found.damage.map(what => `damaged: ${what}`),
+    ...found.passedOver.map(what => `not used: ${what}`),
+    `${would ? 'would be rebuilt' : 'rebuilt'} from ${base === 'store' ? 'the store' : base === 'journal' ? 'the journal alone' : `the backup ${backup}`}` +
+      `${base === 'journal' ? '' : ` (operation ${formatCount(baseSeq)})`}${seq > baseSeq ? ` and ${formatCount(seq - baseSeq)} operations of the journal` : ''}, up to operation ${formatCount(seq)}`,
+    lost > 0 ? `lost: ${formatCount(lost)} operations that are known to have happened cannot be read${uncertain ? ', and there may have been more' : ''}`
+      : uncertain ? 'nothing is known to be lost, but the journal does not show where it ended: operations after this one would be lost' : 'nothing is lost',
+  ]
+  if (would) return [...lines, 'nothing was changed: run it without --dry-run']
+  lines.push(`${formatCount(found.files)} files, ${formatCount(found.directories)} directories, ${formatCount(found.blocks)} blocks; digest ${found.digest ?? ''}${found.confirmed ? ', reached in two ways' : ''}`)
+  lines.push(`the epoch is ${epoch} now: datanodes do not obey a namenode of an earlier one`)
+  if (aside !== undefined) lines.push(`what was damaged is in ${aside}; remove it when all is well`)
+  return lines
+}

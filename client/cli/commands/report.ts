@@ -1,0 +1,79 @@
+// report: the cluster's space and its datanodes one by one, with each of their disks.
+
+import { formatBytes, formatDuration } from '../../../src/base/units.ts'
+import type { NodeStatus } from '../../../src/protocol/admin.ts'
+import { formatCount, percent } from '../format.ts'
+import type { Context } from '../context.ts'
+import { pad, tabulate } from '../table.ts'
+import { troubles } from '../statusview.ts'
+
+interface Space { capacityBytes: number; usedBytes: number; freeBytes: number }
+
+export async function run(context: Context): Promise<void> {
+  const { printer, signal } = context
+  const mill = await context.mill()
+  const status = await mill.clusterStatus({ signal })
+  const total = sum(status.nodes.filter(node => node.state !== 'dead').map(spaceOf))
+  if (context.json) return printer.json({ ...status, total })
+  const rows: [string, string][] = [
+    ['cluster', status.cluster],
+    ['capacity', formatBytes(total.capacityBytes)],
+    ['used by blocks', `${formatBytes(total.usedBytes)} (${percent(total.usedBytes, total.capacityBytes)})`],
+    ['free', formatBytes(total.freeBytes)],
+    ['blocks', `${formatCount(status.blocks)}: ${formatCount(status.missing)} missing, ${formatCount(status.underReplicated)} with too few replicas, ${formatCount(status.overReplicated)} with too many`],
+    ['on their way', `${formatCount(status.pendingReplications)} copies, ${formatCount(status.pendingDeletions)} deletions`],
+    ['safe mode', status.safeMode ? 'on' : 'off'],
+    ['datanodes', countStates(status.nodes)],
+  ]
+  for (const [name, value] of rows) await printer.line(`${pad(name, 16)}${value}`)
+  for (const node of status.nodes) {
+    await printer.line()
+    for (const line of nodeLines(node)) await printer.line(line)
+  }
+  const found = troubles(status)
+  if (found.length > 0) await printer.line()
+  for (const trouble of found) await printer.line(trouble)
+}
+
+function nodeLines(node: NodeStatus): string[] {
+  const space = spaceOf(node)
+  const facts: [string, string][] = [
+    ['datanode', `${node.address} (${node.node})`],
+    ['state', `${stateOf(node)}, last contact ${formatDuration(node.sinceContactMs)} ago`],
+    ['place', `rack ${node.rack}, host ${node.host}, gristmill ${node.version}`],
+    ['space', `${formatBytes(space.capacityBytes)}, ${formatBytes(space.usedBytes)} used by ${formatCount(node.blocks)} blocks, ${formatBytes(space.freeBytes)} free`],
+    ['work', `${node.running} of ${node.slots} tasks, ${node.transfers} transfers`],
+  ]
+  const lines = facts.map(([name, value]) => `${pad(name, 16)}${value}`)
+  if (node.storages.length === 0) return lines
+  const disks = tabulate(
+    [{ title: '  DISK' }, { title: 'BLOCKS', align: 'right' }, { title: 'USED', align: 'right' }, { title: 'FREE', align: 'right' }, { title: 'SIZE', align: 'right' }, { title: 'STATE' }],
+    node.storages.map(disk => [`  ${disk.dir}`, formatCount(disk.blocks), formatBytes(disk.usedBytes), formatBytes(disk.freeBytes), formatBytes(disk.capacityBytes), disk.failed ? 'failed' : 'good']),
+  )
+  return [...lines, ...disks]
+}
+
+/** What the namenode sees, and what an operator has said. */
+function stateOf(node: NodeStatus): string {
+  const { service } = node as { service?: { state?: unknown } | string }
+  const admin = typeof service === 'string' ? service : service?.state
+  return typeof admin === 'string' && admin !== 'in-service' ? `${node.state}, ${admin}` : node.state
+}
+
+const spaceOf = ({ storages }: NodeStatus): Space => sum(storages.filter(disk => !disk.failed))
+
+function sum(parts: readonly Space[]): Space {
+  const total: Space = { capacityBytes: 0, usedBytes: 0, freeBytes: 0 }
+  for (const part of parts) {
+    total.capacityBytes += part.capacityBytes
+    total.usedBytes += part.usedBytes
+    total.freeBytes += part.freeBytes
+  }
+  return total
+}
+
+function countStates(nodes: readonly NodeStatus[]): string {
+  const states = new Map<string, number>()
+  for (const { state } of nodes) states.set(state, (states.get(state) ?? 0) + 1)
+  return nodes.length === 0 ? 'none has registered yet' : `${nodes.length}: ${[...states].map(([state, count]) => `${count} ${state}`).join(', ')}`
+}
