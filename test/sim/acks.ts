@@ -1,0 +1,97 @@
+// What clients were told, kept outside of the cluster: which contents a path may have now, given which calls were
+// acknowledged, refused, or ended without an answer. Nothing here asks the cluster.
+//
+// A write may have acted at any moment between its call and its answer, and one without an answer at any moment after its
+// call. So a path keeps all the effects that may be the last: an effect is out of question once another one, acknowledged, began
+// after it was answered. A path's possible states are those of its remaining effects.
+
+import { contentKey, type Content } from './plan.ts'
+
+export type State = { readonly kind: 'absent' } | { readonly kind: 'directory' } | { readonly kind: 'file'; readonly content: Content } | { readonly kind: 'output'; readonly key: string }
+export const absent: State = { kind: 'absent' }
+
+interface Effect { readonly state: State; readonly began: number; ended: number; certain: boolean }
+
+/** A call that is out: it may have acted. `settle` says how it ended. */
+export interface Pending {
+  /** It happened, once, before now. */
+  acknowledged(): void
+  /** It did not happen and never will. */
+  refused(): void
+  /** Nobody knows, and it may still happen. */
+  unknown(): void
+}
+
+export class Acks {
+  readonly #paths = new Map<string, Effect[]>()
+  readonly #observed = new Map<string, Set<Map<string, State>>>()
+  /** Order of what happened in this journal; it has nothing to do with time. */
+  #step = 0
+  acknowledged = 0
+  unknowns = 0
+  refusals = 0
+  bytes = 0
+
+  /** A call that would make these paths so is about to be made. */
+  begin(changes: ReadonlyMap<string, State>): Pending {
+    const began = ++this.#step
+    const effects = [...changes].map(([path, state]) => {
+      const effect: Effect = { state, began, ended: Infinity, certain: false }
+      this.#of(path).push(effect)
+      for (const seen of this.#observed.get(path) ?? []) seen.set(keyOf(state), state)
+      return { path, effect }
+    })
+    return {
+      acknowledged: () => {
+        this.acknowledged++
+        const ended = ++this.#step
+        for (const { path, effect } of effects) {
+          effect.ended = ended
+          effect.certain = true
+          if (effect.state.kind === 'file') this.bytes += effect.state.content.bytes
+          const all = this.#of(path)
+          this.#paths.set(path, all.filter(other => other === effect || other.ended > effect.began))
+        }
+      },
+      refused: () => {
+        this.refusals++
+        for (const { path, effect } of effects) this.#paths.set(path, this.#of(path).filter(other => other !== effect))
+      },
+      unknown: () => { this.unknowns++ },
+    }
+  }
+
+  /** Gathers all states that the path may have from now on, until it is told to stop and gives them. */
+  observe(path: string): () => State[] {
+    const seen = new Map(this.possible(path).map(state => [keyOf(state), state]))
+    const all = this.#observed.get(path) ?? new Set()
+    this.#observed.set(path, all.add(seen))
+    return () => {
+      all.delete(seen)
+      return [...seen.values()]
+    }
+  }
+
+  /** States that the path may have now, at least one. */
+  possible(path: string): State[] {
+    const states = new Map(this.#of(path).map(({ state }) => [keyOf(state), state]))
+    return [...states.values()]
+  }
+
+  /** The one state that it must have; undefined if there are several. */
+  certain(path: string): State | undefined {
+    const states = this.possible(path)
+    return states.length === 1 ? states[0] : undefined
+  }
+
+  get paths(): string[] { return [...this.#paths.keys()].sort() }
+
+  #of(path: string): Effect[] {
+    let effects = this.#paths.get(path)
+    if (!effects) this.#paths.set(path, effects = [{ state: absent, began: 0, ended: 0, certain: true }])
+    return effects
+  }
+}
+
+export const keyOf = (state: State): string =>
+  state.kind === 'file' ? `file ${contentKey(state.content)}` : state.kind === 'output' ? `output ${state.key}` : state.kind

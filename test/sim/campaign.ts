@@ -1,0 +1,84 @@
+// Carries out one plan on one cluster: clients at work, faults meanwhile, then everything is healed, has to come to rest, and is
+// looked at: against the journal of what was acknowledged, and against the invariants.
+
+import type { Cluster } from '../kit/contract.ts'
+import { Acks, keyOf } from './acks.ts'
+import { codeOf, identify, runClients, type Findings } from './clients.ts'
+import { Nemesis } from './nemesis.ts'
+import type { Plan } from './plan.ts'
+import { outputOf } from './programs.ts'
+
+/** Of virtual time, after the last fault: longer than the death of a node, its blocks' copies and every retry in between. */
+const restMs = 300_000
+/** Of virtual time, for clients whose calls hang on what was broken. */
+const clientsMs = 900_000
+
+export interface Outcome {
+  readonly findings: readonly string[]
+  readonly ops: number
+  readonly faults: ReadonlyMap<string, number>
+  readonly skipped: number
+  readonly acknowledged: number
+  readonly unknown: number
+  readonly bytes: number
+}
+
+export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
+  const found: string[] = []
+  const findings: Findings = { all: found, add: what => { if (found.length < 100) found.push(what) } }
+  const acks = new Acks()
+  const nemesis = new Nemesis(cluster)
+  let ops = 0
+  await cluster.waitActive()
+  const clients = runClients({ cluster, acks, findings, ops: plan.ops }).then(done => { ops = done }, (error: unknown) => { findings.add(`a client broke down: ${String((error as Error).stack)}`) })
+  await nemesis.run(plan.faults)
+  // Those that wait for somebody who is gone go on once all is well again.
+  const lastMs = Math.max(0, ...plan.faults.map(({ atMs, action }) => atMs + ('ms' in action ? action.ms : 0))) - Math.max(0, ...plan.faults.map(fault => fault.atMs))
+  await Promise.race([clients, cluster.advance(lastMs)])
+  try {
+    await nemesis.heal()
+  } catch (error) {
+    findings.add(`a node cannot be started again: ${(error as Error).message}`)
+  }
+  const late = Symbol('late')
+  if (await Promise.race([clients, cluster.advance(clientsMs).then(() => late)]) === late) findings.add('clients still wait for answers long after all was healed')
+  try {
+    await cluster.waitQuiet(restMs)
+  } catch (error) {
+    findings.add(`the cluster does not come to rest: ${(error as Error).message}`)
+  }
+  await compare(cluster, acks, findings)
+  const verdict = await cluster.check()
+  for (const line of verdict.broken) findings.add(line)
+  return { findings: found, ops, faults: nemesis.done, skipped: nemesis.skipped, acknowledged: acks.acknowledged, unknown: acks.unknowns, bytes: acks.bytes }
+}
+
+/** Everything that was ever written, as it is now, against what it may be. */
+async function compare({ mill }: Cluster, acks: Acks, findings: Findings): Promise<void> {
+  for (const path of acks.paths) {
+    const possible = acks.possible(path)
+    const keys = new Set(possible.map(keyOf))
+    let is: string
+    try {
+      const status = await mill.status(path)
+      if (status.type === 'directory') {
+        const output = possible.some(state => state.kind === 'output')
+        is = output ? `output ${await outputOf(mill, path)}` : 'directory'
+      } else {
+        const state = identify(await mill.readFile(path), possible)
+        if (typeof state === 'string') {
+          findings.add(`${path}: ${state}`)
+          continue
+        }
+        is = keyOf(state)
+      }
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') {
+        findings.add(`${path}: cannot be read though all is healed: ${codeOf(error)}: ${(error as Error).message}`)
+        continue
+      }
+      is = 'absent'
+    }
+    if (!keys.has(is)) findings.add(`${path}: is ${is.slice(0, 200)}, and was acknowledged as ${[...keys].map(key => key.slice(0, 200)).join(' or ')}`)
+  }
+}

@@ -1,0 +1,176 @@
+// Clients of a run: each does its part of the plan, one call after the other, over a connection of its own, and keeps the journal.
+// What an answer says is held against the journal at once: a wrong byte, a lost name, a dishonest error is a finding.
+
+import { GristmillError, hasCode, type Mill } from 'gristmill'
+import { bytesOf } from './content.ts'
+import { absent, keyOf, type Acks, type State } from './acks.ts'
+import type { Action, Content, Op } from './plan.ts'
+import { expectedOf, outputOf, programOf } from './programs.ts'
+import type { Cluster } from '../kit/contract.ts'
+
+/** Errors that say "not now": nothing is claimed about what is stored. */
+const notNow = ['UNAVAILABLE', 'TIMEOUT', 'OVERLOADED', 'SAFE_MODE', 'BLOCK_MISSING', 'ENOSPC', 'LEASE_EXPIRED', 'OUTCOME_UNKNOWN', 'CORRUPT', 'EBUSY', 'ABORTED'] as const
+/** Of those, the ones after which a mutation has certainly not acted. */
+const never = ['ENOSPC', 'EBUSY', 'SAFE_MODE', 'LEASE_EXPIRED'] as const
+
+export interface Findings { readonly all: string[]; add(what: string): void }
+
+export interface ClientsOptions {
+  readonly cluster: Cluster
+  readonly acks: Acks
+  readonly findings: Findings
+  readonly ops: readonly Op[]
+}
+
+export async function runClients({ cluster, acks, findings, ops }: ClientsOptions): Promise<number> {
+  const numbers = [...new Set(ops.map(op => op.client))].sort((a, b) => a - b)
+  let done = 0
+  await Promise.all(numbers.map(async number => {
+    const mill = await cluster.connect({ hostName: `client${number}` })
+    const client = new Client({ cluster, mill, acks, findings })
+    for (const { client: owner, pauseMs, action } of ops) {
+      if (owner !== number) continue
+      if (pauseMs > 0) await cluster.advance(pauseMs)
+      await client.act(action)
+      done++
+    }
+  }))
+  return done
+}
+
+interface Parts { readonly cluster: Cluster; readonly mill: Mill; readonly acks: Acks; readonly findings: Findings }
+
+class Client {
+  readonly #parts: Parts
+  constructor(parts: Parts) { this.#parts = parts }
+
+  async act(action: Action): Promise<void> {
+    switch (action.kind) {
+      case 'put': return this.#put(action.path, action.content, action)
+      case 'get': return this.#get(action.path)
+      case 'list': return this.#list(action.path)
+      case 'mkdir': return this.#mkdir(action.path)
+      case 'remove': return this.#change(new Map([[action.path, absent]]), () => this.#parts.mill.rm(action.path), ['ENOENT'])
+      case 'rename': return this.#rename(action.path, action.to)
+      case 'setrep': return this.#setrep(action.path, action.replication)
+      case 'job': return this.#job(action)
+      case 'drain': return
+    }
+  }
+
+  async #put(path: string, content: Content, { replication, overwrite }: { replication: number; overwrite: boolean }): Promise<void> {
+    const { mill } = this.#parts
+    await this.#change(new Map([[path, { kind: 'file', content }]]), () => mill.writeFile(path, bytesOf(content), { replication, overwrite }), ['EEXIST', 'ENOENT'])
+  }
+
+  async #rename(path: string, to: string): Promise<void> {
+    const { acks, mill } = this.#parts
+    const state = acks.certain(path)
+    // Of a path in doubt it could not be said what has moved.
+    if (state?.kind !== 'file' || acks.certain(to)?.kind !== 'absent') return
+    await this.#change(new Map<string, State>([[path, absent], [to, state]]), () => mill.rename(path, to), [])
+  }
+
+  async #setrep(path: string, replication: number): Promise<void> {
+    const { acks, mill } = this.#parts
+    if (acks.certain(path)?.kind === 'file') await this.#change(new Map(), () => mill.setReplication(path, replication), [])
+  }
+
+  async #mkdir(path: string): Promise<void> {
+    const { acks, mill } = this.#parts
+    // Directories stay: once there is one for certain, a second call that is refused changes nothing.
+    if (acks.certain(path)?.kind === 'directory') return
+    await this.#change(new Map([[path, { kind: 'directory' }]]), () => mill.mkdir(path, { recursive: true }), [])
+  }
+
+  /** Makes a call and writes down how it ended. `may`: refusals that are right if some path was not as the call needs it. */
+  async #change(changes: ReadonlyMap<string, State>, call: () => Promise<void>, may: readonly ('EEXIST' | 'ENOENT')[]): Promise<void> {
+    const { acks, findings } = this.#parts
+    const observed = [...changes.keys()].map(path => acks.observe(path))
+    const pending = acks.begin(changes)
+    const name = [...changes.keys()].join(' → ')
+    try {
+      await call()
+      pending.acknowledged()
+    } catch (error) {
+      const code = codeOf(error)
+      if (isOneOf(never, code)) pending.refused()
+      else if (isOneOf(notNow, code)) pending.unknown()
+      else {
+        pending.refused()
+        if (!isOneOf(may, code)) findings.add(`${name}: refused with ${code}: ${(error as Error).message}`)
+        else if (observed.every(stop => stop().every(state => (state.kind === 'absent') === (code === 'EEXIST')))) findings.add(`${name}: ${code}, and the journal knows better`)
+      }
+    }
+  }
+
+  async #get(path: string): Promise<void> {
+    const { acks, mill, findings } = this.#parts
+    const stop = acks.observe(path)
+    let found: Buffer | undefined
+    try {
+      found = await mill.readFile(path)
+    } catch (error) {
+      const code = codeOf(error)
+      if (code !== 'ENOENT') {
+        if (!isOneOf(notNow, code)) findings.add(`${path}: reading failed with ${code}: ${(error as Error).message}`)
+        return
+      }
+    }
+    const states = stop()
+    const state = found ? identify(found, states) : absent
+    if (typeof state === 'string') findings.add(`${path}: ${state}`)
+    else if (!states.some(each => keyOf(each) === keyOf(state))) findings.add(`${path}: is ${keyOf(state)} and can only be ${states.map(keyOf).join(' or ')}`)
+  }
+
+  async #list(path: string): Promise<void> {
+    const { acks, mill, findings } = this.#parts
+    const certain = (): string[] => acks.paths.filter(each => each.startsWith(`${path}/`) && !each.slice(path.length + 1).includes('/') && ['file', 'directory'].includes(acks.certain(each)?.kind ?? ''))
+    const before = certain()
+    try {
+      const names = new Set(await mill.readdir(path))
+      const after = new Set(certain())
+      for (const each of before) if (after.has(each) && !names.has(each.slice(path.length + 1))) findings.add(`${each}: acknowledged, and not in the listing of ${path}`)
+    } catch (error) {
+      const code = codeOf(error)
+      if (!isOneOf(notNow, code) && !(code === 'ENOENT' && acks.certain(path)?.kind !== 'directory')) findings.add(`${path}: listing failed with ${code}: ${(error as Error).message}`)
+    }
+  }
+
+  async #job({ program, input, path, reducers }: Extract<Action, { kind: 'job' }>): Promise<void> {
+    const { acks, mill, findings } = this.#parts
+    const inputs = acks.paths.filter(each => each.startsWith(`${input}/`)).map(each => acks.certain(each))
+    // Without knowing its input nobody can say what its output is.
+    if (inputs.length === 0 || inputs.some(state => state === undefined)) return
+    const contents = inputs.flatMap(state => (state?.kind === 'file' ? [state.content] : []))
+    if (contents.length === 0) return
+    const expected = expectedOf(program, contents)
+    const pending = acks.begin(new Map([[path, { kind: 'output', key: expected }]]))
+    try {
+      const job = await mill.run(programOf(program), { input, output: path, reducers })
+      await job.wait()
+      pending.acknowledged()
+      const found = await outputOf(mill, path)
+      if (found !== expected) findings.add(`${path}: the output of ${program} is not that of a run without faults`)
+    } catch (error) {
+      pending.unknown()
+      const code = codeOf(error)
+      if (code === 'JOB_FAILED' && /program|record/.test((error as Error).message) && !/lost|cannot be read|replica/.test((error as Error).message)) findings.add(`${path}: the job failed: ${(error as Error).message}`)
+      else if (!isOneOf(notNow, code) && code !== 'JOB_FAILED' && code !== 'EEXIST') findings.add(`${path}: the job ended with ${code}: ${(error as Error).message}`)
+    }
+  }
+}
+
+const isOneOf = (codes: readonly string[], code: string): boolean => codes.includes(code)
+
+export function codeOf(error: unknown): string {
+  if (error instanceof GristmillError || hasCode(error)) return (error as GristmillError).code
+  return (error as { code?: string }).code ?? `a ${(error as Error).name ?? typeof error}`
+}
+
+/** Which of these states the bytes are, or what is wrong with them. */
+export function identify(bytes: Buffer, states: readonly State[]): State | string {
+  for (const state of states) if (state.kind === 'file' && bytes.equals(bytesOf(state.content))) return state
+  const lengths = states.flatMap(state => (state.kind === 'file' ? [bytesOf(state.content).length] : []))
+  return `${bytes.length} bytes that nobody wrote here (lengths written: ${lengths.join(', ') || 'none'})`
+}

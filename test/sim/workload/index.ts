@@ -1,0 +1,14 @@
+// The workloads of the campaign, by name. Each makes what some clients do from a stream of random numbers.
+
+import type { Random } from '../../../src/ports/random.ts'
+import type { Op } from '../plan.ts'
+import { files } from './files.ts'
+import { jobs } from './jobs.ts'
+import { names } from './names.ts'
+import { operators } from './operators.ts'
+import { writers } from './writers.ts'
+
+export type MakeOps = (random: Random, cluster: { readonly datanodes: number }) => Op[]
+
+export const workloads = { files, names, writers, jobs, operators } as const satisfies Record<string, MakeOps>
+export type Workload = keyof typeof workloads
