@@ -163,8 +163,9 @@ export class Repair {
     const choose = (nodes: readonly DataNode[]): DataNode[] => {
       const elsewhere = now === standing.misplaced ? nodes.filter(node => !racks.has(node.rack)) : nodes
       const wanted = { count: now === standing.misplaced ? 1 : map.tally(id).lacking, blockBytes: length, held: counted, exclude: leaving }
-      const good = place(elsewhere.filter(node => !this.#setbacks.has(id, node)), wanted, random)
-      return (good.length > 0 ? good : place(elsewhere, wanted, random)).map(each => registry.get(each.node)!)
+      const rest = elsewhere.filter(node => !holders.includes(node))
+      const good = place(this.#setbacks.best(id, rest), wanted, random)
+      return (good.length > 0 ? good : place(rest, wanted, random)).map(each => registry.get(each.node)!)
     }
     const open = registry.open
     const targets = choose(open.filter(node => hasRoom(node.receiving, node.receivingBytes, length, level)))

@@ -6,11 +6,11 @@ import type { DataNode } from '../nodes/node.ts'
 
 const max = 10_000
 const firstMs = 500
-const longestMs = 60_000
+const longestMs = 30_000
 /** A node that has failed a block is asked again after this long. */
 const forgetMs = 300_000
 
-interface Setback { count: number; untilMs: number; atMs: number; readonly nodes: Set<DataNode> }
+interface Setback { count: number; untilMs: number; atMs: number; readonly nodes: Set<DataNode>; last: ReadonlySet<DataNode> }
 
 export class Setbacks {
   readonly #blocks = new Map<BlockId, Setback>()
@@ -19,10 +19,11 @@ export class Setbacks {
 
   note(id: BlockId, nodes: Iterable<DataNode>, nowMs: number): void {
     const known = this.#blocks.get(id)
-    const setback = known ?? { count: 0, untilMs: 0, atMs: 0, nodes: new Set<DataNode>() }
+    const setback = known ?? { count: 0, untilMs: 0, atMs: 0, nodes: new Set<DataNode>(), last: new Set<DataNode>() }
     setback.atMs = nowMs
     setback.untilMs = nowMs + Math.min(longestMs, firstMs * 2 ** Math.min(20, setback.count++))
-    for (const node of nodes) setback.nodes.add(node)
+    setback.last = new Set(nodes)
+    for (const node of setback.last) setback.nodes.add(node)
     this.#blocks.delete(id) // to the end
     this.#blocks.set(id, setback)
     if (this.#blocks.size > max) for (const oldest of this.#blocks.keys()) { this.#blocks.delete(oldest); break }
@@ -40,4 +41,14 @@ export class Setbacks {
 
   /** Has the node failed this block? */
   has(id: BlockId, node: DataNode): boolean { return this.#blocks.get(id)?.nodes.has(node) ?? false }
+
+  /** Of these nodes, those to try next: the ones that never failed it; else the ones that did not fail it last; else all. */
+  best<N extends DataNode>(id: BlockId, nodes: readonly N[]): readonly N[] {
+    const setback = this.#blocks.get(id)
+    if (!setback) return nodes
+    const fresh = nodes.filter(node => !setback.nodes.has(node))
+    if (fresh.length > 0) return fresh
+    const others = nodes.filter(node => !setback.last.has(node))
+    return others.length > 0 ? others : nodes
+  }
 }

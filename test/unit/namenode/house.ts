@@ -1,14 +1,17 @@
 // A namenode's rooms that keep blocks, with datanodes made of a few lines, and time moved by hand: for tests of what is
 // copied, trimmed, moved and deleted when. Answers get lost and reports come twice, as on a bad network.
 
+import { Balancing } from '../../../namenode/blocks/balancing.ts'
 import { Keeper } from '../../../namenode/blocks/keeper.ts'
 import { Housekeeping } from '../../../namenode/housekeeping.ts'
 import { blocksOf, knownBlock } from '../../../namenode/namespace/file.ts'
 import { remove, setAttributes } from '../../../namenode/namespace/names.ts'
 import { list } from '../../../namenode/namespace/read.ts'
 import { sweep } from '../../../namenode/namespace/sweep.ts'
+import type { DataNode } from '../../../namenode/nodes/node.ts'
 import { nodesRoutes } from '../../../namenode/nodes/conversation.ts'
 import { knownNodes } from '../../../namenode/nodes/known.ts'
+import { Operators } from '../../../namenode/nodes/operators.ts'
 import { Registry } from '../../../namenode/nodes/registry.ts'
 import { Terms } from '../../../namenode/nodes/terms.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
@@ -17,7 +20,7 @@ import { silent } from '../../../src/ports/log.ts'
 import type { Random } from '../../../src/ports/random.ts'
 import type { Message, ReplyOf, RequestOf } from '../../../src/protocol/message.ts'
 import * as heartbeat from '../../../src/protocol/heartbeat.ts'
-import { orders as wait, type Order } from '../../../src/protocol/order.ts'
+import { copyFailed, orders as wait, type Order } from '../../../src/protocol/order.ts'
 import * as report from '../../../src/protocol/report.ts'
 import { BlockTokens } from '../../../src/rpc/token.ts'
 import { seeded } from '../../../src/world/random.ts'
@@ -32,6 +35,8 @@ export class House {
   readonly keeper: Keeper
   readonly chores: Housekeeping
   readonly open = new Set<BlockId>()
+  /** Everything that was ordered, in order. */
+  readonly given: Array<{ readonly node: string; readonly order: Order }> = []
   settled = 0
   readonly #routes = new Map<string, (request: unknown, context: unknown) => unknown>()
 
@@ -46,13 +51,31 @@ export class House {
     })
     for (const known of knownNodes(journal.view)) this.registry.expect(known)
     const { keeper, registry } = this
+    const actor = () => root
+    const operators = new Operators({ journal, registry, keeper, clock, actor })
+    const balancing = new Balancing({ journal, balancer: keeper.balancer, clock, log: silent, actor })
+    for (const { message, handler } of [...operators.routes, ...balancing.routes]) this.#routes.set(message.name, handler as never)
     for (const { message, handler } of nodesRoutes({ cluster: clusterId('test'), journal, registry, terms, reports: keeper.reports, clock, taken: (node, taken) => keeper.taken(node, taken), copyFailed: (node, failure) => keeper.repair.failed(node, failure) })) {
       this.#routes.set(message.name, handler as never)
     }
-    this.chores = new Housekeeping(clock, silent, [{ name: 'silence', everyMs: 100, work: () => this.registry.check() }, ...keeper.chores])
+    this.chores = new Housekeeping(clock, silent, [{ name: 'silence', everyMs: 100, work: () => this.registry.check() }, ...keeper.chores, operators.chore, balancing.chore])
+    this.registry.listen({
+      joined: ({ node, orders }) => {
+        const push = orders.push.bind(orders)
+        orders.push = order => {
+          this.given.push({ node, order })
+          return push(order)
+        }
+      },
+    })
     this.chores.start()
     keeper.start()
   }
+
+  /** How many orders of a kind were given so far. */
+  count(kind: Order['kind']): number { return this.given.filter(({ order }) => order.kind === kind).length }
+
+  node(fake: Fake): DataNode { return this.registry.get(fake.id)! }
 
   call<M extends Message>(message: M, request: RequestOf<M>): Promise<ReplyOf<M>> {
     return Promise.resolve().then(() => this.#routes.get(message.name)!(request, { signal: new AbortController().signal })) as Promise<ReplyOf<M>>
@@ -80,6 +103,12 @@ export class Fake {
   polling = false
   /** It does not hear orders. */
   deaf = false
+  /** Bytes of its disk, if it is to be small: then what lies on it is counted. */
+  capacityBytes: number | undefined
+  /** Copies to it fail, and the sender says so. */
+  refuses = false
+  /** Of the copies that it is to make, one in six comes to nothing without a word. */
+  careless = true
 
   constructor(sim: Sim, name: string, rack: string) {
     this.sim = sim
@@ -161,9 +190,13 @@ export class Fake {
         return
       case 'replicate': {
         const mine = this.blocks.get(order.block)
-        if (!mine || this.sim.random.below(6) === 0) return // a copy that comes to nothing
+        if (!mine || this.careless && this.sim.random.below(6) === 0) return // a copy that comes to nothing
         for (const { node } of order.targets) {
           const target = this.sim.nodes.find(each => each.id === node)!
+          if (target.refuses) {
+            void this.sim.house.call(copyFailed, { node: this.id, session: this.session, block: order.block, targets: [node], source: false, message: 'no' }).catch(() => {})
+            continue
+          }
           if (!target.up || target.blocks.has(order.block)) continue
           target.blocks.set(order.block, { ...mine })
           target.changes.push(['added', order.block])
@@ -187,7 +220,12 @@ export class Fake {
     this.session = 0
   }
 
-  #storage() { return { id: storageId('s'), dir: '/d', capacityBytes: 1e12, freeBytes: 5e11 - this.blocks.size * 1e6, usedBytes: 0, blocks: this.blocks.size, failed: false } }
+  #storage() {
+    const { capacityBytes, blocks } = this
+    const usedBytes = [...blocks.values()].reduce((sum, { length }) => sum + length, 0)
+    if (capacityBytes !== undefined) return { id: storageId('s'), dir: '/d', capacityBytes, freeBytes: capacityBytes - usedBytes, usedBytes, blocks: blocks.size, failed: false }
+    return { id: storageId('s'), dir: '/d', capacityBytes: 1e12, freeBytes: 5e11 - this.blocks.size * 1e6, usedBytes, blocks: this.blocks.size, failed: false }
+  }
 }
 
 export class Sim {
@@ -199,10 +237,29 @@ export class Sim {
   readonly wrongs: string[] = []
   readonly stats = { copied: 0, deleted: 0, restarts: 0, bad: 0 }
 
-  constructor(seed: number, nodes: number) {
+  constructor(seed: number, nodes: number, racks = 2) {
     this.random = seeded(seed)
-    this.nodes = Array.from({ length: nodes }, (_, i) => new Fake(this, `n${i}`, `/r${i % 2}`))
+    this.nodes = Array.from({ length: nodes }, (_, i) => new Fake(this, `n${i}`, `/r${i % racks}`))
   }
+
+  /** A cluster in which only what the test does goes wrong. */
+  static async calm(seed: number, nodes: number, racks = 2): Promise<Sim> {
+    const sim = new Sim(seed, nodes, racks)
+    for (const node of sim.nodes) node.careless = false
+    await sim.start()
+    await sim.pass(500)
+    return sim
+  }
+
+  /** Time passes until it is so; fails after a while. */
+  async until(what: string, holds: () => boolean, ms = 60_000): Promise<void> {
+    for (let at = 0; !holds(); at += 100) {
+      if (at >= ms) throw new Error(`not within ${ms} ms: ${what}`)
+      await this.pass(100)
+    }
+  }
+
+  holders(id: BlockId): string[] { return this.nodes.filter(node => node.up && node.blocks.has(id)).map(node => node.id as string) }
 
   async start(): Promise<void> { this.house = new House(await openBench({ clock: this.clock }), this.random) }
 
@@ -265,11 +322,9 @@ export class Sim {
     }
   }
 
-  async setrep(): Promise<void> {
-    const path = this.#any(this.paths())
+  async setrep(path = this.#any(this.paths()), replication = 1 + this.random.below(4)): Promise<void> {
     if (path === undefined) return
     const { bench, keeper } = this.house
-    const replication = 1 + this.random.below(4)
     const { id } = await bench.do(setAttributes, { path, replication })
     for (const chunk of blocksOf(bench.journal.view, id)) for (const block of chunk) keeper.map.know(block.id, replication)
   }

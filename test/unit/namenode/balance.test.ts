@@ -1,0 +1,158 @@
+// Bytes are spread: from full nodes to empty ones, a copy first, within the rules of racks, no faster than was allowed, and
+// over restarts of the namenode.
+
+import { expect, test } from 'vitest'
+import { shareOf, spreadOf, type Filled } from '../../../namenode/blocks/spread.ts'
+import { balanceWish } from '../../../namenode/blocks/wish.ts'
+import { nodeId, requestId, type BlockId } from '../../../src/base/ids.ts'
+import { balance, balanceStatus, stopBalance, type BalanceState } from '../../../src/protocol/service.ts'
+import { place, Sim, times } from './house.ts'
+
+let requests = 0
+const ask = (): { requestId: ReturnType<typeof requestId> } => ({ requestId: requestId(`test:${++requests}`) })
+const begin = (sim: Sim, threshold = 5, bytesPerSecond = 10_000): Promise<BalanceState> => sim.house.call(balance, { ...ask(), threshold, bytesPerSecond })
+const state = (sim: Sim): Promise<BalanceState> => sim.house.call(balanceStatus, {})
+
+const filled = (name: string, used: number, free: number): Filled => ({ node: nodeId(name), usedBytes: used, freeBytes: free })
+const names = (nodes: readonly Filled[]): string[] => nodes.map(node => node.node)
+
+test('those above the average give, those below take, and the middle helps where one side is missing', () => {
+  const even = spreadOf([filled('a', 50, 50), filled('b', 55, 45)], 0.1)
+  expect([names(even.givers), names(even.takers)]).toEqual([[], []])
+  const two = spreadOf([filled('a', 90, 10), filled('b', 10, 90), filled('c', 50, 50)], 0.1)
+  expect([names(two.givers), names(two.takers)]).toEqual([['a'], ['b']])
+  // A new empty node among many that are equally full: all of those give.
+  const fresh = spreadOf([filled('a', 55, 45), filled('b', 52, 48), filled('c', 50, 50), filled('d', 51, 49), filled('new', 0, 100)], 0.15)
+  expect([names(fresh.givers), names(fresh.takers)]).toEqual([['a', 'b', 'd', 'c'], ['new']])
+  // Nodes of different sizes: the share counts, not the bytes.
+  const sizes = spreadOf([filled('small', 9, 1), filled('large', 100, 900)], 0.1)
+  expect([names(sizes.givers), names(sizes.takers)]).toEqual([['small'], ['large']])
+  expect(shareOf(filled('none', 0, 0))).toBe(0)
+  expect(spreadOf([], 0.1).average).toBe(0)
+})
+
+/** Five nodes of 10,000 bytes in two racks; the first three are full of pairs, the last two empty. */
+async function lopsided(seed: number): Promise<{ sim: Sim; ids: BlockId[] }> {
+  const sim = await Sim.calm(seed, 5)
+  for (const node of sim.nodes) node.capacityBytes = 10_000
+  const ids: BlockId[] = []
+  // n0 and n2 are in one rack, n1 in the other: each pair lies in both.
+  for (let i = 0; i < 60; i++) ids.push(await place(sim, 2, [i % 2 === 0 ? 0 : 2, 1]))
+  await sim.pass(1000)
+  return { sim, ids }
+}
+
+const used = (sim: Sim): number[] => sim.nodes.map(node => node.blocks.size)
+const racks = (sim: Sim, id: BlockId): number => new Set(sim.holders(id).map(name => Number(name.slice(1)) % 2)).size
+
+test('blocks move from full nodes to empty ones until all are near the average, and no block is ever without its replicas or its racks', async () => {
+  const { sim, ids } = await lopsided(80)
+  expect(used(sim)).toEqual([30, 60, 30, 0, 0])
+  // Half of all replicas have to stay in the rack of two nodes: 30 each, where the average is 24.
+  await begin(sim, 7)
+  for (let i = 0; (await state(sim)).running; i++) {
+    expect(i, 'it ends').toBeLessThan(1200)
+    await sim.pass(100)
+    for (const id of ids) {
+      expect(sim.holders(id).length, `replicas of ${id}`).toBeGreaterThanOrEqual(2)
+      expect(racks(sim, id), `racks of ${id}`).toBe(2)
+    }
+  }
+  await sim.pass(5000)
+  const now = await state(sim)
+  expect(now.remark).toMatch(/^balanced/)
+  expect(now.moves).toBeGreaterThan(20)
+  expect(now.movedBytes).toBe(now.moves * 100)
+  expect(now.pending).toBe(0)
+  for (const blocks of used(sim)) expect(Math.abs(blocks - 24)).toBeLessThanOrEqual(7)
+  expect(sim.wrongs).toEqual([])
+  expect(sim.unwell()).toEqual([])
+  expect(balanceWish(sim.house.bench.journal.view)).toBeUndefined()
+  await sim.house.stop()
+})
+
+test('no node moves more than it is allowed', async () => {
+  const { sim } = await lopsided(81)
+  await begin(sim, 5, 200)
+  const bytes = (): Map<string, number> => {
+    const sums = new Map<string, number>()
+    for (const { node, order } of sim.house.given) {
+      if (order.kind !== 'replicate') continue
+      for (const name of [node, ...order.targets.map(target => target.node)]) sums.set(name, (sums.get(name) ?? 0) + order.length)
+    }
+    return sums
+  }
+  for (let second = 1; second <= 12; second++) {
+    await sim.pass(1000)
+    // One block more may be on its way when the allowance has just begun, and one second's worth may have been saved.
+    for (const [node, sum] of bytes()) expect(sum, node).toBeLessThanOrEqual(200 * (second + 1) + 100)
+  }
+  expect(Math.max(...bytes().values()), 'and not much less').toBeGreaterThan(200 * 12 * 0.7)
+  await sim.house.stop()
+})
+
+test('a restarted namenode goes on with it, and it stops when it is told to', async () => {
+  const { sim } = await lopsided(82)
+  await begin(sim, 2, 200)
+  await sim.pass(3000)
+  const before = used(sim)[1]!
+  expect(before).toBeLessThan(60)
+  await sim.restart()
+  await sim.pass(10_000)
+  expect((await state(sim)).running).toBe(true)
+  expect(used(sim)[1]!).toBeLessThan(before)
+  await sim.house.call(stopBalance, ask())
+  await sim.pass(5000)
+  const rest = used(sim)
+  expect((await state(sim))).toMatchObject({ running: false, pending: 0, remark: 'it was called off' })
+  await sim.pass(10_000)
+  expect(used(sim)).toEqual(rest)
+  expect(sim.unwell()).toEqual([])
+  await sim.restart()
+  await sim.pass(1000)
+  expect((await state(sim)).running).toBe(false)
+  await sim.house.stop()
+})
+
+test('repairs come first', async () => {
+  const { sim } = await lopsided(83)
+  sim.nodes[0]!.kill()
+  for (const node of sim.nodes) node.refuses = true
+  await sim.pass(times.nodeDeadMs + 1000)
+  await begin(sim)
+  await sim.pass(3000)
+  expect(await state(sim)).toMatchObject({ running: true, moves: 0, pending: 0, remark: 'it waits for repairs' })
+  for (const node of sim.nodes) node.refuses = false
+  sim.nodes[0]!.up = true
+  await sim.until('it begins', () => sim.house.keeper.balancer.state.moves > 0, 120_000)
+  await sim.house.stop()
+})
+
+test('where nothing that could move would make it better, it ends and says so', async () => {
+  const sim = await Sim.calm(84, 2, 1)
+  for (const node of sim.nodes) node.capacityBytes = 10_000
+  sim.nodes[1]!.capacityBytes = 100_000
+  // Every block is on both: there is nowhere to go.
+  for (let i = 0; i < 50; i++) await place(sim, 2, [0, 1])
+  await sim.pass(1000)
+  await begin(sim)
+  await sim.pass(5000)
+  const now = await state(sim)
+  expect(now).toMatchObject({ running: false, moves: 0 })
+  expect(now.remark).toMatch(/^as balanced as it can be/)
+  expect(now.highest - now.lowest).toBeGreaterThan(40)
+  await sim.house.stop()
+})
+
+test('a move whose copy fails leaves the block where it was', async () => {
+  const { sim } = await lopsided(85)
+  for (const i of [3, 4]) sim.nodes[i]!.refuses = true
+  await begin(sim)
+  await sim.pass(10_000)
+  const now = await state(sim)
+  expect(now.failures).toBeGreaterThan(0)
+  expect(now.moves).toBe(0)
+  expect(used(sim).slice(3)).toEqual([0, 0])
+  expect(sim.unwell()).toEqual([])
+  await sim.house.stop()
+})
