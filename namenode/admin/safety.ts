@@ -53,7 +53,7 @@ export const heldBack = (routes: readonly Route[], held: () => boolean): Route[]
   ? {
       ...each,
       handler: (request, context) => {
-        if (held()) throw new GristmillError('SAFE_MODE', 'an operator has put the namenode into safe mode: what is there can be read, and nothing be changed until `gristmill safemode leave`')
+        if (held()) throw new GristmillError('SAFE_MODE', 'an operator has put the namenode into safe mode: what is there can be read, and nothing be changed until `gristmill safemode leave`', { details: { final: true } })
         return each.handler(request, context)
       },
     }

@@ -94,7 +94,8 @@ export class Caller {
         failure = error as GristmillError
       }
       const pause = backoffMs(attempt, backoff, this.#random)
-      const again = retry && failure.retryable && !final.has(failure.code) && (call.repeatable || !call.unknown)
+      // Some servers know that it will not be otherwise in a moment.
+      const again = retry && failure.retryable && !final.has(failure.code) && failure.details['final'] !== true && (call.repeatable || !call.unknown)
       if (!again || signal?.aborted || this.#clock.mono() + pause >= until) throw verdict(call, failure, attempt)
       try {
         await this.#clock.sleep(pause, signal)

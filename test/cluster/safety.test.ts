@@ -1,0 +1,103 @@
+// What operators do so that nothing is lost, on real processes: the commands of the guides as they stand there, and a namenode
+// whose disk goes bad.
+
+import fs from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { startCluster, until, type Result, type TestCluster } from '../kit/cluster.ts'
+import { root } from '../tidy/source.ts'
+
+interface Checked { health?: string; file?: { path: string; found: { health: string; live: number; target: number }[] }; files?: number; missing?: number; under?: number }
+
+async function fsck(cluster: TestCluster, ...args: string[]): Promise<{ code: number; lines: Checked[]; summary: Checked }> {
+  const { code, stdout, stderr } = await cluster.run(['fsck', '--json', ...args])
+  if (stdout === '') throw new Error(stderr)
+  const lines = stdout.trim().split('\n').map(line => JSON.parse(line) as Checked)
+  return { code, lines, summary: lines.at(-1)! }
+}
+
+/** The commands of a guide's shell blocks, in order, with this machine's directories. */
+async function commandsOf(guide: string, places: Readonly<Record<string, string>>): Promise<string[][]> {
+  const text = await fs.readFile(join(root, `docs/guide/${guide}.md`), 'utf8')
+  return [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].flatMap(match => match[1]!.trim().split('\n')).map(line => {
+    expect(line).toMatch(/^gristmill /)
+    return line.split(' ').slice(1).map(word => places[word] ?? word)
+  })
+}
+
+test('the operators\' guide: every command does what it says, and fsck tells healthy, degraded and damaged apart', async () => {
+  await using cluster = await startCluster({ datanodes: 2, settings: { GRISTMILL_REPLICATION: '2', GRISTMILL_HEARTBEAT: '200ms', GRISTMILL_NODE_STALE: '800ms', GRISTMILL_NODE_DEAD: '2500ms' } })
+  await cluster.ok(['mkdir', '/logs'])
+  await cluster.ok(['put', '-', '/logs/a'], 'one\ntwo\n')
+  await cluster.ok(['put', '-', '/logs/b'], 'three\n')
+  await cluster.ok(['touch', '/empty'])
+  await until('both blocks have two replicas', async () => (await fsck(cluster)).code === 0)
+  const outputs: Result[] = []
+  for (const command of await commandsOf('operators', {})) outputs.push(await cluster.run(command))
+  expect(outputs.map(({ code }) => code)).toEqual(outputs.map(() => 0))
+  const [plain, detailed, report, safe, , entered, left] = outputs as [Result, Result, Result, Result, Result, Result, Result]
+  expect(plain.stdout).toMatch(/files +3\n[\s\S]*healthy: every block has its replicas\n$/)
+  expect(plain.stdout).not.toContain('/logs/a')
+  expect(detailed.stdout).toMatch(/^\/logs\/a: 8 bytes, 1 block, 2 replicas\n {2}[0-9a-f]{16} {2}8 bytes {2}healthy \(2 of 2\) {2}\/default\/127\.0\.0\.1:\d+ \/default\/127\.0\.0\.1:\d+$/m)
+  expect(report.stdout).toMatch(/^datanodes +2: 2 live$/m)
+  expect(report.stdout.match(/^ {2}\/.* good$/gm)).toHaveLength(2)
+  expect([safe.stdout, left.stdout]).toEqual(['off\n', 'off\n'])
+  expect(entered.stdout).toMatch(/^on: an operator has said so/)
+
+  // In safe mode what is there can be read, and nothing is changed.
+  await cluster.ok(['safemode', 'enter'])
+  expect(await cluster.ok(['cat', '/logs/a'])).toBe('one\ntwo\n')
+  expect(await cluster.run(['rm', '/logs/b'])).toMatchObject({ code: 1, stderr: expect.stringContaining('safemode leave') })
+  expect(await cluster.run(['safemode', 'wait', '--timeout', '100ms'])).toMatchObject({ code: 75 })
+  await cluster.ok(['safemode', 'leave'])
+  expect(await cluster.ok(['ls', '/logs'])).toContain('b')
+
+  await cluster.datanodes[0]!.kill()
+  const degraded = await until('the namenode misses the datanode', async () => {
+    const found = await fsck(cluster)
+    return found.code !== 0 && found
+  })
+  expect(degraded).toMatchObject({ code: 3, summary: { health: 'degraded', under: 2, missing: 0 } })
+  expect(degraded.lines[0]).toMatchObject({ file: { path: '/logs/a', found: [{ health: 'under', live: 1, target: 2 }] } })
+  await cluster.datanodes[1]!.kill()
+  const damaged = await until('the namenode misses both', async () => {
+    const found = await fsck(cluster, '/logs')
+    return found.code === 4 && found
+  })
+  expect(damaged.summary).toMatchObject({ health: 'damaged', files: 2, missing: 2 })
+  expect(await cluster.run(['fsck', '/nowhere'])).toMatchObject({ code: 1, stderr: expect.stringContaining('no such file') })
+}, 90_000)
+
+test('the guide to backups: a namenode whose store goes bad ends rather than answer, and has everything back after a recovery', async () => {
+  await using cluster = await startCluster({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
+  const { dir, namenode } = cluster
+  await cluster.ok(['put', '-', '/before'], 'before\n')
+  const backups = join(dir, 'mnt')
+  const [backup, look, recover] = await commandsOf('backup', { '/mnt/backups': backups }) as [string[], string[], string[]]
+  expect(await cluster.ok(backup)).toMatch(/every value checked\n$/)
+  await cluster.ok(['put', '-', '/after'], 'after\n')
+  await cluster.ok(['mkdir', '/d'])
+
+  // A running one is not recovered from under its feet.
+  const here = ['--dir', namenode.dir]
+  expect(await cluster.run([...recover, ...here])).toMatchObject({ code: 73 })
+  await namenode.kill()
+  // Every page but the heads: whatever is looked at is bad.
+  const file = join(namenode.dir, 'store/data.mdb')
+  const bytes = await fs.readFile(file)
+  for (let at = 2 * 4096; at < bytes.length; at += 512) bytes[at + 17]! ^= 0xff
+  await fs.writeFile(file, bytes)
+  await expect(namenode.start()).rejects.toThrow(/\(74\)[\s\S]*gristmill namenode recover/)
+
+  const planned = await cluster.run([...look, ...here])
+  expect(planned).toMatchObject({ code: 0, stdout: expect.stringMatching(/^damaged: [\s\S]*would be rebuilt from the backup [\s\S]*nothing is lost\nnothing was changed/) })
+  expect(await fs.readdir(namenode.dir)).not.toContain('damaged-1')
+  expect(await cluster.run([...recover, ...here])).toMatchObject({ code: 0, stdout: expect.stringMatching(/rebuilt from the backup [\s\S]*reached in two ways[\s\S]*epoch is 2/) })
+  await namenode.start()
+  await until('the datanode is back', async () => (await cluster.run(['cat', '/after'])).code === 0)
+  expect(await cluster.ok(['cat', '/before', '/after'])).toBe('before\nafter\n')
+  expect(await cluster.ok(['ls', '/'])).toContain('d')
+  expect((await fsck(cluster)).code).toBe(0)
+  expect(JSON.parse(await cluster.ok(['status', '--json']))).toMatchObject({ cluster: { epoch: 2 } })
+  expect(await cluster.run(['namenode', 'backup', join(root, 'docs')])).toMatchObject({ code: 78, stderr: expect.stringContaining('is no directory of backups') })
+}, 90_000)
