@@ -4,6 +4,7 @@
 
 import { GristmillError, hasCode } from '../src/base/errors.ts'
 import { clusterId, type Address, type BlockId, type ClusterId } from '../src/base/ids.ts'
+import { limits } from '../src/base/limits.ts'
 import { openHome, type Home } from '../src/home/home.ts'
 import type { Listening } from '../src/ports/net.ts'
 import type { Store } from '../src/ports/store.ts'
@@ -33,6 +34,7 @@ import { Operators } from './nodes/operators.ts'
 import { Registry } from './nodes/registry.ts'
 import { Terms } from './nodes/terms.ts'
 import { timesFrom, type NamenodeTimes } from './times.ts'
+import { purging, trashRoutes, type TrashOptions } from './trash/conversation.ts'
 import { expireLeases, writingRoutes } from './writing/conversation.ts'
 import { Lifetimes } from './writing/lifetimes.ts'
 
@@ -55,6 +57,8 @@ export interface NamenodeConfig {
   /** false: answers before the disk has it. Only the named test profile says so. */
   readonly sync?: boolean | undefined
   readonly times?: Partial<NamenodeTimes> | undefined
+  /** How long removed things stay in the trash; 0: they do not go there. */
+  readonly trashKeepMs?: number | undefined
   /** Backups that it makes by itself; none unless told. */
   readonly backups?: BackupPlan | undefined
   /** The namenode cannot go on: its journal failed. The process must end, and can be started again. */
@@ -122,7 +126,7 @@ export class Namenode {
     const { view } = journal
     this.#advertise = config.advertise
     const times = this.#times
-    const { defaults, secret, user, dir, pid = 0, version = '' } = config
+    const { defaults, secret, user, dir, pid = 0, version = '', trashKeepMs = limits.trashKeepMs } = config
     const ends = this.#ends
     const metrics = new Metrics()
     const tokens = new BlockTokens({ secret, clock })
@@ -140,6 +144,7 @@ export class Namenode {
     const discard = (blocks: readonly BlockId[]): void => keeper.discard(blocks)
     const jobs = new Jobs({ clock, failpoints, log, journal, registry, tokens, actor, holders: id => keeper.holders(id) })
     const sweeper = new Sweeper({ journal, clock, log, gone: discard })
+    const trash: TrashOptions = { journal, clock, actor, keepMs: trashKeepMs, held: () => keeper.safe.manual, removed: () => sweeper.wake() }
 
     const operators = new Operators({ journal, registry, keeper, clock, actor })
     const balancing = new Balancing({ journal, balancer: keeper.balancer, clock, log, actor })
@@ -160,9 +165,10 @@ export class Namenode {
       clock, log, registry: metrics,
       routes: [
         ...changeable(namespaceRoutes({
-          journal, view, map, registry, tokens, random, clock, log, defaults, actor, removed: () => sweeper.wake(),
+          journal, view, map, registry, tokens, random, clock, log, defaults, actor, trashKeepMs, removed: () => sweeper.wake(),
           suspect: (id, address, message) => keeper.suspect(id, address, message),
         })),
+        ...changeable(trashRoutes(trash)),
         ...changeable(writingRoutes({ journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard })),
         ...nodesRoutes({ cluster: this.cluster, journal, registry, terms, reports: keeper.reports, clock, taken: (node, orders) => keeper.taken(node, orders), copyFailed: (node, failure) => keeper.repair.failed(node, failure) }),
         ...statusRoutes(statusOptions),
@@ -178,6 +184,7 @@ export class Namenode {
       operators.chore,
       balancing.chore,
       { name: 'end silent leases', everyMs: 1000, work: () => { if (!held()) return expireLeases({ journal, lifetimes, discard }) } },
+      purging(trash),
       { name: 'take apart what was removed', everyMs: 500, work: () => { if (!held()) sweeper.wake() } },
       { name: 'forget nodes that are gone', everyMs: 60_000, work: () => forgetGone({ journal, registry, clock }) },
       forgetting(journal, clock),

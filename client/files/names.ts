@@ -12,6 +12,7 @@ import type { Ask } from '../jobs/ask.ts'
 import { during } from './describe.ts'
 import { globPaths } from './glob.ts'
 import { Dirent, Stats } from './stats.ts'
+import { Trash } from './trash.ts'
 
 export interface CallOptions {
   /** Gives the call up. A mutation that was sent already may still happen. */
@@ -24,11 +25,14 @@ export class Names {
   protected readonly ask: Ask
   protected readonly clock: Clock
   readonly #host: string
+  /** What was removed, until it goes for good. */
+  readonly trash: Trash
 
   constructor({ ask, clock, host }: { ask: Ask; clock: Clock; host: string }) {
     this.ask = ask
     this.clock = clock
     this.#host = host
+    this.trash = new Trash(ask)
   }
 
   /** Facts of a file or directory as the cluster has them. Throws ENOENT, ENOTDIR, EACCES. */
@@ -103,12 +107,13 @@ export class Names {
 
   /**
    * Removes a file or an empty directory; with `recursive` whatever is there, in one step, however large. With `force` a missing
-   * path is no error. Throws ENOENT, ENOTEMPTY, EACCES.
+   * path is no error. It goes to the trash (see `trash`), unless the cluster keeps none or `skipTrash` says so: then its space
+   * comes back. Throws ENOENT, ENOTEMPTY, EACCES.
    */
-  rm(path: string, { recursive = false, force = false, signal }: CallOptions & { readonly recursive?: boolean; readonly force?: boolean } = {}): Promise<void> {
+  rm(path: string, { recursive = false, force = false, skipTrash = false, signal }: CallOptions & { readonly recursive?: boolean; readonly force?: boolean; readonly skipTrash?: boolean } = {}): Promise<void> {
     return during('rm', path, async () => {
       try {
-        await this.ask(namespace.remove, { path: normalise(path), recursive }, signal)
+        await this.ask(namespace.remove, { path: normalise(path), recursive, skipTrash }, signal)
       } catch (error) {
         if (!(force && hasCode(error, 'ENOENT', 'ENOTDIR'))) throw error
       }

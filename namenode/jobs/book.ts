@@ -11,6 +11,7 @@ import type { Failure } from '../../src/protocol/fields.ts'
 import type { JobSpec, JobStatus } from '../../src/protocol/job.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Mutation } from '../journal/operation.ts'
+import { checkFree } from '../namespace/reserved.ts'
 import { commitTask, finishJob, forgetJob, loseOutput, publishJob, resumeJob, submitJob, sweepStaging } from './mutation.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
 import type { Book } from './rooms.ts'
@@ -52,6 +53,7 @@ export class JournalBook implements Book {
   close(): void { this.#closed = true }
 
   submit({ requestId, actor, spec }: Parameters<Book['submit']>[0]): Promise<JobId> {
+    checkFree(spec.output.path)
     return this.#journal.submit(submitJob, { requestId, actor, spec, nowMs: this.#clock.now() })
   }
 

@@ -13,6 +13,8 @@ export const tables = [
   'blocks',
   /** What was removed and is still to be taken apart: namespace. */
   'doomed',
+  /** (time, item) → who removed what, and where it was: trash. */
+  'trash',
   /** lease → the file being written: writing. */
   'leases',
   /** (parent, name) → lease: writing. */
@@ -67,6 +69,14 @@ export function pieceKey(id: number, index: number): Buffer {
   const key = Buffer.allocUnsafe(12)
   putId(key, id, 0)
   key.writeUInt32BE(index, 8)
+  return key
+}
+
+/** (id, id): a second table's order for a thing that has one already. */
+export function pairKey(first: number, second: number): Buffer {
+  const key = Buffer.allocUnsafe(16)
+  putId(key, first, 0)
+  putId(key, second, 8)
   return key
 }
 

@@ -8,17 +8,21 @@ import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
+import { discard, isFinal } from '../trash/mutations.ts'
 import { blocksOf, targetOf } from './file.ts'
 import { locate, type LocateTools } from './locate.ts'
+import { checkFree } from './reserved.ts'
 import { mkdir, remove, rename, setAttributes, touch } from './names.ts'
 import { list, stat, summary } from './read.ts'
 
 export interface NamespaceOptions extends LocateTools {
-  readonly journal: Journal
+  readonly journal: Journal & { nowMs(): number }
   readonly clock: Clock
   readonly log: Log
   readonly defaults: { readonly replication: number; readonly blockBytes: number }
   readonly actor: (user: string) => Actor
+  /** How long removed things stay in the trash; 0: they do not go there. */
+  readonly trashKeepMs: number
   /** Something was removed: there is work for the sweeper. */
   readonly removed: () => void
   /** A reader says that the replica at an address is bad. */
@@ -26,7 +30,7 @@ export interface NamespaceOptions extends LocateTools {
 }
 
 export function namespaceRoutes(options: NamespaceOptions): Route[] {
-  const { journal, view, map, clock, log, defaults, actor, removed, suspect } = options
+  const { journal, view, map, clock, log, defaults, actor, trashKeepMs, removed, suspect } = options
 
   /** The target of a file's blocks has changed: the map learns it, block by block. */
   async function retarget({ id }: FileStatus): Promise<void> {
@@ -50,23 +54,36 @@ export function namespaceRoutes(options: NamespaceOptions): Route[] {
     route(protocol.locate, (request, { user }) => locate(options, actor(user), request)),
     route(protocol.summary, ({ path }, context) => summary(view, actor(context.user), path, { yield: () => clock.yield(), signal: context.signal })),
 
-    route(protocol.mkdir, ({ requestId, path, parents, mode }, { user }) => journal.submit(mkdir, { requestId, path, parents, mode, nowMs: clock.now(), ...actor(user) })),
+    route(protocol.mkdir, ({ requestId, path, parents, mode }, { user }) => {
+      checkFree(path)
+      return journal.submit(mkdir, { requestId, path, parents, mode, nowMs: clock.now(), ...actor(user) })
+    }),
     route(protocol.rename, async ({ requestId, from, to, overwrite }, { user }) => {
+      checkFree(from)
+      checkFree(to)
       await journal.submit(rename, { requestId, from, to, overwrite, nowMs: clock.now(), ...actor(user) })
       if (overwrite) removed()
       return {}
     }),
-    route(protocol.remove, async ({ requestId, path, recursive }, { user }) => {
-      await journal.submit(remove, { requestId, path, recursive, nowMs: clock.now(), ...actor(user) })
+    route(protocol.remove, async ({ requestId, path, recursive, skipTrash }, { user }) => {
+      checkFree(path)
+      const operation = { requestId, path, recursive, ...actor(user) }
+      // The journal's time: by it things leave the trash again.
+      if (trashKeepMs > 0 && !skipTrash && !isFinal(path)) return { item: await journal.submit(discard, { ...operation, nowMs: journal.nowMs() }) }
+      await journal.submit(remove, { ...operation, nowMs: clock.now() })
       removed()
       return {}
     }),
     route(protocol.setAttributes, async (request, { user }) => {
+      checkFree(request.path)
       const status = await journal.submit(setAttributes, { ...request, nowMs: clock.now(), ...actor(user) })
       if (request.replication !== undefined) retarget(status).catch((error: unknown) => log.error('the new replication of a file did not reach all of its blocks', { error, path: request.path }))
       return status
     }),
-    route(protocol.touch, ({ requestId, path, mtimeMs }, { user }) => journal.submit(touch, { requestId, path, mtimeMs, ...defaults, nowMs: clock.now(), ...actor(user) })),
+    route(protocol.touch, ({ requestId, path, mtimeMs }, { user }) => {
+      checkFree(path)
+      return journal.submit(touch, { requestId, path, mtimeMs, ...defaults, nowMs: clock.now(), ...actor(user) })
+    }),
 
     route(protocol.reportBad, ({ block, address, proof }) => {
       suspect(block, address, proof.message)

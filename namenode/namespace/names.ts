@@ -7,10 +7,11 @@ import type { RecordFormat } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { childKey } from '../journal/keys.ts'
 import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
+import type { View } from '../journal/view.ts'
 import { checkMay, checkNotSystem, checkOwner, checkSticky, may, maySearch, mayWrite } from './access.ts'
 import { checkInstant, keepStatus, recallStatus, statusOf, type Entry } from './entry.ts'
 import { putTarget } from './file.ts'
-import { placeAt } from './resolve.ts'
+import { placeAt, type Place } from './resolve.ts'
 import { addDirectory, addFile, detach, isEmpty, makeDirectories, move, replaceEntry } from './tree.ts'
 
 export const directoryMode = 0o755
@@ -72,19 +73,27 @@ export const rename = mutation<Omit<Asked, 'path'> & { from: string; to: string;
   },
 })
 
+/** A thing that the actor may take out of the tree. Throws ENOENT, ENOTEMPTY, EACCES. */
+export function removable(view: View, actor: Actor, path: string, recursive: boolean | undefined): Place & { readonly entry: Entry } {
+  checkNotSystem(path, 'remove')
+  const place = placeAt(view, actor, path)
+  const { parent, entry } = place
+  if (!entry) throw missing(path)
+  checkMay(actor, parent.entry, mayWrite, parent.path)
+  checkSticky(actor, parent.entry, entry, path)
+  if (entry.directory && !isEmpty(view, entry.id)) {
+    if (!recursive) throw new GristmillError('ENOTEMPTY', `${path} is a directory that is not empty; removing it with all that is in it must be asked for (recursive)`, { details: { path } })
+    // Nobody empties a directory that they may not write to; what lies deeper goes with it, for checking it would take as long as removing it.
+    if (!may(actor, entry, mayWrite) || !may(actor, entry, maySearch)) checkMay(actor, entry, mayWrite, path)
+  }
+  return { ...place, entry }
+}
+
+/** For good. What may come back goes to the trash instead (trash/mutations.ts). */
 export const remove = mutation<Asked & { recursive?: boolean | undefined }, undefined>({
   kind: 'namespace.remove',
   mutate(draft, { path, recursive, nowMs: _, ...actor }) {
-    checkNotSystem(path, 'remove')
-    const { parent, name, entry } = placeAt(draft, actor, path)
-    if (!entry) throw missing(path)
-    checkMay(actor, parent.entry, mayWrite, parent.path)
-    checkSticky(actor, parent.entry, entry, path)
-    if (entry.directory && !isEmpty(draft, entry.id)) {
-      if (!recursive) throw new GristmillError('ENOTEMPTY', `${path} is a directory that is not empty; removing it with all that is in it must be asked for (recursive)`, { details: { path } })
-      // Nobody empties a directory that they may not write to; what lies deeper goes with it, for checking it would take as long as removing it.
-      if (!may(actor, entry, mayWrite) || !may(actor, entry, maySearch)) checkMay(actor, entry, mayWrite, path)
-    }
+    const { parent, name, entry } = removable(draft, actor, path, recursive)
     detach(draft, parent.entry.id, name, entry)
     return undefined
   },

@@ -18,6 +18,7 @@ import { place } from '../blocks/placement.ts'
 import type { BlockMap } from '../blocks/map.ts'
 import type { Registry } from '../nodes/registry.ts'
 import { knownBlock } from '../namespace/file.ts'
+import { checkFree } from '../namespace/reserved.ts'
 import { leaseAt } from './lease.ts'
 import type { Lifetimes } from './lifetimes.ts'
 import { abandon, allocate, complete, create, type Created } from './mutations.ts'
@@ -62,6 +63,7 @@ export function writingRoutes(options: WritingOptions): Route[] {
 
   async function open(request: RequestOf<typeof protocol.create>, { user }: CallContext): Promise<Created> {
     const { path, overwrite, parents, mode, format, blocks, requestId } = request
+    checkFree(path)
     const replication = request.replication ?? defaults.replication
     const blockBytes = request.blockBytes ?? defaults.blockBytes
     if (blocks) checkRoom(blocks, blockBytes, nobody)

@@ -74,6 +74,8 @@ const times = {
   /** A client stops asking for a lost answer well before the answer is forgotten. */
   requestRetryMs: 300_000,
   drainMs: 10_000,
+  /** What was removed can be restored for this long. */
+  trashKeepMs: 86_400_000,
   /** A node with a free slot is asked again after this long while tasks wait for a better place. */
   offerMs: 100,
   /** An attempt that its node has not mentioned for this long is given up, and runs elsewhere. */

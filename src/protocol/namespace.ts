@@ -75,11 +75,17 @@ export const rename = message('namespace.rename', {
   reply: empty,
 })
 
-/** Returns at once; what lay below is taken apart in the background. A directory that is not empty needs `recursive`. */
+/**
+ * Into the caller's trash, unless the cluster keeps none, `skipTrash` says so, or it is the system's own. Returns at once; what
+ * lay below is taken apart in the background, when it is removed for good. A directory that is not empty needs `recursive`.
+ */
 export const remove = message('namespace.remove', {
   mutation: true,
-  request: Type.Object({ requestId, path, recursive: Type.Optional(Type.Boolean()) }),
-  reply: empty,
+  request: Type.Object({ requestId, path, recursive: Type.Optional(Type.Boolean()), skipTrash: Type.Optional(Type.Boolean()) }),
+  reply: Type.Object({
+    /** The item in the trash. */
+    item: Type.Optional(text(64)),
+  }),
 })
 
 export const setAttributes = message('namespace.attributes', {

@@ -184,7 +184,7 @@ try {
     if (bytes !== total) throw new Error(`${bytes} bytes came back of ${total}`)
   }
   const forget = async (path: string): Promise<void> => {
-    await client.rm(path)
+    await client.rm(path, { skipTrash: true })
     while ((await client.clusterStatus()).nodes.some(({ storages }) => storages.some(each => each.blocks > 0))) await new Promise(resolve => setTimeout(resolve, 50))
   }
   const clean = (): void => {

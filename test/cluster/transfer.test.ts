@@ -65,7 +65,7 @@ describe('three datanodes', () => {
         return held.every(names => names.join() === held[0]!.join()) && held[0]!.length <= blocks.size && held[0]!.length > 0
       }, 50_000)
       expect((await mill.readFile(path)).equals(bytes)).toBe(true)
-      await mill.rm(path)
+      await mill.rm(path, { skipTrash: true })
     })
   }
 
@@ -101,7 +101,7 @@ describe('three datanodes', () => {
         return mended()
       }, 50_000)
       for (const node of cluster.datanodes) expect(await readdir(join(node.dir, 'incoming'))).toEqual([])
-      await mill.rm('/damaged')
+      await mill.rm('/damaged', { skipTrash: true })
     })
   }
 })
@@ -133,7 +133,7 @@ test('a datanode whose disk is full lives on, and its blocks go to the others', 
       expect(cluster.datanodes[0]!.running).toBe(true)
       expect((await blocksIn(small)).length).toBeLessThan(7)
       expect(await blocksIn(cluster.datanodes[1]!.dir)).toHaveLength(10)
-      await mill.rm('/large')
+      await mill.rm('/large', { skipTrash: true })
       await until('the room is given back', async () => (await blocksIn(small)).length === 0)
       await mill.writeFile('/small', bytes.subarray(0, MiB), { replication: 2 })
       await until('the small disk takes blocks again', async () => (await blocksIn(small)).length === 1)

@@ -62,8 +62,10 @@ const mkdir: CommandSpec = {
 
 const rm: CommandSpec = {
   name: 'rm', args: '<path...>', about: 'remove files and directories',
-  options: [recursive, option('-f, --force', 'missing files are fine')],
-  examples: [['gristmill rm -r /words', 'a directory with all that is below it']],
+  notes: 'What is removed goes to the trash, where it stays for a day (gristmill trash --help); its space comes back when it leaves the trash.\n' +
+    'What is in the trash, or below /.gristmill, is removed for good.',
+  options: [recursive, option('-f, --force', 'missing files are fine'), option('--skip-trash', 'for good, at once')],
+  examples: [['gristmill rm -r /words', 'a directory with all that is below it'], ['gristmill rm --skip-trash /huge.csv', 'and its space comes back']],
   load: () => import('../commands/rm.ts'),
 }
 

@@ -1,6 +1,7 @@
 // Options that every command takes, before its name or after it; and the catalog of all groups.
 
 import { option, type CommandSpec, type Group, type OptionSpec } from '../spec.ts'
+import { care } from './care.ts'
 import { files } from './files.ts'
 import { jobsGroup } from './jobs.ts'
 import { processes } from './processes.ts'
@@ -21,4 +22,4 @@ const completion: CommandSpec = {
   load: () => import('../commands/completion.ts'),
 }
 
-export const groups: readonly Group[] = [files, jobsGroup, processes, safety, { title: 'Help', commands: [completion] }]
+export const groups: readonly Group[] = [files, care, jobsGroup, processes, safety, { title: 'Help', commands: [completion] }]

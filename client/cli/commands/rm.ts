@@ -1,4 +1,4 @@
-// rm: removes at once; what lay below a directory is taken apart by the namenode in the background.
+// rm: out of the tree at once, into the trash; with --skip-trash for good, and the namenode takes it apart in the background.
 
 import { hasCode } from '../../../src/base/errors.ts'
 import { Refusal } from '../complaint.ts'
@@ -7,7 +7,7 @@ import { expandGlob } from '../glob.ts'
 import { remoteTree } from '../tree.ts'
 import { normalise } from '../../../src/base/paths.ts'
 
-export async function run(context: Context, operands: readonly string[], options: { recursive?: boolean; force?: boolean }): Promise<void> {
+export async function run(context: Context, operands: readonly string[], options: { recursive?: boolean; force?: boolean; skipTrash?: boolean }): Promise<void> {
   const mill = await context.mill()
   const tree = remoteTree(mill, context.signal)
   const quietly = async (work: () => Promise<void>): Promise<void> => {
@@ -25,7 +25,7 @@ export async function run(context: Context, operands: readonly string[], options
       if (!options.recursive && (await mill.status(path, { signal: context.signal })).type === 'directory') {
         throw new Refusal('EISDIR', `${path}: is a directory; add -r to remove it with all that is below`, { details: { path } })
       }
-      await mill.rm(path, { recursive: options.recursive === true, signal: context.signal })
+      await mill.rm(path, { recursive: options.recursive === true, skipTrash: options.skipTrash === true, signal: context.signal })
     }))
   }))
 }

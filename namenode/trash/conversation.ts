@@ -1,0 +1,86 @@
+// The conversation about the trash, as routes, and the chore that removes what has been in it for long enough. Ages are
+// taken from the journal's clock, which no jump of the wall clock reaches: nothing goes early.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import * as protocol from '../../src/protocol/trash.ts'
+import type { TrashItem } from '../../src/protocol/trash.ts'
+import { route, type Route } from '../../src/rpc/serve.ts'
+import type { Chore } from '../housekeeping.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Actor } from '../journal/operation.ts'
+import type { View } from '../journal/view.ts'
+import { checkFree } from '../namespace/reserved.ts'
+import { describe, items, keyOfItem } from './items.ts'
+import { purge, restore } from './mutations.ts'
+
+/** Rows looked at for one page: a millisecond or two. */
+const scanMax = 1000
+/** Items that are removed in one operation. */
+const purgeMax = 100
+
+export interface TrashOptions {
+  readonly journal: Journal & { nowMs(): number }
+  readonly clock: Clock
+  readonly actor: (user: string) => Actor
+  /** How long things stay; 0: nothing goes here, and what is here goes. */
+  readonly keepMs: number
+  /** The cluster is held as it is: nothing goes by itself. */
+  readonly held: () => boolean
+  /** There is work for the sweeper. */
+  readonly removed: () => void
+}
+
+export function trashRoutes({ journal, actor, removed, clock }: TrashOptions): Route[] {
+  const ownerOf = ({ user, root }: Actor, all: boolean | undefined): string | undefined => {
+    if (all && !root) throw new GristmillError('EACCES', `${user} may look into no trash but their own; only the cluster's superuser may`)
+    return all ? undefined : user
+  }
+  return [
+    route(protocol.list, ({ all, after }, { user }) => page(journal.view, ownerOf(actor(user), all), after)),
+    route(protocol.restore, async ({ requestId, item, to, overwrite }, { user }) => {
+      if (to !== undefined) checkFree(to)
+      return { path: await journal.submit(restore, { requestId, item, to, overwrite, nowMs: clock.now(), ...actor(user) }) }
+    }),
+    route(protocol.empty, async ({ requestId, all, olderThanMs = 0, beforeMs = journal.nowMs() + 1 - olderThanMs, from }, { user }) => {
+      const purged = await journal.submit(purge, { requestId, owner: ownerOf(actor(user), all), beforeMs, from, limit: purgeMax })
+      removed()
+      return { beforeMs, ...purged }
+    }),
+  ]
+}
+
+function page(view: View, owner: string | undefined, after: string | undefined): { items: TrashItem[]; next?: string } {
+  const found: TrashItem[] = []
+  let last: string | undefined
+  let count = 0
+  for (const item of items(view, { before: after === undefined ? undefined : keyOfItem(after), reverse: true, limit: scanMax })) {
+    count++
+    last = item.name
+    if (owner !== undefined && item.user !== owner) continue
+    const described = describe(view, item)
+    if (described) found.push(described)
+  }
+  return { items: found, ...count === scanMax && { next: last! } }
+}
+
+/** Removes for good what has been in the trash for long enough. */
+export function purging({ journal, clock, keepMs, held, removed }: TrashOptions): Chore {
+  return {
+    name: 'empty the trash',
+    everyMs: 1000,
+    async work() {
+      if (held()) return
+      const beforeMs = journal.nowMs() + 1 - keepMs
+      const isOld = (): boolean => {
+        for (const { removedMs } of items(journal.view, { limit: 1 })) return removedMs < beforeMs
+        return false
+      }
+      while (isOld()) {
+        await journal.submit(purge, { beforeMs, limit: purgeMax })
+        removed()
+        await clock.yield()
+      }
+    },
+  }
+}

@@ -1,0 +1,46 @@
+// The guides to what keeps files safe from people, block by block, in an empty home: what a guide shows is what happens.
+
+import { execFile } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { root } from '../tidy/source.ts'
+
+const exec = promisify(execFile)
+let dir: string
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gristmill-care-'))
+  await mkdir(join(dir, 'bin'))
+  const shim = join(dir, 'bin/gristmill')
+  await writeFile(shim, `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'client/cli/gristmill.js')}' "$@"\n`)
+  await chmod(shim, 0o755)
+})
+afterEach(() => rm(dir, { recursive: true, force: true }))
+
+async function play(guide: string, expected: readonly RegExp[]): Promise<void> {
+  const text = await readFile(join(root, `docs/guide/${guide}.md`), 'utf8')
+  const blocks = [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(match => ({ language: match[1]!, text: match[2]! }))
+  expect(blocks).toHaveLength(expected.length)
+  const env = { PATH: `${join(dir, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`, HOME: dir, GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1' }
+  for (const [i, { language, text: code }] of blocks.entries()) {
+    let seen: string
+    if (language === 'sh') {
+      seen = (await exec('bash', ['-euo', 'pipefail', '-c', code], { cwd: dir, env })).stdout
+    } else {
+      const file = join(dir, `sample${i}.ts`)
+      await writeFile(file, code.replace(/^(import .*)'gristmill'$/m, (_, start: string) => `${start}'${pathToFileURL(join(root, 'client/index.ts')).href}'`))
+      seen = (await exec(process.execPath, [file], { cwd: dir, env })).stdout
+    }
+    expect(seen, `${guide}, block ${i + 1}`).toMatch(expected[i]!)
+  }
+}
+
+test('the guide to the trash', () => play('trash', [
+  /^ITEM +REMOVED +BY +SIZE +FROM\n\d{8}T\d{6}\.\d{3}Z-\d+ .* - +\/grain\/\n\/grain\nrye\n$/,
+  /^$/,
+  /^\/oats\.txt file\n\/again\/oats\.txt\n0\n$/,
+]))
