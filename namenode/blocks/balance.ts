@@ -13,7 +13,7 @@ import type { Registry } from '../nodes/registry.ts'
 import type { BlockMap } from './map.ts'
 import { hostsOf, place, racksOf, type Candidate } from './placement.ts'
 import type { Repair } from './repair.ts'
-import { shareOf, spreadOf, type Filled, type Spread } from './spread.ts'
+import { helps, spreadOf, type Filled, type Spread } from './spread.ts'
 import { standing } from './standing.ts'
 import { isSure, type Trim } from './trim.ts'
 import type { BalanceWish } from './wish.ts'
@@ -102,10 +102,11 @@ export class Balancer {
     }
     this.#allow(this.#wish.bytesPerSecond)
     const spread = this.#spread = this.#look(this.#wish.threshold / 100)
-    if (spread.givers.length === 0 || spread.takers.length === 0) {
+    const unwell = spread.over.length + spread.below.length
+    if (unwell === 0) {
       return this.#moves.size > 0 ? undefined : this.#end(`balanced: every node is within ${this.#wish.threshold} points of the average`)
     }
-    this.#remark = `it moves blocks away from ${spread.givers.length} of the nodes`
+    this.#remark = `${unwell} nodes are further than ${this.#wish.threshold} points from the average`
     return this.#walk()
   }
 
@@ -116,8 +117,8 @@ export class Balancer {
 
   #walk(): string | undefined {
     const { table } = this.#options.map
-    const { givers, takers } = this.#spread
-    if (!givers.some(({ each }) => this.#mayMove(each)) || !takers.some(({ each }) => this.#mayMove(each))) return undefined
+    // At least one of the two must be one of these.
+    if (![...this.#spread.over, ...this.#spread.below].some(({ each }) => this.#mayMove(each))) return undefined
     if (this.#slot < 0) {
       if (!this.#busy && this.#moves.size === 0) return this.#end('as balanced as it can be: no move that is left would make it better')
       this.#slot = table.capacity - 1
@@ -131,28 +132,37 @@ export class Balancer {
   }
 
   #consider(id: BlockId): void {
-    const { map, repair, trim, lengthOf, random, registry } = this.#options
+    const { map, repair, lengthOf } = this.#options
     if (this.#moves.has(id) || repair.isCopying(id)) return
     const holders = map.holders(id)
     // With one that is leaving, away or silent there are other things to be done first.
     if (!holders.every(isSure)) return
-    const giver = this.#spread.givers.find(({ each }) => holders.includes(each))
-    if (!giver) return
     const length = lengthOf(id)
     if (!length) return
-    const rest = holders.filter(node => node !== giver.each)
-    const better = this.#spread.takers.filter(taker => !holders.includes(taker.each)
-      && keepsApart(holders, [...rest, taker.each])
-      && shareOf({ ...taker, usedBytes: taker.usedBytes + length, freeBytes: taker.freeBytes - length }) < shareOf(giver))
+    const spread = this.#spread
+    for (const giver of spread.nodes) {
+      if (!holders.includes(giver.each)) continue
+      const rest = holders.filter(node => node !== giver.each)
+      const takers = spread.nodes.filter(taker => !holders.includes(taker.each) && helps(spread, giver, taker, length) && keepsApart(holders, [...rest, taker.each]))
+      if (this.#move(id, length, giver.each, takers)) return
+    }
+  }
+
+  /** True if there is a place for it, now or when hands are free. */
+  #move(id: BlockId, length: number, giver: DataNode, takers: readonly Side[]): boolean {
+    const { repair, trim, random, registry } = this.#options
     const choose = (sides: readonly Side[]): Candidate | undefined => place(sides.map(({ each }) => each), { count: 1, blockBytes: length, held: [], exclude: new Set() }, random)[0]
-    if (!choose(better)) return
+    if (!choose(takers)) return false
     this.#busy = true
-    const target = this.#mayMove(giver.each) ? choose(better.filter(({ each }) => this.#mayMove(each))) : undefined
+    const ready = this.#mayMove(giver) ? takers.filter(({ each }) => this.#mayMove(each)) : []
+    // Those that need it most come first.
+    const target = choose(ready.filter(taker => this.#spread.below.includes(taker))) ?? choose(ready)
     const node = target && registry.get(target.node)
-    if (!node || !repair.move(id, length, giver.each, node)) return
-    trim.prefer(id, giver.each)
-    this.#moves.set(id, { source: giver.each, target: node, bytes: length, arrivedMs: undefined })
-    for (const each of [giver.each, node]) this.#allowed.set(each, (this.#allowed.get(each) ?? 0) - length)
+    if (!node || !repair.move(id, length, giver, node)) return true
+    trim.prefer(id, giver)
+    this.#moves.set(id, { source: giver, target: node, bytes: length, arrivedMs: undefined })
+    for (const each of [giver, node]) this.#allowed.set(each, (this.#allowed.get(each) ?? 0) - length)
+    return true
   }
 
   #mayMove(node: DataNode): boolean { return (this.#allowed.get(node) ?? 0) > 0 }

@@ -1,6 +1,6 @@
-// How evenly bytes lie on datanodes, and who should give to whom. Pure. A node's share is what its blocks use of what they
-// could use; one that is more than the threshold above the average gives, one as far below takes, and the others help
-// where only one side is out of balance.
+// How evenly bytes lie on datanodes, and which moves make it better. Pure. A node's share is what its blocks use of what they
+// could use. A node is out of balance that is further from the average than the threshold; a move has to help one of those,
+// must put neither side out of balance, and must leave the giver at least as full as the taker: so no two moves undo each other.
 
 import type { NodeId } from '../../src/base/ids.ts'
 
@@ -10,32 +10,36 @@ export interface Filled {
   readonly freeBytes: number
 }
 
+/** Shares are of 1. */
 export interface Spread<N extends Filled> {
-  /** Shares of 1. */
+  readonly threshold: number
   readonly average: number
   readonly lowest: number
   readonly highest: number
-  /** Fullest first, and emptiest first. Both empty: balanced. */
-  readonly givers: readonly N[]
-  readonly takers: readonly N[]
+  /** Fullest first. */
+  readonly nodes: readonly N[]
+  readonly over: readonly N[]
+  readonly below: readonly N[]
 }
 
 export const shareOf = ({ usedBytes, freeBytes }: Filled): number => usedBytes / Math.max(1, usedBytes + freeBytes)
 
-/** `threshold`: of 1. */
-export function spreadOf<N extends Filled>(nodes: readonly N[], threshold: number): Spread<N> {
-  if (nodes.length === 0) return { average: 0, lowest: 0, highest: 0, givers: [], takers: [] }
+export function spreadOf<N extends Filled>(unsorted: readonly N[], threshold: number): Spread<N> {
+  const nodes = [...unsorted].sort((a, b) => shareOf(b) - shareOf(a))
   const used = nodes.reduce((sum, node) => sum + node.usedBytes, 0)
-  const all = nodes.reduce((sum, node) => sum + node.usedBytes + node.freeBytes, 0)
-  const average = used / Math.max(1, all)
-  const shares = nodes.map(node => ({ node, share: shareOf(node) })).sort((a, b) => a.share - b.share)
-  const over = shares.filter(({ share }) => share > average + threshold)
-  const below = shares.filter(({ share }) => share < average - threshold)
-  const some = over.length > 0 || below.length > 0
-  const givers = over.length > 0 ? over : some ? shares.filter(({ share }) => share > average) : []
-  const takers = below.length > 0 ? below : some ? shares.filter(({ share }) => share < average) : []
+  const average = shareOf({ node: '' as NodeId, usedBytes: used, freeBytes: nodes.reduce((sum, node) => sum + node.freeBytes, 0) })
   return {
-    average, lowest: shares[0]!.share, highest: shares.at(-1)!.share,
-    givers: givers.map(({ node }) => node).reverse(), takers: takers.map(({ node }) => node),
+    threshold, average, nodes,
+    highest: nodes.length > 0 ? shareOf(nodes[0]!) : 0,
+    lowest: nodes.length > 0 ? shareOf(nodes.at(-1)!) : 0,
+    over: nodes.filter(node => shareOf(node) > average + threshold),
+    below: nodes.filter(node => shareOf(node) < average - threshold),
   }
+}
+
+export function helps({ average, threshold }: Spread<Filled>, from: Filled, to: Filled, bytes: number): boolean {
+  if (shareOf(from) <= average + threshold && shareOf(to) >= average - threshold) return false
+  const left = shareOf({ ...from, usedBytes: from.usedBytes - bytes, freeBytes: from.freeBytes + bytes })
+  const grown = shareOf({ ...to, usedBytes: to.usedBytes + bytes, freeBytes: to.freeBytes - bytes })
+  return grown <= left && left >= average - threshold && grown <= average + threshold
 }

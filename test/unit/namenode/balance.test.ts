@@ -2,7 +2,7 @@
 // over restarts of the namenode.
 
 import { expect, test } from 'vitest'
-import { shareOf, spreadOf, type Filled } from '../../../namenode/blocks/spread.ts'
+import { helps, shareOf, spreadOf, type Filled } from '../../../namenode/blocks/spread.ts'
 import { balanceWish } from '../../../namenode/blocks/wish.ts'
 import { nodeId, requestId, type BlockId } from '../../../src/base/ids.ts'
 import { balance, balanceStatus, stopBalance, type BalanceState } from '../../../src/protocol/service.ts'
@@ -14,21 +14,24 @@ const begin = (sim: Sim, threshold = 5, bytesPerSecond = 10_000): Promise<Balanc
 const state = (sim: Sim): Promise<BalanceState> => sim.house.call(balanceStatus, {})
 
 const filled = (name: string, used: number, free: number): Filled => ({ node: nodeId(name), usedBytes: used, freeBytes: free })
-const names = (nodes: readonly Filled[]): string[] => nodes.map(node => node.node)
 
-test('those above the average give, those below take, and the middle helps where one side is missing', () => {
-  const even = spreadOf([filled('a', 50, 50), filled('b', 55, 45)], 0.1)
-  expect([names(even.givers), names(even.takers)]).toEqual([[], []])
-  const two = spreadOf([filled('a', 90, 10), filled('b', 10, 90), filled('c', 50, 50)], 0.1)
-  expect([names(two.givers), names(two.takers)]).toEqual([['a'], ['b']])
+/** Moves of 1 byte that help, as `from>to`. */
+function moves(nodes: readonly Filled[], threshold: number): string[] {
+  const spread = spreadOf(nodes, threshold)
+  return nodes.flatMap(from => nodes.filter(to => to !== from && helps(spread, from, to, 1)).map(to => `${from.node}>${to.node}`))
+}
+
+test('a move helps a node that is out of balance, by its share and not its bytes, and puts nobody else out of it', () => {
+  expect(moves([filled('a', 50, 50), filled('b', 55, 45)], 0.1)).toEqual([])
+  expect(moves([filled('a', 90, 10), filled('b', 10, 90), filled('c', 50, 50)], 0.1)).toEqual(['a>b', 'a>c', 'c>b'])
   // A new empty node among many that are equally full: all of those give.
-  const fresh = spreadOf([filled('a', 55, 45), filled('b', 52, 48), filled('c', 50, 50), filled('d', 51, 49), filled('new', 0, 100)], 0.15)
-  expect([names(fresh.givers), names(fresh.takers)]).toEqual([['a', 'b', 'd', 'c'], ['new']])
-  // Nodes of different sizes: the share counts, not the bytes.
-  const sizes = spreadOf([filled('small', 9, 1), filled('large', 100, 900)], 0.1)
-  expect([names(sizes.givers), names(sizes.takers)]).toEqual([['small'], ['large']])
+  expect(moves([filled('a', 55, 45), filled('b', 52, 48), filled('c', 50, 50), filled('new', 0, 100)], 0.2)).toEqual(['a>new', 'b>new', 'c>new'])
+  expect(moves([filled('small', 9, 1), filled('large', 100, 900)], 0.1)).toEqual(['small>large'])
+  // A block as large as the difference would only change who is full.
+  const spread = spreadOf([filled('a', 60, 40), filled('b', 40, 60)], 0.05)
+  expect([helps(spread, spread.nodes[0]!, spread.nodes[1]!, 10), helps(spread, spread.nodes[0]!, spread.nodes[1]!, 11)]).toEqual([true, false])
   expect(shareOf(filled('none', 0, 0))).toBe(0)
-  expect(spreadOf([], 0.1).average).toBe(0)
+  expect(spreadOf([], 0.1)).toMatchObject({ average: 0, over: [], below: [] })
 })
 
 /** Five nodes of 10,000 bytes in two racks; the first three are full of pairs, the last two empty. */
