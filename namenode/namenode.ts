@@ -217,7 +217,7 @@ function actors(user: string | undefined): (user: string) => Actor {
 
 /** A store that was damaged while nobody looked is not even opened: what LMDB makes of it can be anything, a signal too. */
 async function inspect({ clock, log, disk, inspectStore }: World, dir: string): Promise<void> {
-  if (await disk.stat(`${dir}/${unfinishedName}`)) throw new GristmillError('CORRUPT', `a recovery of ${dir} was cut off; run \`gristmill namenode recover\` again`, { details: { dir } })
+  if (await disk.stat(`${dir}/${unfinishedName}`)) throw new GristmillError('CORRUPT', `a recovery of ${dir} was cut off; run \`gristmill namenode recover --dir ${dir}\` again`, { details: { dir } })
   const startMs = clock.mono()
   let rows = 0
   try {
@@ -227,7 +227,7 @@ async function inspect({ clock, log, disk, inspectStore }: World, dir: string): 
     })
   } catch (error) {
     if (!hasCode(error, 'CORRUPT')) throw error
-    throw new GristmillError('CORRUPT', error.message.includes(whatToDo) ? error.message : `${error.message}; ${whatToDo}`, { cause: error, details: { ...error.details, dir } })
+    throw new GristmillError('CORRUPT', `${error.message}; ${whatToDo(dir)}`, { cause: error, details: { ...error.details, dir } })
   }
   log.debug('the store is sound', { rows, tookMs: Math.round(clock.mono() - startMs) })
 }

@@ -51,7 +51,7 @@ export function unseal(table: TableName, key: Uint8Array, sealed: Buffer): Buffe
   const value = sealed.subarray(0, Math.max(0, end))
   if (end >= 0 && crcOf(key, value) === sealed.readUInt32LE(end)) return value
   const hex = Buffer.from(key).toString('hex')
-  throw new GristmillError('CORRUPT', `the entry ${hex} of the table "${table}" in the namenode's store does not match its checksum; ${whatToDo}`, { details: { table, key: hex } })
+  throw new GristmillError('CORRUPT', `the entry ${hex} of the table "${table}" in the namenode's store does not match its checksum`, { details: { table, key: hex } })
 }
 
 /** Looks at a row that was found without being asked for. Throws CORRUPT. */
@@ -61,7 +61,9 @@ export const checkRow: RowCheck = (table, bytes, keyAt, valueAt, end) => {
   unseal(table as TableName, bytes.subarray(keyAt, valueAt), bytes.subarray(valueAt, end))
 }
 
-export const whatToDo = 'no answer of it can be trusted, so the namenode does not run on it; `gristmill namenode recover` rebuilds the store from the newest backup and the journal'
+/** For whoever hears of damage to the store. `dir`: the namenode's directory. */
+export const whatToDo = (dir?: string): string =>
+  `no answer of it can be trusted, so the namenode does not run on it; \`gristmill namenode recover${dir === undefined ? '' : ` --dir ${dir}`}\` rebuilds the store from the newest backup and the journal`
 
 const packr = new Packr({ useRecords: false, mapsAsObjects: true })
 

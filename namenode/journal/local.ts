@@ -26,7 +26,7 @@ import { countersKey, decodeCounters, emptyCounters } from './counters.ts'
 import { encodeFrame } from './frame.ts'
 import type { Journal } from './journal.ts'
 import type { AnyMutation, Mutation, Registry } from './operation.ts'
-import { Segments, type SegmentLimits } from './segments.ts'
+import { Segments, SyncFailure, type SegmentLimits } from './segments.ts'
 import { State } from './state.ts'
 import type { View } from './view.ts'
 
@@ -168,7 +168,7 @@ export class LocalJournal implements Journal {
     try {
       await this.#segments.prepare(state.view.counters.appliedSeq + 1)
     } catch (error) {
-      return this.#refuse(group, error)
+      return error instanceof SyncFailure ? this.#fail(group, error) : this.#refuse(group, error)
     }
     // Where it fails decides what is known: while appending, nothing has happened; once the log is synced, the group will
     // happen, here or in the next process; in between nobody can tell.

@@ -2,7 +2,7 @@
 // start of the namenode begins a new one, so that a torn end stays behind as it is and is known for what it is.
 // INVARIANT: whoever reads segments in order sees every operation number once, without a gap, or is told of the damage.
 
-import { GristmillError } from '../../src/base/errors.ts'
+import { asError, GristmillError } from '../../src/base/errors.ts'
 import { GiB, MiB } from '../../src/base/units.ts'
 import type { Disk, DiskWriter } from '../../src/ports/disk.ts'
 import type { Log } from '../../src/ports/log.ts'
@@ -29,6 +29,11 @@ export const segmentNumber = (name: string): number | undefined => {
   return match ? Number.parseInt(match[1]!, 16) : undefined
 }
 const nameOf = (firstSeq: number): string => `${firstSeq.toString(16).padStart(16, '0')}.log`
+
+/** The system could not say that it has written something to the disk. What else it has not written nobody knows. */
+export class SyncFailure extends Error {
+  constructor(path: string, cause: unknown) { super(`${path} could not be synced (${asError(cause).message})`, { cause }) }
+}
 
 export class Segments {
   readonly #disk: Disk
@@ -130,8 +135,12 @@ export class Segments {
     const writer = await this.#disk.create(path, { exclusive: false })
     try {
       writer.writeSync(encodeHeader(nextSeq))
-      await writer.sync()
-      await this.#disk.syncDir(this.#dir)
+      try {
+        await writer.sync()
+        await this.#disk.syncDir(this.#dir)
+      } catch (error) {
+        throw new SyncFailure(path, error)
+      }
     } catch (error) {
       await writer.close()
       throw error

@@ -93,6 +93,25 @@ test('a sync that fails stops the journal: the outcome is unknown, and nothing i
   expect(names(bench)).toEqual([])
 })
 
+test('a sync that fails when a segment begins stops the journal too: at the first failure, with nobody answered', async () => {
+  const bench = await openBench({ segmentLimits: { segmentBytes: 200, heldBytes: 1e9, keptBytes: 1e9, keptFiles: 100 } })
+  let syncs = 0
+  for (let i = 0; bench.fatal.length === 0 && i < 20; i++) {
+    const before = lastSegment(bench.disk)
+    bench.disk.onSync = path => {
+      syncs++
+      if (path !== before) throw Object.assign(new Error('EIO'), { code: 'EIO' })
+    }
+    const result = await outcome(make(bench, `/d${i}`))
+    expect(result).toBe(bench.fatal.length > 0 ? 'TIMEOUT' : 'ok')
+  }
+  expect(bench.fatal).toHaveLength(1)
+  const seen = syncs
+  bench.disk.onSync = undefined
+  expect(await outcome(make(bench, '/after'))).toBe('TIMEOUT')
+  expect(syncs).toBe(seen)
+})
+
 test('a full disk refuses a group, nothing of it happens, and all is well again once there is space', async () => {
   const bench = await openBench()
   await make(bench, '/before')
