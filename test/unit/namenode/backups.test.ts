@@ -1,0 +1,151 @@
+// Backups that a namenode makes by itself: when, how many are kept, and what happens when their disk fails. Real files, time
+// moved by hand.
+
+import fs from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Backups, knownDirs, type BackupPlan } from '../../../namenode/backup/backups.ts'
+import { backupsIn, verifyBackup } from '../../../namenode/backup/shelf.ts'
+import { LocalJournal } from '../../../namenode/journal/local.ts'
+import { Registry } from '../../../namenode/journal/operation.ts'
+import { allMutations } from '../../../namenode/mutations.ts'
+import { format } from '../../../namenode/namespace/format.ts'
+import { touch } from '../../../namenode/namespace/names.ts'
+import { clusterId } from '../../../src/base/ids.ts'
+import type { Store } from '../../../src/ports/store.ts'
+import { realWorld } from '../../../src/world/world.ts'
+import { ManualClock, root } from './kit.ts'
+
+const world = realWorld({ name: 'test', logLevel: 'silent' })
+const cluster = clusterId('cluster-test')
+const hour = 3_600_000
+let dir = ''
+let clock: ManualClock
+let store: Store
+let journal: LocalJournal
+let made = 0
+const errors: string[] = []
+const log = { ...world.log, info: () => {}, error: (message: string) => void errors.push(message) }
+
+beforeEach(async () => {
+  dir = await fs.mkdtemp(path.join(os.tmpdir(), 'gristmill-backups-'))
+  clock = new ManualClock()
+  errors.length = 0
+  store = await world.openStore(`${dir}/store`, { sync: false })
+  journal = await LocalJournal.open({ store, disk: world.disk, clock, log: world.log, dir: `${dir}/journal`, registry: new Registry(allMutations), sync: false, onFatal: () => {} })
+  await journal.submit(format, { cluster, owner: 'grace', nowMs: 1 })
+})
+afterEach(async () => {
+  await journal.close()
+  await store.close()
+  await fs.rm(dir, { recursive: true, force: true })
+})
+
+const change = (): Promise<unknown> => journal.submit(touch, { ...root, path: `/f${made++}`, replication: 1, blockBytes: 4096, nowMs: 1 } as never)
+
+async function open(plan: Partial<BackupPlan> = {}): Promise<Backups> {
+  const backups = new Backups({ world: { ...world, clock, log }, store, journal, cluster, namenode: 'nn', dir, plan: { dir: `${dir}/backups`, everyMs: 6 * hour, keep: 2, ...plan } })
+  await backups.start()
+  return backups
+}
+
+/** Time passes, with a look every ten minutes. */
+async function pass(backups: Backups, ms: number): Promise<void> {
+  for (let at = 0; at < ms; at += hour / 6) {
+    clock.pass(hour / 6)
+    await backups.chore.work()
+  }
+}
+
+const there = async (): Promise<number[]> => (await backupsIn(world.disk, `${dir}/backups`)).map(({ seq }) => seq)
+const seq = (): number => journal.view.counters.appliedSeq
+
+test('the first comes soon after the start, the others in their time, if anything has changed; old ones go', async () => {
+  const backups = await open()
+  await backups.chore.work()
+  expect(await there()).toEqual([])
+  await pass(backups, hour / 6)
+  const first = seq()
+  expect(await there()).toEqual([first])
+  await pass(backups, 24 * hour)
+  expect(await there()).toEqual([first])
+  await change()
+  await pass(backups, hour / 6)
+  const second = seq()
+  expect(await there()).toEqual([second, first])
+  await change()
+  await pass(backups, 5 * hour)
+  expect(await there()).toEqual([second, first])
+  await pass(backups, hour)
+  expect(await there()).toEqual([seq(), second])
+  for (const backup of await backupsIn(world.disk, `${dir}/backups`)) await verifyBackup(world, backup)
+  expect(errors).toEqual([])
+})
+
+test('a namenode that was started again goes on with the backups that are there', async () => {
+  await pass(await open(), hour)
+  await change()
+  const again = await open()
+  expect(again.known).toHaveLength(1)
+  await pass(again, 4 * hour)
+  expect(await there()).toHaveLength(1)
+  await pass(again, 2 * hour)
+  expect(await there()).toHaveLength(2)
+})
+
+test('one that somebody asked for elsewhere is known, and does not go', async () => {
+  const backups = await open()
+  const mine = await backups.take(`${dir}/mine`)
+  for (let i = 0; i < 5; i++) {
+    await change()
+    await pass(backups, 7 * hour)
+  }
+  expect(await there()).toHaveLength(2)
+  await verifyBackup(world, mine)
+  expect(new Set(await knownDirs(world.disk, dir))).toEqual(new Set([`${dir}/mine`, `${dir}/backups`]))
+})
+
+test('a disk that takes no backup is tried again later, and what was half made does not count', async () => {
+  const backups = await open()
+  const real = store.backup.bind(store)
+  store.backup = async to => {
+    await real(to)
+    await fs.truncate(`${to}/data.mdb`, 5000)
+  }
+  await pass(backups, hour)
+  expect(errors.length).toBeGreaterThan(1)
+  expect(errors.length).toBeLessThan(7)
+  expect(await there()).toEqual([])
+  expect((await fs.readdir(`${dir}/backups`)).sort()).toEqual(['gristmill-backups.json'])
+  store.backup = real
+  await pass(backups, hour)
+  expect(await there()).toEqual([seq()])
+})
+
+test('two at a time are not made, and none by itself where that was not wanted', async () => {
+  const backups = await open({ everyMs: 0 })
+  await change()
+  await pass(backups, 48 * hour)
+  expect(await there()).toEqual([])
+  const [one, other] = await Promise.allSettled([backups.take(`${dir}/a`), backups.take(`${dir}/b`)])
+  expect([one.status, other.status]).toEqual(['fulfilled', 'rejected'])
+  expect(other).toMatchObject({ reason: { code: 'EBUSY' } })
+})
+
+test('everybody is served while one is made, and it is of one moment', async () => {
+  for (let i = 0; i < 300; i++) await change()
+  const backups = await open()
+  const taking = backups.take(`${dir}/a`)
+  let during = 0
+  let done = false
+  void taking.finally(() => { done = true })
+  while (!done) {
+    await change()
+    during++
+  }
+  const backup = await taking
+  expect(during).toBeGreaterThan(1)
+  expect(backup.seq).toBeLessThanOrEqual(seq())
+  expect(await verifyBackup(world, backup)).toMatchObject({ counters: { appliedSeq: backup.seq, files: backup.files } })
+})
