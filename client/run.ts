@@ -5,13 +5,14 @@ import { isAbsolute, join } from 'node:path'
 import { GristmillError } from '../src/base/errors.ts'
 import type { FileClient } from '../src/file/client.ts'
 import type { Disk } from '../src/ports/disk.ts'
+import type { Modules } from '../src/ports/modules.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
 import { status } from '../src/protocol/admin.ts'
 import { fingerprintOf } from '../src/plan/fingerprint.ts'
 import { planMapReduce } from '../src/plan/mapreduce.ts'
 import { optimize } from '../src/plan/rules.ts'
 import { stagesOf } from '../src/plan/stage.ts'
-import { bundleProgram } from '../src/program/bundle.ts'
+import { bundleProgram, type Bundle } from '../src/program/bundle.ts'
 import { loadProgram } from '../src/program/load.ts'
 import type { Cluster } from './jobs/ask.ts'
 import type { Job } from './jobs/job.ts'
@@ -54,17 +55,22 @@ export interface RunTools {
   readonly workingDirectory: string
   /** Where bundles are kept on this machine. */
   readonly programDir: string
+  /** How a local file becomes a bundle, and a bundle code; as anywhere else unless told. */
+  readonly compiler?: Compiler | undefined
 }
+
+export interface Compiler { readonly bundle: (file: string) => Promise<Bundle>; readonly modules: Modules }
 
 /** A bundle is read by every node that runs a task of it: one copy on each, up to this many. */
 const programReplicasMax = 10
 
 export async function runProgram(tools: RunTools, file: string, options: RunOptions): Promise<Job> {
-  const { cluster, files, disk, programDir } = tools
+  const { cluster, files, disk, programDir, compiler } = tools
   const { signal } = options
-  const bundle = await bundleProgram({ disk }, isAbsolute(file) ? file : join(tools.workingDirectory, file))
+  const local = isAbsolute(file) ? file : join(tools.workingDirectory, file)
+  const bundle = await (compiler ? compiler.bundle(local) : bundleProgram({ disk }, local))
   await disk.mkdir(programDir)
-  const { definition, params } = await loadProgram({ disk }, {
+  const { definition, params } = await loadProgram({ disk, modules: compiler?.modules }, {
     id: bundle.id, dir: programDir, params: options.params ?? {}, instance: cluster.random.id(), fetch: async () => bundle.bytes,
   })
   const plan = optimize(planMapReduce(definition))

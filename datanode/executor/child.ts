@@ -6,6 +6,7 @@ import type { AttemptId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Log, LogFields } from '../../src/ports/log.ts'
+import type { Modules } from '../../src/ports/modules.ts'
 import type { Net } from '../../src/ports/net.ts'
 import type { Random } from '../../src/ports/random.ts'
 import { FunctionFailed } from '../../src/operator/operator.ts'
@@ -26,6 +27,8 @@ export interface ChildWorld {
   /** Writes a line as the program's own output. */
   readonly print: (...parts: unknown[]) => void
   readonly send: (message: FromExecutor) => Promise<void>
+  /** Node's own unless told. */
+  readonly modules?: Modules | undefined
 }
 
 export class Child {

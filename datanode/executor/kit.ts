@@ -4,6 +4,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Log } from '../../src/ports/log.ts'
+import type { Modules } from '../../src/ports/modules.ts'
 import type { Net } from '../../src/ports/net.ts'
 import type { Random } from '../../src/ports/random.ts'
 import { FileClient } from '../../src/file/client.ts'
@@ -26,6 +27,7 @@ export interface KitOptions {
   readonly net: (log: Log) => Net
   readonly log: Log
   readonly setup: Setup
+  readonly modules?: Modules | undefined
 }
 
 export interface LoadedProgram extends Program {
@@ -44,14 +46,16 @@ export class Kit {
   readonly files: FileClient
   readonly wires: Wires
   readonly tokens: BlockTokens
+  readonly #modules: Modules | undefined
   readonly #programs = new Map<string, Promise<LoadedProgram>>()
 
-  constructor({ clock, disk, random, net: open, log, setup }: KitOptions) {
+  constructor({ clock, disk, random, net: open, log, setup, modules }: KitOptions) {
     const { secret, user, cluster, namenode, node, host, scratch } = setup
     this.clock = clock
     this.disk = disk
     this.log = log
     this.setup = setup
+    this.#modules = modules
     const net = open(log)
     const credentials = new Credentials({ secret, user, cluster, clock, random })
     this.caller = new Caller({ dispatcher: net.dispatcher, credentials, clock, random, who: node })
@@ -75,7 +79,7 @@ export class Kit {
   }
 
   async #load({ program, params, job, fingerprint }: TaskWork): Promise<LoadedProgram> {
-    const loaded = await loadProgram({ disk: this.disk }, {
+    const loaded = await loadProgram({ disk: this.disk, modules: this.#modules }, {
       id: program.id, dir: `${this.setup.dir}/programs`, params, instance: job,
       fetch: async () => {
         const pieces: Buffer[] = []

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { GristmillError } from '../base/errors.ts'
 import type { ProgramId } from '../base/ids.ts'
 import type { Disk } from '../ports/disk.ts'
+import type { Modules } from '../ports/modules.ts'
 import { isMapReduce, type Definition, type Params } from './authoring.ts'
 import { idOf } from './bundle.ts'
 import { StackMapper } from './stack.ts'
@@ -32,15 +33,20 @@ export interface LoadOptions {
 /** `.mjs`, so that node needs to look neither for a package.json nor at the contents to know what it is. */
 export const bundleFile = (dir: string, id: ProgramId): string => join(dir, `${id}.mjs`)
 
+/** Node's own. */
+export const nodeModules: Modules = Object.freeze({
+  urlOf: (file: string) => pathToFileURL(file).href,
+  load: (file: string, instance: string) => import(`${pathToFileURL(file).href}?${encodeURIComponent(instance)}`) as Promise<unknown>,
+})
+
 /** Throws PROGRAM_INVALID if the program does not load or is not one, CORRUPT if the bundle is not the one that is meant. */
-export async function loadProgram({ disk }: { disk: Disk }, options: LoadOptions): Promise<Program> {
+export async function loadProgram({ disk, modules = nodeModules }: { disk: Disk; modules?: Modules | undefined }, options: LoadOptions): Promise<Program> {
   const file = bundleFile(options.dir, options.id)
   const bundle = await bundleOf(disk, file, options)
-  const url = pathToFileURL(file).href
-  const stacks = new StackMapper(url, bundle.toString('utf8'))
+  const stacks = new StackMapper(modules.urlOf(file), bundle.toString('utf8'))
   let exported: unknown
   try {
-    const module = await import(`${url}?${encodeURIComponent(options.instance)}`) as { default?: unknown }
+    const module = await modules.load(file, options.instance) as { default?: unknown }
     exported = module.default
     // A program may be built from its parameters.
     if (typeof exported === 'function') exported = await (exported as (params: Params) => unknown)(options.params)

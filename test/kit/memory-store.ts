@@ -15,6 +15,8 @@ export class MemoryStore implements Store {
   commits = 0
   writing = false
 
+  get names(): string[] { return [...this.#tables.keys()].sort() }
+
   /** A new store with the same content, as after a restart. */
   reopened(): MemoryStore {
     const copy = new MemoryStore()

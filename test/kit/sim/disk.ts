@@ -1,0 +1,200 @@
+// The disk as one simulated process sees it. Each call that a real process would wait for takes a moment of virtual time, and a
+// process that is dead does nothing any more.
+
+import type { Disk, DiskEntry, DiskLock, DiskReader, DiskStat, DiskWriter } from '../../../src/ports/disk.ts'
+import { contentOf, newFile, type File, type Host } from './host.ts'
+import type { Process } from './process.ts'
+
+const fault = (code: string, path: string): NodeJS.ErrnoException => Object.assign(new Error(`${code}: ${path}`), { code, path })
+
+const callMs = 0.05
+const syncMs = 1
+
+export class SimDisk implements Disk {
+  readonly #process: Process
+  readonly #host: Host
+
+  constructor(process: Process, host: Host) {
+    this.#process = process
+    this.#host = host
+  }
+
+  openReadSync(path: string): DiskReader {
+    this.#process.must()
+    const file = this.#file(path)
+    if (file.unreadable) throw fault('EIO', path)
+    const bytes = file.length
+    const readSync = (target: Uint8Array, position: number): number => {
+      this.#process.must()
+      if (file.unreadable) throw fault('EIO', path)
+      return file.bytes.copy(target, 0, position, Math.min(file.length, position + target.length))
+    }
+    return {
+      bytes, readSync,
+      read: (target, position) => this.#later('read', () => readSync(target, position)),
+      close: async () => {},
+    }
+  }
+
+  openRead(path: string): Promise<DiskReader> { return this.#later('open', () => this.openReadSync(path)) }
+
+  create(path: string, { exclusive = true }: { exclusive?: boolean } = {}): Promise<DiskWriter> {
+    return this.#later('create', () => {
+      if (this.#host.trouble(path)?.full) throw fault('ENOSPC', path)
+      if (this.#host.files.has(path) && exclusive) throw fault('EEXIST', path)
+      const file = newFile(this.#process.clock.now())
+      this.#host.files.set(path, file)
+      return this.#writer(path, file)
+    })
+  }
+
+  openAppend(path: string): Promise<DiskWriter> {
+    const file = this.#host.files.get(path)
+    return file ? this.#later('append', () => this.#writer(path, file)) : this.create(path)
+  }
+
+  readFile(path: string): Promise<Buffer> {
+    return this.#later('readFile', () => {
+      const file = this.#file(path)
+      if (file.unreadable) throw fault('EIO', path)
+      return Buffer.from(contentOf(file))
+    })
+  }
+
+  writeFileDurable(path: string, bytes: Uint8Array): Promise<void> {
+    return this.#later('writeFile', () => {
+      if (this.#host.trouble(path)?.full) throw fault('ENOSPC', path)
+      this.#checkSync(path)
+      const file = { ...newFile(this.#process.clock.now()), bytes: Buffer.from(bytes), length: bytes.length, synced: bytes.length }
+      this.#host.files.set(path, file)
+      this.#host.durable.set(path, file)
+    }, syncMs)
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.#later('rename', () => {
+      const { files } = this.#host
+      const file = files.get(from)
+      if (file) {
+        files.delete(from)
+        files.set(to, file)
+        return
+      }
+      const inside = [...files.keys()].filter(path => path.startsWith(`${from}/`))
+      if (inside.length === 0 && !this.#host.directories.has(from)) throw fault('ENOENT', from)
+      for (const path of inside) {
+        files.set(to + path.slice(from.length), files.get(path)!)
+        files.delete(path)
+      }
+      this.#host.directories.delete(from)
+      this.#host.directories.add(to)
+    })
+  }
+
+  remove(path: string): Promise<void> { return this.#later('remove', () => { this.#host.files.delete(path) }) }
+
+  removeTree(path: string): Promise<void> {
+    return this.#later('removeTree', () => {
+      for (const name of [...this.#host.files.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#host.files.delete(name)
+      for (const name of [...this.#host.directories]) if (name === path || name.startsWith(`${path}/`)) this.#host.directories.delete(name)
+      for (const name of [...this.#host.stores.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#host.stores.delete(name)
+    })
+  }
+
+  mkdir(path: string): Promise<void> {
+    return this.#later('mkdir', () => {
+      const parts = path.split('/')
+      for (let i = 2; i <= parts.length; i++) this.#host.directories.add(parts.slice(0, i).join('/'))
+    })
+  }
+
+  list(path: string): Promise<DiskEntry[]> {
+    return this.#later('list', () => {
+      const entries = new Map<string, DiskEntry>()
+      const see = (name: string, leaf: 'file' | 'directory'): void => {
+        if (!name.startsWith(`${path}/`)) return
+        const [first, ...rest] = name.slice(path.length + 1).split('/')
+        const kind = rest.length > 0 ? 'directory' : leaf
+        if (first && entries.get(first)?.kind !== 'directory') entries.set(first, { name: first, kind })
+      }
+      for (const name of this.#host.files.keys()) see(name, 'file')
+      for (const name of this.#host.directories) see(name, 'directory')
+      if (entries.size === 0 && !this.#host.directories.has(path)) throw fault('ENOENT', path)
+      return [...entries.values()]
+    })
+  }
+
+  stat(path: string): Promise<DiskStat | undefined> {
+    return this.#later('stat', () => {
+      const file = this.#host.files.get(path)
+      if (file) return { kind: 'file' as const, bytes: file.length, mtimeMs: file.mtimeMs, mode: 0o600 }
+      const directory = this.#host.directories.has(path) || [...this.#host.files.keys()].some(name => name.startsWith(`${path}/`))
+      return directory ? { kind: 'directory' as const, bytes: 0, mtimeMs: 0, mode: 0o700 } : undefined
+    })
+  }
+
+  setModified(path: string, mtimeMs: number): Promise<void> { return this.#later('utimes', () => { this.#file(path).mtimeMs = mtimeMs }) }
+
+  syncDir(path: string): Promise<void> {
+    return this.#later('syncDir', () => {
+      this.#checkSync(path)
+      this.#host.syncNames(path)
+    }, syncMs)
+  }
+
+  space(path: string): Promise<{ capacityBytes: number; freeBytes: number }> {
+    return this.#later('space', () => ({ capacityBytes: 2 ** 36, freeBytes: this.#host.trouble(path)?.full ? 0 : 2 ** 35 }))
+  }
+
+  lock(directory: string): Promise<DiskLock | undefined> {
+    return this.#later('lock', () => {
+      const { locks } = this.#host
+      if (locks.has(directory)) return undefined
+      locks.set(directory, this.#process)
+      return { release: async () => { if (locks.get(directory) === this.#process) locks.delete(directory) } }
+    })
+  }
+
+  #file(path: string): File {
+    const file = this.#host.files.get(path)
+    if (!file) throw fault('ENOENT', path)
+    return file
+  }
+
+  #checkSync(path: string): void {
+    const trouble = this.#host.trouble(path)
+    if (trouble && trouble.failSyncIn > 0 && --trouble.failSyncIn === 0) throw fault('EIO', path)
+  }
+
+  #writer(path: string, file: File): DiskWriter {
+    let closed = false
+    const syncSync = (): void => {
+      this.#process.must()
+      this.#checkSync(path)
+      file.synced = file.length
+    }
+    return {
+      get bytes() { return file.length },
+      writeSync: bytes => {
+        this.#process.must()
+        if (closed) throw fault('EBADF', path)
+        if (this.#host.trouble(path)?.full) throw fault('ENOSPC', path)
+        if (file.length + bytes.length > file.bytes.length) {
+          const grown = Buffer.alloc(Math.max(2 * file.bytes.length, file.length + bytes.length, 4096))
+          file.bytes.copy(grown, 0, 0, file.length)
+          file.bytes = grown
+        }
+        file.bytes.set(bytes, file.length)
+        file.length += bytes.length
+      },
+      sync: () => this.#later('sync', syncSync, syncMs),
+      syncSync,
+      close: async () => { closed = true },
+    }
+  }
+
+  /** Done a moment later, if the process still lives then. */
+  #later<T>(label: string, work: () => T, ms = callMs): Promise<T> {
+    return this.#process.later(ms, `disk.${label}`, work)
+  }
+}

@@ -1,0 +1,63 @@
+// Executor processes of a simulated datanode: the same code as in a real one, in this process, talking over simulated messages.
+
+import { Child } from '../../../datanode/executor/child.ts'
+import type { FromExecutor, ToExecutor } from '../../../datanode/executor/messages.ts'
+import type { Modules } from '../../../src/ports/modules.ts'
+import type { ChildOptions, Processes } from '../../../src/ports/process.ts'
+import type { Net } from '../../../src/ports/net.ts'
+import { seeded } from '../../../src/world/random.ts'
+import { SimDisk } from './disk.ts'
+import { Process } from './process.ts'
+
+export interface ExecutorWorld {
+  readonly netOf: (process: Process) => Net
+  readonly modulesOf: (process: Process) => Modules
+}
+
+const startMs = 40
+const messageMs = 0.2
+
+export function executorsOf(parent: Process, { netOf, modulesOf }: ExecutorWorld): Processes {
+  let count = 0
+  return {
+    start({ onMessage, onExit, onOutput }: ChildOptions) {
+      parent.must()
+      const { kernel } = parent
+      const number = ++count
+      const process = new Process(kernel, `${parent.name}/executor${number}`, parent.host)
+      const forget = parent.onEnd(() => process.end())
+      const say = (message: FromExecutor): void => {
+        const copy = structuredClone(message)
+        kernel.schedule(messageMs, parent, `${process.name} ${message.kind}`, () => onMessage(copy))
+      }
+      const child = new Child({
+        clock: process.clock, disk: new SimDisk(process, parent.host), random: kernel.random(process.name), seeded, modules: modulesOf(process),
+        net: () => netOf(process),
+        print: (...parts) => {
+          const bytes = Buffer.from(`${parts.map(String).join(' ')}\n`)
+          child.print(bytes)
+          void onOutput
+        },
+        send: async message => {
+          process.must()
+          say(message)
+        },
+      })
+      kernel.schedule(startMs, process, 'ready', () => say({ kind: 'ready' }))
+      return {
+        pid: 1_000_000 + number,
+        send: message => {
+          const copy = structuredClone(message) as ToExecutor
+          kernel.schedule(messageMs, process, 'order', () => { void child.run(copy) })
+        },
+        kill: () => {
+          if (!process.alive) return
+          process.end()
+          forget()
+          kernel.schedule(messageMs, parent, `${process.name} exit`, () => onExit({ code: null, signal: 'SIGKILL' }))
+        },
+        residentBytes: () => 0,
+      }
+    },
+  }
+}

@@ -1,0 +1,83 @@
+// A simulated computer: its disks outlive its processes, and what was not synced does not outlive its power.
+
+import type { Random } from '../../../src/ports/random.ts'
+import { MemoryStore } from '../memory-store.ts'
+
+export interface File { bytes: Buffer; length: number; synced: number; mtimeMs: number; unreadable: boolean }
+
+export const newFile = (mtimeMs: number): File => ({ bytes: Buffer.alloc(0), length: 0, synced: 0, mtimeMs, unreadable: false })
+
+export const contentOf = (file: File): Buffer => file.bytes.subarray(0, file.length)
+
+/** What can be wrong with a disk, by the directory that it is mounted at. */
+export interface Trouble { full: boolean; failSyncIn: number }
+
+export class Host {
+  readonly name: string
+  /** Names as processes see them, and as a power cut leaves them. */
+  files = new Map<string, File>()
+  durable = new Map<string, File>()
+  readonly directories = new Set<string>()
+  readonly locks = new Map<string, object>()
+  readonly stores = new Map<string, MemoryStore>()
+  readonly #troubles = new Map<string, Trouble>()
+
+  constructor(name: string) { this.name = name }
+
+  /** Of the disk that holds the path. */
+  trouble(path: string): Trouble | undefined {
+    for (const [mount, trouble] of this.#troubles) if (path === mount || path.startsWith(`${mount}/`)) return trouble
+    return undefined
+  }
+
+  spoil(mount: string, change: Partial<Trouble>): void {
+    this.#troubles.set(mount, { full: false, failSyncIn: 0, ...this.#troubles.get(mount), ...change })
+  }
+
+  healDisks(): void {
+    this.#troubles.clear()
+    for (const file of this.files.values()) file.unreadable = false
+  }
+
+  /** Names in one directory that were changed are safe from now on. */
+  syncNames(directory: string): void {
+    const inside = (path: string): boolean => path.startsWith(`${directory}/`) && !path.slice(directory.length + 1).includes('/')
+    for (const path of this.durable.keys()) if (inside(path) && !this.files.has(path)) this.durable.delete(path)
+    for (const [path, file] of this.files) if (inside(path)) this.durable.set(path, file)
+  }
+
+  /** The power goes: names that were not synced are as they were, and of bytes that were not synced some first ones remain. */
+  powerCut(random: Random): void {
+    const left = new Map<string, File>()
+    const cut = new Map<File, File>()
+    for (const [path, file] of this.durable) {
+      let remains = cut.get(file)
+      if (!remains) {
+        const length = file.synced + random.below(file.length - file.synced + 1)
+        remains = { ...file, bytes: Buffer.from(file.bytes.subarray(0, length)), length, synced: length }
+        cut.set(file, remains)
+      }
+      left.set(path, remains)
+    }
+    this.files = left
+    this.durable = new Map(left)
+    this.locks.clear()
+    for (const [directory, store] of this.stores) this.stores.set(directory, store.reopened())
+  }
+
+  /** All processes are gone: their locks are as well. */
+  released(holder: object): void {
+    for (const [directory, owner] of this.locks) if (owner === holder) this.locks.delete(directory)
+  }
+
+  store(directory: string): MemoryStore {
+    let store = this.stores.get(directory)
+    if (!store) this.stores.set(directory, store = new MemoryStore())
+    return store
+  }
+
+  wipe(directory: string, keep: (path: string) => boolean): void {
+    for (const map of [this.files, this.durable]) for (const path of map.keys()) if (path.startsWith(`${directory}/`) && !keep(path)) map.delete(path)
+    for (const path of this.stores.keys()) if (path.startsWith(`${directory}/`)) this.stores.delete(path)
+  }
+}

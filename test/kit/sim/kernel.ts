@@ -1,0 +1,187 @@
+// Virtual time. Everything that takes time in a simulated cluster is an event in one heap; one event runs at a time, and
+// before the next one all that it has set off must have come to rest. What really takes time (compiling a program, loading
+// a module) stops the clock until it is done. So the same seed gives the same sequence of events, whose hash is the trace.
+//
+// A process that was killed never runs again; what happens to one that is paused waits until it goes on.
+
+import { crc32c } from '@node-rs/crc32'
+import { seeded } from '../../../src/world/random.ts'
+import type { Random } from '../../../src/ports/random.ts'
+
+/** Somebody to whom events happen. */
+export interface Subject {
+  readonly name: string
+  readonly alive: boolean
+  readonly paused: boolean
+}
+
+interface Event {
+  readonly at: number
+  readonly order: number
+  readonly subject: Subject | undefined
+  readonly label: string
+  readonly work: () => void
+  cancelled: boolean
+}
+
+/** Turns of the event loop without any activity after which all is at rest: fastify's inject needs two. */
+const quietTurns = 3
+
+/** Thrown into a process that is dead: nothing of it may go on. */
+export class Dead extends Error {
+  override name = 'Dead'
+}
+
+export class Kernel {
+  readonly seed: number
+  /** Turns that must pass without activity; the gate compares the traces of several. */
+  readonly #turns: number
+  readonly #heap: Event[] = []
+  readonly #held = new Map<Subject, Event[]>()
+  #order = 0
+  #activity = 0
+  #outside = 0
+  #last: Promise<unknown> = Promise.resolve()
+  #stopped = false
+  #running: Promise<void> | undefined
+  #wake: (() => void) | undefined
+  #hash = 0
+  /** Errors that came out of events: of ours or of the product, and never expected. */
+  readonly errors: string[] = []
+  now = 0
+  events = 0
+
+  constructor(seed: number, { turns = quietTurns }: { turns?: number } = {}) {
+    this.seed = seed
+    this.#turns = turns
+  }
+
+  /** A stream of its own for each purpose. */
+  random(purpose: string): Random { return seeded(`${this.seed}/${purpose}`) }
+
+  get hash(): string { return (this.#hash >>> 0).toString(16).padStart(8, '0') }
+
+  /** Part of the trace, though no event. */
+  note(label: string): void { this.#hash = crc32c(label, this.#hash) }
+
+  /** Something goes on that was set off by the event at work. */
+  touch(): void { this.#activity++ }
+
+  /** Runs `work` after `ms` of virtual time; gives its undoing. */
+  schedule(ms: number, subject: Subject | undefined, label: string, work: () => void): () => void {
+    this.#activity++
+    const event: Event = { at: this.now + Math.max(0, ms), order: this.#order++, subject, label, work, cancelled: false }
+    this.#push(event)
+    this.#wake?.()
+    return () => { event.cancelled = true }
+  }
+
+  /** A paused subject goes on: what was held back happens now, in its order. */
+  resumed(subject: Subject): void {
+    const held = this.#held.get(subject) ?? []
+    this.#held.delete(subject)
+    for (const event of held) this.schedule(0, subject, event.label, () => { if (!event.cancelled) event.work() })
+  }
+
+  /** Waits for something real while virtual time stands still. Several are answered in the order in which they were asked. */
+  async outside<T>(work: () => Promise<T>): Promise<T> {
+    this.#outside++
+    const before = this.#last
+    const mine = (async () => {
+      await before
+      return work()
+    })()
+    this.#last = mine.catch(() => {})
+    try {
+      return await mine
+    } finally {
+      this.#outside--
+      this.#activity++
+    }
+  }
+
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#wake?.()
+    await this.#running
+    this.#heap.length = 0
+    this.#held.clear()
+  }
+
+  async #run(): Promise<void> {
+    await this.#rest()
+    while (!this.#stopped) {
+      const event = this.#pop()
+      if (!event) {
+        await new Promise<void>(resolve => { this.#wake = resolve })
+        this.#wake = undefined
+        continue
+      }
+      if (event.cancelled || event.subject?.alive === false) continue
+      this.now = Math.max(this.now, event.at)
+      if (event.subject?.paused) {
+        const held = this.#held.get(event.subject)
+        if (held) held.push(event)
+        else this.#held.set(event.subject, [event])
+        continue
+      }
+      this.events++
+      this.#hash = crc32c(`${event.at.toFixed(3)} ${event.subject?.name ?? ''} ${event.label}\n`, this.#hash)
+      try {
+        event.work()
+      } catch (error) {
+        if (!(error instanceof Dead)) this.errors.push(`${event.subject?.name ?? 'world'}: ${event.label}: ${String((error as Error).stack)}`)
+      }
+      await this.#rest()
+    }
+  }
+
+  /** Resolves when nothing that was set off goes on any more. */
+  async #rest(): Promise<void> {
+    for (let quiet = 0; quiet < this.#turns;) {
+      const before = this.#activity
+      await new Promise<void>(resolve => { setImmediate(resolve) })
+      if (this.#outside > 0) {
+        await this.#last
+        quiet = 0
+      } else quiet = this.#activity === before ? quiet + 1 : 0
+    }
+  }
+
+  #push(event: Event): void {
+    const heap = this.#heap
+    let at = heap.length
+    heap.push(event)
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (!before(event, heap[parent]!)) break
+      heap[at] = heap[parent]!
+      at = parent
+    }
+    heap[at] = event
+  }
+
+  #pop(): Event | undefined {
+    const heap = this.#heap
+    const first = heap[0]
+    const last = heap.pop()
+    if (!first || first === last) return first
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++
+      if (!before(heap[child]!, last!)) break
+      heap[at] = heap[child]!
+      at = child
+    }
+    heap[at] = last!
+    return first
+  }
+}
+
+const before = (a: Event, b: Event): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)

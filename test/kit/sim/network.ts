@@ -1,0 +1,267 @@
+// The simulated network: who listens where, who is cut off from whom, and what happens to what is sent. HTTP requests are given
+// straight to the target's fastify; wires are pairs of queues. Everything random comes from the network's own stream.
+
+import { Dispatcher } from 'undici'
+import { GristmillError, isErrorCode } from '../../../src/base/errors.ts'
+import { address, type Address } from '../../../src/base/ids.ts'
+import type { Listening, Net, Service, Wire } from '../../../src/ports/net.ts'
+import type { Random } from '../../../src/ports/random.ts'
+import type { Spoil } from '../contract.ts'
+import type { Kernel } from './kernel.ts'
+import type { Process } from './process.ts'
+import { SimWire, type Passage, type Way } from './wire.ts'
+
+interface Listener { readonly process: Process; readonly service: Service; readonly wires: Set<SimWire> }
+
+/** One way from one party to another, by the names of their nodes. */
+const wayOf = (from: string, to: string): string => `${from}>${to}`
+
+const connectMs = 5_000
+
+export class Network implements Way {
+  readonly kernel: Kernel
+  readonly #random: Random
+  readonly #listeners = new Map<string, Listener>()
+  readonly #cuts = new Set<string>()
+  readonly #spoils = new Map<string, Spoil>()
+  readonly #waiting = new Map<string, Array<() => void>>()
+  /** Pairs that have spoken: a pool of connections is there already. */
+  readonly #known = new Set<string>()
+  #nextPort = 20_000
+
+  constructor(kernel: Kernel) {
+    this.kernel = kernel
+    this.#random = kernel.random('network')
+  }
+
+  /** Names of parties: a node's name, or `client` for all that are no node. */
+  cut(from: string, to: string, oneWay: boolean): void {
+    this.#cuts.add(wayOf(from, to))
+    if (!oneWay) this.#cuts.add(wayOf(to, from))
+  }
+
+  spoil(from: string, to: string, how: Spoil): void {
+    for (const way of [wayOf(from, to), wayOf(to, from)]) this.#spoils.set(way, how)
+  }
+
+  heal(from?: string, to?: string): void {
+    const all = from === undefined || to === undefined
+    const ways = all ? [...this.#cuts] : [wayOf(from, to), wayOf(to, from)]
+    for (const way of ways) this.#cuts.delete(way)
+    if (all) this.#spoils.clear()
+    else for (const way of ways) this.#spoils.delete(way)
+    for (const [way, works] of [...this.#waiting]) {
+      if (this.#cuts.has(way)) continue
+      this.#waiting.delete(way)
+      for (const work of works) work()
+    }
+  }
+
+  passage(from: Process, to: Process): Passage {
+    const way = wayOf(partyOf(from), partyOf(to))
+    const spoil = this.#spoils.get(way)
+    const chance = (p: number | undefined): boolean => p !== undefined && p > 0 && this.#random.float() < p
+    const ms = 0.1 + this.#random.float() * 0.9 + (spoil?.delayMs ? this.#random.float() * spoil.delayMs : 0)
+    const fate = this.#cuts.has(way) ? 'hold' : chance(spoil?.reset) ? 'reset' : 'pass'
+    return { ms, fate, flip: chance(spoil?.corrupt), at: spoil?.corrupt ? this.#random.float() : 0 }
+  }
+
+  clear(from: Process, to: Process, work: () => void): void {
+    const way = wayOf(partyOf(from), partyOf(to))
+    if (!this.#cuts.has(way)) return work()
+    this.#waiting.set(way, [...this.#waiting.get(way) ?? [], work])
+  }
+
+  duplicates(from: Process, to: Process): boolean {
+    const { duplicate = 0 } = this.#spoils.get(wayOf(partyOf(from), partyOf(to))) ?? {}
+    return duplicate > 0 && this.#random.float() < duplicate
+  }
+
+  isCut(from: Process, to: Process): boolean { return this.#cuts.has(wayOf(partyOf(from), partyOf(to))) }
+
+  /** Half of what is sent into a cut is lost, half comes when it is healed. */
+  isLost(): boolean { return this.#random.below(2) === 0 }
+
+  find(to: string): Listener | undefined {
+    const listener = this.#listeners.get(to)
+    return listener?.process.alive ? listener : undefined
+  }
+
+  knows(from: Process, to: Process): boolean { return this.#known.has(`${from.name} ${to.name}`) }
+  meet(from: Process, to: Process): void { this.#known.add(`${from.name} ${to.name}`) }
+
+  /** What one process uses. */
+  netOf(process: Process): Net {
+    return {
+      dispatcher: new SimDispatcher(this, process),
+      connect: (to, request, options) => this.#connect(process, to, request, options),
+      listen: (service, at) => this.#listen(process, service, at),
+      close: async () => {},
+    }
+  }
+
+  async #listen(process: Process, service: Service, { host, port }: { host: string; port: number }): Promise<Listening> {
+    process.must()
+    await this.kernel.outside(async () => { await service.http.ready() })
+    const at = `${host}:${port === 0 ? this.#nextPort++ : port}`
+    if (this.find(at)) throw new GristmillError('EADDRINUSE', `cannot listen on ${at}: another process does`)
+    const listener: Listener = { process, service, wires: new Set() }
+    this.#listeners.set(at, listener)
+    process.onEnd(() => this.#forget(at, listener))
+    return {
+      address: address(at),
+      close: async () => {
+        this.#forget(at, listener)
+        for (const wire of listener.wires) wire.destroy(new GristmillError('UNAVAILABLE', 'the server is going away'))
+        await this.kernel.outside(async () => { await service.http.close() })
+      },
+    }
+  }
+
+  #forget(at: string, listener: Listener): void {
+    if (this.#listeners.get(at) === listener) this.#listeners.delete(at)
+    for (const pair of this.#known) if (pair.endsWith(` ${listener.process.name}`) || pair.startsWith(`${listener.process.name} `)) this.#known.delete(pair)
+  }
+
+  #connect(process: Process, to: Address, { path, headers }: { path: string; headers: Readonly<Record<string, string>> }, { signal, timeoutMs = 10_000 }: { signal?: AbortSignal; timeoutMs?: number } = {}): Promise<Wire> {
+    process.must()
+    signal?.throwIfAborted()
+    return new Promise((resolve, reject) => {
+      let over = false
+      const finish = (work: () => void): void => {
+        if (over) return
+        over = true
+        cancel()
+        signal?.removeEventListener('abort', onAbort)
+        work()
+      }
+      const fail = (error: Error): void => finish(() => reject(error))
+      const onAbort = (): void => fail(signal!.reason as Error)
+      const cancel = process.clock.after(timeoutMs, () => fail(new GristmillError('UNAVAILABLE', `cannot reach ${to}: it did not answer within ${timeoutMs} ms`, { details: { address: to } })))
+      signal?.addEventListener('abort', onAbort, { once: true })
+      const target = this.find(to)
+      const { ms, fate } = target ? this.passage(process, target.process) : { ms: 0.5, fate: 'pass' as const }
+      if (fate === 'hold') return // nothing comes back, until the time is over
+      this.kernel.schedule(ms, process, `connect ${to}`, () => {
+        const listener = this.find(to)
+        if (!listener || fate === 'reset') return fail(new GristmillError('UNAVAILABLE', `the connection to ${to} was lost (${fate === 'reset' ? 'ECONNRESET' : 'ECONNREFUSED'})`, { details: { address: to } }))
+        this.kernel.schedule(0, listener.process, `upgrade ${path}`, () => {
+          const decision = listener.service.upgrade?.({ path, headers: lower(headers), remote: process.name }) ?? { refuse: { status: 400, code: 'EINVAL', message: 'no wires here' } }
+          if ('refuse' in decision) {
+            const { code, message } = decision.refuse
+            this.kernel.schedule(ms, process, 'refused', () => fail(new GristmillError(isErrorCode(code) ? code : 'UNAVAILABLE', message)))
+            return
+          }
+          const [mine, theirs] = SimWire.pair(this, { process, address: process.name }, { process: listener.process, address: to })
+          listener.wires.add(theirs)
+          void theirs.closed.then(() => listener.wires.delete(theirs))
+          decision.run(theirs).catch((error: unknown) => theirs.destroy(error instanceof Error ? error : undefined))
+          this.kernel.schedule(ms, process, 'upgraded', () => {
+            if (over) mine.destroy()
+            finish(() => resolve(mine))
+          })
+        })
+      })
+    })
+  }
+}
+
+const partyOf = ({ name }: Process): string => (name.startsWith('client') ? 'client' : name.split('/')[0]!)
+
+const lower = (headers: Readonly<Record<string, string>>): Record<string, string> => Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+
+const broken = (code: string): Error => Object.assign(new Error(code), { code })
+
+/** undici's side of a call, over the simulated network. */
+class SimDispatcher extends Dispatcher {
+  readonly #network: Network
+  readonly #process: Process
+
+  constructor(network: Network, process: Process) {
+    super()
+    this.#network = network
+    this.#process = process
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const process = this.#process
+    const network = this.#network
+    process.must()
+    const { kernel } = network
+    const to = new URL(String(options.origin)).host
+    let over = false
+    let forget = (): void => {}
+    const controller = { aborted: false, paused: false, reason: null as Error | null, rawHeaders: [], rawTrailers: [], abort: (reason: Error) => { over = true; forget(); controller.aborted = true; handler.onResponseError?.(controller as never, reason) }, pause() {}, resume() {} }
+    const fail = (ms: number, error: Error): void => {
+      kernel.schedule(ms, process, `${to} ${options.path} failed`, () => {
+        if (over) return
+        over = true
+        forget()
+        handler.onResponseError?.(controller as never, error)
+      })
+    }
+    const target = network.find(to)
+    if (!target) {
+      fail(0.3, broken('ECONNREFUSED'))
+      return true
+    }
+    const cut = network.isCut(process, target.process) || network.isCut(target.process, process)
+    if (!network.knows(process, target.process) && cut) {
+      fail(connectMs, broken('UND_ERR_CONNECT_TIMEOUT'))
+      return true
+    }
+    network.meet(process, target.process)
+    // Not within this call: undici starts a request when it has a connection.
+    kernel.schedule(0, process, `start ${options.path}`, () => {
+      if (over) return
+      handler.onRequestStart?.(controller as never, undefined)
+      if (over) return
+      const { ms, fate } = network.passage(process, target.process)
+      const deliver = (label: string, wanted: boolean): void => {
+        kernel.schedule(ms, target.process, `${process.name} ${label} ${options.path}`, () => { this.#serve(target, options, (status, body) => { if (wanted) reply(status, body) }, () => { if (wanted && !over) fail(0.1, broken('ECONNRESET')) }) })
+      }
+      const reply = (status: number, body: Buffer): void => {
+        const back = network.passage(target.process, process)
+        const arrive = (): void => {
+          kernel.schedule(back.ms, process, `reply ${status} ${options.path}`, () => {
+            if (over) return
+            over = true
+            forget()
+            handler.onResponseStart?.(controller as never, status, {}, '')
+            handler.onResponseData?.(controller as never, body)
+            handler.onResponseEnd?.(controller as never, {})
+          })
+        }
+        if (back.fate === 'reset') fail(back.ms, broken('ECONNRESET'))
+        else if (back.fate === 'pass') arrive()
+        else if (!network.isLost()) network.clear(target.process, process, arrive)
+      }
+      forget = target.process.onEnd(() => { if (!over) fail(0.2, broken('ECONNRESET')) })
+      if (fate === 'reset') {
+        // Whether it had come through nobody knows.
+        if (network.isLost()) deliver('lost', false)
+        fail(ms, broken('ECONNRESET'))
+      } else if (fate === 'hold') {
+        if (!network.isLost()) network.clear(process, target.process, () => deliver('late', true))
+      } else {
+        deliver('call', true)
+        if (network.duplicates(process, target.process)) deliver('again', false)
+      }
+    })
+    return true
+  }
+
+  #serve({ service, process }: Listener, { path, method, headers, body }: Dispatcher.DispatchOptions, done: (status: number, body: Buffer) => void, failed: () => void): void {
+    const { kernel } = this.#network
+    service.http.inject({ method: method as 'POST', url: path, headers: headers as Record<string, string>, ...body != null && { payload: body as string } }).then(response => {
+      kernel.touch()
+      if (process.alive) done(response.statusCode, response.rawPayload)
+    }, () => {
+      kernel.touch()
+      failed()
+    })
+  }
+
+  override close(): never { throw new Error('a simulated dispatcher is not closed') }
+  override destroy(): never { throw new Error('a simulated dispatcher is not destroyed') }
+}

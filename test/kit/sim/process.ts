@@ -1,0 +1,97 @@
+// One simulated process on a host: its clock, and whether it lives. What it awaits from the world comes while it lives, or never.
+
+import type { Clock } from '../../../src/ports/clock.ts'
+import { Dead, type Kernel, type Subject } from './kernel.ts'
+import type { Host } from './host.ts'
+
+/** Wall time at the start of a simulation: some day in 2026. */
+const epochMs = 1_780_000_000_000
+
+export class Process implements Subject {
+  readonly kernel: Kernel
+  readonly name: string
+  readonly host: Host
+  readonly clock: Clock
+  alive = true
+  paused = false
+  readonly #ends = new Set<() => void>()
+
+  constructor(kernel: Kernel, name: string, host: Host) {
+    this.kernel = kernel
+    this.name = name
+    this.host = host
+    this.clock = clockOf(this)
+  }
+
+  /** Throws into what is dead. */
+  must(): void { if (!this.alive) throw new Dead(`${this.name} is dead`) }
+
+  /** What others do when it ends, in whatever way; gives its undoing. */
+  onEnd(work: () => void): () => void {
+    this.#ends.add(work)
+    return () => { this.#ends.delete(work) }
+  }
+
+  /** At once, as by SIGKILL. */
+  end(): void {
+    if (!this.alive) return
+    this.alive = false
+    this.paused = false
+    this.kernel.note(`${this.name} ends`)
+    const works = [...this.#ends]
+    this.#ends.clear()
+    for (const work of works) work()
+    this.host.released(this)
+  }
+
+  pause(): void { if (this.alive) this.paused = true }
+
+  resume(): void {
+    if (!this.paused) return
+    this.paused = false
+    this.kernel.resumed(this)
+  }
+
+  later<T>(ms: number, label: string, work: () => T): Promise<T> {
+    this.must()
+    return new Promise<T>((resolve, reject) => {
+      this.kernel.schedule(ms, this, label, () => {
+        try {
+          resolve(work())
+        } catch (error) {
+          if (error instanceof Dead) throw error
+          reject(error as Error)
+        }
+      })
+    })
+  }
+}
+
+function clockOf(process: Process): Clock {
+  const { kernel } = process
+  const startMs = kernel.now
+  const after = (ms: number, work: () => void): () => void => (process.alive ? kernel.schedule(ms, process, 'timer', work) : () => {})
+  return {
+    now: () => epochMs + Math.floor(kernel.now),
+    mono: () => kernel.now - startMs + 1,
+    after,
+    sleep: (ms, signal) => new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason as Error)
+      const onAbort = (): void => {
+        cancel()
+        reject(signal!.reason as Error)
+      }
+      const cancel = after(ms, () => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      })
+      signal?.addEventListener('abort', onAbort, { once: true })
+    }),
+    deadline(ms, signal) {
+      const controller = new AbortController()
+      after(ms, () => controller.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError')))
+      return signal ? AbortSignal.any([signal, controller.signal]) : controller.signal
+    },
+    yield: () => new Promise(resolve => { after(0, resolve) }),
+  }
+}

@@ -1,0 +1,56 @@
+// The ordered store of a simulated process: in memory, durable at each commit, as the real one is.
+
+import { GristmillError } from '../../../src/base/errors.ts'
+import type { RowCheck, Store, Table } from '../../../src/ports/store.ts'
+import type { Process } from './process.ts'
+
+export class SimStore implements Store {
+  readonly #process: Process
+  readonly #directory: string
+
+  constructor(process: Process, directory: string) {
+    this.#process = process
+    this.#directory = directory
+  }
+
+  /** Looked up each time: after a power cut the host has another one. */
+  get #store() { return this.#process.host.store(this.#directory) }
+
+  table(name: string): Table {
+    const table = this.#store.table(name)
+    const process = this.#process
+    const alive = <T extends unknown[], R>(work: (...args: T) => R) => (...args: T): R => {
+      process.must()
+      return work(...args)
+    }
+    return { get: alive(key => table.get(key)), put: alive((key, value) => table.put(key, value)), remove: alive(key => table.remove(key)), range: alive(bounds => table.range(bounds)) }
+  }
+
+  transact<T>(work: () => T): T {
+    this.#process.must()
+    const trouble = this.#process.host.trouble(this.#directory)
+    return this.#store.transact(() => {
+      const result = work()
+      this.#process.must()
+      if (trouble?.full) throw new GristmillError('ENOSPC', `the disk under ${this.#directory} is full, nothing was written; free some space there`)
+      if (trouble && trouble.failSyncIn > 0 && --trouble.failSyncIn === 0) throw Object.assign(new Error('Input/output error'), { code: 'EIO' })
+      return result
+    })
+  }
+
+  relax(): void {}
+
+  async backup(directory: string): Promise<void> { this.#process.host.stores.set(directory, this.#store.reopened()) }
+
+  async close(): Promise<void> {}
+}
+
+/** All rows of all tables, in key order. */
+export async function inspectSimStore(process: Process, directory: string, row?: RowCheck): Promise<void> {
+  process.must()
+  const store = process.host.stores.get(directory)
+  if (!store || !row) return
+  for (const name of store.names) {
+    for (const { key, value } of store.table(name).range({})) row(name, Buffer.concat([key, value]), 0, key.length, key.length + value.length)
+  }
+}

@@ -1,0 +1,82 @@
+// Runs plans of the campaign: one seed, many, or a plan from a file; replays what failed, and makes it small.
+//
+//   node test/sim/run.ts --seed 7 [--workload files] [--profile crashy]   one seed, with its trace's hash
+//   node test/sim/run.ts --seeds 1000 [--from 1] [--minutes 10]           many, until one fails or time is up
+//   node test/sim/run.ts --seed 7 --shrink [--out plan.json]              the smallest plan that still fails
+//   node test/sim/run.ts --plan plan.json                                 a plan as it stands
+//   node test/sim/run.ts --canary early-ack [--seeds 50]                  with a bug planted, which has to be found
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { canaries, plant, type Canary } from './canary/index.ts'
+import { planOf, type Plan } from './plan.ts'
+import { profiles, type Profile } from './faults.ts'
+import { kindOf, shrink } from './shrink.ts'
+import type { Result } from './simulated.ts'
+import { workloads, type Workload } from './workload/index.ts'
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' }, seeds: { type: 'string' }, from: { type: 'string' }, minutes: { type: 'string' }, workload: { type: 'string' }, profile: { type: 'string' },
+    plan: { type: 'string' }, shrink: { type: 'boolean' }, out: { type: 'string' }, canary: { type: 'string' },
+  },
+})
+
+function refuse(why: string): never {
+  console.error(`sim: ${why}`)
+  process.exit(2)
+}
+
+function one<T extends string>(what: string, value: string | undefined, among: Readonly<Record<T, unknown>>): T | undefined {
+  if (value !== undefined && !Object.hasOwn(among, value)) refuse(`there is no ${what} "${value}"; there are ${Object.keys(among).join(', ')}`)
+  return value as T | undefined
+}
+
+const workload = one<Workload>('workload', values.workload, workloads)
+const profile = one<Profile>('profile', values.profile, profiles)
+const canary = one<Canary>('canary', values.canary, canaries)
+if (canary) plant(canary)
+// Only now: a planted bug must be there when the sources are loaded.
+const { replayOf, runSimulated, Tally } = await import('./simulated.ts')
+
+function show(plan: Plan, { outcome, hash, events }: Result): void {
+  console.log(`seed ${plan.seed}, ${plan.workload} under ${plan.profile}: ${outcome.ops} calls, ${[...outcome.faults.values()].reduce((a, b) => a + b, 0)} faults, ${events} events, trace ${hash}`)
+  for (const finding of outcome.findings) console.log(`  ${finding}`)
+  if (outcome.findings.length > 0) console.log(`replay: ${replayOf(plan, canary)}`)
+}
+
+async function failing(plan: Plan, result: Result): Promise<never> {
+  show(plan, result)
+  if (values.shrink) {
+    const kind = kindOf(result.outcome.findings[0]!)
+    const small = await shrink(plan, async candidate => (await runSimulated(candidate)).outcome.findings.some(finding => kindOf(finding) === kind))
+    const out = values.out ?? `plan-${plan.seed}.json`
+    writeFileSync(out, JSON.stringify(small.plan, null, 1))
+    console.log(`the smallest plan found in ${small.runs} runs has ${small.plan.ops.length} calls and ${small.plan.faults.length} faults: node test/sim/run.ts --plan ${out}`)
+  }
+  process.exit(canary ? 0 : 1)
+}
+
+if (values.plan !== undefined || (values.seed !== undefined && values.seeds === undefined)) {
+  const plan = values.plan !== undefined ? JSON.parse(readFileSync(values.plan, 'utf8')) as Plan : planOf({ seed: Number(values.seed), workload, profile })
+  const result = await runSimulated(plan)
+  if (result.outcome.findings.length > 0) await failing(plan, result)
+  show(plan, result)
+} else {
+  const [from, count, until] = [Number(values.from ?? 1), Number(values.seeds ?? 100), performance.now() + Number(values.minutes ?? Infinity) * 60_000]
+  const tally = new Tally()
+  for (let seed = from; seed < from + count && performance.now() < until; seed++) {
+    const plan = planOf({ seed, workload, profile })
+    const result = await runSimulated(plan)
+    tally.add(result)
+    if (result.outcome.findings.length > 0) {
+      if (canary) console.log(`${canary} was caught by seed ${seed}, the ${seed - from + 1}. that was tried`)
+      await failing(plan, result)
+    }
+  }
+  console.log(String(tally))
+  if (canary) {
+    console.log(`${canary} was not caught`)
+    process.exit(1)
+  }
+}

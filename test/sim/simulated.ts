@@ -1,0 +1,59 @@
+// One plan on one simulated cluster, and the sum over many.
+
+import { startSim } from '../kit/sim/cluster.ts'
+import { runPlan, type Outcome } from './campaign.ts'
+import type { Plan } from './plan.ts'
+
+export interface Result {
+  readonly outcome: Outcome
+  /** Of the trace: equal for equal seeds. */
+  readonly hash: string
+  readonly events: number
+  readonly virtualMs: number
+}
+
+export async function runSimulated(plan: Plan): Promise<Result> {
+  const cluster = await startSim({ datanodes: plan.datanodes, racks: plan.racks, seed: plan.seed, settings: { blockSize: plan.blockSize } })
+  try {
+    const outcome = await runPlan(cluster, plan)
+    return { outcome, hash: cluster.trace.hash, events: cluster.trace.events, virtualMs: cluster.now }
+  } finally {
+    await cluster.stop()
+  }
+}
+
+/** The one command that does it again. */
+export const replayOf = ({ seed, workload, profile }: Plan, canary?: string): string =>
+  `node test/sim/run.ts --seed ${seed} --workload ${workload} --profile ${profile}${canary ? ` --canary ${canary}` : ''}`
+
+export class Tally {
+  seeds = 0
+  events = 0
+  ops = 0
+  acknowledged = 0
+  unknown = 0
+  bytes = 0
+  skipped = 0
+  virtualMs = 0
+  findings = 0
+  readonly faults = new Map<string, number>()
+
+  add({ outcome, events, virtualMs }: Result): void {
+    this.seeds++
+    this.events += events
+    this.virtualMs += virtualMs
+    this.ops += outcome.ops
+    this.acknowledged += outcome.acknowledged
+    this.unknown += outcome.unknown
+    this.bytes += outcome.bytes
+    this.skipped += outcome.skipped
+    this.findings += outcome.findings.length
+    for (const [kind, count] of outcome.faults) this.faults.set(kind, (this.faults.get(kind) ?? 0) + count)
+  }
+
+  toString(): string {
+    const faults = [...this.faults].sort(([a], [b]) => (a < b ? -1 : 1)).map(([kind, count]) => `${kind} ${count}`).join(', ')
+    return `${this.seeds} seeds, ${this.events.toLocaleString('en')} events, ${(this.virtualMs / 3_600_000).toFixed(1)} hours of virtual time, ${this.ops} calls (${this.acknowledged} acknowledged, ${this.unknown} without an answer), `
+      + `${this.bytes.toLocaleString('en')} bytes acknowledged; faults: ${faults || 'none'} (${this.skipped} not allowed or not possible); findings: ${this.findings}`
+  }
+}
