@@ -73,7 +73,7 @@ function forPrograms({ found, ...file }: CheckedFile, options: FsckOptions): obj
 }
 
 function summary(health: string, counts: CheckCounts): string[] {
-  const line = (name: string, value: string): string => `${pad(name, 28)}${value}`
+  const line = (name: string, value: string): string => `${pad(name, 30)}${value}`
   return [
     line('files', formatCount(counts.files)),
     line('directories', formatCount(counts.directories)),
