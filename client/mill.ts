@@ -15,7 +15,8 @@ import { Files } from './files/files.ts'
 import type { CallOptions } from './files/names.ts'
 import { clusterOf, type Cluster } from './jobs/ask.ts'
 import { Job, listJobs } from './jobs/job.ts'
-import type { RunOptions, RunTools } from './run.ts'
+import { Nodes } from './nodes/nodes.ts'
+import type { Compiler, RunOptions, RunTools } from './run.ts'
 
 export interface MillParts {
   readonly world: World
@@ -28,6 +29,8 @@ export interface MillParts {
   readonly scratchDir: string
   /** Local paths start here. */
   readonly workingDirectory: string
+  /** For programs; as anywhere else unless told. */
+  readonly compiler?: Compiler | undefined
   /** Ends what belongs to this connection alone. */
   readonly end: () => Promise<void>
 }
@@ -44,6 +47,8 @@ const backupMs = 3_600_000
 export class Mill extends Files {
   /** The cluster's identity, for ever. */
   readonly cluster: ClusterId
+  /** Its datanodes, for operators: decommission, maintenance, balance. */
+  readonly nodes: Nodes
   readonly #cluster: Cluster
   readonly #files: FileClient
   readonly #local: Omit<RunTools, 'cluster' | 'files'>
@@ -52,15 +57,16 @@ export class Mill extends Files {
   readonly #patient: Patient
   #closing: Promise<void> | undefined
 
-  constructor({ world, caller, namenode, cluster, host, scratchDir, workingDirectory, end }: MillParts) {
+  constructor({ world, caller, namenode, cluster, host, scratchDir, workingDirectory, compiler, end }: MillParts) {
     const { net, clock, random, disk, log } = world
     const asking = clusterOf({ caller, namenode: () => namenode, clock, random })
     const files = new FileClient({ caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: `${scratchDir}/spool` })
     super({ ask: asking.ask, files, host, clock, disk, random })
     this.cluster = cluster
+    this.nodes = new Nodes(asking.ask)
     this.#cluster = asking
     this.#files = files
-    this.#local = { disk, workingDirectory, programDir: `${scratchDir}/programs` }
+    this.#local = { disk, workingDirectory, programDir: `${scratchDir}/programs`, compiler }
     this.#end = end
     this.#patient = (message, request, options) => caller.call(namenode, message, request, { ...options, peer: 'namenode' })
   }

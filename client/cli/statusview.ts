@@ -27,14 +27,18 @@ export const processLines = (processes: readonly ProcessFacts[]): string[] =>
 /** What a person should do something about, as sentences; nothing if all is well. */
 export function troubles(status: ClusterStatus): string[] {
   const found: string[] = []
-  const unwell = status.nodes.filter(node => node.state === 'dead' || node.state === 'stale')
+  // A decommissioned node may be switched off, and one in maintenance be away.
+  const unwell = status.nodes.filter(node => (node.state === 'dead' || node.state === 'stale') && node.service !== 'decommissioned' && node.service !== 'maintenance')
   if (status.safeMode) found.push('safe mode: the namenode waits for its datanodes; reads work, repairs and deletions wait')
   if (status.missing > 0) found.push(`${formatCount(status.missing)} blocks have no live replica: bring back the datanodes that hold them`)
+  if (status.corrupt) found.push(`${formatCount(status.corrupt)} of them have bad replicas only: gristmill fsck names their files`)
+  if (status.awaited) found.push(`${formatCount(status.awaited)} blocks are on datanodes that have not reported yet`)
   for (const node of unwell) found.push(`datanode ${node.address} is ${node.state}: not heard of for ${formatDuration(node.sinceContactMs)}`)
   for (const node of status.nodes) {
     for (const storage of node.storages) if (storage.failed) found.push(`disk ${storage.dir} of datanode ${node.address} has failed`)
   }
   if (status.underReplicated > 0) found.push(`${formatCount(status.underReplicated)} blocks have too few replicas; ${formatCount(status.pendingReplications)} copies are on their way`)
+  if (status.misplaced) found.push(`${formatCount(status.misplaced)} blocks have all their replicas in one rack; they are being moved`)
   return found
 }
 
@@ -51,7 +55,7 @@ export function statusLines(status: ClusterStatus): string[] {
   const lines = facts.map(([name, value]) => `${pad(name, 10)}${value}`)
   for (const more of found.slice(1)) lines.push(`${pad('', 10)}${more}`)
   const rows = status.nodes.map(node => [
-    node.address, node.state, node.rack, formatCount(node.blocks),
+    node.address, (node.service ?? 'in-service') === 'in-service' ? node.state : `${node.state}, ${node.service}`, node.rack, formatCount(node.blocks),
     formatBytes(node.storages.reduce((sum, storage) => sum + storage.usedBytes, 0)), formatBytes(node.storages.reduce((sum, storage) => sum + storage.freeBytes, 0)),
     `${node.running}/${node.slots}`, formatDuration(node.sinceContactMs),
   ])

@@ -11,7 +11,7 @@ import type { BalanceState } from '../../src/protocol/service.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { Registry } from '../nodes/registry.ts'
 import type { BlockMap } from './map.ts'
-import { hostsOf, place, racksOf, type Candidate } from './placement.ts'
+import { hostsOf, place, racksOf } from './placement.ts'
 import type { Repair } from './repair.ts'
 import { helps, spreadOf, type Filled, type Spread } from './spread.ts'
 import { standing } from './standing.ts'
@@ -35,11 +35,15 @@ export interface BalancerOptions {
 const slotsMax = 2_000
 /** Moves under way, in all. */
 const movesMax = 2_000
-/** A move counts until the heartbeats of both nodes have told of it. */
-const tellMs = 3_000
+/** A move whose old replica has not gone by then is counted no more. */
+const goneWithinMs = 60_000
 
-interface Move { readonly source: DataNode; readonly target: DataNode; readonly bytes: number; arrivedMs: number | undefined }
-interface Side extends Filled { readonly each: DataNode }
+/** Its bytes are counted here until the heartbeats of target and source tell of them themselves. */
+interface Move { readonly source: DataNode; readonly target: DataNode; readonly bytes: number; arrivedMs: number | undefined; goneMs: number | undefined }
+
+const told = (node: DataNode, sinceMs: number | undefined): boolean => sinceMs !== undefined && node.beatMs > sinceMs
+/** A node as it will be when the moves that are under way have arrived. */
+interface Side extends Filled { readonly each: DataNode; usedBytes: number; freeBytes: number }
 
 export class Balancer {
   readonly #options: BalancerOptions
@@ -76,6 +80,12 @@ export class Balancer {
     this.#slot = -1
     this.#busy = true
     this.#lookedMs = this.#options.clock.mono()
+  }
+
+  /** A node has reported that a replica is gone from it. */
+  gone(id: BlockId, node: DataNode): void {
+    const move = this.#moves.get(id)
+    if (move?.source === node) move.goneMs = this.#options.clock.mono()
   }
 
   /** It has ended by itself, and the journal says so. */
@@ -144,24 +154,30 @@ export class Balancer {
       if (!holders.includes(giver.each)) continue
       const rest = holders.filter(node => node !== giver.each)
       const takers = spread.nodes.filter(taker => !holders.includes(taker.each) && helps(spread, giver, taker, length) && keepsApart(holders, [...rest, taker.each]))
-      if (this.#move(id, length, giver.each, takers)) return
+      if (this.#move(id, length, giver, takers)) return
     }
   }
 
   /** True if there is a place for it, now or when hands are free. */
-  #move(id: BlockId, length: number, giver: DataNode, takers: readonly Side[]): boolean {
-    const { repair, trim, random, registry } = this.#options
-    const choose = (sides: readonly Side[]): Candidate | undefined => place(sides.map(({ each }) => each), { count: 1, blockBytes: length, held: [], exclude: new Set() }, random)[0]
+  #move(id: BlockId, length: number, giver: Side, takers: readonly Side[]): boolean {
+    const { repair, trim, random } = this.#options
+    const choose = (sides: readonly Side[]): Side | undefined => {
+      const [chosen] = place(sides.map(({ each }) => each), { count: 1, blockBytes: length, held: [], exclude: new Set() }, random)
+      return chosen && sides.find(({ node }) => node === chosen.node)
+    }
     if (!choose(takers)) return false
     this.#busy = true
-    const ready = this.#mayMove(giver) ? takers.filter(({ each }) => this.#mayMove(each)) : []
+    const ready = this.#mayMove(giver.each) ? takers.filter(({ each }) => this.#mayMove(each)) : []
     // Those that need it most come first.
     const target = choose(ready.filter(taker => this.#spread.below.includes(taker))) ?? choose(ready)
-    const node = target && registry.get(target.node)
-    if (!node || !repair.move(id, length, giver, node)) return true
-    trim.prefer(id, giver)
-    this.#moves.set(id, { source: giver, target: node, bytes: length, arrivedMs: undefined })
-    for (const each of [giver, node]) this.#allowed.set(each, (this.#allowed.get(each) ?? 0) - length)
+    if (!target || !repair.move(id, length, giver.each, target.each)) return true
+    trim.prefer(id, giver.each)
+    this.#moves.set(id, { source: giver.each, target: target.each, bytes: length, arrivedMs: undefined, goneMs: undefined })
+    for (const [side, bytes] of [[giver, -length], [target, length]] as const) {
+      side.usedBytes += bytes
+      side.freeBytes -= bytes
+      this.#allowed.set(side.each, (this.#allowed.get(side.each) ?? 0) - length)
+    }
     return true
   }
 
@@ -178,9 +194,9 @@ export class Balancer {
 
   #look(threshold: number): Spread<Side> {
     const moved = new Map<DataNode, number>()
-    for (const { source, target, bytes } of this.#moves.values()) {
-      moved.set(source, (moved.get(source) ?? 0) - bytes)
-      moved.set(target, (moved.get(target) ?? 0) + bytes)
+    for (const { source, target, bytes, arrivedMs, goneMs } of this.#moves.values()) {
+      if (!told(source, goneMs)) moved.set(source, (moved.get(source) ?? 0) - bytes)
+      if (!told(target, arrivedMs)) moved.set(target, (moved.get(target) ?? 0) + bytes)
     }
     const sides = this.#options.registry.open.filter(isSure).map((each): Side => {
       const more = moved.get(each) ?? 0
@@ -196,7 +212,7 @@ export class Balancer {
     const nowMs = clock.mono()
     for (const [id, move] of this.#moves) {
       if (move.arrivedMs !== undefined) {
-        if (nowMs - move.arrivedMs >= tellMs) this.#moves.delete(id)
+        if (told(move.target, move.arrivedMs) && told(move.source, move.goneMs) || nowMs - move.arrivedMs >= goneWithinMs) this.#moves.delete(id)
       } else if (!repair.isCopying(id)) {
         if (map.holders(id).includes(move.target)) {
           move.arrivedMs = nowMs

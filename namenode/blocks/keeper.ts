@@ -71,7 +71,7 @@ export class Keeper {
       trim.stands(id, now)
     }
     const suspects = this.#suspects = new Suspects(clock)
-    this.reports = new Reports({ view, map, repair, deletions, suspects, log, isOpen, safe: () => this.safe.on })
+    this.reports = new Reports({ view, map, repair, deletions, suspects, log, isOpen, safe: () => this.safe.on, onGone: (id, node) => this.balancer.gone(id, node) })
     const safe = this.safe = new SafeMode({
       clock, nodeDeadMs, blocks: () => view.counters.blocks, present: () => map.present, awaited: () => registry.awaited().length,
       onCopies: () => {

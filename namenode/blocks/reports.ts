@@ -29,6 +29,8 @@ export interface ReportsOptions {
   /** Is the block part of a file being written? */
   readonly isOpen: (id: BlockId) => boolean
   readonly safe: () => boolean
+  /** A replica is gone from a node's disk. */
+  readonly onGone: (id: BlockId, node: DataNode) => void
 }
 
 /** What is wrong with one node's replicas is looked at again later; more than this is found by its next full report. */
@@ -76,6 +78,7 @@ export class Reports {
   gone(node: DataNode, id: BlockId): void {
     this.#options.map.drop(id, node)
     this.#options.suspects.answered(node, id)
+    this.#options.onGone(id, node)
     this.#suspects.get(node)?.delete(id)
     this.#wrong.get(id)?.delete(node)
   }

@@ -28,6 +28,8 @@ export class DataNode implements Candidate {
   state: NodeState = 'dead'
   /** Of the last sign of life, on the monotonic clock; of the namenode's start if there was none since. */
   contactMs: number
+  /** Of its last beat, which said what its storages hold. */
+  beatMs = 0
   /** It is in the journal with this address, rack and host. */
   noted = false
   /** As operators have said. */

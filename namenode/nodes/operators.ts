@@ -120,7 +120,9 @@ export class Operators {
       if (node.service.state !== 'decommissioning' || node.held?.remaining !== 0 || !keeper.ready) continue
       // Of a dead node it is not known what it holds: it can be spared if nothing is missing.
       const spared = node.state === 'dead' ? keeper.unseen.missing === 0 : node.serves && node.reported
-      if (spared) await this.#become(node, { state: 'decommissioned' })
+      if (!spared) continue
+      await this.#become(node, { state: 'decommissioned' })
+      node.held = held.get(node)
     }
   }
 

@@ -87,6 +87,7 @@ export class Registry {
   #assign(node: DataNode, service: Service): void {
     const { clock } = this.#world
     node.service = service
+    node.held = undefined // it was counted for what the node was
     node.excusedUntilMs = service.untilMs === undefined ? 0 : clock.mono() + Math.max(0, service.untilMs - clock.now())
   }
 
@@ -145,6 +146,7 @@ export class Registry {
   beat(request: RequestOf<typeof beat>): void {
     const node = this.heard(request.node, request.session)
     node.storages = request.storages
+    node.beatMs = node.contactMs
     node.transfers = request.transfers
     node.running = request.running
   }

@@ -4,6 +4,7 @@ import { option, type CommandSpec, type Group, type OptionSpec } from '../spec.t
 import { care } from './care.ts'
 import { files } from './files.ts'
 import { jobsGroup } from './jobs.ts'
+import { nodesGroup } from './nodes.ts'
 import { processes } from './processes.ts'
 import { safety } from './safety.ts'
 
@@ -22,4 +23,4 @@ const completion: CommandSpec = {
   load: () => import('../commands/completion.ts'),
 }
 
-export const groups: readonly Group[] = [files, care, jobsGroup, processes, safety, { title: 'Help', commands: [completion] }]
+export const groups: readonly Group[] = [files, care, jobsGroup, processes, nodesGroup, safety, { title: 'Help', commands: [completion] }]

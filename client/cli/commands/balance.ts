@@ -1,0 +1,54 @@
+// balance: spreads bytes over the datanodes, in the background; or tells how far that is, or ends it.
+
+import { GristmillError } from '../../../src/base/errors.ts'
+import { formatBytes } from '../../../src/base/units.ts'
+import type { BalanceState } from '../../../src/protocol/service.ts'
+import type { Context } from '../context.ts'
+import { formatCount } from '../format.ts'
+import { saidPlainly } from '../nodewait.ts'
+import { pad } from '../table.ts'
+
+interface Options { threshold?: number; bandwidth?: number; wait?: boolean; status?: boolean; stop?: boolean }
+
+const lookMs = 300
+
+export async function run(context: Context, _operands: readonly string[], { threshold, bandwidth, wait = false, status = false, stop = false }: Options): Promise<void> {
+  const begins = threshold !== undefined || bandwidth !== undefined
+  if (status && stop || (status || stop) && begins) throw new GristmillError('USAGE', '--status and --stop stand alone')
+  const { signal, printer } = context
+  const { nodes } = await context.mill()
+  const now = await saidPlainly(status ? nodes.balanceStatus({ signal })
+    : stop ? nodes.stopBalance({ signal })
+      : nodes.balance({ ...threshold !== undefined && { threshold }, ...bandwidth !== undefined && { bytesPerSecond: bandwidth }, signal }))
+  const last = wait ? await end(context, now) : now
+  if (context.json) return printer.json(last)
+  for (const line of lines(last)) await printer.line(line)
+}
+
+async function end(context: Context, first: BalanceState): Promise<BalanceState> {
+  const { nodes } = await context.mill()
+  const { clock } = await context.world()
+  const progress = await context.progress()
+  try {
+    const bar = progress.bar('balance', 'bytes')
+    let now = first
+    while (now.running || now.pending > 0) {
+      await clock.sleep(lookMs, context.signal)
+      now = await nodes.balanceStatus({ signal: context.signal })
+      bar.update(now.movedBytes, undefined, `${now.lowest.toFixed(1)}% to ${now.highest.toFixed(1)}% full`)
+    }
+    return now
+  } finally {
+    progress.stop()
+  }
+}
+
+function lines({ running, threshold, bytesPerSecond, moves, movedBytes, failures, pending, average, lowest, highest, remark }: BalanceState): string[] {
+  const facts: [string, string][] = [
+    ['balance', `${running ? 'running' : 'not running'}: ${remark}`],
+    ['full', `${average.toFixed(2)}% on average, from ${lowest.toFixed(2)}% to ${highest.toFixed(2)}%`],
+    ['moved', `${formatBytes(movedBytes)} in ${formatCount(moves)} blocks; ${formatCount(pending)} on their way, ${formatCount(failures)} failed`],
+  ]
+  if (running) facts.push(['limits', `${threshold}% from the average, ${formatBytes(bytesPerSecond)} a second for each datanode`])
+  return facts.map(([name, value]) => `${pad(name, 10)}${value}`)
+}

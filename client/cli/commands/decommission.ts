@@ -1,0 +1,16 @@
+// decommission: a datanode's blocks are copied elsewhere. With --wait, returns when all of them are.
+
+import { Refusal } from '../complaint.ts'
+import type { Context } from '../context.ts'
+import { saidPlainly, tellNode, watchNode } from '../nodewait.ts'
+
+export async function run(context: Context, [name]: readonly string[], { wait = false }: { wait?: boolean }): Promise<void> {
+  const { signal } = context
+  const mill = await context.mill()
+  const begun = await saidPlainly(mill.nodes.decommission(name!, { signal }))
+  if (!wait) return tellNode(context, begun)
+  await tellNode(context, await watchNode(context, begun, ({ service, address }) => {
+    if (service !== 'decommissioning' && service !== 'decommissioned') throw new Refusal('ABORTED', `${address} was put back into service meanwhile`)
+    return service === 'decommissioned'
+  }))
+}

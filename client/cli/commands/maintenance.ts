@@ -1,0 +1,20 @@
+// maintenance: a datanode may be away for a while. With --wait, returns when nothing of it would be missed.
+
+import { GristmillError } from '../../../src/base/errors.ts'
+import { Refusal } from '../complaint.ts'
+import type { Context } from '../context.ts'
+import { saidPlainly, tellNode, watchNode } from '../nodewait.ts'
+
+export async function run(context: Context, [name]: readonly string[], options: { for?: number; end?: boolean; wait?: boolean }): Promise<void> {
+  const { for: forMs, end = false, wait = false } = options
+  if (end === (forMs !== undefined)) throw new GristmillError('USAGE', 'say how long with --for, or --end; one of the two')
+  const { signal } = context
+  const mill = await context.mill()
+  if (end) return tellNode(context, await saidPlainly(mill.nodes.recommission(name!, { signal })))
+  const begun = await saidPlainly(mill.nodes.maintenance(name!, { forMs: forMs!, signal }))
+  if (!wait) return tellNode(context, begun)
+  await tellNode(context, await watchNode(context, begun, ({ service, held, address }) => {
+    if (service !== 'maintenance') throw new Refusal('ABORTED', `the maintenance of ${address} is over`)
+    return held?.remaining === 0
+  }))
+}
