@@ -16,10 +16,11 @@ export interface NamenodeTimes {
 
 /** Throws CONFIG_INVALID if they contradict each other. */
 export function timesFrom(said: Partial<NamenodeTimes> = {}): NamenodeTimes {
+  const nodeDeadMs = said.nodeDeadMs ?? limits.nodeDeadMs
   const times: NamenodeTimes = {
     heartbeatMs: said.heartbeatMs ?? limits.heartbeatMs,
-    nodeStaleMs: said.nodeStaleMs ?? limits.nodeStaleMs,
-    nodeDeadMs: said.nodeDeadMs ?? limits.nodeDeadMs,
+    nodeStaleMs: said.nodeStaleMs ?? Math.min(limits.nodeStaleMs, nodeDeadMs / 3),
+    nodeDeadMs,
     leaseSoftMs: said.leaseSoftMs ?? limits.leaseSoftMs,
     leaseHardMs: said.leaseHardMs ?? limits.leaseHardMs,
     longPollMs: said.longPollMs ?? limits.longPollMs,

@@ -102,7 +102,7 @@ export const settings = {
   blockSize: bytes({ fallback: '128MiB', usedBy: ['namenode', 'up'], about: 'Largest block of a file whose writer does not say; 4KiB to 2047MiB.' }),
   datanodes: count(1, 64, { fallback: '3, or as many as there were', usedBy: ['up'], about: 'Datanodes that `up` starts.' }),
   heartbeat: duration({ fallback: '500ms', usedBy: ['namenode', 'datanode'], about: 'How often a datanode says that it lives.' }),
-  nodeStale: duration({ fallback: '3s', usedBy: ['namenode'], about: 'Silence after which a datanode gets no new blocks and tasks.' }),
+  nodeStale: duration({ fallback: '3s, or a third of `nodeDead` where that is less', usedBy: ['namenode'], about: 'Silence after which a datanode gets no new blocks and tasks.' }),
   nodeDead: duration({ fallback: '10s', usedBy: ['namenode', 'datanode'], about: 'Silence after which a datanode counts as dead and its blocks are copied again.' }),
   leaseSoft: duration({ fallback: '30s', usedBy: ['namenode'], about: 'Silence of a writer after which another may take its path.' }),
   leaseHard: duration({ fallback: '10m', usedBy: ['namenode'], about: 'Silence of a writer after which its file is given up.' }),

@@ -50,8 +50,20 @@ export class FaultyDisk implements Disk {
     await this.#disk.writeFileDurable(path, bytes, options)
   }
 
-  async rename(from: string, to: string): Promise<void> { this.#writable('rename', from); await this.#disk.rename(from, to) }
-  async remove(path: string): Promise<void> { this.#writable('unlink', path); await this.#disk.remove(path) }
+  async rename(from: string, to: string): Promise<void> {
+    this.#writable('rename', from)
+    await this.#disk.rename(from, to)
+    // Bad sectors go where their file goes.
+    this.#forget(to)
+    this.#faults = this.#faults.map(fault => (fault.kind === 'unreadable' && fault.at === from ? { ...fault, at: to } : fault))
+  }
+
+  async remove(path: string): Promise<void> {
+    this.#writable('unlink', path)
+    await this.#disk.remove(path)
+    this.#forget(path)
+  }
+
   async removeTree(path: string): Promise<void> { this.#writable('rm', path); await this.#disk.removeTree(path) }
   async mkdir(path: string): Promise<void> { this.#writable('mkdir', path); await this.#disk.mkdir(path) }
   async setModified(path: string, mtimeMs: number): Promise<void> { this.#writable('utimes', path); await this.#disk.setModified(path, mtimeMs) }
@@ -65,6 +77,7 @@ export class FaultyDisk implements Disk {
     return this.#has('full', path) ? { ...space, freeBytes: 0 } : space
   }
 
+  #forget(path: string): void { this.#faults = this.#faults.filter(fault => fault.kind !== 'unreadable' || fault.at !== path) }
   #has(kind: DiskFault['kind'], path: string): boolean { return this.#faults.some(fault => fault.kind === kind && isBelow(path, fault.at)) }
   #readable(what: string, path: string): void { if (this.#has('unreadable', path)) throw failure('EIO', what, path) }
   #writable(what: string, path: string): void { if (this.#has('readOnly', path)) throw failure('EROFS', what, path) }

@@ -1,13 +1,13 @@
-// A cluster of real processes for tests, benchmarks and the demo: one namenode, some datanodes, each started through the bin,
-// each ended by its own process id. `await using cluster = await startCluster(…)` stops and removes everything, also after a failure.
+// A plain cluster of real processes for tests of the command line, benchmarks and the demo, with nothing between them: one namenode, some
+// datanodes, each ended by its own process id. Faults are made in a Cluster of index.ts.
+// `await using cluster = await startCluster(…)` stops and removes everything, also after a failure.
 
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-
-const bin = join(import.meta.dirname, '../../client/cli/gristmill.js')
+import { bin, ServerProcess } from './process/server.ts'
 
 export interface ClusterOptions {
   datanodes?: number
@@ -29,10 +29,8 @@ export class Member {
   readonly dir: string
   readonly #args: string[]
   readonly #env: Record<string, string>
-  #child: ChildProcess | undefined
+  #process: ServerProcess | undefined
   #address = ''
-  /** What it wrote to stderr, for failure messages. */
-  errors = ''
 
   constructor(role: 'namenode' | 'datanode', dir: string, args: string[], env: Record<string, string>) {
     this.role = role
@@ -42,40 +40,22 @@ export class Member {
   }
 
   get address(): string { return this.#address }
-  get pid(): number { return this.#child?.pid ?? 0 }
-  get running(): boolean { return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null }
+  get pid(): number { return this.#process?.pid ?? 0 }
+  get running(): boolean { return this.#process?.running ?? false }
+  /** What it wrote to stderr, for failure messages. */
+  get errors(): string { return this.#process?.errors ?? '' }
 
   /** Starts the process and waits for its ready line. The first port that it gets is kept over restarts. */
   async start(): Promise<void> {
     const port = this.#address === '' ? '0' : this.#address.split(':').at(-1)!
-    const child = spawn(process.execPath, [bin, this.role, '--json', '--dir', this.dir, '--port', port, ...this.#args], { env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] })
-    this.#child = child
-    child.stderr!.on('data', (bytes: Buffer) => { this.errors = (this.errors + bytes.toString()).slice(-20_000) })
-    this.#address = await new Promise<string>((resolve, reject) => {
-      let text = ''
-      child.stdout!.on('data', (bytes: Buffer) => {
-        text += bytes.toString()
-        const line = text.split('\n').find(part => part.startsWith('{') && part.includes('"address"') && part.endsWith('}'))
-        if (line) resolve((JSON.parse(line) as { address: string }).address)
-      })
-      child.once('exit', (code, signal) => reject(new Error(`the ${this.role} ended before it was ready (${code ?? signal}):\n${this.errors}`)))
-    })
+    this.#process = new ServerProcess({ role: this.role, args: ['--dir', this.dir, '--port', port, ...this.#args], env: this.#env })
+    this.#address = (await this.#process.ready()).address
   }
 
-  signal(name: NodeJS.Signals): void { this.#child?.kill(name) }
+  signal(name: NodeJS.Signals): void { this.#process?.signal(name) }
 
   /** Ends the process and waits until it is gone. */
-  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    const child = this.#child
-    if (!child || !this.running) return
-    const gone = new Promise<void>(resolve => child.once('exit', () => resolve()))
-    child.kill(signal)
-    if (signal === 'SIGTERM') child.kill('SIGCONT')
-    const late = setTimeout(() => child.kill('SIGKILL'), 20_000)
-    await gone
-    clearTimeout(late)
-  }
-
+  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> { await this.#process?.end(signal) }
   kill(): Promise<void> { return this.end('SIGKILL') }
 }
 

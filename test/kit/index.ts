@@ -1,0 +1,30 @@
+// What `import { Cluster } from 'gristmill/testing'` gives: clusters whose every failure a test can cause with a line. See
+// docs/guide/testing.md.
+
+import type { Cluster as ClusterContract, StartOptions } from './contract.ts'
+
+export type * from './contract.ts'
+export { failpoints, type Failpoint } from '../../src/base/failpoints.ts'
+
+/** A cluster in the hand of a test. `await using` ends and removes it, also after a failure. */
+export type Cluster = ClusterContract
+
+export const Cluster = {
+  /**
+   * Starts a cluster and waits until it serves: real processes, sockets and disks (`mode: 'process'`, the default), or everything in
+   * this process on virtual time, from a seed (`mode: 'sim'`).
+   *
+   *     await using cluster = await Cluster.start({ datanodes: 3 })
+   *     await cluster.mill.writeFile('/hello.txt', 'hello\n')
+   *     await cluster.datanodes[0].kill()
+   */
+  async start(options: StartOptions = {}): Promise<Cluster> {
+    if (options.mode === 'sim') {
+      const simulated: string = './sim/cluster.ts'
+      const { startSim } = await import(simulated) as { startSim: (options: StartOptions) => Promise<Cluster> }
+      return startSim(options)
+    }
+    const { ProcessCluster } = await import('./process/cluster.ts')
+    return ProcessCluster.start(options)
+  },
+}

@@ -1,0 +1,157 @@
+// A cluster of real processes on this machine: each started through the bin, each behind a proxy of its own, with its own directory.
+// All of them start at once: a process that calls another which is not ready yet waits in front of its proxy.
+// Invariant: whatever happens to the test's process, no process and no directory of the cluster outlives it.
+
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { settingNames, variableOf } from '../../../src/base/config.ts'
+import { address } from '../../../src/base/ids.ts'
+import { openCluster } from '../../../client/embedded/open.ts'
+import type { Mill } from '../../../client/mill.ts'
+import type { Random } from '../../../src/ports/random.ts'
+import { localMachine } from '../../../src/world/machine.ts'
+import { seeded } from '../../../src/world/random.ts'
+import { realWorld } from '../../../src/world/world.ts'
+import { checkAll } from '../check/check.ts'
+import type { Cluster, ClusterNode, Party, Spoil, StartOptions, Verdict } from '../contract.ts'
+import { Links } from './links.ts'
+import { ProcessDataNode, ProcessNode } from './node.ts'
+import { Proxy } from './proxy.ts'
+import { forgetDirectory, watchDirectory } from './reaper.ts'
+import { isReplicated, isQuiet, waitFor } from './wait.ts'
+
+const waitMs = 60_000
+
+interface Parts {
+  readonly seed: number
+  readonly dir: string
+  readonly secret: Buffer
+  readonly links: Links
+  readonly proxies: readonly Proxy[]
+  readonly namenode: ProcessNode
+  readonly datanodes: readonly ProcessDataNode[]
+  /** In which commands find this cluster and no other. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+export class ProcessCluster implements Cluster {
+  readonly mode = 'process'
+  readonly seed: number
+  readonly dir: string
+  readonly namenode: ProcessNode
+  readonly datanodes: readonly ProcessDataNode[]
+  /** For child processes of the test's own: with it, `gristmill` commands and programs use this cluster. */
+  readonly env: Readonly<Record<string, string>>
+  readonly #parts: Parts
+  readonly #mills: Mill[] = []
+  #stopped: Promise<void> | undefined
+
+  static async start(options: StartOptions = {}): Promise<ProcessCluster> {
+    const { seed = 1, datanodes: count = 3, racks = [], disks = 1, settings = {}, nodeSettings = {} } = options
+    const dir = await mkdtemp(join(tmpdir(), 'gristmill-test-'))
+    watchDirectory(dir)
+    const links = new Links()
+    const names = ['namenode', ...Array.from({ length: count }, (_, i) => `datanode${i + 1}`)]
+    const nodes: ProcessNode[] = []
+    const partyOf = (who: string): string => nodes.find(node => node.id === who)?.name ?? 'client'
+    const proxies = await Promise.all(names.map(name => Proxy.open({ name, links, random: seeded(`${seed} ${name} proxy`), partyOf })))
+    const secret = Buffer.from(Buffer.from(seeded(`${seed} secret`).bytes(32)).toString('hex'))
+    const home = join(dir, 'home')
+    await mkdir(home, { mode: 0o700 })
+    await writeFile(join(dir, 'secret'), secret, { mode: 0o600 })
+    const env: Record<string, string> = {
+      PATH: process.env['PATH'] ?? '', HOME: home, NO_COLOR: '1', GRISTMILL_HOME: home, GRISTMILL_SECRET_FILE: join(dir, 'secret'),
+      GRISTMILL_CLUSTER: proxies[0]!.address, ...compiled(),
+    }
+    const random = (name: string): Random => seeded(`${seed} ${name}`)
+    const variables = (of: Readonly<Record<string, string>>): Record<string, string> => Object.fromEntries(Object.entries(of).map(([name, value]) => [variableFor(name), value]))
+    const own = { ...env, ...variables(settings) }
+    const namenode = new ProcessNode('namenode', { name: 'namenode', dirs: [join(dir, 'namenode')], args: [], env: own, proxy: proxies[0]!, random: random('namenode') })
+    const datanodes = names.slice(1).map((name, i) => new ProcessDataNode(i + 1, {
+      name, proxy: proxies[i + 1]!, random: random(name),
+      dirs: Array.from({ length: disks }, (_, disk) => join(dir, name, `disk${disk + 1}`)),
+      // Each on a machine of its own, as it were: what one does for another goes over the network, where it can be disturbed.
+      args: ['--host-name', `host${i + 1}`, ...racks.length > 0 ? ['--rack', racks[i % racks.length]!] : []],
+      env: { ...own, ...variables(nodeSettings[i + 1] ?? {}) },
+    }))
+    nodes.push(namenode, ...datanodes)
+    const cluster = new ProcessCluster({ seed, dir, secret, links, proxies, namenode, datanodes, env })
+    try {
+      const starts = await Promise.allSettled(nodes.map(node => node.start()))
+      for (const start of starts) if (start.status === 'rejected') throw start.reason
+      await cluster.connect()
+    } catch (error) {
+      await cluster.stop()
+      throw error
+    }
+    return cluster
+  }
+
+  private constructor(parts: Parts) {
+    this.#parts = parts
+    this.seed = parts.seed
+    this.dir = parts.dir
+    this.namenode = parts.namenode
+    this.datanodes = parts.datanodes
+    this.env = parts.env
+  }
+
+  get mill(): Mill { return this.#mills[0]! }
+
+  async connect({ user, hostName = 'client' }: { user?: string; hostName?: string } = {}): Promise<Mill> {
+    const { dir, secret, env } = this.#parts
+    const world = realWorld({ name: 'client', logLevel: 'silent' })
+    const settings = { home: join(dir, `client${this.#mills.length + 1}`), hostName, ...user !== undefined && { user } }
+    const mill = await openCluster({ world, machine: localMachine, settings }, address(env['GRISTMILL_CLUSTER']!), secret)
+    this.#mills.push(mill)
+    return mill
+  }
+
+  cut(from: Party, to: Party, { oneWay = false }: { oneWay?: boolean } = {}): void { this.#parts.links.cut(nameOf(from), nameOf(to), oneWay) }
+  spoil(from: Party, to: Party, how: Spoil): void { this.#parts.links.spoil(nameOf(from), nameOf(to), how) }
+
+  heal(from?: Party, to?: Party): void {
+    this.#parts.links.heal(from && nameOf(from), to && nameOf(to))
+    if (from === undefined) for (const node of this.#nodes) node.disarm().catch(() => {}) // it ends this moment
+  }
+
+  async advance(ms: number): Promise<void> { await new Promise(resolve => setTimeout(resolve, ms)) }
+
+  async waitActive(timeoutMs = waitMs): Promise<void> { await waitFor(this, 'all datanodes to be there and safe mode to be over', () => undefined, timeoutMs) }
+  async waitReplicated(timeoutMs = waitMs): Promise<void> { await waitFor(this, 'every block to have its replicas', isReplicated, timeoutMs) }
+  async waitQuiet(timeoutMs = waitMs): Promise<void> { await waitFor(this, 'the cluster to be quiet', isQuiet, timeoutMs) }
+
+  check(): Promise<Verdict> { return checkAll(this) }
+
+  stop(): Promise<void> { return this.#stopped ??= this.#stop() }
+  async [Symbol.asyncDispose](): Promise<void> { await this.stop() }
+
+  get #nodes(): readonly ProcessNode[] { return [this.namenode, ...this.datanodes] }
+
+  async #stop(): Promise<void> {
+    this.#parts.links.heal()
+    // Connections first: a call that waits for a cut to end would hold its connection.
+    await Promise.all(this.#nodes.map(node => node.kill()))
+    await Promise.all(this.#parts.proxies.map(proxy => proxy.close()))
+    await Promise.allSettled(this.#mills.map(mill => mill.close()))
+    // Executors end by themselves as soon as they see that their node has gone; until then they may write.
+    await rm(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
+    forgetDirectory(this.dir)
+  }
+}
+
+const nameOf = (party: Party): string => (party === 'client' ? party : (party satisfies ClusterNode).name)
+
+/** `blockSize` → `GRISTMILL_BLOCK_SIZE`. */
+function variableFor(name: string): string {
+  if (!(settingNames as readonly string[]).includes(name)) throw new Error(`there is no setting "${name}"; docs/reference/settings.md has them all: ${settingNames.join(', ')}`)
+  return variableOf(name)
+}
+
+/** An installed package has no compiled code of its own yet, and a new home would never have any: it is kept beside the packages. */
+function compiled(): { NODE_COMPILE_CACHE?: string } {
+  const packages = dirname(fileURLToPath(new URL('../../../', import.meta.url)))
+  return basename(packages) === 'node_modules' ? { NODE_COMPILE_CACHE: join(packages, '.cache/gristmill') } : {}
+}

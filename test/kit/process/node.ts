@@ -1,0 +1,196 @@
+// A node of a cluster of real processes. Its address, which others know, is its proxy's and stays the same over restarts; its data
+// stays in its directory.
+
+import { readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Failpoint } from '../../../src/base/failpoints.ts'
+import type { Random } from '../../../src/ports/random.ts'
+import type { Trigger } from '../../../src/ports/failpoints.ts'
+import type { DiskFault } from '../../../src/world/faulty.ts'
+import { stampName } from '../../../src/home/home.ts'
+import type { ClusterNode, DataNode, FailAction, Replica } from '../contract.ts'
+import type { Proxy } from './proxy.ts'
+import { FileReplica, replicasIn } from './replica.ts'
+import { ServerProcess } from './server.ts'
+
+/** From a process's death to the news of it. */
+const lastWordsMs = 500
+
+export interface NodeParts {
+  readonly name: string
+  /** One a disk. */
+  readonly dirs: readonly string[]
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly proxy: Proxy
+  readonly random: Random
+}
+
+export class ProcessNode implements ClusterNode {
+  readonly role: 'namenode' | 'datanode'
+  readonly name: string
+  readonly dirs: readonly string[]
+  protected readonly random: Random
+  readonly #parts: NodeParts
+  #process: ServerProcess | undefined
+  #id = ''
+  #paused = false
+  /** It may have stopped itself at a failpoint. */
+  #mayHold = false
+  /** A failpoint may have killed it. */
+  #mayDie = false
+  /** Disks that are full, which they are after a restart too. */
+  #full: DiskFault[] = []
+  /** Files that cannot be read, with their inodes: another file under the name can. */
+  readonly #unreadable = new Map<string, number>()
+
+  constructor(role: 'namenode' | 'datanode', parts: NodeParts) {
+    this.role = role
+    this.name = parts.name
+    this.dirs = parts.dirs
+    this.random = parts.random
+    this.#parts = parts
+  }
+
+  /** As the process calls itself; '' before it ran for the first time. */
+  get id(): string { return this.#id }
+  get running(): boolean { return this.#process?.running ?? false }
+  get paused(): boolean { return this.#paused && this.running }
+  get pid(): number { return this.#process?.pid ?? 0 }
+  /** The end of its log. */
+  get log(): string { return this.#process?.errors ?? '' }
+  /** How its last process ended: `SIGKILL`, `exit code 70`; undefined while it runs. */
+  get ended(): string | undefined { return this.#process?.ended }
+
+  async start(): Promise<void> {
+    // Others notice a death before its parent does.
+    if (this.#mayDie) await Promise.race([this.gone(), new Promise(resolve => setTimeout(resolve, lastWordsMs))])
+    if (this.running) return
+    this.#mayDie = false
+    const { proxy, dirs, args, env } = this.#parts
+    proxy.target = 'starting'
+    this.#paused = false
+    const process = this.#process = new ServerProcess({
+      role: this.role, env,
+      args: [...dirs.flatMap(dir => ['--dir', dir]), '--port', '0', '--advertise', proxy.address, ...args],
+      begin: { kind: 'begin', armed: [], faults: [...this.#full, ...await this.#unreadableNow()] },
+    })
+    void process.gone.then(() => { if (this.#process === process) proxy.target = 'down' })
+    const { id, listening } = await process.ready()
+    this.#id = id
+    const colon = listening.lastIndexOf(':')
+    proxy.target = { host: listening.slice(0, colon), port: Number(listening.slice(colon + 1)) }
+  }
+
+  async stop(): Promise<void> { await this.#process?.end('SIGTERM') }
+  async kill(): Promise<void> { await this.#process?.end('SIGKILL') }
+
+  async restart(): Promise<void> {
+    await this.stop()
+    await this.start()
+  }
+
+  async powerCut(): Promise<void> {
+    throw new Error(`the power of ${this.name} cannot be cut: what a process has written stays in the kernel when it dies; use mode 'sim'`)
+  }
+
+  pause(): void {
+    this.#paused = true
+    this.#process?.signal('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#process?.signal('SIGCONT')
+  }
+
+  /** Settles when the process has ended, by itself or not. */
+  async gone(): Promise<void> { await this.#process?.gone }
+
+  async failpoint(name: Failpoint, action: FailAction, nth = 1): Promise<void> {
+    this.#mayHold ||= action === 'pause'
+    this.#mayDie ||= action === 'kill'
+    await this.#live().ask({ kind: 'arm', armed: { name, action, nth } })
+  }
+
+  /** Disarms what is armed, and lets go what is held. */
+  async disarm(): Promise<void> {
+    if (!this.running) return
+    if (this.#mayHold && !this.#paused) this.#process!.signal('SIGCONT')
+    this.#mayHold = false
+    this.#mayDie = false
+    if (!this.#paused) await this.#process!.ask({ kind: 'disarm' })
+  }
+
+  async fillDisk(disk = 0): Promise<void> {
+    const fault: DiskFault = { kind: 'full', at: this.#dir(disk) }
+    this.#full.push(fault)
+    if (this.running) await this.#process!.ask({ kind: 'spoil', fault })
+  }
+
+  async failSync({ nth = 1, disk = 0 }: { nth?: number; disk?: number } = {}): Promise<void> {
+    await this.#live().ask({ kind: 'spoil', fault: { kind: 'sync', at: this.#dir(disk), nth } })
+  }
+
+  async healDisks(): Promise<void> {
+    this.#full = []
+    if (this.running) await this.#process!.ask({ kind: 'healDisks' })
+  }
+
+  protected async trigger(what: Trigger): Promise<void> { await this.#live().ask({ kind: 'trigger', what }) }
+
+  /** Of a file on one of its disks. */
+  protected readonly unreadable = {
+    add: async (path: string): Promise<void> => {
+      this.#unreadable.set(path, (await stat(path)).ino)
+      if (this.running) await this.#process!.ask({ kind: 'spoil', fault: { kind: 'unreadable', at: path } })
+    },
+    has: async (path: string): Promise<boolean> => (await this.#unreadableNow()).some(fault => fault.at === path),
+  }
+
+  async #unreadableNow(): Promise<DiskFault[]> {
+    const faults: DiskFault[] = []
+    for (const [at, inode] of this.#unreadable) {
+      const found = await stat(at).catch(() => undefined)
+      if (found?.ino === inode) faults.push({ kind: 'unreadable', at })
+      else this.#unreadable.delete(at)
+    }
+    return faults
+  }
+
+  #dir(disk: number): string {
+    const dir = this.dirs[disk]
+    if (dir === undefined) throw new Error(`${this.name} has ${this.dirs.length} disks, and none has the number ${disk}`)
+    return dir
+  }
+
+  #live(): ServerProcess {
+    if (!this.running) throw new Error(`${this.name} does not run; start it first`)
+    return this.#process!
+  }
+}
+
+export class ProcessDataNode extends ProcessNode implements DataNode {
+  readonly number: number
+
+  constructor(number: number, parts: NodeParts) {
+    super('datanode', parts)
+    this.number = number
+  }
+
+  async wipe({ identity = false }: { identity?: boolean } = {}): Promise<void> {
+    await this.kill()
+    for (const dir of this.dirs) {
+      for (const name of await readdir(dir)) if (identity || name !== stampName) await rm(join(dir, name), { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+    }
+  }
+
+  triggerHeartbeat(): Promise<void> { return this.trigger('heartbeat') }
+  triggerReport(): Promise<void> { return this.trigger('report') }
+  triggerScrub(): Promise<void> { return this.trigger('scrub') }
+
+  async replicas(): Promise<Replica[]> {
+    const found = await Promise.all(this.dirs.map(dir => replicasIn(dir)))
+    return found.flatMap((files, disk) => files.map(file => new FileReplica({ ...file, disk, node: this, random: this.random, unreadable: this.unreadable })))
+  }
+}

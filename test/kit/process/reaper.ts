@@ -1,0 +1,70 @@
+// What is left behind when a test's own process is killed: processes, some of them stopped, and directories. A small shell waits for
+// the end of its input, which comes with the end of this process however that ends, and then ends and removes what it was told of.
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { rmSync } from 'node:fs'
+
+/** One word and one operand a line. Ids of processes that have ended are forgotten, for they are used again. */
+const script = `
+pids=; dirs=
+while read -r word what; do
+  case $word in
+    run) pids="$pids $what ";;
+    end) pids=$(printf %s "$pids" | sed "s/ $what / /");;
+    dir) dirs="$dirs
+$what";;
+  esac
+done
+for pid in $pids; do kill -KILL "$pid" 2>/dev/null; done
+sleep 0.2
+printf '%s\\n' "$dirs" | while read -r dir; do [ -n "$dir" ] && rm -rf -- "$dir"; done
+`
+
+let shell: ChildProcess | undefined
+const processes = new Set<number>()
+const directories = new Set<string>()
+
+function tell(line: string): void {
+  if (!shell) {
+    // A group of its own: Ctrl-C at the terminal, which ends the test, must not end this one before its work.
+    shell = spawn('/bin/sh', ['-c', script], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+    shell.on('error', () => {})
+    shell.stdin!.on('error', () => {})
+    shell.unref();
+    (shell.stdin as unknown as { unref(): void }).unref()
+    process.once('exit', endAll)
+  }
+  shell.stdin!.write(`${line}\n`)
+}
+
+/** In good time, where this process ends by itself: a test that failed before it could stop its cluster. */
+function endAll(): void {
+  for (const pid of processes) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // ended meanwhile
+    }
+  }
+  for (const dir of directories) rmSync(dir, { recursive: true, force: true, maxRetries: 3 })
+}
+
+export function watchProcess(child: ChildProcess): void {
+  const { pid } = child
+  if (pid === undefined) return
+  processes.add(pid)
+  tell(`run ${pid}`)
+  child.once('exit', () => {
+    processes.delete(pid)
+    tell(`end ${pid}`)
+  })
+}
+
+/** The directory is removed with everything in it; until `forgetDirectory`. */
+export function watchDirectory(dir: string): void {
+  directories.add(dir)
+  tell(`dir ${dir}`)
+}
+
+/** It has been removed already. */
+export function forgetDirectory(dir: string): void { directories.delete(dir) }

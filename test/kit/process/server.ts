@@ -1,0 +1,120 @@
+// One server process, started through the bin as a person would start it, and ended by its own id. A held one can be asked to fail
+// at a named point, to have a bad disk, or to report at once.
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { Answer, Ask, Asked, Begin } from '../../../src/world/control.ts'
+import { watchProcess } from './reaper.ts'
+
+/** Said here once, and rewritten by the build: an installed package has the same layout. */
+export const bin = fileURLToPath(new URL('../../../client/cli/gristmill.js', import.meta.url))
+
+const readyMs = 60_000
+const goneMs = 20_000
+const askMs = 30_000
+
+export interface ServerPlan {
+  readonly role: 'namenode' | 'datanode'
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** A test can take hold of it; what is given holds from the start. */
+  readonly begin?: Begin
+}
+
+interface Ready { readonly id: string; readonly address: string; readonly listening: string }
+
+export class ServerProcess {
+  readonly #child: ChildProcess
+  readonly #gone: Promise<void>
+  readonly #asked = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
+  #next = 1
+  /** How it ended. */
+  ended: string | undefined
+  /** The end of what it wrote to stderr. */
+  errors = ''
+
+  constructor({ role, args, env, begin }: ServerPlan) {
+    const child = this.#child = spawn(process.execPath, [bin, role, '--json', ...args], { env: { ...env, ...begin && { GRISTMILL_TEST_KIT: '1' } }, stdio: ['ignore', 'pipe', 'pipe', ...begin ? ['ipc' as const] : []] })
+    watchProcess(child)
+    child.stderr!.on('data', (bytes: Buffer) => { this.errors = (this.errors + bytes.toString()).slice(-50_000) })
+    this.#gone = new Promise(resolve => {
+      child.once('error', error => { this.ended ??= error.message; resolve() })
+      child.once('exit', (code, signal) => {
+        this.ended ??= signal ?? `exit code ${code}`
+        for (const { reject } of this.#asked.values()) reject(new Error(`the process has ended (${this.ended})`))
+        resolve()
+      })
+    })
+    if (begin) {
+      child.send(begin, () => {})
+      child.on('message', (answer: Answer) => {
+        const waiting = this.#asked.get(answer.id)
+        this.#asked.delete(answer.id)
+        if (answer.error === undefined) waiting?.resolve()
+        else waiting?.reject(new Error(answer.error))
+      })
+    }
+  }
+
+  get pid(): number { return this.#child.pid ?? 0 }
+  get running(): boolean { return this.ended === undefined }
+  /** Settles when the process is gone. */
+  get gone(): Promise<void> { return this.#gone }
+
+  /** Waits for its ready line. Throws with its last words if it ends before. */
+  async ready(): Promise<Ready> {
+    const line = await new Promise<string>((resolve, reject) => {
+      let text = ''
+      const late = setTimeout(() => reject(new Error(`the process was not ready within ${readyMs} ms:\n${this.errors}`)), readyMs)
+      this.#child.stdout!.on('data', (bytes: Buffer) => {
+        text += bytes.toString()
+        const found = text.split('\n').slice(0, -1).find(part => part.startsWith('{'))
+        if (found === undefined) return
+        clearTimeout(late)
+        resolve(found)
+      })
+      void this.#gone.then(() => {
+        clearTimeout(late)
+        reject(new Error(`the process ended before it was ready (${this.ended}):\n${this.errors}`))
+      })
+    })
+    // From here on the cluster's life is not this process's: a test that forgets it can end.
+    this.#child.unref();
+    for (const stream of [this.#child.stdout, this.#child.stderr, this.#child.channel]) (stream as unknown as { unref?(): void } | null)?.unref?.()
+    return JSON.parse(line) as Ready
+  }
+
+  signal(name: NodeJS.Signals): void { this.#child.kill(name) }
+
+  /** Asks it something and waits for the answer. REQUIRES: it was started with `begin`. */
+  async ask(ask: Ask): Promise<void> {
+    if (!this.running) throw new Error('the process does not run')
+    const id = this.#next++
+    await waited(askMs, `an answer to ${ask.kind}`, new Promise<void>((resolve, reject) => {
+      this.#asked.set(id, { resolve, reject })
+      this.#child.send({ id, ask } satisfies Asked, error => { if (error) reject(error) })
+    }))
+  }
+
+  /** Ends it and waits until it is gone. */
+  async end(signal: 'SIGTERM' | 'SIGKILL' | NodeJS.Signals): Promise<void> {
+    if (!this.running) return
+    this.#child.kill(signal)
+    // A stopped one hears nothing else before it goes on.
+    if (signal !== 'SIGKILL') this.#child.kill('SIGCONT')
+    const late = setTimeout(() => { this.#child.kill('SIGKILL') }, goneMs)
+    await this.#gone
+    clearTimeout(late)
+  }
+}
+
+/** Keeps this process alive while it waits. */
+async function waited<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+  let late: NodeJS.Timeout | undefined
+  const limit = new Promise<never>((_, reject) => { late = setTimeout(() => reject(new Error(`waited ${ms} ms in vain for ${what}`)), ms) })
+  try {
+    return await Promise.race([work, limit])
+  } finally {
+    clearTimeout(late)
+  }
+}
