@@ -2,12 +2,13 @@
 // committed state while everybody is served; every value of the copy is looked at before it counts as a backup.
 // The journal is kept from the oldest backup of the last few on, so that each of them can be brought up to date.
 
-import { asError, GristmillError } from '../../src/base/errors.ts'
+import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { ClusterId } from '../../src/base/ids.ts'
 import { GiB } from '../../src/base/units.ts'
 import type { Store } from '../../src/ports/store.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { Chore } from '../housekeeping.ts'
+import type { TableName } from '../journal/keys.ts'
 import type { LocalJournal } from '../journal/local.ts'
 import { factsOf } from './digest.ts'
 import { backupPath, backupsIn, claim, partialName, removeBackup, writeManifest, type Backup, type Manifest } from './shelf.ts'
@@ -67,6 +68,8 @@ export class Backups {
     this.#hold()
   }
 
+  /** When the newest one was made; undefined if there is none. */
+  get newestMs(): number | undefined { return this.#known[0]?.createdMs }
   /** Newest first. */
   get known(): readonly Backup[] { return this.#known }
 
@@ -94,7 +97,7 @@ export class Backups {
     try {
       const createdMs = Math.floor(clock.now())
       await store.backup(partial)
-      const { digest, rows, counters } = await factsOf(world, partial)
+      const { digest, rows, counters } = await factsOf(world, partial).catch((error: unknown) => { throw this.#compared(error) })
       if (!counters) throw new GristmillError('CORRUPT', `the copy of the store in ${partial} has no counters`)
       const { appliedSeq: seq, epoch, files, directories, blocks } = counters
       const bytes = (await disk.stat(`${partial}/data.mdb`))?.bytes ?? 0
@@ -112,6 +115,15 @@ export class Backups {
       await disk.removeTree(partial).catch(() => {})
       throw translated(error, dir)
     }
+  }
+
+  /** A bad row of the copy is looked at in the store that it came from: if it is bad there too, that ends the namenode. */
+  #compared(error: unknown): unknown {
+    if (!hasCode(error, 'CORRUPT')) return error
+    const { table, key } = error.details as { table?: TableName; key?: string }
+    if (table === undefined || key === undefined) return error
+    this.#options.journal.view.get(table, Buffer.from(key, 'hex'))
+    return new GristmillError('CORRUPT', `${error.message}; that is so in the copy only: is the disk of the backup bad?`, { cause: error, details: error.details })
   }
 
   get #seq(): number { return this.#options.journal.view.counters.appliedSeq }

@@ -25,6 +25,20 @@ async function commandsOf(guide: string, places: Readonly<Record<string, string>
   })
 }
 
+/** Where the checksums of rows with a name in their key end, in a store's file. */
+function namedRows(file: Buffer): number[] {
+  const found: number[] = []
+  for (let page = 2 * 4096; page < file.length; page += 4096) {
+    if (file.readUInt16LE(page + 18) !== 2) continue
+    for (let i = 0; i < file.readUInt16LE(page + 20) / 2; i++) {
+      const at = page + 24 + file.readUInt16LE(page + 24 + 2 * i)
+      const keyBytes = file.readUInt16LE(at + 6)
+      if (file.readUInt16LE(at + 4) === 0 && keyBytes > 8) found.push(at + 8 + keyBytes + file.readUInt16LE(at) - 1)
+    }
+  }
+  return found
+}
+
 test('the operators\' guide: every command does what it says, and fsck tells healthy, degraded and damaged apart', async () => {
   await using cluster = await startCluster({ datanodes: 2, settings: { GRISTMILL_REPLICATION: '2', GRISTMILL_HEARTBEAT: '200ms', GRISTMILL_NODE_STALE: '800ms', GRISTMILL_NODE_DEAD: '2500ms' } })
   await cluster.ok(['mkdir', '/logs'])
@@ -78,6 +92,20 @@ test('the guide to backups: a namenode whose store goes bad ends rather than ans
   await cluster.ok(['put', '-', '/after'], 'after\n')
   await cluster.ok(['mkdir', '/d'])
 
+  // One that comes upon damage while it runs ends too: a bit of the checksum of every name.
+  const store = join(namenode.dir, 'store/data.mdb')
+  const sound = await fs.readFile(store)
+  const sums = namedRows(sound)
+  const handle = await fs.open(store, 'r+')
+  for (const at of sums) await handle.write(Buffer.from([sound[at]! ^ 1]), 0, 1, at)
+  expect(await cluster.run(['ls', '/'])).not.toMatchObject({ code: 0 })
+  await until('the namenode has ended', async () => !namenode.running)
+  expect(namenode.errors).toContain('gristmill namenode recover')
+  for (const at of sums) await handle.write(Buffer.from([sound[at]!]), 0, 1, at)
+  await handle.close()
+  await namenode.start()
+  expect(await cluster.ok(['ls', '/'])).toContain('after')
+
   // A running one is not recovered from under its feet.
   const here = ['--dir', namenode.dir]
   expect(await cluster.run([...recover, ...here])).toMatchObject({ code: 73 })
@@ -87,7 +115,7 @@ test('the guide to backups: a namenode whose store goes bad ends rather than ans
   const bytes = await fs.readFile(file)
   for (let at = 2 * 4096; at < bytes.length; at += 512) bytes[at + 17]! ^= 0xff
   await fs.writeFile(file, bytes)
-  await expect(namenode.start()).rejects.toThrow(/\(74\)[\s\S]*gristmill namenode recover/)
+  await expect(namenode.start()).rejects.toThrow(/74\)[\s\S]*gristmill namenode recover/)
 
   const planned = await cluster.run([...look, ...here])
   expect(planned).toMatchObject({ code: 0, stdout: expect.stringMatching(/^damaged: [\s\S]*would be rebuilt from the backup [\s\S]*nothing is lost\nnothing was changed/) })

@@ -123,6 +123,29 @@ test('a disk that takes no backup is tried again later, and what was half made d
   expect(await there()).toEqual([seq()])
 })
 
+test('a row that is bad in the copy is looked at in the store: if it is bad there, the namenode ends', async () => {
+  const backups = await open()
+  for (let i = 0; i < 5; i++) await change()
+  const children = store.table('children')
+  const [row] = [...children.range({ limit: 1, reverse: true })]
+  const bad = Buffer.from(row!.value)
+  bad[0]! ^= 1
+  const real = store.backup.bind(store)
+  store.backup = async to => {
+    await real(to)
+    const copy = await world.openStore(to, { sync: false })
+    const table = copy.table('children')
+    copy.transact(() => table.put(row!.key, bad))
+    await copy.close()
+  }
+  await expect(backups.take(`${dir}/a`)).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('in the copy only') })
+  await change()
+  store.backup = real
+  store.transact(() => children.put(row!.key, bad))
+  await expect(backups.take(`${dir}/a`)).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('namenode recover') })
+  await expect(change()).rejects.toMatchObject({ code: 'CORRUPT' })
+})
+
 test('two at a time are not made, and none by itself where that was not wanted', async () => {
   const backups = await open({ everyMs: 0 })
   await change()
