@@ -1,0 +1,186 @@
+// The nodes of a simulated cluster: a host that stays, and a process on it that comes and goes.
+
+import { Datanode } from '../../../datanode/datanode.ts'
+import { openTasks } from '../../../datanode/executor/tasks.ts'
+import { Namenode } from '../../../namenode/namenode.ts'
+import type { Failpoint } from '../../../src/base/failpoints.ts'
+import type { Address } from '../../../src/base/ids.ts'
+import { limits } from '../../../src/base/limits.ts'
+import type { Settings } from '../../../src/base/settings.ts'
+import type { Trigger } from '../../../src/ports/failpoints.ts'
+import type { Random } from '../../../src/ports/random.ts'
+import type { World } from '../../../src/ports/world.ts'
+import type { ClusterNode, DataNode, FailAction, Replica } from '../contract.ts'
+import { SimFailpoints } from './failpoints.ts'
+import { Host } from './host.ts'
+import type { Kernel } from './kernel.ts'
+import { Process } from './process.ts'
+import { simReplicas } from './replica.ts'
+
+export interface NodeParts {
+  readonly kernel: Kernel
+  readonly name: string
+  readonly settings: Partial<Settings>
+  readonly secret: Buffer
+  readonly worldOf: (process: Process, failpoints: SimFailpoints) => World
+}
+
+const stopMs = 120_000
+
+export abstract class SimNode implements ClusterNode {
+  abstract readonly role: 'namenode' | 'datanode'
+  readonly name: string
+  readonly host: Host
+  protected readonly parts: NodeParts
+  protected readonly random: Random
+  #process: Process | undefined
+  #failpoints: SimFailpoints | undefined
+  #server: { stop(): Promise<void> } | undefined
+  #lives = 0
+
+  constructor(parts: NodeParts) {
+    this.parts = parts
+    this.name = parts.name
+    this.host = new Host(parts.name)
+    this.random = parts.kernel.random(`${parts.name}/damage`)
+  }
+
+  get running(): boolean { return this.#process?.alive === true }
+  get paused(): boolean { return this.#process?.paused === true }
+  /** Another one in each life. */
+  get pid(): number { return this.#lives }
+
+  /** What runs in the process. */
+  protected abstract boot(world: World, offer: (what: Trigger, work: () => Promise<unknown>) => void, end: () => void): Promise<{ stop(): Promise<void> }>
+  /** Mounts of its disks. */
+  abstract readonly mounts: readonly string[]
+
+  async start(): Promise<void> {
+    if (this.running) return
+    this.#lives++
+    const process = this.#process = new Process(this.parts.kernel, this.name, this.host)
+    const failpoints = this.#failpoints = new SimFailpoints(process)
+    const ended = new Promise<never>((_, reject) => { process.onEnd(() => reject(new Error(`${this.name} ended while it started`))) })
+    ended.catch(() => {})
+    try {
+      this.#server = await Promise.race([this.boot(this.parts.worldOf(process, failpoints), (what, work) => failpoints.offer(what, work), () => process.end()), ended])
+    } catch (error) {
+      process.end()
+      throw error
+    }
+  }
+
+  async stop(): Promise<void> {
+    const process = this.#process
+    if (!process?.alive) return
+    process.resume()
+    // As the operating system does it in the end.
+    const late = this.parts.kernel.schedule(stopMs, undefined, `${this.name} does not stop`, () => process.end())
+    await Promise.race([this.#server?.stop(), new Promise<void>(resolve => { process.onEnd(resolve) })])
+    late()
+    process.end()
+  }
+
+  async kill(): Promise<void> { this.#process?.end() }
+
+  async powerCut(): Promise<void> {
+    this.#process?.end()
+    this.host.powerCut(this.random)
+  }
+
+  async restart(): Promise<void> {
+    await this.stop()
+    await this.start()
+  }
+
+  pause(): void { this.#process?.pause() }
+  resume(): void { this.#process?.resume() }
+
+  async failpoint(name: Failpoint, action: FailAction, nth = 1): Promise<void> { this.#failpoints?.arm(name, action, nth) }
+  healFailpoints(): void { this.#failpoints?.heal() }
+
+  async fillDisk(disk = 0): Promise<void> { this.host.spoil(this.mounts[disk]!, { full: true }) }
+  async failSync({ nth = 1, disk = 0 }: { nth?: number; disk?: number } = {}): Promise<void> { this.host.spoil(this.mounts[disk]!, { failSyncIn: nth }) }
+  async healDisks(): Promise<void> { this.host.healDisks() }
+
+  protected async trigger(what: Trigger): Promise<void> { await this.#failpoints!.trigger(what) }
+}
+
+export class SimNameNode extends SimNode {
+  readonly role = 'namenode'
+  readonly mounts = ['/namenode']
+  #address: Address | undefined
+
+  get address(): Address { return this.#address! }
+
+  protected async boot(world: World, _offer: unknown, end: () => void): Promise<Namenode> {
+    const { settings, secret } = this.parts
+    const namenode = await Namenode.start(world, {
+      dir: '/namenode', host: '127.0.0.1', port: portOf(this.#address), secret, user: 'root', pid: this.pid, version: 'simulated',
+      defaults: { replication: settings.replication ?? 3, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
+      times: timesOf(settings),
+      trashKeepMs: settings.trashKeep ?? 0,
+      onFatal: () => end(),
+    })
+    this.#address = namenode.address
+    return namenode
+  }
+}
+
+export class SimDataNode extends SimNode implements DataNode {
+  readonly role = 'datanode'
+  readonly number: number
+  readonly mounts: readonly string[]
+  readonly #rack: string
+  readonly #namenode: () => Address
+  #id = ''
+  #address: Address | undefined
+
+  constructor(parts: NodeParts, { number, disks, rack, namenode }: { number: number; disks: number; rack: string; namenode: () => Address }) {
+    super(parts)
+    this.number = number
+    this.mounts = Array.from({ length: disks }, (_, i) => `/disk${i}`)
+    this.#rack = rack
+    this.#namenode = namenode
+  }
+
+  get id(): string { return this.#id }
+
+  protected async boot(world: World, offer: (what: Trigger, work: () => Promise<unknown>) => void, end: () => void): Promise<Datanode> {
+    const { settings, secret } = this.parts
+    const { heartbeat, nodeDead } = settings
+    const datanode = await Datanode.start(world, {
+      dirs: this.mounts, host: '127.0.0.1', port: portOf(this.#address), namenode: this.#namenode(), secret, rack: this.#rack, hostName: this.name,
+      slots: settings.slots ?? 1, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault, pid: this.pid, version: 'simulated',
+      tasks: host => openTasks(host, { prestart: false }),
+      times: { ...heartbeat !== undefined && { heartbeatMs: heartbeat }, ...nodeDead !== undefined && { nodeDeadMs: nodeDead } },
+    })
+    datanode.failed.catch(() => end())
+    this.#id = datanode.node
+    this.#address = datanode.address
+    offer('heartbeat', () => datanode.beat())
+    offer('report', () => datanode.report())
+    return datanode
+  }
+
+  async wipe({ identity = false }: { identity?: boolean } = {}): Promise<void> {
+    await this.kill()
+    for (const mount of this.mounts) this.host.wipe(mount, path => !identity && path === `${mount}/gristmill.json`)
+  }
+
+  async triggerHeartbeat(): Promise<void> { await this.trigger('heartbeat') }
+  async triggerReport(): Promise<void> { await this.trigger('report') }
+  async triggerScrub(): Promise<void> { await this.trigger('scrub') }
+
+  async replicas(): Promise<Replica[]> { return simReplicas(this, this.host, this.random) }
+}
+
+/** A node that comes back listens where it did. */
+const portOf = (address: Address | undefined): number => (address === undefined ? 0 : Number(address.split(':').at(-1)))
+
+function timesOf({ heartbeat, nodeStale, nodeDead, leaseSoft, leaseHard }: Partial<Settings>) {
+  return {
+    ...heartbeat !== undefined && { heartbeatMs: heartbeat }, ...nodeStale !== undefined && { nodeStaleMs: nodeStale }, ...nodeDead !== undefined && { nodeDeadMs: nodeDead },
+    ...leaseSoft !== undefined && { leaseSoftMs: leaseSoft }, ...leaseHard !== undefined && { leaseHardMs: leaseHard },
+  }
+}
