@@ -14,6 +14,8 @@ export const counterNames = [
   /** What can be seen and what is doomed, until it has been taken apart. */
   'files', 'directories', 'blocks',
   'leases', 'doomed',
+  /** Snapshots; rows of "history" and of "marks". */
+  'snapshots', 'history', 'marks',
 ] as const
 
 export type CounterName = (typeof counterNames)[number]
@@ -34,6 +36,9 @@ export function copyCounters(from: Readonly<Counters>, to: Counters): void {
   to.blocks = from.blocks
   to.leases = from.leases
   to.doomed = from.doomed
+  to.snapshots = from.snapshots
+  to.history = from.history
+  to.marks = from.marks
 }
 
 export function encodeCounters(counters: Readonly<Counters>): Buffer {

@@ -15,6 +15,14 @@ export const tables = [
   'doomed',
   /** (time, item) → who removed what, and where it was: trash. */
   'trash',
+  /** (directory, operation) → a snapshot: snapshots. */
+  'snapshots',
+  /** (parent, name, operation) → the entry that was there until then, for snapshots: namespace. */
+  'history',
+  /** inode → how many rows of "history" name it: namespace. */
+  'held',
+  /** (directory, directory that it was moved out of) → the newest snapshot that sees what is in it: namespace. */
+  'marks',
   /** lease → the file being written: writing. */
   'leases',
   /** (parent, name) → lease: writing. */

@@ -10,11 +10,9 @@
 // for good. It is then committed as soon as there is room; until then what is there can be read, and nothing be changed.
 // A store that gives what cannot be true ends the process too, and nothing of it is answered any more.
 
-import { AssertionFailed } from '../../src/base/assert.ts'
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { Queue } from '../../src/base/queue.ts'
-import { MiB } from '../../src/base/units.ts'
 import type { RequestId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
@@ -23,9 +21,9 @@ import type { Log } from '../../src/ports/log.ts'
 import type { Store } from '../../src/ports/store.ts'
 import { unseal } from './codec.ts'
 import { countersKey, decodeCounters, emptyCounters } from './counters.ts'
-import { encodeFrame } from './frame.ts'
+import { decideGroup, type Waiting } from './group.ts'
 import type { Journal } from './journal.ts'
-import type { AnyMutation, Mutation, Registry } from './operation.ts'
+import type { Mutation, Registry } from './operation.ts'
 import { Segments, SyncFailure, type SegmentLimits } from './segments.ts'
 import { State } from './state.ts'
 import type { View } from './view.ts'
@@ -34,8 +32,6 @@ import type { View } from './view.ts'
 const groupMax = 1024
 /** How often a full disk is looked at again. */
 const fullRetryMs = 500
-/** A frame is closed when it has this many bytes. */
-const frameBytes = 16 * MiB
 
 export interface JournalOptions {
   readonly store: Store
@@ -51,17 +47,6 @@ export interface JournalOptions {
   readonly failpoints?: Failpoints | undefined
   /** Called once, when the journal can no longer be trusted. The process must end. */
   readonly onFatal: (error: GristmillError) => void
-}
-
-interface Waiting {
-  readonly mutation: AnyMutation
-  readonly operation: object
-  readonly resolve: (result: unknown) => void
-  readonly reject: (error: unknown) => void
-  /** What the caller waits for. */
-  readonly done: Promise<unknown>
-  result: unknown
-  error: unknown
 }
 
 export class LocalJournal implements Journal {
@@ -176,7 +161,7 @@ export class LocalJournal implements Journal {
     const timeMs = this.nowMs()
     try {
       store.transact(() => {
-        const frames = this.#apply(group, timeMs)
+        const frames = this.#decide(group, timeMs)
         if (frames.length === 0) return
         failpoints.pass('journal.append.before')
         at.stage = 'appending'
@@ -228,7 +213,7 @@ export class LocalJournal implements Journal {
         await clock.sleep(fullRetryMs, this.#closing.signal).catch(() => {})
         if (this.#closing.signal.aborted) return this.#fail(group, cause)
         try {
-          store.transact(() => this.#apply(group, timeMs))
+          store.transact(() => this.#decide(group, timeMs))
         } catch (error) {
           this.#state.rollback()
           if (hasCode(error, 'ENOSPC')) continue
@@ -243,52 +228,8 @@ export class LocalJournal implements Journal {
     }
   }
 
-  /** Runs each operation and gives the frames of those that succeeded. Only inside of the transaction. */
-  #apply(group: readonly Waiting[], timeMs: number): Buffer[] {
-    const state = this.#state
-    const frames: Buffer[] = []
-    let operations: string[] = []
-    let bytes = 0
-    let seq = state.begin()
-    const close = (): void => {
-      if (operations.length === 0) return
-      frames.push(encodeFrame({ seq, epoch: state.counters.epoch, timeMs, operations }))
-      seq += operations.length
-      operations = []
-      bytes = 0
-    }
-    for (const each of group) {
-      const { mutation, operation } = each
-      each.error = undefined
-      try {
-        const requestId = (operation as { requestId?: RequestId }).requestId
-        const kept = requestId && state.keptAnswer(requestId)
-        if (kept) {
-          each.result = mutation.recall ? mutation.recall(kept.value, operation as never) : kept.value
-          continue
-        }
-        each.result = state.decide(mutation, operation, timeMs)
-      } catch (error) {
-        // The store cannot be trusted, whatever the operation was.
-        if (this.#failed) throw this.#failed
-        if (error instanceof GristmillError) {
-          each.error = error
-          continue
-        }
-        // A mistake of ours: it concerns this operation, none of whose edits happened; the state is as it was.
-        each.error = error instanceof AssertionFailed ? asError(error) : error
-        this.#options.log.error('an operation failed for a reason that nobody foresaw; nothing of it happened', { kind: mutation.kind, error })
-        continue
-      }
-      state.write()
-      const json = JSON.stringify([mutation.kind, operation])
-      operations.push(json)
-      bytes += json.length
-      if (bytes > frameBytes) close()
-    }
-    close()
-    state.finish()
-    return frames
+  #decide(group: readonly Waiting[], timeMs: number): Buffer[] {
+    return decideGroup(this.#state, group, { timeMs, log: this.#options.log, damage: () => (this.#failed?.code === 'CORRUPT' ? this.#failed : undefined) })
   }
 
   /** Nothing has happened. */
