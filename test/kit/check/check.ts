@@ -13,6 +13,9 @@ interface Found {
 /** Gives one line for each thing that is not as it must be. */
 type Invariant = (cluster: Cluster, found: Found) => AsyncIterable<string> | Iterable<string>
 
+/** Listed only by those who ask for it. */
+const systemDirectory = '/.gristmill'
+
 const hex = (id: number): string => id.toString(16).padStart(16, '0')
 
 const invariants: Record<string, Invariant> = {
@@ -80,7 +83,7 @@ export async function checkAll(cluster: Cluster): Promise<Verdict> {
   const broken: string[] = []
   let found: Found
   try {
-    found = { files: await filesBelow(cluster, '/'), replicas: (await Promise.all(cluster.datanodes.map(node => node.replicas()))).flat() }
+    found = { files: [...await filesBelow(cluster, '/'), ...await filesBelow(cluster, systemDirectory)], replicas: (await Promise.all(cluster.datanodes.map(node => node.replicas()))).flat() }
   } catch (error) {
     return verdictOf([`the namespace can be read: ${(error as Error).message}`])
   }
