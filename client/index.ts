@@ -20,6 +20,8 @@ export type { FileData, WriteOptions, WriteStream, WriteStreamOptions } from './
 export type { Copied, CopyOptions, Progress } from './files/copy.ts'
 export type { Checksum } from './files/checksum.ts'
 export type { Summary } from './files/names.ts'
+export type { Difference } from './files/diff.ts'
+export type { Snapshot } from '../src/protocol/snapshot.ts'
 export type { TrashItem } from '../src/protocol/trash.ts'
 export type { FileStatus, LocatedBlock } from '../src/protocol/namespace.ts'
 export type { JobStatus, StageStatus, TaskStatus } from '../src/protocol/job.ts'

@@ -33,6 +33,7 @@ import { forgetGone, knownNodes } from './nodes/known.ts'
 import { Operators } from './nodes/operators.ts'
 import { Registry } from './nodes/registry.ts'
 import { Terms } from './nodes/terms.ts'
+import { snapshotRoutes } from './snapshots/conversation.ts'
 import { timesFrom, type NamenodeTimes } from './times.ts'
 import { purging, trashRoutes, type TrashOptions } from './trash/conversation.ts'
 import { expireLeases, writingRoutes } from './writing/conversation.ts'
@@ -156,7 +157,7 @@ export class Namenode {
     await jobs.start()
 
     const about = { cluster: this.cluster, dir, pid, version, startedMs: Math.floor(clock.now()), address: () => this.address, defaults }
-    const statusOptions: StatusOptions = { journal, registry, keeper, clock, about, jobsRunning: () => jobs.running }
+    const statusOptions: StatusOptions = { journal, registry, keeper, clock, about, jobsRunning: () => jobs.running, backupMs: () => backups.newestMs }
     exposeNamenode(metrics, statusOptions)
     const held = (): boolean => keeper.safe.manual
     const changeable = (routes: readonly Route[]): Route[] => heldBack(routes, held)
@@ -169,6 +170,7 @@ export class Namenode {
           suspect: (id, address, message) => keeper.suspect(id, address, message),
         })),
         ...changeable(trashRoutes(trash)),
+        ...changeable(snapshotRoutes({ journal, clock, actor, removed: () => sweeper.wake() })),
         ...changeable(writingRoutes({ journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard })),
         ...nodesRoutes({ cluster: this.cluster, journal, registry, terms, reports: keeper.reports, clock, taken: (node, orders) => keeper.taken(node, orders), copyFailed: (node, failure) => keeper.repair.failed(node, failure) }),
         ...statusRoutes(statusOptions),

@@ -11,6 +11,7 @@ import type { ReplyOf } from '../../src/protocol/message.ts'
 import type { Ask } from '../jobs/ask.ts'
 import { during } from './describe.ts'
 import { globPaths } from './glob.ts'
+import { Snapshots } from './snapshots.ts'
 import { Dirent, Stats } from './stats.ts'
 import { Trash } from './trash.ts'
 
@@ -27,12 +28,15 @@ export class Names {
   readonly #host: string
   /** What was removed, until it goes for good. */
   readonly trash: Trash
+  /** Directories as they were. */
+  readonly snapshots: Snapshots
 
   constructor({ ask, clock, host }: { ask: Ask; clock: Clock; host: string }) {
     this.ask = ask
     this.clock = clock
     this.#host = host
     this.trash = new Trash(ask)
+    this.snapshots = new Snapshots(this, ask)
   }
 
   /** Facts of a file or directory as the cluster has them. Throws ENOENT, ENOTDIR, EACCES. */

@@ -9,7 +9,7 @@ import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, mayRead } from '../namespace/access.ts'
 import { knownBlock } from '../namespace/file.ts'
-import { entryAt } from '../namespace/resolve.ts'
+import { find } from '../namespace/past.ts'
 
 /** Ranges between two looks at what else waits. */
 const slice = 500
@@ -29,7 +29,7 @@ export async function checkInputs({ view, clock }: { view: View; clock: Clock },
 }
 
 function checkRange(view: View, actor: Actor, { path, inode, fileBytes, blocks }: SplitRange): void {
-  const entry = entryAt(view, actor, path)
+  const { entry } = find(view, actor, path)
   checkMay(actor, entry, mayRead, path)
   const same = entry.id === inode && entry.length === fileBytes && blocks.every(({ id }) => knownBlock(view, id)?.inode === inode)
   if (!same) throw new GristmillError('EBUSY', `${path} was replaced while the job was being planned; submit it again`, { details: { path } })

@@ -34,15 +34,19 @@ export function checkInstant(ms: number): void {
   if (ms < 0 || ms > instantMax) throw new GristmillError('EINVAL', `the time ${ms} ms is not between 1970 and the year 10889`)
 }
 
-export function encodeEntry(entry: Entry): Buffer {
+/** `since`: the number of the operation that wrote it, if there was a snapshot then; else 0, which is older than any. */
+export function encodeEntry(entry: Entry, since = 0): Buffer {
   const format = formats.indexOf(entry.format)
   assert(format >= 0, 'a known format')
-  // First byte: version in the upper four bits, format in two, kind in the last.
-  packer.u8(version << 4 | format << 1 | (entry.directory ? 1 : 0)).u48(entry.id).u16(entry.mode).u48(entry.mtimeMs)
+  // First byte: version in the upper four bits, then whether `since` is at the end, format in two bits, kind in the last.
+  packer.u8(version << 4 | (since > 0 ? 8 : 0) | format << 1 | (entry.directory ? 1 : 0)).u48(entry.id).u16(entry.mode).u48(entry.mtimeMs)
     .text(entry.owner).text(entry.group === entry.owner ? '' : entry.group)
   if (!entry.directory) packer.u8(entry.replication).varint(entry.blockBytes).varint(entry.length).varint(entry.blocks)
+  if (since > 0) packer.u48(since)
   return packer.done()
 }
+
+export const sinceOf = (bytes: Buffer): number => ((bytes[0]! & 8) === 0 ? 0 : bytes.readUIntLE(bytes.length - 6, 6))
 
 export function decodeEntry(bytes: Buffer): Entry {
   const first = unpacker.of(bytes).u8()

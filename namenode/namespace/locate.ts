@@ -13,7 +13,7 @@ import type { Registry } from '../nodes/registry.ts'
 import { checkMay, mayRead } from './access.ts'
 import { statusOf } from './entry.ts'
 import { blocksOf } from './file.ts'
-import { entryAt } from './resolve.ts'
+import { find } from './past.ts'
 
 export interface LocateTools {
   readonly view: View
@@ -28,7 +28,7 @@ export interface Range { readonly path: string; readonly offset?: number | undef
 /** Throws EISDIR, EACCES, ENOENT. A block without a live replica has no nodes: the reader says so, if it needs it. */
 export function locate(tools: LocateTools, actor: Actor, { path, offset = 0, length = Infinity, host }: Range): { status: FileStatus; blocks: LocatedBlock[]; next?: number } {
   const { view, map, registry, tokens } = tools
-  const entry = entryAt(view, actor, path)
+  const { entry } = find(view, actor, path)
   if (entry.directory) throw new GristmillError('EISDIR', `${path} is a directory; only files can be read`, { details: { path } })
   checkMay(actor, entry, mayRead, path)
   const status = statusOf(path, entry)

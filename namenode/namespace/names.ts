@@ -2,7 +2,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { inodeId, type RequestId } from '../../src/base/ids.ts'
-import { isWithin } from '../../src/base/paths.ts'
+import { isWithin, systemDirectory } from '../../src/base/paths.ts'
 import type { RecordFormat } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { childKey } from '../journal/keys.ts'
@@ -12,7 +12,7 @@ import { checkMay, checkNotSystem, checkOwner, checkSticky, may, maySearch, mayW
 import { checkInstant, keepStatus, recallStatus, statusOf, type Entry } from './entry.ts'
 import { putTarget } from './file.ts'
 import { placeAt, type Place } from './resolve.ts'
-import { addDirectory, addFile, detach, isEmpty, makeDirectories, move, replaceEntry } from './tree.ts'
+import { addDirectory, addFile, checkNoSnapshots, detach, isEmpty, makeDirectories, move, replaceEntry } from './tree.ts'
 
 export const directoryMode = 0o755
 export const fileMode = 0o644
@@ -54,6 +54,7 @@ export const rename = mutation<Omit<Asked, 'path'> & { from: string; to: string;
     if (source.entry.directory && from !== to && isWithin(to, from)) {
       throw new GristmillError('EINVAL', `cannot move ${from} to ${to}: a directory cannot be moved into itself`, { details: { path: from, to } })
     }
+    if (source.entry.directory && isWithin(to, systemDirectory)) checkNoSnapshots(draft, source.entry.id, from, `moved to ${to}`)
     checkNotSystem(to, 'replace')
     const target = placeAt(draft, actor, to)
     checkMay(actor, source.parent.entry, mayWrite, source.parent.path)

@@ -108,12 +108,18 @@ const packer = new Packer()
 /** Value of a directory in the table "directories": where it hangs. */
 export const encodeHook = (parent: InodeId, name: string): Buffer => packer.u48(parent).text(name).done()
 
-/** The path of a directory by its id, found upwards; undefined if it, or one above it, was removed. */
-export function pathOf(view: View, id: InodeId): string | undefined {
-  if (id === rootId) return '/'
+/** Where a directory hangs; undefined for the root, and for one that was removed. */
+export function hookOf(view: View, id: InodeId): { readonly parent: InodeId; readonly name: string } | undefined {
   const bytes = view.get('directories', idKey(id))
   if (!bytes) return undefined
   const unpacker = new Unpacker(bytes)
-  const above = pathOf(view, inodeId(unpacker.u48()))
-  return above && join(above, unpacker.text())
+  return { parent: inodeId(unpacker.u48()), name: unpacker.text() }
+}
+
+/** The path of a directory by its id, found upwards; undefined if it, or one above it, was removed. */
+export function pathOf(view: View, id: InodeId): string | undefined {
+  if (id === rootId) return '/'
+  const hook = hookOf(view, id)
+  const above = hook && pathOf(view, hook.parent)
+  return above && join(above, hook!.name)
 }

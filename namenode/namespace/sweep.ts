@@ -8,6 +8,7 @@ import { childKey, idKey, readId } from '../journal/keys.ts'
 import { mutation, type AnyMutation } from '../journal/operation.ts'
 import { decodeEntry } from './entry.ts'
 import { chunkBlocks, removeLastChunk } from './file.ts'
+import { decodeVersion, doom, forgetVersion, orphan, unmark } from './history.ts'
 
 export interface Swept {
   /** Blocks that no file has any more. */
@@ -65,13 +66,11 @@ function sweepDirectory(draft: Draft, id: InodeId, blocks: BlockId[], left: numb
     const entry = decodeEntry(value)
     draft.remove('children', Buffer.from(key))
     left--
-    if (entry.directory) {
-      draft.remove('directories', idKey(entry.id))
-      draft.put('doomed', idKey(entry.id), Buffer.from([1]))
-      draft.count('doomed', 1)
-    } else if (entry.blocks > chunkBlocks) {
-      draft.put('doomed', idKey(entry.id), Buffer.from([0]))
-      draft.count('doomed', 1)
+    if (entry.directory) draft.remove('directories', idKey(entry.id))
+    if (orphan(draft, entry.id)) {
+      // A snapshot sees it under another name.
+    } else if (entry.directory || entry.blocks > chunkBlocks) {
+      doom(draft, entry.id, entry.directory)
     } else {
       const gone = removeLastChunk(draft, entry.id)
       if (gone) blocks.push(...gone)
@@ -80,11 +79,21 @@ function sweepDirectory(draft: Draft, id: InodeId, blocks: BlockId[], left: numb
     }
     if (left <= 0) return 0
   }
+  left = sweepHistoryOf(draft, id, left)
   if (left > 0) {
     drop(draft, id)
+    unmark(draft, id)
     draft.count('directories', -1)
   }
   return left - 1
+}
+
+/** What names in it once stood for: no snapshot comes to see them by this directory. */
+function sweepHistoryOf(draft: Draft, id: InodeId, left: number): number {
+  if (draft.counters.history === 0 || left <= 0) return left
+  const rows = [...draft.range('history', { start: childKey(id, ''), end: idKey(id + 1), limit: left })]
+  for (const { key, value } of rows) forgetVersion(draft, key, decodeVersion(value).entry)
+  return left - rows.length
 }
 
 export const sweepMutations: readonly AnyMutation[] = [sweep]

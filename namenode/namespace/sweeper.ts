@@ -1,4 +1,4 @@
-// The worker behind `sweep`: while anything is doomed it takes it apart, step by step. A step is an operation like any
+// The worker behind the sweeps: while anything is doomed, or kept for a snapshot that is gone, it takes it apart, step by step. A step is an operation like any
 // other and waits its turn, so that a directory of a million files going away is not felt by those who work meanwhile.
 
 import { asError, hasCode } from '../../src/base/errors.ts'
@@ -6,6 +6,7 @@ import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Journal } from '../journal/journal.ts'
+import { hasStale, sweepHistory } from '../snapshots/mutations.ts'
 import { sweep } from './sweep.ts'
 
 /** Entries or blocks in a step: about a millisecond. */
@@ -31,7 +32,7 @@ export class Sweeper {
 
   /** Goes to work if there is any. */
   wake(): void {
-    if (!this.#stopped && this.#journal.view.counters.doomed > 0) this.#running ??= this.#run()
+    if (!this.#stopped && this.#hasWork()) this.#running ??= this.#run()
   }
 
   async stop(): Promise<void> {
@@ -39,12 +40,17 @@ export class Sweeper {
     await this.#running
   }
 
+  #hasWork(): boolean {
+    const { view } = this.#journal
+    return view.counters.doomed > 0 || hasStale(view)
+  }
+
   async #run(): Promise<void> {
     try {
-      while (!this.#stopped && this.#journal.view.counters.doomed > 0) {
+      while (!this.#stopped && this.#hasWork()) {
         try {
-          const { blocks } = await this.#journal.submit(sweep, { limit: stepMax })
-          this.#gone(blocks)
+          if (this.#journal.view.counters.doomed > 0) this.#gone((await this.#journal.submit(sweep, { limit: stepMax })).blocks)
+          else await this.#journal.submit(sweepHistory, { limit: stepMax })
           // Between two steps at least one group of others' operations.
           await this.#clock.yield()
         } catch (error) {

@@ -12,6 +12,7 @@ import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, mayWrite } from './access.ts'
 import { encodeEntry, type Entry } from './entry.ts'
+import { doom, hasSnapshots, mark, orphan, preserve, stampOf } from './history.ts'
 import { child, directoryAt, encodeHook, keyOf, type Directory, type Place } from './resolve.ts'
 
 export interface NewDirectory { readonly owner: string; readonly group: string; readonly mode: number; readonly nowMs: number }
@@ -22,7 +23,7 @@ export function addDirectory(draft: Draft, parent: InodeId, name: string, { owne
     id: inodeId(draft.take('nextInode')), directory: true, mode, owner, group, mtimeMs: Math.floor(nowMs),
     replication: 0, blockBytes: 0, format: 'bytes', length: 0, blocks: 0,
   }
-  draft.put('children', childKey(parent, name), encodeEntry(entry))
+  draft.put('children', childKey(parent, name), encodeEntry(entry, stampOf(draft)))
   draft.put('directories', idKey(entry.id), encodeHook(parent, name))
   draft.count('directories', 1)
   return entry
@@ -30,34 +31,43 @@ export function addDirectory(draft: Draft, parent: InodeId, name: string, { owne
 
 /** Puts a file where nothing is. Its blocks are put by file.ts. */
 export function addFile(draft: Draft, parent: InodeId, name: string, entry: Entry): void {
-  draft.put('children', childKey(parent, name), encodeEntry(entry))
+  draft.put('children', childKey(parent, name), encodeEntry(entry, stampOf(draft)))
   draft.count('files', 1)
 }
 
 /** Writes an entry anew in its place. */
 export function replaceEntry(draft: Draft, place: Place, entry: Entry): void {
-  draft.put('children', keyOf(place), encodeEntry(entry))
+  if (place.name !== '') preserve(draft, place.parent.entry.id, place.name)
+  draft.put('children', keyOf(place), encodeEntry(entry, stampOf(draft)))
   if (entry.directory) draft.forgetDirectories()
 }
 
 /** Takes a name out of the tree at once, with everything below it; what it stood for is taken apart later (sweep.ts). */
 export function detach(draft: Draft, parent: InodeId, name: string, entry: Entry): void {
+  if (entry.directory) checkNoSnapshots(draft, entry.id, name, 'removed')
+  preserve(draft, parent, name)
   draft.remove('children', childKey(parent, name))
   if (entry.directory) {
     draft.remove('directories', idKey(entry.id))
     draft.forgetDirectories()
-  } else if (entry.blocks === 0) {
-    draft.count('files', -1)
-    return
   }
-  draft.put('doomed', idKey(entry.id), Buffer.from([entry.directory ? 1 : 0]))
-  draft.count('doomed', 1)
+  if (orphan(draft, entry.id)) return
+  if (!entry.directory && entry.blocks === 0) draft.count('files', -1)
+  else doom(draft, entry.id, entry.directory)
+}
+
+/** Throws EBUSY: what has snapshots stays where they can be read. */
+export function checkNoSnapshots(view: View, directory: InodeId, path: string, what: string): void {
+  if (!hasSnapshots(view, directory)) return
+  throw new GristmillError('EBUSY', `${path} cannot be ${what}: it, or a directory in it, has snapshots; remove them first (snapshot ls, snapshot rm)`, { details: { path } })
 }
 
 /** Gives something another name. REQUIRES: nothing has the new name, and a directory does not go into itself. */
 export function move(draft: Draft, from: { parent: InodeId; name: string }, to: { parent: InodeId; name: string }, entry: Entry): void {
+  preserve(draft, from.parent, from.name)
+  if (entry.directory) mark(draft, entry.id, from.parent, to.parent)
   draft.remove('children', childKey(from.parent, from.name))
-  draft.put('children', childKey(to.parent, to.name), encodeEntry(entry))
+  draft.put('children', childKey(to.parent, to.name), encodeEntry(entry, stampOf(draft)))
   if (!entry.directory) return
   draft.put('directories', idKey(entry.id), encodeHook(to.parent, to.name))
   draft.forgetDirectories()

@@ -6,7 +6,8 @@ import type { RequestId } from '../../src/base/ids.ts'
 import { isWithin, join, nameOf, parentOf, systemDirectory } from '../../src/base/paths.ts'
 import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
 import { directoryMode, removable, rename } from '../namespace/names.ts'
-import { detach, makeDirectories, move } from '../namespace/tree.ts'
+import { hasSnapshots } from '../namespace/history.ts'
+import { checkNoSnapshots, detach, makeDirectories, move } from '../namespace/tree.ts'
 import { contentOf, itemAt, itemPath, items, keyOfItem, openItem } from './items.ts'
 
 interface Asked extends Actor { readonly requestId?: RequestId | undefined; readonly nowMs: number }
@@ -19,6 +20,7 @@ export const discard = mutation<Asked & { path: string; recursive?: boolean | un
   kind: 'trash.discard',
   mutate(draft, { path, recursive, nowMs, user, root }) {
     const { parent, name, entry } = removable(draft, { user, root }, path, recursive)
+    if (entry.directory) checkNoSnapshots(draft, entry.id, path, 'removed')
     const item = openItem(draft, { user, from: path, removedMs: Math.floor(nowMs) })
     move(draft, { parent: parent.entry.id, name }, { parent: item.id, name }, entry)
     return item.name
@@ -59,7 +61,8 @@ export const purge = mutation<{ requestId?: RequestId | undefined; owner?: strin
       if (item.removedMs >= beforeMs) return { removed }
       if (owner !== undefined && item.user !== owner) continue
       const content = contentOf(draft, item)
-      if (content) detach(draft, content.home, item.name, content.directory)
+      // Somebody may have moved something with snapshots in here by hand, and made it his own care.
+      if (content && !hasSnapshots(draft, item.id)) detach(draft, content.home, item.name, content.directory)
       draft.remove('trash', item.key)
       if (content?.entry) removed++
     }

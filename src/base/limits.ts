@@ -41,6 +41,9 @@ const processLimits = {
   taskMemoryBytesDefault: 512 * MiB,
   taskLogBytesMax: 8 * MiB,
   programBytesMax: 32 * MiB,
+  /** Snapshots of one directory, and directories that have some: both are looked through. */
+  snapshotsMax: 1000,
+  snapshotDirectoriesMax: 1000,
   /** Jobs at a time; one more is refused with OVERLOADED. */
   jobsRunningMax: 1000,
   /** Jobs that have ended and can still be looked at; older ones are forgotten. */

@@ -44,3 +44,9 @@ test('the guide to the trash', () => play('trash', [
   /^$/,
   /^\/oats\.txt file\n\/again\/oats\.txt\n0\n$/,
 ]))
+
+test('the guide to snapshots', () => play('snapshots', [
+  /^\/grain\/\.snapshot\/monday\n\/grain:\n2026\nbarley\.txt\n\n\/grain\/2026:\noats\.txt\nrye\n- \.\/2026\/rye\.txt\nR \.\/oats\.txt → \.\/2026\/oats\.txt\n\+ \.\/barley\.txt\n$/,
+  /^\/grain\/\.snapshot\/tuesday\n- \.\/2026\/rye\.txt\n(\+ \.\/2026\/rye\.txt\n|\+ \.\/barley\.txt\n|R \.\/oats\.txt → \.\/2026\/oats\.txt\n){3}\/grain\/\.snapshot\/monday\n\/grain\/\.snapshot\/tuesday\n$/,
+  /^fine\n\ndeleted \/rye\.txt\ncreated \/rye\.txt\n$/,
+]))

@@ -21,4 +21,18 @@ const trash: CommandSpec = {
   load: () => import('../commands/trash.ts'),
 }
 
-export const care: Group = { title: 'Care', commands: [trash] }
+const snapshot: CommandSpec = {
+  name: 'snapshot', args: '<create|ls|diff|rm> [path] [name...]', about: 'directories as they were: take, list, compare and remove snapshots',
+  notes: 'create PATH [NAME] takes as long for a terabyte as for a byte, and copies nothing. The snapshot is read at PATH/.snapshot/NAME by every\n' +
+    'command that reads (ls, cat, get, cp, find, du, run --input…) and never changes. ls [PATH] lists; diff PATH NAME [NAME] shows what changed since the\n' +
+    'first, until the second or now: + created, - deleted, M modified, R renamed. rm PATH NAME gives back what only it held.',
+  options: [],
+  examples: [
+    ['gristmill snapshot create /grain monday', 'now'],
+    ['gristmill cp -r /grain/.snapshot/monday/rye /grain/rye-again', 'get something back'],
+    ['gristmill snapshot diff /grain monday', 'what changed since'],
+  ],
+  load: () => import('../commands/snapshot.ts'),
+}
+
+export const care: Group = { title: 'Care', commands: [trash, snapshot] }

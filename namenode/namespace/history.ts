@@ -1,0 +1,176 @@
+// What names stood for before they changed, as far as a snapshot can still see it. A snapshot is a directory and the number
+// of an operation; taking one copies nothing. From then on, whoever changes or removes a name below it keeps the old value
+// in the table "history", under the number of the change: it was true from its own number (`since`, in the value) up to it.
+// INVARIANT: a value that a snapshot sees is in "children" or in "history". An inode that "history" names is counted in
+// "held", and is not taken apart: when the last name of it goes, it is an orphan, frozen as it is, until nothing holds it.
+// Where nobody has snapshots, all of this costs the look at a counter.
+
+import { assert } from '../../src/base/assert.ts'
+import { inodeId, type InodeId } from '../../src/base/ids.ts'
+import { nameOf, systemDirectory } from '../../src/base/paths.ts'
+import { Packer, Unpacker } from '../journal/codec.ts'
+import type { Draft } from '../journal/draft.ts'
+import { childKey, idKey, pairKey, putId, readId } from '../journal/keys.ts'
+import type { View } from '../journal/view.ts'
+import { decodeEntry, sinceOf, type Entry } from './entry.ts'
+import { hookOf, rootId } from './resolve.ts'
+
+/** Snapshots that see a place: of this directory, those up to the number `newest`. */
+export interface Seer { readonly directory: number; readonly newest: number }
+
+const version = 1
+const packer = new Packer()
+const idMax = 2 ** 48 - 1
+
+/** (parent, name, end): the versions of one name lie together in the order of their ends. */
+export function historyKey(parent: number, name: string, end: number): Buffer {
+  const length = 8 + Buffer.byteLength(name)
+  const key = Buffer.alloc(length + 9)
+  putId(key, parent, 0)
+  key.write(name, 8)
+  putId(key, end, length + 1)
+  return key
+}
+
+export const nameOfHistory = (key: Buffer): string => key.toString('utf8', 8, key.length - 9)
+export const endOfHistory = (key: Buffer): number => readId(key, key.length - 8)
+
+export interface Version { readonly seers: readonly Seer[]; readonly since: number; readonly entry: Entry }
+
+export function decodeVersion(bytes: Buffer): Version {
+  const unpacker = new Unpacker(bytes)
+  assert(unpacker.u8() === version, 'a row of history of version 1')
+  const seers = Array.from({ length: unpacker.varint() }, () => ({ directory: unpacker.u48(), newest: unpacker.u48() }))
+  const rest = unpacker.rest()
+  return { seers, since: sinceOf(rest), entry: decodeEntry(rest) }
+}
+
+/** The number that changes of this operation carry; 0 while there is no snapshot that could tell it from older ones. */
+export const stampOf = ({ counters }: View): number => (counters.snapshots > 0 ? counters.appliedSeq + 1 : 0)
+
+/** The number of the newest snapshot of a directory, of those up to `max`; 0 if there is none. */
+export function newestOf(view: View, directory: number, max = idMax): number {
+  for (const { key } of view.range('snapshots', { start: pairKey(directory, 0), end: pairKey(directory, max + 1), limit: 1, reverse: true })) return readId(key, 8)
+  return 0
+}
+
+/** Snapshots that see names in this directory: its own, those of directories above it, and those of directories that it, or one above it, was moved out of. */
+export function seersOf(view: View, directory: InodeId): readonly Seer[] {
+  const memo = `seers:${directory}`
+  const known = view.memo.get<readonly Seer[]>(memo)
+  if (known) return known
+  const found = new Map<number, number>()
+  const add = (of: number, newest: number): void => { if (newest > (found.get(of) ?? 0)) found.set(of, newest) }
+  for (let at = directory; ;) {
+    add(at, newestOf(view, at))
+    for (const { key, value } of view.range('marks', { start: pairKey(at, 0), end: pairKey(at + 1, 0) })) add(readId(key, 8), newestOf(view, readId(key, 8), readId(value)))
+    const hook = hookOf(view, at)
+    // What the system keeps is in no snapshot of the root.
+    if (!hook || (hook.parent === rootId && hook.name === nameOf(systemDirectory))) break
+    at = hook.parent
+  }
+  const seers = [...found].map(([of, newest]) => ({ directory: of, newest }))
+  view.memo.set(memo, seers)
+  return seers
+}
+
+/** REQUIRES: the name is about to be changed or removed. Its value stays where snapshots find it, if one sees it. */
+export function preserve(draft: Draft, parent: InodeId, name: string): void {
+  if (draft.counters.snapshots === 0) return
+  const bytes = draft.get('children', childKey(parent, name))
+  assert(bytes, 'the name stands for something')
+  const since = sinceOf(bytes)
+  const seers = seersOf(draft, parent).filter(seer => seer.newest >= since)
+  if (seers.length === 0) return
+  packer.u8(version).varint(seers.length)
+  for (const { directory, newest } of seers) packer.u48(directory).u48(newest)
+  draft.put('history', historyKey(parent, name, draft.counters.appliedSeq + 1), Buffer.concat([packer.done(), bytes]))
+  draft.count('history', 1)
+  const { id } = decodeEntry(bytes)
+  const held = heldAt(draft, id)
+  putHeld(draft, id, { orphan: false, count: (held?.count ?? 0) + 1 })
+}
+
+/** A directory is about to be moved: the snapshots that see it where it is go on seeing what is in it. */
+export function mark(draft: Draft, directory: InodeId, from: InodeId, to: InodeId): void {
+  if (draft.counters.snapshots === 0 || from === to) return
+  const there = seersOf(draft, to)
+  for (const { directory: of, newest } of seersOf(draft, from)) {
+    if (there.some(seer => seer.directory === of && seer.newest >= newest)) continue
+    const key = pairKey(directory, of)
+    const before = draft.get('marks', key)
+    if (before && readId(before) >= newest) continue
+    draft.put('marks', key, idKey(newest))
+    if (!before) draft.count('marks', 1)
+  }
+}
+
+/** The directory is gone: nothing in it is seen any more. */
+export function unmark(draft: Draft, directory: InodeId): void {
+  if (draft.counters.marks === 0) return
+  for (const { key } of [...draft.range('marks', { start: pairKey(directory, 0), end: pairKey(directory + 1, 0) })]) dropMark(draft, key)
+}
+
+export function dropMark(draft: Draft, key: Buffer): void {
+  draft.remove('marks', Buffer.from(key))
+  draft.count('marks', -1)
+}
+
+interface Held { readonly orphan: boolean; readonly count: number }
+
+function heldAt(draft: Draft, id: InodeId): Held | undefined {
+  const bytes = draft.get('held', idKey(id))
+  if (!bytes) return undefined
+  const unpacker = new Unpacker(bytes)
+  assert(unpacker.u8() === version, 'a row of held of version 1')
+  return { orphan: unpacker.u8() === 1, count: unpacker.varint() }
+}
+
+const putHeld = (draft: Draft, id: InodeId, { orphan, count }: Held): void =>
+  draft.put('held', idKey(id), packer.u8(version).u8(orphan ? 1 : 0).varint(count).done())
+
+/** The last name of it has gone. True if history holds it: then it stays as it is. */
+export function orphan(draft: Draft, id: InodeId): boolean {
+  if (draft.counters.history === 0) return false
+  const held = heldAt(draft, id)
+  if (!held) return false
+  putHeld(draft, id, { ...held, orphan: true })
+  return true
+}
+
+/** Removes a row of history, and what it was the last to hold. */
+export function forgetVersion(draft: Draft, key: Buffer, { id, directory }: Entry): void {
+  draft.remove('history', Buffer.from(key))
+  draft.count('history', -1)
+  const held = heldAt(draft, id)
+  assert(held && held.count > 0, 'what history names is held')
+  if (held.count > 1) return putHeld(draft, id, { ...held, count: held.count - 1 })
+  draft.remove('held', idKey(id))
+  if (held.orphan) doom(draft, id, directory)
+}
+
+/** It is to be taken apart (sweep.ts). */
+export function doom(draft: Draft, id: InodeId, directory: boolean): void {
+  draft.put('doomed', idKey(id), Buffer.from([directory ? 1 : 0]))
+  draft.count('doomed', 1)
+}
+
+/** Directories that have snapshots. */
+export function* snapshotted(view: View): Iterable<InodeId> {
+  for (let from = 0; ;) {
+    let found: number | undefined
+    for (const { key } of view.range('snapshots', { start: pairKey(from, 0), limit: 1 })) found = readId(key)
+    if (found === undefined) return
+    yield inodeId(found)
+    from = found + 1
+  }
+}
+
+/** Has this directory, or one below it, a snapshot? */
+export function hasSnapshots(view: View, directory: InodeId): boolean {
+  if (view.counters.snapshots === 0) return false
+  for (const one of snapshotted(view)) {
+    for (let at: InodeId | undefined = one; at !== undefined; at = hookOf(view, at)?.parent) if (at === directory) return true
+  }
+  return false
+}

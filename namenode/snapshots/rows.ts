@@ -1,0 +1,44 @@
+// The table "snapshots": (directory, number of the operation that took it) → name, time, owner. So a directory's snapshots
+// lie together in the order in which they were taken.
+
+import { assert } from '../../src/base/assert.ts'
+import { inodeId, type InodeId } from '../../src/base/ids.ts'
+import { Packer, Unpacker } from '../journal/codec.ts'
+import { pairKey, readId } from '../journal/keys.ts'
+import type { Row, View } from '../journal/view.ts'
+
+export interface SnapshotRow {
+  readonly directory: InodeId
+  readonly seq: number
+  readonly name: string
+  readonly createdMs: number
+  readonly owner: string
+}
+
+const version = 1
+const packer = new Packer()
+
+export const encodeSnapshot = ({ name, createdMs, owner }: Omit<SnapshotRow, 'directory' | 'seq'>): Buffer =>
+  packer.u8(version).u48(createdMs).text(owner).text(name).done()
+
+function decode({ key, value }: Row): SnapshotRow {
+  const unpacker = new Unpacker(value)
+  assert(unpacker.u8() === version, 'a snapshot of version 1')
+  const createdMs = unpacker.u48()
+  const owner = unpacker.text()
+  return { directory: inodeId(readId(key)), seq: readId(key, 8), name: unpacker.text(), createdMs, owner }
+}
+
+export function* snapshotsOf(view: View, directory: InodeId): Iterable<SnapshotRow> {
+  for (const row of view.range('snapshots', { start: pairKey(directory, 0), end: pairKey(directory + 1, 0) })) yield decode(row)
+}
+
+export function snapshotNamed(view: View, directory: InodeId, name: string): SnapshotRow | undefined {
+  for (const row of snapshotsOf(view, directory)) if (row.name === name) return row
+  return undefined
+}
+
+/** Of all directories, from a key on. */
+export function* allSnapshots(view: View, start: Buffer | undefined, limit: number): Iterable<SnapshotRow> {
+  for (const row of view.range('snapshots', { start, limit })) yield decode(row)
+}
