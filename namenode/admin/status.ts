@@ -18,6 +18,8 @@ export interface StatusOptions {
   readonly keeper: Keeper
   readonly clock: Clock
   readonly jobsRunning: () => number
+  /** When the newest backup of the state was made, in wall-clock milliseconds; undefined if there is none. */
+  readonly backupMs: () => number | undefined
   readonly about: {
     readonly cluster: ClusterId
     readonly dir: string
@@ -70,7 +72,7 @@ export function nodeStatus(node: DataNode, clock: Clock): NodeStatus {
 export const statusRoutes = (options: StatusOptions): Route[] => [route(protocol.status, () => clusterStatus(options))]
 
 /** The numbers that a namenode shows beside its calls. Read when somebody asks; nothing is counted twice. */
-export function exposeNamenode(metrics: Metrics, { journal, registry, keeper, jobsRunning }: StatusOptions): void {
+export function exposeNamenode(metrics: Metrics, { journal, registry, keeper, jobsRunning, backupMs }: StatusOptions): void {
   const { map, repair, deletions, safe } = keeper
   const metric = (name: string, help: string, values: () => Array<{ labels: Record<string, string>; value: number }>): void => {
     metrics.registerMetric({ name, help, type: 'gauge', aggregator: 'sum', get: async () => ({ name, help, type: 'gauge', aggregator: 'sum', values: values() }), reset() {} } as never)
@@ -93,6 +95,10 @@ export function exposeNamenode(metrics: Metrics, { journal, registry, keeper, jo
   one('gristmill_journal_operations', 'Number of the last operation', () => counters.appliedSeq)
   one('gristmill_journal_waiting', 'Operations that wait for the next group', () => journal.waiting)
   one('gristmill_safe_mode', '1 while it is not known well enough where blocks lie', () => Number(safe.on))
+  metric('gristmill_backup_seconds', 'When the newest backup of the metadata was made, in seconds since 1970', () => {
+    const ms = backupMs()
+    return ms === undefined ? [] : [{ labels: {}, value: ms / 1000 }]
+  })
   one('gristmill_jobs_running', 'Jobs that have not ended', jobsRunning)
   metric('gristmill_replications_waiting', 'Blocks to be copied, by how much they hurry: 0 most, 3 least, 4 cannot be', () =>
     repair.levels.map((value, level) => ({ labels: { level: String(level) }, value })))
