@@ -10,6 +10,7 @@ import type { World } from '../../../src/ports/world.ts'
 import { checkAll } from '../check/check.ts'
 import type { Cluster, ClusterNode, Party, Spoil, StartOptions, Verdict } from '../contract.ts'
 import { isQuiet, isReplicated, type Obstacle } from '../process/wait.ts'
+import { raiseBorder } from './border.ts'
 import { SimDisk } from './disk.ts'
 import { executorsOf } from './executors.ts'
 import type { SimFailpoints } from './failpoints.ts'
@@ -48,6 +49,7 @@ export class SimCluster implements Cluster {
   #mill: Mill | undefined
   #clients = 0
   #stopped: Promise<void> | undefined
+  #lowerBorder: () => void = () => {}
 
   constructor({ seed = 1, datanodes = 3, racks = [], disks = 1, settings = {}, nodeSettings = {}, turns, onLog }: SimOptions) {
     this.seed = seed
@@ -71,6 +73,7 @@ export class SimCluster implements Cluster {
 
   async start(): Promise<this> {
     guard(this.kernel)
+    this.#lowerBorder = raiseBorder(what => this.kernel.errors.push(what))
     process.on('unhandledRejection', this.#onUnhandled)
     this.kernel.start()
     await this.namenode.start()
@@ -125,6 +128,7 @@ export class SimCluster implements Cluster {
     for (const node of [this.namenode, ...this.datanodes]) await node.kill()
     await this.kernel.stop()
     process.off('unhandledRejection', this.#onUnhandled)
+    this.#lowerBorder()
     unguard()
   }
 

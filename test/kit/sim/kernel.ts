@@ -7,6 +7,7 @@
 import { crc32c } from '@node-rs/crc32'
 import { seeded } from '../../../src/world/random.ts'
 import type { Random } from '../../../src/ports/random.ts'
+import { excuse } from './border.ts'
 
 /** Somebody to whom events happen. */
 export interface Subject {
@@ -89,7 +90,7 @@ export class Kernel {
     const before = this.#last
     const mine = (async () => {
       await before
-      return work()
+      return excuse(work)
     })()
     this.#last = mine.catch(() => {})
     try {
