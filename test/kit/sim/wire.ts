@@ -30,6 +30,8 @@ export class SimWire implements Wire {
   #pending: Pending | undefined
   #ended = false
   #error: Error | undefined
+  /** Rejects what waits for bytes to leave. */
+  readonly #sending = new Set<(error: Error) => void>()
   #progressMs = 0
   #cancelProgress: (() => void) | undefined
   #writing = 0
@@ -78,26 +80,32 @@ export class SimWire implements Wire {
     this.#writing++
     this.#watch()
     return new Promise((resolve, reject) => {
-      this.#send(`wire ${bytes.length}`, flip => {
+      const fail = (error: Error): void => {
+        if (!this.#sending.delete(fail)) return
         this.#writing--
-        if (this.#error) return reject(this.#error)
+        reject(error)
+      }
+      this.#sending.add(fail)
+      this.#send(`wire ${bytes.length}`, flip => {
         if (flip >= 0) bytes[Math.floor(flip * bytes.length)]! ^= 1
         this.#peer.#arrived(bytes)
-        this.#moved()
-        resolve()
-      }, reject)
+        // The sender hears of it in a moment of its own.
+        this.#own.kernel.schedule(0, this.#own, 'wire sent', () => {
+          if (!this.#sending.delete(fail)) return
+          this.#writing--
+          this.#moved()
+          resolve()
+        })
+      }, fail)
     })
   }
 
   end(): Promise<void> {
     this.#own.must()
     if (this.#error) return Promise.reject(this.#error)
-    return new Promise(resolve => {
-      this.#send('wire end', () => {
-        this.#peer.#finish()
-        resolve()
-      }, () => resolve())
-    })
+    // What was written is on its way; nobody waits for the other side to have heard of the end.
+    this.#send('wire end', () => this.#peer.#finish())
+    return Promise.resolve()
   }
 
   destroy(error?: Error): void {
@@ -175,6 +183,7 @@ export class SimWire implements Wire {
       const pending = this.#pending
       this.#pending = undefined
       pending?.reject(error)
+      for (const fail of [...this.#sending]) fail(error)
     }
     if (tell || error) this.#gone()
   }
