@@ -3,6 +3,7 @@
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { BlockId, LeaseId, NodeId } from '../../src/base/ids.ts'
+import { MiB } from '../../src/base/units.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Random } from '../../src/ports/random.ts'
 import * as protocol from '../../src/protocol/writing.ts'
@@ -14,7 +15,7 @@ import { route, type Route } from '../../src/rpc/serve.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
-import { place } from '../blocks/placement.ts'
+import { place, type Candidate, type Wanted } from '../blocks/placement.ts'
 import type { BlockMap } from '../blocks/map.ts'
 import type { Registry } from '../nodes/registry.ts'
 import { knownBlock } from '../namespace/file.ts'
@@ -37,23 +38,39 @@ export interface WritingOptions {
   readonly discard: (blocks: readonly BlockId[]) => void
 }
 
+/** A writer that does not know how much will come may find a full block's room nowhere; then it gets what there is. */
+const unknownBytes = MiB
+
+const sizesOf = (blockBytes: number, bytes: number | undefined): readonly number[] =>
+  (bytes === undefined ? [blockBytes, Math.min(blockBytes, unknownBytes)] : [Math.min(blockBytes, bytes)])
+
 export function writingRoutes(options: WritingOptions): Route[] {
   const { journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard } = options
 
+  /** Nodes for the replicas of a block, of the first of these sizes for which there is one; none if there is none for any. */
+  function targetsFor(wanted: Omit<Wanted, 'held' | 'blockBytes'>, sizes: readonly number[]): Candidate[] {
+    const nodes = registry.open
+    for (const blockBytes of sizes) {
+      const targets = place(nodes, { ...wanted, blockBytes, held: [] }, random)
+      if (targets.length > 0) return targets
+    }
+    return []
+  }
+
   /** ENOSPC if no node can take even one replica, UNAVAILABLE while none has had the time to come; asked before ids are given out. */
-  function checkRoom(count: number, blockBytes: number, exclude: ReadonlySet<NodeId>): void {
-    if (count === 0 || place(registry.live, { count: 1, blockBytes, held: [], exclude }, random).length > 0) return
-    const nodes = registry.live.length
+  function checkRoom(count: number, sizes: readonly number[], exclude: ReadonlySet<NodeId>): void {
+    if (count === 0 || targetsFor({ count: 1, exclude }, sizes).length > 0) return
+    const nodes = registry.open.length
+    const blockBytes = sizes.at(-1)!
     if (registry.settling) throw new GristmillError('UNAVAILABLE', 'the namenode has just started and no datanode has registered yet; start one, or ask again in a moment')
     throw new GristmillError('ENOSPC', nodes === 0
       ? 'no datanode is there to take a block; start one, or wait until it has registered'
       : `none of the ${nodes} live datanodes can take a block of ${blockBytes} bytes${exclude.size > 0 ? ` (${exclude.size} have just failed for this writer)` : ''}; free some space, or add a datanode`, { details: { nodes, blockBytes } })
   }
 
-  function located(blocks: readonly BlockId[], { replication, blockBytes, host, exclude }: { replication: number; blockBytes: number; host: string | undefined; exclude: ReadonlySet<NodeId> }): AllocatedBlock[] {
-    const nodes = registry.live
+  function located(blocks: readonly BlockId[], { replication, sizes, host, exclude }: { replication: number; sizes: readonly number[]; host: string | undefined; exclude: ReadonlySet<NodeId> }): AllocatedBlock[] {
     return blocks.map(id => {
-      const targets = place(nodes, { count: replication, blockBytes, host, held: [], exclude }, random)
+      const targets = targetsFor({ count: replication, host, exclude }, sizes)
       if (targets.length === 0) throw new GristmillError('ENOSPC', 'the datanodes that could take a block are gone; try again in a moment', { details: { block: id } })
       return { id, targets: targets.map(each => registry.get(each.node)!.place), token: tokens.issue({ mode: 'write', block: id }) }
     })
@@ -66,7 +83,7 @@ export function writingRoutes(options: WritingOptions): Route[] {
     checkFree(path)
     const replication = request.replication ?? defaults.replication
     const blockBytes = request.blockBytes ?? defaults.blockBytes
-    if (blocks) checkRoom(blocks, blockBytes, nobody)
+    if (blocks) checkRoom(blocks, sizesOf(blockBytes, request.bytes), nobody)
     const operation = { requestId, path, overwrite, parents, mode, format, blocks, replication, blockBytes, nowMs: clock.now(), ...actor(user) }
     try {
       return await journal.submit(create, operation)
@@ -112,15 +129,16 @@ export function writingRoutes(options: WritingOptions): Route[] {
     route(protocol.create, async (request, context) => {
       const { lease, blockBytes, replication, blocks } = await open(request, context)
       opened(lease, blocks)
-      return { lease, blockBytes, replication, blocks: blocks.length === 0 ? [] : located(blocks, { replication, blockBytes, host: request.host, exclude: nobody }) }
+      return { lease, blockBytes, replication, blocks: blocks.length === 0 ? [] : located(blocks, { replication, sizes: sizesOf(blockBytes, request.bytes), host: request.host, exclude: nobody }) }
     }),
 
-    route(protocol.allocate, async ({ requestId, lease, count, exclude: failed = [], host }, { user }) => {
+    route(protocol.allocate, async ({ requestId, lease, count, exclude: failed = [], bytes, host }, { user }) => {
       const exclude = new Set(failed)
-      checkRoom(count, leaseAt(journal.view, lease)?.blockBytes ?? defaults.blockBytes, exclude)
-      const { blocks, replication, blockBytes } = await journal.submit(allocate, { requestId, lease, count, nowMs: clock.now(), ...actor(user) })
+      const sizes = sizesOf(leaseAt(journal.view, lease)?.blockBytes ?? defaults.blockBytes, bytes)
+      checkRoom(count, sizes, exclude)
+      const { blocks, replication } = await journal.submit(allocate, { requestId, lease, count, nowMs: clock.now(), ...actor(user) })
       opened(lease, blocks)
-      return { blocks: located(blocks, { replication, blockBytes, host, exclude }) }
+      return { blocks: located(blocks, { replication, sizes, host, exclude }) }
     }),
 
     route(protocol.complete, seal),

@@ -30,16 +30,17 @@ export class OpenFile {
   readonly #lease: LeaseId
   readonly #ahead: AllocatedBlock[]
   readonly #ending = new AbortController()
+  #completing = false
   /** Aborts when the caller gives up, the lease is lost, or the file has ended. */
   readonly signal: AbortSignal
 
-  /** `blocks`: allocate so many at once. */
-  static async create(tools: UploadTools, leases: Leases, path: string, options: CreateOptions & { blocks: number }): Promise<OpenFile> {
-    const { signal, overwrite, parents, mode, replication, blockBytes, format, blocks } = options
+  /** `blocks`: allocate so many at once; `bytes`: of the longest of them, if that is known. */
+  static async create(tools: UploadTools, leases: Leases, path: string, options: CreateOptions & { blocks: number; bytes?: number | undefined }): Promise<OpenFile> {
+    const { signal, overwrite, parents, mode, replication, blockBytes, format, blocks, bytes } = options
     const reply = await tools.caller.call(tools.namenode, create, {
       requestId: tools.requestId(), path, host: tools.host, blocks,
       ...(overwrite !== undefined && { overwrite }), ...(parents !== undefined && { parents }), ...(mode !== undefined && { mode }),
-      ...(replication !== undefined && { replication }), ...(blockBytes !== undefined && { blockBytes }), ...(format !== undefined && { format }),
+      ...(bytes !== undefined && { bytes }), ...(replication !== undefined && { replication }), ...(blockBytes !== undefined && { blockBytes }), ...(format !== undefined && { format }),
     }, { signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs })
     return new OpenFile(tools, leases, { path, lease: reply.lease, blockBytes: reply.blockBytes, replication: reply.replication, ahead: reply.blocks, signal })
   }
@@ -56,17 +57,20 @@ export class OpenFile {
     // Who aborts has given up: nobody is left who would call `abandon`.
     signal?.addEventListener('abort', () => { void this.abandon() }, { once: true, signal: this.#ending.signal })
     leases.hold(lease, () => {
+      // The lease may be gone because the file is complete and the answer was lost: the repeated call will tell.
+      if (this.#completing) return
       this.#ending.abort(new GristmillError('LEASE_EXPIRED', `${path} is no longer this writer's: its lease ran out, or another writer has replaced it; write the file again`, { details: { path } }))
     })
   }
 
   upload(source: Source, onSent?: (bytes: number) => void): Promise<Omit<SealedBlock, 'aligned'>> {
-    return upload(this.#tools, source, { lease: this.#lease, blockBytes: this.blockBytes, block: this.#ahead.shift(), signal: this.signal, onSent })
+    return upload(this.#tools, source, { lease: this.#lease, block: this.#ahead.shift(), signal: this.signal, onSent })
   }
 
   /** Makes the file visible. */
   async complete(blocks: SealedBlock[], mtimeMs?: number): Promise<FileStatus> {
     this.signal.throwIfAborted()
+    this.#completing = true
     const status = await this.#tools.caller.call(this.#tools.namenode, complete, {
       requestId: this.#tools.requestId(), lease: this.#lease, blocks, ...(mtimeMs !== undefined && { mtimeMs: Math.round(mtimeMs) }),
     }, { signal: this.signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs })

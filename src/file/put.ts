@@ -30,7 +30,7 @@ export async function putFile(tools: UploadTools, leases: Leases, disk: Disk, { 
     const format = options.format ?? 'bytes'
     // Allocated with the file itself: a small one then takes two calls in all.
     const blocks = reader.bytes === 0 ? 0 : Math.min(limits.parallelBlocks, Math.ceil(reader.bytes / (options.blockBytes ?? limits.blockBytesDefault)))
-    const file = await OpenFile.create(tools, leases, to, { ...options, blocks })
+    const file = await OpenFile.create(tools, leases, to, { ...options, blocks, bytes: reader.bytes })
     try {
       const cuts = cutsOf(reader, { blockBytes: file.blockBytes, format, delimiter: options.delimiter, clock: tools.clock })
       const sealed: SealedBlock[] = []

@@ -33,7 +33,6 @@ export interface UploadTools {
 
 export interface UploadOptions {
   readonly lease: LeaseId
-  readonly blockBytes: number
   /** Allocated before, not used yet. */
   readonly block?: AllocatedBlock | undefined
   readonly signal?: AbortSignal | undefined
@@ -49,7 +48,7 @@ export const namenodeMs = 60_000
 export const namenodeTryMs = 10_000
 
 export async function upload(tools: UploadTools, source: Source, options: UploadOptions): Promise<Omit<SealedBlock, 'aligned'>> {
-  const { lease, blockBytes, signal } = options
+  const { lease, signal } = options
   const excluded = new Set<NodeId>()
   let block = options.block
   for (let attempt = 1; ; attempt++) {
@@ -57,8 +56,8 @@ export async function upload(tools: UploadTools, source: Source, options: Upload
     const onSent = options.onSent && ((bytes: number): void => { sent += bytes; options.onSent!(bytes) })
     let pipe: Pipe | undefined
     try {
-      block ??= await allocateOne(tools, { lease, excluded, signal })
-      pipe = await Pipe.open(tools.wires, { cluster: tools.cluster, block: block.id, bytesMax: blockBytes, token: block.token, members: block.targets }, { signal, progressMs: tools.progressMs })
+      block ??= await allocateOne(tools, { lease, bytes: source.bytes, excluded, signal })
+      pipe = await Pipe.open(tools.wires, { cluster: tools.cluster, block: block.id, bytesMax: source.bytes, token: block.token, members: block.targets }, { signal, progressMs: tools.progressMs })
       const { length, crc, nodes } = await sendBlock(pipe, source, { pool: tools.pool, signal, onSent })
       return { id: block.id, length, crc, nodes: [...nodes] }
     } catch (error) {
@@ -80,11 +79,11 @@ export async function upload(tools: UploadTools, source: Source, options: Upload
 /** Another id and other nodes change nothing about these. */
 const mayHelp = (failure: GristmillError): boolean => !hasCode(failure, 'WRONG_CLUSTER', 'LEASE_EXPIRED', 'ABORTED', 'TOO_LARGE', 'EACCES', 'ENOENT', 'EINVAL')
 
-async function allocateOne(tools: UploadTools, { lease, excluded, signal }: { lease: LeaseId; excluded: Set<NodeId>; signal: AbortSignal | undefined }): Promise<AllocatedBlock> {
+async function allocateOne(tools: UploadTools, { lease, bytes, excluded, signal }: { lease: LeaseId; bytes: number; excluded: Set<NodeId>; signal: AbortSignal | undefined }): Promise<AllocatedBlock> {
   const ask = async (exclude: readonly NodeId[]): Promise<AllocatedBlock> => {
     const { blocks } = await tools.caller.call(
       tools.namenode, allocate,
-      { requestId: tools.requestId(), lease, count: 1, exclude: exclude.slice(-1000), host: tools.host },
+      { requestId: tools.requestId(), lease, count: 1, bytes, exclude: exclude.slice(-1000), host: tools.host },
       { signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs },
     )
     const [block] = blocks

@@ -33,6 +33,8 @@ export const create = message('writing.create', {
     format: Type.Optional(recordFormat),
     /** Allocates this many blocks at once, to save a call. */
     blocks: Type.Optional(blockCount),
+    /** Bytes of the longest of them, if that is known: nodes with less room than a whole block can take a small one. */
+    bytes: Type.Optional(count),
     /** The writer's host: a datanode there gets the first replica. */
     host: Type.Optional(text(255)),
   }),
@@ -42,7 +44,7 @@ export const create = message('writing.create', {
 /** More blocks for an open file; nodes in `exclude` have just failed for this writer. ENOSPC if no node can take one. */
 export const allocate = message('writing.allocate', {
   mutation: true,
-  request: Type.Object({ requestId, lease: leaseId, count: blockCount, exclude: Type.Optional(Type.Array(nodeId, { maxItems: 1000 })), host: Type.Optional(text(255)) }),
+  request: Type.Object({ requestId, lease: leaseId, count: blockCount, exclude: Type.Optional(Type.Array(nodeId, { maxItems: 1000 })), bytes: Type.Optional(count), host: Type.Optional(text(255)) }),
   reply: Type.Object({ blocks: Type.Array(allocatedBlock) }),
 })
 
