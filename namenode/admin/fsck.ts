@@ -2,18 +2,16 @@
 // with everybody else's work in between; the caller goes on behind the last name that it was told. Each page sees the tree
 // and the replicas as they are at that moment.
 
-import type { InodeId } from '../../src/base/ids.ts'
-import { join, nameOf } from '../../src/base/paths.ts'
+import { hasCode } from '../../src/base/errors.ts'
+import { join, nameOf, systemDirectory } from '../../src/base/paths.ts'
 import type { BlockHealth, CheckCounts, CheckedBlock, CheckedFile, FsckPage } from '../../src/protocol/safety.ts'
 import type { BlockMap } from '../blocks/map.ts'
 import { standing } from '../blocks/standing.ts'
-import { childKey, childKeyAfter, idKey, nameOfKey } from '../journal/keys.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { may, mayRead, maySearch } from '../namespace/access.ts'
-import { decodeEntry, type Entry } from '../namespace/entry.ts'
 import { blocksOf, type Block } from '../namespace/file.ts'
-import { entryAt } from '../namespace/resolve.ts'
+import { childrenOf, find, type Found } from '../namespace/past.ts'
 
 /** Names and chunks of blocks (256 each) in one page, and between two turns of the event loop. */
 const stepsMax = 2_000
@@ -35,7 +33,7 @@ export interface FsckRequest {
   readonly locations?: boolean | undefined
 }
 
-interface Named { readonly path: string; readonly entry: Entry }
+interface Named extends Found { readonly path: string }
 
 const healthOf: Readonly<Record<number, BlockHealth>> = {
   [standing.missing]: 'missing', [standing.under]: 'under', [standing.full]: 'healthy', [standing.over]: 'over', [standing.misplaced]: 'misplaced',
@@ -47,7 +45,7 @@ export const noCounts = (): CheckCounts => ({ files: 0, directories: 0, blocks: 
 export async function fsckPage(tools: FsckTools, actor: Actor, request: FsckRequest): Promise<FsckPage> {
   const { view } = tools
   const { path, after } = request
-  const top = { path, entry: entryAt(view, actor, path) }
+  const top: Named = { path, ...find(view, actor, path) }
   const counts = noCounts()
   const files: CheckedFile[] = []
   let steps = 0
@@ -115,29 +113,52 @@ function* below(view: View, actor: Actor, top: Named, after: FsckRequest['after'
 }
 
 /** `rest`: names down to where the last page ended; that one was told already, unless it is a file with more chunks. */
-function* inside(view: View, actor: Actor, { path, entry }: Named, rest: readonly string[], again: boolean): Generator<Named> {
-  if (!may(actor, entry, mayRead) || !may(actor, entry, maySearch)) return
+function* inside(view: View, actor: Actor, directory: Named, rest: readonly string[], again: boolean): Generator<Named> {
+  if (!may(actor, directory.entry, mayRead) || !may(actor, directory.entry, maySearch)) return
   const [first, ...deeper] = rest
-  let start = first === undefined ? childKey(entry.id, '') : childKey(entry.id, first)
-  for (;;) {
-    const page = entriesFrom(view, entry.id, path, start)
-    for (const named of page) {
-      const resumed = nameOf(named.path) === first
-      if (!resumed || (deeper.length === 0 && again && !named.entry.directory)) yield named
-      if (named.entry.directory) yield* inside(view, actor, named, resumed ? deeper : [], again)
+  if (first !== undefined) {
+    const named = childNamed(view, actor, directory, first)
+    if (named?.entry.directory) yield* inside(view, actor, named, deeper, again)
+    else if (named && deeper.length === 0 && again) yield named
+  }
+  const system = nameOf(systemDirectory)
+  // What the system keeps for itself is not listed, and must be whole all the same. It comes before everything else.
+  if (directory.path === '/' && first === undefined) {
+    const named = childNamed(view, actor, directory, system)
+    if (named) {
+      yield named
+      yield* inside(view, actor, named, [], false)
     }
-    const last = page.at(-1)
-    if (page.length < entriesMax || !last) return
-    start = childKeyAfter(entry.id, nameOf(last.path))
+  }
+  for (let after = directory.path === '/' && first === system ? undefined : first; ;) {
+    const page = [...take(childrenOf(view, directory, after), entriesMax)]
+    for (const { name, entry } of page) {
+      // A directory of snapshots shows each as it was then.
+      const named = directory.of === undefined ? { path: join(directory.path, name), entry, at: directory.at } : childNamed(view, actor, directory, name)
+      if (!named) continue
+      yield named
+      if (named.entry.directory) yield* inside(view, actor, named, [], false)
+    }
+    after = page.at(-1)?.name
+    if (page.length < entriesMax) return
+  }
+}
+
+function childNamed(view: View, actor: Actor, { path }: Named, name: string): Named | undefined {
+  try {
+    return { path: join(path, name), ...find(view, actor, join(path, name)) }
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return undefined
+    throw error
   }
 }
 
 /** Read at once: an iterator of the store is not kept open while others write. */
 const entriesMax = 200
-function entriesFrom(view: View, directory: InodeId, path: string, start: Buffer): Named[] {
-  const found: Named[] = []
-  for (const { key, value } of view.range('children', { start, end: idKey(directory + 1), limit: entriesMax })) {
-    found.push({ path: join(path, nameOfKey(key)), entry: decodeEntry(value) })
+function* take<T>(items: Iterable<T>, max: number): Iterable<T> {
+  let count = 0
+  for (const item of items) {
+    yield item
+    if (++count === max) return
   }
-  return found
 }

@@ -4,8 +4,9 @@ import { expect, test } from 'vitest'
 import { fsckPage, noCounts } from '../../../namenode/admin/fsck.ts'
 import { heldBack } from '../../../namenode/admin/safety.ts'
 import { recovered } from '../../../namenode/journal/recovered.ts'
-import { mkdir, remove, touch } from '../../../namenode/namespace/names.ts'
+import { mkdir, remove, rename, touch } from '../../../namenode/namespace/names.ts'
 import { sweep } from '../../../namenode/namespace/sweep.ts'
+import { createSnapshot } from '../../../namenode/snapshots/mutations.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
 import { blockId } from '../../../src/base/ids.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
@@ -200,6 +201,33 @@ test('fsck goes on when what it has seen last is renamed or removed meanwhile', 
     if (removed.includes(directory)) expect(seen).toBeLessThanOrEqual(500)
     else expect(seen, directory).toBe(500)
   }
+  await sim.house.stop()
+})
+
+test('fsck looks into a snapshot by its path, and finds what only it has', async () => {
+  const sim = await Sim.calm(9, 2)
+  const { bench } = sim.house
+  const id = await place(sim, 2, [0, 1])
+  await bench.do(mkdir, { path: '/kept' })
+  await bench.do(rename, { from: '/p0', to: '/kept/a' })
+  await bench.do(createSnapshot, { path: '/kept', name: 'monday' })
+  await bench.do(remove, { path: '/kept/a' })
+  expect([...(await fsck(sim, '/')).files.keys()]).toEqual([])
+  const { files, counts } = await fsck(sim, '/kept/.snapshot/monday')
+  expect([...files.values()].map(({ path, found }) => [path, found.map(block => [block.block, block.health])])).toEqual([['/kept/.snapshot/monday/a', [[id, 'healthy']]]])
+  expect(counts).toMatchObject({ files: 1, blocks: 1 })
+  expect([...(await fsck(sim, '/kept/.snapshot')).files.keys()]).toEqual(['/kept/.snapshot/monday/a'])
+  await sim.house.stop()
+})
+
+test('fsck looks at what the system keeps for itself', async () => {
+  const sim = await Sim.calm(10, 1)
+  const { bench } = sim.house
+  await Promise.all(Array.from({ length: 3000 }, (_, i) => bench.do(touch, { path: `/.gristmill/programs/p${i}`, replication: 1, blockBytes: 4096 })))
+  await Promise.all(Array.from({ length: 2500 }, (_, i) => bench.do(touch, { path: `/!${i}`, replication: 1, blockBytes: 4096 })))
+  const { files, counts } = await fsck(sim, '/')
+  expect(files.size).toBe(5500)
+  expect(counts.files).toBe(5500)
   await sim.house.stop()
 })
 
