@@ -2,6 +2,7 @@
 // or it is said what is not; nothing is deleted; and nobody who speaks for the old state is obeyed any more.
 
 import fs from 'node:fs/promises'
+import { createHash } from 'node:crypto'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -9,6 +10,7 @@ import { Backups } from '../../../namenode/backup/backups.ts'
 import { factsOf } from '../../../namenode/backup/digest.ts'
 import { recover } from '../../../namenode/backup/recover.ts'
 import { backupsIn, verifyBackup } from '../../../namenode/backup/shelf.ts'
+import { tables } from '../../../namenode/journal/keys.ts'
 import { LocalJournal } from '../../../namenode/journal/local.ts'
 import { Registry } from '../../../namenode/journal/operation.ts'
 import { lostBlocks } from '../../../namenode/journal/recovered.ts'
@@ -118,6 +120,34 @@ test('a backup is a store that was looked at, and says what it holds', async () 
   expect((await factsOf(world, `${dir}/nn/store`)).digest).toBe(next.digest)
   await flip(`${made.path}/data.mdb`, 3 * 4096 - 9)
   await expect(verifyBackup(world, made)).rejects.toMatchObject({ code: 'CORRUPT' })
+})
+
+test('the digest of a state is what the page on backups says, and one changed bit changes it', async () => {
+  const life = await live()
+  for (let i = 0; i < 40; i++) await life.file(`/${'f'.repeat(i + 1)}`)
+  const { digest, path: at } = await life.backups.take(`${dir}/backups`)
+  await life.end()
+  const sum = (flip = -1): string => {
+    const hash = createHash('sha256')
+    let rows = 0
+    for (const name of [...tables].sort()) {
+      const found = [...copy.table(name).range({})]
+      if (found.length > 0) hash.update(`\n${name}\n`)
+      for (const { key, value } of found) {
+        const head = Buffer.alloc(8)
+        head.writeUInt32LE(key.length, 0)
+        head.writeUInt32LE(value.length, 4)
+        if (rows++ === flip) value[0]! ^= 1
+        hash.update(head).update(key).update(value)
+      }
+    }
+    return hash.digest('hex')
+  }
+  const copy = await world.openStore(at, { sync: false })
+  for (const name of tables) copy.table(name)
+  expect(sum()).toBe(digest)
+  expect(sum(50)).not.toBe(digest)
+  await copy.close()
 })
 
 test('a directory of somebody else\'s is not written to', async () => {
