@@ -90,10 +90,10 @@ export class Orders {
       const missed = await this.#send(order)
       if (missed.length > 0) failed({ block, targets: missed.map(each => each.node), source: false, message: missed.map(each => each.message).join('; ').slice(0, 1000) })
     } catch (error) {
-      const { code, message } = asError(error)
-      const source = error instanceof SourceFailed || code === 'ENOENT' || code === 'CORRUPT'
-      if (!signal.aborted) failed({ block, targets: targets.map(each => each.node), source, message: message.slice(0, 1000) })
-      throw error
+      const source = error instanceof SourceFailed
+      const cause = asError(source ? error.cause : error)
+      if (!signal.aborted) failed({ block, targets: targets.map(each => each.node), source, message: cause.message.slice(0, 1000) })
+      throw cause
     }
   }
 
@@ -101,7 +101,7 @@ export class Orders {
   async #send({ block: id, targets, token }: Extract<Order, { kind: 'replicate' }>): Promise<ReadonlyArray<{ node: NodeId; message: string }>> {
     const { store, wires, pool, cluster, progressMs, signal, failpoints = unarmed } = this.#options
     await failpoints.reach('block.replicate.before')
-    const block = await store.open(id)
+    const block = await store.open(id).catch((cause: unknown) => { throw new SourceFailed('there is no replica to copy', { cause }) })
     try {
       const pipe = await Pipe.open(wires, { cluster: cluster(), block: id, bytesMax: block.meta.length, token, members: targets }, { signal, progressMs })
       const { failed } = await sendBlock(pipe, checkedSource(block), { pool, signal })

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { blockName, clusterId, type BlockId } from '../../../src/base/ids.ts'
+import { blockId, blockName, clusterId, nodeId, type BlockId } from '../../../src/base/ids.ts'
 import { Changes } from '../../../datanode/report/changes.ts'
 import { Datanode } from '../../../datanode/datanode.ts'
+import type { NodePlace } from '../../../src/protocol/fields.ts'
 import { noise } from '../block/kit.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { collect, Mill, testWorld, until } from './kit.ts'
@@ -132,6 +133,26 @@ test('damage is not copied: who is to copy a damaged block reports it, and a che
   await until('both are reported', () => mill.namenode.reportedBad.length === 2)
   expect(mill.namenode.reportedBad.map(({ block }) => block).sort()).toEqual([one, two].sort())
   expect(mill.namenode.holders(one!)).toEqual([])
+})
+
+test('a copy that comes to nothing is told at once, with whose fault it is', async () => {
+  await using mill = await Mill.start({ datanodes: 2 })
+  const [one] = await file(mill, '/one', { replication: 1 })
+  const [holder] = mill.namenode.files.get('/one')!.blocks[0]!.nodes
+  const order = (block: BlockId, targets: NodePlace[]): void => mill.namenode.give(holder!, { kind: 'replicate', block, length: 300_000, targets, token: mill.namenode.tokens.issue({ mode: 'write', block }) })
+  const gone: NodePlace = { node: nodeId('gone'), address: nowhere, rack: '/r', host: 'h' }
+  const there = [...mill.namenode.nodes.values()].map(({ place }) => place).find(({ node }) => node !== holder)!
+  order(one!, [gone])
+  await until('the failure is told', () => mill.namenode.copiesFailed.length === 1)
+  expect(mill.namenode.copiesFailed[0]).toEqual({ from: holder, block: one, targets: ['gone'], source: false })
+  // Of two targets one is not there: the other gets its copy, and only the first is named.
+  order(one!, [there, gone])
+  await until('the rest is told', () => mill.namenode.copiesFailed.length === 2)
+  expect(mill.namenode.copiesFailed[1]).toEqual({ from: holder, block: one, targets: ['gone'], source: false })
+  await until('the copy is reported', () => mill.namenode.holders(one!).length === 2)
+  order(blockId(999_999), [there])
+  await until('what is not there is told', () => mill.namenode.copiesFailed.length === 3)
+  expect(mill.namenode.copiesFailed[2]).toEqual({ from: holder, block: 999_999, targets: [there.node], source: true })
 })
 
 test('a node whose only disk refuses a sync says that it cannot go on', async () => {

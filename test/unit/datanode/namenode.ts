@@ -34,6 +34,9 @@ export class FakeNamenode {
   readonly calls: string[] = []
   readonly bad: Array<{ block: BlockId; node: NodeId | undefined; message: string }> = []
   readonly reportedBad: Array<{ block: BlockId; node: NodeId }> = []
+  readonly copiesFailed: Array<{ from: NodeId; block: BlockId; targets: readonly NodeId[]; source: boolean }> = []
+  /** Happens between a look at where a file lies and the answer. */
+  onLocate: (() => Promise<void>) | undefined
   readonly allocated: Array<{ id: BlockId; exclude: readonly NodeId[]; targets: NodeId[] }> = []
   /** Nodes that left in good order. */
   readonly left: NodeId[] = []
@@ -98,6 +101,11 @@ export class FakeNamenode {
           for (const block of request.bad) this.reportedBad.push({ block, node: request.node })
           return {}
         }),
+        route(order.copyFailed, request => {
+          const { place } = nodeOf(request)
+          this.copiesFailed.push({ from: place.node, block: request.block, targets: request.targets, source: request.source })
+          return {}
+        }),
         route(order.orders, async (request, context) => {
           const node = nodeOf(request)
           node.acknowledged = request.acknowledged
@@ -138,7 +146,7 @@ export class FakeNamenode {
           for (const lease of this.lostLeases) this.leases.delete(lease)
           return { lost: leases.filter(lease => !this.leases.has(lease)) }
         }),
-        route(namespace.locate, ({ path, offset = 0, length }) => {
+        route(namespace.locate, async ({ path, offset = 0, length }) => {
           this.calls.push('locate')
           const file = this.files.get(path)
           if (!file) throw new GristmillError('ENOENT', `no such file: ${path}`)
@@ -148,7 +156,9 @@ export class FakeNamenode {
             if (at + block.length > offset && (length === undefined || at < offset + length)) blocks.push({ ...this.locate(block), offset: at })
             at += block.length
           }
-          return { status: file.status, blocks }
+          const answer = { status: file.status, blocks }
+          await this.onLocate?.()
+          return answer
         }),
         route(namespace.reportBad, ({ block, address: where, proof }) => {
           this.bad.push({ block, node: [...this.nodes.values()].find(({ place }) => place.address === where)?.place.node, message: proof.message })

@@ -137,7 +137,7 @@ export function play(text: string): Bench {
       case 'open': return bench.apply({ kind: 'opened' })
       case 'join': {
         const attempts = option('running')?.split(',').map(id) ?? []
-        return bench.apply({ kind: 'joined', node: nodeId(words[0]!), rack: option('rack') ?? 'r', host: words[0]!, slots: Number(option('slots') ?? 1), attempts })
+        return bench.apply({ kind: 'joined', node: nodeId(words[0]!), rack: option('rack') ?? 'r', host: words[0]!, slots: Number(option('slots') ?? 1), attempts, closed: words.includes('closed') })
       }
       // submit maps=a|b,c|- reduces=1: the first map's input lies on a, the second's on b and c, the third's nowhere known.
       case 'submit': {

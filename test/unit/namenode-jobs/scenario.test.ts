@@ -51,6 +51,17 @@ test('nothing starts before it is known where blocks lie', () => {
   `)
 })
 
+test('a node that is to be emptied, or away, joins without getting tasks, until it offers slots again', () => {
+  play(`
+    open
+    join a closed
+    submit maps=a
+    tick 1000
+    offer a
+      -> run 0.0.0 on a (node)
+  `)
+})
+
 test('a node without local work lets offers pass: three before its rack, six before any', () => {
   play(`
     open
