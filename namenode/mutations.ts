@@ -9,10 +9,11 @@ import { formatMutations } from './namespace/format.ts'
 import { nameMutations } from './namespace/names.ts'
 import { sweepMutations } from './namespace/sweep.ts'
 import { nodeMutations } from './nodes/known.ts'
+import { quotaMutations } from './quotas/mutations.ts'
 import { snapshotMutations } from './snapshots/mutations.ts'
 import { trashMutations } from './trash/mutations.ts'
 import { writingMutations } from './writing/mutations.ts'
 
 export const allMutations: readonly AnyMutation[] = [
-  ...requestMutations, ...recoveredMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...trashMutations, ...snapshotMutations, ...writingMutations, ...nodeMutations, ...balanceMutations, ...jobMutations,
+  ...requestMutations, ...recoveredMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...trashMutations, ...snapshotMutations, ...quotaMutations, ...writingMutations, ...nodeMutations, ...balanceMutations, ...jobMutations,
 ]

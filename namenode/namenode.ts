@@ -33,6 +33,8 @@ import { forgetGone, knownNodes } from './nodes/known.ts'
 import { Operators } from './nodes/operators.ts'
 import { Registry } from './nodes/registry.ts'
 import { Terms } from './nodes/terms.ts'
+import { quotaRoutes } from './quotas/conversation.ts'
+import { counting } from './quotas/counter.ts'
 import { snapshotRoutes } from './snapshots/conversation.ts'
 import { timesFrom, type NamenodeTimes } from './times.ts'
 import { purging, trashRoutes, type TrashOptions } from './trash/conversation.ts'
@@ -170,6 +172,7 @@ export class Namenode {
           suspect: (id, address, message) => keeper.suspect(id, address, message),
         })),
         ...changeable(trashRoutes(trash)),
+        ...changeable(quotaRoutes({ journal, clock, actor })),
         ...changeable(snapshotRoutes({ journal, clock, actor, removed: () => sweeper.wake() })),
         ...changeable(writingRoutes({ journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard })),
         ...nodesRoutes({ cluster: this.cluster, journal, registry, terms, reports: keeper.reports, clock, taken: (node, orders) => keeper.taken(node, orders), copyFailed: (node, failure) => keeper.repair.failed(node, failure) }),
@@ -187,6 +190,7 @@ export class Namenode {
       balancing.chore,
       { name: 'end silent leases', everyMs: 1000, work: () => { if (!held()) return expireLeases({ journal, lifetimes, discard }) } },
       purging(trash),
+      counting({ journal, clock, held, stopped: () => this.#stopped !== undefined, removed: () => sweeper.wake() }),
       { name: 'take apart what was removed', everyMs: 500, work: () => { if (!held()) sweeper.wake() } },
       { name: 'forget nodes that are gone', everyMs: 60_000, work: () => forgetGone({ journal, registry, clock }) },
       forgetting(journal, clock),

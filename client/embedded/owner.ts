@@ -55,6 +55,7 @@ export class Owner {
       const namenode = await Class.start(world, {
         dir: `${dir}/namenode`, host, port: 0, secret, user: settings.user ?? machine.user, pid: machine.pid, version,
         defaults: { replication: settings.replication ?? 1, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
+        trashKeepMs: settings.trashKeep,
         ...settings.profile === 'test-without-fsync' && { sync: false },
       })
       const owner = new Owner(parts, { home, secret, namenode })

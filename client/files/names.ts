@@ -11,6 +11,7 @@ import type { ReplyOf } from '../../src/protocol/message.ts'
 import type { Ask } from '../jobs/ask.ts'
 import { during } from './describe.ts'
 import { globPaths } from './glob.ts'
+import { Quotas } from './quotas.ts'
 import { Snapshots } from './snapshots.ts'
 import { Dirent, Stats } from './stats.ts'
 import { Trash } from './trash.ts'
@@ -28,6 +29,8 @@ export class Names {
   readonly #host: string
   /** What was removed, until it goes for good. */
   readonly trash: Trash
+  /** Bounds on what is below directories. */
+  readonly quotas: Quotas
   /** Directories as they were. */
   readonly snapshots: Snapshots
 
@@ -36,6 +39,7 @@ export class Names {
     this.clock = clock
     this.#host = host
     this.trash = new Trash(ask)
+    this.quotas = new Quotas(ask)
     this.snapshots = new Snapshots(this, ask)
   }
 

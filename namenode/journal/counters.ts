@@ -16,6 +16,8 @@ export const counterNames = [
   'leases', 'doomed',
   /** Snapshots; rows of "history" and of "marks". */
   'snapshots', 'history', 'marks',
+  /** Directories that have a quota. */
+  'quotas',
 ] as const
 
 export type CounterName = (typeof counterNames)[number]
@@ -39,6 +41,7 @@ export function copyCounters(from: Readonly<Counters>, to: Counters): void {
   to.snapshots = from.snapshots
   to.history = from.history
   to.marks = from.marks
+  to.quotas = from.quotas
 }
 
 export function encodeCounters(counters: Readonly<Counters>): Buffer {

@@ -23,6 +23,8 @@ export const tables = [
   'held',
   /** (directory, directory that it was moved out of) → the newest snapshot that sees what is in it: namespace. */
   'marks',
+  /** directory → its quota, and what is below it: namespace. */
+  'quotas',
   /** lease → the file being written: writing. */
   'leases',
   /** (parent, name) → lease: writing. */

@@ -12,6 +12,7 @@ import { Packer, Unpacker } from '../journal/codec.ts'
 import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey, pairKey, putId, readId } from '../journal/keys.ts'
 import type { View } from '../journal/view.ts'
+import { snapshotsOf } from '../snapshots/rows.ts'
 import { decodeEntry, sinceOf, type Entry } from './entry.ts'
 import { hookOf, rootId } from './resolve.ts'
 
@@ -170,6 +171,8 @@ export function* snapshotted(view: View): Iterable<InodeId> {
 export function hasSnapshots(view: View, directory: InodeId): boolean {
   if (view.counters.snapshots === 0) return false
   for (const one of snapshotted(view)) {
+    // A count's own does not keep anything.
+    if (snapshotsOf(view, one)[Symbol.iterator]().next().done) continue
     for (let at: InodeId | undefined = one; at !== undefined; at = hookOf(view, at)?.parent) if (at === directory) return true
   }
   return false

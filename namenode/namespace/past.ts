@@ -16,6 +16,7 @@ import { checkAsked, entryAt, rootId } from './resolve.ts'
 
 export interface Found {
   readonly entry: Entry
+  /** The snapshot's number. */
   readonly at: number | undefined
   /** The directory `.snapshot` itself, of this directory. */
   readonly of?: InodeId
@@ -71,7 +72,7 @@ function childAt(view: View, parent: InodeId, name: string, at: number): Entry |
 export interface Named { readonly name: string; readonly entry: Entry }
 
 /** What is in a directory, in byte order of names, from behind `after` on. The system's own directory is not shown. */
-export function* childrenOf(view: View, { entry: { id }, at, of }: Found, after?: string): Iterable<Named> {
+export function* childrenOf(view: View, { entry: { id }, at, of }: Omit<Found, 'entry'> & { readonly entry: Pick<Entry, 'id'> }, after?: string): Iterable<Named> {
   if (of !== undefined) return yield* snapshotDirectories(view, of, after)
   const rows = view.range('children', { start: after === undefined ? childKey(id, '') : childKeyAfter(id, after), end: idKey(id + 1) })
   for (const named of at === undefined ? present(rows) : past(view, id, rows, at, after)) if (!isHidden(id, named.name)) yield named

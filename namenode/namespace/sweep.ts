@@ -8,6 +8,7 @@ import { childKey, idKey, readId } from '../journal/keys.ts'
 import { mutation, type AnyMutation } from '../journal/operation.ts'
 import { decodeEntry } from './entry.ts'
 import { chunkBlocks, removeLastChunk } from './file.ts'
+import { dropUsage } from './usage.ts'
 import { decodeVersion, doom, forgetVersion, orphan, unmark } from './history.ts'
 
 export interface Swept {
@@ -83,6 +84,7 @@ function sweepDirectory(draft: Draft, id: InodeId, blocks: BlockId[], left: numb
   if (left > 0) {
     drop(draft, id)
     unmark(draft, id)
+    dropUsage(draft, id)
     draft.count('directories', -1)
   }
   return left - 1

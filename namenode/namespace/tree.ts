@@ -13,6 +13,7 @@ import type { View } from '../journal/view.ts'
 import { checkMay, mayWrite } from './access.ts'
 import { encodeEntry, type Entry } from './entry.ts'
 import { doom, hasSnapshots, mark, orphan, preserve, stampOf } from './history.ts'
+import { amountsOf, charge, discharge, recharge, recount } from './usage.ts'
 import { child, directoryAt, encodeHook, keyOf, type Directory, type Place } from './resolve.ts'
 
 export interface NewDirectory { readonly owner: string; readonly group: string; readonly mode: number; readonly nowMs: number }
@@ -23,6 +24,7 @@ export function addDirectory(draft: Draft, parent: InodeId, name: string, { owne
     id: inodeId(draft.take('nextInode')), directory: true, mode, owner, group, mtimeMs: Math.floor(nowMs),
     replication: 0, blockBytes: 0, format: 'bytes', length: 0, blocks: 0,
   }
+  charge(draft, parent, amountsOf(entry))
   draft.put('children', childKey(parent, name), encodeEntry(entry, stampOf(draft)))
   draft.put('directories', idKey(entry.id), encodeHook(parent, name))
   draft.count('directories', 1)
@@ -31,13 +33,17 @@ export function addDirectory(draft: Draft, parent: InodeId, name: string, { owne
 
 /** Puts a file where nothing is. Its blocks are put by file.ts. */
 export function addFile(draft: Draft, parent: InodeId, name: string, entry: Entry): void {
+  charge(draft, parent, amountsOf(entry))
   draft.put('children', childKey(parent, name), encodeEntry(entry, stampOf(draft)))
   draft.count('files', 1)
 }
 
 /** Writes an entry anew in its place. */
 export function replaceEntry(draft: Draft, place: Place, entry: Entry): void {
-  if (place.name !== '') preserve(draft, place.parent.entry.id, place.name)
+  if (place.name !== '') {
+    preserve(draft, place.parent.entry.id, place.name)
+    if (place.entry) recharge(draft, place.parent.entry.id, place.entry, entry)
+  }
   draft.put('children', keyOf(place), encodeEntry(entry, stampOf(draft)))
   if (entry.directory) draft.forgetDirectories()
 }
@@ -46,6 +52,7 @@ export function replaceEntry(draft: Draft, place: Place, entry: Entry): void {
 export function detach(draft: Draft, parent: InodeId, name: string, entry: Entry): void {
   if (entry.directory) checkNoSnapshots(draft, entry.id, name, 'removed')
   preserve(draft, parent, name)
+  discharge(draft, parent, entry)
   draft.remove('children', childKey(parent, name))
   if (entry.directory) {
     draft.remove('directories', idKey(entry.id))
@@ -65,6 +72,7 @@ export function checkNoSnapshots(view: View, directory: InodeId, path: string, w
 /** Gives something another name. REQUIRES: nothing has the new name, and a directory does not go into itself. */
 export function move(draft: Draft, from: { parent: InodeId; name: string }, to: { parent: InodeId; name: string }, entry: Entry): void {
   preserve(draft, from.parent, from.name)
+  recount(draft, from.parent, to.parent, entry)
   if (entry.directory) mark(draft, entry.id, from.parent, to.parent)
   draft.remove('children', childKey(from.parent, from.name))
   draft.put('children', childKey(to.parent, to.name), encodeEntry(entry, stampOf(draft)))

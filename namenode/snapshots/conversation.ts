@@ -53,7 +53,7 @@ export function snapshotRoutes({ journal, clock, actor, removed }: SnapshotOptio
     const rows = [...allSnapshots(view, after === undefined ? undefined : pairKey(directory, seq + 1), pageMax)]
     const last = rows.at(-1)
     return {
-      snapshots: rows.map(({ directory: id, name, createdMs, owner }) => ({ path: pathOf(view, id) ?? '/', name, createdMs, owner })),
+      snapshots: rows.filter(row => row.owner !== '').map(({ directory: id, name, createdMs, owner }) => ({ path: pathOf(view, id) ?? '/', name, createdMs, owner })),
       ...rows.length === pageMax && { next: `${last!.directory}:${last!.seq}` },
     }
   }

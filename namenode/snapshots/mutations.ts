@@ -51,7 +51,7 @@ export const removeSnapshot = mutation<Asked & { name: string }, undefined>({
     draft.remove('snapshots', pairKey(directory, snapshot.seq))
     draft.count('snapshots', -1)
     draft.forgetDirectories()
-    if (draft.counters.history > 0 || draft.counters.marks > 0) putNote(draft, { from: noteOf(draft)?.from ?? '', again: noteOf(draft) !== undefined })
+    noteStale(draft)
     return undefined
   },
 })
@@ -74,6 +74,12 @@ function noteOf(view: View): Note | undefined {
 }
 
 const putNote = (draft: Draft, note: Note): void => draft.put('meta', noteKey, encodeValue(note))
+
+/** A snapshot is gone: what only it saw is to be found. */
+export function noteStale(draft: Draft): void {
+  const note = noteOf(draft)
+  if (draft.counters.history > 0 || draft.counters.marks > 0) putNote(draft, { from: note?.from ?? '', again: note !== undefined })
+}
 
 /** Is there something that no snapshot may see any more? */
 export const hasStale = (view: View): boolean => (view.counters.history > 0 || view.counters.marks > 0) && noteOf(view) !== undefined

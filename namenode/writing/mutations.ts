@@ -13,6 +13,7 @@ import { checkInstant, keepPlaced, recallPlaced, statusOf, type Entry } from '..
 import { putBlocks, type Block } from '../namespace/file.ts'
 import { directoryMode, fileMode } from '../namespace/names.ts'
 import { child, pathOf, placeAt } from '../namespace/resolve.ts'
+import { checkQuota } from '../namespace/usage.ts'
 import { addFile, detach, makeDirectories } from '../namespace/tree.ts'
 import { changeLease, closeLease, leaseAt, openLease, writerOf, type Lease } from './lease.ts'
 
@@ -60,6 +61,8 @@ export const create = mutation<CreateAsked, Created>({
       checkMay(actor, entry, mayWrite, path)
       checkSticky(actor, parent.entry, entry, path)
     }
+    // The bytes are counted when they are there; to begin what cannot end is refused.
+    if (draft.counters.quotas > 0) checkQuota(draft, parent.entry.id, { names: entry ? 0 : 1, bytes: entry ? 0 : 1 })
     const writer = writerOf(draft, parent.entry.id, name)
     if (writer !== undefined) {
       const other = leaseAt(draft, writer)

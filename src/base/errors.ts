@@ -26,7 +26,11 @@ export const codes = {
   EBUSY: code(409, false, 1),
   /** No datanode has room for a block, or the metadata disk is full. */
   ENOSPC: code(507, false, 1),
+  /** More would be below a directory than its quota allows. */
+  EDQUOT: code(507, false, 1),
   EPIPE: code(500, false, 141),
+  /** The path is another file now than the one that was being read. */
+  ESTALE: code(409, false, 1),
   // Blocks
   /** No live replica of a block can be reached now. */
   BLOCK_MISSING: code(503, true, 1),

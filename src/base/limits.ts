@@ -44,6 +44,8 @@ const processLimits = {
   /** Snapshots of one directory, and directories that have some: both are looked through. */
   snapshotsMax: 1000,
   snapshotDirectoriesMax: 1000,
+  /** Directories with a quota. */
+  quotasMax: 10_000,
   /** Jobs at a time; one more is refused with OVERLOADED. */
   jobsRunningMax: 1000,
   /** Jobs that have ended and can still be looked at; older ones are forgotten. */

@@ -28,6 +28,7 @@ const builders = {
   String: (options?: Options): Json => ({ type: 'string', ...options }),
   Integer: (options?: Options): Json => ({ type: 'integer', ...options }),
   Number: (options?: Options): Json => ({ type: 'number', ...options }),
+  Null: (options?: Options): Json => ({ type: 'null', ...options }),
   Boolean: (options?: Options): Json => ({ type: 'boolean', ...options }),
   Unknown: (options?: Options): Json => ({ ...options }),
   Optional: (schema: Json): Json => ({ ...schema, [optional]: true }),

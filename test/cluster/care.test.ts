@@ -50,3 +50,8 @@ test('the guide to snapshots', () => play('snapshots', [
   /^\/grain\/\.snapshot\/tuesday\n- \.\/2026\/rye\.txt\n(\+ \.\/2026\/rye\.txt\n|\+ \.\/barley\.txt\n|R \.\/oats\.txt → \.\/2026\/oats\.txt\n){3}\/grain\/\.snapshot\/monday\n\/grain\/\.snapshot\/tuesday\n$/,
   /^fine\n\ndeleted \/rye\.txt\ncreated \/rye\.txt\n$/,
 ]))
+
+test('the guide to quotas', () => play('quotas', [
+  /^NAMES +OF +BYTES +OF +PATH\n +2 +2 +9 B +1\.0 KiB +\/bins\n2 +1 +1024 +1020 +1 +1 +4 +\/bins\n$/,
+  /^EDQUOT \{ names: 0 \}\n$/,
+]))

@@ -1,7 +1,7 @@
 // The commands that keep what is stored safe from people, as the command line offers them.
 
-import { parseDuration } from '../../../src/base/units.ts'
-import { option, type CommandSpec, type Group } from '../spec.ts'
+import { parseBytes, parseDuration } from '../../../src/base/units.ts'
+import { option, whole, type CommandSpec, type Group } from '../spec.ts'
 
 const trash: CommandSpec = {
   name: 'trash', args: '<ls|restore|empty> [item...]', about: 'what was removed: list it, get it back, or remove it for good',
@@ -35,4 +35,20 @@ const snapshot: CommandSpec = {
   load: () => import('../commands/snapshot.ts'),
 }
 
-export const care: Group = { title: 'Care', commands: [trash, snapshot] }
+const quota: CommandSpec = {
+  name: 'quota', args: '<set|get|clear> [path...]', about: 'bound the names and bytes below directories',
+  notes: 'Names are files and directories below the directory, bytes are counted with all replicas. What would go over a bound is refused, and changes nothing.\n' +
+    'set returns when what is there has been counted and the quota holds. get without a path lists all quotas. set and clear are for the superuser.',
+  options: [
+    option('--names <n>', 'set: at most so many files and directories', { parse: whole(0) }),
+    option('--bytes <size>', 'set: at most so much, for instance 10GiB', { parse: parseBytes }),
+  ],
+  examples: [
+    ['gristmill quota set /home/ada --names 100000 --bytes 1TiB', 'both bounds'],
+    ['gristmill quota get /home/ada', 'what is used of them'],
+    ['gristmill quota clear /home/ada', 'no bounds any more'],
+  ],
+  load: () => import('../commands/quota.ts'),
+}
+
+export const care: Group = { title: 'Care', commands: [trash, snapshot, quota] }

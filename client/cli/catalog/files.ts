@@ -128,7 +128,7 @@ const tail: CommandSpec = {
 
 const count: CommandSpec = {
   name: 'count', args: '<path...>', about: 'directories, files and bytes below paths',
-  options: [human],
+  options: [human, option('-q, --quotas', 'before them the quota of the path itself: names, names left, bytes, bytes left')],
   examples: [['gristmill count /logs', 'a row of directories, files, bytes, path']],
   load: () => import('../commands/count.ts'),
 }

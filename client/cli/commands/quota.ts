@@ -1,0 +1,69 @@
+// quota: bounds on what is below directories.
+
+import { GristmillError } from '../../../src/base/errors.ts'
+import { normalise } from '../../../src/base/paths.ts'
+import { formatBytes } from '../../../src/base/units.ts'
+import type { Quota } from '../../../src/protocol/quota.ts'
+import { formatCount, showName } from '../format.ts'
+import type { Context } from '../context.ts'
+import { tabulate } from '../table.ts'
+import { remotePaths } from '../tree.ts'
+
+export interface QuotaOptions { names?: number; bytes?: number }
+
+export async function run(context: Context, [verb, ...operands]: readonly string[], options: QuotaOptions): Promise<void> {
+  switch (verb) {
+    case 'set': return set(context, operands, options)
+    case 'get': return get(context, operands)
+    case 'clear': return clear(context, operands)
+    default: throw new GristmillError('USAGE', `quota knows set, get and clear, not "${verb}"`)
+  }
+}
+
+const pollMs = 50
+
+const none = (operands: readonly string[]): void => { if (operands.length === 0) throw new GristmillError('USAGE', 'missing operand <path>') }
+
+async function set(context: Context, operands: readonly string[], { names, bytes }: QuotaOptions): Promise<void> {
+  none(operands)
+  if (names === undefined && bytes === undefined) throw new GristmillError('USAGE', 'say how much: --names N, --bytes SIZE, or both')
+  const mill = await context.mill()
+  const { signal } = context
+  const { clock } = await context.world()
+  await context.each(remotePaths(context, operands), async path => {
+    await mill.quotas.set(path, { ...names !== undefined && { names }, ...bytes !== undefined && { bytes } }, { signal })
+    // It holds once what is there has been counted.
+    while ((await mill.quotas.get(path, { signal }))?.counting) await clock.sleep(pollMs, signal)
+  })
+}
+
+async function clear(context: Context, operands: readonly string[]): Promise<void> {
+  none(operands)
+  const mill = await context.mill()
+  await context.each(remotePaths(context, operands), path => mill.quotas.clear(path, { signal: context.signal }))
+}
+
+const columns = [{ title: 'NAMES', align: 'right' }, { title: 'OF', align: 'right' }, { title: 'BYTES', align: 'right' }, { title: 'OF', align: 'right' }, { title: 'PATH' }] as const
+
+async function get(context: Context, operands: readonly string[]): Promise<void> {
+  const { printer, signal } = context
+  const mill = await context.mill()
+  const rows: string[][] = []
+  const show = async (path: string, quota: Quota | undefined): Promise<void> => {
+    if (context.json) return printer.json(quota ?? { path, limit: {} }, { compact: true })
+    rows.push(quota ? rowOf(quota) : ['-', '-', '-', '-', showName(path)])
+  }
+  if (operands.length === 0) for await (const quota of mill.quotas.list({ signal })) await show(quota.path, quota)
+  else await context.each(remotePaths(context, operands), async path => show(normalise(path), await mill.quotas.get(path, { signal })))
+  if (rows.length > 0) for (const line of tabulate(columns, rows)) await printer.line(line)
+}
+
+function rowOf({ path, limit, used, counting }: Quota): string[] {
+  // While it is counted again, no more than this is there.
+  const about = counting ? (used.names === 0 && used.bytes === 0 ? 'counting' : '≤ ') : ''
+  const shown = (text: string): string => (about === 'counting' ? about : `${about}${text}`)
+  return [
+    shown(formatCount(used.names)), limit.names === undefined ? '-' : formatCount(limit.names),
+    shown(formatBytes(used.bytes)), limit.bytes === undefined ? '-' : formatBytes(limit.bytes), showName(path),
+  ]
+}
