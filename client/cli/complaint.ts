@@ -11,6 +11,7 @@ const phrases: Partial<Record<ErrorCode, string>> = {
   ENOTDIR: 'not a directory',
   EISDIR: 'is a directory',
   ENOTEMPTY: 'directory not empty',
+  ESTALE: 'was replaced while it was read',
   EACCES: 'permission denied',
 }
 

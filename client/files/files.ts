@@ -1,7 +1,7 @@
 // Names and bytes together: the shape of node:fs/promises over a cluster. Files are written once: they appear whole when
 // their writer closes, and never change afterwards. Appending to a file, or writing in its middle, is therefore not offered.
 
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
 import { FileClient } from '../../src/file/client.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -15,6 +15,9 @@ import { FileHandle, wholeOf } from './handle.ts'
 import { Names, type CallOptions } from './names.ts'
 import { linesOf, ReadStream, type ReadStreamOptions } from './read.ts'
 import { bytesOf, createOptions, WriteStream, type FileData, type WriteOptions, type WriteStreamOptions } from './write.ts'
+
+/** Versions of a file that are begun with while one replaces the other. */
+const versionsMax = 10
 
 export interface FilesParts {
   readonly ask: Ask
@@ -41,7 +44,7 @@ export class Files extends Names {
   readFile(path: string, options: BufferEncoding | CallOptions & { readonly encoding?: BufferEncoding | null } = {}): Promise<string | Buffer> {
     return during('open', path, async () => {
       const { encoding, signal } = typeof options === 'string' ? { encoding: options, signal: undefined } : options
-      const bytes = await wholeOf(this.#files, await this.#locate(path, signal), signal)
+      const bytes = await this.#whole(path, signal)
       return encoding ? bytes.toString(encoding) : bytes
     })
   }
@@ -113,6 +116,18 @@ export class Files extends Names {
   /** CRC32C and length of a file, without reading it: equal for equal bytes, whatever the block sizes. Throws ENOENT, EISDIR. */
   checksum(path: string, options: CallOptions = {}): Promise<Checksum> {
     return during('checksum', path, async () => checksumOf(this.locate(path, options)))
+  }
+
+  /** Of the version that is there; one that is replaced while it is read is of no interest any more. */
+  async #whole(path: string, signal: AbortSignal | undefined): Promise<Buffer> {
+    for (let versions = 1; ; versions++) {
+      const file = await this.#locate(path, signal)
+      try {
+        return await wholeOf(this.#files, file, signal)
+      } catch (error) {
+        if (versions === versionsMax || !hasCode(error, 'ESTALE')) throw error
+      }
+    }
   }
 
   #locate(path: string, signal: AbortSignal | undefined) {

@@ -1,6 +1,6 @@
 // Reads a range of a file: block after block, the next one asked for before the last bytes of this one are used.
 
-import { GristmillError } from '../base/errors.ts'
+import { GristmillError, hasCode } from '../base/errors.ts'
 import type { Address } from '../base/ids.ts'
 import { MiB } from '../base/units.ts'
 import { locate, type FileStatus, type LocatedBlock } from '../protocol/namespace.ts'
@@ -43,17 +43,38 @@ export class Locator {
     return this.#caller.call(this.#namenode, locate, { path, offset, ...(length !== undefined && { length }), host: this.#host }, { signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs })
   }
 
-  /** The same file's block at `offset` again. Throws ENOENT if the path is another file now. */
+  /** The same file's block at `offset` again. Throws ESTALE if the path is another file now. */
   async again(status: FileStatus, block: LocatedBlock, signal?: AbortSignal): Promise<BlockPlaces> {
     const found = await this.locate(status.path, { offset: block.offset, length: 1, signal })
     const same = found.blocks.find(({ id }) => id === block.id)
-    if (found.status.id !== status.id || !same) throw new GristmillError('ENOENT', `${status.path} was replaced while it was read`, { details: { path: status.path } })
+    if (found.status.id !== status.id || !same) throw replaced(status.path)
     return same
   }
 }
 
-/** The bytes [start, end) of a file, in pieces of up to 256 KiB. */
+const replaced = (path: string): GristmillError => new GristmillError('ESTALE', `${path} was replaced while it was read; read it again`, { details: { path } })
+
+/** Versions that are begun with while one replaces the other. */
+const versionsMax = 10
+
+/** The bytes [start, end) of a file, in pieces of up to 256 KiB; all of one version. ESTALE if that was replaced after its first piece. */
 export async function* readFile(tools: ReadTools, locator: Locator, file: string | LocatedFile, options: ReadOptions = {}): AsyncGenerator<Buffer, void, void> {
+  for (let versions = 1; ; versions++) {
+    let begun = false
+    try {
+      for await (const piece of readVersion(tools, locator, file, options)) {
+        begun = true
+        yield piece
+      }
+      return
+    } catch (error) {
+      // Nobody has seen anything of the one that is gone: the one that is there now is as good.
+      if (begun || typeof file !== 'string' || versions === versionsMax || !hasCode(error, 'ESTALE')) throw error
+    }
+  }
+}
+
+async function* readVersion(tools: ReadTools, locator: Locator, file: string | LocatedFile, options: ReadOptions): AsyncGenerator<Buffer, void, void> {
   const { signal, reuse, onRead, start = 0 } = options
   if (start < 0 || (options.end ?? start) < start) throw new GristmillError('EINVAL', `a range begins at 0 or later and does not end before it begins; asked for ${start} to ${options.end}`)
   let page: LocatedFile = typeof file === 'string'
@@ -69,7 +90,7 @@ export async function* readFile(tools: ReadTools, locator: Locator, file: string
       for (; index < page.blocks.length; index++) if (page.blocks[index]!.offset + page.blocks[index]!.length > position) return page.blocks[index++]!
       if (page.next === undefined) throw new GristmillError('INTERNAL', `${status.path} has ${status.length} bytes and no block that holds byte ${position}`)
       const more = await locator.locate(status.path, { offset: page.next, length: end - page.next, signal })
-      if (more.status.id !== status.id) throw new GristmillError('ENOENT', `${status.path} was replaced while it was read`, { details: { path: status.path } })
+      if (more.status.id !== status.id) throw replaced(status.path)
       page = more
       index = 0
     }

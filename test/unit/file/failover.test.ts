@@ -119,5 +119,22 @@ test('a file that is replaced while it is read does not give a mixture', async (
   for (const node of mill.datanodes) mill.namenode.give(node.node, { kind: 'delete', blocks: old })
   await until('the old blocks are gone', () => old.every(id => mill.namenode.holders(id).length === 0))
   // The blocks that are open already may be read on; one of the others is gone, and the reader says so.
-  await expect(collect(reading).then(got => got.length)).rejects.toMatchObject({ code: 'ENOENT' })
+  await expect(collect(reading).then(got => got.length)).rejects.toMatchObject({ code: 'ESTALE' })
+})
+
+test('a file that is replaced before its first byte was read is read as it is now', async () => {
+  const { mill } = await written({ blockBytes: 256 * 1024 })
+  await using _ = mill
+  const old = mill.namenode.files.get('/file')!.blocks.map(({ id }) => id)
+  const next = noise(300_000, 99)
+  // Between the answer that says where the file lies and the first byte, it is another one and the old blocks are gone.
+  mill.namenode.onLocate = async () => {
+    mill.namenode.onLocate = undefined
+    const writer = await mill.client.create('/file', { overwrite: true })
+    await writer.write(next)
+    await writer.close()
+    for (const node of mill.datanodes) mill.namenode.give(node.node, { kind: 'delete', blocks: old })
+    await until('the old blocks are gone', () => old.every(id => mill.namenode.holders(id).length === 0))
+  }
+  expect((await collect(mill.client.read('/file'))).equals(next)).toBe(true)
 })
