@@ -5,7 +5,7 @@ import type { Cluster } from '../kit/contract.ts'
 import { Acks, keyOf } from './acks.ts'
 import { codeOf, identify, runClients, type Findings } from './clients.ts'
 import { Nemesis } from './nemesis.ts'
-import type { Plan } from './plan.ts'
+import type { Action, Plan } from './plan.ts'
 import { outputOf } from './programs.ts'
 
 /** Of virtual time, after the last fault: longer than the death of a node, its blocks' copies and every retry in between. */
@@ -31,7 +31,8 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
   const nemesis = new Nemesis(cluster)
   let ops = 0
   await cluster.waitActive()
-  const clients = runClients({ cluster, acks, findings, ops: plan.ops }).then(done => { ops = done }, (error: unknown) => { findings.add(`a client broke down: ${String((error as Error).stack)}`) })
+  const waiting = new Map<number, Action>()
+  const clients = runClients({ cluster, acks, findings, ops: plan.ops, waiting }).then(done => { ops = done }, (error: unknown) => { findings.add(`a client broke down: ${String((error as Error).stack)}`) })
   await nemesis.run(plan.faults)
   // Those that wait for somebody who is gone go on once all is well again.
   const lastMs = Math.max(0, ...plan.faults.map(({ atMs, action }) => atMs + ('ms' in action ? action.ms : 0))) - Math.max(0, ...plan.faults.map(fault => fault.atMs))
@@ -42,7 +43,7 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
     findings.add(`a node cannot be started again: ${(error as Error).message}`)
   }
   const late = Symbol('late')
-  if (await Promise.race([clients, cluster.advance(clientsMs).then(() => late)]) === late) findings.add('clients still wait for answers long after all was healed')
+  if (await Promise.race([clients, cluster.advance(clientsMs).then(() => late)]) === late) findings.add(`clients still wait for answers long after all was healed: ${[...waiting].map(([client, { kind, path }]) => `client ${client} in ${kind} ${path}`).join(', ')}`)
   for (const line of await rest(cluster)) findings.add(line)
   await compare(cluster, acks, findings)
   return { findings: found, ops, faults: nemesis.done, skipped: nemesis.skipped, acknowledged: acks.acknowledged, unknown: acks.unknowns, bytes: acks.bytes }

@@ -20,9 +20,11 @@ export interface ClientsOptions {
   readonly acks: Acks
   readonly findings: Findings
   readonly ops: readonly Op[]
+  /** What each client waits for. */
+  readonly waiting: Map<number, Action>
 }
 
-export async function runClients({ cluster, acks, findings, ops }: ClientsOptions): Promise<number> {
+export async function runClients({ cluster, acks, findings, ops, waiting }: ClientsOptions): Promise<number> {
   const numbers = [...new Set(ops.map(op => op.client))].sort((a, b) => a - b)
   let done = 0
   await Promise.all(numbers.map(async number => {
@@ -31,7 +33,9 @@ export async function runClients({ cluster, acks, findings, ops }: ClientsOption
     for (const { client: owner, pauseMs, action } of ops) {
       if (owner !== number) continue
       if (pauseMs > 0) await cluster.advance(pauseMs)
+      waiting.set(number, action)
       await client.act(action)
+      waiting.delete(number)
       done++
     }
   }))

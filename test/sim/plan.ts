@@ -15,7 +15,7 @@ export type Action =
   | { readonly kind: 'rename'; readonly path: string; readonly to: string }
   | { readonly kind: 'setrep'; readonly path: string; readonly replication: number }
   | { readonly kind: 'job'; readonly program: 'wordcount' | 'lengths'; readonly input: string; readonly path: string; readonly reducers: number }
-  | { readonly kind: 'drain'; readonly node: number; readonly ms: number }
+  | { readonly kind: 'drain'; readonly path: string; readonly ms: number }
 
 /** Bytes that need not be kept: the same id and length give the same ones. */
 export interface Content { readonly id: string; readonly bytes: number; readonly text: boolean }

@@ -12,8 +12,9 @@ export interface Result {
   readonly virtualMs: number
 }
 
-export async function runSimulated(plan: Plan): Promise<Result> {
-  const cluster = await startSim({ datanodes: plan.datanodes, racks: plan.racks, seed: plan.seed, settings: { blockSize: plan.blockSize } })
+/** `turns`: see Kernel; it makes no difference, as the gate shows. */
+export async function runSimulated(plan: Plan, options: { readonly turns?: number } = {}): Promise<Result> {
+  const cluster = await startSim({ ...options, datanodes: plan.datanodes, racks: plan.racks, seed: plan.seed, settings: { blockSize: plan.blockSize } })
   try {
     const outcome = await runPlan(cluster, plan)
     return { outcome, hash: cluster.trace.hash, events: cluster.trace.events, virtualMs: cluster.now }
