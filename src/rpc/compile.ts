@@ -1,15 +1,26 @@
 // Validators and serializers, compiled when a message first comes. A server has some fifty routes, and a process that lives
-// for one command uses three of them: compiling all of them took as long as everything else that it does.
+// for one command uses three of them: compiling all of them took as long as everything else that it does. Servers of one process
+// (an embedded cluster has several, a simulation hundreds) share what is compiled: all of them compile with the same options.
 
 import { createRequire } from 'node:module'
 import type { FastifyServerOptions } from 'fastify'
 
 type Factories = NonNullable<NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']>
-type Route = { readonly schema: unknown }
+type Route = { readonly schema: object }
 type Validate = ((data: unknown) => unknown) & { errors?: unknown }
+type Serialize = (data: unknown) => string
+
+const validates = new WeakMap<object, Validate>()
+const serializes = new WeakMap<object, Serialize>()
+
+function compiledOf<C>(known: WeakMap<object, C>, compile: (route: Route) => C, route: Route): C {
+  let compiled = known.get(route.schema)
+  if (!compiled) known.set(route.schema, compiled = compile(route))
+  return compiled
+}
 
 /** fastify's own compilers, from wherever fastify itself takes them. */
-function own(): { validators: () => (...options: unknown[]) => (route: Route) => Validate; serializers: () => (...options: unknown[]) => (route: Route) => (data: unknown) => string } {
+function own(): { validators: () => (...options: unknown[]) => (route: Route) => Validate; serializers: () => (...options: unknown[]) => (route: Route) => Serialize } {
   const fastify = createRequire(createRequire(import.meta.url).resolve('fastify'))
   return { validators: fastify('@fastify/ajv-compiler'), serializers: fastify('@fastify/fast-json-stringify-compiler') }
 }
@@ -23,7 +34,7 @@ export function lazyCompilers(): Factories {
       return (route: Route) => {
         let compiled: Validate | undefined
         const validate: Validate = data => {
-          compiled ??= compile(route)
+          compiled ??= compiledOf(validates, compile, route)
           const answer = compiled(data)
           // fastify looks for what is wrong on the function that it was given.
           validate.errors = compiled.errors
@@ -35,8 +46,8 @@ export function lazyCompilers(): Factories {
     buildSerializer(...options: unknown[]) {
       const compile = buildSerializer(...options)
       return (route: Route) => {
-        let compiled: ((data: unknown) => string) | undefined
-        return (data: unknown) => (compiled ??= compile(route))(data)
+        let compiled: Serialize | undefined
+        return (data: unknown) => (compiled ??= compiledOf(serializes, compile, route))(data)
       }
     },
   } as unknown as Factories
