@@ -1,5 +1,5 @@
-// Three projects: `unit` is fast and runs in parallel; `cluster` starts real processes and takes two files at a time;
-// `tidy` reads the sources. `npm test` runs them all.
+// Four projects: `unit` is fast and runs in parallel; `cluster` starts real processes and takes two files at a time; `sim` runs
+// whole clusters on virtual time, from seeds; `tidy` reads the sources. `npm test` runs them all.
 
 import { defineConfig } from 'vitest/config'
 
@@ -17,6 +17,16 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'sim',
+          include: ['test/sim/**/*.test.ts'],
+          // Each is one long computation: a worker for each of two cores.
+          maxWorkers: 2,
+          testTimeout: 300_000,
+          sequence: { groupOrder: 2 },
         },
       },
       { test: { name: 'tidy', include: ['test/tidy/**/*.test.ts'], sequence: { groupOrder: 0 } } },
