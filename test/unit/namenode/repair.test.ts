@@ -124,8 +124,8 @@ test('blocks that lie in one rack get a replica in another one, and lose one whe
 })
 
 test('when the other rack is full, blocks of one rack stay as they are: nothing is copied to and fro', async () => {
-  const sim = await Sim.calm(43, 4)
-  for (const i of [1, 3]) sim.nodes[i]!.capacityBytes = 50
+  const sim = await Sim.calm(43, 6)
+  for (const i of [1, 3, 5]) sim.nodes[i]!.capacityBytes = 50
   await sim.pass(1000)
   for (let i = 0; i < 5; i++) await place(sim, 2, [0, 2])
   await sim.pass(70_000)
@@ -220,6 +220,29 @@ test('a block of which only bad replicas are known is corrupt, waits without hop
   expect(house.keeper.unseen).toEqual({ missing: 0, corrupt: 0, awaited: 0 })
   expect(house.keeper.repair.levels).toEqual([0, 0, 0, 0, 0])
   expect(sim.unwell()).toEqual([])
+  await house.stop()
+})
+
+test('a node that finds a replica bad which it had not even reported makes its block corrupt, not just missing', async () => {
+  const sim = await Sim.calm(52, 2)
+  const id = await place(sim, 1, [])
+  sim.nodes[0]!.changes.push(['bad', id])
+  await sim.pass(500)
+  expect(sim.house.keeper.unseen).toEqual({ missing: 1, corrupt: 1, awaited: 0 })
+  expect(sim.house.keeper.repair.levels).toEqual([0, 0, 0, 0, 1])
+  await sim.house.stop()
+})
+
+test('the hands of nodes are free at once when the block that they were copying is removed', async () => {
+  const sim = await Sim.calm(53, 3, 1)
+  const { house } = sim
+  sim.nodes[0]!.deaf = true
+  const id = await place(sim, 2, [0])
+  await sim.pass(500)
+  expect(house.node(sim.nodes[0]!).sending).toBe(1)
+  house.keeper.discard([id])
+  expect([...house.registry.all].map(node => node.sending + node.receiving + node.sendingBytes + node.receivingBytes)).toEqual([0, 0, 0])
+  expect(house.keeper.repair.pending).toBe(0)
   await house.stop()
 })
 

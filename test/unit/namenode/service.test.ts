@@ -3,9 +3,10 @@
 import { expect, test } from 'vitest'
 import { standing } from '../../../namenode/blocks/standing.ts'
 import { findNode } from '../../../namenode/nodes/operators.ts'
-import { forgetGone, knownNodes } from '../../../namenode/nodes/known.ts'
+import { forgetGone, knownNodes, noteNode } from '../../../namenode/nodes/known.ts'
 import { remove } from '../../../namenode/namespace/names.ts'
-import { requestId, type BlockId } from '../../../src/base/ids.ts'
+import { address, requestId, type BlockId } from '../../../src/base/ids.ts'
+import { complete, create } from '../../../namenode/writing/mutations.ts'
 import type { NodeStatus } from '../../../src/protocol/admin.ts'
 import { decommission, maintenance, recommission } from '../../../src/protocol/service.ts'
 import { place, times, Sim, type Fake } from './house.ts'
@@ -47,7 +48,27 @@ test('a decommissioned node is emptied first, never below the target, is read fr
   await house.stop()
 })
 
-test('a node is not said to be empty while something on it is still being written or has no other copy', async () => {
+test('a node is not said to be empty while something on it is still being written', async () => {
+  const sim = await Sim.calm(72, 3, 1)
+  const { house } = sim
+  const [leaver] = sim.nodes
+  const { lease, blocks: [id] } = await house.bench.do(create, { path: '/open', replication: 1, blockBytes: 4096, blocks: 1 })
+  house.open.add(id!)
+  leaver!.blocks.set(id!, { length: 100, crc: 7 })
+  leaver!.changes.push(['added', id!])
+  await sim.pass(500)
+  await take(sim, leaver!)
+  await sim.pass(5000)
+  expect([stateOf(sim, leaver!), house.node(leaver!).held]).toEqual(['decommissioning', { blocks: 1, remaining: 1 }])
+  await house.bench.do(complete, { lease, blocks: [{ id: id!, length: 100, crc: 7, aligned: true }] })
+  house.open.delete(id!)
+  house.keeper.map.know(id!, 1)
+  await sim.until('it is empty', () => stateOf(sim, leaver!) === 'decommissioned', 5000)
+  expect(good(sim, id!)).toBe(1)
+  await house.stop()
+})
+
+test('a node is not said to be empty while something on it has no other copy', async () => {
   const sim = await Sim.calm(61, 3, 1)
   const { house } = sim
   for (const node of sim.nodes.slice(1)) node.refuses = true
@@ -89,6 +110,11 @@ test('what was said survives a restart of the namenode, and a node that comes ba
   expect(sim.house.registry.open.map(node => node.node).sort()).toEqual(['n2', 'n3'])
   leaver.kill()
   await sim.pass(times.nodeDeadMs + 1000)
+  // It comes back elsewhere: its new address is noted, and nothing else changed.
+  const { journal } = sim.house.bench
+  const { sinceMs, service, ...facts } = [...knownNodes(journal.view)].find(known => known.node === leaver.id)!
+  await journal.submit(noteNode, { ...facts, address: address('elsewhere:1'), sinceMs: sinceMs + 1 })
+  expect([...knownNodes(journal.view)].find(known => known.node === leaver.id)).toEqual({ ...facts, address: 'elsewhere:1', sinceMs, service })
   sim.clock.pass(600_000)
   for (const node of sim.nodes) await node.step()
   await forgetGone({ journal: sim.house.bench.journal, registry: sim.house.registry, clock: sim.clock })
@@ -198,6 +224,22 @@ test('a namenode that starts while a node is in maintenance copies nothing becau
   await back(sim, away!)
   await sim.pass(20_000)
   expect(sim.unwell()).toEqual([])
+  await sim.house.stop()
+})
+
+test('what only an absent node in maintenance can hold is awaited, and missing when its time is over', async () => {
+  const sim = await Sim.calm(73, 2, 1)
+  const [away, other] = sim.nodes as [Fake, Fake]
+  await place(sim, 1, [0])
+  other.refuses = true
+  await sim.pass(300)
+  await excuse(sim, away, 60_000)
+  away.kill()
+  await sim.restart()
+  await sim.pass(30_000)
+  expect(sim.house.keeper.unseen).toEqual({ missing: 0, corrupt: 0, awaited: 1 })
+  await sim.pass(40_000)
+  expect(sim.house.keeper.unseen).toEqual({ missing: 1, corrupt: 0, awaited: 0 })
   await sim.house.stop()
 })
 
