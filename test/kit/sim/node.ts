@@ -26,6 +26,9 @@ export interface NodeParts {
 }
 
 const stopMs = 120_000
+/** Clocks of machines: set by hand, and by bad crystals. Signatures allow a minute between two of them. */
+const clockOffMs = 20_000
+const clockRateOff = 0.03
 
 export abstract class SimNode implements ClusterNode {
   abstract readonly role: 'namenode' | 'datanode'
@@ -37,11 +40,14 @@ export abstract class SimNode implements ClusterNode {
   #failpoints: SimFailpoints | undefined
   #server: { stop(): Promise<void> } | undefined
   #lives = 0
+  readonly #times: Random
 
   constructor(parts: NodeParts) {
     this.parts = parts
     this.name = parts.name
     this.host = new Host(parts.name)
+    this.#times = parts.kernel.random(`${parts.name}/clock`)
+    this.host.time.rate = 1 + (this.#times.float() * 2 - 1) * clockRateOff
     this.random = parts.kernel.random(`${parts.name}/damage`)
   }
 
@@ -58,6 +64,7 @@ export abstract class SimNode implements ClusterNode {
   async start(): Promise<void> {
     if (this.running) return
     this.#lives++
+    this.jumpClock()
     const process = this.#process = new Process(this.parts.kernel, this.name, this.host)
     const failpoints = this.#failpoints = new SimFailpoints(process)
     const ended = new Promise<never>((_, reject) => { process.onEnd(() => reject(new Error(`${this.name} ended while it started`))) })
@@ -92,6 +99,9 @@ export abstract class SimNode implements ClusterNode {
     await this.stop()
     await this.start()
   }
+
+  /** Its wall clock is set, to within so much of the right time. */
+  jumpClock(withinMs = clockOffMs): void { this.host.time.offsetMs = Math.round((this.#times.float() * 2 - 1) * withinMs) }
 
   pause(): void { this.#process?.pause() }
   resume(): void { this.#process?.resume() }
@@ -170,7 +180,7 @@ export class SimDataNode extends SimNode implements DataNode {
 
   async triggerHeartbeat(): Promise<void> { await this.trigger('heartbeat') }
   async triggerReport(): Promise<void> { await this.trigger('report') }
-  async triggerScrub(): Promise<void> { await this.trigger('scrub') }
+  async triggerScrub(): Promise<void> { await this.trigger('scrub').catch(() => {}) }
 
   async replicas(): Promise<Replica[]> { return simReplicas(this, this.host, this.random) }
 }
