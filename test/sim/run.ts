@@ -4,6 +4,7 @@
 //   node test/sim/run.ts --seeds 1000 [--from 1] [--minutes 10]           many, until one fails or time is up
 //   node test/sim/run.ts --seed 7 --shrink [--out plan.json]              the smallest plan that still fails
 //   node test/sim/run.ts --plan plan.json                                 a plan as it stands
+//   node test/sim/run.ts --kept                                           all seeds that ever found something
 //   node test/sim/run.ts --canary early-ack [--seeds 50]                  with a bug planted, which has to be found
 
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -18,7 +19,7 @@ import { workloads, type Workload } from './workload/index.ts'
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' }, seeds: { type: 'string' }, from: { type: 'string' }, minutes: { type: 'string' }, workload: { type: 'string' }, profile: { type: 'string' },
-    plan: { type: 'string' }, shrink: { type: 'boolean' }, out: { type: 'string' }, canary: { type: 'string' },
+    plan: { type: 'string' }, shrink: { type: 'boolean' }, out: { type: 'string' }, canary: { type: 'string' }, kept: { type: 'boolean' },
   },
 })
 
@@ -57,7 +58,17 @@ async function failing(plan: Plan, result: Result): Promise<never> {
   process.exit(canary ? 0 : 1)
 }
 
-if (values.plan !== undefined || (values.seed !== undefined && values.seeds === undefined)) {
+if (values.kept) {
+  const kept = JSON.parse(readFileSync(new URL('./kept.json', import.meta.url), 'utf8')) as { seed: number; workload: Workload; profile: Profile }[]
+  const tally = new Tally()
+  for (const each of kept) {
+    const plan = planOf(each)
+    const result = await runSimulated(plan)
+    tally.add(result)
+    if (result.outcome.findings.length > 0) await failing(plan, result)
+  }
+  console.log(String(tally))
+} else if (values.plan !== undefined || (values.seed !== undefined && values.seeds === undefined)) {
   const plan = values.plan !== undefined ? JSON.parse(readFileSync(values.plan, 'utf8')) as Plan : planOf({ seed: Number(values.seed), workload, profile })
   const result = await runSimulated(plan)
   if (result.outcome.findings.length > 0) await failing(plan, result)
