@@ -12,8 +12,9 @@ import { nodeMutations } from './nodes/known.ts'
 import { quotaMutations } from './quotas/mutations.ts'
 import { snapshotMutations } from './snapshots/mutations.ts'
 import { trashMutations } from './trash/mutations.ts'
+import { xattrMutations } from './xattrs/mutations.ts'
 import { writingMutations } from './writing/mutations.ts'
 
 export const allMutations: readonly AnyMutation[] = [
-  ...requestMutations, ...recoveredMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...trashMutations, ...snapshotMutations, ...quotaMutations, ...writingMutations, ...nodeMutations, ...balanceMutations, ...jobMutations,
+  ...requestMutations, ...recoveredMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...trashMutations, ...snapshotMutations, ...quotaMutations, ...xattrMutations, ...writingMutations, ...nodeMutations, ...balanceMutations, ...jobMutations,
 ]

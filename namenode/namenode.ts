@@ -39,6 +39,7 @@ import { snapshotRoutes } from './snapshots/conversation.ts'
 import { timesFrom, type NamenodeTimes } from './times.ts'
 import { purging, trashRoutes, type TrashOptions } from './trash/conversation.ts'
 import { expireLeases, writingRoutes } from './writing/conversation.ts'
+import { xattrRoutes } from './xattrs/conversation.ts'
 import { Lifetimes } from './writing/lifetimes.ts'
 
 /** Of the system itself; superuser beside the user that the namenode runs as. */
@@ -172,6 +173,7 @@ export class Namenode {
           suspect: (id, address, message) => keeper.suspect(id, address, message),
         })),
         ...changeable(trashRoutes(trash)),
+        ...changeable(xattrRoutes({ journal, actor })),
         ...changeable(quotaRoutes({ journal, clock, actor })),
         ...changeable(snapshotRoutes({ journal, clock, actor, removed: () => sweeper.wake() })),
         ...changeable(writingRoutes({ journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard })),

@@ -18,6 +18,16 @@ const phrases: Partial<Record<ErrorCode, string>> = {
 /** An error whose message is complete as it stands: made by a command, which knows what to advise. */
 export class Refusal extends GristmillError {}
 
+/** What is said of something other than a path: the message knows better than the words that POSIX has for the code. */
+export async function inOwnWords<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (!(error instanceof GristmillError) || error.details['name'] === undefined && error.details['item'] === undefined) throw error
+    throw new Refusal(error.code, error.message, { cause: error, details: error.details })
+  }
+}
+
 /** Node's own errors about local files have codes of their own, and messages that nobody wants to read. */
 const localPhrases: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or directory', EEXIST: 'file exists', ENOTDIR: 'not a directory', EISDIR: 'is a directory', ENOTEMPTY: 'directory not empty',

@@ -21,7 +21,7 @@ export interface CopyOptions {
   /** Directories with all that is below them. */
   readonly recursive?: boolean | undefined
   readonly overwrite?: boolean | undefined
-  /** Keeps modification times and permission bits. */
+  /** Keeps modification times and permission bits; within the cluster extended attributes too. */
   readonly preserve?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
@@ -66,9 +66,15 @@ export async function copyInside({ names, files }: CopyTools, from: string, to: 
   const { signal, recursive, overwrite = true, preserve } = options
   const tally = new Tally(options.onProgress)
 
+  const keepAttributes = async (source: FileStatus, target: string): Promise<void> => {
+    if (!preserve) return
+    for (const [name, value] of await names.xattrs.list(source.path, { signal })) await names.xattrs.set(target, name, value, { signal })
+  }
+
   const copy = async (source: FileStatus, target: string): Promise<void> => {
     if (source.type === 'directory') {
       await names.mkdir(target, { recursive: true, signal, ...preserve && { mode: source.mode } })
+      await keepAttributes(source, target)
       for await (const child of names.list(source.path, { signal })) await copy(child, join(target, nameOf(child.path)))
       return
     }
@@ -81,6 +87,7 @@ export async function copyInside({ names, files }: CopyTools, from: string, to: 
         moved(writer.bytes)
       }
       await writer.close(preserve ? { mtimeMs: source.mtimeMs } : {})
+      await keepAttributes(source, target)
       tally.done()
     } catch (error) {
       await writer.abort()

@@ -15,6 +15,7 @@ import { Quotas } from './quotas.ts'
 import { Snapshots } from './snapshots.ts'
 import { Dirent, Stats } from './stats.ts'
 import { Trash } from './trash.ts'
+import { Xattrs } from './xattrs.ts'
 
 export interface CallOptions {
   /** Gives the call up. A mutation that was sent already may still happen. */
@@ -29,6 +30,8 @@ export class Names {
   readonly #host: string
   /** What was removed, until it goes for good. */
   readonly trash: Trash
+  /** Small values that stay with files and directories. */
+  readonly xattrs: Xattrs
   /** Bounds on what is below directories. */
   readonly quotas: Quotas
   /** Directories as they were. */
@@ -39,6 +42,7 @@ export class Names {
     this.clock = clock
     this.#host = host
     this.trash = new Trash(ask)
+    this.xattrs = new Xattrs(ask)
     this.quotas = new Quotas(ask)
     this.snapshots = new Snapshots(this, ask)
   }

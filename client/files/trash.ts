@@ -53,6 +53,6 @@ export class Trash {
 
   async #newest(path: string, signal: AbortSignal | undefined): Promise<string> {
     for await (const { item, from } of this.list({ signal })) if (from === path) return item
-    throw new GristmillError('ENOENT', `nothing in your trash was at ${path}; trash ls shows what there is`, { details: { path } })
+    throw new GristmillError('ENOENT', `nothing in your trash was at ${path}; trash ls shows what there is`, { details: { path, item: path } })
   }
 }

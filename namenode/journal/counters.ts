@@ -18,6 +18,8 @@ export const counterNames = [
   'snapshots', 'history', 'marks',
   /** Directories that have a quota. */
   'quotas',
+  /** Rows of "attributes". */
+  'attributes',
 ] as const
 
 export type CounterName = (typeof counterNames)[number]
@@ -42,6 +44,7 @@ export function copyCounters(from: Readonly<Counters>, to: Counters): void {
   to.history = from.history
   to.marks = from.marks
   to.quotas = from.quotas
+  to.attributes = from.attributes
 }
 
 export function encodeCounters(counters: Readonly<Counters>): Buffer {

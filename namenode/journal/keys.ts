@@ -23,6 +23,8 @@ export const tables = [
   'held',
   /** (directory, directory that it was moved out of) → the newest snapshot that sees what is in it: namespace. */
   'marks',
+  /** (inode, name) → an extended attribute: namespace. */
+  'attributes',
   /** directory → its quota, and what is below it: namespace. */
   'quotas',
   /** lease → the file being written: writing. */

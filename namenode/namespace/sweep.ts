@@ -8,6 +8,7 @@ import { childKey, idKey, readId } from '../journal/keys.ts'
 import { mutation, type AnyMutation } from '../journal/operation.ts'
 import { decodeEntry } from './entry.ts'
 import { chunkBlocks, removeLastChunk } from './file.ts'
+import { dropAttributes } from './attributes.ts'
 import { dropUsage } from './usage.ts'
 import { decodeVersion, doom, forgetVersion, orphan, unmark } from './history.ts'
 
@@ -51,6 +52,7 @@ function sweepFile(draft: Draft, id: InodeId, blocks: BlockId[], left: number): 
     const gone = removeLastChunk(draft, id)
     if (!gone) {
       drop(draft, id)
+      dropAttributes(draft, id)
       draft.count('files', -1)
       return left - 1
     }
@@ -76,6 +78,7 @@ function sweepDirectory(draft: Draft, id: InodeId, blocks: BlockId[], left: numb
       const gone = removeLastChunk(draft, entry.id)
       if (gone) blocks.push(...gone)
       left -= gone?.length ?? 0
+      dropAttributes(draft, entry.id)
       draft.count('files', -1)
     }
     if (left <= 0) return 0
@@ -85,6 +88,7 @@ function sweepDirectory(draft: Draft, id: InodeId, blocks: BlockId[], left: numb
     drop(draft, id)
     unmark(draft, id)
     dropUsage(draft, id)
+    dropAttributes(draft, id)
     draft.count('directories', -1)
   }
   return left - 1

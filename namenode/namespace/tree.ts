@@ -12,6 +12,7 @@ import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, mayWrite } from './access.ts'
 import { encodeEntry, type Entry } from './entry.ts'
+import { dropAttributes } from './attributes.ts'
 import { doom, hasSnapshots, mark, orphan, preserve, stampOf } from './history.ts'
 import { amountsOf, charge, discharge, recharge, recount } from './usage.ts'
 import { child, directoryAt, encodeHook, keyOf, type Directory, type Place } from './resolve.ts'
@@ -59,8 +60,10 @@ export function detach(draft: Draft, parent: InodeId, name: string, entry: Entry
     draft.forgetDirectories()
   }
   if (orphan(draft, entry.id)) return
-  if (!entry.directory && entry.blocks === 0) draft.count('files', -1)
-  else doom(draft, entry.id, entry.directory)
+  if (!entry.directory && entry.blocks === 0) {
+    dropAttributes(draft, entry.id)
+    draft.count('files', -1)
+  } else doom(draft, entry.id, entry.directory)
 }
 
 /** Throws EBUSY: what has snapshots stays where they can be read. */

@@ -44,6 +44,10 @@ const processLimits = {
   /** Snapshots of one directory, and directories that have some: both are looked through. */
   snapshotsMax: 1000,
   snapshotDirectoriesMax: 1000,
+  /** An extended attribute; those of one file or directory, in number and in bytes of names and values: they come in one answer. */
+  attributeBytesMax: 16 * KiB,
+  attributesMax: 100,
+  attributesBytesMax: 64 * KiB,
   /** Directories with a quota. */
   quotasMax: 10_000,
   /** Jobs at a time; one more is refused with OVERLOADED. */

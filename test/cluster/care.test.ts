@@ -55,3 +55,8 @@ test('the guide to quotas', () => play('quotas', [
   /^NAMES +OF +BYTES +OF +PATH\n +2 +2 +9 B +1\.0 KiB +\/bins\n2 +1 +1024 +1020 +1 +1 +4 +\/bins\n$/,
   /^EDQUOT \{ names: 0 \}\n$/,
 ]))
+
+test('the guide to extended attributes', () => play('xattrs', [
+  /^user\.harvest +2026\nuser\.origin +field 7\nfield 7\n\{"path":"\/copy\.txt","name":"user\.harvest","value":"MjAyNg=="\}\n\{"path":"\/copy\.txt","name":"user\.origin","value":"ZmllbGQgNw=="\}\n$/,
+  /^user\.moisture 4\nuser\.raw 2\n12 %\n$/,
+]))

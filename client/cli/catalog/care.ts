@@ -51,4 +51,17 @@ const quota: CommandSpec = {
   load: () => import('../commands/quota.ts'),
 }
 
-export const care: Group = { title: 'Care', commands: [trash, snapshot, quota] }
+const xattr: CommandSpec = {
+  name: 'xattr', args: '<get|set|ls|rm> <path> [name...] [value]', about: 'extended attributes: small values kept with files and directories',
+  notes: 'Names start with "user."; a value has up to 16 KiB. They stay with what they are set on through every rename, and are copied by cp -p.\n' +
+    'A value that is no text is shown in base64, behind 0s.',
+  options: [],
+  examples: [
+    ['gristmill xattr set /grain/rye.txt user.origin "field 7"', 'make or replace one'],
+    ['gristmill xattr ls /grain/rye.txt', 'all of them, with their values'],
+    ['gristmill xattr rm /grain/rye.txt user.origin', 'and away'],
+  ],
+  load: () => import('../commands/xattr.ts'),
+}
+
+export const care: Group = { title: 'Care', commands: [trash, snapshot, quota, xattr] }

@@ -37,6 +37,9 @@ async function* plan(context: Context, parts: Parts, copies: readonly { from: st
 
 async function* copyDirectory(context: Context, parts: Parts, directory: FileStatus, to: string): AsyncGenerator<Step> {
   await parts.mill.mkdir(to, { recursive: true, signal: context.signal })
+  if (parts.options.preserve) {
+    for (const [name, value] of await parts.mill.xattrs.list(directory.path, { signal: context.signal })) await parts.mill.xattrs.set(to, name, value, { signal: context.signal })
+  }
   for await (const child of parts.mill.list(directory.path, { signal: context.signal })) {
     const target = join(to, nameOf(child.path))
     if (child.type === 'file') yield copyFile(context, parts, child, target)

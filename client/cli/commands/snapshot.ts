@@ -4,6 +4,7 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import type { Difference } from '../../files/diff.ts'
 import { snapshotPath } from '../../files/snapshots.ts'
+import { inOwnWords } from '../complaint.ts'
 import { formatTime, showName } from '../format.ts'
 import type { Context } from '../context.ts'
 import { tabulate } from '../table.ts'
@@ -24,7 +25,7 @@ export async function run(context: Context, [word = '', ...operands]: readonly s
 
 async function create(context: Context, [path, name]: readonly string[]): Promise<void> {
   const mill = await context.mill()
-  const taken = await mill.snapshots.create(path!, name, { signal: context.signal })
+  const taken = await inOwnWords(mill.snapshots.create(path!, name, { signal: context.signal }))
   if (context.json) await context.printer.json(taken)
   else await context.printer.line(snapshotPath(taken.path, taken.name))
 }
@@ -59,5 +60,5 @@ async function diff(context: Context, [path, from, to]: readonly string[]): Prom
 
 async function remove(context: Context, [path, ...names]: readonly string[]): Promise<void> {
   const mill = await context.mill()
-  await context.each(names, async name => mill.snapshots.rm(normalise(path!), name, { signal: context.signal }))
+  await context.each(names, name => inOwnWords(mill.snapshots.rm(normalise(path!), name, { signal: context.signal })))
 }

@@ -1,6 +1,7 @@
 // trash: what was removed, back again, or for good.
 
 import { GristmillError } from '../../../src/base/errors.ts'
+import { inOwnWords } from '../complaint.ts'
 import { formatHuman, formatTime, showName } from '../format.ts'
 import type { Context } from '../context.ts'
 import { tabulate } from '../table.ts'
@@ -46,7 +47,7 @@ async function restore(context: Context, operands: readonly string[], { overwrit
   if (to !== undefined && operands.length > 1) throw new GristmillError('USAGE', '--to is the new path of one thing; restore them one by one')
   const mill = await context.mill()
   await context.each(operands, async what => {
-    const path = await mill.trash.restore(what, { overwrite, ...to !== undefined && { to }, signal: context.signal })
+    const path = await inOwnWords(mill.trash.restore(what, { overwrite, ...to !== undefined && { to }, signal: context.signal }))
     if (context.json) await context.printer.json({ what, path }, { compact: true })
     else await context.printer.line(path)
   })

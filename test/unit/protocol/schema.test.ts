@@ -26,6 +26,7 @@ function everything(Type: typeof Ours): TSchema {
     map: Type.Record(Type.String({ maxLength: 3 }), Type.Number()),
     any: Type.Optional(Type.Unknown()),
     nothing: Type.Object({}),
+    bound: Type.Optional(Type.Union([count, Type.Null()])),
     ours: Type.Unsafe<number>(Type.Integer({ maximum: 9 })),
   })
 }

@@ -1,0 +1,34 @@
+// The table "attributes": (inode, name) → value. Attributes belong to the inode, so that no rename touches them, and they go
+// when the inode does. Where nobody uses them this costs the look at a counter.
+
+import type { InodeId } from '../../src/base/ids.ts'
+import type { Draft } from '../journal/draft.ts'
+import { childKey, idKey, nameOfKey } from '../journal/keys.ts'
+import type { View } from '../journal/view.ts'
+
+export interface Attribute { readonly name: string; readonly value: Buffer }
+
+export function* attributesOf(view: View, inode: InodeId): Iterable<Attribute> {
+  if (view.counters.attributes === 0) return
+  for (const { key, value } of view.range('attributes', { start: childKey(inode, ''), end: idKey(inode + 1) })) yield { name: nameOfKey(key), value }
+}
+
+export function putAttribute(draft: Draft, inode: InodeId, { name, value }: Attribute): void {
+  const key = childKey(inode, name)
+  if (!draft.has('attributes', key)) draft.count('attributes', 1)
+  draft.put('attributes', key, value)
+}
+
+/** False if there is none of this name. */
+export function removeAttribute(draft: Draft, inode: InodeId, name: string): boolean {
+  const key = childKey(inode, name)
+  if (!draft.has('attributes', key)) return false
+  draft.remove('attributes', key)
+  draft.count('attributes', -1)
+  return true
+}
+
+/** The inode is gone. */
+export function dropAttributes(draft: Draft, inode: InodeId): void {
+  for (const { name } of [...attributesOf(draft, inode)]) removeAttribute(draft, inode, name)
+}

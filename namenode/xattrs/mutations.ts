@@ -1,0 +1,55 @@
+// Mutations of extended attributes. Who may write to a thing, or owns it, may set them. There is a bound on the size of one,
+// on the number of one inode's, and on all of them together, so that whoever lists them gets them in one answer.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import type { RequestId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import { checkName } from '../../src/base/paths.ts'
+import type { Draft } from '../journal/draft.ts'
+import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
+import { checkOwner, may, mayWrite } from '../namespace/access.ts'
+import { attributesOf, putAttribute, removeAttribute } from '../namespace/attributes.ts'
+import type { Entry } from '../namespace/entry.ts'
+import { entryAt } from '../namespace/resolve.ts'
+
+interface Asked extends Actor { readonly requestId?: RequestId | undefined; readonly path: string; readonly name: string }
+
+const prefix = 'user.'
+
+/** `value` in base64. */
+export const setAttribute = mutation<Asked & { value: string }, undefined>({
+  kind: 'xattr.set',
+  mutate(draft, { path, name, value: text, user, root }) {
+    if (!name.startsWith(prefix) || name === prefix) throw new GristmillError('EINVAL', `an attribute's name starts with "${prefix}" and goes on: "${prefix}${name}", for instance, instead of "${name}"`, { details: { path, name } })
+    checkName(name)
+    if (!name.isWellFormed()) throw new GristmillError('EINVAL', `the name ${JSON.stringify(name)} is not valid Unicode`, { details: { path, name } })
+    const entry = writable(draft, { user, root }, path)
+    const value = Buffer.from(text, 'base64')
+    if (value.toString('base64') !== text) throw new GristmillError('EINVAL', 'the value of an attribute travels in base64, and this is none', { details: { path, name } })
+    if (value.length > limits.attributeBytesMax) throw new GristmillError('TOO_LARGE', `the attribute ${name} of ${path} would have ${value.length} bytes; one may have ${limits.attributeBytesMax}`, { details: { path, name } })
+    const others = [...attributesOf(draft, entry.id)].filter(each => each.name !== name)
+    const bytes = others.reduce((sum, each) => sum + Buffer.byteLength(each.name) + each.value.length, Buffer.byteLength(name) + value.length)
+    if (others.length >= limits.attributesMax || bytes > limits.attributesBytesMax) {
+      throw new GristmillError('TOO_LARGE', `${path} has ${others.length} other attributes, and with this one ${bytes} bytes of names and values; there may be ${limits.attributesMax} and ${limits.attributesBytesMax} bytes. Larger things are files`, { details: { path, name } })
+    }
+    putAttribute(draft, entry.id, { name, value })
+    return undefined
+  },
+})
+
+export const dropAttribute = mutation<Asked, undefined>({
+  kind: 'xattr.remove',
+  mutate(draft, { path, name, user, root }) {
+    const entry = writable(draft, { user, root }, path)
+    if (!removeAttribute(draft, entry.id, name)) throw new GristmillError('ENOENT', `${path} has no attribute ${name}`, { details: { path, name } })
+    return undefined
+  },
+})
+
+function writable(draft: Draft, actor: Actor, path: string): Entry {
+  const entry = entryAt(draft, actor, path)
+  if (!may(actor, entry, mayWrite)) checkOwner(actor, entry, path)
+  return entry
+}
+
+export const xattrMutations: readonly AnyMutation[] = [setAttribute, dropAttribute]

@@ -1,0 +1,33 @@
+// The conversation about extended attributes: client → namenode. They are small values under names of the user's own, kept with
+// a file or directory wherever it goes. Names start with `user.`; values are bytes, in base64 here.
+
+import Type, { type Static } from './schema.ts'
+import { limits } from '../base/limits.ts'
+import { empty, path, requestId } from './fields.ts'
+import { message } from './message.ts'
+
+const name = Type.String({ minLength: 1, maxLength: limits.nameBytesMax })
+const value = Type.String({ maxLength: Math.ceil(limits.attributeBytesMax / 3) * 4 })
+
+export const attribute = Type.Object({ name, value })
+export type Attribute = Static<typeof attribute>
+
+/** Makes or replaces one. */
+export const set = message('xattr.set', {
+  mutation: true,
+  request: Type.Object({ requestId, path, name, value }),
+  reply: empty,
+})
+
+/** One that is not there is ENOENT. */
+export const remove = message('xattr.remove', {
+  mutation: true,
+  request: Type.Object({ requestId, path, name }),
+  reply: empty,
+})
+
+/** All of a path, in byte order of their names. */
+export const list = message('xattr.list', {
+  request: Type.Object({ path }),
+  reply: Type.Object({ attributes: Type.Array(attribute) }),
+})
