@@ -12,30 +12,38 @@ const sealBytes = 4
 const two32 = 2 ** 32
 const two48 = 2 ** 48
 
-/** CRC32C of a byte, for each byte. */
-const crcTable = Int32Array.from({ length: 256 }, (_, byte) => {
+/** CRC32C of a byte, for each byte; and of a byte with one, two, three zero bytes behind it, so that four are done in one step. */
+const table0 = Int32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte
   for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 1 ? crc >>> 1 ^ 0x82f6_3b78 : crc >>> 1
   return crc
 })
-/** Up to here a loop costs less than two calls out of JavaScript: 0.1 µs instead of 0.25, six times in a create. */
+const shifted = (table: Int32Array): Int32Array => table.map(crc => crc >>> 8 ^ table0[crc & 255]!)
+const table1 = shifted(table0)
+const table2 = shifted(table1)
+const table3 = shifted(table2)
+/** Up to here a loop costs less than calls out of JavaScript, of which there would be six in a create. */
 const loopBytesMax = 128
+
+/** Goes on with a CRC (all bits inverted) over some bytes. */
+function crcOver(crc: number, bytes: Uint8Array, from: number, end: number): number {
+  let i = from
+  for (const last = end - 3; i < last; i += 4) {
+    crc ^= bytes[i]! | bytes[i + 1]! << 8 | bytes[i + 2]! << 16 | bytes[i + 3]! << 24
+    crc = table3[crc & 255]! ^ table2[crc >>> 8 & 255]! ^ table1[crc >>> 16 & 255]! ^ table0[crc >>> 24]!
+  }
+  for (; i < end; i++) crc = table0[(crc ^ bytes[i]!) & 255]! ^ crc >>> 8
+  return crc
+}
 
 /** CRC32C of the key, continued over the value. */
 function crcOf(key: Uint8Array, value: Uint8Array): number {
   if (key.length + value.length > loopBytesMax) return crc32c(value, crc32c(key))
-  let crc = -1
-  for (let i = 0; i < key.length; i++) crc = crcTable[(crc ^ key[i]!) & 255]! ^ crc >>> 8
-  for (let i = 0; i < value.length; i++) crc = crcTable[(crc ^ value[i]!) & 255]! ^ crc >>> 8
-  return ~crc >>> 0
+  return ~crcOver(crcOver(-1, key, 0, key.length), value, 0, value.length) >>> 0
 }
 
-function crcAt(bytes: Uint8Array, from: number, end: number): number {
-  if (end - from > loopBytesMax) return crc32c(bytes.subarray(from, end))
-  let crc = -1
-  for (let i = from; i < end; i++) crc = crcTable[(crc ^ bytes[i]!) & 255]! ^ crc >>> 8
-  return ~crc >>> 0
-}
+const crcAt = (bytes: Uint8Array, from: number, end: number): number =>
+  (end - from > loopBytesMax ? crc32c(bytes.subarray(from, end)) : ~crcOver(-1, bytes, from, end) >>> 0)
 
 /** A value as it lies in the store. */
 export function seal(key: Uint8Array, value: Uint8Array): Buffer {

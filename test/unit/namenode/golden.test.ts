@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32c } from '@node-rs/crc32'
 import { expect, test } from 'vitest'
-import { seal, unseal } from '../../../namenode/journal/codec.ts'
+import { checkRow, seal, unseal } from '../../../namenode/journal/codec.ts'
 import { copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounters } from '../../../namenode/journal/counters.ts'
 import { decodeHeader, encodeFrame, encodeHeader, frameAt } from '../../../namenode/journal/frame.ts'
 import { childKey, tables } from '../../../namenode/journal/keys.ts'
@@ -43,6 +43,21 @@ test('no bit of a header or a frame can change unseen', () => {
     expect(frameAt(changed, 0).kind, `bit ${bit} of the frame`).toBe('broken')
   }
   for (let length = 1; length < frame.length; length++) expect(frameAt(frame.subarray(0, length), 0).kind).toBe('broken')
+})
+
+test('the checksum of a row is CRC32C whatever its length, and however its key and value are cut', () => {
+  const bytes = Buffer.from(Array.from({ length: 300 }, (_, i) => (i * 167 + (i >> 3)) & 255))
+  for (let length = 0; length < 300; length++) {
+    const wanted = crc32c(bytes.subarray(0, length))
+    for (const cut of [0, 1, 2, 3, 4, 7, 8, 12, length].filter(at => at <= length)) {
+      const sealed = seal(bytes.subarray(0, cut), bytes.subarray(cut, length))
+      expect(sealed.readUInt32LE(length - cut), `${cut} of ${length}`).toBe(wanted)
+      const row = Buffer.concat([bytes.subarray(0, 3), bytes.subarray(0, cut), sealed])
+      checkRow('children', row, 3, 3 + cut, row.length)
+      row[3 + length]! ^= 1
+      expect(() => checkRow('children', row, 3, 3 + cut, row.length)).toThrow()
+    }
+  }
 })
 
 test('an entry and its key are the bytes of their page, and no bit of them can change unseen', () => {
