@@ -86,8 +86,13 @@ export class SimDisk implements Disk {
         files.set(to + path.slice(from.length), files.get(path)!)
         files.delete(path)
       }
-      this.#host.directories.delete(from)
-      this.#host.directories.add(to)
+      this.#host.moved(from, to)
+      const { directories } = this.#host
+      for (const path of [...directories]) {
+        if (path !== from && !path.startsWith(`${from}/`)) continue
+        directories.delete(path)
+        directories.add(to + path.slice(from.length))
+      }
     })
   }
 

@@ -7,6 +7,7 @@ import type { ChildOptions, Processes } from '../../../src/ports/process.ts'
 import type { Net } from '../../../src/ports/net.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { SimDisk } from './disk.ts'
+import { Line } from './line.ts'
 import { Process } from './process.ts'
 
 export interface ExecutorWorld {
@@ -15,7 +16,6 @@ export interface ExecutorWorld {
 }
 
 const startMs = 40
-const messageMs = 0.2
 
 export function executorsOf(parent: Process, { netOf, modulesOf }: ExecutorWorld): Processes {
   let count = 0
@@ -25,10 +25,11 @@ export function executorsOf(parent: Process, { netOf, modulesOf }: ExecutorWorld
       const { kernel } = parent
       const number = ++count
       const process = new Process(kernel, `${parent.name}/executor${number}`, parent.host)
+      const [toParent, toChild] = [new Line(kernel, parent), new Line(kernel, process)]
       const forget = parent.onEnd(() => process.end())
       const say = (message: FromExecutor): void => {
         const copy = structuredClone(message)
-        kernel.schedule(messageMs, parent, `${process.name} ${message.kind}`, () => onMessage(copy))
+        toParent.send(`${process.name} ${message.kind}`, () => onMessage(copy))
       }
       const child = new Child({
         clock: process.clock, disk: new SimDisk(process, parent.host), random: kernel.random(process.name), seeded, modules: modulesOf(process),
@@ -48,13 +49,13 @@ export function executorsOf(parent: Process, { netOf, modulesOf }: ExecutorWorld
         pid: 1_000_000 + number,
         send: message => {
           const copy = structuredClone(message) as ToExecutor
-          kernel.schedule(messageMs, process, 'order', () => { void child.run(copy) })
+          toChild.send('order', () => { void child.run(copy) })
         },
         kill: () => {
           if (!process.alive) return
           process.end()
           forget()
-          kernel.schedule(messageMs, parent, `${process.name} exit`, () => onExit({ code: null, signal: 'SIGKILL' }))
+          toParent.send(`${process.name} exit`, () => onExit({ code: null, signal: 'SIGKILL' }))
         },
         residentBytes: () => 0,
       }

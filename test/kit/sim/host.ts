@@ -9,17 +9,23 @@ export const newFile = (mtimeMs: number): File => ({ bytes: Buffer.alloc(0), len
 
 export const contentOf = (file: File): Buffer => file.bytes.subarray(0, file.length)
 
+const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
+
 /** What can be wrong with a disk, by the directory that it is mounted at. */
 export interface Trouble { full: boolean; failSyncIn: number }
 
 export class Host {
   readonly name: string
+  /** Its clock: how far it is off, and how fast it goes. Processes measure time with it too. */
+  readonly time = { offsetMs: 0, rate: 1 }
   /** Names as processes see them, and as a power cut leaves them. */
   files = new Map<string, File>()
   durable = new Map<string, File>()
   readonly directories = new Set<string>()
   readonly locks = new Map<string, object>()
   readonly stores = new Map<string, MemoryStore>()
+  /** Directories that were renamed since their parents were synced. */
+  #moves: Array<{ readonly from: string; readonly to: string }> = []
   readonly #troubles = new Map<string, Trouble>()
 
   constructor(name: string) { this.name = name }
@@ -39,8 +45,20 @@ export class Host {
     for (const file of this.files.values()) file.unreadable = false
   }
 
+  /** A directory has another name, in its parent, now: all that was safe in it will be there once the parent is synced. */
+  moved(from: string, to: string): void { this.#moves.push({ from, to }) }
+
   /** Names in one directory that were changed are safe from now on. */
   syncNames(directory: string): void {
+    const moves = this.#moves.filter(({ to }) => parentOf(to) === directory)
+    this.#moves = this.#moves.filter(move => !moves.includes(move))
+    for (const { from, to } of moves) {
+      for (const [path, file] of [...this.durable]) {
+        if (!path.startsWith(`${from}/`)) continue
+        this.durable.delete(path)
+        this.durable.set(to + path.slice(from.length), file)
+      }
+    }
     const inside = (path: string): boolean => path.startsWith(`${directory}/`) && !path.slice(directory.length + 1).includes('/')
     for (const path of this.durable.keys()) if (inside(path) && !this.files.has(path)) this.durable.delete(path)
     for (const [path, file] of this.files) if (inside(path)) this.durable.set(path, file)
@@ -62,6 +80,7 @@ export class Host {
     this.files = left
     this.durable = new Map(left)
     this.locks.clear()
+    this.#moves = []
     for (const [directory, store] of this.stores) this.stores.set(directory, store.reopened())
   }
 

@@ -2,7 +2,8 @@
 // before the next one all that it has set off must have come to rest. What really takes time (compiling a program, loading
 // a module) stops the clock until it is done. So the same seed gives the same sequence of events, whose hash is the trace.
 //
-// A process that was killed never runs again; what happens to one that is paused waits until it goes on.
+// What is due at the same moment happens in an order that the seed chooses: nothing may count on having been asked first. A process
+// that was killed never runs again; what happens to one that is paused waits until it goes on.
 
 import { crc32c } from '@node-rs/crc32'
 import { seeded } from '../../../src/world/random.ts'
@@ -18,12 +19,16 @@ export interface Subject {
 
 interface Event {
   readonly at: number
+  /** Among what is due at the same time: a random number, then a running one. */
   readonly order: number
   readonly subject: Subject | undefined
   readonly label: string
   readonly work: () => void
   cancelled: boolean
 }
+
+/** Between things that happen at once in a certain order. */
+const instantMs = 1e-6
 
 /** Turns of the event loop without any activity after which all is at rest: fastify's inject needs two. */
 const quietTurns = 3
@@ -35,6 +40,7 @@ export class Dead extends Error {
 
 export class Kernel {
   readonly seed: number
+  readonly #ties: Random
   /** Turns that must pass without activity; the gate compares the traces of several. */
   readonly #turns: number
   readonly #heap: Event[] = []
@@ -54,6 +60,7 @@ export class Kernel {
 
   constructor(seed: number, { turns = quietTurns }: { turns?: number } = {}) {
     this.seed = seed
+    this.#ties = this.random('ties')
     this.#turns = turns
   }
 
@@ -71,7 +78,7 @@ export class Kernel {
   /** Runs `work` after `ms` of virtual time; gives its undoing. */
   schedule(ms: number, subject: Subject | undefined, label: string, work: () => void): () => void {
     this.#activity++
-    const event: Event = { at: this.now + Math.max(0, ms), order: this.#order++, subject, label, work, cancelled: false }
+    const event: Event = { at: this.now + Math.max(0, ms), order: this.#ties.below(2 ** 20) * 2 ** 32 + this.#order++, subject, label, work, cancelled: false }
     this.#push(event)
     this.#wake?.()
     return () => { event.cancelled = true }
@@ -81,7 +88,7 @@ export class Kernel {
   resumed(subject: Subject): void {
     const held = this.#held.get(subject) ?? []
     this.#held.delete(subject)
-    for (const event of held) this.schedule(0, subject, event.label, () => { if (!event.cancelled) event.work() })
+    for (const [i, event] of held.entries()) this.schedule(i * instantMs, subject, event.label, () => { if (!event.cancelled) event.work() })
   }
 
   /** Waits for something real while virtual time stands still. Several are answered in the order in which they were asked. */

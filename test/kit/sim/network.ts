@@ -1,6 +1,8 @@
 // The simulated network: who listens where, who is cut off from whom, and what happens to what is sent. HTTP requests are given
-// straight to the target's fastify; wires are pairs of queues. Everything random comes from the network's own stream.
+// straight to the target's fastify; wires are pairs of queues. Each way has a stream of random numbers of its own, so that a fault
+// that is left out does not change what happens elsewhere.
 
+import { crc32c } from '@node-rs/crc32'
 import { Dispatcher } from 'undici'
 import { GristmillError, isErrorCode } from '../../../src/base/errors.ts'
 import { address, type Address } from '../../../src/base/ids.ts'
@@ -20,7 +22,7 @@ const connectMs = 5_000
 
 export class Network implements Way {
   readonly kernel: Kernel
-  readonly #random: Random
+  readonly #randoms = new Map<string, Random>()
   readonly #listeners = new Map<string, Listener>()
   readonly #cuts = new Set<string>()
   readonly #spoils = new Map<string, Spoil>()
@@ -31,7 +33,6 @@ export class Network implements Way {
 
   constructor(kernel: Kernel) {
     this.kernel = kernel
-    this.#random = kernel.random('network')
   }
 
   /** Names of parties: a node's name, or `client` for all that are no node. */
@@ -60,10 +61,11 @@ export class Network implements Way {
   passage(from: Process, to: Process): Passage {
     const way = wayOf(partyOf(from), partyOf(to))
     const spoil = this.#spoils.get(way)
-    const chance = (p: number | undefined): boolean => p !== undefined && p > 0 && this.#random.float() < p
-    const ms = 0.1 + this.#random.float() * 0.9 + (spoil?.delayMs ? this.#random.float() * spoil.delayMs : 0)
+    const random = this.#randomOf(way)
+    const chance = (p: number | undefined): boolean => p !== undefined && p > 0 && random.float() < p
+    const ms = 0.1 + random.float() * 0.9 + (spoil?.delayMs ? random.float() * spoil.delayMs : 0)
     const fate = this.#cuts.has(way) ? 'hold' : chance(spoil?.reset) ? 'reset' : 'pass'
-    return { ms, fate, flip: chance(spoil?.corrupt), at: spoil?.corrupt ? this.#random.float() : 0 }
+    return { ms, fate, flip: chance(spoil?.corrupt), at: spoil?.corrupt ? random.float() : 0 }
   }
 
   clear(from: Process, to: Process, work: () => void): void {
@@ -73,14 +75,21 @@ export class Network implements Way {
   }
 
   duplicates(from: Process, to: Process): boolean {
-    const { duplicate = 0 } = this.#spoils.get(wayOf(partyOf(from), partyOf(to))) ?? {}
-    return duplicate > 0 && this.#random.float() < duplicate
+    const way = wayOf(partyOf(from), partyOf(to))
+    const { duplicate = 0 } = this.#spoils.get(way) ?? {}
+    return duplicate > 0 && this.#randomOf(way).float() < duplicate
   }
 
   isCut(from: Process, to: Process): boolean { return this.#cuts.has(wayOf(partyOf(from), partyOf(to))) }
 
   /** Half of what is sent into a cut is lost, half comes when it is healed. */
-  isLost(): boolean { return this.#random.below(2) === 0 }
+  isLost(from: Process, to: Process): boolean { return this.#randomOf(wayOf(partyOf(from), partyOf(to))).below(2) === 0 }
+
+  #randomOf(way: string): Random {
+    let random = this.#randoms.get(way)
+    if (!random) this.#randoms.set(way, random = this.kernel.random(`network ${way}`))
+    return random
+  }
 
   find(to: string): Listener | undefined {
     const listener = this.#listeners.get(to)
@@ -217,13 +226,14 @@ class SimDispatcher extends Dispatcher {
       handler.onRequestStart?.(controller as never, undefined)
       if (over) return
       const { ms, fate } = network.passage(process, target.process)
+      const digest = crc32c(String(options.body ?? '')).toString(16)
       const deliver = (label: string, wanted: boolean): void => {
-        kernel.schedule(ms, target.process, `${process.name} ${label} ${options.path}`, () => { this.#serve(target, options, (status, body) => { if (wanted) reply(status, body) }, () => { if (wanted && !over) fail(0.1, broken('ECONNRESET')) }) })
+        kernel.schedule(ms, target.process, `${process.name} ${label} ${options.path} ${digest}`, () => { this.#serve(target, options, (status, body) => { if (wanted) reply(status, body) }, () => { if (wanted && !over) fail(0.1, broken('ECONNRESET')) }) })
       }
       const reply = (status: number, body: Buffer): void => {
         const back = network.passage(target.process, process)
         const arrive = (): void => {
-          kernel.schedule(back.ms, process, `reply ${status} ${options.path}`, () => {
+          kernel.schedule(back.ms, process, `reply ${status} ${options.path} ${crc32c(body).toString(16)}`, () => {
             if (over) return
             over = true
             forget()
@@ -234,15 +244,15 @@ class SimDispatcher extends Dispatcher {
         }
         if (back.fate === 'reset') fail(back.ms, broken('ECONNRESET'))
         else if (back.fate === 'pass') arrive()
-        else if (!network.isLost()) network.clear(target.process, process, arrive)
+        else if (!network.isLost(target.process, process)) network.clear(target.process, process, arrive)
       }
       forget = target.process.onEnd(() => { if (!over) fail(0.2, broken('ECONNRESET')) })
       if (fate === 'reset') {
         // Whether it had come through nobody knows.
-        if (network.isLost()) deliver('lost', false)
+        if (network.isLost(process, target.process)) deliver('lost', false)
         fail(ms, broken('ECONNRESET'))
       } else if (fate === 'hold') {
-        if (!network.isLost()) network.clear(process, target.process, () => deliver('late', true))
+        if (!network.isLost(process, target.process)) network.clear(process, target.process, () => deliver('late', true))
       } else {
         deliver('call', true)
         if (network.duplicates(process, target.process)) deliver('again', false)

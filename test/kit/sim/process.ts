@@ -70,10 +70,11 @@ export class Process implements Subject {
 function clockOf(process: Process): Clock {
   const { kernel } = process
   const startMs = kernel.now
-  const after = (ms: number, work: () => void): () => void => (process.alive ? kernel.schedule(ms, process, 'timer', work) : () => {})
+  const { time } = process.host
+  const after = (ms: number, work: () => void): () => void => (process.alive ? kernel.schedule(ms / time.rate, process, 'timer', work) : () => {})
   return {
-    now: () => epochMs + Math.floor(kernel.now),
-    mono: () => kernel.now - startMs + 1,
+    now: () => epochMs + Math.floor(time.offsetMs + kernel.now * time.rate),
+    mono: () => (kernel.now - startMs) * time.rate + 1,
     after,
     sleep: (ms, signal) => new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason as Error)

@@ -1,6 +1,7 @@
 // A wire between two simulated processes: what one end writes comes out of the other, in order, some time later, unless the
 // network has other plans.
 
+import { crc32c } from '@node-rs/crc32'
 import { assert } from '../../../src/base/assert.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { Wire } from '../../../src/ports/net.ts'
@@ -35,7 +36,8 @@ export class SimWire implements Wire {
   #progressMs = 0
   #cancelProgress: (() => void) | undefined
   #writing = 0
-  /** Pieces on their way keep their order. */
+  /** Pieces on their way keep their order: whichever event comes first brings the first of them. */
+  readonly #flight: Array<() => void> = []
   #arrivesAt = 0
   #stuck: Array<() => void> | undefined
 
@@ -86,7 +88,7 @@ export class SimWire implements Wire {
         reject(error)
       }
       this.#sending.add(fail)
-      this.#send(`wire ${bytes.length}`, flip => {
+      this.#send(`wire ${bytes.length} ${crc32c(bytes).toString(16)}`, flip => {
         if (flip >= 0) bytes[Math.floor(flip * bytes.length)]! ^= 1
         this.#peer.#arrived(bytes)
         // The sender hears of it in a moment of its own.
@@ -125,17 +127,18 @@ export class SimWire implements Wire {
     const { ms, fate, flip, at } = this.#way.passage(this.#own, this.#other)
     const go = (): void => {
       this.#arrivesAt = Math.max(this.#arrivesAt, kernel.now + ms)
+      this.#flight.push(() => deliver(flip ? at : -1))
       kernel.schedule(this.#arrivesAt - kernel.now, undefined, `${this.#own.name}>${this.#other.name} ${label}`, () => {
         if (!this.#other.alive) return
         // A paused process takes nothing in; it lies in the system's buffers until it goes on.
-        if (this.#other.paused) kernel.schedule(0, this.#other, `held ${label}`, () => deliver(flip ? at : -1))
-        else deliver(flip ? at : -1)
+        if (this.#other.paused) kernel.schedule(0, this.#other, `held ${label}`, () => this.#flight.shift()!())
+        else this.#flight.shift()!()
       })
     }
     if (fate === 'reset') {
       const error = this.#lostError('ECONNRESET')
       this.#close(error, false)
-      this.#peer.#lost('ECONNRESET')
+      kernel.schedule(ms, this.#other, `${this.#own.name}>${this.#other.name} wire reset`, () => this.#peer.#lost('ECONNRESET'))
       fail(error)
     } else if (fate === 'pass' && !this.#stuck) {
       go()
@@ -164,7 +167,7 @@ export class SimWire implements Wire {
     this.#serve()
     if (this.#peer.#ended) {
       this.#close(undefined, true)
-      this.#peer.#close(undefined, true)
+      this.#own.kernel.schedule(0, this.#other, 'wire closed', () => this.#peer.#close(undefined, true))
     }
   }
 

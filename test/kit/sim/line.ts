@@ -1,0 +1,23 @@
+// Messages from one process to another on the same machine: they come in the order in which they were sent, and none is lost while
+// the receiver lives.
+
+import type { Kernel, Subject } from './kernel.ts'
+
+const messageMs = 0.2
+
+export class Line {
+  readonly #kernel: Kernel
+  readonly #receiver: Subject
+  /** Events of the same moment come in any order: each brings the message that is first. */
+  readonly #waiting: Array<() => void> = []
+
+  constructor(kernel: Kernel, receiver: Subject) {
+    this.#kernel = kernel
+    this.#receiver = receiver
+  }
+
+  send(label: string, work: () => void): void {
+    this.#waiting.push(work)
+    this.#kernel.schedule(messageMs, this.#receiver, label, () => this.#waiting.shift()!())
+  }
+}
