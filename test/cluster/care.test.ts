@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { open } from '../../client/index.ts'
 import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
@@ -26,6 +27,8 @@ async function play(guide: string, expected: readonly RegExp[]): Promise<void> {
   const blocks = [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(match => ({ language: match[1]!, text: match[2]! }))
   expect(blocks).toHaveLength(expected.length)
   const env = { PATH: `${join(dir, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`, HOME: dir, GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1' }
+  // The commands find the cluster open already, and need not start one each.
+  await using _ = await open(join(dir, 'home/embedded'), { logLevel: 'silent' })
   for (const [i, { language, text: code }] of blocks.entries()) {
     let seen: string
     if (language === 'sh') {

@@ -2,9 +2,10 @@
 
 import { expect, test } from 'vitest'
 import { mkdir, remove, rename, setAttributes, touch } from '../../../namenode/namespace/names.ts'
-import { list } from '../../../namenode/namespace/read.ts'
-import { pathOf } from '../../../namenode/namespace/resolve.ts'
+import { list, stat } from '../../../namenode/namespace/read.ts'
+import { entryAt, pathOf } from '../../../namenode/namespace/resolve.ts'
 import { sweep } from '../../../namenode/namespace/sweep.ts'
+import { addDirectory, detach } from '../../../namenode/namespace/tree.ts'
 import { toCount, usageAt } from '../../../namenode/namespace/usage.ts'
 import { counted, setQuota } from '../../../namenode/quotas/mutations.ts'
 import { counting } from '../../../namenode/quotas/counter.ts'
@@ -15,7 +16,7 @@ import { publishOutput, openStaging } from '../../../namenode/jobs/staging.ts'
 import { Draft } from '../../../namenode/journal/draft.ts'
 import { idKey, readId } from '../../../namenode/journal/keys.ts'
 import type { View } from '../../../namenode/journal/view.ts'
-import { inodeId, jobId } from '../../../src/base/ids.ts'
+import { inodeId, jobId, type InodeId } from '../../../src/base/ids.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { as, openBench, root, type Bench } from './kit.ts'
 
@@ -174,6 +175,20 @@ test('what leaves in a heap is counted afterwards, and never is more there than 
   await count(bench)
   expect(usage(bench, '/q')).toEqual({ limit: { names: 10_010 }, known: true, used: { names: 8, bytes: 0 } })
   expect(below(view, '/q').names).toBe(8)
+})
+
+test('what comes in the same operation in which a heap has gone is counted once', async () => {
+  const bench = await openBench()
+  await bench.do(mkdir, { path: '/q/heap', parents: true })
+  await Promise.all(Array.from({ length: 10_001 }, (_, i) => bench.do(touch, file(`/q/heap/f${i}`))))
+  await bound(bench, '/q', { names: 20_000 })
+  const [q, heap] = ['/q', '/q/heap'].map(path => stat(bench.journal.view, root, path).id) as [InodeId, InodeId]
+  const draft = new Draft(bench.journal.view)
+  detach(draft, q, 'heap', entryAt(draft, root, '/q/heap'))
+  addDirectory(draft, q, 'new', { owner: 'grace', group: 'grace', mode: 0o755, nowMs: 0 })
+  expect(heap).not.toBe(q)
+  // The count reads the state that this operation leaves, and finds what came with it.
+  expect(usageAt(draft, q)).toMatchObject({ used: { names: 10_003 }, counting: { names: 0, bytes: 0 } })
 })
 
 for (const seed of [1, 2, 3, 4]) {
