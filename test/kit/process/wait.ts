@@ -17,12 +17,12 @@ export async function waitFor(cluster: ProcessCluster, what: string, obstacle: O
   for (;;) {
     let why: string | undefined
     try {
-      const status = await cluster.mill.clusterStatus({ signal: AbortSignal.timeout(Math.max(1, Math.min(5_000, until - performance.now()))) })
+      const status = await cluster.mill.clusterStatus({ signal: AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(5_000, until - performance.now())))) })
       why = isActive(status, cluster) ?? obstacle(status, cluster)
     } catch (error) {
       why = (error as Error).message
     }
-    if (why !== undefined && performance.now() < until) last = why
+    if (why !== undefined && until - performance.now() > lookMs) last = why
     clear = why === undefined ? clear + 1 : 0
     if (clear === 2) return
     if (performance.now() > until) throw new Error(`waited ${timeoutMs} ms in vain for ${what}: ${last}`)
