@@ -20,6 +20,8 @@ export const codes = {
   EISDIR: code(409, false, 1),
   ENOTEMPTY: code(409, false, 1),
   EACCES: code(403, false, 1),
+  /** It is in a snapshot, and snapshots never change. */
+  EROFS: code(403, false, 1),
   EINVAL: code(400, false, 1),
   ENAMETOOLONG: code(400, false, 1),
   /** Another writer holds the path, or a job is publishing to it. */
