@@ -51,6 +51,8 @@ test('the guide to decommission and maintenance', async () => {
   const emptied = await statusOf(cluster)
   expect(nodeOf(emptied, address)).toMatchObject({ state: 'live', service: 'decommissioned', held: { remaining: 0 } })
   expect([emptied.missing, emptied.underReplicated]).toEqual([0, 0])
+  // What is still on it is neither a replica nor one too many: waiting for a number of them comes to an end.
+  await cluster.ok(['setrep', '-w', '2', '/single'])
   // Switched off without a good-bye: everything is there, and nothing is copied because of it.
   await leaver!.kill()
   await until('it is dead', async () => nodeOf(await statusOf(cluster), address).state === 'dead')

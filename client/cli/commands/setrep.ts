@@ -1,4 +1,4 @@
-// setrep: another number of replicas. With --wait, returns when every block has exactly as many on live nodes.
+// setrep: another number of replicas. With --wait, returns when every block has as many, and no more on nodes in service.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
@@ -30,8 +30,8 @@ export async function run(context: Context, operands: readonly string[], options
     }
   })
   if (!options.wait) return
-  const live = (await mill.clusterStatus({ signal })).nodes.filter(node => node.state === 'live').length
-  if (live < replicas) throw new Refusal('EINVAL', `not waiting: ${replicas} replicas need as many datanodes, and ${live} are live`)
+  const live = [...(await services(mill, signal)).values()].filter(service => service === 'in-service').length
+  if (live < replicas) throw new Refusal('EINVAL', `not waiting: ${replicas} replicas need as many datanodes, and ${live} are live and in service`)
   const progress = await context.progress()
   try {
     const bar = progress.bar(`${replicas} replicas`, 'tasks', changed.length)
@@ -45,8 +45,19 @@ export async function run(context: Context, operands: readonly string[], options
 }
 
 async function settled(mill: Mill, path: string, replicas: number, signal: AbortSignal): Promise<boolean> {
+  // What is on nodes that leave is no replica; what is on nodes in maintenance is one, and never one too many.
+  const nodes = await services(mill, signal)
   for await (const block of mill.locate(path, { signal })) {
-    if (block.nodes.length !== replicas) return false
+    const held = block.nodes.map(({ node }) => nodes.get(node))
+    const here = held.filter(service => service === 'in-service').length
+    const away = held.filter(service => service === 'maintenance').length
+    if (here > replicas || here + away < replicas) return false
   }
   return true
+}
+
+/** What operators have said of the nodes that live. */
+async function services(mill: Mill, signal: AbortSignal): Promise<Map<string, string>> {
+  const { nodes } = await mill.clusterStatus({ signal })
+  return new Map(nodes.filter(({ state }) => state === 'live').map(({ node, service = 'in-service' }) => [node, service]))
 }
