@@ -4,6 +4,7 @@
 import type { Cluster as ClusterContract, StartOptions } from './contract.ts'
 
 export type * from './contract.ts'
+export { misbehaving, type Misbehaviour, type MisbehavingProgram } from './misbehave.ts'
 export { failpoints, type Failpoint } from '../../src/base/failpoints.ts'
 
 /** A cluster in the hand of a test. `await using` ends and removes it, also after a failure. */
@@ -20,8 +21,7 @@ export const Cluster = {
    */
   async start(options: StartOptions = {}): Promise<Cluster> {
     if (options.mode === 'sim') {
-      const simulated: string = './sim/cluster.ts'
-      const { startSim } = await import(simulated) as { startSim: (options: StartOptions) => Promise<Cluster> }
+      const { startSim } = await import('./sim/cluster.ts')
       return startSim(options)
     }
     const { ProcessCluster } = await import('./process/cluster.ts')

@@ -1,0 +1,53 @@
+// What goes into a program that is to misbehave: it travels in the bundle, asks the test's process at the chosen call whether to
+// misbehave now, and does so. It imports nothing that a program could not.
+
+import { connect } from 'node:net'
+import { mapReduce, type Definition, type MapReduce } from '../../src/program/authoring.ts'
+
+export interface Plan {
+  readonly in: 'map' | 'reduce'
+  readonly how: 'throw' | 'hang' | 'exit' | 'heap' | 'memory'
+  /** The n-th call in an attempt. */
+  readonly nth: number
+  /** Where the test's process answers. */
+  readonly port: number
+}
+
+export function misbehave({ definition }: MapReduce, plan: Plan): MapReduce {
+  let calls = 0
+  const before = async (): Promise<void> => {
+    if (++calls === plan.nth && await allowed(plan.port)) await act(plan.how)
+  }
+  const { map, reduce } = definition
+  const changed: Definition = {
+    ...definition,
+    ...plan.in === 'map' && { map: async (...args) => { await before(); await map(...args) } },
+    ...plan.in === 'reduce' && reduce && { reduce: async (...args) => { await before(); await reduce(...args) } },
+  }
+  return mapReduce(changed)
+}
+
+/** One byte is the answer; a test that has ended gives none. */
+function allowed(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('data', answer => { resolve(answer[0] === 1); socket.destroy() })
+    socket.once('error', () => resolve(false))
+    socket.once('close', () => resolve(false))
+  })
+}
+
+async function act(how: Plan['how']): Promise<void> {
+  const kept: unknown[] = []
+  switch (how) {
+    case 'throw': throw new Error('this call was told to throw')
+    case 'exit': return process.exit(0)
+    case 'hang': for (;;) kept.length = 0
+    case 'heap': for (;;) kept.push(Array.from({ length: 1000 }, () => ({ grain: Math.sqrt(kept.length) })))
+    // Outside of V8's heap, and touched, so that it counts.
+    case 'memory': for (;;) {
+      kept.push(Buffer.alloc(16 << 20, 1))
+      await new Promise(resolve => setImmediate(resolve))
+    }
+  }
+}
