@@ -20,6 +20,8 @@ export interface Pending {
   refused(): void
   /** Nobody knows, and it may still happen. */
   unknown(): void
+  /** States that these paths may have had since it was made, by the doing of others. */
+  others(): State[][]
 }
 
 export class Acks {
@@ -35,10 +37,12 @@ export class Acks {
   /** A call that would make these paths so is about to be made. */
   begin(changes: ReadonlyMap<string, State>): Pending {
     const began = ++this.#step
+    const observers = [...changes.keys()].map(path => this.observe(path))
+    const own = new Set([...changes.keys()].map(path => [...this.#observed.get(path)!].at(-1)!))
     const effects = [...changes].map(([path, state]) => {
       const effect: Effect = { state, began, ended: Infinity, certain: false }
       this.#of(path).push(effect)
-      for (const seen of this.#observed.get(path) ?? []) seen.set(keyOf(state), state)
+      for (const seen of this.#observed.get(path) ?? []) if (!own.has(seen)) seen.set(keyOf(state), state)
       return { path, effect }
     })
     return {
@@ -58,6 +62,7 @@ export class Acks {
         for (const { path, effect } of effects) this.#paths.set(path, this.#of(path).filter(other => other !== effect))
       },
       unknown: () => { this.unknowns++ },
+      others: () => observers.map(stop => stop()),
     }
   }
 

@@ -58,7 +58,7 @@ class Client {
       case 'rename': return this.#rename(action.path, action.to)
       case 'setrep': return this.#setrep(action.path, action.replication)
       case 'job': return this.#job(action)
-      case 'drain': return
+      case 'drain': return this.#drain(action.path, action.ms)
     }
   }
 
@@ -90,7 +90,6 @@ class Client {
   /** Makes a call and writes down how it ended. `may`: refusals that are right if some path was not as the call needs it. */
   async #change(changes: ReadonlyMap<string, State>, call: () => Promise<void>, may: readonly ('EEXIST' | 'ENOENT')[]): Promise<void> {
     const { acks, findings } = this.#parts
-    const observed = [...changes.keys()].map(path => acks.observe(path))
     const pending = acks.begin(changes)
     const name = [...changes.keys()].join(' → ')
     try {
@@ -103,7 +102,7 @@ class Client {
       else {
         pending.refused()
         if (!isOneOf(may, code)) findings.add(`${name}: refused with ${code}: ${(error as Error).message}`)
-        else if (observed.every(stop => stop().every(state => (state.kind === 'absent') === (code === 'EEXIST')))) findings.add(`${name}: ${code}, and the journal knows better`)
+        else if (pending.others().every(states => states.every(state => (state.kind === 'absent') === (code === 'EEXIST')))) findings.add(`${name}: ${code}, and the journal knows better`)
       }
     }
   }
@@ -124,7 +123,51 @@ class Client {
     const states = stop()
     const state = found ? identify(found, states) : absent
     if (typeof state === 'string') findings.add(`${path}: ${state}`)
-    else if (!states.some(each => keyOf(each) === keyOf(state))) findings.add(`${path}: is ${keyOf(state)} and can only be ${states.map(keyOf).join(' or ')}`)
+    else if (found && found.length > 3) await this.#range(path, found)
+    if (typeof state === 'string') return
+    if (!states.some(each => keyOf(each) === keyOf(state))) findings.add(`${path}: is ${keyOf(state)} and can only be ${states.map(keyOf).join(' or ')}`)
+  }
+
+  /** A part of a file that has just been read whole; if it was replaced since, nothing can be said. */
+  async #range(path: string, whole: Buffer): Promise<void> {
+    const { acks, mill, findings } = this.#parts
+    const stop = acks.observe(path)
+    const [start, end] = [Math.floor(whole.length / 3), Math.floor(whole.length / 2)]
+    const pieces: Buffer[] = []
+    try {
+      for await (const piece of mill.createReadStream(path, { start, end })) pieces.push(piece as Buffer)
+    } catch (error) {
+      if (!isOneOf([...notNow, 'ENOENT', 'ESTALE'], codeOf(error))) findings.add(`${path}: reading a part failed with ${codeOf(error)}: ${(error as Error).message}`)
+      return
+    }
+    const states = stop()
+    const [only] = states
+    if (states.length !== 1 || only?.kind !== 'file' || !whole.equals(bytesOf(only.content))) return
+    if (!Buffer.concat(pieces).equals(whole.subarray(start, end + 1))) findings.add(`${path}: bytes ${start} to ${end} are others when they are asked for alone (${Buffer.concat(pieces).length} came)`)
+  }
+
+  /** Empties a node, waits a while, and takes it back. */
+  async #drain(name: string, ms: number): Promise<void> {
+    const { cluster, mill, findings } = this.#parts
+    const node = cluster.datanodes.find(each => each.name === name)
+    if (!node) return
+    const ask = async (what: string, call: () => Promise<unknown>): Promise<void> => {
+      for (let tries = 0; tries < 20; tries++) {
+        try {
+          await call()
+          return
+        } catch (error) {
+          const code = codeOf(error)
+          // A cluster with too few other nodes refuses, and is right.
+          if (code === 'EINVAL' && what === 'decommission') return
+          if (!isOneOf(notNow, code)) return findings.add(`${what} ${name}: refused with ${code}: ${(error as Error).message}`)
+          await cluster.advance(2_000)
+        }
+      }
+    }
+    await ask('decommission', () => mill.nodes.decommission(node.id))
+    await cluster.advance(ms)
+    await ask('recommission', () => mill.nodes.recommission(node.id))
   }
 
   async #list(path: string): Promise<void> {
@@ -152,8 +195,10 @@ class Client {
     const pending = acks.begin(new Map([[path, { kind: 'output', key: expected }]]))
     try {
       const job = await mill.run(programOf(program), { input, output: path, reducers })
-      await job.wait()
+      const { stages } = await job.wait()
       pending.acknowledged()
+      const lines = contents.reduce((sum, content) => sum + bytesOf(content).toString('utf8').split('\n').length - 1, 0)
+      if (stages[0]!.counters['recordsIn'] !== lines) findings.add(`${path}: its job counted ${stages[0]!.counters['recordsIn']} records of ${lines}`)
       const found = await outputOf(mill, path)
       if (found !== expected) findings.add(`${path}: the output of ${program} is not that of a run without faults`)
     } catch (error) {

@@ -64,7 +64,7 @@ export function faultsOf(random: Random, { profile, datanodes, lastsMs }: { prof
   const pair = (): [string, string] => {
     const from = any()
     for (;;) {
-      const to = random.below(5) === 0 ? 'client' : any()
+      const to = random.below(3) === 0 ? 'client' : any()
       if (to !== from) return [from, to]
     }
   }

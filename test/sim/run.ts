@@ -9,7 +9,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { canaries, plant, type Canary } from './canary/index.ts'
+import { canaries, plant, type Bug, type Canary } from './canary/index.ts'
 import { planOf, type Plan } from './plan.ts'
 import { profiles, type Profile } from './faults.ts'
 import { kindOf, shrink } from './shrink.ts'
@@ -33,9 +33,10 @@ function one<T extends string>(what: string, value: string | undefined, among: R
   return value as T | undefined
 }
 
-const workload = one<Workload>('workload', values.workload, workloads)
-const profile = one<Profile>('profile', values.profile, profiles)
 const canary = one<Canary>('canary', values.canary, canaries)
+const hints: Bug | undefined = canary && canaries[canary]
+const workload = one<Workload>('workload', values.workload ?? hints?.workload, workloads)
+const profile = one<Profile>('profile', values.profile ?? hints?.profile, profiles)
 if (canary) plant(canary)
 // Only now: a planted bug must be there when the sources are loaded.
 const { replayOf, runSimulated, Tally } = await import('./simulated.ts')
