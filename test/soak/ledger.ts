@@ -1,0 +1,64 @@
+// What was acknowledged, kept outside of the cluster: in memory, and line by line in a file. A path belongs to one worker, so at each
+// moment it is known what may be there: one content, nothing, or, after a call without an answer, either.
+
+import { createHash } from 'node:crypto'
+import { appendFileSync } from 'node:fs'
+import { seeded } from '../../src/world/random.ts'
+
+/** Enough to write a file again and to compare it: its seed and length. `undefined`: nothing is there. */
+export type State = { readonly seed: number; readonly bytes: number } | undefined
+
+const same = (a: State, b: State): boolean => a?.seed === b?.seed && a?.bytes === b?.bytes
+
+/** Lines of text, so that jobs could read them too. */
+export function contentOf({ seed, bytes }: NonNullable<State>): Buffer {
+  const random = seeded(`content ${seed}`)
+  // Every line differs, and every byte of it depends on the seed: a block of another file is never mistaken for this one's.
+  const salt = random.id()
+  const line = (n: number): string => `${salt} ${n} ${createHash('sha256').update(`${salt} ${n}`).digest('base64')}\n`
+  const lines: string[] = []
+  for (let length = 0, n = 0; length < bytes; n++) length += lines[lines.push(line(n)) - 1]!.length
+  return Buffer.from(lines.join('')).subarray(0, bytes)
+}
+
+export class Ledger {
+  readonly #file: string
+  readonly #paths = new Map<string, readonly State[]>()
+  acknowledged = 0
+  /** Calls whose outcome nobody knows. */
+  unknown = 0
+
+  constructor(file: string) { this.#file = file }
+
+  /** What may be at a path. */
+  at(path: string): readonly State[] { return this.#paths.get(path) ?? [undefined] }
+  paths(): IterableIterator<string> { return this.#paths.keys() }
+
+  /** The call was acknowledged: it is so. */
+  is(path: string, state: State): void {
+    this.acknowledged++
+    this.#set(path, [state])
+  }
+
+  /** A call without an answer: it is as before, or so. */
+  maybe(path: string, state: State): void {
+    this.unknown++
+    const states = this.at(path)
+    if (!states.some(other => same(other, state))) this.#set(path, [...states, state])
+  }
+
+  /** The cluster was asked and has said what is there. undefined: it may not be so. */
+  seen(path: string, bytes: Buffer | undefined): string | undefined {
+    const states = this.at(path)
+    const found = states.find(state => (state ? bytes !== undefined && bytes.equals(contentOf(state)) : bytes === undefined))
+    if (states.includes(undefined) && bytes === undefined) this.#set(path, [undefined])
+    else if (found) this.#set(path, [found])
+    else return `${path} ${bytes ? `has ${bytes.length} bytes that nobody wrote there` : 'is not there'}; it should be ${states.map(state => (state ? `${state.bytes} bytes of seed ${state.seed}` : 'absent')).join(' or ')}`
+    return undefined
+  }
+
+  #set(path: string, states: readonly State[]): void {
+    this.#paths.set(path, states)
+    appendFileSync(this.#file, `${JSON.stringify({ path, states: states.map(state => state ?? null) })}\n`)
+  }
+}

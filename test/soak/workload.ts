@@ -1,0 +1,103 @@
+// What people do to the cluster while everything fails: workers that write, read, rename and remove files of their own, and one that
+// runs jobs. Whatever is answered goes into the ledger; what contradicts it is a finding, and the end of the soak's good verdict.
+
+import { hasCode } from '../../client/index.ts'
+import type { Mill } from '../../client/mill.ts'
+import type { Random } from '../../src/ports/random.ts'
+import { contentOf, type Ledger, type State } from './ledger.ts'
+
+export interface Counts { [operation: string]: number }
+
+export interface WorkOptions {
+  readonly mill: Mill
+  readonly ledger: Ledger
+  readonly random: Random
+  readonly counts: Counts
+  readonly findings: string[]
+  readonly signal: AbortSignal
+}
+
+const filesMax = 20
+const bytesMax = 1_500_000
+/** Longer than any fault lasts. */
+const callMs = 90_000
+let seeds = 0
+
+const count = (counts: Counts, what: string, by = 1): void => { counts[what] = (counts[what] ?? 0) + by }
+
+export async function fileWorker(name: string, { mill, ledger, random, counts, findings, signal }: WorkOptions): Promise<void> {
+  const path = (): string => `/soak/${name}/${random.below(filesMax)}`
+  const within = (): AbortSignal => AbortSignal.timeout(callMs)
+  /** Notes what the answer says; without one, either is possible. */
+  const change = async (what: string, work: () => Promise<unknown>, edits: readonly (readonly [string, State])[]): Promise<void> => {
+    try {
+      await work()
+      for (const [at, state] of edits) ledger.is(at, state)
+      count(counts, what)
+    } catch (error) {
+      if (signal.aborted && !(error instanceof Error)) throw error
+      for (const [at, state] of edits) ledger.maybe(at, state)
+      count(counts, `${what} without an answer`)
+    }
+  }
+  /** undefined: it cannot be told now. */
+  const look = async (at: string): Promise<{ bytes: Buffer | undefined } | undefined> => {
+    try {
+      return { bytes: await mill.readFile(at, { signal: within() }) }
+    } catch (error) {
+      return hasCode(error, 'ENOENT') ? { bytes: undefined } : undefined
+    }
+  }
+  const read = async (at: string): Promise<boolean> => {
+    const found = await look(at)
+    count(counts, found ? 'reads' : 'reads that failed')
+    if (!found) return false
+    count(counts, 'bytes read', found.bytes?.length ?? 0)
+    const wrong = ledger.seen(at, found.bytes)
+    if (wrong !== undefined) findings.push(wrong)
+    return wrong === undefined
+  }
+  while (!signal.aborted) {
+    const at = path()
+    // What happened is found out before the path is used again.
+    if (ledger.at(at).length > 1 && !await read(at)) continue
+    const [there] = ledger.at(at)
+    const choice = random.below(10)
+    if (choice < 4) {
+      const state = { seed: ++seeds, bytes: 1 + random.below(random.below(4) === 0 ? bytesMax : 100_000) }
+      await change('writes', () => mill.writeFile(at, contentOf(state), { signal: within() }), [[at, state]])
+      count(counts, 'bytes written', state.bytes)
+    } else if (choice < 7 || !there) {
+      await read(at)
+    } else if (choice < 9) {
+      const to = path()
+      if (to === at || (ledger.at(to).length > 1 && !await read(to)) || ledger.at(to)[0]) continue
+      await change('renames', () => mill.rename(at, to, { signal: within() }), [[at, undefined], [to, there]])
+    } else {
+      await change('removes', () => mill.rm(at, { skipTrash: true, signal: within() }), [[at, undefined]])
+    }
+  }
+}
+
+/** Runs one job after the other; all must give what the first gave, which ran before anything failed. */
+export async function jobWorker(program: string, expected: string, { mill, counts, findings, signal }: Omit<WorkOptions, 'ledger' | 'random'>): Promise<void> {
+  for (let n = 1; !signal.aborted; n++) {
+    const output = `/soak-jobs/${n}`
+    try {
+      const job = await mill.run(program, { input: '/soak-input', output, reducers: 2, signal: AbortSignal.timeout(callMs * 2) })
+      await job.wait({ signal: AbortSignal.timeout(callMs * 2) })
+      const found = await outputOf(mill, output)
+      count(counts, 'jobs')
+      if (found !== expected) findings.push(`the output of job ${job.id} differs from that of a run without faults`)
+      await mill.rm(output, { recursive: true, skipTrash: true })
+    } catch (error) {
+      count(counts, 'jobs that failed')
+      count(counts, `jobs that failed: ${(error as { code?: string }).code ?? (error as Error).name}`)
+    }
+  }
+}
+
+export async function outputOf(mill: Mill, output: string): Promise<string> {
+  const parts = (await mill.readdir(output)).filter(name => name.startsWith('part-')).sort()
+  return (await Promise.all(parts.map(name => mill.readFile(`${output}/${name}`, 'utf8')))).join('')
+}
