@@ -7,8 +7,11 @@ export interface Disk {
   openRead(path: string): Promise<DiskReader>
   /** Opens for reading without leaving the thread; for small hot files. Same errors, thrown. */
   openReadSync(path: string): DiskReader
-  /** Creates a file for writing; `exclusive` (default) fails with EEXIST if it is there, else it is truncated. */
-  create(path: string, options?: { exclusive?: boolean; mode?: number }): Promise<DiskWriter>
+  /**
+   * Creates a file for writing; `exclusive` (default) fails with EEXIST if it is there, else it is truncated. `follow`: through links,
+   * into whatever they lead to, a device or a pipe too: only where a person has named the path.
+   */
+  create(path: string, options?: { exclusive?: boolean; mode?: number; follow?: boolean }): Promise<DiskWriter>
   /** Opens an existing file, or a new one, for appending at its end. */
   openAppend(path: string): Promise<DiskWriter>
   readFile(path: string): Promise<Buffer>
@@ -19,12 +22,12 @@ export interface Disk {
   remove(path: string): Promise<void>
   /** A directory with all that is below it; missing is not an error. */
   removeTree(path: string): Promise<void>
-  /** With parents; existing is not an error. */
-  mkdir(path: string): Promise<void>
+  /** With parents; existing is not an error. The owner's alone, unless `mode` says otherwise (less the process's mask). */
+  mkdir(path: string, options?: { mode?: number }): Promise<void>
   /** Names with their kinds, in no order. Throws ENOENT. */
   list(path: string): Promise<DiskEntry[]>
-  /** undefined if there is nothing. Does not follow symbolic links. */
-  stat(path: string): Promise<DiskStat | undefined>
+  /** undefined if there is nothing. Follows symbolic links only if told, and then says where they led. */
+  stat(path: string, options?: { follow?: boolean }): Promise<DiskStat | undefined>
   /** Sets a file's modification time. */
   setModified(path: string, mtimeMs: number): Promise<void>
   /** Makes names created, renamed or removed in this directory durable. */
@@ -42,6 +45,8 @@ export interface DiskStat {
   readonly mtimeMs: number
   /** Permission bits, where the disk has them. */
   readonly mode?: number
+  /** Where the links led, if they were followed. */
+  readonly path?: string
 }
 export interface DiskLock { release(): Promise<void> }
 

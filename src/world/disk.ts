@@ -1,5 +1,5 @@
-// The local filesystem. Names are never followed through a symbolic link at their last part, new files are the
-// owner's alone (0600, directories 0700), and nothing is durable before a sync says so.
+// The local filesystem. Names are not followed through a symbolic link at their last part unless a caller says so, new files
+// are the owner's alone (0600, directories 0700) unless told, and nothing is durable before a sync says so.
 
 import fs from 'node:fs'
 import path from 'node:path'
@@ -24,8 +24,8 @@ export const localDisk: Disk = Object.freeze({
   openRead: async (file: string) => new FileReader(await open(file, readFlags)),
   openReadSync: (file: string) => new FileReader(fs.openSync(file, readFlags)),
 
-  async create(file: string, { exclusive = true, mode = fileMode }: { exclusive?: boolean; mode?: number } = {}) {
-    return new FileWriter(await open(file, O_WRONLY | O_CREAT | O_NOFOLLOW | (exclusive ? O_EXCL : O_TRUNC), mode))
+  async create(file: string, { exclusive = true, mode = fileMode, follow = false }: { exclusive?: boolean; mode?: number; follow?: boolean } = {}) {
+    return new FileWriter(await open(file, O_WRONLY | O_CREAT | (follow ? 0 : O_NOFOLLOW) | (exclusive ? O_EXCL : O_TRUNC), mode))
   },
 
   openAppend: async (file: string) => new FileWriter(await open(file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, fileMode)),
@@ -70,17 +70,18 @@ export const localDisk: Disk = Object.freeze({
 
   removeTree: (directory: string) => fs.promises.rm(directory, { recursive: true, force: true }),
 
-  async mkdir(directory: string) { await fs.promises.mkdir(directory, { recursive: true, mode: directoryMode }) },
+  async mkdir(directory: string, { mode = directoryMode }: { mode?: number } = {}) { await fs.promises.mkdir(directory, { recursive: true, mode }) },
 
   async list(directory: string): Promise<DiskEntry[]> {
     const entries = await fs.promises.readdir(directory, { withFileTypes: true })
     return entries.map(entry => ({ name: entry.name, kind: kindOf(entry) }))
   },
 
-  async stat(file: string): Promise<DiskStat | undefined> {
+  async stat(file: string, { follow = false }: { follow?: boolean } = {}): Promise<DiskStat | undefined> {
     try {
-      const found = await fs.promises.lstat(file)
-      return { kind: kindOf(found), bytes: found.size, mtimeMs: found.mtimeMs, mode: found.mode & 0o7777 }
+      const found = follow ? await fs.promises.stat(file) : await fs.promises.lstat(file)
+      const path = follow && (found.isFile() || found.isDirectory()) ? await fs.promises.realpath(file) : undefined
+      return { kind: kindOf(found), bytes: found.size, mtimeMs: found.mtimeMs, mode: found.mode & 0o7777, ...path !== undefined && { path } }
     } catch (error) {
       if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
       throw error

@@ -33,7 +33,7 @@ export class FaultyDisk implements Disk {
   openReadSync(path: string): DiskReader { this.#readable('open', path); return this.#disk.openReadSync(path) }
   async readFile(path: string): Promise<Buffer> { this.#readable('read', path); return this.#disk.readFile(path) }
 
-  async create(path: string, options?: { exclusive?: boolean; mode?: number }): Promise<DiskWriter> {
+  async create(path: string, options?: Parameters<Disk['create']>[1]): Promise<DiskWriter> {
     this.#writable('open', path)
     return this.#watched(await this.#disk.create(path, options), path)
   }
@@ -65,11 +65,11 @@ export class FaultyDisk implements Disk {
   }
 
   async removeTree(path: string): Promise<void> { this.#writable('rm', path); await this.#disk.removeTree(path) }
-  async mkdir(path: string): Promise<void> { this.#writable('mkdir', path); await this.#disk.mkdir(path) }
+  async mkdir(path: string, options?: { mode?: number }): Promise<void> { this.#writable('mkdir', path); await this.#disk.mkdir(path, options) }
   async setModified(path: string, mtimeMs: number): Promise<void> { this.#writable('utimes', path); await this.#disk.setModified(path, mtimeMs) }
   async syncDir(path: string): Promise<void> { this.#sync(path); await this.#disk.syncDir(path) }
   list(path: string): ReturnType<Disk['list']> { return this.#disk.list(path) }
-  stat(path: string): ReturnType<Disk['stat']> { return this.#disk.stat(path) }
+  stat(path: string, options?: { follow?: boolean }): ReturnType<Disk['stat']> { return this.#disk.stat(path, options) }
   lock(directory: string): ReturnType<Disk['lock']> { return this.#disk.lock(directory) }
 
   async space(path: string): Promise<{ capacityBytes: number; freeBytes: number }> {

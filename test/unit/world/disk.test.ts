@@ -61,6 +61,21 @@ test('no symbolic link is followed at the last part of a name', async () => {
   expect(await localDisk.stat(at('link'))).toMatchObject({ kind: 'other' })
 })
 
+test('links are followed for a caller who says so, and where they led is told', async () => {
+  fs.mkdirSync(at('d'))
+  fs.writeFileSync(at('d/real'), 'abc')
+  fs.symlinkSync('d/real', at('link'))
+  fs.symlinkSync('d', at('linked'))
+  fs.symlinkSync('nowhere', at('dangling'))
+  expect(await localDisk.stat(at('link'), { follow: true })).toMatchObject({ kind: 'file', bytes: 3, path: fs.realpathSync(at('d/real')) })
+  expect(await localDisk.stat(at('linked'), { follow: true })).toMatchObject({ kind: 'directory', path: fs.realpathSync(at('d')) })
+  expect(await localDisk.stat(at('dangling'), { follow: true })).toBeUndefined()
+  const writer = await localDisk.create(at('link'), { exclusive: false, follow: true })
+  writer.writeSync(Buffer.from('through'))
+  await writer.close()
+  expect([fs.readFileSync(at('d/real'), 'utf8'), fs.lstatSync(at('link')).isSymbolicLink()]).toEqual(['through', true])
+})
+
 test('a small file is replaced whole, and a failed replacement leaves the old one and no temporary file', async () => {
   await localDisk.writeFileDurable(at('token'), Buffer.from('one'), { mode: 0o600 })
   await localDisk.writeFileDurable(at('token'), Buffer.from('two'), { mode: 0o600 })
@@ -76,8 +91,10 @@ test('names: listing, status, renaming, removing; what is missing is no error to
   await localDisk.mkdir(at('d/e/f'))
   await localDisk.mkdir(at('d/e/f'))
   expect(fs.statSync(at('d')).mode & 0o777).toBe(0o700)
+  await localDisk.mkdir(at('d/open'), { mode: 0o777 })
+  expect(fs.statSync(at('d/open')).mode & 0o777).toBe(0o777 & ~process.umask())
   fs.writeFileSync(at('d/file'), 'abc')
-  expect((await localDisk.list(at('d'))).sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual([{ name: 'e', kind: 'directory' }, { name: 'file', kind: 'file' }])
+  expect((await localDisk.list(at('d'))).sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual([{ name: 'e', kind: 'directory' }, { name: 'file', kind: 'file' }, { name: 'open', kind: 'directory' }])
   expect(await localDisk.stat(at('d/file'))).toMatchObject({ kind: 'file', bytes: 3 })
   expect(await localDisk.stat(at('nothing'))).toBeUndefined()
   expect(await localDisk.stat(at('d/file/below'))).toBeUndefined()
