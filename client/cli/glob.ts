@@ -23,11 +23,13 @@ export async function* expandGlob(pattern: string, tree: Tree): AsyncGenerator<s
     return
   }
   const { default: picomatch } = await import('picomatch')
-  const { start, parts } = tree.split(pattern)
   let found = false
-  for await (const path of below(start, parts)) {
-    found = true
-    yield path
+  for (const one of alternatives(pattern)) {
+    const { start, parts } = tree.split(one)
+    for await (const path of below(start, parts)) {
+      found = true
+      yield path
+    }
   }
   if (!found) throw new Refusal('ENOENT', `${pattern}: no such file or directory`, { details: { path: pattern } })
 
@@ -54,4 +56,24 @@ export async function* expandGlob(pattern: string, tree: Tree): AsyncGenerator<s
       }
     }
   }
+}
+
+/** Braces that hold a / speak of several places, as in a shell: `/{a,b/c}.csv` is `/a.csv` and `/b/c.csv`. Others are left to the match of a name. */
+export function alternatives(pattern: string): string[] {
+  for (let start = pattern.indexOf('{'); start >= 0; start = pattern.indexOf('{', start + 1)) {
+    const inside: string[] = []
+    let depth = 0
+    let from = start + 1
+    for (let at = start; at < pattern.length; at++) {
+      const letter = pattern[at]
+      if (letter === '{') depth++
+      else if (letter === ',' && depth === 1) { inside.push(pattern.slice(from, at)); from = at + 1 }
+      else if (letter === '}' && --depth === 0) {
+        inside.push(pattern.slice(from, at))
+        if (inside.length < 2 || !inside.some(one => one.includes('/'))) break
+        return inside.flatMap(one => alternatives(pattern.slice(0, start) + one + pattern.slice(at + 1)))
+      }
+    }
+  }
+  return [pattern]
 }

@@ -4,6 +4,7 @@
 import { join, nameOf, normalise } from '../../src/base/paths.ts'
 import type { Mill } from '../mill.ts'
 import { Refusal } from './complaint.ts'
+import type { Context } from './context.ts'
 import { statusOrNone } from './tree.ts'
 
 export interface Target {
@@ -28,6 +29,17 @@ export async function remoteTarget(mill: Mill, operand: string, several: boolean
       : new Refusal('ENOENT', `${operand}: no such directory; write ${operand}/ to make it`, { details: { path } })
   }
   return { directory: false, pathFor: () => path }
+}
+
+/** Copies to one place: of two things that would get the same name there, the second is complained of; the same thing twice goes once. */
+export function apart<C extends { readonly from: string; readonly to: string }>(context: Context, copies: readonly C[]): C[] {
+  const taken = new Map<string, string>()
+  return copies.filter(({ from, to }) => {
+    const first = taken.get(to)
+    if (first === undefined) taken.set(to, from)
+    else if (first !== from) context.giveUpOn(from, new Refusal('EEXIST', `${from}: ${first} goes to ${to} already; give it another name`))
+    return first === undefined
+  })
 }
 
 /** The name that a remote thing keeps when it goes into a directory. */

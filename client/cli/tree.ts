@@ -25,7 +25,10 @@ export function localTree(disk: Disk, cwd: string): Tree {
   return {
     async *list(directory) {
       const entries = await disk.list(real(directory))
-      for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) yield { name: entry.name, directory: entry.kind === 'directory' }
+      for (const { name, kind } of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+        const found = kind === 'other' ? await disk.stat(joinLocal(real(directory), name), { follow: true }) : { kind }
+        yield { name, directory: found?.kind === 'directory' }
+      }
     },
     exists: async path => (await disk.stat(real(path))) !== undefined,
     join: (directory, name) => (directory === '' ? name : joinLocal(directory, name)),

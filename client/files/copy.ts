@@ -1,6 +1,8 @@
 // Copies: within the cluster, into it from the local disk, and out of it. A file appears at its new place whole or not at all,
 // in the cluster by its nature, on the local disk by a temporary name and a rename. A directory is copied entry by entry.
+// Local links are followed, both ways: the cluster has none. A local device or pipe is written to as it is, never replaced.
 
+import { dirname } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
 import { isWithin, join, nameOf } from '../../src/base/paths.ts'
 import type { FileClient } from '../../src/file/client.ts'
@@ -110,25 +112,27 @@ export async function copyIn({ names, files, disk }: CopyTools, from: string, to
   const { signal, recursive, overwrite = false, preserve } = options
   const tally = new Tally(options.onProgress)
 
-  const copy = async (source: string, target: string, top: boolean): Promise<void> => {
-    const found = await disk.stat(source)
-    if (!found) throw new GristmillError('ENOENT', `there is no local file ${source}`, { details: { path: source } })
-    if (found.kind === 'other') throw new GristmillError('EINVAL', `${source} is neither a file nor a directory; name what a link leads to`, { details: { path: source } })
+  const copy = async (source: string, target: string, above: readonly string[]): Promise<void> => {
+    const found = await disk.stat(source, { follow: true })
+    if (!found) throw missing(source)
+    if (found.kind === 'other') throw new GristmillError('EINVAL', `${source} is neither a file nor a directory; give what it has to createWriteStream`, { details: { path: source } })
+    const real = found.path ?? source
     const mode = options.mode ?? (preserve && found.mode !== undefined ? found.mode & 0o777 : undefined)
     if (found.kind === 'directory') {
-      if (top && !recursive) throw directoryGiven(source)
+      if (above.length === 0 && !recursive) throw directoryGiven(source)
+      if (above.includes(real)) throw new GristmillError('EINVAL', `the local link ${source} leads to a directory that it lies in (${real}); remove it`, { details: { path: source } })
       await names.mkdir(target, { recursive: true, signal, ...preserve && mode !== undefined && { mode } })
       const entries = (await disk.list(source)).map(entry => entry.name).sort()
-      for (const name of entries) await copy(`${source}/${name}`, join(target, name), false)
+      for (const name of entries) await copy(`${source}/${name}`, join(target, name), [...above, real])
       return
     }
-    await files.putFile(source, target, {
+    await files.putFile(real, target, {
       ...createOptions({ ...options, overwrite, mode }), ...preserve && { mtimeMs: Math.round(found.mtimeMs) }, onProgress: tally.mover(),
     })
     tally.done()
   }
 
-  await copy(from, to, true)
+  await copy(from, to, [])
   return { files: tally.files, bytes: tally.bytes }
 }
 
@@ -139,29 +143,38 @@ export async function copyOut({ names, files, disk, random }: CopyTools, from: s
 
   const copy = async (source: FileStatus, target: string): Promise<void> => {
     if (source.type === 'directory') {
-      await disk.mkdir(target)
+      await disk.mkdir(target, { mode: preserve ? (source.mode & 0o777) | 0o700 : 0o777 })
       for await (const child of names.list(source.path, { signal })) await copy(child, `${target}/${nameOf(child.path)}`)
       return
     }
-    const there = await disk.stat(target)
+    const there = await disk.stat(target, { follow: true }) ?? await disk.stat(target)
     if (there?.kind === 'directory') throw new GristmillError('EISDIR', `${target} is a local directory, and ${source.path} is a file`, { details: { path: target } })
-    if (there && !overwrite) throw new GristmillError('EEXIST', `the local file ${target} exists; say overwrite to replace it`, { details: { path: target } })
-    const temporary = `${target}.${random.id().slice(0, 8)}.part`
+    // A pipe or a device; or a link to nowhere, which may only be replaced.
+    const stream = there?.kind === 'other' && (await disk.stat(target, { follow: true })) !== undefined
+    if (there && !stream && !overwrite) throw new GristmillError('EEXIST', `the local file ${target} exists; say overwrite to replace it`, { details: { path: target } })
+    const real = there?.path ?? target
+    const temporary = `${real}.${random.id().slice(0, 8)}.part`
     // The system's mask takes away from it, as with any other file.
-    const writer = await disk.create(temporary, { mode: preserve ? source.mode & 0o777 : 0o666 })
+    const opening = stream
+      ? disk.create(target, { exclusive: false, follow: true })
+      : disk.create(temporary, { mode: preserve ? source.mode & 0o777 : 0o666 })
+    const writer = await opening.catch((error: unknown) => { throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? missing(dirname(real)) : error })
     try {
       const moved = tally.mover()
+      let done = 0
       for await (const piece of files.read(source.path, { signal, reuse: true })) {
         writer.writeSync(piece)
-        moved(writer.bytes)
+        moved(done += piece.length)
       }
       await writer.close()
-      if (preserve) await disk.setModified(temporary, source.mtimeMs)
-      await disk.rename(temporary, target)
+      if (!stream) {
+        if (preserve) await disk.setModified(temporary, source.mtimeMs)
+        await disk.rename(temporary, real)
+      }
       tally.done()
     } catch (error) {
       await writer.close()
-      await disk.remove(temporary)
+      if (!stream) await disk.remove(temporary)
       throw error
     }
   }
@@ -171,5 +184,10 @@ export async function copyOut({ names, files, disk, random }: CopyTools, from: s
   await copy(source, to)
   return { files: tally.files, bytes: tally.bytes }
 }
+
+/** A name that Node could not read as UTF-8 has U+FFFD where its odd bytes were, and is not found under what it seems to be. */
+const missing = (path: string): GristmillError => path.includes('\ufffd')
+  ? new GristmillError('EINVAL', `the local name ${path} is not UTF-8, which names in the cluster are; rename it`, { details: { path } })
+  : new GristmillError('ENOENT', `there is no local file or directory ${path}`, { details: { path } })
 
 const directoryGiven = (path: string): GristmillError => new GristmillError('EISDIR', `${path} is a directory; say recursive to copy it with all that is below`, { details: { path } })

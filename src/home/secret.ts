@@ -9,7 +9,7 @@ export const secretBytesMin = 32
 /** Reads a secret. Throws CONFIG_INVALID if it is missing, short, or open to others. */
 export async function loadSecret(disk: Disk, path: string): Promise<Buffer> {
   const stat = await disk.stat(path)
-  if (!stat) throw new GristmillError('CONFIG_INVALID', `there is no secret file ${path}; make one with: head -c 32 /dev/urandom | base64 > ${path} && chmod 600 ${path}`, { details: { path } })
+  if (!stat) throw new GristmillError('CONFIG_INVALID', `there is no secret file ${path}; copy the cluster's own there, or say where it is (--secret-file). For a new cluster make one: head -c 32 /dev/urandom | base64 > ${path} && chmod 600 ${path}`, { details: { path } })
   if (stat.kind !== 'file') throw new GristmillError('CONFIG_INVALID', `${path} is not a file (links are not followed); give the secret file itself`, { details: { path } })
   if (stat.mode !== undefined && (stat.mode & 0o077) !== 0) {
     throw new GristmillError('CONFIG_INVALID', `the secret file ${path} can be read by others (mode ${(stat.mode & 0o777).toString(8)}); run: chmod 600 ${path}`, { details: { path } })

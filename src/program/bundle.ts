@@ -84,7 +84,9 @@ function show(message: Message): string {
     const before = location.lineText.slice(0, location.column).replace(/[^\t]/g, ' ')
     lines.push(`    ${location.lineText}`, `    ${before}${'^'.repeat(Math.max(1, Math.min(location.length, location.lineText.length - location.column)))}`)
   }
-  for (const note of notes) lines.push(`    ${note.location ? `${place(note.location)}: ` : ''}${note.text}`)
+  // Its advice on packages that are not there concerns those who call esbuild.
+  if (/^Could not resolve "[^./]/.test(message.text)) lines.push('    install the package beside the program (npm install), or correct its name')
+  else for (const note of notes) lines.push(`    ${note.location ? `${place(note.location)}: ` : ''}${note.text}`)
   return lines.join('\n')
 }
 

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, mkdtemp, readFile, readdir, readlink, realpath, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -84,6 +84,7 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     expect(await ok('find', `${area}/tree`)).toBe(['', '/a.txt', '/deep', '/deep/b.csv', '/deep/empty', '/deep/ü 小.txt', '/zero'].map(name => `${area}/tree${name}\n`).join(''))
     expect(JSON.parse(await ok('stat', '--json', `${area}/tree/deep/b.csv`))).toMatchObject({ format: 'csv' })
     await ok('get', '-r', `${area}/tree`, local('back'))
+    expect((await stat(local('back/deep'))).mode & 0o777).toBe(0o777 & ~process.umask())
     await promisify(execFile)('diff', ['-r', local('tree'), local('back')])
     await ok('cp', '-r', `${area}/tree`, `${area}/copy`)
     expect(await ok('cat', `${area}/copy/deep/b.csv`)).toBe('x,y\n1,2\n')
@@ -92,12 +93,47 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     expect(await ok('ls', area)).toBe('copy\n')
   })
 
-  test('local globs that the shell left alone are expanded, and links are not followed silently', async () => {
-    for (const name of ['a.log', 'b.log', 'c.txt']) await writeFile(local(name), name)
-    await symlink(local('a.log'), local('link.log'))
-    const result = await mill('put', local('*.log'), `${area}/logs/`)
-    expect(await ok('ls', `${area}/logs`)).toBe(result.code === 0 ? 'a.log\nb.log\nlink.log\n' : 'a.log\nb.log\n')
-    if (result.code !== 0) expect(result.stderr).toContain('link.log: neither a file nor a directory')
+  test('local globs that the shell left alone are expanded, and links are followed, but not in circles', async () => {
+    await mkdir(local('in/sub'), { recursive: true })
+    for (const name of ['a.log', 'b.log', 'c.txt']) await writeFile(local(`in/${name}`), name)
+    await symlink('a.log', local('in/link.log'))
+    await ok('put', local('in/*.log'), `${area}/logs/`)
+    expect(await ok('ls', `${area}/logs`)).toBe('a.log\nb.log\nlink.log\n')
+    expect(await ok('cat', `${area}/logs/link.log`)).toBe('a.log')
+    await symlink('..', local('in/sub/up'))
+    await symlink('nowhere', local('in/dangling'))
+    const { code, stderr } = await mill('put', '-r', local('in'), `${area}/in`)
+    expect([code, stderr.split('\n')]).toEqual([1, [
+      `gristmill: put: ${local('in/dangling')}: a link to what is not there`,
+      `gristmill: put: ${local('in/sub/up')}: leads back to ${await realpath(local('in'))}, which it lies in; left out`, '',
+    ]])
+    expect(await ok('find', `${area}/in`, '-type', 'f')).toBe(['a.log', 'b.log', 'c.txt', 'link.log'].map(name => `${area}/in/${name}\n`).join(''))
+  })
+
+  test('get writes into a pipe or through a link, and leaves them what they are', async () => {
+    await writeFile(local('f'), 'through')
+    await ok('put', local('f'), `${area}/f`)
+    await promisify(execFile)('mkfifo', [local('pipe')])
+    const reader = promisify(execFile)('cat', [local('pipe')])
+    await ok('get', `${area}/f`, local('pipe'))
+    expect((await reader).stdout).toBe('through')
+    expect((await lstat(local('pipe'))).isFIFO()).toBe(true)
+    await writeFile(local('real'), 'old')
+    await symlink('real', local('link'))
+    expect((await mill('get', `${area}/f`, local('link'))).stderr).toBe(`gristmill: get: ${local('link')}: file exists; add -f to replace it\n`)
+    await ok('get', '-f', `${area}/f`, local('link'))
+    expect([await readFile(local('real'), 'utf8'), await readlink(local('link'))]).toEqual(['through', 'real'])
+    expect((await mill('get', `${area}/f`, local('no/such/f'))).stderr).toBe(`gristmill: get: ${local('no/such')}: no such file or directory\n`)
+  })
+
+  test('names that the cluster cannot have, and two things for one name, are told apart from what can be put', async () => {
+    const odd = Buffer.concat([Buffer.from(local('odd-')), Buffer.from([0xff])])
+    await mkdir(local('x'))
+    for (const name of [odd, local('fine'), local('x/fine')]) await writeFile(name, 'x')
+    const result = await mill('put', local('odd*'), local('fine'), local('fine'), local('x/fine'), `${area}/`)
+    expect([result.code, result.stderr]).toEqual([1, `gristmill: put: ${local('x/fine')}: ${local('fine')} goes to ${area}/fine already; give it another name\n` +
+      `gristmill: put: ${local('odd-')}\ufffd: the name is not UTF-8, which names in the cluster are; rename it\n`])
+    expect(await ok('ls', area)).toBe('fine\n')
   })
 
   test('nothing is replaced without -f, on either side', async () => {

@@ -16,7 +16,8 @@ const human = option('-h, --human', 'sizes for people: 1.5K, 12M')
 const put: CommandSpec = {
   name: 'put', args: '<local...> <remote>', about: 'copy local files into the cluster',
   notes: '`-` as the only local name reads stdin. A remote name that ends in / is a directory, made if it is missing; files get their own name in it.\n' +
-    'A file becomes visible when its last byte is durable on all its replicas; before that, and if the copy is interrupted, there is nothing.',
+    'A file becomes visible when its last byte is durable on all its replicas; before that, and if the copy is interrupted, there is nothing.\n' +
+    'Links are followed: what they lead to is put under their name.',
   options: [recursive, overwrite, preserve, replication, blockSize, format, option('--parallel <n>', 'files at a time (default 4)', { parse: whole(1, 64) })],
   examples: [
     ['gristmill put access.log /logs/', 'copy a file into a directory'],
@@ -28,7 +29,7 @@ const put: CommandSpec = {
 
 const get: CommandSpec = {
   name: 'get', args: '<remote...> [local]', about: 'copy files out of the cluster',
-  notes: 'Without a local name, files come into the current directory; `-` writes to stdout. A local file appears whole or not at all.',
+  notes: 'Without a local name, files come into the current directory; `-` writes to stdout. A local file appears whole or not at all; a device or a pipe is written to as it is.',
   options: [recursive, overwrite, preserve],
   examples: [['gristmill get /logs/access.log .', 'copy a file here'], [`gristmill get '/words/part-*' results`, 'several files into a directory']],
   load: () => import('../commands/get.ts'),
@@ -109,10 +110,14 @@ const stat: CommandSpec = {
   load: () => import('../commands/stat.ts'),
 }
 
+/** `head -3`, as people have always typed it; the value of another option is left alone. */
+const numbered = (words: string[]): string[] => words.flatMap((word, i) => (/^-\d+$/.test(word) && !words[i - 1]?.startsWith('-') ? ['-n', word.slice(1)] : [word]))
+
 const head: CommandSpec = {
   name: 'head', args: '<path...>', about: 'the beginning of files',
   options: [option('-n, --lines <n>', 'lines (default 10)', { parse: whole(0) }), option('-c, --bytes <size>', 'bytes instead of lines', { parse: parseBytes })],
   examples: [['gristmill head -n 3 /logs/access.log', 'three lines; no more of the file is read than needed']],
+  rewrite: numbered,
   load: () => import('../commands/head.ts'),
 }
 
@@ -123,6 +128,7 @@ const tail: CommandSpec = {
     option('-c, --bytes <size>', 'bytes instead of lines', { parse: parseBytes }),
   ],
   examples: [['gristmill tail -c 1k /logs/access.log', 'the last KiB']],
+  rewrite: numbered,
   load: () => import('../commands/tail.ts'),
 }
 

@@ -24,7 +24,7 @@ const run: CommandSpec = {
     option('-i, --input <path>', 'file, directory or glob to read; may be repeated', { repeat: true }),
     option('-o, --output <path>', 'directory to publish'),
     option('--overwrite', 'replace the output if it is there, in one step'),
-    option('--reducers <n>', 'reduce tasks, and so output parts', { parse: whole(0, 100_000) }),
+    option('--reducers <n>', 'reduce tasks, and so output parts; a program without reduce has none', { parse: whole(1, 100_000) }),
     option('--param <name=value>', 'a parameter of the program; may be repeated', { parse: parseParam, repeat: true }),
     option('--name <name>', 'what the job is called (default: the program\'s file name)'),
     option('--memory <size>', 'of one executor, for instance 512MiB', { parse: parseBytes }),

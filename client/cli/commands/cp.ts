@@ -6,7 +6,7 @@ import type { Mill } from '../../mill.ts'
 import { Refusal } from '../complaint.ts'
 import { copyAll, type Step } from '../copy.ts'
 import type { Context } from '../context.ts'
-import { keptName, remoteTarget } from '../target.ts'
+import { apart, keptName, remoteTarget } from '../target.ts'
 import { remotePaths, statusOrNone } from '../tree.ts'
 
 export interface CpOptions { recursive?: boolean; overwrite?: boolean; preserve?: boolean; replication?: number; blockSize?: number }
@@ -18,7 +18,7 @@ export async function run(context: Context, operands: readonly string[], options
   const sources = await Array.fromAsync(remotePaths(context, operands.slice(0, -1)))
   if (sources.length === 0) return
   const target = await remoteTarget(mill, operands.at(-1)!, sources.length > 1, context.signal)
-  await copyAll(context, plan(context, { mill, options }, sources.map(from => ({ from, to: target.pathFor(target.directory ? keptName(from) : '') }))))
+  await copyAll(context, plan(context, { mill, options }, apart(context, sources.map(from => ({ from, to: target.pathFor(target.directory ? keptName(from) : '') })))))
 }
 
 async function* plan(context: Context, parts: Parts, copies: readonly { from: string; to: string }[]): AsyncGenerator<Step> {

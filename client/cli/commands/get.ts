@@ -8,7 +8,7 @@ import type { Mill } from '../../mill.ts'
 import { Refusal } from '../complaint.ts'
 import { copyAll, type Step } from '../copy.ts'
 import type { Context } from '../context.ts'
-import { keptName } from '../target.ts'
+import { apart, keptName } from '../target.ts'
 import { remotePaths } from '../tree.ts'
 import { run as cat } from './cat.ts'
 
@@ -25,15 +25,15 @@ export async function run(context: Context, operands: readonly string[], options
   const paths = await Array.fromAsync(remotePaths(context, from))
   if (paths.length === 0) return
   const target = joinLocal(isAbsolute(to) ? to : joinLocal(context.cwd, to))
-  const existing = await disk.stat(target)
+  const existing = await disk.stat(target, { follow: true })
   const intoDirectory = existing?.kind === 'directory' || to.endsWith('/')
   if (!intoDirectory && paths.length > 1) throw new Refusal(existing ? 'ENOTDIR' : 'ENOENT', `${to}: not a directory, so several things cannot go there; write ${to}/ to make it`)
-  if (intoDirectory && !existing) await disk.mkdir(target)
-  await copyAll(context, plan(context, { mill, disk, options }, paths.map(path => ({ path, local: intoDirectory ? joinLocal(target, keptName(path)) : target }))))
+  if (intoDirectory && !existing) await disk.mkdir(target, { mode: 0o777 })
+  await copyAll(context, plan(context, { mill, disk, options }, apart(context, paths.map(from => ({ from, to: intoDirectory ? joinLocal(target, keptName(from)) : target })))))
 }
 
-async function* plan(context: Context, parts: Parts, copies: readonly { path: string; local: string }[]): AsyncGenerator<Step> {
-  for (const { path, local } of copies) {
+async function* plan(context: Context, parts: Parts, copies: readonly { from: string; to: string }[]): AsyncGenerator<Step> {
+  for (const { from: path, to: local } of copies) {
     try {
       const status = await parts.mill.status(path, { signal: context.signal })
       if (status.type === 'file') yield getFile(context, parts, status, local)
@@ -46,7 +46,7 @@ async function* plan(context: Context, parts: Parts, copies: readonly { path: st
 }
 
 async function* getDirectory(context: Context, parts: Parts, directory: FileStatus, local: string): AsyncGenerator<Step> {
-  await parts.disk.mkdir(local)
+  await parts.disk.mkdir(local, { mode: parts.options.preserve ? (directory.mode & 0o777) | 0o700 : 0o777 })
   for await (const child of parts.mill.list(directory.path, { signal: context.signal })) {
     const to = joinLocal(local, nameOf(child.path))
     if (child.type === 'file') yield getFile(context, parts, child, to)
@@ -59,9 +59,10 @@ function getFile(context: Context, { mill, disk, options }: Parts, status: FileS
     name: status.path,
     bytes: status.length,
     run: async moved => {
-      const there = await disk.stat(local)
+      const there = await disk.stat(local, { follow: true })
       if (there?.kind === 'directory') throw new Refusal('EISDIR', `${local}: is a directory, and ${status.path} is a file`)
-      if (there && !options.overwrite) throw new Refusal('EEXIST', `${local}: file exists; add -f to replace it`)
+      const replaced = there ? there.kind === 'file' : (await disk.stat(local)) !== undefined
+      if (replaced && !options.overwrite) throw new Refusal('EEXIST', `${local}: file exists; add -f to replace it`)
       let before = 0
       await mill.get(status.path, local, {
         overwrite: options.overwrite === true,

@@ -9,7 +9,7 @@ import { Refusal } from '../complaint.ts'
 import { copyAll, type Step } from '../copy.ts'
 import type { Context } from '../context.ts'
 import { expandGlob } from '../glob.ts'
-import { remoteTarget } from '../target.ts'
+import { apart, remoteTarget } from '../target.ts'
 import { localTree, statusOrNone } from '../tree.ts'
 
 export interface PutOptions {
@@ -44,21 +44,24 @@ export async function run(context: Context, operands: readonly string[], options
   })
   if (sources.length === 0) return
   const target = await remoteTarget(mill, to, sources.length > 1, context.signal)
-  await copyAll(context, plan(context, { mill, disk, options }, sources.map(source => ({ source, path: target.pathFor(basename(source)) }))), options.parallel)
+  await copyAll(context, plan(context, { mill, disk, options }, apart(context, sources.map(from => ({ from, to: target.pathFor(basename(from)) })))), options.parallel)
 }
 
 interface Parts { readonly mill: Mill; readonly disk: Disk; readonly options: PutOptions }
 
-async function* plan(context: Context, parts: Parts, copies: readonly { source: string; path: string }[]): AsyncGenerator<Step> {
-  for (const { source, path } of copies) {
-    const stat = await parts.disk.stat(real(context, source))
-    if (!stat) context.giveUpOn(source, new Refusal('ENOENT', `${source}: no such file or directory`))
-    else if (stat.kind === 'file') yield putFile(context, parts, source, path, stat.bytes)
-    else if (stat.kind === 'other') context.giveUpOn(source, new Refusal('EINVAL', `${source}: neither a file nor a directory; put what a link leads to by its real name`))
+/** Links are followed: the cluster has none. `above`: the true names of the directories that we are in. */
+async function* plan(context: Context, parts: Parts, copies: readonly { from: string; to: string }[], above: readonly string[] = []): AsyncGenerator<Step> {
+  for (const { from: source, to: path } of copies) {
+    const stat = await parts.disk.stat(real(context, source), { follow: true })
+    const found = stat?.path ?? real(context, source)
+    if (!stat) context.giveUpOn(source, await missing(context, parts.disk, source))
+    else if (stat.kind === 'file') yield putFile(context, parts, { source, found, path, bytes: stat.bytes })
+    else if (stat.kind === 'other') context.giveUpOn(source, new Refusal('EINVAL', `${source}: neither a file nor a directory; what it gives is put with: gristmill put - ${path} < ${source}`))
+    else if (above.includes(found)) context.giveUpOn(source, new Refusal('EINVAL', `${source}: leads back to ${found}, which it lies in; left out`))
     else if (!parts.options.recursive) context.giveUpOn(source, new Refusal('EISDIR', `${source}: is a directory; add -r to put it with all that is below`))
     else {
       try {
-        yield* putDirectory(context, parts, source, path)
+        yield* putDirectory(context, parts, { source, path }, [...above, found])
       } catch (error) {
         context.giveUpOn(source, error)
       }
@@ -66,21 +69,21 @@ async function* plan(context: Context, parts: Parts, copies: readonly { source: 
   }
 }
 
-async function* putDirectory(context: Context, parts: Parts, source: string, path: string): AsyncGenerator<Step> {
+async function* putDirectory(context: Context, parts: Parts, { source, path }: { source: string; path: string }, above: readonly string[]): AsyncGenerator<Step> {
   await parts.mill.mkdir(path, { recursive: true, signal: context.signal })
   const entries = await parts.disk.list(real(context, source))
   entries.sort((a, b) => (a.name < b.name ? -1 : 1))
-  yield* plan(context, parts, entries.map(entry => ({ source: joinLocal(source, entry.name), path: join(path, entry.name) })))
+  yield* plan(context, parts, entries.map(entry => ({ from: joinLocal(source, entry.name), to: join(path, entry.name) })), above)
 }
 
-function putFile(context: Context, { mill, options }: Parts, source: string, path: string, bytes: number): Step {
+function putFile(context: Context, { mill, options }: Parts, { source, found, path, bytes }: { source: string; found: string; path: string; bytes: number }): Step {
   return {
     name: source,
     bytes,
     run: async moved => {
       await refuseExisting(context, mill, path, options)
       let before = 0
-      await mill.put(real(context, source), path, {
+      await mill.put(found, path, {
         ...writing(options, source),
         preserve: options.preserve === true,
         signal: context.signal,
@@ -111,6 +114,12 @@ async function putInput(context: Context, mill: Mill, to: string, options: PutOp
   } finally {
     progress.stop()
   }
+}
+
+async function missing(context: Context, disk: Disk, source: string): Promise<Refusal> {
+  if (source.includes('\ufffd')) return new Refusal('EINVAL', `${source}: the name is not UTF-8, which names in the cluster are; rename it`)
+  if (await disk.stat(real(context, source))) return new Refusal('ENOENT', `${source}: a link to what is not there`)
+  return new Refusal('ENOENT', `${source}: no such file or directory`)
 }
 
 /** Says so before the bytes are sent; the namenode checks again when the file is created. */

@@ -44,6 +44,7 @@ test('one bad operand of several is complained of, the others are done, and the 
 
 test('globs are expanded in the cluster, and one without a match is an error', async () => {
   expect((await runFake(files(), ['cat', '/logs/*.log'])).out).toBe('one\ntwo\nthree\nno newline at the end')
+  expect((await runFake(files(), ['cat', '/logs/{a.log,deep/c.txt}'])).out).toBe('one\ntwo\nthree\nc\n')
   const seen = await runFake(files(), ['ls', '/logs/*.csv'])
   expect([seen.code, seen.err]).toEqual([1, 'gristmill: ls: /logs/*.csv: no such file or directory\n'])
 })
@@ -55,6 +56,8 @@ test('head and tail show lines or bytes, from the right end, over pieces', async
   expect(await show('head', '-n', '2', '/a')).toBe('one\ntwo\n')
   expect(await show('head', '-c', '5', '/a')).toBe('one\nt')
   expect(await show('head', '-n', '0', '/a')).toBe('')
+  expect(await show('head', '-2', '/a')).toBe('one\ntwo\n')
+  expect(await show('tail', '-1', '/a')).toBe('three\n')
   expect(await show('head', '-n', '1', '/a', '/b')).toBe('==> /a <==\none\n\n==> /b <==\nx\n')
   expect(await show('tail', '-n', '1', '/a')).toBe('three\n')
   expect(await show('tail', '-n', '1', '/b')).toBe('y')
