@@ -35,11 +35,11 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-test('the packed package has no TypeScript but declarations, no tests, and nothing that only development needs', async () => {
+test('the packed package has no TypeScript but declarations, no tests but the kit, and nothing that only development needs', async () => {
   const { stdout } = await exec('tar', ['-tzf', join(dir, `gristmill-${(await mill('--version')).stdout.trim()}.tgz`)])
   const files = stdout.trim().split('\n').map(path => path.replace(/^package\//, ''))
-  expect(files).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'client/cli/gristmill.js', 'client/cli/main.js', 'client/index.js', 'client/index.d.ts']))
-  expect(files.filter(path => /^(test|docs|node_modules)\//.test(path) || (path.endsWith('.ts') && !path.endsWith('.d.ts')))).toEqual([])
+  expect(files).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'client/cli/gristmill.js', 'client/cli/main.js', 'client/index.js', 'client/index.d.ts', 'test/kit/index.js', 'test/kit/index.d.ts']))
+  expect(files.filter(path => /^(test\/(?!kit\/)|docs\/|node_modules\/)/.test(path) || (path.endsWith('.ts') && !path.endsWith('.d.ts')))).toEqual([])
   const manifest = JSON.parse(await readFile(join(app, 'node_modules/gristmill/package.json'), 'utf8')) as Record<string, unknown>
   expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['devDependencies']))
   expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['scripts']))
@@ -63,6 +63,19 @@ test('its library loads in plain Node and type-checks in a stranger\'s project',
   expect(stdout).toBe('')
   expect((await exec(process.execPath, ['use.ts'], { cwd: app, env })).stdout).toBe('as it is ENOENT')
 })
+
+test('its test kit starts a cluster of processes, and a simulated one, in plain Node', async () => {
+  await writeFile(join(app, 'kit.ts'), [
+    `import { Cluster } from 'gristmill/testing'`,
+    `for (const mode of ['process', 'sim'] as const) {`,
+    `  await using cluster = await Cluster.start({ datanodes: 2, mode, settings: { replication: '2' } })`,
+    `  await cluster.mill.writeFile('/grain.txt', 'rye oats rye\\n')`,
+    `  await cluster.datanodes[0]!.kill()`,
+    `  process.stdout.write(mode + ' ' + await cluster.mill.readFile('/grain.txt', 'utf8'))`,
+    `}`,
+  ].join('\n'))
+  expect((await exec(process.execPath, ['kit.ts'], { cwd: app, env })).stdout).toBe('process rye oats rye\nsim rye oats rye\n')
+}, 120_000)
 
 test('its bin brings a cluster up, stores, runs a job, and takes it down', async () => {
   const up = await mill('up', '--datanodes', '2', '--detach', '--json')
