@@ -46,7 +46,7 @@ function manifest(out: string): Record<string, unknown> {
   const entries = Object.entries(source.exports).flatMap(([name, path]): [string, unknown][] => {
     if (!path.endsWith('.ts')) return [[name, path]]
     const stem = path.slice(0, -'.ts'.length)
-    // An entry that exists for development only (the test kit) is not part of the package.
+    // An entry that exists for development only is not part of the package.
     return existsSync(join(out, `${stem}.js`)) ? [[name, { types: `${stem}.d.ts`, default: `${stem}.js` }]] : []
   })
   return { ...Object.fromEntries(published.map(field => [field, source[field]])), exports: Object.fromEntries(entries) }
