@@ -38,6 +38,8 @@ export class Nemesis {
     const nodes = [this.#cluster.namenode, ...this.#cluster.datanodes]
     for (const node of nodes) node.resume()
     for (const node of nodes) await node.healDisks()
+    // Datanodes that are about to start wait for it.
+    if (!this.#cluster.namenode.running) await this.#cluster.namenode.start()
     await Promise.allSettled(this.#running)
     this.#cluster.heal()
     for (const node of nodes) {

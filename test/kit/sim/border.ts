@@ -77,6 +77,14 @@ function raise(): void {
       put(holder as Holder, method, replacement)
     }
   }
+  // A real executor's end would be this process's.
+  for (const name of ['exit', 'abort'] as const) {
+    const original = process[name]
+    put(process as unknown as Holder, name, (...args: never[]): unknown => {
+      if (callerOf() !== undefined) throw new Error(`process.${name}(${args.join(', ')}) was called; a task ends by itself when its input does`)
+      return Reflect.apply(original as Call, process, args)
+    })
+  }
   const hrtime = process.hrtime as unknown as Holder
   const bigint = hrtime['bigint'] as Call
   put(hrtime, 'bigint', () => {

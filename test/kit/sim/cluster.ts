@@ -7,7 +7,7 @@ import { settings as settingTable, type SettingName, type Settings } from '../..
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { Log, LogFields } from '../../../src/ports/log.ts'
 import type { World } from '../../../src/ports/world.ts'
-import { checkAll } from '../check/check.ts'
+import { checkAll, verdictOf } from '../check/check.ts'
 import type { Cluster, ClusterNode, Party, Spoil, StartOptions, Verdict } from '../contract.ts'
 import { isQuiet, isReplicated, type Obstacle } from '../process/wait.ts'
 import { raiseBorder } from './border.ts'
@@ -16,12 +16,13 @@ import { executorsOf } from './executors.ts'
 import type { SimFailpoints } from './failpoints.ts'
 import { unguard, guard } from './guard.ts'
 import { Host } from './host.ts'
-import { Dead, Kernel } from './kernel.ts'
+import { Kernel } from './kernel.ts'
 import { compilerOf, modulesOf } from './modules.ts'
 import { Network } from './network.ts'
 import { SimDataNode, SimNameNode, type NodeParts } from './node.ts'
 import { Process } from './process.ts'
 import { inspectSimStore, SimStore } from './store.ts'
+import { hearUnhandled } from './unhandled.ts'
 
 const waitMs = 120_000
 const lookMs = 200
@@ -45,11 +46,11 @@ export class SimCluster implements Cluster {
   readonly #secret: Buffer
   readonly #onLog: SimOptions['onLog']
   readonly #mills: Mill[] = []
-  readonly #onUnhandled = (thrown: unknown): void => { this.#unhandled(thrown) }
   #mill: Mill | undefined
   #clients = 0
   #stopped: Promise<void> | undefined
-  #lowerBorder: () => void = () => {}
+  /** Gives back what is shared with the rest of this process. */
+  #release: Array<() => void> = []
 
   constructor({ seed = 1, datanodes = 3, racks = [], disks = 1, settings = {}, nodeSettings = {}, turns, onLog }: SimOptions) {
     this.seed = seed
@@ -61,7 +62,7 @@ export class SimCluster implements Cluster {
       kernel: this.kernel, name, settings: parsed({ ...shorter, ...settings, ...own }), secret: this.#secret, worldOf: (process, failpoints) => this.#worldOf(process, failpoints),
     })
     this.namenode = new SimNameNode(parts('namenode'))
-    this.datanodes = Array.from({ length: datanodes }, (_, i) => new SimDataNode(parts(`datanode${i + 1}`, nodeSettings[i + 1] ?? nodeSettings[i]), {
+    this.datanodes = Array.from({ length: datanodes }, (_, i) => new SimDataNode(parts(`datanode${i + 1}`, nodeSettings[i + 1]), {
       number: i + 1, disks, rack: racks.length === 0 ? '/default' : racks[i % racks.length]!, namenode: () => this.namenode.address,
     }))
   }
@@ -73,14 +74,24 @@ export class SimCluster implements Cluster {
 
   async start(): Promise<this> {
     guard(this.kernel)
-    this.#lowerBorder = raiseBorder(what => this.kernel.errors.push(what))
-    process.on('unhandledRejection', this.#onUnhandled)
+    const wrong = (what: string): void => { this.kernel.errors.push(what) }
+    this.#release = [unguard, raiseBorder(wrong), hearUnhandled(thrown => wrong(`unhandled: ${String((thrown as Error | undefined)?.stack ?? thrown)}`))]
     this.kernel.start()
+    const late = this.advance(waitMs).then(() => { throw new Error(`the cluster did not start within ${waitMs} ms of virtual time; \`onLog\` shows what its processes say`) })
+    try {
+      await Promise.race([this.#begin(), late])
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+    return this
+  }
+
+  async #begin(): Promise<void> {
     await this.namenode.start()
     await Promise.all(this.datanodes.map(node => node.start()))
     this.#mill = await this.connect()
     await this.waitActive()
-    return this
   }
 
   async connect({ user = 'root', hostName }: { user?: string; hostName?: string } = {}): Promise<Mill> {
@@ -117,8 +128,8 @@ export class SimCluster implements Cluster {
   waitQuiet(timeoutMs = waitMs): Promise<void> { return this.#wait('the cluster to be quiet', isQuiet, timeoutMs) }
 
   async check(): Promise<Verdict> {
-    const verdict = await checkAll(this)
-    return this.kernel.errors.length === 0 ? verdict : { ...verdict, ok: false, broken: [...verdict.broken, ...this.kernel.errors.map(error => `no error is unhandled: ${error}`)] }
+    const { broken } = await checkAll(this)
+    return verdictOf([...broken, ...this.kernel.errors.map(error => `no error is unhandled: ${error}`)])
   }
 
   stop(): Promise<void> { return this.#stopped ??= this.#stop() }
@@ -127,9 +138,7 @@ export class SimCluster implements Cluster {
   async #stop(): Promise<void> {
     for (const node of [this.namenode, ...this.datanodes]) await node.kill()
     await this.kernel.stop()
-    process.off('unhandledRejection', this.#onUnhandled)
-    this.#lowerBorder()
-    unguard()
+    for (const release of this.#release.reverse()) release()
   }
 
   async #wait(what: string, obstacle: Obstacle, timeoutMs: number): Promise<void> {
@@ -176,11 +185,6 @@ export class SimCluster implements Cluster {
       this.#onLog?.(`${this.now.toFixed(1).padStart(10)} ${process.name} ${level} ${message} ${JSON.stringify({ ...own, ...fields }, (_, value: unknown) => (value instanceof Error ? `${value.message}` : value))}`)
     }
     return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error'), child: more => this.#logOf(process, { ...own, ...more }) }
-  }
-
-  #unhandled(thrown: unknown): void {
-    if (thrown instanceof Dead) return
-    this.kernel.errors.push(`unhandled: ${String((thrown as Error | undefined)?.stack ?? thrown)}`)
   }
 }
 

@@ -58,14 +58,15 @@ export class Network implements Way {
     }
   }
 
-  passage(from: Process, to: Process): Passage {
+  passage(from: Process, to: Process, bytes = 0): Passage {
     const way = wayOf(partyOf(from), partyOf(to))
     const spoil = this.#spoils.get(way)
     const random = this.#randomOf(way)
     const chance = (p: number | undefined): boolean => p !== undefined && p > 0 && random.float() < p
-    const ms = 0.1 + random.float() * 0.9 + (spoil?.delayMs ? random.float() * spoil.delayMs : 0)
+    const ms = 0.1 + random.float() * 0.9 + (spoil?.delayMs ? (0.5 + random.float()) * spoil.delayMs : 0)
+    const sendMs = spoil?.bytesPerSecond ? (bytes / spoil.bytesPerSecond) * 1000 : 0
     const fate = this.#cuts.has(way) ? 'hold' : chance(spoil?.reset) ? 'reset' : 'pass'
-    return { ms, fate, flip: chance(spoil?.corrupt), at: spoil?.corrupt ? random.float() : 0 }
+    return { ms, sendMs, fate, flip: chance(spoil?.corrupt), at: spoil?.corrupt ? random.float() : 0 }
   }
 
   clear(from: Process, to: Process, work: () => void): void {
@@ -200,7 +201,9 @@ class SimDispatcher extends Dispatcher {
     const to = new URL(String(options.origin)).host
     let over = false
     let forget = (): void => {}
-    const controller = { aborted: false, paused: false, reason: null as Error | null, rawHeaders: [], rawTrailers: [], abort: (reason: Error) => { over = true; forget(); controller.aborted = true; handler.onResponseError?.(controller as never, reason) }, pause() {}, resume() {} }
+    /** The connection breaks on the caller's side: who works for it hears of that, unless the way is cut. */
+    let hangUp = (): void => {}
+    const controller = { aborted: false, paused: false, reason: null as Error | null, rawHeaders: [], rawTrailers: [], abort: (reason: Error) => { over = true; forget(); hangUp(); controller.aborted = true; handler.onResponseError?.(controller as never, reason) }, pause() {}, resume() {} }
     const fail = (ms: number, error: Error): void => {
       kernel.schedule(ms, process, `${to} ${options.path} failed`, () => {
         if (over) return
@@ -225,15 +228,16 @@ class SimDispatcher extends Dispatcher {
       if (over) return
       handler.onRequestStart?.(controller as never, undefined)
       if (over) return
-      const { ms, fate } = network.passage(process, target.process)
-      const digest = crc32c(String(options.body ?? '')).toString(16)
+      const body = String(options.body ?? '')
+      const { ms, sendMs, fate } = network.passage(process, target.process, body.length)
+      const digest = crc32c(body).toString(16)
       const deliver = (label: string, wanted: boolean): void => {
-        kernel.schedule(ms, target.process, `${process.name} ${label} ${options.path} ${digest}`, () => { this.#serve(target, options, (status, body) => { if (wanted) reply(status, body) }, () => { if (wanted && !over) fail(0.1, broken('ECONNRESET')) }) })
+        kernel.schedule(ms + sendMs, target.process, `${process.name} ${label} ${options.path} ${digest}`, () => { this.#serve(target, options, wanted ? gone.signal : undefined, (status, body) => { if (wanted) reply(status, body) }, () => { if (wanted && !over) fail(0.1, broken('ECONNRESET')) }) })
       }
       const reply = (status: number, body: Buffer): void => {
-        const back = network.passage(target.process, process)
+        const back = network.passage(target.process, process, body.length)
         const arrive = (): void => {
-          kernel.schedule(back.ms, process, `reply ${status} ${options.path} ${crc32c(body).toString(16)}`, () => {
+          kernel.schedule(back.ms + back.sendMs, process, `reply ${status} ${options.path} ${crc32c(body).toString(16)}`, () => {
             if (over) return
             over = true
             forget()
@@ -246,7 +250,13 @@ class SimDispatcher extends Dispatcher {
         else if (back.fate === 'pass') arrive()
         else if (!network.isLost(target.process, process)) network.clear(target.process, process, arrive)
       }
-      forget = target.process.onEnd(() => { if (!over) fail(0.2, broken('ECONNRESET')) })
+      const gone = new AbortController()
+      hangUp = () => {
+        if (network.isCut(process, target.process)) return
+        kernel.schedule(network.passage(process, target.process).ms, target.process, `${process.name} hangs up ${options.path}`, () => gone.abort())
+      }
+      const forgets = [target.process.onEnd(() => { if (!over) fail(0.2, broken('ECONNRESET')) }), process.onEnd(() => { if (!over) hangUp() })]
+      forget = () => { for (const each of forgets) each() }
       if (fate === 'reset') {
         // Whether it had come through nobody knows.
         if (network.isLost(process, target.process)) deliver('lost', false)
@@ -261,9 +271,9 @@ class SimDispatcher extends Dispatcher {
     return true
   }
 
-  #serve({ service, process }: Listener, { path, method, headers, body }: Dispatcher.DispatchOptions, done: (status: number, body: Buffer) => void, failed: () => void): void {
+  #serve({ service, process }: Listener, { path, method, headers, body }: Dispatcher.DispatchOptions, signal: AbortSignal | undefined, done: (status: number, body: Buffer) => void, failed: () => void): void {
     const { kernel } = this.#network
-    service.http.inject({ method: method as 'POST', url: path, headers: headers as Record<string, string>, ...body != null && { payload: body as string } }).then(response => {
+    service.http.inject({ method: method as 'POST', url: path, headers: headers as Record<string, string>, ...signal && { signal }, ...body != null && { payload: body as string } }).then(response => {
       kernel.touch()
       if (process.alive) done(response.statusCode, response.rawPayload)
     }, () => {

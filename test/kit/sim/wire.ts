@@ -8,11 +8,11 @@ import type { Wire } from '../../../src/ports/net.ts'
 import type { Process } from './process.ts'
 
 /** What the network does to a piece on its way. */
-export interface Passage { readonly ms: number; readonly fate: 'pass' | 'hold' | 'reset'; readonly flip: boolean; readonly at: number }
+export interface Passage { readonly ms: number; /** Its own bytes on a slow line; those of others wait behind them. */ readonly sendMs: number; readonly fate: 'pass' | 'hold' | 'reset'; readonly flip: boolean; readonly at: number }
 
 export interface Way {
   /** Asked for each piece. */
-  passage(from: Process, to: Process): Passage
+  passage(from: Process, to: Process, bytes: number): Passage
   /** Resolves when nothing is in the way from one to the other any more. */
   clear(from: Process, to: Process, work: () => void): void
 }
@@ -25,7 +25,8 @@ export class SimWire implements Wire {
   readonly #way: Way
   readonly #own: Process
   readonly #other: Process
-  #peer!: SimWire
+  /** The other end. For ends only. */
+  peer!: SimWire
   #gone!: () => void
   #chunks: Buffer[] = []
   #pending: Pending | undefined
@@ -44,12 +45,12 @@ export class SimWire implements Wire {
   static pair(way: Way, a: { process: Process; address: string }, b: { process: Process; address: string }): [SimWire, SimWire] {
     const first = new SimWire(way, a.process, b.process, b.address)
     const second = new SimWire(way, b.process, a.process, a.address)
-    first.#peer = second
-    second.#peer = first
+    first.peer = second
+    second.peer = first
     for (const [own, other] of [[first, second], [second, first]] as const) {
       own.#own.onEnd(() => {
         own.#close(new GristmillError('UNAVAILABLE', 'this process has ended'), true)
-        own.#send('reset', () => other.#lost('ECONNRESET'))
+        own.#send('reset', 0, () => other.#lost('ECONNRESET'))
       })
     }
     return [first, second]
@@ -88,9 +89,9 @@ export class SimWire implements Wire {
         reject(error)
       }
       this.#sending.add(fail)
-      this.#send(`wire ${bytes.length} ${crc32c(bytes).toString(16)}`, flip => {
+      this.#send(`wire ${bytes.length} ${crc32c(bytes).toString(16)}`, bytes.length, flip => {
         if (flip >= 0) bytes[Math.floor(flip * bytes.length)]! ^= 1
-        this.#peer.#arrived(bytes)
+        this.peer.#arrived(bytes)
         // The sender hears of it in a moment of its own.
         this.#own.kernel.schedule(0, this.#own, 'wire sent', () => {
           if (!this.#sending.delete(fail)) return
@@ -106,14 +107,14 @@ export class SimWire implements Wire {
     this.#own.must()
     if (this.#error) return Promise.reject(this.#error)
     // What was written is on its way; nobody waits for the other side to have heard of the end.
-    this.#send('wire end', () => this.#peer.#finish())
+    this.#send('wire end', 0, () => this.peer.#finish())
     return Promise.resolve()
   }
 
   destroy(error?: Error): void {
     if (this.#error) return
     this.#close(error ?? new GristmillError('ABORTED', `the connection to ${this.remote} was dropped by this side`), true)
-    if (this.#own.alive) this.#send('wire reset', () => this.#peer.#lost('ECONNRESET'))
+    if (this.#own.alive) this.#send('wire reset', 0, () => this.peer.#lost('ECONNRESET'))
   }
 
   setProgressTimeout(ms: number): void {
@@ -122,11 +123,11 @@ export class SimWire implements Wire {
   }
 
   /** Delivers after what was sent before; a process that dies meanwhile has still sent it. */
-  #send(label: string, deliver: (flip: number) => void, fail: (error: Error) => void = () => {}): void {
+  #send(label: string, bytes: number, deliver: (flip: number) => void, fail: (error: Error) => void = () => {}): void {
     const { kernel } = this.#own
-    const { ms, fate, flip, at } = this.#way.passage(this.#own, this.#other)
+    const { ms, sendMs, fate, flip, at } = this.#way.passage(this.#own, this.#other, bytes)
     const go = (): void => {
-      this.#arrivesAt = Math.max(this.#arrivesAt, kernel.now + ms)
+      this.#arrivesAt = Math.max(this.#arrivesAt, kernel.now + ms) + sendMs
       this.#flight.push(() => deliver(flip ? at : -1))
       kernel.schedule(this.#arrivesAt - kernel.now, undefined, `${this.#own.name}>${this.#other.name} ${label}`, () => {
         if (!this.#other.alive) return
@@ -138,7 +139,7 @@ export class SimWire implements Wire {
     if (fate === 'reset') {
       const error = this.#lostError('ECONNRESET')
       this.#close(error, false)
-      kernel.schedule(ms, this.#other, `${this.#own.name}>${this.#other.name} wire reset`, () => this.#peer.#lost('ECONNRESET'))
+      kernel.schedule(ms, this.#other, `${this.#own.name}>${this.#other.name} wire reset`, () => this.peer.#lost('ECONNRESET'))
       fail(error)
     } else if (fate === 'pass' && !this.#stuck) {
       go()
@@ -165,9 +166,9 @@ export class SimWire implements Wire {
   #finish(): void {
     this.#ended = true
     this.#serve()
-    if (this.#peer.#ended) {
+    if (this.peer.#ended) {
       this.#close(undefined, true)
-      this.#own.kernel.schedule(0, this.#other, 'wire closed', () => this.#peer.#close(undefined, true))
+      this.#own.kernel.schedule(0, this.#other, 'wire closed', () => this.peer.#close(undefined, true))
     }
   }
 
