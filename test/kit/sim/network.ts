@@ -75,10 +75,13 @@ export class Network implements Way {
     this.#waiting.set(way, [...this.#waiting.get(way) ?? [], work])
   }
 
-  duplicates(from: Process, to: Process): boolean {
+  /** When a request comes once more, after so many milliseconds: mostly soon, sometimes when nobody thinks of it any more. */
+  duplicate(from: Process, to: Process): number | undefined {
     const way = wayOf(partyOf(from), partyOf(to))
     const { duplicate = 0 } = this.#spoils.get(way) ?? {}
-    return duplicate > 0 && this.#randomOf(way).float() < duplicate
+    const random = this.#randomOf(way)
+    if (duplicate === 0 || random.float() >= duplicate) return undefined
+    return random.float() * (random.below(8) === 0 ? 60_000 : 3_000)
   }
 
   isCut(from: Process, to: Process): boolean { return this.#cuts.has(wayOf(partyOf(from), partyOf(to))) }
@@ -231,8 +234,8 @@ class SimDispatcher extends Dispatcher {
       const body = String(options.body ?? '')
       const { ms, sendMs, fate } = network.passage(process, target.process, body.length)
       const digest = crc32c(body).toString(16)
-      const deliver = (label: string, wanted: boolean): void => {
-        kernel.schedule(ms + sendMs, target.process, `${process.name} ${label} ${options.path} ${digest}`, () => { this.#serve(target, options, wanted ? gone.signal : undefined, (status, body) => { if (wanted) reply(status, body) }, () => { if (wanted && !over) fail(0.1, broken('ECONNRESET')) }) })
+      const deliver = (label: string, wanted: boolean, lateMs = 0): void => {
+        kernel.schedule(ms + sendMs + lateMs, target.process, `${process.name} ${label} ${options.path} ${digest}`, () => { this.#serve(target, options, wanted ? gone.signal : undefined, (status, body) => { if (wanted) reply(status, body) }, () => { if (wanted && !over) fail(0.1, broken('ECONNRESET')) }) })
       }
       const reply = (status: number, body: Buffer): void => {
         const back = network.passage(target.process, process, body.length)
@@ -265,7 +268,8 @@ class SimDispatcher extends Dispatcher {
         if (!network.isLost(process, target.process)) network.clear(process, target.process, () => deliver('late', true))
       } else {
         deliver('call', true)
-        if (network.duplicates(process, target.process)) deliver('again', false)
+        const lateMs = network.duplicate(process, target.process)
+        if (lateMs !== undefined) deliver('again', false, lateMs)
       }
     })
     return true
