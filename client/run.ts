@@ -85,8 +85,9 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
     await writer.write(bytes)
     await writer.close()
   }
-  const { replication } = options
-  const stages: PlannedStage[] = stagesOf(plan, { partitions: options.reducers }).map(({ name, input: from, output: to }) =>
+  const { replication, reducers } = options
+  if (reducers !== undefined && !(Number.isInteger(reducers) && reducers >= 1)) throw new GristmillError('EINVAL', `${bundle.name} cannot have ${reducers} reducers; give 1 or more, or leave out "reduce" from the program, which then has none`)
+  const stages: PlannedStage[] = stagesOf(plan, { partitions: reducers }).map(({ name, input: from, output: to }) =>
     ({ name, input: from, output: to.kind === 'files' && replication !== undefined ? { ...to, replication } : to }))
   const job = await submitJob(cluster, store, {
     name: options.name ?? bundle.name,

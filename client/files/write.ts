@@ -3,6 +3,7 @@
 
 import { Writable } from 'node:stream'
 import { GristmillError } from '../../src/base/errors.ts'
+import { limits } from '../../src/base/limits.ts'
 import { normalise } from '../../src/base/paths.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { RecordFormat } from '../../src/protocol/fields.ts'
@@ -14,6 +15,8 @@ import { described } from './describe.ts'
 export interface WriteOptions {
   /** Replaces a file that is there; as in node:fs it does unless told not to. */
   readonly overwrite?: boolean | undefined
+  /** As in node:fs, and another way to say `overwrite`: `w` replaces, `wx` does not. There are no others: files are written once and whole. */
+  readonly flag?: 'w' | 'wx' | undefined
   /** Makes missing directories of the path. */
   readonly parents?: boolean | undefined
   /** Permission bits; 0o644 unless told. */
@@ -34,11 +37,22 @@ export interface WriteStreamOptions extends WriteOptions {
   readonly highWaterMark?: number | undefined
   /** Of strings that are written. */
   readonly encoding?: BufferEncoding | undefined
+  /** `flag` as node:fs calls it here. */
+  readonly flags?: WriteOptions['flag']
 }
 
-/** The options of the room that does the work. */
-export const createOptions = ({ blockSize, overwrite = true, parents, mode, replication, format, delimiter, signal }: WriteOptions) =>
-  ({ overwrite, parents, mode, replication, format, delimiter, signal, blockBytes: blockSize })
+/** The options of the room that does the work. Throws EINVAL, before anything is asked for. */
+export function createOptions({ blockSize, flag = 'w', overwrite = flag === 'w', parents, mode, replication, format, delimiter, signal }: WriteOptions) {
+  // One who says `a` in JavaScript, where no type is checked, must not lose the file that he wants to add to.
+  if (flag !== 'w' && flag !== 'wx') throw new GristmillError('EINVAL', `files are written with "w" or "wx", not with "${String(flag)}": a file is written once and whole, and never changed`)
+  within('block size', blockSize, limits.blockBytesMin, limits.blockBytesMax)
+  within('number of replicas', replication, 1, limits.replicationMax)
+  return { overwrite, parents, mode, replication, format, delimiter, signal, blockBytes: blockSize }
+}
+
+function within(what: string, value: number | undefined, min: number, max: number): void {
+  if (value !== undefined && !(Number.isInteger(value) && value >= min && value <= max)) throw new GristmillError('EINVAL', `the ${what} is ${value}; it must be a whole number from ${min} to ${max}`)
+}
 
 export class WriteStream extends Writable {
   readonly path: string
@@ -51,12 +65,12 @@ export class WriteStream extends Writable {
   readonly #ending = new AbortController()
   #work: Promise<unknown>
 
-  constructor(files: FileClient, path: string, { highWaterMark = MiB, encoding, signal, ...options }: WriteStreamOptions) {
+  constructor(files: FileClient, path: string, { highWaterMark = MiB, encoding, signal, flags, ...options }: WriteStreamOptions) {
     super({ highWaterMark, ...encoding && { defaultEncoding: encoding } })
     this.path = path
     // Opened at once, so that a path that cannot be written is told before anything is.
     const both = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal
-    this.#opening = (async () => files.create(normalise(path), { ...createOptions(options), signal: both }))()
+    this.#opening = (async () => files.create(normalise(path), { ...createOptions({ ...options, ...flags !== undefined && { flag: flags } }), signal: both }))()
     this.#work = this.#opening
     if (signal) {
       const onAbort = (): void => { this.destroy(described(signal.reason, 'write', path) as Error) }
@@ -112,6 +126,7 @@ export async function* bytesOf(data: FileData, encoding: BufferEncoding): AsyncG
   if (typeof data === 'string') yield Buffer.from(data, encoding)
   else if (ArrayBuffer.isView(data)) yield asBytes(data)
   else {
+    if (!isIterable(data)) throw new GristmillError('EINVAL', `a file is written from strings and bytes, or from an iterable of them, not from ${data === null ? 'null' : typeof data}`)
     for await (const chunk of data as AsyncIterable<string | NodeJS.ArrayBufferView>) {
       if (typeof chunk === 'string') yield Buffer.from(chunk, encoding)
       else if (ArrayBuffer.isView(chunk)) yield asBytes(chunk)
@@ -121,5 +136,7 @@ export async function* bytesOf(data: FileData, encoding: BufferEncoding): AsyncG
 }
 
 export type FileData = string | NodeJS.ArrayBufferView | Iterable<string | NodeJS.ArrayBufferView> | AsyncIterable<string | NodeJS.ArrayBufferView>
+
+const isIterable = (data: unknown): boolean => typeof data === 'object' && data !== null && (Symbol.asyncIterator in data || Symbol.iterator in data)
 
 const asBytes = (view: NodeJS.ArrayBufferView): Uint8Array => (view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength))

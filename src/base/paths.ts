@@ -9,6 +9,7 @@ export const systemDirectory = '/.gristmill'
 
 /** Turns what a person typed into the one spelling of a path. Relative paths start at `/`. Throws EINVAL or ENAMETOOLONG. */
 export function normalise(path: string): string {
+  if (typeof path !== 'string') throw new GristmillError('EINVAL', `a path is a string, not ${path === null ? 'null' : typeof path}`)
   const parts: string[] = []
   for (const part of path.split('/')) {
     if (part === '' || part === '.') continue

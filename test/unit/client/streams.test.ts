@@ -4,8 +4,9 @@ import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { expect, test } from 'vitest'
 import { linesOf, ReadStream } from '../../../client/files/read.ts'
-import { bytesOf, WriteStream } from '../../../client/files/write.ts'
+import { bytesOf, createOptions, WriteStream } from '../../../client/files/write.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
+import { normalise } from '../../../src/base/paths.ts'
 import type { FileClient } from '../../../src/file/client.ts'
 
 /** One file in memory, read in pieces of 10 bytes; and what a writer was told. */
@@ -154,5 +155,21 @@ test('whatever writeFile accepts becomes bytes, and nothing else does', async ()
   expect(await all('aü')).toBe('61c3bc')
   expect(await all(new Uint16Array([1, 2]).subarray(1))).toBe('0200')
   expect(await all(['a', Buffer.from('b')])).toBe('6162')
-  await expect(all([5] as never)).rejects.toMatchObject({ code: 'EINVAL' })
+  for (const wrong of [[5], 5, null, undefined, {}]) await expect(all(wrong as never)).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('strings and bytes') })
+})
+
+test('the flags of node:fs mean what they mean there, and those that would lose bytes here are refused', () => {
+  expect(createOptions({})).toMatchObject({ overwrite: true })
+  expect(createOptions({ flag: 'wx' })).toMatchObject({ overwrite: false })
+  for (const flag of ['a', 'ax', 'r+', 'w+']) expect(() => createOptions({ flag: flag as 'w' })).toThrow(/written once and whole/)
+})
+
+test('block sizes and replicas that cannot be are refused in words', () => {
+  expect(() => createOptions({ blockSize: 5 })).toThrow('the block size is 5; it must be a whole number from 4096 to')
+  expect(() => createOptions({ replication: 0 })).toThrow('the number of replicas is 0; it must be a whole number from 1 to 16')
+  expect(() => createOptions({ replication: 1.5 })).toThrow('the number of replicas is 1.5')
+})
+
+test('what is no path is called that', () => {
+  for (const wrong of [undefined, null, 5, new URL('file:///a')]) expect(() => normalise(wrong as never)).toThrow(/^a path is a string, not /)
 })

@@ -66,7 +66,7 @@ test('what does not compile is refused with place, line and mark', async () => {
     message: expect.stringContaining('job.ts:3:21'),
     details: { output: expect.stringMatching(/^job\.ts:3:21: error: .*\n {4} {2}map\(line\) \{ const = 5 \},\n {24}\^/) },
   })
-  await expect(bundleProgram({ disk }, await source(`import x from 'no-such-package'\nexport default x`))).rejects.toMatchObject({ code: 'PROGRAM_INVALID', message: expect.stringMatching(/job\.ts:1:\d+: .*no-such-package/) })
+  await expect(bundleProgram({ disk }, await source(`import x from 'no-such-package'\nexport default x`))).rejects.toMatchObject({ code: 'PROGRAM_INVALID', message: expect.stringMatching(/job\.ts:1:\d+: .*no-such-package/), details: { output: expect.stringMatching(/npm install/) } })
   await expect(bundleProgram({ disk }, await source(`import { open } from 'gristmill'\nexport default open`))).rejects.toMatchObject({ code: 'PROGRAM_INVALID', message: expect.stringContaining('open') })
 })
 
