@@ -55,6 +55,8 @@ export interface BlockReadOptions {
 /** Some three seconds with their pauses: after a restart of the namenode its datanodes need a moment to register. */
 const roundsMax = 6
 const backoff = { firstMs: 100, maxMs: 2_000 }
+/** A replica that says nothing for so long is left for another one; four times as long where it is the last, and in each further round. */
+const switchMs = 800
 
 export class BlockReader {
   readonly #tools: ReadTools
@@ -69,6 +71,8 @@ export class BlockReader {
   /** Nodes whose files cannot be opened from here, or were not good when read in place. */
   readonly #notInPlace = new Set<NodeId>()
   #fresh = false
+  /** Who was asked last. */
+  #asked: NodePlace | undefined
   #rounds = 0
   #last: GristmillError | undefined
 
@@ -92,11 +96,11 @@ export class BlockReader {
     while (this.#position < end) {
       signal?.throwIfAborted()
       try {
-        this.#replica ??= await (this.#opening ?? this.#open())
+        this.#replica ??= await this.#opened(this.#opening ?? this.#open())
         const replica = this.#replica
         const buffer = this.#options.reuse ? this.#buffer ??= new FrameBuffer() : new FrameBuffer()
         const coming = replica.next(buffer)
-        const length = typeof coming === 'number' ? coming : await this.#interruptible(coming, replica)
+        const length = typeof coming === 'number' ? coming : await this.#patient(this.#interruptible(coming, replica), replica.place)
         if (length === 0) throw new GristmillError('UNAVAILABLE', `the datanode at ${replica.place.address} sent less of a block than was asked for`)
         const from = this.#position - replica.position
         const to = Math.min(length, end - replica.position)
@@ -130,6 +134,7 @@ export class BlockReader {
     const left = nodes.filter(({ node }) => !this.#failed.has(node))
     const here = left.find(place => place.host === host && !this.#notInPlace.has(place.node))
     const place = here ?? left[0]
+    this.#asked = place
     if (!place) throw new GristmillError('BLOCK_MISSING', `block ${blockName(id)} has no replica that can be read now (${nodes.length} known)`, { cause: this.#last, details: { block: id } })
     try {
       if (here) {
@@ -144,6 +149,28 @@ export class BlockReader {
     } catch (error) {
       throw error instanceof FailedAt || hasCode(error, 'BLOCK_MISSING') ? error : new FailedAt(place, error)
     }
+  }
+
+  /** A replica that comes too late is closed. */
+  async #opened(opening: Promise<Replica>): Promise<Replica> {
+    const place = this.#asked
+    try {
+      return await (place ? this.#patient(opening, place) : opening)
+    } catch (error) {
+      void opening.then(replica => replica.close(), () => {})
+      throw error
+    }
+  }
+
+  /** A datanode that is cut off, or has been stopped, says nothing at all: others may be quicker than its deadline. */
+  #patient<T>(coming: Promise<T>, place: NodePlace): Promise<T> {
+    const others = this.#places.nodes.some(({ node }) => node !== place.node && !this.#failed.has(node))
+    const ms = switchMs * 4 ** (this.#rounds + (others ? 0 : 1))
+    return new Promise((resolve, reject) => {
+      const late = (): void => reject(new FailedAt(place, new GristmillError('TIMEOUT', `the datanode at ${place.address} said nothing for ${ms} ms`)))
+      const cancel = this.#tools.clock.after(ms, late)
+      coming.then(value => { cancel(); resolve(value) }, (error: Error) => { cancel(); reject(error) })
+    })
   }
 
   /** Waits for bytes; an abort ends the replica, and with it the wait. */
@@ -182,7 +209,7 @@ export class BlockReader {
     const { id } = this.#places
     if (place) {
       this.#last = error
-      this.#fresh = replica?.stale === true
+      this.#fresh = replica?.stale === true && error.code !== 'TIMEOUT'
       if (this.#fresh) return
       this.#failed.add(place.node)
       if (error instanceof Damaged) this.#tools.reportBad(id, place.address, error.proof)

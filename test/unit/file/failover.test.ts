@@ -75,6 +75,19 @@ test('a reader goes on from the byte where a connection broke, and from the next
   }
 })
 
+test('a node that says nothing any more is left for another one long before its deadline', async () => {
+  const { mill } = await written()
+  await using _ = mill
+  for (const freezeAfter of [0, 100, 300]) {
+    await using frozen = await Proxy.to([...mill.namenode.nodes.values()][0]!.place.address)
+    frozen.freezeAfter = freezeAfter
+    mill.namenode.order = nodes => nodes.map((place, i) => (i === 0 ? { ...place, address: frozen.address } : place))
+    const from = new Set<string>()
+    expect((await collect(mill.newClient({ progressMs: 600_000 }).read('/file', { onRead: (_bytes, place) => from.add(place.address) }))).equals(bytes)).toBe(true)
+    expect(from.has(frozen.address)).toBe(false)
+  }
+})
+
 test('nodes that cannot be reached are passed over, and locations are asked for again before giving up', async () => {
   const { mill } = await written()
   await using _ = mill
