@@ -115,6 +115,12 @@ export class Network implements Way {
 
   async #listen(process: Process, service: Service, { host, port }: { host: string; port: number }): Promise<Listening> {
     process.must()
+    // inject itself looks at its signal only until the request's body has come.
+    service.http.addHook('onRequest', (request, reply, done) => {
+      const { signal } = (request.raw as unknown as { _lightMyRequest: { signal?: AbortSignal } })._lightMyRequest
+      signal?.addEventListener('abort', () => { reply.raw.destroy() }, { once: true })
+      done()
+    })
     await this.kernel.outside(async () => { await service.http.ready() })
     const at = `${host}:${port === 0 ? this.#nextPort++ : port}`
     if (this.find(at)) throw new GristmillError('EADDRINUSE', `cannot listen on ${at}: another process does`)
