@@ -5,7 +5,7 @@
 // Stop: the namenode is told, transfers finish, tasks end, the port closes, homes are released.
 
 import { FramePool } from '../src/block/ring.ts'
-import { GristmillError } from '../src/base/errors.ts'
+import { asError, GristmillError } from '../src/base/errors.ts'
 import { nodeId, storageId, type Address, type ClusterId, type NodeId } from '../src/base/ids.ts'
 import { limits } from '../src/base/limits.ts'
 import { openHome, type Home } from '../src/home/home.ts'
@@ -20,10 +20,13 @@ import { BlockTokens } from '../src/rpc/token.ts'
 import { Wires } from '../src/file/wires.ts'
 import { Contact } from './heartbeat/contact.ts'
 import { EpochFence } from './heartbeat/epoch.ts'
+import { Pulse } from './heartbeat/pulse.ts'
 import { exposeDatanode } from './metrics.ts'
+import { DeletionGuard } from './order/guard.ts'
 import { Orders } from './order/orders.ts'
 import { Changes } from './report/changes.ts'
 import { noRunner, type TaskHost, type Tasks } from './runner.ts'
+import { Upkeep } from './scrub/upkeep.ts'
 import { Store } from './store/store.ts'
 import { addBlockRoutes } from './transfer/http.ts'
 import { Transfers } from './transfer/transfers.ts'
@@ -34,6 +37,10 @@ export interface DatanodeTimes {
   readonly longPollMs: number
   readonly progressTimeoutMs: number
   readonly drainMs: number
+  readonly scrubPeriodMs: number
+  readonly blockTrashKeepMs: number
+  readonly deleteGuardMs: number
+  readonly tendMs: number
 }
 
 export interface DatanodeConfig {
@@ -53,6 +60,8 @@ export interface DatanodeConfig {
   /** Tasks at a time; 0: this node only stores. */
   readonly slots: number
   readonly memoryBytes: number
+  /** Of each disk, in the background. */
+  readonly scrubBytesPerSecond?: number | undefined
   readonly pid?: number | undefined
   readonly version?: string | undefined
   readonly times?: Partial<DatanodeTimes> | undefined
@@ -84,6 +93,9 @@ export class Datanode {
   #listening: Listening | undefined
   #transfers: Transfers | undefined
   #contact: Contact | undefined
+  #pulse: Pulse | undefined
+  #guard: DeletionGuard | undefined
+  #upkeep: Upkeep | undefined
   #tasks: Tasks | undefined
   #wires: Wires | undefined
   #stopped: Promise<void> | undefined
@@ -133,6 +145,8 @@ export class Datanode {
   /** A sign of life, or a report of all blocks, at once; each settles when the namenode has it. Throws UNAVAILABLE while there is no contact. */
   beat(): Promise<void> { return this.#contact!.beat() }
   report(): Promise<void> { return this.#contact!.report() }
+  /** Reads every block and compares it with its checksums, at once. */
+  scrub(): Promise<void> { return this.#upkeep!.scrub() }
 
   stop(): Promise<void> { return this.#stopped ??= this.#stop() }
   async [Symbol.asyncDispose](): Promise<void> { await this.stop() }
@@ -145,15 +159,15 @@ export class Datanode {
     const changes = new Changes()
     const fence = await EpochFence.open(disk, this.#homes[0]!.dir)
     const store = await Store.open({
-      disk, clock, log, failpoints,
+      disk, clock, log, failpoints, trashKeepMs: times.blockTrashKeepMs,
       dirs: this.#homes.map(({ dir, id }) => ({ dir, id: storageId(id) })),
       listener: {
         added: replica => changes.added(replica),
         removed: id => changes.removed(id),
         bad: id => changes.bad(id),
         failed: (storage, error, last) => {
-          log.error('a directory refused a sync; nothing in it can be trusted any more', { error, dir: storage.dir })
-          if (last) this.#fail(new GristmillError('INTERNAL', `the disk of ${storage.dir} refused a sync, and this node has no other one; look at the disk, then start the node again`, { cause: error }))
+          log.error('a directory has failed; nothing in it is trusted any more', { error, dir: storage.dir })
+          if (last) this.#fail(new GristmillError('INTERNAL', `the disk of ${storage.dir} has failed (${asError(error).message}), and this node has no other one; look at the disk, then start the node again`, { cause: error }))
         },
       },
     })
@@ -169,7 +183,12 @@ export class Datanode {
     const mayWrite = (): void => {
       if (!this.#contact?.fresh) throw new GristmillError('UNAVAILABLE', 'this datanode has lost its namenode and takes no new blocks until it is back; take another one')
     }
-    const transfers = this.#transfers = new Transfers({ node: this.node, store, wires, pool, log, failpoints, tokens, cluster, mayWrite, segments: this.#tasks?.segments, progressMs: times.progressTimeoutMs })
+    const pulse = this.#pulse = new Pulse(clock, times.nodeDeadMs / 2)
+    pulse.start()
+    const steadySince = (ms: number): void => {
+      if (!pulse.steadySince(ms)) throw new GristmillError('UNAVAILABLE', 'this datanode stood still while it took the block, and was taken for dead; send the block to another one')
+    }
+    const transfers = this.#transfers = new Transfers({ node: this.node, store, wires, pool, log, clock, failpoints, tokens, cluster, mayWrite, steadySince, segments: this.#tasks?.segments, progressMs: times.progressTimeoutMs })
     const registry = new Registry()
     const server = this.#server = serve({
       routes: [
@@ -183,7 +202,7 @@ export class Datanode {
       clock, log, registry, requestMs,
       ready: () => this.#contact?.fresh ?? false,
     })
-    addBlockRoutes(server, { store, tokens, mayWrite })
+    addBlockRoutes(server, { store, tokens, clock, mayWrite, steadySince })
     this.#listening = await net.listen({
       http: server.http,
       upgrade: request => {
@@ -192,15 +211,22 @@ export class Datanode {
         return 'refuse' in admitted ? admitted : { run: wire => transfers.run(wire) }
       },
     }, { host: config.host, port: config.port })
-    const orders = new Orders({ store, runner, wires, pool, log, failpoints, cluster, progressMs: times.progressTimeoutMs, report: () => { this.#contact?.report().catch(() => {}) }, failed: failure => this.#contact?.copyFailed(failure), signal: this.#stopping.signal })
+    const report = (): void => { this.#contact?.report().catch(() => {}) }
+    const guard = this.#guard = new DeletionGuard({ clock, log, youngMs: times.deleteGuardMs, blocks: () => store.blocks, report })
+    const orders = new Orders({ store, runner, guard, wires, pool, log, failpoints, cluster, progressMs: times.progressTimeoutMs, report, failed: failure => this.#contact?.copyFailed(failure), signal: this.#stopping.signal })
     const contact = this.#contact = new Contact({
       caller: () => this.#caller, clock, random: this.#world.random, log, namenode: config.namenode, node: this.node, store, changes, runner, orders, fence,
       heartbeatMs: times.heartbeatMs, longPollMs: times.longPollMs, silentMs: times.nodeDeadMs / 2, transfers: () => transfers.active,
+      refused: () => guard.refused, met: upMs => guard.met(upMs),
       address: this.address, rack: config.rack, host: config.hostName, pid: config.pid ?? 0, version: config.version ?? '',
       cluster: () => this.#cluster, join: id => this.#join(id),
     })
-    exposeDatanode(registry, { store, transfers, contact, orders })
+    const upkeep = this.#upkeep = await Upkeep.open({
+      store, disk, clock, log, busy: () => transfers.active > 0, tendMs: times.tendMs, periodMs: times.scrubPeriodMs, bytesPerSecond: this.#config.scrubBytesPerSecond ?? limits.scrubBytesPerSecond,
+    })
+    exposeDatanode(registry, { store, transfers, contact, orders, guard, scrubbers: upkeep.scrubbers })
     contact.start()
+    upkeep.start()
     const { signal } = config
     const giveUp = (): void => { void this.stop() }
     if (signal?.aborted) giveUp()
@@ -236,10 +262,13 @@ export class Datanode {
     const { drainMs } = this.#times
     const steps: Array<() => Promise<unknown> | undefined> = [
       () => this.#contact?.stop(),
+      async () => this.#guard?.stop(),
       async () => this.#server?.drain(),
       () => this.#transfers?.drain(drainMs, (ms, work) => clock.after(ms, work)),
       async () => this.#stopping.abort(new GristmillError('ABORTED', 'this datanode stops')),
       () => this.#tasks?.runner.stop(),
+      () => this.#upkeep?.stop(new GristmillError('ABORTED', 'this datanode stops')),
+      async () => this.#pulse?.stop(),
       () => this.#listening?.close(drainMs),
       async () => this.#wires?.close(),
       ...this.#homes.map(home => () => home.release()),

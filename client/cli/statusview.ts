@@ -35,7 +35,11 @@ export function troubles(status: ClusterStatus): string[] {
   if (status.awaited) found.push(`${formatCount(status.awaited)} blocks are on datanodes that have not reported yet`)
   for (const node of unwell) found.push(`datanode ${node.address} is ${node.state}: not heard of for ${formatDuration(node.sinceContactMs)}`)
   for (const node of status.nodes) {
-    for (const storage of node.storages) if (storage.failed) found.push(`disk ${storage.dir} of datanode ${node.address} has failed`)
+    for (const storage of node.storages) {
+      if (storage.failed) found.push(`disk ${storage.dir} of datanode ${node.address} has failed`)
+      else if (storage.closed) found.push(`disk ${storage.dir} of datanode ${node.address} takes no new blocks: it is read-only`)
+    }
+    if (node.refused) found.push(`datanode ${node.address} does not remove ${formatCount(node.refused)} blocks yet, because the namenode has just started: stop the namenode if its state may be an old one`)
   }
   if (status.underReplicated > 0) found.push(`${formatCount(status.underReplicated)} blocks have too few replicas; ${formatCount(status.pendingReplications)} copies are on their way`)
   if (status.misplaced) found.push(`${formatCount(status.misplaced)} blocks have all their replicas in one rack; they are being moved`)

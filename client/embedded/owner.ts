@@ -103,13 +103,14 @@ export class Owner {
 
   async #startDatanode(): Promise<Datanode> {
     const { world, machine, dir, settings } = this.#parts
-    const [{ Datanode: Class }, { openTasks }] = await Promise.all([import('../../datanode/datanode.ts'), import('../../datanode/executor/tasks.ts')])
+    const [{ Datanode: Class }, { careOf }, { openTasks }] = await Promise.all([import('../../datanode/datanode.ts'), import('../../datanode/settings.ts'), import('../../datanode/executor/tasks.ts')])
     const datanode = await Class.start(world, {
       dirs: [`${dir}/datanode`], host, port: 0, namenode: this.address, cluster: this.cluster, secret: this.secret,
       rack, hostName: settings.hostName ?? machine.hostName, slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
       pid: machine.pid, version,
       // Most commands run nothing: the first task waits for its process instead.
       tasks: tasks => openTasks(tasks, { prestart: false }),
+      ...careOf(settings),
     })
     if (!this.#closing) await this.#announce(datanode)
     return datanode

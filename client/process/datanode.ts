@@ -20,16 +20,17 @@ export async function runDatanode(run: Run): Promise<void> {
   // On loopback the secret is the one that its namenode left in the same home, or in the cluster's own directory.
   const secret = await serverSecret({ ...run, settings: isLoopback(host) ? { ...settings, secretFile: place.secretFile } : settings }, host)
   const dirs = settings.dir ?? [`${settings.home}/datanode`]
-  const [{ Datanode }, { openTasks }] = await Promise.all([import('../../datanode/datanode.ts'), import('../../datanode/executor/tasks.ts')])
+  const [{ Datanode }, { careOf }, { openTasks }] = await Promise.all([import('../../datanode/datanode.ts'), import('../../datanode/settings.ts'), import('../../datanode/executor/tasks.ts')])
   const datanode = await start(Datanode.start(world, {
     dirs, host, port: settings.port ?? datanodePort, advertise: advertised(settings), namenode: place.namenode, secret,
     rack: settings.rack ?? rackDefault, hostName: settings.hostName ?? machine.hostName,
     slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
     pid: machine.pid, version, signal, tasks: openTasks,
-    times: { ...settings.heartbeat !== undefined && { heartbeatMs: settings.heartbeat }, ...settings.nodeDead !== undefined && { nodeDeadMs: settings.nodeDead } },
+    ...careOf(settings),
   }), { dir: dirs[0]!, namenode: place.namenode })
   world.failpoints.offer?.('heartbeat', () => datanode.beat())
   world.failpoints.offer?.('report', () => datanode.report())
+  world.failpoints.offer?.('scrub', () => datanode.scrub())
   try {
     await run.ready({ role: 'datanode', id: datanode.node, address: datanode.address, listening: datanode.listening, pid: machine.pid, dir: dirs[0]!, cluster: datanode.cluster })
     await untilTold(signal, datanode.failed)

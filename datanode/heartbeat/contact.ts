@@ -21,6 +21,8 @@ export interface ContactOptions extends Omit<SessionTools, 'heard'> {
   readonly join: (cluster: ClusterId) => Promise<void>
   /** Without contact for this long the node takes no new blocks. */
   readonly silentMs: number
+  /** A session begins, with a namenode that has been running for so long. */
+  readonly met: (upMs: number) => void
 }
 
 const backoff = { firstMs: 100, maxMs: 2_000 }
@@ -47,7 +49,10 @@ export class Contact {
   /** Settles when the namenode knows this node and its blocks; rejects if it can never be. */
   get ready(): Promise<void> { return this.#ready.promise }
 
-  /** The namenode has been heard lately: what is written here now will be known. */
+  /**
+   * The namenode has been heard lately: what is written here now will be known. An answer counts from when it was asked for: one
+   * that lay unread while this process stood still says nothing about now.
+   */
   get fresh(): boolean {
     return this.#heardMs !== undefined && this.#options.clock.mono() - this.#heardMs < this.#options.silentMs
   }
@@ -107,22 +112,24 @@ export class Contact {
   }
 
   async #register(signal: AbortSignal): Promise<Session> {
-    const { caller, namenode, node, address, rack, host, pid, version, cluster, store, runner, fence, join, log } = this.#options
+    const { caller, namenode, node, address, rack, host, pid, version, cluster, store, runner, fence, join, met, clock, log } = this.#options
     const known = cluster()
+    const askedMs = clock.mono()
     const reply = await caller().call(namenode, register, {
       node, address, rack, host, pid, version, slots: runner.slots, storages: await store.state(), attempts: runner.running(),
       ...(known !== undefined && { cluster: known }),
     }, { signal, peer: 'namenode', retry: false })
     await fence.pass(reply.epoch)
     await join(reply.cluster)
-    this.#heard()
+    met(reply.upMs ?? 0)
+    this.#heard(askedMs)
     this.sessions++
     for (const attempt of reply.kill) runner.kill(attempt)
     log.info('registered', { session: reply.session, epoch: reply.epoch, cluster: reply.cluster, blocks: store.blocks })
-    return new Session({ ...this.#options, heard: () => this.#heard() }, reply.session)
+    return new Session({ ...this.#options, heard: askedAtMs => this.#heard(askedAtMs) }, reply.session)
   }
 
-  #heard(): void { this.#heardMs = this.#options.clock.mono() }
+  #heard(askedMs: number): void { this.#heardMs = Math.max(this.#heardMs ?? askedMs, askedMs) }
 
   #complain(error: GristmillError): void {
     const now = this.#options.clock.mono()

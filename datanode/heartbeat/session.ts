@@ -34,8 +34,10 @@ export interface SessionTools {
   readonly heartbeatMs: number
   readonly longPollMs: number
   readonly transfers: () => number
-  /** The namenode has answered. */
-  heard(): void
+  /** Blocks that were to be removed and were not. */
+  readonly refused: () => number
+  /** The namenode has answered what was asked at this time of the monotonic clock. */
+  heard(askedMs: number): void
 }
 
 /** Calls about failed copies at a time. */
@@ -97,8 +99,8 @@ export class Session {
 
   /** One more sign of life, at once. */
   async beat(): Promise<void> {
-    const { node, store, runner, transfers, fence, heartbeatMs } = this.#tools
-    const { epoch } = await this.#call(beat, { node, session: this.id, storages: await store.state(), transfers: transfers(), running: runner.running().length }, { retry: false, timeoutMs: heartbeatMs * 4 })
+    const { node, store, runner, transfers, refused, fence, heartbeatMs } = this.#tools
+    const { epoch } = await this.#call(beat, { node, session: this.id, storages: await store.state(), transfers: transfers(), running: runner.running().length, refused: refused() }, { retry: false, timeoutMs: heartbeatMs * 4 })
     await fence.pass(epoch)
   }
 
@@ -152,11 +154,13 @@ export class Session {
         for (const page of pagesOf(store)) await this.#deliver(full, { node, session: this.id, seq: ++this.#seq, ...page })
         this.#reported.resolve()
         awaited.resolve()
+        store.remind()
       }
       if (changes.size > 0) {
         const batch = changes.batch()
-        await this.#deliver(changesMessage, { node, session: this.id, seq: ++this.#seq, ...batch })
+        const { only = [] } = await this.#deliver(changesMessage, { node, session: this.id, seq: ++this.#seq, ...batch })
         changes.settle(batch)
+        await store.told(batch.bad, new Set(only))
       } else if (!this.#fullWanted) {
         await new Promise<void>((resolve, reject) => {
           const { signal } = this.#ending
@@ -198,12 +202,11 @@ export class Session {
   }
 
   /** Sends until it is acknowledged, or the session is over. */
-  async #deliver<M extends Message>(message: M, request: RequestOf<M>): Promise<void> {
+  async #deliver<M extends Message>(message: M, request: RequestOf<M>): Promise<ReplyOf<M>> {
     const { clock, random, log } = this.#tools
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#call(message, request, {})
-        return
+        return await this.#call(message, request, {})
       } catch (error) {
         if (this.#ending.signal.aborted || this.#over(error)) throw error
         log.warn('a report was not taken; sending it again', { error: asError(error), report: message.name })
@@ -213,9 +216,10 @@ export class Session {
   }
 
   async #call<M extends Message>(message: M, request: RequestOf<M>, options: CallOptions): Promise<ReplyOf<M>> {
-    const { caller, namenode, heard } = this.#tools
+    const { caller, clock, namenode, heard } = this.#tools
+    const askedMs = clock.mono()
     const reply = await caller().call(namenode, message, request, { signal: this.#ending.signal, peer: 'namenode', ...options })
-    heard()
+    heard(askedMs)
     return reply
   }
 

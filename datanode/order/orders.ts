@@ -16,10 +16,12 @@ import { crcOf } from '../../src/block/checksum.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Runner } from '../runner.ts'
 import type { OpenBlock, Store } from '../store/store.ts'
+import type { DeletionGuard } from './guard.ts'
 
 export interface OrdersOptions {
   readonly store: Store
   readonly runner: Runner
+  readonly guard: DeletionGuard
   readonly wires: Wires
   readonly pool: FramePool
   readonly log: Log
@@ -54,14 +56,15 @@ export class Orders {
 
   /** Takes an order over; never throws, never waits. */
   take(order: Order): void {
-    const { store, runner, log } = this.#options
+    const { store, runner, guard, log } = this.#options
     log.debug('an order came', { kind: order.kind })
     switch (order.kind) {
       case 'replicate': return this.#background(this.#copies, this.#copying, order.block, () => this.#copy(order))
       case 'verify': return this.#background(this.#verifies, this.#verifying, order.block, async () => {
-        if (await store.verify(order.block, this.#options.signal)) store.announce(order.block)
+        if (await store.check(order.block, { signal: this.#options.signal }) === 'sound') store.announce(order.block)
       })
       case 'delete':
+        if (!guard.admit(order.blocks.length)) return
         // One after the other: a large deletion must not take the disk away from readers.
         this.#removing = this.#removing.then(() => store.remove(order.blocks)).catch((error: unknown) => { log.error('blocks could not be removed', { error: asError(error) }) })
         return

@@ -7,12 +7,13 @@
 import { encodeMeta } from '../../src/block/meta.ts'
 import type { ChunkTable } from '../../src/block/checksum.ts'
 import { assert } from '../../src/base/assert.ts'
-import { asError, GristmillError } from '../../src/base/errors.ts'
+import { GristmillError } from '../../src/base/errors.ts'
 import { blockName, type BlockId } from '../../src/base/ids.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { Disk, DiskWriter } from '../../src/ports/disk.ts'
 import type { Failpoints } from '../../src/ports/failpoints.ts'
 import type { Storage } from './storage.ts'
+import { refusalOf, syncTroubleOf, troubleOf, type Trouble } from './trouble.ts'
 
 const syncBytes = 32 * MiB
 
@@ -23,8 +24,8 @@ export interface IncomingEnd {
   sealed(length: number, crc: number): void
   /** Its files are gone, or will be at the next start. */
   dropped(): void
-  /** The disk refused a sync: what it holds cannot be trusted any more. */
-  syncFailed(error: unknown): void
+  /** The disk refused, and this is what that says of it. */
+  trouble(trouble: Trouble, error: unknown): void
 }
 
 export class Incoming {
@@ -43,11 +44,12 @@ export class Incoming {
   static async create({ disk, failpoints }: IncomingTools, storage: Storage, { id, bytesMax, end }: { id: BlockId; bytesMax: number; end: IncomingEnd }): Promise<Incoming> {
     try {
       await failpoints.reach('block.receive')
-      const writer = await disk.create(storage.incomingPathOf(id), { exclusive: false })
+      const writer = await createAnew(disk, storage.incomingPathOf(id))
       return new Incoming({ disk, failpoints }, storage, { id, bytesMax, writer, end })
     } catch (error) {
       end.dropped()
-      throw translated(error, storage.dir, id)
+      tell(end, error)
+      throw refusalOf(error, storage.dir, id)
     }
   }
 
@@ -70,7 +72,8 @@ export class Incoming {
     try {
       this.#writer.writeSync(bytes)
     } catch (error) {
-      throw translated(error, this.#storage.dir, this.id)
+      tell(this.#end, error)
+      throw refusalOf(error, this.#storage.dir, this.id)
     }
     if (this.#writer.bytes - this.#syncedBytes >= syncBytes && !this.#syncing) this.#flush()
   }
@@ -109,9 +112,8 @@ export class Incoming {
       await failpoints.reach('block.syncdir.after')
     } catch (error) {
       await this.#drop([from, to])
-      if (!(error instanceof SyncFailed)) throw translated(error, this.#storage.dir, id)
-      if (!isFull(error.cause)) this.#end.syncFailed(error.cause)
-      throw translated(error.cause, this.#storage.dir, id)
+      tell(this.#end, error)
+      throw refusalOf(error instanceof SyncFailed ? error.cause : error, this.#storage.dir, id)
     }
     this.#end.sealed(table.bytes, table.crc)
   }
@@ -124,7 +126,7 @@ export class Incoming {
   }
 
   async #writeMeta(path: string, table: ChunkTable): Promise<void> {
-    const writer = await this.#disk.create(path, { exclusive: false })
+    const writer = await createAnew(this.#disk, path)
     try {
       writer.writeSync(encodeMeta({ id: this.id, length: table.bytes, crc: table.crc, crcs: table.crcs }))
       await this.#sync(writer)
@@ -164,13 +166,15 @@ class SyncFailed extends Error {
   constructor(cause: unknown) { super('a sync failed', { cause }) }
 }
 
-const isFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException | undefined)?.code ?? '')
+/** What an earlier try has left goes first: a file that is there is never written into, whoever else has a name for it. */
+async function createAnew(disk: Disk, path: string): Promise<DiskWriter> {
+  await disk.remove(path)
+  return disk.create(path)
+}
 
-/** What a disk refuses is, for whoever writes a block, a disk without room: another node has to take it. */
-function translated(error: unknown, dir: string, id: BlockId): GristmillError {
-  if (error instanceof GristmillError) return error
-  const code = (error as NodeJS.ErrnoException).code
-  const cause = asError(error)
-  if (code === undefined) return cause
-  return new GristmillError('ENOSPC', `the directory ${dir} does not take block ${blockName(id)} (${code})`, { cause, details: { block: id, code } })
+/** What a refusal says of the disk, if anything. */
+function tell(end: IncomingEnd, error: unknown): void {
+  const synced = error instanceof SyncFailed
+  const trouble = synced ? syncTroubleOf(error.cause) : troubleOf(error)
+  if (trouble) end.trouble(trouble, synced ? error.cause : error)
 }

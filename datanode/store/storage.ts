@@ -1,35 +1,47 @@
-// One directory (disk) of a datanode: where its files lie, how much room there is, and what was found at the start.
+// One directory (disk) of a datanode: where its files lie, how much room there is, and how the disk is.
 //
 //   blocks/<xx>/<id> and <id>.meta   sealed blocks; <xx> are the last two hex digits of the id
 //   incoming/<id> and <id>.meta      being written, unknown to everybody, removed at the next start
-//   bad/<id> and <id>.meta           damaged ones, kept aside for a person, the last few of them
+//   trash/                           removed by order, kept for a while
+//   quarantine/                      found damaged, the last few of them; quarantine/last/: of their blocks no good replica is known
 //
-// Invariant: a block is known only after both its files and their names are durable. Files that are not ours are left alone.
+// Invariant: a block is known only after both its files and their names are durable.
 
-import { decodeMetaHeader, metaBytes, metaHeaderBytes, type MetaHeader } from '../../src/block/meta.ts'
+import { metaBytes } from '../../src/block/meta.ts'
 import { asError } from '../../src/base/errors.ts'
 import { blockName, parseBlockName, type BlockId, type StorageId } from '../../src/base/ids.ts'
+import { GiB } from '../../src/base/units.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Log } from '../../src/ports/log.ts'
+import type { StorageState } from '../../src/protocol/heartbeat.ts'
+import { scan, type Found } from './scan.ts'
+import { Shelf } from './shelf.ts'
+import { troubleOf, type Trouble } from './trouble.ts'
 
-/** Damaged blocks kept per directory: enough to look into a dying disk, too few to fill it. */
-const badMax = 16
+/** Enough to look into a dying disk, too few to fill it. */
+const quarantine = { keepMs: 30 * 86_400_000, countMax: 100, bytesMax: 4 * GiB }
+/** Whatever else writes to this disk (map outputs, logs) finds room: the trash gives way, and then the quarantine. */
+const shortShare = 0.05
 
-export interface StorageOptions { readonly disk: Disk; readonly clock: Clock; readonly log: Log; readonly dir: string; readonly id: StorageId }
-
-export interface Found { readonly blocks: readonly MetaHeader[]; readonly bad: readonly BlockId[] }
+export interface StorageOptions { readonly disk: Disk; readonly clock: Clock; readonly log: Log; readonly dir: string; readonly id: StorageId; readonly trashKeepMs: number }
 
 export class Storage {
   readonly id: StorageId
   readonly dir: string
+  readonly trash: Shelf
+  readonly quarantine: Shelf
+  /** Damaged replicas of blocks without a good one. They never go by themselves: a person may still save something. */
+  readonly last: Shelf
   readonly #disk: Disk
   readonly #clock: Clock
   readonly #log: Log
   /** Those of the 256 directories of blocks that are there. */
   readonly #directories = new Set<string>()
-  /** It refused a sync or cannot be read any more: nothing new goes there. */
+  /** Nothing of it is believed any more, and nothing new goes there, as long as this process lives. */
   failed = false
+  /** It takes nothing new for now; what it has can be read. */
+  closed = false
   capacityBytes = 0
   freeBytes = 0
   /** Bytes of sealed blocks and their meta files. */
@@ -38,40 +50,47 @@ export class Storage {
   /** Bytes that blocks being received may still take. */
   reservedBytes = 0
 
-  constructor({ disk, clock, log, dir, id }: StorageOptions) {
+  constructor({ disk, clock, log, dir, id, trashKeepMs }: StorageOptions) {
     this.#disk = disk
     this.#clock = clock
     this.#log = log.child({ dir })
     this.dir = dir
     this.id = id
+    const shelf = { disk, clock, log: this.#log }
+    this.trash = new Shelf({ ...shelf, dir: `${dir}/trash`, keepMs: trashKeepMs })
+    this.quarantine = new Shelf({ ...shelf, dir: `${dir}/quarantine`, ...quarantine })
+    this.last = new Shelf({ ...shelf, dir: `${dir}/quarantine/last`, keepMs: Infinity })
   }
 
-  get roomBytes(): number { return this.failed ? 0 : this.freeBytes - this.reservedBytes }
+  /** What new blocks may take: the trash gives way to them. */
+  get roomBytes(): number { return this.failed || this.closed ? 0 : this.freeBytes + this.trash.bytes - this.reservedBytes }
+
+  get state(): StorageState {
+    const { id, dir, capacityBytes, usedBytes, blocks, failed, closed, trash, quarantine, last } = this
+    return {
+      id, dir, capacityBytes, freeBytes: Math.max(0, this.roomBytes), usedBytes: Math.max(0, usedBytes), blocks, failed,
+      ...closed && { closed }, trashBytes: trash.bytes, quarantined: quarantine.count + last.count,
+    }
+  }
 
   directoryOf(id: BlockId): string { return `${this.dir}/blocks/${blockName(id).slice(-2)}` }
   pathOf(id: BlockId): string { return `${this.directoryOf(id)}/${blockName(id)}` }
   incomingPathOf(id: BlockId): string { return `${this.dir}/incoming/${blockName(id)}` }
 
-  /** Makes the directories, removes what interrupted writes left, and finds the sealed blocks. */
+  /** Makes the directories, removes what interrupted writes left, and finds the blocks. Throws what the disk says. */
   async open(): Promise<Found> {
-    await this.#disk.mkdir(`${this.dir}/incoming`)
-    await this.#disk.mkdir(`${this.dir}/bad`)
-    await this.#disk.mkdir(`${this.dir}/blocks`)
-    for (const { name, kind } of await this.#disk.list(`${this.dir}/incoming`)) {
-      if (kind === 'file' && parseBlockName(name.replace(/\.meta$/, '')) !== undefined) await this.#disk.remove(`${this.dir}/incoming/${name}`)
+    const disk = this.#disk
+    for (const name of ['incoming', 'blocks']) await disk.mkdir(`${this.dir}/${name}`)
+    for (const { name, kind } of await disk.list(`${this.dir}/incoming`)) {
+      if (kind === 'file' && parseBlockName(name.replace(/\.meta$/, '')) !== undefined) await disk.remove(`${this.dir}/incoming/${name}`)
     }
-    const blocks: MetaHeader[] = []
-    const bad: BlockId[] = []
-    let foreign = 0
-    for (const { name, kind } of await this.#disk.list(`${this.dir}/blocks`)) {
-      if (kind !== 'directory' || !/^[0-9a-f]{2}$/.test(name)) { foreign++; continue }
-      this.#directories.add(name)
-      foreign += await this.#scan(name, blocks, bad)
-    }
-    await this.#disk.syncDir(this.dir)
-    if (foreign > 0) this.#log.warn('files that are not gristmill\'s lie among the blocks; they are left alone', { foreign })
+    const found = await scan({ disk, clock: this.#clock, log: this.#log }, `${this.dir}/blocks`)
+    for (const name of found.directories) this.#directories.add(name)
+    for (const { length } of found.blocks) this.add(length)
+    for (const shelf of [this.trash, this.quarantine, this.last]) await shelf.open()
+    await disk.syncDir(this.dir)
     await this.measure()
-    return { blocks, bad }
+    return found
   }
 
   /** Makes sure that a block has a directory to go to, and that its name is durable; `sync` makes names in a directory so. */
@@ -81,51 +100,6 @@ export class Storage {
     await this.#disk.mkdir(`${this.dir}/blocks/${name}`)
     await sync(`${this.dir}/blocks`)
     this.#directories.add(name)
-  }
-
-  /** One of the up to 256 directories. Returns how many files were not ours. */
-  async #scan(directory: string, blocks: MetaHeader[], bad: BlockId[]): Promise<number> {
-    const path = `${this.dir}/blocks/${directory}`
-    const entries = await this.#disk.list(path)
-    const files = new Set(entries.filter(({ kind }) => kind === 'file').map(({ name }) => name))
-    let foreign = entries.length - files.size
-    for (const name of files) {
-      const id = parseBlockName(name.endsWith('.meta') ? name.slice(0, -5) : name)
-      if (id === undefined || !name.startsWith(directory, 14)) { foreign++; continue }
-      if (name.endsWith('.meta')) {
-        // Renaming them begins with the meta file; alone, it is what a crash between the two left.
-        if (!files.has(name.slice(0, -5))) await this.#disk.remove(`${path}/${name}`)
-        continue
-      }
-      try {
-        const header = this.#header(id)
-        this.add(header.length)
-        blocks.push(header)
-      } catch (error) {
-        this.#log.error('a block is damaged; it is put aside', { error: asError(error), block: id })
-        await this.putAside(id)
-        bad.push(id)
-      }
-    }
-    await this.#clock.yield()
-    return foreign
-  }
-
-  /** Sizes and headers only: the bytes are checked whenever they are read. */
-  #header(id: BlockId): MetaHeader {
-    const path = this.pathOf(id)
-    const meta = this.#disk.openReadSync(`${path}.meta`)
-    try {
-      const bytes = Buffer.allocUnsafe(metaHeaderBytes)
-      const header = decodeMetaHeader(bytes.subarray(0, meta.readSync(bytes, 0)), id)
-      const data = this.#disk.openReadSync(path)
-      void data.close()
-      if (data.bytes !== header.length) throw new Error(`the block file has ${data.bytes} bytes, its meta file says ${header.length}`)
-      if (meta.bytes !== metaBytes(header.length)) throw new Error(`the meta file has ${meta.bytes} bytes instead of ${metaBytes(header.length)}`)
-      return header
-    } finally {
-      void meta.close()
-    }
   }
 
   add(length: number): void {
@@ -139,6 +113,7 @@ export class Storage {
   }
 
   async measure(): Promise<void> {
+    if (this.failed) return
     try {
       const { capacityBytes, freeBytes } = await this.#disk.space(this.dir)
       this.capacityBytes = capacityBytes
@@ -148,33 +123,46 @@ export class Storage {
     }
   }
 
-  /** Moves a damaged block out of the way; it is never served or reported again. */
-  async putAside(id: BlockId): Promise<void> {
-    const path = this.pathOf(id)
-    const aside = `${this.dir}/bad/${blockName(id)}`
-    for (const suffix of ['', '.meta']) {
-      try {
-        await this.#disk.rename(path + suffix, aside + suffix)
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#log.error('a damaged block cannot be put aside', { error: asError(error), block: id })
+  /** Lets the trash go until what is reserved fits; at its end, nothing more can be done. */
+  async makeRoom(): Promise<void> {
+    while (this.freeBytes < this.reservedBytes) {
+      const bytes = await this.trash.dropOldest()
+      if (bytes === undefined) return
+      this.freeBytes += bytes // until it is measured again
+    }
+  }
+
+  /** Removes what has been kept for long enough, and more where the disk is nearly full. */
+  async tidy(): Promise<void> {
+    for (const shelf of [this.trash, this.quarantine]) await shelf.trim()
+    await this.measure()
+    for (const shelf of [this.trash, this.quarantine]) {
+      while (this.freeBytes < this.capacityBytes * shortShare) {
+        const bytes = await shelf.dropOldest()
+        if (bytes === undefined) break
+        this.freeBytes += bytes
       }
     }
-    await this.#trimBad()
   }
 
-  async #trimBad(): Promise<void> {
-    const names = (await this.#disk.list(`${this.dir}/bad`)).filter(({ name, kind }) => kind === 'file' && parseBlockName(name) !== undefined).map(({ name }) => name).sort()
-    for (const name of names.slice(0, Math.max(0, names.length - badMax))) await this.#removePair(`${this.dir}/bad/${name}`)
+  /** Is the directory still what it was? One whose disk was taken away is empty, or cannot be asked. */
+  async present(): Promise<boolean> {
+    try {
+      return (await this.#disk.stat(`${this.dir}/blocks`))?.kind === 'directory'
+    } catch {
+      return false
+    }
   }
 
-  /** Removes a sealed block, and one of this id that was put aside. */
-  async remove(id: BlockId): Promise<void> {
-    await this.#removePair(this.pathOf(id))
-    await this.#removePair(`${this.dir}/bad/${blockName(id)}`)
-  }
-
-  async #removePair(path: string): Promise<void> {
-    await this.#disk.remove(path)
-    await this.#disk.remove(`${path}.meta`)
+  /** Does it take files now? */
+  async probe(): Promise<Trouble | undefined> {
+    const path = `${this.dir}/incoming/probe`
+    try {
+      await (await this.#disk.create(path, { exclusive: false })).close()
+      await this.#disk.remove(path)
+      return undefined
+    } catch (error) {
+      return troubleOf(error)
+    }
   }
 }

@@ -1,11 +1,13 @@
 // All blocks of this node, over all of its directories. Who wants a block's bytes opens it here; who writes one receives it here.
-// Changes are told to one listener, after they have become true on disk.
+// Changes are told to one listener, after they have become true on disk. A disk that fails takes its own blocks with it and nothing
+// else; one that is full or takes nothing more is read from as before.
+//
+// A block that is damaged is unknown at once, and its files stay where they are until the namenode has heard of it: were this process
+// to die before, the next one would find the damage again.
 
-import { decodeMeta, type Meta } from '../../src/block/meta.ts'
-import { crcOf } from '../../src/block/checksum.ts'
+import { decodeMeta, metaBytes, type Meta } from '../../src/block/meta.ts'
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import { blockName, type BlockId, type StorageId } from '../../src/base/ids.ts'
-import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk, DiskReader } from '../../src/ports/disk.ts'
 import { unarmed, type Failpoints } from '../../src/ports/failpoints.ts'
@@ -13,14 +15,19 @@ import type { Log } from '../../src/ports/log.ts'
 import type { StorageState } from '../../src/protocol/heartbeat.ts'
 import type { Replica } from '../../src/protocol/report.ts'
 import { Catalog } from './catalog.ts'
+import { Departures } from './departures.ts'
+import { Disks } from './disks.ts'
 import { Incoming } from './incoming.ts'
 import { Storage } from './storage.ts'
+import { isDamage } from './trouble.ts'
+import { readWhole, type VerifyOptions } from './verify.ts'
 
 export interface StoreListener {
   added(replica: Replica): void
   removed(id: BlockId): void
+  /** Found damaged. `told` is to be called when the namenode has heard of it. */
   bad(id: BlockId): void
-  /** A directory refused a sync; its blocks are no longer known. `last`: no other one is left. */
+  /** A directory has failed; its blocks are no longer known. `last`: no other one is left. */
   failed(storage: Storage, error: unknown, last: boolean): void
 }
 
@@ -31,6 +38,8 @@ export interface StoreOptions {
   readonly dirs: ReadonlyArray<{ readonly dir: string; readonly id: StorageId }>
   readonly listener: StoreListener
   readonly failpoints?: Failpoints | undefined
+  /** Removed blocks stay in the trash for so long; none unless told. */
+  readonly trashKeepMs?: number | undefined
 }
 
 /** A sealed block, open for reading; stays readable when the block is removed meanwhile. The opener closes it. */
@@ -39,6 +48,9 @@ export interface OpenBlock {
   readonly data: DiskReader
   close(): Promise<void>
 }
+
+/** `gone`: this node does not have the block, or has it no more. */
+export type Checked = 'sound' | 'damaged' | 'gone'
 
 /** Removed one after the other; after so many, others get their turn. */
 const removeBatch = 64
@@ -49,79 +61,107 @@ export class Store {
   readonly #log: Log
   readonly #listener: StoreListener
   readonly #failpoints: Failpoints
-  readonly #storages: readonly Storage[]
+  readonly #disks: Disks
   readonly #catalog = new Catalog()
   readonly #incoming = new Set<BlockId>()
+  readonly #departures = new Departures()
+  /** Damaged blocks found since the start, for metrics. */
+  badFound = 0
 
+  /** Throws what the disks say if none of the directories can be read. */
   static async open(options: StoreOptions): Promise<Store> {
-    const { disk, clock, log, dirs, listener } = options
-    const store = new Store(options, dirs.map(({ dir, id }) => new Storage({ disk, clock, log, dir, id })))
-    for (const [i, storage] of store.#storages.entries()) {
-      const { blocks, bad } = await storage.open()
-      for (const { id, length, crc } of blocks) {
+    const store = new Store(options)
+    for (const { storage, found } of await store.#disks.open()) {
+      for (const { id, length, crc } of found.blocks) {
         // The same block in two directories: copied there by a person. One is enough.
-        if (store.#catalog.has(id)) { storage.subtract(length); log.warn('a block lies in two directories; one of them is ignored', { block: id, dir: storage.dir }) }
-        else store.#catalog.set(id, { length, crc, storage: i })
+        if (store.#catalog.has(id)) { storage.subtract(length); options.log.warn('a block lies in two directories; one of them is ignored', { block: id, dir: storage.dir }) }
+        else store.#catalog.set(id, { length, crc, storage: store.storages.indexOf(storage) })
       }
-      for (const id of bad) listener.bad(id)
+      for (const id of found.bad) store.#bad(id, storage, 0)
     }
     return store
   }
 
-  private constructor({ disk, clock, log, listener, failpoints = unarmed }: StoreOptions, storages: readonly Storage[]) {
+  private constructor({ disk, clock, log, listener, dirs, failpoints = unarmed, trashKeepMs = 0 }: StoreOptions) {
     this.#disk = disk
     this.#clock = clock
     this.#log = log
     this.#listener = listener
     this.#failpoints = failpoints
-    this.#storages = storages
+    const storages = dirs.map(({ dir, id }) => new Storage({ disk, clock, log, dir, id, trashKeepMs }))
+    this.#disks = new Disks(storages, { log, onFailed: (storage, error) => this.#lose(storage, error) })
   }
 
   get blocks(): number { return this.#catalog.count }
+  get storages(): readonly Storage[] { return this.#disks.all }
   has(id: BlockId): boolean { return this.#catalog.has(id) }
 
   /** What is known about a block without touching the disk. */
   find(id: BlockId): Replica | undefined {
     const entry = this.#catalog.get(id)
-    return entry && { id, length: entry.length, crc: entry.crc, storage: this.#storages[entry.storage]!.id }
+    return entry && { id, length: entry.length, crc: entry.crc, storage: this.storages[entry.storage]!.id }
   }
 
   /** Ids of all blocks, rising. */
   ids(): Float64Array { return this.#catalog.ids() }
 
   /** Measures the free space of all directories and tells how they are. */
-  async state(): Promise<StorageState[]> {
-    await Promise.all(this.#storages.map(storage => storage.measure()))
-    return this.#storages.map(({ id, dir, capacityBytes, freeBytes, reservedBytes, usedBytes, blocks, failed }) => ({
-      id, dir, capacityBytes, freeBytes: Math.max(0, freeBytes - reservedBytes), usedBytes: Math.max(0, usedBytes), blocks, failed,
-    }))
-  }
+  state(): Promise<StorageState[]> { return this.#disks.state() }
+
+  /** What is to be done now and then. */
+  tend(): Promise<void> { return this.#disks.tend() }
 
   /** Starts a block of at most `bytesMax` bytes in the directory with the most room. Throws EEXIST, EBUSY, ENOSPC. */
   async receive(id: BlockId, bytesMax: number): Promise<Incoming> {
     if (this.#catalog.has(id)) throw new GristmillError('EEXIST', `this node has block ${blockName(id)} already`, { details: { block: id } })
     if (this.#incoming.has(id)) throw new GristmillError('EBUSY', `block ${blockName(id)} is being written to this node already`, { details: { block: id } })
-    const storage = this.#storages.reduce((best, other) => (other.roomBytes > best.roomBytes ? other : best))
-    if (storage.roomBytes < bytesMax) {
-      throw new GristmillError('ENOSPC', `no directory of this node has room for ${bytesMax} bytes; the best one, ${storage.dir}, has ${Math.max(0, storage.roomBytes)}`, { details: { block: id } })
-    }
     this.#incoming.add(id)
-    storage.reservedBytes += bytesMax
-    const over = (): void => {
+    try {
+      for (const tried = new Set<Storage>(); ;) {
+        const storage = await this.#disks.reserve(bytesMax, tried)
+        tried.add(storage)
+        try {
+          return await this.#receiveOn(storage, id, bytesMax)
+        } catch (error) {
+          // This disk does not take it: perhaps another one does.
+          if (!hasCode(error, 'ENOSPC') || tried.size === this.storages.length) throw error
+        }
+      }
+    } catch (error) {
       this.#incoming.delete(id)
-      storage.reservedBytes -= bytesMax
+      throw error
     }
-    return Incoming.create({ disk: this.#disk, failpoints: this.#failpoints }, storage, { id, bytesMax, end: {
+  }
+
+  /** REQUIRES: the bytes are reserved, and nobody else receives the block. */
+  async #receiveOn(storage: Storage, id: BlockId, bytesMax: number): Promise<Incoming> {
+    const over = (): void => { storage.reservedBytes -= bytesMax }
+    try {
+      await this.#departures.go(id)
+      await storage.makeRoom()
+    } catch (error) {
+      over()
+      throw new GristmillError('ENOSPC', `the disk of ${storage.dir} does not let go of what was to be removed`, { cause: error, details: { block: id } })
+    }
+    let begun = false
+    const incoming = await Incoming.create({ disk: this.#disk, failpoints: this.#failpoints }, storage, { id, bytesMax, end: {
       sealed: (length, crc) => {
         over()
+        this.#incoming.delete(id)
+        if (storage.failed) throw new GristmillError('ENOSPC', `the disk of ${storage.dir} has failed while block ${blockName(id)} was written to it`, { details: { block: id } })
         storage.freeBytes -= length // until it is measured again
         storage.add(length)
-        this.#catalog.set(id, { length, crc, storage: this.#storages.indexOf(storage) })
+        this.#catalog.set(id, { length, crc, storage: this.storages.indexOf(storage) })
         this.#listener.added({ id, length, crc, storage: storage.id })
       },
-      dropped: over,
-      syncFailed: error => this.#fail(storage, error),
+      dropped: () => {
+        over()
+        if (begun) this.#incoming.delete(id)
+      },
+      trouble: (trouble, error) => this.#disks.trouble(storage, trouble, error),
     } })
+    begun = true
+    return incoming
   }
 
   /** Tells once more about a block that somebody believes to be missing here. */
@@ -136,9 +176,10 @@ export class Store {
     return { data: path, meta: `${path}.meta` }
   }
 
-  /** Throws BLOCK_MISSING if this node has no such block, CORRUPT if its files are not what they should be (then it has been put aside). */
+  /** Throws BLOCK_MISSING if this node has no such block, CORRUPT if its files are not what they should be, UNAVAILABLE if that cannot be told. */
   async open(id: BlockId): Promise<OpenBlock> {
-    const path = this.#storageOf(id).pathOf(id)
+    const storage = this.#storageOf(id)
+    const path = storage.pathOf(id)
     let data: DiskReader | undefined
     try {
       data = await this.#disk.openRead(path)
@@ -149,68 +190,98 @@ export class Store {
     } catch (error) {
       await data?.close()
       if (!this.#catalog.has(id)) throw missing(id) // removed while it was opened
-      const why = hasCode(error, 'CORRUPT') ? error : new GristmillError('CORRUPT', `the files of block ${blockName(id)} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`, { cause: error })
-      if (isDamage(error)) await this.damaged(id, why)
-      throw why
+      const why = `the files of block ${blockName(id)} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`
+      if (!isDamage(error)) throw new GristmillError('UNAVAILABLE', `${why}; try again, or take another replica`, { cause: error })
+      const damage = hasCode(error, 'CORRUPT') ? error : new GristmillError('CORRUPT', why, { cause: error })
+      await this.damaged(id, damage)
+      throw damage
     }
   }
 
-  /** A check of this block has failed: it is put aside and reported. */
+  /** A check of this block has failed: it is unknown from now on, and reported. */
   async damaged(id: BlockId, why: unknown): Promise<void> {
-    const entry = this.#catalog.delete(id)
+    const entry = this.#catalog.get(id)
     if (!entry) return
-    const storage = this.#storages[entry.storage]!
-    this.#log.error('a block is damaged; it is put aside', { error: asError(why), block: id, dir: storage.dir })
+    const storage = this.storages[entry.storage]!
+    // One file that is gone is damage; when all are, it is the disk.
+    const saidByDisk = !hasCode(why, 'CORRUPT') || why.cause !== undefined
+    if (saidByDisk && !await storage.present()) return this.#disks.fail(storage, why)
+    if (!this.#catalog.delete(id)) return
+    this.#log.error('a block is damaged', { error: asError(why), block: id, dir: storage.dir })
     storage.subtract(entry.length)
-    this.#listener.bad(id)
-    await storage.putAside(id)
+    this.#bad(id, storage, entry.length + metaBytes(entry.length))
   }
 
-  /** Reads a block whole and compares. True if it is what it should be; otherwise it has been put aside. */
-  async verify(id: BlockId, signal?: AbortSignal): Promise<boolean> {
+  #bad(id: BlockId, storage: Storage, bytes: number): void {
+    this.badFound++
+    this.#departures.add(id, { storage, bytes, to: 'quarantine' })
+    this.#listener.bad(id)
+  }
+
+  /** Tells again of damaged blocks that had no good replica anywhere when they were found: perhaps there is one now. */
+  remind(): void {
+    for (const { last } of this.storages) for (const id of last.ids()) if (!this.#catalog.has(id)) this.#listener.bad(id)
+  }
+
+  /** The namenode has heard that these are bad; of those in `only` it knows no good replica. They go into quarantine. */
+  async told(bad: readonly BlockId[], only: ReadonlySet<BlockId>): Promise<void> {
+    for (const id of bad) {
+      try {
+        this.#departures.redirect(id, only.has(id) ? 'last' : 'quarantine')
+        await this.#departures.go(id)
+        if (!only.has(id)) for (const { last, quarantine } of this.storages) await last.pass(id, quarantine)
+      } catch (error) {
+        this.#log.error('a damaged block cannot be put aside; it stays where it is and is not served', { error: asError(error), block: id })
+      }
+    }
+    for (const { quarantine } of this.storages) await quarantine.trim()
+  }
+
+  /** Reads a block whole and compares; a damaged one is reported. Throws UNAVAILABLE if that cannot be told. */
+  async check(id: BlockId, options: VerifyOptions = {}): Promise<Checked> {
     let block: OpenBlock
     try {
       block = await this.open(id)
     } catch (error) {
-      if (hasCode(error, 'CORRUPT', 'BLOCK_MISSING')) return false
+      if (hasCode(error, 'CORRUPT')) return 'damaged'
+      if (hasCode(error, 'BLOCK_MISSING')) return 'gone'
       throw error
     }
     try {
-      const { chunkBytes, framePayloadBytesMax } = limits
-      const buffer = Buffer.allocUnsafe(Math.min(framePayloadBytesMax, block.meta.length))
-      for (let at = 0; at < block.meta.length; at += buffer.length) {
-        signal?.throwIfAborted()
-        const found = await block.data.read(buffer, at)
-        if (found < Math.min(buffer.length, block.meta.length - at)) throw new GristmillError('CORRUPT', `block ${blockName(id)} ends at byte ${at + found}`)
-        for (let i = 0; i < found; i += chunkBytes) {
-          if (crcOf(buffer.subarray(i, Math.min(i + chunkBytes, found))) === block.meta.crcs[(at + i) / chunkBytes]) continue
-          await this.damaged(id, new GristmillError('CORRUPT', `block ${blockName(id)} is damaged in its chunk at byte ${at + i}`))
-          return false
-        }
-      }
-      return true
+      await readWhole(block, options)
+      return 'sound'
     } catch (error) {
-      signal?.throwIfAborted()
+      options.signal?.throwIfAborted()
+      if (!isDamage(error)) throw new GristmillError('UNAVAILABLE', `block ${blockName(id)} cannot be read now`, { cause: error })
+      if (!this.has(id)) return 'gone'
       await this.damaged(id, error)
-      return false
+      return 'damaged'
     } finally {
       await block.close()
     }
   }
 
-  /** Removes blocks, known or put aside. They are unknown at once; their files go one after the other. */
+  /** Removes blocks, known or damaged. They are unknown at once; their files go to the trash, one after the other. */
   async remove(ids: readonly BlockId[]): Promise<void> {
-    const known: Array<{ id: BlockId; storage: Storage }> = []
     for (const id of ids) {
       const entry = this.#catalog.delete(id)
-      if (entry) this.#storages[entry.storage]!.subtract(entry.length)
+      if (entry) {
+        const storage = this.storages[entry.storage]!
+        storage.subtract(entry.length)
+        this.#departures.add(id, { storage, bytes: entry.length + metaBytes(entry.length), to: 'trash' })
+      } else {
+        this.#departures.redirect(id, 'trash')
+      }
       this.#listener.removed(id)
-      known.push(...(entry ? [{ id, storage: this.#storages[entry.storage]! }] : this.#storages.map(storage => ({ id, storage }))))
     }
-    for (const [i, { id, storage }] of known.entries()) {
+    for (const [i, id] of ids.entries()) {
       try {
         await this.#failpoints.reach('block.delete.before')
-        await storage.remove(id)
+        await this.#departures.go(id)
+        for (const { quarantine, last } of this.storages) {
+          await quarantine.drop(id)
+          await last.drop(id)
+        }
       } catch (error) {
         this.#log.error('a block cannot be removed', { error: asError(error), block: id })
       }
@@ -221,23 +292,18 @@ export class Store {
   #storageOf(id: BlockId): Storage {
     const entry = this.#catalog.get(id)
     if (!entry) throw missing(id)
-    return this.#storages[entry.storage]!
+    return this.storages[entry.storage]!
   }
 
-  #fail(storage: Storage, error: unknown): void {
-    if (storage.failed) return
-    storage.failed = true
-    const index = this.#storages.indexOf(storage)
+  #lose(storage: Storage, error: unknown): void {
+    const index = this.storages.indexOf(storage)
     for (const id of this.#catalog.ids() as unknown as Iterable<BlockId>) {
       if (this.#catalog.get(id)!.storage !== index) continue
       this.#catalog.delete(id)
       this.#listener.removed(id)
     }
-    this.#listener.failed(storage, error, this.#storages.every(other => other.failed))
+    this.#listener.failed(storage, error, this.#disks.noneLeft)
   }
 }
 
 const missing = (id: BlockId): GristmillError => new GristmillError('BLOCK_MISSING', `this node has no block ${blockName(id)}`, { details: { block: id } })
-
-/** Failures that will not go away: the files are wrong, gone, or their sectors cannot be read. Running out of descriptors is none. */
-const isDamage = (error: unknown): boolean => hasCode(error, 'CORRUPT') || ['ENOENT', 'EIO', 'ELOOP', 'EISDIR'].includes((error as NodeJS.ErrnoException).code ?? '')

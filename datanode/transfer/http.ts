@@ -8,6 +8,7 @@ import { FrameBuffer } from '../../src/block/frame.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { blockName, parseBlockName, type BlockId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { Server } from '../../src/rpc/serve.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
 import type { OpenBlock, Store } from '../store/store.ts'
@@ -18,11 +19,13 @@ export interface BlockRoutesOptions {
   readonly store: Store
   readonly tokens: BlockTokens
   readonly mayWrite: () => void
+  readonly steadySince: (ms: number) => void
+  readonly clock: Clock
 }
 
 type Request = Parameters<Server['guard']>[0]
 
-export function addBlockRoutes({ http, guard }: Server, { store, tokens, mayWrite }: BlockRoutesOptions): void {
+export function addBlockRoutes({ http, guard }: Server, { store, tokens, clock, mayWrite, steadySince }: BlockRoutesOptions): void {
   const authorise = (mode: 'read' | 'write'): Server['guard'] => (request, reply, done) => {
     const token = /^Bearer ([0-9a-z]+\.[0-9a-z]+\.[0-9a-f]+)$/.exec(request.headers.authorization ?? '')?.[1]
     if (!token && mode === 'read') return guard(request, reply, done)
@@ -60,6 +63,7 @@ export function addBlockRoutes({ http, guard }: Server, { store, tokens, mayWrit
 
     scope.put('/v1/block/:block', { onRequest: authorise('write') }, async (request, reply) => {
       mayWrite()
+      const startedMs = clock.mono()
       const id = blockOf(request)
       const announced = Number(request.headers['content-length'] ?? limits.blockBytesMax)
       if (announced > limits.blockBytesMax) throw new GristmillError('TOO_LARGE', `a block has at most ${limits.blockBytesMax} bytes`)
@@ -85,6 +89,7 @@ export function addBlockRoutes({ http, guard }: Server, { store, tokens, mayWrit
         if (filled > 0) flush()
         if (table.bytes === 0) throw new GristmillError('EINVAL', 'a block has at least one byte; an empty file has no blocks')
         await incoming.seal(table)
+        steadySince(startedMs)
         return await reply.code(201).send({ block: blockName(id), length: table.bytes, crc: table.crc })
       } finally {
         await incoming.abort()

@@ -8,6 +8,7 @@ import { asError, GristmillError } from '../../src/base/errors.ts'
 import { blockName, type ClusterId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { unarmed, type Failpoints } from '../../src/ports/failpoints.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { Wire } from '../../src/ports/net.ts'
 import { transferRequest, type TransferRequest } from '../../src/protocol/transfer.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
@@ -20,6 +21,9 @@ export interface TransfersOptions extends Omit<ReceiveTools, 'onBytes'> {
   readonly cluster: () => ClusterId
   /** Throws if this node must not take new blocks now. */
   readonly mayWrite: () => void
+  /** Throws if this process has stood still since then. */
+  readonly steadySince: (ms: number) => void
+  readonly clock: Clock
   readonly segments: SegmentServer | undefined
   readonly failpoints?: Failpoints | undefined
 }
@@ -72,8 +76,10 @@ export class Transfers {
       this.#admit(request)
       if (request.op === 'write') {
         this.writes++
+        const startedMs = this.#options.clock.mono()
         const written = await new Receiving({ ...this.#options, onBytes: bytes => { this.bytesIn += bytes } }, request).run(channel)
         await (this.#options.failpoints ?? unarmed).reach('block.ack.before')
+        this.#options.steadySince(startedMs)
         await channel.reply({ op: 'written', ...written })
       } else if (request.op === 'read') {
         this.reads++

@@ -66,6 +66,7 @@ export function nodeStatus(node: DataNode, clock: Clock): NodeStatus {
     service: service.state, ...service.untilMs !== undefined && { serviceUntilMs: service.untilMs }, ...held && { held },
     sinceContactMs: Math.max(0, Math.round(clock.mono() - node.contactMs)),
     storages: [...node.storages],
+    ...node.refused > 0 && { refused: node.refused },
   }
 }
 

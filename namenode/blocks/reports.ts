@@ -83,7 +83,7 @@ export class Reports {
     this.#wrong.get(id)?.delete(node)
   }
 
-  /** The node has put it aside because it is damaged. */
+  /** The node has found it damaged, and serves it no more. */
   bad(node: DataNode, id: BlockId): void {
     const { map, view } = this.#options
     // With a good replica elsewhere this is nothing to remember.
@@ -91,6 +91,9 @@ export class Reports {
     this.gone(node, id)
     if (this.isCorrupt(id)) map.again(id)
   }
+
+  /** A block of a file without any good replica, as far as is known: a bad one may be all that is left of it. */
+  isLast(id: BlockId): boolean { return knownBlock(this.#options.view, id) !== undefined && this.#options.map.holders(id).length === 0 }
 
   /** No good replica is known, and bad ones are, or were. */
   isCorrupt(id: BlockId): boolean {

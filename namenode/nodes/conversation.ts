@@ -36,6 +36,7 @@ const sliceMax = 1_000
 
 export function nodesRoutes({ cluster, journal, registry, terms, reports, clock, taken, copyFailed }: NodesOptions): Route[] {
   const epoch = (): number => journal.view.counters.epoch
+  const startMs = clock.mono()
 
   async function register(request: RequestOf<typeof heartbeat.register>): Promise<{ node: DataNode; kill: ReturnType<Registry['register']>['kill'] }> {
     const { node: id, address, rack, host } = request
@@ -107,7 +108,7 @@ export function nodesRoutes({ cluster, journal, registry, terms, reports, clock,
   return [
     route(heartbeat.register, async request => {
       const { node, kill } = await register(request)
-      return { cluster, epoch: epoch(), session: node.session, kill }
+      return { cluster, epoch: epoch(), session: node.session, upMs: Math.floor(clock.mono() - startMs), kill }
     }),
     route(heartbeat.beat, request => {
       registry.beat(request)
@@ -120,7 +121,9 @@ export function nodesRoutes({ cluster, journal, registry, terms, reports, clock,
     route(report.changes, async request => {
       const node = registry.heard(request.node, request.session)
       await take(node, request.seq, changesOf(node, request))
-      return {}
+      // A report that comes again is answered again: as things are now.
+      const only = request.bad.filter(id => reports.isLast(id))
+      return only.length > 0 ? { only } : {}
     }),
     route(report.full, async request => {
       await full(request)

@@ -25,6 +25,8 @@ export class DataNode implements Candidate {
   storages: readonly StorageState[] = []
   transfers = 0
   running = 0
+  /** Blocks that it was ordered to remove and has not: this namenode is too young to be believed. */
+  refused = 0
   state: NodeState = 'dead'
   /** Of the last sign of life, on the monotonic clock; of the namenode's start if there was none since. */
   contactMs: number

@@ -149,6 +149,7 @@ export class Registry {
     node.beatMs = node.contactMs
     node.transfers = request.transfers
     node.running = request.running
+    node.refused = request.refused ?? 0
   }
 
   leave(id: NodeId, session: number): void {

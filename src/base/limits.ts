@@ -37,6 +37,8 @@ const processLimits = {
   callsInFlightMax: 10_000,
   transfersMax: 256,
   parallelBlocks: 2,
+  /** Of one disk, by its scrubber: a tenth of what a slow one reads. */
+  scrubBytesPerSecond: 8 * MiB,
   /** Memory of an executor where neither the job nor the datanode's settings say. */
   taskMemoryBytesDefault: 512 * MiB,
   taskLogBytesMax: 8 * MiB,
@@ -91,6 +93,14 @@ const times = {
   attemptSilentMs: 30_000,
   /** A node that is to be away for longer is decommissioned. */
   maintenanceMsMax: 30 * 86_400_000,
+  /** Every block of a disk is read and compared within this time. */
+  scrubPeriodMs: 14 * 86_400_000,
+  /** Removed blocks stay in a disk's trash for so long, if it has the room. */
+  blockTrashKeepMs: 3_600_000,
+  /** A namenode that is younger is not obeyed when it wants much removed. */
+  deleteGuardMs: 600_000,
+  /** A datanode looks at its disks this often. */
+  tendMs: 10_000,
   /** A killed attempt whose end is not reported holds its slot no longer than this. */
   killSilentMs: 10_000,
 }

@@ -29,6 +29,8 @@ export const nodeStatus = Type.Object({
   sinceContactMs: count,
   blocks: count,
   storages: Type.Array(storageState),
+  /** Blocks that it was ordered to remove and has not yet, because the namenode has just started. */
+  refused: Type.Optional(count),
 })
 export type NodeStatus = Static<typeof nodeStatus>
 

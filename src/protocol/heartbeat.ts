@@ -14,6 +14,12 @@ export const storageState = Type.Object({
   usedBytes: count,
   blocks: count,
   failed: Type.Boolean(),
+  /** It takes no new blocks for now, being read-only; what it has can be read. */
+  closed: Type.Optional(Type.Boolean()),
+  /** Removed blocks that are kept for a while; they give way to new ones, so `freeBytes` counts them as free. */
+  trashBytes: Type.Optional(count),
+  /** Damaged replicas that are kept aside. */
+  quarantined: Type.Optional(count),
 })
 export type StorageState = Static<typeof storageState>
 
@@ -36,6 +42,8 @@ export const register = message('heartbeat.register', {
     cluster: clusterId,
     epoch: count,
     session: count,
+    /** For how long this namenode has been running; of one that does not say, for no time at all. */
+    upMs: Type.Optional(count),
     /** Attempts to kill: their jobs are over or they were given to others. */
     kill: Type.Array(attemptId),
   }),
@@ -49,6 +57,8 @@ export const beat = message('heartbeat.beat', {
     /** Wires that are moving blocks now. */
     transfers: count,
     running: count,
+    /** Blocks that it was ordered to remove and has not, for there were too many from so young a namenode. */
+    refused: Type.Optional(count),
   }),
   reply: Type.Object({ epoch: count }),
 })

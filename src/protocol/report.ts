@@ -9,7 +9,7 @@ import { message } from './message.ts'
 export const replica = Type.Object({ id: blockId, length: count, crc: count, storage: storageId })
 export type Replica = Static<typeof replica>
 
-/** Changes since the last report. `bad`: found damaged and put aside; never to be served again. */
+/** Changes since the last report. `bad`: found damaged, and not served any more. */
 export const changes = message('report.changes', {
   request: Type.Object({
     node: nodeId,
@@ -19,7 +19,8 @@ export const changes = message('report.changes', {
     removed: Type.Array(blockId, { maxItems: limits.reportPageBlocksMax }),
     bad: Type.Array(blockId, { maxItems: limits.reportPageBlocksMax }),
   }),
-  reply: empty,
+  /** `only`: bad ones without a good replica anywhere, as far as is known. They are not to be thrown away. */
+  reply: Type.Object({ only: Type.Optional(Type.Array(blockId)) }),
 })
 
 /** One page of the full report; block ids rise over the pages, the first page has `first`, the last one `last`. Rows are [id, length, crc]. */

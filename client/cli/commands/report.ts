@@ -48,9 +48,14 @@ function nodeLines(node: NodeStatus): string[] {
   if (node.storages.length === 0) return lines
   const disks = tabulate(
     [{ title: '  DISK' }, { title: 'BLOCKS', align: 'right' }, { title: 'USED', align: 'right' }, { title: 'FREE', align: 'right' }, { title: 'SIZE', align: 'right' }, { title: 'STATE' }],
-    node.storages.map(disk => [`  ${disk.dir}`, formatCount(disk.blocks), formatBytes(disk.usedBytes), formatBytes(disk.freeBytes), formatBytes(disk.capacityBytes), disk.failed ? 'failed' : 'good']),
+    node.storages.map(disk => [`  ${disk.dir}`, formatCount(disk.blocks), formatBytes(disk.usedBytes), formatBytes(disk.freeBytes), formatBytes(disk.capacityBytes), stateOfDisk(disk)]),
   )
   return [...lines, ...disks]
+}
+
+function stateOfDisk({ failed, closed, freeBytes, quarantined = 0 }: NodeStatus['storages'][number]): string {
+  const state = failed ? 'failed' : closed ? 'read-only' : freeBytes === 0 ? 'full' : 'good'
+  return quarantined > 0 ? `${state}, ${formatCount(quarantined)} in quarantine` : state
 }
 
 /** What the namenode sees, and what an operator has said. */

@@ -1,6 +1,7 @@
 // The nodes of a simulated cluster: a host that stays, and a process on it that comes and goes.
 
 import { Datanode } from '../../../datanode/datanode.ts'
+import { careOf } from '../../../datanode/settings.ts'
 import { openTasks } from '../../../datanode/executor/tasks.ts'
 import { Namenode } from '../../../namenode/namenode.ts'
 import type { Failpoint } from '../../../src/base/failpoints.ts'
@@ -130,6 +131,7 @@ export class SimNameNode extends SimNode {
       defaults: { replication: settings.replication ?? 3, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
       times: timesOf(settings),
       trashKeepMs: settings.trashKeep ?? 0,
+      ...settings.backupEvery !== undefined && { backups: { dir: settings.backupDir ?? '/backups', everyMs: settings.backupEvery, keep: settings.backupKeep ?? 3 } },
       onFatal: () => end(),
     })
     this.#address = namenode.address
@@ -158,18 +160,18 @@ export class SimDataNode extends SimNode implements DataNode {
 
   protected async boot(world: World, offer: (what: Trigger, work: () => Promise<unknown>) => void, end: () => void): Promise<Datanode> {
     const { settings, secret } = this.parts
-    const { heartbeat, nodeDead } = settings
     const datanode = await Datanode.start(world, {
       dirs: this.mounts, host: '127.0.0.1', port: portOf(this.#address), namenode: this.#namenode(), secret, rack: this.#rack, hostName: this.name,
       slots: settings.slots ?? 1, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault, pid: this.pid, version: 'simulated',
       tasks: host => openTasks(host, { prestart: false }),
-      times: { ...heartbeat !== undefined && { heartbeatMs: heartbeat }, ...nodeDead !== undefined && { nodeDeadMs: nodeDead } },
+      ...careOf(settings),
     })
     datanode.failed.catch(() => end())
     this.#id = datanode.node
     this.#address = datanode.address
     offer('heartbeat', () => datanode.beat())
     offer('report', () => datanode.report())
+    offer('scrub', () => datanode.scrub())
     return datanode
   }
 

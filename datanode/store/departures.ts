@@ -1,0 +1,43 @@
+// Blocks that are unknown already and whose files still lie where known ones lie: on their way to the trash, or to the quarantine
+// as soon as the namenode has heard that they are bad.
+// Invariant: a block that comes in under the same id waits until the old files are out of its way; so nothing that has become good
+// is ever taken for what was bad, nor removed in place of what was to go.
+
+import type { BlockId } from '../../src/base/ids.ts'
+import type { Storage } from './storage.ts'
+
+interface Departure {
+  readonly storage: Storage
+  /** What its files take. */
+  readonly bytes: number
+  /** Where to, when it goes. */
+  to: 'trash' | 'quarantine' | 'last'
+  going: Promise<void> | undefined
+}
+
+export class Departures {
+  readonly #waiting = new Map<BlockId, Departure>()
+
+  has(id: BlockId): boolean { return this.#waiting.has(id) }
+
+  add(id: BlockId, departure: Pick<Departure, 'storage' | 'bytes' | 'to'>): void { this.#waiting.set(id, { ...departure, going: undefined }) }
+
+  /** It goes elsewhere than was thought, if it has not gone yet. */
+  redirect(id: BlockId, to: Departure['to']): void {
+    const departure = this.#waiting.get(id)
+    if (departure) departure.to = to
+  }
+
+  /** Settles when the block's old files are out of the way; at once if there are none. Throws what the disk says; it may be asked again. */
+  async go(id: BlockId): Promise<void> {
+    const departure = this.#waiting.get(id)
+    if (!departure) return
+    await (departure.going ??= this.#move(id, departure).finally(() => { departure.going = undefined }))
+  }
+
+  async #move(id: BlockId, departure: Departure): Promise<void> {
+    const { storage, bytes, to } = departure
+    await storage[to].take(id, storage.pathOf(id), bytes)
+    if (this.#waiting.get(id) === departure) this.#waiting.delete(id)
+  }
+}

@@ -1,0 +1,36 @@
+// What it means when a disk refuses. Of a disk that is full or takes nothing more, everything can still be read; of one that has
+// failed nothing is believed any more. What is wrong with this process (too many open files) is no disk's fault.
+
+import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
+import { blockName, type BlockId } from '../../src/base/ids.ts'
+
+/** `full`: until something goes. `closed`: it takes nothing, for being read-only or another's. `failed`: for good. */
+export type Trouble = 'full' | 'closed' | 'failed'
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException | undefined)?.code ?? ''
+
+const troubles: Readonly<Record<string, Trouble>> = {
+  ENOSPC: 'full', EDQUOT: 'full', EROFS: 'closed', EACCES: 'closed', EPERM: 'closed',
+  EIO: 'failed', ENXIO: 'failed', ENODEV: 'failed', ESTALE: 'failed', ENOTDIR: 'failed',
+}
+
+/** Of a disk that did not take bytes or names; undefined: that says nothing about it. */
+export const troubleOf = (error: unknown): Trouble | undefined => troubles[codeOf(error)]
+
+/** Of a disk that refused a sync: unless it says that it is full or read-only, it may have lost what it had taken. */
+export function syncTroubleOf(error: unknown): Trouble {
+  const trouble = troubleOf(error)
+  return trouble === 'full' || codeOf(error) === 'EROFS' ? trouble! : 'failed'
+}
+
+/** Of files that cannot be read: will trying again help as little? They are wrong, gone, another's, or their sectors are bad. */
+export const isDamage = (error: unknown): boolean => hasCode(error, 'CORRUPT') || ['ENOENT', 'EIO', 'EACCES', 'EPERM', 'ELOOP', 'EISDIR'].includes(codeOf(error))
+
+/** Whatever a disk refuses, for whoever writes a block it is a disk without room: another node has to take it. */
+export function refusalOf(error: unknown, dir: string, id: BlockId): GristmillError {
+  if (error instanceof GristmillError) return error
+  const code = codeOf(error)
+  const cause = asError(error)
+  if (code === '') return cause
+  return new GristmillError('ENOSPC', `the directory ${dir} does not take block ${blockName(id)} (${code})`, { cause, details: { block: id, code } })
+}
