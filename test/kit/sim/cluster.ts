@@ -46,6 +46,7 @@ export class SimCluster implements Cluster {
   readonly #secret: Buffer
   readonly #onLog: SimOptions['onLog']
   readonly #mills: Mill[] = []
+  readonly #processes: Process[] = []
   #mill: Mill | undefined
   #clients = 0
   #stopped: Promise<void> | undefined
@@ -98,6 +99,7 @@ export class SimCluster implements Cluster {
     const number = ++this.#clients
     const host = this.datanodes.find(node => node.name === hostName)?.host ?? new Host(hostName ?? `client${number}`)
     const client = new Process(this.kernel, `client${number}`, host)
+    this.#processes.push(client)
     const world = this.#worldOf(client, undefined)
     for (;;) {
       try {
@@ -138,6 +140,9 @@ export class SimCluster implements Cluster {
   async #stop(): Promise<void> {
     for (const node of [this.namenode, ...this.datanodes]) await node.kill()
     await this.kernel.stop()
+    for (const client of this.#processes) client.end()
+    this.network.end()
+    await new Promise<void>(resolve => { setImmediate(resolve) })
     for (const release of this.#release.reverse()) release()
   }
 

@@ -9,7 +9,7 @@ import { address, type Address } from '../../../src/base/ids.ts'
 import type { Listening, Net, Service, Wire } from '../../../src/ports/net.ts'
 import type { Random } from '../../../src/ports/random.ts'
 import type { Spoil } from '../contract.ts'
-import type { Kernel } from './kernel.ts'
+import { Dead, type Kernel } from './kernel.ts'
 import type { Process } from './process.ts'
 import { SimWire, type Passage, type Way } from './wire.ts'
 
@@ -29,6 +29,8 @@ export class Network implements Way {
   readonly #waiting = new Map<string, Array<() => void>>()
   /** Pairs that have spoken: a pool of connections is there already. */
   readonly #known = new Set<string>()
+  /** Calls that have no answer yet. */
+  readonly calls = new Set<(error: Error) => void>()
   #nextPort = 20_000
 
   constructor(kernel: Kernel) {
@@ -102,6 +104,9 @@ export class Network implements Way {
 
   knows(from: Process, to: Process): boolean { return this.#known.has(`${from.name} ${to.name}`) }
   meet(from: Process, to: Process): void { this.#known.add(`${from.name} ${to.name}`) }
+
+  /** Ends what nobody will ever answer, so that nothing of a simulation that is over is kept in memory by who waits in it. */
+  end(): void { for (const call of [...this.calls]) call(new Dead('the simulation is over')) }
 
   /** What one process uses. */
   netOf(process: Process): Net {
@@ -209,17 +214,19 @@ class SimDispatcher extends Dispatcher {
     const { kernel } = network
     const to = new URL(String(options.origin)).host
     let over = false
-    let forget = (): void => {}
+    const end = (error: Error): void => {
+      if (over) return
+      over = true
+      forget()
+      handler.onResponseError?.(controller as never, error)
+    }
+    network.calls.add(end)
+    let forget = (): void => { network.calls.delete(end) }
     /** The connection breaks on the caller's side: who works for it hears of that, unless the way is cut. */
     let hangUp = (): void => {}
     const controller = { aborted: false, paused: false, reason: null as Error | null, rawHeaders: [], rawTrailers: [], abort: (reason: Error) => { over = true; forget(); hangUp(); controller.aborted = true; handler.onResponseError?.(controller as never, reason) }, pause() {}, resume() {} }
     const fail = (ms: number, error: Error): void => {
-      kernel.schedule(ms, process, `${to} ${options.path} failed`, () => {
-        if (over) return
-        over = true
-        forget()
-        handler.onResponseError?.(controller as never, error)
-      })
+      kernel.schedule(ms, process, `${to} ${options.path} failed`, () => end(error))
     }
     const target = network.find(to)
     if (!target) {
@@ -265,7 +272,10 @@ class SimDispatcher extends Dispatcher {
         kernel.schedule(network.passage(process, target.process).ms, target.process, `${process.name} hangs up ${options.path}`, () => gone.abort())
       }
       const forgets = [target.process.onEnd(() => { if (!over) fail(0.2, broken('ECONNRESET')) }), process.onEnd(() => { if (!over) hangUp() })]
-      forget = () => { for (const each of forgets) each() }
+      forget = () => {
+        network.calls.delete(end)
+        for (const each of forgets) each()
+      }
       if (fate === 'reset') {
         // Whether it had come through nobody knows.
         if (network.isLost(process, target.process)) deliver('lost', false)

@@ -77,6 +77,7 @@ function clockOf(process: Process): Clock {
     mono: () => (kernel.now - startMs) * time.rate + 1,
     after,
     sleep: (ms, signal) => new Promise((resolve, reject) => {
+      if (!process.alive) return // for ever
       if (signal?.aborted) return reject(signal.reason as Error)
       const onAbort = (): void => {
         cancel()
