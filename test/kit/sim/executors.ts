@@ -32,7 +32,7 @@ export function executorsOf(parent: Process, { netOf, modulesOf }: ExecutorWorld
         toParent.send(`${process.name} ${message.kind}`, () => onMessage(copy))
       }
       const child = new Child({
-        clock: process.clock, disk: new SimDisk(process, parent.host), random: kernel.random(process.name), seeded, modules: modulesOf(process),
+        clock: process.clock, disk: new SimDisk(process, parent.host), random: kernel.random(`${process.name}/${kernel.now}`), seeded, modules: modulesOf(process),
         net: () => netOf(process),
         print: (...parts) => {
           const bytes = Buffer.from(`${parts.map(String).join(' ')}\n`)
