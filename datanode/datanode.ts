@@ -5,7 +5,7 @@
 // Stop: the namenode is told, transfers finish, tasks end, the port closes, homes are released.
 
 import { FramePool } from '../src/block/ring.ts'
-import { asError, GristmillError } from '../src/base/errors.ts'
+import { asError, GristmillError, hasCode } from '../src/base/errors.ts'
 import { nodeId, storageId, type Address, type ClusterId, type NodeId } from '../src/base/ids.ts'
 import { limits } from '../src/base/limits.ts'
 import { openHome, type Home } from '../src/home/home.ts'
@@ -28,6 +28,7 @@ import { Changes } from './report/changes.ts'
 import { noRunner, type TaskHost, type Tasks } from './runner.ts'
 import { Upkeep } from './scrub/upkeep.ts'
 import { Store } from './store/store.ts'
+import { troubleOf } from './store/trouble.ts'
 import { addBlockRoutes } from './transfer/http.ts'
 import { Transfers } from './transfer/transfers.ts'
 
@@ -84,6 +85,8 @@ export class Datanode {
   readonly #config: DatanodeConfig
   readonly #times: DatanodeTimes
   readonly #homes: readonly Home[]
+  /** Directories that could not be used at the start. */
+  readonly #unusable: readonly string[]
   readonly #fail: (error: GristmillError) => void
   readonly #stopping = new AbortController()
   #cluster: ClusterId | undefined
@@ -104,13 +107,23 @@ export class Datanode {
   static async start(world: World, config: DatanodeConfig): Promise<Datanode> {
     if (config.dirs.length === 0) throw new GristmillError('CONFIG_INVALID', 'a datanode needs at least one directory; give one with --dir')
     const homes: Home[] = []
+    const unusable: string[] = []
     try {
-      for (const [i, dir] of config.dirs.entries()) homes.push(await openHome(world, dir, { role: i === 0 ? 'datanode' : 'storage', cluster: config.cluster ?? homes[0]?.cluster }))
+      for (const [i, dir] of config.dirs.entries()) {
+        try {
+          homes.push(await openHome(world, dir, { role: i === 0 ? 'datanode' : 'storage', cluster: config.cluster ?? homes[0]?.cluster }))
+        } catch (error) {
+          // A disk that has died, of a node that has served: its blocks are copied elsewhere. On a new node it is a mistake.
+          if (i === 0 || homes[0]!.cluster === undefined || !(hasCode(error, 'EACCES') || troubleOf(error))) throw error
+          world.log.error('a directory cannot be used; the node goes on without it', { error: asError(error), dir })
+          unusable.push(dir)
+        }
+      }
     } catch (error) {
       await Promise.allSettled(homes.map(home => home.release()))
       throw error
     }
-    const datanode = new Datanode(world, config, homes)
+    const datanode = new Datanode(world, config, { homes, unusable })
     try {
       await datanode.#start()
       return datanode
@@ -120,11 +133,12 @@ export class Datanode {
     }
   }
 
-  private constructor(world: World, config: DatanodeConfig, homes: readonly Home[]) {
+  private constructor(world: World, config: DatanodeConfig, { homes, unusable }: { homes: readonly Home[]; unusable: readonly string[] }) {
     this.#world = world
     this.#config = config
     this.#times = { ...limits, ...config.times }
     this.#homes = homes
+    this.#unusable = unusable
     this.node = nodeId(homes[0]!.id)
     this.#cluster = homes[0]!.cluster
     this.#caller = this.#newCaller()
@@ -161,6 +175,7 @@ export class Datanode {
     const store = await Store.open({
       disk, clock, log, failpoints, trashKeepMs: times.blockTrashKeepMs,
       dirs: this.#homes.map(({ dir, id }) => ({ dir, id: storageId(id) })),
+      unusable: this.#unusable,
       listener: {
         added: replica => changes.added(replica),
         removed: id => changes.removed(id),

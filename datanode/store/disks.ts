@@ -25,6 +25,7 @@ export class Disks {
   async open(): Promise<Array<{ storage: Storage; found: Found }>> {
     const opened: Array<{ storage: Storage; found: Found }> = []
     for (const storage of this.all) {
+      if (storage.failed) continue
       try {
         opened.push({ storage, found: await storage.open() })
       } catch (error) {

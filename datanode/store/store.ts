@@ -7,7 +7,7 @@
 
 import { decodeMeta, metaBytes, type Meta } from '../../src/block/meta.ts'
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
-import { blockName, type BlockId, type StorageId } from '../../src/base/ids.ts'
+import { blockName, storageId, type BlockId, type StorageId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk, DiskReader } from '../../src/ports/disk.ts'
 import { unarmed, type Failpoints } from '../../src/ports/failpoints.ts'
@@ -36,6 +36,8 @@ export interface StoreOptions {
   readonly clock: Clock
   readonly log: Log
   readonly dirs: ReadonlyArray<{ readonly dir: string; readonly id: StorageId }>
+  /** Directories that could not even be taken: known as failed disks. */
+  readonly unusable?: readonly string[] | undefined
   readonly listener: StoreListener
   readonly failpoints?: Failpoints | undefined
   /** Removed blocks stay in the trash for so long; none unless told. */
@@ -82,14 +84,19 @@ export class Store {
     return store
   }
 
-  private constructor({ disk, clock, log, listener, dirs, failpoints = unarmed, trashKeepMs = 0 }: StoreOptions) {
+  private constructor({ disk, clock, log, listener, dirs, unusable = [], failpoints = unarmed, trashKeepMs = 0 }: StoreOptions) {
     this.#disk = disk
     this.#clock = clock
     this.#log = log
     this.#listener = listener
     this.#failpoints = failpoints
     const storages = dirs.map(({ dir, id }) => new Storage({ disk, clock, log, dir, id, trashKeepMs }))
-    this.#disks = new Disks(storages, { log, onFailed: (storage, error) => this.#lose(storage, error) })
+    const lost = unusable.map((dir, i) => {
+      const storage = new Storage({ disk, clock, log, dir, id: storageId(`unusable-${i}`), trashKeepMs })
+      storage.failed = true
+      return storage
+    })
+    this.#disks = new Disks([...storages, ...lost], { log, onFailed: (storage, error) => this.#lose(storage, error) })
   }
 
   get blocks(): number { return this.#catalog.count }

@@ -2,15 +2,12 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { blockId, blockName, storageId, type BlockId } from '../../../src/base/ids.ts'
-import { ChunkTable, crcOf } from '../../../src/block/checksum.ts'
+import { blockId, blockName } from '../../../src/base/ids.ts'
+import { crcOf } from '../../../src/block/checksum.ts'
 import type { Disk } from '../../../src/ports/disk.ts'
-import { silent } from '../../../src/ports/log.ts'
-import type { Replica } from '../../../src/protocol/report.ts'
 import { localDisk } from '../../../src/world/disk.ts'
-import { systemClock } from '../../../src/world/clock.ts'
-import { Store } from '../../../datanode/store/store.ts'
 import { noise } from '../block/kit.ts'
+import { openStore, placeOf, refusal, spoiltDisk, write, type Opened } from './storekit.ts'
 
 // Real files and connections: slow where everything else runs at the same time.
 vi.setConfig({ testTimeout: 30_000 })
@@ -19,48 +16,8 @@ let dir: string
 beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'gristmill-store-')) })
 afterEach(() => { rmSync(dir, { recursive: true, force: true }) })
 
-interface Opened { store: Store; added: Replica[]; removed: BlockId[]; bad: BlockId[]; failed: Array<{ dir: string; last: boolean }> }
-
-async function open(dirs = ['a'], disk: Disk = localDisk): Promise<Opened> {
-  const seen: Omit<Opened, 'store'> = { added: [], removed: [], bad: [], failed: [] }
-  const store = await Store.open({ disk, clock: systemClock, log: silent, dirs: dirs.map(name => ({ dir: join(dir, name), id: storageId(name) })), listener: {
-    added: replica => seen.added.push(replica), removed: id => seen.removed.push(id), bad: id => seen.bad.push(id),
-    failed: (storage, _, last) => seen.failed.push({ dir: storage.dir, last }),
-  } })
-  return { store, ...seen }
-}
-
-function tableOf(bytes: Buffer): ChunkTable {
-  const table = new ChunkTable()
-  for (let at = 0; at < bytes.length; at += 65_536) table.add(crcOf(bytes.subarray(at, at + 65_536)), Math.min(65_536, bytes.length - at))
-  return table
-}
-
-async function write(store: Store, id: number, bytes: Buffer): Promise<void> {
-  const incoming = await store.receive(blockId(id), bytes.length)
-  incoming.write(bytes)
-  await incoming.seal(tableOf(bytes))
-}
-
-const pathOf = (id: number, storage = 'a'): string => join(dir, storage, 'blocks', blockName(blockId(id)).slice(-2), blockName(blockId(id)))
-
-/** The local disk with some methods of its writers replaced. */
-const spoiltDisk = (spoil: { write?: (bytes: Uint8Array, path: string) => void; sync?: (path: string) => void; syncDir?: (path: string) => void }): Disk => ({
-  ...localDisk,
-  async create(path, options) {
-    const writer = await localDisk.create(path, options)
-    return {
-      get bytes() { return writer.bytes },
-      writeSync(bytes) { spoil.write?.(bytes, path); writer.writeSync(bytes) },
-      async sync() { spoil.sync?.(path); await writer.sync() },
-      syncSync: () => writer.syncSync(),
-      close: () => writer.close(),
-    }
-  },
-  async syncDir(path) { spoil.syncDir?.(path); await localDisk.syncDir(path) },
-})
-
-const refusal = (code: string): Error => Object.assign(new Error(code), { code })
+const open = (dirs = ['a'], disk: Disk = localDisk): Promise<Opened> => openStore(dirs.map(name => join(dir, name)), { disk })
+const pathOf = (id: number, storage = 'a'): string => join(dir, storage, placeOf(id))
 
 test('a sealed block is known, lies there byte for byte, and is known after a restart', async () => {
   const bytes = noise(200_000)

@@ -1,0 +1,136 @@
+// Several disks, of which one gets into trouble: what it costs is its own.
+
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { blockId, blockName } from '../../../src/base/ids.ts'
+import type { Disk } from '../../../src/ports/disk.ts'
+import { localDisk } from '../../../src/world/disk.ts'
+import { FaultyDisk } from '../../../src/world/faulty.ts'
+import { noise } from '../block/kit.ts'
+import { openStore, placeOf, refusal, spoiltDisk, tableOf, write } from './storekit.ts'
+
+let dir: string
+beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'gristmill-disks-')) })
+afterEach(() => { rmSync(dir, { recursive: true, force: true }) })
+
+const two = (): string[] => [join(dir, 'a'), join(dir, 'b')]
+/** The first directory has more room. */
+const roomy = (disk: Disk): Disk => ({ ...disk, space: async path => ({ capacityBytes: 1e9, freeBytes: path.endsWith('/a') ? 9e8 : 1e8 }) })
+
+test('a disk that cannot write a block has failed: its own blocks are gone at once, those of others and the node go on', async () => {
+  let broken = false
+  const disk = roomy(spoiltDisk({ write: (_, path) => { if (broken && path.includes('/a/')) throw refusal('EIO') } }))
+  const { store, removed, failed, added } = await openStore(two(), { disk })
+  await write(store, 1, noise(10))
+  broken = true
+  await expect(write(store, 2, noise(10))).rejects.toMatchObject({ code: 'ENOSPC' })
+  expect(failed).toEqual([{ dir: join(dir, 'a'), last: false }])
+  expect(removed).toEqual([1])
+  await write(store, 3, noise(10))
+  expect(added.map(({ id, storage }) => [id, storage])).toEqual([[1, 'a'], [3, 'b']])
+  expect((await store.state()).map(({ failed: has, freeBytes }) => [has, freeBytes > 0])).toEqual([[true, false], [false, true]])
+})
+
+test('a block that was being written when its disk failed is not acknowledged', async () => {
+  let broken = false
+  const disk = roomy(spoiltDisk({ write: () => { if (broken) throw refusal('EIO') } }))
+  const { store, added, failed } = await openStore(two(), { disk })
+  const early = await store.receive(blockId(1), 10)
+  const bytes = noise(10)
+  early.write(bytes)
+  const late = await store.receive(blockId(2), 10)
+  broken = true
+  expect(() => late.write(bytes)).toThrow(expect.objectContaining({ code: 'ENOSPC' }))
+  expect(failed).toHaveLength(1)
+  await expect(early.seal(tableOf(bytes))).rejects.toMatchObject({ code: 'ENOSPC' })
+  expect(added).toEqual([])
+  expect(store.has(blockId(1))).toBe(false)
+})
+
+test('a read-only disk serves what it has and takes nothing, until it can be written to again', async () => {
+  const faulty = new FaultyDisk(localDisk)
+  const { store, failed } = await openStore([join(dir, 'a')], { disk: faulty })
+  await write(store, 1, noise(10))
+  faulty.add({ kind: 'readOnly', at: join(dir, 'a') })
+  await expect(write(store, 2, noise(10))).rejects.toMatchObject({ code: 'ENOSPC' })
+  expect(failed).toEqual([])
+  expect(await store.check(blockId(1))).toBe('sound')
+  expect((await store.state())[0]).toMatchObject({ closed: true, failed: false, freeBytes: 0, blocks: 1 })
+  await store.tend()
+  await expect(write(store, 3, noise(10))).rejects.toMatchObject({ code: 'ENOSPC' })
+  faulty.heal()
+  await store.tend()
+  await write(store, 4, noise(10))
+  expect((await store.state())[0]!.closed).toBeUndefined()
+})
+
+test('a disk that takes no more when a block begins leaves it to the next one', async () => {
+  const faulty = new FaultyDisk(roomy(localDisk))
+  const { store, added } = await openStore(two(), { disk: faulty })
+  faulty.add({ kind: 'readOnly', at: join(dir, 'a') })
+  await write(store, 1, noise(10))
+  expect(added.map(({ storage }) => storage)).toEqual(['b'])
+  // Nor is it in the way of another try, when none takes it.
+  faulty.add({ kind: 'readOnly', at: join(dir, 'b') })
+  await expect(write(store, 2, noise(10))).rejects.toMatchObject({ code: 'ENOSPC' })
+  faulty.heal()
+  await store.tend()
+  await write(store, 2, noise(10))
+})
+
+test('a disk that is taken away while the node runs is noticed, by the next look at it or by who reads from it', async () => {
+  for (const look of ['tend', 'check'] as const) {
+    const dirs = ['a', 'b'].map(name => join(dir, look, name))
+    const { store, removed, bad, failed } = await openStore(dirs, { disk: roomy(localDisk) })
+    await write(store, 1, noise(10))
+    renameSync(dirs[0]!, `${dirs[0]!}-elsewhere`)
+    mkdirSync(dirs[0]!)
+    if (look === 'tend') await store.tend()
+    else await store.check(blockId(1))
+    expect(failed).toEqual([{ dir: dirs[0], last: false }])
+    expect([removed, bad]).toEqual([[1], []])
+  }
+})
+
+test('a disk that cannot be read when the node starts is left out; without any other the node does not start', async () => {
+  const before = await openStore(two(), { disk: roomy(localDisk) })
+  await write(before.store, 1, noise(10))
+  const disk = { ...localDisk, list: async (path: string) => { if (path.includes('/a/')) throw refusal('EIO'); return localDisk.list(path) } }
+  const { store } = await openStore(two(), { disk })
+  expect(store.blocks).toBe(0)
+  expect((await store.state()).map(state => state.failed)).toEqual([true, false])
+  await write(store, 2, noise(10))
+  await expect(openStore([join(dir, 'a')], { disk })).rejects.toMatchObject({ code: 'EIO' })
+})
+
+test('too many open files are no damage: nothing is reported bad, now or at the start', async () => {
+  const { store, bad } = await openStore([join(dir, 'a')], { disk: { ...localDisk, openRead: async () => { throw refusal('EMFILE') } } })
+  await write(store, 1, noise(10))
+  await expect(store.open(blockId(1))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await expect(store.check(blockId(1))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  expect([bad, store.has(blockId(1))]).toEqual([[], true])
+  await expect(openStore([join(dir, 'a')], { disk: { ...localDisk, openReadSync: () => { throw refusal('EMFILE') } } })).rejects.toMatchObject({ code: 'EMFILE' })
+})
+
+test('a block that may not be read, or whose sectors are bad, is damaged', async () => {
+  for (const code of ['EACCES', 'EIO']) {
+    let refuse = false
+    const { store, bad } = await openStore([join(dir, code)], { disk: { ...localDisk, openRead: async path => { if (refuse) throw refusal(code); return localDisk.openRead(path) } } })
+    await write(store, 1, noise(10))
+    refuse = true
+    expect(await store.check(blockId(1))).toBe('damaged')
+    expect(bad).toEqual([1])
+  }
+})
+
+test('a file with a second name elsewhere, where a block is about to be written, is not written into', async () => {
+  const { store } = await openStore([join(dir, 'a')])
+  const theirs = join(dir, 'letters')
+  writeFileSync(theirs, 'not ours')
+  linkSync(theirs, join(dir, 'a/incoming', blockName(blockId(1))))
+  await write(store, 1, noise(1000))
+  expect(readFileSync(theirs, 'utf8')).toBe('not ours')
+  expect(readFileSync(join(dir, 'a', placeOf(1))).length).toBe(1000)
+})

@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest'
+import { silent, type Log } from '../../../src/ports/log.ts'
+import { DeletionGuard } from '../../../datanode/order/guard.ts'
+import { Pulse } from '../../../datanode/heartbeat/pulse.ts'
+import { ManualClock } from '../../kit/manual-clock.ts'
+
+const minute = 60_000
+
+function guarded(blocks: number): { clock: ManualClock; guard: DeletionGuard; told: string[]; reports: () => number } {
+  const clock = new ManualClock()
+  const told: string[] = []
+  let reports = 0
+  const log: Log = { ...silent, error: text => { told.push(text) } }
+  const guard = new DeletionGuard({ clock, log, youngMs: 10 * minute, blocks: () => blocks, report: () => { reports++ } })
+  return { clock, guard, told, reports: () => reports }
+}
+
+test('a namenode that has just started may have a tenth removed, or some hundred, and not in many small steps more', () => {
+  const { guard, told } = guarded(20_000)
+  guard.met(0)
+  expect([1000, 900].map(count => guard.admit(count))).toEqual([true, true])
+  expect(guard.admit(1000)).toBe(false)
+  expect([guard.refused, guard.refusedTotal]).toEqual([1000, 1000])
+  expect(told).toHaveLength(1)
+  expect(told[0]).toContain('deleteGuard')
+  const small = guarded(30)
+  small.guard.met(0)
+  expect([30, 470, 1].map(count => small.guard.admit(count))).toEqual([true, true, false])
+})
+
+test('what was refused is asked for again when the namenode is old enough, and done then', () => {
+  const { clock, guard, reports } = guarded(20_000)
+  guard.met(2 * minute)
+  expect(guard.admit(5000)).toBe(false)
+  clock.pass(8 * minute - 1)
+  expect(guard.admit(5000)).toBe(false)
+  expect(reports()).toBe(0)
+  clock.pass(minute)
+  expect([reports(), guard.refused, guard.refusedTotal]).toEqual([1, 0, 10_000])
+  expect(guard.admit(5000)).toBe(true)
+})
+
+test('another session with the same namenode is no new beginning, another namenode is', () => {
+  const { clock, guard } = guarded(20_000)
+  guard.met(0)
+  expect(guard.admit(2000)).toBe(true)
+  clock.pass(minute)
+  guard.met(minute - 300)
+  expect(guard.admit(500)).toBe(false)
+  clock.pass(20 * minute)
+  expect(guard.admit(10_000)).toBe(true)
+  guard.met(0)
+  expect(guard.admit(3500)).toBe(false)
+})
+
+test('a process that runs is steady; one that stood still for long is not, whoever looks first', () => {
+  for (const who of ['its own look', 'the one who asks'] as const) {
+    const clock = new ManualClock()
+    const pulse = new Pulse(clock, 5000)
+    pulse.start()
+    const startedMs = clock.mono()
+    clock.pass(60_000)
+    expect(pulse.steadySince(startedMs)).toBe(true)
+    clock.ms += 4000 // no timer fires while it stands
+    expect(pulse.steadySince(startedMs)).toBe(true)
+    clock.ms += 6000
+    if (who === 'its own look') clock.pass(1)
+    expect(pulse.steadySince(startedMs)).toBe(false)
+    expect(pulse.steadySince(clock.mono())).toBe(true)
+    pulse.stop()
+  }
+})

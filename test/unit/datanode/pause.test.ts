@@ -1,0 +1,128 @@
+// A datanode that stood still, as after SIGSTOP or on a host that slept: the others took it for dead, and what it was about to say
+// is not true any more. Its clock is moved under its hands.
+
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { blockName, type BlockId } from '../../../src/base/ids.ts'
+import { address, clusterId, nodeId } from '../../../src/base/ids.ts'
+import type { Failpoint } from '../../../src/base/failpoints.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
+import { systemClock } from '../../../src/world/clock.ts'
+import { silent } from '../../../src/ports/log.ts'
+import { systemRandom } from '../../../src/world/random.ts'
+import { Contact, type ContactOptions } from '../../../datanode/heartbeat/contact.ts'
+import { Changes } from '../../../datanode/report/changes.ts'
+import { noRunner } from '../../../datanode/runner.ts'
+import { ManualClock } from '../../kit/manual-clock.ts'
+import { Datanode } from '../../../datanode/datanode.ts'
+import { noise } from '../block/kit.ts'
+import { Mill, testWorld, until } from './kit.ts'
+import { secret } from './namenode.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
+
+/** A clock that has leapt by so much while nothing of the process ran. */
+function leaping(): { clock: Clock; leap(ms: number): void } {
+  let ahead = 0
+  return { clock: { ...systemClock, mono: () => systemClock.mono() + ahead, now: () => systemClock.now() + ahead }, leap: ms => { ahead += ms } }
+}
+
+async function start(mill: Mill, { clock, reach = () => undefined }: { clock: Clock; reach?: (name: Failpoint) => Promise<void> | undefined }, dirs = [mill.dirOf(9)]): Promise<Datanode> {
+  const world = { ...testWorld({ failpoints: { pass() {}, reach } }), clock }
+  const datanode = await Datanode.start(world, {
+    dirs, host: '127.0.0.1', port: 0, namenode: mill.namenode.address, rack: '/default', hostName: 'sleeper', secret, slots: 0, memoryBytes: 0,
+    times: { heartbeatMs: 20, nodeDeadMs: 10_000, drainMs: 1000, tendMs: 100 },
+  })
+  mill.datanodes.push(datanode)
+  return datanode
+}
+
+const put = (mill: Mill, datanode: Datanode, id: number): Promise<Response> => fetch(`http://${datanode.address}/v1/block/${blockName(id as BlockId)}`, {
+  method: 'PUT', body: noise(1000), headers: { authorization: `Bearer ${mill.namenode.tokens.issue({ mode: 'write', block: id as BlockId })}` },
+})
+
+for (const point of ['block.finalise.before', 'block.rename.after'] as const) {
+  test(`a block is not acknowledged by a process that stood still while it took it (${point})`, async () => {
+    await using mill = await Mill.start({ datanodes: 0 })
+    const time = leaping()
+    let leapMs = 0
+    const datanode = await start(mill, { ...time, reach: name => {
+      if (name === point) time.leap(leapMs)
+      return undefined
+    } })
+    expect((await put(mill, datanode, 1)).status).toBe(201)
+    leapMs = 4000
+    await until('it is heard again', async () => (await fetch(`http://${datanode.address}/healthz`)).ok)
+    expect((await put(mill, datanode, 2)).status).toBe(201)
+    leapMs = 6000
+    await until('it is heard again', async () => (await fetch(`http://${datanode.address}/healthz`)).ok)
+    expect((await put(mill, datanode, 3)).status).toBe(503)
+    // It is itself again when the namenode has answered; the block is nobody's, and the namenode hears of it.
+    leapMs = 0
+    await until('it is heard again', async () => (await fetch(`http://${datanode.address}/healthz`)).ok)
+    expect((await put(mill, datanode, 4)).status).toBe(201)
+    await until('all are told', () => [1, 2, 3, 4].every(id => mill.namenode.holders(id as BlockId).length === 1))
+  })
+}
+
+test('an answer that lay unread while the process stood still is no contact; one to what was asked afterwards is', async () => {
+  const clock = new ManualClock()
+  const beats: Array<() => void> = []
+  const call = async (_: unknown, { name }: { name: string }): Promise<object> => {
+    if (name === 'heartbeat.register') return { cluster: clusterId('c'), epoch: 1, session: 1, kill: [] }
+    if (name === 'heartbeat.beat') await new Promise<void>(resolve => { beats.push(resolve) })
+    if (name === 'order.wait') await new Promise(() => {})
+    return { epoch: 1 }
+  }
+  const store = { blocks: 0, state: async () => [], ids: () => new Float64Array(0), remind() {} }
+  const contact = new Contact({
+    clock, random: systemRandom(), log: silent, store, changes: new Changes(), runner: noRunner, heartbeatMs: 1000, longPollMs: 1000, silentMs: 5000,
+    caller: () => ({ call }), fence: { pass: async () => {} }, orders: {}, transfers: () => 0, refused: () => 0, met() {}, cluster: () => undefined, join: async () => {},
+    namenode: address('127.0.0.1:1'), node: nodeId('n'), address: address('127.0.0.1:2'), rack: '/r', host: 'h', pid: 1, version: '1',
+  } as unknown as ContactOptions)
+  contact.start()
+  await until('it beats', () => beats.length === 1)
+  expect(contact.fresh).toBe(true)
+  clock.ms += 6000
+  beats[0]!()
+  await new Promise(resolve => setTimeout(resolve, 5))
+  expect(contact.fresh).toBe(false)
+  clock.pass(1)
+  await until('it beats again', () => beats.length === 2)
+  beats[1]!()
+  await until('the answer is taken', () => contact.fresh)
+  void contact.stop()
+})
+
+test('a write that the pipeline lost to a pause goes on with the others, and no reader misses anything', async () => {
+  await using mill = await Mill.start({ datanodes: 2 })
+  const time = leaping()
+  let asleep = false
+  const sleeper = await start(mill, { ...time, reach: name => {
+    if (name === 'block.ack.before' && asleep) time.leap(60_000)
+    return undefined
+  } })
+  asleep = true
+  const writer = await mill.client.create('/file', { replication: 3 })
+  await writer.write(noise(300_000))
+  await writer.close()
+  const acknowledged = mill.namenode.files.get('/file')!.blocks.flatMap(({ nodes }) => nodes)
+  expect(acknowledged).not.toContain(sleeper.node)
+  expect(acknowledged.length).toBeGreaterThan(0)
+})
+
+test('a disk that cannot be used any more does not keep its node from starting; one that never could, does', async () => {
+  await using mill = await Mill.start({ datanodes: 0 })
+  const dirs = [join(mill.dir, 'one'), join(mill.dir, 'two')]
+  const disk = (unusable: string) => {
+    const { disk: local, ...rest } = testWorld()
+    return { ...rest, disk: { ...local, lock: async (path: string) => { if (path === unusable) throw Object.assign(new Error('EROFS'), { code: 'EROFS' }); return local.lock(path) } } }
+  }
+  const config = { dirs, host: '127.0.0.1', port: 0, namenode: mill.namenode.address, rack: '/default', hostName: 'h', secret, slots: 0, memoryBytes: 0, times: { heartbeatMs: 20, drainMs: 1000 } }
+  await expect(Datanode.start(disk(dirs[1]!), config)).rejects.toMatchObject({ code: 'EACCES' })
+  await (await Datanode.start(disk(''), config)).stop()
+  const datanode = await Datanode.start(disk(dirs[1]!), config)
+  mill.datanodes.push(datanode)
+  expect(await (await fetch(`http://${datanode.address}/metrics`)).text()).toMatch(new RegExp(`gristmill_storage_failed\\{dir="${dirs[1]}"\\} 1`))
+  expect((await put(mill, datanode, 1)).status).toBe(201)
+})

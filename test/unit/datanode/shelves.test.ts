@@ -1,0 +1,137 @@
+// What is nobody's any more and is kept for a while: the trash, and the quarantine.
+
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { blockId, blockName } from '../../../src/base/ids.ts'
+import type { Disk } from '../../../src/ports/disk.ts'
+import { localDisk } from '../../../src/world/disk.ts'
+import { ManualClock } from '../../kit/manual-clock.ts'
+import { noise } from '../block/kit.ts'
+import { openStore, placeOf, write } from './storekit.ts'
+
+let dir: string
+beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'gristmill-shelves-')) })
+afterEach(() => { rmSync(dir, { recursive: true, force: true }) })
+
+const inTrash = (): string[] => readdirSync(join(dir, 'trash')).filter(name => !name.endsWith('.meta')).sort()
+const named = (...ids: number[]): string[] => ids.map(id => blockName(blockId(id)))
+const hour = 3_600_000
+
+/** The wall clock is the disk's own. */
+class DiskClock extends ManualClock {
+  override now(): number { return Date.now() + this.ms - 1000 }
+}
+
+test('a removed block counts no more at once, lies in the trash for its time, and goes then', async () => {
+  const clock = new DiskClock()
+  const { store } = await openStore([dir], { clock, trashKeepMs: hour })
+  await write(store, 1, noise(1000))
+  await write(store, 2, noise(1000))
+  const before = (await store.state())[0]!
+  await store.remove([blockId(1)])
+  const after = (await store.state())[0]!
+  expect([before.blocks, after.blocks, after.usedBytes]).toEqual([2, 1, before.usedBytes / 2])
+  expect(after.trashBytes).toBe(before.usedBytes / 2)
+  expect(readFileSync(join(dir, 'trash', named(1)[0]!)).equals(noise(1000))).toBe(true)
+  clock.pass(hour - 1)
+  await store.tend()
+  expect(inTrash()).toEqual(named(1))
+  clock.pass(1)
+  await store.tend()
+  expect(readdirSync(join(dir, 'trash'))).toEqual([])
+  expect((await store.state())[0]).toMatchObject({ trashBytes: 0, blocks: 1 })
+})
+
+test('what an earlier process has put into the trash goes when its time is over, and one that starts anew does not serve it', async () => {
+  const first = await openStore([dir], { trashKeepMs: hour })
+  for (const id of [1, 2]) await write(first.store, id, noise(10))
+  await first.store.remove([blockId(1), blockId(2)])
+  utimesSync(join(dir, 'trash', named(2)[0]!), new Date(), new Date(Date.now() - 2 * hour))
+  const { store } = await openStore([dir], { clock: new DiskClock(), trashKeepMs: hour })
+  expect(store.blocks).toBe(0)
+  await store.tend()
+  expect(inTrash()).toEqual(named(1))
+})
+
+test('the trash is room for new blocks: the oldest goes first, and no more than has to', async () => {
+  const blocks: Record<string, number> = {}
+  const used = (): number => Object.values(blocks).reduce((sum, bytes) => sum + bytes, 0)
+  // A disk of 10,000 bytes, of which what is written is taken and what is removed is given back.
+  const disk: Disk = {
+    ...localDisk,
+    async rename(from, to) { await localDisk.rename(from, to); if (!to.endsWith('meta')) { blocks[to] = 3000; delete blocks[from] } },
+    async remove(path) { delete blocks[path]; await localDisk.remove(path) },
+    space: async () => ({ capacityBytes: 10_000, freeBytes: 10_000 - used() }),
+  }
+  const { store } = await openStore([dir], { disk, trashKeepMs: hour })
+  for (const id of [1, 2, 3]) await write(store, id, noise(3000))
+  await store.remove([blockId(2)])
+  await store.remove([blockId(1)])
+  expect((await store.state())[0]!.freeBytes).toBeGreaterThanOrEqual(7000)
+  await write(store, 4, noise(3000))
+  expect(inTrash()).toEqual(named(1))
+  expect(store.has(blockId(3))).toBe(true)
+  await expect(store.receive(blockId(5), 9000)).rejects.toMatchObject({ code: 'ENOSPC' })
+  expect(inTrash()).toEqual(named(1))
+})
+
+test('a nearly full disk gets its trash back even if nobody writes blocks', async () => {
+  let free = 10_000
+  const { store } = await openStore([dir], { disk: { ...localDisk, space: async () => ({ capacityBytes: 100_000, freeBytes: free }) }, trashKeepMs: hour })
+  await write(store, 1, noise(1000))
+  await store.remove([blockId(1)])
+  await store.tend()
+  expect(inTrash()).toEqual(named(1))
+  free = 4000
+  await store.tend()
+  expect(inTrash()).toEqual([])
+})
+
+// Deleting takes its time, and a copy of the same block may be ordered meanwhile. The deletion used to take the new file.
+test('a block that comes back while it is being removed is not removed', async () => {
+  let release!: () => void
+  const held = new Promise<void>(resolve => { release = resolve })
+  const disk: Disk = { ...localDisk, async rename(from, to) { if (to.includes('/trash/')) await held; await localDisk.rename(from, to) } }
+  const { store } = await openStore([dir], { disk, trashKeepMs: hour })
+  await write(store, 1, noise(1000, 1))
+  await write(store, 2, noise(1000, 2))
+  const removing = store.remove([blockId(1), blockId(2)])
+  const writing = write(store, 2, noise(1000, 2))
+  setTimeout(release, 100)
+  await Promise.all([removing, writing])
+  expect(await store.check(blockId(2))).toBe('sound')
+  expect(inTrash()).toEqual(named(1, 2))
+})
+
+test('a good copy that comes before the bad one was put aside is not put aside in its place', async () => {
+  const { store, bad } = await openStore([dir])
+  await write(store, 1, noise(1000))
+  truncateSync(join(dir, placeOf(1)), 500)
+  expect(await store.check(blockId(1))).toBe('damaged')
+  await write(store, 1, noise(1000))
+  await store.told(bad, new Set())
+  expect(await store.check(blockId(1))).toBe('sound')
+  expect(readFileSync(join(dir, 'quarantine', named(1)[0]!)).length).toBe(500)
+})
+
+test('the quarantine keeps the newest hundred; the last replica of a block stays beside them until it is not the last any more', async () => {
+  const { store } = await openStore([dir])
+  for (let id = 1; id <= 105; id++) {
+    await write(store, id, noise(10))
+    await store.damaged(blockId(id), new Error('said so'))
+    await store.told([blockId(id)], new Set(id <= 2 ? [blockId(id)] : []))
+  }
+  const kept = readdirSync(join(dir, 'quarantine')).filter(name => /^[0-9a-f]{16}$/.test(name)).sort()
+  expect([kept.length, kept[0]]).toEqual([100, named(6)[0]])
+  expect(readdirSync(join(dir, 'quarantine/last')).filter(name => !name.endsWith('.meta')).sort()).toEqual(named(1, 2))
+  expect((await store.state())[0]!.quarantined).toBe(102)
+  // A later process asks again about those; of one of them there is a good replica now.
+  const later = await openStore([dir])
+  later.store.remind()
+  expect([...later.bad].sort()).toEqual([1, 2])
+  await later.store.told(later.bad, new Set([blockId(2)]))
+  expect(readdirSync(join(dir, 'quarantine/last')).filter(name => !name.endsWith('.meta'))).toEqual(named(2))
+  expect(existsSync(join(dir, 'quarantine', named(1)[0]!))).toBe(true)
+})

@@ -1,0 +1,56 @@
+// Blocks written to stores by hand, and disks that can be made to refuse.
+
+import { ChunkTable, crcOf } from '../../../src/block/checksum.ts'
+import { blockId, blockName, storageId, type BlockId } from '../../../src/base/ids.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
+import type { Disk } from '../../../src/ports/disk.ts'
+import { silent } from '../../../src/ports/log.ts'
+import type { Replica } from '../../../src/protocol/report.ts'
+import { systemClock } from '../../../src/world/clock.ts'
+import { localDisk } from '../../../src/world/disk.ts'
+import { Store } from '../../../datanode/store/store.ts'
+
+export interface Opened { store: Store; added: Replica[]; removed: BlockId[]; bad: BlockId[]; failed: Array<{ dir: string; last: boolean }> }
+
+/** A store over directories; what it tells is kept. */
+export async function openStore(dirs: readonly string[], { disk = localDisk, clock = systemClock, trashKeepMs = 0 }: { disk?: Disk; clock?: Clock; trashKeepMs?: number } = {}): Promise<Opened> {
+  const seen: Omit<Opened, 'store'> = { added: [], removed: [], bad: [], failed: [] }
+  const store = await Store.open({ disk, clock, log: silent, trashKeepMs, dirs: dirs.map(dir => ({ dir, id: storageId(dir.split('/').at(-1)!) })), listener: {
+    added: replica => seen.added.push(replica), removed: id => seen.removed.push(id), bad: id => seen.bad.push(id),
+    failed: (storage, _, last) => seen.failed.push({ dir: storage.dir, last }),
+  } })
+  return { store, ...seen }
+}
+
+export function tableOf(bytes: Buffer): ChunkTable {
+  const table = new ChunkTable()
+  for (let at = 0; at < bytes.length; at += 65_536) table.add(crcOf(bytes.subarray(at, at + 65_536)), Math.min(65_536, bytes.length - at))
+  return table
+}
+
+export async function write(store: Store, id: number, bytes: Buffer): Promise<void> {
+  const incoming = await store.receive(blockId(id), bytes.length)
+  incoming.write(bytes)
+  await incoming.seal(tableOf(bytes))
+}
+
+/** Where a block's file lies below a data directory. */
+export const placeOf = (id: number): string => `blocks/${blockName(blockId(id)).slice(-2)}/${blockName(blockId(id))}`
+
+/** The local disk with some methods of its writers replaced. */
+export const spoiltDisk = (spoil: { write?: (bytes: Uint8Array, path: string) => void; sync?: (path: string) => void; syncDir?: (path: string) => void }): Disk => ({
+  ...localDisk,
+  async create(path, options) {
+    const writer = await localDisk.create(path, options)
+    return {
+      get bytes() { return writer.bytes },
+      writeSync(bytes) { spoil.write?.(bytes, path); writer.writeSync(bytes) },
+      async sync() { spoil.sync?.(path); await writer.sync() },
+      syncSync: () => writer.syncSync(),
+      close: () => writer.close(),
+    }
+  },
+  async syncDir(path) { spoil.syncDir?.(path); await localDisk.syncDir(path) },
+})
+
+export const refusal = (code: string): Error => Object.assign(new Error(code), { code })
