@@ -1,0 +1,126 @@
+// What a user of the kit does with a simulated cluster, under the runner that a user has: each line of the contract once.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { Cluster } from '../kit/index.ts'
+import { startSim, type SimCluster, type SimOptions } from '../kit/sim/cluster.ts'
+
+const dir = await mkdtemp(join(tmpdir(), 'gristmill-test-'))
+afterAll(() => rm(dir, { recursive: true, force: true }))
+
+const text = Array.from({ length: 4000 }, (_, i) => `line ${i} of the harvest\n`).join('')
+const start = (options: SimOptions = {}): Promise<SimCluster> => startSim({ ...options, settings: { blockSize: '16KiB', ...options.settings } })
+
+/** A program of this text, compiled as a user's is. */
+async function program(name: string, body: string): Promise<string> {
+  const file = join(dir, `${name}.ts`)
+  await writeFile(file, `import { mapReduce } from 'gristmill'\nexport default mapReduce<string, string, number>({\n${body}\n})\n`)
+  return file
+}
+
+const countWords = 'map(line, emit) { for (const word of line.split(\' \')) emit(word, 1) },\nreduce(word, counts, emit) { let sum = 0; for (const count of counts) sum += count; emit(word, sum) },'
+
+test('a file outlives two of its three datanodes, and minutes pass in a moment', async () => {
+  await using cluster = await Cluster.start({ mode: 'sim', seed: 5, settings: { blockSize: '16KiB' } })
+  const { mill, datanodes } = cluster
+  await mill.writeFile('/harvest.txt', text)
+  await datanodes[0]!.kill()
+  await datanodes[1]!.powerCut()
+  expect((await mill.readFile('/harvest.txt')).toString()).toBe(text)
+  await datanodes[0]!.start()
+  await datanodes[1]!.start()
+  await cluster.advance(600_000)
+  await cluster.waitQuiet()
+  expect(String(await cluster.check())).toBe('all invariants hold')
+})
+
+test('the namenode\'s power is cut, it is frozen, cut off and restarted, and nothing that was acknowledged is lost', async () => {
+  await using cluster = await start({ seed: 6 })
+  const { mill, namenode, datanodes } = cluster
+  for (const [i, break_] of [
+    () => namenode.powerCut().then(() => namenode.start()),
+    () => namenode.restart(),
+    async () => { namenode.pause(); await cluster.advance(5_000); namenode.resume() },
+    async () => { cluster.cut(namenode, datanodes[0]!, { oneWay: true }); await cluster.advance(20_000); cluster.heal() },
+    async () => { await namenode.failpoint('journal.commit.before', 'kill'); await cluster.advance(100) },
+  ].entries()) {
+    await mill.writeFile(`/file${i}`, `${i} ${text}`)
+    await break_()
+  }
+  const writing = mill.writeFile('/in-doubt', text)
+  await cluster.advance(5_000)
+  expect(namenode.running).toBe(false)
+  await namenode.start()
+  await writing
+  await cluster.waitQuiet()
+  for (let i = 0; i < 5; i++) expect((await mill.readFile(`/file${i}`)).toString()).toBe(`${i} ${text}`)
+  expect(String(await cluster.check())).toBe('all invariants hold')
+})
+
+test('a damaged replica is looked past by readers and replaced, and the verdict names what is not mended yet', async () => {
+  await using cluster = await start({ seed: 7 })
+  const { mill, datanodes } = cluster
+  await mill.writeFile('/harvest.txt', text)
+  await cluster.waitQuiet()
+  const [replica] = await datanodes[0]!.replicas()
+  await replica!.damage('flip')
+  expect(await replica!.sound()).toBe(false)
+  expect((await cluster.check()).broken.join()).toContain(replica!.block)
+  expect((await (await cluster.connect({ hostName: 'datanode1' })).readFile('/harvest.txt')).toString()).toBe(text)
+  await cluster.waitQuiet()
+  expect(String(await cluster.check())).toBe('all invariants hold')
+})
+
+test('a job gives what it gives without faults while a node dies under it', async () => {
+  const file = await program('words', countWords)
+  const outputs = await Promise.all([false, true].map(async faulty => {
+    await using cluster = await start({ seed: 8 })
+    const { mill } = cluster
+    await mill.mkdir('/in')
+    await mill.writeFile('/in/harvest.txt', text)
+    const job = await mill.run(file, { input: '/in', output: '/out', reducers: 2 })
+    if (faulty) {
+      await cluster.advance(60)
+      await cluster.datanodes[2]!.kill()
+    }
+    await job.wait()
+    const parts = (await mill.readdir('/out')).filter(name => name.startsWith('part')).sort()
+    return await Promise.all(parts.map(async part => (await mill.readFile(`/out/${part}`)).toString()))
+  }))
+  expect(outputs[0]!.join('')).toContain('harvest\t4000')
+  expect(outputs[1]).toEqual(outputs[0])
+})
+
+test.each([
+  ['throws', 'map() { throw new Error(\'chaff\') },', /chaff/],
+  ['ends its process', 'map() { process.exit(3) },', /process\.exit/],
+  ['never ends', 'async map() { await new Promise(() => {}) },', /time limit/],
+  ['looks at the real clock', 'map(line, emit) { emit(line, Date.now()) },', /Date\.now/],
+])('a program that %s fails its job, not the simulation', async (name, body, why) => {
+  const cluster = await start({ seed: 9 })
+  try {
+    await cluster.mill.mkdir('/in')
+    await cluster.mill.writeFile('/in/harvest.txt', 'a line\n')
+    const job = await cluster.mill.run(await program(name.replaceAll(' ', '-'), body), { input: '/in', output: '/out', taskTimeoutMs: 60_000 })
+    await expect(job.wait()).rejects.toThrow(why)
+    await cluster.mill.writeFile('/after', text)
+  } finally {
+    await cluster.stop()
+  }
+})
+
+test('settings of one datanode are that one\'s, an unknown one is refused, and clusters live side by side', async () => {
+  await expect(async () => start({ settings: { blockSice: '1KiB' } })).rejects.toThrow(/blockSice/)
+  const clusters = await Promise.all([1, 2].map(seed => start({ seed, datanodes: 2, nodeSettings: { 1: { slots: '4' } } })))
+  try {
+    for (const { mill, datanodes } of clusters) {
+      const { nodes } = await mill.clusterStatus()
+      expect(datanodes.map(({ id }) => nodes.find(({ node }) => node === id)!.slots)).toEqual([4, 1])
+    }
+    expect(clusters[0]!.trace.hash).not.toBe(clusters[1]!.trace.hash)
+  } finally {
+    for (const cluster of clusters) await cluster.stop()
+  }
+})
