@@ -154,7 +154,7 @@ export class Session {
         for (const page of pagesOf(store)) await this.#deliver(full, { node, session: this.id, seq: ++this.#seq, ...page })
         this.#reported.resolve()
         awaited.resolve()
-        store.remind()
+        await store.remind()
       }
       if (changes.size > 0) {
         const batch = changes.batch()

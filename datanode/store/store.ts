@@ -226,8 +226,13 @@ export class Store {
   }
 
   /** Tells again of damaged blocks that had no good replica anywhere when they were found: perhaps there is one now. */
-  remind(): void {
-    for (const { last } of this.storages) for (const id of last.ids()) if (!this.#catalog.has(id)) this.#listener.bad(id)
+  async remind(): Promise<void> {
+    for (const { last, quarantine } of this.storages) {
+      for (const id of last.ids()) {
+        if (this.#catalog.has(id)) await last.pass(id, quarantine).catch(() => {}) // it is kept where it is until the next time
+        else this.#listener.bad(id)
+      }
+    }
   }
 
   /** The namenode has heard that these are bad; of those in `only` it knows no good replica. They go into quarantine. */

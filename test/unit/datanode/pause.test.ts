@@ -74,7 +74,7 @@ test('an answer that lay unread while the process stood still is no contact; one
     if (name === 'order.wait') await new Promise(() => {})
     return { epoch: 1 }
   }
-  const store = { blocks: 0, state: async () => [], ids: () => new Float64Array(0), remind() {} }
+  const store = { blocks: 0, state: async () => [], ids: () => new Float64Array(0), remind: async () => {} }
   const contact = new Contact({
     clock, random: systemRandom(), log: silent, store, changes: new Changes(), runner: noRunner, heartbeatMs: 1000, longPollMs: 1000, silentMs: 5000,
     caller: () => ({ call }), fence: { pass: async () => {} }, orders: {}, transfers: () => 0, refused: () => 0, met() {}, cluster: () => undefined, join: async () => {},

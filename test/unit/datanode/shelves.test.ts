@@ -129,7 +129,7 @@ test('the quarantine keeps the newest hundred; the last replica of a block stays
   expect((await store.state())[0]!.quarantined).toBe(102)
   // A later process asks again about those; of one of them there is a good replica now.
   const later = await openStore([dir])
-  later.store.remind()
+  await later.store.remind()
   expect([...later.bad].sort()).toEqual([1, 2])
   await later.store.told(later.bad, new Set([blockId(2)]))
   expect(readdirSync(join(dir, 'quarantine/last')).filter(name => !name.endsWith('.meta'))).toEqual(named(2))
