@@ -71,6 +71,10 @@ export const canaries = {
       file: 'namenode/jobs/report.ts',
       from: 'if (task.won || task.committing) {',
       to: 'if (task.committing) {',
+    }, {
+      file: 'namenode/jobs/mutation.ts',
+      from: 'if (other) throw',
+      to: 'if (other && Math.PI === 3) throw',
     }],
     workload: 'jobs',
     profile: 'lossy',
