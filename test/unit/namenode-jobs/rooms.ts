@@ -5,38 +5,10 @@ import type { Book, Rooms } from '../../../namenode/jobs/rooms.ts'
 import type { JobRecord, TaskRecord } from '../../../namenode/jobs/record.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { address, attemptParts, jobId, type JobId, type NodeId } from '../../../src/base/ids.ts'
-import type { Clock } from '../../../src/ports/clock.ts'
 import { silent } from '../../../src/ports/log.ts'
 import type { JobSpec } from '../../../src/protocol/job.ts'
 import type { Order } from '../../../src/protocol/order.ts'
-
-export class ManualClock implements Clock {
-  ms = 1000
-  #timers: Array<{ at: number; work: () => void }> = []
-
-  now(): number { return 1_700_000_000_000 + this.ms }
-  mono(): number { return this.ms }
-  sleep(ms: number): Promise<void> { return new Promise(resolve => void this.after(ms, resolve)) }
-  after(ms: number, work: () => void): () => void {
-    const timer = { at: this.ms + ms, work }
-    this.#timers.push(timer)
-    return () => { this.#timers = this.#timers.filter(each => each !== timer) }
-  }
-  deadline(): AbortSignal { return new AbortController().signal }
-  yield(): Promise<void> { return new Promise(resolve => setImmediate(resolve)) }
-
-  pass(ms: number): void {
-    const until = this.ms + ms
-    for (;;) {
-      const next = this.#timers.filter(timer => timer.at <= until).sort((a, b) => a.at - b.at)[0]
-      if (!next) break
-      this.#timers = this.#timers.filter(timer => timer !== next)
-      this.ms = next.at
-      next.work()
-    }
-    this.ms = until
-  }
-}
+import { ManualClock } from '../../kit/manual-clock.ts'
 
 export class MemoryBook implements Book {
   readonly jobs = new Map<JobId, { record: JobRecord; spec: JobSpec; tasks: Map<string, TaskRecord> }>()

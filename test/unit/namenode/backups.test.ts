@@ -15,7 +15,8 @@ import { touch } from '../../../namenode/namespace/names.ts'
 import { clusterId } from '../../../src/base/ids.ts'
 import type { Store } from '../../../src/ports/store.ts'
 import { realWorld } from '../../../src/world/world.ts'
-import { ManualClock, root } from './kit.ts'
+import { ManualClock } from '../../kit/manual-clock.ts'
+import { root } from './kit.ts'
 
 const world = realWorld({ name: 'test', logLevel: 'silent' })
 const cluster = clusterId('cluster-test')

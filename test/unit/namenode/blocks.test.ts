@@ -6,7 +6,7 @@ import { BlockTable } from '../../../namenode/blocks/table.ts'
 import { Orders } from '../../../namenode/nodes/orders.ts'
 import { blockId, nodeId } from '../../../src/base/ids.ts'
 import { seeded } from '../../../src/world/random.ts'
-import { ManualClock } from './kit.ts'
+import { ManualClock } from '../../kit/manual-clock.ts'
 
 test('the block table holds what a map of sets would', () => {
   const random = seeded(5)

@@ -24,7 +24,8 @@ import { copyFailed, orders as wait, type Order } from '../../../src/protocol/or
 import * as report from '../../../src/protocol/report.ts'
 import { BlockTokens } from '../../../src/rpc/token.ts'
 import { seeded } from '../../../src/world/random.ts'
-import { ManualClock, openBench, root, type Bench } from './kit.ts'
+import { ManualClock } from '../../kit/manual-clock.ts'
+import { openBench, root, type Bench } from './kit.ts'
 
 export const times = { nodeStaleMs: 1000, nodeDeadMs: 4000, longPollMs: 500 }
 

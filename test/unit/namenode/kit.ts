@@ -6,47 +6,10 @@ import { Registry, type Mutation } from '../../../namenode/journal/operation.ts'
 import type { SegmentLimits } from '../../../namenode/journal/segments.ts'
 import { format } from '../../../namenode/namespace/format.ts'
 import type { GristmillError } from '../../../src/base/errors.ts'
-import type { Clock } from '../../../src/ports/clock.ts'
 import { silent } from '../../../src/ports/log.ts'
+import { ManualClock } from '../../kit/manual-clock.ts'
 import { MemoryDisk } from '../../kit/memory-disk.ts'
 import { MemoryStore } from '../../kit/memory-store.ts'
-
-export class ManualClock implements Clock {
-  ms = 1000
-  wallMs = 1_700_000_000_000
-  #timers: Array<{ at: number; work: () => void }> = []
-
-  now(): number { return this.wallMs + this.ms }
-  mono(): number { return this.ms }
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.after(ms, resolve)
-      signal?.addEventListener('abort', () => {
-        cancel()
-        reject(signal.reason as Error)
-      }, { once: true })
-    })
-  }
-  after(ms: number, work: () => void): () => void {
-    const timer = { at: this.ms + ms, work }
-    this.#timers.push(timer)
-    return () => { this.#timers = this.#timers.filter(each => each !== timer) }
-  }
-  deadline(): AbortSignal { return new AbortController().signal }
-  yield(): Promise<void> { return new Promise(resolve => setImmediate(resolve)) }
-
-  pass(ms: number): void {
-    const until = this.ms + ms
-    for (;;) {
-      const next = this.#timers.filter(timer => timer.at <= until).sort((a, b) => a.at - b.at)[0]
-      if (!next) break
-      this.#timers = this.#timers.filter(timer => timer !== next)
-      this.ms = Math.max(this.ms, next.at)
-      next.work()
-    }
-    this.ms = until
-  }
-}
 
 export const root = { user: 'grace', root: true }
 export const as = (user: string): { user: string; root: boolean } => ({ user, root: false })

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { Boundary } from '../../../src/record/boundary.ts'
 import { newReadCounters, splittable } from '../../../src/record/format.ts'
 import { parseCsvHeader } from '../../../src/record/rows.ts'
-import { dice, rangeOf, readAll, type Dice, type Found } from './seeded.ts'
+import { dice, type Dice } from '../../kit/dice.ts'
+import { rangeOf, readAll, type Found } from './ranges.ts'
 
 const atoms = ['a', 'grain', 'é', '😀', ' ', ',', '"', '\n', '\r\n', ';', '5" disk', '']
 

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { limits } from '../../../src/base/limits.ts'
 import { Boundary } from '../../../src/record/boundary.ts'
 import { newReadCounters } from '../../../src/record/format.ts'
-import { dice, rangeOf, readAll, type Dice, type Found } from './seeded.ts'
+import { dice, type Dice } from '../../kit/dice.ts'
+import { rangeOf, readAll, type Found } from './ranges.ts'
 
 const words = ['', 'a', 'grain', 'é', '磨坊', '😀', ' ', '\t', 'x\ry', '\u0000', '"']
 

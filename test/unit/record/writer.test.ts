@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createWriter, extensionOf, type OutputFormat, type OutputOptions } from '../../../src/record/writer.ts'
-import { dice, rangeOf, readAll } from './seeded.ts'
+import { dice } from '../../kit/dice.ts'
+import { rangeOf, readAll } from './ranges.ts'
 
 function written(options: OutputOptions, pairs: ReadonlyArray<readonly [unknown, unknown]>): string {
   const writer = createWriter(options)

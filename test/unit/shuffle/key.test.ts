@@ -3,7 +3,8 @@ import { compareKeys, decodeKey, encodeKey, keyPrefix, type Key } from '../../..
 import { askPartitioner, hashKey } from '../../../src/shuffle/partition.ts'
 import { Sink } from '../../../src/shuffle/sink.ts'
 import { decodeValue, encodeValue } from '../../../src/shuffle/value.ts'
-import { compare, dice, plainZero, randomKey } from './kit.ts'
+import { dice } from '../../kit/dice.ts'
+import { compare, plainZero, randomKey } from './kit.ts'
 
 function encoded(key: Key): Buffer {
   const sink = new Sink(1)

@@ -10,23 +10,7 @@ import { MapOutput, type MapOutputOptions, type MapOutputResult } from '../../..
 import { segmentInFile, segmentInMemory, type Segment } from '../../../src/shuffle/segment.ts'
 import { mergeSegments } from '../../../src/shuffle/groups.ts'
 import { localDisk } from '../../../src/world/disk.ts'
-
-export interface Dice {
-  below(bound: number): number
-  pick<T>(items: readonly T[]): T
-}
-
-export function dice(seed: number): Dice {
-  let state = seed >>> 0
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-  const below = (bound: number) => Math.floor(next() * bound)
-  return { below, pick: items => items[below(items.length)]! }
-}
+import type { Dice } from '../../kit/dice.ts'
 
 const texts = ['', 'a', 'b', 'ab', 'a\0', 'a\0b', '\0', '\0\0', '\u00ff', 'é', 'z', '磨', '\uffff', '😀', 'prefix/common/x', 'prefix/common/y', 'prefix/common/', 'longer than thirteen characters']
 const numbers = [0, -0, 1, -1, 0.5, -0.5, 255, 256, 65_536, 2 ** 53, -(2 ** 53), 1e300, -1e300, 5e-324, -5e-324, Infinity, -Infinity, NaN]

@@ -5,7 +5,8 @@ import { mergeSegments } from '../../../src/shuffle/groups.ts'
 import { Inbox } from '../../../src/shuffle/inbox.ts'
 import { decodeIndex, encodeIndex, segmentInMemory, type Extent, type Segment } from '../../../src/shuffle/segment.ts'
 import { localDisk } from '../../../src/world/disk.ts'
-import { dice, groupsOf, oracle, scratch, segmentsOf, writeOutput, type Pair } from './kit.ts'
+import { dice } from '../../kit/dice.ts'
+import { groupsOf, oracle, scratch, segmentsOf, writeOutput, type Pair } from './kit.ts'
 
 async function readThrough(segments: Segment[], directory: string): Promise<unknown> {
   try {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { sortRecords } from '../../../src/shuffle/order.ts'
-import { dice, type Dice } from './kit.ts'
+import { dice, type Dice } from '../../kit/dice.ts'
 
 /** Keys of every awkward kind: few distinct, long common beginnings, zeros at the end, one a beginning of the other. */
 const makers: Record<string, (random: Dice) => Buffer> = {

@@ -7,7 +7,8 @@ import { decodeIndex, digestOf } from '../../../src/shuffle/segment.ts'
 import { encodeKey } from '../../../src/shuffle/key.ts'
 import { Sink } from '../../../src/shuffle/sink.ts'
 import { localDisk } from '../../../src/world/disk.ts'
-import { dice, fileSegment, groupsOf, oracle, plainZero, randomKey, scratch, segmentsOf, writeOutput, type Dice, type Pair } from './kit.ts'
+import { dice, type Dice } from '../../kit/dice.ts'
+import { fileSegment, groupsOf, oracle, plainZero, randomKey, scratch, segmentsOf, writeOutput, type Pair } from './kit.ts'
 
 function partitionOf(key: Key, partitions: number): number {
   const sink = new Sink()

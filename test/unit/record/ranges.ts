@@ -1,25 +1,9 @@
-// Random data from a seed, and ranges over bytes in memory: what the tests of the record room share.
+// Ranges over bytes in memory: what the tests of the record room share.
 
 import type { Batch, InputOptions, ReadCounters, RecordRange } from '../../../src/record/format.ts'
 import { newReadCounters } from '../../../src/record/format.ts'
 import { readRecords } from '../../../src/record/reader.ts'
-
-export interface Dice {
-  below(bound: number): number
-  pick<T>(items: readonly T[]): T
-}
-
-export function dice(seed: number): Dice {
-  let state = seed >>> 0
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-  const below = (bound: number) => Math.floor(next() * bound)
-  return { below, pick: items => items[below(items.length)]! }
-}
+import type { Dice } from '../../kit/dice.ts'
 
 /** A range over `bytes` whose source reuses one buffer for pieces of random lengths, as real sources may. */
 export function rangeOf(bytes: Buffer, range: { path?: string; start?: number; end?: number; aligned?: boolean; header?: string[] | undefined }, random: Dice, pieceMax = 40): RecordRange & { closed: () => boolean } {
