@@ -11,12 +11,15 @@ const day = Math.floor(Date.now() / 86_400_000)
 /** The same all day, so that a failure is found again; another one tomorrow. */
 const first = day * 1000
 
+/** Longer than any run on a busy machine; a simulation that hangs is ended, and fails. */
+const runMs = 500_000
+
 interface Run { readonly code: number; readonly text: string }
 
 function simulate(...args: string[]): Promise<Run> {
   return new Promise(resolve => {
-    execFile(process.execPath, [join(import.meta.dirname, 'run.ts'), ...args], { maxBuffer: 16 << 20 }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code ?? 1), text: `${stdout}${stderr}` })
+    execFile(process.execPath, [join(import.meta.dirname, 'run.ts'), ...args], { maxBuffer: 16 << 20, timeout: runMs, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, text: `${stdout}${stderr}` })
     })
   })
 }
