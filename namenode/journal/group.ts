@@ -49,10 +49,9 @@ export function decideGroup(state: State, group: readonly Waiting[], { timeMs, l
     const { mutation, operation } = each
     each.error = undefined
     try {
-      const requestId = (operation as { requestId?: RequestId }).requestId
-      const kept = requestId && state.keptAnswer(requestId)
+      const kept = answerBefore(state, each)
       if (kept) {
-        each.result = mutation.recall ? mutation.recall(kept.value, operation as never) : kept.value
+        each.result = kept.result
         continue
       }
       each.result = state.decide(mutation, operation, timeMs)
@@ -73,4 +72,11 @@ export function decideGroup(state: State, group: readonly Waiting[], { timeMs, l
   close()
   state.finish()
   return frames
+}
+
+/** What a request was answered that is made again. */
+export function answerBefore(state: State, { mutation, operation }: Pick<Waiting, 'mutation' | 'operation'>): { readonly result: unknown } | undefined {
+  const { requestId } = operation as { requestId?: RequestId }
+  const kept = requestId && state.keptAnswer(requestId)
+  return kept ? { result: mutation.recall ? mutation.recall(kept.value, operation as never) : kept.value } : undefined
 }

@@ -21,7 +21,7 @@ import type { Log } from '../../src/ports/log.ts'
 import type { Store } from '../../src/ports/store.ts'
 import { unseal } from './codec.ts'
 import { countersKey, decodeCounters, emptyCounters } from './counters.ts'
-import { decideGroup, type Waiting } from './group.ts'
+import { answerBefore, decideGroup, type Waiting } from './group.ts'
 import type { Journal } from './journal.ts'
 import type { Mutation, Registry } from './operation.ts'
 import { Segments, SyncFailure, type SegmentLimits } from './segments.ts'
@@ -109,6 +109,8 @@ export class LocalJournal implements Journal {
     if (this.#closing.signal.aborted) return Promise.reject(stopping())
     if (this.#full) {
       const { requestId } = operation as { requestId?: RequestId }
+      const before = answerBefore(this.#state, { mutation, operation })
+      if (before) return Promise.resolve(before.result as R)
       return (requestId && this.#stuck.get(requestId) as Promise<R> | undefined) ?? Promise.reject(this.#full)
     }
     const { promise, resolve, reject } = Promise.withResolvers<R>()
@@ -244,7 +246,12 @@ export class LocalJournal implements Journal {
       ? new GristmillError('ENOSPC', `the disk under ${dir} is full, nothing was changed; free some space on the namenode's disk`, { cause })
       : new GristmillError('UNAVAILABLE', `the journal in ${dir} cannot be written (${code ?? asError(cause).message}), nothing was changed`, { cause })
     log.error('a group of operations was refused because the journal could not take it', { error: cause, operations: group.length })
-    for (const each of group) each.reject(error)
+    for (const each of group) {
+      // A repeat of what has happened already: "nothing was changed" would be a lie.
+      const before = answerBefore(this.#state, each)
+      if (before) each.resolve(before.result)
+      else each.reject(error)
+    }
   }
 
   #fail(group: readonly Waiting[], cause: unknown): void {

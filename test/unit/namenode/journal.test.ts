@@ -112,6 +112,18 @@ test('a sync that fails when a segment begins stops the journal too: at the firs
   expect(syncs).toBe(seen)
 })
 
+test('a request that has been answered is answered again, however full the disk is now', async () => {
+  const first = await openBench()
+  const answer = await make(first, '/a', 'client:1')
+  // After a restart the next group needs a new segment, which the disk does not take.
+  const bench = await openBench({ disk: first.disk.cut(), fresh: false })
+  bench.disk.freeBytes = 0
+  expect(await make(bench, '/a', 'client:1')).toEqual(answer)
+  expect(await outcome(make(bench, '/b', 'client:2'))).toBe('ENOSPC')
+  expect(await make(bench, '/a', 'client:1')).toEqual(answer)
+  expect(names(bench)).toEqual(['/a'])
+})
+
 test('a full disk refuses a group, nothing of it happens, and all is well again once there is space', async () => {
   const bench = await openBench()
   await make(bench, '/before')
