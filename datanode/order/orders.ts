@@ -61,7 +61,8 @@ export class Orders {
     switch (order.kind) {
       case 'replicate': return this.#background(this.#copies, this.#copying, order.block, () => this.#copy(order))
       case 'verify': return this.#background(this.#verifies, this.#verifying, order.block, async () => {
-        if (await store.check(order.block, { signal: this.#options.signal }) === 'sound') store.announce(order.block)
+        // What is damaged has been told by who found it.
+        if (await store.check(order.block, { signal: this.#options.signal }) !== 'damaged') store.announce(order.block)
       })
       case 'delete':
         if (!guard.admit(order.blocks.length)) return
@@ -104,7 +105,10 @@ export class Orders {
   async #send({ block: id, targets, token }: Extract<Order, { kind: 'replicate' }>): Promise<ReadonlyArray<{ node: NodeId; message: string }>> {
     const { store, wires, pool, cluster, progressMs, signal, failpoints = unarmed } = this.#options
     await failpoints.reach('block.replicate.before')
-    const block = await store.open(id).catch((cause: unknown) => { throw new SourceFailed('there is no replica to copy', { cause }) })
+    const block = await store.open(id).catch((cause: unknown) => {
+      if (hasCode(cause, 'BLOCK_MISSING')) store.announce(id) // else we are asked for it again and again
+      throw new SourceFailed('there is no replica to copy', { cause })
+    })
     try {
       const pipe = await Pipe.open(wires, { cluster: cluster(), block: id, bytesMax: block.meta.length, token, members: targets }, { signal, progressMs })
       const { failed } = await sendBlock(pipe, checkedSource(block), { pool, signal })

@@ -18,7 +18,11 @@ interface Departure {
 export class Departures {
   readonly #waiting = new Map<BlockId, Departure>()
 
-  has(id: BlockId): boolean { return this.#waiting.has(id) }
+  /** Its files are where they were, and are damaged. */
+  isBad(id: BlockId): boolean {
+    const departure = this.#waiting.get(id)
+    return departure !== undefined && departure.to !== 'trash'
+  }
 
   add(id: BlockId, departure: Pick<Departure, 'storage' | 'bytes' | 'to'>): void { this.#waiting.set(id, { ...departure, going: undefined }) }
 

@@ -171,10 +171,12 @@ export class Store {
     return incoming
   }
 
-  /** Tells once more about a block that somebody believes to be missing here. */
+  /** Tells once more how it is with a block, for somebody believes that it is missing here, or that it is not. */
   announce(id: BlockId): void {
     const replica = this.find(id)
     if (replica) this.#listener.added(replica)
+    else if (this.#departures.isBad(id)) this.#listener.bad(id) // its files wait until the namenode has heard of it
+    else this.#listener.removed(id)
   }
 
   /** Where a block's files lie, for a reader on this host. Throws BLOCK_MISSING. */

@@ -1,6 +1,6 @@
 // Reads a range of one block from whichever replica serves it: the nearest first, the next one from the very byte at which
-// one failed. Damage is reported with its proof and never reaches the caller. When all replicas have failed, the locations are
-// asked for again, a few times.
+// one failed. Damage is reported with its proof and never reaches the caller, and so is a replica that is not where it should be.
+// When all replicas have failed, the locations are asked for again, a few times.
 // Invariant: the pieces that come out, joined, are exactly [start, end) of the block, each byte checked.
 
 import { FrameBuffer } from '../block/frame.ts'
@@ -141,13 +141,12 @@ export class BlockReader {
         const replica = await openInPlace(this.#tools, place, target, range, signal)
         if (replica) return replica
         this.#notInPlace.add(place.node)
-        return await this.#open()
       }
       const fresh = this.#fresh
       this.#fresh = false
       return await openRemote(wires, place, target, range, { signal, fresh, progressMs })
     } catch (error) {
-      throw error instanceof FailedAt || hasCode(error, 'BLOCK_MISSING') ? error : new FailedAt(place, error)
+      throw new FailedAt(place, error)
     }
   }
 
@@ -199,6 +198,12 @@ export class BlockReader {
     }
   }
 
+  /** What the namenode is to know of a failure. A node that says "no such block" may be right: then it is listed as a holder for nothing. */
+  #proofOf(error: GristmillError): Proof | undefined {
+    if (error instanceof Damaged) return error.proof
+    return hasCode(error, 'BLOCK_MISSING') ? { offset: 0, expected: this.#places.length, found: 0, message: error.message } : undefined
+  }
+
   async #failOver(thrown: unknown): Promise<void> {
     const { clock, random, log } = this.#tools
     const replica = this.#replica
@@ -212,7 +217,8 @@ export class BlockReader {
       this.#fresh = replica?.stale === true && error.code !== 'TIMEOUT'
       if (this.#fresh) return
       this.#failed.add(place.node)
-      if (error instanceof Damaged) this.#tools.reportBad(id, place.address, error.proof)
+      const proof = this.#proofOf(error)
+      if (proof) this.#tools.reportBad(id, place.address, proof)
       log.warn('a replica failed; reading on from another one', { error, block: id, node: place.node, position: this.#position })
       if (this.#places.nodes.some(({ node }) => !this.#failed.has(node))) return
     }

@@ -114,7 +114,7 @@ export const summary = message('namespace.summary', {
   reply: Type.Object({ files: count, directories: count, bytes: count, stored: count }),
 })
 
-/** Reports a replica that failed its checksum. The namenode has it checked again by its own node before it believes. */
+/** Reports a replica that failed its checksum, or is not where it should be. The namenode has its own node look before it believes. */
 export const reportBad = message('namespace.bad', {
   request: Type.Object({ block: blockId, address, proof: Type.Object({ offset: count, expected: count, found: count, message: text(500) }) }),
   reply: empty,

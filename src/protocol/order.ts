@@ -12,7 +12,7 @@ export const order = Type.Union([
   /** Copy a block that this node holds to others, in one pipeline. */
   Type.Object({ kind: Type.Literal('replicate'), block: blockId, length: count, targets: Type.Array(nodePlace), token: text(300) }),
   Type.Object({ kind: Type.Literal('delete'), blocks: Type.Array(blockId) }),
-  /** Read a block whole and compare its checksums; report it bad or leave it. */
+  /** Read a block whole and compare its checksums; report it as it is: there, bad, or not there. */
   Type.Object({ kind: Type.Literal('verify'), block: blockId }),
   /** Send a full report. */
   Type.Object({ kind: Type.Literal('report') }),

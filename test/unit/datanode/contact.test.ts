@@ -135,6 +135,25 @@ test('damage is not copied: who is to copy a damaged block reports it, and a che
   expect(mill.namenode.holders(one!)).toEqual([])
 })
 
+test('a node that is asked for a block which it does not have says so, and one that has it says that', async () => {
+  await using mill = await Mill.start({ datanodes: 2 })
+  const [one] = await file(mill, '/one', { replication: 1 })
+  const [holder] = mill.namenode.files.get('/one')!.blocks[0]!.nodes
+  const other = [...mill.namenode.nodes.values()].find(({ place }) => place.node !== holder)!
+  const listed = { length: 300_000, crc: 1 }
+  // The namenode believes what is not so, and does not know what is.
+  other.blocks.set(one!, listed)
+  mill.namenode.nodes.get(holder!)!.blocks.delete(one!)
+  mill.namenode.give(other.place.node, { kind: 'verify', block: one! })
+  mill.namenode.give(holder!, { kind: 'verify', block: one! })
+  await until('both have said how it is', () => !other.blocks.has(one!) && mill.namenode.holders(one!).length === 1)
+  // One that cannot copy what it does not have: its node is not asked for ever.
+  other.blocks.set(one!, listed)
+  mill.namenode.give(other.place.node, { kind: 'replicate', block: one!, length: 300_000, targets: [mill.namenode.nodes.get(holder!)!.place], token: mill.namenode.tokens.issue({ mode: 'write', block: one! }) })
+  await until('it has said so', () => !other.blocks.has(one!))
+  expect(mill.namenode.reportedBad).toEqual([])
+})
+
 test('a copy that comes to nothing is told at once, with whose fault it is', async () => {
   await using mill = await Mill.start({ datanodes: 2 })
   const [one] = await file(mill, '/one', { replication: 1 })

@@ -63,6 +63,22 @@ for (const [what, spoil] of damages) {
   }
 }
 
+for (const inPlace of [false, true]) {
+  test(`a node that is listed and does not have the block, ${inPlace ? 'on the reader\'s host' : 'elsewhere'}, is passed over and told of`, async () => {
+    const { mill, blocks } = await written({ host: i => (i === 0 && inPlace ? 'client' : `host${i}`) })
+    await using _ = mill
+    const first = mill.datanodes[0]!.node
+    mill.namenode.give(first, { kind: 'delete', blocks })
+    await until('they are gone', () => blocks.every(id => !mill.namenode.holders(id).includes(first)))
+    for (const id of blocks) mill.namenode.nodes.get(first)!.blocks.set(id, { length: 1, crc: 1 })
+    mill.namenode.order = nodes => [...nodes].sort((a, b) => Number(b.node === first) - Number(a.node === first))
+    expect((await collect(mill.client.read('/file'))).equals(bytes)).toBe(true)
+    await mill.client.close()
+    expect(mill.namenode.calls.filter(call => call === 'locate')).toHaveLength(1)
+    expect(mill.namenode.bad.map(({ block, node }) => `${node} ${block}`).sort()).toEqual(blocks.map(id => `${first} ${id}`).sort())
+  })
+}
+
 test('a reader goes on from the byte where a connection broke, and from the next node', async () => {
   const { mill } = await written()
   await using _ = mill

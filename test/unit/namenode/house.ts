@@ -191,6 +191,7 @@ export class Fake {
         return
       case 'replicate': {
         const mine = this.blocks.get(order.block)
+        if (!mine) this.changes.push(['removed', order.block])
         if (!mine || this.careless && this.sim.random.below(6) === 0) return // a copy that comes to nothing
         for (const { node } of order.targets) {
           const target = this.sim.nodes.find(each => each.id === node)!
@@ -206,7 +207,11 @@ export class Fake {
         return
       }
       case 'verify':
-        if (this.blocks.get(order.block)?.crc !== 7) {
+        if (!this.blocks.has(order.block)) {
+          this.changes.push(['removed', order.block])
+        } else if (this.blocks.get(order.block)?.crc === 7) {
+          this.changes.push(['added', order.block])
+        } else {
           this.blocks.delete(order.block)
           this.changes.push(['bad', order.block])
           this.sim.stats.bad++

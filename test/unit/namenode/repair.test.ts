@@ -258,6 +258,25 @@ test('a replica that its node has put aside as bad is no source and does not cou
   await sim.house.stop()
 })
 
+test('a replica that a reader did not find where it should be is looked for by its node, and made anew', async () => {
+  const sim = await Sim.calm(52, 3, 1)
+  const id = await place(sim, 2, [0, 1])
+  await sim.pass(300)
+  sim.nodes[0]!.blocks.delete(id) // and nobody is told
+  await sim.pass(5_000)
+  expect(sim.house.keeper.holders(id).map(({ node }) => node)).toEqual(['n0', 'n1'])
+  sim.house.keeper.suspect(id, 'n0:1', 'this node has no such block')
+  await sim.until('there are two again', () => sim.holders(id).length === 2)
+  await sim.pass(1_000)
+  expect(sim.house.keeper.holders(id).map(({ node }) => node as string).sort()).toEqual(sim.holders(id).sort())
+  // One that is there is not lost by a complaint.
+  for (const name of sim.holders(id)) sim.house.keeper.suspect(id, `${name}:1`, 'this node has no such block')
+  await sim.pass(1_000)
+  expect(sim.house.keeper.holders(id)).toHaveLength(2)
+  expect(sim.stats.copied).toBe(1)
+  await sim.house.stop()
+})
+
 test('however many readers complain, a node looks at a replica once, and at a bounded number of them', async () => {
   const sim = await Sim.calm(50, 2, 1)
   const { house } = sim
