@@ -13,7 +13,8 @@ import { Authenticator } from '../src/rpc/auth.ts'
 import { Registry as Metrics } from '../src/rpc/metrics.ts'
 import { serve, type Route, type Server } from '../src/rpc/serve.ts'
 import { BlockTokens } from '../src/rpc/token.ts'
-import { heldBack, safetyRoutes } from './admin/safety.ts'
+import { heldBack } from './admin/hold.ts'
+import { safetyRoutes } from './admin/safety.ts'
 import { exposeNamenode, statusRoutes, type StatusOptions } from './admin/status.ts'
 import { Backups, type BackupPlan } from './backup/backups.ts'
 import { unfinishedName } from './backup/recover.ts'
@@ -146,7 +147,7 @@ export class Namenode {
     })
     const { map } = keeper
     const discard = (blocks: readonly BlockId[]): void => keeper.discard(blocks)
-    const jobs = new Jobs({ clock, failpoints, log, journal, registry, tokens, actor, holders: id => keeper.holders(id) })
+    const jobs = new Jobs({ clock, failpoints, log, journal, registry, tokens, actor, holders: id => keeper.holders(id), halted: () => keeper.safe.manual })
     const sweeper = new Sweeper({ journal, clock, log, gone: discard })
     const trash: TrashOptions = { journal, clock, actor, keepMs: trashKeepMs, held: () => keeper.safe.manual, removed: () => sweeper.wake() }
 

@@ -58,7 +58,7 @@ export class Kit {
     this.#modules = modules
     const net = open(log)
     const credentials = new Credentials({ secret, user, cluster, clock, random })
-    this.caller = new Caller({ dispatcher: net.dispatcher, credentials, clock, random, who: node })
+    this.caller = new Caller({ dispatcher: net.dispatcher, credentials, clock, random, who: node, patient: true })
     this.files = new FileClient({ caller: this.caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: scratch })
     this.wires = new Wires({ net, caller: this.caller, clock })
     this.tokens = new BlockTokens({ secret, clock })

@@ -48,17 +48,6 @@ export function safetyRoutes({ journal, keeper, registry, clock, log, backups, b
   ]
 }
 
-/** Routes that change something, as they are while an operator has said that nothing may change. */
-export const heldBack = (routes: readonly Route[], held: () => boolean): Route[] => routes.map(each => (each.message.mutation
-  ? {
-      ...each,
-      handler: (request, context) => {
-        if (held()) throw new GristmillError('SAFE_MODE', 'an operator has put the namenode into safe mode: what is there can be read, and nothing be changed until `gristmill safemode leave`', { details: { final: true } })
-        return each.handler(request, context)
-      },
-    }
-  : each))
-
 function checkSuperuser({ user, root }: Actor, what: string): void {
   if (!root) throw new GristmillError('EACCES', `${user} may not ${what}; that is for the user that the namenode runs as`, { details: { user } })
 }

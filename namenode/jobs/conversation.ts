@@ -10,6 +10,7 @@ import type { ReplyOf } from '../../src/protocol/message.ts'
 import * as task from '../../src/protocol/task.ts'
 import type { CallContext } from '../../src/rpc/context.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
+import { inSafeMode } from '../admin/hold.ts'
 import type { Engine } from './engine.ts'
 import type { Rooms } from './rooms.ts'
 import { checkSpec } from './spec.ts'
@@ -107,6 +108,8 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
 
   async function finished(report: task.TaskFinished): Promise<{ committed: boolean }> {
     known(report.node)
+    // Told again until it is heard: what has been computed waits on its node.
+    if (rooms.halted()) throw inSafeMode()
     const parts = attemptParts(report.attempt)
     if (machine.jobs.has(parts.job)) return { committed: await engine.report(report) }
     // The job is over: only who won before is told so again.

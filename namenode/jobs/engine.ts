@@ -1,5 +1,6 @@
 // The shell around the scheduler: feeds it events one at a time, in the order in which they come, and carries out what it
-// wants. It decides nothing. Journal entries are asked for in the machine's order, and the journal keeps it.
+// wants. It decides nothing. Journal entries are asked for in the machine's order, and the journal keeps it; while an operator
+// has said that nothing may change, they wait.
 // INVARIANT: an event is never fed while another is being worked on; effects of one are all carried out before the next.
 
 import { unreachable } from '../../src/base/assert.ts'
@@ -24,6 +25,8 @@ export class Engine {
   /** Reports whose answer the machine still owes. */
   readonly #answers = new Map<AttemptId, Array<(committed: boolean) => void>>()
   readonly #kills = new Map<NodeId, AttemptId[]>()
+  /** What is to be journalled, in order. Empty unless it is held back: then a few for each task at most, for no attempt is heard to end. */
+  readonly #entries: Array<() => void> = []
   #cancelTick: (() => void) | undefined
   /** A tick is on its way for those that wait for a better place. */
   #hurried = false
@@ -149,11 +152,11 @@ export class Engine {
       }
       case 'changed': return this.watchers.changed(effect.job, effect.urgent)
       case 'commit':
-        return this.#journal(book.commit(effect.job, effect.record), refused => ({ kind: 'committed', record: effect.record, ...refused && { refused } }))
-      case 'lose': return this.#journal(book.lose(effect.job, effect.attempt), () => undefined)
-      case 'finish': return this.#journal(book.finish(effect.job, effect.status, effect.failed), () => ({ kind: 'ended', job: effect.job }))
+        return this.#journal(() => book.commit(effect.job, effect.record), refused => ({ kind: 'committed', record: effect.record, ...refused && { refused } }))
+      case 'lose': return this.#journal(() => book.lose(effect.job, effect.attempt), () => undefined)
+      case 'finish': return this.#journal(() => book.finish(effect.job, effect.status, effect.failed), () => ({ kind: 'ended', job: effect.job }))
       case 'publish':
-        return this.#journal(book.publish(effect.job, effect.status), failure => (failure ? { kind: 'unpublished', job: effect.job, failure } : { kind: 'ended', job: effect.job }))
+        return this.#journal(() => book.publish(effect.job, effect.status), failure => (failure ? { kind: 'unpublished', job: effect.job, failure } : { kind: 'ended', job: effect.job }))
       default: unreachable(effect)
     }
   }
@@ -162,22 +165,31 @@ export class Engine {
    * Feeds the journal's answer. A journal that fails has stopped the process (or is stopping it): then there is nothing to
    * feed, and the next life of the namenode goes on from what is on disk.
    */
-  #journal<T extends Failure | undefined | void>(work: Promise<T>, answer: (result: T) => Event | undefined): void {
-    work.then(result => {
-      const event = answer(result)
-      if (event) this.feed(event)
-    }, thrown => {
-      if (!this.#stopped) this.#rooms.log.error('a change of a job did not reach the journal', { error: asError(thrown) })
+  #journal<T extends Failure | undefined | void>(work: () => Promise<T>, answer: (result: T) => Event | undefined): void {
+    this.#entries.push(() => {
+      work().then(result => {
+        const event = answer(result)
+        if (event) this.feed(event)
+      }, thrown => {
+        if (!this.#stopped) this.#rooms.log.error('a change of a job did not reach the journal', { error: asError(thrown) })
+      })
     })
+    this.#flush()
+  }
+
+  #flush(): void {
+    if (this.#rooms.halted()) return
+    for (const entry of this.#entries.splice(0)) entry()
   }
 
   /** Time for the machine: often while somebody waits for a better place, else now and then. */
   #tick(): void {
     if (this.#stopped) return
-    const { clock, book, log } = this.#rooms
+    const { clock, book, log, halted } = this.#rooms
     this.#cancelTick = clock.after(limits.nodeStaleMs, () => {
       this.feed({ kind: 'tick' })
-      book.tidy().catch((error: unknown) => { if (!this.#stopped) log.warn('ended jobs could not be tidied up', { error: asError(error) }) })
+      this.#flush()
+      if (!halted()) book.tidy().catch((error: unknown) => { if (!this.#stopped) log.warn('ended jobs could not be tidied up', { error: asError(error) }) })
       this.#tick()
     })
   }

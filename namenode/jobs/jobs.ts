@@ -27,6 +27,8 @@ export interface JobsOptions {
   readonly holders: (block: BlockId) => readonly DataNode[]
   /** Who calls, and whether permissions apply. */
   readonly actor: (user: string) => Actor
+  /** An operator has said that nothing may change for now: jobs wait. */
+  readonly halted: () => boolean
 }
 
 export class Jobs {
@@ -34,10 +36,10 @@ export class Jobs {
   readonly #engine: Engine
   readonly #book: JournalBook
 
-  constructor({ clock, failpoints, log, journal, registry, tokens, holders, actor }: JobsOptions) {
+  constructor({ clock, failpoints, log, journal, registry, tokens, holders, actor, halted }: JobsOptions) {
     this.#book = new JournalBook({ journal, clock, failpoints })
     const rooms = {
-      clock, log, book: this.#book, actor,
+      clock, log, book: this.#book, actor, halted,
       nodes: {
         order: (node, order) => void registry.get(node)?.orders.push(order),
         place: id => {

@@ -19,6 +19,8 @@ export interface Rooms {
   /** Throws ENOENT, EACCES or EBUSY unless the user may read every range of the spec as it is now. */
   checkInputs(actor: Actor, spec: JobSpec): Promise<void> | void
   actor(user: string): Actor
+  /** An operator has said that nothing may change for now. */
+  halted(): boolean
 }
 
 export interface Nodes {

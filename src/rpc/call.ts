@@ -34,6 +34,8 @@ export interface CallerOptions {
   readonly random: Random
   /** Who calls, for logs and whatever stands between: a node's id; `client` unless told. */
   readonly who?: string | undefined
+  /** Waits for as long as a namenode is in safe mode, whatever the deadline; only the signal ends that. For work that nobody looks after. */
+  readonly patient?: boolean | undefined
 }
 
 const backoff: Backoff = { firstMs: 25, maxMs: 2_000 }
@@ -64,12 +66,14 @@ export class Caller {
   readonly #random: Random
   readonly #agent: Record<string, string>
   readonly #bearer: Record<string, string>
+  readonly #patient: boolean
   /** Loopback addresses whose servers listen on other addresses too, and so want signatures. */
   readonly #signed = new Set<Address>()
 
-  constructor({ dispatcher, credentials, clock, random, who = 'client' }: CallerOptions) {
+  constructor({ dispatcher, credentials, clock, random, who = 'client', patient = false }: CallerOptions) {
     this.#dispatcher = dispatcher
     this.#credentials = credentials
+    this.#patient = patient
     this.#clock = clock
     this.#random = random
     this.#agent = { 'user-agent': `gristmill/${version} (${who})` }
@@ -83,7 +87,7 @@ export class Caller {
     const { signal, retry = true, peer = 'server' } = options
     if (signal?.aborted) throw aborted(signal)
     const timeoutMs = options.timeoutMs ?? limits.callTimeoutMs + (message.waits ? limits.longPollMs : 0)
-    const until = this.#clock.mono() + timeoutMs
+    let until = this.#clock.mono() + timeoutMs
     const repeatable = !message.mutation || (request as { requestId?: unknown }).requestId !== undefined
     const call: Call = { address, message, body: JSON.stringify(request), peer, repeatable, unknown: false }
     for (let attempt = 1; ; attempt++) {
@@ -94,8 +98,10 @@ export class Caller {
         failure = error as GristmillError
       }
       const pause = backoffMs(attempt, backoff, this.#random)
+      const waits = this.#patient && failure.code === 'SAFE_MODE' && retry && call.repeatable
+      if (waits) until = this.#clock.mono() + pause + timeoutMs
       // Some servers know that it will not be otherwise in a moment.
-      const again = retry && failure.retryable && !final.has(failure.code) && failure.details['final'] !== true && (call.repeatable || !call.unknown)
+      const again = retry && failure.retryable && !final.has(failure.code) && (waits || failure.details['final'] !== true) && (call.repeatable || !call.unknown)
       if (!again || signal?.aborted || this.#clock.mono() + pause >= until) throw verdict(call, failure, attempt)
       try {
         await this.#clock.sleep(pause, signal)

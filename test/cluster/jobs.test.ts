@@ -144,6 +144,27 @@ test('a killed job ends, publishes nothing, and leaves no staging behind', async
   await until('the staging of the job to be gone', async () => (await cluster.run(['stat', `/.gristmill/jobs/${job}`])).code === 1)
 })
 
+test('while an operator holds the cluster in safe mode a job waits, writes nothing, and goes on afterwards', async () => {
+  // Maps only: each of its tasks wants to write a file.
+  await writeFile(program('copy.ts'), `import { mapReduce } from 'gristmill'
+let seen = 0
+export default mapReduce({ async map(line: string, emit) { if (++seen % 100 === 0) await new Promise(resolve => setTimeout(resolve, 40)); emit(line, 1) } })`)
+  const running = cluster.run(['run', program('copy.ts'), '--input', '/in', '--output', '/waited'])
+  await runningWith('/waited', 2)
+  await cluster.ok(['safemode', 'enter'])
+  const staged = async (): Promise<string> => cluster.ok(['ls', '-R', '/.gristmill/jobs'])
+  const [before, files] = [await newest(), await staged()]
+  await new Promise(resolve => setTimeout(resolve, 3_000)) // longer than its slots need for what they have
+  const held = (await newest())!
+  expect(held.state).toBe('running')
+  expect(held.stages[0]!.done).toBe(before!.stages[0]!.done)
+  expect(await staged()).toBe(files)
+  await cluster.ok(['safemode', 'leave'])
+  expect((await running).code).toBe(0)
+  expect((await newest())!.stages[0]!.failedAttempts).toBe(0)
+  expect((await cluster.ok(['cat', '/waited/part-*'])).split('\n').sort()).toEqual(input.text.replaceAll('\n', '\t1\n').split('\n').sort())
+}, 120_000)
+
 test('a datanode that is killed midway changes nothing in the result', async () => {
   const running = run('slow.ts', '/survived')
   await runningWith('/survived', 2)

@@ -89,6 +89,34 @@ test('a report that is repeated gets the same answer while the job runs and afte
   expect(await ask(task.finished, { ...report, attempt: attempt.replace(/0$/, '1') })).toEqual({ committed: false })
 })
 
+test('while an operator holds everything back no attempt is heard to end, and a job goes on where it was', async () => {
+  await engine.start()
+  open('a')
+  const job = await submit()
+  const spec = rooms.book.jobs.get(job)!.spec
+  rooms.safeMode = true
+  const report = doneReport(nodeId('a'), runs()[0]!.work.attempt, spec)
+  await expect(ask(task.finished, { ...report })).rejects.toMatchObject({ code: 'SAFE_MODE', details: { final: true } })
+  expect(rooms.book.jobs.get(job)!.tasks.size).toBe(0)
+  rooms.safeMode = false
+  await ask(task.finished, { ...report })
+  // What was about to be written when it began waits, and then the job is published.
+  rooms.safeMode = true
+  engine.feed({ kind: 'finished', ...doneReport(nodeId('a'), runs()[1]!.work.attempt, spec) })
+  rooms.clock.pass(20_000)
+  await turn()
+  await turn()
+  expect(await status(job)).toMatchObject({ state: 'running' })
+  expect(rooms.book.jobs.get(job)!.tasks.size).toBe(1)
+  rooms.safeMode = false
+  rooms.clock.pass(5_000)
+  await turn()
+  await turn()
+  expect([...rooms.book.jobs.get(job)!.tasks.keys()]).toEqual(['0.0', '1.0'])
+  expect(rooms.book.jobs.get(job)!.record.status.state).toBe('succeeded')
+  engine.stop()
+})
+
 test('a watcher hears of a change after the version it saw, of many small ones together, and of nothing after a while', async () => {
   open('a')
   const job = await submit({ maps: 3, reduces: 0 })

@@ -82,13 +82,16 @@ export interface FakeRooms extends Rooms {
   readonly orders: Array<{ node: NodeId; order: Order }>
   /** Where every block lies. */
   readonly held: NodeId[]
+  /** An operator has put the namenode into safe mode. */
+  safeMode: boolean
 }
 
 export function fakeRooms(book = new MemoryBook()): FakeRooms {
   const orders: FakeRooms['orders'] = []
   const held: NodeId[] = []
-  return {
-    clock: new ManualClock(), log: silent, book, orders, held,
+  const rooms: FakeRooms = {
+    clock: new ManualClock(), log: silent, book, orders, held, safeMode: false,
+    halted: () => rooms.safeMode,
     nodes: {
       order: (node, order) => void orders.push({ node, order }),
       place: node => ({ node, address: address(`${node}:1`), rack: 'r', host: node, alive: true }),
@@ -97,4 +100,5 @@ export function fakeRooms(book = new MemoryBook()): FakeRooms {
     checkInputs: () => undefined,
     actor: user => ({ user, root: user === 'root' }),
   }
+  return rooms
 }

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { fsckPage, noCounts } from '../../../namenode/admin/fsck.ts'
-import { heldBack } from '../../../namenode/admin/safety.ts'
+import { heldBack } from '../../../namenode/admin/hold.ts'
 import { recovered } from '../../../namenode/journal/recovered.ts'
 import { mkdir, remove, rename, touch } from '../../../namenode/namespace/names.ts'
 import { sweep } from '../../../namenode/namespace/sweep.ts'

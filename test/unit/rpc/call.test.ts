@@ -25,7 +25,7 @@ const without = {} as typeof once
 /** What the network does with one try. */
 type Step =
   | { kind: 'answer'; n: number }
-  | { kind: 'fault'; code: ErrorCode }
+  | { kind: 'fault'; code: ErrorCode; final?: boolean }
   | { kind: 'raw'; status: number; text: string }
   /** The connection cannot be had. */
   | { kind: 'refused' }
@@ -37,7 +37,9 @@ type Step =
   | { kind: 'queued' }
 
 /** Time that moves only when everybody waits for it, and a network that follows a script; its last step repeats. */
-function scripted(...script: Step[]) {
+function scripted(...script: Step[]) { return scriptedFor({}, ...script) }
+
+function scriptedFor(options: { patient?: boolean }, ...script: Step[]) {
   let now = 0
   let sent = 0
   const bodies: string[] = []
@@ -70,7 +72,7 @@ function scripted(...script: Step[]) {
         if (step.kind === 'silence') return undefined
         if (step.kind === 'broken') return handler.onResponseError?.(controller as never, Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' }))
         const [status, text] = step.kind === 'answer' ? [200, JSON.stringify({ n: step.n })]
-          : step.kind === 'fault' ? [new GristmillError(step.code, '').status, JSON.stringify({ error: { code: step.code, message: `it is ${step.code}`, details: { a: 1 } } })]
+          : step.kind === 'fault' ? [new GristmillError(step.code, '').status, JSON.stringify({ error: { code: step.code, message: `it is ${step.code}`, details: { a: 1, ...step.final && { final: true } } } })]
           : [step.status, step.text]
         handler.onResponseStart?.(controller as never, status, {}, '')
         // In three parts, cut inside of characters too.
@@ -82,7 +84,7 @@ function scripted(...script: Step[]) {
     },
   } as unknown as Dispatcher
   const credentials = new Credentials({ secret: Buffer.alloc(32), user: 'ann', cluster: 'c', clock, random: seeded(1) })
-  const caller = new Caller({ dispatcher, credentials, clock, random: seeded(2) })
+  const caller = new Caller({ dispatcher, credentials, clock, random: seeded(2), ...options })
   /** Lets time pass, timer by timer, until the promise settles. */
   async function settle<T>(promise: Promise<T>): Promise<T> {
     let done = false
@@ -134,6 +136,34 @@ describe('a call is repeated', () => {
     expect(await settle(caller.call(at, change, once, { tryMs: 1_000 }))).toEqual({ n: 1 })
     expect(time()).toBeGreaterThanOrEqual(1_000)
     expect(time()).toBeLessThan(2_000)
+  })
+})
+
+describe('an operator\'s safe mode', () => {
+  const held: Step = { kind: 'fault', code: 'SAFE_MODE', final: true }
+
+  test('is told at once to whoever can decide what to do', async () => {
+    const { caller, settle, tries } = scripted(held, { kind: 'answer', n: 1 })
+    await expect(settle(caller.call(at, change, once))).rejects.toMatchObject({ code: 'SAFE_MODE' })
+    expect(tries()).toBe(1)
+  })
+
+  test('is waited for by work that nobody looks after, beyond every deadline, and the deadline counts from its end', async () => {
+    const { caller, settle, bodies, time } = scriptedFor({ patient: true }, ...Array.from({ length: 100 }, () => held), { kind: 'silence' }, { kind: 'answer', n: 1 })
+    expect(await settle(caller.call(at, change, once, { timeoutMs: 10_000, tryMs: 4_000 }))).toEqual({ n: 1 })
+    expect(time()).toBeGreaterThan(60_000)
+    expect(new Set(bodies).size).toBe(1)
+    const other = scriptedFor({ patient: true }, held, { kind: 'silence' })
+    await expect(other.settle(other.caller.call(at, change, once, { timeoutMs: 10_000 }))).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+  })
+
+  test('and the waiting ends with its signal', async () => {
+    const { caller, settle, time } = scriptedFor({ patient: true }, held)
+    const ending = new AbortController()
+    const call = caller.call(at, change, once, { signal: ending.signal })
+    setImmediate(() => setImmediate(() => ending.abort()))
+    await expect(settle(call)).rejects.toMatchObject({ code: 'ABORTED' })
+    expect(time()).toBeLessThan(60_000)
   })
 })
 
