@@ -39,6 +39,10 @@ export type Event =
   | { readonly kind: 'offered'; readonly node: NodeId }
   /** It takes no new work; what it runs may still end well. */
   | { readonly kind: 'draining'; readonly node: NodeId }
+  /** Nothing is heard of it: it may be dead, or be back in a moment. */
+  | { readonly kind: 'silent'; readonly node: NodeId }
+  /** It is heard of again. */
+  | { readonly kind: 'returned'; readonly node: NodeId }
   /** It goes away in good order: what it ran is over, what it holds may still be there when it returns. */
   | { readonly kind: 'left'; readonly node: NodeId }
   /** It is dead, with everything on it. */

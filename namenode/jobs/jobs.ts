@@ -58,7 +58,9 @@ export class Jobs {
     registry.listen({
       joined: ({ node, rack, host, slots, inService }, attempts) => engine.feed({ kind: 'joined', node, rack, host, slots, attempts, closed: !inService }),
       offered: ({ node }) => engine.feed({ kind: 'offered', node }),
-      draining: ({ node, state }) => engine.feed({ kind: state === 'left' ? 'left' : 'draining', node }),
+      draining: ({ node }) => engine.feed({ kind: 'left', node }),
+      silent: ({ node }) => engine.feed({ kind: 'silent', node }),
+      returned: ({ node }) => engine.feed({ kind: 'returned', node }),
       lost: ({ node }) => {
         engine.feed({ kind: 'lost', node })
         engine.blocksChanged()

@@ -53,8 +53,36 @@ export function nodeLost(state: State, node: Node): void {
 
 /** It takes no more tasks; what it holds can still be read. */
 export function draining(state: State, node: Node): void {
-  if (node.state === 'live') node.state = 'draining'
+  if (node.state === 'live' || node.state === 'silent') node.state = 'draining'
   everyoneGivesWay(state)
+  offer(state)
+}
+
+/** It may be dead. What it runs gets twins (twin.ts), and map outputs that it holds are not counted on where others are idle. */
+export function silent(state: State, node: Node): void {
+  if (node.state === 'live') node.state = 'silent'
+  everyoneGivesWay(state)
+  for (const job of state.jobs.values()) distrust(state, job)
+  offer(state)
+}
+
+/**
+ * Map outputs on silent nodes are made again as soon as nothing else of their stage waits for a slot: else readers would start
+ * only to find out that they are gone. If the node is back in time, some work was done twice.
+ */
+export function distrust(state: State, job: Job): void {
+  if (job.state !== 'running') return
+  const nodes = [...state.nodes.values()]
+  const doubtful = new Set(nodes.filter(node => node.state === 'silent').map(node => node.id))
+  if (doubtful.size === 0 || !nodes.some(node => node.state === 'live' && node.slots > 0)) return
+  for (const stage of job.stages) {
+    if (stage.state !== 'running' || stage.waiting > 0 || stage.readers.length === 0) continue
+    for (const task of stage.tasks) if (task.won && doubtful.has(task.won.node)) loseOutput(state, { job, stage, task })
+  }
+}
+
+export function returned(state: State, node: Node): void {
+  if (node.state === 'silent') node.state = 'live'
   offer(state)
 }
 

@@ -5,7 +5,7 @@ import { unreachable } from '../../src/base/assert.ts'
 import type { JobId } from '../../src/base/ids.ts'
 import type { Effect, Event, Moment } from './event.ts'
 import { ended, kill, placed, resumed, submitted, unpublished } from './life.ts'
-import { draining, joined, left, nodeLost, tick } from './loss.ts'
+import { draining, joined, left, nodeLost, returned, silent, tick } from './loss.ts'
 import { hungry, offer } from './offer.ts'
 import { committed, finished, progressed } from './report.ts'
 import type { Job, Node, State } from './state.ts'
@@ -38,10 +38,12 @@ export class Machine {
       case 'joined': return joined(state, event)
       case 'offered': return withNode(state, event, node => {
         // A node that was only silent for a while asks for work again.
-        if (node.state === 'draining') node.state = 'live'
+        if (node.state === 'draining' || node.state === 'silent') node.state = 'live'
         offer(state, [node])
       })
       case 'draining': return withNode(state, event, node => draining(state, node))
+      case 'silent': return withNode(state, event, node => silent(state, node))
+      case 'returned': return withNode(state, event, node => returned(state, node))
       case 'left': return withNode(state, event, node => left(state, node))
       case 'lost': return withNode(state, event, node => nodeLost(state, node))
       case 'placed': return withJob(state, event, job => {

@@ -6,7 +6,7 @@ import { unreachable } from '../../src/base/assert.ts'
 import { adopt, join } from './adopt.ts'
 import type { Event } from './event.ts'
 import { advance, end, killAttempts, orderKill } from './life.ts'
-import { loseAttempt, loseOutput } from './loss.ts'
+import { distrust, loseAttempt, loseOutput } from './loss.ts'
 import { offer } from './offer.ts'
 import type { TaskRecord } from './record.ts'
 import { again, lost } from './retry.ts'
@@ -90,6 +90,7 @@ export function committed(state: State, event: Event & { kind: 'committed' }): v
     // The node died while the journal wrote.
     if (!node || node.state === 'lost') loseOutput(state, place)
   }
+  distrust(state, job)
   advance(state, job)
   changed(state, job, stage.state === 'done')
   offer(state)

@@ -15,7 +15,8 @@ export interface Node {
   rack: string
   host: string
   slots: number
-  state: 'live' | 'draining' | 'lost'
+  /** `silent`: nobody knows whether it lives; it gets nothing, and work that only it has is done elsewhere too where nothing else is to do. */
+  state: 'live' | 'draining' | 'silent' | 'lost'
   /** Attempts that hold a slot, with the moment they were killed if they were. */
   readonly holding: Map<AttemptId, number | undefined>
   /** Jobs that ended while the node was away: it is told to forget them when it returns. */

@@ -1,5 +1,6 @@
 // Speculation: near the end of a stage a slow attempt gets a twin on another node, and the first to commit wins.
-// Slow is judged against the stage's own committed tasks, never against a number of seconds that somebody guessed.
+// Slow is judged against the stage's own committed tasks, never against a number of seconds that somebody guessed. An attempt
+// on a node that has fallen silent gets a twin at once, wherever the stage stands, when no other task waits for the slot.
 
 import { runningOf, type Node, type Stage, type State, type Task } from './state.ts'
 
@@ -21,7 +22,22 @@ export function noteDuration(stage: Stage, ms: number): void {
 
 /** The task that would gain most from a second attempt on this node; undefined if none would. */
 export function slowest(state: State, stage: Stage, node: Node): Task | undefined {
-  if (stage.running === 0 || stage.durations.length === 0 || stage.done < stage.tasks.length * doneShare) return undefined
+  return stage.running === 0 ? undefined : orphan(state, stage, node) ?? straggler(state, stage, node)
+}
+
+/** A task whose only attempt is on a silent node, which may never end it: no need to compare it with others. */
+function orphan(state: State, stage: Stage, node: Node): Task | undefined {
+  if (![...state.nodes.values()].some(each => each.state === 'silent')) return undefined
+  for (const task of stage.active) {
+    if (task.state !== 'running' || task.avoid?.has(node.id)) continue
+    const running = runningOf(task)
+    if (running.length === 1 && state.nodes.get(running[0]!.node)?.state === 'silent') return task
+  }
+  return undefined
+}
+
+function straggler(state: State, stage: Stage, node: Node): Task | undefined {
+  if (stage.durations.length === 0 || stage.done < stage.tasks.length * doneShare) return undefined
   let slots = 0
   let twins = 0
   for (const each of state.nodes.values()) if (each.state === 'live') slots += each.slots

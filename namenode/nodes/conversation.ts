@@ -100,6 +100,7 @@ export function nodesRoutes({ cluster, journal, registry, terms, reports, clock,
     taken(node, orders.acknowledge(acknowledged))
     if (freeSlots > 0) registry.offered(node, freeSlots)
     const found = await orders.wait(context.signal)
+    if (context.signal.aborted && node.session === session && node.state === 'live') registry.hungUp(node)
     // Orders of a session that is over go to nobody.
     if (node.session !== session || !node.holds) throw new GristmillError('UNREGISTERED', `the session ${session} of datanode ${id} is over; it must register again`)
     return found

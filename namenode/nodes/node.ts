@@ -30,6 +30,8 @@ export class DataNode implements Candidate {
   state: NodeState = 'dead'
   /** Of the last sign of life, on the monotonic clock; of the namenode's start if there was none since. */
   contactMs: number
+  /** Its waiting call broke off, and nothing has been heard of it since. */
+  hungUp = false
   /** Of its last beat, which said what its storages hold. */
   beatMs = 0
   /** It is in the journal with this address, rack and host. */

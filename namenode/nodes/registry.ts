@@ -25,8 +25,10 @@ export interface NodeTimes {
 export interface NodeListener {
   /** A session began. Gives the attempts that the node is to kill. */
   joined?(node: DataNode, attempts: readonly AttemptId[]): readonly AttemptId[] | void
-  /** It said good-bye, or has been silent: no new work. */
+  /** It said good-bye: no new work. */
   draining?(node: DataNode): void
+  /** Nothing is heard of it: no new work. */
+  silent?(node: DataNode): void
   /** It was silent for a while, and is heard of again. */
   returned?(node: DataNode): void
   /** It is dead, with everything on it. */
@@ -40,6 +42,9 @@ export interface NodeListener {
   /** Its full report is complete. */
   reported?(node: DataNode): void
 }
+
+/** Of the usual time, for a node that broke off its waiting call and has said nothing since. */
+const hungUpShare = 1 / 3
 
 export class Registry {
   readonly #world: { readonly clock: Clock; readonly log: Log; readonly random: Random }
@@ -118,7 +123,7 @@ export class Registry {
     this.#met = true
     const term = this.#terms.grant(node)
     if (node.session !== 0 && node.state !== 'dead') node.earlier.push(node.term)
-    Object.assign(node, { address, rack, host, pid, version, slots, storages, term, transfers: 0, running: attempts.length, state: 'live', contactMs: clock.mono(), reported: false, seq: 0 })
+    Object.assign(node, { address, rack, host, pid, version, slots, storages, term, transfers: 0, running: attempts.length, state: 'live', contactMs: clock.mono(), hungUp: false, reported: false, seq: 0 })
     node.session = this.#nextSession++
     node.orders.close()
     node.orders = this.#newOrders()
@@ -134,6 +139,7 @@ export class Registry {
       throw new GristmillError('UNREGISTERED', `the datanode ${id} has no session ${session} with this namenode; it must register again`, { details: { node: id } })
     }
     node.contactMs = this.#world.clock.mono()
+    node.hungUp = false
     if (node.state === 'stale') {
       node.state = 'live'
       this.#world.log.info('a datanode is heard of again', { node: id })
@@ -159,6 +165,9 @@ export class Registry {
     for (const listener of this.#listeners) listener.draining?.(node)
   }
 
+  /** Its waiting call has broken off. A node that lives calls again at once; a process that was killed does not. */
+  hungUp(node: DataNode): void { node.hungUp = true }
+
   offered(node: DataNode, freeSlots: number): void {
     if (node.state === 'live' && node.inService) for (const listener of this.#listeners) listener.offered?.(node, freeSlots)
   }
@@ -177,10 +186,10 @@ export class Registry {
       if (node.state === 'dead') continue
       const silentMs = now - node.contactMs
       if (silentMs >= this.#times.nodeDeadMs) this.#giveUp(node, silentMs)
-      else if (node.state === 'live' && silentMs >= this.#times.nodeStaleMs) {
+      else if (node.state === 'live' && silentMs >= this.#times.nodeStaleMs * (node.hungUp ? hungUpShare : 1)) {
         node.state = 'stale'
-        this.#world.log.warn('a datanode is silent', { node: node.node, silentMs: Math.round(silentMs) })
-        for (const listener of this.#listeners) listener.draining?.(node)
+        this.#world.log.warn('a datanode is silent', { node: node.node, silentMs: Math.round(silentMs), hungUp: node.hungUp })
+        for (const listener of this.#listeners) listener.silent?.(node)
       }
     }
   }

@@ -148,6 +148,8 @@ export function play(text: string): Bench {
       }
       case 'offer': return bench.apply({ kind: 'offered', node })
       case 'drain': return bench.apply({ kind: 'draining', node })
+      case 'silence': return bench.apply({ kind: 'silent', node })
+      case 'return': return bench.apply({ kind: 'returned', node })
       case 'leave': return bench.apply({ kind: 'left', node })
       case 'lose': return bench.apply({ kind: 'lost', node })
       case 'tick': {

@@ -149,15 +149,21 @@ class World {
   fault(): void {
     const node = nodeId(`n${this.#dice(4)}`)
     const hand = this.hands.get(node)!
-    switch (this.#dice(6)) {
+    switch (this.#dice(8)) {
       case 4: // It leaves in good order, and kills what it runs without a word.
         if (!hand.alive) return
         hand.alive = false
         hand.running.clear()
         this.take(this.bench.apply({ kind: 'left', node }))
         return
-      case 3: // It falls silent for a while.
+      case 3: // It is to be emptied.
         this.take(this.bench.apply({ kind: 'draining', node }))
+        return
+      case 5: // Nothing is heard of it, whether it lives or not.
+        this.take(this.bench.apply({ kind: 'silent', node }))
+        return
+      case 6:
+        if (hand.alive) this.take(this.bench.apply({ kind: 'returned', node }))
         return
       case 0: // Its process dies; its disk stays or goes.
         hand.alive = false

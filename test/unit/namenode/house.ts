@@ -78,8 +78,8 @@ export class House {
 
   node(fake: Fake): DataNode { return this.registry.get(fake.id)! }
 
-  call<M extends Message>(message: M, request: RequestOf<M>): Promise<ReplyOf<M>> {
-    return Promise.resolve().then(() => this.#routes.get(message.name)!(request, { signal: new AbortController().signal })) as Promise<ReplyOf<M>>
+  call<M extends Message>(message: M, request: RequestOf<M>, signal: AbortSignal = new AbortController().signal): Promise<ReplyOf<M>> {
+    return Promise.resolve().then(() => this.#routes.get(message.name)!(request, { signal })) as Promise<ReplyOf<M>>
   }
 
   async stop(): Promise<void> {

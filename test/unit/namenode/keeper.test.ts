@@ -11,6 +11,7 @@ import { forgetGone, knownNodes } from '../../../namenode/nodes/known.ts'
 import { create } from '../../../namenode/writing/mutations.ts'
 import { address, blockId, clusterId, type BlockId } from '../../../src/base/ids.ts'
 import * as heartbeat from '../../../src/protocol/heartbeat.ts'
+import * as order from '../../../src/protocol/order.ts'
 import type { Order } from '../../../src/protocol/order.ts'
 import { place, Sim, times } from './house.ts'
 
@@ -255,6 +256,31 @@ test('a silent node that is heard of again is asked for its free slots at once',
   expect(node!.state).toBe('stale')
   sim.house.registry.heard(node!.node, node!.session)
   expect(await answered).toEqual([])
+  await sim.house.stop()
+})
+
+test('a node whose waiting call breaks off, and that says nothing more, is silent after a third of the time', async () => {
+  const sim = new Sim(31, 2)
+  await sim.start()
+  await sim.pass(200)
+  const heard: string[] = []
+  sim.house.registry.listen({ silent: ({ node }) => { heard.push(`${node} is silent`) }, returned: ({ node }) => { heard.push(`${node} is back`) } })
+  const [gone, alive] = [...sim.house.registry.all]
+  const hangUp = async ({ node, session }: typeof gone & object): Promise<void> => {
+    const connection = new AbortController()
+    const call = sim.house.call(order.orders, { node, session, acknowledged: 0, freeSlots: 0 }, connection.signal)
+    await Promise.resolve()
+    connection.abort()
+    await call
+  }
+  await hangUp(gone!)
+  await hangUp(alive!)
+  sim.house.registry.heard(alive!.node, alive!.session) // it calls again
+  sim.clock.ms += times.nodeStaleMs / 3 + 1
+  sim.house.registry.check()
+  expect([gone!.state, alive!.state]).toEqual(['stale', 'live'])
+  sim.house.registry.heard(gone!.node, gone!.session)
+  expect(heard).toEqual([`${gone!.node} is silent`, `${gone!.node} is back`])
   await sim.house.stop()
 })
 

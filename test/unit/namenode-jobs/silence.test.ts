@@ -1,0 +1,125 @@
+import { test } from 'vitest'
+import { play } from './kit.ts'
+
+test('what only a silent node runs gets a twin at once where nothing else waits, and the first of the two counts', () => {
+  play(`
+    open
+    join a
+    join b slots=2
+    submit maps=a|b
+      -> run 0.0.0 on a (node)
+      -> run 0.1.0 on b (node)
+    silence a
+      -> run 0.0.1 on b (rack)
+    done 0.0.1 b
+      -> commit 0.0.1
+    journal
+      -> answer 0.0.1 committed
+      -> kill 0.0.0 on a
+    return a
+    done 0.0.0 a
+      -> answer 0.0.0 too late
+  `)
+})
+
+test('a silent node gets nothing, and what waits goes first', () => {
+  play(`
+    open
+    join a
+    join b
+    submit maps=a|b|b
+      -> run 0.0.0 on a (node)
+      -> run 0.1.0 on b (node)
+    silence a
+    done 0.1.0 b
+      -> commit 0.1.0
+      -> run 0.2.0 on b (node)
+    done 0.2.0 b
+      -> commit 0.2.0
+      -> run 0.0.1 on b (rack)
+  `)
+})
+
+test('map outputs on a silent node are made again before their readers start', () => {
+  play(`
+    open
+    join a
+    join b
+    submit maps=a|b reduces=1
+      -> run 0.0.0 on a (node)
+      -> run 0.1.0 on b (node)
+    done 0.0.0 a
+      -> commit 0.0.0
+    journal
+      -> answer 0.0.0 committed
+    silence a
+      -> lose 0.0.0
+    journal
+    done 0.1.0 b
+      -> commit 0.1.0
+      -> run 0.0.1 on b (rack)
+    journal
+      -> answer 0.1.0 committed
+    done 0.0.1 b
+      -> commit 0.0.1
+    journal
+      -> answer 0.0.1 committed
+      -> run 1.0.0 on b (any)
+  `)
+})
+
+test('map outputs on a silent node stay while others of the stage wait, and count again when it is back', () => {
+  play(`
+    open
+    join a
+    join b
+    submit maps=a|b|b reduces=1
+      -> run 0.0.0 on a (node)
+      -> run 0.1.0 on b (node)
+    done 0.0.0 a
+      -> commit 0.0.0
+    journal
+      -> answer 0.0.0 committed
+    silence a
+    return a
+    done 0.1.0 b
+      -> commit 0.1.0
+      -> run 0.2.0 on b (node)
+    journal
+      -> answer 0.1.0 committed
+    done 0.2.0 b
+      -> commit 0.2.0
+    journal
+      -> answer 0.2.0 committed
+      -> run 1.0.0 on b (any)
+  `)
+})
+
+test('with nobody else to make them, map outputs on a silent node are counted on', () => {
+  play(`
+    open
+    join a
+    submit maps=a reduces=1
+      -> run 0.0.0 on a (node)
+    silence a
+    done 0.0.0 a
+      -> commit 0.0.0
+    journal
+      -> answer 0.0.0 committed
+    return a
+      -> run 1.0.0 on a (any)
+  `)
+})
+
+test('a node that was to be emptied stays so when it is heard of again', () => {
+  play(`
+    open
+    join a closed
+    silence a
+    return a
+    submit maps=a
+    tick 1000
+    offer a
+      -> run 0.0.0 on a (node)
+  `)
+})
