@@ -187,7 +187,7 @@ export class Namenode {
       ],
     })
     const chores = new Housekeeping(clock, log, [
-      { name: 'look who is silent', everyMs: Math.min(500, times.nodeStaleMs / 4), work: () => registry.check() },
+      { name: 'look who is silent', everyMs: Math.min(250, times.nodeStaleMs / 4), work: () => registry.check() },
       ...keeper.chores,
       operators.chore,
       balancing.chore,

@@ -67,8 +67,8 @@ const times = {
   heartbeatMs: 500,
   /** No heartbeat for this long: no new blocks or tasks are placed there. */
   nodeStaleMs: 3_000,
-  /** No heartbeat for this long: the node is dead, and its blocks are copied elsewhere. */
-  nodeDeadMs: 10_000,
+  /** No heartbeat for this long: the node is dead, and its blocks are copied elsewhere. With the time between two looks, ten seconds at the most. */
+  nodeDeadMs: 9_500,
   callTimeoutMs: 10_000,
   /** A stream that moves no byte for this long is given up. */
   progressTimeoutMs: 15_000,

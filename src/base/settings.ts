@@ -103,7 +103,7 @@ export const settings = {
   datanodes: count(1, 64, { fallback: '3, or as many as there were', usedBy: ['up'], about: 'Datanodes that `up` starts.' }),
   heartbeat: duration({ fallback: '500ms', usedBy: ['namenode', 'datanode'], about: 'How often a datanode says that it lives.' }),
   nodeStale: duration({ fallback: '3s, or a third of `nodeDead` where that is less', usedBy: ['namenode'], about: 'Silence after which a datanode gets no new blocks and tasks.' }),
-  nodeDead: duration({ fallback: '10s', usedBy: ['namenode', 'datanode'], about: 'Silence after which a datanode counts as dead and its blocks are copied again.' }),
+  nodeDead: duration({ fallback: '9.5s', usedBy: ['namenode', 'datanode'], about: 'Silence after which a datanode counts as dead and its blocks are copied again.' }),
   scrubPeriod: duration({ fallback: '14d', usedBy: ['datanode', 'up'], about: 'Each block of a disk is read and compared with its checksums once in this time; 0s for never.' }),
   scrubRate: bytes({ fallback: '8MiB', usedBy: ['datanode', 'up'], about: 'The most that this reads in a second, on each disk. Where it is too little for the period, a round takes longer.' }),
   blockTrashKeep: duration({ fallback: '1h', usedBy: ['datanode', 'up'], about: 'How long a datanode keeps blocks that it was told to remove, if it has the room; 0s for not at all.' }),

@@ -508,7 +508,7 @@ test('a node that does not come back after a restart is given up with its map ou
     restart
     open
     join b
-    tick 19000
+    tick 18000
     tick 1000
       -> lose 0.0.0
       -> run 0.0.1000 on b (any)
