@@ -5,10 +5,9 @@
 // Stop: the namenode is told, transfers finish, tasks end, the port closes, homes are released.
 
 import { FramePool } from '../src/block/ring.ts'
-import { asError, GristmillError, hasCode } from '../src/base/errors.ts'
-import { nodeId, storageId, type Address, type ClusterId, type NodeId } from '../src/base/ids.ts'
+import { asError, GristmillError } from '../src/base/errors.ts'
+import { storageId, type Address, type ClusterId, type NodeId } from '../src/base/ids.ts'
 import { limits } from '../src/base/limits.ts'
-import { openHome, type Home } from '../src/home/home.ts'
 import type { Listening } from '../src/ports/net.ts'
 import type { World } from '../src/ports/world.ts'
 import { local, transferPath } from '../src/protocol/transfer.ts'
@@ -21,6 +20,7 @@ import { Wires } from '../src/file/wires.ts'
 import { Contact } from './heartbeat/contact.ts'
 import { EpochFence } from './heartbeat/epoch.ts'
 import { Pulse } from './heartbeat/pulse.ts'
+import { openHomes, stampAll, type Homes } from './homes.ts'
 import { exposeDatanode } from './metrics.ts'
 import { DeletionGuard } from './order/guard.ts'
 import { Orders } from './order/orders.ts'
@@ -28,7 +28,6 @@ import { Changes } from './report/changes.ts'
 import { noRunner, type TaskHost, type Tasks } from './runner.ts'
 import { Upkeep } from './scrub/upkeep.ts'
 import { Store } from './store/store.ts'
-import { troubleOf } from './store/trouble.ts'
 import { addBlockRoutes } from './transfer/http.ts'
 import { Transfers } from './transfer/transfers.ts'
 
@@ -45,7 +44,7 @@ export interface DatanodeTimes {
 }
 
 export interface DatanodeConfig {
-  /** Data directories, one a disk; the first holds the node's identity. */
+  /** Data directories, one a disk. */
   readonly dirs: readonly string[]
   readonly host: string
   readonly port: number
@@ -84,9 +83,7 @@ export class Datanode {
   readonly #world: World
   readonly #config: DatanodeConfig
   readonly #times: DatanodeTimes
-  readonly #homes: readonly Home[]
-  /** Directories that could not be used at the start. */
-  readonly #unusable: readonly string[]
+  readonly #homes: Homes
   readonly #fail: (error: GristmillError) => void
   readonly #stopping = new AbortController()
   #cluster: ClusterId | undefined
@@ -105,25 +102,7 @@ export class Datanode {
 
   /** Returns once the namenode knows this node and all its blocks; a namenode that is not there yet is waited for. */
   static async start(world: World, config: DatanodeConfig): Promise<Datanode> {
-    if (config.dirs.length === 0) throw new GristmillError('CONFIG_INVALID', 'a datanode needs at least one directory; give one with --dir')
-    const homes: Home[] = []
-    const unusable: string[] = []
-    try {
-      for (const [i, dir] of config.dirs.entries()) {
-        try {
-          homes.push(await openHome(world, dir, { role: i === 0 ? 'datanode' : 'storage', cluster: config.cluster ?? homes[0]?.cluster }))
-        } catch (error) {
-          // A disk that has died, of a node that has served: its blocks are copied elsewhere. On a new node it is a mistake.
-          if (i === 0 || homes[0]!.cluster === undefined || !(hasCode(error, 'EACCES') || troubleOf(error))) throw error
-          world.log.error('a directory cannot be used; the node goes on without it', { error: asError(error), dir })
-          unusable.push(dir)
-        }
-      }
-    } catch (error) {
-      await Promise.allSettled(homes.map(home => home.release()))
-      throw error
-    }
-    const datanode = new Datanode(world, config, { homes, unusable })
+    const datanode = new Datanode(world, config, await openHomes(world, config.dirs, config.cluster))
     try {
       await datanode.#start()
       return datanode
@@ -133,14 +112,13 @@ export class Datanode {
     }
   }
 
-  private constructor(world: World, config: DatanodeConfig, { homes, unusable }: { homes: readonly Home[]; unusable: readonly string[] }) {
+  private constructor(world: World, config: DatanodeConfig, homes: Homes) {
     this.#world = world
     this.#config = config
     this.#times = { ...limits, ...config.times }
     this.#homes = homes
-    this.#unusable = unusable
-    this.node = nodeId(homes[0]!.id)
-    this.#cluster = homes[0]!.cluster
+    this.node = homes.node
+    this.#cluster = homes.cluster
     this.#caller = this.#newCaller()
     this.#auth = this.#newAuthenticator()
     const { promise, reject } = Promise.withResolvers<never>()
@@ -170,12 +148,13 @@ export class Datanode {
     const { config, times } = { config: this.#config, times: this.#times }
     const log = this.#world.log.child({ node: this.node })
     const cluster = (): ClusterId => this.#cluster!
+    const homes = this.#homes
     const changes = new Changes()
-    const fence = await EpochFence.open(disk, this.#homes[0]!.dir)
+    const fence = await EpochFence.open(disk, homes.all.map(({ dir }) => dir))
     const store = await Store.open({
       disk, clock, log, failpoints, trashKeepMs: times.blockTrashKeepMs,
-      dirs: this.#homes.map(({ dir, id }) => ({ dir, id: storageId(id) })),
-      unusable: this.#unusable,
+      dirs: homes.all.map(({ dir, id }) => ({ dir, id: storageId(id) })),
+      unusable: homes.unusable,
       listener: {
         added: replica => changes.added(replica),
         removed: id => changes.removed(id),
@@ -190,7 +169,7 @@ export class Datanode {
     const pool = new FramePool()
     const wires = this.#wires = new Wires({ net, clock, caller: { admission: path => this.#caller.admission(path) } })
     this.#tasks = config.slots === 0 ? undefined : await config.tasks?.({
-      world: this.#world, node: this.node, dir: this.#homes[0]!.dir, namenode: config.namenode, host: config.hostName, rack: config.rack,
+      world: this.#world, node: this.node, dir: homes.all[0]!.dir, namenode: config.namenode, host: config.hostName, rack: config.rack,
       slots: config.slots, memoryBytes: config.memoryBytes, secret: config.secret, store,
       address: () => this.address, cluster, caller: () => this.#caller, session: () => this.#contact?.session ?? 0,
     })
@@ -256,7 +235,7 @@ export class Datanode {
   /** The namenode has said which cluster this is; from now on this node belongs to it and to no other. */
   async #join(cluster: ClusterId): Promise<void> {
     if (this.#cluster === cluster) return
-    for (const home of this.#homes) await home.stamp(cluster)
+    await stampAll(this.#homes, cluster, this.#world)
     this.#cluster = cluster
     this.#caller = this.#newCaller()
     this.#auth = this.#newAuthenticator()
@@ -286,7 +265,7 @@ export class Datanode {
       async () => this.#pulse?.stop(),
       () => this.#listening?.close(drainMs),
       async () => this.#wires?.close(),
-      ...this.#homes.map(home => () => home.release()),
+      ...this.#homes.all.map(home => () => home.release()),
     ]
     for (const step of steps) {
       try {

@@ -1,39 +1,51 @@
-// The highest epoch of a namenode that this node has seen, kept on disk. A namenode with a lower one has been replaced and does not
-// know it: nothing that it orders is done.
+// The highest epoch of a namenode that this node has seen, kept on each of its disks. A namenode with a lower one has been replaced
+// and does not know it: nothing that it orders is done.
+// Invariant: an epoch is acted on only when at least one disk has it durably; what any disk has counts.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 
+interface Copy { readonly path: string; epoch: number }
+
 export class EpochFence {
   readonly #disk: Disk
-  readonly #path: string
+  readonly #copies: readonly Copy[]
   /** Never obeyed below this. */
   #highest: number
-  /** What the disk has. Nobody acts on an epoch before it is there. */
-  #durable: number
   #writing: Promise<void> | undefined
 
-  static async open(disk: Disk, dir: string): Promise<EpochFence> {
-    const path = `${dir}/epoch.json`
-    let highest = 0
-    if (await disk.stat(path)) {
-      const found = (JSON.parse((await disk.readFile(path)).toString()) as { epoch?: unknown }).epoch
-      if (typeof found !== 'number') throw new GristmillError('CORRUPT', `${path} cannot be understood; it should hold {"epoch": number}`)
-      highest = found
+  /** Throws CORRUPT if something is there on some disk, and can be understood on none. */
+  static async open(disk: Disk, dirs: readonly string[]): Promise<EpochFence> {
+    let strange: GristmillError | undefined
+    const copies: Copy[] = []
+    for (const dir of dirs) {
+      const path = `${dir}/epoch.json`
+      let epoch = 0
+      try {
+        if (await disk.stat(path)) epoch = epochOf(await disk.readFile(path))
+      } catch (error) {
+        strange ??= new GristmillError('CORRUPT', `${path} cannot be understood (${(error as Error).message}); it should hold {"epoch": number}`, { cause: error })
+      }
+      copies.push({ path, epoch })
     }
-    return new EpochFence(disk, path, highest)
+    if (strange && copies.every(({ epoch }) => epoch === 0)) throw strange
+    const fence = new EpochFence(disk, copies)
+    // A disk that could not be written to when the others were, or is new.
+    if (copies.some(({ epoch }) => epoch < fence.highest)) await fence.#write().catch(() => {})
+    return fence
   }
 
-  private constructor(disk: Disk, path: string, highest: number) {
+  private constructor(disk: Disk, copies: readonly Copy[]) {
     this.#disk = disk
-    this.#path = path
-    this.#highest = highest
-    this.#durable = highest
+    this.#copies = copies
+    this.#highest = this.#durable
   }
 
   get highest(): number { return this.#highest }
 
-  /** Returns once a new epoch is remembered. Throws STALE_EPOCH for one that is over. */
+  get #durable(): number { return Math.max(0, ...this.#copies.map(({ epoch }) => epoch)) }
+
+  /** Returns once a new epoch is remembered. Throws STALE_EPOCH for one that is over, and what the last disk says if none takes it. */
   async pass(epoch: number): Promise<void> {
     if (epoch < this.#highest) {
       throw new GristmillError('STALE_EPOCH', `the namenode speaks for epoch ${epoch}, but epoch ${this.#highest} has begun; it has been replaced and must stop`, { details: { epoch, highest: this.#highest } })
@@ -45,7 +57,17 @@ export class EpochFence {
 
   async #write(): Promise<void> {
     const epoch = this.#highest
-    await this.#disk.writeFileDurable(this.#path, Buffer.from(`${JSON.stringify({ epoch })}\n`))
-    this.#durable = epoch
+    const bytes = Buffer.from(`${JSON.stringify({ epoch })}\n`)
+    const written = await Promise.allSettled(this.#copies.filter(copy => copy.epoch < epoch).map(async copy => {
+      await this.#disk.writeFileDurable(copy.path, bytes)
+      copy.epoch = epoch
+    }))
+    for (const each of written) if (each.status === 'rejected' && this.#durable < epoch) throw each.reason
   }
+}
+
+function epochOf(bytes: Buffer): number {
+  const { epoch } = JSON.parse(bytes.toString()) as { epoch?: unknown }
+  if (typeof epoch !== 'number') throw new Error('it holds no number')
+  return epoch
 }

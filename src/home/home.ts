@@ -14,6 +14,8 @@ interface Stamp {
   /** Missing while a datanode has not yet met its namenode. */
   readonly cluster?: ClusterId
   readonly id: string
+  /** On a further disk of a datanode: the node's id. */
+  readonly node?: string
 }
 
 export const stampName = 'gristmill.json'
@@ -24,6 +26,8 @@ export interface HomeOptions {
   readonly cluster?: ClusterId | undefined
   /** The id it must have; a fresh directory gets this one, or one made up as `<role>-<12 hex>`. */
   readonly id?: string | undefined
+  /** The id of a fresh directory; one that has an id keeps it. */
+  readonly freshId?: string | undefined
 }
 
 export class Home {
@@ -41,13 +45,16 @@ export class Home {
 
   get id(): string { return this.#stamp.id }
   get cluster(): ClusterId | undefined { return this.#stamp.cluster }
+  /** The datanode that this disk was last part of. */
+  get node(): string | undefined { return this.#stamp.node }
 
-  /** Ties the directory to a cluster, for good. Throws DIR_FOREIGN if it is tied to another. */
-  async stamp(cluster: ClusterId): Promise<void> {
-    if (this.#stamp.cluster === cluster) return
-    if (this.#stamp.cluster !== undefined) throw foreign(this.dir, `it belongs to cluster ${this.#stamp.cluster}, and this one is ${cluster}`)
-    this.#stamp = { ...this.#stamp, cluster }
-    await writeStamp(this.#disk, this.dir, this.#stamp)
+  /** Ties the directory to a cluster, for good, and to a datanode until it is put into another. Throws DIR_FOREIGN if it is tied to another cluster. */
+  async stamp(cluster: ClusterId, node: string | undefined = this.#stamp.node): Promise<void> {
+    if (this.#stamp.cluster === cluster && this.#stamp.node === node) return
+    if (this.#stamp.cluster !== undefined && this.#stamp.cluster !== cluster) throw foreign(this.dir, `it belongs to cluster ${this.#stamp.cluster}, and this one is ${cluster}`)
+    const stamp = { ...this.#stamp, cluster, ...node !== undefined && { node } }
+    await writeStamp(this.#disk, this.dir, stamp)
+    this.#stamp = stamp
   }
 
   async release(): Promise<void> { await this.#lock.release() }
@@ -77,7 +84,7 @@ export async function openHome({ disk, random }: { disk: Disk; random: Random },
       format: 1,
       role: options.role,
       ...(options.cluster && { cluster: options.cluster }),
-      id: options.id ?? `${options.role}-${random.id().slice(0, 12)}`,
+      id: options.id ?? options.freshId ?? `${options.role}-${random.id().slice(0, 12)}`,
     }
     await writeStamp(disk, dir, stamp)
     return new Home(dir, disk, lock, stamp)

@@ -1,7 +1,6 @@
 // A datanode that stood still, as after SIGSTOP or on a host that slept: the others took it for dead, and what it was about to say
 // is not true any more. Its clock is moved under its hands.
 
-import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { blockName, type BlockId } from '../../../src/base/ids.ts'
 import { address, clusterId, nodeId } from '../../../src/base/ids.ts'
@@ -109,20 +108,4 @@ test('a write that the pipeline lost to a pause goes on with the others, and no 
   const acknowledged = mill.namenode.files.get('/file')!.blocks.flatMap(({ nodes }) => nodes)
   expect(acknowledged).not.toContain(sleeper.node)
   expect(acknowledged.length).toBeGreaterThan(0)
-})
-
-test('a disk that cannot be used any more does not keep its node from starting; one that never could, does', async () => {
-  await using mill = await Mill.start({ datanodes: 0 })
-  const dirs = [join(mill.dir, 'one'), join(mill.dir, 'two')]
-  const disk = (unusable: string) => {
-    const { disk: local, ...rest } = testWorld()
-    return { ...rest, disk: { ...local, lock: async (path: string) => { if (path === unusable) throw Object.assign(new Error('EROFS'), { code: 'EROFS' }); return local.lock(path) } } }
-  }
-  const config = { dirs, host: '127.0.0.1', port: 0, namenode: mill.namenode.address, rack: '/default', hostName: 'h', secret, slots: 0, memoryBytes: 0, times: { heartbeatMs: 20, drainMs: 1000 } }
-  await expect(Datanode.start(disk(dirs[1]!), config)).rejects.toMatchObject({ code: 'EACCES' })
-  await (await Datanode.start(disk(''), config)).stop()
-  const datanode = await Datanode.start(disk(dirs[1]!), config)
-  mill.datanodes.push(datanode)
-  expect(await (await fetch(`http://${datanode.address}/metrics`)).text()).toMatch(new RegExp(`gristmill_storage_failed\\{dir="${dirs[1]}"\\} 1`))
-  expect((await put(mill, datanode, 1)).status).toBe(201)
 })
