@@ -17,6 +17,11 @@ export interface StartOptions {
   readonly mode?: Mode
   /** Disks of each datanode; 1 unless told. */
   readonly disks?: number
+  /**
+   * The power of nodes will be cut (process mode; a simulated cluster is always ready for it): each disk becomes a file system of its
+   * own. Throws where the machine cannot do that; `Cluster.canCutPower()` tells before.
+   */
+  readonly powerCuts?: boolean
   /** More settings for every process, as in docs/reference/settings.md: `{ blockSize: '1MiB', nodeDead: '3s' }`. */
   readonly settings?: Readonly<Record<string, string>>
   /** Settings of single datanodes, by their number. */
@@ -43,6 +48,9 @@ export interface Cluster {
   /** Undoes cuts and spoils: of this pair, or all. */
   heal(from?: Party, to?: Party): void
 
+  /** Cuts the power of these nodes at the same moment; of all, unless told. */
+  powerCut(nodes?: readonly ClusterNode[], options?: PowerCut): Promise<void>
+
   /** Waits until so much virtual time (sim) or real time (process) has passed. Many may wait at once, each for its own time. */
   advance(ms: number): Promise<void>
   /** All datanodes that should run are registered and have reported, and safe mode is over. */
@@ -68,8 +76,8 @@ export interface ClusterNode {
   stop(): Promise<void>
   /** At once, as with SIGKILL. */
   kill(): Promise<void>
-  /** As the power goes: what was not synced is lost. Throws where that cannot be caused (process mode without root). */
-  powerCut(): Promise<void>
+  /** As the power goes: what was not synced is lost, and the node is down until `start`. In process mode the cluster must have been started with `powerCuts`. */
+  powerCut(options?: PowerCut): Promise<void>
   start(): Promise<void>
   restart(): Promise<void>
   /** Freezes and thaws the process, as with SIGSTOP and SIGCONT. */
@@ -82,6 +90,20 @@ export interface ClusterNode {
   /** The n-th sync from now fails (1 unless told). */
   failSync(options?: { readonly nth?: number; readonly disk?: number }): Promise<void>
   healDisks(): Promise<void>
+}
+
+export interface PowerCut {
+  /**
+   * true, unless told: processes stop before their disks do, as in a machine that goes dark. false: the disk goes first, so that its
+   * process lives for a moment with a disk that refuses everything. A simulated machine always goes dark at once.
+   */
+  readonly freeze?: boolean
+}
+
+export interface Ability {
+  readonly can: boolean
+  /** Why not, and what it would need; '' if it can. */
+  readonly why: string
 }
 
 export interface DataNode extends ClusterNode {

@@ -1,7 +1,7 @@
 // What `import { Cluster } from 'gristmill/testing'` gives: clusters whose every failure a test can cause with a line. See
 // docs/guide/testing.md.
 
-import type { Cluster as ClusterContract, StartOptions } from './contract.ts'
+import type { Ability, Cluster as ClusterContract, StartOptions } from './contract.ts'
 
 export type * from './contract.ts'
 export { misbehaving, type Misbehaviour, type MisbehavingProgram } from './misbehave.ts'
@@ -26,5 +26,11 @@ export const Cluster = {
     }
     const { ProcessCluster } = await import('./process/cluster.ts')
     return ProcessCluster.start(options)
+  },
+
+  /** Whether clusters of processes can be started with `powerCuts` on this machine; tried out, not guessed. If not, `why` says so in words. */
+  async canCutPower(): Promise<Ability> {
+    const { canCutPower } = await import('./process/volume.ts')
+    return canCutPower()
   },
 }

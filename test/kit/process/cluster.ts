@@ -15,11 +15,12 @@ import { localMachine } from '../../../src/world/machine.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { realWorld } from '../../../src/world/world.ts'
 import { checkAll } from '../check/check.ts'
-import type { Cluster, ClusterNode, Party, Spoil, StartOptions, Verdict } from '../contract.ts'
+import type { Cluster, ClusterNode, Party, PowerCut, Spoil, StartOptions, Verdict } from '../contract.ts'
 import { Links } from './links.ts'
 import { ProcessDataNode, ProcessNode } from './node.ts'
 import { Proxy } from './proxy.ts'
 import { forgetDirectory, watchDirectory } from './reaper.ts'
+import { canCutPower, Volume } from './volume.ts'
 import { isReplicated, isQuiet, waitFor } from './wait.ts'
 
 const waitMs = 60_000
@@ -30,6 +31,7 @@ interface Parts {
   readonly secret: Buffer
   readonly links: Links
   readonly proxies: readonly Proxy[]
+  readonly volumes: readonly Volume[]
   readonly namenode: ProcessNode
   readonly datanodes: readonly ProcessDataNode[]
   /** In which commands find this cluster and no other. */
@@ -49,7 +51,9 @@ export class ProcessCluster implements Cluster {
   #stopped: Promise<void> | undefined
 
   static async start(options: StartOptions = {}): Promise<ProcessCluster> {
-    const { seed = 1, datanodes: count = 3, racks = [], disks = 1, settings = {}, nodeSettings = {} } = options
+    const { seed = 1, datanodes: count = 3, racks = [], disks = 1, powerCuts = false, settings = {}, nodeSettings = {} } = options
+    const { can, why } = powerCuts ? await canCutPower() : { can: true, why: '' }
+    if (!can) throw new Error(`the power of this cluster could not be cut: ${why}. Leave out \`powerCuts\`, or use mode 'sim'`)
     const dir = await mkdtemp(join(tmpdir(), 'gristmill-test-'))
     watchDirectory(dir)
     const links = new Links()
@@ -68,16 +72,18 @@ export class ProcessCluster implements Cluster {
     const random = (name: string): Random => seeded(`${seed} ${name}`)
     const variables = (of: Readonly<Record<string, string>>): Record<string, string> => Object.fromEntries(Object.entries(of).map(([name, value]) => [variableFor(name), value]))
     const own = { ...env, ...variables(settings) }
-    const namenode = new ProcessNode('namenode', { name: 'namenode', dirs: [join(dir, 'namenode')], args: [], env: own, proxy: proxies[0]!, random: random('namenode') })
+    const dirsOf = (name: string): string[] => (name === 'namenode' ? [join(dir, name)] : Array.from({ length: disks }, (_, disk) => join(dir, name, `disk${disk + 1}`)))
+    const volumes = powerCuts ? await volumesAt(names.flatMap(dirsOf), dir) : []
+    const disksOf = (name: string) => ({ dirs: dirsOf(name), volumes: volumes.filter(volume => dirsOf(name).includes(volume.dir)) })
+    const namenode = new ProcessNode('namenode', { name: 'namenode', ...disksOf('namenode'), args: [], env: own, proxy: proxies[0]!, random: random('namenode') })
     const datanodes = names.slice(1).map((name, i) => new ProcessDataNode(i + 1, {
-      name, proxy: proxies[i + 1]!, random: random(name),
-      dirs: Array.from({ length: disks }, (_, disk) => join(dir, name, `disk${disk + 1}`)),
+      name, proxy: proxies[i + 1]!, random: random(name), ...disksOf(name),
       // Each on a machine of its own, as it were: what one does for another goes over the network, where it can be disturbed.
       args: ['--host-name', `host${i + 1}`, ...racks.length > 0 ? ['--rack', racks[i % racks.length]!] : []],
       env: { ...own, ...variables(nodeSettings[i + 1] ?? {}) },
     }))
     nodes.push(namenode, ...datanodes)
-    const cluster = new ProcessCluster({ seed, dir, secret, links, proxies, namenode, datanodes, env })
+    const cluster = new ProcessCluster({ seed, dir, secret, links, proxies, volumes, namenode, datanodes, env })
     try {
       const starts = await Promise.allSettled(nodes.map(node => node.start()))
       for (const start of starts) if (start.status === 'rejected') throw start.reason
@@ -117,6 +123,8 @@ export class ProcessCluster implements Cluster {
     if (from === undefined) for (const node of this.#nodes) node.disarm().catch(() => {}) // it ends this moment
   }
 
+  powerCut(nodes: readonly ClusterNode[] = this.#nodes, options: PowerCut = {}): Promise<void> { return ProcessNode.powerCut(nodes as readonly ProcessNode[], options) }
+
   async advance(ms: number): Promise<void> { await new Promise(resolve => setTimeout(resolve, ms)) }
 
   async waitActive(timeoutMs = waitMs): Promise<void> { await waitFor(this, 'all datanodes to be there and safe mode to be over', () => undefined, timeoutMs) }
@@ -136,6 +144,7 @@ export class ProcessCluster implements Cluster {
     await Promise.all(this.#nodes.map(node => node.kill()))
     await Promise.all(this.#parts.proxies.map(proxy => proxy.close()))
     await Promise.allSettled(this.#mills.map(mill => mill.close()))
+    await Promise.all(this.#parts.volumes.map(volume => volume.close()))
     // Executors end by themselves as soon as they see that their node has gone; until then they may write.
     await rm(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
     forgetDirectory(this.dir)
@@ -143,6 +152,18 @@ export class ProcessCluster implements Cluster {
 }
 
 const nameOf = (party: Party): string => (party === 'client' ? party : (party satisfies ClusterNode).name)
+
+/** A volume at each of these places, its file beside it; all, or none is left. */
+async function volumesAt(places: readonly string[], dir: string): Promise<Volume[]> {
+  const made = await Promise.allSettled(places.map(place => Volume.create(place, `${place}.ext4`)))
+  const failed = made.find(one => one.status === 'rejected')
+  const volumes = made.flatMap(one => (one.status === 'fulfilled' ? [one.value] : []))
+  if (!failed) return volumes
+  await Promise.all(volumes.map(volume => volume.close()))
+  await rm(dir, { recursive: true, force: true })
+  forgetDirectory(dir)
+  throw failed.reason
+}
 
 /** `blockSize` → `GRISTMILL_BLOCK_SIZE`. */
 function variableFor(name: string): string {

@@ -8,13 +8,16 @@ import type { Random } from '../../../src/ports/random.ts'
 import type { Trigger } from '../../../src/ports/failpoints.ts'
 import type { DiskFault } from '../../../src/world/faulty.ts'
 import { stampName } from '../../../src/home/home.ts'
-import type { ClusterNode, DataNode, FailAction, Replica } from '../contract.ts'
+import type { ClusterNode, DataNode, FailAction, PowerCut, Replica } from '../contract.ts'
 import type { Proxy } from './proxy.ts'
 import { FileReplica, replicasIn } from './replica.ts'
 import { ServerProcess } from './server.ts'
+import { Volume } from './volume.ts'
 
 /** From a process's death to the news of it. */
 const lastWordsMs = 500
+/** How long a process lives with a disk that has lost its power. */
+const afterglowMs = 50
 
 export interface NodeParts {
   readonly name: string
@@ -24,6 +27,8 @@ export interface NodeParts {
   readonly env: Readonly<Record<string, string>>
   readonly proxy: Proxy
   readonly random: Random
+  /** What is mounted at each of `dirs`; none: its power cannot be cut. */
+  readonly volumes: readonly Volume[]
 }
 
 export class ProcessNode implements ClusterNode {
@@ -90,8 +95,18 @@ export class ProcessNode implements ClusterNode {
     await this.start()
   }
 
-  async powerCut(): Promise<void> {
-    throw new Error(`the power of ${this.name} cannot be cut: what a process has written stays in the kernel when it dies; use mode 'sim'`)
+  powerCut(options: PowerCut = {}): Promise<void> { return ProcessNode.powerCut([this], options) }
+
+  /** Of all of them at the same moment. */
+  static async powerCut(nodes: readonly ProcessNode[], { freeze = true }: PowerCut = {}): Promise<void> {
+    const dark = nodes.find(node => node.#parts.volumes.length === 0)
+    if (dark) throw new Error(`the power of ${dark.name} cannot be cut: the cluster was started without \`powerCuts: true\``)
+    // It will not go on: what it was held for is over with this life.
+    if (freeze) for (const node of nodes) node.#process?.signal('SIGSTOP')
+    await Volume.cut(nodes.flatMap(node => node.#parts.volumes))
+    if (!freeze) await new Promise(resolve => setTimeout(resolve, afterglowMs))
+    await Promise.all(nodes.map(node => node.kill()))
+    await Promise.all(nodes.flatMap(node => node.#parts.volumes.map(volume => volume.revive())))
   }
 
   pause(): void {

@@ -1,28 +1,34 @@
-// What is left behind when a test's own process is killed: processes, some of them stopped, and directories. A small shell waits for
-// the end of its input, which comes with the end of this process however that ends, and then ends and removes what it was told of.
+// What is left behind when a test's own process is killed: processes, some of them stopped, mounts, and directories. A small shell
+// waits for the end of its input, which comes with the end of this process however that ends, and then ends and removes what it was
+// told of. A mount goes before its directory does, and lazily: whoever still looks into it does not keep it.
 
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { rmSync } from 'node:fs'
 
 /** One word and one operand a line. Ids of processes that have ended are forgotten, for they are used again. */
 const script = `
-pids=; dirs=
+pids=; dirs=; mounts=
+PATH=$PATH:/usr/sbin:/sbin:/usr/bin:/bin
 while read -r word what; do
   case $word in
     run) pids="$pids $what ";;
     end) pids=$(printf %s "$pids" | sed "s/ $what / /");;
     dir) dirs="$dirs
 $what";;
+    mount) mounts="$mounts
+$what";;
   esac
 done
 for pid in $pids; do kill -KILL "$pid" 2>/dev/null; done
 sleep 0.2
+printf '%s\\n' "$mounts" | while read -r dir; do [ -n "$dir" ] && umount --lazy -- "$dir" 2>/dev/null; done
 printf '%s\\n' "$dirs" | while read -r dir; do [ -n "$dir" ] && rm -rf -- "$dir"; done
 `
 
 let shell: ChildProcess | undefined
 const processes = new Set<number>()
 const directories = new Set<string>()
+const mounts = new Set<string>()
 
 function tell(line: string): void {
   if (!shell) {
@@ -46,6 +52,7 @@ function endAll(): void {
       // ended meanwhile
     }
   }
+  for (const dir of mounts) spawnSync('umount', ['--lazy', '--', dir], { stdio: 'ignore' })
   for (const dir of directories) rmSync(dir, { recursive: true, force: true, maxRetries: 3 })
 }
 
@@ -68,3 +75,13 @@ export function watchDirectory(dir: string): void {
 
 /** It has been removed already. */
 export function forgetDirectory(dir: string): void { directories.delete(dir) }
+
+/** Something is, or is about to be, mounted there; until `forgetMount`. */
+export function watchMount(dir: string): void {
+  if (mounts.has(dir)) return
+  mounts.add(dir)
+  tell(`mount ${dir}`)
+}
+
+/** It has been unmounted for good. */
+export function forgetMount(dir: string): void { mounts.delete(dir) }

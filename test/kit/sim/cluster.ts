@@ -123,6 +123,9 @@ export class SimCluster implements Cluster {
     if (from === undefined) for (const node of [this.namenode, ...this.datanodes]) node.healFailpoints()
   }
 
+  /** Each of them is dark before this returns. */
+  async powerCut(nodes: readonly ClusterNode[] = [this.namenode, ...this.datanodes]): Promise<void> { await Promise.all(nodes.map(node => node.powerCut())) }
+
   advance(ms: number): Promise<void> { return new Promise(resolve => { this.kernel.schedule(ms, undefined, 'advance', resolve) }) }
 
   waitActive(timeoutMs = waitMs): Promise<void> { return this.#wait('the cluster to be active', () => undefined, timeoutMs) }
