@@ -13,6 +13,7 @@ import type { Log } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
 import type { NodePlace } from '../protocol/fields.ts'
 import type { Caller } from '../rpc/call.ts'
+import type { Doubts } from './doubts.ts'
 import { Damaged, openInPlace, openRemote, type Proof, type Replica, type ReplicaTarget } from './replica.ts'
 import type { Wires } from './wires.ts'
 
@@ -24,6 +25,7 @@ export interface ReadTools {
   readonly disk: Disk
   readonly log: Log
   readonly wires: Wires
+  readonly doubts: Doubts
   readonly cluster: ClusterId
   /** Replicas of datanodes on this host are read in place. */
   readonly host: string
@@ -102,6 +104,7 @@ export class BlockReader {
         const coming = replica.next(buffer)
         const length = typeof coming === 'number' ? coming : await this.#patient(this.#interruptible(coming, replica), replica.place)
         if (length === 0) throw new GristmillError('UNAVAILABLE', `the datanode at ${replica.place.address} sent less of a block than was asked for`)
+        this.#tools.doubts.clear(replica.place.node)
         const from = this.#position - replica.position
         const to = Math.min(length, end - replica.position)
         this.#position = replica.position + to
@@ -128,11 +131,11 @@ export class BlockReader {
   async #open(): Promise<Replica> {
     const { signal, end } = this.#options
     const { id, length, crc, token, nodes } = this.#places
-    const { cluster, host, wires, progressMs } = this.#tools
+    const { cluster, host, wires, doubts, progressMs } = this.#tools
     const target: ReplicaTarget = { cluster, id, length, crc, token }
     const range = { start: this.#position, end }
-    const left = nodes.filter(({ node }) => !this.#failed.has(node))
-    const here = left.find(place => place.host === host && !this.#notInPlace.has(place.node))
+    const left = doubts.sort(nodes.filter(({ node }) => !this.#failed.has(node)))
+    const here = left.find(place => place.host === host && !this.#notInPlace.has(place.node) && !doubts.has(place.node))
     const place = here ?? left[0]
     this.#asked = place
     if (!place) throw new GristmillError('BLOCK_MISSING', `block ${blockName(id)} has no replica that can be read now (${nodes.length} known)`, { cause: this.#last, details: { block: id } })
@@ -205,7 +208,7 @@ export class BlockReader {
   }
 
   async #failOver(thrown: unknown): Promise<void> {
-    const { clock, random, log } = this.#tools
+    const { clock, random, log, doubts } = this.#tools
     const replica = this.#replica
     this.#replica = undefined
     replica?.close()
@@ -217,6 +220,7 @@ export class BlockReader {
       this.#fresh = replica?.stale === true && error.code !== 'TIMEOUT'
       if (this.#fresh) return
       this.#failed.add(place.node)
+      if (hasCode(error, 'UNAVAILABLE', 'TIMEOUT')) doubts.add(place.node)
       const proof = this.#proofOf(error)
       if (proof) this.#tools.reportBad(id, place.address, proof)
       log.warn('a replica failed; reading on from another one', { error, block: id, node: place.node, position: this.#position })

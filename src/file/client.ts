@@ -10,6 +10,7 @@ import type { Net } from '../ports/net.ts'
 import type { Random } from '../ports/random.ts'
 import { reportBad, type FileStatus } from '../protocol/namespace.ts'
 import type { Caller } from '../rpc/call.ts'
+import { Doubts } from './doubts.ts'
 import { BlockReader, type BlockPlaces, type BlockReadOptions, type ReadTools } from './block.ts'
 import { Leases } from './lease.ts'
 import { OpenFile, type CreateOptions } from './open.ts'
@@ -65,7 +66,7 @@ export class FileClient {
     this.#leases = new Leases({ caller, clock, log, namenode, renewMs: options.leaseRenewMs })
     this.#locator = new Locator({ caller, namenode, host })
     this.#upload = { caller, clock, random, log, wires: this.#wires, pool: new FramePool(), namenode, cluster, host, progressMs, requestId: () => this.requestId() }
-    this.#read = { caller, clock, random, disk, log, wires: this.#wires, cluster, host, progressMs, reportBad: (block, address, proof) => this.#reportBad(block, address, proof) }
+    this.#read = { caller, clock, random, disk, log, wires: this.#wires, doubts: new Doubts(clock), cluster, host, progressMs, reportBad: (block, address, proof) => this.#reportBad(block, address, proof) }
   }
 
   /** A new id for a mutation of this client. */

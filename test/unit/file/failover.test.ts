@@ -2,6 +2,7 @@ import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { blockName, type BlockId } from '../../../src/base/ids.ts'
+import { silent } from '../../../src/ports/log.ts'
 import { noise } from '../block/kit.ts'
 import { collect, Mill, until } from '../datanode/kit.ts'
 import { nowhere } from '../datanode/namenode.ts'
@@ -102,6 +103,21 @@ test('a node that says nothing any more is left for another one long before its 
     expect((await collect(mill.newClient({ progressMs: 600_000 }).read('/file', { onRead: (_bytes, place) => from.add(place.address) }))).equals(bytes)).toBe(true)
     expect(from.has(frozen.address)).toBe(false)
   }
+})
+
+test('a node that says nothing costs one wait, and not one for every block', async () => {
+  const { mill, blocks } = await written({ blockBytes: 128 * 1024 })
+  await using _ = mill
+  await using frozen = await Proxy.to([...mill.namenode.nodes.values()][0]!.place.address)
+  frozen.freezeAfter = 0
+  mill.namenode.order = nodes => nodes.map((place, i) => (i === 0 ? { ...place, address: frozen.address } : place))
+  let waits = 0
+  const client = mill.newClient({ log: { ...silent, warn: message => { if (message.startsWith('a replica failed')) waits++ } } })
+  for (let i = 0; i < 2; i++) expect((await collect(client.read('/file'))).equals(bytes)).toBe(true)
+  await client.close()
+  // The next blocks had been asked for when the first wait ended.
+  expect(blocks.length).toBeGreaterThan(20)
+  expect([1, 2, 3]).toContain(waits)
 })
 
 test('nodes that cannot be reached are passed over, and locations are asked for again before giving up', async () => {
