@@ -5,13 +5,16 @@ import { createHash } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
 import { seeded } from '../../src/world/random.ts'
 
-/** Enough to write a file again and to compare it: its seed and length. `undefined`: nothing is there. */
-export type State = { readonly seed: number; readonly bytes: number } | undefined
+/** Enough to write a file again and to compare it: its seed and length, and its number of replicas. `undefined`: nothing is there. */
+export type State = { readonly seed: number; readonly bytes: number; readonly replication: number } | undefined
 
-const same = (a: State, b: State): boolean => a?.seed === b?.seed && a?.bytes === b?.bytes
+/** What the cluster says of a path. */
+export type Found = { readonly bytes: Buffer; readonly replication: number } | undefined
+
+const same = (a: State, b: State): boolean => a?.seed === b?.seed && a?.bytes === b?.bytes && a?.replication === b?.replication
 
 /** Lines of text, so that jobs could read them too. */
-export function contentOf({ seed, bytes }: NonNullable<State>): Buffer {
+export function contentOf({ seed, bytes }: Pick<NonNullable<State>, 'seed' | 'bytes'>): Buffer {
   const random = seeded(`content ${seed}`)
   // Every line differs, and every byte of it depends on the seed: a block of another file is never mistaken for this one's.
   const salt = random.id()
@@ -47,14 +50,16 @@ export class Ledger {
     if (!states.some(other => same(other, state))) this.#set(path, [...states, state])
   }
 
-  /** The cluster was asked and has said what is there. undefined: it may not be so. */
-  seen(path: string, bytes: Buffer | undefined): string | undefined {
+  /** The cluster was asked and has said what is there. undefined: it may be so; else what is wrong. */
+  seen(path: string, found: Found): string | undefined {
     const states = this.at(path)
-    const found = states.find(state => (state ? bytes !== undefined && bytes.equals(contentOf(state)) : bytes === undefined))
-    if (states.includes(undefined) && bytes === undefined) this.#set(path, [undefined])
-    else if (found) this.#set(path, [found])
-    else return `${path} ${bytes ? `has ${bytes.length} bytes that nobody wrote there` : 'is not there'}; it should be ${states.map(state => (state ? `${state.bytes} bytes of seed ${state.seed}` : 'absent')).join(' or ')}`
-    return undefined
+    const state = states.find(one => (one ? found !== undefined && found.replication === one.replication && found.bytes.equals(contentOf(one)) : found === undefined))
+    if (state || states.includes(undefined) && !found) {
+      this.#set(path, [state])
+      return undefined
+    }
+    const there = found ? `has ${found.bytes.length} bytes, which shall have ${found.replication} replicas` : 'is not there'
+    return `${path} ${there}; it should be ${states.map(one => (one ? `${one.bytes} bytes of seed ${one.seed} with ${one.replication} replicas` : 'absent')).join(' or ')}`
   }
 
   #set(path: string, states: readonly State[]): void {

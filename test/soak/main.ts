@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { seeded } from '../../src/world/random.ts'
 import { ProcessCluster } from '../kit/process/cluster.ts'
+import { compareAll } from './compare.ts'
 import { Ledger } from './ledger.ts'
 import { Nemesis } from './nemesis.ts'
 import { fileWorker, jobWorker, outputOf, type Counts } from './workload.ts'
@@ -66,17 +67,8 @@ const healing = performance.now()
 await cluster.waitQuiet(quietMs).catch((error: unknown) => { findings.push((error as Error).message) })
 const quietAfterMs = Math.round(performance.now() - healing)
 say(`quiet after ${(quietAfterMs / 1000).toFixed(1)} s; comparing all that was acknowledged`)
-let compared = 0
-for (const path of ledger.paths()) {
-  try {
-    const bytes = await mill.readFile(path).catch((error: unknown) => { if ((error as { code?: string }).code === 'ENOENT') return undefined; throw error })
-    const wrong = ledger.seen(path, bytes)
-    if (wrong !== undefined) findings.push(wrong)
-    compared++
-  } catch (error) {
-    findings.push(`${path} cannot be read: ${(error as Error).message}`)
-  }
-}
+const { compared, findings: differences } = await compareAll(mill, ledger, '/soak')
+findings.push(...differences)
 // Damage that nobody has read is the scrubber's; all else must be as it should be.
 let broken: readonly string[] = []
 let unread = 0

@@ -1,9 +1,9 @@
 // What people do to the cluster while everything fails: workers that write, read, rename and remove files of their own, and one that
 // runs jobs. Whatever is answered goes into the ledger; what contradicts it is a finding, and the end of the soak's good verdict.
 
-import { hasCode } from '../../client/index.ts'
 import type { Mill } from '../../client/mill.ts'
 import type { Random } from '../../src/ports/random.ts'
+import { lookAt } from './compare.ts'
 import { contentOf, type Ledger, type State } from './ledger.ts'
 
 export interface Counts { [operation: string]: number }
@@ -18,6 +18,7 @@ export interface WorkOptions {
 }
 
 const filesMax = 20
+export const replication = 3
 const bytesMax = 1_500_000
 /** Longer than any fault lasts. */
 const callMs = 90_000
@@ -40,20 +41,18 @@ export async function fileWorker(name: string, { mill, ledger, random, counts, f
       count(counts, `${what} without an answer`)
     }
   }
-  /** undefined: it cannot be told now. */
-  const look = async (at: string): Promise<{ bytes: Buffer | undefined } | undefined> => {
-    try {
-      return { bytes: await mill.readFile(at, { signal: within() }) }
-    } catch (error) {
-      return hasCode(error, 'ENOENT') ? { bytes: undefined } : undefined
-    }
-  }
   const read = async (at: string): Promise<boolean> => {
-    const found = await look(at)
-    count(counts, found ? 'reads' : 'reads that failed')
-    if (!found) return false
-    count(counts, 'bytes read', found.bytes?.length ?? 0)
-    const wrong = ledger.seen(at, found.bytes)
+    let found
+    try {
+      found = await lookAt(mill, at, { signal: within() })
+    } catch {
+      // It cannot be told now.
+      count(counts, 'reads that failed')
+      return false
+    }
+    count(counts, 'reads')
+    count(counts, 'bytes read', found?.bytes.length ?? 0)
+    const wrong = ledger.seen(at, found)
     if (wrong !== undefined) findings.push(wrong)
     return wrong === undefined
   }
@@ -62,10 +61,10 @@ export async function fileWorker(name: string, { mill, ledger, random, counts, f
     // What happened is found out before the path is used again.
     if (ledger.at(at).length > 1 && !await read(at)) continue
     const [there] = ledger.at(at)
-    const choice = random.below(10)
+    const choice = random.below(11)
     if (choice < 4) {
-      const state = { seed: ++seeds, bytes: 1 + random.below(random.below(4) === 0 ? bytesMax : 100_000) }
-      await change('writes', () => mill.writeFile(at, contentOf(state), { signal: within() }), [[at, state]])
+      const state = { seed: ++seeds, bytes: 1 + random.below(random.below(4) === 0 ? bytesMax : 100_000), replication }
+      await change('writes', () => mill.writeFile(at, contentOf(state), { replication, signal: within() }), [[at, state]])
       count(counts, 'bytes written', state.bytes)
     } else if (choice < 7 || !there) {
       await read(at)
@@ -73,6 +72,9 @@ export async function fileWorker(name: string, { mill, ledger, random, counts, f
       const to = path()
       if (to === at || (ledger.at(to).length > 1 && !await read(to)) || ledger.at(to)[0]) continue
       await change('renames', () => mill.rename(at, to, { signal: within() }), [[at, undefined], [to, there]])
+    } else if (choice < 10) {
+      const state = { ...there, replication: there.replication === replication ? replication - 1 : replication }
+      await change('changes of replication', () => mill.setReplication(at, state.replication, { signal: within() }), [[at, state]])
     } else {
       await change('removes', () => mill.rm(at, { skipTrash: true, signal: within() }), [[at, undefined]])
     }
