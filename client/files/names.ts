@@ -9,6 +9,7 @@ import * as namespace from '../../src/protocol/namespace.ts'
 import type { FileStatus, LocatedBlock } from '../../src/protocol/namespace.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import type { Ask } from '../jobs/ask.ts'
+import { within } from '../within.ts'
 import { during } from './describe.ts'
 import { globPaths } from './glob.ts'
 import { Quotas } from './quotas.ts'
@@ -170,7 +171,8 @@ export class Names {
   }
 
   /** How many replicas the blocks of a file shall have; copies are made and removed in the background. Throws ENOENT, EISDIR. */
-  setReplication(path: string, replication: number, { signal }: CallOptions = {}): Promise<void> {
+  async setReplication(path: string, replication: number, { signal }: CallOptions = {}): Promise<void> {
+    within('number of replicas', replication, 1, limits.replicationMax)
     return this.#set('setrep', path, { replication }, signal)
   }
 

@@ -6,6 +6,7 @@ import type { ReplyOf } from '../../src/protocol/message.ts'
 import * as protocol from '../../src/protocol/quota.ts'
 import type { Quota } from '../../src/protocol/quota.ts'
 import type { Ask } from '../jobs/ask.ts'
+import { within } from '../within.ts'
 import { during } from './describe.ts'
 import type { CallOptions } from './names.ts'
 
@@ -17,9 +18,11 @@ export class Quotas {
 
   constructor(ask: Ask) { this.#ask = ask }
 
-  /** Bounds the files and directories below a directory, and their bytes with all replicas. For the superuser. Throws ENOENT, ENOTDIR, EACCES. */
+  /** Bounds the files and directories below a directory, and their bytes with all replicas. For the superuser. Throws EINVAL, ENOENT, ENOTDIR, EACCES. */
   set(path: string, { names, bytes }: Bounds, { signal }: CallOptions = {}): Promise<void> {
     return during('quota', path, async () => {
+      within('bound on names', names, 0)
+      within('bound on bytes', bytes, 0)
       await this.#ask(protocol.set, { path: normalise(path), ...names !== undefined && { names }, ...bytes !== undefined && { bytes } }, signal)
     })
   }

@@ -6,6 +6,7 @@ import type { ReplyOf } from '../../src/protocol/message.ts'
 import * as trash from '../../src/protocol/trash.ts'
 import type { TrashItem } from '../../src/protocol/trash.ts'
 import type { Ask } from '../jobs/ask.ts'
+import { within } from '../within.ts'
 import { during } from './describe.ts'
 import type { CallOptions } from './names.ts'
 
@@ -39,6 +40,7 @@ export class Trash {
 
   /** Removes for good what is in the trash, or what was removed at least `olderThanMs` ago. Gives the number of items. */
   async empty({ olderThanMs = 0, all = false, signal }: CallOptions & { readonly olderThanMs?: number; readonly all?: boolean } = {}): Promise<number> {
+    within('age in milliseconds', olderThanMs, 0)
     let removed = 0
     let beforeMs: number | undefined
     let from: string | undefined

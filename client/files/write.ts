@@ -11,6 +11,7 @@ import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { FileWriter } from '../../src/file/writer.ts'
 import { described } from './describe.ts'
+import { within } from '../within.ts'
 
 export interface WriteOptions {
   /** Replaces a file that is there; as in node:fs it does unless told not to. */
@@ -48,10 +49,6 @@ export function createOptions({ blockSize, flag = 'w', overwrite = flag === 'w',
   within('block size', blockSize, limits.blockBytesMin, limits.blockBytesMax)
   within('number of replicas', replication, 1, limits.replicationMax)
   return { overwrite, parents, mode, replication, format, delimiter, signal, blockBytes: blockSize }
-}
-
-function within(what: string, value: number | undefined, min: number, max: number): void {
-  if (value !== undefined && !(Number.isInteger(value) && value >= min && value <= max)) throw new GristmillError('EINVAL', `the ${what} is ${value}; it must be a whole number from ${min} to ${max}`)
 }
 
 export class WriteStream extends Writable {
