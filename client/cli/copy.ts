@@ -2,6 +2,7 @@
 // ones already run; a step that fails is complained of, and the others go on.
 
 import type { Context } from './context.ts'
+import { plural } from './format.ts'
 import type { Bar } from './progress.ts'
 
 /** Files copied at a time, unless told. Each has its own blocks in flight; more gain nothing on one machine's disk and network. */
@@ -40,7 +41,7 @@ export async function copyAll(context: Context, plan: AsyncIterable<Step>, paral
         await step.run(bytes => {
           mine += bytes
           moved += bytes
-          bar!.update(moved, total, copied.files > 0 ? `${copied.files} files` : '')
+          bar!.update(moved, total, copied.files > 0 ? plural(copied.files, 'file') : '')
         })
         copied.files++
         copied.bytes += mine

@@ -46,6 +46,9 @@ export function formatInstant(ms: number): string {
 /** Thousands apart: `4,523,101`. */
 export const formatCount = (n: number): string => Math.round(n).toLocaleString('en-US')
 
+/** `1 block`, `4,523 blocks`; `others` for words that do not end in s. */
+export const plural = (n: number, one: string, others = `${one}s`): string => `${formatCount(n)} ${n === 1 ? one : others}`
+
 /** A name as it may be shown on a terminal: control characters would do things there. */
 export function showName(name: string): string {
   // oxlint-disable-next-line no-control-regex

@@ -4,14 +4,14 @@ import { attemptParts } from '../../src/base/ids.ts'
 import { formatBytes, formatDuration } from '../../src/base/units.ts'
 import type { Counters, Failure } from '../../src/protocol/fields.ts'
 import type { AttemptStatus, JobStatus, StageStatus, TaskStatus } from '../../src/protocol/job.ts'
-import { formatCount, formatInstant, percent } from './format.ts'
+import { formatCount, formatInstant, percent, plural } from './format.ts'
 import { pad, tabulate, type Column } from './table.ts'
 
 /** `12 of 32 tasks, 4 running, 1 failed attempt`. */
 export function stageLine(stage: StageStatus): string {
-  const parts = [`${stage.done} of ${stage.tasks} tasks`]
+  const parts = [`${formatCount(stage.done)} of ${plural(stage.tasks, 'task')}`]
   if (stage.running > 0) parts.push(`${stage.running} running`)
-  if (stage.failedAttempts > 0) parts.push(`${stage.failedAttempts} failed ${stage.failedAttempts === 1 ? 'attempt' : 'attempts'}`)
+  if (stage.failedAttempts > 0) parts.push(plural(stage.failedAttempts, 'failed attempt'))
   return parts.join(', ')
 }
 

@@ -2,7 +2,7 @@
 
 import { formatBytes, formatDuration } from '../../src/base/units.ts'
 import type { ClusterStatus } from '../../src/protocol/admin.ts'
-import { formatCount } from './format.ts'
+import { formatCount, plural } from './format.ts'
 import { pad, tabulate, type Column } from './table.ts'
 
 export interface ProcessFacts {
@@ -29,29 +29,39 @@ export function troubles(status: ClusterStatus): string[] {
   const found: string[] = []
   // A decommissioned node may be switched off, and one in maintenance be away.
   const unwell = status.nodes.filter(node => (node.state === 'dead' || node.state === 'stale') && node.service !== 'decommissioned' && node.service !== 'maintenance')
-  if (status.safeMode) found.push('safe mode: the namenode waits for its datanodes; reads work, repairs and deletions wait')
-  if (status.missing > 0) found.push(`${formatCount(status.missing)} blocks have no live replica: bring back the datanodes that hold them`)
-  if (status.corrupt) found.push(`${formatCount(status.corrupt)} of them have bad replicas only: gristmill fsck names their files`)
-  if (status.awaited) found.push(`${formatCount(status.awaited)} blocks are on datanodes that have not reported yet`)
-  for (const node of unwell) found.push(`datanode ${node.address} is ${node.state}: not heard of for ${formatDuration(node.sinceContactMs)}`)
+  if (status.safeMode) {
+    found.push(status.safeModeManual ? 'safe mode: an operator has said so; what is there can be read and nothing is changed until gristmill safemode leave'
+      : 'safe mode: the namenode waits for its datanodes; reads work, repairs and deletions wait')
+  }
+  const { corrupt = 0, awaited = 0, misplaced = 0 } = status
+  const gone = status.missing - corrupt
+  if (gone > 0) found.push(`${have(gone)} no live replica: bring back the datanodes that hold ${gone === 1 ? 'it' : 'them'}`)
+  if (corrupt > 0) found.push(`${have(corrupt)} only damaged replicas: gristmill fsck names the files`)
+  if (awaited > 0) found.push(`${plural(awaited, 'block is', 'blocks are')} on datanodes that have not reported yet`)
+  for (const node of unwell) {
+    // Without a process it is known from the journal only.
+    found.push(`datanode ${node.address} is ${node.state}: not heard of ${node.pid === 0 ? 'since the namenode started' : `for ${formatDuration(node.sinceContactMs)}`}`)
+  }
   for (const node of status.nodes) {
     for (const storage of node.storages) {
       if (storage.failed) found.push(`disk ${storage.dir} of datanode ${node.address} has failed`)
       else if (storage.closed) found.push(`disk ${storage.dir} of datanode ${node.address} takes no new blocks: it is read-only`)
     }
-    if (node.refused) found.push(`datanode ${node.address} does not remove ${formatCount(node.refused)} blocks yet, because the namenode has just started: stop the namenode if its state may be an old one`)
+    if (node.refused) found.push(`datanode ${node.address} does not remove ${plural(node.refused, 'block')} yet, because the namenode has just started: stop the namenode if its state may be an old one`)
   }
-  if (status.underReplicated > 0) found.push(`${formatCount(status.underReplicated)} blocks have too few replicas; ${formatCount(status.pendingReplications)} copies are on their way`)
-  if (status.misplaced) found.push(`${formatCount(status.misplaced)} blocks have all their replicas in one rack; they are being moved`)
+  if (status.underReplicated > 0) found.push(`${have(status.underReplicated)} too few replicas; ${plural(status.pendingReplications, 'copy is on its way', 'copies are on their way')}`)
+  if (misplaced > 0) found.push(`${have(misplaced)} all replicas in one rack; ${misplaced === 1 ? 'it is' : 'they are'} being moved`)
   return found
 }
+
+const have = (blocks: number): string => plural(blocks, 'block has', 'blocks have')
 
 export function statusLines(status: ClusterStatus): string[] {
   const facts: [string, string][] = [
     ['cluster', `${status.cluster}, epoch ${status.epoch}, gristmill ${status.version}`],
     ['namenode', `${status.address}, up for ${formatDuration(Math.max(0, status.nowMs - status.startedMs))}`],
-    ['stored', `${formatCount(status.files)} files in ${formatCount(status.directories)} directories, ${formatCount(status.blocks)} blocks`],
-    ['defaults', `${status.defaults.replication} ${status.defaults.replication === 1 ? 'replica' : 'replicas'}, blocks of ${formatBytes(status.defaults.blockBytes)}`],
+    ['stored', `${plural(status.files, 'file')} in ${plural(status.directories, 'directory', 'directories')}, ${plural(status.blocks, 'block')}`],
+    ['defaults', `${plural(status.defaults.replication, 'replica')}, blocks of ${formatBytes(status.defaults.blockBytes)}`],
     ['jobs', `${status.jobsRunning} running`],
   ]
   const found = troubles(status)

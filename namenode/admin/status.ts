@@ -44,6 +44,7 @@ export function clusterStatus({ journal, registry, keeper, clock, jobsRunning, a
     startedMs: about.startedMs,
     nowMs: Math.floor(clock.now()),
     safeMode: safe.on,
+    ...safe.manual && { safeModeManual: true },
     files: counters.files,
     directories: counters.directories,
     blocks: counters.blocks,

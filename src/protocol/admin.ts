@@ -49,6 +49,8 @@ export const status = message('admin.status', {
     startedMs: instant,
     nowMs: instant,
     safeMode: Type.Boolean(),
+    /** An operator has said so: it lasts until he says otherwise. */
+    safeModeManual: Type.Optional(Type.Boolean()),
     files: count,
     directories: count,
     blocks: count,

@@ -43,7 +43,7 @@ test('the guide to decommission and maintenance', async () => {
   // Four nodes, and a file that wants all of them: refused, with a reason.
   await cluster.ok(['put', '--replication', '4', '-', '/everywhere'], 'x')
   const refused = await cluster.run(decommission)
-  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/3 datanodes are in service, and 1 blocks want up to 4 replicas/)])
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/3 datanodes are in service, and 1 block wants up to 4 replicas/)])
   await cluster.ok(['setrep', '2', '/everywhere'])
   await until('the target is known', async () => (await statusOf(cluster)).overReplicated === 0)
 

@@ -3,7 +3,7 @@
 
 import { isAbsolute, join } from 'node:path'
 import { formatBytes } from '../../../src/base/units.ts'
-import { formatCount } from '../format.ts'
+import { plural } from '../format.ts'
 import type { Context } from '../context.ts'
 
 export async function run(context: Context, directory: string | undefined): Promise<void> {
@@ -11,5 +11,5 @@ export async function run(context: Context, directory: string | undefined): Prom
   const mill = await context.mill()
   const made = await mill.backup(directory === undefined || isAbsolute(directory) ? directory : join(cwd, directory), { signal })
   if (context.json) return printer.json(made)
-  await printer.line(`${made.path}: ${formatCount(made.files)} files, ${formatCount(made.directories)} directories and ${formatCount(made.blocks)} blocks up to operation ${made.seq}, ${formatBytes(made.bytes)}, every value checked`)
+  await printer.line(`${made.path}: ${plural(made.files, 'file')}, ${plural(made.directories, 'directory', 'directories')} and ${plural(made.blocks, 'block')} up to operation ${made.seq}, ${formatBytes(made.bytes)}, every value checked`)
 }

@@ -2,7 +2,7 @@
 // it came. What was damaged is put aside. The exit code is 0 if nothing is known to be lost, 4 if something is.
 
 import { isAbsolute, join } from 'node:path'
-import { formatCount } from '../format.ts'
+import { formatCount, plural } from '../format.ts'
 import type { Context } from '../context.ts'
 import type { Recovery } from '../../process/recover.ts'
 
@@ -30,12 +30,12 @@ export function linesOf(found: Recovery): string[] {
     ...found.damage.map(what => `damaged: ${what}`),
     ...found.passedOver.map(what => `not used: ${what}`),
     `${would ? 'would be rebuilt' : 'rebuilt'} from ${base === 'store' ? 'the store' : base === 'journal' ? 'the journal alone' : `the backup ${backup}`}` +
-      `${base === 'journal' ? '' : ` (operation ${formatCount(baseSeq)})`}${seq > baseSeq ? ` and ${formatCount(seq - baseSeq)} operations of the journal` : ''}, up to operation ${formatCount(seq)}`,
-    lost > 0 ? `lost: ${formatCount(lost)} operations that are known to have happened cannot be read${uncertain ? ', and there may have been more' : ''}`
+      `${base === 'journal' ? '' : ` (operation ${formatCount(baseSeq)})`}${seq > baseSeq ? ` and ${plural(seq - baseSeq, 'operation')} of the journal` : ''}, up to operation ${formatCount(seq)}`,
+    lost > 0 ? `lost: ${plural(lost, 'operation that is', 'operations that are')} known to have happened and cannot be read${uncertain ? ', and there may have been more' : ''}`
       : uncertain ? 'nothing is known to be lost, but the journal does not show where it ended: operations after this one would be lost' : 'nothing is lost',
   ]
   if (would) return [...lines, 'nothing was changed: run it without --dry-run']
-  lines.push(`${formatCount(found.files)} files, ${formatCount(found.directories)} directories, ${formatCount(found.blocks)} blocks; digest ${found.digest ?? ''}${found.confirmed ? ', reached in two ways' : ''}`)
+  lines.push(`${plural(found.files, 'file')}, ${plural(found.directories, 'directory', 'directories')}, ${plural(found.blocks, 'block')}; digest ${found.digest ?? ''}${found.confirmed ? ', reached in two ways' : ''}`)
   lines.push(`the epoch is ${epoch} now: datanodes do not obey a namenode of an earlier one`)
   if (aside !== undefined) lines.push(`what was damaged is in ${aside}; remove it when all is well`)
   return lines

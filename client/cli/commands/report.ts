@@ -2,7 +2,7 @@
 
 import { formatBytes, formatDuration } from '../../../src/base/units.ts'
 import type { NodeStatus } from '../../../src/protocol/admin.ts'
-import { formatCount, percent } from '../format.ts'
+import { formatCount, percent, plural } from '../format.ts'
 import type { Context } from '../context.ts'
 import { pad, tabulate } from '../table.ts'
 import { troubles } from '../statusview.ts'
@@ -21,7 +21,7 @@ export async function run(context: Context): Promise<void> {
     ['used by blocks', `${formatBytes(total.usedBytes)} (${percent(total.usedBytes, total.capacityBytes)})`],
     ['free', formatBytes(total.freeBytes)],
     ['blocks', `${formatCount(status.blocks)}: ${formatCount(status.missing)} missing, ${formatCount(status.underReplicated)} with too few replicas, ${formatCount(status.overReplicated)} with too many`],
-    ['on their way', `${formatCount(status.pendingReplications)} copies, ${formatCount(status.pendingDeletions)} deletions`],
+    ['on their way', `${plural(status.pendingReplications, 'copy', 'copies')}, ${plural(status.pendingDeletions, 'deletion')}`],
     ['safe mode', status.safeMode ? 'on' : 'off'],
     ['datanodes', countStates(status.nodes)],
   ]
@@ -41,8 +41,8 @@ function nodeLines(node: NodeStatus): string[] {
     ['datanode', `${node.address} (${node.node})`],
     ['state', `${stateOf(node)}, last contact ${formatDuration(node.sinceContactMs)} ago`],
     ['place', `rack ${node.rack}, host ${node.host}, gristmill ${node.version}`],
-    ['space', `${formatBytes(space.capacityBytes)}, ${formatBytes(space.usedBytes)} used by ${formatCount(node.blocks)} blocks, ${formatBytes(space.freeBytes)} free`],
-    ['work', `${node.running} of ${node.slots} tasks, ${node.transfers} transfers`],
+    ['space', `${formatBytes(space.capacityBytes)}, ${formatBytes(space.usedBytes)} used by ${plural(node.blocks, 'block')}, ${formatBytes(space.freeBytes)} free`],
+    ['work', `${node.running} of ${plural(node.slots, 'task')}, ${plural(node.transfers, 'transfer')}`],
   ]
   const lines = facts.map(([name, value]) => `${pad(name, 16)}${value}`)
   if (node.storages.length === 0) return lines

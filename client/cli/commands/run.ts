@@ -7,6 +7,7 @@ import { normalise } from '../../../src/base/paths.ts'
 import type { JobStatus } from '../../../src/protocol/job.ts'
 import { Refusal } from '../complaint.ts'
 import type { Context } from '../context.ts'
+import { plural } from '../format.ts'
 import { jobLines, localityLine, stageLine, took } from '../jobview.ts'
 import type { Bar } from '../progress.ts'
 
@@ -97,7 +98,7 @@ function linesFor(say: (text: string) => void): (status: JobStatus) => void {
       if (stage.state === 'waiting' || told.get(i) === stage.state) continue
       told.set(i, stage.state)
       const locality = stage.state === 'done' ? localityLine(stage.counters) : undefined
-      say(`${stage.name}: ${stage.state === 'running' ? `${stage.tasks} tasks` : `${stage.state}, ${stageLine(stage)}, ${took(stage.startedMs, stage.finishedMs)}`}` +
+      say(`${stage.name}: ${stage.state === 'running' ? plural(stage.tasks, 'task') : `${stage.state}, ${stageLine(stage)}, ${took(stage.startedMs, stage.finishedMs)}`}` +
         (locality ? `, read ${locality}` : ''))
     }
   }

@@ -2,7 +2,7 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { inOwnWords } from '../complaint.ts'
-import { formatHuman, formatTime, showName } from '../format.ts'
+import { formatHuman, formatTime, plural, showName } from '../format.ts'
 import type { Context } from '../context.ts'
 import { tabulate } from '../table.ts'
 
@@ -58,5 +58,5 @@ async function empty(context: Context, operands: readonly string[], { all = fals
   const mill = await context.mill()
   const removed = await mill.trash.empty({ all, olderThanMs: olderThan, signal: context.signal })
   if (context.json) await context.printer.json({ removed })
-  else context.printer.note(`${removed} ${removed === 1 ? 'thing' : 'things'} removed for good`)
+  else context.printer.note(`${plural(removed, 'thing')} removed for good`)
 }

@@ -32,7 +32,7 @@ test('a failed job shows its failure, the record and the frames of the user, the
 
 test('stages count what is done, running and failed, and only say what there is', () => {
   expect(stageLine(status.stages[0]!)).toBe('1 of 2 tasks, 1 running, 4 failed attempts')
-  expect(stageLine(status.stages[1]!)).toBe('0 of 1 tasks')
+  expect(stageLine(status.stages[1]!)).toBe('0 of 1 task')
 })
 
 test('no locality is claimed where nothing was read from blocks', () => {

@@ -36,6 +36,22 @@ test('every trouble is a line: missing and thin blocks, nodes and disks that fai
   ])
 })
 
+test('one of a kind is told of as one, damage apart from absence, and the operator\'s own safe mode as such', () => {
+  const found = troubles(status({
+    safeMode: true, safeModeManual: true, missing: 2, corrupt: 1, awaited: 1, underReplicated: 1, pendingReplications: 1, misplaced: 1, nodes: [node({ state: 'dead', pid: 0, refused: 1 })],
+  }))
+  expect(found).toEqual([
+    'safe mode: an operator has said so; what is there can be read and nothing is changed until gristmill safemode leave',
+    '1 block has no live replica: bring back the datanodes that hold it',
+    '1 block has only damaged replicas: gristmill fsck names the files',
+    '1 block is on datanodes that have not reported yet',
+    'datanode 127.0.0.1:9001 is dead: not heard of since the namenode started',
+    'datanode 127.0.0.1:9001 does not remove 1 block yet, because the namenode has just started: stop the namenode if its state may be an old one',
+    '1 block has too few replicas; 1 copy is on its way',
+    '1 block has all replicas in one rack; it is being moved',
+  ])
+})
+
 test('a cluster without datanodes says that too', () => {
   expect(statusLines(status({ nodes: [] })).at(-1)).toBe('no datanode has registered yet')
 })
