@@ -41,7 +41,7 @@ export class Context {
   #mill: Promise<Mill> | undefined
   /** Operands that failed; the exit code is 1 if there are any. */
   failed = 0
-  /** What a command that has done its work says by its exit code; 0 unless told. */
+  /** What a command that has done its work says by its exit code, whatever failed; 0 unless told. */
   exitCode = 0
 
   constructor(parts: ContextParts) {
@@ -68,8 +68,12 @@ export class Context {
 
   /** The cluster, or the embedded one. */
   mill(): Promise<Mill> {
-    this.#mill ??= this.#parts.open(this)
-    return this.#mill
+    if (this.#mill) return this.#mill
+    const opening = this.#parts.open(this)
+    this.#mill = opening
+    // Who waits for a namenode to be there tries again.
+    opening.catch(() => { if (this.#mill === opening) this.#mill = undefined })
+    return opening
   }
 
   async progress(off = false): Promise<Progress> {
@@ -96,7 +100,7 @@ export class Context {
     this.signal.throwIfAborted()
     if (this.printer.broken) throw this.printer.broken
     const { code } = asError(thrown)
-    if (['UNAVAILABLE', 'UNAUTHENTICATED', 'WRONG_CLUSTER', 'ABORTED', 'INTERNAL', 'CONFIG_INVALID', 'USAGE'].includes(code) && !isLocal(thrown)) throw thrown
+    if (['UNAVAILABLE', 'SAFE_MODE', 'UNAUTHENTICATED', 'WRONG_CLUSTER', 'ABORTED', 'INTERNAL', 'CONFIG_INVALID', 'USAGE'].includes(code) && !isLocal(thrown)) throw thrown
     this.failed++
     this.complain(thrown, operand)
   }

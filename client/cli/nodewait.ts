@@ -1,13 +1,12 @@
-// Waiting for a datanode to become what it was told to be, with a bar of its blocks.
+// A datanode as operators direct it: waiting for it to become what it was told to be, and what is said of it.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { formatDuration } from '../../src/base/units.ts'
 import type { NodeStatus } from '../../src/protocol/admin.ts'
 import { Refusal } from './complaint.ts'
 import type { Context } from './context.ts'
-import { formatCount } from './format.ts'
-
-const lookMs = 300
+import { formatCount, plural } from './format.ts'
+import { waitFor } from './waiting.ts'
 
 /** The message of the namenode as it stands: what is not there is a node and not a file. */
 export async function saidPlainly<T>(work: Promise<T>): Promise<T> {
@@ -19,29 +18,26 @@ export async function saidPlainly<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** Looks until `done`; gives the node as it is then. Throws what `done` throws. */
-export async function watchNode(context: Context, { node, address }: NodeStatus, done: (now: NodeStatus) => boolean): Promise<NodeStatus> {
+/** Looks until `isDone`; gives the node as it is then. Throws what `isDone` throws. */
+export async function watchNode(context: Context, { node, address }: NodeStatus, isDone: (now: NodeStatus) => boolean): Promise<NodeStatus> {
   const mill = await context.mill()
-  const { clock } = await context.world()
-  const { signal } = context
-  const progress = await context.progress()
-  try {
-    const bar = progress.bar(address, 'tasks')
-    for (;;) {
-      const now = (await mill.clusterStatus({ signal })).nodes.find(each => each.node === node)
+  return waitFor(context, {
+    label: address,
+    isDone,
+    async look() {
+      const now = (await mill.clusterStatus({ signal: context.signal })).nodes.find(each => each.node === node)
       if (!now) throw new GristmillError('ENOENT', `the datanode ${node} is not known any more`)
-      if (now.held) bar.update(now.held.blocks - now.held.remaining, now.held.blocks)
-      if (done(now)) return now
-      await clock.sleep(lookMs, signal)
-    }
-  } finally {
-    progress.stop()
-  }
+      return now
+    },
+    stepOf: ({ held }) => held && {
+      done: held.blocks - held.remaining, total: held.blocks, said: `${formatCount(held.remaining)} of ${plural(held.blocks, 'block')} left`,
+    },
+  })
 }
 
 /** What a person wants to know about a node that is not simply in service. */
 export function serviceOf({ service = 'in-service', serviceUntilMs, held }: NodeStatus, nowMs: number): string {
-  const left = held ? `${formatCount(held.remaining)} of its ${formatCount(held.blocks)} blocks are still to be copied` : 'its blocks are being counted'
+  const left = held ? `${formatCount(held.remaining)} of its ${plural(held.blocks, 'block')} ${held.remaining === 1 ? 'is' : 'are'} still to be copied` : 'its blocks are being counted'
   switch (service) {
     case 'in-service': return 'in service'
     case 'decommissioning': return `decommissioning: ${left}`

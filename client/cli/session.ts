@@ -42,7 +42,7 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
     // What cannot be written is a failure too, even of the last line.
     await printer.flush()
     // A command that returns has done its work, even if it was told to end: that is how servers end.
-    return context === undefined ? 0 : context.failed > 0 ? 1 : context.exitCode
+    return context === undefined ? 0 : context.exitCode !== 0 ? context.exitCode : context.failed > 0 ? 1 : 0
   } catch (thrown) {
     if (signal.aborted) return interruption(signal.reason)
     const usage = usageError(thrown, named?.spec.name)

@@ -4,13 +4,12 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import { formatBytes } from '../../../src/base/units.ts'
 import type { BalanceState } from '../../../src/protocol/service.ts'
 import type { Context } from '../context.ts'
-import { formatCount } from '../format.ts'
+import { formatCount, plural } from '../format.ts'
 import { saidPlainly } from '../nodewait.ts'
 import { pad } from '../table.ts'
+import { waitFor } from '../waiting.ts'
 
 interface Options { threshold?: number; bandwidth?: number; wait?: boolean; status?: boolean; stop?: boolean }
-
-const lookMs = 300
 
 export async function run(context: Context, _operands: readonly string[], { threshold, bandwidth, wait = false, status = false, stop = false }: Options): Promise<void> {
   const begins = threshold !== undefined || bandwidth !== undefined
@@ -26,28 +25,24 @@ export async function run(context: Context, _operands: readonly string[], { thre
 }
 
 async function end(context: Context, first: BalanceState): Promise<BalanceState> {
+  if (!first.running && first.pending === 0) return first
   const { nodes } = await context.mill()
-  const { clock } = await context.world()
-  const progress = await context.progress()
-  try {
-    const bar = progress.bar('balance', 'bytes')
-    let now = first
-    while (now.running || now.pending > 0) {
-      await clock.sleep(lookMs, context.signal)
-      now = await nodes.balanceStatus({ signal: context.signal })
-      bar.update(now.movedBytes, undefined, `${now.lowest.toFixed(1)}% to ${now.highest.toFixed(1)}% full`)
-    }
-    return now
-  } finally {
-    progress.stop()
-  }
+  return waitFor(context, {
+    label: 'balance',
+    look: () => nodes.balanceStatus({ signal: context.signal }),
+    isDone: ({ running, pending }) => !running && pending === 0,
+    // Bytes that are still to be moved are known to nobody: nothing is planned ahead.
+    stepOf: ({ movedBytes, moves, lowest, highest }) => ({
+      done: moves, said: `${formatBytes(movedBytes)} moved in ${plural(moves, 'block')}, nodes are ${lowest.toFixed(1)}% to ${highest.toFixed(1)}% full`,
+    }),
+  })
 }
 
 function lines({ running, threshold, bytesPerSecond, moves, movedBytes, failures, pending, average, lowest, highest, remark }: BalanceState): string[] {
   const facts: [string, string][] = [
     ['balance', `${running ? 'running' : 'not running'}: ${remark}`],
     ['full', `${average.toFixed(2)}% on average, from ${lowest.toFixed(2)}% to ${highest.toFixed(2)}%`],
-    ['moved', `${formatBytes(movedBytes)} in ${formatCount(moves)} blocks; ${formatCount(pending)} on their way, ${formatCount(failures)} failed`],
+    ['moved', `${formatBytes(movedBytes)} in ${plural(moves, 'block')}; ${formatCount(pending)} on their way, ${formatCount(failures)} failed`],
   ]
   if (running) facts.push(['limits', `${threshold}% from the average, ${formatBytes(bytesPerSecond)} a second for each datanode`])
   return facts.map(([name, value]) => `${pad(name, 10)}${value}`)

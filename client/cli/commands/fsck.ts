@@ -3,12 +3,13 @@
 
 import { blockName } from '../../../src/base/ids.ts'
 import { formatBytes } from '../../../src/base/units.ts'
-import type { BlockHealth, CheckCounts, CheckedBlock, CheckedFile } from '../../../src/protocol/safety.ts'
+import type { BlockHealth, CheckCounts, CheckedBlock, CheckedFile, SafeModeState } from '../../../src/protocol/safety.ts'
 import type { Mill } from '../../mill.ts'
-import { formatCount, showName } from '../format.ts'
+import { formatCount, plural, showName } from '../format.ts'
 import type { Context } from '../context.ts'
 import { pad } from '../table.ts'
 import { remotePaths } from '../tree.ts'
+import { openTelling, waitFor } from '../waiting.ts'
 
 export interface FsckOptions { files?: boolean; blocks?: boolean; locations?: boolean }
 
@@ -16,7 +17,6 @@ export const degradedExit = 3
 export const damagedExit = 4
 /** Datanodes that have just started report within this time. */
 const reportMs = 15_000
-const lookMs = 100
 
 const said: Readonly<Record<BlockHealth, string>> = {
   healthy: 'healthy', missing: 'no live replica', corrupt: 'only bad replicas', under: 'too few replicas', over: 'too many replicas', misplaced: 'all replicas in one rack',
@@ -28,40 +28,57 @@ export async function run(context: Context, operands: readonly string[], options
   await waitForReports(context, mill)
   const all = options.files || options.blocks || options.locations
   const total: CheckCounts = { files: 0, directories: 0, blocks: 0, bytes: 0, replicas: 0, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0 }
-  await context.each(remotePaths(context, operands.length === 0 ? ['/'] : operands), async path => {
-    for await (const { files, counts } of mill.fsck(path, { ...all && { healthy: true }, ...options.locations && { locations: true }, signal })) {
-      for (const key of Object.keys(total) as (keyof CheckCounts)[]) total[key] += counts[key]
-      for (const file of files) {
-        if (context.json) await printer.json({ file: forPrograms(file, options) }, { compact: true })
-        else await printFile(context, file, options)
+  const telling = await openTelling(context, 'fsck')
+  let looked = 0
+  try {
+    await context.each(remotePaths(context, operands.length === 0 ? ['/'] : operands), async path => {
+      for await (const { files, counts } of mill.fsck(path, { ...all && { healthy: true }, ...options.locations && { locations: true }, signal })) {
+        for (const key of Object.keys(total) as (keyof CheckCounts)[]) total[key] += counts[key]
+        // What is drawn and what is printed must not meet on a terminal.
+        if (files.length > 0 && printer.outIsTerminal) telling.stop()
+        else telling.step({ done: total.files, said: `${plural(total.files, 'file')} looked at` })
+        for (const file of files) {
+          if (context.json) await printer.json({ file: forPrograms(file, options) }, { compact: true })
+          else await printFile(context, file, options)
+        }
       }
-    }
-  })
+      looked++
+    })
+  } finally {
+    telling.stop()
+  }
+  // Of what nobody looked at nothing is said.
+  if (looked === 0) return
   const health = total.missing + total.corrupt > 0 ? 'damaged' : total.under + total.over + total.misplaced > 0 ? 'degraded' : 'healthy'
   if (context.json) await printer.json({ health, ...total }, { compact: true })
   else for (const line of summary(health, total)) await printer.line(line)
-  if (health !== 'healthy') context.exitCode = health === 'damaged' ? damagedExit : degradedExit
+  if (health === 'damaged') context.exitCode = damagedExit
+  // Where some of it could not be looked at, that is what the code says, unless there is known to be damage.
+  else if (health === 'degraded' && context.failed === 0) context.exitCode = degradedExit
 }
 
 /** Right after a start it is not known where blocks lie: that is not what was asked. */
 async function waitForReports(context: Context, mill: Mill): Promise<void> {
   const { clock } = await context.world()
   const until = clock.mono() + reportMs
-  for (;;) {
-    const { on, manual, awaited } = await mill.safeMode('get', { signal: context.signal })
-    if (!on || manual || awaited === 0) return
-    if (clock.mono() > until) return context.printer.note(`${awaited} datanodes have not reported yet: blocks that only they have are called missing`)
-    await clock.sleep(lookMs, context.signal)
-  }
+  const late = ({ awaited }: SafeModeState): string => `${plural(awaited, 'datanode has', 'datanodes have')} not reported yet`
+  const known = ({ on, manual, awaited }: SafeModeState): boolean => !on || manual || awaited === 0
+  const last = await waitFor(context, {
+    label: 'fsck',
+    look: () => mill.safeMode('get', { signal: context.signal }),
+    stepOf: state => ({ done: state.present, total: state.blocks, said: late(state) }),
+    isDone: state => known(state) || clock.mono() > until,
+  })
+  if (!known(last)) context.printer.note(`${late(last)}: blocks that only they have are called missing`)
 }
 
 async function printFile({ printer }: Context, file: CheckedFile, options: FsckOptions): Promise<void> {
   const bad = file.found.filter(block => block.health !== 'healthy')
   if (!file.continued && (options.files || options.blocks || options.locations || bad.length > 0)) {
-    await printer.line(`${showName(file.path)}: ${formatCount(file.length)} bytes, ${formatCount(file.blocks)} ${file.blocks === 1 ? 'block' : 'blocks'}, ${file.replication} ${file.replication === 1 ? 'replica' : 'replicas'}`)
+    await printer.line(`${showName(file.path)}: ${plural(file.length, 'byte')}, ${plural(file.blocks, 'block')}, ${plural(file.replication, 'replica')}`)
   }
   for (const block of options.blocks || options.locations ? file.found : bad) {
-    await printer.line(`  ${blockName(block.block)}  ${formatCount(block.length)} bytes  ${said[block.health]} (${block.live} of ${block.target})${block.nodes ? `  ${placesOf(block)}` : ''}`)
+    await printer.line(`  ${blockName(block.block)}  ${plural(block.length, 'byte')}  ${said[block.health]} (${block.live} of ${block.target})${block.nodes ? `  ${placesOf(block)}` : ''}`)
   }
 }
 

@@ -8,6 +8,7 @@ import { formatCount, showName } from '../format.ts'
 import type { Context } from '../context.ts'
 import { tabulate } from '../table.ts'
 import { remotePaths } from '../tree.ts'
+import { waitFor } from '../waiting.ts'
 
 export interface QuotaOptions { names?: number; bytes?: number }
 
@@ -20,8 +21,6 @@ export async function run(context: Context, [verb, ...operands]: readonly string
   }
 }
 
-const pollMs = 50
-
 const none = (operands: readonly string[]): void => { if (operands.length === 0) throw new GristmillError('USAGE', 'missing operand <path>') }
 
 async function set(context: Context, operands: readonly string[], { names, bytes }: QuotaOptions): Promise<void> {
@@ -29,11 +28,15 @@ async function set(context: Context, operands: readonly string[], { names, bytes
   if (names === undefined && bytes === undefined) throw new GristmillError('USAGE', 'say how much: --names N, --bytes SIZE, or both')
   const mill = await context.mill()
   const { signal } = context
-  const { clock } = await context.world()
   await context.each(remotePaths(context, operands), async path => {
     await mill.quotas.set(path, { ...names !== undefined && { names }, ...bytes !== undefined && { bytes } }, { signal })
     // It holds once what is there has been counted.
-    while ((await mill.quotas.get(path, { signal }))?.counting) await clock.sleep(pollMs, signal)
+    await waitFor(context, {
+      label: path,
+      look: () => mill.quotas.get(path, { signal }),
+      stepOf: () => ({ done: 0, said: 'what is there is being counted' }),
+      isDone: now => !now?.counting,
+    })
   })
 }
 

@@ -1,30 +1,37 @@
 // safemode: whether the namenode changes anything now; to make it stop, and go on; or to wait until it does.
 
 import { GristmillError } from '../../../src/base/errors.ts'
+import { formatDuration } from '../../../src/base/units.ts'
 import type { SafeModeState } from '../../../src/protocol/safety.ts'
-import { formatCount } from '../format.ts'
+import { formatCount, plural } from '../format.ts'
 import type { Context } from '../context.ts'
 import { oneOf } from '../spec.ts'
+import { waitFor } from '../waiting.ts'
 
-const lookMs = 200
 const actionOf = oneOf('get', 'enter', 'leave', 'wait')
 
 export async function run(context: Context, [word = 'get']: readonly string[], { timeout = 60_000 }: { timeout?: number }): Promise<void> {
   const { printer, signal } = context
   const action = asked(word)
-  const mill = await context.mill()
-  let state = await mill.safeMode(action === 'wait' ? 'get' : action, { signal })
-  if (action === 'wait') {
-    const { clock } = await context.world()
-    const until = clock.mono() + timeout
-    while (state.on) {
-      if (clock.mono() > until) throw new GristmillError('TIMEOUT', `still in safe mode after ${timeout / 1000} s: ${why(state)}`, { details: { ...state } })
-      await clock.sleep(lookMs, signal)
-      state = await mill.safeMode('get', { signal })
-    }
-  }
+  const state = action === 'wait' ? await untilOver(context, timeout) : await (await context.mill()).safeMode(action, { signal })
   if (context.json) return printer.json(state)
   await printer.line(state.on ? `on: ${why(state)}` : 'off')
+}
+
+/** A namenode that is only being started does not answer yet: that is part of the waiting. */
+async function untilOver(context: Context, timeoutMs: number): Promise<SafeModeState> {
+  const { clock } = await context.world()
+  const until = clock.mono() + timeoutMs
+  return waitFor(context, {
+    label: 'safe mode',
+    awayMs: timeoutMs,
+    look: async () => (await context.mill()).safeMode('get', { signal: context.signal }),
+    stepOf: state => ({ done: state.present, total: state.blocks, said: why(state) }),
+    isDone(state) {
+      if (state.on && clock.mono() >= until) throw new GristmillError('TIMEOUT', `still in safe mode after ${formatDuration(timeoutMs)}: ${why(state)}`, { details: { ...state } })
+      return !state.on
+    },
+  })
 }
 
 function asked(word: string): ReturnType<typeof actionOf> {
@@ -37,4 +44,4 @@ function asked(word: string): ReturnType<typeof actionOf> {
 
 const why = ({ manual, blocks, present, awaited }: SafeModeState): string => (manual
   ? 'an operator has said so; gristmill safemode leave ends it'
-  : `replicas of ${formatCount(present)} of ${formatCount(blocks)} blocks are known, ${formatCount(awaited)} datanodes have not reported`)
+  : `replicas of ${formatCount(present)} of ${plural(blocks, 'block')} are known, ${plural(awaited, 'datanode has', 'datanodes have')} not reported`)

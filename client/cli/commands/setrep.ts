@@ -1,13 +1,16 @@
 // setrep: another number of replicas. With --wait, returns when every block has as many, and no more on nodes in service.
 
-import { GristmillError } from '../../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Mill } from '../../mill.ts'
 import { Refusal } from '../complaint.ts'
 import type { Context } from '../context.ts'
+import { plural } from '../format.ts'
 import { remotePaths, walk } from '../tree.ts'
+import { waitFor } from '../waiting.ts'
 
-const pollMs = 200
+/** How long is gone on from file to file with what is known of the nodes. */
+const knownMs = 300
 
 export async function run(context: Context, operands: readonly string[], options: { recursive?: boolean; wait?: boolean }): Promise<void> {
   const [text, ...paths] = operands as [string, ...string[]]
@@ -15,7 +18,6 @@ export async function run(context: Context, operands: readonly string[], options
   if (!(replicas >= 1 && replicas <= limits.replicationMax)) throw new GristmillError('USAGE', `"${text}" is not a number of replicas from 1 to ${limits.replicationMax}`)
   const mill = await context.mill()
   const { signal, printer } = context
-  const { clock } = await context.world()
   const changed: string[] = []
   await context.each(remotePaths(context, paths), async path => {
     const top = await mill.status(path, { signal })
@@ -29,31 +31,48 @@ export async function run(context: Context, operands: readonly string[], options
       if (context.json) await printer.json({ path: status.path, replication: replicas }, { compact: true })
     }
   })
-  if (!options.wait) return
+  if (changed.length === 0) return
   const live = [...(await services(mill, signal)).values()].filter(service => service === 'in-service').length
-  if (live < replicas) throw new Refusal('EINVAL', `not waiting: ${replicas} replicas need as many datanodes, and ${live} are live and in service`)
-  const progress = await context.progress()
-  try {
-    const bar = progress.bar(`${replicas} replicas`, 'tasks', changed.length)
-    for (const [i, path] of changed.entries()) {
-      while (!await settled(mill, path, replicas, signal)) await clock.sleep(pollMs, signal)
-      bar.update(i + 1)
-    }
-  } finally {
-    progress.stop()
-  }
+  const short = `${plural(replicas, 'replica')} need as many datanodes, and ${live} are live and in service`
+  if (options.wait && live < replicas) throw new Refusal('EINVAL', `not waiting: ${short}`)
+  if (options.wait) await untilSettled(context, changed, replicas)
+  else if (live < replicas && !context.json) printer.note(`gristmill: setrep: ${short}: the rest is made when there are more`)
 }
 
-async function settled(mill: Mill, path: string, replicas: number, signal: AbortSignal): Promise<boolean> {
-  // What is on nodes that leave is no replica; what is on nodes in maintenance is one, and never one too many.
-  const nodes = await services(mill, signal)
-  for await (const block of mill.locate(path, { signal })) {
-    const held = block.nodes.map(({ node }) => nodes.get(node))
-    const here = held.filter(service => service === 'in-service').length
-    const away = held.filter(service => service === 'maintenance').length
-    if (here > replicas || here + away < replicas) return false
+async function untilSettled(context: Context, paths: readonly string[], replicas: number): Promise<void> {
+  const mill = await context.mill()
+  const { clock } = await context.world()
+  let done = 0
+  await waitFor(context, {
+    label: plural(replicas, 'replica'),
+    async look() {
+      const nodes = await services(mill, context.signal)
+      const until = clock.mono() + knownMs
+      while (done < paths.length && clock.mono() <= until && await settled(mill, paths[done]!, { replicas, nodes, signal: context.signal })) done++
+      return done
+    },
+    stepOf: () => ({ done, total: paths.length, said: `${plural(paths.length - done, 'file')} of ${plural(paths.length, 'file')} left` }),
+    isDone: () => done === paths.length,
+  })
+}
+
+interface Looking { readonly replicas: number; readonly nodes: ReadonlyMap<string, string>; readonly signal: AbortSignal }
+
+async function settled(mill: Mill, path: string, { replicas, nodes, signal }: Looking): Promise<boolean> {
+  try {
+    // What is on nodes that leave is no replica; what is on nodes in maintenance is one, and never one too many.
+    for await (const block of mill.locate(path, { signal })) {
+      const held = block.nodes.map(({ node }) => nodes.get(node))
+      const here = held.filter(service => service === 'in-service').length
+      const away = held.filter(service => service === 'maintenance').length
+      if (here > replicas || here + away < replicas) return false
+    }
+    return true
+  } catch (error) {
+    // Somebody has removed it meanwhile, or put something else there: nothing of it is to be waited for.
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'EISDIR', 'ESTALE')) return true
+    throw error
   }
-  return true
 }
 
 /** What operators have said of the nodes that live. */

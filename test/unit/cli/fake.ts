@@ -8,6 +8,7 @@ import type { Mill } from '../../../client/mill.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { inodeId } from '../../../src/base/ids.ts'
 import { isWithin, join, parentOf } from '../../../src/base/paths.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
 import type { Machine } from '../../../src/ports/machine.ts'
 import type { World } from '../../../src/ports/world.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
@@ -116,7 +117,8 @@ export class FakeMill {
 export interface Seen { code: number | 'interrupted'; out: string; err: string; mill: FakeMill }
 
 export interface Given { terminal?: { columns: number }; env?: Record<string, string>; signal?: AbortSignal; /** What writing to stdout fails with. */
-  broken?: string }
+  broken?: string; /** One that does not move, unless told. */
+  clock?: Partial<Clock> }
 
 /** Runs the words of a command line against a cluster in memory. */
 export async function runFake(mill: FakeMill, words: readonly string[], given: Given = {}): Promise<Seen> {
@@ -132,7 +134,7 @@ export async function runFake(mill: FakeMill, words: readonly string[], given: G
   const streams = { stdin: new PassThrough(), stdout: sink('out'), stderr: sink('err') }
   const printer = new Printer(streams as never, given.env ?? {})
   printer.onGone = () => ending.abort(new GristmillError('EPIPE', 'gone'))
-  const world = { clock: { now: () => nowMs, mono: () => 0 } } as unknown as World
+  const world = { clock: { now: () => nowMs, mono: () => 0, ...given.clock } } as unknown as World
   const signal = given.signal ?? ending.signal
   const code = await runWords({
     words, printer, signal, cwd: '/', env: given.env ?? {}, version: '1.2.3', world: async () => world, settings: async () => ({ home: '/home' }), machine: async () => ({}) as Machine, open: async () => mill as unknown as Mill,

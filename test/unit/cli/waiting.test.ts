@@ -1,0 +1,155 @@
+// Commands that wait for something that the cluster does by itself: what they say meanwhile, and what ends them. Time is a number
+// here: each look at the cluster is one of a list of answers, and sleeping moves the clock.
+
+import { expect, test } from 'vitest'
+import { address, nodeId } from '../../../src/base/ids.ts'
+import { GristmillError } from '../../../src/base/errors.ts'
+import { FakeMill, runFake, type Given } from './fake.ts'
+
+const node = { node: nodeId('n1'), address: address('10.0.0.7:8621'), state: 'live' }
+const draining = (remaining: number, blocks = 340) => ({ nodes: [{ ...node, service: remaining === 0 ? 'decommissioned' : 'decommissioning', held: { blocks, remaining } }] })
+const gone = new GristmillError('UNAVAILABLE', 'cannot reach the namenode')
+
+/** A cluster that answers so, the last answer for ever. A failure is thrown. */
+class Answering extends FakeMill {
+  readonly #answers: unknown[]
+  looks = 0
+
+  constructor(answers: readonly unknown[]) {
+    super({ '/a': 'a', '/b': 'b' })
+    this.#answers = [...answers]
+    Object.assign(this.nodes, { decommission: async () => draining(340).nodes[0] })
+  }
+
+  #next(): unknown {
+    this.looks++
+    const answer = this.#answers.length > 1 ? this.#answers.shift() : this.#answers[0]
+    if (answer instanceof Error) throw answer
+    return answer
+  }
+
+  async clusterStatus(): Promise<unknown> { return this.#next() }
+  async safeMode(): Promise<unknown> { return this.#next() }
+}
+
+/** Each sleep takes so long as it is said to, times `slow`. */
+function timed(slow = 1): Given & { passed(): number } {
+  let ms = 0
+  return { clock: { now: () => ms, mono: () => ms, sleep: async (sleepMs: number) => { ms += slow * sleepMs } }, passed: () => ms }
+}
+
+test('who waits without a terminal is told every ten seconds how far it is, and how long it may take', async () => {
+  const given = timed()
+  const remaining = Array.from({ length: 120 }, (_, i) => draining(340 - 2 * i))
+  const seen = await runFake(new Answering([...remaining, draining(0)]), ['decommission', '10.0.0.7:8621', '--wait'], given)
+  expect(seen.code).toBe(0)
+  expect(seen.out).toBe('10.0.0.7:8621 is decommissioned: it can be switched off\n')
+  const lines = seen.err.trim().split('\n')
+  expect(lines[0]).toMatch(/^10\.0\.0\.7:8621: 2\d\d of 340 blocks left, \d+ s$/)
+  expect(lines).toHaveLength(Math.floor(given.passed() / 10_000))
+  expect((await runFake(new Answering([...remaining, draining(0)]), ['decommission', '10.0.0.7:8621', '--wait', '--quiet'], timed())).err).toBe('')
+  expect((await runFake(new Answering([...remaining, draining(0)]), ['decommission', '10.0.0.7:8621', '--wait', '--json'], timed())).err).toBe('')
+})
+
+test('a namenode that is restarted ends no waiting, and the person is told', async () => {
+  const seen = await runFake(new Answering([draining(340), gone, gone, gone, draining(12), draining(0)]), ['decommission', 'n1', '--wait'], timed())
+  expect(seen.code).toBe(0)
+  expect(seen.err).toBe('10.0.0.7:8621: the namenode does not answer; waiting for it\n10.0.0.7:8621: the namenode answers again\n')
+})
+
+test('a namenode that stays away is given up after five minutes', async () => {
+  const given = timed()
+  const seen = await runFake(new Answering([draining(340), gone]), ['decommission', 'n1', '--wait'], given)
+  expect([seen.code, seen.out]).toEqual([69, ''])
+  expect(given.passed()).toBeGreaterThanOrEqual(300_000)
+  expect(given.passed()).toBeLessThan(310_000)
+})
+
+test('somebody who puts the node back into service ends the waiting', async () => {
+  const back = { nodes: [{ ...node, service: 'in-service' }] }
+  expect(await runFake(new Answering([draining(340), back]), ['decommission', 'n1', '--wait'], timed())).toMatchObject({
+    out: '', err: expect.stringContaining('10.0.0.7:8621 was put back into service meanwhile'),
+  })
+})
+
+test('safemode wait waits for a namenode that is only being started, and for no longer than it was told', async () => {
+  const on = { on: true, manual: false, blocks: 10, present: 4, awaited: 1 }
+  const off = { on: false, manual: false, blocks: 10, present: 10, awaited: 0 }
+  expect(await runFake(new Answering([gone, gone, on, off]), ['safemode', 'wait'], timed())).toMatchObject({ code: 0, out: 'off\n' })
+  const given = timed()
+  expect(await runFake(new Answering([on]), ['safemode', 'wait', '--timeout', '30s'], given)).toMatchObject({
+    code: 75, err: expect.stringContaining('still in safe mode after 30.0 s: replicas of 4 of 10 blocks are known, 1 datanode has not reported'),
+  })
+  expect(given.passed()).toBeLessThan(31_000)
+  expect((await runFake(new Answering([gone]), ['safemode', 'wait', '--timeout', '30s'], timed())).code).toBe(69)
+})
+
+test.each([
+  ['maintenance', 'n1', '--for', '30'], ['maintenance', 'n1', '--for', '0s'], ['maintenance', 'n1', '--for', '40d'], ['balance', '--bandwidth', '0'], ['balance', '--threshold', '101'],
+])('%s %s %s %s means nothing and is not understood', async (...words) => {
+  const seen = await runFake(new Answering([gone]), words.filter(word => word !== undefined))
+  expect(seen).toMatchObject({ code: 2, out: '' })
+  expect(seen.err).toMatch(/write for instance/)
+})
+
+/** A cluster where fsck finds what it is told to. */
+class Checked extends FakeMill {
+  readonly #found: Partial<Record<string, number>>
+  constructor(found: Partial<Record<string, number>>) {
+    super({ '/a': 'a', '/b': 'b' })
+    this.#found = found
+  }
+  async safeMode(): Promise<unknown> { return { on: false, manual: false, blocks: 2, present: 2, awaited: 0 } }
+  async *fsck(path: string): AsyncGenerator<unknown> {
+    await this.status(path)
+    yield { files: [], counts: { files: 1, directories: 0, blocks: 1, bytes: 1, replicas: 3, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0, ...this.#found } }
+  }
+}
+
+test('fsck says nothing of what it could not look at, and its exit code tells the worst that is known', async () => {
+  const nowhere = await runFake(new Checked({}), ['fsck', '/nope'])
+  expect(nowhere).toMatchObject({ code: 1, out: '', err: 'gristmill: fsck: /nope: no such file or directory\n' })
+  expect(await runFake(new Checked({}), ['fsck', '/nope', '--json'])).toMatchObject({ code: 1, out: '' })
+  expect(await runFake(new Checked({}), ['fsck', '/a'])).toMatchObject({ code: 0, out: expect.stringContaining('healthy') })
+  expect(await runFake(new Checked({}), ['fsck', '/a', '/nope'])).toMatchObject({ code: 1, out: expect.stringMatching(/^files +1\n/) })
+  expect((await runFake(new Checked({ under: 1 }), ['fsck', '/a'])).code).toBe(3)
+  expect((await runFake(new Checked({ under: 1 }), ['fsck', '/nope', '/a'])).code).toBe(1)
+  expect((await runFake(new Checked({ corrupt: 1 }), ['fsck', '/nope', '/a'])).code).toBe(4)
+})
+
+/** Three nodes; each look at a file gives it one replica more. */
+class Copying extends FakeMill {
+  readonly replicas = new Map<string, number>()
+  statuses = 0
+  async setReplication(path: string): Promise<void> { this.replicas.set(path, 0) }
+  async clusterStatus(): Promise<unknown> {
+    this.statuses++
+    return { nodes: ['n1', 'n2', 'n3'].map(id => ({ ...node, node: nodeId(id) })) }
+  }
+  async *locate(path: string): AsyncGenerator<unknown> {
+    await this.status(path)
+    const held = this.replicas.get(path)! + 1
+    this.replicas.set(path, held)
+    if (path === '/2') this.nodes.delete('/3')
+    yield { nodes: ['n1', 'n2', 'n3'].slice(0, held).map(id => ({ node: nodeId(id) })) }
+  }
+}
+
+test('setrep waits for file after file, asks for the nodes once a look, and forgets what is removed meanwhile', async () => {
+  const files = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`/${i}`, 'x']))
+  const mill = new Copying(files)
+  const seen = await runFake(mill, ['setrep', '-w', '1', ...Object.keys(files)], timed())
+  expect(seen).toMatchObject({ code: 0, out: '', err: '' })
+  expect(mill.replicas.size).toBe(40)
+  expect(mill.nodes.has('/3')).toBe(false)
+  expect(mill.statuses).toBeLessThan(5)
+  const three = new Copying(files)
+  expect((await runFake(three, ['setrep', '-w', '3', '/1'], timed())).code).toBe(0)
+  expect(three.replicas.get('/1')).toBe(3)
+})
+
+test('setrep tells a person who asks for more replicas than there are datanodes', async () => {
+  const more = await runFake(new Copying({ '/1': 'x' }), ['setrep', '4', '/1'], timed())
+  expect(more).toMatchObject({ code: 0, err: 'gristmill: setrep: 4 replicas need as many datanodes, and 3 are live and in service: the rest is made when there are more\n' })
+  expect(await runFake(new Copying({ '/1': 'x' }), ['setrep', '-w', '4', '/1'], timed())).toMatchObject({ code: 1, err: expect.stringContaining('not waiting') })
+})
