@@ -1,5 +1,6 @@
 // Gathers what a reduce task merges: its part of every map output of the stage before. Outputs of this node are read in place;
-// every other node is asked once for all of its own. What cannot be had is named, so that just those maps run again.
+// every other node is asked once for all of its own. What cannot be had is named, so that just those maps run again; what is being
+// made again already is not waited for.
 
 import { fits } from '../../src/protocol/check.ts'
 import { FrameBuffer } from '../../src/block/frame.ts'
@@ -14,6 +15,7 @@ import type { Inbox } from '../../src/shuffle/inbox.ts'
 import { decodeIndex, type Segment } from '../../src/shuffle/segment.ts'
 import { outputFiles } from '../shuffle/place.ts'
 import type { Kit } from './kit.ts'
+import { Vigil } from './vigil.ts'
 
 export interface Wanted {
   readonly job: JobId
@@ -72,8 +74,9 @@ export async function gather(kit: Kit, inbox: Inbox, wanted: Wanted, onFraction:
   const gate = new Semaphore(nodesAtOnce)
   const requests = [...others].flatMap(([address, places]) =>
     Array.from({ length: Math.ceil(places.length / attemptsMax) }, (_, i) => ({ address, places: places.slice(i * attemptsMax, (i + 1) * attemptsMax) })))
-  const fetched = await Promise.allSettled(requests.map(({ address, places }) => gate.run(async () => {
-    const failure = await fetchFrom(kit, inbox, address, wanted, places, (place, segment) => {
+  const vigil = new Vigil({ clock: kit.clock, listed: listed.map(({ attempt }) => attempt), list: () => attemptsNow(kit, wanted) })
+  const fetching = Promise.allSettled(requests.map(({ address, places }) => gate.run(async () => {
+    const failure = await fetchFrom(kit, inbox, address, wanted, places, vigil, (place, segment) => {
       segments[place.index] = segment
       done += listed[place.index]!.bytes
       onFraction(done / total)
@@ -81,6 +84,7 @@ export async function gather(kit: Kit, inbox: Inbox, wanted: Wanted, onFraction:
     cause ??= failure
     for (const { index, attempt } of places) if (!segments[index]) missing.push(attempt)
   })))
+  const fetched = await vigil.over(fetching, () => new OutputsMissing([], 'some map outputs were made again while they were fetched'))
   for (const result of fetched) if (result.status === 'rejected') throw result.reason
   if (missing.length > 0) {
     throw new OutputsMissing(missing.slice(0, missingMax), `${missing.length} of ${listed.length} map outputs cannot be had (${missing.slice(0, 3).join(', ')}${missing.length > 3 ? '…' : ''})${cause === undefined ? '' : `: ${asError(cause).message}`}`, cause)
@@ -98,6 +102,16 @@ async function listOutputs({ caller, setup }: Kit, { job, stage }: Wanted) {
   }
 }
 
+/** undefined: the namenode cannot tell now. Throws if some are being made again. */
+async function attemptsNow(kit: Kit, wanted: Wanted): Promise<AttemptId[] | undefined> {
+  try {
+    return (await listOutputs(kit, wanted)).map(({ attempt }) => attempt)
+  } catch (error) {
+    if (error instanceof OutputsMissing) throw error
+    return undefined
+  }
+}
+
 /** undefined: it is not here, or not good. */
 async function localSegment({ disk, setup }: Kit, inbox: Inbox, attempt: AttemptId, partition: number): Promise<Segment | undefined> {
   const { data, index } = outputFiles(setup.dir, attempt)
@@ -111,27 +125,38 @@ async function localSegment({ disk, setup }: Kit, inbox: Inbox, attempt: Attempt
 }
 
 /** What made it give up, if it did; everything that came before was handed over. Throws if there is no point in trying. */
-async function fetchFrom(kit: Kit, inbox: Inbox, address: Address, wanted: Wanted, places: readonly Place[], onSegment: (place: Place, segment: Segment) => void): Promise<unknown> {
+async function fetchFrom(kit: Kit, inbox: Inbox, address: Address, wanted: Wanted, places: readonly Place[], vigil: Vigil, onSegment: (place: Place, segment: Segment) => void): Promise<unknown> {
+  const { signal } = vigil
+  let held: HeldWire | undefined
+  const end = (): void => held?.channel.wire.destroy()
+  signal.addEventListener('abort', end, { once: true })
   let left = places
   let fresh = false
-  for (let attempt = 1; ; attempt++) {
-    let held: HeldWire | undefined
-    try {
-      held = await kit.wires.take(address, { fresh })
-      left = await fetchOnce(kit, inbox, held.channel, wanted, left, onSegment)
-      kit.wires.give(held)
-      return left.length > 0 ? new GristmillError('BLOCK_MISSING', `the datanode at ${address} does not have ${left.length} of them`) : undefined
-    } catch (thrown) {
-      held?.channel.wire.destroy()
-      if (thrown instanceof Unfinished) left = thrown.left
-      const error = thrown instanceof Unfinished ? thrown.cause : thrown
-      if (hasCode(error, 'UNAUTHENTICATED', 'WRONG_CLUSTER')) throw error
-      // A wire that had been kept may just have been old: that says nothing about the node.
-      if (!held?.used && attempt >= tries) return error
-      kit.log.warn('map outputs could not be fetched; trying again', { error, address, attempt })
-      fresh = true
+  try {
+    for (let attempt = 1; ; attempt++) {
+      held = undefined
+      vigil.heard(places)
+      try {
+        held = await kit.wires.take(address, { fresh, signal })
+        left = await fetchOnce(kit, inbox, held.channel, wanted, left, () => vigil.heard(places), onSegment)
+        kit.wires.give(held)
+        return left.length > 0 ? new GristmillError('BLOCK_MISSING', `the datanode at ${address} does not have ${left.length} of them`) : undefined
+      } catch (thrown) {
+        end()
+        signal.throwIfAborted()
+        if (thrown instanceof Unfinished) left = thrown.left
+        const error = thrown instanceof Unfinished ? thrown.cause : thrown
+        if (hasCode(error, 'UNAUTHENTICATED', 'WRONG_CLUSTER')) throw error
+        // A wire that had been kept may just have been old: that says nothing about the node.
+        if (!held?.used && attempt >= tries) return error
+        kit.log.warn('map outputs could not be fetched; trying again', { error, address, attempt })
+        fresh = true
+      }
+      await kit.clock.sleep(pauseMs * attempt, signal)
     }
-    await kit.clock.sleep(pauseMs * attempt)
+  } finally {
+    signal.removeEventListener('abort', end)
+    vigil.done(places)
   }
 }
 
@@ -145,7 +170,7 @@ class Unfinished extends Error {
 }
 
 /** One request. Returns those that the node does not have. */
-async function fetchOnce(kit: Kit, inbox: Inbox, channel: Channel, { job, partition }: Wanted, places: readonly Place[], onSegment: (place: Place, segment: Segment) => void): Promise<Place[]> {
+async function fetchOnce(kit: Kit, inbox: Inbox, channel: Channel, { job, partition }: Wanted, places: readonly Place[], onHeard: () => void, onSegment: (place: Place, segment: Segment) => void): Promise<Place[]> {
   const missing: Place[] = []
   let next = 0
   try {
@@ -153,6 +178,7 @@ async function fetchOnce(kit: Kit, inbox: Inbox, channel: Channel, { job, partit
     for (;;) {
       const received = await channel.receive()
       if (!received) throw new GristmillError('UNAVAILABLE', `${channel.wire.remote} closed the connection`)
+      onHeard()
       if (received.kind === 'end' && next === places.length) return missing
       if (received.kind !== 'reply' || !fits(transferReply, received.value) || received.value.op === 'written') throw new GristmillError('CORRUPT', `${channel.wire.remote} answered with something else than map outputs`)
       if (received.value.op === 'error') {
@@ -163,7 +189,7 @@ async function fetchOnce(kit: Kit, inbox: Inbox, channel: Channel, { job, partit
       const { attempt, bytes, records, crc, missing: isMissing } = received.value
       if (place?.attempt !== attempt) throw new GristmillError('CORRUPT', `${channel.wire.remote} sent the map output ${attempt}, ${place?.attempt ?? 'none'} was due`)
       if (isMissing) missing.push(place)
-      else onSegment(place, await inbox.receive(attempt, { offset: 0, bytes, records, crc }, pieces(channel, bytes)))
+      else onSegment(place, await inbox.receive(attempt, { offset: 0, bytes, records, crc }, pieces(channel, bytes, onHeard)))
       next++
     }
   } catch (error) {
@@ -171,13 +197,14 @@ async function fetchOnce(kit: Kit, inbox: Inbox, channel: Channel, { job, partit
   }
 }
 
-async function* pieces(channel: Channel, bytes: number): AsyncGenerator<Buffer> {
+async function* pieces(channel: Channel, bytes: number, onHeard: () => void): AsyncGenerator<Buffer> {
   if (bytes === 0) return
   const frame = new FrameBuffer()
   for (let position = 0; position < bytes; position += frame.payloadBytes) {
     const received = await channel.receive(frame)
     if (received?.kind !== 'data') throw new GristmillError('UNAVAILABLE', `${channel.wire.remote} broke off in the middle of a map output`)
     if (frame.offset !== position || frame.damagedChunk() >= 0) throw new GristmillError('CORRUPT', `a map output was damaged on the way from ${channel.wire.remote}`)
+    onHeard()
     yield frame.payload
   }
 }

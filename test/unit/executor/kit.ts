@@ -32,6 +32,8 @@ interface Scheduler {
   readonly reports: AttemptId[]
   readonly progress: Array<{ attempt: AttemptId; counters: Record<string, number>; fraction: number }>
   readonly maps: Array<{ attempt: AttemptId; node: NodeId }>
+  /** Some map outputs are being made again. */
+  remaking: boolean
   readonly kill: AttemptId[]
   /** What `finished` answers. */
   commit: boolean
@@ -52,12 +54,15 @@ function routesOf(scheduler: Scheduler, place: (node: NodeId) => NodePlace | und
       scheduler.progress.push(...attempts)
       return { kill: scheduler.kill.splice(0) }
     }),
-    route(task.outputs, () => ({
-      outputs: scheduler.maps.map(({ attempt, node }) => {
-        const { address = nowhere, host = '' } = place(node) ?? {}
-        return { attempt, node, address, host, bytes: 1 }
-      }),
-    })),
+    route(task.outputs, () => {
+      if (scheduler.remaking) throw new GristmillError('BLOCK_MISSING', 'the stage is not complete')
+      return {
+        outputs: scheduler.maps.map(({ attempt, node }) => {
+          const { address = nowhere, host = '' } = place(node) ?? {}
+          return { attempt, node, address, host, bytes: 1 }
+        }),
+      }
+    }),
   ]
 }
 
@@ -92,7 +97,7 @@ export class Bench {
 
   static async start(options: MillOptions & { slots?: number; prestart?: boolean } = {}): Promise<Bench> {
     const tasks: Tasks[] = []
-    const scheduler: Scheduler = { ended: new Map(), reports: [], progress: [], maps: [], kill: [], commit: true, deaf: 0 }
+    const scheduler: Scheduler = { ended: new Map(), reports: [], progress: [], maps: [], remaking: false, kill: [], commit: true, deaf: 0 }
     let namenode: FakeNamenode | undefined
     const mill = await Mill.start({
       datanodes: 1, blockBytes: 64 * 1024, ...options, routes: routesOf(scheduler, node => namenode?.nodes.get(node)?.place),

@@ -7,6 +7,8 @@ import { silent } from '../../../src/ports/log.ts'
 import type { Wire } from '../../../src/ports/net.ts'
 import { localDisk as disk } from '../../../src/world/disk.ts'
 import { MapOutputs } from '../../../datanode/shuffle/outputs.ts'
+import { until } from '../datanode/kit.ts'
+import { Proxy } from '../datanode/proxy.ts'
 import { Bench, program } from './kit.ts'
 
 // Map outputs on several nodes: fetched, found missing, kept across a restart, forgotten.
@@ -61,6 +63,31 @@ test('outputs that a node does not have, or that no node has, are named', async 
   const both = await bench.fails(lines, '', { job: 'missing', stage: 1, partitions: 2 })
   expect([both.cause, both.missing?.toSorted()]).toEqual(['fetch', [attempts[1], attempts[2]]])
   expect(both.failure.message).toContain('2 of 3 map outputs')
+})
+
+test('outputs of a node that says nothing are waited for until the namenode has them made again, and no longer', async () => {
+  const attempts = await maps('frozen')
+  const { place } = bench.mill.namenode.nodes.get(bench.mill.datanodes[1]!.node)!
+  const { address } = place
+  await using frozen = await Proxy.to(address)
+  frozen.freezeAfter = 0
+  Object.assign(place, { address: frozen.address })
+  try {
+    const failing = bench.fails(lines, '', { job: 'frozen', stage: 1, partitions: 2 })
+    await until('the frozen node to be asked', () => frozen.forwarded > 0)
+    bench.scheduler.remaking = true
+    // None is named: those that are being made again are known.
+    expect(await failing).toMatchObject({ cause: 'fetch', missing: [] })
+    bench.scheduler.remaking = false
+    const before = frozen.forwarded
+    const again = bench.fails(lines, '', { job: 'frozen', stage: 1, partitions: 2 })
+    await until('the frozen node to be asked again', () => frozen.forwarded > before)
+    bench.scheduler.maps[1] = { attempt: attempts[0]!, node: bench.mill.datanodes[0]!.node }
+    expect(await again).toMatchObject({ cause: 'fetch', missing: [] })
+  } finally {
+    bench.scheduler.remaking = false
+    Object.assign(place, { address })
+  }
 })
 
 test('outputs of a job that has not ended are good after a restart of their node, and half-made ones go', async () => {
