@@ -2,6 +2,7 @@
 // docs/guide/testing.md.
 
 import type { Ability, Cluster as ClusterContract, StartOptions } from './contract.ts'
+import { checkOptions } from './options.ts'
 
 export type * from './contract.ts'
 export { misbehaving, type Misbehaviour, type MisbehavingProgram } from './misbehave.ts'
@@ -18,8 +19,11 @@ export const Cluster = {
    *     await using cluster = await Cluster.start({ datanodes: 3 })
    *     await cluster.mill.writeFile('/hello.txt', 'hello\n')
    *     await cluster.datanodes[0].kill()
+   *
+   * Throws EINVAL for options that do not exist or cannot be.
    */
   async start(options: StartOptions = {}): Promise<Cluster> {
+    checkOptions(options)
     if (options.mode === 'sim') {
       const { startSim } = await import('./sim/cluster.ts')
       return startSim(options)
