@@ -87,6 +87,8 @@ export interface ClusterNode {
   failpoint(name: Failpoint, action: FailAction, nth?: number): Promise<void>
   /** Its disk takes no more bytes. Undone by `healDisks`. */
   fillDisk(disk?: number): Promise<void>
+  /** Its disk has become read-only: nothing in it can be written, renamed or removed. Undone by `healDisks`. */
+  lockDisk(disk?: number): Promise<void>
   /** The n-th sync from now fails (1 unless told). */
   failSync(options?: { readonly nth?: number; readonly disk?: number }): Promise<void>
   healDisks(): Promise<void>

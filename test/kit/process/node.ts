@@ -44,8 +44,8 @@ export class ProcessNode implements ClusterNode {
   #mayHold = false
   /** A failpoint may have killed it. */
   #mayDie = false
-  /** Disks that are full, which they are after a restart too. */
-  #full: DiskFault[] = []
+  /** What is wrong with its disks, which it is after a restart too. */
+  #lasting: DiskFault[] = []
   /** Files that cannot be read, with their inodes: another file under the name can. */
   readonly #unreadable = new Map<string, number>()
 
@@ -78,7 +78,7 @@ export class ProcessNode implements ClusterNode {
     const process = this.#process = new ServerProcess({
       role: this.role, env,
       args: [...dirs.flatMap(dir => ['--dir', dir]), '--port', '0', '--advertise', proxy.address, ...args],
-      begin: { kind: 'begin', armed: [], faults: [...this.#full, ...await this.#unreadableNow()] },
+      begin: { kind: 'begin', armed: [], faults: [...this.#lasting, ...await this.#unreadableNow()] },
     })
     void process.gone.then(() => { if (this.#process === process) proxy.target = 'down' })
     const { id, listening } = await process.ready()
@@ -137,18 +137,15 @@ export class ProcessNode implements ClusterNode {
     if (!this.#paused) await this.#process!.ask({ kind: 'disarm' })
   }
 
-  async fillDisk(disk = 0): Promise<void> {
-    const fault: DiskFault = { kind: 'full', at: this.#dir(disk) }
-    this.#full.push(fault)
-    if (this.running) await this.#process!.ask({ kind: 'spoil', fault })
-  }
+  async fillDisk(disk = 0): Promise<void> { await this.#spoil({ kind: 'full', at: this.#dir(disk) }) }
+  async lockDisk(disk = 0): Promise<void> { await this.#spoil({ kind: 'readOnly', at: this.#dir(disk) }) }
 
   async failSync({ nth = 1, disk = 0 }: { nth?: number; disk?: number } = {}): Promise<void> {
     await this.#live().ask({ kind: 'spoil', fault: { kind: 'sync', at: this.#dir(disk), nth } })
   }
 
   async healDisks(): Promise<void> {
-    this.#full = []
+    this.#lasting = []
     if (this.running) await this.#process!.ask({ kind: 'healDisks' })
   }
 
@@ -171,6 +168,12 @@ export class ProcessNode implements ClusterNode {
       else this.#unreadable.delete(at)
     }
     return faults
+  }
+
+  /** Until `healDisks`, over restarts too. */
+  async #spoil(fault: DiskFault): Promise<void> {
+    this.#lasting.push(fault)
+    if (this.running) await this.#process!.ask({ kind: 'spoil', fault })
   }
 
   #dir(disk: number): string {

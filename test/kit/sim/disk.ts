@@ -21,11 +21,13 @@ export class SimDisk implements Disk {
 
   openReadSync(path: string): DiskReader {
     this.#process.must()
+    this.#readable(path)
     const file = this.#file(path)
     if (file.unreadable) throw fault('EIO', path)
     const bytes = file.length
     const readSync = (target: Uint8Array, position: number): number => {
       this.#process.must()
+      this.#readable(path)
       if (file.unreadable) throw fault('EIO', path)
       return file.bytes.copy(target, 0, position, Math.min(file.length, position + target.length))
     }
@@ -40,6 +42,7 @@ export class SimDisk implements Disk {
 
   create(path: string, { exclusive = true }: { exclusive?: boolean } = {}): Promise<DiskWriter> {
     return this.#later('create', () => {
+      this.#writable(path)
       if (this.#host.trouble(path)?.full) throw fault('ENOSPC', path)
       if (this.#host.files.has(path) && exclusive) throw fault('EEXIST', path)
       const file = newFile(this.#process.clock.now())
@@ -50,11 +53,16 @@ export class SimDisk implements Disk {
 
   openAppend(path: string): Promise<DiskWriter> {
     const file = this.#host.files.get(path)
-    return file ? this.#later('append', () => this.#writer(path, file)) : this.create(path)
+    if (!file) return this.create(path)
+    return this.#later('append', () => {
+      this.#writable(path)
+      return this.#writer(path, file)
+    })
   }
 
   readFile(path: string): Promise<Buffer> {
     return this.#later('readFile', () => {
+      this.#readable(path)
       const file = this.#file(path)
       if (file.unreadable) throw fault('EIO', path)
       return Buffer.from(contentOf(file))
@@ -63,6 +71,7 @@ export class SimDisk implements Disk {
 
   writeFileDurable(path: string, bytes: Uint8Array): Promise<void> {
     return this.#later('writeFile', () => {
+      this.#writable(path)
       if (this.#host.trouble(path)?.full) throw fault('ENOSPC', path)
       this.#checkSync(path)
       const file = { ...newFile(this.#process.clock.now()), bytes: Buffer.from(bytes), length: bytes.length, synced: bytes.length }
@@ -73,6 +82,7 @@ export class SimDisk implements Disk {
 
   rename(from: string, to: string): Promise<void> {
     return this.#later('rename', () => {
+      this.#writable(from)
       const { files } = this.#host
       const file = files.get(from)
       if (file) {
@@ -96,10 +106,18 @@ export class SimDisk implements Disk {
     })
   }
 
-  remove(path: string): Promise<void> { return this.#later('remove', () => { this.#host.files.delete(path) }) }
+  remove(path: string): Promise<void> {
+    return this.#later('remove', () => {
+      this.#readable(path)
+      // That a name is not there, a disk says before it says that it takes no changes.
+      if (this.#host.files.has(path)) this.#writable(path)
+      this.#host.files.delete(path)
+    })
+  }
 
   removeTree(path: string): Promise<void> {
     return this.#later('removeTree', () => {
+      if (this.#host.directories.has(path)) this.#writable(path)
       for (const name of [...this.#host.files.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#host.files.delete(name)
       for (const name of [...this.#host.directories]) if (name === path || name.startsWith(`${path}/`)) this.#host.directories.delete(name)
       for (const name of [...this.#host.stores.keys()]) if (name === path || name.startsWith(`${path}/`)) this.#host.stores.delete(name)
@@ -108,6 +126,8 @@ export class SimDisk implements Disk {
 
   mkdir(path: string): Promise<void> {
     return this.#later('mkdir', () => {
+      this.#readable(path)
+      if (!this.#host.directories.has(path)) this.#writable(path)
       const parts = path.split('/')
       for (let i = 2; i <= parts.length; i++) this.#host.directories.add(parts.slice(0, i).join('/'))
     })
@@ -115,6 +135,7 @@ export class SimDisk implements Disk {
 
   list(path: string): Promise<DiskEntry[]> {
     return this.#later('list', () => {
+      this.#readable(path)
       const entries = new Map<string, DiskEntry>()
       const see = (name: string, leaf: 'file' | 'directory'): void => {
         if (!name.startsWith(`${path}/`)) return
@@ -131,6 +152,7 @@ export class SimDisk implements Disk {
 
   stat(path: string): Promise<DiskStat | undefined> {
     return this.#later('stat', () => {
+      this.#readable(path)
       const file = this.#host.files.get(path)
       if (file) return { kind: 'file' as const, bytes: file.length, mtimeMs: file.mtimeMs, mode: 0o600 }
       const directory = this.#host.directories.has(path) || [...this.#host.files.keys()].some(name => name.startsWith(`${path}/`))
@@ -138,7 +160,12 @@ export class SimDisk implements Disk {
     })
   }
 
-  setModified(path: string, mtimeMs: number): Promise<void> { return this.#later('utimes', () => { this.#file(path).mtimeMs = mtimeMs }) }
+  setModified(path: string, mtimeMs: number): Promise<void> {
+    return this.#later('utimes', () => {
+      this.#writable(path)
+      this.#file(path).mtimeMs = mtimeMs
+    })
+  }
 
   syncDir(path: string): Promise<void> {
     return this.#later('syncDir', () => {
@@ -148,11 +175,15 @@ export class SimDisk implements Disk {
   }
 
   space(path: string): Promise<{ capacityBytes: number; freeBytes: number }> {
-    return this.#later('space', () => ({ capacityBytes: 2 ** 36, freeBytes: this.#host.trouble(path)?.full ? 0 : 2 ** 35 }))
+    return this.#later('space', () => {
+      this.#readable(path)
+      return { capacityBytes: 2 ** 36, freeBytes: this.#host.trouble(path)?.full ? 0 : 2 ** 35 }
+    })
   }
 
   lock(directory: string): Promise<DiskLock | undefined> {
     return this.#later('lock', () => {
+      this.#readable(directory)
       const { locks } = this.#host
       if (locks.has(directory)) return undefined
       locks.set(directory, this.#process)
@@ -166,8 +197,16 @@ export class SimDisk implements Disk {
     return file
   }
 
+  #readable(path: string): void { if (this.#host.trouble(path)?.dead) throw fault('EIO', path) }
+
+  #writable(path: string): void {
+    this.#readable(path)
+    if (this.#host.trouble(path)?.readOnly) throw fault('EROFS', path)
+  }
+
   #checkSync(path: string): void {
     const trouble = this.#host.trouble(path)
+    if (trouble?.dead) throw fault('EIO', path)
     if (trouble && trouble.failSyncIn > 0 && --trouble.failSyncIn === 0) throw fault('EIO', path)
   }
 
@@ -183,6 +222,7 @@ export class SimDisk implements Disk {
       writeSync: bytes => {
         this.#process.must()
         if (closed) throw fault('EBADF', path)
+        this.#writable(path)
         if (this.#host.trouble(path)?.full) throw fault('ENOSPC', path)
         if (file.length + bytes.length > file.bytes.length) {
           const grown = Buffer.alloc(Math.max(2 * file.bytes.length, file.length + bytes.length, 4096))

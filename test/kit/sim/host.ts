@@ -12,7 +12,19 @@ export const contentOf = (file: File): Buffer => file.bytes.subarray(0, file.len
 const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
 
 /** What can be wrong with a disk, by the directory that it is mounted at. */
-export interface Trouble { full: boolean; failSyncIn: number }
+export interface Trouble {
+  full: boolean
+  failSyncIn: number
+  /** Takes no change of any kind; what it has can be read. */
+  readOnly: boolean
+  /** Answers nothing but errors. */
+  dead: boolean
+}
+
+const sane: Trouble = { full: false, failSyncIn: 0, readOnly: false, dead: false }
+
+/** What a host's disks held at some moment. */
+export interface Image { readonly files: ReadonlyMap<string, File>; readonly durable: ReadonlyMap<string, File>; readonly directories: ReadonlySet<string> }
 
 export class Host {
   readonly name: string
@@ -37,12 +49,32 @@ export class Host {
   }
 
   spoil(mount: string, change: Partial<Trouble>): void {
-    this.#troubles.set(mount, { full: false, failSyncIn: 0, ...this.#troubles.get(mount), ...change })
+    this.#troubles.set(mount, { ...sane, ...this.#troubles.get(mount), ...change })
   }
 
   healDisks(): void {
     this.#troubles.clear()
     for (const file of this.files.values()) file.unreadable = false
+  }
+
+  /** All that lies on the disks now, as a copy. Stores are left out: nodes that have one have journals, and those are not copied under way. */
+  image(): Image {
+    const copies = new Map<File, File>()
+    const copied = (names: ReadonlyMap<string, File>): Map<string, File> => new Map([...names].map(([path, file]) => {
+      let copy = copies.get(file)
+      if (!copy) copies.set(file, copy = { ...file, bytes: Buffer.from(contentOf(file)) })
+      return [path, copy]
+    }))
+    return { files: copied(this.files), durable: copied(this.durable), directories: new Set(this.directories) }
+  }
+
+  /** The disks hold what they held then. REQUIRES: no process runs here. */
+  revert({ files, durable, directories }: Image): void {
+    this.files = new Map(files)
+    this.durable = new Map(durable)
+    this.directories.clear()
+    for (const path of directories) this.directories.add(path)
+    this.#moves = []
   }
 
   /** A directory has another name, in its parent, now: all that was safe in it will be there once the parent is synced. */

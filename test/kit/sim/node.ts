@@ -101,8 +101,11 @@ export abstract class SimNode implements ClusterNode {
     await this.start()
   }
 
-  /** Its wall clock is set, to within so much of the right time. */
-  jumpClock(withinMs = clockOffMs): void { this.host.time.offsetMs = Math.round((this.#times.float() * 2 - 1) * withinMs) }
+  /** Its wall clock jumps: by so much, or to about the right time. */
+  jumpClock(byMs?: number): void {
+    const { time } = this.host
+    time.offsetMs = byMs === undefined ? Math.round((this.#times.float() * 2 - 1) * clockOffMs) : time.offsetMs + byMs
+  }
 
   pause(): void { this.#process?.pause() }
   resume(): void { this.#process?.resume() }
@@ -112,6 +115,9 @@ export abstract class SimNode implements ClusterNode {
 
   async fillDisk(disk = 0): Promise<void> { this.host.spoil(this.mounts[disk]!, { full: true }) }
   async failSync({ nth = 1, disk = 0 }: { nth?: number; disk?: number } = {}): Promise<void> { this.host.spoil(this.mounts[disk]!, { failSyncIn: nth }) }
+  async lockDisk(disk = 0): Promise<void> { this.host.spoil(this.mounts[disk]!, { readOnly: true }) }
+  /** The disk answers nothing but errors. */
+  breakDisk(disk = 0): void { this.host.spoil(this.mounts[disk]!, { dead: true }) }
   async healDisks(): Promise<void> { this.host.healDisks() }
 
   protected async trigger(what: Trigger): Promise<void> { await this.#failpoints!.trigger(what) }

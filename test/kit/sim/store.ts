@@ -32,6 +32,7 @@ export class SimStore implements Store {
     return this.#store.transact(() => {
       const result = work()
       this.#process.must()
+      if (trouble?.dead || trouble?.readOnly) throw Object.assign(new Error(trouble.dead ? 'Input/output error' : 'Read-only file system'), { code: trouble.dead ? 'EIO' : 'EROFS' })
       if (trouble?.full) throw new GristmillError('ENOSPC', `the disk under ${this.#directory} is full, nothing was written; free some space there`)
       if (trouble && trouble.failSyncIn > 0 && --trouble.failSyncIn === 0) throw Object.assign(new Error('Input/output error'), { code: 'EIO' })
       return result

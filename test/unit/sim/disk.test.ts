@@ -99,3 +99,36 @@ test('a full disk takes no byte, a failed sync is told once, an unreadable file 
   process.end()
   expect(await again().lock('/disk0')).toBeDefined()
 }))
+
+test('a disk that is read-only gives what it has and takes nothing, and one that is dead gives errors; each is healed', () => on(async ({ host, disk }) => {
+  await disk.mkdir('/d')
+  await write(disk, '/d/grain', 'grain', { sync: true })
+  const open = await disk.create('/d/open')
+  host.spoil('/d', { readOnly: true })
+  expect(String(await disk.readFile('/d/grain'))).toBe('grain')
+  await disk.mkdir('/d')
+  await disk.remove('/d/nothing')
+  expect(() => open.writeSync(Buffer.alloc(1))).toThrow(/EROFS/)
+  for (const change of [() => disk.create('/d/new'), () => disk.openAppend('/d/grain'), () => disk.writeFileDurable('/d/grain', Buffer.alloc(1)), () => disk.rename('/d/grain', '/d/flour'), () => disk.remove('/d/grain'), () => disk.mkdir('/d/e'), () => disk.setModified('/d/grain', 1)]) {
+    await expect(change()).rejects.toThrow(/EROFS/)
+  }
+  host.spoil('/d', { dead: true })
+  for (const look of [() => disk.readFile('/d/grain'), () => disk.openRead('/d/grain'), () => disk.list('/d'), () => disk.stat('/d/grain'), () => disk.syncDir('/d'), () => disk.space('/d')]) await expect(look()).rejects.toThrow(/EIO/)
+  await write(disk, '/e/elsewhere', 'is another disk')
+  host.healDisks()
+  await write(disk, '/d/grain', 'flour')
+  expect(String(await disk.readFile('/d/grain'))).toBe('flour')
+}))
+
+test('a disk that is brought back as it was has what it had then, and none of what came later', () => on(async ({ host, disk, process, again }) => {
+  await write(disk, '/d/old', 'old', { sync: true })
+  await disk.syncDir('/d')
+  const image = host.image()
+  await write(disk, '/d/old', 'changed', { sync: true })
+  await write(disk, '/d/new', 'new', { sync: true })
+  process.end()
+  host.revert(image)
+  const after = again()
+  expect((await after.list('/d')).map(({ name }) => name)).toEqual(['old'])
+  expect(String(await after.readFile('/d/old'))).toBe('old')
+}))
