@@ -230,6 +230,7 @@ export class Datanode {
     } finally {
       signal?.removeEventListener('abort', giveUp)
     }
+    this.#tasks?.warm()
   }
 
   /** The namenode has said which cluster this is; from now on this node belongs to it and to no other. */

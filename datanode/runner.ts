@@ -63,6 +63,8 @@ export interface Tasks {
   readonly segments: SegmentServer
   /** Calls that it answers, such as `task.log`. */
   readonly routes: readonly Route[]
+  /** The node is part of its cluster: what makes the first task quicker may begin. Before, it would only make the node's start slower. */
+  warm(): void
 }
 
 /** A node that stores blocks and runs nothing. */

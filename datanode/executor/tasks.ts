@@ -14,10 +14,12 @@ export async function openTasks(host: TaskHost, { prestart = true }: { prestart?
   const { world, dir } = host
   const outputs = await MapOutputs.open({ disk: world.disk, dir, pool: new FramePool(), log: world.log })
   const runner = await TaskRunner.open(host, outputs)
-  if (prestart) runner.prepare().catch((error: unknown) => { if (!hasCode(error, 'ABORTED')) world.log.error('no executor could be started; tasks will fail', { error: asError(error) }) })
   return {
     runner,
     segments: outputs,
+    warm() {
+      if (prestart) runner.prepare().catch((error: unknown) => { if (!hasCode(error, 'ABORTED')) world.log.error('no executor could be started; tasks will fail', { error: asError(error) }) })
+    },
     routes: [route(log, ({ attempt, offset, limit }) => readLog(world.disk, dir, { attempt, offset, limit, over: runner.isOver(attempt) }))],
   }
 }
