@@ -8,7 +8,7 @@ import type { World } from '../src/ports/world.ts'
 import { normalise } from '../src/base/paths.ts'
 import { status, type ClusterStatus } from '../src/protocol/admin.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
-import { backup, fsck, safeMode, type BackupMade, type FsckPage, type SafeModeState } from '../src/protocol/safety.ts'
+import { backup, fsck, lost, releaseLost, safeMode, type BackupMade, type FsckPage, type LostState, type SafeModeState } from '../src/protocol/safety.ts'
 import type { Message, ReplyOf, RequestOf } from '../src/protocol/message.ts'
 import type { Caller } from '../src/rpc/call.ts'
 import { Files } from './files/files.ts'
@@ -118,6 +118,12 @@ export class Mill extends Files {
   backup(dir?: string, { signal }: CallOptions = {}): Promise<BackupMade> {
     return this.#patient(backup, dir === undefined ? {} : { dir }, { timeoutMs: backupMs, signal })
   }
+
+  /** What datanodes hold that a recovery could not bring back as files; it is kept. Throws EACCES. */
+  lost({ signal }: CallOptions = {}): Promise<LostState> { return this.#cluster.ask(lost, {}, signal) }
+
+  /** What `lost` tells is garbage from now on. Tells how it was before. Throws EACCES, SAFE_MODE. */
+  releaseLost({ signal }: CallOptions = {}): Promise<LostState> { return this.#cluster.ask(releaseLost, {}, signal) }
 
   /** Ends connections, and an embedded cluster that runs in this process. Calls and streams must have ended. May be called twice. */
   close(): Promise<void> {

@@ -183,7 +183,7 @@ export class Namenode {
         ...operators.routes,
         ...balancing.routes,
         ...changeable(jobs.routes),
-        ...safetyRoutes({ journal, keeper, registry, clock, log, backups, backupDir: config.backups?.dir ?? `${dir}/backups`, actor }),
+        ...changeable(safetyRoutes({ journal, keeper, registry, clock, log, backups, backupDir: config.backups?.dir ?? `${dir}/backups`, actor })),
       ],
     })
     const chores = new Housekeeping(clock, log, [

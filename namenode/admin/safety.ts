@@ -1,7 +1,6 @@
-// What operators ask so that nothing is lost: fsck, safe mode, backups. Looking is for everybody; safe mode and backups
-// concern all of the cluster, and are the superuser's.
+// What operators ask so that nothing is lost: fsck, safe mode, backups, and what a recovery could not bring back. Looking at
+// files is for everybody; the rest concerns all of the cluster, and is the superuser's.
 
-import { GristmillError } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import * as protocol from '../../src/protocol/safety.ts'
@@ -13,7 +12,9 @@ import type { Keeper } from '../blocks/keeper.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { Registry } from '../nodes/registry.ts'
+import { checkSuperuser } from '../nodes/operators.ts'
 import { fsckPage } from './fsck.ts'
+import { lostRoutes } from './lost.ts'
 
 export interface SafetyOptions {
   readonly journal: Journal
@@ -45,11 +46,8 @@ export function safetyRoutes({ journal, keeper, registry, clock, log, backups, b
       checkSuperuser(actor(user), 'back up the metadata')
       return madeOf(await backups.take(dir ?? backupDir))
     }),
+    ...lostRoutes({ journal, keeper, log, actor }),
   ]
-}
-
-function checkSuperuser({ user, root }: Actor, what: string): void {
-  if (!root) throw new GristmillError('EACCES', `${user} may not ${what}; that is for the user that the namenode runs as`, { details: { user } })
 }
 
 const madeOf = ({ path, cluster, namenode, epoch, seq, createdMs, rows, digest, files, directories, blocks, bytes }: Backup): BackupMade =>

@@ -153,6 +153,11 @@ export class Keeper {
     this.#review.want()
   }
 
+  /** What lost operations may have made is garbage now: the nodes that hold such blocks say again what they have. */
+  releaseLost(): void {
+    for (const node of this.reports.strangers.release()) if (node.serves) node.orders.push({ kind: 'report' })
+  }
+
   /** Nodes that hold a block and can be asked for it now. */
   holders(id: BlockId): DataNode[] { return this.map.holders(id).filter(node => node.serves) }
 

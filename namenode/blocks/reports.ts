@@ -16,6 +16,7 @@ import type { Deletions } from './deletions.ts'
 import type { BlockMap } from './map.ts'
 import { standing } from './standing.ts'
 import type { Repair } from './repair.ts'
+import { Strangers } from './strangers.ts'
 import type { Suspects } from './suspects.ts'
 import { isSure } from './trim.ts'
 
@@ -48,13 +49,16 @@ export class Reports {
   readonly #wrong = new Map<BlockId, Set<DataNode>>()
   /** Blocks of which bad replicas were put aside, and no good one has been heard of since. */
   readonly #damaged = new Set<BlockId>()
-  strangers = 0
+  readonly strangers: Strangers
 
-  constructor(options: ReportsOptions) { this.#options = options }
+  constructor(options: ReportsOptions) {
+    this.#options = options
+    this.strangers = new Strangers(options.log)
+  }
 
   /** The node holds this. */
   held(node: DataNode, { id, length, crc }: Held): void {
-    const { view, map, repair, suspects, isOpen, log } = this.#options
+    const { view, map, repair, suspects, isOpen } = this.#options
     const known = knownBlock(view, id)
     if (known) {
       if (known.length !== length || known.crc !== crc) return this.#mismatch(node, id, { length, crc, wanted: known })
@@ -67,8 +71,7 @@ export class Reports {
     } else if (isOpen(id)) {
       map.add(id, node)
     } else if (id >= view.counters.nextBlock || mayBeLost(view, id)) {
-      this.strangers++
-      log.error('a datanode holds a block that this namenode never gave out; it is left alone', { node: node.node, block: id })
+      this.strangers.note(node, { id, length, crc })
     } else {
       this.#suspect(node, id)
     }
@@ -80,6 +83,7 @@ export class Reports {
     this.#options.suspects.answered(node, id)
     this.#options.onGone(id, node)
     this.#suspects.get(node)?.delete(id)
+    this.strangers.gone(node, id)
     this.#wrong.get(id)?.delete(node)
   }
 
@@ -118,6 +122,7 @@ export class Reports {
   /** The node began a new session, or is dead. */
   reset(node: DataNode): void {
     this.#suspects.delete(node)
+    this.strangers.reset(node)
     this.#options.suspects.reset(node)
     for (const [id, nodes] of this.#wrong) if (nodes.delete(node) && nodes.size === 0) this.#wrong.delete(id)
   }

@@ -1,8 +1,9 @@
-// What operators ask a namenode so that nothing is lost: how files stand (fsck), safe mode, and backups of its state.
+// What operators ask a namenode so that nothing is lost: how files stand (fsck), safe mode, backups of its state, and what a
+// recovery could not bring back.
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
-import { address, blockId, clusterId, count, inodeId, instant, nodeId, path, text } from './fields.ts'
+import { address, blockId, clusterId, count, inodeId, instant, nodeId, path, requestId, text } from './fields.ts'
 import { message } from './message.ts'
 
 /** `corrupt`: only bad replicas are known. `open` is never said: files that are being written are not shown. */
@@ -40,6 +41,8 @@ export const checkCounts = Type.Object({
   /** Live replicas of all blocks. */
   replicas: count,
   missing: count, corrupt: count, under: count, over: count, misplaced: count,
+  /** Directories that the caller may not read: nothing is known of what is in them. */
+  unread: count,
 })
 export type CheckCounts = Static<typeof checkCounts>
 
@@ -85,3 +88,28 @@ export const backup = message('safety.backup', {
   }),
 })
 export type BackupMade = Static<typeof backup.reply>
+
+export const lostNode = Type.Object({
+  node: nodeId,
+  address,
+  /** Under ids that lost operations may have given out; and others, which this namenode has never given out. */
+  blocks: count,
+  bytes: count,
+  foreign: count,
+  /** There are more, which are not counted. */
+  more: Type.Optional(Type.Boolean()),
+})
+export type LostNode = Static<typeof lostNode>
+
+export const lostState = Type.Object({
+  /** Ids that operations which were lost in a recovery may have given out; `to` exclusive. None: nothing was lost, or all was released. */
+  ranges: Type.Array(Type.Object({ from: blockId, to: blockId })),
+  nodes: Type.Array(lostNode),
+})
+export type LostState = Static<typeof lostState>
+
+/** Blocks that datanodes hold and that are no file's, and are kept because lost operations may have made files of them. */
+export const lost = message('safety.lost', { request: Type.Object({}), reply: lostState })
+
+/** They are garbage from now on. Tells how it was before. */
+export const releaseLost = message('safety.releaseLost', { mutation: true, request: Type.Object({ requestId }), reply: lostState })

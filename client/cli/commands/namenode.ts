@@ -1,18 +1,20 @@
-// namenode: runs one in this process until a signal ends it; or looks after its state: `backup` and `recover`.
+// namenode: runs one in this process until a signal ends it; or looks after its state: `backup`, `recover` and `lost`.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { Context } from '../context.ts'
 import { serve } from '../serve.ts'
 import type { RecoverFlags } from './namenode-recover.ts'
 
-export async function run(context: Context, [action, directory]: readonly string[], options: RecoverFlags): Promise<void> {
+export async function run(context: Context, [action, directory]: readonly string[], options: RecoverFlags & { release?: boolean }): Promise<void> {
   if (action === 'backup') return (await import('./namenode-backup.ts')).run(context, directory)
   for (const flag of ['backup', 'dryRun', 'epoch'] as const) {
     if (options[flag] !== undefined && action !== 'recover') throw new GristmillError('USAGE', `--${flag === 'dryRun' ? 'dry-run' : flag} belongs to gristmill namenode recover`)
   }
   if (directory !== undefined) throw new GristmillError('USAGE', `operand "${directory}" is too many; gristmill namenode --help tells more`)
+  if (options.release !== undefined && action !== 'lost') throw new GristmillError('USAGE', '--release belongs to gristmill namenode lost')
+  if (action === 'lost') return (await import('./namenode-lost.ts')).run(context, options)
   if (action === 'recover') return (await import('./namenode-recover.ts')).run(context, options)
-  if (action !== undefined) throw new GristmillError('USAGE', `"${action}" is not backup or recover; gristmill namenode alone runs one`)
+  if (action !== undefined) throw new GristmillError('USAGE', `"${action}" is not backup, recover or lost; gristmill namenode alone runs one`)
   const { runNamenode } = await import('../../process/namenode.ts')
   await serve(context, runNamenode)
 }

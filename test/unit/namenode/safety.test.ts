@@ -3,14 +3,16 @@
 import { expect, test } from 'vitest'
 import { fsckPage, noCounts } from '../../../namenode/admin/fsck.ts'
 import { heldBack } from '../../../namenode/admin/hold.ts'
+import { lostRoutes } from '../../../namenode/admin/lost.ts'
 import { recovered } from '../../../namenode/journal/recovered.ts'
 import { mkdir, remove, rename, touch } from '../../../namenode/namespace/names.ts'
 import { sweep } from '../../../namenode/namespace/sweep.ts'
 import { createSnapshot } from '../../../namenode/snapshots/mutations.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
 import { blockId } from '../../../src/base/ids.ts'
+import { silent } from '../../../src/ports/log.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
-import type { CheckCounts, CheckedFile, FsckPage } from '../../../src/protocol/safety.ts'
+import type { CheckCounts, CheckedFile, FsckPage, LostState } from '../../../src/protocol/safety.ts'
 import { route } from '../../../src/rpc/serve.ts'
 import { place, Sim } from './house.ts'
 import { as, root } from './kit.ts'
@@ -101,13 +103,30 @@ test('blocks that lost operations may have made are left where they are; garbage
   await sim.until('the garbage goes', () => !sim.nodes[1]!.blocks.has(garbage) && !sim.nodes[1]!.blocks.has(later))
   await sim.pass(60_000)
   expect([...sim.nodes[1]!.blocks.keys()]).toEqual(lost)
-  expect(sim.house.keeper.reports.strangers).toBeGreaterThanOrEqual(3)
+  expect(sim.house.keeper.reports.strangers.blocks).toBe(3)
   // A second recovery remembers the first.
   await bench.journal.submit(recovered, { epoch: 0, lossy: true, nowMs: 1 })
   sim.nodes[1]!.fullDue = true
   await sim.pass(10_000)
   expect([...sim.nodes[1]!.blocks.keys()]).toEqual(lost)
   expect(bench.journal.view.counters.epoch).toBe(6)
+
+  // An operator looks, and says that nothing of it is wanted; what was given out elsewhere stays even then.
+  const foreign = blockId(bench.journal.view.counters.nextBlock + 5)
+  sim.nodes[2]!.blocks.set(foreign, { length: 100, crc: 7 })
+  sim.nodes[2]!.fullDue = true
+  await sim.pass(500)
+  const { journal } = bench
+  const routes = lostRoutes({ journal, keeper: sim.house.keeper, log: silent, actor: user => ({ user, root: user === 'grace' }) })
+  const ask = async (name: string, user = 'grace') => await routes.find(each => each.message.name === name)!.handler({ requestId: 'ops:1' } as never, { user } as never) as LostState
+  const kept = [{ node: 'n1', address: 'n1:1', blocks: 3, bytes: 300, foreign: 0 }, { node: 'n2', address: 'n2:1', blocks: 0, bytes: 0, foreign: 1 }]
+  expect((await ask('safety.lost')).nodes).toEqual(kept)
+  for (const name of ['safety.lost', 'safety.releaseLost']) await expect(ask(name, 'ada')).rejects.toMatchObject({ code: 'EACCES' })
+  expect((await ask('safety.releaseLost')).nodes).toEqual(kept)
+  await sim.until('they are gone', () => sim.nodes[1]!.blocks.size === 0)
+  await sim.pass(20_000)
+  expect([...sim.nodes[2]!.blocks.keys()]).toEqual([foreign])
+  expect(await ask('safety.lost')).toEqual({ ranges: [], nodes: [{ node: 'n2', address: 'n2:1', blocks: 0, bytes: 0, foreign: 1 }] })
   await sim.house.stop()
 })
 

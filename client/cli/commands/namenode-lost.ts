@@ -1,0 +1,33 @@
+// namenode lost: what datanodes hold that a recovery could not bring back as files, and is kept. With --release it is garbage
+// from then on, and goes by way of each datanode's trash.
+
+import { formatBytes } from '../../../src/base/units.ts'
+import type { LostState } from '../../../src/protocol/safety.ts'
+import { formatCount, plural } from '../format.ts'
+import type { Context } from '../context.ts'
+
+export async function run(context: Context, { release }: { release?: boolean }): Promise<void> {
+  const { printer, signal } = context
+  const mill = await context.mill()
+  const found = await (release ? mill.releaseLost({ signal }) : mill.lost({ signal }))
+  if (context.json) return printer.json({ ...found, released: release === true && found.ranges.length > 0 })
+  for (const line of linesOf(found, release ?? false)) await printer.line(line)
+}
+
+export function linesOf({ ranges, nodes }: LostState, release: boolean): string[] {
+  const kept = nodes.filter(({ blocks }) => blocks > 0)
+  const foreign = nodes.filter(node => node.foreign > 0)
+  const blocks = kept.reduce((sum, node) => sum + node.blocks, 0)
+  const bytes = kept.reduce((sum, node) => sum + node.bytes, 0)
+  const lines: string[] = []
+  if (ranges.length === 0) {
+    lines.push('nothing is kept for lost operations: no recovery has lost any, or what it left was released')
+  } else {
+    const what = `${plural(blocks, 'replica')} (${formatBytes(bytes)}) of blocks that lost operations may have made`
+    lines.push(release ? `released: ${what}; datanodes move them to their trash` : `kept: ${what}`)
+    for (const node of kept) lines.push(`  ${node.node} at ${node.address}: ${node.more ? 'more than ' : ''}${formatCount(node.blocks)} (${formatBytes(node.bytes)})`)
+    if (!release) lines.push('when nothing of it is wanted any more: gristmill namenode lost --release')
+  }
+  for (const node of foreign) lines.push(`${node.node} at ${node.address} holds ${plural(node.foreign, 'block')} that this namenode never gave out; is its state older than the datanodes'? They are left alone`)
+  return lines
+}

@@ -1,0 +1,31 @@
+// What a recovery has left: ids that operations which were lost may have given out, and the blocks that datanodes hold under
+// them. Looking is for the superuser, and so is releasing them: then they are garbage, as everything that is no file's.
+
+import type { Log } from '../../src/ports/log.ts'
+import * as protocol from '../../src/protocol/safety.ts'
+import type { LostState } from '../../src/protocol/safety.ts'
+import { route, type Route } from '../../src/rpc/serve.ts'
+import type { Keeper } from '../blocks/keeper.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Actor } from '../journal/operation.ts'
+import { lostBlocks, releaseLost } from '../journal/recovered.ts'
+import { checkSuperuser } from '../nodes/operators.ts'
+
+export function lostRoutes({ journal, keeper, log, actor }: { journal: Journal; keeper: Keeper; log: Log; actor: (user: string) => Actor }): Route[] {
+  const { view } = journal
+  const now = (): LostState => ({ ranges: lostBlocks(view), nodes: keeper.reports.strangers.summary(view) })
+  return [
+    route(protocol.lost, (_, { user }) => {
+      checkSuperuser(actor(user), 'look for what was lost')
+      return now()
+    }),
+    route(protocol.releaseLost, async ({ requestId }, { user }) => {
+      checkSuperuser(actor(user), 'release blocks')
+      const before = now()
+      await journal.submit(releaseLost, { requestId })
+      if (before.ranges.length > 0) log.warn('blocks of lost operations have been released: they are garbage now', { user, ranges: before.ranges, nodes: before.nodes })
+      keeper.releaseLost()
+      return before
+    }),
+  ]
+}
