@@ -39,9 +39,9 @@ const healthOf: Readonly<Record<number, BlockHealth>> = {
   [standing.missing]: 'missing', [standing.under]: 'under', [standing.full]: 'healthy', [standing.over]: 'over', [standing.misplaced]: 'misplaced',
 }
 
-export const noCounts = (): CheckCounts => ({ files: 0, directories: 0, blocks: 0, bytes: 0, replicas: 0, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0 })
+export const noCounts = (): CheckCounts => ({ files: 0, directories: 0, blocks: 0, bytes: 0, replicas: 0, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0, unread: 0 })
 
-/** Throws ENOENT, EACCES. Directories that the actor may not read are counted without what is in them. */
+/** Throws ENOENT, EACCES. Directories that the actor may not read are counted as such, without what is in them. */
 export async function fsckPage(tools: FsckTools, actor: Actor, request: FsckRequest): Promise<FsckPage> {
   const { view } = tools
   const { path, after } = request
@@ -55,6 +55,7 @@ export async function fsckPage(tools: FsckTools, actor: Actor, request: FsckRequ
     await step()
     if (named.entry.directory) {
       counts.directories++
+      if (!readable(actor, named)) counts.unread++
       if (steps >= stepsMax) return { files, counts, next: { path: named.path } }
       continue
     }
@@ -114,7 +115,7 @@ function* below(view: View, actor: Actor, top: Named, after: FsckRequest['after'
 
 /** `rest`: names down to where the last page ended; that one was told already, unless it is a file with more chunks. */
 function* inside(view: View, actor: Actor, directory: Named, rest: readonly string[], again: boolean): Generator<Named> {
-  if (!may(actor, directory.entry, mayRead) || !may(actor, directory.entry, maySearch)) return
+  if (!readable(actor, directory)) return
   const [first, ...deeper] = rest
   if (first !== undefined) {
     const named = childNamed(view, actor, directory, first)
@@ -143,6 +144,8 @@ function* inside(view: View, actor: Actor, directory: Named, rest: readonly stri
     if (page.length < entriesMax) return
   }
 }
+
+const readable = (actor: Actor, { entry }: Named): boolean => may(actor, entry, mayRead) && may(actor, entry, maySearch)
 
 function childNamed(view: View, actor: Actor, { path }: Named, name: string): Named | undefined {
   try {

@@ -27,7 +27,7 @@ export async function run(context: Context, operands: readonly string[], options
   const mill = await context.mill()
   await waitForReports(context, mill)
   const all = options.files || options.blocks || options.locations
-  const total: CheckCounts = { files: 0, directories: 0, blocks: 0, bytes: 0, replicas: 0, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0 }
+  const total: CheckCounts = { files: 0, directories: 0, blocks: 0, bytes: 0, replicas: 0, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0, unread: 0 }
   const telling = await openTelling(context, 'fsck')
   let looked = 0
   try {
@@ -54,6 +54,7 @@ export async function run(context: Context, operands: readonly string[], options
   else for (const line of summary(health, total)) await printer.line(line)
   if (health === 'damaged') context.exitCode = damagedExit
   // Where some of it could not be looked at, that is what the code says, unless there is known to be damage.
+  else if (total.unread > 0) context.failed++
   else if (health === 'degraded' && context.failed === 0) context.exitCode = degradedExit
 }
 
@@ -101,8 +102,9 @@ function summary(health: string, counts: CheckCounts): string[] {
     line('under-replicated', formatCount(counts.under)),
     line('over-replicated', formatCount(counts.over)),
     line('in one rack', formatCount(counts.misplaced)),
+    ...counts.unread > 0 ? [line('not looked into', `${plural(counts.unread, 'directory', 'directories')} that you may not read`)] : [],
     '',
-    health === 'healthy' ? 'healthy: every block has its replicas'
+    health === 'healthy' ? (counts.unread > 0 ? 'healthy as far as you may look: the user that the namenode runs as sees everything' : 'healthy: every block has its replicas')
       : health === 'degraded' ? 'degraded: every byte can be read, and the namenode is making replicas what they should be'
         : 'damaged: bytes are missing; bring back the datanodes or disks that have them, or remove the files',
   ]

@@ -102,7 +102,7 @@ class Checked extends FakeMill {
   async safeMode(): Promise<unknown> { return { on: false, manual: false, blocks: 2, present: 2, awaited: 0 } }
   async *fsck(path: string): AsyncGenerator<unknown> {
     await this.status(path)
-    yield { files: [], counts: { files: 1, directories: 0, blocks: 1, bytes: 1, replicas: 3, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0, ...this.#found } }
+    yield { files: [], counts: { files: 1, directories: 0, blocks: 1, bytes: 1, replicas: 3, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0, unread: 0, ...this.#found } }
   }
 }
 
@@ -113,6 +113,10 @@ test('fsck says nothing of what it could not look at, and its exit code tells th
   expect(await runFake(new Checked({}), ['fsck', '/a'])).toMatchObject({ code: 0, out: expect.stringContaining('healthy') })
   expect(await runFake(new Checked({}), ['fsck', '/a', '/nope'])).toMatchObject({ code: 1, out: expect.stringMatching(/^files +1\n/) })
   expect((await runFake(new Checked({ under: 1 }), ['fsck', '/a'])).code).toBe(3)
+  expect(await runFake(new Checked({ unread: 1 }), ['fsck', '/a'])).toMatchObject({
+    code: 1, out: expect.stringMatching(/^not looked into +1 directory that you may not read\n\nhealthy as far as you may look/m),
+  })
+  expect((await runFake(new Checked({ unread: 1, missing: 1 }), ['fsck', '/a'])).code).toBe(4)
   expect((await runFake(new Checked({ under: 1 }), ['fsck', '/nope', '/a'])).code).toBe(1)
   expect((await runFake(new Checked({ corrupt: 1 }), ['fsck', '/nope', '/a'])).code).toBe(4)
 })

@@ -250,12 +250,17 @@ test('fsck looks at what the system keeps for itself', async () => {
   await sim.house.stop()
 })
 
-test('fsck counts directories that may not be read without what is in them', async () => {
+test('fsck counts directories that may not be read as such, without what is in them', async () => {
   const sim = await Sim.calm(8, 1)
   const { bench } = sim.house
   await bench.do(mkdir, { path: '/private', mode: 0o700 })
   await bench.do(touch, { path: '/private/f', replication: 1, blockBytes: 4096 })
   await bench.do(touch, { path: '/public', replication: 1, blockBytes: 4096 })
-  expect([...(await fsck(sim, '/', { actor: as('ada') })).files.keys()].filter(path => !path.startsWith('/.gristmill'))).toEqual(['/public'])
+  const seen = await fsck(sim, '/', { actor: as('ada') })
+  expect([...seen.files.keys()].filter(path => !path.startsWith('/.gristmill'))).toEqual(['/public'])
+  const { counts } = await fsck(sim, '/private', { actor: as('ada') })
+  expect([counts.directories, counts.files, counts.unread]).toEqual([1, 0, 1])
+  expect(seen.counts.unread).toBeGreaterThanOrEqual(1)
+  expect((await fsck(sim, '/')).counts.unread).toBe(0)
   await sim.house.stop()
 })
