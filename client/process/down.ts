@@ -1,9 +1,10 @@
-// `gristmill down`: ends the cluster that `up` has left word of. Its data stays.
+// `gristmill down`: ends the cluster that `up` has left word of, whether it was done or was killed before. Its data stays.
 
 import type { Settings } from '../../src/base/settings.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { clusterFile, readRunning, writeRunning } from '../running.ts'
+import { forgetStarting, readStarting } from './starting.ts'
 import { stopAll, type Stopped } from './stop.ts'
 
 export interface DownReport {
@@ -15,9 +16,13 @@ export interface DownReport {
 export async function down({ settings, world, machine }: { settings: Settings; world: World; machine: Machine }): Promise<DownReport> {
   const file = clusterFile(settings.home)
   const running = await readRunning(world.disk, file)
-  if (!running) return { dir: undefined, stopped: [] }
-  await writeRunning(world.disk, file, { ...running, stopping: true })
-  const stopped = await stopAll({ clock: world.clock, machine }, running.processes)
+  const starting = await readStarting(world.disk, machine, settings.home)
+  if (!running && !starting) return { dir: undefined, stopped: [] }
+  if (running) await writeRunning(world.disk, file, { ...running, stopping: true })
+  const known = running?.processes ?? []
+  const orphans = starting?.processes.filter(process => !known.some(({ pid }) => pid === process.pid)) ?? []
+  const stopped = await stopAll({ clock: world.clock, machine }, [...known, ...orphans])
   await world.disk.remove(file)
-  return { dir: running.dir, stopped }
+  await forgetStarting(world.disk, settings.home)
+  return { dir: running?.dir ?? starting?.dir, stopped }
 }

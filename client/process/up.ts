@@ -1,5 +1,6 @@
 // `gristmill up`: a namenode and some datanodes as real processes on this machine, each with its own directory below one.
-// Invariant: when `up` has failed or was interrupted, no process that it started is left; with `detach` they all are.
+// Invariants: when `up` has failed or was interrupted, no process that it started is left; with `detach` they all are. Were it killed,
+// there is word of every process that it has started.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Address } from '../../src/base/ids.ts'
@@ -13,6 +14,7 @@ import { connectTo } from '../connect.ts'
 import { clusterFile, isAlive, living, readRunning, writeRunning, type Running } from '../running.ts'
 import { Server, type ServerPlan } from './server.ts'
 import { oneDirectory } from './run.ts'
+import { forgetStarting, noteStarting, readStarting } from './starting.ts'
 import { stopAll } from './stop.ts'
 
 export interface UpOptions {
@@ -45,13 +47,18 @@ export async function up(options: UpOptions): Promise<void> {
   const home = await openHome(world, dir, { role: 'cluster' })
   const servers: Server[] = []
   let handed = false
+  // One word after the other: what was written last is all of them.
+  let word = Promise.resolve()
   try {
+    await endOrphans(options, dir)
     const secretFile = settings.secretFile ?? `${dir}/secret`
     const secret = settings.secretFile === undefined ? await loadOrCreateSecret(world, secretFile) : await loadSecret(disk, secretFile)
     await disk.mkdir(`${dir}/log`)
     const start = async (plan: Omit<ServerPlan, 'logDir' | 'secretFile'>): Promise<Server> => {
       const server = Server.launch(options, { ...plan, logDir: `${dir}/log`, secretFile })
       servers.push(server)
+      word = word.then(() => noteStarting(disk, settings.home, { dir, processes: servers.map(each => each.process) }))
+      await word
       await server.ready(signal)
       return server
     }
@@ -67,6 +74,7 @@ export async function up(options: UpOptions): Promise<void> {
       processes: [namenode, ...datanodes.map(one => (one as PromiseFulfilledResult<Server>).value)].map(server => server.process),
     }
     await writeRunning(disk, file, running)
+    await forgetStarting(disk, settings.home)
     await options.ready(running)
     if (options.detach) {
       handed = true
@@ -80,6 +88,8 @@ export async function up(options: UpOptions): Promise<void> {
       // A cluster that another `up` has begun since is not ours to forget.
       const left = await readRunning(disk, file)
       if (left && living(machine, left).length === 0) await disk.remove(file)
+      await word.catch(() => {})
+      if (!await readStarting(disk, machine, settings.home)) await forgetStarting(disk, settings.home)
     }
     await home.release()
   }
@@ -92,6 +102,16 @@ async function refuseSecond({ world, machine }: UpOptions, file: string): Promis
   throw new GristmillError('DIR_IN_USE',
     `a cluster runs already: ${alive.map(({ role, pid }) => `${role} (process ${pid})`).join(', ')}, with its data in ${running.dir}; stop it with "gristmill down", or give this one another --home`,
     { details: { dir: running.dir } })
+}
+
+/** What an `up` has left that was killed before it was done; its lock on the directory is ours now. */
+async function endOrphans({ settings, world, machine, note }: UpOptions, dir: string): Promise<void> {
+  const left = await readStarting(world.disk, machine, settings.home)
+  if (!left) return
+  const names = left.processes.map(({ role, pid }) => `${role} (process ${pid})`).join(', ')
+  if (left.dir !== dir) throw new GristmillError('DIR_IN_USE', `a cluster with its data in ${left.dir} is being started or was left half started: ${names}; stop it with "gristmill down", or give this one another --home`, { details: { dir: left.dir } })
+  note(`an earlier "up" was killed before it was done; ending what it had started: ${names}`)
+  await stopAll({ clock: world.clock, machine }, left.processes)
 }
 
 /** Datanodes of an earlier run: without one of them, blocks might be missing. */

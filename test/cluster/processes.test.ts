@@ -89,6 +89,33 @@ test('Ctrl-C stops everything that `up` has started', async () => {
   await expect(readFile(join(home, 'cluster.json'))).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
+test('an `up` that is killed before it is done leaves nothing that nobody knows of: `down` ends it, and so does the next `up`', async () => {
+  const killed = async (): Promise<number[]> => {
+    const child = spawn(process.execPath, [bin, 'up', '--datanodes', '2', '--json'], { env, stdio: 'ignore' })
+    const gone = new Promise(resolve => child.once('exit', resolve))
+    const pids = await until('something is started', async () => {
+      const text = await readFile(join(home, 'starting.json'), 'utf8').catch(() => '')
+      return text !== '' && (JSON.parse(text) as Up).processes.map(({ pid }) => pid)
+    })
+    child.kill('SIGKILL')
+    await gone
+    return pids
+  }
+  const first = await killed()
+  expect(first.some(lives)).toBe(true)
+  const downed = await mill('down')
+  expect(downed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^(datanode|namenode) \(process \d+\) ended$/m) })
+  expect(first.filter(lives)).toEqual([])
+
+  const second = await killed()
+  const { code, stderr, stdout } = await mill('up', '--detach', '--json', '--datanodes', '2')
+  expect([code, stderr]).toEqual([0, expect.stringContaining('was killed before it was done; ending what it had started')])
+  expect(second.filter(lives)).toEqual([])
+  expect((JSON.parse(stdout) as Up).processes).toHaveLength(3)
+  await expect(readFile(join(home, 'starting.json'))).rejects.toMatchObject({ code: 'ENOENT' })
+  expect(await ok('ls', '/')).toBe('')
+})
+
 test('a process that dies is reported by `up`, and by status', async () => {
   const child = spawn(process.execPath, [bin, 'up', '--datanodes', '2', '--json'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let [text, errors] = ['', '']

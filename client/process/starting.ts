@@ -1,0 +1,33 @@
+// Word of the processes that `up` has started and that do not all serve yet. Were `up` killed in that time, nobody else would know of
+// them: `down` ends them, and so does the next `up`. The file goes when the cluster's own file is there, or nothing is left to know of.
+
+import type { Disk } from '../../src/ports/disk.ts'
+import type { Machine } from '../../src/ports/machine.ts'
+import { isAlive, type RunningProcess } from '../running.ts'
+
+export interface Starting {
+  readonly format: 1
+  readonly dir: string
+  readonly processes: readonly RunningProcess[]
+}
+
+const startingFile = (home: string): string => `${home}/starting.json`
+
+export async function noteStarting(disk: Disk, home: string, { dir, processes }: Omit<Starting, 'format'>): Promise<void> {
+  await disk.writeFileDurable(startingFile(home), Buffer.from(`${JSON.stringify({ format: 1, dir, processes } satisfies Starting, undefined, 2)}\n`))
+}
+
+export const forgetStarting = (disk: Disk, home: string): Promise<void> => disk.remove(startingFile(home))
+
+/** Those that live, of an `up` that is at work or was killed; undefined if there are none. */
+export async function readStarting(disk: Disk, machine: Machine, home: string): Promise<Starting | undefined> {
+  try {
+    const found = JSON.parse((await disk.readFile(startingFile(home))).toString('utf8')) as Starting
+    if (found.format !== 1 || typeof found.dir !== 'string' || !Array.isArray(found.processes)) return undefined
+    const processes = found.processes.filter(process => isAlive(machine, process))
+    return processes.length === 0 ? undefined : { ...found, processes }
+  } catch (error) {
+    if (error instanceof SyntaxError || ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
+}
