@@ -8,7 +8,7 @@ import type { World } from '../src/ports/world.ts'
 import { normalise } from '../src/base/paths.ts'
 import { status, type ClusterStatus } from '../src/protocol/admin.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
-import { backup, fsck, lost, releaseLost, safeMode, type BackupMade, type FsckPage, type LostState, type SafeModeState } from '../src/protocol/safety.ts'
+import { allowDeletions, backup, fsck, lost, releaseLost, safeMode, type AllowedDeletions, type BackupMade, type FsckPage, type LostState, type SafeModeState } from '../src/protocol/safety.ts'
 import type { Message, ReplyOf, RequestOf } from '../src/protocol/message.ts'
 import type { Caller } from '../src/rpc/call.ts'
 import { Files } from './files/files.ts'
@@ -124,6 +124,9 @@ export class Mill extends Files {
 
   /** What `lost` tells is garbage from now on. Tells how it was before. Throws EACCES, SAFE_MODE. */
   releaseLost({ signal }: CallOptions = {}): Promise<LostState> { return this.#cluster.ask(releaseLost, {}, signal) }
+
+  /** Datanodes that refuse to remove as much as a young namenode wants are told that it is right. Throws EACCES. */
+  allowDeletions({ signal }: CallOptions = {}): Promise<AllowedDeletions> { return this.#cluster.ask(allowDeletions, {}, signal) }
 
   /** Ends connections, and an embedded cluster that runs in this process. Calls and streams must have ended. May be called twice. */
   close(): Promise<void> {

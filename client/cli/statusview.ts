@@ -47,7 +47,7 @@ export function troubles(status: ClusterStatus): string[] {
       if (storage.failed) found.push(`disk ${storage.dir} of datanode ${node.address} has failed`)
       else if (storage.closed) found.push(`disk ${storage.dir} of datanode ${node.address} takes no new blocks: it is read-only`)
     }
-    if (node.refused) found.push(`datanode ${node.address} does not remove ${plural(node.refused, 'block')} yet, because the namenode has just started: stop the namenode if its state may be an old one`)
+    if (node.refused) found.push(`datanode ${node.address} does not remove ${plural(node.refused, 'block')} yet, because the namenode has just started: stop the namenode if its state may be an old one, or say gristmill namenode allow-deletions`)
   }
   if (status.underReplicated > 0) found.push(`${have(status.underReplicated)} too few replicas; ${plural(status.pendingReplications, 'copy is on its way', 'copies are on their way')}`)
   if (misplaced > 0) found.push(`${have(misplaced)} all replicas in one rack; ${misplaced === 1 ? 'it is' : 'they are'} being moved`)

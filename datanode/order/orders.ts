@@ -69,6 +69,7 @@ export class Orders {
         // One after the other: a large deletion must not take the disk away from readers.
         this.#removing = this.#removing.then(() => store.remove(order.blocks)).catch((error: unknown) => { log.error('blocks could not be removed', { error: asError(error) }) })
         return
+      case 'trust': return guard.trust()
       case 'report': return this.#options.report()
       case 'run': return runner.run(order.work)
       case 'kill': return runner.kill(order.attempt)

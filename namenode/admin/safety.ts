@@ -4,7 +4,7 @@
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import * as protocol from '../../src/protocol/safety.ts'
-import type { BackupMade, SafeModeState } from '../../src/protocol/safety.ts'
+import type { AllowedDeletions, BackupMade, SafeModeState } from '../../src/protocol/safety.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { Backups } from '../backup/backups.ts'
 import type { Backup } from '../backup/shelf.ts'
@@ -45,6 +45,13 @@ export function safetyRoutes({ journal, keeper, registry, clock, log, backups, b
     route(protocol.backup, async ({ dir }, { user }) => {
       checkSuperuser(actor(user), 'back up the metadata')
       return madeOf(await backups.take(dir ?? backupDir))
+    }),
+    route(protocol.allowDeletions, (_, { user }): AllowedDeletions => {
+      checkSuperuser(actor(user), 'allow datanodes to remove so much')
+      const nodes = [...registry.all].filter(node => node.serves && node.refused > 0)
+      log.warn('an operator has allowed the deletions that datanodes had refused', { user, nodes: nodes.map(({ node, refused }) => ({ node, refused })) })
+      for (const { orders } of nodes) orders.push({ kind: 'trust' })
+      return { nodes: nodes.map(({ node, address, refused }) => ({ node, address, refused })) }
     }),
     ...lostRoutes({ journal, keeper, log, actor }),
   ]

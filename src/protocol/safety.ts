@@ -113,3 +113,10 @@ export const lost = message('safety.lost', { request: Type.Object({}), reply: lo
 
 /** They are garbage from now on. Tells how it was before. */
 export const releaseLost = message('safety.releaseLost', { mutation: true, request: Type.Object({ requestId }), reply: lostState })
+
+/** Datanodes that have refused to remove as much as this young namenode wanted are told that it is right. Tells which these are. */
+export const allowDeletions = message('safety.allowDeletions', {
+  request: Type.Object({}),
+  reply: Type.Object({ nodes: Type.Array(Type.Object({ node: nodeId, address, refused: count })) }),
+})
+export type AllowedDeletions = Static<typeof allowDeletions.reply>

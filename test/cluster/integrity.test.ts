@@ -105,3 +105,25 @@ test('the last replica of a block goes bad: it is told, kept, told again after r
   await until('it can be read', async () => Buffer.from(await cluster.mill.readFile('/only')).equals(bytes))
   expect(await status()).toMatchObject({ corrupt: 0, missing: 0 })
 })
+
+test('a young namenode that wants all blocks removed is not obeyed before an operator says that it is right', { timeout: 120_000 }, async () => {
+  await using cluster = await ProcessCluster.start({ datanodes: 1, settings: { ...settings, blockSize: '4KiB', replication: '1' } })
+  const [node] = cluster.datanodes
+  const stored = async (): Promise<number> => (await readdir(join(node!.dirs[0]!, 'blocks'), { recursive: true })).filter(name => name.endsWith('.meta')).length
+  const blocks = 520
+  await cluster.mill.writeFile('/many', Buffer.alloc(blocks * 4096, 'grain'))
+  await cluster.mill.rm('/many', { skipTrash: true })
+  const report = async (): Promise<string> => (await run(['report'], cluster.env)).stdout
+  // 500 blocks may always go; what is more, stays.
+  const left = await until('its datanode has refused the rest', async () => {
+    const { refused = 0 } = (await cluster.mill.clusterStatus()).nodes[0]!
+    return refused > 0 && refused === await stored() && refused
+  })
+  expect(left).toBeGreaterThanOrEqual(blocks - 500)
+  expect(await report()).toContain('allow-deletions')
+  const allowed = await run(['namenode', 'allow-deletions'], cluster.env)
+  expect([allowed.code, allowed.stdout]).toEqual([0, expect.stringMatching(new RegExp(` may remove ${left} blocks\\n$`))])
+  await until('they are gone', async () => await stored() === 0)
+  expect(await readdir(join(node!.dirs[0]!, 'trash'))).toHaveLength(blocks * 2)
+  expect(await report()).not.toContain('allow-deletions')
+})

@@ -26,13 +26,14 @@ function optionsOf(user: SettingUser): OptionSpec[] {
 }
 
 const namenode: CommandSpec = {
-  name: 'namenode', args: '[backup|recover|lost] [directory]', about: 'run a namenode until a signal ends it, or look after its state',
+  name: 'namenode', args: '[backup|recover|lost|allow-deletions] [directory]', about: 'run a namenode until a signal ends it, or look after its state',
   notes: 'Prints one line with its address when it is ready. SIGTERM lets calls in flight end first; a second signal ends it at once. ' +
     'It ends with 74 if its store or journal is damaged: starting it again does not help then.\n\n' +
     '`backup` has the running namenode make a copy of its state in a directory of its machine (its own place for backups unless told), and check every value of it.\n\n' +
     '`recover` rebuilds the state of a namenode that does not run, from its backups and its journal, says how far it came, and puts aside what was damaged. ' +
     'It ends with 4 if operations that are known to have happened could not be read.\n\n' +
-    '`lost` counts, on a running namenode, what datanodes hold under ids that such operations may have given out. It is no file\'s, and is kept until `--release`.',
+    '`lost` counts, on a running namenode, what datanodes hold under ids that such operations may have given out. It is no file\'s, and is kept until `--release`.\n\n' +
+    '`allow-deletions` tells datanodes that they may remove what they have refused to remove for so young a namenode (see `report`).',
   options: [
     ...optionsOf('namenode'),
     option('--backup <directory>', 'recover: a directory of backups, or one of them (default: all that this namenode has made)'),

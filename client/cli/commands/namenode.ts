@@ -1,4 +1,5 @@
-// namenode: runs one in this process until a signal ends it; or looks after its state: `backup`, `recover` and `lost`.
+// namenode: runs one in this process until a signal ends it; or looks after its state: `backup`,
+// `recover`, `lost` and `allow-deletions`.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { Context } from '../context.ts'
@@ -11,10 +12,11 @@ export async function run(context: Context, [action, directory]: readonly string
     if (options[flag] !== undefined && action !== 'recover') throw new GristmillError('USAGE', `--${flag === 'dryRun' ? 'dry-run' : flag} belongs to gristmill namenode recover`)
   }
   if (directory !== undefined) throw new GristmillError('USAGE', `operand "${directory}" is too many; gristmill namenode --help tells more`)
+  if (action === 'allow-deletions') return (await import('./namenode-allow.ts')).run(context)
   if (options.release !== undefined && action !== 'lost') throw new GristmillError('USAGE', '--release belongs to gristmill namenode lost')
   if (action === 'lost') return (await import('./namenode-lost.ts')).run(context, options)
   if (action === 'recover') return (await import('./namenode-recover.ts')).run(context, options)
-  if (action !== undefined) throw new GristmillError('USAGE', `"${action}" is not backup, recover or lost; gristmill namenode alone runs one`)
+  if (action !== undefined) throw new GristmillError('USAGE', `"${action}" is not backup, recover, lost or allow-deletions; gristmill namenode alone runs one`)
   const { runNamenode } = await import('../../process/namenode.ts')
   await serve(context, runNamenode)
 }

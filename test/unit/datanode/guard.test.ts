@@ -22,7 +22,7 @@ test('a namenode that has just started may have a tenth removed, or some hundred
   expect(guard.admit(1000)).toBe(false)
   expect([guard.refused, guard.refusedTotal]).toEqual([1000, 1000])
   expect(told).toHaveLength(1)
-  expect(told[0]).toContain('deleteGuard')
+  expect(told[0]).toContain('allow-deletions')
   const small = guarded(30)
   small.guard.met(0)
   expect([30, 470, 1].map(count => small.guard.admit(count))).toEqual([true, true, false])
@@ -38,6 +38,22 @@ test('what was refused is asked for again when the namenode is old enough, and d
   clock.pass(minute)
   expect([reports(), guard.refused, guard.refusedTotal]).toEqual([1, 0, 10_000])
   expect(guard.admit(5000)).toBe(true)
+})
+
+test('an operator who says that the namenode is right is believed, about this namenode and no other', () => {
+  const { guard, reports } = guarded(20_000)
+  guard.met(0)
+  expect(guard.admit(5000)).toBe(false)
+  guard.trust()
+  expect([reports(), guard.refused, guard.admit(5000), guard.admit(9000)]).toEqual([1, 0, true, true])
+  guard.trust()
+  expect(reports()).toBe(1)
+  const other = guarded(20_000)
+  other.guard.met(0)
+  other.guard.trust()
+  other.clock.pass(minute)
+  other.guard.met(0)
+  expect(other.guard.admit(5000)).toBe(false)
 })
 
 test('another session with the same namenode is no new beginning, another namenode is', () => {
