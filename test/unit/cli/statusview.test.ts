@@ -46,7 +46,7 @@ test('one of a kind is told of as one, damage apart from absence, and the operat
     '1 block has only damaged replicas: gristmill fsck names the files',
     '1 block is on datanodes that have not reported yet',
     'datanode 127.0.0.1:9001 is dead: not heard of since the namenode started',
-    'datanode 127.0.0.1:9001 does not remove 1 block yet, because the namenode has just started: stop the namenode if its state may be an old one',
+    'datanode 127.0.0.1:9001 does not remove 1 block yet, because the namenode has just started: stop the namenode if its state may be an old one, or say gristmill namenode allow-deletions',
     '1 block has too few replicas; 1 copy is on its way',
     '1 block has all replicas in one rack; it is being moved',
   ])
