@@ -8,9 +8,11 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { seeded } from '../../src/world/random.ts'
 import { ProcessCluster } from '../kit/process/cluster.ts'
+import { canCutPower } from '../kit/process/volume.ts'
 import { compareAll } from './compare.ts'
 import { Ledger } from './ledger.ts'
 import { Nemesis } from './nemesis.ts'
+import { Remains } from './remains.ts'
 import { fileWorker, jobWorker, outputOf, type Counts } from './workload.ts'
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '20' }, seed: { type: 'string' }, report: { type: 'string' } } })
@@ -18,17 +20,22 @@ const minutes = Number(values.minutes)
 const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed)
 const workers = 4
 const quietMs = 300_000
+const slots = 2
+/** What is left for longer than this is left for good: a lease ends within 40 s. */
+const remainsMs = 90_000
 const say = (text: string): void => { console.log(`${new Date().toISOString().slice(11, 19)} ${text}`) }
 
 say(`soak of ${minutes} minutes, seed ${seed}`)
+const { can: powerCuts, why } = await canCutPower()
+if (!powerCuts) say(`!!!!!!!! THE POWER IS NOT CUT IN THIS SOAK: ${why}`)
 const started = performance.now()
 const dir = await mkdtemp(join(tmpdir(), 'gristmill-soak-'))
 const ledger = new Ledger(join(dir, 'acknowledged.jsonl'))
 const counts: Counts = {}
 const findings: string[] = []
 await using cluster = await ProcessCluster.start({
-  datanodes: 5, racks: ['/row1', '/row1', '/row2', '/row2', '/row2'], seed,
-  settings: { heartbeat: '200ms', nodeDead: '3s', blockSize: '256KiB', replication: '3', slots: '2', logLevel: 'warn' },
+  datanodes: 5, racks: ['/row1', '/row1', '/row2', '/row2', '/row2'], seed, powerCuts,
+  settings: { heartbeat: '200ms', nodeDead: '3s', blockSize: '256KiB', replication: '3', slots: String(slots), leaseSoft: '10s', leaseHard: '40s', deleteGuard: '3s', logLevel: 'warn' },
 })
 const { mill } = cluster
 const program = join(import.meta.dirname, '../../docs/examples/wordcount.ts')
@@ -43,8 +50,10 @@ await first.wait()
 const expected = await outputOf(mill, '/soak-first')
 for (let i = 0; i < workers; i++) await mill.mkdir(`/soak/${i}`, { recursive: true })
 
-const nemesis = new Nemesis(cluster, seeded(`${seed} nemesis`), () => {})
+const nemesis = new Nemesis(cluster, seeded(`${seed} nemesis`), { say: () => {}, powerCuts })
+const remains = new Remains(cluster, slots)
 const ending = new AbortController()
+const sampling = setInterval(() => { void remains.sample() }, 5_000)
 const progress = setInterval(() => say(`${nemesis.kills} kills, ${ledger.acknowledged} acknowledged, ${ledger.unknown} unknown, ${counts['jobs'] ?? 0} jobs, ${findings.length} findings`), 30_000)
 const end = setTimeout(() => ending.abort(), minutes * 60_000)
 const work = [
@@ -55,6 +64,7 @@ const work = [
 await Promise.all(work)
 clearTimeout(end)
 clearInterval(progress)
+clearInterval(sampling)
 
 say('everything heals')
 cluster.heal()
@@ -79,9 +89,18 @@ for (let tries = 0; tries < 20; tries++) {
   if (broken.length === 0) break
   await cluster.advance(1_000)
 }
+let left: readonly string[] = []
+for (const until = performance.now() + remainsMs; performance.now() < until;) {
+  left = await remains.left().catch((error: unknown) => [`it cannot be seen what is left: ${(error as Error).message}`])
+  if (left.length === 0) break
+  await cluster.advance(1_000)
+}
+await cluster.stop()
+findings.push(...left, ...await remains.orphans())
+const memoryMiB = Object.fromEntries(Object.entries(remains.memory).map(([role, { most, last }]) => [role, { most: most >> 20, last: last >> 20 }]))
 const report = {
   seed, minutes, ranMs: Math.round(performance.now() - started), datanodes: cluster.datanodes.length, kills: nemesis.kills, faults: nemesis.faults,
-  acknowledged: ledger.acknowledged, unknown: ledger.unknown, operations: counts, compared, quietAfterMs, damageNotYetFound: unread,
+  acknowledged: ledger.acknowledged, unknown: ledger.unknown, operations: counts, compared, quietAfterMs, damageNotYetFound: unread, powerCuts, memoryMiB,
   findings, broken, verdict: findings.length + broken.length === 0 ? 'clean' : 'not clean',
 }
 console.log(JSON.stringify(report, undefined, 2))

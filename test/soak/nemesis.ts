@@ -1,15 +1,18 @@
 // What goes wrong during a soak: one fault after the other, each for a few seconds, some at the same time. It keeps its own account, so
-// that it never does more than is promised to be survived: one datanode out of order at a time, and no replica is damaged but of a
-// block that has all its others, sound, on nodes that come back.
+// that it never does more than is promised to be survived: one datanode out of order at a time (a power cut, which takes no data, may
+// hit all), no replica is damaged but of a block that has all its others, sound, and no disk is wiped that has anything alone.
 
 import type { Random } from '../../src/ports/random.ts'
 import type { ProcessCluster } from '../kit/process/cluster.ts'
-import type { ProcessDataNode } from '../kit/process/node.ts'
-import type { Damage } from '../kit/contract.ts'
+import type { ProcessDataNode, ProcessNode } from '../kit/process/node.ts'
+import type { Damage, Replica } from '../kit/contract.ts'
 import type { Counts } from './workload.ts'
 
 const damages: readonly Damage[] = ['flip', 'zero', 'truncate', 'lengthen', 'remove', 'meta']
 const replication = 3
+
+/** How often it comes, its name, and what it does. */
+type Act = readonly [number, string, () => Promise<void>]
 
 export class Nemesis {
   readonly faults: Counts = {}
@@ -18,20 +21,28 @@ export class Nemesis {
   readonly #cluster: ProcessCluster
   readonly #random: Random
   readonly #say: (what: string) => void
+  readonly #powerCuts: boolean
+  /** These count themselves, by what they did. */
+  readonly #counted = new Set(['damage a replica', 'wipe a datanode', 'fail a sync'])
 
-  constructor(cluster: ProcessCluster, random: Random, say: (what: string) => void) {
+  constructor(cluster: ProcessCluster, random: Random, { say, powerCuts }: { say: (what: string) => void; powerCuts: boolean }) {
     this.#cluster = cluster
     this.#random = random
     this.#say = say
+    this.#powerCuts = powerCuts
   }
 
-  get kills(): number { return (this.faults['kill datanode'] ?? 0) + (this.faults['kill namenode'] ?? 0) }
+  /** Processes that were ended by force. */
+  get kills(): number {
+    const of = (what: string): number => this.faults[what] ?? 0
+    return of('kill datanode') + of('kill namenode') + of('cut the power of a datanode') + of('cut the power of the namenode') + of('cut the power of all nodes') * (this.#cluster.datanodes.length + 1)
+  }
 
   async run(signal: AbortSignal): Promise<void> {
     const random = this.#random
     const { namenode, datanodes } = this.#cluster
     const node = (): ProcessDataNode => datanodes[random.below(datanodes.length)]!
-    const acts: readonly (readonly [number, string, () => Promise<void>])[] = [
+    const acts: readonly Act[] = [
       [8, 'kill datanode', async () => { const one = node(); await one.kill(); await this.#pause(200, 5_000); await one.start() }],
       [4, 'kill namenode', async () => { await namenode.kill(); await this.#pause(50, 1_500); await namenode.start() }],
       [3, 'pause datanode', async () => { const one = node(); one.pause(); await this.#pause(300, 5_000); one.resume() }],
@@ -41,7 +52,11 @@ export class Nemesis {
       [2, 'spoil a datanode\'s connections', async () => { this.#cluster.spoil(node(), 'client', { corrupt: 0.05, reset: 0.02, delayMs: random.below(20) }); await this.#pause(1_000, 4_000); this.#cluster.heal() }],
       [1, 'repeat calls', async () => { this.#cluster.spoil(namenode, 'client', { duplicate: 0.3 }); await this.#pause(1_000, 3_000); this.#cluster.heal() }],
       [1, 'fill a disk', async () => { const one = node(); await one.fillDisk(); await this.#pause(500, 4_000); await one.healDisks() }],
+      [1, 'make a disk read-only', async () => { const one = node(); await one.lockDisk(); await this.#pause(500, 4_000); await one.healDisks() }],
+      [1, 'fail a sync', () => this.#failSync(node())],
       [3, 'damage a replica', () => this.#damage()],
+      [1, 'wipe a datanode', () => this.#wipe(node())],
+      ...this.#powerCuts ? this.#cuts() : [],
     ]
     const whole = acts.reduce((sum, [weight]) => sum + weight, 0)
     while (!signal.aborted) {
@@ -49,13 +64,56 @@ export class Nemesis {
       const [, name, act] = acts.find(([weight]) => (at -= weight) < 0)!
       this.#say(name)
       await act()
-      if (name !== 'damage a replica') this.#count(name)
+      if (!this.#counted.has(name)) this.#count(name)
       await this.#pause(100, 1_500)
     }
   }
 
+  #cuts(): readonly Act[] {
+    const { namenode, datanodes } = this.#cluster
+    const cut = (nodes: () => readonly ProcessNode[]) => async (): Promise<void> => {
+      const dark = nodes()
+      await this.#cluster.powerCut(dark, { freeze: this.#random.below(2) === 0 })
+      await this.#pause(50, 3_000)
+      await Promise.all(dark.map(one => one.start()))
+    }
+    return [
+      [3, 'cut the power of a datanode', cut(() => [datanodes[this.#random.below(datanodes.length)]!])],
+      [2, 'cut the power of the namenode', cut(() => [namenode])],
+      [1, 'cut the power of all nodes', cut(() => [namenode, ...datanodes])],
+    ]
+  }
+
+  /** Its process ends with the next sync, if one comes in time. */
+  async #failSync(one: ProcessDataNode): Promise<void> {
+    await one.failSync()
+    await this.#pause(500, 2_000)
+    await one.healDisks().catch(() => {}) // it ends this moment
+    await this.#pause(500, 1_000)
+    this.#count(one.running ? 'arm a sync that did not come' : 'fail a sync')
+    await one.start()
+  }
+
+  /** Where it has been killed, so that nothing new comes to lie on it, and all that it has is, sound in all its copies, on others. */
+  async #wipe(one: ProcessDataNode): Promise<void> {
+    await one.kill()
+    const elsewhere = Map.groupBy((await this.#replicas()).filter(replica => replica.node !== one), ({ block }) => block)
+    const alone = await Promise.all((await one.replicas()).map(async ({ block }) => {
+      const others = elsewhere.get(block) ?? []
+      return others.length === 0 || !(await Promise.all(others.map(other => other.sound()))).every(Boolean)
+    }))
+    if (alone.includes(true)) this.#count('a wipe would have taken a last copy, and was left out')
+    else {
+      await one.wipe()
+      this.#count('wipe a datanode')
+    }
+    await one.start()
+  }
+
+  async #replicas(): Promise<Replica[]> { return (await Promise.all(this.#cluster.datanodes.map(node => node.replicas()))).flat() }
+
   async #damage(): Promise<void> {
-    const byBlock = Map.groupBy((await Promise.all(this.#cluster.datanodes.map(node => node.replicas()))).flat(), ({ block }) => block)
+    const byBlock = Map.groupBy(await this.#replicas(), ({ block }) => block)
     const whole = [...byBlock.values()].filter(replicas => replicas.length >= replication && !this.damaged.has(replicas[0]!.block))
     const chosen = whole[this.#random.below(Math.max(1, whole.length))]
     if (!chosen) return

@@ -81,12 +81,18 @@ export async function fileWorker(name: string, { mill, ledger, random, counts, f
   }
 }
 
-/** Runs one job after the other; all must give what the first gave, which ran before anything failed. */
+/**
+ * Runs one job after the other; all must give what the first gave, which ran before anything failed. No fault here lasts long enough
+ * to excuse a job that fails: each is a finding, but one that was cut off by the end of its time.
+ */
 export async function jobWorker(program: string, expected: string, { mill, counts, findings, signal }: Omit<WorkOptions, 'ledger' | 'random'>): Promise<void> {
   for (let n = 1; !signal.aborted; n++) {
     const output = `/soak-jobs/${n}`
+    const began = performance.now()
+    let id = ''
     try {
       const job = await mill.run(program, { input: '/soak-input', output, reducers: 2, signal: AbortSignal.timeout(callMs * 2) })
+      id = job.id
       await job.wait({ signal: AbortSignal.timeout(callMs * 2) })
       const found = await outputOf(mill, output)
       count(counts, 'jobs')
@@ -94,7 +100,8 @@ export async function jobWorker(program: string, expected: string, { mill, count
       await mill.rm(output, { recursive: true, skipTrash: true })
     } catch (error) {
       count(counts, 'jobs that failed')
-      count(counts, `jobs that failed: ${(error as { code?: string }).code ?? (error as Error).name}`)
+      const { code = (error as Error).name, message } = error as { code?: string; message: string }
+      findings.push(`job ${id === '' ? `number ${n}, not yet accepted,` : id} failed after ${Math.round(performance.now() - began)} ms: ${code}: ${message}`)
     }
   }
 }

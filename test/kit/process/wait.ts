@@ -56,5 +56,8 @@ export const isQuiet: Obstacle = (status, cluster) => {
   for (const [name, count] of Object.entries({ overReplicated, misplaced, pendingReplications, pendingDeletions, jobsRunning })) {
     if (count > 0) return `${name} is ${count}`
   }
+  for (const { node, refused = 0 } of status.nodes) {
+    if (refused > 0) return `${node} keeps ${refused} blocks that the namenode wants removed, for that has not run long enough to be believed (the setting deleteGuard)`
+  }
   return undefined
 }
