@@ -42,8 +42,8 @@ export class Printer {
   get broken(): Error | undefined { return this.#broken }
   get outIsTerminal(): boolean { return this.#streams.stdout.isTTY === true }
   get errIsTerminal(): boolean { return this.#streams.stderr.isTTY === true }
-  /** Width of the terminal that stdout or stderr is, 80 if none. */
-  get columns(): number { return this.#streams.stdout.columns ?? this.#streams.stderr.columns ?? 80 }
+  /** Width of the terminal that stdout or stderr is; 80 if none, or one that does not know it and says 0, as over some serial lines and remote shells. */
+  get columns(): number { return this.#streams.stdout.columns || this.#streams.stderr.columns || 80 }
   /** For a progress bar, which draws itself. */
   get errStream(): NodeJS.WritableStream { return this.#streams.stderr }
 

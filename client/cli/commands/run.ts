@@ -4,12 +4,10 @@
 import { isAbsolute, join } from 'node:path'
 import { hasCode } from '../../../src/base/errors.ts'
 import { normalise } from '../../../src/base/paths.ts'
-import type { JobStatus } from '../../../src/protocol/job.ts'
 import { Refusal } from '../complaint.ts'
 import type { Context } from '../context.ts'
-import { plural } from '../format.ts'
-import { jobLines, localityLine, stageLine, took } from '../jobview.ts'
-import type { Bar } from '../progress.ts'
+import { barsFor, linesFor } from '../jobwatch.ts'
+import { jobLines } from '../jobview.ts'
 
 export interface RunOptions {
   input?: string[]
@@ -47,7 +45,7 @@ export async function run(context: Context, operands: readonly string[], options
   if (!context.json) printer.note(`job ${job.id}`)
   const progress = await context.progress()
   try {
-    const show = progress.drawn ? barsFor(progress.bar) : linesFor(text => { if (!context.json) printer.note(text) })
+    const show = progress.drawn ? barsFor(progress.bar) : linesFor(text => { if (!context.json) printer.note(text) }, () => clock.mono())
     for await (const status of job.watch(signal)) show(status)
   } catch (error) {
     if (!signal.aborted || hasCode(signal.reason, 'EPIPE')) throw error
@@ -74,32 +72,5 @@ async function advised<T>(submitted: Promise<T>): Promise<T> {
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error
     throw new Refusal('EEXIST', `${String(error.details['path'] ?? 'the output')}: file exists; add --overwrite to replace it in one step`, { cause: error, details: error.details })
-  }
-}
-
-/** A bar for each stage; it appears when the stage begins. */
-function barsFor(bar: (label: string, unit: 'tasks', total: number) => Bar): (status: JobStatus) => void {
-  const bars = new Map<number, Bar>()
-  return status => {
-    for (const [i, stage] of status.stages.entries()) {
-      if (stage.state === 'waiting') continue
-      let one = bars.get(i)
-      if (!one) bars.set(i, one = bar(stage.name, 'tasks', stage.tasks))
-      one.update(stage.fraction * stage.tasks, stage.tasks, stageLine(stage))
-    }
-  }
-}
-
-/** One line when a stage begins, one when it ends. */
-function linesFor(say: (text: string) => void): (status: JobStatus) => void {
-  const told = new Map<number, string>()
-  return status => {
-    for (const [i, stage] of status.stages.entries()) {
-      if (stage.state === 'waiting' || told.get(i) === stage.state) continue
-      told.set(i, stage.state)
-      const locality = stage.state === 'done' ? localityLine(stage.counters) : undefined
-      say(`${stage.name}: ${stage.state === 'running' ? plural(stage.tasks, 'task') : `${stage.state}, ${stageLine(stage)}, ${took(stage.startedMs, stage.finishedMs)}`}` +
-        (locality ? `, read ${locality}` : ''))
-    }
   }
 }
