@@ -46,13 +46,17 @@ export function troubles(status: ClusterStatus): string[] {
     for (const storage of node.storages) {
       if (storage.failed) found.push(`disk ${storage.dir} of datanode ${node.address} has failed`)
       else if (storage.closed) found.push(`disk ${storage.dir} of datanode ${node.address} takes no new blocks: it is read-only`)
+      else if (isFull(storage, status)) found.push(`disk ${storage.dir} of datanode ${node.address} is full: ${formatBytes(storage.freeBytes)} are left, less than a block`)
     }
     if (node.refused) found.push(`datanode ${node.address} does not remove ${plural(node.refused, 'block')} yet, because the namenode has just started: stop the namenode if its state may be an old one, or say gristmill namenode allow-deletions`)
   }
   if (status.underReplicated > 0) found.push(`${have(status.underReplicated)} too few replicas; ${plural(status.pendingReplications, 'copy is on its way', 'copies are on their way')}`)
-  if (misplaced > 0) found.push(`${have(misplaced)} all replicas in one rack; ${misplaced === 1 ? 'it is' : 'they are'} being moved`)
+  if (misplaced > 0) found.push(`${have(misplaced)} all replicas in one rack; copies go to another one as far as there is room`)
   return found
 }
+
+/** No room for one more block of the usual size. */
+export const isFull = ({ freeBytes }: { readonly freeBytes: number }, { defaults }: Pick<ClusterStatus, 'defaults'>): boolean => freeBytes < defaults.blockBytes
 
 const have = (blocks: number): string => plural(blocks, 'block has', 'blocks have')
 

@@ -1,11 +1,11 @@
 // report: the cluster's space and its datanodes one by one, with each of their disks.
 
 import { formatBytes, formatDuration } from '../../../src/base/units.ts'
-import type { NodeStatus } from '../../../src/protocol/admin.ts'
+import type { ClusterStatus, NodeStatus } from '../../../src/protocol/admin.ts'
 import { formatCount, percent, plural } from '../format.ts'
 import type { Context } from '../context.ts'
 import { pad, tabulate } from '../table.ts'
-import { troubles } from '../statusview.ts'
+import { isFull, troubles } from '../statusview.ts'
 
 interface Space { capacityBytes: number; usedBytes: number; freeBytes: number }
 
@@ -28,14 +28,14 @@ export async function run(context: Context): Promise<void> {
   for (const [name, value] of rows) await printer.line(`${pad(name, 16)}${value}`)
   for (const node of status.nodes) {
     await printer.line()
-    for (const line of nodeLines(node)) await printer.line(line)
+    for (const line of nodeLines(node, status)) await printer.line(line)
   }
   const found = troubles(status)
   if (found.length > 0) await printer.line()
   for (const trouble of found) await printer.line(trouble)
 }
 
-function nodeLines(node: NodeStatus): string[] {
+function nodeLines(node: NodeStatus, status: ClusterStatus): string[] {
   const space = spaceOf(node)
   const facts: [string, string][] = [
     ['datanode', `${node.address} (${node.node})`],
@@ -48,13 +48,14 @@ function nodeLines(node: NodeStatus): string[] {
   if (node.storages.length === 0) return lines
   const disks = tabulate(
     [{ title: '  DISK' }, { title: 'BLOCKS', align: 'right' }, { title: 'USED', align: 'right' }, { title: 'FREE', align: 'right' }, { title: 'SIZE', align: 'right' }, { title: 'STATE' }],
-    node.storages.map(disk => [`  ${disk.dir}`, formatCount(disk.blocks), formatBytes(disk.usedBytes), formatBytes(disk.freeBytes), formatBytes(disk.capacityBytes), stateOfDisk(disk)]),
+    node.storages.map(disk => [`  ${disk.dir}`, formatCount(disk.blocks), formatBytes(disk.usedBytes), formatBytes(disk.freeBytes), formatBytes(disk.capacityBytes), stateOfDisk(disk, status)]),
   )
   return [...lines, ...disks]
 }
 
-function stateOfDisk({ failed, closed, freeBytes, quarantined = 0 }: NodeStatus['storages'][number]): string {
-  const state = failed ? 'failed' : closed ? 'read-only' : freeBytes === 0 ? 'full' : 'good'
+function stateOfDisk(disk: NodeStatus['storages'][number], status: ClusterStatus): string {
+  const { failed, closed, quarantined = 0 } = disk
+  const state = failed ? 'failed' : closed ? 'read-only' : isFull(disk, status) ? 'full' : 'good'
   return quarantined > 0 ? `${state}, ${formatCount(quarantined)} in quarantine` : state
 }
 

@@ -48,8 +48,16 @@ test('one of a kind is told of as one, damage apart from absence, and the operat
     'datanode 127.0.0.1:9001 is dead: not heard of since the namenode started',
     'datanode 127.0.0.1:9001 does not remove 1 block yet, because the namenode has just started: stop the namenode if its state may be an old one, or say gristmill namenode allow-deletions',
     '1 block has too few replicas; 1 copy is on its way',
-    '1 block has all replicas in one rack; it is being moved',
+    '1 block has all replicas in one rack; copies go to another one as far as there is room',
   ])
+})
+
+test('a disk without room for another block is full, and that is said', () => {
+  const [disk] = node().storages
+  const found = (freeBytes: number): string[] => troubles(status({ nodes: [node({ storages: [{ ...disk!, freeBytes }] })] }))
+  expect(found(128 << 20)).toEqual([])
+  expect(found((128 << 20) - 1)).toEqual(['disk /d1 of datanode 127.0.0.1:9001 is full: 128 MiB are left, less than a block'])
+  expect(found(0)).toEqual(['disk /d1 of datanode 127.0.0.1:9001 is full: 0 B are left, less than a block'])
 })
 
 test('a cluster without datanodes says that too', () => {
