@@ -20,6 +20,7 @@ import { Wires } from '../src/file/wires.ts'
 import { Contact } from './heartbeat/contact.ts'
 import { EpochFence } from './heartbeat/epoch.ts'
 import { Pulse } from './heartbeat/pulse.ts'
+import { ClusterTime } from './heartbeat/time.ts'
 import { openHomes, stampAll, type Homes } from './homes.ts'
 import { exposeDatanode } from './metrics.ts'
 import { DeletionGuard } from './order/guard.ts'
@@ -165,12 +166,13 @@ export class Datanode {
         },
       },
     })
-    const tokens = new BlockTokens({ secret: config.secret, clock })
+    const time = new ClusterTime(clock)
+    const tokens = new BlockTokens({ secret: config.secret, clock: time })
     const pool = new FramePool()
     const wires = this.#wires = new Wires({ net, clock, caller: { admission: path => this.#caller.admission(path) } })
     this.#tasks = config.slots === 0 ? undefined : await config.tasks?.({
       world: this.#world, node: this.node, dir: homes.all[0]!.dir, namenode: config.namenode, host: config.hostName, rack: config.rack,
-      slots: config.slots, memoryBytes: config.memoryBytes, secret: config.secret, store,
+      slots: config.slots, memoryBytes: config.memoryBytes, secret: config.secret, store, nowMs: () => time.now(),
       address: () => this.address, cluster, caller: () => this.#caller, session: () => this.#contact?.session ?? 0,
     })
     const runner = this.#tasks?.runner ?? noRunner
@@ -209,7 +211,7 @@ export class Datanode {
     const guard = this.#guard = new DeletionGuard({ clock, log, youngMs: times.deleteGuardMs, blocks: () => store.blocks, report })
     const orders = new Orders({ store, runner, guard, wires, pool, log, failpoints, cluster, progressMs: times.progressTimeoutMs, report, failed: failure => this.#contact?.copyFailed(failure), signal: this.#stopping.signal })
     const contact = this.#contact = new Contact({
-      caller: () => this.#caller, clock, random: this.#world.random, log, namenode: config.namenode, node: this.node, store, changes, runner, orders, fence,
+      caller: () => this.#caller, clock, random: this.#world.random, log, namenode: config.namenode, node: this.node, store, changes, runner, orders, fence, time,
       heartbeatMs: times.heartbeatMs, longPollMs: times.longPollMs, silentMs: times.nodeDeadMs / 2, transfers: () => transfers.active,
       refused: () => guard.refused, met: upMs => guard.met(upMs),
       address: this.address, rack: config.rack, host: config.hostName, pid: config.pid ?? 0, version: config.version ?? '',

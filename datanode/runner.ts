@@ -55,6 +55,8 @@ export interface TaskHost {
   readonly caller: () => Caller
   /** The session with the namenode; 0 while there is none. */
   readonly session: () => number
+  /** The namenode's time, by which tokens go. */
+  readonly nowMs: () => number
 }
 
 /** What a node with tasks has more than one without. */

@@ -134,7 +134,8 @@ export class Namenode {
     const { defaults, secret, user, dir, pid = 0, version = '', trashKeepMs = limits.trashKeepMs } = config
     const ends = this.#ends
     const metrics = new Metrics()
-    const tokens = new BlockTokens({ secret, clock })
+    const nowMs = (): number => journal.nowMs()
+    const tokens = new BlockTokens({ secret, clock: { now: nowMs } })
     const actor = actors(user)
 
     const terms = new Terms()
@@ -178,7 +179,7 @@ export class Namenode {
         ...changeable(quotaRoutes({ journal, clock, actor })),
         ...changeable(snapshotRoutes({ journal, clock, actor, removed: () => sweeper.wake() })),
         ...changeable(writingRoutes({ journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard })),
-        ...nodesRoutes({ cluster: this.cluster, journal, registry, terms, reports: keeper.reports, clock, taken: (node, orders) => keeper.taken(node, orders), copyFailed: (node, failure) => keeper.repair.failed(node, failure) }),
+        ...nodesRoutes({ cluster: this.cluster, journal, registry, terms, reports: keeper.reports, clock, nowMs, taken: (node, orders) => keeper.taken(node, orders), copyFailed: (node, failure) => keeper.repair.failed(node, failure) }),
         ...statusRoutes(statusOptions),
         ...operators.routes,
         ...balancing.routes,

@@ -52,6 +52,7 @@ export class Child {
     try {
       await log.open().catch(() => {}) // a log that cannot be written fails nothing
       const kit = this.#kit ??= new Kit({ ...this.#world, setup, log: this.#nodeLog() })
+      kit.heard(setup.nowMs)
       const program = await kit.program(work)
       const context = new TaskContext({ work, params: program.params, random: seeded(`${work.seed} ${work.stage} ${work.task}`), print })
       this.#task = new Task({ kit, work, program, context, onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }) })

@@ -18,6 +18,7 @@ import type { TaskWork } from '../../src/protocol/task.ts'
 import { Credentials } from '../../src/rpc/auth.ts'
 import { Caller } from '../../src/rpc/call.ts'
 import { BlockTokens } from '../../src/rpc/token.ts'
+import { ClusterTime } from '../heartbeat/time.ts'
 import type { Setup } from './messages.ts'
 
 export interface KitOptions {
@@ -47,6 +48,7 @@ export class Kit {
   readonly wires: Wires
   readonly tokens: BlockTokens
   readonly #modules: Modules | undefined
+  readonly #time: ClusterTime
   readonly #programs = new Map<string, Promise<LoadedProgram>>()
 
   constructor({ clock, disk, random, net: open, log, setup, modules }: KitOptions) {
@@ -61,8 +63,13 @@ export class Kit {
     this.caller = new Caller({ dispatcher: net.dispatcher, credentials, clock, random, who: node, patient: true })
     this.files = new FileClient({ caller: this.caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: scratch })
     this.wires = new Wires({ net, caller: this.caller, clock })
-    this.tokens = new BlockTokens({ secret, clock })
+    this.#time = new ClusterTime(clock)
+    this.#time.heard(setup.nowMs, clock.mono())
+    this.tokens = new BlockTokens({ secret, clock: this.#time })
   }
+
+  /** With each task its node says what time it is for the namenode. */
+  heard(nowMs: number): void { this.#time.heard(nowMs, this.clock.mono()) }
 
   /** The program of a task, loaded once a job. Throws PROGRAM_INVALID if its plan is not the one that was submitted. */
   async program(work: TaskWork): Promise<LoadedProgram> {

@@ -21,6 +21,8 @@ export interface Setup {
   readonly scratch: string
   /** Whose tasks this process runs. */
   readonly user: string
+  /** The namenode's time at this moment, by which tokens go. */
+  readonly nowMs: number
   /** For the task: the process's own needs are not counted. */
   readonly memoryBytes: number
 }

@@ -133,13 +133,13 @@ export class TaskRunner implements Runner {
 
   async #execute(attempt: Attempt): Promise<Outcome> {
     const { work } = attempt
-    const { node, host, rack, namenode, secret, dir, cluster, memoryBytes } = this.#host
+    const { node, host, rack, namenode, secret, dir, cluster, nowMs, memoryBytes } = this.#host
     if (work.output.kind === 'shuffle') await this.#outputs.prepare(work.job)
     const executor = await this.#pool.take(work)
     try {
       if (attempt.killed !== undefined) return failed('killed', attempt.killed)
       attempt.executor = executor
-      return await executor.run(work, { cluster: cluster(), node, host, rack, namenode, secret, dir, user: work.user, memoryBytes: work.memoryBytes || memoryBytes })
+      return await executor.run(work, { cluster: cluster(), node, host, rack, namenode, secret, dir, user: work.user, nowMs: nowMs(), memoryBytes: work.memoryBytes || memoryBytes })
     } finally {
       this.#pool.give(executor)
     }

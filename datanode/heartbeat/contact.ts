@@ -112,7 +112,7 @@ export class Contact {
   }
 
   async #register(signal: AbortSignal): Promise<Session> {
-    const { caller, namenode, node, address, rack, host, pid, version, cluster, store, runner, fence, join, met, clock, log } = this.#options
+    const { caller, namenode, node, address, rack, host, pid, version, cluster, store, runner, fence, join, met, time, clock, log } = this.#options
     const known = cluster()
     const askedMs = clock.mono()
     const reply = await caller().call(namenode, register, {
@@ -122,6 +122,7 @@ export class Contact {
     await fence.pass(reply.epoch)
     await join(reply.cluster)
     met(reply.upMs ?? 0)
+    time.heard(reply.nowMs, askedMs)
     this.#heard(askedMs)
     this.sessions++
     for (const attempt of reply.kill) runner.kill(attempt)

@@ -18,6 +18,7 @@ import { pagesOf } from '../report/full.ts'
 import type { Runner } from '../runner.ts'
 import type { Store } from '../store/store.ts'
 import type { EpochFence } from './epoch.ts'
+import type { ClusterTime } from './time.ts'
 
 export interface SessionTools {
   readonly caller: () => Caller
@@ -31,6 +32,7 @@ export interface SessionTools {
   readonly runner: Runner
   readonly orders: Orders
   readonly fence: EpochFence
+  readonly time: ClusterTime
   readonly heartbeatMs: number
   readonly longPollMs: number
   readonly transfers: () => number
@@ -99,8 +101,10 @@ export class Session {
 
   /** One more sign of life, at once. */
   async beat(): Promise<void> {
-    const { node, store, runner, transfers, refused, fence, heartbeatMs } = this.#tools
-    const { epoch } = await this.#call(beat, { node, session: this.id, storages: await store.state(), transfers: transfers(), running: runner.running().length, refused: refused() }, { retry: false, timeoutMs: heartbeatMs * 4 })
+    const { node, store, runner, transfers, refused, fence, time, clock, heartbeatMs } = this.#tools
+    const askedMs = clock.mono()
+    const { epoch, nowMs } = await this.#call(beat, { node, session: this.id, storages: await store.state(), transfers: transfers(), running: runner.running().length, refused: refused() }, { retry: false, timeoutMs: heartbeatMs * 4 })
+    time.heard(nowMs, askedMs)
     await fence.pass(epoch)
   }
 

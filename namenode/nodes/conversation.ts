@@ -27,6 +27,8 @@ export interface NodesOptions {
   readonly clock: Clock
   /** Orders that a node has taken over. */
   readonly taken: (node: DataNode, orders: readonly NumberedOrder[]) => void
+  /** The time that tokens go by. */
+  readonly nowMs: () => number
   /** A copy that a node was ordered to make came to nothing. */
   readonly copyFailed: (node: DataNode, failure: order.CopyFailed) => void
 }
@@ -34,7 +36,7 @@ export interface NodesOptions {
 /** Replicas of a report between two turns of the event loop: some two milliseconds. */
 const sliceMax = 1_000
 
-export function nodesRoutes({ cluster, journal, registry, terms, reports, clock, taken, copyFailed }: NodesOptions): Route[] {
+export function nodesRoutes({ cluster, journal, registry, terms, reports, clock, nowMs, taken, copyFailed }: NodesOptions): Route[] {
   const epoch = (): number => journal.view.counters.epoch
   const startMs = clock.mono()
 
@@ -109,11 +111,11 @@ export function nodesRoutes({ cluster, journal, registry, terms, reports, clock,
   return [
     route(heartbeat.register, async request => {
       const { node, kill } = await register(request)
-      return { cluster, epoch: epoch(), session: node.session, upMs: Math.floor(clock.mono() - startMs), kill }
+      return { cluster, epoch: epoch(), session: node.session, upMs: Math.floor(clock.mono() - startMs), nowMs: nowMs(), kill }
     }),
     route(heartbeat.beat, request => {
       registry.beat(request)
-      return { epoch: epoch() }
+      return { epoch: epoch(), nowMs: nowMs() }
     }),
     route(heartbeat.leave, ({ node, session }) => {
       registry.leave(node, session)

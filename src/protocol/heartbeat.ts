@@ -2,7 +2,7 @@
 // A session is one registration; the namenode answers UNREGISTERED to any other number, and the node registers again.
 
 import Type, { type Static } from './schema.ts'
-import { address, attemptId, clusterId, count, nodeId, storageId, text } from './fields.ts'
+import { address, attemptId, clusterId, count, instant, nodeId, storageId, text } from './fields.ts'
 import { message } from './message.ts'
 
 export const storageState = Type.Object({
@@ -44,6 +44,8 @@ export const register = message('heartbeat.register', {
     session: count,
     /** For how long this namenode has been running; of one that does not say, for no time at all. */
     upMs: Type.Optional(count),
+    /** The namenode's time, by which tokens go: milliseconds since 1970, never set back or forth while it runs. */
+    nowMs: Type.Optional(instant),
     /** Attempts to kill: their jobs are over or they were given to others. */
     kill: Type.Array(attemptId),
   }),
@@ -60,7 +62,7 @@ export const beat = message('heartbeat.beat', {
     /** Blocks that it was ordered to remove and has not, for there were too many from so young a namenode. */
     refused: Type.Optional(count),
   }),
-  reply: Type.Object({ epoch: count }),
+  reply: Type.Object({ epoch: count, nowMs: Type.Optional(instant) }),
 })
 
 /** Said while shutting down in good order: no new work, blocks stay. */

@@ -21,10 +21,11 @@ const form = /^([1-9a-z][0-9a-z]{0,7})\.([1-9a-z][0-9a-z]{0,10})\.([0-9a-f]{64})
 
 export class BlockTokens {
   readonly #secret: Uint8Array
-  readonly #clock: Clock
+  readonly #clock: Pick<Clock, 'now'>
   readonly #keys = new Map<number, KeyObject>()
 
-  constructor({ secret, clock }: { secret: Uint8Array; clock: Clock }) {
+  /** `clock`: the namenode's time, wherever this is; machines' own clocks are set, and wrong. */
+  constructor({ secret, clock }: { secret: Uint8Array; clock: Pick<Clock, 'now'> }) {
     this.#secret = secret
     this.#clock = clock
   }
