@@ -13,6 +13,9 @@ const notNow = ['UNAVAILABLE', 'TIMEOUT', 'OVERLOADED', 'SAFE_MODE', 'BLOCK_MISS
 /** Of those, the ones after which a mutation has certainly not acted. */
 const never = ['ENOSPC', 'EBUSY', 'SAFE_MODE', 'LEASE_EXPIRED'] as const
 
+/** A function that never returns is given up after so long; the slowest that do take less. */
+const taskTimeoutMs = 120_000
+
 export interface Findings { readonly all: string[]; add(what: string): void }
 
 export interface ClientsOptions {
@@ -194,7 +197,7 @@ class Client {
     const expected = expectedOf(program, contents)
     const pending = acks.begin(new Map([[path, { kind: 'output', key: expected }]]))
     try {
-      const job = await mill.run(programOf(program), { input, output: path, reducers })
+      const job = await mill.run(programOf(program), { input, output: path, reducers, taskTimeoutMs })
       const { stages } = await job.wait()
       pending.acknowledged()
       const lines = contents.reduce((sum, content) => sum + bytesOf(content).toString('utf8').split('\n').length - 1, 0)

@@ -19,6 +19,12 @@ export class Ledger {
     return this.#othersAreGood(all.filter(replica => replica.node === node), all)
   }
 
+  /** May all copies on one of its disks go? */
+  async mayLoseDisk(node: DataNode, disk: number): Promise<boolean> {
+    const all = await this.#all()
+    return this.#othersAreGood(all.filter(replica => replica.node === node && replica.disk === disk), all)
+  }
+
   async #othersAreGood(going: readonly Replica[], all: readonly Replica[]): Promise<boolean> {
     for (const { block, node } of going) {
       const others = all.filter(other => other.block === block && other.node !== node)

@@ -1,11 +1,9 @@
 // A run of the campaign as data: what its clients do and what happens to the machines meanwhile. Made from a seed; written to a
 // file and cut down by the shrinker; carried out by run.ts. Everything in it stands by itself, so that any part can be left out.
 
-import type { Failpoint } from '../../src/base/failpoints.ts'
 import type { Random } from '../../src/ports/random.ts'
 import { seeded } from '../../src/world/random.ts'
-import type { Damage, FailAction, Spoil } from '../kit/contract.ts'
-import { faultsOf, profiles, type Profile } from './faults.ts'
+import { faultsOf, profiles, type Fault, type Profile } from './fault/index.ts'
 import { workloads, type Workload } from './workload/index.ts'
 
 /** What a client does, one after the other. */
@@ -22,18 +20,6 @@ export interface Content { readonly id: string; readonly bytes: number; readonly
 
 export interface Op { readonly client: number; readonly pauseMs: number; readonly action: Action }
 
-/** What happens to the machines, at a time since the start. A fault that lasts ends by itself after `ms`. */
-export type FaultAction =
-  | { readonly kind: 'kill' | 'stop' | 'powerCut' | 'pause' | 'fillDisk'; readonly node: string; readonly ms: number }
-  | { readonly kind: 'failSync'; readonly node: string; readonly nth: number; readonly ms: number }
-  | { readonly kind: 'wipe'; readonly node: string; readonly ms: number }
-  | { readonly kind: 'cut'; readonly node: string; readonly other: string; readonly oneWay: boolean; readonly ms: number }
-  | { readonly kind: 'spoil'; readonly node: string; readonly other: string; readonly how: Spoil; readonly ms: number }
-  | { readonly kind: 'damage'; readonly node: string; readonly pick: number; readonly how: Damage | 'swap' }
-  | { readonly kind: 'failpoint'; readonly node: string; readonly point: Failpoint; readonly action: FailAction; readonly nth: number; readonly ms: number }
-
-export interface Fault { readonly atMs: number; readonly action: FaultAction }
-
 export interface Plan {
   readonly format: 1
   readonly seed: number
@@ -41,7 +27,11 @@ export interface Plan {
   readonly profile: Profile
   readonly datanodes: number
   readonly racks: readonly string[]
+  /** Of each datanode; 1 unless told. */
+  readonly disks?: number
   readonly blockSize: string
+  /** More settings of all processes. */
+  readonly settings?: Readonly<Record<string, string>>
   readonly ops: readonly Op[]
   readonly faults: readonly Fault[]
 }
@@ -59,9 +49,13 @@ export function planOf({ seed, workload, profile }: { seed: number; workload?: W
   const chosen = workload ?? drawnWorkload
   const ops = workloads[chosen](streamOf(seed, 'ops'), { datanodes })
   const lastsMs = longestOf(ops)
+  const blockSize = ['4KiB', '16KiB', '64KiB'][shape.below(3)]!
+  const disks = [1, 1, 2, 3][shape.below(4)]!
+  // Blocks of which nobody knows any more go at once, soon, or not in this run.
+  const settings = { blockTrashKeep: ['0s', '20s', '1h'][shape.below(3)]! }
   return {
-    format: 1, seed, workload: chosen, profile: profile ?? drawnProfile, datanodes, racks, blockSize: ['4KiB', '16KiB', '64KiB'][shape.below(3)]!, ops,
-    faults: faultsOf(streamOf(seed, 'faults'), { profile: profile ?? drawnProfile, datanodes, lastsMs }),
+    format: 1, seed, workload: chosen, profile: profile ?? drawnProfile, datanodes, racks, disks, blockSize, settings, ops,
+    faults: faultsOf(streamOf(seed, 'faults'), { profile: profile ?? drawnProfile, datanodes, disks, lastsMs }),
   }
 }
 

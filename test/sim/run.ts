@@ -4,14 +4,14 @@
 //   node test/sim/run.ts --seeds 1000 [--from 1] [--minutes 10]           many, until one fails or time is up
 //   node test/sim/run.ts --seed 7 --shrink [--out plan.json]              the smallest plan that still fails
 //   node test/sim/run.ts --plan plan.json                                 a plan as it stands
-//   node test/sim/run.ts --kept                                           all seeds that ever found something
+//   node test/sim/run.ts --kept                                           all plans that ever found something (see kept/)
 //   node test/sim/run.ts --canary early-ack [--seeds 50]                  with a bug planted, which has to be found
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { canaries, plant, type Bug, type Canary } from './canary/index.ts'
 import { planOf, type Plan } from './plan.ts'
-import { profiles, type Profile } from './faults.ts'
+import { profiles, type Profile } from './fault/index.ts'
 import { kindOf, shrink } from './shrink.ts'
 import type { Result } from './simulated.ts'
 import { workloads, type Workload } from './workload/index.ts'
@@ -60,10 +60,11 @@ async function failing(plan: Plan, result: Result): Promise<never> {
 }
 
 if (values.kept) {
-  const kept = JSON.parse(readFileSync(new URL('./kept.json', import.meta.url), 'utf8')) as { seed: number; workload: Workload; profile: Profile }[]
+  // As plans, not as seeds: what a seed makes changes with each fault that is invented, and with it what it would find.
+  const directory = new URL('./kept/', import.meta.url)
   const tally = new Tally()
-  for (const each of kept) {
-    const plan = planOf(each)
+  for (const name of readdirSync(directory).sort()) {
+    const { plan } = JSON.parse(readFileSync(new URL(name, directory), 'utf8')) as { found: string; plan: Plan }
     const result = await runSimulated(plan)
     tally.add(result)
     if (result.outcome.findings.length > 0) await failing(plan, result)

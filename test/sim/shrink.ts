@@ -1,7 +1,8 @@
 // Makes a plan that fails small: leaves out faults and calls, first in large parts, then one by one, as long as it still fails
 // with a finding of the same kind. Bounded by a number of runs.
 
-import type { Op, Fault, Plan } from './plan.ts'
+import type { Fault } from './fault/index.ts'
+import type { Op, Plan } from './plan.ts'
 
 /** What kind of finding it is: its words, without names and numbers. */
 export const kindOf = (finding: string): string => finding.replace(/\/\S+|[0-9a-f]{16}|\d+/g, '·').slice(0, 80)

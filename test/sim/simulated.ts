@@ -14,7 +14,7 @@ export interface Result {
 
 /** `turns`: see Kernel; it makes no difference, as the gate shows. */
 export async function runSimulated(plan: Plan, options: { readonly turns?: number } = {}): Promise<Result> {
-  const cluster = await startSim({ ...options, datanodes: plan.datanodes, racks: plan.racks, seed: plan.seed, settings: { blockSize: plan.blockSize } })
+  const cluster = await startSim({ ...options, datanodes: plan.datanodes, racks: plan.racks, disks: plan.disks ?? 1, seed: plan.seed, settings: { ...plan.settings, blockSize: plan.blockSize } })
   try {
     const outcome = await runPlan(cluster, plan)
     return { outcome, hash: cluster.trace.hash, events: cluster.trace.events, virtualMs: cluster.now }

@@ -16,6 +16,7 @@ import { seeded } from '../../../src/world/random.ts'
 import { realWorld } from '../../../src/world/world.ts'
 import { checkAll } from '../check/check.ts'
 import type { Cluster, ClusterNode, Party, PowerCut, Spoil, StartOptions, Verdict } from '../contract.ts'
+import { childrenOf, killAll } from './children.ts'
 import { Links } from './links.ts'
 import { ProcessDataNode, ProcessNode } from './node.ts'
 import { Proxy } from './proxy.ts'
@@ -141,11 +142,12 @@ export class ProcessCluster implements Cluster {
   async #stop(): Promise<void> {
     this.#parts.links.heal()
     // Connections first: a call that waits for a cut to end would hold its connection.
+    killAll(this.#nodes.flatMap(node => childrenOf(node.pid)))
     await Promise.all(this.#nodes.map(node => node.kill()))
     await Promise.all(this.#parts.proxies.map(proxy => proxy.close()))
     await Promise.allSettled(this.#mills.map(mill => mill.close()))
     await Promise.all(this.#parts.volumes.map(volume => volume.close()))
-    // Executors end by themselves as soon as they see that their node has gone; until then they may write.
+    // Executors of nodes that died before end by themselves, as soon as they see that; until then they may write.
     await rm(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
     forgetDirectory(this.dir)
   }

@@ -11,6 +11,7 @@ import { stampName } from '../../../src/home/home.ts'
 import type { ClusterNode, DataNode, FailAction, PowerCut, Replica } from '../contract.ts'
 import type { Proxy } from './proxy.ts'
 import { FileReplica, replicasIn } from './replica.ts'
+import { childrenOf, killAll } from './children.ts'
 import { ServerProcess } from './server.ts'
 import { Volume } from './volume.ts'
 
@@ -105,6 +106,7 @@ export class ProcessNode implements ClusterNode {
     if (freeze) for (const node of nodes) node.#process?.signal('SIGSTOP')
     await Volume.cut(nodes.flatMap(node => node.#parts.volumes))
     if (!freeze) await new Promise(resolve => setTimeout(resolve, afterglowMs))
+    killAll(nodes.flatMap(node => childrenOf(node.pid)))
     await Promise.all(nodes.map(node => node.kill()))
     await Promise.all(nodes.flatMap(node => node.#parts.volumes.map(volume => volume.revive())))
   }

@@ -4,6 +4,7 @@
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { rmSync } from 'node:fs'
+import { childrenOf, killAll } from './children.ts'
 
 /** One word and one operand a line. Ids of processes that have ended are forgotten, for they are used again. */
 const script = `
@@ -19,7 +20,9 @@ $what";;
 $what";;
   esac
 done
-for pid in $pids; do kill -KILL "$pid" 2>/dev/null; done
+all=
+for pid in $pids; do all="$all $pid $(cat "/proc/$pid/task/$pid/children" 2>/dev/null)"; done
+for pid in $all; do kill -KILL "$pid" 2>/dev/null; done
 sleep 0.2
 printf '%s\\n' "$mounts" | while read -r dir; do [ -n "$dir" ] && umount --lazy -- "$dir" 2>/dev/null; done
 printf '%s\\n' "$dirs" | while read -r dir; do [ -n "$dir" ] && rm -rf -- "$dir"; done
@@ -45,13 +48,7 @@ function tell(line: string): void {
 
 /** In good time, where this process ends by itself: a test that failed before it could stop its cluster. */
 function endAll(): void {
-  for (const pid of processes) {
-    try {
-      process.kill(pid, 'SIGKILL')
-    } catch {
-      // ended meanwhile
-    }
-  }
+  killAll([...processes].flatMap(pid => [pid, ...childrenOf(pid)]))
   for (const dir of mounts) spawnSync('umount', ['--lazy', '--', dir], { stdio: 'ignore' })
   for (const dir of directories) rmSync(dir, { recursive: true, force: true, maxRetries: 3 })
 }

@@ -7,6 +7,7 @@ import type { ChildOptions, Processes } from '../../../src/ports/process.ts'
 import type { Net } from '../../../src/ports/net.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { SimDisk } from './disk.ts'
+import { labouring } from './labour.ts'
 import { Line } from './line.ts'
 import { Process } from './process.ts'
 
@@ -27,12 +28,18 @@ export function executorsOf(parent: Process, { netOf, modulesOf }: ExecutorWorld
       const process = new Process(kernel, `${parent.name}/executor${number}`, parent.host)
       const [toParent, toChild] = [new Line(kernel, parent), new Line(kernel, process)]
       const forget = parent.onEnd(() => process.end())
+      const exit = (how: { code: number | null; signal: string | null }): void => {
+        if (!process.alive) return
+        process.end()
+        forget()
+        toParent.send(`${process.name} exit`, () => onExit(how))
+      }
       const say = (message: FromExecutor): void => {
         const copy = structuredClone(message)
         toParent.send(`${process.name} ${message.kind}`, () => onMessage(copy))
       }
       const child = new Child({
-        clock: process.clock, disk: new SimDisk(process, parent.host), random: kernel.random(`${process.name}/${kernel.now}`), seeded, modules: modulesOf(process),
+        clock: process.clock, disk: new SimDisk(process, parent.host), random: kernel.random(`${process.name}/${kernel.now}`), seeded, modules: labouring(modulesOf(process), process, () => exit({ code: 0, signal: null })),
         net: () => netOf(process),
         print: (...parts) => {
           const bytes = Buffer.from(`${parts.map(String).join(' ')}\n`)
@@ -51,12 +58,7 @@ export function executorsOf(parent: Process, { netOf, modulesOf }: ExecutorWorld
           const copy = structuredClone(message) as ToExecutor
           toChild.send('order', () => { void child.run(copy) })
         },
-        kill: () => {
-          if (!process.alive) return
-          process.end()
-          forget()
-          toParent.send(`${process.name} exit`, () => onExit({ code: null, signal: 'SIGKILL' }))
-        },
+        kill: () => exit({ code: null, signal: 'SIGKILL' }),
         residentBytes: () => 0,
       }
     },

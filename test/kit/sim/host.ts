@@ -2,6 +2,7 @@
 
 import type { Random } from '../../../src/ports/random.ts'
 import { MemoryStore } from '../memory-store.ts'
+import type { Labour } from './labour.ts'
 
 export interface File { bytes: Buffer; length: number; synced: number; mtimeMs: number; unreadable: boolean }
 
@@ -30,6 +31,7 @@ export class Host {
   readonly name: string
   /** Its clock: how far it is off, and how fast it goes. Processes measure time with it too. */
   readonly time = { offsetMs: 0, rate: 1 }
+  readonly labour: Labour = { factor: 1, strain: undefined }
   /** Names as processes see them, and as a power cut leaves them. */
   files = new Map<string, File>()
   durable = new Map<string, File>()
@@ -129,6 +131,7 @@ export class Host {
 
   wipe(directory: string, keep: (path: string) => boolean): void {
     for (const map of [this.files, this.durable]) for (const path of map.keys()) if (path.startsWith(`${directory}/`) && !keep(path)) map.delete(path)
+    for (const path of this.directories) if (path.startsWith(`${directory}/`)) this.directories.delete(path)
     for (const path of this.stores.keys()) if (path.startsWith(`${directory}/`)) this.stores.delete(path)
   }
 }

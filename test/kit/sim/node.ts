@@ -186,6 +186,9 @@ export class SimDataNode extends SimNode implements DataNode {
     for (const mount of this.mounts) this.host.wipe(mount, path => !identity && path === `${mount}/gristmill.json`)
   }
 
+  /** An empty disk takes the place of one. REQUIRES: it does not run. */
+  wipeDisk(disk: number): void { this.host.wipe(this.mounts[disk]!, () => false) }
+
   async triggerHeartbeat(): Promise<void> { await this.trigger('heartbeat') }
   async triggerReport(): Promise<void> { await this.trigger('report') }
   async triggerScrub(): Promise<void> { await this.trigger('scrub').catch(() => {}) }

@@ -95,6 +95,24 @@ export const canaries = {
       to: '',
     }],
   },
+  'wall-clock': {
+    about: 'the namenode dates its tokens by its wall clock, which jumps',
+    workload: 'files', profile: 'clocks',
+    changes: [{
+      file: 'namenode/namenode.ts',
+      from: 'clock: { now: nowMs } }',
+      to: 'clock }',
+    }],
+  },
+  'revived': {
+    about: 'what a node reports and nobody knows is left on it, and counts for nothing',
+    workload: 'names', profile: 'strangers',
+    changes: [{
+      file: 'namenode/blocks/reports.ts',
+      from: 'if (ids.size < suspectsMax) ids.add(id)',
+      to: '',
+    }],
+  },
   'no-check': {
     about: 'a reader over a wire does not look at checksums',
     // What lies on disks is found by their scrubbers; only a reader that is quicker returns it.

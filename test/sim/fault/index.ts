@@ -1,0 +1,61 @@
+// What may go wrong in a run, by profile, drawn from a stream of random numbers. Each seed uses only some kinds of its profile:
+// a storm of everything hides what a few faults in the right order would show.
+
+import { shuffled, type Random } from '../../../src/ports/random.ts'
+import { diskDeeds, diskDraws, type EachDiskFault } from './disk.ts'
+import type { Deed, Draw, Nodes } from './family.ts'
+import { identityDeeds, identityDraws, type IdentityFault } from './identity.ts'
+import { machineDeeds, machineDraws, type MachineFault } from './machine.ts'
+import { networkDeeds, networkDraws, type NetworkFault } from './network.ts'
+import { workerDeeds, workerDraws, type WorkerFault } from './worker.ts'
+
+/** What happens to the machines. A fault that lasts ends by itself after `ms`. */
+export type FaultAction = MachineFault | NetworkFault | EachDiskFault | IdentityFault | WorkerFault
+
+export interface Fault { readonly atMs: number; readonly action: FaultAction }
+
+const draws = { ...machineDraws, ...networkDraws, ...diskDraws, ...identityDraws, ...workerDraws } satisfies Record<string, Draw<FaultAction>>
+const deeds = { ...machineDeeds, ...networkDeeds, ...diskDeeds, ...identityDeeds, ...workerDeeds }
+
+export const deedOf = (action: FaultAction): Deed<FaultAction> => deeds[action.kind] as Deed<FaultAction>
+
+/** The node, or the pair, that suffers one fault at a time. */
+export const victimOf = (action: FaultAction): string => ('other' in action ? [action.node, action.other].sort().join('+') : 'disk' in action ? `${action.node} disk` : action.node)
+
+type Kind = keyof typeof draws
+
+export const profiles = {
+  calm: [],
+  lossy: ['lossy', 'slow', 'corrupt'],
+  crashy: ['kill', 'stop', 'pause', 'failpoint', 'powerCut'],
+  rot: ['damage', 'failSync', 'fillDisk', 'lockDisk', 'breakDisk', 'newDisk'],
+  partition: ['cut', 'slow', 'pause'],
+  operator: ['wipe', 'stop', 'kill'],
+  clocks: ['clock', 'kill', 'pause', 'stop'],
+  strangers: ['replace', 'wipe', 'revert', 'away', 'kill'],
+  sloth: ['straggle', 'misbehave', 'kill', 'pause', 'slow'],
+  all: Object.keys(draws) as Kind[],
+} as const satisfies Record<string, readonly Kind[]>
+export type Profile = keyof typeof profiles
+
+export function faultsOf(random: Random, { profile, datanodes, disks, lastsMs }: { profile: Profile; datanodes: number; disks: number; lastsMs: number }): Fault[] {
+  const allowed = profiles[profile]
+  if (allowed.length === 0) return []
+  const used = shuffled<Kind>(allowed, random).slice(0, 1 + random.below(Math.min(allowed.length, 4)))
+  const datanode = (): string => `datanode${1 + random.below(datanodes)}`
+  const any = (): string => (random.below(4) === 0 ? 'namenode' : datanode())
+  const nodes: Nodes = {
+    any, datanode,
+    disk: () => random.below(disks),
+    pair() {
+      const from = any()
+      for (;;) {
+        const to = random.below(3) === 0 ? 'client' : any()
+        if (to !== from) return [from, to]
+      }
+    },
+  }
+  const count = 1 + random.below(10)
+  return Array.from({ length: count }, () => ({ atMs: random.below(lastsMs), action: (draws[used[random.below(used.length)]!] as Draw<FaultAction>)(random, nodes) }))
+    .sort((a, b) => a.atMs - b.atMs)
+}

@@ -1,0 +1,46 @@
+// Faults of a whole machine: it is killed, stopped, dark, frozen or away for long, and its clock jumps.
+
+import { failpoints, type Failpoint } from '../../../src/base/failpoints.ts'
+import type { FailAction } from '../../kit/contract.ts'
+import { bringUp, lasts, toRunning, type Deeds, type Draw, type Lasting } from './family.ts'
+
+export type MachineFault =
+  | Lasting<'kill' | 'stop' | 'powerCut' | 'pause'>
+  | { readonly kind: 'failpoint'; readonly node: string; readonly point: Failpoint; readonly action: FailAction; readonly nth: number; readonly ms: number }
+  /** The wall clock jumps by so much, and after `ms` it is set right. */
+  | { readonly kind: 'clock'; readonly node: string; readonly byMs: number; readonly ms: number }
+
+const hourMs = 3_600_000
+/** A minute is what signatures bear; an hour a daylight saving that went wrong; days a battery that is empty. */
+const jumpsMs = [61_000, hourMs, 26 * hourMs, 400 * 24 * hourMs]
+
+export const machineDraws = {
+  kill: (random, nodes) => ({ kind: 'kill', node: nodes.any(), ms: lasts(random, 100, 20_000) }),
+  stop: (random, nodes) => ({ kind: 'stop', node: nodes.datanode(), ms: lasts(random, 100, 15_000) }),
+  powerCut: (random, nodes) => ({ kind: 'powerCut', node: nodes.any(), ms: lasts(random, 500, 15_000) }),
+  pause: (random, nodes) => ({ kind: 'pause', node: nodes.any(), ms: lasts(random, 200, 14_000) }),
+  failpoint: (random, nodes) => {
+    const point = failpoints[random.below(failpoints.length)]!
+    const node = point.startsWith('block.') ? nodes.datanode() : 'namenode'
+    return { kind: 'failpoint', node, point, action: 'kill', nth: 1 + random.below(5), ms: lasts(random, 500, 8_000) }
+  },
+  // Taken for dead, its blocks copied and many of them removed before it is back.
+  away: (random, nodes) => ({ kind: 'kill', node: nodes.datanode(), ms: lasts(random, 20_000, 90_000) }),
+  clock: (random, nodes) => ({ kind: 'clock', node: nodes.any(), byMs: (random.below(2) === 0 ? -1 : 1) * jumpsMs[random.below(jumpsMs.length)]!, ms: lasts(random, 500, 20_000) }),
+} as const satisfies Record<string, Draw<MachineFault>>
+
+export const machineDeeds: Deeds<MachineFault> = {
+  kill: { strike: (site, { node }) => toRunning(site, node, each => each.kill()), undo: bringUp },
+  stop: { strike: (site, { node }) => toRunning(site, node, each => each.stop()), undo: bringUp },
+  powerCut: { strike: (site, { node }) => toRunning(site, node, each => each.powerCut()), undo: bringUp },
+  pause: { strike: (site, { node }) => toRunning(site, node, each => each.pause()), undo: (site, { node }) => site.node(node)?.resume() },
+  failpoint: { strike: (site, { node, point, action, nth }) => toRunning(site, node, each => each.failpoint(point, action, nth)), undo: bringUp },
+  clock: {
+    strike(site, { node, byMs }) {
+      const machine = site.simulated(node)
+      machine?.jumpClock(byMs)
+      return machine !== undefined
+    },
+    undo: (site, { node }) => site.simulated(node)?.jumpClock(),
+  },
+}
