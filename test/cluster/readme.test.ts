@@ -30,7 +30,7 @@ const bash = (script: string) => exec('bash', ['-euo', 'pipefail', '-c', script]
 const withoutComment = (text: string): string => text.replace(/^(\/\/.*\n)+/, '').trim()
 
 test('every code block of the README is known to this test', () => {
-  expect(blocks.map(block => block.language)).toEqual(['sh', 'ts', 'ts', 'sh'])
+  expect(blocks.map(block => block.language)).toEqual(['sh', 'ts', 'ts', 'sh', 'ts'])
 })
 
 test('the first commands store, run, print and explain', async () => {
@@ -51,10 +51,17 @@ test('the library sample is the one in docs/examples, and runs', async () => {
   expect(stdout).toMatch(/^stored where it is ground\n[\s\S]*recordsIn: 6\b/)
 })
 
-test('a cluster of real processes comes up, shows itself and goes away', async () => {
+test('the test of a dying node is the one of the guide, where it is run', async () => {
+  expect(await readFile(join(root, 'docs/guide/testing.md'), 'utf8')).toContain(`\`\`\`ts\n${blocks[4]!.text}\`\`\``)
+})
+
+test('a cluster of real processes comes up, is looked after as an operator would, and goes away', async () => {
   // Containers have a test of their own (npm run test:docker), which needs an engine.
   const commands = blocks[3]!.text.split('\n').filter(line => !line.startsWith('docker')).join('\n')
   expect(commands).toContain('gristmill up')
   const { stdout } = await bash(commands)
+  expect(stdout).toContain('healthy: every block has its replicas')
+  expect(stdout).toContain('/docs/.snapshot/monday')
+  expect(stdout).toMatch(/mill-backups\/\S+: 1 file, .* every value checked/)
   expect(stdout.match(/^datanode .* ended$/gm)).toHaveLength(3)
 })

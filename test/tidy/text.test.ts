@@ -45,6 +45,13 @@ test('the lockfile takes packages from the public registry or names no host at a
   expect([...new Set(resolved.map(url => new URL(url).host))].filter(host => host !== 'registry.npmjs.org')).toEqual([])
 })
 
+test('the README leads to every page and room of the docs, and to none twice', () => {
+  const links = [...read('README.md').matchAll(/\]\((docs\/[^)#]+)\)/g)].map(match => match[1]!)
+  const rooms = links.filter(link => link.endsWith('/'))
+  expect(pages.filter(page => page !== 'README.md' && !links.includes(page) && !rooms.some(room => page.startsWith(room)))).toEqual([])
+  expect(links.filter((link, i) => links.indexOf(link) !== i)).toEqual([])
+})
+
 test('every relative link of the docs leads somewhere', () => {
   expect(pages.length).toBeGreaterThan(3)
   const broken: string[] = []
