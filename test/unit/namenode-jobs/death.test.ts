@@ -1,0 +1,160 @@
+// Nodes that die, leave or fall silent, as text tables: what ran there runs elsewhere, and lost outputs are computed again, just those.
+
+import { test } from 'vitest'
+import { play } from './kit.ts'
+
+test('what ran on a dead node runs elsewhere, without counting as a failure', () => {
+  play(`
+    open
+    join a
+    join b
+    submit maps=a attempts=1
+      -> run 0.0.0 on a (node)
+    lose a
+      -> run 0.0.1 on b (any)
+    done 0.0.0 a                     # said before it died, heard after: files outlive their node, so it counts
+      -> commit 0.0.0
+    journal
+      -> answer 0.0.0 committed
+      -> kill 0.0.1 on b
+      -> publish
+  `)
+})
+
+test('map outputs of a dead node are computed again, just those, and what they counted is taken back', () => {
+  const bench = play(`
+    open
+    join a
+    join b
+    submit maps=a|b reduces=1
+      -> run 0.0.0 on a (node)
+      -> run 0.1.0 on b (node)
+    done 0.0.0 a
+      -> commit 0.0.0
+    journal
+      -> answer 0.0.0 committed
+    done 0.1.0 b
+      -> commit 0.1.0
+    journal
+      -> answer 0.1.0 committed
+      -> run 1.0.0 on a (any)
+    lose b
+      -> lose 0.1.0
+    done 1.0.0 a                     # the reducer had read everything before
+      -> commit 1.0.0
+      -> run 0.1.1 on a (any)
+    journal
+    journal
+      -> answer 1.0.0 committed
+    done 0.1.1 a
+      -> commit 0.1.1
+    journal
+      -> answer 0.1.1 committed
+      -> publish
+  `)
+  const [published] = bench.waiting
+  if (published?.kind !== 'publish' || published.status.counters.records !== 3) throw new Error(`counted ${JSON.stringify(published)}`)
+})
+
+test('a reducer that misses a map output sends that map to run again, and itself behind it', () => {
+  play(`
+    open
+    join a
+    join b
+    submit maps=a|b reduces=1
+      -> run 0.0.0 on a (node)
+      -> run 0.1.0 on b (node)
+    done 0.0.0 a
+      -> commit 0.0.0
+    done 0.1.0 b
+      -> commit 0.1.0
+    journal
+      -> answer 0.0.0 committed
+    journal
+      -> answer 0.1.0 committed
+      -> run 1.0.0 on a (any)
+    fail 1.0.0 cause=fetch missing=0.1.0 a
+      -> answer 1.0.0 too late
+      -> lose 0.1.0
+      -> run 0.1.1 on b (node)
+    journal
+    fail 1.0.0 cause=fetch missing=0.1.0 a       # said twice
+      -> answer 1.0.0 too late
+    done 0.1.1 b
+      -> commit 0.1.1
+    journal
+      -> answer 0.1.1 committed
+      -> run 1.0.1 on a (any)
+  `)
+})
+
+test('a map output whose node dies while the journal writes is lost the moment it is committed', () => {
+  play(`
+    open
+    join a
+    join b slots=0
+    submit maps=a reduces=1
+      -> run 0.0.0 on a (node)
+    done 0.0.0 a
+      -> commit 0.0.0
+    lose a
+    journal
+      -> answer 0.0.0 committed
+      -> lose 0.0.0
+    join b slots=1
+      -> run 0.0.1 on b (any)
+  `)
+})
+
+test('a draining node gets nothing more, and what it has may still end', () => {
+  play(`
+    open
+    join a slots=2
+    join b
+    submit maps=a|a|a
+      -> run 0.0.0 on a (node)
+      -> run 0.1.0 on a (node)
+    drain a
+    done 0.0.0 a
+      -> commit 0.0.0
+    tick
+    tick
+    tick
+    tick
+      -> run 0.2.0 on b (rack)
+  `)
+})
+
+test('what ran on a node that leaves in good order runs elsewhere at once, and its map outputs stand', () => {
+  play(`
+    open
+    join a slots=2
+    join b
+    submit maps=a|a reduces=1
+      -> run 0.0.0 on a (node)
+      -> run 0.1.0 on a (node)
+    done 0.0.0 a
+      -> commit 0.0.0
+    journal
+      -> answer 0.0.0 committed
+    leave a
+      -> run 0.1.1 on b (rack)
+    done 0.1.1 b
+      -> commit 0.1.1
+    journal
+      -> answer 0.1.1 committed
+      -> run 1.0.0 on b (any)
+  `)
+})
+
+test('a node that was silent and asks for work again gets some', () => {
+  play(`
+    open
+    join a
+    drain a
+    submit maps=a
+    tick
+    offer a
+      -> run 0.0.0 on a (node)
+  `)
+})

@@ -1,0 +1,158 @@
+// Attempts that fail, are slow or fall silent, as text tables: what runs again, where, and what counts once.
+
+import { test } from 'vitest'
+import { play } from './kit.ts'
+
+test('a failed task runs on another node, and its job fails when the tries are used up', () => {
+  play(`
+    open
+    join a
+    join b
+    submit maps=a attempts=3
+      -> run 0.0.0 on a (node)
+    fail 0.0.0 a
+      -> answer 0.0.0 too late
+      -> run 0.0.1 on b (rack)
+    fail 0.0.1 b                     # it has failed everywhere: anywhere is as good
+      -> answer 0.0.1 too late
+      -> run 0.0.2 on a (node)
+    fail 0.0.2 a
+      -> answer 0.0.2 too late
+      -> finish failed: TASK_FAILED
+    journal
+      -> forget on a
+      -> forget on b
+  `)
+})
+
+test('a task that has failed runs again before those that have not run yet, so that a bad program is soon known', () => {
+  play(`
+    open
+    join a
+    submit maps=a|a|a attempts=2
+      -> run 0.0.0 on a (node)
+    fail 0.0.0 a
+      -> answer 0.0.0 too late
+      -> run 0.0.1 on a (node)
+    fail 0.0.1 a
+      -> answer 0.0.1 too late
+      -> finish failed: TASK_FAILED
+  `)
+})
+
+test('a program that cannot be loaded fails its job at the first try', () => {
+  play(`
+    open
+    join a slots=2
+    submit maps=a|a
+      -> run 0.0.0 on a (node)
+      -> run 0.1.0 on a (node)
+    fail 0.0.0 code=PROGRAM_INVALID a
+      -> answer 0.0.0 too late
+      -> kill 0.1.0 on a
+      -> finish failed: PROGRAM_INVALID
+    journal
+      -> forget on a
+  `)
+})
+
+test('a task that avoids a node is not handed to it while another node lives', () => {
+  play(`
+    open
+    join a
+    join b slots=1
+    submit maps=a|b
+      -> run 0.0.0 on a (node)
+      -> run 0.1.0 on b (node)
+    fail 0.0.0 a
+      -> answer 0.0.0 too late
+    offer a
+    offer a
+    offer a
+    offer a
+    offer a
+    offer a
+    offer a
+    lose b                           # now it is the only one; what b ran comes first, being lost last
+      -> run 0.1.1 on a (any)
+    done 0.1.1 a
+      -> commit 0.1.1
+      -> run 0.0.1 on a (node)
+  `)
+})
+
+test('a report that comes twice has one effect, and the winner hears the same answer again', () => {
+  play(`
+    open
+    join a
+    submit maps=a
+      -> run 0.0.0 on a (node)
+    done 0.0.0 a
+      -> commit 0.0.0
+    done 0.0.0 a                     # while the journal writes: one answer for both
+    journal
+      -> answer 0.0.0 committed
+      -> publish
+    done 0.0.0 a
+      -> answer 0.0.0 committed
+  `)
+})
+
+test('a slow attempt gets a twin on another node near the end of its stage; the first to commit wins', () => {
+  play(`
+    open
+    join a
+    join b
+    submit maps=a|a|a|a
+      -> run 0.0.0 on a (node)
+    tick
+    tick
+    tick
+    tick
+      -> run 0.1.0 on b (rack)
+    tick 100
+    done 0.1.0 b
+      -> commit 0.1.0
+      -> run 0.2.0 on b (rack)
+    journal
+      -> answer 0.1.0 committed
+    tick 100
+    done 0.2.0 b
+      -> commit 0.2.0
+      -> run 0.3.0 on b (rack)
+    journal
+      -> answer 0.2.0 committed
+    tick 100
+    done 0.3.0 b
+      -> commit 0.3.0
+    journal
+      -> answer 0.3.0 committed
+    progress 0.0.0 0.1 a
+    tick 5000
+      -> run 0.0.1 on b (rack)
+    tick 100                         # one twin is enough
+    done 0.0.1 b
+      -> commit 0.0.1
+    journal
+      -> answer 0.0.1 committed
+      -> kill 0.0.0 on a
+      -> publish
+    fail 0.0.0 cause=killed a
+      -> answer 0.0.0 too late
+  `)
+})
+
+test('an attempt whose node no longer mentions it is given up', () => {
+  play(`
+    open
+    join a
+    submit maps=a
+      -> run 0.0.0 on a (node)
+    tick 29000
+    progress 0.0.0 0.5 a
+    tick 29000
+    tick 1000
+      -> kill 0.0.0 on a
+      -> run 0.0.1 on a (node)
+  `)
+})

@@ -1,0 +1,105 @@
+// A job's life as a text table: it runs where its input lies, publishes, is killed; nothing starts before it is known where blocks lie.
+
+import { test } from 'vitest'
+import { play } from './kit.ts'
+
+test('a map-reduce job runs where its input lies, then reduces, then publishes, then is forgotten', () => {
+  play(`
+    open
+    join a
+    join b
+    submit maps=b|a reduces=1
+      -> run 0.1.0 on a (node)
+      -> run 0.0.0 on b (node)
+    done 0.0.0 b
+      -> commit 0.0.0
+    journal
+      -> answer 0.0.0 committed
+    done 0.1.0 a
+      -> commit 0.1.0
+    journal                          # the last map lets the reduce start
+      -> answer 0.1.0 committed
+      -> run 1.0.0 on a (any)
+    done 1.0.0 a
+      -> commit 1.0.0
+    journal
+      -> answer 1.0.0 committed
+      -> publish
+    journal
+      -> forget on a
+      -> forget on b
+  `)
+})
+
+test('a job without input publishes at once, with or without a reduce stage', () => {
+  play(`
+    open
+    submit maps= reduces=3
+      -> publish
+    journal
+    submit maps=
+      -> publish
+    journal
+  `)
+})
+
+test('nothing starts before it is known where blocks lie', () => {
+  play(`
+    join a
+    submit maps=a
+    offer a
+    open
+      -> run 0.0.0 on a (node)
+  `)
+})
+
+test('two jobs get equally many slots', () => {
+  play(`
+    open
+    join a slots=1
+    submit maps=a|a|a
+      -> run 0.0.0 on a (node)
+    submit maps=a|a|a
+    join b slots=3
+    tick
+    tick
+    tick                             # the second job had none running, so it comes first
+    tick
+      -> run 0.0.0 on b (rack)
+      -> run job-1:0.1.0 on b (rack)
+      -> run 0.1.0 on b (rack)
+  `)
+})
+
+test('a killed job kills what runs and publishes nothing; a slot is free when its node says so', () => {
+  play(`
+    open
+    join a
+    submit maps=a
+      -> run 0.0.0 on a (node)
+    kill
+      -> kill 0.0.0 on a
+      -> finish cancelled: JOB_CANCELLED
+    done 0.0.0 a
+      -> answer 0.0.0 too late
+    journal
+      -> forget on a
+  `)
+})
+
+test('a kill that comes while the output is being published is too late', () => {
+  play(`
+    open
+    join a
+    submit maps=a
+      -> run 0.0.0 on a (node)
+    done 0.0.0 a
+      -> commit 0.0.0
+    journal
+      -> answer 0.0.0 committed
+      -> publish
+    kill
+    journal
+      -> forget on a
+  `)
+})
