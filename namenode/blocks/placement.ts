@@ -14,6 +14,8 @@ export interface Candidate {
   readonly capacityBytes: number
   /** Block transfers that it is busy with, or soon will be. */
   readonly transfers: number
+  /** It comes and goes. */
+  readonly unsteady?: boolean
 }
 
 export interface Wanted {
@@ -93,10 +95,11 @@ function best(nodes: readonly Candidate[], random: Random): Candidate | undefine
 /** A transfer weighs as much as a fifth of a disk. */
 const score = ({ freeBytes, capacityBytes, transfers }: Candidate): number => transfers / 5 + (1 - freeBytes / Math.max(1, capacityBytes))
 
-/** Which of too many replicas goes: from the rack with most of them, from a host with several, then from a full or busy node. */
+/** Which of too many replicas goes: from the rack with most of them, from a node that comes and goes, from a host with several, then from a full or busy node. */
 export function surplus(held: readonly Candidate[], random: Random): Candidate | undefined {
   const most = Math.max(...held.map(each => count(held, each.rack)))
-  const crowded = held.filter(each => count(held, each.rack) === most)
+  const near = held.filter(each => count(held, each.rack) === most)
+  const crowded = near.some(each => each.unsteady) ? near.filter(each => each.unsteady) : near
   const crowd = Math.max(...crowded.map(each => sameHost(held, each)))
   const rest = crowded.filter(each => sameHost(held, each) === crowd)
   const worst = Math.max(...rest.map(score))

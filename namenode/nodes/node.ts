@@ -34,6 +34,10 @@ export class DataNode implements Candidate {
   hungUp = false
   /** Of its last beat, which said what its storages hold. */
   beatMs = 0
+  /** When it was last found dead, on the monotonic clock. */
+  diedMs = Number.NEGATIVE_INFINITY
+  /** It has died more than once of late: of blocks that are elsewhere too, its replicas are the first to go. */
+  unsteady = false
   /** It is in the journal with this address, rack and host. */
   noted = false
   /** As operators have said. */

@@ -46,6 +46,9 @@ export interface NodeListener {
 /** Of the usual time, for a node that broke off its waiting call and has said nothing since. */
 const hungUpShare = 1 / 3
 
+/** A node that dies twice within this long is unsteady, until it has lived for as long. */
+const unsteadyMs = 3_600_000
+
 export class Registry {
   readonly #world: { readonly clock: Clock; readonly log: Log; readonly random: Random }
   readonly #terms: Terms
@@ -183,6 +186,7 @@ export class Registry {
   check(): void {
     const now = this.#world.clock.mono()
     for (const node of this.#nodes.values()) {
+      if (node.unsteady && now - node.diedMs > unsteadyMs) node.unsteady = false
       if (node.state === 'dead') continue
       const silentMs = now - node.contactMs
       if (silentMs >= this.#times.nodeDeadMs) this.#giveUp(node, silentMs)
@@ -205,6 +209,9 @@ export class Registry {
 
   #lose(node: DataNode, silentMs: number): void {
     this.#world.log.warn('a datanode is dead: its blocks and tasks go elsewhere', { node: node.node, silentMs: Math.round(silentMs), left: node.state === 'left' })
+    const nowMs = this.#world.clock.mono()
+    node.unsteady = nowMs - node.diedMs <= unsteadyMs
+    node.diedMs = nowMs
     node.state = 'dead'
     node.orders.close()
     for (const term of [...node.earlier.splice(0), node.term]) this.#terms.retire(term)
