@@ -13,6 +13,8 @@ interface Departure {
   /** Where to, when it goes. */
   to: 'trash' | 'quarantine' | 'last'
   going: Promise<void> | undefined
+  /** It was to go, and its disk did not let it. */
+  held: boolean
 }
 
 export class Departures {
@@ -24,13 +26,16 @@ export class Departures {
     return departure !== undefined && departure.to !== 'trash'
   }
 
-  add(id: BlockId, departure: Pick<Departure, 'storage' | 'bytes' | 'to'>): void { this.#waiting.set(id, { ...departure, going: undefined }) }
+  add(id: BlockId, departure: Pick<Departure, 'storage' | 'bytes' | 'to'>): void { this.#waiting.set(id, { ...departure, going: undefined, held: false }) }
 
   /** It goes elsewhere than was thought, if it has not gone yet. */
   redirect(id: BlockId, to: Departure['to']): void {
     const departure = this.#waiting.get(id)
     if (departure) departure.to = to
   }
+
+  /** Those whose disk did not let them go when they were to. */
+  held(): BlockId[] { return [...this.#waiting].flatMap(([id, { held }]) => (held ? [id] : [])) }
 
   /** Settles when the block's old files are out of the way; at once if there are none. Throws what the disk says; it may be asked again. */
   async go(id: BlockId): Promise<void> {
@@ -41,6 +46,7 @@ export class Departures {
 
   async #move(id: BlockId, departure: Departure): Promise<void> {
     const { storage, bytes, to } = departure
+    departure.held = true
     await storage[to].take(id, storage.pathOf(id), bytes)
     if (this.#waiting.get(id) === departure) this.#waiting.delete(id)
   }

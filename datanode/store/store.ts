@@ -116,7 +116,11 @@ export class Store {
   state(): Promise<StorageState[]> { return this.#disks.state() }
 
   /** What is to be done now and then. */
-  tend(): Promise<void> { return this.#disks.tend() }
+  async tend(): Promise<void> {
+    await this.#disks.tend()
+    // What a disk that took no changes has kept.
+    for (const id of this.#departures.held()) await this.#departures.go(id).catch(() => {}) // at the next look, or when the node starts again
+  }
 
   /** Starts a block of at most `bytesMax` bytes in the directory with the most room. Throws EEXIST, EBUSY, ENOSPC. */
   async receive(id: BlockId, bytesMax: number): Promise<Incoming> {

@@ -1,6 +1,7 @@
 // Several disks, of which one gets into trouble: what it costs is its own.
 
 import { linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -64,6 +65,22 @@ test('a read-only disk serves what it has and takes nothing, until it can be wri
   await store.tend()
   await write(store, 4, noise(10))
   expect((await store.state())[0]!.closed).toBeUndefined()
+})
+
+test('what was to be removed from a read-only disk goes as soon as it can be written to again', async () => {
+  const faulty = new FaultyDisk(localDisk)
+  const { store } = await openStore([join(dir, 'a')], { disk: faulty })
+  for (const id of [1, 2, 3]) await write(store, id, noise(10))
+  await store.damaged(blockId(2), new Error('bad'))
+  faulty.add({ kind: 'readOnly', at: join(dir, 'a') })
+  await store.remove([blockId(1)])
+  await store.told([blockId(2)], new Set())
+  await store.tend()
+  const files = async (): Promise<string[]> => (await readdir(join(dir, 'a', 'blocks'), { recursive: true })).filter(name => name.length > 3 && !name.endsWith('.meta')).sort()
+  expect(await files()).toHaveLength(3)
+  faulty.heal()
+  await store.tend()
+  expect(await files()).toEqual([join('03', blockName(blockId(3)))])
 })
 
 test('a disk that takes no more when a block begins leaves it to the next one', async () => {
