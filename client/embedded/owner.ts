@@ -27,6 +27,8 @@ const host = '127.0.0.1'
 /** A command that only looks at names is over before. */
 const datanodeAfterMs = 400
 const rack = '/default'
+/** Of its metadata, beside it: against a damaged store, not a lost disk. */
+const backups = { everyMs: 24 * 3_600_000, keep: 2, atEnd: true } as const
 
 export const secretFileOf = (dir: string): string => `${dir}/secret`
 
@@ -56,6 +58,7 @@ export class Owner {
         dir: `${dir}/namenode`, host, port: 0, secret, user: settings.user ?? machine.user, pid: machine.pid, version,
         defaults: { replication: settings.replication ?? 1, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
         trashKeepMs: settings.trashKeep,
+        backups: { dir: `${dir}/namenode/backups`, ...backups },
         ...settings.profile === 'test-without-fsync' && { sync: false },
       })
       const owner = new Owner(parts, { home, secret, namenode })

@@ -4,7 +4,7 @@
 
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { ClusterId } from '../../src/base/ids.ts'
-import { GiB } from '../../src/base/units.ts'
+import { GiB, MiB } from '../../src/base/units.ts'
 import type { Store } from '../../src/ports/store.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { Chore } from '../housekeeping.ts'
@@ -19,6 +19,8 @@ export interface BackupPlan {
   readonly everyMs: number
   /** Backups kept in `dir`, and reached back to by the journal. */
   readonly keep: number
+  /** When it is time and the store is small, one is made at the end too: a process that is short-lived has no other moment. */
+  readonly atEnd?: boolean | undefined
 }
 
 export interface BackupsOptions {
@@ -40,6 +42,8 @@ const journalBytesMax = 2 * GiB
 /** After a failure. */
 const againMs = 600_000
 const keepDefault = 3
+/** Copied and looked at within some hundred milliseconds: nobody minds waiting for that once a day. */
+const atEndBytesMax = 64 * MiB
 
 /** Where a namenode remembers which backups it has made, wherever they are. */
 export const knownName = 'backups.json'
@@ -84,7 +88,20 @@ export class Backups {
     }
   }
 
-  async stop(): Promise<void> { await this.#working?.catch(() => {}) }
+  /** REQUIRES: nothing changes any more, and store and journal are still open. */
+  async stop(): Promise<void> {
+    await this.#working?.catch(() => {})
+    const { plan, world: { disk, log }, dir, journal } = this.#options
+    // While the journal has every operation from the first on, it is a backup by itself.
+    if (!plan?.atEnd || plan.everyMs <= 0 || (journal.firstSeq ?? 1) <= 1 || !this.#due(plan)) return
+    if (((await disk.stat(`${dir}/store/data.mdb`))?.bytes ?? 0) > atEndBytesMax) return
+    try {
+      await this.take(plan.dir)
+      await this.#prune(plan)
+    } catch (error) {
+      log.warn('the metadata could not be backed up at the end', { dir: plan.dir, error })
+    }
+  }
 
   async #make(dir: string): Promise<Backup> {
     const { world, store, cluster, namenode } = this.#options

@@ -173,3 +173,36 @@ test('everybody is served while one is made, and it is of one moment', async () 
   expect(backup.seq).toBeLessThanOrEqual(seq())
   expect(await verifyBackup(world, backup)).toMatchObject({ counters: { appliedSeq: backup.seq, files: backup.files } })
 })
+
+test('a process that is short-lived makes one at its end, when its journal does not reach back to the beginning and a day has passed', async () => {
+  const ended = async (): Promise<number[]> => {
+    const backups = await open({ atEnd: true, everyMs: 24 * hour })
+    await backups.stop()
+    return there()
+  }
+  await change()
+  // The journal alone is as good, for now.
+  expect(await ended()).toEqual([])
+  for (let life = 0; life < 4; life++) {
+    await journal.close()
+    journal = await LocalJournal.open({
+      store, disk: world.disk, clock, log: world.log, dir: `${dir}/journal`, registry: new Registry(allMutations), sync: false, onFatal: () => {},
+      segmentLimits: { segmentBytes: 1 << 20, keptBytes: 1, keptFiles: 1, heldBytes: 1 << 30 },
+    })
+    await change()
+  }
+  expect(journal.firstSeq).toBeGreaterThan(1)
+  const first = seq()
+  expect(await ended()).toEqual([first])
+  await change()
+  clock.pass(hour)
+  expect(await ended()).toEqual([first])
+  clock.pass(24 * hour)
+  expect(await ended()).toEqual([seq(), first])
+  const other = await open()
+  await change()
+  clock.pass(24 * hour)
+  await other.stop()
+  expect(await there()).toHaveLength(2)
+  expect(errors).toEqual([])
+})
