@@ -44,6 +44,7 @@ export class Incoming {
   static async create({ disk, failpoints }: IncomingTools, storage: Storage, { id, bytesMax, end }: { id: BlockId; bytesMax: number; end: IncomingEnd }): Promise<Incoming> {
     try {
       await failpoints.reach('block.receive')
+      await storage.vacate(id)
       const writer = await createAnew(disk, storage.incomingPathOf(id))
       return new Incoming({ disk, failpoints }, storage, { id, bytesMax, writer, end })
     } catch (error) {
@@ -154,9 +155,7 @@ export class Incoming {
   async #drop(paths: readonly string[]): Promise<void> {
     await this.#syncing
     await this.#writer.close().catch(() => {})
-    for (const path of paths.flatMap(path => [path, `${path}.meta`])) {
-      await this.#disk.remove(path).catch(() => {}) // removed at the next start
-    }
+    await this.#storage.discard(paths.flatMap(path => [path, `${path}.meta`]))
     this.#end.dropped()
   }
 }

@@ -1,7 +1,7 @@
 // One directory (disk) of a datanode: where its files lie, how much room there is, and how the disk is.
 //
 //   blocks/<xx>/<id> and <id>.meta   sealed blocks; <xx> are the last two hex digits of the id
-//   incoming/<id> and <id>.meta      being written, unknown to everybody, removed at the next start
+//   incoming/<id> and <id>.meta      being written, unknown to everybody; what is given up is removed, at the next start at the latest
 //   trash/                           removed by order, kept for a while
 //   quarantine/                      found damaged, the last few of them; quarantine/last/: of their blocks no good replica is known
 //
@@ -38,6 +38,9 @@ export class Storage {
   readonly #log: Log
   /** Those of the 256 directories of blocks that are there. */
   readonly #directories = new Set<string>()
+  /** Files of blocks that were given up, which the disk did not let go. */
+  readonly #leftovers = new Set<string>()
+  #sweeping: Promise<void> = Promise.resolve()
   /** Nothing of it is believed any more, and nothing new goes there, as long as this process lives. */
   failed = false
   /** It takes nothing new for now; what it has can be read. */
@@ -132,8 +135,40 @@ export class Storage {
     }
   }
 
+  /** Removes files of a block that was given up. What the disk does not let go now goes when it does. Never throws. */
+  async discard(paths: readonly string[]): Promise<void> {
+    for (const path of paths) await this.#disk.remove(path).catch(() => { this.#leftovers.add(path) })
+  }
+
+  /** A block is to come in under names that leftovers may have still. Throws what the disk says. */
+  async vacate(id: BlockId): Promise<void> {
+    const taken = [this.incomingPathOf(id), this.pathOf(id)].flatMap(path => [path, `${path}.meta`]).filter(path => this.#leftovers.delete(path))
+    // From here on no sweep begins with them; one that has begun must not take what comes after.
+    await this.#sweeping
+    for (const [i, path] of taken.entries()) {
+      try {
+        await this.#disk.remove(path)
+      } catch (error) {
+        for (const left of taken.slice(i)) this.#leftovers.add(left)
+        throw error
+      }
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    for (const path of this.#leftovers) {
+      try {
+        await this.#disk.remove(path)
+        this.#leftovers.delete(path)
+      } catch {
+        return // the disk still holds on
+      }
+    }
+  }
+
   /** Removes what has been kept for long enough, and more where the disk is nearly full. */
   async tidy(): Promise<void> {
+    await (this.#sweeping = this.#sweep())
     for (const shelf of [this.trash, this.quarantine]) await shelf.trim()
     await this.measure()
     for (const shelf of [this.trash, this.quarantine]) {

@@ -83,6 +83,24 @@ test('what was to be removed from a read-only disk goes as soon as it can be wri
   expect(await files()).toEqual([join('03', blockName(blockId(3)))])
 })
 
+test('the halves of a block whose disk became read-only go when it lets them, and never what came after them', async () => {
+  const faulty = new FaultyDisk(localDisk)
+  const { store } = await openStore([join(dir, 'a')], { disk: faulty })
+  const incoming = async (): Promise<string[]> => readdir(join(dir, 'a', 'incoming'))
+  const begun = await Promise.all([1, 2].map(id => store.receive(blockId(id), 10)))
+  faulty.add({ kind: 'readOnly', at: join(dir, 'a') })
+  for (const half of begun) await half.abort()
+  await store.tend()
+  expect((await incoming()).filter(name => name !== 'probe').sort()).toEqual([blockName(blockId(1)), blockName(blockId(2))])
+  faulty.heal()
+  // The second one is sent again before anybody has looked at the disk.
+  const again = await store.receive(blockId(2), 10)
+  await Promise.all([store.tend(), store.tend()])
+  expect(await incoming()).toEqual([blockName(blockId(2))])
+  await again.abort()
+  expect(await incoming()).toEqual([])
+})
+
 test('a disk that takes no more when a block begins leaves it to the next one', async () => {
   const faulty = new FaultyDisk(roomy(localDisk))
   const { store, added } = await openStore(two(), { disk: faulty })
