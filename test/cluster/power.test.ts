@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { seeded } from '../../src/world/random.ts'
 import { until } from '../kit/cluster.ts'
 import type { ClusterNode } from '../kit/contract.ts'
@@ -30,6 +30,7 @@ testPower('everything acknowledged outlives the power of the namenode, of a data
   await using cluster = await Cluster.start({ powerCuts: true, datanodes: 3, settings })
   const { mill, namenode, datanodes: [one, two, three] } = cluster
   const dir = await mkdtemp(join(tmpdir(), 'gristmill-power-test-'))
+  onTestFinished(() => rm(dir, { recursive: true }))
   const ledger = new Ledger(join(dir, 'acknowledged.jsonl'))
   const [counts, findings, ending]: [Counts, string[], AbortController] = [{}, [], new AbortController()]
   const names = ['a', 'b', 'c', 'd']
@@ -56,7 +57,6 @@ testPower('everything acknowledged outlives the power of the namenode, of a data
   await until('all invariants hold', async () => (verdict = await cluster.check()).ok, 20_000).catch(() => {})
   expect(String(verdict)).toBe('all invariants hold')
   expect(counts['writes']).toBeGreaterThan(20)
-  await rm(dir, { recursive: true })
 })
 
 testPower('what was acknowledged last, with nothing after it that could have brought it to the disk, is there', async () => {

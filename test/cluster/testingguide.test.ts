@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -46,22 +46,25 @@ test('the first one passes under vitest, given time', async () => {
   expect(stdout).toMatch(/Tests +1 passed/)
 })
 
-test('a test that forgets its cluster, or is killed in the middle, leaves no process and no directory', async () => {
+test('a test that forgets its cluster, or is killed in the middle, leaves no process, no mount and no directory', async () => {
   const kit = pathToFileURL(join(root, 'test/kit/index.ts')).href
   const forget = [
     `import { Cluster } from '${kit}'`,
-    `const cluster = await Cluster.start({ datanodes: 1 })`,
+    `const { can: powerCuts } = await Cluster.canCutPower()`,
+    `const cluster = await Cluster.start({ datanodes: 1, powerCuts })`,
     `cluster.datanodes[0].pause()`,
     `console.log(JSON.stringify({ dir: cluster.dir, pids: [cluster.namenode.pid, cluster.datanodes[0].pid] }))`,
   ].join('\n')
-  for (const [end, code] of [['throw new Error("failed")', 1], [`process.kill(process.pid, 'SIGKILL')`, null]] as const) {
+  for (const [end, code] of [['throw new Error("failed")', 1], [`process.kill(process.pid, 'SIGKILL')`, null], [`process.kill(process.pid, 'SIGINT')`, null]] as const) {
     const file = join(dir, 'forget.mjs')
     await writeFile(file, `${forget}\n${end}`)
     const result = await exec(process.execPath, [file], { cwd: dir, env }).catch(error => error as { stdout: string; code: number | null })
-    expect('code' in result && result.code).toBe(code)
+    expect('code' in result && result.code, end).toBe(code)
     const { dir: left, pids } = JSON.parse(result.stdout) as { dir: string; pids: number[] }
     await expect.poll(() => pids.filter(isAlive), { timeout: 20_000 }).toEqual([])
-    await expect.poll(() => readFile(join(left, 'secret')).catch(error => (error as NodeJS.ErrnoException).code), { timeout: 20_000 }).toBe('ENOENT')
+    // The whole of it: a last executor once put its compiled code into a directory that had been removed.
+    await expect.poll(() => stat(left).catch(error => (error as NodeJS.ErrnoException).code), { timeout: 20_000 }).toBe('ENOENT')
+    expect(await readFile('/proc/mounts', 'utf8').catch(() => ''), end).not.toContain(left)
   }
 })
 

@@ -24,6 +24,18 @@ export class MemoryStore implements Store {
     return copy
   }
 
+  /** All of it as the bytes of a file; equal states give equal bytes. */
+  bytes(): Buffer { return Buffer.from(this.dump()) }
+
+  static from(bytes: Buffer): MemoryStore {
+    const store = new MemoryStore()
+    for (const line of bytes.toString().split('\n')) {
+      const [name, key, value] = line.split(' ')
+      if (name && key !== undefined && value !== undefined) (store.table(name) as MemoryTable).rows.set(Buffer.from(key, 'hex').toString('latin1'), Buffer.from(value, 'hex'))
+    }
+    return store
+  }
+
   table(name: string): Table {
     let table = this.#tables.get(name)
     if (!table) this.#tables.set(name, table = new MemoryTable(this))

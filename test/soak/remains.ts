@@ -4,6 +4,7 @@
 
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { childrenOf } from '../kit/process/children.ts'
 import type { ProcessCluster } from '../kit/process/cluster.ts'
 
 /** Of one process, without what merely mirrors files: several times what any of them needs. */
@@ -27,7 +28,7 @@ export class Remains {
   async sample(): Promise<void> {
     for (const { role, pid, running } of [this.#cluster.namenode, ...this.#cluster.datanodes]) {
       if (running) await this.#weigh(role, pid)
-      for (const child of await childrenOf(pid)) {
+      for (const child of childrenOf(pid)) {
         const begun = await beginningOf(child)
         if (begun !== undefined) this.#children.set(child, begun)
         await this.#weigh('executor', child)
@@ -40,7 +41,7 @@ export class Remains {
     await this.sample()
     const found: string[] = []
     for (const { name, pid, dirs } of this.#cluster.datanodes) {
-      const children = await childrenOf(pid)
+      const children = childrenOf(pid)
       if (children.length > this.#slots) found.push(`${name} has ${children.length} child processes and ${this.#slots} slots`)
       for (const dir of dirs) {
         for (const file of await namesIn(join(dir, 'incoming'))) found.push(`incoming/${file} is left in ${name}`)
@@ -77,9 +78,4 @@ const namesIn = (dir: string, recursive = false): Promise<string[]> => readdir(d
 async function beginningOf(pid: number): Promise<string | undefined> {
   const fields = (await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')).split(') ').at(-1)!.split(' ')
   return fields[0] === 'Z' ? undefined : fields[19]
-}
-
-async function childrenOf(pid: number): Promise<number[]> {
-  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'latin1').catch(() => '')
-  return text.split(' ').filter(word => word !== '').map(Number)
 }

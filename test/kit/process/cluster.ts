@@ -16,7 +16,7 @@ import { seeded } from '../../../src/world/random.ts'
 import { realWorld } from '../../../src/world/world.ts'
 import { checkAll } from '../check/check.ts'
 import type { Cluster, ClusterNode, Party, PowerCut, Spoil, StartOptions, Verdict } from '../contract.ts'
-import { childrenOf, killAll } from './children.ts'
+import { killAll } from './children.ts'
 import { Links } from './links.ts'
 import { ProcessDataNode, ProcessNode } from './node.ts'
 import { Proxy } from './proxy.ts'
@@ -142,7 +142,7 @@ export class ProcessCluster implements Cluster {
   async #stop(): Promise<void> {
     this.#parts.links.heal()
     // Connections first: a call that waits for a cut to end would hold its connection.
-    killAll(this.#nodes.flatMap(node => childrenOf(node.pid)))
+    killAll(this.#nodes.flatMap(node => node.children))
     await Promise.all(this.#nodes.map(node => node.kill()))
     await Promise.all(this.#parts.proxies.map(proxy => proxy.close()))
     await Promise.allSettled(this.#mills.map(mill => mill.close()))

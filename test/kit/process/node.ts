@@ -63,6 +63,8 @@ export class ProcessNode implements ClusterNode {
   get running(): boolean { return this.#process?.running ?? false }
   get paused(): boolean { return this.#paused && this.running }
   get pid(): number { return this.#process?.pid ?? 0 }
+  /** Processes of its own. */
+  get children(): number[] { return this.running ? childrenOf(this.pid) : [] }
   /** The end of its log. */
   get log(): string { return this.#process?.errors ?? '' }
   /** How its last process ended: `SIGKILL`, `exit code 70`; undefined while it runs. */
@@ -106,7 +108,7 @@ export class ProcessNode implements ClusterNode {
     if (freeze) for (const node of nodes) node.#process?.signal('SIGSTOP')
     await Volume.cut(nodes.flatMap(node => node.#parts.volumes))
     if (!freeze) await new Promise(resolve => setTimeout(resolve, afterglowMs))
-    killAll(nodes.flatMap(node => childrenOf(node.pid)))
+    killAll(nodes.flatMap(node => node.children))
     await Promise.all(nodes.map(node => node.kill()))
     await Promise.all(nodes.flatMap(node => node.#parts.volumes.map(volume => volume.revive())))
   }

@@ -25,7 +25,11 @@ for pid in $pids; do all="$all $pid $(cat "/proc/$pid/task/$pid/children" 2>/dev
 for pid in $all; do kill -KILL "$pid" 2>/dev/null; done
 sleep 0.2
 printf '%s\\n' "$mounts" | while read -r dir; do [ -n "$dir" ] && umount --lazy -- "$dir" 2>/dev/null; done
-printf '%s\\n' "$dirs" | while read -r dir; do [ -n "$dir" ] && rm -rf -- "$dir"; done
+# Executors whose server ended first end soon after it, and may still keep their compiled code.
+for time in 1 2 3 4 5 6; do
+  printf '%s\\n' "$dirs" | while read -r dir; do [ -n "$dir" ] && rm -rf -- "$dir"; done
+  sleep 0.5
+done
 `
 
 let shell: ChildProcess | undefined

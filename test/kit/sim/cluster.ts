@@ -21,7 +21,7 @@ import { compilerOf, modulesOf } from './modules.ts'
 import { Network } from './network.ts'
 import { SimDataNode, SimNameNode, type NodeParts } from './node.ts'
 import { Process } from './process.ts'
-import { inspectSimStore, SimStore } from './store.ts'
+import { inspectSimStore, openSimStore } from './store.ts'
 import { hearUnhandled } from './unhandled.ts'
 
 const waitMs = 120_000
@@ -181,7 +181,7 @@ export class SimCluster implements Cluster {
       log: this.#logOf(process, {}),
       processes: executorsOf(process, { netOf: own => this.network.netOf(own), modulesOf }),
       failpoints: failpoints ?? { pass() {}, reach: () => undefined },
-      openStore: async directory => new SimStore(process, directory),
+      openStore: async directory => openSimStore(process, directory),
       inspectStore: (directory, row) => inspectSimStore(process, directory, row),
     }
   }

@@ -22,7 +22,7 @@ export class SimDisk implements Disk {
   openReadSync(path: string): DiskReader {
     this.#process.must()
     this.#readable(path)
-    const file = this.#file(path)
+    const file = this.#asFile(path)
     if (file.unreadable) throw fault('EIO', path)
     const bytes = file.length
     const readSync = (target: Uint8Array, position: number): number => {
@@ -52,7 +52,7 @@ export class SimDisk implements Disk {
   }
 
   openAppend(path: string): Promise<DiskWriter> {
-    const file = this.#host.files.get(path)
+    const file = this.#host.storeAt(path) ? this.#asFile(path) : this.#host.files.get(path)
     if (!file) return this.create(path)
     return this.#later('append', () => {
       this.#writable(path)
@@ -89,6 +89,12 @@ export class SimDisk implements Disk {
         files.delete(from)
         files.set(to, file)
         return
+      }
+      const { stores } = this.#host
+      for (const [at, store] of [...stores]) {
+        if (at !== from && !at.startsWith(`${from}/`)) continue
+        stores.delete(at)
+        stores.set(to + at.slice(from.length), store)
       }
       const inside = [...files.keys()].filter(path => path.startsWith(`${from}/`))
       if (inside.length === 0 && !this.#host.directories.has(from)) throw fault('ENOENT', from)
@@ -189,6 +195,14 @@ export class SimDisk implements Disk {
       locks.set(directory, this.#process)
       return { release: async () => { if (locks.get(directory) === this.#process) locks.delete(directory) } }
     })
+  }
+
+  /** A store's file can be read, copied and synced as any; what is written to it is no store's. */
+  #asFile(path: string): File {
+    const store = this.#host.storeAt(path)
+    if (!store) return this.#file(path)
+    const bytes = store.bytes()
+    return { ...newFile(0), bytes, length: bytes.length, synced: bytes.length }
   }
 
   #file(path: string): File {

@@ -10,6 +10,9 @@ export const newFile = (mtimeMs: number): File => ({ bytes: Buffer.alloc(0), len
 
 export const contentOf = (file: File): Buffer => file.bytes.subarray(0, file.length)
 
+/** What a store's file is called in its directory. */
+export const storeFile = (directory: string): string => `${directory}/data.mdb`
+
 const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
 
 /** What can be wrong with a disk, by the directory that it is mounted at. */
@@ -122,6 +125,9 @@ export class Host {
   released(holder: object): void {
     for (const [directory, owner] of this.locks) if (owner === holder) this.locks.delete(directory)
   }
+
+  /** The store whose file this is. */
+  storeAt(path: string): MemoryStore | undefined { return path === storeFile(parentOf(path)) ? this.stores.get(parentOf(path)) : undefined }
 
   store(directory: string): MemoryStore {
     let store = this.stores.get(directory)

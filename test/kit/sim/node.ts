@@ -3,6 +3,7 @@
 import { Datanode } from '../../../datanode/datanode.ts'
 import { careOf } from '../../../datanode/settings.ts'
 import { openTasks } from '../../../datanode/executor/tasks.ts'
+import { recover, type Recovery, type RecoverOptions } from '../../../namenode/backup/recover.ts'
 import { Namenode } from '../../../namenode/namenode.ts'
 import type { Failpoint } from '../../../src/base/failpoints.ts'
 import type { Address } from '../../../src/base/ids.ts'
@@ -129,6 +130,22 @@ export class SimNameNode extends SimNode {
   #address: Address | undefined
 
   get address(): Address { return this.#address! }
+
+  /** Its disk is gone, with everything that was on it; backups are elsewhere. */
+  async loseDisk(): Promise<void> {
+    await this.kill()
+    this.host.wipe('/namenode', () => false)
+  }
+
+  /** As `gristmill namenode recover`, while it does not run. Throws what that says. */
+  async recover(options: Omit<RecoverOptions, 'dir'> = {}): Promise<Recovery> {
+    const process = new Process(this.parts.kernel, 'recover', this.host)
+    try {
+      return await recover(this.parts.worldOf(process, new SimFailpoints(process)), { dir: '/namenode', ...options })
+    } finally {
+      process.end()
+    }
+  }
 
   protected async boot(world: World, _offer: unknown, end: () => void): Promise<Namenode> {
     const { settings, secret } = this.parts

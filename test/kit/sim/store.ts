@@ -2,6 +2,8 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { RowCheck, Store, Table } from '../../../src/ports/store.ts'
+import { MemoryStore } from '../memory-store.ts'
+import { contentOf, storeFile } from './host.ts'
 import type { Process } from './process.ts'
 
 export class SimStore implements Store {
@@ -41,9 +43,23 @@ export class SimStore implements Store {
 
   relax(): void {}
 
-  async backup(directory: string): Promise<void> { this.#process.host.stores.set(directory, this.#store.reopened()) }
+  async backup(directory: string): Promise<void> {
+    const { host } = this.#process
+    host.directories.add(directory)
+    host.stores.set(directory, this.#store.reopened())
+  }
 
   async close(): Promise<void> {}
+}
+
+/** A file of this name that somebody has laid into the directory is its store: so a copy of one becomes one. */
+export function openSimStore(process: Process, directory: string): SimStore {
+  const { host } = process
+  const path = storeFile(directory)
+  const file = host.files.get(path)
+  if (file && !host.stores.has(directory)) host.stores.set(directory, MemoryStore.from(contentOf(file)))
+  for (const names of [host.files, host.durable]) names.delete(path)
+  return new SimStore(process, directory)
 }
 
 /** All rows of all tables, in key order. */
