@@ -2,10 +2,10 @@
 // learns from datanodes where blocks lie while it serves. `stop`: refuses new calls, answers those at work, closes the
 // journal and the store, gives the home back. What goes on between is in the rooms; here are only their connections.
 
-import { GristmillError, hasCode } from '../src/base/errors.ts'
-import { clusterId, type Address, type BlockId, type ClusterId } from '../src/base/ids.ts'
+import type { GristmillError } from '../src/base/errors.ts'
+import type { Address, BlockId, ClusterId } from '../src/base/ids.ts'
 import { limits } from '../src/base/limits.ts'
-import { openHome, type Home } from '../src/home/home.ts'
+import { openHome } from '../src/home/home.ts'
 import type { Listening } from '../src/ports/net.ts'
 import type { Store } from '../src/ports/store.ts'
 import type { World } from '../src/ports/world.ts'
@@ -17,23 +17,20 @@ import { heldBack } from './admin/hold.ts'
 import { safetyRoutes } from './admin/safety.ts'
 import { exposeNamenode, statusRoutes, type StatusOptions } from './admin/status.ts'
 import { Backups, type BackupPlan } from './backup/backups.ts'
-import { unfinishedName } from './backup/recover.ts'
 import { Balancing } from './blocks/balancing.ts'
 import { Keeper } from './blocks/keeper.ts'
 import { forgetting, Housekeeping } from './housekeeping.ts'
 import { Jobs } from './jobs/jobs.ts'
-import { checkRow, whatToDo } from './journal/codec.ts'
-import { LocalJournal } from './journal/local.ts'
-import { Registry as Kinds, type Actor } from './journal/operation.ts'
-import { allMutations } from './mutations.ts'
+import type { LocalJournal } from './journal/local.ts'
+import type { Actor } from './journal/operation.ts'
 import { namespaceRoutes } from './namespace/conversation.ts'
-import { format, identityOf } from './namespace/format.ts'
 import { Sweeper } from './namespace/sweeper.ts'
 import { nodesRoutes } from './nodes/conversation.ts'
 import { forgetGone, knownNodes } from './nodes/known.ts'
 import { Operators } from './nodes/operators.ts'
 import { Registry } from './nodes/registry.ts'
 import { Terms } from './nodes/terms.ts'
+import { identify, inspect, openJournal } from './open.ts'
 import { quotaRoutes } from './quotas/conversation.ts'
 import { counting } from './quotas/counter.ts'
 import { snapshotRoutes } from './snapshots/conversation.ts'
@@ -96,7 +93,7 @@ export class Namenode {
       ends.push(() => store.close())
       const journal = await openJournal(world, config, store)
       ends.push(() => journal.close())
-      const cluster = await identify(home, journal, world, config)
+      const cluster = await identify(home, journal, world, config.user ?? systemUser)
       const namenode = new Namenode(world, times, home.id, cluster, ends)
       await namenode.#start(config, journal, store)
       return namenode
@@ -223,48 +220,6 @@ function actors(user: string | undefined): (user: string) => Actor {
     known.set(name, actor)
     return actor
   }
-}
-
-/** A store that was damaged while nobody looked is not even opened: what LMDB makes of it can be anything, a signal too. */
-async function inspect({ clock, log, disk, inspectStore }: World, dir: string): Promise<void> {
-  if (await disk.stat(`${dir}/${unfinishedName}`)) throw new GristmillError('CORRUPT', `a recovery of ${dir} was cut off; run \`gristmill namenode recover --dir ${dir}\` again`, { details: { dir } })
-  const startMs = clock.mono()
-  let rows = 0
-  try {
-    await inspectStore(`${dir}/store`, (table, bytes, keyAt, valueAt, end) => {
-      rows++
-      checkRow(table, bytes, keyAt, valueAt, end)
-    })
-  } catch (error) {
-    if (!hasCode(error, 'CORRUPT')) throw error
-    throw new GristmillError('CORRUPT', `${error.message}; ${whatToDo(dir)}`, { cause: error, details: { ...error.details, dir } })
-  }
-  log.debug('the store is sound', { rows, tookMs: Math.round(clock.mono() - startMs) })
-}
-
-function openJournal(world: World, config: NamenodeConfig, store: Store): Promise<LocalJournal> {
-  const { disk, clock, log, failpoints } = world
-  return LocalJournal.open({
-    store, disk, clock, log, failpoints, dir: `${config.dir}/journal`, registry: new Kinds(allMutations), sync: config.sync,
-    onFatal: error => config.onFatal?.(error),
-  })
-}
-
-/** The cluster's id: in the home's stamp and in the state, the same in both. A fresh directory becomes a new cluster. */
-async function identify(home: Home, journal: LocalJournal, { random, clock }: World, config: NamenodeConfig): Promise<ClusterId> {
-  const found = identityOf(journal.view)
-  if (found) {
-    await home.stamp(found.cluster) // DIR_FOREIGN if the stamp is of another
-    return found.cluster
-  }
-  if (home.cluster !== undefined) {
-    throw new GristmillError('CORRUPT', `${config.dir} belongs to cluster ${home.cluster}, but its store and journal are empty; ` +
-      'restore them from a backup, or start a new cluster in another directory', { details: { dir: config.dir } })
-  }
-  const cluster = clusterId(`cluster-${random.id().slice(0, 16)}`)
-  await journal.submit(format, { cluster, owner: config.user ?? systemUser, nowMs: clock.now() })
-  await home.stamp(cluster)
-  return cluster
 }
 
 /** Ends what was begun, the last first; each gets its chance, whatever the others do. */

@@ -6,15 +6,13 @@
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { clusterId, type ClusterId } from '../../src/base/ids.ts'
 import { openHome, stampName } from '../../src/home/home.ts'
-import type { Disk } from '../../src/ports/disk.ts'
 import type { World } from '../../src/ports/world.ts'
 import { allMutations } from '../mutations.ts'
-import { decodeHeader } from '../journal/frame.ts'
 import { LocalJournal } from '../journal/local.ts'
 import { Registry } from '../journal/operation.ts'
 import { recovered } from '../journal/recovered.ts'
-import { Segments } from '../journal/segments.ts'
 import { reach, survey, type Survey } from '../journal/survey.ts'
+import { asideIn, beginUnfinished, mendJournal, unfinishedIn, unfinishedName } from './aside.ts'
 import { knownDirs } from './backups.ts'
 import { factsOf, type Facts } from './digest.ts'
 import { fold } from './fold.ts'
@@ -62,9 +60,6 @@ export interface Recovery {
 }
 
 interface Base { readonly kind: 'store' | 'backup' | 'journal'; readonly seq: number; readonly path: string | undefined; readonly facts: Facts | undefined; readonly reach: number }
-
-/** There from the first change to the last: a recovery that was cut off is done again, by one that knows what it knew. */
-export const unfinishedName = 'recovering.json'
 
 /** A second fold for comparison costs as much as the first: not for more operations than this (a minute or so). */
 const confirmMax = 2_000_000
@@ -191,7 +186,7 @@ async function carryOut(world: World, dir: string, { best, second, journal, epoc
       await disk.removeTree(other)
     }
   }
-  await disk.writeFileDurable(`${dir}/${unfinishedName}`, Buffer.from(`${JSON.stringify({ lossy: uncertain, epoch })}\n`), { mode: 0o600 })
+  await beginUnfinished(disk, dir, { lossy: uncertain, epoch })
   const aside = await asideIn(world, dir)
   if (await disk.stat(fresh)) {
     if (await disk.stat(`${dir}/store`)) await disk.rename(`${dir}/store`, `${aside}/store`)
@@ -215,41 +210,6 @@ async function carryOut(world: World, dir: string, { best, second, journal, epoc
   await disk.syncDir(dir)
   return { outcome: 'recovered', epoch: facts.counters!.epoch, facts, digest, confirmed, aside }
 }
-
-async function unfinishedIn(disk: Disk, dir: string): Promise<{ lossy: boolean; epoch: number } | undefined> {
-  const path = `${dir}/${unfinishedName}`
-  if (!await disk.stat(path)) return undefined
-  return JSON.parse((await disk.readFile(path)).toString('utf8')) as { lossy: boolean; epoch: number }
-}
-
-async function asideIn({ disk }: World, dir: string): Promise<string> {
-  for (let n = 1; ; n++) {
-    const path = `${dir}/damaged-${n}`
-    if (await disk.stat(path)) continue
-    await disk.mkdir(path)
-    return path
-  }
-}
-
-/** Damaged files go aside, and come back as far as they are true; a new file begins behind `seq`. The store has everything already. */
-async function mendJournal({ disk, log }: World, { dir, aside, journal, seq }: { dir: string; aside: string; journal: Survey; seq: number }): Promise<void> {
-  const bad = new Set([...journal.damages, ...journal.torn ? [journal.torn] : []].map(({ path }) => path))
-  await disk.mkdir(`${aside}/journal`)
-  for (const { path, firstSeq } of journal.files) {
-    // What lies behind a gap cannot follow on anything any more.
-    if (!bad.has(path) && firstSeq <= seq) continue
-    const [first] = journal.stretches.filter(stretch => stretch.path === path)
-    const prefix = first && first.from === firstSeq && first.to - 1 <= seq ? (await disk.readFile(path)).subarray(0, first.end) : undefined
-    await disk.rename(path, `${aside}/journal${path.slice(path.lastIndexOf('/'))}`)
-    if (prefix && firstSeq <= seq && headerIsTrue(prefix)) await disk.writeFileDurable(path, prefix, { mode: 0o600 })
-  }
-  await disk.syncDir(`${aside}/journal`)
-  const segments = await Segments.open({ disk, log }, `${dir}/journal`)
-  await segments.prepare(seq + 1)
-  await segments.end()
-}
-
-const headerIsTrue = (bytes: Buffer): boolean => decodeHeader(bytes) !== undefined
 
 function reportOf({ best, damage, passedOver, journal, lost, uncertain }: Plan, { outcome, epoch, facts, digest, confirmed = false, aside }: Done): Recovery {
   const torn = journal.torn && outcome !== 'nothing' ? [`${journal.torn.path}: ends inside of a group (${journal.torn.why})`] : []

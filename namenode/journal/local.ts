@@ -24,14 +24,13 @@ import { countersKey, decodeCounters, emptyCounters } from './counters.ts'
 import { answerBefore, decideGroup, type Waiting } from './group.ts'
 import type { Journal } from './journal.ts'
 import type { Mutation, Registry } from './operation.ts'
+import { Room } from './room.ts'
 import { Segments, SyncFailure, type SegmentLimits } from './segments.ts'
 import { State } from './state.ts'
 import type { View } from './view.ts'
 
 /** Operations in one group: enough that a sync costs each of them next to nothing, few enough that reads between two groups wait some milliseconds only. */
 const groupMax = 1024
-/** How often a full disk is looked at again. */
-const fullRetryMs = 500
 
 export interface JournalOptions {
   readonly store: Store
@@ -60,15 +59,14 @@ export class LocalJournal implements Journal {
   readonly #originMs: number
   #pumping: Promise<void> | undefined
   #failed: GristmillError | undefined
-  /** Said to everybody who comes while a group waits for room in the store; and those of that group. */
-  #full: GristmillError | undefined
-  readonly #stuck = new Map<RequestId, Promise<unknown>>()
+  readonly #room: Room
   readonly #closing = new AbortController()
 
   private constructor(options: JournalOptions, segments: Segments, state: State) {
     this.#options = options
     this.#segments = segments
     this.#state = state
+    this.#room = new Room(options)
     this.#sync = options.sync ?? true
     this.#failpoints = options.failpoints ?? unarmed
     this.#originMs = options.clock.now() - options.clock.mono()
@@ -107,11 +105,10 @@ export class LocalJournal implements Journal {
   submit<O extends object, R>(mutation: Mutation<O, R>, operation: O): Promise<R> {
     if (this.#failed) return Promise.reject(this.#failed)
     if (this.#closing.signal.aborted) return Promise.reject(stopping())
-    if (this.#full) {
-      const { requestId } = operation as { requestId?: RequestId }
+    if (this.#room.full) {
       const before = answerBefore(this.#state, { mutation, operation })
       if (before) return Promise.resolve(before.result as R)
-      return (requestId && this.#stuck.get(requestId) as Promise<R> | undefined) ?? Promise.reject(this.#full)
+      return this.#room.answerTo((operation as { requestId?: RequestId }).requestId) as Promise<R> | undefined ?? Promise.reject(this.#room.full)
     }
     const { promise, resolve, reject } = Promise.withResolvers<R>()
     try {
@@ -201,32 +198,20 @@ export class LocalJournal implements Journal {
 
   /** The group is in the log. It is committed once the store has room; the same operations at the same time make the same edits. */
   async #whenThereIsRoom(group: readonly Waiting[], timeMs: number, cause: GristmillError): Promise<void> {
-    const { store, clock, log } = this.#options
-    this.#full = new GristmillError('ENOSPC', `${cause.message}; what is there can be read, and changes are refused until there is room`, { cause, details: cause.details })
-    log.error('the disk of the namenode is full; changes are refused until there is room', { error: cause, operations: group.length })
-    for (const { operation, done } of group) {
-      const { requestId } = operation as { requestId?: RequestId }
-      if (requestId) this.#stuck.set(requestId, done)
-    }
-    for (const each of this.#queue.drain()) each.reject(this.#full)
-    try {
-      for (;;) {
-        // Told to end meanwhile: nobody knows of the group yet, and the next start applies it.
-        await clock.sleep(fullRetryMs, this.#closing.signal).catch(() => {})
-        if (this.#closing.signal.aborted) return this.#fail(group, cause)
-        try {
-          store.transact(() => this.#decide(group, timeMs))
-        } catch (error) {
-          this.#state.rollback()
-          if (hasCode(error, 'ENOSPC')) continue
-          return this.#fail(group, error)
-        }
-        log.info('the disk of the namenode has room again', { operations: group.length })
-        return this.#answer(group)
+    const commit = (): void => {
+      try {
+        this.#options.store.transact(() => this.#decide(group, timeMs))
+      } catch (error) {
+        this.#state.rollback()
+        throw error
       }
-    } finally {
-      this.#full = undefined
-      this.#stuck.clear()
+      // Answered while it still counts as waiting: nothing comes in between.
+      this.#answer(group)
+    }
+    try {
+      await this.#room.wait(group, cause, { commit, waiting: this.#queue.drain(), signal: this.#closing.signal })
+    } catch (error) {
+      this.#fail(group, error)
     }
   }
 

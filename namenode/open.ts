@@ -1,0 +1,58 @@
+// What a namenode finds in its directory: a store that is looked at before it is opened, a journal that is brought up to date, and
+// whose state it is. Nothing is served before all of this has gone well.
+
+import { GristmillError, hasCode } from '../src/base/errors.ts'
+import { clusterId, type ClusterId } from '../src/base/ids.ts'
+import type { Home } from '../src/home/home.ts'
+import type { Store } from '../src/ports/store.ts'
+import type { World } from '../src/ports/world.ts'
+import { unfinishedName } from './backup/aside.ts'
+import { checkRow, whatToDo } from './journal/codec.ts'
+import { LocalJournal } from './journal/local.ts'
+import { Registry as Kinds } from './journal/operation.ts'
+import { allMutations } from './mutations.ts'
+import type { NamenodeConfig } from './namenode.ts'
+import { format, identityOf } from './namespace/format.ts'
+
+/** A store that was damaged while nobody looked is not even opened: what LMDB makes of it can be anything, a signal too. */
+export async function inspect({ clock, log, disk, inspectStore }: World, dir: string): Promise<void> {
+  if (await disk.stat(`${dir}/${unfinishedName}`)) throw new GristmillError('CORRUPT', `a recovery of ${dir} was cut off; run \`gristmill namenode recover --dir ${dir}\` again`, { details: { dir } })
+  const startMs = clock.mono()
+  let rows = 0
+  try {
+    await inspectStore(`${dir}/store`, (table, bytes, keyAt, valueAt, end) => {
+      rows++
+      checkRow(table, bytes, keyAt, valueAt, end)
+    })
+  } catch (error) {
+    if (!hasCode(error, 'CORRUPT')) throw error
+    throw new GristmillError('CORRUPT', `${error.message}; ${whatToDo(dir)}`, { cause: error, details: { ...error.details, dir } })
+  }
+  log.debug('the store is sound', { rows, tookMs: Math.round(clock.mono() - startMs) })
+}
+
+/** Replays what the log has and the store has not. Throws CORRUPT. */
+export function openJournal(world: World, config: Pick<NamenodeConfig, 'dir' | 'sync' | 'onFatal'>, store: Store): Promise<LocalJournal> {
+  const { disk, clock, log, failpoints } = world
+  return LocalJournal.open({
+    store, disk, clock, log, failpoints, dir: `${config.dir}/journal`, registry: new Kinds(allMutations), sync: config.sync,
+    onFatal: error => config.onFatal?.(error),
+  })
+}
+
+/** The cluster's id: in the home's stamp and in the state, the same in both. A fresh directory becomes a new cluster. */
+export async function identify(home: Home, journal: LocalJournal, { random, clock }: Pick<World, 'random' | 'clock'>, owner: string): Promise<ClusterId> {
+  const found = identityOf(journal.view)
+  if (found) {
+    await home.stamp(found.cluster) // DIR_FOREIGN if the stamp is of another
+    return found.cluster
+  }
+  if (home.cluster !== undefined) {
+    throw new GristmillError('CORRUPT', `${home.dir} belongs to cluster ${home.cluster}, but its store and journal are empty; ` +
+      'restore them from a backup, or start a new cluster in another directory', { details: { dir: home.dir } })
+  }
+  const cluster = clusterId(`cluster-${random.id().slice(0, 16)}`)
+  await journal.submit(format, { cluster, owner, nowMs: clock.now() })
+  await home.stamp(cluster)
+  return cluster
+}
