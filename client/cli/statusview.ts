@@ -43,7 +43,8 @@ export function troubles(status: ClusterStatus): string[] {
     found.push(`datanode ${node.address} is ${node.state}: not heard of ${node.pid === 0 ? 'since the namenode started' : `for ${formatDuration(node.sinceContactMs)}`}`)
   }
   for (const node of status.nodes) {
-    for (const storage of node.storages) {
+    // What disks were like when a node was last heard of is no news: that it is gone is.
+    for (const storage of node.state === 'dead' || node.state === 'away' ? [] : node.storages) {
       if (storage.failed) found.push(`disk ${storage.dir} of datanode ${node.address} has failed`)
       else if (storage.closed) found.push(`disk ${storage.dir} of datanode ${node.address} takes no new blocks: it is read-only`)
       else if (isFull(storage, status)) found.push(`disk ${storage.dir} of datanode ${node.address} is full: ${formatBytes(storage.freeBytes)} are left, less than a block`)

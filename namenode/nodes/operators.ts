@@ -14,6 +14,7 @@ import type { Keeper } from '../blocks/keeper.ts'
 import type { Chore } from '../housekeeping.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
+import { noteNode } from './known.ts'
 import type { DataNode } from './node.ts'
 import type { Registry } from './registry.ts'
 import { inService, sameService, serviceOf, setService, type Service } from './service.ts'
@@ -65,7 +66,15 @@ export class Operators {
   }
 
   async #set(requestId: RequestId | undefined, node: DataNode, service: Service): Promise<NodeStatus> {
-    await this.#options.journal.submit(setService, { requestId, node: node.node, service })
+    const { journal, clock } = this.#options
+    if (!node.noted) {
+      // It has been gone for so long that it was forgotten: it is in service as far as anybody knows, and anything else is to be remembered.
+      if (sameService(service, inService)) return nodeStatus(node, clock)
+      const { node: id, address, rack, host } = node
+      await journal.submit(noteNode, { node: id, address, rack, host, sinceMs: Math.floor(clock.now()) })
+      node.noted = true
+    }
+    await journal.submit(setService, { requestId, node: node.node, service })
     this.#follow(node)
     return nodeStatus(node, this.#options.clock)
   }

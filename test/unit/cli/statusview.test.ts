@@ -57,6 +57,7 @@ test('a disk without room for another block is full, and that is said', () => {
   const found = (freeBytes: number): string[] => troubles(status({ nodes: [node({ storages: [{ ...disk!, freeBytes }] })] }))
   expect(found(128 << 20)).toEqual([])
   expect(found((128 << 20) - 1)).toEqual(['disk /d1 of datanode 127.0.0.1:9001 is full: 128 MiB are left, less than a block'])
+  expect(troubles(status({ nodes: [node({ state: 'dead', sinceContactMs: 15_000, storages: [{ ...disk!, freeBytes: 0 }, { ...disk!, failed: true }] })] }))).toEqual(['datanode 127.0.0.1:9001 is dead: not heard of for 15.0 s'])
   expect(found(0)).toEqual(['disk /d1 of datanode 127.0.0.1:9001 is full: 0 B are left, less than a block'])
 })
 

@@ -87,7 +87,7 @@ test('a node is not let go when too few would be left, and the answer says what 
   const sim = await Sim.calm(62, 3, 1)
   const [a, b, c] = sim.nodes as [Fake, Fake, Fake]
   await place(sim, 3, [0, 1, 2])
-  await expect(take(sim, a)).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('2 datanodes are in service, and 1 blocks want up to 3 replicas'), details: { left: 2, target: 3, blocks: 1 } })
+  await expect(take(sim, a)).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('2 datanodes are in service, and 1 block wants up to 3 replicas'), details: { left: 2, target: 3, blocks: 1 } })
   expect(stateOf(sim, a)).toBe('in-service')
   await sim.house.bench.do(remove, { path: '/p0' })
   sim.house.keeper.discard([1 as BlockId])
@@ -123,6 +123,24 @@ test('what was said survives a restart of the namenode, and a node that comes ba
   await sim.pass(1000)
   expect(stateOf(sim, leaver)).toBe('decommissioned')
   await sim.house.stop()
+})
+
+test('a node that has been gone for so long that it was forgotten can be decommissioned, and nobody misses it any more', async () => {
+  const sim = await Sim.calm(61, 4, 1)
+  const { house } = sim
+  const [gone] = sim.nodes
+  gone!.kill()
+  await sim.pass(times.nodeDeadMs + 650_000)
+  await forgetGone({ journal: house.bench.journal, registry: house.registry, clock: sim.clock })
+  const known = (): unknown[] => [...knownNodes(house.bench.journal.view)].filter(({ node }) => node === gone!.id).map(({ service }) => service)
+  expect(known()).toEqual([])
+  expect((await back(sim, gone!)).service ?? 'in-service').toBe('in-service')
+  expect(known()).toEqual([])
+  await take(sim, gone!)
+  await sim.until('there is nothing to wait for', () => stateOf(sim, gone!) === 'decommissioned', 60_000)
+  expect(known()).toEqual([{ state: 'decommissioned' }])
+  expect(sim.unwell()).toEqual([])
+  await house.stop()
 })
 
 test('a node that is back in service keeps what it had, and what is too much is trimmed', async () => {
