@@ -10,12 +10,14 @@ import { Registry } from '../../namenode/journal/operation.ts'
 import { allMutations } from '../../namenode/mutations.ts'
 import { mkdir as mkdirMutation, touch as touchMutation } from '../../namenode/namespace/names.ts'
 import { Namenode, type NamenodeConfig } from '../../namenode/namenode.ts'
+import type { GristmillError } from '../../src/base/errors.ts'
 import type { Address, NodeId } from '../../src/base/ids.ts'
 import { address, blockId, clusterId, nodeId, requestId, storageId } from '../../src/base/ids.ts'
 import { silent } from '../../src/ports/log.ts'
 import { status } from '../../src/protocol/admin.ts'
 import * as heartbeat from '../../src/protocol/heartbeat.ts'
 import { list, locate, mkdir, remove, rename, setAttributes, stat, summary, touch } from '../../src/protocol/namespace.ts'
+import { orders } from '../../src/protocol/order.ts'
 import { full } from '../../src/protocol/report.ts'
 import * as writing from '../../src/protocol/writing.ts'
 import { Credentials } from '../../src/rpc/auth.ts'
@@ -225,6 +227,32 @@ test('killed at any moment under load, it has everything that it acknowledged, o
   }
   expect(found).toEqual(new Map([...acknowledged].sort()))
 }, 120_000)
+
+test('told to end, it answers those who wait, refuses who comes, forgets nothing that it has said, and gives its directory back', async () => {
+  const namenode = await start()
+  const { address: at } = namenode
+  const { node, session } = await register(at, 'd1')
+  const waiting = grace.call(at, orders, { node, session, acknowledged: 0, freeSlots: 0 }, { retry: false }).then(() => 'answered', (error: GristmillError) => error.code)
+  const changes = Array.from({ length: 400 }, (_, i) => grace.call(at, touch, { requestId: fresh(), path: `/f${i}` }, { retry: false }).then(() => i, (error: GristmillError) => error.code))
+  await changes[0]
+  const stopping = namenode.stop()
+  expect(namenode.stop()).toBe(stopping)
+  const late = await grace.call(at, touch, { requestId: fresh(), path: '/late' }, { retry: false }).catch((error: unknown) => error)
+  expect(late).toMatchObject({ code: expect.stringMatching(/^(UNAVAILABLE|OUTCOME_UNKNOWN)$/) })
+  const outcomes = await Promise.all(changes)
+  await stopping
+  expect(await waiting).toMatch(/^(answered|UNAVAILABLE|UNREGISTERED)$/)
+  const done = outcomes.filter(each => typeof each === 'number')
+  expect(done).toContain(0)
+  // What was on its way in a connection that closed is unknown to its caller, and said to be.
+  for (const code of outcomes.filter(each => typeof each === 'string')) expect(['UNAVAILABLE', 'OUTCOME_UNKNOWN']).toContain(code)
+
+  // Lock, store and journal are free at once, and hold exactly what was said.
+  const again = await start()
+  const there = new Set((await grace.call(again.address, list, { path: '/', limit: 1000 })).entries.map(entry => entry.path))
+  for (const i of done) expect(there.has(`/f${i}`), `/f${i}`).toBe(true)
+  expect(there.has('/late')).toBe(false)
+})
 
 test('a directory that is in use, is another\'s, or has lost its state is refused', async () => {
   const first = await start()
