@@ -16,6 +16,7 @@ import type { StorageState } from '../../src/protocol/heartbeat.ts'
 import type { Replica } from '../../src/protocol/report.ts'
 import { Catalog } from './catalog.ts'
 import { Departures } from './departures.ts'
+import { Doubles, type Replicas } from './doubles.ts'
 import { Disks } from './disks.ts'
 import { Incoming } from './incoming.ts'
 import { Storage } from './storage.ts'
@@ -67,6 +68,19 @@ export class Store {
   readonly #catalog = new Catalog()
   readonly #incoming = new Set<BlockId>()
   readonly #departures = new Departures()
+  readonly #doubles = new Doubles()
+  readonly #replicas: Replicas = {
+    storageOf: id => this.storages[this.#catalog.get(id)?.storage ?? -1],
+    incoming: id => this.#incoming.has(id),
+    check: id => this.check(id),
+    adopt: (id, { storage, length, crc }) => {
+      storage.add(length)
+      this.#catalog.set(id, { length, crc, storage: this.storages.indexOf(storage) })
+      this.#listener.added({ id, length, crc, storage: storage.id })
+      // What was bad here is put aside without a word: there is a good one.
+      void this.#departures.go(id).catch(() => {}) // at the next look
+    },
+  }
   /** Damaged blocks found since the start, for metrics. */
   badFound = 0
 
@@ -75,9 +89,11 @@ export class Store {
     const store = new Store(options)
     for (const { storage, found } of await store.#disks.open()) {
       for (const { id, length, crc } of found.blocks) {
-        // The same block in two directories: copied there by a person. One is enough.
-        if (store.#catalog.has(id)) { storage.subtract(length); options.log.warn('a block lies in two directories; one of them is ignored', { block: id, dir: storage.dir }) }
-        else store.#catalog.set(id, { length, crc, storage: store.storages.indexOf(storage) })
+        if (store.#catalog.has(id)) {
+          storage.subtract(length)
+          store.#doubles.add(id, { storage, length, crc })
+          options.log.warn('a block lies in two directories; one of the two will go when the other has been found sound', { block: id, dir: storage.dir })
+        } else store.#catalog.set(id, { length, crc, storage: store.storages.indexOf(storage) })
       }
       for (const id of found.bad) store.#bad(id, storage, 0)
     }
@@ -120,6 +136,7 @@ export class Store {
     await this.#disks.tend()
     // What a disk that took no changes has kept.
     for (const id of this.#departures.held()) await this.#departures.go(id).catch(() => {}) // at the next look, or when the node starts again
+    await this.#doubles.tend(this.#replicas)
   }
 
   /** Starts a block of at most `bytesMax` bytes in the directory with the most room. Throws EEXIST, EBUSY, ENOSPC. */
@@ -283,6 +300,7 @@ export class Store {
   async remove(ids: readonly BlockId[]): Promise<void> {
     for (const id of ids) {
       const entry = this.#catalog.delete(id)
+      this.#doubles.doom(id)
       if (entry) {
         const storage = this.storages[entry.storage]!
         storage.subtract(entry.length)
