@@ -12,6 +12,9 @@ export const absent: State = { kind: 'absent' }
 
 interface Effect { readonly state: State; readonly began: number; ended: number; certain: boolean }
 
+/** What every path might be at some moment, for a state that may come back. */
+export interface Mark { readonly began: number; readonly paths: ReadonlyMap<string, readonly Effect[]>; ended: number }
+
 /** A call that is out: it may have acted. `settle` says how it ended. */
 export interface Pending {
   /** It happened, once, before now. */
@@ -26,9 +29,13 @@ export interface Pending {
 
 export class Acks {
   readonly #paths = new Map<string, Effect[]>()
+  /** Every call that would change a path. */
+  readonly #history: Array<{ readonly path: string; readonly began: number }> = []
   readonly #observed = new Map<string, Set<Map<string, State>>>()
   /** Order of what happened in this journal; it has nothing to do with time. */
   #step = 0
+  /** An old state has come back: until then, and a while after, nothing is as it was told. */
+  #restored = 0
   acknowledged = 0
   unknowns = 0
   refusals = 0
@@ -42,12 +49,16 @@ export class Acks {
     const effects = [...changes].map(([path, state]) => {
       const effect: Effect = { state, began, ended: Infinity, certain: false }
       this.#of(path).push(effect)
+      this.#history.push({ path, began })
       for (const seen of this.#observed.get(path) ?? []) if (!own.has(seen)) seen.set(keyOf(state), state)
       return { path, effect }
     })
+    // What began before an old state came back may have happened before, and be forgotten.
+    const doubtful = (): boolean => began < this.#restored
     return {
       acknowledged: () => {
         this.acknowledged++
+        if (doubtful()) return
         const ended = ++this.#step
         for (const { path, effect } of effects) {
           effect.ended = ended
@@ -59,6 +70,7 @@ export class Acks {
       },
       refused: () => {
         this.refusals++
+        if (doubtful()) return
         for (const { path, effect } of effects) this.#paths.set(path, this.#of(path).filter(other => other !== effect))
       },
       unknown: () => { this.unknowns++ },
@@ -77,6 +89,28 @@ export class Acks {
     }
   }
 
+  /** An old state has come back at least once. */
+  get restored(): boolean { return this.#restored > 0 }
+
+  /** A state begins to be kept that may come back; its end is told by `markEnds`. */
+  mark(): Mark { return { began: ++this.#step, paths: new Map([...this.#paths].map(([path, effects]) => [path, [...effects]])), ended: Infinity } }
+  markEnds(mark: Mark): void { mark.ended = ++this.#step }
+
+  /** A kept state has come back: all may be as it was then, and what was under way may happen still. */
+  restore(mark: Mark): void {
+    this.#restored = ++this.#step
+    for (const [path, now] of this.#paths) {
+      const before = mark.paths.get(path) ?? [initial()]
+      const during = now.filter(effect => effect.began < mark.ended || !effect.certain)
+      const effects = [...new Set([...before, ...during])]
+      this.#paths.set(path, effects)
+      for (const seen of this.#observed.get(path) ?? []) for (const { state } of effects) seen.set(keyOf(state), state)
+    }
+  }
+
+  /** Has anything been done to this path since the mark was made? Then some of what it was made of may have been removed. */
+  touchedSince(path: string, mark: Mark): boolean { return this.#history.some(touch => touch.path === path && touch.began > mark.began) || (mark.paths.get(path)?.length ?? 0) > 1 }
+
   /** States that the path may have now, at least one. */
   possible(path: string): State[] {
     const states = new Map(this.#of(path).map(({ state }) => [keyOf(state), state]))
@@ -93,10 +127,12 @@ export class Acks {
 
   #of(path: string): Effect[] {
     let effects = this.#paths.get(path)
-    if (!effects) this.#paths.set(path, effects = [{ state: absent, began: 0, ended: 0, certain: true }])
+    if (!effects) this.#paths.set(path, effects = [initial()])
     return effects
   }
 }
+
+const initial = (): Effect => ({ state: absent, began: 0, ended: 0, certain: true })
 
 export const keyOf = (state: State): string =>
   state.kind === 'file' ? `file ${contentKey(state.content)}` : state.kind === 'output' ? `output ${state.key}` : state.kind

@@ -6,6 +6,7 @@ import { Acks, keyOf } from './acks.ts'
 import { codeOf, identify, runClients, type Findings } from './clients.ts'
 import { Nemesis } from './nemesis.ts'
 import type { Action, Plan } from './plan.ts'
+import { tidyUp } from './operator.ts'
 import { outputOf } from './programs.ts'
 
 /** Of virtual time, after the last fault: longer than the death of a node, its blocks' copies and every retry in between. */
@@ -28,7 +29,7 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
   const found: string[] = []
   const findings: Findings = { all: found, add: what => { if (found.length < 100) found.push(what) } }
   const acks = new Acks()
-  const nemesis = new Nemesis(cluster)
+  const nemesis = new Nemesis(cluster, acks)
   let ops = 0
   await cluster.waitActive()
   const waiting = new Map<number, Action>()
@@ -44,6 +45,12 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
   }
   const late = Symbol('late')
   if (await Promise.race([clients, cluster.advance(clientsMs).then(() => late)]) === late) findings.add(`clients still wait for answers long after all was healed: ${[...waiting].map(([client, { kind, path }]) => `client ${client} in ${kind} ${path}`).join(', ')}`)
+  for (const problem of nemesis.problems) findings.add(problem)
+  try {
+    if (nemesis.restored) await tidyUp(cluster, { acks, mark: nemesis.restored, add: findings.add })
+  } catch (error) {
+    findings.add(`an operator cannot tidy up after a recovery: ${(error as Error).message}`)
+  }
   for (const line of await rest(cluster)) findings.add(line)
   await compare(cluster, acks, findings)
   return { findings: found, ops, faults: nemesis.done, skipped: nemesis.skipped, acknowledged: acks.acknowledged, unknown: acks.unknowns, bytes: acks.bytes }

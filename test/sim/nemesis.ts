@@ -3,6 +3,7 @@
 
 import type { Cluster, ClusterNode, DataNode, Party } from '../kit/contract.ts'
 import type { SimDataNode, SimNode } from '../kit/sim/node.ts'
+import type { Acks, Mark } from './acks.ts'
 import type { Site } from './fault/family.ts'
 import { deedOf, victimOf, type Fault, type FaultAction } from './fault/index.ts'
 import { Ledger } from './ledger.ts'
@@ -13,18 +14,25 @@ const misbehavioursMax = 3
 export class Nemesis implements Site {
   readonly cluster: Cluster
   readonly ledger: Ledger
+  readonly acks: Acks
   readonly lame = new Set<string>()
   misbehaviours = misbehavioursMax
+  restoring = false
+  restored: Mark | undefined
   /** Whom something is being done to, and what. */
   readonly #busy = new Map<string, FaultAction>()
   readonly #running = new Set<Promise<void>>()
   #over = false
+  /** It is being brought up, which takes a while if it has to be rebuilt. */
+  #namenodeReturns: Promise<unknown> = Promise.resolve()
   /** Faults that happened, by kind. */
   readonly done = new Map<string, number>()
   skipped = 0
+  readonly problems: string[] = []
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, acks: Acks) {
     this.cluster = cluster
+    this.acks = acks
     this.ledger = new Ledger(cluster)
   }
 
@@ -53,6 +61,7 @@ export class Nemesis implements Site {
       this.cluster.heal()
       for (const node of nodes) node.resume()
       for (const node of nodes) await node.healDisks()
+      await this.#namenodeReturns
       // Datanodes that are about to start wait for it.
       if (!this.cluster.namenode.running) await this.cluster.namenode.start()
     }
@@ -79,10 +88,13 @@ export class Nemesis implements Site {
     this.#busy.set(victim, action)
     const ended: Promise<void> = this.cluster.advance(action.ms).then(async () => {
       if (this.#over) return
-      await deedOf(action).undo?.(this, action)
+      const undoing = Promise.resolve(deedOf(action).undo?.(this, action))
+      if (action.node === 'namenode') this.#namenodeReturns = undoing.catch(() => {})
+      await undoing
       this.#busy.delete(victim)
-    }).catch(() => {
-      // A node that could not be started now is started when all is healed.
+    }).catch((error: unknown) => {
+      // A node that could not be started now is started when all is healed; one that could not be rebuilt is lost.
+      if (kind === 'restore') this.problems.push(`the namenode could not be brought back: ${(error as Error).message}`)
       this.#busy.delete(victim)
     }).finally(() => { this.#running.delete(ended) })
     this.#running.add(ended)

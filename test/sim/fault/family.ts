@@ -4,6 +4,7 @@
 import type { Random } from '../../../src/ports/random.ts'
 import type { Cluster, ClusterNode, DataNode, Party } from '../../kit/contract.ts'
 import type { SimDataNode, SimNode } from '../../kit/sim/node.ts'
+import type { Acks, Mark } from '../acks.ts'
 import type { Ledger } from '../ledger.ts'
 
 /** Whom it may hit. */
@@ -24,6 +25,7 @@ export type Lasting<Kind extends string> = Kind extends string ? { readonly kind
 export interface Site {
   readonly cluster: Cluster
   readonly ledger: Ledger
+  readonly acks: Acks
   readonly node: (name: string) => ClusterNode | undefined
   readonly datanode: (name: string) => DataNode | undefined
   readonly party: (name: string) => Party
@@ -34,6 +36,9 @@ export interface Site {
   readonly lame: Set<string>
   /** How often users' functions may still misbehave: fewer times than a task has attempts, or its job fails, and is right to. */
   misbehaviours: number
+  /** A backup has been made from which the namenode will be rebuilt; and it has been. */
+  restoring: boolean
+  restored: Mark | undefined
 }
 
 export interface Deed<Action> {

@@ -6,16 +6,17 @@ import { diskDeeds, diskDraws, type EachDiskFault } from './disk.ts'
 import type { Deed, Draw, Nodes } from './family.ts'
 import { identityDeeds, identityDraws, type IdentityFault } from './identity.ts'
 import { machineDeeds, machineDraws, type MachineFault } from './machine.ts'
+import { metadataDeeds, metadataDraws, type MetadataFault } from './metadata.ts'
 import { networkDeeds, networkDraws, type NetworkFault } from './network.ts'
 import { workerDeeds, workerDraws, type WorkerFault } from './worker.ts'
 
 /** What happens to the machines. A fault that lasts ends by itself after `ms`. */
-export type FaultAction = MachineFault | NetworkFault | EachDiskFault | IdentityFault | WorkerFault
+export type FaultAction = MachineFault | NetworkFault | EachDiskFault | IdentityFault | WorkerFault | MetadataFault
 
 export interface Fault { readonly atMs: number; readonly action: FaultAction }
 
-const draws = { ...machineDraws, ...networkDraws, ...diskDraws, ...identityDraws, ...workerDraws } satisfies Record<string, Draw<FaultAction>>
-const deeds = { ...machineDeeds, ...networkDeeds, ...diskDeeds, ...identityDeeds, ...workerDeeds }
+const draws = { ...machineDraws, ...networkDraws, ...diskDraws, ...identityDraws, ...workerDraws, ...metadataDraws } satisfies Record<string, Draw<FaultAction>>
+const deeds = { ...machineDeeds, ...networkDeeds, ...diskDeeds, ...identityDeeds, ...workerDeeds, ...metadataDeeds }
 
 export const deedOf = (action: FaultAction): Deed<FaultAction> => deeds[action.kind] as Deed<FaultAction>
 
@@ -34,7 +35,9 @@ export const profiles = {
   clocks: ['clock', 'kill', 'pause', 'stop'],
   strangers: ['replace', 'wipe', 'revert', 'away', 'kill'],
   sloth: ['straggle', 'misbehave', 'kill', 'pause', 'slow'],
-  all: Object.keys(draws) as Kind[],
+  restored: ['restore', 'kill', 'powerCut', 'pause', 'lossy'],
+  // But for what loses what was acknowledged.
+  all: (Object.keys(draws) as Kind[]).filter(kind => kind !== 'restore'),
 } as const satisfies Record<string, readonly Kind[]>
 export type Profile = keyof typeof profiles
 
@@ -55,7 +58,9 @@ export function faultsOf(random: Random, { profile, datanodes, disks, lastsMs }:
       }
     },
   }
-  const count = 1 + random.below(10)
-  return Array.from({ length: count }, () => ({ atMs: random.below(lastsMs), action: (draws[used[random.below(used.length)]!] as Draw<FaultAction>)(random, nodes) }))
-    .sort((a, b) => a.atMs - b.atMs)
+  const draw = (kind: Kind): Fault => ({ atMs: random.below(lastsMs), action: (draws[kind] as Draw<FaultAction>)(random, nodes) })
+  const faults = Array.from({ length: 1 + random.below(10) }, () => draw(used[random.below(used.length)]!))
+  // Without it the profile would not be what it is called.
+  if (profile === 'restored' && !faults.some(({ action }) => action.kind === 'restore')) faults.push(draw('restore'))
+  return faults.sort((a, b) => a.atMs - b.atMs)
 }
