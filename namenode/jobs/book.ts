@@ -140,10 +140,10 @@ export class JournalBook implements Book {
     })
   }
 
-  /** The journal's refusal as a value; a journal that is gone is an error. */
+  /** The mutation's refusal as a value; a journal that is gone is an error. */
   async #refusable(write: () => Promise<unknown>): Promise<Failure | undefined> {
     try {
-      await write()
+      await this.#patient(write)
       return undefined
     } catch (thrown) {
       const error = asError(thrown)
@@ -152,11 +152,16 @@ export class JournalBook implements Book {
     }
   }
 
-  /** Something that must be written at last. A full disk is waited out: what follows from it has been done already. */
+  /** Something that must be written at last. */
   async #insist<O extends object, R>(mutation: Mutation<O, R>, operation: O): Promise<void> {
+    await this.#patient(() => this.#write(mutation, operation))
+  }
+
+  /** A full disk is waited out: what has been computed is not thrown away for want of a megabyte. No mutation of jobs says ENOSPC itself. */
+  async #patient(write: () => Promise<unknown>): Promise<void> {
     for (;;) {
       try {
-        await this.#write(mutation, operation)
+        await write()
         return
       } catch (error) {
         if (this.#closed || !hasCode(error, 'ENOSPC', 'OVERLOADED')) throw error

@@ -14,6 +14,7 @@ import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
 import type { OutputFile } from '../../../src/protocol/task.ts'
 import { as, openBench, root, type Bench } from '../namenode/kit.ts'
 import { specOf } from './kit.ts'
+import { turn } from './rooms.ts'
 
 let requests = 0
 
@@ -68,6 +69,37 @@ test('the output of a job appears whole when it is published, and nothing else i
   expect(book.head(job)!.status.state).toBe('succeeded')
   expect(book.spec(job)).toBeUndefined()
   expect([...book.tasks(job)].map(each => each.task)).toEqual([0, 1])
+})
+
+test('while the namenode\'s disk is full commits and publishing wait, and happen when there is room', async () => {
+  const { bench, book } = await open()
+  const job = await submit(book, mapOnly('/results'))
+  const committed = [0, 1].map(async task => {
+    const file = await write(bench, `/.gristmill/jobs/${job}/${attemptId({ job, stage: 0, task, attempt: 0 })}/part-${task}`)
+    return { task, file }
+  })
+  const files = await Promise.all(committed)
+  const later = async (work: Promise<unknown>): Promise<unknown> => {
+    let done = false
+    void work.finally(() => { done = true })
+    for (let i = 0; i < 20; i++) {
+      bench.clock.pass(1_000)
+      await turn()
+    }
+    expect(done).toBe(false)
+    bench.disk.freeBytes = Infinity
+    for (let i = 0; i < 20 && !done; i++) {
+      bench.clock.pass(1_000)
+      await turn()
+    }
+    expect(done).toBe(true)
+    return work
+  }
+  bench.disk.freeBytes = 0
+  expect(await later(Promise.all(files.map(({ task, file }) => book.commit(job, record(job, task, [file])))))).toEqual([undefined, undefined])
+  bench.disk.freeBytes = 0
+  expect(await later(book.publish(job, over(book, job, 'succeeded')))).toBeUndefined()
+  expect(names(bench, '/results')).toEqual(['/results/_SUCCESS', '/results/part-0', '/results/part-1'])
 })
 
 test('a task is committed once, and only with files that are there as they were reported', async () => {
