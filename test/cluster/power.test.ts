@@ -16,7 +16,9 @@ import { fileWorker, type Counts } from '../soak/workload.ts'
 
 const { can, why } = await Cluster.canCutPower()
 if (!can) process.stderr.write(`\n${'!'.repeat(100)}\n!! NOT TESTED: what a power cut does to real processes. This machine cannot cut the power:\n!! ${why}\n${'!'.repeat(100)}\n\n`)
-const testPower = (title: string, work: () => Promise<void>): void => { test.skipIf(!can)(can ? title : `NOT TESTED HERE: ${title}`, work) }
+const testPower = (title: string, work: () => Promise<void>): void => {
+  test.skipIf(!can)(can ? title : `NOT TESTED HERE: ${title}`, work) // because a test that cannot cut the power would prove nothing
+}
 
 const settings = { blockSize: '64KiB', nodeDead: '3s', heartbeat: '200ms', replication: '3' }
 const nodesOf = (cluster: Cluster): readonly ClusterNode[] => [cluster.namenode, ...cluster.datanodes]
