@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest'
 import { encodeEntry, decodeEntry, sinceOf, type Entry } from '../../../namenode/namespace/entry.ts'
-import { blocksOf, knownBlock } from '../../../namenode/namespace/file.ts'
+import { attributesOf } from '../../../namenode/namespace/attributes.ts'
+import { blocksOf, knownBlock, targetOf } from '../../../namenode/namespace/file.ts'
 import { historyKey } from '../../../namenode/namespace/history.ts'
 import { mkdir, remove, rename, setAttributes, touch } from '../../../namenode/namespace/names.ts'
 import { list, stat, summary } from '../../../namenode/namespace/read.ts'
@@ -13,6 +14,7 @@ import { createSnapshot, hasStale, removeSnapshot, sweepHistory } from '../../..
 import { discard, purge } from '../../../namenode/trash/mutations.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
 import type { View } from '../../../namenode/journal/view.ts'
+import { setAttribute } from '../../../namenode/xattrs/mutations.ts'
 import { inodeId } from '../../../src/base/ids.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { as, openBench, root, type Bench } from './kit.ts'
@@ -165,6 +167,28 @@ test('snapshots are the owner\'s to take, have names that differ, and are of no 
   expect(() => stat(bench.journal.view, bob, '/d/.snapshot/s/f')).toThrow(expect.objectContaining({ code: 'EACCES' }))
   for (const path of ['/d/.snapshot', '/d/.snapshot/s/f']) expect(() => checkFree(path)).toThrow(expect.objectContaining({ code: 'EROFS' }))
   expect(() => checkFree('/d/.snapshots')).not.toThrow()
+})
+
+test('a snapshot shows the replicas that a file was to have, and its blocks have those that the file is to have now, or had last', async () => {
+  const bench = await openBench()
+  const { view } = bench.journal
+  await write(bench, '/d/f')
+  await bench.do(setAttribute, { path: '/d/f', name: 'user.a', value: 'b2xk' })
+  const { id } = stat(view, root, '/d/f')
+  await bench.do(setAttributes, { path: '/d/f', replication: 3 })
+  await bench.do(createSnapshot, { path: '/d', name: 's' })
+  await bench.do(setAttributes, { path: '/d/f', replication: 2 })
+  expect([stat(view, root, '/d/.snapshot/s/f').replication, stat(view, root, '/d/f').replication, targetOf(view, id)]).toEqual([3, 2, 2])
+  // Attributes are those of the thing as it is, wherever it is looked at from.
+  await bench.do(setAttribute, { path: '/d/f', name: 'user.a', value: 'bmV3' })
+  expect([...attributesOf(view, stat(view, root, '/d/.snapshot/s/f').id)].map(({ value }) => value.toString())).toEqual(['new'])
+  // A file that is gone keeps what it had last, as long as the snapshot sees it.
+  await bench.do(remove, { path: '/d/f' })
+  await settle(bench)
+  expect([stat(view, root, '/d/.snapshot/s/f').replication, targetOf(view, id), [...attributesOf(view, id)].length]).toEqual([3, 2, 1])
+  await bench.do(removeSnapshot, { path: '/d', name: 's' })
+  await settle(bench)
+  expect([targetOf(view, id), [...attributesOf(view, id)].length, view.counters.attributes]).toEqual([undefined, 0, 0])
 })
 
 test('a snapshot of the root has everything but what is the system\'s', async () => {
