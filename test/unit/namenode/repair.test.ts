@@ -166,6 +166,24 @@ test('a copy that its sender says has failed is tried elsewhere at once, not whe
   await house.stop()
 })
 
+test('a copy that is never heard of is given up after its time, and made by another node', async () => {
+  const sim = await Sim.calm(53, 3, 1)
+  // This one takes no orders, and lives.
+  sim.nodes[0]!.deaf = true
+  const ids = await Promise.all(Array.from({ length: 6 }, () => place(sim, 3, [0, 1])))
+  const ordered = (): number => sim.house.given.filter(({ node, order }) => node === 'n0' && order.kind === 'replicate').length
+  await sim.until('the deaf one has been asked', () => ordered() > 0)
+  await sim.pass(10_000)
+  expect(ids.every(id => sim.holders(id).length === 3)).toBe(false)
+  expect(sim.house.keeper.repair.pending).toBe(ordered())
+  await sim.until('all have their three', () => ids.every(id => sim.holders(id).length === 3), 20_000)
+  const asked = ordered()
+  await sim.pass(60_000)
+  expect([ordered(), sim.house.keeper.repair.pending]).toEqual([asked, 0])
+  expect(sim.house.node(sim.nodes[0]!)).toMatchObject({ sending: 0, sendingBytes: 0 })
+  await sim.house.stop()
+})
+
 test('a block that nobody can take is tried ever more rarely, and does not hold up the others', async () => {
   const sim = await Sim.calm(46, 3, 1)
   const { house } = sim
