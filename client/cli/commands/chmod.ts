@@ -1,9 +1,10 @@
 // chmod: octal modes, or letters that change what is there.
 
+import { ahead } from '../ahead.ts'
 import type { Context } from '../context.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { parseMode } from '../mode.ts'
-import { remotePaths, walk } from '../tree.ts'
+import { remotePaths, walk, type Walked } from '../tree.ts'
 
 export async function run(context: Context, operands: readonly string[], options: { recursive?: boolean }): Promise<void> {
   const [text, ...paths] = operands as [string, ...string[]]
@@ -13,10 +14,12 @@ export async function run(context: Context, operands: readonly string[], options
   await context.each(remotePaths(context, paths), async path => {
     const top = await mill.status(path, { signal })
     // Children first: a mode that locks a directory must not lock us out of it.
-    for await (const { status } of walk(mill, top, { signal, depthMax: options.recursive ? Infinity : 0, post: true })) {
+    const all = walk(mill, top, { signal, depthMax: options.recursive ? Infinity : 0, post: true })
+    const set = async ({ status }: Walked): Promise<void> => {
       const mode = change(status.mode, status.type === 'directory')
       if (mode !== status.mode) await mill.chmod(status.path, mode, { signal })
     }
+    for await (const _ of ahead(all, set, ({ status }) => status.type === 'directory'));
   })
 }
 

@@ -1,6 +1,7 @@
 // chown: owner, owner:group, or :group.
 
 import { GristmillError } from '../../../src/base/errors.ts'
+import { ahead } from '../ahead.ts'
 import type { Context } from '../context.ts'
 import { remotePaths, walk } from '../tree.ts'
 
@@ -13,8 +14,8 @@ export async function run(context: Context, operands: readonly string[], options
   const { signal } = context
   await context.each(remotePaths(context, paths), async path => {
     const status = await mill.status(path, { signal })
-    for await (const below of walk(mill, status, { signal, depthMax: options.recursive ? Infinity : 0 })) {
-      await mill.chown(below.status.path, names, { signal })
-    }
+    const all = walk(mill, status, { signal, depthMax: options.recursive ? Infinity : 0, post: true })
+    // Who gives a directory away may not look into it any more: what is in it comes first.
+    for await (const _ of ahead(all, below => mill.chown(below.status.path, names, { signal }), below => below.status.type === 'directory'));
   })
 }

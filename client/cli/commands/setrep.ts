@@ -3,10 +3,11 @@
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Mill } from '../../mill.ts'
+import { ahead } from '../ahead.ts'
 import { Refusal } from '../complaint.ts'
 import type { Context } from '../context.ts'
 import { plural } from '../format.ts'
-import { remotePaths, walk } from '../tree.ts'
+import { remotePaths, walk, type Walked } from '../tree.ts'
 import { waitFor } from '../waiting.ts'
 
 /** How long is gone on from file to file with what is known of the nodes. */
@@ -24,11 +25,15 @@ export async function run(context: Context, operands: readonly string[], options
     if (top.type === 'directory' && !options.recursive) {
       throw new Refusal('EISDIR', `${path}: is a directory; add -R for all files below it`, { details: { path } })
     }
-    for await (const { status } of walk(mill, top, { signal })) {
-      if (status.type !== 'file') continue
+    const set = async ({ status }: Walked): Promise<string | undefined> => {
+      if (status.type !== 'file') return undefined
       await mill.setReplication(status.path, replicas, { signal })
-      changed.push(status.path)
-      if (context.json) await printer.json({ path: status.path, replication: replicas }, { compact: true })
+      return status.path
+    }
+    for await (const done of ahead(walk(mill, top, { signal }), set)) {
+      if (done === undefined) continue
+      changed.push(done)
+      if (context.json) await printer.json({ path: done, replication: replicas }, { compact: true })
     }
   })
   if (changed.length === 0) return
