@@ -32,7 +32,7 @@ const lookMs = 300
 const sayMs = 10_000
 const awayMsDefault = 300_000
 
-/** Gives what was seen last. Throws what `look` throws, but UNAVAILABLE only after a while. */
+/** Gives what was seen last. Throws what `look` throws, but that nobody answers only after a while. */
 export async function waitFor<T>(context: Context, { label, look, stepOf, isDone, awayMs = awayMsDefault }: Waiting<T>): Promise<T> {
   const { clock } = await context.world()
   const { signal } = context
@@ -40,23 +40,32 @@ export async function waitFor<T>(context: Context, { label, look, stepOf, isDone
   let awaySince: number | undefined
   try {
     for (let pauseMs = firstLookMs; ; pauseMs = Math.min(lookMs, 2 * pauseMs)) {
-      try {
-        const now = await look()
+      const seen = await looked(look)
+      if ('now' in seen) {
         if (awaySince !== undefined) telling.remark('the namenode answers again')
         awaySince = undefined
-        const step = stepOf(now)
+        const step = stepOf(seen.now)
         if (step) telling.step(step)
-        if (isDone(now)) return now
-      } catch (error) {
-        if (!hasCode(error, 'UNAVAILABLE')) throw error
+        if (isDone(seen.now)) return seen.now
+      } else {
         if (awaySince === undefined) telling.remark('the namenode does not answer; waiting for it')
         awaySince ??= clock.mono()
-        if (clock.mono() - awaySince >= awayMs) throw error
+        if (clock.mono() - awaySince >= awayMs) throw seen.away
       }
       await clock.sleep(pauseMs, signal)
     }
   } finally {
     telling.stop()
+  }
+}
+
+/** Away is a namenode that ended, and one that is frozen, cut off or has too much to do. */
+async function looked<T>(look: () => Promise<T>): Promise<{ readonly now: T } | { readonly away: unknown }> {
+  try {
+    return { now: await look() }
+  } catch (error) {
+    if (!hasCode(error, 'UNAVAILABLE', 'TIMEOUT', 'OVERLOADED')) throw error
+    return { away: error }
   }
 }
 

@@ -9,6 +9,7 @@ import { FakeMill, runFake, type Given } from './fake.ts'
 const node = { node: nodeId('n1'), address: address('10.0.0.7:8621'), state: 'live' }
 const draining = (remaining: number, blocks = 340) => ({ nodes: [{ ...node, service: remaining === 0 ? 'decommissioned' : 'decommissioning', held: { blocks, remaining } }] })
 const gone = new GristmillError('UNAVAILABLE', 'cannot reach the namenode')
+const frozen = new GristmillError('TIMEOUT', 'the namenode did not answer')
 
 /** A cluster that answers so, the last answer for ever. A failure is thrown. */
 class Answering extends FakeMill {
@@ -51,8 +52,8 @@ test('who waits without a terminal is told every ten seconds how far it is, and 
   expect((await runFake(new Answering([...remaining, draining(0)]), ['decommission', '10.0.0.7:8621', '--wait', '--json'], timed())).err).toBe('')
 })
 
-test('a namenode that is restarted ends no waiting, and the person is told', async () => {
-  const seen = await runFake(new Answering([draining(340), gone, gone, gone, draining(12), draining(0)]), ['decommission', 'n1', '--wait'], timed())
+test('a namenode that is restarted or frozen ends no waiting, and the person is told', async () => {
+  const seen = await runFake(new Answering([draining(340), gone, frozen, gone, draining(12), draining(0)]), ['decommission', 'n1', '--wait'], timed())
   expect(seen.code).toBe(0)
   expect(seen.err).toBe('10.0.0.7:8621: the namenode does not answer; waiting for it\n10.0.0.7:8621: the namenode answers again\n')
 })
