@@ -18,7 +18,8 @@ import { Catalog } from './catalog.ts'
 import { Departures } from './departures.ts'
 import { Doubles, type Replicas } from './doubles.ts'
 import { Disks } from './disks.ts'
-import { Incoming } from './incoming.ts'
+import type { Incoming } from './incoming.ts'
+import { Reception } from './reception.ts'
 import { Storage } from './storage.ts'
 import { isDamage } from './trouble.ts'
 import { readWhole, type VerifyOptions } from './verify.ts'
@@ -66,12 +67,12 @@ export class Store {
   readonly #failpoints: Failpoints
   readonly #disks: Disks
   readonly #catalog = new Catalog()
-  readonly #incoming = new Set<BlockId>()
+  readonly #reception: Reception
   readonly #departures = new Departures()
   readonly #doubles = new Doubles()
   readonly #replicas: Replicas = {
     storageOf: id => this.storages[this.#catalog.get(id)?.storage ?? -1],
-    incoming: id => this.#incoming.has(id),
+    incoming: id => this.#reception.has(id),
     check: id => this.check(id),
     adopt: (id, { storage, length, crc }) => {
       storage.add(length)
@@ -113,6 +114,12 @@ export class Store {
       return storage
     })
     this.#disks = new Disks([...storages, ...lost], { log, onFailed: (storage, error) => this.#lose(storage, error) })
+    this.#reception = new Reception({ disk, failpoints, disks: this.#disks, departures: this.#departures, sealed: (id, storage, length, crc) => {
+      storage.freeBytes -= length // until it is measured again
+      storage.add(length)
+      this.#catalog.set(id, { length, crc, storage: this.storages.indexOf(storage) })
+      this.#listener.added({ id, length, crc, storage: storage.id })
+    } })
   }
 
   get blocks(): number { return this.#catalog.count }
@@ -142,54 +149,7 @@ export class Store {
   /** Starts a block of at most `bytesMax` bytes in the directory with the most room. Throws EEXIST, EBUSY, ENOSPC. */
   async receive(id: BlockId, bytesMax: number): Promise<Incoming> {
     if (this.#catalog.has(id)) throw new GristmillError('EEXIST', `this node has block ${blockName(id)} already`, { details: { block: id } })
-    if (this.#incoming.has(id)) throw new GristmillError('EBUSY', `block ${blockName(id)} is being written to this node already`, { details: { block: id } })
-    this.#incoming.add(id)
-    try {
-      for (const tried = new Set<Storage>(); ;) {
-        const storage = await this.#disks.reserve(bytesMax, tried)
-        tried.add(storage)
-        try {
-          return await this.#receiveOn(storage, id, bytesMax)
-        } catch (error) {
-          // This disk does not take it: perhaps another one does.
-          if (!hasCode(error, 'ENOSPC') || tried.size === this.storages.length) throw error
-        }
-      }
-    } catch (error) {
-      this.#incoming.delete(id)
-      throw error
-    }
-  }
-
-  /** REQUIRES: the bytes are reserved, and nobody else receives the block. */
-  async #receiveOn(storage: Storage, id: BlockId, bytesMax: number): Promise<Incoming> {
-    const over = (): void => { storage.reservedBytes -= bytesMax }
-    try {
-      await this.#departures.go(id)
-      await storage.makeRoom()
-    } catch (error) {
-      over()
-      throw new GristmillError('ENOSPC', `the disk of ${storage.dir} does not let go of what was to be removed`, { cause: error, details: { block: id } })
-    }
-    let begun = false
-    const incoming = await Incoming.create({ disk: this.#disk, failpoints: this.#failpoints }, storage, { id, bytesMax, end: {
-      sealed: (length, crc) => {
-        over()
-        this.#incoming.delete(id)
-        if (storage.failed) throw new GristmillError('ENOSPC', `the disk of ${storage.dir} has failed while block ${blockName(id)} was written to it`, { details: { block: id } })
-        storage.freeBytes -= length // until it is measured again
-        storage.add(length)
-        this.#catalog.set(id, { length, crc, storage: this.storages.indexOf(storage) })
-        this.#listener.added({ id, length, crc, storage: storage.id })
-      },
-      dropped: () => {
-        over()
-        if (begun) this.#incoming.delete(id)
-      },
-      trouble: (trouble, error) => this.#disks.trouble(storage, trouble, error),
-    } })
-    begun = true
-    return incoming
+    return this.#reception.begin(id, bytesMax)
   }
 
   /** Tells once more how it is with a block, for somebody believes that it is missing here, or that it is not. */
