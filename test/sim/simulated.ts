@@ -1,5 +1,7 @@
 // One plan on one simulated cluster, and the sum over many.
 
+import { parseDuration } from '../../src/base/units.ts'
+import { lookInside } from '../kit/sim/inside.ts'
 import { startSim } from '../kit/sim/cluster.ts'
 import { runPlan, type Outcome } from './campaign.ts'
 import type { Plan } from './plan.ts'
@@ -16,7 +18,10 @@ export interface Result {
 export async function runSimulated(plan: Plan, options: { readonly turns?: number } = {}): Promise<Result> {
   const cluster = await startSim({ ...options, datanodes: plan.datanodes, racks: plan.racks, disks: plan.disks ?? 1, seed: plan.seed, settings: { ...plan.settings, blockSize: plan.blockSize } })
   try {
-    const outcome = await runPlan(cluster, plan)
+    const ended = await runPlan(cluster, plan)
+    // One cause, one finding: what is not at rest is left over as well.
+    const inside = ended.findings.length > 0 ? [] : await lookInside(cluster, { trashKeepMs: parseDuration(plan.settings?.['blockTrashKeep'] ?? '1h') })
+    const outcome = { ...ended, findings: [...ended.findings, ...inside] }
     return { outcome, hash: cluster.trace.hash, events: cluster.trace.events, virtualMs: cluster.now }
   } finally {
     await cluster.stop()

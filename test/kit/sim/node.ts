@@ -4,6 +4,8 @@ import { Datanode } from '../../../datanode/datanode.ts'
 import { careOf } from '../../../datanode/settings.ts'
 import { openTasks } from '../../../datanode/executor/tasks.ts'
 import { recover, type Recovery, type RecoverOptions } from '../../../namenode/backup/recover.ts'
+import { unseal } from '../../../namenode/journal/codec.ts'
+import { countersKey, decodeCounters, emptyCounters } from '../../../namenode/journal/counters.ts'
 import { Namenode } from '../../../namenode/namenode.ts'
 import type { Failpoint } from '../../../src/base/failpoints.ts'
 import type { Address } from '../../../src/base/ids.ts'
@@ -138,13 +140,23 @@ export class SimNameNode extends SimNode {
   }
 
   /** As `gristmill namenode recover`, while it does not run. Throws what that says. */
-  async recover(options: Omit<RecoverOptions, 'dir'> = {}): Promise<Recovery> {
-    const process = new Process(this.parts.kernel, 'recover', this.host)
+  recover(options: Omit<RecoverOptions, 'dir'> = {}): Promise<Recovery> { return this.offline(world => recover(world, { dir: '/namenode', ...options })) }
+
+  /** Something else is done on its computer, while it does not run. */
+  async offline<T>(work: (world: World) => Promise<T>): Promise<T> {
+    const process = new Process(this.parts.kernel, 'offline', this.host)
     try {
-      return await recover(this.parts.worldOf(process, new SimFailpoints(process)), { dir: '/namenode', ...options })
+      return await work(this.parts.worldOf(process, new SimFailpoints(process)))
     } finally {
       process.end()
     }
+  }
+
+  /** What it has begun and not ended, by its own counters. */
+  get open(): { readonly leases: number; readonly doomed: number } {
+    const sealed = this.host.store('/namenode/store').table('meta').get(countersKey)
+    const { leases, doomed } = sealed ? decodeCounters(unseal('meta', countersKey, sealed)) : emptyCounters()
+    return { leases, doomed }
   }
 
   protected async boot(world: World, _offer: unknown, end: () => void): Promise<Namenode> {

@@ -113,6 +113,32 @@ export const canaries = {
       to: '',
     }],
   },
+  'ids-again': {
+    about: 'a namenode that was rebuilt from an old backup gives out ids that it has given out before',
+    workload: 'names', profile: 'restored',
+    changes: [{
+      file: 'namenode/journal/recovered.ts',
+      from: 'if (!lossy) return undefined',
+      to: 'return undefined',
+    }],
+  },
+  'not-in-journal': {
+    about: 'a change depends on what happened in this process before, and not on the journal alone',
+    changes: [{
+      file: 'namenode/writing/mutations.ts',
+      from: 'const mtime = Math.floor(mtimeMs ?? nowMs)',
+      to: 'const grains = globalThis as { grains?: number }\n    const mtime = Math.floor(mtimeMs ?? nowMs) + (grains.grains = (grains.grains ?? 0) + 1)',
+    }],
+  },
+  'litter': {
+    about: 'a block that came only in part is left where it was',
+    profile: 'lossy',
+    changes: [{
+      file: 'datanode/store/incoming.ts',
+      from: 'await this.#storage.discard(paths.flatMap(path => [path, `${path}.meta`]))',
+      to: '',
+    }],
+  },
   'no-check': {
     about: 'a reader over a wire does not look at checksums',
     // What lies on disks is found by their scrubbers; only a reader that is quicker returns it.

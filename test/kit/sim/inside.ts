@@ -1,0 +1,49 @@
+// What only somebody who sees the simulated computers from inside can tell of a cluster that is healed and quiet: that its namenode's
+// state is what its journal says, to the byte, and that nothing is left over on any disk.
+
+import { factsOf } from '../../../namenode/backup/digest.ts'
+import { fold } from '../../../namenode/backup/fold.ts'
+import { backupsIn } from '../../../namenode/backup/shelf.ts'
+import { reach, survey } from '../../../namenode/journal/survey.ts'
+import type { World } from '../../../src/ports/world.ts'
+import type { SimCluster } from './cluster.ts'
+import type { Host } from './host.ts'
+
+/** What may lie on a datanode's disk: who it is, blocks and what was blocks, programs and logs, which are kept for a while. */
+const known = /^\/disk\d+\/(gristmill\.json|epoch\.json|scrub\.json|blocks\/[0-9a-f]{2}\/[0-9a-f]{16}(\.meta)?|(trash|quarantine|quarantine\/last)\/[0-9a-f]{16}(\.meta)?|programs\/[0-9a-f]{64}\.mjs|logs\/.+\.log)$/
+const waitMs = 90_000
+const lookMs = 5_000
+
+/** Ends the namenode. One line for each thing that is not as it must be. */
+export async function lookInside(cluster: SimCluster, { trashKeepMs }: { readonly trashKeepMs: number }): Promise<string[]> {
+  const { namenode, datanodes } = cluster
+  const hosts = datanodes.map(({ host }) => host)
+  const left = (): string[] => [
+    ...hosts.flatMap(host => strays(host, trashKeepMs).map(path => `nothing is left over on disks: ${host.name} has ${path}`)),
+    ...Object.entries(namenode.open).flatMap(([name, count]) => (count > 0 ? [`nothing is left over in the namenode: there are ${count} ${name}`] : [])),
+  ]
+  // Leases run out, and trash is thrown away, in their own time.
+  for (let waited = 0; waited < waitMs && left().length > 0; waited += lookMs) await cluster.advance(lookMs)
+  const found = left()
+  await namenode.stop()
+  const wrong = await namenode.offline(world => compare(world))
+  return wrong === undefined ? found : [...found, `the state is the sum of its journal: ${wrong}`]
+}
+
+function strays({ files }: Host, trashKeepMs: number): string[] {
+  // What is kept for an hour is not waited for.
+  const gone = trashKeepMs < waitMs ? /\/trash\// : /^$/
+  return [...files.keys()].filter(path => !known.test(path) || gone.test(path))
+}
+
+/** Does its operations again, from the beginning or from the last backup. What is wrong with the result, if anything is. */
+async function compare(world: World): Promise<string | undefined> {
+  const journal = await survey(world.disk, '/namenode/journal')
+  const state = await factsOf(world, '/namenode/store')
+  const seq = state.counters!.appliedSeq
+  const backup = (await backupsIn(world.disk, '/backups')).find(one => reach(journal, one.seq) === seq)
+  const fromStart = reach(journal, 0) === seq
+  if (!fromStart && !backup) return `nothing leads to operation ${seq}`
+  const again = await fold(world, { base: fromStart ? undefined : backup!.path, baseSeq: fromStart ? 0 : backup!.seq, until: seq, journal, into: '/again' })
+  return again === state.digest ? undefined : `operation ${seq} of the journal leads to ${again}, and the store has ${state.digest}`
+}
