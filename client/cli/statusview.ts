@@ -29,11 +29,12 @@ export function troubles(status: ClusterStatus): string[] {
   const found: string[] = []
   // A decommissioned node may be switched off, and one in maintenance be away.
   const unwell = status.nodes.filter(node => (node.state === 'dead' || node.state === 'stale') && node.service !== 'decommissioned' && node.service !== 'maintenance')
+  const { corrupt = 0, awaited = 0, misplaced = 0 } = status
   if (status.safeMode) {
     found.push(status.safeModeManual ? 'safe mode: an operator has said so; what is there can be read and nothing is changed until gristmill safemode leave'
-      : 'safe mode: the namenode waits for its datanodes; reads work, repairs and deletions wait')
+      : status.missing > 0 && awaited === 0 ? 'safe mode: all datanodes have reported, and too many blocks are missing; repairs and deletions wait until they are there, or until gristmill safemode leave says that they are gone'
+        : 'safe mode: the namenode waits for its datanodes; reads work, repairs and deletions wait')
   }
-  const { corrupt = 0, awaited = 0, misplaced = 0 } = status
   const gone = status.missing - corrupt
   if (gone > 0) found.push(`${have(gone)} no live replica: bring back the datanodes that hold ${gone === 1 ? 'it' : 'them'}`)
   if (corrupt > 0) found.push(`${have(corrupt)} only damaged replicas: gristmill fsck names the files`)

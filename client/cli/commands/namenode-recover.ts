@@ -37,6 +37,6 @@ export function linesOf(found: Recovery): string[] {
   if (would) return [...lines, 'nothing was changed: run it without --dry-run']
   lines.push(`${plural(found.files, 'file')}, ${plural(found.directories, 'directory', 'directories')}, ${plural(found.blocks, 'block')}; digest ${found.digest ?? ''}${found.confirmed ? ', reached in two ways' : ''}`)
   lines.push(`the epoch is ${epoch} now: datanodes do not obey a namenode of an earlier one`)
-  if (aside !== undefined) lines.push(`what was damaged is in ${aside}; remove it when all is well`)
+  if (aside !== undefined) lines.push(`what was there before is in ${aside}; remove it when all is well`)
   return lines
 }

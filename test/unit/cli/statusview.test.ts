@@ -28,7 +28,7 @@ test('every trouble is a line: missing and thin blocks, nodes and disks that fai
     nodes: [node({ state: 'dead', sinceContactMs: 15_000 }), node({ storages: [{ ...node().storages[0]!, failed: true }] })],
   }))
   expect(found).toEqual([
-    'safe mode: the namenode waits for its datanodes; reads work, repairs and deletions wait',
+    'safe mode: all datanodes have reported, and too many blocks are missing; repairs and deletions wait until they are there, or until gristmill safemode leave says that they are gone',
     '2 blocks have no live replica: bring back the datanodes that hold them',
     'datanode 127.0.0.1:9001 is dead: not heard of for 15.0 s',
     'disk /d1 of datanode 127.0.0.1:9001 has failed',
@@ -50,6 +50,11 @@ test('one of a kind is told of as one, damage apart from absence, and the operat
     '1 block has too few replicas; 1 copy is on its way',
     '1 block has all replicas in one rack; copies go to another one as far as there is room',
   ])
+})
+
+test('a namenode that waits for its datanodes says so, before it knows what is missing', () => {
+  expect(troubles(status({ safeMode: true, missing: 1, awaited: 3 }))[0]).toBe('safe mode: the namenode waits for its datanodes; reads work, repairs and deletions wait')
+  expect(troubles(status({ safeMode: true }))[0]).toContain('waits for its datanodes')
 })
 
 test('a disk without room for another block is full, and that is said', () => {

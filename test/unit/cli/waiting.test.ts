@@ -83,6 +83,9 @@ test('safemode wait waits for a namenode that is only being started, and for no 
   })
   expect(given.passed()).toBeLessThan(31_000)
   expect((await runFake(new Answering([gone]), ['safemode', 'wait', '--timeout', '30s'], timed())).code).toBe(69)
+  // All have come, and it is not enough: only a person can know what to do.
+  expect((await runFake(new Answering([{ ...on, awaited: 0 }]), ['safemode'])).out).toBe(
+    'on: replicas of 4 of 10 blocks are known, and all datanodes have reported; if what is missing is gone for good (gristmill fsck names it), gristmill safemode leave ends it\n')
 })
 
 test.each([
