@@ -1,6 +1,7 @@
 // The library's one object: a cluster in the hand of a program, the same for an embedded cluster and for a rack.
 // It holds pooled connections and nothing else that matters; closing it ends what it has started, never what is stored.
 
+import { GristmillError } from '../src/base/errors.ts'
 import type { Address, ClusterId, JobId } from '../src/base/ids.ts'
 import { jobId } from '../src/base/ids.ts'
 import { FileClient } from '../src/file/client.ts'
@@ -59,7 +60,13 @@ export class Mill extends Files {
 
   constructor({ world, caller, namenode, cluster, host, scratchDir, workingDirectory, compiler, end }: MillParts) {
     const { net, clock, random, disk, log } = world
-    const asking = clusterOf({ caller, namenode: () => namenode, clock, random })
+    let closed = false
+    // Said at once: without sockets every try would fail, and look like a namenode that is away.
+    const there = (): Address => {
+      if (closed) throw new GristmillError('UNAVAILABLE', 'this connection to the cluster has been closed; open another one')
+      return namenode
+    }
+    const asking = clusterOf({ caller, namenode: there, clock, random })
     const files = new FileClient({ caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: `${scratchDir}/spool` })
     super({ ask: asking.ask, files, host, clock, disk, random })
     this.cluster = cluster
@@ -67,7 +74,10 @@ export class Mill extends Files {
     this.#cluster = asking
     this.#files = files
     this.#local = { disk, workingDirectory, programDir: `${scratchDir}/programs`, compiler }
-    this.#end = end
+    this.#end = () => {
+      closed = true
+      return end()
+    }
     this.#patient = (message, request, options) => caller.call(namenode, message, request, { ...options, peer: 'namenode' })
   }
 

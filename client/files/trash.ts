@@ -32,6 +32,7 @@ export class Trash {
    */
   restore(what: string, { to, overwrite = false, signal }: CallOptions & { readonly to?: string; readonly overwrite?: boolean } = {}): Promise<string> {
     return during('restore', what, async () => {
+      if (typeof what !== 'string') throw new GristmillError('EINVAL', `what is restored is a path or an item of the trash, not ${what === null ? 'null' : typeof what}`)
       const item = what.startsWith('/') ? await this.#newest(normalise(what), signal) : what
       const reply = await this.#ask(trash.restore, { item, overwrite, ...to !== undefined && { to: normalise(to) } }, signal)
       return reply.path

@@ -2,6 +2,7 @@
 // wherever it is moved, and are copied by `cp` with `preserve`.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { limits } from '../../src/base/limits.ts'
 import { normalise } from '../../src/base/paths.ts'
 import * as protocol from '../../src/protocol/xattr.ts'
 import type { Ask } from '../jobs/ask.ts'
@@ -26,6 +27,7 @@ export class Xattrs {
   set(path: string, name: string, value: string | Uint8Array, { signal }: CallOptions = {}): Promise<void> {
     return during('setxattr', path, async () => {
       const bytes = typeof value === 'string' ? Buffer.from(value) : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+      if (bytes.length > limits.attributeBytesMax) throw new GristmillError('TOO_LARGE', `the value of ${name} has ${bytes.length} bytes; an extended attribute has at most ${limits.attributeBytesMax}: keep it in a file`, { details: { name } })
       await this.#ask(protocol.set, { path: normalise(path), name, value: bytes.toString('base64') }, signal)
     })
   }

@@ -26,17 +26,20 @@ export class Nodes {
   constructor(ask: Ask) { this.#ask = ask }
 
   /** Returns at once; the node is `decommissioned` when its blocks have been copied away. Throws ENOENT, EACCES, EINVAL, SAFE_MODE. */
-  decommission(node: string, { signal }: CallOptions = {}): Promise<NodeStatus> {
+  async decommission(node: string, { signal }: CallOptions = {}): Promise<NodeStatus> {
+    named(node)
     return this.#ask(service.decommission, { node }, signal)
   }
 
   /** Puts a node back into service, whatever it was. Throws ENOENT, EACCES. */
-  recommission(node: string, { signal }: CallOptions = {}): Promise<NodeStatus> {
+  async recommission(node: string, { signal }: CallOptions = {}): Promise<NodeStatus> {
+    named(node)
     return this.#ask(service.recommission, { node }, signal)
   }
 
   /** Its blocks are not copied while it is away, for so long. Throws ENOENT, EACCES, EINVAL. */
   async maintenance(node: string, { forMs, signal }: CallOptions & { readonly forMs: number }): Promise<NodeStatus> {
+    named(node)
     within('time of a maintenance in milliseconds', forMs ?? Number.NaN, 1000, limits.maintenanceMsMax)
     return this.#ask(service.maintenance, { node, forMs }, signal)
   }
@@ -50,4 +53,8 @@ export class Nodes {
 
   stopBalance({ signal }: CallOptions = {}): Promise<BalanceState> { return this.#ask(service.stopBalance, {}, signal) }
   balanceStatus({ signal }: CallOptions = {}): Promise<BalanceState> { return this.#ask(service.balanceStatus, {}, signal) }
+}
+
+function named(node: unknown): void {
+  if (typeof node !== 'string' || node === '') throw new GristmillError('EINVAL', `a datanode is named by its id, its address or its host, not by ${node === '' ? 'an empty text' : node === null ? 'null' : typeof node}`)
 }

@@ -14,6 +14,9 @@ const ask = async (message: { name?: string }): Promise<never> => {
 test('what cannot be meant is refused in words, and nobody is asked', async () => {
   const [nodes, quotas, trash] = [new Nodes(ask), new Quotas(ask), new Trash(ask)]
   const wrong: [() => Promise<unknown>, RegExp][] = [
+    [() => nodes.decommission(undefined as never), /named by its id, its address or its host, not by undefined/],
+    [() => nodes.recommission(''), /not by an empty text/],
+    [() => trash.restore(5 as never), /a path or an item of the trash, not number/],
     [() => nodes.maintenance('n', { forMs: 30 }), /the time of a maintenance in milliseconds is 30; it must be a whole number from 1000 to/],
     [() => nodes.maintenance('n', {} as never), /is NaN/],
     [() => nodes.maintenance('n', { forMs: Number.NaN }), /is NaN/],
