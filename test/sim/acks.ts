@@ -31,6 +31,8 @@ export class Acks {
   readonly #paths = new Map<string, Effect[]>()
   /** Every call that would change a path. */
   readonly #history: Array<{ readonly path: string; readonly began: number }> = []
+  readonly #removed = new Map<string, State>()
+  readonly #bounds = new Set<string>()
   readonly #observed = new Map<string, Set<Map<string, State>>>()
   /** Order of what happened in this journal; it has nothing to do with time. */
   #step = 0
@@ -44,6 +46,7 @@ export class Acks {
   /** A call that would make these paths so is about to be made. */
   begin(changes: ReadonlyMap<string, State>): Pending {
     const began = ++this.#step
+    const before = new Map([...changes.keys()].map(path => [path, this.certain(path)]))
     const observers = [...changes.keys()].map(path => this.observe(path))
     const own = new Set([...changes.keys()].map(path => [...this.#observed.get(path)!].at(-1)!))
     const effects = [...changes].map(([path, state]) => {
@@ -61,6 +64,9 @@ export class Acks {
         if (doubtful()) return
         const ended = ++this.#step
         for (const { path, effect } of effects) {
+          const was = before.get(path)
+          if (effect.state.kind === 'absent' && was?.kind === 'file' && changes.size === 1) this.#removed.set(path, was)
+          else this.#removed.delete(path)
           effect.ended = ended
           effect.certain = true
           if (effect.state.kind === 'file') this.bytes += effect.state.content.bytes
@@ -88,6 +94,22 @@ export class Acks {
       return [...seen.values()]
     }
   }
+
+  /** These paths have one of these states from now on, by what was done elsewhere. */
+  derive(states: ReadonlyMap<string, readonly State[]>): void {
+    const began = ++this.#step
+    for (const [path, possible] of states) this.#paths.set(path, possible.map(state => ({ state, began, ended: began, certain: possible.length === 1 })))
+  }
+
+  /** Nothing is claimed of these paths any more. */
+  forget(paths: readonly string[]): void { for (const path of paths) this.#paths.delete(path) }
+
+  /** What the path was when it was removed, if that was the last thing that happened to it, and certain. */
+  removed(path: string): State | undefined { return this.#removed.get(path) }
+
+  /** A quota of this directory has been asked for: what is below it may be refused for it. */
+  bound(path: string): void { this.#bounds.add(path) }
+  isBounded(path: string): boolean { return [...this.#bounds].some(bound => path.startsWith(`${bound}/`)) }
 
   /** An old state has come back at least once. */
   get restored(): boolean { return this.#restored > 0 }

@@ -3,7 +3,9 @@
 
 import type { Cluster } from '../kit/contract.ts'
 import { Acks, keyOf } from './acks.ts'
-import { codeOf, identify, runClients, type Findings } from './clients.ts'
+import { checkQuotas } from './care.ts'
+import { codeOf, type Findings } from './change.ts'
+import { identify, runClients } from './clients.ts'
 import { Nemesis } from './nemesis.ts'
 import type { Action, Plan } from './plan.ts'
 import { tidyUp } from './operator.ts'
@@ -53,6 +55,7 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
   }
   for (const line of await rest(cluster)) findings.add(line)
   await compare(cluster, acks, findings)
+  await checkQuotas(cluster.mill, ms => cluster.advance(ms), findings.add)
   return { findings: found, ops, faults: nemesis.done, skipped: nemesis.skipped, acknowledged: acks.acknowledged, unknown: acks.unknowns, bytes: acks.bytes }
 }
 

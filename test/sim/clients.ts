@@ -1,22 +1,17 @@
 // Clients of a run: each does its part of the plan, one call after the other, over a connection of its own, and keeps the journal.
 // What an answer says is held against the journal at once: a wrong byte, a lost name, a dishonest error is a finding.
 
-import { GristmillError, hasCode, type Mill } from 'gristmill'
-import { bytesOf } from './content.ts'
+import type { Mill } from 'gristmill'
 import { absent, keyOf, type Acks, type State } from './acks.ts'
+import { Care } from './care.ts'
+import { change, codeOf, isOneOf, notNow, type Findings, type Refusal } from './change.ts'
+import { bytesOf } from './content.ts'
 import type { Action, Content, Op } from './plan.ts'
 import { expectedOf, outputOf, programOf } from './programs.ts'
 import type { Cluster } from '../kit/contract.ts'
 
-/** Errors that say "not now": nothing is claimed about what is stored. */
-const notNow = ['UNAVAILABLE', 'TIMEOUT', 'OVERLOADED', 'SAFE_MODE', 'BLOCK_MISSING', 'ENOSPC', 'LEASE_EXPIRED', 'OUTCOME_UNKNOWN', 'CORRUPT', 'EBUSY', 'ABORTED'] as const
-/** Of those, the ones after which a mutation has certainly not acted. */
-const never = ['ENOSPC', 'EBUSY', 'SAFE_MODE', 'LEASE_EXPIRED'] as const
-
 /** A function that never returns is given up after so long; the slowest that do take less. */
 const taskTimeoutMs = 120_000
-
-export interface Findings { readonly all: string[]; add(what: string): void }
 
 export interface ClientsOptions {
   readonly cluster: Cluster
@@ -49,7 +44,11 @@ interface Parts { readonly cluster: Cluster; readonly mill: Mill; readonly acks:
 
 class Client {
   readonly #parts: Parts
-  constructor(parts: Parts) { this.#parts = parts }
+  readonly #care: Care
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#care = new Care(parts)
+  }
 
   async act(action: Action): Promise<void> {
     switch (action.kind) {
@@ -61,7 +60,7 @@ class Client {
       case 'rename': return this.#rename(action.path, action.to)
       case 'setrep': return this.#setrep(action.path, action.replication)
       case 'job': return this.#job(action)
-      case 'drain': return this.#drain(action.path, action.ms)
+      default: return this.#care.act(action)
     }
   }
 
@@ -90,26 +89,9 @@ class Client {
     await this.#change(new Map([[path, { kind: 'directory' }]]), () => mill.mkdir(path, { recursive: true }), [])
   }
 
-  /** Makes a call and writes down how it ended. `may`: refusals that are right if some path was not as the call needs it. */
-  async #change(changes: ReadonlyMap<string, State>, call: () => Promise<void>, may: readonly ('EEXIST' | 'ENOENT')[]): Promise<void> {
+  async #change(changes: ReadonlyMap<string, State>, call: () => Promise<void>, may: readonly Refusal[]): Promise<void> {
     const { acks, findings } = this.#parts
-    const pending = acks.begin(changes)
-    const name = [...changes.keys()].join(' → ')
-    try {
-      await call()
-      pending.acknowledged()
-    } catch (error) {
-      const code = codeOf(error)
-      if (isOneOf(never, code)) pending.refused()
-      else if (isOneOf(notNow, code)) pending.unknown()
-      else {
-        pending.refused()
-        // Directories may be gone, and others there again; and blocks that a writer was given.
-        if (acks.restored && isOneOf(['ENOENT', 'EEXIST', 'EINVAL'], code)) return
-        if (!isOneOf(may, code)) findings.add(`${name}: refused with ${code}: ${(error as Error).message}`)
-        else if (pending.others().every(states => states.every(state => (state.kind === 'absent') === (code === 'EEXIST')))) findings.add(`${name}: ${code}, and the journal knows better`)
-      }
-    }
+    await change({ acks, findings, changes, call, may })
   }
 
   async #get(path: string): Promise<void> {
@@ -149,30 +131,6 @@ class Client {
     const [only] = states
     if (states.length !== 1 || only?.kind !== 'file' || !whole.equals(bytesOf(only.content))) return
     if (!Buffer.concat(pieces).equals(whole.subarray(start, end + 1))) findings.add(`${path}: bytes ${start} to ${end} are others when they are asked for alone (${Buffer.concat(pieces).length} came)`)
-  }
-
-  /** Empties a node, waits a while, and takes it back. */
-  async #drain(name: string, ms: number): Promise<void> {
-    const { cluster, mill, findings } = this.#parts
-    const node = cluster.datanodes.find(each => each.name === name)
-    if (!node) return
-    const ask = async (what: string, call: () => Promise<unknown>): Promise<void> => {
-      for (let tries = 0; tries < 20; tries++) {
-        try {
-          await call()
-          return
-        } catch (error) {
-          const code = codeOf(error)
-          // A cluster with too few other nodes refuses, and is right.
-          if (code === 'EINVAL' && what === 'decommission') return
-          if (!isOneOf(notNow, code)) return findings.add(`${what} ${name}: refused with ${code}: ${(error as Error).message}`)
-          await cluster.advance(2_000)
-        }
-      }
-    }
-    await ask('decommission', () => mill.nodes.decommission(node.id))
-    await cluster.advance(ms)
-    await ask('recommission', () => mill.nodes.recommission(node.id))
   }
 
   async #list(path: string): Promise<void> {
@@ -215,13 +173,6 @@ class Client {
       else if (!isOneOf(notNow, code) && code !== 'JOB_FAILED' && code !== 'EEXIST') findings.add(`${path}: the job ended with ${code}: ${(error as Error).message}`)
     }
   }
-}
-
-const isOneOf = (codes: readonly string[], code: string): boolean => codes.includes(code)
-
-export function codeOf(error: unknown): string {
-  if (error instanceof GristmillError || hasCode(error)) return (error as GristmillError).code
-  return (error as { code?: string }).code ?? `a ${(error as Error).name ?? typeof error}`
 }
 
 /** Which of these states the bytes are, or what is wrong with them. */

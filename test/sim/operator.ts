@@ -1,6 +1,6 @@
-// What an operator does after a namenode was rebuilt from an old backup, as the guide says: waits until every datanode has reported,
-// asks what is damaged, removes that, and lets go of what belonged to files that are no more. What is damaged must be what
-// was changed since the backup: of anything else no block may be missing.
+// What an operator does after a namenode was rebuilt from an old backup, as the guide says: takes every datanode back into service, waits
+// until all have reported, asks what is damaged, removes that, and lets go of what belonged to files that are no more. What is
+// damaged must be what was changed since the backup: of anything else no block may be missing.
 
 import type { Cluster } from '../kit/contract.ts'
 import { absent, type Acks, type Mark } from './acks.ts'
@@ -10,6 +10,9 @@ const lookMs = 500
 
 export async function tidyUp(cluster: Cluster, { acks, mark, add }: { readonly acks: Acks; readonly mark: Mark; readonly add: (finding: string) => void }): Promise<void> {
   const { mill } = cluster
+  // Who has been taken back since is being emptied again, or is away, as far as the old state knows.
+  for (const { node } of (await mill.clusterStatus()).nodes) await mill.nodes.recommission(node)
+  await mill.nodes.stopBalance()
   await settled(cluster)
   const damaged: string[] = []
   for (const directory of ['/', '/.gristmill']) {

@@ -13,7 +13,12 @@ export type Action =
   | { readonly kind: 'rename'; readonly path: string; readonly to: string }
   | { readonly kind: 'setrep'; readonly path: string; readonly replication: number }
   | { readonly kind: 'job'; readonly program: 'wordcount' | 'lengths'; readonly input: string; readonly path: string; readonly reducers: number }
-  | { readonly kind: 'drain'; readonly path: string; readonly ms: number }
+  | { readonly kind: 'snapshot' | 'unsnapshot'; readonly path: string; readonly name: string }
+  /** Out of the trash. */
+  | { readonly kind: 'restore'; readonly path: string }
+  | { readonly kind: 'quota'; readonly path: string; readonly names: number }
+  /** A node, for so long; or the balancer. */
+  | { readonly kind: 'drain' | 'maintain' | 'balance'; readonly path: string; readonly ms: number }
 
 /** Bytes that need not be kept: the same id and length give the same ones. */
 export interface Content { readonly id: string; readonly bytes: number; readonly text: boolean }
@@ -52,7 +57,7 @@ export function planOf({ seed, workload, profile }: { seed: number; workload?: W
   const blockSize = ['4KiB', '16KiB', '64KiB'][shape.below(3)]!
   const disks = [1, 1, 2, 3][shape.below(4)]!
   // Blocks of which nobody knows any more go at once, soon, or not in this run.
-  const settings = { blockTrashKeep: ['0s', '20s', '1h'][shape.below(3)]! }
+  const settings = { blockTrashKeep: ['0s', '20s', '1h'][shape.below(3)]!, ...chosen === 'care' && { trashKeep: '1h' } }
   return {
     format: 1, seed, workload: chosen, profile: profile ?? drawnProfile, datanodes, racks, disks, blockSize, settings, ops,
     faults: faultsOf(streamOf(seed, 'faults'), { profile: profile ?? drawnProfile, datanodes, disks, lastsMs }),

@@ -139,6 +139,24 @@ export const canaries = {
       to: '',
     }],
   },
+  'late-snapshot': {
+    about: 'a snapshot shows what came after it',
+    workload: 'care',
+    changes: [{
+      file: 'namenode/namespace/history.ts',
+      from: 'if (draft.counters.snapshots === 0) return\n',
+      to: 'return\n',
+    }],
+  },
+  'quota-leak': {
+    about: 'what is removed goes on counting for the quota of its directory',
+    workload: 'care',
+    changes: [{
+      file: 'namenode/namespace/usage.ts',
+      from: 'if (amounts) change(draft, directories, -1, amounts)',
+      to: 'if (amounts) return',
+    }],
+  },
   'no-check': {
     about: 'a reader over a wire does not look at checksums',
     // What lies on disks is found by their scrubbers; only a reader that is quicker returns it.
