@@ -37,7 +37,7 @@ testPower('everything acknowledged outlives the power of the namenode, of a data
   const [counts, findings, ending]: [Counts, string[], AbortController] = [{}, [], new AbortController()]
   const names = ['a', 'b', 'c', 'd']
   for (const name of names) await mill.mkdir(`/soak/${name}`, { recursive: true })
-  const work = names.map(name => fileWorker(name, { mill, ledger, random: seeded(`power ${name}`), counts, findings, signal: ending.signal }))
+  const work = names.map(name => fileWorker(name, { mill, ledger, random: seeded(`power ${name}`), counts, findings, reasons: new Set(), signal: ending.signal }))
   const cuts: readonly (readonly [readonly ClusterNode[] | undefined, boolean])[] = [
     [undefined, true], [[namenode], false], [[one!], true], [undefined, false], [[two!], false], [[namenode, three!], true], [undefined, true],
   ]

@@ -33,6 +33,7 @@ const dir = await mkdtemp(join(tmpdir(), 'gristmill-soak-'))
 const ledger = new Ledger(join(dir, 'acknowledged.jsonl'))
 const counts: Counts = {}
 const findings: string[] = []
+const reasons = new Set<string>()
 await using cluster = await ProcessCluster.start({
   datanodes: 5, racks: ['/row1', '/row1', '/row2', '/row2', '/row2'], seed, powerCuts,
   settings: { heartbeat: '200ms', nodeDead: '3s', blockSize: '256KiB', replication: '3', slots: String(slots), leaseSoft: '10s', leaseHard: '40s', deleteGuard: '3s', logLevel: 'warn' },
@@ -57,7 +58,7 @@ const sampling = setInterval(() => { void remains.sample() }, 5_000)
 const progress = setInterval(() => say(`${nemesis.kills} kills, ${ledger.acknowledged} acknowledged, ${ledger.unknown} unknown, ${counts['jobs'] ?? 0} jobs, ${findings.length} findings`), 30_000)
 const end = setTimeout(() => ending.abort(), minutes * 60_000)
 const work = [
-  ...Array.from({ length: workers }, (_, i) => fileWorker(String(i), { mill, ledger, random: seeded(`${seed} worker ${i}`), counts, findings, signal: ending.signal })),
+  ...Array.from({ length: workers }, (_, i) => fileWorker(String(i), { mill, ledger, random: seeded(`${seed} worker ${i}`), counts, findings, reasons, signal: ending.signal })),
   jobWorker(program, expected, { mill, counts, findings, signal: ending.signal }),
   nemesis.run(ending.signal),
 ].map(one => one.catch((error: unknown) => { findings.push(`the soak itself failed: ${(error as Error).stack}`); ending.abort() }))
@@ -82,7 +83,7 @@ findings.push(...differences)
 // Damage that nobody has read is the scrubber's; all else must be as it should be.
 let broken: readonly string[] = []
 let unread = 0
-for (let tries = 0; tries < 20; tries++) {
+for (let tries = 0; tries < 60; tries++) {
   const verdict = await cluster.check()
   broken = verdict.broken.filter(line => ![...nemesis.damaged].some(block => line.includes(block)))
   unread = verdict.broken.length - broken.length
@@ -100,7 +101,7 @@ findings.push(...left, ...await remains.orphans())
 const memoryMiB = Object.fromEntries(Object.entries(remains.memory).map(([role, { most, last }]) => [role, { most: most >> 20, last: last >> 20 }]))
 const report = {
   seed, minutes, ranMs: Math.round(performance.now() - started), datanodes: cluster.datanodes.length, kills: nemesis.kills, faults: nemesis.faults,
-  acknowledged: ledger.acknowledged, unknown: ledger.unknown, operations: counts, compared, quietAfterMs, damageNotYetFound: unread, powerCuts, memoryMiB,
+  acknowledged: ledger.acknowledged, unknown: ledger.unknown, reasons: [...reasons], operations: counts, compared, quietAfterMs, damageNotYetFound: unread, powerCuts, memoryMiB,
   findings, broken, verdict: findings.length + broken.length === 0 ? 'clean' : 'not clean',
 }
 console.log(JSON.stringify(report, undefined, 2))

@@ -15,6 +15,8 @@ export interface WorkOptions {
   readonly counts: Counts
   readonly findings: string[]
   readonly signal: AbortSignal
+  /** What those heard who got no answer, once each. */
+  readonly reasons: Set<string>
 }
 
 const filesMax = 20
@@ -26,7 +28,7 @@ let seeds = 0
 
 const count = (counts: Counts, what: string, by = 1): void => { counts[what] = (counts[what] ?? 0) + by }
 
-export async function fileWorker(name: string, { mill, ledger, random, counts, findings, signal }: WorkOptions): Promise<void> {
+export async function fileWorker(name: string, { mill, ledger, random, counts, findings, signal, reasons }: WorkOptions): Promise<void> {
   const path = (): string => `/soak/${name}/${random.below(filesMax)}`
   const within = (): AbortSignal => AbortSignal.timeout(callMs)
   /** Notes what the answer says; without one, either is possible. */
@@ -38,7 +40,8 @@ export async function fileWorker(name: string, { mill, ledger, random, counts, f
     } catch (error) {
       if (signal.aborted && !(error instanceof Error)) throw error
       for (const [at, state] of edits) ledger.maybe(at, state)
-      count(counts, `${what} without an answer`)
+      count(counts, `${what} without an answer: ${(error as { code?: string }).code ?? (error as Error).name}`)
+      reasons.add(`${what}: ${(error as Error).message.replaceAll(/[0-9a-f]{16}|\d+/g, '…')}`)
     }
   }
   const read = async (at: string): Promise<boolean> => {
@@ -85,7 +88,7 @@ export async function fileWorker(name: string, { mill, ledger, random, counts, f
  * Runs one job after the other; all must give what the first gave, which ran before anything failed. No fault here lasts long enough
  * to excuse a job that fails: each is a finding, but one that was cut off by the end of its time.
  */
-export async function jobWorker(program: string, expected: string, { mill, counts, findings, signal }: Omit<WorkOptions, 'ledger' | 'random'>): Promise<void> {
+export async function jobWorker(program: string, expected: string, { mill, counts, findings, signal }: Omit<WorkOptions, 'ledger' | 'random' | 'reasons'>): Promise<void> {
   for (let n = 1; !signal.aborted; n++) {
     const output = `/soak-jobs/${n}`
     const began = performance.now()
