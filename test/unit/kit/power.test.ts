@@ -1,0 +1,32 @@
+import { execFile } from 'node:child_process'
+import { pathToFileURL } from 'node:url'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { seeded } from '../../../src/world/random.ts'
+import { ProcessNode } from '../../kit/process/node.ts'
+import { Links } from '../../kit/process/links.ts'
+import { Proxy } from '../../kit/process/proxy.ts'
+import { root } from '../../tidy/source.ts'
+
+const exec = promisify(execFile)
+
+test('the power of a cluster that was not started for it cannot be cut, and what to do is said', async () => {
+  const proxy = await Proxy.open({ name: 'namenode', links: new Links(), random: seeded('proxy'), partyOf: who => who })
+  const node = new ProcessNode('namenode', { name: 'namenode', dirs: ['nowhere'], args: [], env: {}, proxy, random: seeded('node'), volumes: [] })
+  await expect(node.powerCut()).rejects.toThrow('the power of namenode cannot be cut: the cluster was started without `powerCuts: true`')
+  await proxy.close()
+})
+
+test('where the power cannot be cut a cluster that shall be ready for it does not start, and the reason is in the message', async () => {
+  const kit = pathToFileURL(join(root, 'test/kit/index.ts')).href
+  // As for somebody who is not root: nothing more is tried then. Elsewhere than on Linux it is not even asked who that is.
+  const script = `process.getuid = () => 1000
+    const { Cluster } = await import('${kit}')
+    console.log(JSON.stringify(await Cluster.canCutPower()))
+    await Cluster.start({ powerCuts: true }).catch(error => console.log(error.message))`
+  const { stdout } = await exec(process.execPath, ['--input-type=module', '-e', script])
+  const [ability, message] = stdout.trim().split('\n')
+  expect(JSON.parse(ability!)).toEqual({ can: false, why: expect.stringMatching(/root only|Linux only/) })
+  expect(message).toMatch(/^the power of this cluster could not be cut: (?:file systems are mounted by root only|this is ).*`powerCuts`.*mode 'sim'/)
+})
