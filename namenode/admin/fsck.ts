@@ -89,6 +89,7 @@ export async function fsckPage(tools: FsckTools, actor: Actor, request: FsckRequ
 
 function check({ map, isCorrupt }: FsckTools, { id, length }: Block, locations: boolean, counts: CheckCounts): CheckedBlock {
   const holders = map.holders(id)
+  const leaving = holders.filter(({ service }) => service.state === 'decommissioning' || service.state === 'decommissioned').length
   const target = map.target(id)
   const stands = healthOf[map.standing(id) ?? standing.missing] ?? 'missing'
   const health = stands === 'missing' && isCorrupt(id) ? 'corrupt' : stands
@@ -96,7 +97,7 @@ function check({ map, isCorrupt }: FsckTools, { id, length }: Block, locations: 
   counts.replicas += holders.length
   if (health !== 'healthy') counts[health]++
   return {
-    block: id, length, health, target, live: holders.length,
+    block: id, length, health, target, live: holders.length, ...leaving > 0 && { leaving },
     ...locations && { nodes: holders.map(({ node, address, rack }) => ({ node, address, rack })) },
   }
 }

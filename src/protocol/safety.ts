@@ -16,9 +16,10 @@ export const checkedBlock = Type.Object({
   block: blockId,
   length: count,
   health: blockHealth,
-  /** Replicas that are wanted, and those on nodes that are not dead. */
+  /** Replicas that are wanted, and those on nodes that are not dead; `leaving`: of those, on nodes that are being emptied or have been, which do not count. */
   target: count,
   live: count,
+  leaving: Type.Optional(count),
   nodes: Type.Optional(Type.Array(Type.Object({ node: nodeId, address, rack: text(255) }))),
 })
 export type CheckedBlock = Static<typeof checkedBlock>

@@ -79,9 +79,12 @@ async function printFile({ printer }: Context, file: CheckedFile, options: FsckO
     await printer.line(`${showName(file.path)}: ${plural(file.length, 'byte')}, ${plural(file.blocks, 'block')}, ${plural(file.replication, 'replica')}`)
   }
   for (const block of options.blocks || options.locations ? file.found : bad) {
-    await printer.line(`  ${blockName(block.block)}  ${plural(block.length, 'byte')}  ${said[block.health]} (${block.live} of ${block.target})${block.nodes ? `  ${placesOf(block)}` : ''}`)
+    await printer.line(`  ${blockName(block.block)}  ${plural(block.length, 'byte')}  ${said[block.health]} (${countOf(block)})${block.nodes ? `  ${placesOf(block)}` : ''}`)
   }
 }
+
+const countOf = ({ live, leaving = 0, target }: CheckedBlock): string =>
+  `${live - leaving} of ${target}${leaving > 0 ? `, and ${leaving} on ${leaving === 1 ? 'a node' : 'nodes'} to be switched off` : ''}`
 
 const placesOf = ({ nodes = [] }: CheckedBlock): string => (nodes.length === 0 ? 'nowhere' : nodes.map(({ address, rack }) => `${rack}/${address}`).join(' '))
 

@@ -9,10 +9,11 @@ import { mkdir, remove, rename, touch } from '../../../namenode/namespace/names.
 import { sweep } from '../../../namenode/namespace/sweep.ts'
 import { createSnapshot } from '../../../namenode/snapshots/mutations.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
-import { blockId } from '../../../src/base/ids.ts'
+import { blockId, requestId } from '../../../src/base/ids.ts'
 import { silent } from '../../../src/ports/log.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
 import type { CheckCounts, CheckedFile, FsckPage, LostState } from '../../../src/protocol/safety.ts'
+import { decommission } from '../../../src/protocol/service.ts'
 import { route } from '../../../src/rpc/serve.ts'
 import { place, Sim } from './house.ts'
 import { as, root } from './kit.ts'
@@ -147,6 +148,19 @@ test('fsck tells how every block stands', async () => {
   const one = await fsck(sim, '/p1')
   expect(one.counts).toMatchObject({ files: 1, directories: 0, blocks: 1, under: 1 })
   await expect(fsck(sim, '/nowhere')).rejects.toMatchObject({ code: 'ENOENT' })
+  await sim.house.stop()
+})
+
+test('fsck tells replicas on nodes that are being emptied from those that count', async () => {
+  const sim = await Sim.calm(14, 4)
+  const id = await place(sim, 2, [0, 1])
+  const blockNow = async () => [...(await fsck(sim, '/')).files.values()].flatMap(file => file.found)[0]
+  expect(await blockNow()).toMatchObject({ health: 'healthy', live: 2, target: 2 })
+  expect(await blockNow()).not.toHaveProperty('leaving')
+  await sim.house.call(decommission, { requestId: requestId('op:1'), node: sim.nodes[0]!.id })
+  expect(await blockNow()).toMatchObject({ live: 2, leaving: 1 })
+  await sim.until('another node has it', () => sim.holders(id).length === 3)
+  expect(await blockNow()).toMatchObject({ health: 'healthy', live: 3, leaving: 1 })
   await sim.house.stop()
 })
 
