@@ -4,7 +4,8 @@
 import type { Cluster } from '../kit/contract.ts'
 import { Acks, keyOf } from './acks.ts'
 import { checkQuotas } from './care.ts'
-import { codeOf, type Findings } from './change.ts'
+import { codeOf, isOneOf, type Findings } from './change.ts'
+import { lostFiles } from './damage.ts'
 import { identify, runClients } from './clients.ts'
 import { Nemesis } from './nemesis.ts'
 import type { Action, Plan } from './plan.ts'
@@ -31,7 +32,7 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
   const found: string[] = []
   const findings: Findings = { all: found, add: what => { if (found.length < 100) found.push(what) } }
   const acks = new Acks()
-  const nemesis = new Nemesis(cluster, acks)
+  const nemesis = new Nemesis(cluster, acks, { bounded: plan.profile !== 'beyond' })
   let ops = 0
   await cluster.waitActive()
   const waiting = new Map<number, Action>()
@@ -48,10 +49,14 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
   const late = Symbol('late')
   if (await Promise.race([clients, cluster.advance(clientsMs).then(() => late)]) === late) findings.add(`clients still wait for answers long after all was healed: ${[...waiting].map(([client, { kind, path }]) => `client ${client} in ${kind} ${path}`).join(', ')}`)
   for (const problem of nemesis.problems) findings.add(problem)
+  const { restored } = nemesis
   try {
-    if (nemesis.restored) await tidyUp(cluster, { acks, mark: nemesis.restored, add: findings.add })
+    if (plan.profile === 'beyond') {
+      await compare(cluster, acks, findings, await lostFiles(cluster, findings.add))
+      await tidyUp(cluster, { acks, mayBeDamaged: () => true, add: findings.add })
+    } else if (restored) await tidyUp(cluster, { acks, mayBeDamaged: path => acks.touchedSince(path, restored), add: findings.add })
   } catch (error) {
-    findings.add(`an operator cannot tidy up after a recovery: ${(error as Error).message}`)
+    findings.add(`an operator cannot tidy up: ${(error as Error).message}`)
   }
   for (const line of await rest(cluster)) findings.add(line)
   await compare(cluster, acks, findings)
@@ -76,8 +81,8 @@ async function rest(cluster: Cluster): Promise<readonly string[]> {
   }
 }
 
-/** Everything that was ever written, as it is now, against what it may be. */
-async function compare({ mill }: Cluster, acks: Acks, findings: Findings): Promise<void> {
+/** Everything that was ever written, as it is now, against what it may be; of what is `lost` an honest error is all that is asked for. */
+async function compare({ mill }: Cluster, acks: Acks, findings: Findings, lost: ReadonlySet<string> = new Set()): Promise<void> {
   for (const path of acks.paths) {
     const possible = acks.possible(path)
     const keys = new Set(possible.map(keyOf))
@@ -96,6 +101,8 @@ async function compare({ mill }: Cluster, acks: Acks, findings: Findings): Promi
         is = keyOf(state)
       }
     } catch (error) {
+      const gone = isOneOf(['BLOCK_MISSING', 'CORRUPT'], codeOf(error)) && [...lost].some(each => each === path || each.startsWith(`${path}/`))
+      if (gone) continue
       if (codeOf(error) !== 'ENOENT') {
         findings.add(`${path}: cannot be read though all is healed: ${codeOf(error)}: ${(error as Error).message}`)
         continue

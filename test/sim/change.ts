@@ -43,7 +43,7 @@ export async function change({ acks, findings, changes, call, may = [] }: Change
     if (acks.restored && isOneOf(['ENOENT', 'EEXIST', 'EINVAL'], code)) return 'refused'
     if (code === 'EDQUOT' && [...changes.keys()].some(path => acks.isBounded(path))) return 'refused'
     if (!isOneOf(may, code)) findings.add(`${name}: refused with ${code}: ${(error as Error).message}`)
-    else if (pending.others().every(states => states.every(state => (state.kind === 'absent') === (code === 'EEXIST')))) findings.add(`${name}: ${code}, and the journal knows better`)
+    else if (changes.size > 0 && pending.others().every(states => states.every(state => (state.kind === 'absent') === (code === 'EEXIST')))) findings.add(`${name}: ${code}, and the journal knows better`)
     return 'refused'
   }
 }

@@ -6,7 +6,12 @@ import type { Cluster, DataNode, Replica } from '../kit/contract.ts'
 
 export class Ledger {
   readonly #cluster: Cluster
-  constructor(cluster: Cluster) { this.#cluster = cluster }
+  readonly #bounded: boolean
+  /** Not `bounded`: last copies may go as well. */
+  constructor(cluster: Cluster, { bounded = true }: { bounded?: boolean } = {}) {
+    this.#cluster = cluster
+    this.#bounded = bounded
+  }
 
   /** May this one copy go bad? */
   async mayLose(replica: Replica): Promise<boolean> {
@@ -26,6 +31,7 @@ export class Ledger {
   }
 
   async #othersAreGood(going: readonly Replica[], all: readonly Replica[]): Promise<boolean> {
+    if (!this.#bounded) return true
     for (const { block, node } of going) {
       const others = all.filter(other => other.block === block && other.node !== node)
       if (others.length === 0) return false

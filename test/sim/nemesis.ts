@@ -30,10 +30,10 @@ export class Nemesis implements Site {
   skipped = 0
   readonly problems: string[] = []
 
-  constructor(cluster: Cluster, acks: Acks) {
+  constructor(cluster: Cluster, acks: Acks, options: { readonly bounded: boolean }) {
     this.cluster = cluster
     this.acks = acks
-    this.ledger = new Ledger(cluster)
+    this.ledger = new Ledger(cluster, options)
   }
 
   readonly node = (name: string): ClusterNode | undefined => (name === 'namenode' ? this.cluster.namenode : this.datanode(name))

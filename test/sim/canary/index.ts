@@ -157,6 +157,24 @@ export const canaries = {
       to: 'if (amounts) return',
     }],
   },
+  'kind-fsck': {
+    about: 'the report on damage does not name files of which only bad replicas are left',
+    workload: 'files', profile: 'beyond',
+    changes: [{
+      file: 'namenode/admin/fsck.ts',
+      from: 'isCorrupt(id) ? \'corrupt\' : stands',
+      to: 'isCorrupt(id) ? \'under\' : stands',
+    }],
+  },
+  'no-second-try': {
+    about: 'a task whose function has thrown once on one node fails its job',
+    workload: 'jobs', profile: 'sloth',
+    changes: [{
+      file: 'namenode/jobs/retry.ts',
+      from: 'task.failures++',
+      to: 'task.failures = job.spec.attemptsMax',
+    }],
+  },
   'no-check': {
     about: 'a reader over a wire does not look at checksums',
     // What lies on disks is found by their scrubbers; only a reader that is quicker returns it.

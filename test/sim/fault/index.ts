@@ -36,6 +36,8 @@ export const profiles = {
   strangers: ['replace', 'wipe', 'revert', 'away', 'kill'],
   sloth: ['straggle', 'misbehave', 'kill', 'pause', 'slow'],
   restored: ['restore', 'kill', 'powerCut', 'pause', 'lossy'],
+  // The nemesis is not held back: last copies go, and all that is asked for is honesty.
+  beyond: ['damage', 'wipe', 'replace', 'newDisk', 'revert', 'kill', 'powerCut'],
   // But for what loses what was acknowledged.
   all: (Object.keys(draws) as Kind[]).filter(kind => kind !== 'restore'),
 } as const satisfies Record<string, readonly Kind[]>

@@ -1,0 +1,59 @@
+// A run in which last copies were destroyed on purpose. Nothing can bring those back; what is asked for is honesty: the report on
+// damage names the files that cannot be read, all of them and no others, and reading one says so, in words of its own. Which they
+// are is found out on the disks.
+
+import { snapshotPath } from '../../client/files/snapshots.ts'
+import type { Cluster } from '../kit/contract.ts'
+
+const waitMs = 300_000
+const lookMs = 1_000
+
+/** What is looked through: everything, the system's own things, and what only snapshots show. */
+async function tops({ mill }: Cluster): Promise<string[]> {
+  const found = ['/', '/.gristmill']
+  for await (const { path, name } of mill.snapshots.list()) found.push(snapshotPath(path, name))
+  return found
+}
+
+/** Paths of which a block is lost. Adds a finding where the cluster thinks otherwise. */
+export async function lostFiles(cluster: Cluster, add: (finding: string) => void): Promise<Set<string>> {
+  await settled(cluster)
+  await Promise.all(cluster.datanodes.map(node => node.triggerScrub()))
+  await settled(cluster)
+  const sound = new Set<string>()
+  for (const node of cluster.datanodes) for (const replica of await node.replicas()) if (await replica.sound()) sound.add(replica.block)
+  const lost = new Set<string>()
+  for (const directory of await tops(cluster)) for await (const path of filesBelow(cluster, directory)) {
+    for await (const { id } of cluster.mill.locate(path)) if (!sound.has(id.toString(16).padStart(16, '0'))) lost.add(path)
+  }
+  const told = await damagedFiles(cluster)
+  for (const path of lost) if (!told.has(path)) add(`${path}: a block of it is lost, and the report on damage does not name it`)
+  for (const path of told) if (!lost.has(path)) add(`${path}: the report on damage names it, and all its blocks are on some disk`)
+  return lost
+}
+
+/** Paths that the cluster itself calls damaged. */
+export async function damagedFiles(cluster: Cluster): Promise<Set<string>> {
+  const damaged = new Set<string>()
+  for (const directory of await tops(cluster)) for await (const { files } of cluster.mill.fsck(directory)) {
+    for (const { path, found } of files) if (found.some(({ health }) => health === 'missing' || health === 'corrupt')) damaged.add(path)
+  }
+  return damaged
+}
+
+/** All datanodes have told what they hold, and what can be copied has been. */
+async function settled(cluster: Cluster): Promise<void> {
+  for (let waited = 0, clear = 0; waited < waitMs && clear < 2; waited += lookMs) {
+    await cluster.advance(lookMs)
+    const [status, { awaited }] = await Promise.all([cluster.mill.clusterStatus(), cluster.mill.safeMode()])
+    const live = cluster.datanodes.every(({ id }) => status.nodes.some(({ node, state }) => node === id && state === 'live'))
+    clear = live && awaited === 0 && status.underReplicated + status.pendingReplications + status.pendingDeletions + status.jobsRunning === 0 ? clear + 1 : 0
+  }
+}
+
+async function* filesBelow(cluster: Cluster, directory: string): AsyncGenerator<string> {
+  for await (const { path, type } of cluster.mill.list(directory)) {
+    if (type === 'directory') yield* filesBelow(cluster, path)
+    else yield path
+  }
+}
