@@ -171,7 +171,7 @@ export class Datanode {
     const pool = new FramePool()
     const wires = this.#wires = new Wires({ net, clock, caller: { admission: path => this.#caller.admission(path) } })
     this.#tasks = config.slots === 0 ? undefined : await config.tasks?.({
-      world: this.#world, node: this.node, dir: homes.all[0]!.dir, namenode: config.namenode, host: config.hostName, rack: config.rack,
+      world: this.#world, node: this.node, dir: homes.all[0]!.dir, others: homes.all.slice(1).map(({ dir }) => dir), namenode: config.namenode, host: config.hostName, rack: config.rack,
       slots: config.slots, memoryBytes: config.memoryBytes, secret: config.secret, store, nowMs: () => time.now(),
       address: () => this.address, cluster, caller: () => this.#caller, session: () => this.#contact?.session ?? 0,
     })

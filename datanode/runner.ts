@@ -42,6 +42,8 @@ export interface TaskHost {
   readonly node: NodeId
   /** The node's home: programs, logs, map outputs and scratch files go below it. */
   readonly dir: string
+  /** Its other directories. One of them was the home for a while, if the home's disk was away. */
+  readonly others: readonly string[]
   readonly namenode: Address
   readonly host: string
   readonly rack: string

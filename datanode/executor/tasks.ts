@@ -9,9 +9,20 @@ import { MapOutputs } from '../shuffle/outputs.ts'
 import { readLog } from './logs.ts'
 import { TaskRunner } from './runner.ts'
 
+/** What tasks lay down below their node's home. */
+const ours = ['executor', 'shuffle', 'programs', 'logs']
+
+/** Nothing of ours stays in a directory that is not the home any more: nobody would ever look for it there. */
+async function leave({ disk, log: say }: TaskHost['world'], dir: string): Promise<void> {
+  for (const name of ours) {
+    await disk.removeTree(`${dir}/${name}`).catch((error: unknown) => { say.warn('what tasks have left in another directory cannot be removed', { error: asError(error), dir: `${dir}/${name}` }) })
+  }
+}
+
 /** `prestart` (default): have an executor warm before the first task comes. */
 export async function openTasks(host: TaskHost, { prestart = true }: { prestart?: boolean } = {}): Promise<Tasks> {
-  const { world, dir } = host
+  const { world, dir, others } = host
+  for (const other of others) await leave(world, other)
   const outputs = await MapOutputs.open({ disk: world.disk, dir, pool: new FramePool(), log: world.log })
   const runner = await TaskRunner.open(host, outputs)
   return {

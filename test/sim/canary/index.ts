@@ -158,12 +158,12 @@ export const canaries = {
     }],
   },
   'kind-fsck': {
-    about: 'the report on damage does not name files of which only bad replicas are left',
+    about: 'the report on damage does not name files of which nothing is left',
     workload: 'files', profile: 'beyond',
     changes: [{
       file: 'namenode/admin/fsck.ts',
       from: 'isCorrupt(id) ? \'corrupt\' : stands',
-      to: 'isCorrupt(id) ? \'under\' : stands',
+      to: 'isCorrupt(id) ? \'corrupt\' : stands === \'missing\' ? \'under\' : stands',
     }],
   },
   'no-second-try': {
