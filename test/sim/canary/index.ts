@@ -20,6 +20,7 @@ const root = join(import.meta.dirname, '../../..')
 export const canaries = {
   'early-ack': {
     about: 'a datanode acknowledges a block before it is on its disk',
+    workload: 'files', profile: 'crashy',
     changes: [{
       file: 'datanode/transfer/receive.ts',
       from: 'incoming?.seal(table)',
