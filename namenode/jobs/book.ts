@@ -157,14 +157,14 @@ export class JournalBook implements Book {
     await this.#patient(() => this.#write(mutation, operation))
   }
 
-  /** A full disk is waited out: what has been computed is not thrown away for want of a megabyte. No mutation of jobs says ENOSPC itself. */
+  /** A disk that is full, or takes nothing for another reason, is waited out: what has been computed is not thrown away for want of a megabyte. No mutation of jobs says any of these itself. */
   async #patient(write: () => Promise<unknown>): Promise<void> {
     for (;;) {
       try {
         await write()
         return
       } catch (error) {
-        if (this.#closed || !hasCode(error, 'ENOSPC', 'OVERLOADED')) throw error
+        if (this.#closed || !hasCode(error, 'ENOSPC', 'OVERLOADED', 'UNAVAILABLE')) throw error
       }
       await this.#clock.sleep(fullMs)
     }

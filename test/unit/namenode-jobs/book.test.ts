@@ -71,7 +71,12 @@ test('the output of a job appears whole when it is published, and nothing else i
   expect([...book.tasks(job)].map(each => each.task)).toEqual([0, 1])
 })
 
-test('while the namenode\'s disk is full commits and publishing wait, and happen when there is room', async () => {
+const refuse = (code: string) => (path: string): never => { throw Object.assign(new Error(`${code}: ${path}`), { code }) }
+
+test.each([
+  ['is full', ({ disk }: Bench, on: boolean) => { disk.freeBytes = on ? 0 : Infinity }],
+  ['is read-only', ({ disk }: Bench, on: boolean) => { disk.onWrite = on ? refuse('EROFS') : undefined }],
+])('while the namenode\'s disk %s commits and publishing wait, and happen when it takes them again', async (_, spoil) => {
   const { bench, book } = await open()
   const job = await submit(book, mapOnly('/results'))
   const committed = [0, 1].map(async task => {
@@ -87,7 +92,7 @@ test('while the namenode\'s disk is full commits and publishing wait, and happen
       await turn()
     }
     expect(done).toBe(false)
-    bench.disk.freeBytes = Infinity
+    spoil(bench, false)
     for (let i = 0; i < 20 && !done; i++) {
       bench.clock.pass(1_000)
       await turn()
@@ -95,9 +100,9 @@ test('while the namenode\'s disk is full commits and publishing wait, and happen
     expect(done).toBe(true)
     return work
   }
-  bench.disk.freeBytes = 0
+  spoil(bench, true)
   expect(await later(Promise.all(files.map(({ task, file }) => book.commit(job, record(job, task, [file])))))).toEqual([undefined, undefined])
-  bench.disk.freeBytes = 0
+  spoil(bench, true)
   expect(await later(book.publish(job, over(book, job, 'succeeded')))).toBeUndefined()
   expect(names(bench, '/results')).toEqual(['/results/_SUCCESS', '/results/part-0', '/results/part-1'])
 })
