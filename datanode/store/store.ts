@@ -88,7 +88,8 @@ export class Store {
   /** Throws what the disks say if none of the directories can be read. */
   static async open(options: StoreOptions): Promise<Store> {
     const store = new Store(options)
-    for (const { storage, found } of await store.#disks.open()) {
+    const opened = await store.#disks.open()
+    for (const { storage, found } of opened) {
       for (const { id, length, crc } of found.blocks) {
         if (store.#catalog.has(id)) {
           storage.subtract(length)
@@ -96,8 +97,8 @@ export class Store {
           options.log.warn('a block lies in two directories; one of the two will go when the other has been found sound', { block: id, dir: storage.dir })
         } else store.#catalog.set(id, { length, crc, storage: store.storages.indexOf(storage) })
       }
-      for (const id of found.bad) store.#bad(id, storage, 0)
     }
+    for (const { storage, found } of opened) for (const id of found.bad) store.#bad(id, storage, 0)
     return store
   }
 
@@ -205,7 +206,9 @@ export class Store {
   #bad(id: BlockId, storage: Storage, bytes: number): void {
     this.badFound++
     this.#departures.add(id, { storage, bytes, to: 'quarantine' })
-    this.#listener.bad(id)
+    // With a good one on another disk of this node it is put aside without a word: the namenode would take both for gone.
+    if (this.#catalog.has(id)) void this.#departures.go(id).catch(() => {}) // at the next look
+    else this.#listener.bad(id)
   }
 
   /** Tells again of damaged blocks that had no good replica anywhere when they were found: perhaps there is one now. */

@@ -32,6 +32,8 @@ export async function tidyUp(cluster: Cluster, { acks, mayBeDamaged, add }: Tidy
       continue
     }
     await mill.rm(path, { skipTrash: true })
+    // Of an output that has lost a part nothing is claimed any more.
+    acks.forget(acks.paths.filter(each => path.startsWith(`${each}/`) && acks.possible(each).some(({ kind }) => kind === 'output')))
     if (ours) acks.begin(new Map([[path, absent]])).acknowledged()
   }
   if ((await mill.safeMode()).on) await mill.safeMode('leave')

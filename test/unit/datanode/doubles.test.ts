@@ -48,6 +48,21 @@ test('a replica that is bad is replaced by its double', async () => {
   expect([where(1), where(2)]).toEqual([['b'], ['a']])
 })
 
+test('a bad double is put aside without a word, whichever of the disks it lies on', async () => {
+  const { store: first } = await doubled()
+  await first.tend()
+  for (const [id, disk] of [[1, 'a'], [2, 'b']] as const) {
+    cpSync(dirname(join(dir, 'a', placeOf(id))), dirname(join(dir, 'b', placeOf(id))), { recursive: true })
+    truncateSync(join(dir, disk, placeOf(id)), 10)
+  }
+  const { store, bad } = await openStore(disks(), { trashKeepMs: 60_000 })
+  await store.tend()
+  expect(bad).toEqual([])
+  expect([await store.check(blockId(1)), await store.check(blockId(2))]).toEqual(['sound', 'sound'])
+  expect([where(1), where(2)]).toEqual([['b'], ['a']])
+  expect((await store.state()).map(({ quarantined }) => quarantined)).toEqual([1, 1])
+})
+
 test('when the disk of the replicas fails, their doubles take their place', async () => {
   const { store, removed, added } = await doubled()
   rmSync(join(dir, 'a'), { recursive: true })
