@@ -72,6 +72,18 @@ test('a machine\'s clock may be wrong and fast; time that is measured does not j
   expect(process.clock.mono() - start.mono).toBe(200)
 })
 
+test('no wait is so short that time stands still', async () => {
+  const kernel = new Kernel(1)
+  const { clock } = processOn(kernel, 'node')
+  const start = clock.mono()
+  const waited = (async () => {
+    for (let i = 0; i < 100; i++) await clock.sleep(1e-13)
+    return clock.mono() - start
+  })()
+  await within(kernel, 5_000)
+  expect(await waited).toBeGreaterThan(0.09)
+})
+
 test('messages on a line keep their order though they are due at once, and virtual time stands still for real work', async () => {
   const kernel = new Kernel(4)
   const process = processOn(kernel, 'receiver')
