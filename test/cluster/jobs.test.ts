@@ -145,21 +145,25 @@ test('a killed job ends, publishes nothing, and leaves no staging behind', async
 })
 
 test('while an operator holds the cluster in safe mode a job waits, writes nothing, and goes on afterwards', async () => {
-  // Maps only: each of its tasks wants to write a file.
+  // Maps only: each of its tasks wants to write a file. Slow enough that it does not end before the command has begun.
   await writeFile(program('copy.ts'), `import { mapReduce } from 'gristmill'
 let seen = 0
-export default mapReduce({ async map(line: string, emit) { if (++seen % 100 === 0) await new Promise(resolve => setTimeout(resolve, 40)); emit(line, 1) } })`)
+export default mapReduce({ async map(line: string, emit) { if (++seen % 100 === 0) await new Promise(resolve => setTimeout(resolve, 150)); emit(line, 1) } })`)
   const running = cluster.run(['run', program('copy.ts'), '--input', '/in', '--output', '/waited'])
   await runningWith('/waited', 2)
   await cluster.ok(['safemode', 'enter'])
-  const staged = async (): Promise<string> => cluster.ok(['ls', '-R', '/.gristmill/jobs'])
-  const [before, files] = [await newest(), await staged()]
-  await new Promise(resolve => setTimeout(resolve, 3_000)) // longer than its slots need for what they have
-  const held = (await newest())!
-  expect(held.state).toBe('running')
-  expect(held.stages[0]!.done).toBe(before!.stages[0]!.done)
-  expect(await staged()).toBe(files)
-  await cluster.ok(['safemode', 'leave'])
+  try {
+    const staged = async (): Promise<string> => cluster.ok(['ls', '-R', '/.gristmill/jobs'])
+    const [before, files] = [await newest(), await staged()]
+    expect(before!.state).toBe('running')
+    await new Promise(resolve => setTimeout(resolve, 4_000)) // longer than its slots need for what they have
+    const held = (await newest())!
+    expect(held.state).toBe('running')
+    expect(held.stages[0]!.done).toBe(before!.stages[0]!.done)
+    expect(await staged()).toBe(files)
+  } finally {
+    await cluster.ok(['safemode', 'leave']) // the tests behind this one have the same cluster
+  }
   expect((await running).code).toBe(0)
   expect((await newest())!.stages[0]!.failedAttempts).toBe(0)
   expect((await cluster.ok(['cat', '/waited/part-*'])).split('\n').sort()).toEqual(input.text.replaceAll('\n', '\t1\n').split('\n').sort())
