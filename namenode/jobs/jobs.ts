@@ -58,7 +58,7 @@ export class Jobs {
     registry.listen({
       joined: ({ node, rack, host, slots, inService }, attempts) => engine.feed({ kind: 'joined', node, rack, host, slots, attempts, closed: !inService }),
       offered: ({ node }) => engine.feed({ kind: 'offered', node }),
-      draining: ({ node }) => engine.feed({ kind: 'left', node }),
+      left: ({ node }) => engine.feed({ kind: 'left', node }),
       silent: ({ node }) => engine.feed({ kind: 'silent', node }),
       returned: ({ node }) => engine.feed({ kind: 'returned', node }),
       lost: ({ node }) => {

@@ -8,7 +8,7 @@ import type { Event } from './event.ts'
 import { advance, orderKill } from './life.ts'
 import { enqueue, offer } from './offer.ts'
 import { giveWay, lost } from './retry.ts'
-import { addCounters, changed, endAttempt, placeOf, type Attempt, type Job, type Node, type Place, type State } from './state.ts'
+import { addCounters, changed, endAttempt, placeOf, someNode, type Attempt, type Job, type Node, type Place, type State } from './state.ts'
 
 export function joined(state: State, event: Event & { kind: 'joined' }): void {
   const { node: id, rack, host, slots } = event
@@ -72,12 +72,11 @@ export function silent(state: State, node: Node): void {
  */
 export function distrust(state: State, job: Job): void {
   if (job.state !== 'running') return
-  const nodes = [...state.nodes.values()]
-  const doubtful = new Set(nodes.filter(node => node.state === 'silent').map(node => node.id))
-  if (doubtful.size === 0 || !nodes.some(node => node.state === 'live' && node.slots > 0)) return
   for (const stage of job.stages) {
+    // The cheapest question first: this is asked at each commit.
     if (stage.state !== 'running' || stage.waiting > 0 || stage.readers.length === 0) continue
-    for (const task of stage.tasks) if (task.won && doubtful.has(task.won.node)) loseOutput(state, { job, stage, task })
+    if (!someNode(state, node => node.state === 'silent') || !someNode(state, node => node.state === 'live' && node.slots > 0)) return
+    for (const task of stage.tasks) if (task.won && state.nodes.get(task.won.node)?.state === 'silent') loseOutput(state, { job, stage, task })
   }
 }
 

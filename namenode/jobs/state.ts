@@ -120,6 +120,11 @@ export interface State {
   effects: Effect[]
 }
 
+export function someNode(state: State, is: (node: Node) => boolean): boolean {
+  for (const node of state.nodes.values()) if (is(node)) return true
+  return false
+}
+
 /** Attempts after the n-th restart are numbered from n × this: those of an earlier life may still be running. */
 export const attemptsPerTerm = 1000
 

@@ -2,7 +2,7 @@
 // Slow is judged against the stage's own committed tasks, never against a number of seconds that somebody guessed. An attempt
 // on a node that has fallen silent gets a twin at once, wherever the stage stands, when no other task waits for the slot.
 
-import { runningOf, type Node, type Stage, type State, type Task } from './state.ts'
+import { runningOf, someNode, type Node, type Stage, type State, type Task } from './state.ts'
 
 /** So much of the stage must be done: before, there is nothing to judge by. */
 const doneShare = 0.75
@@ -27,7 +27,7 @@ export function slowest(state: State, stage: Stage, node: Node): Task | undefine
 
 /** A task whose only attempt is on a silent node, which may never end it: no need to compare it with others. */
 function orphan(state: State, stage: Stage, node: Node): Task | undefined {
-  if (![...state.nodes.values()].some(each => each.state === 'silent')) return undefined
+  if (!someNode(state, each => each.state === 'silent')) return undefined
   for (const task of stage.active) {
     if (task.state !== 'running' || task.avoid?.has(node.id)) continue
     const running = runningOf(task)

@@ -26,7 +26,7 @@ export interface NodeListener {
   /** A session began. Gives the attempts that the node is to kill. */
   joined?(node: DataNode, attempts: readonly AttemptId[]): readonly AttemptId[] | void
   /** It said good-bye: no new work. */
-  draining?(node: DataNode): void
+  left?(node: DataNode): void
   /** Nothing is heard of it: no new work. */
   silent?(node: DataNode): void
   /** It was silent for a while, and is heard of again. */
@@ -165,7 +165,7 @@ export class Registry {
     const node = this.heard(id, session)
     node.state = 'left'
     this.#world.log.info('a datanode leaves in good order', { node: id })
-    for (const listener of this.#listeners) listener.draining?.(node)
+    for (const listener of this.#listeners) listener.left?.(node)
   }
 
   /** Its waiting call has broken off. A node that lives calls again at once; a process that was killed does not. */
