@@ -1,5 +1,7 @@
 // One session with a namenode: from a registration to the answer UNREGISTERED. It sends the full report, then goes on with three
 // things at once: beats, changes, and waiting for orders. Whatever ends one of them ends the session; the node then registers again.
+// Invariant: when the session ends, every wait of its loops ends at once. `run` waits for all loops, so a wait that only the end of
+// `run` could settle would keep this node out of its cluster for good.
 
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Address, NodeId } from '../../src/base/ids.ts'
@@ -80,20 +82,26 @@ export class Session {
   /** Runs until the session is over or `signal` aborts; throws the reason. */
   async run(signal: AbortSignal): Promise<never> {
     const { changes } = this.#tools
-    const stop = (): void => this.#ending.abort(signal.reason)
+    const stop = (): void => this.#end(signal.reason)
     if (signal.aborted) stop()
     signal.addEventListener('abort', stop, { once: true })
     changes.onChange = () => this.#wakeReports()
-    const loops = [this.#beats(), this.#reports(), this.#orders()].map(loop => loop.catch((error: unknown) => { this.#ending.abort(error) }))
+    const loops = [this.#beats(), this.#reports(), this.#orders()].map(loop => loop.catch((error: unknown) => this.#end(error)))
     await Promise.all(loops)
     signal.removeEventListener('abort', stop)
     changes.onChange = () => {}
-    for (const waiting of [this.#reported, this.#fullSending, this.#fullAwaited]) waiting.reject(this.#ending.signal.reason)
     throw this.#ending.signal.reason
+  }
+
+  /** Ends all loops, and rejects whatever waits for a report: one of the loops may be among those who wait. */
+  #end(reason: unknown): void {
+    this.#ending.abort(reason)
+    for (const waiting of [this.#reported, this.#fullSending, this.#fullAwaited]) waiting.reject(this.#ending.signal.reason)
   }
 
   /** Sends all blocks again. Settles when they have arrived, or the session is over. */
   report(): Promise<void> {
+    // After the end this promise is the one that the end rejected.
     this.#fullWanted = true
     this.#wakeReports()
     return this.#fullAwaited.promise
@@ -150,6 +158,7 @@ export class Session {
   async #reports(): Promise<void> {
     const { clock, node, store, changes } = this.#tools
     for (;;) {
+      this.#ending.signal.throwIfAborted() // from here on a new wait for a report would be settled by no one
       if (this.#fullWanted) {
         this.#fullWanted = false
         const awaited = this.#fullSending = this.#fullAwaited

@@ -42,6 +42,30 @@ test('a node that is forgotten registers again and reports everything', async ()
   await until('it beats again', () => mill.namenode.calls.lastIndexOf('beat') > mill.namenode.calls.lastIndexOf('full'))
 })
 
+test('a node whose session ends before its first full report has arrived registers again, however often that happens', async () => {
+  await using mill = await Mill.start({ datanodes: 1 })
+  const blocks = await file(mill)
+  const told = mill.datanodes[0]!.report().then(() => 'told', (error: { code: string }) => error.code)
+  mill.namenode.forgetsRegistered = 3
+  mill.namenode.calls.length = 0
+  mill.namenode.forgetful = true
+  await until('it has reported after four registrations', () => mill.namenode.calls.filter(call => call === 'register').length === 4 && mill.namenode.holders(blocks[0]!).length === 1)
+  // Whoever waited for a report of a session that is over is not left waiting.
+  expect(['told', 'UNREGISTERED']).toContain(await told)
+  mill.namenode.give(mill.datanodes[0]!.node, { kind: 'delete', blocks: [blocks[0]!] })
+  await until('it does what it is ordered to', () => mill.namenode.holders(blocks[0]!).length === 0)
+})
+
+test('a node that stops before its first full report has arrived does stop', async () => {
+  await using mill = await Mill.start({ datanodes: 0 })
+  mill.namenode.forgetsRegistered = 1e9
+  const giveUp = new AbortController()
+  const starting = mill.datanode(0, { signal: giveUp.signal })
+  await until('it has tried more than once', () => mill.namenode.calls.filter(call => call === 'register').length >= 2)
+  giveUp.abort()
+  await expect(starting).rejects.toMatchObject({ code: 'ABORTED' })
+})
+
 test('a namenode of an older epoch is not obeyed, and the newest epoch is remembered over a restart', async () => {
   await using mill = await Mill.start({ datanodes: 1 })
   const [block] = await file(mill)

@@ -52,6 +52,8 @@ export class FakeNamenode {
   order: (nodes: NodePlace[]) => NodePlace[] = nodes => nodes
   /** Answer UNREGISTERED to everything until a node registers again. */
   forgetful = false
+  /** Sessions still to be forgotten between the answer to register and the next call, as by a namenode that is killed there. */
+  forgetsRegistered = 0
   lostLeases = new Set<number>()
   #listening: Listening | undefined
   #ids = 0
@@ -82,6 +84,10 @@ export class FakeNamenode {
           this.forgetful = false
           const session = ++this.#sessions
           this.nodes.set(request.node, { place: { node: request.node, address: request.address, rack: request.rack, host: request.host }, session, blocks: new Map(), orders: [], seq: 0, acknowledged: 0 })
+          if (this.forgetsRegistered > 0) {
+            this.forgetsRegistered--
+            this.forgetful = true
+          }
           return { cluster, epoch: this.epoch, session, kill: [] }
         }),
         route(heartbeat.beat, request => { this.calls.push('beat'); nodeOf(request); return { epoch: this.epoch } }),
