@@ -140,14 +140,15 @@ export class Receiving {
     if (end.length !== table.bytes || end.crc !== table.crc) {
       throw new GristmillError('CORRUPT', `block ${blockName(block)} came with ${table.bytes} bytes and checksum ${table.crc}, its sender sent ${end.length} and ${end.crc}`)
     }
-    const incoming = this.#incoming
-    const [sealed, written] = await Promise.allSettled([incoming?.seal(table), this.#pipe?.finish(end)])
+    const [incoming, pipe] = [this.#incoming, this.#pipe]
+    const [sealed, written] = await Promise.allSettled([incoming?.seal(table), pipe?.finish(end)])
     const nodes: NodeId[] = []
     if (incoming) {
       if (sealed.status === 'fulfilled') nodes.push(this.#tools.node)
       else this.#lose(asError(sealed.reason), this.#tools.node)
     }
-    if (written.status === 'rejected') this.#losePipe(this.#pipe!, written.reason)
+    // A frame that was still on its way may have told of the loss before, while the disk was slow to sync: told once is enough.
+    if (written.status === 'rejected') this.#losePipe(pipe!, written.reason)
     else if (written.value) {
       nodes.push(...written.value.nodes)
       this.#failed.push(...written.value.failed)

@@ -1,0 +1,79 @@
+// One member of a pipeline, with the member behind it and its own disk in the test's hands.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { Receiving } from '../../../datanode/transfer/receive.ts'
+import { Channel, type Received } from '../../../src/block/channel.ts'
+import { crcOf } from '../../../src/block/checksum.ts'
+import type { FrameBuffer } from '../../../src/block/frame.ts'
+import { FramePool } from '../../../src/block/ring.ts'
+import { address, blockId, clusterId, nodeId } from '../../../src/base/ids.ts'
+import { silent } from '../../../src/ports/log.ts'
+import type { Wire } from '../../../src/ports/net.ts'
+import { noise } from '../block/kit.ts'
+import { openStore, spoiltDisk } from './storekit.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'gristmill-unit-'))
+afterAll(() => rmSync(dir, { recursive: true, force: true }))
+
+/** A connection that takes the request, and then nothing, until the test destroys it. */
+class StuckWire implements Wire {
+  readonly remote = 'second:1'
+  readonly closed = new Promise<void>(() => {})
+  #waiting: Array<(error: Error) => void> = []
+  #asked = false
+  /** Writes and reads that wait. */
+  get waiting(): number { return this.#waiting.length }
+  read(): Promise<boolean> { return this.#wait() }
+  write(): Promise<void> {
+    if (this.#asked) return this.#wait()
+    this.#asked = true
+    return Promise.resolve()
+  }
+  end(): Promise<void> { return Promise.resolve() }
+  setProgressTimeout(): void {}
+  destroy(error = new Error('gone')): void { for (const reject of this.#waiting.splice(0)) reject(error) }
+  #wait<T>(): Promise<T> { return new Promise((_, reject) => { this.#waiting.push(reject) }) }
+}
+
+test('a member whose disk is slow to sync while the member behind it is lost has the block, and says so', async () => {
+  const bytes = noise(10_000)
+  const syncing = Promise.withResolvers<void>()
+  const synced = Promise.withResolvers<void>()
+  const spoilt = spoiltDisk({})
+  const { store, added } = await openStore([join(dir, 'disk')], { disk: { ...spoilt, async create(path, options) {
+    const writer = await spoilt.create(path, options)
+    return { get bytes() { return writer.bytes }, writeSync: part => writer.writeSync(part), syncSync: () => writer.syncSync(), close: () => writer.close(), async sync() {
+      syncing.resolve()
+      await synced.promise
+      await writer.sync()
+    } }
+  } } })
+  const wire = new StuckWire()
+  const sent: Array<(frame: FrameBuffer) => Received> = [
+    frame => {
+      frame.room.set(bytes)
+      frame.seal(0, bytes.length)
+      return { kind: 'data' }
+    },
+    () => ({ kind: 'end', value: { length: bytes.length, crc: crcOf(bytes) } }),
+  ]
+  const [first, second, third] = ['first', 'second', 'third'].map(name => ({ node: nodeId(name), address: address(`${name}:1`), rack: '/r', host: name }))
+  const receiving = new Receiving({
+    node: first!.node, store, pool: new FramePool(), log: silent, progressMs: 1_000, onBytes() {},
+    wires: { take: async () => ({ address: second!.address, channel: new Channel(wire), used: false }), give() {} } as never,
+  }, { op: 'write', cluster: clusterId('c'), block: blockId(1), bytesMax: 65_536, token: '', pipeline: [second!, third!] })
+  const written = receiving.run({ receive: async (frame: FrameBuffer) => sent.shift()!(frame) } as never)
+  await syncing.promise
+  // The frame, the end and the answer all wait when the connection breaks.
+  expect(wire.waiting).toBe(3)
+  wire.destroy()
+  await new Promise<void>(resolve => { setImmediate(resolve) })
+  synced.resolve()
+  const { nodes, failed } = await written
+  expect(nodes).toEqual([first!.node])
+  expect(failed.map(({ node }) => node)).toEqual([second!.node, third!.node])
+  expect(added.map(({ id }) => id)).toEqual([1])
+})
