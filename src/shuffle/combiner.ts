@@ -1,11 +1,13 @@
 // Aggregates in memory, before anything is sorted: one entry a key, and at most four values an entry until the user's
 // function makes one of them. Few values an entry keep the whole table small, and cache misses are what aggregation costs.
+// Invariant: no object in the table is reachable for the program. What it emits, what combine returns and the keys that combine
+// is given are copies, so that a program that uses an object again changes nothing that it has handed over.
 
 import { GristmillError } from '../base/errors.ts'
 import type { Arena } from './arena.ts'
 import { encodeKey, type Key } from './key.ts'
 import { Sink } from './sink.ts'
-import { encodeValue, undefinedValue } from './value.ts'
+import { copyValue, undefinedValue } from './value.ts'
 
 /**
  * Makes one value of several of the same key. Must be associative and commutative, for it is called on its own results, in
@@ -47,9 +49,11 @@ export class Combiner {
   get usedBytes(): number { return this.#bytes }
   get size(): number { return this.#entries.size + this.#composites.size }
 
-  add(key: Key, value: unknown): void {
+  /** Throws EINVAL for a key or value that cannot travel; the table is then as before. */
+  add(key: Key, given: unknown): void {
+    if (given === undefined) throw undefinedValue()
+    const value = typeof given === 'number' || typeof given === 'string' ? given : copyValue(given, 'emit was given')
     const entry = typeof key === 'object' && key !== null ? this.#composite(key) : this.#entries.get(key)
-    if (value === undefined) throw undefinedValue()
     if (entry === undefined) return this.#insert(key, value)
     if (typeof value !== 'number') this.#bytes += sizeOf(value)
     if (entry.count === 1) {
@@ -79,17 +83,14 @@ export class Combiner {
   }
 
   #insert(key: Key, value: unknown): void {
-    // Encoded once now, so that what cannot travel is refused with the caller of emit on the stack.
+    // Encoded once now, so that a key that cannot travel is refused with the caller of emit on the stack.
     const scratch = this.#scratch
-    scratch.length = 0
-    if (typeof value === 'object' || typeof value === 'function') encodeValue(value, scratch)
     scratch.length = 0
     encodeKey(key, scratch)
     if (typeof key === 'object' && key !== null) {
       const name = scratch.bytes.toString('latin1', 0, scratch.length)
       this.#bytes += name.length * 3 + entryBytes
-      // The caller may change its array afterwards; the entry may not change.
-      this.#composites.set(name, new Entry(structuredClone(key), value))
+      this.#composites.set(name, new Entry(copyKey(key), value))
     } else {
       const own = typeof key === 'string' && key.length >= slicedFrom ? this.#ownText(key) : key
       this.#bytes += entryBytes + scratch.length
@@ -130,16 +131,23 @@ export class Combiner {
   }
 }
 
-/** Calls the user's function and checks what it returns. */
+/** Calls the user's function, checks what it returns, and copies it: the function may keep the object, and use it for the next key. */
 export function fold(combine: Combine, key: Key, values: unknown[]): unknown {
-  const result = combine(key as never, values as never)
-  if (result === undefined || result instanceof Promise) {
-    const shown = JSON.stringify(key)?.slice(0, 80)
-    throw new GristmillError('EINVAL', `combine returned ${result === undefined ? 'undefined' : 'a promise'} for the key ${shown}; it must return one value, at once`)
-  }
-  // The array is used again for the next key.
-  return result === values ? values.slice() : result
+  const result = combine(copyKey(key) as never, values as never)
+  if (typeof result === 'number' || typeof result === 'string') return result
+  const wrong = noValue(result)
+  if (wrong !== undefined) throw new GristmillError('EINVAL', `combine returned ${wrong} for the key ${JSON.stringify(key)?.slice(0, 80)}; it must return one value, at once`)
+  return copyValue(result, 'combine returned')
 }
+
+function noValue(result: unknown): string | undefined {
+  if (result === undefined) return 'undefined'
+  if (typeof result !== 'object' || result === null) return undefined
+  if (typeof (result as { then?: unknown }).then === 'function') return 'a promise'
+  return typeof (result as { next?: unknown }).next === 'function' ? 'a generator' : undefined
+}
+
+function copyKey(key: Key): Key { return typeof key === 'object' && key !== null ? key.map(copyKey) : key }
 
 /** Roughly what a value takes in memory. Long arrays are judged by their first items. */
 function sizeOf(value: unknown, depth = 0): number {

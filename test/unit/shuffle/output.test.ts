@@ -6,6 +6,7 @@ import { hashKey } from '../../../src/shuffle/partition.ts'
 import { decodeIndex, digestOf } from '../../../src/shuffle/segment.ts'
 import { encodeKey } from '../../../src/shuffle/key.ts'
 import { Sink } from '../../../src/shuffle/sink.ts'
+import { copyValue, decodeValue, encodeValue } from '../../../src/shuffle/value.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { dice, type Dice } from '../../kit/dice.ts'
 import { fileSegment, groupsOf, oracle, plainZero, randomKey, scratch, segmentsOf, writeOutput, type Pair } from './kit.ts'
@@ -71,7 +72,72 @@ describe('map outputs and their merge', () => {
     expect(flat.reduce((a, b) => a + b, 0)).toBe(300)
   })
 
-  test.each([[(() => undefined), /returned undefined/], [(async () => 1), /returned a promise/]])('a combine function that returns no value is told so', async (combine, message) => {
+  test('what emit and combine are given counts at that moment, with combine and without, whatever the program does with its objects afterwards', async () => {
+    const directory = await scratch()
+    type Total = { n: number; parts: number[] }
+    const add = (values: Iterable<Total>, into: Total = { n: 0, parts: [] }): Total => { for (const { n, parts } of values) { into.n += n; into.parts.push(...parts) } return into }
+    const kept: Total = { n: 0, parts: [] }
+    const combines: Record<string, ((key: Key, values: Total[]) => Total) | undefined> = {
+      'no combine': undefined,
+      'a new object': (_, values) => add(values),
+      'the first value, changed': (_, values) => { const [first, ...rest] = values; return add(rest, first!) },
+      'one object for all calls': (_, values) => {
+        const parts = values.flatMap(value => value.parts)
+        const n = values.reduce((sum, value) => sum + value.n, 0)
+        kept.parts.length = 0
+        kept.parts.push(...parts)
+        kept.n = n
+        return kept
+      },
+      'values that are changed afterwards': (_, values) => { const sum = add(values); for (const value of values) { value.n = -1000; value.parts.length = 0 } return sum },
+      'a key that is changed': (key, values) => { (key as unknown[]).length = 0; return add(values) },
+    }
+    const emissions: Record<string, (emit: (key: Key, value: unknown) => void) => void> = {
+      'new objects': emit => { for (let i = 1; i <= 700; i++) emit(['k', i % 3], { n: i, parts: [i] }) },
+      'one object, changed between': emit => { const total: Total = { n: 0, parts: [0] }; for (let i = 1; i <= 700; i++) { total.n = i; total.parts[0] = i; emit(['k', i % 3], total) } },
+      'objects changed after': emit => { const all: Total[] = []; for (let i = 1; i <= 700; i++) { const one = { n: i, parts: [i] }; all.push(one); emit(['k', i % 3], one) } for (const one of all) { one.n = 1e9; one.parts.push(1e9) } },
+      'one key, changed after': emit => { const key: [string, number] = ['k', 0]; for (let i = 1; i <= 700; i++) { key[1] = i % 3; emit(key, { n: i, parts: [i] }); key[1] = 99 } },
+    }
+    const numbers = Array.from({ length: 700 }, (_, i) => i + 1)
+    const expected = [0, 1, 2].map(k => { const parts = numbers.filter(i => i % 3 === k); return [['k', k], { n: parts.reduce((a, b) => a + b, 0), parts }] })
+    for (const [how, combine] of Object.entries(combines)) {
+      for (const [what, emitAll] of Object.entries(emissions)) {
+        // Much memory: folded in the table. Little: spilled, and folded while runs are merged.
+        for (const memoryBytes of [1 << 24, 3000]) {
+          const output = await MapOutput.open({ partitions: 1, disk: localDisk, directory, name: 'moment', memoryBytes, combine: combine as never })
+          emitAll((key, value) => output.emit(key, value))
+          const result = await output.finish()
+          const found = (await groupsOf(await segmentsOf([result], 0), directory)).map(([key, values]) => { const { n, parts } = add(values as Total[]); return [key, { n, parts: parts.toSorted((a, b) => a - b) }] })
+          expect(found, `${what}, combine: ${how}, ${memoryBytes} bytes`).toEqual(expected)
+          if (memoryBytes === 3000) expect(result.counters.spills).toBeGreaterThan(3)
+        }
+      }
+    }
+  })
+
+  test('a copy of a value is what a reducer would decode', () => {
+    class Odd { readonly x = 1 }
+    const values = [
+      null, true, 5, -0, NaN, 'text', '\ud83d', 12n, [1, [2, { a: undefined }]], Array(2), { 'b': 1, '__x': [null] }, Object.assign(Object.create(null) as object, { n: 1 }),
+      JSON.parse('{"__proto__": {"x": 1}, "y": [{"__proto__": 2}]}'), Buffer.from('abc'), Uint8Array.of(1, 2), new Date(5), new Date(NaN), new Map<unknown, unknown>([['a', { b: 1 }], [{ k: 1 }, new Set([1, 'x'])]]), new Set([[1]]),
+    ]
+    for (const value of values) {
+      const sink = new Sink()
+      encodeValue(value, sink)
+      const decoded = decodeValue(sink.bytes, 0, sink.length)
+      const copy = copyValue(value, 'emit was given')
+      expect(copy).toStrictEqual(decoded)
+      if (typeof value === 'object' && value !== null) expect(copy).not.toBe(value)
+    }
+    const itself: unknown[] = []
+    itself.push(itself)
+    for (const bad of [() => 1, Symbol('s'), { f() {} }, new Odd(), [new Error('e')], /r/, Promise.resolve(1), itself, [Symbol('s')]]) {
+      expect(() => { encodeValue(bad, new Sink()) }).toThrow(/^emit was given/)
+      expect(() => copyValue(bad, 'combine returned')).toThrow(/^combine returned/)
+    }
+  })
+
+  test.each([[(() => undefined), /returned undefined/], [(async () => 1), /returned a promise/], [(function* () { yield 1 }), /returned a generator/], [(() => new RegExp('x')), /combine returned an instance of RegExp/]])('a combine function that returns no value is told so', async (combine, message) => {
     const directory = await scratch()
     await expect(writeOutput(directory, [['a', 1], ['a', 2]], { name: 'bad', combine: combine as never })).rejects.toThrow(message)
   })
