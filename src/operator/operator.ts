@@ -11,7 +11,7 @@
 // - What a user's function throws leaves `push` as FunctionFailed, with the place of what was being worked on. What a sink's disk
 //   refuses leaves it as SinkFailed, even if the user's function has caught it: the sink remembers.
 
-export type Key = string | number | boolean | null | readonly Key[]
+export type Key = string | number | bigint | boolean | null | readonly Key[]
 export type Emit = (key: Key, value: unknown) => void
 
 export interface Operator<In> {

@@ -4,7 +4,7 @@
 export { average, count, first, max, min, sum, take } from './iterables.ts'
 
 /** Keys are sorted and compared by value: arrays element by element. */
-export type Key = string | number | boolean | null | readonly Key[]
+export type Key = string | number | bigint | boolean | null | readonly Key[]
 
 /** Hands one record on. Never waits, and keeps nothing of what it was given but its value at that moment. */
 export type Emit<K extends Key = any, V = any> = (key: K, value: V) => void
@@ -22,7 +22,9 @@ interface CommonInput {
 
 /** How input files are cut into records. */
 export type Input = CommonInput & (
-  | { readonly format?: 'lines' | 'jsonl' }
+  | { readonly format?: 'lines' }
+  /** `largeIntegers`: integers beyond 2^53 are bigints (default) or strings, or bad records; they are never rounded. */
+  | { readonly format: 'jsonl'; readonly largeIntegers?: 'bigint' | 'string' | 'error' }
   /** `header` (default): the first row names the columns and records are objects; else they are arrays. */
   | { readonly format: 'csv'; readonly delimiter?: string; readonly header?: boolean }
   /** A record a file: `{ path, text }`, or `{ path, bytes }`. */
@@ -97,7 +99,7 @@ export interface MapReduce {
 const mark = Symbol.for('gristmill.program')
 
 /** What `input` and `output` may say, and which formats there are. */
-const inputNames = new Set(['path', 'invalidUtf8', 'badRecords', 'format', 'delimiter', 'header', 'bytes'])
+const inputNames = new Set(['path', 'invalidUtf8', 'badRecords', 'format', 'delimiter', 'header', 'bytes', 'largeIntegers'])
 const inputFormats = ['lines', 'jsonl', 'csv', 'whole']
 const outputNames = new Set(['path', 'format', 'delimiter', 'header', 'replication', 'blockBytes'])
 const outputFormats = ['text', 'jsonl', 'csv']

@@ -42,6 +42,8 @@ export const inputOptions = Type.Object({
   invalidUtf8: Type.Optional(Type.Union([Type.Literal('replace'), Type.Literal('error')])),
   /** What to do with a record that does not parse. */
   badRecords: Type.Optional(Type.Union([Type.Literal('error'), Type.Literal('skip')])),
+  /** jsonl: what integers beyond 2^53 become. */
+  largeIntegers: Type.Optional(Type.Union([Type.Literal('bigint'), Type.Literal('string'), Type.Literal('error')])),
   /** whole: records have the file's bytes instead of its text. */
   bytes: Type.Optional(Type.Boolean()),
 })

@@ -21,6 +21,8 @@ export interface InputOptions {
   readonly invalidUtf8?: 'replace' | 'error'
   /** A record that does not parse: EINVAL with its offset (default), or a counter. */
   readonly badRecords?: 'error' | 'skip'
+  /** jsonl: integers beyond 2^53 become bigints (default) or strings, or are bad records. */
+  readonly largeIntegers?: 'bigint' | 'string' | 'error'
   /** whole: records are `{ path, bytes }` instead of `{ path, text }`. */
   readonly bytes?: boolean
 }

@@ -11,6 +11,7 @@
 import { unreachable } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import { delimiterCode } from './format.ts'
+import { stringifyExact } from './integers.ts'
 import { Piece } from './piece.ts'
 
 const tab = 9
@@ -98,7 +99,7 @@ class JsonWriter implements RecordWriter {
 function jsonOf(value: unknown): string {
   let text: string | undefined
   try {
-    text = JSON.stringify(value)
+    text = stringifyExact(value)
   } catch (error) {
     throw new GristmillError('EINVAL', `what was emitted cannot be written as JSON: ${(error as Error).message}`, { cause: error })
   }

@@ -1,13 +1,14 @@
 // Keys as bytes that compare like the keys: comparing the encodings as unsigned bytes, shorter first, orders
-//   null < false < true < numbers < strings (by code point) < arrays (element by element, then by length).
+//   null < false < true < numbers and bigints < strings (by code point) < arrays (element by element, then by length).
 // docs/format/key.md has the byte table. Encodings are canonical: equal keys, equal bytes; -0 is 0, every NaN is one NaN.
+// A bigint is never equal to a number: it stands directly behind the number of the same value.
 
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { double, type Sink } from './sink.ts'
 import { readText } from './text.ts'
 
-export type Key = string | number | boolean | null | readonly Key[]
+export type Key = string | number | bigint | boolean | null | readonly Key[]
 
 const terminator = 0x00
 const escaped = 0xff
@@ -17,6 +18,10 @@ const tagTrue = 0x03
 const tagNumber = 0x04
 const tagString = 0x05
 const tagArray = 0x06
+/** Behind a number's eight bytes: the number is the largest double that is not above a bigint; what is missing follows. Above all tags that may follow a number. */
+const tagBeyond = 0x07
+/** Between doubles up to here lie at most 2^971 integers: what is missing has at most 122 bytes. */
+const bigintMax = BigInt(Number.MAX_VALUE)
 
 /** Appends the encoding. Throws EINVAL for what cannot be a key. */
 export function encodeKey(key: Key, to: Sink): void {
@@ -63,6 +68,7 @@ function encodePart(key: unknown, to: Sink, depth: number): void {
       return
     }
     case 'number': return encodeNumber(key, to)
+    case 'bigint': return encodeBigint(key, to)
     case 'boolean': return to.byte(key ? tagTrue : tagFalse)
     case 'object':
       if (key === null) return to.byte(tagNull)
@@ -92,31 +98,55 @@ function encodeNumber(value: number, to: Sink): void {
   to.length += 8
 }
 
+/** The largest double that is not above the bigint, the tag, then what is missing: its number of bytes, and these, big-endian. */
+function encodeBigint(value: bigint, to: Sink): void {
+  if (value > bigintMax || value < -bigintMax) {
+    throw new GristmillError('EINVAL', `emit was given a bigint of ${value.toString().replace('-', '').length} digits as a key: as keys they reach to ${Number.MAX_VALUE}; emit its digits as a string`)
+  }
+  let below = Number(value)
+  if (BigInt(below) > value) below = doubleBelow(below)
+  encodeNumber(below, to)
+  const rest = value - BigInt(below)
+  const hex = rest === 0n ? '' : rest.toString(16)
+  const bytes = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex')
+  to.byte(tagBeyond)
+  to.byte(bytes.length)
+  to.copy(bytes, 0, bytes.length)
+}
+
+/** The next double towards negative infinity. Not for 0: no integer rounds up to it. */
+function doubleBelow(value: number): number {
+  double.setFloat64(0, value)
+  double.setBigUint64(0, double.getBigUint64(0) + (value > 0 ? -1n : 1n))
+  return double.getFloat64(0)
+}
+
 function notKey(key: unknown, depth: number): GristmillError {
   if (depth >= limits.jsonDepthMax) return new GristmillError('EINVAL', `emit was given a key nested over ${limits.jsonDepthMax} levels deep`)
   const what = typeof key === 'object' ? (key as object).constructor?.name ?? 'object' : typeof key
   const advice: Readonly<Record<string, string>> = {
     undefined: 'is a field missing? Use null for "no key"',
-    bigint: 'use a string, or Number(key) below 2^53',
     Date: 'use key.toISOString() or key.getTime()',
     Promise: 'await it before emitting',
   }
-  return new GristmillError('EINVAL', `emit was given ${what} ${depth > 0 ? 'inside of a key' : 'as a key'}: ${advice[what] ?? 'keys are strings, numbers, booleans, null and arrays of these'}`)
+  return new GristmillError('EINVAL', `emit was given ${what} ${depth > 0 ? 'inside of a key' : 'as a key'}: ${advice[what] ?? 'keys are strings, numbers, bigints, booleans, null and arrays of these'}`)
 }
 
 /** The key whose encoding is bytes[start, end). */
 export function decodeKey(bytes: Buffer, start: number, end: number): Key {
   if (bytes[start] === tagString) return readText(bytes, start + 1, end)
-  return new KeyReader(bytes, start).part()
+  return new KeyReader(bytes, start, end).part()
 }
 
 class KeyReader {
   readonly #bytes: Buffer
   #at: number
+  readonly #end: number
 
-  constructor(bytes: Buffer, at: number) {
+  constructor(bytes: Buffer, at: number, end: number) {
     this.#bytes = bytes
     this.#at = at
+    this.#end = end
   }
 
   part(): Key {
@@ -129,7 +159,7 @@ class KeyReader {
       case tagString: return this.#text()
       case tagArray: {
         const parts: Key[] = []
-        while (this.#at < this.#bytes.length && this.#bytes[this.#at] !== terminator) parts.push(this.part())
+        while (this.#at < this.#end && this.#bytes[this.#at] !== terminator) parts.push(this.part())
         this.#at++
         return parts
       }
@@ -137,14 +167,18 @@ class KeyReader {
     }
   }
 
-  #number(): number {
+  #number(): number | bigint {
     let high = this.#bytes.readUInt32BE(this.#at)
     let low = this.#bytes.readUInt32BE(this.#at + 4)
     this.#at += 8
     if (high >= 0x8000_0000) { high &= 0x7fff_ffff } else { high = ~high; low = ~low }
     double.setUint32(0, high >>> 0)
     double.setUint32(4, low >>> 0)
-    return double.getFloat64(0)
+    const number = double.getFloat64(0)
+    if (this.#at >= this.#end || this.#bytes[this.#at] !== tagBeyond) return number
+    const from = this.#at + 2
+    this.#at = from + this.#bytes[this.#at + 1]!
+    return BigInt(number) + BigInt(`0x0${this.#bytes.toString('hex', from, this.#at)}`)
   }
 
   #text(): string {

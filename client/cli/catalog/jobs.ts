@@ -4,16 +4,28 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
 import { option, whole, type CommandSpec, type Group } from '../spec.ts'
 
-/** `k=v`; a value that is JSON (a number, true, a list) is taken as such. */
+/**
+ * `k=v`. A value that is JSON (a number, true, a list) is taken as such, if that keeps it as it was typed: `1.10`, `1e999` and
+ * integers beyond 2^53 stay text, and a list or object with a number like these in it is refused.
+ */
 export function parseParam(text: string): readonly [string, unknown] {
   const at = text.indexOf('=')
   if (at < 1) throw new GristmillError('EINVAL', `"${text}" is not a parameter; write name=value`)
+  const name = text.slice(0, at)
   const value = text.slice(at + 1)
+  let bent: string | undefined
+  let parsed: unknown
   try {
-    return [text.slice(0, at), JSON.parse(value)]
+    parsed = JSON.parse(value, ((_key: string, item: unknown, { source }: { source?: string }) => {
+      if (typeof item === 'number' && String(item) !== source) bent ??= source
+      return item
+    }) as (key: string, item: unknown) => unknown)
   } catch {
-    return [text.slice(0, at), value]
+    return [name, value]
   }
+  if (bent === undefined) return [name, parsed]
+  if (typeof parsed === 'number') return [name, value]
+  throw new GristmillError('EINVAL', `the number ${bent} of the parameter ${name} would be changed to ${Number(bent)}; put it in quotes, and the program gets a string`)
 }
 
 const run: CommandSpec = {
@@ -25,7 +37,7 @@ const run: CommandSpec = {
     option('-o, --output <path>', 'directory to publish'),
     option('--overwrite', 'replace the output if it is there, in one step'),
     option('--reducers <n>', 'reduce tasks, and so output parts; a program without reduce has none', { parse: whole(1, 100_000) }),
-    option('--param <name=value>', 'a parameter of the program; may be repeated', { parse: parseParam, repeat: true }),
+    option('--param <name=value>', 'a parameter of the program: JSON if that keeps it as typed, else text; may be repeated', { parse: parseParam, repeat: true }),
     option('--name <name>', 'what the job is called (default: the program\'s file name)'),
     option('--memory <size>', 'of one executor, for instance 512MiB', { parse: parseBytes }),
     option('--task-timeout <time>', 'one attempt may take this long, for instance 10m', { parse: parseDuration }),

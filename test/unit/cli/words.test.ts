@@ -24,6 +24,12 @@ test('parameters keep their text unless it is JSON', () => {
   expect(parseParam('name=a=b')).toEqual(['name', 'a=b'])
   expect(parseParam('list=[1,"x"]')).toEqual(['list', [1, 'x']])
   expect(parseParam('empty=')).toEqual(['empty', ''])
+  // What would come out as another text stays the text that was typed.
+  for (const kept of ['12345678901234567890', '9007199254740993', '1.10', '1.0', '1e999', '1e3', '-0', '007', '0.10000000000000000001']) expect(parseParam(`v=${kept}`)).toEqual(['v', kept])
+  for (const number of [0, -5, 1.1, 9_007_199_254_740_991, 1e21, 5e-324]) expect(parseParam(`v=${number}`)).toEqual(['v', number])
+  expect(parseParam('ids=["12345678901234567890"]')).toEqual(['ids', ['12345678901234567890']])
+  expect(() => parseParam('ids=[1,12345678901234567890]')).toThrow(/12345678901234567890 of the parameter ids would be changed to 12345678901234567000; put it in quotes/)
+  expect(() => parseParam('o={"a":{"b":1e999}}')).toThrow(/1e999 of the parameter o/)
   expect(() => parseParam('=5')).toThrow('name=value')
 })
 

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { compareKeys, decodeKey, encodeKey, keyPrefix, type Key } from '../../../src/shuffle/key.ts'
 import { askPartitioner, hashKey } from '../../../src/shuffle/partition.ts'
@@ -30,9 +31,9 @@ describe('keys', () => {
       expect(decodeKey(bytes[i]!, 0, bytes[i]!.length)).toEqual(plainZero(a))
       keys.forEach((b, j) => {
         const found = Math.sign(compareKeys(bytes[i]!, 0, bytes[i]!.length, bytes[j]!, 0, bytes[j]!.length))
-        if (found !== Math.sign(compare(a, b))) expect.fail(`${JSON.stringify(a)} against ${JSON.stringify(b)}: ${found}`)
+        if (found !== Math.sign(compare(a, b))) expect.fail(`${inspect(a)} against ${inspect(b)}: ${found}`)
         const prefixes = keyPrefix(bytes[i]!, 0, bytes[i]!.length) - keyPrefix(bytes[j]!, 0, bytes[j]!.length)
-        if (prefixes !== 0 && Math.sign(prefixes) !== found) expect.fail(`prefixes of ${JSON.stringify(a)} and ${JSON.stringify(b)}`)
+        if (prefixes !== 0 && Math.sign(prefixes) !== found) expect.fail(`prefixes of ${inspect(a)} and ${inspect(b)}`)
       })
     })
   })
@@ -43,7 +44,10 @@ describe('keys', () => {
       [NaN, '04fff8000000000000'], ['', '05'], ['grain', '05677261696e'], ['a\0', '056100'], [[], '0600'],
       [['de', 7], '060564650004c01c00000000000000'], [['a\0b', [null]], '06056100ff62000601 0000'.replace(' ', '')],
     ]
-    for (const [key, hex] of table) expect(encoded(key).toString('hex'), JSON.stringify(key)).toBe(hex)
+    table.push(
+      [9_007_199_254_740_993n, '04c340000000000000070101'], [5n, '04c0140000000000000700'], [-(2n ** 53n) - 1n, '043cbffffffffffffe070101'],
+    )
+    for (const [key, hex] of table) expect(encoded(key).toString('hex'), String(key)).toBe(hex)
     const hash = (key: Key) => { const bytes = encoded(key); return hashKey(bytes, 0, bytes.length) }
     expect(['', 'the', 'grain', 42].map(hash)).toEqual([92_598_572, 4_280_759_073, 1_289_812_774, 799_325_460])
   })
@@ -59,7 +63,7 @@ describe('keys', () => {
     }
   })
 
-  test.each([[undefined, /undefined/], [10n, /bigint/], [{}, /Object/], [new Date(0), /toISOString/], [() => 1, /function/], ['\ud800', /toWellFormed/], [[1, undefined], /undefined inside/], [Promise.resolve(), /await/]])(
+  test.each([[undefined, /undefined/], [2n ** 1024n, /309 digits/], [-(2n ** 1024n), /309 digits/], [{}, /Object/], [new Date(0), /toISOString/], [() => 1, /function/], ['\ud800', /toWellFormed/], [[1, undefined], /undefined inside/], [Promise.resolve(), /await/]])(
     '%s is refused with advice', (key, message) => {
       expect(() => encoded(key as unknown as Key)).toThrow(message)
     })

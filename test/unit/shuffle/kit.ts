@@ -14,19 +14,22 @@ import type { Dice } from '../../kit/dice.ts'
 
 const texts = ['', 'a', 'b', 'ab', 'a\0', 'a\0b', '\0', '\0\0', '\u00ff', 'é', 'z', '磨', '\uffff', '😀', 'prefix/common/x', 'prefix/common/y', 'prefix/common/', 'longer than thirteen characters']
 const numbers = [0, -0, 1, -1, 0.5, -0.5, 255, 256, 65_536, 2 ** 53, -(2 ** 53), 1e300, -1e300, 5e-324, -5e-324, Infinity, -Infinity, NaN]
+/** Around doubles, between them, and at both ends of what a key may be. */
+const bigints = [0n, 2n ** 53n, -(2n ** 53n), 2n ** 64n, -(2n ** 64n), 12_345_678_901_234_567_890n, BigInt(1e300), -BigInt(1e300), BigInt(Number.MAX_VALUE) - 2n, 2n - BigInt(Number.MAX_VALUE), 2n ** 970n]
 
 export function randomKey(random: Dice, depth = 0): Key {
-  switch (random.below(depth > 2 ? 6 : 8)) {
+  switch (random.below(depth > 2 ? 7 : 9)) {
     case 0: return random.pick([null, true, false])
     case 1: return random.pick(numbers)
     case 2: return random.below(2000) - 1000
     case 3: return `w${random.below(300)}`
     case 4: case 5: return random.pick(texts) + (random.below(3) === 0 ? random.pick(texts) : '')
+    case 6: return random.below(2) === 0 ? BigInt(random.below(2000) - 1000) : random.pick(bigints) + BigInt(random.below(5) - 2)
     default: return Array.from({ length: random.below(4) }, () => randomKey(random, depth + 1))
   }
 }
 
-const rank = (key: Key) => (key === null ? 0 : key === false ? 1 : key === true ? 2 : typeof key === 'number' ? 3 : typeof key === 'string' ? 4 : 5)
+const rank = (key: Key) => (key === null ? 0 : key === false ? 1 : key === true ? 2 : typeof key === 'number' || typeof key === 'bigint' ? 3 : typeof key === 'string' ? 4 : 5)
 
 /** The documented order. */
 export function compare(a: Key, b: Key): number {
@@ -34,6 +37,11 @@ export function compare(a: Key, b: Key): number {
   if (typeof a === 'number' && typeof b === 'number') {
     if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b))
     return a < b ? -1 : a > b ? 1 : 0
+  }
+  if (rank(a) === 3) {
+    // JavaScript compares a number with a bigint exactly; a bigint follows the number that it equals.
+    if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b))
+    return a! < b! ? -1 : a! > b! ? 1 : Number(typeof a === 'bigint') - Number(typeof b === 'bigint')
   }
   if (typeof a === 'string' && typeof b === 'string') {
     const x = [...a].map(c => c.codePointAt(0)!)
