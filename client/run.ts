@@ -7,7 +7,6 @@ import type { FileClient } from '../src/file/client.ts'
 import type { Disk } from '../src/ports/disk.ts'
 import type { Modules } from '../src/ports/modules.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
-import { status } from '../src/protocol/admin.ts'
 import { fingerprintOf } from '../src/plan/fingerprint.ts'
 import { planMapReduce } from '../src/plan/mapreduce.ts'
 import { optimize } from '../src/plan/rules.ts'
@@ -61,9 +60,6 @@ export interface RunTools {
 
 export interface Compiler { readonly bundle: (file: string) => Promise<Bundle>; readonly modules: Modules }
 
-/** A bundle is read by every node that runs a task of it: one copy on each, up to this many. */
-const programReplicasMax = 10
-
 export async function runProgram(tools: RunTools, file: string, options: RunOptions): Promise<Job> {
   const { cluster, files, disk, programDir, compiler } = tools
   const { signal } = options
@@ -79,9 +75,9 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   if (input.length === 0) throw new GristmillError('EINVAL', `${bundle.name} has no input: say which files it shall read (--input), or name them in the program`)
   if (output === undefined) throw new GristmillError('EINVAL', `${bundle.name} has no output: say where its result shall be published (--output), or name it in the program`)
   const store = async (path: string, bytes: Uint8Array, until?: AbortSignal): Promise<void> => {
-    const { nodes } = await cluster.ask(status, {}, until)
-    const replication = Math.min(programReplicasMax, Math.max(1, nodes.filter(node => node.state === 'live').length))
-    await using writer = await files.create(path, { parents: true, mode: 0o644, overwrite: false, replication, eager: true, signal: until })
+    // With as many replicas as any file: one for each node that lives now could never be made again once a node is gone for good.
+    // Each node reads the bundle once and keeps it.
+    await using writer = await files.create(path, { parents: true, mode: 0o644, overwrite: false, eager: true, signal: until })
     await writer.write(bytes)
     await writer.close()
   }

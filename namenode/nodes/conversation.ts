@@ -45,6 +45,7 @@ export function nodesRoutes({ cluster, journal, registry, terms, reports, clock,
     if (request.cluster !== undefined && request.cluster !== cluster) {
       throw new GristmillError('WRONG_CLUSTER', `the datanode ${id} belongs to cluster ${request.cluster}, and this is the namenode of ${cluster}; check its namenode's address`, { details: { expected: cluster, found: request.cluster } })
     }
+    registry.admit(request)
     const before = registry.get(id)
     let noted = before !== undefined && before.noted && before.address === address && before.rack === rack && before.host === host
     try {

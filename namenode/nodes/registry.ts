@@ -1,9 +1,11 @@
 // All datanodes: who is there, in which session, and since when nothing was heard of them. Time is monotonic.
 // live → stale (nothing new is placed there) → dead (its replicas no longer count, its blocks are copied elsewhere).
 // A node that registers again begins a new session; whatever speaks of an older one is told to register (UNREGISTERED).
+// Invariant: of the nodes that live no two have one address. Two identities of one process would be given two replicas of a block,
+// which are one.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import type { AttemptId, NodeId } from '../../src/base/ids.ts'
+import type { Address, AttemptId, NodeId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Random } from '../../src/ports/random.ts'
@@ -114,9 +116,27 @@ export class Registry {
     return count
   }
 
+  /** Throws EADDRINUSE while another node that lives is at this address. */
+  admit({ node: id, address }: { readonly node: NodeId; readonly address: Address }): void {
+    const holder = this.#at(address, id).find(node => node.state === 'live')
+    if (!holder) return
+    const heardMs = Math.round(this.#world.clock.mono() - holder.contactMs)
+    throw new GristmillError('EADDRINUSE', `the datanode ${id} says that it is at ${address}, where the datanode ${holder.node} is, which was heard of ${heardMs} ms ago; if it has taken that one's place, it is admitted as soon as nothing is heard of it; if both run, give each an address of its own (the setting advertise)`, { details: { address, node: id, holder: holder.node } })
+  }
+
+  /** Nodes other than this one that are not dead and were last at this address. */
+  #at(address: Address, id: NodeId): DataNode[] {
+    return [...this.#nodes.values()].filter(node => node.node !== id && node.address === address && node.state !== 'dead')
+  }
+
   register(request: RequestOf<typeof register>): { node: DataNode; kill: AttemptId[] } {
     const { node: id, address, rack, host, pid, version, slots, storages, attempts } = request
     const { clock, log } = this.#world
+    this.admit(request)
+    for (const before of this.#at(address, id)) {
+      log.warn('another datanode is at the address of one that is silent, and has taken its place', { address, before: before.node, now: id })
+      this.#giveUp(before, clock.mono() - before.contactMs)
+    }
     let node = this.#nodes.get(id)
     if (!node) this.#nodes.set(id, node = new DataNode({ node: id, address, rack, host }, this.#newOrders(), clock.mono()))
     // A process that lives does not register twice; two that do share an identity, and both would lose data.

@@ -93,6 +93,18 @@ test('a job gives what it gives without faults while a node dies under it', asyn
   expect(outputs[1]).toEqual(outputs[0])
 })
 
+test('a program has as many replicas as any file, so that a cluster that loses a node for good can come to rest', async () => {
+  await using cluster = await start({ seed: 10, datanodes: 4, settings: { replication: '2' } })
+  const { mill, datanodes } = cluster
+  await mill.mkdir('/in')
+  await mill.writeFile('/in/harvest.txt', text)
+  await (await mill.run(await program('counted', countWords), { input: '/in', output: '/out' })).wait()
+  const [name] = await mill.readdir('/.gristmill/programs')
+  expect((await mill.status(`/.gristmill/programs/${name}`)).replication).toBe(2)
+  await datanodes[3]!.kill()
+  await cluster.waitQuiet()
+})
+
 test.each([
   ['throws', 'map() { throw new Error(\'chaff\') },', /chaff/],
   ['ends its process', 'map() { process.exit(3) },', /process\.exit/],

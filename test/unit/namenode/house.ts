@@ -93,6 +93,8 @@ export class House {
 export class Fake {
   readonly id
   readonly rack: string
+  /** Where it says that it is. */
+  address: string
   readonly blocks = new Map<BlockId, { length: number; crc: number }>()
   readonly changes: Array<['added' | 'removed' | 'bad', BlockId]> = []
   session = 0
@@ -115,6 +117,7 @@ export class Fake {
     this.sim = sim
     this.id = nodeId(name)
     this.rack = rack
+    this.address = `${name}:1`
   }
 
   async step(): Promise<void> {
@@ -123,7 +126,7 @@ export class Fake {
     try {
       if (this.session === 0) {
         const reply = await house.call(heartbeat.register, {
-          node: this.id, address: address(`${this.id}:1`), rack: this.rack, host: this.id, pid: 1, version: '', slots: 0, attempts: [], storages: [this.#storage()],
+          node: this.id, address: address(this.address), rack: this.rack, host: this.id, pid: 1, version: '', slots: 0, attempts: [], storages: [this.#storage()],
         })
         this.session = reply.session
         this.seq = 0

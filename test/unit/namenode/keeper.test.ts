@@ -13,7 +13,7 @@ import { address, blockId, clusterId, type BlockId } from '../../../src/base/ids
 import * as heartbeat from '../../../src/protocol/heartbeat.ts'
 import * as order from '../../../src/protocol/order.ts'
 import type { Order } from '../../../src/protocol/order.ts'
-import { place, Sim, times } from './house.ts'
+import { Fake, place, Sim, times } from './house.ts'
 
 for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
   test(`after nodes and namenodes have died and disks have lied, every block has its replicas and nothing is left over (seed ${seed})`, async () => {
@@ -281,6 +281,34 @@ test('a node whose waiting call breaks off, and that says nothing more, is silen
   expect([gone!.state, alive!.state]).toEqual(['stale', 'live'])
   sim.house.registry.heard(gone!.node, gone!.session)
   expect(heard).toEqual([`${gone!.node} is silent`, `${gone!.node} is back`])
+  await sim.house.stop()
+})
+
+test('at one address one node lives: another identity is admitted there when the first is silent, and takes its place', async () => {
+  const sim = await Sim.calm(32, 3)
+  const { registry, keeper } = sim.house
+  const [first] = sim.nodes
+  const id = await place(sim, 3, [0, 1, 2])
+  await sim.pass(200)
+  const second = new Fake(sim, 'second', first!.rack)
+  second.address = first!.address
+  await expect(second.step()).rejects.toMatchObject({ code: 'EADDRINUSE', details: { holder: first!.id } })
+  // It is neither noted in the journal nor waited for after a restart.
+  expect([...knownNodes(sim.house.bench.journal.view)].map(({ node }) => node as string).sort()).toEqual(['n0', 'n1', 'n2'])
+  expect(sim.house.node(first!).state).toBe('live')
+  first!.kill()
+  await sim.until('the first is silent', () => sim.house.node(first!).state === 'stale')
+  sim.nodes.push(second)
+  await sim.pass(100)
+  // Both at once would be given two replicas of one block, which are one.
+  expect(registry.get(second.id)!.state).toBe('live')
+  expect(sim.house.node(first!).state).toBe('dead')
+  await sim.until('what the first had is copied to the second', () => sim.holders(id).includes('second'), times.nodeDeadMs)
+  expect(keeper.map.holders(id).map(({ node }) => node as string).sort()).toEqual(['n1', 'n2', 'second'])
+  // A process that was only slow, and has lost its address, is told so and takes nothing from the one that is there.
+  first!.up = true
+  first!.session = 0
+  await expect(first!.step()).rejects.toMatchObject({ code: 'EADDRINUSE', details: { holder: second.id } })
   await sim.house.stop()
 })
 
