@@ -34,6 +34,8 @@ export async function scan({ disk, clock, log }: Tools, dir: string): Promise<Fo
 /** One of the up to 256 directories. Returns how many files were not ours. */
 async function scanDirectory({ disk, clock, log }: Tools, path: string, { blocks, bad }: Found): Promise<number> {
   const entries = await disk.list(path)
+  // A process that died between a rename and its sync has left a name that is not durable: it must be before the block is reported.
+  await disk.syncDir(path)
   const files = new Set(entries.filter(({ kind }) => kind === 'file').map(({ name }) => name))
   let foreign = entries.length - files.size
   for (const name of files) {

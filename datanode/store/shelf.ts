@@ -7,6 +7,7 @@
 import { metaBytes } from '../../src/block/meta.ts'
 import { asError } from '../../src/base/errors.ts'
 import { blockName, parseBlockName, type BlockId } from '../../src/base/ids.ts'
+import { makeDirectory } from '../../src/home/directory.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Log } from '../../src/ports/log.ts'
@@ -40,7 +41,7 @@ export class Shelf {
   /** Finds what an earlier process has left here. */
   async open(): Promise<void> {
     const { disk, clock, dir, keepMs } = this.#options
-    await disk.mkdir(dir)
+    await makeDirectory(disk, dir)
     const found = new Map<BlockId, { bytes: number; sinceMs: number }>()
     for (const { name, kind } of await disk.list(dir)) {
       const id = kind === 'file' ? parseBlockName(name.replace(/\.meta$/, '')) : undefined

@@ -84,6 +84,7 @@ export class Storage {
   async open(): Promise<Found> {
     const disk = this.#disk
     for (const name of ['incoming', 'blocks']) await disk.mkdir(`${this.dir}/${name}`)
+    await disk.syncDir(`${this.dir}/blocks`)
     for (const { name, kind } of await disk.list(`${this.dir}/incoming`)) {
       if (kind === 'file' && parseBlockName(name.replace(/\.meta$/, '')) !== undefined) await disk.remove(`${this.dir}/incoming/${name}`)
     }

@@ -1,6 +1,7 @@
 // What a recovery does to files: a note while it is not finished, a place for what was damaged, and a journal of which only what
 // is true is left. Nothing is deleted.
 
+import { makeDirectory } from '../../src/home/directory.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { World } from '../../src/ports/world.ts'
 import { decodeHeader } from '../journal/frame.ts'
@@ -27,7 +28,7 @@ export async function asideIn({ disk }: World, dir: string): Promise<string> {
   for (let n = 1; ; n++) {
     const path = `${dir}/damaged-${n}`
     if (await disk.stat(path)) continue
-    await disk.mkdir(path)
+    await makeDirectory(disk, path)
     return path
   }
 }
@@ -35,7 +36,7 @@ export async function asideIn({ disk }: World, dir: string): Promise<string> {
 /** Damaged files go aside, and come back as far as they are true; a new file begins behind `seq`. The store has everything already. */
 export async function mendJournal({ disk, log }: World, { dir, aside, journal, seq }: { dir: string; aside: string; journal: Survey; seq: number }): Promise<void> {
   const bad = new Set([...journal.damages, ...journal.torn ? [journal.torn] : []].map(({ path }) => path))
-  await disk.mkdir(`${aside}/journal`)
+  await makeDirectory(disk, `${aside}/journal`)
   for (const { path, firstSeq } of journal.files) {
     // What lies behind a gap cannot follow on anything any more.
     if (!bad.has(path) && firstSeq <= seq) continue

@@ -68,8 +68,16 @@ export class Backups {
     const { world: { disk }, dir, plan, cluster } = this.#options
     const dirs = new Set(await knownDirs(disk, dir))
     if (plan) dirs.add(plan.dir)
-    for (const each of dirs) this.#known.push(...(await backupsIn(disk, each).catch(() => [])).filter(backup => backup.cluster === cluster))
+    for (const each of dirs) this.#known.push(...(await this.#durablyIn(each).catch(() => [])).filter(backup => backup.cluster === cluster))
     this.#hold()
+  }
+
+  /** A backup counts, and lets the journal before it go, only once its name is durable: the process that made it may have died before that. */
+  async #durablyIn(dir: string): Promise<Backup[]> {
+    const { disk } = this.#options.world
+    const found = await backupsIn(disk, dir)
+    if (found.length > 0) await disk.syncDir(dir)
+    return found
   }
 
   /** When the newest one was made; undefined if there is none. */

@@ -2,6 +2,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { MiB } from '../../src/base/units.ts'
+import { makeDirectory } from '../../src/home/directory.ts'
 import type { World } from '../../src/ports/world.ts'
 import { allMutations } from '../mutations.ts'
 import { unseal } from '../journal/codec.ts'
@@ -26,7 +27,7 @@ export interface Fold {
 export async function fold(world: World, { base, baseSeq, until, journal, into }: Fold): Promise<string> {
   const { disk } = world
   await disk.removeTree(into)
-  await disk.mkdir(into)
+  await makeDirectory(disk, into)
   if (base !== undefined) await copy(world, `${base}/data.mdb`, `${into}/data.mdb`)
   // Synced once, at the end: if it does not come so far, all of it is done again.
   const store = await world.openStore(into, { sync: false })

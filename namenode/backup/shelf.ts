@@ -4,6 +4,7 @@
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { ClusterId } from '../../src/base/ids.ts'
+import { makeDirectory } from '../../src/home/directory.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { World } from '../../src/ports/world.ts'
 import { factsOf, type Facts } from './digest.ts'
@@ -38,12 +39,13 @@ export const backupPath = (dir: string, seq: number): string => `${dir}/${seq.to
 /** Marks a directory as this cluster's. Throws DIR_FOREIGN if it holds anything else. */
 export async function claim(disk: Disk, dir: string, cluster: ClusterId): Promise<void> {
   try {
-    await disk.mkdir(dir)
+    await makeDirectory(disk, dir)
   } catch (error) {
     throw new GristmillError('EACCES', `cannot make the directory ${dir} for backups (${(error as NodeJS.ErrnoException).code ?? String(error)})`, { cause: error, details: { dir } })
   }
   const owner = await ownerOf(disk, dir)
-  if (owner === cluster) return
+  // A mark whose writer died before it was durable would leave backups in a directory that is nobody's.
+  if (owner === cluster) return disk.syncDir(dir)
   if (owner !== undefined) throw new GristmillError('DIR_FOREIGN', `${dir} holds the backups of cluster ${owner}, and this one is ${cluster}; give another directory`, { details: { dir } })
   const others = (await disk.list(dir)).map(entry => entry.name).filter(name => name !== 'lost+found')
   if (others.length > 0) throw new GristmillError('DIR_FOREIGN', `${dir} is no directory of backups and is not empty (it holds ${others.slice(0, 3).join(', ')}); give an empty one`, { details: { dir } })

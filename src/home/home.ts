@@ -5,6 +5,7 @@ import { GristmillError } from '../base/errors.ts'
 import type { ClusterId } from '../base/ids.ts'
 import type { Disk, DiskLock } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
+import { makeDirectory } from './directory.ts'
 
 export type HomeRole = 'namenode' | 'datanode' | 'storage' | 'embedded' | 'cluster'
 
@@ -64,7 +65,7 @@ export class Home {
 export async function openHome({ disk, random }: { disk: Disk; random: Random }, dir: string, options: HomeOptions): Promise<Home> {
   let lock: DiskLock | undefined
   try {
-    await disk.mkdir(dir)
+    await makeDirectory(disk, dir)
     lock = await disk.lock(dir)
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code ?? String(error)
@@ -75,6 +76,8 @@ export async function openHome({ disk, random }: { disk: Disk; random: Random },
     const found = await readStamp(disk, dir)
     if (found) {
       check(dir, found, options)
+      // The process that wrote the stamp, or another file of this directory, may have died before its name was durable.
+      await disk.syncDir(dir)
       const home = new Home(dir, disk, lock, found)
       if (options.cluster) await home.stamp(options.cluster)
       return home

@@ -47,7 +47,7 @@ export interface StoreOptions {
 
 export async function openStore(directory: string, { mapBytes = mapBytesDefault, sync = true }: StoreOptions = {}): Promise<Store> {
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
-  return new LmdbStore(directory, () => open({
+  const store = new LmdbStore(directory, () => open({
     path: directory,
     noSubdir: false,
     encoding: 'binary',
@@ -61,6 +61,18 @@ export async function openStore(directory: string, { mapBytes = mapBytesDefault,
     // Random reads over a map larger than memory: read-ahead would evict what is hot. (Known to the binding, not to its types.)
     ...{ noReadAhead: true },
   }))
+  // LMDB syncs what is in its files, never their names.
+  if (sync) for (const each of [directory, path.dirname(path.resolve(directory))]) syncPath(each)
+  return store
+}
+
+function syncPath(target: string): void {
+  const fd = fs.openSync(target, 'r')
+  try {
+    fs.fsyncSync(fd)
+  } finally {
+    fs.closeSync(fd)
+  }
 }
 
 class LmdbStore implements Store {
@@ -143,14 +155,7 @@ class LmdbStore implements Store {
     } finally {
       this.#busy--
     }
-    for (const target of [copy, directory]) {
-      const fd = fs.openSync(target, 'r')
-      try {
-        fs.fsyncSync(fd)
-      } finally {
-        fs.closeSync(fd)
-      }
-    }
+    for (const target of [copy, directory]) syncPath(target)
   }
 
   async close(): Promise<void> {

@@ -1,14 +1,26 @@
 // A disk in memory that knows what was synced. `cut()` is a power cut: files keep their synced bytes and, of what was
-// written after, as much as `tear` says; names that were not synced may go. Writes and syncs can be made to fail.
+// written after, as much as `tear` says; names that were not synced go, those of directories with all that is in them. Writes
+// and syncs can be made to fail; what a failed sync should have written is lost to every later one, as on Linux.
 
 import type { Disk, DiskEntry, DiskReader, DiskWriter } from '../../src/ports/disk.ts'
 
-interface File { bytes: Buffer; synced: number; named: boolean }
+interface File {
+  bytes: Buffer
+  synced: number
+  /** [from, to): bytes that a failed sync has dropped. They are read until the power is cut, and are zeros then. */
+  dropped?: Array<readonly [number, number]>
+}
+
+const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')))
 
 const fault = (code: string, what: string): Error => Object.assign(new Error(`${code}: ${what}`), { code })
 
 export class MemoryDisk implements Disk {
+  /** Names as processes see them, and as a power cut leaves them. */
   readonly files = new Map<string, File>()
+  readonly #durable = new Map<string, File>()
+  /** Made directories, and whether their names are durable. Files may also lie in directories that nobody has made: those are durable. */
+  readonly directories = new Map<string, boolean>()
   /** Bytes that can still be written before ENOSPC; the write that hits it is torn. */
   freeBytes = Infinity
   /** Called before each write and sync; throws to make it fail. */
@@ -18,12 +30,20 @@ export class MemoryDisk implements Disk {
   /** What a power cut leaves, as a new disk. `tear`: of the bytes of a file that were not synced, how many remain. */
   cut(tear: (path: string, unsynced: number) => number = () => 0): MemoryDisk {
     const left = new MemoryDisk()
-    for (const [path, { bytes, synced, named }] of this.files) {
-      if (!named) continue
+    for (const path of this.directories.keys()) if (this.#reachable(path)) left.directories.set(path, true)
+    for (const [path, { bytes, synced, dropped = [] }] of this.#durable) {
+      if (!this.#reachable(parentOf(path))) continue
       const length = synced + Math.min(bytes.length - synced, tear(path, bytes.length - synced))
-      left.files.set(path, { bytes: Buffer.from(bytes.subarray(0, length)), synced: length, named: true })
+      const kept = Buffer.from(bytes.subarray(0, length))
+      for (const [from, to] of dropped) kept.fill(0, from, Math.min(to, length))
+      for (const names of [left.files, left.#durable]) names.set(path, left.files.get(path) ?? { bytes: kept, synced: length })
     }
     return left
+  }
+
+  /** Neither the directory nor one above it would go with the power. */
+  #reachable(directory: string): boolean {
+    return directory === '' || (this.directories.get(directory) !== false && this.#reachable(parentOf(directory)))
   }
 
   #file(path: string): File {
@@ -44,7 +64,7 @@ export class MemoryDisk implements Disk {
     if (this.freeBytes <= 0) throw fault('ENOSPC', path)
     const there = this.files.get(path)
     if (there && exclusive) throw fault('EEXIST', path)
-    this.files.set(path, { bytes: Buffer.alloc(0), synced: 0, named: there?.named ?? false })
+    this.files.set(path, { bytes: Buffer.alloc(0), synced: 0 })
     return this.#writer(path)
   }
 
@@ -56,8 +76,14 @@ export class MemoryDisk implements Disk {
   #writer(path: string): DiskWriter {
     const file = this.#file(path)
     const syncSync = (): void => {
-      this.onSync?.(path)
+      const from = file.synced
       file.synced = file.bytes.length
+      try {
+        this.onSync?.(path)
+      } catch (error) {
+        if (file.synced > from) (file.dropped ??= []).push([from, file.synced])
+        throw error
+      }
     }
     return {
       get bytes() { return file.bytes.length },
@@ -75,23 +101,36 @@ export class MemoryDisk implements Disk {
   }
 
   async readFile(path: string): Promise<Buffer> { return Buffer.from(this.#file(path).bytes) }
-  async writeFileDurable(path: string, bytes: Uint8Array): Promise<void> { this.files.set(path, { bytes: Buffer.from(bytes), synced: bytes.length, named: true }) }
+  async writeFileDurable(path: string, bytes: Uint8Array): Promise<void> {
+    const file = { bytes: Buffer.from(bytes), synced: bytes.length }
+    for (const names of [this.files, this.#durable]) names.set(path, file)
+  }
   async rename(from: string, to: string): Promise<void> {
     this.files.set(to, this.#file(from))
     this.files.delete(from)
   }
   async remove(path: string): Promise<void> { this.files.delete(path) }
-  async removeTree(path: string): Promise<void> { for (const name of [...this.files.keys()]) if (name.startsWith(`${path}/`)) this.files.delete(name) }
-  async mkdir(): Promise<void> {}
-  async list(path: string): Promise<DiskEntry[]> {
-    return [...this.files.keys()].filter(name => name.startsWith(`${path}/`) && !name.slice(path.length + 1).includes('/')).map(name => ({ name: name.slice(path.length + 1), kind: 'file' as const }))
+  async removeTree(path: string): Promise<void> { for (const names of [this.files, this.directories]) for (const name of [...names.keys()]) if (name === path || name.startsWith(`${path}/`)) names.delete(name) }
+  async mkdir(path: string): Promise<void> {
+    for (let at = path; at !== ''; at = parentOf(at)) if (!this.directories.has(at)) this.directories.set(at, false)
   }
-  async stat(path: string): Promise<{ kind: 'file'; bytes: number; mtimeMs: number } | undefined> {
+  async list(path: string): Promise<DiskEntry[]> {
+    const of = (names: Iterable<string>, kind: 'file' | 'directory'): DiskEntry[] => [...names].filter(name => parentOf(name) === path).map(name => ({ name: name.slice(path.length + 1), kind }))
+    return [...of(this.files.keys(), 'file'), ...of(this.directories.keys(), 'directory')]
+  }
+  async stat(path: string): Promise<{ kind: 'file' | 'directory'; bytes: number; mtimeMs: number } | undefined> {
     const file = this.files.get(path)
-    return file && { kind: 'file', bytes: file.bytes.length, mtimeMs: 0 }
+    if (file) return { kind: 'file', bytes: file.bytes.length, mtimeMs: 0 }
+    return this.directories.has(path) ? { kind: 'directory', bytes: 0, mtimeMs: 0 } : undefined
   }
   async setModified(): Promise<void> {}
-  async syncDir(path: string): Promise<void> { for (const [name, file] of this.files) if (name.startsWith(`${path}/`)) file.named = true }
+  async syncDir(path: string): Promise<void> {
+    this.onSync?.(path)
+    const directory = path === '/' ? '' : path
+    for (const name of this.#durable.keys()) if (parentOf(name) === directory && !this.files.has(name)) this.#durable.delete(name)
+    for (const [name, file] of this.files) if (parentOf(name) === directory) this.#durable.set(name, file)
+    for (const name of this.directories.keys()) if (parentOf(name) === directory) this.directories.set(name, true)
+  }
   async space(): Promise<{ capacityBytes: number; freeBytes: number }> { return { capacityBytes: 2 ** 40, freeBytes: this.freeBytes } }
   async lock(): Promise<{ release(): Promise<void> }> { return { release: async () => {} } }
 }

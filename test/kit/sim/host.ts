@@ -4,14 +4,25 @@ import type { Random } from '../../../src/ports/random.ts'
 import { MemoryStore } from '../memory-store.ts'
 import type { Labour } from './labour.ts'
 
-export interface File { bytes: Buffer; length: number; synced: number; mtimeMs: number; unreadable: boolean }
+export interface File {
+  bytes: Buffer
+  length: number
+  synced: number
+  mtimeMs: number
+  unreadable: boolean
+  /** [from, to): bytes that a failed sync has not written and that no later sync will write: processes read them, a power cut shows zeros. */
+  dropped: ReadonlyArray<readonly [number, number]>
+}
 
-export const newFile = (mtimeMs: number): File => ({ bytes: Buffer.alloc(0), length: 0, synced: 0, mtimeMs, unreadable: false })
+export const newFile = (mtimeMs: number): File => ({ bytes: Buffer.alloc(0), length: 0, synced: 0, mtimeMs, unreadable: false, dropped: [] })
 
 export const contentOf = (file: File): Buffer => file.bytes.subarray(0, file.length)
 
 /** What a store's file is called in its directory. */
 export const storeFile = (directory: string): string => `${directory}/data.mdb`
+
+/** A mount point is there whatever happens to the disk below it. */
+const isMount = (path: string): boolean => path.lastIndexOf('/') === 0
 
 const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
 
@@ -28,7 +39,7 @@ export interface Trouble {
 const sane: Trouble = { full: false, failSyncIn: 0, readOnly: false, dead: false }
 
 /** What a host's disks held at some moment. */
-export interface Image { readonly files: ReadonlyMap<string, File>; readonly durable: ReadonlyMap<string, File>; readonly directories: ReadonlySet<string> }
+export interface Image { readonly files: ReadonlyMap<string, File>; readonly durable: ReadonlyMap<string, File>; readonly directories: ReadonlySet<string>; readonly durableDirectories: ReadonlySet<string> }
 
 export class Host {
   readonly name: string
@@ -39,6 +50,7 @@ export class Host {
   files = new Map<string, File>()
   durable = new Map<string, File>()
   readonly directories = new Set<string>()
+  readonly #durableDirectories = new Set<string>()
   readonly locks = new Map<string, object>()
   readonly stores = new Map<string, MemoryStore>()
   /** Directories that were renamed since their parents were synced. */
@@ -70,20 +82,26 @@ export class Host {
       if (!copy) copies.set(file, copy = { ...file, bytes: Buffer.from(contentOf(file)) })
       return [path, copy]
     }))
-    return { files: copied(this.files), durable: copied(this.durable), directories: new Set(this.directories) }
+    return { files: copied(this.files), durable: copied(this.durable), directories: new Set(this.directories), durableDirectories: new Set(this.#durableDirectories) }
   }
 
   /** The disks hold what they held then. REQUIRES: no process runs here. */
-  revert({ files, durable, directories }: Image): void {
+  revert({ files, durable, directories, durableDirectories }: Image): void {
     this.files = new Map(files)
     this.durable = new Map(durable)
-    this.directories.clear()
-    for (const path of directories) this.directories.add(path)
+    this.#setDirectories(directories, durableDirectories)
     this.#moves = []
   }
 
   /** A directory has another name, in its parent, now: all that was safe in it will be there once the parent is synced. */
   moved(from: string, to: string): void { this.#moves.push({ from, to }) }
+
+  #setDirectories(current: ReadonlySet<string>, durable: ReadonlySet<string>): void {
+    for (const [set, paths] of [[this.directories, [...current]], [this.#durableDirectories, [...durable]]] as const) {
+      set.clear()
+      for (const path of paths) set.add(path)
+    }
+  }
 
   /** Names in one directory that were changed are safe from now on. */
   syncNames(directory: string): void {
@@ -95,10 +113,28 @@ export class Host {
         this.durable.delete(path)
         this.durable.set(to + path.slice(from.length), file)
       }
+      for (const path of [...this.#durableDirectories]) {
+        if (path !== from && !path.startsWith(`${from}/`)) continue
+        this.#durableDirectories.delete(path)
+        this.#durableDirectories.add(to + path.slice(from.length))
+      }
     }
     const inside = (path: string): boolean => path.startsWith(`${directory}/`) && !path.slice(directory.length + 1).includes('/')
     for (const path of this.durable.keys()) if (inside(path) && !this.files.has(path)) this.durable.delete(path)
     for (const [path, file] of this.files) if (inside(path)) this.durable.set(path, file)
+    for (const path of this.directories) if (inside(path)) this.#durableDirectories.add(path)
+    for (const path of [...this.#durableDirectories]) if (inside(path) && !this.directories.has(path)) this.#forget(path)
+  }
+
+  /** A directory that was removed is not there after a power cut either, nor is anything that was in it. */
+  #forget(directory: string): void {
+    this.#durableDirectories.delete(directory)
+    for (const paths of [this.durable, this.#durableDirectories]) for (const path of [...paths.keys()]) if (path.startsWith(`${directory}/`)) paths.delete(path)
+  }
+
+  /** Every directory on the way to it would be there after a power cut. */
+  #reachable(directory: string): boolean {
+    return directory === '' || isMount(directory) || (this.#durableDirectories.has(directory) && this.#reachable(parentOf(directory)))
   }
 
   /** The power goes: names that were not synced are as they were, and of bytes that were not synced some first ones remain. */
@@ -106,16 +142,20 @@ export class Host {
     const left = new Map<string, File>()
     const cut = new Map<File, File>()
     for (const [path, file] of this.durable) {
+      if (!this.#reachable(parentOf(path))) continue
       let remains = cut.get(file)
       if (!remains) {
         const length = file.synced + random.below(file.length - file.synced + 1)
-        remains = { ...file, bytes: Buffer.from(file.bytes.subarray(0, length)), length, synced: length }
+        remains = { ...file, bytes: Buffer.from(file.bytes.subarray(0, length)), length, synced: length, dropped: [] }
+        for (const [from, to] of file.dropped) remains.bytes.fill(0, from, Math.min(to, length))
         cut.set(file, remains)
       }
       left.set(path, remains)
     }
     this.files = left
     this.durable = new Map(left)
+    const directories = new Set([...this.directories, ...this.#durableDirectories].filter(path => this.#reachable(path)))
+    this.#setDirectories(directories, directories)
     this.locks.clear()
     this.#moves = []
     for (const [directory, store] of this.stores) this.stores.set(directory, store.reopened())
@@ -137,7 +177,7 @@ export class Host {
 
   wipe(directory: string, keep: (path: string) => boolean): void {
     for (const map of [this.files, this.durable]) for (const path of map.keys()) if (path.startsWith(`${directory}/`) && !keep(path)) map.delete(path)
-    for (const path of this.directories) if (path.startsWith(`${directory}/`)) this.directories.delete(path)
+    for (const paths of [this.directories, this.#durableDirectories]) for (const path of paths) if (path.startsWith(`${directory}/`)) paths.delete(path)
     for (const path of this.stores.keys()) if (path.startsWith(`${directory}/`)) this.stores.delete(path)
   }
 }

@@ -170,8 +170,14 @@ for (const [where, spoil] of [
   test(`a disk that refuses to sync the ${where} acknowledges nothing and is not trusted any more`, async () => {
     const before = await open(['a'])
     await write(before.store, 1, noise(10))
-    const disk = { ...spoiltDisk(spoil), space: async (path: string) => ({ capacityBytes: 1e9, freeBytes: path.endsWith('/a') ? 9e8 : 1e8 }) }
+    let broken = false
+    const spoilt = spoiltDisk({
+      ...'sync' in spoil && { sync: (path: string) => { if (broken) spoil.sync(path) } },
+      ...'syncDir' in spoil && { syncDir: (path: string) => { if (broken) spoil.syncDir(path) } },
+    })
+    const disk = { ...spoilt, space: async (path: string) => ({ capacityBytes: 1e9, freeBytes: path.endsWith('/a') ? 9e8 : 1e8 }) }
     const { store, added, removed, failed } = await open(['a', 'b'], disk)
+    broken = true
     await expect(write(store, 2, noise(10))).rejects.toMatchObject({ code: 'ENOSPC' })
     expect(added).toEqual([])
     expect(failed).toEqual([{ dir: join(dir, 'a'), last: false }])

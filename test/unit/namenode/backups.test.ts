@@ -206,3 +206,24 @@ test('a process that is short-lived makes one at its end, when its journal does 
   expect(await there()).toHaveLength(2)
   expect(errors).toEqual([])
 })
+
+test('a backup that is found at a start lets go of the journal only when its name is durable', async () => {
+  await change()
+  await (await open()).take(`${dir}/elsewhere`)
+  let refuse = false
+  const synced: string[] = []
+  const disk = { ...world.disk, async syncDir(at: string) {
+    if (refuse && at === `${dir}/elsewhere`) throw Object.assign(new Error('EIO'), { code: 'EIO' })
+    synced.push(at)
+    return world.disk.syncDir(at)
+  } }
+  const again = async (): Promise<Backups> => {
+    const backups = new Backups({ world: { ...world, disk, clock, log }, store, journal, cluster, namenode: 'nn', dir, plan: undefined })
+    await backups.start()
+    return backups
+  }
+  expect((await again()).known).toHaveLength(1)
+  expect(synced).toContain(`${dir}/elsewhere`)
+  refuse = true
+  expect((await again()).known).toEqual([])
+})
