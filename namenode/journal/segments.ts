@@ -4,6 +4,7 @@
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import { GiB, MiB } from '../../src/base/units.ts'
+import { makeDirectory } from '../../src/home/directory.ts'
 import type { Disk, DiskWriter } from '../../src/ports/disk.ts'
 import type { Log } from '../../src/ports/log.ts'
 import { decodeHeader, encodeHeader, frameAt, frameBehind, headerBytes, type Frame } from './frame.ts'
@@ -53,7 +54,7 @@ export class Segments {
   }
 
   static async open({ disk, log }: { disk: Disk; log: Log }, dir: string, limits: SegmentLimits = segmentLimits): Promise<Segments> {
-    await disk.mkdir(dir)
+    await makeDirectory(disk, dir)
     const segments = new Segments(disk, dir, limits, log)
     for (const { name, kind } of await disk.list(dir)) {
       const firstSeq = segmentNumber(name)
@@ -70,7 +71,7 @@ export class Segments {
 
   /**
    * All frames that hold operations above `appliedSeq`, in order. Throws CORRUPT, with what to do, if one of them is
-   * missing or damaged; a torn end, which was never acknowledged, is passed over.
+   * missing or damaged; a torn end, which was never acknowledged, is passed over. What is given is durable: see #secure.
    */
   async* after(appliedSeq: number): AsyncIterable<Frame> {
     let next = appliedSeq + 1
@@ -88,6 +89,7 @@ export class Segments {
         throw damaged(path, appliedSeq, 'its header is not the one that belongs to its name')
       }
       let seq = firstSeq
+      let secured = false
       for (let at = headerBytes; ;) {
         const found = frameAt(bytes, at)
         if (found.kind === 'end') break
@@ -102,6 +104,8 @@ export class Segments {
         if (found.seq !== seq) throw damaged(path, appliedSeq, `at byte ${at} there is operation ${found.seq} where ${seq} should be`)
         seq += found.count
         if (seq > next) {
+          if (!secured && this.#isLast(i)) await this.#secure(path, bytes)
+          secured = true
           const frame = found.parse()
           yield found.seq >= next ? frame : { ...frame, seq: next, operations: frame.operations.slice(next - found.seq) }
           next = seq
@@ -111,6 +115,24 @@ export class Segments {
       end = seq
     }
     if (end > 0 && end <= appliedSeq) throw damaged(this.#dir, appliedSeq, `it ends at operation ${end - 1}`)
+  }
+
+  /** No later segment has a frame: the one that was being written when the last process died. */
+  #isLast(i: number): boolean { return this.#ended.slice(i + 1).every(({ bytes }) => bytes <= headerBytes) }
+
+  /**
+   * Frames that the store lacks may be in the system's cache only: their process died before its sync, or because of it. The store
+   * must not get ahead of the log, and a sync of this file now could succeed without them (Linux forgets what it once failed
+   * to write), so the bytes that were read are written once more, to a new file.
+   */
+  async #secure(path: string, bytes: Buffer): Promise<void> {
+    try {
+      await this.#disk.writeFileDurable(path, bytes, { mode: 0o600 })
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
+      throw new GristmillError('ENOSPC', `the disk under ${this.#dir} is full: ${path} holds operations that the store lacks and must be written anew first; free ${bytes.length} bytes there and start again`, { cause: error })
+    }
   }
 
   /** Keeps every operation above `seq`; Infinity keeps none for this reason. */

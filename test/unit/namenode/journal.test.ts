@@ -369,3 +369,40 @@ test('whatever happens at whatever moment, acknowledged operations survive and o
   const rebuilt = await openBench({ disk: last.disk.cut(), fresh: false })
   expect(rebuilt.store.dump()).toBe(last.store.dump())
 })
+
+test('what a process appended and died before it synced is durable before the store has it: a later cut leaves no hole', async () => {
+  for (const failing of [false, true]) {
+    const bench = await openBench()
+    await make(bench, '/before')
+    const store = bench.store.reopened()
+    // The process dies in its sync; `failing`: because of it, and what the system could not write then it never writes.
+    bench.disk.onSync = () => { throw Object.assign(new Error('EIO'), { code: 'EIO' }) }
+    await outcome(make(bench, '/a'))
+    bench.disk.onSync = undefined
+    const file = bench.disk.files.get(lastSegment(bench.disk))!
+    if (!failing) Object.assign(file, { synced: file.dropped![0]![0], dropped: [] })
+    const again = await openBench({ store, disk: bench.disk })
+    expect(names(again)).toEqual(['/a', '/before'])
+    await make(again, '/after')
+    const disk = again.disk.cut()
+    // The store is lost: what leads to its state is in the log, all of it.
+    expect((await openBench({ disk, fresh: false })).store.dump()).toBe(again.store.dump())
+  }
+})
+
+test('a log whose end must be written anew and cannot be is no start: the message says how much room is missing', async () => {
+  const bench = await openBench()
+  const store = bench.store.reopened()
+  await make(bench, '/a')
+  const full: MemoryDisk = Object.assign(bench.disk.cut(), { writeFileDurable: () => Promise.reject(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })) })
+  await expect(openBench({ store, disk: full })).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringMatching(/free \d+ bytes/) })
+  // A log that the store holds already needs no room.
+  expect(names(await openBench({ store: bench.store.reopened(), disk: full }))).toEqual(['/a'])
+})
+
+test('the directory of the log has a durable name before the log is used', async () => {
+  const bench = await openBench()
+  await make(bench, '/a')
+  expect([...bench.disk.cut().directories.keys()]).toContain('/journal')
+  expect([...bench.disk.cut().files.keys()]).toHaveLength(1)
+})
