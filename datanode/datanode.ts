@@ -201,6 +201,7 @@ export class Datanode {
     addBlockRoutes(server, { store, tokens, clock, mayWrite, steadySince })
     this.#listening = await net.listen({
       http: server.http,
+      known: server.known,
       upgrade: request => {
         if (request.path !== transferPath) return { refuse: { status: 404, code: 'EINVAL', message: `wires are opened at ${transferPath}` } }
         const admitted = server.admit(request)

@@ -200,7 +200,7 @@ export class Namenode {
     ])
     ends.push(() => backups.stop(), () => chores.stop(), () => sweeper.stop(), () => keeper.stop(), () => registry.stop())
 
-    this.#listening = await net.listen({ http: server.http }, { host: config.host, port: config.port })
+    this.#listening = await net.listen({ http: server.http, known: server.known }, { host: config.host, port: config.port })
     ends.push(() => this.#listening!.close(times.drainMs))
     // Before the port: whoever waits for a job is answered, and does not hold the port open until the time for it is over.
     ends.push(() => jobs.stop())

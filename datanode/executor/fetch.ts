@@ -6,6 +6,7 @@ import { fits } from '../../src/protocol/check.ts'
 import { FrameBuffer } from '../../src/block/frame.ts'
 import type { Channel } from '../../src/block/channel.ts'
 import { asError, GristmillError, hasCode, isErrorCode } from '../../src/base/errors.ts'
+import { exhausted, isExhaustion } from '../../src/base/exhaustion.ts'
 import type { Address, AttemptId, JobId } from '../../src/base/ids.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { outputs } from '../../src/protocol/task.ts'
@@ -119,7 +120,9 @@ async function localSegment({ disk, setup }: Kit, inbox: Inbox, attempt: Attempt
     const extent = decodeIndex(await disk.readFile(index), attempt)[partition]
     if (!extent || !await disk.stat(data)) return undefined
     return inbox.local(attempt, data, extent)
-  } catch {
+  } catch (error) {
+    // The map would run again, and its output be as little to be had.
+    if (isExhaustion(error)) throw exhausted(`the map output ${attempt} cannot be opened`, error)
     return undefined
   }
 }

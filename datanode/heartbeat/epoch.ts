@@ -3,6 +3,7 @@
 // Invariant: an epoch is acted on only when at least one disk has it durably; what any disk has counts.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { isExhaustion } from '../../src/base/exhaustion.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 
 interface Copy { readonly path: string; epoch: number }
@@ -24,6 +25,7 @@ export class EpochFence {
       try {
         if (await disk.stat(path)) epoch = epochOf(await disk.readFile(path))
       } catch (error) {
+        if (isExhaustion(error)) throw error
         strange ??= new GristmillError('CORRUPT', `${path} cannot be understood (${(error as Error).message}); it should hold {"epoch": number}`, { cause: error })
       }
       copies.push({ path, epoch })

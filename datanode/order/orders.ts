@@ -16,6 +16,7 @@ import { crcOf } from '../../src/block/checksum.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Runner } from '../runner.ts'
 import type { OpenBlock, Store } from '../store/store.ts'
+import { isDamage } from '../store/trouble.ts'
 import type { DeletionGuard } from './guard.ts'
 
 export interface OrdersOptions {
@@ -116,7 +117,7 @@ export class Orders {
       this.copied++
       return failed
     } catch (error) {
-      if (error instanceof SourceFailed) await store.damaged(id, error.cause)
+      if (error instanceof SourceFailed && isDamage(error.cause)) await store.damaged(id, error.cause)
       // It is there already: the other side says so to the namenode.
       if (!hasCode(error, 'EEXIST')) throw error
       return []

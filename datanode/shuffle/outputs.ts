@@ -6,6 +6,7 @@
 import type { Channel } from '../../src/block/channel.ts'
 import type { FramePool } from '../../src/block/ring.ts'
 import { GristmillError } from '../../src/base/errors.ts'
+import { exhausted, isExhaustion } from '../../src/base/exhaustion.ts'
 import { attemptParts, type AttemptId, type JobId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Disk, DiskReader } from '../../src/ports/disk.ts'
@@ -121,13 +122,14 @@ export class MapOutputs implements SegmentServer {
     try {
       return await this.#options.disk.openRead(outputFiles(this.#options.dir, attempt).data)
     } catch (error) {
+      if (isExhaustion(error)) throw exhausted(`the map output ${attempt} cannot be opened`, error)
       this.#forgetIndex(attempt)
       this.#options.log.warn('the file of a map output cannot be opened', { error, attempt })
       return undefined
     }
   }
 
-  /** undefined: there is no such output, or no good one. */
+  /** undefined: there is no such output, or no good one. Throws UNAVAILABLE if that cannot be told now. */
   async #extent(attempt: AttemptId, partition: number): Promise<Extent | undefined> {
     let extents = this.#indexes.get(attempt)
     if (!extents) {
@@ -137,6 +139,7 @@ export class MapOutputs implements SegmentServer {
       try {
         extents = decodeIndex(await disk.readFile(index), attempt)
       } catch (error) {
+        if (isExhaustion(error)) throw exhausted(`the map output ${attempt} cannot be opened`, error)
         log.warn('a map output is of no use: its index cannot be read', { error, attempt })
         return undefined
       }

@@ -2,6 +2,7 @@
 // them now and then. A disk fails for good as long as the process lives; one that is full or takes nothing is asked again.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
+import { isExhaustion } from '../../src/base/exhaustion.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { StorageState } from '../../src/protocol/heartbeat.ts'
 import type { Found } from './scan.ts'
@@ -29,6 +30,8 @@ export class Disks {
       try {
         opened.push({ storage, found: await storage.open() })
       } catch (error) {
+        // A node that went on without a healthy disk would lose all of its blocks.
+        if (isExhaustion(error)) throw error
         storage.failed = true
         if (this.noneLeft) throw error
         this.#log.error('a directory cannot be read; the node goes on without it', { error: asError(error), dir: storage.dir })

@@ -2,11 +2,13 @@
 // next one. Invariant: a block is received once at a time, and bytes are reserved for exactly as long as it is.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { isExhaustion } from '../../src/base/exhaustion.ts'
 import { blockName, type BlockId } from '../../src/base/ids.ts'
 import type { Departures } from './departures.ts'
 import type { Disks } from './disks.ts'
 import { Incoming, type IncomingTools } from './incoming.ts'
 import type { Storage } from './storage.ts'
+import { refusalOf } from './trouble.ts'
 
 export interface ReceptionOptions extends IncomingTools {
   readonly disks: Disks
@@ -54,6 +56,7 @@ export class Reception {
       await storage.makeRoom()
     } catch (error) {
       over()
+      if (isExhaustion(error)) throw refusalOf(error, storage.dir, id)
       throw new GristmillError('ENOSPC', `the disk of ${storage.dir} does not let go of what was to be removed`, { cause: error, details: { block: id } })
     }
     let begun = false

@@ -9,6 +9,7 @@
 
 import { metaBytes } from '../../src/block/meta.ts'
 import { asError } from '../../src/base/errors.ts'
+import { isExhaustion } from '../../src/base/exhaustion.ts'
 import { blockName, parseBlockName, type BlockId, type StorageId } from '../../src/base/ids.ts'
 import { GiB } from '../../src/base/units.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -185,12 +186,12 @@ export class Storage {
   async present(): Promise<boolean> {
     try {
       return (await this.#disk.stat(`${this.dir}/blocks`))?.kind === 'directory'
-    } catch {
-      return false
+    } catch (error) {
+      return isExhaustion(error)
     }
   }
 
-  /** Does it take files now? */
+  /** Does it take files now? What it says if not. */
   async probe(): Promise<Trouble | undefined> {
     const path = `${this.dir}/incoming/probe`
     try {
@@ -198,7 +199,7 @@ export class Storage {
       await this.#disk.remove(path)
       return undefined
     } catch (error) {
-      return troubleOf(error)
+      return troubleOf(error) ?? 'closed'
     }
   }
 }

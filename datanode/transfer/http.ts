@@ -25,13 +25,14 @@ export interface BlockRoutesOptions {
 
 type Request = Parameters<Server['guard']>[0]
 
-export function addBlockRoutes({ http, guard }: Server, { store, tokens, clock, mayWrite, steadySince }: BlockRoutesOptions): void {
+export function addBlockRoutes({ http, guard, known }: Server, { store, tokens, clock, mayWrite, steadySince }: BlockRoutesOptions): void {
   const authorise = (mode: 'read' | 'write'): Server['guard'] => (request, reply, done) => {
     const token = /^Bearer ([0-9a-z]+\.[0-9a-z]+\.[0-9a-f]+)$/.exec(request.headers.authorization ?? '')?.[1]
     if (!token && mode === 'read') return guard(request, reply, done)
     try {
       if (!token) throw new GristmillError('UNAUTHENTICATED', 'a block is written with the token that was issued for it: Authorization: Bearer <token>')
       tokens.check(token, { mode, block: blockOf(request) })
+      if (request.raw.socket) known.add(request.raw.socket)
     } catch (error) {
       return done(error as Error)
     }

@@ -5,6 +5,7 @@ import type { Channel } from '../../src/block/channel.ts'
 import { combine } from '../../src/block/checksum.ts'
 import type { FramePool } from '../../src/block/ring.ts'
 import { GristmillError } from '../../src/base/errors.ts'
+import { exhausted, isExhaustion } from '../../src/base/exhaustion.ts'
 import { blockName } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { TransferRequest } from '../../src/protocol/transfer.ts'
@@ -71,6 +72,7 @@ async function fill(store: Store, { data, meta }: OpenBlock, { target, at }: { t
     if (found === target.length) return
     why = new Error(`its file ends at byte ${at + found}`)
   } catch (error) {
+    if (isExhaustion(error)) throw exhausted(`block ${blockName(meta.id)} cannot be read on from byte ${at}`, error)
     why = error
   }
   const damage = new GristmillError('CORRUPT', `block ${blockName(meta.id)} cannot be read on from byte ${at}: ${(why as Error).message}`, { cause: why })

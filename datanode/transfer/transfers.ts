@@ -54,8 +54,9 @@ export class Transfers {
     const channel = new Channel(wire)
     this.#wires.add(wire)
     try {
-      while (!this.#draining) {
-        wire.setProgressTimeout(idleMs)
+      for (let first = true; !this.#draining; first = false) {
+        // Who opens a wire has something to ask.
+        wire.setProgressTimeout(first ? this.#options.progressMs : idleMs)
         const received = await channel.receive()
         if (!received) break
         wire.setProgressTimeout(this.#options.progressMs)

@@ -3,6 +3,7 @@
 // INVARIANT: whoever reads segments in order sees every operation number once, without a gap, or is told of the damage.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
+import { isExhaustion } from '../../src/base/exhaustion.ts'
 import { GiB, MiB } from '../../src/base/units.ts'
 import { makeDirectory } from '../../src/home/directory.ts'
 import type { Disk, DiskWriter } from '../../src/ports/disk.ts'
@@ -161,7 +162,8 @@ export class Segments {
         await writer.sync()
         await this.#disk.syncDir(this.#dir)
       } catch (error) {
-        throw new SyncFailure(path, error)
+        // No descriptor to sync the directory with: the disk was not asked, and nothing is in this segment yet.
+        throw isExhaustion(error) ? error : new SyncFailure(path, error)
       }
     } catch (error) {
       await writer.close()

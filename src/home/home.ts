@@ -2,6 +2,7 @@
 // stamped with what it belongs to. A directory of another cluster, role or node is refused, never repaired.
 
 import { GristmillError } from '../base/errors.ts'
+import { exhausted, isExhaustion } from '../base/exhaustion.ts'
 import type { ClusterId } from '../base/ids.ts'
 import type { Disk, DiskLock } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
@@ -68,6 +69,7 @@ export async function openHome({ disk, random }: { disk: Disk; random: Random },
     await makeDirectory(disk, dir)
     lock = await disk.lock(dir)
   } catch (error) {
+    if (isExhaustion(error)) throw exhausted(`cannot use the directory ${dir}`, error)
     const why = (error as NodeJS.ErrnoException).code ?? String(error)
     throw new GristmillError('EACCES', `cannot use the directory ${dir} (${why}); give one that this user may write with --dir`, { cause: error, details: { dir } })
   }
@@ -119,6 +121,7 @@ async function readStamp(disk: Disk, dir: string): Promise<Stamp | undefined> {
     if (stamp.format !== 1 || typeof stamp.role !== 'string' || typeof stamp.id !== 'string') throw new Error('a field is missing or of another format')
     return stamp as Stamp
   } catch (error) {
+    if (isExhaustion(error)) throw exhausted(`cannot use the directory ${dir}`, error)
     throw foreign(dir, `its ${stampName} cannot be understood (${error instanceof Error ? error.message : String(error)})`)
   }
 }

@@ -4,6 +4,7 @@
 
 import type { Dispatcher } from 'undici'
 import { codes, GristmillError, type ErrorCode } from '../base/errors.ts'
+import { exhausted, isExhaustion } from '../base/exhaustion.ts'
 import type { Address } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import { version } from '../base/version.ts'
@@ -156,6 +157,7 @@ function translated(error: NodeJS.ErrnoException, { address, message, peer }: Ca
   if (error instanceof GristmillError) return error
   const why = error.code ?? error.message
   const details = { address, message: message.name }
+  if (isExhaustion(error)) return exhausted(`this process cannot reach the ${peer} at ${address}`, error)
   if (!sent || unreachable.has(error.code ?? '')) {
     return new GristmillError('UNAVAILABLE', `cannot reach the ${peer} at ${address} (${why}); is it running, and is the address right?`, { cause: error, details })
   }

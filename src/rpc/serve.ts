@@ -35,6 +35,7 @@ export interface ServeOptions {
   readonly callsInFlightMax?: number
   /** How long a request may take to arrive; 0 where large bodies come in (plain PUT of a block). */
   readonly requestMs?: number
+  /** How long the head of a request may take, from the beginning of its connection or from its first byte on. */
   readonly headersMs?: number
   /** How often slow connections are looked for. */
   readonly checkMs?: number
@@ -44,6 +45,8 @@ export interface Server {
   /** For Net.listen; further routes may be added before it listens, with `guard` as their `onRequest`. */
   readonly http: FastifyInstance
   readonly inFlight: () => number
+  /** Connections over which somebody who may call has called. For Service.known. */
+  readonly known: WeakSet<object>
   /** Refuses new calls with UNAVAILABLE from now on, ends waiting ones. Closing does this first. */
   drain(): void
   /** Fastify hook: refuses a request that is not from this cluster. Fastify's `request` then is known to `identityOf`. */
@@ -58,9 +61,10 @@ export const identityOf = (request: FastifyRequest): Identity | undefined => (re
 type Known = FastifyRequest & { caller: Identity | undefined }
 
 export function serve(options: ServeOptions): Server {
-  const { auth, clock, log, registry, ready = () => true } = options
+  const { auth, clock, log, registry, ready = () => true, headersMs = 10_000 } = options
   const callsMax = options.callsInFlightMax ?? limits.callsInFlightMax
   const waiting = new Set<CallContext>()
+  const known = new WeakSet<object>()
   let inFlight = 0
   let draining = false
 
@@ -71,7 +75,7 @@ export function serve(options: ServeOptions): Server {
     requestTimeout: options.requestMs ?? 30_000,
     keepAliveTimeout: 20_000, // longer than clients keep theirs: they close first
     routerOptions: { ignoreTrailingSlash: false },
-    http: { headersTimeout: options.headersMs ?? 10_000, connectionsCheckingInterval: options.checkMs ?? 5_000, highWaterMark: 1 << 20 },
+    http: { headersTimeout: headersMs, connectionsCheckingInterval: options.checkMs ?? 5_000, highWaterMark: 1 << 20 },
     // A message that does not fit its schema is refused, never bent until it does.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, strict: false } },
     schemaController: { compilersFactory: lazyCompilers() },
@@ -87,6 +91,7 @@ export function serve(options: ServeOptions): Server {
       if (inFlight >= callsMax) throw new GristmillError('OVERLOADED', `${callsMax} calls are being worked on already; try again in a moment`)
       const { raw } = request;
       (request as Known).caller = auth.identify({ method: raw.method!, path: raw.url!, headers: raw.headers })
+      if (raw.socket) known.add(raw.socket)
     } catch (error) {
       return done(error as Error)
     }
@@ -105,14 +110,22 @@ export function serve(options: ServeOptions): Server {
       done(error as Error)
     }
   })
+  /** Whoever is refused before the body of the request has come has little time to end it; the connection would wait for `requestMs`. */
+  const hurry = (request: FastifyRequest): void => {
+    const { raw } = request
+    if ((request as Known).caller !== undefined || raw.complete) return
+    const { socket } = raw
+    clock.after(headersMs, () => { if (!raw.complete) socket.destroy() })
+  }
   http.setErrorHandler((thrown, request, reply) => {
+    hurry(request)
     const { status, body, foreseen } = toFault(thrown)
     if (!foreseen) log.error('a request failed for a reason that nobody foresaw', { error: thrown, path: request.url })
     void reply.code(status).serializer(JSON.stringify).header('content-type', 'application/json; charset=utf-8').send(body)
   })
-  http.setNotFoundHandler((request, reply) => {
-    const error = new GristmillError('EINVAL', `this server does not know ${request.method} ${request.url.slice(0, 200)}; are both sides of the same version?`)
-    void reply.code(error.status).send(toFault(error).body)
+  // Before the body is read: whoever has nothing to ask here has nothing to send either.
+  http.addHook('onRequest', (request, _reply, done) => {
+    done(request.is404 ? new GristmillError('EINVAL', `this server does not know ${request.method} ${request.url.slice(0, 200)}; are both sides of the same version?`) : undefined)
   })
 
   const metrics = options.routes.map(({ message, handler }) => {
@@ -170,6 +183,7 @@ export function serve(options: ServeOptions): Server {
   return {
     http,
     inFlight: () => inFlight,
+    known,
     drain,
     guard,
     admit({ path, headers }) {

@@ -1,5 +1,7 @@
 // Serving: a fastify instance on a port, and wires on the same port through Upgrade. The connection of an accepted Upgrade
-// is taken away from Node's HTTP server together with its system handle, so that it can be read without copies.
+// is taken away from Node's HTTP server together with its system handle, so that it can be read without copies. The number of
+// connections is bounded (connections.ts); one that sends nothing is closed by the HTTP server's time limit for headers, which begins
+// with the connection.
 
 import type { IncomingMessage, Server } from 'node:http'
 import net from 'node:net'
@@ -10,16 +12,25 @@ import { limits } from '../base/limits.ts'
 import type { Log } from '../ports/log.ts'
 import type { Listening, Service } from '../ports/net.ts'
 import { addressOf, wireProtocol } from './address.ts'
+import { processConnections, type Connections, type Ticket } from './connections.ts'
 import { SocketWire } from './wire.ts'
 
 /** How often the end of the last calls is looked for while closing. */
 const closingTickMs = 20
 
-export async function listen(service: Service, at: { host: string; port: number }, log: Log): Promise<Listening> {
-  const { http } = service
+export async function listen(service: Service, at: { host: string; port: number }, log: Log, connections: Connections = processConnections()): Promise<Listening> {
+  const { http, known } = service
+  connections.check()
   const server: Server = http.server
   const wires = new Set<SocketWire>()
-  server.on('upgrade', (request, socket, head) => { upgrade(service, request, socket, head, { wires, log }) })
+  const tickets = new WeakMap<Duplex, Ticket>()
+  server.prependListener('connection', (socket: net.Socket) => {
+    const ticket = connections.enter({ socket, server, log, known: () => known?.has(socket) ?? false })
+    if (!ticket) return
+    tickets.set(socket, ticket)
+    socket.once('close', () => ticket.leave())
+  })
+  server.on('upgrade', (request, socket, head) => { upgrade(service, request, socket, head, { wires, log, ticket: tickets.get(socket) }) })
   try {
     await http.listen({ host: at.host, port: at.port })
   } catch (error) {
@@ -49,7 +60,7 @@ export async function listen(service: Service, at: { host: string; port: number 
 
 function upgrade(
   service: Service, request: IncomingMessage, socket: Duplex, head: Buffer,
-  { wires, log }: { wires: Set<SocketWire>; log: Log },
+  { wires, log, ticket }: { wires: Set<SocketWire>; log: Log; ticket: Ticket | undefined },
 ): void {
   // Until a wire takes over, a connection that breaks must not break the process.
   socket.on('error', () => {})
@@ -65,9 +76,13 @@ function upgrade(
     return refuse(socket, { status: codes.INTERNAL.status, code: 'INTERNAL', message: 'the server failed to answer; its log says why' })
   }
   if ('refuse' in decision) return refuse(socket, decision.refuse)
+  if (!ticket?.becomeWire()) {
+    const { status } = codes.OVERLOADED
+    return refuse(socket, { status, code: 'OVERLOADED', message: 'this process has as many connections as its limit of open files allows (ulimit -n); try again in a moment, or another one' })
+  }
   const wire = takeOver(socket as net.Socket, head, remote)
   wires.add(wire)
-  void wire.closed.then(() => wires.delete(wire))
+  void wire.closed.then(() => { wires.delete(wire); ticket.leave() })
   // Not awaited: it is in order before anything that `run` writes, and its failure is the wire's.
   wire.write(Buffer.from(`HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: ${wireProtocol}\r\n\r\n`)).catch(() => {})
   decision.run(wire).catch((error: unknown) => {

@@ -39,7 +39,7 @@ class NodeChild implements Child {
     // Reported by the missing pid below; without a listener it would stop us.
     child.on('error', () => {})
     if (child.pid === undefined) {
-      throw new GristmillError('INTERNAL', `cannot start ${main.pathname} in ${cwd}: check that the directory is there and that processes may be started`, { details: { cwd } })
+      throw new GristmillError('INTERNAL', `cannot start ${main.pathname} in ${cwd}: check that the directory is there, that processes may be started, and that this one may open more files (ulimit -n, ulimit -u)`, { details: { cwd } })
     }
     this.pid = child.pid
 

@@ -3,6 +3,7 @@
 // and fails if that fails. With it on, a failed sync would leave the writes visible and nobody would ever be told.
 
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { open, type Database, type RootDatabase } from 'lmdb'
 import { assert } from '../base/assert.ts'
@@ -26,8 +27,23 @@ const mappedBytesMax = 112 * MiB
 /** At first, and one more each hour: opening again leaks some 120 KiB in the binding. */
 const reopeningsMax = 32
 const refillMs = 3_600_000
+/** Data, lock, and data once more for metadata that is written through; and as many that other threads may take meanwhile. */
+const descriptorsMax = 6
 /** Linux counts in pages. */
 const pageBytes = 4096
+
+/** Are there descriptors for LMDB's files? One that was closed and cannot be opened again would leave the process without its store. */
+function canOpenMore(): boolean {
+  const opened: number[] = []
+  try {
+    for (let i = 0; i < descriptorsMax; i++) opened.push(fs.openSync(os.devNull, 'r'))
+    return true
+  } catch {
+    return false
+  } finally {
+    for (const fd of opened) fs.closeSync(fd)
+  }
+}
 
 /** Resident memory that mirrors files; 0 where the system does not tell. */
 function mappedBytes(): number {
@@ -117,6 +133,7 @@ class LmdbStore implements Store {
     if (this.#busy > 0 || this.#reopenings === 0 || mappedBytes() < mappedBytesMax) return
     assert(!this.#writing, 'a store is not relaxed inside a transaction')
     this.#reopenings--
+    if (!canOpenMore()) return
     // Nothing is pending: every write of ours is durable when it returns. So the environment is closed when this call is.
     void this.#root.close()
     this.#root = this.#open()

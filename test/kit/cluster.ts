@@ -17,6 +17,8 @@ export interface ClusterOptions {
   hosts?: readonly string[]
   /** More settings for every process, as GRISTMILL_* variables. */
   settings?: Readonly<Record<string, string>>
+  /** Files that each process may have open; as many as this one unless told. */
+  openFiles?: number
   /** Where the data goes; a new temporary directory that is removed at the end, unless told. */
   dir?: string
 }
@@ -29,14 +31,16 @@ export class Member {
   readonly dir: string
   readonly #args: string[]
   readonly #env: Record<string, string>
+  readonly #openFiles: number | undefined
   #process: ServerProcess | undefined
   #address = ''
 
-  constructor(role: 'namenode' | 'datanode', dir: string, args: string[], env: Record<string, string>) {
+  constructor(role: 'namenode' | 'datanode', dir: string, args: string[], env: Record<string, string>, { openFiles }: { openFiles?: number } = {}) {
     this.role = role
     this.dir = dir
     this.#args = args
     this.#env = env
+    this.#openFiles = openFiles
   }
 
   get address(): string { return this.#address }
@@ -48,7 +52,7 @@ export class Member {
   /** Starts the process and waits for its ready line. The first port that it gets is kept over restarts. */
   async start(): Promise<void> {
     const port = this.#address === '' ? '0' : this.#address.split(':').at(-1)!
-    this.#process = new ServerProcess({ role: this.role, args: ['--dir', this.dir, '--port', port, ...this.#args], env: this.#env })
+    this.#process = new ServerProcess({ role: this.role, args: ['--dir', this.dir, '--port', port, ...this.#args], env: this.#env, ...this.#openFiles !== undefined && { openFiles: this.#openFiles } })
     this.#address = (await this.#process.ready()).address
   }
 
@@ -139,14 +143,16 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
     ...options.settings,
   }
   if (!options.dir) await writeFile(secretFile, randomBytes(32).toString('hex'), { mode: 0o600 })
-  const namenode = new Member('namenode', join(dir, 'namenode'), [], base)
+  const { openFiles } = options
+  const bound = { ...openFiles !== undefined && { openFiles } }
+  const namenode = new Member('namenode', join(dir, 'namenode'), [], base, bound)
   const cluster = { dir, home, secretFile, namenode, datanodes: [] as Member[], env: base, temporary: options.dir === undefined }
   try {
     await namenode.start()
     cluster.env = { ...base, GRISTMILL_CLUSTER: namenode.address }
     cluster.datanodes = Array.from({ length: options.datanodes ?? 3 }, (_, i) => {
       const args = [...(options.racks ? ['--rack', options.racks[i]!] : []), ...(options.hosts ? ['--host-name', options.hosts[i]!] : [])]
-      return new Member('datanode', join(dir, `datanode${i + 1}`), args, cluster.env)
+      return new Member('datanode', join(dir, `datanode${i + 1}`), args, cluster.env, bound)
     })
     await Promise.all(cluster.datanodes.map(node => node.start()))
   } catch (error) {

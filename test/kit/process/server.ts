@@ -17,6 +17,8 @@ export interface ServerPlan {
   readonly role: 'namenode' | 'datanode'
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
+  /** Files that it may have open; as many as this process unless told. */
+  readonly openFiles?: number
   /** A test can take hold of it; what is given holds from the start. */
   readonly begin?: Begin
 }
@@ -33,8 +35,11 @@ export class ServerProcess {
   /** The end of what it wrote to stderr. */
   errors = ''
 
-  constructor({ role, args, env, begin }: ServerPlan) {
-    const child = this.#child = spawn(process.execPath, [bin, role, '--json', ...args], { env: { ...env, ...begin && { GRISTMILL_TEST_KIT: '1' } }, stdio: ['ignore', 'pipe', 'pipe', ...begin ? ['ipc' as const] : []] })
+  constructor({ role, args, env, openFiles, begin }: ServerPlan) {
+    const command = [process.execPath, bin, role, '--json', ...args]
+    // `exec`: the process that is started is the one that is meant, with its id.
+    const [file, ...rest] = openFiles === undefined ? command : ['/bin/sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, ...command]
+    const child = this.#child = spawn(file!, rest, { env: { ...env, ...begin && { GRISTMILL_TEST_KIT: '1' } }, stdio: ['ignore', 'pipe', 'pipe', ...begin ? ['ipc' as const] : []] })
     watchProcess(child)
     child.stderr!.on('data', (bytes: Buffer) => { this.errors = (this.errors + bytes.toString()).slice(-50_000) })
     this.#gone = new Promise(resolve => {

@@ -149,6 +149,37 @@ test('too many open files are no damage: nothing is reported bad, now or at the 
   await expect(openStore([join(dir, 'a')], { disk: { ...localDisk, openReadSync: () => { throw refusal('EMFILE') } } })).rejects.toMatchObject({ code: 'EMFILE' })
 })
 
+test.each(['EMFILE', 'ENFILE', 'ENOMEM'])('%s is no disk\'s fault: a write or the sync of a directory that fails with it costs that block, and the writer learns why', async code => {
+  let exhausted = false
+  const refuse = (): void => { if (exhausted) throw Object.assign(refusal(code), { syscall: 'open' }) }
+  const disk: Disk = { ...spoiltDisk({ syncDir: refuse }), stat: async (path, options) => { refuse(); return localDisk.stat(path, options) } }
+  const { store, failed, added } = await openStore([join(dir, 'a')], { disk })
+  await write(store, 1, noise(10))
+  exhausted = true
+  await expect(write(store, 2, noise(10))).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining(code) as string })
+  await store.tend()
+  expect(failed).toEqual([])
+  exhausted = false
+  await write(store, 3, noise(10))
+  expect(added.map(({ id }) => id)).toEqual([1, 3])
+})
+
+test('a block for whose file there is no descriptor is UNAVAILABLE, not a lack of room; a sync that the system refuses is the disk\'s failure, whatever it says', async () => {
+  let code = 'EMFILE'
+  const disk = { ...spoiltDisk({ sync: () => { if (code === 'ENOMEM') throw Object.assign(refusal(code), { syscall: 'fdatasync' }) } }) }
+  const { store, failed } = await openStore([join(dir, 'a')], { disk: { ...disk, create: async (...args) => { if (code === 'EMFILE') throw refusal(code); return disk.create(...args) } } })
+  await expect(write(store, 1, noise(10))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  expect(failed).toEqual([])
+  code = 'ENOMEM'
+  await expect(write(store, 2, noise(10))).rejects.toMatchObject({ code: 'ENOSPC' })
+  expect(failed).toHaveLength(1)
+})
+
+test('a node that has too few descriptors to look at one of its disks does not go on without it', async () => {
+  const disk: Disk = { ...roomy(localDisk), list: async path => { if (path.startsWith(join(dir, 'b'))) throw refusal('EMFILE'); return localDisk.list(path) } }
+  await expect(openStore(two(), { disk })).rejects.toMatchObject({ code: 'EMFILE' })
+})
+
 test('a block that may not be read, or whose sectors are bad, is damaged', async () => {
   for (const code of ['EACCES', 'EIO']) {
     let refuse = false

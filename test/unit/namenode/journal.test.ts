@@ -112,6 +112,27 @@ test('a sync that fails when a segment begins stops the journal too: at the firs
   expect(syncs).toBe(seen)
 })
 
+test('a segment that cannot begin for want of a descriptor refuses its group, and the journal goes on', async () => {
+  const bench = await openBench({ segmentLimits: { segmentBytes: 200, heldBytes: 1e9, keptBytes: 1e9, keptFiles: 100 } })
+  const outcomes: string[] = []
+  const made: string[] = []
+  for (let i = 0; i < 20; i++) {
+    let refused = false
+    const before = lastSegment(bench.disk)
+    bench.disk.onSync = path => {
+      if (path === before || refused) return
+      refused = true
+      throw Object.assign(new Error('EMFILE'), { code: 'EMFILE', syscall: 'open' })
+    }
+    const result = await outcome(make(bench, `/d${String(i).padStart(2, '0')}`))
+    outcomes.push(result)
+    if (result === 'ok') made.push(`/d${String(i).padStart(2, '0')}`)
+  }
+  expect(new Set(outcomes)).toEqual(new Set(['ok', 'UNAVAILABLE']))
+  expect(bench.fatal).toEqual([])
+  expect(names(bench)).toEqual(made)
+})
+
 test('a request that has been answered is answered again, however full the disk is now', async () => {
   const first = await openBench()
   const answer = await make(first, '/a', 'client:1')

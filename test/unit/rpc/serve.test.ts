@@ -288,6 +288,31 @@ test.each([
   await new Promise(resolve => socket.once('close', resolve))
 })
 
+test('the body of a refused request is not waited for as long as one of a member', async () => {
+  const { at } = await start([echoRoute], { headersMs: 100, requestMs: 600_000 })
+  for (const line of [`POST ${echo.path}`, 'POST /elsewhere']) {
+    const socket = net.connect({ host: '127.0.0.1', port: Number(at.split(':')[1]) })
+    cleanup.push(() => socket.destroy())
+    let answer = ''
+    socket.on('data', bytes => { answer += bytes.toString() })
+    socket.write(`${line} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{`)
+    await new Promise(resolve => socket.once('close', resolve))
+    expect(answer).toMatch(/^HTTP\/1.1 4\d\d/)
+  }
+})
+
+test('connections over which a member has called are known, those of others are not', async () => {
+  const { server, caller, at } = await start([echoRoute])
+  const sockets: net.Socket[] = []
+  server.http.server.on('connection', socket => sockets.push(socket))
+  const known = (): number => sockets.filter(socket => server.known.has(socket)).length
+  await fetch(`http://${at}/healthz`)
+  await fetch(`http://${at}${echo.path}`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } })
+  expect([sockets.length > 0, known()]).toEqual([true, 0])
+  await caller.call(at, echo, { text: 'a' })
+  expect(known()).toBe(1)
+})
+
 test('a body that does not come to its end is given up', async () => {
   const { at } = await start([echoRoute], { headersMs: 100, requestMs: 200 })
   const socket = net.connect({ host: '127.0.0.1', port: Number(at.split(':')[1]) })

@@ -1,0 +1,145 @@
+// Bounds the connections that a process accepts, over all of its listeners, below its limit of open files: what is left is for
+// disks, for connections to peers, and for child processes. At the bound the connection that has been here longest without a
+// request of a member of the cluster is closed for the new one; then idle ones of members go; only then is the new one refused.
+// Invariant: `taken` is the sum of the costs of all open tickets, and never larger than `max`.
+
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { GristmillError } from '../base/errors.ts'
+import type { Log } from '../ports/log.ts'
+import { descriptorLimit } from './descriptors.ts'
+
+/** Fewer do not run a server: Node, LMDB, logs, the journal and a few disks take some 60. */
+const limitMin = 128
+/** Descriptors that are never given to connections: the 60, and a quarter for disks, peers and child processes. */
+const keptMin = 64
+const keptShare = 0.25
+/** A wire holds one connection, and while it moves a block two files and a connection to the next member of the pipeline. */
+export const wireCost = 4
+/** Between two words about it in the log. */
+const logMs = 60_000
+
+export interface Guest {
+  readonly socket: Socket
+  readonly server: Server
+  /** Has a member of the cluster sent a request over it? */
+  readonly known: () => boolean
+  readonly log: Log
+}
+
+export class Ticket {
+  readonly #room: Connections
+  readonly guest: Guest
+  cost = 1
+
+  constructor(room: Connections, guest: Guest) {
+    this.#room = room
+    this.guest = guest
+  }
+
+  /** It has become a wire. False: there is no room for what a wire needs. */
+  becomeWire(): boolean { return this.#room.grow(this, wireCost) }
+  /** The connection is gone. May be called again. */
+  leave(): void { this.#room.leave(this) }
+}
+
+export class Connections {
+  readonly #limit: number
+  readonly max: number
+  readonly #tickets = new Set<Ticket>()
+  /** Those that no member of the cluster has used when they were last looked at, the oldest first. */
+  readonly #strangers = new Set<Ticket>()
+  #taken = 0
+  #loggedMs = Number.NEGATIVE_INFINITY
+  /** Since the start. */
+  evicted = 0
+  refused = 0
+
+  constructor(limit: number) {
+    this.#limit = limit
+    this.max = limit - keptMin - Math.floor(limit * keptShare)
+  }
+
+  /** Descriptors that connections may take now. */
+  get taken(): number { return this.#taken }
+
+  /** Throws CONFIG_INVALID if this process cannot have enough open files to serve. */
+  check(): void {
+    if (this.#limit >= limitMin) return
+    throw new GristmillError('CONFIG_INVALID', `this process may have ${this.#limit} files open, and a server needs ${limitMin} at the least, better some thousands; raise the limit (ulimit -n, LimitNOFILE=) and start it again`)
+  }
+
+  /** A connection has been accepted. undefined: it was closed, because there is no room for it. */
+  enter(guest: Guest): Ticket | undefined {
+    const ticket = new Ticket(this, guest)
+    if (!this.#makeRoom(1, guest)) {
+      this.refused++
+      guest.socket.destroy()
+      return undefined
+    }
+    this.#taken++
+    this.#tickets.add(ticket)
+    this.#strangers.add(ticket)
+    return ticket
+  }
+
+  grow(ticket: Ticket, cost: number): boolean {
+    if (!this.#tickets.has(ticket)) return false
+    this.#strangers.delete(ticket)
+    if (!this.#makeRoom(cost - ticket.cost, ticket.guest)) return false
+    this.#taken += cost - ticket.cost
+    ticket.cost = cost
+    return true
+  }
+
+  leave(ticket: Ticket): void {
+    if (!this.#tickets.delete(ticket)) return
+    this.#strangers.delete(ticket)
+    this.#taken -= ticket.cost
+  }
+
+  #makeRoom(cost: number, guest: Guest): boolean {
+    if (this.#taken + cost <= this.max) return true
+    this.#evictStrangers(cost)
+    if (this.#taken + cost > this.max) this.#closeIdle()
+    const fits = this.#taken + cost <= this.max
+    this.#say(guest.log, fits)
+    return fits
+  }
+
+  #evictStrangers(cost: number): void {
+    for (const ticket of this.#strangers) {
+      if (this.#taken + cost <= this.max) return
+      this.#strangers.delete(ticket)
+      // One that has turned out to be a member's is looked at here only, where it matters.
+      if (ticket.guest.known()) continue
+      this.#close(ticket)
+    }
+  }
+
+  /** Members' connections between two requests: whoever wants one again opens it again. */
+  #closeIdle(): void {
+    for (const server of new Set([...this.#tickets].map(({ guest }) => guest.server))) server.closeIdleConnections()
+    // The socket of a wire is destroyed when another one takes its connection over.
+    for (const ticket of this.#tickets) if (ticket.cost === 1 && ticket.guest.socket.destroyed) this.#close(ticket)
+  }
+
+  #close(ticket: Ticket): void {
+    this.evicted++
+    this.leave(ticket)
+    ticket.guest.socket.destroy()
+  }
+
+  #say(log: Log, fits: boolean): void {
+    const nowMs = performance.now()
+    if (nowMs - this.#loggedMs < logMs) return
+    this.#loggedMs = nowMs
+    log.warn(`this process has as many connections as its limit of open files allows; ${fits ? 'those without a request of this cluster, or idle, are closed for new ones' : 'new ones are refused'}: raise the limit (ulimit -n), or look for who opens them`, {
+      limit: this.#limit, connections: this.#tickets.size, evicted: this.evicted, refused: this.refused,
+    })
+  }
+}
+
+let shared: Connections | undefined
+/** All listeners of a process share its descriptors. */
+export const processConnections = (): Connections => shared ??= new Connections(descriptorLimit())

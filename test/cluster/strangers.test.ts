@@ -1,0 +1,66 @@
+// Connections of strangers: more than a process may have open, of which none says a word, or only half of one. Nothing of the
+// cluster may suffer from them: no disk is taken for failed, no process ends, and members are served.
+
+import net from 'node:net'
+import { readdirSync } from 'node:fs'
+import { afterEach, describe, expect, test } from 'vitest'
+import { startCluster, until } from '../kit/cluster.ts'
+
+const openFiles = 256
+const strangersMax = openFiles + 100
+
+const sockets = new Set<net.Socket>()
+afterEach(() => { for (const socket of sockets) socket.destroy() })
+
+/** Without a byte, with half a request, with a request that anybody may make. */
+const words = ['', 'POST /v1/namespace/list HTTP/1.1\r\nhost: x\r\n', 'GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n']
+const againMs = 200
+
+/** Keeps so many idle connections open; one that is closed is opened again. */
+async function crowd(address: string, count: number): Promise<{ leave(): void }> {
+  const colon = address.lastIndexOf(':')
+  const at = { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) }
+  let staying = true
+  let opened = 0
+  const mine = new Set<net.Socket>()
+  const open = (): void => {
+    if (!staying) return
+    const word = words[opened % words.length]!
+    const socket = net.connect(at, () => { opened++; if (word !== '') socket.write(word) })
+    sockets.add(socket)
+    mine.add(socket)
+    socket.on('error', () => {})
+    socket.on('data', () => {})
+    socket.once('close', () => { sockets.delete(socket); mine.delete(socket); setTimeout(open, againMs) })
+  }
+  for (let i = 0; i < count; i++) open()
+  await until('the strangers are there', async () => opened >= count)
+  return { leave() { staying = false; for (const socket of mine) socket.destroy() } }
+}
+
+const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length
+
+describe.skipIf(process.platform !== 'linux')('with a limit of open files', () => { // because descriptors of another process are counted in /proc
+  test('idle connections take nothing from members of the cluster, and no disk is blamed for them', async () => {
+    await using cluster = await startCluster({ datanodes: 2, openFiles, settings: { GRISTMILL_REPLICATION: '2' } })
+    const members = [cluster.namenode, ...cluster.datanodes]
+    await cluster.ok(['put', '-', '/before'], 'before')
+    const crowds = await Promise.all(members.map(member => crowd(member.address, strangersMax)))
+    for (let i = 0; i < 3; i++) {
+      await cluster.ok(['put', '-', `/file${i}`], `text ${i}`)
+      expect(await cluster.ok(['cat', `/file${i}`])).toBe(`text ${i}`)
+    }
+    for (const member of members) {
+      expect(member.running, member.errors).toBe(true)
+      expect(descriptorsOf(member.pid)).toBeLessThan(openFiles - 20)
+      expect(member.errors).not.toMatch(/has failed|EMFILE/)
+    }
+    for (const each of crowds) each.leave()
+    expect(await cluster.ok(['cat', '/before'])).toBe('before')
+    await cluster.ok(['fsck', '/'])
+  })
+
+  test('a process that may open too few files does not begin to serve, and says what to raise', async () => {
+    await expect(startCluster({ datanodes: 0, openFiles: 100 })).rejects.toThrow(/100 files open[^]*ulimit -n/)
+  })
+})
