@@ -15,7 +15,7 @@ export function descriptorLimit(): number {
     // Not Linux.
   }
   // Takes some 40 ms, so it is the second choice.
-  const { userLimits } = process.report?.getReport() as { userLimits?: { open_files?: { soft?: unknown } } }
+  const { userLimits } = process.report.getReport() as { userLimits?: { open_files?: { soft?: unknown } } }
   const soft = Number(userLimits?.open_files?.soft)
   return Number.isSafeInteger(soft) && soft > 0 ? soft : unknownMax
 }
