@@ -42,6 +42,8 @@ export interface RunOptions {
   readonly seed?: number | undefined
   /** Kills the job. */
   readonly signal?: AbortSignal | undefined
+  /** Called with lines that a person should read, such as the names of files that are not read although they lie below an input. */
+  readonly onNote?: ((line: string) => void) | undefined
   /** Called with each change of the job's state, until it is over. */
   readonly onProgress?: ((status: JobStatus) => void) | undefined
 }
@@ -90,6 +92,7 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
     program: bundle, params, fingerprint: fingerprintOf(plan), stages,
     input, output, outputFormat: plan.root.output.format,
     overwrite: options.overwrite, seed: options.seed, attemptsMax: options.attemptsMax, memoryBytes: options.memoryBytes, taskTimeoutMs: options.taskTimeoutMs, signal,
+    onNote: options.onNote,
   })
   const { onProgress } = options
   // Progress is told for as long as somebody listens; how the job ends is told to those who wait for it.

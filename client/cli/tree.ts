@@ -1,38 +1,42 @@
 // The two trees of names that operands speak of, as globs and walks see them: the cluster's and the local disk's.
 
+import { basename, isAbsolute, join as joinLocal } from 'node:path'
 import { hasCode } from '../../src/base/errors.ts'
-import { join, namesOf, normalise } from '../../src/base/paths.ts'
-import type { Disk } from '../../src/ports/disk.ts'
+import { normalise } from '../../src/base/paths.ts'
+import type { Disk, DiskEntry } from '../../src/ports/disk.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
+import { clusterTree } from '../files/glob.ts'
+import type { GlobEntry } from '../glob/expand.ts'
 import type { Mill } from '../mill.ts'
-import { isAbsolute, join as joinLocal } from 'node:path'
 import type { Context } from './context.ts'
 import { expandGlob, type Tree } from './glob.ts'
 
 export function remoteTree(mill: Mill, signal: AbortSignal): Tree {
-  return {
-    async *list(directory) {
-      for await (const status of mill.list(directory, { signal })) yield { name: namesOf(status.path).at(-1)!, directory: status.type === 'directory' }
-    },
-    exists: async path => (await statusOrNone(mill, normalise(path), signal)) !== undefined,
-    join,
-    split: pattern => ({ start: '/', parts: pattern.split('/').filter(part => part !== '' && part !== '.') }),
-  }
+  const tree = clusterTree({ status: path => mill.status(path, { signal }), list: directory => mill.list(directory, { signal }) })
+  return { ...tree, find: path => tree.find(normalise(path)) }
 }
 
 export function localTree(disk: Disk, cwd: string): Tree {
   const real = (path: string): string => (isAbsolute(path) ? path : joinLocal(cwd, path))
+  /** A link is what it leads to. */
+  const entryOf = async (path: string, name: string, kind: DiskEntry['kind']): Promise<GlobEntry> => {
+    const found = kind === 'other' ? await disk.stat(path, { follow: true }) : { kind }
+    return { name, directory: found?.kind === 'directory', link: kind === 'other' }
+  }
   return {
+    start: pattern => (isAbsolute(pattern) ? '/' : ''),
+    // As the system has it: `..` of a link leads to where the link does.
+    join: (directory, name) => (directory === '' ? name : directory.endsWith('/') ? `${directory}${name}` : `${directory}/${name}`),
     async *list(directory) {
-      const entries = await disk.list(real(directory))
-      for (const { name, kind } of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-        const found = kind === 'other' ? await disk.stat(joinLocal(real(directory), name), { follow: true }) : { kind }
-        yield { name, directory: found?.kind === 'directory' }
-      }
+      const entries = (await disk.list(real(directory))).map(entry => ({ ...entry, order: Buffer.from(entry.name) }))
+      for (const { name, kind } of entries.sort((a, b) => Buffer.compare(a.order, b.order))) yield await entryOf(joinLocal(real(directory), name), name, kind)
     },
-    exists: async path => (await disk.stat(real(path))) !== undefined,
-    join: (directory, name) => (directory === '' ? name : joinLocal(directory, name)),
-    split: pattern => ({ start: isAbsolute(pattern) ? '/' : '', parts: pattern.split('/').filter(part => part !== '' && part !== '.') }),
+    async find(path) {
+      // Without the slash at its end, at which the system would say of a file that it is not there.
+      const bare = real(path).replace(/(.)\/+$/, '$1')
+      const found = await disk.stat(bare)
+      return found && entryOf(bare, basename(bare), found.kind)
+    },
   }
 }
 

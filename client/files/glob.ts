@@ -1,48 +1,37 @@
-// Globs over names of the cluster. Only directories that the pattern can reach are listed. Names that start with a dot
-// match only where the pattern says the dot. No match is no error: nothing comes out.
+// Patterns over names of the cluster: `mill.glob`. No match is no error: nothing comes out.
 
 import { hasCode } from '../../src/base/errors.ts'
-import { join, nameOf } from '../../src/base/paths.ts'
+import { join, nameOf, normalise } from '../../src/base/paths.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
+import { expand, type GlobEntry, type GlobTree } from '../glob/expand.ts'
 
-const magic = /[*?[\]{}]|[@!+]\(/
-
-export interface GlobTree {
+export interface StatusTree {
   status(path: string): Promise<FileStatus>
   list(directory: string): AsyncIterable<FileStatus>
 }
 
-export async function* globPaths(pattern: string, tree: GlobTree): AsyncGenerator<string, void, undefined> {
-  const { default: picomatch } = await import('picomatch')
-  const parts = pattern.split('/').filter(part => part !== '' && part !== '.')
-  // `**/**` reaches what `**` reaches, and would reach it twice.
-  yield* below(await tree.status('/'), parts.filter((part, i) => part !== '**' || parts[i + 1] !== '**'))
+/** An entry with all that is known of it. */
+export interface StatusEntry extends GlobEntry { readonly status: FileStatus }
 
-  async function* below(at: FileStatus, [part, ...rest]: readonly string[]): AsyncGenerator<string, void, undefined> {
-    if (part === undefined) { yield at.path; return }
-    if (at.type !== 'directory') return
-    if (part === '**') {
-      if (rest.length > 0) yield* below(at, rest)
-      for await (const entry of tree.list(at.path)) {
-        if (nameOf(entry.path).startsWith('.')) continue
-        if (rest.length === 0) yield entry.path
-        if (entry.type === 'directory') yield* below(entry, [part, ...rest])
+/** The cluster as patterns see it. */
+export function clusterTree(tree: StatusTree): GlobTree<StatusEntry> {
+  const entryOf = (status: FileStatus): StatusEntry => ({ name: nameOf(status.path), directory: status.type === 'directory', status })
+  return {
+    start: () => '/',
+    // Paths of the cluster are keys: `..` takes a name away, and follows nothing.
+    join: (directory, name) => (name === '..' ? normalise(`${directory}/..`) : join(directory, name)),
+    async *list(directory) { for await (const status of tree.list(directory)) yield entryOf(status) },
+    async find(path) {
+      try {
+        return entryOf(await tree.status(path))
+      } catch (error) {
+        if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
+        throw error
       }
-    } else if (!magic.test(part)) {
-      const entry = await orNone(tree.status(join(at.path, part)))
-      if (entry) yield* below(entry, rest)
-    } else {
-      const matches = picomatch(part, { dot: part.startsWith('.') })
-      for await (const entry of tree.list(at.path)) if (matches(nameOf(entry.path))) yield* below(entry, rest)
-    }
+    },
   }
 }
 
-async function orNone(status: Promise<FileStatus>): Promise<FileStatus | undefined> {
-  try {
-    return await status
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
-    throw error
-  }
+export async function* globPaths(pattern: string, tree: StatusTree): AsyncGenerator<string, void, undefined> {
+  for await (const { path } of expand(pattern, clusterTree(tree))) yield path
 }

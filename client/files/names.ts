@@ -106,7 +106,10 @@ export class Names {
     return withFileTypes ? found.map(entry => new Dirent(entry)) : found.map(entry => entry.path.slice(skipped))
   }
 
-  /** Paths that match a glob (`*`, `?`, `[a-z]`, `{a,b}` within a name, `**` over directories), in byte order of each directory. */
+  /**
+   * Paths that match a pattern (docs/reference/patterns.md: `*`, `?`, `[a-z]`, `[!a]`, `{a,b}`, `{1..3}`, `**`), each once, in byte order
+   * of each directory. Names that begin with a dot match only where the pattern says the dot; a backslash makes the next character itself.
+   */
   glob(pattern: string, { signal }: CallOptions = {}): AsyncGenerator<string, void, undefined> {
     return globPaths(pattern, { status: path => this.status(path, { signal }), list: directory => this.list(directory, { signal }) })
   }

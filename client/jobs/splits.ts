@@ -9,7 +9,7 @@ import { locate, type FileStatus, type LocatedBlock } from '../../src/protocol/n
 import type { InputFormat, Split, SplitRange } from '../../src/protocol/task.ts'
 import { splittable } from '../../src/record/format.ts'
 import type { Ask } from './ask.ts'
-import { findInputs } from './inputs.ts'
+import { findInputs, type InputsOptions } from './inputs.ts'
 import { pack, type Piece } from './pack.ts'
 
 /** Calls for the places of blocks at a time. */
@@ -18,8 +18,8 @@ const callsAtOnce = 32
 const splitsMax = 400_000
 
 /** The splits of everything that `paths` mean. The same files give the same splits in the same order. */
-export async function splitInputs(ask: Ask, paths: readonly string[], format: InputFormat, signal?: AbortSignal): Promise<Split[]> {
-  const files = await findInputs(ask, paths, signal)
+export async function splitInputs(ask: Ask, paths: readonly string[], format: InputFormat, { signal, onLeftOut }: InputsOptions = {}): Promise<Split[]> {
+  const files = await findInputs(ask, paths, { signal, onLeftOut })
   const gate = new Semaphore(callsAtOnce)
   const pieces = await settled(files.map(file => gate.run(async () => piecesOf(file, await blocksOf(ask, file, signal), format), signal)))
   const blockBytes = files.reduce((most, file) => Math.max(most, file.blockBytes), limits.blockBytesMin)

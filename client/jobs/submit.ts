@@ -7,10 +7,11 @@ import type { ProgramId } from '../../src/base/ids.ts'
 import { join, normalise, systemDirectory } from '../../src/base/paths.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobSpec, StageSpec } from '../../src/protocol/job.ts'
-import { stat } from '../../src/protocol/namespace.ts'
+import { stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import type { InputOptions, OutputFormat, TaskOutput } from '../../src/protocol/task.ts'
 import type { Cluster } from './ask.ts'
 import { Job } from './job.ts'
+import { leftOutLine } from './inputs.ts'
 import { splitInputs } from './splits.ts'
 
 /** A stage before it is known which splits its input has. */
@@ -38,6 +39,8 @@ export interface Submission {
   readonly taskTimeoutMs?: number | undefined
   /** Aborted before the job is submitted: nothing happens. Afterwards: the job is killed. */
   readonly signal?: AbortSignal | undefined
+  /** Told, in a line, what a person should know before the job's result is believed. */
+  readonly onNote?: ((line: string) => void) | undefined
 }
 
 /** Stores a small file that everybody may read; made by whoever has the file client. EEXIST if it is there. */
@@ -113,14 +116,18 @@ async function untilThere(cluster: Cluster, path: string, signal?: AbortSignal):
   }
 }
 
-async function planStages(cluster: Cluster, { stages, input, signal }: Submission): Promise<StageSpec[]> {
+async function planStages(cluster: Cluster, { stages, input, signal, onNote }: Submission): Promise<StageSpec[]> {
   const specs: StageSpec[] = []
+  const leftOut = new Map<string, FileStatus>()
+  const onLeftOut = (entry: FileStatus): void => void leftOut.set(entry.path, entry)
   for (const stage of stages) {
     specs.push({
       name: stage.name, output: stage.output,
       input: stage.input.kind === 'shuffle' ? stage.input
-        : { kind: 'splits', splits: await splitInputs(cluster.ask, input, stage.input.options.format, signal), options: stage.input.options },
+        : { kind: 'splits', splits: await splitInputs(cluster.ask, input, stage.input.options.format, { signal, onLeftOut }), options: stage.input.options },
     })
   }
+  const line = leftOutLine([...leftOut.values()])
+  if (line !== undefined) onNote?.(line)
   return specs
 }

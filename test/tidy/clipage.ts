@@ -14,8 +14,9 @@ const intro = `# Command line
 
 Made from the command line's own help; \`npm run docs\` writes it again.
 
-- Paths of the cluster start at \`/\`; a path without one is taken as if it had. \`*\`, \`?\`, \`[a-z]\`, \`{a,b}\` and \`**\` work in them: quote
-  them, or the shell takes them for local names. A name that exists as it is written is itself. A pattern without a match is an error.
+- Paths of the cluster start at \`/\`; a path without one is taken as if it had. \`*\`, \`?\`, \`[a-z]\`, \`{a,b}\`, \`{1..3}\` and \`**\` work in them
+  ([patterns](patterns.md)): quote them, or the shell takes them for local names. A name that exists as it is written is itself. A pattern
+  without a match is an error. A slash at the end asks for a directory.
 - \`-\` is stdin or stdout where a local file is expected.
 - Nothing that exists is replaced without \`-f\` (\`--overwrite\`), on either side.
 - Results go to stdout, everything else to stderr: \`gristmill: ls: /nope: no such file or directory\`. Of several operands, those that

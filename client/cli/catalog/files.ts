@@ -143,7 +143,8 @@ const findWords = new Set(['name', 'iname', 'path', 'type', 'size', 'mtime', 'ne
 
 const find: CommandSpec = {
   name: 'find', args: '[path...]', about: 'paths below directories that pass every test',
-  notes: 'Tests are written with one dash or two. Sizes and ages take + (more than) and - (less than).',
+  notes: 'Tests are written with one dash or two. Sizes and ages take + (more than) and - (less than).\n' +
+    'Globs are * ? [a-z] [!a] {a,b} {1..3} **, as everywhere; here * matches a leading dot too, and in --path a slash.',
   options: [
     option('--name <glob>', 'the last part of the path matches'), option('--iname <glob>', 'the same, upper or lower case'),
     option('--path <glob>', 'the whole path matches'),

@@ -31,7 +31,8 @@ export function parseParam(text: string): readonly [string, unknown] {
 const run: CommandSpec = {
   name: 'run', args: '<program>', about: 'run a map-reduce program and wait for it',
   notes: 'The program is a TypeScript or JavaScript module whose default export is mapReduce({…}); its npm imports come along.\n' +
-    'The output directory appears whole when the job has succeeded, and not at all otherwise. Ctrl-C kills the job.',
+    'The output directory appears whole when the job has succeeded, and not at all otherwise. Ctrl-C kills the job.\n' +
+    'Files whose names begin with _ or . are no input unless a path or glob names them so; the run says which it left out.',
   options: [
     option('-i, --input <path>', 'file, directory or glob to read; may be repeated', { repeat: true }),
     option('-o, --output <path>', 'directory to publish'),

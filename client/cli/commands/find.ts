@@ -4,6 +4,8 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import { nameOf } from '../../../src/base/paths.ts'
 import { parseBytes } from '../../../src/base/units.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
+import { alternatives } from '../../glob/braces.ts'
+import { textPattern } from '../../glob/pattern.ts'
 import type { Context } from '../context.ts'
 import { remotePaths, walk } from '../tree.ts'
 
@@ -33,9 +35,9 @@ export async function run(context: Context, operands: readonly string[], options
   if (options.type !== undefined) tests.push(status => status.type === (options.type === 'f' ? 'file' : 'directory'))
   for (const [glob, nocase, of] of [[options.name, false, nameOf], [options.iname, true, nameOf], [options.path, false, (path: string) => path]] as const) {
     if (glob === undefined) continue
-    const { default: picomatch } = await import('picomatch')
     // In find, unlike in a shell, * matches a leading dot, and for --path a slash too.
-    const matches = picomatch(glob, { dot: true, nocase, bash: true })
+    const patterns = Array.from(alternatives(glob), one => textPattern(one, nocase))
+    const matches = (text: string): boolean => patterns.some(pattern => pattern(text))
     tests.push(status => matches(of(status.path)))
   }
   if (size) tests.push(status => status.type === 'file' && compare(Math.ceil(status.length / size.unit), size.sign, size.value / size.unit))

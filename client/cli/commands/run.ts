@@ -28,9 +28,10 @@ export async function run(context: Context, operands: readonly string[], options
   const mill = await context.mill()
   const { clock } = await context.world()
   const job = await advised(mill.run(isAbsolute(program) ? program : join(context.cwd, program), {
-    ...(options.input ? { input: options.input.map(normalise) } : {}),
+    ...(options.input ? { input: options.input } : {}),
     ...(options.output === undefined ? {} : { output: normalise(options.output) }),
     overwrite: options.overwrite === true,
+    onNote: line => printer.note(context.json ? JSON.stringify({ note: line }) : `gristmill: run: ${line}`),
     params: Object.fromEntries(options.param ?? []),
     ...(options.reducers === undefined ? {} : { reducers: options.reducers }),
     ...(options.name === undefined ? {} : { name: options.name }),

@@ -115,6 +115,18 @@ test('rm wants -r for directories, heeds -f for missing files, and never removes
   expect(mill.paths()).toEqual(['/empty', '/logs', '/logs/.hidden'])
 })
 
+test('no character beyond the documented language means anything in an operand', async () => {
+  const mill = new FakeMill({ '/n/old': 'o', '/n/new': 'n', '/n/!o1': 'x', '/n/+(a)b': 'y', [`/n/${'a'.repeat(41)}`]: 'z', '/d/f': 'f', '/d/sub/g': 'g' })
+  expect((await runFake(mill, ['rm', '/n/!o*'])).code).toBe(0)
+  expect(mill.paths().filter(path => path.startsWith('/n/'))).toEqual(['/n/+(a)b', `/n/${'a'.repeat(41)}`, '/n/new', '/n/old'])
+  expect((await runFake(mill, ['ls', '/n/+(a*)b'])).out).toBe('/n/+(a)b\n')
+  expect((await runFake(mill, ['rm', '-r', '/d/*/'])).code).toBe(0)
+  expect(mill.paths().filter(path => path.startsWith('/d'))).toEqual(['/d', '/d/f'])
+  expect(await runFake(mill, ['rm', '/d/f/'])).toMatchObject({ code: 1, err: 'gristmill: rm: /d/f/: not a directory\n' })
+  expect(await runFake(mill, ['cat', '/d/f/'])).toMatchObject({ code: 1, out: '', err: 'gristmill: cat: /d/f/: not a directory\n' })
+  expect((await runFake(mill, ['find', '/n', '-name', '{old,n*}'])).out).toBe('/n\n/n/new\n/n/old\n')
+})
+
 test('mv renames, moves into directories, and replaces only when told', async () => {
   const mill = files()
   await runFake(mill, ['mv', '/zero.bin', '/empty'])

@@ -52,9 +52,9 @@ function treeOf(root: Nested): Tree {
     async *list(directory) {
       for (const [name, node] of Object.entries(at(directory) ?? {}).sort()) yield { name, directory: node !== null }
     },
-    exists: async path => at(path) !== undefined,
+    find: async path => (at(path) === undefined ? undefined : { name: path.split('/').at(-1)!, directory: at(path) !== null }),
     join: (directory, name) => `${directory === '/' ? '' : directory}/${name}`,
-    split: pattern => ({ start: '/', parts: pattern.split('/').filter(Boolean) }),
+    start: () => '/',
   }
 }
 
@@ -69,7 +69,19 @@ test('globs match names in order, skip hidden ones, go deep with **, and an exis
   expect(await expand('/*/x/y.log')).toEqual(['/other/x/y.log'])
   expect(await expand('/odd[1]')).toEqual(['/odd[1]'])
   expect(await expand('/not/there')).toEqual(['/not/there'])
+  expect(await expand('/logs/**')).toEqual(['/logs/a.log', '/logs/b.log', '/logs/c.txt', '/logs/deep', '/logs/deep/d.log'])
   await expect(expand('/logs/*.csv')).rejects.toThrow('/logs/*.csv: no such file or directory')
+})
+
+test('a slash at the end asks for a directory, with a pattern and without', async () => {
+  const tree = treeOf({ d: { f: null, sub: { g: null } }, 'odd*': null })
+  const expand = (pattern: string) => Array.fromAsync(expandGlob(pattern, tree))
+  expect(await expand('/d/*/')).toEqual(['/d/sub'])
+  expect(await expand('/**/')).toEqual(['/d', '/d/sub'])
+  expect(await expand('/d/')).toEqual(['/d/'])
+  await expect(expand('/d/f/')).rejects.toMatchObject({ code: 'ENOTDIR', message: '/d/f/: not a directory' })
+  await expect(expand('/odd*/')).rejects.toMatchObject({ code: 'ENOTDIR' })
+  await expect(expand('/d/f*/')).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
 test('complaints name the path as Unix does, and keep messages that advise', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { findInputs } from '../../../client/jobs/inputs.ts'
+import { findInputs, leftOutLine } from '../../../client/jobs/inputs.ts'
+import { stat, type FileStatus } from '../../../src/protocol/namespace.ts'
 import { namespaceOf } from './kit.ts'
 
 const files = {
@@ -24,6 +25,35 @@ test('globs match files, and directories stand for what is in them', async () =>
   expect(await paths('/logs/**/*.log')).toEqual(['/logs/2026/deep/f.log', '/logs/2026/e.log', '/logs/a.log', '/logs/b.log', '/logs/d.log'])
   expect(await paths('/logs/20*')).toEqual(['/logs/2026/deep/f.log', '/logs/2026/e.log'])
   expect(await paths('/*/h.log').catch(error => error.code)).toEqual('ENOENT') // _private is hidden
+})
+
+test('what is left out because of its name is told, once, and not if another path names it', async () => {
+  const told = async (...inputs: string[]): Promise<string[]> => {
+    const entries: FileStatus[] = []
+    await findInputs(ask, inputs, { onLeftOut: entry => void entries.push(entry) })
+    return entries.map(entry => entry.path)
+  }
+  expect(await told('/logs', '/logs')).toEqual(['/logs/.hidden', '/logs/_SUCCESS', '/logs/_temporary'])
+  expect(await told('/logs/*')).toEqual(['/logs/.hidden', '/logs/_SUCCESS', '/logs/_temporary'])
+  expect(await told('/logs/*.log')).toEqual([])
+  expect(await told('/logs', '/logs/.hidden')).toEqual(['/logs/_SUCCESS', '/logs/_temporary'])
+  expect(await told('/single')).toEqual([])
+  expect(await paths('/logs/_temp*')).toEqual(['/logs/_temporary/g.log'])
+  const entries = await Promise.all(['/logs/.hidden', '/logs/_SUCCESS', '/logs/_temporary'].map(path => ask(stat, { path })))
+  expect(leftOutLine(entries)).toBe('not read, because names that begin with _ or . are no input unless they are named themselves: /logs/.hidden, /logs/_temporary/')
+  expect(leftOutLine(entries.slice(1, 2))).toBeUndefined()
+})
+
+test('numbers in braces, braces over slashes, and names that look like patterns', async () => {
+  const { ask } = namespaceOf({ '/d/day0': {}, '/d/day1': {}, '/d/day5': {}, '/d/day8': {}, '/d/day9': {}, '/d/day10': {}, '/a.csv': {}, '/b/c.csv': {}, '/e[1].csv': {}, '/e1.csv': {} })
+  const paths = async (input: string) => (await findInputs(ask, [input])).map(file => file.path)
+  expect(await paths('/d/day{8..10}')).toEqual(['/d/day10', '/d/day8', '/d/day9'])
+  expect(await paths('/{a,b/c}.csv')).toEqual(['/a.csv', '/b/c.csv'])
+  expect(await paths('/e[1].csv')).toEqual(['/e[1].csv'])
+  expect(await paths('e[1-1].csv')).toEqual(['/e1.csv'])
+  expect(await paths('/d/')).toHaveLength(6)
+  await expect(paths('/a.csv/')).rejects.toMatchObject({ code: 'ENOTDIR' })
+  await expect(paths('/*.csv/')).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
 test('what is not there is named', async () => {

@@ -1,0 +1,131 @@
+// Finds what a pattern matches in a tree of names, local or in the cluster. This is the one engine behind operands of the command
+// line, `mill.glob` and inputs of jobs: docs/reference/patterns.md is its language.
+// Invariants: a directory is listed at most once for each alternative of the braces, and only if the pattern can reach it; each path
+// comes once; `**` goes through no symbolic link, so that no circle is entered.
+
+import { hasCode } from '../../src/base/errors.ts'
+import { alternatives } from './braces.ts'
+import { isPattern, namePattern, type NamePattern } from './pattern.ts'
+
+export interface GlobEntry {
+  readonly name: string
+  readonly directory: boolean
+  /** A symbolic link, whatever it leads to. */
+  readonly link?: boolean
+}
+
+export interface GlobTree<E extends GlobEntry = GlobEntry> {
+  /** Where a pattern starts. */
+  start(pattern: string): string
+  join(directory: string, name: string): string
+  /** Names in a directory with what they are, in byte order. */
+  list(directory: string): AsyncIterable<E>
+  /** undefined if there is nothing of that path. */
+  find(path: string): Promise<E | undefined>
+}
+
+export interface Found<E> { readonly path: string; readonly entry: E }
+
+export interface ExpandOptions<E> {
+  /** Names that begin with one of these are matched only where the pattern says that character; a dot unless told. */
+  readonly hidden?: string
+  /** Told of what was not matched for that reason alone. */
+  readonly onHidden?: ((found: Found<E>) => void) | undefined
+}
+
+/** Of a path: a pattern of a name, or `**`. */
+type Segment = NamePattern | 'deep'
+
+/** What matches, alternative after alternative, each in byte order of its directories. Throws EINVAL for a pattern that stands for too many. */
+export async function* expand<E extends GlobEntry>(pattern: string, tree: GlobTree<E>, options: ExpandOptions<E> = {}): AsyncGenerator<Found<E>, void, undefined> {
+  const all = pattern.includes('{') ? alternatives(pattern) : [pattern]
+  const given = pattern.includes('{') ? new Set<string>() : undefined
+  for (const one of all) {
+    for await (const found of new Walk(one, tree, options).run()) {
+      if (given?.has(found.path)) continue
+      given?.add(found.path)
+      yield found
+    }
+  }
+}
+
+class Walk<E extends GlobEntry> {
+  readonly #segments: readonly Segment[]
+  readonly #start: string
+  readonly #directoriesOnly: boolean
+  readonly #tree: GlobTree<E>
+  readonly #hidden: string
+  readonly #onHidden: ((found: Found<E>) => void) | undefined
+
+  constructor(pattern: string, tree: GlobTree<E>, { hidden = '.', onHidden }: ExpandOptions<E>) {
+    this.#tree = tree
+    this.#hidden = hidden
+    this.#onHidden = onHidden
+    this.#start = tree.start(pattern)
+    this.#directoriesOnly = /\/\.?$/.test(pattern)
+    // A slash is a slash, with or without a backslash.
+    const parts = pattern.replaceAll(/(\\[^/])|\\\//g, (_, kept: string | undefined) => kept ?? '/').split('/').filter(part => part !== '' && part !== '.')
+    this.#segments = parts.filter((part, i) => part !== '**' || parts[i + 1] !== '**').map(part => (part === '**' ? 'deep' : namePattern(part)))
+  }
+
+  async *run(): AsyncGenerator<Found<E>, void, undefined> {
+    if (this.#segments.length > 0) {
+      yield* this.#below(this.#start, this.#closed([0]))
+    } else {
+      const entry = this.#start === '' ? undefined : await this.#tree.find(this.#start)
+      if (entry) yield { path: this.#start, entry }
+    }
+  }
+
+  /** `reached`: the segments that the names in this directory are held against. */
+  async *#below(directory: string, reached: readonly number[]): AsyncGenerator<Found<E>, void, undefined> {
+    const plain = new Set(reached.map(i => this.#segments[i]!).map(segment => (segment === 'deep' ? undefined : segment.literal)))
+    const listed = plain.delete(undefined)
+    // A name that is known is asked for; so are those that no listing has.
+    for (const name of listed ? [...plain].filter(each => each === '..') : plain) {
+      const entry = await this.#tree.find(this.#tree.join(directory, name!))
+      if (entry) yield* this.#met(directory, { entry, name: name! }, reached)
+    }
+    if (!listed) return
+    for await (const entry of this.#entries(directory)) yield* this.#met(directory, { entry, name: entry.name }, reached)
+  }
+
+  async *#met(directory: string, { entry, name }: { entry: E; name: string }, reached: readonly number[]): AsyncGenerator<Found<E>, void, undefined> {
+    const next: number[] = []
+    let matched = false
+    let hidden = false
+    for (const i of reached) {
+      const segment = this.#segments[i]!
+      const last = i === this.#segments.length - 1
+      if (!(segment === 'deep' ? entry.directory || last : segment.literal === undefined ? segment.matches(name) : segment.literal === name)) continue
+      if (this.#hidden.includes(name[0]!) && (segment === 'deep' || segment.first !== name[0])) { hidden = true; continue }
+      if (last) matched = true
+      if (segment !== 'deep') { if (!last) next.push(i + 1) } else if (entry.link !== true) next.push(i)
+    }
+    const path = this.#tree.join(directory, name)
+    if (matched && (entry.directory || !this.#directoriesOnly)) yield { path, entry }
+    if (hidden && !matched && next.length === 0 && (entry.directory || !this.#directoriesOnly)) this.#onHidden?.({ path, entry })
+    if (entry.directory && next.length > 0) yield* this.#below(path, this.#closed(next))
+  }
+
+  /** With what follows a `**`, which may stand for no directory at all. One that is last stands for what is below, not for its directory. */
+  #closed(states: readonly number[]): number[] {
+    const all = new Set(states)
+    for (const i of all) if (this.#segments[i] === 'deep' && i + 1 < this.#segments.length) all.add(i + 1)
+    return [...all].sort((a, b) => a - b)
+  }
+
+  /** What is no directory, or not there any more, has no names in it. */
+  async *#entries(directory: string): AsyncGenerator<E, void, undefined> {
+    try {
+      yield* this.#tree.list(directory)
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT', 'ENOTDIR') && !isGone(error)) throw error
+    }
+  }
+}
+
+/** Node's own error about a local directory. */
+const isGone = (error: unknown): boolean => error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+
+export { isPattern }

@@ -1,0 +1,149 @@
+// The language of patterns: `*` any characters, `?` one, `[a-z]` one of these, `[!a]` one of all others, a backslash for the character
+// after it. Everything else is itself. A character is a code point; ranges go by code points, whatever the locale.
+// Matching takes at most the product of the two lengths: each `*` is retried only until the next one is reached, never before.
+
+/** Braces are written out before (braces.ts), so that they count as a pattern here and as plain characters below. */
+export const isPattern = (text: string): boolean => /[*?[{]/.test(text)
+
+/** A code point, or what stands for some of them. `dirs` is `**` with its slash: any directories, or none. */
+type Token = number | 'one' | 'any' | 'dirs' | CharacterSet
+interface CharacterSet { readonly negated: boolean; readonly has: (point: number) => boolean }
+
+export interface NamePattern {
+  /** The only name that matches, if there is no more than one. */
+  readonly literal: string | undefined
+  /** The character that a match begins with, where the pattern says it. */
+  readonly first: string | undefined
+  matches(name: string): boolean
+}
+
+/** The pattern of one name, without braces. */
+export function namePattern(pattern: string): NamePattern {
+  const tokens = tokensOf(pattern)
+  const literal = tokens.every(token => typeof token === 'number') ? String.fromCodePoint(...tokens as number[]) : undefined
+  const first = typeof tokens[0] === 'number' ? String.fromCodePoint(tokens[0]) : undefined
+  return { literal, first, matches: name => matchesAll(tokens, pointsOf(name), false) }
+}
+
+/** The pattern of a text in which `/` is a character like any other, but that `**` between slashes is any directories or none. */
+export function textPattern(pattern: string, nocase = false): (text: string) => boolean {
+  const tokens = tokensOf(pattern, true).map(token => (nocase && typeof token === 'number' ? lower(token) : token))
+  return text => matchesAll(tokens, pointsOf(text), nocase)
+}
+
+const slash = 47
+
+function matchesAll(tokens: readonly Token[], points: readonly number[], nocase: boolean): boolean {
+  let token = 0
+  let point = 0
+  // Where to go on when what follows the last `*` does not fit: one character, or one directory, later.
+  let retryToken = -1
+  let retryPoint = 0
+  for (;;) {
+    const now = tokens[token]
+    if (now === 'any' || now === 'dirs') {
+      retryToken = token++
+      retryPoint = point
+    } else if (point < points.length && now !== undefined && fits(now, points[point]!, nocase)) {
+      token++
+      point++
+    } else if (point === points.length && now === undefined) {
+      return true
+    } else {
+      if (retryToken < 0) return false
+      if (tokens[retryToken] === 'dirs') while (retryPoint < points.length && points[retryPoint] !== slash) retryPoint++
+      if (retryPoint >= points.length) return false
+      point = ++retryPoint
+      token = retryToken + 1
+    }
+  }
+}
+
+function fits(token: number | 'one' | CharacterSet, point: number, nocase: boolean): boolean {
+  if (token === 'one') return true
+  if (typeof token === 'number') return token === point || nocase && token === lower(point)
+  return (token.has(point) || nocase && (token.has(lower(point)) || token.has(upper(point)))) !== token.negated
+}
+
+const one = (text: string, otherwise: number): number => (pointsOf(text).length === 1 ? text.codePointAt(0)! : otherwise)
+const lower = (point: number): number => one(String.fromCodePoint(point).toLowerCase(), point)
+const upper = (point: number): number => one(String.fromCodePoint(point).toUpperCase(), point)
+
+const pointsOf = (text: string): number[] => Array.from(text, letter => letter.codePointAt(0)!)
+
+function tokensOf(pattern: string, directories = false): Token[] {
+  const letters = Array.from(pattern)
+  const lastClosing = letters.lastIndexOf(']')
+  const tokens: Token[] = []
+  for (let at = 0; at < letters.length; at++) {
+    const letter = letters[at]!
+    if (letter === '*') {
+      if (directories && letters[at + 1] === '*' && letters[at + 2] === '/' && (at === 0 || letters[at - 1] === '/')) {
+        if (tokens.at(-1) !== 'dirs') tokens.push('dirs')
+        at += 2
+      } else if (tokens.at(-1) !== 'any') {
+        tokens.push('any')
+      }
+    } else if (letter === '?') {
+      tokens.push('one')
+    } else if (letter === '\\' && at + 1 < letters.length) {
+      tokens.push(letters[++at]!.codePointAt(0)!)
+    } else {
+      const set = letter === '[' && at < lastClosing ? setOf(letters, at) : undefined
+      tokens.push(set?.token ?? letter.codePointAt(0)!)
+      if (set) at = set.end
+    }
+  }
+  return tokens
+}
+
+/** POSIX names of characters, for ASCII as in the locale C. */
+const classes: Readonly<Record<string, RegExp>> = {
+  alpha: /[A-Za-z]/, digit: /\d/, alnum: /[A-Za-z\d]/, upper: /[A-Z]/, lower: /[a-z]/, xdigit: /[\dA-Fa-f]/, space: /[ \t\n\v\f\r]/, blank: /[ \t]/,
+  punct: /[!-/:-@[-`{-~]/, graph: /[!-~]/, print: /[ -~]/,
+  // oxlint-disable-next-line no-control-regex
+  cntrl: /[\u0000-\u001f\u007f]/,
+}
+
+/** `[…]` from `start` on; undefined if it does not end, and is therefore a bracket like any other character. */
+function setOf(letters: readonly string[], start: number): { token: CharacterSet; end: number } | undefined {
+  let at = start + 1
+  const negated = letters[at] === '!' || letters[at] === '^'
+  if (negated) at++
+  const ranges: [number, number][] = []
+  const named: RegExp[] = []
+  for (let first = true; ; first = false) {
+    if (at >= letters.length) return undefined
+    if (letters[at] === ']' && !first) break
+    const name = letters[at] === '[' && letters[at + 1] === ':' ? nameAt(letters, at + 2) : undefined
+    if (name !== undefined) {
+      if (classes[name]) named.push(classes[name])
+      at += name.length + 4
+      continue
+    }
+    const low = memberAt(letters, at)
+    at = low.next
+    if (letters[at] === '-' && at + 1 < letters.length && letters[at + 1] !== ']') {
+      const high = memberAt(letters, at + 1)
+      ranges.push([low.point, high.point])
+      at = high.next
+    } else {
+      ranges.push([low.point, low.point])
+    }
+  }
+  const has = (point: number): boolean =>
+    ranges.some(([low, high]) => low <= point && point <= high) || named.some(letter => letter.test(String.fromCodePoint(point)))
+  return { token: { negated, has }, end: at }
+}
+
+/** The name in `[:name:]`, whose first letter is at `at`. */
+function nameAt(letters: readonly string[], at: number): string | undefined {
+  let end = at
+  while (end < letters.length && /[a-z]/.test(letters[end]!)) end++
+  return end > at && letters[end] === ':' && letters[end + 1] === ']' ? letters.slice(at, end).join('') : undefined
+}
+
+function memberAt(letters: readonly string[], at: number): { point: number; next: number } {
+  const from = letters[at] === '\\' && at + 1 < letters.length ? at + 1 : at
+  return { point: letters[from]!.codePointAt(0)!, next: from + 1 }
+}
