@@ -3,6 +3,7 @@
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { BlockId, LeaseId, NodeId } from '../../src/base/ids.ts'
+import { isWithin } from '../../src/base/paths.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Random } from '../../src/ports/random.ts'
@@ -20,9 +21,10 @@ import type { BlockMap } from '../blocks/map.ts'
 import type { Registry } from '../nodes/registry.ts'
 import { knownBlock } from '../namespace/file.ts'
 import { checkFree } from '../namespace/reserved.ts'
+import { trashDirectory } from '../trash/items.ts'
 import { leaseAt } from './lease.ts'
 import type { Lifetimes } from './lifetimes.ts'
-import { abandon, allocate, complete, create, type Created } from './mutations.ts'
+import { abandon, allocate, complete, create, directoryOf, type Created } from './mutations.ts'
 
 export interface WritingOptions {
   readonly journal: Journal
@@ -81,6 +83,7 @@ export function writingRoutes(options: WritingOptions): Route[] {
   async function open(request: RequestOf<typeof protocol.create>, { user }: CallContext): Promise<Created> {
     const { path, overwrite, parents, mode, format, blocks, requestId } = request
     checkFree(path)
+    if (isWithin(path, trashDirectory)) throw new GristmillError('EACCES', `${path} is in the trash, where nothing is written; restore the directory first (trash restore)`, { details: { path } })
     const replication = request.replication ?? defaults.replication
     const blockBytes = request.blockBytes ?? defaults.blockBytes
     if (blocks) checkRoom(blocks, sizesOf(blockBytes, request.bytes), nobody)
@@ -134,7 +137,10 @@ export function writingRoutes(options: WritingOptions): Route[] {
 
     route(protocol.allocate, async ({ requestId, lease, count, exclude: failed = [], bytes, host }, { user }) => {
       const exclude = new Set(failed)
-      const sizes = sizesOf(leaseAt(journal.view, lease)?.blockBytes ?? defaults.blockBytes, bytes)
+      const known = leaseAt(journal.view, lease)
+      // A writer whose directory has gone hears of it before it sends more.
+      if (known) directoryOf(journal.view, known)
+      const sizes = sizesOf(known?.blockBytes ?? defaults.blockBytes, bytes)
       checkRoom(count, sizes, exclude)
       const { blocks, replication } = await journal.submit(allocate, { requestId, lease, count, nowMs: clock.now(), ...actor(user) })
       opened(lease, blocks)

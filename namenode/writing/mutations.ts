@@ -3,7 +3,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { blockId, inodeId, leaseId, type BlockId, type LeaseId, type RequestId } from '../../src/base/ids.ts'
-import { join, parentOf } from '../../src/base/paths.ts'
+import { isWithin, join, parentOf } from '../../src/base/paths.ts'
 import type { RecordFormat } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { Draft } from '../journal/draft.ts'
@@ -12,9 +12,11 @@ import { checkMay, checkSticky, mayWrite } from '../namespace/access.ts'
 import { checkInstant, keepPlaced, recallPlaced, statusOf, type Entry } from '../namespace/entry.ts'
 import { putBlocks, type Block } from '../namespace/file.ts'
 import { directoryMode, fileMode } from '../namespace/names.ts'
-import { child, pathOf, placeAt } from '../namespace/resolve.ts'
+import { child, directoryAt, pathOf, placeAt } from '../namespace/resolve.ts'
 import { checkQuota } from '../namespace/usage.ts'
 import { addFile, detach, makeDirectories } from '../namespace/tree.ts'
+import type { View } from '../journal/view.ts'
+import { trashDirectory } from '../trash/items.ts'
 import { changeLease, closeLease, leaseAt, openLease, writerOf, type Lease } from './lease.ts'
 
 interface Asked extends Actor { readonly requestId?: RequestId | undefined; readonly nowMs: number }
@@ -102,34 +104,81 @@ export interface Completed {
   readonly unused: readonly BlockId[]
 }
 
-export const complete = mutation<Asked & { lease: LeaseId; blocks: readonly Block[]; mtimeMs?: number | undefined }, Completed>({
-  kind: 'writing.complete',
-  keep: ({ status }) => keepPlaced(status),
-  recall: kept => ({ status: recallPlaced(kept), unused: [] }),
-  mutate(draft, { lease: id, blocks, mtimeMs, nowMs, user, root }) {
-    const lease = ownLease(draft, id, { user, root })
-    const mtime = Math.floor(mtimeMs ?? nowMs)
-    checkInstant(mtime)
-    const directory = pathOf(draft, lease.parent)
-    if (directory === undefined) throw new GristmillError('ENOENT', `the directory in which ${lease.name} was to be has been removed; nothing was stored`, { details: { lease: id } })
-    const path = join(directory, lease.name)
-    const unused = checkBlocks(lease, blocks, path)
+type CompleteAsked = Asked & { lease: LeaseId; blocks: readonly Block[]; mtimeMs?: number | undefined }
+
+const keepCompleted = ({ status }: Completed): unknown => keepPlaced(status)
+const recallCompleted = (kept: unknown): Completed => ({ status: recallPlaced(kept), unused: [] })
+
+/**
+ * The file appears. Where is looked up now: a directory that was renamed meanwhile takes the file along, one that was removed (for
+ * good, or into the trash) has no place for it: ENOENT, and a file that has come to be there is replaced only if its writer may.
+ */
+export const complete = mutation<CompleteAsked, Completed>({
+  kind: 'writing.seal',
+  keep: keepCompleted,
+  recall: recallCompleted,
+  mutate(draft, asked) {
+    const { lease: id, user, root } = asked
+    const actor = { user, root }
+    const lease = ownLease(draft, id, actor)
+    const directory = directoryOf(draft, lease)
     const there = child(draft, lease.parent, lease.name)
-    if (there) {
-      if (there.directory) throw new GristmillError('EISDIR', `${path} has become a directory while the file was written`, { details: { path } })
-      if (!lease.overwrite) throw new GristmillError('EEXIST', `${path} has come into being while this file was written; nothing was replaced`, { details: { path } })
-      detach(draft, lease.parent, lease.name, there)
+    if (there && !there.directory && lease.overwrite) {
+      const path = join(directory, lease.name)
+      checkMay(actor, there, mayWrite, path)
+      checkSticky(actor, directoryAt(draft, system, directory).entry, there, path)
     }
-    const entry: Entry = {
-      id: inodeId(lease.id), directory: false, mode: lease.mode, owner: lease.owner, group: lease.group, mtimeMs: mtime, replication: lease.replication,
-      blockBytes: lease.blockBytes, format: lease.format, length: blocks.reduce((sum, block) => sum + block.length, 0), blocks: blocks.length,
-    }
-    addFile(draft, lease.parent, lease.name, entry)
-    putBlocks(draft, entry.id, lease.replication, blocks)
-    closeLease(draft, lease)
-    return { status: statusOf(path, entry), unused }
+    return seal(draft, lease, directory, asked)
   },
 })
+
+/** Of journals of earlier versions: took a directory in the trash for any other, and replaced what was there without looking whose it is. */
+const formerComplete = mutation<CompleteAsked, Completed>({
+  kind: 'writing.complete',
+  keep: keepCompleted,
+  recall: recallCompleted,
+  mutate(draft, asked) {
+    const { lease: id, user, root } = asked
+    const lease = ownLease(draft, id, { user, root })
+    const directory = pathOf(draft, lease.parent)
+    if (directory === undefined) throw gone(lease, 'has been removed')
+    return seal(draft, lease, directory, asked)
+  },
+})
+
+const system: Actor = { user: 'gristmill', root: true }
+
+const gone = (lease: Lease, what: string): GristmillError =>
+  new GristmillError('ENOENT', `the directory in which ${lease.name} was to be ${what}; nothing was stored`, { details: { lease: lease.id } })
+
+/** Where the file of a lease will be, as things are now. Throws ENOENT if its directory was removed. */
+export function directoryOf(view: View, lease: Lease): string {
+  const directory = pathOf(view, lease.parent)
+  if (directory === undefined) throw gone(lease, 'has been removed while it was written')
+  if (isWithin(directory, trashDirectory)) throw gone(lease, `has been removed while it was written (it is in the trash, as ${directory})`)
+  return directory
+}
+
+function seal(draft: Draft, lease: Lease, directory: string, { blocks, mtimeMs, nowMs }: CompleteAsked): Completed {
+  const mtime = Math.floor(mtimeMs ?? nowMs)
+  checkInstant(mtime)
+  const path = join(directory, lease.name)
+  const unused = checkBlocks(lease, blocks, path)
+  const there = child(draft, lease.parent, lease.name)
+  if (there) {
+    if (there.directory) throw new GristmillError('EISDIR', `${path} has become a directory while the file was written`, { details: { path } })
+    if (!lease.overwrite) throw new GristmillError('EEXIST', `${path} has come into being while this file was written; nothing was replaced`, { details: { path } })
+    detach(draft, lease.parent, lease.name, there)
+  }
+  const entry: Entry = {
+    id: inodeId(lease.id), directory: false, mode: lease.mode, owner: lease.owner, group: lease.group, mtimeMs: mtime, replication: lease.replication,
+    blockBytes: lease.blockBytes, format: lease.format, length: blocks.reduce((sum, block) => sum + block.length, 0), blocks: blocks.length,
+  }
+  addFile(draft, lease.parent, lease.name, entry)
+  putBlocks(draft, entry.id, lease.replication, blocks)
+  closeLease(draft, lease)
+  return { status: statusOf(path, entry), unused }
+}
 
 /** Throws EINVAL unless these are blocks of the lease, each once and none too long. Gives the ones that are not named. */
 function checkBlocks(lease: Lease, blocks: readonly Block[], path: string): BlockId[] {
@@ -156,4 +205,4 @@ export const abandon = mutation<{ requestId?: RequestId | undefined; lease: Leas
   },
 })
 
-export const writingMutations: readonly AnyMutation[] = [create, allocate, complete, abandon]
+export const writingMutations: readonly AnyMutation[] = [create, allocate, complete, formerComplete, abandon]

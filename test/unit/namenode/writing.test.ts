@@ -1,16 +1,24 @@
-// Where a writer's blocks may go: to nodes in service, with room for as much as it says will come.
+// Where a writer's blocks may go: to nodes in service, with room for as much as it says will come. How long it may be silent, and
+// what it is told when its place has changed meanwhile.
 
 import { expect, test } from 'vitest'
 import { Lifetimes } from '../../../namenode/writing/lifetimes.ts'
-import { writingRoutes } from '../../../namenode/writing/conversation.ts'
+import { expireLeases, writingRoutes } from '../../../namenode/writing/conversation.ts'
 import { timesFrom } from '../../../namenode/times.ts'
-import { requestId, type LeaseId } from '../../../src/base/ids.ts'
+import type { Actor } from '../../../namenode/journal/operation.ts'
+import { mkdir, rename, setAttributes, touch } from '../../../namenode/namespace/names.ts'
+import { stat } from '../../../namenode/namespace/read.ts'
+import { discard, restore } from '../../../namenode/trash/mutations.ts'
+import { complete as completing, create as creating } from '../../../namenode/writing/mutations.ts'
+import { requestId, type BlockId, type LeaseId } from '../../../src/base/ids.ts'
+import { limits } from '../../../src/base/limits.ts'
 import { MiB } from '../../../src/base/units.ts'
 import type { Message, ReplyOf, RequestOf } from '../../../src/protocol/message.ts'
 import { decommission, maintenance, recommission } from '../../../src/protocol/service.ts'
-import { allocate, create } from '../../../src/protocol/writing.ts'
+import { abandon, allocate, complete, create, renew } from '../../../src/protocol/writing.ts'
 import { BlockTokens } from '../../../src/rpc/token.ts'
-import { root } from './kit.ts'
+import { ManualClock } from '../../kit/manual-clock.ts'
+import { as, openBench, root } from './kit.ts'
 import { Sim } from './house.ts'
 
 let requests = 0
@@ -18,19 +26,21 @@ const ask = (): { requestId: ReturnType<typeof requestId> } => ({ requestId: req
 
 type Write = <M extends Message>(message: M, request: RequestOf<M>) => Promise<ReplyOf<M>>
 
-async function writing(seed: number, nodes: number): Promise<{ sim: Sim; write: Write }> {
+async function writing(seed: number, nodes: number, actor: (user: string) => Actor = () => root): Promise<{ sim: Sim; write: Write; lifetimes: Lifetimes; discarded: BlockId[] }> {
   const sim = await Sim.calm(seed, nodes, 1)
   const { bench, registry, keeper } = sim.house
   const { journal, clock } = bench
+  const lifetimes = new Lifetimes({ clock, view: journal.view, times: timesFrom() })
+  const discarded: BlockId[] = []
   const routes = writingRoutes({
-    journal, registry, clock, map: keeper.map, lifetimes: new Lifetimes({ clock, view: journal.view, times: timesFrom() }), tokens: new BlockTokens({ secret: Buffer.alloc(32), clock }),
-    random: sim.random, defaults: { replication: 2, blockBytes: 128 * MiB }, actor: () => root, discard: blocks => keeper.discard(blocks),
+    journal, registry, clock, map: keeper.map, lifetimes, tokens: new BlockTokens({ secret: Buffer.alloc(32), clock }),
+    random: sim.random, defaults: { replication: 2, blockBytes: 128 * MiB }, actor, discard: blocks => { discarded.push(...blocks); keeper.discard(blocks) },
   })
   const write: Write = async (message, request) => {
     const handler = routes.find(each => each.message.name === message.name)!.handler as unknown as (request: unknown, context: unknown) => unknown
     return await handler(request, { user: 'grace' }) as never
   }
-  return { sim, write }
+  return { sim, write, lifetimes, discarded }
 }
 
 test('on nodes with less room than a whole block small files are still written, and large ones refused', async () => {
@@ -74,4 +84,119 @@ test('writers are never sent to nodes that are being emptied or are in maintenan
   await sim.house.call(recommission, { ...ask(), node: a!.id })
   expect((await write(create, { ...ask(), path: '/g', replication: 3, blocks: 1, bytes: 10, host: 'n0' })).blocks[0]!.targets[0]!.node).toBe('n0')
   await sim.house.stop()
+})
+
+const { leaseSoftMs, leaseHardMs } = limits
+
+test('a writer that renews its lease keeps it, and one that does not may be replaced', async () => {
+  const { sim, write, lifetimes, discarded } = await writing(93, 2)
+  const { clock, journal } = sim.house.bench
+  const mine = await write(create, { ...ask(), path: '/mine', blocks: 1, bytes: 10 })
+  const other = await write(create, { ...ask(), path: '/other', blocks: 1, bytes: 10 })
+  clock.pass(leaseSoftMs - 1)
+  const gone = 99_999 as LeaseId
+  expect(await write(renew, { leases: [mine.lease, gone] })).toEqual({ lost: [gone] })
+  clock.pass(1)
+  expect([lifetimes.isSoft(mine.lease as LeaseId), lifetimes.isSoft(other.lease as LeaseId)]).toEqual([false, true])
+  await expect(write(create, { ...ask(), path: '/mine' })).rejects.toMatchObject({ code: 'EBUSY' })
+  const second = await write(create, { ...ask(), path: '/other' })
+  expect(discarded).toEqual(other.blocks.map(block => block.id))
+  expect(await write(renew, { leases: [mine.lease, other.lease, second.lease] })).toEqual({ lost: [other.lease] })
+  await expect(write(complete, { ...ask(), lease: other.lease, blocks: [] })).rejects.toMatchObject({ code: 'LEASE_EXPIRED' })
+  // What is renewed after it has gone is not remembered: it never expires, and is nobody's.
+  clock.pass(leaseHardMs)
+  expect(lifetimes.expired(100)).toEqual([mine.lease, second.lease])
+  expect(await expireLeases({ journal, lifetimes, discard: () => {} })).toBe(2)
+  expect(lifetimes.expired(100)).toEqual([])
+  expect(journal.view.counters.leases).toBe(0)
+  await sim.house.stop()
+})
+
+test('leases expire when they have been silent for the hard bound, however old others are', () => {
+  const clock = new ManualClock()
+  const lifetimes = new Lifetimes({ clock, view: { range: () => [] } as never, times: { leaseSoftMs: 100, leaseHardMs: 1000 } })
+  const [a, b, c] = [1, 2, 3] as unknown as [LeaseId, LeaseId, LeaseId]
+  const blocks = (...ids: number[]) => ids as unknown as BlockId[]
+  for (const [i, lease] of [a, b, c].entries()) {
+    lifetimes.opened(lease, blocks(10 * i, 10 * i + 1))
+    clock.pass(10)
+  }
+  expect(lifetimes.isSoft(9 as unknown as LeaseId)).toBe(false)
+  clock.pass(69)
+  expect(lifetimes.isSoft(a)).toBe(false)
+  clock.pass(1)
+  expect([lifetimes.isSoft(a), lifetimes.isSoft(b)]).toEqual([true, false])
+  clock.pass(500)
+  lifetimes.heard(a) // the oldest is the youngest now, with all its blocks
+  lifetimes.opened(b, blocks(12))
+  lifetimes.opened(c, blocks(10)) // b's already
+  clock.pass(999)
+  expect(lifetimes.expired(9)).toEqual([])
+  clock.pass(1)
+  expect(lifetimes.expired(2)).toEqual([a, b])
+  expect(lifetimes.expired(9)).toEqual([a, b, c])
+  lifetimes.heard(b)
+  expect(lifetimes.expired(9)).toEqual([a, c])
+  lifetimes.closed(c)
+  expect([0, 1, 10, 11, 12, 20, 21].filter(id => lifetimes.isOpen(id as unknown as BlockId))).toEqual([0, 1, 10, 11, 12])
+  lifetimes.closed(a)
+  expect([0, 1, 10].filter(id => lifetimes.isOpen(id as unknown as BlockId))).toEqual([10])
+})
+
+test('a namenode that starts gives every lease a fresh term, and knows the blocks of each', async () => {
+  const bench = await openBench()
+  const { lease, blocks } = await bench.do(creating, { path: '/f', replication: 1, blockBytes: 4096, blocks: 2, ...root })
+  bench.clock.pass(leaseHardMs)
+  const lifetimes = new Lifetimes({ clock: bench.clock, view: bench.journal.view, times: timesFrom() })
+  expect(blocks.map(id => lifetimes.isOpen(id))).toEqual([true, true])
+  bench.clock.pass(leaseHardMs - 1)
+  expect(lifetimes.expired(9)).toEqual([])
+  bench.clock.pass(1)
+  expect(lifetimes.expired(9)).toEqual([lease])
+})
+
+test('a file whose directory goes to the trash while it is written is not acknowledged, and its writer hears of it before it sends more', async () => {
+  const { sim, write, discarded } = await writing(94, 2)
+  const { bench } = sim.house
+  await bench.do(mkdir, { path: '/a/b', parents: true })
+  const { lease, blocks: [block] } = await write(create, { ...ask(), path: '/a/b/f', blocks: 1, bytes: 10 })
+  const done = { lease, blocks: [{ id: block!.id, length: 10, crc: 1, aligned: true, nodes: block!.targets.map(each => each.node) }] }
+  const item = await bench.do(discard, { path: '/a', recursive: true })
+  const gone = { code: 'ENOENT', message: expect.stringMatching(/f was to be has been removed while it was written \(it is in the trash, as .*\/a\/b\); nothing was stored/) }
+  await expect(write(complete, { ...ask(), ...done })).rejects.toMatchObject(gone)
+  await expect(write(allocate, { ...ask(), lease, count: 1 })).rejects.toMatchObject(gone)
+  const inTrash = `/.gristmill/trash/grace/${item}/a/b/f`
+  await expect(write(create, { ...ask(), path: inTrash.replace('grace', 'gristmill') })).rejects.toMatchObject({ code: 'EACCES', message: expect.stringContaining('trash restore') })
+  // Back where it was in time, nothing was lost.
+  await bench.do(restore, { item })
+  expect(await write(complete, { ...ask(), ...done })).toMatchObject({ path: '/a/b/f', length: 10 })
+  const late = await write(create, { ...ask(), path: '/a/b/g', blocks: 1, bytes: 10 })
+  await bench.do(discard, { path: '/a/b', recursive: true })
+  await write(abandon, { ...ask(), lease: late.lease })
+  expect(discarded).toEqual(late.blocks.map(each => each.id))
+  await sim.house.stop()
+})
+
+test('a file whose directory is renamed while it is written is where the directory is', async () => {
+  const bench = await openBench()
+  await bench.do(mkdir, { path: '/a' })
+  const { lease } = await bench.do(creating, { path: '/a/f', replication: 1, blockBytes: 4096 })
+  await bench.do(rename, { from: '/a', to: '/b' })
+  await bench.do(mkdir, { path: '/a' })
+  expect((await bench.do(completing, { lease, blocks: [] })).status.path).toBe('/b/f')
+})
+
+test('a writer that may replace a file does not replace one of somebody else that has come there meanwhile', async () => {
+  const bench = await openBench()
+  const [ann, bob] = [as('ann'), as('bob')]
+  const writer = { path: '/f', overwrite: true, replication: 1, blockBytes: 4096 }
+  const { lease } = await bench.do(creating, { ...writer, ...ann })
+  await bench.do(touch, { path: '/g', replication: 1, blockBytes: 4096, ...bob })
+  await bench.do(rename, { from: '/g', to: '/f', ...bob })
+  await expect(bench.do(completing, { lease, blocks: [], ...ann })).rejects.toMatchObject({ code: 'EACCES' })
+  await bench.do(setAttributes, { path: '/f', mode: 0o666, ...bob })
+  await expect(bench.do(completing, { lease, blocks: [], ...ann })).rejects.toMatchObject({ code: 'EACCES', message: expect.stringContaining('sticky') })
+  expect(stat(bench.journal.view, root, '/f').owner).toBe('bob')
+  await bench.do(setAttributes, { path: '/f', owner: 'ann', ...root })
+  expect((await bench.do(completing, { lease, blocks: [], ...ann })).status.owner).toBe('ann')
 })
