@@ -84,7 +84,8 @@ export class Mill extends Files {
   /**
    * Submits a program (a module whose default export is a `mapReduce`) and returns its job at once; `await job.wait()` waits
    * for the result. Aborting `signal` kills the job. Throws PROGRAM_INVALID with the compiler's message, ENOENT for an input
-   * that does not exist, EEXIST for an output that does (unless `overwrite`).
+   * that does not exist, EEXIST for an output that does (unless `overwrite`), ENOTEMPTY for one that is not a job's (unless `force`
+   * too), EINVAL for one that contains an input or lies in one, EBUSY while another job is to publish there.
    */
   async run(program: string, options: RunOptions): Promise<Job> {
     // Bundling needs a compiler: loaded by those who run something.

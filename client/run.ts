@@ -28,8 +28,10 @@ export interface RunOptions {
   readonly reducers?: number | undefined
   /** Replicas of the output files; what the program says, or the cluster's default, unless told. */
   readonly replication?: number | undefined
-  /** Swaps an output that is there, in the step that publishes the new one. */
+  /** Replaces the output of a job that is there, in the step that publishes the new one; the old one goes to the trash. */
   readonly overwrite?: boolean | undefined
+  /** With `overwrite`: replaces a directory that is not the output of a job (without `_SUCCESS`, or with directories in it). */
+  readonly force?: boolean | undefined
   /** What the job is called; the program's file name unless told. */
   readonly name?: string | undefined
   /** Of one task. */
@@ -91,7 +93,7 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
     name: options.name ?? bundle.name,
     program: bundle, params, fingerprint: fingerprintOf(plan), stages,
     input, output, outputFormat: plan.root.output.format,
-    overwrite: options.overwrite, seed: options.seed, attemptsMax: options.attemptsMax, memoryBytes: options.memoryBytes, taskTimeoutMs: options.taskTimeoutMs, signal,
+    overwrite: options.overwrite, force: options.force, seed: options.seed, attemptsMax: options.attemptsMax, memoryBytes: options.memoryBytes, taskTimeoutMs: options.taskTimeoutMs, signal,
     onNote: options.onNote,
   })
   const { onProgress } = options

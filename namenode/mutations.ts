@@ -1,6 +1,7 @@
 // Every mutation that a journal may hold. A kind that was ever released stays here for ever, so that old journals replay.
 
 import { balanceMutations } from './blocks/wish.ts'
+import { formerJobMutations } from './jobs/former.ts'
 import { jobMutations } from './jobs/mutation.ts'
 import type { AnyMutation } from './journal/operation.ts'
 import { recoveredMutations } from './journal/recovered.ts'
@@ -16,5 +17,5 @@ import { xattrMutations } from './xattrs/mutations.ts'
 import { writingMutations } from './writing/mutations.ts'
 
 export const allMutations: readonly AnyMutation[] = [
-  ...requestMutations, ...recoveredMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...trashMutations, ...snapshotMutations, ...quotaMutations, ...xattrMutations, ...writingMutations, ...nodeMutations, ...balanceMutations, ...jobMutations,
+  ...requestMutations, ...recoveredMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...trashMutations, ...snapshotMutations, ...quotaMutations, ...xattrMutations, ...writingMutations, ...nodeMutations, ...balanceMutations, ...jobMutations, ...formerJobMutations,
 ]

@@ -145,7 +145,7 @@ export class Namenode {
     })
     const { map } = keeper
     const discard = (blocks: readonly BlockId[]): void => keeper.discard(blocks)
-    const jobs = new Jobs({ clock, failpoints, log, journal, registry, tokens, actor, holders: id => keeper.holders(id), halted: () => keeper.safe.manual })
+    const jobs = new Jobs({ clock, failpoints, log, journal, registry, tokens, actor, holders: id => keeper.holders(id), halted: () => keeper.safe.manual, trash: trashKeepMs > 0 })
     const sweeper = new Sweeper({ journal, clock, log, gone: discard })
     const trash: TrashOptions = { journal, clock, actor, keepMs: trashKeepMs, held: () => keeper.safe.manual, removed: () => sweeper.wake() }
 

@@ -71,6 +71,7 @@ export function jobLines(job: JobStatus, nowMs: number): string[] {
     ['submitted', formatInstant(job.submittedMs)],
     ['took', took(job.submittedMs, job.finishedMs ?? nowMs)],
   ]
+  if (job.kept) facts.push(['kept', `until ${formatInstant(job.kept.untilMs)}, for gristmill job publish ${job.job} --output PATH`])
   const locality = localityLine(job.counters)
   if (locality) facts.push(['read', locality])
   const lines = facts.map(([name, value]) => `${pad(name, 11)}${value}`)

@@ -17,7 +17,8 @@ export interface InputsOptions {
   readonly onLeftOut?: ((entry: FileStatus) => void) | undefined
 }
 
-const hidden = '._'
+/** Names that begin with one of these are left out. */
+export const hidden = '._'
 
 /** The files of all `paths`, each once, in byte order of their paths. */
 export async function findInputs(ask: Ask, paths: readonly string[], { signal, onLeftOut }: InputsOptions = {}): Promise<FileStatus[]> {

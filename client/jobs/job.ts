@@ -4,6 +4,7 @@
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { JobId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
+import { normalise } from '../../src/base/paths.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobStatus, TaskStatus } from '../../src/protocol/job.ts'
 import type { Cluster } from './ask.ts'
@@ -13,6 +14,14 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined
   /** Called with each status that is news. */
   readonly onStatus?: ((status: JobStatus) => void) | undefined
+}
+
+export interface PublishOptions {
+  /** Replaces the output of a job that is there; it goes to the trash. */
+  readonly overwrite?: boolean | undefined
+  /** With `overwrite`: replaces any directory. */
+  readonly force?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Has the job come to an end? */
@@ -65,6 +74,14 @@ export class Job {
   /** Ends the job; nothing of it is published. One that is over already stays as it is. Returns how it ended. */
   kill(signal?: AbortSignal): Promise<JobStatus> {
     return this.#cluster.ask(protocol.kill, { job: this.id }, signal)
+  }
+
+  /**
+   * Publishes what the job has computed, if that is kept because its own output could not be published (`status.kept`). Throws EINVAL
+   * if nothing is kept, EEXIST, ENOTEMPTY, EBUSY, EDQUOT or EACCES as a submit does; then it is still kept. Returns how the job stands.
+   */
+  publish(output: string, { overwrite = false, force = false, signal }: PublishOptions = {}): Promise<JobStatus> {
+    return this.#cluster.ask(protocol.publish, { job: this.id, output: { path: normalise(output), overwrite, force } }, signal)
   }
 
   /** From now on an abort of `signal` kills the job, until `wait` has seen its end. */

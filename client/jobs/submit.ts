@@ -1,6 +1,6 @@
 // Submitting: the program is stored once under its hash, the input cut into splits, and both sent with the plan's
-// fingerprint, which executors hold against the plan that they build themselves. An output that exists already is refused
-// before anything is read, and by the namenode once more.
+// fingerprint, which executors hold against the plan that they build themselves. An output that exists already, or that overlaps an
+// input, is refused before anything is read, and by the namenode once more.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
@@ -9,6 +9,7 @@ import * as protocol from '../../src/protocol/job.ts'
 import type { JobSpec, StageSpec } from '../../src/protocol/job.ts'
 import { stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import type { InputOptions, OutputFormat, TaskOutput } from '../../src/protocol/task.ts'
+import { checkApart } from './apart.ts'
 import type { Cluster } from './ask.ts'
 import { Job } from './job.ts'
 import { leftOutLine } from './inputs.ts'
@@ -32,6 +33,8 @@ export interface Submission {
   readonly output: string
   readonly outputFormat: OutputFormat
   readonly overwrite?: boolean | undefined
+  /** With `overwrite`: replaces a directory that is not the output of a job. */
+  readonly force?: boolean | undefined
   /** Makes a run repeatable; chosen at random unless given. */
   readonly seed?: number | undefined
   readonly attemptsMax?: number | undefined
@@ -54,6 +57,7 @@ const memoryDefault = 0
 export async function submitJob(cluster: Cluster, store: StoreProgram, submission: Submission): Promise<Job> {
   const { signal } = submission
   const output = normalise(submission.output)
+  const inputs = await checkApart(cluster.ask, { inputs: submission.input, output, format: submission.outputFormat }, signal)
   if (!submission.overwrite) await refuseExisting(cluster, output, signal)
   // What both need does not depend on the other: small programs are stored while large inputs are listed.
   const [program, stages] = await Promise.allSettled([storeOnce(cluster, store, submission), planStages(cluster, submission)])
@@ -62,7 +66,8 @@ export async function submitJob(cluster: Cluster, store: StoreProgram, submissio
   const spec: JobSpec = {
     name: submission.name, program: { id: submission.program.id, path: program.value }, params: { ...submission.params },
     seed: submission.seed ?? cluster.random.below(2 ** 31), fingerprint: submission.fingerprint, stages: stages.value,
-    output: { path: output, overwrite: submission.overwrite ?? false, format: submission.outputFormat },
+    output: { path: output, overwrite: submission.overwrite ?? false, ...submission.force && { force: true }, format: submission.outputFormat },
+    inputs,
     attemptsMax: submission.attemptsMax ?? attemptsDefault,
     memoryBytes: submission.memoryBytes ?? memoryDefault,
     taskDeadlineMs: submission.taskTimeoutMs ?? 0,

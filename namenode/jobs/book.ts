@@ -12,7 +12,7 @@ import type { JobSpec, JobStatus } from '../../src/protocol/job.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Mutation } from '../journal/operation.ts'
 import { checkFree } from '../namespace/reserved.ts'
-import { commitTask, finishJob, forgetJob, loseOutput, publishJob, resumeJob, submitJob, sweepStaging } from './mutation.ts'
+import { commitTask, finishJob, forgetJob, loseOutput, publishJob, publishKept, resumeJob, submitJob, sweepStaging } from './mutation.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
 import type { Book } from './rooms.ts'
 import { headOf, heads, jobName, jobNumber, specOf, tasksOf } from './rows.ts'
@@ -29,24 +29,31 @@ const fullMs = 1_000
 const noAnswer: ReadonlySet<ErrorCode> = new Set(['TIMEOUT', 'UNAVAILABLE'])
 
 export interface BookOptions {
-  readonly journal: Journal
+  readonly journal: TimedJournal
   readonly clock: Clock
   readonly failpoints?: Failpoints | undefined
+  /** A replaced output goes to the trash; else for good. */
+  readonly trash?: boolean | undefined
 }
 
+/** By its time things leave the trash again, and what is kept of jobs goes. */
+type TimedJournal = Journal & { nowMs(): number }
+
 export class JournalBook implements Book {
-  readonly #journal: Journal
+  readonly #journal: TimedJournal
   readonly #clock: Clock
   readonly #failpoints: Failpoints
+  readonly #trash: boolean
   /** Settles when everything wanted so far has been handed to the journal. */
   #handed: Promise<void> | undefined
   #tidied = false
   #closed = false
 
-  constructor({ journal, clock, failpoints = unarmed }: BookOptions) {
+  constructor({ journal, clock, failpoints = unarmed, trash = true }: BookOptions) {
     this.#journal = journal
     this.#clock = clock
     this.#failpoints = failpoints
+    this.#trash = trash
   }
 
   /** Nothing is tried again from now on. */
@@ -70,15 +77,23 @@ export class JournalBook implements Book {
     this.#tidied = false
     return this.#refusable(() => {
       this.#failpoints.pass('job.publish.before')
-      return this.#write(publishJob, { job, status, nowMs: this.#clock.now() })
+      return this.#write(publishJob, { job, status, nowMs: this.#clock.now(), trashMs: this.#trashMs() })
     })
   }
 
+  async publishKept({ requestId, actor, job, output }: Parameters<Book['publishKept']>[0]): Promise<void> {
+    checkFree(output.path)
+    await this.#journal.submit(publishKept, { requestId, actor, job, output, nowMs: this.#clock.now(), trashMs: this.#trashMs() })
+  }
+
+  #trashMs(): number | undefined { return this.#trash ? this.#journal.nowMs() : undefined }
+
   async lose(job: JobId, attempt: AttemptId): Promise<void> { await this.#insist(loseOutput, { job, attempt }) }
 
-  async finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined): Promise<void> {
+  async finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined, keep = false): Promise<void> {
     this.#tidied = false
-    await this.#insist(finishJob, { job, status, ...failed && { failed } })
+    const nowMs = this.#journal.nowMs()
+    await this.#insist(finishJob, { job, status, ...failed && { failed }, ...keep && { keep: { nowMs, untilMs: nowMs + limits.unpublishedKeepMs } } })
   }
 
   async tidy(): Promise<boolean> {
@@ -86,10 +101,10 @@ export class JournalBook implements Book {
     for (const job of staged(view)) {
       const number = jobNumber(job)
       const head = number === undefined ? undefined : headOf(view, number)
-      if (head?.status.state !== 'running') await this.#write(sweepStaging, { job })
+      if (head?.status.state !== 'running' && !(head?.kept && this.#journal.nowMs() < head.kept.untilMs)) await this.#write(sweepStaging, { job })
     }
     if (this.#tidied) return false
-    const ended = [...heads(view)].filter(({ head }) => head.status.state !== 'running').map(({ number }) => number)
+    const ended = [...heads(view)].filter(({ head }) => head.status.state !== 'running' && !head.kept).map(({ number }) => number)
     const [oldest] = ended
     if (oldest === undefined || ended.length <= limits.jobsKept) {
       this.#tidied = true

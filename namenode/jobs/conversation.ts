@@ -6,14 +6,14 @@ import { attemptParts, type JobId, type NodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobSpec, JobStatus, TaskStatus } from '../../src/protocol/job.ts'
-import type { ReplyOf } from '../../src/protocol/message.ts'
+import type { ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import * as task from '../../src/protocol/task.ts'
 import type { CallContext } from '../../src/rpc/context.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import { inSafeMode } from '../admin/hold.ts'
 import type { Engine } from './engine.ts'
 import type { Rooms } from './rooms.ts'
-import { checkSpec } from './spec.ts'
+import { checkOutputPath, checkSpec } from './spec.ts'
 import { jobStatus, recordStatus, taskStatus } from './status.ts'
 
 /** Tasks on a page unless asked for otherwise. */
@@ -62,6 +62,12 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
     engine.feed({ kind: 'kill', job: id })
     await engine.over(id, context.signal)
     return statusOf(id)
+  }
+
+  async function publish({ requestId, job, output: { path, overwrite = false, force } }: RequestOf<typeof protocol.publish>, { user }: CallContext): Promise<JobStatus> {
+    checkOutputPath(path)
+    await book.publishKept({ requestId, actor: rooms.actor(user), job, output: { path, overwrite, ...force && { force } } })
+    return statusOf(job)
   }
 
   /** Tasks are counted over all stages; `from` is such a number. */
@@ -143,6 +149,7 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
     route(protocol.jobs, ({ limit = 100 }) => ({ jobs: [...newest(limit)] })),
     route(protocol.tasks, ({ job, stage, from, limit }) => page(job, stage, from, limit)),
     route(protocol.kill, ({ job }, context) => kill(job, context)),
+    route(protocol.publish, publish),
     route(protocol.logPlaces, ({ job }) => logs(job)),
     route(task.finished, finished),
     route(task.progress, ({ node, attempts }) => {

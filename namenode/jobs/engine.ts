@@ -154,7 +154,7 @@ export class Engine {
       case 'commit':
         return this.#journal(() => book.commit(effect.job, effect.record), refused => ({ kind: 'committed', record: effect.record, ...refused && { refused } }))
       case 'lose': return this.#journal(() => book.lose(effect.job, effect.attempt), () => undefined)
-      case 'finish': return this.#journal(() => book.finish(effect.job, effect.status, effect.failed), () => ({ kind: 'ended', job: effect.job }))
+      case 'finish': return this.#journal(() => book.finish(effect.job, effect.status, effect.failed, effect.keep), () => ({ kind: 'ended', job: effect.job }))
       case 'publish':
         return this.#journal(() => book.publish(effect.job, effect.status), failure => (failure ? { kind: 'unpublished', job: effect.job, failure } : { kind: 'ended', job: effect.job }))
       default: unreachable(effect)

@@ -72,7 +72,7 @@ export type Effect =
   /** Journal that the output of a committed task is gone. Needs no answer: the journal keeps the order. */
   | { readonly kind: 'lose'; readonly job: JobId; readonly attempt: AttemptId }
   /** Journal the end of a job that publishes nothing. Answered by `ended`. */
-  | { readonly kind: 'finish'; readonly job: JobId; readonly status: JobStatus; readonly failed?: TaskRecord }
+  | { readonly kind: 'finish'; readonly job: JobId; readonly status: JobStatus; readonly failed?: TaskRecord; /** All of it was computed: it may be published later. */ readonly keep?: boolean }
   /** Make the output visible and the job succeeded, in one transaction. Answered by `ended` or `unpublished`. */
   | { readonly kind: 'publish'; readonly job: JobId; readonly status: JobStatus }
   /** The reply to whoever reported that an attempt is done. */

@@ -20,7 +20,7 @@ export interface JobsOptions {
   readonly clock: Clock
   readonly failpoints?: Failpoints | undefined
   readonly log: Log
-  readonly journal: Journal
+  readonly journal: Journal & { nowMs(): number }
   readonly registry: Registry
   readonly tokens: BlockTokens
   /** Nodes that hold a block and can be asked for it now. */
@@ -29,6 +29,8 @@ export interface JobsOptions {
   readonly actor: (user: string) => Actor
   /** An operator has said that nothing may change for now: jobs wait. */
   readonly halted: () => boolean
+  /** A replaced output goes to the trash; else for good. */
+  readonly trash: boolean
 }
 
 export class Jobs {
@@ -36,8 +38,8 @@ export class Jobs {
   readonly #engine: Engine
   readonly #book: JournalBook
 
-  constructor({ clock, failpoints, log, journal, registry, tokens, holders, actor, halted }: JobsOptions) {
-    this.#book = new JournalBook({ journal, clock, failpoints })
+  constructor({ clock, failpoints, log, journal, registry, tokens, holders, actor, halted, trash }: JobsOptions) {
+    this.#book = new JournalBook({ journal, clock, failpoints, trash })
     const rooms = {
       clock, log, book: this.#book, actor, halted,
       nodes: {

@@ -94,7 +94,7 @@ export function placed(state: State, stage: Stage, places: Places): void {
 }
 
 /** The job has failed or was killed: what runs is killed, and the journal is told. */
-export function end(state: State, job: Job, outcome: 'failed' | 'cancelled', failure: Failure, culprit?: { stage: Stage; task: Task }): void {
+export function end(state: State, job: Job, outcome: 'failed' | 'cancelled', failure: Failure, culprit?: { stage: Stage; task: Task }, keep = false): void {
   if (job.state !== 'running') return
   job.state = 'ending'
   job.failure = failure
@@ -106,6 +106,7 @@ export function end(state: State, job: Job, outcome: 'failed' | 'cancelled', fai
   state.effects.push({
     kind: 'finish', job: job.id, status: jobStatus(job, outcome satisfies JobState, state.at.nowMs),
     ...culprit && { failed: recordOf(culprit.stage, culprit.task) },
+    ...keep && { keep },
   })
 }
 
@@ -143,9 +144,10 @@ export function ended(state: State, job: Job): void {
   offer(state)
 }
 
+/** Everything is computed, and cannot be where it was to be: its owner may give it another place. */
 export function unpublished(state: State, job: Job, failure: Failure): void {
   job.state = 'running'
-  end(state, job, 'failed', failure)
+  end(state, job, 'failed', failure, undefined, true)
 }
 
 export function kill(state: State, job: Job): void {

@@ -8,36 +8,42 @@ import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
 import type { Draft } from '../journal/draft.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
 import { dropHead, dropSpec, dropTask, headOf, jobName, jobNumber, nextNumber, putHead, putSpec, putTask, specOf, taskOf, tasksOf } from './rows.ts'
-import { checkOutput, dropStaging, openStaging, publishOutput, takeFiles } from './staging.ts'
+import { checkOutput, publishOutput, type OutputPlace } from './output.ts'
+import { dropStaging, keepStaging, openStaging, takeFiles } from './staging.ts'
 
 /** Tasks of a forgotten job that are removed in one step. */
 const forgetMax = 1000
 
 export const submitJob = mutation<{ requestId: RequestId; actor: Actor; spec: JobSpec; nowMs: number }, JobId>({
-  kind: 'job.submit',
+  kind: 'job.begin',
   mutate(draft, { actor, spec, nowMs }) {
-    checkOutput(draft, actor, spec.output)
-    const number = nextNumber(draft)
-    const job = jobName(number)
-    openStaging(draft, job, actor.user, nowMs)
-    const status: JobStatus = {
-      job, name: spec.name, user: actor.user, state: 'running', version: 0, output: spec.output.path, submittedMs: nowMs, counters: {},
-      stages: spec.stages.map(({ name, input }) => ({
-        name, state: 'waiting', tasks: input.kind === 'splits' ? input.splits.length : input.partitions, running: 0, done: 0, failedAttempts: 0, fraction: 0, counters: {},
-      })),
-    }
-    const { program, params, seed, fingerprint } = spec
-    putHead(draft, number, { user: actor.user, root: actor.root, submittedMs: nowMs, term: 0, status, about: { program, params, seed, fingerprint } })
-    putSpec(draft, number, spec)
-    return job
+    checkOutput(draft, actor, spec.output, spec.inputs)
+    return beginJob(draft, { actor, spec, nowMs })
   },
 })
+
+/** A job with its number, its spec and its staging. REQUIRES: its output has been checked. */
+export function beginJob(draft: Draft, { actor, spec, nowMs }: { actor: Actor; spec: JobSpec; nowMs: number }): JobId {
+  const number = nextNumber(draft)
+  const job = jobName(number)
+  openStaging(draft, job, actor.user, nowMs)
+  const status: JobStatus = {
+    job, name: spec.name, user: actor.user, state: 'running', version: 0, output: spec.output.path, submittedMs: nowMs, counters: {},
+    stages: spec.stages.map(({ name, input }) => ({
+      name, state: 'waiting', tasks: input.kind === 'splits' ? input.splits.length : input.partitions, running: 0, done: 0, failedAttempts: 0, fraction: 0, counters: {},
+    })),
+  }
+  const { program, params, seed, fingerprint } = spec
+  putHead(draft, number, { user: actor.user, root: actor.root, submittedMs: nowMs, term: 0, status, about: { program, params, seed, fingerprint } })
+  putSpec(draft, number, spec)
+  return job
+}
 
 /** The result is how many lives of the namenode the job has seen. */
 export const resumeJob = mutation<{ job: JobId }, number>({
   kind: 'job.resume',
   mutate(draft, { job }) {
-    const { number, head } = running(draft, job)
+    const { number, head } = runningJob(draft, job)
     putHead(draft, number, { ...head, term: head.term + 1 })
     return head.term + 1
   },
@@ -47,7 +53,7 @@ export const resumeJob = mutation<{ job: JobId }, number>({
 export const commitTask = mutation<{ job: JobId; record: TaskRecord }, undefined>({
   kind: 'job.commit',
   mutate(draft, { job, record }) {
-    const { number } = running(draft, job)
+    const { number } = runningJob(draft, job)
     const won = record.won!
     const other = taskOf(draft, number, record.stage, record.task)?.won
     if (other) throw new GristmillError('EEXIST', `task ${record.task} of stage ${record.stage} of ${job} is done already, by attempt ${other.attempt}`, { details: { job } })
@@ -70,30 +76,67 @@ export const loseOutput = mutation<{ job: JobId; attempt: AttemptId }, undefined
   },
 })
 
-/** The job ends and publishes nothing. */
-export const finishJob = mutation<{ job: JobId; status: JobStatus; failed?: TaskRecord | undefined }, undefined>({
+/** The job ends and publishes nothing. `keep`: what it computed stays, so that it can be published later. */
+export const finishJob = mutation<{ job: JobId; status: JobStatus; failed?: TaskRecord | undefined; keep?: { readonly nowMs: number; readonly untilMs: number } }, undefined>({
   kind: 'job.finish',
-  mutate(draft, { job, status, failed }) {
-    const { number, head } = running(draft, job)
+  mutate(draft, { job, status, failed, keep }) {
+    const { number, head } = runningJob(draft, job)
     if (failed) putTask(draft, number, failed)
-    end(draft, number, head, status)
+    if (!keep || !keepStaging(draft, job, head.user, keep.nowMs)) endJob(draft, number, head, status)
+    else {
+      const { inputs = [] } = specOf(draft, number)!
+      putHead(draft, number, { ...head, status: { ...status, ...keptStatus(status, keep.untilMs) }, kept: { untilMs: keep.untilMs, inputs } })
+      dropSpec(draft, number)
+    }
     return undefined
   },
 })
+
+function keptStatus({ job, failure }: JobStatus, untilMs: number): Pick<JobStatus, 'kept' | 'failure'> {
+  const advice = `what the job has computed is kept until ${new Date(untilMs).toISOString()}: "gristmill job publish ${job} --output PATH" publishes it elsewhere`
+  return { kept: { untilMs }, ...failure && { failure: { ...failure, message: `${failure.message}; ${advice}` } } }
+}
 
 /** The job succeeds, and its output is there: all of it, with `_SUCCESS`, in the place of an old one if it may be. */
-export const publishJob = mutation<{ job: JobId; status: JobStatus; nowMs: number }, undefined>({
-  kind: 'job.publish',
-  mutate(draft, { job, status, nowMs }) {
-    const { number, head } = running(draft, job)
-    const spec = specOf(draft, number)!
-    publishOutput(draft, { job, actor: { user: head.user, root: head.root }, output: spec.output, nowMs })
-    end(draft, number, head, status)
+export const publishJob = mutation<{ job: JobId; status: JobStatus; nowMs: number; trashMs?: number | undefined }, undefined>({
+  kind: 'job.install',
+  mutate(draft, { job, status, nowMs, trashMs }) {
+    const { number, head } = runningJob(draft, job)
+    const { output } = specOf(draft, number)!
+    publishOutput(draft, { job, actor: { user: head.user, root: head.root }, owner: head.user, output, nowMs, trashMs })
+    endJob(draft, number, head, status)
     return undefined
   },
 })
 
-function end(draft: Draft, number: number, head: JobRecord, status: JobStatus): void {
+/** A job whose publishing failed succeeds after all: what was kept of it gets a place. */
+export const publishKept = mutation<{ requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace; nowMs: number; trashMs?: number | undefined }, undefined>({
+  kind: 'job.installKept',
+  mutate(draft, { actor, job, output, nowMs, trashMs }) {
+    const number = jobNumber(job)
+    const head = number === undefined ? undefined : headOf(draft, number)
+    if (number === undefined || !head) throw new GristmillError('ENOENT', `there is no job ${job}`, { details: { job } })
+    if (!actor.root && actor.user !== head.user) throw new GristmillError('EACCES', `job ${job} is ${head.user}'s; only ${head.user} or the cluster's superuser may publish it`, { details: { job } })
+    const { kept, ...rest } = head
+    if (!kept) throw new GristmillError('EINVAL', `job ${job} cannot be published: ${whyNot(head)}`, { details: { job } })
+    checkOutput(draft, actor, output, kept.inputs)
+    publishOutput(draft, { job, actor, owner: head.user, output, nowMs, trashMs })
+    const { failure: _, kept: __, ...status } = head.status
+    endJob(draft, number, rest, { ...status, state: 'succeeded', output: output.path, version: status.version + 1, finishedMs: nowMs })
+    return undefined
+  },
+})
+
+function whyNot({ status }: JobRecord): string {
+  switch (status.state) {
+    case 'succeeded': return `its output is ${status.output} already`
+    case 'failed': return 'nothing of it is kept, because it failed before it had computed everything, or too long ago; run it again'
+    case 'cancelled': return 'it was cancelled, and nothing of it is kept; run it again'
+    default: return 'it has not ended; when it succeeds, its output is published'
+  }
+}
+
+export function endJob(draft: Draft, number: number, head: JobRecord, status: JobStatus): void {
   putHead(draft, number, { ...head, status })
   dropSpec(draft, number)
   dropStaging(draft, status.job)
@@ -113,17 +156,24 @@ export const forgetJob = mutation<{ number: number }, boolean>({
   },
 })
 
-/** Removes staging that an attempt made after its job had ended. */
+/** Removes staging that an attempt made after its job had ended, and what was kept of a job for long enough. */
 export const sweepStaging = mutation<{ job: JobId }, undefined>({
   kind: 'job.sweep',
   mutate(draft, { job }) {
     const number = jobNumber(job)
-    if (number === undefined || headOf(draft, number)?.status.state !== 'running') dropStaging(draft, job)
+    const head = number === undefined ? undefined : headOf(draft, number)
+    if (head?.status.state === 'running') return undefined
+    dropStaging(draft, job)
+    if (number !== undefined && head?.kept) {
+      const { kept: _, ...rest } = head
+      const { kept: __, ...status } = head.status
+      putHead(draft, number, { ...rest, status })
+    }
     return undefined
   },
 })
 
-function running(draft: Draft, job: JobId): { number: number; head: JobRecord } {
+export function runningJob(draft: Draft, job: JobId): { number: number; head: JobRecord } {
   const number = jobNumber(job)
   const head = number === undefined ? undefined : headOf(draft, number)
   if (number === undefined || !head) throw new GristmillError('ENOENT', `there is no job ${job}`, { details: { job } })
@@ -131,4 +181,4 @@ function running(draft: Draft, job: JobId): { number: number; head: JobRecord } 
   return { number, head }
 }
 
-export const jobMutations: readonly AnyMutation[] = [submitJob, resumeJob, commitTask, loseOutput, finishJob, publishJob, forgetJob, sweepStaging]
+export const jobMutations: readonly AnyMutation[] = [submitJob, resumeJob, commitTask, loseOutput, finishJob, publishJob, publishKept, forgetJob, sweepStaging]

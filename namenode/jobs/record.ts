@@ -38,6 +38,8 @@ export interface JobRecord {
   readonly term: number
   /** The status that is shown once the job has ended; before, the one it started with. */
   readonly status: JobStatus
+  /** It failed to be published: its output stays in its staging until then. `inputs`: what was named as its input. */
+  readonly kept?: { readonly untilMs: number; readonly inputs: readonly string[] }
   /** What remains of the spec when the job is over: enough to see what it was, without its splits. */
   readonly about: Pick<JobSpec, 'program' | 'params' | 'seed' | 'fingerprint'>
 }

@@ -8,6 +8,7 @@ import type { Failure, NodePlace } from '../../src/protocol/fields.ts'
 import type { JobSpec, JobStatus } from '../../src/protocol/job.ts'
 import type { Order } from '../../src/protocol/order.ts'
 import type { Actor } from '../journal/operation.ts'
+import type { OutputPlace } from './output.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
 
 export interface Rooms {
@@ -41,16 +42,19 @@ export interface Blocks {
  * The journalled part of jobs. What its mutations return is durable. They take effect in the order in which they are called.
  */
 export interface Book {
-  /** Throws EEXIST or EACCES when the output can already be seen to be impossible. A repeated request gets the first answer. */
+  /** Throws what publishing would throw, as far as it can be known now; EBUSY where another job will publish. A repeated request gets the first answer. */
   submit(request: { requestId: RequestId; actor: Actor; spec: JobSpec }): Promise<JobId>
   /** A running job is taken over by this life of the namenode; returns how many lives it has seen. */
   resume(job: JobId): Promise<number>
   /** The failure if the task's output is not where it should be. */
   commit(job: JobId, record: TaskRecord): Promise<Failure | undefined>
   lose(job: JobId, attempt: AttemptId): Promise<void>
-  finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined): Promise<void>
+  /** `keep`: all of it was computed, and may be published later. */
+  finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined, keep?: boolean): Promise<void>
   /** The failure if the output cannot be published as it was asked for; then nothing has happened. */
   publish(job: JobId, status: JobStatus): Promise<Failure | undefined>
+  /** Publishes what was kept of a job. Throws ENOENT, EACCES, EINVAL if nothing is kept, and what publishing throws. */
+  publishKept(request: { requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace }): Promise<void>
   /** Forgets the oldest ended jobs beyond limits.jobsKept, and staging that nobody owns. One small step; true if there is more. */
   tidy(): Promise<boolean>
 

@@ -2,16 +2,21 @@
 // each other. Nobody else checks again.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { limits } from '../../src/base/limits.ts'
 import { checkPath, isWithin, systemDirectory } from '../../src/base/paths.ts'
+import { checkApart, notApart } from '../../src/protocol/apart.ts'
 import type { JobSpec } from '../../src/protocol/job.ts'
 
 /** Partitions of one shuffle; each is a task and, with an output, a file. */
 const partitionsMax = 100_000
 
+/** `/part-00000.jsonl`, with a number of up to ten digits. */
+const partNameBytes = 32
+
 /** Throws EINVAL, saying which part is wrong. */
 export function checkSpec(spec: JobSpec): void {
-  checkPath(spec.output.path)
-  if (spec.output.path === '/' || isWithin(spec.output.path, systemDirectory)) throw invalid(`its output cannot be ${spec.output.path}; give a directory that does not exist yet`)
+  checkOutputPath(spec.output.path)
+  checkApart(spec.output.path, spec.inputs ?? [])
   const last = spec.stages.length - 1
   spec.stages.forEach(({ input, output }, index) => {
     if (output.kind === 'shuffle' && (output.partitions < 1 || output.partitions > partitionsMax)) throw invalid(`stage ${index} has ${output.partitions} partitions; between 1 and ${partitionsMax} are allowed`)
@@ -19,6 +24,7 @@ export function checkSpec(spec: JobSpec): void {
     if (input.kind !== 'shuffle') {
       for (const split of input.splits) {
         for (const range of split.ranges) {
+          if (isWithin(range.path, spec.output.path)) throw notApart(spec.output.path, range.path)
           if (range.start > range.end || range.end > range.fileBytes) throw invalid(`a range of ${range.path}, ${range.start} to ${range.end}, does not lie in its ${range.fileBytes} bytes`)
         }
       }
@@ -31,6 +37,13 @@ export function checkSpec(spec: JobSpec): void {
   for (const [index] of spec.stages.entries()) {
     if (index !== last && !spec.stages.some(({ input }) => input.kind === 'shuffle' && input.stage === index)) throw invalid(`nobody reads stage ${index}`)
   }
+}
+
+/** Throws unless a job's output may have this path at all. */
+export function checkOutputPath(path: string): void {
+  checkPath(path)
+  if (path === '/' || isWithin(path, systemDirectory)) throw invalid(`its output cannot be ${path}; give a directory that does not exist yet`)
+  if (Buffer.byteLength(path) + partNameBytes > limits.pathBytesMax) throw new GristmillError('ENAMETOOLONG', `the output ${path.slice(0, 80)}… has too long a path: its parts could not be named`)
 }
 
 const invalid = (why: string): GristmillError => new GristmillError('EINVAL', `the job cannot be run: ${why}`)

@@ -32,3 +32,8 @@ export function removeAttribute(draft: Draft, inode: InodeId, name: string): boo
 export function dropAttributes(draft: Draft, inode: InodeId): void {
   for (const { name } of [...attributesOf(draft, inode)]) removeAttribute(draft, inode, name)
 }
+
+/** Another inode takes the place of this one, and gets its attributes too. */
+export function copyAttributes(draft: Draft, from: InodeId, to: InodeId): void {
+  for (const attribute of [...attributesOf(draft, from)]) putAttribute(draft, to, attribute)
+}

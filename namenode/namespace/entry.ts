@@ -48,6 +48,9 @@ export function encodeEntry(entry: Entry, since = 0): Buffer {
 
 export const sinceOf = (bytes: Buffer): number => ((bytes[0]! & 8) === 0 ? 0 : bytes.readUIntLE(bytes.length - 6, 6))
 
+/** Is it a directory's, without looking further? */
+export const isDirectory = (bytes: Buffer): boolean => (bytes[0]! & 1) === 1
+
 export function decodeEntry(bytes: Buffer): Entry {
   const first = unpacker.of(bytes).u8()
   assert(first >> 4 === version, `an entry of version ${first >> 4}`)

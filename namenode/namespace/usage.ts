@@ -63,9 +63,8 @@ export function checkQuota(view: View, directory: InodeId, more: Amounts): void 
   for (const each of boundedBy(view, directory)) checkOne(view, each, usageAt(view, each)!, more)
 }
 
-function checkOne(view: View, directory: InodeId, { limit, used, known }: Usage, more: Amounts): void {
+function checkOne(view: View, directory: InodeId, { limit, used, known }: Usage, more: Amounts, path = pathOf(view, directory) ?? '?'): void {
   if (!known) return
-  const path = pathOf(view, directory) ?? '?'
   const refuse = (what: string): GristmillError => new GristmillError('EDQUOT', `${path} ${what}; remove something that is in it (what is in the trash is not), or have its quota raised`, { details: { path, limit, used } })
   if (more.names > 0 && limit.names !== undefined && used.names + more.names > limit.names) throw refuse(`may have ${limit.names} files and directories in it, and has ${used.names}${more.names > 1 ? `; ${more.names} more do not fit` : ''}`)
   if (more.bytes > 0 && limit.bytes !== undefined && used.bytes + more.bytes > limit.bytes) throw refuse(`may have ${formatBytes(limit.bytes)} in it, counting all replicas, and has ${formatBytes(used.bytes)}; ${formatBytes(more.bytes)} more do not fit`)
@@ -168,6 +167,25 @@ export function dropUsage(draft: Draft, directory: InodeId): void {
   endCount(draft, directory, usage)
   draft.remove('quotas', idKey(directory))
   draft.count('quotas', -1)
+}
+
+/**
+ * A directory is about to take the place of another one at `path`, and gets its quota with it, counted on the spot. Throws EDQUOT
+ * if it holds more than the quota allows, and EINVAL if that is too much to be counted at once. True if a count was ended by it.
+ */
+export function inheritUsage(draft: Draft, { from, to, path }: { readonly from: InodeId; readonly to: Entry; readonly path: string }): boolean {
+  if (draft.counters.quotas === 0) return false
+  const old = usageAt(draft, from)
+  if (!old) return false
+  const total = totalOf(draft, to, comingMax)
+  if (!total) throw new GristmillError('EINVAL', `${path} has a quota, and more than ${comingMax} files and directories are too many to come under it at once`, { details: { path } })
+  const held = { names: total.names - 1, bytes: total.bytes }
+  checkOne(draft, to.id, { limit: old.limit, used: { names: 0, bytes: 0 }, known: true }, held, path)
+  dropUsage(draft, from)
+  draft.count('quotas', 1)
+  putUsage(draft, to.id, { limit: old.limit, used: held, known: true })
+  draft.forgetDirectories()
+  return old.counting !== undefined
 }
 
 /** Directories that are to be counted. */

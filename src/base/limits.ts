@@ -87,6 +87,8 @@ const times = {
   drainMs: 10_000,
   /** What was removed can be restored for this long. */
   trashKeepMs: 86_400_000,
+  /** What a job has computed and could not publish is kept for this long: a week-end, and time to think. */
+  unpublishedKeepMs: 7 * 86_400_000,
   /** A node with a free slot is asked again after this long while tasks wait for a better place. */
   offerMs: 100,
   /** An attempt that its node has not mentioned for this long is given up, and runs elsewhere. */

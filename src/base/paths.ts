@@ -53,3 +53,6 @@ export const join = (directory: string, name: string): string => (directory === 
 /** Is `path` the directory itself or below it? */
 export const isWithin = (path: string, directory: string): boolean =>
   directory === '/' || path === directory || path.startsWith(`${directory}/`)
+
+/** Is one of them the other, or above it? */
+export const overlap = (a: string, b: string): boolean => isWithin(a, b) || isWithin(b, a)

@@ -25,8 +25,13 @@ export const jobSpec = Type.Object({
   seed: count,
   fingerprint: text(64),
   stages: Type.Array(stageSpec, { minItems: 1, maxItems: 100 }),
-  /** Where the last stage's files are published. EEXIST unless `overwrite`, which swaps it atomically. */
-  output: Type.Object({ path, overwrite: Type.Boolean(), format: outputFormat }),
+  /**
+   * Where the last stage's files are published. EEXIST unless `overwrite`, which replaces the output of a job in the same transaction;
+   * ENOTEMPTY if something else is there, unless `force` too.
+   */
+  output: Type.Object({ path, overwrite: Type.Boolean(), force: Type.Optional(Type.Boolean()), format: outputFormat }),
+  /** Files and directories that were named as input: the output may not lie in them, nor they in it. */
+  inputs: Type.Optional(Type.Array(path, { maxItems: 10_000 })),
   /** Tries of one task before the job fails. */
   attemptsMax: Type.Integer({ minimum: 1, maximum: 100 }),
   /** Memory of one executor. */
@@ -75,6 +80,8 @@ export const jobStatus = Type.Object({
   submittedMs: instant,
   finishedMs: Type.Optional(instant),
   failure: Type.Optional(failure),
+  /** Its output was computed and could not be published; it is kept until then, for `job.publish`. */
+  kept: Type.Optional(Type.Object({ untilMs: instant })),
   stages: Type.Array(stageStatus),
   /** Sum over committed attempts of all stages. */
   counters,
@@ -126,6 +133,13 @@ export const tasks = message('job.tasks', {
 export const kill = message('job.kill', {
   mutation: true,
   request: Type.Object({ requestId, job: jobId }),
+  reply: jobStatus,
+})
+
+/** Publishes what is kept of a job whose publishing failed. The conditions of an output are those of `submit`. */
+export const publish = message('job.publish', {
+  mutation: true,
+  request: Type.Object({ requestId, job: jobId, output: Type.Object({ path, overwrite: Type.Optional(Type.Boolean()), force: Type.Optional(Type.Boolean()) }) }),
   reply: jobStatus,
 })
 

@@ -98,16 +98,42 @@ test('a word count is right, is published whole, and counts what it read', async
   expect(status.counters.bytesReadLocal).toBe(Buffer.byteLength(input.text))
 })
 
-test('an output that exists is refused and left alone, and with --overwrite it is swapped', async () => {
-  await cluster.ok(['mkdir', '/kept'])
+test('an output that exists is refused and left alone; with --overwrite a job\'s output is swapped into the trash, and with --force anything', async () => {
+  await cluster.ok(['mkdir', '-p', '/kept/below'])
   await cluster.ok(['put', '-', '/kept/mine'], 'mine')
-  const refused = await run('words.ts', '/kept')
-  expect(refused.code).toBe(1)
-  expect(refused.stderr).toContain('/kept')
-  expect(await cluster.ok(['cat', '/kept/mine'])).toBe('mine')
-  expect((await run('words.ts', '/kept', '--overwrite')).code).toBe(0)
+  for (const [flags, reason] of [[[], '--overwrite'], [['--overwrite'], '--force']] as const) {
+    const refused = await run('words.ts', '/kept', ...flags)
+    expect(refused.code).toBe(1)
+    expect(refused.stderr).toContain('/kept')
+    expect(refused.stderr).toContain(reason)
+    expect(await cluster.ok(['cat', '/kept/mine'])).toBe('mine')
+  }
+  expect((await run('words.ts', '/kept', '--overwrite', '--force')).code).toBe(0)
   expect(await outputOf('/kept')).toEqual(input.counts)
   expect((await cluster.run(['cat', '/kept/mine'])).code).toBe(1)
+  await cluster.ok(['trash', 'restore', '/kept', '--to', '/kept-before'])
+  expect(await cluster.ok(['cat', '/kept-before/mine'])).toBe('mine')
+  expect((await run('words.ts', '/kept', '--overwrite')).code).toBe(0)
+  expect(await outputOf('/kept')).toEqual(input.counts)
+  for (const output of ['/in', '/in/side', '/']) expect(await run('words.ts', output, '--overwrite', '--force'), output).toMatchObject({ code: 1, stdout: '' })
+  expect((await cluster.ok(['ls', '/in'])).trim()).toBe('input.txt')
+})
+
+test('a job that cannot publish what it has computed is published elsewhere, and a reserved output is refused', async () => {
+  const detached = (await run('slow.ts', '/late/out', '--detach')).stdout.trim()
+  expect(await run('words.ts', '/late')).toMatchObject({ code: 1, stderr: expect.stringContaining(`${detached}, which runs, will publish /late/out`) })
+  await cluster.ok(['put', '-', '/late'], 'a file')
+  const ended = await until('the end of the job', async () => {
+    const status = JSON.parse(await cluster.ok(['job', detached, '--json'])) as JobStatus
+    return status.state !== 'running' && status.state !== 'publishing' && status
+  })
+  expect(ended).toMatchObject({ state: 'failed', failure: { message: expect.stringContaining(`gristmill job publish ${detached}`) } })
+  expect(await cluster.ok(['job', detached])).toContain('kept       until')
+  expect(await cluster.run(['job', 'publish', detached])).toMatchObject({ code: 2, stderr: expect.stringContaining('--output') })
+  expect(await cluster.run(['job', 'publish', detached, '-o', '/words'])).toMatchObject({ code: 1, stderr: expect.stringContaining('--overwrite') })
+  expect(await cluster.ok(['job', 'publish', detached, '-o', 'late-words'])).toBe(`${detached}: published as /late-words\n`)
+  expect(await outputOf('/late-words')).toEqual(input.counts)
+  expect(JSON.parse(await cluster.ok(['job', detached, '--json']))).toMatchObject({ state: 'succeeded', output: '/late-words' })
 })
 
 test('an input without records gives an empty output', async () => {

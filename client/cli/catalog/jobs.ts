@@ -32,11 +32,14 @@ const run: CommandSpec = {
   name: 'run', args: '<program>', about: 'run a map-reduce program and wait for it',
   notes: 'The program is a TypeScript or JavaScript module whose default export is mapReduce({…}); its npm imports come along.\n' +
     'The output directory appears whole when the job has succeeded, and not at all otherwise. Ctrl-C kills the job.\n' +
-    'Files whose names begin with _ or . are no input unless a path or glob names them so; the run says which it left out.',
+    'Files whose names begin with _ or . are no input unless a path or glob names them so; the run says which it left out.\n' +
+    'An output that contains an input, or lies in one, is refused. What --overwrite replaces goes to the trash; its mode, owner, quota and attributes stay.\n' +
+    'If the output cannot be published when all is computed, it is kept for a week: `job publish` gives it another place.',
   options: [
     option('-i, --input <path>', 'file, directory or glob to read; may be repeated', { repeat: true }),
     option('-o, --output <path>', 'directory to publish'),
-    option('--overwrite', 'replace the output if it is there, in one step'),
+    option('--overwrite', 'replace the output of an earlier job if it is there, in one step'),
+    option('--force', 'with --overwrite: replace any directory, also one without _SUCCESS or with directories in it'),
     option('--reducers <n>', 'reduce tasks, and so output parts; a program without reduce has none', { parse: whole(1, 100_000) }),
     option('--param <name=value>', 'a parameter of the program: JSON if that keeps it as typed, else text; may be repeated', { parse: parseParam, repeat: true }),
     option('--name <name>', 'what the job is called (default: the program\'s file name)'),
@@ -62,10 +65,15 @@ const jobs: CommandSpec = {
 const jobNote = 'A job is named by its id, a beginning of it that fits one job only, or `last`.'
 
 const job: CommandSpec = {
-  name: 'job', args: '<id>', about: 'stages, tasks, attempts, counters, locality and times of a job',
-  notes: jobNote,
-  options: [option('--tasks', 'every task with its attempts')],
-  examples: [['gristmill job last', 'the newest job']],
+  name: 'job', args: '[publish] <id>', about: 'stages, tasks, attempts, counters, locality and times of a job',
+  notes: `${jobNote}\n\n\`publish\` gives a place to the output of a job that was computed and could not be published where it was to be; it is kept for a week.`,
+  options: [
+    option('--tasks', 'every task with its attempts'),
+    option('-o, --output <path>', 'publish: the directory to publish'),
+    option('--overwrite', 'publish: replace the output of an earlier job if it is there'),
+    option('--force', 'publish, with --overwrite: replace any directory'),
+  ],
+  examples: [['gristmill job last', 'the newest job'], ['gristmill job publish job-7 --output /words-2', 'what job-7 has computed, elsewhere']],
   load: () => import('../commands/job.ts'),
 }
 

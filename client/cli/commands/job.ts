@@ -1,14 +1,23 @@
-// job: one job with its stages, counters and locality; with --tasks, every attempt.
+// job: one job with its stages, counters and locality; with --tasks, every attempt. `job publish` gives a place to the output of a job
+// that could not be published.
 
+import { GristmillError } from '../../../src/base/errors.ts'
 import type { Context } from '../context.ts'
 import { findJob } from '../jobname.ts'
 import { jobLines, placesLine, taskLines } from '../jobview.ts'
+import { advised, checkForce } from './run.ts'
 
-export async function run(context: Context, operands: readonly string[], options: { tasks?: boolean }): Promise<void> {
+interface JobOptions { tasks?: boolean; output?: string; overwrite?: boolean; force?: boolean }
+
+export async function run(context: Context, operands: readonly string[], options: JobOptions): Promise<void> {
+  if (operands[0] === 'publish') return publish(context, operands[1], options)
+  const [id, more] = operands
+  if (more !== undefined) throw new GristmillError('USAGE', `"${id}" is not publish; gristmill job --help tells more`)
+  for (const flag of ['output', 'overwrite', 'force'] as const) if (options[flag] !== undefined) throw new GristmillError('USAGE', `--${flag} belongs to gristmill job publish`)
   const { printer, signal } = context
   const mill = await context.mill()
   const { clock } = await context.world()
-  const status = await findJob(context, operands[0]!)
+  const status = await findJob(context, id!)
   const tasks = await Array.fromAsync(mill.job(status.job).tasks({ signal }))
   if (context.json) return printer.json({ ...status, tasks })
   for (const line of jobLines(status, clock.now())) await printer.line(line)
@@ -18,4 +27,15 @@ export async function run(context: Context, operands: readonly string[], options
   if (shown.length === 0) return
   await printer.text(options.tasks ? '\n' : '\ntasks with failed attempts (--tasks shows all)\n')
   for (const line of taskLines(shown, clock.now())) await printer.line(line)
+}
+
+async function publish(context: Context, id: string | undefined, { output, overwrite, force }: JobOptions): Promise<void> {
+  if (id === undefined) throw new GristmillError('USAGE', 'which job? gristmill job publish ID --output PATH')
+  if (output === undefined) throw new GristmillError('USAGE', 'where to? gristmill job publish ID --output PATH')
+  checkForce({ overwrite, force })
+  const { printer, signal } = context
+  const { job } = await findJob(context, id)
+  const mill = await context.mill()
+  const status = await advised(mill.job(job).publish(output, { overwrite: overwrite === true, force: force === true, signal }))
+  return context.json ? printer.json(status) : printer.line(`${job}: published as ${status.output}`)
 }

@@ -2,7 +2,7 @@
 // On a terminal there is a bar for each stage; elsewhere a line when a stage begins and ends. Ctrl-C kills the job.
 
 import { isAbsolute, join } from 'node:path'
-import { hasCode } from '../../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import { Refusal } from '../complaint.ts'
 import type { Context } from '../context.ts'
@@ -13,6 +13,7 @@ export interface RunOptions {
   input?: string[]
   output?: string
   overwrite?: boolean
+  force?: boolean
   reducers?: number
   param?: (readonly [string, unknown])[]
   name?: string
@@ -25,6 +26,7 @@ export interface RunOptions {
 export async function run(context: Context, operands: readonly string[], options: RunOptions): Promise<void> {
   const { printer, signal } = context
   const program = operands[0]!
+  checkForce(options)
   const mill = await context.mill()
   const { clock } = await context.world()
   const job = await advised(mill.run(isAbsolute(program) ? program : join(context.cwd, program), {
@@ -32,6 +34,7 @@ export async function run(context: Context, operands: readonly string[], options
     ...(options.output === undefined ? {} : { output: normalise(options.output) }),
     overwrite: options.overwrite === true,
     onNote: line => printer.note(context.json ? JSON.stringify({ note: line }) : `gristmill: run: ${line}`),
+    force: options.force === true,
     params: Object.fromEntries(options.param ?? []),
     ...(options.reducers === undefined ? {} : { reducers: options.reducers }),
     ...(options.name === undefined ? {} : { name: options.name }),
@@ -66,11 +69,17 @@ export async function run(context: Context, operands: readonly string[], options
   await job.wait({ signal })
 }
 
-/** The one thing that a person can do about an output that is there. */
-async function advised<T>(submitted: Promise<T>): Promise<T> {
+/** `--force` alone would say nothing. Throws USAGE. */
+export function checkForce({ overwrite, force }: { readonly overwrite?: boolean | undefined; readonly force?: boolean | undefined }): void {
+  if (force && !overwrite) throw new GristmillError('USAGE', '--force says what --overwrite may replace; give both')
+}
+
+/** What a person can do about an output that is there. */
+export async function advised<T>(submitted: Promise<T>): Promise<T> {
   try {
     return await submitted
   } catch (error) {
+    if (hasCode(error, 'ENOTEMPTY')) throw new Refusal('ENOTEMPTY', error.message, { cause: error, details: error.details })
     if (!hasCode(error, 'EEXIST')) throw error
     throw new Refusal('EEXIST', `${String(error.details['path'] ?? 'the output')}: file exists; add --overwrite to replace it in one step`, { cause: error, details: error.details })
   }

@@ -166,3 +166,30 @@ test('jobs are listed as many as are wanted', async () => {
   expect(await listJobs(cluster, 5000)).toHaveLength(1)
   expect(asked[0]!.request).toEqual({ limit: 1000 })
 })
+
+test('an output that overlaps an input is refused before anything is stored or sent, however both are spelled', async () => {
+  const { cluster, asked } = clusterOf({ 'job.submit': () => ({ job }) })
+  const submit = (input: string[], output: string, outputFormat: Submission['outputFormat'] = 'text') => submitJob(cluster, () => { throw new Error('stored') }, submission({ input, output, outputFormat, overwrite: true }))
+  for (const [input, output] of [
+    [['/ow/other'], '/ow'], [['/logs'], '/logs/summary'], [['/logs'], '/logs'], [['/logs'], '/logs/'], [['/logs/'], '/logs/x'], [['/a/../logs'], 'logs/./summary'], [['logs'], '//logs//summary/'],
+    [['/x', '/in'], '/in/a'], [['/'], '/anywhere'], [['/ow/one.txt'], '/ow'],
+    // What the next run would read.
+    [['/data/*'], '/data/out'], [['/data/**'], '/data/a/b'], [['/data/**/*.txt'], '/data/out'], [['/{data,logs}/o?t'], '/logs/out'], [['/data/*'], '/data/out/deeper'], [['/data/out/part-*'], '/data/out'],
+  ] as Array<[string[], string]>) await expect(submit(input, output), `${input} ${output}`).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('is refused') })
+  expect(asked).toEqual([])
+  const specs: JobSpec[] = []
+  const beside = clusterOf({ 'job.submit': (request: { spec: JobSpec }) => { specs.push(request.spec); return { job } } })
+  for (const [input, output, format] of [
+    [['/in'], '/in2', 'text'], [['/in/*.csv', '/in'], '/out', 'jsonl'], [['/in', '/in/**/*.txt'], '/out', 'csv'], [['/in/*', '/in/a'], '/out', 'text'],
+  ] as Array<[string[], string, Submission['outputFormat']]>) {
+    const submitted = submission({ input, output, outputFormat: format, force: true, overwrite: true })
+    await submitJob(beside.cluster, async () => undefined, submitted).catch((error: GristmillError) => { if (error.code !== 'ENOENT') throw error })
+  }
+  expect(specs.map(({ inputs, output }) => [inputs, output.path, output.force])).toEqual([[['/in'], '/in2', true], [['/in/a'], '/out', true]])
+})
+
+test('what is kept of a job is published by its path', async () => {
+  const { cluster, asked } = clusterOf({ 'job.publish': () => statusOf('succeeded', 9, { output: '/elsewhere' }) })
+  expect(await new Job(cluster, job).publish('elsewhere/', { overwrite: true })).toMatchObject({ state: 'succeeded', output: '/elsewhere' })
+  expect(asked).toEqual([{ name: 'job.publish', request: { job, output: { path: '/elsewhere', overwrite: true, force: false } } }])
+})

@@ -2,58 +2,17 @@
 // forgotten, also over restarts.
 
 import { expect, test } from 'vitest'
-import { JournalBook } from '../../../namenode/jobs/book.ts'
 import { checkInputs } from '../../../namenode/jobs/input.ts'
 import type { TaskRecord } from '../../../namenode/jobs/record.ts'
 import { mkdir, setAttributes } from '../../../namenode/namespace/names.ts'
-import { list, stat } from '../../../namenode/namespace/read.ts'
+import { stat } from '../../../namenode/namespace/read.ts'
 import { sweep } from '../../../namenode/namespace/sweep.ts'
-import { complete, create } from '../../../namenode/writing/mutations.ts'
-import { attemptId, blockId, nodeId, requestId, type JobId } from '../../../src/base/ids.ts'
-import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
+import { attemptId, blockId, type JobId } from '../../../src/base/ids.ts'
 import type { OutputFile } from '../../../src/protocol/task.ts'
-import { as, openBench, root, type Bench } from '../namenode/kit.ts'
+import { as, root, type Bench } from '../namenode/kit.ts'
+import { mapOnly, names, open, over, record, runTask, submit, write } from './bookkit.ts'
 import { specOf } from './kit.ts'
 import { turn } from './rooms.ts'
-
-let requests = 0
-
-async function open(bench?: Bench): Promise<{ bench: Bench; book: JournalBook }> {
-  const opened = await openBench(bench && { store: bench.store.reopened(), disk: bench.disk.cut(), clock: bench.clock })
-  return { bench: opened, book: new JournalBook({ journal: opened.journal, clock: opened.clock }) }
-}
-
-const mapOnly = (output = '/out', overwrite = false): JobSpec => {
-  const spec = specOf({ maps: 2, reduces: 0 })
-  return { ...spec, output: { ...spec.output, path: output, overwrite } }
-}
-const submit = (book: JournalBook, spec = mapOnly(), user = 'ann', id = `c:${++requests}`): Promise<JobId> =>
-  book.submit({ requestId: requestId(id), actor: as(user), spec })
-
-/** Writes a file as an executor does. */
-async function write(bench: Bench, path: string, bytes = 5, user = 'ann'): Promise<OutputFile> {
-  const actor = as(user)
-  const { lease, blocks } = await bench.journal.submit(create, { path, parents: true, replication: 1, blockBytes: 4096, blocks: 1, nowMs: 1, ...actor })
-  const { status } = await bench.journal.submit(complete, { lease, blocks: [{ id: blocks[0]!, length: bytes, crc: 1, aligned: true }], nowMs: 1, ...actor })
-  return { name: path.slice(path.lastIndexOf('/') + 1), inode: status.id, length: bytes, crc: 1 }
-}
-
-function record(job: JobId, task: number, files: OutputFile[], number = 0): TaskRecord {
-  return {
-    stage: 0, task, others: [],
-    won: { attempt: attemptId({ job, stage: 0, task, attempt: number }), node: nodeId('n'), host: 'h', locality: 'node', startedMs: 1, finishedMs: 2, counters: { records: 1 }, output: { kind: 'files', files } },
-  }
-}
-
-/** One attempt of a task runs and is committed. */
-async function runTask(bench: Bench, book: JournalBook, job: JobId, task: number, number = 0) {
-  const attempt = attemptId({ job, stage: 0, task, attempt: number })
-  const file = await write(bench, `/.gristmill/jobs/${job}/${attempt}/part-${task}`)
-  return book.commit(job, record(job, task, [file], number))
-}
-
-const over = (book: JournalBook, job: JobId, state: JobStatus['state']): JobStatus => ({ ...book.head(job)!.status, state, finishedMs: 9 })
-const names = (bench: Bench, path: string): string[] => list(bench.journal.view, root, { path }).entries.map(entry => entry.path)
 
 test('the output of a job appears whole when it is published, and nothing else is left', async () => {
   const { bench, book } = await open()
@@ -145,17 +104,17 @@ test('an output that exists is refused at submit, and at publish if it has come 
   expect(names(bench, '/.gristmill/jobs')).toEqual([])
 })
 
-test('with overwrite the old output goes in the same step, but a file is never replaced by a directory', async () => {
-  const { bench, book } = await open()
-  await write(bench, '/old/mine')
+test('without a trash the old output goes for good in the same step, and a file is never replaced by a directory', async () => {
+  const { bench, book } = await open(undefined, { trash: false })
+  for (const name of ['mine', '_SUCCESS']) await write(bench, `/old/${name}`)
   const job = await submit(book, mapOnly('/old', true))
   await runTask(bench, book, job, 0)
-  expect(names(bench, '/old')).toEqual(['/old/mine'])
+  expect(names(bench, '/old')).toEqual(['/old/_SUCCESS', '/old/mine'])
   expect(await book.publish(job, over(book, job, 'succeeded'))).toBeUndefined()
   expect(names(bench, '/old')).toEqual(['/old/_SUCCESS', '/old/part-0'])
   // The old one is taken apart, with its blocks; no directory hangs in the air.
   const { blocks } = await bench.journal.submit(sweep, { limit: 1000 })
-  expect(blocks).toHaveLength(1)
+  expect(blocks).toHaveLength(2)
   expect(bench.journal.view.counters).toMatchObject({ files: 2, doomed: 0, blocks: 1 })
   await write(bench, '/afile')
   await expect(submit(book, mapOnly('/afile', true))).rejects.toMatchObject({ code: 'ENOTDIR' })

@@ -49,9 +49,9 @@ export class MemoryBook implements Book {
     await turn()
   }
 
-  async finish(job: JobId, status: JobRecord['status'], failed: TaskRecord | undefined): Promise<void> {
+  async finish(job: JobId, status: JobRecord['status'], failed: TaskRecord | undefined, keep = false): Promise<void> {
     const kept = this.jobs.get(job)!
-    kept.record = { ...kept.record, status }
+    kept.record = { ...kept.record, status: { ...status, ...keep && { kept: { untilMs: 1_000_000 } } } }
     if (failed) kept.tasks.set(`${failed.stage}.${failed.task}`, failed)
     await turn()
   }
@@ -61,6 +61,12 @@ export class MemoryBook implements Book {
     if (this.refusal) return this.refusal
     await this.finish(job, status, undefined)
     return undefined
+  }
+
+  async publishKept({ job, output }: Parameters<Book['publishKept']>[0]): Promise<void> {
+    await turn()
+    const kept = this.jobs.get(job)!
+    kept.record = { ...kept.record, status: { ...kept.record.status, state: 'succeeded', output: output.path } }
   }
 
   async tidy(): Promise<boolean> { return false }

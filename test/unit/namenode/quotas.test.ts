@@ -12,7 +12,8 @@ import { counting } from '../../../namenode/quotas/counter.ts'
 import { createSnapshot, hasStale, removeSnapshot, sweepHistory } from '../../../namenode/snapshots/mutations.ts'
 import { discard, restore } from '../../../namenode/trash/mutations.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
-import { publishOutput, openStaging } from '../../../namenode/jobs/staging.ts'
+import { publishOutput } from '../../../namenode/jobs/output.ts'
+import { openStaging } from '../../../namenode/jobs/staging.ts'
 import { Draft } from '../../../namenode/journal/draft.ts'
 import { idKey, readId } from '../../../namenode/journal/keys.ts'
 import type { View } from '../../../namenode/journal/view.ts'
@@ -103,7 +104,7 @@ test('a job\'s output is published whole within the quota, or not at all', async
   await bound(bench, '/q', { names: 2 })
   const draft = new Draft(bench.journal.view)
   openStaging(draft, jobId('job-1'), 'grace', 0)
-  const publish = (path: string): void => publishOutput(draft, { job: jobId('job-1'), actor: root, output: { path, overwrite: false } as never, nowMs: 0 })
+  const publish = (path: string): void => publishOutput(draft, { job: jobId('job-1'), actor: root, owner: 'grace', output: { path, overwrite: false }, nowMs: 0 })
   publish('/q/out')
   expect(usageAt(draft, list(bench.journal.view, root, { path: '/' }).entries[0]!.id)!.used.names).toBe(2)
   await bench.do(touch, file('/q/one'))

@@ -1,0 +1,15 @@
+// The output of a job lies apart from its inputs: the client checks it before anything is sent, the namenode before the job begins.
+// An output that contains an input would take it away when it is published with overwrite; one that lies in an input would be read
+// by the next run of the same job.
+
+import { GristmillError } from '../base/errors.ts'
+import { isWithin, overlap } from '../base/paths.ts'
+
+/** Throws EINVAL unless no input lies in the output, nor the output in an input. All paths are normal ones. */
+export function checkApart(output: string, inputs: readonly string[]): void {
+  for (const input of inputs) if (overlap(output, input)) throw notApart(output, input)
+}
+
+export const notApart = (output: string, input: string): GristmillError => new GristmillError('EINVAL', isWithin(input, output)
+  ? `the output ${output} is refused: the input ${input} ${input === output ? 'is the same' : 'lies in it'}, and the output takes the place of the whole directory; name an output beside the input`
+  : `the output ${output} is refused: it lies in the input ${input}, where the next run would read it; name an output beside the input`, { details: { output, input } })

@@ -1,0 +1,305 @@
+// Where a job publishes: what is refused at submit, what a replaced output leaves behind, and what becomes of a job that has computed
+// everything and cannot publish it.
+
+import { expect, test } from 'vitest'
+import type { Mutation } from '../../../namenode/journal/operation.ts'
+import { allMutations } from '../../../namenode/mutations.ts'
+import { checkSpec } from '../../../namenode/jobs/spec.ts'
+import { publishKept as publishKeptMutation } from '../../../namenode/jobs/mutation.ts'
+import { mkdir, setAttributes, touch } from '../../../namenode/namespace/names.ts'
+import { stat } from '../../../namenode/namespace/read.ts'
+import { usageAt } from '../../../namenode/namespace/usage.ts'
+import { attributesOf } from '../../../namenode/namespace/attributes.ts'
+import { counting } from '../../../namenode/quotas/counter.ts'
+import { setQuota } from '../../../namenode/quotas/mutations.ts'
+import { createSnapshot, removeSnapshot } from '../../../namenode/snapshots/mutations.ts'
+import { items } from '../../../namenode/trash/items.ts'
+import { discard, restore } from '../../../namenode/trash/mutations.ts'
+import { complete, create } from '../../../namenode/writing/mutations.ts'
+import { setAttribute } from '../../../namenode/xattrs/mutations.ts'
+import { requestId, type JobId } from '../../../src/base/ids.ts'
+import { limits } from '../../../src/base/limits.ts'
+import type { JobSpec } from '../../../src/protocol/job.ts'
+import { as, openBench, root, type Bench } from '../namenode/kit.ts'
+import { mapOnly, names, open, over, runTask, submit, write } from './bookkit.ts'
+import { specOf } from './kit.ts'
+
+type Opened = Awaited<ReturnType<typeof open>>
+const ann = as('ann')
+let requests = 0
+
+/** A job that has computed everything, and is about to publish. */
+async function computed({ bench, book }: Opened, spec: JobSpec): Promise<JobId> {
+  const job = await submit(book, spec)
+  for (const task of [0, 1]) expect(await runTask(bench, book, job, task)).toBeUndefined()
+  return job
+}
+
+async function published(opened: Opened, spec: JobSpec): Promise<JobId> {
+  const job = await computed(opened, spec)
+  expect(await opened.book.publish(job, over(opened.book, job, 'succeeded'))).toBeUndefined()
+  return job
+}
+
+/** Publishing fails, and the job ends as the scheduler ends it. */
+async function unpublished(opened: Opened, spec: JobSpec, spoil: () => Promise<unknown>): Promise<JobId> {
+  const { book } = opened
+  const job = await computed(opened, spec)
+  await spoil()
+  const failure = await book.publish(job, over(book, job, 'succeeded'))
+  expect(failure).toBeDefined()
+  await book.finish(job, { ...over(book, job, 'failed'), failure: failure! }, undefined, true)
+  return job
+}
+
+async function bound(bench: Bench, path: string, limit: { names?: number; bytes?: number }): Promise<void> {
+  await bench.do(setQuota, { path, ...limit, ...root })
+  await counting({ journal: bench.journal, clock: bench.clock, held: () => false, stopped: () => false, removed: () => {} }).work()
+}
+
+const publishKept = ({ book }: Opened, job: JobId, path: string, more: { overwrite?: boolean; force?: boolean; user?: string } = {}): Promise<void> => {
+  const { user = 'ann', overwrite = false, ...rest } = more
+  return book.publishKept({ requestId: requestId(`p:${++requests}`), actor: as(user), job, output: { path, overwrite, ...rest } })
+}
+
+async function replayed(bench: Bench): Promise<void> {
+  const again = await openBench({ disk: bench.disk.cut(), fresh: false })
+  expect(again.store.dump()).toBe(bench.store.dump())
+}
+
+test('only the output of a job is replaced: not other files, not one with directories in it, unless that is forced', async () => {
+  const opened = await open()
+  const { bench, book } = opened
+  await write(bench, '/ow/other/file')
+  await write(bench, '/ow/notes')
+  await expect(submit(book, mapOnly('/ow', true))).rejects.toMatchObject({ code: 'ENOTEMPTY', message: expect.stringMatching(/no _SUCCESS.*--force/) })
+  await write(bench, '/ow/_SUCCESS')
+  await expect(submit(book, mapOnly('/ow', true))).rejects.toMatchObject({ code: 'ENOTEMPTY', message: expect.stringContaining('a directory "other"') })
+  await expect(submit(book, mapOnly('/ow', false, { force: true }))).rejects.toMatchObject({ code: 'EEXIST' })
+  await published(opened, mapOnly('/ow', true, { force: true }))
+  expect(names(bench, '/ow')).toEqual(['/ow/_SUCCESS', '/ow/part-0', '/ow/part-1'])
+  // An empty directory has nothing to lose.
+  await bench.do(mkdir, { path: '/empty', ...ann })
+  await published(opened, mapOnly('/empty', true))
+  await bench.do(mkdir, { path: '/dirsuccess/_SUCCESS', parents: true, ...ann })
+  await expect(submit(book, mapOnly('/dirsuccess', true))).rejects.toMatchObject({ code: 'ENOTEMPTY' })
+  await replayed(bench)
+})
+
+test('what was replaced is in the trash of the job\'s user, and comes back whole', async () => {
+  const opened = await open()
+  const { bench } = opened
+  await published(opened, mapOnly('/out'))
+  await write(bench, '/out/extra')
+  const before = stat(bench.journal.view, root, '/out')
+  await published(opened, mapOnly('/out', true))
+  expect(names(bench, '/out')).toEqual(['/out/_SUCCESS', '/out/part-0', '/out/part-1'])
+  const [item] = [...items(bench.journal.view, {})]
+  expect(item).toMatchObject({ user: 'ann', from: '/out', removedMs: bench.journal.nowMs() })
+  await bench.do(restore, { item: item!.name, to: '/old', ...ann })
+  expect(names(bench, '/old')).toEqual(['/old/_SUCCESS', '/old/extra', '/old/part-0', '/old/part-1'])
+  expect(stat(bench.journal.view, root, '/old').id).toBe(before.id)
+  await replayed(bench)
+})
+
+test('an output that takes the place of another keeps its mode, owner, group, attributes and quota', async () => {
+  const opened = await open()
+  const { bench, book } = opened
+  const { view } = bench.journal
+  await bench.do(mkdir, { path: '/w', mode: 0o777, ...as('bob') })
+  await published(opened, mapOnly('/w/out'))
+  await bench.do(setAttributes, { path: '/w/out', mode: 0o777, owner: 'bob', group: 'staff', ...root })
+  await bench.do(setAttribute, { path: '/w/out', name: 'user.origin', value: Buffer.from('x').toString('base64'), ...root })
+  await bound(bench, '/w/out', { names: 4, bytes: 1000 })
+  await published(opened, mapOnly('/w/out', true))
+  const now = stat(view, root, '/w/out')
+  expect(now).toMatchObject({ mode: 0o777, owner: 'bob', group: 'staff' })
+  expect(stat(view, root, '/w/out/part-0').owner).toBe('ann')
+  expect([...attributesOf(view, now.id)].map(({ name, value }) => `${name}=${value.toString()}`)).toEqual(['user.origin=x'])
+  expect(usageAt(view, now.id)).toEqual({ limit: { names: 4, bytes: 1000 }, used: { names: 3, bytes: 10 }, known: true })
+  expect(view.counters.quotas).toBe(1)
+  // It is held: what does not fit is not published, and what is there stays.
+  await bound(bench, '/w/out', { names: 2 })
+  const job = await computed(opened, mapOnly('/w/out', true))
+  expect(await book.publish(job, over(book, job, 'succeeded'))).toMatchObject({ code: 'EDQUOT', message: expect.stringContaining('/w/out may have 2 files') })
+  expect(stat(view, root, '/w/out').id).toBe(now.id)
+  expect(usageAt(view, now.id)!.used.names).toBe(3)
+  await replayed(bench)
+})
+
+test('a quota above counts a replaced output out and the new one in, and one that is being counted stays true', async () => {
+  const opened = await open()
+  const { bench } = opened
+  const { view } = bench.journal
+  await bench.do(mkdir, { path: '/q', ...ann })
+  await published(opened, mapOnly('/q/out'))
+  await bound(bench, '/q', { names: 4, bytes: 10 })
+  await bench.do(setQuota, { path: '/q/out', names: 10, ...root }) // and is not counted yet
+  await published(opened, mapOnly('/q/out', true))
+  expect(usageAt(view, stat(view, root, '/q').id)).toMatchObject({ used: { names: 4, bytes: 10 }, known: true })
+  expect(usageAt(view, stat(view, root, '/q/out').id)).toEqual({ limit: { names: 10 }, used: { names: 3, bytes: 10 }, known: true })
+  expect(view.counters).toMatchObject({ quotas: 2, snapshots: 0 })
+  await replayed(bench)
+})
+
+test('what would keep a job from publishing is refused when it is submitted', async () => {
+  const opened = await open()
+  const { bench, book } = opened
+  const refused = (spec: JobSpec, code: string, message: string | RegExp = '') =>
+    expect(submit(book, spec)).rejects.toMatchObject({ code, message: typeof message === 'string' ? expect.stringContaining(message) : expect.stringMatching(message) })
+  await bench.do(mkdir, { path: '/priv', mode: 0o755, ...as('bob') })
+  await refused(mapOnly('/priv/new/out'), 'EACCES', 'write to /priv')
+  await bench.do(mkdir, { path: '/shut/in', parents: true, ...as('bob') })
+  await bench.do(setAttributes, { path: '/shut', mode: 0o700, ...as('bob') })
+  await refused(mapOnly('/shut/in/out'), 'EACCES', 'look into /shut')
+  await bench.do(touch, { path: '/file', replication: 1, blockBytes: 4096, ...ann })
+  await refused(mapOnly('/file/new/out'), 'ENOTDIR', '/file is a file')
+  await published(opened, mapOnly('/kept'))
+  await bench.do(createSnapshot, { path: '/kept', name: 's', ...ann })
+  await refused(mapOnly('/kept', true), 'EBUSY', /\/kept cannot be replaced.*snapshots/)
+  await bench.do(removeSnapshot, { path: '/kept', name: 's', ...ann })
+  await submit(book, mapOnly('/kept', true))
+  await bench.do(mkdir, { path: '/full', ...ann })
+  await bound(bench, '/full', { names: 2 })
+  await refused(mapOnly('/full/a/out'), 'EDQUOT', '/full')
+  await submit(book, mapOnly('/full/fits'))
+  await bound(bench, '/full', { bytes: 0 })
+  await refused(mapOnly('/full/out'), 'EDQUOT', '/full')
+  await refused(mapOnly('/full', true), 'EBUSY') // another job is to publish below
+  await bench.do(mkdir, { path: '/nothing', ...ann })
+  await bound(bench, '/nothing', { bytes: 0 })
+  await refused(mapOnly('/nothing', true), 'EDQUOT', '/nothing')
+  await bench.journal.submit(create, { path: '/writing', replication: 1, blockBytes: 4096, nowMs: 1, ...ann })
+  await refused(mapOnly('/writing'), 'EBUSY', 'somebody is writing')
+  expect(() => checkSpec(mapOnly(`/${Array.from({ length: 33 }, () => 'd'.repeat(247)).join('/')}`))).toThrow(expect.objectContaining({ code: 'ENAMETOOLONG' }))
+})
+
+test('the output of a running job is reserved: for it alone, above and below, until it ends', async () => {
+  const { bench, book } = await open()
+  const job = await submit(book, mapOnly('/a/out'))
+  const refused = (path: string) => expect(submit(book, mapOnly(path, true))).rejects.toMatchObject({ code: 'EBUSY', message: expect.stringContaining(`${job}, which runs, will publish /a/out`) })
+  for (const path of ['/a/out', '/a', '/a/out/deep/er']) await refused(path)
+  await submit(book, mapOnly('/a/out2'))
+  await book.finish(job, over(book, job, 'cancelled'), undefined)
+  const next = await submit(book, mapOnly('/a/out'))
+  for (const task of [0, 1]) await runTask(bench, book, next, task)
+  expect(await book.publish(next, over(book, next, 'succeeded'))).toBeUndefined()
+})
+
+test('an output that contains an input, or lies in one, is refused', () => {
+  const reading = (path: string, output: string, inputs?: string[]): void => {
+    const spec = specOf({ maps: 1, reduces: 0 })
+    if (spec.stages[0]!.input.kind === 'splits') spec.stages[0]!.input.splits = [{ bytes: 10, ranges: [{ ...spec.stages[0]!.input.splits[0]!.ranges[0]!, path }] }]
+    checkSpec({ ...spec, output: { ...spec.output, path: output }, ...inputs && { inputs } })
+  }
+  const refused = expect.objectContaining({ code: 'EINVAL', message: expect.stringMatching(/refused.*beside the input/) })
+  for (const [path, output, inputs] of [
+    ['/ow/other', '/ow'], ['/ow/a/b', '/ow'], ['/ow', '/ow'],
+    ['/logs/x', '/logs/summary', ['/logs']], ['/logs/x', '/logs', ['/logs']], ['/x/y', '/logs', ['/logs/empty']], ['/in', '/out', ['/in', '/out/old']], ['/in', '/a/b', ['/']],
+  ] as Array<[string, string, string[]?]>) expect(() => reading(path, output, inputs), `${path} ${output}`).toThrow(refused)
+  reading('/logs2/x', '/logs', ['/logs2'])
+  reading('/ow.txt', '/ow')
+})
+
+test('a job that cannot publish what it has computed keeps it, and publishes it elsewhere', async () => {
+  const opened = await open()
+  const { bench, book } = opened
+  const spec = { ...mapOnly('/later'), inputs: ['/in'] }
+  const job = await unpublished(opened, spec, () => write(bench, '/later/file'))
+  const { status } = book.head(job)!
+  const untilMs = bench.journal.nowMs() + limits.unpublishedKeepMs
+  expect(status).toMatchObject({ state: 'failed', kept: { untilMs }, failure: { code: 'EEXIST', message: expect.stringContaining(`gristmill job publish ${job} --output PATH`) } })
+  await book.tidy()
+  expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${job}`])
+  expect(names(bench, `/.gristmill/jobs/${job}`)).toEqual([`/.gristmill/jobs/${job}/output`]) // nothing of losers
+  // The same conditions as ever, and nothing is lost by asking.
+  await expect(publishKept(opened, job, '/later')).rejects.toMatchObject({ code: 'EEXIST' })
+  await expect(publishKept(opened, job, '/in/side')).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(publishKept(opened, job, '/mine', { user: 'bob' })).rejects.toMatchObject({ code: 'EACCES' })
+  const other = await submit(book, mapOnly('/reserved'))
+  await expect(publishKept(opened, job, '/reserved')).rejects.toMatchObject({ code: 'EBUSY' })
+  await publishKept(opened, job, '/else/where')
+  expect(names(bench, '/else/where')).toEqual(['/else/where/_SUCCESS', '/else/where/part-0', '/else/where/part-1'])
+  expect(stat(bench.journal.view, root, '/else/where/_SUCCESS').owner).toBe('ann')
+  const after = book.head(job)!
+  expect(after.status).toMatchObject({ state: 'succeeded', output: '/else/where', version: status.version + 1 })
+  expect([after.kept, after.status.kept, after.status.failure]).toEqual([undefined, undefined, undefined])
+  expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${other}`])
+  await expect(publishKept(opened, job, '/again')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('its output is /else/where already') })
+  await replayed(bench)
+})
+
+test('what is kept is there after a restart, for a week, and is not published twice by one request', async () => {
+  const first = await open()
+  const job = await unpublished(first, mapOnly('/later'), () => write(first.bench, '/later/file'))
+  const gone = await unpublished(first, mapOnly('/later2'), () => write(first.bench, '/later2/file'))
+  const opened = await open(first.bench)
+  const { bench, book } = opened
+  const asked = { requestId: requestId('twice:1'), actor: ann, job, output: { path: '/out', overwrite: false } }
+  await book.publishKept(asked)
+  await book.publishKept(asked)
+  bench.clock.pass(limits.unpublishedKeepMs - 1)
+  await book.tidy()
+  expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${gone}`])
+  bench.clock.pass(1)
+  await book.tidy()
+  expect(names(bench, '/.gristmill/jobs')).toEqual([])
+  expect(book.head(gone)!.status.kept).toBeUndefined()
+  await expect(publishKept(opened, gone, '/out2')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('run it again') })
+  await expect(publishKept(opened, 'job-99' as JobId, '/out2')).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+test('a job whose staging has been removed by hand keeps nothing, and says nothing else', async () => {
+  const opened = await open()
+  const { bench, book } = opened
+  const { remove } = await import('../../../namenode/namespace/names.ts')
+  const job = await unpublished(opened, mapOnly('/out'), async () => bench.do(remove, { path: `/.gristmill/jobs/job-1`, recursive: true, ...ann }))
+  expect(book.head(job)!.kept).toBeUndefined()
+  expect(book.head(job)!.status.failure!.message).not.toContain('job publish')
+})
+
+test('a file that its user has laid down beside the parts as _SUCCESS is not counted twice', async () => {
+  const opened = await open()
+  const { bench, book } = opened
+  const job = await computed(opened, mapOnly('/out'))
+  await write(bench, `/.gristmill/jobs/${job}/output/_SUCCESS`)
+  const before = bench.journal.view.counters.files
+  expect(await book.publish(job, over(book, job, 'succeeded'))).toBeUndefined()
+  const { sweep } = await import('../../../namenode/namespace/sweep.ts')
+  await bench.journal.submit(sweep, { limit: 1000 })
+  expect(bench.journal.view.counters.files).toBe(before)
+})
+
+test('a writer whose directory was replaced by an output is told so, and writes nothing into the trash', async () => {
+  const opened = await open()
+  const { bench } = opened
+  await published(opened, mapOnly('/out'))
+  const { lease } = await bench.journal.submit(create, { path: '/out/late', replication: 1, blockBytes: 4096, nowMs: 1, ...ann })
+  await published(opened, mapOnly('/out', true))
+  await expect(bench.journal.submit(complete, { lease, blocks: [], nowMs: 2, ...ann })).rejects.toMatchObject({ code: 'ENOENT', message: expect.stringContaining('in the trash') })
+})
+
+test('the superuser publishes for somebody else, whose files they stay', async () => {
+  const opened = await open()
+  const job = await unpublished(opened, mapOnly('/later'), () => write(opened.bench, '/later/file'))
+  await opened.bench.journal.submit(publishKeptMutation, { requestId: requestId('root:1'), actor: root, job, output: { path: '/out', overwrite: false }, nowMs: 5, trashMs: 5 })
+  for (const path of ['/out', '/out/_SUCCESS', '/out/part-0']) expect(stat(opened.bench.journal.view, root, path).owner, path).toBe('ann')
+})
+
+test('operations of earlier versions are accepted as they were: two jobs of one output, a replaced one gone for good, a file in the trash', async () => {
+  const { bench, book } = await open()
+  const former = (kind: string) => allMutations.find(each => each.kind === kind) as unknown as Mutation<object, unknown>
+  const begin = (spec: JobSpec) => bench.journal.submit(former('job.submit'), { requestId: requestId(`f:${++requests}`), actor: ann, spec, nowMs: 1 }) as Promise<JobId>
+  await write(bench, '/old/mine')
+  const [job, same] = [await begin(mapOnly('/old', true)), await begin(mapOnly('/old', true))]
+  for (const task of [0, 1]) await runTask(bench, book, job, task)
+  await bench.journal.submit(former('job.publish'), { job, status: over(book, job, 'succeeded'), nowMs: 2 })
+  expect(names(bench, '/old')).toEqual(['/old/_SUCCESS', '/old/part-0', '/old/part-1'])
+  expect([...items(bench.journal.view, {})]).toEqual([])
+  expect(book.running()).toEqual([same])
+  const { lease } = await bench.journal.submit(create, { path: '/d/f', parents: true, replication: 1, blockBytes: 4096, nowMs: 1, ...ann })
+  const item = await bench.journal.submit(discard, { path: '/d', recursive: true, nowMs: 3, ...ann })
+  await bench.journal.submit(former('writing.complete'), { lease, blocks: [], nowMs: 4, ...ann })
+  expect(names(bench, `/.gristmill/trash/ann/${item}/d`)).toHaveLength(1)
+  await replayed(bench)
+})
