@@ -20,6 +20,22 @@ const wayOf = (from: string, to: string): string => `${from}>${to}`
 
 const connectMs = 5_000
 
+/** `asked`: the request has come, and was not looked at. `done`: it was carried out, and no answer has left. `answered`: the caller has the answer. */
+export const moments = ['asked', 'done', 'answered'] as const
+export type Moment = (typeof moments)[number]
+
+/** Something that happens at one moment of a call between two processes. */
+export interface Snare {
+  /** Name of the process that calls. */
+  readonly from: string
+  /** Path of the message. */
+  readonly path: string
+  readonly moment: Moment
+  /** At the how manieth such call. */
+  readonly nth: number
+  readonly spring: () => void
+}
+
 export class Network implements Way {
   readonly kernel: Kernel
   readonly #randoms = new Map<string, Random>()
@@ -27,6 +43,8 @@ export class Network implements Way {
   readonly #cuts = new Set<string>()
   readonly #spoils = new Map<string, Spoil>()
   readonly #waiting = new Map<string, Array<() => void>>()
+  /** Those that are set, and the calls that each still lets pass. */
+  readonly #snares = new Map<Snare, number>()
   /** Pairs that have spoken: a pool of connections is there already. */
   readonly #known = new Set<string>()
   /** Calls that have no answer yet. */
@@ -51,12 +69,31 @@ export class Network implements Way {
     const all = from === undefined || to === undefined
     const ways = all ? [...this.#cuts] : [wayOf(from, to), wayOf(to, from)]
     for (const way of ways) this.#cuts.delete(way)
+    if (all) this.#snares.clear()
     if (all) this.#spoils.clear()
     else for (const way of ways) this.#spoils.delete(way)
     for (const [way, works] of [...this.#waiting]) {
       if (this.#cuts.has(way)) continue
       this.#waiting.delete(way)
       for (const work of works) work()
+    }
+  }
+
+  /** Sets a snare; gives its undoing. It springs once. Undone by `heal` of everything. */
+  snare(snare: Snare): () => void {
+    this.#snares.set(snare, snare.nth)
+    return () => { this.#snares.delete(snare) }
+  }
+
+  /** A call of `from` is at this moment. */
+  pass(from: Process, path: string, moment: Moment): void {
+    for (const [snare, left] of this.#snares) {
+      if (snare.from !== from.name || snare.path !== path || snare.moment !== moment) continue
+      this.#snares.set(snare, left - 1)
+      if (left > 1) continue
+      this.#snares.delete(snare)
+      this.kernel.note(`${from.name} ${path} ${moment}: a snare springs`)
+      snare.spring()
     }
   }
 
@@ -248,15 +285,23 @@ class SimDispatcher extends Dispatcher {
       const { ms, sendMs, fate } = network.passage(process, target.process, body.length)
       const digest = crc32c(body).toString(16)
       const deliver = (label: string, wanted: boolean, lateMs = 0): void => {
-        kernel.schedule(ms + sendMs + lateMs, target.process, `${process.name} ${label} ${options.path} ${digest}`, () => { this.#serve(target, options, wanted ? gone.signal : undefined, (status, body) => { if (wanted) reply(status, body) }, () => { if (wanted && !over) fail(0.1, broken('ECONNRESET')) }) })
+        kernel.schedule(ms + sendMs + lateMs, target.process, `${process.name} ${label} ${options.path} ${digest}`, () => {
+          if (wanted) network.pass(process, options.path, 'asked')
+          if (!target.process.alive) return
+          this.#serve(target, options, wanted ? gone.signal : undefined, (status, body) => { if (wanted) reply(status, body) }, () => { if (wanted && !over) fail(0.1, broken('ECONNRESET')) })
+        })
       }
       const reply = (status: number, body: Buffer): void => {
+        network.pass(process, options.path, 'done')
+        if (!target.process.alive) return // its end has broken the connection
         const back = network.passage(target.process, process, body.length)
         const arrive = (): void => {
           kernel.schedule(back.ms + back.sendMs, process, `reply ${status} ${options.path} ${crc32c(body).toString(16)}`, () => {
             if (over) return
             over = true
             forget()
+            network.pass(process, options.path, 'answered')
+            if (!process.alive) return
             handler.onResponseStart?.(controller as never, status, {}, '')
             handler.onResponseData?.(controller as never, body)
             handler.onResponseEnd?.(controller as never, {})

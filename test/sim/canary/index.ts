@@ -27,6 +27,15 @@ export const canaries = {
       to: '(void incoming?.seal(table).catch(() => {}))',
     }],
   },
+  'wait-for-end': {
+    about: 'what waits for the first full report of a session outlasts the session, which waits for it',
+    workload: 'files', profile: 'sessions',
+    changes: [{
+      file: 'datanode/heartbeat/session.ts',
+      from: 'for (const waiting of [this.#reported, this.#fullSending, this.#fullAwaited]) waiting.reject(this.#ending.signal.reason)',
+      to: '',
+    }],
+  },
   'no-directory-sync': {
     about: 'the name of a new block is not synced',
     changes: [{

@@ -8,15 +8,16 @@ import { identityDeeds, identityDraws, type IdentityFault } from './identity.ts'
 import { machineDeeds, machineDraws, type MachineFault } from './machine.ts'
 import { metadataDeeds, metadataDraws, type MetadataFault } from './metadata.ts'
 import { networkDeeds, networkDraws, type NetworkFault } from './network.ts'
+import { sessionDeeds, sessionDraws, type SessionFault } from './session.ts'
 import { workerDeeds, workerDraws, type WorkerFault } from './worker.ts'
 
 /** What happens to the machines. A fault that lasts ends by itself after `ms`. */
-export type FaultAction = MachineFault | NetworkFault | EachDiskFault | IdentityFault | WorkerFault | MetadataFault
+export type FaultAction = MachineFault | NetworkFault | EachDiskFault | IdentityFault | WorkerFault | MetadataFault | SessionFault
 
 export interface Fault { readonly atMs: number; readonly action: FaultAction }
 
-const draws = { ...machineDraws, ...networkDraws, ...diskDraws, ...identityDraws, ...workerDraws, ...metadataDraws } satisfies Record<string, Draw<FaultAction>>
-const deeds = { ...machineDeeds, ...networkDeeds, ...diskDeeds, ...identityDeeds, ...workerDeeds, ...metadataDeeds }
+const draws = { ...machineDraws, ...networkDraws, ...diskDraws, ...identityDraws, ...workerDraws, ...metadataDraws, ...sessionDraws } satisfies Record<string, Draw<FaultAction>>
+const deeds = { ...machineDeeds, ...networkDeeds, ...diskDeeds, ...identityDeeds, ...workerDeeds, ...metadataDeeds, ...sessionDeeds }
 
 export const deedOf = (action: FaultAction): Deed<FaultAction> => deeds[action.kind] as Deed<FaultAction>
 
@@ -32,6 +33,7 @@ export const profiles = {
   rot: ['damage', 'failSync', 'fillDisk', 'lockDisk', 'breakDisk', 'newDisk'],
   partition: ['cut', 'slow', 'pause'],
   operator: ['wipe', 'stop', 'kill'],
+  sessions: ['session', 'kill', 'cut', 'pause'],
   clocks: ['clock', 'kill', 'pause', 'stop'],
   strangers: ['replace', 'wipe', 'revert', 'away', 'kill'],
   sloth: ['straggle', 'misbehave', 'kill', 'pause', 'slow'],
@@ -63,6 +65,7 @@ export function faultsOf(random: Random, { profile, datanodes, disks, lastsMs }:
   const draw = (kind: Kind): Fault => ({ atMs: random.below(lastsMs), action: (draws[kind] as Draw<FaultAction>)(random, nodes) })
   const faults = Array.from({ length: 1 + random.below(10) }, () => draw(used[random.below(used.length)]!))
   // Without it the profile would not be what it is called.
+  if (profile === 'sessions') faults.push(draw('session'), draw('session'))
   if (profile === 'restored' && !faults.some(({ action }) => action.kind === 'restore')) faults.push(draw('restore'))
   return faults.sort((a, b) => a.atMs - b.atMs)
 }

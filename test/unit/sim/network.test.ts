@@ -107,6 +107,34 @@ test('a dead end breaks a wire, a paused one only makes it wait, and the progres
   await expect(reading).rejects.toMatchObject({ code: 'UNAVAILABLE' })
 }))
 
+test.each([
+  // Is the call carried out, and has the caller its answer?
+  ['asked', false, false],
+  ['done', true, false],
+  ['answered', true, true],
+] as const)('a snare springs at its moment of the call that it waits for, and once: %s', (moment, carriedOut, has) => scene(async ({ network, server, calls, call }) => {
+  let sprung = 0
+  network.snare({ from: 'client1', path: '/echo', moment, nth: 2, spring() {
+    sprung++
+    server.end()
+  } })
+  network.snare({ from: 'datanode1', path: '/echo', moment, nth: 1, spring: () => { throw new Error('it is another one who calls') } })
+  await call('first').outcome
+  const { outcome } = call('second')
+  if (has) expect((await outcome).status).toBe(200)
+  else await expect(outcome).rejects.toMatchObject({ code: 'ECONNRESET' })
+  expect(calls).toEqual(carriedOut ? ['first', 'second'] : ['first'])
+  expect(sprung).toBe(1)
+}))
+
+test('what heals everything undoes snares, and each can be undone by itself', () => scene(async ({ network, call }) => {
+  const spring = (): never => { throw new Error('it was undone') }
+  network.snare({ from: 'client1', path: '/echo', moment: 'asked', nth: 1, spring })()
+  network.snare({ from: 'client1', path: '/echo', moment: 'asked', nth: 1, spring })
+  network.heal()
+  expect((await call('x').outcome).status).toBe(200)
+}))
+
 test('a spoiled way changes bytes, resets, and slows down; healed, it does nothing of it', () => scene(async ({ connect, network, kernel, address, client }) => {
   const [mine, theirs] = await connect()
   network.spoil('client', 'datanode1', { corrupt: 1 })
