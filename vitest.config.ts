@@ -25,6 +25,7 @@ export default defineConfig({
           include: ['test/sim/**/*.test.ts'],
           // Each is one long computation: a worker for each of two cores.
           maxWorkers: 2,
+          maxConcurrency: 2,
           testTimeout: 300_000,
           sequence: { groupOrder: 2 },
         },

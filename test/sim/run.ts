@@ -3,14 +3,18 @@
 //   node test/sim/run.ts --seed 7 [--workload files] [--profile crashy]   one seed, with its trace's hash
 //   node test/sim/run.ts --seeds 1000 [--from 1] [--minutes 10]           many, until one fails or time is up
 //   node test/sim/run.ts --seed 7 --shrink [--out plan.json]              the smallest plan that still fails
+//   node test/sim/run.ts --fresh 1000 [--from 1] [--minutes 10]           seeds drawn at random, one process per core; goes on after
+//                                                                         a finding, and files each plan that fails in kept/
 //   node test/sim/run.ts --plan plan.json                                 a plan as it stands
 //   node test/sim/run.ts --kept                                           all plans that ever found something (see kept/)
 //   node test/sim/run.ts --canary early-ack [--seeds 50]                  with a bug planted, which has to be found
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { parseArgs } from 'node:util'
 import { canaries, plant, type Bug, type Canary } from './canary/index.ts'
 import { planOf, type Plan } from './plan.ts'
+import { runFresh } from './fresh.ts'
 import { profiles, type Profile } from './fault/index.ts'
 import { kindOf, shrink } from './shrink.ts'
 import type { Result } from './simulated.ts'
@@ -20,6 +24,7 @@ const { values } = parseArgs({
   options: {
     seed: { type: 'string' }, seeds: { type: 'string' }, from: { type: 'string' }, minutes: { type: 'string' }, workload: { type: 'string' }, profile: { type: 'string' },
     plan: { type: 'string' }, shrink: { type: 'boolean' }, out: { type: 'string' }, canary: { type: 'string' }, kept: { type: 'boolean' },
+    fresh: { type: 'string' }, keep: { type: 'boolean' },
   },
 })
 
@@ -31,6 +36,12 @@ function refuse(why: string): never {
 function one<T extends string>(what: string, value: string | undefined, among: Readonly<Record<T, unknown>>): T | undefined {
   if (value !== undefined && !Object.hasOwn(among, value)) refuse(`there is no ${what} "${value}"; there are ${Object.keys(among).join(', ')}`)
   return value as T | undefined
+}
+
+function numberOf(option: string, value: string | undefined, otherwise: number): number {
+  const number = value === undefined ? otherwise : Number(value)
+  if (!(number >= 0)) refuse(`--${option} takes a number, not "${value}"`)
+  return number
 }
 
 const canary = one<Canary>('canary', values.canary, canaries)
@@ -59,7 +70,14 @@ async function failing(plan: Plan, result: Result): Promise<never> {
   process.exit(canary ? 0 : 1)
 }
 
-if (values.kept) {
+/** Files a plan that fails, so that `--kept` and `npm test` run it until the cause is mended and ever after. */
+function keep(plan: Plan, found: string): void {
+  const file = new URL(`./kept/${plan.workload}-${plan.profile}-${plan.seed}.json`, import.meta.url)
+  writeFileSync(file, `${JSON.stringify({ found, plan }, null, 1)}\n`)
+  console.log(`filed as test/sim/kept/${basename(file.pathname)}`)
+}
+
+async function runKept(): Promise<void> {
   // As plans, not as seeds: what a seed makes changes with each fault that is invented, and with it what it would find.
   const directory = new URL('./kept/', import.meta.url)
   const tally = new Tally()
@@ -67,29 +85,50 @@ if (values.kept) {
     const { plan } = JSON.parse(readFileSync(new URL(name, directory), 'utf8')) as { found: string; plan: Plan }
     const result = await runSimulated(plan)
     tally.add(result)
-    if (result.outcome.findings.length > 0) await failing(plan, result)
-  }
-  console.log(String(tally))
-} else if (values.plan !== undefined || (values.seed !== undefined && values.seeds === undefined)) {
-  const plan = values.plan !== undefined ? JSON.parse(readFileSync(values.plan, 'utf8')) as Plan : planOf({ seed: Number(values.seed), workload, profile })
-  const result = await runSimulated(plan)
-  if (result.outcome.findings.length > 0) await failing(plan, result)
-  show(plan, result)
-} else {
-  const [from, count, until] = [Number(values.from ?? 1), Number(values.seeds ?? 100), performance.now() + Number(values.minutes ?? Infinity) * 60_000]
-  const tally = new Tally()
-  for (let seed = from; seed < from + count && performance.now() < until; seed++) {
-    const plan = planOf({ seed, workload, profile })
-    const result = await runSimulated(plan)
-    tally.add(result)
     if (result.outcome.findings.length > 0) {
-      if (canary) console.log(`${canary} was caught by seed ${seed}, the ${seed - from + 1}. that was tried`)
+      console.log(`kept/${name} fails:`)
       await failing(plan, result)
     }
   }
   console.log(String(tally))
-  if (canary) {
-    console.log(`${canary} was not caught`)
-    process.exit(1)
-  }
 }
+
+async function runOne(): Promise<void> {
+  const plan = values.plan !== undefined ? planIn(values.plan) : planOf({ seed: numberOf('seed', values.seed, 1), workload, profile })
+  const result = await runSimulated(plan)
+  if (result.outcome.findings.length > 0) await failing(plan, result)
+  show(plan, result)
+}
+
+/** A plan by itself, or one of kept/. */
+function planIn(file: string): Plan {
+  const read = JSON.parse(readFileSync(file, 'utf8')) as Plan | { plan: Plan }
+  return 'plan' in read ? read.plan : read
+}
+
+async function runMany(): Promise<void> {
+  const from = numberOf('from', values.from, 1)
+  const count = numberOf('seeds', values.seeds, 100)
+  const until = performance.now() + numberOf('minutes', values.minutes, Infinity) * 60_000
+  const tally = new Tally()
+  let failed = 0
+  for (let seed = from; seed < from + count && performance.now() < until; seed++) {
+    const plan = planOf({ seed, workload, profile })
+    const result = await runSimulated(plan)
+    tally.add(result)
+    if (result.outcome.findings.length === 0) continue
+    failed++
+    if (canary) console.log(`${canary} was caught by seed ${seed}, attempt ${seed - from + 1}`)
+    if (!values.keep) await failing(plan, result)
+    show(plan, result)
+    keep(plan, result.outcome.findings[0]!)
+  }
+  console.log(String(tally))
+  if (canary) console.log(`${canary} was not caught`)
+  if (canary || failed > 0) process.exit(1)
+}
+
+if (values.fresh !== undefined) process.exitCode = await runFresh({ count: numberOf('fresh', values.fresh, 0), ...values })
+else if (values.kept) await runKept()
+else if (values.plan !== undefined || (values.seed !== undefined && values.seeds === undefined)) await runOne()
+else await runMany()

@@ -13,12 +13,15 @@ export interface Bug {
   /** Where it is looked for; anywhere unless told. */
   readonly workload?: string
   readonly profile?: string
+  /** The first seed from 1 that catches it: `node test/sim/run.ts --canary NAME --seeds 50` prints it. */
+  readonly caughtBy: number
 }
 
 const root = join(import.meta.dirname, '../../..')
 
 export const canaries = {
   'early-ack': {
+    caughtBy: 13,
     about: 'a datanode acknowledges a block before it is on its disk',
     workload: 'files', profile: 'crashy',
     changes: [{
@@ -37,6 +40,7 @@ export const canaries = {
     }],
   },
   'no-directory-sync': {
+    caughtBy: 10,
     about: 'the name of a new block is not synced',
     changes: [{
       file: 'datanode/store/incoming.ts',
@@ -45,6 +49,7 @@ export const canaries = {
     }],
   },
   'no-data-sync': {
+    caughtBy: 10,
     about: 'the bytes of a new block are not synced',
     changes: [{
       file: 'datanode/store/incoming.ts',
@@ -53,6 +58,7 @@ export const canaries = {
     }],
   },
   'lost-result': {
+    caughtBy: 22,
     about: 'the answer to a request is not kept, so that a repeat acts again',
     changes: [{
       file: 'namenode/journal/group.ts',
@@ -63,6 +69,7 @@ export const canaries = {
     profile: 'lossy',
   },
   'last-copy': {
+    caughtBy: 3,
     about: 'where there are too many copies all but none are removed',
     changes: [{
       file: 'namenode/blocks/trim.ts',
@@ -76,6 +83,7 @@ export const canaries = {
     workload: 'names',
   },
   'double-commit': {
+    caughtBy: 40,
     about: 'a second attempt of a task is committed as well',
     changes: [{
       file: 'namenode/jobs/report.ts',
@@ -90,6 +98,7 @@ export const canaries = {
     profile: 'lossy',
   },
   'past-end': {
+    caughtBy: 1,
     about: 'a reader hands out what lies behind the end of what was asked for',
     changes: [{
       file: 'src/file/block.ts',
@@ -98,6 +107,7 @@ export const canaries = {
     }],
   },
   'stale-location': {
+    caughtBy: 22,
     about: 'the namenode goes on believing that a replica is where it was lost',
     changes: [{
       file: 'namenode/blocks/reports.ts',
@@ -106,6 +116,7 @@ export const canaries = {
     }],
   },
   'wall-clock': {
+    caughtBy: 2,
     about: 'the namenode dates its tokens by its wall clock, which jumps',
     workload: 'files', profile: 'clocks',
     changes: [{
@@ -115,6 +126,7 @@ export const canaries = {
     }],
   },
   'revived': {
+    caughtBy: 1,
     about: 'what a node reports and nobody knows is left on it, and counts for nothing',
     workload: 'names', profile: 'strangers',
     changes: [{
@@ -124,6 +136,7 @@ export const canaries = {
     }],
   },
   'ids-again': {
+    caughtBy: 2,
     about: 'a namenode that was rebuilt from an old backup gives out ids that it has given out before',
     workload: 'names', profile: 'restored',
     changes: [{
@@ -133,6 +146,7 @@ export const canaries = {
     }],
   },
   'not-in-journal': {
+    caughtBy: 1,
     about: 'a change depends on what happened in this process before, and not on the journal alone',
     changes: [{
       file: 'namenode/writing/mutations.ts',
@@ -141,6 +155,7 @@ export const canaries = {
     }],
   },
   'litter': {
+    caughtBy: 1,
     about: 'a block that came only in part is left where it was',
     profile: 'lossy',
     changes: [{
@@ -150,6 +165,7 @@ export const canaries = {
     }],
   },
   'late-snapshot': {
+    caughtBy: 1,
     about: 'a snapshot shows what came after it',
     workload: 'care',
     changes: [{
@@ -159,6 +175,7 @@ export const canaries = {
     }],
   },
   'quota-leak': {
+    caughtBy: 5,
     about: 'what is removed goes on counting for the quota of its directory',
     workload: 'care',
     changes: [{
@@ -168,6 +185,7 @@ export const canaries = {
     }],
   },
   'kind-fsck': {
+    caughtBy: 2,
     about: 'the report on damage does not name files of which nothing is left',
     workload: 'files', profile: 'beyond',
     changes: [{
@@ -177,6 +195,7 @@ export const canaries = {
     }],
   },
   'no-second-try': {
+    caughtBy: 13,
     about: 'a task whose function has thrown once on one node fails its job',
     workload: 'jobs', profile: 'sloth',
     changes: [{
@@ -186,6 +205,7 @@ export const canaries = {
     }],
   },
   'no-check': {
+    caughtBy: 15,
     about: 'a reader over a wire does not look at checksums',
     // What lies on disks is found by their scrubbers; only a reader that is quicker returns it.
     workload: 'files', profile: 'rot',
