@@ -2,12 +2,17 @@
 // whole clusters on virtual time, from seeds; `tidy` reads the sources. `npm test` runs them all.
 
 import { defineConfig } from 'vitest/config'
+import { mutantVariable, recordVariable } from './test/mutation/variables.ts'
+
+const recording = process.env[recordVariable] !== undefined
+/** Only in a run of test/mutation. */
+const plugins = recording || process.env[mutantVariable] !== undefined ? [(await import('./test/mutation/plant.ts')).plantPlugin()] : []
 
 export default defineConfig({
   test: {
     reporters: ['default'],
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], sequence: { groupOrder: 0 } } },
+      { plugins, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], setupFiles: recording ? ['test/mutation/record.ts'] : [], sequence: { groupOrder: 0 } } },
       {
         test: {
           name: 'cluster',
