@@ -13,8 +13,8 @@ export interface Bug {
   /** Where it is looked for; anywhere unless told. */
   readonly workload?: string
   readonly profile?: string
-  /** The first seed from 1 that catches it: `node test/sim/run.ts --canary NAME --seeds 50` prints it. */
-  readonly caughtBy: number
+  /** The first seed that catches it, which `node test/sim/run.ts --canary NAME --seeds 50` prints; default: 1. */
+  readonly caughtBy?: number
 }
 
 const root = join(import.meta.dirname, '../../..')
