@@ -9,6 +9,7 @@ import type { Log, LogFields } from '../../src/ports/log.ts'
 import type { Modules } from '../../src/ports/modules.ts'
 import type { Net } from '../../src/ports/net.ts'
 import type { Random } from '../../src/ports/random.ts'
+import type { Started } from '../../src/ports/started.ts'
 import { FunctionFailed } from '../../src/operator/operator.ts'
 import { TaskContext } from './context.ts'
 import { toFailure } from './failure.ts'
@@ -29,6 +30,8 @@ export interface ChildWorld {
   readonly send: (message: FromExecutor) => Promise<void>
   /** Node's own unless told. */
   readonly modules?: Modules | undefined
+  /** Sees what programs leave running; a simulation has none. */
+  readonly started?: Started | undefined
 }
 
 export class Child {
@@ -45,7 +48,7 @@ export class Child {
   print(bytes: Uint8Array): void { this.#log?.write(bytes) }
 
   async run({ work, setup }: ToExecutor): Promise<void> {
-    const { clock, disk, seeded, print } = this.#world
+    const { disk, seeded, print } = this.#world
     this.#attempt = work.attempt
     const log = this.#log = new LogWriter(disk, setup.dir, work.attempt)
     let outcome: Outcome
@@ -55,10 +58,8 @@ export class Child {
       kit.heard(setup.nowMs)
       const program = await kit.program(work)
       const context = new TaskContext({ work, params: program.params, random: seeded(`${work.seed} ${work.stage} ${work.task}`), print })
-      this.#task = new Task({ kit, work, program, context, onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }) })
+      this.#task = new Task({ kit, work, program, context, started: this.#world.started, onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }) })
       outcome = await this.#task.run()
-      // A promise that the program forgot and that was rejected meanwhile comes up now, while it still counts.
-      await clock.yield()
     } catch (error) {
       outcome = toFailure(error, this.#task)
     }
@@ -77,7 +78,8 @@ export class Child {
       this.#send({ kind: 'log', level: 'warn', message: 'an executor ends because of what a program left running', fields: { error: asError(thrown).message } })
       return
     }
-    this.#finish(toFailure(thrown instanceof GristmillError ? thrown : new FunctionFailed(thrown, {}), this.#task))
+    // What we refuse a program (EINVAL) has its caller's stack, as an error of the program's own has.
+    this.#finish(toFailure(thrown instanceof GristmillError && thrown.code !== 'EINVAL' ? thrown : new FunctionFailed(thrown, {}), this.#task))
   }
 
   #finish(outcome: Outcome): void {

@@ -21,6 +21,7 @@ export class TaskContext implements Context {
   readonly params: Params
   readonly job: string
   readonly task: string
+  readonly phase: 'map' | 'reduce'
   readonly now: number
   path = ''
   readonly #random: Random
@@ -31,6 +32,7 @@ export class TaskContext implements Context {
     this.params = params
     this.job = work.job
     this.task = `${work.stage}.${work.task}`
+    this.phase = work.input.kind === 'split' ? 'map' : 'reduce'
     this.now = work.submittedMs ?? 0
     this.#random = random
     this.#print = print

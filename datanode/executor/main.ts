@@ -14,14 +14,15 @@ const waiting: ToExecutor[] = []
 let take = (message: ToExecutor): void => { waiting.push(message) }
 parent.onMessage(message => take(message as ToExecutor))
 
-const [{ Child }, { localDisk }, { systemClock }, { systemNet }, { seeded, systemRandom }] = await Promise.all([
-  import('./child.ts'), import('../../src/world/disk.ts'), import('../../src/world/clock.ts'), import('../../src/world/net.ts'), import('../../src/world/random.ts'),
+const [{ Child }, { localDisk }, { systemClock }, { systemNet }, { seeded, systemRandom }, { watchStarted }] = await Promise.all([
+  import('./child.ts'), import('../../src/world/disk.ts'), import('../../src/world/clock.ts'), import('../../src/world/net.ts'), import('../../src/world/random.ts'), import('../../src/world/started.ts'),
 ])
 
 const exit = process.exit.bind(process)
 const child = new Child({
   clock: systemClock, disk: localDisk, random: systemRandom(), net: systemNet, seeded,
   print: (...parts) => console.log(...parts),
+  started: watchStarted(),
   send,
 })
 

@@ -2,6 +2,7 @@
 // job either maps a split or reduces a partition; its output is a map output on this machine or a file of the cluster.
 
 import { assert } from '../../src/base/assert.ts'
+import { GristmillError } from '../../src/base/errors.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import type { UserFunction } from '../../src/plan/node.ts'
@@ -9,10 +10,12 @@ import { stagesOf, type Stage } from '../../src/plan/stage.ts'
 import { drive } from '../../src/operator/drive.ts'
 import { MapOperator, type MapFunction } from '../../src/operator/map.ts'
 import { ReduceOperator, type ReduceFunction } from '../../src/operator/reduce.ts'
-import type { Emit, Sink } from '../../src/operator/operator.ts'
+import { FunctionFailed, type Operator, type Sink } from '../../src/operator/operator.ts'
+import { receive, Turns } from '../../src/operator/turn.ts'
+import type { Started } from '../../src/ports/started.ts'
 import { newReadCounters, type Batch } from '../../src/record/format.ts'
 import { readRecords } from '../../src/record/reader.ts'
-import { mergeSegments } from '../../src/shuffle/groups.ts'
+import { mergeSegments, type Group } from '../../src/shuffle/groups.ts'
 import { Inbox } from '../../src/shuffle/inbox.ts'
 import type { StackMapper } from '../../src/program/stack.ts'
 import type { TaskContext } from './context.ts'
@@ -21,12 +24,15 @@ import { SplitSource } from './input.ts'
 import type { Kit, LoadedProgram } from './kit.ts'
 import type { Outcome } from './messages.ts'
 import { openOutput, type TaskOutput } from './output.ts'
+import { untilQuiet } from './quiet.ts'
 
 export interface TaskOptions {
   readonly kit: Kit
   readonly work: TaskWork
   readonly program: LoadedProgram
   readonly context: TaskContext
+  /** Sees what the program's functions leave running; without it nothing is waited for. */
+  readonly started?: Started | undefined
   readonly onProgress: (counters: Counters, fraction: number) => void
 }
 
@@ -66,8 +72,14 @@ export class Task {
     const { kit, work } = this.#options
     const output = this.#output = await openOutput(kit, work, this.#stage, index => this.#function(index))
     try {
-      if (work.input.kind === 'split') await this.#map(new SplitSource(kit, work.input), output.sink)
-      else await this.#reduce(work.input.stage, output.sink)
+      const { started } = this.#options
+      started?.reset()
+      const turns = new Turns(output.sink.emit)
+      await this.#setup()
+      if (work.input.kind === 'split') await this.#map(new SplitSource(kit, work.input), output.sink, turns)
+      else await this.#reduce(work.input.stage, output.sink, turns)
+      await this.#teardown(turns, output.sink)
+      await untilQuiet({ clock: kit.clock, started, turns }, work.input.kind === 'split' ? 'map' : 'reduce')
       const left = await output.finish()
       return { kind: 'done', counters: this.counters, output: left }
     } catch (error) {
@@ -76,7 +88,50 @@ export class Task {
     }
   }
 
-  async #map(source: SplitSource, sink: Sink<unknown>): Promise<void> {
+  async #setup(): Promise<void> {
+    const { program, context } = this.#options
+    const { setup } = program.plan.hooks
+    if (!setup) return
+    try {
+      const returned = await setup(context)
+      if (typeof (returned as { next?: unknown } | undefined)?.next === 'function') throw new GristmillError('EINVAL', 'setup returned a generator, which nobody runs; it must return nothing, or a promise of nothing')
+    } catch (error) {
+      throw new FunctionFailed(error, {})
+    }
+  }
+
+  async #teardown(turns: Turns, sink: Sink<unknown>): Promise<void> {
+    const { program, context } = this.#options
+    const { teardown } = program.plan.hooks
+    if (!teardown) return
+    context.path = ''
+    const turn = turns.begin('teardown')
+    try {
+      await this.#call(() => receive(teardown(turn.emit, context), turn.emit, 'teardown'))
+    } catch (error) {
+      throw new FunctionFailed(error, {})
+    }
+    turn.open = false
+    await sink.settle()
+  }
+
+  /** Made here, not where `#measure` is: a closure keeps all that its neighbours use, and nothing may keep an `emit` beyond the last turn. */
+  #watched<In>(operator: Operator<In>, before?: (item: In) => void): Operator<In> {
+    return {
+      push: item => {
+        before?.(item)
+        return this.#call(() => operator.push(item))
+      },
+    }
+  }
+
+  /** Calls a function of the program, so that what it starts is known. */
+  #call<T>(work: () => T): T {
+    const { started } = this.#options
+    return started ? started.call(work) : work()
+  }
+
+  async #map(source: SplitSource, sink: Sink<unknown>, turns: Turns): Promise<void> {
     const { work, context } = this.#options
     const read = newReadCounters()
     const { bytes: total } = (work.input as Extract<TaskWork['input'], { kind: 'split' }>).split
@@ -86,18 +141,14 @@ export class Task {
       ...read.invalidUtf8Records > 0 && { invalidUtf8Records: read.invalidUtf8Records }, ...read.badRecords > 0 && { badRecords: read.badRecords },
     })
     const step = this.#step('map')
-    const operator = new MapOperator(step as MapFunction, sink.emit, context)
-    const push = (batch: Batch): void | Promise<void> => {
-      context.path = batch.path
-      return operator.push(batch)
-    }
-    await drive(readRecords(source.ranges(), { input: source.options, counters: read }), { push }, sink, () => {
+    const operator = this.#watched<Batch>(new MapOperator(step as MapFunction, turns, context), batch => { context.path = batch.path })
+    await drive(readRecords(source.ranges(), { input: source.options, counters: read }), operator, sink, () => {
       this.#fraction = total === 0 ? 0 : read.bytes / total
       return this.#pause()
     })
   }
 
-  async #reduce(stage: number, sink: Sink<unknown>): Promise<void> {
+  async #reduce(stage: number, sink: Sink<unknown>, turns: Turns): Promise<void> {
     const { kit, work, context } = this.#options
     const { disk, setup } = kit
     const files = { disk, directory: setup.scratch, name: work.attempt }
@@ -114,7 +165,7 @@ export class Task {
       try {
         this.#measure = () => ({ ...shuffled, recordsIn: groups.records, groupsIn: groups.groups, mergePasses: groups.passes })
         const step = this.#step('reduce')
-        const operator = new ReduceOperator(step as ReduceFunction, sink.emit as Emit, context)
+        const operator = this.#watched<Group>(new ReduceOperator(step as ReduceFunction, turns, context))
         await drive(groups, operator, sink, () => {
           this.#fraction = 0.5 + (groups.recordsTotal === 0 ? 0 : groups.records / groups.recordsTotal / 2)
           return this.#pause()

@@ -5,7 +5,7 @@
 // - The task (whoever puts the parts together) drives: it takes an item from the source, pushes it into the operator, and then
 //   lets the sink settle. One push at a time. It cleans up: it closes the source, and finishes or discards the sink.
 // - `push` calls the user's function, which calls `emit` any number of times before it returns. Nothing on this way waits: no
-//   promise a record. Only if the user's function itself returned a promise does `push` return one.
+//   promise a record. Only if the user's function itself returned a promise, or asynchronous pairs, does `push` return one.
 // - `emit` never waits. A sink that cannot put away at once what it is given keeps it, within a bound of memory, beyond that on the disk.
 // - Order is kept: a sink gets records in the order in which the source had them.
 // - What a user's function throws leaves `push` as FunctionFailed, with the place of what was being worked on. What a sink's disk

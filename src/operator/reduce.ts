@@ -1,7 +1,8 @@
 // Calls the user's reduce once a key. Its values come one by one from the merge; those that it leaves unread are passed over.
 
 import type { Group } from '../shuffle/groups.ts'
-import { FunctionFailed, isPromise, type Emit, type Key, type Operator } from './operator.ts'
+import { FunctionFailed, type Emit, type Key, type Operator } from './operator.ts'
+import { receive, type Turn, type Turns } from './turn.ts'
 
 /** (key, values, emit, context) */
 export type ReduceFunction = (key: Key, values: Iterable<unknown>, emit: Emit, context: unknown) => unknown
@@ -10,31 +11,39 @@ const shownMax = 200
 
 export class ReduceOperator implements Operator<Group> {
   readonly #reduce: ReduceFunction
-  readonly #emit: Emit
+  readonly #turns: Turns
   readonly #context: unknown
+  /** Of all calls that return at once; one that takes its time is the last of its turn. */
+  #turn: Turn | undefined
 
-  constructor(reduce: ReduceFunction, emit: Emit, context: unknown) {
+  constructor(reduce: ReduceFunction, turns: Turns, context: unknown) {
     this.#reduce = reduce
-    this.#emit = emit
+    this.#turns = turns
     this.#context = context
   }
 
   push(group: Group): void | Promise<void> {
     const reduce = this.#reduce
+    const turn = this.#turn ??= this.#turns.begin('reduce')
+    turn.open = true
     try {
-      const result = reduce(group.key, group.values, this.#emit, this.#context)
-      if (result !== undefined && isPromise(result)) return this.#await(result, group.key)
+      const result = reduce(group.key, group.values, turn.emit, this.#context)
+      const receiving = result === undefined ? undefined : receive(result, turn.emit, 'reduce')
+      if (receiving) return this.#await(receiving, turn, group.key)
     } catch (error) {
       throw failed(error, group.key)
     }
+    turn.open = false
   }
 
-  async #await(result: PromiseLike<unknown>, key: Key): Promise<void> {
+  async #await(receiving: Promise<void>, turn: Turn, key: Key): Promise<void> {
+    this.#turn = undefined
     try {
-      await result
+      await receiving
     } catch (error) {
       throw failed(error, key)
     }
+    turn.open = false
   }
 }
 

@@ -5,12 +5,14 @@ import { createHash } from 'node:crypto'
 import { chainOf, type Plan } from './node.ts'
 
 /** SHA-256, in hex, over the canonical JSON of all nodes, from the reading to the writing. */
-export function fingerprintOf({ root, functions }: Plan): string {
+export function fingerprintOf({ root, functions, hooks }: Plan): string {
   const nodes = chainOf(root).map(node => {
     const { source: _, ...own } = node as { source?: unknown }
     return own
   })
-  return createHash('sha256').update(canonical({ version: 1, nodes, functions: functions.length })).digest('hex')
+  const called = Object.keys(hooks)
+  // Left out where there are none: plans without hooks keep the fingerprints that they had before there were any.
+  return createHash('sha256').update(canonical({ version: 1, nodes, functions: functions.length, hooks: called.length > 0 ? called : undefined })).digest('hex')
 }
 
 /** JSON whose text depends on the value alone: keys in order, what is undefined left out. */

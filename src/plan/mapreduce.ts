@@ -9,10 +9,12 @@ export interface MapReduceShape {
   readonly input?: { readonly path?: unknown; readonly format?: InputOptions['format'] | undefined } & Omit<InputOptions, 'format'> | undefined
   readonly output?: { readonly path?: unknown; readonly format?: WriteOptions['format'] | undefined } & Omit<WriteOptions, 'format'> | undefined
   readonly reducers?: number | undefined
+  readonly setup?: UserFunction | undefined
   readonly map: UserFunction
   readonly combine?: UserFunction | undefined
   readonly partition?: UserFunction | undefined
   readonly reduce?: UserFunction | undefined
+  readonly teardown?: UserFunction | undefined
 }
 
 export function planMapReduce(shape: MapReduceShape): Plan {
@@ -31,5 +33,6 @@ export function planMapReduce(shape: MapReduceShape): Plan {
     node = Object.freeze({ kind: 'reduce', source: node, fn: add(shape.reduce) })
   }
   const root: WriteNode = Object.freeze({ kind: 'write', source: node, output: Object.freeze({ format: outputFormat, ...output }) })
-  return Object.freeze({ root, functions: Object.freeze(functions) })
+  const hooks = Object.freeze({ ...shape.setup && { setup: shape.setup.bind(shape) }, ...shape.teardown && { teardown: shape.teardown.bind(shape) } })
+  return Object.freeze({ root, functions: Object.freeze(functions), hooks })
 }

@@ -47,6 +47,15 @@ export type UserFunction = (...args: any[]) => unknown
 export interface Plan {
   readonly root: WriteNode
   readonly functions: readonly UserFunction[]
+  /** Called once in each task, whatever its stage. */
+  readonly hooks: Hooks
+}
+
+export interface Hooks {
+  /** (context) */
+  readonly setup?: UserFunction
+  /** (emit, context) */
+  readonly teardown?: UserFunction
 }
 
 /** The node that this one reads; undefined for those that read files. */

@@ -6,8 +6,11 @@ export { average, count, first, max, min, sum, take } from './iterables.ts'
 /** Keys are sorted and compared by value: arrays element by element. */
 export type Key = string | number | bigint | boolean | null | readonly Key[]
 
-/** Hands one record on. Never waits, and keeps nothing of what it was given but its value at that moment. */
+/** Hands one record on. Never waits, and keeps nothing of what it was given but its value at that moment. Throws after the call that it was given to. */
 export type Emit<K extends Key = any, V = any> = (key: K, value: V) => void
+
+/** What `map`, `reduce` and `teardown` may return: nothing, or pairs to emit; each of them is also a generator function if it likes. */
+export type Returned<K, V> = void | Iterable<readonly [K, V] | void> | AsyncIterable<readonly [K, V] | void>
 
 export type Params = Readonly<Record<string, unknown>>
 
@@ -65,6 +68,8 @@ export interface Context<P = Params> {
   readonly job: string
   /** `<stage>.<task>`: the same for every attempt of it. */
   readonly task: string
+  /** Which of the job's functions this task calls: `map` over a part of the input, or `reduce` over a partition of the shuffle. */
+  readonly phase: 'map' | 'reduce'
   /** The file that the current record comes from; '' in `reduce`. */
   readonly path: string
   /** Uniform in [0, 1), the same numbers in every attempt of a task: use it instead of Math.random. */
@@ -80,14 +85,18 @@ export interface Definition<I extends Input = Input, K extends Key = any, V = an
   readonly params?: P
   /** Partitions of the shuffle, one output file each; 1 unless the run says otherwise. */
   readonly reducers?: number
+  /** Called once in each task, before its first record. Tasks of one job may share a process, and so the module's own variables. */
+  setup?(context: Context<P>): void | Promise<void>
   /** Called once a record, in order. */
-  map(record: RecordOf<I>, emit: Emit<K, V>, context: Context<P>): void | Promise<void>
+  map(record: RecordOf<I>, emit: Emit<K, V>, context: Context<P>): Returned<K, V> | Promise<Returned<K, V>>
   /** Makes one value of several. Associative and commutative: it is called on its own results, any number of times. Returns at once. */
   combine?(key: K, values: Iterable<V>): V
   /** Which of `partitions` gets a key; depends on the key alone. A hash of the key unless given. */
   partition?(key: K, partitions: number): number
   /** Called once a key, in the order of keys. `values` can be gone through once and need not fit in memory. */
-  reduce?(key: K, values: Iterable<V>, emit: Emit, context: Context<P>): void | Promise<void>
+  reduce?(key: K, values: Iterable<V>, emit: Emit, context: Context<P>): Returned<Key, any> | Promise<Returned<Key, any>>
+  /** Called once in each task, after its last record, unless it has failed. It may emit, as the task's `map` or `reduce` does. */
+  teardown?(emit: Emit, context: Context<P>): Returned<Key, any> | Promise<Returned<Key, any>>
 }
 
 export interface MapReduce {
@@ -104,7 +113,7 @@ const inputFormats = ['lines', 'jsonl', 'csv', 'whole']
 const outputNames = new Set(['path', 'format', 'delimiter', 'header', 'replication', 'blockBytes'])
 const outputFormats = ['text', 'jsonl', 'csv']
 
-const known = new Set(['input', 'output', 'params', 'reducers', 'map', 'combine', 'partition', 'reduce'])
+const known = new Set(['input', 'output', 'params', 'reducers', 'setup', 'map', 'combine', 'partition', 'reduce', 'teardown'])
 
 /**
  * A map-reduce job: `map` turns each record into any number of key-value pairs, `combine` shrinks them before they
@@ -125,7 +134,7 @@ function check(definition: Definition): void {
     if (!known.has(name)) throw new TypeError(`mapReduce does not know "${name}"; it knows ${[...known].join(', ')}`)
   }
   if (typeof definition.map !== 'function') throw new TypeError('mapReduce needs a map function: map(record, emit) { … }')
-  for (const name of ['combine', 'partition', 'reduce'] as const) {
+  for (const name of ['setup', 'combine', 'partition', 'reduce', 'teardown'] as const) {
     if (definition[name] !== undefined && typeof definition[name] !== 'function') throw new TypeError(`${name} of mapReduce is not a function`)
   }
   if (!definition.reduce && (definition.combine || definition.partition)) {

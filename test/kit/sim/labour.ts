@@ -53,9 +53,9 @@ export function labouring(modules: Modules, process: Process, exit: () => void):
 function slowed(exported: unknown, toil: () => Promise<void> | undefined): unknown {
   if (!isMapReduce(exported)) return exported
   const { map, reduce } = exported.definition
-  const around = <Args extends unknown[]>(work: (...args: Args) => void | Promise<void>) => function (this: unknown, ...args: Args): void | Promise<void> {
+  const around = <Args extends unknown[], Result>(work: (...args: Args) => Result) => function (this: unknown, ...args: Args): Awaited<Result> | Promise<Awaited<Result>> {
     const waiting = toil()
-    return waiting ? waiting.then(() => work.apply(this, args)) : work.apply(this, args)
+    return waiting ? waiting.then(() => work.apply(this, args)) as Promise<Awaited<Result>> : work.apply(this, args) as Awaited<Result>
   }
   const definition: Definition = { ...exported.definition, map: around(map), ...reduce && { reduce: around(reduce) } }
   return mapReduce(definition)

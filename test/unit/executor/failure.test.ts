@@ -34,7 +34,7 @@ test('a bad record is told with its place', () => {
 })
 
 test('the counters of a program are checked, and so is their number', () => {
-  const context = new TaskContext({ work: { job: 'j', stage: 1, task: 2 } as TaskWork, params: {}, random: seeded('1'), print() {} })
+  const context = new TaskContext({ work: { job: 'j', stage: 1, task: 2, input: { kind: 'shuffle', stage: 0 } } as TaskWork, params: {}, random: seeded('1'), print() {} })
   const { counter, random } = context
   counter('a')
   counter('a', 2)

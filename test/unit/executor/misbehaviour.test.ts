@@ -88,6 +88,48 @@ test('a promise that is forgotten and rejects, and an error thrown where nobody 
   expect((await bench.fails(program(`map() { void Promise.reject('a text') }`), '/in'))).toMatchObject({ cause: 'program', failure: { message: expect.stringContaining('a text') } })
 })
 
+test.each<[string, string, RegExp]>([
+  ['forEach over asynchronous functions', `map(line: string, emit) { [1, 2].forEach(async n => { await new Promise(resolve => setTimeout(resolve, 20)); emit(line, n) }) }`, /program\.ts:3:/],
+  ['an asynchronous call that is not returned', `map(line: string, emit) { void (async () => { await null; emit(line, 1) })() }`, /program\.ts:3:/],
+  ['a read of a file', `map(line: string, emit) { import('node:fs').then(fs => fs.promises.readFile('/proc/version', 'utf8')).then(text => emit(line, text)) }`, /program\.ts:3:/],
+  ['a callback', `map(line: string, emit) { setImmediate(() => emit(line, 1)) }`, /program\.ts:3:/],
+  ['a process', `map(line: string, emit) { import('node:child_process').then(({ exec }) => exec('sleep 0.1; echo x', (_error, text) => emit(line, text))) }`, /program\.ts:3:/],
+  ['a server far away', `map(line: string, emit) { import('node:http').then(http => { const server = http.createServer((_q, r) => setTimeout(() => r.end('x'), 50)).listen(0, '127.0.0.1', async () => { const r = await fetch('http://' + '127.0.0.1:' + (server.address() as { port: number }).port); const text = await r.text(); server.close(); emit(line, text) }) }) }`, /program\.ts:3:/],
+  ['a reduce that does not wait', `map(line: string, emit) { emit(line, 1) },\n  reduce(key, values, emit) { setTimeout(() => emit(key, 1), 10) }`, /program\.ts:4:/],
+  ['an emit whose complaint is caught', `map(line: string, emit) { setTimeout(() => { try { emit(line, 1) } catch {} }, 10) }`, /program\.ts:3:/],
+])('records of what a function starts and does not wait for are never lost in silence: %s', async (_, body, place) => {
+  const inReduce = body.includes('reduce(')
+  const job = `floating-${_.replaceAll(' ', '-')}`
+  if (inReduce) {
+    const map = await bench.done(program(body), '/in', { job })
+    bench.scheduler.maps.splice(0, Infinity, { attempt: map.work.attempt, node: bench.mill.datanodes[0]!.node })
+  }
+  const { cause, failure } = await bench.fails(program(body), '/in', { job, stage: inReduce ? 1 : 0 })
+  await bench.runner().forget(job as never)
+  expect([cause, failure.message]).toEqual(['program', expect.stringMatching(/emit was called after (map|reduce) had returned; await what/)])
+  expect(failure.stack).toMatch(place)
+})
+
+test('what cannot emit any more holds nobody up, and work that ends is waited for', async () => {
+  const quiet = [
+    // A time limit that was not needed, a connection that stays open, an interval that counts.
+    `map: async (line: string, emit) => { await Promise.race([null, new Promise(resolve => setTimeout(resolve, 100_000))]); emit(null, line) }`,
+    `async map(line: string, emit) { const net = await import('node:net'); const server = net.createServer(() => {}).listen(0, '127.0.0.1'); await new Promise(resolve => server.once('listening', resolve)); const socket = net.connect((server.address() as { port: number }).port, '127.0.0.1'); await new Promise(resolve => socket.once('connect', resolve)); emit(null, line) }`,
+    `map(line: string, emit, { counter }) { setInterval(() => counter('ticks'), 50_000); emit(null, line) }`,
+    `map(line: string, emit, { counter }) { import('node:fs').then(fs => fs.promises.readFile('/proc/version')).then(() => counter('read')); emit(null, line) }`,
+  ]
+  for (const body of quiet) {
+    const done = await bench.done(program(body), '/in')
+    expect(await bench.outputOf(done)).toBe('good\nbad\nlast\n')
+    if (body.includes(`counter('read')`)) expect(done.counters).toMatchObject({ 'user.read': 3 })
+  }
+})
+
+test('a promise that is rejected while the task waits for its end fails the attempt', async () => {
+  expect(await bench.fails(program(`map() { void new Promise(resolve => setTimeout(resolve, 20)).then(() => { throw new Error('afterwards') }) }`), '/in'))
+    .toMatchObject({ cause: 'program', failure: { message: 'Error: afterwards', stack: expect.stringContaining('program.ts:3:') } })
+})
+
 test('a loop that never ends is ended by its time limit', async () => {
   const { cause, failure } = await bench.fails(program(`map() { for (;;) {} }`), '/in', { deadlineMs: 1000 })
   expect([cause, failure.message]).toEqual(['program', expect.stringContaining('longer than its time limit of 1.0 s')])

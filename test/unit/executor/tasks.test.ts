@@ -168,3 +168,30 @@ test('an end that nobody heard is told again, and the same order is not run twic
   expect((await first).kind).toBe('done')
   expect(bench.scheduler.reports.filter(attempt => attempt === work.attempt)).toHaveLength(1)
 })
+
+test('setup comes before the first record of a task and teardown after the last one, with its records, in map and in reduce', async () => {
+  const text = program(`
+    setup({ phase, task }) { this.seen = []; console.log('setup', phase, task) },
+    *map(line: string) { this.seen.push(line); yield [line, 1] },
+    async *reduce(key: string, values: Iterable<number>) { this.seen.push(key); yield [key, sum(values)] },
+    async teardown(emit, { phase, task }) { await null; console.log('teardown', phase, task); if (phase === 'map') emit('lines', this.seen.length); else return [['keys', this.seen.length]] },
+  `)
+  const job = 'hooks'
+  const map = await bench.done(text, '/in', { job })
+  bench.scheduler.maps.splice(0, Infinity, { attempt: map.work.attempt, node: bench.mill.datanodes[0]!.node })
+  const reduce = await bench.done(text, '/in', { job, stage: 1 })
+  const lines = (await bench.read('/in')).trimEnd().split('\n')
+  const counted = new Map<string, number>([['lines', lines.length]])
+  for (const line of lines) counted.set(line, (counted.get(line) ?? 0) + 1)
+  expect((await bench.outputOf(reduce)).trimEnd().split('\n').sort()).toEqual([...[...counted].map(([key, n]) => `${key}\t${n}`), `keys\t${counted.size}`].sort())
+  expect(await bench.log(map.work.attempt)).toBe('setup map 0.0\nteardown map 0.0\n')
+  expect(await bench.log(reduce.work.attempt)).toBe('setup reduce 1.0\nteardown reduce 1.0\n')
+  await bench.runner().forget(job as never)
+})
+
+test('a setup or teardown that fails fails the attempt; so does a setup that is a generator', async () => {
+  expect((await bench.fails(program(`async setup() { throw new Error('no set-up') }, map() {}`), '/in')).failure).toMatchObject({ message: 'Error: no set-up', stack: expect.stringContaining('program.ts:3:') })
+  expect((await bench.fails(program(`*setup() {}, map() {}`), '/in')).failure.message).toMatch(/setup returned a generator/)
+  expect((await bench.fails(program(`map() {}, teardown() { throw new Error('no end') }`), '/in')).failure).toMatchObject({ message: 'Error: no end', stack: expect.stringContaining('program.ts:3:') })
+  expect((await bench.fails(program(`map() {}, teardown: () => 5`), '/in')).failure.message).toMatch(/teardown returned 5; it must return nothing, pairs/)
+})

@@ -54,7 +54,7 @@ test('the run\'s number of partitions goes over the program\'s, and the plan sta
 test('a shuffle whose result is shuffled again is dropped', () => {
   const read: PlanNode = { kind: 'read', options: { format: 'lines' } }
   const shuffle = (source: PlanNode, partitions: number): PlanNode => ({ kind: 'shuffle', source, partitions, partition: undefined })
-  const plan: Plan = { root: { kind: 'write', output: { format: 'text' }, source: shuffle(shuffle(shuffle(read, 1), 2), 3) }, functions: [] }
+  const plan: Plan = { root: { kind: 'write', output: { format: 'text' }, source: shuffle(shuffle(shuffle(read, 1), 2), 3) }, functions: [], hooks: {} }
   expect(explain(optimize(plan))).toBe('write text\n└ shuffle by hash into 3\n  └ read lines')
 })
 

@@ -33,3 +33,40 @@ test('what is not said need not be: words are counted without a type', () => {
     async reduce(word, counts, emit) { for await (const count of counts) emit(word, count) },
   })
 })
+
+test('generators and returned pairs say what combine and reduce get', () => {
+  mapReduce({
+    *map(line) { for (const word of line.split(' ')) yield [word, 1] },
+    combine(key, counts) { expectTypeOf(key).toEqualTypeOf<string>(); expectTypeOf(counts).toEqualTypeOf<Iterable<number>>(); return sum(counts) },
+    *reduce(key, counts) { expectTypeOf(key).toEqualTypeOf<string>(); expectTypeOf(counts).toEqualTypeOf<Iterable<number>>(); yield [key, sum(counts)] },
+  })
+  mapReduce({
+    async *map(line) { yield [line.length, { line }] },
+    async *reduce(key, values) { expectTypeOf(key).toEqualTypeOf<number>(); expectTypeOf(values).toEqualTypeOf<Iterable<{ line: string }>>(); yield [key, 1] },
+  })
+  mapReduce({
+    map: line => line.split(' ').map(word => [word, 1] as const),
+    reduce(key, values) { expectTypeOf(key).toEqualTypeOf<string>(); expectTypeOf(values).toEqualTypeOf<Iterable<1>>() },
+  })
+  mapReduce({ map: (line: string, emit) => line.split(' ').map(word => emit(word, 1)) })
+  mapReduce({ map: (line: string, emit) => Promise.all(line.split(' ').map(async word => emit(word, 1))) })
+  mapReduce({ input: { format: 'csv' }, *map(row) { expectTypeOf(row).toEqualTypeOf<Record<string, string>>(); yield [row['a']!, row] } })
+})
+
+test('what map and reduce may not return is refused by the compiler', () => {
+  // @ts-expect-error a text is no pair
+  mapReduce({ map: (line: string) => line })
+  // @ts-expect-error an item is no pair
+  mapReduce({ *map(line: string) { yield line } })
+  // @ts-expect-error a promise of a number
+  mapReduce({ map: async () => 5 })
+})
+
+test('setup and teardown have the context, and teardown may emit', () => {
+  mapReduce({
+    params: { depth: 3 },
+    setup(context) { expectTypeOf(context.params.depth).toEqualTypeOf<number>() },
+    map(line: string, emit) { emit(line, 1) },
+    teardown(emit, { phase }) { expectTypeOf(phase).toEqualTypeOf<'map' | 'reduce'>(); emit('end', 1) },
+  })
+})

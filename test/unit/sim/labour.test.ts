@@ -20,7 +20,7 @@ async function on(work: (map: (record: string) => void | Promise<void>, machine:
   try {
     const exported = (await modules.load('', '') as { default: MapReduce | ((params: object) => Promise<MapReduce>) }).default
     const { definition } = typeof exported === 'function' ? await exported({}) : exported
-    await work(record => definition.map(record as never, () => {}, {} as never), { host, kernel, seen, exits: () => exits })
+    await work(async record => { await definition.map(record as never, () => {}, {} as never) }, { host, kernel, seen, exits: () => exits })
   } finally {
     await kernel.stop()
   }

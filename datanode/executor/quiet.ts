@@ -1,0 +1,68 @@
+// The end of a task's functions: what they have left running is waited for, or fails the attempt. A record that is emitted after its
+// function has returned is never lost in silence: either `emit` was called too late while the process still looked, or the program
+// can call it no more.
+//
+//   still running, and the program can reach an `emit`     waited for; if it does not end, the attempt fails and says what it is
+//   still running, and no `emit` can be reached            requests and short timers are waited for a while; the rest is let be:
+//                                                          a connection that is kept open, a time limit that was not needed
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { formatDuration } from '../../src/base/units.ts'
+import { FunctionFailed } from '../../src/operator/operator.ts'
+import type { Turns } from '../../src/operator/turn.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Started, StartedWork } from '../../src/ports/started.ts'
+
+export interface QuietParts {
+  readonly clock: Clock
+  readonly started: Started | undefined
+  readonly turns: Turns
+}
+
+/** As long as a slow answer from far away takes. */
+const heldMs = 60_000
+/** Of work that can give no record any more. */
+const looseMs = 10_000
+const shortTimerMs = 1_000
+const lookMs = { first: 1, max: 50 }
+/** Cleaning the memory takes some 10 ms: at first it is asked for at once, then rarely. */
+const collectMs = { first: 0, max: 1_000 }
+
+/** Throws FunctionFailed, with the place in the program. The last turn has ended. */
+export async function untilQuiet({ clock, started, turns }: QuietParts, name: 'map' | 'reduce'): Promise<void> {
+  turns.release()
+  // Promises that were forgotten come to their ends, or are found to be rejected, before anything is judged.
+  await clock.yield()
+  if (started) await settle({ clock, started, turns }, name)
+  if (turns.late) throw new FunctionFailed(turns.late, {})
+}
+
+async function settle({ clock, started, turns }: QuietParts & { started: Started }, name: string): Promise<void> {
+  const from = clock.mono()
+  let waitMs = lookMs.first
+  let collectAt = from + collectMs.first
+  let everyMs = 100
+  for (let held = true; !turns.late;) {
+    const pending = started.pending()
+    if (pending.length === 0) return
+    const now = clock.mono()
+    if (held && now >= collectAt && waitMs > lookMs.first) {
+      started.collect()
+      held = turns.isHeld
+      collectAt = clock.mono() + everyMs
+      everyMs = Math.min(everyMs * 2, collectMs.max)
+    }
+    if (!held && (now - from > looseMs || !pending.some(ends))) return
+    if (held && now - from > heldMs) throw new FunctionFailed(unended(pending[0]!, name), {})
+    await clock.sleep(waitMs)
+    waitMs = Math.min(waitMs * 2, lookMs.max)
+  }
+}
+
+const ends = ({ kind, afterMs }: StartedWork): boolean => kind === 'request' || (kind === 'timer' && afterMs <= shortTimerMs)
+
+function unended({ what, begun }: StartedWork, name: string): GristmillError {
+  const error = new GristmillError('EINVAL', `${what} that ${name} has started has not ended ${formatDuration(heldMs)} after the last record, and may still emit; await it, or end it in teardown`)
+  error.stack = begun.stack ?? ''
+  return error
+}

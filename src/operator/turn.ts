@@ -1,0 +1,112 @@
+// A user's function has its turn: from its call until what it returned has come to its end. Records of that turn come from `emit`
+// and from what the function returns: nothing, pairs (an array, a generator, an asynchronous generator), or a promise of these.
+//
+// - What an `emit` is given after its turn would be lost, or would stand in another place each time: it throws, and the task fails
+//   even if the program catches that.
+// - What is returned is either taken or refused with the first call that returns it; nothing is ignored in silence.
+
+import { assert } from '../base/assert.ts'
+import { GristmillError } from '../base/errors.ts'
+import { isPromise, type Emit } from './operator.ts'
+
+/** As an author calls it. */
+export type FunctionName = 'map' | 'reduce' | 'setup' | 'teardown'
+
+export interface Turn {
+  /** The program's. It needs no `this`. */
+  readonly emit: Emit
+  open: boolean
+}
+
+/** All turns of one task. */
+export class Turns {
+  /** Reachable from every `emit` that was handed out, and from here until `release`. */
+  #link: { readonly emit: Emit } | undefined
+  readonly #weak: WeakRef<object>
+  /** The first `emit` that came too late, with its caller's stack. */
+  late: Error | undefined
+
+  constructor(emit: Emit) {
+    this.#link = { emit }
+    this.#weak = new WeakRef(this.#link)
+  }
+
+  begin(name: FunctionName): Turn {
+    assert(this.#link, 'no turn begins after the last one')
+    const link = this.#link
+    const turn: Turn = {
+      open: true,
+      emit: (key, value) => {
+        if (!turn.open) throw this.#tooLate(name)
+        link.emit(key, value)
+      },
+    }
+    return turn
+  }
+
+  #tooLate(name: FunctionName): Error {
+    const error = new GristmillError('EINVAL', `emit was called after ${name} had returned; await what ${name} starts (a "for" loop with await instead of forEach), or return its promise`)
+    this.late ??= error
+    return error
+  }
+
+  /** The last turn is over. */
+  release(): void { this.#link = undefined }
+
+  /** Can anybody still call an `emit`? Tells it after `release`, and once the runtime has cleaned its memory. */
+  get isHeld(): boolean { return this.#weak.deref() !== undefined }
+}
+
+const shownMax = 80
+
+/** Hands on what a function returned. A promise if that takes time. Throws EINVAL for what a function may not return. */
+export function receive(result: unknown, emit: Emit, name: FunctionName): Promise<void> | undefined {
+  if (result === undefined) return undefined
+  if (isPromise(result)) return receiveLater(result, emit, name)
+  if (typeof result === 'object' && result !== null) {
+    if (Symbol.iterator in result) return emitAll(result as Iterable<unknown>, emit, name)
+    if (Symbol.asyncIterator in result) return emitLater(result as AsyncIterable<unknown>, emit, name)
+  }
+  throw new GristmillError('EINVAL', `${name} returned ${shown(result)}; it must return nothing, pairs such as [[key, value]], a generator of pairs, or a promise of these`)
+}
+
+async function receiveLater(result: PromiseLike<unknown>, emit: Emit, name: FunctionName): Promise<void> {
+  await receive(await result, emit, name)
+}
+
+function emitAll(pairs: Iterable<unknown>, emit: Emit, name: FunctionName): undefined {
+  let index = 0
+  for (const pair of pairs) {
+    emitPair(pair, emit, name, pairs, index)
+    index++
+  }
+}
+
+async function emitLater(pairs: AsyncIterable<unknown>, emit: Emit, name: FunctionName): Promise<void> {
+  let index = 0
+  for await (const pair of pairs) {
+    emitPair(pair, emit, name, pairs, index)
+    index++
+  }
+}
+
+/** `undefined` is nothing: what `words.map(word => emit(word, 1))` and Promise.all make of an `emit`. */
+function emitPair(pair: unknown, emit: Emit, name: FunctionName, all: unknown, index: number): void {
+  if (pair === undefined) return
+  if (Array.isArray(pair) && pair.length === 2) return emit(pair[0] as never, pair[1])
+  if (isPromise(pair)) throw new GristmillError('EINVAL', `${name} returned promises that nobody awaits; return Promise.all(…) of them`)
+  if (Array.isArray(all) && all.length === 2) throw new GristmillError('EINVAL', `${name} returned ${shown(all)}; to emit one pair, return [[key, value]], or call emit(key, value)`)
+  throw new GristmillError('EINVAL', `item ${index + 1} of what ${name} returned or yielded is ${shown(pair)}; it must be a pair [key, value]`)
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'function') return 'a function'
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch {
+    // Shown by its type.
+  }
+  text ??= typeof value === 'object' ? 'an object' : String(value)
+  return text.length > shownMax ? `${text.slice(0, shownMax)}…` : text
+}

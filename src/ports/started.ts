@@ -1,0 +1,25 @@
+// What users' functions leave running: timers, requests and handles that were begun while one of them ran, and have not ended.
+
+export interface StartedWork {
+  /** `a timer`, `a connection`. */
+  readonly what: string
+  /**
+   * `request`: ends by itself, soon or late. `handle`: stays until it is closed, busy or not. `timer`: see `afterMs`.
+   */
+  readonly kind: 'request' | 'timer' | 'handle'
+  /** For a timer: when it fires. */
+  readonly afterMs: number
+  /** Its stack is that of where it was begun. */
+  readonly begun: Error
+}
+
+export interface Started {
+  /** Calls a user's function; what it begins, and what that begins, is kept in mind. */
+  call<T>(work: () => T): T
+  /** What still keeps the process busy; what was told not to (`unref`) is left out. */
+  pending(): StartedWork[]
+  /** Forgets requests and timers of earlier work; open handles may be used again. */
+  reset(): void
+  /** Cleans the memory, so that weak references tell the truth. Takes some 10 ms. */
+  collect(): void
+}
