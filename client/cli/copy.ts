@@ -1,32 +1,32 @@
-// Copies of many things, several at a time: put, get and cp share it. A plan is a stream of steps, made while the first
-// ones already run; a step that fails is complained of, and the others go on.
+// Copies of many things, several at a time: put, get and cp share it. The walk is the library's; its steps run while it goes on. What
+// fails is complained of, and the others go on. Directories are finished when all that goes into them is there.
 
+import type { CopyStep, CopyWalk, WalkOptions } from '../files/walk.ts'
 import type { Context } from './context.ts'
 import { plural } from './format.ts'
 import type { Bar } from './progress.ts'
+import { inWords, type Placed } from './target.ts'
 
 /** Files copied at a time, unless told. Each has its own blocks in flight; more gain nothing on one machine's disk and network. */
 const filesAtATime = 4
 
-export interface Step {
-  /** What the person sees it called. */
-  readonly name: string
-  readonly bytes: number
-  /** Calls `moved` with bytes as they are copied. */
-  run(moved: (bytes: number) => void): Promise<void>
+export interface Copying {
+  readonly verb: 'put' | 'get' | 'copy'
+  readonly copies: readonly Placed[]
+  walk(copy: Placed, options: Pick<WalkOptions, 'onSkip' | 'signal'>): CopyWalk
+  readonly parallel?: number | undefined
 }
 
-/** What was copied. */
-export interface Copied { files: number; bytes: number }
-
-export async function copyAll(context: Context, plan: AsyncIterable<Step>, parallel = filesAtATime): Promise<Copied> {
+export async function copyAll(context: Context, { verb, copies, walk, parallel = filesAtATime }: Copying): Promise<void> {
   const progress = await context.progress()
-  const copied: Copied = { files: 0, bytes: 0 }
+  let files = 0
   let total = 0
   let moved = 0
   let bar: Bar | undefined
-  const steps = plan[Symbol.asyncIterator]()
   let ended = false
+  const onSkip = (path: string, error: unknown): void => context.giveUpOn(path, inWords(error, verb))
+  const walks = copies.map(copy => walk(copy, { onSkip, signal: context.signal }))
+  const steps = (async function* (): AsyncGenerator<CopyStep> { for (const each of walks) yield* each.steps })()
   const worker = async (): Promise<void> => {
     while (!ended) {
       context.signal.throwIfAborted()
@@ -34,19 +34,18 @@ export async function copyAll(context: Context, plan: AsyncIterable<Step>, paral
       if (next.done) { ended = true; return }
       const step = next.value
       total += step.bytes
-      bar ??= progress.bar(step.name, 'bytes', total)
+      bar ??= progress.bar(step.from, 'bytes', total)
       bar.update(moved, total)
-      let mine = 0
+      let before = 0
       try {
-        await step.run(bytes => {
-          mine += bytes
-          moved += bytes
-          bar!.update(moved, total, copied.files > 0 ? plural(copied.files, 'file') : '')
+        await step.run(now => {
+          moved += now - before
+          before = now
+          bar!.update(moved, total, files > 0 ? plural(files, 'file') : '')
         })
-        copied.files++
-        copied.bytes += mine
+        files++
       } catch (error) {
-        context.giveUpOn(step.name, error)
+        onSkip(step.from, error)
       }
     }
   }
@@ -54,10 +53,10 @@ export async function copyAll(context: Context, plan: AsyncIterable<Step>, paral
     const results = await Promise.allSettled(Array.from({ length: parallel }, worker))
     const failed = results.find(result => result.status === 'rejected')
     if (failed) throw failed.reason
+    for (const each of walks) await each.finish()
   } finally {
     ended = true
     progress.stop()
     await steps.return?.(undefined)
   }
-  return copied
 }

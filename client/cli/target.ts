@@ -1,7 +1,11 @@
-// Where things go: `put a b dir/`, `mv a b`, `cp -r x y`. The last operand is a directory if it ends in / or is one already,
-// and must be one when several things go there; otherwise it is the new name itself.
+// Where things go: `put a b dir/`, `mv a b`, `cp -r x y`. The rules that put, get, cp and mv share are here, and only here. The last
+// operand is a directory if it ends in / or is one already, and must be one when several things go there; otherwise it is the new name
+// itself. Two things never go to one place: the second would take the place of the first.
 
+import { basename } from 'node:path'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { join, nameOf, normalise } from '../../src/base/paths.ts'
+import type { Disk } from '../../src/ports/disk.ts'
 import type { Mill } from '../mill.ts'
 import { Refusal } from './complaint.ts'
 import type { Context } from './context.ts'
@@ -31,19 +35,70 @@ export async function remoteTarget(mill: Mill, operand: string, several: boolean
   return { directory: false, pathFor: () => path }
 }
 
-/** Copies to one place: of two things that would get the same name there, the second is complained of; the same thing twice goes once. */
-export function apart<C extends { readonly from: string; readonly to: string }>(context: Context, copies: readonly C[]): C[] {
-  const taken = new Map<string, string>()
-  return copies.filter(({ from, to }) => {
-    const first = taken.get(to)
-    if (first === undefined) taken.set(to, from)
-    else if (first !== from) context.giveUpOn(from, new Refusal('EEXIST', `${from}: ${first} goes to ${to} already; give it another name`))
-    return first === undefined
-  })
+export async function localTarget(disk: Disk, operand: string, path: string, several: boolean): Promise<Target> {
+  const existing = await disk.stat(path, { follow: true })
+  const directory = existing?.kind === 'directory' || operand.endsWith('/')
+  if (!directory && several) throw new Refusal(existing ? 'ENOTDIR' : 'ENOENT', `${operand}: not a directory, so several things cannot go there; write ${operand}/ to make it`)
+  if (directory && !existing) await disk.mkdir(path, { mode: 0o777 })
+  return { directory, pathFor: name => (directory ? `${path.replace(/\/+$/, '')}/${name}` : path) }
 }
 
-/** The name that a remote thing keeps when it goes into a directory. */
+export interface Placed { readonly from: string; readonly to: string }
+
+/**
+ * Where each source goes. `named` gives the name that a source keeps in a directory, and throws if it has none. What has no name, and the
+ * second of two things that would get the same path, is complained of; the same thing twice goes once.
+ */
+export async function placed(context: Context, sources: readonly string[], target: Target, named: (source: string) => string | Promise<string>): Promise<Placed[]> {
+  const taken = new Map<string, string>()
+  const copies: Placed[] = []
+  await context.each(sources, async from => {
+    const to = target.pathFor(target.directory ? await named(from) : '')
+    const first = taken.get(to)
+    if (first === from) return
+    if (first !== undefined) throw new Refusal('EEXIST', `${from}: ${first} goes to ${to} already; give it another name`, { details: { path: from, first, dest: to } })
+    taken.set(to, from)
+    copies.push({ from, to })
+  })
+  return copies
+}
+
+/** The name that a thing of the cluster keeps when it goes into a directory. */
 export function keptName(path: string): string {
-  if (path === '/') throw new Refusal('EINVAL', '/: the root directory has no name of its own; name its entries (/*)', { details: { path } })
+  if (path === '/') throw rootless(path)
   return nameOf(path)
+}
+
+/** The name that a local thing keeps; `..`, `.` and the like are called what they lead to. */
+export async function keptLocalName(disk: Disk, operand: string, path: string): Promise<string> {
+  const name = basename(operand)
+  if (name !== '' && name !== '.' && name !== '..') return name
+  const found = await disk.stat(path, { follow: true })
+  if (!found) throw new Refusal('ENOENT', `${operand}: no such file or directory`, { details: { path: operand } })
+  const real = basename(found.path ?? path)
+  if (real === '') throw rootless(operand)
+  return real
+}
+
+const rootless = (operand: string): Refusal =>
+  new Refusal('EINVAL', `${operand}: the root directory has no name of its own; name its entries (/*)`, { details: { path: operand } })
+
+/** What a copy or a move cannot do, in the words of the command line, which knows the options that help. */
+export function inWords(error: unknown, verb: 'put' | 'get' | 'copy' | 'move'): unknown {
+  if (!(error instanceof GristmillError) || error instanceof Refusal) return error
+  const { path, dest, real, source, why } = error.details as Record<string, string | undefined>
+  const say = (message: string): Refusal => new Refusal(error.code, message, { cause: error, details: error.details })
+  switch (why) {
+    case 'missing': return say(`${path}: no such file or directory`)
+    case 'dangling': return say(`${path}: a link to what is not there`)
+    case 'encoding': return say(`${path}: the name is not UTF-8, which names in the cluster are; rename it`)
+    case 'special': return say(`${path}: neither a file nor a directory; what it gives is put with: gristmill put - ${dest} < ${path}`)
+    case 'circle': return say(`${path}: leads back to ${real}, which it lies in; left out`)
+    case 'directory': return say(`${path}: is a directory; add -r to ${verb} it with all that is below`)
+    case 'inside': return say(`${path}: cannot be ${verb === 'move' ? 'moved' : 'copied'} into itself (${dest})`)
+    case 'same': return say(`${path}: is the same file`)
+  }
+  if (hasCode(error, 'EEXIST') && path !== undefined) return say(`${path}: file exists; add -f to replace it`)
+  if (hasCode(error, 'EISDIR') && path !== undefined && source !== undefined) return say(`${path}: is a directory, and ${source} is a file`)
+  return error
 }

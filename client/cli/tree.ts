@@ -1,6 +1,6 @@
 // The two trees of names that operands speak of, as globs and walks see them: the cluster's and the local disk's.
 
-import { basename, isAbsolute, join as joinLocal } from 'node:path'
+import { basename, isAbsolute } from 'node:path'
 import { hasCode } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
 import type { Disk, DiskEntry } from '../../src/ports/disk.ts'
@@ -16,8 +16,12 @@ export function remoteTree(mill: Mill, signal: AbortSignal): Tree {
   return { ...tree, find: path => tree.find(normalise(path)) }
 }
 
+/** Where a local path lies. `..` is left to the system, which knows where the link before it leads. */
+export const localPath = ({ cwd }: { readonly cwd: string }, path: string): string =>
+  `/${(isAbsolute(path) ? path : `${cwd}/${path}`).split('/').filter(part => part !== '' && part !== '.').join('/')}`
+
 export function localTree(disk: Disk, cwd: string): Tree {
-  const real = (path: string): string => (isAbsolute(path) ? path : joinLocal(cwd, path))
+  const real = (path: string): string => localPath({ cwd }, path)
   /** A link is what it leads to. */
   const entryOf = async (path: string, name: string, kind: DiskEntry['kind']): Promise<GlobEntry> => {
     const found = kind === 'other' ? await disk.stat(path, { follow: true }) : { kind }
@@ -29,13 +33,11 @@ export function localTree(disk: Disk, cwd: string): Tree {
     join: (directory, name) => (directory === '' ? name : directory.endsWith('/') ? `${directory}${name}` : `${directory}/${name}`),
     async *list(directory) {
       const entries = (await disk.list(real(directory))).map(entry => ({ ...entry, order: Buffer.from(entry.name) }))
-      for (const { name, kind } of entries.sort((a, b) => Buffer.compare(a.order, b.order))) yield await entryOf(joinLocal(real(directory), name), name, kind)
+      for (const { name, kind } of entries.sort((a, b) => Buffer.compare(a.order, b.order))) yield await entryOf(`${real(directory)}/${name}`, name, kind)
     },
     async find(path) {
-      // Without the slash at its end, at which the system would say of a file that it is not there.
-      const bare = real(path).replace(/(.)\/+$/, '$1')
-      const found = await disk.stat(bare)
-      return found && entryOf(bare, basename(bare), found.kind)
+      const found = await disk.stat(real(path))
+      return found && entryOf(real(path), basename(path), found.kind)
     },
   }
 }

@@ -9,11 +9,12 @@ import type { Disk } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { Ask } from '../jobs/ask.ts'
 import { checksumOf, type Checksum } from './checksum.ts'
-import { copyIn, copyInside, copyOut, type Copied, type CopyOptions, type CopyTools } from './copy.ts'
+import { copyIn, copyInside, copyOut, type Copied, type CopyOptions } from './copy.ts'
 import { during } from './describe.ts'
 import { FileHandle, wholeOf } from './handle.ts'
 import { Names, type CallOptions } from './names.ts'
 import { linesOf, ReadStream, type ReadStreamOptions } from './read.ts'
+import { walkIn, walkInside, walkOut, type CopyTools, type CopyWalk, type WalkOptions } from './walk.ts'
 import { bytesOf, createOptions, WriteStream, type FileData, type WriteOptions, type WriteStreamOptions } from './write.ts'
 
 /** Versions of a file that are begun with while one replaces the other. */
@@ -112,6 +113,15 @@ export class Files extends Names {
   get(path: string, local: string, options: CopyOptions = {}): Promise<Copied> {
     return during('get', path, async () => copyOut(this.#tools, normalise(path), local, options))
   }
+
+  /** The steps of `cp`, for a caller who runs several at a time; `finish` when all have ended. */
+  cpSteps(from: string, to: string, options: WalkOptions): CopyWalk { return walkInside(this.#tools, normalise(from), normalise(to), options) }
+
+  /** The steps of `put`. `at` tells where the local paths of the steps lie. */
+  putSteps(local: string, path: string, options: WalkOptions, at?: (path: string) => string): CopyWalk { return walkIn(this.#tools, local, normalise(path), options, at) }
+
+  /** The steps of `get`. */
+  getSteps(path: string, local: string, options: WalkOptions): CopyWalk { return walkOut(this.#tools, normalise(path), local, options) }
 
   /** CRC32C and length of a file, without reading it: equal for equal bytes, whatever the block sizes. Throws ENOENT, EISDIR. */
   checksum(path: string, options: CallOptions = {}): Promise<Checksum> {

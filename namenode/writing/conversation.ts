@@ -20,6 +20,7 @@ import { place, type Candidate, type Wanted } from '../blocks/placement.ts'
 import type { BlockMap } from '../blocks/map.ts'
 import type { Registry } from '../nodes/registry.ts'
 import { knownBlock } from '../namespace/file.ts'
+import { stat } from '../namespace/read.ts'
 import { checkFree } from '../namespace/reserved.ts'
 import { trashDirectory } from '../trash/items.ts'
 import { leaseAt } from './lease.ts'
@@ -80,6 +81,17 @@ export function writingRoutes(options: WritingOptions): Route[] {
 
   const nobody: ReadonlySet<NodeId> = new Set()
 
+  function modeAt(path: string, user: string): number | undefined {
+    try {
+      const { type, mode } = stat(journal.view, actor(user), path)
+      return type === 'file' ? mode : undefined
+    } catch (error) {
+      // What is wrong with the path is told by who makes the file.
+      if (error instanceof GristmillError) return undefined
+      throw error
+    }
+  }
+
   async function open(request: RequestOf<typeof protocol.create>, { user }: CallContext): Promise<Created> {
     const { path, overwrite, parents, mode, format, blocks, requestId } = request
     checkFree(path)
@@ -87,7 +99,9 @@ export function writingRoutes(options: WritingOptions): Route[] {
     const replication = request.replication ?? defaults.replication
     const blockBytes = request.blockBytes ?? defaults.blockBytes
     if (blocks) checkRoom(blocks, sizesOf(blockBytes, request.bytes), nobody)
-    const operation = { requestId, path, overwrite, parents, mode, format, blocks, replication, blockBytes, nowMs: clock.now(), ...actor(user) }
+    // A file that replaces another one is as private as that was, unless the writer says otherwise.
+    const kept = mode === undefined && overwrite ? modeAt(path, user) : mode
+    const operation = { requestId, path, overwrite, parents, mode: kept, format, blocks, replication, blockBytes, nowMs: clock.now(), ...actor(user) }
     try {
       return await journal.submit(create, operation)
     } catch (error) {

@@ -28,7 +28,9 @@ export interface Disk {
   list(path: string): Promise<DiskEntry[]>
   /** undefined if there is nothing. Follows symbolic links only if told, and then says where they led. */
   stat(path: string, options?: { follow?: boolean }): Promise<DiskStat | undefined>
-  /** Sets a file's modification time. */
+  /** Sets the permission bits of a file or directory to exactly these. */
+  setMode(path: string, mode: number): Promise<void>
+  /** Sets the modification time of a file or directory. */
   setModified(path: string, mtimeMs: number): Promise<void>
   /** Makes names created, renamed or removed in this directory durable. */
   syncDir(path: string): Promise<void>

@@ -88,6 +88,8 @@ export const localDisk: Disk = Object.freeze({
     }
   },
 
+  setMode: (file: string, mode: number) => fs.promises.chmod(file, mode),
+
   setModified: (file: string, mtimeMs: number) => fs.promises.utimes(file, mtimeMs / 1000, mtimeMs / 1000),
 
   async syncDir(directory: string) {

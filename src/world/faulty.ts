@@ -66,6 +66,7 @@ export class FaultyDisk implements Disk {
 
   async removeTree(path: string): Promise<void> { this.#writable('rm', path); await this.#disk.removeTree(path) }
   async mkdir(path: string, options?: { mode?: number }): Promise<void> { this.#writable('mkdir', path); await this.#disk.mkdir(path, options) }
+  async setMode(path: string, mode: number): Promise<void> { this.#writable('chmod', path); await this.#disk.setMode(path, mode) }
   async setModified(path: string, mtimeMs: number): Promise<void> { this.#writable('utimes', path); await this.#disk.setModified(path, mtimeMs) }
   async syncDir(path: string): Promise<void> { this.#sync(path); await this.#disk.syncDir(path) }
   list(path: string): ReturnType<Disk['list']> { return this.#disk.list(path) }

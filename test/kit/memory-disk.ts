@@ -123,6 +123,7 @@ export class MemoryDisk implements Disk {
     if (file) return { kind: 'file', bytes: file.bytes.length, mtimeMs: 0 }
     return this.directories.has(path) ? { kind: 'directory', bytes: 0, mtimeMs: 0 } : undefined
   }
+  async setMode(): Promise<void> {}
   async setModified(): Promise<void> {}
   async syncDir(path: string): Promise<void> {
     this.onSync?.(path)

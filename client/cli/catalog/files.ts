@@ -8,7 +8,7 @@ const replication = option('--replication <n>', 'replicas of each block (default
 const blockSize = option('--block-size <size>', 'largest block, for instance 64MiB (default: the cluster\'s)', { parse: parseBytes })
 const format = option('--format <format>', 'lines, csv, jsonl: end blocks at records; bytes: do not (default: by extension)', { parse: oneOf('lines', 'csv', 'jsonl', 'bytes') })
 const overwrite = option('-f, --overwrite', 'replace what is there')
-const preserve = option('-p, --preserve', 'keep mode and modification time')
+const preserve = option('-p, --preserve', 'keep modes and modification times, of directories too')
 const recursive = option('-r, --recursive', 'directories with all that is below them')
 const recurse = option('-R, --recursive', 'directories with all that is below them')
 const human = option('-h, --human', 'sizes for people: 1.5K, 12M')
@@ -17,7 +17,8 @@ const put: CommandSpec = {
   name: 'put', args: '<local...> <remote>', about: 'copy local files into the cluster',
   notes: '`-` as the only local name reads stdin. A remote name that ends in / is a directory, made if it is missing; files get their own name in it.\n' +
     'A file becomes visible when its last byte is durable on all its replicas; before that, and if the copy is interrupted, there is nothing.\n' +
-    'Links are followed: what they lead to is put under their name.',
+    'Links are followed: what they lead to is put under their name; `..` and `.` are called what they lead to.\n' +
+    'New files and directories are no more public than what they are copied of; what is replaced keeps its mode.',
   options: [recursive, overwrite, preserve, replication, blockSize, format, option('--parallel <n>', 'files at a time (default 4)', { parse: whole(1, 64) })],
   examples: [
     ['gristmill put access.log /logs/', 'copy a file into a directory'],
@@ -29,7 +30,8 @@ const put: CommandSpec = {
 
 const get: CommandSpec = {
   name: 'get', args: '<remote...> [local]', about: 'copy files out of the cluster',
-  notes: 'Without a local name, files come into the current directory; `-` writes to stdout. A local file appears whole or not at all; a device or a pipe is written to as it is.',
+  notes: 'Without a local name, files come into the current directory; `-` writes to stdout. A local file appears whole or not at all; a device or a pipe is written to as it is.\n' +
+    'New files and directories are no more public than what they are copied of; what is replaced keeps its mode.',
   options: [recursive, overwrite, preserve],
   examples: [['gristmill get /logs/access.log .', 'copy a file here'], [`gristmill get '/words/part-*' results`, 'several files into a directory']],
   load: () => import('../commands/get.ts'),
@@ -72,6 +74,7 @@ const rm: CommandSpec = {
 
 const mv: CommandSpec = {
   name: 'mv', args: '<from...> <to>', about: 'rename, or move into a directory',
+  notes: 'Of two things that would get the same name, the second is refused, also with -f; what -f replaces is gone for good.',
   options: [overwrite],
   examples: [['gristmill mv /logs/today /logs/2026-11-22', 'rename'], [`gristmill mv '/in/*.csv' /done`, 'move into a directory']],
   load: () => import('../commands/mv.ts'),

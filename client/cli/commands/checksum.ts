@@ -1,10 +1,9 @@
 // checksum: CRC32C of whole files. In the cluster it is computed from the blocks' own, without reading a byte;
 // equal files have equal checksums whatever their block sizes, and --local computes the same for a local file.
 
-import { isAbsolute, join } from 'node:path'
 import type { Context } from '../context.ts'
 import { expandGlob } from '../glob.ts'
-import { localTree, remotePaths } from '../tree.ts'
+import { localPath, localTree, remotePaths } from '../tree.ts'
 
 const pieceBytes = 1024 * 1024
 
@@ -37,7 +36,7 @@ async function local(context: Context, operands: readonly string[], print: (path
       return print('-', crc, length)
     }
     for await (const path of expandGlob(operand, tree)) {
-      const reader = await disk.openRead(isAbsolute(path) ? path : join(context.cwd, path))
+      const reader = await disk.openRead(localPath(context, path))
       try {
         const buffer = Buffer.allocUnsafe(pieceBytes)
         let crc = 0

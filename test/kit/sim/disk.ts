@@ -166,6 +166,13 @@ export class SimDisk implements Disk {
     })
   }
 
+  setMode(path: string, _mode: number): Promise<void> {
+    return this.#later('chmod', () => {
+      this.#writable(path)
+      this.#file(path)
+    })
+  }
+
   setModified(path: string, mtimeMs: number): Promise<void> {
     return this.#later('utimes', () => {
       this.#writable(path)

@@ -1,0 +1,188 @@
+// put, get, cp and mv, of the library and of the command line, over an embedded cluster and a real disk: one walk, one set of rules.
+
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { chmod, lstat, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough, Writable } from 'node:stream'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { open, type Mill } from '../../client/index.ts'
+import { Printer } from '../../client/cli/printer.ts'
+import { runWords } from '../../client/cli/session.ts'
+import { realWorld } from '../../src/world/world.ts'
+
+let dir: string
+let mill: Mill
+let area = ''
+let tests = 0
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gristmill-copies-'))
+  mill = await open(join(dir, 'mill'))
+})
+afterAll(async () => {
+  await mill?.close()
+  await rm(dir, { recursive: true, force: true })
+})
+beforeEach(async () => {
+  area = `/t${++tests}`
+  await mkdir(join(dir, area))
+  await chmod(join(dir, area), 0o755)
+  await mill.mkdir(area)
+})
+
+const at = (name: string): string => `${area}/${name}`
+const local = (name: string): string => join(dir, area, name)
+
+/** A command line in this process, whose working directory is the local area. */
+async function cli(...words: string[]): Promise<{ code: number | 'interrupted'; out: string; err: string }> {
+  const texts = { out: '', err: '' }
+  const sink = (name: 'out' | 'err') => new Writable({ write(chunk: Buffer, _encoding, done) { texts[name] += chunk.toString(); done() } })
+  const printer = new Printer({ stdin: new PassThrough(), stdout: sink('out'), stderr: sink('err') } as never, {})
+  // A command closes what it has opened; this one is lent to it.
+  const lent = new Proxy(mill, {
+    get(target, key) {
+      const value: unknown = key === 'close' ? async () => {} : Reflect.get(target, key, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  const code = await runWords({
+    words, printer, signal: new AbortController().signal, cwd: join(dir, area), env: {}, version: '0', settings: async () => ({ home: dir }) as never,
+    machine: async () => { throw new Error('not asked for') }, world: async () => realWorld({ name: 'test', logLevel: 'silent' }), open: async () => lent,
+  })
+  return { code, ...texts }
+}
+const ok = async (...words: string[]): Promise<string> => {
+  const { code, out, err } = await cli(...words)
+  expect({ words, code, err }).toEqual({ words, code: 0, err: '' })
+  return out
+}
+const modeOf = async (path: string): Promise<string> => (await mill.status(path)).mode.toString(8)
+const localMode = async (name: string): Promise<string> => ((await stat(local(name))).mode & 0o7777).toString(8)
+
+test('a name of 255 bytes goes in and out', async () => {
+  const name = 'n'.repeat(255)
+  await writeFile(local(name), 'long')
+  await ok('put', name, `${area}/`)
+  await rm(local(name))
+  await ok('get', at(name), '.')
+  expect(await readFile(local(name), 'utf8')).toBe('long')
+  await mill.get(at(name), local(name), { overwrite: true })
+  expect(await readdir(local(''))).toEqual([name])
+})
+
+test('modes and times of directories come along with -p, there, around and back', async () => {
+  await mkdir(local('d/closed'), { recursive: true })
+  await writeFile(local('d/closed/f'), 'x')
+  await chmod(local('d/closed/f'), 0o4660)
+  for (const [name, mode] of [['d/closed', 0o500], ['d', 0o770]] as const) {
+    await chmod(local(name), mode)
+    await utimes(local(name), 1000, 1000)
+  }
+  await ok('put', '-rp', 'd', at('in'))
+  await ok('cp', '-rp', at('in'), at('copy'))
+  await ok('get', '-rp', at('copy'), 'back')
+  const all = async (path: string): Promise<unknown> => Promise.all(['', '/closed'].map(async name => [await modeOf(path + name), (await mill.status(path + name)).mtimeMs]))
+  const wanted = [['770', 1_000_000], ['500', 1_000_000]]
+  expect([await all(at('in')), await all(at('copy'))]).toEqual([wanted, wanted])
+  expect(await Promise.all(['back', 'back/closed', 'back/closed/f'].map(localMode))).toEqual(['770', '500', '660'])
+  expect(await Promise.all(['back', 'back/closed'].map(async name => (await stat(local(name))).mtimeMs))).toEqual([1_000_000, 1_000_000])
+  await mill.put(local('d'), at('library'), { recursive: true, preserve: true })
+  expect(await all(at('library'))).toEqual(wanted)
+  for (const name of ['d/closed', 'back/closed']) await chmod(local(name), 0o700)
+})
+
+test('without -p a copy is not more public than what it is made of, and what is replaced keeps its mode', async () => {
+  await mkdir(local('d'))
+  await writeFile(local('d/secret'), 'x')
+  await writeFile(local('open'), 'x')
+  await chmod(local('d/secret'), 0o600)
+  await chmod(local('d'), 0o700)
+  await chmod(local('open'), 0o666)
+  await ok('put', '-r', 'd', 'open', `${area}/`)
+  expect(await Promise.all([at('d'), at('d/secret'), at('open')].map(modeOf))).toEqual(['700', '600', '644'])
+  await ok('cp', '-r', at('d'), at('d2'))
+  expect(await Promise.all([at('d2'), at('d2/secret')].map(modeOf))).toEqual(['700', '600'])
+  await ok('get', '-r', at('d'), 'back')
+  expect(await Promise.all(['back', 'back/secret'].map(localMode))).toEqual(['700', '600'])
+  // Replaced, by what everybody may read.
+  await ok('put', '-f', 'open', at('d/secret'))
+  await ok('cp', '-f', at('open'), at('d2/secret'))
+  await ok('get', '-f', at('open'), 'back/secret')
+  expect(await Promise.all([at('d/secret'), at('d2/secret')].map(modeOf))).toEqual(['600', '600'])
+  expect(await localMode('back/secret')).toBe('600')
+  await mill.writeFile(at('d/secret'), 'again')
+  expect([await modeOf(at('d/secret')), await mill.readFile(at('d/secret'), 'utf8')]).toEqual(['600', 'again'])
+  await mill.writeFile(at('d/secret'), 'again', { mode: 0o640 })
+  expect(await modeOf(at('d/secret'))).toBe('640')
+  await mill.get(at('open'), local('back/secret'), { overwrite: true })
+  expect(await localMode('back/secret')).toBe('600')
+})
+
+test('of two things for one name the second is refused, by every command that places things', async () => {
+  for (const name of ['a/x', 'b/x']) await mill.writeFile(at(name), name, { parents: true })
+  await mill.mkdir(at('dst'))
+  const said = `${at('b/x')}: ${at('a/x')} goes to`
+  const refusals = [await cli('mv', '-f', at('a/x'), at('b/x'), at('dst/')), await cli('cp', '-f', at('dst/x'), at('b/x'), at('dst2/')), await cli('get', '-f', at('dst/x'), at('b/x'), './')]
+  expect(refusals.map(({ code, err }) => [code, err.includes('already; give it another name')])).toEqual([[1, true], [1, true], [1, true]])
+  expect(refusals[0]!.err).toBe(`gristmill: mv: ${said} ${at('dst/x')} already; give it another name\n`)
+  expect([await mill.readFile(at('dst/x'), 'utf8'), await mill.readFile(at('b/x'), 'utf8')]).toEqual(['a/x', 'b/x'])
+  expect((await cli('mv', '-f', at('b/x'), at('b/x'))).err).toBe(`gristmill: mv: ${at('b/x')}: is the same file\n`)
+  expect((await cli('cp', '-f', at('b/x'), at('b/x'))).err).toBe(`gristmill: cp: ${at('b/x')}: is the same file\n`)
+})
+
+test('what is put as .. or . gets the name of what it leads to, and never lands beside its target', async () => {
+  await mkdir(local('outer/inner/deep'), { recursive: true })
+  await writeFile(local('outer/f'), 'x')
+  await symlink(local('outer/inner/deep'), local('link'))
+  await mill.mkdir(at('dst/below'), { recursive: true })
+  await ok('put', '-r', 'outer/inner/..', at('dst/below'))
+  await ok('put', '-r', 'outer/.', at('dst/other/'))
+  // Of a link, .. is where the link leads to.
+  await ok('put', '-r', 'link/..', at('dst/third/'))
+  expect((await ok('find', at('dst'), '-type', 'd')).trim().split('\n').map(path => path.slice(at('dst').length)))
+    .toEqual(['', '/below', '/below/outer', '/below/outer/inner', '/below/outer/inner/deep', '/other', '/other/outer', '/other/outer/inner', '/other/outer/inner/deep', '/third', '/third/inner', '/third/inner/deep'])
+  expect(await cli('put', '-r', '/', at('dst/'))).toMatchObject({ code: 1, err: 'gristmill: put: /: the root directory has no name of its own; name its entries (/*)\n' })
+  expect(await cli('get', '-r', '/', './')).toMatchObject({ code: 1 })
+  expect(await cli('cp', '-r', '/', at('dst/'))).toMatchObject({ code: 1 })
+  await ok('get', '-r', `${at('dst/below')}/..`, './')
+  expect(existsSync(local('dst/below/outer/f'))).toBe(true)
+})
+
+test('a file that says that it is empty and is not is put as it is read', async () => {
+  if (!existsSync('/proc/version')) return
+  const version = await readFile('/proc/version', 'utf8')
+  await ok('put', '/proc/version', at('version'))
+  expect(await mill.readFile(at('version'), 'utf8')).toBe(version)
+  await mill.put('/proc/version', at('again'))
+  expect((await mill.status(at('again'))).length).toBe(Buffer.byteLength(version))
+  const tiny = '/sys/kernel/mm/transparent_hugepage/enabled'
+  if (existsSync(tiny)) {
+    await ok('put', tiny, at('tiny'))
+    expect(await mill.readFile(at('tiny'), 'utf8')).toBe(await readFile(tiny, 'utf8'))
+  }
+  await writeFile(local('empty'), '')
+  await ok('put', 'empty', at('empty'))
+  expect((await mill.status(at('empty'))).length).toBe(0)
+})
+
+test('a directory does not replace a file, nor a file a directory, on either side', async () => {
+  await mkdir(local('d/x'), { recursive: true })
+  await writeFile(local('d/x/f'), 'x')
+  await mill.writeFile(at('d/x'), 'file', { parents: true })
+  expect((await cli('put', '-rf', 'd', `${area}/`)).err).toContain(`${at('d/x')}: not a directory`)
+  expect((await cli('get', '-f', at('d/x'), 'd')).err).toBe(`gristmill: get: ${local('d/x')}: is a directory, and ${at('d/x')} is a file\n`)
+  expect([await mill.readFile(at('d/x'), 'utf8'), (await lstat(local('d/x'))).isDirectory()]).toEqual(['file', true])
+})
+
+test('what fails in a tree is told, the rest is copied, and the code is 1', async () => {
+  await mkdir(local('d/e'), { recursive: true })
+  for (const name of ['d/a', 'd/e/b', 'd/z']) await writeFile(local(name), name)
+  execFileSync('mkfifo', [local('d/e/pipe')])
+  const { code, err } = await cli('put', '-r', 'd', `${area}/`)
+  expect([code, err]).toEqual([1, `gristmill: put: d/e/pipe: neither a file nor a directory; what it gives is put with: gristmill put - ${at('d/e/pipe')} < d/e/pipe\n`])
+  expect((await mill.readdir(at('d'), { recursive: true })).sort()).toEqual(['a', 'e', 'e/b', 'z'])
+  const again = await cli('put', '-r', 'd', `${area}/`)
+  expect([again.code, again.err.split('\n').filter(line => line.includes('file exists; add -f to replace it')).length]).toEqual([1, 3])
+})
