@@ -16,6 +16,8 @@ export interface ContextOptions {
 /** A counter a word would be a word count through the back door, kept in the namenode's memory. */
 const countersMax = 200
 const nameMax = 100
+/** The sum over 100 stages of 400,000 tasks stays below the largest number, 1.8e308. */
+const counterMax = 1e300
 
 export class TaskContext implements Context {
   readonly params: Params
@@ -46,7 +48,9 @@ export class TaskContext implements Context {
     const before = this.#counters.get(name)
     if (before === undefined) this.#check(name)
     if (typeof by !== 'number' || !Number.isFinite(by)) throw new GristmillError('EINVAL', `the counter "${name}" was to be raised by ${String(by)}; give a number`)
-    this.#counters.set(name, (before ?? 0) + by)
+    const sum = (before ?? 0) + by
+    if (Math.abs(sum) > counterMax) throw new GristmillError('EINVAL', `the counter "${name}" would be ${sum}; a task may count up to ${counterMax}, so that the sum over all tasks is still a number`)
+    this.#counters.set(name, sum)
   }
 
   #check(name: string): void {

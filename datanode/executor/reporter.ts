@@ -1,5 +1,6 @@
 // Tells the namenode how attempts stand and how they ended. An end is told until it is heard, across restarts of the namenode:
-// work that is done is not lost because nobody listened for a while. What is not yet told still counts as running.
+// work that is done is not lost because nobody listened for a while. What is not yet told still counts as running. A report that
+// the namenode refuses for good is not repeated: it is told as a failure of the attempt, with the reason.
 
 import { asError, codes } from '../../src/base/errors.ts'
 import type { Address, AttemptId, NodeId } from '../../src/base/ids.ts'
@@ -10,7 +11,7 @@ import type { Random } from '../../src/ports/random.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
 import { finished, progress } from '../../src/protocol/task.ts'
 import type { Caller } from '../../src/rpc/call.ts'
-import type { Outcome } from './messages.ts'
+import { failed, type Outcome } from './messages.ts'
 
 export interface ReporterOptions {
   readonly clock: Clock
@@ -31,6 +32,9 @@ const progressMs = 500
 const backoff = { firstMs: 100, maxMs: 2_000 }
 /** Of the two texts that a user's program decides about; more is refused by the schema. */
 const textMax = 15_000
+/** As many as the schemas take: attempts in one progress report, and map outputs that could not be read. */
+const progressMax = 1000
+const missingMax = 1000
 
 export class Reporter {
   readonly #options: ReporterOptions
@@ -58,19 +62,24 @@ export class Reporter {
   async tell(attempt: AttemptId, outcome: Outcome): Promise<boolean> {
     const { clock, random, log, node, namenode, caller } = this.#options
     const { signal } = this.#stopping
-    const bounded = boundedOutcome(outcome)
-    this.#telling.set(attempt, bounded)
+    let told = boundedOutcome(outcome)
+    let refused = false
+    this.#telling.set(attempt, told)
     try {
       for (let tries = 1; !signal.aborted; tries++) {
         try {
-          const { committed } = await caller().call(namenode, finished, { node, attempt, outcome: bounded }, { signal, peer: 'namenode' })
+          const { committed } = await caller().call(namenode, finished, { node, attempt, outcome: told }, { signal, peer: 'namenode' })
           return committed
         } catch (thrown) {
           const error = asError(thrown)
           if (signal.aborted) break
           if (!codes[error.code].retryable && error.code !== 'OUTCOME_UNKNOWN') {
             log.error('the namenode refuses to hear how an attempt ended', { error, attempt })
-            return false
+            if (refused) return false
+            refused = true
+            told = boundedOutcome(failed('system', `the namenode refused the report of this attempt, which was "${told.kind}" (${error.code}: ${error.message})`))
+            this.#telling.set(attempt, told)
+            continue
           }
           if (tries === 1) log.warn('the namenode cannot be told how an attempt ended; trying again', { error, attempt })
         }
@@ -84,14 +93,16 @@ export class Reporter {
 
   async #tellProgress(): Promise<void> {
     const { node, namenode, caller, session, running, onKill, log } = this.#options
-    const attempts = [
-      ...running().map(({ attempt, counters, fraction }) => ({ attempt, counters: { ...counters }, fraction })),
-      ...[...this.#telling].map(([attempt, { counters }]) => ({ attempt, counters, fraction: 1 })),
+    const all = [
+      ...running().map(({ attempt, counters, fraction }) => ({ attempt, counters: finite(counters), fraction: Number.isFinite(fraction) ? fraction : 0 })),
+      ...[...this.#telling].map(([attempt, { counters }]) => ({ attempt, counters: finite(counters), fraction: 1 })),
     ]
-    if (attempts.length === 0) return
     try {
-      const { kill } = await caller().call(namenode, progress, { node, session: session(), attempts }, { signal: this.#stopping.signal, retry: false, peer: 'namenode' })
-      for (const attempt of kill) onKill(attempt)
+      for (let at = 0; at < all.length; at += progressMax) {
+        const attempts = all.slice(at, at + progressMax)
+        const { kill } = await caller().call(namenode, progress, { node, session: session(), attempts }, { signal: this.#stopping.signal, retry: false, peer: 'namenode' })
+        for (const attempt of kill) onKill(attempt)
+      }
     } catch (error) {
       // The next one comes soon.
       if (!this.#stopping.signal.aborted) log.debug('progress could not be told', { error })
@@ -104,8 +115,16 @@ export class Reporter {
   }
 }
 
+/** As much as the schema takes of what a program, or the number of outputs that a node has lost, decides about. */
 function boundedOutcome(outcome: Outcome): Outcome {
   if (outcome.kind === 'done') return outcome
-  const { failure } = outcome
-  return { ...outcome, failure: { ...failure, message: failure.message.slice(0, textMax), ...failure.stack !== undefined && { stack: failure.stack.slice(0, textMax) } } }
+  const { failure, missing } = outcome
+  return {
+    ...outcome, counters: finite(outcome.counters),
+    failure: { ...failure, message: failure.message.slice(0, textMax), ...failure.stack !== undefined && { stack: failure.stack.slice(0, textMax) } },
+    ...missing && { missing: missing.slice(0, missingMax) },
+  }
 }
+
+/** JSON has no other numbers; one counter must not make a report of everything else refused. */
+const finite = (counters: Counters): Counters => Object.fromEntries(Object.entries(counters).filter(([, value]) => Number.isFinite(value)))

@@ -25,6 +25,8 @@ export interface ContactOptions extends Omit<SessionTools, 'heard'> {
   readonly met: (upMs: number) => void
 }
 
+/** As many as the schema takes; of those beyond, progress tells. */
+const attemptsMax = 1000
 const backoff = { firstMs: 100, maxMs: 2_000 }
 /** Said once in a while, not at every try. */
 const complainMs = 10_000
@@ -116,7 +118,7 @@ export class Contact {
     const known = cluster()
     const askedMs = clock.mono()
     const reply = await caller().call(namenode, register, {
-      node, address, rack, host, pid, version, slots: runner.slots, storages: await store.state(), attempts: runner.running(),
+      node, address, rack, host, pid, version, slots: runner.slots, storages: await store.state(), attempts: runner.running().slice(0, attemptsMax),
       ...(known !== undefined && { cluster: known }),
     }, { signal, peer: 'namenode', retry: false })
     await fence.pass(reply.epoch)

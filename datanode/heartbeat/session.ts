@@ -3,7 +3,7 @@
 // Invariant: when the session ends, every wait of its loops ends at once. `run` waits for all loops, so a wait that only the end of
 // `run` could settle would keep this node out of its cluster for good.
 
-import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
+import { asError, GristmillError, hasCode, type ErrorCode } from '../../src/base/errors.ts'
 import type { Address, NodeId } from '../../src/base/ids.ts'
 import { backoffMs } from '../../src/base/retry.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -47,6 +47,8 @@ export interface SessionTools {
 /** Calls about failed copies at a time. */
 const tellingMax = 8
 const backoff = { firstMs: 100, maxMs: 2_000 }
+/** The namenode finds the message itself wrong. */
+const refusals: readonly ErrorCode[] = ['EINVAL', 'TOO_LARGE']
 
 /** May reject without anybody listening. */
 function awaitable(): PromiseWithResolvers<void> {
@@ -171,9 +173,11 @@ export class Session {
       }
       if (changes.size > 0) {
         const batch = changes.batch()
-        const { only = [] } = await this.#deliver(changesMessage, { node, session: this.id, seq: ++this.#seq, ...batch })
+        const reply = await this.#deliver(changesMessage, { node, session: this.id, seq: ++this.#seq, ...batch }, refusals)
         changes.settle(batch)
-        await store.told(batch.bad, new Set(only))
+        // The full report tells it instead, and after it come reminders of what is bad: this batch would be refused however often it came.
+        if (!reply) this.#fullWanted = true
+        else await store.told(batch.bad, new Set(reply.only))
       } else if (!this.#fullWanted) {
         await new Promise<void>((resolve, reject) => {
           const { signal } = this.#ending
@@ -214,14 +218,18 @@ export class Session {
     }
   }
 
-  /** Sends until it is acknowledged, or the session is over. */
-  async #deliver<M extends Message>(message: M, request: RequestOf<M>): Promise<ReplyOf<M>> {
+  /** Sends until it is acknowledged, or the session is over. undefined: it was refused with one of the codes `final`. */
+  async #deliver<M extends Message>(message: M, request: RequestOf<M>, final: readonly ErrorCode[] = []): Promise<ReplyOf<M> | undefined> {
     const { clock, random, log } = this.#tools
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#call(message, request, {})
       } catch (error) {
         if (this.#ending.signal.aborted || this.#over(error)) throw error
+        if (hasCode(error, ...final)) {
+          log.error('the namenode refuses a report for good', { error, report: message.name })
+          return undefined
+        }
         log.warn('a report was not taken; sending it again', { error: asError(error), report: message.name })
       }
       await clock.sleep(backoffMs(attempt, backoff, random), this.#ending.signal)

@@ -56,6 +56,20 @@ test('a node whose session ends before its first full report has arrived registe
   await until('it does what it is ordered to', () => mill.namenode.holders(blocks[0]!).length === 0)
 })
 
+test('changes that are refused for good are told by a full report instead, and hold up nothing', async () => {
+  await using mill = await Mill.start({ datanodes: 1 })
+  const { namenode } = mill
+  const [first] = await file(mill)
+  namenode.refusesChanges = true
+  namenode.give(mill.datanodes[0]!.node, { kind: 'delete', blocks: [first!] })
+  await until('it has told of the removal in another way', () => namenode.calls.includes('changes') && namenode.holders(first!).length === 0)
+  namenode.refusesChanges = false
+  namenode.calls.length = 0
+  const [second] = await file(mill, '/second')
+  await until('it tells of changes again', () => namenode.calls.includes('changes') && namenode.holders(second!).length === 1)
+  expect(namenode.calls).not.toContain('full')
+})
+
 test('a node that stops before its first full report has arrived does stop', async () => {
   await using mill = await Mill.start({ datanodes: 0 })
   mill.namenode.forgetsRegistered = 1e9

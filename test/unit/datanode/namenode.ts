@@ -53,7 +53,9 @@ export class FakeNamenode {
   /** Answer UNREGISTERED to everything until a node registers again. */
   forgetful = false
   /** Sessions still to be forgotten between the answer to register and the next call, as by a namenode that is killed there. */
-  forgetsRegistered = 0
+/** Finds reports of changes wrong. */
+  refusesChanges = false
+    forgetsRegistered = 0
   lostLeases = new Set<number>()
   #listening: Listening | undefined
   #ids = 0
@@ -101,6 +103,7 @@ export class FakeNamenode {
         }),
         route(report.changes, request => {
           this.calls.push('changes')
+          if (this.refusesChanges) throw new GristmillError('EINVAL', 'these changes cannot be right')
           const { blocks } = nodeOf(request)
           for (const { id, length, crc } of request.added) blocks.set(id, { length, crc })
           for (const id of [...request.removed, ...request.bad]) blocks.delete(id)
