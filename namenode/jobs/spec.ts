@@ -4,6 +4,7 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { checkPath, isWithin, systemDirectory } from '../../src/base/paths.ts'
+import { MiB } from '../../src/base/units.ts'
 import { checkApart, notApart } from '../../src/protocol/apart.ts'
 import type { JobSpec } from '../../src/protocol/job.ts'
 
@@ -13,10 +14,15 @@ const partitionsMax = 100_000
 /** `/part-00000.jsonl`, with a number of up to ten digits. */
 const partNameBytes = 32
 
-/** Throws EINVAL, saying which part is wrong. */
+/** Of the parameters as JSON, which travel with every task: an order with them and its split has to fit into one answer. */
+const paramsBytesMax = 16 * MiB
+
+/** Throws EINVAL or TOO_LARGE, saying which part is wrong. */
 export function checkSpec(spec: JobSpec): void {
   checkOutputPath(spec.output.path)
   checkApart(spec.output.path, spec.inputs ?? [])
+  const paramsBytes = Buffer.byteLength(JSON.stringify(spec.params))
+  if (paramsBytes > paramsBytesMax) throw new GristmillError('TOO_LARGE', `the job's parameters have ${paramsBytes} bytes and may have ${paramsBytesMax}, for they travel with every task; store what is large as a file, and read it as input`)
   const last = spec.stages.length - 1
   spec.stages.forEach(({ input, output }, index) => {
     if (output.kind === 'shuffle' && (output.partitions < 1 || output.partitions > partitionsMax)) throw invalid(`stage ${index} has ${output.partitions} partitions; between 1 and ${partitionsMax} are allowed`)

@@ -2,13 +2,16 @@
 // loses no order, and a repeated one is run once. The datanode keeps one waiting call open; a second one ends the first.
 
 import { limits } from '../../src/base/limits.ts'
+import { MiB } from '../../src/base/units.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Order } from '../../src/protocol/order.ts'
 
 export interface NumberedOrder { readonly seq: number; readonly order: Order }
 
-/** Orders in one answer: each is some hundred bytes, except for tasks with their splits. */
+/** Orders in one answer: each is some hundred bytes, except for tasks with their splits and parameters. */
 const answerMax = 100
+/** Of the tasks in one answer, counted in characters of JSON; the first order always goes. The node takes limits.jobBodyBytesMax bytes. */
+const answerCharsMax = 8 * MiB
 
 export class Orders {
   readonly #clock: Clock
@@ -43,18 +46,29 @@ export class Orders {
   /** What is to be done, as soon as there is something; nothing after a while. Never rejects. */
   wait(signal: AbortSignal): Promise<readonly NumberedOrder[]> {
     this.#answer?.()
-    if (this.#queue.length > 0 || signal.aborted) return Promise.resolve(this.#queue.slice(0, answerMax))
+    if (this.#queue.length > 0 || signal.aborted) return Promise.resolve(this.#first())
     return new Promise(resolve => {
       const finish = (): void => {
         if (this.#answer === finish) this.#answer = undefined
         cancel()
         signal.removeEventListener('abort', finish)
-        resolve(this.#queue.slice(0, answerMax))
+        resolve(this.#first())
       }
       const cancel = this.#clock.after(this.#waitMs, finish)
       signal.addEventListener('abort', finish, { once: true })
       this.#answer = finish
     })
+  }
+
+  /** What fits into one answer: one that is too large for the node would be asked for again and again, and nothing behind it be heard. */
+  #first(): readonly NumberedOrder[] {
+    let chars = 0
+    const end = this.#queue.findIndex(({ order }, i) => {
+      if (i === answerMax) return true
+      if (order.kind === 'run') chars += JSON.stringify(order).length
+      return i > 0 && chars > answerCharsMax
+    })
+    return end < 0 ? this.#queue.slice() : this.#queue.slice(0, end)
   }
 
   /** Answers a waiting call with what there is. */

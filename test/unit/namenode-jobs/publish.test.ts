@@ -19,6 +19,7 @@ import { complete, create } from '../../../namenode/writing/mutations.ts'
 import { setAttribute } from '../../../namenode/xattrs/mutations.ts'
 import { requestId, type JobId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
+import { MiB } from '../../../src/base/units.ts'
 import type { JobSpec } from '../../../src/protocol/job.ts'
 import { as, openBench, root, type Bench } from '../namenode/kit.ts'
 import { mapOnly, names, open, over, runTask, submit, write } from './bookkit.ts'
@@ -199,6 +200,12 @@ test('an output that contains an input, or lies in one, is refused', () => {
   ] as Array<[string, string, string[]?]>) expect(() => reading(path, output, inputs), `${path} ${output}`).toThrow(refused)
   reading('/logs2/x', '/logs', ['/logs2'])
   reading('/ow.txt', '/ow')
+})
+
+test('parameters that could not travel with every task are refused', () => {
+  const spec = mapOnly()
+  checkSpec({ ...spec, params: { text: 'x'.repeat(16 * MiB - 11) } })
+  expect(() => checkSpec({ ...spec, params: { text: 'x'.repeat(16 * MiB - 10) } })).toThrow(expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('store what is large as a file') }))
 })
 
 test('a job that cannot publish what it has computed keeps it, and publishes it elsewhere', async () => {

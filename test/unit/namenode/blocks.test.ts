@@ -1,5 +1,6 @@
 // The block table against a model, placement by its properties, orders that get lost on the way.
 
+import { MiB } from '../../../src/base/units.ts'
 import { expect, test } from 'vitest'
 import { place, surplus, type Candidate } from '../../../namenode/blocks/placement.ts'
 import { BlockTable } from '../../../namenode/blocks/table.ts'
@@ -173,6 +174,22 @@ test('orders are numbered, repeated until they are acknowledged, and never lost 
   const waiting = orders.wait(signal)
   orders.push(kill(3))
   expect((await waiting).map(each => each.seq)).toEqual([3])
+})
+
+test('an answer is never larger than a node takes: tasks with large parameters go one by one, and what is behind them is heard', async () => {
+  const orders = new Orders(new ManualClock(), 1000)
+  const { signal } = new AbortController()
+  const run = (chars: number) => ({ kind: 'run' as const, work: { params: { text: 'x'.repeat(chars) } } as never })
+  for (const chars of [9 * MiB, 5 * MiB, 2 * MiB, 2 * MiB]) orders.push(run(chars))
+  for (let n = 0; n < 150; n++) orders.push({ kind: 'verify', block: blockId(n + 1) })
+  const counts: number[] = []
+  for (let last = 0; orders.size > 0; orders.acknowledge(last)) {
+    const answer = await orders.wait(signal)
+    expect(answer[0]!.seq).toBe(last + 1)
+    last = answer.at(-1)!.seq
+    counts.push(answer.length)
+  }
+  expect(counts).toEqual([1, 2, 100, 51])
 })
 
 test('a waiting call is answered empty after a while, by a second one, by its caller going away, and at the end', async () => {
