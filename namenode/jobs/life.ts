@@ -16,6 +16,7 @@ import { addCounters, changed, endAttempt, newJob, placeOf, ready, runningOf, ty
 
 export function submitted(state: State, event: Event & { kind: 'submitted' }): void {
   const job = newJob(event, 0)
+  job.turn = ++state.turns
   state.jobs.set(job.id, job)
   advance(state, job)
   changed(state, job, true)
@@ -25,6 +26,7 @@ export function submitted(state: State, event: Event & { kind: 'submitted' }): v
 /** Goes on with a job from its committed tasks. Attempts of the earlier life are heard of when their nodes register. */
 export function resumed(state: State, event: Event & { kind: 'resumed' }): void {
   const job = newJob(event, event.term)
+  job.turn = ++state.turns
   state.jobs.set(job.id, job)
   job.absentUntilMonoMs = state.at.monoMs + limits.nodeDeadMs * 2
   for (const record of event.tasks) {

@@ -11,7 +11,7 @@ import { committed, finished, progressed } from './report.ts'
 import type { Job, Node, State } from './state.ts'
 
 export class Machine {
-  readonly #state: State = { nodes: new Map(), jobs: new Map(), open: false, at: { nowMs: 0, monoMs: 0 }, effects: [] }
+  readonly #state: State = { nodes: new Map(), jobs: new Map(), open: false, turns: 0, at: { nowMs: 0, monoMs: 0 }, effects: [] }
 
   /** For those who show it; never changed from outside. */
   get jobs(): ReadonlyMap<JobId, Job> { return this.#state.jobs }

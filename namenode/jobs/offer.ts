@@ -1,7 +1,8 @@
 // Gives waiting tasks to nodes with free slots. A node takes, in this order: a task whose input it holds; one that no
 // living node holds; after `rackSkips` offers without either, one whose input lies in its rack; after `anySkips`, any
 // (delay scheduling, counted in offers and not in seconds: a busy cluster makes many offers a second, and each is a
-// chance for a better node). Jobs share slots by having equally many running; at equality the older one goes first.
+// chance for a better node). Jobs share slots by having equally many running; at equality the one goes first that
+// was given a slot (or was submitted) the longest ago, so that turns go round and no job waits behind another one's many tasks.
 // INVARIANT: a node never has more attempts than slots, and a task never two attempts on one node at a time.
 
 import type { NodeId } from '../../src/base/ids.ts'
@@ -53,7 +54,7 @@ function inOrder(nodes: Node[], jobs: readonly Job[]): Node[] {
 
 /** Starts one task on the node; false if there is none for it. */
 function serve(state: State, jobs: Job[], node: Node): boolean {
-  jobs.sort((a, b) => a.running - b.running || a.submittedMs - b.submittedMs || (a.id < b.id ? -1 : 1))
+  jobs.sort((a, b) => a.running - b.running || a.turn - b.turn)
   for (const job of jobs) {
     if (job.avoid.has(node.id)) continue
     for (const stage of job.stages) {
@@ -119,6 +120,7 @@ function launch(state: State, place: Place, facts: { node: Node; locality: Local
     stage.waiting--
   }
   const attempt = newAttempt(state, place, facts)
+  job.turn = ++state.turns
   state.effects.push({ kind: 'run', node: attempt.node, attempt: attempt.id, locality: attempt.locality })
   changed(state, job, false)
 }

@@ -98,6 +98,8 @@ export interface Job {
   version: number
   /** Attempts that run, over all stages: what fairness goes by. */
   running: number
+  /** When it was last given a slot, or came, counted in such events over all jobs: no two jobs have the same. */
+  turn: number
   failure: Failure | undefined
   /** Failed attempts by node; many on one node and the job avoids it. */
   readonly nodeFailures: Map<NodeId, number>
@@ -116,6 +118,8 @@ export interface State {
   readonly jobs: Map<JobId, Job>
   /** After a start tasks wait until enough is known of where blocks lie. */
   open: boolean
+  /** Attempts started and jobs that came, so far. */
+  turns: number
   at: Moment
   effects: Effect[]
 }
@@ -142,7 +146,7 @@ export function newJob(facts: JobFacts, term: number): Job {
     if (input.kind === 'shuffle') stages[input.stage]!.readers.push(stage.index)
   }
   return {
-    id: facts.job, user: facts.user, spec: facts.spec, submittedMs: facts.submittedMs, stages, state: 'running', version: 1, running: 0,
+    id: facts.job, user: facts.user, spec: facts.spec, submittedMs: facts.submittedMs, stages, state: 'running', version: 1, running: 0, turn: 0,
     failure: undefined, nodeFailures: new Map(), avoid: new Set(), used: new Set(), firstAttempt: term * attemptsPerTerm, absentUntilMonoMs: 0,
   }
 }

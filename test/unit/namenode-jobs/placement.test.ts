@@ -1,7 +1,9 @@
 // Which node gets which task, as text tables: those that hold the input first, then the rack, then any.
 
-import { test } from 'vitest'
-import { play } from './kit.ts'
+import { expect, test } from 'vitest'
+import type { Effect } from '../../../namenode/jobs/event.ts'
+import { attemptParts, nodeId, type AttemptId, type JobId } from '../../../src/base/ids.ts'
+import { Bench, doneReport, play } from './kit.ts'
 
 test('a node that is to be emptied, or away, joins without getting tasks, until it offers slots again', () => {
   play(`
@@ -107,4 +109,44 @@ test('a reduce starts on the node with most of the map output', () => {
       -> answer 0.2.0 committed
       -> run 1.0.0 on c (any)
   `)
+})
+
+test('jobs with equally many running take turns, the one that waited longest first: a small job never waits for a large one', () => {
+  const bench = new Bench()
+  const node = nodeId('a')
+  bench.apply({ kind: 'opened' })
+  const started: string[] = []
+  const run = (effects: readonly Effect[]): void => { for (const effect of effects) if (effect.kind === 'run') started.push(effect.attempt) }
+  run(bench.apply({ kind: 'joined', node, rack: 'r', host: 'a', slots: 1, attempts: [] }))
+  const nowhere = (maps: number): string[][] => Array.from({ length: maps }, () => [])
+  const submit = (maps: number): JobId => {
+    const { job, effects } = bench.submit({ maps, reduces: 0 }, nowhere(maps) as never)
+    run(effects)
+    return job
+  }
+  const large = submit(6)
+  const small = submit(1)
+  const middle = submit(2)
+  const finish = (): void => {
+    const attempt = started.at(-1)! as AttemptId
+    run(bench.apply({ kind: 'finished', ...doneReport(node, attempt, bench.kept.get(attemptParts(attempt).job)!.spec) }))
+    while (bench.waiting.length > 0) run(bench.settle())
+  }
+  finish()
+  finish()
+  const late = submit(1)
+  while (started.length < 10) finish()
+  expect(started.map(attempt => attemptParts(attempt as AttemptId).job)).toEqual([large, large, small, middle, large, late, middle, large, large, large])
+})
+
+test('of jobs with unequally many running the one with fewer goes first, whoever waited longer', () => {
+  const bench = new Bench()
+  const [a, b] = [nodeId('a'), nodeId('b')]
+  bench.apply({ kind: 'opened' })
+  bench.apply({ kind: 'joined', node: a, rack: 'r', host: 'a', slots: 2, attempts: [] })
+  const first = bench.submit({ maps: 4, reduces: 0 }, [[], [], [], []])
+  const second = bench.submit({ maps: 4, reduces: 0 }, [[], [], [], []])
+  const jobs = (effects: readonly Effect[]): string[] => effects.flatMap(effect => (effect.kind === 'run' ? [attemptParts(effect.attempt).job] : []))
+  expect([jobs(first.effects), jobs(second.effects)]).toEqual([[first.job, first.job], []])
+  expect(jobs(bench.apply({ kind: 'joined', node: b, rack: 'r', host: 'b', slots: 3, attempts: [] }))).toEqual([second.job, second.job, first.job])
 })
