@@ -2,10 +2,12 @@
 // address of the moment. A call that found nobody is made again, where the namenode is then: nothing of it can have happened,
 // or its request id gives the first answer.
 
-import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { abortable, abortError } from '../../src/base/abort.ts'
+import { hasCode } from '../../src/base/errors.ts'
 import { address, type Address } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { backoffMs } from '../../src/base/retry.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import { Caller, type CallOptions, type CallerOptions } from '../../src/rpc/call.ts'
 import type { Embedded } from './embedded.ts'
@@ -38,8 +40,9 @@ export class EmbeddedCaller extends Caller {
     const usual = options.timeoutMs ?? limits.callTimeoutMs + (message.waits ? limits.longPollMs : 0)
     const until = clock.mono() + Math.max(usual, retry ? takeOverMs : 0)
     for (let attempt = 1; ; attempt++) {
-      const current = await this.#embedded.address()
-      if (needsBlocks.test(message.name)) await this.#embedded.ready()
+      // Both are shared by all calls, and know no signal.
+      const current = await abortable(this.#embedded.address(), signal)
+      if (needsBlocks.test(message.name)) await abortable(this.#embedded.ready(), signal)
       try {
         return await super.call(current, message, request, { ...options, timeoutMs: Math.min(usual, Math.max(1, until - clock.mono())), retry: false })
       } catch (error) {
@@ -47,17 +50,17 @@ export class EmbeddedCaller extends Caller {
         const later = hasCode(error, 'OVERLOADED', 'SAFE_MODE')
         if (!retry || !repeatable || !(gone || later) || signal?.aborted || clock.mono() > until) throw error
         if (gone) this.#embedded.lost(current)
-        await pause(clock.sleep(backoffMs(attempt, backoff, random), signal))
+        await pause(clock, backoffMs(attempt, backoff, random), signal)
       }
     }
   }
 }
 
 /** A wait that an abort ends with our own error. */
-async function pause(sleep: Promise<void>): Promise<void> {
+async function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
   try {
-    await sleep
-  } catch (cause) {
-    throw new GristmillError('ABORTED', 'the operation was aborted', { cause })
+    await clock.sleep(ms, signal)
+  } catch (error) {
+    throw signal?.aborted ? abortError(signal) : error
   }
 }

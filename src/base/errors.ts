@@ -79,13 +79,15 @@ export interface ErrorOptions {
 
 /** Says what was asked, what was found, and what to do about it. `code` is for programs, `message` for people. */
 export class GristmillError extends Error {
-  override name = 'GristmillError'
+  /** `AbortError` for an aborted call: programs for Node, fetch and timers look for that name. */
+  override readonly name: string
   readonly code: ErrorCode
   readonly details: Readonly<Record<string, unknown>>
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
+    this.name = code === 'ABORTED' ? 'AbortError' : 'GristmillError'
     this.details = options.details ?? {}
   }
 

@@ -4,6 +4,7 @@
 // Invariant: the pieces that come out, joined, are exactly [start, end) of the block, each byte checked.
 
 import { FrameBuffer } from '../block/frame.ts'
+import { throwIfAborted } from '../base/abort.ts'
 import { asError, GristmillError, hasCode } from '../base/errors.ts'
 import { blockName, type Address, type BlockId, type ClusterId, type NodeId } from '../base/ids.ts'
 import { backoffMs } from '../base/retry.ts'
@@ -96,7 +97,7 @@ export class BlockReader {
   async next(): Promise<Buffer | undefined> {
     const { end, signal } = this.#options
     while (this.#position < end) {
-      signal?.throwIfAborted()
+      throwIfAborted(signal)
       try {
         this.#replica ??= await this.#opened(this.#opening ?? this.#open())
         const replica = this.#replica
@@ -112,7 +113,7 @@ export class BlockReader {
         if (this.#position === end) await this.#finish(replica)
         return buffer.room.subarray(from, to)
       } catch (error) {
-        signal?.throwIfAborted()
+        throwIfAborted(signal)
         await this.#failOver(error)
       } finally {
         this.#opening = undefined
@@ -180,6 +181,7 @@ export class BlockReader {
     const { signal } = this.#options
     if (!signal) return coming
     const onAbort = (): void => replica.close()
+    if (signal.aborted) onAbort()
     signal.addEventListener('abort', onAbort, { once: true })
     try {
       return await coming

@@ -2,6 +2,7 @@
 // business, those calls go to the namenode directly; it takes from there only what it needs to move bytes.
 
 import { FramePool } from '../block/ring.ts'
+import { Background } from '../base/background.ts'
 import { requestId, type Address, type BlockId, type ClusterId, type RequestId } from '../base/ids.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
@@ -38,6 +39,8 @@ export interface FileClientOptions {
   readonly progressMs?: number | undefined
   /** limits.leaseRenewMs unless told. */
   readonly leaseRenewMs?: number | undefined
+  /** What goes on after a caller has given up; a client that belongs to a Mill shares the Mill's. */
+  readonly background?: Background | undefined
 }
 
 export interface WriterOptions extends CreateOptions {
@@ -55,15 +58,16 @@ export class FileClient {
   readonly #upload: UploadTools
   readonly #read: ReadTools
   readonly #client: string
-  readonly #reports = new Set<Promise<void>>()
+  readonly #background: Background
   #requests = 0
 
   constructor(options: FileClientOptions) {
     const { caller, net, clock, random, disk, log, namenode, cluster, host, progressMs } = options
     this.#options = options
     this.#client = random.id()
+    this.#background = options.background ?? new Background()
     this.#wires = new Wires({ net, caller, clock })
-    this.#leases = new Leases({ caller, clock, log, namenode, renewMs: options.leaseRenewMs })
+    this.#leases = new Leases({ caller, clock, log, namenode, renewMs: options.leaseRenewMs, background: this.#background, requestId: () => this.requestId() })
     this.#locator = new Locator({ caller, namenode, host })
     this.#upload = { caller, clock, random, log, wires: this.#wires, pool: new FramePool(), namenode, cluster, host, progressMs, requestId: () => this.requestId() }
     this.#read = { caller, clock, random, disk, log, wires: this.#wires, doubts: new Doubts(clock), cluster, host, progressMs, reportBad: (block, address, proof) => this.#reportBad(block, address, proof) }
@@ -108,18 +112,16 @@ export class FileClient {
     }
   }
 
-  /** Ends idle wires and waits for reports that are on their way. Writers and readers must have ended. */
+  /** Ends idle wires and waits for reports and for leases that are being given back. Writers and readers must have ended. */
   async close(): Promise<void> {
     this.#leases.close()
-    await Promise.allSettled(this.#reports)
+    await this.#background.settled()
     this.#wires.close()
   }
 
   #reportBad(block: BlockId, address: Address, proof: Proof): void {
     const { caller, namenode, log } = this.#options
-    const report = caller.call(namenode, reportBad, { block, address, proof: { ...proof, message: proof.message.slice(0, 500) } }, { peer: 'namenode' })
-      .then(() => {}, (error: unknown) => { log.warn('a damaged replica could not be reported', { error, block, address }) })
-      .finally(() => { this.#reports.delete(report) })
-    this.#reports.add(report)
+    this.#background.add(caller.call(namenode, reportBad, { block, address, proof: { ...proof, message: proof.message.slice(0, 500) } }, { peer: 'namenode' })
+      .catch((error: unknown) => { log.warn('a damaged replica could not be reported', { error, block, address }) }))
   }
 }

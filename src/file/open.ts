@@ -1,10 +1,12 @@
 // A file that is being written: its lease, the blocks that were allocated ahead, and the two ways in which it ends.
-// Invariant: after `complete` or `abandon` nothing of it is left in this process, and its signal is aborted.
+// Invariant: after `complete` or `abandon` nothing of it is left in this process, and its signal is aborted. An abort of the caller's
+// signal, at whatever step, ends in `abandon`: also while `create` is on its way.
 
-import { asError, GristmillError } from '../base/errors.ts'
+import { abortable, abortError, throwIfAborted } from '../base/abort.ts'
+import { GristmillError } from '../base/errors.ts'
 import type { LeaseId } from '../base/ids.ts'
 import type { FileStatus } from '../protocol/namespace.ts'
-import { abandon, complete, create, type AllocatedBlock, type SealedBlock } from '../protocol/writing.ts'
+import { complete, create, type AllocatedBlock, type SealedBlock } from '../protocol/writing.ts'
 import type { RecordFormat } from '../protocol/fields.ts'
 import type { Leases } from './lease.ts'
 import type { Source } from './source.ts'
@@ -30,18 +32,28 @@ export class OpenFile {
   readonly #lease: LeaseId
   readonly #ahead: AllocatedBlock[]
   readonly #ending = new AbortController()
+  readonly #givenUp: AbortSignal | undefined
   #completing = false
+  #abandoned: Promise<void> | undefined
   /** Aborts when the caller gives up, the lease is lost, or the file has ended. */
   readonly signal: AbortSignal
 
   /** `blocks`: allocate so many at once; `bytes`: of the longest of them, if that is known. */
   static async create(tools: UploadTools, leases: Leases, path: string, options: CreateOptions & { blocks: number; bytes?: number | undefined }): Promise<OpenFile> {
     const { signal, overwrite, parents, mode, replication, blockBytes, format, blocks, bytes } = options
-    const reply = await tools.caller.call(tools.namenode, create, {
+    await abortable(leases.settled(path), signal)
+    const reply = await tools.caller.callOrUndo(tools.namenode, create, {
       requestId: tools.requestId(), path, host: tools.host, blocks,
       ...(overwrite !== undefined && { overwrite }), ...(parents !== undefined && { parents }), ...(mode !== undefined && { mode }),
       ...(bytes !== undefined && { bytes }), ...(replication !== undefined && { replication }), ...(blockBytes !== undefined && { blockBytes }), ...(format !== undefined && { format }),
-    }, { signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs })
+    }, {
+      signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs,
+      undo: ({ lease }) => leases.giveBack(path, lease), background: { add: work => leases.ending(path, work) },
+    })
+    if (signal?.aborted) {
+      void leases.giveBack(path, reply.lease)
+      throw abortError(signal)
+    }
     return new OpenFile(tools, leases, { path, lease: reply.lease, blockBytes: reply.blockBytes, replication: reply.replication, ahead: reply.blocks, signal })
   }
 
@@ -53,6 +65,7 @@ export class OpenFile {
     this.path = path
     this.blockBytes = blockBytes
     this.replication = replication
+    this.#givenUp = signal
     this.signal = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal
     // Who aborts has given up: nobody is left who would call `abandon`.
     signal?.addEventListener('abort', () => { void this.abandon() }, { once: true, signal: this.#ending.signal })
@@ -63,13 +76,16 @@ export class OpenFile {
     })
   }
 
+  /** The caller's signal was aborted. */
+  get givenUp(): boolean { return this.#givenUp?.aborted === true }
+
   upload(source: Source, onSent?: (bytes: number) => void): Promise<Omit<SealedBlock, 'aligned'>> {
     return upload(this.#tools, source, { lease: this.#lease, block: this.#ahead.shift(), signal: this.signal, onSent })
   }
 
   /** Makes the file visible. */
   async complete(blocks: SealedBlock[], mtimeMs?: number): Promise<FileStatus> {
-    this.signal.throwIfAborted()
+    throwIfAborted(this.signal)
     this.#completing = true
     const status = await this.#tools.caller.call(this.#tools.namenode, complete, {
       requestId: this.#tools.requestId(), lease: this.#lease, blocks, ...(mtimeMs !== undefined && { mtimeMs: Math.round(mtimeMs) }),
@@ -78,15 +94,12 @@ export class OpenFile {
     return status
   }
 
-  /** Lets go of the file; if the namenode cannot be told, the lease runs out. Never throws. */
-  async abandon(): Promise<void> {
-    if (this.#ending.signal.aborted && !this.#leases.holds(this.#lease)) return
+  /** Lets go of the file; resolves when the namenode has been told. If it cannot be, the lease runs out. Never rejects. */
+  abandon(): Promise<void> {
+    if (this.#abandoned) return this.#abandoned
+    if (this.#ending.signal.aborted && !this.#leases.holds(this.#lease)) return Promise.resolve()
     this.#end()
-    try {
-      await this.#tools.caller.call(this.#tools.namenode, abandon, { requestId: this.#tools.requestId(), lease: this.#lease }, { peer: 'namenode' })
-    } catch (error) {
-      this.#tools.log.warn('a file could not be abandoned; its lease will run out', { error: asError(error), path: this.path })
-    }
+    return this.#abandoned = this.#leases.giveBack(this.path, this.#lease)
   }
 
   #end(): void {

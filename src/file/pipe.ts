@@ -4,6 +4,7 @@
 
 import { fits } from '../protocol/check.ts'
 import type { FrameBuffer } from '../block/frame.ts'
+import { abortError, throwIfAborted } from '../base/abort.ts'
 import { asError, GristmillError, isErrorCode } from '../base/errors.ts'
 import { blockName, type BlockId, type ClusterId, type NodeId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
@@ -52,12 +53,13 @@ export class Pipe {
         let held: HeldWire | undefined
         try {
           held = await wires.take(member.address, { signal, fresh, progressMs: patience(progressMs, behind.length) })
-          await held.channel.request({ op: 'write', cluster: target.cluster, block: target.block, bytesMax: target.bytesMax, token: target.token, pipeline: behind })
+          // A peer that takes nothing holds the request up: an abort ends the wire, and with it the wait.
+          await endingOn(signal, held, held.channel.request({ op: 'write', cluster: target.cluster, block: target.block, bytesMax: target.bytesMax, token: target.token, pipeline: behind }))
           return new Pipe(wires, held, { first: member, behind, skipped, block: target.block })
         } catch (error) {
-          signal?.throwIfAborted()
-          failure = error
           held?.channel.wire.destroy()
+          throwIfAborted(signal)
+          failure = error
           if (!held?.used) break
         }
       }
@@ -145,5 +147,17 @@ export class Pipe {
       this.#held.channel.wire.destroy(this.#error)
     }
     return this.#error
+  }
+}
+
+/** Waits for something on a wire; an abort drops the wire, so that the wait ends. */
+async function endingOn<T>(signal: AbortSignal | undefined, { channel }: HeldWire, coming: Promise<T>): Promise<T> {
+  const onAbort = (): void => channel.wire.destroy(abortError(signal!))
+  if (signal?.aborted) onAbort()
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await coming
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
   }
 }

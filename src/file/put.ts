@@ -2,6 +2,7 @@
 // the file into their pipelines, several at a time, and nothing is kept aside.
 
 import { Boundary } from '../record/boundary.ts'
+import { throwIfAborted } from '../base/abort.ts'
 import { limits } from '../base/limits.ts'
 import { KiB, MiB } from '../base/units.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -32,7 +33,7 @@ export async function putFile(tools: UploadTools, leases: Leases, disk: Disk, { 
     const blocks = reader.bytes === 0 ? 0 : Math.min(limits.parallelBlocks, Math.ceil(reader.bytes / (options.blockBytes ?? limits.blockBytesDefault)))
     const file = await OpenFile.create(tools, leases, to, { ...options, blocks, bytes: reader.bytes })
     try {
-      const cuts = cutsOf(reader, { blockBytes: file.blockBytes, format, delimiter: options.delimiter, clock: tools.clock })
+      const cuts = cutsOf(reader, { blockBytes: file.blockBytes, format, delimiter: options.delimiter, clock: tools.clock, signal: file.signal })
       const sealed: SealedBlock[] = []
       let sent = 0
       const onSent = options.onProgress && ((bytes: number): void => { sent += bytes; options.onProgress!(sent, reader.bytes) })
@@ -51,13 +52,15 @@ export async function putFile(tools: UploadTools, leases: Leases, disk: Disk, { 
       try {
         await Promise.all(workers)
       } catch (error) {
-        await file.abandon() // ends the other blocks too
+        void file.abandon() // ends the other blocks too
         await Promise.allSettled(workers)
         throw error
       }
       return await file.complete(sealed.length === 1 ? [{ ...sealed[0]!, aligned: true }] : sealed, options.mtimeMs)
     } catch (error) {
-      await file.abandon()
+      const told = file.abandon()
+      // Who has given up does not wait for the namenode.
+      if (!options.signal?.aborted) await told
       throw error
     }
   } finally {
@@ -66,7 +69,7 @@ export async function putFile(tools: UploadTools, leases: Leases, disk: Disk, { 
 }
 
 /** Where the file's blocks begin and end; cut between records where the format has any. */
-async function* cutsOf(reader: DiskReader, { blockBytes, format, delimiter, clock }: CutOptions & { blockBytes: number; clock: Clock }): AsyncGenerator<Cut, undefined, void> {
+async function* cutsOf(reader: DiskReader, { blockBytes, format, delimiter, clock, signal }: CutOptions & { blockBytes: number; clock: Clock; signal: AbortSignal }): AsyncGenerator<Cut, undefined, void> {
   let startsAligned = true
   // CSV: the scanner goes on over a block that had no record end, for it must know whether it is inside quotes.
   let boundary: Boundary | undefined
@@ -82,7 +85,7 @@ async function* cutsOf(reader: DiskReader, { blockBytes, format, delimiter, cloc
       last = lastNewline(reader, start, start + room)
     } else if (format !== 'bytes') {
       boundary ??= new Boundary(format, { delimiter, atFileStart: start === 0 })
-      await scan(reader, boundary, { from: start + boundary.bytes - base, to: start + room, clock })
+      await scan(reader, boundary, { from: start + boundary.bytes - base, to: start + room, clock, signal })
       last = boundary.last - base
     }
     const bytes = last > 0 ? last : room
@@ -108,7 +111,7 @@ function lastNewline(reader: DiskReader, start: number, end: number): number {
   return 0
 }
 
-async function scan(reader: DiskReader, boundary: Boundary, { from, to, clock }: { from: number; to: number; clock: Clock }): Promise<void> {
+async function scan(reader: DiskReader, boundary: Boundary, { from, to, clock, signal }: { from: number; to: number; clock: Clock; signal: AbortSignal }): Promise<void> {
   const piece = Buffer.allocUnsafe(Math.min(MiB, Math.max(0, to - from)))
   for (let at = from; at < to;) {
     const target = piece.subarray(0, Math.min(piece.length, to - at))
@@ -116,6 +119,7 @@ async function scan(reader: DiskReader, boundary: Boundary, { from, to, clock }:
     if (found === 0) return
     boundary.push(target.subarray(0, found))
     at += found
+    throwIfAborted(signal)
     await clock.yield() // the blocks that are on their way must not wait for the scan
   }
 }

@@ -14,6 +14,8 @@ export interface ReadOptions {
   /** One past the last byte; what lies behind the end of the file does not exist. */
   readonly end?: number | undefined
   readonly signal?: AbortSignal | undefined
+  /** Places of the path's file that have been asked for already; used for the first version. */
+  readonly located?: LocatedFile | undefined
   /** Each piece is good only until the next one is asked for; saves the memory of a new buffer for each. */
   readonly reuse?: boolean | undefined
   readonly onRead?: ((bytes: number, from: NodePlace, inPlace: boolean) => void) | undefined
@@ -62,7 +64,7 @@ export async function* readFile(tools: ReadTools, locator: Locator, file: string
   for (let versions = 1; ; versions++) {
     let begun = false
     try {
-      for await (const piece of readVersion(tools, locator, file, options)) {
+      for await (const piece of readVersion(tools, locator, (versions === 1 ? options.located : undefined) ?? file, options)) {
         begun = true
         yield piece
       }

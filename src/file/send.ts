@@ -3,7 +3,7 @@
 
 import { ChunkTable } from '../block/checksum.ts'
 import type { FramePool } from '../block/ring.ts'
-import { GristmillError } from '../base/errors.ts'
+import { abortError, throwIfAborted } from '../base/abort.ts'
 import { limits } from '../base/limits.ts'
 import type { Pipe, Written } from './pipe.ts'
 import type { Source } from './source.ts'
@@ -23,7 +23,7 @@ export async function sendBlock(pipe: Pipe, source: Source, { pool, signal, onSe
   const ring = pool.ring()
   const table = new ChunkTable(source.bytes)
   const onAbort = (): void => {
-    const reason = signal!.reason instanceof Error ? signal!.reason : new GristmillError('ABORTED', 'the operation was aborted')
+    const reason = abortError(signal!)
     pipe.abort(reason)
     ring.fail(reason)
   }
@@ -31,7 +31,7 @@ export async function sendBlock(pipe: Pipe, source: Source, { pool, signal, onSe
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
     for (let position = 0; position < source.bytes;) {
-      signal?.throwIfAborted()
+      throwIfAborted(signal)
       if (pipe.error) throw pipe.error
       const taken = ring.take()
       const frame = taken instanceof Promise ? await taken : taken
@@ -54,7 +54,7 @@ export async function sendBlock(pipe: Pipe, source: Source, { pool, signal, onSe
     return { ...written, length: table.bytes, crc: table.crc }
   } catch (error) {
     pipe.abort(error as Error)
-    signal?.throwIfAborted()
+    throwIfAborted(signal)
     throw error
   } finally {
     signal?.removeEventListener('abort', onAbort)

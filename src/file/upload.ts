@@ -3,6 +3,7 @@
 // left on some datanode is garbage of an id that the file never names.
 
 import type { FramePool } from '../block/ring.ts'
+import { throwIfAborted } from '../base/abort.ts'
 import { asError, GristmillError, hasCode } from '../base/errors.ts'
 import type { Address, ClusterId, LeaseId, NodeId, RequestId } from '../base/ids.ts'
 import { backoffMs } from '../base/retry.ts'
@@ -61,7 +62,7 @@ export async function upload(tools: UploadTools, source: Source, options: Upload
       const { length, crc, nodes } = await sendBlock(pipe, source, { pool: tools.pool, signal, onSent })
       return { id: block.id, length, crc, nodes: [...nodes] }
     } catch (error) {
-      signal?.throwIfAborted()
+      throwIfAborted(signal)
       if (error instanceof SourceFailed) throw error.cause
       if (sent > 0) options.onSent?.(-sent)
       const failure = asError(error)

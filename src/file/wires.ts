@@ -3,6 +3,7 @@
 // was `used` before has learnt nothing about the server and tries once more with a fresh one.
 
 import { Channel } from '../block/channel.ts'
+import { throwIfAborted } from '../base/abort.ts'
 import type { Address } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -48,7 +49,7 @@ export class Wires {
 
   /** A wire to a datanode; the caller gives it back or destroys it. `progressMs`: see Wire.setProgressTimeout. */
   async take(to: Address, { signal, fresh = false, progressMs = limits.progressTimeoutMs }: { signal?: AbortSignal | undefined; fresh?: boolean; progressMs?: number } = {}): Promise<HeldWire> {
-    signal?.throwIfAborted()
+    throwIfAborted(signal)
     const kept = fresh ? undefined : this.#idle.get(to)?.pop()
     if (kept) {
       kept.cancel()

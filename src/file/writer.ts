@@ -75,18 +75,26 @@ export class FileWriter {
       // One block from the first byte to the last needs no other, whatever the format.
       return await this.#file.complete(blocks.length === 1 ? [{ ...blocks[0]!, aligned: true }] : blocks, mtimeMs)
     } catch (error) {
-      await this.#file.abandon()
+      const told = this.#file.abandon()
+      // Who has given up does not wait for the namenode.
+      if (!this.#file.givenUp) await told
       throw this.#failure ?? error
     } finally {
       await this.#cleanUp()
     }
   }
 
-  /** Gives the file up. Never throws. */
+  /** Gives the file up; resolves when the namenode has been told. Never rejects. */
   async abort(): Promise<void> {
+    await this.drop()
+    await this.#file.abandon()
+  }
+
+  /** Gives the file up; resolves when nothing of it is left on this machine. The namenode is told in the background. Never rejects. */
+  async drop(): Promise<void> {
     if (this.#ended) return
     this.#ended = true
-    await this.#file.abandon()
+    void this.#file.abandon()
     await this.#cleanUp()
   }
 

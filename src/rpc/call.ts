@@ -3,6 +3,8 @@
 // without an answer, the caller is told just that (OUTCOME_UNKNOWN), never that it failed.
 
 import type { Dispatcher } from 'undici'
+import { abortError } from '../base/abort.ts'
+import type { Background } from '../base/background.ts'
 import { codes, GristmillError, type ErrorCode } from '../base/errors.ts'
 import { exhausted, isExhaustion } from '../base/exhaustion.ts'
 import type { Address } from '../base/ids.ts'
@@ -26,6 +28,15 @@ export interface CallOptions {
   readonly retry?: boolean | undefined
   /** Who is called, for messages: "namenode", "datanode". */
   readonly peer?: string | undefined
+  /** Called when the request may first have left this process. */
+  readonly onSent?: (() => void) | undefined
+}
+
+export interface UndoOptions<M extends Message> extends CallOptions {
+  /** Takes the effect back. Gets the answer of a call whose caller has given up. */
+  readonly undo: (reply: ReplyOf<M>) => Promise<unknown>
+  /** Takes over what is left to do then. */
+  readonly background: Pick<Background, 'add'>
 }
 
 export interface CallerOptions {
@@ -58,6 +69,7 @@ interface Call {
   readonly repeatable: boolean
   /** A mutation was sent and its answer never came. */
   unknown: boolean
+  readonly onSent: (() => void) | undefined
 }
 
 export class Caller {
@@ -86,11 +98,11 @@ export class Caller {
 
   async call<M extends Message>(address: Address, message: M, request: RequestOf<M>, options: CallOptions = {}): Promise<ReplyOf<M>> {
     const { signal, retry = true, peer = 'server' } = options
-    if (signal?.aborted) throw aborted(signal)
+    if (signal?.aborted) throw abortError(signal)
     const timeoutMs = options.timeoutMs ?? limits.callTimeoutMs + (message.waits ? limits.longPollMs : 0)
     let until = this.#clock.mono() + timeoutMs
     const repeatable = !message.mutation || (request as { requestId?: unknown }).requestId !== undefined
-    const call: Call = { address, message, body: JSON.stringify(request), peer, repeatable, unknown: false }
+    const call: Call = { address, message, body: JSON.stringify(request), peer, repeatable, unknown: false, onSent: options.onSent }
     for (let attempt = 1; ; attempt++) {
       let failure: GristmillError
       try {
@@ -107,9 +119,34 @@ export class Caller {
       try {
         await this.#clock.sleep(pause, signal)
       } catch {
-        throw verdict(call, aborted(signal!), attempt)
+        throw verdict(call, abortError(signal!), attempt)
       }
     }
+  }
+
+  /**
+   * A mutation whose effect must not stay when its caller gives up: a lease, a job. An abort is told at once. If nothing was sent by
+   * then, nothing happens; otherwise the answer is waited for in the background, asking again with the same request id while it is
+   * lost, and given to `undo`. If none comes within limits.callTimeoutMs, the effect is left to its own expiry.
+   */
+  callOrUndo<M extends Message>(address: Address, message: M, request: RequestOf<M>, { undo, background, signal, ...options }: UndoOptions<M>): Promise<ReplyOf<M>> {
+    if (!signal) return this.call(address, message, request, options)
+    if (signal.aborted) return Promise.reject(abortError(signal))
+    const inner = new AbortController()
+    let sent = false
+    const running = this.call(address, message, request, { ...options, signal: inner.signal, onSent: () => { sent = true } })
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => {
+        const error = abortError(signal)
+        reject(error)
+        if (!sent) return inner.abort(error)
+        const cancel = this.#clock.after(limits.callTimeoutMs, () => inner.abort(error))
+        background.add(running.then(undo).finally(cancel))
+      }
+      const done = (): void => signal.removeEventListener('abort', onAbort)
+      signal.addEventListener('abort', onAbort, { once: true })
+      running.then(reply => { done(); resolve(reply) }, (error: Error) => { done(); reject(error) })
+    })
   }
 
   /** One try. Throws GristmillErrors only, and notes in `call` if its outcome is unknown. */
@@ -117,9 +154,9 @@ export class Caller {
     const { address, message, body } = call
     const signed = this.#signed.has(address) || !loopback.test(address)
     const headers = signed ? this.#sign(call) : this.#bearer
-    const running = exchange(this.#dispatcher, { address, path: message.path, headers, body, replyBytesMax: limits.jobBodyBytesMax })
+    const running = exchange(this.#dispatcher, { address, path: message.path, headers, body, replyBytesMax: limits.jobBodyBytesMax, onSent: call.onSent })
     const cancel = this.#clock.after(ms, () => running.abort(new GristmillError('TIMEOUT', `the ${call.peer} at ${address} did not answer ${message.name} within ${Math.round(ms)} ms; it may be overloaded or cut off`, { details: { address, message: message.name } })))
-    const onAbort = signal && (() => running.abort(aborted(signal)))
+    const onAbort = signal && (() => running.abort(abortError(signal)))
     if (onAbort) signal.addEventListener('abort', onAbort, { once: true })
     let outcome: Awaited<typeof running.outcome>
     try {
@@ -173,11 +210,4 @@ function verdict({ address, message, peer, unknown }: Call, failure: GristmillEr
   return new GristmillError('OUTCOME_UNKNOWN', `${message.name} ${tries} to the ${peer} at ${address} and no answer came: it may or may not have happened; look, or repeat it with the same request id`, {
     cause: failure, details: { address, message: message.name },
   })
-}
-
-function aborted(signal: AbortSignal): GristmillError {
-  const reason: unknown = signal.reason
-  if (reason instanceof GristmillError) return reason
-  if (reason instanceof Error && reason.name === 'TimeoutError') return new GristmillError('TIMEOUT', 'the deadline of the operation passed', { cause: reason })
-  return new GristmillError('ABORTED', 'the operation was aborted', { cause: reason })
 }

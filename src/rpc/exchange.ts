@@ -13,6 +13,8 @@ export interface ExchangeOptions {
   readonly body: string
   /** Larger answers are cut off with an error. */
   readonly replyBytesMax: number
+  /** Called when the first byte may leave. */
+  readonly onSent?: (() => void) | undefined
 }
 
 export interface Exchange {
@@ -29,6 +31,7 @@ class Running implements Exchange {
   readonly #resolve: (outcome: Outcome) => void
   readonly #reject: (error: Error) => void
   readonly #replyBytesMax: number
+  readonly #onSent: (() => void) | undefined
   #controller: Dispatcher.DispatchController | undefined
   #aborted: Error | undefined
   #status = 0
@@ -36,8 +39,9 @@ class Running implements Exchange {
   #first: Buffer | undefined
   #more: Buffer[] | undefined
 
-  constructor(replyBytesMax: number) {
+  constructor({ replyBytesMax, onSent }: Pick<ExchangeOptions, 'replyBytesMax' | 'onSent'>) {
     this.#replyBytesMax = replyBytesMax
+    this.#onSent = onSent
     const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
     this.outcome = promise
     this.#resolve = resolve
@@ -54,7 +58,10 @@ class Running implements Exchange {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     if (this.#aborted) controller.abort(this.#aborted) // while it waited for a connection: nothing is sent
-    else this.sent = true
+    else {
+      this.sent = true
+      this.#onSent?.()
+    }
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number): void { this.#status = status }
@@ -74,8 +81,8 @@ class Running implements Exchange {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void { this.#reject(error) }
 }
 
-export function exchange(dispatcher: Dispatcher, { address, path, headers, body, replyBytesMax }: ExchangeOptions): Exchange {
-  const running = new Running(replyBytesMax)
+export function exchange(dispatcher: Dispatcher, { address, path, headers, body, replyBytesMax, onSent }: ExchangeOptions): Exchange {
+  const running = new Running({ replyBytesMax, onSent })
   try {
     dispatcher.dispatch({ origin: `http://${address}`, path, method: 'POST', headers, body }, running)
   } catch (error) {

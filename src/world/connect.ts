@@ -2,6 +2,7 @@
 // A server that refuses answers with an ordinary error body; its code and message come out as our own error.
 
 import net from 'node:net'
+import { abortError, throwIfAborted } from '../base/abort.ts'
 import { GristmillError, isErrorCode } from '../base/errors.ts'
 import type { Address } from '../base/ids.ts'
 import { KiB } from '../base/units.ts'
@@ -20,13 +21,13 @@ export async function connectWire(
   request: { path: string; headers: Readonly<Record<string, string>> },
   { signal, timeoutMs = connectMsDefault }: ConnectOptions = {},
 ): Promise<Wire> {
-  signal?.throwIfAborted()
+  throwIfAborted(signal)
   const { host, port } = hostPort(to)
   const wire = new SocketWire(onread => net.connect({ host, port, noDelay: true, allowHalfOpen: true, ...(onread && { onread }) }), { remote: to, raw: true })
   const timer = setTimeout(() => {
     wire.destroy(new GristmillError('UNAVAILABLE', `cannot reach ${to}: it did not answer within ${timeoutMs} ms`, { details: { address: to } }))
   }, timeoutMs)
-  const onAbort = (): void => wire.destroy(signal!.reason as Error)
+  const onAbort = (): void => wire.destroy(abortError(signal!))
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
     await wire.write(requestHead(to, request))

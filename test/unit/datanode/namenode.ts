@@ -10,6 +10,7 @@ import type { Listening } from '../../../src/ports/net.ts'
 import type { NodePlace } from '../../../src/protocol/fields.ts'
 import * as heartbeat from '../../../src/protocol/heartbeat.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
+import type { ReplyOf } from '../../../src/protocol/message.ts'
 import * as order from '../../../src/protocol/order.ts'
 import * as report from '../../../src/protocol/report.ts'
 import * as writing from '../../../src/protocol/writing.ts'
@@ -59,6 +60,8 @@ export class FakeNamenode {
   lostLeases = new Set<number>()
   #listening: Listening | undefined
   #ids = 0
+  /** Answers by request id: a repeat gets the first one. */
+  readonly #created = new Map<string, ReplyOf<typeof writing.create>>()
   #sessions = 0
   #wake = new Map<NodeId, () => void>()
 
@@ -129,12 +132,16 @@ export class FakeNamenode {
           return { epoch: this.epoch, orders: node.orders }
         }),
         route(writing.create, request => {
+          const known = this.#created.get(request.requestId)
+          if (known) return known
           if (this.files.has(request.path) && !request.overwrite) throw new GristmillError('EEXIST', `${request.path} exists`)
           const lease = leaseId(++this.#ids)
           const blockBytes = request.blockBytes ?? this.blockBytes
           const replication = request.replication ?? this.replication
           this.leases.set(lease, { path: request.path, blockBytes, replication, format: request.format ?? 'bytes' })
-          return { lease, blockBytes, replication, blocks: Array.from({ length: request.blocks ?? 0 }, () => placed([], replication)) }
+          const created = { lease, blockBytes, replication, blocks: Array.from({ length: request.blocks ?? 0 }, () => placed([], replication)) }
+          this.#created.set(request.requestId, created)
+          return created
         }),
         route(writing.allocate, request => {
           const lease = this.leases.get(request.lease)

@@ -1,0 +1,151 @@
+// What a writer leaves when it is given up: at any step, also while the namenode's answer is on its way, no lease stays, no wire,
+// no temporary file, and the same path can be written again at once.
+
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import { expect, test, vi } from 'vitest'
+import { Files } from '../../../client/files/files.ts'
+import { clusterOf } from '../../../client/jobs/ask.ts'
+import { Background } from '../../../src/base/background.ts'
+import type { FileClient } from '../../../src/file/client.ts'
+import { Credentials } from '../../../src/rpc/auth.ts'
+import { Caller } from '../../../src/rpc/call.ts'
+import { noise } from '../block/kit.ts'
+import { Mill, testWorld, until } from '../datanode/kit.ts'
+import { create } from '../../../src/protocol/writing.ts'
+import { cluster, secret } from '../datanode/namenode.ts'
+
+// Real files and connections: slow where everything else runs at the same time.
+vi.setConfig({ testTimeout: 30_000 })
+
+/** Calls reach the server at once; the answers to one message are held back, or lost, as a test wants. */
+class Answers {
+  readonly path: string
+  readonly #held: Array<() => void> = []
+  holding = true
+  /** Answers to lose before any is given. */
+  lose = 0
+
+  constructor(path: string) { this.path = path }
+
+  get waiting(): number { return this.#held.length }
+
+  over(dispatcher: Dispatcher): Dispatcher {
+    return { dispatch: (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => dispatcher.dispatch(options, options.path === this.path ? this.#hold(handler) : handler) } as unknown as Dispatcher
+  }
+
+  release(): void {
+    this.holding = false
+    for (const answer of this.#held.splice(0)) answer()
+  }
+
+  #hold(handler: Dispatcher.DispatchHandler): Dispatcher.DispatchHandler {
+    const late = (answer: () => void): void => { if (this.holding) this.#held.push(answer); else answer() }
+    return {
+      onRequestStart: (...args) => handler.onRequestStart?.(...args),
+      onResponseStart: (...args) => handler.onResponseStart?.(...args),
+      onResponseData: (...args) => handler.onResponseData?.(...args),
+      onResponseEnd: controller => {
+        if (this.lose-- > 0) handler.onResponseError?.(controller, Object.assign(new Error('reset'), { code: 'ECONNRESET' }))
+        else late(() => handler.onResponseEnd?.(controller, {}))
+      },
+      onResponseError: (...args) => handler.onResponseError?.(...args),
+    }
+  }
+}
+
+function clientOf(mill: Mill, answers: Answers): { client: FileClient; files: Files } {
+  const { clock, random, net, disk } = testWorld()
+  const background = new Background()
+  const caller = new Caller({ dispatcher: answers.over(net.dispatcher), clock, random, credentials: new Credentials({ secret, user: 'tester', cluster, clock, random }) })
+  const client = mill.newClient({ caller, background })
+  const { ask } = clusterOf({ caller, namenode: () => mill.namenode.address, clock, random, background })
+  return { client, files: new Files({ ask, files: client, host: 'client', clock, disk, random }) }
+}
+
+
+test.each(['abort', 'destroy', 'writeFile', 'lost answer'] as const)('a create whose writer gives up before the answer comes gives its lease back: %s', async how => {
+  await using mill = await Mill.start({ datanodes: 1 })
+  const answers = new Answers(create.path)
+  const { client, files } = clientOf(mill, answers)
+  if (how === 'lost answer') answers.lose = 1
+  const aborting = new AbortController()
+  const stream = how === 'destroy' ? files.createWriteStream('/f') : undefined
+  const result = how === 'writeFile' ? files.writeFile('/f', 'x', { signal: aborting.signal })
+    : stream ? new Promise((_, reject) => { stream.once('close', () => reject(new Error('closed'))) })
+    : client.create('/f', { signal: aborting.signal })
+  result.catch(() => {})
+  await until('the namenode has answered', () => answers.waiting === 1)
+  expect(mill.namenode.leases.size).toBe(1)
+  if (stream) stream.destroy()
+  else aborting.abort(new Error('enough'))
+  // At once: the answer is still held.
+  await expect(result).rejects.toThrow(how === 'destroy' ? 'closed' : 'enough')
+  // The next writer of this process waits for the lease that is on its way back, and meets no EBUSY.
+  const again = client.create('/f')
+  answers.release()
+  await (await again).close()
+  expect(mill.namenode.leases.size).toBe(0)
+  await client.close()
+})
+
+test('closing a client waits until the leases of those who gave up are given back', async () => {
+  await using mill = await Mill.start({ datanodes: 1 })
+  const answers = new Answers(create.path)
+  const { client } = clientOf(mill, answers)
+  const aborting = new AbortController()
+  const result = client.create('/f', { signal: aborting.signal })
+  await until('the namenode has answered', () => answers.waiting === 1)
+  aborting.abort()
+  await expect(result).rejects.toMatchObject({ code: 'ABORTED' })
+  let closed = false
+  const closing = client.close().then(() => { closed = true })
+  await new Promise(setImmediate)
+  expect(closed).toBe(false)
+  answers.release()
+  await closing
+  expect(mill.namenode.leases.size).toBe(0)
+})
+
+test('a source that never yields does not hold an abort up, and is closed', async () => {
+  await using mill = await Mill.start({ datanodes: 1, blockBytes: 4 << 20 })
+  const { files, client } = clientOf(mill, new Answers('none'))
+  const stalled = new Readable({ read() {} })
+  stalled.push(noise(3_000_000))
+  stalled.on('error', () => {})
+  let returned = 0
+  const never: AsyncIterable<Buffer> = { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}), return: async () => { returned++; return { done: true as const, value: undefined } } }) }
+  for (const source of [never, stalled, (async function* () { yield noise(3_000_000); await new Promise(() => {}) })()]) {
+    const aborting = new AbortController()
+    const result = files.writeFile('/f', source, { signal: aborting.signal })
+    result.catch(() => {})
+    await until('the file is being written', () => mill.namenode.leases.size === 1)
+    aborting.abort(new Error('enough'))
+    await expect(result).rejects.toMatchObject({ code: 'ABORTED', message: expect.stringContaining('enough') })
+    await until('the lease is given back', () => mill.namenode.leases.size === 0)
+  }
+  expect([returned, stalled.destroyed]).toEqual([1, true])
+  await client.close()
+  expect(mill.namenode.files.has('/f')).toBe(false)
+  if (existsSync(join(mill.dir, 'spool'))) expect(readdirSync(join(mill.dir, 'spool'))).toEqual([])
+})
+
+test('a source whose file fails is closed, and the failure is told', async () => {
+  await using mill = await Mill.start({ datanodes: 1 })
+  const { files, client } = clientOf(mill, new Answers('none'))
+  let closed = 0
+  const source = async function* (): AsyncGenerator<unknown> {
+    try {
+      yield 'good'
+      yield 5
+    } finally {
+      closed++
+    }
+  }
+  await expect(files.writeFile('/f', source() as never)).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('number 5') })
+  await expect(files.writeFile('/f', (async function* () { yield 'a'; throw new Error('the source broke') })())).rejects.toThrow('the source broke')
+  expect([closed, mill.namenode.leases.size]).toEqual([1, 0])
+  await client.close()
+})
