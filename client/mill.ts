@@ -1,23 +1,33 @@
 // The library's one object: a cluster in the hand of a program, the same for an embedded cluster and for a rack.
 // It holds pooled connections and nothing else that matters; closing it ends what it has started, never what is stored.
 
+import { Background } from '../src/base/background.ts'
 import { GristmillError } from '../src/base/errors.ts'
 import type { Address, ClusterId, JobId } from '../src/base/ids.ts'
 import { jobId } from '../src/base/ids.ts'
 import { FileClient } from '../src/file/client.ts'
 import type { World } from '../src/ports/world.ts'
-import { normalise } from '../src/base/paths.ts'
 import { status, type ClusterStatus } from '../src/protocol/admin.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
 import { allowDeletions, backup, fsck, lost, releaseLost, safeMode, type AllowedDeletions, type BackupMade, type FsckPage, type LostState, type SafeModeState } from '../src/protocol/safety.ts'
 import type { Message, ReplyOf, RequestOf } from '../src/protocol/message.ts'
 import type { Caller } from '../src/rpc/call.ts'
+import { callOptions, flagsOf, localPathOf, optionsOf, pathOf, shown, textOf, type CallOptions, type Path } from './arguments.ts'
+import { within } from './within.ts'
+import { during, perform } from './files/describe.ts'
 import { Files } from './files/files.ts'
-import type { CallOptions } from './files/names.ts'
 import { clusterOf, type Cluster } from './jobs/ask.ts'
 import { Job, listJobs } from './jobs/job.ts'
 import { Nodes } from './nodes/nodes.ts'
 import type { Compiler, RunOptions, RunTools } from './run.ts'
+
+export interface JobsOptions extends CallOptions { readonly limit?: number | undefined }
+
+export interface FsckOptions extends CallOptions {
+  /** All files and blocks, not only those in trouble. */
+  readonly healthy?: boolean | undefined
+  readonly locations?: boolean | undefined
+}
 
 export interface MillParts {
   readonly world: World
@@ -66,8 +76,9 @@ export class Mill extends Files {
       if (closed) throw new GristmillError('UNAVAILABLE', 'this connection to the cluster has been closed; open another one')
       return namenode
     }
-    const asking = clusterOf({ caller, namenode: there, clock, random })
-    const files = new FileClient({ caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: `${scratchDir}/spool` })
+    const background = new Background()
+    const asking = clusterOf({ caller, namenode: there, clock, random, background })
+    const files = new FileClient({ caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: `${scratchDir}/spool`, background })
     super({ ask: asking.ask, files, host, clock, disk, random })
     this.cluster = cluster
     this.nodes = new Nodes(asking.ask)
@@ -87,33 +98,42 @@ export class Mill extends Files {
    * that does not exist, EEXIST for an output that does (unless `overwrite`), ENOTEMPTY for one that is not a job's (unless `force`
    * too), EINVAL for one that contains an input or lies in one, EBUSY while another job is to publish there.
    */
-  async run(program: string, options: RunOptions): Promise<Job> {
+  async run(program: string | URL, options?: RunOptions | null): Promise<Job> {
     // Bundling needs a compiler: loaded by those who run something.
-    const { runProgram } = await import('./run.ts')
-    return runProgram({ cluster: this.#cluster, files: this.#files, ...this.#local }, program, options)
+    const { readRunOptions, runProgram } = await import('./run.ts')
+    return perform('run', undefined, () => readRunOptions(options), async given =>
+      runProgram({ cluster: this.#cluster, files: this.#files, ...this.#local }, localPathOf(program, 'program'), given))
   }
 
   /** A handle of a job, by its id. Whether there is one shows when it is asked for something. */
-  job(id: JobId | string): Job { return new Job(this.#cluster, jobId(id)) }
+  job(id: JobId | string): Job { return new Job(this.#cluster, jobId(textOf(id, 'id of the job', { max: 64 }))) }
 
-  /** Jobs, newest first, those that have ended among them. 100 unless told. */
-  jobs({ limit, signal }: CallOptions & { readonly limit?: number } = {}): Promise<JobStatus[]> {
-    return listJobs(this.#cluster, limit, signal)
+  /** Jobs, newest first, those that have ended among them. Default: 100. */
+  jobs(options?: JobsOptions | null): Promise<JobStatus[]> {
+    return perform('jobs', undefined, () => optionsOf<JobsOptions>(options, 'jobs', { limit: true, signal: true }), async ({ limit, signal }) => {
+      within('limit on jobs', limit, 0)
+      return listJobs(this.#cluster, limit, signal)
+    })
   }
 
   /** Nodes, blocks and their health, as the namenode sees them now. */
-  clusterStatus({ signal }: CallOptions = {}): Promise<ClusterStatus> {
-    return this.#cluster.ask(status, {}, signal)
+  clusterStatus(options?: CallOptions | null): Promise<ClusterStatus> {
+    return perform('status', undefined, callOptions('clusterStatus', options), async ({ signal }) => this.#cluster.ask(status, {}, signal))
   }
 
   /**
    * How everything at and below a path stands, a page at a time: what is missing, corrupt, or has too few or too many
    * replicas, and how much was looked at. With `healthy`, all files and blocks are told. Throws ENOENT, EACCES.
    */
-  async *fsck(path: string, { healthy, locations, signal }: CallOptions & { readonly healthy?: boolean; readonly locations?: boolean } = {}): AsyncGenerator<FsckPage, void, undefined> {
-    const request = { path: normalise(path), ...healthy && { healthy }, ...locations && { locations } }
+  async *fsck(path: Path, options?: FsckOptions | null): AsyncGenerator<FsckPage, void, undefined> {
+    const { request, signal } = await during('fsck', path, async () => {
+      const { healthy, locations, signal: given } = optionsOf<FsckOptions>(options, 'fsck', { healthy: true, locations: true, signal: true })
+      flagsOf({ healthy, locations }, 'healthy', 'locations')
+      return { request: { path: pathOf(path), ...healthy && { healthy }, ...locations && { locations } }, signal: given }
+    })
     for (let after: FsckPage['next']; ;) {
-      const page = await this.#cluster.ask(fsck, { ...request, ...after && { after } }, signal)
+      const from = after
+      const page: FsckPage = await during('fsck', path, () => this.#cluster.ask(fsck, { ...request, ...from && { after: from } }, signal), signal)
       yield page
       if (!page.next) return
       after = page.next
@@ -121,25 +141,37 @@ export class Mill extends Files {
   }
 
   /** Safe mode as it is, or as it is to be. In it everything can be read and nothing be changed. */
-  safeMode(action: 'get' | 'enter' | 'leave' = 'get', { signal }: CallOptions = {}): Promise<SafeModeState> {
-    return this.#cluster.ask(safeMode, { action }, signal)
+  safeMode(action: 'get' | 'enter' | 'leave' = 'get', options?: CallOptions | null): Promise<SafeModeState> {
+    return perform('safemode', undefined, callOptions('safeMode', options), async ({ signal }) => {
+      if (action !== 'get' && action !== 'enter' && action !== 'leave') throw new GristmillError('EINVAL', `the action on safe mode is ${shown(action)}; it must be "get", "enter" or "leave"`)
+      return this.#cluster.ask(safeMode, { action }, signal)
+    })
   }
 
   /** Makes a backup of the namenode's state, in a directory of its machine, and looks at all of it. Throws DIR_FOREIGN, EACCES, ENOSPC, EBUSY. */
-  backup(dir?: string, { signal }: CallOptions = {}): Promise<BackupMade> {
-    return this.#patient(backup, dir === undefined ? {} : { dir }, { timeoutMs: backupMs, signal })
+  backup(dir?: string | null, options?: CallOptions | null): Promise<BackupMade> {
+    return perform('backup', undefined, callOptions('backup', options), async ({ signal }) => {
+      const request = dir === undefined || dir === null ? {} : { dir: textOf(dir, 'directory of the backup', { max: 4096 }) }
+      return this.#patient(backup, request, { timeoutMs: backupMs, signal })
+    })
   }
 
   /** What datanodes hold that a recovery could not bring back as files; it is kept. Throws EACCES. */
-  lost({ signal }: CallOptions = {}): Promise<LostState> { return this.#cluster.ask(lost, {}, signal) }
+  lost(options?: CallOptions | null): Promise<LostState> {
+    return perform('lost', undefined, callOptions('lost', options), async ({ signal }) => this.#cluster.ask(lost, {}, signal))
+  }
 
   /** What `lost` tells is garbage from now on. Tells how it was before. Throws EACCES, SAFE_MODE. */
-  releaseLost({ signal }: CallOptions = {}): Promise<LostState> { return this.#cluster.ask(releaseLost, {}, signal) }
+  releaseLost(options?: CallOptions | null): Promise<LostState> {
+    return perform('lost', undefined, callOptions('releaseLost', options), async ({ signal }) => this.#cluster.ask(releaseLost, {}, signal))
+  }
 
   /** Datanodes that refuse to remove as much as a young namenode wants are told that it is right. Throws EACCES. */
-  allowDeletions({ signal }: CallOptions = {}): Promise<AllowedDeletions> { return this.#cluster.ask(allowDeletions, {}, signal) }
+  allowDeletions(options?: CallOptions | null): Promise<AllowedDeletions> {
+    return perform('allow', undefined, callOptions('allowDeletions', options), async ({ signal }) => this.#cluster.ask(allowDeletions, {}, signal))
+  }
 
-  /** Ends connections, and an embedded cluster that runs in this process. Calls and streams must have ended. May be called twice. */
+  /** Ends connections, what undoes aborted calls, and an embedded cluster that runs in this process. Calls and streams must have ended. May be called twice. */
   close(): Promise<void> {
     return this.#closing ??= (async () => {
       try {

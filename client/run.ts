@@ -3,6 +3,7 @@
 
 import { isAbsolute, join } from 'node:path'
 import { GristmillError } from '../src/base/errors.ts'
+import { limits } from '../src/base/limits.ts'
 import type { FileClient } from '../src/file/client.ts'
 import type { Disk } from '../src/ports/disk.ts'
 import type { Modules } from '../src/ports/modules.ts'
@@ -13,6 +14,8 @@ import { optimize } from '../src/plan/rules.ts'
 import { stagesOf } from '../src/plan/stage.ts'
 import { bundleProgram, type Bundle } from '../src/program/bundle.ts'
 import { loadProgram } from '../src/program/load.ts'
+import { callbackOf, flagsOf, optionsOf, pathOf, shown, textOf, type Known } from './arguments.ts'
+import { within } from './within.ts'
 import type { Cluster } from './jobs/ask.ts'
 import type { Job } from './jobs/job.ts'
 import { submitJob, type PlannedStage } from './jobs/submit.ts'
@@ -48,6 +51,31 @@ export interface RunOptions {
   readonly onNote?: ((line: string) => void) | undefined
   /** Called with each change of the job's state, until it is over. */
   readonly onProgress?: ((status: JobStatus) => void) | undefined
+}
+
+const runOptionNames: Known<RunOptions> = {
+  input: true, output: true, params: true, reducers: true, replication: true, overwrite: true, name: true, memoryBytes: true,
+  taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true, onNote: true,
+}
+
+/** Reads and checks the options of `run`. Throws EINVAL. */
+export function readRunOptions(given: RunOptions | null | undefined): RunOptions {
+  const options = optionsOf<RunOptions>(given, 'run', runOptionNames)
+  const { input, output, params, name } = options
+  if (input !== undefined) for (const path of listOf(input)) textOf(path, 'input', { max: limits.pathBytesMax })
+  if (output !== undefined) pathOf(output, 'output')
+  if (name !== undefined) textOf(name, 'name of the job', { max: 200 })
+  if (params !== undefined && (typeof params !== 'object' || params === null || Array.isArray(params))) throw new GristmillError('EINVAL', `the params are ${shown(params)}; they must be an object`)
+  flagsOf(options, 'overwrite', 'force')
+  callbackOf(options.onProgress, 'onProgress')
+  callbackOf(options.onNote, 'onNote')
+  within('number of reducers', options.reducers, 1)
+  within('number of replicas', options.replication, 1, limits.replicationMax)
+  within('memory of a task in bytes', options.memoryBytes, 0)
+  within('time of a task in milliseconds', options.taskTimeoutMs, 0)
+  within('number of tries', options.attemptsMax, 1, 100)
+  within('seed', options.seed, 0)
+  return options
 }
 
 export interface RunTools {
@@ -102,4 +130,9 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   return job
 }
 
-const listOf = (paths: string | readonly string[] | undefined): readonly string[] => (paths === undefined ? [] : typeof paths === 'string' ? [paths] : paths)
+function listOf(paths: string | readonly string[] | undefined): readonly string[] {
+  if (paths === undefined) return []
+  if (typeof paths === 'string') return [paths]
+  if (!Array.isArray(paths)) throw new GristmillError('EINVAL', `the input is ${shown(paths)}; it must be a path or an array of paths`)
+  return paths
+}

@@ -1,7 +1,10 @@
 // Copies as the library offers them: `mill.put`, `mill.get` and `mill.cp`. The walk does the work (walk.ts); here its steps are run one
 // after the other, and the first failure ends the copy. The command line runs the same steps several at a time.
 
+import { GristmillError } from '../../src/base/errors.ts'
+import { callbackOf, flagsOf, modeOf, type Known } from '../arguments.ts'
 import { walkIn, walkInside, walkOut, type CopyTools, type CopyWalk, type WalkOptions } from './walk.ts'
+import { createOptions, type WriteOptions } from './write.ts'
 
 /** How far a copy is. `bytes` goes back when a block has to be sent again. */
 export interface Progress {
@@ -20,9 +23,36 @@ export interface CopyOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined
 }
 
+export const copyOptionNames: Known<CopyOptions> = { recursive: true, overwrite: true, preserve: true, signal: true, onProgress: true }
+
+/** Checks the options of a copy. A progress callback that throws ends the copy with ABORTED, `cause` its error. Throws EINVAL. */
+export function readCopyOptions<T extends CopyOptions & Writing>(options: T): Omit<T, 'mode'> & { readonly mode?: number | undefined } {
+  const { onProgress, signal, mode } = options
+  flagsOf(options, 'recursive', 'overwrite', 'preserve')
+  callbackOf(onProgress, 'onProgress')
+  createOptions({ ...options, overwrite: options.overwrite ?? false })
+  const read = { ...options, mode: mode === undefined ? undefined : modeOf(mode) }
+  if (!onProgress) return read
+  // It is called between the frames of a block, where nobody could catch what it throws.
+  const failing = new AbortController()
+  return {
+    ...read,
+    signal: signal ? AbortSignal.any([signal, failing.signal]) : failing.signal,
+    onProgress: progress => {
+      if (failing.signal.aborted) return
+      try {
+        onProgress(progress)
+      } catch (cause) {
+        failing.abort(new GristmillError('ABORTED', `the copy was given up because onProgress threw: ${cause instanceof Error ? cause.message : String(cause)}`, { cause }))
+      }
+    },
+  }
+}
+
 /** What was copied. */
 export interface Copied { readonly files: number; readonly bytes: number }
 
+type Writing = Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'delimiter' | 'parents' | 'mode'>
 type Copying = CopyOptions & Omit<WalkOptions, 'onSkip' | 'formatFor'>
 
 export const copyInside = (tools: CopyTools, from: string, to: string, options: Copying): Promise<Copied> => copied(walkInside(tools, from, to, options), options)

@@ -2,20 +2,20 @@
 // their writer closes, and never change afterwards. Appending to a file, or writing in its middle, is therefore not offered.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
-import { normalise } from '../../src/base/paths.ts'
 import { FileClient } from '../../src/file/client.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { Ask } from '../jobs/ask.ts'
 import { checksumOf, type Checksum } from './checksum.ts'
-import { copyIn, copyInside, copyOut, type Copied, type CopyOptions } from './copy.ts'
-import { during } from './describe.ts'
+import { copyIn, copyInside, copyOptionNames, copyOut, readCopyOptions, type Copied, type CopyOptions } from './copy.ts'
+import { callOptions, encodedOptionsOf, localPathOf, modeOf, optionsOf, pathOf, shown, type CallOptions, type Path } from '../arguments.ts'
+import { during, perform, performLocally } from './describe.ts'
 import { FileHandle, wholeOf } from './handle.ts'
-import { Names, type CallOptions } from './names.ts'
-import { linesOf, ReadStream, type ReadStreamOptions } from './read.ts'
+import { Names } from './names.ts'
+import { lineEncodingOf, linesOf, ReadStream, type ReadStreamOptions } from './read.ts'
 import { walkIn, walkInside, walkOut, type CopyTools, type CopyWalk, type WalkOptions } from './walk.ts'
-import { bytesOf, createOptions, WriteStream, type FileData, type WriteOptions, type WriteStreamOptions } from './write.ts'
+import { bytesOf, checkData, WriteStream, writeFileOptions, type FileData, type WriteFileOptions, type WriteOptions, type WriteStreamOptions } from './write.ts'
 
 /** Versions of a file that are begun with while one replaces the other. */
 const versionsMax = 10
@@ -29,6 +29,21 @@ export interface FilesParts {
   readonly random: Random
 }
 
+export interface ReadFileOptions extends CallOptions {
+  /** The text is given in; default: none, the bytes are given. */
+  readonly encoding?: BufferEncoding | null | undefined
+  /** As in node:fs: `r`, and no other. */
+  readonly flag?: 'r' | undefined
+}
+
+export interface LineOptions extends CallOptions {
+  /** utf8 (the default), latin1 or ascii. */
+  readonly encoding?: BufferEncoding | null | undefined
+}
+
+type InsideOptions = CopyOptions & Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'parents'>
+type PutOptions = CopyOptions & Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'delimiter' | 'parents' | 'mode'>
+
 export class Files extends Names {
   readonly #files: FileClient
   readonly #tools: CopyTools
@@ -40,12 +55,13 @@ export class Files extends Names {
   }
 
   /** A whole file, as a Buffer, or as a string if an encoding is given. Throws ENOENT, EISDIR, EACCES, BLOCK_MISSING. */
-  readFile(path: string, options: BufferEncoding | CallOptions & { readonly encoding: BufferEncoding }): Promise<string>
-  readFile(path: string, options?: CallOptions & { readonly encoding?: null }): Promise<Buffer>
-  readFile(path: string, options: BufferEncoding | CallOptions & { readonly encoding?: BufferEncoding | null } = {}): Promise<string | Buffer> {
-    return during('open', path, async () => {
-      const { encoding, signal } = typeof options === 'string' ? { encoding: options, signal: undefined } : options
-      const bytes = await this.#whole(path, signal)
+  readFile(path: Path, options: BufferEncoding | ReadFileOptions & { readonly encoding: BufferEncoding }): Promise<string>
+  readFile(path: Path, options?: ReadFileOptions & { readonly encoding?: null | undefined } | null): Promise<Buffer>
+  readFile(path: Path, options?: BufferEncoding | ReadFileOptions | null): Promise<string | Buffer> {
+    const read = () => encodedOptionsOf<ReadFileOptions>(options, 'readFile', { encoding: true, signal: true, flag: true })
+    return perform('open', path, read, async ({ encoding, flag = 'r', signal }) => {
+      if (flag !== 'r') throw new GristmillError('EINVAL', `files are read with the flag "r", not with ${shown(flag)}`)
+      const bytes = await this.#whole(pathOf(path), signal)
       return encoding ? bytes.toString(encoding) : bytes
     })
   }
@@ -54,78 +70,94 @@ export class Files extends Names {
    * Writes a whole file, replacing one that is there (unless `overwrite` is false). It is visible when this returns, all of it.
    * Throws ENOENT if the directory is missing (unless `parents`), EEXIST, EISDIR, EBUSY, ENOSPC.
    */
-  writeFile(path: string, data: FileData, options: BufferEncoding | WriteOptions & { readonly encoding?: BufferEncoding } = {}): Promise<void> {
-    return during('open', path, async () => {
-      const given = typeof options === 'string' ? { encoding: options } : options
-      const writer = await this.#files.create(normalise(path), { ...createOptions(given), eager: true })
+  writeFile(path: Path, data: FileData, options?: BufferEncoding | WriteFileOptions | null): Promise<void> {
+    return performLocally('open', path, () => writeFileOptions(options), async ({ encoding, ...creating }) => {
+      const target = pathOf(path)
+      checkData(data)
+      const writer = await this.#files.create(target, { ...creating, eager: true })
       try {
-        for await (const bytes of bytesOf(data, given.encoding ?? 'utf8')) await writer.write(bytes)
+        for await (const bytes of bytesOf(data, encoding, creating.signal)) await writer.write(bytes)
         await writer.close()
       } catch (error) {
-        await writer.abort()
+        await (creating.signal?.aborted ? writer.drop() : writer.abort())
         throw error
       }
     })
   }
 
-  /** Opens a file for reading at any place. For writing there are writeFile and createWriteStream. Throws ENOENT, EISDIR, EINVAL. */
-  open(path: string, flags: 'r' = 'r', { signal }: CallOptions = {}): Promise<FileHandle> {
-    return during('open', path, async () => {
-      if (flags !== 'r') {
-        throw new GristmillError('EINVAL', `files are opened for reading ("r"), not with "${String(flags)}": a file is written once and whole, by writeFile or createWriteStream, and never changed`)
+  /**
+   * Opens a file for reading at any place; its third argument may be a mode, which has no meaning for what is only read. For writing
+   * there are writeFile and createWriteStream. Throws ENOENT, EISDIR, EINVAL.
+   */
+  open(path: Path, flags?: 'r' | 0 | null, options?: number | string | CallOptions | null): Promise<FileHandle> {
+    const read = (): CallOptions => {
+      if (typeof options !== 'number' && typeof options !== 'string') return callOptions('open', options)()
+      modeOf(options)
+      return {}
+    }
+    return perform('open', path, read, async ({ signal }) => {
+      if (flags !== undefined && flags !== null && flags !== 'r' && flags !== 0) {
+        throw new GristmillError('EINVAL', `files are opened for reading ("r"), not with ${shown(flags)}: a file is written once and whole, by writeFile or createWriteStream, and never changed`)
       }
-      const file = await this.#locate(path, signal)
+      const file = await this.#locate(pathOf(path), signal)
       if (file.status.type === 'directory') throw new GristmillError('EISDIR', `"${file.status.path}" is a directory`, { details: { path: file.status.path } })
       return new FileHandle(this.#files, file.status.path, file)
     })
   }
 
-  /** A Readable of a file or of a range of it; `end` is included, as in node:fs. Errors come as the stream's. */
-  createReadStream(path: string, options: BufferEncoding | ReadStreamOptions = {}): ReadStream {
-    return new ReadStream(this.#files, { path }, typeof options === 'string' ? { encoding: options } : options)
+  /** A Readable of a file or of a range of it; `end` is included, as in node:fs. Errors come as the stream's; EINVAL is thrown. */
+  createReadStream(path: Path, options?: BufferEncoding | ReadStreamOptions | null): ReadStream {
+    return new ReadStream(this.#files, { path }, options)
   }
 
   /** A Writable that makes a file. The file is visible once the stream has finished; one that is destroyed before leaves nothing. */
-  createWriteStream(path: string, options: BufferEncoding | WriteStreamOptions = {}): WriteStream {
-    return new WriteStream(this.#files, path, typeof options === 'string' ? { encoding: options } : options)
+  createWriteStream(path: Path, options?: BufferEncoding | WriteStreamOptions | null): WriteStream {
+    return new WriteStream(this.#files, path, options)
   }
 
   /** The lines of a file, without their ends (`\n` or `\r\n`). */
-  async *lines(path: string, { encoding = 'utf8', signal }: CallOptions & { readonly encoding?: BufferEncoding } = {}): AsyncGenerator<string, void, undefined> {
-    const file = await during('open', path, () => this.#locate(path, signal))
+  async *lines(path: Path, options?: BufferEncoding | LineOptions | null): AsyncGenerator<string, void, undefined> {
+    const { file, encoding, signal } = await during('open', path, async () => {
+      const given = encodedOptionsOf<LineOptions>(options, 'lines', { encoding: true, signal: true })
+      const as = lineEncodingOf(given.encoding)
+      return { file: await during('open', path, () => this.#locate(pathOf(path), given.signal), given.signal), encoding: as, signal: given.signal }
+    })
     yield* linesOf(this.#files.read(file, { signal }), encoding)
   }
 
   /** Copies within the cluster; the bytes pass through this process. Throws EISDIR for a directory without `recursive`. */
-  cp(from: string, to: string, options: CopyOptions & Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'parents'> = {}): Promise<Copied> {
-    return during('cp', from, async () => copyInside(this.#tools, normalise(from), normalise(to), options))
+  cp(from: Path, to: Path, options?: InsideOptions | null): Promise<Copied> {
+    const read = () => readCopyOptions(optionsOf<InsideOptions>(options, 'cp', { ...copyOptionNames, replication: true, blockSize: true, format: true, parents: true }))
+    return performLocally('cp', from, read, async given => copyInside(this.#tools, pathOf(from, 'source'), pathOf(to, 'target'), given))
   }
 
   /**
    * Copies a local file, or with `recursive` a directory, to exactly this path; several blocks travel at a time. Something that
    * is there already is an error (EEXIST) unless `overwrite` is set.
    */
-  put(local: string, path: string, options: CopyOptions & Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'delimiter' | 'parents' | 'mode'> = {}): Promise<Copied> {
-    return during('put', path, async () => copyIn(this.#tools, local, normalise(path), options))
+  put(local: string | URL, path: Path, options?: PutOptions | null): Promise<Copied> {
+    const read = () => readCopyOptions(optionsOf<PutOptions>(options, 'put', { ...copyOptionNames, replication: true, blockSize: true, format: true, delimiter: true, parents: true, mode: true }))
+    return performLocally('put', path, read, async given => copyIn(this.#tools, localPathOf(local), pathOf(path), given))
   }
 
   /** Copies a file, or with `recursive` a directory, to exactly this local path. EEXIST unless `overwrite` is set. */
-  get(path: string, local: string, options: CopyOptions = {}): Promise<Copied> {
-    return during('get', path, async () => copyOut(this.#tools, normalise(path), local, options))
+  get(path: Path, local: string | URL, options?: CopyOptions | null): Promise<Copied> {
+    const read = () => readCopyOptions(optionsOf<CopyOptions>(options, 'get', copyOptionNames))
+    return performLocally('get', path, read, async given => copyOut(this.#tools, pathOf(path), localPathOf(local), given))
   }
 
   /** The steps of `cp`, for a caller who runs several at a time; `finish` when all have ended. */
-  cpSteps(from: string, to: string, options: WalkOptions): CopyWalk { return walkInside(this.#tools, normalise(from), normalise(to), options) }
+  cpSteps(from: Path, to: Path, options: WalkOptions): CopyWalk { return walkInside(this.#tools, pathOf(from, 'source'), pathOf(to, 'target'), options) }
 
   /** The steps of `put`. `at` tells where the local paths of the steps lie. */
-  putSteps(local: string, path: string, options: WalkOptions, at?: (path: string) => string): CopyWalk { return walkIn(this.#tools, local, normalise(path), options, at) }
+  putSteps(local: string, path: Path, options: WalkOptions, at?: (path: string) => string): CopyWalk { return walkIn(this.#tools, localPathOf(local), pathOf(path), options, at) }
 
   /** The steps of `get`. */
-  getSteps(path: string, local: string, options: WalkOptions): CopyWalk { return walkOut(this.#tools, normalise(path), local, options) }
+  getSteps(path: Path, local: string, options: WalkOptions): CopyWalk { return walkOut(this.#tools, pathOf(path), localPathOf(local), options) }
 
   /** CRC32C and length of a file, without reading it: equal for equal bytes, whatever the block sizes. Throws ENOENT, EISDIR. */
-  checksum(path: string, options: CallOptions = {}): Promise<Checksum> {
-    return during('checksum', path, async () => checksumOf(this.locate(path, options)))
+  checksum(path: Path, options?: CallOptions | null): Promise<Checksum> {
+    return perform('checksum', path, callOptions('checksum', options), async ({ signal }) => checksumOf(this.locate(path, { signal })))
   }
 
   /** Of the version that is there; one that is replaced while it is read is of no interest any more. */
@@ -141,6 +173,6 @@ export class Files extends Names {
   }
 
   #locate(path: string, signal: AbortSignal | undefined) {
-    return this.#files.locate(normalise(path), signal ? { signal } : {})
+    return this.#files.locate(path, signal ? { signal } : {})
   }
 }

@@ -1,20 +1,40 @@
 // An open file, for reading at any place. It stays the file that it was when it was opened: if the path is replaced meanwhile,
 // the blocks that it knows are read as long as the cluster keeps them, and afterwards it says ENOENT; never a mixture of two files.
+// As in node:fs it has a position, which reads that name none move on, one after the other.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { LocatedFile } from '../../src/file/read.ts'
-import { during } from './describe.ts'
-import { linesOf, ReadStream, type ReadStreamOptions } from './read.ts'
+import { callOptions, encodedOptionsOf, optionsOf, shown, type CallOptions, type Known } from '../arguments.ts'
+import { perform } from './describe.ts'
+import { lineEncodingOf, linesOf, ReadStream, readStreamOptions, type ReadStreamOptions } from './read.ts'
 import { Stats } from './stats.ts'
 
-export interface ReadResult { readonly bytesRead: number; readonly buffer: Uint8Array }
+export interface ReadResult<B extends NodeJS.ArrayBufferView = NodeJS.ArrayBufferView> { readonly bytesRead: number; readonly buffer: B }
+
+export interface HandleReadOptions extends CallOptions {
+  /** First byte of the buffer that is filled; default: 0. */
+  readonly offset?: number | null | undefined
+  /** Bytes to read at most; default: as many as the buffer takes. */
+  readonly length?: number | null | undefined
+  /** Place in the file; default (or null, or -1): the handle's own position, which moves on. */
+  readonly position?: number | bigint | null | undefined
+}
+
+type WithBuffer<B> = HandleReadOptions & { readonly buffer?: B | undefined }
+type FileOptions = CallOptions & { readonly encoding?: BufferEncoding | null | undefined }
+
+const readNames: Known<HandleReadOptions> = { offset: true, length: true, position: true, signal: true }
+/** The buffer of node:fs where none is given. */
+const bufferBytes = 16_384
 
 export class FileHandle {
   readonly path: string
   readonly #files: FileClient
   readonly #file: LocatedFile
   #position = 0
+  /** The last read that moves the position. */
+  #turn: Promise<unknown> = Promise.resolve()
   #closed = false
 
   constructor(files: FileClient, path: string, file: LocatedFile) {
@@ -23,74 +43,134 @@ export class FileHandle {
     this.#file = file
   }
 
-  async stat(): Promise<Stats> {
-    this.#check()
-    return new Stats(this.#file.status)
-  }
-
-  /**
-   * Fills `buffer` from `offset` with up to `length` bytes of the file at `position`; without one, from where the last such
-   * read ended. `bytesRead` is less than `length` only at the end of the file.
-   */
-  read(buffer: Uint8Array, { offset = 0, length = buffer.byteLength - offset, position = null, signal }:
-    { readonly offset?: number; readonly length?: number; readonly position?: number | null; readonly signal?: AbortSignal } = {}): Promise<ReadResult> {
-    return during('read', this.path, async () => {
+  stat(options?: CallOptions & { readonly bigint?: false | undefined } | null): Promise<Stats> {
+    return perform('fstat', this.path, callOptions('stat', options, { bigint: false }), async () => {
       this.#check()
-      if (offset < 0 || length < 0 || offset + length > buffer.byteLength) {
-        throw new GristmillError('EINVAL', `a buffer of ${buffer.byteLength} bytes cannot take ${length} at ${offset}`)
-      }
-      const start = position ?? this.#position
-      let bytesRead = 0
-      for await (const piece of this.#files.read(this.#file, { start, end: start + length, signal, reuse: true })) {
-        buffer.set(piece, offset + bytesRead)
-        bytesRead += piece.length
-      }
-      if (position === null) this.#position = start + bytesRead
-      return { bytesRead, buffer }
+      return new Stats(this.#file.status)
     })
   }
 
-  /** The whole file. */
-  readFile(options: BufferEncoding | { readonly encoding: BufferEncoding; readonly signal?: AbortSignal }): Promise<string>
-  readFile(options?: { readonly encoding?: null; readonly signal?: AbortSignal }): Promise<Buffer>
-  readFile(options: BufferEncoding | { readonly encoding?: BufferEncoding | null; readonly signal?: AbortSignal } = {}): Promise<string | Buffer> {
-    return during('read', this.path, async () => {
+  /**
+   * Fills `buffer` from `offset` with up to `length` bytes of the file at `position`, in the forms of node:fs: arguments, or options.
+   * `bytesRead` is less than `length` only at the end of the file. Throws EINVAL.
+   */
+  read<B extends NodeJS.ArrayBufferView>(buffer: B, offset: number | null | undefined, length?: number | null, position?: number | bigint | null): Promise<ReadResult<B>>
+  read<B extends NodeJS.ArrayBufferView>(buffer: B, options?: HandleReadOptions | null): Promise<ReadResult<B>>
+  read<B extends NodeJS.ArrayBufferView = Buffer>(options?: WithBuffer<B> | null): Promise<ReadResult<B>>
+  read(target?: NodeJS.ArrayBufferView | WithBuffer<NodeJS.ArrayBufferView> | null, offset?: number | HandleReadOptions | null, length?: number | null, position?: number | bigint | null): Promise<ReadResult> {
+    const read = (): WithBuffer<NodeJS.ArrayBufferView> => {
+      if (!ArrayBuffer.isView(target)) return optionsOf<WithBuffer<NodeJS.ArrayBufferView>>(target, 'read', { ...readNames, buffer: true })
+      if (typeof offset === 'object' && offset !== null) return { ...optionsOf<HandleReadOptions>(offset, 'read', readNames), buffer: target }
+      return { buffer: target, offset, length, position }
+    }
+    return perform('read', this.path, read, async ({ buffer = Buffer.alloc(bufferBytes), signal, ...where }) => {
       this.#check()
-      const { encoding, signal } = typeof options === 'string' ? { encoding: options, signal: undefined } : options
-      const bytes = await wholeOf(this.#files, this.#file, signal)
+      const { room, start } = readRange(buffer, where)
+      if (room.length === 0) return { bytesRead: 0, buffer }
+      if (start !== undefined) return { bytesRead: await this.#fill(room, start, signal), buffer }
+      return this.#inTurn(async () => {
+        const bytesRead = await this.#fill(room, this.#position, signal)
+        this.#position += bytesRead
+        return { bytesRead, buffer }
+      })
+    })
+  }
+
+  /** What is left of the file from the handle's position on: all of it, if nothing has been read before. */
+  readFile(options: BufferEncoding | FileOptions & { readonly encoding: BufferEncoding }): Promise<string>
+  readFile(options?: FileOptions & { readonly encoding?: null | undefined } | null): Promise<Buffer>
+  readFile(options?: BufferEncoding | FileOptions | null): Promise<string | Buffer> {
+    return perform('read', this.path, () => encodedOptionsOf<FileOptions>(options, 'readFile', { encoding: true, signal: true }), async ({ encoding, signal }) => {
+      this.#check()
+      const bytes = await this.#inTurn(async () => {
+        const rest = await wholeOf(this.#files, this.#file, signal, this.#position)
+        this.#position += rest.length
+        return rest
+      })
       return encoding ? bytes.toString(encoding) : bytes
     })
   }
 
-  createReadStream(options: ReadStreamOptions = {}): ReadStream {
+  /**
+   * A stream of the file or of a range of it. Without `start` it reads from the handle's position on, and moves it; `end` counts from
+   * there then. The handle is closed with the stream, unless `autoClose` is false: both as in node:fs.
+   */
+  createReadStream(options?: BufferEncoding | ReadStreamOptions | null): ReadStream {
     this.#check()
-    return new ReadStream(this.#files, { path: this.path, file: this.#file }, options)
+    const given = readStreamOptions(options, 'createReadStream')
+    const { start, end } = given
+    const from = start ?? this.#position
+    const stream = new ReadStream(this.#files, {
+      path: this.path, file: this.#file, ...start === undefined && { onChunk: (bytes: number) => { this.#position += bytes } },
+    }, { ...given, start: from, ...end !== undefined && { end: start === undefined ? from + end : end } })
+    if (given.autoClose !== false) stream.once('close', () => { void this.close() })
+    return stream
   }
 
-  /** Its lines, without their ends. */
-  readLines({ encoding = 'utf8', signal }: { readonly encoding?: BufferEncoding; readonly signal?: AbortSignal } = {}): AsyncGenerator<string, void, undefined> {
+  /** Its lines, without their ends; from the handle's position on. The handle is closed after the last one, unless `autoClose` is false. */
+  async *readLines(options?: BufferEncoding | ReadStreamOptions | null): AsyncGenerator<string, void, undefined> {
     this.#check()
-    return linesOf(this.#files.read(this.#file, { signal }), encoding)
+    const { encoding, ...given } = readStreamOptions(options, 'readLines')
+    const as = lineEncodingOf(encoding)
+    const stream = this.createReadStream(given)
+    stream.on('error', () => {}) // told by the iteration
+    try {
+      yield* linesOf(stream as AsyncIterable<Buffer>, as)
+    } finally {
+      stream.destroy()
+    }
   }
 
   async close(): Promise<void> { this.#closed = true }
 
   async [Symbol.asyncDispose](): Promise<void> { await this.close() }
 
+  async #fill(room: Uint8Array, start: number, signal: AbortSignal | undefined): Promise<number> {
+    let filled = 0
+    for await (const piece of this.#files.read(this.#file, { start, end: start + room.length, signal, reuse: true })) {
+      room.set(piece, filled)
+      filled += piece.length
+    }
+    return filled
+  }
+
+  /** Two reads without a position never get the same bytes. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work)
+    this.#turn = turn.catch(() => {})
+    return turn
+  }
+
   #check(): void {
     if (this.#closed) throw new GristmillError('EINVAL', `the handle of ${this.path} has been closed`, { details: { path: this.path } })
   }
 }
 
-/** All bytes of a file in one buffer of just its size. */
-export async function wholeOf(files: FileClient, file: LocatedFile, signal?: AbortSignal): Promise<Buffer> {
-  const { status } = file
-  if (status.length > wholeBytesMax) {
-    throw new GristmillError('TOO_LARGE', `${status.path} has ${status.length} bytes, more than fit into one buffer (${wholeBytesMax}); use createReadStream`, { details: { path: status.path } })
+/** The part of the buffer that is filled, and the place in the file, if one is named. Throws EINVAL. */
+function readRange(buffer: unknown, { offset, length, position }: HandleReadOptions): { room: Uint8Array; start: number | undefined } {
+  if (!ArrayBuffer.isView(buffer)) throw new GristmillError('EINVAL', `the buffer is ${shown(buffer)}; it must be a Buffer, a typed array or a DataView`)
+  const from = offset ?? 0
+  const bytes = length ?? buffer.byteLength - (from as number)
+  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(bytes) || from < 0 || bytes < 0 || from + bytes > buffer.byteLength) {
+    throw new GristmillError('EINVAL', `a buffer of ${buffer.byteLength} bytes cannot take ${shown(length ?? bytes)} at the offset ${shown(from)}`)
   }
-  const whole = Buffer.allocUnsafeSlow(status.type === 'file' ? status.length : 0)
+  const room = new Uint8Array(buffer.buffer, buffer.byteOffset + from, bytes)
+  if (position === undefined || position === null || position === -1 || position === -1n) return { room, start: undefined }
+  const start = Number(typeof position === 'bigint' || typeof position === 'number' ? position : Number.NaN)
+  if (!Number.isSafeInteger(start) || start < 0 || !Number.isSafeInteger(start + bytes)) throw new GristmillError('EINVAL', `the position is ${shown(position)}; it must be a whole number of at least 0, or null for the position of the handle`)
+  return { room, start }
+}
+
+/** All bytes of a file from `start` on, in one buffer of just their size. */
+export async function wholeOf(files: FileClient, file: LocatedFile, signal?: AbortSignal, start = 0): Promise<Buffer> {
+  const { status } = file
+  const bytes = Math.max(0, status.length - start)
+  if (bytes > wholeBytesMax) {
+    throw new GristmillError('TOO_LARGE', `${status.path} has ${bytes} bytes, more than fit into one buffer (${wholeBytesMax}); use createReadStream`, { details: { path: status.path } })
+  }
+  const whole = Buffer.allocUnsafeSlow(status.type === 'file' ? bytes : 0)
   let filled = 0
-  for await (const piece of files.read(file, { signal, reuse: true })) {
+  for await (const piece of files.read(file, { start: Math.min(start, status.length), signal, reuse: true })) {
     whole.set(piece, filled)
     filled += piece.length
   }

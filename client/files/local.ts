@@ -2,6 +2,7 @@
 // local disk by a temporary name and a rename. A local device or pipe is written to as it is, never replaced.
 
 import { dirname } from 'node:path'
+import { throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
@@ -24,13 +25,13 @@ export async function putLocal({ files, disk }: { files: FileClient; disk: Disk 
       try {
         const piece = Buffer.allocUnsafe(MiB)
         for (let at = 0, read = 0; (read = await reader.read(piece, at)) > 0;) {
-          options.signal?.throwIfAborted()
+          throwIfAborted(options.signal)
           await writer.write(piece.subarray(0, read))
           moved(at += read)
         }
         await writer.close(mtimeMs === undefined ? {} : { mtimeMs })
       } catch (error) {
-        await writer.abort()
+        await (options.signal?.aborted ? writer.drop() : writer.abort())
         throw error
       }
       return

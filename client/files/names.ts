@@ -1,16 +1,19 @@
 // Everything about names: what node:fs/promises has for them, in its shape, each call one message to the namenode.
 // Paths start with `/`; relative ones start at `/` too. Mutations have one effect, however often a lost answer is asked for again.
+// Arguments take the forms that node:fs/promises documents; what is not supported throws EINVAL before any call is sent.
 
+import { throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
-import { isWithin, normalise } from '../../src/base/paths.ts'
+import { isWithin } from '../../src/base/paths.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import * as namespace from '../../src/protocol/namespace.ts'
 import type { FileStatus, LocatedBlock } from '../../src/protocol/namespace.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import type { Ask } from '../jobs/ask.ts'
+import { callOptions, encodedOptionsOf, flagsOf, instantOf, modeOf, optionsOf, pathOf, shown, textOf, timeOf, type CallOptions, type Path } from '../arguments.ts'
 import { within } from '../within.ts'
-import { during } from './describe.ts'
+import { described, during, perform } from './describe.ts'
 import { globPaths } from './glob.ts'
 import { Quotas } from './quotas.ts'
 import { Snapshots } from './snapshots.ts'
@@ -18,10 +21,31 @@ import { Dirent, Stats } from './stats.ts'
 import { Trash } from './trash.ts'
 import { Xattrs } from './xattrs.ts'
 
-export interface CallOptions {
-  /** Gives the call up. A mutation that was sent already may still happen. */
-  readonly signal?: AbortSignal | undefined
+export type { CallOptions } from '../arguments.ts'
+
+export interface ListOptions extends CallOptions {
+  /** Names below it as well. */
+  readonly recursive?: boolean | undefined
+  /** Names are strings: `utf8`, or nothing. */
+  readonly encoding?: BufferEncoding | null | undefined
 }
+
+export interface MkdirOptions extends CallOptions {
+  readonly recursive?: boolean | undefined
+  readonly mode?: number | string | undefined
+}
+
+export interface RmOptions extends CallOptions {
+  readonly recursive?: boolean | undefined
+  readonly force?: boolean | undefined
+  readonly skipTrash?: boolean | undefined
+  /** As in node:fs; without effect, because calls are repeated by themselves until their deadline. */
+  readonly maxRetries?: number | undefined
+  readonly retryDelay?: number | undefined
+}
+
+/** What `chown` changes. */
+export interface Ownership { readonly owner?: string | undefined; readonly group?: string | undefined }
 
 export type Summary = ReplyOf<typeof namespace.summary>
 
@@ -49,33 +73,42 @@ export class Names {
   }
 
   /** Facts of a file or directory as the cluster has them. Throws ENOENT, ENOTDIR, EACCES. */
-  status(path: string, { signal }: CallOptions = {}): Promise<FileStatus> {
-    return during('stat', path, async () => this.ask(namespace.stat, { path: normalise(path) }, signal))
+  status(path: Path, options?: CallOptions | null): Promise<FileStatus> {
+    return perform('stat', path, callOptions('status', options), ({ signal }) => this.#status(pathOf(path), signal))
   }
 
   /** Facts in the shape of node:fs. Throws ENOENT, ENOTDIR, EACCES. */
-  async stat(path: string, options: CallOptions = {}): Promise<Stats> {
-    return new Stats(await this.status(path, options))
+  stat(path: Path, options?: CallOptions & { readonly bigint?: false | undefined } | null): Promise<Stats> {
+    return perform('stat', path, callOptions('stat', options, { bigint: false }), async ({ signal }) => new Stats(await this.#status(pathOf(path), signal)))
   }
 
-  async exists(path: string, options: CallOptions = {}): Promise<boolean> {
-    try {
-      await this.status(path, options)
-      return true
-    } catch (error) {
-      if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false
-      throw error
-    }
+  exists(path: Path, options?: CallOptions | null): Promise<boolean> {
+    return perform('stat', path, callOptions('exists', options), async ({ signal }) => {
+      try {
+        await this.#status(pathOf(path), signal)
+        return true
+      } catch (error) {
+        if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false
+        throw error
+      }
+    })
   }
 
-  /** Throws unless the path is there and can be looked at; what may be done with it shows when it is done. */
-  access(path: string, { signal }: CallOptions = {}): Promise<void> {
-    return during('access', path, async () => { await this.ask(namespace.stat, { path: normalise(path) }, signal) })
+  /**
+   * Throws unless the path is there and can be looked at. What may be done with it shows when it is done: of the modes of node:fs
+   * only F_OK (0) is taken. Throws ENOENT, ENOTDIR, EACCES, EINVAL.
+   */
+  access(path: Path, mode?: number | CallOptions | null, options?: CallOptions | null): Promise<void> {
+    const [wanted, given] = typeof mode === 'object' && mode !== null ? [0, options ?? mode] : [mode ?? 0, options]
+    return perform('access', path, callOptions('access', given), async ({ signal }) => {
+      if (wanted !== 0) throw new GristmillError('EINVAL', `the mode of access is ${shown(wanted)}; it can be 0 (F_OK): whether something may be read or written shows when it is done`)
+      await this.#status(pathOf(path), signal)
+    })
   }
 
   /** The entries of a directory with their facts, in byte order of their names, a page at a time. Throws ENOENT, ENOTDIR. */
-  async *list(path: string, { signal }: CallOptions = {}): AsyncGenerator<FileStatus, void, undefined> {
-    const directory = normalise(path)
+  async *list(path: Path, options?: CallOptions | null): AsyncGenerator<FileStatus, void, undefined> {
+    const [directory, { signal }] = await during('scandir', path, async () => [pathOf(path), callOptions('list', options)()] as const)
     let after: string | undefined
     do {
       const page = await during('scandir', path, async () => {
@@ -83,41 +116,62 @@ export class Names {
         const [first] = reply.entries
         if (first?.type === 'file' && first.path === directory) throw new GristmillError('ENOTDIR', `"${directory}" is a file, not a directory`, { details: { path: directory } })
         return reply
-      })
-      yield* page.entries
+      }, signal)
+      for (const entry of page.entries) {
+        throwIfAborted(signal)
+        yield entry
+      }
       after = page.next
     } while (after !== undefined)
   }
 
   /** Names in a directory, in byte order. With `recursive`, names below it as well, as paths relative to it. Throws ENOENT, ENOTDIR. */
-  readdir(path: string, options: CallOptions & { readonly withFileTypes: true; readonly recursive?: boolean }): Promise<Dirent[]>
-  readdir(path: string, options?: CallOptions & { readonly withFileTypes?: false; readonly recursive?: boolean }): Promise<string[]>
-  async readdir(path: string, { withFileTypes = false, recursive = false, signal }: CallOptions & { withFileTypes?: boolean; recursive?: boolean } = {}): Promise<string[] | Dirent[]> {
-    const top = normalise(path)
-    const found: FileStatus[] = []
-    const gather = async (directory: string): Promise<void> => {
-      for await (const entry of this.list(directory, { signal })) {
-        found.push(entry)
-        if (recursive && entry.type === 'directory') await gather(entry.path)
-      }
+  readdir(path: Path, options: ListOptions & { readonly withFileTypes: true }): Promise<Dirent[]>
+  readdir(path: Path, options?: BufferEncoding | ListOptions & { readonly withFileTypes?: false | undefined } | null): Promise<string[]>
+  readdir(path: Path, options?: BufferEncoding | ListOptions & { readonly withFileTypes?: boolean | undefined } | null): Promise<string[] | Dirent[]> {
+    type Options = ListOptions & { readonly withFileTypes?: boolean | undefined }
+    const read = (): Partial<Options> => {
+      const given = encodedOptionsOf<Options>(options, 'readdir', { withFileTypes: true, recursive: true, encoding: true, signal: true })
+      flagsOf(given, 'withFileTypes', 'recursive')
+      if (typeof given.encoding === 'string' && !/^utf-?8$/i.test(given.encoding)) throw new GristmillError('EINVAL', `readdir gives names as strings, which are Unicode; its encoding can be "utf8", not ${shown(given.encoding)}`)
+      return given
     }
-    await gather(top)
-    const skipped = top === '/' ? 1 : top.length + 1
-    return withFileTypes ? found.map(entry => new Dirent(entry)) : found.map(entry => entry.path.slice(skipped))
+    return perform('scandir', path, read, async ({ withFileTypes, recursive, signal }) => {
+      const top = pathOf(path)
+      const found: FileStatus[] = []
+      const gather = async (directory: string): Promise<void> => {
+        for await (const entry of this.list(directory, { signal })) {
+          found.push(entry)
+          if (recursive && entry.type === 'directory') await gather(entry.path)
+        }
+      }
+      await gather(top)
+      const skipped = top === '/' ? 1 : top.length + 1
+      return withFileTypes ? found.map(entry => new Dirent(entry)) : found.map(entry => entry.path.slice(skipped))
+    })
   }
 
   /**
    * Paths that match a pattern (docs/reference/patterns.md: `*`, `?`, `[a-z]`, `[!a]`, `{a,b}`, `{1..3}`, `**`), each once, in byte order
    * of each directory. Names that begin with a dot match only where the pattern says the dot; a backslash makes the next character itself.
    */
-  glob(pattern: string, { signal }: CallOptions = {}): AsyncGenerator<string, void, undefined> {
-    return globPaths(pattern, { status: path => this.status(path, { signal }), list: directory => this.list(directory, { signal }) })
+  async *glob(pattern: string, options?: CallOptions | null): AsyncGenerator<string, void, undefined> {
+    const { signal } = await during('glob', pattern, async () => {
+      if (typeof pattern !== 'string') throw new GristmillError('EINVAL', `the pattern of glob is a string, not ${shown(pattern)}; call it once for each of several`)
+      return callOptions('glob', options)()
+    })
+    yield* globPaths(pattern, { status: path => this.status(path, { signal }), list: directory => this.list(directory, { signal }) })
   }
 
   /** With `recursive`, missing parents are made and an existing directory is fine. Throws EEXIST, ENOENT, ENOTDIR, EACCES. */
-  mkdir(path: string, { recursive = false, mode, signal }: CallOptions & { readonly recursive?: boolean; readonly mode?: number } = {}): Promise<void> {
-    return during('mkdir', path, async () => {
-      await this.ask(namespace.mkdir, { path: normalise(path), parents: recursive, ...mode !== undefined && { mode } }, signal)
+  mkdir(path: Path, options?: number | string | MkdirOptions | null): Promise<void> {
+    const read = (): Partial<MkdirOptions> => {
+      const given = typeof options === 'number' || typeof options === 'string' ? { mode: options } : optionsOf<MkdirOptions>(options, 'mkdir', { recursive: true, mode: true, signal: true })
+      flagsOf(given, 'recursive')
+      return given
+    }
+    return perform('mkdir', path, read, async ({ recursive = false, mode, signal }) => {
+      await this.ask(namespace.mkdir, { path: pathOf(path), parents: recursive, ...mode !== undefined && { mode: modeOf(mode) } }, signal)
     })
   }
 
@@ -126,10 +180,17 @@ export class Names {
    * path is no error. It goes to the trash (see `trash`), unless the cluster keeps none or `skipTrash` says so: then its space
    * comes back. Throws ENOENT, ENOTEMPTY, EACCES.
    */
-  rm(path: string, { recursive = false, force = false, skipTrash = false, signal }: CallOptions & { readonly recursive?: boolean; readonly force?: boolean; readonly skipTrash?: boolean } = {}): Promise<void> {
-    return during('rm', path, async () => {
+  rm(path: Path, options?: RmOptions | null): Promise<void> {
+    const read = (): Partial<RmOptions> => {
+      const given = optionsOf<RmOptions>(options, 'rm', { recursive: true, force: true, skipTrash: true, maxRetries: true, retryDelay: true, signal: true })
+      flagsOf(given, 'recursive', 'force', 'skipTrash')
+      within('number of retries', given.maxRetries, 0)
+      within('delay between retries', given.retryDelay, 0)
+      return given
+    }
+    return perform('rm', path, read, async ({ recursive = false, force = false, skipTrash = false, signal }) => {
       try {
-        await this.ask(namespace.remove, { path: normalise(path), recursive, skipTrash }, signal)
+        await this.ask(namespace.remove, { path: pathOf(path), recursive, skipTrash }, signal)
       } catch (error) {
         if (!(force && hasCode(error, 'ENOENT', 'ENOTDIR'))) throw error
       }
@@ -140,9 +201,11 @@ export class Names {
    * Gives a file or directory another name, in one step. A file that has that name already is replaced, as POSIX has it,
    * unless `overwrite` is false. Throws ENOENT, EEXIST, EISDIR, ENOTEMPTY, EINVAL for a directory into itself.
    */
-  rename(from: string, to: string, { overwrite = true, signal }: CallOptions & { readonly overwrite?: boolean } = {}): Promise<void> {
-    return during('rename', from, async () => {
-      const [source, target] = [normalise(from), normalise(to)]
+  rename(from: Path, to: Path, options?: CallOptions & { readonly overwrite?: boolean | undefined } | null): Promise<void> {
+    type Options = CallOptions & { readonly overwrite?: boolean | undefined }
+    return perform('rename', from, () => optionsOf<Options>(options, 'rename', { overwrite: true, signal: true }), async ({ overwrite = true, signal }) => {
+      flagsOf({ overwrite }, 'overwrite')
+      const [source, target] = [pathOf(from, 'old path'), pathOf(to, 'new path')]
       if (source !== target && isWithin(target, source)) {
         throw new GristmillError('EINVAL', `"${source}" cannot be moved into itself ("${target}")`, { details: { path: source, dest: target } })
       }
@@ -150,54 +213,69 @@ export class Names {
     })
   }
 
-  /** Permission bits, as a number or in octal. Throws ENOENT, EACCES. */
-  chmod(path: string, mode: number | string, { signal }: CallOptions = {}): Promise<void> {
-    const bits = typeof mode === 'number' ? mode : Number.parseInt(mode, 8)
-    return this.#set('chmod', path, { mode: bits }, signal)
+  /** Permission bits, as a number or in octal digits (`'640'`). Throws ENOENT, EACCES, EINVAL. */
+  chmod(path: Path, mode: number | string, options?: CallOptions | null): Promise<void> {
+    return this.#set('chmod', path, () => ({ mode: modeOf(mode) }), options)
   }
 
-  /** Owner and group by name. Throws ENOENT, EACCES. */
-  chown(path: string, { owner, group }: { readonly owner?: string; readonly group?: string }, { signal }: CallOptions = {}): Promise<void> {
-    return this.#set('chown', path, { ...owner !== undefined && { owner }, ...group !== undefined && { group } }, signal)
+  /** Owner and group by name: there are no numbers for users. Throws ENOENT, EACCES, EINVAL. */
+  chown(path: Path, ownership: Ownership, options?: CallOptions | null): Promise<void> {
+    return this.#set('chown', path, () => {
+      if (typeof ownership !== 'object') throw new GristmillError('EINVAL', `chown takes names, for instance { owner: "ada", group: "staff" }, not ${shown(ownership)}: users have no numbers in a cluster`)
+      const { owner, group } = optionsOf<Ownership>(ownership, 'chown', { owner: true, group: true })
+      if (owner === undefined && group === undefined) throw new GristmillError('EINVAL', 'chown changes nothing: give an owner, a group, or both')
+      return { ...owner !== undefined && { owner: textOf(owner, 'owner') }, ...group !== undefined && { group: textOf(group, 'group') } }
+    }, options)
   }
 
-  /** Sets the modification time, in seconds or as a Date. There is no access time: `atime` is there for the shape, and has no effect. */
-  utimes(path: string, _atime: number | Date, mtime: number | Date, { signal }: CallOptions = {}): Promise<void> {
-    return this.#set('utime', path, { mtimeMs: Math.round(typeof mtime === 'number' ? mtime * 1000 : mtime.getTime()) }, signal)
+  /** Sets the modification time: seconds, as a number or a string, or a Date. There is no access time: `atime` is checked, and has no effect. */
+  utimes(path: Path, atime: number | string | Date, mtime: number | string | Date, options?: CallOptions | null): Promise<void> {
+    return this.#set('utime', path, () => {
+      timeOf(atime, 'access time')
+      return { mtimeMs: timeOf(mtime, 'modification time') }
+    }, options)
   }
 
   /** Makes an empty file, or sets the modification time (now, unless told) of what is there. */
-  touch(path: string, { mtimeMs, signal }: CallOptions & { readonly mtimeMs?: number } = {}): Promise<void> {
-    return during('touch', path, async () => {
-      await this.ask(namespace.touch, { path: normalise(path), mtimeMs: Math.round(mtimeMs ?? this.clock.now()) }, signal)
+  touch(path: Path, options?: CallOptions & { readonly mtimeMs?: number | undefined } | null): Promise<void> {
+    type Options = CallOptions & { readonly mtimeMs?: number | undefined }
+    return perform('touch', path, () => optionsOf<Options>(options, 'touch', { mtimeMs: true, signal: true }), async ({ mtimeMs, signal }) => {
+      const time = mtimeMs === undefined ? Math.round(this.clock.now()) : instantOf(mtimeMs, 'modification time')
+      await this.ask(namespace.touch, { path: pathOf(path), mtimeMs: time }, signal)
     })
   }
 
   /** How many replicas the blocks of a file shall have; copies are made and removed in the background. Throws ENOENT, EISDIR. */
-  async setReplication(path: string, replication: number, { signal }: CallOptions = {}): Promise<void> {
-    within('number of replicas', replication, 1, limits.replicationMax)
-    return this.#set('setrep', path, { replication }, signal)
+  setReplication(path: Path, replication: number, options?: CallOptions | null): Promise<void> {
+    return this.#set('setrep', path, () => {
+      within('number of replicas', replication ?? Number.NaN, 1, limits.replicationMax)
+      return { replication }
+    }, options)
   }
 
   /** Files, directories and bytes at and below a path. `stored` counts replicas. */
-  summary(path: string, { signal }: CallOptions = {}): Promise<Summary> {
-    return during('summary', path, async () => this.ask(namespace.summary, { path: normalise(path) }, signal))
+  summary(path: Path, options?: CallOptions | null): Promise<Summary> {
+    return perform('summary', path, callOptions('summary', options), async ({ signal }) => this.ask(namespace.summary, { path: pathOf(path) }, signal))
   }
 
   /** The blocks of a file in order, with the nodes that hold them now. Throws ENOENT, EISDIR. */
-  async *locate(path: string, { signal }: CallOptions = {}): AsyncGenerator<LocatedBlock, void, undefined> {
-    const file = normalise(path)
+  async *locate(path: Path, options?: CallOptions | null): AsyncGenerator<LocatedBlock, void, undefined> {
+    const [file, { signal }] = await during('locate', path, async () => [pathOf(path), callOptions('locate', options)()] as const)
     let offset: number | undefined = 0
     while (offset !== undefined) {
       const from: number = offset
-      const page: ReplyOf<typeof namespace.locate> = await during('locate', path, async () => this.ask(namespace.locate, { path: file, offset: from, host: this.#host }, signal))
-      if (page.status.type === 'directory') throw new GristmillError('EISDIR', `"${file}" is a directory`, { details: { path: file, syscall: 'locate' } })
+      const page: ReplyOf<typeof namespace.locate> = await during('locate', path, async () => this.ask(namespace.locate, { path: file, offset: from, host: this.#host }, signal), signal)
+      if (page.status.type === 'directory') throw described(new GristmillError('EISDIR', `"${file}" is a directory`, { details: { path: file } }), 'locate', file)
       yield* page.blocks
       offset = page.next
     }
   }
 
-  #set(syscall: string, path: string, change: { mode?: number; owner?: string; group?: string; mtimeMs?: number; replication?: number }, signal: AbortSignal | undefined): Promise<void> {
-    return during(syscall, path, async () => { await this.ask(namespace.setAttributes, { path: normalise(path), ...change }, signal) })
+  #status(path: string, signal: AbortSignal | undefined): Promise<FileStatus> { return this.ask(namespace.stat, { path }, signal) }
+
+  #set(syscall: string, path: Path, change: () => { mode?: number; owner?: string; group?: string; mtimeMs?: number; replication?: number }, options: CallOptions | null | undefined): Promise<void> {
+    return perform(syscall, path, callOptions(syscall, options), async ({ signal }) => {
+      await this.ask(namespace.setAttributes, { path: pathOf(path), ...change() }, signal)
+    })
   }
 }

@@ -1,49 +1,100 @@
-// A file of the cluster as a Node stream. The ends of ranges are inclusive, as in node:fs; a range past the end of the file
-// is empty. Nothing is asked for before the stream is read, and at most one piece beyond the high-water mark is on its way.
+// A file of the cluster as a Node stream, with the events and fields of node:fs. The ends of ranges are inclusive, as there; a range past
+// the end of the file is empty. The file is looked up at once, so that `open` and `error` come unasked; its bytes are asked for
+// when the stream is read, and at most one piece beyond the high-water mark is on its way.
+// Invariant: whatever ends the stream ends what it waits for, and `close` comes when its wires and files are closed.
 
-import { Readable } from 'node:stream'
+import { finished, Readable } from 'node:stream'
+import { abortError } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
-import { normalise } from '../../src/base/paths.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { LocatedFile } from '../../src/file/read.ts'
+import { encodedOptionsOf, encodingOf, flagsOf, pathOf, shown, type Path } from '../arguments.ts'
+import { within } from '../within.ts'
 import { described } from './describe.ts'
 
 export interface ReadStreamOptions {
-  /** First byte; 0 unless told. */
+  /** First byte; default: 0. */
   readonly start?: number | undefined
-  /** Last byte, included; the file's last unless told. */
+  /** Last byte, included; default: the file's last. */
   readonly end?: number | undefined
   /** Chunks are strings of this encoding rather than Buffers. */
-  readonly encoding?: BufferEncoding | undefined
+  readonly encoding?: BufferEncoding | null | undefined
   readonly signal?: AbortSignal | undefined
-  /** Bytes that wait in the stream for its reader; 1 MiB unless told. Chunks are of this size at most. */
+  /** Bytes that wait in the stream for its reader; default: 1 MiB. Chunks are of this size at most. */
   readonly highWaterMark?: number | undefined
+  /** false: the stream is not destroyed by itself at its end or after an error. */
+  readonly autoClose?: boolean | undefined
+  /** false: no `close` event. */
+  readonly emitClose?: boolean | undefined
+}
+
+/** Reads and checks the options of `call`. Throws EINVAL. */
+export function readStreamOptions(given: BufferEncoding | ReadStreamOptions | null | undefined, call: string): ReadStreamOptions {
+  const options = encodedOptionsOf<ReadStreamOptions>(given, call, {
+    start: true, end: true, encoding: true, signal: true, highWaterMark: true, autoClose: true, emitClose: true,
+  }, { flags: 'r' })
+  flagsOf(options, 'autoClose', 'emitClose')
+  if ('highWaterMark' in options) within('high-water mark', options.highWaterMark ?? Number.NaN, 0, 2 ** 30)
+  const { start = 0, end = Infinity } = options
+  for (const [name, value] of Object.entries({ start, end })) {
+    if (typeof value !== 'number' || !(value >= 0) || (name === 'start' || value !== Infinity) && !Number.isSafeInteger(value)) throw new GristmillError('EINVAL', `"${name}" must be a whole number of at least 0, not ${shown(value)}`)
+  }
+  if (start > end) throw new GristmillError('EINVAL', `"start" (${start}) is behind "end" (${end}); ranges include their end`)
+  return options
+}
+
+/** What is read: a path, or a file that is open already. */
+export type Readings = { readonly path: Path } | {
+  readonly path: string
+  readonly file: LocatedFile
+  /** Called with the number of bytes of each chunk. */
+  readonly onChunk?: ((bytes: number) => void) | undefined
 }
 
 export class ReadStream extends Readable {
   readonly path: string
   /** Bytes read so far. */
   bytesRead = 0
-  readonly #pieces: AsyncGenerator<Buffer, void, void>
+  /** The file has not been found yet. */
+  pending: boolean
+  readonly #pieces: (file: LocatedFile) => AsyncGenerator<Buffer, void, void>
   readonly #chunkBytes: number
   readonly #ending = new AbortController()
+  readonly #located: Promise<LocatedFile>
+  readonly #onChunk: ((bytes: number) => void) | undefined
+  #reading: AsyncGenerator<Buffer, void, void> | undefined
+  #file: LocatedFile | undefined
   #piece: Buffer | undefined
   #busy: Promise<unknown> | undefined
 
-  /** `file`: by its path, or one that has been looked up already. */
-  constructor(files: FileClient, { path, file = normalise(path) }: { path: string; file?: string | LocatedFile }, { start = 0, end = Infinity, encoding, signal, highWaterMark = MiB }: ReadStreamOptions) {
-    super({ highWaterMark, ...encoding && { encoding } })
-    for (const [name, value] of Object.entries({ start, end })) {
-      if (!(value >= 0) || (value !== Infinity && !Number.isSafeInteger(value))) throw new GristmillError('EINVAL', `"${name}" must be a whole number of at least 0, not ${value}`, { details: { path, syscall: 'read' } })
+  /** Throws EINVAL for arguments that cannot be; everything else comes as `error`. */
+  constructor(files: FileClient, what: Readings, given?: BufferEncoding | ReadStreamOptions | null) {
+    let path: string
+    let options: ReadStreamOptions
+    try {
+      path = 'file' in what ? what.path : pathOf(what.path)
+      options = readStreamOptions(given, 'createReadStream')
+    } catch (error) {
+      throw described(error, 'read', what.path)
     }
-    if (start > end) throw new GristmillError('EINVAL', `"start" (${start}) is behind "end" (${end}); ranges include their end`, { details: { path, syscall: 'read' } })
+    const { start = 0, end = Infinity, encoding, signal, highWaterMark = MiB, autoClose = true, emitClose = true } = options
+    super({ highWaterMark, autoDestroy: autoClose, emitClose, ...encoding && { encoding } })
     this.path = path
+    this.pending = !('file' in what)
     this.#chunkBytes = Math.max(1, highWaterMark)
+    this.#onChunk = 'file' in what ? what.onChunk : undefined
     const both = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal
-    this.#pieces = files.read(file, { start, end: end === Infinity ? undefined : end + 1, signal: both })
+    const range = { start, end: end === Infinity ? undefined : end + 1, signal: both }
+    this.#pieces = located => files.read('file' in what ? what.file : path, { ...range, located })
+    this.#located = 'file' in what ? Promise.resolve(what.file)
+      : files.locate(path, { offset: start, signal: both, ...range.end !== undefined && { length: range.end - start } }).then(located => {
+        if (located.status.type === 'directory') throw new GristmillError('EISDIR', `"${path}" is a directory`, { details: { path } })
+        return located
+      })
+    this.#located.catch(() => {}) // told by `_construct`
     if (signal) {
-      const onAbort = (): void => { this.destroy(described(signal.reason, 'read', path) as Error) }
+      const onAbort = (): void => { this.destroy(described(abortError(signal), 'read', path)) }
       if (signal.aborted) onAbort()
       else {
         signal.addEventListener('abort', onAbort, { once: true })
@@ -52,16 +103,44 @@ export class ReadStream extends Readable {
     }
   }
 
+  /** As in node:fs: gives the stream up; `callback` is called when it is closed, or with the error that closed it. */
+  close(callback?: (error?: NodeJS.ErrnoException | null) => void): void {
+    if (callback) finished(this, error => callback(error?.code === 'ERR_STREAM_PREMATURE_CLOSE' ? undefined : error))
+    this.destroy()
+  }
+
+  override _construct(done: (error?: Error | null) => void): void {
+    this.#located.then(file => {
+      this.#file = file
+      const opened = this.pending
+      this.pending = false
+      done()
+      if (!opened || this.destroyed) return
+      this.emit('open')
+      this.emit('ready')
+    }, (error: unknown) => {
+      // Who has destroyed the stream has said why.
+      done(this.destroyed ? null : described(error, 'open', this.path))
+    })
+  }
+
+  override destroy(error?: Error): this {
+    // Node waits for `_construct` before it calls `_destroy`: what that waits for has to end first.
+    if (!this.readableEnded) this.#ending.abort(error ?? new GristmillError('ABORTED', 'the stream was closed'))
+    return super.destroy(error)
+  }
+
   override _read(): void {
     // Not within this call: Node would join both chunks into one that is larger than was asked for.
     if (this.#piece) return queueMicrotask(() => { if (!this.destroyed) this.#give() })
-    const asked = this.#pieces.next()
+    this.#reading ??= this.#pieces(this.#file!)
+    const asked = this.#reading.next()
     this.#busy = asked.then(({ value, done }) => {
       if (this.destroyed) return
       if (done) { this.push(null); return }
       this.#piece = value
       this.#give()
-    }, (error: unknown) => { this.destroy(described(error, 'read', this.path) as Error) })
+    }, (error: unknown) => { this.destroy(described(error, 'read', this.path)) })
   }
 
   /** Hands out the piece, in chunks that are not larger than was asked for. */
@@ -70,15 +149,23 @@ export class ReadStream extends Readable {
     const chunk = piece.length > this.#chunkBytes ? piece.subarray(0, this.#chunkBytes) : piece
     this.#piece = chunk.length === piece.length ? undefined : piece.subarray(chunk.length)
     this.bytesRead += chunk.length
+    this.#onChunk?.(chunk.length)
     this.push(chunk)
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#piece = undefined
     this.#ending.abort(error ?? new GristmillError('ABORTED', 'the stream was closed'))
-    // The generator closes its wires and files when it returns; nobody should wait for that but whoever closes the client.
-    void Promise.resolve(this.#busy).then(() => this.#pieces.return()).catch(() => {}).then(() => done(error))
+    // The generator closes its wires and files when it returns.
+    void Promise.resolve(this.#busy).then(() => this.#reading?.return()).catch(() => {}).then(() => done(error))
   }
+}
+
+/** Encodings of which a line end is one byte of its own. */
+export function lineEncodingOf(value: unknown): BufferEncoding {
+  const encoding = value === undefined || value === null ? 'utf8' : encodingOf(value)
+  if (/^(utf-?8|latin1|binary|ascii)$/i.test(encoding)) return encoding
+  throw new GristmillError('EINVAL', `lines are read as utf8, latin1 or ascii, not as ${encoding}, in which a line does not end with one byte; read the whole file with readFile and split it`)
 }
 
 /** Whole lines, without their ends (`\n` or `\r\n`). The last one need not have an end. */

@@ -1,14 +1,15 @@
 // Directories as they were: `mill.snapshots`. A snapshot is taken at once, whatever the size of its directory, and is read
 // below PATH/.snapshot/NAME by everything that reads. What changed between two is found by walking through both.
 
-import { join, normalise } from '../../src/base/paths.ts'
+import { join } from '../../src/base/paths.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import * as protocol from '../../src/protocol/snapshot.ts'
 import type { Snapshot } from '../../src/protocol/snapshot.ts'
 import type { Ask } from '../jobs/ask.ts'
-import { during } from './describe.ts'
+import { callOptions, pathOf, textOf, type CallOptions, type Path } from '../arguments.ts'
+import { during, perform } from './describe.ts'
 import { differences, type Difference } from './diff.ts'
-import type { CallOptions, Names } from './names.ts'
+import type { Names } from './names.ts'
 
 export const snapshotPath = (directory: string, name: string): string => join(join(directory, '.snapshot'), name)
 
@@ -21,35 +22,51 @@ export class Snapshots {
     this.#ask = ask
   }
 
-  /** Takes one of a directory that is the caller's own; named after the time unless told. Throws EEXIST, ENOENT, ENOTDIR, EACCES. */
-  create(path: string, name?: string, { signal }: CallOptions = {}): Promise<Snapshot> {
-    return during('snapshot', path, async () => this.#ask(protocol.create, { path: normalise(path), ...name !== undefined && { name } }, signal))
+  /**
+   * Takes one of a directory that is the caller's own; named after the time unless told. An aborted call leaves none whose name its
+   * caller could not know. Throws EEXIST, ENOENT, ENOTDIR, EACCES.
+   */
+  create(path: Path, name?: string | null, options?: CallOptions | null): Promise<Snapshot> {
+    return perform('snapshot', path, callOptions('create', options), async ({ signal }) => {
+      const directory = pathOf(path)
+      const named = name ?? undefined
+      const request = { path: directory, ...named !== undefined && { name: textOf(named, 'name of the snapshot') } }
+      const undo = named === undefined ? ({ name: given }: Snapshot) => this.#ask(protocol.remove, { path: directory, name: given }) : undefined
+      return this.#ask(protocol.create, request, signal, undo)
+    })
   }
 
   /** Those of one directory, the oldest first; without a path all there are (EACCES unless superuser). */
-  async *list(path?: string, { signal }: CallOptions = {}): AsyncGenerator<Snapshot, void, undefined> {
+  async *list(path?: Path | null, options?: CallOptions | null): AsyncGenerator<Snapshot, void, undefined> {
+    const [directory, { signal }] = await during('snapshots', path ?? '/', async () => [path === undefined || path === null ? undefined : pathOf(path), callOptions('list', options)()] as const)
     let after: string | undefined
     do {
       const page: ReplyOf<typeof protocol.list> = await during('snapshots', path ?? '/', async () =>
-        this.#ask(protocol.list, { ...path !== undefined && { path: normalise(path) }, ...after !== undefined && { after } }, signal))
+        this.#ask(protocol.list, { ...directory !== undefined && { path: directory }, ...after !== undefined && { after } }, signal), signal)
       yield* page.snapshots
       after = page.next
     } while (after !== undefined)
   }
 
   /** Removes one; what only it held is given back in the background. Throws ENOENT, EACCES. */
-  rm(path: string, name: string, { signal }: CallOptions = {}): Promise<void> {
-    return during('snapshot', path, async () => { await this.#ask(protocol.remove, { path: normalise(path), name }, signal) })
+  rm(path: Path, name: string, options?: CallOptions | null): Promise<void> {
+    return perform('snapshot', path, callOptions('rm', options), async ({ signal }) => {
+      await this.#ask(protocol.remove, { path: pathOf(path), name: textOf(name, 'name of the snapshot') }, signal)
+    })
   }
 
   /**
    * What was created, deleted, modified and renamed from the snapshot `from` to the snapshot `to`, or until now; paths are relative to
    * the directory. Both are walked through, side by side; what is kept in memory is what differs.
    */
-  async *diff(path: string, from: string, to?: string, { signal }: CallOptions = {}): AsyncGenerator<Difference, void, undefined> {
-    const directory = normalise(path)
+  async *diff(path: Path, from: string, to?: string | null, options?: CallOptions | null): AsyncGenerator<Difference, void, undefined> {
+    const [tops, { signal }] = await during('snapshot', path, async () => {
+      const directory = pathOf(path)
+      const before = snapshotPath(directory, textOf(from, 'name of the older snapshot'))
+      const after = to === undefined || to === null ? directory : snapshotPath(directory, textOf(to, 'name of the newer snapshot'))
+      return [[before, after], callOptions('diff', options)()] as const
+    })
     // Names that are missing are an error, not a difference.
-    const tops = [snapshotPath(directory, from), to === undefined ? directory : snapshotPath(directory, to)] as const
     for (const top of tops) await this.#names.status(top, { signal })
     yield* differences(tops[0], tops[1], at => this.#names.list(at, { signal }))
   }

@@ -1,14 +1,25 @@
 // What was removed and can come back: `mill.trash`. Everybody has a trash of their own, in which nobody else looks.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { normalise } from '../../src/base/paths.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import * as trash from '../../src/protocol/trash.ts'
 import type { TrashItem } from '../../src/protocol/trash.ts'
 import type { Ask } from '../jobs/ask.ts'
+import { flagsOf, optionsOf, pathOf, shown, textOf, type CallOptions } from '../arguments.ts'
 import { within } from '../within.ts'
-import { during } from './describe.ts'
-import type { CallOptions } from './names.ts'
+import { during, perform } from './describe.ts'
+
+export interface RestoreOptions extends CallOptions {
+  /** Where to; its old place unless told. */
+  readonly to?: string | undefined
+  readonly overwrite?: boolean | undefined
+}
+
+export interface EmptyOptions extends CallOptions {
+  readonly olderThanMs?: number | undefined
+  /** Everybody's, for the superuser. */
+  readonly all?: boolean | undefined
+}
 
 export class Trash {
   readonly #ask: Ask
@@ -16,10 +27,15 @@ export class Trash {
   constructor(ask: Ask) { this.#ask = ask }
 
   /** What this user has removed, the newest first; with `all`, what everybody has (EACCES unless superuser). Its `path` can be read. */
-  async *list({ all = false, signal }: CallOptions & { readonly all?: boolean } = {}): AsyncGenerator<TrashItem, void, undefined> {
+  async *list(options?: CallOptions & { readonly all?: boolean | undefined } | null): AsyncGenerator<TrashItem, void, undefined> {
+    const { all = false, signal } = await during('trash', undefined, async () => {
+      const given = optionsOf<CallOptions & { readonly all?: boolean | undefined }>(options, 'list', { all: true, signal: true })
+      flagsOf(given, 'all')
+      return given
+    })
     let after: string | undefined
     do {
-      const page: ReplyOf<typeof trash.list> = await this.#ask(trash.list, { all, ...after !== undefined && { after } }, signal)
+      const page: ReplyOf<typeof trash.list> = await during('trash', undefined, () => this.#ask(trash.list, { all, ...after !== undefined && { after } }, signal), signal)
       yield* page.items
       after = page.next
     } while (after !== undefined)
@@ -30,28 +46,33 @@ export class Trash {
    * newest of that path comes back. Missing directories above it are made. Throws ENOENT, EACCES, and EEXIST if something is
    * there, unless `overwrite` lets a file take the place of a file.
    */
-  restore(what: string, { to, overwrite = false, signal }: CallOptions & { readonly to?: string; readonly overwrite?: boolean } = {}): Promise<string> {
-    return during('restore', what, async () => {
-      if (typeof what !== 'string') throw new GristmillError('EINVAL', `what is restored is a path or an item of the trash, not ${what === null ? 'null' : typeof what}`)
-      const item = what.startsWith('/') ? await this.#newest(normalise(what), signal) : what
-      const reply = await this.#ask(trash.restore, { item, overwrite, ...to !== undefined && { to: normalise(to) } }, signal)
+  restore(what: string, options?: RestoreOptions | null): Promise<string> {
+    return perform('restore', what, () => optionsOf<RestoreOptions>(options, 'restore', { to: true, overwrite: true, signal: true }), async ({ to, overwrite = false, signal }) => {
+      if (typeof what !== 'string') throw new GristmillError('EINVAL', `what is restored is a path or an item of the trash, not ${shown(what)}`)
+      flagsOf({ overwrite }, 'overwrite')
+      const target = to === undefined ? undefined : pathOf(to, 'new path')
+      const item = what.startsWith('/') ? await this.#newest(pathOf(what), signal) : textOf(what, 'item of the trash', { max: 64 })
+      const reply = await this.#ask(trash.restore, { item, overwrite, ...target !== undefined && { to: target } }, signal)
       return reply.path
     })
   }
 
   /** Removes for good what is in the trash, or what was removed at least `olderThanMs` ago. Gives the number of items. */
-  async empty({ olderThanMs = 0, all = false, signal }: CallOptions & { readonly olderThanMs?: number; readonly all?: boolean } = {}): Promise<number> {
-    within('age in milliseconds', olderThanMs, 0)
-    let removed = 0
-    let beforeMs: number | undefined
-    let from: string | undefined
-    do {
-      const page: ReplyOf<typeof trash.empty> = await this.#ask(trash.empty, { all, olderThanMs, ...beforeMs !== undefined && { beforeMs }, ...from !== undefined && { from } }, signal)
-      removed += page.removed
-      beforeMs = page.beforeMs
-      from = page.next
-    } while (from !== undefined)
-    return removed
+  empty(options?: EmptyOptions | null): Promise<number> {
+    return perform('trash', undefined, () => optionsOf<EmptyOptions>(options, 'empty', { olderThanMs: true, all: true, signal: true }), async ({ olderThanMs = 0, all = false, signal }) => {
+      flagsOf({ all }, 'all')
+      within('age in milliseconds', olderThanMs ?? Number.NaN, 0)
+      let removed = 0
+      let beforeMs: number | undefined
+      let from: string | undefined
+      do {
+        const page: ReplyOf<typeof trash.empty> = await this.#ask(trash.empty, { all, olderThanMs, ...beforeMs !== undefined && { beforeMs }, ...from !== undefined && { from } }, signal)
+        removed += page.removed
+        beforeMs = page.beforeMs
+        from = page.next
+      } while (from !== undefined)
+      return removed
+    })
   }
 
   async #newest(path: string, signal: AbortSignal | undefined): Promise<string> {

@@ -5,6 +5,7 @@
 // replaced keeps its mode; with `preserve` modes and times are those of the source. Local links are followed: the cluster has none.
 
 import { basename } from 'node:path'
+import { throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { isWithin, join, nameOf, parentOf } from '../../src/base/paths.ts'
 import type { FileClient } from '../../src/file/client.ts'
@@ -74,7 +75,7 @@ class Walking {
   }
 
   async *tried(path: string, steps: () => AsyncGenerator<CopyStep, void, undefined>): AsyncGenerator<CopyStep, void, undefined> {
-    this.#signal?.throwIfAborted()
+    throwIfAborted(this.#signal)
     try {
       yield* steps()
     } catch (error) {
@@ -132,7 +133,7 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
       await writer.close(preserve ? { mtimeMs: source.mtimeMs } : {})
       await keepAttributes(source, target)
     } catch (error) {
-      await writer.abort()
+      await (signal?.aborted ? writer.drop() : writer.abort())
       throw error
     }
   }

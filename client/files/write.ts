@@ -1,30 +1,32 @@
-// A new file of the cluster as a Node stream. It is visible, whole, once the stream has finished; a stream that is destroyed
-// before, by whatever error, leaves nothing. What was there under the path stays until then.
+// A new file of the cluster as a Node stream, with the events and fields of node:fs. It is visible, whole, once the stream has
+// finished; a stream that is destroyed before, by whatever error, leaves nothing. What was there under the path stays until then.
 
 import { Writable } from 'node:stream'
+import { abortable, abortError } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
-import { normalise } from '../../src/base/paths.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { RecordFormat } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { FileWriter } from '../../src/file/writer.ts'
-import { described } from './describe.ts'
+import { delimiterCode } from '../../src/record/format.ts'
+import { encodedOptionsOf, encodingOf, flagsOf, modeOf, pathOf, shown, type Known, type Path } from '../arguments.ts'
 import { within } from '../within.ts'
+import { described } from './describe.ts'
 
 export interface WriteOptions {
-  /** Replaces a file that is there; as in node:fs it does unless told not to. */
+  /** Replaces a file that is there; default: true, as in node:fs. */
   readonly overwrite?: boolean | undefined
   /** As in node:fs, and another way to say `overwrite`: `w` replaces, `wx` does not. There are no others: files are written once and whole. */
   readonly flag?: 'w' | 'wx' | undefined
   /** Makes missing directories of the path. */
   readonly parents?: boolean | undefined
-  /** Permission bits; 0o644 unless told. */
-  readonly mode?: number | undefined
-  /** Replicas of each block; the cluster's default unless told. */
+  /** Permission bits, as a number or in octal digits; default: 0o644. */
+  readonly mode?: number | string | undefined
+  /** Replicas of each block; default: the cluster's. */
   readonly replication?: number | undefined
-  /** Most bytes of a block; the cluster's default unless told. */
+  /** Most bytes of a block; default: the cluster's. */
   readonly blockSize?: number | undefined
   /** Cuts blocks between records, so that each can be ground where it lies: `lines`, `jsonl`, `csv`; `bytes` cuts anywhere. */
   readonly format?: RecordFormat | undefined
@@ -33,44 +35,90 @@ export interface WriteOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-export interface WriteStreamOptions extends WriteOptions {
-  /** Bytes that wait in the stream before `write` returns false; 1 MiB unless told. */
-  readonly highWaterMark?: number | undefined
+export interface WriteFileOptions extends WriteOptions {
   /** Of strings that are written. */
-  readonly encoding?: BufferEncoding | undefined
-  /** `flag` as node:fs calls it here. */
-  readonly flags?: WriteOptions['flag']
+  readonly encoding?: BufferEncoding | null | undefined
+  /** As in node:fs; without effect, because a file is always durable before it is visible. */
+  readonly flush?: boolean | undefined
 }
 
+export interface WriteStreamOptions extends WriteFileOptions {
+  /** Bytes that wait in the stream before `write` returns false; default: 1 MiB. */
+  readonly highWaterMark?: number | undefined
+  /** `flag` as node:fs calls it here. */
+  readonly flags?: WriteOptions['flag']
+  /** false: the stream is not destroyed by itself after its end or an error. */
+  readonly autoClose?: boolean | undefined
+  /** false: no `close` event. */
+  readonly emitClose?: boolean | undefined
+}
+
+export const writeOptionNames: Known<WriteOptions> = { overwrite: true, flag: true, parents: true, mode: true, replication: true, blockSize: true, format: true, delimiter: true, signal: true }
+export const writeFileOptionNames: Known<WriteFileOptions> = { ...writeOptionNames, encoding: true, flush: true }
+const writeStreamOptionNames: Known<WriteStreamOptions> = { ...writeFileOptionNames, highWaterMark: true, flags: true, autoClose: true, emitClose: true }
+
+const formats: readonly unknown[] = ['bytes', 'lines', 'jsonl', 'csv'] satisfies RecordFormat[]
+
 /** The options of the room that does the work. Throws EINVAL, before anything is asked for. */
-export function createOptions({ blockSize, flag = 'w', overwrite = flag === 'w', parents, mode, replication, format, delimiter, signal }: WriteOptions) {
+export function createOptions(options: WriteOptions) {
+  const { blockSize, flag = 'w', parents, mode, replication, format, delimiter, signal } = options
   // One who says `a` in JavaScript, where no type is checked, must not lose the file that he wants to add to.
-  if (flag !== 'w' && flag !== 'wx') throw new GristmillError('EINVAL', `files are written with "w" or "wx", not with "${String(flag)}": a file is written once and whole, and never changed`)
+  const named: string = (flag as string) === 'xw' ? 'wx' : flag
+  if (named !== 'w' && named !== 'wx') throw new GristmillError('EINVAL', `files are written with "w" or "wx", not with ${shown(flag)}: a file is written once and whole, and never changed`)
+  flagsOf(options, 'overwrite', 'parents')
   within('block size', blockSize, limits.blockBytesMin, limits.blockBytesMax)
   within('number of replicas', replication, 1, limits.replicationMax)
-  return { overwrite, parents, mode, replication, format, delimiter, signal, blockBytes: blockSize }
+  if (format !== undefined && !formats.includes(format)) throw new GristmillError('EINVAL', `the format is ${shown(format)}; it must be "bytes", "lines", "jsonl" or "csv"`)
+  if (delimiter !== undefined) {
+    if (typeof delimiter !== 'string') throw new GristmillError('EINVAL', `the delimiter is ${shown(delimiter)}; it must be one ASCII character`)
+    delimiterCode(delimiter)
+  }
+  return {
+    overwrite: options.overwrite ?? named === 'w', parents, replication: replication ?? undefined, format, delimiter, signal,
+    mode: mode === undefined || mode === null ? undefined : modeOf(mode), blockBytes: blockSize ?? undefined,
+  }
 }
 
 export class WriteStream extends Writable {
   readonly path: string
   /** Bytes taken so far. */
   bytesWritten = 0
+  /** The cluster has not said yet that the file may be written. */
+  pending = true
   /** Facts of the file, once it is there. */
   status: FileStatus | undefined
+  readonly #autoClose: boolean
   readonly #opening: Promise<FileWriter>
   /** Ends what waits when the stream is destroyed. */
   readonly #ending = new AbortController()
   #work: Promise<unknown>
 
-  constructor(files: FileClient, path: string, { highWaterMark = MiB, encoding, signal, flags, ...options }: WriteStreamOptions) {
-    super({ highWaterMark, ...encoding && { defaultEncoding: encoding } })
+  /** Throws EINVAL for arguments that cannot be; everything else comes as `error`. */
+  constructor(files: FileClient, given: Path, streamOptions?: BufferEncoding | WriteStreamOptions | null) {
+    let path: string
+    let options: Partial<WriteStreamOptions>
+    let creating: ReturnType<typeof createOptions>
+    try {
+      path = pathOf(given)
+      options = encodedOptionsOf<WriteStreamOptions>(streamOptions, 'createWriteStream', writeStreamOptionNames, { start: 0 })
+      const { flags, flag = flags } = options
+      flagsOf(options, 'autoClose', 'emitClose', 'flush')
+      if ('highWaterMark' in options) within('high-water mark', options.highWaterMark ?? Number.NaN, 0, 2 ** 30)
+      creating = createOptions({ ...options, flag })
+    } catch (error) {
+      throw described(error, 'open', given)
+    }
+    const { highWaterMark = MiB, encoding, signal, autoClose = true, emitClose = true } = options
+    super({ highWaterMark, autoDestroy: autoClose, emitClose, ...encoding && { defaultEncoding: encoding } })
     this.path = path
+    this.#autoClose = autoClose
     // Opened at once, so that a path that cannot be written is told before anything is.
     const both = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal
-    this.#opening = (async () => files.create(normalise(path), { ...createOptions({ ...options, ...flags !== undefined && { flag: flags } }), signal: both }))()
+    this.#opening = files.create(path, { ...creating, signal: both })
+    this.#opening.catch(() => {}) // told by `_construct`
     this.#work = this.#opening
     if (signal) {
-      const onAbort = (): void => { this.destroy(described(signal.reason, 'write', path) as Error) }
+      const onAbort = (): void => { this.destroy(described(abortError(signal), 'write', path)) }
       if (signal.aborted) onAbort()
       else {
         signal.addEventListener('abort', onAbort, { once: true })
@@ -79,8 +127,33 @@ export class WriteStream extends Writable {
     }
   }
 
+  /** As in node:fs: ends the stream; `callback` is called when it is closed. */
+  close(callback?: (error?: Error | null) => void): void {
+    if (callback) {
+      if (this.closed) return queueMicrotask(callback)
+      this.on('close', callback)
+    }
+    if (!this.#autoClose) this.on('finish', () => { this.destroy() })
+    this.end()
+  }
+
+  override destroy(error?: Error): this {
+    // Node waits for `_construct` before it calls `_destroy`: what that waits for has to end first. After a finish there is nothing to give up.
+    if (!this.writableFinished) this.#ending.abort(error ?? new GristmillError('ABORTED', 'the stream was destroyed before it had finished', { details: { path: this.path } }))
+    return super.destroy(error)
+  }
+
   override _construct(done: (error?: Error | null) => void): void {
-    this.#opening.then(() => done(), (error: unknown) => done(described(error, 'open', this.path) as Error))
+    this.#opening.then(() => {
+      this.pending = false
+      done()
+      if (this.destroyed) return
+      this.emit('open')
+      this.emit('ready')
+    }, (error: unknown) => {
+      // Who has destroyed the stream has said why.
+      done(this.destroyed ? null : described(error, 'open', this.path))
+    })
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -104,36 +177,71 @@ export class WriteStream extends Writable {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    // After a finish there is nothing to give up; a writer that is still at work has to come to rest first.
+    // A writer that is still at work has to come to rest first.
     const finished = this.writableFinished
-    if (!finished) this.#ending.abort(error ?? new GristmillError('ABORTED', 'the stream was destroyed before it had finished', { details: { path: this.path } }))
     void this.#work.catch(() => {}).then(() => this.#opening).then(
-      writer => (finished ? undefined : writer.abort()), () => {},
+      writer => (finished ? undefined : writer.drop()), () => {},
     ).catch(() => {}).then(() => done(error))
   }
 
   #do(work: (writer: FileWriter) => Promise<void>, done: (error?: Error | null) => void): void {
     this.#work = this.#opening.then(work)
-    this.#work.then(() => done(), (error: unknown) => done(described(error, 'write', this.path) as Error))
-  }
-}
-
-/** Whatever writeFile accepts, as bytes. */
-export async function* bytesOf(data: FileData, encoding: BufferEncoding): AsyncGenerator<Uint8Array, void, undefined> {
-  if (typeof data === 'string') yield Buffer.from(data, encoding)
-  else if (ArrayBuffer.isView(data)) yield asBytes(data)
-  else {
-    if (!isIterable(data)) throw new GristmillError('EINVAL', `a file is written from strings and bytes, or from an iterable of them, not from ${data === null ? 'null' : typeof data}`)
-    for await (const chunk of data as AsyncIterable<string | NodeJS.ArrayBufferView>) {
-      if (typeof chunk === 'string') yield Buffer.from(chunk, encoding)
-      else if (ArrayBuffer.isView(chunk)) yield asBytes(chunk)
-      else throw new GristmillError('EINVAL', `a file is written from strings and bytes, not from ${typeof chunk}`)
-    }
+    this.#work.then(() => done(), (error: unknown) => done(described(error, 'write', this.path)))
   }
 }
 
 export type FileData = string | NodeJS.ArrayBufferView | Iterable<string | NodeJS.ArrayBufferView> | AsyncIterable<string | NodeJS.ArrayBufferView>
 
+/** Throws EINVAL unless a file can be written from this. */
+export function checkData(data: unknown): void {
+  if (typeof data === 'string' || ArrayBuffer.isView(data) || isIterable(data)) return
+  throw new GristmillError('EINVAL', `a file is written from strings and bytes, or from an iterable of them, not from ${shown(data)}`)
+}
+
+/** Whatever writeFile accepts, as bytes. An abort is obeyed while the source has nothing yet; a source that is not read to its end is closed. */
+export async function* bytesOf(data: FileData, encoding: BufferEncoding, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  checkData(data)
+  if (typeof data === 'string') yield Buffer.from(data, encoding)
+  else if (ArrayBuffer.isView(data)) yield asBytes(data)
+  else yield* chunksOf(data, encoding, signal)
+}
+
+async function* chunksOf(data: Iterable<unknown> | AsyncIterable<unknown>, encoding: BufferEncoding, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+  const source = Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]()
+  let ended = false
+  try {
+    for (;;) {
+      // An iterator that fails has closed itself.
+      const asked = (async () => source.next())().catch((error: unknown) => { ended = true; throw error })
+      const { value, done } = await abortable(asked, signal)
+      ended = done === true
+      if (ended) return
+      const chunk: unknown = await abortable(Promise.resolve(value), signal)
+      if (typeof chunk === 'string') yield Buffer.from(chunk, encoding)
+      else if (ArrayBuffer.isView(chunk)) yield asBytes(chunk as NodeJS.ArrayBufferView)
+      else throw new GristmillError('EINVAL', `a file is written from strings and bytes, and its source gave ${shown(chunk)}`)
+    }
+  } finally {
+    if (!ended) await closeSource(data, source, signal)
+  }
+}
+
+/** Closes a source that is not read to its end. One that still works on its next chunk may never answer: after an abort it is not waited for. */
+async function closeSource(data: unknown, source: Iterator<unknown> | AsyncIterator<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  const closed = (async () => { await source.return?.() })()
+  if (!signal?.aborted) return closed
+  closed.catch(() => {})
+  // A stream that waits for its next chunk hears nothing of `return`.
+  if (data instanceof Object && 'destroy' in data && typeof data.destroy === 'function') data.destroy()
+}
+
 const isIterable = (data: unknown): boolean => typeof data === 'object' && data !== null && (Symbol.asyncIterator in data || Symbol.iterator in data)
 
 const asBytes = (view: NodeJS.ArrayBufferView): Uint8Array => (view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
+
+/** Reads and checks the options of writeFile. Throws EINVAL. */
+export function writeFileOptions(given: BufferEncoding | WriteFileOptions | null | undefined) {
+  const options = encodedOptionsOf<WriteFileOptions>(given, 'writeFile', writeFileOptionNames)
+  flagsOf(options, 'flush')
+  return { ...createOptions(options), encoding: options.encoding ? encodingOf(options.encoding) : 'utf8' as const }
+}

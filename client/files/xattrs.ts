@@ -3,11 +3,10 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
-import { normalise } from '../../src/base/paths.ts'
 import * as protocol from '../../src/protocol/xattr.ts'
 import type { Ask } from '../jobs/ask.ts'
-import { during } from './describe.ts'
-import type { CallOptions } from './names.ts'
+import { callOptions, pathOf, shown, textOf, type CallOptions, type Path } from '../arguments.ts'
+import { perform } from './describe.ts'
 
 export class Xattrs {
   readonly #ask: Ask
@@ -15,35 +14,42 @@ export class Xattrs {
   constructor(ask: Ask) { this.#ask = ask }
 
   /** Throws ENOENT if the path, or the attribute, is not there; `details.name` then tells which attribute. */
-  get(path: string, name: string, { signal }: CallOptions = {}): Promise<Buffer> {
-    return during('getxattr', path, async () => {
-      const value = (await this.#all(path, signal)).get(name)
-      if (value === undefined) throw new GristmillError('ENOENT', `${normalise(path)} has no attribute ${name}`, { details: { path: normalise(path), name } })
+  get(path: Path, name: string, options?: CallOptions | null): Promise<Buffer> {
+    return perform('getxattr', path, callOptions('get', options), async ({ signal }) => {
+      const at = pathOf(path)
+      textOf(name, 'name of the attribute')
+      const value = (await this.#all(at, signal)).get(name)
+      if (value === undefined) throw new GristmillError('ENOENT', `${at} has no attribute ${name}`, { details: { path: at, name } })
       return value
     })
   }
 
   /** Makes or replaces one. At most 16 KiB each, 64 KiB and 100 of them together. Throws ENOENT, EACCES, EINVAL, TOO_LARGE. */
-  set(path: string, name: string, value: string | Uint8Array, { signal }: CallOptions = {}): Promise<void> {
-    return during('setxattr', path, async () => {
+  set(path: Path, name: string, value: string | NodeJS.ArrayBufferView, options?: CallOptions | null): Promise<void> {
+    return perform('setxattr', path, callOptions('set', options), async ({ signal }) => {
+      const at = pathOf(path)
+      textOf(name, 'name of the attribute')
+      if (typeof value !== 'string' && !ArrayBuffer.isView(value)) throw new GristmillError('EINVAL', `the value of an attribute is a string or bytes, not ${shown(value)}`)
       const bytes = typeof value === 'string' ? Buffer.from(value) : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
       if (bytes.length > limits.attributeBytesMax) throw new GristmillError('TOO_LARGE', `the value of ${name} has ${bytes.length} bytes; an extended attribute has at most ${limits.attributeBytesMax}: keep it in a file`, { details: { name } })
-      await this.#ask(protocol.set, { path: normalise(path), name, value: bytes.toString('base64') }, signal)
+      await this.#ask(protocol.set, { path: at, name, value: bytes.toString('base64') }, signal)
     })
   }
 
   /** All of a path: values by name, in byte order of the names. Throws ENOENT, EACCES. */
-  list(path: string, { signal }: CallOptions = {}): Promise<Map<string, Buffer>> {
-    return during('listxattr', path, () => this.#all(path, signal))
+  list(path: Path, options?: CallOptions | null): Promise<Map<string, Buffer>> {
+    return perform('listxattr', path, callOptions('list', options), async ({ signal }) => this.#all(pathOf(path), signal))
   }
 
   /** Throws ENOENT, EACCES. */
-  rm(path: string, name: string, { signal }: CallOptions = {}): Promise<void> {
-    return during('removexattr', path, async () => { await this.#ask(protocol.remove, { path: normalise(path), name }, signal) })
+  rm(path: Path, name: string, options?: CallOptions | null): Promise<void> {
+    return perform('removexattr', path, callOptions('rm', options), async ({ signal }) => {
+      await this.#ask(protocol.remove, { path: pathOf(path), name: textOf(name, 'name of the attribute') }, signal)
+    })
   }
 
   async #all(path: string, signal: AbortSignal | undefined): Promise<Map<string, Buffer>> {
-    const { attributes } = await this.#ask(protocol.list, { path: normalise(path) }, signal)
+    const { attributes } = await this.#ask(protocol.list, { path }, signal)
     return new Map(attributes.map(({ name, value }) => [name, Buffer.from(value, 'base64')]))
   }
 }

@@ -4,10 +4,12 @@
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { JobId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
-import { normalise } from '../../src/base/paths.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobStatus, TaskStatus } from '../../src/protocol/job.ts'
 import type { Cluster } from './ask.ts'
+import { callbackOf, flagsOf, optionsOf, pathOf, signalOption, textOf, type CallOptions, type Path } from '../arguments.ts'
+import { during, perform } from '../files/describe.ts'
+import { within } from '../within.ts'
 import { readLogs, type LogOptions, type LogPiece } from './logs.ts'
 
 export interface WaitOptions {
@@ -16,12 +18,16 @@ export interface WaitOptions {
   readonly onStatus?: ((status: JobStatus) => void) | undefined
 }
 
-export interface PublishOptions {
+export interface PublishOptions extends CallOptions {
   /** Replaces the output of a job that is there; it goes to the trash. */
   readonly overwrite?: boolean | undefined
   /** With `overwrite`: replaces any directory. */
   readonly force?: boolean | undefined
-  readonly signal?: AbortSignal | undefined
+}
+
+export interface TaskOptions extends CallOptions {
+  /** Of this stage only. */
+  readonly stage?: number | undefined
 }
 
 /** Has the job come to an end? */
@@ -37,18 +43,20 @@ export class Job {
     this.#cluster = cluster
   }
 
-  /** How it stands now. ENOENT if there is no such job. */
-  status(signal?: AbortSignal): Promise<JobStatus> {
-    return this.#cluster.ask(protocol.watch, { job: this.id }, signal)
+  /** How it stands now. Takes options, or a signal alone. ENOENT if there is no such job. */
+  status(options?: AbortSignal | CallOptions | null): Promise<JobStatus> {
+    return perform('job', undefined, () => ({ signal: signalOption(options, 'status') }), async ({ signal }) => this.#status(signal))
   }
 
-  /** Each status that differs from the one before, from now on up to and including the last one. */
-  async *watch(signal?: AbortSignal): AsyncGenerator<JobStatus, void, undefined> {
-    let status = await this.status(signal)
+  /** Each status that differs from the one before, from now on up to and including the last one. Takes options, or a signal alone. */
+  async *watch(options?: AbortSignal | CallOptions | null): AsyncGenerator<JobStatus, void, undefined> {
+    const signal = await during('job', undefined, async () => signalOption(options, 'watch'))
+    let status = await during('job', undefined, () => this.#status(signal), signal)
     yield status
     while (!isOver(status)) {
-      const next = await this.#next(status.version, signal)
-      if (next.version !== status.version || isOver(next)) yield next
+      const { version } = status
+      const next = await during('job', undefined, () => this.#next(version, signal), signal)
+      if (next.version !== version || isOver(next)) yield next
       status = next
     }
   }
@@ -57,9 +65,14 @@ export class Job {
    * Waits for the end. Throws JOB_FAILED with the failure of the task that caused it (`details.failure`: message, the user's
    * own stack, the record), or JOB_CANCELLED. An abort ends the waiting, not the job.
    */
-  async wait({ signal, onStatus }: WaitOptions = {}): Promise<JobStatus> {
+  async wait(options?: WaitOptions | null): Promise<JobStatus> {
+    const { signal, onStatus } = await during('job', undefined, async () => {
+      const given = optionsOf<WaitOptions>(options, 'wait', { signal: true, onStatus: true })
+      callbackOf(given.onStatus, 'onStatus')
+      return given
+    })
     let last: JobStatus | undefined
-    for await (const status of this.watch(signal)) {
+    for await (const status of this.watch({ signal })) {
       last = status
       onStatus?.(status)
     }
@@ -71,17 +84,23 @@ export class Job {
     throw new GristmillError('JOB_FAILED', `job ${this.id} failed: ${failure?.message ?? 'no reason was kept'}`, { details })
   }
 
-  /** Ends the job; nothing of it is published. One that is over already stays as it is. Returns how it ended. */
-  kill(signal?: AbortSignal): Promise<JobStatus> {
-    return this.#cluster.ask(protocol.kill, { job: this.id }, signal)
+  /** Ends the job; nothing of it is published. One that is over already stays as it is. Returns how it ended. Takes options, or a signal alone. */
+  kill(options?: AbortSignal | CallOptions | null): Promise<JobStatus> {
+    return perform('kill', undefined, () => ({ signal: signalOption(options, 'kill') }), async ({ signal }) => this.#cluster.ask(protocol.kill, { job: this.id }, signal))
   }
 
   /**
    * Publishes what the job has computed, if that is kept because its own output could not be published (`status.kept`). Throws EINVAL
    * if nothing is kept, EEXIST, ENOTEMPTY, EBUSY, EDQUOT or EACCES as a submit does; then it is still kept. Returns how the job stands.
    */
-  publish(output: string, { overwrite = false, force = false, signal }: PublishOptions = {}): Promise<JobStatus> {
-    return this.#cluster.ask(protocol.publish, { job: this.id, output: { path: normalise(output), overwrite, force } }, signal)
+  publish(output: Path, options?: PublishOptions | null): Promise<JobStatus> {
+    const read = (): Partial<PublishOptions> => {
+      const given = optionsOf<PublishOptions>(options, 'publish', { overwrite: true, force: true, signal: true })
+      flagsOf(given, 'overwrite', 'force')
+      return given
+    }
+    return perform('publish', output, read, async ({ overwrite = false, force = false, signal }) =>
+      this.#cluster.ask(protocol.publish, { job: this.id, output: { path: pathOf(output, 'output'), overwrite, force } }, signal))
   }
 
   /** From now on an abort of `signal` kills the job, until `wait` has seen its end. */
@@ -96,19 +115,37 @@ export class Job {
   }
 
   /** Tasks with their attempts, in order of stage and task. */
-  async *tasks({ stage, signal }: { stage?: number | undefined; signal?: AbortSignal | undefined } = {}): AsyncGenerator<TaskStatus, void, undefined> {
+  async *tasks(options?: TaskOptions | null): AsyncGenerator<TaskStatus, void, undefined> {
+    const { stage, signal } = await during('tasks', undefined, async () => {
+      const given = optionsOf<TaskOptions>(options, 'tasks', { stage: true, signal: true })
+      within('number of the stage', given.stage, 0)
+      return given
+    })
     let from: number | undefined
     do {
-      const page: { tasks: TaskStatus[]; next?: number } =
-        await this.#cluster.ask(protocol.tasks, { job: this.id, ...stage !== undefined && { stage }, ...from !== undefined && { from } }, signal)
+      const after = from
+      const page: { tasks: TaskStatus[]; next?: number } = await during('tasks', undefined, () =>
+        this.#cluster.ask(protocol.tasks, { job: this.id, ...stage !== undefined && { stage }, ...after !== undefined && { from: after } }, signal), signal)
       yield* page.tasks
       from = page.next
     } while (from !== undefined)
   }
 
   /** What the attempts wrote to their logs, attempt by attempt, from all nodes that can be reached. */
-  logs(options: LogOptions = {}): AsyncGenerator<LogPiece, void, undefined> {
-    return readLogs(this.#cluster, this.id, options)
+  async *logs(options?: LogOptions | null): AsyncGenerator<LogPiece, void, undefined> {
+    const given = await during('logs', undefined, async () => {
+      const read = optionsOf<LogOptions>(options, 'logs', { stage: true, task: true, attempt: true, follow: true, signal: true })
+      within('number of the stage', read.stage, 0)
+      within('number of the task', read.task, 0)
+      if (read.attempt !== undefined) textOf(read.attempt, 'id of the attempt', { max: 128 })
+      flagsOf(read, 'follow')
+      return read
+    })
+    yield* readLogs(this.#cluster, this.id, given)
+  }
+
+  #status(signal: AbortSignal | undefined): Promise<JobStatus> {
+    return this.#cluster.ask(protocol.watch, { job: this.id }, signal)
   }
 
   /** The next status, across a restart of the namenode, for as long as anyone could want to wait for one. */

@@ -2,6 +2,7 @@
 // fingerprint, which executors hold against the plan that they build themselves. An output that exists already, or that overlaps an
 // input, is refused before anything is read, and by the namenode once more.
 
+import { throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
 import { join, normalise, systemDirectory } from '../../src/base/paths.ts'
@@ -72,9 +73,9 @@ export async function submitJob(cluster: Cluster, store: StoreProgram, submissio
     memoryBytes: submission.memoryBytes ?? memoryDefault,
     taskDeadlineMs: submission.taskTimeoutMs ?? 0,
   }
-  signal?.throwIfAborted()
-  // Without the signal: a submit that was sent and not waited for would be a job that nobody kills.
-  const { job } = await cluster.ask(protocol.submit, { spec })
+  throwIfAborted(signal)
+  // A submit whose caller gives up while it is on its way would be a job that nobody knows: it is killed when its id comes.
+  const { job } = await cluster.ask(protocol.submit, { spec }, signal, reply => cluster.ask(protocol.kill, { job: reply.job }))
   const handle = new Job(cluster, job)
   if (signal) handle.killOn(signal)
   return handle

@@ -7,15 +7,21 @@ import { MiB } from '../../src/base/units.ts'
 import type { NodeStatus } from '../../src/protocol/admin.ts'
 import * as service from '../../src/protocol/service.ts'
 import type { BalanceState } from '../../src/protocol/service.ts'
-import type { CallOptions } from '../files/names.ts'
+import { callOptions, optionsOf, shown, textOf, type CallOptions } from '../arguments.ts'
+import { perform } from '../files/describe.ts'
 import type { Ask } from '../jobs/ask.ts'
 import { within } from '../within.ts'
 
 export interface BalanceOptions extends CallOptions {
   /** Points of a hundred by which a node may differ from the average; 10 unless told. */
-  readonly threshold?: number
+  readonly threshold?: number | undefined
   /** That one node sends, and receives, on average; 50 MiB unless told. */
-  readonly bytesPerSecond?: number
+  readonly bytesPerSecond?: number | undefined
+}
+
+export interface MaintenanceOptions extends CallOptions {
+  /** How long it is away, in milliseconds. */
+  readonly forMs: number
 }
 
 export const balanceDefaults = { threshold: 10, bytesPerSecond: 50 * MiB } as const
@@ -26,35 +32,43 @@ export class Nodes {
   constructor(ask: Ask) { this.#ask = ask }
 
   /** Returns at once; the node is `decommissioned` when its blocks have been copied away. Throws ENOENT, EACCES, EINVAL, SAFE_MODE. */
-  async decommission(node: string, { signal }: CallOptions = {}): Promise<NodeStatus> {
-    named(node)
-    return this.#ask(service.decommission, { node }, signal)
+  decommission(node: string, options?: CallOptions | null): Promise<NodeStatus> {
+    return perform('decommission', undefined, callOptions('decommission', options), async ({ signal }) => this.#ask(service.decommission, { node: nodeOf(node) }, signal))
   }
 
   /** Puts a node back into service, whatever it was. Throws ENOENT, EACCES. */
-  async recommission(node: string, { signal }: CallOptions = {}): Promise<NodeStatus> {
-    named(node)
-    return this.#ask(service.recommission, { node }, signal)
+  recommission(node: string, options?: CallOptions | null): Promise<NodeStatus> {
+    return perform('recommission', undefined, callOptions('recommission', options), async ({ signal }) => this.#ask(service.recommission, { node: nodeOf(node) }, signal))
   }
 
   /** Its blocks are not copied while it is away, for so long. Throws ENOENT, EACCES, EINVAL. */
-  async maintenance(node: string, { forMs, signal }: CallOptions & { readonly forMs: number }): Promise<NodeStatus> {
-    named(node)
-    within('time of a maintenance in milliseconds', forMs ?? Number.NaN, 1000, limits.maintenanceMsMax)
-    return this.#ask(service.maintenance, { node, forMs }, signal)
+  maintenance(node: string, options: MaintenanceOptions): Promise<NodeStatus> {
+    return perform('maintenance', undefined, () => optionsOf<MaintenanceOptions>(options, 'maintenance', { forMs: true, signal: true }), async ({ forMs, signal }) => {
+      within('time of a maintenance in milliseconds', forMs ?? Number.NaN, 1000, limits.maintenanceMsMax)
+      return this.#ask(service.maintenance, { node: nodeOf(node), forMs: forMs! }, signal)
+    })
   }
 
   /** Begins to move blocks from full nodes to empty ones; it ends by itself. Throws EINVAL, EACCES. */
-  async balance({ threshold = balanceDefaults.threshold, bytesPerSecond = balanceDefaults.bytesPerSecond, signal }: BalanceOptions = {}): Promise<BalanceState> {
-    if (!(typeof threshold === 'number' && threshold >= 0 && threshold <= 100)) throw new GristmillError('EINVAL', `the threshold is ${threshold}; it must be a number of percent from 0 to 100`)
-    within('number of bytes a second', bytesPerSecond, 1)
-    return this.#ask(service.balance, { threshold, bytesPerSecond }, signal)
+  balance(options?: BalanceOptions | null): Promise<BalanceState> {
+    const read = () => optionsOf<BalanceOptions>(options, 'balance', { threshold: true, bytesPerSecond: true, signal: true })
+    return perform('balance', undefined, read, async ({ threshold = balanceDefaults.threshold, bytesPerSecond = balanceDefaults.bytesPerSecond, signal }) => {
+      if (!(typeof threshold === 'number' && threshold >= 0 && threshold <= 100)) throw new GristmillError('EINVAL', `the threshold is ${String(threshold)}; it must be a number of percent from 0 to 100`)
+      within('number of bytes a second', bytesPerSecond ?? Number.NaN, 1)
+      return this.#ask(service.balance, { threshold, bytesPerSecond }, signal)
+    })
   }
 
-  stopBalance({ signal }: CallOptions = {}): Promise<BalanceState> { return this.#ask(service.stopBalance, {}, signal) }
-  balanceStatus({ signal }: CallOptions = {}): Promise<BalanceState> { return this.#ask(service.balanceStatus, {}, signal) }
+  stopBalance(options?: CallOptions | null): Promise<BalanceState> {
+    return perform('balance', undefined, callOptions('stopBalance', options), async ({ signal }) => this.#ask(service.stopBalance, {}, signal))
+  }
+
+  balanceStatus(options?: CallOptions | null): Promise<BalanceState> {
+    return perform('balance', undefined, callOptions('balanceStatus', options), async ({ signal }) => this.#ask(service.balanceStatus, {}, signal))
+  }
 }
 
-function named(node: unknown): void {
-  if (typeof node !== 'string' || node === '') throw new GristmillError('EINVAL', `a datanode is named by its id, its address or its host, not by ${node === '' ? 'an empty text' : node === null ? 'null' : typeof node}`)
+function nodeOf(node: unknown): string {
+  if (typeof node !== 'string' || node === '') throw new GristmillError('EINVAL', `a datanode is named by its id, its address or its host, not by ${node === '' ? 'an empty text' : shown(node)}`)
+  return textOf(node, 'name of the datanode', { max: 300 })
 }

@@ -30,6 +30,11 @@ class FakeFiles {
     }
   }
 
+  async locate(path: string) {
+    this.told.push(`locate ${path}`)
+    return { status: { type: 'file', path, length: this.bytes.length }, blocks: [] }
+  }
+
   async create(path: string, { signal }: { signal?: AbortSignal }) {
     if (this.createError) throw this.createError
     this.told.push(`create ${path}`)
@@ -40,7 +45,7 @@ class FakeFiles {
         told.push(`write ${bytes.toString()}`)
       },
       close: async () => { told.push('close'); return { length: 5 } },
-      abort: async () => { told.push('abort') },
+      drop: async () => { told.push('abort') },
     }
   }
 
@@ -125,7 +130,7 @@ test('a stream that is destroyed is given up, also while a write waits', async (
 test('a signal that was aborted before gives the stream up', async () => {
   const files = new FakeFiles()
   const stream = writing(files, { signal: AbortSignal.abort(new Error('no')) })
-  await expect(once(stream, 'close')).rejects.toMatchObject({ message: 'no' })
+  await expect(once(stream, 'close')).rejects.toMatchObject({ code: 'ABORTED', message: 'the operation was aborted: no' })
   expect(files.told).not.toContain('close')
 })
 

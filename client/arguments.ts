@@ -1,0 +1,187 @@
+// Validates arguments of the public API: paths, options, signals, encodings, modes, times, names. Throws EINVAL with the argument's name,
+// before any call is sent. Accepts the forms that node:fs/promises documents; a form that cannot mean the same here is refused.
+// Invariant: an option that a function does not know is refused, never ignored.
+
+import { fileURLToPath } from 'node:url'
+import { GristmillError } from '../src/base/errors.ts'
+import { normalise } from '../src/base/paths.ts'
+
+/** A path of the cluster: a string, or its bytes in UTF-8. */
+export type Path = string | Uint8Array
+
+/** Names of the options of a function; a `Record` so that the compiler misses none. `true`: the function reads it itself. */
+export type Known<T> = Readonly<Record<keyof Required<T>, true>>
+
+export interface CallOptions {
+  /** Gives the call up. A mutation that was sent already may still happen. */
+  readonly signal?: AbortSignal | undefined
+}
+
+const invalid = (message: string, cause?: unknown): GristmillError => new GristmillError('EINVAL', message, cause === undefined ? {} : { cause })
+
+/** A value in a message: its kind, and what it is where that is short. */
+export function shown(value: unknown): string {
+  if (value === null || value === undefined || typeof value === 'boolean') return String(value)
+  if (typeof value === 'string') return value.length <= 60 ? JSON.stringify(value) : `${JSON.stringify(value.slice(0, 60))}…`
+  if (typeof value === 'number' || typeof value === 'bigint') return `${typeof value} ${value}`
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
+
+/** The options as a plain object, each read once. `fixed`: options of node:fs that have one possible value here. Throws EINVAL for unknown ones. */
+export function optionsOf<T extends object>(given: T | null | undefined, call: string, known: Known<T>, fixed: Readonly<Record<string, unknown>> = {}): Partial<T> {
+  if (given === undefined || given === null) return {}
+  if (typeof given !== 'object' || Array.isArray(given) || ArrayBuffer.isView(given)) {
+    throw invalid(`the options of ${call} are an object, not ${shown(given)}`)
+  }
+  const options: Record<string, unknown> = {}
+  try {
+    const named = given as Readonly<Record<string, unknown>>
+    // Also what `given` inherits, as destructuring would see it; unknown ones only of its own.
+    for (const name of new Set([...Object.keys(known), ...Object.keys(given)])) {
+      const value = named[name]
+      if (value !== undefined) options[name] = value
+    }
+  } catch (error) {
+    throw invalid(`the options of ${call} cannot be read: ${error instanceof Error ? error.message : shown(error)}`, error)
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (Object.hasOwn(known, name)) continue
+    if (!Object.hasOwn(fixed, name)) throw invalid(`${call} has no option ${shown(name)}; it has ${Object.keys(known).join(', ')}`)
+    if (value !== fixed[name]) throw invalid(`${call} takes no ${name} other than ${shown(fixed[name])}, not ${shown(value)}`)
+    delete options[name]
+  }
+  if ('signal' in options) options['signal'] = signalOf(options['signal'])
+  return options as Partial<T>
+}
+
+/** As `optionsOf`, where a string is short for `{ encoding }`. */
+export function encodedOptionsOf<T extends { readonly encoding?: unknown }>(given: T | string | null | undefined, call: string, known: Known<T>, fixed: Readonly<Record<string, unknown>> = {}): Partial<T> {
+  const options = typeof given === 'string' ? { encoding: given } as unknown as Partial<T> : optionsOf(given, call, known, fixed)
+  const { encoding } = options as { encoding?: unknown }
+  if (encoding !== undefined && encoding !== null) encodingOf(encoding)
+  return options
+}
+
+export function encodingOf(value: unknown): BufferEncoding {
+  if (typeof value === 'string' && Buffer.isEncoding(value)) return value
+  throw invalid(`the encoding is ${shown(value)}; it must be one that Buffer knows, for instance "utf8", or null for bytes`)
+}
+
+/** An AbortSignal; one of another realm or implementation is followed. */
+function signalOf(value: unknown): AbortSignal {
+  if (value instanceof AbortSignal) return value
+  const other = value as AbortSignal
+  if (typeof value !== 'object' || value === null || typeof other.aborted !== 'boolean' || typeof other.addEventListener !== 'function') {
+    throw invalid(`the signal is ${shown(value)}; it must be an AbortSignal`)
+  }
+  const following = new AbortController()
+  if (other.aborted) following.abort(other.reason)
+  else other.addEventListener('abort', () => following.abort(other.reason), { once: true })
+  return following.signal
+}
+
+/** Reads the options of a call that has none but its signal. */
+export const callOptions = (call: string, options: CallOptions | null | undefined, fixed?: Readonly<Record<string, unknown>>) => (): CallOptions =>
+  optionsOf<CallOptions>(options, call, { signal: true }, fixed)
+
+/** An AbortSignal alone, where a function once took only that, or options. */
+export function signalOption(given: AbortSignal | CallOptions | null | undefined, call: string): AbortSignal | undefined {
+  if (given instanceof AbortSignal) return given
+  return callOptions(call, given)().signal
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The normal form of a path of the cluster. An empty one is ENOENT, as in POSIX, and not the root. */
+export function pathOf(value: unknown, name = 'path'): string {
+  const path = textOfPath(value, name)
+  if (path === '') throw new GristmillError('ENOENT', `the ${name} is empty; the root of the cluster is "/"`, { details: { path } })
+  if (path.includes('\0')) throw invalid(`the ${name} ${shown(path)} has a NUL in it`)
+  // Its name on the disk would be that of U+FFFD, like that of every other broken one.
+  if (!path.isWellFormed()) throw invalid(`the ${name} ${shown(path)} is not well-formed Unicode: it has half of a surrogate pair, which UTF-8 cannot hold`)
+  return normalise(path)
+}
+
+function textOfPath(value: unknown, name: string): string {
+  if (typeof value === 'string') return value
+  if (value instanceof Uint8Array) {
+    try {
+      return utf8.decode(value)
+    } catch (error) {
+      throw invalid(`the ${name} is not UTF-8, which names in the cluster are`, error)
+    }
+  }
+  if (value instanceof URL) throw invalid(`the ${name} is the URL ${value.href.slice(0, 200)}; a path in the cluster is a string, for instance decodeURIComponent(url.pathname)`)
+  throw invalid(`a path is a string or its bytes, and the ${name} is ${shown(value)}`)
+}
+
+/** A path of this machine: a string or a `file:` URL. */
+export function localPathOf(value: unknown, name = 'local path'): string {
+  let path = value
+  if (value instanceof URL) {
+    try {
+      path = fileURLToPath(value)
+    } catch (error) {
+      throw invalid(`the ${name} ${shown(value.href)} is no file of this machine`, error)
+    }
+  }
+  if (typeof path !== 'string') throw invalid(`the ${name} is a string or a file: URL, not ${shown(value)}`)
+  if (path === '') throw new GristmillError('ENOENT', `the ${name} is empty`, { details: { path } })
+  if (path.includes('\0')) throw invalid(`the ${name} ${shown(path)} has a NUL in it`)
+  return path
+}
+
+/** A name or other short text. */
+export function textOf(value: unknown, name: string, { max = 255 }: { readonly max?: number } = {}): string {
+  if (typeof value !== 'string') throw invalid(`the ${name} is a string, not ${shown(value)}`)
+  if (value === '') throw invalid(`the ${name} is an empty string`)
+  if (value.length > max) throw invalid(`the ${name} has ${value.length} characters; it may have ${max}`)
+  return value
+}
+
+/** Not given, or a boolean. */
+export function flagOf(value: unknown, name: string): void {
+  if (value !== undefined && typeof value !== 'boolean') throw invalid(`"${name}" is true or false, not ${shown(value)}`)
+}
+
+export function flagsOf(options: object, ...names: readonly string[]): void {
+  for (const name of names) flagOf((options as Record<string, unknown>)[name], name)
+}
+
+export function callbackOf(value: unknown, name: string): void {
+  if (value !== undefined && typeof value !== 'function') throw invalid(`"${name}" is a function, not ${shown(value)}`)
+}
+
+/** File type bits, as `stats.mode` has them: which kind of thing it is, is not changed by a mode. */
+const typeBits = 0o170000
+/** Permissions and the sticky bit; programs do not run here, so there are no set-user-ID bits. */
+const modeMax = 0o1777
+
+/** Permission bits: a number, or octal digits as node:fs takes them (`'640'`). */
+export function modeOf(value: unknown, name = 'mode'): number {
+  const bits = typeof value === 'number' ? value : typeof value === 'string' && /^[0-7]+$/.test(value) ? Number.parseInt(value, 8) : Number.NaN
+  if (!Number.isInteger(bits) || bits < 0 || bits > 2 ** 32 - 1) throw invalid(`the ${name} is ${shown(value)}; it must be a whole number from 0o0 to 0o1777, or a string of octal digits like "640"`)
+  const mode = bits - (bits & typeBits)
+  if (mode > modeMax) throw invalid(`the ${name} 0o${bits.toString(8)} has bits other than permissions and the sticky bit (0o1777), which files of the cluster do not have`)
+  return mode
+}
+
+/** 8640000000000000 is the last millisecond of a Date. */
+const instantMax = 8.64e15
+
+/** A time as node:fs takes it (seconds as a number or in a string, or a Date), in whole milliseconds. */
+export function timeOf(value: unknown, name: string): number {
+  const ms = value instanceof Date ? value.getTime()
+    : typeof value === 'number' ? value * 1000
+    : typeof value === 'string' && value.trim() !== '' ? Number(value) * 1000
+    : Number.NaN
+  if (!(Math.abs(ms) <= instantMax)) throw invalid(`the ${name} is ${value instanceof Date ? `the Date ${String(value)}` : shown(value)}; it must be a Date or a number of seconds since 1970`)
+  return Math.round(ms)
+}
+
+/** A time in milliseconds since 1970. */
+export function instantOf(value: unknown, name: string): number {
+  if (typeof value !== 'number' || !(Math.abs(value) <= instantMax)) throw invalid(`the ${name} is ${shown(value)}; it must be a number of milliseconds since 1970`)
+  return Math.round(value)
+}

@@ -1,0 +1,124 @@
+// Every method of the library that can wait, held against an AbortSignal: one that was aborted before, and one that is aborted while the
+// call waits for a cluster that never answers. A method that the table does not name fails the test.
+
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+import { expect, test } from 'vitest'
+import { SilentCluster, until } from './surface.ts'
+
+type Call = (on: SilentCluster, signal: AbortSignal) => Promise<unknown>
+
+const ending = (stream: Readable | Writable): Promise<never> => new Promise((_, reject) => { stream.once('error', reject) })
+
+const table: Record<string, Call> = {
+  'mill.status': ({ mill }, signal) => mill.status('/a', { signal }),
+  'mill.stat': ({ mill }, signal) => mill.stat('/a', { signal }),
+  'mill.exists': ({ mill }, signal) => mill.exists('/a', { signal }),
+  'mill.access': ({ mill }, signal) => mill.access('/a', 0, { signal }),
+  'mill.list': ({ mill }, signal) => mill.list('/a', { signal }).next(),
+  'mill.readdir': ({ mill }, signal) => mill.readdir('/a', { signal }),
+  'mill.glob': ({ mill }, signal) => mill.glob('/a/*', { signal }).next(),
+  'mill.mkdir': ({ mill }, signal) => mill.mkdir('/a', { signal }),
+  'mill.rm': ({ mill }, signal) => mill.rm('/a', { signal }),
+  'mill.rename': ({ mill }, signal) => mill.rename('/a', '/b', { signal }),
+  'mill.chmod': ({ mill }, signal) => mill.chmod('/a', 0o640, { signal }),
+  'mill.chown': ({ mill }, signal) => mill.chown('/a', { owner: 'ada' }, { signal }),
+  'mill.utimes': ({ mill }, signal) => mill.utimes('/a', 1, 2, { signal }),
+  'mill.touch': ({ mill }, signal) => mill.touch('/a', { signal }),
+  'mill.setReplication': ({ mill }, signal) => mill.setReplication('/a', 2, { signal }),
+  'mill.summary': ({ mill }, signal) => mill.summary('/a', { signal }),
+  'mill.locate': ({ mill }, signal) => mill.locate('/a', { signal }).next(),
+  'mill.readFile': ({ mill }, signal) => mill.readFile('/a', { signal }),
+  'mill.writeFile': ({ mill }, signal) => mill.writeFile('/a', 'x', { signal }),
+  'mill.open': ({ mill }, signal) => mill.open('/a', 'r', { signal }),
+  'mill.createReadStream': ({ mill }, signal) => ending(mill.createReadStream('/a', { signal })),
+  'mill.createWriteStream': ({ mill }, signal) => ending(mill.createWriteStream('/a', { signal })),
+  'mill.lines': ({ mill }, signal) => mill.lines('/a', { signal }).next(),
+  'mill.cp': ({ mill }, signal) => mill.cp('/a', '/b', { signal }),
+  'mill.put': ({ mill, dir }, signal) => {
+    writeFileSync(join(dir, 'local'), 'bytes')
+    return mill.put(join(dir, 'local'), '/b', { signal })
+  },
+  'mill.get': ({ mill, dir }, signal) => mill.get('/a', join(dir, 'copy'), { signal }),
+  'mill.cpSteps': ({ mill }, signal) => mill.cpSteps('/a', '/b', { signal }).steps.next(),
+  'mill.putSteps': ({ mill, dir }, signal) => {
+    mkdirSync(join(dir, 'local'), { recursive: true })
+    return mill.putSteps(join(dir, 'local'), '/b', { recursive: true, signal }).steps.next()
+  },
+  'mill.getSteps': ({ mill, dir }, signal) => mill.getSteps('/a', join(dir, 'copy'), { signal }).steps.next(),
+  'mill.checksum': ({ mill }, signal) => mill.checksum('/a', { signal }),
+  'mill.run': ({ mill, dir }, signal) => mill.run(join(dir, 'program.ts'), { signal }),
+  'mill.jobs': ({ mill }, signal) => mill.jobs({ signal }),
+  'mill.clusterStatus': ({ mill }, signal) => mill.clusterStatus({ signal }),
+  'mill.fsck': ({ mill }, signal) => mill.fsck('/', { signal }).next(),
+  'mill.safeMode': ({ mill }, signal) => mill.safeMode('get', { signal }),
+  'mill.backup': ({ mill }, signal) => mill.backup('/backup', { signal }),
+  'mill.lost': ({ mill }, signal) => mill.lost({ signal }),
+  'mill.releaseLost': ({ mill }, signal) => mill.releaseLost({ signal }),
+  'mill.allowDeletions': ({ mill }, signal) => mill.allowDeletions({ signal }),
+  'mill.trash.list': ({ mill }, signal) => mill.trash.list({ signal }).next(),
+  'mill.trash.restore': ({ mill }, signal) => mill.trash.restore('/a', { signal }),
+  'mill.trash.empty': ({ mill }, signal) => mill.trash.empty({ signal }),
+  'mill.xattrs.get': ({ mill }, signal) => mill.xattrs.get('/a', 'user.n', { signal }),
+  'mill.xattrs.set': ({ mill }, signal) => mill.xattrs.set('/a', 'user.n', 'v', { signal }),
+  'mill.xattrs.list': ({ mill }, signal) => mill.xattrs.list('/a', { signal }),
+  'mill.xattrs.rm': ({ mill }, signal) => mill.xattrs.rm('/a', 'user.n', { signal }),
+  'mill.quotas.set': ({ mill }, signal) => mill.quotas.set('/a', { names: 1 }, { signal }),
+  'mill.quotas.get': ({ mill }, signal) => mill.quotas.get('/a', { signal }),
+  'mill.quotas.clear': ({ mill }, signal) => mill.quotas.clear('/a', { signal }),
+  'mill.quotas.list': ({ mill }, signal) => mill.quotas.list({ signal }).next(),
+  'mill.snapshots.create': ({ mill }, signal) => mill.snapshots.create('/a', undefined, { signal }),
+  'mill.snapshots.list': ({ mill }, signal) => mill.snapshots.list('/a', { signal }).next(),
+  'mill.snapshots.rm': ({ mill }, signal) => mill.snapshots.rm('/a', 's', { signal }),
+  'mill.snapshots.diff': ({ mill }, signal) => mill.snapshots.diff('/a', 's', undefined, { signal }).next(),
+  'mill.nodes.decommission': ({ mill }, signal) => mill.nodes.decommission('n', { signal }),
+  'mill.nodes.recommission': ({ mill }, signal) => mill.nodes.recommission('n', { signal }),
+  'mill.nodes.maintenance': ({ mill }, signal) => mill.nodes.maintenance('n', { forMs: 5000, signal }),
+  'mill.nodes.balance': ({ mill }, signal) => mill.nodes.balance({ signal }),
+  'mill.nodes.stopBalance': ({ mill }, signal) => mill.nodes.stopBalance({ signal }),
+  'mill.nodes.balanceStatus': ({ mill }, signal) => mill.nodes.balanceStatus({ signal }),
+  'file.read': ({ file }, signal) => file.read(Buffer.alloc(10), { signal }),
+  'file.readFile': ({ file }, signal) => file.readFile({ signal }),
+  'file.createReadStream': ({ file }, signal) => ending(file.createReadStream({ autoClose: false, signal }).resume()),
+  'file.readLines': ({ file }, signal) => file.readLines({ autoClose: false, signal }).next(),
+  'job.status': ({ job }, signal) => job.status({ signal }),
+  'job.watch': ({ job }, signal) => job.watch(signal).next(),
+  'job.wait': ({ job }, signal) => job.wait({ signal }),
+  'job.kill': ({ job }, signal) => job.kill({ signal }),
+  'job.publish': ({ job }, signal) => job.publish('/out', { signal }),
+  'job.tasks': ({ job }, signal) => job.tasks({ signal }).next(),
+  'job.logs': ({ job }, signal) => job.logs({ signal }).next(),
+}
+
+/** They ask nobody, so there is nothing to give up. */
+const asksNobody = ['mill.job', 'mill.close', 'file.stat', 'file.close', 'job.killOn']
+
+test('the table names every method', () => {
+  using on = new SilentCluster()
+  expect(on.methods.filter(method => !Object.hasOwn(table, method) && !asksNobody.includes(method))).toEqual([])
+  expect([...Object.keys(table), ...asksNobody].filter(method => !on.methods.includes(method))).toEqual([])
+})
+
+test.each(Object.entries(table))('%s obeys a signal that was aborted before, and asks nobody', async (_, call) => {
+  using on = new SilentCluster()
+  for (const [reason, code] of [[undefined, 'ABORTED'], ['a text', 'ABORTED'], [new Error('enough'), 'ABORTED'], [new DOMException('late', 'TimeoutError'), 'TIMEOUT'], [null, 'ABORTED'], [Symbol('s'), 'ABORTED']] as const) {
+    await expect(call(on, AbortSignal.abort(reason)), String(reason)).rejects.toMatchObject({ code, name: code === 'ABORTED' ? 'AbortError' : 'GristmillError' })
+  }
+  expect(on.sent).toEqual([])
+})
+
+test.each(Object.entries(table))('%s ends at once when it is aborted while it waits, and leaves nothing', async (name, call) => {
+  using on = new SilentCluster()
+  const aborting = new AbortController()
+  const reason = new Error('enough')
+  const result = call(on, aborting.signal)
+  result.catch(() => {})
+  await until('the call waits', () => on.begun > 0)
+  aborting.abort(reason)
+  await expect(result).rejects.toMatchObject({ code: 'ABORTED', message: expect.stringContaining('enough'), cause: reason })
+  // A compiler knows no signal; the answers of these are awaited in the background, because somebody has to undo what was sent.
+  const undone = /mill\.(?:writeFile|createWriteStream|put|run|snapshots\.create)$/
+  if (!undone.test(name)) await until('nothing waits any more', () => on.waiting === 0)
+  expect(readdirSync(on.dir).filter(entry => entry !== 'local')).toEqual([])
+})

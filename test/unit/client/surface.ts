@@ -1,0 +1,101 @@
+// The library over a cluster that never answers: every call and connection is counted, and waits until it is given up. And the list of
+// all public methods, read from the classes themselves, so that a table which should name them all can be held against it.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Dispatcher } from 'undici'
+import { FileHandle } from '../../../client/files/handle.ts'
+import { Job } from '../../../client/jobs/job.ts'
+import { Mill } from '../../../client/mill.ts'
+import { address, blockId, clusterId, inodeId, jobId, nodeId } from '../../../src/base/ids.ts'
+import { silent } from '../../../src/ports/log.ts'
+import type { World } from '../../../src/ports/world.ts'
+import { Credentials } from '../../../src/rpc/auth.ts'
+import { Caller } from '../../../src/rpc/call.ts'
+import { FileClient } from '../../../src/file/client.ts'
+import { systemClock } from '../../../src/world/clock.ts'
+import { localDisk } from '../../../src/world/disk.ts'
+import { systemRandom } from '../../../src/world/random.ts'
+
+const namenode = address('127.0.0.1:1')
+const cluster = clusterId('c')
+
+export class SilentCluster {
+  readonly dir = mkdtempSync(join(tmpdir(), 'gristmill-silent-'))
+  readonly mill: Mill
+  readonly file: FileHandle
+  readonly job: Job
+  /** Names of the messages that were sent. */
+  readonly sent: string[] = []
+  /** Calls, connections and compilations that still wait. */
+  waiting = 0
+  /** All that ever began. */
+  begun = 0
+
+  constructor() {
+    const wait = (): (() => void) => {
+      this.begun++
+      this.waiting++
+      let over = false
+      return () => {
+        if (!over) this.waiting--
+        over = true
+      }
+    }
+    const dispatcher = {
+      dispatch: ({ path }: { path: string }, handler: Dispatcher.DispatchHandler) => {
+        const done = wait()
+        this.sent.push(path)
+        handler.onRequestStart!({ abort: (reason: Error) => { done(); handler.onResponseError!({} as never, reason) } } as never, {})
+        return true
+      },
+    } as unknown as Dispatcher
+    const net = {
+      dispatcher,
+      connect: (_to: unknown, _request: unknown, { signal }: { signal?: AbortSignal } = {}) => new Promise((_, reject) => {
+        const done = wait()
+        signal?.addEventListener('abort', () => { done(); reject(signal.reason as Error) })
+      }),
+      listen: () => Promise.reject(new Error('nobody listens here')),
+      close: async () => {},
+    }
+    const random = systemRandom()
+    const world = { clock: systemClock, random, disk: localDisk, net, log: silent } as unknown as World
+    const caller = new Caller({ dispatcher, credentials: new Credentials({ secret: Buffer.alloc(32), user: 'ada', cluster, clock: systemClock, random }), clock: systemClock, random })
+    const compiler = { bundle: () => { wait(); return new Promise<never>(() => {}) }, modules: {} as never }
+    this.mill = new Mill({ world, caller, namenode, cluster, host: 'here', scratchDir: join(this.dir, 'scratch'), workingDirectory: this.dir, compiler, end: async () => {} })
+    const files = new FileClient({ caller, net: net as never, clock: systemClock, random, disk: localDisk, log: silent, namenode, cluster, host: 'here', spoolDir: join(this.dir, 'spool') })
+    this.file = new FileHandle(files, '/f', {
+      status: { path: '/f', id: inodeId(1), type: 'file', length: 10, replication: 1, blockBytes: 1 << 20, blocks: 1, format: 'bytes', owner: 'ada', group: 'ada', mode: 0o644, mtimeMs: 1 },
+      blocks: [{ id: blockId(1), offset: 0, length: 10, crc: 1, aligned: false, nodes: [{ node: nodeId('n'), address: address('127.0.0.1:2'), rack: '/r', host: 'there' }], token: 't' }],
+    })
+    // The mill's own connection, so that what it asks is seen here.
+    this.job = this.mill.job(jobId('job-1'))
+  }
+
+  /** `mill.stat`, `mill.trash.list`, `file.read`, …: every method that a user can call. */
+  get methods(): string[] {
+    const { mill } = this
+    const objects = { mill, 'mill.trash': mill.trash, 'mill.xattrs': mill.xattrs, 'mill.quotas': mill.quotas, 'mill.snapshots': mill.snapshots, 'mill.nodes': mill.nodes, file: this.file, job: this.job }
+    return Object.entries(objects).flatMap(([name, object]) => methodsOf(object).map(method => `${name}.${method}`))
+  }
+
+  [Symbol.dispose](): void { rmSync(this.dir, { recursive: true, force: true }) }
+}
+
+function methodsOf(object: object): string[] {
+  const names = new Set<string>()
+  for (let at = Object.getPrototypeOf(object) as object; at !== Object.prototype; at = Object.getPrototypeOf(at) as object) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) if (typeof value === 'function' && name !== 'constructor') names.add(name)
+  }
+  return [...names]
+}
+
+/** Looks again and again until it is so. */
+export async function until(what: string, is: () => boolean): Promise<void> {
+  for (let turns = 0; !is(); turns++) {
+    if (turns > 100_000) throw new Error(`waited in vain for: ${what}`)
+    await new Promise(setImmediate)
+  }
+}
