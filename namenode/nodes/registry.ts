@@ -48,6 +48,9 @@ export interface NodeListener {
 /** Of the usual time, for a node that broke off its waiting call and has said nothing since. */
 const hungUpShare = 1 / 3
 
+/** Looks that lie further apart, and by more than half of the time in which a node is silent, say that this process stood still in between. */
+const stoodStillMs = 1_000
+
 /** A node that dies twice within this long is unsteady, until it has lived for as long. */
 const unsteadyMs = 3_600_000
 
@@ -60,12 +63,14 @@ export class Registry {
   readonly #startMs: number
   #nextSession: number
   #met = false
+  /** When it was last looked who is silent. */
+  #lookedMs: number
 
   constructor(world: { clock: Clock; log: Log; random: Random }, terms: Terms, times: NodeTimes) {
     this.#world = world
     this.#terms = terms
     this.#times = times
-    this.#startMs = world.clock.mono()
+    this.#startMs = this.#lookedMs = world.clock.mono()
     // Sessions of an earlier life of this namenode are not mistaken for ours.
     this.#nextSession = 1 + world.random.below(2 ** 40)
   }
@@ -202,9 +207,18 @@ export class Registry {
     for (const listener of this.#listeners) listener.reported?.(node)
   }
 
-  /** Looks who has been silent for too long. */
+  /**
+   * Looks who has been silent for too long. Time in which this process stood still (its disk, a long computation, a machine that gives it
+   * no time) is nobody's silence: what was sent meanwhile lies unread.
+   */
   check(): void {
     const now = this.#world.clock.mono()
+    const sinceMs = now - this.#lookedMs
+    this.#lookedMs = now
+    if (sinceMs > Math.max(stoodStillMs, this.#times.nodeStaleMs / 2)) {
+      this.#world.log.warn('this namenode stood still; no datanode is taken for silent because of it', { forMs: Math.round(sinceMs) })
+      for (const node of this.#nodes.values()) if (node.state !== 'dead') node.contactMs = Math.min(now, node.contactMs + sinceMs)
+    }
     for (const node of this.#nodes.values()) {
       if (node.unsteady && now - node.diedMs > unsteadyMs) node.unsteady = false
       if (node.state === 'dead') continue

@@ -50,6 +50,9 @@ export interface CallerOptions {
   readonly patient?: boolean | undefined
 }
 
+/** A timer that fires so much later than it should says that this process stood still: the answer may have come, and lie unread. */
+const lateMs = 250
+
 const backoff: Backoff = { firstMs: 25, maxMs: 2_000 }
 
 /** The server answered, and asking the same again would get the same answer: only the caller can do something about these. */
@@ -154,8 +157,14 @@ export class Caller {
     const { address, message, body } = call
     const signed = this.#signed.has(address) || !loopback.test(address)
     const headers = signed ? this.#sign(call) : this.#bearer
+    const startedMs = this.#clock.mono()
     const running = exchange(this.#dispatcher, { address, path: message.path, headers, body, replyBytesMax: limits.jobBodyBytesMax, onSent: call.onSent })
-    const cancel = this.#clock.after(ms, () => running.abort(new GristmillError('TIMEOUT', `the ${call.peer} at ${address} did not answer ${message.name} within ${Math.round(ms)} ms; it may be overloaded or cut off`, { details: { address, message: message.name } })))
+    const expire = (): void => running.abort(new GristmillError('TIMEOUT', `the ${call.peer} at ${address} did not answer ${message.name} within ${Math.round(ms)} ms; it may be overloaded or cut off`, { details: { address, message: message.name } }))
+    let cancel = this.#clock.after(ms, () => {
+      // Sockets are read after timers.
+      if (this.#clock.mono() - startedMs < ms + lateMs) expire()
+      else cancel = this.#clock.after(lateMs, expire)
+    })
     const onAbort = signal && (() => running.abort(abortError(signal)))
     if (onAbort) signal.addEventListener('abort', onAbort, { once: true })
     let outcome: Awaited<typeof running.outcome>

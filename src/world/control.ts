@@ -5,7 +5,7 @@ import { asError, GristmillError } from '../base/errors.ts'
 import type { Trigger } from '../ports/failpoints.ts'
 import { localDisk } from './disk.ts'
 import { ArmedFailpoints, parseFailpoints, type Armed } from './failpoints.ts'
-import { FaultyDisk, type DiskFault } from './faulty.ts'
+import { FaultyDisk, standStill, type DiskFault } from './faulty.ts'
 
 /** The first message: what holds from the start, before the process has looked at anything. */
 export interface Begin { readonly kind: 'begin'; readonly armed: readonly Armed[]; readonly faults: readonly DiskFault[] }
@@ -16,6 +16,8 @@ export type Ask =
   | { readonly kind: 'disarm' }
   | { readonly kind: 'spoil'; readonly fault: DiskFault }
   | { readonly kind: 'healDisks' }
+  /** The event loop stands still for so long. */
+  | { readonly kind: 'stall'; readonly ms: number }
   | { readonly kind: 'trigger'; readonly what: Trigger }
 
 /** Answers carry the number of what was asked. */
@@ -60,6 +62,7 @@ async function carryOut(ask: Ask, { failpoints, disk }: Held): Promise<void> {
     case 'disarm': return failpoints.heal()
     case 'spoil': return disk.add(ask.fault)
     case 'healDisks': return disk.heal()
+    case 'stall': return standStill(ask.ms)
     case 'trigger': return failpoints.trigger(ask.what)
   }
 }

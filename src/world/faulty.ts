@@ -13,11 +13,16 @@ export type DiskFault =
   | { readonly kind: 'unreadable'; readonly at: string }
   /** Nothing is written any more, nor renamed or removed. */
   | { readonly kind: 'readOnly'; readonly at: string }
+  /** Each sync takes so much longer. */
+  | { readonly kind: 'slowSync'; readonly at: string; readonly ms: number }
 
 const isBelow = (path: string, at: string): boolean => path === at || path.startsWith(`${at}/`)
 
 const failure = (code: 'ENOSPC' | 'EIO' | 'EROFS', what: string, path: string): Error =>
   Object.assign(new Error(`${code}: ${what} '${path}' (a fault that a test has made)`), { code, path, syscall: what })
+
+/** Nothing runs in this thread for so long. */
+export function standStill(ms: number): void { if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms) }
 
 export class FaultyDisk implements Disk {
   readonly #disk: Disk
@@ -47,6 +52,7 @@ export class FaultyDisk implements Disk {
     this.#writable('open', path)
     this.#room(path)
     this.#sync(path)
+    await this.#slow(path)
     await this.#disk.writeFileDurable(path, bytes, options)
   }
 
@@ -68,7 +74,7 @@ export class FaultyDisk implements Disk {
   async mkdir(path: string, options?: { mode?: number }): Promise<void> { this.#writable('mkdir', path); await this.#disk.mkdir(path, options) }
   async setMode(path: string, mode: number): Promise<void> { this.#writable('chmod', path); await this.#disk.setMode(path, mode) }
   async setModified(path: string, mtimeMs: number): Promise<void> { this.#writable('utimes', path); await this.#disk.setModified(path, mtimeMs) }
-  async syncDir(path: string): Promise<void> { this.#sync(path); await this.#disk.syncDir(path) }
+  async syncDir(path: string): Promise<void> { this.#sync(path); await this.#slow(path); await this.#disk.syncDir(path) }
   list(path: string): ReturnType<Disk['list']> { return this.#disk.list(path) }
   stat(path: string, options?: { follow?: boolean }): ReturnType<Disk['stat']> { return this.#disk.stat(path, options) }
   lock(directory: string): ReturnType<Disk['lock']> { return this.#disk.lock(directory) }
@@ -83,6 +89,14 @@ export class FaultyDisk implements Disk {
   #readable(what: string, path: string): void { if (this.#has('unreadable', path)) throw failure('EIO', what, path) }
   #writable(what: string, path: string): void { if (this.#has('readOnly', path)) throw failure('EROFS', what, path) }
   #room(path: string): void { if (this.#has('full', path)) throw failure('ENOSPC', 'write', path) }
+
+  /** What a sync of this takes longer than it would. */
+  #slowMs(path: string): number { return this.#faults.reduce((ms, fault) => (fault.kind === 'slowSync' && isBelow(path, fault.at) ? Math.max(ms, fault.ms) : ms), 0) }
+
+  async #slow(path: string): Promise<void> {
+    const ms = this.#slowMs(path)
+    if (ms > 0) await new Promise(resolve => setTimeout(resolve, ms))
+  }
 
   /** Counts this sync; throws if it is the one that fails. */
   #sync(path: string): void {
@@ -108,8 +122,8 @@ export class FaultyDisk implements Disk {
     return {
       get bytes() { return writer.bytes },
       writeSync: bytes => { this.#writable('write', path); this.#room(path); writer.writeSync(bytes) },
-      sync: async () => { trust(); await writer.sync() },
-      syncSync: () => { trust(); writer.syncSync() },
+      sync: async () => { trust(); await this.#slow(path); await writer.sync() },
+      syncSync: () => { trust(); standStill(this.#slowMs(path)); writer.syncSync() },
       close: () => writer.close(),
     }
   }

@@ -82,6 +82,16 @@ test('a datanode that is stopped while it takes a block, and woken when it is de
   await until('all invariants to hold', async () => String(await cluster.check()) === 'all invariants hold')
 })
 
+test('a namenode whose event loop stands still for longer than a dead node is silent takes no datanode for dead', { timeout: 60_000 }, async () => {
+  await using cluster = await ProcessCluster.start({ datanodes: 2, settings: { ...settings, nodeStale: '1500ms', nodeDead: '6s' } })
+  await cluster.mill.writeFile('/kept', bytes)
+  await cluster.namenode.stall(8_000)
+  expect((await stateOf(cluster, cluster.datanodes[0]!.id))?.state).not.toBe('dead')
+  await until('it has looked who is silent', async () => cluster.namenode.log.includes('this namenode stood still'))
+  await cluster.waitQuiet()
+  expect(cluster.namenode.log).not.toContain('a datanode is dead')
+})
+
 test('a datanode that runs and does not reach its namenode takes no new blocks after half the time in which it is dead', { timeout: 60_000 }, async () => {
   await using cluster = await ProcessCluster.start({ datanodes: 1, settings })
   const blocks = await allocator(cluster)

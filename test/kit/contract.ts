@@ -83,6 +83,11 @@ export interface ClusterNode {
   /** Freezes and thaws the process, as with SIGSTOP and SIGCONT. */
   pause(): void
   resume(): void
+  /**
+   * Its event loop stands still for so long, as under a long computation or on a machine that gives it no time; what its system does for
+   * it (disks, sockets) goes on. Resolves when that is over, or the process has ended.
+   */
+  stall(ms: number): Promise<void>
   /** Fires when the point is reached the n-th time from now (1 unless told). Undone by `heal` of the cluster and by a restart. */
   failpoint(name: Failpoint, action: FailAction, nth?: number): Promise<void>
   /** Its disk takes no more bytes. Undone by `healDisks`. */
@@ -91,6 +96,8 @@ export interface ClusterNode {
   lockDisk(disk?: number): Promise<void>
   /** The n-th sync from now fails (1 unless told). */
   failSync(options?: { readonly nth?: number; readonly disk?: number }): Promise<void>
+  /** Each sync of its disk takes so much longer, as on one that many write to. Undone by `healDisks`. */
+  slowSync(options: { readonly ms: number; readonly disk?: number }): Promise<void>
   healDisks(): Promise<void>
 }
 

@@ -105,6 +105,38 @@ test('a program has as many replicas as any file, so that a cluster that loses a
   await cluster.waitQuiet()
 })
 
+test('a namenode that stands still for longer than a dead node is silent takes no datanode for dead', async () => {
+  const lines: string[] = []
+  await using cluster = await start({ seed: 11, onLog: line => lines.push(line) })
+  await cluster.mill.writeFile('/harvest.txt', text)
+  await cluster.namenode.stall(30_000)
+  await cluster.advance(10_000)
+  // The same where its own disk holds it up: the journal is synced before anything is answered.
+  await cluster.namenode.slowSync({ ms: 15_000 })
+  await cluster.mill.mkdir('/made')
+  await cluster.namenode.healDisks()
+  await cluster.advance(10_000)
+  expect(lines.filter(line => line.includes('stood still'))).not.toEqual([])
+  expect(lines.filter(line => /is dead|has registered/.test(line) && Number.parseFloat(line) > 5_000)).toEqual([])
+})
+
+test('disks that are slow to sync, and event loops that stand still for a while, cost no replica', async () => {
+  const lines: string[] = []
+  await using cluster = await start({ seed: 12, onLog: line => lines.push(line) })
+  const { mill, datanodes: [one, two] } = cluster
+  for (const i of [1, 2, 3]) {
+    await one!.slowSync({ ms: 4_000 })
+    const running = two!.stall(2_000)
+    const startedMs = cluster.now
+    await mill.writeFile(`/file${i}`, text)
+    expect(cluster.now - startedMs).toBeGreaterThan(4_000)
+    await running
+    await one!.healDisks()
+  }
+  await cluster.waitQuiet()
+  expect(lines.filter(line => /does not take a block|members behind are lost|a pipeline failed|a copy was ordered/.test(line))).toEqual([])
+})
+
 test.each([
   ['throws', 'map() { throw new Error(\'chaff\') },', /chaff/],
   ['ends its process', 'map() { process.exit(3) },', /process\.exit/],

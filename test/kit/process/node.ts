@@ -123,6 +123,11 @@ export class ProcessNode implements ClusterNode {
     this.#process?.signal('SIGCONT')
   }
 
+  async stall(ms: number): Promise<void> {
+    const process = this.#live()
+    await Promise.race([process.ask({ kind: 'stall', ms }, { extraMs: ms }), process.gone])
+  }
+
   /** Settles when the process has ended, by itself or not. */
   async gone(): Promise<void> { await this.#process?.gone }
 
@@ -143,6 +148,8 @@ export class ProcessNode implements ClusterNode {
 
   async fillDisk(disk = 0): Promise<void> { await this.#spoil({ kind: 'full', at: this.#dir(disk) }) }
   async lockDisk(disk = 0): Promise<void> { await this.#spoil({ kind: 'readOnly', at: this.#dir(disk) }) }
+
+  async slowSync({ ms, disk = 0 }: { ms: number; disk?: number }): Promise<void> { await this.#spoil({ kind: 'slowSync', at: this.#dir(disk), ms }) }
 
   async failSync({ nth = 1, disk = 0 }: { nth?: number; disk?: number } = {}): Promise<void> {
     await this.#live().ask({ kind: 'spoil', fault: { kind: 'sync', at: this.#dir(disk), nth } })

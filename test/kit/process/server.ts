@@ -91,11 +91,11 @@ export class ServerProcess {
 
   signal(name: NodeJS.Signals): void { this.#child.kill(name) }
 
-  /** Asks it something and waits for the answer. REQUIRES: it was started with `begin`. */
-  async ask(ask: Ask): Promise<void> {
+  /** Asks it something and waits for the answer, `extraMs` longer than usual. REQUIRES: it was started with `begin`. */
+  async ask(ask: Ask, { extraMs = 0 }: { extraMs?: number } = {}): Promise<void> {
     if (!this.running) throw new Error('the process does not run')
     const id = this.#next++
-    await waited(askMs, `an answer to ${ask.kind}`, new Promise<void>((resolve, reject) => {
+    await waited(askMs + extraMs, `an answer to ${ask.kind}`, new Promise<void>((resolve, reject) => {
       this.#asked.set(id, { resolve, reject })
       this.#child.send({ id, ask } satisfies Asked, error => { if (error) reject(error) })
     }))

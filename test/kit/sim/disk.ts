@@ -77,7 +77,7 @@ export class SimDisk implements Disk {
       const file = { ...newFile(this.#process.clock.now()), bytes: Buffer.from(bytes), length: bytes.length, synced: bytes.length }
       this.#host.files.set(path, file)
       this.#host.durable.set(path, file)
-    }, syncMs)
+    }, this.#syncMs(path))
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -184,7 +184,7 @@ export class SimDisk implements Disk {
     return this.#later('syncDir', () => {
       this.#checkSync(path)
       this.#host.syncNames(path)
-    }, syncMs)
+    }, this.#syncMs(path))
   }
 
   space(path: string): Promise<{ capacityBytes: number; freeBytes: number }> {
@@ -225,6 +225,8 @@ export class SimDisk implements Disk {
     if (this.#host.trouble(path)?.readOnly) throw fault('EROFS', path)
   }
 
+  #syncMs(path: string): number { return syncMs + (this.#host.trouble(path)?.slowSyncMs ?? 0) }
+
   #checkSync(path: string): void {
     const trouble = this.#host.trouble(path)
     if (trouble?.dead) throw fault('EIO', path)
@@ -260,8 +262,13 @@ export class SimDisk implements Disk {
         file.bytes.set(bytes, file.length)
         file.length += bytes.length
       },
-      sync: () => this.#later('sync', syncSync, syncMs),
-      syncSync,
+      sync: () => this.#later('sync', syncSync, this.#syncMs(path)),
+      syncSync: () => {
+        syncSync()
+        const slowMs = this.#host.trouble(path)?.slowSyncMs ?? 0
+        // Nothing else of the process runs meanwhile.
+        if (slowMs > 0) void this.#process.stall(slowMs)
+      },
       close: async () => { closed = true },
     }
   }

@@ -34,9 +34,11 @@ export interface Trouble {
   readOnly: boolean
   /** Answers nothing but errors. */
   dead: boolean
+  /** Each sync takes so much longer. */
+  slowSyncMs: number
 }
 
-const sane: Trouble = { full: false, failSyncIn: 0, readOnly: false, dead: false }
+const sane: Trouble = { full: false, failSyncIn: 0, readOnly: false, dead: false, slowSyncMs: 0 }
 
 /** What a host's disks held at some moment. */
 export interface Image { readonly files: ReadonlyMap<string, File>; readonly durable: ReadonlyMap<string, File>; readonly directories: ReadonlySet<string>; readonly durableDirectories: ReadonlySet<string> }

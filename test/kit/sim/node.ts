@@ -112,6 +112,7 @@ export abstract class SimNode implements ClusterNode {
 
   pause(): void { this.#process?.pause() }
   resume(): void { this.#process?.resume() }
+  async stall(ms: number): Promise<void> { await this.#process?.stall(ms) }
 
   async failpoint(name: Failpoint, action: FailAction, nth = 1): Promise<void> { this.#failpoints?.arm(name, action, nth) }
   healFailpoints(): void { this.#failpoints?.heal() }
@@ -119,6 +120,7 @@ export abstract class SimNode implements ClusterNode {
   async fillDisk(disk = 0): Promise<void> { this.host.spoil(this.mounts[disk]!, { full: true }) }
   async failSync({ nth = 1, disk = 0 }: { nth?: number; disk?: number } = {}): Promise<void> { this.host.spoil(this.mounts[disk]!, { failSyncIn: nth }) }
   async lockDisk(disk = 0): Promise<void> { this.host.spoil(this.mounts[disk]!, { readOnly: true }) }
+  async slowSync({ ms, disk = 0 }: { ms: number; disk?: number }): Promise<void> { this.host.spoil(this.mounts[disk]!, { slowSyncMs: ms }) }
   /** The disk answers nothing but errors. */
   breakDisk(disk = 0): void { this.host.spoil(this.mounts[disk]!, { dead: true }) }
   async healDisks(): Promise<void> { this.host.healDisks() }

@@ -13,7 +13,8 @@ export class Process implements Subject {
   readonly host: Host
   readonly clock: Clock
   alive = true
-  paused = false
+  #paused = false
+  #stalls = 0
   readonly #ends = new Set<() => void>()
 
   constructor(kernel: Kernel, name: string, host: Host) {
@@ -22,6 +23,9 @@ export class Process implements Subject {
     this.host = host
     this.clock = clockOf(this)
   }
+
+  /** Nothing happens to it now: somebody has stopped it, or its event loop stands still. */
+  get paused(): boolean { return this.#paused || this.#stalls > 0 }
 
   /** Throws into what is dead. */
   must(): void { if (!this.alive) throw new Dead(`${this.name} is dead`) }
@@ -36,7 +40,8 @@ export class Process implements Subject {
   end(): void {
     if (!this.alive) return
     this.alive = false
-    this.paused = false
+    this.#paused = false
+    this.#stalls = 0
     this.kernel.note(`${this.name} ends`)
     const works = [...this.#ends]
     this.#ends.clear()
@@ -44,12 +49,30 @@ export class Process implements Subject {
     this.host.released(this)
   }
 
-  pause(): void { if (this.alive) this.paused = true }
+  pause(): void { if (this.alive) this.#paused = true }
 
   resume(): void {
-    if (!this.paused) return
-    this.paused = false
-    this.kernel.resumed(this)
+    if (!this.#paused) return
+    this.#paused = false
+    if (!this.paused) this.kernel.resumed(this)
+  }
+
+  /** Its event loop stands still for so long. */
+  stall(ms: number): Promise<void> {
+    if (!this.alive) return Promise.resolve()
+    this.#stalls++
+    return new Promise(resolve => {
+      const over = (): void => {
+        cancel()
+        forget()
+        resolve()
+        if (!this.alive) return
+        this.#stalls--
+        if (!this.paused) this.kernel.resumed(this)
+      }
+      const cancel = this.kernel.schedule(ms, undefined, `${this.name} runs again`, over)
+      const forget = this.onEnd(over)
+    })
   }
 
   later<T>(ms: number, label: string, work: () => T): Promise<T> {

@@ -1,4 +1,4 @@
-// Faults of one disk, while the others of its machine live on: bytes in it change, it refuses a sync, has no room, has become
+// Faults of one disk, while the others of its machine live on: bytes in it change, it refuses a sync or is slow to sync, has no room, has become
 // read-only, gives nothing but errors, or is a new one.
 
 import type { Damage } from '../../kit/contract.ts'
@@ -7,6 +7,8 @@ import { bringUp, lasts, toRunning, type Deeds, type Draw, type Site } from './f
 export type DiskFault =
   | { readonly kind: 'damage'; readonly node: string; readonly pick: number; readonly how: Damage | 'swap' }
   | { readonly kind: 'failSync'; readonly node: string; readonly disk?: number; readonly nth: number; readonly ms: number }
+  /** Each sync takes `byMs` longer. */
+  | { readonly kind: 'slowSync'; readonly node: string; readonly disk?: number; readonly byMs: number; readonly ms: number }
   | { readonly kind: 'fillDisk' | 'lockDisk' | 'breakDisk'; readonly node: string; readonly disk?: number; readonly ms: number }
   /** Down for so long, while an empty disk takes the place of one. */
   | { readonly kind: 'newDisk'; readonly node: string; readonly disk: number; readonly ms: number }
@@ -24,6 +26,10 @@ export const diskDraws = {
   failSync: (random, nodes) => {
     const node = nodes.any()
     return { kind: 'failSync', node, disk: diskOf(node, nodes.disk()), nth: 1 + random.below(6), ms: lasts(random, 500, 8_000) }
+  },
+  slowSync: (random, nodes) => {
+    const node = nodes.any()
+    return { kind: 'slowSync', node, disk: diskOf(node, nodes.disk()), byMs: lasts(random, 200, 6_000), ms: lasts(random, 1_000, 15_000) }
   },
   fillDisk: (random, nodes) => {
     const node = nodes.any()
@@ -60,6 +66,7 @@ export const diskDeeds: Deeds<EachDiskFault> = {
     }),
     undo: mend,
   },
+  slowSync: { strike: (site, { node, byMs, disk = 0 }) => toRunning(site, node, each => each.slowSync({ ms: byMs, disk })), undo: mend },
   fillDisk: { strike: (site, { node, disk = 0 }) => toRunning(site, node, each => each.fillDisk(disk)), undo: mend },
   lockDisk: { strike: (site, { node, disk = 0 }) => toRunning(site, node, each => each.lockDisk(disk)), undo: mend },
   breakDisk: {

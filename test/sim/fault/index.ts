@@ -33,6 +33,7 @@ export const profiles = {
   rot: ['damage', 'failSync', 'fillDisk', 'lockDisk', 'breakDisk', 'newDisk'],
   partition: ['cut', 'slow', 'pause'],
   operator: ['wipe', 'stop', 'kill'],
+  busy: ['slowSync', 'stall', 'slow', 'kill'],
   sessions: ['session', 'kill', 'cut', 'pause'],
   clocks: ['clock', 'kill', 'pause', 'stop'],
   strangers: ['replace', 'wipe', 'revert', 'away', 'kill'],

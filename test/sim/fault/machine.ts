@@ -1,11 +1,11 @@
-// Faults of a whole machine: it is killed, stopped, dark, frozen or away for long, and its clock jumps.
+// Faults of a whole machine: it is killed, stopped, dark, frozen or away for long, its process gets no time, and its clock jumps.
 
 import { failpoints, type Failpoint } from '../../../src/base/failpoints.ts'
 import type { FailAction } from '../../kit/contract.ts'
 import { bringUp, lasts, toRunning, type Deeds, type Draw, type Lasting } from './family.ts'
 
 export type MachineFault =
-  | Lasting<'kill' | 'stop' | 'powerCut' | 'pause'>
+  | Lasting<'kill' | 'stop' | 'powerCut' | 'pause' | 'stall'>
   | { readonly kind: 'failpoint'; readonly node: string; readonly point: Failpoint; readonly action: FailAction; readonly nth: number; readonly ms: number }
   /** The wall clock jumps by so much, and after `ms` it is set right. */
   | { readonly kind: 'clock'; readonly node: string; readonly byMs: number; readonly ms: number }
@@ -19,6 +19,7 @@ export const machineDraws = {
   stop: (random, nodes) => ({ kind: 'stop', node: nodes.datanode(), ms: lasts(random, 100, 15_000) }),
   powerCut: (random, nodes) => ({ kind: 'powerCut', node: nodes.any(), ms: lasts(random, 500, 15_000) }),
   pause: (random, nodes) => ({ kind: 'pause', node: nodes.any(), ms: lasts(random, 200, 14_000) }),
+  stall: (random, nodes) => ({ kind: 'stall', node: nodes.any(), ms: lasts(random, 200, 14_000) }),
   failpoint: (random, nodes) => {
     const point = failpoints[random.below(failpoints.length)]!
     const node = point.startsWith('block.') ? nodes.datanode() : 'namenode'
@@ -34,6 +35,8 @@ export const machineDeeds: Deeds<MachineFault> = {
   stop: { strike: (site, { node }) => toRunning(site, node, each => each.stop()), undo: bringUp },
   powerCut: { strike: (site, { node }) => toRunning(site, node, each => each.powerCut()), undo: bringUp },
   pause: { strike: (site, { node }) => toRunning(site, node, each => each.pause()), undo: (site, { node }) => site.node(node)?.resume() },
+  // It ends by itself.
+  stall: { strike: (site, { node, ms }) => toRunning(site, node, each => { void each.stall(ms) }) },
   failpoint: { strike: (site, { node, point, action, nth }) => toRunning(site, node, each => each.failpoint(point, action, nth)), undo: bringUp },
   clock: {
     strike(site, { node, byMs }) {

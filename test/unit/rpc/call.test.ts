@@ -102,6 +102,56 @@ function scriptedFor(options: { patient?: boolean }, ...script: Step[]) {
   return { caller, settle, bodies, time: () => now, tries: () => sent, timers }
 }
 
+describe('a deadline that passes while this process stands still', () => {
+  /** A call whose answer and timers come when the test says so. */
+  function held() {
+    const timers: Array<() => void> = []
+    let handler!: Dispatcher.DispatchHandler
+    let now = 0
+    const clock = { ...systemClock, mono: () => now, after: (_: number, work: () => void) => { timers.push(work); return () => {} } }
+    const controller = { abort: (reason: Error) => { handler.onResponseError?.(controller as never, reason) } }
+    const dispatcher = { dispatch: (_: unknown, to: Dispatcher.DispatchHandler) => {
+      handler = to
+      handler.onRequestStart?.(controller as never, undefined)
+      return true
+    } } as unknown as Dispatcher
+    const caller = new Caller({ dispatcher, clock, random: seeded(2), credentials: new Credentials({ secret: Buffer.alloc(32), user: 'ann', cluster: 'c', clock, random: seeded(1) }) })
+    return {
+      outcome: caller.call(at, change, once, { timeoutMs: 1_000, retry: false }).then(reply => reply.n, (error: GristmillError) => error.code),
+      fire: (atMs: number) => {
+        now = atMs
+        timers.shift()!()
+      },
+      answer: () => {
+        handler.onResponseStart?.(controller as never, 200, {}, '')
+        handler.onResponseData?.(controller as never, Buffer.from('{"n":7}'))
+        handler.onResponseEnd?.(controller as never, {})
+      },
+    }
+  }
+
+  test('leaves an answer that lies in its socket the time to be read', async () => {
+    const { outcome, fire, answer } = held()
+    fire(6_000)
+    answer()
+    expect(await outcome).toBe(7)
+  })
+
+  test('passes all the same if no answer lies there', async () => {
+    const { outcome, fire } = held()
+    fire(6_000)
+    fire(6_250)
+    expect(await outcome).toBe('OUTCOME_UNKNOWN')
+  })
+
+  test('is over at once in a process that ran all the time', async () => {
+    const { outcome, fire, answer } = held()
+    fire(1_001)
+    answer()
+    expect(await outcome).toBe('OUTCOME_UNKNOWN')
+  })
+})
+
 describe('a call is repeated', () => {
   test.each<[string, Step]>([
     ['when nobody listens', { kind: 'refused' }],

@@ -58,6 +58,20 @@ test('a dead process never runs again, and a paused one runs late, its timers in
   expect(() => dead.must()).toThrow('dead is dead')
 })
 
+test('a process whose event loop stands still runs late, by itself; one that is stopped meanwhile waits for who stopped it', async () => {
+  const kernel = new Kernel(4)
+  const [stalled, both] = [processOn(kernel, 'stalled'), processOn(kernel, 'both')]
+  const seen: string[] = []
+  for (const each of [stalled, both]) each.clock.after(10, () => seen.push(`${each.name} ${Math.round(kernel.now)}`))
+  void stalled.stall(50).then(() => seen.push(`over ${Math.round(kernel.now)}`))
+  void both.stall(50)
+  both.pause()
+  kernel.schedule(30, undefined, 'again', () => { void stalled.stall(100) })
+  kernel.schedule(200, undefined, 'resume', () => both.resume())
+  await within(kernel, 300)
+  expect(seen).toEqual(['over 50', 'stalled 130', 'both 200'])
+})
+
 test('a machine\'s clock may be wrong and fast; time that is measured does not jump with it', async () => {
   const kernel = new Kernel(1)
   const process = processOn(kernel, 'node')

@@ -80,6 +80,16 @@ test('a faulty disk refuses below its directory and nowhere else, and is as good
     await disk.syncDir(join(dir, 'a'))
     await file.close()
 
+    // No sync ends before its time: of a file, of a directory, of a file written at once.
+    disk.add({ kind: 'slowSync', at: join(dir, 'a'), ms: 40 })
+    const other = await disk.create(join(dir, 'a/other'))
+    for (const sync of [() => other.sync(), async () => other.syncSync(), () => disk.syncDir(join(dir, 'a')), () => disk.writeFileDurable(join(dir, 'a/more'), Buffer.from('x'))]) {
+      const startedMs = performance.now()
+      await sync()
+      expect(performance.now() - startedMs).toBeGreaterThan(35)
+    }
+    await other.close()
+
     disk.add({ kind: 'unreadable', at: join(dir, 'a/file') })
     await expect(disk.readFile(join(dir, 'a/file'))).rejects.toMatchObject({ code: 'EIO' })
     await disk.rename(join(dir, 'a/file'), join(dir, 'moved'))
