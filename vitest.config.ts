@@ -1,5 +1,5 @@
-// Four projects: `unit` is fast and runs in parallel; `cluster` starts real processes and takes two files at a time; `sim` runs
-// whole clusters on virtual time, from seeds; `tidy` reads the sources. `npm test` runs them all.
+// Five projects: `unit` is fast; `slow` are unit tests that are not; `cluster` starts real processes; `sim` runs whole clusters on
+// virtual time, from seeds; `tidy` reads the sources. `npm test` runs them all.
 
 import { defineConfig } from 'vitest/config'
 import { mutantVariable, recordVariable } from './test/mutation/variables.ts'
@@ -8,17 +8,29 @@ const recording = process.env[recordVariable] !== undefined
 /** Only in a run of test/mutation. */
 const plugins = recording || process.env[mutantVariable] !== undefined ? [(await import('./test/mutation/plant.ts')).plantPlugin()] : []
 
+const setupFiles = recording ? ['test/mutation/record.ts'] : []
+
+/** Unit tests that start processes, wait for disks or sockets, or compute for seconds: `npm run test:quick` leaves them out. */
+const slow = [
+  'executor/{input,misbehaviour,shuffle,tasks}', 'file/{failover,pipeline,roundtrip}', 'datanode/{contact,scrub}', 'datanode-shuffle/outputs', 'shuffle/output',
+  'namenode/{recover,repair,snapshots,storms}', 'namenode-jobs/{book,random}', 'world/{pages,process,store,wire}',
+].map(name => `test/unit/${name}.test.ts`)
+
+/** Two files of real clusters at a time, each of five or more processes, which mostly wait; and a simulation, which only computes. */
+const maxWorkers = 3
+
+// Time limits of tests only end what hangs: a machine may be busy with twenty other programs.
 export default defineConfig({
   test: {
     reporters: ['default'],
     projects: [
-      { plugins, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], setupFiles: recording ? ['test/mutation/record.ts'] : [], sequence: { groupOrder: 0 } } },
+      { plugins, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: slow, testTimeout: 60_000, setupFiles, sequence: { groupOrder: 0 } } },
+      { plugins, test: { name: 'slow', include: slow, testTimeout: 120_000, setupFiles, sequence: { groupOrder: 0 } } },
       {
         test: {
           name: 'cluster',
           include: ['test/cluster/**/*.test.ts'],
-          // A cluster is five or more processes: more than two at once only makes all of them slow.
-          maxWorkers: 2,
+          maxWorkers,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
@@ -28,11 +40,10 @@ export default defineConfig({
         test: {
           name: 'sim',
           include: ['test/sim/**/*.test.ts'],
-          // Each is one long computation: a worker for each of two cores.
-          maxWorkers: 2,
+          maxWorkers,
           maxConcurrency: 2,
           testTimeout: 300_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
         },
       },
       { test: { name: 'tidy', include: ['test/tidy/**/*.test.ts'], sequence: { groupOrder: 0 } } },

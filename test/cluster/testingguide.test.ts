@@ -38,16 +38,16 @@ test('every sample of the testing guide passes under node:test', async () => {
   const { stdout } = await exec(process.execPath, ['--test', '--test-concurrency=1', '--test-reporter=tap', ...files], { cwd: dir, env }).catch(error => error as { stdout: string })
   // One needs a machine whose power can be cut, and says so where it is none.
   const { can } = await Cluster.canCutPower()
-  expect(stdout).toMatch(can ? /^# pass 4$/m : /^# pass 3$/m)
-  expect(stdout).toMatch(can ? /^# skipped 0$/m : /^# skipped 1$/m)
-  expect(stdout).toMatch(/^# fail 0$/m)
+  expect(stdout, stdout).toMatch(can ? /^# pass 4$/m : /^# pass 3$/m)
+  expect(stdout, stdout).toMatch(can ? /^# skipped 0$/m : /^# skipped 1$/m)
+  expect(stdout, stdout).toMatch(/^# fail 0$/m)
 })
 
 test('the first one passes under vitest, given time', async () => {
   const text = samples[0]!.replace(`import test from 'node:test'`, `import { test } from 'vitest'`)
   await writeFile(join(dir, 'vitest.test.ts'), text)
   const { stdout } = await exec(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--root', dir, '--testTimeout', '60000', 'vitest.test.ts'], { cwd: dir, env }).catch(error => error as { stdout: string })
-  expect(stdout).toMatch(/Tests +1 passed/)
+  expect(stdout, stdout).toMatch(/Tests +1 passed/)
 })
 
 test('a test that forgets its cluster, or is killed in the middle, leaves no process, no mount and no directory', async () => {

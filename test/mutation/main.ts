@@ -104,7 +104,7 @@ async function meet(mutant: Mutant): Promise<Fate> {
 
 /** Resolves to the exit code; null: it was killed for taking longer than `ms`. */
 function vitest(args: readonly string[], variables: Readonly<Record<string, string>>, ms: number): Promise<number | null> {
-  const child = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--project', 'unit', ...args], {
+  const child = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--project', 'unit', '--project', 'slow', ...args], {
     cwd: root, stdio: 'ignore', detached: true, env: { ...process.env, ...variables },
   })
   const late = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), ms)
