@@ -2,6 +2,7 @@
 // POSIX codes about a path get the words of strerror; everything else keeps its own message, which says what to do.
 
 import { asError, GristmillError, type ErrorCode } from '../../src/base/errors.ts'
+import { showJson } from '../../src/base/quote.ts'
 import type { Failure } from '../../src/protocol/fields.ts'
 import { failureLines } from './jobview.ts'
 
@@ -35,6 +36,17 @@ const localPhrases: Readonly<Record<string, string>> = {
   EMFILE: 'too many open files', ENAMETOOLONG: 'file name too long', EIO: 'input/output error', ELOOP: 'too many symbolic links', EDQUOT: 'disk quota exceeded',
 }
 
+/** The same with the names in it as `quote` shows them. */
+export function quotedComplaint(thrown: unknown, operand: string | undefined, quote: (name: string) => string): string {
+  const details = thrown instanceof GristmillError ? Object.values(thrown.details) : thrown instanceof Error ? ['path', 'dest'].map(key => (thrown as unknown as Record<string, unknown>)[key]) : []
+  const names = [operand, ...details].filter((name): name is string => typeof name === 'string' && name !== '' && quote(name) !== name)
+  const said = complaintOf(thrown, operand)
+  if (names.length === 0) return said
+  // The longest first: a path is a name as a whole, and not the directory that it begins with.
+  const any = [...new Set(names)].sort((a, b) => b.length - a.length).map(name => name.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|')
+  return said.replaceAll(new RegExp(any, 'g'), quote)
+}
+
 /** What is said after `gristmill: command: `. `operand` is what the person typed, if the error is about one thing. */
 export function complaintOf(thrown: unknown, operand?: string): string {
   if (thrown instanceof Refusal) return thrown.message
@@ -65,7 +77,7 @@ export function detailOf(thrown: unknown): string | undefined {
 export function complaintJson(thrown: unknown, command: string | undefined, operand?: string): string {
   const error = asError(thrown)
   const code = !(thrown instanceof GristmillError) && thrown instanceof Error && 'code' in thrown ? String(thrown.code) : error.code
-  return JSON.stringify({ error: { code, message: complaintOf(thrown, operand), command, operand, details: error.details } })
+  return showJson(JSON.stringify({ error: { code, message: complaintOf(thrown, operand), command, operand, details: error.details } }))
 }
 
 /** 0 to 255, by the table of errors; what the operating system refused is a plain failure. */

@@ -7,7 +7,7 @@ import { asError } from '../../src/base/errors.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
-import { complaintJson, complaintOf, detailOf } from './complaint.ts'
+import { complaintJson, detailOf, quotedComplaint } from './complaint.ts'
 import { openProgress, type Progress } from './progress.ts'
 import type { Options } from './program.ts'
 import type { Printer } from './printer.ts'
@@ -107,7 +107,7 @@ export class Context {
 
   complain(thrown: unknown, operand?: string): void {
     if (this.json) return this.printer.complain(complaintJson(thrown, this.command, operand))
-    this.printer.complain(`gristmill: ${this.command}: ${complaintOf(thrown, operand)}`)
+    this.printer.complain(`gristmill: ${this.command}: ${quotedComplaint(thrown, operand, name => this.printer.name(name, 'err'))}`)
     const detail = detailOf(thrown)
     if (detail !== undefined) this.printer.complain(detail)
   }

@@ -1,4 +1,4 @@
-// Facts as a Unix person reads them: modes, sizes, times, quoted names. Pure: the present moment is an argument.
+// Facts as a Unix person reads them: modes, sizes, times. Pure: the present moment is an argument.
 
 /** `-rw-r--r--`, `drwxr-xr-t`. */
 export function formatMode(mode: number, type: 'file' | 'directory'): string {
@@ -48,11 +48,5 @@ export const formatCount = (n: number): string => Math.round(n).toLocaleString('
 
 /** `1 block`, `4,523 blocks`; `others` for words that do not end in s. */
 export const plural = (n: number, one: string, others = `${one}s`): string => `${formatCount(n)} ${n === 1 ? one : others}`
-
-/** A name as it may be shown on a terminal: control characters would do things there. */
-export function showName(name: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return name.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, char => (char === '\n' ? '\\n' : char === '\t' ? '\\t' : `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`))
-}
 
 export const percent = (part: number, whole: number): string => (whole === 0 ? '0%' : `${Math.round((100 * part) / whole)}%`)

@@ -1,6 +1,7 @@
 // Jobs as people read them: stages, tasks and attempts, counters, locality. Pure: facts in, lines out.
 
 import { attemptParts } from '../../src/base/ids.ts'
+import { showLines, showText } from '../../src/base/quote.ts'
 import { formatBytes, formatDuration } from '../../src/base/units.ts'
 import type { Counters, Failure } from '../../src/protocol/fields.ts'
 import type { AttemptStatus, JobStatus, StageStatus, TaskStatus } from '../../src/protocol/job.ts'
@@ -38,16 +39,16 @@ export function showCounter(name: string, value: number): string {
 /** Our own counters first, then the user's, each in order of names. */
 export function counterLines(counters: Counters, indent = '  '): string[] {
   const names = Object.keys(counters).sort((a, b) => Number(a.startsWith('user.')) - Number(b.startsWith('user.')) || (a < b ? -1 : 1))
-  const width = Math.max(0, ...names.map(name => name.length))
-  return names.map(name => `${indent}${pad(name, width)}  ${showCounter(name, counters[name]!)}`)
+  const width = Math.max(0, ...names.map(name => showText(name).length))
+  return names.map(name => `${indent}${pad(showText(name), width)}  ${showCounter(name, counters[name]!)}`)
 }
 
 /** Message, record and the user's own stack. */
 export function failureLines(failure: Failure): string[] {
-  const lines = [failure.message]
-  if (failure.record) lines.push(`at record: ${failure.record.path}, byte ${failure.record.offset}`)
+  const lines = [showLines(failure.message)]
+  if (failure.record) lines.push(`at record: ${showText(failure.record.path)}, byte ${failure.record.offset}`)
   // A stack opens with the message that has just been said.
-  if (failure.stack) lines.push(...failure.stack.split('\n').filter(line => /^\s*at\s/.test(line)).map(line => `    ${line.trim()}`))
+  if (failure.stack) lines.push(...failure.stack.split('\n').filter(line => /^\s*at\s/.test(line)).map(line => `    ${showText(line.trim())}`))
   return lines
 }
 
@@ -64,10 +65,10 @@ const stageColumns: readonly Column[] = [
 export function jobLines(job: JobStatus, nowMs: number): string[] {
   const facts: [string, string][] = [
     ['job', job.job],
-    ['name', job.name],
+    ['name', showText(job.name)],
     ['state', job.state],
-    ['user', job.user],
-    ['output', job.output],
+    ['user', showText(job.user)],
+    ['output', showText(job.output)],
     ['submitted', formatInstant(job.submittedMs)],
     ['took', took(job.submittedMs, job.finishedMs ?? nowMs)],
   ]
@@ -75,9 +76,9 @@ export function jobLines(job: JobStatus, nowMs: number): string[] {
   const locality = localityLine(job.counters)
   if (locality) facts.push(['read', locality])
   const lines = facts.map(([name, value]) => `${pad(name, 11)}${value}`)
-  if (job.failure) lines.push('', 'failure', ...failureLines(job.failure).map(line => `  ${line}`))
+  if (job.failure) lines.push('', 'failure', ...failureLines(job.failure).flatMap(line => line.split('\n')).map(line => `  ${line}`))
   const rows = job.stages.map((stage, i) => [
-    `${i} ${stage.name}`, stage.state, String(stage.tasks), String(stage.done), String(stage.running), String(stage.failedAttempts),
+    `${i} ${showText(stage.name)}`, stage.state, String(stage.tasks), String(stage.done), String(stage.running), String(stage.failedAttempts),
     formatCount(stage.counters['recordsIn'] ?? 0), formatCount(stage.counters['recordsOut'] ?? 0),
     formatBytes(stage.counters['bytesIn'] ?? 0), formatBytes(stage.counters['bytesOut'] ?? 0),
     took(stage.startedMs, stage.finishedMs ?? (stage.state === 'running' ? nowMs : undefined)),
@@ -101,7 +102,7 @@ export function taskLines(tasks: readonly TaskStatus[], nowMs: number): string[]
         const { stage, task: number, attempt: tried } = attemptParts(attempt.attempt)
         return [
           `${stage}.${number}.${tried}`, attempt.state, attempt.host, where[attempt.locality], formatCount(attempt.counters['recordsIn'] ?? 0),
-          took(attempt.startedMs, attempt.finishedMs ?? nowMs), attempt.failure?.message.split('\n')[0] ?? '',
+          took(attempt.startedMs, attempt.finishedMs ?? nowMs), showText(attempt.failure?.message.split('\n')[0] ?? ''),
         ]
       }))))
 }
@@ -113,5 +114,5 @@ export const jobColumns: readonly Column[] = [
 export function jobRow(job: JobStatus, nowMs: number): string[] {
   const tasks = job.stages.reduce((sum, stage) => sum + stage.tasks, 0)
   const done = job.stages.reduce((sum, stage) => sum + stage.done, 0)
-  return [job.job, job.state, `${done}/${tasks}`, formatInstant(job.submittedMs).slice(0, 19), took(job.submittedMs, job.finishedMs ?? nowMs), job.name, job.output]
+  return [job.job, job.state, `${done}/${tasks}`, formatInstant(job.submittedMs).slice(0, 19), took(job.submittedMs, job.finishedMs ?? nowMs), showText(job.name), showText(job.output)]
 }

@@ -2,10 +2,13 @@
 // Results go to stdout, everything said about them to stderr. Text is gathered and written in large pieces; whoever
 // prints without end awaits each call, which is the back-pressure. When the reader of stdout has gone (`| head`),
 // `onGone` is called once and whatever prints gets EPIPE: the process ends quietly with 141.
+// Invariant: on a terminal no control or bidi character is shown that is not of our making, but what a person has asked to see as it
+// is (`raw`, `bytes`). In a pipe names are as they are, for scripts.
 
 import { addAbortSignal } from 'node:stream'
 import { styleText } from 'node:util'
 import { GristmillError } from '../../src/base/errors.ts'
+import { quoteName, showJson, showLine, showLines, showText } from '../../src/base/quote.ts'
 import { complaintOf, Refusal } from './complaint.ts'
 
 export type Style = Parameters<typeof styleText>[0]
@@ -15,6 +18,9 @@ export interface Streams {
   readonly stdout: NodeJS.WriteStream
   readonly stderr: NodeJS.WriteStream
 }
+
+// oxlint-disable-next-line no-control-regex
+const colour = /(\u001b\[[\d;]*m)/
 
 /** Gathered text is written out at this size: one system call for some hundred lines. */
 const gatherMax = 32 * 1024
@@ -54,12 +60,27 @@ export class Printer {
     return styleText(style, text, { validateStream: false })
   }
 
-  /** A line of the result. Await it in loops of unknown length. */
-  async line(text = ''): Promise<void> {
-    await this.text(`${text}\n`)
+  /** A name as people read it: quoted on a terminal if it is unusual, as it is in a pipe. */
+  name(name: string, on: 'out' | 'err' = 'out'): string {
+    return (on === 'out' ? this.outIsTerminal : this.errIsTerminal) ? quoteName(name) : name
   }
 
+  /** A name within a table, which a line end would break in a pipe too. */
+  cell(name: string): string { return this.outIsTerminal ? quoteName(name) : showText(name) }
+
+  /** A line of the result: one, whatever is in it. Await it in loops of unknown length. `painted`: the colours in it are ours, and names are quoted. */
+  async line(text = '', { painted = false }: { painted?: boolean } = {}): Promise<void> {
+    const shown = !this.outIsTerminal ? text : painted ? text.split(colour).map((part, i) => (i % 2 === 0 ? showLine(part) : part)).join('') : showLine(text)
+    await this.raw(`${shown}\n`)
+  }
+
+  /** Lines of the result, with their ends. */
   async text(text: string): Promise<void> {
+    await this.raw(this.outIsTerminal ? showLines(text) : text)
+  }
+
+  /** Text that reaches a terminal as it is. */
+  async raw(text: string): Promise<void> {
     this.#gathered += text
     if (this.#gathered.length >= gatherMax) await this.flush()
     else if (!this.#scheduled) {
@@ -74,7 +95,7 @@ export class Printer {
 
   /** A document for programs; with `compact`, one line of many. */
   async json(value: unknown, options: { compact?: boolean } = {}): Promise<void> {
-    await this.line(JSON.stringify(value, undefined, options.compact ? undefined : 2))
+    await this.raw(`${showJson(JSON.stringify(value, undefined, options.compact ? undefined : 2))}\n`)
   }
 
   /** Bytes of the result, as they are. The buffer may be used again when this has settled. */
@@ -112,7 +133,8 @@ export class Printer {
     for await (const chunk of addAbortSignal(signal, this.#streams.stdin)) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk as Buffer
   }
 
-  #say(text: string): void {
+  #say(given: string): void {
+    const text = this.errIsTerminal ? showLines(given) : given
     if (this.#above) return this.#above(text)
     // What was printed before must not appear after it when both go to the same terminal.
     this.flush().catch(() => {})

@@ -2,6 +2,7 @@
 // In a pipe, with --quiet or with --json there is nothing to draw on, and all of it does nothing.
 
 import type { MultiBar, SingleBar } from 'cli-progress'
+import { showText } from '../../src/base/quote.ts'
 import { formatBytes, formatDuration } from '../../src/base/units.ts'
 import { pad } from './table.ts'
 import type { Printer } from './printer.ts'
@@ -35,7 +36,8 @@ const labelWidth = 24
 export function drawBar(state: BarState, columns: number): string {
   const { done, total, elapsedMs, unit } = state
   const fraction = total === undefined ? undefined : total === 0 ? 1 : Math.min(1, done / total)
-  const label = state.label.length > labelWidth ? `…${state.label.slice(1 - labelWidth)}` : state.label
+  const name = showText(state.label)
+  const label = name.length > labelWidth ? `…${name.slice(1 - labelWidth)}` : name
   const facts: string[] = []
   if (fraction !== undefined) facts.push(`${String(Math.floor(fraction * 100)).padStart(3)}%`)
   if (unit === 'bytes') {
@@ -48,7 +50,7 @@ export function drawBar(state: BarState, columns: number): string {
   } else if (total !== undefined && state.note === '') {
     facts.push(`${Math.floor(done)} of ${total}`)
   }
-  if (state.note !== '') facts.push(state.note)
+  if (state.note !== '') facts.push(showText(state.note))
   const text = facts.join('  ')
   const room = Math.min(30, columns - labelWidth - text.length - 6)
   const filled = fraction === undefined ? 0 : Math.round(fraction * room)

@@ -85,7 +85,7 @@ export async function openTelling(context: Context, label: string): Promise<Tell
   let saidMs = clock.mono()
   let stopped = false
   const say = (text: string): void => {
-    if (!context.json) context.printer.note(`${label}: ${text}`)
+    if (!context.json) context.printer.note(`${context.printer.name(label, 'err')}: ${text}`)
   }
   return {
     step({ done, total, said }) {

@@ -6,6 +6,7 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { nameOf, normalise } from '../../src/base/paths.ts'
+import { showText } from '../../src/base/quote.ts'
 import { list, stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import { clusterTree, type StatusTree } from '../files/glob.ts'
 import { expand, isPattern } from '../glob/expand.ts'
@@ -80,6 +81,6 @@ const namedMax = 3
 export function leftOutLine(entries: readonly FileStatus[]): string | undefined {
   const told = entries.filter(entry => nameOf(entry.path) !== '_SUCCESS')
   if (told.length === 0) return undefined
-  const names = told.slice(0, namedMax).map(entry => (entry.type === 'directory' ? `${entry.path}/` : entry.path))
+  const names = told.slice(0, namedMax).map(entry => (showText(entry.type === 'directory' ? `${entry.path}/` : entry.path)))
   return `not read, because names that begin with _ or . are no input unless they are named themselves: ${names.join(', ')}${told.length > namedMax ? ` and ${told.length - namedMax} more` : ''}`
 }

@@ -19,6 +19,9 @@ Made from the command line's own help; \`npm run docs\` writes it again.
   without a match is an error. A slash at the end asks for a directory.
 - \`-\` is stdin or stdout where a local file is expected.
 - Nothing that exists is replaced without \`-f\` (\`--overwrite\`), on either side.
+- On a terminal, unusual names are quoted as GNU ls quotes them, and nothing in a name, a label or a message can move the cursor or turn
+  text around (controls and bidi controls are escaped). In a pipe names are as they are. \`cat\`, \`head\`, \`tail\`, \`get … -\` and \`logs\` show what
+  is in files and what programs wrote as it is, on a terminal too.
 - Results go to stdout, everything else to stderr: \`gristmill: ls: /nope: no such file or directory\`. Of several operands, those that
   can be done are done; the exit code is then 1. With \`--json\`, errors are one JSON object a line on stderr.
 - Exit codes: 0 done, 1 failed, 2 not understood, 130 interrupted, 141 nobody reads stdout any more; the others are in

@@ -79,7 +79,7 @@ const job: CommandSpec = {
 
 const logs: CommandSpec = {
   name: 'logs', args: '<id>', about: 'what the tasks of a job wrote with console.log',
-  notes: jobNote,
+  notes: `${jobNote}\nWhat a program wrote is shown as it is, on a terminal too: its colours, and whatever else it makes a terminal do.`,
   options: [option('--task <task>', 'only this one: stage.task, or an attempt as `job --tasks` shows it'), option('-f, --follow', 'go on until the job ends')],
   examples: [['gristmill logs last --task 0.3', 'task 3 of the first stage']],
   load: () => import('../commands/logs.ts'),

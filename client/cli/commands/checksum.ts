@@ -11,7 +11,7 @@ export async function run(context: Context, operands: readonly string[], options
   const print = async (path: string, crc: number, length: number): Promise<void> => {
     const crc32c = crc.toString(16).padStart(8, '0')
     if (context.json) return context.printer.json({ path, crc32c, length }, { compact: true })
-    await context.printer.line(`${crc32c}  ${length}  ${path}`)
+    await context.printer.line(`${crc32c}  ${length}  ${context.printer.name(path)}`)
   }
   if (options.local) return local(context, operands, print)
   const mill = await context.mill()

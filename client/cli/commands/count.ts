@@ -17,7 +17,7 @@ export async function run(context: Context, operands: readonly string[], options
       const limit = quota?.limit[name]
       return limit === undefined ? ['none', 'inf'] : [show(limit), show(Math.max(0, limit - quota!.used[name]))]
     }
-    rows.push([...options.quotas ? [...bound('names'), ...bound('bytes')] : [], show(total.directories), show(total.files), show(total.bytes), path])
+    rows.push([...options.quotas ? [...bound('names'), ...bound('bytes')] : [], show(total.directories), show(total.files), show(total.bytes), context.printer.name(path)])
   })
   const columns: readonly Column[] = [...Array.from({ length: options.quotas ? 7 : 3 }, () => ({ align: 'right' as const })), {}]
   for (const line of tabulate(columns, rows)) await context.printer.line(line)

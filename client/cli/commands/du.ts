@@ -18,7 +18,7 @@ export async function run(context: Context, operands: readonly string[], options
   const print = async (path: string, size: Size): Promise<void> => {
     if (context.json) return printer.json({ path, ...size }, { compact: true })
     const bytes = options.stored ? size.stored : size.bytes
-    await printer.line(`${options.human ? formatHuman(bytes) : bytes}\t${path}`)
+    await printer.line(`${options.human ? formatHuman(bytes) : bytes}\t${printer.name(path)}`)
   }
 
   /** Directories are printed after what is in them, as du does. */

@@ -58,7 +58,7 @@ export async function run(context: Context, operands: readonly string[], options
     for await (const { status, depth } of walk(mill, top, { signal, depthMax: options.maxdepth ?? Infinity })) {
       if (depth < (options.mindepth ?? 0) || !await passes(status, tests)) continue
       if (context.json) await printer.json(status, { compact: true })
-      else await printer.text(options.print0 ? `${status.path}\0` : `${status.path}\n`)
+      else await printer.raw(`${printer.name(status.path)}${options.print0 ? '\0' : '\n'}`)
     }
   })
 }

@@ -5,7 +5,7 @@ import { blockName } from '../../../src/base/ids.ts'
 import { formatBytes } from '../../../src/base/units.ts'
 import type { BlockHealth, CheckCounts, CheckedBlock, CheckedFile, SafeModeState } from '../../../src/protocol/safety.ts'
 import type { Mill } from '../../mill.ts'
-import { formatCount, plural, showName } from '../format.ts'
+import { formatCount, plural } from '../format.ts'
 import type { Context } from '../context.ts'
 import { pad } from '../table.ts'
 import { remotePaths } from '../tree.ts'
@@ -76,7 +76,7 @@ async function waitForReports(context: Context, mill: Mill): Promise<void> {
 async function printFile({ printer }: Context, file: CheckedFile, options: FsckOptions): Promise<void> {
   const bad = file.found.filter(block => block.health !== 'healthy')
   if (!file.continued && (options.files || options.blocks || options.locations || bad.length > 0)) {
-    await printer.line(`${showName(file.path)}: ${plural(file.length, 'byte')}, ${plural(file.blocks, 'block')}, ${plural(file.replication, 'replica')}`)
+    await printer.line(`${printer.cell(file.path)}: ${plural(file.length, 'byte')}, ${plural(file.blocks, 'block')}, ${plural(file.replication, 'replica')}`)
   }
   for (const block of options.blocks || options.locations ? file.found : bad) {
     await printer.line(`  ${blockName(block.block)}  ${plural(block.length, 'byte')}  ${said[block.health]} (${countOf(block)})${block.nodes ? `  ${placesOf(block)}` : ''}`)

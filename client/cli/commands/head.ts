@@ -12,7 +12,7 @@ export async function run(context: Context, operands: readonly string[], options
   let first = true
   await context.each(paths, async path => {
     if (paths.length > 1) {
-      await printer.text(`${first ? '' : '\n'}==> ${path} <==\n`)
+      await printer.text(`${first ? '' : '\n'}==> ${printer.name(path)} <==\n`)
       first = false
     }
     if (options.bytes !== undefined) {

@@ -25,7 +25,8 @@ export async function run(context: Context, operands: readonly string[], options
     }
     if (titled !== name) await printer.text(`${titled === '' ? '' : '\n'}==> ${name} <==\n`)
     titled = name
-    await printer.text(text)
+    // As the program wrote it, colours too: whoever runs a program lets it write to his terminal.
+    await printer.raw(text)
   }
 }
 

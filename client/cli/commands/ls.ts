@@ -3,7 +3,7 @@
 
 import { nameOf, normalise } from '../../../src/base/paths.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
-import { formatHuman, formatMode, formatTime, showName } from '../format.ts'
+import { formatHuman, formatMode, formatTime } from '../format.ts'
 import type { Context } from '../context.ts'
 import { layOut, tabulate, type Column } from '../table.ts'
 import { remotePaths } from '../tree.ts'
@@ -44,7 +44,7 @@ export async function run(context: Context, operands: readonly string[], options
 
   async function list(directory: FileStatus): Promise<void> {
     if (titled && !context.json) {
-      await printer.text(`${first ? '' : '\n'}${showName(directory.path)}:\n`)
+      await printer.text(`${first ? '' : '\n'}${printer.name(directory.path)}:\n`)
       first = false
     }
     const deeper: FileStatus[] = []
@@ -73,21 +73,21 @@ export async function run(context: Context, operands: readonly string[], options
       const rows = entries.map(entry => [
         formatMode(entry.mode, entry.type),
         entry.type === 'directory' ? '-' : String(entry.replication),
-        entry.owner, entry.group,
+        printer.name(entry.owner), printer.name(entry.group),
         options.human ? formatHuman(entry.length) : String(entry.length),
         formatTime(entry.mtimeMs, nowMs),
         coloured(entry, nameFor(entry)),
       ])
-      for (const line of tabulate(columns, rows)) await printer.line(line)
+      for (const line of tabulate(columns, rows)) await printer.line(line, { painted: true })
     } else {
       const names = entries.map(entry => coloured(entry, nameFor(entry)))
-      for (const line of printer.outIsTerminal ? layOut(names, printer.columns) : names) await printer.line(line)
+      for (const line of printer.outIsTerminal ? layOut(names, printer.columns) : names) await printer.line(line, { painted: true })
     }
   }
 
   function coloured(entry: FileStatus, name: string): string {
-    const safe = printer.outIsTerminal ? showName(name) : name
-    return entry.type === 'directory' ? printer.paint(['bold', 'blue'], safe) : safe
+    const shown = printer.name(name)
+    return entry.type === 'directory' ? printer.paint(['bold', 'blue'], shown) : shown
   }
 }
 

@@ -4,7 +4,7 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import { formatBytes } from '../../../src/base/units.ts'
 import type { Quota } from '../../../src/protocol/quota.ts'
-import { formatCount, showName } from '../format.ts'
+import { formatCount } from '../format.ts'
 import type { Context } from '../context.ts'
 import { tabulate } from '../table.ts'
 import { remotePaths } from '../tree.ts'
@@ -54,19 +54,19 @@ async function get(context: Context, operands: readonly string[]): Promise<void>
   const rows: string[][] = []
   const show = async (path: string, quota: Quota | undefined): Promise<void> => {
     if (context.json) return printer.json(quota ?? { path, limit: {} }, { compact: true })
-    rows.push(quota ? rowOf(quota) : ['-', '-', '-', '-', showName(path)])
+    rows.push(quota ? rowOf(quota, name => printer.cell(name)) : ['-', '-', '-', '-', printer.cell(path)])
   }
   if (operands.length === 0) for await (const quota of mill.quotas.list({ signal })) await show(quota.path, quota)
   else await context.each(remotePaths(context, operands), async path => show(normalise(path), await mill.quotas.get(path, { signal })))
   if (rows.length > 0) for (const line of tabulate(columns, rows)) await printer.line(line)
 }
 
-function rowOf({ path, limit, used, counting }: Quota): string[] {
+function rowOf({ path, limit, used, counting }: Quota, show: (name: string) => string): string[] {
   // While it is counted again, no more than this is there.
   const about = counting ? (used.names === 0 && used.bytes === 0 ? 'counting' : '≤ ') : ''
   const shown = (text: string): string => (about === 'counting' ? about : `${about}${text}`)
   return [
     shown(formatCount(used.names)), limit.names === undefined ? '-' : formatCount(limit.names),
-    shown(formatBytes(used.bytes)), limit.bytes === undefined ? '-' : formatBytes(limit.bytes), showName(path),
+    shown(formatBytes(used.bytes)), limit.bytes === undefined ? '-' : formatBytes(limit.bytes), show(path),
   ]
 }

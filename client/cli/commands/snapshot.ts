@@ -5,7 +5,7 @@ import { normalise } from '../../../src/base/paths.ts'
 import type { Difference } from '../../files/diff.ts'
 import { snapshotPath } from '../../files/snapshots.ts'
 import { inOwnWords } from '../complaint.ts'
-import { formatTime, showName } from '../format.ts'
+import { formatTime } from '../format.ts'
 import type { Context } from '../context.ts'
 import { tabulate } from '../table.ts'
 
@@ -27,7 +27,7 @@ async function create(context: Context, [path, name]: readonly string[]): Promis
   const mill = await context.mill()
   const taken = await inOwnWords(mill.snapshots.create(path!, name, { signal: context.signal }))
   if (context.json) await context.printer.json(taken)
-  else await context.printer.line(snapshotPath(taken.path, taken.name))
+  else await context.printer.line(context.printer.name(snapshotPath(taken.path, taken.name)))
 }
 
 async function list(context: Context, [path]: readonly string[]): Promise<void> {
@@ -37,7 +37,7 @@ async function list(context: Context, [path]: readonly string[]): Promise<void> 
   const rows: string[][] = []
   for await (const each of mill.snapshots.list(path, { signal })) {
     if (context.json) await printer.json(each, { compact: true })
-    else rows.push([formatTime(each.createdMs, nowMs), each.owner, showName(snapshotPath(each.path, each.name))])
+    else rows.push([formatTime(each.createdMs, nowMs), printer.cell(each.owner), printer.cell(snapshotPath(each.path, each.name))])
   }
   for (const line of tabulate([{}, {}, {}], rows)) await printer.line(line)
 }
@@ -53,7 +53,7 @@ async function diff(context: Context, [path, from, to]: readonly string[]): Prom
       continue
     }
     const slash = each.type === 'directory' ? '/' : ''
-    const shown = (name: string): string => `.${showName(name)}${slash}`
+    const shown = (name: string): string => printer.cell(`.${name}${slash}`)
     await printer.line(`${letters[each.kind]} ${each.from === undefined ? '' : `${shown(each.from)} → `}${shown(each.path)}`)
   }
 }

@@ -3,7 +3,7 @@
 import { blockName } from '../../../src/base/ids.ts'
 import { formatBytes } from '../../../src/base/units.ts'
 import type { FileStatus, LocatedBlock } from '../../../src/protocol/namespace.ts'
-import { formatCount, formatInstant, formatMode, showName } from '../format.ts'
+import { formatCount, formatInstant, formatMode } from '../format.ts'
 import type { Context } from '../context.ts'
 import { pad, tabulate } from '../table.ts'
 import { remotePaths } from '../tree.ts'
@@ -14,26 +14,26 @@ export async function run(context: Context, operands: readonly string[], options
   let first = true
   await context.each(remotePaths(context, operands), async path => {
     const status = await mill.status(path, { signal })
-    if (options.printf !== undefined) return printer.text(printf(options.printf, status))
+    if (options.printf !== undefined) return printer.text(printf(options.printf, { ...status, path: printer.name(status.path) }))
     const blocks = options.blocks && status.type === 'file' ? await Array.fromAsync(mill.locate(path, { signal })) : undefined
     if (context.json) return printer.json(blocks ? { ...status, located: blocks.map(forPrograms) } : status, { compact: operands.length > 1 })
     if (!first) await printer.line()
     first = false
-    for (const line of describe(status)) await printer.line(line)
+    for (const line of describe(status, name => printer.cell(name))) await printer.line(line)
     if (blocks) for (const line of blockTable(blocks)) await printer.line(line)
   })
 }
 
-function describe(status: FileStatus): string[] {
+function describe(status: FileStatus, show: (name: string) => string): string[] {
   const facts: [string, string][] = [
-    ['path', showName(status.path)],
+    ['path', show(status.path)],
     ['type', status.type],
     ...(status.type === 'file' ? [
       ['size', `${formatCount(status.length)} bytes${status.length >= 1024 ? ` (${formatBytes(status.length)})` : ''}`],
       ['blocks', `${formatCount(status.blocks)} of at most ${formatBytes(status.blockBytes)}${status.format === 'bytes' ? '' : `, cut at records (${status.format})`}`],
       ['replicas', String(status.replication)],
     ] as [string, string][] : []),
-    ['owner', `${status.owner}:${status.group}`],
+    ['owner', `${show(status.owner)}:${show(status.group)}`],
     ['mode', `${formatMode(status.mode, status.type)} (${octal(status.mode)})`],
     ['modified', formatInstant(status.mtimeMs)],
     ['id', String(status.id)],

@@ -17,7 +17,7 @@ export async function run(context: Context, operands: readonly string[], options
   await context.each(paths, async path => {
     const { length } = await mill.status(path, { signal })
     if (paths.length > 1) {
-      await printer.text(`${first ? '' : '\n'}==> ${path} <==\n`)
+      await printer.text(`${first ? '' : '\n'}==> ${printer.name(path)} <==\n`)
       first = false
     }
     // `-n +K` came as -K: from line K on.

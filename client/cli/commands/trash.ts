@@ -2,7 +2,7 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { inOwnWords } from '../complaint.ts'
-import { formatHuman, formatTime, plural, showName } from '../format.ts'
+import { formatHuman, formatTime, plural } from '../format.ts'
 import type { Context } from '../context.ts'
 import { tabulate } from '../table.ts'
 
@@ -36,7 +36,7 @@ async function list(context: Context, operands: readonly string[], { all = false
       await printer.json(each, { compact: true })
       continue
     }
-    rows.push([each.item, formatTime(each.removedMs, nowMs), each.user, each.type === 'directory' ? '-' : formatHuman(each.length), showName(each.from) + (each.type === 'directory' ? '/' : '')])
+    rows.push([each.item, formatTime(each.removedMs, nowMs), printer.cell(each.user), each.type === 'directory' ? '-' : formatHuman(each.length), printer.cell(each.from) + (each.type === 'directory' ? '/' : '')])
     if (rows.length === pageMax) await print()
   }
   await print()
@@ -49,7 +49,7 @@ async function restore(context: Context, operands: readonly string[], { overwrit
   await context.each(operands, async what => {
     const path = await inOwnWords(mill.trash.restore(what, { overwrite, ...to !== undefined && { to }, signal: context.signal }))
     if (context.json) await context.printer.json({ what, path }, { compact: true })
-    else await context.printer.line(path)
+    else await context.printer.line(context.printer.name(path))
   })
 }
 

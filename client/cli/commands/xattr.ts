@@ -2,9 +2,9 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { normalise } from '../../../src/base/paths.ts'
+import { showText } from '../../../src/base/quote.ts'
 import { inOwnWords } from '../complaint.ts'
 import type { Context } from '../context.ts'
-import { showName } from '../format.ts'
 import { pad } from '../table.ts'
 
 interface Verb { readonly min: number; readonly max: number; readonly usage: string; readonly run: (context: Context, path: string, operands: readonly string[]) => Promise<void> }
@@ -28,7 +28,7 @@ async function get(context: Context, path: string, [name = '']: readonly string[
   const mill = await context.mill()
   const value = await inOwnWords(mill.xattrs.get(path, name, { signal: context.signal }))
   if (context.json) await context.printer.json({ path, name, value: value.toString('base64') })
-  else await context.printer.line(textOf(value))
+  else await context.printer.text(`${textOf(value)}\n`)
 }
 
 async function set(context: Context, path: string, [name = '', value = '']: readonly string[]): Promise<void> {
@@ -39,10 +39,10 @@ async function set(context: Context, path: string, [name = '', value = '']: read
 async function list(context: Context, path: string): Promise<void> {
   const { printer, signal } = context
   const all = await (await context.mill()).xattrs.list(path, { signal })
-  const width = Math.max(0, ...[...all.keys()].map(name => name.length))
+  const width = Math.max(0, ...[...all.keys()].map(name => showText(name).length))
   for (const [name, value] of all) {
     if (context.json) await printer.json({ path, name, value: value.toString('base64') }, { compact: true })
-    else await printer.line(`${pad(showName(name), width)}  ${showName(textOf(value))}`)
+    else await printer.line(`${pad(showText(name), width)}  ${showText(textOf(value))}`)
   }
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { formatHuman, formatMode, formatTime, showName } from '../../../client/cli/format.ts'
+import { showText } from '../../../src/base/quote.ts'
+import { formatHuman, formatMode, formatTime } from '../../../client/cli/format.ts'
 import { layOut, tabulate, widthOf } from '../../../client/cli/table.ts'
 import { drawBar } from '../../../client/cli/progress.ts'
 
@@ -26,8 +27,8 @@ test('recent times show the clock, older and future ones the year', () => {
 })
 
 test('names cannot send control characters to a terminal', () => {
-  expect(showName('a\u001b[2Jb\nc\u009bd')).toBe('a\\x1b[2Jb\\nc\\x9bd')
-  expect(showName('grüße 小麦')).toBe('grüße 小麦')
+  expect(showText('a\u001b[2Jb\nc\u009bd')).toBe('a\\x1b[2Jb\\nc\\x9bd')
+  expect(showText('grüße 小麦')).toBe('grüße 小麦')
 })
 
 test('tables line up, also with wide characters, combining marks and colours', () => {
