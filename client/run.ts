@@ -12,6 +12,7 @@ import { fingerprintOf } from '../src/plan/fingerprint.ts'
 import { planMapReduce } from '../src/plan/mapreduce.ts'
 import { optimize } from '../src/plan/rules.ts'
 import { stagesOf } from '../src/plan/stage.ts'
+import { checkJson, Unwritable } from '../src/record/jsontext.ts'
 import { bundleProgram, type Bundle } from '../src/program/bundle.ts'
 import { loadProgram } from '../src/program/load.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, shown, textOf, type Known } from './arguments.ts'
@@ -98,9 +99,11 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   const local = isAbsolute(file) ? file : join(tools.workingDirectory, file)
   const bundle = await (compiler ? compiler.bundle(local) : bundleProgram({ disk }, local))
   await disk.mkdir(programDir)
-  const { definition, params } = await loadProgram({ disk, modules: compiler?.modules }, {
-    id: bundle.id, dir: programDir, params: options.params ?? {}, instance: cluster.random.id(), fetch: async () => bundle.bytes,
+  const given = paramsOf(options.params ?? {}, 'the parameter')
+  const { definition, params: merged } = await loadProgram({ disk, modules: compiler?.modules }, {
+    id: bundle.id, dir: programDir, params: given, instance: cluster.random.id(), fetch: async () => bundle.bytes,
   })
+  const params = paramsOf(merged, `the parameter of ${bundle.name}`)
   const plan = optimize(planMapReduce(definition))
   const input = listOf(options.input ?? definition.input?.path)
   const output = options.output ?? definition.output?.path
@@ -128,6 +131,20 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   // Progress is told for as long as somebody listens; how the job ends is told to those who wait for it.
   if (onProgress) void job.wait({ signal, onStatus: onProgress }).catch(() => {})
   return job
+}
+
+/** Those that were said. Throws EINVAL for one that would not arrive as it is: parameters travel as JSON. */
+function paramsOf(params: Readonly<Record<string, unknown>>, whose: string): Record<string, unknown> {
+  const said = Object.entries(params).filter(([, value]) => value !== undefined)
+  for (const [name, value] of said) {
+    try {
+      checkJson(value)
+    } catch (error) {
+      if (!(error instanceof Unwritable)) throw error
+      throw new GristmillError('EINVAL', `${whose} ${JSON.stringify(name)} holds ${error.what}${error.path === '' ? '' : ` at ${error.path}`}, which cannot be written as JSON; ${error.advice}`, { cause: error })
+    }
+  }
+  return Object.fromEntries(said)
 }
 
 function listOf(paths: string | readonly string[] | undefined): readonly string[] {

@@ -65,7 +65,7 @@ async function openFile({ disk, files, setup }: Kit, work: TaskWork, { sink: end
   const name = `part-${String(work.task).padStart(5, '0')}${extensionOf(format)}`
   const path = join(join(work.staging, work.attempt), name)
   const sink = new FileSink<FileStatus>({
-    output: { format, delimiter: options?.delimiter, header: options?.header },
+    output: { format, delimiter: options?.delimiter, header: options?.header, columns: options?.columns },
     overflow: await Overflow.open(disk, `${setup.scratch}/${work.attempt}.overflow`),
     open: async () => asOutput(await files.create(path, { parents: true, replication, blockBytes, format: recordFormats[format], delimiter: options?.delimiter })),
   })

@@ -37,6 +37,7 @@ export interface WriteOptions {
   readonly format: OutputFormat
   readonly delimiter?: string
   readonly header?: boolean
+  readonly columns?: readonly string[]
   readonly replication?: number
   readonly blockBytes?: number
 }

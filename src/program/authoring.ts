@@ -43,6 +43,8 @@ export interface Output {
   readonly delimiter?: string
   /** csv: write the columns' names first (default). */
   readonly header?: boolean
+  /** csv: the columns of the value, in this order, the same in all parts; without it each part's first record decides. */
+  readonly columns?: readonly string[]
   /** Replicas of the output files; the cluster's default unless given. */
   readonly replication?: number
   readonly blockBytes?: number
@@ -110,7 +112,7 @@ const mark = Symbol.for('gristmill.program')
 /** What `input` and `output` may say, and which formats there are. */
 const inputNames = new Set(['path', 'invalidUtf8', 'badRecords', 'format', 'delimiter', 'header', 'bytes', 'largeIntegers'])
 const inputFormats = ['lines', 'jsonl', 'csv', 'whole']
-const outputNames = new Set(['path', 'format', 'delimiter', 'header', 'replication', 'blockBytes'])
+const outputNames = new Set(['path', 'format', 'delimiter', 'header', 'columns', 'replication', 'blockBytes'])
 const outputFormats = ['text', 'jsonl', 'csv']
 
 const known = new Set(['input', 'output', 'params', 'reducers', 'setup', 'map', 'combine', 'partition', 'reduce', 'teardown'])
@@ -142,9 +144,18 @@ function check(definition: Definition): void {
   }
   checkPart('input', definition.input, inputNames, inputFormats)
   checkPart('output', definition.output, outputNames, outputFormats)
+  checkColumns(definition.output)
   const { reducers } = definition
   if (reducers !== undefined && (!Number.isInteger(reducers) || reducers < 1 || reducers > 65_535)) {
     throw new TypeError(`reducers of mapReduce must be an integer from 1 to 65535, not ${String(reducers)}`)
+  }
+}
+
+function checkColumns({ format, columns }: Output = {}): void {
+  if (columns === undefined) return
+  if (format !== 'csv') throw new TypeError(`columns of mapReduce's output belong to the format csv, not to ${format ?? 'text'}`)
+  if (!Array.isArray(columns) || columns.length === 0 || columns.some(name => typeof name !== 'string') || new Set(columns).size < columns.length) {
+    throw new TypeError('columns of mapReduce\'s output are different names, such as [\'id\', \'count\']')
   }
 }
 

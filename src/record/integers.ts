@@ -46,17 +46,4 @@ export function parseExact(text: string, large: LargeIntegers = 'bigint'): unkno
   }) as (key: string, value: unknown) => unknown)
 }
 
-/** JSON.stringify that writes a bigint as the integer that it is. */
-export function stringifyExact(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value)
-  } catch (error) {
-    if (!(error instanceof TypeError) || !error.message.includes('BigInt')) throw error
-    return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? rawJSON(item.toString()) : item))
-  }
-}
-
-/** Since Node 22; TypeScript's library does not declare it yet. */
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
-
 const shortened = (text: string): string => (text.length > 60 ? `${text.slice(0, 40)}… (${text.length} characters)` : text)

@@ -1,9 +1,10 @@
 // Output files: what a task emits, as text, JSON lines or CSV. Never waits: the caller takes the bytes when there are enough.
 //
-//   text   key TAB value; the value alone where the key is null. Strings as they are, anything else as JSON.
+//   text   key TAB value; the value alone where the key is null. Strings as they are, bytes as base64, anything else as JSON.
 //   jsonl  {"key":…,"value":…}; the value alone where the key is null.
 //   csv    a row of the key (unless null) and the value: an object's fields under their names, an array's items, or itself.
-//          Quoted where a reader would need it. The first row names the columns, which the first record decides.
+//          Quoted where a reader would need it. The first row names the columns, which are declared or decided by the first record.
+//          Without that row objects need declared columns: the first records of two parts may have their fields in another order.
 //
 // A record is one line whatever it holds, as long as readers can tell: text refuses nothing and escapes nothing, so a string
 // with a newline in it becomes two lines there; JSON and CSV keep it in one record.
@@ -11,7 +12,7 @@
 import { unreachable } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import { delimiterCode } from './format.ts'
-import { stringifyExact } from './integers.ts'
+import { base64, jsonText, Unwritable } from './jsontext.ts'
 import { Piece } from './piece.ts'
 
 const tab = 9
@@ -25,6 +26,8 @@ export interface OutputOptions {
   readonly delimiter?: string | undefined
   /** csv: write the columns' names first; default true. */
   readonly header?: boolean | undefined
+  /** csv: the value's columns, in order. */
+  readonly columns?: readonly string[] | undefined
 }
 
 export interface RecordWriter {
@@ -68,15 +71,14 @@ class TextWriter implements RecordWriter {
       piece.byte(newline)
     } catch (error) {
       piece.length = before
-      throw error
+      throw refused(error, key, this.records)
     }
     this.records++
   }
 
   #put(item: unknown): void {
-    if (typeof item === 'string') this.#piece.text(item)
-    else if (typeof item === 'number') this.#piece.number(item)
-    else this.#piece.text(jsonOf(item))
+    if (typeof item === 'number') this.#piece.number(item)
+    else this.#piece.text(plainText(item))
   }
 
   take(): Buffer { return this.#piece.take() }
@@ -89,22 +91,41 @@ class JsonWriter implements RecordWriter {
   get pendingBytes(): number { return this.#piece.length }
 
   write(key: unknown, value: unknown): void {
-    this.#piece.text(key === null || key === undefined ? `${jsonOf(value)}\n` : `{"key":${jsonOf(key)},"value":${jsonOf(value)}}\n`)
+    try {
+      this.#piece.text(key === null || key === undefined ? `${jsonText(value)}\n` : `{"key":${jsonText(key)},"value":${jsonText(value)}}\n`)
+    } catch (error) {
+      throw refused(error, key, this.records)
+    }
     this.records++
   }
 
   take(): Buffer { return this.#piece.take() }
 }
 
-function jsonOf(value: unknown): string {
-  let text: string | undefined
-  try {
-    text = stringifyExact(value)
-  } catch (error) {
-    throw new GristmillError('EINVAL', `what was emitted cannot be written as JSON: ${(error as Error).message}`, { cause: error })
+/** Outside of JSON: texts as they are, bytes as base64, numbers by name. Throws Unwritable. */
+function plainText(item: unknown): string {
+  if (typeof item === 'string') {
+    // As UTF-8 it would become U+FFFD, as any other one.
+    if (!item.isWellFormed()) throw new Unwritable('', 'a text with half of a surrogate pair', 'cut texts between characters ([...text]), or call toWellFormed()')
+    return item
   }
-  if (text === undefined) throw new GristmillError('EINVAL', `${typeof value} was emitted, which cannot be written as JSON; emit null for "no value"`)
-  return text
+  if (item instanceof Uint8Array) return base64(item)
+  return jsonText(item)
+}
+
+const shownMax = 80
+
+/** What the format cannot hold, with the key of its record. */
+function refused(error: unknown, key: unknown, records: number): unknown {
+  if (!(error instanceof Unwritable)) return error
+  let shown: string | undefined
+  try {
+    shown = key === null || key === undefined ? undefined : jsonText(key).slice(0, shownMax)
+  } catch {
+    // The key itself is what cannot be written.
+  }
+  const where = error.path === '' ? '' : ` at ${error.path}`
+  return new GristmillError('EINVAL', `${error.what}${where} was emitted ${shown === undefined ? `as record ${records + 1}` : `for the key ${shown}`}, which cannot be written as JSON or text; ${error.advice}`, { cause: error })
 }
 
 interface Shape {
@@ -121,7 +142,8 @@ class CsvWriter implements RecordWriter {
   readonly #delimiter: string
   readonly #needsQuotes: RegExp
   readonly #header: boolean
-  /** Decided by the first record. */
+  readonly #columns: readonly string[] | undefined
+  /** Decided by the first record, within what is declared. */
   #shape: Shape | undefined
   records = 0
 
@@ -129,11 +151,20 @@ class CsvWriter implements RecordWriter {
     this.#delimiter = String.fromCharCode(delimiterCode(options.delimiter))
     this.#needsQuotes = new RegExp(`["\\n\\r\\x${this.#delimiter.charCodeAt(0).toString(16).padStart(2, '0')}]`)
     this.#header = options.header !== false
+    this.#columns = options.columns
   }
 
   get pendingBytes(): number { return this.#piece.length }
 
   write(key: unknown, value: unknown): void {
+    try {
+      this.#write(key, value)
+    } catch (error) {
+      throw refused(error, key, this.records)
+    }
+  }
+
+  #write(key: unknown, value: unknown): void {
     const keyed = key !== null && key !== undefined
     const object = isObject(value) ? value : undefined
     const shape = this.#shape ?? this.#decide(keyed, value)
@@ -151,14 +182,18 @@ class CsvWriter implements RecordWriter {
   take(): Buffer { return this.#piece.take() }
 
   #decide(keyed: boolean, value: unknown): Shape {
-    const names = isObject(value) ? Object.keys(value) : undefined
-    const own = names ? names.length : Array.isArray(value) ? value.length : 1
+    const columns = this.#columns
+    if (isObject(value) && !columns && !this.#header) {
+      throw new GristmillError('EINVAL', 'CSV without a header was given an object: each part would order its columns as its own first record does; declare them (output: { columns: [\'a\', \'b\'] }), emit arrays, or write a header')
+    }
+    const names = isObject(value) ? columns ?? Object.keys(value) : undefined
+    const own = columns?.length ?? names?.length ?? (Array.isArray(value) ? value.length : 1)
     return { keyed, names, width: own + (keyed ? 1 : 0) }
   }
 
   #titles({ keyed, names, width }: Shape): string[] {
     const own = width - (keyed ? 1 : 0)
-    const titles = names ? [...names] : own === 1 ? ['value'] : Array.from({ length: own }, (_, i) => `value${i + 1}`)
+    const titles = this.#columns ? [...this.#columns] : names ? [...names] : own === 1 ? ['value'] : Array.from({ length: own }, (_, i) => `value${i + 1}`)
     return keyed ? ['key', ...titles] : titles
   }
 
@@ -166,7 +201,7 @@ class CsvWriter implements RecordWriter {
     let row = ''
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]
-      const text = typeof cell === 'string' ? cell : cell === null || cell === undefined ? '' : typeof cell === 'number' ? `${cell}` : jsonOf(cell)
+      const text = cell === null || cell === undefined ? '' : typeof cell === 'number' ? `${cell}` : plainText(cell)
       if (i > 0) row += this.#delimiter
       row += this.#needsQuotes.test(text) ? `"${text.replaceAll('"', '""')}"` : text
     }
@@ -175,14 +210,19 @@ class CsvWriter implements RecordWriter {
   }
 
   #otherShape(found: number, expected: number): GristmillError {
-    return new GristmillError('EINVAL', `record ${this.records + 1} makes ${found} CSV columns of another kind than the first record's ${expected}; emit records of one shape, or write jsonl`)
+    const [whose, advice] = this.#columns ? ['those declared, which are', 'emit what is declared'] : ['the first record\'s', 'emit records of one shape']
+    return new GristmillError('EINVAL', `record ${this.records + 1} makes ${found} CSV columns of another kind than ${whose} ${expected}; ${advice}, or write jsonl`)
   }
 
   #otherField(name: string): GristmillError {
-    return new GristmillError('EINVAL', `record ${this.records + 1} has the field ${JSON.stringify(name)}, which the first record, and so the CSV header, does not have; emit the same fields always, or write jsonl`)
+    const who = this.#columns ? 'the declared columns do not have; declare it too, leave it out' : 'the first record, and so the CSV header, does not have; emit the same fields always, declare them (output.columns)'
+    return new GristmillError('EINVAL', `record ${this.records + 1} has the field ${JSON.stringify(name)}, which ${who}, or write jsonl`)
   }
 }
 
+/** A row by names. Other objects are one cell, or are refused by their type. */
 function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date) && !(value instanceof Uint8Array)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return (prototype === Object.prototype || prototype === null) && typeof (value as { toJSON?: unknown }).toJSON !== 'function'
 }

@@ -1,7 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import { newReadCounters } from '../../../src/record/format.ts'
-import { mayLose, parseExact, stringifyExact } from '../../../src/record/integers.ts'
+import { mayLose, parseExact } from '../../../src/record/integers.ts'
+import { jsonText } from '../../../src/record/jsontext.ts'
 import { createWriter } from '../../../src/record/writer.ts'
 import { dice, type Dice } from '../../kit/dice.ts'
 import { rangeOf, readAll } from './ranges.ts'
@@ -86,6 +87,6 @@ describe('bigints in outputs', () => {
     expect(written('jsonl')).toBe(`{"key":${big},"value":{"id":-${big},"list":[${big},"x"]}}\n`)
     expect(written('text')).toBe(`${big}\t{"id":-${big},"list":[${big},"x"]}\n`)
     expect(written('csv')).toBe(`key,id,list\n${big},-${big},"[${big},""x""]"\n`)
-    expect(stringifyExact({ a: undefined, d: new Date(0), b: 5n })).toBe('{"d":"1970-01-01T00:00:00.000Z","b":5}')
+    expect(jsonText({ a: undefined, d: new Date(0), b: 5n })).toBe('{"d":"1970-01-01T00:00:00.000Z","b":5}')
   })
 })

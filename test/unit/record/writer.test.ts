@@ -75,6 +75,61 @@ describe('output', () => {
     for (const value of [undefined, () => 1, Symbol('s')]) expect(() => written({ format }, [['k', value]])).toThrow(/cannot be written as JSON/)
   })
 
+  const odd: Array<[string, unknown, string, RegExp]> = [
+    ['a Map', { tags: new Map([['a', 1]]) }, '.tags', /a Map.*Object\.fromEntries/], ['a Set', [1, new Set([1])], '[1]', /a Set.*\[\.\.\.set\]/],
+    ['a RegExp', { 'a b': /x/ }, '["a b"]', /a RegExp/], ['an Error', { e: [new RangeError('x')] }, '.e[0]', /a RangeError.*its message/],
+    ['NaN', { n: NaN }, '.n', /NaN.*use null/], ['-Infinity', [-Infinity], '[0]', /-Infinity/], ['an invalid Date', { at: new Date(NaN) }, '.at', /an invalid Date/],
+    ['undefined in a list', [1, undefined], '[1]', /undefined.*use null/], ['a hole in a list', [1, , 2], '[1]', /undefined/], // eslint-disable-line no-sparse-arrays
+    ['a function', { f() {} }, '.f', /a function/], ['a symbol', { s: Symbol('s') }, '.s', /a symbol/], ['a Float64Array', { v: new Float64Array(2) }, '.v', /a Float64Array.*Array\.from/],
+    ['an instance', { p: new class Point { readonly x = 1 }() }, '.p', /a Point.*plain object/], ['a boxed number', { b: Object(1) as unknown }, '.b', /a Number/], ['a promise', { p: Promise.resolve(1) }, '.p', /a Promise.*await/],
+  ]
+  test.each(odd)('%s is refused by each format, with the key, its place and its type', (_, value, place, message) => {
+    for (const format of ['text', 'jsonl', 'csv'] as const) {
+      const inner = format === 'csv' ? [null, value] : value
+      const writer = createWriter({ format })
+      const error = (() => { try { writer.write('the key', inner) } catch (thrown) { return thrown as Error } })()
+      expect(error, format).toMatchObject({ code: 'EINVAL', message: expect.stringMatching(message) })
+      expect(error!.message).toContain('for the key "the key"')
+      expect(error!.message).toContain(` at ${place}`)
+      writer.write('k', format === 'csv' ? [1, 2] : 1)
+      expect(writer.take().toString().includes('the key')).toBe(false)
+    }
+    expect(() => written({ format: 'jsonl' }, [[null, 1], [null, value]])).toThrow(/as record 2/)
+    expect(() => written({ format: 'jsonl' }, [[value, 1]])).toThrow(message)
+  })
+
+  test('bytes are base64 everywhere, big integers are digits, dates are ISO texts, and toJSON is asked', () => {
+    const bytes = Buffer.from('grain')
+    const value = { bytes, view: new Uint8Array(bytes), big: 12345678901234567890n, at: new Date(0), url: new URL('http://a.b/c'), none: undefined, nested: [{ big: -1n, ok: 'é' }] }
+    const json = '{"bytes":"Z3JhaW4=","view":"Z3JhaW4=","big":12345678901234567890,"at":"1970-01-01T00:00:00.000Z","url":"http://a.b/c","nested":[{"big":-1,"ok":"é"}]}'
+    expect(written({ format: 'jsonl' }, [['k', value], [5n, bytes]])).toBe(`{"key":"k","value":${json}}\n{"key":5,"value":"Z3JhaW4="}\n`)
+    expect(written({ format: 'text' }, [['k', value], ['b', bytes], ['n', 7n]])).toBe(`k\t${json}\nb\tZ3JhaW4=\nn\t7\n`)
+    expect(written({ format: 'csv' }, [['k', { bytes, n: 7n, none: undefined, x: NaN }]])).toBe('key,bytes,n,none,x\nk,Z3JhaW4=,7,,NaN\n')
+    expect(written({ format: 'csv' }, [['k', new Uint8Array(bytes)]])).toBe('key,value\nk,Z3JhaW4=\n')
+  })
+
+  test('half of a surrogate pair is refused where it would become another character, and kept where JSON can say it', () => {
+    for (const format of ['text', 'csv'] as const) expect(() => written({ format }, [['k', '\ud83d']])).toThrow(/half of a surrogate pair.*toWellFormed/)
+    expect(() => written({ format: 'text' }, [['\udc00', 1]])).toThrow(/half of a surrogate pair/)
+    expect(written({ format: 'jsonl' }, [[null, '\ud83d']])).toBe('"\\ud83d"\n')
+  })
+
+  test('a Map is no row of CSV', () => {
+    expect(() => written({ format: 'csv' }, [['k', new Map([['a', 1]])]])).toThrow(/a Map was emitted for the key "k"/)
+  })
+
+  test('declared columns have their order in every part, whatever its first record', () => {
+    const options: OutputOptions = { format: 'csv', columns: ['a', 'b', 'c'] }
+    expect(written(options, [['k', { b: 2, a: 1 }], ['l', { c: 3 }]])).toBe('key,a,b,c\nk,1,2,\nl,,,3\n')
+    expect(written({ ...options, header: false }, [[null, { c: 3, b: 2, a: 1 }], [null, { a: 4, b: 5, c: 6 }]])).toBe('1,2,3\n4,5,6\n')
+    expect(written(options, [[null, [1, 2, 3]]])).toBe('a,b,c\n1,2,3\n')
+    expect(written({ format: 'csv', columns: ['n'] }, [['k', 1]])).toBe('key,n\nk,1\n')
+    expect(() => written(options, [['k', { a: 1, d: 4 }]])).toThrow(/the field "d", which the declared columns do not have/)
+    expect(() => written(options, [['k', [1, 2]]])).toThrow(/than those declared/)
+    expect(() => written({ format: 'csv', header: false }, [['k', { a: 1 }]])).toThrow(/declare them \(output: \{ columns/)
+    expect(written({ format: 'csv', header: false }, [['k', [1, 2]]])).toBe('k,1,2\n')
+  })
+
   test('any amount may be written before it is taken', () => {
     const writer = createWriter({ format: 'text' })
     let expected = ''

@@ -1,0 +1,128 @@
+// Values as JSON text, without loss: what JSON cannot say is either written in one documented way (docs/reference/outputs.md) or
+// refused with its place and type. JSON.stringify alone makes {} of a Map and null of NaN, and tells nobody.
+//
+//   as they are          null, booleans, texts, finite numbers, arrays, plain objects (fields that are undefined are left out)
+//   bigint               the integer, whatever its size
+//   Date                 its ISO text; an invalid one is refused
+//   Uint8Array, Buffer   base64, as text
+//   a toJSON method      what it returns
+//   anything else        refused: NaN, ±Infinity, undefined, functions, symbols, Map, Set, RegExp, Error, instances of classes
+
+import { limits } from '../base/limits.ts'
+
+/** What cannot be written, and what to do about it. */
+export class Unwritable extends Error {
+  override name = 'Unwritable'
+  /** `.tags[0]`; empty for the value itself. */
+  readonly path: string
+  readonly what: string
+  readonly advice: string
+
+  constructor(path: string, what: string, advice: string) {
+    super(`${what} cannot be written as JSON`)
+    this.path = path
+    this.what = what
+    this.advice = advice
+  }
+}
+
+interface Mode {
+  /** Only what JSON.parse would give back: no Date, no bytes, no bigint, no toJSON. */
+  readonly strict: boolean
+  /** Set when something was seen that JSON.stringify cannot write by itself. */
+  special: boolean
+}
+
+/** Throws Unwritable. */
+export function jsonText(value: unknown): string {
+  // The most common ones need no looking into.
+  if (typeof value === 'string') return JSON.stringify(value)
+  const mode: Mode = { strict: false, special: false }
+  check(value, mode, 0)
+  return mode.special ? JSON.stringify(value, replace) : JSON.stringify(value)
+}
+
+/** Throws Unwritable unless JSON.parse(JSON.stringify(value)) is the same value. */
+export function checkJson(value: unknown): void { check(value, { strict: true, special: false }, 0) }
+
+/** Since Node 22; TypeScript's library does not declare it yet. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
+
+/** `this` holds the value before its own toJSON, which Buffer has, was asked. */
+function replace(this: unknown, name: string, item: unknown): unknown {
+  const raw = (this as Record<string, unknown>)[name]
+  if (raw instanceof Uint8Array) return base64(raw)
+  return typeof item === 'bigint' ? rawJSON(item.toString()) : item
+}
+
+export const base64 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+
+function check(value: unknown, mode: Mode, depth: number): void {
+  switch (typeof value) {
+    case 'string': case 'boolean': return
+    case 'number':
+      if (Number.isFinite(value)) return
+      throw new Unwritable('', String(value), `use null, or the text "${value}"`)
+    case 'bigint':
+      if (mode.strict) throw new Unwritable('', 'a bigint', 'use its text')
+      mode.special = true
+      return
+    case 'object': return value === null ? undefined : checkObject(value, mode, depth + 1)
+    case 'undefined': throw new Unwritable('', 'undefined', 'use null for "no value"')
+    default: throw new Unwritable('', `a ${typeof value}`, 'only data can be written')
+  }
+}
+
+function checkObject(value: object, mode: Mode, depth: number): void {
+  if (depth > limits.jsonDepthMax) throw new Unwritable('', `a value nested over ${limits.jsonDepthMax} levels deep, or one that contains itself,`, 'use fewer levels')
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const item: unknown = value[i]
+      if (typeof item === 'string') continue
+      try {
+        check(item, mode, depth)
+      } catch (error) {
+        throw within(error, `[${i}]`)
+      }
+    }
+    return
+  }
+  if (value instanceof Uint8Array) {
+    if (mode.strict) throw new Unwritable('', `a ${nameOf(value)}`, 'use its base64 text')
+    mode.special = true
+    return
+  }
+  const { toJSON } = value as { toJSON?: unknown }
+  if (typeof toJSON === 'function') {
+    if (value instanceof Date && Number.isNaN(value.getTime())) throw new Unwritable('', 'an invalid Date', 'use null')
+    if (mode.strict) throw new Unwritable('', `a ${nameOf(value)}`, 'use its text')
+    return check(toJSON.call(value, ''), mode, depth)
+  }
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) throw new Unwritable('', `a ${nameOf(value)}`, adviceOn(value))
+  for (const name of Object.keys(value)) {
+    const field = (value as Record<string, unknown>)[name]
+    // Left out by JSON: to a reader a field that is not there is the same.
+    if (field === undefined || typeof field === 'string') continue
+    try {
+      check(field, mode, depth)
+    } catch (error) {
+      throw within(error, /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`)
+    }
+  }
+}
+
+const within = (error: unknown, step: string): unknown => (error instanceof Unwritable ? new Unwritable(`${step}${error.path}`, error.what, error.advice) : error)
+
+const nameOf = (value: object): string => value.constructor?.name || 'instance of an unnamed class'
+
+function adviceOn(value: object): string {
+  if (value instanceof Map) return 'use Object.fromEntries(map), or [...map]'
+  if (value instanceof Set) return 'use [...set]'
+  if (value instanceof RegExp) return 'use its source'
+  if (value instanceof Error) return 'use its message'
+  if (value instanceof Promise) return 'await it first'
+  if (ArrayBuffer.isView(value)) return 'use Array.from(it)'
+  if (value instanceof ArrayBuffer) return 'use new Uint8Array(it)'
+  return 'make it a plain object with its fields, or give it a toJSON method'
+}
