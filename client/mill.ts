@@ -18,6 +18,7 @@ import { during, perform } from './files/describe.ts'
 import { Files } from './files/files.ts'
 import { clusterOf, type Cluster } from './jobs/ask.ts'
 import { Job, listJobs } from './jobs/job.ts'
+import { Plans } from './load/plans.ts'
 import { Nodes } from './nodes/nodes.ts'
 import type { Compiler, RunOptions, RunTools } from './run.ts'
 
@@ -84,7 +85,7 @@ export class Mill extends Files {
     this.nodes = new Nodes(asking.ask)
     this.#cluster = asking
     this.#files = files
-    this.#local = { disk, workingDirectory, programDir: `${scratchDir}/programs`, compiler }
+    this.#local = { disk, processes: world.processes, plans: new Plans(), workingDirectory, programDir: `${scratchDir}/programs`, compiler }
     this.#end = () => {
       closed = true
       return end()

@@ -1,5 +1,5 @@
-// From a program on the local disk to a job in the cluster: bundled, loaded here once to build its plan (so that what is wrong
-// with it is said before anything is sent), stored under its hash, and submitted.
+// From a program on the local disk to a job in the cluster: bundled, loaded once in a process of its own to build its plan (so that
+// what is wrong with it is said before anything is sent), stored under its hash, and submitted.
 
 import { isAbsolute, join } from 'node:path'
 import { GristmillError } from '../src/base/errors.ts'
@@ -7,19 +7,18 @@ import { limits } from '../src/base/limits.ts'
 import type { FileClient } from '../src/file/client.ts'
 import type { Disk } from '../src/ports/disk.ts'
 import type { Modules } from '../src/ports/modules.ts'
+import type { Processes } from '../src/ports/process.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
-import { fingerprintOf } from '../src/plan/fingerprint.ts'
-import { planMapReduce } from '../src/plan/mapreduce.ts'
-import { optimize } from '../src/plan/rules.ts'
-import { stagesOf } from '../src/plan/stage.ts'
-import { checkJson, Unwritable } from '../src/record/jsontext.ts'
 import { bundleProgram, type Bundle } from '../src/program/bundle.ts'
-import { loadProgram } from '../src/program/load.ts'
+import { keepBundle } from '../src/program/load.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, shown, textOf, type Known } from './arguments.ts'
 import { within } from './within.ts'
 import type { Cluster } from './jobs/ask.ts'
 import type { Job } from './jobs/job.ts'
-import { submitJob, type PlannedStage } from './jobs/submit.ts'
+import { submitJob } from './jobs/submit.ts'
+import { Loader } from './load/loader.ts'
+import { paramsOf, planProgram, type Planned } from './load/planning.ts'
+import type { Plans } from './load/plans.ts'
 
 export interface RunOptions {
   /** Files, directories and globs of the cluster; what the program itself names unless told. */
@@ -28,6 +27,8 @@ export interface RunOptions {
   readonly output?: string | undefined
   /** Over the program's own. JSON values. */
   readonly params?: Readonly<Record<string, unknown>> | undefined
+  /** Environment variables of the program, beside TMPDIR; no others are set. They are kept with the job until it ends. */
+  readonly env?: Readonly<Record<string, string>> | undefined
   /** Partitions of the shuffle: as many output files. */
   readonly reducers?: number | undefined
   /** Replicas of the output files; what the program says, or the cluster's default, unless told. */
@@ -56,7 +57,7 @@ export interface RunOptions {
 
 const runOptionNames: Known<RunOptions> = {
   input: true, output: true, params: true, reducers: true, replication: true, overwrite: true, name: true, memoryBytes: true,
-  taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true, onNote: true,
+  taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true, onNote: true, env: true,
 }
 
 /** Reads and checks the options of `run`. Throws EINVAL. */
@@ -67,6 +68,7 @@ export function readRunOptions(given: RunOptions | null | undefined): RunOptions
   if (output !== undefined) pathOf(output, 'output')
   if (name !== undefined) textOf(name, 'name of the job', { max: 200 })
   if (params !== undefined && (typeof params !== 'object' || params === null || Array.isArray(params))) throw new GristmillError('EINVAL', `the params are ${shown(params)}; they must be an object`)
+  if (options.env !== undefined && (typeof options.env !== 'object' || options.env === null || Array.isArray(options.env))) throw new GristmillError('EINVAL', `the env is ${shown(options.env)}; it must be an object of texts`)
   flagsOf(options, 'overwrite', 'force')
   callbackOf(options.onProgress, 'onProgress')
   callbackOf(options.onNote, 'onNote')
@@ -83,6 +85,9 @@ export interface RunTools {
   readonly cluster: Cluster
   readonly files: FileClient
   readonly disk: Disk
+  readonly processes: Processes
+  /** What was planned before: a program that is run again is not loaded again. */
+  readonly plans: Plans
   /** Relative programs are looked for here. */
   readonly workingDirectory: string
   /** Where bundles are kept on this machine. */
@@ -94,19 +99,16 @@ export interface RunTools {
 export interface Compiler { readonly bundle: (file: string) => Promise<Bundle>; readonly modules: Modules }
 
 export async function runProgram(tools: RunTools, file: string, options: RunOptions): Promise<Job> {
-  const { cluster, files, disk, programDir, compiler } = tools
+  const { cluster, files } = tools
   const { signal } = options
   const local = isAbsolute(file) ? file : join(tools.workingDirectory, file)
-  const bundle = await (compiler ? compiler.bundle(local) : bundleProgram({ disk }, local))
-  await disk.mkdir(programDir)
   const given = paramsOf(options.params ?? {}, 'the parameter')
-  const { definition, params: merged } = await loadProgram({ disk, modules: compiler?.modules }, {
-    id: bundle.id, dir: programDir, params: given, instance: cluster.random.id(), fetch: async () => bundle.bytes,
-  })
-  const params = paramsOf(merged, `the parameter of ${bundle.name}`)
-  const plan = optimize(planMapReduce(definition))
-  const input = listOf(options.input ?? definition.input?.path)
-  const output = options.output ?? definition.output?.path
+  const env = environmentOf(options.env ?? {})
+  const { reducers, replication } = options
+  if (reducers !== undefined && !(Number.isInteger(reducers) && reducers >= 1)) throw new GristmillError('EINVAL', `${local} cannot have ${reducers} reducers; give 1 or more, or leave out "reduce" from the program, which then has none`)
+  const { bundle, planned } = await plan(tools, { local, params: given, env, partitions: reducers, memoryBytes: options.memoryBytes, signal })
+  const input = listOf(options.input ?? planned.input)
+  const output = options.output ?? planned.output
   if (input.length === 0) throw new GristmillError('EINVAL', `${bundle.name} has no input: say which files it shall read (--input), or name them in the program`)
   if (output === undefined) throw new GristmillError('EINVAL', `${bundle.name} has no output: say where its result shall be published (--output), or name it in the program`)
   const store = async (path: string, bytes: Uint8Array, until?: AbortSignal): Promise<void> => {
@@ -116,14 +118,11 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
     await writer.write(bytes)
     await writer.close()
   }
-  const { replication, reducers } = options
-  if (reducers !== undefined && !(Number.isInteger(reducers) && reducers >= 1)) throw new GristmillError('EINVAL', `${bundle.name} cannot have ${reducers} reducers; give 1 or more, or leave out "reduce" from the program, which then has none`)
-  const stages: PlannedStage[] = stagesOf(plan, { partitions: reducers }).map(({ name, input: from, output: to }) =>
-    ({ name, input: from, output: to.kind === 'files' && replication !== undefined ? { ...to, replication } : to }))
+  const stages = planned.stages.map(stage => (stage.output.kind === 'files' && replication !== undefined ? { ...stage, output: { ...stage.output, replication } } : stage))
   const job = await submitJob(cluster, store, {
     name: options.name ?? bundle.name,
-    program: bundle, params, fingerprint: fingerprintOf(plan), stages,
-    input, output, outputFormat: plan.root.output.format,
+    program: bundle, params: planned.params, env, fingerprint: planned.fingerprint, stages,
+    input, output, outputFormat: planned.outputFormat,
     overwrite: options.overwrite, force: options.force, seed: options.seed, attemptsMax: options.attemptsMax, memoryBytes: options.memoryBytes, taskTimeoutMs: options.taskTimeoutMs, signal,
     onNote: options.onNote,
   })
@@ -133,18 +132,53 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   return job
 }
 
-/** Those that were said. Throws EINVAL for one that would not arrive as it is: parameters travel as JSON. */
-function paramsOf(params: Readonly<Record<string, unknown>>, whose: string): Record<string, unknown> {
-  const said = Object.entries(params).filter(([, value]) => value !== undefined)
-  for (const [name, value] of said) {
-    try {
-      checkJson(value)
-    } catch (error) {
-      if (!(error instanceof Unwritable)) throw error
-      throw new GristmillError('EINVAL', `${whose} ${JSON.stringify(name)} holds ${error.what}${error.path === '' ? '' : ` at ${error.path}`}, which cannot be written as JSON; ${error.advice}`, { cause: error })
-    }
+interface ToPlan {
+  readonly local: string
+  readonly params: Readonly<Record<string, unknown>>
+  readonly env: Readonly<Record<string, string>>
+  readonly partitions: number | undefined
+  readonly memoryBytes: number | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+async function plan(tools: RunTools, { local, params, env, partitions, memoryBytes, signal }: ToPlan): Promise<{ bundle: Bundle; planned: Planned }> {
+  const { cluster, disk, programDir, compiler, processes, plans } = tools
+  const { clock, random } = cluster
+  await disk.mkdir(programDir)
+  if (compiler) {
+    const bundle = await compiler.bundle(local)
+    await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })
+    return { bundle, planned: await planProgram({ disk, modules: compiler.modules }, { id: bundle.id, name: bundle.name, dir: programDir, params, partitions, instance: random.id() }) }
   }
-  return Object.fromEntries(said)
+  const start = (): Loader => new Loader({ processes, clock, dir: programDir, memoryBytes: memoryBytes ?? limits.taskMemoryBytesDefault, env })
+  // Bundling and starting take about as long as each other.
+  let loader = plans.knows(local) ? undefined : start()
+  try {
+    const bundle = await bundleProgram({ disk }, local)
+    const key = JSON.stringify([bundle.id, params, env, partitions])
+    const known = plans.get(key)
+    if (known) return { bundle, planned: known }
+    loader ??= start()
+    await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })
+    const planned = await loader.plan({ id: bundle.id, name: bundle.name, dir: programDir, params, partitions, instance: random.id() }, signal)
+    plans.put(local, key, planned)
+    return { bundle, planned }
+  } finally {
+    loader?.end()
+  }
+}
+
+/** Throws EINVAL for what cannot be a variable, or has a meaning for Node before a program begins. */
+function environmentOf(env: Readonly<Record<string, string>>): Record<string, string> {
+  let bytes = 0
+  for (const [name, value] of Object.entries(env)) {
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw new GristmillError('EINVAL', `${JSON.stringify(name)} cannot be the name of an environment variable; use letters, digits and _`)
+    if (/^(?:NODE_|LD_)/.test(name)) throw new GristmillError('EINVAL', `the environment variable ${name} has its effect when a process starts, and tasks run in processes that have; leave it out`)
+    if (typeof value !== 'string' || value.includes('\0')) throw new GristmillError('EINVAL', `the environment variable ${name} must be a text without NUL, not ${typeof value === 'string' ? 'one with it' : typeof value}`)
+    bytes += name.length + Buffer.byteLength(value)
+  }
+  if (bytes > limits.environmentBytesMax) throw new GristmillError('TOO_LARGE', `the environment of the program has ${bytes} bytes and may have ${limits.environmentBytesMax}; put large values into files`)
+  return { ...env }
 }
 
 function listOf(paths: string | readonly string[] | undefined): readonly string[] {

@@ -27,6 +27,7 @@ export interface Submission {
   readonly name: string
   readonly program: { readonly id: ProgramId; readonly bytes: Uint8Array }
   readonly params: Readonly<Record<string, unknown>>
+  readonly env?: Readonly<Record<string, string>> | undefined
   readonly fingerprint: string
   readonly stages: readonly PlannedStage[]
   /** Files, directories and globs. */
@@ -66,6 +67,7 @@ export async function submitJob(cluster: Cluster, store: StoreProgram, submissio
   if (stages.status === 'rejected') throw stages.reason
   const spec: JobSpec = {
     name: submission.name, program: { id: submission.program.id, path: program.value }, params: { ...submission.params },
+    ...Object.keys(submission.env ?? {}).length > 0 && { env: { ...submission.env } },
     seed: submission.seed ?? cluster.random.below(2 ** 31), fingerprint: submission.fingerprint, stages: stages.value,
     output: { path: output, overwrite: submission.overwrite ?? false, ...submission.force && { force: true }, format: submission.outputFormat },
     inputs,

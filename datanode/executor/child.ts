@@ -30,6 +30,8 @@ export interface ChildWorld {
   readonly send: (message: FromExecutor) => Promise<void>
   /** Node's own unless told. */
   readonly modules?: Modules | undefined
+  /** Sets the environment variables that programs see, and no others; a simulation has none. */
+  readonly setEnvironment?: ((env: Readonly<Record<string, string>>) => void) | undefined
   /** Sees what programs leave running; a simulation has none. */
   readonly started?: Started | undefined
 }
@@ -56,6 +58,7 @@ export class Child {
       await log.open().catch(() => {}) // a log that cannot be written fails nothing
       const kit = this.#kit ??= new Kit({ ...this.#world, setup, log: this.#nodeLog() })
       kit.heard(setup.nowMs)
+      this.#world.setEnvironment?.({ TMPDIR: setup.scratch, ...work.env })
       const program = await kit.program(work)
       const context = new TaskContext({ work, params: program.params, random: seeded(`${work.seed} ${work.stage} ${work.task}`), print })
       this.#task = new Task({ kit, work, program, context, started: this.#world.started, onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }) })

@@ -23,6 +23,10 @@ const child = new Child({
   clock: systemClock, disk: localDisk, random: systemRandom(), net: systemNet, seeded,
   print: (...parts) => console.log(...parts),
   started: watchStarted(),
+  setEnvironment(env) {
+    for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name]
+    Object.assign(process.env, env)
+  },
   send,
 })
 

@@ -18,7 +18,7 @@ export function workFor(job: Job, id: AttemptId, node: NodeId, { nodes, blocks }
   const { spec } = job
   return {
     attempt: id, job: job.id, stage, task, user: job.user,
-    program: spec.program, params: spec.params, seed: spec.seed, submittedMs: job.submittedMs, fingerprint: spec.fingerprint,
+    program: spec.program, params: spec.params, ...spec.env && { env: spec.env }, seed: spec.seed, submittedMs: job.submittedMs, fingerprint: spec.fingerprint,
     input: input.kind === 'shuffle'
       ? { kind: 'shuffle', stage: input.stage }
       : { kind: 'split', split: input.splits[task]!, options: input.options, places: placesOf() },

@@ -43,6 +43,8 @@ const processLimits = {
   taskMemoryBytesDefault: 512 * MiB,
   taskLogBytesMax: 8 * MiB,
   programBytesMax: 32 * MiB,
+  /** Names and values of a job's environment variables: they come with each task. */
+  environmentBytesMax: 32 * KiB,
   /** Snapshots of one directory, and directories that have some: both are looked through. */
   snapshotsMax: 1000,
   snapshotDirectoriesMax: 1000,
@@ -70,6 +72,8 @@ const times = {
   /** No heartbeat for this long: the node is dead, and its blocks are copied elsewhere. With the time between two looks, ten seconds at the most. */
   nodeDeadMs: 9_500,
   callTimeoutMs: 10_000,
+  /** A submitter's module that takes longer to load waits for something that a module should not wait for. */
+  programLoadMs: 60_000,
   /** A stream that moves no byte for this long is given up. */
   progressTimeoutMs: 15_000,
   /** A waiting call (orders, job progress) is answered empty after this long. */

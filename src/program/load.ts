@@ -42,12 +42,14 @@ export const nodeModules: Modules = Object.freeze({
 /** Throws PROGRAM_INVALID if the program does not load or is not one, CORRUPT if the bundle is not the one that is meant. */
 export async function loadProgram({ disk, modules = nodeModules }: { disk: Disk; modules?: Modules | undefined }, options: LoadOptions): Promise<Program> {
   const file = bundleFile(options.dir, options.id)
-  const bundle = await bundleOf(disk, file, options)
+  const bundle = await keepBundle(disk, options)
   const stacks = new StackMapper(modules.urlOf(file), bundle.toString('utf8'))
   let exported: unknown
   try {
     const module = await modules.load(file, options.instance) as { default?: unknown }
     exported = module.default
+    // A CommonJS module that was compiled from an ES module (tsc) keeps its default export under that name.
+    if (isCompiled(exported)) exported = exported.default
     // A program may be built from its parameters.
     if (typeof exported === 'function') exported = await (exported as (params: Params) => unknown)(options.params)
   } catch (error) {
@@ -61,7 +63,13 @@ export async function loadProgram({ disk, modules = nodeModules }: { disk: Disk;
   return { definition, params: Object.freeze({ ...definition.params as Params | undefined, ...options.params }), stacks }
 }
 
-async function bundleOf(disk: Disk, file: string, { id, fetch, instance }: LoadOptions): Promise<Buffer> {
+function isCompiled(exported: unknown): exported is { default?: unknown } {
+  return typeof exported === 'object' && exported !== null && (exported as { __esModule?: unknown }).__esModule === true
+}
+
+/** The bundle, which lies in its file afterwards. */
+export async function keepBundle(disk: Disk, { id, dir, fetch, instance }: Pick<LoadOptions, 'id' | 'dir' | 'fetch' | 'instance'>): Promise<Buffer> {
+  const file = bundleFile(dir, id)
   if (await disk.stat(file)) {
     const kept = await disk.readFile(file)
     // One that was damaged on this disk is fetched again.

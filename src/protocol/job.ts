@@ -4,7 +4,7 @@ import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
 import { address, attemptId, count, counters, failure, instant, jobId, nodeId, path, programId, requestId, text } from './fields.ts'
 import { message } from './message.ts'
-import { inputOptions, outputFormat, split, taskOutput } from './task.ts'
+import { environment, inputOptions, outputFormat, split, taskOutput } from './task.ts'
 
 export const stageSpec = Type.Object({
   name: text(100),
@@ -21,6 +21,8 @@ export const jobSpec = Type.Object({
   name: text(200),
   program: Type.Object({ id: programId, path }),
   params: Type.Record(Type.String(), Type.Unknown()),
+  /** Environment variables of its tasks. */
+  env: Type.Optional(environment),
   /** Seeds the program's own randomness; the same for all attempts. */
   seed: count,
   fingerprint: text(64),

@@ -55,6 +55,9 @@ export const taskOutput = Type.Union([
 ])
 export type TaskOutput = Static<typeof taskOutput>
 
+/** Names and values; their sum is bounded by limits.environmentBytesMax, where they are said. */
+export const environment = Type.Record(Type.String(), text(limits.environmentBytesMax))
+
 export const taskWork = Type.Object({
   attempt: attemptId,
   job: jobId,
@@ -63,6 +66,7 @@ export const taskWork = Type.Object({
   user: text(255),
   program: Type.Object({ id: programId, path }),
   params: Type.Record(Type.String(), Type.Unknown()),
+  env: Type.Optional(environment),
   seed: count,
   /** When the job was submitted. */
   submittedMs: Type.Optional(instant),

@@ -16,6 +16,7 @@ export interface RunOptions {
   force?: boolean
   reducers?: number
   param?: (readonly [string, unknown])[]
+  env?: string[]
   name?: string
   memory?: number
   taskTimeout?: number
@@ -36,6 +37,7 @@ export async function run(context: Context, operands: readonly string[], options
     onNote: line => printer.note(context.json ? JSON.stringify({ note: line }) : `gristmill: run: ${line}`),
     force: options.force === true,
     params: Object.fromEntries(options.param ?? []),
+    ...(options.env ? { env: environmentOf(options.env, context.env) } : {}),
     ...(options.reducers === undefined ? {} : { reducers: options.reducers }),
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.memory === undefined ? {} : { memoryBytes: options.memory }),
@@ -67,6 +69,17 @@ export async function run(context: Context, operands: readonly string[], options
   }
   // Throws what made it fail, with the user's stack.
   await job.wait({ signal })
+}
+
+/** `NAME=VALUE`, or `NAME` with the value that it has here. Throws USAGE for one that is not set. */
+export function environmentOf(said: readonly string[], own: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(said.map(text => {
+    const at = text.indexOf('=')
+    if (at >= 0) return [text.slice(0, at), text.slice(at + 1)]
+    const value = own[text]
+    if (value === undefined) throw new GristmillError('USAGE', `--env ${text}: the variable is not set here; set it, or write ${text}=value`)
+    return [text, value]
+  }))
 }
 
 /** `--force` alone would say nothing. Throws USAGE. */

@@ -122,11 +122,11 @@ test('a flood of output is cut with a notice', async () => {
 })
 
 test('a process is kept for its program and never shared with another', async () => {
-  const pid = program(`map(line: string, emit) { if (line === 'last') emit(process.pid, Object.keys(process.env).length) }`)
+  const pid = program(`map(line: string, emit) { if (line === 'last') emit(process.pid, Object.keys(process.env).join()) }`)
   const one = await bench.outputOf(await bench.done(pid, '/in'))
   expect(await bench.outputOf(await bench.done(pid, '/in'))).toBe(one)
   expect(await bench.outputOf(await bench.done(pid.replace('last', 'wheat'), '/in'))).not.toBe(one)
-  expect(one).toMatch(/^\d+\t0\n$/)
+  expect(one).toMatch(/^\d+\tTMPDIR\n$/)
 })
 
 test('state of a module is shared by a job\'s tasks in a process, and not with another job', async () => {
@@ -194,4 +194,21 @@ test('a setup or teardown that fails fails the attempt; so does a setup that is 
   expect((await bench.fails(program(`*setup() {}, map() {}`), '/in')).failure.message).toMatch(/setup returned a generator/)
   expect((await bench.fails(program(`map() {}, teardown() { throw new Error('no end') }`), '/in')).failure).toMatchObject({ message: 'Error: no end', stack: expect.stringContaining('program.ts:3:') })
   expect((await bench.fails(program(`map() {}, teardown: () => 5`), '/in')).failure.message).toMatch(/teardown returned 5; it must return nothing, pairs/)
+})
+
+test('a task sees the variables of its job, TMPDIR in its scratch, and no others; the next job of the process sees its own', async () => {
+  const text = `import { tmpdir } from 'node:os'\nimport { mkdtempSync, realpathSync } from 'node:fs'\nconst atLoad = process.env.TOKEN ?? 'none'\n` +
+    program(`map(_line: string, emit, { counter }) { counter('pid' + process.pid); const made = mkdtempSync(tmpdir() + '/x-'); emit(null, [Object.keys(process.env).sort().join(), process.env.TOKEN ?? 'none', atLoad, realpathSync(made).startsWith(realpathSync(process.cwd()))]) }`)
+  await bench.file('/one', 'line\n')
+  const first = await bench.run({ ...await bench.work(text, '/one', { job: 'env-1' }), env: { TOKEN: 'secret', A: '1' } })
+  const second = await bench.done(text, '/one', { job: 'env-2' })
+  const work = second.work
+  expect(first.kind).toBe('done')
+  const pids = (counters: Record<string, number>) => Object.keys(counters).filter(name => name.startsWith('user.pid'))
+  expect(pids(first.counters)).toEqual(pids(second.counters)) // one warm process
+  expect(await bench.outputOf(second)).toBe('["TMPDIR","none","none",true]\n')
+  const staged = (first as typeof second).output as { files: Array<{ name: string }> }
+  const attempts = [...bench.mill.namenode.files.keys()].filter(path => path.includes('/env-1/') && path.endsWith(staged.files[0]!.name))
+  expect(await bench.read(attempts[0]!)).toBe('["A,TMPDIR,TOKEN","secret","secret",true]\n')
+  expect(work.job).toBe('env-2')
 })

@@ -1,0 +1,22 @@
+// Where the process begins in which a submitter loads a program: it plans one, says what came of it, and is ended. Whatever the
+// program's module does to its process when it is loaded, it does it here.
+
+import { connectParent } from '../../src/world/child.ts'
+import { asError } from '../../src/base/errors.ts'
+import type { Answer } from './loader.ts'
+import type { PlanRequest } from './planning.ts'
+
+const parent = connectParent()
+const ready = Promise.all([import('./planning.ts'), import('../../src/world/disk.ts')])
+
+parent.onMessage(async message => {
+  let answer: Answer
+  try {
+    const [{ planProgram }, { localDisk: disk }] = await ready
+    answer = { planned: await planProgram({ disk }, message as PlanRequest) }
+  } catch (thrown) {
+    const { code, message: text, details } = asError(thrown)
+    answer = { error: { code, message: text, details: JSON.parse(JSON.stringify(details)) as Record<string, unknown> } }
+  }
+  await parent.send(answer)
+})
