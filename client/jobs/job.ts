@@ -165,6 +165,12 @@ export class Job {
 
 /** The newest jobs first, those that have ended among them. */
 export async function listJobs(cluster: Cluster, limit = 100, signal?: AbortSignal): Promise<JobStatus[]> {
-  const reply = await cluster.ask(protocol.jobs, { limit: Math.min(1000, Math.max(1, limit)) }, signal)
-  return reply.jobs
+  const wanted = Math.min(1000, Math.max(1, limit))
+  const found: JobStatus[] = []
+  for (let before: JobId | undefined; ;) {
+    const { jobs, next } = await cluster.ask(protocol.jobs, { limit: wanted - found.length, ...before !== undefined && { before } }, signal)
+    found.push(...jobs)
+    if (next === undefined || found.length >= wanted) return found
+    before = next
+  }
 }

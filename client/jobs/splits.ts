@@ -14,8 +14,7 @@ import { pack, type Piece } from './pack.ts'
 
 /** Calls for the places of blocks at a time. */
 const callsAtOnce = 32
-/** As many as a job may have: src/protocol/job.ts. */
-const splitsMax = 400_000
+const splitsMax = limits.stageTasksMax
 
 /** The splits of everything that `paths` mean. The same files give the same splits in the same order. */
 export async function splitInputs(ask: Ask, paths: readonly string[], format: InputFormat, { signal, onLeftOut }: InputsOptions = {}): Promise<Split[]> {
@@ -23,10 +22,10 @@ export async function splitInputs(ask: Ask, paths: readonly string[], format: In
   const gate = new Semaphore(callsAtOnce)
   const pieces = await settled(files.map(file => gate.run(async () => piecesOf(file, await blocksOf(ask, file, signal), format), signal)))
   const blockBytes = files.reduce((most, file) => Math.max(most, file.blockBytes), limits.blockBytesMin)
-  const splits = pack(pieces.flat(), blockBytes)
-  if (splits.length > splitsMax) {
-    throw new GristmillError('TOO_LARGE', `the input has ${splits.length} splits and a job may have ${splitsMax}; give fewer files, or store them with larger blocks`)
-  }
+  const flat = pieces.flat()
+  // Of an input with more blocks than tasks each task reads several.
+  let splits = pack(flat, blockBytes)
+  for (let bytes = blockBytes * 2; splits.length > splitsMax; bytes *= 2) splits = pack(flat, bytes)
   return splits
 }
 

@@ -129,8 +129,8 @@ export class JournalBook implements Book {
     return number === undefined ? [] : tasksOf(this.#journal.view, number, from)
   }
 
-  * newest(): Iterable<JobRecord> {
-    for (const { head } of heads(this.#journal.view, { reverse: true })) yield head
+  * newest(before?: JobId): Iterable<JobRecord> {
+    for (const { head } of heads(this.#journal.view, { reverse: true, before: before && jobNumber(before) })) yield head
   }
 
   running(): JobId[] {

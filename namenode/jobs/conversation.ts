@@ -18,6 +18,8 @@ import { jobStatus, recordStatus, taskStatus } from './status.ts'
 
 /** Tasks on a page unless asked for otherwise. */
 const pageTasks = 200
+/** Stages that one page of jobs tells of, at 2 µs each. */
+const stagesMax = 10_000
 
 export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
   const { book, nodes } = rooms
@@ -77,11 +79,13 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
     const first = Math.max(from, only === undefined ? 0 : starts[only] ?? Infinity)
     const end = only === undefined ? Infinity : first >= (starts[only] ?? Infinity) + (stages[only]?.tasks ?? 0) ? first : starts[only]! + stages[only]!.tasks
     const tasks: TaskStatus[] = []
+    let text = 0
     for (const status of tasksOf(id, starts, first)) {
       const number = starts[status.stage]! + status.task
       if (number >= end) break
-      if (tasks.length === limit) return { tasks, next: number }
+      if (tasks.length === limit || text > limits.pageTextMax) return { tasks, next: number }
       tasks.push(status)
+      text += textOf(status)
     }
     return { tasks }
   }
@@ -146,7 +150,7 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
   return [
     route(protocol.submit, ({ spec }, context) => submit(spec, context)),
     route(protocol.watch, ({ job, after }, context) => watch(job, after, context)),
-    route(protocol.jobs, ({ limit = 100 }) => ({ jobs: [...newest(limit)] })),
+    route(protocol.jobs, ({ limit = 100, before }) => newest(limit, before)),
     route(protocol.tasks, ({ job, stage, from, limit }) => page(job, stage, from, limit)),
     route(protocol.kill, ({ job }, context) => kill(job, context)),
     route(protocol.publish, publish),
@@ -159,15 +163,22 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
     route(task.outputs, ({ job, stage }) => outputs(job, stage)),
   ]
 
-  function* newest(limit: number): Iterable<JobStatus> {
-    let count = 0
-    for (const { status } of book.newest()) {
-      if (count++ === limit) return
+  function newest(limit: number, before: JobId | undefined): ReplyOf<typeof protocol.jobs> {
+    const jobs: JobStatus[] = []
+    let stages = 0
+    for (const { status } of book.newest(before)) {
       const running = machine.jobs.get(status.job)
-      yield running ? jobStatus(running) : status
+      jobs.push(running ? jobStatus(running) : status)
+      stages += status.stages.length
+      if (jobs.length === limit || stages > stagesMax) return { jobs, next: status.job }
     }
+    return { jobs }
   }
 }
 
 /** Of a node that has not been seen since the namenode started: whoever calls it fails at once and says so. */
 const unknownAddress = 'unknown:0' as ReplyOf<typeof task.outputs>['outputs'][number]['address']
+
+/** Roughly, of what may be long: 20 attempts may have failed with a stack each. */
+const textOf = ({ attempts }: TaskStatus): number =>
+  attempts.reduce((sum, { failure, counters }) => sum + 200 + (failure ? failure.message.length + (failure.stack?.length ?? 0) : 0) + Object.keys(counters).length * 30, 100)

@@ -62,8 +62,8 @@ export interface Book {
   spec(job: JobId): JobSpec | undefined
   /** Records in order of stage and task, from a place on. */
   tasks(job: JobId, from?: { stage: number; task: number }): Iterable<TaskRecord>
-  /** Newest first. */
-  newest(): Iterable<JobRecord>
+  /** Newest first, from the one before `before` on. */
+  newest(before?: JobId): Iterable<JobRecord>
   /** Jobs that have not ended, oldest first. */
   running(): JobId[]
 }

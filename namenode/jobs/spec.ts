@@ -9,7 +9,7 @@ import { checkApart, notApart } from '../../src/protocol/apart.ts'
 import type { JobSpec } from '../../src/protocol/job.ts'
 
 /** Partitions of one shuffle; each is a task and, with an output, a file. */
-const partitionsMax = 100_000
+const partitionsMax = limits.stageTasksMax
 
 /** `/part-00000.jsonl`, with a number of up to ten digits. */
 const partNameBytes = 32

@@ -5,10 +5,15 @@ import { copyCounters, emptyCounters, type CounterName, type Counters } from './
 import type { TableName } from './keys.ts'
 import type { Bounds, Edit, Memo, Row, View } from './view.ts'
 
+/** Edits of one operation that are looked through one by one; of more there is an index. Nearly all operations have fewer. */
+const searchMax = 16
+
 export class Draft implements View {
   readonly #base: View
   readonly counters: Counters = emptyCounters()
   #edits: Edit[] = []
+  /** The last edit of each key, once there are more than `searchMax`: an operation with n edits must not cost n². */
+  #index: Map<TableName, Map<string, Edit>> | undefined
   #moved = false
 
   constructor(base: View) {
@@ -19,6 +24,7 @@ export class Draft implements View {
   /** Forgets everything and starts from the base as it is now. */
   reset(): void {
     this.#edits = []
+    this.#index = undefined
     this.#moved = false
     copyCounters(this.#base.counters, this.counters)
   }
@@ -36,6 +42,10 @@ export class Draft implements View {
   get memo(): Memo { return this.#base.memo }
 
   get(table: TableName, key: Buffer): Buffer | undefined {
+    if (this.#index) {
+      const edit = this.#index.get(table)?.get(key.toString('latin1'))
+      return edit ? edit.value : this.#base.get(table, key)
+    }
     for (let i = this.#edits.length - 1; i >= 0; i--) {
       const edit = this.#edits[i]!
       if (edit.table === table && edit.key.equals(key)) return edit.value
@@ -45,9 +55,24 @@ export class Draft implements View {
 
   has(table: TableName, key: Buffer): boolean { return this.get(table, key) !== undefined }
 
-  put(table: TableName, key: Buffer, value: Buffer): void { this.#edits.push({ table, key, value }) }
-  remove(table: TableName, key: Buffer): void { this.#edits.push({ table, key, value: undefined }) }
+  put(table: TableName, key: Buffer, value: Buffer): void { this.#edit({ table, key, value }) }
+  remove(table: TableName, key: Buffer): void { this.#edit({ table, key, value: undefined }) }
   count(name: CounterName, by: number): void { this.counters[name] += by }
+
+  #edit(edit: Edit): void {
+    this.#edits.push(edit)
+    if (this.#index) this.#note(this.#index, edit)
+    else if (this.#edits.length > searchMax) {
+      this.#index = new Map()
+      for (const each of this.#edits) this.#note(this.#index, each)
+    }
+  }
+
+  #note(index: Map<TableName, Map<string, Edit>>, edit: Edit): void {
+    let edits = index.get(edit.table)
+    if (!edits) index.set(edit.table, edits = new Map())
+    edits.set(edit.key.toString('latin1'), edit)
+  }
 
   /** A new id of its kind. */
   take(name: 'nextInode' | 'nextBlock'): number { return this.counters[name]++ }
@@ -86,7 +111,7 @@ export class Draft implements View {
   /** The last edit of each key within the bounds, in their order. */
   #own(table: TableName, { start, end, reverse }: Bounds): Edit[] {
     const last = new Map<string, Edit>()
-    for (const edit of this.#edits) {
+    for (const edit of this.#index ? this.#index.get(table)?.values() ?? [] : this.#edits) {
       if (edit.table !== table) continue
       if (start && edit.key.compare(start) < 0) continue
       if (end && edit.key.compare(end) >= 0) continue

@@ -169,11 +169,20 @@ export function* snapshotted(view: View): Iterable<InodeId> {
 
 /** Has this directory, or one below it, a snapshot? */
 export function hasSnapshots(view: View, directory: InodeId): boolean {
-  if (view.counters.snapshots === 0) return false
+  return view.counters.snapshots > 0 && leadingToSnapshots(view).has(directory)
+}
+
+/** Directories that have snapshots, and all above them. Remembered until a directory moves or a snapshot comes or goes. */
+export function leadingToSnapshots(view: View): ReadonlySet<InodeId> {
+  const memo = 'leading to snapshots'
+  const known = view.memo.get<ReadonlySet<InodeId>>(memo)
+  if (known) return known
+  const found = new Set<InodeId>()
   for (const one of snapshotted(view)) {
     // A count's own does not keep anything.
     if (snapshotsOf(view, one)[Symbol.iterator]().next().done) continue
-    for (let at: InodeId | undefined = one; at !== undefined; at = hookOf(view, at)?.parent) if (at === directory) return true
+    for (let at: InodeId | undefined = one; at !== undefined && !found.has(at); at = hookOf(view, at)?.parent) found.add(at)
   }
-  return false
+  view.memo.set(memo, found)
+  return found
 }

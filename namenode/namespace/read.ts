@@ -19,9 +19,11 @@ export function list(view: View, actor: Actor, { path, after, limit = limits.lis
   if (!found.entry.directory) return { entries: [statusOf(path, found.entry)] }
   mayList(actor, found, path)
   const entries: FileStatus[] = []
+  let text = 0
   for (const { name, entry } of childrenOf(view, found, after)) {
-    if (entries.length === limit) return { entries, next: nameOf(entries.at(-1)!.path) }
+    if (entries.length === limit || text > limits.pageTextMax) return { entries, next: nameOf(entries.at(-1)!.path) }
     entries.push(statusOf(join(path, name), entry))
+    text += path.length + name.length
   }
   return { entries }
 }

@@ -44,22 +44,45 @@ export function child(view: View, parent: InodeId, name: string): Entry | undefi
 
 /** The directory at a normal path. `asked`: the path that the user named. Throws ENOENT or ENOTDIR; checks no permissions. */
 function locate(view: View, path: string, asked: string): Directory {
-  const known = view.memo.get<Directory>(path)
-  if (known) return known
-  let found: Directory
-  if (path === '/') {
+  const found = lowest(view, path, asked)
+  if (found.path !== path) throw missing(asked, path.slice(0, nextSlash(path, found)))
+  return found
+}
+
+/** Where the name behind this directory ends in a path that leads through it. */
+const nextSlash = (path: string, { path: above }: Directory): number => {
+  const end = path.indexOf('/', above === '/' ? 1 : above.length + 1)
+  return end < 0 ? path.length : end
+}
+
+/**
+ * Of the directories along a normal path the last one that is there. Throws ENOTDIR. One walk up to what is remembered and one
+ * down from there: a path with n levels costs n reads at the most.
+ */
+function lowest(view: View, path: string, asked: string): Directory {
+  let at = path
+  let found = view.memo.get<Directory>(at)
+  while (!found && at !== '/') found = view.memo.get<Directory>(at = parentOf(at))
+  if (!found) {
     const bytes = view.get('children', rootKey)
     assert(bytes, 'the namespace has a root')
-    found = { path, entry: decodeEntry(bytes), parent: undefined }
-  } else {
-    const parent = locate(view, parentOf(path), asked)
-    const entry = child(view, parent.entry.id, nameOf(path))
-    if (!entry) throw missing(asked, path)
-    if (!entry.directory) throw notDirectory(asked, path)
-    found = { path, entry, parent }
+    view.memo.set('/', found = { path: '/', entry: decodeEntry(bytes), parent: undefined })
   }
-  view.memo.set(path, found)
+  while (found.path !== path) {
+    const next: string = path.slice(0, nextSlash(path, found))
+    const entry = child(view, found.entry.id, nameOf(next))
+    if (!entry) return found
+    if (!entry.directory) throw notDirectory(asked, next)
+    view.memo.set(next, found = { path: next, entry, parent: found })
+  }
   return found
+}
+
+/** The last directory along a path that is there, all of whose ancestors the actor may search. Throws ENOTDIR, EACCES. */
+export function lowestAt(view: View, actor: Actor, path: string, asked = path): Directory {
+  const directory = lowest(view, path, asked)
+  if (directory.parent) checkSearch(actor, directory.parent)
+  return directory
 }
 
 function checkSearch(actor: Actor, directory: Directory): void {

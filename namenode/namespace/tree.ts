@@ -2,10 +2,9 @@
 // check; here the tree stays a tree, counters stay true, and what is removed goes to the doomed, never away at once.
 // A directory's own entry is not touched when names in it come and go: a thousand creates a second would all rewrite it.
 
-import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { inodeId, type InodeId } from '../../src/base/ids.ts'
-import { join, parentOf, nameOf } from '../../src/base/paths.ts'
+import { join, namesOf } from '../../src/base/paths.ts'
 import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey } from '../journal/keys.ts'
 import type { Actor } from '../journal/operation.ts'
@@ -15,17 +14,24 @@ import { encodeEntry, type Entry } from './entry.ts'
 import { dropAttributes } from './attributes.ts'
 import { doom, hasSnapshots, mark, orphan, preserve, stampOf } from './history.ts'
 import { amountsOf, charge, discharge, recharge, recount } from './usage.ts'
-import { child, directoryAt, encodeHook, keyOf, type Directory, type Place } from './resolve.ts'
+import { encodeHook, keyOf, lowestAt, type Directory, type Place } from './resolve.ts'
 
 export interface NewDirectory { readonly owner: string; readonly group: string; readonly mode: number; readonly nowMs: number }
 
 /** Makes a directory where nothing is. */
-export function addDirectory(draft: Draft, parent: InodeId, name: string, { owner, group, mode, nowMs }: NewDirectory): Entry {
+export function addDirectory(draft: Draft, parent: InodeId, name: string, made: NewDirectory): Entry {
+  charge(draft, parent, oneName)
+  return putDirectory(draft, parent, name, made)
+}
+
+const oneName = { names: 1, bytes: 0 }
+
+/** REQUIRES: it has been charged. */
+function putDirectory(draft: Draft, parent: InodeId, name: string, { owner, group, mode, nowMs }: NewDirectory): Entry {
   const entry: Entry = {
     id: inodeId(draft.take('nextInode')), directory: true, mode, owner, group, mtimeMs: Math.floor(nowMs),
     replication: 0, blockBytes: 0, format: 'bytes', length: 0, blocks: 0,
   }
-  charge(draft, parent, amountsOf(entry))
   draft.put('children', childKey(parent, name), encodeEntry(entry, stampOf(draft)))
   draft.put('directories', idKey(entry.id), encodeHook(parent, name))
   draft.count('directories', 1)
@@ -94,14 +100,14 @@ export function isEmpty(view: View, directory: InodeId): boolean {
  * Throws EEXIST-free: an existing directory is fine, a file in the way is ENOTDIR.
  */
 export function makeDirectories(draft: Draft, actor: Actor, path: string, { mode, nowMs, asked = path }: { mode: number; nowMs: number; asked?: string }): Directory {
-  try {
-    return directoryAt(draft, actor, path, asked)
-  } catch (error) {
-    if (!(error instanceof GristmillError) || error.code !== 'ENOENT') throw error
+  let at = lowestAt(draft, actor, path, asked)
+  const names = namesOf(path.slice(at.path === '/' ? 0 : at.path.length) || '/')
+  // Once for all of them: those that are made have no quotas of their own.
+  if (names.length > 0) charge(draft, at.entry.id, { names: names.length, bytes: 0 })
+  for (const name of names) {
+    checkMay(actor, at.entry, mayWrite, at.path)
+    const entry = putDirectory(draft, at.entry.id, name, { owner: actor.user, group: at.entry.group, mode, nowMs })
+    at = { path: join(at.path, name), entry, parent: at }
   }
-  const parent = makeDirectories(draft, actor, parentOf(path), { mode, nowMs, asked })
-  checkMay(actor, parent.entry, mayWrite, parent.path)
-  assert(!child(draft, parent.entry.id, nameOf(path)), 'the directory is missing')
-  const entry = addDirectory(draft, parent.entry.id, nameOf(path), { owner: actor.user, group: parent.entry.group, mode, nowMs })
-  return { path: join(parent.path === '/' ? '/' : parent.path, nameOf(path)), entry, parent }
+  return at
 }

@@ -2,6 +2,8 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { inodeId, type InodeId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import { namesOf } from '../../src/base/paths.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import * as protocol from '../../src/protocol/quota.ts'
 import type { Quota } from '../../src/protocol/quota.ts'
@@ -45,14 +47,18 @@ export function quotaRoutes({ journal, clock, actor }: QuotaOptions): Route[] {
       const quotas: Quota[] = []
       let last: InodeId | undefined
       let count = 0
+      let levels = 0
       for (const { key, value } of view.range('quotas', { start: idKey(after + 1), limit: pageMax })) {
         count++
         last = inodeId(readId(key))
         // One that was removed, and is still to be taken apart, has no path.
         const path = pathOf(view, last)
-        if (path !== undefined) quotas.push(describe(path, decodeValue<Usage>(value)))
+        if (path === undefined) continue
+        quotas.push(describe(path, decodeValue<Usage>(value)))
+        levels += namesOf(path).length
+        if (levels > limits.pageLevelsMax) break
       }
-      return { quotas, ...count === pageMax && { next: last! } }
+      return { quotas, ...(count === pageMax || levels > limits.pageLevelsMax) && { next: last! } }
     }),
   ]
 }

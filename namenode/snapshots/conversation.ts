@@ -1,13 +1,17 @@
 // The conversation about snapshots, as routes.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { limits } from '../../src/base/limits.ts'
+import { namesOf } from '../../src/base/paths.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import * as protocol from '../../src/protocol/snapshot.ts'
+import type { Snapshot } from '../../src/protocol/snapshot.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { Journal } from '../journal/journal.ts'
 import { pairKey } from '../journal/keys.ts'
 import type { Actor } from '../journal/operation.ts'
 import { checkMay, mayRead } from '../namespace/access.ts'
+import { leadingToSnapshots } from '../namespace/history.ts'
 import { checkFree } from '../namespace/reserved.ts'
 import { entryAt, pathOf } from '../namespace/resolve.ts'
 import { createSnapshot, removeSnapshot } from './mutations.ts'
@@ -28,6 +32,7 @@ export function snapshotRoutes({ journal, clock, actor, removed }: SnapshotOptio
   return [
     route(protocol.create, ({ requestId, path, name }, { user }) => {
       checkFree(path)
+      checkLevels(actor(user), path)
       return journal.submit(createSnapshot, { requestId, path, name, nowMs: clock.now(), ...actor(user) })
     }),
     route(protocol.remove, async ({ requestId, path, name }, { user }) => {
@@ -42,19 +47,49 @@ export function snapshotRoutes({ journal, clock, actor, removed }: SnapshotOptio
       const entry = entryAt(view, who, path)
       if (!entry.directory) throw new GristmillError('ENOTDIR', `${path} is a file; snapshots are of directories`, { details: { path } })
       checkMay(who, entry, mayRead, path)
-      return { snapshots: [...snapshotsOf(view, entry.id)].map(({ name, createdMs, owner }) => ({ path, name, createdMs, owner })) }
+      const from = after === undefined ? 0 : placeIn(after).seq
+      const snapshots: Snapshot[] = []
+      let text = 0
+      for (const { seq, name, createdMs, owner } of snapshotsOf(view, entry.id)) {
+        if (seq <= from) continue
+        snapshots.push({ path, name, createdMs, owner })
+        text += path.length + name.length
+        if (text > limits.pageTextMax) return { snapshots, next: `${entry.id}:${seq}` }
+      }
+      return { snapshots }
     }),
   ]
 
-  function everything({ user, root }: Actor, after: string | undefined) {
-    if (!root) throw new GristmillError('EACCES', `${user} may not list the snapshots of all directories; name one, or ask as the cluster's superuser`)
-    const [directory = 0, seq = 0] = (after ?? '').split(':').map(Number)
-    if (!Number.isSafeInteger(directory) || !Number.isSafeInteger(seq)) throw new GristmillError('EINVAL', `"${after}" is no place in this list`)
-    const rows = [...allSnapshots(view, after === undefined ? undefined : pairKey(directory, seq + 1), pageMax)]
-    const last = rows.at(-1)
-    return {
-      snapshots: rows.filter(row => row.owner !== '').map(({ directory: id, name, createdMs, owner }) => ({ path: pathOf(view, id) ?? '/', name, createdMs, owner })),
-      ...rows.length === pageMax && { next: `${last!.directory}:${last!.seq}` },
+  /** Asked before the journal: what it holds is not judged again. */
+  function checkLevels(who: Actor, path: string): void {
+    if (view.counters.snapshots === 0) return
+    const leading = leadingToSnapshots(view)
+    const levels = leading.size + namesOf(path).length
+    if (levels > limits.snapshotLevelsMax && !leading.has(entryAt(view, who, path).id)) {
+      throw new GristmillError('EINVAL', `directories with snapshots, and those above them, would be up to ${levels}; at most ${limits.snapshotLevelsMax} are allowed: take snapshots of directories further up`, { details: { path } })
     }
   }
+
+  function everything({ user, root }: Actor, after: string | undefined) {
+    if (!root) throw new GristmillError('EACCES', `${user} may not list the snapshots of all directories; name one, or ask as the cluster's superuser`)
+    const { directory, seq } = placeIn(after ?? '')
+    const snapshots: Snapshot[] = []
+    let count = 0
+    let levels = 0
+    for (const row of allSnapshots(view, after === undefined ? undefined : pairKey(directory, seq + 1), pageMax)) {
+      count++
+      if (row.owner === '') continue
+      const path = pathOf(view, row.directory) ?? '/'
+      snapshots.push({ path, name: row.name, createdMs: row.createdMs, owner: row.owner })
+      levels += namesOf(path).length
+      if (count === pageMax || levels > limits.pageLevelsMax) return { snapshots, next: `${row.directory}:${row.seq}` }
+    }
+    return { snapshots }
+  }
+}
+
+function placeIn(after: string): { directory: number; seq: number } {
+  const [directory = 0, seq = 0] = after.split(':').map(Number)
+  if (!Number.isSafeInteger(directory) || !Number.isSafeInteger(seq)) throw new GristmillError('EINVAL', `"${after}" is no place in this list`)
+  return { directory, seq }
 }

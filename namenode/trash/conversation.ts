@@ -2,6 +2,7 @@
 // taken from the journal's clock, which no jump of the wall clock reaches: nothing goes early.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import * as protocol from '../../src/protocol/trash.ts'
 import type { TrashItem } from '../../src/protocol/trash.ts'
@@ -54,14 +55,18 @@ function page(view: View, owner: string | undefined, after: string | undefined):
   const found: TrashItem[] = []
   let last: string | undefined
   let count = 0
+  let text = 0
   for (const item of items(view, { before: after === undefined ? undefined : keyOfItem(after), reverse: true, limit: scanMax })) {
     count++
     last = item.name
     if (owner !== undefined && item.user !== owner) continue
     const described = describe(view, item)
-    if (described) found.push(described)
+    if (!described) continue
+    found.push(described)
+    text += described.from.length + described.path.length
+    if (text > limits.pageTextMax) break
   }
-  return { items: found, ...count === scanMax && { next: last! } }
+  return { items: found, ...(count === scanMax || text > limits.pageTextMax) && { next: last! } }
 }
 
 /** Removes for good what has been in the trash for long enough. */

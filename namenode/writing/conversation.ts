@@ -3,6 +3,7 @@
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { BlockId, LeaseId, NodeId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
 import { isWithin } from '../../src/base/paths.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -114,6 +115,13 @@ export function writingRoutes(options: WritingOptions): Route[] {
     }
   }
 
+  /** As many again may be given out as a file can have: some of them fail, and are sent again under new ids. */
+  function checkCount(id: LeaseId, count: number): void {
+    const lease = leaseAt(journal.view, id)
+    if (!lease || lease.blocks.length + count <= limits.fileBlocksMax * 2) return
+    throw new GristmillError('TOO_LARGE', `a file has at most ${limits.fileBlocksMax} blocks, and ${lease.name} would have more; write it with larger blocks than ${lease.blockBytes} bytes (--block-size)`, { details: { lease: id } })
+  }
+
   /** A repeated request may be of a lease that has ended since. */
   function opened(lease: LeaseId, blocks: readonly BlockId[]): void {
     if (leaseAt(journal.view, lease)) lifetimes.opened(lease, blocks)
@@ -155,6 +163,7 @@ export function writingRoutes(options: WritingOptions): Route[] {
       // A writer whose directory has gone hears of it before it sends more.
       if (known) directoryOf(journal.view, known)
       const sizes = sizesOf(known?.blockBytes ?? defaults.blockBytes, bytes)
+      checkCount(lease, count)
       checkRoom(count, sizes, exclude)
       const { blocks, replication } = await journal.submit(allocate, { requestId, lease, count, nowMs: clock.now(), ...actor(user) })
       opened(lease, blocks)

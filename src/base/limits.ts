@@ -9,6 +9,8 @@ const clusterLimits = {
   /** LMDB keys end at 511 bytes: 8 of the parent's id leave room for more, but POSIX stops at 255. */
   nameBytesMax: 255,
   pathBytesMax: 8 * KiB,
+  /** Names in a path. Making one costs some 15 µs, so all of a path 15 ms; 8 KiB would hold 4,096 names. HDFS has the same bound. */
+  pathDepthMax: 1000,
   blockBytesDefault: 128 * MiB,
   blockBytesMin: 4 * KiB,
   /** Offsets in a block are carried in 48 bits; 2 GiB keeps every length in a signed 32-bit number. */
@@ -18,18 +20,36 @@ const clusterLimits = {
   /** One frame: large enough that its header and one promise cost nothing; a ring of them stays in the cache (1 MiB frames took twice the CPU). */
   framePayloadBytesMax: 256 * KiB,
   replicationMax: 16,
+  /** Blocks of one file: completing it costs some 4 µs a block in one piece, so 40 ms. 1.28 TB in blocks of 128 MiB; HDFS has the same bound. */
+  fileBlocksMax: 10_000,
+  /** Tasks of a stage: to begin, or to tell all of them, costs some 2 µs each in one piece, so 40 ms. */
+  stageTasksMax: 20_000,
   /** The longest record (line, CSV row) that a job reads; longer is an error with its offset. */
   recordBytesMax: 16 * MiB,
 }
 
 /** A process's own choice. */
 const processLimits = {
-  controlBodyBytesMax: 4 * MiB,
-  /** A job with its splits: about 150 bytes a split, so some 400,000 splits. */
-  jobBodyBytesMax: 64 * MiB,
+  /** A request to the namenode is read, checked and answered in one piece: of what is hardest to parse, 1 MiB takes some 40 ms. */
+  controlBodyBytesMax: 1 * MiB,
+  /** What datanodes report, whose shape is known: 10,000 blocks, or the counters of 1,000 attempts. */
+  reportBodyBytesMax: 4 * MiB,
+  /** A job with its splits: about 230 bytes for each range of a file, so some 36,000 of them; to parse and to journal them takes some 50 ms each. */
+  jobBodyBytesMax: 8 * MiB,
+  /** Brackets, and keys and commas, in a body: what parsing costs, whatever the bytes are. 20,000 splits have 100,000 and 600,000. */
+  jsonBracketsMax: 250_000,
+  jsonPartsMax: 1_000_000,
+  /** Keys of one object: more make a table that is slow to fill. */
+  jsonKeysMax: 10_000,
+  /** An answer that a caller takes. */
+  replyBytesMax: 64 * MiB,
   /** JSON nesting accepted from a wire, checked before parsing. */
   jsonDepthMax: 64,
   listPageMax: 1000,
+  /** Text in one page of a listing, beyond which the page ends early: 1,000 paths of 8 KiB would take 50 ms to write down. */
+  pageTextMax: 1 * MiB,
+  /** Levels of directories that are looked up for one page, at 2 µs each. */
+  pageLevelsMax: 10_000,
   locatePageMax: 1000,
   reportPageBlocksMax: 10_000,
   /** Mutations waiting for the next group commit; beyond it callers get OVERLOADED. */
@@ -48,6 +68,8 @@ const processLimits = {
   /** Snapshots of one directory, and directories that have some: both are looked through. */
   snapshotsMax: 1000,
   snapshotDirectoriesMax: 1000,
+  /** These and all directories above them: whether one of them goes is asked of all, at 3 µs each. */
+  snapshotLevelsMax: 10_000,
   /** An extended attribute; those of one file or directory, in number and in bytes of names and values: they come in one answer. */
   attributeBytesMax: 16 * KiB,
   attributesMax: 100,

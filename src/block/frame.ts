@@ -8,6 +8,7 @@
 import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
+import { MiB } from '../base/units.ts'
 import { chunkCount, crcOf, type ChunkTable } from './checksum.ts'
 
 const { chunkBytes, framePayloadBytesMax } = limits
@@ -21,7 +22,7 @@ export const frameTypes = Object.freeze({ request: 1, reply: 2, data: 3, end: 4 
 export type FrameType = 1 | 2 | 3 | 4
 
 /** JSON frames hold lists of attempts at most; they are no place for data. */
-export const jsonBytesMax = limits.controlBodyBytesMax
+export const jsonBytesMax = 4 * MiB
 
 const tableBytesMax = chunkCount(framePayloadBytesMax) * 4
 /** Room in front of the payload; a round number keeps payloads aligned in memory. */

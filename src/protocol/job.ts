@@ -9,7 +9,7 @@ import { environment, inputOptions, outputFormat, split, taskOutput } from './ta
 export const stageSpec = Type.Object({
   name: text(100),
   input: Type.Union([
-    Type.Object({ kind: Type.Literal('splits'), splits: Type.Array(split, { maxItems: 400_000 }), options: inputOptions }),
+    Type.Object({ kind: Type.Literal('splits'), splits: Type.Array(split, { maxItems: limits.stageTasksMax }), options: inputOptions }),
     /** One task a partition of an earlier stage. */
     Type.Object({ kind: Type.Literal('shuffle'), stage: count, partitions: count }),
   ]),
@@ -119,10 +119,10 @@ export const watch = message('job.watch', {
   reply: jobStatus,
 })
 
-/** Newest first. */
+/** Newest first, from the one before `before` on. A page may be short; `next` is missing on the last one. */
 export const jobs = message('job.list', {
-  request: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })) }),
-  reply: Type.Object({ jobs: Type.Array(jobStatus) }),
+  request: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })), before: Type.Optional(jobId) }),
+  reply: Type.Object({ jobs: Type.Array(jobStatus), next: Type.Optional(jobId) }),
 })
 
 /** Tasks of a job with their attempts, a page at a time, in (stage, task) order. */

@@ -11,6 +11,7 @@ export type Replica = Static<typeof replica>
 
 /** Changes since the last report. `bad`: found damaged, and not served any more. */
 export const changes = message('report.changes', {
+  bodyBytesMax: limits.reportBodyBytesMax,
   request: Type.Object({
     node: nodeId,
     session: count,
@@ -25,6 +26,7 @@ export const changes = message('report.changes', {
 
 /** One page of the full report; block ids rise over the pages, the first page has `first`, the last one `last`. Rows are [id, length, crc]. */
 export const full = message('report.full', {
+  bodyBytesMax: limits.reportBodyBytesMax,
   request: Type.Object({
     node: nodeId,
     session: count,

@@ -97,6 +97,7 @@ export const outputFile = Type.Object({ name, inode: inodeId, length: count, crc
 export type OutputFile = Static<typeof outputFile>
 
 export const finished = message('task.finished', {
+  bodyBytesMax: limits.reportBodyBytesMax,
   request: Type.Object({
     node: nodeId,
     attempt: attemptId,
@@ -128,6 +129,7 @@ export type TaskFinished = Static<typeof finished.request>
 
 /** What runs now and how far it is. The answer names attempts to kill. */
 export const progress = message('task.progress', {
+  bodyBytesMax: limits.reportBodyBytesMax,
   request: Type.Object({
     node: nodeId,
     session: count,

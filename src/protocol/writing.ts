@@ -61,7 +61,7 @@ export type SealedBlock = Static<typeof sealedBlock>
 /** Publishes the file with these blocks in this order. Blocks allocated but not named are garbage. */
 export const complete = message('writing.complete', {
   mutation: true,
-  request: Type.Object({ requestId, lease: leaseId, blocks: Type.Array(sealedBlock), mtimeMs: Type.Optional(instant) }),
+  request: Type.Object({ requestId, lease: leaseId, blocks: Type.Array(sealedBlock, { maxItems: limits.fileBlocksMax }), mtimeMs: Type.Optional(instant) }),
   bodyBytesMax: limits.jobBodyBytesMax,
   reply: fileStatus,
 })

@@ -1,4 +1,5 @@
-// Bodies of requests as they come from a stranger: bounded nesting, no keys that reach into prototypes, then JSON.
+// Bodies of requests as they come from a stranger: bounded nesting and a bounded number of parts, then JSON, and no keys that reach
+// into prototypes. What parsing costs follows from the parts, whatever the number of bytes.
 // Small requests must not pay for it: under 128 characters nothing can be nested 64 deep, and keys are looked at one by
 // one only if the text holds something suspicious.
 
@@ -12,26 +13,45 @@ const harmlessChars = limits.jsonDepthMax * 2
 const suspicious = /__proto__|"constructor"|\\u00/
 
 export function parseJson(text: string): unknown {
-  if (text.length > harmlessChars) checkDepth(text)
+  if (text.length > harmlessChars) checkShape(text)
+  let value: unknown
   try {
-    return suspicious.test(text) ? JSON.parse(text, refusePoison) : JSON.parse(text)
+    value = JSON.parse(text)
   } catch (error) {
-    if (error instanceof GristmillError) throw error
     throw new GristmillError('EINVAL', `the body is not JSON: ${(error as Error).message}`, { cause: error })
+  }
+  if (suspicious.test(text)) refusePoison(value)
+  return value
+}
+
+/** Counts brackets, keys and commas outside of strings. Text that is not JSON may be misjudged here; the parser refuses it anyway. */
+function checkShape(text: string): void {
+  const { jsonDepthMax, jsonBracketsMax, jsonPartsMax, jsonKeysMax } = limits
+  /** Keys of the objects that are open. */
+  const keys = new Int32Array(jsonDepthMax + 1)
+  let depth = 0
+  let brackets = 0
+  let parts = 0
+  for (let i = 0; i < text.length; i++) {
+    switch (text.charCodeAt(i)) {
+      case quote: i = endOfString(text, i); break
+      case openObject: case openArray:
+        if (++depth > jsonDepthMax) throw new GristmillError('EINVAL', `the body is nested over ${jsonDepthMax} levels deep`)
+        keys[depth] = 0
+        if (++brackets > jsonBracketsMax) throw new GristmillError('TOO_LARGE', `the body has over ${jsonBracketsMax} objects and arrays; send it in parts`)
+        break
+      case closeObject: case closeArray: depth--; break
+      case colon:
+        if (++keys[depth]! > jsonKeysMax) throw new GristmillError('TOO_LARGE', `the body has an object of over ${jsonKeysMax} keys; send it in parts`)
+        parts++
+        break
+      case comma: parts++
+    }
+    if (parts > jsonPartsMax) throw new GristmillError('TOO_LARGE', `the body has over ${jsonPartsMax} keys and values; send it in parts`)
   }
 }
 
-/** Counts brackets outside of strings. Text that is not JSON may be misjudged here; the parser refuses it anyway. */
-function checkDepth(text: string): void {
-  let depth = 0
-  for (let i = 0; i < text.length; i++) {
-    const char = text.charCodeAt(i)
-    if (char === 0x22) i = endOfString(text, i)
-    else if (char === 0x7b || char === 0x5b) {
-      if (++depth > limits.jsonDepthMax) throw new GristmillError('EINVAL', `the body is nested over ${limits.jsonDepthMax} levels deep`)
-    } else if (char === 0x7d || char === 0x5d) depth--
-  }
-}
+const [quote, openObject, closeObject, openArray, closeArray, colon, comma] = [...'"{}[]:,'].map(char => char.charCodeAt(0))
 
 /** The index of the quote that closes the string opened at `start`, or the end of the text. */
 function endOfString(text: string, start: number): number {
@@ -43,8 +63,17 @@ function endOfString(text: string, start: number): number {
   return text.length
 }
 
-function refusePoison(key: string, value: unknown): unknown {
-  const poisoned = key === '__proto__' || (key === 'constructor' && typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype'))
-  if (poisoned) throw new GristmillError('EINVAL', `the body has the key "${key}", which is not allowed anywhere`)
-  return value
+/** REQUIRES: it came from JSON.parse, which makes a key of its own of every key. */
+function refusePoison(value: unknown): void {
+  const open = [value]
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    if (typeof at !== 'object' || at === null) continue
+    if (!Array.isArray(at)) {
+      const { constructor } = at
+      const poisoned = Object.hasOwn(at, '__proto__') ? '__proto__'
+        : Object.hasOwn(at, 'constructor') && typeof constructor === 'object' && constructor !== null && Object.hasOwn(constructor, 'prototype') ? 'constructor' : undefined
+      if (poisoned !== undefined) throw new GristmillError('EINVAL', `the body has the key "${poisoned}", which is not allowed anywhere`)
+    }
+    for (const below of Array.isArray(at) ? at : Object.values(at)) if (typeof below === 'object' && below !== null) open.push(below)
+  }
 }

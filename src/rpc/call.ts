@@ -158,7 +158,7 @@ export class Caller {
     const signed = this.#signed.has(address) || !loopback.test(address)
     const headers = signed ? this.#sign(call) : this.#bearer
     const startedMs = this.#clock.mono()
-    const running = exchange(this.#dispatcher, { address, path: message.path, headers, body, replyBytesMax: limits.jobBodyBytesMax, onSent: call.onSent })
+    const running = exchange(this.#dispatcher, { address, path: message.path, headers, body, replyBytesMax: limits.replyBytesMax, onSent: call.onSent })
     const expire = (): void => running.abort(new GristmillError('TIMEOUT', `the ${call.peer} at ${address} did not answer ${message.name} within ${Math.round(ms)} ms; it may be overloaded or cut off`, { details: { address, message: message.name } }))
     let cancel = this.#clock.after(ms, () => {
       // Sockets are read after timers.

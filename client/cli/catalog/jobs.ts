@@ -40,7 +40,7 @@ const run: CommandSpec = {
     option('-o, --output <path>', 'directory to publish'),
     option('--overwrite', 'replace the output of an earlier job if it is there, in one step'),
     option('--force', 'with --overwrite: replace any directory, also one without _SUCCESS or with directories in it'),
-    option('--reducers <n>', 'reduce tasks, and so output parts; a program without reduce has none', { parse: whole(1, 100_000) }),
+    option('--reducers <n>', 'reduce tasks, and so output parts; a program without reduce has none', { parse: whole(1, 20_000) }),
     option('--param <name=value>', 'a parameter of the program: JSON if that keeps it as typed, else text; may be repeated', { parse: parseParam, repeat: true }),
     option('--env <name[=value]>', 'an environment variable of the program; without a value, the one of this shell; may be repeated', { repeat: true }),
     option('--name <name>', 'what the job is called (default: the program\'s file name)'),

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { limits } from '../../../src/base/limits.ts'
 import { parseJson } from '../../../src/rpc/body.ts'
 import { seeded } from '../../../src/world/random.ts'
 
@@ -55,4 +56,21 @@ test('any JSON value comes through unchanged (seed 11)', () => {
     const original = value(0)
     expect(parseJson(JSON.stringify(original))).toEqual(original)
   }
+})
+
+test('a body with more parts than parsing may cost is refused before it is parsed, whatever its bytes are', () => {
+  const parse = JSON.parse
+  const tooLarge = expect.objectContaining({ code: 'TOO_LARGE' }) as Error
+  const { jsonBracketsMax, jsonPartsMax, jsonKeysMax } = limits
+  const keys = (count: number): string => `{${Array.from({ length: count }, (_, i) => `"${i}":0`).join()}}`
+  JSON.parse = () => { throw new Error('it is not to be parsed') }
+  try {
+    expect(() => parseJson(`[${'[],'.repeat(jsonBracketsMax)}0]`)).toThrow(tooLarge)
+    expect(() => parseJson(`[${'0,'.repeat(jsonPartsMax + 1)}0]`)).toThrow(tooLarge)
+    expect(() => parseJson(keys(jsonKeysMax + 1))).toThrow(tooLarge)
+  } finally {
+    JSON.parse = parse
+  }
+  // Each object has a count of its own, and what is in strings is no part.
+  expect(parseJson(`[${keys(jsonKeysMax)},${keys(jsonKeysMax)},"${',[:{'.repeat(jsonPartsMax)}"]`)).toHaveLength(3)
 })

@@ -1,0 +1,45 @@
+// A namenode in this process, and how long its event loop stands still: for the bench `pauses`. `take` gives the longest pause since the
+// last `take`: in wall-clock time, and in processor time of the main thread, which other programs on the machine do not lengthen.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Namenode } from '../../../namenode/namenode.ts'
+import { realWorld } from '../../../src/world/world.ts'
+
+export interface Pause { readonly wallMs: number; readonly cpuMs: number }
+
+const dir = mkdtempSync(join(tmpdir(), 'gristmill-pauses-'))
+process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
+process.once('disconnect', () => process.exit(0))
+
+const namenode = await Namenode.start(realWorld({ name: 'namenode', logLevel: 'error' }), {
+  dir: join(dir, 'namenode'), host: '127.0.0.1', port: 0, secret: Buffer.alloc(32, 7), user: 'root', defaults: { replication: 1, blockBytes: 128 << 20 },
+  sync: false, times: { heartbeatMs: 60_000, nodeStaleMs: 3_600_000, nodeDeadMs: 36_000_000 },
+})
+
+const cpu = (): number => {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
+}
+let last = { wallMs: performance.now(), cpuMs: cpu() }
+let longest = { wallMs: 0, cpuMs: 0 }
+/** Between two looks the thread was with one turn of the event loop. */
+const look = (): void => {
+  const now = { wallMs: performance.now(), cpuMs: cpu() }
+  longest = { wallMs: Math.max(longest.wallMs, now.wallMs - last.wallMs), cpuMs: Math.max(longest.cpuMs, now.cpuMs - last.cpuMs) }
+  last = now
+}
+const tick = (): void => {
+  look()
+  setImmediate(tick)
+}
+tick()
+
+process.on('message', () => {
+  // What has just been done may belong to the turn that this message came in.
+  look()
+  process.send!(longest satisfies Pause)
+  longest = { wallMs: 0, cpuMs: 0 }
+})
+process.send!({ address: namenode.address, cluster: namenode.cluster })
