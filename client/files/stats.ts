@@ -32,6 +32,8 @@ export class Stats {
   get blocks(): number { return this.#status.blocks }
   /** Where its blocks were cut: at records of this format, or anywhere. */
   get format(): RecordFormat { return this.#status.format }
+  /** csv: what its writer said separates its fields. */
+  get delimiter(): string | undefined { return this.#status.delimiter }
 
   isFile(): boolean { return this.#status.type === 'file' }
   isDirectory(): boolean { return this.#status.type === 'directory' }

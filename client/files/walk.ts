@@ -122,9 +122,9 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
   }
 
   const copyFile = async (source: FileStatus, target: string, moved: (bytes: number) => void): Promise<void> => {
-    const { replication = source.replication, blockSize = source.blockBytes, format = source.format } = options
+    const { replication = source.replication, blockSize = source.blockBytes, format = source.format, delimiter = source.delimiter } = options
     const mode = options.mode ?? await modeOfCopy(names, target, source.mode, { preserve, overwrite, signal })
-    const writer = await files.create(target, createOptions({ ...options, overwrite, replication, blockSize, format, mode }))
+    const writer = await files.create(target, createOptions({ ...options, overwrite, replication, blockSize, format, delimiter, mode }))
     try {
       for await (const piece of files.read(source.path, { signal, reuse: true })) {
         await writer.write(piece)

@@ -67,7 +67,7 @@ async function openFile({ disk, files, setup }: Kit, work: TaskWork, { sink: end
   const sink = new FileSink<FileStatus>({
     output: { format, delimiter: options?.delimiter, header: options?.header, columns: options?.columns },
     overflow: await Overflow.open(disk, `${setup.scratch}/${work.attempt}.overflow`),
-    open: async () => asOutput(await files.create(path, { parents: true, replication, blockBytes, format: recordFormats[format], delimiter: options?.delimiter })),
+    open: async () => asOutput(await files.create(path, { parents: true, replication, blockBytes, format: recordFormats[format], delimiter: options?.delimiter ?? ',' })),
   })
   return {
     sink,

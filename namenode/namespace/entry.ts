@@ -19,11 +19,15 @@ export interface Entry {
   readonly replication: number
   readonly blockBytes: number
   readonly format: RecordFormat
+  /** csv: what separates its fields, one ASCII character, if its writer said so. */
+  readonly delimiter?: string | undefined
   readonly length: number
   readonly blocks: number
 }
 
 const version = 1
+/** As version 1, with the delimiter of a CSV file before `since`. Entries without one are still written as version 1. */
+const delimitedVersion = 2
 const formats: readonly RecordFormat[] = ['bytes', 'lines', 'jsonl', 'csv']
 const packer = new Packer()
 const unpacker = new Unpacker()
@@ -39,9 +43,11 @@ export function encodeEntry(entry: Entry, since = 0): Buffer {
   const format = formats.indexOf(entry.format)
   assert(format >= 0, 'a known format')
   // First byte: version in the upper four bits, then whether `since` is at the end, format in two bits, kind in the last.
-  packer.u8(version << 4 | (since > 0 ? 8 : 0) | format << 1 | (entry.directory ? 1 : 0)).u48(entry.id).u16(entry.mode).u48(entry.mtimeMs)
+  const delimited = entry.delimiter !== undefined
+  packer.u8((delimited ? delimitedVersion : version) << 4 | (since > 0 ? 8 : 0) | format << 1 | (entry.directory ? 1 : 0)).u48(entry.id).u16(entry.mode).u48(entry.mtimeMs)
     .text(entry.owner).text(entry.group === entry.owner ? '' : entry.group)
   if (!entry.directory) packer.u8(entry.replication).varint(entry.blockBytes).varint(entry.length).varint(entry.blocks)
+  if (delimited) packer.u8(entry.delimiter!.charCodeAt(0))
   if (since > 0) packer.u48(since)
   return packer.done()
 }
@@ -53,7 +59,7 @@ export const isDirectory = (bytes: Buffer): boolean => (bytes[0]! & 1) === 1
 
 export function decodeEntry(bytes: Buffer): Entry {
   const first = unpacker.of(bytes).u8()
-  assert(first >> 4 === version, `an entry of version ${first >> 4}`)
+  assert(first >> 4 === version || first >> 4 === delimitedVersion, `an entry of version ${first >> 4}`)
   const directory = (first & 1) === 1
   const id = inodeId(unpacker.u48())
   const mode = unpacker.u16()
@@ -64,13 +70,15 @@ export function decodeEntry(bytes: Buffer): Entry {
   const replication = unpacker.u8()
   const blockBytes = unpacker.varint()
   const length = unpacker.varint()
-  return { id, directory, mode, owner, group, mtimeMs, replication, blockBytes, format: formats[first >> 1 & 3]!, length, blocks: unpacker.varint() }
+  const blocks = unpacker.varint()
+  const delimiter = first >> 4 === delimitedVersion ? String.fromCharCode(unpacker.u8()) : undefined
+  return { id, directory, mode, owner, group, mtimeMs, replication, blockBytes, format: formats[first >> 1 & 3]!, length, blocks, ...delimiter !== undefined && { delimiter } }
 }
 
 export function statusOf(path: string, entry: Entry): FileStatus {
   return {
     path, id: entry.id, type: entry.directory ? 'directory' : 'file', length: entry.length, replication: entry.replication, blockBytes: entry.blockBytes,
-    blocks: entry.blocks, format: entry.format, owner: entry.owner, group: entry.group, mode: entry.mode, mtimeMs: entry.mtimeMs,
+    blocks: entry.blocks, format: entry.format, ...entry.delimiter !== undefined && { delimiter: entry.delimiter }, owner: entry.owner, group: entry.group, mode: entry.mode, mtimeMs: entry.mtimeMs,
   }
 }
 

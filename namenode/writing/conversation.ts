@@ -12,6 +12,7 @@ import * as protocol from '../../src/protocol/writing.ts'
 import type { AllocatedBlock } from '../../src/protocol/writing.ts'
 import type { RequestOf } from '../../src/protocol/message.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
+import { delimiterCode } from '../../src/record/format.ts'
 import type { CallContext } from '../../src/rpc/context.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
@@ -94,7 +95,8 @@ export function writingRoutes(options: WritingOptions): Route[] {
   }
 
   async function open(request: RequestOf<typeof protocol.create>, { user }: CallContext): Promise<Created> {
-    const { path, overwrite, parents, mode, format, blocks, requestId } = request
+    const { path, overwrite, parents, mode, format, delimiter, blocks, requestId } = request
+    if (delimiter !== undefined) delimiterCode(delimiter) // throws EINVAL for what cannot be one
     checkFree(path)
     if (isWithin(path, trashDirectory)) throw new GristmillError('EACCES', `${path} is in the trash, where nothing is written; restore the directory first (trash restore)`, { details: { path } })
     const replication = request.replication ?? defaults.replication
@@ -102,7 +104,7 @@ export function writingRoutes(options: WritingOptions): Route[] {
     if (blocks) checkRoom(blocks, sizesOf(blockBytes, request.bytes), nobody)
     // A file that replaces another one is as private as that was, unless the writer says otherwise.
     const kept = mode === undefined && overwrite ? modeAt(path, user) : mode
-    const operation = { requestId, path, overwrite, parents, mode: kept, format, blocks, replication, blockBytes, nowMs: clock.now(), ...actor(user) }
+    const operation = { requestId, path, overwrite, parents, mode: kept, format, ...delimiter !== undefined && { delimiter }, blocks, replication, blockBytes, nowMs: clock.now(), ...actor(user) }
     try {
       return await journal.submit(create, operation)
     } catch (error) {

@@ -21,6 +21,8 @@ export interface Lease {
   readonly replication: number
   readonly blockBytes: number
   readonly format: RecordFormat
+  /** csv: what separates its fields, if the writer said so. */
+  readonly delimiter?: string | undefined
   /** It may replace a file that is there when it is complete. */
   readonly overwrite: boolean
   readonly openedMs: number
@@ -28,12 +30,16 @@ export interface Lease {
 }
 
 const version = 1
+/** As version 1, with the delimiter of a CSV file behind the group. */
+const delimitedVersion = 2
 const formats: readonly RecordFormat[] = ['bytes', 'lines', 'jsonl', 'csv']
 const packer = new Packer()
 
 function encode(lease: Lease): Buffer {
-  packer.u8(version << 4 | formats.indexOf(lease.format) << 1 | (lease.overwrite ? 1 : 0)).u48(lease.parent).u16(lease.mode).u48(lease.openedMs).u8(lease.replication)
+  const delimited = lease.delimiter !== undefined
+  packer.u8((delimited ? delimitedVersion : version) << 4 | formats.indexOf(lease.format) << 1 | (lease.overwrite ? 1 : 0)).u48(lease.parent).u16(lease.mode).u48(lease.openedMs).u8(lease.replication)
     .varint(lease.blockBytes).text(lease.name).text(lease.owner).text(lease.group)
+  if (delimited) packer.u8(lease.delimiter!.charCodeAt(0))
   let before = 0
   for (const block of lease.blocks) {
     // Blocks are given out with rising ids.
@@ -46,7 +52,7 @@ function encode(lease: Lease): Buffer {
 function decode(id: LeaseId, bytes: Buffer): Lease {
   const unpacker = new Unpacker(bytes)
   const first = unpacker.u8()
-  assert(first >> 4 === version, `a lease of version ${first >> 4}`)
+  assert(first >> 4 === version || first >> 4 === delimitedVersion, `a lease of version ${first >> 4}`)
   const parent = inodeId(unpacker.u48())
   const mode = unpacker.u16()
   const openedMs = unpacker.u48()
@@ -55,9 +61,10 @@ function decode(id: LeaseId, bytes: Buffer): Lease {
   const name = unpacker.text()
   const owner = unpacker.text()
   const group = unpacker.text()
+  const delimiter = first >> 4 === delimitedVersion ? String.fromCharCode(unpacker.u8()) : undefined
   const blocks: BlockId[] = []
   for (let block = 0; unpacker.more;) blocks.push(blockId(block += unpacker.varint()))
-  return { id, parent, name, owner, group, mode, replication, blockBytes, format: formats[first >> 1 & 3]!, overwrite: (first & 1) === 1, openedMs, blocks }
+  return { id, parent, name, owner, group, mode, replication, blockBytes, format: formats[first >> 1 & 3]!, overwrite: (first & 1) === 1, openedMs, blocks, ...delimiter !== undefined && { delimiter } }
 }
 
 export function leaseAt(view: View, id: LeaseId): Lease | undefined {

@@ -36,6 +36,7 @@ export interface CreateAsked extends Asked {
   readonly replication: number
   readonly blockBytes: number
   readonly format?: RecordFormat | undefined
+  readonly delimiter?: string | undefined
   readonly blocks?: number | undefined
   /** The lease of a writer that has not been heard of for long enough: this one takes its place. */
   readonly replace?: LeaseId | undefined
@@ -52,7 +53,7 @@ export const create = mutation<CreateAsked, Created>({
     const [lease, blockBytes, replication, ...blocks] = kept as number[]
     return { lease: leaseId(lease!), blockBytes: blockBytes!, replication: replication!, blocks: blocks.map(blockId) }
   },
-  mutate(draft, { path, overwrite = false, parents, mode = fileMode, replication, blockBytes, format = 'bytes', blocks: count = 0, replace, nowMs, user, root }) {
+  mutate(draft, { path, overwrite = false, parents, mode = fileMode, replication, blockBytes, format = 'bytes', delimiter, blocks: count = 0, replace, nowMs, user, root }) {
     const actor = { user, root }
     if (parents) makeDirectories(draft, actor, parentOf(path), { mode: directoryMode, nowMs, asked: path })
     const { parent, name, entry } = placeAt(draft, actor, path)
@@ -73,7 +74,7 @@ export const create = mutation<CreateAsked, Created>({
     }
     const lease: Lease = {
       id: leaseId(draft.take('nextInode')), parent: parent.entry.id, name, owner: user, group: parent.entry.group, mode,
-      replication, blockBytes, format, overwrite, openedMs: Math.floor(nowMs), blocks: takeBlocks(draft, count),
+      replication, blockBytes, format, ...format === 'csv' && delimiter !== undefined && { delimiter }, overwrite, openedMs: Math.floor(nowMs), blocks: takeBlocks(draft, count),
     }
     openLease(draft, lease)
     return { lease: lease.id, blockBytes, replication, blocks: lease.blocks }
@@ -172,7 +173,7 @@ function seal(draft: Draft, lease: Lease, directory: string, { blocks, mtimeMs, 
   }
   const entry: Entry = {
     id: inodeId(lease.id), directory: false, mode: lease.mode, owner: lease.owner, group: lease.group, mtimeMs: mtime, replication: lease.replication,
-    blockBytes: lease.blockBytes, format: lease.format, length: blocks.reduce((sum, block) => sum + block.length, 0), blocks: blocks.length,
+    blockBytes: lease.blockBytes, format: lease.format, ...lease.delimiter !== undefined && { delimiter: lease.delimiter }, length: blocks.reduce((sum, block) => sum + block.length, 0), blocks: blocks.length,
   }
   addFile(draft, lease.parent, lease.name, entry)
   putBlocks(draft, entry.id, lease.replication, blocks)

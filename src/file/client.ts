@@ -44,8 +44,6 @@ export interface FileClientOptions {
 }
 
 export interface WriterOptions extends CreateOptions {
-  /** csv: the character between fields. */
-  readonly delimiter?: string | undefined
   /** Allocate the first block with the file: saves a call if something will be written for sure. */
   readonly eager?: boolean | undefined
 }

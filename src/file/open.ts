@@ -20,6 +20,8 @@ export interface CreateOptions {
   readonly replication?: number | undefined
   readonly blockBytes?: number | undefined
   readonly format?: RecordFormat | undefined
+  /** csv: what separates fields, if that is known. */
+  readonly delimiter?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -40,12 +42,12 @@ export class OpenFile {
 
   /** `blocks`: allocate so many at once; `bytes`: of the longest of them, if that is known. */
   static async create(tools: UploadTools, leases: Leases, path: string, options: CreateOptions & { blocks: number; bytes?: number | undefined }): Promise<OpenFile> {
-    const { signal, overwrite, parents, mode, replication, blockBytes, format, blocks, bytes } = options
+    const { signal, overwrite, parents, mode, replication, blockBytes, format, delimiter, blocks, bytes } = options
     await abortable(leases.settled(path), signal)
     const reply = await tools.caller.callOrUndo(tools.namenode, create, {
       requestId: tools.requestId(), path, host: tools.host, blocks,
       ...(overwrite !== undefined && { overwrite }), ...(parents !== undefined && { parents }), ...(mode !== undefined && { mode }),
-      ...(bytes !== undefined && { bytes }), ...(replication !== undefined && { replication }), ...(blockBytes !== undefined && { blockBytes }), ...(format !== undefined && { format }),
+      ...(bytes !== undefined && { bytes }), ...(replication !== undefined && { replication }), ...(blockBytes !== undefined && { blockBytes }), ...(format !== undefined && { format }), ...(format === 'csv' && delimiter !== undefined && { delimiter }),
     }, {
       signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs,
       undo: ({ lease }) => leases.giveBack(path, lease), background: { add: work => leases.ending(path, work) },

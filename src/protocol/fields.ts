@@ -32,6 +32,8 @@ export type NodePlace = Static<typeof nodePlace>
 
 /** How a file's records are delimited; `bytes`: not cut at records. */
 export const recordFormat = Type.Union([Type.Literal('bytes'), Type.Literal('lines'), Type.Literal('jsonl'), Type.Literal('csv')])
+/** csv: what separates fields, one character. */
+export const delimiter = Type.String({ minLength: 1, maxLength: 1 })
 export type RecordFormat = Static<typeof recordFormat>
 
 /** Numbers by name. Names of users' own counters start with `user.`. */

@@ -3,7 +3,7 @@
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
-import { address, blockId, count, empty, inodeId, instant, name, nodePlace, path, recordFormat, requestId, text } from './fields.ts'
+import { address, blockId, count, delimiter, empty, inodeId, instant, name, nodePlace, path, recordFormat, requestId, text } from './fields.ts'
 import { message } from './message.ts'
 
 export const fileStatus = Type.Object({
@@ -18,6 +18,8 @@ export const fileStatus = Type.Object({
   /** Number of blocks. */
   blocks: count,
   format: recordFormat,
+  /** csv: what its writer said separates its fields; its blocks were cut by it. Files without it were cut by the comma. */
+  delimiter: Type.Optional(delimiter),
   owner: text(255),
   group: text(255),
   /** Permission bits, 0o0000 to 0o1777. */

@@ -3,7 +3,7 @@
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
-import { blockId, count, empty, instant, leaseId, nodeId, nodePlace, path, recordFormat, requestId, text } from './fields.ts'
+import { blockId, count, delimiter, empty, instant, leaseId, nodeId, nodePlace, path, recordFormat, requestId, text } from './fields.ts'
 import { message } from './message.ts'
 import { fileStatus } from './namespace.ts'
 
@@ -31,6 +31,8 @@ export const create = message('writing.create', {
     replication: Type.Optional(replication),
     blockBytes: Type.Optional(blockBytes),
     format: Type.Optional(recordFormat),
+    /** csv: what separates its fields, and tells the writer where rows end. */
+    delimiter: Type.Optional(delimiter),
     /** Allocates this many blocks at once, to save a call. */
     blocks: Type.Optional(blockCount),
     /** Bytes of the longest of them, if that is known: nodes with less room than a whole block can take a small one. */

@@ -30,7 +30,7 @@ function describe(status: FileStatus, show: (name: string) => string): string[] 
     ['type', status.type],
     ...(status.type === 'file' ? [
       ['size', `${formatCount(status.length)} bytes${status.length >= 1024 ? ` (${formatBytes(status.length)})` : ''}`],
-      ['blocks', `${formatCount(status.blocks)} of at most ${formatBytes(status.blockBytes)}${status.format === 'bytes' ? '' : `, cut at records (${status.format})`}`],
+      ['blocks', `${formatCount(status.blocks)} of at most ${formatBytes(status.blockBytes)}${status.format === 'bytes' ? '' : `, cut at records (${status.format}${status.delimiter === undefined ? '' : `, fields between ${JSON.stringify(status.delimiter)}`})`}`],
       ['replicas', String(status.replication)],
     ] as [string, string][] : []),
     ['owner', `${show(status.owner)}:${show(status.group)}`],

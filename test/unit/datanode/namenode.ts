@@ -24,7 +24,7 @@ export const cluster = clusterId('cluster-test')
 
 interface Node { place: NodePlace; session: number; blocks: Map<BlockId, { length: number; crc: number }>; orders: Array<{ seq: number; order: order.Order }>; seq: number; acknowledged: number }
 interface File { status: namespace.FileStatus; blocks: writing.SealedBlock[] }
-interface Lease { path: string; blockBytes: number; replication: number; format: namespace.FileStatus['format'] }
+interface Lease { path: string; blockBytes: number; replication: number; format: namespace.FileStatus['format']; delimiter?: string | undefined }
 
 export class FakeNamenode {
   readonly tokens = new BlockTokens({ secret, clock: systemClock })
@@ -138,7 +138,7 @@ export class FakeNamenode {
           const lease = leaseId(++this.#ids)
           const blockBytes = request.blockBytes ?? this.blockBytes
           const replication = request.replication ?? this.replication
-          this.leases.set(lease, { path: request.path, blockBytes, replication, format: request.format ?? 'bytes' })
+          this.leases.set(lease, { path: request.path, blockBytes, replication, format: request.format ?? 'bytes', delimiter: request.delimiter })
           const created = { lease, blockBytes, replication, blocks: Array.from({ length: request.blocks ?? 0 }, () => placed([], replication)) }
           this.#created.set(request.requestId, created)
           return created
@@ -201,10 +201,10 @@ export class FakeNamenode {
     return [...this.nodes.values()].filter(({ blocks }) => blocks.has(block)).map(({ place }) => place.node)
   }
 
-  #status({ path, blockBytes, replication, format }: Lease, id: number, blocks: readonly writing.SealedBlock[], mtimeMs = 0): namespace.FileStatus {
+  #status({ path, blockBytes, replication, format, delimiter }: Lease, id: number, blocks: readonly writing.SealedBlock[], mtimeMs = 0): namespace.FileStatus {
     return {
       path, id: inodeId(id), type: 'file', length: blocks.reduce((sum, { length }) => sum + length, 0), replication, blockBytes, blocks: blocks.length,
-      format, owner: 'tester', group: 'tester', mode: 0o644, mtimeMs,
+      format, ...delimiter !== undefined && { delimiter }, owner: 'tester', group: 'tester', mode: 0o644, mtimeMs,
     }
   }
 

@@ -86,11 +86,16 @@ test('entries of every kind come back as they were', () => {
   for (const change of [
     { directory: true, replication: 0, blockBytes: 0, length: 0, blocks: 0, format: 'bytes' },
     { format: 'csv', length: 2 ** 52, blocks: 1_000_000, blockBytes: 4096 },
+    { format: 'csv', delimiter: ';', length: 5, blocks: 1, blockBytes: 4096 },
+    { format: 'csv', delimiter: '\t', length: 5, blocks: 300, blockBytes: 4096 },
     { owner: 'ä'.repeat(100), group: 'x'.repeat(255), mode: 0o1777 },
     { mtimeMs: 0, id: inodeId(2 ** 48 - 1), length: 0, blocks: 0, format: 'jsonl' },
   ] as Array<Partial<Entry>>) {
     const entry = { ...ada, ...change }
     expect(decodeEntry(encodeEntry(entry))).toEqual(entry)
+    // What says nothing of a delimiter has the bytes that it always had; what does is told apart by its version.
+    expect(encodeEntry(entry)[0]! >> 4).toBe(entry.delimiter === undefined ? 1 : 2)
+    expect(decodeEntry(encodeEntry(entry, 77))).toEqual(entry)
     const status = statusOf('/ö/b', entry)
     expect(recallStatus(Buffer.from(keepStatus(status)), { path: '/ö/b' })).toEqual(status)
     expect(recallPlaced(Buffer.from(keepPlaced(status)))).toEqual(status)

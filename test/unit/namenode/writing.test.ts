@@ -200,3 +200,14 @@ test('a writer that may replace a file does not replace one of somebody else tha
   await bench.do(setAttributes, { path: '/f', owner: 'ann', ...root })
   expect((await bench.do(completing, { lease, blocks: [], ...ann })).status.owner).toBe('ann')
 })
+test('what separates the fields of a CSV file is kept with it, over every change of its lease; other formats have no such thing', async () => {
+  const { sim, write } = await writing(95, 2)
+  for (const [path, format, delimiter, kept] of [['/a.csv', 'csv', ';', ';'], ['/b.csv', 'csv', '\t', '\t'], ['/c.csv', 'csv', undefined, undefined], ['/d.txt', 'lines', ';', undefined]] as const) {
+    const { lease } = await write(create, { ...ask(), path, format, ...delimiter && { delimiter } })
+    await write(allocate, { ...ask(), lease, count: 1, bytes: 10 })
+    const status = await write(complete, { ...ask(), lease, blocks: [] })
+    expect([path, status.format, status.delimiter]).toEqual([path, format, kept])
+  }
+  for (const delimiter of ['"', '\n', 'é']) await expect(write(create, { ...ask(), path: '/e.csv', format: 'csv', delimiter })).rejects.toMatchObject({ code: 'EINVAL' })
+  await sim.house.stop()
+})
