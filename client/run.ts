@@ -9,6 +9,7 @@ import type { Disk } from '../src/ports/disk.ts'
 import type { Modules } from '../src/ports/modules.ts'
 import type { Processes } from '../src/ports/process.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
+import type { FileStatus } from '../src/protocol/namespace.ts'
 import { bundleProgram, type Bundle } from '../src/program/bundle.ts'
 import { keepBundle } from '../src/program/load.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, shown, textOf, type Known } from './arguments.ts'
@@ -118,11 +119,16 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
     await writer.write(bytes)
     await writer.close()
   }
+  const head = async (status: FileStatus, length: number, until?: AbortSignal): Promise<Buffer> => {
+    const located = await files.locate(status.path, { length, ...until && { signal: until } })
+    if (located.status.id !== status.id) throw new GristmillError('EBUSY', `${status.path} was replaced while the job was being planned; submit it again`, { details: { path: status.path } })
+    return Buffer.concat(await Array.fromAsync(files.read(located, { end: length, signal: until })))
+  }
   const stages = planned.stages.map(stage => (stage.output.kind === 'files' && replication !== undefined ? { ...stage, output: { ...stage.output, replication } } : stage))
   const job = await submitJob(cluster, store, {
     name: options.name ?? bundle.name,
     program: bundle, params: planned.params, env, fingerprint: planned.fingerprint, stages,
-    input, output, outputFormat: planned.outputFormat,
+    input, head, output, outputFormat: planned.outputFormat,
     overwrite: options.overwrite, force: options.force, seed: options.seed, attemptsMax: options.attemptsMax, memoryBytes: options.memoryBytes, taskTimeoutMs: options.taskTimeoutMs, signal,
     onNote: options.onNote,
   })

@@ -1,13 +1,16 @@
 // Cuts a job's input into splits, one a task. A block that begins and ends at record boundaries is a split of its own, and so
 // is any block of lines or JSON lines (a record belongs to the block in which it starts). CSV whose blocks are cut
-// anywhere, and files that are one record, are read by one task from end to end. Small pieces are packed together.
+// anywhere, or by another delimiter than it has to be read with, and files that are one record, are compressed or in UTF-16, are
+// read by one task from end to end. Small pieces are packed together.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { locate, type FileStatus, type LocatedBlock } from '../../src/protocol/namespace.ts'
-import type { InputFormat, Split, SplitRange } from '../../src/protocol/task.ts'
-import { splittable } from '../../src/record/format.ts'
+import type { Split, SplitRange } from '../../src/protocol/task.ts'
+import { splittable, type InputOptions } from '../../src/record/format.ts'
+import { headBytes } from '../../src/record/sniff.ts'
+import { inspect } from '../../src/record/source.ts'
 import type { Ask } from './ask.ts'
 import { findInputs, type InputsOptions } from './inputs.ts'
 import { pack, type Piece } from './pack.ts'
@@ -16,11 +19,23 @@ import { pack, type Piece } from './pack.ts'
 const callsAtOnce = 32
 const splitsMax = limits.stageTasksMax
 
+/** The first bytes of a file. */
+export type ReadHead = (file: FileStatus, bytes: number, signal?: AbortSignal) => Promise<Buffer>
+
+export interface SplitOptions extends InputsOptions {
+  readonly input: InputOptions
+  readonly head: ReadHead
+}
+
+/** Files of these names are looked at before the job begins even if one task reads them: most will be refused. */
+const doubtful = /\.(bz2|xz|lzma|lz|lz4|zip|7z|rar|tar|t[gbx]z|z|br|snappy|lzo|deflate|parquet|orc|avro|arrow|feather|xlsx?|ods|pdf)$/i
+
 /** The splits of everything that `paths` mean. The same files give the same splits in the same order. */
-export async function splitInputs(ask: Ask, paths: readonly string[], format: InputFormat, { signal, onLeftOut }: InputsOptions = {}): Promise<Split[]> {
+export async function splitInputs(ask: Ask, paths: readonly string[], options: SplitOptions): Promise<Split[]> {
+  const { signal, onLeftOut } = options
   const files = await findInputs(ask, paths, { signal, onLeftOut })
   const gate = new Semaphore(callsAtOnce)
-  const pieces = await settled(files.map(file => gate.run(async () => piecesOf(file, await blocksOf(ask, file, signal), format), signal)))
+  const pieces = await settled(files.map(file => gate.run(async () => piecesOf(file, await blocksOf(ask, file, signal), options), signal)))
   const blockBytes = files.reduce((most, file) => Math.max(most, file.blockBytes), limits.blockBytesMin)
   const flat = pieces.flat()
   // Of an input with more blocks than tasks each task reads several.
@@ -44,31 +59,43 @@ async function blocksOf(ask: Ask, file: FileStatus, signal?: AbortSignal): Promi
 }
 
 /** The pieces of one file, in order. Together they are the whole file, once. */
-export function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], format: InputFormat): Piece[] {
+async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { input, head, signal }: SplitOptions): Promise<Piece[]> {
+  const { format } = input
   // No bytes are no records, except where the file itself is the record.
   if (file.length === 0 && format !== 'whole') return []
-  const aligned = fits(file, format) && blocks.every(block => block.aligned)
-  if (blocks.length <= 1 || !splittable(format, aligned)) return [piece(file, blocks, { start: 0, end: file.length, aligned: true })]
+  const said = format === 'csv' && input.delimiter === undefined ? file.delimiter : undefined
+  const whole = (): Piece[] => [piece(file, blocks, { start: 0, end: file.length, aligned: true, ...said !== undefined && { delimiter: said } })]
+  const aligned = blocks.every(block => block.aligned)
+  // One task reads all of it, and finds out by itself what the file is.
+  const single = blocks.length <= 1 || !splittable(format, aligned && fits(file, input, said))
+  if (input.bytes || (single && !doubtful.test(file.path))) return whole()
+  const bytes = await head(file, Math.min(headBytes, file.length), signal)
+  const { divisible, dialect } = inspect(bytes, { path: file.path, isAll: bytes.length >= file.length, input, delimiter: said })
+  if (single || !divisible || !splittable(format, aligned && fits(file, input, dialect.delimiter))) return whole()
+  const separated = format === 'csv' && input.delimiter === undefined && dialect.delimiter !== undefined ? { delimiter: dialect.delimiter } : {}
+  const kept = aligned && fits(file, input, dialect.delimiter)
   return blocks.map((block, index) => {
     const start = block.offset
     const end = block.offset + block.length
-    if (aligned) return piece(file, [block], { start, end, aligned: true })
+    if (kept) return piece(file, [block], { start, end, aligned: true, ...separated })
     // A reader looks at the byte before its range, and reads on to the end of its last record.
     return piece(file, blocks.slice(Math.max(0, index - 1), index + 2), { start, end, aligned: false })
   })
 }
 
-/** Are the boundaries that the writer of the file kept boundaries of this format's records? */
-function fits(file: FileStatus, format: InputFormat): boolean {
+/** Are the boundaries that the writer of the file kept boundaries of the records that are to be read? `delimiter`: by which CSV is read. */
+function fits(file: FileStatus, { format, delimiter: asked }: InputOptions, delimiter: string | undefined): boolean {
   switch (format) {
     // A row of CSV ends at the end of a line, but a line may end inside a row.
     case 'lines': case 'jsonl': return file.format !== 'bytes'
-    case 'csv': return file.format === 'csv'
+    // Where a row ends depends on what separates fields: a quote means something only at the start of one. Files of which nothing
+    // is known were cut by the comma.
+    case 'csv': return file.format === 'csv' && (file.delimiter ?? ',') === (asked ?? delimiter ?? ',')
     case 'whole': return true
   }
 }
 
-function piece(file: FileStatus, blocks: readonly LocatedBlock[], range: Pick<SplitRange, 'start' | 'end' | 'aligned'>): Piece {
+function piece(file: FileStatus, blocks: readonly LocatedBlock[], range: Pick<SplitRange, 'start' | 'end' | 'aligned' | 'delimiter'>): Piece {
   const bytes = new Map<LocatedBlock['nodes'][number]['node'], number>()
   for (const block of blocks) {
     const own = Math.min(range.end, block.offset + block.length) - Math.max(range.start, block.offset)

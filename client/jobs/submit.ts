@@ -10,11 +10,12 @@ import * as protocol from '../../src/protocol/job.ts'
 import type { JobSpec, StageSpec } from '../../src/protocol/job.ts'
 import { stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import type { InputOptions, OutputFormat, TaskOutput } from '../../src/protocol/task.ts'
+import type { InputOptions as RecordOptions } from '../../src/record/format.ts'
 import { checkApart } from './apart.ts'
 import type { Cluster } from './ask.ts'
 import { Job } from './job.ts'
 import { leftOutLine } from './inputs.ts'
-import { splitInputs } from './splits.ts'
+import { splitInputs, type ReadHead } from './splits.ts'
 
 /** A stage before it is known which splits its input has. */
 export interface PlannedStage {
@@ -32,6 +33,8 @@ export interface Submission {
   readonly stages: readonly PlannedStage[]
   /** Files, directories and globs. */
   readonly input: readonly string[]
+  /** Gives the beginnings of input files, to see what they are. */
+  readonly head: ReadHead
   readonly output: string
   readonly outputFormat: OutputFormat
   readonly overwrite?: boolean | undefined
@@ -124,7 +127,7 @@ async function untilThere(cluster: Cluster, path: string, signal?: AbortSignal):
   }
 }
 
-async function planStages(cluster: Cluster, { stages, input, signal, onNote }: Submission): Promise<StageSpec[]> {
+async function planStages(cluster: Cluster, { stages, input, head, signal, onNote }: Submission): Promise<StageSpec[]> {
   const specs: StageSpec[] = []
   const leftOut = new Map<string, FileStatus>()
   const onLeftOut = (entry: FileStatus): void => void leftOut.set(entry.path, entry)
@@ -132,7 +135,7 @@ async function planStages(cluster: Cluster, { stages, input, signal, onNote }: S
     specs.push({
       name: stage.name, output: stage.output,
       input: stage.input.kind === 'shuffle' ? stage.input
-        : { kind: 'splits', splits: await splitInputs(cluster.ask, input, stage.input.options.format, { signal, onLeftOut }), options: stage.input.options },
+        : { kind: 'splits', splits: await splitInputs(cluster.ask, input, { input: stage.input.options as RecordOptions, head, signal, onLeftOut }), options: stage.input.options },
     })
   }
   const line = leftOutLine([...leftOut.values()])

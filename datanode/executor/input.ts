@@ -32,12 +32,13 @@ export class SplitSource {
 
   /** One after the other; the header of a CSV file is fetched when a range begins inside of it. */
   async *ranges(): AsyncGenerator<RecordRange> {
-    const { format, header, delimiter } = this.#input.options
+    const { format, header, delimiter: asked } = this.#input.options
     const needsHeader = format === 'csv' && header !== false
     for (const range of this.#input.split.ranges) {
-      const { path, start, end, aligned } = range
+      const { path, start, end, aligned, fileBytes, delimiter = asked } = range
       yield {
-        path, start, end, aligned,
+        path, start, end, aligned, delimiter,
+        partial: start > 0 || end < fileBytes,
         ...needsHeader && start > 0 && { header: await this.#header(range, delimiter) },
         open: from => this.#bytes(range, from),
       }
@@ -109,7 +110,7 @@ export class SplitSource {
     for (let bytes = 64 * KiB; ; bytes *= 8) {
       const pieces: Buffer[] = []
       for await (const piece of this.#kit.files.read(located, { end: bytes })) pieces.push(piece)
-      const header = parseCsvHeader(Buffer.concat(pieces), { path: range.path, delimiter, isAll: bytes >= range.fileBytes })
+      const header = parseCsvHeader(Buffer.concat(pieces), { path: range.path, delimiter, encoding: this.options.encoding, isAll: bytes >= range.fileBytes })
       if (!header) continue
       this.#headers.set(range.path, header)
       return header

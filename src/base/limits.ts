@@ -61,6 +61,10 @@ const processLimits = {
   scrubBytesPerSecond: 8 * MiB,
   /** Memory of an executor where neither the job nor the datanode's settings say. */
   taskMemoryBytesDefault: 512 * MiB,
+  /** Compressed input may become this large whatever it was, ... */
+  unpackedFreeBytes: 256 * MiB,
+  /** ... and beyond that this many times larger than it is. gzip reaches 1,032; zstd would make terabytes of a file of zeros. */
+  unpackedRatioMax: 2_000,
   taskLogBytesMax: 8 * MiB,
   programBytesMax: 32 * MiB,
   /** Names and values of a job's environment variables: they come with each task. */

@@ -3,6 +3,8 @@
 
 import { Boundary } from '../record/boundary.ts'
 import { throwIfAborted } from '../base/abort.ts'
+import { headBytes } from '../record/sniff.ts'
+import { claimOf } from '../record/source.ts'
 import { limits } from '../base/limits.ts'
 import { KiB, MiB } from '../base/units.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -16,8 +18,6 @@ import type { UploadTools } from './upload.ts'
 import type { CutOptions } from './writer.ts'
 
 export interface PutOptions extends CreateOptions {
-  /** csv: the character between fields. */
-  readonly delimiter?: string | undefined
   readonly mtimeMs?: number | undefined
   /** Bytes that have left for the cluster so far, of all; they go back when a block has to be sent again. */
   readonly onProgress?: ((sent: number, total: number) => void) | undefined
@@ -28,12 +28,12 @@ interface Cut { readonly start: number; readonly bytes: number; readonly aligned
 export async function putFile(tools: UploadTools, leases: Leases, disk: Disk, { from, to, options }: { from: string; to: string; options: PutOptions }): Promise<FileStatus> {
   const reader = await disk.openRead(from)
   try {
-    const format = options.format ?? 'bytes'
+    const { format, delimiter } = claim(reader, from, options)
     // Allocated with the file itself: a small one then takes two calls in all.
     const blocks = reader.bytes === 0 ? 0 : Math.min(limits.parallelBlocks, Math.ceil(reader.bytes / (options.blockBytes ?? limits.blockBytesDefault)))
-    const file = await OpenFile.create(tools, leases, to, { ...options, blocks, bytes: reader.bytes })
+    const file = await OpenFile.create(tools, leases, to, { ...options, format, delimiter, blocks, bytes: reader.bytes })
     try {
-      const cuts = cutsOf(reader, { blockBytes: file.blockBytes, format, delimiter: options.delimiter, clock: tools.clock, signal: file.signal })
+      const cuts = cutsOf(reader, { blockBytes: file.blockBytes, format, delimiter, clock: tools.clock, signal: file.signal })
       const sealed: SealedBlock[] = []
       let sent = 0
       const onSent = options.onProgress && ((bytes: number): void => { sent += bytes; options.onProgress!(sent, reader.bytes) })
@@ -66,6 +66,14 @@ export async function putFile(tools: UploadTools, leases: Leases, disk: Disk, { 
   } finally {
     await reader.close()
   }
+}
+
+/** What the file's blocks will claim of its records. */
+function claim(reader: DiskReader, path: string, { format = 'bytes', delimiter }: PutOptions): CutOptions {
+  if (format === 'bytes') return { format }
+  const head = Buffer.alloc(Math.min(headBytes, reader.bytes))
+  const found = reader.readSync(head, 0)
+  return claimOf(head.subarray(0, found), { path, isAll: found >= reader.bytes, format, delimiter })
 }
 
 /** Where the file's blocks begin and end; cut between records where the format has any. */

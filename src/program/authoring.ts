@@ -17,6 +17,8 @@ export type Params = Readonly<Record<string, unknown>>
 interface CommonInput {
   /** Files, directories or globs to read when the run names none. */
   readonly path?: string | readonly string[]
+  /** Of the text: `utf8` (default), `latin1` (ISO 8859-1), `utf16le`, `utf16be`. gzip and zstd are unpacked by themselves. */
+  readonly encoding?: 'utf8' | 'latin1' | 'utf16le' | 'utf16be'
   /** Bytes that are not UTF-8: U+FFFD and a counter (default), or an error with their offset. */
   readonly invalidUtf8?: 'replace' | 'error'
   /** A record that does not parse: an error with its offset (default), or a counter. */
@@ -28,7 +30,7 @@ export type Input = CommonInput & (
   | { readonly format?: 'lines' }
   /** `largeIntegers`: integers beyond 2^53 are bigints (default) or strings, or bad records; they are never rounded. */
   | { readonly format: 'jsonl'; readonly largeIntegers?: 'bigint' | 'string' | 'error' }
-  /** `header` (default): the first row names the columns and records are objects; else they are arrays. */
+  /** `delimiter`: found from the first rows unless given. `header` (default): the first row names the columns and records are objects; else they are arrays. */
   | { readonly format: 'csv'; readonly delimiter?: string; readonly header?: boolean }
   /** A record a file: `{ path, text }`, or `{ path, bytes }`. */
   | { readonly format: 'whole'; readonly bytes?: boolean }
@@ -110,7 +112,7 @@ export interface MapReduce {
 const mark = Symbol.for('gristmill.program')
 
 /** What `input` and `output` may say, and which formats there are. */
-const inputNames = new Set(['path', 'invalidUtf8', 'badRecords', 'format', 'delimiter', 'header', 'bytes', 'largeIntegers'])
+const inputNames = new Set(['path', 'encoding', 'invalidUtf8', 'badRecords', 'format', 'delimiter', 'header', 'bytes', 'largeIntegers'])
 const inputFormats = ['lines', 'jsonl', 'csv', 'whole']
 const outputNames = new Set(['path', 'format', 'delimiter', 'header', 'columns', 'replication', 'blockBytes'])
 const outputFormats = ['text', 'jsonl', 'csv']

@@ -3,7 +3,7 @@
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
-import { address, attemptId, blockId, count, counters, failure, inodeId, instant, jobId, name, nodeId, nodePlace, path, programId, text } from './fields.ts'
+import { address, attemptId, blockId, count, counters, delimiter, failure, inodeId, instant, jobId, name, nodeId, nodePlace, path, programId, text } from './fields.ts'
 import { message } from './message.ts'
 
 /** How a job's output files are written. `text`: `key<TAB>value`, or the value alone where there is no key. */
@@ -24,6 +24,8 @@ export const splitRange = Type.Object({
   end: count,
   /** Both ends are record boundaries: no byte outside of the range is needed. */
   aligned: Type.Boolean(),
+  /** csv: what separates the fields of this file, if the options do not say: as it was stored, or as its first rows show. */
+  delimiter: Type.Optional(delimiter),
   /** The blocks that the range touches. */
   blocks: Type.Array(Type.Object({ id: blockId, offset: count, length: count, crc: count })),
 })
@@ -35,9 +37,11 @@ export type Split = Static<typeof split>
 export const inputOptions = Type.Object({
   format: inputFormat,
   /** csv: a character. */
-  delimiter: Type.Optional(Type.String({ minLength: 1, maxLength: 1 })),
+  delimiter: Type.Optional(delimiter),
   /** csv: the first row names the columns (default), and rows become objects. */
   header: Type.Optional(Type.Boolean()),
+  /** Of the text; UTF-8 unless told. */
+  encoding: Type.Optional(Type.Union([Type.Literal('utf8'), Type.Literal('latin1'), Type.Literal('utf16le'), Type.Literal('utf16be')])),
   /** What to do with bytes that are not UTF-8. */
   invalidUtf8: Type.Optional(Type.Union([Type.Literal('replace'), Type.Literal('error')])),
   /** What to do with a record that does not parse. */

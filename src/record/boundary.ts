@@ -8,6 +8,7 @@
 import { delimiterCode, type InputFormat } from './format.ts'
 
 const newline = 10
+const carriageReturn = 13
 const quote = 34
 const bom = [0xef, 0xbb, 0xbf]
 
@@ -33,16 +34,20 @@ class CsvScanner implements Scanner {
   first = -1
   last = -1
   readonly #delimiter: number
+  /** Ends a row: a newline, or a carriage return in files of old. */
+  readonly #ending: number
   #quoted = false
   /** The bytes before ended with a quote inside quotes: what comes next tells whether it closes. */
   #pending = false
-  /** The byte before the next one; at the start of a file as after a newline. */
-  #previous = newline
+  /** The byte before the next one; at the start of a file as after a row. */
+  #previous: number
   /** Bytes of a byte order mark matched so far; -1 once that is settled. */
   #mark: number
 
-  constructor(delimiter: number, atFileStart: boolean) {
-    this.#delimiter = delimiter
+  constructor({ delimiter, rowEnd }: Dialect, atFileStart: boolean) {
+    this.#delimiter = delimiterCode(delimiter)
+    this.#ending = rowEnd === '\r' ? carriageReturn : newline
+    this.#previous = this.#ending
     this.#mark = atFileStart ? 0 : -1
   }
 
@@ -53,28 +58,29 @@ class CsvScanner implements Scanner {
     if (this.#quoted || bytes.includes(quote)) {
       this.#walk(bytes, skipped)
     } else {
-      this.first = bytes.indexOf(newline) + 1 || -1
-      this.last = this.first < 0 ? -1 : bytes.lastIndexOf(newline) + 1
+      this.first = bytes.indexOf(this.#ending) + 1 || -1
+      this.last = this.first < 0 ? -1 : bytes.lastIndexOf(this.#ending) + 1
     }
-    this.#previous = skipped === length ? newline : bytes[length - 1]!
+    this.#previous = skipped === length ? this.#ending : bytes[length - 1]!
   }
 
   /** Byte by byte: where there is one quote there are many, and a call to find each costs more. */
   #walk(bytes: Buffer, from: number): void {
     const length = bytes.length
     const delimiter = this.#delimiter
+    const ending = this.#ending
     let first = -1
     let last = -1
     let quoted = this.#quoted
     let pending = this.#pending
-    let left = from > 0 ? newline : this.#previous
+    let left = from > 0 ? ending : this.#previous
     for (let i = from; i < length;) {
       if (!quoted) {
         const byte = bytes[i++]!
-        if (byte === newline) {
+        if (byte === ending) {
           last = i
           if (first < 0) first = i
-        } else if (byte === quote && (left === delimiter || left === newline)) {
+        } else if (byte === quote && (left === delimiter || left === ending)) {
           quoted = true
         }
         left = byte
@@ -109,9 +115,17 @@ class CsvScanner implements Scanner {
   }
 }
 
+/** How a CSV file is written. */
+export interface Dialect {
+  /** One ASCII character; default `,`. */
+  readonly delimiter?: string | undefined
+  /** Default: a newline, with or without a carriage return before it. */
+  readonly rowEnd?: '\n' | '\r' | undefined
+}
+
 /** For bytes from a record's start on. `atFileStart`: they may begin with a byte order mark. */
-export function createScanner(format: InputFormat, options: { delimiter?: string | undefined; atFileStart: boolean }): Scanner {
-  return format === 'csv' ? new CsvScanner(delimiterCode(options.delimiter), options.atFileStart) : new LineScanner()
+export function createScanner(format: InputFormat, options: Dialect & { atFileStart: boolean }): Scanner {
+  return format === 'csv' ? new CsvScanner(options, options.atFileStart) : new LineScanner()
 }
 
 /**

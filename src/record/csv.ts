@@ -2,7 +2,7 @@
 // A quote inside an unquoted field is an ordinary character. Blank lines are no rows. Rows end exactly where the scanner
 // of boundary.ts says, bad ones too, so that one bad row never eats its neighbours.
 
-import { createScanner, asBuffer } from './boundary.ts'
+import { createScanner, type Dialect } from './boundary.ts'
 import { delimiterCode } from './format.ts'
 
 export interface CsvRow {
@@ -15,28 +15,30 @@ const newline = 10
 const carriageReturn = 13
 const quote = 34
 
+export type OnRow = (fields: string[], fault: string | undefined) => void
+
 /** Calls `onRow` for each row that is not blank, in order. `text` begins at a row's start and ends at a row's end. */
-export function parseCsv(text: string, delimiter: string, onRow: (fields: string[], fault: string | undefined) => void): void {
-  if (text.includes('"')) parseQuoted(text, delimiter, onRow)
-  else parsePlain(text, delimiter, onRow)
+export function parseCsv(text: string, { delimiter = ',', rowEnd = '\n' }: Dialect, onRow: OnRow): void {
+  if (text.includes('"')) parseQuoted(text, { delimiter, rowEnd }, onRow)
+  else parsePlain(text, { delimiter, rowEnd }, onRow)
 }
 
-function parsePlain(text: string, delimiter: string, onRow: (fields: string[], fault: string | undefined) => void): void {
+function parsePlain(text: string, { delimiter, rowEnd }: { delimiter: string; rowEnd: string }, onRow: OnRow): void {
   for (let from = 0; from < text.length;) {
-    const found = text.indexOf('\n', from)
+    const found = text.indexOf(rowEnd, from)
     const next = found < 0 ? text.length : found + 1
     let to = found < 0 ? text.length : found
-    if (found >= 0 && to > from && text.charCodeAt(to - 1) === carriageReturn) to--
+    if (found >= 0 && to > from && rowEnd === '\n' && text.charCodeAt(to - 1) === carriageReturn) to--
     if (to > from) onRow(text.slice(from, to).split(delimiter), undefined)
     from = next
   }
 }
 
-function parseQuoted(text: string, delimiter: string, onRow: (fields: string[], fault: string | undefined) => void): void {
+function parseQuoted(text: string, { delimiter, rowEnd }: { delimiter: string; rowEnd: string }, onRow: OnRow): void {
   const separator = delimiterCode(delimiter)
   const length = text.length
   let i = 0
-  // The next newline and delimiter at or after `i`, searched again only once passed.
+  // The next end of a row and delimiter at or after `i`, searched again only once passed.
   let lineEnd = -1
   let comma = -1
   let fields: string[] = []
@@ -66,7 +68,7 @@ function parseQuoted(text: string, delimiter: string, onRow: (fields: string[], 
         fields.push('')
         break
       }
-      const end = endsAt(text, i)
+      const end = endsAt(text, i, rowEnd)
       if (end >= 0) {
         onRow(fields, fault)
         fields = []
@@ -77,7 +79,7 @@ function parseQuoted(text: string, delimiter: string, onRow: (fields: string[], 
       fault ??= `after the closing quote of field ${fields.length} stands ${JSON.stringify(text[i])} instead of ${JSON.stringify(delimiter)} or the end of the line`
     }
     // An unquoted field, or what wrongly follows a quoted one.
-    if (lineEnd < i) lineEnd = indexOrEnd(text, '\n', i)
+    if (lineEnd < i) lineEnd = indexOrEnd(text, rowEnd, i)
     if (comma < i) comma = indexOrEnd(text, delimiter, i)
     if (comma < lineEnd) {
       fields.push(text.slice(i, comma))
@@ -86,7 +88,7 @@ function parseQuoted(text: string, delimiter: string, onRow: (fields: string[], 
       fields.push('')
       break
     }
-    const to = lineEnd < length && lineEnd > i && text.charCodeAt(lineEnd - 1) === carriageReturn ? lineEnd - 1 : lineEnd
+    const to = lineEnd < length && lineEnd > i && rowEnd === '\n' && text.charCodeAt(lineEnd - 1) === carriageReturn ? lineEnd - 1 : lineEnd
     if (to > i || fields.length > 0) {
       fields.push(text.slice(i, to))
       onRow(fields, fault)
@@ -99,11 +101,10 @@ function parseQuoted(text: string, delimiter: string, onRow: (fields: string[], 
 }
 
 /** The start of the next row if the row ends at `i`, else -1. */
-function endsAt(text: string, i: number): number {
+function endsAt(text: string, i: number, rowEnd: string): number {
   if (i >= text.length) return i
-  const code = text.charCodeAt(i)
-  if (code === newline) return i + 1
-  return code === carriageReturn && text.charCodeAt(i + 1) === newline ? i + 2 : -1
+  if (text[i] === rowEnd) return i + 1
+  return rowEnd === '\n' && text.charCodeAt(i) === carriageReturn && text.charCodeAt(i + 1) === newline ? i + 2 : -1
 }
 
 function indexOrEnd(text: string, wanted: string, from: number): number {
@@ -111,38 +112,28 @@ function indexOrEnd(text: string, wanted: string, from: number): number {
   return found < 0 ? text.length : found
 }
 
-/** Where row `ordinal` (blank lines not counted) starts among the bytes. Slow: for messages. */
-export function csvRowOffset(bytes: Buffer, delimiter: string, ordinal: number): number {
-  let from = 0
-  for (let seen = 0; from < bytes.length;) {
-    const scanner = createScanner('csv', { delimiter, atFileStart: false })
-    const rest = bytes.subarray(from)
-    scanner.scan(rest)
-    const to = scanner.first < 0 ? bytes.length : from + scanner.first
-    const blank = bytes[from] === newline || (bytes[from] === carriageReturn && bytes[from + 1] === newline)
-    if (!blank && seen++ === ordinal) return from
-    from = to
+/** Where row `ordinal` (blank lines not counted) starts among the bytes, which begin with a row. For messages. */
+export function csvRowOffset(bytes: Buffer, dialect: Dialect, ordinal: number): number {
+  const rowEnd = dialect.rowEnd === '\r' ? carriageReturn : newline
+  const scanner = createScanner('csv', { ...dialect, atFileStart: false })
+  let row = 0
+  // Line by line: a row ends at the end of one, and the scanner knows of which.
+  for (let seen = 0, at = 0; at < bytes.length;) {
+    const next = bytes.indexOf(rowEnd, at) + 1 || bytes.length
+    scanner.scan(bytes.subarray(at, next))
+    at = next
+    if (scanner.last < 0 && at < bytes.length) continue
+    const blank = bytes[row] === rowEnd || (rowEnd === newline && bytes[row] === carriageReturn && bytes[row + 1] === newline)
+    if (!blank && seen++ === ordinal) return row
+    row = at
   }
-  return from
+  return row
 }
 
-/**
- * The first row as fields, if it is whole within `bytes` (the beginning of a file, a byte order mark allowed) or `isAll` of
- * the file is there; else undefined. An empty file has no fields.
- */
-export function firstCsvRow(bytes: Uint8Array, delimiter: string, isAll: boolean): CsvRow | undefined {
-  let buffer = asBuffer(bytes)
-  if (buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf) buffer = buffer.subarray(3)
-  for (let from = 0; from < buffer.length;) {
-    const rest = buffer.subarray(from)
-    const scanner = createScanner('csv', { delimiter, atFileStart: false })
-    scanner.scan(rest)
-    if (scanner.first < 0 && !isAll) return undefined
-    const to = scanner.first < 0 ? rest.length : scanner.first
-    let row: CsvRow | undefined
-    parseCsv(rest.toString('utf8', 0, to), delimiter, (fields, fault) => { row = { fields, fault } })
-    if (row) return row
-    from += to
-  }
-  return isAll ? { fields: [], fault: undefined } : undefined
+/** How many of the bytes are whole rows: all of them if they are all of the file. */
+export function wholeRows(bytes: Buffer, dialect: Dialect, isAll: boolean): number {
+  if (isAll) return bytes.length
+  const scanner = createScanner('csv', { ...dialect, atFileStart: false })
+  scanner.scan(bytes)
+  return Math.max(0, scanner.last)
 }

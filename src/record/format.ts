@@ -7,16 +7,19 @@
 // - A batch's values are the caller's for ever. Its offsets may be asked for until the next batch is asked for.
 
 import { GristmillError } from '../base/errors.ts'
+import type { TextEncoding } from './sniff.ts'
 
 /** `whole`: one record a file. */
 export type InputFormat = 'lines' | 'jsonl' | 'csv' | 'whole'
 
 export interface InputOptions {
   readonly format: InputFormat
-  /** csv: one ASCII character; default `,`. */
+  /** csv: one ASCII character; default: what the file's metadata or its first rows say, else `,`. */
   readonly delimiter?: string
   /** csv: the first row of each file names the columns (default) and rows become objects; false: rows are arrays. */
   readonly header?: boolean
+  /** Of the text; default `utf8`. A byte order mark that says otherwise is an error. */
+  readonly encoding?: TextEncoding
   /** Bytes that are not UTF-8: U+FFFD and a counter (default), or EINVAL with their offset. */
   readonly invalidUtf8?: 'replace' | 'error'
   /** A record that does not parse: EINVAL with its offset (default), or a counter. */
@@ -35,6 +38,13 @@ export interface RecordRange {
   readonly end: number
   /** Both ends are record boundaries (or the ends of the file). */
   readonly aligned: boolean
+  /**
+   * Not all of the file: whoever cut it has looked at the file's beginning, and it is plain text of the given encoding whose records end
+   * with newlines. All of a file may be compressed or written in another dialect; its reader finds out.
+   */
+  readonly partial?: boolean | undefined
+  /** csv: what separates the fields of this file, where the options do not say; a reader of all of the file finds it otherwise. */
+  readonly delimiter?: string | undefined
   /** csv with a header: the columns, required where `start` > 0; see `parseCsvHeader`. */
   readonly header?: readonly string[] | undefined
   /**

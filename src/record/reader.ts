@@ -2,12 +2,13 @@
 // across files. Every range's source is closed before the next is opened, and when the caller stops early.
 
 import { unreachable } from '../base/assert.ts'
-import { createScanner } from './boundary.ts'
+import { createScanner, type Dialect } from './boundary.ts'
 import type { Batch, InputOptions, ReadCounters, RecordRange } from './format.ts'
 import { jsonBatch } from './jsonl.ts'
 import { linesBatch } from './lines.ts'
 import { wholeRecords, type Chunk } from './range.ts'
 import { RowReader } from './rows.ts'
+import { openSource, type Source } from './source.ts'
 import { withoutMark } from './utf8.ts'
 import { wholeBatch } from './whole.ts'
 
@@ -31,12 +32,22 @@ async function* readWhole(range: RecordRange, { input, counters }: ReadOptions):
   yield batch
 }
 
-async function* readRange(range: RecordRange, { input, counters, signal }: ReadOptions): AsyncGenerator<Batch> {
-  const scanner = createScanner(input.format, { delimiter: input.delimiter, atFileStart: range.start === 0 })
-  const toBatch = batcher(range, input, counters)
-  for await (const whole of wholeRecords(range, scanner, counters)) {
+async function* readRange(range: RecordRange, options: ReadOptions): AsyncGenerator<Batch> {
+  const { input, counters } = options
+  const source = await openSource(range, input, counters)
+  try {
+    yield* readSource(source, options)
+  } finally {
+    await source.close()
+  }
+}
+
+async function* readSource({ range, counters: bytes, dialect }: Source, { input, counters, signal }: ReadOptions): AsyncGenerator<Batch> {
+  const scanner = createScanner(input.format, { ...dialect, atFileStart: range.start === 0 && input.encoding !== 'latin1' })
+  const toBatch = batcher(range, { input, dialect, counters })
+  for await (const whole of wholeRecords(range, scanner, bytes)) {
     signal?.throwIfAborted()
-    const chunk = withoutMark(whole)
+    const chunk = input.encoding === 'latin1' ? whole : withoutMark(whole)
     if (chunk.bytes.length === 0) continue
     const batch = toBatch(chunk)
     if (batch.values.length === 0) continue
@@ -45,13 +56,13 @@ async function* readRange(range: RecordRange, { input, counters, signal }: ReadO
   }
 }
 
-function batcher(range: RecordRange, input: InputOptions, counters: ReadCounters): (chunk: Chunk) => Batch {
+function batcher(range: RecordRange, { input, dialect, counters }: { input: InputOptions; dialect: Dialect; counters: ReadCounters }): (chunk: Chunk) => Batch {
   const { path } = range
   switch (input.format) {
     case 'lines': return chunk => linesBatch(chunk, path, input, counters)
     case 'jsonl': return chunk => jsonBatch(chunk, path, input, counters)
     case 'csv': {
-      const rows = new RowReader(range, input, counters)
+      const rows = new RowReader(range, dialect, input, counters)
       return chunk => rows.batch(chunk)
     }
     case 'whole': throw new Error('whole files are not read in chunks')

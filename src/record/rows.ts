@@ -3,20 +3,27 @@
 
 import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
-import { csvRowOffset, firstCsvRow, parseCsv } from './csv.ts'
+import { asBuffer, type Dialect } from './boundary.ts'
+import { csvRowOffset, parseCsv, wholeRows } from './csv.ts'
+import { isSeparatorRow } from './dialect.ts'
 import { recordError, type Batch, type InputOptions, type ReadCounters, type RecordRange } from './format.ts'
 import type { Chunk } from './range.ts'
-import { decode } from './utf8.ts'
+import type { TextEncoding } from './sniff.ts'
+import { decode, markBytes } from './utf8.ts'
 
 /**
  * The columns named by the first row of a file whose first bytes these are; undefined if the row does not end within them
  * and they are not all of the file (read more). Names are unique; an empty one becomes `column<number>`.
  */
-export function parseCsvHeader(bytes: Uint8Array, options: { path: string; delimiter?: string | undefined; isAll: boolean }): string[] | undefined {
-  const row = firstCsvRow(bytes, options.delimiter ?? ',', options.isAll)
-  if (!row) return undefined
-  if (row.fault) throw recordError(`the header row is not CSV: ${row.fault}`, { path: options.path, offset: 0 })
-  return checkHeader(row.fields, options.path)
+export function parseCsvHeader(bytes: Uint8Array, { path, isAll, encoding, ...dialect }: Dialect & { path: string; isAll: boolean; encoding?: TextEncoding | undefined }): string[] | undefined {
+  const head = asBuffer(bytes).subarray(markBytes(asBuffer(bytes)))
+  let header: string[] | undefined
+  parseCsv(head.toString(encoding === 'latin1' ? 'latin1' : 'utf8', 0, wholeRows(head, dialect, isAll)), dialect, (fields, fault) => {
+    if (header || isSeparatorRow(fields, dialect.delimiter ?? ',')) return
+    if (fault) throw recordError(`the header row is not CSV: ${fault}`, { path, offset: 0 })
+    header = checkHeader(fields, path)
+  })
+  return header ?? (isAll ? [] : undefined)
 }
 
 function checkHeader(fields: readonly string[], path: string): string[] {
@@ -37,15 +44,18 @@ export class RowReader {
   readonly #range: RecordRange
   readonly #options: InputOptions
   readonly #counters: ReadCounters
-  readonly #delimiter: string
+  readonly #dialect: Dialect & { readonly delimiter: string }
   readonly #named: boolean
+  /** A line that names the separator may come yet. */
+  #atFileStart: boolean
   #header: readonly string[] | undefined
 
-  constructor(range: RecordRange, options: InputOptions, counters: ReadCounters) {
+  constructor(range: RecordRange, dialect: Dialect, options: InputOptions, counters: ReadCounters) {
     this.#range = range
     this.#options = options
     this.#counters = counters
-    this.#delimiter = options.delimiter ?? ','
+    this.#dialect = { ...dialect, delimiter: dialect.delimiter ?? ',' }
+    this.#atFileStart = range.start === 0
     this.#named = options.header !== false
     this.#header = this.#named && range.start > 0 ? range.header : undefined
     if (range.start > 0) {
@@ -61,8 +71,12 @@ export class RowReader {
     let ordinals: number[] | undefined
     const skip = () => { ordinals ??= values.map((_, index) => index) }
     const text = decode(chunk, this.#range.path, this.#options, this.#counters)
-    parseCsv(text, this.#delimiter, (fields, fault) => {
+    parseCsv(text, this.#dialect, (fields, fault) => {
       const row = ordinal++
+      if (this.#atFileStart) {
+        this.#atFileStart = false
+        if (isSeparatorRow(fields, this.#dialect.delimiter)) return skip()
+      }
       if (this.#named && !this.#header) {
         if (fault) throw this.#fault(chunk, row, fault)
         this.#header = checkHeader(fields, this.#range.path)
@@ -82,7 +96,7 @@ export class RowReader {
     return {
       values,
       path: this.#range.path,
-      offset: index => chunk.position + csvRowOffset(chunk.bytes, this.#delimiter, ordinals ? ordinals[index]! : index),
+      offset: index => chunk.position + csvRowOffset(chunk.bytes, this.#dialect, ordinals ? ordinals[index]! : index),
     }
   }
 
@@ -92,7 +106,7 @@ export class RowReader {
   }
 
   #fault(chunk: Chunk, row: number, problem: string): GristmillError {
-    const offset = chunk.position + csvRowOffset(chunk.bytes, this.#delimiter, row)
+    const offset = chunk.position + csvRowOffset(chunk.bytes, this.#dialect, row)
     return recordError(`${problem}; correct the row, or read with badRecords: "skip"`, { path: this.#range.path, offset })
   }
 }

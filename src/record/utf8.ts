@@ -10,6 +10,7 @@ const newline = 10
 /** Text of the chunk; invalid sequences become U+FFFD or throw, as the options say. Newlines stay where they are. */
 export function decode(chunk: Chunk, path: string, options: InputOptions, counters: ReadCounters): string {
   const { bytes } = chunk
+  if (options.encoding === 'latin1') return bytes.toString('latin1')
   if (isAscii(bytes)) return bytes.toString('latin1')
   if (!isUtf8(bytes)) judgeInvalid(chunk, path, options, counters)
   return bytes.toString('utf8')
@@ -31,9 +32,11 @@ function judgeInvalid({ bytes, position }: Chunk, path: string, options: InputOp
   }
 }
 
+/** Bytes of the byte order mark that these, the beginning of a file, begin with. */
+export const markBytes = (bytes: Buffer): number => (bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0)
+
 /** The chunk without the byte order mark that a file may begin with. */
 export function withoutMark(chunk: Chunk): Chunk {
-  const { bytes, position } = chunk
-  const marked = position === 0 && bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
-  return marked ? { bytes: bytes.subarray(3), position: 3 } : chunk
+  const skipped = chunk.position === 0 ? markBytes(chunk.bytes) : 0
+  return skipped > 0 ? { bytes: chunk.bytes.subarray(skipped), position: skipped } : chunk
 }

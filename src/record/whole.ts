@@ -6,6 +6,8 @@ import { GristmillError } from '../base/errors.ts'
 import { MiB } from '../base/units.ts'
 import { recordError, type Batch, type InputOptions, type ReadCounters, type RecordRange } from './format.ts'
 import { ownedPieces } from './range.ts'
+import { openSource, type Source } from './source.ts'
+import { markBytes } from './utf8.ts'
 
 /** Half of what one string can hold in V8: a file's text and its bytes lie in memory at once. */
 export const wholeBytesMax = 256 * MiB
@@ -16,13 +18,40 @@ export async function wholeBatch(range: RecordRange, options: InputOptions, coun
   if (range.end > wholeBytesMax) {
     throw new GristmillError('TOO_LARGE', `${path} has ${range.end} bytes; as one record a file may have ${wholeBytesMax}. Read it as lines, jsonl or csv`, { details: { path } })
   }
+  if (options.bytes) return { values: [{ path, bytes: await exactly(range, counters) }], path, offset: () => 0 }
+  const text = await textOf(range, options, counters)
+  return { values: [{ path, text }], path, offset: () => 0 }
+}
+
+async function exactly(range: RecordRange, counters: ReadCounters): Promise<Buffer> {
   const bytes = Buffer.allocUnsafeSlow(range.end)
   for await (const piece of ownedPieces(range, counters)) piece.bytes.copy(bytes, piece.position)
-  if (options.bytes) return { values: [{ path, bytes }], path, offset: () => 0 }
-  if (!isUtf8(bytes)) {
-    if (options.invalidUtf8 === 'error') throw recordError('the file is not valid UTF-8; convert it, or read it as bytes', { path, offset: 0 })
-    counters.invalidUtf8Records++
+  return bytes
+}
+
+async function textOf(range: RecordRange, options: InputOptions, counters: ReadCounters): Promise<string> {
+  const { path } = range
+  const source = await openSource(range, options, counters)
+  try {
+    const bytes = source.range.end === Infinity ? await unpacked(source) : await exactly(source.range, counters)
+    if (options.encoding === 'latin1') return bytes.toString('latin1')
+    if (!isUtf8(bytes)) {
+      if (options.invalidUtf8 === 'error') throw recordError('the file is not valid UTF-8; convert it, or read it as bytes', { path, offset: 0 })
+      counters.invalidUtf8Records++
+    }
+    return bytes.toString('utf8', markBytes(bytes))
+  } finally {
+    await source.close()
   }
-  const marked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
-  return { values: [{ path, text: bytes.toString('utf8', marked ? 3 : 0) }], path, offset: () => 0 }
+}
+
+async function unpacked({ range, counters }: Source): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  let length = 0
+  for await (const { bytes } of ownedPieces(range, counters)) {
+    length += bytes.length
+    if (length > wholeBytesMax) throw new GristmillError('TOO_LARGE', `${range.path} becomes more than ${wholeBytesMax} bytes of text; as one record a file may have that many. Read it as lines, jsonl or csv`, { details: { path: range.path } })
+    pieces.push(Buffer.from(bytes))
+  }
+  return Buffer.concat(pieces)
 }

@@ -40,7 +40,7 @@ const submission = (more: Partial<Submission> = {}): Submission => ({
     { name: 'map', input: { kind: 'files', options: { format: 'lines' } }, output: { kind: 'shuffle', partitions: 2 } },
     { name: 'reduce', input: { kind: 'shuffle', stage: 0, partitions: 2 }, output: { kind: 'files', format: 'text' } },
   ],
-  input: ['/in'], output: 'out', outputFormat: 'text', ...more,
+  input: ['/in'], head: async () => Buffer.from('some lines\n'), output: 'out', outputFormat: 'text', ...more,
 })
 
 test('watching gives every news once, up to the end', async () => {

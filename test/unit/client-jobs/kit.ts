@@ -11,6 +11,7 @@ export interface FileShape {
   readonly blocks?: ReadonlyArray<readonly [number, string]>
   readonly format?: FileStatus['format']
   readonly aligned?: boolean
+  readonly delimiter?: string
   readonly blockBytes?: number
 }
 
@@ -38,7 +39,7 @@ export function namespaceOf(files: Readonly<Record<string, FileShape>>): FakeNam
       return block
     })
     blocks.set(path, located)
-    add(path, { length: offset, blocks: located.length, format: shape.format ?? 'bytes', blockBytes: shape.blockBytes ?? 4096 })
+    add(path, { length: offset, blocks: located.length, format: shape.format ?? 'bytes', ...shape.delimiter !== undefined && { delimiter: shape.delimiter }, blockBytes: shape.blockBytes ?? 4096 })
   }
   const calls: string[] = []
   const find = (path: string) => {

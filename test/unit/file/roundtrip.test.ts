@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { expect, test, vi } from 'vitest'
 import { crcOf } from '../../../src/block/checksum.ts'
 import { noise } from '../block/kit.ts'
@@ -74,6 +75,38 @@ test('blocks of text end at line ends, by stream and from a local file alike', a
     expect(text[at - 1]).toBe(10)
   }
   expect((await collect(mill.client.read('/put'))).equals(text)).toBe(true)
+})
+
+test('a local CSV file is cut by what its first rows say, or as told; what is no such text claims nothing', async () => {
+  await using mill = await Mill.start({ datanodes: 1, blockBytes: 4096 })
+  const text = (delimiter: string, end = '\n') => `id${delimiter}text${end}${Array.from({ length: 300 }, (_, i) => `${i}${delimiter}"two\nlines${delimiter}""${i}"""${end}`).join('')}`
+  const put = async (name: string, bytes: Buffer, options: { format: 'csv' | 'lines' | 'jsonl'; delimiter?: string }) => {
+    writeFileSync(join(mill.dir, name), bytes)
+    await mill.client.putFile(join(mill.dir, name), `/${name}`, { ...options, overwrite: true })
+    const { status, blocks } = mill.namenode.files.get(`/${name}`)!
+    expect((await collect(mill.client.read(`/${name}`))).equals(bytes)).toBe(true)
+    return { status: { format: status.format, delimiter: status.delimiter }, blocks }
+  }
+  for (const delimiter of [',', ';', '\t', '|']) {
+    for (const [name, said] of [['found', {}], ['told', { delimiter }]] as const) {
+      const bytes = Buffer.from(text(delimiter))
+      const { status, blocks } = await put(`${name}.csv`, bytes, { format: 'csv', ...said })
+      expect(status).toEqual({ format: 'csv', delimiter })
+      expect(blocks.length).toBeGreaterThan(1)
+      let at = 0
+      for (const { length, aligned } of blocks) {
+        expect([aligned, at === 0 || /^\d+[,;\t|]"two$/.test(bytes.toString('utf8', at).split('\n')[0]!)]).toEqual([true, true])
+        at += length
+      }
+    }
+  }
+  expect((await put('sep.csv', Buffer.from(`sep=~\n${text('~')}`), { format: 'csv' })).status).toEqual({ format: 'csv', delimiter: '~' })
+  expect((await put('words.csv', Buffer.from('a\nb\nc\n'), { format: 'csv' })).status).toEqual({ format: 'csv', delimiter: undefined })
+  for (const [name, bytes] of [['x.csv', Buffer.from(text(';', '\r'))], ['y.csv', gzipSync(text(','))], ['z.csv', Buffer.from(`\ufeff${text(',')}`, 'utf16le')], ['p.csv', Buffer.from('PK\x03\x04')]] as const) {
+    expect((await put(name, bytes, { format: 'csv' })).status, name).toEqual({ format: 'bytes', delimiter: undefined })
+  }
+  expect((await put('log.gz', gzipSync('a\nb\n'), { format: 'lines' })).status.format).toBe('bytes')
+  await expect(put('no.csv', Buffer.from(`sep=;\n${text(';')}`), { format: 'csv', delimiter: ',' })).rejects.toMatchObject({ code: 'EINVAL' })
 })
 
 test('a record longer than a block is cut, and the blocks that share it say so', async () => {

@@ -1,12 +1,13 @@
-// Ranges over bytes in memory: what the tests of the record room share.
+// Ranges over bytes in memory, and blocks as `put` would cut them: what the tests of the record room share.
 
+import { Boundary, type Dialect } from '../../../src/record/boundary.ts'
 import type { Batch, InputOptions, ReadCounters, RecordRange } from '../../../src/record/format.ts'
 import { newReadCounters } from '../../../src/record/format.ts'
 import { readRecords } from '../../../src/record/reader.ts'
 import type { Dice } from '../../kit/dice.ts'
 
 /** A range over `bytes` whose source reuses one buffer for pieces of random lengths, as real sources may. */
-export function rangeOf(bytes: Buffer, range: { path?: string; start?: number; end?: number; aligned?: boolean; header?: string[] | undefined }, random: Dice, pieceMax = 40): RecordRange & { closed: () => boolean } {
+export function rangeOf(bytes: Buffer, range: { path?: string; start?: number; end?: number; aligned?: boolean; header?: string[] | undefined; partial?: boolean; delimiter?: string | undefined }, random: Dice, pieceMax = 40): RecordRange & { closed: () => boolean } {
   let closed = true
   return {
     path: range.path ?? '/file',
@@ -14,6 +15,8 @@ export function rangeOf(bytes: Buffer, range: { path?: string; start?: number; e
     end: range.end ?? bytes.length,
     aligned: range.aligned ?? true,
     header: range.header,
+    partial: range.partial,
+    delimiter: range.delimiter,
     closed: () => closed,
     async *open(from: number) {
       closed = false
@@ -40,4 +43,29 @@ export async function readAll(ranges: RecordRange[], input: InputOptions, counte
   const take = (batch: Batch) => batch.values.forEach((value, index) => found.push({ value, offset: batch.offset(index), path: batch.path }))
   for await (const batch of readRecords(ranges, { input, counters })) take(batch)
   return found
+}
+
+/** Where `put` ends blocks of at most `blockBytes`, and which of them begin and end between records. */
+export function blocksOf(bytes: Buffer, format: 'lines' | 'jsonl' | 'csv', { blockBytes, random, ...dialect }: Dialect & { blockBytes: number; random: Dice }): Array<{ start: number; end: number; aligned: boolean }> {
+  const blocks: Array<{ start: number; end: number; aligned: boolean }> = []
+  let startsAligned = true
+  let boundary: Boundary | undefined
+  let base = 0
+  for (let start = 0; start < bytes.length;) {
+    const limit = Math.min(start + blockBytes, bytes.length)
+    boundary ??= new Boundary(format, { ...dialect, atFileStart: start === 0 })
+    for (let at = base + boundary.bytes; at < limit;) {
+      const to = Math.min(limit, at + 1 + random.below(30))
+      boundary.push(bytes.subarray(at, to))
+      at = to
+    }
+    const last = base + boundary.last > start ? base + boundary.last : 0
+    const end = limit === bytes.length || last === 0 ? limit : last
+    const endsAligned = limit === bytes.length || last > 0
+    blocks.push({ start, end, aligned: startsAligned && endsAligned })
+    startsAligned = endsAligned
+    if (endsAligned) { boundary = undefined; base = end }
+    start = end
+  }
+  return blocks
 }

@@ -1,0 +1,146 @@
+// gzip and zstd as they are read: piece by piece, members and frames one after the other, with memory for a piece and the
+// format's own window. What is cut off, damaged, followed by something else or blown up beyond measure is an error with the
+// place in the compressed file; nothing is left out silently.
+//
+// Node's own streams end quietly where the first zstd frame ends, and where zeros or anything else follow gzip: so a decoder is told
+// apart from its input here, and what it has not taken is looked at.
+
+import { createGunzip, createZstdDecompress, constants, type Gunzip, type ZstdDecompress } from 'node:zlib'
+import { limits } from '../base/limits.ts'
+import { KiB } from '../base/units.ts'
+import { asBuffer } from './boundary.ts'
+import { recordError } from './format.ts'
+import type { Codec } from './sniff.ts'
+
+/** Given to a decoder at a time: an error is placed this exactly. */
+const inputBytes = 64 * KiB
+const outputBytes = 256 * KiB
+
+/** The bytes that `source` is made from. Each piece is the caller's for ever. */
+export async function* decompressed(source: AsyncIterable<Uint8Array>, codec: Codec, path: string): AsyncGenerator<Buffer> {
+  const decoder = new Decoder(codec, path)
+  try {
+    for await (const piece of source) {
+      const bytes = asBuffer(piece)
+      for (let from = 0; from < bytes.length; from += inputBytes) yield* decoder.push(bytes.subarray(from, from + inputBytes))
+    }
+    yield* decoder.end()
+  } finally {
+    decoder.close()
+  }
+}
+
+class Decoder {
+  readonly #codec: Codec
+  readonly #path: string
+  #engine: Engine | undefined
+  /** gzip: its last member has ended, and zeros may follow, which tapes and block devices add. */
+  #padding = false
+  /** Of the source, given to engines so far. */
+  #read = 0
+  #written = 0
+
+  constructor(codec: Codec, path: string) {
+    this.#codec = codec
+    this.#path = path
+  }
+
+  async *push(bytes: Buffer): AsyncGenerator<Buffer> {
+    for (let rest = bytes; rest.length > 0;) {
+      if (this.#padding) {
+        const other = rest.findIndex(byte => byte !== 0)
+        if (other >= 0) throw this.#fault(`something that is not ${this.#codec} follows its end`, this.#read + other)
+        this.#read += rest.length
+        return
+      }
+      this.#engine ??= new Engine(this.#codec)
+      const taken = yield* this.#through(this.#engine.write(rest))
+      this.#read += taken
+      rest = rest.subarray(taken)
+      // What the engine has not taken stands behind its end.
+      if (rest.length === 0) return
+      this.close()
+      this.#padding = this.#codec === 'gzip'
+    }
+  }
+
+  async *end(): AsyncGenerator<Buffer> {
+    if (this.#engine) yield* this.#through(this.#engine.end())
+  }
+
+  close(): void {
+    this.#engine?.close()
+    this.#engine = undefined
+  }
+
+  async *#through(output: AsyncGenerator<Buffer, number>): AsyncGenerator<Buffer, number> {
+    try {
+      for (;;) {
+        const { value, done } = await output.next()
+        if (done) return value
+        this.#written += value.length
+        if (this.#written > limits.unpackedFreeBytes && this.#written > (this.#read + inputBytes) * limits.unpackedRatioMax) {
+          throw this.#fault(`it has become more than ${limits.unpackedRatioMax} times as large; if that is as it should be, unpack it before it is put`, this.#read)
+        }
+        yield value
+      }
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      if (code === 'Z_BUF_ERROR') throw this.#fault('it ends in the middle; the file was cut off: put it again', this.#read, error)
+      if (typeof code === 'string' && /^(Z_|ZSTD_)/.test(code)) throw this.#fault(`it is damaged (${message}); put it again`, this.#read, error)
+      throw error
+    } finally {
+      await output.return(0)
+    }
+  }
+
+  #fault(problem: string, offset: number, cause?: unknown): Error {
+    return recordError(`the ${this.#codec} data cannot be read on from here: ${problem}`, { path: this.#path, offset }, cause)
+  }
+}
+
+/** One of Node's decoders, asked instead of listened to. */
+class Engine {
+  readonly #stream: Gunzip | ZstdDecompress
+  #wake: () => void = () => {}
+  #failure: unknown
+  #ended = false
+
+  constructor(codec: Codec) {
+    this.#stream = codec === 'gzip' ? createGunzip({ chunkSize: outputBytes })
+      // 128 MiB, what zstd takes by itself up to its level 22 with "--ultra"; "--long" files need more and are refused.
+      : createZstdDecompress({ chunkSize: outputBytes, params: { [constants.ZSTD_d_windowLogMax]: 27 } })
+    this.#stream.on('readable', () => this.#wake())
+    this.#stream.on('end', () => { this.#ended = true; this.#wake() })
+    this.#stream.on('error', error => { this.#failure = error; this.#wake() })
+  }
+
+  /** What comes of the bytes; returns how many of them were taken: fewer than there are where the compressed data has ended. */
+  async *write(bytes: Buffer): AsyncGenerator<Buffer, number> {
+    const before = this.#stream.bytesWritten
+    let done = false
+    this.#stream.write(bytes, () => { done = true; this.#wake() })
+    yield* this.#output(() => done)
+    // Whether the end or the write is told of first depends on who reads how fast.
+    return this.#stream.bytesWritten - before
+  }
+
+  async *end(): AsyncGenerator<Buffer, number> {
+    this.#stream.end()
+    yield* this.#output(() => false)
+    return 0
+  }
+
+  async *#output(done: () => boolean): AsyncGenerator<Buffer> {
+    for (;;) {
+      for (let piece: Buffer | null; (piece = this.#stream.read() as Buffer | null) !== null;) yield piece
+      if (this.#failure) throw this.#failure
+      if (this.#ended || done()) return
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#wake = resolve
+      await promise
+    }
+  }
+
+  close(): void { this.#stream.destroy() }
+}

@@ -1,0 +1,96 @@
+// What a file is, by its first bytes: text, or text that is compressed, or something that must not be read as text. Names count for
+// nothing where the content tells: a plain file called `x.gz` is plain, and a compressed one called `x.log` is compressed.
+// The magic numbers are those of the formats' own specifications, as file(1) has them.
+
+import { isUtf8 } from 'node:buffer'
+import { GristmillError } from '../base/errors.ts'
+import { KiB } from '../base/units.ts'
+
+/** What is decompressed while it is read. Neither can be read from the middle. */
+export type Codec = 'gzip' | 'zstd'
+
+/** `latin1`: ISO 8859-1, each byte is the character of its number. */
+export type TextEncoding = 'utf8' | 'latin1' | 'utf16le' | 'utf16be'
+
+/** Enough for every magic number, and for some rows of CSV. */
+export const headBytes = 64 * KiB
+
+interface Kind { readonly name: string; readonly magic: Buffer; readonly at?: number; readonly binary?: boolean; readonly advice: string }
+
+const unpack = 'unpack it before it is put, or put it with gzip or zstd instead, which jobs read'
+const convert = 'convert it to CSV or JSON lines'
+const kind = (name: string, hex: string, advice: string, rest: { at?: number; binary?: boolean } = {}): Kind => ({ name, magic: Buffer.from(hex, 'hex'), advice, ...rest })
+
+const compressed: ReadonlyArray<readonly [Codec, Buffer]> = [['gzip', Buffer.from('1f8b', 'hex')], ['zstd', Buffer.from('28b52ffd', 'hex')]]
+/** A zstd file may begin with a frame that is to be skipped: 50 to 5f, 2a4d18. */
+const skippable = Buffer.from('2a4d18', 'hex')
+
+/** `binary`: letters that a text may begin with, too; it counts only if a zero byte is near. */
+const refused: readonly Kind[] = [
+  // Behind "BZh" and a digit: the first block, or the end of a file without any.
+  kind('bzip2', '314159265359', unpack, { at: 4 }), kind('bzip2', '177245385090', unpack, { at: 4 }), kind('xz', 'fd377a585a00', unpack), kind('lzip', '4c5a495001', unpack), kind('7-Zip', '377abcaf271c', unpack),
+  kind('LZ4', '04224d18', unpack), kind('LZ4', '02214c18', unpack), kind('compress (.Z)', '1f9d', unpack), kind('lzop', '894c5a4f000d0a1a0a', unpack),
+  kind('framed Snappy', 'ff060000734e61507059', unpack), kind('RAR', '526172211a07', unpack),
+  kind('ZIP (or an Office document)', '504b0304', 'unpack it, or save the sheet as CSV, before it is put'), kind('ZIP', '504b0506', unpack), kind('ZIP', '504b0708', unpack),
+  kind('tar', '7573746172', 'unpack it before it is put, and name the directory as the input', { at: 257 }),
+  kind('Parquet', '50415231', convert, { binary: true }), kind('Parquet', '50415245', convert, { binary: true }), kind('ORC', '4f5243', convert, { binary: true }),
+  kind('Avro', '4f626a01', convert), kind('Arrow', '4152524f57310000', convert), kind('a Hadoop sequence file', '53455106', convert),
+  kind('SQLite', '53514c69746520666f726d6174203300', convert), kind('an Office document (OLE)', 'd0cf11e0a1b11ae1', 'save the sheet as CSV before it is put'),
+  kind('PDF', '255044462d312e', 'read it with the format "whole" and bytes: true'), kind('PNG', '89504e470d0a1a0a', 'read it with the format "whole" and bytes: true'),
+  kind('JPEG', 'ffd8ff', 'read it with the format "whole" and bytes: true'), kind('an ELF program', '7f454c46', 'read it with the format "whole" and bytes: true'),
+]
+
+/** Compressions that have no magic number: there the name must tell. */
+const namesOfUnmarked = /\.(br|deflate|zz|snappy|lzo)$/i
+
+const marks: ReadonlyArray<readonly [string, Buffer]> = [
+  ['utf32le', Buffer.from('fffe0000', 'hex')], ['utf32be', Buffer.from('0000feff', 'hex')],
+  ['utf8', Buffer.from('efbbbf', 'hex')], ['utf16le', Buffer.from('fffe', 'hex')], ['utf16be', Buffer.from('feff', 'hex')],
+]
+
+export interface SniffOptions {
+  readonly path: string
+  /** What the reader will take the text for. */
+  readonly encoding: TextEncoding
+  /** The head is what came out of this. */
+  readonly inside?: Codec | undefined
+}
+
+/** How the file is compressed, if it is. Throws EINVAL, with advice, for what the reader would misread. */
+export function sniff(head: Buffer, { path, encoding, inside }: SniffOptions): Codec | undefined {
+  const refuse = (problem: string): GristmillError => new GristmillError('EINVAL', `${path}${inside ? `, unpacked from ${inside},` : ''} ${problem}`, { details: { path } })
+  for (const [codec, magic] of compressed) {
+    if (!begins(head, magic)) continue
+    if (inside) throw refuse(`is ${codec} again; unpack it once before it is put`)
+    return codec
+  }
+  if (!inside && head.length >= 4 && head[0]! >> 4 === 5 && head.subarray(1, 4).equals(skippable)) return 'zstd'
+  for (const { name, magic, at = 0, binary, advice } of refused) {
+    if (begins(head, magic, at) && (!binary || head.subarray(0, 512).includes(0))) throw refuse(`is not text but ${name}; ${advice}`)
+  }
+  const mark = marks.find(([, bytes]) => begins(head, bytes))?.[0] ?? guessWide(head)
+  if (mark !== undefined && mark !== encoding) throw refuse(otherEncoding(mark, encoding))
+  if (encoding === 'utf8' && namesOfUnmarked.test(path) && !isText(head)) throw refuse(`seems to be compressed, as its name says, and not text; ${unpack}`)
+  return undefined
+}
+
+const begins = (head: Buffer, magic: Buffer, at = 0): boolean => head.length >= at + magic.length && head.compare(magic, 0, magic.length, at, at + magic.length) === 0
+
+function otherEncoding(found: string, encoding: TextEncoding): string {
+  if (found.startsWith('utf32')) return 'is UTF-32; convert it to UTF-8 before it is put'
+  const name = { utf8: 'UTF-8', utf16le: 'UTF-16 (little endian)', utf16be: 'UTF-16 (big endian)' }[found]
+  return `is ${name}, by its first bytes, and would be read as ${encoding}; read it with encoding: "${found}"`
+}
+
+/** UTF-16 without a mark: in text that is mostly ASCII, every other byte is zero. */
+function guessWide(head: Buffer): string | undefined {
+  const length = Math.min(head.length, 4 * KiB) & ~1
+  const zeros = [0, 0]
+  for (let i = 0; i < length; i++) if (head[i] === 0) zeros[i & 1]!++
+  if (length < 16) return undefined
+  const many = length / 4
+  return zeros[0] === 0 && zeros[1]! >= many ? 'utf16le' : zeros[1] === 0 && zeros[0]! >= many ? 'utf16be' : undefined
+}
+
+/** The head may end within a character. */
+const isText = (head: Buffer): boolean => [0, 1, 2, 3].some(cut => isUtf8(head.subarray(0, Math.max(0, head.length - cut))))

@@ -1,0 +1,39 @@
+// UTF-16 as UTF-8, while it is read: everything behind it knows UTF-8 only. Half a surrogate pair, and a last byte that stands
+// alone, become one byte that no UTF-8 has, so that the reader of records finds, counts or refuses them as it does elsewhere.
+
+import { asBuffer } from './boundary.ts'
+
+const mark = 0xfeff
+const invalid = Buffer.from([0xff])
+
+/** Without the byte order mark. Each piece is the caller's for ever. */
+export async function* utf8FromUtf16(source: AsyncIterable<Uint8Array>, encoding: 'utf16le' | 'utf16be'): AsyncGenerator<Buffer> {
+  /** What the bytes before had over: an odd byte, or the first half of a pair. */
+  let rest: Buffer = Buffer.alloc(0)
+  let first = true
+  for await (const piece of source) {
+    let bytes = Buffer.concat([rest, asBuffer(piece)])
+    if (bytes.length < 2) { rest = bytes; continue }
+    const even = bytes.length & ~1
+    const keep = isHigh(unitAt(bytes, even - 2, encoding)) ? even - 2 : even
+    rest = bytes.subarray(keep)
+    bytes = bytes.subarray(0, keep)
+    if (bytes.length === 0) continue
+    if (first && unitAt(bytes, 0, encoding) === mark) bytes = bytes.subarray(2)
+    first = false
+    if (bytes.length > 0) yield encoded(bytes, encoding)
+  }
+  if (rest.length >= 2) yield encoded(rest.subarray(0, 2), encoding)
+  if (rest.length % 2 === 1) yield invalid
+}
+
+const unitAt = (bytes: Buffer, at: number, encoding: 'utf16le' | 'utf16be'): number => (encoding === 'utf16le' ? bytes.readUInt16LE(at) : bytes.readUInt16BE(at))
+const isHigh = (unit: number): boolean => unit >= 0xd800 && unit < 0xdc00
+
+function encoded(bytes: Buffer, encoding: 'utf16le' | 'utf16be'): Buffer {
+  const text = (encoding === 'utf16le' ? bytes : Buffer.from(bytes).swap16()).toString('utf16le')
+  if (text.isWellFormed()) return Buffer.from(text)
+  // Split where a half stands alone.
+  const parts = text.split(/(?<![\ud800-\udbff])[\udc00-\udfff]|[\ud800-\udbff](?![\udc00-\udfff])/)
+  return Buffer.concat(parts.flatMap((part, index) => (index === 0 ? [Buffer.from(part)] : [invalid, Buffer.from(part)])))
+}

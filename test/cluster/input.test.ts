@@ -1,0 +1,86 @@
+// What jobs read: the same records whatever a file's blocks, compression, encoding and dialect are, in a cluster as users have it.
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { open } from '../../client/index.ts'
+import type { Mill } from '../../client/mill.ts'
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
+
+let mill: Mill
+let dir: string
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gristmill-input-'))
+  mill = await open(join(dir, 'mill'))
+})
+afterAll(async () => {
+  await mill?.[Symbol.asyncDispose]()
+  await rm(dir, { recursive: true })
+})
+
+let outputs = 0
+/** All that the program's map was given, and the tasks that it took. */
+async function records(input: string, options: string): Promise<{ values: unknown[]; tasks: number; counters: Record<string, number> }> {
+  const program = await local(`program${++outputs}.ts`, `import { mapReduce } from 'gristmill'
+export default mapReduce({ input: { ${options} }, output: { format: 'jsonl' }, map(record, emit) { emit(null, record) } })
+`)
+  const output = `/out${outputs}`
+  const job = await mill.run(program, { input, output })
+  const status = await job.wait()
+  const values: unknown[] = []
+  for await (const path of mill.glob(`${output}/part-*`)) for (const line of (await mill.readFile(path, 'utf8')).split('\n')) if (line !== '') values.push(JSON.parse(line))
+  return { values, tasks: status.stages[0]!.tasks, counters: status.counters }
+}
+
+const rows = Array.from({ length: 400 }, (_, i) => ({ id: String(i), text: `two\nlines; "${i}", and\tmore`, n: i % 5 === 0 ? '' : String(i * 3) }))
+const quoted = (text: string) => (/^[a-z0-9]*$/.test(text) ? text : `"${text.replaceAll('"', '""')}"`)
+const table = (delimiter: string, end = '\r\n') => ['id,text,n'.split(','), ...rows.map(row => Object.values(row))].map(row => row.map(quoted).join(delimiter) + end).join('')
+async function local(name: string, bytes: string | Buffer): Promise<string> {
+  await writeFile(join(dir, name), bytes)
+  return join(dir, name)
+}
+const sorted = (values: unknown[]) => values.toSorted((a, b) => Number((a as { id: string }).id) - Number((b as { id: string }).id))
+
+test('CSV as Excel writes it, in blocks of 4 KiB: every row, once, by several tasks where the blocks were cut by its separator', async () => {
+  for (const delimiter of [',', ';']) {
+    await mill.put(await local('table.csv', `\ufeff${table(delimiter)}`), '/put.csv', { format: 'csv', blockSize: 4096, overwrite: true })
+    expect((await mill.stat('/put.csv')).delimiter).toBe(delimiter)
+    const put = await records('/put.csv', `format: 'csv'`)
+    expect(sorted(put.values)).toEqual(rows)
+    expect(put.tasks).toBeGreaterThan(3)
+    // Written as a stream that said nothing of its separator: cut by the comma, and trusted only where it is read by it.
+    await mill.writeFile('/streamed.csv', table(delimiter), { format: 'csv', blockSize: 4096 })
+    const streamed = await records('/streamed.csv', `format: 'csv', badRecords: 'skip'`)
+    expect(sorted(streamed.values)).toEqual(rows)
+    expect(streamed.counters['badRecords'] ?? 0).toBe(0)
+    if (delimiter !== ',') expect(streamed.tasks).toBe(1)
+    await mill.cp('/put.csv', '/copy.csv')
+    expect((await mill.stat('/copy.csv')).delimiter).toBe(delimiter)
+  }
+})
+
+test('compressed and UTF-16 files are read by one task each, whatever their blocks claim', async () => {
+  const text = table(';', '\n')
+  for (const [bytes, encoding] of [[gzipSync(text, { level: 1 }), 'utf8'], [zstdCompressSync(Buffer.from(text)), 'utf8'], [Buffer.from(`\ufeff${text}`, 'utf16le'), 'utf16le']] as const) {
+    await mill.writeFile('/stored', bytes, { format: 'csv', blockSize: 4096 })
+    const { values, tasks, counters } = await records('/stored', `format: 'csv', encoding: '${encoding}'`)
+    expect([sorted(values), tasks, counters['bytesIn']]).toEqual([rows, 1, bytes.length])
+  }
+  await mill.writeFile('/cut.gz', gzipSync(text).subarray(0, -20), { blockSize: 4096 })
+  await expect(records('/cut.gz', `format: 'lines'`)).rejects.toMatchObject({ code: 'JOB_FAILED', message: expect.stringMatching(/\/cut\.gz, byte \d+: the gzip data.*cut off/) as string })
+  await mill.writeFile('/wide', Buffer.from(`\ufeff${text}`, 'utf16le'), { blockSize: 4096 })
+  await expect(records('/wide', `format: 'lines'`)).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('encoding: "utf16le"') as string })
+})
+
+test('ids beyond 2^53 are keys of their own from JSON lines to JSON lines', async () => {
+  const ids = [9_007_199_254_740_992n, 9_007_199_254_740_993n, 9_007_199_254_740_994n, 12_345_678_901_234_567_890n]
+  await mill.writeFile('/ids.jsonl', ids.flatMap(id => [`{"id":${id}}\n`, `{"id":${id}}\n`]).join(''), { format: 'jsonl' })
+  const program = await local('ids.ts', `import { mapReduce } from 'gristmill'
+export default mapReduce({ input: { format: 'jsonl' }, output: { format: 'jsonl' }, map(record, emit) { emit(record.id, record) }, reduce(key, values, emit) { emit(key, [...values].map(value => value.id)) } })
+`)
+  await (await mill.run(program, { input: '/ids.jsonl', output: '/counts' })).wait()
+  expect(await mill.readFile('/counts/part-00000.jsonl', 'utf8')).toBe(ids.map(id => `{"key":${id},"value":[${id},${id}]}\n`).join(''))
+})
