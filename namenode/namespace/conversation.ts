@@ -67,7 +67,7 @@ export function namespaceRoutes(options: NamespaceOptions): Route[] {
     }),
     route(protocol.remove, async ({ requestId, path, recursive, skipTrash }, { user }) => {
       checkFree(path)
-      const operation = { requestId, path, recursive, ...actor(user) }
+      const operation = { requestId, path, recursive, searched: true, ...actor(user) }
       // The journal's time: by it things leave the trash again.
       if (trashKeepMs > 0 && !skipTrash && !isFinal(path)) return { item: await journal.submit(discard, { ...operation, nowMs: journal.nowMs() }) }
       await journal.submit(remove, { ...operation, nowMs: clock.now() })

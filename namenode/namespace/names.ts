@@ -74,8 +74,14 @@ export const rename = mutation<Omit<Asked, 'path'> & { from: string; to: string;
   },
 })
 
+export interface Removing {
+  readonly recursive?: boolean | undefined
+  /** The directory must be one that the actor may look into, too. Operations of earlier versions do not say so, and looked at writing alone. */
+  readonly searched?: boolean | undefined
+}
+
 /** A thing that the actor may take out of the tree. Throws ENOENT, ENOTEMPTY, EACCES. */
-export function removable(view: View, actor: Actor, path: string, recursive: boolean | undefined): Place & { readonly entry: Entry } {
+export function removable(view: View, actor: Actor, path: string, { recursive, searched }: Removing): Place & { readonly entry: Entry } {
   checkNotSystem(path, 'remove')
   const place = placeAt(view, actor, path)
   const { parent, entry } = place
@@ -85,16 +91,17 @@ export function removable(view: View, actor: Actor, path: string, recursive: boo
   if (entry.directory && !isEmpty(view, entry.id)) {
     if (!recursive) throw new GristmillError('ENOTEMPTY', `${path} is a directory that is not empty; removing it with all that is in it must be asked for (recursive)`, { details: { path } })
     // Nobody empties a directory that they may not write to; what lies deeper goes with it, for checking it would take as long as removing it.
-    if (!may(actor, entry, mayWrite) || !may(actor, entry, maySearch)) checkMay(actor, entry, mayWrite, path)
+    checkMay(actor, entry, mayWrite, path)
+    if (searched) checkMay(actor, entry, maySearch, path)
   }
   return { ...place, entry }
 }
 
 /** For good. What may come back goes to the trash instead (trash/mutations.ts). */
-export const remove = mutation<Asked & { recursive?: boolean | undefined }, undefined>({
+export const remove = mutation<Asked & Removing, undefined>({
   kind: 'namespace.remove',
-  mutate(draft, { path, recursive, nowMs: _, ...actor }) {
-    const { parent, name, entry } = removable(draft, actor, path, recursive)
+  mutate(draft, { path, recursive, searched, nowMs: _, ...actor }) {
+    const { parent, name, entry } = removable(draft, actor, path, { recursive, searched })
     detach(draft, parent.entry.id, name, entry)
     return undefined
   },

@@ -5,7 +5,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import type { RequestId } from '../../src/base/ids.ts'
 import { isWithin, join, nameOf, parentOf, systemDirectory } from '../../src/base/paths.ts'
 import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
-import { directoryMode, removable, rename } from '../namespace/names.ts'
+import { directoryMode, removable, rename, type Removing } from '../namespace/names.ts'
 import { hasSnapshots } from '../namespace/history.ts'
 import { checkNoSnapshots, detach, makeDirectories, move } from '../namespace/tree.ts'
 import { contentOf, itemAt, itemPath, items, keyOfItem, openItem } from './items.ts'
@@ -16,10 +16,10 @@ interface Asked extends Actor { readonly requestId?: RequestId | undefined; read
 export const isFinal = (path: string): boolean => isWithin(path, systemDirectory)
 
 /** Moves a thing into the trash of whoever asks. The result is the item's name. */
-export const discard = mutation<Asked & { path: string; recursive?: boolean | undefined }, string>({
+export const discard = mutation<Asked & Removing & { path: string }, string>({
   kind: 'trash.discard',
-  mutate(draft, { path, recursive, nowMs, user, root }) {
-    const { parent, name, entry } = removable(draft, { user, root }, path, recursive)
+  mutate(draft, { path, recursive, searched, nowMs, user, root }) {
+    const { parent, name, entry } = removable(draft, { user, root }, path, { recursive, searched })
     if (entry.directory) checkNoSnapshots(draft, entry.id, path, 'removed')
     const item = openItem(draft, { user, from: path, removedMs: Math.floor(nowMs) })
     move(draft, { parent: parent.entry.id, name }, { parent: item.id, name }, entry)
