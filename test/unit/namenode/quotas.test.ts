@@ -232,3 +232,26 @@ for (const seed of [1, 2, 3, 4]) {
     expect(again.store.dump()).toBe(bench.store.dump())
   })
 }
+
+test('what comes in the operation right after a quota was set, and before it is counted, is counted too', async () => {
+  const bench = await openBench()
+  await bench.do(mkdir, { path: '/q' })
+  await bench.do(touch, file('/q/before'))
+  await bench.do(setQuota, { path: '/q', names: 10 })
+  await bench.do(touch, file('/q/first'))
+  await bench.do(touch, file('/q/second'))
+  await count(bench)
+  expect(usageAt(bench.journal.view, stat(bench.journal.view, root, '/q').id)).toMatchObject({ known: true, used: { names: 3 } })
+})
+
+test('over a bound that was lowered nothing comes in, and what is there may change as long as it takes no more', async () => {
+  const bench = await openBench()
+  await bench.do(mkdir, { path: '/q' })
+  for (const name of ['a', 'b']) await write(bench, `/q/${name}`, 100, 1)
+  await bound(bench, '/q', { names: 1, bytes: 300 })
+  await expect(bench.do(touch, file('/q/c'))).rejects.toMatchObject(full)
+  await bench.do(setAttributes, { path: '/q/a', replication: 2 })
+  await expect(bench.do(setAttributes, { path: '/q/b', replication: 2 })).rejects.toMatchObject(full)
+  await bench.do(rename, { from: '/q/a', to: '/q/d' })
+  expect(usageAt(bench.journal.view, stat(bench.journal.view, root, '/q').id)!.used).toEqual({ names: 2, bytes: 300 })
+})
