@@ -61,6 +61,8 @@ export class Executor {
   #lastWords = ''
   #gone = false
   #retired = false
+  #spawned = false
+  #over = false
 
   constructor(options: ExecutorOptions) {
     this.#options = options
@@ -84,8 +86,8 @@ export class Executor {
   get attempt(): AttemptId | undefined { return this.#running?.attempt }
   /** May it be given a task? */
   get isIdle(): boolean { return !this.#running && !this.#gone && !this.#retired }
-  /** Has it run so many jobs that the next one should have another process? */
-  get isWorn(): boolean { return this.#jobs.size >= jobsMax }
+  /** Has it run so many jobs that the next one should have another process, or is a job over whose processes may live on beside it? */
+  get isWorn(): boolean { return this.#jobs.size >= jobsMax || this.#over }
   get progress(): { readonly counters: Counters; readonly fraction: number } | undefined { return this.#running }
 
   /** Never rejects. After a failure the process is of no more use and ends itself, or is ended. */
@@ -109,6 +111,13 @@ export class Executor {
 
   /** Ends the attempt, and with it the process. */
   kill(why: string): void { this.#end(failed('killed', why, this.#running?.counters)) }
+
+  /** A job has ended. What its program has started ends with this process: now, or when it has run what it runs. */
+  jobOver(job: JobId): void {
+    if (!this.#spawned || !this.#jobs.has(job)) return
+    this.#over = true
+    if (this.isIdle) this.retire()
+  }
 
   /** Ends an idle process. */
   retire(): void {
@@ -140,6 +149,9 @@ export class Executor {
     switch (message.kind) {
       case 'ready':
         this.#baseBytes = this.#child.residentBytes() || baseBytesDefault
+        return
+      case 'spawned':
+        this.#spawned = true
         return
       case 'log':
         return this.#options.log[message.level](message.message, { executor: this.pid, attempt: running?.attempt, ...message.fields })

@@ -2,7 +2,8 @@
 // that works, and waits for tasks. Started by executor.ts with an empty environment; the directory for compiled code is told as
 // an argument, and everything else is loaded only after it is in use.
 
-import { enableCompileCache, flushCompileCache } from 'node:module'
+import childProcess from 'node:child_process'
+import { enableCompileCache, flushCompileCache, syncBuiltinESMExports } from 'node:module'
 import { connectParent } from '../../src/world/child.ts'
 import type { FromExecutor, ToExecutor } from './messages.ts'
 
@@ -18,6 +19,21 @@ const [{ Child }, { localDisk }, { systemClock }, { systemNet }, { seeded, syste
   import('./child.ts'), import('../../src/world/disk.ts'), import('../../src/world/clock.ts'), import('../../src/world/net.ts'), import('../../src/world/random.ts'), import('../../src/world/started.ts'),
 ])
 
+// A process that the program starts lives in this one's group, or has this one as its parent: its node ends it with the job.
+let told = false
+const spawned = (): void => {
+  if (told) return
+  told = true
+  send({ kind: 'spawned' }).catch(() => {})
+}
+const { spawn } = childProcess.ChildProcess.prototype as unknown as { spawn: (...args: unknown[]) => unknown }
+Object.assign(childProcess.ChildProcess.prototype, { spawn(this: unknown, ...args: unknown[]): unknown { spawned(); return spawn.apply(this, args) } })
+for (const name of ['spawnSync', 'execSync', 'execFileSync'] as const) {
+  const start = childProcess[name] as (...args: unknown[]) => unknown
+  Object.assign(childProcess, { [name]: (...args: unknown[]): unknown => { spawned(); return start(...args) } })
+}
+syncBuiltinESMExports()
+
 const exit = process.exit.bind(process)
 const child = new Child({
   clock: systemClock, disk: localDisk, random: systemRandom(), net: systemNet, seeded,
@@ -30,12 +46,27 @@ const child = new Child({
   send,
 })
 
-// What the program prints goes to the log of the attempt, whichever way it takes.
+// What the program prints goes to the log of the attempt, whichever way it takes. It is written at once, so nothing waits in memory;
+// callbacks come later, as they must. console.log gives the same one each time, and a loop that prints without end lets none of
+// them come: equal ones in a row are counted.
+const callbacks: Array<{ readonly call: () => void; count: number }> = []
+const callLater = (call: () => void): void => {
+  const last = callbacks.at(-1)
+  if (last?.call === call) {
+    last.count++
+    return
+  }
+  callbacks.push({ call, count: 1 })
+  if (callbacks.length > 1) return
+  process.nextTick(() => {
+    for (const { call: now, count } of callbacks.splice(0)) for (let i = 0; i < count; i++) now()
+  })
+}
 for (const stream of [process.stdout, process.stderr]) {
   stream.write = ((chunk: string | Uint8Array, encoding?: BufferEncoding | ((error?: Error) => void), done?: (error?: Error) => void): boolean => {
     const [code, callback] = typeof encoding === 'function' ? [undefined, encoding] : [encoding, done]
     child.print(typeof chunk === 'string' ? Buffer.from(chunk, code) : chunk)
-    if (callback) process.nextTick(callback)
+    if (callback) callLater(callback)
     return true
   }) as typeof stream.write
 }

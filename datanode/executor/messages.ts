@@ -32,6 +32,8 @@ export type ToExecutor = { readonly kind: 'run'; readonly work: TaskWork; readon
 export type FromExecutor =
   /** It is warm. */
   | { readonly kind: 'ready' }
+  /** Its program has started a process, once or more often. */
+  | { readonly kind: 'spawned' }
   | { readonly kind: 'progress'; readonly attempt: AttemptId; readonly counters: Counters; readonly fraction: number }
   | { readonly kind: 'finished'; readonly attempt: AttemptId; readonly outcome: Outcome }
   /** For the datanode's own log. */

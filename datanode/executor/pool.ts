@@ -3,7 +3,7 @@
 // A process belongs to the first program and user that it runs: no other program ever sees what that one left in memory.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import type { AttemptId } from '../../src/base/ids.ts'
+import type { AttemptId, JobId } from '../../src/base/ids.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import { Executor } from './executor.ts'
@@ -90,6 +90,14 @@ export class Pool {
     if (executor.isWorn) executor.retire()
     if (executor.isIdle && !this.#stopped) this.#idle(executor)
     this.#scheduleSpare()
+  }
+
+  /** Ends processes that may have others beside them, which the job's program has started. */
+  jobOver(job: JobId): void {
+    for (const executor of this.#executors) {
+      executor.jobOver(job)
+      if (!executor.isIdle) this.#idleSince.delete(executor)
+    }
   }
 
   async #start(memoryBytes: number): Promise<Executor> {

@@ -98,6 +98,7 @@ export class TaskRunner implements Runner {
 
   async forget(job: JobId): Promise<void> {
     for (const { work } of this.#running.values()) if (work.job === job) this.kill(work.attempt)
+    this.#pool.jobOver(job)
     await this.#outputs.forget(job)
     await prune(this.#host.world.disk, `${this.#host.dir}/logs`, limits.jobsKept)
   }

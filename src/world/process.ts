@@ -73,13 +73,38 @@ class NodeChild implements Child {
     }
   }
 
+  /** The group, and what has left it (`detached`): that is found by its parents, while they live. */
   #killGroup(): void {
-    try {
-      process.kill(-this.pid, 'SIGKILL')
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    const descendants = this.#running ? descendantsOf(this.pid) : []
+    kill(-this.pid)
+    for (const pid of descendants) {
+      kill(-pid)
+      kill(pid)
     }
   }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/** Processes below this one, parents first; none where the system does not tell (no /proc). */
+function descendantsOf(pid: number): number[] {
+  const found: number[] = []
+  for (let next: number | undefined = pid, seen = 0; next !== undefined; next = found[seen++]) {
+    try {
+      for (const thread of fs.readdirSync(`/proc/${next}/task`)) {
+        found.push(...fs.readFileSync(`/proc/${next}/task/${thread}/children`, 'latin1').split(' ').filter(Boolean).map(Number))
+      }
+    } catch {
+      // Gone this moment.
+    }
+  }
+  return found
 }
 
 /** Resolves when the pipes and the channel of an ended process have said all that they had to say. */

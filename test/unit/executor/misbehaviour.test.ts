@@ -167,6 +167,30 @@ test('what a program has started does not outlive it', async () => {
   for (const pid of pids) await expect.poll(() => alive(pid), { timeout: 10_000 }).toBe(false)
 })
 
+test.each<[string, string]>([
+  ['a process that nobody waits for', `spawn('sleep', ['1000']).unref()`],
+  ['one in a group of its own', `spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).unref()`],
+  ['one that a shell leaves behind', `execSync('sleep 1000 > /dev/null 2>&1 & echo $!').toString()`],
+  ['one that another one has started', `spawn('sh', ['-c', 'sleep 1000 & wait'], { stdio: 'ignore' }).unref()`],
+])('what a program has started ends with its job, though its process was kept for the next task: %s', async (_, start) => {
+  const spawning = `import { spawn, execSync } from 'node:child_process'\nvoid [spawn, execSync]\n` +
+    program(`map(line: string, emit) { if (line !== 'bad') return; const made: any = ${start.replace('.unref()', '')}; made.unref?.(); console.log(typeof made === 'string' ? made.trim() : made.pid); emit(process.pid, 1) }`)
+  const job = `children-${start.length}`
+  const done = await bench.done(spawning, '/in', { job })
+  const pid = Number(await bench.log(done.work.attempt))
+  const executor = Number((await bench.outputOf(done)).split('\t')[0])
+  expect([alive(pid), alive(executor)]).toEqual([true, true])
+  await bench.runner().forget(job as never)
+  await expect.poll(() => [alive(pid), alive(executor)], { timeout: 20_000 }).toEqual([false, false])
+  expect(bench.runner().pids).not.toContain(executor)
+})
+
+test('a loop that prints without end fills neither memory nor disk', async () => {
+  const done = await bench.done(program(`map(line: string, emit, { counter }) { if (line !== 'good') return; const before = process.memoryUsage().rss; for (let i = 0; i < 3_000_000; i++) console.log('a line that is printed again and again'); counter('MiB', Math.round((process.memoryUsage().rss - before) / 2 ** 20)) }`), '/in')
+  expect(done.counters['user.MiB']).toBeLessThan(100)
+  expect(await bench.log(done.work.attempt)).toMatch(/what follows is left out\]\n$/)
+})
+
 test('a program that does not load, or is not the one that was submitted', async () => {
   const message = async (text: string, options = {}): Promise<Failed['failure']> => (await bench.fails(text, '/in', options)).failure
   expect(await message(`throw new Error('at load')\nexport default 1`)).toMatchObject({ code: 'PROGRAM_INVALID', message: expect.stringContaining('at load'), stack: expect.stringContaining('program.ts:1:') })
