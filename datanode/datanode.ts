@@ -95,6 +95,7 @@ export class Datanode {
   #transfers: Transfers | undefined
   #contact: Contact | undefined
   #pulse: Pulse | undefined
+  #fence: EpochFence | undefined
   #guard: DeletionGuard | undefined
   #upkeep: Upkeep | undefined
   #tasks: Tasks | undefined
@@ -151,7 +152,7 @@ export class Datanode {
     const cluster = (): ClusterId => this.#cluster!
     const homes = this.#homes
     const changes = new Changes()
-    const fence = await EpochFence.open(disk, homes.all.map(({ dir }) => dir))
+    const fence = this.#fence = await EpochFence.open(disk, homes.all.map(({ dir }) => dir), clock)
     const store = await Store.open({
       disk, clock, log, failpoints, trashKeepMs: times.blockTrashKeepMs,
       dirs: homes.all.map(({ dir, id }) => ({ dir, id: storageId(id) })),
@@ -260,6 +261,7 @@ export class Datanode {
     const { drainMs } = this.#times
     const steps: Array<() => Promise<unknown> | undefined> = [
       () => this.#contact?.stop(),
+      () => this.#fence?.stop(),
       async () => this.#guard?.stop(),
       async () => this.#server?.drain(),
       () => this.#transfers?.drain(drainMs, (ms, work) => clock.after(ms, work)),

@@ -6,6 +6,7 @@ import { jobMutations } from './jobs/mutation.ts'
 import type { AnyMutation } from './journal/operation.ts'
 import { recoveredMutations } from './journal/recovered.ts'
 import { requestMutations } from './journal/requests.ts'
+import { startMutations } from './journal/starts.ts'
 import { formatMutations } from './namespace/format.ts'
 import { nameMutations } from './namespace/names.ts'
 import { sweepMutations } from './namespace/sweep.ts'
@@ -17,5 +18,5 @@ import { xattrMutations } from './xattrs/mutations.ts'
 import { writingMutations } from './writing/mutations.ts'
 
 export const allMutations: readonly AnyMutation[] = [
-  ...requestMutations, ...recoveredMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...trashMutations, ...snapshotMutations, ...quotaMutations, ...xattrMutations, ...writingMutations, ...nodeMutations, ...balanceMutations, ...jobMutations, ...formerJobMutations,
+  ...requestMutations, ...startMutations, ...recoveredMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...trashMutations, ...snapshotMutations, ...quotaMutations, ...xattrMutations, ...writingMutations, ...nodeMutations, ...balanceMutations, ...jobMutations, ...formerJobMutations,
 ]

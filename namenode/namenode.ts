@@ -29,6 +29,7 @@ import { nodesRoutes } from './nodes/conversation.ts'
 import { forgetGone, knownNodes } from './nodes/known.ts'
 import { Operators } from './nodes/operators.ts'
 import { Registry } from './nodes/registry.ts'
+import { Succession } from './nodes/succession.ts'
 import { Terms } from './nodes/terms.ts'
 import { identify, inspect, openJournal } from './open.ts'
 import { quotaRoutes } from './quotas/conversation.ts'
@@ -67,6 +68,8 @@ export interface NamenodeConfig {
   readonly onFatal?: ((error: GristmillError) => void) | undefined
 }
 
+interface Parts { readonly journal: LocalJournal; readonly store: Store; readonly succeed: Awaited<ReturnType<typeof Succession.begin>> }
+
 const isLoopback = (host: string): boolean => /^127\.\d+\.\d+\.\d+$|^localhost$|^\[?::1\]?$/.test(host)
 
 export class Namenode {
@@ -94,8 +97,9 @@ export class Namenode {
       const journal = await openJournal(world, config, store)
       ends.push(() => journal.close())
       const cluster = await identify(home, journal, world, config.user ?? systemUser)
+      const succeed = await Succession.begin({ world, journal, dir: config.dir })
       const namenode = new Namenode(world, times, home.id, cluster, ends)
-      await namenode.#start(config, journal, store)
+      await namenode.#start(config, { journal, store, succeed })
       return namenode
     } catch (error) {
       await undo(world, ends)
@@ -123,7 +127,7 @@ export class Namenode {
 
   async [Symbol.asyncDispose](): Promise<void> { await this.stop() }
 
-  async #start(config: NamenodeConfig, journal: LocalJournal, store: Store): Promise<void> {
+  async #start(config: NamenodeConfig, { journal, store, succeed }: Parts): Promise<void> {
     const { clock, random, log, net, failpoints } = this.#world
     const { view } = journal
     this.#advertise = config.advertise
@@ -145,15 +149,16 @@ export class Namenode {
     })
     const { map } = keeper
     const discard = (blocks: readonly BlockId[]): void => keeper.discard(blocks)
-    const jobs = new Jobs({ clock, failpoints, log, journal, registry, tokens, actor, holders: id => keeper.holders(id), halted: () => keeper.safe.manual, trash: trashKeepMs > 0 })
+    const jobs = new Jobs({ clock, failpoints, log, journal, registry, tokens, actor, holders: id => keeper.holders(id), halted: () => keeper.safe.held, trash: trashKeepMs > 0 })
     const sweeper = new Sweeper({ journal, clock, log, gone: discard })
-    const trash: TrashOptions = { journal, clock, actor, keepMs: trashKeepMs, held: () => keeper.safe.manual, removed: () => sweeper.wake() }
+    const trash: TrashOptions = { journal, clock, actor, keepMs: trashKeepMs, held: () => keeper.safe.held, removed: () => sweeper.wake() }
 
     const operators = new Operators({ journal, registry, keeper, clock, actor })
     const balancing = new Balancing({ journal, balancer: keeper.balancer, clock, log, actor })
 
-    const backups = new Backups({ world: this.#world, store, journal, cluster: this.cluster, namenode: this.id, dir, plan: config.backups })
+    const backups = new Backups({ world: this.#world, store, journal, cluster: this.cluster, namenode: this.id, dir, plan: config.backups, behind: () => succession.behind !== undefined })
 
+    const succession = await succeed(error => keeper.halt(error))
     for (const known of knownNodes(view)) registry.expect(known)
     await backups.start()
     await jobs.start()
@@ -161,26 +166,27 @@ export class Namenode {
     const about = { cluster: this.cluster, dir, pid, version, startedMs: Math.floor(clock.now()), address: () => this.address, defaults }
     const statusOptions: StatusOptions = { journal, registry, keeper, clock, about, jobsRunning: () => jobs.running, backupMs: () => backups.newestMs }
     exposeNamenode(metrics, statusOptions)
-    const held = (): boolean => keeper.safe.manual
+    const held = (): boolean => keeper.safe.held
     const changeable = (routes: readonly Route[]): Route[] => heldBack(routes, held)
+    // Of a namenode that is behind, what it says of files is as wrong as what it would do to them.
+    const answerable = (routes: readonly Route[]): Route[] => heldBack(routes, held, () => succession.behind)
     const server = this.#server = serve({
       auth: new Authenticator({ secret, cluster: this.cluster, loopback: isLoopback(config.host), clock }),
       clock, log, registry: metrics,
       routes: [
-        ...changeable(namespaceRoutes({
+        ...answerable(namespaceRoutes({
           journal, view, map, registry, tokens, random, clock, log, defaults, actor, trashKeepMs, removed: () => sweeper.wake(),
           suspect: (id, address, message) => keeper.suspect(id, address, message),
         })),
-        ...changeable(trashRoutes(trash)),
-        ...changeable(xattrRoutes({ journal, actor })),
-        ...changeable(quotaRoutes({ journal, clock, actor })),
-        ...changeable(snapshotRoutes({ journal, clock, actor, removed: () => sweeper.wake() })),
-        ...changeable(writingRoutes({ journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard })),
-        ...nodesRoutes({ cluster: this.cluster, journal, registry, terms, reports: keeper.reports, clock, nowMs, taken: (node, orders) => keeper.taken(node, orders), copyFailed: (node, failure) => keeper.repair.failed(node, failure) }),
+        ...answerable(trashRoutes(trash)),
+        ...answerable(xattrRoutes({ journal, actor })),
+        ...answerable(quotaRoutes({ journal, clock, actor })),
+        ...answerable(snapshotRoutes({ journal, clock, actor, removed: () => sweeper.wake() })),
+        ...answerable(writingRoutes({ journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard })),
+        ...nodesRoutes({ cluster: this.cluster, succession, journal, registry, terms, reports: keeper.reports, clock, nowMs, taken: (node, orders) => keeper.taken(node, orders), copyFailed: (node, failure) => keeper.repair.failed(node, failure) }),
         ...statusRoutes(statusOptions),
-        ...operators.routes,
-        ...balancing.routes,
-        ...changeable(jobs.routes),
+        ...heldBack([...operators.routes, ...balancing.routes], () => false, () => succession.behind),
+        ...answerable(jobs.routes),
         ...changeable(safetyRoutes({ journal, keeper, registry, clock, log, backups, backupDir: config.backups?.dir ?? `${dir}/backups`, actor })),
       ],
     })

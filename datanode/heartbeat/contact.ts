@@ -120,8 +120,9 @@ export class Contact {
     const reply = await caller().call(namenode, register, {
       node, address, rack, host, pid, version, slots: runner.slots, storages: await store.state(), attempts: runner.running().slice(0, attemptsMax),
       ...(known !== undefined && { cluster: known }),
+      ...(fence.seen.epoch > 0 && { seen: fence.seen }),
     }, { signal, peer: 'namenode', retry: false })
-    await fence.pass(reply.epoch)
+    await fence.pass(reply)
     await join(reply.cluster)
     met(reply.upMs ?? 0)
     time.heard(reply.nowMs, askedMs)

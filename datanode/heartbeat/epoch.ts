@@ -1,75 +1,112 @@
-// The highest epoch of a namenode that this node has seen, kept on each of its disks. A namenode with a lower one has been replaced
-// and does not know it: nothing that it orders is done.
-// Invariant: an epoch is acted on only when at least one disk has it durably; what any disk has counts.
+// The highest position in the history of its cluster that a namenode has told this node (epoch, incarnation, operation, block id),
+// kept on each of its disks. A namenode that is behind it is an old copy, or has been replaced: nothing that it orders is done.
+// Invariant: an epoch and its incarnation are acted on only when at least one disk has them durably; what any disk has counts.
+// Operations within an incarnation are written a moment later, for no order of that same process can be older than they are.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { isExhaustion } from '../../src/base/exhaustion.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
+import { nothingSeen, whyBehind, type Command, type Seen } from '../../src/protocol/position.ts'
 
-interface Copy { readonly path: string; epoch: number }
+interface Copy { readonly path: string; seen: Seen }
+
+/** A busy namenode's operations are written once in so long. */
+const lagMs = 1_000
 
 export class EpochFence {
   readonly #disk: Disk
+  readonly #clock: Pick<Clock, 'after'>
   readonly #copies: readonly Copy[]
   /** Never obeyed below this. */
-  #highest: number
+  #seen: Seen
   #writing: Promise<void> | undefined
+  #cancel: (() => void) | undefined
 
   /** Throws CORRUPT if something is there on some disk, and can be understood on none. */
-  static async open(disk: Disk, dirs: readonly string[]): Promise<EpochFence> {
+  static async open(disk: Disk, dirs: readonly string[], clock: Pick<Clock, 'after'>): Promise<EpochFence> {
     let strange: GristmillError | undefined
     const copies: Copy[] = []
     for (const dir of dirs) {
       const path = `${dir}/epoch.json`
-      let epoch = 0
+      let seen = nothingSeen
       try {
-        if (await disk.stat(path)) epoch = epochOf(await disk.readFile(path))
+        if (await disk.stat(path)) seen = seenOf(await disk.readFile(path))
       } catch (error) {
         if (isExhaustion(error)) throw error
         strange ??= new GristmillError('CORRUPT', `${path} cannot be understood (${(error as Error).message}); it should hold {"epoch": number}`, { cause: error })
       }
-      copies.push({ path, epoch })
+      copies.push({ path, seen })
     }
-    if (strange && copies.every(({ epoch }) => epoch === 0)) throw strange
-    const fence = new EpochFence(disk, copies)
+    if (strange && copies.every(({ seen }) => seen.epoch === 0)) throw strange
+    const fence = new EpochFence(disk, clock, copies)
     // A disk that could not be written to when the others were, or is new.
-    if (copies.some(({ epoch }) => epoch < fence.highest)) await fence.#write().catch(() => {})
+    if (copies.some(({ seen }) => isNewer(fence.#seen, seen))) await fence.#write().catch(() => {})
     return fence
   }
 
-  private constructor(disk: Disk, copies: readonly Copy[]) {
+  private constructor(disk: Disk, clock: Pick<Clock, 'after'>, copies: readonly Copy[]) {
     this.#disk = disk
+    this.#clock = clock
     this.#copies = copies
-    this.#highest = this.#durable
+    this.#seen = this.#durable
   }
 
-  get highest(): number { return this.#highest }
+  get highest(): number { return this.#seen.epoch }
+  get seen(): Seen { return this.#seen }
 
-  get #durable(): number { return Math.max(0, ...this.#copies.map(({ epoch }) => epoch)) }
+  get #durable(): Seen { return this.#copies.reduce<Seen>((highest, { seen }) => (isNewer(seen, highest) ? seen : highest), nothingSeen) }
 
-  /** Returns once a new epoch is remembered. Throws STALE_EPOCH for one that is over, and what the last disk says if none takes it. */
-  async pass(epoch: number): Promise<void> {
-    if (epoch < this.#highest) {
-      throw new GristmillError('STALE_EPOCH', `the namenode speaks for epoch ${epoch}, but epoch ${this.#highest} has begun; it has been replaced and must stop`, { details: { epoch, highest: this.#highest } })
+  /** Returns once a new epoch is remembered. Throws STALE_EPOCH for a namenode that is behind, and what the last disk says if none takes it. */
+  async pass(command: Command): Promise<void> {
+    const { epoch, at } = command
+    const why = whyBehind(command, this.#seen)
+    if (why !== undefined) {
+      throw new GristmillError('STALE_EPOCH', `the namenode is behind this datanode: ${why}; it must stop. Start the directory that was in use last; if there is none, run \`gristmill namenode recover\` on this one`, { details: { epoch, highest: this.#seen.epoch } })
     }
     // Known at once, so that an older epoch's answer is refused already while this one is written.
-    this.#highest = Math.max(this.#highest, epoch)
-    while (this.#durable < epoch) await (this.#writing ??= this.#write().finally(() => { this.#writing = undefined }))
+    if (epoch > this.#seen.epoch || (at && this.#seen.incarnation === undefined)) this.#seen = { epoch, ...at && { incarnation: at.incarnation }, seq: at?.seq ?? 0, nextBlock: at?.nextBlock ?? 0 }
+    else if (at && (at.seq > this.#seen.seq || at.nextBlock > this.#seen.nextBlock)) this.#seen = { ...this.#seen, seq: Math.max(at.seq, this.#seen.seq), nextBlock: Math.max(at.nextBlock, this.#seen.nextBlock) }
+    while (!this.#knows(epoch, at?.incarnation)) await (this.#writing ??= this.#write().finally(() => { this.#writing = undefined }))
+    if (isNewer(this.#seen, this.#durable)) this.#cancel ??= this.#clock.after(lagMs, () => void this.#flush())
+  }
+
+  /** Writes what is not written yet. */
+  async stop(): Promise<void> {
+    this.#cancel?.()
+    this.#cancel = undefined
+    if (isNewer(this.#seen, this.#durable)) await this.#flush()
+  }
+
+  async #flush(): Promise<void> {
+    this.#cancel = undefined
+    await (this.#writing ??= this.#write().finally(() => { this.#writing = undefined })).catch(() => {}) // at the next command
+  }
+
+  #knows(epoch: number, incarnation: string | undefined): boolean {
+    const { epoch: known, incarnation: named } = this.#durable
+    return known > epoch || (known === epoch && (incarnation === undefined || named !== undefined))
   }
 
   async #write(): Promise<void> {
-    const epoch = this.#highest
-    const bytes = Buffer.from(`${JSON.stringify({ epoch })}\n`)
-    const written = await Promise.allSettled(this.#copies.filter(copy => copy.epoch < epoch).map(async copy => {
+    const seen = this.#seen
+    const bytes = Buffer.from(`${JSON.stringify(seen.incarnation === undefined ? { epoch: seen.epoch } : seen)}\n`)
+    const written = await Promise.allSettled(this.#copies.filter(copy => isNewer(seen, copy.seen)).map(async copy => {
       await this.#disk.writeFileDurable(copy.path, bytes)
-      copy.epoch = epoch
+      copy.seen = seen
     }))
-    for (const each of written) if (each.status === 'rejected' && this.#durable < epoch) throw each.reason
+    for (const each of written) if (each.status === 'rejected' && isNewer(seen, this.#durable)) throw each.reason
   }
 }
 
-function epochOf(bytes: Buffer): number {
-  const { epoch } = JSON.parse(bytes.toString()) as { epoch?: unknown }
+const isNewer = (a: Seen, b: Seen): boolean =>
+  (a.epoch !== b.epoch ? a.epoch > b.epoch
+    : b.incarnation === undefined && a.incarnation !== undefined ? true
+      : a.incarnation === b.incarnation && (a.seq > b.seq || (a.seq === b.seq && a.nextBlock > b.nextBlock)))
+
+function seenOf(bytes: Buffer): Seen {
+  const { epoch, incarnation, seq, nextBlock } = JSON.parse(bytes.toString()) as { readonly [Field in keyof Seen]?: unknown }
   if (typeof epoch !== 'number') throw new Error('it holds no number')
-  return epoch
+  if (typeof incarnation !== 'string' || typeof seq !== 'number' || typeof nextBlock !== 'number') return { epoch, seq: 0, nextBlock: 0 }
+  return { epoch, incarnation, seq, nextBlock }
 }

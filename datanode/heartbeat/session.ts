@@ -113,9 +113,9 @@ export class Session {
   async beat(): Promise<void> {
     const { node, store, runner, transfers, refused, fence, time, clock, heartbeatMs } = this.#tools
     const askedMs = clock.mono()
-    const { epoch, nowMs } = await this.#call(beat, { node, session: this.id, storages: await store.state(), transfers: transfers(), running: runner.running().length, refused: refused() }, { retry: false, timeoutMs: heartbeatMs * 4 })
-    time.heard(nowMs, askedMs)
-    await fence.pass(epoch)
+    const reply = await this.#call(beat, { node, session: this.id, storages: await store.state(), transfers: transfers(), running: runner.running().length, refused: refused() }, { retry: false, timeoutMs: heartbeatMs * 4 })
+    time.heard(reply.nowMs, askedMs)
+    await fence.pass(reply)
   }
 
   /** Offers free slots at once: the waiting call still says how many there were when it began. */
@@ -202,7 +202,7 @@ export class Session {
         const reply = await this.#call(orders, { node, session: this.id, acknowledged: this.#acknowledged, freeSlots: runner.freeSlots() }, {
           retry: false, timeoutMs: longPollMs + 10_000, signal: AbortSignal.any([poll.signal, this.#ending.signal]),
         })
-        await fence.pass(reply.epoch)
+        await fence.pass(reply)
         for (const { seq, order } of reply.orders) {
           if (seq <= this.#acknowledged) continue
           this.#acknowledged = seq

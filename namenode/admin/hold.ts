@@ -8,13 +8,12 @@ import type { Route } from '../../src/rpc/serve.ts'
 export const inSafeMode = (): GristmillError =>
   new GristmillError('SAFE_MODE', 'an operator has put the namenode into safe mode: what is there can be read, and nothing be changed until `gristmill safemode leave`', { details: { final: true } })
 
-/** Routes, of which those that change something are refused while it is so. */
-export const heldBack = (routes: readonly Route[], held: () => boolean): Route[] => routes.map(each => (each.message.mutation
-  ? {
-      ...each,
-      handler: (request, context) => {
-        if (held()) throw inSafeMode()
-        return each.handler(request, context)
-      },
-    }
-  : each))
+/** Routes, of which those that change something are refused while it is so. `behind`: why no answer of this namenode can be trusted, if so. */
+export const heldBack = (routes: readonly Route[], held: () => boolean, behind: () => GristmillError | undefined = () => undefined): Route[] => routes.map(each => ({
+  ...each,
+  handler: (request, context) => {
+    const why = behind() ?? (each.message.mutation && held() ? inSafeMode() : undefined)
+    if (why) throw why
+    return each.handler(request, context)
+  },
+}))

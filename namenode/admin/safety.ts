@@ -40,7 +40,7 @@ export function safetyRoutes({ journal, keeper, registry, clock, log, backups, b
         if (action === 'enter') keeper.enterSafeMode()
         else keeper.leaveSafeMode()
       }
-      return { on: safe.on, manual: safe.manual, blocks: view.counters.blocks, present: map.present, awaited: registry.awaited().length }
+      return { on: safe.on, manual: safe.manual, ...safe.behind && { behind: safe.behind.message }, blocks: view.counters.blocks, present: map.present, awaited: registry.awaited().length }
     }),
     route(protocol.backup, async ({ dir }, { user }) => {
       checkSuperuser(actor(user), 'back up the metadata')

@@ -45,6 +45,7 @@ export function clusterStatus({ journal, registry, keeper, clock, jobsRunning, a
     nowMs: Math.floor(clock.now()),
     safeMode: safe.on,
     ...safe.manual && { safeModeManual: true },
+    ...safe.behind && { behind: safe.behind.message },
     files: counters.files,
     directories: counters.directories,
     blocks: counters.blocks,

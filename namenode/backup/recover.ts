@@ -10,12 +10,13 @@ import type { World } from '../../src/ports/world.ts'
 import { allMutations } from '../mutations.ts'
 import { LocalJournal } from '../journal/local.ts'
 import { Registry } from '../journal/operation.ts'
-import { recovered } from '../journal/recovered.ts'
+import { leap, recovered } from '../journal/recovered.ts'
 import { reach, survey, type Survey } from '../journal/survey.ts'
 import { asideIn, beginUnfinished, mendJournal, unfinishedIn, unfinishedName } from './aside.ts'
 import { knownDirs } from './backups.ts'
 import { factsOf, type Facts } from './digest.ts'
 import { fold } from './fold.ts'
+import { dropSeen, seenIn, seenName } from './seen.ts'
 import { backupsIn, verifyBackup, type Backup } from './shelf.ts'
 
 export interface RecoverOptions {
@@ -25,7 +26,7 @@ export interface RecoverOptions {
   readonly backup?: string | undefined
   /** Says what would be done. */
   readonly dryRun?: boolean | undefined
-  /** The epoch rises to at least this one. */
+  /** The epoch rises to this one, if it is not higher by itself: datanodes have seen an earlier one that nothing here knows of. */
   readonly epoch?: number | undefined
 }
 
@@ -93,12 +94,13 @@ interface Plan {
   readonly epoch: number
 }
 
-async function planOf(world: World, { dir, backup, epoch = 0 }: RecoverOptions, cluster: ClusterId | undefined): Promise<Plan> {
+async function planOf(world: World, { dir, backup, epoch }: RecoverOptions, cluster: ClusterId | undefined): Promise<Plan> {
   const { disk } = world
   const damage: string[] = []
   const passedOver: string[] = []
   const unfinished = await unfinishedIn(disk, dir)
   if (unfinished) damage.push('an earlier recovery was cut off')
+  const seen = await seenIn(disk, dir)
   const journal = await survey(disk, `${dir}/journal`)
   for (const { path, at, why } of journal.damages) damage.push(`${path}: at byte ${at}, ${why}`)
 
@@ -112,6 +114,11 @@ async function planOf(world: World, { dir, backup, epoch = 0 }: RecoverOptions, 
   }
   if (store?.counters) bases.push(baseOf('store', journal, store.counters.appliedSeq, undefined, store))
   else if (store && journal.files.length > 0) damage.push(`there is no store in ${dir}`)
+
+  const epochs = [unfinished?.epoch ?? 0, store?.counters?.epoch ?? 0, seen?.epoch ?? 0, ...journal.stretches.map(stretch => stretch.epoch)]
+  // What datanodes have seen cannot be looked at here, but it has happened.
+  if (seen) damage.push(`datanodes have seen operation ${seen.seq} of epoch ${seen.epoch}, of which this state knows nothing (${seenName})`)
+  else if (epoch !== undefined && epoch > Math.max(...epochs)) damage.push(`epoch ${epoch} is asked for, and this state knows of ${Math.max(...epochs)}`)
 
   const found = await candidates(world, dir, backup)
   const wanted = found.filter(one => {
@@ -144,11 +151,15 @@ async function planOf(world: World, { dir, backup, epoch = 0 }: RecoverOptions, 
   if (best.reach < last) damage.push(`nothing leads from operation ${best.reach} to ${last}, the last that is known`)
   // A sound store has everything that was acknowledged, but for what the journal's torn end or a missing journal may have had.
   const sound = best.kind === 'store' && damage.length === 0 && best.reach === last
+  const outranked = seen !== undefined || (epoch !== undefined && epoch > Math.max(...epochs))
+  const uncertain = outranked || unfinished?.lossy === true || best.reach < last || journal.damages.length > 0 || (best.kind !== 'store' && (journal.torn !== undefined || journalEnd < best.reach))
+  const next = 1 + Math.max(...epochs, ...bases.map(({ facts }) => facts?.counters?.epoch ?? 0))
   return {
     sound, damage, passedOver, journal, best, second: second?.reach === best.reach ? second : undefined,
     lost: last - best.reach,
-    uncertain: unfinished?.lossy === true || best.reach < last || journal.damages.length > 0 || (best.kind !== 'store' && (journal.torn !== undefined || journalEnd < best.reach)),
-    epoch: Math.max(epoch, unfinished?.epoch ?? 0, 1 + Math.max(store?.counters?.epoch ?? 0, ...bases.map(({ facts }) => facts?.counters?.epoch ?? 0), ...journal.stretches.map(stretch => stretch.epoch))),
+    uncertain,
+    // Starts that nothing here knows of have raised it as well: how often, nobody can say, unless an operator does.
+    epoch: Math.max(epoch ?? 0, epoch === undefined && uncertain && !unfinished ? next + leap : next),
   }
 }
 
@@ -168,7 +179,7 @@ async function candidates({ disk }: World, dir: string, backup: string | undefin
 interface Done { readonly outcome: Recovery['outcome']; readonly epoch: number; readonly facts: Facts | undefined; readonly digest: string | undefined; readonly confirmed?: boolean; readonly aside?: string }
 
 async function carryOut(world: World, dir: string, { best, second, journal, epoch, uncertain, damage }: Plan): Promise<Done & { facts: Facts }> {
-  const { disk, log, clock } = world
+  const { disk, log, clock, random } = world
   const fresh = `${dir}/store.new`
   await disk.removeTree(fresh)
   let digest = best.facts?.digest
@@ -200,14 +211,14 @@ async function carryOut(world: World, dir: string, { best, second, journal, epoc
   try {
     const registry = new Registry(allMutations)
     const opened = await LocalJournal.open({ store, disk, clock, log, dir: `${dir}/journal`, registry, onFatal: error => log.error('the rebuilt state cannot be written', { error }) })
-    await opened.submit(recovered, { epoch, lossy: uncertain, nowMs: Math.floor(clock.now()) })
+    await opened.submit(recovered, { epoch, lossy: uncertain, nowMs: Math.floor(clock.now()), incarnation: random.id().slice(0, 16) })
     await opened.close()
   } finally {
     await store.close()
   }
   const facts = await factsOf(world, `${dir}/store`)
   await disk.remove(`${dir}/${unfinishedName}`)
-  await disk.syncDir(dir)
+  await dropSeen(disk, dir)
   return { outcome: 'recovered', epoch: facts.counters!.epoch, facts, digest, confirmed, aside }
 }
 

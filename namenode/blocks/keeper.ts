@@ -1,6 +1,7 @@
 // Everything about replicas, put together: the map, what reports say, what is copied, trimmed, moved and deleted, safe mode,
 // and the walks behind it all. The namenode gives it nodes and files; it gives them orders.
 
+import type { GristmillError } from '../../src/base/errors.ts'
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
@@ -82,7 +83,7 @@ export class Keeper {
       onOver: () => {
         log.info('safe mode is over: it is known where blocks lie', { blocks: view.counters.blocks, present: map.present })
         trim.allow()
-        if (!safe.manual) deletions.open()
+        if (!safe.held) deletions.open()
         review.want()
       },
     })
@@ -111,7 +112,7 @@ export class Keeper {
     this.chores = [
       { name: 'safe mode', everyMs: 100, work: () => safe.check() },
       { name: 'copy and trim blocks', everyMs: 100, work: () => {
-        if (safe.manual) return
+        if (safe.held) return
         repair.work()
         trim.work()
       } },
@@ -143,6 +144,12 @@ export class Keeper {
   /** An operator says that nothing may change. */
   enterSafeMode(): void {
     this.safe.enter()
+    this.deletions.close()
+  }
+
+  /** This namenode is behind its cluster: nothing of what it believes may be acted on. */
+  halt(behind: GristmillError): void {
+    this.safe.halt(behind)
     this.deletions.close()
   }
 

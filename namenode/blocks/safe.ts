@@ -6,8 +6,10 @@
 // A cluster without blocks is never in safe mode. One that has lost more than a thousandth of its blocks stays in it until
 // their files are removed: then copies are made, and nothing is destroyed.
 // An operator can put the namenode into safe mode too, until somebody says otherwise or the namenode ends. Then nothing is
-// changed at all: no names, no copies, no deletions; what is there can be read.
+// changed at all: no names, no copies, no deletions; what is there can be read. The same holds, for good, for a namenode that has
+// found out that it is behind its cluster.
 
+import type { GristmillError } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 
 /** Of all blocks. */
@@ -31,13 +33,18 @@ export class SafeMode {
   #copies = false
   #on = true
   #manual = false
+  #behind: GristmillError | undefined
 
   constructor(options: SafeModeOptions) {
     this.#options = options
     this.#startMs = options.clock.mono()
   }
 
-  get on(): boolean { return this.#on || this.#manual }
+  get on(): boolean { return this.#on || this.held }
+  /** Nothing may change. */
+  get held(): boolean { return this.#manual || this.#behind !== undefined }
+  /** This namenode must not serve. */
+  get behind(): GristmillError | undefined { return this.#behind }
   /** An operator has said so. */
   get manual(): boolean { return this.#manual }
   /** It is as well known as it will be where blocks lie. */
@@ -45,8 +52,12 @@ export class SafeMode {
 
   enter(): void { this.#manual = true }
 
-  /** Ends it, whoever began it: an operator may know that what is missing will not come. */
+  /** It does not end while this namenode lives. */
+  halt(behind: GristmillError): void { this.#behind ??= behind }
+
+  /** Ends it, whoever began it: an operator may know that what is missing will not come. Throws SAFE_MODE if this namenode is behind. */
   leave(): void {
+    if (this.#behind) throw this.#behind
     this.#manual = false
     const { onCopies, onOver } = this.#options
     if (!this.#copies) {
@@ -62,7 +73,7 @@ export class SafeMode {
   /** Looks whether it can end. Once over, it does not come back while this namenode lives. */
   check(): void {
     const { clock, nodeDeadMs, blocks, present, awaited, onCopies, onOver } = this.#options
-    if (!this.#on) return
+    if (!this.#on || this.#behind) return
     const total = blocks()
     if (!this.#copies && (total === 0 || awaited() === 0 || clock.mono() - this.#startMs >= nodeDeadMs)) {
       this.#copies = true

@@ -2,13 +2,15 @@
 //   jobs      job number (8)                                  → head (JobRecord)
 //   jobspecs  job number (8)                                  → spec, as long as the job has not ended
 //   jobtasks  job number (8), stage (2), task (4)             → TaskRecord
-// A job's number is its age; the newest job is never forgotten, so no number is given twice.
+// A job's number is its age; the newest job is never forgotten, and a recovery that may have lost jobs leaves their numbers out, so
+// no number is given twice.
 
 import { jobId, type JobId } from '../../src/base/ids.ts'
 import type { JobSpec } from '../../src/protocol/job.ts'
 import { decodeValue, encodeValue } from '../journal/codec.ts'
 import type { Draft } from '../journal/draft.ts'
 import { idKey, putId, readId } from '../journal/keys.ts'
+import { lastJob } from '../journal/recovered.ts'
 import type { View } from '../journal/view.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
 
@@ -46,10 +48,7 @@ export function* heads(view: View, { reverse = false, before }: { reverse?: bool
   for (const { key, value } of view.range('jobs', { reverse, ...before !== undefined && { end: idKey(before) } })) yield { number: readId(key), head: decodeValue(value) }
 }
 
-export function nextNumber(view: View): number {
-  for (const { key } of view.range('jobs', { reverse: true, limit: 1 })) return readId(key) + 1
-  return 1
-}
+export const nextNumber = (view: View): number => lastJob(view) + 1
 
 export const putHead = (draft: Draft, number: number, head: JobRecord): void => draft.put('jobs', idKey(number), encodeValue(head))
 export const putSpec = (draft: Draft, number: number, spec: JobSpec): void => draft.put('jobspecs', idKey(number), encodeValue(spec))

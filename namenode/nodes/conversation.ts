@@ -16,10 +16,12 @@ import { noteNode } from './known.ts'
 import type { DataNode } from './node.ts'
 import type { NumberedOrder } from './orders.ts'
 import type { Registry } from './registry.ts'
+import type { Succession } from './succession.ts'
 import type { Terms } from './terms.ts'
 
 export interface NodesOptions {
   readonly cluster: ClusterId
+  readonly succession: Pick<Succession, 'behind' | 'command' | 'meet'>
   readonly journal: Journal
   readonly registry: Registry
   readonly terms: Terms
@@ -36,8 +38,7 @@ export interface NodesOptions {
 /** Replicas of a report between two turns of the event loop: some two milliseconds. */
 const sliceMax = 1_000
 
-export function nodesRoutes({ cluster, journal, registry, terms, reports, clock, nowMs, taken, copyFailed }: NodesOptions): Route[] {
-  const epoch = (): number => journal.view.counters.epoch
+export function nodesRoutes({ cluster, succession, journal, registry, terms, reports, clock, nowMs, taken, copyFailed }: NodesOptions): Route[] {
   const startMs = clock.mono()
 
   async function register(request: RequestOf<typeof heartbeat.register>): Promise<{ node: DataNode; kill: ReturnType<Registry['register']>['kill'] }> {
@@ -46,6 +47,9 @@ export function nodesRoutes({ cluster, journal, registry, terms, reports, clock,
       throw new GristmillError('WRONG_CLUSTER', `the datanode ${id} belongs to cluster ${request.cluster}, and this is the namenode of ${cluster}; check its namenode's address`, { details: { expected: cluster, found: request.cluster } })
     }
     registry.admit(request)
+    if (request.seen) await succession.meet(id, request.seen)
+    // Nothing comes of a datanode that has not seen anything yet, either: this namenode can do nothing with it.
+    if (succession.behind) throw new GristmillError('STALE_EPOCH', succession.behind.message)
     const before = registry.get(id)
     let noted = before !== undefined && before.noted && before.address === address && before.rack === rack && before.host === host
     try {
@@ -112,15 +116,15 @@ export function nodesRoutes({ cluster, journal, registry, terms, reports, clock,
   return [
     route(heartbeat.register, async request => {
       const { node, kill } = await register(request)
-      return { cluster, epoch: epoch(), session: node.session, upMs: Math.floor(clock.mono() - startMs), nowMs: nowMs(), kill }
+      return { cluster, ...succession.command, session: node.session, upMs: Math.floor(clock.mono() - startMs), nowMs: nowMs(), kill }
     }),
     route(heartbeat.beat, request => {
       registry.beat(request)
-      return { epoch: epoch(), nowMs: nowMs() }
+      return { ...succession.command, nowMs: nowMs() }
     }),
     route(heartbeat.leave, ({ node, session }) => {
       registry.leave(node, session)
-      return { epoch: epoch() }
+      return { epoch: succession.command.epoch }
     }),
     route(report.changes, async request => {
       const node = registry.heard(request.node, request.session)
@@ -137,6 +141,9 @@ export function nodesRoutes({ cluster, journal, registry, terms, reports, clock,
       copyFailed(registry.heard(node, session), failure)
       return {}
     }),
-    route(order.orders, async (request, context) => ({ epoch: epoch(), orders: [...await wait(request, context)] })),
+    route(order.orders, async (request, context) => {
+      const orders = [...await wait(request, context)]
+      return { ...succession.command, orders }
+    }),
   ]
 }

@@ -51,6 +51,8 @@ export const status = message('admin.status', {
     safeMode: Type.Boolean(),
     /** An operator has said so: it lasts until he says otherwise. */
     safeModeManual: Type.Optional(Type.Boolean()),
+    /** Why this namenode is behind its cluster, and what to do. */
+    behind: Type.Optional(text(2000)),
     files: count,
     directories: count,
     blocks: count,

@@ -4,6 +4,7 @@
 import Type, { type Static } from './schema.ts'
 import { address, attemptId, clusterId, count, instant, nodeId, storageId, text } from './fields.ts'
 import { message } from './message.ts'
+import { position, seen } from './position.ts'
 
 export const storageState = Type.Object({
   id: storageId,
@@ -37,10 +38,13 @@ export const register = message('heartbeat.register', {
     storages: Type.Array(storageState, { maxItems: 64 }),
     /** Attempts that still run from an earlier session: kept if the namenode knows them. */
     attempts: Type.Array(attemptId, { maxItems: 1000 }),
+    /** The highest that a namenode of this cluster has told this node. */
+    seen: Type.Optional(seen),
   }),
   reply: Type.Object({
     cluster: clusterId,
     epoch: count,
+    at: Type.Optional(position),
     session: count,
     /** For how long this namenode has been running; of one that does not say, for no time at all. */
     upMs: Type.Optional(count),
@@ -62,7 +66,7 @@ export const beat = message('heartbeat.beat', {
     /** Blocks that it was ordered to remove and has not, for there were too many from so young a namenode. */
     refused: Type.Optional(count),
   }),
-  reply: Type.Object({ epoch: count, nowMs: Type.Optional(instant) }),
+  reply: Type.Object({ epoch: count, at: Type.Optional(position), nowMs: Type.Optional(instant) }),
 })
 
 /** Said while shutting down in good order: no new work, blocks stay. */

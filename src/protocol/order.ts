@@ -1,11 +1,12 @@
 // What a namenode tells its datanodes to do. A datanode keeps one waiting call open; the answer comes as soon as
 // there is something. Orders are numbered within a session and repeated until acknowledged; a datanode runs each
-// number once, and refuses orders of an epoch below the highest it has seen.
+// number once, and refuses orders of a namenode that is behind what it has seen (position.ts).
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
 import { attemptId, blockId, count, empty, jobId, nodeId, nodePlace, text } from './fields.ts'
 import { message } from './message.ts'
+import { position } from './position.ts'
 import { taskWork } from './task.ts'
 
 export const order = Type.Union([
@@ -50,5 +51,5 @@ export const orders = message('order.wait', {
     /** Slots that could start a task now; the scheduler offers no more than this. */
     freeSlots: count,
   }),
-  reply: Type.Object({ epoch: count, orders: Type.Array(Type.Object({ seq: count, order })) }),
+  reply: Type.Object({ epoch: count, at: Type.Optional(position), orders: Type.Array(Type.Object({ seq: count, order })) }),
 })

@@ -67,6 +67,8 @@ export const safeModeState = Type.Object({
   on: Type.Boolean(),
   /** An operator has said so; it lasts until an operator says otherwise, or the namenode ends. */
   manual: Type.Boolean(),
+  /** Why this namenode is behind its cluster: its directory is an old copy, or one of two. It does not end then. */
+  behind: Type.Optional(text(2000)),
   /** Of all blocks, those of which a replica is known; it ends by itself when they are enough and all nodes were heard. */
   blocks: count,
   present: count,

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { EpochFence } from '../../../datanode/heartbeat/epoch.ts'
 import type { Disk } from '../../../src/ports/disk.ts'
+import { systemClock } from '../../../src/world/clock.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 
 let dir: string
@@ -18,9 +19,9 @@ test('an older epoch is refused while a newer one is still being written', async
   let go = (): void => {}
   const gate = new Promise<void>(resolve => { go = resolve })
   const slow: Disk = { ...localDisk, writeFileDurable: async (...args) => { await gate; return localDisk.writeFileDurable(...args) } }
-  const fence = await EpochFence.open(slow, [dir])
-  const newer = fence.pass(5)
-  const older = expect(fence.pass(4)).rejects.toMatchObject({ code: 'STALE_EPOCH' })
+  const fence = await EpochFence.open(slow, [dir], systemClock)
+  const newer = fence.pass({ epoch: 5 })
+  const older = expect(fence.pass({ epoch: 4 })).rejects.toMatchObject({ code: 'STALE_EPOCH' })
   go()
   await newer
   await older
@@ -28,19 +29,19 @@ test('an older epoch is refused while a newer one is still being written', async
 })
 
 test('epochs that come together all wait until the newest is on disk', async () => {
-  const fence = await EpochFence.open(localDisk, [dir])
-  await Promise.all([fence.pass(2), fence.pass(3), fence.pass(7)])
+  const fence = await EpochFence.open(localDisk, [dir], systemClock)
+  await Promise.all([fence.pass({ epoch: 2 }), fence.pass({ epoch: 3 }), fence.pass({ epoch: 7 })])
   expect(await kept()).toEqual({ epoch: 7 })
-  expect((await EpochFence.open(localDisk, [dir])).highest).toBe(7)
+  expect((await EpochFence.open(localDisk, [dir], systemClock)).highest).toBe(7)
 })
 
 test('a write that fails is an error for who waits, and is tried again by the next', async () => {
   let broken = true
   const disk: Disk = { ...localDisk, writeFileDurable: async (...args) => { if (broken) throw new Error('EIO'); return localDisk.writeFileDurable(...args) } }
-  const fence = await EpochFence.open(disk, [dir])
-  await expect(fence.pass(2)).rejects.toThrow('EIO')
+  const fence = await EpochFence.open(disk, [dir], systemClock)
+  await expect(fence.pass({ epoch: 2 })).rejects.toThrow('EIO')
   broken = false
-  await fence.pass(2)
+  await fence.pass({ epoch: 2 })
   expect(await kept()).toEqual({ epoch: 2 })
 })
 
@@ -52,13 +53,13 @@ test('a disk that takes nothing keeps no epoch from being remembered, as long as
   } }
   const dirs = [join(dir, 'a'), join(dir, 'b')]
   for (const each of dirs) await mkdir(each)
-  await (await EpochFence.open(disk, dirs)).pass(3)
+  await (await EpochFence.open(disk, dirs, systemClock)).pass({ epoch: 3 })
   broken = 'none'
   // Whichever disk is left has it after the next start, and the one that had missed it is told.
-  const again = await EpochFence.open(disk, dirs)
+  const again = await EpochFence.open(disk, dirs, systemClock)
   expect(again.highest).toBe(3)
-  await expect(again.pass(2)).rejects.toMatchObject({ code: 'STALE_EPOCH' })
-  expect((await EpochFence.open(disk, [dirs[0]!])).highest).toBe(3)
+  await expect(again.pass({ epoch: 2 })).rejects.toMatchObject({ code: 'STALE_EPOCH' })
+  expect((await EpochFence.open(disk, [dirs[0]!], systemClock)).highest).toBe(3)
 })
 
 test('a file that cannot be understood is an error only where no disk has a good one', async () => {
@@ -67,9 +68,9 @@ test('a file that cannot be understood is an error only where no disk has a good
   for (const text of ['', '{', '{"epoch":"x"}', '{}']) {
     await writeFile(join(dirs[0]!, 'epoch.json'), text)
     await rm(join(dirs[1]!, 'epoch.json'), { force: true })
-    await expect(EpochFence.open(localDisk, dirs), text).rejects.toMatchObject({ code: 'CORRUPT' })
+    await expect(EpochFence.open(localDisk, dirs, systemClock), text).rejects.toMatchObject({ code: 'CORRUPT' })
     await writeFile(join(dirs[1]!, 'epoch.json'), '{"epoch":4}')
-    expect((await EpochFence.open(localDisk, dirs)).highest).toBe(4)
+    expect((await EpochFence.open(localDisk, dirs, systemClock)).highest).toBe(4)
     expect(JSON.parse(await readFile(join(dirs[0]!, 'epoch.json'), 'utf8'))).toEqual({ epoch: 4 })
   }
 })

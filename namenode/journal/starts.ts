@@ -1,0 +1,51 @@
+// Every start of a namenode is an operation: it raises the epoch and names the incarnation. The last starts are kept in the state,
+// so that a namenode can tell whether what somebody has seen belongs to its own past, or to that of another copy of its directory.
+
+import { decodeValue, encodeValue } from './codec.ts'
+import type { Draft } from './draft.ts'
+import { textKey } from './keys.ts'
+import { mutation, type AnyMutation } from './operation.ts'
+import type { View } from './view.ts'
+
+export interface Start {
+  readonly epoch: number
+  readonly incarnation: string
+  /** Number of the operation that it is. */
+  readonly seq: number
+}
+
+export interface Starts {
+  /** The oldest first. */
+  readonly last: readonly Start[]
+  /** The epoch of the last recovery that may have lost operations. */
+  readonly rebuilt: number
+}
+
+/** Older ones are forgotten: the epochs alone tell then. */
+const keptMax = 64
+
+const startsKey = textKey('starts')
+
+export function startsOf(view: Pick<View, 'get'>): Starts {
+  const bytes = view.get('meta', startsKey)
+  return bytes ? decodeValue<Starts>(bytes) : { last: [], rebuilt: 0 }
+}
+
+/** REQUIRES: the epoch has been raised. */
+export function noteStart(draft: Draft, incarnation: string, { lossy = false } = {}): void {
+  const { epoch, appliedSeq } = draft.counters
+  const { last, rebuilt } = startsOf(draft)
+  draft.put('meta', startsKey, encodeValue({ last: [...last, { epoch, incarnation, seq: appliedSeq + 1 }].slice(-keptMax), rebuilt: lossy ? epoch : rebuilt }))
+}
+
+/** The result is the epoch. */
+export const started = mutation<{ incarnation: string; nowMs: number }, number>({
+  kind: 'journal.started',
+  mutate(draft, { incarnation }) {
+    const epoch = ++draft.counters.epoch
+    noteStart(draft, incarnation)
+    return epoch
+  },
+})
+
+export const startMutations: readonly AnyMutation[] = [started]

@@ -1,0 +1,182 @@
+// An old copy of a namenode's directory, and one of two copies, are told from the namenode that was in use last: by what datanodes
+// have seen. Whole namenodes over real directories; a datanode is what it says at registration.
+
+import fs from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { recover } from '../../../namenode/backup/recover.ts'
+import { lastJob } from '../../../namenode/journal/recovered.ts'
+import { Namenode } from '../../../namenode/namenode.ts'
+import { address, nodeId, requestId } from '../../../src/base/ids.ts'
+import * as heartbeat from '../../../src/protocol/heartbeat.ts'
+import * as namespace from '../../../src/protocol/namespace.ts'
+import type { Message, ReplyOf, RequestOf } from '../../../src/protocol/message.ts'
+import { nothingSeen, whyBehind, type Position, type Seen } from '../../../src/protocol/position.ts'
+import * as safety from '../../../src/protocol/safety.ts'
+import * as service from '../../../src/protocol/service.ts'
+import { Credentials } from '../../../src/rpc/auth.ts'
+import { Caller } from '../../../src/rpc/call.ts'
+import { realWorld } from '../../../src/world/world.ts'
+
+const world = realWorld({ name: 'test', logLevel: 'silent' })
+const secret = Buffer.alloc(32, 7)
+let dir = ''
+let running: Namenode[] = []
+
+beforeEach(async () => { dir = await fs.mkdtemp(path.join(os.tmpdir(), 'gristmill-succession-')) })
+afterEach(async () => {
+  for (const each of running.splice(0)) await each.stop()
+  await fs.rm(dir, { recursive: true, force: true })
+})
+
+interface Life {
+  readonly namenode: Namenode
+  call<M extends Message>(message: M, request: RequestOf<M>): Promise<ReplyOf<M>>
+  register(seen?: Seen): Promise<ReplyOf<typeof heartbeat.register>>
+  mkdir(path: string): Promise<unknown>
+  end(): Promise<void>
+}
+
+let requests = 0
+
+async function live(at = 'nn'): Promise<Life> {
+  const namenode = await Namenode.start(world, { dir: `${dir}/${at}`, host: '127.0.0.1', port: 0, secret, user: 'root', defaults: { replication: 1, blockBytes: 4096 } })
+  running.push(namenode)
+  const caller = new Caller({ clock: world.clock, random: world.random, dispatcher: world.net.dispatcher, credentials: new Credentials({ secret, cluster: namenode.cluster, clock: world.clock, random: world.random, user: 'root' }) })
+  const call: Life['call'] = (message, request) => caller.call(namenode.address, message, request, { peer: 'namenode', retry: false, timeoutMs: 60_000 })
+  return {
+    namenode, call,
+    register: seen => call(heartbeat.register, { node: nodeId('n1'), address: address('127.0.0.1:1'), rack: '/r', host: 'h', pid: 1, version: '', slots: 0, storages: [], attempts: [], ...seen && { seen } }),
+    mkdir: where => call(namespace.mkdir, { path: where as never, requestId: requestId(`test:${++requests}`) }),
+    async end() {
+      running = running.filter(each => each !== namenode)
+      await namenode.stop()
+    },
+  }
+}
+
+const seenOf = ({ epoch, at }: { epoch: number; at?: Position }): Seen => ({ epoch, incarnation: at!.incarnation, seq: at!.seq, nextBlock: at!.nextBlock })
+const copy = (from: string, to: string): Promise<void> => fs.cp(`${dir}/${from}`, `${dir}/${to}`, { recursive: true })
+
+test('each start raises the epoch and names an incarnation; a datanode that was there before is taken in', async () => {
+  let seen: Seen | undefined
+  for (let life = 0; life < 3; life++) {
+    const { register, mkdir, end } = await live()
+    const reply = await register(seen)
+    expect(reply.at!.from).toBeGreaterThan(seen?.seq ?? 0)
+    if (seen) expect(reply.epoch).toBe(seen.epoch + 1)
+    expect(reply.at!.incarnation).not.toBe(seen?.incarnation)
+    await mkdir(`/d${life}`)
+    seen = seenOf(await register(seen))
+    await end()
+  }
+})
+
+test('an old copy that is started without a recovery serves nobody once a datanode has registered, and a recovery makes it the first again', async () => {
+  const first = await live()
+  await first.mkdir('/old')
+  await first.end()
+  await copy('nn', 'copy')
+  const second = await live()
+  await second.mkdir('/new')
+  const seen = seenOf(await second.register())
+  await second.end()
+
+  const old = await live('copy')
+  await expect(old.register(seen)).rejects.toMatchObject({ code: 'STALE_EPOCH', message: expect.stringMatching(/old copy.*namenode recover --dir/) })
+  // It knows it now, for everybody: what it says of files would be as wrong as what it does to them.
+  for (const asked of [old.mkdir('/x'), old.call(namespace.stat, { path: '/old' as never })]) await expect(asked).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringContaining('namenode recover') })
+  await expect(old.register()).rejects.toMatchObject({ code: 'STALE_EPOCH' })
+  await expect(old.call(service.recommission, { node: 'n1', requestId: requestId('test:service') })).rejects.toMatchObject({ code: 'SAFE_MODE' })
+  expect(await old.call(safety.safeMode, { action: 'get' })).toMatchObject({ on: true, manual: false, behind: expect.stringContaining('namenode recover') })
+  await expect(old.call(safety.safeMode, { action: 'leave' })).rejects.toMatchObject({ code: 'SAFE_MODE' })
+  await old.end()
+  // The next process of the directory has not to be told again.
+  const again = await live('copy')
+  await expect(again.mkdir('/x')).rejects.toMatchObject({ code: 'SAFE_MODE' })
+  await again.end()
+
+  const planned = await recover(world, { dir: `${dir}/copy`, dryRun: true })
+  expect(planned).toMatchObject({ outcome: 'planned', uncertain: true, damage: [expect.stringContaining(`operation ${seen.seq} of epoch ${seen.epoch}`)] })
+  expect(await recover(world, { dir: `${dir}/copy` })).toMatchObject({ outcome: 'recovered', uncertain: true })
+  const rebuilt = await live('copy')
+  const reply = await rebuilt.register(seen)
+  expect(whyBehind(reply, seen)).toBeUndefined()
+  expect(reply.at!.nextBlock).toBeGreaterThan(seen.nextBlock)
+  await rebuilt.mkdir('/x')
+  await rebuilt.end()
+  // And the one that was in use before is not any more.
+  const late = await live('nn')
+  await expect(late.register(seenOf(reply))).rejects.toMatchObject({ code: 'STALE_EPOCH' })
+})
+
+test('of two copies that were both started, the one that no datanode has met is refused, and stays so however often it starts', async () => {
+  const first = await live()
+  await first.end()
+  await copy('nn', 'copy')
+  const met = await live()
+  const seen = seenOf(await met.register())
+  const other = await live('copy')
+  await expect(other.register(seen)).rejects.toMatchObject({ code: 'STALE_EPOCH', message: expect.stringContaining('two were started from copies of one directory') })
+  await other.end()
+  await fs.rm(`${dir}/copy/behind.json`)
+  for (let starts = 0; starts < 2; starts++) {
+    const later = await live('copy')
+    for (let i = 0; i < 5; i++) await later.mkdir(`/d${starts}-${i}`) // it gets far beyond what was seen
+    await expect(later.register(seen)).rejects.toMatchObject({ code: 'STALE_EPOCH', ...starts === 1 && { message: expect.stringContaining(seen.incarnation!) } })
+    await later.end()
+    await fs.rm(`${dir}/copy/behind.json`)
+  }
+  // The one that was met goes on.
+  expect((await met.register(seen)).epoch).toBe(seen.epoch)
+})
+
+test('a directory that has been brought up to date since it was found behind serves again', async () => {
+  const first = await live()
+  await first.end()
+  await copy('nn', 'copy')
+  const second = await live()
+  const seen = seenOf(await second.register())
+  await second.end()
+  const old = await live('copy')
+  await expect(old.register(seen)).rejects.toMatchObject({ code: 'STALE_EPOCH' })
+  await old.end()
+  for (const part of ['store', 'journal']) {
+    await fs.rm(`${dir}/copy/${part}`, { recursive: true })
+    await copy(`nn/${part}`, `copy/${part}`)
+  }
+  const now = await live('copy')
+  await now.register(seen)
+  await now.mkdir('/x')
+  await expect(fs.stat(`${dir}/copy/behind.json`)).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+test('a sound state is rebuilt for the sake of an epoch that an operator asks for, and jobs get other numbers', async () => {
+  const first = await live()
+  await first.end()
+  expect(await recover(world, { dir: `${dir}/nn` })).toMatchObject({ outcome: 'nothing' })
+  expect(await recover(world, { dir: `${dir}/nn`, epoch: 9 })).toMatchObject({ outcome: 'recovered', epoch: 9, uncertain: true })
+  const later = await live()
+  expect((await later.register({ ...nothingSeen, epoch: 8, incarnation: 'x', seq: 1e9, nextBlock: 1e12 })).epoch).toBe(10)
+})
+
+test.each<[string, Partial<Position> & { epoch: number }, Seen, RegExp | undefined]>([
+  ['an earlier epoch', { epoch: 4 }, { ...nothingSeen, epoch: 5 }, /epoch 5 has begun/],
+  ['a namenode that does not know of positions', { epoch: 5, incarnation: undefined as never }, { epoch: 5, incarnation: 'a', seq: 9, nextBlock: 9 }, undefined],
+  ['a datanode that has heard of epochs only', { epoch: 5, incarnation: 'b' }, { ...nothingSeen, epoch: 5 }, undefined],
+  ['the same incarnation', { epoch: 5, incarnation: 'a', from: 3 }, { epoch: 5, incarnation: 'a', seq: 900, nextBlock: 9 }, undefined],
+  ['another incarnation of the same epoch', { epoch: 5, incarnation: 'b' }, { epoch: 5, incarnation: 'a', seq: 1, nextBlock: 1 }, /two were started/],
+  ['a later epoch that began right behind what was seen', { epoch: 6, incarnation: 'b', from: 101 }, { epoch: 5, incarnation: 'a', seq: 100, nextBlock: 1 }, undefined],
+  ['a later epoch that began with an operation that was seen', { epoch: 6, incarnation: 'b', from: 100 }, { epoch: 5, incarnation: 'a', seq: 100, nextBlock: 1 }, /operation 100 had happened/],
+  ['a later epoch, rebuilt since', { epoch: 6, incarnation: 'b', from: 10, rebuilt: 6 }, { epoch: 5, incarnation: 'a', seq: 100, nextBlock: 1 }, undefined],
+  ['a later epoch, rebuilt before', { epoch: 7, incarnation: 'b', from: 10, rebuilt: 5 }, { epoch: 5, incarnation: 'a', seq: 100, nextBlock: 1 }, /operation 100 had happened/],
+])('behind: %s', (_, { epoch, ...at }, seen, why) => {
+  const found = whyBehind({ epoch, ...'incarnation' in at && at.incarnation === undefined ? {} : { at: { incarnation: 'z', from: 1000, seq: 1000, nextBlock: 1, rebuilt: 0, ...at } } }, seen)
+  if (why) expect(found).toMatch(why)
+  else expect(found).toBeUndefined()
+})
+
+test('numbers of jobs that may have been lost are left out', () => {
+  expect(lastJob({ get: () => undefined, * range() {} })).toBe(0)
+})
