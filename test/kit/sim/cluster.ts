@@ -95,10 +95,11 @@ export class SimCluster implements Cluster {
     await this.waitActive()
   }
 
-  async connect({ user = 'root', hostName }: { user?: string; hostName?: string } = {}): Promise<Mill> {
+  /** `party`: what it is called in the network; `client`, as all of them, unless told. */
+  async connect({ user = 'root', hostName, party = 'client' }: { user?: string; hostName?: string; party?: string } = {}): Promise<Mill> {
     const number = ++this.#clients
     const host = this.datanodes.find(node => node.name === hostName)?.host ?? new Host(hostName ?? `client${number}`)
-    const client = new Process(this.kernel, `client${number}`, host)
+    const client = new Process(this.kernel, `${party}${number}`, host)
     this.#processes.push(client)
     const world = this.#worldOf(client, undefined)
     for (;;) {

@@ -5,7 +5,7 @@ import { careOf } from '../../../datanode/settings.ts'
 import { openTasks } from '../../../datanode/executor/tasks.ts'
 import { recover, type Recovery, type RecoverOptions } from '../../../namenode/backup/recover.ts'
 import { unseal } from '../../../namenode/journal/codec.ts'
-import { countersKey, decodeCounters, emptyCounters } from '../../../namenode/journal/counters.ts'
+import { countersKey, decodeCounters, emptyCounters, type Counters } from '../../../namenode/journal/counters.ts'
 import { Namenode } from '../../../namenode/namenode.ts'
 import type { Failpoint } from '../../../src/base/failpoints.ts'
 import type { Address } from '../../../src/base/ids.ts'
@@ -15,8 +15,9 @@ import type { Trigger } from '../../../src/ports/failpoints.ts'
 import type { Random } from '../../../src/ports/random.ts'
 import type { World } from '../../../src/ports/world.ts'
 import type { ClusterNode, DataNode, FailAction, Replica } from '../contract.ts'
+import type { MemoryStore } from '../memory-store.ts'
 import { SimFailpoints } from './failpoints.ts'
-import { Host } from './host.ts'
+import { contentOf, Host, type Image } from './host.ts'
 import type { Kernel } from './kernel.ts'
 import { Process } from './process.ts'
 import { simReplicas } from './replica.ts'
@@ -128,6 +129,9 @@ export abstract class SimNode implements ClusterNode {
   protected async trigger(what: Trigger): Promise<void> { await this.#failpoints!.trigger(what) }
 }
 
+/** All that a namenode's computer holds, with its store, as a snapshot of its disk has it. */
+export interface DiskCopy { readonly image: Image; readonly stores: ReadonlyMap<string, MemoryStore>; readonly seq: number }
+
 export class SimNameNode extends SimNode {
   readonly role = 'namenode'
   readonly mounts = ['/namenode']
@@ -139,6 +143,15 @@ export class SimNameNode extends SimNode {
   async loseDisk(): Promise<void> {
     await this.kill()
     this.host.wipe('/namenode', () => false)
+  }
+
+  copyDisk(): DiskCopy { return { image: this.host.image(), stores: new Map([...this.host.stores].map(([directory, store]) => [directory, store.reopened()])), seq: this.#counters.appliedSeq } }
+
+  /** Its disk holds what a copy of it held. A copy is used once. REQUIRES: it does not run. */
+  useDisk({ image, stores }: DiskCopy): void {
+    this.host.revert(image)
+    this.host.stores.clear()
+    for (const [directory, store] of stores) this.host.stores.set(directory, store)
   }
 
   /** As `gristmill namenode recover`, while it does not run. Throws what that says. */
@@ -156,9 +169,13 @@ export class SimNameNode extends SimNode {
 
   /** What it has begun and not ended, by its own counters. */
   get open(): { readonly leases: number; readonly doomed: number } {
-    const sealed = this.host.store('/namenode/store').table('meta').get(countersKey)
-    const { leases, doomed } = sealed ? decodeCounters(unseal('meta', countersKey, sealed)) : emptyCounters()
+    const { leases, doomed } = this.#counters
     return { leases, doomed }
+  }
+
+  get #counters(): Counters {
+    const sealed = this.host.store('/namenode/store').table('meta').get(countersKey)
+    return sealed ? decodeCounters(unseal('meta', countersKey, sealed)) : emptyCounters()
   }
 
   protected async boot(world: World, _offer: unknown, end: () => void): Promise<Namenode> {
@@ -219,6 +236,12 @@ export class SimDataNode extends SimNode implements DataNode {
 
   /** An empty disk takes the place of one. REQUIRES: it does not run. */
   wipeDisk(disk: number): void { this.host.wipe(this.mounts[disk]!, () => false) }
+
+  /** The last operation of which it has durably heard. */
+  get seenSeq(): number {
+    const file = this.host.durable.get(`${this.mounts[0]}/epoch.json`)
+    return file ? (JSON.parse(contentOf(file).toString()) as { seq?: number }).seq ?? 0 : 0
+  }
 
   async triggerHeartbeat(): Promise<void> { await this.trigger('heartbeat') }
   async triggerReport(): Promise<void> { await this.trigger('report') }

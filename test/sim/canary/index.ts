@@ -145,6 +145,28 @@ export const canaries = {
       to: 'return undefined',
     }],
   },
+  'old-copy': {
+    about: 'what datanodes have seen is not held against a namenode, and an old copy of its directory is obeyed',
+    workload: 'files', profile: 'copies',
+    changes: [{
+      file: 'src/protocol/position.ts',
+      from: 'has: Seen): string | undefined {',
+      to: 'has: Seen): string | undefined {\n  if (Math.PI > 3) return undefined',
+    }, {
+      file: 'namenode/nodes/succession.ts',
+      from: '#why(seen: Seen): string | undefined {',
+      to: '#why(seen: Seen): string | undefined {\n    if (Math.PI > 3) return undefined',
+    }],
+  },
+  'jobs-again': {
+    about: 'a namenode that was rebuilt from an old backup gives jobs the numbers of those that it does not know',
+    workload: 'jobs', profile: 'restored',
+    changes: [{
+      file: 'namenode/journal/recovered.ts',
+      from: 'encodeValue(lastJob(draft) + jobsLeap)',
+      to: 'encodeValue(lastJob(draft))',
+    }],
+  },
   'not-in-journal': {
     caughtBy: 1,
     about: 'a change depends on what happened in this process before, and not on the journal alone',

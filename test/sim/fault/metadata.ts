@@ -1,22 +1,33 @@
-// The namenode's disk is lost, and its state brought back from a backup that was made a while before: what was acknowledged since is
-// honestly gone, and nothing else.
+// What operators do to a namenode's directory. Its disk is lost, and the state brought back from a backup that was made a while
+// before: what was acknowledged since is honestly gone, and nothing else. Or a copy of the directory that was made a while before is
+// started by mistake, without a recovery, and nothing at all may come of it.
 
-import type { SimNameNode } from '../../kit/sim/node.ts'
+import type { SimCluster } from '../../kit/sim/cluster.ts'
+import type { DiskCopy, SimDataNode, SimNameNode } from '../../kit/sim/node.ts'
 import type { Mark } from '../acks.ts'
-import { lasts, type Deeds, type Draw } from './family.ts'
+import { lasts, type Deeds, type Draw, type Site } from './family.ts'
 
 /** A backup is made now; after `ms` the disk is lost, and the namenode is rebuilt from the backup. */
 export type MetadataFault = { readonly kind: 'restore'; readonly node: 'namenode'; readonly ms: number }
+  /** The directory is copied now; after `ms` the copy is started in its place for a while, and then the true one again. */
+  | { readonly kind: 'oldCopy'; readonly node: 'namenode'; readonly ms: number }
 
 export const metadataDraws = {
   restore: random => ({ kind: 'restore', node: 'namenode', ms: lasts(random, 100, 15_000) }),
+  oldCopy: random => ({ kind: 'oldCopy', node: 'namenode', ms: lasts(random, 500, 10_000) }),
 } as const satisfies Record<string, Draw<MetadataFault>>
 
 /** On another disk than the namenode's own. */
 const backups = '/backups'
 const backupMs = 15_000
 
+/** Longer than datanodes take to register, and to report. */
+const copyMs = 10_000
+/** What the copy may have for each write before it is given up. */
+const strayMs = 5_000
+
 const marks = new WeakMap<MetadataFault, Mark>()
+const copies = new WeakMap<MetadataFault, DiskCopy>()
 
 export const metadataDeeds: Deeds<MetadataFault> = {
   restore: {
@@ -49,4 +60,46 @@ export const metadataDeeds: Deeds<MetadataFault> = {
       await namenode.start()
     },
   },
+  oldCopy: {
+    strike(site, action) {
+      const namenode = site.simulated('namenode') as SimNameNode | undefined
+      if (!namenode?.running || site.restoring) return false
+      copies.set(action, namenode.copyDisk())
+      return true
+    },
+    async undo(site, action) {
+      const cluster = site.cluster as SimCluster
+      const { namenode } = cluster
+      const copy = copies.get(action)!
+      // If no datanode has heard of anything since, nobody can tell the two apart, and the copy is as good as the other.
+      const able = cluster.datanodes.filter(node => node.running && !node.paused)
+      if (able.length < 2 || !able.every(node => (node as SimDataNode).seenSeq > copy.seq)) return
+      await namenode.kill()
+      const present = namenode.copyDisk()
+      namenode.useDisk(copy)
+      // What the copy tells clients is another matter: it does not know better before it has heard a datanode.
+      cluster.cut(namenode, 'client')
+      await namenode.start()
+      const taken = await strayWrites(site)
+      await namenode.kill()
+      namenode.useDisk(present)
+      cluster.heal(namenode, 'client')
+      await namenode.start()
+      if (taken > 0) throw new Error(`an old copy of the namenode's directory has taken ${taken} files`)
+    },
+  },
+}
+
+/** Somebody writes to the copy. How many files it has taken. */
+async function strayWrites({ cluster }: Site): Promise<number> {
+  const sim = cluster as SimCluster
+  const mill = await sim.connect({ party: 'operator' })
+  await sim.advance(copyMs)
+  let taken = 0
+  for (const name of ['/stray1', '/stray2', '/stray3']) {
+    const patience = new AbortController()
+    void sim.advance(strayMs).then(() => patience.abort())
+    await mill.writeFile(name, 'of an old copy', { signal: patience.signal }).then(() => { taken++ }, () => {})
+  }
+  return taken
 }
