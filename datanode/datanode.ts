@@ -152,7 +152,8 @@ export class Datanode {
     const cluster = (): ClusterId => this.#cluster!
     const homes = this.#homes
     const changes = new Changes()
-    const fence = this.#fence = await EpochFence.open(disk, homes.all.map(({ dir }) => dir), clock)
+    let refused = (_dir: string, _error: unknown): void => {} // what a disk is like before its blocks are known, they will tell
+    const fence = this.#fence = await EpochFence.open(disk, homes.all.map(({ dir }) => dir), { clock, refused: (dir, error) => refused(dir, error) })
     const store = await Store.open({
       disk, clock, log, failpoints, trashKeepMs: times.blockTrashKeepMs,
       dirs: homes.all.map(({ dir, id }) => ({ dir, id: storageId(id) })),
@@ -167,6 +168,7 @@ export class Datanode {
         },
       },
     })
+    refused = (dir, error) => store.refused(dir, error)
     const time = new ClusterTime(clock)
     const tokens = new BlockTokens({ secret: config.secret, clock: time })
     const pool = new FramePool()

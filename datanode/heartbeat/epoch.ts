@@ -9,14 +9,20 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import { nothingSeen, whyBehind, type Command, type Seen } from '../../src/protocol/position.ts'
 
-interface Copy { readonly path: string; seen: Seen }
+interface Copy { readonly dir: string; readonly path: string; seen: Seen }
+
+export interface FenceOptions {
+  readonly clock: Pick<Clock, 'after'>
+  /** A disk has refused to take what is to be remembered: it is not to be trusted with blocks either. */
+  readonly refused: (dir: string, error: unknown) => void
+}
 
 /** A busy namenode's operations are written once in so long. */
 const lagMs = 1_000
 
 export class EpochFence {
   readonly #disk: Disk
-  readonly #clock: Pick<Clock, 'after'>
+  readonly #options: FenceOptions
   readonly #copies: readonly Copy[]
   /** Never obeyed below this. */
   #seen: Seen
@@ -24,7 +30,7 @@ export class EpochFence {
   #cancel: (() => void) | undefined
 
   /** Throws CORRUPT if something is there on some disk, and can be understood on none. */
-  static async open(disk: Disk, dirs: readonly string[], clock: Pick<Clock, 'after'>): Promise<EpochFence> {
+  static async open(disk: Disk, dirs: readonly string[], options: FenceOptions): Promise<EpochFence> {
     let strange: GristmillError | undefined
     const copies: Copy[] = []
     for (const dir of dirs) {
@@ -36,18 +42,18 @@ export class EpochFence {
         if (isExhaustion(error)) throw error
         strange ??= new GristmillError('CORRUPT', `${path} cannot be understood (${(error as Error).message}); it should hold {"epoch": number}`, { cause: error })
       }
-      copies.push({ path, seen })
+      copies.push({ dir, path, seen })
     }
     if (strange && copies.every(({ seen }) => seen.epoch === 0)) throw strange
-    const fence = new EpochFence(disk, clock, copies)
+    const fence = new EpochFence(disk, options, copies)
     // A disk that could not be written to when the others were, or is new.
     if (copies.some(({ seen }) => isNewer(fence.#seen, seen))) await fence.#write().catch(() => {})
     return fence
   }
 
-  private constructor(disk: Disk, clock: Pick<Clock, 'after'>, copies: readonly Copy[]) {
+  private constructor(disk: Disk, options: FenceOptions, copies: readonly Copy[]) {
     this.#disk = disk
-    this.#clock = clock
+    this.#options = options
     this.#copies = copies
     this.#seen = this.#durable
   }
@@ -68,7 +74,7 @@ export class EpochFence {
     if (epoch > this.#seen.epoch || (at && this.#seen.incarnation === undefined)) this.#seen = { epoch, ...at && { incarnation: at.incarnation }, seq: at?.seq ?? 0, nextBlock: at?.nextBlock ?? 0 }
     else if (at && (at.seq > this.#seen.seq || at.nextBlock > this.#seen.nextBlock)) this.#seen = { ...this.#seen, seq: Math.max(at.seq, this.#seen.seq), nextBlock: Math.max(at.nextBlock, this.#seen.nextBlock) }
     while (!this.#knows(epoch, at?.incarnation)) await (this.#writing ??= this.#write().finally(() => { this.#writing = undefined }))
-    if (isNewer(this.#seen, this.#durable)) this.#cancel ??= this.#clock.after(lagMs, () => void this.#flush())
+    if (isNewer(this.#seen, this.#durable)) this.#cancel ??= this.#options.clock.after(lagMs, () => void this.#flush())
   }
 
   /** Writes what is not written yet. */
@@ -92,7 +98,12 @@ export class EpochFence {
     const seen = this.#seen
     const bytes = Buffer.from(`${JSON.stringify(seen.incarnation === undefined ? { epoch: seen.epoch } : seen)}\n`)
     const written = await Promise.allSettled(this.#copies.filter(copy => isNewer(seen, copy.seen)).map(async copy => {
-      await this.#disk.writeFileDurable(copy.path, bytes)
+      try {
+        await this.#disk.writeFileDurable(copy.path, bytes)
+      } catch (error) {
+        this.#options.refused(copy.dir, error)
+        throw error
+      }
       copy.seen = seen
     }))
     for (const each of written) if (each.status === 'rejected' && isNewer(seen, this.#durable)) throw each.reason

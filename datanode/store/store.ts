@@ -21,7 +21,7 @@ import { Disks } from './disks.ts'
 import type { Incoming } from './incoming.ts'
 import { Reception } from './reception.ts'
 import { Storage } from './storage.ts'
-import { isDamage } from './trouble.ts'
+import { isDamage, troubleOf } from './trouble.ts'
 import { readWhole, type VerifyOptions } from './verify.ts'
 
 export interface StoreListener {
@@ -135,6 +135,13 @@ export class Store {
 
   /** Ids of all blocks, rising. */
   ids(): Float64Array { return this.#catalog.ids() }
+
+  /** Something else that was written to a directory has failed. */
+  refused(dir: string, error: unknown): void {
+    const storage = this.storages.find(each => each.dir === dir)
+    const trouble = troubleOf(error)
+    if (storage && trouble) this.#disks.trouble(storage, trouble, error)
+  }
 
   /** Measures the free space of all directories and tells how they are. */
   state(): Promise<StorageState[]> { return this.#disks.state() }

@@ -290,7 +290,7 @@ test('it says how it is, to people and to Prometheus', async () => {
   await register(at, 'a')
   await grace.call(at, mkdir, { requestId: fresh(), path: '/a/b', parents: true })
   expect(await grace.call(at, status, {})).toMatchObject({
-    cluster, epoch: 1, safeMode: false, files: 0, directories: 6, nodes: [{ node: 'a', state: 'live', blocks: 0 }], defaults: { replication: 3, blockBytes: 1 << 20 },
+    cluster, epoch: 2, safeMode: false, files: 0, directories: 6, nodes: [{ node: 'a', state: 'live', blocks: 0 }], defaults: { replication: 3, blockBytes: 1 << 20 },
   })
   const health = await world.net.dispatcher.request({ origin: `http://${at}`, path: '/healthz', method: 'GET' })
   expect([health.statusCode, await health.body.json()]).toEqual([200, { status: 'ok' }])
