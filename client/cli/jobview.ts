@@ -56,6 +56,15 @@ export function took(from: number | undefined, to: number | undefined): string {
   return from === undefined || to === undefined ? '-' : formatDuration(Math.max(0, to - from))
 }
 
+/** What was read otherwise than it was written: last, so that it is seen. */
+export function warningLines(counters: Counters): string[] {
+  const { invalidUtf8Records: invalid = 0, badRecords: bad = 0 } = counters
+  const lines: string[] = []
+  if (invalid > 0) lines.push(`warning: ${plural(invalid, 'record')} held bytes that are not UTF-8, read as U+FFFD; say encoding: "latin1" if that is what they are, or invalidUtf8: "error"`)
+  if (bad > 0) lines.push(`warning: ${plural(bad, 'record')} did not parse and ${bad === 1 ? 'was' : 'were'} left out, as badRecords: "skip" says`)
+  return lines
+}
+
 const stageColumns: readonly Column[] = [
   { title: 'STAGE' }, { title: 'STATE' }, { title: 'TASKS', align: 'right' }, { title: 'DONE', align: 'right' }, { title: 'RUNNING', align: 'right' },
   { title: 'FAILED', align: 'right' }, { title: 'RECORDS IN', align: 'right' }, { title: 'RECORDS OUT', align: 'right' }, { title: 'BYTES IN', align: 'right' },
@@ -85,6 +94,7 @@ export function jobLines(job: JobStatus, nowMs: number): string[] {
   ])
   lines.push('', ...tabulate(stageColumns, rows))
   if (Object.keys(job.counters).length > 0) lines.push('', 'counters', ...counterLines(job.counters))
+  lines.push(...warningLines(job.counters).flatMap(line => ['', line]))
   return lines
 }
 

@@ -13,6 +13,8 @@ import { callOptions, encodedOptionsOf, localPathOf, modeOf, optionsOf, pathOf, 
 import { during, perform, performLocally } from './describe.ts'
 import { FileHandle, wholeOf } from './handle.ts'
 import { Names } from './names.ts'
+import { newReadCounters } from '../../src/record/format.ts'
+import { openSource } from '../../src/record/source.ts'
 import { lineEncodingOf, linesOf, ReadStream, type ReadStreamOptions } from './read.ts'
 import { walkIn, walkInside, walkOut, type CopyTools, type CopyWalk, type WalkOptions } from './walk.ts'
 import { bytesOf, checkData, WriteStream, writeFileOptions, type FileData, type WriteFileOptions, type WriteOptions, type WriteStreamOptions } from './write.ts'
@@ -115,14 +117,23 @@ export class Files extends Names {
     return new WriteStream(this.#files, path, options)
   }
 
-  /** The lines of a file, without their ends (`\n` or `\r\n`). */
+  /**
+   * The lines of a file, without their ends (`\n` or `\r\n`). What is compressed with gzip or zstd is unpacked, as jobs do; what is not
+   * text of this encoding, by its first bytes, is EINVAL.
+   */
   async *lines(path: Path, options?: BufferEncoding | LineOptions | null): AsyncGenerator<string, void, undefined> {
     const { file, encoding, signal } = await during('open', path, async () => {
       const given = encodedOptionsOf<LineOptions>(options, 'lines', { encoding: true, signal: true })
       const as = lineEncodingOf(given.encoding)
       return { file: await during('open', path, () => this.#locate(pathOf(path), given.signal), given.signal), encoding: as, signal: given.signal }
     })
-    yield* linesOf(this.#files.read(file, { signal }), encoding)
+    const range = { path: file.status.path, start: 0, end: file.status.length, aligned: true, open: () => this.#files.read(file, { signal }) }
+    const source = await during('read', path, () => openSource(range, { format: 'lines', encoding: /^(latin1|binary)$/i.test(encoding) ? 'latin1' : 'utf8' }, newReadCounters()), signal)
+    try {
+      yield* linesOf(source.range.open(0) as AsyncIterable<Buffer>, encoding)
+    } finally {
+      await source.close()
+    }
   }
 
   /** Copies within the cluster; the bytes pass through this process. Throws EISDIR for a directory without `recursive`. */

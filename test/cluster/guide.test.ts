@@ -7,9 +7,9 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { root } from '../tidy/source.ts'
 
-// The guide to the library, block by block, as one who reads it would try it out.
+// The guides to the library and to what jobs read, block by block, as one who reads them would try them out.
 
-const expected: readonly RegExp[] = [
+const library: readonly RegExp[] = [
   /^rye\nrye\noats\n\n\[ '2026', '2026\/rye.txt' \]\n$/,
   /^0,0\n1,1\n\n999,998001\n$/,
   /\ntrue 13\n\/copies\/notes.txt 13\n\/copies\/third.txt 13\n$/,
@@ -17,8 +17,8 @@ const expected: readonly RegExp[] = [
   /^[\s\S]*succeeded \[ '1\/1', '1\/1' \]\nlines read: 3\noats\t1\nrye\t2\n\n$/,
 ]
 
-test('every sample of the library guide does what it says', async () => {
-  const guide = await readFile(join(root, 'docs/guide/library.md'), 'utf8')
+test.each([['library', library], ['input', [/^Zürich\t1\n\n$/]]] as const)('every sample of the %s guide does what it says', async (name, expected) => {
+  const guide = await readFile(join(root, `docs/guide/${name}.md`), 'utf8')
   const blocks = [...guide.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(match => match[1]!)
   expect(blocks).toHaveLength(expected.length)
   const dir = await mkdtemp(join(tmpdir(), 'gristmill-guide-'))
@@ -29,7 +29,7 @@ test('every sample of the library guide does what it says', async () => {
       // Beside an installed package the name itself would do.
       await writeFile(file, block.replace(/^(import .*)'gristmill'$/m, (_, start: string) => `${start}'${pathToFileURL(join(root, 'client/index.ts')).href}'`))
       const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: dir, env })
-      expect(stdout, `block ${i + 1}`).toMatch(expected[i]!)
+      expect(stdout, `block ${i + 1}`).toMatch(expected[i] as RegExp)
     }
   } finally {
     await rm(dir, { recursive: true, force: true })

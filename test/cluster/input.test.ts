@@ -84,3 +84,20 @@ export default mapReduce({ input: { format: 'jsonl' }, output: { format: 'jsonl'
   await (await mill.run(program, { input: '/ids.jsonl', output: '/counts' })).wait()
   expect(await mill.readFile('/counts/part-00000.jsonl', 'utf8')).toBe(ids.map(id => `{"key":${id},"value":[${id},${id}]}\n`).join(''))
 })
+
+test('the library reads lines as jobs do', async () => {
+  const lines = (path: string) => Array.fromAsync(mill.lines(path))
+  const text = Array.from({ length: 2000 }, (_, i) => `line ${i}\n`).join('')
+  const expected = text.split('\n').slice(0, -1)
+  await mill.writeFile('/lines', text, { format: 'lines', blockSize: 4096 })
+  expect(await lines('/lines')).toEqual(expected)
+  await mill.writeFile('/lines.gz', Buffer.concat([gzipSync(text), gzipSync(text)]), { blockSize: 4096 })
+  expect(await lines('/lines.gz')).toEqual([...expected, ...expected])
+  for await (const line of mill.lines('/lines.gz')) { expect(line).toBe('line 0'); break }
+  await mill.writeFile('/lines.zst', zstdCompressSync(Buffer.from(text)).subarray(0, -3))
+  await expect(lines('/lines.zst')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('cut off') as string })
+  await mill.writeFile('/lines16', Buffer.from(`\ufeff${text}`, 'utf16le'))
+  await expect(lines('/lines16')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('UTF-16') as string })
+  await mill.writeFile('/none', '')
+  expect(await lines('/none')).toEqual([])
+})

@@ -2,11 +2,20 @@
 
 import { limits } from '../../../src/base/limits.ts'
 import { parseBytes } from '../../../src/base/units.ts'
+import { delimiterCode } from '../../../src/record/format.ts'
 import { option, oneOf, whole, type CommandSpec, type Group } from '../spec.ts'
+
+/** As delimiterCode has it; a tab can be written out. */
+export function parseDelimiter(text: string): string {
+  const delimiter = text === 'tab' || text === '\\t' ? '\t' : text
+  delimiterCode(delimiter)
+  return delimiter
+}
 
 const replication = option('--replication <n>', 'replicas of each block (default: the cluster\'s)', { parse: whole(1, limits.replicationMax) })
 const blockSize = option('--block-size <size>', 'largest block, for instance 64MiB (default: the cluster\'s)', { parse: parseBytes })
 const format = option('--format <format>', 'lines, csv, jsonl: end blocks at records; bytes: do not (default: by extension)', { parse: oneOf('lines', 'csv', 'jsonl', 'bytes') })
+const delimiter = option('--delimiter <character>', 'csv: what separates fields, tab or \\t for a tab (default: found from the first rows; of stdin: a comma)', { parse: parseDelimiter })
 const overwrite = option('-f, --overwrite', 'replace what is there')
 const preserve = option('-p, --preserve', 'keep modes and modification times, of directories too')
 const recursive = option('-r, --recursive', 'directories with all that is below them')
@@ -19,9 +28,10 @@ const put: CommandSpec = {
     'A file becomes visible when its last byte is durable on all its replicas; before that, and if the copy is interrupted, there is nothing.\n' +
     'Links are followed: what they lead to is put under their name; `..` and `.` are called what they lead to.\n' +
     'New files and directories are no more public than what they are copied of; what is replaced keeps its mode.',
-  options: [recursive, overwrite, preserve, replication, blockSize, format, option('--parallel <n>', 'files at a time (default 4)', { parse: whole(1, 64) })],
+  options: [recursive, overwrite, preserve, replication, blockSize, format, delimiter, option('--parallel <n>', 'files at a time (default 4)', { parse: whole(1, 64) })],
   examples: [
     ['gristmill put access.log /logs/', 'copy a file into a directory'],
+    ['gristmill put --delimiter \';\' sales.csv /sales/', 'CSV whose separator is known'],
     ['gristmill put -r speeches /speeches', 'copy a directory'],
     ['zcat day.gz | gristmill put --format lines - /logs/day.log', 'store what a program writes'],
   ],

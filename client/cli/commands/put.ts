@@ -16,6 +16,7 @@ export interface PutOptions {
   replication?: number
   blockSize?: number
   format?: RecordFormat
+  delimiter?: string
   parallel?: number
 }
 
@@ -74,4 +75,4 @@ async function putInput(context: Context, mill: Mill, to: string, options: PutOp
   }
 }
 
-const writingOf = ({ overwrite = false, format, replication, blockSize }: PutOptions) => ({ overwrite, format, replication, blockSize })
+const writingOf = ({ overwrite = false, format, delimiter, replication, blockSize }: PutOptions) => ({ overwrite, format, delimiter, replication, blockSize })

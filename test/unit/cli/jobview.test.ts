@@ -30,6 +30,15 @@ test('a failed job shows its failure, the record and the frames of the user, the
   expect(text).toMatch(/ {2}bytesReadLocal +3,072 \(3\.0 KiB\)\n {2}bytesReadRemote .*\n {2}recordsIn +1,234\n {2}user\.odd +1\.5$/)
 })
 
+test('records that were read otherwise than they were written, or left out, are the last that is said', () => {
+  const lines = (counters: Record<string, number>) => jobLines({ ...status, counters: { recordsIn: 9, ...counters } }, 9000).slice(-4)
+  expect(lines({ invalidUtf8Records: 1, badRecords: 1234 })).toEqual([
+    '', expect.stringMatching(/^warning: 1 record held bytes that are not UTF-8, read as U\+FFFD; .*encoding: "latin1".*invalidUtf8: "error"$/),
+    '', 'warning: 1,234 records did not parse and were left out, as badRecords: "skip" says',
+  ])
+  expect(lines({}).join()).not.toContain('warning')
+})
+
 test('stages count what is done, running and failed, and only say what there is', () => {
   expect(stageLine(status.stages[0]!)).toBe('1 of 2 tasks, 1 running, 4 failed attempts')
   expect(stageLine(status.stages[1]!)).toBe('0 of 1 task')

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { parseDelimiter } from '../../../client/cli/catalog/files.ts'
 import { parseParam } from '../../../client/cli/catalog/jobs.ts'
 import { endOfLines } from '../../../client/cli/commands/head.ts'
 import { formatFor } from '../../../client/cli/commands/put.ts'
@@ -101,4 +102,9 @@ test('stat --printf fills in facts and escapes', () => {
   } as const
   expect(printf('%n %s %F %a %A %U:%G %r %b %o %Y %%', status)).toBe('/a b 12 file 640 -rw-r----- ada:staff 3 1 4096 1000 %\n')
   expect(printf('%s\\t%q\\0', status)).toBe('12\t%q\0')
+})
+
+test('what separates fields is one ASCII character; a tab can be written out', () => {
+  expect([';', '|', ' ', 'tab', '\\t', '\t'].map(parseDelimiter)).toEqual([';', '|', ' ', '\t', '\t', '\t'])
+  for (const text of ['', ';;', 'é', '"', '\n']) expect(() => parseDelimiter(text)).toThrow(/cannot separate CSV columns/)
 })
