@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import type { NodeId } from '../../../src/base/ids.ts'
 import type { NodePlace } from '../../../src/protocol/fields.ts'
+import { patience } from '../../../src/file/pipe.ts'
 import { noise } from '../block/kit.ts'
 import { collect, Mill, until } from '../datanode/kit.ts'
 import { nowhere } from '../datanode/namenode.ts'
@@ -68,12 +69,17 @@ test('members that cannot be reached are skipped, wherever they stand', async ()
 })
 
 test('a member that freezes is given up by the one in front of it, not by everybody', async () => {
-  await using mill = await Mill.start({ config: { times: { progressTimeoutMs: 300 } }, client: { progressMs: 300 } })
+  // The client's patience is the usual one: how long the first member's own disk takes is no part of this.
+  await using mill = await Mill.start({ config: { times: { progressTimeoutMs: 300 } } })
   await using proxy = await inFrontOf(mill, 1)
   proxy.freezeAfter = 1_000_000
   await write(mill, '/file')
   expect(sealed(mill, '/file')).toEqual([[...mill.namenode.nodes.keys()][0]])
   expect(mill.namenode.allocated).toHaveLength(1)
+})
+
+test('with equal timeouts the member in front of a culprit is the first to lose its patience', () => {
+  for (let behind = 0; behind < 9; behind++) expect(patience(300, behind + 1) - patience(300, behind)).toBeGreaterThan(99)
 })
 
 test('a byte that is spoilt on the way is noticed by the next member and never stored', async () => {
