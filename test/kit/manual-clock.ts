@@ -7,6 +7,9 @@ export class ManualClock implements Clock {
   wallMs = 1_700_000_000_000
   #timers: Array<{ at: number; work: () => void }> = []
 
+  /** Timers that are set. */
+  get waiting(): number { return this.#timers.length }
+
   now(): number { return this.wallMs + this.ms }
   mono(): number { return this.ms }
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

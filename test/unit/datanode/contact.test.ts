@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { blockId, blockName, clusterId, nodeId, type BlockId } from '../../../src/base/ids.ts'
 import { Changes } from '../../../datanode/report/changes.ts'
 import { Datanode } from '../../../datanode/datanode.ts'
@@ -9,8 +9,6 @@ import { noise } from '../block/kit.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { collect, Mill, testWorld, until } from './kit.ts'
 import { nowhere } from './namenode.ts'
-
-vi.setConfig({ testTimeout: 30_000 })
 
 async function file(mill: Mill, path = '/file', options: object = {}): Promise<BlockId[]> {
   const writer = await mill.client.create(path, options)

@@ -93,9 +93,9 @@ export async function collect(pieces: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(all)
 }
 
-/** Looks again and again until it is so; fails after ten seconds. */
+/** Looks again and again until it is so; gives up after a minute, which nothing takes that will come at all. */
 export async function until(what: string, is: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000
+  const end = performance.now() + 60_000
   while (!await is()) {
     if (performance.now() > end) throw new Error(`waited in vain for: ${what}`)
     await new Promise(resolve => setTimeout(resolve, 10))

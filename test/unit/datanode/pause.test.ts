@@ -1,7 +1,7 @@
 // A datanode that stood still, as after SIGSTOP or on a host that slept: the others took it for dead, and what it was about to say
 // is not true any more. Its clock is moved under its hands.
 
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { blockName, type BlockId } from '../../../src/base/ids.ts'
 import { address, clusterId, nodeId } from '../../../src/base/ids.ts'
 import type { Failpoint } from '../../../src/base/failpoints.ts'
@@ -18,8 +18,6 @@ import { Datanode } from '../../../datanode/datanode.ts'
 import { noise } from '../block/kit.ts'
 import { Mill, testWorld, until } from './kit.ts'
 import { secret } from './namenode.ts'
-
-vi.setConfig({ testTimeout: 30_000 })
 
 /** A clock that has leapt by so much while nothing of the process ran. */
 function leaping(): { clock: Clock; leap(ms: number): void } {

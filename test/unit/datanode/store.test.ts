@@ -1,16 +1,13 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { blockId, blockName } from '../../../src/base/ids.ts'
 import { crcOf } from '../../../src/block/checksum.ts'
 import type { Disk } from '../../../src/ports/disk.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { noise } from '../block/kit.ts'
 import { openStore, placeOf, refusal, spoiltDisk, write, type Opened } from './storekit.ts'
-
-// Real files and connections: slow where everything else runs at the same time.
-vi.setConfig({ testTimeout: 30_000 })
 
 let dir: string
 beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'gristmill-store-')) })

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { blockId, blockName, clusterId, type Address } from '../../../src/base/ids.ts'
 import { Channel } from '../../../src/block/channel.ts'
 import { FrameBuffer } from '../../../src/block/frame.ts'
@@ -12,8 +12,6 @@ import { systemClock } from '../../../src/world/clock.ts'
 import { noise } from '../block/kit.ts'
 import { Mill, testWorld, until } from './kit.ts'
 import { cluster, secret } from './namenode.ts'
-
-vi.setConfig({ testTimeout: 30_000 })
 
 async function wireTo(to: Address, key = secret): Promise<Channel> {
   const { clock, random, net } = testWorld()

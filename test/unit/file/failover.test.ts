@@ -1,15 +1,12 @@
 import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { blockName, type BlockId } from '../../../src/base/ids.ts'
 import { silent } from '../../../src/ports/log.ts'
 import { noise } from '../block/kit.ts'
 import { collect, Mill, until } from '../datanode/kit.ts'
 import { nowhere } from '../datanode/namenode.ts'
 import { Proxy } from '../datanode/proxy.ts'
-
-// Real files and connections: slow where everything else runs at the same time.
-vi.setConfig({ testTimeout: 30_000 })
 
 const bytes = noise(3_000_000)
 

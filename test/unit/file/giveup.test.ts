@@ -5,7 +5,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { Files } from '../../../client/files/files.ts'
 import { clusterOf } from '../../../client/jobs/ask.ts'
 import { Background } from '../../../src/base/background.ts'
@@ -16,9 +16,6 @@ import { noise } from '../block/kit.ts'
 import { Mill, testWorld, until } from '../datanode/kit.ts'
 import { create } from '../../../src/protocol/writing.ts'
 import { cluster, secret } from '../datanode/namenode.ts'
-
-// Real files and connections: slow where everything else runs at the same time.
-vi.setConfig({ testTimeout: 30_000 })
 
 /** Calls reach the server at once; the answers to one message are held back, or lost, as a test wants. */
 class Answers {

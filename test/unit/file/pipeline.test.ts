@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import type { NodeId } from '../../../src/base/ids.ts'
 import type { NodePlace } from '../../../src/protocol/fields.ts'
 import { patience } from '../../../src/file/pipe.ts'
@@ -8,9 +8,6 @@ import { noise } from '../block/kit.ts'
 import { collect, Mill, until } from '../datanode/kit.ts'
 import { nowhere } from '../datanode/namenode.ts'
 import { Proxy } from '../datanode/proxy.ts'
-
-// Real files and connections: slow where everything else runs at the same time.
-vi.setConfig({ testTimeout: 30_000 })
 
 const bytes = noise(4_000_000)
 
@@ -118,4 +115,4 @@ test('a cluster that takes nothing is reported as what it is, after a bounded nu
   expect(mill.namenode.allocated).toHaveLength(6)
   expect(mill.namenode.leases.size).toBe(0)
   expect(existsSync(join(mill.dir, 'spool')) ? readdirSync(join(mill.dir, 'spool')) : []).toEqual([])
-}, 20_000)
+})

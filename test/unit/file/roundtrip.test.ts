@@ -1,13 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { crcOf } from '../../../src/block/checksum.ts'
 import { noise } from '../block/kit.ts'
 import { collect, Mill, until } from '../datanode/kit.ts'
-
-// Real files and connections: slow where everything else runs at the same time.
-vi.setConfig({ testTimeout: 30_000 })
 
 test('a file comes back as it was put, whatever its length, from every replica', async () => {
   await using mill = await Mill.start({ blockBytes: 256 * 1024 })

@@ -178,7 +178,7 @@ test.runIf(fs.existsSync('/usr/bin/strace'))('each transaction is on the disk (f
     expect(transactions).toHaveLength(5)
     for (const part of transactions) expect(/fdatasync|fsync|msync/.test(part)).toBe(sync)
   }
-}, 30_000)
+})
 
 test('a map grows past the size that it was opened with', async () => {
   const store = await open(directory, { mapBytes: 1 << 20 })
