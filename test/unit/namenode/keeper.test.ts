@@ -64,28 +64,47 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
   }, 60_000)
 }
 
-test('blocks of a dead node are copied, those with one replica left before the others', async () => {
-  const sim = new Sim(20, 4)
-  await sim.start()
+test('blocks of a dead node are copied, those with one replica left before the others, however many hands are free', async () => {
+  const sim = await Sim.calm(20, 4)
+  const { house, nodes } = sim
+  const dead = nodes[0]!
+  // All have what they want; then some have lost one of three replicas, and some one of two.
+  for (const on of [[0, 1, 2], [0, 2, 3], [0, 1, 3]]) await place(sim, 3, on)
+  const weak = [await place(sim, 2, [0, 1]), await place(sim, 2, [0, 3])]
   await sim.pass(300)
-  const { registry, keeper } = sim.house
-  const ordered: BlockId[] = []
-  for (const node of registry.all) {
-    const push = node.orders.push.bind(node.orders)
-    node.orders.push = order => { if (order.kind === 'replicate') ordered.push(order.block); return push(order) }
-  }
-  const dead = sim.nodes[0]!
-  const files = [[0, 1, 2], [0, 1], [0, 2, 3], [0, 3], [0, 1, 3]]
-  for (const on of files) await place(sim, 3, on)
-  const weak = [blockId(2), blockId(4)]
+  expect(house.keeper.map.counts).toEqual([0, 0, 0, 5, 0, 0])
+  // Nothing that is ordered is done: whatever can be ordered in one go is.
+  for (const node of nodes.slice(1)) node.deaf = true
   dead.kill()
-  sim.clock.pass(100)
-  for (let i = 0; i < 3; i++) for (const node of sim.nodes.slice(1)) await node.step()
-  await sim.pass(times.nodeDeadMs + 60_000)
+  await sim.until('copies are ordered', () => house.count('replicate') > 0)
+  const ordered = house.given.flatMap(({ order }) => (order.kind === 'replicate' ? [order.block] : []))
+  expect(ordered).toHaveLength(5)
   expect(new Set(ordered.slice(0, 2))).toEqual(new Set(weak))
+  for (const node of nodes.slice(1)) node.deaf = false
+  await sim.pass(60_000)
   expect(sim.unwell()).toEqual([])
-  expect(keeper.map.counts).toEqual([0, 0, 0, 5, 0, 0])
-  await sim.house.stop()
+  expect(house.keeper.map.counts).toEqual([0, 0, 0, 5, 0, 0])
+  await house.stop()
+})
+
+test('nothing is copied from a node that is silent; what it alone has is copied when it is heard of again', async () => {
+  const sim = await Sim.calm(34, 4)
+  const { house, nodes: [silent, other] } = sim
+  const [alone, both] = [await place(sim, 1, [0]), await place(sim, 2, [0, 1])]
+  await sim.pass(300)
+  silent!.up = false // its session goes on
+  await sim.until('it is silent', () => house.node(silent!).state === 'stale')
+  // Both have their hands free, and the silent one comes first among the holders.
+  await sim.setrep('/p0', 2)
+  await sim.setrep('/p1', 3)
+  await sim.pass(1_000)
+  expect(house.node(silent!).state).toBe('stale')
+  const copies = (): string[] => house.given.flatMap(({ node, order }) => (order.kind === 'replicate' ? [`${order.block} from ${node}`] : []))
+  expect(copies()).toEqual([`${both} from ${other!.id}`])
+  silent!.up = true
+  await sim.until('what it alone has is copied', () => sim.holders(alone).length === 2)
+  expect(copies()).toEqual([`${both} from ${other!.id}`, `${alone} from ${silent!.id}`])
+  await house.stop()
 })
 
 test('after a restart nothing is deleted or copied before it is known where blocks lie', async () => {
@@ -159,6 +178,42 @@ test('of two replicas the one on a silent node is not counted on when the other 
   await sim.pass(times.nodeDeadMs + 2000)
   expect([...sim.nodes[1]!.blocks.keys()]).toEqual(ids)
   await sim.house.stop()
+})
+
+test('while one of too many replicas is on a silent node none goes, and one goes when that node is heard of again', async () => {
+  const sim = await Sim.calm(35, 4)
+  const { house, nodes: [silent] } = sim
+  const id = await place(sim, 3, [0, 1, 2])
+  await sim.pass(300)
+  silent!.up = false // its session goes on
+  await sim.until('it is silent', () => house.node(silent!).state === 'stale')
+  await sim.setrep('/p0', 2)
+  await sim.pass(1_500)
+  expect(house.node(silent!).state).toBe('stale')
+  expect(house.keeper.map.holders(id)).toHaveLength(3)
+  expect(house.count('delete')).toBe(0)
+  silent!.up = true
+  await sim.until('one has gone', () => sim.holders(id).length === 2)
+  expect(house.count('delete')).toBe(1)
+  await house.stop()
+})
+
+test('of a block that has too many replicas none goes while a copy of it is on its way: it may be read from the one that went', async () => {
+  const sim = await Sim.calm(36, 4, 1)
+  const { house, nodes } = sim
+  const id = await place(sim, 3, [0, 1])
+  for (const node of nodes) node.deaf = true
+  await sim.until('a copy is ordered', () => house.count('replicate') === 1)
+  await sim.setrep('/p0', 1)
+  await sim.pass(2_000)
+  expect(house.keeper.repair.isCopying(id)).toBe(true)
+  expect(house.keeper.map.holders(id)).toHaveLength(2)
+  expect(house.count('delete')).toBe(0)
+  for (const node of nodes) node.deaf = false
+  await sim.until('one is left', () => sim.holders(id).length === 1 && !house.keeper.repair.isCopying(id))
+  await sim.pass(5_000)
+  expect(sim.holders(id)).toHaveLength(1)
+  await house.stop()
 })
 
 test('a replica that was to go stays when the others have died before the order went out', async () => {
