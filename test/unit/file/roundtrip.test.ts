@@ -53,6 +53,27 @@ test('ranges give exactly their bytes, across chunks and blocks, and nothing beh
   await expect(collect(mill.client.read('/ranges', { start: 5, end: 4 }))).rejects.toMatchObject({ code: 'EINVAL' })
 })
 
+test.each([['over a wire', () => 'elsewhere'], ['in place', () => 'client']] as const)('ranges that begin and end anywhere in blocks of several frames give exactly their bytes, %s', async (_, host) => {
+  await using mill = await Mill.start({ datanodes: 1, blockBytes: 1024 * 1024, host })
+  const bytes = noise(2_300_000)
+  const writer = await mill.client.create('/ranges')
+  await writer.write(bytes)
+  await writer.close()
+  const frame = 262_144
+  for (const [start, end] of [
+    [1, 2_300_000], [65_535, 600_001], [70_000, 900_000], [frame - 1, 2 * frame + 1], [frame + 1, 3 * frame - 1], [frame, 2 * frame],
+    [700_001, 1_500_003], [1_048_575, 1_048_577], [1_048_576 + 65_537, 2_097_152 + 65_537], [0, 1_048_576], [2_299_999, 2_300_000],
+  ] as const) {
+    for (const reuse of [false, true]) {
+      let read = 0
+      const places: boolean[] = []
+      const found = await collect(mill.client.read('/ranges', { start, end, reuse, onRead: (count, _from, inPlace) => { read += count; places.push(inPlace) } }))
+      expect(found.equals(bytes.subarray(start, end)), `${start} to ${end}`).toBe(true)
+      expect([read, new Set(places)]).toEqual([end - start, new Set([host() === 'client'])])
+    }
+  }
+})
+
 test('blocks of text end at line ends, by stream and from a local file alike', async () => {
   await using mill = await Mill.start({ datanodes: 1, blockBytes: 4096 })
   const lines = Array.from({ length: 900 }, (_, i) => `line ${i} ${'x'.repeat(i * 31 % 200)}\n`)
