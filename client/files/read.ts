@@ -56,7 +56,7 @@ export class ReadStream extends Readable {
   readonly path: string
   /** Bytes read so far. */
   bytesRead = 0
-  /** The file has not been found yet. */
+  /** The file is not open: not yet, or not any more. */
   pending: boolean
   readonly #pieces: (file: LocatedFile) => AsyncGenerator<Buffer, void, void>
   readonly #chunkBytes: number
@@ -103,9 +103,9 @@ export class ReadStream extends Readable {
     }
   }
 
-  /** As in node:fs: gives the stream up; `callback` is called when it is closed, or with the error that closed it. */
+  /** Gives the stream up; `callback` is called when it is closed. As in node:fs it gets an error unless all was read: ERR_STREAM_PREMATURE_CLOSE, or what ended the stream. */
   close(callback?: (error?: NodeJS.ErrnoException | null) => void): void {
-    if (callback) finished(this, error => callback(error?.code === 'ERR_STREAM_PREMATURE_CLOSE' ? undefined : error))
+    if (callback) finished(this, callback)
     this.destroy()
   }
 
@@ -155,6 +155,7 @@ export class ReadStream extends Readable {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#piece = undefined
+    this.pending = true
     this.#ending.abort(error ?? new GristmillError('ABORTED', 'the stream was closed'))
     // The generator closes its wires and files when it returns.
     void Promise.resolve(this.#busy).then(() => this.#reading?.return()).catch(() => {}).then(() => done(error))

@@ -83,7 +83,7 @@ export class WriteStream extends Writable {
   readonly path: string
   /** Bytes taken so far. */
   bytesWritten = 0
-  /** The cluster has not said yet that the file may be written. */
+  /** The file is not open: the cluster has not said yet that it may be written, or it is closed. */
   pending = true
   /** Facts of the file, once it is there. */
   status: FileStatus | undefined
@@ -179,6 +179,7 @@ export class WriteStream extends Writable {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     // A writer that is still at work has to come to rest first.
     const finished = this.writableFinished
+    this.pending = true
     void this.#work.catch(() => {}).then(() => this.#opening).then(
       writer => (finished ? undefined : writer.drop()), () => {},
     ).catch(() => {}).then(() => done(error))

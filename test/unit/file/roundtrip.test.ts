@@ -53,7 +53,7 @@ test('ranges give exactly their bytes, across chunks and blocks, and nothing beh
   await expect(collect(mill.client.read('/ranges', { start: 5, end: 4 }))).rejects.toMatchObject({ code: 'EINVAL' })
 })
 
-test.each([['over a wire', () => 'elsewhere'], ['in place', () => 'client']] as const)('ranges that begin and end anywhere in blocks of several frames give exactly their bytes, %s', async (_, host) => {
+test.each<[string, () => string]>([['over a wire', () => 'elsewhere'], ['in place', () => 'client']])('ranges that begin and end anywhere in blocks of several frames give exactly their bytes, %s', async (_, host) => {
   await using mill = await Mill.start({ datanodes: 1, blockBytes: 1024 * 1024, host })
   const bytes = noise(2_300_000)
   const writer = await mill.client.create('/ranges')
