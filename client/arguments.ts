@@ -72,13 +72,19 @@ export function encodingOf(value: unknown): BufferEncoding {
 function signalOf(value: unknown): AbortSignal {
   if (value instanceof AbortSignal) return value
   const other = value as AbortSignal
-  if (typeof value !== 'object' || value === null || typeof other.aborted !== 'boolean' || typeof other.addEventListener !== 'function') {
-    throw invalid(`the signal is ${shown(value)}; it must be an AbortSignal`)
-  }
+  if (!looksLikeSignal(value)) throw invalid(`the signal is ${shown(value)}; it must be an AbortSignal`)
   const following = new AbortController()
   if (other.aborted) following.abort(other.reason)
   else other.addEventListener('abort', () => following.abort(other.reason), { once: true })
   return following.signal
+}
+
+function looksLikeSignal(value: unknown): boolean {
+  try {
+    return typeof value === 'object' && value !== null && 'aborted' in value && typeof value.aborted === 'boolean' && 'addEventListener' in value && typeof value.addEventListener === 'function'
+  } catch {
+    return false
+  }
 }
 
 /** Reads the options of a call that has none but its signal. */

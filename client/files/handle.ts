@@ -150,7 +150,7 @@ export class FileHandle {
 function readRange(buffer: unknown, { offset, length, position }: HandleReadOptions): { room: Uint8Array; start: number | undefined } {
   if (!ArrayBuffer.isView(buffer)) throw new GristmillError('EINVAL', `the buffer is ${shown(buffer)}; it must be a Buffer, a typed array or a DataView`)
   const from = offset ?? 0
-  const bytes = length ?? buffer.byteLength - (from as number)
+  const bytes = length ?? (Number.isSafeInteger(from) ? buffer.byteLength - from : 0)
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(bytes) || from < 0 || bytes < 0 || from + bytes > buffer.byteLength) {
     throw new GristmillError('EINVAL', `a buffer of ${buffer.byteLength} bytes cannot take ${shown(length ?? bytes)} at the offset ${shown(from)}`)
   }

@@ -23,8 +23,8 @@ export class Quotas {
     return perform('quota', path, callOptions('set', options), async ({ signal }) => {
       const { names, bytes } = optionsOf<Bounds>(bounds, 'set', { names: true, bytes: true })
       if (names === undefined && bytes === undefined) throw new GristmillError('EINVAL', 'a quota bounds names, bytes, or both: give at least one of them')
-      within('bound on names', names, 0)
-      within('bound on bytes', bytes, 0)
+      within('bound on names', names ?? undefined, 0)
+      within('bound on bytes', bytes ?? undefined, 0)
       await this.#ask(protocol.set, { path: pathOf(path), ...names !== undefined && { names }, ...bytes !== undefined && { bytes } }, signal)
     })
   }

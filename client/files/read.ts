@@ -35,7 +35,8 @@ export function readStreamOptions(given: BufferEncoding | ReadStreamOptions | nu
     start: true, end: true, encoding: true, signal: true, highWaterMark: true, autoClose: true, emitClose: true,
   }, { flags: 'r' })
   flagsOf(options, 'autoClose', 'emitClose')
-  if ('highWaterMark' in options) within('high-water mark', options.highWaterMark ?? Number.NaN, 0, 2 ** 30)
+  // With 0 a stream asks for nothing, for ever.
+  if ('highWaterMark' in options) within('high-water mark', options.highWaterMark ?? Number.NaN, 1, 2 ** 30)
   const { start = 0, end = Infinity } = options
   for (const [name, value] of Object.entries({ start, end })) {
     if (typeof value !== 'number' || !(value >= 0) || (name === 'start' || value !== Infinity) && !Number.isSafeInteger(value)) throw new GristmillError('EINVAL', `"${name}" must be a whole number of at least 0, not ${shown(value)}`)
@@ -82,7 +83,7 @@ export class ReadStream extends Readable {
     super({ highWaterMark, autoDestroy: autoClose, emitClose, ...encoding && { encoding } })
     this.path = path
     this.pending = !('file' in what)
-    this.#chunkBytes = Math.max(1, highWaterMark)
+    this.#chunkBytes = highWaterMark
     this.#onChunk = 'file' in what ? what.onChunk : undefined
     const both = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal
     const range = { start, end: end === Infinity ? undefined : end + 1, signal: both }

@@ -53,7 +53,7 @@ export class Nodes {
   balance(options?: BalanceOptions | null): Promise<BalanceState> {
     const read = () => optionsOf<BalanceOptions>(options, 'balance', { threshold: true, bytesPerSecond: true, signal: true })
     return perform('balance', undefined, read, async ({ threshold = balanceDefaults.threshold, bytesPerSecond = balanceDefaults.bytesPerSecond, signal }) => {
-      if (!(typeof threshold === 'number' && threshold >= 0 && threshold <= 100)) throw new GristmillError('EINVAL', `the threshold is ${String(threshold)}; it must be a number of percent from 0 to 100`)
+      if (!(typeof threshold === 'number' && threshold >= 0 && threshold <= 100)) throw new GristmillError('EINVAL', `the threshold is ${typeof threshold === 'number' ? threshold : shown(threshold)}; it must be a number of percent from 0 to 100`)
       within('number of bytes a second', bytesPerSecond ?? Number.NaN, 1)
       return this.#ask(service.balance, { threshold, bytesPerSecond }, signal)
     })

@@ -114,11 +114,11 @@ test.each(Object.entries(table))('%s ends at once when it is aborted while it wa
   const reason = new Error('enough')
   const result = call(on, aborting.signal)
   result.catch(() => {})
-  await until('the call waits', () => on.begun > 0)
+  await until(() => on.begun > 0)
   aborting.abort(reason)
   await expect(result).rejects.toMatchObject({ code: 'ABORTED', message: expect.stringContaining('enough'), cause: reason })
   // A compiler knows no signal; the answers of these are awaited in the background, because somebody has to undo what was sent.
   const undone = /mill\.(?:writeFile|createWriteStream|put|run|snapshots\.create)$/
-  if (!undone.test(name)) await until('nothing waits any more', () => on.waiting === 0)
+  if (!undone.test(name)) await until(() => on.waiting === 0)
   expect(readdirSync(on.dir).filter(entry => entry !== 'local')).toEqual([])
 })

@@ -3,8 +3,10 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { expect, test } from 'vitest'
-import { linesOf, ReadStream } from '../../../client/files/read.ts'
+import { readCopyOptions, type CopyOptions } from '../../../client/files/copy.ts'
+import { lineEncodingOf, linesOf, ReadStream } from '../../../client/files/read.ts'
 import { bytesOf, createOptions, WriteStream } from '../../../client/files/write.ts'
+import { abortError } from '../../../src/base/abort.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import type { FileClient } from '../../../src/file/client.ts'
@@ -177,4 +179,20 @@ test('block sizes and replicas that cannot be are refused in words', () => {
 
 test('what is no path is called that', () => {
   for (const wrong of [undefined, null, 5, new URL('file:///a')]) expect(() => normalise(wrong as never)).toThrow(/^a path is a string, not /)
+})
+
+test('lines are read in encodings in which a line end is one byte, and no others', () => {
+  for (const encoding of [undefined, null, 'utf8', 'UTF-8', 'latin1', 'ascii']) expect(typeof lineEncodingOf(encoding)).toBe('string')
+  for (const encoding of ['utf16le', 'ucs2', 'hex', 'base64', 'nope', 5]) expect(() => lineEncodingOf(encoding)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
+})
+
+test('a progress callback that throws ends its copy, and is called no more', () => {
+  let calls = 0
+  const given: CopyOptions = { onProgress: () => { calls++; throw new Error('my bar') } }
+  const { onProgress, signal } = readCopyOptions(given)
+  onProgress!({ bytes: 1, files: 0 })
+  onProgress!({ bytes: 2, files: 0 })
+  expect(calls).toBe(1)
+  expect(signal!.aborted).toBe(true)
+  expect(abortError(signal!)).toMatchObject({ code: 'ABORTED', message: expect.stringContaining('onProgress threw: my bar'), cause: new Error('my bar') })
 })

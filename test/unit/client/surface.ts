@@ -26,8 +26,8 @@ export class SilentCluster {
   readonly mill: Mill
   readonly file: FileHandle
   readonly job: Job
-  /** Names of the messages that were sent. */
-  readonly sent: string[] = []
+  /** The messages that were sent: their paths and bodies. */
+  readonly sent: { readonly path: string; readonly body: unknown }[] = []
   /** Calls, connections and compilations that still wait. */
   waiting = 0
   /** All that ever began. */
@@ -44,9 +44,9 @@ export class SilentCluster {
       }
     }
     const dispatcher = {
-      dispatch: ({ path }: { path: string }, handler: Dispatcher.DispatchHandler) => {
+      dispatch: ({ path, body }: { path: string; body: string }, handler: Dispatcher.DispatchHandler) => {
         const done = wait()
-        this.sent.push(path)
+        this.sent.push({ path, body: JSON.parse(body) })
         handler.onRequestStart!({ abort: (reason: Error) => { done(); handler.onResponseError!({} as never, reason) } } as never, {})
         return true
       },
@@ -92,10 +92,7 @@ function methodsOf(object: object): string[] {
   return [...names]
 }
 
-/** Looks again and again until it is so. */
-export async function until(what: string, is: () => boolean): Promise<void> {
-  for (let turns = 0; !is(); turns++) {
-    if (turns > 100_000) throw new Error(`waited in vain for: ${what}`)
-    await new Promise(setImmediate)
-  }
+/** Looks again in each turn of the event loop until it is so; the test's own time is the only bound. */
+export async function until(is: () => boolean): Promise<void> {
+  while (!is()) await new Promise(setImmediate)
 }
