@@ -120,5 +120,5 @@ test.each(Object.entries(table))('%s ends at once when it is aborted while it wa
   // A compiler knows no signal; the answers of these are awaited in the background, because somebody has to undo what was sent.
   const undone = /mill\.(?:writeFile|createWriteStream|put|run|snapshots\.create)$/
   if (!undone.test(name)) await until(() => on.waiting === 0)
-  expect(readdirSync(on.dir).filter(entry => entry !== 'local')).toEqual([])
+  expect(readdirSync(on.dir, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile() && entry.name !== 'local').map(entry => entry.name)).toEqual([])
 })
