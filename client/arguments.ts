@@ -79,6 +79,16 @@ function signalOf(value: unknown): AbortSignal {
   return following.signal
 }
 
+/** What `read` makes of an argument that runs code of the caller's when it is looked at: getters, proxies, `toJSON`. */
+export function readable<T>(name: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof GristmillError) throw error
+    throw invalid(`the ${name} cannot be read: ${error instanceof Error ? error.message : shown(error)}`, error)
+  }
+}
+
 function looksLikeSignal(value: unknown): boolean {
   try {
     return typeof value === 'object' && value !== null && 'aborted' in value && typeof value.aborted === 'boolean' && 'addEventListener' in value && typeof value.addEventListener === 'function'

@@ -12,7 +12,7 @@ import type { JobStatus } from '../src/protocol/job.ts'
 import type { FileStatus } from '../src/protocol/namespace.ts'
 import { bundleProgram, type Bundle } from '../src/program/bundle.ts'
 import { keepBundle } from '../src/program/load.ts'
-import { callbackOf, flagsOf, optionsOf, pathOf, shown, textOf, type Known } from './arguments.ts'
+import { callbackOf, flagsOf, optionsOf, pathOf, readable, shown, textOf, type Known } from './arguments.ts'
 import { within } from './within.ts'
 import type { Cluster } from './jobs/ask.ts'
 import type { Job } from './jobs/job.ts'
@@ -103,8 +103,8 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   const { cluster, files } = tools
   const { signal } = options
   const local = isAbsolute(file) ? file : join(tools.workingDirectory, file)
-  const given = paramsOf(options.params ?? {}, 'the parameter')
-  const env = environmentOf(options.env ?? {})
+  const given = readable('params', () => paramsOf(options.params ?? {}, 'the parameter'))
+  const env = readable('env', () => environmentOf(options.env ?? {}))
   const { reducers, replication } = options
   if (reducers !== undefined && !(Number.isInteger(reducers) && reducers >= 1)) throw new GristmillError('EINVAL', `${local} cannot have ${reducers} reducers; give 1 or more, or leave out "reduce" from the program, which then has none`)
   const { bundle, planned } = await plan(tools, { local, params: given, env, partitions: reducers, memoryBytes: options.memoryBytes, signal })
