@@ -9,6 +9,7 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import { inodeId } from '../../../src/base/ids.ts'
 import { isWithin, join, parentOf } from '../../../src/base/paths.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
+import type { Disk } from '../../../src/ports/disk.ts'
 import type { Machine } from '../../../src/ports/machine.ts'
 import type { World } from '../../../src/ports/world.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
@@ -118,7 +119,9 @@ export interface Seen { code: number | 'interrupted'; out: string; err: string; 
 
 export interface Given { terminal?: { columns: number }; env?: Record<string, string>; signal?: AbortSignal; /** What writing to stdout fails with. */
   broken?: string; /** One that does not move, unless told. */
-  clock?: Partial<Clock> }
+  clock?: Partial<Clock>; disk?: Disk; /** Bytes on stdin. */
+  input?: string; /** Told of the flags that settings are made of. */
+  onFlags?: (flags: Readonly<Record<string, unknown>>) => void }
 
 /** Runs the words of a command line against a cluster in memory. */
 export async function runFake(mill: FakeMill, words: readonly string[], given: Given = {}): Promise<Seen> {
@@ -134,10 +137,14 @@ export async function runFake(mill: FakeMill, words: readonly string[], given: G
   const streams = { stdin: new PassThrough(), stdout: sink('out'), stderr: sink('err') }
   const printer = new Printer(streams as never, given.env ?? {})
   printer.onGone = () => ending.abort(new GristmillError('EPIPE', 'gone'))
-  const world = { clock: { now: () => nowMs, mono: () => 0, ...given.clock } } as unknown as World
+  const world = { clock: { now: () => nowMs, mono: () => 0, ...given.clock }, disk: given.disk } as unknown as World
+  if (given.input !== undefined) streams.stdin.end(given.input)
   const signal = given.signal ?? ending.signal
   const code = await runWords({
-    words, printer, signal, cwd: '/', env: given.env ?? {}, version: '1.2.3', world: async () => world, settings: async () => ({ home: '/home' }), machine: async () => ({}) as Machine, open: async () => mill as unknown as Mill,
+    words, printer, signal, cwd: '/', env: given.env ?? {}, version: '1.2.3', world: async () => world, settings: async flags => {
+      given.onFlags?.(flags)
+      return { home: '/home' }
+    }, machine: async () => ({}) as Machine, open: async () => mill as unknown as Mill,
   })
   return { code, ...texts, mill }
 }

@@ -58,10 +58,19 @@ export class Recorder extends FakeMill {
     yield this.#did('locate', [path], { id: blockId(7), offset: 0, length: 9, crc: 1, aligned: true, nodes: ['n1', 'n2', 'n3'].map(name => ({ node: nodeId(name), address: this.text, rack: this.text, host: this.text })) })
   }
 
+  /** Steps that run at this moment, and the most that ever did. */
+  #running = 0
+  #atOnce = 0
   #walk(name: string, args: readonly unknown[]): object {
     this.#did(name, args, undefined)
     const from = String(args[0])
-    return { steps: (async function* () { yield { from, to: '', bytes: 3, run: async (moved: (bytes: number) => void) => moved(3) } })(), finish: async () => this.#did('finish', [name], undefined) }
+    const run = async (moved: (bytes: number) => void): Promise<void> => {
+      this.#atOnce = Math.max(this.#atOnce, ++this.#running)
+      await new Promise(resolve => setImmediate(resolve))
+      moved(3)
+      this.#running--
+    }
+    return { steps: (async function* () { yield { from, to: '', bytes: 3, run } })(), finish: async () => this.#did('finish', [{ atOnce: this.#atOnce }], undefined) }
   }
   cpSteps(...args: unknown[]): object { return this.#walk('cp', args) }
   putSteps(...args: unknown[]): object {
@@ -134,7 +143,8 @@ export class Recorder extends FakeMill {
       logs: (...args: unknown[]) => this.#stream('job.logs', args, [{ attempt: attemptId({ job: this.jobId, stage: 0, task: 0, attempt: 0 }), node: 'n1', text: 'log\n' }]),
     }
   }
-  async run(program: string, options: { onNote?: (line: string) => void }): Promise<object> {
+  async run(program: string, options: { onNote?: (line: string) => void; signal?: AbortSignal }): Promise<object> {
+    this.calls.push(['run.signal', options.signal !== undefined])
     options.onNote?.(`left out ${this.text}`)
     return this.#did('run', [program, options], this.job(this.jobId))
   }
@@ -146,7 +156,8 @@ export class Recorder extends FakeMill {
     const block = (health: string): object => ({ block: blockId(7), length: 9, health, live: 2, target: 3, nodes: [{ address: this.text, rack: this.text }] })
     yield this.#did('fsck', args, { counts, files: [{ path: this.text, length: 9, blocks: 1, replication: 3, found: [block('under'), block('healthy')] }] })
   }
-  async safeMode(...args: unknown[]): Promise<object> { return this.#did('safeMode', args, { on: false, manual: false, blocks: 1, present: 1, awaited: 0 }) }
+  safe = false
+  async safeMode(...args: unknown[]): Promise<object> { return this.#did('safeMode', args, { on: this.safe, manual: false, blocks: 1, present: 1, awaited: 0 }) }
   async backup(...args: unknown[]): Promise<object> { return this.#did('backup', args, { path: this.text, files: 1, directories: 1, blocks: 1, seq: 1, bytes: 1 }) }
   async lost(...args: unknown[]): Promise<object> { return this.#did('lost', args, { ranges: [1], nodes: [{ node: 'n1', address: this.text, blocks: 1, bytes: 1, foreign: 0 }] }) }
   async releaseLost(...args: unknown[]): Promise<object> { return this.#did('releaseLost', args, { ranges: [1], nodes: [{ node: 'n1', address: this.text, blocks: 1, bytes: 1, foreign: 0 }] }) }
