@@ -230,6 +230,7 @@ test('a task that still runs elsewhere is not put back when another attempt of i
 test('a restarted namenode shows the sums of what was committed, and waits for its outputs so long and no longer', () => {
   const play = new Play([a, b], 2)
   const job = play.start(2, { reduces: 1, places: [['a'], ['b']] })
+  play.pass(50)
   play.fail(a, play.runs[0]!)
   play.pass(100)
   const [first, second] = job.stages[0]!.tasks.map(task => task.attempts.find(each => each.state === 'running')!)
@@ -239,10 +240,19 @@ test('a restarted namenode shows the sums of what was committed, and waits for i
   const started = jobStatus(job).stages[0]!.startedMs
   while (play.waiting.length > 0) play.settle()
   const before = jobStatus(job).stages[0]!
+  // The same sums in whatever order its tasks are read.
+  const { tasks } = play.kept.get(job.id)!
+  const records = [...tasks]
+  tasks.clear()
+  for (const [key, record] of records.reverse()) tasks.set(key, record)
+  play.restart()
+  expect(jobStatus(play.machine.jobs.get(job.id)!).stages[0]).toMatchObject({ startedMs: started, finishedMs: before.finishedMs })
+  tasks.clear()
+  for (const [key, record] of records.reverse()) tasks.set(key, record)
   play.restart()
   const resumed = play.machine.jobs.get(job.id)!
   expect(jobStatus(resumed).stages[0]).toMatchObject({ state: 'done', done: 2, failedAttempts: before.failedAttempts, counters: { records: 7 }, finishedMs: before.finishedMs })
-  expect(jobStatus(resumed).stages[0]!.startedMs).toBeGreaterThanOrEqual(started!)
+  expect(jobStatus(resumed).stages[0]!.startedMs).toBe(started)
   expect(jobStatus(resumed).stages[0]!.startedMs).toBe(Math.min(...resumed.stages[0]!.tasks.map(task => task.won!.startedMs)))
   play.apply({ kind: 'opened' })
   play.join(c, 1)
@@ -446,6 +456,69 @@ test('a node that goes on with an attempt that is over is told to end it, and on
   play.done(b, play.runs[1]!)
   say(b, play.runs[1]!)
   expect(play.kills).toEqual([play.runs[0]])
+})
+
+test('of two attempts that are done at nearly the same time the second is over, and does not run any more', () => {
+  const play = new Play([a, b])
+  const job = play.start(1, { places: [['a']] })
+  play.apply({ kind: 'silent', node: a })
+  play.done(a, play.runs[0]!)
+  expect(job.running).toBe(1)
+  expect(answers(play.done(b, play.runs[1]!))).toEqual([false])
+  expect([job.running, job.stages[0]!.running]).toEqual([0, 0])
+  expect(job.stages[0]!.tasks[0]!.attempts.map(each => each.state)).toEqual(['done', 'killed'])
+})
+
+test('a task goes back to a node where it has failed when no other one can take it: without slots, or avoided by its job', () => {
+  const play = new Play([a])
+  play.join(b, 0)
+  const job = play.start(1)
+  play.fail(a, play.runs[0]!)
+  expect(job.stages[0]!.tasks[0]!.attempts.at(-1)).toMatchObject({ node: a, state: 'running' })
+  const avoiding = new Play([a, b])
+  avoiding.join(c, 0)
+  const other = avoiding.start(20, { attemptsMax: 100 })
+  const running = (node: NodeId) => other.stages[0]!.tasks.flatMap(task => task.attempts).find(each => each.node === node && each.state === 'running')
+  for (let n = 0; n < 4; n++) avoiding.fail(b, running(b)!.id)
+  expect([...other.avoid]).toEqual([b])
+  const failing = running(a)!
+  avoiding.fail(a, failing.id)
+  expect(running(a)).toBeDefined()
+})
+
+test('the slot of an attempt that lost to its twin is free again after so long, though its node says nothing', () => {
+  const play = new Play([a, b])
+  play.start(1, { places: [['a']] })
+  play.apply({ kind: 'silent', node: a })
+  play.apply({ kind: 'returned', node: a })
+  play.done(a, play.runs[0]!)
+  play.settleAll()
+  expect(play.kills).toEqual([play.runs[1]])
+  const next = play.start(2)
+  expect(next.running).toBe(1)
+  play.pass(limits.killSilentMs)
+  expect(next.running).toBe(2)
+})
+
+test('an idle node is served before one that is at work', () => {
+  const play = new Play([])
+  const [x, y] = [nodeId('x'), nodeId('y')]
+  play.join(x, 2)
+  play.start(1)
+  play.join(y, 1)
+  const job = play.start(1)
+  expect(job.stages[0]!.tasks[0]!.attempts[0]!.node).toBe(y)
+})
+
+test('a task never has two attempts on one node, however slow the first is', () => {
+  const play = new Play([a], 4)
+  const job = play.start(4)
+  play.pass(1_000)
+  for (const run of play.runs.slice(0, 3)) play.done(a, run)
+  play.settleAll()
+  play.pass(20_000)
+  play.apply({ kind: 'offered', node: a })
+  expect(job.stages[0]!.tasks[3]!.attempts).toHaveLength(1)
 })
 
 test('no job is known by another\'s name', () => {

@@ -1,0 +1,77 @@
+// What a mistake by one in the shuffle would change for a job: bytes left by an emission that was refused, long keys of other scripts,
+// values of many megabytes, counts of what was combined, and how often memory is spilled.
+
+import { expect, test, vi } from 'vitest'
+import type { Combine } from '../../../src/shuffle/combiner.ts'
+import { MapOutput } from '../../../src/shuffle/output.ts'
+import { askPartitioner } from '../../../src/shuffle/partition.ts'
+import { localDisk } from '../../../src/world/disk.ts'
+import { groupsOf, scratch, segmentsOf, writeOutput } from './kit.ts'
+
+// Files are written, on a machine that may have other work.
+vi.setConfig({ testTimeout: 60_000 })
+
+const add = (_key: unknown, values: number[]): number => values.reduce((sum, value) => sum + value, 0)
+
+test('an emission that is refused leaves no byte in the one before it, nor in the next', async () => {
+  const directory = await scratch()
+  const output = await MapOutput.open({ partitions: 1, disk: localDisk, directory, name: 'm', memoryBytes: 1 << 20 })
+  output.emit('a', 'first')
+  expect(() => output.emit('b', { fine: 'text', wrong: () => 1 })).toThrow(expect.objectContaining({ code: 'EINVAL' }))
+  expect(() => output.emit(undefined as never, 1)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
+  output.emit('c', 'last')
+  expect(() => output.emit('d', { wrong: () => 1 })).toThrow(expect.objectContaining({ code: 'EINVAL' }))
+  const result = await output.finish()
+  expect(await groupsOf(await segmentsOf([result], 0), directory)).toEqual([['a', ['first']], ['c', ['last']]])
+  expect((await writeOutput(directory, [['a', 'first'], ['c', 'last']], { name: 'plain' })).counters.rawBytes).toBe(result.counters.rawBytes)
+})
+
+test('long keys of any script are the same keys with combine and without', async () => {
+  const directory = await scratch()
+  const keys = ['größer als dreizehn', 'мельница на реке', '磨磨磨磨磨磨磨磨磨磨磨磨磨磨', '😀'.repeat(10), 'plain and long enough', 'kürzer']
+  const pairs = keys.flatMap(key => [[`xx${key}`.slice(2), 1], [key, 2]] as Array<[string, number]>)
+  const combined = await writeOutput(directory, pairs, { name: 'c', combine: add as never })
+  const found = await groupsOf(await segmentsOf([combined], 0), directory)
+  expect(new Map(found.map(([key, values]) => [key, values]))).toEqual(new Map(keys.map(key => [key, [3]])))
+})
+
+test('a value of several megabytes comes through', async () => {
+  const directory = await scratch()
+  const result = await writeOutput(directory, [['k', 'y'.repeat(5_000_000)], ['k', 'z']], { name: 'm' })
+  const [[, values]] = await groupsOf(await segmentsOf([result], 0), directory) as [[unknown, string[]]]
+  expect(values.map(value => [value.length, value[0]])).toEqual([[5_000_000, 'y'], [1, 'z']])
+})
+
+test('counters say how many values combine was given, in memory and while spills are merged', async () => {
+  const directory = await scratch()
+  const five = await writeOutput(directory, Array.from({ length: 5 }, () => ['k', 1] as const), { name: 'a', combine: add as never })
+  expect(five.counters).toMatchObject({ emittedRecords: 5, combinedRecords: 6, outputRecords: 1, spills: 0, spilledRecords: 0 })
+  const output = await MapOutput.open({ partitions: 1, disk: localDisk, directory, name: 'b', memoryBytes: 1, combine: add as never })
+  for (let i = 0; i < 3; i++) output.emit('k', 1) // each is spilled at once, and the merge combines three
+  const { counters } = await output.finish()
+  expect(counters).toMatchObject({ emittedRecords: 3, combinedRecords: 3, outputRecords: 1, spills: 3, spilledRecords: 3 })
+})
+
+test('memory that was spilled counts as free again, so that the next spill comes when it is full again', async () => {
+  const directory = await scratch()
+  for (const combine of [undefined, add as unknown as Combine]) {
+    const output = await MapOutput.open({ partitions: 1, disk: localDisk, directory, name: `m${combine ? 'c' : ''}`, memoryBytes: 20_000, ...combine && { combine } })
+    let spilled = 0
+    let before = 0
+    for (let i = 0; i < 2_000; i++) {
+      output.emit([`key ${i}`], i)
+      if (output.usedBytes < before) spilled++
+      before = output.usedBytes
+    }
+    const { counters } = await output.finish()
+    // At some 30 to 200 bytes a record, hundreds of records fit into each.
+    expect(counters.spills).toBeLessThan(40)
+    expect(counters.spills).toBeGreaterThan(1)
+    expect(spilled).toBeGreaterThan(0)
+  }
+})
+
+test('a partition function chooses one of the partitions, the last one included, or is told', () => {
+  expect([0, 3].map(chosen => askPartitioner(() => chosen, 'k', 4))).toEqual([0, 3])
+  for (const wrong of [4, -1, 1.5, NaN, undefined]) expect(() => askPartitioner(() => wrong as never, 'k', 4), String(wrong)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
+})
