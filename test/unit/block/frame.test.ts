@@ -93,3 +93,19 @@ test('a header that claims more than a frame may hold is refused before anything
   bytes.writeUInt32LE(262_145, 8)
   expect(() => readHeader(bytes)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
 })
+
+test('headers that no sender makes are refused in words', () => {
+  const clean = Buffer.from(sealed(70_000).frame)
+  const header = (change: (bytes: Buffer) => void): Buffer => {
+    const bytes = Buffer.from(clean.subarray(0, frameHeaderBytes))
+    change(bytes)
+    return bytes
+  }
+  for (const type of [0, 5, 255]) expect(() => readHeader(header(bytes => bytes.writeUInt8(type, 4)))).toThrow(`it has the type ${type}`)
+  expect(() => readHeader(header(bytes => { bytes.writeUInt32LE(262_145, 8); bytes.writeUInt16LE(20, 6) }))).toThrow('it claims 262145 bytes of payload')
+  expect(() => readHeader(header(bytes => bytes.writeUInt16LE(12, 6)))).toThrow('its table does not fit its payload')
+  const expects = (bytes: Buffer, into = new FrameBuffer()): unknown => into.expect(bytes, readHeader(bytes))
+  expect(() => expects(header(() => {}), new FrameBuffer(0))).toThrow('a frame of 70000 bytes came where at most 0 were agreed')
+  expect(() => expects(header(bytes => bytes.writeUIntLE(65_537, 16, 6)))).toThrow('does not start at a chunk')
+  expect(() => expects(header(bytes => { bytes.writeUInt32LE(0, 8); bytes.writeUInt16LE(0, 6) }))).toThrow('it holds nothing')
+})

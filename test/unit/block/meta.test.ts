@@ -44,3 +44,24 @@ test('chunk checksums that do not add up to the block are noticed even under a r
   const bytes = encodeMeta({ id: blockId(7), length: 100_000, crc: 1, crcs: Uint32Array.of(2, 3) })
   expect(() => decodeMeta(bytes, blockId(7))).toThrow('do not add up')
 })
+
+test('the header alone shows every damage, and says what is wrong under a right checksum', () => {
+  const clean = metaOf(7, noise(100_000)).subarray(0, metaHeaderBytes)
+  for (let bit = 0; bit < clean.length * 8; bit++) {
+    const header = Buffer.from(clean)
+    header[bit >> 3]! ^= 1 << (bit & 7)
+    expect(() => decodeMetaHeader(header, blockId(7)), `bit ${bit}`).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+  }
+  for (let length = 0; length < metaHeaderBytes; length++) {
+    expect(() => decodeMetaHeader(clean.subarray(0, length), blockId(7))).toThrow(expect.objectContaining({ code: 'CORRUPT', message: expect.stringContaining('too few for a header') }))
+  }
+  for (const [change, words] of [
+    [(header: Buffer) => header.write('GRM_DATA'), 'does not begin with GRM_META'], [(header: Buffer) => header.writeUInt16LE(2, 8), 'format version 2, this program reads version 1'],
+    [(header: Buffer) => header.writeUInt32LE(4096, 12), 'its chunks have 4096 bytes'],
+  ] as const) {
+    const header = Buffer.from(clean)
+    change(header)
+    header.writeUInt32LE(crcOf(header.subarray(0, metaHeaderBytes - 4)), metaHeaderBytes - 4)
+    expect(() => decodeMetaHeader(header, blockId(7))).toThrow(expect.objectContaining({ code: 'CORRUPT', message: expect.stringContaining(words) }))
+  }
+})

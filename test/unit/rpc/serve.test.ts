@@ -340,3 +340,13 @@ test('every message of the protocol can be served', async () => {
   expect(new Set(messages.map(each => each.path)).size).toBe(messages.length)
   expect(address('x')).toBe('x')
 })
+
+test('draining does not end a call that changes something, even if its handler looks at its signal', async () => {
+  const { server, caller, at } = await start([route(work, async (_, context) => {
+    const { signal } = context
+    server.drain()
+    await new Promise(setImmediate)
+    return { requestId: String(signal.aborted) }
+  })])
+  expect(await caller.call(at, work, { requestId: id('c:9') })).toEqual({ requestId: 'false' })
+})
