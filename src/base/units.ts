@@ -18,7 +18,8 @@ const durationUnits: Readonly<Record<string, number>> = { ms: 1, '': 1, s: 1000,
 
 function parse(text: string, units: Readonly<Record<string, number>>, what: string, example: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text)
-  const unit = match ? units[match[2]!.toLowerCase()] : undefined
+  const name = match?.[2]!.toLowerCase()
+  const unit = name !== undefined && Object.hasOwn(units, name) ? units[name] : undefined
   if (!match || unit === undefined) throw new GristmillError('EINVAL', `"${text}" is not a ${what}; write for instance ${example}`)
   return Math.round(Number(match[1]) * unit)
 }

@@ -3,7 +3,7 @@ import { Boundary } from '../../../src/record/boundary.ts'
 import { newReadCounters, splittable } from '../../../src/record/format.ts'
 import { parseCsvHeader } from '../../../src/record/rows.ts'
 import { dice, type Dice } from '../../kit/dice.ts'
-import { rangeOf, readAll, type Found } from './ranges.ts'
+import { blocksOf, rangeOf, readAll, type Found } from './ranges.ts'
 
 const atoms = ['a', 'grain', 'é', '😀', ' ', ',', '"', '\n', '\r\n', ';', '5" disk', '']
 
@@ -126,5 +126,93 @@ describe('csv', () => {
 
   test('CSV is splittable only where blocks are aligned, a whole file never', () => {
     expect([splittable('lines', false), splittable('jsonl', false), splittable('csv', true), splittable('csv', false), splittable('whole', true)]).toEqual([true, true, true, false, false])
+  })
+})
+
+/** Rows by the rule, one character after the other; where each begins and ends, and whether it is CSV. */
+function rowsOf(text: string, delimiter: string): Array<{ fields: string[]; bad: boolean; start: number; end: number }> {
+  const rows: Array<{ fields: string[]; bad: boolean; start: number; end: number }> = []
+  let state: 'start' | 'plain' | 'quoted' | 'closed' = 'start'
+  let fields: string[] = []
+  let field = ''
+  let bad = false
+  let start = 0
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i]!
+    if (state === 'quoted') {
+      if (c !== '"') field += c
+      else if (text[i + 1] === '"') { field += '"'; i++ } else state = 'closed'
+    } else if (c === '\n') {
+      const whole = text.slice(start, i)
+      if (state !== 'closed' && field.endsWith('\r')) field = field.slice(0, -1)
+      if (whole !== '' && whole !== '\r') rows.push({ fields: [...fields, field], bad, start, end: i + 1 })
+      fields = []; field = ''; bad = false; state = 'start'; start = i + 1
+    } else if (c === delimiter) {
+      fields.push(field); field = ''; state = 'start'
+    } else if (state === 'start' && c === '"') {
+      state = 'quoted'
+    } else if (state === 'closed') {
+      if (c === '\r' && text[i + 1] === '\n') continue
+      bad = true
+      state = 'plain'
+    } else {
+      field += c
+      state = 'plain'
+    }
+  }
+  if (start < text.length) rows.push({ fields: [...fields, field], bad: bad || state === 'quoted', start, end: text.length })
+  return rows
+}
+
+describe('the rule for rows', () => {
+  test('the parser, the messages and the cutter of blocks see the same rows as one who goes through the characters, whatever stands there', async () => {
+    const seed = Number(process.env['SEED'] ?? 106)
+    console.info(`seed ${seed}`)
+    const random = dice(seed)
+    const parts = ['"', '"', '"', ',', ',', '\n', '\r', '\r\n', 'a', 'b', '', '""', '"\r', '"\r\n', ',"', '\n"', ';']
+    for (let round = 0; round < 3000; round++) {
+      const text = Array.from({ length: random.below(30) }, () => random.pick(parts)).join('')
+      const bytes = Buffer.from(text)
+      const expected = rowsOf(text, ',')
+      const what = `${JSON.stringify(text)}, round ${round} of seed ${seed}`
+      const counters = newReadCounters()
+      const input = { format: 'csv', header: false, delimiter: ',', badRecords: 'skip' } as const
+      const found = await readAll([rangeOf(bytes, { partial: true }, random, 1 + random.below(20))], input, counters)
+      expect(plain(found), what).toEqual(expected.filter(row => !row.bad).map(({ fields, start }) => ({ value: fields, offset: start })))
+      expect(counters.badRecords, what).toBe(expected.filter(row => row.bad).length)
+      const firstBad = expected.find(row => row.bad)
+      const strict = readAll([rangeOf(bytes, { partial: true }, random, 1 + random.below(20))], { ...input, badRecords: 'error' })
+      if (firstBad) await expect(strict, what).rejects.toMatchObject({ details: { offset: firstBad.start } })
+      else await strict
+      // Every block ends at the last row that fits, blank lines being rows here; a block without an end is cut and says so.
+      const ends = endsOf(text)
+      const blockBytes = 1 + random.below(20)
+      for (const { start, end } of blocksOf(bytes, 'csv', { blockBytes, random })) {
+        const last = ends.filter(at => at > start && at <= start + blockBytes).at(-1)
+        expect([start, end], what).toEqual([start, start + blockBytes >= bytes.length ? bytes.length : last ?? start + blockBytes])
+      }
+    }
+  })
+
+  /** Ends of lines outside of quotes. */
+  function endsOf(text: string): number[] {
+    const ends: number[] = []
+    let quoted = false
+    for (let i = 0, left = '\n'; i < text.length; i++) {
+      const c = text[i]!
+      if (quoted && c === '"' && text[i + 1] === '"') i++
+      else if (quoted && c === '"') { quoted = false; left = '"' } else if (!quoted) {
+        if (c === '\n') ends.push(i + 1)
+        if (c === '"' && (left === ',' || left === '\n')) quoted = true
+        left = c
+      }
+    }
+    return ends
+  }
+
+  test.each([['"a"\rb,c\nd\n', 'a bare carriage return'], ['"a" ,b\nd\n', 'a space'], ['x,"a"b"c\nd\n', 'a letter and a quote']])('%j: behind a closing quote stands %s, which ends no row', async text => {
+    const counters = newReadCounters()
+    const found = await readAll([rangeOf(Buffer.from(text), { partial: true }, dice(1))], { format: 'csv', header: false, badRecords: 'skip' }, counters)
+    expect([plain(found), counters.badRecords]).toEqual([[{ value: ['d'], offset: text.indexOf('d') }], 1])
   })
 })
