@@ -5,8 +5,12 @@ import { expect, test } from 'vitest'
 import type { Effect, Event } from '../../../namenode/jobs/event.ts'
 import type { Job, Stage, Task } from '../../../namenode/jobs/state.ts'
 import { jobStatus, taskStatus } from '../../../namenode/jobs/status.ts'
-import { attemptId, attemptParts, jobId, nodeId, type AttemptId, type JobId, type NodeId } from '../../../src/base/ids.ts'
+import { checkSpec } from '../../../namenode/jobs/spec.ts'
+import { workFor } from '../../../namenode/jobs/work.ts'
+import { address, attemptId, attemptParts, jobId, nodeId, type AttemptId, type JobId, type NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
+import type { JobSpec, StageSpec } from '../../../src/protocol/job.ts'
+import type { Split } from '../../../src/protocol/task.ts'
 import { Bench, doneReport, specOf } from './kit.ts'
 
 const [a, b, c] = ['a', 'b', 'c'].map(nodeId) as [NodeId, NodeId, NodeId]
@@ -285,7 +289,8 @@ test('the output of a committed task that is lost leaves no trace in the sums', 
   play.done(a, play.runs[0]!, { records: 3, once: 1 })
   play.settleAll()
   play.apply({ kind: 'lost', node: a })
-  expect(jobStatus(job)).toMatchObject({ counters: {}, stages: [{ done: 0, state: 'running' }, {}] })
+  expect(jobStatus(job)).toMatchObject({ stages: [{ done: 0, state: 'running' }, {}] })
+  expect([jobStatus(job).counters, jobStatus(job).stages[0]!.counters]).toEqual([{}, {}])
   expect([...job.stages[0]!.outputBytes]).toEqual([])
 })
 
@@ -519,6 +524,37 @@ test('a task never has two attempts on one node, however slow the first is', () 
   play.pass(20_000)
   play.apply({ kind: 'offered', node: a })
   expect(job.stages[0]!.tasks[3]!.attempts).toHaveLength(1)
+})
+
+test('a spec whose parts do not fit together is refused, each for its own reason', () => {
+  const spec = specOf({ maps: 1, reduces: 2 })
+  const [map, reduce] = spec.stages as [StageSpec, StageSpec]
+  const split = (map.input as { splits: Split[] }).splits[0]!
+  const ranged = (change: object) => ({ ...spec, stages: [{ ...map, input: { ...map.input, splits: [{ ...split, ranges: [{ ...split.ranges[0]!, ...change }] }] } }, reduce] }) as JobSpec
+  checkSpec(spec)
+  checkSpec(ranged({ start: 10, end: 10 }))
+  const refused = (wrong: JobSpec, message: RegExp): void => expect(() => checkSpec(wrong)).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.stringMatching(message) }))
+  refused(ranged({ start: 6, end: 5 }), /does not lie in its 10 bytes/)
+  refused(ranged({ end: 11 }), /does not lie in its 10 bytes/)
+  refused({ ...spec, stages: [{ ...map, output: { kind: 'shuffle', partitions: 0 } }, { ...reduce, input: { kind: 'shuffle', stage: 0, partitions: 0 } }] }, /0 partitions/)
+  refused({ ...spec, stages: [{ ...map, output: { kind: 'shuffle', partitions: 100_001 } }, { ...reduce, input: { kind: 'shuffle', stage: 0, partitions: 100_001 } }] }, /100001 partitions/)
+  refused({ ...spec, stages: [map, { ...reduce, input: { kind: 'shuffle', stage: 1, partitions: 2 } }] }, /reads stage 1/)
+  refused({ ...spec, stages: [map, { ...reduce, input: { kind: 'shuffle', stage: 0, partitions: 3 } }] }, /3 tasks for the 2 partitions/)
+  refused({ ...spec, stages: [map] }, /the last stage/)
+  refused({ ...spec, stages: [map, map, reduce] }, /nobody reads stage 1/)
+  for (const path of ['/', '/.gristmill/x']) refused({ ...spec, output: { ...spec.output, path } }, /its output cannot be/)
+})
+
+test('a task is told of its blocks with their holders, the nearest first: this node, this host, this rack, elsewhere', () => {
+  const spec = specOf({ maps: 1, reduces: 0 })
+  const job = { id: jobId('job-1'), user: 'ann', submittedMs: 5, spec: { ...spec, stages: [{ ...spec.stages[0]!, input: { ...spec.stages[0]!.input, splits: [{ bytes: 1, ranges: [{ path: '/f', blocks: [{ id: 9 }, { id: 9 }] }] }] } }] } } as unknown as Job
+  const places: Record<string, { rack: string; host: string }> = { far: { rack: 's', host: 'h3' }, rack: { rack: 'r', host: 'h2' }, host: { rack: 'x', host: 'h1' }, own: { rack: 'r', host: 'h1' } }
+  const work = workFor(job, idOf(job, 0, 0, 0), nodeId('own'), {
+    nodes: { order: () => {}, place: node => places[node] && { node, address: address(`${node}:1`), alive: true, ...places[node] } },
+    blocks: { holders: () => ['far', 'gone', 'rack', 'host', 'own'].map(nodeId), token: block => `t${block}` },
+  })
+  expect(work.input).toMatchObject({ kind: 'split', places: [{ block: 9, token: 't9' }] })
+  expect((work.input as { places: Array<{ nodes: Array<{ node: string }> }> }).places[0]!.nodes.map(each => each.node)).toEqual(['own', 'host', 'rack', 'far'])
 })
 
 test('no job is known by another\'s name', () => {

@@ -6,11 +6,11 @@ import { list, stat, summary } from '../../../namenode/namespace/read.ts'
 import { sweep } from '../../../namenode/namespace/sweep.ts'
 import { usageAt } from '../../../namenode/namespace/usage.ts'
 import { counting } from '../../../namenode/quotas/counter.ts'
-import { setQuota } from '../../../namenode/quotas/mutations.ts'
-import { createSnapshot, removeSnapshot } from '../../../namenode/snapshots/mutations.ts'
+import { counted, setQuota } from '../../../namenode/quotas/mutations.ts'
+import { createSnapshot, hasStale, removeSnapshot, sweepHistory } from '../../../namenode/snapshots/mutations.ts'
 import { snapshotRoutes } from '../../../namenode/snapshots/conversation.ts'
 import { quotaRoutes } from '../../../namenode/quotas/conversation.ts'
-import { trashRoutes } from '../../../namenode/trash/conversation.ts'
+import { purging, trashRoutes } from '../../../namenode/trash/conversation.ts'
 import { discard, purge, restore } from '../../../namenode/trash/mutations.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Route } from '../../../src/rpc/serve.ts'
@@ -155,4 +155,50 @@ test('the trash is its user\'s: nobody else sees, restores or empties it, and wh
   expect([await seen('ann'), await seen('bob')]).toEqual([['/ann'], []])
   expect(await bench.do(restore, { item: items['ann']!, ...root })).toBe('/ann')
   expect(list(journal.view, root, { path: '/.gristmill/trash/ann' }).entries).toEqual([])
+})
+
+test('what only a removed snapshot saw goes, also if it is removed while an earlier removal is still worked on', async () => {
+  const bench = await openBench()
+  await bench.do(mkdir, { path: '/d' })
+  const change = async (n: number) => { for (let i = 0; i < 6; i++) await bench.do(touch, { ...file(`/d/f${i}`), mtimeMs: n }) }
+  await change(1)
+  await bench.do(createSnapshot, { path: '/d', name: 's' })
+  await bench.do(touch, file('/d/later'))
+  await bench.do(createSnapshot, { path: '/d', name: 't' })
+  await change(2)
+  await bench.do(touch, { ...file('/d/later'), mtimeMs: 2 })
+  expect(bench.journal.view.counters.history).toBe(7)
+  // The last snapshot alone saw the later file as it was; the older one goes on seeing the others.
+  await bench.do(removeSnapshot, { path: '/d', name: 't' })
+  while (hasStale(bench.journal.view)) await bench.journal.submit(sweepHistory, { limit: 2 })
+  expect(bench.journal.view.counters.history).toBe(6)
+  await bench.do(createSnapshot, { path: '/d', name: 'u' })
+  await change(3)
+  await bench.do(removeSnapshot, { path: '/d', name: 'u' })
+  await bench.journal.submit(sweepHistory, { limit: 4 })
+  await bench.do(removeSnapshot, { path: '/d', name: 's' })
+  for (let i = 0; hasStale(bench.journal.view); i++) {
+    expect(i).toBeLessThan(100)
+    await bench.journal.submit(sweepHistory, { limit: 4 })
+  }
+  expect(bench.journal.view.counters).toMatchObject({ history: 0, snapshots: 0 })
+})
+
+test('a count that is not asked for any more changes nothing, and a cluster that is held purges nothing', async () => {
+  const bench = await openBench()
+  await bench.do(mkdir, { path: '/q' })
+  await bench.do(setQuota, { path: '/q', names: 10 })
+  const { id } = stat(bench.journal.view, root, '/q')
+  const { seq } = usageAt(bench.journal.view, id)!.counting!
+  await bench.journal.submit(counted, { directory: id, seq: seq + 1, names: 5, bytes: 5 })
+  expect(usageAt(bench.journal.view, id)!.known).toBe(false)
+  await bench.do(touch, file('/f'))
+  await bench.do(discard, { path: '/f', nowMs: 0 })
+  let held = true
+  const chore = purging({ journal: bench.journal, clock: bench.clock, actor, keepMs: 1, held: () => held, removed: () => {} })
+  await chore.work()
+  expect([...bench.journal.view.range('trash', {})]).toHaveLength(1)
+  held = false
+  await chore.work()
+  expect([...bench.journal.view.range('trash', {})]).toHaveLength(0)
 })

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { mkdir, remove, rename, setAttributes, touch } from '../../../namenode/namespace/names.ts'
 import { list, stat } from '../../../namenode/namespace/read.ts'
 import { discard } from '../../../namenode/trash/mutations.ts'
+import { create } from '../../../namenode/writing/mutations.ts'
 import { as, openBench, root, type Bench } from './kit.ts'
 
 const ann = as('ann')
@@ -78,4 +79,16 @@ test('what cannot be reached cannot be touched: every directory above must be se
     () => bench.do(remove, { path: '/shut/open/d', ...bob }), () => bench.do(rename, { from: '/shut/open/d', to: '/d', ...bob }), () => bench.do(setAttributes, { path: '/shut/open', mode: 0o777, ...bob }),
     async () => stat(bench.journal.view, bob, '/shut/open/d'), async () => list(bench.journal.view, bob, { path: '/shut/open' }),
   ]) await expect(work()).rejects.toMatchObject(denied('look into /shut'))
+})
+
+test('a file is replaced by a writer who may write to it, and in a sticky directory by its owner alone', async () => {
+  const bench = await openBench()
+  const replace = (path: string) => bench.do(create, { path, overwrite: true, replication: 1, blockBytes: 4096, ...bob })
+  await bench.do(mkdir, { path: '/d', mode: 0o777, ...ann })
+  for (const path of ['/d/f', '/g']) await bench.do(touch, file(path))
+  await expect(replace('/d/f')).rejects.toMatchObject(denied('write to /d/f'))
+  await bench.do(setAttributes, { path: '/d/f', mode: 0o666, ...ann })
+  await replace('/d/f')
+  await bench.do(setAttributes, { path: '/g', mode: 0o666, ...ann })
+  await expect(replace('/g')).rejects.toMatchObject(denied('sticky'))
 })

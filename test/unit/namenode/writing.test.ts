@@ -6,11 +6,12 @@ import { Lifetimes } from '../../../namenode/writing/lifetimes.ts'
 import { expireLeases, writingRoutes } from '../../../namenode/writing/conversation.ts'
 import { timesFrom } from '../../../namenode/times.ts'
 import type { Actor } from '../../../namenode/journal/operation.ts'
-import { mkdir, rename, setAttributes, touch } from '../../../namenode/namespace/names.ts'
+import { mkdir, remove, rename, setAttributes, touch } from '../../../namenode/namespace/names.ts'
 import { stat } from '../../../namenode/namespace/read.ts'
+import { sweep } from '../../../namenode/namespace/sweep.ts'
 import { discard, restore } from '../../../namenode/trash/mutations.ts'
 import { complete as completing, create as creating } from '../../../namenode/writing/mutations.ts'
-import { requestId, type BlockId, type LeaseId } from '../../../src/base/ids.ts'
+import { nodeId, requestId, type BlockId, type LeaseId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { MiB } from '../../../src/base/units.ts'
 import type { Message, ReplyOf, RequestOf } from '../../../src/protocol/message.ts'
@@ -209,5 +210,28 @@ test('what separates the fields of a CSV file is kept with it, over every change
     expect([path, status.format, status.delimiter]).toEqual([path, format, kept])
   }
   for (const delimiter of ['"', '\n', 'é']) await expect(write(create, { ...ask(), path: '/e.csv', format: 'csv', delimiter })).rejects.toMatchObject({ code: 'EINVAL' })
+  await sim.house.stop()
+})
+
+test('where the blocks of a completed file lie is known at once, and a request that comes again brings nothing back', async () => {
+  const { sim, write, lifetimes } = await writing(95, 2)
+  const { bench, keeper, registry } = sim.house
+  const asked = { ...ask(), path: '/f', blocks: 1, bytes: 10 }
+  const { lease, blocks: [block] } = await write(create, asked)
+  const away = registry.get(nodeId('n1'))!
+  Object.defineProperty(away, 'serves', { get: () => false, configurable: true })
+  const done = { ...ask(), lease, blocks: [{ id: block!.id, length: 10, crc: 1, aligned: true, nodes: [nodeId('n0'), nodeId('n1'), nodeId('gone')] }] }
+  const status = await write(complete, done)
+  const holders = (): string[] => keeper.map.holders(block!.id).map(each => each.node as string)
+  expect(holders()).toEqual(['n0'])
+  expect(lifetimes.isOpen(block!.id)).toBe(false)
+  expect(await write(create, asked)).toMatchObject({ lease })
+  expect([lifetimes.isOpen(block!.id), lifetimes.expired(9)]).toEqual([false, []])
+  await bench.do(remove, { path: '/f' })
+  const { blocks: gone } = await bench.journal.submit(sweep, { limit: 100 })
+  keeper.discard(gone)
+  expect(holders()).toEqual([])
+  expect(await write(complete, done)).toEqual(status)
+  expect(holders()).toEqual([])
   await sim.house.stop()
 })
