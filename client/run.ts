@@ -1,7 +1,7 @@
 // From a program on the local disk to a job in the cluster: bundled, loaded once in a process of its own to build its plan (so that
 // what is wrong with it is said before anything is sent), stored under its hash, and submitted.
 
-import { isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import { GristmillError } from '../src/base/errors.ts'
 import { limits } from '../src/base/limits.ts'
 import type { FileClient } from '../src/file/client.ts'
@@ -10,7 +10,8 @@ import type { Modules } from '../src/ports/modules.ts'
 import type { Processes } from '../src/ports/process.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
 import type { FileStatus } from '../src/protocol/namespace.ts'
-import { bundleProgram, type Bundle } from '../src/program/bundle.ts'
+import { withAssets } from '../src/program/assets.ts'
+import { bundleProgram, idOf, type Bundle } from '../src/program/bundle.ts'
 import { keepBundle } from '../src/program/load.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, readable, shown, textOf, type Known } from './arguments.ts'
 import { within } from './within.ts'
@@ -19,6 +20,7 @@ import type { Job } from './jobs/job.ts'
 import { submitJob } from './jobs/submit.ts'
 import { Loader } from './load/loader.ts'
 import { paramsOf, planProgram, type Planned } from './load/planning.ts'
+import { readAssets } from './load/shipping.ts'
 import type { Plans } from './load/plans.ts'
 
 export interface RunOptions {
@@ -107,7 +109,10 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   const env = readable('env', () => environmentOf(options.env ?? {}))
   const { reducers, replication } = options
   if (reducers !== undefined && !(Number.isInteger(reducers) && reducers >= 1)) throw new GristmillError('EINVAL', `${local} cannot have ${reducers} reducers; give 1 or more, or leave out "reduce" from the program, which then has none`)
-  const { bundle, planned } = await plan(tools, { local, params: given, env, partitions: reducers, memoryBytes: options.memoryBytes, signal })
+  const { bundle: bare, planned } = await plan(tools, { local, params: given, env, partitions: reducers, memoryBytes: options.memoryBytes, signal })
+  const assets = await readAssets(tools.disk, dirname(local), planned.assets)
+  const bytes = withAssets(bare.bytes, assets)
+  const bundle: Bundle = { ...bare, bytes, id: idOf(bytes) }
   const input = listOf(options.input ?? planned.input)
   const output = options.output ?? planned.output
   if (input.length === 0) throw new GristmillError('EINVAL', `${bundle.name} has no input: say which files it shall read (--input), or name them in the program`)
@@ -127,7 +132,7 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   const stages = planned.stages.map(stage => (stage.output.kind === 'files' && replication !== undefined ? { ...stage, output: { ...stage.output, replication } } : stage))
   const job = await submitJob(cluster, store, {
     name: options.name ?? bundle.name,
-    program: bundle, params: planned.params, env, fingerprint: planned.fingerprint, stages,
+    program: { ...bundle, assets }, params: planned.params, env, fingerprint: planned.fingerprint, stages,
     input, head, output, outputFormat: planned.outputFormat,
     overwrite: options.overwrite, force: options.force, seed: options.seed, attemptsMax: options.attemptsMax, memoryBytes: options.memoryBytes, taskTimeoutMs: options.taskTimeoutMs, signal,
     onNote: options.onNote,
@@ -166,7 +171,7 @@ async function plan(tools: RunTools, { local, params, env, partitions, memoryByt
     if (known) return { bundle, planned: known }
     loader ??= start()
     await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })
-    const planned = await loader.plan({ id: bundle.id, name: bundle.name, dir: programDir, params, partitions, instance: random.id() }, signal)
+    const planned = await loader.plan({ id: bundle.id, name: bundle.name, dir: programDir, place: dirname(local), params, partitions, instance: random.id() }, signal)
     plans.put(local, key, planned)
     return { bundle, planned }
   } finally {

@@ -6,6 +6,7 @@ import { throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
 import { join, normalise, systemDirectory } from '../../src/base/paths.ts'
+import { assetPath, type Asset } from '../../src/program/assets.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobSpec, StageSpec } from '../../src/protocol/job.ts'
 import { stat, type FileStatus } from '../../src/protocol/namespace.ts'
@@ -26,7 +27,7 @@ export interface PlannedStage {
 
 export interface Submission {
   readonly name: string
-  readonly program: { readonly id: ProgramId; readonly bytes: Uint8Array }
+  readonly program: { readonly id: ProgramId; readonly bytes: Uint8Array; readonly assets?: readonly ShippedAsset[] }
   readonly params: Readonly<Record<string, unknown>>
   readonly env?: Readonly<Record<string, string>> | undefined
   readonly fingerprint: string
@@ -51,6 +52,9 @@ export interface Submission {
   readonly onNote?: ((line: string) => void) | undefined
 }
 
+/** An asset with its bytes. */
+export interface ShippedAsset extends Asset { readonly content: Uint8Array }
+
 /** Stores a small file that everybody may read; made by whoever has the file client. EEXIST if it is there. */
 export type StoreProgram = (path: string, bytes: Uint8Array, signal?: AbortSignal) => Promise<void>
 
@@ -65,7 +69,7 @@ export async function submitJob(cluster: Cluster, store: StoreProgram, submissio
   const inputs = await checkApart(cluster.ask, { inputs: submission.input, output, format: submission.outputFormat }, signal)
   if (!submission.overwrite) await refuseExisting(cluster, output, signal)
   // What both need does not depend on the other: small programs are stored while large inputs are listed.
-  const [program, stages] = await Promise.allSettled([storeOnce(cluster, store, submission), planStages(cluster, submission)])
+  const [program, stages] = await Promise.allSettled([storeAll(cluster, store, submission), planStages(cluster, submission)])
   if (program.status === 'rejected') throw program.reason
   if (stages.status === 'rejected') throw stages.reason
   const spec: JobSpec = {
@@ -97,22 +101,28 @@ async function refuseExisting(cluster: Cluster, path: string, signal?: AbortSign
 }
 
 /** Where the program lies. Its name is its content, so what is there already is the same. */
-async function storeOnce(cluster: Cluster, store: StoreProgram, { program, signal }: Submission): Promise<string> {
+async function storeAll(cluster: Cluster, store: StoreProgram, { program, signal }: Submission): Promise<string> {
   const path = join(join(systemDirectory, 'programs'), `${program.id}.js`)
+  // The bundle last: whoever finds it finds its assets.
+  for (const { id, content } of program.assets ?? []) await storeOnce(cluster, store, { path: assetPath(path, id), bytes: content }, signal)
+  await storeOnce(cluster, store, { path, bytes: program.bytes }, signal)
+  return path
+}
+
+async function storeOnce(cluster: Cluster, store: StoreProgram, { path, bytes }: { readonly path: string; readonly bytes: Uint8Array }, signal: AbortSignal | undefined): Promise<void> {
   try {
     const there = await cluster.ask(stat, { path }, signal)
-    if (there.length === program.bytes.length) return path
+    if (there.length === bytes.length) return
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error
   }
   try {
-    await store(path, program.bytes, signal)
+    await store(path, bytes, signal)
   } catch (error) {
     // Somebody else stores the same program at this moment.
     if (!hasCode(error, 'EEXIST', 'EBUSY')) throw error
     await untilThere(cluster, path, signal)
   }
-  return path
 }
 
 async function untilThere(cluster: Cluster, path: string, signal?: AbortSignal): Promise<void> {

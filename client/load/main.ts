@@ -13,7 +13,9 @@ parent.onMessage(async message => {
   let answer: Answer
   try {
     const [{ planProgram }, { localDisk: disk }] = await ready
-    answer = { planned: await planProgram({ disk }, message as PlanRequest) }
+    const request = message as PlanRequest
+    Object.assign(globalThis, { [Symbol.for('gristmill.place')]: request.place })
+    answer = { planned: await planProgram({ disk }, request) }
   } catch (thrown) {
     const { code, message: text, details } = asError(thrown)
     answer = { error: { code, message: text, details: JSON.parse(JSON.stringify(details)) as Record<string, unknown> } }

@@ -24,6 +24,8 @@ export interface PlanRequest {
   readonly params: Readonly<Record<string, unknown>>
   /** Partitions of the shuffle, if the run says. */
   readonly partitions?: number | undefined
+  /** The program's own directory: until its assets are known, its modules find their files there. */
+  readonly place?: string | undefined
   /** Tells loads of one process apart. */
   readonly instance: string
 }
@@ -34,6 +36,8 @@ export interface Planned {
   readonly fingerprint: string
   readonly stages: readonly PlannedStage[]
   readonly outputFormat: OutputFormat
+  /** Files and directories that travel along, as the program says them. */
+  readonly assets: readonly string[]
   /** What the program itself names. */
   readonly input: readonly string[]
   readonly output: string | undefined
@@ -50,6 +54,7 @@ export async function planProgram(world: { disk: Disk; modules?: Modules | undef
   return {
     params: paramsOf(merged, `the parameter of ${name}`), fingerprint: fingerprintOf(plan), outputFormat: plan.root.output.format,
     stages: stagesOf(plan, { partitions }).map(({ name: stage, input, output }) => ({ name: stage, input, output })),
+    assets: [...definition.assets ?? []],
     input: path === undefined ? [] : typeof path === 'string' ? [path] : [...path], output: definition.output?.path,
   }
 }

@@ -60,7 +60,7 @@ export class Child {
       kit.heard(setup.nowMs)
       this.#world.setEnvironment?.({ TMPDIR: setup.scratch, ...work.env })
       const program = await kit.program(work)
-      const context = new TaskContext({ work, params: program.params, random: seeded(`${work.seed} ${work.stage} ${work.task}`), print })
+      const context = new TaskContext({ work, params: program.params, assets: program.assets, random: seeded(`${work.seed} ${work.stage} ${work.task}`), print })
       this.#task = new Task({ kit, work, program, context, started: this.#world.started, onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }) })
       outcome = await this.#task.run()
     } catch (error) {

@@ -1,6 +1,7 @@
 // What a program's functions get as their last argument. Nothing in it depends on the attempt, the machine or the moment: a task
 // that runs twice does the same twice.
 
+import { posix } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { Context, Params } from '../../src/program/authoring.ts'
@@ -9,6 +10,7 @@ import type { TaskWork } from '../../src/protocol/task.ts'
 export interface ContextOptions {
   readonly work: TaskWork
   readonly params: Params
+  readonly assets?: ReadonlyMap<string, string> | undefined
   readonly random: Random
   readonly print: (...parts: unknown[]) => void
 }
@@ -27,10 +29,12 @@ export class TaskContext implements Context {
   readonly now: number
   path = ''
   readonly #random: Random
+  readonly #assets: ReadonlyMap<string, string>
   readonly #print: (...parts: unknown[]) => void
   readonly #counters = new Map<string, number>()
 
-  constructor({ work, params, random, print }: ContextOptions) {
+  constructor({ work, params, assets = new Map(), random, print }: ContextOptions) {
+    this.#assets = assets
     this.params = params
     this.job = work.job
     this.task = `${work.stage}.${work.task}`
@@ -40,6 +44,7 @@ export class TaskContext implements Context {
     this.#print = print
     // A program may take them out of the context: const { counter } = context.
     this.counter = this.counter.bind(this)
+    this.asset = this.asset.bind(this)
     this.log = this.log.bind(this)
     this.random = this.random.bind(this)
   }
@@ -56,6 +61,12 @@ export class TaskContext implements Context {
   #check(name: string): void {
     if (typeof name !== 'string' || name === '' || name.length > nameMax) throw new GristmillError('EINVAL', `a counter's name is a text of 1 to ${nameMax} characters`)
     if (this.#counters.size >= countersMax) throw new GristmillError('EINVAL', `a task may have ${countersMax} counters of its own, and "${name}" is one more; emit what there is more of`)
+  }
+
+  asset(name: string): string {
+    const path = this.#assets.get(name) ?? this.#assets.get(posix.normalize(name))
+    if (path === undefined) throw new GristmillError('EINVAL', `the program has no asset ${JSON.stringify(name)}; ${this.#assets.size === 0 ? 'it lists none: assets: [\'words.txt\']' : `it lists ${[...this.#assets.keys()].slice(0, 20).join(', ')}`}`)
+    return path
   }
 
   log(...parts: unknown[]): void { this.#print(...parts) }

@@ -13,6 +13,7 @@ import { fingerprintOf } from '../../src/plan/fingerprint.ts'
 import { planMapReduce } from '../../src/plan/mapreduce.ts'
 import type { Plan } from '../../src/plan/node.ts'
 import { optimize } from '../../src/plan/rules.ts'
+import { assetPath } from '../../src/program/assets.ts'
 import { loadProgram, type Program } from '../../src/program/load.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import { Credentials } from '../../src/rpc/auth.ts'
@@ -91,6 +92,11 @@ export class Kit {
       fetch: async () => {
         const pieces: Buffer[] = []
         for await (const piece of this.files.read(program.path)) pieces.push(piece)
+        return Buffer.concat(pieces)
+      },
+      fetchAsset: async ({ id }) => {
+        const pieces: Buffer[] = []
+        for await (const piece of this.files.read(assetPath(program.path, id))) pieces.push(piece)
         return Buffer.concat(pieces)
       },
     })

@@ -67,6 +67,9 @@ const processLimits = {
   unpackedRatioMax: 2_000,
   taskLogBytesMax: 8 * MiB,
   programBytesMax: 32 * MiB,
+  /** Files that a program brings along; larger data belong into the cluster's own files. */
+  assetsBytesMax: 64 * MiB,
+  assetsMax: 1000,
   /** Names and values of a job's environment variables: they come with each task. */
   environmentBytesMax: 32 * KiB,
   /** Snapshots of one directory, and directories that have some: both are looked through. */

@@ -67,6 +67,8 @@ export interface Context<P = Params> {
   readonly params: P
   /** Adds to a counter of the job, which counts committed attempts only. */
   counter(name: string, by?: number): void
+  /** Where an asset of the program lies on this machine: a path to read. Throws for one that the program does not list. */
+  asset(name: string): string
   /** Writes a line to the attempt's log, as `console.log` does. */
   log(...parts: unknown[]): void
   readonly job: string
@@ -87,6 +89,8 @@ export interface Definition<I extends Input = Input, K extends Key = any, V = an
   readonly output?: Output
   /** Defaults of the run's parameters. */
   readonly params?: P
+  /** Files that the program reads, relative to it; a directory stands for all files in it. They travel along: `context.asset(name)`. */
+  readonly assets?: readonly string[]
   /** Partitions of the shuffle, one output file each; 1 unless the run says otherwise. */
   readonly reducers?: number
   /** Called once in each task, before its first record. Tasks of one job may share a process, and so the module's own variables. */
@@ -117,7 +121,7 @@ const inputFormats = ['lines', 'jsonl', 'csv', 'whole']
 const outputNames = new Set(['path', 'format', 'delimiter', 'header', 'columns', 'replication', 'blockBytes'])
 const outputFormats = ['text', 'jsonl', 'csv']
 
-const known = new Set(['input', 'output', 'params', 'reducers', 'setup', 'map', 'combine', 'partition', 'reduce', 'teardown'])
+const known = new Set(['input', 'output', 'params', 'assets', 'reducers', 'setup', 'map', 'combine', 'partition', 'reduce', 'teardown'])
 
 /**
  * A map-reduce job: `map` turns each record into any number of key-value pairs, `combine` shrinks them before they
@@ -147,6 +151,8 @@ function check(definition: Definition): void {
   checkPart('input', definition.input, inputNames, inputFormats)
   checkPart('output', definition.output, outputNames, outputFormats)
   checkColumns(definition.output)
+  const { assets } = definition
+  if (assets !== undefined && (!Array.isArray(assets) || assets.some(name => typeof name !== 'string' || name === ''))) throw new TypeError('assets of mapReduce are paths relative to the program, such as [\'words.txt\', \'data\']')
   const { reducers } = definition
   if (reducers !== undefined && (!Number.isInteger(reducers) || reducers < 1 || reducers > 65_535)) {
     throw new TypeError(`reducers of mapReduce must be an integer from 1 to 65535, not ${String(reducers)}`)

@@ -1,9 +1,13 @@
 // From a user's module to the one file that is shipped: TypeScript and npm imports in, node's own modules left out, source map
 // at its end. The same sources give the same bytes on every machine: no absolute path gets in, and 'gristmill' is our own
 // authoring module whatever is installed beside the program.
+//
+// What a module asks about its own place (__dirname, import.meta.url) is answered with the place that its assets have beside the
+// bundle (assets.ts), file by file; only programs that ask are compiled a second time for it. Classes keep their names. A native
+// module is replaced by one that throws, so that a package that can do without it does.
 
 import { createHash } from 'node:crypto'
-import { basename, dirname, extname } from 'node:path'
+import { basename, dirname, extname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BuildFailure, BuildOptions, Message, Plugin } from 'esbuild'
 import { GristmillError } from '../base/errors.ts'
@@ -11,6 +15,7 @@ import { programId, type ProgramId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import { formatBytes } from '../base/units.ts'
 import type { Disk } from '../ports/disk.ts'
+import { placeOf, upName } from './assets.ts'
 import { mapMark } from './stack.ts'
 
 export interface Bundle {
@@ -22,7 +27,14 @@ export interface Bundle {
 }
 
 /** What bundled CommonJS packages call for node's own modules. A fixed place: everything else is in the bundle. */
-const banner = `import { createRequire as gristmillRequire } from 'node:module'; const require = gristmillRequire('file:///gristmill/');`
+const banner = `import { createRequire as gristmillRequire } from 'node:module'; const require = gristmillRequire('file:///gristmill/'); let gristmillLoading = true;`
+
+/**
+ * What esbuild keeps names with: it defines a property for each function that it meets, a microsecond for each closure that a map makes.
+ * Ours names what is made while the module is loaded, and classes. One line for one line: the source map stays right.
+ */
+const nameHelper = 'var __name = (target, value) => __defProp(target, "name", { value, configurable: true });'
+const ownNameHelper = 'var __name = (target, value) => gristmillLoading || (target.prototype && target.name !== value) ? __defProp(target, "name", { value, configurable: true }) : target;'
 
 /** Throws PROGRAM_INVALID with the compiler's messages (`details.output`), ENOENT, TOO_LARGE. `file` is absolute. */
 export async function bundleProgram({ disk }: { disk: Disk }, file: string): Promise<Bundle> {
@@ -42,6 +54,7 @@ export const idOf = (bytes: Uint8Array): ProgramId => programId(createHash('sha2
 async function compile(disk: Disk, file: string): Promise<Buffer> {
   // Loaded when it is needed: most commands bundle nothing.
   const { build } = await import('esbuild')
+  const plugins = [authoring(disk), native]
   const options: BuildOptions & { write: false } = {
     entryPoints: [basename(file)],
     // Paths in messages, comments and the map are relative to here.
@@ -56,14 +69,17 @@ async function compile(disk: Disk, file: string): Promise<Buffer> {
     legalComments: 'none',
     sourcemap: 'external',
     sourcesContent: false,
+    keepNames: true,
     banner: { js: banner },
+    footer: { js: 'gristmillLoading = false;' },
     logLevel: 'silent',
-    plugins: [authoring(disk)],
+    plugins,
   }
   try {
-    const { outputFiles } = await build(options)
-    const text = (extension: string): Uint8Array => outputFiles.find(({ path }) => path.endsWith(extension))!.contents
-    return Buffer.concat([text('.js'), Buffer.from(`${mapMark}${Buffer.from(text('.map')).toString('base64')}\n`)])
+    let { outputFiles } = await build(options)
+    const text = (extension: string): string => outputFiles.find(({ path }) => path.endsWith(extension))!.text
+    if (asksPlace.test(text('.js'))) ({ outputFiles } = await build({ ...options, banner: { js: `${banner} ${placeBanner}` }, plugins: [...plugins, places(disk, dirname(file))] }))
+    return Buffer.from(`${text('.js').replace(nameHelper, ownNameHelper)}${mapMark}${Buffer.from(text('.map')).toString('base64')}\n`)
   } catch (error) {
     const { errors } = error as Partial<BuildFailure>
     if (!errors || errors.length === 0) throw error
@@ -88,6 +104,45 @@ function show(message: Message): string {
   if (/^Could not resolve "[^./]/.test(message.text)) lines.push('    install the package beside the program (npm install), or correct its name')
   else for (const note of notes) lines.push(`    ${note.location ? `${place(note.location)}: ` : ''}${note.text}`)
   return lines.join('\n')
+}
+
+/** A binary of one machine has no meaning on another one. */
+const native: Plugin = {
+  name: 'native',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\.node$/ }, ({ path }) => ({ path, namespace: 'native' }))
+    onLoad({ filter: /.*/, namespace: 'native' }, ({ path }) => ({
+      contents: `throw new Error(${JSON.stringify(`the native module ${basename(path)} does not travel with a program; use a package without it, or one that can do without it`)})`, loader: 'js',
+    }))
+  },
+}
+
+const asksPlace = /\b__(?:dirname|filename)\b|\bimport\.meta\.(?:url|dirname|filename)\b/
+/** As long as what it stands for, so that columns stay right. */
+const metaName = 'gristMeta__'
+/** The submitter has the files themselves; elsewhere assets lie beside the bundle. */
+const placeBanner = `import { pathToFileURL as gristmillUrl } from 'node:url'; import { dirname as gristmillDirname, join as gristmillJoin } from 'node:path'; ` +
+  `const gristmillHere = globalThis[Symbol.for('gristmill.place')]; ` +
+  `const gristmillPlace = path => gristmillHere === undefined ? gristmillJoin(import.meta.filename.replace(/\\.mjs$/, '.assets'), path) : gristmillJoin(gristmillHere, path.replaceAll('${upName}', '..')); ` +
+  `const gristmillMeta = path => { const filename = gristmillPlace(path); return { url: gristmillUrl(filename).href, filename, dirname: gristmillDirname(filename) } };`
+
+/** Gives each module that asks for it its own place, relative to the program's directory. */
+function places(disk: Disk, directory: string): Plugin {
+  return {
+    name: 'places',
+    setup({ onLoad }) {
+      onLoad({ filter: /\.[cm]?[jt]sx?$/, namespace: 'file' }, async ({ path }) => {
+        const source = (await disk.readFile(path)).toString('utf8')
+        if (!asksPlace.test(source)) return undefined
+        const own = JSON.stringify(placeOf(relative(directory, path)))
+        const declared = (name: string): boolean => new RegExp(`\\b(?:const|let|var|function)\\s+${name}\\b`).test(source)
+        const made = [`${metaName} = gristmillMeta(${own})`, ...(['dirname', 'filename'] as const).filter(name => !declared(`__${name}`)).map(name => `__${name} = ${metaName}.${name}`)]
+        const text = source.replace(/^#!.*/, '').replace(/\bimport\.meta(?=\.(?:url|dirname|filename)\b)/g, metaName)
+        const kind = extname(path).replace(/^\.[cm]?/, '')
+        return { contents: `const ${made.join(', ')}; ${text}`, loader: kind as 'js' | 'jsx' | 'ts' | 'tsx', resolveDir: dirname(path) }
+      })
+    },
+  }
 }
 
 /** 'gristmill' in a program: this room's own files, under names that are the same wherever they lie. */

@@ -8,11 +8,14 @@ import type { ProgramId } from '../base/ids.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Modules } from '../ports/modules.ts'
 import { isMapReduce, type Definition, type Params } from './authoring.ts'
+import { assetsIn, keepAssets, placeOf, type Asset } from './assets.ts'
 import { idOf } from './bundle.ts'
 import { StackMapper } from './stack.ts'
 
 export interface Program {
   readonly definition: Definition
+  /** By name: where each asset lies. */
+  readonly assets: ReadonlyMap<string, string>
   /** The run's parameters over the program's own. */
   readonly params: Params
   /** Shows what it throws. */
@@ -28,6 +31,8 @@ export interface LoadOptions {
   readonly instance: string
   /** The bundle, if it is not on this machine yet. */
   readonly fetch: () => Promise<Uint8Array>
+  /** An asset that is not on this machine yet. Without it the program has none here. */
+  readonly fetchAsset?: (asset: Asset) => Promise<Uint8Array>
 }
 
 /** `.mjs`, so that node needs to look neither for a package.json nor at the contents to know what it is. */
@@ -43,7 +48,11 @@ export const nodeModules: Modules = Object.freeze({
 export async function loadProgram({ disk, modules = nodeModules }: { disk: Disk; modules?: Modules | undefined }, options: LoadOptions): Promise<Program> {
   const file = bundleFile(options.dir, options.id)
   const bundle = await keepBundle(disk, options)
-  const stacks = new StackMapper(modules.urlOf(file), bundle.toString('utf8'))
+  const text = bundle.toString('utf8')
+  const stacks = new StackMapper(modules.urlOf(file), text)
+  const assets = options.fetchAsset ? assetsIn(text) : []
+  const assetDir = file.replace(/\.mjs$/, '.assets')
+  if (options.fetchAsset) await keepAssets(disk, assetDir, assets, { instance: options.instance, fetchAsset: options.fetchAsset })
   let exported: unknown
   try {
     const module = await modules.load(file, options.instance) as { default?: unknown }
@@ -60,7 +69,7 @@ export async function loadProgram({ disk, modules = nodeModules }: { disk: Disk;
     throw new GristmillError('PROGRAM_INVALID', `the program's default export is ${exported === undefined ? 'missing' : 'something else'}; it must be a job: export default mapReduce({ map(record, emit) { … }, … })`)
   }
   const { definition } = exported
-  return { definition, params: Object.freeze({ ...definition.params as Params | undefined, ...options.params }), stacks }
+  return { definition, assets: new Map(assets.map(({ name }) => [name, join(assetDir, placeOf(name))])), params: Object.freeze({ ...definition.params as Params | undefined, ...options.params }), stacks }
 }
 
 function isCompiled(exported: unknown): exported is { default?: unknown } {

@@ -69,7 +69,7 @@ export class StackMapper {
   #trace(): TraceMap {
     if (this.#map) return this.#map
     const at = this.#bundle.lastIndexOf(mapMark)
-    const json = at < 0 ? '{"version":3,"sources":[],"names":[],"mappings":""}' : Buffer.from(this.#bundle.slice(at + mapMark.length).trim(), 'base64').toString('utf8')
+    const json = at < 0 ? '{"version":3,"sources":[],"names":[],"mappings":""}' : Buffer.from(/^\S*/.exec(this.#bundle.slice(at + mapMark.length))![0], 'base64').toString('utf8')
     this.#map = new TraceMap(json)
     return this.#map
   }

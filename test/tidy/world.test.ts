@@ -22,7 +22,7 @@ const modules = new Set(['fs', 'fs/promises', 'net', 'http', 'https', 'http2', '
 /** Who may, and why. Keep it short. */
 const allowed: readonly (readonly [RegExp, string])[] = [
   [/^src\/world\//, 'the real ports'],
-  [/^(namenode|datanode)\/([a-z]+\/)?main\.ts$/, 'main files: where a process begins'],
+  [/^(namenode|datanode|client\/load)\/([a-z]+\/)?main\.ts$/, 'main files: where a process begins'],
   [/^client\/cli\/(gristmill\.js|main\.ts|printer\.ts)$/, 'the bin, the main file and the printer of the command line'],
 ]
 

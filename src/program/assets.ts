@@ -1,0 +1,61 @@
+// Files that a program brings along: named in its `assets`, found beside its code. The list of them, with their hashes, is the last
+// line of the bundle, so that the bundle's own hash covers them and nothing else has to carry them. On each machine they lie in
+// `<bundle>.assets/`, under their paths relative to the program's directory.
+
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { GristmillError } from '../base/errors.ts'
+import type { Disk } from '../ports/disk.ts'
+
+export interface Asset {
+  /** As the program says it: relative to the program, with `/`. */
+  readonly name: string
+  /** SHA-256, in hex. */
+  readonly id: string
+  readonly bytes: number
+}
+
+const mark = '//# gristmillAssets='
+
+/** Stands for `..`: what lies beside the program's directory must not leave the directory of the assets. */
+export const upName = '_up_'
+
+/** Where a file lies below the directory of the assets. */
+export const placeOf = (name: string): string => name.replaceAll('\\', '/').split('/').filter(part => part !== '.' && part !== '').map(part => (part === '..' ? upName : part)).join('/')
+
+export const assetHash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+/** Where an asset is stored: beside the bundle, under its hash. */
+export const assetPath = (bundlePath: string, id: string): string => `${bundlePath.slice(0, bundlePath.lastIndexOf('/'))}/${id}.asset`
+
+/** The bundle with its list; without assets it is as it was. */
+export function withAssets(bundle: Uint8Array, assets: readonly Asset[]): Buffer {
+  if (assets.length === 0) return Buffer.from(bundle)
+  return Buffer.concat([bundle, Buffer.from(`${mark}${Buffer.from(JSON.stringify(assets.map(({ name, id, bytes }): Asset => ({ name, id, bytes })))).toString('base64')}\n`)])
+}
+
+export function assetsIn(bundle: string): Asset[] {
+  const at = bundle.lastIndexOf(`\n${mark}`)
+  // It is the last line: an author's comment of this form is not.
+  if (at < 0 || bundle.indexOf('\n', at + 1) !== bundle.length - 1) return []
+  return JSON.parse(Buffer.from(bundle.slice(at + 1 + mark.length).trim(), 'base64').toString('utf8')) as Asset[]
+}
+
+/** Has every asset on this machine, whole; what is there already is checked. Throws CORRUPT for one that is another one than was submitted. */
+export async function keepAssets(disk: Disk, dir: string, assets: readonly Asset[], { instance, fetchAsset }: { instance: string; fetchAsset: (asset: Asset) => Promise<Uint8Array> }): Promise<void> {
+  for (const asset of assets) {
+    const file = join(dir, placeOf(asset.name))
+    if ((await disk.stat(file))?.bytes === asset.bytes && assetHash(await disk.readFile(file)) === asset.id) continue
+    const bytes = await fetchAsset(asset)
+    if (assetHash(bytes) !== asset.id) throw new GristmillError('CORRUPT', `the stored asset ${asset.name} has other bytes than were submitted; submit the job again`)
+    await disk.mkdir(join(file, '..'))
+    const temporary = `${file}.${encodeURIComponent(instance)}.part`
+    const writer = await disk.create(temporary, { exclusive: false, mode: 0o600 })
+    try {
+      writer.writeSync(Buffer.from(bytes))
+    } finally {
+      await writer.close()
+    }
+    await disk.rename(temporary, file)
+  }
+}
