@@ -141,6 +141,7 @@ export class Segments {
 
   /** Bytes of segments that hold operations above `seq`. */
   bytesAfter(seq: number): number {
+    if (this.#current && this.#current.firstSeq <= seq + 1) return this.openBytes
     const from = Math.max(0, this.#ended.findLastIndex(({ firstSeq }) => firstSeq <= seq + 1))
     return this.#ended.slice(from).reduce((sum, { bytes }) => sum + bytes, this.openBytes)
   }

@@ -227,3 +227,32 @@ test('a backup that is found at a start lets go of the journal only when its nam
   refuse = true
   expect((await again()).known).toEqual([])
 })
+
+test('a directory with one file of somebody else is refused, and a name of a new backup is durable when it counts', async () => {
+  const backups = await open()
+  await fs.mkdir(`${dir}/theirs`)
+  await fs.writeFile(`${dir}/theirs/letter.txt`, '')
+  await expect(backups.take(`${dir}/theirs`)).rejects.toMatchObject({ code: 'DIR_FOREIGN', message: expect.stringContaining('letter.txt') })
+  await change()
+  const steps: string[] = []
+  const disk = { ...world.disk,
+    async rename(from: string, to: string) { await world.disk.rename(from, to); if (to.startsWith(`${dir}/mine/`)) steps.push('rename') },
+    async syncDir(at: string) { await world.disk.syncDir(at); if (at === `${dir}/mine`) steps.push('sync') } }
+  const watched = new Backups({ world: { ...world, disk, clock, log: { ...log, info: () => void steps.push('told') } }, store, journal, cluster, namenode: 'nn', dir, plan: undefined })
+  await watched.take(`${dir}/mine`)
+  expect(steps.slice(steps.indexOf('rename'))).toEqual(['rename', 'sync', 'told'])
+})
+
+test('a clock that was set back by more than the time between two backups makes the next one due', async () => {
+  const backups = await open()
+  await pass(backups, hour / 2)
+  const first = await there()
+  expect(first).toHaveLength(1)
+  await change()
+  await backups.chore.work()
+  expect(await there()).toEqual(first)
+  const { now } = clock
+  clock.now = () => now.call(clock) - 7 * hour
+  await backups.chore.work()
+  expect(await there()).toHaveLength(2)
+})

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { frameBehind, headerBytes } from '../../../namenode/journal/frame.ts'
+import { mutation } from '../../../namenode/journal/operation.ts'
 import { mkdir, remove } from '../../../namenode/namespace/names.ts'
 import { list } from '../../../namenode/namespace/read.ts'
 import { create } from '../../../namenode/writing/mutations.ts'
@@ -426,4 +427,57 @@ test('the directory of the log has a durable name before the log is used', async
   await make(bench, '/a')
   expect([...bench.disk.cut().directories.keys()]).toContain('/journal')
   expect([...bench.disk.cut().files.keys()]).toHaveLength(1)
+})
+
+test('a journal that has been closed says so, to those who read and to those who write, and calls nothing a failure', async () => {
+  const bench = await openBench()
+  await make(bench, '/a')
+  await bench.journal.close()
+  expect(await outcome(make(bench, '/b'))).toBe('UNAVAILABLE')
+  expect(() => names(bench)).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }))
+  expect(bench.fatal).toEqual([])
+  expect([...bench.disk.cut().files.keys()]).toHaveLength(1)
+})
+
+test('an operation that comes while a group finds no room is refused, and does not wait for ever', async () => {
+  const bench = await openBench()
+  let late: Promise<string> | undefined
+  bench.store.onCommit = () => {
+    late ??= outcome(make(bench, '/late'))
+    bench.store.failCommit ??= { error: new GristmillError('ENOSPC', 'full'), kept: false }
+  }
+  const first = outcome(make(bench, '/a'))
+  while (!late) await new Promise(resolve => { setImmediate(resolve) })
+  expect(await late).toBe('ENOSPC')
+  bench.store.onCommit = undefined
+  bench.store.failCommit = undefined
+  for (let tries = 0; tries < 100 && bench.journal.view.counters.appliedSeq < 2; tries++) {
+    bench.clock.pass(500)
+    await new Promise(resolve => { setImmediate(resolve) })
+  }
+  expect(await first).toBe('ok')
+  expect(names(bench)).toEqual(['/a'])
+})
+
+test('a group of more than one frame has its operations numbered one after the other', async () => {
+  const bench = await openBench()
+  const pad = 'x'.repeat(17 * 2 ** 20)
+  await Promise.all(['/a', '/b', '/c'].map(path => bench.do(mkdir, { path, pad } as never)))
+  await make(bench, '/d')
+  const again = await openBench({ disk: bench.disk.cut(), fresh: false })
+  expect(again.store.dump()).toBe(bench.store.dump())
+}, 60_000)
+
+test('directories that a refused operation would have made are not there for the next one', async () => {
+  const bench = await openBench()
+  const half = mutation<{ path: string; nowMs: number; user: string; root: boolean }, undefined>({
+    kind: 'test.half',
+    mutate(draft, operation) {
+      mkdir.mutate(draft, operation as never)
+      list(draft, root, { path: operation.path }) // looked up, and so remembered
+      throw new GristmillError('EINVAL', 'and now it is refused')
+    },
+  })
+  expect(await outcome(bench.do(half, { path: '/a' }))).toBe('EINVAL')
+  expect(await outcome(make(bench, '/a/b'))).toBe('ENOENT')
 })

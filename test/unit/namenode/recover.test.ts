@@ -352,3 +352,21 @@ test('a state at operation n is the fold of the first n operations, for random h
     expect(await recover(world, { dir: at }), `seed ${seed}, round ${round}`).toMatchObject({ outcome: 'recovered', confirmed: true, digest, lost: 0 })
   }
 })
+
+test('what reaches furthest is the base: a damaged journal leads from a backup less far than the store does', async () => {
+  const names = await history({ backup: 10 })
+  await flip((await segments()).at(-3)!)
+  expect(await recover(world, { dir: `${dir}/nn` })).toMatchObject({ outcome: 'recovered', base: 'store', lost: 0 })
+  const life = await live()
+  expect(life.names()).toEqual(names)
+  await life.end()
+})
+
+test('a backup whose values are sound and are not those of its manifest is not used', async () => {
+  await history({ backup: 10 })
+  const [backup] = await backupsIn(world.disk, `${dir}/backups`)
+  await expect(verifyBackup(world, { ...backup!, digest: '0'.repeat(64) })).rejects.toMatchObject({ code: 'CORRUPT' })
+  await expect(verifyBackup(world, { ...backup!, rows: backup!.rows + 1 })).rejects.toMatchObject({ code: 'CORRUPT' })
+  await expect(verifyBackup(world, { ...backup!, seq: backup!.seq + 1 })).rejects.toMatchObject({ code: 'CORRUPT' })
+  expect((await verifyBackup(world, backup!)).digest).toBe(backup!.digest)
+})
