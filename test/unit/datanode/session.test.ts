@@ -1,0 +1,144 @@
+// One session of a datanode with a namenode that the test plays: what is asked when, and what answers that are lost, late or repeated
+// make of it.
+
+import { expect, test } from 'vitest'
+import { Session, type SessionTools } from '../../../datanode/heartbeat/session.ts'
+import { Orders, type OrdersOptions } from '../../../datanode/order/orders.ts'
+import { Changes } from '../../../datanode/report/changes.ts'
+import { blockId, nodeId, storageId, type BlockId } from '../../../src/base/ids.ts'
+import { GristmillError } from '../../../src/base/errors.ts'
+import { silent } from '../../../src/ports/log.ts'
+import type { Message } from '../../../src/protocol/message.ts'
+import { seeded } from '../../../src/world/random.ts'
+import { ManualClock } from '../../kit/manual-clock.ts'
+import { until } from './kit.ts'
+
+interface Call { readonly name: string; readonly request: Record<string, unknown>; readonly answer: (reply?: object) => void; readonly fail: (error: Error) => void }
+
+/** Beats and full reports are answered at once; every other call waits for the test. */
+function begin({ freeSlots = () => 0 }: { freeSlots?: () => number } = {}) {
+  const calls: Call[] = []
+  const taken: unknown[] = []
+  const told: unknown[] = []
+  const seen = { full: 0, reminded: 0 }
+  const changes = new Changes()
+  const stopping = new AbortController()
+  const call = (_: unknown, { name }: Message, request: Record<string, unknown>, { signal }: { signal?: AbortSignal }): Promise<object> => {
+    if (name === 'report.full') seen.full++
+    if (name === 'heartbeat.beat' || name === 'report.full') return Promise.resolve({ epoch: 1 })
+    return new Promise((resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+      calls.push({ name, request, answer: (reply = {}) => resolve(reply), fail: reject })
+    })
+  }
+  const clock = new ManualClock()
+  const session = new Session({
+    clock, random: seeded(1), log: silent, changes, caller: () => ({ call }), node: nodeId('n'), heartbeatMs: 1000, longPollMs: 1000, transfers: () => 0, refused: () => 0, heard() {},
+    store: { blocks: 0, state: async () => [], ids: () => new Float64Array(0), remind: async () => { seen.reminded++ }, told: async (bad: unknown, only: unknown) => { told.push([bad, only]) } },
+    runner: { running: () => [], freeSlots }, orders: { take: (order: unknown) => taken.push(order) }, fence: { pass: async () => {} }, time: { heard() {} },
+  } as unknown as SessionTools, 7)
+  const over = session.run(stopping.signal).catch((error: Error) => error)
+  /** The next call of this name, as soon as it has been made. */
+  const next = async (name: string): Promise<Call> => {
+    await until(`${name} is called`, () => calls.some(each => each.name === name))
+    return calls.splice(calls.findIndex(each => each.name === name), 1)[0]!
+  }
+  return { session, clock, calls, taken, told, seen, changes, next, over, async [Symbol.asyncDispose]() {
+    stopping.abort(new Error('the test is over'))
+    await over
+  } }
+}
+
+const replica = (id: number): Parameters<Changes['added']>[0] => ({ id: blockId(id), length: 1, crc: 1, storage: storageId('s') })
+
+test('an order that is given again, because its taking over was not heard of, is taken once', async () => {
+  await using it = begin()
+  const orders = [1, 2].map(seq => ({ seq, order: { kind: 'report', seq } }))
+  const first = await it.next('order.wait')
+  expect(first.request).toMatchObject({ session: 7, acknowledged: 0 })
+  first.answer({ epoch: 1, orders })
+  const second = await it.next('order.wait')
+  expect(second.request).toMatchObject({ acknowledged: 2 })
+  second.answer({ epoch: 1, orders: [...orders, { seq: 3, order: { kind: 'report', seq: 3 } }] })
+  expect((await it.next('order.wait')).request).toMatchObject({ acknowledged: 3 })
+  expect(it.taken).toEqual([1, 2, 3].map(seq => ({ kind: 'report', seq })))
+})
+
+test('a slot that becomes free while orders are waited for is offered at once', async () => {
+  let free = 0
+  await using it = begin({ freeSlots: () => free })
+  expect((await it.next('order.wait')).request).toMatchObject({ freeSlots: 0 })
+  free = 2
+  it.session.offer()
+  expect((await it.next('order.wait')).request).toMatchObject({ freeSlots: 2 })
+})
+
+test('changes are sent again until they are taken, and not again after that; what only this node has is told to its store', async () => {
+  await using it = begin()
+  it.changes.added(replica(1))
+  it.changes.bad(2 as BlockId)
+  const lost = await it.next('report.changes')
+  lost.fail(new GristmillError('UNAVAILABLE', 'the connection broke'))
+  await until('it pauses', () => it.clock.waiting > 1)
+  it.clock.pass(5_000)
+  const again = await it.next('report.changes')
+  expect(again.request).toEqual(lost.request)
+  again.answer({ only: [2] })
+  await until('it is told', () => it.told.length === 1)
+  expect(it.told).toEqual([[[2], new Set([2])]])
+  it.changes.removed(1 as BlockId)
+  expect((await it.next('report.changes')).request).toMatchObject({ added: [], removed: [1], bad: [], seq: (again.request['seq'] as number) + 1 })
+})
+
+test('after each full report the store tells again what went bad, which no full report says', async () => {
+  await using it = begin()
+  await it.session.reported
+  await it.session.report()
+  await until('it is reminded', () => it.seen.reminded === 2)
+  expect(it.seen.full).toBe(2)
+})
+
+test('of many copies that fail at once only a few are told at a time, and more when those are answered', async () => {
+  await using it = begin()
+  const fail = (block: number): void => { void it.session.copyFailed({ block: blockId(block), targets: [], source: false, message: '' }) }
+  for (let block = 1; block <= 50; block++) fail(block)
+  const first = await it.next('order.copyFailed')
+  expect(it.calls.filter(({ name }) => name === 'order.copyFailed')).toHaveLength(7)
+  first.answer()
+  await new Promise(resolve => { setImmediate(resolve) })
+  fail(51)
+  expect(it.calls.filter(({ name }) => name === 'order.copyFailed').at(-1)!.request).toMatchObject({ block: 51 })
+})
+
+test('whichever call hears that the session is over ends it, and with it every call that waits', async () => {
+  for (const name of ['order.wait', 'report.changes']) {
+    await using it = begin()
+    const report = it.session.reported
+    await it.next('order.wait').then(call => { if (name === 'order.wait') call.fail(new GristmillError('UNREGISTERED', 'register again')) })
+    if (name === 'report.changes') {
+      it.changes.added(replica(1))
+      ;(await it.next(name)).fail(new GristmillError('UNREGISTERED', 'register again'))
+    }
+    expect(await it.over).toMatchObject({ code: 'UNREGISTERED' })
+    await report
+    await expect(it.session.report()).rejects.toMatchObject({ code: 'UNREGISTERED' })
+  }
+})
+
+test('a block that is to be looked at is looked at once, however often that is ordered meanwhile, and again when it is ordered afterwards', async () => {
+  const looks: Array<() => void> = []
+  const announced: BlockId[] = []
+  const orders = new Orders({
+    store: { check: () => new Promise<string>(resolve => { looks.push(() => resolve('sound')) }), announce: (id: BlockId) => { announced.push(id) } }, log: silent, signal: new AbortController().signal,
+  } as unknown as OrdersOptions)
+  const verify = (): void => orders.take({ kind: 'verify', block: blockId(1) })
+  for (let i = 0; i < 3; i++) verify()
+  await until('it is looked at', () => looks.length === 1)
+  looks[0]!()
+  await until('its state is told', () => announced.length === 1)
+  await new Promise(resolve => { setImmediate(resolve) })
+  expect(looks).toHaveLength(1)
+  verify()
+  await until('it is looked at again', () => looks.length === 2)
+  looks[1]!()
+})
