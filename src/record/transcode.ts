@@ -3,14 +3,12 @@
 
 import { asBuffer } from './boundary.ts'
 
-const mark = 0xfeff
 const invalid = Buffer.from([0xff])
 
-/** Without the byte order mark. Each piece is the caller's for ever. */
+/** With the byte order mark, which is UTF-8's then. Each piece is the caller's for ever. */
 export async function* utf8FromUtf16(source: AsyncIterable<Uint8Array>, encoding: 'utf16le' | 'utf16be'): AsyncGenerator<Buffer> {
   /** What the bytes before had over: an odd byte, or the first half of a pair. */
   let rest: Buffer = Buffer.alloc(0)
-  let first = true
   for await (const piece of source) {
     let bytes = Buffer.concat([rest, asBuffer(piece)])
     if (bytes.length < 2) { rest = bytes; continue }
@@ -19,9 +17,7 @@ export async function* utf8FromUtf16(source: AsyncIterable<Uint8Array>, encoding
     rest = bytes.subarray(keep)
     bytes = bytes.subarray(0, keep)
     if (bytes.length === 0) continue
-    if (first && unitAt(bytes, 0, encoding) === mark) bytes = bytes.subarray(2)
-    first = false
-    if (bytes.length > 0) yield encoded(bytes, encoding)
+    yield encoded(bytes, encoding)
   }
   if (rest.length >= 2) yield encoded(rest.subarray(0, 2), encoding)
   if (rest.length % 2 === 1) yield invalid

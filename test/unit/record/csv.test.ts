@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Boundary } from '../../../src/record/boundary.ts'
+import { Boundary, createScanner } from '../../../src/record/boundary.ts'
 import { newReadCounters, splittable } from '../../../src/record/format.ts'
 import { parseCsvHeader } from '../../../src/record/rows.ts'
 import { dice, type Dice } from '../../kit/dice.ts'
@@ -214,5 +214,45 @@ describe('the rule for rows', () => {
     const counters = newReadCounters()
     const found = await readAll([rangeOf(Buffer.from(text), { partial: true }, dice(1))], { format: 'csv', header: false, badRecords: 'skip' }, counters)
     expect([plain(found), counters.badRecords]).toEqual([[{ value: ['d'], offset: text.indexOf('d') }], 1])
+  })
+})
+
+describe('at the edges', () => {
+  const lenient = { format: 'csv', header: false, delimiter: ',', badRecords: 'skip' } as const
+  const all = async (bytes: Buffer, range: Partial<Parameters<typeof rangeOf>[1]> = {}, pieceMax = 1) =>
+    plain(await readAll([rangeOf(bytes, { partial: true, ...range }, dice(1), pieceMax)], lenient))
+
+  test('of two faults in a row the first one is told', async () => {
+    await expect(readAll([rangeOf(Buffer.from('"a"x,"b"y\n'), { partial: true }, dice(1))], { ...lenient, badRecords: 'error' })).rejects.toThrow(/after the closing quote of field 1 stands "x"/)
+  })
+
+  test('bytes that only begin like a byte order mark are the beginning of a field', async () => {
+    const bytes = Buffer.concat([Buffer.from([0xef]), Buffer.from('"a\nb\n')])
+    for (const pieceMax of [1, 2, 10]) expect(await all(bytes, {}, pieceMax)).toEqual([{ value: ['\ufffd"a'], offset: 0 }, { value: ['b'], offset: 4 }])
+  })
+
+  test('a scanner that is given nothing knows as much as before', () => {
+    const scanner = createScanner('csv', { atFileStart: false })
+    for (const [text, first] of [['a,', -1], ['', -1], ['"x\n', -1], ['', -1], ['"\n', 2]] as const) {
+      scanner.scan(Buffer.from(text))
+      expect([text, scanner.first]).toEqual([text, first])
+    }
+  })
+
+  test('a source that lacks its last byte is reported as corrupt', async () => {
+    await expect(all(Buffer.from('a\nb\n'), { end: 5 })).rejects.toMatchObject({ code: 'CORRUPT' })
+  })
+
+  test('the line that names the separator counts for offsets, and is a row anywhere but at the beginning of a file', async () => {
+    const bytes = Buffer.from('sep=,\na,b\nsep=,\n')
+    expect(await all(bytes)).toEqual([{ value: ['a', 'b'], offset: 6 }, { value: ['sep=', ''], offset: 10 }])
+    expect(await all(bytes, { start: 10 })).toEqual([{ value: ['sep=', ''], offset: 10 }])
+  })
+
+  test('only the first U+FEFF of a UTF-16 file is a mark', async () => {
+    for (const pieceMax of [1, 2, 3, 50]) {
+      const found = await readAll([rangeOf(Buffer.from('\ufeff\ufeffa\ufeff\nb\n', 'utf16le'), {}, dice(2), pieceMax)], { format: 'lines', encoding: 'utf16le' })
+      expect(found.map(({ value }) => (value as string).length)).toEqual([3, 1])
+    }
   })
 })

@@ -116,7 +116,7 @@ describe('the records of a file', () => {
 
   test('offsets of records in compressed files and in UTF-16 count the bytes of their text', async () => {
     const text = 'é\nsecond\nthird\n'
-    for (const [stored, encoding] of [[gzipSync(text), 'utf8'], [utf16.utf16le(`\ufeff${text}`), 'utf16le']] as const) {
+    for (const [stored, encoding] of [[gzipSync(text), 'utf8'], [utf16.utf16le(text), 'utf16le']] as const) {
       expect(await readAll([rangeOf(stored, {}, dice(1))], { format: 'lines', encoding })).toMatchObject([{ value: 'é', offset: 0 }, { value: 'second', offset: 3 }, { value: 'third', offset: 10 }])
     }
   })

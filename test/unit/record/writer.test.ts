@@ -22,6 +22,16 @@ describe('output', () => {
     expect(written({ format: 'text' }, numbers.map(n => [null, n]))).toBe(numbers.map(n => `${n}\n`).join(''))
   })
 
+  test('a number that does not fit into the room that is left is written whole', () => {
+    for (let left = 0; left < 14; left++) {
+      const text = 'x'.repeat(256 * 1024 - 1 - left)
+      const writer = createWriter({ format: 'text' })
+      writer.write(null, text)
+      for (const n of [1_234_567_890, 7]) writer.write(null, n)
+      expect(writer.take().toString('latin1', text.length), `${left} bytes left`).toBe('\n1234567890\n7\n')
+    }
+  })
+
   test('a record that text refuses leaves nothing behind', () => {
     const writer = createWriter({ format: 'text' })
     expect(() => writer.write('key', () => 1)).toThrow(/function/)
