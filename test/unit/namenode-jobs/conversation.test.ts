@@ -180,6 +180,8 @@ test('tasks come in pages, of one stage or of all, while the job runs and after'
   expect(all).toEqual(['0.0', '0.1', '0.2', '0.3', '0.4', '1.0', '1.1'])
   expect((await ask(protocol.tasks, { job, stage: 1 })).tasks.map(each => each.task)).toEqual([0, 1])
   expect((await ask(protocol.tasks, { job, stage: 7 })).tasks).toEqual([])
+  // A page of one stage ends with it.
+  expect((await ask(protocol.tasks, { job, stage: 0 })).tasks.every(each => each.stage === 0)).toBe(true)
   await finishAll(job)
   for (let n = 0; n < 4; n++) await turn()
   expect((await status(job)).state).toBe('succeeded')
@@ -258,4 +260,16 @@ test('orders to start that wait for a better place are made by the passing of ti
   expect(runs()).toHaveLength(1)
   rooms.clock.pass(1000)
   expect(runs().map(({ node, work }) => [node, work.job])).toEqual([['far', job], ['idle', second]])
+})
+
+test('what is kept of a job is published through its route, with a path that an output may have', async () => {
+  open('a')
+  const job = await submit({ maps: 1, reduces: 0 })
+  rooms.book.refusal = { code: 'EEXIST', message: 'the output is there' }
+  await finishAll(job)
+  await turn()
+  await turn()
+  expect(await status(job)).toMatchObject({ state: 'failed', kept: { untilMs: expect.any(Number) }, failure: { code: 'EEXIST' } })
+  for (const path of ['/', '/.gristmill/jobs/x/y', 'relative']) await expect(ask(protocol.publish, { job, output: { path } })).rejects.toMatchObject({ code: 'EINVAL' })
+  expect(await ask(protocol.publish, { job, output: { path: '/elsewhere' } })).toMatchObject({ state: 'succeeded', output: '/elsewhere' })
 })

@@ -540,6 +540,8 @@ test('a spec whose parts do not fit together is refused, each for its own reason
   refused({ ...spec, stages: [{ ...map, output: { kind: 'shuffle', partitions: 100_001 } }, { ...reduce, input: { kind: 'shuffle', stage: 0, partitions: 100_001 } }] }, /100001 partitions/)
   refused({ ...spec, stages: [map, { ...reduce, input: { kind: 'shuffle', stage: 1, partitions: 2 } }] }, /reads stage 1/)
   refused({ ...spec, stages: [map, { ...reduce, input: { kind: 'shuffle', stage: 0, partitions: 3 } }] }, /3 tasks for the 2 partitions/)
+  const between = { ...map, input: { kind: 'shuffle' as const, stage: 1, partitions: 2 } }
+  refused({ ...spec, stages: [map, between, { ...reduce, input: { kind: 'shuffle', stage: 1, partitions: 2 } }] }, /stage 1 reads stage 1/)
   refused({ ...spec, stages: [map] }, /the last stage/)
   refused({ ...spec, stages: [map, map, reduce] }, /nobody reads stage 1/)
   for (const path of ['/', '/.gristmill/x']) refused({ ...spec, output: { ...spec.output, path } }, /its output cannot be/)
