@@ -12,7 +12,7 @@ const setupFiles = recording ? ['test/mutation/record.ts'] : []
 
 /** Unit tests that start processes, wait for disks or sockets, or compute for seconds: `npm run test:quick` leaves them out. */
 const slow = [
-  'executor/{input,misbehaviour,shuffle,tasks}', 'file/{failover,pipeline,roundtrip}', 'datanode/{contact,scrub}', 'datanode-shuffle/outputs', 'shuffle/output',
+  'executor/{input,misbehaviour,shuffle,tasks}', 'client/fuzz', 'file/{failover,giveup,pipeline,roundtrip}', 'datanode/{contact,scrub}', 'datanode-shuffle/outputs', 'shuffle/output',
   'namenode/{recover,repair,snapshots,storms}', 'namenode-jobs/{book,random}', 'world/{pages,process,store,wire}',
 ].map(name => `test/unit/${name}.test.ts`)
 

@@ -107,4 +107,4 @@ test.each(Object.entries(calls))('%s', async (method, [args, options]) => {
     }
     if (what === 'an unknown option') expect(error, what).toMatchObject({ code: 'EINVAL', message: expect.stringContaining('unheard') })
   }
-}, 60_000)
+}, 300_000)

@@ -1,10 +1,12 @@
 import { readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { blockName, type BlockId } from '../../../src/base/ids.ts'
+import { blockId, blockName, type BlockId } from '../../../src/base/ids.ts'
+import { ChunkTable, crcOf } from '../../../src/block/checksum.ts'
+import { encodeMeta } from '../../../src/block/meta.ts'
 import { silent } from '../../../src/ports/log.ts'
 import { noise } from '../block/kit.ts'
-import { collect, Mill, until } from '../datanode/kit.ts'
+import { collect, Mill, testWorld, until } from '../datanode/kit.ts'
 import { nowhere } from '../datanode/namenode.ts'
 import { Proxy } from '../datanode/proxy.ts'
 
@@ -37,6 +39,12 @@ const damages: Array<[string, Spoil]> = [
   ['bytes too many', pathOf => writeFileSync(pathOf(0), Buffer.alloc(10), { flag: 'a' })],
   ['no meta file', pathOf => rmSync(`${pathOf(0)}.meta`)],
   ['no file', pathOf => rmSync(pathOf(0))],
+  ['other bytes of the same length, and a meta file that fits them', pathOf => {
+    const [other, table] = [noise(2 * 1024 * 1024, 77), new ChunkTable()]
+    for (let at = 0; at < other.length; at += 65_536) table.add(crcOf(other.subarray(at, at + 65_536)), 65_536)
+    writeFileSync(pathOf(0), other)
+    writeFileSync(`${pathOf(0)}.meta`, encodeMeta({ id: blockId(Number.parseInt(basename(pathOf(0)), 16)), length: other.length, crc: table.crc, crcs: table.crcs }))
+  }],
   ['the files of another block', pathOf => { for (const end of ['', '.meta']) { rmSync(pathOf(0) + end); renameSync(pathOf(1) + end, pathOf(0) + end) } }],
 ]
 
@@ -56,7 +64,7 @@ for (const [what, spoil] of damages) {
         expect([...mill.namenode.bad, ...mill.namenode.reportedBad].some(({ block, node }) => block === blocks[0] && node === first)).toBe(true)
       }
       expect(mill.namenode.bad.every(({ node }) => node === first)).toBe(true)
-      if (!what.startsWith('the files')) expect(from.filter(place => place.startsWith(inPlace ? 'client true' : 'host0')).length).toBeGreaterThan(0)
+      if (!/^the files|^other bytes/.test(what)) expect(from.filter(place => place.startsWith(inPlace ? 'client true' : 'host0')).length).toBeGreaterThan(0)
     })
   }
 }
@@ -179,4 +187,17 @@ test('a file that is replaced before its first byte was read is read as it is no
     await until('the old blocks are gone', () => old.every(id => mill.namenode.holders(id).length === 0))
   }
   expect((await collect(mill.client.read('/file'))).equals(next)).toBe(true)
+})
+
+test('the wire of a read that ended in good order serves the next one, also where only a part of the block was wanted', async () => {
+  const { mill } = await written()
+  await using _ = mill
+  const { net } = testWorld()
+  let connects = 0
+  const client = mill.newClient({ net: { ...net, connect: (...args) => { connects++; return net.connect(...args) } } })
+  for (const [start, end] of [[0, 1000], [70_000, 400_000], [65_536, 131_072], [0, 2 * 1024 * 1024]] as const) {
+    expect((await collect(client.read('/file', { start, end }))).equals(bytes.subarray(start, end))).toBe(true)
+  }
+  expect(connects).toBe(1)
+  await client.close()
 })
