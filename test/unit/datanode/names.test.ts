@@ -78,3 +78,30 @@ test('a stamp that is found has a durable name from then on, and so has its dire
   expect((await openHome({ ...world, disk: young }, '/a/b/home', { role: 'datanode' })).id).toBe(first.id)
   expect([...young.cut().files.keys()]).toEqual(['/a/b/home/gristmill.json'])
 })
+
+test('a process that dies between the two names of a block leaves nothing that looks damaged', async () => {
+  const disk = new MemoryDisk()
+  const { store } = await openStore(['/disk0'], { disk })
+  const incoming = await store.receive(blockId(1), bytes.length)
+  incoming.write(bytes)
+  const { rename, remove } = disk
+  let renames = 0
+  disk.rename = async (from, to) => { if (++renames === 2) throw refusal('EIO'); return rename.call(disk, from, to) }
+  disk.remove = async () => {}
+  await incoming.seal(tableOf(bytes)).catch(() => {})
+  Object.assign(disk, { rename, remove })
+  expect(renames).toBe(2)
+  const again = await openStore(['/disk0'], { disk })
+  expect([...again.store.ids()]).toEqual([])
+  expect(again.bad).toEqual([])
+})
+
+test('of a block whose last sync failed no file is left under its name', async () => {
+  const disk = new MemoryDisk()
+  const { store } = await openStore(['/disk0'], { disk })
+  const incoming = await store.receive(blockId(1), bytes.length)
+  incoming.write(bytes)
+  disk.onSync = path => { if (path === '/disk0/blocks/01') throw refusal('EIO') }
+  await expect(incoming.seal(tableOf(bytes))).rejects.toMatchObject({ code: 'ENOSPC' })
+  expect([...disk.files.keys()].filter(path => path.includes('/blocks/'))).toEqual([])
+})
