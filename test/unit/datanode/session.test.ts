@@ -7,6 +7,7 @@ import { Orders, type OrdersOptions } from '../../../datanode/order/orders.ts'
 import { Changes } from '../../../datanode/report/changes.ts'
 import { blockId, nodeId, storageId, type BlockId } from '../../../src/base/ids.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
+import { limits } from '../../../src/base/limits.ts'
 import { silent } from '../../../src/ports/log.ts'
 import type { Message } from '../../../src/protocol/message.ts'
 import { seeded } from '../../../src/world/random.ts'
@@ -141,4 +142,20 @@ test('a block that is to be looked at is looked at once, however often that is o
   verify()
   await until('it is looked at again', () => looks.length === 2)
   looks[1]!()
+})
+
+test('what changes again while a report is on its way stays to be told; a report takes the oldest changes, and no more than fit', () => {
+  const changes = new Changes()
+  for (const id of [1, 2, 3]) changes.added(replica(id))
+  changes.removed(1 as BlockId) // now the newest of all
+  const batch = changes.batch()
+  expect([batch.added.map(({ id }) => id), batch.removed]).toEqual([[2, 3], [1]])
+  const newer = replica(2)
+  changes.added(newer)
+  changes.added(replica(1))
+  changes.settle(batch)
+  expect(changes.batch().added.map(({ id }) => id)).toEqual([2, 1])
+  expect(changes.batch().added[0]).toBe(newer)
+  for (let id = 10; id < 10 + limits.reportPageBlocksMax; id++) changes.added(replica(id))
+  expect(changes.batch().added).toHaveLength(limits.reportPageBlocksMax)
 })
