@@ -55,7 +55,9 @@ const rows: readonly Row[] = [
   row('put', '--recursive', '/x /d/', '"recursive":true', { typed: '-r' }), row('put', '--overwrite', '/x /d/', '"overwrite":true', { typed: '-f' }), row('put', '--preserve', '/x /d/', '"preserve":true', { typed: '-p' }),
   row('put', '--replication', '/x /d/', '"replication":2', { typed: '--replication 2' }), row('put', '--block-size', '/x /d/', '"blockSize":65536', { typed: '--block-size 64KiB' }),
   row('put', '--format', '/x /d/', '"formatFor":"lines"', { typed: '--format lines' }), row('put', '--parallel', '/x /y /z /d/', '"atOnce":1', { typed: '--parallel 1' }),
+  row('put', '--delimiter', '/x /d/', '"delimiter":";"', { typed: '--delimiter ;' }),
   // From stdin.
+  row('put', '--delimiter', '- /d/new.csv', '"delimiter":";"', { typed: '--delimiter ;', given: { input: 'x' } }),
   row('put', '--overwrite', '- /d/new', '"overwrite":true', { typed: '-f', given: { input: 'x' } }), row('put', '--replication', '- /d/new', '"replication":2', { typed: '--replication 2', given: { input: 'x' } }),
   row('put', '--block-size', '- /d/new', '"blockSize":65536', { typed: '--block-size 64KiB', given: { input: 'x' } }), row('put', '--format', '- /d/new', '"format":"jsonl"', { typed: '--format jsonl', given: { input: 'x' } }),
   row('get', '--recursive', '/d/a.txt /out', '"recursive":true', { typed: '-r' }), row('get', '--overwrite', '/d/a.txt /out', '"overwrite":true', { typed: '-f' }), row('get', '--preserve', '/d/a.txt /out', '"preserve":true', { typed: '-p' }),
@@ -86,7 +88,7 @@ const rows: readonly Row[] = [
   row('run', '--input', 'p.ts', '"input":["/a","/b"]', { typed: '-i /a --input /b' }), row('run', '--output', 'p.ts', '"output":"/out"', { typed: '-o out' }), row('run', '--overwrite', 'p.ts', '"overwrite":true'),
   row('run', '--force', 'p.ts --overwrite', '"force":true'), row('run', '--reducers', 'p.ts', '"reducers":3', { typed: '--reducers 3' }), row('run', '--param', 'p.ts', '"params":{"a":1,"b":"x"}', { typed: '--param a=1 --param b=x' }),
   row('run', '--name', 'p.ts', '"name":"called"', { typed: '--name called' }), row('run', '--memory', 'p.ts', '"memoryBytes":1048576', { typed: '--memory 1MiB' }), row('run', '--task-timeout', 'p.ts', '"taskTimeoutMs":60000', { typed: '--task-timeout 1m' }),
-  row('run', '--attempts', 'p.ts', '"attemptsMax":2', { typed: '--attempts 2' }), row('run', '--detach', 'p.ts', /"run.signal",false.*"out":"j0000000000000001\\n"/),
+  row('run', '--attempts', 'p.ts', '"attemptsMax":2', { typed: '--attempts 2' }), row('run', '--env', 'p.ts', '"env":{"A":"1","B":"2"}', { typed: '--env A=1 --env B', given: { env: { B: '2' } } }), row('run', '--detach', 'p.ts', /"run.signal",false.*"out":"j0000000000000001\\n"/),
   row('jobs', '--limit', '', '{"limit":7}', { typed: '-n 7' }), row('jobs', '--limit', '', 'j0000000000000002', { typed: '-n 1', gone: true }), row('jobs', '--running', '', 'j0000000000000001', { gone: true }),
   row('job', '--tasks', 'last', /0\.0\.0.*done/), row('job', '--output', 'publish last', '["job.publish","/b"', { typed: '-o /b' }), row('job', '--overwrite', 'publish last -o /b', '"overwrite":true'), row('job', '--force', 'publish last -o /b --overwrite', '"force":true'),
   row('logs', '--task', 'last', '"stage":0,"task":3', { typed: '--task 0.3' }), row('logs', '--follow', 'last', '"follow":true', { typed: '-f' }),
