@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chmod, lstat, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
@@ -185,4 +185,22 @@ test('what fails in a tree is told, the rest is copied, and the code is 1', asyn
   expect((await mill.readdir(at('d'), { recursive: true })).sort()).toEqual(['a', 'e', 'e/b', 'z'])
   const again = await cli('put', '-r', 'd', `${area}/`)
   expect([again.code, again.err.split('\n').filter(line => line.includes('file exists; add -f to replace it')).length]).toEqual([1, 3])
+})
+
+test('an executable that replaces a private file is private, and the other refusals hold on both sides', async () => {
+  await mkdir(local('d/e'), { recursive: true })
+  await writeFile(local('d/tool'), 'new')
+  await chmod(local('d/tool'), 0o755)
+  await utimes(local('d/tool'), 1000, 1000)
+  await mill.writeFile(at('tool'), 'old', { mode: 0o600 })
+  await ok('put', '-f', 'd/tool', at('tool'))
+  expect([await modeOf(at('tool')), await mill.readFile(at('tool'), 'utf8')]).toEqual(['600', 'new'])
+  await ok('put', '-p', 'd/tool', at('kept'))
+  await ok('get', '-p', at('kept'), 'back')
+  expect([await localMode('back'), (await stat(local('back'))).mtimeMs]).toEqual(['755', 1_000_000])
+  expect(await cli('get', at('kept'), 'back')).toMatchObject({ code: 1, err: `gristmill: get: ${local('back')}: file exists; add -f to replace it\n` })
+  await symlink('..', local('d/e/up'))
+  expect((await cli('put', '-r', 'd', `${area}/`)).err).toBe(`gristmill: put: d/e/up: leads back to ${await realpath(local('d'))}, which it lies in; left out\n`)
+  expect((await cli('cp', '-r', at('d'), at('d/e/in'))).err).toBe(`gristmill: cp: ${at('d')}: cannot be copied into itself (${at('d/e/in')})\n`)
+  expect(await mill.exists(at('d/e/in'))).toBe(false)
 })
