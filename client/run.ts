@@ -117,7 +117,7 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   const output = options.output ?? planned.output
   if (input.length === 0) throw new GristmillError('EINVAL', `${bundle.name} has no input: say which files it shall read (--input), or name them in the program`)
   if (output === undefined) throw new GristmillError('EINVAL', `${bundle.name} has no output: say where its result shall be published (--output), or name it in the program`)
-  const store = async (path: string, bytes: Uint8Array, until?: AbortSignal): Promise<void> => {
+  const write = async (path: string, bytes: Uint8Array, until?: AbortSignal): Promise<void> => {
     // With as many replicas as any file: one for each node that lives now could never be made again once a node is gone for good.
     // Each node reads the bundle once and keeps it.
     await using writer = await files.create(path, { parents: true, mode: 0o644, overwrite: false, eager: true, signal: until })
@@ -129,8 +129,13 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
     if (located.status.id !== status.id) throw new GristmillError('EBUSY', `${status.path} was replaced while the job was being planned; submit it again`, { details: { path: status.path } })
     return Buffer.concat(await Array.fromAsync(files.read(located, { end: length, signal: until })))
   }
+  const read = async (path: string, until?: AbortSignal): Promise<Buffer> => {
+    const pieces: Buffer[] = []
+    for await (const piece of files.read(path, { signal: until })) pieces.push(piece)
+    return Buffer.concat(pieces)
+  }
   const stages = planned.stages.map(stage => (stage.output.kind === 'files' && replication !== undefined ? { ...stage, output: { ...stage.output, replication } } : stage))
-  const job = await submitJob(cluster, store, {
+  const job = await submitJob(cluster, { write, read }, {
     name: options.name ?? bundle.name,
     program: { ...bundle, assets }, params: planned.params, env, fingerprint: planned.fingerprint, stages,
     input, head, output, outputFormat: planned.outputFormat,

@@ -55,8 +55,12 @@ export interface Submission {
 /** An asset with its bytes. */
 export interface ShippedAsset extends Asset { readonly content: Uint8Array }
 
-/** Stores a small file that everybody may read; made by whoever has the file client. EEXIST if it is there. */
-export type StoreProgram = (path: string, bytes: Uint8Array, signal?: AbortSignal) => Promise<void>
+/** Small files that everybody may read; made by whoever has the file client. */
+export interface StoreProgram {
+  /** EEXIST if it is there. */
+  write(path: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void>
+  read(path: string, signal?: AbortSignal): Promise<Buffer>
+}
 
 /** The tries of a task, as Hadoop has them. */
 const attemptsDefault = 4
@@ -100,38 +104,57 @@ async function refuseExisting(cluster: Cluster, path: string, signal?: AbortSign
   throw new GristmillError('EEXIST', `the output ${path} exists already; remove it, name another, or say overwrite (--overwrite)`, { details: { path } })
 }
 
-/** Where the program lies. Its name is its content, so what is there already is the same. */
+/**
+ * Where the program lies: under its hash, stored once. Everybody may write there, so what is found under that name is compared with
+ * the program; if it is something else, this submission stores the program, and its assets, under a name of its own.
+ */
 async function storeAll(cluster: Cluster, store: StoreProgram, { program, signal }: Submission): Promise<string> {
-  const path = join(join(systemDirectory, 'programs'), `${program.id}.js`)
-  // The bundle last: whoever finds it finds its assets.
-  for (const { id, content } of program.assets ?? []) await storeOnce(cluster, store, { path: assetPath(path, id), bytes: content }, signal)
-  await storeOnce(cluster, store, { path, bytes: program.bytes }, signal)
-  return path
+  const programs = join(systemDirectory, 'programs')
+  for (const name of [program.id, `${program.id}-${cluster.random.id()}`]) {
+    const path = join(programs, `${name}.js`)
+    // The bundle last: whoever finds it finds its assets.
+    const files = [...(program.assets ?? []).map(({ id, content }) => ({ path: assetPath(path, id), bytes: content })), { path, bytes: program.bytes }]
+    let stored = true
+    for (const file of files) stored &&= await storeOnce(cluster, store, file, signal)
+    if (stored) return path
+  }
+  throw new GristmillError('EBUSY', `the program cannot be stored in ${programs}: somebody puts other files under every name; look who owns them`, { details: { path: programs } })
 }
 
-async function storeOnce(cluster: Cluster, store: StoreProgram, { path, bytes }: { readonly path: string; readonly bytes: Uint8Array }, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    const there = await cluster.ask(stat, { path }, signal)
-    if (there.length === bytes.length) return
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error
+/** False: under this name there is something else. */
+async function storeOnce(cluster: Cluster, store: StoreProgram, { path, bytes }: { readonly path: string; readonly bytes: Uint8Array }, signal: AbortSignal | undefined): Promise<boolean> {
+  const same = async (): Promise<boolean | undefined> => {
+    try {
+      const { length } = await cluster.ask(stat, { path }, signal)
+      return length === bytes.length && Buffer.from(bytes).equals(await store.read(path, signal))
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return undefined
+      // It cannot be read by this user, or by nobody now.
+      if (hasCode(error, 'EACCES', 'EISDIR', 'BLOCK_MISSING', 'CORRUPT', 'ESTALE')) return false
+      throw error
+    }
   }
+  const before = await same()
+  if (before !== undefined) return before
   try {
-    await store(path, bytes, signal)
+    await store.write(path, bytes, signal)
+    return true
   } catch (error) {
-    // Somebody else stores the same program at this moment.
+    // Somebody else stores something under this name at this moment: most likely the same program.
     if (!hasCode(error, 'EEXIST', 'EBUSY')) throw error
-    await untilThere(cluster, path, signal)
+    return await untilThere(cluster, path, signal) && await same() === true
   }
 }
 
-async function untilThere(cluster: Cluster, path: string, signal?: AbortSignal): Promise<void> {
+/** False: it has not come. */
+async function untilThere(cluster: Cluster, path: string, signal?: AbortSignal): Promise<boolean> {
   for (let tries = 100; ; tries--) {
     try {
       await cluster.ask(stat, { path }, signal)
-      return
+      return true
     } catch (error) {
-      if (!hasCode(error, 'ENOENT') || tries === 0) throw error
+      if (!hasCode(error, 'ENOENT')) throw error
+      if (tries === 0) return false
     }
     await cluster.clock.sleep(100, signal)
   }

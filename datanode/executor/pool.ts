@@ -77,13 +77,22 @@ export class Pool {
     const affinity = `${work.user} ${work.program.id}`
     const memoryBytes = work.memoryBytes || this.#options.memoryBytes
     const idle = [...this.#executors].filter(executor => executor.isIdle && executor.memoryBytes === memoryBytes && this.#idleSince.has(executor))
-    const found = idle.find(executor => executor.affinity === affinity) ?? idle.find(executor => executor.affinity === undefined)
-    if (found) this.#idleSince.delete(found)
-    else if (this.#executors.size > this.#options.slots) this.#retireOldest()
+    const warm = idle.find(executor => executor.affinity === affinity) ?? idle.find(executor => executor.affinity === undefined)
+    if (warm) this.#idleSince.delete(warm)
+    const found = warm && await this.#hasScratch(warm) ? warm : undefined
+    if (!found && this.#executors.size > this.#options.slots) this.#retireOldest()
     const executor = found ?? await this.#start(memoryBytes)
     executor.affinity = affinity
     this.#scheduleSpare()
     return executor
+  }
+
+  /** False for one whose directory somebody has removed, or that has ended: it goes. */
+  async #hasScratch(executor: Executor): Promise<boolean> {
+    const there = await this.#options.world.disk.stat(executor.scratch)
+    if (there?.kind === 'directory' && executor.isIdle) return true
+    executor.retire()
+    return false
   }
 
   give(executor: Executor): void {

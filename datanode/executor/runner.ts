@@ -135,7 +135,7 @@ export class TaskRunner implements Runner {
   async #execute(attempt: Attempt): Promise<Outcome> {
     const { work } = attempt
     const { node, host, rack, namenode, secret, dir, cluster, nowMs, memoryBytes } = this.#host
-    if (work.output.kind === 'shuffle') await this.#outputs.prepare(work.job)
+    await this.#prepare(work)
     const executor = await this.#pool.take(work)
     try {
       if (attempt.killed !== undefined) return failed('killed', attempt.killed)
@@ -144,6 +144,15 @@ export class TaskRunner implements Runner {
     } finally {
       this.#pool.give(executor)
     }
+  }
+
+  /** Where the attempt will write; a process of its own may make no directory there. Somebody may have removed them since the node started. */
+  async #prepare(work: TaskWork): Promise<void> {
+    const { world: { disk }, dir } = this.#host
+    await Promise.all([
+      ...['programs', 'logs'].map(name => disk.mkdir(`${dir}/${name}`)),
+      work.output.kind === 'shuffle' && this.#outputs.prepare(work.job),
+    ])
   }
 
   /** Tells how it ended; what did not win leaves nothing here. */

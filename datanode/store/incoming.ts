@@ -45,7 +45,13 @@ export class Incoming {
     try {
       await failpoints.reach('block.receive')
       await storage.vacate(id)
-      const writer = await createAnew(disk, storage.incomingPathOf(id))
+      const path = storage.incomingPathOf(id)
+      const writer = await createAnew(disk, path).catch(async (error: unknown) => {
+        // Somebody has removed the directory; where the disk itself has gone, none is made in its place.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !await storage.present()) throw error
+        await disk.mkdir(path.slice(0, path.lastIndexOf('/')))
+        return createAnew(disk, path)
+      })
       return new Incoming({ disk, failpoints }, storage, { id, bytesMax, writer, end })
     } catch (error) {
       end.dropped()

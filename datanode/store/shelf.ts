@@ -120,8 +120,12 @@ async function moved(disk: Disk, from: string, to: string): Promise<boolean> {
     await disk.rename(from, to)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw error
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    if (!await disk.stat(from)) return false
+    // It is there: so the directory that it goes to is not, for somebody has removed it.
+    await disk.mkdir(to.slice(0, to.lastIndexOf('/')))
+    await disk.rename(from, to)
+    return true
   }
 }
 

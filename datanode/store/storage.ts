@@ -101,8 +101,10 @@ export class Storage {
   /** Makes sure that a block has a directory to go to, and that its name is durable; `sync` makes names in a directory so. */
   async prepare(id: BlockId, sync: (directory: string) => Promise<void>): Promise<void> {
     const name = blockName(id).slice(-2)
-    if (this.#directories.has(name)) return
-    await this.#disk.mkdir(`${this.dir}/blocks/${name}`)
+    const path = `${this.dir}/blocks/${name}`
+    // One look for each block: somebody may have removed it.
+    if (this.#directories.has(name) && await this.#disk.stat(path)) return
+    await this.#disk.mkdir(path)
     await sync(`${this.dir}/blocks`)
     this.#directories.add(name)
   }

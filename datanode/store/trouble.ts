@@ -27,7 +27,7 @@ export function syncTroubleOf(error: unknown): Trouble | undefined {
 }
 
 /** Of files that cannot be read: will trying again help as little? They are wrong, gone, another's, or their sectors are bad. */
-export const isDamage = (error: unknown): boolean => hasCode(error, 'CORRUPT') || ['ENOENT', 'EIO', 'EACCES', 'EPERM', 'ELOOP', 'EISDIR'].includes(codeOf(error))
+export const isDamage = (error: unknown): boolean => hasCode(error, 'CORRUPT') || ['ENOENT', 'EIO', 'EACCES', 'EPERM', 'ELOOP', 'EISDIR', 'EFTYPE'].includes(codeOf(error))
 
 /** What the writer of a block is told. Whatever a disk refuses is ENOSPC: another node has to take the block. UNAVAILABLE if this process is at fault. */
 export function refusalOf(error: unknown, dir: string, id: BlockId): GristmillError {

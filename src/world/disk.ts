@@ -1,5 +1,6 @@
 // The local filesystem. Names are not followed through a symbolic link at their last part unless a caller says so, new files
-// are the owner's alone (0600, directories 0700) unless told, and nothing is durable before a sync says so.
+// are the owner's alone (0600, directories 0700) unless told, and nothing is durable before a sync says so. What is opened is a plain
+// file: a pipe in its place would hold a thread of the pool until somebody opens its other end, and four of them hold all threads.
 
 import fs from 'node:fs'
 import path from 'node:path'
@@ -8,12 +9,14 @@ import type { Disk, DiskEntry, DiskStat } from '../ports/disk.ts'
 import { FileReader, FileWriter } from './file.ts'
 import { lockDirectory } from './lock.ts'
 
-const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_TRUNC, O_WRONLY } = fs.constants
+const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = fs.constants
 const open = promisify(fs.open) as (path: string, flags: number, mode?: number) => Promise<number>
 const fsync = promisify(fs.fsync)
 const closeFile = promisify(fs.close)
 
-const readFlags = O_RDONLY | O_NOFOLLOW
+/** O_NONBLOCK means nothing to a file; a pipe or a device is opened with it at once, and refused. */
+const plain = O_NOFOLLOW | O_NONBLOCK
+const readFlags = O_RDONLY | plain
 const fileMode = 0o600
 const directoryMode = 0o700
 
@@ -21,17 +24,18 @@ const directoryMode = 0o700
 let temporaries = 0
 
 export const localDisk: Disk = Object.freeze({
-  openRead: async (file: string) => new FileReader(await open(file, readFlags)),
-  openReadSync: (file: string) => new FileReader(fs.openSync(file, readFlags)),
+  openRead: async (file: string) => new FileReader(checked(await open(file, readFlags), file)),
+  openReadSync: (file: string) => new FileReader(checked(fs.openSync(file, readFlags), file)),
 
   async create(file: string, { exclusive = true, mode = fileMode, follow = false }: { exclusive?: boolean; mode?: number; follow?: boolean } = {}) {
-    return new FileWriter(await open(file, O_WRONLY | O_CREAT | (follow ? 0 : O_NOFOLLOW) | (exclusive ? O_EXCL : O_TRUNC), mode))
+    const flags = O_WRONLY | O_CREAT | (exclusive ? O_EXCL : O_TRUNC)
+    return new FileWriter(follow ? await open(file, flags, mode) : await openToWrite(file, flags | plain, mode))
   },
 
-  openAppend: async (file: string) => new FileWriter(await open(file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, fileMode)),
+  openAppend: async (file: string) => new FileWriter(await openToWrite(file, O_WRONLY | O_CREAT | O_APPEND | plain, fileMode)),
 
   async readFile(file: string) {
-    const fd = await open(file, readFlags)
+    const fd = checked(await open(file, readFlags), file)
     try {
       return await promisify(fs.readFile)(fd)
     } finally {
@@ -108,6 +112,32 @@ export const localDisk: Disk = Object.freeze({
 
   lock: lockDirectory,
 })
+
+async function openToWrite(file: string, flags: number, mode: number): Promise<number> {
+  try {
+    return checked(await open(file, flags, mode), file)
+  } catch (error) {
+    // A pipe that nobody reads, or a device that is not there.
+    throw codeOf(error) === 'ENXIO' && !fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() ? noFile(file) : error
+  }
+}
+
+/** The descriptor, if it is a file's; else it is closed. */
+export function checked(fd: number, file: string): number {
+  let kind: fs.Stats | undefined
+  try {
+    kind = fs.fstatSync(fd)
+    if (kind.isFile()) return fd
+  } catch (error) {
+    fs.closeSync(fd)
+    throw error
+  }
+  fs.closeSync(fd)
+  throw kind.isDirectory() ? Object.assign(new Error(`EISDIR: ${file} is a directory`), { code: 'EISDIR', path: file }) : noFile(file)
+}
+
+/** The code that BSD has for it. */
+const noFile = (file: string): Error => Object.assign(new Error(`EFTYPE: ${file} is not a file, but a pipe, a socket or a device`), { code: 'EFTYPE', path: file })
 
 function kindOf(entry: { isFile(): boolean; isDirectory(): boolean }): DiskEntry['kind'] {
   return entry.isFile() ? 'file' : entry.isDirectory() ? 'directory' : 'other'

@@ -9,6 +9,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { GristmillError } from '../base/errors.ts'
 import type { RowCheck } from '../ports/store.ts'
+import { checked } from './disk.ts'
 
 const magic = 0xbeefc0de
 const version = 2
@@ -41,7 +42,7 @@ export async function inspectStore(directory: string, row?: RowCheck): Promise<v
   const file = path.join(directory, 'data.mdb')
   let fd: number
   try {
-    fd = fs.openSync(file, 'r')
+    fd = checked(fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK), file)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
     throw error

@@ -1,5 +1,6 @@
 // Several disks, of which one gets into trouble: what it costs is its own.
 
+import { execFileSync } from 'node:child_process'
 import { linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -199,4 +200,34 @@ test('a file with a second name elsewhere, where a block is about to be written,
   await write(store, 1, noise(1000))
   expect(readFileSync(theirs, 'utf8')).toBe('not ours')
   expect(readFileSync(join(dir, 'a', placeOf(1))).length).toBe(1000)
+})
+
+test('directories that somebody removes below a running node are made again: for the next block, and for what is removed', async () => {
+  const { store, failed } = await openStore([join(dir, 'a')], { trashKeepMs: 1e9 })
+  await write(store, 1, noise(10))
+  await write(store, 2, noise(10))
+  for (const name of ['incoming', 'trash', `blocks/${blockName(blockId(3)).slice(-2)}`]) rmSync(join(dir, 'a', name), { recursive: true, force: true })
+  await store.remove([blockId(1)])
+  expect(await readdir(join(dir, 'a/trash'))).toEqual([blockName(blockId(1)), `${blockName(blockId(1))}.meta`])
+  await write(store, 3, noise(10))
+  rmSync(join(dir, 'a', `blocks/${blockName(blockId(3)).slice(-2)}`), { recursive: true })
+  await write(store, 3 + 256, noise(10))
+  expect(await store.check(blockId(3 + 256))).toBe('sound')
+  expect(failed).toEqual([])
+  // Where the disk has gone as a whole, nothing is made in its place.
+  rmSync(join(dir, 'a'), { recursive: true })
+  mkdirSync(join(dir, 'a'))
+  await expect(write(store, 4, noise(10))).rejects.toThrow()
+  expect(await readdir(join(dir, 'a'))).toEqual([])
+})
+
+test('block files that are pipes hold nothing up: they are damaged, and everything else goes on', async () => {
+  const { store, bad } = await openStore([join(dir, 'a')])
+  for (let id = 1; id <= 6; id++) await write(store, id, noise(1000))
+  for (let id = 1; id <= 5; id++) {
+    rmSync(join(dir, 'a', placeOf(id)))
+    execFileSync('mkfifo', [join(dir, 'a', placeOf(id))])
+  }
+  expect(await Promise.all([1, 2, 3, 4, 5, 6].map(id => store.check(blockId(id))))).toEqual(['damaged', 'damaged', 'damaged', 'damaged', 'damaged', 'sound'])
+  expect(bad).toEqual([1, 2, 3, 4, 5])
 })

@@ -1,5 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import fs from 'node:fs'
+import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -176,4 +177,31 @@ describe('a locked directory', () => {
   test('must be there', async () => {
     await expect(localDisk.lock(at('nothing'))).rejects.toMatchObject({ code: 'ENOENT' })
   })
+})
+
+test('what is no file is refused at once, however it is opened: a pipe holds no thread, and a link is not followed', async () => {
+  execFileSync('mkfifo', [at('pipe')])
+  const server = net.createServer()
+  await new Promise<void>(resolve => { server.listen(at('socket'), resolve) })
+  try {
+    for (const name of ['pipe', 'socket']) {
+      // More at once than the pool has threads.
+      const opened = await Promise.allSettled(Array.from({ length: 8 }, () => localDisk.openRead(at(name))))
+      for (const each of opened) expect(each).toMatchObject({ status: 'rejected' })
+      expect(() => localDisk.openReadSync(at(name))).toThrow()
+      await expect(localDisk.readFile(at(name))).rejects.toThrow()
+      await expect(localDisk.openAppend(at(name))).rejects.toThrow()
+      await expect(localDisk.create(at(name), { exclusive: false })).rejects.toThrow()
+      await expect(localDisk.create(at(name))).rejects.toMatchObject({ code: 'EEXIST' })
+    }
+    for (const open of [localDisk.openRead, localDisk.readFile, localDisk.openAppend, (file: string) => localDisk.create(file, { exclusive: false })]) {
+      await expect(open(at('pipe'))).rejects.toMatchObject({ code: 'EFTYPE', message: expect.stringContaining(at('pipe')) as string })
+    }
+    await expect(localDisk.openRead(directory)).rejects.toMatchObject({ code: 'EISDIR' })
+    const held = fs.readdirSync('/proc/self/fd').length
+    for (let i = 0; i < 20; i++) await localDisk.openRead(at('pipe')).catch(() => {})
+    expect(fs.readdirSync('/proc/self/fd').length).toBeLessThan(held + 10)
+  } finally {
+    server.close()
+  }
 })
