@@ -106,12 +106,13 @@ async function refuseExisting(cluster: Cluster, path: string, signal?: AbortSign
 
 /**
  * Where the program lies: under its hash, stored once. Everybody may write there, so what is found under that name is compared with
- * the program; if it is something else, this submission stores the program, and its assets, under a name of its own.
+ * the program; if it is something else, this submission stores the program, and its assets, in a directory of its own.
  */
 async function storeAll(cluster: Cluster, store: StoreProgram, { program, signal }: Submission): Promise<string> {
   const programs = join(systemDirectory, 'programs')
-  for (const name of [program.id, `${program.id}-${cluster.random.id()}`]) {
-    const path = join(programs, `${name}.js`)
+  // A directory of its own is this user's, and what is in it.
+  for (const directory of [programs, join(programs, `${program.id}-${cluster.random.id()}`)]) {
+    const path = join(directory, `${program.id}.js`)
     // The bundle last: whoever finds it finds its assets.
     const files = [...(program.assets ?? []).map(({ id, content }) => ({ path: assetPath(path, id), bytes: content })), { path, bytes: program.bytes }]
     let stored = true

@@ -146,7 +146,7 @@ test('a program whose name holds something else, whoever has put it there, is st
   for (const [what, text] of [...Object.entries(found), ['secret', undefined]] as const) {
     let spec: JobSpec | undefined
     const { cluster } = clusterOf({ 'job.submit': (request: { spec: JobSpec }) => { spec = request.spec; return { job } }, 'namespace.stat': ({ path }: { path: string }) => {
-      if (path.startsWith('/.gristmill')) return { type: 'file', length: text?.length ?? 16 }
+      if (path === '/.gristmill/programs/abc.js') return { type: 'file', length: text?.length ?? 16 }
       if (path === '/in') return { path, type: 'directory' }
       throw new GristmillError('ENOENT', path)
     } })
