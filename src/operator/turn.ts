@@ -3,7 +3,8 @@
 //
 // - What an `emit` is given after its turn would be lost, or would stand in another place each time: it throws, and the task fails
 //   even if the program catches that.
-// - What is returned is either taken or refused with the first call that returns it; nothing is ignored in silence.
+// - What is returned is either taken or refused with the first call that returns it. What is false is nothing: it is what
+//   `line && emit(line, 1)` returns for a record that it leaves out.
 
 import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
@@ -61,9 +62,9 @@ const shownMax = 80
 
 /** Hands on what a function returned. A promise if that takes time. Throws EINVAL for what a function may not return. */
 export function receive(result: unknown, emit: Emit, name: FunctionName): Promise<void> | undefined {
-  if (result === undefined) return undefined
+  if (!result) return undefined
   if (isPromise(result)) return receiveLater(result, emit, name)
-  if (typeof result === 'object' && result !== null) {
+  if (typeof result === 'object') {
     if (Symbol.iterator in result) return emitAll(result as Iterable<unknown>, emit, name)
     if (Symbol.asyncIterator in result) return emitLater(result as AsyncIterable<unknown>, emit, name)
   }
@@ -90,9 +91,9 @@ async function emitLater(pairs: AsyncIterable<unknown>, emit: Emit, name: Functi
   }
 }
 
-/** `undefined` is nothing: what `words.map(word => emit(word, 1))` and Promise.all make of an `emit`. */
+/** `undefined` is nothing: what `words.map(word => emit(word, 1))` and Promise.all make of an `emit`; and so is all that is false. */
 function emitPair(pair: unknown, emit: Emit, name: FunctionName, all: unknown, index: number): void {
-  if (pair === undefined) return
+  if (!pair) return
   if (Array.isArray(pair) && pair.length === 2) return emit(pair[0] as never, pair[1])
   if (isPromise(pair)) throw new GristmillError('EINVAL', `${name} returned promises that nobody awaits; return Promise.all(…) of them`)
   if (Array.isArray(all) && all.length === 2) throw new GristmillError('EINVAL', `${name} returned ${shown(all)}; to emit one pair, return [[key, value]], or call emit(key, value)`)

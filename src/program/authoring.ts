@@ -9,8 +9,11 @@ export type Key = string | number | bigint | boolean | null | readonly Key[]
 /** Hands one record on. Never waits, and keeps nothing of what it was given but its value at that moment. Throws after the call that it was given to. */
 export type Emit<K extends Key = any, V = any> = (key: K, value: V) => void
 
+/** What `line && emit(line, 1)` returns. */
+export type Nothing = void | undefined | null | false | 0 | 0n | ''
+
 /** What `map`, `reduce` and `teardown` may return: nothing, or pairs to emit; each of them is also a generator function if it likes. */
-export type Returned<K, V> = void | Iterable<readonly [K, V] | void> | AsyncIterable<readonly [K, V] | void>
+export type Returned<K, V> = Nothing | Iterable<readonly [K, V] | Nothing> | AsyncIterable<readonly [K, V] | Nothing>
 
 export type Params = Readonly<Record<string, unknown>>
 

@@ -50,6 +50,7 @@ test('generators and returned pairs say what combine and reduce get', () => {
   })
   mapReduce({ map: (line: string, emit) => line.split(' ').map(word => emit(word, 1)) })
   mapReduce({ map: (line: string, emit) => Promise.all(line.split(' ').map(async word => emit(word, 1))) })
+  mapReduce({ map: (line: string, emit) => line && emit(line, 1) })
   mapReduce({ input: { format: 'csv' }, *map(row) { expectTypeOf(row).toEqualTypeOf<Record<string, string>>(); yield [row['a']!, row] } })
 })
 
