@@ -88,7 +88,7 @@ test('progress is told of all attempts, whatever one of them has counted and how
 })
 
 test('a counter that would not be a number any more is refused where the program raises it', () => {
-  const context = new TaskContext({ work: { job: 'j', stage: 0, task: 0 } as never, params: {}, random: seeded(1), print: () => {} })
+  const context = new TaskContext({ work: { job: 'j', stage: 0, task: 0, input: { kind: 'split' } } as never, params: {}, random: seeded(1), print: () => {} })
   context.counter('big', 1e300)
   expect(() => context.counter('big', 1e299)).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('the counter "big" would be 1.1e+300') }))
   expect(() => context.counter('other', -Number.MAX_VALUE)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
