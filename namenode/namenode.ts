@@ -151,7 +151,10 @@ export class Namenode {
     const discard = (blocks: readonly BlockId[]): void => keeper.discard(blocks)
     const jobs = new Jobs({ clock, failpoints, log, journal, registry, tokens, actor, holders: id => keeper.holders(id), halted: () => keeper.safe.held, trash: trashKeepMs > 0 })
     const sweeper = new Sweeper({ journal, clock, log, gone: discard })
-    const trash: TrashOptions = { journal, clock, actor, keepMs: trashKeepMs, held: () => keeper.safe.held, removed: () => sweeper.wake() }
+    const held = (): boolean => keeper.safe.held
+    // Repeats of removals are answered in safe mode too, and take nothing apart then.
+    const removed = (): void => { if (!held()) sweeper.wake() }
+    const trash: TrashOptions = { journal, clock, actor, keepMs: trashKeepMs, held, removed }
 
     const operators = new Operators({ journal, registry, keeper, clock, actor })
     const balancing = new Balancing({ journal, balancer: keeper.balancer, clock, log, actor })
@@ -166,26 +169,25 @@ export class Namenode {
     const about = { cluster: this.cluster, dir, pid, version, startedMs: Math.floor(clock.now()), address: () => this.address, defaults }
     const statusOptions: StatusOptions = { journal, registry, keeper, clock, about, jobsRunning: () => jobs.running, backupMs: () => backups.newestMs }
     exposeNamenode(metrics, statusOptions)
-    const held = (): boolean => keeper.safe.held
-    const changeable = (routes: readonly Route[]): Route[] => heldBack(routes, held)
+    const changeable = (routes: readonly Route[]): Route[] => heldBack(routes, { journal, held })
     // Of a namenode that is behind, what it says of files is as wrong as what it would do to them.
-    const answerable = (routes: readonly Route[]): Route[] => heldBack(routes, held, () => succession.behind)
+    const answerable = (routes: readonly Route[]): Route[] => heldBack(routes, { journal, held, behind: () => succession.behind })
     const server = this.#server = serve({
       auth: new Authenticator({ secret, cluster: this.cluster, loopback: isLoopback(config.host), clock }),
       clock, log, registry: metrics,
       routes: [
         ...answerable(namespaceRoutes({
-          journal, view, map, registry, tokens, random, clock, log, defaults, actor, trashKeepMs, removed: () => sweeper.wake(),
+          journal, view, map, registry, tokens, random, clock, log, defaults, actor, trashKeepMs, removed,
           suspect: (id, address, message) => keeper.suspect(id, address, message),
         })),
         ...answerable(trashRoutes(trash)),
         ...answerable(xattrRoutes({ journal, actor })),
         ...answerable(quotaRoutes({ journal, clock, actor })),
-        ...answerable(snapshotRoutes({ journal, clock, actor, removed: () => sweeper.wake() })),
+        ...answerable(snapshotRoutes({ journal, clock, actor, removed })),
         ...answerable(writingRoutes({ journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard })),
         ...nodesRoutes({ cluster: this.cluster, succession, journal, registry, terms, reports: keeper.reports, clock, nowMs, taken: (node, orders) => keeper.taken(node, orders), copyFailed: (node, failure) => keeper.repair.failed(node, failure) }),
         ...statusRoutes(statusOptions),
-        ...heldBack([...operators.routes, ...balancing.routes], () => false, () => succession.behind),
+        ...heldBack([...operators.routes, ...balancing.routes], { journal, behind: () => succession.behind }),
         ...answerable(jobs.routes),
         ...changeable(safetyRoutes({ journal, keeper, registry, clock, log, backups, backupDir: config.backups?.dir ?? `${dir}/backups`, actor })),
       ],
@@ -197,8 +199,8 @@ export class Namenode {
       balancing.chore,
       { name: 'end silent leases', everyMs: 1000, work: () => { if (!held()) return expireLeases({ journal, lifetimes, discard }) } },
       purging(trash),
-      counting({ journal, clock, held, stopped: () => this.#stopped !== undefined, removed: () => sweeper.wake() }),
-      { name: 'take apart what was removed', everyMs: 500, work: () => { if (!held()) sweeper.wake() } },
+      counting({ journal, clock, held, stopped: () => this.#stopped !== undefined, removed }),
+      { name: 'take apart what was removed', everyMs: 500, work: removed },
       { name: 'forget nodes that are gone', everyMs: 60_000, work: () => forgetGone({ journal, registry, clock }) },
       forgetting(journal, clock),
       backups.chore,

@@ -1,18 +1,29 @@
 // While an operator has said that nothing may change, whoever asks for a change is told so at once. People and their programs
 // decide what to do; tasks of jobs wait (src/rpc/call.ts, `patient`), for nobody looks after them.
+// A repeat of a change that was accepted before passes: it changes nothing, and its caller is owed the first answer.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import type { RequestId } from '../../src/base/ids.ts'
 import type { Route } from '../../src/rpc/serve.ts'
+import type { Journal } from '../journal/journal.ts'
 
 /** `final`: it will not be otherwise in a moment, so nobody tries again without having decided to. */
 export const inSafeMode = (): GristmillError =>
   new GristmillError('SAFE_MODE', 'an operator has put the namenode into safe mode: what is there can be read, and nothing be changed until `gristmill safemode leave`', { details: { final: true } })
 
-/** Routes, of which those that change something are refused while it is so. `behind`: why no answer of this namenode can be trusted, if so. */
-export const heldBack = (routes: readonly Route[], held: () => boolean, behind: () => GristmillError | undefined = () => undefined): Route[] => routes.map(each => ({
+export interface Holding {
+  readonly journal: Pick<Journal, 'hasAnswer'>
+  /** Is every change refused? default: never. */
+  readonly held?: () => boolean
+  /** Why no answer of this namenode can be trusted, if so; those that it has kept are of an old state, too. */
+  readonly behind?: () => GristmillError | undefined
+}
+
+/** Routes, of which those that change something are refused while it is so. */
+export const heldBack = (routes: readonly Route[], { journal, held = () => false, behind = () => undefined }: Holding): Route[] => routes.map(each => ({
   ...each,
   handler: (request, context) => {
-    const why = behind() ?? (each.message.mutation && held() ? inSafeMode() : undefined)
+    const why = behind() ?? (each.message.mutation && held() && !journal.hasAnswer((request as { requestId?: RequestId }).requestId) ? inSafeMode() : undefined)
     if (why) throw why
     return each.handler(request, context)
   },

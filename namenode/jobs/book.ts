@@ -3,7 +3,7 @@
 // cannot take it back.
 
 import { asError, hasCode, type ErrorCode } from '../../src/base/errors.ts'
-import type { AttemptId, JobId } from '../../src/base/ids.ts'
+import type { AttemptId, JobId, RequestId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import { unarmed, type Failpoints } from '../../src/ports/failpoints.ts'
@@ -63,6 +63,8 @@ export class JournalBook implements Book {
     checkFree(spec.output.path)
     return this.#journal.submit(submitJob, { requestId, actor, spec, nowMs: this.#clock.now() })
   }
+
+  hasAnswer(requestId: RequestId): boolean { return this.#journal.hasAnswer(requestId) }
 
   resume(job: JobId): Promise<number> { return this.#journal.submit(resumeJob, { job }) }
 

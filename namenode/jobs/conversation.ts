@@ -11,6 +11,7 @@ import * as task from '../../src/protocol/task.ts'
 import type { CallContext } from '../../src/rpc/context.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import { inSafeMode } from '../admin/hold.ts'
+import type { Actor } from '../journal/operation.ts'
 import type { Engine } from './engine.ts'
 import type { Rooms } from './rooms.ts'
 import { checkOutputPath, checkSpec } from './spec.ts'
@@ -27,9 +28,8 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
 
   async function submit(spec: JobSpec, context: CallContext): Promise<{ job: JobId }> {
     checkSpec(spec)
-    if (machine.jobs.size >= limits.jobsRunningMax) throw new GristmillError('OVERLOADED', `${limits.jobsRunningMax} jobs are running already; wait for one to end, or kill one`)
     const actor = rooms.actor(context.user)
-    await rooms.checkInputs(actor, spec)
+    if (!book.hasAnswer(context.requestId!)) await judge(actor, spec)
     const job = await book.submit({ requestId: context.requestId!, actor, spec })
     const head = book.head(job)
     // A repeated request: the job runs already, or has ended since.
@@ -37,6 +37,12 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
       engine.feed({ kind: 'submitted', job, user: context.user, spec, submittedMs: head.submittedMs, places: engine.placesOf(spec) })
     }
     return { job }
+  }
+
+  /** Throws OVERLOADED, and what is wrong with the inputs. */
+  async function judge(actor: Actor, spec: JobSpec): Promise<void> {
+    if (machine.jobs.size >= limits.jobsRunningMax) throw new GristmillError('OVERLOADED', `${limits.jobsRunningMax} jobs are running already; wait for one to end, or kill one`)
+    await rooms.checkInputs(actor, spec)
   }
 
   /** ENOENT if nobody knows it. */

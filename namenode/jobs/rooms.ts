@@ -44,6 +44,8 @@ export interface Blocks {
 export interface Book {
   /** Throws what publishing would throw, as far as it can be known now; EBUSY where another job will publish. A repeated request gets the first answer. */
   submit(request: { requestId: RequestId; actor: Actor; spec: JobSpec }): Promise<JobId>
+  /** Was a request with this id accepted before? Its repeat gets the first answer, and is not judged again. */
+  hasAnswer(requestId: RequestId): boolean
   /** A running job is taken over by this life of the namenode; returns how many lives it has seen. */
   resume(job: JobId): Promise<number>
   /** The failure if the task's output is not where it should be. */

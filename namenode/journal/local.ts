@@ -58,6 +58,8 @@ export class LocalJournal implements Journal {
   /** The journal's clock: wall-clock time at the start, monotonic from there. A clock that is set changes nothing. */
   readonly #originMs: number
   #pumping: Promise<void> | undefined
+  /** Taken out of the queue and not answered yet. */
+  #atWork: readonly Waiting[] = []
   #failed: GristmillError | undefined
   readonly #room: Room
   readonly #closing = new AbortController()
@@ -106,18 +108,29 @@ export class LocalJournal implements Journal {
     if (this.#failed) return Promise.reject(this.#failed)
     if (this.#closing.signal.aborted) return Promise.reject(stopping())
     if (this.#room.full) {
-      const before = answerBefore(this.#state, { mutation, operation })
-      if (before) return Promise.resolve(before.result as R)
-      return this.#room.answerTo((operation as { requestId?: RequestId }).requestId) as Promise<R> | undefined ?? Promise.reject(this.#room.full)
+      return this.#firstAnswer({ mutation, operation }) as Promise<R> | undefined ?? Promise.reject(this.#room.full)
     }
     const { promise, resolve, reject } = Promise.withResolvers<R>()
     try {
       this.#queue.push({ mutation, operation, resolve: resolve as (result: unknown) => void, reject, done: promise, result: undefined, error: undefined })
     } catch (error) {
-      return Promise.reject(error) // OVERLOADED
+      // OVERLOADED; a repeat of what has happened, or of what waits, needs no place.
+      return this.#firstAnswer({ mutation, operation }) as Promise<R> | undefined ?? Promise.reject(error)
     }
     this.#pumping ??= this.#pump()
     return promise
+  }
+
+  hasAnswer(requestId: RequestId | undefined): boolean {
+    if (requestId === undefined || this.#failed) return false
+    return this.#state.keptAnswer(requestId) !== undefined || this.#waitingFor(requestId) !== undefined
+  }
+
+  /** The operation of this request that was submitted and has not been answered yet. Walks over all that wait: only for what would be refused. */
+  #waitingFor(requestId: RequestId | undefined): Waiting | undefined {
+    if (requestId === undefined) return undefined
+    const is = ({ operation }: Waiting): boolean => (operation as { requestId?: RequestId }).requestId === requestId
+    return this.#atWork.find(is) ?? this.#queue.find(is)
   }
 
   async close(): Promise<void> {
@@ -134,6 +147,7 @@ export class LocalJournal implements Journal {
         // Requests that have arrived but were not yet looked at come into this group too. No timer: a lone request waits for nobody.
         await this.#options.clock.yield()
         if (rest.length === 0) rest = this.#queue.drain()
+        this.#atWork = rest
         if (rest.length === 0 || this.#failed) break
         const group = rest.length <= groupMax ? rest : rest.slice(0, groupMax)
         rest = rest.length <= groupMax ? [] : rest.slice(groupMax)
@@ -141,6 +155,7 @@ export class LocalJournal implements Journal {
       }
     } finally {
       this.#pumping = undefined
+      this.#atWork = []
       for (const each of [...rest, ...this.#queue.drain()]) each.reject(this.#failed)
     }
   }
@@ -209,7 +224,7 @@ export class LocalJournal implements Journal {
       this.#answer(group)
     }
     try {
-      await this.#room.wait(group, cause, { commit, waiting: this.#queue.drain(), signal: this.#closing.signal })
+      await this.#room.wait(group, cause, { commit, waiting: this.#queue.drain().filter(each => !this.#answerAgain(each)), signal: this.#closing.signal })
     } catch (error) {
       this.#fail(group, error)
     }
@@ -231,12 +246,22 @@ export class LocalJournal implements Journal {
       ? new GristmillError('ENOSPC', `the disk under ${dir} is full, nothing was changed; free some space on the namenode's disk`, { cause })
       : new GristmillError('UNAVAILABLE', `the journal in ${dir} cannot be written (${code ?? asError(cause).message}), nothing was changed`, { cause })
     log.error('a group of operations was refused because the journal could not take it', { error: cause, operations: group.length })
-    for (const each of group) {
-      // A repeat of what has happened already: "nothing was changed" would be a lie.
-      const before = answerBefore(this.#state, each)
-      if (before) each.resolve(before.result)
-      else each.reject(error)
-    }
+    for (const each of group) if (!this.#answerAgain(each)) each.reject(error)
+  }
+
+  /** The answer that was given to this request before, or will be to its first copy; undefined if it is no repeat. */
+  #firstAnswer(repeat: Pick<Waiting, 'mutation' | 'operation'>): Promise<unknown> | undefined {
+    const before = answerBefore(this.#state, repeat)
+    if (before) return Promise.resolve(before.result)
+    const first = this.#waitingFor((repeat.operation as { requestId?: RequestId }).requestId)
+    return first === repeat ? undefined : first?.done
+  }
+
+  /** Answers a repeat, to which "nothing was changed" would be a lie; false if it is none. */
+  #answerAgain(each: Waiting): boolean {
+    const first = this.#firstAnswer(each)
+    first?.then(each.resolve, each.reject)
+    return first !== undefined
   }
 
   #fail(group: readonly Waiting[], cause: unknown): void {

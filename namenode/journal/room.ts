@@ -1,8 +1,7 @@
 // A group of operations that is in the log for good, and for which the store has no room yet. It is committed as soon as there
-// is; until then what is there can be read and nothing be changed. Who asks again for one of these gets its answer then.
+// is; until then what is there can be read and nothing be changed. The journal gives a repeat of one of these its answer then.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
-import type { RequestId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Waiting } from './group.ts'
@@ -14,7 +13,6 @@ export class Room {
   readonly #clock: Clock
   readonly #log: Log
   #full: GristmillError | undefined
-  readonly #stuck = new Map<RequestId, Promise<unknown>>()
 
   constructor({ clock, log }: { readonly clock: Clock; readonly log: Log }) {
     this.#clock = clock
@@ -24,9 +22,6 @@ export class Room {
   /** Said to everybody who comes while a group waits; undefined if none does. */
   get full(): GristmillError | undefined { return this.#full }
 
-  /** The answer that a request of the waiting group will get. */
-  answerTo(requestId: RequestId | undefined): Promise<unknown> | undefined { return requestId && this.#stuck.get(requestId) }
-
   /**
    * Returns when `commit` has found room. Throws what else it says, and `cause` if `signal` aborts before: then nobody knows of
    * the group yet, and the next start applies it.
@@ -34,10 +29,6 @@ export class Room {
   async wait(group: readonly Waiting[], cause: GristmillError, { commit, waiting, signal }: { commit(): void; waiting: readonly Waiting[]; signal: AbortSignal }): Promise<void> {
     const full = this.#full = new GristmillError('ENOSPC', `${cause.message}; what is there can be read, and changes are refused until there is room`, { cause, details: cause.details })
     this.#log.error('the disk of the namenode is full; changes are refused until there is room', { error: cause, operations: group.length })
-    for (const { operation, done } of group) {
-      const { requestId } = operation as { requestId?: RequestId }
-      if (requestId) this.#stuck.set(requestId, done)
-    }
     for (const each of waiting) each.reject(full)
     try {
       for (;;) {
@@ -53,7 +44,6 @@ export class Room {
       }
     } finally {
       this.#full = undefined
-      this.#stuck.clear()
     }
   }
 }

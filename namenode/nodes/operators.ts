@@ -12,7 +12,7 @@ import { nodeStatus } from '../admin/status.ts'
 import { countHeld } from '../blocks/drain.ts'
 import type { Keeper } from '../blocks/keeper.ts'
 import type { Chore } from '../housekeeping.ts'
-import type { Journal } from '../journal/journal.ts'
+import { judge, type Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import { noteNode } from './known.ts'
 import type { DataNode } from './node.ts'
@@ -80,10 +80,12 @@ export class Operators {
   }
 
   async #decommission(requestId: RequestId, node: DataNode): Promise<NodeStatus> {
-    const { keeper, clock } = this.#options
+    const { journal, keeper, clock } = this.#options
     if (node.service.state === 'decommissioning' || node.service.state === 'decommissioned') return nodeStatus(node, clock)
-    if (!keeper.ready) throw new GristmillError('SAFE_MODE', 'it is not known yet where blocks lie, and so not whether this datanode can be spared; ask again in a moment')
-    if (node.holds) this.#checkEnough(node)
+    judge(journal, requestId, () => {
+      if (!keeper.ready) throw new GristmillError('SAFE_MODE', 'it is not known yet where blocks lie, and so not whether this datanode can be spared; ask again in a moment')
+      if (node.holds) this.#checkEnough(node)
+    })
     return this.#set(requestId, node, { state: 'decommissioning' })
   }
 
@@ -102,6 +104,13 @@ export class Operators {
   }
 
   async #maintain(requestId: RequestId, node: DataNode, forMs: number): Promise<NodeStatus> {
+    const { journal, clock } = this.#options
+    judge(journal, requestId, () => this.#checkThere(node))
+    return this.#set(requestId, node, { state: 'maintenance', untilMs: Math.floor(clock.now()) + forMs })
+  }
+
+  /** Throws EINVAL for a node that is leaving or dead. */
+  #checkThere(node: DataNode): void {
     const { state } = node.service
     if (state === 'decommissioning' || state === 'decommissioned') {
       throw new GristmillError('EINVAL', `${node.node} is ${state}: its blocks are copied elsewhere, and nobody waits for it; recommission it if it is to stay`, { details: { node: node.node } })
@@ -109,7 +118,6 @@ export class Operators {
     if (node.state === 'dead') {
       throw new GristmillError('EINVAL', `${node.node} has been dead for ${formatDuration(this.#options.clock.mono() - node.contactMs)}, and its blocks are being copied; maintenance is for nodes that are there`, { details: { node: node.node } })
     }
-    return this.#set(requestId, node, { state: 'maintenance', untilMs: Math.floor(this.#options.clock.now()) + forMs })
   }
 
   async #look(): Promise<void> {

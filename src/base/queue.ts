@@ -23,6 +23,9 @@ export class Queue<T> {
     this.#items.push(item)
   }
 
+  /** The first item that waits for which this is true. */
+  find(is: (item: T) => boolean): T | undefined { return this.#items.find(is) }
+
   /** Everything that waits, oldest first; the queue is empty afterwards. */
   drain(): T[] {
     const items = this.#items

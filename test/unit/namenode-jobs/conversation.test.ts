@@ -1,6 +1,8 @@
 import { beforeEach, expect, test } from 'vitest'
 import { jobRoutes } from '../../../namenode/jobs/conversation.ts'
 import { Engine } from '../../../namenode/jobs/engine.ts'
+import { GristmillError } from '../../../src/base/errors.ts'
+import { limits } from '../../../src/base/limits.ts'
 import { blockId, nodeId, type AttemptId, type JobId } from '../../../src/base/ids.ts'
 import * as protocol from '../../../src/protocol/job.ts'
 import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
@@ -73,6 +75,17 @@ test('a submit that is repeated because its answer was lost makes one job', asyn
   expect(runs()).toHaveLength(1)
   expect(await submit(undefined, { requestId: 'x:1' })).toBe(one)
   expect(engine.machine.jobs.size).toBe(1)
+})
+
+test('a submit that is repeated is told of its job, though its inputs have gone or no more jobs may run', async () => {
+  open('a')
+  const job = await submit({ maps: 1, reduces: 1 }, { requestId: 'c:again' })
+  Object.assign(rooms, { checkInputs: () => { throw new GristmillError('ENOENT', 'the input has gone') } })
+  await expect(submit()).rejects.toMatchObject({ code: 'ENOENT' })
+  expect(await submit({ maps: 1, reduces: 1 }, { requestId: 'c:again' })).toBe(job)
+  Object.defineProperty(engine.machine.jobs, 'size', { value: limits.jobsRunningMax })
+  await expect(submit()).rejects.toMatchObject({ code: 'OVERLOADED' })
+  expect(await submit({ maps: 1, reduces: 1 }, { requestId: 'c:again' })).toBe(job)
 })
 
 test('a report that is repeated gets the same answer while the job runs and after it is over', async () => {

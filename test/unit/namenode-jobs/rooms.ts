@@ -32,6 +32,8 @@ export class MemoryBook implements Book {
     return job
   }
 
+  hasAnswer(id: string): boolean { return this.requests.has(id) }
+
   async resume(job: JobId): Promise<number> {
     const kept = this.jobs.get(job)!
     kept.record = { ...kept.record, term: kept.record.term + 1 }

@@ -8,6 +8,7 @@ import { list } from '../../../namenode/namespace/read.ts'
 import { create } from '../../../namenode/writing/mutations.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { requestId } from '../../../src/base/ids.ts'
+import { limits } from '../../../src/base/limits.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { MemoryDisk } from '../../kit/memory-disk.ts'
 import { MemoryStore } from '../../kit/memory-store.ts'
@@ -308,6 +309,37 @@ test('a store without room for a commit: reads go on, changes are refused, and w
   // The log has each operation once, and gives the same state to the byte: also the time at which answers were kept.
   const rebuilt = await openBench({ disk: bench.disk.cut(), fresh: false })
   expect(rebuilt.store.dump()).toBe(bench.store.dump())
+})
+
+test('repeats that wait while a group finds no room get the answers of their first copies', async () => {
+  const bench = await openBench()
+  const before = await make(bench, '/before', 'c:0')
+  let late: Array<Promise<unknown>> | undefined
+  bench.store.onCommit = () => {
+    late ??= [make(bench, '/before', 'c:0'), make(bench, '/a', 'c:1')]
+    throw full()
+  }
+  const first = make(bench, '/a', 'c:1')
+  while (!late) await new Promise(resolve => { setImmediate(resolve) })
+  expect(await late[0]).toEqual(before)
+  bench.store.onCommit = undefined
+  bench.clock.pass(500)
+  expect(await late[1]).toEqual(await first)
+  expect(names(bench)).toEqual(['/a', '/before'])
+})
+
+test('a queue that is full refuses what is new, and answers repeats of what has happened and of what waits', async () => {
+  const bench = await openBench()
+  const before = await make(bench, '/a', 'c:0')
+  const first = make(bench, '/b', 'c:1')
+  const others: Array<Promise<string>> = []
+  while (bench.journal.waiting < limits.mutationQueueMax) others.push(outcome(make(bench, '/b/c')))
+  const answers = [make(bench, '/a', 'c:0'), make(bench, '/b', 'c:1')]
+  const refused = outcome(make(bench, '/c', 'c:2'))
+  expect([bench.journal.hasAnswer(requestId('c:1')), bench.journal.hasAnswer(requestId('c:2'))]).toEqual([true, false])
+  expect(await Promise.all(answers)).toEqual([before, await first])
+  expect(await refused).toBe('OVERLOADED')
+  await Promise.all(others)
 })
 
 test('a namenode that ends while its disk is full says that the outcome is unknown, and the next one has it', async () => {

@@ -9,6 +9,7 @@ import { mkdir, remove, rename, touch } from '../../../namenode/namespace/names.
 import { sweep } from '../../../namenode/namespace/sweep.ts'
 import { createSnapshot } from '../../../namenode/snapshots/mutations.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
+import { GristmillError } from '../../../src/base/errors.ts'
 import { blockId, requestId } from '../../../src/base/ids.ts'
 import { silent } from '../../../src/ports/log.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
@@ -81,11 +82,35 @@ test('leaving ends the safe mode of a start, too, which would have waited for wh
 
 test('what changes something is held back, what only looks is not', async () => {
   let held = true
-  const [change, look] = heldBack([route(namespace.touch, () => ({}) as never), route(namespace.stat, () => ({}) as never)], () => held)
+  const journal = { hasAnswer: () => false }
+  const [change, look] = heldBack([route(namespace.touch, () => ({}) as never), route(namespace.stat, () => ({}) as never)], { journal, held: () => held })
   expect(() => change!.handler({} as never, {} as never)).toThrow(expect.objectContaining({ code: 'SAFE_MODE', details: { final: true } }))
   expect(look!.handler({} as never, {} as never)).toEqual({})
   held = false
   expect(change!.handler({} as never, {} as never)).toEqual({})
+})
+
+test('in safe mode a repeat of a change that was accepted before gets the first answer, one that still waits for its answer too, and nothing changes', async () => {
+  const sim = await Sim.calm(7, 1)
+  const { journal, clock } = sim.house.bench
+  let held = false
+  let behind: GristmillError | undefined
+  const [handle] = heldBack([
+    route(namespace.mkdir, ({ requestId: id, path }) => journal.submit(mkdir, { requestId: id, path, nowMs: clock.now(), ...root })),
+  ], { journal, held: () => held, behind: () => behind })
+  const ask = async (id: string, path: string): Promise<unknown> => await handle!.handler({ requestId: requestId(id), path } as never, {} as never)
+  const first = await ask('c:1', '/a')
+  const waits = ask('c:2', '/b')
+  held = true
+  expect(await Promise.all([ask('c:1', '/a'), ask('c:2', '/b'), waits].map(each => each.then(status => (status as { path: string }).path)))).toEqual(['/a', '/b', '/b'])
+  const { appliedSeq } = journal.view.counters
+  expect(await ask('c:1', '/a')).toEqual(first)
+  await expect(ask('c:3', '/c')).rejects.toMatchObject({ code: 'SAFE_MODE' })
+  expect(journal.view.counters.appliedSeq).toBe(appliedSeq)
+  // What a namenode that is behind has kept is of an old state, as everything else of it.
+  behind = new GristmillError('SAFE_MODE', 'this namenode is behind its cluster')
+  await expect(ask('c:1', '/a')).rejects.toThrow('behind')
+  await sim.house.stop()
 })
 
 test('blocks that lost operations may have made are left where they are; garbage beside them goes', async () => {

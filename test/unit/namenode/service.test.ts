@@ -83,6 +83,24 @@ test('a node is not said to be empty while something on it has no other copy', a
   await house.stop()
 })
 
+test('an order about a node that is repeated gets its first answer, whatever the node is by then', async () => {
+  const sim = await Sim.calm(73, 3)
+  const [a] = sim.nodes as [Fake, Fake, Fake]
+  await place(sim, 2, [0, 1])
+  const away = { ...ask(), node: a.id, forMs: 10_000 }
+  await sim.house.call(maintenance, away)
+  await back(sim, a)
+  const out = { ...ask(), node: a.id }
+  await sim.house.call(decommission, out)
+  await expect(excuse(sim, a, 10_000)).rejects.toMatchObject({ code: 'EINVAL' })
+  expect((await sim.house.call(maintenance, away)).service).not.toBe('maintenance')
+  await back(sim, a)
+  await place(sim, 3, [0, 1, 2])
+  await expect(take(sim, a)).rejects.toMatchObject({ code: 'EINVAL' })
+  expect((await sim.house.call(decommission, out)).service).toBe('in-service')
+  await sim.house.stop()
+})
+
 test('a node is not let go when too few would be left, and the answer says what to do', async () => {
   const sim = await Sim.calm(62, 3, 1)
   const [a, b, c] = sim.nodes as [Fake, Fake, Fake]

@@ -62,6 +62,32 @@ test('on nodes with less room than a whole block small files are still written, 
   await sim.house.stop()
 })
 
+test('a create or an allocation that is repeated gets its first answer, however full disks and the file are by then', async () => {
+  const { sim, write } = await writing(96, 2)
+  const { bench } = sim.house
+  for (const node of sim.nodes) node.capacityBytes = 1000 * MiB
+  await sim.pass(500)
+  const made = { ...ask(), path: '/f', blocks: 1, bytes: 1000 }
+  const created = await write(create, made)
+  const more = { ...ask(), lease: created.lease, count: limits.fileBlocksMax * 2 - 1, bytes: 1000 }
+  const ids = ({ blocks }: { blocks: ReadonlyArray<{ id: BlockId }> }): BlockId[] => blocks.map(({ id }) => id)
+  const allocated = await write(allocate, more)
+  // The file has all that it may have now.
+  await expect(write(allocate, { ...ask(), lease: created.lease, count: 1 })).rejects.toMatchObject({ code: 'TOO_LARGE' })
+  expect(ids(await write(allocate, more))).toEqual(ids(allocated))
+  for (const node of sim.nodes) node.capacityBytes = 1
+  await sim.pass(500)
+  await expect(write(create, { ...made, ...ask(), path: '/g' })).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringContaining('free some space') })
+  // It exists; only where its block could go is not known now.
+  await expect(write(create, made)).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringContaining('try again in a moment') })
+  const { appliedSeq } = bench.journal.view.counters
+  for (const node of sim.nodes) node.capacityBytes = 1000 * MiB
+  await sim.pass(500)
+  expect(ids(await write(create, made))).toEqual(ids(created))
+  expect(bench.journal.view.counters.appliedSeq).toBe(appliedSeq)
+  await sim.house.stop()
+})
+
 test('a full node is passed over for what does not fit on it, and taken for what does', async () => {
   const { sim, write } = await writing(91, 2)
   sim.nodes[0]!.capacityBytes = 10 * MiB
