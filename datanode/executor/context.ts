@@ -3,6 +3,7 @@
 
 import { posix } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
+import { ExactSum } from '../../src/base/exactsum.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { Context, Params } from '../../src/program/authoring.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
@@ -31,7 +32,8 @@ export class TaskContext implements Context {
   readonly #random: Random
   readonly #assets: ReadonlyMap<string, string>
   readonly #print: (...parts: unknown[]) => void
-  readonly #counters = new Map<string, number>()
+  /** Exact: what async functions of a program count in another order is the same sum. */
+  readonly #counters = new Map<string, ExactSum>()
 
   constructor({ work, params, assets = new Map(), random, print }: ContextOptions) {
     this.#assets = assets
@@ -50,12 +52,13 @@ export class TaskContext implements Context {
   }
 
   counter(name: string, by = 1): void {
-    const before = this.#counters.get(name)
-    if (before === undefined) this.#check(name)
+    let sum = this.#counters.get(name)
+    if (sum === undefined) this.#check(name)
     if (typeof by !== 'number' || !Number.isFinite(by)) throw new GristmillError('EINVAL', `the counter "${name}" was to be raised by ${String(by)}; give a number`)
-    const sum = (before ?? 0) + by
-    if (Math.abs(sum) > counterMax) throw new GristmillError('EINVAL', `the counter "${name}" would be ${sum}; a task may count up to ${counterMax}, so that the sum over all tasks is still a number`)
-    this.#counters.set(name, sum)
+    const after = (sum?.value ?? 0) + by
+    if (Math.abs(after) > counterMax) throw new GristmillError('EINVAL', `the counter "${name}" would be ${after}; a task may count up to ${counterMax}, so that the sum over all tasks is still a number`)
+    if (!sum) this.#counters.set(name, sum = new ExactSum())
+    sum.add(by)
   }
 
   #check(name: string): void {
@@ -74,6 +77,6 @@ export class TaskContext implements Context {
 
   /** Under their names in the job's status. */
   userCounters(): Record<string, number> {
-    return Object.fromEntries([...this.#counters].map(([name, value]) => [`user.${name}`, value]))
+    return Object.fromEntries([...this.#counters].map(([name, sum]) => [`user.${name}`, sum.value]))
   }
 }

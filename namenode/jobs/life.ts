@@ -12,7 +12,7 @@ import { enqueue, offer } from './offer.ts'
 import { Pending } from './pending.ts'
 import type { TaskRecord } from './record.ts'
 import { jobStatus, recordOf } from './status.ts'
-import { addCounters, changed, endAttempt, newJob, placeOf, ready, runningOf, type Job, type Stage, type State, type Task } from './state.ts'
+import { changed, endAttempt, newJob, placeOf, ready, runningOf, type Job, type Stage, type State, type Task } from './state.ts'
 
 export function submitted(state: State, event: Event & { kind: 'submitted' }): void {
   const job = newJob(event, 0)
@@ -52,7 +52,7 @@ function restore(state: State, job: Job, stage: Stage, task: Task, record: TaskR
   stage.failedAttempts += record.others.filter(other => other.state === 'failed').length
   stage.startedMs = Math.min(stage.startedMs ?? won.startedMs, won.startedMs)
   stage.finishedMs = Math.max(stage.finishedMs ?? won.finishedMs, won.finishedMs)
-  addCounters(stage.counters, won.counters)
+  stage.counters.add(won.counters)
   job.used.add(won.node)
   if (won.output.kind !== 'shuffle') return
   stage.outputBytes.set(won.node, (stage.outputBytes.get(won.node) ?? 0) + won.output.bytes)

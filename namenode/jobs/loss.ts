@@ -8,7 +8,7 @@ import type { Event } from './event.ts'
 import { advance, orderKill } from './life.ts'
 import { enqueue, offer } from './offer.ts'
 import { giveWay, lost } from './retry.ts'
-import { addCounters, changed, endAttempt, placeOf, someNode, type Attempt, type Job, type Node, type Place, type State } from './state.ts'
+import { changed, endAttempt, placeOf, someNode, type Attempt, type Job, type Node, type Place, type State } from './state.ts'
 
 export function joined(state: State, event: Event & { kind: 'joined' }): void {
   const { node: id, rack, host, slots } = event
@@ -134,7 +134,7 @@ export function loseOutput(state: State, place: Place): void {
   stage.done--
   stage.state = 'running'
   stage.finishedMs = undefined
-  addCounters(stage.counters, won.counters, -1)
+  stage.counters.takeBack(won.counters)
   const left = (stage.outputBytes.get(won.node) ?? 0) - won.output.bytes
   if (left > 0) stage.outputBytes.set(won.node, left)
   else stage.outputBytes.delete(won.node)

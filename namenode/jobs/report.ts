@@ -11,7 +11,7 @@ import { offer } from './offer.ts'
 import type { TaskRecord } from './record.ts'
 import { again, lost } from './retry.ts'
 import { recordOf } from './status.ts'
-import { addCounters, changed, endAttempt, placeOf, type Place, type State } from './state.ts'
+import { changed, endAttempt, placeOf, type Place, type State } from './state.ts'
 import { noteDuration } from './twin.ts'
 
 type Finished = Event & { kind: 'finished' }
@@ -81,7 +81,7 @@ export function committed(state: State, event: Event & { kind: 'committed' }): v
   task.state = 'done'
   task.won = won
   stage.done++
-  addCounters(stage.counters, won.counters)
+  stage.counters.add(won.counters)
   if (attempt) noteDuration(stage, state.at.monoMs - attempt.startedMonoMs)
   killAttempts(state, place, won.attempt)
   if (won.output.kind === 'shuffle') {

@@ -9,6 +9,7 @@ import type { JobSpec, StageSpec } from '../../src/protocol/job.ts'
 import type { Effect, JobFacts, Locality, Moment, Places } from './event.ts'
 import { Pending } from './pending.ts'
 import type { TaskRecord } from './record.ts'
+import { CounterSums } from './sums.ts'
 
 export interface Node {
   readonly id: NodeId
@@ -72,7 +73,7 @@ export interface Stage {
   twins: number
   /** Sum of the fractions of running attempts. */
   fraction: number
-  counters: Record<string, number>
+  readonly counters: CounterSums
   startedMs: number | undefined
   finishedMs: number | undefined
   /** How often each node was passed over since it last ran a task of this stage near its data. */
@@ -135,7 +136,7 @@ export const attemptsPerTerm = 1000
 export function newJob(facts: JobFacts, term: number): Job {
   const stages = facts.spec.stages.map((spec, index): Stage => ({
     index, spec, tasks: [], readers: [], state: 'waiting', pending: new Pending(), places: facts.places[index],
-    waiting: 0, running: 0, done: 0, failedAttempts: 0, twins: 0, fraction: 0, counters: {}, startedMs: undefined, finishedMs: undefined,
+    waiting: 0, running: 0, done: 0, failedAttempts: 0, twins: 0, fraction: 0, counters: new CounterSums(), startedMs: undefined, finishedMs: undefined,
     skips: new Map(), active: new Set(), durations: [], outputBytes: new Map(), absent: new Set(),
   }))
   for (const stage of stages) {
@@ -209,12 +210,6 @@ export function endAttempt(state: State, { job, stage, task }: Place, attempt: A
 }
 
 export const runningOf = (task: Task): Attempt[] => task.attempts.filter(attempt => attempt.state === 'running')
-
-export function addCounters(sum: Record<string, number>, more: Counters, sign: 1 | -1 = 1): void {
-  for (const [name, value] of Object.entries(more)) sum[name] = (sum[name] ?? 0) + sign * value
-  // What was counted and then taken back leaves no zero behind: sums are the same as if it had never happened.
-  if (sign === -1) for (const name of Object.keys(more)) if (sum[name] === 0) delete sum[name]
-}
 
 /** May tasks of this stage start? All that it reads is done, and lies on nodes that can be asked. */
 export function ready(job: Job, stage: Stage): boolean {

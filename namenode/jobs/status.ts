@@ -2,12 +2,11 @@
 
 import type { JobState, JobStatus, StageStatus, AttemptStatus, TaskStatus } from '../../src/protocol/job.ts'
 import type { TaskRecord } from './record.ts'
-import { addCounters, type Attempt, type Job, type Stage, type Task } from './state.ts'
+import type { Attempt, Job, Stage, Task } from './state.ts'
+import { CounterSums } from './sums.ts'
 
 /** `finishedMs` only for a job that is over (or will be, once the journal has it). */
 export function jobStatus(job: Job, as?: JobState, finishedMs?: number): JobStatus {
-  const counters: Record<string, number> = {}
-  for (const stage of job.stages) addCounters(counters, stage.counters)
   const shown: JobState = as ?? (job.state === 'publishing' ? 'publishing' : 'running')
   return {
     job: job.id, name: job.spec.name, user: job.user, state: shown, version: job.version, output: job.spec.output.path,
@@ -15,7 +14,7 @@ export function jobStatus(job: Job, as?: JobState, finishedMs?: number): JobStat
     ...finishedMs !== undefined && { finishedMs },
     // The reason is shown with the end that it caused, never before the journal has it.
     ...as !== undefined && job.failure && { failure: job.failure },
-    stages: job.stages.map(stageStatus), counters,
+    stages: job.stages.map(stageStatus), counters: CounterSums.total(job.stages.map(stage => stage.counters)),
   }
 }
 
@@ -27,7 +26,7 @@ function stageStatus(stage: Stage): StageStatus {
     fraction: stage.state === 'done' ? 1 : Math.min(1, fraction),
     ...stage.startedMs !== undefined && { startedMs: stage.startedMs },
     ...stage.finishedMs !== undefined && (stage.state === 'done' || stage.state === 'failed') && { finishedMs: stage.finishedMs },
-    counters: { ...stage.counters },
+    counters: { ...stage.counters.values },
   }
 }
 

@@ -68,7 +68,7 @@ export type RecordOf<I> =
 export interface Context<P = Params> {
   /** Those of the run over the program's own. */
   readonly params: P
-  /** Adds to a counter of the job, which counts committed attempts only. */
+  /** Adds to a counter of the job, which counts committed attempts only. Sums are exact until they are shown, so their order does not matter. */
   counter(name: string, by?: number): void
   /** Where an asset of the program lies on this machine: a path to read. Throws for one that the program does not list. */
   asset(name: string): string

@@ -33,6 +33,15 @@ test('a bad record is told with its place', () => {
   expect(toFailure(new GristmillError('EINVAL', 'no JSON', { details: { path: '/in', offset: 7 } }), task).failure.record).toEqual({ path: '/in', offset: 7 })
 })
 
+test('fractions that a program counts have one sum, whatever the order of its calls', () => {
+  const sums = [[0.1, 1e16, 0.2, -1e16], [1e16, 0.1, -1e16, 0.2], [0.2, 0.1, -1e16, 1e16]].map(numbers => {
+    const context = new TaskContext({ work: { job: 'j', stage: 1, task: 2, input: { kind: 'shuffle', stage: 0 } } as TaskWork, params: {}, random: seeded('1'), print() {} })
+    for (const each of numbers) context.counter('a', each)
+    return context.userCounters()['user.a']
+  })
+  expect(sums).toEqual([0.1 + 0.2, 0.1 + 0.2, 0.1 + 0.2])
+})
+
 test('the counters of a program are checked, and so is their number', () => {
   const context = new TaskContext({ work: { job: 'j', stage: 1, task: 2, input: { kind: 'shuffle', stage: 0 } } as TaskWork, params: {}, random: seeded('1'), print() {} })
   const { counter, random } = context

@@ -294,6 +294,52 @@ test('the output of a committed task that is lost leaves no trace in the sums', 
   expect([...job.stages[0]!.outputBytes]).toEqual([])
 })
 
+test('fractional counters have one sum, whatever the order of commits, of losses and of a restart', () => {
+  const values = [0.1, 1e16, -0.3, 1 / 3, -1e16, 7]
+  const counted = (order: readonly number[], between: (play: Play, job: Job) => Job = (_, job) => job): unknown => {
+    const play = new Play([a, b], values.length * 4)
+    let job = play.start(values.length, { reduces: 1, places: values.map(() => ['a']) })
+    const commit = (node: NodeId, task: number, counters: Record<string, number>): void => {
+      const { id } = job.stages[0]!.tasks[task]!.attempts.find(each => each.state === 'running' && each.node === node)!
+      play.done(node, id, counters)
+      play.settleAll()
+    }
+    for (const task of order) {
+      const running = job.stages[0]!.tasks[task]!.attempts.find(each => each.state === 'running')!
+      commit(running.node, task, { sum: values[task]!, nothing: task === 0 ? 0 : 1, zero: 0 })
+      if (task === order[3]) job = between(play, job)
+    }
+    const status = jobStatus(job)
+    expect(status.stages[0]!.done).toBe(values.length)
+    expect(status.counters).toEqual(status.stages[0]!.counters)
+    return status.counters
+  }
+  const wanted = { sum: 7.133333333333334, nothing: 5, zero: 0 }
+  for (const order of [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [1, 0, 4, 2, 5, 3], [3, 1, 5, 0, 2, 4]]) {
+    expect(counted(order)).toEqual(wanted)
+    // The journal's tasks come in order of their numbers.
+    expect(counted(order, (play, { id }) => {
+      play.restart()
+      play.apply({ kind: 'opened' })
+      play.join(a, values.length * 4)
+      return play.machine.jobs.get(id)!
+    })).toEqual(wanted)
+  }
+  // What was counted and lost is taken back, and counted again elsewhere.
+  const play = new Play([a, b], 2)
+  const job = play.start(3, { reduces: 1, places: [['a'], ['b'], ['b']] })
+  const [first, second, third] = [0, 1, 2].map(task => play.runs.find(run => attemptParts(run).task === task)!) as [AttemptId, AttemptId, AttemptId]
+  play.done(a, first, { sum: 1e16, zero: 1 })
+  play.done(b, second, { sum: 0.1, zero: -1 })
+  play.settleAll()
+  play.apply({ kind: 'lost', node: a })
+  play.settleAll()
+  expect(jobStatus(job).counters).toEqual({ sum: 0.1, zero: -1 })
+  play.done(b, third, { sum: 0.2, zero: 1 })
+  play.settleAll()
+  expect(jobStatus(job).counters).toEqual({ sum: 0.1 + 0.2, zero: 0 })
+})
+
 test('a namenode that starts again takes attempts of its earlier life over, but no number that it may give out itself', () => {
   const play = new Play([a, b])
   const job = play.start(2)
