@@ -141,7 +141,7 @@ export class Namenode {
 
     const terms = new Terms()
     const registry = new Registry({ clock, log, random }, terms, times)
-    const lifetimes = new Lifetimes({ clock, view, times })
+    const lifetimes = new Lifetimes({ clock: registry.awake, view, times })
     const keeper = new Keeper({
       view, registry, terms, tokens, clock, log, random, nodeDeadMs: times.nodeDeadMs,
       isOpen: id => lifetimes.isOpen(id),

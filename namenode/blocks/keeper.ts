@@ -63,7 +63,7 @@ export class Keeper {
     const deletions = this.deletions = new Deletions((node, id) => this.reports.mayDelete(node, id))
     const rescan = (): void => review.want()
     const repair = this.repair = new Repair({
-      map, registry, tokens, clock, log, random, rescan, lengthOf: id => knownBlock(view, id)?.length, isCorrupt: id => this.reports.isCorrupt(id),
+      map, registry, tokens, clock: registry.awake, log, random, rescan, lengthOf: id => knownBlock(view, id)?.length, isCorrupt: id => this.reports.isCorrupt(id),
     })
     const trim = this.trim = new Trim({ map, registry, deletions, random, rescan, isCopying: id => repair.isCopying(id) })
     this.balancer = new Balancer({ map, registry, repair, trim, clock, log, random, lengthOf: id => knownBlock(view, id)?.length, mayTrim: () => !this.safe.on })
@@ -74,7 +74,7 @@ export class Keeper {
     const suspects = this.#suspects = new Suspects(clock)
     this.reports = new Reports({ view, map, repair, deletions, suspects, log, isOpen, safe: () => this.safe.on, onGone: (id, node) => this.balancer.gone(id, node) })
     const safe = this.safe = new SafeMode({
-      clock, nodeDeadMs, blocks: () => view.counters.blocks, present: () => map.present, awaited: () => registry.awaited().length,
+      clock: registry.awake, nodeDeadMs, blocks: () => view.counters.blocks, present: () => map.present, awaited: () => registry.awaited().length,
       onCopies: () => {
         repair.allow()
         review.want()

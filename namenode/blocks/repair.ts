@@ -22,7 +22,7 @@ export interface RepairOptions {
   readonly map: BlockMap
   readonly registry: Registry
   readonly tokens: BlockTokens
-  readonly clock: Clock
+  readonly clock: Pick<Clock, 'mono'>
   readonly log: Log
   readonly random: Random
   /** Length of a block of a file; undefined if it is none any more. */

@@ -16,7 +16,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 const enough = 0.999
 
 export interface SafeModeOptions {
-  readonly clock: Clock
+  readonly clock: Pick<Clock, 'mono'>
   readonly nodeDeadMs: number
   /** Blocks of all files, and those of them that have a replica. */
   readonly blocks: () => number

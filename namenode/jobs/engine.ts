@@ -63,8 +63,8 @@ export class Engine {
     this.#working = true
     try {
       for (let next = this.#events.shift(); next; next = this.#events.shift()) {
-        const { clock } = this.#rooms
-        const effects = this.machine.apply(next, { nowMs: clock.now(), monoMs: clock.mono() })
+        const { clock, awake } = this.#rooms
+        const effects = this.machine.apply(next, { nowMs: clock.now(), monoMs: awake.mono() })
         for (const effect of effects) this.#carryOut(effect)
       }
     } finally {

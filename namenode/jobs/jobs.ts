@@ -41,7 +41,7 @@ export class Jobs {
   constructor({ clock, failpoints, log, journal, registry, tokens, holders, actor, halted, trash }: JobsOptions) {
     this.#book = new JournalBook({ journal, clock, failpoints, trash })
     const rooms = {
-      clock, log, book: this.#book, actor, halted,
+      clock, awake: registry.awake, log, book: this.#book, actor, halted,
       nodes: {
         order: (node, order) => void registry.get(node)?.orders.push(order),
         place: id => {

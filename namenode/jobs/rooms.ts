@@ -13,6 +13,8 @@ import type { JobRecord, TaskRecord } from './record.ts'
 
 export interface Rooms {
   readonly clock: Clock
+  /** Monotonic time without that in which this process stood still. */
+  readonly awake: Pick<Clock, 'mono'>
   readonly log: Log
   readonly book: Book
   readonly nodes: Nodes

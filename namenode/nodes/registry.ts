@@ -11,6 +11,7 @@ import type { Log } from '../../src/ports/log.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { RequestOf } from '../../src/protocol/message.ts'
 import type { beat, register } from '../../src/protocol/heartbeat.ts'
+import { AwakeClock } from './awake.ts'
 import { DataNode } from './node.ts'
 import type { KnownNode } from './known.ts'
 import { Orders } from './orders.ts'
@@ -48,9 +49,6 @@ export interface NodeListener {
 /** Of the usual time, for a node that broke off its waiting call and has said nothing since. */
 const hungUpShare = 1 / 3
 
-/** Looks that lie further apart, and by more than half of the time in which a node is silent, say that this process stood still in between. */
-const stoodStillMs = 1_000
-
 /** A node that dies twice within this long is unsteady, until it has lived for as long. */
 const unsteadyMs = 3_600_000
 
@@ -63,14 +61,17 @@ export class Registry {
   readonly #startMs: number
   #nextSession: number
   #met = false
-  /** When it was last looked who is silent. */
-  #lookedMs: number
+  /** Time in which this process ran. */
+  readonly awake: AwakeClock
+  /** Standstills that nodes have been excused for. */
+  #excusedMs = 0
 
   constructor(world: { clock: Clock; log: Log; random: Random }, terms: Terms, times: NodeTimes) {
     this.#world = world
     this.#terms = terms
     this.#times = times
-    this.#startMs = this.#lookedMs = world.clock.mono()
+    this.awake = new AwakeClock(world.clock, times)
+    this.#startMs = this.awake.mono()
     // Sessions of an earlier life of this namenode are not mistaken for ours.
     this.#nextSession = 1 + world.random.below(2 ** 40)
   }
@@ -107,7 +108,7 @@ export class Registry {
   }
 
   /** No node has come yet, and one that is there would not have had the time: whoever needs one asks again. */
-  get settling(): boolean { return !this.#met && this.#world.clock.mono() - this.#startMs < this.#times.nodeDeadMs }
+  get settling(): boolean { return !this.#met && this.awake.mono() - this.#startMs < this.#times.nodeDeadMs }
 
   /** Expected nodes that have neither reported everything since the start nor been given up; those that may be switched off are not expected. */
   awaited(): DataNode[] {
@@ -207,17 +208,14 @@ export class Registry {
     for (const listener of this.#listeners) listener.reported?.(node)
   }
 
-  /**
-   * Looks who has been silent for too long. Time in which this process stood still (its disk, a long computation, a machine that gives it
-   * no time) is nobody's silence: what was sent meanwhile lies unread.
-   */
+  /** Looks who has been silent for too long. Time in which this process stood still does not count. */
   check(): void {
     const now = this.#world.clock.mono()
-    const sinceMs = now - this.#lookedMs
-    this.#lookedMs = now
-    if (sinceMs > Math.max(stoodStillMs, this.#times.nodeStaleMs / 2)) {
-      this.#world.log.warn('this namenode stood still; no datanode is taken for silent because of it', { forMs: Math.round(sinceMs) })
-      for (const node of this.#nodes.values()) if (node.state !== 'dead') node.contactMs = Math.min(now, node.contactMs + sinceMs)
+    const stoodMs = this.awake.stoodMs - this.#excusedMs
+    if (stoodMs > 0) {
+      this.#excusedMs += stoodMs
+      this.#world.log.warn('this namenode stood still; neither datanodes nor writers are taken for silent because of it', { forMs: Math.round(stoodMs) })
+      for (const node of this.#nodes.values()) if (node.state !== 'dead') node.contactMs = Math.min(now, node.contactMs + stoodMs)
     }
     for (const node of this.#nodes.values()) {
       if (node.unsteady && now - node.diedMs > unsteadyMs) node.unsteady = false

@@ -1,4 +1,4 @@
-// How long leases live: since when nothing was heard of each writer, on the monotonic clock. Soft state: after a restart
+// How long leases live: since when nothing was heard of each writer, in time in which this namenode ran. Soft state: after a restart
 // every lease begins a fresh term, for nobody could renew it meanwhile. Also: which lease a block being written is part of.
 
 import type { BlockId, LeaseId } from '../../src/base/ids.ts'
@@ -12,13 +12,13 @@ export interface LeaseTimes {
 }
 
 export class Lifetimes {
-  readonly #clock: Clock
+  readonly #clock: Pick<Clock, 'mono'>
   readonly #times: LeaseTimes
   /** In the order in which they were heard of: the silent ones come first. */
   readonly #leases = new Map<LeaseId, { heardMs: number; readonly blocks: BlockId[] }>()
   readonly #blocks = new Map<BlockId, LeaseId>()
 
-  constructor({ clock, view, times }: { clock: Clock; view: View; times: LeaseTimes }) {
+  constructor({ clock, view, times }: { clock: Pick<Clock, 'mono'>; view: View; times: LeaseTimes }) {
     this.#clock = clock
     this.#times = times
     for (const lease of leases(view)) this.opened(lease.id, lease.blocks)

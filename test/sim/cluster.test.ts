@@ -120,6 +120,17 @@ test('a namenode that stands still for longer than a dead node is silent takes n
   expect(lines.filter(line => /is dead|has registered/.test(line) && Number.parseFloat(line) > 5_000)).toEqual([])
 })
 
+test('a namenode that stands still for longer than a lease may be silent ends no lease', async () => {
+  await using cluster = await start({ seed: 13, settings: { leaseSoft: '16s', leaseHard: '20s' } })
+  const stream = cluster.mill.createWriteStream('/harvest.txt')
+  await new Promise<void>((resolve, reject) => { stream.write(text, error => { if (error) reject(error); else resolve() }) })
+  await cluster.advance(5_000)
+  await cluster.namenode.stall(60_000)
+  await cluster.advance(10_000)
+  await new Promise<void>((resolve, reject) => { stream.on('error', reject).on('close', resolve).end() })
+  expect(await cluster.mill.readFile('/harvest.txt', 'utf8')).toBe(text)
+})
+
 test('disks that are slow to sync, and event loops that stand still for a while, cost no replica', async () => {
   const lines: string[] = []
   await using cluster = await start({ seed: 12, onLog: line => lines.push(line) })

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { jobRoutes } from '../../../namenode/jobs/conversation.ts'
 import { Engine } from '../../../namenode/jobs/engine.ts'
+import { AwakeClock } from '../../../namenode/nodes/awake.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { blockId, nodeId, type AttemptId, type JobId } from '../../../src/base/ids.ts'
@@ -86,6 +87,22 @@ test('a submit that is repeated is told of its job, though its inputs have gone 
   Object.defineProperty(engine.machine.jobs, 'size', { value: limits.jobsRunningMax })
   await expect(submit()).rejects.toMatchObject({ code: 'OVERLOADED' })
   expect(await submit({ maps: 1, reduces: 1 }, { requestId: 'c:again' })).toBe(job)
+})
+
+test('an attempt is not given up for time in which the namenode stood still, and is for silence', async () => {
+  const { clock } = rooms
+  Object.assign(rooms, { awake: new AwakeClock(clock, { nodeStaleMs: limits.nodeStaleMs * 3 }) })
+  await engine.start()
+  open('a')
+  await submit()
+  const killed = (): number => rooms.orders.filter(({ order }) => order.kind === 'kill').length
+  clock.pass(limits.attemptSilentMs / 2)
+  clock.ms += limits.attemptSilentMs * 2
+  clock.pass(limits.attemptSilentMs / 2 - limits.nodeStaleMs)
+  expect([runs().length, killed()]).toEqual([1, 0])
+  clock.pass(limits.nodeStaleMs * 2)
+  expect(killed()).toBe(1)
+  engine.stop()
 })
 
 test('a report that is repeated gets the same answer while the job runs and after it is over', async () => {

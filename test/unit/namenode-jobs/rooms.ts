@@ -97,8 +97,9 @@ export interface FakeRooms extends Rooms {
 export function fakeRooms(book = new MemoryBook()): FakeRooms {
   const orders: FakeRooms['orders'] = []
   const held: NodeId[] = []
+  const clock = new ManualClock()
   const rooms: FakeRooms = {
-    clock: new ManualClock(), log: silent, book, orders, held, safeMode: false,
+    clock, awake: clock, log: silent, book, orders, held, safeMode: false,
     halted: () => rooms.safeMode,
     nodes: {
       order: (node, order) => void orders.push({ node, order }),

@@ -355,6 +355,23 @@ test('a namenode that stood still takes no datanode for dead because of it, and 
   await sim.house.stop()
 })
 
+test('a namenode that stands still just after its start waits for the reports of its datanodes all the same', async () => {
+  const sim = await Sim.calm(34, 3)
+  const id = await place(sim, 2, [0, 1])
+  const late = sim.nodes[1]!
+  late.up = false
+  await sim.restart()
+  await sim.pass(times.nodeDeadMs / 2)
+  sim.clock.ms += times.nodeDeadMs
+  await sim.pass(times.nodeDeadMs / 4)
+  expect([sim.house.keeper.safe.settled, sim.house.count('replicate')]).toEqual([false, 0])
+  late.up = true
+  await sim.until('it has reported', () => sim.house.keeper.map.holders(id).length === 2)
+  await sim.pass(times.nodeDeadMs)
+  expect([sim.house.keeper.safe.settled, sim.house.count('replicate')]).toEqual([true, 0])
+  await sim.house.stop()
+})
+
 test('at one address one node lives: another identity is admitted there when the first is silent, and takes its place', async () => {
   const sim = await Sim.calm(32, 3)
   const { registry, keeper } = sim.house

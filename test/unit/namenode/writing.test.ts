@@ -31,7 +31,7 @@ async function writing(seed: number, nodes: number, actor: (user: string) => Act
   const sim = await Sim.calm(seed, nodes, 1)
   const { bench, registry, keeper } = sim.house
   const { journal, clock } = bench
-  const lifetimes = new Lifetimes({ clock, view: journal.view, times: timesFrom() })
+  const lifetimes = new Lifetimes({ clock: registry.awake, view: journal.view, times: timesFrom() })
   const discarded: BlockId[] = []
   const routes = writingRoutes({
     journal, registry, clock, map: keeper.map, lifetimes, tokens: new BlockTokens({ secret: Buffer.alloc(32), clock }),
@@ -136,6 +136,26 @@ test('a writer that renews its lease keeps it, and one that does not may be repl
   expect(await expireLeases({ journal, lifetimes, discard: () => {} })).toBe(2)
   expect(lifetimes.expired(100)).toEqual([])
   expect(journal.view.counters.leases).toBe(0)
+  await sim.house.stop()
+})
+
+test('a namenode that stood still takes no writer for silent because of it, and still finds those that are', async () => {
+  const { sim, write, lifetimes } = await writing(97, 2)
+  const { clock } = sim.house.bench
+  const asked = { path: '/f' }
+  const { lease } = await write(create, { ...ask(), ...asked })
+  clock.pass(leaseSoftMs - 1000)
+  // Timers, and calls of others, come before the renewals that lie unread: nothing else runs in between.
+  clock.ms += leaseHardMs * 2
+  expect(lifetimes.expired(9)).toEqual([])
+  await expect(write(create, { ...ask(), ...asked })).rejects.toMatchObject({ code: 'EBUSY' })
+  clock.pass(900)
+  clock.ms += leaseSoftMs
+  await expect(write(create, { ...ask(), ...asked })).rejects.toMatchObject({ code: 'EBUSY' })
+  clock.pass(100)
+  expect([lifetimes.isSoft(lease as LeaseId), lifetimes.expired(9)]).toEqual([true, []])
+  clock.pass(leaseHardMs - leaseSoftMs)
+  expect(lifetimes.expired(9)).toEqual([lease])
   await sim.house.stop()
 })
 
