@@ -10,10 +10,12 @@ import { Files } from '../../../client/files/files.ts'
 import { clusterOf } from '../../../client/jobs/ask.ts'
 import { Background } from '../../../src/base/background.ts'
 import type { FileClient } from '../../../src/file/client.ts'
+import type { Net, Wire } from '../../../src/ports/net.ts'
 import { Credentials } from '../../../src/rpc/auth.ts'
 import { Caller } from '../../../src/rpc/call.ts'
+import { ManualClock } from '../../kit/manual-clock.ts'
 import { noise } from '../block/kit.ts'
-import { Mill, testWorld, until } from '../datanode/kit.ts'
+import { collect, Mill, testWorld, until } from '../datanode/kit.ts'
 import { create } from '../../../src/protocol/writing.ts'
 import { cluster, secret } from '../datanode/namenode.ts'
 
@@ -104,6 +106,77 @@ test('closing a client waits until the leases of those who gave up are given bac
   answers.release()
   await closing
   expect(mill.namenode.leases.size).toBe(0)
+})
+
+/** Opens real wires, whatever the signal says, and hands each out when it is let go; what is written or read on it then never moves. */
+class SlowWires {
+  readonly wires: Wire[] = []
+  readonly #handedOut = Promise.withResolvers<void>()
+  readonly #stuck: 'write' | 'read'
+  stuck = 0
+
+  constructor(stuck: 'write' | 'read') { this.#stuck = stuck }
+
+  handOut(): void { this.#handedOut.resolve() }
+
+  over(net: Net): Net {
+    const connect: Net['connect'] = async (to, request, { timeoutMs } = {}) => {
+      const wire = await net.connect(to, request, timeoutMs === undefined ? {} : { timeoutMs })
+      this.wires.push(wire)
+      await this.#handedOut.promise
+      return this.#slow(wire)
+    }
+    return { dispatcher: net.dispatcher, connect, listen: (service, at) => net.listen(service, at), close: () => net.close() }
+  }
+
+  #slow(wire: Wire): Wire {
+    const never = async (): Promise<never> => {
+      this.stuck++
+      await wire.closed
+      throw new Error('the wire is gone')
+    }
+    return {
+      remote: wire.remote, closed: wire.closed, end: () => wire.end(), destroy: error => wire.destroy(error), setProgressTimeout: ms => wire.setProgressTimeout(ms),
+      read: this.#stuck === 'read' ? never : target => wire.read(target),
+      write: this.#stuck === 'write' ? never : (...parts) => wire.write(...parts),
+    }
+  }
+}
+
+test.each([
+  ['a writer whose wire is being opened', 'write', 'early'],
+  ['a writer whose datanode takes no request', 'write', 'late'],
+  ['a reader whose wire is being opened', 'read', 'early'],
+  ['a reader whose datanode does not answer', 'read', 'late'],
+] as const)('%s leaves no wire when it is given up', async (_, stuck, when) => {
+  await using mill = await Mill.start({ datanodes: 1 })
+  const kept = await mill.client.create('/kept')
+  await kept.write(noise(100_000))
+  await kept.close()
+  const slow = new SlowWires(stuck)
+  // Its time stands still: what ends is ended by the abort, not by any bound.
+  const client = mill.newClient({ net: slow.over(testWorld().net), clock: new ManualClock() })
+  const aborting = new AbortController()
+  const { signal } = aborting
+  const work = stuck === 'read' ? collect(client.read('/kept', { signal })) : (async () => {
+    const writer = await client.create('/f', { signal })
+    await writer.write(noise(100_000))
+    await writer.close()
+  })()
+  work.catch(() => {})
+  await until('a wire is there', () => slow.wires.length > 0)
+  if (when === 'early') {
+    aborting.abort(new Error('enough'))
+    slow.handOut()
+  } else {
+    slow.handOut()
+    await until('the wire is in use', () => slow.stuck > 0)
+    aborting.abort(new Error('enough'))
+  }
+  await expect(work).rejects.toMatchObject({ code: 'ABORTED', message: expect.stringContaining('enough') })
+  await Promise.all(slow.wires.map(wire => wire.closed))
+  await until('the lease is given back', () => mill.namenode.leases.size === 0)
+  await client.close()
 })
 
 test('a source that never yields does not hold an abort up, and is closed', async () => {
