@@ -98,6 +98,7 @@ async function runOne(): Promise<void> {
   const result = await runSimulated(plan)
   if (result.outcome.findings.length > 0) await failing(plan, result)
   show(plan, result)
+  if (canary) process.exit(1)
 }
 
 /** A plan by itself, or one of kept/. */

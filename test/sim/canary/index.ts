@@ -15,6 +15,8 @@ export interface Bug {
   readonly profile?: string
   /** The first seed that catches it, which `node test/sim/run.ts --canary NAME --seeds 50` prints; default: 1. */
   readonly caughtBy?: number
+  /** A plan of kept/ that catches it, in place of seeds, of which too few do. */
+  readonly plan?: string
 }
 
 const root = join(import.meta.dirname, '../../..')
@@ -31,6 +33,7 @@ export const canaries = {
     }],
   },
   'wait-for-end': {
+    caughtBy: 16,
     about: 'what waits for the first full report of a session outlasts the session, which waits for it',
     workload: 'files', profile: 'sessions',
     changes: [{
@@ -40,8 +43,8 @@ export const canaries = {
     }],
   },
   'no-directory-sync': {
-    caughtBy: 10,
     about: 'the name of a new block is not synced',
+    workload: 'files', profile: 'crashy',
     changes: [{
       file: 'datanode/store/incoming.ts',
       from: 'await this.#syncDirectory(this.#storage.directoryOf(id))',
@@ -49,8 +52,8 @@ export const canaries = {
     }],
   },
   'no-data-sync': {
-    caughtBy: 10,
     about: 'the bytes of a new block are not synced',
+    workload: 'files', profile: 'crashy',
     changes: [{
       file: 'datanode/store/incoming.ts',
       from: 'this.#sync(this.#writer)',
@@ -58,7 +61,7 @@ export const canaries = {
     }],
   },
   'lost-result': {
-    caughtBy: 22,
+    caughtBy: 15,
     about: 'the answer to a request is not kept, so that a repeat acts again',
     changes: [{
       file: 'namenode/journal/group.ts',
@@ -107,8 +110,9 @@ export const canaries = {
     }],
   },
   'stale-location': {
-    caughtBy: 22,
+    caughtBy: 6,
     about: 'the namenode goes on believing that a replica is where it was lost',
+    workload: 'files', profile: 'rot',
     changes: [{
       file: 'namenode/blocks/reports.ts',
       from: 'this.#options.map.drop(id, node)',
@@ -159,6 +163,7 @@ export const canaries = {
     }],
   },
   'jobs-again': {
+    plan: 'jobs-restored-20782138.json',
     about: 'a namenode that was rebuilt from an old backup gives jobs the numbers of those that it does not know',
     workload: 'jobs', profile: 'restored',
     changes: [{
