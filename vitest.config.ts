@@ -2,6 +2,7 @@
 // virtual time, from seeds; `tidy` reads the sources. `npm test` runs them all.
 
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/sequencer.ts'
 import { mutantVariable, recordVariable } from './test/mutation/variables.ts'
 
 const recording = process.env[recordVariable] !== undefined
@@ -23,6 +24,7 @@ const maxWorkers = 3
 export default defineConfig({
   test: {
     reporters: ['default'],
+    sequence: { sequencer: LongestFirst },
     projects: [
       { plugins, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: slow, testTimeout: 60_000, setupFiles, sequence: { groupOrder: 0 } } },
       { plugins, test: { name: 'slow', include: slow, testTimeout: 120_000, setupFiles, sequence: { groupOrder: 0 } } },
