@@ -18,6 +18,8 @@ import { pack, type Piece } from './pack.ts'
 /** Calls for the places of blocks at a time. */
 const callsAtOnce = 32
 const splitsMax = limits.stageTasksMax
+/** Leaves room for the rest of the job in its message. */
+const splitCharsMax = limits.jobBodyBytesMax - limits.controlBodyBytesMax
 
 /** The first bytes of a file. */
 export type ReadHead = (file: FileStatus, bytes: number, signal?: AbortSignal) => Promise<Buffer>
@@ -41,6 +43,9 @@ export async function splitInputs(ask: Ask, paths: readonly string[], options: S
   // Of an input with more blocks than tasks each task reads several.
   let splits = pack(flat, blockBytes)
   for (let bytes = blockBytes * 2; splits.length > splitsMax; bytes *= 2) splits = pack(flat, bytes)
+  if (flat.length > splitsMax && JSON.stringify(splits).length > splitCharsMax) {
+    throw new GristmillError('TOO_LARGE', `the input is ${flat.length} files and blocks, more than one job can list; run several jobs over parts of it, store it in larger blocks, or join small files`)
+  }
   return splits
 }
 

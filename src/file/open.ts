@@ -5,6 +5,7 @@
 import { abortable, abortError, throwIfAborted } from '../base/abort.ts'
 import { GristmillError } from '../base/errors.ts'
 import type { LeaseId } from '../base/ids.ts'
+import { limits } from '../base/limits.ts'
 import type { FileStatus } from '../protocol/namespace.ts'
 import { complete, create, type AllocatedBlock, type SealedBlock } from '../protocol/writing.ts'
 import type { RecordFormat } from '../protocol/fields.ts'
@@ -36,6 +37,7 @@ export class OpenFile {
   readonly #ending = new AbortController()
   readonly #givenUp: AbortSignal | undefined
   #completing = false
+  #blocks = 0
   #abandoned: Promise<void> | undefined
   /** Aborts when the caller gives up, the lease is lost, or the file has ended. */
   readonly signal: AbortSignal
@@ -81,7 +83,14 @@ export class OpenFile {
   /** The caller's signal was aborted. */
   get givenUp(): boolean { return this.#givenUp?.aborted === true }
 
-  upload(source: Source, onSent?: (bytes: number) => void): Promise<Omit<SealedBlock, 'aligned'>> {
+  /** Throws TOO_LARGE if a file cannot have so many blocks. */
+  checkBlocks(blocks: number): void {
+    if (blocks <= limits.fileBlocksMax) return
+    throw new GristmillError('TOO_LARGE', `a file has at most ${limits.fileBlocksMax} blocks, and ${this.path} would have more; write it with larger blocks than ${this.blockBytes} bytes (--block-size)`, { details: { path: this.path } })
+  }
+
+  async upload(source: Source, onSent?: (bytes: number) => void): Promise<Omit<SealedBlock, 'aligned'>> {
+    this.checkBlocks(++this.#blocks)
     return upload(this.#tools, source, { lease: this.#lease, block: this.#ahead.shift(), signal: this.signal, onSent })
   }
 

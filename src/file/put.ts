@@ -33,6 +33,7 @@ export async function putFile(tools: UploadTools, leases: Leases, disk: Disk, { 
     const blocks = reader.bytes === 0 ? 0 : Math.min(limits.parallelBlocks, Math.ceil(reader.bytes / (options.blockBytes ?? limits.blockBytesDefault)))
     const file = await OpenFile.create(tools, leases, to, { ...options, format, delimiter, blocks, bytes: reader.bytes })
     try {
+      file.checkBlocks(Math.ceil(reader.bytes / file.blockBytes))
       const cuts = cutsOf(reader, { blockBytes: file.blockBytes, format, delimiter, clock: tools.clock, signal: file.signal })
       const sealed: SealedBlock[] = []
       let sent = 0
