@@ -109,8 +109,14 @@ function show(message: Message): string {
 /** A binary of one machine has no meaning on another one. */
 const native: Plugin = {
   name: 'native',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /\.node$/ }, ({ path }) => ({ path, namespace: 'native' }))
+  setup({ onResolve, onLoad, resolve }) {
+    const resolving = Symbol('resolving')
+    onResolve({ filter: /\.node$/ }, async ({ path, kind, resolveDir, importer, pluginData }) => {
+      if (pluginData === resolving) return undefined
+      // './words.node' may be words.node.js.
+      const found = await resolve(path, { kind, resolveDir, importer, pluginData: resolving })
+      return found.errors.length === 0 && !found.path.endsWith('.node') ? found : { path, namespace: 'native' }
+    })
     onLoad({ filter: /.*/, namespace: 'native' }, ({ path }) => ({
       contents: `throw new Error(${JSON.stringify(`the native module ${basename(path)} does not travel with a program; use a package without it, or one that can do without it`)})`, loader: 'js',
     }))
@@ -126,6 +132,10 @@ const placeBanner = `import { pathToFileURL as gristmillUrl } from 'node:url'; i
   `const gristmillPlace = path => gristmillHere === undefined ? gristmillJoin(import.meta.filename.replace(/\\.mjs$/, '.assets'), path) : gristmillJoin(gristmillHere, path.replaceAll('${upName}', '..')); ` +
   `const gristmillMeta = path => { const filename = gristmillPlace(path); return { url: gristmillUrl(filename).href, filename, dirname: gristmillDirname(filename) } };`
 
+/** A module's own variable of this name: declared alone, after others, or taken out of an object or a module. A type's `declare` makes none. */
+const declarationOf = (name: string): RegExp =>
+  new RegExp(`(?<!\\bdeclare\\s+)\\b(?:const|let|var|function)\\s+${name}\\b|(?<![.\\w])${name}\\s*=(?![=>])|\\b(?:import|const|let|var)\\s*(?:[\\w$]+\\s*,\\s*)?\\{[^}]*\\b${name}\\b`)
+
 /** Gives each module that asks for it its own place, relative to the program's directory. */
 function places(disk: Disk, directory: string): Plugin {
   return {
@@ -135,7 +145,7 @@ function places(disk: Disk, directory: string): Plugin {
         const source = (await disk.readFile(path)).toString('utf8')
         if (!asksPlace.test(source)) return undefined
         const own = JSON.stringify(placeOf(relative(directory, path)))
-        const declared = (name: string): boolean => new RegExp(`\\b(?:const|let|var|function)\\s+${name}\\b`).test(source)
+        const declared = (name: string): boolean => declarationOf(name).test(source)
         const made = [`${metaName} = gristmillMeta(${own})`, ...(['dirname', 'filename'] as const).filter(name => !declared(`__${name}`)).map(name => `__${name} = ${metaName}.${name}`)]
         const text = source.replace(/^#!.*/, '').replace(/\bimport\.meta(?=\.(?:url|dirname|filename)\b)/g, metaName)
         const kind = extname(path).replace(/^\.[cm]?/, '')

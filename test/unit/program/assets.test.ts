@@ -111,6 +111,23 @@ test('a package with a native module that it can do without does without it, and
   await expect(load(await source('job2.ts', job('map() {}', `import fast from 'fast'\nvoid fast`)))).rejects.toMatchObject({ code: 'PROGRAM_INVALID', message: expect.stringContaining('the native module fast.node does not travel with a program') })
 })
 
+test.each([
+  ['declares both at once', `import { dirname } from 'node:path'\nimport { fileURLToPath } from 'node:url'\nconst __filename = fileURLToPath(import.meta.url), __dirname = dirname(__filename)`],
+  ['takes them out of an object', `const { __dirname, __filename } = { __dirname: import.meta.dirname, __filename: import.meta.filename }`],
+  ['imports them', `import { __dirname, __filename } from './here.ts'`],
+  ['declares them as types only', `declare const __dirname: string, __filename: string`],
+])('a program that %s keeps its own names for its place', async (_, top) => {
+  await source('here.ts', 'export const __filename = import.meta.filename\nexport const __dirname = import.meta.dirname')
+  const { program } = await load(await source('job.ts', job('map(_line: string, emit) { emit(0, [typeof __dirname, typeof __filename]) }', top)))
+  expect(await mapped(program)).toEqual([['string', 'string']])
+})
+
+test('a module whose name ends in .node.js is a module', async () => {
+  await source('words.node.js', `export const kind = 'plain'`)
+  const { program } = await load(await source('job.ts', job('map(_line: string, emit) { emit(0, kind) }', `import { kind } from './words.node'`)))
+  expect(await mapped(program)).toEqual(['plain'])
+})
+
 test('what tsc makes of a program as CommonJS is a program', async () => {
   const { program } = await load(await source('job.js', '"use strict";\nObject.defineProperty(exports, "__esModule", { value: true });\nconst gristmill_1 = require("gristmill");\nexports.default = (0, gristmill_1.mapReduce)({ map(line, emit) { emit(line, (0, gristmill_1.sum)([1, 2])); } });\n'))
   expect(await mapped(program)).toEqual([3])
