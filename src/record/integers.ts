@@ -11,6 +11,7 @@ const integer = /^-?[0-9]+$/
 const longExponent = /[eE]\+?[0-9]{3}/
 /** Integers up to 2^53 - 1 have at most 16 digits. */
 const digitsMin = 16
+const largestSafe = String(Number.MAX_SAFE_INTEGER)
 
 const isDigit = (code: number): boolean => code >= 48 && code <= 57
 
@@ -26,7 +27,9 @@ export function mayLose(text: string): boolean {
     let end = i + 1
     while (end < text.length && isDigit(text.charCodeAt(end))) end++
     // Digits behind a decimal point are a fraction: the usual ones of a double, which are written with up to 17.
-    if (end - start >= digitsMin && text.charCodeAt(start - 1) !== 46) return true
+    const digits = end - start
+    if (text.charCodeAt(start - 1) !== 46 && (digits > digitsMin || (digits === digitsMin && text.slice(start, end) > largestSafe))) return true
+    i = end
   }
   return longExponent.test(text)
 }
