@@ -38,7 +38,8 @@ export class Loader {
     this.#child = processes.start({
       main: new URL('./main.ts', import.meta.url), args: [], env: { TMPDIR: dir, ...env }, cwd: dir, heapBytesMax: memoryBytes, writable: [dir],
       onOutput: bytes => { this.#printed = (this.#printed + bytes.toString('utf8')).slice(-printedCharsMax) },
-      onMessage: message => this.#answer.resolve(message as Answer),
+      // A program may send messages of its own.
+      onMessage: message => { if (isAnswer(message)) this.#answer.resolve(message) },
       onExit: end => this.#answer.reject(this.#ended(end)),
     })
   }
@@ -75,4 +76,10 @@ export class Loader {
     const output = this.#printed.trim()
     return new GristmillError('PROGRAM_INVALID', message, { details: { ...output !== '' && { output } } })
   }
+}
+
+const isAnswer = (message: unknown): message is Answer => {
+  if (typeof message !== 'object' || message === null) return false
+  const { planned, error } = message as { planned?: unknown; error?: { code?: unknown; message?: unknown } }
+  return (typeof planned === 'object' && planned !== null) || (typeof error === 'object' && typeof error?.code === 'string' && typeof error.message === 'string')
 }

@@ -19,7 +19,7 @@ export interface ContextOptions {
 /** A counter a word would be a word count through the back door, kept in the namenode's memory. */
 const countersMax = 200
 const nameMax = 100
-/** The sum over 100 stages of 400,000 tasks stays below the largest number, 1.8e308. */
+/** The sum over 100 stages of 20,000 tasks stays below the largest number, 1.8e308. */
 const counterMax = 1e300
 
 export class TaskContext implements Context {

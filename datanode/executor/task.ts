@@ -93,7 +93,7 @@ export class Task {
     const { setup } = program.plan.hooks
     if (!setup) return
     try {
-      const returned = await setup(context)
+      const returned = await this.#call(() => setup(context))
       if (typeof (returned as { next?: unknown } | undefined)?.next === 'function') throw new GristmillError('EINVAL', 'setup returned a generator, which nobody runs; it must return nothing, or a promise of nothing')
     } catch (error) {
       throw new FunctionFailed(error, {})

@@ -96,6 +96,7 @@ test.each<[string, string, RegExp]>([
   ['a process', `map(line: string, emit) { import('node:child_process').then(({ exec }) => exec('sleep 0.1; echo x', (_error, text) => emit(line, text))) }`, /program\.ts:3:/],
   ['a server far away', `map(line: string, emit) { import('node:http').then(http => { const server = http.createServer((_q, r) => setTimeout(() => r.end('x'), 50)).listen(0, '127.0.0.1', async () => { const r = await fetch('http://' + '127.0.0.1:' + (server.address() as { port: number }).port); const text = await r.text(); server.close(); emit(line, text) }) }) }`, /program\.ts:3:/],
   ['a reduce that does not wait', `map(line: string, emit) { emit(line, 1) },\n  reduce(key, values, emit) { setTimeout(() => emit(key, 1), 10) }`, /program\.ts:4:/],
+  ['a timer that setup began', `setup() { setTimeout(() => this.flush?.(), 200) }, map(line: string, emit) { this.flush = () => emit(line, 1) }`, /program\.ts:3:/],
   ['an emit whose complaint is caught', `map(line: string, emit) { setTimeout(() => { try { emit(line, 1) } catch {} }, 10) }`, /program\.ts:3:/],
 ])('records of what a function starts and does not wait for are never lost in silence: %s', async (_, body, place) => {
   const inReduce = body.includes('reduce(')
