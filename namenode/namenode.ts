@@ -13,6 +13,7 @@ import { Authenticator } from '../src/rpc/auth.ts'
 import { Registry as Metrics } from '../src/rpc/metrics.ts'
 import { serve, type Route, type Server } from '../src/rpc/serve.ts'
 import { BlockTokens } from '../src/rpc/token.ts'
+import { safeMode } from '../src/protocol/safety.ts'
 import { heldBack } from './admin/hold.ts'
 import { safetyRoutes } from './admin/safety.ts'
 import { exposeNamenode, statusRoutes, type StatusOptions } from './admin/status.ts'
@@ -169,9 +170,9 @@ export class Namenode {
     const about = { cluster: this.cluster, dir, pid, version, startedMs: Math.floor(clock.now()), address: () => this.address, defaults }
     const statusOptions: StatusOptions = { journal, registry, keeper, clock, about, jobsRunning: () => jobs.running, backupMs: () => backups.newestMs }
     exposeNamenode(metrics, statusOptions)
-    const changeable = (routes: readonly Route[]): Route[] => heldBack(routes, { journal, held })
     // Of a namenode that is behind, what it says of files is as wrong as what it would do to them.
     const answerable = (routes: readonly Route[]): Route[] => heldBack(routes, { journal, held, behind: () => succession.behind })
+    const safety = heldBack(safetyRoutes({ journal, keeper, registry, clock, log, backups, backupDir: config.backups?.dir ?? `${dir}/backups`, actor }), { journal, held })
     const server = this.#server = serve({
       auth: new Authenticator({ secret, cluster: this.cluster, loopback: isLoopback(config.host), clock }),
       clock, log, registry: metrics,
@@ -189,7 +190,8 @@ export class Namenode {
         ...statusRoutes(statusOptions),
         ...heldBack([...operators.routes, ...balancing.routes], { journal, behind: () => succession.behind }),
         ...answerable(jobs.routes),
-        ...changeable(safetyRoutes({ journal, keeper, registry, clock, log, backups, backupDir: config.backups?.dir ?? `${dir}/backups`, actor })),
+        ...safety.filter(({ message }) => message === safeMode),
+        ...heldBack(safety.filter(({ message }) => message !== safeMode), { journal, behind: () => succession.behind }),
       ],
     })
     const chores = new Housekeeping(clock, log, [
@@ -201,7 +203,7 @@ export class Namenode {
       purging(trash),
       counting({ journal, clock, held, stopped: () => this.#stopped !== undefined, removed }),
       { name: 'take apart what was removed', everyMs: 500, work: removed },
-      { name: 'forget nodes that are gone', everyMs: 60_000, work: () => forgetGone({ journal, registry, clock }) },
+      { name: 'forget nodes that are gone', everyMs: 60_000, work: () => { if (!succession.behind) return forgetGone({ journal, registry, clock }) } },
       forgetting(journal, clock),
       backups.chore,
       { name: 'give back memory', everyMs: 500, work: () => store.relax() },

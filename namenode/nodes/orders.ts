@@ -10,7 +10,7 @@ export interface NumberedOrder { readonly seq: number; readonly order: Order }
 
 /** Orders in one answer: each is some hundred bytes, except for tasks with their splits and parameters. */
 const answerMax = 100
-/** Of the tasks in one answer, counted in characters of JSON; the first order always goes. The node takes limits.jobBodyBytesMax bytes. */
+/** Of the tasks in one answer, counted in characters of JSON; the first order always goes. The node takes limits.replyBytesMax bytes. */
 const answerCharsMax = 8 * MiB
 
 export class Orders {

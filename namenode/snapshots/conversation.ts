@@ -78,10 +78,12 @@ export function snapshotRoutes({ journal, clock, actor, removed }: SnapshotOptio
     let levels = 0
     for (const row of allSnapshots(view, after === undefined ? undefined : pairKey(directory, seq + 1), pageMax)) {
       count++
-      if (row.owner === '') continue
-      const path = pathOf(view, row.directory) ?? '/'
-      snapshots.push({ path, name: row.name, createdMs: row.createdMs, owner: row.owner })
-      levels += namesOf(path).length
+      // A row without an owner is the count of a directory's snapshots.
+      if (row.owner !== '') {
+        const path = pathOf(view, row.directory) ?? '/'
+        snapshots.push({ path, name: row.name, createdMs: row.createdMs, owner: row.owner })
+        levels += namesOf(path).length
+      }
       if (count === pageMax || levels > limits.pageLevelsMax) return { snapshots, next: `${row.directory}:${row.seq}` }
     }
     return { snapshots }
