@@ -65,6 +65,8 @@ export function receive(result: unknown, emit: Emit, name: FunctionName): Promis
   if (!result) return undefined
   if (isPromise(result)) return receiveLater(result, emit, name)
   if (typeof result === 'object') {
+    // Its last call may have been `seen.set(key, value)`, which returns all of the Map each time.
+    if (result instanceof Map && name !== 'teardown') throw new GristmillError('EINVAL', `${name} returned a Map; to emit its entries return [...map], to return nothing end with a statement`)
     if (Symbol.iterator in result) return emitAll(result as Iterable<unknown>, emit, name)
     if (Symbol.asyncIterator in result) return emitLater(result as AsyncIterable<unknown>, emit, name)
   }
