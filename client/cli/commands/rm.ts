@@ -20,6 +20,10 @@ export async function run(context: Context, operands: readonly string[], options
   await context.each(operands, operand => quietly(async () => {
     // All paths first: a listing must not be read while its entries go.
     const paths = await Array.fromAsync(expandGlob(operand, tree))
+    for (const path of paths) {
+      // As rm everywhere: what they stand for depends on what is in front of them, and is rarely meant.
+      if (/(?:^|\/)\.\.?\/*$/.test(path)) throw new Refusal('EINVAL', `${path}: "." and ".." are not removed; name the directory itself`, { details: { path } })
+    }
     await context.each(paths.map(normalise), path => quietly(async () => {
       if (path === '/') throw new Refusal('EINVAL', '/: the root directory cannot be removed; name its entries (/*)', { details: { path } })
       if (!options.recursive && (await mill.status(path, { signal: context.signal })).type === 'directory') {

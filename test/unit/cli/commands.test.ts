@@ -111,6 +111,7 @@ test('rm wants -r for directories, heeds -f for missing files, and never removes
   expect((await runFake(mill, ['rm', '-f', '/nope', '/zero.bin', '/no*such'])).code).toBe(0)
   expect((await runFake(mill, ['rm', '/nope'])).code).toBe(1)
   expect((await runFake(mill, ['rm', '-rf', '/'])).code).toBe(1)
+  for (const path of ['/logs/..', '/logs/.', '/nope/../', '/logs/*/..']) expect((await runFake(mill, ['rm', '-rf', path])).err).toContain('"." and ".." are not removed; name the directory itself')
   expect((await runFake(mill, ['rm', '-r', '/logs/*'])).code).toBe(0)
   expect(mill.paths()).toEqual(['/empty', '/logs', '/logs/.hidden'])
 })
