@@ -13,6 +13,7 @@ const setupFiles = recording ? ['test/mutation/record.ts'] : []
 
 /** Unit tests that start processes, wait for disks or sockets, or compute for seconds: `npm run test:quick` leaves them out. */
 const slow = [
+  'client-glob/bash', 'client-jobs/loading', 'record/sources', 'rpc/serve', 'namenode/past', 'datanode/{pause,shelves}', 'client/aborts',
   'executor/{input,misbehaviour,shuffle,tasks}', 'client/fuzz', 'file/{failover,giveup,pipeline,roundtrip}', 'datanode/{contact,scrub}', 'datanode-shuffle/outputs', 'shuffle/output',
   'namenode/{recover,repair,snapshots,storms}', 'namenode-jobs/{book,random}', 'world/{pages,process,store,wire}',
 ].map(name => `test/unit/${name}.test.ts`)
