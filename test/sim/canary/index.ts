@@ -13,7 +13,7 @@ export interface Bug {
   /** Where it is looked for; anywhere unless told. */
   readonly workload?: string
   readonly profile?: string
-  /** The first seed that catches it, which `node test/sim/run.ts --canary NAME --seeds 50` prints; default: 1. */
+  /** A seed that catches it, which `node test/sim/run.ts --canary NAME --seeds 50` prints; default: 1. */
   readonly caughtBy?: number
   /** A plan of kept/ that catches it, in place of seeds, of which too few do. */
   readonly plan?: string
