@@ -9,6 +9,9 @@ const recording = process.env[recordVariable] !== undefined
 /** Only in a run of test/mutation. */
 const plugins = recording || process.env[mutantVariable] !== undefined ? [(await import('./test/mutation/plant.ts')).plantPlugin()] : []
 
+/** The same text compiles to another mutant each time: then nothing compiled is kept on disk. */
+const fsModuleCache = plugins.length === 0
+
 const setupFiles = recording ? ['test/mutation/record.ts'] : []
 
 /** Unit tests that start processes, wait for disks or sockets, or compute for seconds: `npm run test:quick` leaves them out. */
@@ -27,8 +30,8 @@ export default defineConfig({
     reporters: ['default'],
     sequence: { sequencer: LongestFirst },
     projects: [
-      { plugins, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: slow, testTimeout: 60_000, setupFiles, sequence: { groupOrder: 0 } } },
-      { plugins, test: { name: 'slow', include: slow, testTimeout: 120_000, setupFiles, sequence: { groupOrder: 0 } } },
+      { plugins, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: slow, testTimeout: 60_000, setupFiles, fsModuleCache, sequence: { groupOrder: 0 } } },
+      { plugins, test: { name: 'slow', include: slow, testTimeout: 120_000, setupFiles, fsModuleCache, sequence: { groupOrder: 0 } } },
       {
         test: {
           name: 'cluster',

@@ -1,0 +1,196 @@
+// A block while it is received: what goes to the disk early, and what becomes of it when that fails.
+
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { blockId } from '../../../src/base/ids.ts'
+import { ChunkTable } from '../../../src/block/checksum.ts'
+import type { Disk } from '../../../src/ports/disk.ts'
+import { localDisk } from '../../../src/world/disk.ts'
+import { openStore, placeOf, refusal, tableOf, write } from './storekit.ts'
+import { noise } from '../block/kit.ts'
+
+let dir: string
+beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'gristmill-incoming-')) })
+afterEach(() => { rmSync(dir, { recursive: true, force: true }) })
+
+const MiB = 1 << 20
+const piece = Buffer.alloc(16 * MiB)
+
+/** A disk whose files count what is written and keep none of it. The test answers each sync of a block's data; those of meta files succeed at once. */
+class SlowDisk {
+  readonly events: string[] = []
+  readonly syncs: Array<PromiseWithResolvers<void>> = []
+  readonly disk: Disk = {
+    ...localDisk,
+    create: async (path, options) => {
+      const writer = await localDisk.create(path, options)
+      const isMeta = path.endsWith('.meta')
+      let bytes = 0
+      return {
+        get bytes() { return bytes },
+        writeSync: part => { bytes += part.length },
+        sync: async () => {
+          if (isMeta) return
+          const sync = Promise.withResolvers<void>()
+          this.syncs.push(sync)
+          await sync.promise.finally(() => { this.events.push('synced') })
+        },
+        syncSync: () => {},
+        close: async () => {
+          if (!isMeta) this.events.push('closed')
+          await writer.close()
+        },
+      }
+    },
+  }
+}
+
+function tableOfPieces(count: number): ChunkTable {
+  const table = new ChunkTable()
+  for (let i = 0; i < count * piece.length / 65_536; i++) table.add(0, 65_536)
+  return table
+}
+
+/** Lets whatever is ready run. */
+const turn = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
+
+test('what comes in is synced every 32 MiB while more comes in, one sync at a time', async () => {
+  const { disk, syncs } = new SlowDisk()
+  const { store, added } = await openStore([dir], { disk })
+  const incoming = await store.receive(blockId(1), 10 * piece.length)
+  const counts: number[] = []
+  const writeOne = (): void => { incoming.write(piece); counts.push(syncs.length) }
+  for (let i = 0; i < 4; i++) writeOne()
+  syncs[0]!.resolve()
+  await turn()
+  // 80 MiB are written, 32 of them synced: the next sync takes all there is, and the one after it waits for 32 MiB more.
+  writeOne()
+  syncs[1]!.resolve()
+  await turn()
+  for (let i = 0; i < 3; i++) writeOne()
+  expect(counts).toEqual([0, 1, 1, 1, 2, 2, 3, 3])
+  const sealed = incoming.seal(tableOfPieces(8))
+  await turn()
+  // The last one is waited for before the end is synced.
+  expect(syncs).toHaveLength(3)
+  syncs[2]!.resolve()
+  await expect.poll(() => syncs.length).toBe(4)
+  expect(added).toEqual([])
+  syncs[3]!.resolve()
+  await sealed
+  expect(added.map(({ id, length }) => [id, length])).toEqual([[1, 8 * piece.length]])
+})
+
+for (const when of ['before the end', 'when the end has come already'] as const) {
+  test(`a sync that fails ${when} is never forgotten, though the last sync succeeds`, async () => {
+    const { disk, syncs } = new SlowDisk()
+    const { store, added, failed } = await openStore([dir], { disk })
+    const incoming = await store.receive(blockId(1), 10 * piece.length)
+    for (let i = 0; i < 2; i++) incoming.write(piece)
+    if (when === 'before the end') {
+      syncs[0]!.reject(refusal('EIO'))
+      await turn()
+    }
+    const sealed = incoming.seal(tableOfPieces(2)).then(() => 'sealed', (error: unknown) => error)
+    await turn()
+    for (const sync of syncs.slice(1)) sync.resolve()
+    syncs[0]!.reject(refusal('EIO'))
+    expect(await sealed).toMatchObject({ code: 'ENOSPC' })
+    expect([added, failed]).toEqual([[], [{ dir, last: true }]])
+    expect(readdirSync(join(dir, 'incoming'))).toEqual([])
+  })
+}
+
+test('a block that is given up while a sync is on its way is closed after it, and is then out of the way', async () => {
+  const { disk, syncs, events } = new SlowDisk()
+  const { store } = await openStore([dir], { disk })
+  const incoming = await store.receive(blockId(1), 10 * piece.length)
+  for (let i = 0; i < 2; i++) incoming.write(piece)
+  const aborted = incoming.abort()
+  await turn()
+  await expect(store.receive(blockId(1), 10)).rejects.toMatchObject({ code: 'EBUSY' })
+  syncs[0]!.resolve()
+  await aborted
+  expect(events).toEqual(['synced', 'closed'])
+  expect(readdirSync(join(dir, 'incoming'))).toEqual([])
+  await incoming.abort()
+  await (await store.receive(blockId(1), 10)).abort()
+})
+
+test('while half a block is being removed it does not come in again: the removal would take the new one', async () => {
+  const removing = Promise.withResolvers<void>()
+  const release = Promise.withResolvers<void>()
+  const events: string[] = []
+  let refused = false
+  let held = false
+  const disk: Disk = {
+    ...localDisk,
+    async remove(path) {
+      if (!path.includes('/incoming/0')) return localDisk.remove(path)
+      if (refused) throw refusal('EROFS')
+      if (held) {
+        held = false
+        removing.resolve()
+        await release.promise
+        await localDisk.remove(path)
+        events.push('the old half is gone')
+        return
+      }
+      await localDisk.remove(path)
+    },
+    async create(path, options) {
+      const writer = await localDisk.create(path, options)
+      if (path.includes('/incoming/0')) events.push('the new one is begun')
+      release.resolve()
+      return writer
+    },
+  }
+  const { store } = await openStore([dir], { disk })
+  const half = await store.receive(blockId(1), 10)
+  refused = true
+  await half.abort()
+  refused = false
+  held = true
+  const tending = store.tend()
+  await removing.promise
+  events.length = 0
+  const bytes = noise(10)
+  const again = store.receive(blockId(1), 10)
+  setTimeout(() => { release.resolve() }, 100)
+  const incoming = await again
+  await tending
+  expect(events).toEqual(['the old half is gone', 'the new one is begun'])
+  incoming.write(bytes)
+  await incoming.seal(tableOf(bytes))
+  expect(await store.check(blockId(1))).toBe('sound')
+})
+
+test('what a failed seal has left under the names of a block is remembered as long as the disk holds on to it, and goes when it can', async () => {
+  let failing = true
+  let refused = false
+  const disk: Disk = {
+    ...localDisk,
+    async syncDir(path) { if (failing && path.endsWith('/01')) { refused = true; throw refusal('EROFS') } await localDisk.syncDir(path) },
+    async remove(path) { if (refused && path.includes('/01/')) throw refusal('EROFS'); await localDisk.remove(path) },
+  }
+  const { store } = await openStore([dir], { disk })
+  const sealedNames = (): string[] => readdirSync(join(dir, 'blocks/01')).sort()
+  await expect(write(store, 1, noise(10))).rejects.toMatchObject({ code: 'ENOSPC' })
+  const name = placeOf(1).split('/').at(-1)!
+  expect(sealedNames()).toEqual([name, `${name}.meta`])
+  // The disk takes files again, but does not let go of these; a try in vain does not forget them.
+  for (let i = 0; i < 2; i++) {
+    await store.tend()
+    expect((await store.state())[0]!.closed).toBeUndefined()
+    await expect(store.receive(blockId(1), 10)).rejects.toMatchObject({ code: 'ENOSPC', details: { code: 'EROFS' } })
+  }
+  failing = refused = false
+  await store.tend()
+  expect(sealedNames()).toEqual([])
+  await write(store, 1, noise(10))
+  expect(sealedNames()).toEqual([name, `${name}.meta`])
+  await store.tend()
+  expect(await store.check(blockId(1))).toBe('sound')
+})
