@@ -10,9 +10,12 @@ import type { Modules } from '../src/ports/modules.ts'
 import type { Processes } from '../src/ports/process.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
 import type { FileStatus } from '../src/protocol/namespace.ts'
+import type { InputOptions } from '../src/protocol/task.ts'
 import { withAssets } from '../src/program/assets.ts'
 import { bundleProgram, idOf, type Bundle } from '../src/program/bundle.ts'
 import { keepBundle } from '../src/program/load.ts'
+import { delimiterCode, textEncodingOf } from '../src/record/format.ts'
+import type { TextEncoding } from '../src/record/sniff.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, readable, shown, textOf, type Known } from './arguments.ts'
 import { within } from './within.ts'
 import type { Cluster } from './jobs/ask.ts'
@@ -36,6 +39,10 @@ export interface RunOptions {
   readonly reducers?: number | undefined
   /** Replicas of the output files; what the program says, or the cluster's default, unless told. */
   readonly replication?: number | undefined
+  /** Of the text of the input, over the program's own: `utf8`, `latin1` (ISO 8859-1), `utf16le` or `utf16be`. */
+  readonly encoding?: TextEncoding | undefined
+  /** What separates the fields of CSV input, over the program's own and what files claim: one ASCII character. */
+  readonly delimiter?: string | undefined
   /** Replaces the output of a job that is there, in the step that publishes the new one; the old one goes to the trash. */
   readonly overwrite?: boolean | undefined
   /** With `overwrite`: replaces a directory that is not the output of a job (without `_SUCCESS`, or with directories in it). */
@@ -60,7 +67,7 @@ export interface RunOptions {
 
 const runOptionNames: Known<RunOptions> = {
   input: true, output: true, params: true, reducers: true, replication: true, overwrite: true, name: true, memoryBytes: true,
-  taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true, onNote: true, env: true,
+  taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true, onNote: true, env: true, encoding: true, delimiter: true,
 }
 
 /** Reads and checks the options of `run`. Throws EINVAL. */
@@ -72,6 +79,8 @@ export function readRunOptions(given: RunOptions | null | undefined): RunOptions
   if (name !== undefined) textOf(name, 'name of the job', { max: 200 })
   if (params !== undefined && (typeof params !== 'object' || params === null || Array.isArray(params))) throw new GristmillError('EINVAL', `the params are ${shown(params)}; they must be an object`)
   if (options.env !== undefined && (typeof options.env !== 'object' || options.env === null || Array.isArray(options.env))) throw new GristmillError('EINVAL', `the env is ${shown(options.env)}; it must be an object of texts`)
+  if (options.encoding !== undefined) textEncodingOf(options.encoding)
+  if (options.delimiter !== undefined) delimiterCode(textOf(options.delimiter, 'delimiter', { max: 10 }))
   flagsOf(options, 'overwrite', 'force')
   callbackOf(options.onProgress, 'onProgress')
   callbackOf(options.onNote, 'onNote')
@@ -134,7 +143,11 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
     for await (const piece of files.read(path, { signal: until })) pieces.push(piece)
     return Buffer.concat(pieces)
   }
-  const stages = planned.stages.map(stage => (stage.output.kind === 'files' && replication !== undefined ? { ...stage, output: { ...stage.output, replication } } : stage))
+  const stages = planned.stages.map(stage => ({
+    ...stage,
+    ...stage.input.kind === 'files' && { input: { ...stage.input, options: inputOver(stage.input.options, options, bundle.name) } },
+    ...stage.output.kind === 'files' && replication !== undefined && { output: { ...stage.output, replication } },
+  }))
   const job = await submitJob(cluster, { write, read }, {
     name: options.name ?? bundle.name,
     program: { ...bundle, assets }, params: planned.params, env, fingerprint: planned.fingerprint, stages,
@@ -146,6 +159,13 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   // Progress is told for as long as somebody listens; how the job ends is told to those who wait for it.
   if (onProgress) void job.wait({ signal, onStatus: onProgress }).catch(() => {})
   return job
+}
+
+/** What the run says of the input, over what the program says. Throws EINVAL for what would have no effect. */
+function inputOver(own: InputOptions, { encoding, delimiter }: RunOptions, name: string): InputOptions {
+  if (delimiter !== undefined && own.format !== 'csv') throw new GristmillError('EINVAL', `${name} reads ${own.format}, which has no delimiter; leave it out, or say format: 'csv' in the program's input`)
+  if (encoding !== undefined && own.bytes) throw new GristmillError('EINVAL', `${name} reads bytes, which have no encoding; leave it out`)
+  return { ...own, ...encoding !== undefined && { encoding }, ...delimiter !== undefined && { delimiter } }
 }
 
 interface ToPlan {

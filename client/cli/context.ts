@@ -105,6 +105,9 @@ export class Context {
     this.complain(thrown, operand)
   }
 
+  /** What a person should know and is no failure. */
+  note(text: string): void { this.printer.note(this.json ? JSON.stringify({ note: text }) : `gristmill: ${this.command}: ${text}`) }
+
   complain(thrown: unknown, operand?: string): void {
     if (this.json) return this.printer.complain(complaintJson(thrown, this.command, operand))
     this.printer.complain(`gristmill: ${this.command}: ${quotedComplaint(thrown, operand, name => this.printer.name(name, 'err'))}`)

@@ -53,7 +53,7 @@ export function readCopyOptions<T extends CopyOptions & Writing>(options: T): Om
 export interface Copied { readonly files: number; readonly bytes: number }
 
 type Writing = Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'delimiter' | 'parents' | 'mode'>
-type Copying = CopyOptions & Omit<WalkOptions, 'onSkip' | 'formatFor'>
+type Copying = CopyOptions & Omit<WalkOptions, 'onSkip' | 'formatFor' | 'onDoubt'>
 
 export const copyInside = (tools: CopyTools, from: string, to: string, options: Copying): Promise<Copied> => copied(walkInside(tools, from, to, options), options)
 export const copyIn = (tools: CopyTools, from: string, to: string, options: Copying): Promise<Copied> => copied(walkIn(tools, from, to, options), options)

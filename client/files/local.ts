@@ -6,6 +6,7 @@ import { throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
+import type { PutOptions } from '../../src/file/put.ts'
 import type { Disk, DiskReader } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
@@ -17,7 +18,7 @@ export const below = (directory: string, name: string): string => `${directory.r
 interface Put { readonly real: string; readonly target: string; readonly moved: (bytes: number) => void; readonly mtimeMs: number | undefined }
 
 /** What the file holds, whatever the system says of its size: in /proc files of no bytes have some, in /sys those of 4096 have fewer. */
-export async function putLocal({ files, disk }: { files: FileClient; disk: Disk }, { real, target, moved, mtimeMs }: Put, options: ReturnType<typeof createOptions>): Promise<void> {
+export async function putLocal({ files, disk }: { files: FileClient; disk: Disk }, { real, target, moved, mtimeMs }: Put, options: ReturnType<typeof createOptions> & Pick<PutOptions, 'onDoubt'>): Promise<void> {
   const reader = await disk.openRead(real)
   try {
     if (await misstates(reader)) {

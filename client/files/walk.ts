@@ -34,6 +34,8 @@ export interface WalkOptions extends Pick<WriteOptions, 'replication' | 'blockSi
   readonly onSkip?: ((path: string, error: unknown) => void) | undefined
   /** Of a local file, by its name; `format` if there is no such function. */
   readonly formatFor?: ((name: string) => RecordFormat) | undefined
+  /** Told of a local CSV file that is stored without a claim about its rows, and why: a sentence without its subject. */
+  readonly onDoubt?: ((path: string, doubt: string) => void) | undefined
 }
 
 export interface CopyStep {
@@ -152,7 +154,7 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
 
 /** From the local disk into the cluster. `at` tells where a local path lies. */
 export function walkIn({ names, files, disk }: CopyTools, from: string, to: string, options: WalkOptions, at = (path: string): string => path): CopyWalk {
-  const { signal, recursive, overwrite = false, preserve, formatFor } = options
+  const { signal, recursive, overwrite = false, preserve, formatFor, onDoubt } = options
   const walking = new Walking(options)
 
   /** `above`: the true names of the directories that we are in. */
@@ -174,8 +176,9 @@ export function walkIn({ names, files, disk }: CopyTools, from: string, to: stri
 
   const putFile = async (source: string, real: string, target: string, found: DiskStat, moved: (bytes: number) => void): Promise<void> => {
     const mode = options.mode ?? (found.mode === undefined ? undefined : await modeOfCopy(names, target, found.mode & 0o777, { preserve, overwrite, signal }))
+    const creating = createOptions({ ...options, overwrite, mode, ...formatFor && { format: formatFor(source) } })
     await putLocal({ files, disk }, { real, target, moved, mtimeMs: preserve ? Math.round(found.mtimeMs) : undefined },
-      createOptions({ ...options, overwrite, mode, ...formatFor && { format: formatFor(source) } }))
+      { ...creating, ...onDoubt && { onDoubt: doubt => onDoubt(source, doubt) } })
   }
 
   return { steps: walking.tried(from, () => visit(from, to, [])), finish: () => walking.finish() }

@@ -5,6 +5,7 @@ import { KiB, MiB } from '../../src/base/units.ts'
 import type { BlockPlaces } from '../../src/file/block.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { SplitRange, TaskWork } from '../../src/protocol/task.ts'
+import { toldDelimiter } from '../../src/record/dialect.ts'
 import type { InputOptions, RecordRange } from '../../src/record/format.ts'
 import { parseCsvHeader } from '../../src/record/rows.ts'
 import type { Kit } from './kit.ts'
@@ -32,14 +33,14 @@ export class SplitSource {
 
   /** One after the other; the header of a CSV file is fetched when a range begins inside of it. */
   async *ranges(): AsyncGenerator<RecordRange> {
-    const { format, header, delimiter: asked } = this.#input.options
+    const { format, header, delimiter: asked } = this.options
     const needsHeader = format === 'csv' && header !== false
     for (const range of this.#input.split.ranges) {
-      const { path, start, end, aligned, fileBytes, delimiter = asked } = range
+      const { path, start, end, aligned, fileBytes, delimiter } = range
       yield {
         path, start, end, aligned, delimiter,
         partial: start > 0 || end < fileBytes,
-        ...needsHeader && start > 0 && { header: await this.#header(range, delimiter) },
+        ...needsHeader && start > 0 && { header: await this.#header(range, toldDelimiter({ asked, claimed: delimiter })) },
         open: from => this.#bytes(range, from),
       }
     }

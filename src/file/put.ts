@@ -21,6 +21,8 @@ export interface PutOptions extends CreateOptions {
   readonly mtimeMs?: number | undefined
   /** Bytes that have left for the cluster so far, of all; they go back when a block has to be sent again. */
   readonly onProgress?: ((sent: number, total: number) => void) | undefined
+  /** csv: called if nothing can be claimed of the file's rows, with the reason: a sentence without its subject. */
+  readonly onDoubt?: ((doubt: string) => void) | undefined
 }
 
 interface Cut { readonly start: number; readonly bytes: number; readonly aligned: boolean }
@@ -70,11 +72,13 @@ export async function putFile(tools: UploadTools, leases: Leases, disk: Disk, { 
 }
 
 /** What the file's blocks will claim of its records. */
-function claim(reader: DiskReader, path: string, { format = 'bytes', delimiter }: PutOptions): CutOptions {
+function claim(reader: DiskReader, path: string, { format = 'bytes', delimiter, onDoubt }: PutOptions): CutOptions {
   if (format === 'bytes') return { format }
   const head = Buffer.alloc(Math.min(headBytes, reader.bytes))
   const found = reader.readSync(head, 0)
-  return claimOf(head.subarray(0, found), { path, isAll: found >= reader.bytes, format, delimiter })
+  const { doubt, ...claimed } = claimOf(head.subarray(0, found), { path, isAll: found >= reader.bytes, format, delimiter })
+  if (doubt !== undefined) onDoubt?.(doubt)
+  return claimed
 }
 
 /** Where the file's blocks begin and end; cut between records where the format has any. */

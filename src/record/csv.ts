@@ -27,8 +27,7 @@ function parsePlain(text: string, { delimiter, rowEnd }: { delimiter: string; ro
   for (let from = 0; from < text.length;) {
     const found = text.indexOf(rowEnd, from)
     const next = found < 0 ? text.length : found + 1
-    let to = found < 0 ? text.length : found
-    if (found >= 0 && to > from && rowEnd === '\n' && text.charCodeAt(to - 1) === carriageReturn) to--
+    const to = found < 0 ? text.length : beforeReturns(text, from, found, rowEnd)
     if (to > from) onRow(text.slice(from, to).split(delimiter), undefined)
     from = next
   }
@@ -88,7 +87,7 @@ function parseQuoted(text: string, { delimiter, rowEnd }: { delimiter: string; r
       fields.push('')
       break
     }
-    const to = lineEnd < length && lineEnd > i && rowEnd === '\n' && text.charCodeAt(lineEnd - 1) === carriageReturn ? lineEnd - 1 : lineEnd
+    const to = lineEnd < length ? beforeReturns(text, i, lineEnd, rowEnd) : lineEnd
     if (to > i || fields.length > 0) {
       fields.push(text.slice(i, to))
       onRow(fields, fault)
@@ -104,7 +103,18 @@ function parseQuoted(text: string, { delimiter, rowEnd }: { delimiter: string; r
 function endsAt(text: string, i: number, rowEnd: string): number {
   if (i >= text.length) return i
   if (text[i] === rowEnd) return i + 1
-  return rowEnd === '\n' && text.charCodeAt(i) === carriageReturn && text.charCodeAt(i + 1) === newline ? i + 2 : -1
+  if (rowEnd !== '\n') return -1
+  while (text.charCodeAt(i) === carriageReturn) i++
+  return text.charCodeAt(i) === newline ? i + 1 : -1
+}
+
+/**
+ * The end of what stands before a row's end at `end`, at or after `from`: without carriage returns, of which there are several where text
+ * with `\r\n` was written once more as Windows writes text.
+ */
+function beforeReturns(text: string, from: number, end: number, rowEnd: string): number {
+  if (rowEnd === '\n') while (end > from && text.charCodeAt(end - 1) === carriageReturn) end--
+  return end
 }
 
 function indexOrEnd(text: string, wanted: string, from: number): number {
@@ -123,8 +133,9 @@ export function csvRowOffset(bytes: Buffer, dialect: Dialect, ordinal: number): 
     scanner.scan(bytes.subarray(at, next))
     at = next
     if (scanner.last < 0 && at < bytes.length) continue
-    const blank = bytes[row] === rowEnd || (rowEnd === newline && bytes[row] === carriageReturn && bytes[row + 1] === newline)
-    if (!blank && seen++ === ordinal) return row
+    let text = row
+    if (rowEnd === newline) while (bytes[text] === carriageReturn) text++
+    if (bytes[text] !== rowEnd && seen++ === ordinal) return row
     row = at
   }
   return row

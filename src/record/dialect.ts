@@ -1,52 +1,66 @@
-// How a CSV file is written, found from its first rows: what separates its fields, and what ends its rows. A separator counts if it
-// cuts most rows into as many fields as the first one, and at least two; of several, the one that does so for most rows, then the
-// comma, semicolon, tab and bar in this order. Pure: the same bytes give the same dialect, wherever and whenever they are looked at.
+// How a CSV file is written: what separates its fields, and what ends its rows. The one rule of what says so, strongest first:
+//
+//   1. the reader's options (`delimiter` in the program's input, `run --delimiter`, `put --delimiter`)
+//   2. the file's metadata: what `put` was told or found, what a job has written it with
+//   3. a first line like `sep=;`; where 1 or 2 says otherwise, that is an error
+//   4. the first rows: the one separator with the best fit (fit.ts)
+//   5. the comma, if none of the separators cuts any row: the file has one column
+//
+// Rows that several separators explain as well as each other are a doubt, never a guess: a reader refuses the file with EINVAL.
 
 import { GristmillError } from '../base/errors.ts'
 import type { Dialect } from './boundary.ts'
-import { parseCsv, wholeRows } from './csv.ts'
-import type { TextEncoding } from './sniff.ts'
+import { fitOf, fitsLater, straysOf, type Fit, type Sample } from './fit.ts'
 
 const candidates = [',', ';', '\t', '|']
-/** Of the rows of a file with some bad ones in it. */
-const shareMin = 0.75
-/** Excel's line for the separator, in front of all rows: it is no row. */
 const separatorLine = /^"?sep=([^\r\n"])"?(?:\r\n|\r|\n|$)/i
 
-export interface Found extends Dialect {
-  /** The file's rows say so; else it is a guess for want of a better one. */
+export interface Head extends Sample {
+  readonly path: string
+  /** false: the first row is a row like others. */
+  readonly header?: boolean | undefined
+}
+
+export interface Told {
+  /** By the options of whoever reads or writes the file. */
+  readonly asked?: string | undefined
+  /** By the file's metadata. */
+  readonly claimed?: string | undefined
+}
+
+export type Found = Dialect & {
+  readonly delimiter: string
+  /** The file's rows say so, or somebody has. Else nothing speaks against it. */
   readonly sure: boolean
 }
 
-export interface Head {
-  readonly path: string
-  /** Without a byte order mark. */
-  readonly bytes: Buffer
-  readonly isAll: boolean
-  readonly encoding?: TextEncoding | undefined
+/** Why the dialect cannot be told: a sentence without its subject. */
+export interface Doubt { readonly doubt: string }
+
+/** The delimiter by rules 1 and 2. */
+export const toldDelimiter = ({ asked, claimed }: Told): string | undefined => asked ?? claimed
+
+/** Throws EINVAL if the dialect is in doubt, or the file itself says otherwise than was told. */
+export function findDialect(head: Head, told: Told = {}): Found {
+  const found = examine(head, told)
+  if ('doubt' in found) throw new GristmillError('EINVAL', `${head.path} ${found.doubt}`, { details: { path: head.path } })
+  return found
 }
 
-/** `delimiter`: what the reader has been told. Throws EINVAL if the file itself says otherwise. */
-export function findDialect(head: Head, delimiter?: string): Found {
+/** Throws EINVAL if the file itself says otherwise than was told. */
+export function examine(head: Head, told: Told = {}): Found | Doubt {
   const said = saidBy(head.bytes)
+  const delimiter = toldDelimiter(told)
   if (said !== undefined && delimiter !== undefined && said !== delimiter) {
-    throw new GristmillError('EINVAL', `${head.path} says in its first line that ${JSON.stringify(said)} separates its fields, and it was to be read with ${JSON.stringify(delimiter)}; leave out the delimiter, or remove that line`, { details: { path: head.path } })
+    throw new GristmillError('EINVAL', `${head.path} says in its first line that ${shown(said)} separates its fields, and it was to be read with ${shown(delimiter)}; leave out the delimiter, or remove that line`, { details: { path: head.path } })
   }
   const known = delimiter ?? said
   const among = known === undefined ? candidates : [known]
-  // Old files end their rows with carriage returns; a newline is in quotes there, if anywhere.
-  const hasNewlines = head.bytes.includes(10)
-  const hasReturns = head.bytes.includes(13)
-  const newlines = best(head, among, '\n')
-  if (newlines.ended && newlines.share >= shareMin) return { delimiter: newlines.delimiter, rowEnd: '\n', sure: true }
-  if (hasReturns && !head.bytes.includes('\r\n')) {
-    const returns = best(head, among, '\r')
-    if (returns.ended && returns.share >= shareMin) return { delimiter: returns.delimiter, rowEnd: '\r', sure: true }
-    if (!hasNewlines) return { delimiter: known ?? ',', rowEnd: '\r', sure: known !== undefined }
-  }
-  // At best one row without an end.
-  const sure = newlines.share >= shareMin
-  return { delimiter: sure ? newlines.delimiter : known ?? ',', rowEnd: '\n', sure: sure || known !== undefined }
+  const rowEnd = rowEndOf(head, among)
+  if (typeof rowEnd !== 'string') return rowEnd
+  if (known !== undefined) return { delimiter: known, rowEnd, sure: true }
+  const found = judge(head, among.map(one => fitOf(head, { delimiter: one, rowEnd })))
+  return 'doubt' in found ? found : { ...found, rowEnd }
 }
 
 /** The separator that the file's first line names. */
@@ -55,33 +69,50 @@ export function saidBy(bytes: Buffer): string | undefined {
   return said !== undefined && said.charCodeAt(0) > 0 && said.charCodeAt(0) < 128 ? said : undefined
 }
 
-/** Is this the row that names the separator, as the parser sees it? */
-export const isSeparatorRow = (fields: readonly string[], delimiter: string): boolean => (fields.length === 2 && fields[1] === '' && /^sep=$/i.test(fields[0]!)) || (fields.length === 1 && fields[0]!.toLowerCase() === `sep=${delimiter}`)
-
-interface Fit {
-  readonly delimiter: string
-  /** Of the rows, those that have as many fields as the first one; 0 if that has only one. */
-  readonly share: number
-  /** Some row has an end. */
-  readonly ended: boolean
+function judge(head: Head, fits: readonly Fit[]): { delimiter: string; sure: boolean } | Doubt {
+  const grade = Math.max(...fits.map(fit => fit.grade))
+  const best = fits.filter(fit => fit.grade === grade)
+  if (grade === 0) {
+    // A title before the rows, or one column with these characters in it?
+    const others = fits.filter(fit => fit.dialect.delimiter !== ',' && fitsLater(fit))
+    return others.length > 0 ? unclear([fits[0]!, ...others]) : { delimiter: ',', sure: false }
+  }
+  const tidy = best.length > 1 ? best.filter(fit => straysOf(head, fit.dialect).quotes === 0) : best
+  const one = tidy.length === 1 ? tidy[0]! : undefined
+  if (one && grade > 1) return { delimiter: one.dialect.delimiter, sure: true }
+  // A bad row is told of where the header says how many fields it must have; arrays may have any number.
+  const rivals = one ? fits.filter(fit => fit !== one && (head.header === false ? fit.cuts : fitsLater(fit))) : []
+  if (one && rivals.length === 0) return { delimiter: one.dialect.delimiter, sure: false }
+  // No rows but the header: nothing could be cut wrongly.
+  if (head.isAll && head.header !== false && best[0]!.rows === 1) return { delimiter: best[0]!.dialect.delimiter, sure: false }
+  return unclear(one ? [one, ...rivals] : tidy.length > 1 ? tidy : best)
 }
 
-function best(head: Head, among: readonly string[], rowEnd: '\n' | '\r'): Fit {
-  const fits = among.map(delimiter => fitOf(head, { delimiter, rowEnd }))
-  return fits.reduce((most, fit) => (fit.share > most.share ? fit : most))
+const unclear = (fits: readonly Fit[]): Doubt => ({
+  doubt: `does not show in its first rows what separates its fields: ${fits.map(evidence).join(', ')}. Say it: delimiter: ${shown(fits.at(-1)!.dialect.delimiter)} in the program's input, or --delimiter of run or put${fits.some(fit => fit.width === 1) ? '; "," if it has one column. A title above the header has to be removed' : ''}`,
+})
+
+function evidence({ dialect, width, alike, rows, later }: Fit): string {
+  if (width < 2 && later.rows > 0) return `${shown(dialect.delimiter)} cuts ${later.rows} of ${rows} rows into ${later.width} fields, and not the first one`
+  return `${shown(dialect.delimiter)} cuts ${width < 2 ? `${alike} of ${rows} rows into 1 field` : `the first row into ${width} fields, and ${alike} of ${rows} rows`}`
 }
 
-function fitOf({ bytes, isAll, encoding }: Head, dialect: Dialect & { delimiter: string }): Fit {
-  const ended = wholeRows(bytes, dialect, false)
-  const text = bytes.toString(encoding === 'latin1' ? 'latin1' : 'utf8', 0, isAll ? bytes.length : ended)
-  let width = 0
-  let rows = 0
-  let fit = 0
-  parseCsv(text, dialect, (fields, fault) => {
-    if (rows === 0 && width === 0 && isSeparatorRow(fields, dialect.delimiter)) return
-    rows++
-    width ||= fields.length
-    if (fields.length === width && fault === undefined) fit++
-  })
-  return { delimiter: dialect.delimiter, share: width < 2 ? 0 : fit / rows, ended: ended > 0 }
+const shown = (delimiter: string): string => JSON.stringify(delimiter)
+
+/** A newline, with or without a carriage return before it, or in old files a carriage return; a newline is in quotes there, if anywhere. */
+function rowEndOf(head: Head, among: readonly string[]): '\n' | '\r' | Doubt {
+  const text = head.bytes.toString('latin1')
+  if (!text.includes('\r')) return '\n'
+  if (!text.includes('\n')) return '\r'
+  if (!/\r[^\r\n]/.test(text)) return '\n'
+  const best = (rowEnd: '\n' | '\r'): Fit => among.map(delimiter => fitOf(head, { delimiter, rowEnd })).reduce((most, fit) => (fit.grade > most.grade ? fit : most))
+  const newlines = best('\n')
+  const returns = best('\r')
+  const strays = [straysOf(head, newlines.dialect), straysOf(head, returns.dialect)] as const
+  if (strays[0].ends === 0) return '\n'
+  if (strays[1].ends === 0) return '\r'
+  // Both stand outside of quotes.
+  if (strays[0].inFirstRow === 0 && (newlines.grade >= 2 || returns.grade < 2)) return '\n'
+  if (strays[1].inFirstRow === 0 && returns.grade >= 2) return '\r'
+  return { doubt: 'has rows that end with newlines and others that end with carriage returns alone; give all of them the same end (tr \'\\r\' \'\\n\') before it is put' }
 }

@@ -7,7 +7,7 @@
 // - A batch's values are the caller's for ever. Its offsets may be asked for until the next batch is asked for.
 
 import { GristmillError } from '../base/errors.ts'
-import type { TextEncoding } from './sniff.ts'
+import { textEncodings, type TextEncoding } from './sniff.ts'
 
 /** `whole`: one record a file. */
 export type InputFormat = 'lines' | 'jsonl' | 'csv' | 'whole'
@@ -89,6 +89,13 @@ export function splittable(format: InputFormat, aligned: boolean): boolean {
     case 'csv': return aligned
     case 'whole': return false
   }
+}
+
+/** Throws EINVAL unless it is the name of an encoding that text is read as. */
+export function textEncodingOf(value: unknown): TextEncoding {
+  const found = textEncodings.find(name => name === value)
+  if (found !== undefined) return found
+  throw new GristmillError('EINVAL', `text is not read as ${typeof value === 'string' ? JSON.stringify(value) : `a ${typeof value}`}; it is read as ${textEncodings.slice(0, -1).join(', ')} or ${textEncodings.at(-1)!}`)
 }
 
 /** The delimiter's character code. Throws EINVAL unless it is one ASCII character that CSV can use. */

@@ -10,7 +10,8 @@ import { KiB } from '../base/units.ts'
 export type Codec = 'gzip' | 'zstd'
 
 /** `latin1`: ISO 8859-1, each byte is the character of its number. */
-export type TextEncoding = 'utf8' | 'latin1' | 'utf16le' | 'utf16be'
+export type TextEncoding = typeof textEncodings[number]
+export const textEncodings = ['utf8', 'latin1', 'utf16le', 'utf16be'] as const
 
 /** Enough for every magic number, and for some rows of CSV. */
 export const headBytes = 64 * KiB

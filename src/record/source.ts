@@ -3,7 +3,7 @@
 
 import { asBuffer, type Dialect } from './boundary.ts'
 import { decompressed } from './decompress.ts'
-import { findDialect } from './dialect.ts'
+import { examine, findDialect, toldDelimiter } from './dialect.ts'
 import { newReadCounters, type InputOptions, type ReadCounters, type RecordRange } from './format.ts'
 import { ownedPieces, type Chunk } from './range.ts'
 import { headBytes, sniff } from './sniff.ts'
@@ -20,22 +20,29 @@ export interface Source {
 
 /**
  * May a file of which this is the beginning be read in parts, and how are its rows written? Pure, for whoever cuts files into ranges.
- * `delimiter`: what is known of the file otherwise. Throws EINVAL for what no reader would take.
+ * `delimiter`: what the file's metadata claim. Throws EINVAL for what no reader would take.
  */
 export function inspect(head: Buffer, { path, isAll, input, delimiter }: { path: string; isAll: boolean; input: InputOptions; delimiter?: string | undefined }): { divisible: boolean; dialect: Dialect } {
   const { encoding = 'utf8' } = input
   const codec = sniff(head, { path, encoding })
   if (codec || encoding === 'utf16le' || encoding === 'utf16be') return { divisible: false, dialect: {} }
   if (input.format !== 'csv') return { divisible: true, dialect: {} }
-  const dialect = findDialect({ path, bytes: head.subarray(markBytes(head)), isAll, encoding }, input.delimiter ?? delimiter)
+  const dialect = findDialect({ path, bytes: head.subarray(markBytes(head)), isAll, encoding, header: input.header }, { asked: input.delimiter, claimed: delimiter })
   return { divisible: dialect.rowEnd !== '\r', dialect }
+}
+
+export interface Claim {
+  readonly format: 'bytes' | 'lines' | 'jsonl' | 'csv'
+  readonly delimiter?: string | undefined
+  /** csv: why nothing is claimed of its rows, without the subject. */
+  readonly doubt?: string
 }
 
 /**
  * What may be said of a file that is stored as text of a format, by its beginning: its blocks are cut between records only if these can be
  * told from its bytes as they are. `delimiter`: csv, if it is known. Throws EINVAL for a delimiter that the file itself denies.
  */
-export function claimOf(head: Buffer, { path, isAll, format, delimiter }: { path: string; isAll: boolean; format: 'lines' | 'jsonl' | 'csv'; delimiter?: string | undefined }): { format: 'bytes' | 'lines' | 'jsonl' | 'csv'; delimiter?: string | undefined } {
+export function claimOf(head: Buffer, { path, isAll, format, delimiter }: { path: string; isAll: boolean; format: 'lines' | 'jsonl' | 'csv'; delimiter?: string | undefined }): Claim {
   try {
     if (sniff(head, { path, encoding: 'utf8' })) return { format: 'bytes' }
   } catch {
@@ -43,14 +50,16 @@ export function claimOf(head: Buffer, { path, isAll, format, delimiter }: { path
     return { format: 'bytes' }
   }
   if (format !== 'csv') return { format }
-  const found = findDialect({ path, bytes: head.subarray(markBytes(head)), isAll }, delimiter)
+  const found = examine({ path, bytes: head.subarray(markBytes(head)), isAll }, { asked: delimiter })
+  if ('doubt' in found) return { format: 'bytes', doubt: found.doubt }
   if (found.rowEnd === '\r') return { format: 'bytes' }
   return found.sure ? { format, delimiter: found.delimiter } : { format }
 }
 
 /** What to read of a range, and how. REQUIRES: `close` in the end. */
 export async function openSource(range: RecordRange, input: InputOptions, counters: ReadCounters): Promise<Source & { close(): Promise<void> }> {
-  const plain = (): Dialect => ({ delimiter: input.delimiter ?? range.delimiter })
+  const told = { asked: input.delimiter, claimed: range.delimiter }
+  const plain = (): Dialect => ({ delimiter: toldDelimiter(told) })
   if (range.partial || range.start > 0 || range.end === 0) return { range, counters, dialect: plain(), close: async () => {} }
   const { path, end } = range
   const { encoding = 'utf8' } = input
@@ -72,7 +81,7 @@ export async function openSource(range: RecordRange, input: InputOptions, counte
       const head = await text.look(isText ? headBytes : Math.min(headBytes, end))
       const isAll = text.ended || (!isText && head.length >= end)
       const bytes = head.subarray(encoding === 'latin1' ? 0 : markBytes(head))
-      dialect = findDialect({ path, bytes, isAll, encoding }, dialect.delimiter)
+      dialect = findDialect({ path, bytes, isAll, encoding, header: input.header }, told)
     }
     return {
       range: { ...range, open: () => text, ...isText && { start: 0, end: Infinity, aligned: true } },

@@ -150,6 +150,14 @@ test('what is put as .. or . gets the name of what it leads to, and never lands 
   expect(existsSync(local('dst/below/outer/f'))).toBe(true)
 })
 
+test('CSV that could be cut in two ways is put, with a line about it; a delimiter that is said is kept', async () => {
+  await writeFile(local('prices.csv'), 'rye;1,50\noat;2,25\n')
+  const { code, err } = await cli('put', 'prices.csv', at('prices.csv'))
+  expect([code, err]).toEqual([0, expect.stringMatching(/^gristmill: put: prices\.csv does not show in its first rows what separates its fields: "," cuts .*, ";" cuts .*--delimiter.*\. The file is stored\n$/)])
+  expect(await ok('put', '-f', '--delimiter', ';', 'prices.csv', at('prices.csv'))).toBe('')
+  expect(await mill.stat(at('prices.csv'))).toMatchObject({ format: 'csv', delimiter: ';' })
+})
+
 test('a file that says that it is empty and is not is put as it is read', async () => {
   if (!existsSync('/proc/version')) return
   const version = await readFile('/proc/version', 'utf8')

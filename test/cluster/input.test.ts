@@ -7,6 +7,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { open } from '../../client/index.ts'
 import type { Mill } from '../../client/mill.ts'
+import type { RunOptions } from '../../client/run.ts'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
@@ -23,12 +24,12 @@ afterAll(async () => {
 
 let outputs = 0
 /** All that the program's map was given, and the tasks that it took. */
-async function records(input: string, options: string): Promise<{ values: unknown[]; tasks: number; counters: Record<string, number> }> {
+async function records(input: string, options: string, run: RunOptions = {}): Promise<{ values: unknown[]; tasks: number; counters: Record<string, number> }> {
   const program = await local(`program${++outputs}.ts`, `import { mapReduce } from 'gristmill'
 export default mapReduce({ input: { ${options} }, output: { format: 'jsonl' }, map(record, emit) { emit(null, record) } })
 `)
   const output = `/out${outputs}`
-  const job = await mill.run(program, { input, output })
+  const job = await mill.run(program, { ...run, input, output })
   const status = await job.wait()
   const values: unknown[] = []
   for await (const path of mill.glob(`${output}/part-*`)) for (const line of (await mill.readFile(path, 'utf8')).split('\n')) if (line !== '') values.push(JSON.parse(line))
@@ -42,6 +43,7 @@ async function local(name: string, bytes: string | Buffer): Promise<string> {
   await writeFile(join(dir, name), bytes)
   return join(dir, name)
 }
+const byNumber = (a: unknown, b: unknown) => Number((a as string[])[0]!.split(' ')[1]) - Number((b as string[])[0]!.split(' ')[1])
 const sorted = (values: unknown[]) => values.toSorted((a, b) => Number((a as { id: string }).id) - Number((b as { id: string }).id))
 
 test('CSV as Excel writes it, in blocks of 4 KiB: every row, once, by several tasks where the blocks were cut by its separator', async () => {
@@ -60,6 +62,32 @@ test('CSV as Excel writes it, in blocks of 4 KiB: every row, once, by several ta
     await mill.cp('/put.csv', '/copy.csv')
     expect((await mill.stat('/copy.csv')).delimiter).toBe(delimiter)
   }
+})
+
+test('CSV that could be cut in two ways is stored without a claim, refused by a job, and read as the run says', async () => {
+  const prices = Array.from({ length: 600 }, (_, i) => `grain ${i};${i},50`)
+  const path = await local('prices.csv', prices.join('\n'))
+  await mill.put(path, '/prices.csv', { format: 'csv', blockSize: 4096 })
+  expect([(await mill.stat('/prices.csv')).format, await mill.readFile('/prices.csv', 'utf8')]).toEqual(['bytes', prices.join('\n')])
+  const refused = { message: expect.stringMatching(/\/prices\.csv does not show in its first rows.*"," cuts .*";" cuts .*delimiter: ";"/) as string }
+  for (const badRecords of ['error', 'skip']) await expect(records('/prices.csv', `format: 'csv', header: false, badRecords: '${badRecords}'`)).rejects.toMatchObject(refused)
+  const expected = prices.map(row => row.split(';'))
+  expect((await records('/prices.csv', `format: 'csv', header: false`, { delimiter: ';' })).values).toEqual(expected)
+  await mill.put(path, '/told.csv', { format: 'csv', blockSize: 4096, delimiter: ';' })
+  const told = await records('/told.csv', `format: 'csv', header: false`)
+  expect([told.values.toSorted(byNumber), told.tasks > 2]).toEqual([expected, true])
+  await expect(records('/prices.csv', `format: 'lines'`, { delimiter: ';' })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('no delimiter') as string })
+})
+
+test('the run says in which encoding the text is, over the program', async () => {
+  const text = 'næme;sum\nZürich;1\n'
+  await mill.writeFile('/latin1.csv', Buffer.from(text, 'latin1'))
+  await mill.writeFile('/utf16.csv', Buffer.from(text, 'utf16le'))
+  for (const encoding of ['latin1', 'utf16le'] as const) {
+    const { values, counters } = await records(`/${encoding.replace('le', '')}.csv`, `format: 'csv', encoding: 'utf8'`, { encoding })
+    expect([values, counters['invalidUtf8Records'] ?? 0]).toEqual([[{ næme: 'Zürich', sum: '1' }], 0])
+  }
+  await expect(records('/latin1.csv', `format: 'whole', bytes: true`, { encoding: 'latin1' })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('no encoding') as string })
 })
 
 test('compressed and UTF-16 files are read by one task each, whatever their blocks claim', async () => {

@@ -2,7 +2,9 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
-import { option, whole, type CommandSpec, type Group } from '../spec.ts'
+import { textEncodings } from '../../../src/record/sniff.ts'
+import { option, oneOf, whole, type CommandSpec, type Group } from '../spec.ts'
+import { parseDelimiter } from './files.ts'
 
 /**
  * `k=v`. A value that is JSON (a number, true, a list) is taken as such, if that keeps it as it was typed: `1.10`, `1e999` and
@@ -38,6 +40,8 @@ const run: CommandSpec = {
   options: [
     option('-i, --input <path>', 'file, directory or glob to read; may be repeated', { repeat: true }),
     option('-o, --output <path>', 'directory to publish'),
+    option('--encoding <name>', 'of the input\'s text: utf8, latin1, utf16le or utf16be (default: as the program says, else utf8)', { parse: oneOf(...textEncodings) }),
+    option('--delimiter <character>', 'what separates fields of CSV input, tab or \\t for a tab (default: as the program, the files or their first rows say)', { parse: parseDelimiter }),
     option('--overwrite', 'replace the output of an earlier job if it is there, in one step'),
     option('--force', 'with --overwrite: replace any directory, also one without _SUCCESS or with directories in it'),
     option('--reducers <n>', 'reduce tasks, and so output parts; a program without reduce has none', { parse: whole(1, 20_000) }),
@@ -51,6 +55,7 @@ const run: CommandSpec = {
   ],
   examples: [
     ['gristmill run wordcount.ts --input /speeches --output /words', 'count words'],
+    ['gristmill run sales.ts -i /old/sales.csv -o /sums --encoding latin1 --delimiter \';\'', 'CSV of which the files themselves do not say what they are'],
     [`gristmill run join.ts -i '/left/*.csv' -i /right -o /joined --param key=id --reducers 8`, 'two inputs, a parameter, eight parts'],
   ],
   load: () => import('../commands/run.ts'),

@@ -1,5 +1,6 @@
 // put: local files, directories or stdin into the cluster. A file is visible once its last byte is durable.
 
+import { showText } from '../../../src/base/quote.ts'
 import type { RecordFormat } from '../../../src/protocol/fields.ts'
 import type { Mill } from '../../mill.ts'
 import { Refusal } from '../complaint.ts'
@@ -44,11 +45,14 @@ export async function run(context: Context, operands: readonly string[], options
   const target = await remoteTarget(mill, to, sources.length > 1, context.signal)
   const { recursive, preserve, parallel } = options
   const { format, ...writing } = writingOf(options)
+  const doubts: string[] = []
+  const onDoubt = (path: string, doubt: string): void => { doubts.push(`${showText(path)} ${doubt}. The file is stored`) }
   await copyAll(context, {
     verb: 'put', parallel,
     copies: await placed(context, sources, target, source => keptLocalName(disk, source, localPath(context, source))),
-    walk: (copy, walking) => mill.putSteps(copy.from, copy.to, { ...walking, ...writing, recursive, preserve, formatFor: name => format ?? formatFor(name) }, path => localPath(context, path)),
+    walk: (copy, walking) => mill.putSteps(copy.from, copy.to, { ...walking, ...writing, recursive, preserve, onDoubt, formatFor: name => format ?? formatFor(name) }, path => localPath(context, path)),
   })
+  for (const doubt of doubts) context.note(doubt)
 }
 
 async function putInput(context: Context, mill: Mill, to: string, options: PutOptions): Promise<void> {

@@ -4,6 +4,7 @@
 import { isAbsolute, join } from 'node:path'
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { normalise } from '../../../src/base/paths.ts'
+import type { TextEncoding } from '../../../src/record/sniff.ts'
 import { Refusal } from '../complaint.ts'
 import type { Context } from '../context.ts'
 import { barsFor, linesFor } from '../jobwatch.ts'
@@ -14,6 +15,8 @@ export interface RunOptions {
   output?: string
   overwrite?: boolean
   force?: boolean
+  encoding?: TextEncoding
+  delimiter?: string
   reducers?: number
   param?: (readonly [string, unknown])[]
   env?: string[]
@@ -34,10 +37,12 @@ export async function run(context: Context, operands: readonly string[], options
     ...(options.input ? { input: options.input } : {}),
     ...(options.output === undefined ? {} : { output: normalise(options.output) }),
     overwrite: options.overwrite === true,
-    onNote: line => printer.note(context.json ? JSON.stringify({ note: line }) : `gristmill: run: ${line}`),
+    onNote: line => context.note(line),
     force: options.force === true,
     params: Object.fromEntries(options.param ?? []),
     ...(options.env ? { env: environmentOf(options.env, context.env) } : {}),
+    ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
+    ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }),
     ...(options.reducers === undefined ? {} : { reducers: options.reducers }),
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.memory === undefined ? {} : { memoryBytes: options.memory }),

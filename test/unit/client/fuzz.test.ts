@@ -35,7 +35,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.lines': [['/a'], ['encoding', 'signal']], 'mill.cp': [['/a', '/b'], ['recursive', 'overwrite', 'preserve', 'onProgress', 'replication', 'blockSize', 'format', 'parents', 'signal']],
   'mill.put': [['/etc/hostname', '/b'], ['recursive', 'overwrite', 'preserve', 'onProgress', 'replication', 'blockSize', 'format', 'delimiter', 'parents', 'mode', 'signal']],
   'mill.get': [['/a', '/nowhere/b'], ['recursive', 'overwrite', 'preserve', 'onProgress', 'signal']], 'mill.checksum': [['/a'], ['signal']],
-  'mill.run': [['program.ts'], ['input', 'output', 'params', 'env', 'reducers', 'replication', 'overwrite', 'force', 'name', 'memoryBytes', 'taskTimeoutMs', 'attemptsMax', 'seed', 'onProgress', 'onNote', 'signal']],
+  'mill.run': [['program.ts'], ['input', 'output', 'encoding', 'delimiter', 'params', 'env', 'reducers', 'replication', 'overwrite', 'force', 'name', 'memoryBytes', 'taskTimeoutMs', 'attemptsMax', 'seed', 'onProgress', 'onNote', 'signal']],
   'mill.job': [['job-1']], 'mill.jobs': [[], ['limit', 'signal']], 'mill.clusterStatus': [[], ['signal']], 'mill.fsck': [['/'], ['healthy', 'locations', 'signal']],
   'mill.safeMode': [['get'], ['signal']], 'mill.backup': [['/b'], ['signal']], 'mill.lost': [[], ['signal']], 'mill.releaseLost': [[], ['signal']], 'mill.allowDeletions': [[], ['signal']],
   'mill.trash.list': [[], ['all', 'signal']], 'mill.trash.restore': [['item-1'], ['to', 'overwrite', 'signal']], 'mill.trash.empty': [[], ['olderThanMs', 'all', 'signal']],

@@ -47,7 +47,7 @@ describe('csv', () => {
     const random = dice(seed)
     for (let round = 0; round < 500; round++) {
       const { bytes, rows, offsets } = randomTable(random, 1 + random.below(4))
-      const found = await readAll([rangeOf(bytes, {}, random, 1 + random.below(60))], { format: 'csv', header: false })
+      const found = await readAll([rangeOf(bytes, {}, random, 1 + random.below(60))], { format: 'csv', header: false, delimiter: ',' })
       expect(plain(found), `round ${round}: ${JSON.stringify(bytes.toString())}`).toEqual(rows.map((value, i) => ({ value, offset: offsets[i] })))
     }
   })
@@ -119,6 +119,12 @@ describe('csv', () => {
     await expect(readAll([rangeOf(Buffer.from('a,b\n1,"2\n3,4\n'), {}, dice(1))], { format: 'csv' })).rejects.toMatchObject({ code: 'EINVAL', details: { offset: 4 } })
   })
 
+  test('several carriage returns before a newline are one end of a row: CSV that Windows wrote as text has them', async () => {
+    const text = 'a,b\r\r\n1,"x"\r\r\n\r\r\n2,\r\r\n"3","\r"\r\r\n'
+    const found = await readAll([rangeOf(Buffer.from(text), {}, dice(1), 2)], { format: 'csv' })
+    expect(found.map(({ value, offset }) => [value, offset])).toEqual([[{ a: '1', b: 'x' }, 6], [{ a: '2', b: '' }, 17], [{ a: '3', b: '\r' }, 22]])
+  })
+
   test('other delimiters work, and impossible ones are refused', async () => {
     expect((await readAll([rangeOf(Buffer.from('a;b\n"1;x";2,3\n'), {}, dice(1))], { format: 'csv', delimiter: ';' }))[0]!.value).toEqual({ a: '1;x', b: '2,3' })
     await expect(readAll([rangeOf(Buffer.from('a'), {}, dice(1))], { format: 'csv', delimiter: '"' })).rejects.toMatchObject({ code: 'EINVAL' })
@@ -144,15 +150,15 @@ function rowsOf(text: string, delimiter: string): Array<{ fields: string[]; bad:
       else if (text[i + 1] === '"') { field += '"'; i++ } else state = 'closed'
     } else if (c === '\n') {
       const whole = text.slice(start, i)
-      if (state !== 'closed' && field.endsWith('\r')) field = field.slice(0, -1)
-      if (whole !== '' && whole !== '\r') rows.push({ fields: [...fields, field], bad, start, end: i + 1 })
+      if (state !== 'closed') field = field.replace(/\r+$/, '')
+      if (!/^\r*$/.test(whole)) rows.push({ fields: [...fields, field], bad, start, end: i + 1 })
       fields = []; field = ''; bad = false; state = 'start'; start = i + 1
     } else if (c === delimiter) {
       fields.push(field); field = ''; state = 'start'
     } else if (state === 'start' && c === '"') {
       state = 'quoted'
     } else if (state === 'closed') {
-      if (c === '\r' && text[i + 1] === '\n') continue
+      if (/^\r+\n/.test(text.slice(i))) continue
       bad = true
       state = 'plain'
     } else {

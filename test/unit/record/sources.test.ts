@@ -2,8 +2,10 @@ import { deflateRawSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
 import { limits } from '../../../src/base/limits.ts'
 import { decompressed } from '../../../src/record/decompress.ts'
+import { toldDelimiter } from '../../../src/record/dialect.ts'
 import { newReadCounters, type InputOptions, type RecordRange } from '../../../src/record/format.ts'
 import { parseCsvHeader } from '../../../src/record/rows.ts'
+import { claimOf } from '../../../src/record/source.ts'
 import { dice, type Dice } from '../../kit/dice.ts'
 import { blocksOf, rangeOf, readAll, type Found } from './ranges.ts'
 
@@ -316,15 +318,86 @@ describe('dialects of CSV', () => {
     expect(counters.badRecords).toBe(1)
   })
 
-  test('where rows say nothing, or could be taken for either, it is the comma; what the writer said comes first', async () => {
-    expect(await read(Buffer.from('word\nother; word\n'), { format: 'csv' })).toEqual([{ word: 'other; word' }])
-    expect(await read(Buffer.from('1,5;2,5\n3,5;4,5\n'), { format: 'csv', header: false })).toEqual([['1', '5;2', '5'], ['3', '5;4', '5']])
-    const range = rangeOf(Buffer.from('1,5;2,5\n3,5;4,5\n'), { delimiter: ';' }, dice(1))
-    expect(values(await readAll([range], { format: 'csv', header: false }))).toEqual([['1,5', '2,5'], ['3,5', '4,5']])
-    // European numbers with a header that has no comma.
-    expect(await read(Buffer.from('a;b\n1,5;2,5\n3,5;4,5\n'), { format: 'csv' })).toEqual([{ a: '1,5', b: '2,5' }, { a: '3,5', b: '4,5' }])
-    expect(await read(Buffer.from('1;2;3'), { format: 'csv', header: false })).toEqual([['1', '2', '3']])
+  test('a file of one column contains no separator, and may contain what could be one', async () => {
+    expect(await read(Buffer.from('word\nother word\n'), { format: 'csv' })).toEqual([{ word: 'other word' }])
+    expect(await read(Buffer.from('word\n"one, two; three"\nplain\n'), { format: 'csv' })).toEqual([{ word: 'one, two; three' }, { word: 'plain' }])
+    expect(await read(Buffer.from('word\nfour; five\nsix\nseven\n'), { format: 'csv' })).toEqual([{ word: 'four; five' }, { word: 'six' }, { word: 'seven' }])
+    await expect(read(Buffer.from('price\n1,5\n2\n'), { format: 'csv' })).rejects.toThrow(/the row has 2 fields, the header names 1/)
     expect(await read(Buffer.from(''), { format: 'csv' })).toEqual([])
+    for (const end of ['\n', '\r\n', '\r']) expect(await read(Buffer.from(`word${end}"two\nlines"${end}x${end}`), { format: 'csv' })).toEqual([{ word: 'two\nlines' }, { word: 'x' }])
+  })
+
+  test('commas in numbers and texts do not outweigh a header and rows that another separator explains', async () => {
+    expect(await read(Buffer.from('a;b\n1,5;2,5\n3,5;4,5\n'), { format: 'csv' })).toEqual([{ a: '1,5', b: '2,5' }, { a: '3,5', b: '4,5' }])
+    expect(await read(Buffer.from('name;price, EUR\nrye;1,50\noat;2\n'), { format: 'csv' })).toEqual([{ 'name': 'rye', 'price, EUR': '1,50' }, { 'name': 'oat', 'price, EUR': '2' }])
+    expect(await read(Buffer.from('id,place\n1,52.1;13.4\n2,50.9;6.9\n'), { format: 'csv' })).toEqual([{ id: '1', place: '52.1;13.4' }, { id: '2', place: '50.9;6.9' }])
+    expect(await read(Buffer.from('1;2;3'), { format: 'csv', header: false })).toEqual([['1', '2', '3']])
+    // Quotes are in place for one of them only.
+    expect(await read(Buffer.from('1;"Rye, Ltd"\n2;"Oat, Ltd"\n'), { format: 'csv', header: false })).toEqual([['1', 'Rye, Ltd'], ['2', 'Oat, Ltd']])
+    // A row that is wider than what is looked at.
+    const wide = Array.from({ length: 9000 }, (_, i) => `column${i}`)
+    expect(await read(Buffer.from(`${wide.join(';')}\n${wide.map(() => '1,5').join(';')}\n`), { format: 'csv' }, { pieceMax: 1e6 })).toEqual([Object.fromEntries(wide.map(name => [name, '1,5']))])
+  })
+
+  test('rows that do not fit are bad rows of the separator in the header, however many they are: never rows of another one', async () => {
+    const text = `a;b\n${'1;2\n'.repeat(6)}${'only one\n'.repeat(4)}`
+    await expect(read(Buffer.from(text), { format: 'csv' })).rejects.toThrow(/the row has 1 field, the header names 2/)
+    const counters = newReadCounters()
+    expect(values(await readAll([rangeOf(Buffer.from(text), {}, dice(1))], { format: 'csv', badRecords: 'skip' }, counters))).toEqual(Array.from({ length: 6 }, () => ({ a: '1', b: '2' })))
+    expect(counters.badRecords).toBe(4)
+    // Arrays of any length are no bad rows.
+    expect(await read(Buffer.from('a;b\nc\nd;e;f\n'), { format: 'csv', header: false })).toEqual([['a', 'b'], ['c'], ['d', 'e', 'f']])
+  })
+
+  test.each<[string, string, Partial<InputOptions>, string[]]>([
+    ['decimal commas without a header', '1,5;2,5\n3,5;4,5\n', { header: false }, [',', ';']],
+    ['a comma and a semicolon in the header and in each row', 'name;price, EUR\nrye;1,50\noat;2,00\n', {}, [',', ';']],
+    ['tabs behind commas', 'a,\tb\n1,\t2\n', {}, [',', '\\t']],
+    ['a title above the header', 'Report of May\n\na;b\n1;2\n3;4\n', {}, [',', ';']],
+    ['a title without a header', 'Report of May\n1|2\n3|4\n', { header: false }, [',', '|']],
+    ['a title with a comma', 'Report of May, 2024\na;b;c\n1;2;3\n', {}, [',', ';']],
+    ['ragged rows with two separators in them', 'a;b\nc, d\ne\nf, g, h\n', { header: false }, [';', ',']],
+  ])('%s: refused with what speaks for each, and read as the options or the file\'s metadata say', async (_, text, options, both) => {
+    for (const badRecords of ['error', 'skip'] as const) {
+      const failure = await read(Buffer.from(text), { format: 'csv', badRecords, ...options }, { path: '/d/x.csv' }).catch((error: unknown) => error)
+      expect(failure).toMatchObject({ code: 'EINVAL', details: { path: '/d/x.csv' } })
+      expect((failure as Error).message).toMatch(/^\/d\/x.csv does not show in its first rows what separates its fields: .*delimiter: ".*--delimiter/)
+      for (const one of both) expect((failure as Error).message).toContain(`"${one}" cuts`)
+    }
+    const delimiter = both[1] === '\\t' ? '\t' : both[1]!
+    const expected = text.split('\n').filter(line => line !== '').map(line => line.split(delimiter))
+    expect(await read(Buffer.from(text), { format: 'csv', header: false, delimiter })).toEqual(expected)
+    expect(values(await readAll([rangeOf(Buffer.from(text), { delimiter }, dice(1))], { format: 'csv', header: false }))).toEqual(expected)
+    expect(await read(Buffer.from(`sep=${delimiter}\n${text}`), { format: 'csv', header: false })).toEqual(expected)
+    expect(claimOf(Buffer.from(text), { path: 'x.csv', isAll: true, format: 'csv', delimiter })).toEqual({ format: 'csv', delimiter })
+  })
+
+  test('a header without rows is no rows, whatever could separate it', async () => {
+    expect(await read(Buffer.from('name;price, EUR\n'), { format: 'csv' })).toEqual([])
+    await expect(read(Buffer.from('name;price, EUR\n'), { format: 'csv', header: false })).rejects.toThrow(/first rows/)
+  })
+
+  test('the reader\'s options come before the metadata, and these before what the rows show', async () => {
+    const bytes = Buffer.from('a;b,c|d\n')
+    const fields = async (input: Partial<InputOptions>, delimiter?: string) => values(await readAll([rangeOf(bytes, { delimiter }, dice(1))], { format: 'csv', header: false, ...input }))
+    expect(await fields({ delimiter: '|' }, ',')).toEqual([['a;b,c', 'd']])
+    expect(await fields({}, ',')).toEqual([['a;b', 'c|d']])
+    expect(toldDelimiter({ asked: '|', claimed: ',' })).toBe('|')
+  })
+
+  test('ends of rows of both kinds in one file are refused, unless one kind is within fields', async () => {
+    expect(await read(Buffer.from('a,b\n1,x\ry\n'), { format: 'csv' })).toEqual([{ a: '1', b: 'x\ry' }])
+    expect(await read(Buffer.from('a,b\r1,"x\r\ny"\r'), { format: 'csv' })).toEqual([{ a: '1', b: 'x\r\ny' }])
+    for (const text of ['name\rone\rtwo\nthree\n', 'a,b\r1,2\n3,4\n']) await expect(read(Buffer.from(text), { format: 'csv' })).rejects.toThrow(/newlines and others that end with carriage returns alone; .*before it is put/)
+  })
+
+  test('of rows that could be cut in two ways nothing is claimed, nor of rows that hardly fit', () => {
+    const claim = (text: string) => claimOf(Buffer.from(text), { path: 'x.csv', isAll: true, format: 'csv' })
+    expect(claim('1,5;2,5\n3,5;4,5\n')).toEqual({ format: 'bytes', doubt: expect.stringContaining('--delimiter') as string })
+    expect(claim('a;b\n1;2\n')).toEqual({ format: 'csv', delimiter: ';' })
+    expect(claim('a;b\n1;2\nx\ny\n')).toEqual({ format: 'csv' })
+    expect(claim('word\nx\n')).toEqual({ format: 'csv' })
+    expect(claim('name\rone\rtwo\nthree\n')).toMatchObject({ format: 'bytes' })
   })
 
   test('the rows at the beginning decide, however large the file is, and the same ones in every kind of reading', async () => {

@@ -1,0 +1,109 @@
+// How well a separator explains the first rows of a CSV file. Pure: the same bytes give the same fit, in every process.
+//
+// Evidence, strongest first (`Fit.grade`):
+//   3  every row has as many fields as the first one, at least two
+//   2  most rows have (`shareMin`): a file with some bad rows
+//   1  the first row has at least two fields, and too few others have as many
+//   0  the first row is one field
+// The first row counts for so much because it is mostly the header. Fields are counted as the parser counts them: a separator in quotes is none.
+
+import type { Dialect } from './boundary.ts'
+import { parseCsv, wholeRows } from './csv.ts'
+import type { TextEncoding } from './sniff.ts'
+
+/** Of the rows of a file with some bad ones in it. */
+export const shareMin = 0.75
+
+export interface Sample {
+  /** The beginning of the file, without a byte order mark. */
+  readonly bytes: Buffer
+  readonly isAll: boolean
+  readonly encoding?: TextEncoding | undefined
+}
+
+export interface Fit {
+  readonly dialect: Dialect & { readonly delimiter: string }
+  readonly grade: 0 | 1 | 2 | 3
+  readonly rows: number
+  /** Fields of the first row. */
+  readonly width: number
+  /** Rows that parse and have as many fields as the first one, which is one of them. */
+  readonly alike: number
+  /** The most frequent number of fields, two or more, among the rows after the first; how many of them have it. */
+  readonly later: { readonly width: number; readonly rows: number }
+  /** Some row has at least two fields. */
+  readonly cuts: boolean
+}
+
+/** Excel's line for the separator, in front of all rows, as the parser sees it: it is no row. */
+export const isSeparatorRow = (fields: readonly string[], delimiter: string): boolean => (fields.length === 2 && fields[1] === '' && /^sep=$/i.test(fields[0]!)) || (fields.length === 1 && fields[0]!.toLowerCase() === `sep=${delimiter}`)
+
+export function fitOf(sample: Sample, dialect: Dialect & { delimiter: string }): Fit {
+  const text = textOf(sample, dialect)
+  let begun = false
+  let width = 0
+  let rows = 0
+  let alike = 0
+  let cuts = false
+  const later = new Map<number, number>()
+  parseCsv(text.rows, dialect, (fields, fault) => {
+    const first = !begun
+    begun = true
+    if (first && isSeparatorRow(fields, dialect.delimiter)) return
+    // A quoted field that is not closed within the sample is not among its fields.
+    const count = fields.length + (fault !== undefined && !text.whole ? 1 : 0)
+    rows++
+    if (rows === 1) width = count
+    else if (count > 1) later.set(count, (later.get(count) ?? 0) + 1)
+    if (count === width && fault === undefined && text.whole) alike++
+    cuts ||= count > 1
+  })
+  const [most = 0, times = 0] = [...later].reduce<[number, number] | []>((best, entry) => (entry[1] > (best[1] ?? 0) ? entry : best), [])
+  const grade = width < 2 ? 0 : alike === rows ? 3 : alike >= rows * shareMin ? 2 : 1
+  return { dialect, grade, rows, width, alike, later: { width: most, rows: times }, cuts }
+}
+
+/** Do the rows after the first one look like a table of this separator? */
+export const fitsLater = ({ later, rows }: Fit): boolean => rows > 1 && later.rows >= (rows - 1) * shareMin
+
+/**
+ * Characters outside of quoted fields that RFC 4180 has only within them: quotes, and ends of lines that do not end rows. A right dialect leaves
+ * none in a tidy file. `inFirstRow`: ends of lines.
+ */
+export function straysOf(sample: Sample, dialect: Dialect & { delimiter: string }): { quotes: number; ends: number; inFirstRow: number } {
+  const { delimiter, rowEnd = '\n' } = dialect
+  const text = textOf(sample, dialect).rows
+  const otherEnd = rowEnd === '\n' ? '\r' : '\n'
+  const strays = { quotes: 0, ends: 0, inFirstRow: 0 }
+  let row = 0
+  let fieldStarts = true
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i]!
+    if (fieldStarts && character === '"') {
+      // To its closing quote.
+      for (i++; i < text.length && (text[i] !== '"' || text[i + 1] === '"'); i++) if (text[i] === '"') i++
+      fieldStarts = false
+      continue
+    }
+    fieldStarts = character === delimiter || character === rowEnd
+    if (character === rowEnd) row++
+    else if (character === '"') strays.quotes++
+    else if (character === otherEnd && !(rowEnd === '\n' && endsLine(text, i))) {
+      strays.ends++
+      if (row === 0) strays.inFirstRow++
+    }
+  }
+  return strays
+}
+
+/** Is this carriage return one of those before a newline, or at the end of what is known? */
+function endsLine(text: string, at: number): boolean {
+  while (text[at] === '\r') at++
+  return at >= text.length || text[at] === '\n'
+}
+
+/** The rows that end within the sample; if none does, what there is of the first one. */
+function textOf({ bytes, isAll, encoding }: Sample, dialect: Dialect): { rows: string; whole: boolean } {
+  const ended = isAll ? bytes.length : wholeRows(bytes, dialect, false)
+  return { rows: bytes.toString(encoding === 'latin1' ? 'latin1' : 'utf8', 0, ended || bytes.length), whole: ended > 0 || isAll }
+}
