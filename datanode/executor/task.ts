@@ -105,13 +105,13 @@ export class Task {
     const { teardown } = program.plan.hooks
     if (!teardown) return
     context.path = ''
-    const turn = turns.begin('teardown')
+    const emit = turns.begin('teardown')
     try {
-      await this.#call(() => receive(teardown(turn.emit, context), turn.emit, 'teardown'))
+      await this.#call(() => receive(teardown(emit, context), emit, 'teardown'))
     } catch (error) {
       throw new FunctionFailed(error, {})
     }
-    turn.open = false
+    turns.end()
     await sink.settle()
   }
 

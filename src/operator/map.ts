@@ -1,11 +1,10 @@
 // Calls the user's map for each record of a batch. The loop is all that runs a million times a second: nothing is caught,
 // counted or awaited inside of it. Which record was being worked on is known afterwards, from the loop's own counter.
-// A map that returns nothing at once has one turn a batch: no other code of the program runs meanwhile. From the first promise on
-// each record has a turn of its own.
+// Each record has a turn of its own, ended by that of the next one.
 
 import type { Batch } from '../record/format.ts'
 import { FunctionFailed, type Emit, type Operator } from './operator.ts'
-import { receive, type Turn, type Turns } from './turn.ts'
+import { receive, type Turns } from './turn.ts'
 
 /** (record, emit, context) */
 export type MapFunction = (record: unknown, emit: Emit, context: unknown) => unknown
@@ -14,61 +13,51 @@ export class MapOperator implements Operator<Batch> {
   readonly #map: MapFunction
   readonly #turns: Turns
   readonly #context: unknown
-  #turn: Turn
-  #waits = false
 
   constructor(map: MapFunction, turns: Turns, context: unknown) {
     this.#map = map
     this.#turns = turns
     this.#context = context
-    this.#turn = turns.begin('map')
   }
 
   push(batch: Batch): void | Promise<void> {
-    if (this.#waits) return this.#await(undefined, batch, -1)
     const map = this.#map
-    const turn = this.#turn
-    const { emit } = turn
+    const turns = this.#turns
     const context = this.#context
     const { values } = batch
-    turn.open = true
     let index = 0
     try {
       for (; index < values.length; index++) {
+        const emit = turns.begin('map')
         const result = map(values[index], emit, context)
         if (result === undefined) continue
         const receiving = receive(result, emit, 'map')
-        if (receiving) {
-          this.#waits = true
-          return this.#await(receiving, batch, index)
-        }
+        if (receiving) return this.#await(receiving, batch, index)
       }
     } catch (error) {
       throw failed(error, batch, index)
     }
-    turn.open = false
+    turns.end()
   }
 
   /** The rest of the batch, for a function that takes its time: one record after the other, so that order is kept. */
-  async #await(first: Promise<void> | undefined, batch: Batch, from: number): Promise<void> {
+  async #await(first: Promise<void>, batch: Batch, from: number): Promise<void> {
     const map = this.#map
+    const turns = this.#turns
     const { values } = batch
     let index = from
     try {
-      if (first) {
-        await first
-        this.#turn.open = false
-      }
+      await first
       for (index++; index < values.length; index++) {
-        const turn = this.#turn = this.#turns.begin('map')
-        const result = map(values[index], turn.emit, this.#context)
-        const receiving = result === undefined ? undefined : receive(result, turn.emit, 'map')
+        const emit = turns.begin('map')
+        const result = map(values[index], emit, this.#context)
+        const receiving = result === undefined ? undefined : receive(result, emit, 'map')
         if (receiving) await receiving
-        turn.open = false
       }
     } catch (error) {
       throw failed(error, batch, index)
     }
+    turns.end()
   }
 }
 

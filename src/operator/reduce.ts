@@ -2,7 +2,7 @@
 
 import type { Group } from '../shuffle/groups.ts'
 import { FunctionFailed, type Emit, type Key, type Operator } from './operator.ts'
-import { receive, type Turn, type Turns } from './turn.ts'
+import { receive, type Turns } from './turn.ts'
 
 /** (key, values, emit, context) */
 export type ReduceFunction = (key: Key, values: Iterable<unknown>, emit: Emit, context: unknown) => unknown
@@ -13,8 +13,6 @@ export class ReduceOperator implements Operator<Group> {
   readonly #reduce: ReduceFunction
   readonly #turns: Turns
   readonly #context: unknown
-  /** Of all calls that return at once; one that takes its time is the last of its turn. */
-  #turn: Turn | undefined
 
   constructor(reduce: ReduceFunction, turns: Turns, context: unknown) {
     this.#reduce = reduce
@@ -24,26 +22,24 @@ export class ReduceOperator implements Operator<Group> {
 
   push(group: Group): void | Promise<void> {
     const reduce = this.#reduce
-    const turn = this.#turn ??= this.#turns.begin('reduce')
-    turn.open = true
+    const emit = this.#turns.begin('reduce')
     try {
-      const result = reduce(group.key, group.values, turn.emit, this.#context)
-      const receiving = result === undefined ? undefined : receive(result, turn.emit, 'reduce')
-      if (receiving) return this.#await(receiving, turn, group.key)
+      const result = reduce(group.key, group.values, emit, this.#context)
+      const receiving = result === undefined ? undefined : receive(result, emit, 'reduce')
+      if (receiving) return this.#await(receiving, group.key)
     } catch (error) {
       throw failed(error, group.key)
     }
-    turn.open = false
+    this.#turns.end()
   }
 
-  async #await(receiving: Promise<void>, turn: Turn, key: Key): Promise<void> {
-    this.#turn = undefined
+  async #await(receiving: Promise<void>, key: Key): Promise<void> {
     try {
       await receiving
     } catch (error) {
       throw failed(error, key)
     }
-    turn.open = false
+    this.#turns.end()
   }
 }
 

@@ -13,49 +13,50 @@ import { isPromise, type Emit } from './operator.ts'
 /** As an author calls it. */
 export type FunctionName = 'map' | 'reduce' | 'setup' | 'teardown'
 
-export interface Turn {
-  /** The program's. It needs no `this`. */
-  readonly emit: Emit
-  open: boolean
-}
-
-/** All turns of one task. */
+/** All turns of one task, one after the other. Each has an `emit` of its own, so that a late one is known from that of a later record. */
 export class Turns {
   /** Reachable from every `emit` that was handed out, and from here until `release`. */
-  #link: { readonly emit: Emit } | undefined
-  readonly #weak: WeakRef<object>
+  #link: Link | undefined
+  readonly #weak: WeakRef<Link>
   /** The first `emit` that came too late, with its caller's stack. */
   late: Error | undefined
 
   constructor(emit: Emit) {
-    this.#link = { emit }
+    this.#link = { emit, turns: this, open: 0 }
     this.#weak = new WeakRef(this.#link)
   }
 
-  begin(name: FunctionName): Turn {
-    assert(this.#link, 'no turn begins after the last one')
+  /** Ends the turn before. The program's `emit` for this one; it needs no `this`. Some 10 ns. */
+  begin(name: FunctionName): Emit {
     const link = this.#link
-    const turn: Turn = {
-      open: true,
-      emit: (key, value) => {
-        if (!turn.open) throw this.#tooLate(name)
-        link.emit(key, value)
-      },
+    assert(link, 'no turn begins after the last one')
+    const own = ++link.open
+    return (key, value) => {
+      if (link.open !== own) throw tooLate(link, name)
+      link.emit(key, value)
     }
-    return turn
   }
 
-  #tooLate(name: FunctionName): Error {
-    const error = new GristmillError('EINVAL', `emit was called after ${name} had returned; await what ${name} starts (a "for" loop with await instead of forEach), or return its promise`)
-    this.late ??= error
-    return error
-  }
+  end(): void { this.#link!.open++ }
 
   /** The last turn is over. */
   release(): void { this.#link = undefined }
 
   /** Can anybody still call an `emit`? Tells it after `release`, and once the runtime has cleaned its memory. */
   get isHeld(): boolean { return this.#weak.deref() !== undefined }
+}
+
+interface Link {
+  readonly emit: Emit
+  readonly turns: Turns
+  /** Number of the turn that is open; that of no turn between two of them. */
+  open: number
+}
+
+function tooLate({ turns }: Link, name: FunctionName): Error {
+  const error = new GristmillError('EINVAL', `emit was called after ${name} had returned; await what ${name} starts (a "for" loop with await instead of forEach), or return its promise`)
+  turns.late ??= error
+  return error
 }
 
 const shownMax = 80

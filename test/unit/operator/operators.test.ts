@@ -150,5 +150,54 @@ test.each<[string, (record: unknown, emit: Emit) => unknown]>([
   expect(sink.got.some(([key]) => key === 'late')).toBe(false)
 })
 
+/** What the records of an `emit` that waits return, each in a way of its own; the others return nothing, or what all of them return. */
+const waiting: Readonly<Record<string, (wait: () => Promise<void>) => unknown>> = {
+  'a promise': wait => wait(),
+  'a promise of pairs': wait => wait().then(() => []),
+  'an asynchronous generator': async function* (wait) { await wait(); yield null },
+  'its own thenable': wait => ({ then: (done: (nothing: undefined) => void) => { void wait().then(() => done(undefined)) } }), // oxlint-disable-line no-thenable
+}
+const others: Readonly<Record<string, () => unknown>> = { nothing: () => undefined, 'a promise': async () => {}, 'empty pairs': () => [] }
+
+test.each(Object.keys(waiting).flatMap(how => Object.keys(others).map(rest => [how, rest] as const)))(
+  'an emit of an earlier record that comes while a later one waits with %s is too late, wherever both stand, when others return %s', async (how, rest) => {
+    const batches = [[0, 1, 2], [3, 4]]
+    const count = 5
+    for (let from = 0; from < count; from++) {
+      for (let until = from + 1; until < count; until++) {
+        for (const kind of ['map', 'reduce'] as const) {
+          const sink = new MemorySink()
+          const turns = new Turns(sink.emit)
+          let kept: Emit = () => {}
+          const work = (record: number, emit: Emit): unknown => {
+            emit(record, 'own')
+            if (record === from) kept = emit
+            if (record !== until) return others[rest]!()
+            return waiting[how]!(async () => {
+              await null
+              expect(() => kept('late', 1)).toThrow(`emit was called after ${kind} had returned`)
+              emit(record, 'waited')
+            })
+          }
+          if (kind === 'map') await drive(batches.map(batch => batchOf(batch)), new MapOperator((record, emit) => work(record as number, emit), turns, undefined), sink, never)
+          else await drive(batches.flat().map(key => ({ key, values: [] })), new ReduceOperator((key, _values, emit) => work(key as number, emit), turns, undefined), sink, never)
+          expect(turns.late).toMatchObject({ code: 'EINVAL', stack: expect.stringContaining('operators.test.ts') })
+          expect(sink.got).toEqual(batches.flat().flatMap(record => [[record, 'own'], ...record === until ? [[record, 'waited']] : []]))
+        }
+      }
+    }
+  })
+
+test('an emit that was kept is too late in the call for the next record, and in teardown', () => {
+  const sink = new MemorySink()
+  const turns = new Turns(sink.emit)
+  let kept: Emit | undefined
+  const operator = new MapOperator((_record, emit) => { (kept ??= emit)('k', 1) }, turns, undefined)
+  expect(() => operator.push(batchOf(['a', 'b']))).toThrow(FunctionFailed)
+  turns.begin('teardown')
+  expect(() => kept!('k', 1)).toThrow('emit was called after map had returned')
+  expect(sink.got).toEqual([['k', 1]])
+})
+
 async function ticks(count: number): Promise<void> { for (let i = 0; i < count; i++) await null }
 const null_ = async () => {}
