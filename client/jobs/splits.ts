@@ -18,8 +18,6 @@ import { pack, type Piece } from './pack.ts'
 /** Calls for the places of blocks at a time. */
 const callsAtOnce = 32
 const splitsMax = limits.stageTasksMax
-/** Leaves room for the rest of the job in its message. */
-const splitCharsMax = limits.jobBodyBytesMax - limits.controlBodyBytesMax
 
 /** The first bytes of a file. */
 export type ReadHead = (file: FileStatus, bytes: number, signal?: AbortSignal) => Promise<Buffer>
@@ -42,9 +40,10 @@ export async function splitInputs(ask: Ask, paths: readonly string[], options: S
   const flat = pieces.flat()
   // Of an input with more blocks than tasks each task reads several.
   let splits = pack(flat, blockBytes)
-  for (let bytes = blockBytes * 2; splits.length > splitsMax; bytes *= 2) splits = pack(flat, bytes)
-  if (flat.length > splitsMax && JSON.stringify(splits).length > splitCharsMax) {
-    throw new GristmillError('TOO_LARGE', `the input is ${flat.length} files and blocks, more than one job can list; run several jobs over parts of it, store it in larger blocks, or join small files`)
+  const all = flat.reduce((sum, { range }) => sum + range.end - range.start, 0)
+  for (let bytes = blockBytes * 2; splits.length > splitsMax; bytes *= 2) {
+    if (bytes > (all + blockBytes) * 4) throw new GristmillError('TOO_LARGE', `the input is ${flat.length} files and blocks, more than ${splitsMax} tasks can read; run several jobs over parts of it, store it in larger blocks, or join small files`)
+    splits = pack(flat, bytes)
   }
   return splits
 }

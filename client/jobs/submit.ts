@@ -4,7 +4,7 @@
 
 import { throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
-import type { ProgramId } from '../../src/base/ids.ts'
+import type { JobId, ProgramId } from '../../src/base/ids.ts'
 import { join, normalise, systemDirectory } from '../../src/base/paths.ts'
 import { assetPath, type Asset } from '../../src/program/assets.ts'
 import * as protocol from '../../src/protocol/job.ts'
@@ -16,6 +16,7 @@ import { checkApart } from './apart.ts'
 import type { Cluster } from './ask.ts'
 import { Job } from './job.ts'
 import { leftOutLine } from './inputs.ts'
+import { pagesOf, sendPages } from './send.ts'
 import { splitInputs, type ReadHead } from './splits.ts'
 
 /** A stage before it is known which splits its input has. */
@@ -64,6 +65,8 @@ export interface StoreProgram {
 
 /** The tries of a task, as Hadoop has them. */
 const attemptsDefault = 4
+/** Of sending a job's splits. */
+const sendTries = 5
 /** 0: what the datanode gives an executor. */
 const memoryDefault = 0
 
@@ -76,22 +79,41 @@ export async function submitJob(cluster: Cluster, store: StoreProgram, submissio
   const [program, stages] = await Promise.allSettled([storeAll(cluster, store, submission), planStages(cluster, submission)])
   if (program.status === 'rejected') throw program.reason
   if (stages.status === 'rejected') throw stages.reason
-  const spec: JobSpec = {
+  const plan: Omit<JobSpec, 'stages'> = {
     name: submission.name, program: { id: submission.program.id, path: program.value }, params: { ...submission.params },
     ...Object.keys(submission.env ?? {}).length > 0 && { env: { ...submission.env } },
-    seed: submission.seed ?? cluster.random.below(2 ** 31), fingerprint: submission.fingerprint, stages: stages.value,
+    seed: submission.seed ?? cluster.random.below(2 ** 31), fingerprint: submission.fingerprint,
     output: { path: output, overwrite: submission.overwrite ?? false, ...submission.force && { force: true }, format: submission.outputFormat },
     inputs,
     attemptsMax: submission.attemptsMax ?? attemptsDefault,
     memoryBytes: submission.memoryBytes ?? memoryDefault,
     taskDeadlineMs: submission.taskTimeoutMs ?? 0,
   }
-  throwIfAborted(signal)
-  // A submit whose caller gives up while it is on its way would be a job that nobody knows: it is killed when its id comes.
-  const { job } = await cluster.ask(protocol.submit, { spec }, signal, reply => cluster.ask(protocol.kill, { job: reply.job }))
+  const { job } = await send(cluster, plan, stages.value, signal)
   const handle = new Job(cluster, job)
   if (signal) handle.killOn(signal)
   return handle
+}
+
+/** A stage whose splits have been cut and packed into pages. */
+type CutStage = Omit<StageSpec, 'input'> & { readonly input: { readonly kind: 'pages'; readonly pages: readonly (readonly string[])[]; readonly options: InputOptions } | Extract<StageSpec['input'], { kind: 'shuffle' }> }
+
+/** Splits that need more than one message go before the job. A namenode that was started again in between has forgotten them. */
+async function send(cluster: Cluster, plan: Omit<JobSpec, 'stages'>, cut: readonly CutStage[], signal: AbortSignal | undefined): Promise<{ job: JobId }> {
+  for (let tries = sendTries; ; tries--) {
+    try {
+      const stages: StageSpec[] = []
+      for (const { input, ...stage } of cut) {
+        if (input.kind === 'shuffle') stages.push({ ...stage, input })
+        else stages.push({ ...stage, input: { kind: 'packed', ...await sendPages(cluster, input.pages, { output: plan.output.path, signal }), options: input.options } })
+      }
+      throwIfAborted(signal)
+      // A submit whose caller gives up while it is on its way would be a job that nobody knows: it is killed when its id comes.
+      return await cluster.ask(protocol.submit, { spec: { ...plan, stages } }, signal, reply => cluster.ask(protocol.kill, { job: reply.job }))
+    } catch (error) {
+      if (tries === 1 || !hasCode(error, 'ESTALE')) throw error
+    }
+  }
 }
 
 async function refuseExisting(cluster: Cluster, path: string, signal?: AbortSignal): Promise<void> {
@@ -161,18 +183,18 @@ async function untilThere(cluster: Cluster, path: string, signal?: AbortSignal):
   }
 }
 
-async function planStages(cluster: Cluster, { stages, input, head, signal, onNote }: Submission): Promise<StageSpec[]> {
-  const specs: StageSpec[] = []
+async function planStages(cluster: Cluster, { stages, input, head, signal, onNote }: Submission): Promise<CutStage[]> {
+  const cut: CutStage[] = []
   const leftOut = new Map<string, FileStatus>()
   const onLeftOut = (entry: FileStatus): void => void leftOut.set(entry.path, entry)
   for (const stage of stages) {
-    specs.push({
+    cut.push({
       name: stage.name, output: stage.output,
       input: stage.input.kind === 'shuffle' ? stage.input
-        : { kind: 'splits', splits: await splitInputs(cluster.ask, input, { input: stage.input.options as RecordOptions, head, signal, onLeftOut }), options: stage.input.options },
+        : { kind: 'pages', pages: pagesOf(await splitInputs(cluster.ask, input, { input: stage.input.options as RecordOptions, head, signal, onLeftOut })), options: stage.input.options },
     })
   }
   const line = leftOutLine([...leftOut.values()])
   if (line !== undefined) onNote?.(line)
-  return specs
+  return cut
 }

@@ -11,10 +11,12 @@ import * as task from '../../src/protocol/task.ts'
 import type { CallContext } from '../../src/rpc/context.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import { inSafeMode } from '../admin/hold.ts'
-import type { Actor } from '../journal/operation.ts'
 import type { Engine } from './engine.ts'
+import { splitsOf, unpacked } from './input.ts'
+import { placesOf } from './places.ts'
 import type { Rooms } from './rooms.ts'
 import { checkOutputPath, checkSpec } from './spec.ts'
+import { splitChars } from './splits.ts'
 import { jobStatus, recordStatus, taskStatus } from './status.ts'
 
 /** Tasks on a page unless asked for otherwise. */
@@ -29,20 +31,43 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
   async function submit(spec: JobSpec, context: CallContext): Promise<{ job: JobId }> {
     checkSpec(spec)
     const actor = rooms.actor(context.user)
-    if (!book.hasAnswer(context.requestId!)) await judge(actor, spec)
-    const job = await book.submit({ requestId: context.requestId!, actor, spec })
+    const requestId = context.requestId!
+    // Before the journal, so that nothing is awaited between its answer and the scheduler. A repeated request is not checked again: its
+    // job runs already, or has ended since.
+    const plan = book.hasAnswer(requestId) ? undefined : await planned(spec, context.user)
+    const job = await book.submit({ requestId, actor, spec })
     const head = book.head(job)
-    // A repeated request: the job runs already, or has ended since.
     if (head?.status.state === 'running' && !machine.jobs.has(job)) {
-      engine.feed({ kind: 'submitted', job, user: context.user, spec, submittedMs: head.submittedMs, places: engine.placesOf(spec) })
+      const { whole, places } = plan ?? await planned(spec, context.user)
+      engine.feed({ kind: 'submitted', job, user: context.user, spec: whole, submittedMs: head.submittedMs, places })
     }
     return { job }
   }
 
-  /** Throws OVERLOADED, and what is wrong with the inputs. */
-  async function judge(actor: Actor, spec: JobSpec): Promise<void> {
+  /** Throws OVERLOADED, ESTALE, and what is wrong with the inputs. */
+  async function planned(spec: JobSpec, user: string): Promise<{ whole: JobSpec; places: Awaited<ReturnType<typeof placesOf>> }> {
+    checkJobs()
+    await rooms.checkSplits(rooms.actor(user), splitsOf(spec), spec.output.path)
+    const whole = await book.whole(spec)
+    return { whole, places: await placesOf(whole, rooms) }
+  }
+
+  function checkJobs(): void {
     if (machine.jobs.size >= limits.jobsRunningMax) throw new GristmillError('OVERLOADED', `${limits.jobsRunningMax} jobs are running already; wait for one to end, or kill one`)
-    await rooms.checkInputs(actor, spec)
+  }
+
+  /** A page of splits of a job to come. */
+  async function addPage({ requestId, ...page }: RequestOf<typeof protocol.splits>, { user }: CallContext): Promise<Record<string, never>> {
+    const actor = rooms.actor(user)
+    if (!book.hasAnswer(requestId)) {
+      checkJobs()
+      checkOutputPath(page.output)
+      await rooms.checkSplits(actor, unpacked(page.splits), page.output)
+    }
+    let heldBytes = 0
+    for (const { spec } of machine.jobs.values()) heldBytes += splitChars(spec)
+    await book.addPage({ requestId, actor, ...page }, heldBytes)
+    return {}
   }
 
   /** ENOENT if nobody knows it. */
@@ -154,6 +179,7 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
   }
 
   return [
+    route(protocol.splits, addPage),
     route(protocol.submit, ({ spec }, context) => submit(spec, context)),
     route(protocol.watch, ({ job, after }, context) => watch(job, after, context)),
     route(protocol.jobs, ({ limit = 100, before }) => newest(limit, before)),

@@ -8,10 +8,10 @@ import { asError } from '../../src/base/errors.ts'
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Failure } from '../../src/protocol/fields.ts'
-import type { JobSpec } from '../../src/protocol/job.ts'
 import type { TaskFinished } from '../../src/protocol/task.ts'
-import type { Effect, Event, Places } from './event.ts'
+import type { Effect, Event } from './event.ts'
 import { Machine } from './machine.ts'
+import { placesOf } from './places.ts'
 import type { Rooms } from './rooms.ts'
 import { Watchers } from './watch.ts'
 import { workFor } from './work.ts'
@@ -31,6 +31,10 @@ export class Engine {
   /** A tick is on its way for those that wait for a better place. */
   #hurried = false
   #cancelPlaces: (() => void) | undefined
+  /** Settles when it is known where blocks lie, as far as it was asked. */
+  #looked: Promise<void> = Promise.resolve()
+  /** How long the last look took. */
+  #lookMs = 0
   #stopped = false
 
   constructor(rooms: Rooms) {
@@ -43,9 +47,9 @@ export class Engine {
     const { book } = this.#rooms
     for (const job of book.running()) {
       const head = book.head(job)!
-      const spec = book.spec(job)!
+      const spec = await book.whole(book.spec(job)!)
       const term = await book.resume(job)
-      this.feed({ kind: 'resumed', job, user: head.user, spec, submittedMs: head.submittedMs, places: this.placesOf(spec), term, tasks: [...book.tasks(job)] })
+      this.feed({ kind: 'resumed', job, user: head.user, spec, submittedMs: head.submittedMs, places: await placesOf(spec, this.#rooms), term, tasks: [...book.tasks(job)] })
     }
     this.#tick()
   }
@@ -92,39 +96,38 @@ export class Engine {
     return kill
   }
 
-  /** Where the input of each task lies now. */
-  placesOf(spec: JobSpec): Array<Places | undefined> {
-    return spec.stages.map(({ input }) => {
-      if (input.kind !== 'splits') return undefined
-      return input.splits.map(split => {
-        const bytes = new Map<NodeId, number>()
-        for (const range of split.ranges) {
-          for (const block of range.blocks) {
-            const own = Math.min(range.end, block.offset + block.length) - Math.max(range.start, block.offset)
-            if (own > 0) for (const node of this.#rooms.blocks.holders(block.id)) bytes.set(node, (bytes.get(node) ?? 0) + own)
-          }
-        }
-        const most = Math.max(0, ...bytes.values())
-        return [...bytes].filter(([, held]) => held * 2 > most).sort((a, b) => b[1] - a[1]).map(([node]) => node)
-      })
-    })
+  /** Where blocks lie is known well enough: tasks may start, near their input. */
+  async open(): Promise<void> {
+    await this.placesChanged()
+    this.feed({ kind: 'opened' })
   }
 
-  /** Blocks were reported or lost. Looking at them again costs by the task, so many reports make one look. */
+  /** Blocks were reported or lost. Looking at them again costs by the block, so many reports make one look, and looking takes a tenth of the time at the most. */
   blocksChanged(): void {
     if (this.#cancelPlaces || this.#stopped) return
-    this.#cancelPlaces = this.#rooms.clock.after(limits.heartbeatMs, () => {
-      this.#cancelPlaces = undefined
-      this.placesChanged()
+    this.#cancelPlaces = this.#rooms.clock.after(Math.max(limits.heartbeatMs, this.#lookMs * 10), () => {
+      void this.placesChanged().then(() => { this.#cancelPlaces = undefined })
     })
   }
 
   /** Tasks that wait are told where their input is now. */
-  placesChanged(): void {
-    for (const job of this.machine.jobs.values()) {
+  placesChanged(): Promise<void> {
+    return this.#looked = this.#looked.then(() => this.#look()).catch((error: unknown) => {
+      if (!this.#stopped) this.#rooms.log.error('tasks could not be told where their input lies', { error: asError(error) })
+    })
+  }
+
+  async #look(): Promise<void> {
+    const { clock } = this.#rooms
+    const before = clock.mono()
+    for (const job of [...this.machine.jobs.values()]) {
+      if (this.#stopped) return
       if (!job.stages.some(stage => stage.places && stage.waiting > 0)) continue
-      for (const [stage, places] of this.placesOf(job.spec).entries()) if (places) this.feed({ kind: 'placed', job: job.id, stage, places })
+      const found = await placesOf(job.spec, this.#rooms)
+      if (this.machine.jobs.get(job.id) !== job) continue
+      for (const [stage, places] of found.entries()) if (places) this.feed({ kind: 'placed', job: job.id, stage, places })
     }
+    this.#lookMs = clock.mono() - before
   }
 
   /** For a handler that waits for a job to be over. */

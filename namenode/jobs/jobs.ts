@@ -14,7 +14,7 @@ import type { Registry } from '../nodes/registry.ts'
 import { JournalBook } from './book.ts'
 import { jobRoutes } from './conversation.ts'
 import { Engine } from './engine.ts'
-import { checkInputs } from './input.ts'
+import { checkSplits } from './input.ts'
 
 export interface JobsOptions {
   readonly clock: Clock
@@ -53,7 +53,7 @@ export class Jobs {
         holders: block => holders(block).map(node => node.node),
         token: block => tokens.issue({ mode: 'read', block }),
       },
-      checkInputs: (who, spec) => checkInputs({ view: journal.view, clock }, who, spec),
+      checkSplits: (who, splits, output) => checkSplits({ view: journal.view, clock }, who, splits, output),
     } satisfies ConstructorParameters<typeof Engine>[0]
     const engine = this.#engine = new Engine(rooms)
     this.routes = jobRoutes(engine, rooms)
@@ -82,8 +82,7 @@ export class Jobs {
 
   /** Where blocks lie is known well enough: tasks may start. */
   open(): void {
-    this.#engine.placesChanged()
-    this.#engine.feed({ kind: 'opened' })
+    void this.#engine.open()
   }
 
   /** Answers those who wait. What the scheduler still wants written is written as long as the journal takes it. */

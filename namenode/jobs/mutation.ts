@@ -7,8 +7,10 @@ import type { JobSpec, JobStatus } from '../../src/protocol/job.ts'
 import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
 import type { Draft } from '../journal/draft.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
-import { dropHead, dropSpec, dropTask, headOf, jobName, jobNumber, nextNumber, putHead, putSpec, putTask, specOf, taskOf, tasksOf } from './rows.ts'
+import { dropHead, dropOutput, dropSpec, dropTask, headOf, jobName, jobNumber, nextNumber, putHead, putOutput, putSpec, putTask, specOf, taskOf, tasksOf } from './rows.ts'
 import { checkOutput, publishOutput, type OutputPlace } from './output.ts'
+import { dropTaken, sentMutations, takeSent, type TakenSplits } from './sent.ts'
+import { splitCount } from './splits.ts'
 import { dropStaging, keepStaging, openStaging, takeFiles } from './staging.ts'
 
 /** Tasks of a forgotten job that are removed in one step. */
@@ -18,24 +20,26 @@ export const submitJob = mutation<{ requestId: RequestId; actor: Actor; spec: Jo
   kind: 'job.begin',
   mutate(draft, { actor, spec, nowMs }) {
     checkOutput(draft, actor, spec.output, spec.inputs)
-    return beginJob(draft, { actor, spec, nowMs })
+    const taken = spec.stages.flatMap(({ input }) => (input.kind === 'packed' && input.sent ? [takeSent(draft, actor, spec.output.path, input.sent)] : []))
+    return beginJob(draft, { actor, spec, nowMs, taken })
   },
 })
 
 /** A job with its number, its spec and its staging. REQUIRES: its output has been checked. */
-export function beginJob(draft: Draft, { actor, spec, nowMs }: { actor: Actor; spec: JobSpec; nowMs: number }): JobId {
+export function beginJob(draft: Draft, { actor, spec, nowMs, taken = [] }: { actor: Actor; spec: JobSpec; nowMs: number; taken?: readonly TakenSplits[] }): JobId {
   const number = nextNumber(draft)
   const job = jobName(number)
   openStaging(draft, job, actor.user, nowMs)
   const status: JobStatus = {
     job, name: spec.name, user: actor.user, state: 'running', version: 0, output: spec.output.path, submittedMs: nowMs, counters: {},
     stages: spec.stages.map(({ name, input }) => ({
-      name, state: 'waiting', tasks: input.kind === 'splits' ? input.splits.length : input.partitions, running: 0, done: 0, failedAttempts: 0, fraction: 0, counters: {},
+      name, state: 'waiting', tasks: input.kind === 'shuffle' ? input.partitions : splitCount(input)!, running: 0, done: 0, failedAttempts: 0, fraction: 0, counters: {},
     })),
   }
   const { program, params, seed, fingerprint } = spec
-  putHead(draft, number, { user: actor.user, root: actor.root, submittedMs: nowMs, term: 0, status, about: { program, params, seed, fingerprint } })
+  putHead(draft, number, { user: actor.user, root: actor.root, submittedMs: nowMs, term: 0, status, about: { program, params, seed, fingerprint }, ...taken.length > 0 && { taken } })
   putSpec(draft, number, spec)
+  putOutput(draft, number, spec.output.path)
   return job
 }
 
@@ -45,6 +49,8 @@ export const resumeJob = mutation<{ job: JobId }, number>({
   mutate(draft, { job }) {
     const { number, head } = runningJob(draft, job)
     putHead(draft, number, { ...head, term: head.term + 1 })
+    // An earlier version has begun it, perhaps, and kept no table of these.
+    putOutput(draft, number, head.status.output)
     return head.term + 1
   },
 })
@@ -85,8 +91,8 @@ export const finishJob = mutation<{ job: JobId; status: JobStatus; failed?: Task
     if (!keep || !keepStaging(draft, job, head.user, keep.nowMs)) endJob(draft, number, head, status)
     else {
       const { inputs = [] } = specOf(draft, number)!
-      putHead(draft, number, { ...head, status: { ...status, ...keptStatus(status, keep.untilMs) }, kept: { untilMs: keep.untilMs, inputs } })
-      dropSpec(draft, number)
+      const rest = forgetPlan(draft, number, head)
+      putHead(draft, number, { ...rest, status: { ...status, ...keptStatus(status, keep.untilMs) }, kept: { untilMs: keep.untilMs, inputs } })
     }
     return undefined
   },
@@ -137,9 +143,16 @@ function whyNot({ status }: JobRecord): string {
 }
 
 export function endJob(draft: Draft, number: number, head: JobRecord, status: JobStatus): void {
-  putHead(draft, number, { ...head, status })
-  dropSpec(draft, number)
+  putHead(draft, number, { ...forgetPlan(draft, number, head), status })
   dropStaging(draft, status.job)
+}
+
+/** What only a job that runs needs goes: its spec, its splits, and its claim on the output's path. */
+function forgetPlan(draft: Draft, number: number, { taken, ...head }: JobRecord): JobRecord {
+  dropSpec(draft, number)
+  dropTaken(draft, taken)
+  dropOutput(draft, number)
+  return head
 }
 
 /** Forgets an ended job, a page of its tasks at a time. The result: is there more to do? */
@@ -181,4 +194,4 @@ export function runningJob(draft: Draft, job: JobId): { number: number; head: Jo
   return { number, head }
 }
 
-export const jobMutations: readonly AnyMutation[] = [submitJob, resumeJob, commitTask, loseOutput, finishJob, publishJob, publishKept, forgetJob, sweepStaging]
+export const jobMutations: readonly AnyMutation[] = [submitJob, resumeJob, commitTask, loseOutput, finishJob, publishJob, publishKept, forgetJob, sweepStaging, ...sentMutations]

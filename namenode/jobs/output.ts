@@ -21,8 +21,8 @@ import { addFile, checkNoSnapshots, detach, isEmpty, makeDirectories, move } fro
 import { checkQuota, inheritUsage, usageAt } from '../namespace/usage.ts'
 import { noteStale } from '../snapshots/mutations.ts'
 import { openItem } from '../trash/items.ts'
-import { headOf, jobNumber } from './rows.ts'
-import { outputName, staged, stagingOf } from './staging.ts'
+import { outputs } from './rows.ts'
+import { hasStaging, outputName, stagingOf } from './staging.ts'
 
 export type OutputPlace = Pick<JobSpec['output'], 'path' | 'overwrite' | 'force'>
 
@@ -83,11 +83,10 @@ function checkReplaceable(view: View, directory: InodeId, path: string): void {
 
 /** Throws EBUSY if a running job will publish at this path, above or below it. */
 function checkUnreserved(view: View, path: string): void {
-  for (const job of staged(view)) {
-    const number = jobNumber(job)
-    const status = number === undefined ? undefined : headOf(view, number)?.status
-    if (status?.state !== 'running' || !overlap(status.output, path)) continue
-    throw new GristmillError('EBUSY', `the output ${path} is reserved: ${job}, which runs, will publish ${status.output}; wait for its end, kill it, or name another output`, { details: { path, job } })
+  for (const { job, path: output } of outputs(view)) {
+    // One whose staging somebody has removed has nothing to publish.
+    if (!overlap(output, path) || !hasStaging(view, job)) continue
+    throw new GristmillError('EBUSY', `the output ${path} is reserved: ${job}, which runs, will publish ${output}; wait for its end, kill it, or name another output`, { details: { path, job } })
   }
 }
 

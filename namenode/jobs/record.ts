@@ -6,6 +6,7 @@ import type { Counters } from '../../src/protocol/fields.ts'
 import type { AttemptStatus, JobSpec, JobStatus } from '../../src/protocol/job.ts'
 import type { OutputFile } from '../../src/protocol/task.ts'
 import type { Locality } from './event.ts'
+import type { TakenSplits } from './sent.ts'
 
 /** One committed task, or the task that made its job fail (then without `won`). */
 export interface TaskRecord {
@@ -40,6 +41,8 @@ export interface JobRecord {
   readonly status: JobStatus
   /** It failed to be published: its output stays in its staging until then. `inputs`: what was named as its input. */
   readonly kept?: { readonly untilMs: number; readonly inputs: readonly string[] }
+  /** Splits that were sent before the job; they go with its spec. */
+  readonly taken?: readonly TakenSplits[]
   /** What remains of the spec when the job is over: enough to see what it was, without its splits. */
   readonly about: Pick<JobSpec, 'program' | 'params' | 'seed' | 'fingerprint'>
 }

@@ -1,12 +1,13 @@
 // What the scheduler's shell needs of the rest of the namenode, said in its own words. namenode/namenode.ts puts the
 // real rooms behind it; a unit test puts a few lines there.
 
-import type { AttemptId, BlockId, JobId, NodeId, RequestId } from '../../src/base/ids.ts'
+import type { AttemptId, BlockId, JobId, NodeId, RequestId, SplitsId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Failure, NodePlace } from '../../src/protocol/fields.ts'
 import type { JobSpec, JobStatus } from '../../src/protocol/job.ts'
 import type { Order } from '../../src/protocol/order.ts'
+import type { Split } from '../../src/protocol/task.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { OutputPlace } from './output.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
@@ -19,8 +20,8 @@ export interface Rooms {
   readonly book: Book
   readonly nodes: Nodes
   readonly blocks: Blocks
-  /** Throws ENOENT, EACCES or EBUSY unless the user may read every range of the spec as it is now. */
-  checkInputs(actor: Actor, spec: JobSpec): Promise<void> | void
+  /** Throws ENOENT, EACCES or EBUSY unless the user may read every range as it is now; EINVAL where one cannot be, or lies in the job's output. */
+  checkSplits(actor: Actor, splits: Iterable<Split>, output: string): Promise<void> | void
   actor(user: string): Actor
   /** An operator has said that nothing may change for now. */
   halted(): boolean
@@ -40,12 +41,30 @@ export interface Blocks {
   token(block: BlockId): string
 }
 
+/** Packed splits that come before their job. */
+export interface SplitsPage {
+  readonly requestId: RequestId
+  readonly actor: Actor
+  readonly id: SplitsId
+  readonly page: number
+  /** Of the job to come. */
+  readonly output: string
+  readonly splits: readonly string[]
+}
+
 /**
  * The journalled part of jobs. What its mutations return is durable. They take effect in the order in which they are called.
  */
 export interface Book {
   /** Throws what publishing would throw, as far as it can be known now; EBUSY where another job will publish. A repeated request gets the first answer. */
   submit(request: { requestId: RequestId; actor: Actor; spec: JobSpec }): Promise<JobId>
+  /**
+   * Keeps a page of splits for a job to come. Throws ESTALE where the pages before are gone, TOO_LARGE, and OVERLOADED where, with
+   * `heldBytes` of running jobs, splits take too much memory.
+   */
+  addPage(request: SplitsPage, heldBytes: number): Promise<void>
+  /** The spec with the splits that were sent before. Throws ESTALE. In slices. */
+  whole(spec: JobSpec): Promise<JobSpec>
   /** Was a request with this id accepted before? Its repeat gets the first answer, and is not judged again. */
   hasAnswer(requestId: RequestId): boolean
   /** A running job is taken over by this life of the namenode; returns how many lives it has seen. */
@@ -63,6 +82,7 @@ export interface Book {
   tidy(): Promise<boolean>
 
   head(job: JobId): JobRecord | undefined
+  /** As it was submitted. */
   spec(job: JobId): JobSpec | undefined
   /** Records in order of stage and task, from a place on. */
   tasks(job: JobId, from?: { stage: number; task: number }): Iterable<TaskRecord>

@@ -2,17 +2,21 @@
 //   jobs      job number (8)                                  → head (JobRecord)
 //   jobspecs  job number (8)                                  → spec, as long as the job has not ended
 //   jobtasks  job number (8), stage (2), task (4)             → TaskRecord
+//   sentsplits  id of sent splits                               → SentRecord, until a job takes them over
+//   splitpages  the same, 0, page (4)                           → packed splits, as long as they or their job are there
+//   joboutputs  job number (8)                                  → the path of its output, as long as the job has not ended
 // A job's number is its age; the newest job is never forgotten, and a recovery that may have lost jobs leaves their numbers out, so
 // no number is given twice.
 
-import { jobId, type JobId } from '../../src/base/ids.ts'
+import { jobId, splitsId, type JobId, type SplitsId } from '../../src/base/ids.ts'
 import type { JobSpec } from '../../src/protocol/job.ts'
 import { decodeValue, encodeValue } from '../journal/codec.ts'
 import type { Draft } from '../journal/draft.ts'
-import { idKey, putId, readId } from '../journal/keys.ts'
+import { idKey, putId, readId, textKey } from '../journal/keys.ts'
 import { lastJob } from '../journal/recovered.ts'
 import type { View } from '../journal/view.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
+import type { SentRecord } from './sent.ts'
 
 const prefix = 'job-'
 
@@ -29,6 +33,13 @@ function taskKey(number: number, stage: number, task: number): Buffer {
   putId(key, number, 0)
   key.writeUInt16BE(stage, 8)
   key.writeUInt32BE(task, 10)
+  return key
+}
+
+function pageKey(id: SplitsId, page: number): Buffer {
+  const key = Buffer.alloc(Buffer.byteLength(id) + 5)
+  key.write(id)
+  key.writeUInt32BE(page, key.length - 4)
   return key
 }
 
@@ -56,3 +67,23 @@ export const dropSpec = (draft: Draft, number: number): void => draft.remove('jo
 export const dropHead = (draft: Draft, number: number): void => draft.remove('jobs', idKey(number))
 export const putTask = (draft: Draft, number: number, record: TaskRecord): void => draft.put('jobtasks', taskKey(number, record.stage, record.task), encodeValue(record))
 export const dropTask = (draft: Draft, number: number, { stage, task }: { stage: number; task: number }): void => draft.remove('jobtasks', taskKey(number, stage, task))
+
+export const sentOf = (view: View, id: SplitsId): SentRecord | undefined => read(view.get('sentsplits', textKey(id)))
+export const pageOf = (view: View, id: SplitsId, page: number): string[] | undefined => read(view.get('splitpages', pageKey(id, page)))
+export const putSent = (draft: Draft, id: SplitsId, record: SentRecord): void => draft.put('sentsplits', textKey(id), encodeValue(record))
+export const dropSent = (draft: Draft, id: SplitsId): void => draft.remove('sentsplits', textKey(id))
+export const putPage = (draft: Draft, id: SplitsId, page: number, splits: readonly string[]): void => draft.put('splitpages', pageKey(id, page), encodeValue(splits))
+export const dropPage = (draft: Draft, id: SplitsId, page: number): void => draft.remove('splitpages', pageKey(id, page))
+
+/** Of splits that no job has taken over. */
+export function* allSent(view: View): Iterable<SplitsId> {
+  for (const { key } of view.range('sentsplits', {})) yield splitsId(key.toString())
+}
+
+export const putOutput = (draft: Draft, number: number, path: string): void => draft.put('joboutputs', idKey(number), textKey(path))
+export const dropOutput = (draft: Draft, number: number): void => draft.remove('joboutputs', idKey(number))
+
+/** Where running jobs will publish. */
+export function* outputs(view: View): Iterable<{ readonly job: JobId; readonly path: string }> {
+  for (const { key, value } of view.range('joboutputs', {})) yield { job: jobName(readId(key)), path: value.toString() }
+}

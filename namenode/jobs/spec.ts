@@ -7,6 +7,8 @@ import { checkPath, isWithin, systemDirectory } from '../../src/base/paths.ts'
 import { MiB } from '../../src/base/units.ts'
 import { checkApart, notApart } from '../../src/protocol/apart.ts'
 import type { JobSpec } from '../../src/protocol/job.ts'
+import type { SplitRange } from '../../src/protocol/task.ts'
+import { splitCount } from './splits.ts'
 
 /** Partitions of one shuffle; each is a task and, with an output, a file. */
 const partitionsMax = limits.stageTasksMax
@@ -28,12 +30,9 @@ export function checkSpec(spec: JobSpec): void {
     if (output.kind === 'shuffle' && (output.partitions < 1 || output.partitions > partitionsMax)) throw invalid(`stage ${index} has ${output.partitions} partitions; between 1 and ${partitionsMax} are allowed`)
     if ((output.kind === 'files') !== (index === last)) throw invalid(`the last stage, and only that, writes files; stage ${index} writes ${output.kind}`)
     if (input.kind !== 'shuffle') {
-      for (const split of input.splits) {
-        for (const range of split.ranges) {
-          if (isWithin(range.path, spec.output.path)) throw notApart(spec.output.path, range.path)
-          if (range.start > range.end || range.end > range.fileBytes) throw invalid(`a range of ${range.path}, ${range.start} to ${range.end}, does not lie in its ${range.fileBytes} bytes`)
-        }
-      }
+      const tasks = splitCount(input)!
+      if (tasks > limits.stageTasksMax) throw invalid(`stage ${index} has ${tasks} splits, and may have ${limits.stageTasksMax}`)
+      if (input.kind === 'splits') for (const { ranges } of input.splits) for (const range of ranges) checkRange(range, spec.output.path)
       return
     }
     const source = spec.stages[input.stage]
@@ -43,6 +42,12 @@ export function checkSpec(spec: JobSpec): void {
   for (const [index] of spec.stages.entries()) {
     if (index !== last && !spec.stages.some(({ input }) => input.kind === 'shuffle' && input.stage === index)) throw invalid(`nobody reads stage ${index}`)
   }
+}
+
+/** Throws EINVAL unless a range of a split can be, and lies apart from the output. */
+export function checkRange({ path, start, end, fileBytes }: SplitRange, output: string): void {
+  if (isWithin(path, output)) throw notApart(output, path)
+  if (start > end || end > fileBytes) throw invalid(`a range of ${path}, ${start} to ${end}, does not lie in its ${fileBytes} bytes`)
 }
 
 /** Throws unless a job's output may have this path at all. */

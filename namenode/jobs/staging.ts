@@ -74,6 +74,8 @@ export function* staged(view: View): Iterable<JobId> {
   for (const { key } of view.range('children', { start: childKey(parent, ''), end: idKey(parent + 1) })) yield jobId(nameOfKey(key))
 }
 
+export const hasStaging = (view: View, job: JobId): boolean => child(view, stagingId(view), job) !== undefined
+
 export function stagingOf(view: View, job: JobId): { own: Entry; output: Entry } {
   const own = child(view, stagingId(view), job)
   const output = own && child(view, own.id, outputName)

@@ -9,6 +9,7 @@ import type { JobSpec, StageSpec } from '../../src/protocol/job.ts'
 import type { Effect, JobFacts, Locality, Moment, Places } from './event.ts'
 import { Pending } from './pending.ts'
 import type { TaskRecord } from './record.ts'
+import { splitCount } from './splits.ts'
 import { CounterSums } from './sums.ts'
 
 export interface Node {
@@ -142,7 +143,7 @@ export function newJob(facts: JobFacts, term: number): Job {
   for (const stage of stages) {
     const { input } = stage.spec
     // A stage that reads a shuffle of no tasks has nothing to read, and so no tasks either.
-    const tasks = input.kind === 'splits' ? input.splits.length : stages[input.stage]!.tasks.length === 0 ? 0 : input.partitions
+    const tasks = input.kind !== 'shuffle' ? splitCount(input)! : stages[input.stage]!.tasks.length === 0 ? 0 : input.partitions
     for (let index = 0; index < tasks; index++) stage.tasks.push(newTask(index, term * attemptsPerTerm))
     if (input.kind === 'shuffle') stages[input.stage]!.readers.push(stage.index)
   }
@@ -214,7 +215,7 @@ export const runningOf = (task: Task): Attempt[] => task.attempts.filter(attempt
 /** May tasks of this stage start? All that it reads is done, and lies on nodes that can be asked. */
 export function ready(job: Job, stage: Stage): boolean {
   const { input } = stage.spec
-  if (input.kind === 'splits') return true
+  if (input.kind !== 'shuffle') return true
   const source = job.stages[input.stage]!
   return source.state === 'done' && source.absent.size === 0
 }

@@ -3,8 +3,9 @@
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src/base/ids.ts'
 import { join, systemDirectory } from '../../src/base/paths.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
-import type { TaskWork } from '../../src/protocol/task.ts'
+import type { Split, TaskWork } from '../../src/protocol/task.ts'
 import type { Rooms } from './rooms.ts'
+import { splitAt } from './splits.ts'
 import type { Job } from './state.ts'
 
 type BlockPlaces = Extract<TaskWork['input'], { kind: 'split' }>['places']
@@ -16,19 +17,19 @@ export function workFor(job: Job, id: AttemptId, node: NodeId, { nodes, blocks }
   const { stage, task } = attemptParts(id)
   const { input, output } = job.spec.stages[stage]!
   const { spec } = job
+  const split = input.kind === 'shuffle' ? undefined : splitAt(input, task)
   return {
     attempt: id, job: job.id, stage, task, user: job.user,
     program: spec.program, params: spec.params, ...spec.env && { env: spec.env }, seed: spec.seed, submittedMs: job.submittedMs, fingerprint: spec.fingerprint,
     input: input.kind === 'shuffle'
       ? { kind: 'shuffle', stage: input.stage }
-      : { kind: 'split', split: input.splits[task]!, options: input.options, places: placesOf() },
+      : { kind: 'split', split: split!, options: input.options, places: placesOf(split!) },
     output, staging: stagingOf(job.id), memoryBytes: spec.memoryBytes, deadlineMs: spec.taskDeadlineMs,
   }
 
-  function placesOf(): BlockPlaces {
-    if (input.kind !== 'splits') return []
+  function placesOf({ ranges }: Split): BlockPlaces {
     const own = nodes.place(node)
-    const ids = new Set(input.splits[task]!.ranges.flatMap(range => range.blocks.map(block => block.id)))
+    const ids = new Set(ranges.flatMap(range => range.blocks.map(block => block.id)))
     return [...ids].map(block => ({
       block, token: blocks.token(block),
       nodes: blocks.holders(block).flatMap(holder => nodes.place(holder) ?? []).map(({ node, address, rack, host }) => ({ node, address, rack, host }))

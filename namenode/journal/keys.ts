@@ -39,6 +39,10 @@ export const tables = [
   'nodes',
   /** jobs. */
   'jobs', 'jobspecs', 'jobtasks',
+  /** Splits that were sent before their job: id → what they are, (id, page) → packed splits: jobs. */
+  'sentsplits', 'splitpages',
+  /** job → where it will publish, for those that run: jobs. */
+  'joboutputs',
 ] as const
 
 export type TableName = (typeof tables)[number]

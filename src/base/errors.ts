@@ -31,7 +31,7 @@ export const codes = {
   /** More would be below a directory than its quota allows. */
   EDQUOT: code(507, false, 1),
   EPIPE: code(500, false, 141),
-  /** The path is another file now than the one that was being read. */
+  /** The path is another file now than the one that was being read; or what was sent for a job is not there any more. */
   ESTALE: code(409, false, 1),
   // Blocks
   /** No live replica of a block can be reached now. */

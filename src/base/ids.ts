@@ -19,6 +19,8 @@ export type JobId = Branded<string, 'JobId'>
 export type RequestId = Branded<string, 'RequestId'>
 /** SHA-256 of a program bundle, in hex. */
 export type ProgramId = Branded<string, 'ProgramId'>
+/** Splits that are sent before their job; chosen by their sender. */
+export type SplitsId = Branded<string, 'SplitsId'>
 /** One try of a task: `<job>.<stage>.<task>.<attempt>`. */
 export type AttemptId = Branded<string, 'AttemptId'>
 /** `host:port`. */
@@ -32,6 +34,7 @@ export const inodeId = (n: number) => n as InodeId
 export const leaseId = (n: number) => n as LeaseId
 export const jobId = (text: string) => text as JobId
 export const requestId = (text: string) => text as RequestId
+export const splitsId = (text: string) => text as SplitsId
 export const programId = (text: string) => text as ProgramId
 export const address = (text: string) => text as Address
 

@@ -34,8 +34,14 @@ const processLimits = {
   controlBodyBytesMax: 1 * MiB,
   /** What datanodes report, whose shape is known: 10,000 blocks, or the counters of 1,000 attempts. */
   reportBodyBytesMax: 4 * MiB,
-  /** A job with its splits: about 230 bytes for each range of a file, so some 36,000 of them; to parse and to journal them takes some 50 ms each. */
+  /** A job with its parameters, and as many of its splits as are one page of them. To parse and to journal 8 MiB takes some 50 ms each. */
   jobBodyBytesMax: 8 * MiB,
+  /** A page of packed splits, some 25 bytes for each range of a file and what is new in its path: 1 MiB takes 6 to 9 ms to parse, to journal and to store. */
+  splitsBodyBytesMax: 1 * MiB,
+  /** All splits of one job, packed: the namenode keeps them in memory while it runs. About two million files of one block. */
+  jobSplitsBytesMax: 64 * MiB,
+  /** The same of all jobs that run or are about to be submitted; one more page is refused with OVERLOADED. */
+  splitsHeldBytesMax: 256 * MiB,
   /** Brackets, and keys and commas, in a body: what parsing costs, whatever the bytes are. 20,000 splits have 100,000 and 600,000. */
   jsonBracketsMax: 250_000,
   jsonPartsMax: 1_000_000,
@@ -122,6 +128,8 @@ const times = {
   trashKeepMs: 86_400_000,
   /** What a job has computed and could not publish is kept for this long: a week-end, and time to think. */
   unpublishedKeepMs: 7 * 86_400_000,
+  /** Splits that were sent and whose job was not submitted are kept for this long after their last page. */
+  splitsKeptMs: 600_000,
   /** A node with a free slot is asked again after this long while tasks wait for a better place. */
   offerMs: 100,
   /** An attempt that its node has not mentioned for this long is given up, and runs elsewhere. */
@@ -146,6 +154,8 @@ assert(times.leaseRenewMs * 3 < times.leaseSoftMs)
 assert(times.leaseSoftMs < times.leaseHardMs)
 assert(times.requestRetryMs * 2 < times.requestKeptMs)
 assert(clusterLimits.framePayloadBytesMax % clusterLimits.chunkBytes === 0)
+assert(processLimits.splitsBodyBytesMax * 2 < processLimits.jobBodyBytesMax)
+assert(processLimits.jobSplitsBytesMax * 2 < processLimits.splitsHeldBytesMax)
 assert(clusterLimits.recordBytesMax < clusterLimits.blockBytesDefault)
 
 export const limits = Object.freeze({ ...clusterLimits, ...processLimits, ...times })

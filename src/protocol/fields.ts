@@ -1,7 +1,7 @@
 // Fields that several conversations share.
 
 import Type, { type Static } from './schema.ts'
-import type { Address, AttemptId, BlockId, ClusterId, InodeId, JobId, LeaseId, NodeId, ProgramId, RequestId, StorageId } from '../base/ids.ts'
+import type { Address, AttemptId, BlockId, ClusterId, InodeId, JobId, LeaseId, NodeId, ProgramId, RequestId, SplitsId, StorageId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import { branded } from './message.ts'
 
@@ -17,6 +17,7 @@ export const nodeId = branded<NodeId>(text(64))
 export const storageId = branded<StorageId>(text(64))
 export const jobId = branded<JobId>(text(64))
 export const attemptId = branded<AttemptId>(text(128))
+export const splitsId = branded<SplitsId>(Type.String({ minLength: 8, maxLength: 64 }))
 export const programId = branded<ProgramId>(text(64))
 export const requestId = branded<RequestId>(Type.String({ minLength: 3, maxLength: 80 }))
 export const address = branded<Address>(text(300))

@@ -2,14 +2,23 @@
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
-import { address, attemptId, count, counters, failure, instant, jobId, nodeId, path, programId, requestId, text } from './fields.ts'
+import { address, attemptId, count, counters, empty, failure, instant, jobId, nodeId, path, programId, requestId, splitsId, text } from './fields.ts'
 import { message } from './message.ts'
 import { environment, inputOptions, outputFormat, split, taskOutput } from './task.ts'
+
+const packedSplits = Type.Array(text(limits.splitsBodyBytesMax), { maxItems: limits.stageTasksMax })
+
+/** Splits that were sent before their job: in how many pages, and how many they are. */
+export const sentSplits = Type.Object({ id: splitsId, pages: count, tasks: count })
+export type SentSplits = Static<typeof sentSplits>
 
 export const stageSpec = Type.Object({
   name: text(100),
   input: Type.Union([
+    /** As clients of earlier versions send them. */
     Type.Object({ kind: Type.Literal('splits'), splits: Type.Array(split, { maxItems: limits.stageTasksMax }), options: inputOptions }),
+    /** Packed splits (packed.ts): behind those that `job.splits` has brought, those that had room in this message. */
+    Type.Object({ kind: Type.Literal('packed'), sent: Type.Optional(sentSplits), splits: packedSplits, options: inputOptions }),
     /** One task a partition of an earlier stage. */
     Type.Object({ kind: Type.Literal('shuffle'), stage: count, partitions: count }),
   ]),
@@ -42,6 +51,19 @@ export const jobSpec = Type.Object({
   taskDeadlineMs: count,
 })
 export type JobSpec = Static<typeof jobSpec>
+
+/**
+ * A page of the splits of a job that is about to be submitted, for jobs whose splits are too many for one message. Pages come one after
+ * the other, from 0 on, under an id that their sender chooses. ESTALE: the pages before are not there any more (limits.splitsKeptMs
+ * have passed, or the namenode was started again); begin again under another id.
+ */
+export const splits = message('job.splits', {
+  mutation: true,
+  bodyBytesMax: limits.splitsBodyBytesMax,
+  /** `output`: of the job that will be submitted. */
+  request: Type.Object({ requestId, id: splitsId, page: count, output: path, splits: Type.Array(text(limits.splitsBodyBytesMax), { minItems: 1, maxItems: limits.stageTasksMax }) }),
+  reply: empty,
+})
 
 export const submit = message('job.submit', {
   mutation: true,

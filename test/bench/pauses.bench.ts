@@ -3,14 +3,16 @@
 
 import { fork } from 'node:child_process'
 import { join } from 'node:path'
-import { address, blockId, clusterId, jobId, leaseId, nodeId, programId, requestId, storageId, attemptId } from '../../src/base/ids.ts'
+import { address, blockId, clusterId, jobId, leaseId, nodeId, programId, requestId, splitsId, storageId, attemptId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
+import { KiB } from '../../src/base/units.ts'
 import { silent } from '../../src/ports/log.ts'
 import * as admin from '../../src/protocol/admin.ts'
 import * as heartbeat from '../../src/protocol/heartbeat.ts'
 import * as job from '../../src/protocol/job.ts'
 import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import * as namespace from '../../src/protocol/namespace.ts'
+import { packSplit, splitRangesMax } from '../../src/protocol/packed.ts'
 import * as quota from '../../src/protocol/quota.ts'
 import * as report from '../../src/protocol/report.ts'
 import * as safety from '../../src/protocol/safety.ts'
@@ -210,6 +212,43 @@ try {
     await measure('job.logs of it', () => call(job.logPlaces, { job: last }))
     await measure('job.watch of it', () => call(job.watch, { job: last }))
     await measure('job.kill of it', () => call(job.kill, { requestId: id(), job: last }), 1)
+    const files: task.SplitRange[] = []
+    await call(namespace.mkdir, { requestId: id(), path: '/small' })
+    await each(splitRangesMax, async i => {
+      const path = `/small/file-${String(i).padStart(8, '0')}`
+      const { lease, blocks } = await call(writing.create, { requestId: id(), path, blocks: 1 })
+      const status = await call(writing.complete, { requestId: id(), lease, blocks: blocks.map(({ id: block }) => ({ id: block, length: 4096, crc: 4_000_000_000, aligned: true, nodes: [node] })) })
+      files.push({ path, inode: status.id, fileBytes: 4096, start: 0, end: 4096, aligned: true, blocks: blocks.map(({ id: block }) => ({ id: block, offset: 0, length: 4096, crc: 4_000_000_000 })) })
+    })
+    files.sort((a, b) => (a.path < b.path ? -1 : 1))
+    const packedPage = (of: readonly task.SplitRange[]): string[] => {
+      const text = packSplit({ ranges: [...of], bytes: 4096 * of.length })
+      return Array.from({ length: Math.min(limits.stageTasksMax, Math.floor((limits.splitsBodyBytesMax - 64 * KiB) / (text.length + 3))) }, () => text)
+    }
+    for (const [what, of] of [['small files, 1,000 a task', files], ['files, one a task', files.slice(0, 1)]] as const) {
+      const page = packedPage(of)
+      let sent = splitsId('')
+      const path = `/out-pages-${++trees}`
+      await measure(`job.splits, a page of ${page.length * of.length} ${what}`, async () => {
+        sent = splitsId(`bench-splits-${++trees}`)
+        await call(job.splits, { requestId: id(), id: sent, page: 0, output: path, splits: page })
+      })
+      // As many pages as a job may have: what is done with all of them at once is done in slices.
+      const pages = Math.min(Math.floor(limits.jobSplitsBytesMax / limits.splitsBodyBytesMax), Math.floor(limits.stageTasksMax / page.length))
+      for (let number = 1; number < pages; number++) await call(job.splits, { requestId: id(), id: sent, page: number, output: path, splits: page })
+      const stages: job.StageSpec[] = [{
+        name: 'map', input: { kind: 'packed', sent: { id: sent, pages, tasks: pages * page.length }, splits: [], options: { format: 'lines' } }, output: { kind: 'files', format: 'text' },
+      }]
+      const submitted = spec(stages)
+      submitted.output.path = path
+      let ran = jobId('')
+      await measure(`job.submit of ${pages} pages, ${pages * page.length * of.length} ${what}`, async () => { ran = (await call(job.submit, { requestId: id(), spec: submitted })).job }, 1)
+      await measure('report.full, after which its tasks are looked at again', async () => {
+        await call(report.full, { node, session, seq: ++seq, first: true, last: true, storages: [{ id: storageId('s1'), blocks: files.flatMap(({ blocks }) => blocks.map(({ id: block, crc }): [typeof block, number, number] => [block, 4096, crc])) }] })
+        await systemClock.sleep(3000)
+      }, 1)
+      await measure('job.kill of it', () => call(job.kill, { requestId: id(), job: ran }), 1)
+    }
     const stages = Array.from({ length: 100 }, (_, i): job.StageSpec => ({
       name: 'n'.repeat(100), input: i === 0 ? { kind: 'splits', splits: [], options: { format: 'lines' } } : { kind: 'shuffle', stage: i - 1, partitions: 1 },
       output: i === 99 ? { kind: 'files', format: 'text' } : { kind: 'shuffle', partitions: 1 },

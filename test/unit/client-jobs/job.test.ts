@@ -118,8 +118,18 @@ test('a submission stores its program once, splits its input and sends both', as
   expect(stored).toEqual(['/.gristmill/programs/abc.js'])
   expect(spec).toMatchObject({
     name: 'words', program: { id: 'abc', path: '/.gristmill/programs/abc.js' }, params: { k: 'v' }, seed: 42, output: { path: '/out', overwrite: false },
-    stages: [{ input: { kind: 'splits', splits: [{ bytes: 100 }], options: { format: 'lines' } } }, { input: { kind: 'shuffle', stage: 0 } }],
+    stages: [{ input: { kind: 'packed', splits: [expect.stringContaining('/in/a')], options: { format: 'lines' } } }, { input: { kind: 'shuffle', stage: 0 } }],
   })
+})
+
+test('splits that the namenode has lost since they were sent are sent again, and not for ever', async () => {
+  const stale = () => { throw new GristmillError('ESTALE', 'the splits are not there any more') }
+  let lost = 2
+  const { cluster, asked } = clusterOf({ 'job.submit': () => (lost-- > 0 ? stale() : { job }) })
+  expect((await submitJob(cluster, stores(async () => undefined), submission())).id).toBe(job)
+  expect(asked.map(each => each.name)).toEqual(['job.submit', 'job.submit', 'job.submit'])
+  const never = clusterOf({ 'job.submit': stale })
+  await expect(submitJob(never.cluster, stores(async () => undefined), submission())).rejects.toMatchObject({ code: 'ESTALE' })
 })
 
 test('a program that is there is not stored again, and one that somebody else is storing is waited for', async () => {

@@ -2,7 +2,7 @@
 // forgotten, also over restarts.
 
 import { expect, test } from 'vitest'
-import { checkInputs } from '../../../namenode/jobs/input.ts'
+import { checkSplits } from '../../../namenode/jobs/input.ts'
 import type { TaskRecord } from '../../../namenode/jobs/record.ts'
 import { mkdir, setAttributes } from '../../../namenode/namespace/names.ts'
 import { stat } from '../../../namenode/namespace/read.ts'
@@ -138,9 +138,7 @@ test('blocks are handed to those only who may read their file, as it is now', as
   await bench.do(setAttributes, { path: '/secret', mode: 0o600, ...as('ann') })
   const range = { path: '/secret', inode: file.inode, fileBytes: 5, start: 0, end: 5, aligned: true, blocks: [{ id: block, offset: 0, length: 5, crc: 1 }] }
   const reading = (changes: Partial<typeof range>, user = 'ann') => {
-    const spec = specOf({ maps: 1, reduces: 0 })
-    if (spec.stages[0]!.input.kind === 'splits') spec.stages[0]!.input.splits = [{ bytes: 5, ranges: [{ ...range, ...changes }] }]
-    return checkInputs({ view: bench.journal.view, clock: bench.clock }, as(user), spec)
+    return checkSplits({ view: bench.journal.view, clock: bench.clock }, as(user), [{ bytes: 5, ranges: [{ ...range, ...changes }] }], '/out')
   }
   await reading({})
   await expect(reading({}, 'bob')).rejects.toMatchObject({ code: 'EACCES' })

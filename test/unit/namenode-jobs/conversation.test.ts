@@ -81,7 +81,7 @@ test('a submit that is repeated because its answer was lost makes one job', asyn
 test('a submit that is repeated is told of its job, though its inputs have gone or no more jobs may run', async () => {
   open('a')
   const job = await submit({ maps: 1, reduces: 1 }, { requestId: 'c:again' })
-  Object.assign(rooms, { checkInputs: () => { throw new GristmillError('ENOENT', 'the input has gone') } })
+  Object.assign(rooms, { checkSplits: () => { throw new GristmillError('ENOENT', 'the input has gone') } })
   await expect(submit()).rejects.toMatchObject({ code: 'ENOENT' })
   expect(await submit({ maps: 1, reduces: 1 }, { requestId: 'c:again' })).toBe(job)
   Object.defineProperty(engine.machine.jobs, 'size', { value: limits.jobsRunningMax })

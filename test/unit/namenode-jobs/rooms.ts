@@ -32,6 +32,8 @@ export class MemoryBook implements Book {
     return job
   }
 
+  async addPage(): Promise<void> { await turn() }
+  async whole(spec: JobSpec): Promise<JobSpec> { return spec }
   hasAnswer(id: string): boolean { return this.requests.has(id) }
 
   async resume(job: JobId): Promise<number> {
@@ -106,7 +108,7 @@ export function fakeRooms(book = new MemoryBook()): FakeRooms {
       place: node => ({ node, address: address(`${node}:1`), rack: 'r', host: node, alive: true }),
     },
     blocks: { holders: () => held, token: block => `token-${block}` },
-    checkInputs: () => undefined,
+    checkSplits: () => undefined,
     actor: user => ({ user, root: user === 'root' }),
   }
   return rooms
