@@ -2,6 +2,8 @@
 // refused with its place and type. JSON.stringify alone makes {} of a Map and null of NaN, and tells nobody.
 //
 //   as they are          null, booleans, texts, finite numbers, arrays, plain objects (fields that are undefined are left out)
+//   fields of an object  the enumerable ones with a text as their name; one with a symbol is refused
+//   items of an array    what else it carries is no data, except the named groups of a match: these are refused
 //   bigint               the integer, whatever its size
 //   Date                 its ISO text; an invalid one is refused
 //   Uint8Array, Buffer   base64, as text
@@ -75,18 +77,6 @@ function check(value: unknown, mode: Mode, depth: number): void {
 
 function checkObject(value: object, mode: Mode, depth: number): void {
   if (depth > limits.jsonDepthMax) throw new Unwritable('', `a value nested over ${limits.jsonDepthMax} levels deep, or one that contains itself,`, 'use fewer levels')
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) {
-      const item: unknown = value[i]
-      if (typeof item === 'string') continue
-      try {
-        check(item, mode, depth)
-      } catch (error) {
-        throw within(error, `[${i}]`)
-      }
-    }
-    return
-  }
   if (value instanceof Uint8Array) {
     if (mode.strict) throw new Unwritable('', `a ${nameOf(value)}`, 'use its base64 text')
     mode.special = true
@@ -98,8 +88,22 @@ function checkObject(value: object, mode: Mode, depth: number): void {
     if (mode.strict) throw new Unwritable('', `a ${nameOf(value)}`, 'use its text')
     return check(toJSON.call(value, ''), mode, depth)
   }
+  if (Array.isArray(value)) {
+    checkArray(value)
+    for (let i = 0; i < value.length; i++) {
+      const item: unknown = value[i]
+      if (typeof item === 'string') continue
+      try {
+        check(item, mode, depth)
+      } catch (error) {
+        throw within(error, `[${i}]`)
+      }
+    }
+    return
+  }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) throw new Unwritable('', `a ${nameOf(value)}`, adviceOn(value))
+  checkFields(value)
   for (const name of Object.keys(value)) {
     const field = (value as Record<string, unknown>)[name]
     // Left out by JSON: to a reader a field that is not there is the same.
@@ -110,6 +114,18 @@ function checkObject(value: object, mode: Mode, depth: number): void {
       throw within(error, /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`)
     }
   }
+}
+
+/** Throws Unwritable for what an array of its items would lose. */
+export function checkArray(value: readonly unknown[]): void {
+  if ((value as { groups?: unknown }).groups !== undefined) throw new Unwritable('', 'the result of a match with named groups', 'use { ...match.groups }, or [...match]')
+  if (Object.getPrototypeOf(value) !== Array.prototype) throw new Unwritable('', `a ${nameOf(value)}`, 'use [...it]')
+}
+
+/** Throws Unwritable for a field with a symbol as its name. */
+export function checkFields(value: object): void {
+  const symbols = Object.getOwnPropertySymbols(value)
+  if (symbols.length > 0) throw new Unwritable(`[${String(symbols[0])}]`, 'a field with a symbol as its name', 'give the field a text as its name')
 }
 
 const within = (error: unknown, step: string): unknown => (error instanceof Unwritable ? new Unwritable(`${step}${error.path}`, error.what, error.advice) : error)

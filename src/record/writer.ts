@@ -12,7 +12,7 @@
 import { unreachable } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import { delimiterCode } from './format.ts'
-import { base64, jsonText, Unwritable } from './jsontext.ts'
+import { base64, checkArray, checkFields, jsonText, Unwritable } from './jsontext.ts'
 import { Piece } from './piece.ts'
 
 const tab = 9
@@ -167,6 +167,8 @@ class CsvWriter implements RecordWriter {
   #write(key: unknown, value: unknown): void {
     const keyed = key !== null && key !== undefined
     const object = isObject(value) ? value : undefined
+    if (object) checkFields(object)
+    else if (Array.isArray(value)) checkArray(value)
     const shape = this.#shape ?? this.#decide(keyed, value)
     const cells: unknown[] = object && shape.names ? shape.names.map(name => object[name]) : Array.isArray(value) ? [...(value as unknown[])] : [value]
     if (keyed) cells.unshift(key)

@@ -73,6 +73,7 @@ function encodePart(key: unknown, to: Sink, depth: number): void {
     case 'object':
       if (key === null) return to.byte(tagNull)
       if (Array.isArray(key) && depth < limits.jsonDepthMax) {
+        if ((key as { groups?: unknown }).groups !== undefined) throw new GristmillError('EINVAL', 'emit was given the result of a match with named groups as a key, which an array of its texts would lose; emit [...match], or the groups that are meant')
         to.byte(tagArray)
         for (const part of key) encodePart(part, to, depth + 1)
         return to.byte(terminator)

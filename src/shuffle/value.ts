@@ -1,7 +1,8 @@
 // Values as bytes: a tag and its payload, so that what was emitted comes back exactly, or emit says at once why it cannot.
 // `copyValue` gives the value that encoding and decoding would give, without the bytes: for values that stay in memory.
 // Numbers and strings have the shortest paths. docs/format/segment.md has the byte table.
-// Held back on purpose: functions, symbols, promises and instances of classes have no meaning on another machine.
+// Held back on purpose: functions, symbols, promises and instances of classes have no meaning on another machine. Of an object its
+// enumerable fields travel, of an array its items; what else they carry is refused where it is data (docs/reference/outputs.md).
 
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
@@ -91,6 +92,7 @@ function varintBytes(value: number): number {
 
 function encodeObject(value: object, to: Sink, depth: number): void {
   if (Array.isArray(value)) {
+    checkArray(value, 'emit was given')
     to.byte(tags.array)
     to.varint(value.length)
     for (let i = 0; i < value.length; i++) encode(value[i], to, depth)
@@ -98,6 +100,7 @@ function encodeObject(value: object, to: Sink, depth: number): void {
   }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null) {
+    checkFields(value, 'emit was given')
     const names = Object.keys(value)
     to.byte(tags.object)
     to.varint(names.length)
@@ -107,6 +110,7 @@ function encodeObject(value: object, to: Sink, depth: number): void {
     }
     return
   }
+  checkBuiltIn(value, prototype, 'emit was given')
   if (value instanceof Uint8Array) {
     to.byte(tags.bytes)
     to.varint(value.length)
@@ -132,6 +136,30 @@ function encodeObject(value: object, to: Sink, depth: number): void {
     return
   }
   throw foreignInstance(value, 'emit was given')
+}
+
+const matchGroups = 'the result of a match with named groups, which an array of its texts would lose; emit { ...match.groups }, or [...match]'
+
+/** Throws EINVAL. The groups of a match are looked for by name: looking for any property at all would double the cost of a pair of numbers. */
+function checkArray(value: unknown[], whose: string): void {
+  if ((value as { groups?: unknown }).groups !== undefined) throw new GristmillError('EINVAL', `${whose} ${matchGroups}`)
+  if (Object.getPrototypeOf(value) !== Array.prototype) throw foreignInstance(value, whose)
+}
+
+/** Throws EINVAL for a field with a symbol as its name, which would be lost on the way. Some 25 ns. */
+function checkFields(value: object, whose: string): void {
+  const symbols = Object.getOwnPropertySymbols(value)
+  if (symbols.length > 0) throw new GristmillError('EINVAL', `${whose} a value with a field named ${String(symbols[0])}: symbols have no meaning on another machine; give the field a text as its name`)
+}
+
+const builtIns: ReadonlySet<unknown> = new Set([Uint8Array.prototype, Buffer.prototype, Date.prototype, Map.prototype, Set.prototype])
+
+/** Throws EINVAL for what is not one of these but extends it, or carries fields beside its contents: the class and the fields would be lost. */
+function checkBuiltIn(value: object, prototype: unknown, whose: string): void {
+  if (!builtIns.has(prototype)) throw foreignInstance(value, whose)
+  if (value instanceof Uint8Array) return
+  const [name] = Reflect.ownKeys(value)
+  if (name !== undefined) throw new GristmillError('EINVAL', `${whose} a ${value.constructor.name} with a field ${String(name)} of its own, which would be lost: emit a plain object with both`)
 }
 
 function foreignInstance(value: object, whose: string): GristmillError {
@@ -161,6 +189,7 @@ function copyPart(value: unknown, whose: string, depth: number): unknown {
 
 function copyObject(value: object, whose: string, depth: number): unknown {
   if (Array.isArray(value)) {
+    checkArray(value, whose)
     const items: unknown[] = [...(value as unknown[])]
     for (let i = 0; i < items.length; i++) {
       const part = items[i]
@@ -170,6 +199,7 @@ function copyObject(value: object, whose: string, depth: number): unknown {
   }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null) {
+    checkFields(value, whose)
     // Spread first: V8 copies a whole object of a known shape faster than field by field.
     const copy: Record<string, unknown> = { ...value }
     for (const name in copy) {
@@ -183,6 +213,7 @@ function copyObject(value: object, whose: string, depth: number): unknown {
     }
     return copy
   }
+  checkBuiltIn(value, prototype, whose)
   if (value instanceof Uint8Array) return Buffer.from(value)
   if (value instanceof Date) return new Date(value.getTime())
   if (value instanceof Map) return new Map(Array.from(value, ([key, item]) => [copyPart(key, whose, depth), copyPart(item, whose, depth)]))

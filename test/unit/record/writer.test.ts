@@ -91,6 +91,8 @@ describe('output', () => {
     ['NaN', { n: NaN }, '.n', /NaN.*use null/], ['-Infinity', [-Infinity], '[0]', /-Infinity/], ['an invalid Date', { at: new Date(NaN) }, '.at', /an invalid Date/],
     ['undefined in a list', [1, undefined], '[1]', /undefined.*use null/], ['a hole in a list', [1, , 2], '[1]', /undefined/], // eslint-disable-line no-sparse-arrays
     ['a function', { f() {} }, '.f', /a function/], ['a symbol', { s: Symbol('s') }, '.s', /a symbol/], ['a Float64Array', { v: new Float64Array(2) }, '.v', /a Float64Array.*Array\.from/],
+    ['the named groups of a match', { m: /(?<year>\d+)/.exec('in 1984') }, '.m', /named groups.*match\.groups/], ['a list of a class', { l: new class Row extends Array {}() }, '.l', /a Row.*\[\.\.\.it\]/],
+    ['a field with a symbol as its name', { a: { [Symbol('s')]: 1 } }, '.a[Symbol(s)]', /symbol as its name/], ['a hidden class', { p: new class { get x() { return 1 } }() }, '.p', /unnamed class|instance/],
     ['an instance', { p: new class Point { readonly x = 1 }() }, '.p', /a Point.*plain object/], ['a boxed number', { b: Object(1) as unknown }, '.b', /a Number/], ['a promise', { p: Promise.resolve(1) }, '.p', /a Promise.*await/],
   ]
   test.each(odd)('%s is refused by each format, with the key, its place and its type', (_, value, place, message) => {
@@ -116,6 +118,23 @@ describe('output', () => {
     expect(written({ format: 'text' }, [['k', value], ['b', bytes], ['n', 7n]])).toBe(`k\t${json}\nb\tZ3JhaW4=\nn\t7\n`)
     expect(written({ format: 'csv' }, [['k', { bytes, n: 7n, none: undefined, x: NaN }]])).toBe('key,bytes,n,none,x\nk,Z3JhaW4=,7,,NaN\n')
     expect(written({ format: 'csv' }, [['k', new Uint8Array(bytes)]])).toBe('key,value\nk,Z3JhaW4=\n')
+  })
+
+  test('of an object enumerable fields are written, getters by their values, and of an array its items', () => {
+    const object = Object.defineProperty({ get double() { return 2 } }, 'hidden', { value: 1, enumerable: false })
+    expect(written({ format: 'jsonl' }, [[null, [object]]])).toBe('[{"double":2}]\n')
+    expect(written({ format: 'csv' }, [[null, object]])).toBe('double\n2\n')
+    expect(written({ format: 'jsonl' }, [[null, /(\d)(\d)/.exec('12')]])).toBe('["12","1","2"]\n')
+    expect(written({ format: 'csv' }, [[null, /(\d)(\d)/.exec('12')]])).toBe('value1,value2,value3\n12,1,2\n')
+    const asked = Object.assign([1, 2], { toJSON: () => 'a list' })
+    expect(written({ format: 'jsonl' }, [[null, asked]])).toBe('"a list"\n')
+    expect(() => written({ format: 'jsonl' }, [[null, Object.assign([1], { toJSON: () => NaN })]])).toThrow(/NaN/)
+  })
+
+  test('a row of CSV loses neither named groups nor fields with symbols as names', () => {
+    expect(() => written({ format: 'csv' }, [['k', /(?<n>\d)/.exec('1')]])).toThrow(/named groups was emitted for the key "k".*match\.groups/)
+    expect(() => written({ format: 'csv' }, [['k', { a: 1, [Symbol('s')]: 2 }]])).toThrow(/at \[Symbol\(s\)\] was emitted for the key "k"/)
+    expect(written({ format: 'csv' }, [['k', { .../(?<n>\d)/.exec('1')!.groups }]])).toBe('key,n\nk,1\n')
   })
 
   test('half of a surrogate pair is refused where it would become another character, and kept where JSON can say it', () => {

@@ -120,6 +120,7 @@ describe('map outputs and their merge', () => {
     const values = [
       null, true, 5, -0, NaN, 'text', '\ud83d', 12n, [1, [2, { a: undefined }]], Array(2), { 'b': 1, '__x': [null] }, Object.assign(Object.create(null) as object, { n: 1 }),
       JSON.parse('{"__proto__": {"x": 1}, "y": [{"__proto__": 2}]}'), Buffer.from('abc'), Uint8Array.of(1, 2), new Date(5), new Date(NaN), new Map<unknown, unknown>([['a', { b: 1 }], [{ k: 1 }, new Set([1, 'x'])]]), new Set([[1]]),
+      /(\d)(x)?/.exec('1'), { get double() { return 2 } }, Object.defineProperty({ a: 1 }, 'hidden', { value: 1, enumerable: false }), Object.assign([1], { name: 'n' }),
     ]
     for (const value of values) {
       const sink = new Sink()
@@ -131,7 +132,12 @@ describe('map outputs and their merge', () => {
     }
     const itself: unknown[] = []
     itself.push(itself)
-    for (const bad of [() => 1, Symbol('s'), { f() {} }, new Odd(), [new Error('e')], /r/, Promise.resolve(1), itself, [Symbol('s')]]) {
+    const lossy = [
+      /(?<n>\d)/.exec('1'), { m: [/(?<n>\d)/.exec('1')] }, { [Symbol('s')]: 1 }, [{ [Symbol('s')]: 1 }], new class Row extends Array {}(), new class Tags extends Set {}(), new class Day extends Date {}(),
+      new class Bytes extends Uint8Array {}(2), Object.assign(new Map(), { name: 'm' }), Object.assign(new Date(0), { zone: 'UTC' }), Object.assign(new Set(), { [Symbol('s')]: 1 }),
+      new class { get x() { return 1 } }(), Object.create({ inherited: 1 }),
+    ]
+    for (const bad of [...lossy, () => 1, Symbol('s'), { f() {} }, new Odd(), [new Error('e')], /r/, Promise.resolve(1), itself, [Symbol('s')]]) {
       expect(() => { encodeValue(bad, new Sink()) }).toThrow(/^emit was given/)
       expect(() => copyValue(bad, 'combine returned')).toThrow(/^combine returned/)
     }
@@ -149,6 +155,7 @@ describe('map outputs and their merge', () => {
       output.emit('good', 1)
       expect(() => output.emit(undefined as unknown as Key, 1)).toThrow(/use null/i)
       expect(() => output.emit('\udc00', 1)).toThrow(/toWellFormed/)
+      expect(() => output.emit(/(?<n>\d)/.exec('1') as never, 1)).toThrow(/as a key.*\[\.\.\.match\]/)
       expect(() => output.emit('good', undefined)).toThrow(/undefined/)
       expect(() => output.emit('other', undefined)).toThrow(/undefined/)
       expect(() => output.emit('other', { key: [1, () => 2] })).toThrow(/function/)
