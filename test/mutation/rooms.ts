@@ -1,0 +1,32 @@
+// The rooms that mutation testing knows, and their mutants.
+
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { mutantsOf, type Mutant } from './mutators.ts'
+import { root } from './plant.ts'
+
+export const rooms: Readonly<Record<string, readonly string[]>> = {
+  journal: ['namenode/journal'], writing: ['namenode/writing'], blocks: ['namenode/blocks'], namespace: ['namenode/namespace'], jobs: ['namenode/jobs'],
+  store: ['datanode/store'], file: ['src/file'], record: ['src/record'], shuffle: ['src/shuffle', 'datanode/shuffle'],
+}
+
+export const textOf = (file: string): string => readFileSync(join(root, file), 'utf8')
+
+/** The source files of a room, or of a folder, or one file; relative to the project. */
+export const filesOf = (name: string): string[] => (rooms[name] ?? [name]).flatMap(path =>
+  statSync(join(root, path)).isFile() ? [path] : readdirSync(join(root, path)).filter(each => each.endsWith('.ts')).sort().map(each => `${path}/${each}`))
+
+export const mutantsIn = (files: readonly string[]): Mutant[] => files.flatMap(file => mutantsOf(file, textOf(file)).mutants)
+
+/** What names a mutant although lines above it come and go: its file, its line, and what becomes of the line. */
+export interface Name { readonly file: string; readonly line: string; readonly becomes: string }
+
+export function nameOf({ file, line, start, end, replacement, original }: Mutant): Name {
+  const text = textOf(file)
+  const from = text.lastIndexOf('\n', start - 1) + 1
+  const to = text.indexOf('\n', end)
+  const becomes = original.includes('\n') ? `${original} → ${replacement}` : text.slice(from, start) + replacement + text.slice(end, to)
+  return { file, line: text.split('\n')[line - 1]!.trim(), becomes: becomes.trim().replace(/\s+/g, ' ') }
+}
+
+export const keyOf = ({ file, line, becomes }: Name): string => JSON.stringify([file, line, becomes])
