@@ -15,7 +15,7 @@ import { FileHandle, wholeOf } from './handle.ts'
 import { Names } from './names.ts'
 import { newReadCounters } from '../../src/record/format.ts'
 import { openSource } from '../../src/record/source.ts'
-import { lineEncodingOf, linesOf, ReadStream, type ReadStreamOptions } from './read.ts'
+import { linesOf, lineReadingOf, ReadStream, withoutMark, type LineEncoding, type ReadStreamOptions } from './read.ts'
 import { walkIn, walkInside, walkOut, type CopyTools, type CopyWalk, type WalkOptions } from './walk.ts'
 import { bytesOf, checkData, WriteStream, writeFileOptions, type FileData, type WriteFileOptions, type WriteOptions, type WriteStreamOptions } from './write.ts'
 
@@ -39,8 +39,8 @@ export interface ReadFileOptions extends CallOptions {
 }
 
 export interface LineOptions extends CallOptions {
-  /** utf8 (the default), latin1 or ascii. */
-  readonly encoding?: BufferEncoding | null | undefined
+  /** utf8 (the default), latin1, ascii, utf16le or utf16be. */
+  readonly encoding?: LineEncoding | null | undefined
 }
 
 type InsideOptions = CopyOptions & Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'parents'>
@@ -118,19 +118,19 @@ export class Files extends Names {
   }
 
   /**
-   * The lines of a file, without their ends (`\n` or `\r\n`). What is compressed with gzip or zstd is unpacked, as jobs do; what is not
-   * text of this encoding, by its first bytes, is EINVAL.
+   * The lines of a file, without their ends (`\n` or `\r\n`) and without a byte order mark. What is compressed with gzip or zstd is
+   * unpacked, as jobs do; what is not text of this encoding (default: utf8), by its first bytes, is EINVAL.
    */
-  async *lines(path: Path, options?: BufferEncoding | LineOptions | null): AsyncGenerator<string, void, undefined> {
-    const { file, encoding, signal } = await during('open', path, async () => {
-      const given = encodedOptionsOf<LineOptions>(options, 'lines', { encoding: true, signal: true })
-      const as = lineEncodingOf(given.encoding)
-      return { file: await during('open', path, () => this.#locate(pathOf(path), given.signal), given.signal), encoding: as, signal: given.signal }
+  async *lines(path: Path, options?: LineEncoding | LineOptions | null): AsyncGenerator<string, void, undefined> {
+    const { file, reading, signal } = await during('open', path, async () => {
+      const given = optionsOf<LineOptions>(typeof options === 'string' ? { encoding: options } : options, 'lines', { encoding: true, signal: true })
+      const as = lineReadingOf(given.encoding)
+      return { file: await during('open', path, () => this.#locate(pathOf(path), given.signal), given.signal), reading: as, signal: given.signal }
     })
     const range = { path: file.status.path, start: 0, end: file.status.length, aligned: true, open: () => this.#files.read(file, { signal }) }
-    const source = await during('read', path, () => openSource(range, { format: 'lines', encoding: /^(latin1|binary)$/i.test(encoding) ? 'latin1' : 'utf8' }, newReadCounters()), signal)
+    const source = await during('read', path, () => openSource(range, { format: 'lines', ...reading.text && { encoding: reading.text } }, newReadCounters()), signal)
     try {
-      yield* linesOf(source.range.open(0) as AsyncIterable<Buffer>, encoding)
+      yield* linesOf(withoutMark(source.range.open(0) as AsyncIterable<Buffer>), reading.decode)
     } finally {
       await source.close()
     }

@@ -5,9 +5,10 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { LocatedFile } from '../../src/file/read.ts'
+import { utf8FromUtf16 } from '../../src/record/transcode.ts'
 import { callOptions, encodedOptionsOf, optionsOf, shown, type CallOptions, type Known } from '../arguments.ts'
 import { perform } from './describe.ts'
-import { lineEncodingOf, linesOf, ReadStream, readStreamOptions, type ReadStreamOptions } from './read.ts'
+import { linesOf, lineStreamOptions, ReadStream, readStreamOptions, type LineEncoding, type LineStreamOptions, type ReadStreamOptions } from './read.ts'
 import { Stats } from './stats.ts'
 
 export interface ReadResult<B extends NodeJS.ArrayBufferView = NodeJS.ArrayBufferView> { readonly bytesRead: number; readonly buffer: B }
@@ -108,14 +109,14 @@ export class FileHandle {
   }
 
   /** Its lines, without their ends; from the handle's position on. The handle is closed after the last one, unless `autoClose` is false. */
-  async *readLines(options?: BufferEncoding | ReadStreamOptions | null): AsyncGenerator<string, void, undefined> {
+  async *readLines(options?: LineEncoding | LineStreamOptions | null): AsyncGenerator<string, void, undefined> {
     this.#check()
-    const { encoding, ...given } = readStreamOptions(options, 'readLines')
-    const as = lineEncodingOf(encoding)
+    const { stream: given, reading: { text, decode } } = lineStreamOptions(options)
     const stream = this.createReadStream(given)
     stream.on('error', () => {}) // told by the iteration
     try {
-      yield* linesOf(stream as AsyncIterable<Buffer>, as)
+      const pieces = stream as AsyncIterable<Buffer>
+      yield* linesOf(text === 'utf16le' || text === 'utf16be' ? utf8FromUtf16(pieces, text) : pieces, decode)
     } finally {
       stream.destroy()
     }

@@ -9,6 +9,8 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { LocatedFile } from '../../src/file/read.ts'
+import type { TextEncoding } from '../../src/record/sniff.ts'
+import { markBytes } from '../../src/record/utf8.ts'
 import { encodedOptionsOf, encodingOf, flagsOf, pathOf, shown, type Path } from '../arguments.ts'
 import { within } from '../within.ts'
 import { described } from './describe.ts'
@@ -29,11 +31,11 @@ export interface ReadStreamOptions {
   readonly emitClose?: boolean | undefined
 }
 
-/** Reads and checks the options of `call`. Throws EINVAL. */
-export function readStreamOptions(given: BufferEncoding | ReadStreamOptions | null | undefined, call: string): ReadStreamOptions {
+/** Reads and checks the options of `call`. `encodings`: allowed beside those of Buffer. Throws EINVAL. */
+export function readStreamOptions(given: BufferEncoding | ReadStreamOptions | null | undefined, call: string, encodings: readonly string[] = []): ReadStreamOptions {
   const options = encodedOptionsOf<ReadStreamOptions>(given, call, {
     start: true, end: true, encoding: true, signal: true, highWaterMark: true, autoClose: true, emitClose: true,
-  }, { flags: 'r' })
+  }, { flags: 'r' }, encodings)
   flagsOf(options, 'autoClose', 'emitClose')
   // With 0 a stream asks for nothing, for ever.
   if ('highWaterMark' in options) within('high-water mark', options.highWaterMark ?? Number.NaN, 1, 2 ** 30)
@@ -163,11 +165,51 @@ export class ReadStream extends Readable {
   }
 }
 
-/** Encodings of which a line end is one byte of its own. */
-export function lineEncodingOf(value: unknown): BufferEncoding {
-  const encoding = value === undefined || value === null ? 'utf8' : encodingOf(value)
-  if (/^(utf-?8|latin1|binary|ascii)$/i.test(encoding)) return encoding
-  throw new GristmillError('EINVAL', `lines are read as utf8, latin1 or ascii, not as ${encoding}, in which a line does not end with one byte; read the whole file with readFile and split it`)
+export type LineEncoding = BufferEncoding | 'utf16be'
+
+/** How the lines of a text are read. */
+export interface LineReading {
+  /** Of the text, if it was said; `utf16le` and `utf16be` become UTF-8 before lines are looked for. */
+  readonly text: TextEncoding | undefined
+  /** By which Buffer decodes a line then. */
+  readonly decode: BufferEncoding
+}
+
+/** Throws EINVAL for what is no encoding of text. */
+export function lineReadingOf(value: unknown): LineReading {
+  if (value === undefined || value === null) return { text: undefined, decode: 'utf8' }
+  const name = typeof value === 'string' ? value.toLowerCase().replace('-', '') : ''
+  if (name === 'utf16be') return { text: 'utf16be', decode: 'utf8' }
+  const encoding = encodingOf(value)
+  switch (name) {
+    case 'utf8': return { text: 'utf8', decode: 'utf8' }
+    case 'latin1': case 'binary': return { text: 'latin1', decode: 'latin1' }
+    case 'ascii': return { text: 'utf8', decode: 'ascii' }
+    case 'utf16le': case 'ucs2': return { text: 'utf16le', decode: 'utf8' }
+    default: throw new GristmillError('EINVAL', `lines are read as utf8, latin1, ascii, utf16le or utf16be, not as ${encoding}, which is no encoding of text; read the whole file with readFile`)
+  }
+}
+
+export type LineStreamOptions = Omit<ReadStreamOptions, 'encoding'> & { readonly encoding?: LineEncoding | null | undefined }
+
+/** Reads and checks the options of `readLines`: those of the stream of bytes, and how its lines are read. Throws EINVAL. */
+export function lineStreamOptions(given: LineEncoding | LineStreamOptions | null | undefined): { stream: ReadStreamOptions; reading: LineReading } {
+  const { encoding, ...stream } = readStreamOptions(given as BufferEncoding | ReadStreamOptions | null | undefined, 'readLines', ['utf16be', 'utf-16be'])
+  return { stream, reading: lineReadingOf(encoding) }
+}
+
+/** Pieces of a file from its beginning on, without the byte order mark of UTF-8. */
+export async function* withoutMark(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  /** What came before there were enough bytes for a mark. */
+  let head: Buffer | undefined = Buffer.alloc(0)
+  for await (const piece of pieces) {
+    if (!head) { yield piece; continue }
+    head = Buffer.concat([head, piece])
+    if (head.length < 3) continue
+    yield head.subarray(markBytes(head))
+    head = undefined
+  }
+  if (head && head.length > 0) yield head
 }
 
 /** Whole lines, without their ends (`\n` or `\r\n`). The last one need not have an end. */

@@ -19,6 +19,7 @@ export const headBytes = 64 * KiB
 interface Kind { readonly name: string; readonly magic: Buffer; readonly at?: number; readonly binary?: boolean; readonly advice: string }
 
 const unpack = 'unpack it before it is put, or put it with gzip or zstd instead, which jobs read'
+const unpackTar = 'unpack it before it is put, and name the directory as the input'
 const convert = 'convert it to CSV or JSON lines'
 const kind = (name: string, hex: string, advice: string, rest: { at?: number; binary?: boolean } = {}): Kind => ({ name, magic: Buffer.from(hex, 'hex'), advice, ...rest })
 
@@ -33,7 +34,7 @@ const refused: readonly Kind[] = [
   kind('LZ4', '04224d18', unpack), kind('LZ4', '02214c18', unpack), kind('compress (.Z)', '1f9d', unpack), kind('lzop', '894c5a4f000d0a1a0a', unpack),
   kind('framed Snappy', 'ff060000734e61507059', unpack), kind('RAR', '526172211a07', unpack),
   kind('ZIP (or an Office document)', '504b0304', 'unpack it, or save the sheet as CSV, before it is put'), kind('ZIP', '504b0506', unpack), kind('ZIP', '504b0708', unpack),
-  kind('tar', '7573746172', 'unpack it before it is put, and name the directory as the input', { at: 257 }),
+  kind('tar', '7573746172', unpackTar, { at: 257, binary: true }),
   kind('Parquet', '50415231', convert, { binary: true }), kind('Parquet', '50415245', convert, { binary: true }), kind('ORC', '4f5243', convert, { binary: true }),
   kind('Avro', '4f626a01', convert), kind('Arrow', '4152524f57310000', convert), kind('a Hadoop sequence file', '53455106', convert),
   kind('SQLite', '53514c69746520666f726d6174203300', convert), kind('an Office document (OLE)', 'd0cf11e0a1b11ae1', 'save the sheet as CSV before it is put'),
@@ -51,14 +52,15 @@ const marks: ReadonlyArray<readonly [string, Buffer]> = [
 
 export interface SniffOptions {
   readonly path: string
-  /** What the reader will take the text for. */
-  readonly encoding: TextEncoding
+  /** What the reader has been told that the text is; without it, UTF-8 that holds no zero byte. */
+  readonly encoding?: TextEncoding | undefined
   /** The head is what came out of this. */
   readonly inside?: Codec | undefined
 }
 
 /** How the file is compressed, if it is. Throws EINVAL, with advice, for what the reader would misread. */
-export function sniff(head: Buffer, { path, encoding, inside }: SniffOptions): Codec | undefined {
+export function sniff(head: Buffer, { path, encoding: said, inside }: SniffOptions): Codec | undefined {
+  const encoding = said ?? 'utf8'
   const refuse = (problem: string): GristmillError => new GristmillError('EINVAL', `${path}${inside ? `, unpacked from ${inside},` : ''} ${problem}`, { details: { path } })
   for (const [codec, magic] of compressed) {
     if (!begins(head, magic)) continue
@@ -69,13 +71,26 @@ export function sniff(head: Buffer, { path, encoding, inside }: SniffOptions): C
   for (const { name, magic, at = 0, binary, advice } of refused) {
     if (begins(head, magic, at) && (!binary || head.subarray(0, 512).includes(0))) throw refuse(`is not text but ${name}; ${advice}`)
   }
+  if (isTar(head)) throw refuse(`is not text but tar; ${unpackTar}`)
   const mark = marks.find(([, bytes]) => begins(head, bytes))?.[0] ?? guessWide(head)
   if (mark !== undefined && mark !== encoding) throw refuse(otherEncoding(mark, encoding))
   if (encoding === 'utf8' && namesOfUnmarked.test(path) && !isText(head)) throw refuse(`seems to be compressed, as its name says, and not text; ${unpack}`)
+  const zero = said === undefined ? head.indexOf(0) : -1
+  if (zero >= 0) throw refuse(`is not text: its byte ${zero} is zero, as in UTF-16 (read it with encoding: "utf16le") and in files of other programs (read it with the format "whole" and bytes: true); if it is text with zero bytes in it, read it with encoding: "utf8"`)
   return undefined
 }
 
 const begins = (head: Buffer, magic: Buffer, at = 0): boolean => head.length >= at + magic.length && head.compare(magic, 0, magic.length, at, at + magic.length) === 0
+
+/** Is this a header of tar? Those of old have no magic number, and all of them a checksum: the sum of all bytes, its own being spaces. */
+function isTar(head: Buffer): boolean {
+  if (head.length < 512 || head[0] === 0) return false
+  const said = /^ *([0-7]{1,7})[\0 ]/.exec(head.toString('latin1', 148, 156))?.[1]
+  if (said === undefined) return false
+  let sum = 8 * 32
+  for (let at = 0; at < 512; at++) if (at < 148 || at >= 156) sum += head[at]!
+  return sum === parseInt(said, 8)
+}
 
 function otherEncoding(found: string, encoding: TextEncoding): string {
   if (found.startsWith('utf32')) return 'is UTF-32; convert it to UTF-8 before it is put'

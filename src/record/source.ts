@@ -23,7 +23,7 @@ export interface Source {
  * `delimiter`: what the file's metadata claim. Throws EINVAL for what no reader would take.
  */
 export function inspect(head: Buffer, { path, isAll, input, delimiter }: { path: string; isAll: boolean; input: InputOptions; delimiter?: string | undefined }): { divisible: boolean; dialect: Dialect } {
-  const { encoding = 'utf8' } = input
+  const { encoding } = input
   const codec = sniff(head, { path, encoding })
   if (codec || encoding === 'utf16le' || encoding === 'utf16be') return { divisible: false, dialect: {} }
   if (input.format !== 'csv') return { divisible: true, dialect: {} }
@@ -44,7 +44,7 @@ export interface Claim {
  */
 export function claimOf(head: Buffer, { path, isAll, format, delimiter }: { path: string; isAll: boolean; format: 'lines' | 'jsonl' | 'csv'; delimiter?: string | undefined }): Claim {
   try {
-    if (sniff(head, { path, encoding: 'utf8' })) return { format: 'bytes' }
+    if (sniff(head, { path })) return { format: 'bytes' }
   } catch {
     // Stored as it is; whoever reads it as text is told.
     return { format: 'bytes' }
@@ -62,7 +62,7 @@ export async function openSource(range: RecordRange, input: InputOptions, counte
   const plain = (): Dialect => ({ delimiter: toldDelimiter(told) })
   if (range.partial || range.start > 0 || range.end === 0) return { range, counters, dialect: plain(), close: async () => {} }
   const { path, end } = range
-  const { encoding = 'utf8' } = input
+  const { encoding } = input
   const raw = new Beginning(range.open(0))
   let text = raw
   // Outermost first. A generator that was never asked does not close what it would have read from.

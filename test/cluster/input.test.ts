@@ -126,6 +126,22 @@ test('the library reads lines as jobs do', async () => {
   await expect(lines('/lines.zst')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('cut off') as string })
   await mill.writeFile('/lines16', Buffer.from(`\ufeff${text}`, 'utf16le'))
   await expect(lines('/lines16')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('UTF-16') as string })
+  for (const encoding of ['utf16le', 'utf16be'] as const) {
+    const wide = Buffer.from(`\ufeffø\u0a0a\n${text}`, 'utf16le')
+    if (encoding === 'utf16be') wide.swap16()
+    for (const [name, bytes] of [['/wide', wide], ['/wide.gz', gzipSync(wide)]] as const) {
+      await mill.writeFile(name, bytes, { blockSize: 4096 })
+      expect(await Array.fromAsync(mill.lines(name, encoding))).toEqual(['ø\u0a0a', ...expected])
+      expect(await Array.fromAsync(mill.lines(name, { encoding }))).toHaveLength(2001)
+    }
+    await using file = await mill.open('/wide')
+    expect(await Array.fromAsync(file.readLines({ start: 2, encoding }))).toEqual(['ø\u0a0a', ...expected])
+  }
+  await mill.writeFile('/marked', '\ufeffone\ntwo')
+  expect(await lines('/marked')).toEqual(['one', 'two'])
+  await mill.writeFile('/zero', 'a\0b\n')
+  await expect(lines('/zero')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('byte 1 is zero') as string })
+  expect(await Array.fromAsync(mill.lines('/zero', 'utf8'))).toEqual(['a\0b'])
   await mill.writeFile('/none', '')
   expect(await lines('/none')).toEqual([])
 })

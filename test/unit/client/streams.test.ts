@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { expect, test } from 'vitest'
 import { readCopyOptions, type CopyOptions } from '../../../client/files/copy.ts'
-import { lineEncodingOf, linesOf, ReadStream } from '../../../client/files/read.ts'
+import { lineReadingOf, linesOf, ReadStream, withoutMark } from '../../../client/files/read.ts'
 import { bytesOf, createOptions, WriteStream } from '../../../client/files/write.ts'
 import { abortError } from '../../../src/base/abort.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -181,9 +181,24 @@ test('what is no path is called that', () => {
   for (const wrong of [undefined, null, 5, new URL('file:///a')]) expect(() => normalise(wrong as never)).toThrow(/^a path is a string, not /)
 })
 
-test('lines are read in encodings in which a line end is one byte, and no others', () => {
-  for (const encoding of [undefined, null, 'utf8', 'UTF-8', 'latin1', 'ascii']) expect(typeof lineEncodingOf(encoding)).toBe('string')
-  for (const encoding of ['utf16le', 'ucs2', 'hex', 'base64', 'nope', 5]) expect(() => lineEncodingOf(encoding)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
+test('lines are read in encodings of text, and no others', () => {
+  for (const [encoding, text, decode] of [
+    [undefined, undefined, 'utf8'], [null, undefined, 'utf8'], ['utf8', 'utf8', 'utf8'], ['UTF-8', 'utf8', 'utf8'], ['latin1', 'latin1', 'latin1'], ['binary', 'latin1', 'latin1'], ['ascii', 'utf8', 'ascii'],
+    ['utf16le', 'utf16le', 'utf8'], ['UTF-16LE', 'utf16le', 'utf8'], ['ucs2', 'utf16le', 'utf8'], ['ucs-2', 'utf16le', 'utf8'], ['utf16be', 'utf16be', 'utf8'], ['utf-16be', 'utf16be', 'utf8'],
+  ] as const) expect(lineReadingOf(encoding), String(encoding)).toEqual({ text, decode })
+  for (const encoding of ['hex', 'base64', 'nope', 5, {}]) expect(() => lineReadingOf(encoding)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
+})
+
+test('a byte order mark is no part of the first line, in whatever pieces it comes', async () => {
+  for (const text of ['\ufeffa\nb', '\ufeff', 'ab', 'a', '', '\ufeff\ufeffa']) {
+    const bytes = Buffer.from(text)
+    for (let size = 1; size <= 8; size++) {
+      const pieces = async function* (): AsyncGenerator<Buffer> {
+        for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+      }
+      expect(Buffer.concat(await Array.fromAsync(withoutMark(pieces()))).toString(), JSON.stringify(text)).toBe(text.replace('\ufeff', ''))
+    }
+  }
 })
 
 test('a progress callback that throws ends its copy, and is called no more', () => {

@@ -28,7 +28,7 @@ function someText(random: Dice, more: readonly string[] = []): string {
 /** The text of a record cannot end in what its line's end would swallow. */
 function lines(random: Dice): Sample {
   const records = Array.from({ length: random.below(40) }, () => someText(random, ['"', '\r', '\r\r']).replace(/\r$/, '!'))
-  return { records: unended(records), input: { format: 'lines' }, bytes: joined(random, records) }
+  return { records: unended(records), input: { format: 'lines', encoding: 'utf8' }, bytes: joined(random, records) }
 }
 
 function jsonl(random: Dice): Sample {
@@ -55,7 +55,7 @@ function csv(random: Dice): Sample {
   const table = (header ? [names, ...rows] : rows).map(row => row.map(quoted).join(delimiter))
   return {
     records: header ? rows.map(row => Object.fromEntries(row.map((text, i) => [names[i]!, text]))) : rows,
-    input: { format: 'csv', delimiter, header }, bytes: joined(random, table),
+    input: { format: 'csv', delimiter, header, encoding: 'utf8' }, bytes: joined(random, table),
   }
 }
 
@@ -238,6 +238,44 @@ describe('compressed files', () => {
     await expect(read(gzipSync(gzipSync('x')), { format: 'lines' })).rejects.toThrow(/is gzip again/)
     await expect(read(deflateRawSync(text), { format: 'lines' }, { path: '/x.deflate' })).rejects.toThrow(/seems to be compressed/)
     expect(await read(Buffer.from('é\n'), { format: 'lines' }, { path: '/x.br' })).toEqual(['é'])
+  })
+
+  test('tar is known by its checksum, with and without a magic number; a text with its word at that place is text', async () => {
+    const header = (magic: string) => {
+      const block = Buffer.alloc(512)
+      block.write('logs/access.log')
+      for (const [at, digits] of [[100, '0000644'], [108, '0001750'], [116, '0001750'], [124, '00000000012'], [136, '14700000000']] as const) block.write(digits, at)
+      block.write(magic, 257)
+      block.fill(' ', 148, 156)
+      block.write(`${block.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, '0')}\0 `, 148)
+      return block
+    }
+    for (const magic of ['', 'ustar\u000000', 'ustar  \0']) {
+      const tar = Buffer.concat([header(magic), Buffer.from('ten bytes\n'), Buffer.alloc(1014)])
+      // What says UTF-8 may hold zero bytes, and is a tar all the same.
+      for (const encoding of [undefined, 'utf8'] as const) await expect(read(tar, { format: 'lines', ...encoding && { encoding } })).rejects.toThrow(/^\/in is not text but tar; unpack it/)
+      await expect(read(gzipSync(tar), { format: 'csv' })).rejects.toThrow(/unpacked from gzip, is not text but tar/)
+      expect(claimOf(tar, { path: 'x', isAll: true, format: 'lines' })).toEqual({ format: 'bytes' })
+    }
+    const text = `${'x'.repeat(257)}ustar is a word\n`
+    expect(await read(Buffer.from(text), { format: 'lines' })).toEqual([text.trimEnd()])
+  })
+
+  test('zero bytes are no text, unless the reader says that it is text', async () => {
+    const samples: [Buffer, RegExp][] = [
+      [Buffer.from('name\0\u0001\u0002 of something\n'), /its byte 4 is zero/], [Buffer.concat([Buffer.from('a line\n'.repeat(5000)), Buffer.from([0])]), /its byte 35000 is zero/],
+      // Of Cyrillic text only spaces and ends of lines have zero bytes.
+      [Buffer.from('мельница мелет зерно\n'.repeat(20), 'utf16le'), /UTF-16 .*encoding: "utf16le"/],
+    ]
+    for (const [bytes, message] of samples) {
+      for (const stored of [bytes, gzipSync(bytes)]) {
+        for (const format of ['lines', 'csv', 'jsonl', 'whole'] as const) await expect(read(stored, { format, badRecords: 'skip' }), format).rejects.toThrow(message)
+      }
+      expect(claimOf(bytes, { path: 'x', isAll: true, format: 'lines' })).toEqual({ format: 'bytes' })
+      expect(await read(bytes, { format: 'whole', bytes: true })).toHaveLength(1)
+    }
+    for (const encoding of ['utf8', 'latin1'] as const) expect(await read(Buffer.from('a\0b\nc\n'), { format: 'lines', encoding })).toEqual(['a\0b', 'c'])
+    expect(await read(samples[2]![0], { format: 'lines', encoding: 'utf16le' })).toHaveLength(20)
   })
 
   test('texts that begin like something else are texts', async () => {
