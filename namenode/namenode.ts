@@ -22,6 +22,7 @@ import { Balancing } from './blocks/balancing.ts'
 import { Keeper } from './blocks/keeper.ts'
 import { forgetting, Housekeeping } from './housekeeping.ts'
 import { Jobs } from './jobs/jobs.ts'
+import { reserving } from './jobs/reserve.ts'
 import type { LocalJournal } from './journal/local.ts'
 import type { Actor } from './journal/operation.ts'
 import { namespaceRoutes } from './namespace/conversation.ts'
@@ -171,7 +172,7 @@ export class Namenode {
     const statusOptions: StatusOptions = { journal, registry, keeper, clock, about, jobsRunning: () => jobs.running, backupMs: () => backups.newestMs }
     exposeNamenode(metrics, statusOptions)
     // Of a namenode that is behind, what it says of files is as wrong as what it would do to them.
-    const answerable = (routes: readonly Route[]): Route[] => heldBack(routes, { journal, held, behind: () => succession.behind })
+    const answerable = (routes: readonly Route[]): Route[] => heldBack(reserving(routes, { journal, outputs: jobs.outputs }), { journal, held, behind: () => succession.behind })
     const safety = heldBack(safetyRoutes({ journal, keeper, registry, clock, log, backups, backupDir: config.backups?.dir ?? `${dir}/backups`, actor }), { journal, held })
     const server = this.#server = serve({
       auth: new Authenticator({ secret, cluster: this.cluster, loopback: isLoopback(config.host), clock }),

@@ -12,6 +12,7 @@ import type { TaskFinished } from '../../src/protocol/task.ts'
 import type { Effect, Event } from './event.ts'
 import { Machine } from './machine.ts'
 import { placesOf } from './places.ts'
+import type { Outputs } from './reserve.ts'
 import type { Rooms } from './rooms.ts'
 import { Watchers } from './watch.ts'
 import { workFor } from './work.ts'
@@ -27,6 +28,8 @@ export class Engine {
   readonly #kills = new Map<NodeId, AttemptId[]>()
   /** What is to be journalled, in order. Empty unless it is held back: then a few for each task at most, for no attempt is heard to end. */
   readonly #entries: Array<() => void> = []
+  /** Where running jobs will publish. */
+  readonly #outputs = new Map<string, JobId>()
   #cancelTick: (() => void) | undefined
   /** A tick is on its way for those that wait for a better place. */
   #hurried = false
@@ -41,6 +44,8 @@ export class Engine {
     this.#rooms = rooms
     this.watchers = new Watchers(rooms.clock)
   }
+
+  get outputs(): Outputs { return this.#outputs }
 
   /** Takes over the jobs that were running when the last namenode ended. Nothing starts before `feed({ kind: 'opened' })`. */
   async start(): Promise<void> {
@@ -69,12 +74,18 @@ export class Engine {
       for (let next = this.#events.shift(); next; next = this.#events.shift()) {
         const { clock, awake } = this.#rooms
         const effects = this.machine.apply(next, { nowMs: clock.now(), monoMs: awake.mono() })
+        this.#reserve(next)
         for (const effect of effects) this.#carryOut(effect)
       }
     } finally {
       this.#working = false
     }
     this.#hurry()
+  }
+
+  #reserve(event: Event): void {
+    if (event.kind === 'submitted' || event.kind === 'resumed') this.#outputs.set(event.spec.output.path, event.job)
+    else if (event.kind === 'ended') for (const [path, job] of this.#outputs) if (job === event.job) this.#outputs.delete(path)
   }
 
   /** Feeds a report and waits for its answer; an answer of the journal may take a commit. */

@@ -15,6 +15,7 @@ import { JournalBook } from './book.ts'
 import { jobRoutes } from './conversation.ts'
 import { Engine } from './engine.ts'
 import { checkSplits } from './input.ts'
+import type { Outputs } from './reserve.ts'
 
 export interface JobsOptions {
   readonly clock: Clock
@@ -73,6 +74,9 @@ export class Jobs {
       reported: () => engine.blocksChanged(),
     })
   }
+
+  /** Where running jobs will publish. */
+  get outputs(): Outputs { return this.#engine.outputs }
 
   /** Jobs that have not ended. */
   get running(): number { return this.#engine.machine.jobs.size }

@@ -26,7 +26,7 @@ export interface Journal {
  * Runs a check that a route makes before it submits. A repeated request is not checked again: the check is of the state after its
  * own effect, and a refusal would say that nothing had happened. Throws what `check` throws.
  */
-export function judge(journal: Pick<Journal, 'hasAnswer'>, requestId: RequestId | undefined, check: () => void): void {
+export function unlessRepeated(journal: Pick<Journal, 'hasAnswer'>, requestId: RequestId | undefined, check: () => void): void {
   try {
     check()
   } catch (error) {

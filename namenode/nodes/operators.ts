@@ -12,7 +12,7 @@ import { nodeStatus } from '../admin/status.ts'
 import { countHeld } from '../blocks/drain.ts'
 import type { Keeper } from '../blocks/keeper.ts'
 import type { Chore } from '../housekeeping.ts'
-import { judge, type Journal } from '../journal/journal.ts'
+import { unlessRepeated, type Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import { noteNode } from './known.ts'
 import type { DataNode } from './node.ts'
@@ -82,7 +82,7 @@ export class Operators {
   async #decommission(requestId: RequestId, node: DataNode): Promise<NodeStatus> {
     const { journal, keeper, clock } = this.#options
     if (node.service.state === 'decommissioning' || node.service.state === 'decommissioned') return nodeStatus(node, clock)
-    judge(journal, requestId, () => {
+    unlessRepeated(journal, requestId, () => {
       if (!keeper.ready) throw new GristmillError('SAFE_MODE', 'it is not known yet where blocks lie, and so not whether this datanode can be spared; ask again in a moment')
       if (node.holds) this.#checkEnough(node)
     })
@@ -105,7 +105,7 @@ export class Operators {
 
   async #maintain(requestId: RequestId, node: DataNode, forMs: number): Promise<NodeStatus> {
     const { journal, clock } = this.#options
-    judge(journal, requestId, () => this.#checkThere(node))
+    unlessRepeated(journal, requestId, () => this.#checkThere(node))
     return this.#set(requestId, node, { state: 'maintenance', untilMs: Math.floor(clock.now()) + forMs })
   }
 

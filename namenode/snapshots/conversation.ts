@@ -7,7 +7,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import * as protocol from '../../src/protocol/snapshot.ts'
 import type { Snapshot } from '../../src/protocol/snapshot.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
-import { judge, type Journal } from '../journal/journal.ts'
+import { unlessRepeated, type Journal } from '../journal/journal.ts'
 import { pairKey } from '../journal/keys.ts'
 import type { Actor } from '../journal/operation.ts'
 import { checkMay, mayRead } from '../namespace/access.ts'
@@ -32,7 +32,7 @@ export function snapshotRoutes({ journal, clock, actor, removed }: SnapshotOptio
   return [
     route(protocol.create, ({ requestId, path, name }, { user }) => {
       checkFree(path)
-      judge(journal, requestId, () => checkLevels(actor(user), path))
+      unlessRepeated(journal, requestId, () => checkLevels(actor(user), path))
       return journal.submit(createSnapshot, { requestId, path, name, nowMs: clock.now(), ...actor(user) })
     }),
     route(protocol.remove, async ({ requestId, path, name }, { user }) => {

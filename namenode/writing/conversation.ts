@@ -16,7 +16,7 @@ import { delimiterCode } from '../../src/record/format.ts'
 import type { CallContext } from '../../src/rpc/context.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
-import { judge, type Journal } from '../journal/journal.ts'
+import { unlessRepeated, type Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import { place, type Candidate, type Wanted } from '../blocks/placement.ts'
 import type { BlockMap } from '../blocks/map.ts'
@@ -101,7 +101,7 @@ export function writingRoutes(options: WritingOptions): Route[] {
     if (isWithin(path, trashDirectory)) throw new GristmillError('EACCES', `${path} is in the trash, where nothing is written; restore the directory first (trash restore)`, { details: { path } })
     const replication = request.replication ?? defaults.replication
     const blockBytes = request.blockBytes ?? defaults.blockBytes
-    if (blocks) judge(journal, requestId, () => checkRoom(blocks, sizesOf(blockBytes, request.bytes), nobody))
+    if (blocks) unlessRepeated(journal, requestId, () => checkRoom(blocks, sizesOf(blockBytes, request.bytes), nobody))
     // A file that replaces another one is as private as that was, unless the writer says otherwise.
     const kept = mode === undefined && overwrite ? modeAt(path, user) : mode
     const operation = { requestId, path, overwrite, parents, mode: kept, format, ...delimiter !== undefined && { delimiter }, blocks, replication, blockBytes, nowMs: clock.now(), ...actor(user) }
@@ -163,7 +163,7 @@ export function writingRoutes(options: WritingOptions): Route[] {
       const exclude = new Set(failed)
       const known = leaseAt(journal.view, lease)
       const sizes = sizesOf(known?.blockBytes ?? defaults.blockBytes, bytes)
-      judge(journal, requestId, () => {
+      unlessRepeated(journal, requestId, () => {
         // A writer whose directory has gone hears of it before it sends more.
         if (known) directoryOf(journal.view, known)
         checkCount(lease, count)

@@ -292,6 +292,18 @@ test('orders to start that wait for a better place are made by the passing of ti
   expect(runs().map(({ node, work }) => [node, work.job])).toEqual([['far', job], ['idle', second]])
 })
 
+test('the output of a job is reserved from its submit until it has ended, after a restart too', async () => {
+  open('a')
+  const job = await submit({ maps: 1, reduces: 0 })
+  expect([...engine.outputs]).toEqual([['/out', job]])
+  const next = new Engine(fakeRooms(rooms.book))
+  await next.start()
+  expect([...next.outputs]).toEqual([['/out', job]])
+  next.stop()
+  await ask(protocol.kill, { job })
+  expect([...engine.outputs]).toEqual([])
+})
+
 test('what is kept of a job is published through its route, with a path that an output may have', async () => {
   open('a')
   const job = await submit({ maps: 1, reduces: 0 })
