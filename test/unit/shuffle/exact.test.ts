@@ -75,3 +75,34 @@ test('a partition function chooses one of the partitions, the last one included,
   expect([0, 3].map(chosen => askPartitioner(() => chosen, 'k', 4))).toEqual([0, 3])
   for (const wrong of [4, -1, 1.5, NaN, undefined]) expect(() => askPartitioner(() => wrong as never, 'k', 4), String(wrong)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
 })
+
+test('combine is given at most 256 values at a time while spills are merged, and its last result is the value', async () => {
+  const directory = await scratch()
+  const given: number[] = []
+  const combine = ((_key: unknown, values: number[]) => { given.push(values.length); return add(_key, values) }) as never
+  const output = await MapOutput.open({ partitions: 1, disk: localDisk, directory, name: 'm', memoryBytes: 1, combine })
+  for (let i = 0; i < 600; i++) output.emit('k', i)
+  for (let i = 0; i < 256; i++) output.emit('l', 1)
+  const result = await output.finish()
+  // 256, the result with 255 more, the result with the 89 that are left.
+  expect(given).toEqual([256, 256, 90, 256])
+  expect(result.counters.combinedRecords).toBe(256 + 256 + 90 + 256)
+  expect(await groupsOf(await segmentsOf([result], 0), directory)).toEqual([['k', [600 * 599 / 2]], ['l', [256]]])
+})
+
+test('raw bytes are those of the entries, over all frames and partitions, compressed or not, spilled or not', async () => {
+  const directory = await scratch()
+  // Head, length and value of an entry take a byte each, its key (once for equal ones) five; a text has a tag and its length.
+  const small = Array.from({ length: 9000 }, (_, i) => [String(1000 + i % 9), i % 100] as const)
+  const large = Array.from({ length: 30 }, (_, i) => [String(2000 + i), 'x'.repeat(10_000)] as const)
+  const rawBytes = 9000 * 3 + 9 * 5 + 30 * (1 + 5 + 2 + 1 + 2 + 10_000)
+  for (const compress of [false, true]) {
+    const result = await writeOutput(directory, [...small, ...large], { name: 'm', compress })
+    expect(result.counters).toMatchObject({ rawBytes, outputRecords: 9030 })
+    const spilled = await writeOutput(directory, [...small, ...large], { name: 's', compress, memoryBytes: 50_000 })
+    expect(spilled.counters).toMatchObject({ rawBytes, outputRecords: 9030, spilledRecords: 9030 })
+  }
+  const split = await writeOutput(directory, small, { name: 'p', partitions: 9, partitioner: ((key: string) => Number(key) % 9) as never })
+  expect(split.counters.rawBytes).toBe(9000 * 3 + 9 * 5)
+  expect(split.partitions.map(({ records }) => records)).toEqual(Array.from({ length: 9 }, () => 1000))
+})

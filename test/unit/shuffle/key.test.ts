@@ -1,9 +1,10 @@
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { limits } from '../../../src/base/limits.ts'
 import { compareKeys, decodeKey, encodeKey, keyPrefix, type Key } from '../../../src/shuffle/key.ts'
 import { askPartitioner, hashKey } from '../../../src/shuffle/partition.ts'
 import { Sink } from '../../../src/shuffle/sink.ts'
-import { decodeValue, encodeValue } from '../../../src/shuffle/value.ts'
+import { copyValue, decodeValue, encodeValue } from '../../../src/shuffle/value.ts'
 import { dice } from '../../kit/dice.ts'
 import { compare, plainZero, randomKey } from './kit.ts'
 
@@ -68,6 +69,22 @@ describe('keys', () => {
       expect(() => encoded(key as unknown as Key)).toThrow(message)
     })
 
+  test('a key may be as long as a record and nested to its limit, and not a byte or a level more', () => {
+    const most = limits.recordBytesMax
+    const nested = (levels: number): Key => { let key: Key = 1; for (let i = 0; i < levels; i++) key = [key]; return key }
+    // The tag counts for arrays, whose encoding is measured as a whole: array, string, its end, the end of the array.
+    for (const [fits, over] of [['x'.repeat(most), 'x'.repeat(most + 1)], ['é'.repeat(most / 2), `${'é'.repeat(most / 2)}x`], [['x'.repeat(most - 4)], ['x'.repeat(most - 3)]]] as Array<[Key, Key]>) {
+      const bytes = encoded(fits)
+      expect(decodeKey(bytes, 0, bytes.length)).toEqual(fits)
+      expect(() => encoded(over)).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining(`a key of ${most + 1} bytes`) as string }))
+    }
+    expect(decodeKey(encoded(nested(limits.jsonDepthMax)), 0, encoded(nested(limits.jsonDepthMax)).length)).toEqual(nested(limits.jsonDepthMax))
+    expect(() => encoded(nested(limits.jsonDepthMax + 1))).toThrow(/nested over 64 levels/)
+    const largest = BigInt(Number.MAX_VALUE)
+    for (const key of [largest, -largest]) expect(decodeKey(encoded(key), 0, encoded(key).length)).toBe(key)
+    for (const key of [largest + 1n, -largest - 1n]) expect(() => encoded(key)).toThrow(/309 digits/)
+  })
+
   test('a partition function that answers nonsense is told so', () => {
     for (const answer of [-1, 4, 0.5, NaN, undefined]) {
       expect(() => askPartitioner(() => answer as number, 'k', 4)).toThrow(/must return an integer from 0 to 3/)
@@ -86,6 +103,27 @@ describe('values', () => {
   ])('%o comes back as it was', value => {
     // toEqual tells -0 from 0 and NaN from anything else.
     expect(roundTrip(value)).toEqual(value)
+  })
+
+  test('nested to its limit a value travels and is copied, and not a level more', () => {
+    for (const wrap of [(value: unknown) => [value], (value: unknown) => ({ value }), (value: unknown) => new Map([[1, value]]), (value: unknown) => new Map([[value, 1]]), (value: unknown) => new Set([value])]) {
+      const nested = (levels: number): unknown => { let value: unknown = 1; for (let i = 0; i < levels; i++) value = wrap(value); return value }
+      expect(roundTrip(nested(limits.jsonDepthMax))).toEqual(nested(limits.jsonDepthMax))
+      expect(copyValue(nested(limits.jsonDepthMax), 'emit was given')).toEqual(nested(limits.jsonDepthMax))
+      for (const refuse of [roundTrip, (value: unknown) => copyValue(value, 'emit was given')]) expect(() => refuse(nested(limits.jsonDepthMax + 1))).toThrow(/^emit was given a value nested over 64 levels/)
+    }
+  })
+
+  test('an encoding that is cut, has a byte too many, or claims more than there is, is CORRUPT', () => {
+    for (const value of [[1, 2], { a: 1 }, new Map([[1, 2]]), new Set([1]), Buffer.from('abc'), 'text', '\ud800', 10n, 300, -300, 2 ** 40, 0.5]) {
+      const sink = new Sink()
+      encodeValue(value, sink)
+      const bytes = Buffer.concat([sink.bytes.subarray(0, sink.length), Buffer.alloc(16)])
+      for (const end of [sink.length - 1, sink.length + 1]) expect(() => decodeValue(bytes, 0, end), `${inspect(value)} to ${end}`).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+      expect(decodeValue(bytes, 0, sink.length)).toEqual(value)
+    }
+    for (const bytes of [[16], [63], [4, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1]]) expect(() => decodeValue(Buffer.from(bytes), 0, bytes.length)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+    for (const bytes of [[0], [8], [6, 5, 65]]) expect(() => decodeKey(Buffer.from(bytes), 0, bytes.length)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
   })
 
   const circle: unknown[] = []
