@@ -3,6 +3,7 @@
 
 import { expect, test } from 'vitest'
 import { checkSplits } from '../../../namenode/jobs/input.ts'
+import { forgetJob } from '../../../namenode/jobs/mutation.ts'
 import type { TaskRecord } from '../../../namenode/jobs/record.ts'
 import { mkdir, setAttributes } from '../../../namenode/namespace/names.ts'
 import { stat } from '../../../namenode/namespace/read.ts'
@@ -214,3 +215,22 @@ test('the oldest ended jobs are forgotten beyond a thousand, with their tasks, a
   expect(await submit(book, mapOnly('/last'))).toBe('job-1004')
   expect(bench.fatal).toEqual([])
 }, 60_000)
+
+test('a job is forgotten a thousand tasks at a time, and its name with the last of them; one that runs is not', async () => {
+  const { bench, book } = await open()
+  for (const [number, tasks, steps] of [[1, 999, [false]], [3, 1000, [true, false]]] as const) {
+    const job = await submit(book, mapOnly(`/out${number}`))
+    if (number === 1) await submit(book) // the newest one is never forgotten
+    await Promise.all(Array.from({ length: tasks }, (_, task) => book.commit(job, record(job, task, []))))
+    const forget = (): Promise<boolean> => bench.journal.submit(forgetJob, { number })
+    expect(await forget()).toBe(false)
+    expect([...book.tasks(job)]).toHaveLength(tasks)
+    await book.finish(job, over(book, job, 'failed'), undefined)
+    for (const [i, more] of steps.entries()) {
+      expect(book.head(job)).toBeDefined()
+      expect(await forget()).toBe(more)
+      expect([...book.tasks(job)], `after ${i + 1}`).toEqual([])
+    }
+    expect([book.head(job), await forget()]).toEqual([undefined, false])
+  }
+})

@@ -59,6 +59,47 @@ test('once passed over, a node goes on with distant work without waiting again',
   `)
 })
 
+test('a node that was given a task whose input it holds waits anew before it takes distant ones', () => {
+  play(`
+    open
+    join holder rack=r slots=0
+    join a rack=s slots=2
+    submit maps=holder|a
+      -> run 0.1.0 on a (node)
+    offer a
+    offer a
+    offer a
+    offer a
+    offer a
+    offer a
+    fail 0.1.0 cause=killed a
+      -> answer 0.1.0 too late
+      -> run 0.1.1 on a (node)
+    offer a
+    offer a
+    offer a
+    offer a
+    offer a
+    offer a
+      -> run 0.0.0 on a (any)
+  `)
+})
+
+test('a twin is told of how near its input is: on the node, in its rack, or anywhere', () => {
+  for (const [places, rack, locality] of [['a,b', 's', 'node'], ['a,x', 's', 'rack'], ['a', 's', 'any'], ['a', 'r', 'rack']] as const) {
+    play(`
+      open
+      join x rack=s slots=0
+      join a rack=r
+      submit maps=${places}
+        -> run 0.0.0 on a (node)
+      silence a
+      join b rack=${rack}
+        -> run 0.0.1 on b (${locality})
+    `)
+  }
+})
+
 test('input that lies nowhere known, or only on dead nodes, waits for nobody', () => {
   play(`
     open
