@@ -4,7 +4,7 @@
 // Invariant: the pieces that come out, joined, are exactly [start, end) of the block, each byte checked.
 
 import { FrameBuffer } from '../block/frame.ts'
-import { throwIfAborted } from '../base/abort.ts'
+import { abortable, throwIfAborted } from '../base/abort.ts'
 import { asError, GristmillError, hasCode } from '../base/errors.ts'
 import { blockName, type Address, type BlockId, type ClusterId, type NodeId } from '../base/ids.ts'
 import { backoffMs } from '../base/retry.ts'
@@ -233,7 +233,8 @@ export class BlockReader {
         cause: this.#last ?? error, details: { block: id },
       })
     }
-    await clock.sleep(backoffMs(this.#rounds, backoff, random), this.#options.signal)
+    const { signal } = this.#options
+    await abortable(clock.sleep(backoffMs(this.#rounds, backoff, random), signal), signal)
     this.#places = await this.#options.relocate()
     this.#failed.clear()
   }

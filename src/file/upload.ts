@@ -3,7 +3,7 @@
 // left on some datanode is garbage of an id that the file never names.
 
 import type { FramePool } from '../block/ring.ts'
-import { throwIfAborted } from '../base/abort.ts'
+import { abortable, throwIfAborted } from '../base/abort.ts'
 import { asError, GristmillError, hasCode } from '../base/errors.ts'
 import type { Address, ClusterId, LeaseId, NodeId, RequestId } from '../base/ids.ts'
 import { backoffMs } from '../base/retry.ts'
@@ -73,7 +73,7 @@ export async function upload(tools: UploadTools, source: Source, options: Upload
       tools.log.warn('a pipeline failed; sending the block again through another one', { error: failure, block: block.id, attempt })
       block = undefined
     }
-    await tools.clock.sleep(backoffMs(attempt, backoff, tools.random), signal)
+    await abortable(tools.clock.sleep(backoffMs(attempt, backoff, tools.random), signal), signal)
   }
 }
 
