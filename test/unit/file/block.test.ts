@@ -54,19 +54,19 @@ test('with `reuse` all pieces lie in one buffer, without it each in its own', as
 })
 
 test.each<[string, Act, object | undefined, boolean]>([
-  ['breaks', { frames: 1, then: new GristmillError('UNAVAILABLE', 'gone') }, undefined, true],
-  ['closes the connection', { frames: 1, then: 'closes' }, undefined, true],
+  ['breaks', { frames: 1, instead: new GristmillError('UNAVAILABLE', 'gone') }, undefined, true],
+  ['closes the connection', { frames: 1, instead: 'closes' }, undefined, true],
   ['sends a frame that is damaged', { spoil: (frame, i) => { if (i === 1) frame.room[2 * 64 * KiB + 3]! ^= 1 } },
     { offset: (256 + 128) * KiB, expected: crcOf(bytes.subarray(384 * KiB, 448 * KiB)), message: expect.stringMatching(/damaged: its chunk at byte 393216 /) as string }, false],
-  ['finds damage itself', { frames: 1, then: error('CORRUPT', 'm'.repeat(600)) }, { offset: 256 * KiB, expected: 0, found: 0, message: 'm'.repeat(500) }, false],
-  ['ends too early', { frames: 1, then: { kind: 'end', value: { length: 5, crc: 0 } } }, { offset: 256 * KiB, expected: whole, found: 5, message: `block 0000000000000007 ended after 262144 bytes of ${whole}` }, false],
-  ['does not have the block', { frames: 1, then: error('BLOCK_MISSING', 'not here') }, { offset: 0, expected: whole, found: 0, message: 'not here' }, false],
-  ['has too much to do', { frames: 1, then: error('UNAVAILABLE') }, undefined, true],
-  ['refuses', { frames: 1, then: error('EACCES') }, undefined, false],
-  ['says what is no code', { frames: 1, then: error('WHATEVER') }, undefined, false],
+  ['finds damage itself', { frames: 1, instead: error('CORRUPT', 'm'.repeat(600)) }, { offset: 256 * KiB, expected: 0, found: 0, message: 'm'.repeat(500) }, false],
+  ['ends too early', { frames: 1, instead: { kind: 'end', value: { length: 5, crc: 0 } } }, { offset: 256 * KiB, expected: whole, found: 5, message: `block 0000000000000007 ended after 262144 bytes of ${whole}` }, false],
+  ['does not have the block', { frames: 1, instead: error('BLOCK_MISSING', 'not here') }, { offset: 0, expected: whole, found: 0, message: 'not here' }, false],
+  ['has too much to do', { frames: 1, instead: error('UNAVAILABLE') }, undefined, true],
+  ['refuses', { frames: 1, instead: error('EACCES') }, undefined, false],
+  ['says what is no code', { frames: 1, instead: error('WHATEVER') }, undefined, false],
   ['sends other bytes', { spoil: (frame, i) => { if (i === 1) frame.seal(512 * KiB, 5) } }, undefined, true],
-  ['answers with something else', { frames: 1, then: { kind: 'reply', value: { op: 'written', nodes: [], failed: [] } } }, undefined, true],
-  ['ends with something else', { frames: 1, then: { kind: 'end', value: 'end' } }, undefined, true],
+  ['answers with something else', { frames: 1, instead: { kind: 'reply', value: { op: 'written', nodes: [], failed: [] } } }, undefined, true],
+  ['ends with something else', { frames: 1, instead: { kind: 'end', value: 'end' } }, undefined, true],
 ])('a node that %s is left at that very byte, and told of where it is its replica\'s fault', async (_, act, proof, inDoubt) => {
   const reading = open().act('a', act)
   expect((await readAll(reading.reader())).equals(bytes)).toBe(true)
@@ -85,7 +85,7 @@ test('damage is proved with the checksum that was expected and the one that was 
 })
 
 test('from an unaligned byte on, another node is asked for the chunk that holds it, and gives just what is missing', async () => {
-  const reading = open().act('a', { frames: 1, then: 'closes' }).act('b', { opens: new GristmillError('UNAVAILABLE', 'no') })
+  const reading = open().act('a', { frames: 1, instead: 'closes' }).act('b', { opens: new GristmillError('UNAVAILABLE', 'no') })
   const got = await readAll(reading.reader({ start: 70_000, end: 600_001 }))
   expect(got.equals(bytes.subarray(70_000, 600_001))).toBe(true)
   expect(asked(reading)).toEqual([`a 64+${576 * KiB}`, 'b', `c 320+${320 * KiB}`])
@@ -93,7 +93,7 @@ test('from an unaligned byte on, another node is asked for the chunk that holds 
 
 test('a node that says nothing is left after 0.8 s for another one, the last one after four times that, and each further round has four times the patience', async () => {
   const reading = open(['a', 'b'])
-  for (const node of ['a', 'b']) reading.act(node, { frames: 0, then: 'is silent' })
+  for (const node of ['a', 'b']) reading.act(node, { frames: 0, instead: 'is silent' })
   let relocated = 0
   const failed = readAll(reading.reader({ relocate: async () => { relocated++; return reading.places } })).catch((thrown: unknown) => thrown)
   const { clock } = reading
@@ -169,18 +169,18 @@ test('a node that did not answer is asked last by other readers, for ten seconds
 })
 
 test('a wire that had been kept and fails before anything came says nothing about its node, which is asked again over a new one', async () => {
-  for (const then of ['closes', new GristmillError('UNAVAILABLE', 'reset')] as const) {
-    const reading = open().act('a', { used: true, frames: 0, then }, {})
+  for (const instead of ['closes', new GristmillError('UNAVAILABLE', 'reset')] as const) {
+    const reading = open().act('a', { used: true, frames: 0, instead }, {})
     expect((await readAll(reading.reader())).equals(bytes)).toBe(true)
     expect(reading.asked.map(({ node, fresh }) => [node, fresh])).toEqual([['a', false], ['a', true]])
     expect([reading.destroyed, reading.doubts.has(reading.place('a').node)]).toEqual([['a'], false])
   }
   // Once something has come it is the node's failure; and the next node may be asked over a kept wire.
-  const heard = open().act('a', { used: true, frames: 1, then: 'closes' }, {})
+  const heard = open().act('a', { used: true, frames: 1, instead: 'closes' }, {})
   await readAll(heard.reader())
   expect(heard.asked.map(({ node, fresh }) => [node, fresh])).toEqual([['a', false], ['b', false]])
   // So it is when nothing comes in time.
-  const silent = open().act('a', { used: true, frames: 0, then: 'is silent' }, {})
+  const silent = open().act('a', { used: true, frames: 0, instead: 'is silent' }, {})
   const got = readAll(silent.reader())
   await turns()
   silent.clock.pass(800)
@@ -242,7 +242,7 @@ test('what was prepared is used, once; nothing is prepared for an empty range, n
 })
 
 test('an abort ends a read at once, whatever it waits for, and closes its wire', async () => {
-  const reasons: Array<[string, Act]> = [['bytes', { frames: 1, then: 'is silent' }], ['the end', { end: 'is silent' }]]
+  const reasons: Array<[string, Act]> = [['bytes', { frames: 1, instead: 'is silent' }], ['the end', { end: 'is silent' }]]
   for (const [what, act] of reasons) {
     const reading = open().act('a', act)
     const aborting = new AbortController()
@@ -324,7 +324,7 @@ test('files of the same host that cannot be opened are asked of its datanode, at
     const { disk, open: left } = counting()
     const reading = here({}, disk)
     Object.assign(reading.files, { [lost]: join(dir, 'nothing') })
-    reading.act('a', { frames: 1, then: 'closes', used: true }, {})
+    reading.act('a', { frames: 1, instead: 'closes', used: true }, {})
     expect((await readAll(reading.reader({ relocate: async () => reading.places }))).equals(bytes)).toBe(true)
     expect([reading.asked.map(({ node }) => node), reading.local, left(), reading.reported]).toEqual([['a', 'b'], ['a'], 0, []])
   }

@@ -20,9 +20,9 @@ export interface Act {
   readonly opens?: Promise<void> | Error | undefined
   /** It has served before. */
   readonly used?: boolean
-  /** So many frames come; then what `then` says instead of the rest. */
+  /** So many frames come; then `instead` instead of the rest. */
   readonly frames?: number
-  readonly then?: 'closes' | 'is silent' | Received | Error
+  readonly instead?: 'closes' | 'is silent' | Received | Error
   /** Changes a frame on its way. */
   readonly spoil?: (frame: FrameBuffer, i: number) => void
   /** What the frame behind the last one is, instead of the end. */
@@ -86,7 +86,7 @@ export class Reading {
       receive: async (into: FrameBuffer): Promise<Received | undefined> => {
         const at = range.offset + sent * frameBytes
         if (over || at >= range.offset + range.length) return this.#say(over ? 'closes' : act.end ?? { kind: 'end', value: { length: range.length, crc: 0 } }, silence.promise)
-        if (act.frames !== undefined && sent >= act.frames) return this.#say(act.then ?? 'closes', silence.promise)
+        if (act.frames !== undefined && sent >= act.frames) return this.#say(act.instead ?? 'closes', silence.promise)
         const payload = this.bytes.subarray(at, Math.min(at + frameBytes, range.offset + range.length))
         into.room.set(payload)
         into.seal(at, payload.length)
@@ -107,7 +107,7 @@ export class Reading {
     return { address: address(`${node}:1`), channel, used: act.used === true }
   }
 
-  async #say(what: NonNullable<Act['then']>, silence: Promise<never>): Promise<Received | undefined> {
+  async #say(what: NonNullable<Act['instead']>, silence: Promise<never>): Promise<Received | undefined> {
     if (what === 'closes') return undefined
     if (what === 'is silent') return silence
     if (what instanceof Error) throw what
