@@ -46,6 +46,7 @@ export class Storage {
   failed = false
   /** It takes nothing new for now; what it has can be read. */
   closed = false
+  /** 0 until it is measured: by the first who wants room, or to know. */
   capacityBytes = 0
   freeBytes = 0
   /** Bytes of sealed blocks and their meta files. */
@@ -94,7 +95,6 @@ export class Storage {
     for (const { length } of found.blocks) this.add(length)
     for (const shelf of [this.trash, this.quarantine, this.last]) await shelf.open()
     await disk.syncDir(this.dir)
-    await this.measure()
     return found
   }
 

@@ -194,3 +194,32 @@ test('what a failed seal has left under the names of a block is remembered as lo
   await store.tend()
   expect(await store.check(blockId(1))).toBe('sound')
 })
+
+test('the files of a block are closed before they get their names, the meta file first, and the directory is synced last', async () => {
+  const events: string[] = []
+  const last = (path: string): string => path.replace(dir, '').replace(/[0-9a-f]{16}/, 'block')
+  const disk: Disk = {
+    ...localDisk,
+    async create(path, options) {
+      const writer = await localDisk.create(path, options)
+      return {
+        get bytes() { return writer.bytes }, writeSync: writer.writeSync.bind(writer), syncSync: writer.syncSync.bind(writer),
+        async sync() { await writer.sync(); events.push(`${last(path)} synced`) },
+        async close() { await turn(); await writer.close(); events.push(`${last(path)} closed`) },
+      }
+    },
+    async rename(from, to) { events.push(`${last(from)} to ${last(to)}`); await localDisk.rename(from, to) },
+    async mkdir(path, options) { await localDisk.mkdir(path, options); events.push(`${last(path)} made`) },
+    async syncDir(path) { await localDisk.syncDir(path); events.push(`${last(path)} synced`) },
+  }
+  const { store } = await openStore([dir], { disk })
+  for (const id of [1, 257]) {
+    events.length = 0
+    await write(store, id, noise(10))
+    const written = events.splice(0, 4)
+    expect(written.toSorted()).toEqual(['/incoming/block closed', '/incoming/block synced', '/incoming/block.meta closed', '/incoming/block.meta synced'])
+    expect([written.indexOf('/incoming/block synced') < written.indexOf('/incoming/block closed'), written.indexOf('/incoming/block.meta synced') < written.indexOf('/incoming/block.meta closed')]).toEqual([true, true])
+    // The first block of its directory makes that, durably.
+    expect(events).toEqual([...id === 1 ? ['/blocks/01 made', '/blocks synced'] : [], '/incoming/block.meta to /blocks/01/block.meta', '/incoming/block to /blocks/01/block', '/blocks/01 synced'])
+  }
+})

@@ -1,15 +1,16 @@
 // What is nobody's any more and is kept for a while: the trash, and the quarantine.
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { blockId, blockName } from '../../../src/base/ids.ts'
+import { metaBytes } from '../../../src/block/meta.ts'
 import type { Disk } from '../../../src/ports/disk.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
 import { noise } from '../block/kit.ts'
-import { openStore, placeOf, write } from './storekit.ts'
+import { openStore, placeOf, refusal, write } from './storekit.ts'
 
 let dir: string
 beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'gristmill-shelves-')) })
@@ -49,9 +50,12 @@ test('what an earlier process has put into the trash goes when its time is over,
   for (const id of [1, 2]) await write(first.store, id, noise(10))
   await first.store.remove([blockId(1), blockId(2)])
   utimesSync(join(dir, 'trash', named(2)[0]!), new Date(), new Date(Date.now() - 2 * hour))
+  writeFileSync(join(dir, 'trash', `${named(3)[0]}.meta`), 'alone')
   const { store } = await openStore([dir], { clock: new DiskClock(), trashKeepMs: hour })
   expect(store.blocks).toBe(0)
+  expect((await store.state())[0]!.trashBytes).toBe(2 * (10 + metaBytes(10)))
   await store.tend()
+  expect((await store.state())[0]!.trashBytes).toBe(10 + metaBytes(10))
   expect(inTrash()).toEqual(named(1))
 })
 
@@ -134,4 +138,48 @@ test('the quarantine keeps the newest hundred; the last replica of a block stays
   await later.store.told(later.bad, new Set([blockId(2)]))
   expect(readdirSync(join(dir, 'quarantine/last')).filter(name => !name.endsWith('.meta'))).toEqual(named(2))
   expect(existsSync(join(dir, 'quarantine', named(1)[0]!))).toBe(true)
+})
+
+test('a last replica that its disk does not let go stays what it is, and goes the next time', async () => {
+  let held = false
+  const { store } = await openStore([dir], { disk: { ...localDisk, async rename(from, to) { if (held) throw refusal('EROFS'); await localDisk.rename(from, to) } } })
+  await write(store, 1, noise(10))
+  await store.damaged(blockId(1), new Error('said so'))
+  await store.told([blockId(1)], new Set([blockId(1)]))
+  await write(store, 1, noise(10))
+  const last = (): string[] => readdirSync(join(dir, 'quarantine/last')).filter(name => !name.endsWith('.meta'))
+  held = true
+  await store.remind()
+  expect([last(), (await store.state())[0]!.quarantined]).toEqual([named(1), 1])
+  held = false
+  await store.remind()
+  expect([last(), existsSync(join(dir, 'quarantine', named(1)[0]!)), (await store.state())[0]!.quarantined]).toEqual([[], true, 1])
+})
+
+test('of many blocks that are removed, or whose time in the trash is over, others get their turn after 64', async () => {
+  const clock = new DiskClock()
+  const turns: Array<PromiseWithResolvers<void>> = []
+  let counting = false
+  let moves = 0
+  const disk: Disk = {
+    ...localDisk,
+    async rename(from, to) { if (counting && !to.endsWith('.meta')) moves++; await localDisk.rename(from, to) },
+    async remove(path) { if (counting && !path.endsWith('.meta')) moves++; await localDisk.remove(path) },
+  }
+  const { store } = await openStore([dir], { clock, disk, trashKeepMs: hour })
+  for (let id = 1; id <= 130; id++) await write(store, id, noise(10))
+  clock.yield = () => { const turn = Promise.withResolvers<void>(); turns.push(turn); return turn.promise }
+  counting = true
+  for (const work of [() => store.remove(Array.from({ length: 130 }, (_, i) => blockId(i + 1))), () => { clock.pass(hour); return store.tend() }]) {
+    moves = 0
+    turns.length = 0
+    const done = work()
+    for (const count of [64, 128]) {
+      await expect.poll(() => turns.length).toBe(count / 64)
+      expect(moves).toBe(count)
+      turns.at(-1)!.resolve()
+    }
+    await done
+    expect([moves, turns.length]).toEqual([130, 2])
+  }
 })

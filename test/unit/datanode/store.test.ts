@@ -134,6 +134,8 @@ test('a removed block is unknown at once, its files go, and one who reads it rea
   await removing
   expect(removed).toEqual([1, 99])
   expect(existsSync(pathOf(1))).toBe(false)
+  // Without a time to stay there, it never comes into the trash.
+  expect(readdirSync(join(dir, 'a/trash'))).toEqual([])
   const got = Buffer.alloc(100_000)
   expect(reading.data.readSync(got, 0)).toBe(100_000)
   expect(got.equals(bytes)).toBe(true)
@@ -190,4 +192,13 @@ test('blocks go to the directory with the most room', async () => {
   const { store, added } = await open(['a', 'b'], { ...localDisk, space: async path => ({ capacityBytes: 10_000, freeBytes: free[path.slice(-1)]! }) })
   for (const id of [1, 2, 3]) await write(store, id, noise(3_000))
   expect(added.map(({ storage }) => storage)).toEqual(['b', 'b', 'a'])
+})
+
+test('of a disk whose space cannot be told nothing is believed, and blocks go there when it can be told again', async () => {
+  let told = false
+  const { store } = await open(['a'], { ...localDisk, space: async path => { if (!told) throw refusal('EINTR'); return localDisk.space(path) } })
+  expect((await store.state())[0]).toMatchObject({ capacityBytes: 0, freeBytes: 0, usedBytes: 0, blocks: 0, failed: false })
+  await expect(store.receive(blockId(1), 1)).rejects.toMatchObject({ code: 'ENOSPC' })
+  told = true
+  await write(store, 1, noise(10))
 })

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import type { Effect, Event } from '../../../namenode/jobs/event.ts'
 import type { Job, Stage, Task } from '../../../namenode/jobs/state.ts'
 import { jobStatus, taskStatus } from '../../../namenode/jobs/status.ts'
+import { noteDuration } from '../../../namenode/jobs/twin.ts'
 import { checkSpec } from '../../../namenode/jobs/spec.ts'
 import { workFor } from '../../../namenode/jobs/work.ts'
 import { address, attemptId, attemptParts, jobId, nodeId, type AttemptId, type JobId, type NodeId } from '../../../src/base/ids.ts'
@@ -609,4 +610,52 @@ test('no job is known by another\'s name', () => {
   const play = new Play()
   play.start(1)
   expect(play.apply({ kind: 'kill', job: jobId('job-9') as JobId })).toEqual([])
+})
+
+test('twins are a tenth of all slots, rounded down, and one at the least', () => {
+  for (const [slots, twins] of [[19, 1], [20, 2]] as const) {
+    const nodes = Array.from({ length: slots }, (_, i) => nodeId(`n${String(i).padStart(2, '0')}`))
+    const play = new Play(nodes)
+    const job = play.start(slots)
+    play.pass(4_000)
+    const [stage] = job.stages
+    for (const task of stage!.tasks.slice(0, -4)) play.done(task.attempts[0]!.node, task.attempts[0]!.id)
+    play.settleAll()
+    play.pass(20_000)
+    expect(stage!.twins, `${slots} slots`).toBe(twins)
+    // Of equally slow ones the first.
+    expect(stage!.tasks.slice(-4).map(task => task.attempts.length)).toEqual([2, twins, 1, 1])
+  }
+})
+
+test('a stage is judged by its last 500 durations', () => {
+  const stage = { durations: [] as number[] } as Stage
+  for (let ms = 1; ms <= 502; ms++) noteDuration(stage, ms)
+  expect([stage.durations.length, stage.durations[0], stage.durations.at(-1)]).toEqual([500, 3, 502])
+})
+
+test('time has to be told while a task waits or runs that a free slot could take, and not for one that is being committed', () => {
+  const play = new Play([a, b])
+  expect(play.machine.hungry).toBe(false)
+  const job = play.start(1)
+  expect(play.machine.hungry).toBe(true) // it may need a twin
+  play.done(a, job.stages[0]!.tasks[0]!.attempts[0]!.id)
+  expect(play.machine.hungry).toBe(false)
+  const full = new Play([a])
+  full.start(2)
+  expect(full.machine.hungry).toBe(false)
+})
+
+test('a stage is shown with the times at which it began and ended, with tasks and without', () => {
+  const play = new Play([a, b])
+  const job = play.start(2)
+  const begun = play.at.nowMs
+  play.pass(1_000)
+  for (const task of job.stages[0]!.tasks) play.done(task.attempts[0]!.node, task.attempts[0]!.id)
+  play.settleAll()
+  expect(jobStatus(job).stages[0]).toMatchObject({ startedMs: begun, finishedMs: begun + 1_000 })
+  const nothing = new Play()
+  nothing.pass(500)
+  const empty = nothing.start(0)
+  expect(jobStatus(empty).stages[0]).toMatchObject({ startedMs: nothing.at.nowMs, finishedMs: nothing.at.nowMs })
 })
