@@ -2,13 +2,14 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
+import { isKept } from '../../../src/record/integers.ts'
 import { textEncodings } from '../../../src/record/sniff.ts'
 import { option, oneOf, whole, type CommandSpec, type Group } from '../spec.ts'
 import { parseDelimiter } from './files.ts'
 
 /**
- * `k=v`. A value that is JSON (a number, true, a list) is taken as such, if that keeps it as it was typed: `1.10`, `1e999` and
- * integers beyond 2^53 stay text, and a list or object with a number like these in it is refused.
+ * `k=v`. A value that is JSON (true, a list, an object) is taken as such; a number is, if it is written as JavaScript writes it: `1.10`,
+ * `1e999` and integers beyond 2^53 stay text. Lists and objects with a number that no double holds, or a name twice, are refused.
  */
 export function parseParam(text: string): readonly [string, unknown] {
   const at = text.indexOf('=')
@@ -19,15 +20,34 @@ export function parseParam(text: string): readonly [string, unknown] {
   let parsed: unknown
   try {
     parsed = JSON.parse(value, ((_key: string, item: unknown, { source }: { source?: string }) => {
-      if (typeof item === 'number' && String(item) !== source) bent ??= source
+      if (typeof item === 'number' && !isKept(source!, item)) bent ??= source
       return item
     }) as (key: string, item: unknown) => unknown)
   } catch {
     return [name, value]
   }
+  if (typeof parsed === 'number') return [name, String(parsed) === value.trim() ? parsed : value]
+  const twice = repeatedName(value)
+  if (twice !== undefined) throw new GristmillError('EINVAL', `the parameter ${name} has an object with the name ${twice} twice; leave one of them out`)
   if (bent === undefined) return [name, parsed]
-  if (typeof parsed === 'number') return [name, value]
   throw new GristmillError('EINVAL', `the number ${bent} of the parameter ${name} would be changed to ${Number(bent)}; put it in quotes, and the program gets a string`)
+}
+
+/** Of the names of each object in the text, which is JSON, the first that is there twice, as it is written. */
+function repeatedName(text: string): string | undefined {
+  const open: (Set<string> | undefined)[] = []
+  let string = ''
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:]/g)) {
+    if (token === '{') open.push(new Set())
+    else if (token === '[') open.push(undefined)
+    else if (token === '}' || token === ']') open.pop()
+    else if (token === ':') {
+      const name = JSON.parse(string) as string
+      if (open.at(-1)!.has(name)) return string
+      open.at(-1)!.add(name)
+    } else string = token
+  }
+  return undefined
 }
 
 const run: CommandSpec = {

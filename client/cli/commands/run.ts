@@ -39,7 +39,7 @@ export async function run(context: Context, operands: readonly string[], options
     overwrite: options.overwrite === true,
     onNote: line => context.note(line),
     force: options.force === true,
-    params: Object.fromEntries(options.param ?? []),
+    params: onceEach('--param', options.param ?? []),
     ...(options.env ? { env: environmentOf(options.env, context.env) } : {}),
     ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
     ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }),
@@ -78,13 +78,20 @@ export async function run(context: Context, operands: readonly string[], options
 
 /** `NAME=VALUE`, or `NAME` with the value that it has here. Throws USAGE for one that is not set. */
 export function environmentOf(said: readonly string[], own: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  return Object.fromEntries(said.map(text => {
+  return onceEach('--env', said.map(text => {
     const at = text.indexOf('=')
     if (at >= 0) return [text.slice(0, at), text.slice(at + 1)]
     const value = own[text]
     if (value === undefined) throw new GristmillError('USAGE', `--env ${text}: the variable is not set here; set it, or write ${text}=value`)
     return [text, value]
   }))
+}
+
+/** What was said, by name. Throws USAGE for a name that was said twice: one of its values would be lost. */
+export function onceEach<T>(flag: string, said: readonly (readonly [string, T])[]): Record<string, T> {
+  const twice = said.map(([name]) => name).find((name, index, names) => names.indexOf(name) !== index)
+  if (twice !== undefined) throw new GristmillError('USAGE', `${flag} ${twice} is given twice; give it once`)
+  return Object.fromEntries(said)
 }
 
 /** `--force` alone would say nothing. Throws USAGE. */

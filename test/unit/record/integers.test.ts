@@ -39,6 +39,37 @@ describe('integers of JSON lines', () => {
     expect(await read('{"a":1,"a":2}')).toEqual([{ a: 2 }])
   })
 
+  test('integers with a point or an exponent are those integers, unless a double holds what is written', async () => {
+    for (const [text, value] of [
+      ['12345678901234567890.0', 12_345_678_901_234_567_890n], ['9007199254740993e0', 9_007_199_254_740_993n], ['9.007199254740993e15', 9_007_199_254_740_993n], ['-9.007199254740993E+15', -9_007_199_254_740_993n],
+      ['900719925474099.3e1', 9_007_199_254_740_993n], ['90071992547409930e-1', 9_007_199_254_740_993n], ['1.00000000000000000001e25', 10_000_000_000_000_000_000_100_000n],
+      // A double has these digits.
+      ['1E20', 1e20], ['1e23', 1e23], ['6.02214076e23', 6.02214076e23], ['1.7976931348623157e+308', Number.MAX_VALUE], ['9007199254740992.0', 2 ** 53], ['9.9999999999999992e22', 1e23], ['1.8446744073709552e+19', 2 ** 64],
+    ] as const) {
+      expect([text, ...await read(`{"id":${text}}`)]).toEqual([text, { id: value }])
+      expect(await read(`[${text}]`, { largeIntegers: 'string' })).toEqual([[typeof value === 'bigint' ? String(value) : value]])
+      const strict = read(text, { largeIntegers: 'error' })
+      if (typeof value === 'bigint') await expect(strict).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('beyond 2^53') as string })
+      else expect(await strict).toEqual([value])
+    }
+  })
+
+  test('whatever is written, an integer is itself, or the double that has its digits', () => {
+    const seed = Number(process.env['SEED'] ?? 64)
+    const random = dice(seed)
+    let large = 0
+    for (let round = 0; round < 20_000; round++) {
+      const text = `${random.pick(['', '-'])}${1 + random.below(9)}${Array.from({ length: random.below(20) }, () => random.below(10)).join('')}.${Array.from({ length: 1 + random.below(20) }, () => random.below(10)).join('')}e${random.below(60) - 20}`
+      const [digits, power] = [text.replace(/[-.]|e.*/g, ''), Number(text.split('e')[1]) - text.split('e')[0]!.split('.')[1]!.length]
+      const found = parseExact(text)
+      if (typeof found === 'number') { expect(found, `${text}, seed ${seed}`).toBe(Number(text)); continue }
+      large++
+      const whole = BigInt(digits) * 10n ** BigInt(Math.max(0, power)) / 10n ** BigInt(Math.max(0, -power))
+      expect(found, `${text}, seed ${seed}`).toBe(text.startsWith('-') ? -whole : whole)
+    }
+    expect(large).toBeGreaterThan(1000)
+  })
+
   test('the quick look never says "no" where something would be lost', () => {
     const seed = Number(process.env['SEED'] ?? 53)
     console.info(`seed ${seed}`)
@@ -47,9 +78,9 @@ describe('integers of JSON lines', () => {
     for (let round = 0; round < 20_000; round++) {
       const text = Array.from({ length: 1 + random.below(3) }, () => randomPart(random)).join(random.pick([',', ' ', '":"', '']))
       if (mayLose(text)) { slow++; continue }
-      for (const [number] of text.matchAll(/(?<![0-9.eE+-])-?\d+(\.\d+)?([eE][+-]?\d+)?/g)) {
+      for (const [number] of text.matchAll(/(?<![0-9.eE+-])-?(?:0|[1-9]\d*)(?:\.\d+)?([eE][+-]?\d+)?/g)) {
         const value = Number(number)
-        if (!Number.isFinite(value) || (/^-?\d+$/.test(number) && !Number.isSafeInteger(value))) expect.fail(`${number} of ${text}, seed ${seed}`)
+        if (!Number.isFinite(value) || (/^-?\d+$/.test(number) && !Number.isSafeInteger(value)) || typeof parseExact(number) === 'bigint') expect.fail(`${number} of ${text}, seed ${seed}`)
       }
     }
     expect(slow).toBeGreaterThan(1000)
