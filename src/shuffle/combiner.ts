@@ -155,7 +155,7 @@ function sizeOf(value: unknown, depth = 0): number {
   if (typeof value !== 'object' || value === null) return 8
   if (value instanceof Uint8Array) return 96 + value.length
   if (depth > 4) return 64
-  const items: unknown[] = Array.isArray(value) ? value : value instanceof Map || value instanceof Set ? [...value].slice(0, 16) : Object.values(value)
+  const items: unknown[] = Array.isArray(value) ? value : value instanceof Map ? [...value].slice(0, 8).flatMap(pair => pair) : value instanceof Set ? [...value].slice(0, 16) : Object.values(value)
   const count = value instanceof Map || value instanceof Set ? value.size * 3 : items.length
   const judged = Math.min(items.length, 16)
   let bytes = 0

@@ -183,3 +183,35 @@ test('of many blocks that are removed, or whose time in the trash is over, other
     expect([moves, turns.length]).toEqual([130, 2])
   }
 })
+
+test('a block that takes the room of the trash begins when that is free, and takes no more than it needs', async () => {
+  let free = 10_000
+  let counting = false
+  const events: string[] = []
+  const disk: Disk = {
+    ...localDisk,
+    async remove(path) {
+      if (counting && path.includes('/trash/')) { await new Promise(resolve => { setImmediate(resolve) }); events.push(`remove ${path.slice(-1)}`) }
+      await localDisk.remove(path)
+    },
+    async create(path, options) { if (counting) events.push(`create ${path.slice(-1)}`); return localDisk.create(path, options) },
+    space: async () => ({ capacityBytes: 10_000, freeBytes: free }),
+  }
+  const { store } = await openStore([dir], { disk, trashKeepMs: hour })
+  for (const id of [1, 2, 3]) await write(store, id, noise(1000))
+  await store.remove([1, 2, 3].map(blockId))
+  const each = 1000 + metaBytes(1000)
+  free = 2000
+  await store.state()
+  counting = true
+  // It fits to the byte without the trash; then with one block of it; then with all.
+  const begun = [await store.receive(blockId(4), 2000)]
+  expect(events).toEqual(['create 4'])
+  begun.push(await store.receive(blockId(5), each))
+  expect(events.splice(0)).toEqual(['create 4', 'remove 1', 'remove a', 'create 5'])
+  begun.push(await store.receive(blockId(6), each + 1))
+  expect(events.splice(0)).toEqual(['remove 2', 'remove a', 'remove 3', 'remove a', 'create 6'])
+  await expect(store.receive(blockId(7), each)).rejects.toMatchObject({ code: 'ENOSPC' })
+  for (const one of begun) await one.abort()
+  expect((await store.state())[0]).toMatchObject({ freeBytes: 2000, trashBytes: 0 })
+})

@@ -191,3 +191,15 @@ test('of jobs with unequally many running the one with fewer goes first, whoever
   expect([jobs(first.effects), jobs(second.effects)]).toEqual([[first.job, first.job], []])
   expect(jobs(bench.apply({ kind: 'joined', node: b, rack: 'r', host: 'b', slots: 3, attempts: [] }))).toEqual([second.job, second.job, first.job])
 })
+
+test('a task that waits goes at once to a node that has come to hold its input; one whose stage has not begun, when it does', () => {
+  const bench = new Bench()
+  const [a, x] = [nodeId('a'), nodeId('x')]
+  const started = (effects: readonly Effect[]): string[] => effects.flatMap(effect => (effect.kind === 'run' ? [`${attemptParts(effect.attempt).task} ${effect.node} ${effect.locality}`] : []))
+  bench.apply({ kind: 'opened' })
+  bench.apply({ kind: 'joined', node: x, rack: 'r', host: 'x', slots: 0, attempts: [] })
+  bench.apply({ kind: 'joined', node: a, rack: 's', host: 'a', slots: 2, attempts: [] })
+  const { job, effects } = bench.submit({ maps: 3, reduces: 0 }, [[x], [x], [x]])
+  expect(started(effects)).toEqual([])
+  expect(started(bench.apply({ kind: 'placed', job, stage: 0, places: [[x], [a], [x, a]] }))).toEqual(['1 a node', '2 a node'])
+})

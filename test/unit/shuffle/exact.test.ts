@@ -106,3 +106,28 @@ test('raw bytes are those of the entries, over all frames and partitions, compre
   expect(split.counters.rawBytes).toBe(9000 * 3 + 9 * 5)
   expect(split.partitions.map(({ records }) => records)).toEqual(Array.from({ length: 9 }, () => 1000))
 })
+
+test('what is combined in memory is counted by about what it takes, so that it is spilled in time, and is free when it was folded', async () => {
+  const directory = await scratch()
+  const numbers = Array.from({ length: 1000 }, (_, i) => i)
+  const values: Array<[string, () => unknown, number]> = [
+    ['a text', () => 'x'.repeat(10_000), 10_000], ['bytes', () => Buffer.alloc(10_000), 10_000], ['an array', () => numbers, 16_000], ['an object', () => Object.fromEntries(numbers.map(i => [`k${i}`, i])), 16_000],
+    ['a map', () => new Map(numbers.map(i => [i, i])), 24_000], ['a set', () => new Set(numbers), 24_000], ['texts within', () => numbers.map(() => 'x'.repeat(90)), 122_000], ['null', () => null, 8], ['a number', () => 5, 0],
+    ['much within little', () => [[[['x'.repeat(5_000)]]]], 5_000],
+  ]
+  for (const [what, make, bytes] of values) {
+    const output = await MapOutput.open({ partitions: 1, disk: localDisk, directory, name: 'm', memoryBytes: 1 << 30, combine: ((_: unknown, all: unknown[]) => all[0]) as never })
+    const used = (key: string): number => { const before = output.usedBytes; output.emit(key, make()); return output.usedBytes - before }
+    const first = used('k')
+    expect(first, what).toBeGreaterThanOrEqual(bytes)
+    expect(first, what).toBeLessThan(bytes * 2 + 400)
+    // More values of the key: no entry of its own.
+    const second = used('k')
+    expect(first - second, what).toBeGreaterThanOrEqual(150)
+    expect(used('k'), what).toBe(second)
+    // The fourth makes one of them.
+    output.emit('k', make())
+    expect(output.usedBytes, what).toBe(first)
+    await output.discard()
+  }
+})
