@@ -2,7 +2,7 @@
 // learns from datanodes where blocks lie while it serves. `stop`: refuses new calls, answers those at work, closes the
 // journal and the store, gives the home back. What goes on between is in the rooms; here are only their connections.
 
-import type { GristmillError } from '../src/base/errors.ts'
+import { hasCode, type GristmillError } from '../src/base/errors.ts'
 import type { Address, BlockId, ClusterId } from '../src/base/ids.ts'
 import { limits } from '../src/base/limits.ts'
 import { openHome } from '../src/home/home.ts'
@@ -20,7 +20,7 @@ import { exposeNamenode, statusRoutes, type StatusOptions } from './admin/status
 import { Backups, type BackupPlan } from './backup/backups.ts'
 import { Balancing } from './blocks/balancing.ts'
 import { Keeper } from './blocks/keeper.ts'
-import { forgetting, Housekeeping } from './housekeeping.ts'
+import { forgetting, Housekeeping, type Chore } from './housekeeping.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { reserving } from './jobs/reserve.ts'
 import type { LocalJournal } from './journal/local.ts'
@@ -99,7 +99,7 @@ export class Namenode {
       const journal = await openJournal(world, config, store)
       ends.push(() => journal.close())
       const cluster = await identify(home, journal, world, config.user ?? systemUser)
-      const succeed = await Succession.begin({ world, journal, dir: config.dir })
+      const succeed = await Succession.begin({ world, journal })
       const namenode = new Namenode(world, times, home.id, cluster, ends)
       await namenode.#start(config, { journal, store, succeed })
       return namenode
@@ -147,6 +147,7 @@ export class Namenode {
     const keeper = new Keeper({
       view, registry, terms, tokens, clock, log, random, nodeDeadMs: times.nodeDeadMs,
       isOpen: id => lifetimes.isOpen(id),
+      doubt: () => succession.doubt,
       onSettled: () => jobs.open(),
     })
     const { map } = keeper
@@ -161,19 +162,28 @@ export class Namenode {
     const operators = new Operators({ journal, registry, keeper, clock, actor })
     const balancing = new Balancing({ journal, balancer: keeper.balancer, clock, log, actor })
 
-    const backups = new Backups({ world: this.#world, store, journal, cluster: this.cluster, namenode: this.id, dir, plan: config.backups, behind: () => succession.behind !== undefined })
+    const backups = new Backups({ world: this.#world, store, journal, cluster: this.cluster, namenode: this.id, dir, plan: config.backups, behind: () => distrusted() !== undefined })
 
-    const succession = await succeed(error => keeper.halt(error))
-    for (const known of knownNodes(view)) registry.expect(known)
+    const known = [...knownNodes(view)]
+    const succession = await succeed({
+      dir, nodeDeadMs: times.nodeDeadMs, knownNodes: known.filter(({ service }) => service?.state !== 'decommissioned').length,
+      onBehind: error => keeper.halt(error), onSure: () => jobs.start(),
+    })
+    /** Why what this namenode believes may not be acted on, or not yet. */
+    const distrusted = (): GristmillError | undefined => succession.behind ?? succession.unsure
+    for (const each of known) registry.expect(each)
     await backups.start()
-    await jobs.start()
+    await succession.look().catch((error: unknown) => {
+      if (!hasCode(error, 'ENOSPC', 'UNAVAILABLE')) throw error
+      log.warn('the disk takes nothing now; jobs go on when it does', { error })
+    })
 
     const about = { cluster: this.cluster, dir, pid, version, startedMs: Math.floor(clock.now()), address: () => this.address, defaults }
     const statusOptions: StatusOptions = { journal, registry, keeper, clock, about, jobsRunning: () => jobs.running, backupMs: () => backups.newestMs }
     exposeNamenode(metrics, statusOptions)
     // Of a namenode that is behind, what it says of files is as wrong as what it would do to them.
-    const answerable = (routes: readonly Route[]): Route[] => heldBack(reserving(routes, { journal, outputs: jobs.outputs }), { journal, held, behind: () => succession.behind })
-    const safety = heldBack(safetyRoutes({ journal, keeper, registry, clock, log, backups, backupDir: config.backups?.dir ?? `${dir}/backups`, actor }), { journal, held })
+    const answerable = (routes: readonly Route[]): Route[] => heldBack(reserving(routes, { journal, outputs: jobs.outputs }), { journal, held, unsure: () => succession.unsure, behind: () => succession.behind })
+    const safety = heldBack(safetyRoutes({ journal, keeper, registry, clock, log, backups, succession, backupDir: config.backups?.dir ?? `${dir}/backups`, actor }), { journal, held })
     const server = this.#server = serve({
       auth: new Authenticator({ secret, cluster: this.cluster, loopback: isLoopback(config.host), clock }),
       clock, log, registry: metrics,
@@ -189,23 +199,25 @@ export class Namenode {
         ...answerable(writingRoutes({ journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard })),
         ...nodesRoutes({ cluster: this.cluster, succession, journal, registry, terms, reports: keeper.reports, clock, nowMs, taken: (node, orders) => keeper.taken(node, orders), copyFailed: (node, failure) => keeper.repair.failed(node, failure) }),
         ...statusRoutes(statusOptions),
-        ...heldBack([...operators.routes, ...balancing.routes], { journal, behind: () => succession.behind }),
+        ...heldBack([...operators.routes, ...balancing.routes], { journal, unsure: () => succession.unsure, behind: () => succession.behind }),
         ...answerable(jobs.routes),
         ...safety.filter(({ message }) => message === safeMode),
-        ...heldBack(safety.filter(({ message }) => message !== safeMode), { journal, behind: () => succession.behind }),
+        ...heldBack(safety.filter(({ message }) => message !== safeMode), { journal, unsure: () => succession.unsure, behind: () => succession.behind }),
       ],
     })
+    const ifTrusted = (chore: Chore): Chore => ({ ...chore, work: () => { if (!distrusted()) return chore.work() } })
     const chores = new Housekeeping(clock, log, [
       { name: 'look who is silent', everyMs: Math.min(250, times.nodeStaleMs / 4), work: () => registry.check() },
       ...keeper.chores,
-      operators.chore,
-      balancing.chore,
+      ifTrusted(operators.chore),
+      ifTrusted(balancing.chore),
       { name: 'end silent leases', everyMs: 1000, work: () => { if (!held()) return expireLeases({ journal, lifetimes, discard }) } },
       purging(trash),
       counting({ journal, clock, held, stopped: () => this.#stopped !== undefined, removed }),
       { name: 'take apart what was removed', everyMs: 500, work: removed },
-      { name: 'forget nodes that are gone', everyMs: 60_000, work: () => { if (!succession.behind) return forgetGone({ journal, registry, clock }) } },
-      forgetting(journal, clock),
+      ifTrusted({ name: 'forget nodes that are gone', everyMs: 60_000, work: () => forgetGone({ journal, registry, clock }) }),
+      ifTrusted(forgetting(journal, clock)),
+      { name: 'find out whether this is the last namenode', everyMs: 250, work: () => succession.look() },
       backups.chore,
       { name: 'give back memory', everyMs: 500, work: () => store.relax() },
     ])

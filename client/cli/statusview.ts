@@ -31,7 +31,7 @@ export function troubles(status: ClusterStatus): string[] {
   const unwell = status.nodes.filter(node => (node.state === 'dead' || node.state === 'stale') && node.service !== 'decommissioned' && node.service !== 'maintenance')
   const { corrupt = 0, awaited = 0, misplaced = 0 } = status
   if (status.safeMode) {
-    found.push(status.behind !== undefined ? `safe mode: ${status.behind}` : status.safeModeManual ? 'safe mode: an operator has said so; what is there can be read and nothing is changed until gristmill safemode leave'
+    found.push(status.behind !== undefined ? `safe mode: ${status.behind}` : status.doubt !== undefined ? `safe mode: ${status.doubt}` : status.safeModeManual ? 'safe mode: an operator has said so; what is there can be read and nothing is changed until gristmill safemode leave'
       : status.missing > 0 && awaited === 0 ? 'safe mode: all datanodes have reported, and too many blocks are missing; repairs and deletions wait until they are there, or until gristmill safemode leave says that they are gone'
         : 'safe mode: the namenode waits for its datanodes; reads work, repairs and deletions wait')
   }

@@ -50,6 +50,8 @@ export class EmbeddedCaller extends Caller {
         const later = hasCode(error, 'OVERLOADED', 'SAFE_MODE')
         if (!retry || !repeatable || !(gone || later) || signal?.aborted || clock.mono() > until) throw error
         if (gone) this.#embedded.lost(current)
+        // It waits for its datanode, which is not started for names alone.
+        if (hasCode(error, 'SAFE_MODE')) await abortable(this.#embedded.ready().catch(() => {}), signal)
         await pause(clock, backoffMs(attempt, backoff, random), signal)
       }
     }

@@ -15,15 +15,18 @@ export interface Holding {
   readonly journal: Pick<Journal, 'hasAnswer'>
   /** Is every change refused? default: never. */
   readonly held?: () => boolean
+  /** Why nothing may be changed yet, if so. */
+  readonly unsure?: () => GristmillError | undefined
   /** Why no answer of this namenode can be trusted, if so; those that it has kept are of an old state, too. */
   readonly behind?: () => GristmillError | undefined
 }
 
 /** Routes, of which those that change something are refused while it is so. */
-export const heldBack = (routes: readonly Route[], { journal, held = () => false, behind = () => undefined }: Holding): Route[] => routes.map(each => ({
+export const heldBack = (routes: readonly Route[], { journal, held = () => false, unsure = () => undefined, behind = () => undefined }: Holding): Route[] => routes.map(each => ({
   ...each,
   handler: (request, context) => {
-    const why = behind() ?? (each.message.mutation && held() && !journal.hasAnswer((request as { requestId?: RequestId }).requestId) ? inSafeMode() : undefined)
+    const refusal = each.message.mutation ? unsure() ?? (held() ? inSafeMode() : undefined) : undefined
+    const why = behind() ?? (refusal && !journal.hasAnswer((request as { requestId?: RequestId }).requestId) ? refusal : undefined)
     if (why) throw why
     return each.handler(request, context)
   },

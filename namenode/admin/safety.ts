@@ -13,6 +13,7 @@ import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { Registry } from '../nodes/registry.ts'
 import { checkSuperuser } from '../nodes/operators.ts'
+import type { Succession } from '../nodes/succession.ts'
 import { fsckPage } from './fsck.ts'
 import { lostRoutes } from './lost.ts'
 
@@ -23,12 +24,13 @@ export interface SafetyOptions {
   readonly clock: Clock
   readonly log: Log
   readonly backups: Backups
+  readonly succession: Pick<Succession, 'believe' | 'unsure'>
   /** Where backups go when nobody says. */
   readonly backupDir: string
   readonly actor: (user: string) => Actor
 }
 
-export function safetyRoutes({ journal, keeper, registry, clock, log, backups, backupDir, actor }: SafetyOptions): Route[] {
+export function safetyRoutes({ journal, keeper, registry, clock, log, backups, succession, backupDir, actor }: SafetyOptions): Route[] {
   const { view } = journal
   const { map, reports, safe } = keeper
   return [
@@ -38,12 +40,17 @@ export function safetyRoutes({ journal, keeper, registry, clock, log, backups, b
         checkSuperuser(actor(user), `${action} safe mode`)
         log.warn(`safe mode: ${action}`, { user, on: safe.on, manual: safe.manual, present: map.present, blocks: view.counters.blocks })
         if (action === 'enter') keeper.enterSafeMode()
-        else keeper.leaveSafeMode()
+        else {
+          succession.believe()
+          keeper.leaveSafeMode()
+        }
       }
-      return { on: safe.on, manual: safe.manual, ...safe.behind && { behind: safe.behind.message }, blocks: view.counters.blocks, present: map.present, awaited: registry.awaited().length }
+      return { on: safe.on, manual: safe.manual, ...safe.behind && { behind: safe.behind.message }, ...safe.doubt && { doubt: safe.doubt.message }, blocks: view.counters.blocks, present: map.present, awaited: registry.awaited().length }
     }),
     route(protocol.backup, async ({ dir }, { user }) => {
       checkSuperuser(actor(user), 'back up the metadata')
+      // Its state may not belong among the backups of its cluster.
+      if (succession.unsure) throw succession.unsure
       return madeOf(await backups.take(dir ?? backupDir))
     }),
     route(protocol.allowDeletions, (_, { user }): AllowedDeletions => {

@@ -46,6 +46,7 @@ export function clusterStatus({ journal, registry, keeper, clock, jobsRunning, a
     safeMode: safe.on,
     ...safe.manual && { safeModeManual: true },
     ...safe.behind && { behind: safe.behind.message },
+    ...safe.doubt && { doubt: safe.doubt.message },
     files: counters.files,
     directories: counters.directories,
     blocks: counters.blocks,

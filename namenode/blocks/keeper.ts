@@ -35,6 +35,8 @@ export interface KeeperOptions {
   readonly nodeDeadMs: number
   /** Is the block part of a file being written? */
   readonly isOpen: (id: BlockId) => boolean
+  /** Why it is not known yet whether this namenode is behind its cluster; default: it is known. */
+  readonly doubt?: (() => GristmillError | undefined) | undefined
   /** It is known as well as it will be where blocks lie. */
   readonly onSettled: () => void
 }
@@ -57,7 +59,7 @@ export class Keeper {
 
   constructor(options: KeeperOptions) {
     this.#options = options
-    const { view, registry, terms, tokens, clock, log, random, nodeDeadMs, isOpen, onSettled } = options
+    const { view, registry, terms, tokens, clock, log, random, nodeDeadMs, isOpen, doubt = () => undefined, onSettled } = options
     const map = this.map = new BlockMap(terms)
     const review = this.#review = new Review({ map, terms, clock })
     const deletions = this.deletions = new Deletions((node, id) => this.reports.mayDelete(node, id))
@@ -74,7 +76,7 @@ export class Keeper {
     const suspects = this.#suspects = new Suspects(clock)
     this.reports = new Reports({ view, map, repair, deletions, suspects, log, isOpen, safe: () => this.safe.on, onGone: (id, node) => this.balancer.gone(id, node) })
     const safe = this.safe = new SafeMode({
-      clock: registry.awake, nodeDeadMs, blocks: () => view.counters.blocks, present: () => map.present, awaited: () => registry.awaited().length,
+      clock: registry.awake, nodeDeadMs, blocks: () => view.counters.blocks, present: () => map.present, awaited: () => registry.awaited().length, doubt,
       onCopies: () => {
         repair.allow()
         review.want()

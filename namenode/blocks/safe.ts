@@ -7,7 +7,7 @@
 // their files are removed: then copies are made, and nothing is destroyed.
 // An operator can put the namenode into safe mode too, until somebody says otherwise or the namenode ends. Then nothing is
 // changed at all: no names, no copies, no deletions; what is there can be read. The same holds, for good, for a namenode that has
-// found out that it is behind its cluster.
+// found out that it is behind its cluster, and for one that does not know yet whether it is (nodes/succession.ts).
 
 import type { GristmillError } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -23,6 +23,8 @@ export interface SafeModeOptions {
   readonly present: () => number
   /** Nodes that were known before and are still to report. */
   readonly awaited: () => number
+  /** Why it is not known yet whether this namenode is behind its cluster. */
+  readonly doubt: () => GristmillError | undefined
   readonly onCopies: () => void
   readonly onOver: () => void
 }
@@ -42,9 +44,11 @@ export class SafeMode {
 
   get on(): boolean { return this.#on || this.held }
   /** Nothing may change. */
-  get held(): boolean { return this.#manual || this.#behind !== undefined }
+  get held(): boolean { return this.#manual || this.#behind !== undefined || this.doubt !== undefined }
   /** This namenode must not serve. */
   get behind(): GristmillError | undefined { return this.#behind }
+  /** Nothing may change yet. */
+  get doubt(): GristmillError | undefined { return this.#options.doubt() }
   /** An operator has said so. */
   get manual(): boolean { return this.#manual }
   /** It is as well known as it will be where blocks lie. */
@@ -73,7 +77,7 @@ export class SafeMode {
   /** Looks whether it can end. Once over, it does not come back while this namenode lives. */
   check(): void {
     const { clock, nodeDeadMs, blocks, present, awaited, onCopies, onOver } = this.#options
-    if (!this.#on || this.#behind) return
+    if (!this.#on || this.#behind || this.doubt) return
     const total = blocks()
     if (!this.#copies && (total === 0 || awaited() === 0 || clock.mono() - this.#startMs >= nodeDeadMs)) {
       this.#copies = true

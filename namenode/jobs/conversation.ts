@@ -81,8 +81,8 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
 
   async function watch(id: JobId, after: number | undefined, context: CallContext): Promise<JobStatus> {
     const status = statusOf(id)
-    // A version above ours was seen in an earlier life of this namenode: then anything is news.
-    if (after === undefined || status.version !== after || !machine.jobs.has(id)) return status
+    // A version above ours was seen in an earlier life of this namenode: then anything is news. A job that has not been taken over yet has none.
+    if (after === undefined || status.version !== after || status.state !== 'running') return status
     await engine.watchers.wait(id, context.signal)
     return statusOf(id)
   }

@@ -47,10 +47,11 @@ export class Engine {
 
   get outputs(): Outputs { return this.#outputs }
 
-  /** Takes over the jobs that were running when the last namenode ended. Nothing starts before `feed({ kind: 'opened' })`. */
+  /** Takes over the jobs that were running when the last namenode ended; once more after a failure. Nothing starts before `feed({ kind: 'opened' })`. */
   async start(): Promise<void> {
     const { book } = this.#rooms
     for (const job of book.running()) {
+      if (this.machine.jobs.has(job)) continue
       const head = book.head(job)!
       const spec = await book.whole(book.spec(job)!)
       const term = await book.resume(job)

@@ -1,5 +1,7 @@
 // The room of jobs, put together: scheduler, shell, book and conversations over the namenode's other rooms.
-// Life: construct, `start` (before anybody is served), `open` (once it is known where blocks lie), `stop` (before the journal closes).
+// Life: construct, `start` (once it is sure that this namenode is the last one of its cluster, before any job is submitted), `open`
+// (once it is known where blocks lie), `stop` (before the journal closes). What nodes say before `start` is heard behind it: a node
+// that registers first would be told to end the attempts of jobs that are not taken over yet.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -14,6 +16,7 @@ import type { Registry } from '../nodes/registry.ts'
 import { JournalBook } from './book.ts'
 import { jobRoutes } from './conversation.ts'
 import { Engine } from './engine.ts'
+import type { Event } from './event.ts'
 import { checkSplits } from './input.ts'
 import type { Outputs } from './reserve.ts'
 
@@ -38,6 +41,9 @@ export class Jobs {
   readonly routes: readonly Route[]
   readonly #engine: Engine
   readonly #book: JournalBook
+  /** Until `start`. */
+  #early: Event[] | undefined = []
+  #toOpen = false
 
   constructor({ clock, failpoints, log, journal, registry, tokens, holders, actor, halted, trash }: JobsOptions) {
     this.#book = new JournalBook({ journal, clock, failpoints, trash })
@@ -59,20 +65,25 @@ export class Jobs {
     const engine = this.#engine = new Engine(rooms)
     this.routes = jobRoutes(engine, rooms)
     registry.listen({
-      joined: ({ node, rack, host, slots, inService }, attempts) => engine.feed({ kind: 'joined', node, rack, host, slots, attempts, closed: !inService }),
-      offered: ({ node }) => engine.feed({ kind: 'offered', node }),
-      left: ({ node }) => engine.feed({ kind: 'left', node }),
-      silent: ({ node }) => engine.feed({ kind: 'silent', node }),
-      returned: ({ node }) => engine.feed({ kind: 'returned', node }),
+      joined: ({ node, rack, host, slots, inService }, attempts) => this.#feed({ kind: 'joined', node, rack, host, slots, attempts, closed: !inService }),
+      offered: ({ node }) => this.#feed({ kind: 'offered', node }),
+      left: ({ node }) => this.#feed({ kind: 'left', node }),
+      silent: ({ node }) => this.#feed({ kind: 'silent', node }),
+      returned: ({ node }) => this.#feed({ kind: 'returned', node }),
       lost: ({ node }) => {
-        engine.feed({ kind: 'lost', node })
+        this.#feed({ kind: 'lost', node })
         engine.blocksChanged()
       },
-      away: ({ node }) => engine.feed({ kind: 'lost', node }),
+      away: ({ node }) => this.#feed({ kind: 'lost', node }),
       // Back in service, it offers its slots itself.
-      reassigned: ({ node, inService }) => { if (!inService) engine.feed({ kind: 'draining', node }) },
+      reassigned: ({ node, inService }) => { if (!inService) this.#feed({ kind: 'draining', node }) },
       reported: () => engine.blocksChanged(),
     })
+  }
+
+  #feed(event: Event): void {
+    if (this.#early) this.#early.push(event)
+    else this.#engine.feed(event)
   }
 
   /** Where running jobs will publish. */
@@ -81,12 +92,19 @@ export class Jobs {
   /** Jobs that have not ended. */
   get running(): number { return this.#engine.machine.jobs.size }
 
-  /** Takes over what ran when the last namenode ended. */
-  start(): Promise<void> { return this.#engine.start() }
+  /** Takes over what ran when the last namenode ended. Throws what the journal says; then it may be called again. */
+  async start(): Promise<void> {
+    await this.#engine.start()
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const event of early) this.#engine.feed(event)
+    if (this.#toOpen) this.open()
+  }
 
   /** Where blocks lie is known well enough: tasks may start. */
   open(): void {
-    void this.#engine.open()
+    if (this.#early) this.#toOpen = true
+    else void this.#engine.open()
   }
 
   /** Answers those who wait. What the scheduler still wants written is written as long as the journal takes it. */

@@ -94,6 +94,8 @@ export class LocalJournal implements Journal {
 
   get view(): View { return this.#state.view }
   get waiting(): number { return this.#queue.size }
+  /** Said to everybody who comes while a group that is in the log waits for room in the store. */
+  get full(): GristmillError | undefined { return this.#room.full }
   /** Milliseconds that never jump while this process lives; what answers to requests are dated by. */
   nowMs(): number { return Math.floor(this.#originMs + this.#options.clock.mono()) }
 

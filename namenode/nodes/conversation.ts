@@ -21,7 +21,7 @@ import type { Terms } from './terms.ts'
 
 export interface NodesOptions {
   readonly cluster: ClusterId
-  readonly succession: Pick<Succession, 'behind' | 'command' | 'meet'>
+  readonly succession: Pick<Succession, 'command' | 'meet'>
   readonly journal: Journal
   readonly registry: Registry
   readonly terms: Terms
@@ -47,10 +47,8 @@ export function nodesRoutes({ cluster, succession, journal, registry, terms, rep
       throw new GristmillError('WRONG_CLUSTER', `the datanode ${id} belongs to cluster ${request.cluster}, and this is the namenode of ${cluster}; check its namenode's address`, { details: { expected: cluster, found: request.cluster } })
     }
     registry.admit(request)
-    if (request.seen) await succession.meet(id, request.seen)
-    // Nothing comes of a datanode that has not seen anything yet, either: this namenode can do nothing with it.
-    if (succession.behind) throw new GristmillError('STALE_EPOCH', succession.behind.message)
     const before = registry.get(id)
+    await succession.meet(id, request.seen, before?.noted === true)
     let noted = before !== undefined && before.noted && before.address === address && before.rack === rack && before.host === host
     try {
       if (!noted) await journal.submit(noteNode, { node: id, address, rack, host, sinceMs: Math.floor(clock.now()) })

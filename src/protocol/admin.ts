@@ -53,6 +53,8 @@ export const status = message('admin.status', {
     safeModeManual: Type.Optional(Type.Boolean()),
     /** Why this namenode is behind its cluster, and what to do. */
     behind: Type.Optional(text(2000)),
+    /** Why nothing may be changed yet. */
+    doubt: Type.Optional(text(2000)),
     files: count,
     directories: count,
     blocks: count,

@@ -69,6 +69,8 @@ export const safeModeState = Type.Object({
   manual: Type.Boolean(),
   /** Why this namenode is behind its cluster: its directory is an old copy, or one of two. It does not end then. */
   behind: Type.Optional(text(2000)),
+  /** Why nothing may be changed yet: it is not known whether this namenode is the last one of its cluster. */
+  doubt: Type.Optional(text(2000)),
   /** Of all blocks, those of which a replica is known; it ends by itself when they are enough and all nodes were heard. */
   blocks: count,
   present: count,

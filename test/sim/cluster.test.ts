@@ -105,6 +105,25 @@ test('a program has as many replicas as any file, so that a cluster that loses a
   await cluster.waitQuiet()
 })
 
+test('a namenode that starts on a full disk serves what is there, changes nothing, and raises its epoch once there is room', async () => {
+  await using cluster = await start({ seed: 8 })
+  const { mill, namenode } = cluster
+  await mill.writeFile('/before', text)
+  const { epoch } = await mill.clusterStatus()
+  await namenode.kill()
+  await namenode.fillDisk()
+  await namenode.start()
+  expect((await mill.readFile('/before')).toString()).toBe(text)
+  await expect(mill.mkdir('/full')).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringContaining('full') })
+  expect(await mill.clusterStatus()).toMatchObject({ epoch, safeMode: true })
+  await namenode.healDisks()
+  await cluster.advance(5_000)
+  expect((await mill.clusterStatus()).epoch).toBe(epoch + 1)
+  await mill.mkdir('/after')
+  await cluster.waitQuiet()
+  expect(String(await cluster.check())).toBe('all invariants hold')
+})
+
 test('a namenode that stands still for longer than a dead node is silent takes no datanode for dead', async () => {
   const lines: string[] = []
   await using cluster = await start({ seed: 11, onLog: line => lines.push(line) })

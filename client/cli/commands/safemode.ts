@@ -42,7 +42,7 @@ function asked(word: string): ReturnType<typeof actionOf> {
   }
 }
 
-const why = ({ behind, manual, blocks, present, awaited }: SafeModeState): string => (behind !== undefined ? behind : manual
+const why = ({ behind, doubt, manual, blocks, present, awaited }: SafeModeState): string => behind ?? doubt ?? (manual
   ? 'an operator has said so; gristmill safemode leave ends it'
   : `replicas of ${formatCount(present)} of ${plural(blocks, 'block')} are known, ${awaited === 0 && present < blocks
     ? 'and all datanodes have reported; if what is missing is gone for good (gristmill fsck names it), gristmill safemode leave ends it'

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { recover } from '../../../namenode/backup/recover.ts'
 import { lastJob } from '../../../namenode/journal/recovered.ts'
 import { Namenode } from '../../../namenode/namenode.ts'
+import type { NamenodeTimes } from '../../../namenode/times.ts'
 import { address, nodeId, requestId } from '../../../src/base/ids.ts'
 import * as heartbeat from '../../../src/protocol/heartbeat.ts'
 import * as namespace from '../../../src/protocol/namespace.ts'
@@ -35,13 +36,23 @@ interface Life {
   call<M extends Message>(message: M, request: RequestOf<M>): Promise<ReplyOf<M>>
   register(seen?: Seen): Promise<ReplyOf<typeof heartbeat.register>>
   mkdir(path: string): Promise<unknown>
+  /** Operations so far: told to a datanode that has seen nothing. */
+  applied(): Promise<number>
   end(): Promise<void>
 }
 
 let requests = 0
 
-async function live(at = 'nn'): Promise<Life> {
-  const namenode = await Namenode.start(world, { dir: `${dir}/${at}`, host: '127.0.0.1', port: 0, secret, user: 'root', defaults: { replication: 1, blockBytes: 4096 } })
+/** Does it until it is not refused. */
+async function until(work: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try { return await work() } catch (error) { expect(error).toMatchObject({ code: 'SAFE_MODE' }) }
+    await new Promise(resolve => { setTimeout(resolve, 20) })
+  }
+}
+
+async function live(at = 'nn', times: Partial<NamenodeTimes> = {}): Promise<Life> {
+  const namenode = await Namenode.start(world, { times, dir: `${dir}/${at}`, host: '127.0.0.1', port: 0, secret, user: 'root', defaults: { replication: 1, blockBytes: 4096 } })
   running.push(namenode)
   const caller = new Caller({ clock: world.clock, random: world.random, dispatcher: world.net.dispatcher, credentials: new Credentials({ secret, cluster: namenode.cluster, clock: world.clock, random: world.random, user: 'root' }) })
   const call: Life['call'] = (message, request) => caller.call(namenode.address, message, request, { peer: 'namenode', retry: false, timeoutMs: 60_000 })
@@ -49,6 +60,7 @@ async function live(at = 'nn'): Promise<Life> {
     namenode, call,
     register: seen => call(heartbeat.register, { node: nodeId('n1'), address: address('127.0.0.1:1'), rack: '/r', host: 'h', pid: 1, version: '', slots: 0, storages: [], attempts: [], ...seen && { seen } }),
     mkdir: where => call(namespace.mkdir, { path: where as never, requestId: requestId(`test:${++requests}`) }),
+    applied: async () => (await call(heartbeat.register, { node: nodeId('n2'), address: address('127.0.0.1:2'), rack: '/r', host: 'h', pid: 1, version: '', slots: 0, storages: [], attempts: [], seen: nothingSeen })).at!.seq,
     async end() {
       running = running.filter(each => each !== namenode)
       await namenode.stop()
@@ -109,6 +121,55 @@ test('an old copy that is started without a recovery serves nobody once a datano
   // And the one that was in use before is not any more.
   const late = await live('nn')
   await expect(late.register(seenOf(reply))).rejects.toMatchObject({ code: 'STALE_EPOCH' })
+})
+
+/** What is said to whoever asks for a change too early. */
+const refused = { code: 'SAFE_MODE', message: expect.stringContaining('datanode') }
+
+test('before a datanode that has seen a namenode has registered, what is there can be read, and nothing is changed, by whatever call', async () => {
+  const first = await live()
+  await first.mkdir('/old')
+  const seen = seenOf(await first.register())
+  await first.end()
+  await copy('nn', 'copy')
+  const later = await live()
+  const newer = seenOf(await later.register(seen))
+  await later.end()
+
+  const old = await live('copy')
+  // A datanode that has seen nothing proves nothing.
+  const before = await old.applied()
+  expect(await old.call(namespace.stat, { path: '/old' as never })).toMatchObject({ type: 'directory' })
+  for (const asked of [
+    old.mkdir('/x'), old.call(namespace.remove, { path: '/old' as never, requestId: requestId('test:remove') }), old.call(safety.backup, { dir: `${dir}/backups` }),
+    old.call(service.recommission, { node: 'n1', requestId: requestId('test:service') }),
+  ]) await expect(asked).rejects.toMatchObject(refused)
+  expect(await old.call(safety.safeMode, { action: 'get' })).toMatchObject({ on: true, manual: false })
+  expect(await old.applied()).toBe(before)
+  await expect(old.register(newer)).rejects.toMatchObject({ code: 'STALE_EPOCH' })
+  await expect(old.mkdir('/x')).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringContaining('namenode recover') })
+  await old.end()
+
+  const now = await live()
+  await expect(now.mkdir('/x')).rejects.toMatchObject(refused)
+  await now.register(newer)
+  await now.mkdir('/x')
+})
+
+test('the doubt of a namenode ends when an operator says so, and when other datanodes have come and the known ones had the time to', async () => {
+  const first = await live()
+  await first.register()
+  await first.end()
+  const second = await live()
+  await expect(second.mkdir('/x')).rejects.toMatchObject(refused)
+  await second.call(safety.safeMode, { action: 'leave' })
+  await until(async () => { await second.mkdir('/x') })
+  await second.end()
+
+  const third = await live('nn', { heartbeatMs: 10, nodeStaleMs: 50, nodeDeadMs: 200 })
+  await expect(third.mkdir('/y')).rejects.toMatchObject(refused)
+  await third.applied()
+  await until(async () => { await third.mkdir('/y') })
 })
 
 test('of two copies that were both started, the one that no datanode has met is refused, and stays so however often it starts', async () => {
