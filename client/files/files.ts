@@ -35,7 +35,7 @@ export interface ReadFileOptions extends CallOptions {
   /** The text is given in; default: none, the bytes are given. */
   readonly encoding?: BufferEncoding | null | undefined
   /** As in node:fs: `r`, and no other. */
-  readonly flag?: 'r' | undefined
+  readonly flag?: 'r' | null | undefined
 }
 
 export interface LineOptions extends CallOptions {
@@ -61,8 +61,8 @@ export class Files extends Names {
   readFile(path: Path, options?: ReadFileOptions & { readonly encoding?: null | undefined } | null): Promise<Buffer>
   readFile(path: Path, options?: BufferEncoding | ReadFileOptions | null): Promise<string | Buffer> {
     const read = () => encodedOptionsOf<ReadFileOptions>(options, 'readFile', { encoding: true, signal: true, flag: true })
-    return perform('open', path, read, async ({ encoding, flag = 'r', signal }) => {
-      if (flag !== 'r') throw new GristmillError('EINVAL', `files are read with the flag "r", not with ${shown(flag)}`)
+    return perform('open', path, read, async ({ encoding, flag, signal }) => {
+      if ((flag ?? 'r') !== 'r') throw new GristmillError('EINVAL', `files are read with the flag "r", not with ${shown(flag)}`)
       const bytes = await this.#whole(pathOf(path), signal)
       return encoding ? bytes.toString(encoding) : bytes
     })

@@ -19,7 +19,7 @@ export interface WriteOptions {
   /** Replaces a file that is there; default: true, as in node:fs. */
   readonly overwrite?: boolean | undefined
   /** As in node:fs, and another way to say `overwrite`: `w` replaces, `wx` does not. There are no others: files are written once and whole. */
-  readonly flag?: 'w' | 'wx' | undefined
+  readonly flag?: 'w' | 'wx' | null | undefined
   /** Makes missing directories of the path. */
   readonly parents?: boolean | undefined
   /** Permission bits, as a number or in octal digits; default: 0o644. */
@@ -61,9 +61,9 @@ const formats: readonly unknown[] = ['bytes', 'lines', 'jsonl', 'csv'] satisfies
 
 /** The options of the room that does the work. Throws EINVAL, before anything is asked for. */
 export function createOptions(options: WriteOptions) {
-  const { blockSize, flag = 'w', parents, mode, replication, format, delimiter, signal } = options
+  const { blockSize, flag, parents, mode, replication, format, delimiter, signal } = options
   // One who says `a` in JavaScript, where no type is checked, must not lose the file that he wants to add to.
-  const named: string = (flag as string) === 'xw' ? 'wx' : flag
+  const named: string = (flag as string) === 'xw' ? 'wx' : flag ?? 'w'
   if (named !== 'w' && named !== 'wx') throw new GristmillError('EINVAL', `files are written with "w" or "wx", not with ${shown(flag)}: a file is written once and whole, and never changed`)
   flagsOf(options, 'overwrite', 'parents')
   within('block size', blockSize, limits.blockBytesMin, limits.blockBytesMax)

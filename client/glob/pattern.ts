@@ -2,6 +2,8 @@
 // after it. Everything else is itself. A character is a code point; ranges go by code points, whatever the locale.
 // Matching takes at most the product of the two lengths: each `*` is retried only until the next one is reached, never before.
 
+import { GristmillError } from '../../src/base/errors.ts'
+
 /** Braces are written out before (braces.ts), so that they count as a pattern here and as plain characters below. */
 export const isPattern = (text: string): boolean => /[*?[{]/.test(text)
 
@@ -17,7 +19,7 @@ export interface NamePattern {
   matches(name: string): boolean
 }
 
-/** The pattern of one name, without braces. */
+/** The pattern of one name, without braces. Throws EINVAL for a class of characters that does not exist. */
 export function namePattern(pattern: string): NamePattern {
   const tokens = tokensOf(pattern)
   const literal = tokens.every(token => typeof token === 'number') ? String.fromCodePoint(...tokens as number[]) : undefined
@@ -105,7 +107,10 @@ const classes: Readonly<Record<string, RegExp>> = {
   cntrl: /[\u0000-\u001f\u007f]/,
 }
 
-/** `[…]` from `start` on; undefined if it does not end, and is therefore a bracket like any other character. */
+/**
+ * `[…]` from `start` on; undefined if it does not end, and is therefore a bracket like any other character. Throws EINVAL for `[:name:]`
+ * without a meaning: bash matches nothing then, and tells nobody.
+ */
 function setOf(letters: readonly string[], start: number): { token: CharacterSet; end: number } | undefined {
   let at = start + 1
   const negated = letters[at] === '!' || letters[at] === '^'
@@ -117,7 +122,8 @@ function setOf(letters: readonly string[], start: number): { token: CharacterSet
     if (letters[at] === ']' && !first) break
     const name = letters[at] === '[' && letters[at + 1] === ':' ? nameAt(letters, at + 2) : undefined
     if (name !== undefined) {
-      if (classes[name]) named.push(classes[name])
+      if (!classes[name]) throw new GristmillError('EINVAL', `the pattern ${letters.join('')} names the characters [:${name}:], which do not exist; there are ${Object.keys(classes).join(', ')}. For the characters themselves, write \\[ in place of [`)
+      named.push(classes[name])
       at += name.length + 4
       continue
     }
@@ -139,11 +145,19 @@ function setOf(letters: readonly string[], start: number): { token: CharacterSet
 /** The name in `[:name:]`, whose first letter is at `at`. */
 function nameAt(letters: readonly string[], at: number): string | undefined {
   let end = at
-  while (end < letters.length && /[a-z]/.test(letters[end]!)) end++
+  while (end < letters.length && /[A-Za-z]/.test(letters[end]!)) end++
   return end > at && letters[end] === ':' && letters[end + 1] === ']' ? letters.slice(at, end).join('') : undefined
 }
 
+/** A character of a set: itself, behind a backslash, or as `[.a.]` or `[=a=]`. Throws EINVAL if more than one stands in these. */
 function memberAt(letters: readonly string[], at: number): { point: number; next: number } {
+  const mark = letters[at + 1]
+  if (letters[at] === '[' && (mark === '.' || mark === '=')) {
+    let end = at + 3
+    while (end < letters.length && !(letters[end] === mark && letters[end + 1] === ']')) end++
+    if (end === at + 3 && end < letters.length) return { point: letters[at + 2]!.codePointAt(0)!, next: end + 2 }
+    if (end < letters.length) throw new GristmillError('EINVAL', `the pattern ${letters.join('')} names the character [${mark}${letters.slice(at + 2, end).join('')}${mark}]; between these stands one character. For the characters themselves, write \\[ in place of [`)
+  }
   const from = letters[at] === '\\' && at + 1 < letters.length ? at + 1 : at
   return { point: letters[from]!.codePointAt(0)!, next: from + 1 }
 }

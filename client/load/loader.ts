@@ -1,6 +1,7 @@
 // Loads a program in a process of its own, as executors do: what its module does when it is loaded (exit, timers, another working
 // directory, prints) reaches nobody else. The process is started before it is needed, while the program is being bundled.
 
+import { abortError } from '../../src/base/abort.ts'
 import { GristmillError, type ErrorCode } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { formatDuration } from '../../src/base/units.ts'
@@ -44,10 +45,10 @@ export class Loader {
     })
   }
 
-  /** Throws what planProgram throws, PROGRAM_INVALID if the program ends or holds up the process, ABORTED. Once; the process is gone afterwards. */
+  /** Throws what planProgram throws, PROGRAM_INVALID if the program ends or holds up the process, ABORTED, or TIMEOUT if the signal's deadline passed. Once; the process is gone afterwards. */
   async plan(request: PlanRequest, signal?: AbortSignal): Promise<Planned> {
     const { clock } = this.#options
-    const abort = (): void => this.#answer.reject(new GristmillError('ABORTED', 'the operation was aborted', { cause: signal?.reason }))
+    const abort = (): void => this.#answer.reject(abortError(signal!))
     const cancel = clock.after(limits.programLoadMs, () => this.#answer.reject(this.#invalid(
       `the program was not loaded within ${formatDuration(limits.programLoadMs)}; its module must end to load: move what it waits for into setup`)))
     if (signal?.aborted) abort()

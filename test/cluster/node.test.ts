@@ -43,7 +43,7 @@ const encodings = ['utf8', 'utf-8', 'UTF8', 'latin1', 'binary', 'ascii', 'hex', 
 
 const cases: readonly Case[] = [
   // readFile
-  ...[undefined, null, {}, { encoding: null }, { encoding: undefined }, { flag: 'r' }, { signal: undefined }].map(options => [`readFile, ${JSON.stringify(options)}`, ({ fs, digits }: Given) => fs.readFile(digits, options)] as const),
+  ...[undefined, null, {}, { encoding: null }, { encoding: undefined }, { flag: 'r' }, { flag: null }, { signal: undefined }].map(options => [`readFile, ${JSON.stringify(options)}`, ({ fs, digits }: Given) => fs.readFile(digits, options)] as const),
   ...encodings.flatMap(encoding => [
     [`readFile as ${encoding}`, ({ fs, digits }: Given) => fs.readFile(digits, encoding)],
     [`readFile as { encoding: ${encoding} }`, ({ fs, digits }: Given) => fs.readFile(digits, { encoding })],
@@ -68,7 +68,7 @@ const cases: readonly Case[] = [
   ['writeFile of an async generator', async ({ fs, at }) => { await fs.writeFile(at('w'), (async function* () { yield 'a'; yield 'b' })()); return fs.readFile(at('w'), 'utf8') }],
   ['writeFile of a stream', async ({ fs, at }) => { await fs.writeFile(at('w'), Readable.from(['a', 'b'])); return fs.readFile(at('w'), 'utf8') }],
   ...[5, null, undefined, {}, true, [5], 5n, new ArrayBuffer(2)].map((data, i) => [`writeFile of what is no data fails, ${i}`, async ({ fs, at }: Given) => fs.writeFile(at('w'), data)] as const),
-  ...[undefined, null, 'utf8', 'latin1', 'hex', { encoding: 'base64' }, { flag: 'w' }, { flush: true }, { flush: false }].map(options => [`writeFile with ${JSON.stringify(options)}`, async ({ fs, at }: Given) => { await fs.writeFile(at('w'), 'abcd', options); return fs.readFile(at('w')) }] as const),
+  ...[undefined, null, 'utf8', 'latin1', 'hex', { encoding: 'base64' }, { flag: 'w' }, { flag: null }, { flush: true }, { flush: false }].map(options => [`writeFile with ${JSON.stringify(options)}`, async ({ fs, at }: Given) => { await fs.writeFile(at('w'), 'abcd', options); return fs.readFile(at('w')) }] as const),
   ...[0o600, 0o640, '600', '0644'].map(bits => [`writeFile with the mode ${bits}`, async ({ fs, at }: Given) => { await fs.writeFile(at('w'), 'x', { mode: bits }); return mode(await fs.stat(at('w'))) }] as const),
   ...['nope', 5, { encoding: 'nope' }, { mode: '0o600' }, { mode: 'x' }, { mode: -1 }, { mode: 1.5 }, { flag: 'zz' }, { flush: 5 }, { signal: {} }].map(options => [`writeFile with ${JSON.stringify(options)} fails`, ({ fs, at }: Given) => fs.writeFile(at('w'), 'x', options)] as const),
   ...['wx', 'xw'].map(flag => [`writeFile with ${flag} over a file fails`, ({ fs, digits }: Given) => fs.writeFile(digits, 'x', { flag })] as const),

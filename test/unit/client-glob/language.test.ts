@@ -30,8 +30,16 @@ test.each([
   ['@(a|b)*', '@(a|b)c', true], ['@(a|b)*', 'ac', false], ['*', 'with\nnewline', true], ['?', '😀', true], ['??', '😀', false], ['[😀-😂]', '😁', true],
   ['[a-c]', 'b', true], ['[!a-c]', 'd', true], ['[!a-c]', '😀', true], ['[z-a]', 'b', false], ['[a', '[a', true], ['[]', '[]', true], ['[]]', ']', true], ['[a\\]]', ']', true],
   ['\\*', '*', true], ['\\*', 'a', false], ['a\\', 'a\\', true], ['[[:upper:]]*', 'Abc', true], ['[[:upper:]]*', 'abc', false], ['#*', '#1', true], ['$*', '$x', true], ['~', '~', true],
+  ['[[=a=]]', 'a', true], ['[[=a=]]', '=', false], ['[[.a.]]', 'a', true], ['[[.a.]]', '.', false], ['[[.-.]a]', '-', true], ['[[.a.]-[.c.]]', 'b', true], ['[[=a=]b]', 'b', true],
+  ['[[=a]', '=', true], ['[[.]', '.', true], ['\\[[:foo:]]', '[:]', true],
 ] as const)('%j on %j: %j', (pattern, name, matched) => {
   expect(namePattern(pattern).matches(name)).toBe(matched)
+})
+
+test.each(['[[:foo:]]', 'a[[:Alpha:]x]', '[[.ab.]]', '[[=ab=]]', '[[.hyphen.]]', '[a-[.bc.]]'])('%s names no characters, and is refused', pattern => {
+  const refusal = expect.objectContaining({ code: 'EINVAL', message: expect.stringMatching(/names the characters? \[.*write \\\[/) })
+  expect(() => namePattern(pattern)).toThrow(refusal)
+  expect(() => textPattern(pattern)).toThrow(refusal)
 })
 
 test('numbers in braces are numbers, with steps and widths', () => {
