@@ -41,7 +41,7 @@ export function serviceOf({ service = 'in-service', serviceUntilMs, held }: Node
   switch (service) {
     case 'in-service': return 'in service'
     case 'decommissioning': return `decommissioning: ${left}`
-    case 'decommissioned': return 'decommissioned: it can be switched off'
+    case 'decommissioned': return `decommissioned: it can be switched off${held?.short ? `; ${plural(held.short, 'block has', 'blocks have')} fewer copies than wanted, because there are no more datanodes for them` : ''}`
     case 'maintenance': {
       const time = `for another ${formatDuration(Math.max(0, (serviceUntilMs ?? nowMs) - nowMs))}`
       return `in maintenance ${time}${held && held.remaining === 0 ? ': it can be stopped' : `: ${left}`}`

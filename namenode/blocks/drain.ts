@@ -8,13 +8,14 @@ import type { BlockMap } from './map.ts'
 /** Slots between two turns of the event loop. */
 const slotsMax = 20_000
 
-export interface Held { readonly blocks: number; readonly remaining: number }
+/** `short`: blocks that have as many copies elsewhere as there are nodes for them, which are fewer than their files want. */
+export interface Held { readonly blocks: number; readonly remaining: number; readonly short?: number }
 
-/** undefined: the table grew under the walk; another one is needed. */
-export async function countHeld({ map, clock }: { map: BlockMap; clock: Clock }, nodes: readonly DataNode[]): Promise<Map<DataNode, Held> | undefined> {
+/** `places`: nodes that may take copies, now or soon. undefined: the table grew under the walk; another one is needed. */
+export async function countHeld({ map, clock, places }: { map: BlockMap; clock: Clock; places: number }, nodes: readonly DataNode[]): Promise<Map<DataNode, Held> | undefined> {
   const { table } = map
   const { generation } = table
-  const counts = new Map<DataNode, { blocks: number; remaining: number }>(nodes.map(node => [node, { blocks: 0, remaining: 0 }]))
+  const counts = new Map<DataNode, { blocks: number; remaining: number; short?: number }>(nodes.map(node => [node, { blocks: 0, remaining: 0 }]))
   const byTerm = new Map<number, DataNode>()
   for (const node of nodes) for (const term of [node.term, ...node.earlier]) byTerm.set(term, node)
   const seen = new Set<DataNode>()
@@ -34,8 +35,9 @@ export async function countHeld({ map, clock }: { map: BlockMap; clock: Clock },
         const count = counts.get(node)!
         count.blocks++
         // A node that comes back is missed only for what nobody else has; one that goes for ever, for all that is short of its
-        // target without it, and for what is being written.
-        if (node.excused ? target > 0 && live === 0 : target === 0 || live + excused < target) count.remaining++
+        // target without it and could have another copy, for what nobody else has, and for what is being written.
+        if (node.excused ? target > 0 && live === 0 : target === 0 || live + excused < Math.min(target, Math.max(1, places + excused))) count.remaining++
+        else if (!node.excused && live + excused < target) count.short = (count.short ?? 0) + 1
       }
     }
     await clock.yield()

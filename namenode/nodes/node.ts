@@ -4,6 +4,7 @@
 import type { Address, NodeId } from '../../src/base/ids.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { StorageState } from '../../src/protocol/heartbeat.ts'
+import type { Held } from '../blocks/drain.ts'
 import type { Candidate } from '../blocks/placement.ts'
 import type { Orders } from './orders.ts'
 import { inService, type Service } from './service.ts'
@@ -56,7 +57,7 @@ export class DataNode implements Candidate {
   /** Its full report of this session is complete. */
   reported = false
   /** While it is not in service: its blocks, and those that are still to be copied away. Counted now and then (drain.ts). */
-  held: { readonly blocks: number; readonly remaining: number } | undefined
+  held: Held | undefined
   /** Copies that it was ordered to send, and that others were ordered to send to it, and that have not been reported. */
   sending = 0
   receiving = 0

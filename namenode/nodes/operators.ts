@@ -129,7 +129,9 @@ export class Operators {
     }
     if (leaving.length === 0) return
     for (const node of leaving) if (node.excused && clock.mono() >= node.excusedUntilMs) await this.#become(node, inService)
-    const held = await countHeld({ map: keeper.map, clock }, leaving)
+    // Those that died a moment ago may come back; for those that were forgotten nobody waits.
+    const places = [...registry.all].filter(node => node.inService && (node.holds || node.noted)).length
+    const held = await countHeld({ map: keeper.map, clock, places }, leaving)
     if (!held) return
     for (const node of leaving) {
       if (node.inService) continue

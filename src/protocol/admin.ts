@@ -20,8 +20,11 @@ export const nodeStatus = Type.Object({
   service: Type.Optional(serviceState),
   /** When its maintenance is over. */
   serviceUntilMs: Type.Optional(instant),
-  /** While it is not in service: its blocks, and those of them that it cannot be missed for yet. */
-  held: Type.Optional(Type.Object({ blocks: count, remaining: count })),
+  /**
+   * While it is not in service: its blocks, and those of them that it cannot be missed for yet. `short`: those that have fewer copies
+   * elsewhere than their files want, because there are no more datanodes for them.
+   */
+  held: Type.Optional(Type.Object({ blocks: count, remaining: count, short: Type.Optional(count) })),
   slots: count,
   running: count,
   transfers: count,

@@ -83,6 +83,46 @@ test('a node is not said to be empty while something on it has no other copy', a
   await house.stop()
 })
 
+test('a node may go when its blocks have a copy on each node that could have one, however many their files want', async () => {
+  const sim = await Sim.calm(75, 4, 1)
+  const { house } = sim
+  const [leaver, other] = sim.nodes
+  const id = await place(sim, 3, [0, 1, 2])
+  await sim.pass(500)
+  await take(sim, leaver!)
+  // One of the three that are left dies before there is a third copy.
+  const held = () => house.node(leaver!).held
+  for (const node of sim.nodes.slice(1)) node.refuses = true
+  other!.kill()
+  await sim.until('it is dead', () => house.node(other!).state === 'dead', times.nodeDeadMs + 5000)
+  for (const node of sim.nodes.slice(1)) node.refuses = false
+  await sim.until('there are two', () => good(sim, id) === 2, 60_000)
+  await sim.pass(2000)
+  expect([stateOf(sim, leaver!), held()], 'it may come back').toEqual(['decommissioning', { blocks: 1, remaining: 1 }])
+  await sim.pass(600_000)
+  await forgetGone({ journal: house.bench.journal, registry: house.registry, clock: house.bench.clock })
+  await sim.until('it may go', () => stateOf(sim, leaver!) === 'decommissioned', 5000)
+  expect(held()).toEqual({ blocks: 1, remaining: 0, short: 1 })
+  await house.stop()
+})
+
+test('a replication that was raised beyond the nodes does not hold back one that leaves', async () => {
+  const sim = await Sim.calm(76, 4, 1)
+  const { house } = sim
+  const [leaver] = sim.nodes
+  const id = await place(sim, 2, [0, 1])
+  await sim.pass(500)
+  for (const node of sim.nodes.slice(1)) node.refuses = true
+  await take(sim, leaver!)
+  await sim.setrep(undefined, 4)
+  await sim.pass(2000)
+  expect([stateOf(sim, leaver!), house.node(leaver!).held]).toEqual(['decommissioning', { blocks: 1, remaining: 1 }])
+  for (const node of sim.nodes) node.refuses = false
+  await sim.until('it may go', () => stateOf(sim, leaver!) === 'decommissioned', 60_000)
+  expect([good(sim, id), house.node(leaver!).held]).toEqual([3, { blocks: 1, remaining: 0, short: 1 }])
+  await house.stop()
+})
+
 test('an order about a node that is repeated gets its first answer, whatever the node is by then', async () => {
   const sim = await Sim.calm(73, 3)
   const [a] = sim.nodes as [Fake, Fake, Fake]
