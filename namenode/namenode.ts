@@ -21,6 +21,7 @@ import { Backups, type BackupPlan } from './backup/backups.ts'
 import { Balancing } from './blocks/balancing.ts'
 import { Keeper } from './blocks/keeper.ts'
 import { forgetting, Housekeeping, type Chore } from './housekeeping.ts'
+import type { KeptBounds } from './jobs/jobindex.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { reserving } from './jobs/reserve.ts'
 import type { LocalJournal } from './journal/local.ts'
@@ -64,6 +65,8 @@ export interface NamenodeConfig {
   readonly times?: Partial<NamenodeTimes> | undefined
   /** How long removed things stay in the trash; 0: they do not go there. */
   readonly trashKeepMs?: number | undefined
+  /** Bounds of what is kept of jobs that could not be published. */
+  readonly kept?: KeptBounds | undefined
   /** Backups that it makes by itself; none unless told. */
   readonly backups?: BackupPlan | undefined
   /** The namenode cannot go on: its journal failed. The process must end, and can be started again. */
@@ -152,7 +155,7 @@ export class Namenode {
     })
     const { map } = keeper
     const discard = (blocks: readonly BlockId[]): void => keeper.discard(blocks)
-    const jobs = new Jobs({ clock, failpoints, log, journal, registry, tokens, actor, holders: id => keeper.holders(id), halted: () => keeper.safe.held, trash: trashKeepMs > 0 })
+    const jobs = new Jobs({ clock, failpoints, log, journal, registry, tokens, actor, holders: id => keeper.holders(id), halted: () => keeper.safe.held, trash: trashKeepMs > 0, kept: config.kept })
     const sweeper = new Sweeper({ journal, clock, log, gone: discard })
     const held = (): boolean => keeper.safe.held
     // Repeats of removals are answered in safe mode too, and take nothing apart then.

@@ -81,7 +81,7 @@ export function jobLines(job: JobStatus, nowMs: number): string[] {
     ['submitted', formatInstant(job.submittedMs)],
     ['took', took(job.submittedMs, job.finishedMs ?? nowMs)],
   ]
-  if (job.kept) facts.push(['kept', `until ${formatInstant(job.kept.untilMs)}, for gristmill job publish ${job.job} --output PATH`])
+  if (job.kept) facts.push(['kept', `${job.kept.bytes === undefined ? '' : `${formatBytes(job.kept.bytes)} `}until ${formatInstant(job.kept.untilMs)}, for gristmill job publish ${job.job} --output PATH, or gristmill job drop ${job.job}`])
   const locality = localityLine(job.counters)
   if (locality) facts.push(['read', locality])
   const lines = facts.map(([name, value]) => `${pad(name, 11)}${value}`)

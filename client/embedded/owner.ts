@@ -58,6 +58,7 @@ export class Owner {
         dir: `${dir}/namenode`, host, port: 0, secret, user: settings.user ?? machine.user, pid: machine.pid, version,
         defaults: { replication: settings.replication ?? 1, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
         trashKeepMs: settings.trashKeep,
+        kept: { outputs: settings.keptOutputs, bytes: settings.keptBytes },
         backups: { dir: `${dir}/namenode/backups`, ...backups },
         ...settings.profile === 'test-without-fsync' && { sync: false },
       })

@@ -2,31 +2,46 @@
 // next run would read what this one publishes. Files that it matches inside the output are found by the namenode, which gets them all.
 
 import { hasCode } from '../../src/base/errors.ts'
-import { join, nameOf, namesOf, normalise, overlap } from '../../src/base/paths.ts'
-import { checkApart as checkPathsApart, notApart } from '../../src/protocol/apart.ts'
+import { isWithin, join, nameOf, namesOf, normalise, overlap } from '../../src/base/paths.ts'
+import { checkApart, notApart } from '../../src/protocol/apart.ts'
 import { stat } from '../../src/protocol/namespace.ts'
 import type { OutputFormat } from '../../src/protocol/task.ts'
 import { extensionOf } from '../../src/record/writer.ts'
+import { clusterTree } from '../files/glob.ts'
 import { expand, isPattern, type GlobEntry, type GlobTree } from '../glob/expand.ts'
 import type { Ask } from './ask.ts'
-import { hidden } from './inputs.ts'
+import { hidden, treeOf } from './inputs.ts'
 
-export interface Overlap { readonly inputs: readonly string[]; readonly output: string; readonly format: OutputFormat }
+interface Place { readonly output: string; readonly format: OutputFormat }
 
-/** Throws EINVAL. Returns the inputs that are no patterns, as normal paths. */
-export async function checkApart(ask: Ask, { inputs, output, format }: Overlap, signal?: AbortSignal): Promise<string[]> {
-  const named: string[] = []
-  const patterns: string[] = []
+/** Inputs as they were named: normal paths, and patterns. */
+export interface NamedInputs { readonly paths: string[]; readonly patterns: string[] }
+
+/** Throws EINVAL. */
+export async function checkInputsApart(ask: Ask, { inputs, output, format }: Place & { readonly inputs: readonly string[] }, signal?: AbortSignal): Promise<NamedInputs> {
+  const named: NamedInputs = { paths: [], patterns: [] }
   for (const input of inputs) {
-    if (isPattern(input) && !await isThere(ask, input, signal)) patterns.push(input)
-    else named.push(normalise(input))
+    if (isPattern(input) && !await isThere(ask, input, signal)) named.patterns.push(input)
+    else named.paths.push(normalise(input))
   }
-  checkPathsApart(output, named)
-  const tree = published(output, `part-00000${extensionOf(format)}`)
-  for (const pattern of patterns) {
-    for await (const { path } of expand(pattern, tree, { hidden })) if (overlap(path, output)) throw notApart(output, pattern)
-  }
+  checkApart(output, named.paths)
+  for (const pattern of named.patterns) await checkPatternApart(pattern, { output, format })
   return named
+}
+
+/** Throws EINVAL where what is kept of a job would overlap its input; paths that were named are looked at by the namenode. */
+export async function checkKeptApart(ask: Ask, { patterns, output, format }: Place & { readonly patterns: readonly string[] }, signal?: AbortSignal): Promise<void> {
+  const replaces = await isThere(ask, output, signal)
+  for (const pattern of patterns) {
+    await checkPatternApart(pattern, { output, format })
+    // Where nothing is yet, no input can be.
+    if (replaces) for await (const { path } of expand(pattern, clusterTree(treeOf(ask, signal)), { hidden })) if (isWithin(path, output)) throw notApart(output, pattern)
+  }
+}
+
+async function checkPatternApart(pattern: string, { output, format }: Place): Promise<void> {
+  const tree = published(output, `part-00000${extensionOf(format)}`)
+  for await (const { path } of expand(pattern, tree, { hidden })) if (overlap(path, output)) throw notApart(output, pattern)
 }
 
 /** A path that exists as it is written is itself. */

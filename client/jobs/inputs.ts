@@ -61,7 +61,7 @@ async function* within(entry: FileStatus, tree: StatusTree, leave: (entry: FileS
   }
 }
 
-function treeOf(ask: Ask, signal: AbortSignal | undefined): StatusTree {
+export function treeOf(ask: Ask, signal: AbortSignal | undefined): StatusTree {
   return {
     status: path => ask(stat, { path }, signal),
     async *list(directory) {

@@ -6,6 +6,7 @@ import type { JobId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobStatus, TaskStatus } from '../../src/protocol/job.ts'
+import { checkKeptApart } from './apart.ts'
 import type { Cluster } from './ask.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, signalOption, textOf, type CallOptions, type Path } from '../arguments.ts'
 import { during, perform } from '../files/describe.ts'
@@ -99,8 +100,20 @@ export class Job {
       flagsOf(given, 'overwrite', 'force')
       return given
     }
-    return perform('publish', output, read, async ({ overwrite = false, force = false, signal }) =>
-      this.#cluster.ask(protocol.publish, { job: this.id, output: { path: pathOf(output, 'output'), overwrite, force } }, signal))
+    return perform('publish', output, read, async ({ overwrite = false, force = false, signal }) => {
+      const path = pathOf(output, 'output')
+      const { kept } = await this.#status(signal)
+      if (kept?.patterns) await checkKeptApart(this.#cluster.ask, { patterns: kept.patterns, output: path, format: kept.format ?? 'text' }, signal)
+      return this.#cluster.ask(protocol.publish, { job: this.id, output: { path, overwrite, force } }, signal)
+    })
+  }
+
+  /**
+   * Gives back the room of what is kept of the job because it could not be published. It cannot be published afterwards. Throws EINVAL
+   * if nothing is kept. Returns how the job stands.
+   */
+  drop(options?: CallOptions | null): Promise<JobStatus> {
+    return perform('drop', undefined, () => ({ signal: signalOption(options, 'drop') }), async ({ signal }) => this.#cluster.ask(protocol.drop, { job: this.id }, signal))
   }
 
   /** From now on an abort of `signal` kills the job, until `wait` has seen its end. */

@@ -12,7 +12,7 @@ import type { JobSpec, StageSpec } from '../../src/protocol/job.ts'
 import { stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import type { InputOptions, OutputFormat, TaskOutput } from '../../src/protocol/task.ts'
 import type { InputOptions as RecordOptions } from '../../src/record/format.ts'
-import { checkApart } from './apart.ts'
+import { checkInputsApart } from './apart.ts'
 import type { Cluster } from './ask.ts'
 import { Job } from './job.ts'
 import { leftOutLine } from './inputs.ts'
@@ -73,7 +73,7 @@ const memoryDefault = 0
 export async function submitJob(cluster: Cluster, store: StoreProgram, submission: Submission): Promise<Job> {
   const { signal } = submission
   const output = normalise(submission.output)
-  const inputs = await checkApart(cluster.ask, { inputs: submission.input, output, format: submission.outputFormat }, signal)
+  const { paths, patterns } = await checkInputsApart(cluster.ask, { inputs: submission.input, output, format: submission.outputFormat }, signal)
   if (!submission.overwrite) await refuseExisting(cluster, output, signal)
   // What both need does not depend on the other: small programs are stored while large inputs are listed.
   const [program, stages] = await Promise.allSettled([storeAll(cluster, store, submission), planStages(cluster, submission)])
@@ -84,7 +84,7 @@ export async function submitJob(cluster: Cluster, store: StoreProgram, submissio
     ...Object.keys(submission.env ?? {}).length > 0 && { env: { ...submission.env } },
     seed: submission.seed ?? cluster.random.below(2 ** 31), fingerprint: submission.fingerprint,
     output: { path: output, overwrite: submission.overwrite ?? false, ...submission.force && { force: true }, format: submission.outputFormat },
-    inputs,
+    inputs: paths, ...patterns.length > 0 && { patterns },
     attemptsMax: submission.attemptsMax ?? attemptsDefault,
     memoryBytes: submission.memoryBytes ?? memoryDefault,
     taskDeadlineMs: submission.taskTimeoutMs ?? 0,

@@ -21,6 +21,7 @@ export async function runNamenode(run: Run): Promise<void> {
     defaults: { replication: settings.replication ?? replicationDefault, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
     user: machine.user, pid: machine.pid, version,
     trashKeepMs: settings.trashKeep,
+    kept: { outputs: settings.keptOutputs, bytes: settings.keptBytes },
     sync: settings.profile !== 'test-without-fsync',
     times: {
       ...settings.heartbeat !== undefined && { heartbeatMs: settings.heartbeat },

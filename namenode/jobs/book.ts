@@ -12,7 +12,8 @@ import type { JobSpec, JobStatus } from '../../src/protocol/job.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Mutation } from '../journal/operation.ts'
 import { checkFree } from '../namespace/reserved.ts'
-import { commitTask, finishJob, forgetJob, loseOutput, publishJob, publishKept, resumeJob, submitJob, sweepStaging } from './mutation.ts'
+import { JobIndex, type KeptBounds } from './jobindex.ts'
+import { commitTask, dropKept, finishJob, forgetJob, loseOutput, publishJob, publishKept, resumeJob, submitJob, sweepStaging } from './mutation.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
 import type { Book, SplitsPage } from './rooms.ts'
 import { allSent, headOf, heads, jobName, jobNumber, pageOf, sentOf, specOf, tasksOf } from './rows.ts'
@@ -36,6 +37,8 @@ export interface BookOptions {
   readonly failpoints?: Failpoints | undefined
   /** A replaced output goes to the trash; else for good. */
   readonly trash?: boolean | undefined
+  /** Of outputs that are kept because they could not be published. */
+  readonly kept?: KeptBounds | undefined
   /** All packed splits of one job; default: limits.jobSplitsBytesMax. */
   readonly splitsBytesMax?: number | undefined
 }
@@ -49,14 +52,15 @@ export class JournalBook implements Book {
   readonly #failpoints: Failpoints
   readonly #trash: boolean
   readonly #splitsBytesMax: number
+  readonly #index: JobIndex
   /** Settles when everything wanted so far has been handed to the journal. */
   #handed: Promise<void> | undefined
   /** Splits that no job has taken over, as far as a page of them has come since the start. */
   readonly #sent = new Map<SplitsId, { bytes: number; monoMs: number }>()
-  #tidied = false
   #closed = false
 
-  constructor({ journal, clock, failpoints = unarmed, trash = true, splitsBytesMax = limits.jobSplitsBytesMax }: BookOptions) {
+  constructor({ journal, clock, failpoints = unarmed, trash = true, kept, splitsBytesMax = limits.jobSplitsBytesMax }: BookOptions) {
+    this.#index = new JobIndex(journal.view, kept)
     this.#splitsBytesMax = splitsBytesMax
     this.#journal = journal
     this.#clock = clock
@@ -71,6 +75,7 @@ export class JournalBook implements Book {
     checkFree(spec.output.path)
     const job = await this.#journal.submit(submitJob, { requestId, actor, spec, nowMs: this.#clock.now() })
     for (const { input } of spec.stages) if (input.kind === 'packed' && input.sent) this.#sent.delete(input.sent.id)
+    this.#changed(job)
     return job
   }
 
@@ -123,44 +128,55 @@ export class JournalBook implements Book {
   }
 
   async publish(job: JobId, status: JobStatus): Promise<Failure | undefined> {
-    this.#tidied = false
-    return this.#refusable(() => {
+    const refused = await this.#refusable(() => {
       this.#failpoints.pass('job.publish.before')
       return this.#write(publishJob, { job, status, nowMs: this.#clock.now(), trashMs: this.#trashMs() })
     })
+    this.#changed(job)
+    return refused
   }
 
   async publishKept({ requestId, actor, job, output }: Parameters<Book['publishKept']>[0]): Promise<void> {
     checkFree(output.path)
     await this.#journal.submit(publishKept, { requestId, actor, job, output, nowMs: this.#clock.now(), trashMs: this.#trashMs() })
+    this.#changed(job)
+  }
+
+  async dropKept(request: Parameters<Book['dropKept']>[0]): Promise<void> {
+    await this.#journal.submit(dropKept, request)
+    this.#changed(request.job)
+  }
+
+  #changed(job: JobId): void {
+    const number = jobNumber(job)
+    if (number !== undefined) this.#index.note(number)
   }
 
   #trashMs(): number | undefined { return this.#trash ? this.#journal.nowMs() : undefined }
 
   async lose(job: JobId, attempt: AttemptId): Promise<void> { await this.#insist(loseOutput, { job, attempt }) }
 
-  async finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined, keep = false): Promise<void> {
-    this.#tidied = false
+  async finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined, keep?: { readonly bytes: number }): Promise<void> {
     const nowMs = this.#journal.nowMs()
-    await this.#insist(finishJob, { job, status, ...failed && { failed }, ...keep && { keep: { nowMs, untilMs: nowMs + limits.unpublishedKeepMs } } })
+    await this.#insist(finishJob, { job, status, ...failed && { failed }, ...keep && { keep: { nowMs, untilMs: nowMs + limits.unpublishedKeepMs, bytes: keep.bytes } } })
+    this.#changed(job)
   }
 
   async tidy(): Promise<boolean> {
-    const { view } = this.#journal
     await this.#forgetSplits()
-    for (const job of staged(view)) {
+    const index = this.#index
+    const due = index.due(this.#journal.nowMs())
+    for (const job of staged(this.#journal.view)) {
       const number = jobNumber(job)
-      const head = number === undefined ? undefined : headOf(view, number)
-      if (head?.status.state !== 'running' && !(head?.kept && this.#journal.nowMs() < head.kept.untilMs)) await this.#write(sweepStaging, { job })
+      if (number !== undefined && (index.isRunning(number) || (index.isKept(number) && !due.has(number)))) continue
+      await this.#write(sweepStaging, { job })
+      this.#changed(job)
     }
-    if (this.#tidied) return false
-    const ended = [...heads(view)].filter(({ head }) => head.status.state !== 'running' && !head.kept).map(({ number }) => number)
+    const ended = index.ended
     const [oldest] = ended
-    if (oldest === undefined || ended.length <= limits.jobsKept) {
-      this.#tidied = true
-      return false
-    }
+    if (oldest === undefined || ended.length <= limits.jobsKept) return false
     await this.#write(forgetJob, { number: oldest })
+    index.note(oldest)
     return true
   }
 
@@ -184,7 +200,8 @@ export class JournalBook implements Book {
   }
 
   running(): JobId[] {
-    return [...heads(this.#journal.view)].filter(({ head }) => head.status.state === 'running').map(({ number }) => jobName(number))
+    this.#index.load()
+    return this.#index.running.map(jobName)
   }
 
   /** Hands an operation to the journal after those wanted before it, as soon as there is room. */

@@ -103,6 +103,11 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
     return statusOf(job)
   }
 
+  async function drop({ requestId, job }: RequestOf<typeof protocol.drop>, { user }: CallContext): Promise<JobStatus> {
+    await book.dropKept({ requestId, actor: rooms.actor(user), job })
+    return statusOf(job)
+  }
+
   /** Tasks are counted over all stages; `from` is such a number. */
   function page(id: JobId, only: number | undefined, from = 0, limit = pageTasks): { tasks: TaskStatus[]; next?: number } {
     const { stages } = statusOf(id)
@@ -186,6 +191,7 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
     route(protocol.tasks, ({ job, stage, from, limit }) => page(job, stage, from, limit)),
     route(protocol.kill, ({ job }, context) => kill(job, context)),
     route(protocol.publish, publish),
+    route(protocol.drop, drop),
     route(protocol.logPlaces, ({ job }) => logs(job)),
     route(task.finished, finished),
     route(task.progress, ({ node, attempts }) => {

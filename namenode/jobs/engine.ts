@@ -169,11 +169,17 @@ export class Engine {
       case 'commit':
         return this.#journal(() => book.commit(effect.job, effect.record), refused => ({ kind: 'committed', record: effect.record, ...refused && { refused } }))
       case 'lose': return this.#journal(() => book.lose(effect.job, effect.attempt), () => undefined)
-      case 'finish': return this.#journal(() => book.finish(effect.job, effect.status, effect.failed, effect.keep), () => ({ kind: 'ended', job: effect.job }))
+      case 'finish': return this.#journal(() => book.finish(effect.job, effect.status, effect.failed, effect.keep ? { bytes: this.#outputBytes(effect.job) } : undefined), () => ({ kind: 'ended', job: effect.job }))
       case 'publish':
         return this.#journal(() => book.publish(effect.job, effect.status), failure => (failure ? { kind: 'unpublished', job: effect.job, failure } : { kind: 'ended', job: effect.job }))
       default: unreachable(effect)
     }
+  }
+
+  /** Of the files of a job that has been computed. */
+  #outputBytes(job: JobId): number {
+    const files = this.machine.jobs.get(job)?.stages.at(-1)?.tasks.flatMap(({ won }) => (won?.output.kind === 'files' ? won.output.files : [])) ?? []
+    return files.reduce((sum, { length }) => sum + length, 0)
   }
 
   /**

@@ -14,6 +14,7 @@ import type { Actor } from '../journal/operation.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { Registry } from '../nodes/registry.ts'
 import { JournalBook } from './book.ts'
+import type { KeptBounds } from './jobindex.ts'
 import { jobRoutes } from './conversation.ts'
 import { Engine } from './engine.ts'
 import type { Event } from './event.ts'
@@ -35,6 +36,8 @@ export interface JobsOptions {
   readonly halted: () => boolean
   /** A replaced output goes to the trash; else for good. */
   readonly trash: boolean
+  /** Bounds of what is kept of jobs that could not be published. */
+  readonly kept?: KeptBounds | undefined
 }
 
 export class Jobs {
@@ -45,8 +48,8 @@ export class Jobs {
   #early: Event[] | undefined = []
   #toOpen = false
 
-  constructor({ clock, failpoints, log, journal, registry, tokens, holders, actor, halted, trash }: JobsOptions) {
-    this.#book = new JournalBook({ journal, clock, failpoints, trash })
+  constructor({ clock, failpoints, log, journal, registry, tokens, holders, actor, halted, trash, kept }: JobsOptions) {
+    this.#book = new JournalBook({ journal, clock, failpoints, trash, kept })
     const rooms = {
       clock, awake: registry.awake, log, book: this.#book, actor, halted,
       nodes: {

@@ -83,24 +83,37 @@ export const loseOutput = mutation<{ job: JobId; attempt: AttemptId }, undefined
 })
 
 /** The job ends and publishes nothing. `keep`: what it computed stays, so that it can be published later. */
-export const finishJob = mutation<{ job: JobId; status: JobStatus; failed?: TaskRecord | undefined; keep?: { readonly nowMs: number; readonly untilMs: number } }, undefined>({
+export const finishJob = mutation<{ job: JobId; status: JobStatus; failed?: TaskRecord | undefined; keep?: { readonly nowMs: number; readonly untilMs: number; readonly bytes?: number } }, undefined>({
   kind: 'job.finish',
   mutate(draft, { job, status, failed, keep }) {
     const { number, head } = runningJob(draft, job)
     if (failed) putTask(draft, number, failed)
     if (!keep || !keepStaging(draft, job, head.user, keep.nowMs)) endJob(draft, number, head, status)
     else {
-      const { inputs = [] } = specOf(draft, number)!
+      const { inputs = [], patterns, output: { format } } = specOf(draft, number)!
       const rest = forgetPlan(draft, number, head)
-      putHead(draft, number, { ...rest, status: { ...status, ...keptStatus(status, keep.untilMs) }, kept: { untilMs: keep.untilMs, inputs } })
+      const { untilMs, bytes } = keep
+      const size = bytes === undefined ? {} : { bytes }
+      putHead(draft, number, { ...rest, status: keptStatus(status, { untilMs, ...size, format, ...patterns && { patterns } }), kept: { untilMs, inputs, ...size } })
     }
     return undefined
   },
 })
 
-function keptStatus({ job, failure }: JobStatus, untilMs: number): Pick<JobStatus, 'kept' | 'failure'> {
-  const advice = `what the job has computed is kept until ${new Date(untilMs).toISOString()}: "gristmill job publish ${job} --output PATH" publishes it elsewhere`
-  return { kept: { untilMs }, ...failure && { failure: { ...failure, message: `${failure.message}; ${advice}` } } }
+function keptStatus(status: JobStatus, kept: NonNullable<JobStatus['kept']>): JobStatus {
+  const { failure } = status
+  return { ...status, kept, ...failure && { failure: { ...failure, message: failure.message + advice(status.job, kept.untilMs) } } }
+}
+
+const advice = (job: JobId, untilMs: number): string =>
+  `; what the job has computed is kept until ${new Date(untilMs).toISOString()}: "gristmill job publish ${job} --output PATH" publishes it elsewhere, "gristmill job drop ${job}" gives its room back`
+
+/** The output is not kept any more, and the reason of the failure says so. */
+function unkept({ kept, ...head }: JobRecord): JobRecord {
+  const { kept: _, failure, ...status } = head.status
+  const told = kept && advice(status.job, kept.untilMs)
+  const message = failure && told && failure.message.endsWith(told) ? `${failure.message.slice(0, -told.length)}; what the job had computed is not kept any more` : failure?.message
+  return { ...head, status: { ...status, ...failure && { failure: { ...failure, message: message! } } } }
 }
 
 /** The job succeeds, and its output is there: all of it, with `_SUCCESS`, in the place of an old one if it may be. */
@@ -119,12 +132,8 @@ export const publishJob = mutation<{ job: JobId; status: JobStatus; nowMs: numbe
 export const publishKept = mutation<{ requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace; nowMs: number; trashMs?: number | undefined }, undefined>({
   kind: 'job.installKept',
   mutate(draft, { actor, job, output, nowMs, trashMs }) {
-    const number = jobNumber(job)
-    const head = number === undefined ? undefined : headOf(draft, number)
-    if (number === undefined || !head) throw new GristmillError('ENOENT', `there is no job ${job}`, { details: { job } })
-    if (!actor.root && actor.user !== head.user) throw new GristmillError('EACCES', `job ${job} is ${head.user}'s; only ${head.user} or the cluster's superuser may publish it`, { details: { job } })
-    const { kept, ...rest } = head
-    if (!kept) throw new GristmillError('EINVAL', `job ${job} cannot be published: ${whyNot(head)}`, { details: { job } })
+    const { number, head, kept } = keptJob(draft, actor, job, 'publish')
+    const { kept: _kept, ...rest } = head
     checkOutput(draft, actor, output, kept.inputs)
     publishOutput(draft, { job, actor, owner: head.user, output, nowMs, trashMs })
     const { failure: _, kept: __, ...status } = head.status
@@ -133,10 +142,32 @@ export const publishKept = mutation<{ requestId: RequestId; actor: Actor; job: J
   },
 })
 
+/** What is kept of a job goes, because its owner has said so. */
+export const dropKept = mutation<{ requestId: RequestId; actor: Actor; job: JobId }, undefined>({
+  kind: 'job.dropKept',
+  mutate(draft, { actor, job }) {
+    const { number, head } = keptJob(draft, actor, job, 'drop')
+    dropStaging(draft, job)
+    const rest = unkept(head)
+    putHead(draft, number, { ...rest, status: { ...rest.status, version: rest.status.version + 1 } })
+    return undefined
+  },
+})
+
+/** Throws ENOENT, EACCES, and EINVAL if nothing is kept of the job. */
+function keptJob(draft: Draft, actor: Actor, job: JobId, verb: 'publish' | 'drop'): { number: number; head: JobRecord; kept: NonNullable<JobRecord['kept']> } {
+  const number = jobNumber(job)
+  const head = number === undefined ? undefined : headOf(draft, number)
+  if (number === undefined || !head) throw new GristmillError('ENOENT', `there is no job ${job}`, { details: { job } })
+  if (!actor.root && actor.user !== head.user) throw new GristmillError('EACCES', `job ${job} is ${head.user}'s; only ${head.user} or the cluster's superuser may ${verb} it`, { details: { job } })
+  if (!head.kept) throw new GristmillError('EINVAL', verb === 'publish' ? `job ${job} cannot be published: ${whyNot(head)}` : `there is nothing to drop of job ${job}: ${whyNot(head)}`, { details: { job } })
+  return { number, head, kept: head.kept }
+}
+
 function whyNot({ status }: JobRecord): string {
   switch (status.state) {
     case 'succeeded': return `its output is ${status.output} already`
-    case 'failed': return 'nothing of it is kept, because it failed before it had computed everything, or too long ago; run it again'
+    case 'failed': return 'nothing of it is kept, because it failed before it had computed everything or too long ago, or because it was dropped; run it again'
     case 'cancelled': return 'it was cancelled, and nothing of it is kept; run it again'
     default: return 'it has not ended; when it succeeds, its output is published'
   }
@@ -177,11 +208,7 @@ export const sweepStaging = mutation<{ job: JobId }, undefined>({
     const head = number === undefined ? undefined : headOf(draft, number)
     if (head?.status.state === 'running') return undefined
     dropStaging(draft, job)
-    if (number !== undefined && head?.kept) {
-      const { kept: _, ...rest } = head
-      const { kept: __, ...status } = head.status
-      putHead(draft, number, { ...rest, status })
-    }
+    if (number !== undefined && head?.kept) putHead(draft, number, unkept(head))
     return undefined
   },
 })
@@ -194,4 +221,4 @@ export function runningJob(draft: Draft, job: JobId): { number: number; head: Jo
   return { number, head }
 }
 
-export const jobMutations: readonly AnyMutation[] = [submitJob, resumeJob, commitTask, loseOutput, finishJob, publishJob, publishKept, forgetJob, sweepStaging, ...sentMutations]
+export const jobMutations: readonly AnyMutation[] = [submitJob, resumeJob, commitTask, loseOutput, finishJob, publishJob, publishKept, dropKept, forgetJob, sweepStaging, ...sentMutations]

@@ -40,7 +40,7 @@ export interface JobRecord {
   /** The status that is shown once the job has ended; before, the one it started with. */
   readonly status: JobStatus
   /** It failed to be published: its output stays in its staging until then. `inputs`: what was named as its input. */
-  readonly kept?: { readonly untilMs: number; readonly inputs: readonly string[] }
+  readonly kept?: { readonly untilMs: number; readonly inputs: readonly string[]; readonly bytes?: number }
   /** Splits that were sent before the job; they go with its spec. */
   readonly taken?: readonly TakenSplits[]
   /** What remains of the spec when the job is over: enough to see what it was, without its splits. */

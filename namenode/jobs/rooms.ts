@@ -72,12 +72,14 @@ export interface Book {
   /** The failure if the task's output is not where it should be. */
   commit(job: JobId, record: TaskRecord): Promise<Failure | undefined>
   lose(job: JobId, attempt: AttemptId): Promise<void>
-  /** `keep`: all of it was computed, and may be published later. */
-  finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined, keep?: boolean): Promise<void>
+  /** `keep`: all of it was computed, so many bytes, and may be published later. */
+  finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined, keep?: { readonly bytes: number }): Promise<void>
   /** The failure if the output cannot be published as it was asked for; then nothing has happened. */
   publish(job: JobId, status: JobStatus): Promise<Failure | undefined>
   /** Publishes what was kept of a job. Throws ENOENT, EACCES, EINVAL if nothing is kept, and what publishing throws. */
   publishKept(request: { requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace }): Promise<void>
+  /** What is kept of a job goes. Throws ENOENT, EACCES, EINVAL if nothing is kept. */
+  dropKept(request: { requestId: RequestId; actor: Actor; job: JobId }): Promise<void>
   /** Forgets the oldest ended jobs beyond limits.jobsKept, and staging that nobody owns. One small step; true if there is more. */
   tidy(): Promise<boolean>
 

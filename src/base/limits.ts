@@ -93,6 +93,9 @@ const processLimits = {
   jobsRunningMax: 1000,
   /** Jobs that have ended and can still be looked at; older ones are forgotten. */
   jobsKept: 1000,
+  /** Outputs of jobs that were computed and could not be published, unless settings say otherwise. */
+  keptOutputsMax: 100,
+  keptBytesMax: 1024 * 1024 * MiB,
   /** Ended attempts of one task that are kept for people to look at. */
   attemptsKeptMax: 20,
   /** Losses of one task (nodes that died, map outputs that went) before its job gives up: no loop is endless. */

@@ -111,6 +111,8 @@ export const settings = {
   leaseSoft: duration({ fallback: '30s', usedBy: ['namenode'], about: 'Silence of a writer after which another may take its path.' }),
   leaseHard: duration({ fallback: '10m', usedBy: ['namenode'], about: 'Silence of a writer after which its file is given up.' }),
   trashKeep: duration({ fallback: '24h', usedBy: ['namenode', 'up'], about: 'How long what was removed stays in the trash; 0 removes at once.' }),
+  keptOutputs: count(0, 1000, { fallback: '100', usedBy: ['namenode', 'up'], about: 'Jobs that were computed and could not be published of which the output is kept, for a week, for `job publish`; of more the oldest goes.' }),
+  keptBytes: bytes({ fallback: '1TiB', usedBy: ['namenode', 'up'], about: 'What these outputs may have together, without replicas; of more the oldest go. The newest one is kept whatever it has.' }),
   backupDir: path({ fallback: '`backups` in the namenode\'s directory', usedBy: ['namenode'], about: 'Where a namenode makes backups of its state. Another disk survives what this one does not.' }),
   backupEvery: duration({ fallback: '24h', usedBy: ['namenode'], about: 'How often it does so by itself, if anything has changed; 0s for never.' }),
   backupKeep: count(1, 1000, { fallback: '3', usedBy: ['namenode'], about: 'Backups that are kept. The journal is kept from the oldest of them on.' }),

@@ -43,6 +43,8 @@ export const jobSpec = Type.Object({
   output: Type.Object({ path, overwrite: Type.Boolean(), force: Type.Optional(Type.Boolean()), format: outputFormat }),
   /** Files and directories that were named as input: the output may not lie in them, nor they in it. */
   inputs: Type.Optional(Type.Array(path, { maxItems: 10_000 })),
+  /** Patterns that were named as input. */
+  patterns: Type.Optional(Type.Array(path, { maxItems: 10_000 })),
   /** Tries of one task before the job fails. */
   attemptsMax: Type.Integer({ minimum: 1, maximum: 100 }),
   /** Memory of one executor. */
@@ -105,7 +107,14 @@ export const jobStatus = Type.Object({
   finishedMs: Type.Optional(instant),
   failure: Type.Optional(failure),
   /** Its output was computed and could not be published; it is kept until then, for `job.publish`. */
-  kept: Type.Optional(Type.Object({ untilMs: instant })),
+  kept: Type.Optional(Type.Object({
+    untilMs: instant,
+    /** Of its files; missing in what an earlier version has kept. */
+    bytes: Type.Optional(count),
+    format: Type.Optional(outputFormat),
+    /** Patterns among its inputs: whoever publishes it elsewhere looks that the output does not overlap what they match. */
+    patterns: Type.Optional(Type.Array(path, { maxItems: 10_000 })),
+  })),
   stages: Type.Array(stageStatus),
   /** Sum over committed attempts of all stages. */
   counters,
@@ -164,6 +173,13 @@ export const kill = message('job.kill', {
 export const publish = message('job.publish', {
   mutation: true,
   request: Type.Object({ requestId, job: jobId, output: Type.Object({ path, overwrite: Type.Optional(Type.Boolean()), force: Type.Optional(Type.Boolean()) }) }),
+  reply: jobStatus,
+})
+
+/** What is kept of a job whose publishing failed goes, for good. EINVAL if nothing is kept. */
+export const drop = message('job.drop', {
+  mutation: true,
+  request: Type.Object({ requestId, job: jobId }),
   reply: jobStatus,
 })
 

@@ -128,12 +128,14 @@ test('a job that cannot publish what it has computed is published elsewhere, and
     return status.state !== 'running' && status.state !== 'publishing' && status
   })
   expect(ended).toMatchObject({ state: 'failed', failure: { message: expect.stringContaining(`gristmill job publish ${detached}`) } })
-  expect(await cluster.ok(['job', detached])).toContain('kept       until')
+  expect(await cluster.ok(['job', detached])).toMatch(/^kept {7}.* until .*, or gristmill job drop /m)
   expect(await cluster.run(['job', 'publish', detached])).toMatchObject({ code: 2, stderr: expect.stringContaining('--output') })
   expect(await cluster.run(['job', 'publish', detached, '-o', '/words'])).toMatchObject({ code: 1, stderr: expect.stringContaining('--overwrite') })
   expect(await cluster.ok(['job', 'publish', detached, '-o', 'late-words'])).toBe(`${detached}: published as /late-words\n`)
   expect(await outputOf('/late-words')).toEqual(input.counts)
   expect(JSON.parse(await cluster.ok(['job', detached, '--json']))).toMatchObject({ state: 'succeeded', output: '/late-words' })
+  expect(await cluster.run(['job', 'drop', detached])).toMatchObject({ code: 1, stderr: expect.stringContaining('its output is /late-words already') })
+  expect(await cluster.run(['job', 'drop'])).toMatchObject({ code: 2, stderr: expect.stringContaining('which job?') })
 })
 
 test('an input without records gives an empty output', async () => {

@@ -91,15 +91,15 @@ const jobs: CommandSpec = {
 const jobNote = 'A job is named by its id, a beginning of it that fits one job only, or `last`.'
 
 const job: CommandSpec = {
-  name: 'job', args: '[publish] <id>', about: 'stages, tasks, attempts, counters, locality and times of a job',
-  notes: `${jobNote}\n\n\`publish\` gives a place to the output of a job that was computed and could not be published where it was to be; it is kept for a week.`,
+  name: 'job', args: '[publish|drop] <id>', about: 'stages, tasks, attempts, counters, locality and times of a job',
+  notes: `${jobNote}\n\n\`publish\` gives a place to the output of a job that was computed and could not be published where it was to be; it is kept for a week.\n\`drop\` gives back the room of what is kept; the job cannot be published then.`,
   options: [
     option('--tasks', 'every task with its attempts'),
     option('-o, --output <path>', 'publish: the directory to publish'),
     option('--overwrite', 'publish: replace the output of an earlier job if it is there'),
     option('--force', 'publish, with --overwrite: replace any directory'),
   ],
-  examples: [['gristmill job last', 'the newest job'], ['gristmill job publish job-7 --output /words-2', 'what job-7 has computed, elsewhere']],
+  examples: [['gristmill job last', 'the newest job'], ['gristmill job publish job-7 --output /words-2', 'what job-7 has computed, elsewhere'], ['gristmill job drop job-7', 'what job-7 has computed is not needed']],
   load: () => import('../commands/job.ts'),
 }
 

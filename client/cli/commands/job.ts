@@ -1,7 +1,8 @@
 // job: one job with its stages, counters and locality; with --tasks, every attempt. `job publish` gives a place to the output of a job
-// that could not be published.
+// that could not be published, `job drop` gives its room back.
 
 import { GristmillError } from '../../../src/base/errors.ts'
+import type { JobId } from '../../../src/base/ids.ts'
 import type { Context } from '../context.ts'
 import { findJob } from '../jobname.ts'
 import { jobLines, placesLine, taskLines } from '../jobview.ts'
@@ -11,13 +12,16 @@ interface JobOptions { tasks?: boolean; output?: string; overwrite?: boolean; fo
 
 export async function run(context: Context, operands: readonly string[], options: JobOptions): Promise<void> {
   if (operands[0] === 'publish') return publish(context, operands[1], options)
-  const [id, more] = operands
-  if (more !== undefined) throw new GristmillError('USAGE', `"${id}" is not publish; gristmill job --help tells more`)
+  const dropped = operands[0] === 'drop'
+  const [id, more] = dropped ? operands.slice(1) : operands
+  if (id === undefined) throw new GristmillError('USAGE', 'which job? gristmill job drop ID')
+  if (more !== undefined) throw new GristmillError('USAGE', `"${id}" is neither publish nor drop; gristmill job --help tells more`)
   for (const flag of ['output', 'overwrite', 'force'] as const) if (options[flag] !== undefined) throw new GristmillError('USAGE', `--${flag} belongs to gristmill job publish`)
   const { printer, signal } = context
   const mill = await context.mill()
   const { clock } = await context.world()
-  const status = await findJob(context, id!)
+  const status = await findJob(context, id)
+  if (dropped) return drop(context, status.job)
   const tasks = await Array.fromAsync(mill.job(status.job).tasks({ signal }))
   if (context.json) return printer.json({ ...status, tasks })
   for (const line of jobLines(status, clock.now())) await printer.line(line)
@@ -38,4 +42,11 @@ async function publish(context: Context, id: string | undefined, { output, overw
   const mill = await context.mill()
   const status = await advised(mill.job(job).publish(output, { overwrite: overwrite === true, force: force === true, signal }))
   return context.json ? printer.json(status) : printer.line(`${job}: published as ${status.output}`)
+}
+
+async function drop(context: Context, id: JobId): Promise<void> {
+  const { printer, signal } = context
+  const mill = await context.mill()
+  const status = await mill.job(id).drop({ signal })
+  return context.json ? printer.json(status) : printer.line(`${id}: what was kept of it is gone`)
 }

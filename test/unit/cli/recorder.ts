@@ -138,7 +138,7 @@ export class Recorder extends FakeMill {
   }
   job(id: string): object {
     return {
-      id, status: async () => this.#status, kill: async () => this.#did('job.kill', [id], this.#status), publish: async (...args: unknown[]) => this.#did('job.publish', args, this.#status), wait: async () => this.#status,
+      id, status: async () => this.#status, kill: async () => this.#did('job.kill', [id], this.#status), drop: async (...args: unknown[]) => this.#did('job.drop', args, this.#status), publish: async (...args: unknown[]) => this.#did('job.publish', args, this.#status), wait: async () => this.#status,
       tasks: (...args: unknown[]) => this.#stream('job.tasks', args, this.#tasks()), watch: () => this.#stream('job.watch', [], [this.#status]),
       logs: (...args: unknown[]) => this.#stream('job.logs', args, [{ attempt: attemptId({ job: this.jobId, stage: 0, task: 0, attempt: 0 }), node: 'n1', text: 'log\n' }]),
     }

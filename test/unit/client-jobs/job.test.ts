@@ -221,7 +221,23 @@ test('an output that overlaps an input is refused before anything is stored or s
 })
 
 test('what is kept of a job is published by its path', async () => {
-  const { cluster, asked } = clusterOf({ 'job.publish': () => statusOf('succeeded', 9, { output: '/elsewhere' }) })
+  const { cluster, asked } = clusterOf({ 'job.publish': () => statusOf('succeeded', 9, { output: '/elsewhere' }), 'job.watch': () => statusOf('failed', 8, { kept: { untilMs: 5 } }) })
   expect(await new Job(cluster, job).publish('elsewhere/', { overwrite: true })).toMatchObject({ state: 'succeeded', output: '/elsewhere' })
-  expect(asked).toEqual([{ name: 'job.publish', request: { job, output: { path: '/elsewhere', overwrite: true, force: false } } }])
+  expect(asked.slice(1)).toEqual([{ name: 'job.publish', request: { job, output: { path: '/elsewhere', overwrite: true, force: false } } }])
+})
+
+test('what is kept is not published where a pattern among the inputs of its job would find it, nor over files that one matches', async () => {
+  const kept = (patterns: string[]) => clusterOf({ 'job.publish': () => statusOf('succeeded', 9), 'job.watch': () => statusOf('failed', 8, { kept: { untilMs: 5, format: 'csv', patterns } }) })
+  for (const [pattern, output] of [['/logs/*/part-*.csv', '/logs/sums'], ['/logs/*', '/logs/sums'], ['/i*/a', '/in'], ['/*/a', '/in']] as const) {
+    const { cluster, asked } = kept([pattern])
+    await expect(new Job(cluster, job).publish(output, { overwrite: true, force: true }), `${pattern} ${output}`).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining(pattern) })
+    expect(asked.map(each => each.name)).toEqual(['job.watch'])
+  }
+  for (const [pattern, output] of [['/logs/*/part-*.txt', '/logs/sums'], ['/logs/*.csv', '/logs/sums'], ['/in/*', '/input']] as const) await new Job(kept([pattern]).cluster, job).publish(output)
+})
+
+test('what is kept of a job is dropped', async () => {
+  const { cluster, asked } = clusterOf({ 'job.drop': () => statusOf('failed', 9) })
+  expect(await new Job(cluster, job).drop()).toMatchObject({ state: 'failed' })
+  expect(asked).toEqual([{ name: 'job.drop', request: { job } }])
 })

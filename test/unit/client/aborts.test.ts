@@ -86,6 +86,7 @@ const table: Record<string, Call> = {
   'job.watch': ({ job }, signal) => job.watch(signal).next(),
   'job.wait': ({ job }, signal) => job.wait({ signal }),
   'job.kill': ({ job }, signal) => job.kill({ signal }),
+  'job.drop': ({ job }, signal) => job.drop({ signal }),
   'job.publish': ({ job }, signal) => job.publish('/out', { signal }),
   'job.tasks': ({ job }, signal) => job.tasks({ signal }).next(),
   'job.logs': ({ job }, signal) => job.logs({ signal }).next(),

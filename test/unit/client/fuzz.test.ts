@@ -46,7 +46,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.nodes.balance': [[], ['threshold', 'bytesPerSecond', 'signal']], 'mill.nodes.stopBalance': [[], ['signal']], 'mill.nodes.balanceStatus': [[], ['signal']],
   'file.stat': [[], ['bigint', 'signal']], 'file.read': [[Buffer.alloc(4)], ['offset', 'length', 'position', 'signal']], 'file.readFile': [[], ['encoding', 'signal']],
   'file.createReadStream': [[], ['start', 'end', 'encoding', 'highWaterMark', 'emitClose', 'signal']], 'file.readLines': [[], ['start', 'end', 'encoding', 'highWaterMark', 'signal']],
-  'job.status': [[], ['signal']], 'job.watch': [[], ['signal']], 'job.wait': [[], ['onStatus', 'signal']], 'job.kill': [[], ['signal']], 'job.publish': [['/o'], ['overwrite', 'force', 'signal']],
+  'job.status': [[], ['signal']], 'job.watch': [[], ['signal']], 'job.wait': [[], ['onStatus', 'signal']], 'job.kill': [[], ['signal']], 'job.drop': [[], ['signal']], 'job.publish': [['/o'], ['overwrite', 'force', 'signal']],
   'job.tasks': [[], ['stage', 'signal']], 'job.logs': [[], ['stage', 'task', 'attempt', 'follow', 'signal']],
 }
 /** They take nothing, or are for the command line, which checks its own words. */

@@ -4,6 +4,8 @@
 import { expect, test } from 'vitest'
 import type { Mutation } from '../../../namenode/journal/operation.ts'
 import { allMutations } from '../../../namenode/mutations.ts'
+import { JournalBook } from '../../../namenode/jobs/book.ts'
+import type { KeptBounds } from '../../../namenode/jobs/jobindex.ts'
 import { checkSpec } from '../../../namenode/jobs/spec.ts'
 import { publishKept as publishKeptMutation } from '../../../namenode/jobs/mutation.ts'
 import { mkdir, setAttributes, touch } from '../../../namenode/namespace/names.ts'
@@ -43,13 +45,13 @@ async function published(opened: Opened, spec: JobSpec): Promise<JobId> {
 }
 
 /** Publishing fails, and the job ends as the scheduler ends it. */
-async function unpublished(opened: Opened, spec: JobSpec, spoil: () => Promise<unknown>): Promise<JobId> {
+async function unpublished(opened: Opened, spec: JobSpec, spoil: () => Promise<unknown>, bytes = 10): Promise<JobId> {
   const { book } = opened
   const job = await computed(opened, spec)
   await spoil()
   const failure = await book.publish(job, over(book, job, 'succeeded'))
   expect(failure).toBeDefined()
-  await book.finish(job, { ...over(book, job, 'failed'), failure: failure! }, undefined, true)
+  await book.finish(job, { ...over(book, job, 'failed'), failure: failure! }, undefined, { bytes })
   return job
 }
 
@@ -254,6 +256,67 @@ test('what is kept is there after a restart, for a week, and is not published tw
   expect(book.head(gone)!.status.kept).toBeUndefined()
   await expect(publishKept(opened, gone, '/out2')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('run it again') })
   await expect(publishKept(opened, 'job-99' as JobId, '/out2')).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+test('what is kept can be dropped by its owner, and the reason of the failure then says that nothing is kept', async () => {
+  const opened = await open()
+  const { bench, book } = opened
+  const job = await unpublished(opened, { ...mapOnly('/later'), patterns: ['/in/*.csv'] }, () => write(bench, '/later/file'))
+  const before = book.head(job)!.status
+  expect(before).toMatchObject({ kept: { bytes: 10, format: 'text', patterns: ['/in/*.csv'] }, failure: { message: expect.stringContaining(`gristmill job drop ${job}`) } })
+  const drop = (user: string, id = job) => book.dropKept({ requestId: requestId(`d:${++requests}`), actor: { user, root: false }, job: id })
+  await expect(drop('bob')).rejects.toMatchObject({ code: 'EACCES', message: expect.stringContaining('may drop it') })
+  await expect(drop('ann', 'job-99' as JobId)).rejects.toMatchObject({ code: 'ENOENT' })
+  await book.dropKept({ requestId: requestId('twice:drop'), actor: ann, job })
+  await book.dropKept({ requestId: requestId('twice:drop'), actor: ann, job })
+  const after = book.head(job)!
+  expect([after.kept, after.status.kept]).toEqual([undefined, undefined])
+  expect(after.status.version).toBe(before.version + 1)
+  expect(after.status.failure!.message).toBe(before.failure!.message.replace(/; what the job has computed.*$/, '; what the job had computed is not kept any more'))
+  expect(names(bench, '/.gristmill/jobs')).toEqual([])
+  await expect(drop('ann')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('nothing to drop') })
+  await expect(publishKept(opened, job, '/out')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('dropped') })
+  await replayed(bench)
+})
+
+test('what is kept is bounded in number and in bytes: the oldest go, and the newest stays whatever it has', async () => {
+  const keep = async (kept: KeptBounds, bytes: readonly number[], restart = false): Promise<string[]> => {
+    let { bench } = await open()
+    let book = new JournalBook({ journal: bench.journal, clock: bench.clock, kept })
+    for (const [i, own] of bytes.entries()) await unpublished({ bench, book }, mapOnly(`/o${i}`), () => write(bench, `/o${i}/file`), own)
+    if (restart) {
+      ({ bench } = await open(bench))
+      book = new JournalBook({ journal: bench.journal, clock: bench.clock, kept })
+    }
+    await book.tidy()
+    const left = names(bench, '/.gristmill/jobs').map(path => path.slice('/.gristmill/jobs/'.length))
+    for (const record of book.newest()) expect(record.kept !== undefined, record.status.job).toBe(left.includes(record.status.job))
+    return left
+  }
+  expect(await keep({ outputs: 2 }, [5, 5, 5])).toEqual(['job-2', 'job-3'])
+  expect(await keep({ outputs: 2 }, [5, 5, 5], true)).toEqual(['job-2', 'job-3'])
+  expect(await keep({ outputs: 0 }, [5, 5])).toEqual([])
+  expect(await keep({ bytes: 100 }, [50, 50, 50])).toEqual(['job-2', 'job-3'])
+  expect(await keep({ bytes: 100 }, [50, 200])).toEqual(['job-2'])
+  expect(await keep({}, [50, 200])).toEqual(['job-1', 'job-2'])
+})
+
+test('the heads of jobs are read once, not again for each job that ends', async () => {
+  const opened = await open()
+  const { bench, book } = opened
+  for (let i = 0; i < 5; i++) await published(opened, mapOnly(`/out${i}`))
+  await book.tidy()
+  const { view } = bench.journal
+  let ranges = 0
+  const range = view.range.bind(view)
+  view.range = (table, bounds) => {
+    if (table === 'jobs') ranges++
+    return range(table, bounds)
+  }
+  const job = await computed(opened, mapOnly('/again'))
+  await book.publish(job, over(book, job, 'succeeded'))
+  await book.tidy()
+  expect(ranges).toBe(0)
 })
 
 test('a job whose staging has been removed by hand keeps nothing, and says nothing else', async () => {

@@ -53,7 +53,7 @@ export class MemoryBook implements Book {
     await turn()
   }
 
-  async finish(job: JobId, status: JobRecord['status'], failed: TaskRecord | undefined, keep = false): Promise<void> {
+  async finish(job: JobId, status: JobRecord['status'], failed: TaskRecord | undefined, keep?: object): Promise<void> {
     const kept = this.jobs.get(job)!
     kept.record = { ...kept.record, status: { ...status, ...keep && { kept: { untilMs: 1_000_000 } } } }
     if (failed) kept.tasks.set(`${failed.stage}.${failed.task}`, failed)
@@ -71,6 +71,13 @@ export class MemoryBook implements Book {
     await turn()
     const kept = this.jobs.get(job)!
     kept.record = { ...kept.record, status: { ...kept.record.status, state: 'succeeded', output: output.path } }
+  }
+
+  async dropKept({ job }: Parameters<Book['dropKept']>[0]): Promise<void> {
+    await turn()
+    const kept = this.jobs.get(job)!
+    const { kept: _, ...status } = kept.record.status
+    kept.record = { ...kept.record, status }
   }
 
   async tidy(): Promise<boolean> { return false }
