@@ -118,10 +118,35 @@ export interface MapReduce {
 /** Tells our objects from others, whichever copy of this file has made them. */
 const mark = Symbol.for('gristmill.program')
 
-/** What `input` and `output` may say, and which formats there are. */
-const inputNames = new Set(['path', 'encoding', 'invalidUtf8', 'badRecords', 'format', 'delimiter', 'header', 'bytes', 'largeIntegers'])
+interface Saying {
+  /** The formats for which it means something; all if missing. */
+  readonly formats?: readonly string[]
+  readonly values?: readonly unknown[]
+  /** In words, and whether a value is one; for what `values` cannot list. */
+  readonly kind?: readonly [string, (value: unknown) => boolean]
+}
+
+const oneAscii: Saying['kind'] = ['one ASCII character other than a quote or a line end, such as \';\' or \'\\t\'', value => typeof value === 'string' && value.length === 1 && value > '\0' && value < '\x80' && !'"\r\n'.includes(value)]
+const flag = [true, false]
+
+/** What `input` and `output` may say beside `path` and `format`, and which formats there are. */
+const inputSayings: Readonly<Record<string, Saying>> = {
+  encoding: { values: ['utf8', 'latin1', 'utf16le', 'utf16be'] },
+  invalidUtf8: { values: ['replace', 'error'] },
+  badRecords: { values: ['error', 'skip'] },
+  delimiter: { formats: ['csv'], kind: oneAscii },
+  header: { formats: ['csv'], values: flag },
+  bytes: { formats: ['whole'], values: flag },
+  largeIntegers: { formats: ['jsonl'], values: ['bigint', 'string', 'error'] },
+}
 const inputFormats = ['lines', 'jsonl', 'csv', 'whole']
-const outputNames = new Set(['path', 'format', 'delimiter', 'header', 'columns', 'replication', 'blockBytes'])
+const outputSayings: Readonly<Record<string, Saying>> = {
+  delimiter: { formats: ['csv'], kind: oneAscii },
+  header: { formats: ['csv'], values: flag },
+  columns: { formats: ['csv'] },
+  replication: {},
+  blockBytes: {},
+}
 const outputFormats = ['text', 'jsonl', 'csv']
 
 const known = new Set(['input', 'output', 'params', 'assets', 'reducers', 'setup', 'map', 'combine', 'partition', 'reduce', 'teardown'])
@@ -151,8 +176,8 @@ function check(definition: Definition): void {
   if (!definition.reduce && (definition.combine || definition.partition)) {
     throw new TypeError(`${definition.combine ? 'combine' : 'partition'} of mapReduce has no meaning without reduce: nothing is shuffled`)
   }
-  checkPart('input', definition.input, inputNames, inputFormats)
-  checkPart('output', definition.output, outputNames, outputFormats)
+  checkPart('input', definition.input, inputSayings, inputFormats)
+  checkPart('output', definition.output, outputSayings, outputFormats)
   checkColumns(definition.output)
   const { assets } = definition
   if (assets !== undefined && (!Array.isArray(assets) || assets.some(name => typeof name !== 'string' || name === ''))) throw new TypeError('assets of mapReduce are paths relative to the program, such as [\'words.txt\', \'data\']')
@@ -162,18 +187,30 @@ function check(definition: Definition): void {
   }
 }
 
-function checkColumns({ format, columns }: Output = {}): void {
+function checkColumns({ columns }: Output = {}): void {
   if (columns === undefined) return
-  if (format !== 'csv') throw new TypeError(`columns of mapReduce's output belong to the format csv, not to ${format ?? 'text'}`)
   if (!Array.isArray(columns) || columns.length === 0 || columns.some(name => typeof name !== 'string') || new Set(columns).size < columns.length) {
     throw new TypeError('columns of mapReduce\'s output are different names, such as [\'id\', \'count\']')
   }
 }
 
-function checkPart(part: 'input' | 'output', said: unknown, names: ReadonlySet<string>, formats: readonly string[]): void {
+function checkPart(part: 'input' | 'output', said: unknown, sayings: Readonly<Record<string, Saying>>, formats: readonly string[]): void {
   if (said === undefined) return
   if (typeof said !== 'object' || said === null || Array.isArray(said)) throw new TypeError(`${part} of mapReduce is an object, such as { format: '${formats.at(-1)}' }, not ${JSON.stringify(said)}`)
-  for (const name of Object.keys(said)) if (!names.has(name)) throw new TypeError(`${part} of mapReduce does not know "${name}"; it knows ${[...names].join(', ')}`)
-  const { format } = said as { format?: unknown }
-  if (format !== undefined && !formats.includes(format as string)) throw new TypeError(`${part} of mapReduce has no format ${JSON.stringify(format)}; there are ${formats.join(', ')}`)
+  const names = ['path', 'format', ...Object.keys(sayings)]
+  for (const name of Object.keys(said)) if (!names.includes(name)) throw new TypeError(`${part} of mapReduce does not know "${name}"; it knows ${names.join(', ')}`)
+  const { format = formats[0]! } = said as { format?: string }
+  if (!formats.includes(format)) throw new TypeError(`${part} of mapReduce has no format ${JSON.stringify(format)}; there are ${formats.join(', ')}`)
+  for (const [name, saying] of Object.entries(sayings)) {
+    const value = (said as Record<string, unknown>)[name]
+    if (value !== undefined) checkSaying(`${name} of mapReduce's ${part}`, value, saying, format)
+  }
+}
+
+/** What would have no effect, or another than it says, is refused: nobody would see it in the result. */
+function checkSaying(what: string, value: unknown, { formats, values, kind }: Saying, format: string): void {
+  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
+  if (formats && !formats.includes(format)) throw new TypeError(`${what} belongs to the format ${formats.join(', ')}, not to ${format}; say the format, or leave it out`)
+  if (values && !values.includes(value)) throw new TypeError(`${what} is ${shown}; it is one of ${values.map(one => (typeof one === 'string' ? `'${one}'` : String(one))).join(', ')}`)
+  if (kind && !kind[1](value)) throw new TypeError(`${what} is ${shown}; it is ${kind[0]}`)
 }

@@ -104,14 +104,18 @@ function rowEndOf(head: Head, among: readonly string[]): '\n' | '\r' | Doubt {
   const text = head.bytes.toString('latin1')
   if (!text.includes('\r')) return '\n'
   if (!text.includes('\n')) return '\r'
-  if (!/\r[^\r\n]/.test(text)) return '\n'
+  // At the end of what is known the newline may be still to come.
+  if (!(head.isAll ? /\r(?![\r\n])/ : /\r[^\r\n]/).test(text)) return '\n'
   const best = (rowEnd: '\n' | '\r'): Fit => among.map(delimiter => fitOf(head, { delimiter, rowEnd })).reduce((most, fit) => (fit.grade > most.grade ? fit : most))
   const newlines = best('\n')
   const returns = best('\r')
   const strays = [straysOf(head, newlines.dialect), straysOf(head, returns.dialect)] as const
+  if (strays[0].ends === 0 && strays[1].ends === 0) return returns.grade > newlines.grade ? '\r' : '\n'
   if (strays[0].ends === 0) return '\n'
   if (strays[1].ends === 0) return '\r'
-  // Both stand outside of quotes.
+  // Both stand outside of quotes, and one of them in fields that should be quoted.
+  const [fits, others] = newlines.grade >= returns.grade ? [newlines, returns] as const : [returns, newlines] as const
+  if (fits.grade === 3 && fits.rows > 1 && others.grade < 2) return fits.dialect.rowEnd!
   if (strays[0].inFirstRow === 0 && (newlines.grade >= 2 || returns.grade < 2)) return '\n'
   if (strays[1].inFirstRow === 0 && returns.grade >= 2) return '\r'
   return { doubt: 'has rows that end with newlines and others that end with carriage returns alone; give all of them the same end (tr \'\\r\' \'\\n\') before it is put' }

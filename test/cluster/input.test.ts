@@ -79,6 +79,37 @@ test('CSV that could be cut in two ways is stored without a claim, refused by a 
   await expect(records('/prices.csv', `format: 'lines'`, { delimiter: ';' })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('no delimiter') as string })
 })
 
+test('fields go by the names in the header of their own file: inputs and parts of an output may differ in their columns', async () => {
+  const people = Array.from({ length: 300 }, (_, i) => ({ id: String(i), name: `name ${i}`, town: i % 3 === 0 ? 'Ulm, old' : 'Ulm' }))
+  const files = {
+    '/people/a.csv': [',', ['id', 'name', 'town']], '/people/b.csv': [';', ['town', 'id', 'name']], '/people/c.csv': ['\t', ['name', 'id']],
+  } as const
+  const expected: Record<string, string>[] = []
+  for (const [path, [delimiter, columns]] of Object.entries(files)) {
+    const table = people.map(person => columns.map(column => (person[column].includes(delimiter) ? `"${person[column]}"` : person[column])).join(delimiter))
+    expected.push(...people.map(person => Object.fromEntries(columns.toSorted().map(column => [column, person[column]]))))
+    // In blocks: tasks that begin within a file are given its header.
+    await mill.put(await local('table.csv', [columns.join(delimiter), ...table].join('\n')), path, { format: 'csv', parents: true, blockSize: 4096 })
+  }
+  const inOrder = (values: unknown[]) => values.map(value => JSON.stringify(Object.fromEntries(Object.entries(value as object).sort()))).sort()
+  const { values, tasks } = await records('/people', `format: 'csv'`)
+  expect(inOrder(values)).toEqual(inOrder(expected))
+  expect(tasks).toBeGreaterThan(1)
+  // Parts of which each names its columns as its own first record has them.
+  const program = await local('parts.ts', `import { mapReduce } from 'gristmill'
+export default mapReduce({
+  input: { format: 'csv' }, output: { format: 'csv' }, reducers: 2,
+  map(row, emit) { if (row.town) emit(Number(row.id), row.name) },
+  partition: (id, parts) => id % parts,
+  reduce(id, names, emit) { const name = [...names][0]; emit(null, id % 2 === 0 ? { id, name } : { name, id, odd: true }) },
+})
+`)
+  await (await mill.run(program, { input: '/people', output: '/parts' })).wait()
+  expect([(await mill.readFile('/parts/part-00000.csv', 'utf8')).split('\n')[0], (await mill.readFile('/parts/part-00001.csv', 'utf8')).split('\n')[0]]).toEqual(['id,name', 'name,id,odd'])
+  const again = await records('/parts', `format: 'csv'`)
+  expect(inOrder(again.values)).toEqual(inOrder(people.map(({ id, name }) => ({ id, name, ...Number(id) % 2 === 1 && { odd: 'true' } }))))
+})
+
 test('the run says in which encoding the text is, over the program', async () => {
   const text = 'næme;sum\nZürich;1\n'
   await mill.writeFile('/latin1.csv', Buffer.from(text, 'latin1'))

@@ -426,6 +426,8 @@ describe('dialects of CSV', () => {
   test('ends of rows of both kinds in one file are refused, unless one kind is within fields', async () => {
     expect(await read(Buffer.from('a,b\n1,x\ry\n'), { format: 'csv' })).toEqual([{ a: '1', b: 'x\ry' }])
     expect(await read(Buffer.from('a,b\r1,"x\r\ny"\r'), { format: 'csv' })).toEqual([{ a: '1', b: 'x\r\ny' }])
+    expect(await read(Buffer.from('"a\r\nb"\t"c\nd"\r'), { format: 'csv', header: false })).toEqual([['a\r\nb', 'c\nd']])
+    expect(await read(Buffer.from('a\nb;c\r1;2\r3;x\ny\r'), { format: 'csv' })).toEqual([{ 'a\nb': '1', 'c': '2' }, { 'a\nb': '3', 'c': 'x\ny' }])
     for (const text of ['name\rone\rtwo\nthree\n', 'a,b\r1,2\n3,4\n']) await expect(read(Buffer.from(text), { format: 'csv' })).rejects.toThrow(/newlines and others that end with carriage returns alone; .*before it is put/)
   })
 
