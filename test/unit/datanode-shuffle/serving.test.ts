@@ -13,7 +13,7 @@ import { silent } from '../../../src/ports/log.ts'
 import { encodeIndex, type Extent } from '../../../src/shuffle/segment.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { noise } from '../block/kit.ts'
-import { refusal } from '../datanode/storekit.ts'
+import { countingDisk, refusal } from '../datanode/storekit.ts'
 
 let dir: string
 beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'gristmill-serving-')) })
@@ -82,12 +82,7 @@ test('segments come in the order asked for, in frames of 256 KiB; what is not he
 })
 
 test('a file that is shorter than its index says is CORRUPT, and a wire that breaks ends the sending; buffers and files are given back', async () => {
-  let files = 0
-  const disk: Disk = { ...localDisk, async openRead(path) {
-    const reader = await localDisk.openRead(path)
-    files++
-    return { bytes: reader.bytes, readSync: reader.readSync.bind(reader), read: reader.read.bind(reader), async close() { files--; await reader.close() } }
-  } }
+  const { disk, open: files } = countingDisk()
   const pool = new FramePool()
   let out = 0
   const { take, give } = pool
@@ -100,7 +95,7 @@ test('a file that is shorter than its index says is CORRUPT, and a wire that bre
   truncateSync(nameOf(attempt(0), 'data'), 1_000_000)
   await expect(heard(outputs, 0, [attempt(0)])).rejects.toMatchObject({ code: 'CORRUPT' })
   await expect.poll(() => out).toBe(0)
-  expect(files).toBe(0)
+  expect(files()).toBe(0)
 })
 
 test('an output that cannot be opened for want of descriptors is not missing: that cannot be told now', async () => {

@@ -53,4 +53,26 @@ export const spoiltDisk = (spoil: { write?: (bytes: Uint8Array, path: string) =>
   async syncDir(path) { spoil.syncDir?.(path); await localDisk.syncDir(path) },
 })
 
+/** The local disk, which says how many of its files are open. */
+export function countingDisk(): { disk: Disk; open: () => number } {
+  let count = 0
+  const disk: Disk = {
+    ...localDisk,
+    async create(path, options) {
+      const writer = await localDisk.create(path, options)
+      count++
+      return {
+        get bytes() { return writer.bytes }, writeSync: writer.writeSync.bind(writer), sync: writer.sync.bind(writer), syncSync: writer.syncSync.bind(writer),
+        async close() { count--; await writer.close() },
+      }
+    },
+    async openRead(path) {
+      const reader = await localDisk.openRead(path)
+      count++
+      return { bytes: reader.bytes, readSync: reader.readSync.bind(reader), read: reader.read.bind(reader), async close() { count--; await reader.close() } }
+    },
+  }
+  return { disk, open: () => count }
+}
+
 export const refusal = (code: string): Error => Object.assign(new Error(code), { code })

@@ -9,9 +9,8 @@ import { blockId } from '../../../src/base/ids.ts'
 import { crcOf } from '../../../src/block/checksum.ts'
 import { encodeMeta, metaBytes } from '../../../src/block/meta.ts'
 import type { Disk } from '../../../src/ports/disk.ts'
-import { localDisk } from '../../../src/world/disk.ts'
 import { noise } from '../block/kit.ts'
-import { tableOf } from '../datanode/storekit.ts'
+import { countingDisk, tableOf } from '../datanode/storekit.ts'
 import { Reading, readAll, turns, type Act } from './reading.ts'
 
 const KiB = 1024
@@ -280,20 +279,9 @@ function here(spoil: { data?: Buffer; meta?: Buffer } = {}, disk?: Disk): Readin
   return reading
 }
 
-/** The local disk, counting what is open. */
-function counting(): { disk: Disk; open: () => number } {
-  let count = 0
-  const disk: Disk = { ...localDisk, async openRead(path) {
-    const reader = await localDisk.openRead(path)
-    count++
-    return { bytes: reader.bytes, readSync: reader.readSync.bind(reader), read: reader.read.bind(reader), async close() { count--; await reader.close() } }
-  } }
-  return { disk, open: () => count }
-}
-
 test('on the same host the files are read in place, in any range, and closed', async () => {
   for (const [start, end] of [[0, whole], [70_000, 600_000], [whole - 1, whole]] as const) {
-    const { disk, open: left } = counting()
+    const { disk, open: left } = countingDisk()
     const reading = here({}, disk)
     const read: unknown[] = []
     expect((await readAll(reading.reader({ start, end, onRead: (count, from, inPlace) => read.push([from.node, inPlace, count > 0]) }))).equals(bytes.subarray(start, end))).toBe(true)
@@ -312,7 +300,7 @@ test.each<[string, { data?: Buffer; meta?: Buffer }, object]>([
   ['the meta file of another length', { meta: metaOf(bytes.subarray(0, whole - 1)) }, { offset: 0, expected: table.crc, found: tableOf(bytes.subarray(0, whole - 1)).crc }],
   ['the meta file of another block', { meta: metaOf(bytes, 8) }, { offset: 0, expected: metaBytes(whole), found: metaBytes(whole) }],
 ])('%s in files of the same host is told of with its proof, and another node serves', async (_, spoil, proof) => {
-  const { disk, open: left } = counting()
+  const { disk, open: left } = countingDisk()
   const reading = here(spoil, disk)
   expect((await readAll(reading.reader())).equals(bytes)).toBe(true)
   expect(reading.reported).toEqual([{ block: 7, address: 'a:1', proof: expect.objectContaining(proof) as object }])
@@ -321,7 +309,7 @@ test.each<[string, { data?: Buffer; meta?: Buffer }, object]>([
 
 test('files of the same host that cannot be opened are asked of its datanode, at once and from then on', async () => {
   for (const lost of ['data', 'meta'] as const) {
-    const { disk, open: left } = counting()
+    const { disk, open: left } = countingDisk()
     const reading = here({}, disk)
     Object.assign(reading.files, { [lost]: join(dir, 'nothing') })
     reading.act('a', { frames: 1, instead: 'closes', used: true }, {})

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import type { Disk, DiskReader } from '../../../src/ports/disk.ts'
 import { Inbox } from '../../../src/shuffle/inbox.ts'
 import { localDisk } from '../../../src/world/disk.ts'
+import { countingDisk } from '../datanode/storekit.ts'
 import { scratch } from './kit.ts'
 
 const extentOf = (bytes: number) => ({ offset: 0, bytes, records: 1, crc: 1 })
@@ -39,15 +40,7 @@ test('what is received fills memory to the last byte; one more goes into a file,
 
 test('a segment that is refused, or is aborted on its way, gives its memory back and closes its file', async () => {
   const directory = await scratch()
-  let open = 0
-  const disk: Disk = {
-    ...localDisk,
-    async create(path, options) {
-      const writer = await localDisk.create(path, options)
-      open++
-      return { get bytes() { return writer.bytes }, writeSync: writer.writeSync.bind(writer), sync: writer.sync.bind(writer), syncSync: writer.syncSync.bind(writer), async close() { open--; await writer.close() } }
-    },
-  }
+  const { disk, open } = countingDisk()
   const inbox = new Inbox({ disk, directory, name: 'r', memoryBytes: 10 })
   const abort = new AbortController()
   async function* two() { yield Buffer.alloc(4); abort.abort(new Error('enough')); yield Buffer.alloc(4) }
@@ -55,7 +48,7 @@ test('a segment that is refused, or is aborted on its way, gives its memory back
     await expect(inbox.receive('m', extentOf(size), two(), abort.signal)).rejects.toThrow('enough')
     await expect(inbox.receive('m', extentOf(size), once(Buffer.alloc(size + 1)))).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('more') as string })
     await expect(inbox.receive('m', extentOf(size), once(Buffer.alloc(size - 1)))).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining(`with ${size - 1}`) as string })
-    expect([inbox.memoryBytes, open]).toEqual([0, 0])
+    expect([inbox.memoryBytes, open()]).toEqual([0, 0])
   }
   await inbox.close()
   expect(await fetched(directory)).toEqual([])
