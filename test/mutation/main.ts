@@ -4,6 +4,7 @@
 //   npm run test:mutation -- journal --survivors            those that survived the last run once more, after tests were added
 //   npm run test:mutation -- journal --only local.ts:120    those of one line, or of one file
 //   npm run test:mutation -- journal --all                  every mutant
+//   npm run test:mutation -- journal --tests journal        against the test files of that name only: quicker, and kills no more
 //   npm run test:mutation -- src/record/csv.ts --sample 30 --seed 2
 //   npm run test:mutation -- --list                         the rooms, and how many mutants each has
 //
@@ -33,7 +34,7 @@ type Fate = 'killed' | 'timeout' | 'survived' | 'unreached'
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    sample: { type: 'string', default: '100' }, seed: { type: 'string', default: '1' }, all: { type: 'boolean' }, survivors: { type: 'boolean' }, only: { type: 'string' },
+    sample: { type: 'string', default: '100' }, seed: { type: 'string', default: '1' }, all: { type: 'boolean' }, survivors: { type: 'boolean' }, only: { type: 'string' }, tests: { type: 'string', default: '' },
     list: { type: 'boolean' }, record: { type: 'boolean', default: false }, jobs: { type: 'string', default: '1' }, verbose: { type: 'boolean' },
   },
 })
@@ -54,7 +55,7 @@ const all = mutantsIn(files)
 const drawn = choose()
 console.log(`${room}: ${drawn.length} of ${all.length} mutants in ${files.length} files${values.survivors || values.only || values.all ? '' : `, seed ${values.seed}`}`)
 
-const recordings = await recorded(values.record)
+const recordings = await recorded({ again: values.record, tests: new RegExp(values.tests) })
 const accepted = new Set((JSON.parse(readFileSync(join(import.meta.dirname, 'accepted.json'), 'utf8')) as Name[]).map(keyOf))
 /** What fails without a mutant would seem to kill everything. */
 const unfit = new Set(recordings.filter(({ failed }) => failed).map(({ file }) => file))

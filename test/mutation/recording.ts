@@ -29,12 +29,13 @@ export interface Recording {
 
 const hashOf = (file: string): string => createHash('sha1').update(textOf(file)).digest('hex')
 
-/** All unit tests: from the cache, after those that it does not know have run. `again`: all of them run. */
-export async function recorded(again: boolean): Promise<Recording[]> {
-  const known = again ? [] : load().filter(({ file, hashes }) => exists(file) && hashes[file] === hashOf(file))
+/** The unit tests whose names match: from the cache, after those that it does not know have run. `again`: all of them run. */
+export async function recorded({ again, tests }: { again: boolean; tests: RegExp }): Promise<Recording[]> {
+  const known = load().filter(({ file, hashes }) => exists(file) && hashes[file] === hashOf(file) && !(again && tests.test(file)))
   const names = new Set(known.map(({ file }) => file))
-  const missing = testFiles().filter(file => !names.has(file))
-  if (missing.length === 0) return known
+  const missing = testFiles().filter(file => tests.test(file) && !names.has(file))
+  const wanted = (all: Recording[]): Recording[] => all.filter(({ file }) => tests.test(file))
+  if (missing.length === 0) return wanted(known)
   console.log(`recording ${missing.length} test files`)
   let fresh = await record(missing)
   const failed = fresh.filter(each => each.failed).map(({ file }) => file)
@@ -42,7 +43,7 @@ export async function recorded(again: boolean): Promise<Recording[]> {
   const all = [...known, ...fresh]
   mkdirSync(cacheDir, { recursive: true })
   writeFileSync(kept, JSON.stringify(all))
-  return all
+  return wanted(all)
 }
 
 /** The test files that enter the mutant's function; any function of its file, when that cannot be told. */
