@@ -6,8 +6,9 @@ import { LongestFirst } from './test/sequencer.ts'
 import { mutantVariable, recordVariable } from './test/mutation/variables.ts'
 
 const recording = process.env[recordVariable] !== undefined
+const mutated = process.env[mutantVariable] !== undefined
 /** Only in a run of test/mutation. */
-const plugins = recording || process.env[mutantVariable] !== undefined ? [(await import('./test/mutation/plant.ts')).plantPlugin()] : []
+const plugins = recording || mutated ? [(await import('./test/mutation/plant.ts')).plantPlugin()] : []
 
 /** The same text compiles to another mutant each time: then nothing compiled is kept on disk. */
 const fsModuleCache = plugins.length === 0
@@ -21,7 +22,7 @@ const slow = [
   'namenode/{recover,repair,snapshots,storms}', 'namenode-jobs/{book,random}', 'world/{pages,process,store,wire}',
 ].map(name => `test/unit/${name}.test.ts`)
 
-/** Two files of real clusters at a time, each of five or more processes, which mostly wait; and a simulation, which only computes. */
+/** Two files that mostly wait, for processes, disks and sockets, beside one that only computes. */
 const maxWorkers = 3
 
 // Time limits of tests only end what hangs: a machine may be busy with twenty other programs.
