@@ -81,6 +81,7 @@ export class EpochFence {
   async stop(): Promise<void> {
     this.#cancel?.()
     this.#cancel = undefined
+    await this.#writing?.catch(() => {}) // what has come since it began is not in it
     if (isNewer(this.#seen, this.#durable)) await this.#flush()
   }
 

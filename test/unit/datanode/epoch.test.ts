@@ -97,6 +97,26 @@ test('a new incarnation is durable before it is obeyed, its operations are a mom
   expect((await EpochFence.open(localDisk, [dir], options)).seen).toEqual({ epoch: 5, incarnation: 'a', seq: 12, nextBlock: 120 })
 })
 
+test('what is told while an earlier position is being written is written at the end too', async () => {
+  const clock = new ManualClock()
+  let open = (): void => {}
+  let gate: Promise<void> | undefined
+  let begun = false
+  const disk: Disk = { ...localDisk, writeFileDurable: async (path, bytes) => { begun = true; await gate; await localDisk.writeFileDurable(path, bytes) } }
+  const fence = await EpochFence.open(disk, [dir], { ...options, clock })
+  await fence.pass({ epoch: 5, at: at(3) })
+  await fence.pass({ epoch: 5, at: at(9) })
+  gate = new Promise(resolve => { open = resolve })
+  begun = false
+  clock.pass(1_000)
+  await vi.waitFor(() => { expect(begun).toBe(true) }, 60_000)
+  await fence.pass({ epoch: 5, at: at(12) })
+  const stopped = fence.stop()
+  open()
+  await stopped
+  expect(await kept()).toMatchObject({ seq: 12, nextBlock: 120 })
+})
+
 test('what is behind is refused, before a restart and after it: an earlier epoch, another incarnation, a state that ends too early', async () => {
   const fence = await EpochFence.open(localDisk, [dir], options)
   await fence.pass({ epoch: 5, at: at(9) })
