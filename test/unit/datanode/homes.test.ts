@@ -84,7 +84,7 @@ test('a disk that cannot be used any more does not keep its node from starting; 
     const { disk: local, ...rest } = testWorld()
     return { ...rest, disk: { ...local, lock: async (path: string) => { if (path === unusable) throw Object.assign(new Error('EROFS'), { code: 'EROFS' }); return local.lock(path) } } }
   }
-  const config = { dirs, host: '127.0.0.1', port: 0, namenode: mill.namenode.address, rack: '/default', hostName: 'h', secret, slots: 0, memoryBytes: 0, times: { heartbeatMs: 20, drainMs: 1000 } }
+  const config = { dirs, host: '127.0.0.1', port: 0, namenode: mill.namenode.address, rack: '/default', hostName: 'h', secret, slots: 0, memoryBytes: 0, times: { heartbeatMs: 5_000, drainMs: 1000 } }
   for (const dir of dirs) await expect(Datanode.start(disk(dir), config)).rejects.toMatchObject({ code: 'EACCES' })
   const whole = await Datanode.start(disk(''), config)
   await whole.stop()
