@@ -86,7 +86,7 @@ class CsvScanner implements Scanner {
         left = byte
       } else if (pending) {
         pending = false
-        if (bytes[i] === quote) { i++ } else { quoted = false; left = quote }
+        if (bytes[i] === quote) { i++ } else { quoted = false }
       } else {
         while (i < length && bytes[i] !== quote) i++
         if (i < length) { pending = true; i++ }

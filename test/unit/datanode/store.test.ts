@@ -202,3 +202,24 @@ test('of a disk whose space cannot be told nothing is believed, and blocks go th
   told = true
   await write(store, 1, noise(10))
 })
+
+test('a disk that turns out to be full while a block waits for the old one to go takes that block, or says so, and is measured for the next one', async () => {
+  let full = false
+  const removing = Promise.withResolvers<void>()
+  const gone = Promise.withResolvers<void>()
+  const spoilt = spoiltDisk({ write: () => { if (full) throw refusal('ENOSPC') } })
+  const { store } = await open(['a'], { ...spoilt, async remove(path) { if (path === pathOf(1)) { removing.resolve(); await gone.promise } await spoilt.remove(path) } })
+  await write(store, 1, noise(10))
+  const other = await store.receive(blockId(2), 10)
+  const removed = store.remove([blockId(1)])
+  await removing.promise
+  const again = store.receive(blockId(1), 10)
+  full = true
+  expect(() => other.write(noise(10))).toThrow(expect.objectContaining({ code: 'ENOSPC' }))
+  await other.abort()
+  gone.resolve()
+  await removed
+  await (await again).abort()
+  full = false
+  await write(store, 3, noise(10))
+})

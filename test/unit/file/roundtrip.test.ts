@@ -31,6 +31,7 @@ test('what a writer was given in pieces of any size comes back, and its checksum
   const bytes = noise(8_000_000)
   const writer = await mill.client.create('/streamed')
   for (let at = 0, size = 1; at < bytes.length; at += size, size = (size * 7) % 500_000 + 1) await writer.write(bytes.subarray(at, at + size))
+  expect(writer.bytes).toBe(bytes.length)
   const status = await writer.close()
   expect(status.length).toBe(bytes.length)
   const { blocks } = mill.namenode.files.get('/streamed')!
