@@ -1,7 +1,7 @@
 // Several disks, of which one gets into trouble: what it costs is its own.
 
 import { execFileSync } from 'node:child_process'
-import { linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ import type { Disk } from '../../../src/ports/disk.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { FaultyDisk } from '../../../src/world/faulty.ts'
 import { noise } from '../block/kit.ts'
-import { openStore, placeOf, refusal, spoiltDisk, tableOf, write } from './storekit.ts'
+import { countingDisk, openStore, placeOf, refusal, spoiltDisk, tableOf, write } from './storekit.ts'
 
 let dir: string
 beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'gristmill-disks-')) })
@@ -171,6 +171,8 @@ test('a block for whose file there is no descriptor is UNAVAILABLE, not a lack o
   const { store, failed } = await openStore([join(dir, 'a')], { disk: { ...disk, create: async (...args) => { if (code === 'EMFILE') throw refusal(code); return disk.create(...args) } } })
   await expect(write(store, 1, noise(10))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   expect(failed).toEqual([])
+  // What was reserved for it is free again.
+  expect(store.storages[0]!.reservedBytes).toBe(0)
   code = 'ENOMEM'
   await expect(write(store, 2, noise(10))).rejects.toMatchObject({ code: 'ENOSPC' })
   expect(failed).toHaveLength(1)
@@ -230,4 +232,15 @@ test('block files that are pipes hold nothing up: they are damaged, and everythi
   }
   expect(await Promise.all([1, 2, 3, 4, 5, 6].map(id => store.check(blockId(id))))).toEqual(['damaged', 'damaged', 'damaged', 'damaged', 'damaged', 'sound'])
   expect(bad.toSorted()).toEqual([1, 2, 3, 4, 5])
+})
+
+test('a node that starts looks into every file and leaves none open, damaged ones among them', async () => {
+  const { store } = await openStore([join(dir, 'a')])
+  for (const id of [1, 2, 3, 4]) await write(store, id, noise(1000))
+  truncateSync(join(dir, 'a', placeOf(2)), 999)
+  truncateSync(join(dir, 'a', `${placeOf(3)}.meta`), 5)
+  writeFileSync(join(dir, 'a', `${placeOf(4)}.meta`), Buffer.alloc(1), { flag: 'a' })
+  const { disk, open } = countingDisk()
+  const { store: again, bad } = await openStore([join(dir, 'a')], { disk })
+  expect([again.blocks, bad.toSorted(), open()]).toEqual([1, [2, 3, 4], 0])
 })

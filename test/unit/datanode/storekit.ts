@@ -3,7 +3,7 @@
 import { ChunkTable, crcOf } from '../../../src/block/checksum.ts'
 import { blockId, blockName, storageId, type BlockId } from '../../../src/base/ids.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
-import type { Disk } from '../../../src/ports/disk.ts'
+import type { Disk, DiskReader } from '../../../src/ports/disk.ts'
 import { silent } from '../../../src/ports/log.ts'
 import type { Replica } from '../../../src/protocol/report.ts'
 import { systemClock } from '../../../src/world/clock.ts'
@@ -56,6 +56,10 @@ export const spoiltDisk = (spoil: { write?: (bytes: Uint8Array, path: string) =>
 /** The local disk, which says how many of its files are open. */
 export function countingDisk(): { disk: Disk; open: () => number } {
   let count = 0
+  const counted = (reader: DiskReader): DiskReader => {
+    count++
+    return { bytes: reader.bytes, readSync: reader.readSync.bind(reader), read: reader.read.bind(reader), async close() { count--; await reader.close() } }
+  }
   const disk: Disk = {
     ...localDisk,
     async create(path, options) {
@@ -66,11 +70,8 @@ export function countingDisk(): { disk: Disk; open: () => number } {
         async close() { count--; await writer.close() },
       }
     },
-    async openRead(path) {
-      const reader = await localDisk.openRead(path)
-      count++
-      return { bytes: reader.bytes, readSync: reader.readSync.bind(reader), read: reader.read.bind(reader), async close() { count--; await reader.close() } }
-    },
+    openRead: async path => counted(await localDisk.openRead(path)),
+    openReadSync: path => counted(localDisk.openReadSync(path)),
   }
   return { disk, open: () => count }
 }

@@ -300,8 +300,9 @@ test('the output of a job is reserved from its submit until it has ended, after 
   await next.start()
   expect([...next.outputs]).toEqual([['/out', job]])
   next.stop()
+  const { job: other } = await ask(protocol.submit, { spec: { ...specOf({ maps: 1, reduces: 0 }), output: { path: '/other', overwrite: false, format: 'text' } } })
   await ask(protocol.kill, { job })
-  expect([...engine.outputs]).toEqual([])
+  expect([...engine.outputs]).toEqual([['/other', other]])
 })
 
 test('what is kept of a job is published through its route, with a path that an output may have', async () => {
@@ -313,5 +314,11 @@ test('what is kept of a job is published through its route, with a path that an 
   await turn()
   expect(await status(job)).toMatchObject({ state: 'failed', kept: { untilMs: expect.any(Number) }, failure: { code: 'EEXIST' } })
   for (const path of ['/', '/.gristmill/jobs/x/y', 'relative']) await expect(ask(protocol.publish, { job, output: { path } })).rejects.toMatchObject({ code: 'EINVAL' })
+  const asked: unknown[] = []
+  const { publishKept } = rooms.book
+  rooms.book.publishKept = given => { asked.push(given.output); return publishKept.call(rooms.book, given) }
+  rooms.book.refusal = undefined
   expect(await ask(protocol.publish, { job, output: { path: '/elsewhere' } })).toMatchObject({ state: 'succeeded', output: '/elsewhere' })
+  await ask(protocol.publish, { job, output: { path: '/again', overwrite: true, force: true } })
+  expect(asked).toEqual([{ path: '/elsewhere', overwrite: false }, { path: '/again', overwrite: true, force: true }])
 })

@@ -95,6 +95,28 @@ test('map outputs on a silent node stay while others of the stage wait, and coun
   `)
 })
 
+test('map outputs on a silent node are made again with the commit after which nothing else of their stage waits', () => {
+  play(`
+    open
+    join a
+    join b
+    submit maps=a|b|b reduces=1
+      -> run 0.0.0 on a (node)
+      -> run 0.1.0 on b (node)
+    done 0.0.0 a
+      -> commit 0.0.0
+    journal
+      -> answer 0.0.0 committed
+    silence a
+    done 0.1.0 b
+      -> commit 0.1.0
+      -> run 0.2.0 on b (node)
+    journal
+      -> answer 0.1.0 committed
+      -> lose 0.0.0
+  `)
+})
+
 test('with nobody else to make them, map outputs on a silent node are counted on', () => {
   play(`
     open
