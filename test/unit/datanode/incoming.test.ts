@@ -4,9 +4,11 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { GristmillError } from '../../../src/base/errors.ts'
 import { blockId } from '../../../src/base/ids.ts'
 import { ChunkTable } from '../../../src/block/checksum.ts'
 import type { Disk } from '../../../src/ports/disk.ts'
+import type { Failpoints } from '../../../src/ports/failpoints.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { openStore, placeOf, refusal, tableOf, write } from './storekit.ts'
 import { noise } from '../block/kit.ts'
@@ -223,4 +225,34 @@ test('the files of a block are closed before they get their names, the meta file
     // The first block of its directory makes that, durably.
     expect(events).toEqual([...id === 1 ? ['/blocks/01 made', '/blocks synced'] : [], '/incoming/block.meta to /blocks/01/block.meta', '/incoming/block to /blocks/01/block', '/blocks/01 synced'])
   }
+})
+
+test('a failure at any step of receiving and sealing is that block\'s end, is told to its writer, and leaves nothing', async () => {
+  const steps = ['block.receive', 'block.finalise.before', 'block.rename.before', 'block.rename.between', 'block.rename.after', 'block.syncdir.after'] as const
+  const reached: string[] = []
+  let armed: string | undefined
+  const failpoints: Failpoints = {
+    pass() {},
+    async reach(name) {
+      reached.push(name)
+      await turn()
+      if (name === armed) throw new GristmillError('INTERNAL', `at ${name}`)
+    },
+  }
+  const { store, added, failed } = await openStore([dir], { failpoints })
+  for (const step of steps) {
+    armed = step
+    await expect(write(store, 1, noise(10)), step).rejects.toMatchObject({ code: 'INTERNAL', message: `at ${step}` })
+    expect([added, failed, store.has(blockId(1)), store.storages[0]!.reservedBytes]).toEqual([[], [], false, 0])
+    const left = readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter(name => /[0-9a-f]{16}/.test(name))
+    expect(left, step).toEqual([])
+  }
+  armed = undefined
+  reached.length = 0
+  await write(store, 1, noise(10))
+  expect(reached).toEqual(steps)
+  // A removal that fails is that block's alone.
+  armed = 'block.delete.before'
+  await store.remove([blockId(1)])
+  expect([store.has(blockId(1)), readdirSync(join(dir, 'blocks/01')).length]).toEqual([false, 2])
 })

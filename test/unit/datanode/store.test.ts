@@ -5,6 +5,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { blockId, blockName } from '../../../src/base/ids.ts'
 import { crcOf } from '../../../src/block/checksum.ts'
 import type { Disk } from '../../../src/ports/disk.ts'
+import { scan } from '../../../datanode/store/scan.ts'
+import { silent } from '../../../src/ports/log.ts'
+import { systemClock } from '../../../src/world/clock.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { noise } from '../block/kit.ts'
 import { openStore, placeOf, refusal, spoiltDisk, write, type Opened } from './storekit.ts'
@@ -222,4 +225,18 @@ test('a disk that turns out to be full while a block waits for the old one to go
   await (await again).abort()
   full = false
   await write(store, 3, noise(10))
+})
+
+test('files among the blocks that are not ours are counted in one warning, and without any there is none', async () => {
+  const { store } = await open()
+  await write(store, 7, noise(10))
+  const counts: unknown[] = []
+  const log = { ...silent, warn: (_: string, facts?: object) => { counts.push((facts as { foreign: number }).foreign) } }
+  const look = async (): Promise<number> => (await scan({ disk: localDisk, clock: systemClock, log }, join(dir, 'a/blocks'))).blocks.length
+  expect([await look(), counts]).toEqual([1, []])
+  writeFileSync(join(dir, 'a/blocks/07/readme'), 'x')
+  expect([await look(), counts]).toEqual([1, [1]])
+  for (const name of ['notes', '07/0000000000000107.metal', '07/0000000000000108', '07/0000000000000108.meta']) writeFileSync(join(dir, 'a/blocks', name), 'x')
+  mkdirSync(join(dir, 'a/blocks/0'))
+  expect([await look(), counts.at(-1)]).toEqual([1, 6])
 })

@@ -4,6 +4,7 @@ import { ChunkTable, crcOf } from '../../../src/block/checksum.ts'
 import { blockId, blockName, storageId, type BlockId } from '../../../src/base/ids.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Disk, DiskReader } from '../../../src/ports/disk.ts'
+import type { Failpoints } from '../../../src/ports/failpoints.ts'
 import { silent } from '../../../src/ports/log.ts'
 import type { Replica } from '../../../src/protocol/report.ts'
 import { systemClock } from '../../../src/world/clock.ts'
@@ -13,9 +14,9 @@ import { Store } from '../../../datanode/store/store.ts'
 export interface Opened { store: Store; added: Replica[]; removed: BlockId[]; bad: BlockId[]; failed: Array<{ dir: string; last: boolean }> }
 
 /** A store over directories; what it tells is kept. */
-export async function openStore(dirs: readonly string[], { disk = localDisk, clock = systemClock, trashKeepMs = 0 }: { disk?: Disk; clock?: Clock; trashKeepMs?: number } = {}): Promise<Opened> {
+export async function openStore(dirs: readonly string[], { disk = localDisk, clock = systemClock, trashKeepMs = 0, failpoints }: { disk?: Disk; clock?: Clock; trashKeepMs?: number; failpoints?: Failpoints } = {}): Promise<Opened> {
   const seen: Omit<Opened, 'store'> = { added: [], removed: [], bad: [], failed: [] }
-  const store = await Store.open({ disk, clock, log: silent, trashKeepMs, dirs: dirs.map(dir => ({ dir, id: storageId(dir.split('/').at(-1)!) })), listener: {
+  const store = await Store.open({ disk, clock, log: silent, trashKeepMs, failpoints, dirs: dirs.map(dir => ({ dir, id: storageId(dir.split('/').at(-1)!) })), listener: {
     added: replica => seen.added.push(replica), removed: id => seen.removed.push(id), bad: id => seen.bad.push(id),
     failed: (storage, _, last) => seen.failed.push({ dir: storage.dir, last }),
   } })

@@ -1,9 +1,12 @@
 // Which nodes a task had better run on, by what they hold of its input.
 
 import { expect, test } from 'vitest'
+import { splitsOf } from '../../../namenode/jobs/input.ts'
 import { placesOf } from '../../../namenode/jobs/places.ts'
+import { splitChars } from '../../../namenode/jobs/splits.ts'
 import { blockId, nodeId, type NodeId } from '../../../src/base/ids.ts'
 import type { JobSpec } from '../../../src/protocol/job.ts'
+import { packSplit } from '../../../src/protocol/packed.ts'
 import { specOf } from './kit.ts'
 import { fakeRooms } from './rooms.ts'
 
@@ -43,4 +46,18 @@ test('others get their turn while the places of a large job are looked up', asyn
   // A task with 20 ranges of 9 blocks counts 201: after ten of them there is a pause.
   await placesOf(many(20), counting)
   expect(yields).toBe(3)
+})
+
+test('splits that come packed are those that come plain: with the same ranges and the same places', async () => {
+  const plain = reading([range(0, 1000, [block(1, 0, 600), block(2, 600, 400)])], [range(0, 1000, [block(3, 0, 1000)]), range(0, 1000, [block(4, 0, 1000)])])
+  const [map, ...rest] = plain.stages
+  if (map?.input.kind !== 'splits') throw new Error('it has splits')
+  const packed: JobSpec = { ...plain, stages: [{ ...map, input: { kind: 'packed', splits: map.input.splits.map(packSplit), options: map.input.options } }, ...rest] }
+  expect([...splitsOf(plain)]).toHaveLength(2)
+  expect([...splitsOf(packed)]).toEqual([...splitsOf(plain)])
+  const { clock } = fakeRooms()
+  const rooms = { clock, blocks: { holders: (id: number) => [nodeId(`n${id}`)], token: () => '' } }
+  expect(await placesOf(packed, rooms)).toEqual(await placesOf(plain, rooms))
+  expect((await placesOf(packed, rooms))[0]).toEqual([['n1', 'n2'], ['n3', 'n4']])
+  expect([splitChars(plain), splitChars(packed)]).toEqual([0, map.input.splits.reduce((sum, split) => sum + packSplit(split).length, 0)])
 })

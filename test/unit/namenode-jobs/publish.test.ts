@@ -152,6 +152,8 @@ test('what would keep a job from publishing is refused when it is submitted', as
     expect(submit(book, spec)).rejects.toMatchObject({ code, message: typeof message === 'string' ? expect.stringContaining(message) : expect.stringMatching(message) })
   await bench.do(mkdir, { path: '/priv', mode: 0o755, ...as('bob') })
   await refused(mapOnly('/priv/new/out'), 'EACCES', 'write to /priv')
+  await refused(mapOnly('/.gristmill', true), 'EACCES', 'the system needs it')
+  await refused(mapOnly('/', true), 'EINVAL', 'the root directory')
   await bench.do(mkdir, { path: '/shut/in', parents: true, ...as('bob') })
   await bench.do(setAttributes, { path: '/shut', mode: 0o700, ...as('bob') })
   await refused(mapOnly('/shut/in/out'), 'EACCES', 'look into /shut')

@@ -437,6 +437,22 @@ test('of the ended attempts of a task a few are kept, among them the one that is
   expect(kept.others.length).toBeLessThanOrEqual(limits.attemptsKeptMax)
 })
 
+test('an attempt that still runs is kept among those of its task, however many others have come and gone since', () => {
+  const play = new Play([a, b], 1)
+  const job = play.start(1, { attemptsMax: 100 })
+  const [task] = job.stages[0]!.tasks
+  const [first] = play.runs
+  expect(task!.attempts[0]!.node).toBe(a)
+  // Its node is silent, so that a twin runs beside it; each is killed by its node.
+  play.apply({ kind: 'silent', node: a })
+  for (let n = 1; n <= limits.attemptsKeptMax + 3; n++) {
+    expect(play.runs).toHaveLength(n + 1)
+    play.apply({ kind: 'finished', node: b, attempt: play.runs[n]!, outcome: { kind: 'failed', cause: 'killed', failure: { code: 'UNAVAILABLE', message: 'no' }, counters: {} } })
+  }
+  expect(task!.attempts.filter(each => each.state === 'running').map(each => each.id)).toEqual([first, play.runs.at(-1)])
+  expect(task!.attempts.length).toBeLessThanOrEqual(limits.attemptsKeptMax + 1)
+})
+
 test('a stage without tasks is nothing done until it is done, and a failure is shown with the end that it caused, not before', () => {
   const play = new Play([a], 1)
   const job = play.start(1, { reduces: 1, attemptsMax: 1 })

@@ -1,12 +1,13 @@
 // What a mistake by one in the shuffle would change for a job: bytes left by an emission that was refused, long keys of other scripts,
 // values of many megabytes, counts of what was combined, and how often memory is spilled.
 
+import fs from 'node:fs/promises'
 import { expect, test, vi } from 'vitest'
 import type { Combine } from '../../../src/shuffle/combiner.ts'
 import { MapOutput } from '../../../src/shuffle/output.ts'
 import { askPartitioner } from '../../../src/shuffle/partition.ts'
 import { localDisk } from '../../../src/world/disk.ts'
-import { groupsOf, scratch, segmentsOf, writeOutput } from './kit.ts'
+import { groupsOf, oracle, scratch, segmentsOf, writeOutput } from './kit.ts'
 
 // Files are written, on a machine that may have other work.
 vi.setConfig({ testTimeout: 60_000 })
@@ -130,4 +131,14 @@ test('what is combined in memory is counted by about what it takes, so that it i
     expect(output.usedBytes, what).toBe(first)
     await output.discard()
   }
+})
+
+test('files that an earlier try of the attempt has left are written over', async () => {
+  const directory = await scratch()
+  for (const kind of ['spill', 'data', 'index', 'merge0']) await fs.writeFile(`${directory}/m.${kind}`, 'x'.repeat(10_000))
+  const pairs = Array.from({ length: 300 }, (_, i) => [`k${i % 9}`, i] as const)
+  const result = await writeOutput(directory, pairs, { name: 'm', memoryBytes: 1000, fanIn: 3 })
+  expect(result.counters.spills).toBeGreaterThan(3)
+  expect(await groupsOf(await segmentsOf([result], 0), directory)).toEqual(oracle(pairs))
+  expect((await fs.readdir(directory)).sort()).toEqual(['m.data', 'm.index'])
 })
