@@ -121,6 +121,24 @@ export function pathOf(value: unknown, name = 'path'): string {
   return normalise(path)
 }
 
+/** A path that ends with a slash names a directory, as in POSIX. */
+export const namesDirectory = (value: unknown): boolean => /\/\.?$/.test(textOfPath(value, 'path'))
+
+/** Throws ENOTDIR if the path that the caller gave names a directory, and this is a file. */
+export function checkNamed(given: unknown, { path, type }: { readonly path: string; readonly type: string }): void {
+  if (type !== 'directory' && namesDirectory(given)) throw new GristmillError('ENOTDIR', `"${path}" is a file, and a path that ends with a slash names a directory`, { details: { path } })
+}
+
+/** The normal form of a path at which a file is written. Throws EISDIR for one that ends with a slash. */
+export function filePathOf(value: unknown): string {
+  const path = pathOf(value)
+  if (namesDirectory(value)) throw slashed(path)
+  return path
+}
+
+export const slashed = (path: string): GristmillError =>
+  new GristmillError('EISDIR', `a path that ends with a slash names a directory; a file can be written at "${path}"`, { details: { path } })
+
 function textOfPath(value: unknown, name: string): string {
   if (typeof value === 'string') return value
   if (value instanceof Uint8Array) {

@@ -9,10 +9,11 @@ import type { Random } from '../../src/ports/random.ts'
 import type { Ask } from '../jobs/ask.ts'
 import { checksumOf, type Checksum } from './checksum.ts'
 import { copyIn, copyInside, copyOptionNames, copyOut, readCopyOptions, type Copied, type CopyOptions } from './copy.ts'
-import { callOptions, encodedOptionsOf, localPathOf, modeOf, optionsOf, pathOf, shown, type CallOptions, type Path } from '../arguments.ts'
+import { callOptions, checkNamed, encodedOptionsOf, filePathOf, localPathOf, modeOf, optionsOf, pathOf, shown, type CallOptions, type Path } from '../arguments.ts'
 import { during, perform, performLocally } from './describe.ts'
 import { FileHandle, wholeOf } from './handle.ts'
 import { Names } from './names.ts'
+import { placed } from './place.ts'
 import { newReadCounters } from '../../src/record/format.ts'
 import { openSource } from '../../src/record/source.ts'
 import { linesOf, lineReadingOf, ReadStream, withoutMark, type LineEncoding, type ReadStreamOptions } from './read.ts'
@@ -63,7 +64,7 @@ export class Files extends Names {
     const read = () => encodedOptionsOf<ReadFileOptions>(options, 'readFile', { encoding: true, signal: true, flag: true })
     return perform('open', path, read, async ({ encoding, flag, signal }) => {
       if ((flag ?? 'r') !== 'r') throw new GristmillError('EINVAL', `files are read with the flag "r", not with ${shown(flag)}`)
-      const bytes = await this.#whole(pathOf(path), signal)
+      const bytes = await this.#whole(path, signal)
       return encoding ? bytes.toString(encoding) : bytes
     })
   }
@@ -74,7 +75,7 @@ export class Files extends Names {
    */
   writeFile(path: Path, data: FileData, options?: BufferEncoding | WriteFileOptions | null): Promise<void> {
     return performLocally('open', path, () => writeFileOptions(options), async ({ encoding, ...creating }) => {
-      const target = pathOf(path)
+      const target = filePathOf(path)
       checkData(data)
       const writer = await this.#files.create(target, { ...creating, eager: true })
       try {
@@ -101,7 +102,7 @@ export class Files extends Names {
       if (flags !== undefined && flags !== null && flags !== 'r' && flags !== 0) {
         throw new GristmillError('EINVAL', `files are opened for reading ("r"), not with ${shown(flags)}: a file is written once and whole, by writeFile or createWriteStream, and never changed`)
       }
-      const file = await this.#locate(pathOf(path), signal)
+      const file = await this.#locate(path, signal)
       if (file.status.type === 'directory') throw new GristmillError('EISDIR', `"${file.status.path}" is a directory`, { details: { path: file.status.path } })
       return new FileHandle(this.#files, file.status.path, file)
     })
@@ -125,7 +126,7 @@ export class Files extends Names {
     const { file, reading, signal } = await during('open', path, async () => {
       const given = optionsOf<LineOptions>(typeof options === 'string' ? { encoding: options } : options, 'lines', { encoding: true, signal: true })
       const as = lineReadingOf(given.encoding)
-      return { file: await during('open', path, () => this.#locate(pathOf(path), given.signal), given.signal), reading: as, signal: given.signal }
+      return { file: await during('open', path, () => this.#locate(path, given.signal), given.signal), reading: as, signal: given.signal }
     })
     const range = { path: file.status.path, start: 0, end: file.status.length, aligned: true, open: () => this.#files.read(file, { signal }) }
     const source = await during('read', path, () => openSource(range, { format: 'lines', ...reading.text && { encoding: reading.text } }, newReadCounters()), signal)
@@ -139,7 +140,7 @@ export class Files extends Names {
   /** Copies within the cluster; the bytes pass through this process. Throws EISDIR for a directory without `recursive`. */
   cp(from: Path, to: Path, options?: InsideOptions | null): Promise<Copied> {
     const read = () => readCopyOptions(optionsOf<InsideOptions>(options, 'cp', { ...copyOptionNames, replication: true, blockSize: true, format: true, parents: true }))
-    return performLocally('cp', from, read, async given => copyInside(this.#tools, pathOf(from, 'source'), pathOf(to, 'target'), given))
+    return performLocally('cp', from, read, async given => copyInside(this.#tools, await placed(this.ask, from, given.signal, 'source'), pathOf(to, 'target'), given))
   }
 
   /**
@@ -154,7 +155,7 @@ export class Files extends Names {
   /** Copies a file, or with `recursive` a directory, to exactly this local path. EEXIST unless `overwrite` is set. */
   get(path: Path, local: string | URL, options?: CopyOptions | null): Promise<Copied> {
     const read = () => readCopyOptions(optionsOf<CopyOptions>(options, 'get', copyOptionNames))
-    return performLocally('get', path, read, async given => copyOut(this.#tools, pathOf(path), localPathOf(local), given))
+    return performLocally('get', path, read, async given => copyOut(this.#tools, await placed(this.ask, path, given.signal), localPathOf(local), given))
   }
 
   /** The steps of `cp`, for a caller who runs several at a time; `finish` when all have ended. */
@@ -172,7 +173,7 @@ export class Files extends Names {
   }
 
   /** Of the version that is there; one that is replaced while it is read is of no interest any more. */
-  async #whole(path: string, signal: AbortSignal | undefined): Promise<Buffer> {
+  async #whole(path: Path, signal: AbortSignal | undefined): Promise<Buffer> {
     for (let versions = 1; ; versions++) {
       const file = await this.#locate(path, signal)
       try {
@@ -183,7 +184,9 @@ export class Files extends Names {
     }
   }
 
-  #locate(path: string, signal: AbortSignal | undefined) {
-    return this.#files.locate(path, signal ? { signal } : {})
+  async #locate(path: Path, signal: AbortSignal | undefined) {
+    const located = await this.#files.locate(pathOf(path), signal ? { signal } : {})
+    checkNamed(path, located.status)
+    return located
   }
 }

@@ -11,10 +11,11 @@ import * as namespace from '../../src/protocol/namespace.ts'
 import type { FileStatus, LocatedBlock } from '../../src/protocol/namespace.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import type { Ask } from '../jobs/ask.ts'
-import { callOptions, encodedOptionsOf, flagsOf, instantOf, modeOf, optionsOf, pathOf, shown, textOf, timeOf, type CallOptions, type Path } from '../arguments.ts'
+import { callOptions, checkNamed, encodedOptionsOf, flagsOf, instantOf, modeOf, namesDirectory, optionsOf, pathOf, shown, textOf, timeOf, type CallOptions, type Path } from '../arguments.ts'
 import { within } from '../within.ts'
 import { described, during, perform } from './describe.ts'
 import { globPaths } from './glob.ts'
+import { placed, statusOf } from './place.ts'
 import { Quotas } from './quotas.ts'
 import { Snapshots } from './snapshots.ts'
 import { Dirent, Stats } from './stats.ts'
@@ -74,18 +75,18 @@ export class Names {
 
   /** Facts of a file or directory as the cluster has them. Throws ENOENT, ENOTDIR, EACCES. */
   status(path: Path, options?: CallOptions | null): Promise<FileStatus> {
-    return perform('stat', path, callOptions('status', options), ({ signal }) => this.#status(pathOf(path), signal))
+    return perform('stat', path, callOptions('status', options), ({ signal }) => statusOf(this.ask, path, signal))
   }
 
   /** Facts in the shape of node:fs. Throws ENOENT, ENOTDIR, EACCES. */
   stat(path: Path, options?: CallOptions & { readonly bigint?: false | undefined } | null): Promise<Stats> {
-    return perform('stat', path, callOptions('stat', options, { bigint: false }), async ({ signal }) => new Stats(await this.#status(pathOf(path), signal)))
+    return perform('stat', path, callOptions('stat', options, { bigint: false }), async ({ signal }) => new Stats(await statusOf(this.ask, path, signal)))
   }
 
   exists(path: Path, options?: CallOptions | null): Promise<boolean> {
     return perform('stat', path, callOptions('exists', options), async ({ signal }) => {
       try {
-        await this.#status(pathOf(path), signal)
+        await statusOf(this.ask, path, signal)
         return true
       } catch (error) {
         if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false
@@ -102,7 +103,7 @@ export class Names {
     const [wanted, given] = typeof mode === 'object' && mode !== null ? [0, options ?? mode] : [mode ?? 0, options]
     return perform('access', path, callOptions('access', given), async ({ signal }) => {
       if (wanted !== 0) throw new GristmillError('EINVAL', `the mode of access is ${shown(wanted)}; it can be 0 (F_OK): whether something may be read or written shows when it is done`)
-      await this.#status(pathOf(path), signal)
+      await statusOf(this.ask, path, signal)
     })
   }
 
@@ -190,7 +191,7 @@ export class Names {
     }
     return perform('rm', path, read, async ({ recursive = false, force = false, skipTrash = false, signal }) => {
       try {
-        await this.ask(namespace.remove, { path: pathOf(path), recursive, skipTrash }, signal)
+        await this.ask(namespace.remove, { path: await placed(this.ask, path, signal), recursive, skipTrash }, signal)
       } catch (error) {
         if (!(force && hasCode(error, 'ENOENT', 'ENOTDIR'))) throw error
       }
@@ -205,7 +206,8 @@ export class Names {
     type Options = CallOptions & { readonly overwrite?: boolean | undefined }
     return perform('rename', from, () => optionsOf<Options>(options, 'rename', { overwrite: true, signal: true }), async ({ overwrite = true, signal }) => {
       flagsOf({ overwrite }, 'overwrite')
-      const [source, target] = [pathOf(from, 'old path'), pathOf(to, 'new path')]
+      const [source, target] = [await placed(this.ask, from, signal, 'old path'), pathOf(to, 'new path')]
+      if (namesDirectory(to)) checkNamed(to, await statusOf(this.ask, source, signal))
       if (source !== target && isWithin(target, source)) {
         throw new GristmillError('EINVAL', `"${source}" cannot be moved into itself ("${target}")`, { details: { path: source, dest: target } })
       }
@@ -241,7 +243,7 @@ export class Names {
     type Options = CallOptions & { readonly mtimeMs?: number | undefined }
     return perform('touch', path, () => optionsOf<Options>(options, 'touch', { mtimeMs: true, signal: true }), async ({ mtimeMs, signal }) => {
       const time = mtimeMs === undefined ? Math.round(this.clock.now()) : instantOf(mtimeMs, 'modification time')
-      await this.ask(namespace.touch, { path: pathOf(path), mtimeMs: time }, signal)
+      await this.ask(namespace.touch, { path: await placed(this.ask, path, signal), mtimeMs: time }, signal)
     })
   }
 
@@ -255,7 +257,7 @@ export class Names {
 
   /** Files, directories and bytes at and below a path. `stored` counts replicas. */
   summary(path: Path, options?: CallOptions | null): Promise<Summary> {
-    return perform('summary', path, callOptions('summary', options), async ({ signal }) => this.ask(namespace.summary, { path: pathOf(path) }, signal))
+    return perform('summary', path, callOptions('summary', options), async ({ signal }) => this.ask(namespace.summary, { path: await placed(this.ask, path, signal) }, signal))
   }
 
   /** The blocks of a file in order, with the nodes that hold them now. Throws ENOENT, EISDIR. */
@@ -265,17 +267,17 @@ export class Names {
     while (offset !== undefined) {
       const from: number = offset
       const page: ReplyOf<typeof namespace.locate> = await during('locate', path, async () => this.ask(namespace.locate, { path: file, offset: from, host: this.#host }, signal), signal)
+      await during('locate', path, async () => checkNamed(path, page.status))
       if (page.status.type === 'directory') throw described(new GristmillError('EISDIR', `"${file}" is a directory`, { details: { path: file } }), 'locate', file)
       yield* page.blocks
       offset = page.next
     }
   }
 
-  #status(path: string, signal: AbortSignal | undefined): Promise<FileStatus> { return this.ask(namespace.stat, { path }, signal) }
-
   #set(syscall: string, path: Path, change: () => { mode?: number; owner?: string; group?: string; mtimeMs?: number; replication?: number }, options: CallOptions | null | undefined): Promise<void> {
     return perform(syscall, path, callOptions(syscall, options), async ({ signal }) => {
-      await this.ask(namespace.setAttributes, { path: pathOf(path), ...change() }, signal)
+      const changed = change()
+      await this.ask(namespace.setAttributes, { path: await placed(this.ask, path, signal), ...changed }, signal)
     })
   }
 }

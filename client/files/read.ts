@@ -11,7 +11,7 @@ import type { FileClient } from '../../src/file/client.ts'
 import type { LocatedFile } from '../../src/file/read.ts'
 import type { TextEncoding } from '../../src/record/sniff.ts'
 import { markBytes } from '../../src/record/utf8.ts'
-import { encodedOptionsOf, encodingOf, flagsOf, pathOf, shown, type Path } from '../arguments.ts'
+import { checkNamed, encodedOptionsOf, encodingOf, flagsOf, pathOf, shown, type Path } from '../arguments.ts'
 import { within } from '../within.ts'
 import { described } from './describe.ts'
 
@@ -92,6 +92,7 @@ export class ReadStream extends Readable {
     this.#pieces = located => files.read('file' in what ? what.file : path, { ...range, located })
     this.#located = 'file' in what ? Promise.resolve(what.file)
       : files.locate(path, { offset: start, signal: both, ...range.end !== undefined && { length: range.end - start } }).then(located => {
+        if (!('file' in what)) checkNamed(what.path, located.status)
         if (located.status.type === 'directory') throw new GristmillError('EISDIR', `"${path}" is a directory`, { details: { path } })
         return located
       })

@@ -11,7 +11,7 @@ import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { FileWriter } from '../../src/file/writer.ts'
 import { delimiterCode } from '../../src/record/format.ts'
-import { encodedOptionsOf, encodingOf, flagsOf, modeOf, pathOf, shown, type Known, type Path } from '../arguments.ts'
+import { encodedOptionsOf, encodingOf, flagsOf, modeOf, namesDirectory, pathOf, shown, slashed, type Known, type Path } from '../arguments.ts'
 import { within } from '../within.ts'
 import { described } from './describe.ts'
 
@@ -114,7 +114,7 @@ export class WriteStream extends Writable {
     this.#autoClose = autoClose
     // Opened at once, so that a path that cannot be written is told before anything is.
     const both = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal
-    this.#opening = files.create(path, { ...creating, signal: both })
+    this.#opening = namesDirectory(given) ? Promise.reject(slashed(path)) : files.create(path, { ...creating, signal: both })
     this.#opening.catch(() => {}) // told by `_construct`
     this.#work = this.#opening
     if (signal) {

@@ -68,9 +68,10 @@ export function namespaceRoutes(options: NamespaceOptions): Route[] {
     route(protocol.remove, async ({ requestId, path, recursive, skipTrash }, { user }) => {
       checkFree(path)
       const operation = { requestId, path, recursive, searched: true, ...actor(user) }
-      // The journal's time: by it things leave the trash again.
-      if (trashKeepMs > 0 && !skipTrash && !isFinal(path)) return { item: await journal.submit(discard, { ...operation, nowMs: journal.nowMs() }) }
-      await journal.submit(remove, { ...operation, nowMs: clock.now() })
+      const kept = trashKeepMs > 0 && !skipTrash && !isFinal(path)
+      // The journal's time: by it things leave the trash again. A repeat gets the first answer, also if the trash was kept then and is not now.
+      const item: unknown = kept ? await journal.submit(discard, { ...operation, nowMs: journal.nowMs() }) : await journal.submit(remove, { ...operation, nowMs: clock.now() })
+      if (typeof item === 'string') return { item }
       removed()
       return {}
     }),

@@ -72,6 +72,21 @@ test('of many who create the same path at once one succeeds, and different paths
   expect(page.entries.map(entry => entry.path)).toEqual(Array.from({ length: 300 }, (_, i) => `/f${i}`).sort())
 })
 
+test('a removal that is repeated after a restart gets its first answer, whether there is a trash now or then', async () => {
+  for (const keep of [[3_600_000, 0], [0, 3_600_000]] as const) {
+    const path = `/removed-with-${keep[0]}`
+    const asked = { requestId: fresh(), path }
+    const first = await start({ trashKeepMs: keep[0] })
+    await grace.call(first.address, touch, { requestId: fresh(), path })
+    const answer = await grace.call(first.address, remove, asked)
+    expect('item' in answer).toBe(keep[0] > 0)
+    await first.stop()
+    const second = await start({ trashKeepMs: keep[1] })
+    expect(await grace.call(second.address, remove, asked)).toEqual(answer)
+    await second.stop()
+  }
+})
+
 test('one user\'s files are safe from another, over the wire as in the journal', async () => {
   const { address: at } = await start()
   const alice = callerOf('alice')

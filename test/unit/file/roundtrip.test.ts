@@ -1,7 +1,8 @@
-import { writeFileSync } from 'node:fs'
+import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
+import { limits } from '../../../src/base/limits.ts'
 import { crcOf } from '../../../src/block/checksum.ts'
 import { noise } from '../block/kit.ts'
 import { collect, Mill, until } from '../datanode/kit.ts'
@@ -94,6 +95,17 @@ test('blocks of text end at line ends, by stream and from a local file alike', a
     expect(text[at - 1]).toBe(10)
   }
   expect((await collect(mill.client.read('/put'))).equals(text)).toBe(true)
+})
+
+test('a local file that would have too many blocks is refused before a block is sent, and the path is free again', async () => {
+  await using mill = await Mill.start({ datanodes: 1, blockBytes: 4096 })
+  const local = join(mill.dir, 'sparse')
+  writeFileSync(local, '')
+  truncateSync(local, (limits.fileBlocksMax + 1) * 4096)
+  await expect(mill.client.putFile(local, '/long')).rejects.toMatchObject({ code: 'TOO_LARGE', message: expect.stringContaining('larger blocks than 4096 bytes') })
+  expect(mill.namenode.holders(1 as never)).toEqual([])
+  truncateSync(local, 5000)
+  expect(await mill.client.putFile(local, '/long')).toMatchObject({ length: 5000, blocks: 2 })
 })
 
 test('a local CSV file is cut by what its first rows say, or as told; what is no such text claims nothing', async () => {

@@ -134,6 +134,24 @@ test('quotas and snapshots are the superuser\'s and the owner\'s to set, and tol
   await bench.do(createSnapshot, { path: '/d', name: 'fits' })
 })
 
+test('a listing of all snapshots goes on behind a page that ends with a count', async () => {
+  const bench = await openBench()
+  const { journal, clock } = bench
+  const routes = snapshotRoutes({ journal, clock, actor, removed: () => {} })
+  for (const path of ['/a', '/b']) await bench.do(mkdir, { path })
+  // Of each directory there is a count before its snapshots: with the one of /b the first page is full.
+  for (let n = 0; n < 998; n++) await bench.do(createSnapshot, { path: '/a', name: `n${n}` })
+  await bench.do(createSnapshot, { path: '/b', name: 'last' })
+  const found: string[] = []
+  for (let after: string | undefined, more = true; more;) {
+    const page = await call(routes, 'snapshot.list', after === undefined ? {} : { after }, 'grace') as { snapshots: Array<{ name: string }>; next?: string }
+    found.push(...page.snapshots.map(({ name }) => name))
+    after = page.next
+    more = after !== undefined
+  }
+  expect([found.length, found.at(-1)]).toEqual([999, 'last'])
+})
+
 test('the trash is its user\'s: nobody else sees, restores or empties it, and what others removed is not purged with it', async () => {
   const bench = await openBench()
   const { journal, clock } = bench

@@ -101,6 +101,7 @@ test('an old copy that is started without a recovery serves nobody once a datano
   for (const asked of [old.mkdir('/x'), old.call(namespace.stat, { path: '/old' as never })]) await expect(asked).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringContaining('namenode recover') })
   await expect(old.register()).rejects.toMatchObject({ code: 'STALE_EPOCH' })
   await expect(old.call(service.recommission, { node: 'n1', requestId: requestId('test:service') })).rejects.toMatchObject({ code: 'SAFE_MODE' })
+  for (const asked of [old.call(safety.backup, { dir: `${dir}/backups` }), old.call(safety.fsck, { path: '/' as never })]) await expect(asked).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringContaining('namenode recover') })
   expect(await old.call(safety.safeMode, { action: 'get' })).toMatchObject({ on: true, manual: false, behind: expect.stringContaining('namenode recover') })
   await expect(old.call(safety.safeMode, { action: 'leave' })).rejects.toMatchObject({ code: 'SAFE_MODE' })
   await old.end()

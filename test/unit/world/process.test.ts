@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import type { Child } from '../../../src/ports/process.ts'
 import { childProcesses } from '../../../src/world/process.ts'
 
@@ -93,6 +93,27 @@ test('a kill reaches the whole group, and a grandchild that holds the pipes does
   child.kill()
   expect(await exit).toEqual({ code: null, signal: 'SIGKILL' })
   await gone(pid)
+})
+
+test('a process of another user below a child is left alone, and ends nobody with an error', async () => {
+  const { child, next, exit } = start()
+  await next()
+  child.send({ say: 'grandchild' })
+  const { pid } = await next() as { pid: number }
+  const real = process.kill.bind(process)
+  // As the system answers where the grandchild has changed its user (sudo).
+  const kill = vi.spyOn(process, 'kill').mockImplementation((target, signal) => {
+    if (target === pid || target === -pid) throw Object.assign(new Error('kill EPERM'), { code: 'EPERM', errno: -1, syscall: 'kill' })
+    return real(target, signal)
+  })
+  try {
+    child.kill()
+    expect(kill.mock.calls).toContainEqual([pid, 'SIGKILL'])
+    expect((await exit).signal).toBe('SIGKILL')
+  } finally {
+    kill.mockRestore()
+  }
+  await gone(pid) // it was of the same group
 })
 
 test('a grandchild does not outlive a child that ends by itself', async () => {
