@@ -78,7 +78,7 @@ export class Mill extends Files {
       return namenode
     }
     const background = new Background()
-    const asking = clusterOf({ caller, namenode: there, clock, random, background })
+    const asking = clusterOf({ caller, namenode: there, clock, random, user: caller.user, background })
     const files = new FileClient({ caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: `${scratchDir}/spool`, background })
     super({ ask: asking.ask, files, host, clock, disk, random })
     this.cluster = cluster

@@ -14,6 +14,7 @@ import type { InputOptions } from '../src/protocol/task.ts'
 import { withAssets } from '../src/program/assets.ts'
 import { bundleProgram, idOf, type Bundle } from '../src/program/bundle.ts'
 import { keepBundle } from '../src/program/load.ts'
+import { prune } from '../src/program/prune.ts'
 import { delimiterCode, textEncodingOf } from '../src/record/format.ts'
 import type { TextEncoding } from '../src/record/sniff.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, readable, shown, textOf, type Known } from './arguments.ts'
@@ -168,6 +169,9 @@ function inputOver(own: InputOptions, { encoding, delimiter }: RunOptions, name:
   return { ...own, ...encoding !== undefined && { encoding }, ...delimiter !== undefined && { delimiter } }
 }
 
+/** Bundles that are kept on the submitter's machine; one that is used again after so many others is written again. */
+const programsKept = 200
+
 interface ToPlan {
   readonly local: string
   readonly params: Readonly<Record<string, unknown>>
@@ -181,6 +185,7 @@ async function plan(tools: RunTools, { local, params, env, partitions, memoryByt
   const { cluster, disk, programDir, compiler, processes, plans } = tools
   const { clock, random } = cluster
   await disk.mkdir(programDir)
+  await plans.once(() => prune(disk, programDir, { entries: programsKept, bytes: limits.programsKeptBytes }))
   if (compiler) {
     const bundle = await compiler.bundle(local)
     await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })

@@ -24,6 +24,8 @@ export interface Cluster {
   readonly askNode: <M extends Message>(address: Address, message: M, request: Wanted<M>, signal?: AbortSignal) => Promise<ReplyOf<M>>
   readonly clock: Clock
   readonly random: Random
+  /** In whose name it is asked; undefined: not known. */
+  readonly user?: string | undefined
 }
 
 export interface ClusterOptions {
@@ -32,17 +34,18 @@ export interface ClusterOptions {
   readonly namenode: () => Address | Promise<Address>
   readonly clock: Clock
   readonly random: Random
+  readonly user?: string | undefined
   /** Takes over what undoes aborted calls. */
   readonly background: Pick<Background, 'add'>
 }
 
-export function clusterOf({ caller, namenode, clock, random, background }: ClusterOptions): Cluster {
+export function clusterOf({ caller, namenode, clock, random, user, background }: ClusterOptions): Cluster {
   const client = random.id()
   let seq = 0
   const full = <M extends Message>(message: M, request: Wanted<M>): RequestOf<M> =>
     (message.mutation ? { ...request, requestId: requestId(`${client}:${++seq}`) } : request) as RequestOf<M>
   return {
-    clock, random,
+    clock, random, user,
     ask: async (message, request, signal, undo) => {
       const to = await namenode()
       if (undo) return caller.callOrUndo(to, message, full(message, request), { signal, peer: 'namenode', undo, background })

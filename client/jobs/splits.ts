@@ -117,7 +117,7 @@ function piece(file: FileStatus, blocks: readonly LocatedBlock[], range: Pick<Sp
 }
 
 /** All results, or the first failure once everything has come to its end. */
-async function settled<T>(work: ReadonlyArray<Promise<T>>): Promise<T[]> {
+export async function settled<T>(work: ReadonlyArray<Promise<T>>): Promise<T[]> {
   const results = await Promise.allSettled(work)
   return results.map(result => {
     if (result.status === 'rejected') throw result.reason

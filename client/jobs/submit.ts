@@ -3,13 +3,15 @@
 // input, is refused before anything is read, and by the namenode once more.
 
 import { throwIfAborted } from '../../src/base/abort.ts'
+import { Semaphore } from '../../src/base/queue.ts'
+import { combine, crcOf } from '../../src/block/checksum.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { JobId, ProgramId } from '../../src/base/ids.ts'
 import { join, normalise, systemDirectory } from '../../src/base/paths.ts'
-import { assetPath, type Asset } from '../../src/program/assets.ts'
+import { assetHash, assetPath, type Asset } from '../../src/program/assets.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobSpec, StageSpec } from '../../src/protocol/job.ts'
-import { stat, type FileStatus } from '../../src/protocol/namespace.ts'
+import { locate, stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import type { InputOptions, OutputFormat, TaskOutput } from '../../src/protocol/task.ts'
 import type { InputOptions as RecordOptions } from '../../src/record/format.ts'
 import { checkInputsApart } from './apart.ts'
@@ -17,7 +19,7 @@ import type { Cluster } from './ask.ts'
 import { Job } from './job.ts'
 import { leftOutLine } from './inputs.ts'
 import { pagesOf, sendPages } from './send.ts'
-import { splitInputs, type ReadHead } from './splits.ts'
+import { settled, splitInputs, type ReadHead } from './splits.ts'
 
 /** A stage before it is known which splits its input has. */
 export interface PlannedStage {
@@ -67,6 +69,8 @@ export interface StoreProgram {
 const attemptsDefault = 4
 /** Of sending a job's splits. */
 const sendTries = 5
+/** Files of a program that are looked at, or stored, at a time. */
+const storesAtOnce = 8
 /** 0: what the datanode gives an executor. */
 const memoryDefault = 0
 
@@ -128,18 +132,21 @@ async function refuseExisting(cluster: Cluster, path: string, signal?: AbortSign
 
 /**
  * Where the program lies: under its hash, stored once. Everybody may write there, so what is found under that name is compared with
- * the program; if it is something else, this submission stores the program, and its assets, in a directory of its own.
+ * the program; if it is something else, this submission stores the program, and its assets, in a directory of its user, and if
+ * somebody has got there first too, in one of its own.
  */
 async function storeAll(cluster: Cluster, store: StoreProgram, { program, signal }: Submission): Promise<string> {
   const programs = join(systemDirectory, 'programs')
-  // A directory of its own is this user's, and what is in it.
-  for (const directory of [programs, join(programs, `${program.id}-${cluster.random.id()}`)]) {
+  const { user, random } = cluster
+  // A directory that this user has made is this user's, and so is what is in it.
+  const own = user === undefined ? [] : [join(programs, `${program.id}-${assetHash(Buffer.from(user)).slice(0, 16)}`)]
+  for (const directory of [programs, ...own, join(programs, `${program.id}-${random.id()}`)]) {
     const path = join(directory, `${program.id}.js`)
     // The bundle last: whoever finds it finds its assets.
-    const files = [...(program.assets ?? []).map(({ id, content }) => ({ path: assetPath(path, id), bytes: content })), { path, bytes: program.bytes }]
-    let stored = true
-    for (const file of files) stored &&= await storeOnce(cluster, store, file, signal)
-    if (stored) return path
+    const assets = [...new Map((program.assets ?? []).map(({ id, content }) => [id, { path: assetPath(path, id), bytes: content }])).values()]
+    const gate = new Semaphore(storesAtOnce)
+    const stored = await settled(assets.map(file => gate.run(() => storeOnce(cluster, store, file, signal), signal)))
+    if (stored.every(Boolean) && await storeOnce(cluster, store, { path, bytes: program.bytes }, signal)) return path
   }
   throw new GristmillError('EBUSY', `the program cannot be stored in ${programs}: somebody puts other files under every name; look who owns them`, { details: { path: programs } })
 }
@@ -148,8 +155,12 @@ async function storeAll(cluster: Cluster, store: StoreProgram, { program, signal
 async function storeOnce(cluster: Cluster, store: StoreProgram, { path, bytes }: { readonly path: string; readonly bytes: Uint8Array }, signal: AbortSignal | undefined): Promise<boolean> {
   const same = async (): Promise<boolean | undefined> => {
     try {
-      const { length } = await cluster.ask(stat, { path }, signal)
-      return length === bytes.length && Buffer.from(bytes).equals(await store.read(path, signal))
+      const { status, blocks, next } = await cluster.ask(locate, { path }, signal)
+      if (status.type !== 'file' || status.length !== bytes.length) return false
+      if (next === undefined && blocks.reduce((crc, block) => combine(crc, block.crc, block.length), 0) !== crcOf(bytes)) return false
+      // A checksum tells damage, and other bytes by accident. Somebody else may have chosen bytes with the same one.
+      if (next === undefined && cluster.user !== undefined && status.owner === cluster.user) return true
+      return Buffer.from(bytes).equals(await store.read(path, signal))
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return undefined
       // It cannot be read by this user, or by nobody now.

@@ -9,16 +9,30 @@ export class Plans {
   readonly #plans = new Map<string, Planned>()
   /** Programs that were planned: the next time there is probably nothing to load. */
   readonly #files = new Set<string>()
+  #begun = false
+
+  /** Does something the first time only. */
+  async once(work: () => Promise<void>): Promise<void> {
+    if (this.#begun) return
+    this.#begun = true
+    await work()
+  }
 
   knows(file: string): boolean { return this.#files.has(file) }
   get(key: string): Planned | undefined { return this.#plans.get(key) }
 
   put(file: string, key: string, planned: Planned): void {
+    this.#files.delete(file)
     this.#files.add(file)
     this.#plans.set(key, planned)
-    for (const oldest of this.#plans.keys()) {
-      if (this.#plans.size <= plansKept) break
-      this.#plans.delete(oldest)
-    }
+    forgetOldest(this.#plans, plansKept)
+    forgetOldest(this.#files, plansKept)
+  }
+}
+
+function forgetOldest(kept: Map<string, unknown> | Set<string>, max: number): void {
+  for (const oldest of kept.keys()) {
+    if (kept.size <= max) break
+    kept.delete(oldest)
   }
 }

@@ -1,5 +1,6 @@
 // The files that a program brings along, read where it is submitted. What the list names is looked for beside the program; a directory
-// stands for all files in it, in the order of their names, so that the same files give the same bundle everywhere.
+// stands for all files in it, in the order of their names, so that the same files give the same bundle everywhere. Links are followed
+// to files; below a directory they have to end within the program's own, so that a list does not ship what nobody meant.
 
 import { posix, join } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
@@ -16,8 +17,17 @@ export async function readAssets(disk: Disk, directory: string, names: readonly 
   const seen = new Set<string>()
   const add = async (name: string): Promise<void> => {
     const path = join(directory, name)
-    const found = await disk.stat(path)
+    const itself = await disk.stat(path)
+    const link = itself?.kind === 'other'
+    const found = link ? await disk.stat(path, { follow: true }) : itself
+    if (link && !found) throw new GristmillError('ENOENT', `the asset ${name} is a link to something that does not exist: ${path}; mend the link, or take it out of the list of assets`, { details: { path } })
     if (!found) throw new GristmillError('ENOENT', `there is no asset ${name} beside the program: ${path} does not exist`, { details: { path } })
+    if (found.kind === 'other') throw new GristmillError('EINVAL', `the asset ${name} is neither a file nor a directory: ${path}; leave it out, or name the files beside it one by one`, { details: { path } })
+    if (link && found.kind === 'directory') throw new GristmillError('EINVAL', `the asset ${name} is a link to a directory: ${path}; name the directory ${found.path ?? ''} itself, if it lies beside the program, or copy it there`, { details: { path } })
+    // What is named is meant, wherever it leads; a link that is only found in a directory may lead anywhere.
+    if (link && !names.some(named => plain(named) === name) && !(await inside(found.path ?? path))) {
+      throw new GristmillError('EINVAL', `the asset ${name} is a link that leads out of the program's directory, to ${found.path ?? path}; name it itself among the assets if it is meant, or copy the file`, { details: { path } })
+    }
     if (found.kind === 'directory') {
       for (const entry of (await disk.list(path)).map(one => one.name).sort()) await add(posix.join(name, entry))
       return
@@ -28,12 +38,18 @@ export async function readAssets(disk: Disk, directory: string, names: readonly 
     if (total > limits.assetsBytesMax || seen.size > limits.assetsMax) {
       throw new GristmillError('TOO_LARGE', `the assets of a program may have ${formatBytes(limits.assetsBytesMax)} in ${limits.assetsMax} files; put larger data into files of the cluster`, { details: { path } })
     }
-    const content = await disk.readFile(path)
+    const content = await disk.readFile(found.path ?? path)
     assets.push({ name, id: assetHash(content), bytes: content.length, content })
+  }
+  const inside = async (path: string): Promise<boolean> => {
+    const base = (await disk.stat(directory, { follow: true }))?.path ?? directory
+    return path.startsWith(`${base}/`)
   }
   for (const name of names) {
     if (name.startsWith('/') || name.includes('\0')) throw new GristmillError('EINVAL', `the asset ${JSON.stringify(name)} is no path relative to the program`)
-    await add(posix.normalize(name).replace(/\/$/, ''))
+    await add(plain(name))
   }
   return assets
 }
+
+const plain = (name: string): string => posix.normalize(name).replace(/\/$/, '')

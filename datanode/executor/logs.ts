@@ -98,13 +98,3 @@ function wholeText(bytes: Buffer, isEnd: boolean): number {
   }
   return bytes.length
 }
-
-/** Removes the oldest of what lies in a directory: logs by job, programs. */
-export async function prune(disk: Disk, directory: string, kept: number): Promise<void> {
-  if (!await disk.stat(directory)) return
-  const entries = await disk.list(directory)
-  if (entries.length <= kept) return
-  const aged = await Promise.all(entries.map(async ({ name }) => ({ name, mtimeMs: (await disk.stat(`${directory}/${name}`))?.mtimeMs ?? 0 })))
-  aged.sort((a, b) => a.mtimeMs - b.mtimeMs)
-  for (const { name } of aged.slice(0, aged.length - kept)) await disk.removeTree(`${directory}/${name}`)
-}

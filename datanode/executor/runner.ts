@@ -4,12 +4,13 @@
 import { asError } from '../../src/base/errors.ts'
 import type { AttemptId, JobId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
+import { prune } from '../../src/program/prune.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import type { Runner, TaskHost } from '../runner.ts'
 import type { MapOutputs } from '../shuffle/outputs.ts'
 import { Sweeper } from '../shuffle/sweeper.ts'
 import type { Executor } from './executor.ts'
-import { LogWriter, prune } from './logs.ts'
+import { LogWriter } from './logs.ts'
 import { failed, type Outcome } from './messages.ts'
 import { Pool } from './pool.ts'
 import { Reporter } from './reporter.ts'
@@ -27,6 +28,8 @@ interface Attempt {
 const queueMax = 1000
 /** A program is some KiB; one that is used again after so many others is fetched again. */
 const programsKept = 500
+/** Jobs that end between two looks at the programs. */
+const prunedEvery = 50
 
 export class TaskRunner implements Runner {
   readonly slots: number
@@ -40,14 +43,16 @@ export class TaskRunner implements Runner {
   readonly #ending = new Set<Promise<void>>()
   readonly #onFree: Array<() => void> = []
   #stopped = false
+  /** Jobs that have ended since it was opened. */
+  #forgotten = 0
 
   static async open(host: TaskHost, outputs: MapOutputs): Promise<TaskRunner> {
     const { world, dir, slots, memoryBytes } = host
     const running = new Map<AttemptId, Attempt>()
     const pool = await Pool.open({ world, dir, slots, memoryBytes, onOutput: (attempt, bytes) => running.get(attempt)?.log.write(bytes) })
     for (const name of ['programs', 'logs']) await world.disk.mkdir(`${dir}/${name}`)
-    await prune(world.disk, `${dir}/logs`, limits.jobsKept)
-    await prune(world.disk, `${dir}/programs`, programsKept)
+    await prune(world.disk, `${dir}/logs`, { entries: limits.jobsKept })
+    await prune(world.disk, `${dir}/programs`, { entries: programsKept, bytes: limits.programsKeptBytes })
     return new TaskRunner(host, outputs, pool, running)
   }
 
@@ -100,7 +105,17 @@ export class TaskRunner implements Runner {
     for (const { work } of this.#running.values()) if (work.job === job) this.kill(work.attempt)
     this.#pool.jobOver(job)
     await this.#outputs.forget(job)
-    await prune(this.#host.world.disk, `${this.#host.dir}/logs`, limits.jobsKept)
+    const { world: { disk }, dir } = this.#host
+    await prune(disk, `${dir}/logs`, { entries: limits.jobsKept })
+    await this.#prunePrograms()
+  }
+
+  /** Now and then: it looks at all of them. Those of tasks that run stay, for their assets are read when they are wanted. */
+  async #prunePrograms(): Promise<void> {
+    if (++this.#forgotten % prunedEvery !== 0) return
+    const { world: { disk }, dir } = this.#host
+    const running = (): Set<string> => new Set([...[...this.#running.values()].map(({ work }) => work), ...this.#queue].map(({ program }) => program.id))
+    await prune(disk, `${dir}/programs`, { entries: programsKept, bytes: limits.programsKeptBytes, keep: name => running().has(name.replace(/\..*$/, '')) })
   }
 
   async stop(): Promise<void> {

@@ -5,12 +5,13 @@ import { limits } from '../../src/base/limits.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Order } from '../../src/protocol/order.ts'
+import type { TaskWork } from '../../src/protocol/task.ts'
 
 export interface NumberedOrder { readonly seq: number; readonly order: Order }
 
 /** Orders in one answer: each is some hundred bytes, except for tasks with their splits and parameters. */
 const answerMax = 100
-/** Of the tasks in one answer, counted in characters of JSON; the first order always goes. The node takes limits.replyBytesMax bytes. */
+/** Of the tasks in one answer, roughly, in characters of JSON; the first order always goes. The node takes limits.replyBytesMax bytes, eight times as many. */
 const answerCharsMax = 8 * MiB
 
 export class Orders {
@@ -65,7 +66,7 @@ export class Orders {
     let chars = 0
     const end = this.#queue.findIndex(({ order }, i) => {
       if (i === answerMax) return true
-      if (order.kind === 'run') chars += JSON.stringify(order).length
+      if (order.kind === 'run') chars += charsOf(order.work)
       return i > 0 && chars > answerCharsMax
     })
     return end < 0 ? this.#queue.slice() : this.#queue.slice(0, end)
@@ -81,4 +82,22 @@ export class Orders {
     this.#answer?.()
     return dropped
   }
+}
+
+/** Of what may be long in a task; the parameters of a job are the same object in all of its tasks, and are written down once. */
+function charsOf({ params, env, input }: TaskWork): number {
+  let chars = 1000 + paramChars(params)
+  for (const value of Object.values(env ?? {})) chars += value.length + 50
+  if (input.kind === 'shuffle') return chars
+  for (const { path, blocks } of input.split.ranges) chars += 150 + path.length + blocks.length * 80
+  for (const { token, nodes } of input.places) chars += 50 + token.length + nodes.length * 200
+  return chars
+}
+
+const written = new WeakMap<object, number>()
+
+function paramChars(params: object): number {
+  let chars = written.get(params)
+  if (chars === undefined) written.set(params, chars = JSON.stringify(params).length)
+  return chars
 }

@@ -76,6 +76,8 @@ const processLimits = {
   /** Files that a program brings along; larger data belong into the cluster's own files. */
   assetsBytesMax: 64 * MiB,
   assetsMax: 1000,
+  /** Programs with their assets that a datanode keeps for the next job that runs them, and those that a user's machine keeps. */
+  programsKeptBytes: 4096 * MiB,
   /** Names and values of a job's environment variables: they come with each task. */
   environmentBytesMax: 32 * KiB,
   /** Snapshots of one directory, and directories that have some: both are looked through. */

@@ -65,6 +65,8 @@ export class Credentials {
     this.#random = random
   }
 
+  get user(): string { return decodeURIComponent(this.#user) }
+
   /** Headers that never change: for servers on loopback. */
   bearer(): Record<string, string> {
     return { authorization: this.#bearer, [userHeader]: this.#user, [clusterHeader]: this.#cluster }

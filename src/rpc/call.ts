@@ -96,6 +96,9 @@ export class Caller {
     this.#bearer = { 'content-type': 'application/json', ...this.#agent, ...credentials.bearer() }
   }
 
+  /** In whose name it calls. */
+  get user(): string { return this.#credentials.user }
+
   /** Headers that let this caller open a wire at `path`, once: wires are few, so they are always signed. */
   admission(path: string): Record<string, string> { return { ...this.#agent, ...this.#credentials.sign({ method: 'GET', path, body: '' }) } }
 

@@ -4,8 +4,10 @@ import { Job, listJobs } from '../../../client/jobs/job.ts'
 import { submitJob, type StoreProgram, type Submission } from '../../../client/jobs/submit.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { address, attemptId, jobId, nodeId, programId } from '../../../src/base/ids.ts'
+import { crcOf } from '../../../src/block/checksum.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
+import { locate } from '../../../src/protocol/namespace.ts'
 import { namespaceOf } from './kit.ts'
 
 const job = jobId('job-1')
@@ -132,42 +134,99 @@ test('splits that the namenode has lost since they were sent are sent again, and
   await expect(submitJob(never.cluster, stores(async () => undefined), submission())).rejects.toMatchObject({ code: 'ESTALE' })
 })
 
-test('a program that is there is not stored again, and one that somebody else is storing is waited for', async () => {
-  const submit = { 'job.submit': () => ({ job }) }
-  const program = { type: 'file', length: 16 }
-  const there = clusterOf({ ...submit, 'namespace.stat': ({ path }: { path: string }) => {
-    if (path.startsWith('/.gristmill')) return program
+/** What lies under the names of programs and assets: bytes, and whose they are. */
+function shelf(files: Record<string, { readonly bytes: string; readonly owner?: string } | undefined>, counted?: { reads: string[]; atOnce: number }) {
+  const find = (path: string) => {
     if (path === '/in') return { path, type: 'directory' }
-    throw new GristmillError('ENOENT', path)
-  } })
-  await submitJob(there.cluster, stores(() => { throw new Error('stored again') }), submission())
-  let looked = 0
-  const coming = clusterOf({ ...submit, 'namespace.stat': ({ path }: { path: string }) => {
-    if (path.startsWith('/.gristmill') && ++looked > 2) return program
-    if (path === '/in') return { path, type: 'directory' }
-    throw new GristmillError('ENOENT', path)
-  } })
-  await submitJob(coming.cluster, stores(() => { throw new GristmillError('EBUSY', 'somebody writes it') }), submission())
-  expect(looked).toBeGreaterThan(2)
+    const found = files[path]
+    if (!found) throw new GristmillError('ENOENT', path)
+    return { path, type: 'file', length: found.bytes.length, owner: found.owner ?? 'bob' }
+  }
+  const names = namespaceOf({ '/in/a': { blocks: [[100, 'a']] } }).ask
+  let reading = 0
+  return {
+    answers: {
+      'job.submit': () => ({ job }), 'namespace.stat': ({ path }: { path: string }) => find(path),
+      'namespace.locate': (request: { path: string }) => (request.path.startsWith('/in') ? names(locate, request)
+        : { status: find(request.path), blocks: [{ length: files[request.path]!.bytes.length, crc: crcOf(Buffer.from(files[request.path]!.bytes)) }] }),
+    },
+    store: {
+      write: async (path: string, bytes: Uint8Array) => {
+        if (files[path]) throw new GristmillError('EEXIST', path)
+        files[path] = { bytes: Buffer.from(bytes).toString(), owner: 'ann' }
+      },
+      read: async (path: string) => {
+        counted?.reads.push(path)
+        if (counted) counted.atOnce = Math.max(counted.atOnce, ++reading)
+        await new Promise(resolve => setImmediate(resolve))
+        reading--
+        return Buffer.from(files[path]!.bytes)
+      },
+    } satisfies StoreProgram,
+  }
+}
+const text = Buffer.from(submission().program.bytes).toString()
+const shared = '/.gristmill/programs/abc.js'
+
+test('a program that is there is not stored again; of one that is this user\'s own no byte is read, of others all are', async () => {
+  for (const [owner, reads] of [['ann', []], ['bob', [shared]]] as const) {
+    const seen = { reads: [] as string[], atOnce: 0 }
+    const { answers, store } = shelf({ [shared]: { bytes: text, owner } }, seen)
+    const { cluster } = clusterOf(answers)
+    await submitJob({ ...cluster, user: 'ann' }, { ...store, write: () => { throw new Error('stored again') } }, submission())
+    expect(seen.reads).toEqual(reads)
+  }
 })
 
-test('a program whose name holds something else, whoever has put it there, is stored under a name of its own', async () => {
-  const found = { other: 'other bytes here', short: 'short' }
-  for (const [what, text] of [...Object.entries(found), ['secret', undefined]] as const) {
-    let spec: JobSpec | undefined
-    const { cluster } = clusterOf({ 'job.submit': (request: { spec: JobSpec }) => { spec = request.spec; return { job } }, 'namespace.stat': ({ path }: { path: string }) => {
-      if (path === '/.gristmill/programs/abc.js') return { type: 'file', length: text?.length ?? 16 }
-      if (path === '/in') return { path, type: 'directory' }
-      throw new GristmillError('ENOENT', path)
-    } })
-    const stored: string[] = []
-    await submitJob(cluster, {
-      write: async path => void stored.push(path),
-      read: async () => { if (text === undefined) throw new GristmillError('EACCES', 'not yours'); return Buffer.from(text) },
-    }, submission())
-    expect(stored, what).toEqual([expect.stringMatching(/^\/\.gristmill\/programs\/abc-.+\.js$/)])
-    expect(spec!.program).toEqual({ id: 'abc', path: stored[0] })
+test('one that somebody else is storing is waited for', async () => {
+  const { answers, store } = shelf({ [shared]: { bytes: text } })
+  let looked = 0
+  const coming = <R>(find: (request: { path: string }) => R) => (request: { path: string }): R => {
+    if (request.path === shared && ++looked < 4) throw new GristmillError('ENOENT', 'not yet')
+    return find(request)
   }
+  const { cluster } = clusterOf({ ...answers, 'namespace.stat': coming(answers['namespace.stat']), 'namespace.locate': coming<unknown>(answers['namespace.locate']) })
+  await submitJob(cluster, { ...store, write: () => { throw new GristmillError('EBUSY', 'somebody writes it') } }, submission())
+  expect(looked).toBeGreaterThan(3)
+})
+
+test('a program whose name holds something else, whoever has put it there, is stored in a directory of its user, again and again the same', async () => {
+  for (const [what, found] of Object.entries({ other: { bytes: 'other bytes here' }, short: { bytes: 'short' }, mine: { bytes: 'other bytes here', owner: 'ann' } })) {
+    const files: Parameters<typeof shelf>[0] = { [shared]: found }
+    const { answers, store } = shelf(files)
+    const specs: JobSpec[] = []
+    const { cluster } = clusterOf({ ...answers, 'job.submit': ({ spec }: { spec: JobSpec }) => { specs.push(spec); return { job } } })
+    for (let run = 0; run < 3; run++) await submitJob({ ...cluster, user: 'ann' }, store, submission())
+    expect(Object.keys(files), what).toEqual([shared, expect.stringMatching(/^\/\.gristmill\/programs\/abc-[0-9a-f]{16}\/abc\.js$/)])
+    expect(new Set(specs.map(({ program }) => program.path))).toEqual(new Set(Object.keys(files).slice(1)))
+    // Somebody has got there first, too.
+    files[Object.keys(files)[1]!] = { bytes: 'neither the bytes' }
+    await submitJob({ ...cluster, user: 'ann' }, store, submission())
+    expect(specs.at(-1)!.program).toEqual({ id: 'abc', path: expect.stringMatching(/\/abc-a1b2\/abc\.js$/) as string })
+  }
+})
+
+test('bytes of somebody else with the length and the checksum of the program are not taken for it', async () => {
+  const { answers, store } = shelf({ [shared]: { bytes: 'x'.repeat(text.length) } })
+  const forged = { ...answers, 'namespace.locate': (request: { path: string }) => {
+    const found = answers['namespace.locate'](request) as { blocks: Array<{ crc: number }> }
+    return request.path === shared ? { ...found, blocks: [{ length: text.length, crc: crcOf(Buffer.from(text)) }] } : found
+  } }
+  let path = ''
+  const { cluster } = clusterOf({ ...forged, 'job.submit': ({ spec }: { spec: JobSpec }) => { path = spec.program.path; return { job } } })
+  await submitJob({ ...cluster, user: 'ann' }, store, submission())
+  expect(path).not.toBe(shared)
+})
+
+test('assets are looked at several at a time, and the program after them', async () => {
+  const assets = Array.from({ length: 20 }, (_, i) => ({ name: `a${i}`, id: `id${i}`, bytes: 2, content: Buffer.from(`${i % 10}x`) }))
+  const files = Object.fromEntries([...assets.map(({ id, content }) => [`/.gristmill/programs/${id}.asset`, { bytes: content.toString() }] as const), [shared, { bytes: text }] as const])
+  const seen = { reads: [] as string[], atOnce: 0 }
+  const { answers, store } = shelf(files, seen)
+  await submitJob({ ...clusterOf(answers).cluster, user: 'ann' }, store, submission({ program: { ...submission().program, assets } }))
+  expect(seen.atOnce).toBeGreaterThan(3)
+  expect(seen.reads).toHaveLength(21)
+  expect(seen.reads.at(-1)).toBe(shared)
 })
 
 test('an output that exists is refused before anything is stored or sent, unless it may be overwritten', async () => {

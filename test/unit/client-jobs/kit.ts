@@ -61,7 +61,8 @@ export function namespaceOf(files: Readonly<Record<string, FileShape>>): FakeNam
         return { entries: page, ...names.length > 3 && { next: nameOf(page.at(-1)!.path) } }
       }
       case locate.name: {
-        const all = blocks.get(path)!.filter(block => block.offset + block.length > (request.offset as number ?? 0))
+        find(path)
+        const all = (blocks.get(path) ?? []).filter(block => block.offset + block.length > (request.offset as number ?? 0))
         const page = all.slice(0, 2)
         return { status: find(path), blocks: page, ...all.length > 2 && { next: all[2]!.offset } }
       }

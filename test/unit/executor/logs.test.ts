@@ -1,11 +1,11 @@
-import { mkdtemp, rm, utimes, writeFile, mkdir, readdir } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { attemptId, jobId, type AttemptId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { localDisk as disk } from '../../../src/world/disk.ts'
-import { LogWriter, prune, readLog } from '../../../datanode/executor/logs.ts'
+import { LogWriter, readLog } from '../../../datanode/executor/logs.ts'
 
 let dir: string
 beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'gristmill-logs-')) })
@@ -71,15 +71,4 @@ test('a log ends at its bound with a notice, whatever is written afterwards', as
   const found = (await readAll(1 << 20)).join('')
   expect(found.length).toBe(limits.taskLogBytesMax)
   expect(found).toMatch(/a\n\[gristmill: this log has reached 8\.0 MiB; what follows is left out\]\n$/)
-})
-
-test('the oldest of too many go', async () => {
-  for (let i = 0; i < 5; i++) {
-    await mkdir(join(dir, `job-${i}`))
-    await writeFile(join(dir, `job-${i}`, 'log'), 'x')
-    await utimes(join(dir, `job-${i}`), 1000 + ((i * 3) % 5), 1000 + ((i * 3) % 5))
-  }
-  await prune(disk, dir, 2)
-  expect((await readdir(dir)).toSorted()).toEqual(['job-1', 'job-3'])
-  await prune(disk, join(dir, 'nowhere'), 2)
 })

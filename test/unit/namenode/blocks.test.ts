@@ -179,7 +179,7 @@ test('orders are numbered, repeated until they are acknowledged, and never lost 
 test('an answer is never larger than a node takes: tasks with large parameters go one by one, and what is behind them is heard', async () => {
   const orders = new Orders(new ManualClock(), 1000)
   const { signal } = new AbortController()
-  const run = (chars: number) => ({ kind: 'run' as const, work: { params: { text: 'x'.repeat(chars) } } as never })
+  const run = (chars: number) => ({ kind: 'run' as const, work: { params: { text: 'x'.repeat(chars) }, input: { kind: 'shuffle', stage: 0 } } as never })
   for (const chars of [9 * MiB, 5 * MiB, 2 * MiB, 2 * MiB]) orders.push(run(chars))
   for (let n = 0; n < 150; n++) orders.push({ kind: 'verify', block: blockId(n + 1) })
   const counts: number[] = []

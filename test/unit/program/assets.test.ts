@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -99,6 +99,27 @@ test('an asset that is not there, absolute, or too large is refused', async () =
   await expect(readAssets(disk, at, ['/etc/passwd'])).rejects.toMatchObject({ code: 'EINVAL' })
   await writeFile(join(at, 'a.bin'), Buffer.alloc((64 << 20) + 1))
   await expect(readAssets(disk, at, ['a.bin'])).rejects.toMatchObject({ code: 'TOO_LARGE' })
+})
+
+test('links are followed to files; what leads nowhere, to a directory, or out of the program by way of a directory is refused with advice', async () => {
+  const at = await mkdtemp(join(tmpdir(), 'gristmill-links-'))
+  try {
+    await mkdir(join(at, 'program/data'), { recursive: true })
+    await writeFile(join(at, 'outside.txt'), 'outside')
+    await writeFile(join(at, 'program/inside.txt'), 'inside')
+    const program = join(at, 'program')
+    for (const [name, to] of [['data/near', '../inside.txt'], ['far', '../outside.txt']] as const) await symlink(to, join(program, name))
+    expect((await readAssets(disk, program, ['data', 'far'])).map(({ name, content }) => `${name}: ${Buffer.from(content).toString()}`)).toEqual(['data/near: inside', 'far: outside'])
+    await symlink('../../outside.txt', join(program, 'data/out'))
+    await expect(readAssets(disk, program, ['data'])).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringMatching(/data\/out is a link that leads out of .*outside\.txt; name it itself/) })
+    expect(await readAssets(disk, program, ['data', 'data/out'])).toHaveLength(2)
+    await symlink('nowhere', join(program, 'broken'))
+    await expect(readAssets(disk, program, ['broken'])).rejects.toMatchObject({ code: 'ENOENT', message: expect.stringContaining('link to something that does not exist') })
+    await symlink('data', join(program, 'linked'))
+    await expect(readAssets(disk, program, ['linked'])).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('link to a directory') })
+  } finally {
+    await rm(at, { recursive: true, force: true })
+  }
 })
 
 test('a package with a native module that it can do without does without it, and one that cannot says why', async () => {

@@ -1,0 +1,53 @@
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Plans } from '../../../client/load/plans.ts'
+import { prune } from '../../../src/program/prune.ts'
+import { localDisk as disk } from '../../../src/world/disk.ts'
+
+let dir: string
+beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'gristmill-prune-')) })
+afterEach(() => rm(dir, { recursive: true, force: true }))
+
+/** The first is the oldest. */
+async function fill(entries: Readonly<Record<string, number>>): Promise<void> {
+  for (const [i, [name, bytes]] of Object.entries(entries).entries()) {
+    const path = join(dir, name)
+    if (name.endsWith('.assets')) {
+      await mkdir(join(path, 'below'), { recursive: true })
+      await writeFile(join(path, 'below', 'file'), 'x'.repeat(bytes))
+    } else await writeFile(path, 'x'.repeat(bytes))
+    await utimes(path, 1000 + i, 1000 + i)
+  }
+}
+const left = async (): Promise<string[]> => (await readdir(dir)).sort()
+
+test('the oldest of too many go, whatever they have', async () => {
+  await fill({ c: 1, 'b.assets': 1, a: 1, d: 1 })
+  await prune(disk, dir, { entries: 2 })
+  expect(await left()).toEqual(['a', 'd'])
+  await prune(disk, join(dir, 'nowhere'), { entries: 2, bytes: 1 })
+})
+
+test('the oldest of too many bytes go, and what lies in directories counts', async () => {
+  await fill({ a: 10, 'b.assets': 500, c: 10, d: 100 })
+  await prune(disk, dir, { entries: 100, bytes: 620 })
+  expect(await left()).toEqual(['a', 'b.assets', 'c', 'd'])
+  await prune(disk, dir, { entries: 100, bytes: 615 })
+  expect(await left()).toEqual(['b.assets', 'c', 'd'])
+  await prune(disk, dir, { entries: 100, bytes: 150 })
+  expect(await left()).toEqual(['c', 'd'])
+})
+
+test('what is in use stays', async () => {
+  await fill({ a: 10, 'a.assets': 100, b: 10, c: 10 })
+  await prune(disk, dir, { entries: 1, bytes: 10, keep: name => name.startsWith('a') })
+  expect(await left()).toEqual(['a', 'a.assets'])
+})
+
+test('plans of programs are remembered for the last hundred, and so are their files', () => {
+  const plans = new Plans()
+  for (let i = 0; i < 150; i++) plans.put(`/p${i}.ts`, `key ${i}`, {} as never)
+  expect([plans.knows('/p49.ts'), plans.knows('/p50.ts'), plans.get('key 49'), plans.get('key 50')]).toEqual([false, true, undefined, {}])
+})
