@@ -40,7 +40,7 @@ export interface RunOptions {
   readonly reducers?: number | undefined
   /** Replicas of the output files; what the program says, or the cluster's default, unless told. */
   readonly replication?: number | undefined
-  /** Of the text of the input, over the program's own: `utf8`, `latin1` (ISO 8859-1), `utf16le` or `utf16be`. */
+  /** Of the text of the input, over the program's own: `utf8`, `latin1` (ISO 8859-1), `windows1252`, `utf16le` or `utf16be`. */
   readonly encoding?: TextEncoding | undefined
   /** What separates the fields of CSV input, over the program's own and what files claim: one ASCII character. */
   readonly delimiter?: string | undefined

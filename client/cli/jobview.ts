@@ -60,7 +60,7 @@ export function took(from: number | undefined, to: number | undefined): string {
 export function warningLines(counters: Counters): string[] {
   const { invalidUtf8Records: invalid = 0, badRecords: bad = 0 } = counters
   const lines: string[] = []
-  if (invalid > 0) lines.push(`warning: ${plural(invalid, 'record')} held bytes that are not UTF-8, read as U+FFFD; say encoding: "latin1" if that is what they are, or invalidUtf8: "error"`)
+  if (invalid > 0) lines.push(`warning: ${plural(invalid, 'record')} held bytes that are not UTF-8, read as U+FFFD; say encoding: "windows1252" or "latin1" if that is what they are, or invalidUtf8: "error"`)
   if (bad > 0) lines.push(`warning: ${plural(bad, 'record')} did not parse and ${bad === 1 ? 'was' : 'were'} left out, as badRecords: "skip" says`)
   return lines
 }

@@ -40,7 +40,7 @@ export interface ReadFileOptions extends CallOptions {
 }
 
 export interface LineOptions extends CallOptions {
-  /** utf8 (the default), latin1, ascii, utf16le or utf16be. */
+  /** utf8 (the default), latin1, windows1252, ascii, utf16le or utf16be. */
   readonly encoding?: LineEncoding | null | undefined
 }
 

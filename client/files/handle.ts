@@ -5,7 +5,7 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { LocatedFile } from '../../src/file/read.ts'
-import { utf8FromUtf16 } from '../../src/record/transcode.ts'
+import { isForeign, utf8From } from '../../src/record/transcode.ts'
 import { callOptions, encodedOptionsOf, optionsOf, shown, type CallOptions, type Known } from '../arguments.ts'
 import { perform } from './describe.ts'
 import { linesOf, lineStreamOptions, ReadStream, readStreamOptions, type LineEncoding, type LineStreamOptions, type ReadStreamOptions } from './read.ts'
@@ -116,7 +116,7 @@ export class FileHandle {
     stream.on('error', () => {}) // told by the iteration
     try {
       const pieces = stream as AsyncIterable<Buffer>
-      yield* linesOf(text === 'utf16le' || text === 'utf16be' ? utf8FromUtf16(pieces, text) : pieces, decode)
+      yield* linesOf(isForeign(text) ? utf8From(pieces, text) : pieces, decode)
     } finally {
       stream.destroy()
     }

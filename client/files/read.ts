@@ -166,11 +166,12 @@ export class ReadStream extends Readable {
   }
 }
 
-export type LineEncoding = BufferEncoding | 'utf16be'
+export type LineEncoding = BufferEncoding | 'utf16be' | 'windows1252'
+const beyondBuffer = ['utf16be', 'utf-16be', 'windows1252', 'windows-1252']
 
 /** How the lines of a text are read. */
 export interface LineReading {
-  /** Of the text, if it was said; `utf16le` and `utf16be` become UTF-8 before lines are looked for. */
+  /** Of the text, if it was said; those that are not Buffer's own, and `utf16le`, become UTF-8 before lines are looked for. */
   readonly text: TextEncoding | undefined
   /** By which Buffer decodes a line then. */
   readonly decode: BufferEncoding
@@ -180,14 +181,14 @@ export interface LineReading {
 export function lineReadingOf(value: unknown): LineReading {
   if (value === undefined || value === null) return { text: undefined, decode: 'utf8' }
   const name = typeof value === 'string' ? value.toLowerCase().replace('-', '') : ''
-  if (name === 'utf16be') return { text: 'utf16be', decode: 'utf8' }
+  if (name === 'utf16be' || name === 'windows1252') return { text: name, decode: 'utf8' }
   const encoding = encodingOf(value)
   switch (name) {
     case 'utf8': return { text: 'utf8', decode: 'utf8' }
     case 'latin1': case 'binary': return { text: 'latin1', decode: 'latin1' }
     case 'ascii': return { text: 'utf8', decode: 'ascii' }
     case 'utf16le': case 'ucs2': return { text: 'utf16le', decode: 'utf8' }
-    default: throw new GristmillError('EINVAL', `lines are read as utf8, latin1, ascii, utf16le or utf16be, not as ${encoding}, which is no encoding of text; read the whole file with readFile`)
+    default: throw new GristmillError('EINVAL', `lines are read as utf8, latin1, windows1252, ascii, utf16le or utf16be, not as ${encoding}, which is no encoding of text; read the whole file with readFile`)
   }
 }
 
@@ -195,7 +196,7 @@ export type LineStreamOptions = Omit<ReadStreamOptions, 'encoding'> & { readonly
 
 /** Reads and checks the options of `readLines`: those of the stream of bytes, and how its lines are read. Throws EINVAL. */
 export function lineStreamOptions(given: LineEncoding | LineStreamOptions | null | undefined): { stream: ReadStreamOptions; reading: LineReading } {
-  const { encoding, ...stream } = readStreamOptions(given as BufferEncoding | ReadStreamOptions | null | undefined, 'readLines', ['utf16be', 'utf-16be'])
+  const { encoding, ...stream } = readStreamOptions(given as BufferEncoding | ReadStreamOptions | null | undefined, 'readLines', beyondBuffer)
   return { stream, reading: lineReadingOf(encoding) }
 }
 

@@ -20,8 +20,8 @@ export type Params = Readonly<Record<string, unknown>>
 interface CommonInput {
   /** Files, directories or globs to read when the run names none. */
   readonly path?: string | readonly string[]
-  /** Of the text: `utf8` (default), `latin1` (ISO 8859-1), `utf16le`, `utf16be`. gzip and zstd are unpacked by themselves. */
-  readonly encoding?: 'utf8' | 'latin1' | 'utf16le' | 'utf16be'
+  /** Of the text: `utf8` (default), `latin1` (ISO 8859-1), `windows1252`, `utf16le`, `utf16be`. gzip and zstd are unpacked by themselves. */
+  readonly encoding?: 'utf8' | 'latin1' | 'windows1252' | 'utf16le' | 'utf16be'
   /** Bytes that are not UTF-8: U+FFFD and a counter (default), or an error with their offset. */
   readonly invalidUtf8?: 'replace' | 'error'
   /** A record that does not parse: an error with its offset (default), or a counter. */
@@ -131,7 +131,7 @@ const flag = [true, false]
 
 /** What `input` and `output` may say beside `path` and `format`, and which formats there are. */
 const inputSayings: Readonly<Record<string, Saying>> = {
-  encoding: { values: ['utf8', 'latin1', 'utf16le', 'utf16be'] },
+  encoding: { values: ['utf8', 'latin1', 'windows1252', 'utf16le', 'utf16be'] },
   invalidUtf8: { values: ['replace', 'error'] },
   badRecords: { values: ['error', 'skip'] },
   delimiter: { formats: ['csv'], kind: oneAscii },

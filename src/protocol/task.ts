@@ -41,7 +41,7 @@ export const inputOptions = Type.Object({
   /** csv: the first row names the columns (default), and rows become objects. */
   header: Type.Optional(Type.Boolean()),
   /** Of the text; UTF-8 unless told. */
-  encoding: Type.Optional(Type.Union([Type.Literal('utf8'), Type.Literal('latin1'), Type.Literal('utf16le'), Type.Literal('utf16be')])),
+  encoding: Type.Optional(Type.Union([Type.Literal('utf8'), Type.Literal('latin1'), Type.Literal('windows1252'), Type.Literal('utf16le'), Type.Literal('utf16be')])),
   /** What to do with bytes that are not UTF-8. */
   invalidUtf8: Type.Optional(Type.Union([Type.Literal('replace'), Type.Literal('error')])),
   /** What to do with a record that does not parse. */

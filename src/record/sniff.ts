@@ -9,9 +9,9 @@ import { KiB } from '../base/units.ts'
 /** What is decompressed while it is read. Neither can be read from the middle. */
 export type Codec = 'gzip' | 'zstd'
 
-/** `latin1`: ISO 8859-1, each byte is the character of its number. */
+/** `latin1`: ISO 8859-1, each byte is the character of its number. `windows1252`: what Windows calls ANSI in Western Europe. */
 export type TextEncoding = typeof textEncodings[number]
-export const textEncodings = ['utf8', 'latin1', 'utf16le', 'utf16be'] as const
+export const textEncodings = ['utf8', 'latin1', 'windows1252', 'utf16le', 'utf16be'] as const
 
 /** Enough for every magic number, and for some rows of CSV. */
 export const headBytes = 64 * KiB

@@ -7,7 +7,7 @@ import { examine, findDialect, toldDelimiter } from './dialect.ts'
 import { newReadCounters, type InputOptions, type ReadCounters, type RecordRange } from './format.ts'
 import { ownedPieces, type Chunk } from './range.ts'
 import { headBytes, sniff } from './sniff.ts'
-import { utf8FromUtf16 } from './transcode.ts'
+import { isForeign, utf8From } from './transcode.ts'
 import { markBytes } from './utf8.ts'
 
 export interface Source {
@@ -25,7 +25,7 @@ export interface Source {
 export function inspect(head: Buffer, { path, isAll, input, delimiter }: { path: string; isAll: boolean; input: InputOptions; delimiter?: string | undefined }): { divisible: boolean; dialect: Dialect } {
   const { encoding } = input
   const codec = sniff(head, { path, encoding })
-  if (codec || encoding === 'utf16le' || encoding === 'utf16be') return { divisible: false, dialect: {} }
+  if (codec || isForeign(encoding)) return { divisible: false, dialect: {} }
   if (input.format !== 'csv') return { divisible: true, dialect: {} }
   const dialect = findDialect({ path, bytes: head.subarray(markBytes(head)), isAll, encoding, header: input.header }, { asked: input.delimiter, claimed: delimiter })
   return { divisible: dialect.rowEnd !== '\r', dialect }
@@ -69,13 +69,12 @@ export async function openSource(range: RecordRange, input: InputOptions, counte
   const close = async (): Promise<void> => { await text.close(); await raw.close() }
   try {
     const codec = sniff(await raw.look(Math.min(headBytes, end)), { path, encoding })
-    const wide = encoding === 'utf16le' || encoding === 'utf16be'
     if (codec) {
       text = new Beginning(decompressed(stored(range, raw, counters), codec, path))
       sniff(await text.look(headBytes), { path, encoding, inside: codec })
     }
-    if (wide) text = new Beginning(utf8FromUtf16(codec ? text : stored(range, raw, counters), encoding))
-    const isText = codec !== undefined || wide
+    if (isForeign(encoding)) text = new Beginning(utf8From(codec ? text : stored(range, raw, counters), encoding))
+    const isText = codec !== undefined || isForeign(encoding)
     let dialect = plain()
     if (input.format === 'csv') {
       const head = await text.look(isText ? headBytes : Math.min(headBytes, end))

@@ -60,7 +60,7 @@ const run: CommandSpec = {
   options: [
     option('-i, --input <path>', 'file, directory or glob to read; may be repeated', { repeat: true }),
     option('-o, --output <path>', 'directory to publish'),
-    option('--encoding <name>', 'of the input\'s text: utf8, latin1, utf16le or utf16be (default: as the program says, else utf8)', { parse: oneOf(...textEncodings) }),
+    option('--encoding <name>', 'of the input\'s text: utf8, latin1, windows1252, utf16le or utf16be (default: as the program says, else utf8)', { parse: oneOf(...textEncodings) }),
     option('--delimiter <character>', 'what separates fields of CSV input, tab or \\t for a tab (default: as the program, the files or their first rows say)', { parse: parseDelimiter }),
     option('--overwrite', 'replace the output of an earlier job if it is there, in one step'),
     option('--force', 'with --overwrite: replace any directory, also one without _SUCCESS or with directories in it'),

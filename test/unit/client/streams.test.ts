@@ -184,7 +184,7 @@ test('what is no path is called that', () => {
 test('lines are read in encodings of text, and no others', () => {
   for (const [encoding, text, decode] of [
     [undefined, undefined, 'utf8'], [null, undefined, 'utf8'], ['utf8', 'utf8', 'utf8'], ['UTF-8', 'utf8', 'utf8'], ['latin1', 'latin1', 'latin1'], ['binary', 'latin1', 'latin1'], ['ascii', 'utf8', 'ascii'],
-    ['utf16le', 'utf16le', 'utf8'], ['UTF-16LE', 'utf16le', 'utf8'], ['ucs2', 'utf16le', 'utf8'], ['ucs-2', 'utf16le', 'utf8'], ['utf16be', 'utf16be', 'utf8'], ['utf-16be', 'utf16be', 'utf8'],
+    ['utf16le', 'utf16le', 'utf8'], ['UTF-16LE', 'utf16le', 'utf8'], ['ucs2', 'utf16le', 'utf8'], ['ucs-2', 'utf16le', 'utf8'], ['utf16be', 'utf16be', 'utf8'], ['utf-16be', 'utf16be', 'utf8'], ['windows1252', 'windows1252', 'utf8'], ['Windows-1252', 'windows1252', 'utf8'],
   ] as const) expect(lineReadingOf(encoding), String(encoding)).toEqual({ text, decode })
   for (const encoding of ['hex', 'base64', 'nope', 5, {}]) expect(() => lineReadingOf(encoding)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
 })

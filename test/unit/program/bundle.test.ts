@@ -86,7 +86,7 @@ test.each([
   [job('input: { format: "csv", largeIntegers: "string" }, map() {}'), /largeIntegers of mapReduce's input belongs to the format jsonl, not to csv/],
   [job('input: { format: "csv", delimiter: ";;" }, map() {}'), /delimiter of mapReduce's input is ";;"; it is one ASCII character/],
   [job('input: { format: "csv", header: "no" }, map() {}'), /header of mapReduce's input is "no"; it is one of true, false/],
-  [job('input: { encoding: "UTF-16" }, map() {}'), /encoding of mapReduce's input is "UTF-16"; it is one of 'utf8', 'latin1', 'utf16le', 'utf16be'/],
+  [job('input: { encoding: "UTF-16" }, map() {}'), /encoding of mapReduce's input is "UTF-16"; it is one of 'utf8', 'latin1', 'windows1252', 'utf16le', 'utf16be'/],
   [job('input: { badRecords: "ignore" }, map() {}'), /badRecords of mapReduce's input is "ignore"; it is one of 'error', 'skip'/],
   [job('output: { header: false }, map() {}'), /header of mapReduce's output belongs to the format csv, not to text/],
   [job('output: { format: "csv", delimiter: "\\n" }, map() {}'), /delimiter of mapReduce's output is "\\n"; it is one ASCII character/],

@@ -297,6 +297,19 @@ describe('encodings', () => {
     expect(counters.invalidUtf8Records).toBe(0)
   })
 
+  test('windows1252 is what the Encoding standard says, byte for byte, in every format', async () => {
+    const all = Buffer.from(Array.from({ length: 256 }, (_, i) => i).filter(i => i !== 10 && i !== 13 && i !== 0))
+    const [line] = await read(all, { format: 'lines', encoding: 'windows1252' }) as [string]
+    expect(line.slice(0, 125)).toBe(all.toString('latin1', 0, 125))
+    expect(line.slice(125, 157)).toBe('\u20ac\u0081\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u008d\u017d\u008f\u0090\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u009d\u017e\u0178')
+    expect(line.slice(157)).toBe(all.toString('latin1', 157))
+    const bytes = Buffer.from('name;price\r\n"M\u00fcller;\n\u0093x\u0094";5 \u0080\r\n', 'latin1')
+    for (const stored of [bytes, gzipSync(bytes)]) {
+      expect(await read(stored, { format: 'csv', encoding: 'windows1252' }, { pieceMax: 5 })).toEqual([{ name: 'Müller;\n“x”', price: '5 €' }])
+      expect(await read(stored, { format: 'whole', encoding: 'windows1252' })).toMatchObject([{ text: expect.stringContaining('5 €') as string }])
+    }
+  })
+
   test.each(['utf16le', 'utf16be'] as const)('%s with half a pair or half a character in it is counted or refused like bad UTF-8', async encoding => {
     const bytes = Buffer.concat([utf16[encoding]('fine 😀\nbad \ud83d\nbad \ude00 too\n\ud83d\ud83d\ude00\nlast'), Buffer.from([0x61])])
     for (const pieceMax of [1, 2, 3, 1000]) {
