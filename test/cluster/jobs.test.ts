@@ -29,12 +29,14 @@ function text(lines: number): { text: string; counts: Map<string, number> } {
   return { text: `${rows.join('\n')}\n`, counts }
 }
 
-const wordCount = (pause: number) => `
+/** With a gate, a file: the maps take their time, and the one that has the last line waits until the file is there. */
+const wordCount = (gate?: string) => `
+import { existsSync } from 'node:fs'
 import { mapReduce, sum } from 'gristmill'
 let seen = 0
 export default mapReduce({
   async map(line: string, emit) {
-    ${pause > 0 ? `if (++seen % 100 === 0) await new Promise(resolve => setTimeout(resolve, ${pause}))` : ''}
+    ${gate === undefined ? '' : heldBy(gate)}
     for (const word of line.split(' ')) emit(word, 1)
   },
   combine: (word, counts) => sum(counts),
@@ -47,6 +49,17 @@ export default mapReduce({
 `
 
 const input = text(20_000)
+const lastLine = input.text.trimEnd().split('\n').at(-1)!
+const heldBy = (gate: string): string => `
+    if (++seen % 100 === 0) await new Promise(resolve => setTimeout(resolve, 100))
+    while (line === ${JSON.stringify(lastLine)} && !existsSync(${JSON.stringify(gate)})) await new Promise(resolve => setTimeout(resolve, 50))`
+
+/** A word count that cannot end before `open` was called. */
+async function held(name: string): Promise<{ readonly file: string; open(): Promise<void> }> {
+  const gate = join(dir, `${name}.gate`)
+  await writeFile(program(`${name}.ts`), wordCount(gate))
+  return { file: `${name}.ts`, open: () => writeFile(gate, '') }
+}
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-jobs-'))
@@ -54,8 +67,7 @@ beforeAll(async () => {
   await writeFile(join(dir, 'input.txt'), input.text)
   await cluster.ok(['mkdir', '/in'])
   await cluster.ok(['put', '--block-size', '64KiB', join(dir, 'input.txt'), '/in/'])
-  await writeFile(join(dir, 'words.ts'), wordCount(0))
-  await writeFile(join(dir, 'slow.ts'), wordCount(100))
+  await writeFile(join(dir, 'words.ts'), wordCount())
 })
 
 afterAll(async () => {
@@ -120,9 +132,11 @@ test('an output that exists is refused and left alone; with --overwrite a job\'s
 })
 
 test('a job that cannot publish what it has computed is published elsewhere, and a reserved output is refused', async () => {
-  const detached = (await run('slow.ts', '/late/out', '--detach')).stdout.trim()
+  const late = await held('late')
+  const detached = (await run(late.file, '/late/out', '--detach')).stdout.trim()
   expect(await run('words.ts', '/late')).toMatchObject({ code: 1, stderr: expect.stringContaining(`${detached}, which runs, will publish /late/out`) })
   await cluster.ok(['put', '-', '/late'], 'a file')
+  await late.open()
   const ended = await until('the end of the job', async () => {
     const status = JSON.parse(await cluster.ok(['job', detached, '--json'])) as JobStatus
     return status.state !== 'running' && status.state !== 'publishing' && status
@@ -163,7 +177,7 @@ export default mapReduce({
 })
 
 test('a killed job ends, publishes nothing, and leaves no staging behind', async () => {
-  const running = run('slow.ts', '/killed')
+  const running = run((await held('killed')).file, '/killed')
   const { job } = await runningWith('/killed', 1)
   await cluster.ok(['kill', job])
   expect((await running).code).toBe(130)
@@ -173,10 +187,13 @@ test('a killed job ends, publishes nothing, and leaves no staging behind', async
 })
 
 test('while an operator holds the cluster in safe mode a job waits, writes nothing, and goes on afterwards', async () => {
-  // Maps only: each of its tasks wants to write a file. Slow enough that it does not end before the command has begun.
-  await writeFile(program('copy.ts'), `import { mapReduce } from 'gristmill'
+  // Maps only: each of its tasks wants to write a file.
+  const gate = join(dir, 'copy.gate')
+  await writeFile(program('copy.ts'), `import { existsSync } from 'node:fs'
+import { mapReduce } from 'gristmill'
 let seen = 0
-export default mapReduce({ async map(line: string, emit) { if (++seen % 100 === 0) await new Promise(resolve => setTimeout(resolve, 150)); emit(line, 1) } })`)
+export default mapReduce({ async map(line: string, emit) { ${heldBy(gate)}
+ emit(line, 1) } })`)
   const running = cluster.run(['run', program('copy.ts'), '--input', '/in', '--output', '/waited'])
   await runningWith('/waited', 2)
   await cluster.ok(['safemode', 'enter'])
@@ -190,6 +207,7 @@ export default mapReduce({ async map(line: string, emit) { if (++seen % 100 === 
     expect(held.stages[0]!.done).toBe(before!.stages[0]!.done)
     expect(await staged()).toBe(files)
   } finally {
+    await writeFile(gate, '')
     await cluster.ok(['safemode', 'leave']) // the tests behind this one have the same cluster
   }
   expect((await running).code).toBe(0)
@@ -198,9 +216,11 @@ export default mapReduce({ async map(line: string, emit) { if (++seen % 100 === 
 }, 120_000)
 
 test('a datanode that is killed midway changes nothing in the result', async () => {
-  const running = run('slow.ts', '/survived')
+  const survivor = await held('survivor')
+  const running = run(survivor.file, '/survived')
   await runningWith('/survived', 2)
   await cluster.datanodes[2]!.kill()
+  await survivor.open()
   const result = await running
   expect(result.stderr).not.toContain('failed:')
   expect(result.code).toBe(0)
@@ -211,9 +231,11 @@ test('a datanode that is killed midway changes nothing in the result', async () 
 }, 120_000)
 
 test('a namenode that is killed midway goes on with the job when it is back, and nothing is counted twice', async () => {
-  const running = run('slow.ts', '/resumed')
+  const resumed = await held('resumed')
+  const running = run(resumed.file, '/resumed')
   const before = await runningWith('/resumed', 3)
   await cluster.namenode.kill()
+  await resumed.open()
   await cluster.namenode.start()
   const result = await running
   expect(result.stderr).not.toContain('failed:')
