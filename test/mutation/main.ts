@@ -55,7 +55,7 @@ const all = mutantsIn(files)
 const drawn = choose()
 console.log(`${room}: ${drawn.length} of ${all.length} mutants in ${files.length} files${values.survivors || values.only || values.all ? '' : `, seed ${values.seed}`}`)
 
-const recordings = await recorded({ again: values.record, tests: new RegExp(values.tests) })
+const recordings = await recorded(files, { again: values.record, tests: new RegExp(values.tests) })
 const accepted = new Set((JSON.parse(readFileSync(join(import.meta.dirname, 'accepted.json'), 'utf8')) as Name[]).map(keyOf))
 /** What fails without a mutant would seem to kill everything. */
 const unfit = new Set(recordings.filter(({ failed }) => failed).map(({ file }) => file))

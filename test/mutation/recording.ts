@@ -1,6 +1,6 @@
 // Which functions of which source files each unit test file enters, and how long it takes. Kept in node_modules/.cache, so that one
-// recording serves all rooms and all runs: only test files that are new, or whose text has changed, run again. A source file that
-// has changed since is compared as a whole: its functions may have other numbers now.
+// recording serves all rooms and all runs: only test files that are new, or that have changed and entered the room, run again. A
+// source file that has changed since is compared as a whole: its functions may have other numbers now.
 
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -29,11 +29,16 @@ export interface Recording {
 
 const hashOf = (file: string): string => createHash('sha1').update(textOf(file)).digest('hex')
 
-/** The unit tests whose names match: from the cache, after those that it does not know have run. `again`: all of them run. */
-export async function recorded({ again, tests }: { again: boolean; tests: RegExp }): Promise<Recording[]> {
-  const known = load().filter(({ file, hashes }) => exists(file) && hashes[file] === hashOf(file) && !(again && tests.test(file)))
+/**
+ * The unit tests whose names match: from the cache, after those that it does not know have run, and those that have changed and enter
+ * one of these sources. `again`: all of them run.
+ */
+export async function recorded(sources: readonly string[], { again, tests }: { again: boolean; tests: RegExp }): Promise<Recording[]> {
+  const enters = ({ hashes }: Recording): boolean => sources.some(file => hashes[file] !== undefined)
+  const there = new Set(testFiles())
+  const known = load().filter(each => there.has(each.file) && !(again && tests.test(each.file)) && (each.hashes[each.file] === hashOf(each.file) || !each.failed && !enters(each)))
   const names = new Set(known.map(({ file }) => file))
-  const missing = testFiles().filter(file => tests.test(file) && !names.has(file))
+  const missing = [...there].filter(file => tests.test(file) && !names.has(file))
   const wanted = (all: Recording[]): Recording[] => all.filter(({ file }) => tests.test(file))
   if (missing.length === 0) return wanted(known)
   console.log(`recording ${missing.length} test files`)
@@ -87,8 +92,4 @@ const testFiles = (): string[] => readdirSync(join(root, 'test/unit'), { recursi
 
 function load(): Recording[] {
   try { return JSON.parse(readFileSync(kept, 'utf8')) as Recording[] } catch { return [] }
-}
-
-function exists(file: string): boolean {
-  try { textOf(file); return true } catch { return false }
 }

@@ -6,12 +6,12 @@ import { ManualClock } from '../../kit/manual-clock.ts'
 
 const minute = 60_000
 
-function guarded(blocks: number): { clock: ManualClock; guard: DeletionGuard; told: string[]; reports: () => number } {
+function guarded(count: number | (() => number)): { clock: ManualClock; guard: DeletionGuard; told: string[]; reports: () => number } {
   const clock = new ManualClock()
   const told: string[] = []
   let reports = 0
   const log: Log = { ...silent, error: text => { told.push(text) } }
-  const guard = new DeletionGuard({ clock, log, youngMs: 10 * minute, blocks: () => blocks, report: () => { reports++ } })
+  const guard = new DeletionGuard({ clock, log, youngMs: 10 * minute, blocks: typeof count === 'number' ? () => count : count, report: () => { reports++ } })
   return { clock, guard, told, reports: () => reports }
 }
 
@@ -26,6 +26,17 @@ test('a namenode that has just started may have a tenth removed, or some hundred
   const small = guarded(30)
   small.guard.met(0)
   expect([30, 470, 1].map(count => small.guard.admit(count))).toEqual([true, true, false])
+})
+
+test('the tenth is of the blocks that were there when the namenode started, however few are left by now', () => {
+  let left = 10_000
+  const { guard } = guarded(() => left)
+  guard.met(0)
+  for (const count of [600, 400]) {
+    expect(guard.admit(count)).toBe(true)
+    left -= count
+  }
+  expect(guard.admit(1)).toBe(false)
 })
 
 test('what was refused is asked for again when the namenode is old enough, and done then', () => {

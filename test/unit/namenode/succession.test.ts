@@ -194,6 +194,17 @@ test('of two copies that were both started, the one that no datanode has met is 
   expect((await met.register(seen)).epoch).toBe(seen.epoch)
 })
 
+test('a namenode whose epoch is higher than what was seen, and that would give block ids out a second time, is behind', async () => {
+  const first = await live()
+  const { epoch, at } = await first.register()
+  await first.end()
+  for (let starts = 0; starts < 2; starts++) await (await live()).end()
+  const late = await live()
+  const seen = { epoch: epoch + 1, seq: 0, nextBlock: at!.nextBlock }
+  await late.register(seen)
+  await expect(late.register({ ...seen, nextBlock: at!.nextBlock + 1 })).rejects.toMatchObject({ code: 'STALE_EPOCH', message: expect.stringContaining(`block ids from ${at!.nextBlock} on`) })
+})
+
 test('a directory that has been brought up to date since it was found behind serves again', async () => {
   const first = await live()
   await first.end()
