@@ -72,12 +72,12 @@ await Promise.all(Array.from({ length: Number(values.jobs) }, async () => {
   for (let next = queue.shift(); next; next = queue.shift()) {
     const fate = await meet(next, runner)
     fates.set(next, fate)
+    if (fates.size % 10 === 0) console.log(`${fates.size} of ${drawn.length}, ${count('killed', 'timeout').length} killed`)
     if (values.verbose || fate === 'survived' || fate === 'unreached') console.log(`${fate.padEnd(9)} ${describe(next)}`)
   }
   runner.close()
 }))
 
-const count = (...which: Fate[]): Mutant[] => [...fates].filter(([, fate]) => which.includes(fate)).map(([mutant]) => mutant)
 const survivors = count('survived', 'unreached').filter(mutant => !accepted.has(keyOf(nameOf(mutant))))
 mkdirSync(cacheDir, { recursive: true })
 writeFileSync(survivorsFile, JSON.stringify(survivors.map(nameOf)))
@@ -86,6 +86,8 @@ const score = observable === 0 ? 1 : (observable - survivors.length) / observabl
 console.log(`${room}: ${count('killed').length} killed, ${count('timeout').length} by time, ${survivors.length} survived, ${fates.size - observable} accepted: `
   + `${(score * 100).toFixed(0)} % of those that can be observed; ${((performance.now() - startMs) / 1000 / Math.max(1, fates.size)).toFixed(1)} s each`)
 process.exitCode = score >= scoreMin ? 0 : 1
+
+function count(...which: Fate[]): Mutant[] { return [...fates].filter(([, fate]) => which.includes(fate)).map(([mutant]) => mutant) }
 
 function choose(): Mutant[] {
   if (values.only !== undefined) {
@@ -119,7 +121,9 @@ async function meet(mutant: Mutant, runner: Runner): Promise<Fate> {
   const quick = ordered.filter(({ ms }) => ms < quickMs)
   for (const group of [quick, ordered.filter(each => !quick.includes(each))]) {
     if (group.length === 0) continue
-    const verdict = await runner.meet({ mutant, tests: group.map(({ file }) => file) }, limitOf(group))
+    const request = { mutant, tests: group.map(({ file }) => file) }
+    // Twice, since other programs may have taken the machine away for a while.
+    const verdict = await runner.meet(request, limitOf(group)) ?? await runner.meet(request, 2 * limitOf(group))
     if (!verdict) return 'timeout'
     const [killer] = verdict.failed
     if (killer === undefined) continue

@@ -18,6 +18,7 @@ import { Draft } from '../../../namenode/journal/draft.ts'
 import { idKey, readId } from '../../../namenode/journal/keys.ts'
 import type { View } from '../../../namenode/journal/view.ts'
 import { inodeId, jobId, type InodeId } from '../../../src/base/ids.ts'
+import { limits } from '../../../src/base/limits.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { as, openBench, root, type Bench } from './kit.ts'
 
@@ -58,6 +59,20 @@ function below(view: View, path: string): { names: number; bytes: number } {
   }
   return { names, bytes }
 }
+
+test('so many directories may have quotas, and no more; one that has a quota may have another', async () => {
+  const bench = await openBench()
+  for (const path of ['/a', '/b']) await bench.do(mkdir, { path })
+  const draft = new Draft(bench.journal.view)
+  draft.counters.quotas = limits.quotasMax - 1
+  const ask = (path: string, names: number | null): undefined => setQuota.mutate(draft, { path, names, nowMs: 0, ...root })
+  ask('/a', 1)
+  expect(draft.counters.quotas).toBe(limits.quotasMax)
+  expect(() => ask('/b', 1)).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining(String(limits.quotasMax)) }))
+  ask('/a', 2)
+  ask('/a', null)
+  ask('/b', 1)
+})
 
 test('names and bytes are bounded, by whatever way they come', async () => {
   const bench = await openBench()

@@ -107,6 +107,42 @@ test('a listing of a snapshot comes in pages, each name once and in order', asyn
   }
 })
 
+test('a directory that moves on from a place which an older snapshot sees stays in the newer one that it was in itself', async () => {
+  const bench = await openBench()
+  const { view } = bench.journal
+  for (const path of ['/s/p', '/s/deep/d', '/q']) await bench.do(mkdir, { path, parents: true })
+  await bench.do(createSnapshot, { path: '/s', name: 'older' })
+  await bench.do(rename, { from: '/s/deep/d', to: '/s/d' })
+  expect(view.counters.marks).toBe(0)
+  await bench.do(rename, { from: '/s/p', to: '/p' })
+  await write(bench, '/s/d/f')
+  await bench.do(createSnapshot, { path: '/s', name: 'newer' })
+  const [older, newer] = ['older', 'newer'].map(name => dump(view, `/s/.snapshot/${name}`))
+  await bench.do(createSnapshot, { path: '/q', name: 'of another directory' })
+  await bench.do(rename, { from: '/s/d', to: '/p/d' })
+  await bench.do(rename, { from: '/p/d', to: '/q/d' })
+  expect(view.counters.marks).toBe(2)
+  await bench.do(remove, { path: '/q/d/f' })
+  await settle(bench)
+  expect(dump(view, '/s/.snapshot/newer')).toEqual(newer)
+  expect(dump(view, '/s/.snapshot/older')).toEqual(older)
+  // What comes and goes in it where no snapshot sees it leaves nothing behind.
+  const { history } = view.counters
+  await write(bench, '/q/d/g')
+  await bench.do(remove, { path: '/q/d/g' })
+  await bench.do(rename, { from: '/q/d', to: '/q/e' })
+  expect([view.counters.history, view.counters.marks]).toEqual([history, 2])
+  // Back, and out again: it is known for what it was at the last snapshot that it was in.
+  await bench.do(rename, { from: '/q/e', to: '/s/e' })
+  await write(bench, '/s/e/h')
+  await bench.do(createSnapshot, { path: '/s', name: 'newest' })
+  const newest = dump(view, '/s/.snapshot/newest')
+  await bench.do(rename, { from: '/s/e', to: '/e' })
+  await bench.do(remove, { path: '/e/h' })
+  expect(view.counters.marks).toBe(3) // and /q's, whose snapshot it was not in
+  expect(dump(view, '/s/.snapshot/newest')).toEqual(newest)
+})
+
 test('what moved out of a directory is in its snapshots all the same, and what is done to it there is not', async () => {
   const bench = await openBench()
   const { view } = bench.journal

@@ -139,6 +139,16 @@ test('a writer that renews its lease keeps it, and one that does not may be repl
   await sim.house.stop()
 })
 
+test('a writer that is given up at the very moment when another one takes its place is no hindrance to that', async () => {
+  const { sim, write, discarded } = await writing(98, 2)
+  const old = await write(create, { ...ask(), path: '/f', blocks: 1, bytes: 10 })
+  sim.house.bench.clock.pass(leaseSoftMs)
+  const [second] = await Promise.all([write(create, { ...ask(), path: '/f' }), write(abandon, { ...ask(), lease: old.lease })])
+  expect(discarded).toEqual(old.blocks.map(({ id }) => id))
+  expect(await write(complete, { ...ask(), lease: second.lease, blocks: [] })).toMatchObject({ path: '/f' })
+  await sim.house.stop()
+})
+
 test('a namenode that stood still takes no writer for silent because of it, and still finds those that are', async () => {
   const { sim, write, lifetimes } = await writing(97, 2)
   const { clock } = sim.house.bench
