@@ -302,6 +302,18 @@ test('a summary counts everything below, without the system\'s own', async () =>
   expect(await summary(bench.journal.view, root, '/a/f', world)).toEqual({ files: 1, directories: 0, bytes: 100, stored: 200 })
 })
 
+test('a summary lets others in after every thousand names and after every directory, and ends when its caller goes away', async () => {
+  const bench = await openBench()
+  for (const command of ['mkdir /a/b -p', 'mkdir /a/c']) await run(bench, root, command)
+  await Promise.all(Array.from({ length: 2_500 }, (_, i) => bench.journal.submit(touch, { path: `/a/b/f${i}`, replication: 1, blockBytes: 1, nowMs: 0, ...root })))
+  const gone = new AbortController()
+  const turns: number[] = []
+  const world = { yield: async () => { turns.push(turns.length) }, signal: gone.signal }
+  expect(await summary(bench.journal.view, root, '/a', world)).toEqual({ files: 2_500, directories: 3, bytes: 0, stored: 0 })
+  expect(turns).toHaveLength(5) // /a, three for /a/b, /a/c
+  await expect(summary(bench.journal.view, root, '/a', { ...world, yield: async () => { gone.abort() } })).rejects.toMatchObject({ code: 'ABORTED' })
+})
+
 test('a removed tree of any size goes in small steps, and every block is told once', async () => {
   const bench = await openBench()
   const blocks = 700

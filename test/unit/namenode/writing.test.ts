@@ -139,6 +139,43 @@ test('a writer that renews its lease keeps it, and one that does not may be repl
   await sim.house.stop()
 })
 
+test('a file that replaces another one is as private as that was, unless its writer says otherwise', async () => {
+  const { sim, write } = await writing(99, 2)
+  const { bench } = sim.house
+  const modeOf = async (path: string, asked: object): Promise<number> => {
+    const { lease } = await write(create, { ...ask(), path, ...asked })
+    return (await write(complete, { ...ask(), lease, blocks: [] })).mode
+  }
+  expect(await modeOf('/f', {})).toBe(0o644)
+  expect(await modeOf('/f', { overwrite: true, mode: 0o600 })).toBe(0o600)
+  expect(await modeOf('/f', { overwrite: true })).toBe(0o600)
+  expect(await modeOf('/new', { overwrite: true })).toBe(0o644)
+  expect(await modeOf('/g', { mode: 0o640 })).toBe(0o640)
+  expect(await modeOf('/f', { overwrite: true, mode: 0o777 })).toBe(0o777)
+  await bench.do(mkdir, { path: '/d', mode: 0o700 })
+  await expect(write(create, { ...ask(), path: '/d', overwrite: true })).rejects.toMatchObject({ code: 'EISDIR' })
+  await expect(write(create, { ...ask(), path: '/f/x', overwrite: true })).rejects.toMatchObject({ code: 'ENOTDIR' })
+  await expect(write(create, { ...ask(), path: '/none/x', overwrite: true })).rejects.toMatchObject({ code: 'ENOENT' })
+  await sim.house.stop()
+})
+
+test('a block that lies nowhere completes no file, and the last datanodes that failed a writer are named as such', async () => {
+  const { sim, write, discarded } = await writing(100, 2)
+  const { lease, blocks: [block] } = await write(create, { ...ask(), path: '/f', blocks: 1, bytes: 10 })
+  const sealed = { id: block!.id, length: 10, crc: 1, aligned: true }
+  await expect(write(complete, { ...ask(), lease, blocks: [{ ...sealed, nodes: [] }] })).rejects.toMatchObject({ code: 'EINVAL', details: { block: block!.id } })
+  const [n0, n1] = [nodeId('n0'), nodeId('n1')]
+  expect((await write(allocate, { ...ask(), lease, count: 2, exclude: [n0] })).blocks.map(({ targets }) => targets.map(({ node }) => node))).toEqual([[n1], [n1]])
+  await expect(write(allocate, { ...ask(), lease, count: 1, exclude: [n0, n1] })).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringContaining('2 have just failed for this writer'), details: { nodes: 2, blockBytes: MiB } })
+  await expect(write(allocate, { ...ask(), lease: 99_999 as LeaseId, count: 1 })).rejects.toMatchObject({ code: 'LEASE_EXPIRED' })
+  const { blocks: [more] } = await write(allocate, { ...ask(), lease, count: 1, bytes: 10, host: 'n1' })
+  expect(more!.targets.map(({ node }) => node)).toEqual([n1, n0])
+  await write(complete, { ...ask(), lease, blocks: [{ ...sealed, nodes: [n0] }] })
+  expect(discarded).toHaveLength(3)
+  expect(discarded).not.toContain(block!.id)
+  await sim.house.stop()
+})
+
 test('a writer that is given up at the very moment when another one takes its place is no hindrance to that', async () => {
   const { sim, write, discarded } = await writing(98, 2)
   const old = await write(create, { ...ask(), path: '/f', blocks: 1, bytes: 10 })
