@@ -166,11 +166,11 @@ test('blocks of others are counted by node, those in lost ranges apart from fore
   expect([strangers.blocks, strangers.summary(view), strangers.release()]).toEqual([0, [], []])
 })
 
-function safeMode(known: { total: number; present: number; awaited: number }) {
+function safeMode(known: { total: number; present: number; awaited: number; doubt?: GristmillError }) {
   const clock = new ManualClock()
   const happened: string[] = []
   const safe = new SafeMode({
-    clock, nodeDeadMs: 1000, blocks: () => known.total, present: () => known.present, awaited: () => known.awaited,
+    clock, nodeDeadMs: 1000, blocks: () => known.total, present: () => known.present, awaited: () => known.awaited, doubt: () => known.doubt,
     onCopies: () => happened.push('copies'), onOver: () => happened.push('over'),
   })
   return { clock, safe, happened, known }
@@ -226,4 +226,15 @@ test('an operator enters safe mode and leaves it, with that of the start; a name
   behind.safe.check()
   expect(() => behind.safe.leave()).toThrow(why)
   expect([behind.safe.on, behind.safe.held, behind.safe.manual, behind.safe.behind, behind.happened]).toEqual([true, true, false, why, []])
+})
+
+test('while a namenode may be behind its cluster nothing changes and nothing ends', () => {
+  const doubt = new GristmillError('SAFE_MODE', 'nobody has said so far')
+  const { safe, happened, known } = safeMode({ total: 0, present: 0, awaited: 0, doubt })
+  safe.check()
+  expect([safe.on, safe.held, safe.manual, safe.doubt, safe.behind, happened]).toEqual([true, true, false, doubt, undefined, []])
+  delete known.doubt
+  expect([safe.on, safe.held]).toEqual([true, false])
+  safe.check()
+  expect([safe.on, happened]).toEqual([false, ['copies', 'over']])
 })
