@@ -2,15 +2,15 @@
 // next run would read what this one publishes. Files that it matches inside the output are found by the namenode, which gets them all.
 
 import { hasCode } from '../../src/base/errors.ts'
-import { isWithin, join, nameOf, namesOf, normalise, overlap } from '../../src/base/paths.ts'
-import { checkApart, notApart } from '../../src/protocol/apart.ts'
+import { isWithin, join, nameOf, namesOf, normalise } from '../../src/base/paths.ts'
+import { checkApart, hidden, meets, notApart } from '../../src/protocol/apart.ts'
 import { stat } from '../../src/protocol/namespace.ts'
 import type { OutputFormat } from '../../src/protocol/task.ts'
 import { extensionOf } from '../../src/record/writer.ts'
 import { clusterTree } from '../files/glob.ts'
 import { expand, isPattern, type GlobEntry, type GlobTree } from '../glob/expand.ts'
 import type { Ask } from './ask.ts'
-import { hidden, treeOf } from './inputs.ts'
+import { treeOf } from './inputs.ts'
 
 interface Place { readonly output: string; readonly format: OutputFormat }
 
@@ -41,7 +41,7 @@ export async function checkKeptApart(ask: Ask, { patterns, output, format }: Pla
 
 async function checkPatternApart(pattern: string, { output, format }: Place): Promise<void> {
   const tree = published(output, `part-00000${extensionOf(format)}`)
-  for await (const { path } of expand(pattern, tree, { hidden })) if (overlap(path, output)) throw notApart(output, pattern)
+  for await (const { path } of expand(pattern, tree, { hidden })) if (meets(output, path)) throw notApart(output, pattern)
 }
 
 /** A path that exists as it is written is itself. */

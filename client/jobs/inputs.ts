@@ -7,6 +7,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { nameOf, normalise } from '../../src/base/paths.ts'
 import { showText } from '../../src/base/quote.ts'
+import { hidden } from '../../src/protocol/apart.ts'
 import { list, stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import { clusterTree, type StatusTree } from '../files/glob.ts'
 import { expand, isPattern } from '../glob/expand.ts'
@@ -17,9 +18,6 @@ export interface InputsOptions {
   /** Told of each file and directory that was left out because of its name; a file named by another path is read all the same. */
   readonly onLeftOut?: ((entry: FileStatus) => void) | undefined
 }
-
-/** Names that begin with one of these are left out. */
-export const hidden = '._'
 
 /** The files of all `paths`, each once, in byte order of their paths. */
 export async function findInputs(ask: Ask, paths: readonly string[], { signal, onLeftOut }: InputsOptions = {}): Promise<FileStatus[]> {

@@ -5,7 +5,7 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { inodeId, type InodeId, type JobId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
-import { nameOf, overlap, parentOf } from '../../src/base/paths.ts'
+import { nameOf, namesOf, overlap, parentOf } from '../../src/base/paths.ts'
 import { checkApart } from '../../src/protocol/apart.ts'
 import type { JobSpec } from '../../src/protocol/job.ts'
 import type { Draft } from '../journal/draft.ts'
@@ -16,7 +16,7 @@ import { checkMay, checkNotSystem, checkSticky, maySearch, mayWrite } from '../n
 import { copyAttributes } from '../namespace/attributes.ts'
 import { isDirectory, type Entry } from '../namespace/entry.ts'
 import { directoryMode, fileMode } from '../namespace/names.ts'
-import { child, nearestDirectory, placeAt, type Place } from '../namespace/resolve.ts'
+import { checkAsked, child, lowestAt, placeAt, type Place } from '../namespace/resolve.ts'
 import { addFile, checkNoSnapshots, detach, isEmpty, makeDirectories, move } from '../namespace/tree.ts'
 import { checkQuota, inheritUsage, usageAt } from '../namespace/usage.ts'
 import { noteStale } from '../snapshots/mutations.ts'
@@ -37,15 +37,17 @@ export function checkOutput(view: View, actor: Actor, output: OutputPlace, input
   checkNotSystem(path, what)
   checkApart(path, inputs)
   checkUnreserved(view, path)
-  const { directory, missing } = nearestDirectory(view, actor, parentOf(path))
-  if (missing.length === 0) {
-    checkMay(actor, directory.entry, maySearch, directory.path)
+  checkAsked(path)
+  const directory = lowestAt(view, actor, parentOf(path))
+  checkMay(actor, directory.entry, maySearch, directory.path)
+  const missing = namesOf(path).length - 1 - namesOf(directory.path).length
+  if (missing === 0) {
     checkPlace(view, actor, { path, parent: directory, name: nameOf(path), entry: child(view, directory.entry.id, nameOf(path)) }, output)
     return
   }
   // Directories above the output will be made.
   checkMay(actor, directory.entry, mayWrite, directory.path)
-  checkQuota(view, directory.entry.id, { names: missing.length + 2, bytes: 1 })
+  checkQuota(view, directory.entry.id, { names: missing + 2, bytes: 1 })
 }
 
 function checkPlace(view: View, actor: Actor, { path, parent, name, entry }: Place, { overwrite, force }: OutputPlace): void {

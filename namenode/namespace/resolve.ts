@@ -4,7 +4,7 @@
 import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { inodeId, type InodeId } from '../../src/base/ids.ts'
-import { checkPath, join, nameOf, namesOf, parentOf } from '../../src/base/paths.ts'
+import { checkPath, join, nameOf, parentOf } from '../../src/base/paths.ts'
 import { childKey, idKey } from '../journal/keys.ts'
 import { Packer, Unpacker } from '../journal/codec.ts'
 import type { Actor } from '../journal/operation.ts'
@@ -121,25 +121,6 @@ export function entryAt(view: View, actor: Actor, path: string): Entry {
   const { entry } = placeAt(view, actor, path)
   if (!entry) throw missing(path, path)
   return entry
-}
-
-/**
- * The last directory on the way to a path that exists, and the names that are missing behind it (none: the path is a directory).
- * Searched for downwards, one read a name. Throws ENOTDIR where a file is in the way, EACCES where the actor may not search.
- */
-export function nearestDirectory(view: View, actor: Actor, path: string): { readonly directory: Directory; readonly missing: readonly string[] } {
-  checkAsked(path)
-  const names = namesOf(path)
-  let directory = locate(view, '/', path)
-  for (const [i, name] of names.entries()) {
-    checkMay(actor, directory.entry, maySearch, directory.path)
-    const entry = child(view, directory.entry.id, name)
-    if (!entry) return { directory, missing: names.slice(i) }
-    const below = join(directory.path, name)
-    if (!entry.directory) throw notDirectory(path, below)
-    directory = { path: below, entry, parent: directory }
-  }
-  return { directory, missing: [] }
 }
 
 /** The key of a place in the table "children". */

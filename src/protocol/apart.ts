@@ -3,11 +3,18 @@
 // by the next run of the same job.
 
 import { GristmillError } from '../base/errors.ts'
-import { isWithin, overlap } from '../base/paths.ts'
+import { isWithin, namesOf } from '../base/paths.ts'
+
+/** Names that begin with one of these are no input, unless they are named themselves: what is below them is not read. */
+export const hidden = '._'
+
+/** Does the output contain the input, or lie where it is read? All paths are normal ones. */
+export const meets = (output: string, input: string): boolean => isWithin(input, output)
+  || (isWithin(output, input) && !namesOf(output).slice(namesOf(input).length).some(name => hidden.includes(name[0]!)))
 
 /** Throws EINVAL unless no input lies in the output, nor the output in an input. All paths are normal ones. */
 export function checkApart(output: string, inputs: readonly string[]): void {
-  for (const input of inputs) if (overlap(output, input)) throw notApart(output, input)
+  for (const input of inputs) if (meets(output, input)) throw notApart(output, input)
 }
 
 export const notApart = (output: string, input: string): GristmillError => new GristmillError('EINVAL', isWithin(input, output)

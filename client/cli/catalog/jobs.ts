@@ -55,7 +55,7 @@ const run: CommandSpec = {
   notes: 'The program is a TypeScript or JavaScript module whose default export is mapReduce({…}); its npm imports come along.\n' +
     'The output directory appears whole when the job has succeeded, and not at all otherwise. Ctrl-C kills the job.\n' +
     'Files whose names begin with _ or . are no input unless a path or glob names them so; the run says which it left out.\n' +
-    'An output that contains an input, or lies in one, is refused. What --overwrite replaces goes to the trash; its mode, owner, quota and attributes stay.\n' +
+    'An output that contains an input, or lies in one under a name that is read, is refused. What --overwrite replaces goes to the trash; its mode, owner, quota and attributes stay.\n' +
     'If the output cannot be published when all is computed, it is kept for a week: `job publish` gives it another place.',
   options: [
     option('-i, --input <path>', 'file, directory or glob to read; may be repeated', { repeat: true }),

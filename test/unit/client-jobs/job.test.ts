@@ -266,17 +266,22 @@ test('an output that overlaps an input is refused before anything is stored or s
     [['/x', '/in'], '/in/a'], [['/'], '/anywhere'], [['/ow/one.txt'], '/ow'],
     // What the next run would read.
     [['/data/*'], '/data/out'], [['/data/**'], '/data/a/b'], [['/data/**/*.txt'], '/data/out'], [['/{data,logs}/o?t'], '/logs/out'], [['/data/*'], '/data/out/deeper'], [['/data/out/part-*'], '/data/out'],
+    // Hidden names that are named themselves.
+    [['/logs/.o*'], '/logs/.out'], [['/logs/.*/part-*'], '/logs/.out'], [['/logs/.out'], '/logs/.out/x'], [['/logs/.out/x'], '/logs/.out'],
   ] as Array<[string[], string]>) await expect(submit(input, output), `${input} ${output}`).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('is refused') })
   expect(asked).toEqual([])
   const specs: JobSpec[] = []
   const beside = clusterOf({ 'job.submit': (request: { spec: JobSpec }) => { specs.push(request.spec); return { job } } })
   for (const [input, output, format] of [
     [['/in'], '/in2', 'text'], [['/in/*.csv', '/in'], '/out', 'jsonl'], [['/in', '/in/**/*.txt'], '/out', 'csv'], [['/in/*', '/in/a'], '/out', 'text'],
+    // Hidden names below an input are no input.
+    [['/in'], '/in/.out', 'text'], [['/in'], '/in/_tmp/out', 'text'], [['/i*'], '/in/.out', 'text'], [['/in/*'], '/in/.out', 'text'],
   ] as Array<[string[], string, Submission['outputFormat']]>) {
     const submitted = submission({ input, output, outputFormat: format, force: true, overwrite: true })
     await submitJob(beside.cluster, stores(async () => undefined), submitted).catch((error: GristmillError) => { if (error.code !== 'ENOENT') throw error })
   }
-  expect(specs.map(({ inputs, output }) => [inputs, output.path, output.force])).toEqual([[['/in'], '/in2', true], [['/in/a'], '/out', true]])
+  expect(specs.map(({ inputs, output }) => [inputs, output.path, output.force])).toEqual([[['/in'], '/in2', true], [['/in/a'], '/out', true],
+    [['/in'], '/in/.out', true], [['/in'], '/in/_tmp/out', true], [[], '/in/.out', true], [[], '/in/.out', true]])
 })
 
 test('what is kept of a job is published by its path', async () => {
