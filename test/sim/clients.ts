@@ -6,12 +6,9 @@ import { absent, keyOf, type Acks, type State } from './acks.ts'
 import { Care } from './care.ts'
 import { change, codeOf, isOneOf, notNow, type Findings, type Refusal } from './change.ts'
 import { bytesOf } from './content.ts'
+import { Jobs } from './jobs.ts'
 import type { Action, Content, Op } from './plan.ts'
-import { expectedOf, outputOf, programOf } from './programs.ts'
 import type { Cluster } from '../kit/contract.ts'
-
-/** A function that never returns is given up after so long; the slowest that do take less. */
-const taskTimeoutMs = 120_000
 
 export interface ClientsOptions {
   readonly cluster: Cluster
@@ -45,9 +42,11 @@ interface Parts { readonly cluster: Cluster; readonly mill: Mill; readonly acks:
 class Client {
   readonly #parts: Parts
   readonly #care: Care
+  readonly #jobs: Jobs
   constructor(parts: Parts) {
     this.#parts = parts
     this.#care = new Care(parts)
+    this.#jobs = new Jobs(parts)
   }
 
   async act(action: Action): Promise<void> {
@@ -59,7 +58,7 @@ class Client {
       case 'remove': return this.#change(new Map([[action.path, absent]]), () => this.#parts.mill.rm(action.path), ['ENOENT'])
       case 'rename': return this.#rename(action.path, action.to)
       case 'setrep': return this.#setrep(action.path, action.replication)
-      case 'job': return this.#job(action)
+      case 'job': case 'elsewhere': return this.#jobs.act(action)
       default: return this.#care.act(action)
     }
   }
@@ -144,33 +143,6 @@ class Client {
     } catch (error) {
       const code = codeOf(error)
       if (!isOneOf(notNow, code) && !(code === 'ENOENT' && acks.certain(path)?.kind !== 'directory')) findings.add(`${path}: listing failed with ${code}: ${(error as Error).message}`)
-    }
-  }
-
-  async #job({ program, input, path, reducers }: Extract<Action, { kind: 'job' }>): Promise<void> {
-    const { acks, mill, findings } = this.#parts
-    const inputs = acks.paths.filter(each => each.startsWith(`${input}/`)).map(each => acks.certain(each))
-    // Without knowing its input nobody can say what its output is.
-    if (inputs.length === 0 || inputs.some(state => state === undefined)) return
-    const contents = inputs.flatMap(state => (state?.kind === 'file' ? [state.content] : []))
-    if (contents.length === 0) return
-    const expected = expectedOf(program, contents)
-    const pending = acks.begin(new Map([[path, { kind: 'output', key: expected }]]))
-    try {
-      const job = await mill.run(programOf(program), { input, output: path, reducers, taskTimeoutMs })
-      const { stages } = await job.wait()
-      pending.acknowledged()
-      if (acks.restored) return // what it read may be another state's
-      const lines = contents.reduce((sum, content) => sum + bytesOf(content).toString('utf8').split('\n').length - 1, 0)
-      if (stages[0]!.counters['recordsIn'] !== lines) findings.add(`${path}: its job counted ${stages[0]!.counters['recordsIn']} records of ${lines}`)
-      const found = await outputOf(mill, path)
-      if (found !== expected) findings.add(`${path}: the output of ${program} is not that of a run without faults`)
-    } catch (error) {
-      pending.unknown()
-      if (acks.restored) return
-      const code = codeOf(error)
-      if (code === 'JOB_FAILED' && /program|record/.test((error as Error).message) && !/lost|cannot be read|replica/.test((error as Error).message)) findings.add(`${path}: the job failed: ${(error as Error).message}`)
-      else if (!isOneOf(notNow, code) && code !== 'JOB_FAILED' && code !== 'EEXIST') findings.add(`${path}: the job ended with ${code}: ${(error as Error).message}`)
     }
   }
 }

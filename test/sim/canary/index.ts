@@ -86,7 +86,7 @@ export const canaries = {
     workload: 'names',
   },
   'double-commit': {
-    caughtBy: 40,
+    caughtBy: 15,
     about: 'a second attempt of a task is committed as well',
     changes: [{
       file: 'namenode/jobs/report.ts',
@@ -170,6 +170,15 @@ export const canaries = {
       file: 'namenode/journal/recovered.ts',
       from: 'encodeValue(lastJob(draft) + jobsLeap)',
       to: 'encodeValue(lastJob(draft))',
+    }],
+  },
+  'replaced-for-good': {
+    about: 'the output that a job replaces is removed, and not moved to the trash',
+    workload: 'jobs', profile: 'lossy',
+    changes: [{
+      file: 'namenode/jobs/output.ts',
+      from: 'if (trashMs === undefined) return detach',
+      to: 'if (Math.PI > 3) return detach',
     }],
   },
   'not-in-journal': {

@@ -1,4 +1,5 @@
-// Jobs over text that one client puts, some with several reducers, while another goes on writing files.
+// Jobs over text that one client puts, some with several reducers, while another goes on writing files. In half of the runs one
+// more job replaces an output or a directory, or is published elsewhere.
 
 import type { Random } from '../../../src/ports/random.ts'
 import type { Op } from '../plan.ts'
@@ -15,6 +16,21 @@ export function jobs(random: Random): Op[] {
   ops.push({ client: 1, pauseMs: 0, action: { kind: 'mkdir', path: '/c1' } })
   for (let i = 0; i < 4 + random.below(5); i++) {
     ops.push({ client: 1, pauseMs: pauseOf(random), action: { kind: 'put', path: `/c1/f${i}`, content: contentOf(random), replication: 2, overwrite: false } })
+  }
+  const again = { program: random.below(2) === 0 ? 'lengths' as const : 'wordcount' as const, input: '/in', reducers: 1 + random.below(2) }
+  switch (random.below(6)) {
+    case 0:
+      ops.push({ client: 0, pauseMs: 0, action: { kind: 'job', ...again, path: '/out0', replaces: 'output' } })
+      break
+    case 1:
+      ops.push({ client: 0, pauseMs: 0, action: { kind: 'mkdir', path: '/kept' } })
+      ops.push({ client: 0, pauseMs: 0, action: { kind: 'put', path: '/kept/note', content: { id: 'note', bytes: 100, text: true }, replication: 3, overwrite: false } })
+      for (const replaces of ['output', 'anything'] as const) ops.push({ client: 0, pauseMs: 0, action: { kind: 'job', ...again, path: '/kept', replaces } })
+      break
+    case 3:
+      ops.push({ client: 0, pauseMs: 0, action: { kind: 'elsewhere', ...again, path: '/taken', to: '/elsewhere' } })
+      break
+    default: // three in six are not made longer
   }
   return ops
 }

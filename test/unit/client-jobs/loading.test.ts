@@ -77,8 +77,10 @@ test('a module that never ends to load is given up when the caller aborts', asyn
   const controller = new AbortController()
   const outcome = submitting(`for (;;) {}`, { signal: controller.signal })
   await expect.poll(() => started.length, { timeout: 20_000 }).toBe(1)
-  controller.abort()
-  expect(await outcome).toMatchObject({ code: 'ABORTED' })
+  controller.abort(new Error('enough'))
+  expect(await outcome).toMatchObject({ code: 'ABORTED', message: 'the operation was aborted: enough' })
+  const late = submitting(`for (;;) {}`, { signal: AbortSignal.abort(new DOMException('too late', 'TimeoutError')) })
+  expect(await late).toMatchObject({ code: 'TIMEOUT' })
 })
 
 test('a module sees the variables that the run gives, TMPDIR, and no others', async () => {

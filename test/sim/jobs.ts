@@ -1,0 +1,102 @@
+// Jobs as clients run them: into a new output, over an old one, over a directory that is no output, and to another place when their own
+// is taken. What is replaced must be in the trash, as it was; what is published anywhere must be what a run without faults gives.
+
+import type { Mill } from 'gristmill'
+import { absent, type Acks, type State } from './acks.ts'
+import { change, codeOf, isOneOf, notNow, type Findings } from './change.ts'
+import { bytesOf } from './content.ts'
+import type { Action, Content } from './plan.ts'
+import { expectedOf, outputOf, programOf } from './programs.ts'
+
+export type JobAction = Extract<Action, { readonly kind: 'job' | 'elsewhere' }>
+
+interface Parts { readonly mill: Mill; readonly acks: Acks; readonly findings: Findings }
+
+/** A function that never returns is given up after so long; the slowest that do take less. */
+const taskTimeoutMs = 120_000
+
+export class Jobs {
+  readonly #parts: Parts
+  constructor(parts: Parts) { this.#parts = parts }
+
+  async act(action: JobAction): Promise<void> {
+    const { acks } = this.#parts
+    const inputs = acks.paths.filter(each => each.startsWith(`${action.input}/`)).map(each => acks.certain(each))
+    // Without knowing its input nobody can say what its output is.
+    if (inputs.length === 0 || inputs.some(state => state === undefined)) return
+    const contents = inputs.flatMap(state => (state?.kind === 'file' ? [state.content] : []))
+    if (contents.length === 0) return
+    const expected = expectedOf(action.program, contents)
+    if (action.kind === 'job') await this.#run(action, expected, contents)
+    else await this.#elsewhere(action, expected)
+  }
+
+  async #run({ program, input, path, reducers, replaces }: Extract<JobAction, { kind: 'job' }>, expected: string, contents: readonly Content[]): Promise<void> {
+    const { acks, mill, findings } = this.#parts
+    const before = new Map([path, ...acks.paths.filter(each => each.startsWith(`${path}/`))].map(each => [each, acks.certain(each)]))
+    const was = before.get(path)
+    const pending = acks.begin(new Map<string, State>([...[...before.keys()].map(each => [each, absent] as const), [path, { kind: 'output', key: expected }]]))
+    try {
+      const job = await mill.run(programOf(program), { input, output: path, reducers, taskTimeoutMs, ...replaces && { overwrite: true, force: replaces === 'anything' } })
+      const { stages } = await job.wait()
+      pending.acknowledged()
+      if (acks.restored) return // what it read may be another state's
+      const lines = contents.reduce((sum, content) => sum + bytesOf(content).toString('utf8').split('\n').length - 1, 0)
+      if (stages[0]!.counters['recordsIn'] !== lines) findings.add(`${path}: its job counted ${stages[0]!.counters['recordsIn']} records of ${lines}`)
+      const found = await outputOf(mill, path)
+      if (found !== expected) findings.add(`${path}: the output of ${program} is not that of a run without faults`)
+    } catch (error) {
+      const code = codeOf(error)
+      // Looked at before anything is computed.
+      if (code === 'ENOTEMPTY' && replaces === 'output' && (was?.kind === 'directory' || acks.restored)) return pending.refused()
+      pending.unknown()
+      if (acks.restored) return
+      if (code === 'JOB_FAILED' && /program|record/.test((error as Error).message) && !/lost|cannot be read|replica/.test((error as Error).message)) findings.add(`${path}: the job failed: ${(error as Error).message}`)
+      else if (!isOneOf(notNow, code) && code !== 'JOB_FAILED' && code !== 'EEXIST') findings.add(`${path}: the job ended with ${code}: ${(error as Error).message}`)
+      return
+    }
+    if (replaces === 'output' && was?.kind === 'directory') findings.add(`${path}: a directory that is no output was replaced without force`)
+    if (was && was.kind !== 'absent' && replaces) await this.#getBack(path, before)
+  }
+
+  /** What was replaced is in the trash; it is brought back beside the output, and looked at in the end as all is. */
+  async #getBack(path: string, before: ReadonlyMap<string, State | undefined>): Promise<void> {
+    const { acks, mill, findings } = this.#parts
+    let to = `${path}-before`
+    while (acks.possible(to).some(state => state.kind !== 'absent')) to += '+'
+    const changes = new Map([...before].flatMap(([each, state]) => (state && state.kind !== 'absent' ? [[`${to}${each.slice(path.length)}`, state] as const] : [])))
+    await change({ acks, findings, changes, call: () => mill.trash.restore(path, { to }) })
+  }
+
+  /** The place of the output is taken while the job runs: above it there is a file. What was computed is published elsewhere. */
+  async #elsewhere({ program, input, path, to, reducers }: Extract<JobAction, { kind: 'elsewhere' }>, expected: string): Promise<void> {
+    const { acks, mill, findings } = this.#parts
+    const output = `${path}/out`
+    const pending = acks.begin(new Map([[output, { kind: 'output', key: expected }]]))
+    try {
+      const job = await mill.run(programOf(program), { input, output, reducers, taskTimeoutMs })
+      const taken = await change({ acks, findings, changes: new Map(), call: () => mill.touch(path), may: ['EEXIST'] })
+      try {
+        await job.wait()
+        // Then the directory was made first, and touching it has changed nothing.
+        pending.acknowledged()
+        return
+      } catch (error) {
+        if (codeOf(error) !== 'JOB_FAILED') throw error
+      }
+      const { kept, failure } = await job.status()
+      if (!kept) {
+        pending.unknown()
+        if (taken === 'acknowledged' && failure?.code === 'ENOTDIR' && !acks.restored) findings.add(`${output}: could not be published, and is not kept`)
+        return
+      }
+      pending.refused()
+      acks.forget([output]) // what is above it is a file
+      await change({ acks, findings, changes: new Map([[to, { kind: 'output', key: expected }]]), call: () => job.publish(to), may: ['EEXIST'] })
+    } catch (error) {
+      pending.unknown()
+      const code = codeOf(error)
+      if (!acks.restored && !isOneOf(notNow, code) && code !== 'JOB_FAILED' && code !== 'ENOTDIR') findings.add(`${output}: the job ended with ${code}: ${(error as Error).message}`)
+    }
+  }
+}
