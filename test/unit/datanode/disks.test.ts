@@ -244,3 +244,40 @@ test('a node that starts looks into every file and leaves none open, damaged one
   const { store: again, bad } = await openStore([join(dir, 'a')], { disk })
   expect([again.blocks, bad.toSorted(), open()]).toEqual([1, [2, 3, 4], 0])
 })
+
+test('while another disk is tried for a block, the same block is not begun a second time', async () => {
+  const held = Promise.withResolvers<void>()
+  const reached = Promise.withResolvers<void>()
+  const disk: Disk = {
+    ...roomy(localDisk),
+    async create(path, options) {
+      if (path.includes('/a/')) throw refusal('ENOSPC')
+      reached.resolve()
+      await held.promise
+      return localDisk.create(path, options)
+    },
+  }
+  const { store } = await openStore(two(), { disk })
+  const first = store.receive(blockId(1), 10)
+  await reached.promise
+  await expect(store.receive(blockId(1), 10)).rejects.toMatchObject({ code: 'EBUSY' })
+  held.resolve()
+  await (await first).abort()
+  await (await store.receive(blockId(1), 10)).abort()
+  expect(store.storages.map(storage => storage.reservedBytes)).toEqual([0, 0])
+})
+
+test('a disk that holds on to what was given up is asked for one file of it at a time, until it lets go', async () => {
+  let refused = false
+  let asked = 0
+  const { store } = await openStore([join(dir, 'a')], { disk: { ...localDisk, async remove(path) { if (refused) { asked++; throw refusal('EROFS') } await localDisk.remove(path) } } })
+  const begun = await Promise.all([1, 2, 3].map(id => store.receive(blockId(id), 10)))
+  refused = true
+  for (const half of begun) await half.abort()
+  asked = 0
+  await store.tend()
+  expect(asked).toBe(1)
+  refused = false
+  await store.tend()
+  expect(await readdir(join(dir, 'a/incoming'))).toEqual([])
+})

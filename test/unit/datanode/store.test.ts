@@ -240,3 +240,18 @@ test('files among the blocks that are not ours are counted in one warning, and w
   mkdirSync(join(dir, 'a/blocks/0'))
   expect([await look(), counts.at(-1)]).toEqual([1, 6])
 })
+
+test('a block of several frames is read whole by a check, as fast as it may, and until it is stopped', async () => {
+  const { store, bad } = await open()
+  await write(store, 7, noise(600_000))
+  const paced: number[] = []
+  expect(await store.check(blockId(7), { pace: async bytes => { paced.push(bytes) } })).toBe('sound')
+  expect(paced).toEqual([262_144, 262_144, 75_712])
+  const stopping = new AbortController()
+  await expect(store.check(blockId(7), { signal: stopping.signal, pace: async () => stopping.abort(new Error('enough')) })).rejects.toThrow('enough')
+  expect(bad).toEqual([])
+  const bytes = noise(600_000)
+  bytes[599_999]! ^= 1
+  writeFileSync(pathOf(7), bytes)
+  expect([await store.check(blockId(7)), bad]).toEqual(['damaged', [7]])
+})

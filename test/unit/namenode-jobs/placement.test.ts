@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import type { Effect } from '../../../namenode/jobs/event.ts'
+import { Pending, type Verdict } from '../../../namenode/jobs/pending.ts'
 import { attemptParts, nodeId, type AttemptId, type JobId } from '../../../src/base/ids.ts'
 import { Bench, doneReport, play } from './kit.ts'
 
@@ -202,4 +203,15 @@ test('a task that waits goes at once to a node that has come to hold its input; 
   const { job, effects } = bench.submit({ maps: 3, reduces: 0 }, [[x], [x], [x]])
   expect(started(effects)).toEqual([])
   expect(started(bench.apply({ kind: 'placed', job, stage: 0, places: [[x], [a], [x, a]] }))).toEqual(['1 a node', '2 a node'])
+})
+
+test('a node is not kept waiting by many tasks that avoid it: it looks at 64 of them, and finds what lies behind the next time', () => {
+  for (const [kept, found] of [[64, 64], [65, undefined]] as const) {
+    const pending = new Pending()
+    for (let task = 0; task <= kept; task++) pending.add(task, [], [])
+    const wants = (task: number): Verdict => (task < kept ? 'keep' : 'take')
+    expect(pending.takeAny(wants), `${kept} kept`).toBe(found)
+    // Those that do not wait any more are in nobody's way.
+    expect(pending.takeFree(task => (task < kept ? 'drop' : 'take'))).toBe(kept)
+  }
 })

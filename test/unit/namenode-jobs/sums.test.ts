@@ -675,3 +675,14 @@ test('a stage is shown with the times at which it began and ended, with tasks an
   const empty = nothing.start(0)
   expect(jobStatus(empty).stages[0]).toMatchObject({ startedMs: nothing.at.nowMs, finishedMs: nothing.at.nowMs })
 })
+
+test('a namenode that starts again knows how much of a stage each node holds, as the one before it did', () => {
+  const play = new Play([a, b])
+  const job = play.start(3, { reduces: 1, places: [['a'], ['b'], ['b']] })
+  for (let n = 0; n < 3; n++) play.done(attemptParts(play.runs[n]!).task === 0 ? a : b, play.runs[n]!)
+  play.settleAll()
+  const held = [...job.stages[0]!.outputBytes]
+  expect(held.toSorted()).toEqual([['a', 100], ['b', 200]])
+  play.restart()
+  expect([...play.machine.jobs.get(job.id)!.stages[0]!.outputBytes].toSorted()).toEqual(held.toSorted())
+})
