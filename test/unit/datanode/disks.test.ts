@@ -6,8 +6,12 @@ import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { blockId, blockName } from '../../../src/base/ids.ts'
+import { Catalog } from '../../../datanode/store/catalog.ts'
+import { Store } from '../../../datanode/store/store.ts'
+import { blockId, blockName, storageId } from '../../../src/base/ids.ts'
 import type { Disk } from '../../../src/ports/disk.ts'
+import { silent } from '../../../src/ports/log.ts'
+import { systemClock } from '../../../src/world/clock.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { FaultyDisk } from '../../../src/world/faulty.ts'
 import { noise } from '../block/kit.ts'
@@ -280,4 +284,52 @@ test('a disk that holds on to what was given up is asked for one file of it at a
   refused = false
   await store.tend()
   expect(await readdir(join(dir, 'a/incoming'))).toEqual([])
+})
+
+test('when a disk fails only its own blocks are lost, and those of the others stay', async () => {
+  let full = false
+  const faulty = new FaultyDisk({ ...localDisk, space: async path => ({ capacityBytes: 1e9, freeBytes: path.endsWith('/a') === full ? 1e8 : 9e8 }) })
+  const { store, removed } = await openStore(two(), { disk: faulty })
+  for (const id of [1, 2, 3, 4]) {
+    full = id % 2 === 0
+    await store.state()
+    await write(store, id, noise(10))
+  }
+  expect([1, 2, 3, 4].map(id => store.find(blockId(id))!.storage)).toEqual(['a', 'b', 'a', 'b'])
+  renameSync(join(dir, 'a'), join(dir, 'elsewhere'))
+  await store.tend()
+  expect([removed.toSorted(), [...store.ids()]]).toEqual([[1, 3], [2, 4]])
+  expect(await store.check(blockId(4))).toBe('sound')
+})
+
+test('a directory that could not be taken is a failed disk: it is not touched, and told of', async () => {
+  const unusable = join(dir, 'theirs')
+  const failed: string[] = []
+  const store = await Store.open({
+    disk: localDisk, clock: systemClock, log: silent, dirs: [{ dir: join(dir, 'a'), id: storageId('a') }], unusable: [unusable],
+    listener: { added() {}, removed() {}, bad() {}, failed: storage => failed.push(storage.dir) },
+  })
+  await write(store, 1, noise(10))
+  await store.tend()
+  expect((await store.state()).map(({ dir: at, failed: has, freeBytes }) => [at, has, freeBytes > 0])).toEqual([[join(dir, 'a'), false, true], [unusable, true, false]])
+  expect([await readdir(dir), failed]).toEqual([['a'], []])
+})
+
+test('a catalogue of thousands of blocks keeps what each is, in places that are used again', () => {
+  const catalog = new Catalog()
+  const entry = (id: number) => ({ length: id * 3, crc: (id * 2_654_435_761) >>> 0, storage: id % 7 })
+  const gone = new Set<number>()
+  for (let id = 1; id <= 5000; id++) {
+    catalog.set(blockId(id), entry(id))
+    if (id % 3 !== 0) continue
+    expect(catalog.delete(blockId(id - 1))).toEqual(entry(id - 1))
+    gone.add(id - 1)
+  }
+  for (let id = 1; id <= 5000; id++) expect(catalog.get(blockId(id)), String(id)).toEqual(gone.has(id) ? undefined : entry(id))
+  expect([catalog.count, catalog.delete(blockId(2)), catalog.has(blockId(2)), catalog.has(blockId(3))]).toEqual([5000 - gone.size, undefined, false, true])
+  // Written anew, a block is what it is now.
+  catalog.set(blockId(3), entry(4))
+  expect([catalog.get(blockId(3)), catalog.count]).toEqual([entry(4), 5000 - gone.size])
+  const ids = [...catalog.ids()]
+  expect([ids.length, ids.every((id, i) => i === 0 || id > ids[i - 1]!)]).toEqual([catalog.count, true])
 })

@@ -172,6 +172,18 @@ test('a watcher hears of a change after the version it saw, of many small ones t
   expect(again!.version).toBe(heard!.version)
 })
 
+test('who has seen an older version of a job is told at once, and who asks for a job that has ended too', async () => {
+  open('a')
+  const job = await submit({ maps: 2, reduces: 0 })
+  const { version } = await status(job)
+  expect(version).toBeGreaterThan(1)
+  expect(await ask(protocol.watch, { job, after: version - 1 })).toMatchObject({ version, state: 'running' })
+  await ask(protocol.kill, { job })
+  await turn()
+  const ended = await status(job)
+  expect(await ask(protocol.watch, { job, after: ended.version })).toMatchObject({ state: 'cancelled' })
+})
+
 test('the end of a job is shown only when the journal has it', async () => {
   open('a')
   const job = await submit({ maps: 1, reduces: 0 })
