@@ -34,8 +34,8 @@ function bench() {
 
 test('the namenode is asked for what was said and nothing else; a delimiter goes with CSV only', async () => {
   for (const [options, more] of [
-    [{}, {}], [{ overwrite: false, parents: true, mode: 0, replication: 3, blockBytes: 7, bytes: 0, blocks: 2, format: 'text' }, { overwrite: false, parents: true, mode: 0, replication: 3, blockBytes: 7, bytes: 0, blocks: 2, format: 'text' }],
-    [{ format: 'csv', delimiter: ';' }, { format: 'csv', delimiter: ';' }], [{ format: 'csv' }, { format: 'csv' }], [{ format: 'text', delimiter: ';' }, { format: 'text' }],
+    [{}, {}], [{ overwrite: false, parents: true, mode: 0, replication: 3, blockBytes: 7, bytes: 0, blocks: 2, format: 'lines' }, { overwrite: false, parents: true, mode: 0, replication: 3, blockBytes: 7, bytes: 0, blocks: 2, format: 'lines' }],
+    [{ format: 'csv', delimiter: ';' }, { format: 'csv', delimiter: ';' }], [{ format: 'csv' }, { format: 'csv' }], [{ format: 'lines', delimiter: ';' }, { format: 'lines' }],
   ] as const) {
     const { calls, events, create } = bench()
     const file = await create(options as never)

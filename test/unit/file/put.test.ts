@@ -61,7 +61,7 @@ test('bytes are cut at the length of a block; the first blocks are allocated wit
   const known = await put('abcdefghij', 4, { blockBytes: 4, mtimeMs: 5 })
   expect(known.calls[0]!.request).toMatchObject({ blocks: limits.parallelBlocks, blockBytes: 4 })
   expect(known.calls.filter(({ name }) => name === 'writing.allocate')).toHaveLength(1)
-  expect(known.complete!.mtimeMs).toBe(5)
+  expect([known.complete!.mtimeMs, known.complete!.blocks.map(({ id }) => id)]).toEqual([5, [1, 2, 3]])
   expect((await put('abcdefgh', 4)).parts).toEqual([['abcd', false], ['efgh', false]])
   expect((await put('abcd', 4)).parts).toEqual([['abcd', true]])
   const empty = await put('', 4)
@@ -69,12 +69,13 @@ test('bytes are cut at the length of a block; the first blocks are allocated wit
 })
 
 test('text is cut behind its last line that fits, however long a block is; a line longer than a block is cut', async () => {
-  expect((await put('a\nbb\nccc\ndd\n', 6, { format: 'text' })).parts).toEqual([['a\nbb\n', true], ['ccc\n', true], ['dd\n', true]])
-  expect((await put('a\n1234567890\nb\nc\n', 6, { format: 'text' })).parts).toEqual([['a\n', true], ['123456', false], ['7890\n', false], ['b\nc\n', true]])
+  expect((await put('a\nbb\nccc\ndd\n', 6, { format: 'lines' })).parts).toEqual([['a\nbb\n', true], ['ccc\n', true], ['dd\n', true]])
+  expect((await put('a\n1234567890\nb\nc\n', 6, { format: 'lines' })).parts).toEqual([['a\n', true], ['123456', false], ['7890\n', false], ['b\nc\n', true]])
   expect((await put('a\nb', 2, { format: 'jsonl' })).parts).toEqual([['a\n', true], ['b', true]])
+  expect((await put('\nabcdefgh', 6, { format: 'lines' })).parts).toEqual([['\n', true], ['abcdef', false], ['gh', false]])
   // The last line end of a block is looked for from its end, piece by piece.
   const lines = `${'x'.repeat(70_000)}\n${'y'.repeat(150_000)}\n${'z'.repeat(10)}\n`
-  expect((await put(lines, 215_000, { format: 'text' })).parts!.map(([part, aligned]) => [part.length, aligned])).toEqual([[70_001, true], [150_012, true]])
+  expect((await put(lines, 215_000, { format: 'lines' })).parts!.map(([part, aligned]) => [part.length, aligned])).toEqual([[70_001, true], [150_012, true]])
 })
 
 test('CSV is cut between rows, whatever stands in quotes, also where a row takes several blocks', async () => {

@@ -69,9 +69,9 @@ test('bytes are cut at the length of a block and claim nothing, unless one block
 
 test('text is cut behind its last line that fits; a line that is longer than a block is cut, and those that share it say so', async () => {
   for (const size of [1, 2, 5, 99]) {
-    expect(await cut('a\nbb\nccc\ndd\n', size, 6, { format: 'text' })).toEqual({ blocks: ['a\nbb\n', 'ccc\n', 'dd\n'], aligned: [true, true, true] })
-    expect(await cut('a\n1234567890\nb\nc\n', size, 6, { format: 'text' })).toEqual({ blocks: ['a\n', '123456', '7890\n', 'b\nc\n'], aligned: [true, false, false, true] })
-    expect(await cut('a\nb', size, 2, { format: 'text' })).toEqual({ blocks: ['a\n', 'b'], aligned: [true, true] })
+    expect(await cut('a\nbb\nccc\ndd\n', size, 6, { format: 'lines' })).toEqual({ blocks: ['a\nbb\n', 'ccc\n', 'dd\n'], aligned: [true, true, true] })
+    expect(await cut('a\n1234567890\nb\nc\n', size, 6, { format: 'lines' })).toEqual({ blocks: ['a\n', '123456', '7890\n', 'b\nc\n'], aligned: [true, false, false, true] })
+    expect(await cut('a\nb', size, 2, { format: 'lines' })).toEqual({ blocks: ['a\n', 'b'], aligned: [true, true] })
   }
 })
 
