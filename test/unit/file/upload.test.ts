@@ -24,6 +24,8 @@ interface Try {
   /** So many frames are taken, then this is answered. */
   readonly takes?: number
   readonly fails?: GristmillError
+  /** Its wire takes nothing. */
+  readonly stuck?: boolean
 }
 
 const failure = (code: 'UNAVAILABLE' | 'EINVAL' | 'ENOSPC' | 'WRONG_CLUSTER' | 'LEASE_EXPIRED' | 'ABORTED' | 'TOO_LARGE' | 'EACCES' | 'ENOENT', node?: string): GristmillError =>
@@ -75,7 +77,7 @@ class Uploading {
     return result
   }
 
-  #channel({ takes = Infinity, fails }: Try) {
+  #channel({ takes = Infinity, fails, stuck }: Try) {
     const answer = Promise.withResolvers<unknown>()
     let took = 0
     const nodes = ['x', 'y', 'z'].map(name => nodeId(`${name}${this.#id}`))
@@ -84,10 +86,11 @@ class Uploading {
       wire: { destroy: () => { this.destroyed++; answer.reject(failure('UNAVAILABLE')) } },
       request: async () => {},
       send: async (frame: FrameBuffer) => {
+        if (stuck) throw failure('UNAVAILABLE')
         this.taken.push(Buffer.from(frame.payload))
         if (++took === takes) answer.reject(fails)
       },
-      end: async () => { answer.resolve({ kind: 'reply', value: { op: 'written', nodes, failed: [] } }) },
+      end: async () => { if (!stuck) answer.resolve({ kind: 'reply', value: { op: 'written', nodes, failed: [] } }) },
       receive: () => answer.promise,
     }
   }
@@ -191,4 +194,19 @@ test('a source in memory gives any range of its parts, empty ones among them', (
       expect(target.toString()).toBe('abcdefgh'.slice(from, to))
     }
   }
+})
+
+test('a wire that takes no frame fails its pipeline, and gives every buffer back', async () => {
+  const uploading = new Uploading({ stuck: true }, {})
+  const { pool } = uploading.tools
+  let out = 0
+  const { take, give } = pool
+  pool.take = () => { out++; return take.call(pool) }
+  pool.give = buffer => { out--; give.call(pool, buffer) }
+  const result = uploading.run()
+  await turns()
+  expect(out).toBe(0)
+  uploading.clock.pass(50)
+  expect(await result).toMatchObject({ id: 2, crc: crcOf(bytes) })
+  expect([uploading.asked.map(({ exclude }) => exclude), uploading.sent, out]).toEqual([[[], ['x1']], frames, 0])
 })

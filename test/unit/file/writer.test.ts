@@ -64,6 +64,7 @@ test('bytes are cut at the length of a block and claim nothing, unless one block
     expect(await cut('abcdefgh', size, 4, { format: 'bytes' })).toEqual({ blocks: ['abcd', 'efgh'], aligned: [false, false] })
     expect(await cut('abcd', size, 4, { format: 'bytes' })).toEqual({ blocks: ['abcd'], aligned: [true] })
   }
+  expect((await cut('ab\ncd\nef', 2, 4, { format: 'bytes' })).blocks).toEqual(['ab\nc', 'd\nef'])
   expect(await cut('', 1, 4, { format: 'bytes' })).toEqual({ blocks: [], aligned: [] })
 })
 

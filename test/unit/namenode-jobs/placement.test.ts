@@ -86,6 +86,19 @@ test('a node that was given a task whose input it holds waits anew before it tak
   `)
 })
 
+test('a node that is dead does not get tasks for asking, before it has joined again', () => {
+  play(`
+    open
+    join a
+    lose a
+    submit maps=-
+    offer a
+    tick 10
+    join a
+      -> run 0.0.0 on a (any)
+  `)
+})
+
 test('a twin is told of how near its input is: on the node, in its rack, or anywhere', () => {
   for (const [places, rack, locality] of [['a,b', 's', 'node'], ['a,x', 's', 'rack'], ['a', 's', 'any'], ['a', 'r', 'rack']] as const) {
     play(`
