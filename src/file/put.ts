@@ -32,7 +32,7 @@ export async function putFile(tools: UploadTools, leases: Leases, disk: Disk, { 
   try {
     const { format, delimiter } = claim(reader, from, options)
     // Allocated with the file itself: a small one then takes two calls in all.
-    const blocks = reader.bytes === 0 ? 0 : Math.min(limits.parallelBlocks, Math.ceil(reader.bytes / (options.blockBytes ?? limits.blockBytesDefault)))
+    const blocks = Math.min(limits.parallelBlocks, Math.ceil(reader.bytes / (options.blockBytes ?? limits.blockBytesDefault)))
     const file = await OpenFile.create(tools, leases, to, { ...options, format, delimiter, blocks, bytes: reader.bytes })
     try {
       file.checkBlocks(Math.ceil(reader.bytes / file.blockBytes))

@@ -256,3 +256,18 @@ test('a failure at any step of receiving and sealing is that block\'s end, is to
   await store.remove([blockId(1)])
   expect([store.has(blockId(1)), readdirSync(join(dir, 'blocks/01')).length]).toEqual([false, 2])
 })
+
+test('giving up a block that is sealed, or whose seal failed, changes nothing', async () => {
+  let failing = false
+  const { store } = await openStore([dir], { disk: { ...localDisk, async rename(from, to) { if (failing) throw refusal('ENOSPC'); await localDisk.rename(from, to) } } })
+  const bytes = noise(10)
+  for (const id of [1, 2]) {
+    const incoming = await store.receive(blockId(id), 10)
+    incoming.write(bytes)
+    failing = id === 2
+    await incoming.seal(tableOf(bytes)).catch(() => {})
+    await incoming.abort()
+    expect([store.has(blockId(id)), store.storages[0]!.reservedBytes]).toEqual([id === 1, 0])
+  }
+  expect(await store.check(blockId(1))).toBe('sound')
+})

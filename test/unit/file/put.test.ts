@@ -64,6 +64,7 @@ test('bytes are cut at the length of a block; the first blocks are allocated wit
   expect([known.complete!.mtimeMs, known.complete!.blocks.map(({ id }) => id)]).toEqual([5, [1, 2, 3]])
   expect((await put('abcdefgh', 4)).parts).toEqual([['abcd', false], ['efgh', false]])
   expect((await put('abcd', 4)).parts).toEqual([['abcd', true]])
+  expect((await put('a', 4)).calls[0]!.request).toMatchObject({ blocks: 1, bytes: 1 })
   const empty = await put('', 4)
   expect([empty.parts, empty.calls[0]!.request]).toEqual([[], expect.objectContaining({ blocks: 0, bytes: 0 })])
 })

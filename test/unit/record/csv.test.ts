@@ -262,3 +262,7 @@ describe('at the edges', () => {
     }
   })
 })
+
+test('a header row that is no CSV is refused, with the reason', () => {
+  expect(() => parseCsvHeader(Buffer.from('"a"b,c\n1,2\n'), { path: '/f', isAll: true })).toThrow(/the header row is not CSV/)
+})
