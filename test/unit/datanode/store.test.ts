@@ -10,7 +10,7 @@ import { silent } from '../../../src/ports/log.ts'
 import { systemClock } from '../../../src/world/clock.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { noise } from '../block/kit.ts'
-import { openStore, placeOf, refusal, spoiltDisk, write, type Opened } from './storekit.ts'
+import { countingDisk, openStore, placeOf, refusal, spoiltDisk, write, type Opened } from './storekit.ts'
 
 let dir: string
 beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'gristmill-store-')) })
@@ -254,4 +254,13 @@ test('a block of several frames is read whole by a check, as fast as it may, and
   bytes[599_999]! ^= 1
   writeFileSync(pathOf(7), bytes)
   expect([await store.check(blockId(7)), bad]).toEqual(['damaged', [7]])
+})
+
+test('a block that cannot be opened leaves no file open', async () => {
+  const { disk, open: left } = countingDisk()
+  const { store } = await open(['a'], disk)
+  await write(store, 1, noise(10))
+  rmSync(`${pathOf(1)}.meta`)
+  await expect(store.open(blockId(1))).rejects.toMatchObject({ code: 'CORRUPT' })
+  expect(left()).toBe(0)
 })
