@@ -78,7 +78,7 @@ test('what comes in is synced every 32 MiB while more comes in, one sync at a ti
   // The last one is waited for before the end is synced.
   expect(syncs).toHaveLength(3)
   syncs[2]!.resolve()
-  await expect.poll(() => syncs.length).toBe(4)
+  await expect.poll(() => syncs.length, { timeout: 60_000 }).toBe(4)
   expect(added).toEqual([])
   syncs[3]!.resolve()
   await sealed

@@ -175,7 +175,7 @@ test('of many blocks that are removed, or whose time in the trash is over, other
     turns.length = 0
     const done = work()
     for (const count of [64, 128]) {
-      await expect.poll(() => turns.length).toBe(count / 64)
+      await expect.poll(() => turns.length, { timeout: 60_000 }).toBe(count / 64)
       expect(moves).toBe(count)
       turns.at(-1)!.resolve()
     }

@@ -150,7 +150,7 @@ test('when blocks are reported, or lost with their node, tasks that wait are tol
       // A token for its block, and where it lies, come with it.
       expect(orders.at(-1)!.order).toMatchObject({ work: { input: { places: [{ block, token: `token-${block}`, nodes: [{ node: 'near', address: 'near:1' }] }] } } })
       await done(1)
-      await expect.poll(() => jobs.running).toBe(0)
+      await expect.poll(() => jobs.running, { timeout: 60_000 }).toBe(0)
       await pass(limits.heartbeatMs)
     }
   }
