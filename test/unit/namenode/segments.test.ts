@@ -40,6 +40,18 @@ test('a single operation that is nowhere is damage, wherever it is missing', asy
   }
 })
 
+test('what a process that died left unfinished is passed over if the next one went on there, in whichever file that is', async () => {
+  for (const torn of [1, 2, 3]) {
+    const disk = new MemoryDisk()
+    await append(await open(disk), 1, 5)
+    const file = disk.files.get(pathOf(torn))!
+    file.bytes = Buffer.concat([file.bytes, frame(torn + 1).subarray(0, 20)])
+    expect(await read(disk, 0)).toEqual([1, 2, 3, 4, 5])
+    disk.files.delete(pathOf(torn + 1))
+    await expect(read(disk, 0)).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining(`where operation ${torn + 1} should begin`) })
+  }
+})
+
 test('a start does not read files whose operations are all in the store: damage there is no damage to it', async () => {
   const disk = new MemoryDisk()
   await append(await open(disk), 1, 6)

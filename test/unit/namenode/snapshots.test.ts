@@ -67,6 +67,9 @@ test('a snapshot shows what was there: files that went, names that changed, mode
   expect(stat(view, root, '/d/.snapshot/one/x/f')).toMatchObject({ path: '/d/.snapshot/one/x/f', length: 10, mode: 0o644 })
   expect(() => stat(view, root, '/d/.snapshot/one/new')).toThrow(expect.objectContaining({ code: 'ENOENT' }))
   expect(() => stat(view, root, '/d/.snapshot/one/x/f/g')).toThrow(expect.objectContaining({ code: 'ENOTDIR' }))
+  for (const [path, what] of [['x/f/g', 'x/f is a file'], ['x/none/g', 'x/none was not there']] as const) {
+    expect(() => stat(view, root, `/d/.snapshot/one/${path}`)).toThrow(expect.objectContaining({ message: expect.stringContaining(`/d/.snapshot/one/${what}`) }))
+  }
   expect(() => stat(view, root, '/d/.snapshot/two')).toThrow(expect.objectContaining({ code: 'ENOENT' }))
   expect(() => stat(view, root, '/d/y/.snapshot')).toThrow(expect.objectContaining({ code: 'ENOENT' }))
   expect(list(view, root, { path: '/d/.snapshot' }).entries.map(entry => entry.path)).toEqual(['/d/.snapshot/one'])

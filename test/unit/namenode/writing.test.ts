@@ -133,7 +133,9 @@ test('a writer that renews its lease keeps it, and one that does not may be repl
   // What is renewed after it has gone is not remembered: it never expires, and is nobody's.
   clock.pass(leaseHardMs)
   expect(lifetimes.expired(100)).toEqual([mine.lease, second.lease])
-  expect(await expireLeases({ journal, lifetimes, discard: () => {} })).toBe(2)
+  const given: BlockId[] = []
+  expect(await expireLeases({ journal, lifetimes, discard: blocks => { given.push(...blocks) } })).toBe(2)
+  expect(given).toEqual(mine.blocks.map(block => block.id))
   expect(lifetimes.expired(100)).toEqual([])
   expect(journal.view.counters.leases).toBe(0)
   await sim.house.stop()
