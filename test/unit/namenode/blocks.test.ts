@@ -156,6 +156,12 @@ test('of too many replicas one goes from the most crowded rack, and the racks st
   expect(surplus(full, random)!.node).toBe('n2')
 })
 
+test('of too many replicas one goes from a node that comes and goes, whatever the others are like', () => {
+  const random = seeded(11)
+  const held = ['a', 'b', 'c', 'd'].map((name, i): Candidate => ({ node: nodeId(name), rack: '/r', host: name, freeBytes: i === 0 ? 1 : 90, capacityBytes: 100, transfers: 0, unsteady: i > 1 }))
+  for (let i = 0; i < 20; i++) expect(['c', 'd']).toContain(surplus(held, random)!.node)
+})
+
 test('orders are numbered, repeated until they are acknowledged, and never lost with an answer', async () => {
   const clock = new ManualClock()
   const orders = new Orders(clock, 1000)
