@@ -2,7 +2,7 @@
 // shown from the scheduler, jobs that are over from the journal.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { attemptParts, type JobId, type NodeId } from '../../src/base/ids.ts'
+import { attemptParts, type JobId, type NodeId, type RequestId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobSpec, JobStatus, TaskStatus } from '../../src/protocol/job.ts'
@@ -27,20 +27,31 @@ const stagesMax = 10_000
 export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
   const { book, nodes } = rooms
   const { machine } = engine
+  /** Requests under way. */
+  const submitting = new Map<RequestId, Promise<{ job: JobId }>>()
 
-  async function submit(spec: JobSpec, context: CallContext): Promise<{ job: JobId }> {
-    checkSpec(spec)
-    const actor = rooms.actor(context.user)
+  /** A repeat of a request that is under way has its outcome; so an answer that the journal has is of a call that has ended, or of an earlier process. */
+  function submit(spec: JobSpec, context: CallContext): Promise<{ job: JobId }> {
     const requestId = context.requestId!
-    // Before the journal, so that nothing is awaited between its answer and the scheduler. A repeated request is not checked again: its
-    // job runs already, or has ended since.
-    const plan = book.hasAnswer(requestId) ? undefined : await planned(spec, context.user)
+    const first = submitting.get(requestId)
+    if (first) return first
+    const answer = begin(spec, context.user, requestId).finally(() => submitting.delete(requestId))
+    submitting.set(requestId, answer)
+    return answer
+  }
+
+  /**
+   * The job of a repeated request is in the scheduler, has ended, or was begun by an earlier process and is taken over by `engine.start`,
+   * which restores what it has done: here the scheduler is told only of a job that this call has put into the journal.
+   */
+  async function begin(spec: JobSpec, user: string, requestId: RequestId): Promise<{ job: JobId }> {
+    checkSpec(spec)
+    const actor = rooms.actor(user)
+    if (book.hasAnswer(requestId)) return { job: await book.submit({ requestId, actor, spec }) }
+    const { whole, places } = await planned(spec, user)
     const job = await book.submit({ requestId, actor, spec })
-    const head = book.head(job)
-    if (head?.status.state === 'running' && !machine.jobs.has(job)) {
-      const { whole, places } = plan ?? await planned(spec, context.user)
-      engine.feed({ kind: 'submitted', job, user: context.user, spec: whole, submittedMs: head.submittedMs, places })
-    }
+    // Nothing is awaited between the journal's answer and the scheduler.
+    engine.feed({ kind: 'submitted', job, user, spec: whole, submittedMs: book.head(job)!.submittedMs, places })
     return { job }
   }
 

@@ -2,7 +2,7 @@
 // kill ends it. Nobody is shown an end that is not in the journal: between deciding and `ended` a job is `ending`
 // (or `publishing`) and starts nothing more.
 
-import { unreachable } from '../../src/base/assert.ts'
+import { assert, unreachable } from '../../src/base/assert.ts'
 import type { AttemptId, NodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Failure } from '../../src/protocol/fields.ts'
@@ -15,6 +15,7 @@ import { jobStatus, recordOf } from './status.ts'
 import { changed, endAttempt, newJob, placeOf, ready, runningOf, type Job, type Stage, type State, type Task } from './state.ts'
 
 export function submitted(state: State, event: Event & { kind: 'submitted' }): void {
+  assert(!state.jobs.has(event.job), 'a job is submitted once')
   const job = newJob(event, 0)
   job.turn = ++state.turns
   state.jobs.set(job.id, job)
@@ -25,6 +26,7 @@ export function submitted(state: State, event: Event & { kind: 'submitted' }): v
 
 /** Goes on with a job from its committed tasks. Attempts of the earlier life are heard of when their nodes register. */
 export function resumed(state: State, event: Event & { kind: 'resumed' }): void {
+  assert(!state.jobs.has(event.job), 'a job that runs is not taken over')
   const job = newJob(event, event.term)
   job.turn = ++state.turns
   state.jobs.set(job.id, job)

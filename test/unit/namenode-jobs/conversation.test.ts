@@ -9,12 +9,14 @@ import * as protocol from '../../../src/protocol/job.ts'
 import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
 import type { Message, ReplyOf } from '../../../src/protocol/message.ts'
 import * as task from '../../../src/protocol/task.ts'
+import type { Route } from '../../../src/rpc/serve.ts'
 import { doneReport, specOf } from './kit.ts'
 import { fakeRooms, turn, type FakeRooms } from './rooms.ts'
 
 let rooms: FakeRooms
 let engine: Engine
 let requests = 0
+const routes = new WeakMap<Engine, Route[]>()
 
 beforeEach(() => {
   rooms = fakeRooms()
@@ -24,7 +26,9 @@ beforeEach(() => {
 
 /** A call as src/rpc would make it. */
 async function ask<M extends Message>(message: M, request: Record<string, unknown>, { user = 'ann', requestId = `c:${++requests}` } = {}): Promise<ReplyOf<M>> {
-  const { handler } = jobRoutes(engine, rooms).find(each => each.message.name === message.name)!
+  const all = routes.get(engine) ?? jobRoutes(engine, rooms)
+  routes.set(engine, all)
+  const { handler } = all.find(each => each.message.name === message.name)!
   return await handler(request as never, { user, requestId, signal: new AbortController().signal } as never) as ReplyOf<M>
 }
 

@@ -1,0 +1,81 @@
+// A submit that is repeated, because its answer was lost: in the same process, and in the next one, which has not taken over its jobs yet.
+
+import { beforeEach, expect, test } from 'vitest'
+import { jobRoutes } from '../../../namenode/jobs/conversation.ts'
+import { Engine } from '../../../namenode/jobs/engine.ts'
+import { GristmillError } from '../../../src/base/errors.ts'
+import { nodeId, type JobId } from '../../../src/base/ids.ts'
+import * as protocol from '../../../src/protocol/job.ts'
+import type { Route } from '../../../src/rpc/serve.ts'
+import { doneReport, specOf } from './kit.ts'
+import { fakeRooms, turn, type FakeRooms } from './rooms.ts'
+
+const spec = specOf({ maps: 2, reduces: 1 })
+let rooms: FakeRooms
+let engine: Engine
+let routes: Route[]
+
+function begin(): void {
+  engine = new Engine(rooms)
+  routes = jobRoutes(engine, rooms)
+}
+
+beforeEach(() => {
+  rooms = fakeRooms()
+  begin()
+})
+
+async function submit(requestId: string): Promise<JobId> {
+  const { handler } = routes.find(({ message }) => message === protocol.submit)!
+  return (await handler({ spec } as never, { user: 'ann', requestId, signal: new AbortController().signal } as never) as { job: JobId }).job
+}
+
+function open(node: string): void {
+  engine.feed({ kind: 'opened' })
+  engine.feed({ kind: 'joined', node: nodeId(node), rack: 'r', host: node, slots: 1, attempts: [] })
+}
+
+const runs = (): string[] => rooms.orders.flatMap(({ order }) => (order.kind === 'run' ? [order.work.attempt] : []))
+
+test('a submit that is repeated before the jobs of the process before are taken over is told of its job, which goes on from what it has done', async () => {
+  open('a')
+  const job = await submit('c:1')
+  expect(await engine.report(doneReport(nodeId('a'), runs()[0]! as never, spec))).toBe(true)
+  engine.stop()
+  begin()
+  // The inputs may be gone by now, and more jobs than allowed may run: nobody asks.
+  Object.assign(rooms, { checkSplits: () => { throw new GristmillError('ENOENT', 'the input has gone') } })
+  expect(await submit('c:1')).toBe(job)
+  expect(engine.machine.jobs.size).toBe(0)
+  // As it is taken over, too.
+  const [, again] = await Promise.all([engine.start(), submit('c:1')])
+  expect(again).toBe(job)
+  expect(rooms.book.head(job)!.term).toBe(1)
+  expect(engine.machine.jobs.get(job)!.stages.map(({ done, tasks }) => [done, tasks.length])).toEqual([[1, 2], [0, 1]])
+  open('a')
+  expect(runs().at(-1)).toBe(`${job}.0.1.1000`)
+  expect(await submit('c:1')).toBe(job)
+  expect(engine.machine.jobs.size).toBe(1)
+  engine.stop()
+})
+
+test('a repeat of a submit that is under way has its outcome: one job, or one refusal', async () => {
+  let asked = 0
+  Object.assign(rooms, { checkSplits: async () => { asked++; await turn() } })
+  const [one, two] = await Promise.all([submit('c:1'), submit('c:1')])
+  expect([two, asked, engine.machine.jobs.size]).toEqual([one, 1, 1])
+  // The journal refuses the first one; a repeat that was begun meanwhile does not make a job of which the scheduler does not know.
+  const accept = rooms.book.submit.bind(rooms.book)
+  let refusals = 1
+  rooms.book.submit = async request => {
+    await turn()
+    if (refusals-- > 0) throw new GristmillError('ENOSPC', 'the disk is full')
+    return accept(request)
+  }
+  // As the journal says it: also of a request that waits in its queue.
+  let known = 0
+  rooms.book.hasAnswer = () => known++ > 0
+  const first = submit('c:2')
+  await expect(Promise.allSettled([first, submit('c:2')])).resolves.toMatchObject([{ status: 'rejected' }, { status: 'rejected' }])
+  expect([rooms.book.jobs.size, engine.machine.jobs.size]).toEqual([1, 1])
+})
