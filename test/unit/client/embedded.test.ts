@@ -74,10 +74,13 @@ test('an answer is an answer: refusals are passed on and not repeated', async ()
   expect([requests.length, events]).toEqual([1, []])
 })
 
-test('a namenode that is busy or starting is asked again, at the same place', async () => {
-  const { caller, requests, events } = world({ '127.0.0.1:1': [fault('SAFE_MODE', 503), fault('OVERLOADED', 429), good] })
-  expect(await caller.call(embeddedNamenode, stat, { path: '/a' })).toEqual({ done: true })
-  expect([requests.length, events]).toEqual([3, []])
+test('a namenode that is busy is asked again, at the same place; one in safe mode waits for its datanode', async () => {
+  const busy = world({ '127.0.0.1:1': [fault('OVERLOADED', 429), good] })
+  expect(await busy.caller.call(embeddedNamenode, stat, { path: '/a' })).toEqual({ done: true })
+  expect([busy.requests.length, busy.events]).toEqual([2, []])
+  const safe = world({ '127.0.0.1:1': [fault('SAFE_MODE', 503), good] })
+  expect(await safe.caller.call(embeddedNamenode, mkdir, wanted)).toEqual({ done: true })
+  expect([safe.requests.length, safe.events]).toEqual([2, ['ready']])
 })
 
 test('messages about blocks wait for the datanode, and others do not', async () => {
