@@ -32,7 +32,7 @@ beforeAll(async () => {
   ].join('\n'))
   cluster = await ProcessCluster.start({ datanodes: 3, settings: { blockSize: '64KiB', nodeDead: '2s', replication: '2', slots: '1' } })
   mill = cluster.mill
-}, 60_000)
+})
 
 afterAll(async () => {
   await cluster?.stop()
@@ -133,7 +133,7 @@ test('after all these deaths the cluster comes to rest with every invariant whol
   await cluster.waitQuiet(60_000)
   // What a death left on a disk is uncovered by reports and removed soon after.
   let verdict = await cluster.check()
-  await until('all invariants hold', async () => (verdict = await cluster.check()).ok, 20_000).catch(() => {})
+  await until('all invariants hold', async () => (verdict = await cluster.check()).ok, 60_000).catch(() => {})
   expect(String(verdict)).toBe('all invariants hold')
 })
 

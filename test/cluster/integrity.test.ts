@@ -59,7 +59,7 @@ test('replicas damaged in all ways are found by the scrubbers and made anew, and
     const now = await replicasOf(cluster)
     for (const [, replicas] of now) if (replicas.length !== 3 || !(await Promise.all(replicas.map(replica => replica.sound()))).every(Boolean)) return false
     return now.size === blocks.length
-  }, 60_000)
+  })
   over = true
   await reading
   expect(reads).toBeGreaterThan(0)

@@ -213,7 +213,7 @@ export default mapReduce({ async map(line: string, emit) { ${heldBy(gate)}
   expect((await running).code).toBe(0)
   expect((await newest())!.stages[0]!.failedAttempts).toBe(0)
   expect((await cluster.ok(['cat', '/waited/part-*'])).split('\n').sort()).toEqual(input.text.replaceAll('\n', '\t1\n').split('\n').sort())
-}, 120_000)
+})
 
 test('a datanode that is killed midway changes nothing in the result', async () => {
   const survivor = await held('survivor')
@@ -228,7 +228,7 @@ test('a datanode that is killed midway changes nothing in the result', async () 
   const status = (await newest())!
   expect(status.stages[0]!.counters.recordsIn).toBe(20_000)
   await cluster.datanodes[2]!.start()
-}, 120_000)
+})
 
 test('a namenode that is killed midway goes on with the job when it is back, and nothing is counted twice', async () => {
   const resumed = await held('resumed')
@@ -244,7 +244,7 @@ test('a namenode that is killed midway goes on with the job when it is back, and
   const status = (await newest())!
   expect(status.job).toBe(before.job)
   expect(status.stages[0]!.counters.recordsIn).toBe(20_000)
-}, 120_000)
+})
 
 test('what a task wrote to its console is in the logs of the job', async () => {
   await writeFile(program('chatty.ts'), `import { mapReduce } from 'gristmill'

@@ -183,6 +183,7 @@ test('two hundred thousand files go in the background while everybody is answere
   const journal = await LocalJournal.open({ store, disk, clock, log: silent, dir: `${dir}/namenode/journal`, registry: new Registry(allMutations), sync: false, onFatal: error => { throw error } })
   const who = { user: 'grace', root: true, nowMs: 1 }
   const total = 200_000
+  const patient = { timeoutMs: 60_000 }
   for (let i = 0; i < 20; i++) await journal.submit(mkdirMutation, { ...who, path: `/big/d${i}`, parents: true })
   for (let from = 0; from < total; from += 10_000) {
     await Promise.all(Array.from({ length: 10_000 }, (_, i) => journal.submit(touchMutation, { ...who, path: `/big/d${i % 20}/f${from + i}`, replication: 1, blockBytes: 4096 })))
@@ -190,22 +191,22 @@ test('two hundred thousand files go in the background while everybody is answere
   await journal.close()
   await store.close()
   const { address: at } = await start({ sync: false })
-  await grace.call(at, touch, { requestId: fresh(), path: '/other' })
-  expect(await grace.call(at, summary, { path: '/' })).toMatchObject({ files: total + 1, directories: 22 })
-  await grace.call(at, remove, { requestId: fresh(), path: '/big', recursive: true, skipTrash: true })
+  await grace.call(at, touch, { requestId: fresh(), path: '/other' }, patient)
+  expect(await grace.call(at, summary, { path: '/' }, patient)).toMatchObject({ files: total + 1, directories: 22 })
+  await grace.call(at, remove, { requestId: fresh(), path: '/big', recursive: true, skipTrash: true }, patient)
   await expect(grace.call(at, stat, { path: '/big' })).rejects.toMatchObject({ code: 'ENOENT' })
   let between = 0
   for (;;) {
-    const { files } = await grace.call(at, status, {})
-    expect(await grace.call(at, stat, { path: '/other' })).toMatchObject({ type: 'file' })
-    await grace.call(at, touch, { requestId: fresh(), path: '/other' })
+    const { files } = await grace.call(at, status, {}, patient)
+    expect(await grace.call(at, stat, { path: '/other' }, patient)).toMatchObject({ type: 'file' })
+    await grace.call(at, touch, { requestId: fresh(), path: '/other' }, patient)
     if (files === 1) break
     between++
   }
   // Others had their turn again and again while it went on.
   expect(between).toBeGreaterThan(50)
-  expect(await grace.call(at, status, {})).toMatchObject({ files: 1, directories: 4 })
-}, 120_000)
+  expect(await grace.call(at, status, {}, patient)).toMatchObject({ files: 1, directories: 4 })
+})
 
 test('killed at any moment under load, it has everything that it acknowledged, once', async () => {
   await using cluster = await startCluster({ datanodes: 0 })
@@ -241,7 +242,7 @@ test('killed at any moment under load, it has everything that it acknowledged, o
     after = page.next
   }
   expect(found).toEqual(new Map([...acknowledged].sort()))
-}, 120_000)
+})
 
 test('told to end, it answers those who wait, refuses who comes, forgets nothing that it has said, and gives its directory back', async () => {
   const namenode = await start()

@@ -78,7 +78,7 @@ test('the guide to decommission and maintenance', async () => {
   await leaver!.start()
   expect(await cluster.ok(end)).toBe(`${address} is in service\n`)
   expect((await cluster.run(['decommission', 'nobody'])).stderr).toMatch(/no datanode has the id, address or host "nobody"/)
-}, 120_000)
+})
 
 test('the guide to balance', async () => {
   await using cluster = await startCluster({ datanodes: 2, settings: { ...settings, GRISTMILL_REPLICATION: '1' } })
@@ -100,4 +100,4 @@ test('the guide to balance', async () => {
   const [one, other] = [await blocksOf(full!.dir), await blocksOf(empty!.dir)]
   expect(Math.abs(one - other)).toBeLessThanOrEqual(4)
   expect(Buffer.from(await cluster.ok(['cat', '/harvest'])).equals(body)).toBe(true)
-}, 120_000)
+})

@@ -28,7 +28,7 @@ beforeAll(async () => {
   await mkdir(app)
   await writeFile(join(app, 'package.json'), '{ "private": true, "type": "module" }')
   await npm(['install', '--ignore-scripts', '--prefer-offline', join(dir, `gristmill-${version}.tgz`)], app)
-}, 240_000)
+})
 
 afterAll(async () => {
   if (app) await mill('down').catch(() => {})
@@ -75,7 +75,7 @@ test('its test kit starts a cluster of processes, and a simulated one, in plain 
     `}`,
   ].join('\n'))
   expect((await exec(process.execPath, ['kit.ts'], { cwd: app, env })).stdout).toBe('process rye oats rye\nsim rye oats rye\n')
-}, 120_000)
+})
 
 test('its bin brings a cluster up, stores, runs a job, and takes it down', async () => {
   const up = await mill('up', '--datanodes', '2', '--detach', '--json')
@@ -90,7 +90,7 @@ test('its bin brings a cluster up, stores, runs a job, and takes it down', async
   await mill('down')
   // Their parent was `up`, which has ended: whoever takes its place reaps them when it comes to it.
   for (const { pid } of processes) await until(`process ${pid} is gone`, async () => !exists(pid))
-}, 120_000)
+})
 
 const exists = (pid: number): boolean => {
   try {

@@ -84,7 +84,7 @@ test('the operators\' guide: every command does what it says, and fsck tells hea
   })
   expect(damaged.summary).toMatchObject({ health: 'damaged', files: 2, missing: 2 })
   expect(await cluster.run(['fsck', '/nowhere'])).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('no such file') })
-}, 90_000)
+})
 
 test('the guide to backups: a namenode whose store goes bad ends rather than answer, and has everything back after a recovery', async () => {
   await using cluster = await startCluster({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
@@ -132,4 +132,4 @@ test('the guide to backups: a namenode whose store goes bad ends rather than ans
   expect((await fsck(cluster)).code).toBe(0)
   expect(JSON.parse(await cluster.ok(['status', '--json']))).toMatchObject({ cluster: { epoch: 5 } })
   expect(await cluster.run(['namenode', 'backup', join(root, 'docs')])).toMatchObject({ code: 78, stderr: expect.stringContaining('is no directory of backups') })
-}, 90_000)
+})

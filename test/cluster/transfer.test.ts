@@ -46,7 +46,7 @@ describe('three datanodes', () => {
     until('every block is on all three nodes', async () => {
       const held = await Promise.all(cluster.datanodes.map(node => blocksIn(node.dir)))
       return held.every(names => blocks.every(block => names.includes(block)))
-    }, 50_000)
+    })
 
   for (const [member, fraction] of [[0, 0.2], [1, 0.5], [2, 0.8]] as const) {
     test(`a put goes on when a datanode is killed after ${fraction * 100} % of it, and is whole again once the node is back`, async () => {
@@ -63,7 +63,7 @@ describe('three datanodes', () => {
       await until('three nodes hold the same blocks', async () => {
         const held = await Promise.all(cluster.datanodes.map(node => blocksIn(node.dir)))
         return held.every(names => names.join() === held[0]!.join()) && held[0]!.length <= blocks.size && held[0]!.length > 0
-      }, 50_000)
+      })
       expect((await mill.readFile(path)).equals(bytes)).toBe(true)
       await mill.rm(path, { skipTrash: true })
     })
@@ -99,7 +99,7 @@ describe('three datanodes', () => {
       await until('readers have met all of it, and all is mended', async () => {
         expect((await mill.readFile('/damaged')).equals(content)).toBe(true)
         return mended()
-      }, 50_000)
+      })
       for (const node of cluster.datanodes) expect(await readdir(join(node.dir, 'incoming'))).toEqual([])
       await mill.rm('/damaged', { skipTrash: true })
     })
