@@ -2,12 +2,11 @@
 // address of the moment. A call that found nobody is made again, where the namenode is then: nothing of it can have happened,
 // or its request id gives the first answer.
 
-import { abortable, abortError } from '../../src/base/abort.ts'
+import { abortable } from '../../src/base/abort.ts'
 import { hasCode } from '../../src/base/errors.ts'
 import { address, type Address } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
-import { backoffMs } from '../../src/base/retry.ts'
-import type { Clock } from '../../src/ports/clock.ts'
+import { backoffMs } from '../../src/base/backoff.ts'
 import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import { Caller, type CallOptions, type CallerOptions } from '../../src/rpc/call.ts'
 import type { Embedded } from './embedded.ts'
@@ -52,17 +51,8 @@ export class EmbeddedCaller extends Caller {
         if (gone) this.#embedded.lost(current)
         // It waits for its datanode, which is not started for names alone.
         if (hasCode(error, 'SAFE_MODE')) await abortable(this.#embedded.ready().catch(() => {}), signal)
-        await pause(clock, backoffMs(attempt, backoff, random), signal)
+        await abortable(clock.sleep(backoffMs(attempt, backoff, random), signal), signal)
       }
     }
-  }
-}
-
-/** A wait that an abort ends with our own error. */
-async function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await clock.sleep(ms, signal)
-  } catch (error) {
-    throw signal?.aborted ? abortError(signal) : error
   }
 }

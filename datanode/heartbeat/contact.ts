@@ -4,7 +4,7 @@
 
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
-import { backoffMs } from '../../src/base/retry.ts'
+import { backoffMs } from '../../src/base/backoff.ts'
 import { register } from '../../src/protocol/heartbeat.ts'
 import type { CopyFailed } from '../../src/protocol/order.ts'
 import { Session, type SessionTools } from './session.ts'

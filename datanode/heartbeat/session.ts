@@ -5,7 +5,7 @@
 
 import { asError, GristmillError, hasCode, type ErrorCode } from '../../src/base/errors.ts'
 import type { Address, NodeId } from '../../src/base/ids.ts'
-import { backoffMs } from '../../src/base/retry.ts'
+import { backoffMs } from '../../src/base/backoff.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Random } from '../../src/ports/random.ts'

@@ -54,9 +54,9 @@ export class FakeNamenode {
   /** Answer UNREGISTERED to everything until a node registers again. */
   forgetful = false
   /** Sessions still to be forgotten between the answer to register and the next call, as by a namenode that is killed there. */
-/** Finds reports of changes wrong. */
+  forgetsRegistered = 0
+  /** Finds reports of changes wrong. */
   refusesChanges = false
-    forgetsRegistered = 0
   lostLeases = new Set<number>()
   #listening: Listening | undefined
   #ids = 0
