@@ -21,6 +21,8 @@ export interface PoolOptions {
 const spareAfterMs = 300
 /** A warm process takes some 70 MiB: one that nothing was found for in this time goes. */
 const idleMs = 60_000
+/** A disk may refuse for a while what it does later. */
+const removeAgainMs = 10_000
 
 export class Pool {
   readonly #options: PoolOptions
@@ -155,12 +157,21 @@ export class Pool {
   #gone(executor: Executor): void {
     this.#executors.delete(executor)
     this.#idleSince.delete(executor)
-    const removed = this.#options.world.disk.removeTree(executor.scratch)
-      .catch((error: unknown) => { this.#options.world.log.warn('a scratch directory could not be removed', { error, dir: executor.scratch }) })
-      .finally(() => { this.#leaving.delete(removed) })
-    this.#leaving.add(removed)
+    this.#remove(executor.scratch)
     if (this.#executors.size === 0) this.#empty?.()
     this.#scheduleSpare()
+  }
+
+  /** Again and again while the disk refuses; what is left at the end goes when the node starts. */
+  #remove(scratch: string): void {
+    const { clock, disk, log } = this.#options.world
+    const removed = disk.removeTree(scratch)
+      .catch((error: unknown) => {
+        log.warn('a scratch directory could not be removed', { error, dir: scratch })
+        clock.after(removeAgainMs, () => { if (!this.#stopped) this.#remove(scratch) })
+      })
+      .finally(() => { this.#leaving.delete(removed) })
+    this.#leaving.add(removed)
   }
 
   #scheduleSpare(): void {

@@ -93,7 +93,10 @@ export class FileSink<Written> implements Sink<FileSinkResult<Written> | undefin
 
   async discard(): Promise<void> {
     this.#over = true
-    await this.#file?.abort()
-    await this.#options.overflow.close()
+    try {
+      await this.#file?.abort()
+    } finally {
+      await this.#options.overflow.close()
+    }
   }
 }

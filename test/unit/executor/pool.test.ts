@@ -1,11 +1,12 @@
 // The pool's own life, with processes that are none and a disk that takes its time.
 
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Pool } from '../../../datanode/executor/pool.ts'
 import { silent } from '../../../src/ports/log.ts'
 import type { ChildOptions } from '../../../src/ports/process.ts'
 import { systemClock } from '../../../src/world/clock.ts'
 import { systemRandom } from '../../../src/world/random.ts'
+import { ManualClock } from '../../kit/manual-clock.ts'
 import { MemoryDisk } from '../../kit/memory-disk.ts'
 
 class SlowDisk extends MemoryDisk {
@@ -37,4 +38,30 @@ test('a pool that stops while a process is about to start ends, and nothing star
   await stopping
   await refused
   expect(alive).toBe(0)
+})
+
+test('a scratch directory that a disk does not give up is removed later', async () => {
+  let refuses = true
+  const removed: string[] = []
+  const disk = new (class extends MemoryDisk {
+    override mkdir(): Promise<void> { return Promise.resolve() }
+    override async removeTree(path: string): Promise<void> {
+      if (refuses && path !== '/node/executor') throw Object.assign(new Error('EROFS'), { code: 'EROFS' })
+      removed.push(path)
+    }
+  })()
+  const clock = new ManualClock()
+  const warn = vi.fn()
+  const processes = { start: ({ onExit }: ChildOptions) => ({ pid: 1, send() {}, residentBytes: () => 0, kill: () => { queueMicrotask(() => onExit({ code: null, signal: 'SIGKILL' })) } }) }
+  const pool = await Pool.open({ world: { clock, random: systemRandom(), log: { ...silent, warn }, disk, processes }, dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {} })
+  const executor = await pool.take({ user: 'ada', program: { id: 'p' }, memoryBytes: 2 << 20 } as never)
+  executor.kill('the test')
+  for (let refusals = 1; refusals <= 3; refusals++) {
+    await vi.waitFor(() => { expect(warn).toHaveBeenCalledTimes(refusals) }, 60_000)
+    if (refusals < 3) clock.pass(60_000)
+  }
+  refuses = false
+  clock.pass(60_000)
+  await vi.waitFor(() => { expect(removed).toEqual(['/node/executor', executor.scratch]) }, 60_000)
+  await pool.stop()
 })
