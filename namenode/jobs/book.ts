@@ -2,8 +2,8 @@
 // which it was wanted, and is never given up for want of room in the journal's queue: a scheduler that has decided
 // cannot take it back.
 
-import { asError, GristmillError, hasCode, type ErrorCode } from '../../src/base/errors.ts'
-import type { AttemptId, JobId, RequestId, SplitsId } from '../../src/base/ids.ts'
+import { asError, hasCode, type ErrorCode } from '../../src/base/errors.ts'
+import type { AttemptId, JobId, RequestId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import { unarmed, type Failpoints } from '../../src/ports/failpoints.ts'
@@ -15,11 +15,12 @@ import { checkFree } from '../namespace/reserved.ts'
 import { JobIndex, type KeptBounds } from './jobindex.ts'
 import { commitTask, dropKept, finishJob, forgetJob, loseOutput, publishJob, publishKept, resumeJob, submitJob, sweepStaging } from './mutation.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
-import type { Book, SplitsPage } from './rooms.ts'
-import { allSent, headOf, heads, jobName, jobNumber, pageOf, sentOf, specOf, tasksOf } from './rows.ts'
-import { addPage, forgetSplits } from './sent.ts'
+import type { Book, SplitsPage, Uploads } from './rooms.ts'
+import { headOf, heads, jobName, jobNumber, pageOf, specOf, tasksOf } from './rows.ts'
+import { forgetSplits } from './sent.ts'
 import { wholeSpec } from './splits.ts'
 import { staged } from './staging.ts'
+import { Sent } from './uploads.ts'
 
 /** The scheduler leaves room in the journal's queue for everybody else. */
 const waitingMax = limits.mutationQueueMax / 2
@@ -51,17 +52,15 @@ export class JournalBook implements Book {
   readonly #clock: Clock
   readonly #failpoints: Failpoints
   readonly #trash: boolean
-  readonly #splitsBytesMax: number
   readonly #index: JobIndex
   /** Settles when everything wanted so far has been handed to the journal. */
   #handed: Promise<void> | undefined
-  /** Splits that no job has taken over, as far as a page of them has come since the start. */
-  readonly #sent = new Map<SplitsId, { bytes: number; monoMs: number }>()
+  readonly #sent: Sent
   #closed = false
 
-  constructor({ journal, clock, failpoints = unarmed, trash = true, kept, splitsBytesMax = limits.jobSplitsBytesMax }: BookOptions) {
+  constructor({ journal, clock, failpoints = unarmed, trash = true, kept, splitsBytesMax }: BookOptions) {
     this.#index = new JobIndex(journal.view, kept)
-    this.#splitsBytesMax = splitsBytesMax
+    this.#sent = new Sent({ journal, clock }, { splitsBytesMax })
     this.#journal = journal
     this.#clock = clock
     this.#failpoints = failpoints
@@ -73,47 +72,19 @@ export class JournalBook implements Book {
 
   async submit({ requestId, actor, spec }: Parameters<Book['submit']>[0]): Promise<JobId> {
     checkFree(spec.output.path)
+    if (!this.hasAnswer(requestId)) this.#sent.check(spec)
     const job = await this.#journal.submit(submitJob, { requestId, actor, spec, nowMs: this.#clock.now() })
-    for (const { input } of spec.stages) if (input.kind === 'packed' && input.sent) this.#sent.delete(input.sent.id)
+    this.#sent.taken(spec)
     this.#changed(job)
     return job
   }
 
-  async addPage({ requestId, actor, id, page, output, splits }: SplitsPage, heldBytes: number): Promise<void> {
-    if (!this.hasAnswer(requestId)) this.#checkPage(id, splits, heldBytes)
-    const known = this.#sent.get(id)
-    // Before the page is there: what is there and not here is forgotten.
-    this.#sent.set(id, { bytes: known?.bytes ?? 0, monoMs: this.#clock.mono() })
-    const { bytes } = await this.#journal.submit(addPage, { requestId, actor, id, page, output, splits })
-    this.#sent.set(id, { bytes, monoMs: this.#clock.mono() })
-  }
+  get uploads(): Uploads { return this.#sent.uploads }
 
-  #checkPage(id: SplitsId, splits: readonly string[], heldBytes: number): void {
-    const more = splits.reduce((sum, { length }) => sum + length, 0)
-    const { bytes, tasks } = sentOf(this.#journal.view, id) ?? { bytes: 0, tasks: 0 }
-    if (bytes + more > this.#splitsBytesMax || tasks + splits.length > limits.stageTasksMax) throw new GristmillError('TOO_LARGE', 'the input of the job has more files and blocks than one job can have; run several jobs over parts of it, or join small files')
-    const open = [...this.#sent.values()].reduce((sum, each) => sum + each.bytes, 0)
-    if (heldBytes + open + more > limits.splitsHeldBytesMax || this.#sent.size >= limits.jobsRunningMax) {
-      throw new GristmillError('OVERLOADED', 'the inputs of the jobs that run or are being submitted take all the memory that the namenode has for them; wait for a job to end, or kill one')
-    }
-  }
+  addPage(page: SplitsPage): Promise<void> { return this.#sent.addPage(page) }
 
   whole(spec: JobSpec): Promise<JobSpec> {
     return wholeSpec(spec, { page: (id, page) => pageOf(this.#journal.view, id, page), pause: () => this.#clock.yield() })
-  }
-
-  /** Splits that a job has taken over are its own; others go in time. */
-  async #forgetSplits(): Promise<void> {
-    const there = new Set(allSent(this.#journal.view))
-    for (const [id, { monoMs }] of this.#sent) {
-      // One whose first page is on its way is not there yet.
-      if (!there.has(id) && this.#clock.mono() - monoMs > limits.callTimeoutMs) this.#sent.delete(id)
-    }
-    for (const id of there) {
-      const known = this.#sent.get(id)
-      if (known && this.#clock.mono() - known.monoMs < limits.splitsKeptMs) continue
-      await this.#write(forgetSplits, { id })
-    }
   }
 
   hasAnswer(requestId: RequestId): boolean { return this.#journal.hasAnswer(requestId) }
@@ -163,7 +134,7 @@ export class JournalBook implements Book {
   }
 
   async tidy(): Promise<boolean> {
-    await this.#forgetSplits()
+    await this.#sent.forget(id => this.#write(forgetSplits, { id }))
     const index = this.#index
     const due = index.due(this.#journal.nowMs())
     for (const job of staged(this.#journal.view)) {

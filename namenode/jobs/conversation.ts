@@ -11,12 +11,12 @@ import * as task from '../../src/protocol/task.ts'
 import type { CallContext } from '../../src/rpc/context.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import { inSafeMode } from '../admin/hold.ts'
+import { Admission } from './admission.ts'
 import type { Engine } from './engine.ts'
 import { splitsOf, unpacked } from './input.ts'
 import { placesOf } from './places.ts'
 import type { Rooms } from './rooms.ts'
 import { checkOutputPath, checkSpec } from './spec.ts'
-import { splitChars } from './splits.ts'
 import { jobStatus, recordStatus, taskStatus } from './status.ts'
 
 /** Tasks on a page unless asked for otherwise. */
@@ -27,6 +27,7 @@ const stagesMax = 10_000
 export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
   const { book, nodes } = rooms
   const { machine } = engine
+  const admission = new Admission({ jobs: machine.jobs, uploads: () => book.uploads })
   /** Requests under way. */
   const submitting = new Map<RequestId, Promise<{ job: JobId }>>()
 
@@ -48,36 +49,34 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
     checkSpec(spec)
     const actor = rooms.actor(user)
     if (book.hasAnswer(requestId)) return { job: await book.submit({ requestId, actor, spec }) }
-    const { whole, places } = await planned(spec, user)
-    const job = await book.submit({ requestId, actor, spec })
-    // Nothing is awaited between the journal's answer and the scheduler.
-    engine.feed({ kind: 'submitted', job, user, spec: whole, submittedMs: book.head(job)!.submittedMs, places })
-    return { job }
+    return admission.job({ user, spec }, async () => {
+      const { whole, places } = await planned(spec, user)
+      const job = await book.submit({ requestId, actor, spec })
+      // Nothing is awaited between the journal's answer and the scheduler.
+      engine.feed({ kind: 'submitted', job, user, spec: whole, submittedMs: book.head(job)!.submittedMs, places })
+      return { job }
+    })
   }
 
-  /** Throws OVERLOADED, ESTALE, and what is wrong with the inputs. */
+  /** Throws ESTALE, and what is wrong with the inputs. */
   async function planned(spec: JobSpec, user: string): Promise<{ whole: JobSpec; places: Awaited<ReturnType<typeof placesOf>> }> {
-    checkJobs()
     await rooms.checkSplits(rooms.actor(user), splitsOf(spec), spec.output.path)
     const whole = await book.whole(spec)
     return { whole, places: await placesOf(whole, rooms) }
   }
 
-  function checkJobs(): void {
-    if (machine.jobs.size >= limits.jobsRunningMax) throw new GristmillError('OVERLOADED', `${limits.jobsRunningMax} jobs are running already; wait for one to end, or kill one`)
-  }
-
   /** A page of splits of a job to come. */
   async function addPage({ requestId, ...page }: RequestOf<typeof protocol.splits>, { user }: CallContext): Promise<Record<string, never>> {
     const actor = rooms.actor(user)
-    if (!book.hasAnswer(requestId)) {
-      checkJobs()
+    const add = (): Promise<void> => book.addPage({ requestId, actor, ...page })
+    if (book.hasAnswer(requestId)) await add()
+    else {
       checkOutputPath(page.output)
-      await rooms.checkSplits(actor, unpacked(page.splits), page.output)
+      await admission.page({ user, upload: page.id, splits: page.splits }, async () => {
+        await rooms.checkSplits(actor, unpacked(page.splits), page.output)
+        await add()
+      })
     }
-    let heldBytes = 0
-    for (const { spec } of machine.jobs.values()) heldBytes += splitChars(spec)
-    await book.addPage({ requestId, actor, ...page }, heldBytes)
     return {}
   }
 

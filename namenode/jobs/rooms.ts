@@ -52,17 +52,18 @@ export interface SplitsPage {
   readonly splits: readonly string[]
 }
 
+/** Splits that were sent and that no job has taken over. */
+export type Uploads = ReadonlyMap<SplitsId, { readonly user: string; readonly bytes: number }>
+
 /**
  * The journalled part of jobs. What its mutations return is durable. They take effect in the order in which they are called.
  */
 export interface Book {
   /** Throws what publishing would throw, as far as it can be known now; EBUSY where another job will publish. A repeated request gets the first answer. */
   submit(request: { requestId: RequestId; actor: Actor; spec: JobSpec }): Promise<JobId>
-  /**
-   * Keeps a page of splits for a job to come. Throws ESTALE where the pages before are gone, TOO_LARGE, and OVERLOADED where, with
-   * `heldBytes` of running jobs, splits take too much memory.
-   */
-  addPage(request: SplitsPage, heldBytes: number): Promise<void>
+  /** Keeps a page of splits for a job to come. Throws ESTALE where the pages before are gone, EACCES where they are another user's, and TOO_LARGE. */
+  addPage(request: SplitsPage): Promise<void>
+  readonly uploads: Uploads
   /** The spec with the splits that were sent before. Throws ESTALE. In slices. */
   whole(spec: JobSpec): Promise<JobSpec>
   /** Was a request with this id accepted before? Its repeat gets the first answer, and is not judged again. */

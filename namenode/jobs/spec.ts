@@ -25,6 +25,8 @@ export function checkSpec(spec: JobSpec): void {
   checkApart(spec.output.path, spec.inputs ?? [])
   const paramsBytes = Buffer.byteLength(JSON.stringify(spec.params))
   if (paramsBytes > paramsBytesMax) throw new GristmillError('TOO_LARGE', `the job's parameters have ${paramsBytes} bytes and may have ${paramsBytesMax}, for they travel with every task; store what is large as a file, and read it as input`)
+  const inlineBytes = spec.stages.reduce((sum, { input }) => (input.kind === 'packed' ? input.splits.reduce((all, { length }) => all + length, sum) : sum), 0)
+  if (inlineBytes > limits.splitsBodyBytesMax) throw new GristmillError('TOO_LARGE', `the job brings ${inlineBytes} bytes of packed splits with it, and may bring ${limits.splitsBodyBytesMax}, one page; send the others before it, with job.splits`)
   const last = spec.stages.length - 1
   spec.stages.forEach(({ input, output }, index) => {
     if (output.kind === 'shuffle' && (output.partitions < 1 || output.partitions > partitionsMax)) throw invalid(`stage ${index} has ${output.partitions} partitions; between 1 and ${partitionsMax} are allowed`)

@@ -49,12 +49,20 @@ export async function wholeSpec(spec: JobSpec, { page, pause }: { page(id: Split
 
 const chars = new WeakMap<JobSpec, number>()
 
-/** Characters of all packed splits: what the job takes of the namenode's memory. Counted once for each spec. */
+/** Characters of all splits in the spec: what they take of the namenode's memory. Counted once for each spec. */
 export function splitChars(spec: JobSpec): number {
   let known = chars.get(spec)
-  if (known === undefined) {
-    known = spec.stages.reduce((sum, { input }) => sum + (input.kind === 'packed' ? input.splits.reduce((all, { length }) => all + length, 0) : 0), 0)
-    chars.set(spec, known)
-  }
+  if (known === undefined) chars.set(spec, known = spec.stages.reduce((sum, { input }) => sum + inputChars(input), 0))
   return known
 }
+
+function inputChars(input: StageInput): number {
+  switch (input.kind) {
+    case 'splits': return input.splits.reduce((sum, split) => sum + objectChars(split), 0)
+    case 'packed': return input.splits.reduce((sum, { length }) => sum + length, 0)
+    case 'shuffle': return 0
+  }
+}
+
+/** About what a split has as JSON. */
+const objectChars = ({ ranges }: Split): number => ranges.reduce((sum, { path, blocks }) => sum + 100 + path.length + blocks.length * 60, 30)

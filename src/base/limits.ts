@@ -40,8 +40,12 @@ const processLimits = {
   splitsBodyBytesMax: 1 * MiB,
   /** All splits of one job, packed: the namenode keeps them in memory while it runs. About two million files of one block. */
   jobSplitsBytesMax: 64 * MiB,
-  /** The same of all jobs that run or are about to be submitted; one more page is refused with OVERLOADED. */
+  /** The same of all jobs that run or are about to be submitted; one more page, or job with splits, is refused with OVERLOADED. */
   splitsHeldBytesMax: 256 * MiB,
+  /** Of what one user has sent for jobs that have not been submitted yet: two of the largest at a time, and half of what all may have. */
+  uploadBytesPerUserMax: 128 * MiB,
+  /** Jobs whose splits one user sends at a time: a tenth of those of all users, jobsRunningMax. */
+  uploadsPerUserMax: 100,
   /** Brackets, and keys and commas, in a body: what parsing costs, whatever the bytes are. 20,000 splits have 100,000 and 600,000. */
   jsonBracketsMax: 250_000,
   jsonPartsMax: 1_000_000,
@@ -160,7 +164,8 @@ assert(times.leaseSoftMs < times.leaseHardMs)
 assert(times.requestRetryMs * 2 < times.requestKeptMs)
 assert(clusterLimits.framePayloadBytesMax % clusterLimits.chunkBytes === 0)
 assert(processLimits.splitsBodyBytesMax * 2 < processLimits.jobBodyBytesMax)
-assert(processLimits.jobSplitsBytesMax * 2 < processLimits.splitsHeldBytesMax)
+assert(processLimits.jobSplitsBytesMax * 2 <= processLimits.uploadBytesPerUserMax)
+assert(processLimits.uploadBytesPerUserMax * 2 <= processLimits.splitsHeldBytesMax)
 assert(clusterLimits.recordBytesMax < clusterLimits.blockBytesDefault)
 
 export const limits = Object.freeze({ ...clusterLimits, ...processLimits, ...times })

@@ -33,6 +33,7 @@ export class MemoryBook implements Book {
   }
 
   async addPage(): Promise<void> { await turn() }
+  readonly uploads = new Map<never, never>()
   async whole(spec: JobSpec): Promise<JobSpec> { return spec }
   hasAnswer(id: string): boolean { return this.requests.has(id) }
 

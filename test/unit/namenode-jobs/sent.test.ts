@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { JournalBook } from '../../../namenode/jobs/book.ts'
+import { checkSpec } from '../../../namenode/jobs/spec.ts'
 import { tables } from '../../../namenode/journal/keys.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { inodeId, requestId, splitsId, type JobId } from '../../../src/base/ids.ts'
@@ -13,8 +14,8 @@ import { mapOnly, open, over, runTask, submit } from './bookkit.ts'
 const id = splitsId('0123456789ab')
 const split = (n: number): string => packSplit({ bytes: 10, ranges: [{ path: `/in/${n}`, inode: inodeId(n), fileBytes: 10, start: 0, end: 10, aligned: true, blocks: [] }] })
 let requests = 0
-const send = (book: JournalBook, page: number, splits: string[], more: { user?: string; output?: string; id?: typeof id; request?: string; heldBytes?: number } = {}): Promise<void> =>
-  book.addPage({ requestId: requestId(more.request ?? `p:${++requests}`), actor: as(more.user ?? 'ann'), id: more.id ?? id, page, output: more.output ?? '/out', splits }, more.heldBytes ?? 0)
+const send = (book: JournalBook, page: number, splits: string[], more: { user?: string; output?: string; id?: typeof id; request?: string } = {}): Promise<void> =>
+  book.addPage({ requestId: requestId(more.request ?? `p:${++requests}`), actor: as(more.user ?? 'ann'), id: more.id ?? id, page, output: more.output ?? '/out', splits })
 
 /** A job over splits that were sent, and one that came with it. */
 function over3(sent: Partial<SentSplits> = {}, output = '/out'): JobSpec {
@@ -106,19 +107,50 @@ test('splits that no job takes over are forgotten some time after their last pag
   expect(rows(bench)).toMatchObject({ sent: 0, pages: 0 })
 })
 
-test('the splits of one job are bounded, and those of all jobs together', async () => {
+test('the splits of one job are bounded, whichever way they come', async () => {
   const { bench } = await open()
   const book = new JournalBook({ journal: bench.journal, clock: bench.clock, splitsBytesMax: 800 })
   const large = 'x'.repeat(100)
   for (let page = 0; page < 8; page++) await send(book, page, [large])
-  await expect(send(book, 8, ['x'])).rejects.toMatchObject({ code: 'TOO_LARGE', message: expect.stringContaining('several jobs') })
-  const other = splitsId('another-upload')
-  const heldBytes = limits.splitsHeldBytesMax - 800
-  await expect(send(book, 0, ['xx'], { id: other, heldBytes: heldBytes - 1 })).rejects.toMatchObject({ code: 'OVERLOADED' })
-  await send(book, 0, ['x'], { id: other, heldBytes: heldBytes - 1 })
-  expect(rows(bench)).toMatchObject({ sent: 2, pages: 9 })
+  const tooLarge = { code: 'TOO_LARGE', message: expect.stringContaining('several jobs') }
+  await expect(send(book, 8, ['x'])).rejects.toMatchObject(tooLarge)
+  await expect(submit(book, over3({ pages: 8, tasks: 8 }))).rejects.toMatchObject(tooLarge)
+  expect(rows(bench)).toMatchObject({ sent: 1, pages: 8 })
   const many = splitsId('many-uploads')
   const wide = new JournalBook({ journal: bench.journal, clock: bench.clock })
   await send(wide, 0, Array.from({ length: limits.stageTasksMax }, () => '0.0.'), { id: many })
   await expect(send(wide, 1, ['0.0.'], { id: many })).rejects.toMatchObject({ code: 'TOO_LARGE' })
+  const inline = (splits: string[]): JobSpec => {
+    const spec = over3()
+    const [stage] = spec.stages
+    return { ...spec, stages: [{ ...stage!, input: { kind: 'packed', splits, options: { format: 'lines' } } }] }
+  }
+  const half = 'x'.repeat(limits.splitsBodyBytesMax / 2)
+  expect(() => checkSpec(inline([half, half]))).not.toThrow()
+  expect(() => checkSpec(inline([half, half, 'x']))).toThrow(expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('job.splits') }))
+})
+
+test('pages that are refused leave nothing behind, and a page that is written keeps the others from being forgotten', async () => {
+  const { bench, book } = await open()
+  for (let n = 0; n < 20; n++) await expect(send(book, 1, [split(1)], { id: splitsId(`refused-${n}`) })).rejects.toMatchObject({ code: 'ESTALE' })
+  expect(book.uploads.size).toBe(0)
+  await send(book, 0, [split(1)])
+  const { bytes } = book.uploads.get(id)!
+  expect(book.uploads.get(id)).toMatchObject({ user: 'ann', bytes: split(1).length })
+  // Another user's page of it changes nothing, and does not make it live longer.
+  bench.clock.pass(limits.splitsKeptMs - 1000)
+  await expect(send(book, 1, [split(2)], { user: 'bob' })).rejects.toMatchObject({ code: 'EACCES' })
+  expect([...book.uploads].map(([which, { user, bytes: own }]) => [which, user, own])).toEqual([[id, 'ann', bytes]])
+  bench.clock.pass(2000)
+  const [, sending] = await Promise.allSettled([book.tidy(), send(book, 1, [split(2)])])
+  expect(sending).toMatchObject({ status: 'rejected', reason: { code: 'ESTALE' } })
+  expect([rows(bench).sent, book.uploads.size]).toEqual([0, 0])
+  await send(book, 0, [split(1)])
+  bench.clock.pass(limits.splitsKeptMs)
+  const page = send(book, 1, [split(2)])
+  await book.tidy()
+  await page
+  expect([rows(bench).sent, rows(bench).pages, book.uploads.size]).toEqual([1, 2, 1])
+  await submit(book, over3())
+  expect(book.uploads.size).toBe(0)
 })
