@@ -29,7 +29,7 @@ import type { Actor } from './journal/operation.ts'
 import { namespaceRoutes } from './namespace/conversation.ts'
 import { Sweeper } from './namespace/sweeper.ts'
 import { nodesRoutes } from './nodes/conversation.ts'
-import { forgetGone, knownNodes } from './nodes/known.ts'
+import { forgetGone, knownNodes, noteRegistered } from './nodes/known.ts'
 import { Operators } from './nodes/operators.ts'
 import { Registry } from './nodes/registry.ts'
 import { Succession } from './nodes/succession.ts'
@@ -169,8 +169,12 @@ export class Namenode {
 
     const known = [...knownNodes(view)]
     const succession = await succeed({
-      dir, nodeDeadMs: times.nodeDeadMs, knownNodes: known.filter(({ service }) => service?.state !== 'decommissioned').length,
-      onBehind: error => keeper.halt(error), onSure: () => jobs.start(),
+      dir, awake: registry.awake, nodeDeadMs: times.nodeDeadMs, knownNodes: known.filter(({ service }) => service?.state !== 'decommissioned').map(({ node }) => node),
+      onBehind: error => keeper.halt(error),
+      onSure: async () => {
+        await noteRegistered({ journal, registry, clock })
+        await jobs.start()
+      },
     })
     /** Why what this namenode believes may not be acted on, or not yet. */
     const distrusted = (): GristmillError | undefined => succession.behind ?? succession.unsure

@@ -19,6 +19,8 @@ export interface Starts {
   readonly last: readonly Start[]
   /** The epoch of the last recovery that may have lost operations. */
   readonly rebuilt: number
+  /** The epoch of the last namenode that was sure to be the last one of its cluster. Missing in states of versions that did not note it. */
+  readonly sure?: number
 }
 
 /** Older ones are forgotten: the epochs alone tell then. */
@@ -34,8 +36,8 @@ export function startsOf(view: Pick<View, 'get'>): Starts {
 /** REQUIRES: the epoch has been raised. */
 export function noteStart(draft: Draft, incarnation: string, { lossy = false } = {}): void {
   const { epoch, appliedSeq } = draft.counters
-  const { last, rebuilt } = startsOf(draft)
-  draft.put('meta', startsKey, encodeValue({ last: [...last, { epoch, incarnation, seq: appliedSeq + 1 }].slice(-keptMax), rebuilt: lossy ? epoch : rebuilt }))
+  const { last, rebuilt, ...rest } = startsOf(draft)
+  draft.put('meta', startsKey, encodeValue({ ...rest, last: [...last, { epoch, incarnation, seq: appliedSeq + 1 }].slice(-keptMax), rebuilt: lossy ? epoch : rebuilt }))
 }
 
 /** The result is the epoch. */
@@ -48,4 +50,13 @@ export const started = mutation<{ incarnation: string; nowMs: number }, number>(
   },
 })
 
-export const startMutations: readonly AnyMutation[] = [started]
+/** The namenode of this epoch is sure to be the last one of its cluster: from now on it changes things. */
+export const becameSure = mutation<{ nowMs: number }, undefined>({
+  kind: 'journal.sure',
+  mutate(draft) {
+    draft.put('meta', startsKey, encodeValue({ ...startsOf(draft), sure: draft.counters.epoch }))
+    return undefined
+  },
+})
+
+export const startMutations: readonly AnyMutation[] = [started, becameSure]

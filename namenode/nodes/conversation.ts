@@ -21,7 +21,7 @@ import type { Terms } from './terms.ts'
 
 export interface NodesOptions {
   readonly cluster: ClusterId
-  readonly succession: Pick<Succession, 'command' | 'meet'>
+  readonly succession: Pick<Succession, 'command' | 'meet' | 'unsure'>
   readonly journal: Journal
   readonly registry: Registry
   readonly terms: Terms
@@ -48,11 +48,14 @@ export function nodesRoutes({ cluster, succession, journal, registry, terms, rep
     }
     registry.admit(request)
     const before = registry.get(id)
-    await succession.meet(id, request.seen, before?.noted === true)
+    await succession.meet(id, request.seen)
     let noted = before !== undefined && before.noted && before.address === address && before.rack === rack && before.host === host
     try {
-      if (!noted) await journal.submit(noteNode, { node: id, address, rack, host, sinceMs: Math.floor(clock.now()) })
-      noted = true
+      // While nothing may be changed, that waits; `noteRegistered` makes up for it.
+      if (!noted && !succession.unsure) {
+        await journal.submit(noteNode, { node: id, address, rack, host, sinceMs: Math.floor(clock.now()) })
+        noted = true
+      }
     } catch (error) {
       // A full disk of ours is no reason to do without the datanode: it would only not be waited for after a restart.
       if (!hasCode(error, 'ENOSPC')) throw error

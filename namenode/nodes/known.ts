@@ -42,6 +42,16 @@ export function* knownNodes(view: View): Iterable<KnownNode> {
   for (const { key, value } of view.range('nodes', {})) yield { ...decodeValue<Omit<KnownNode, 'node'>>(value), node: nodeId(key.toString()) }
 }
 
+/** Notes the nodes that have registered while nothing could be changed. */
+export async function noteRegistered({ journal, registry, clock }: { journal: Journal; registry: Registry; clock: Clock }): Promise<void> {
+  for (const node of [...registry.all]) {
+    if (node.noted || !node.holds) continue
+    const { session, address, rack, host } = node
+    await journal.submit(noteNode, { node: node.node, address, rack, host, sinceMs: Math.floor(clock.now()) })
+    if (node.session === session) node.noted = true
+  }
+}
+
 /** Dead for this long is gone: its blocks were copied long ago, and whoever stops all of a cluster for a while starts it again sooner. */
 const goneMs = 600_000
 

@@ -4,16 +4,21 @@
 //
 // Until that is decided it is in doubt: what is there can be read, and nothing is changed. The doubt ends, and jobs go on, when
 //   the epoch has been raised (a full disk is tried again until there is room), and
-//   a datanode that has seen a namenode before has registered; or any other has, and the known ones have had the time in which they
-//   would have been dead; or an operator says so; or no datanode is known.
+//   a datanode has registered that has seen the last epoch in which this directory's namenode changed anything; or all known ones
+//   have registered; or any other has, and the known ones have had the time in which they would have been dead; or an operator says
+//   so; or no datanode is known.
+// A datanode that was switched off in an earlier epoch, or has heard only of namenodes that stayed in doubt, cannot tell whether
+// another copy was in use since.
 
-import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
+import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { NodeId } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { World } from '../../src/ports/world.ts'
 import { whyBehind, type Command, type Seen } from '../../src/protocol/position.ts'
 import { dropSeen, noteSeen, seenIn } from '../backup/seen.ts'
 import type { LocalJournal } from '../journal/local.ts'
-import { started, startsOf, type Starts } from '../journal/starts.ts'
+import { becameSure, startsOf, type Starts } from '../journal/starts.ts'
+import { Raising } from './raising.ts'
 
 export interface SuccessionOptions {
   readonly world: Pick<World, 'clock' | 'disk' | 'log' | 'random'>
@@ -21,7 +26,9 @@ export interface SuccessionOptions {
   /** The namenode's directory. */
   readonly dir: string
   /** Datanodes that have registered with an earlier process, and are not decommissioned. */
-  readonly knownNodes: number
+  readonly knownNodes: readonly NodeId[]
+  /** Time in which this process ran: what others sent while it stood still lies unread. */
+  readonly awake: Pick<Clock, 'mono'>
   readonly nodeDeadMs: number
   /** Called once, when it turns out to be behind. */
   readonly onBehind: (error: GristmillError) => void
@@ -29,45 +36,61 @@ export interface SuccessionOptions {
   readonly onSure: () => Promise<void>
 }
 
-const fullLookMs = 50
+/** What the state said before this process raised the epoch. */
+interface Past {
+  readonly nextBlock: number
+  /** A datanode that has seen this epoch has heard of the last namenode that changed anything; undefined: any that has seen a namenode has. */
+  readonly sureEpoch: number | undefined
+}
+
+function pastOf(view: SuccessionOptions['journal']['view']): Past {
+  const { epoch, nextBlock } = view.counters
+  const { rebuilt, sure: sureEpoch = epoch } = startsOf(view)
+  // What was seen before a recovery proves nothing, and no namenode has changed anything since that one.
+  return { nextBlock, sureEpoch: rebuilt > 0 && rebuilt >= sureEpoch ? undefined : sureEpoch }
+}
 
 export class Succession {
   readonly #options: SuccessionOptions
-  readonly #nextBlockFirst: number
+  readonly #past: Past
   readonly #startMs: number
   readonly #raising: Raising
   #read: { readonly epoch: number; readonly starts: Starts } | undefined
   #noted: Seen | undefined
   #behind: GristmillError | undefined
-  /** A datanode has registered that would have known. */
+  /** A datanode has registered that would have known, or an operator has said that none would. */
   #met = false
-  /** Another one has. */
+  /** Any datanode has registered. */
   #others = false
+  /** Known datanodes that have not registered. */
+  readonly #missing: Set<NodeId>
   #sure = false
+  /** That it is sure is in the journal. */
+  #journalled = false
   #looking: Promise<void> | undefined
 
   /** Raises the epoch. Throws what the journal says, unless that is only that its disk takes nothing now. */
   static async begin(options: Pick<SuccessionOptions, 'world' | 'journal'>): Promise<(rest: Omit<SuccessionOptions, 'world' | 'journal'>) => Promise<Succession>> {
-    const nextBlock = options.journal.view.counters.nextBlock
+    const past = pastOf(options.journal.view)
     const raising = new Raising(options)
     await raising.work()
     if (raising.refused) options.world.log.warn('the epoch cannot be raised, because the disk takes nothing; what is there can be read, and nothing is changed before it has been raised', { error: raising.refused })
     return async rest => {
-      const succession = new Succession({ ...options, ...rest }, raising, nextBlock)
+      const succession = new Succession({ ...options, ...rest }, raising, past)
       await succession.#remember()
       return succession
     }
   }
 
-  private constructor(options: SuccessionOptions, raising: Raising, nextBlockFirst: number) {
+  private constructor(options: SuccessionOptions, raising: Raising, past: Past) {
     this.#options = options
     this.#raising = raising
-    this.#nextBlockFirst = nextBlockFirst
-    this.#startMs = options.world.clock.mono()
-    this.#met = options.knownNodes === 0
+    this.#past = past
+    this.#startMs = options.awake.mono()
+    this.#missing = new Set(options.knownNodes)
   }
 
-  /** Nothing but the raised epoch changes them while this process lives. */
+  /** Nothing but the raised epoch changes what is asked of them here while this process lives. */
   get #starts(): Starts {
     const { view } = this.#options.journal
     const { epoch } = view.counters
@@ -81,11 +104,14 @@ export class Succession {
   /** Why nothing may be changed yet; undefined if it is not in doubt, or known to be behind. */
   get doubt(): GristmillError | undefined {
     if (this.#behind) return undefined
-    const { knownNodes, nodeDeadMs, world: { clock } } = this.#options
+    const { knownNodes: { length: known }, nodeDeadMs, awake } = this.#options
     if (this.#raising.refused) return this.#raising.refused
-    if (this.#met || (this.#others && clock.mono() - this.#startMs >= nodeDeadMs)) return undefined
-    return new GristmillError('SAFE_MODE', `${knownNodes === 1 ? 'the datanode that this namenode knows has' : `none of the ${knownNodes} datanodes that this namenode knows has`} not registered since it started, so that it cannot tell ` +
-      'whether its directory is an old copy: what is there can be read, and nothing be changed. It ends when a datanode registers; if none will, say `gristmill safemode leave`')
+    if (this.#met || this.#missing.size === 0 || (this.#others && awake.mono() - this.#startMs >= nodeDeadMs)) return undefined
+    const there = known - this.#missing.size
+    const why = there > 0 ? `of the ${known} datanodes that this namenode knows, ${there} ${there === 1 ? 'has' : 'have'} registered since it started, and none that was there in epoch ${this.#past.sureEpoch ?? 0}, the last one in which it changed anything`
+      : known === 1 ? 'the datanode that this namenode knows has not registered since it started' : `none of the ${known} datanodes that this namenode knows has registered since it started`
+    return new GristmillError('SAFE_MODE', `${why}, so that it cannot tell whether its directory is an old copy: what is there can be read, and nothing be changed. ` +
+      'It ends when a datanode that was there last registers, or all do; if they will not, say `gristmill safemode leave`')
   }
 
   /** As `doubt`, until the jobs of the process before have been taken over, too. */
@@ -108,7 +134,11 @@ export class Succession {
     if (this.#sure || this.#behind) return
     await this.#raising.work()
     if (this.doubt || this.behind) return
-    await this.#options.onSure()
+    const { journal, world: { clock }, onSure } = this.#options
+    // Before a datanode is told of this epoch as one in which things change: the next process asks for those that have seen it.
+    if (!this.#journalled) await journal.submit(becameSure, { nowMs: Math.floor(clock.now()) })
+    this.#journalled = true
+    await onSure()
     this.#sure = true
   }
 
@@ -121,10 +151,10 @@ export class Succession {
   }
 
   /**
-   * A datanode registers that has seen this; undefined if it is of a version that does not tell. `known`: it was there before. Throws
-   * STALE_EPOCH if that is more than this namenode can know.
+   * A datanode registers that has seen this; undefined if it is of a version that does not tell. Throws STALE_EPOCH if that is more
+   * than this namenode can know.
    */
-  async meet(node: NodeId, seen: Seen | undefined, known: boolean): Promise<void> {
+  async meet(node: NodeId, seen: Seen | undefined): Promise<void> {
     const why = seen && this.#why(seen)
     if (why !== undefined) {
       await this.#fallBehind(`${why}, as the datanode ${node} has seen`, seen!)
@@ -132,8 +162,10 @@ export class Succession {
     }
     // Nothing comes of a datanode that has not seen anything yet, either: this namenode can do nothing with it.
     if (this.#behind) throw new GristmillError('STALE_EPOCH', this.#behind.message)
-    if (seen ? seen.epoch > 0 : known) this.#met = true
-    else this.#others = true
+    const { sureEpoch } = this.#past
+    if (seen && seen.epoch > 0 && (sureEpoch === undefined || seen.epoch === sureEpoch)) this.#met = true
+    this.#others = true
+    this.#missing.delete(node)
     if (this.#sure) return
     // Before its attempts are heard of. What fails is tried again by a chore; the datanode is no reason for it.
     await this.look().catch((error: unknown) => this.#options.world.log.warn('what ran before could not be taken over yet; it is tried again', { error: asError(error) }))
@@ -175,53 +207,11 @@ export class Succession {
     const { incarnation, seq, rebuilt } = command.at
     if (seen.epoch === command.epoch) return seen.incarnation === incarnation && seen.seq > seq ? `it holds operation ${seq}, and operation ${seen.seq} has happened` : undefined
     if (seen.epoch < rebuilt) return undefined
-    if (seen.nextBlock > this.#nextBlockFirst) return `it began with block ids from ${this.#nextBlockFirst} on, and ids up to ${seen.nextBlock - 1} had been given out`
+    if (seen.nextBlock > this.#past.nextBlock) return `it began with block ids from ${this.#past.nextBlock} on, and ids up to ${seen.nextBlock - 1} had been given out`
     const { last } = this.#starts
     if (seen.incarnation === undefined || seen.epoch < (last[0]?.epoch ?? 0)) return undefined
     const past = last.find(({ epoch }) => epoch === seen.epoch)
     if (past?.incarnation === seen.incarnation) return undefined
     return `the namenode of epoch ${seen.epoch} was ${past ? `incarnation ${seen.incarnation} and not ${past.incarnation}` : 'none of its own past'}: two were started from copies of one directory`
-  }
-}
-
-/** Raises the epoch of this process, once. */
-class Raising {
-  readonly #options: Pick<SuccessionOptions, 'world' | 'journal'>
-  #done = false
-  #refused: GristmillError | undefined
-  #submitting: Promise<void> | undefined
-
-  constructor(options: Pick<SuccessionOptions, 'world' | 'journal'>) { this.#options = options }
-
-  /** Why the epoch is still that of the process before; undefined once it has been raised. */
-  get refused(): GristmillError | undefined { return this.#refused }
-
-  /** Returns when the epoch has been raised, or the disk has refused it for now. Throws what else the journal says. */
-  async work(): Promise<void> {
-    if (this.#done) return
-    const { world: { clock }, journal } = this.#options
-    const submitting = this.#submitting ??= this.#submit().finally(() => { this.#submitting = undefined })
-    // An operation that is in the log, and has no room in the store, is not answered before there is.
-    for (let decided = false; !decided && !this.#done;) {
-      const waiting = new AbortController()
-      decided = await Promise.race([submitting.then(() => true), clock.sleep(fullLookMs, waiting.signal).then(() => false, () => true)])
-      waiting.abort()
-      if (!decided && journal.full) {
-        this.#refused = journal.full
-        decided = true
-      }
-    }
-  }
-
-  async #submit(): Promise<void> {
-    const { world: { random, clock }, journal } = this.#options
-    try {
-      await journal.submit(started, { incarnation: random.id().slice(0, 16), nowMs: Math.floor(clock.now()) })
-      this.#done = true
-      this.#refused = undefined
-    } catch (error) {
-      if (!hasCode(error, 'ENOSPC', 'UNAVAILABLE')) throw error
-      this.#refused = error
-    }
   }
 }

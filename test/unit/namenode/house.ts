@@ -56,7 +56,7 @@ export class House {
     const operators = new Operators({ journal, registry, keeper, clock, actor })
     const balancing = new Balancing({ journal, balancer: keeper.balancer, clock, log: silent, actor })
     for (const { message, handler } of [...operators.routes, ...balancing.routes]) this.#routes.set(message.name, handler as never)
-    for (const { message, handler } of nodesRoutes({ succession: { command: { epoch: 1 }, meet: async () => {} }, cluster: clusterId('test'), journal, registry, terms, reports: keeper.reports, clock, nowMs: () => clock.now(), taken: (node, taken) => keeper.taken(node, taken), copyFailed: (node, failure) => keeper.repair.failed(node, failure) })) {
+    for (const { message, handler } of nodesRoutes({ succession: { command: { epoch: 1 }, unsure: undefined, meet: async () => {} }, cluster: clusterId('test'), journal, registry, terms, reports: keeper.reports, clock, nowMs: () => clock.now(), taken: (node, taken) => keeper.taken(node, taken), copyFailed: (node, failure) => keeper.repair.failed(node, failure) })) {
       this.#routes.set(message.name, handler as never)
     }
     this.chores = new Housekeeping(clock, silent, [{ name: 'silence', everyMs: 100, work: () => this.registry.check() }, ...keeper.chores, operators.chore, balancing.chore])

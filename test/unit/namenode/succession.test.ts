@@ -8,6 +8,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { recover } from '../../../namenode/backup/recover.ts'
 import { lastJob } from '../../../namenode/journal/recovered.ts'
 import { Namenode } from '../../../namenode/namenode.ts'
+import { AwakeClock } from '../../../namenode/nodes/awake.ts'
+import { Succession } from '../../../namenode/nodes/succession.ts'
 import type { NamenodeTimes } from '../../../namenode/times.ts'
 import { address, nodeId, requestId } from '../../../src/base/ids.ts'
 import * as heartbeat from '../../../src/protocol/heartbeat.ts'
@@ -19,6 +21,7 @@ import * as service from '../../../src/protocol/service.ts'
 import { Credentials } from '../../../src/rpc/auth.ts'
 import { Caller } from '../../../src/rpc/call.ts'
 import { realWorld } from '../../../src/world/world.ts'
+import { openBench } from './kit.ts'
 
 const world = realWorld({ name: 'test', logLevel: 'silent' })
 const secret = Buffer.alloc(32, 7)
@@ -34,7 +37,7 @@ afterEach(async () => {
 interface Life {
   readonly namenode: Namenode
   call<M extends Message>(message: M, request: RequestOf<M>): Promise<ReplyOf<M>>
-  register(seen?: Seen): Promise<ReplyOf<typeof heartbeat.register>>
+  register(seen?: Seen, node?: string): Promise<ReplyOf<typeof heartbeat.register>>
   mkdir(path: string): Promise<unknown>
   /** Operations so far: told to a datanode that has seen nothing. */
   applied(): Promise<number>
@@ -58,7 +61,7 @@ async function live(at = 'nn', times: Partial<NamenodeTimes> = {}): Promise<Life
   const call: Life['call'] = (message, request) => caller.call(namenode.address, message, request, { peer: 'namenode', retry: false, timeoutMs: 60_000 })
   return {
     namenode, call,
-    register: seen => call(heartbeat.register, { node: nodeId('n1'), address: address('127.0.0.1:1'), rack: '/r', host: 'h', pid: 1, version: '', slots: 0, storages: [], attempts: [], ...seen && { seen } }),
+    register: (seen, node = 'n1') => call(heartbeat.register, { node: nodeId(node), address: address(`127.0.0.1:${node.slice(1)}`), rack: '/r', host: 'h', pid: 1, version: '', slots: 0, storages: [], attempts: [], ...seen && { seen } }),
     mkdir: where => call(namespace.mkdir, { path: where as never, requestId: requestId(`test:${++requests}`) }),
     applied: async () => (await call(heartbeat.register, { node: nodeId('n2'), address: address('127.0.0.1:2'), rack: '/r', host: 'h', pid: 1, version: '', slots: 0, storages: [], attempts: [], seen: nothingSeen })).at!.seq,
     async end() {
@@ -171,6 +174,96 @@ test('the doubt of a namenode ends when an operator says so, and when other data
   await expect(third.mkdir('/y')).rejects.toMatchObject(refused)
   await third.applied()
   await until(async () => { await third.mkdir('/y') })
+})
+
+/** A cluster that had the datanodes n1 and n2 in its first epoch, n2 alone in its second (`before`), and n2 in a third of which `copy` knows nothing. */
+async function copied(): Promise<{ stale: Seen; before: Seen; newest: Seen }> {
+  const first = await live()
+  await first.mkdir('/a')
+  const stale = seenOf(await first.register())
+  await first.register(undefined, 'n2')
+  await first.end()
+  const second = await live()
+  await second.register(stale, 'n2')
+  await second.mkdir('/b')
+  const before = seenOf(await second.register(stale, 'n2'))
+  await second.end()
+  await copy('nn', 'copy')
+  const third = await live()
+  await third.register(before, 'n2')
+  await third.mkdir('/c')
+  const newest = seenOf(await third.register(before, 'n2'))
+  await third.end()
+  return { stale, before, newest }
+}
+
+test('a datanode that was switched off before the last epoch does not end the doubt of an old copy, however often that starts', async () => {
+  const { stale, before, newest } = await copied()
+  let n1 = stale
+  for (let starts = 0; starts < 2; starts++) {
+    const old = await live('copy')
+    const reply = await old.register(n1)
+    // The second time it has seen the epoch before: one in which nothing was changed.
+    expect(n1.epoch).toBe(starts === 0 ? before.epoch - 1 : reply.epoch - 1)
+    n1 = seenOf(reply)
+    // A process that registers again proves as little.
+    await old.register(n1)
+    await expect(old.mkdir('/x')).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringMatching(`of the 2 datanodes .* 1 has registered .* epoch ${before.epoch}, the last one`) })
+    if (starts === 1) {
+      await expect(old.register(newest, 'n2')).rejects.toMatchObject({ code: 'STALE_EPOCH' })
+      await expect(old.mkdir('/x')).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringContaining('namenode recover') })
+    }
+    await old.end()
+  }
+  // An operator has said that it is the last one; any datanode that has seen a namenode does then.
+  await recover(world, { dir: `${dir}/copy` })
+  const rebuilt = await live('copy')
+  await expect(rebuilt.mkdir('/x')).rejects.toMatchObject(refused)
+  await rebuilt.register(newest, 'n2')
+  await rebuilt.mkdir('/x')
+})
+
+test('the doubt ends at once when a datanode that has seen the last epoch registers, whichever others are missing, and when all have registered', async () => {
+  const { stale, newest } = await copied()
+  const fourth = await live()
+  await fourth.register(newest, 'n2')
+  await fourth.mkdir('/d')
+  await fourth.end()
+  const fifth = await live()
+  await fifth.register(stale, 'n1')
+  await expect(fifth.mkdir('/e')).rejects.toMatchObject(refused)
+  await fifth.register(newest, 'n2') // it has lost what it had written of the fourth epoch
+  await fifth.mkdir('/e')
+})
+
+test('a datanode that registers while nothing may be changed is noted when that is over', async () => {
+  const { stale, before } = await copied()
+  const again = await live('copy')
+  const { at } = await again.register(stale, 'n3')
+  expect(at!.seq).toBe(at!.from)
+  await again.register(before, 'n2')
+  await again.end()
+  const last = await live('copy')
+  await expect(last.mkdir('/x')).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringContaining('none of the 3 datanodes') })
+})
+
+test('time in which the namenode stood still is none in which the known datanodes could have registered', async () => {
+  const { journal, clock, disk } = await openBench()
+  const awake = new AwakeClock(clock, { nodeStaleMs: 2_500 })
+  let sure = 0
+  const succession = await (await Succession.begin({ journal, world: { ...world, clock, disk } }))({
+    dir: '/nn', awake, knownNodes: [nodeId('n1'), nodeId('n2')], nodeDeadMs: 9_500, onBehind: () => {}, onSure: async () => { sure++ },
+  })
+  await succession.meet(nodeId('n3'), nothingSeen)
+  clock.pass(20_000) // the monotonic clock runs on, and nothing looks at it
+  expect(succession.doubt?.code).toBe('SAFE_MODE')
+  for (let ms = 0; ms < 9_500; ms += 500) {
+    expect(succession.doubt?.code).toBe('SAFE_MODE')
+    clock.pass(500)
+  }
+  expect(succession.doubt).toBeUndefined()
+  await succession.look()
+  expect(sure).toBe(1)
 })
 
 test('of two copies that were both started, the one that no datanode has met is refused, and stays so however often it starts', async () => {

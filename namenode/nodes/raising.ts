@@ -1,0 +1,55 @@
+// Raises the epoch at the start of a namenode, durably, before anything is changed. A full disk is tried again until there is room.
+
+import { hasCode, type GristmillError } from '../../src/base/errors.ts'
+import type { World } from '../../src/ports/world.ts'
+import type { LocalJournal } from '../journal/local.ts'
+import { started } from '../journal/starts.ts'
+
+export interface RaisingOptions {
+  readonly world: Pick<World, 'clock' | 'random'>
+  readonly journal: Pick<LocalJournal, 'submit' | 'full'>
+}
+
+const fullLookMs = 50
+
+/** Raises the epoch of this process, once. */
+export class Raising {
+  readonly #options: RaisingOptions
+  #done = false
+  #refused: GristmillError | undefined
+  #submitting: Promise<void> | undefined
+
+  constructor(options: RaisingOptions) { this.#options = options }
+
+  /** Why the epoch is still that of the process before; undefined once it has been raised. */
+  get refused(): GristmillError | undefined { return this.#refused }
+
+  /** Returns when the epoch has been raised, or the disk has refused it for now. Throws what else the journal says. */
+  async work(): Promise<void> {
+    if (this.#done) return
+    const { world: { clock }, journal } = this.#options
+    const submitting = this.#submitting ??= this.#submit().finally(() => { this.#submitting = undefined })
+    // An operation that is in the log, and has no room in the store, is not answered before there is.
+    for (let decided = false; !decided && !this.#done;) {
+      const waiting = new AbortController()
+      decided = await Promise.race([submitting.then(() => true), clock.sleep(fullLookMs, waiting.signal).then(() => false, () => true)])
+      waiting.abort()
+      if (!decided && journal.full) {
+        this.#refused = journal.full
+        decided = true
+      }
+    }
+  }
+
+  async #submit(): Promise<void> {
+    const { world: { random, clock }, journal } = this.#options
+    try {
+      await journal.submit(started, { incarnation: random.id().slice(0, 16), nowMs: Math.floor(clock.now()) })
+      this.#done = true
+      this.#refused = undefined
+    } catch (error) {
+      if (!hasCode(error, 'ENOSPC', 'UNAVAILABLE')) throw error
+      this.#refused = error
+    }
+  }
+}
