@@ -46,11 +46,11 @@ export class EmbeddedCaller extends Caller {
         return await super.call(current, message, request, { ...options, timeoutMs: Math.min(usual, Math.max(1, until - clock.mono())), retry: false })
       } catch (error) {
         const gone = hasCode(error, 'UNAVAILABLE', 'OUTCOME_UNKNOWN')
-        const later = hasCode(error, 'OVERLOADED', 'SAFE_MODE')
+        const later = hasCode(error, 'OVERLOADED', 'SAFE_MODE') && error.details['final'] !== true
         if (!retry || !repeatable || !(gone || later) || signal?.aborted || clock.mono() > until) throw error
         if (gone) this.#embedded.lost(current)
-        // It waits for its datanode, which is not started for names alone.
-        if (hasCode(error, 'SAFE_MODE')) await abortable(this.#embedded.ready().catch(() => {}), signal)
+        // It waits for its datanode, which is not started for names alone. If that cannot start, the wait is in vain.
+        if (hasCode(error, 'SAFE_MODE')) await abortable(this.#embedded.ready(), signal)
         await abortable(clock.sleep(backoffMs(attempt, backoff, random), signal), signal)
       }
     }

@@ -82,9 +82,12 @@ export class Owner {
   get address(): Address { return this.#namenode.address }
   get cluster(): ClusterId { return this.#namenode.cluster }
 
-  /** Resolves once the datanode is registered, so that blocks can be written and found. */
+  /** Resolves once the datanode is registered, so that blocks can be written and found. One that could not start is started again at the next call. */
   datanode(): Promise<Datanode> {
-    return this.#datanode ??= this.#startDatanode()
+    if (this.#datanode) return this.#datanode
+    const starting = this.#datanode = this.#startDatanode()
+    starting.catch(() => { if (this.#datanode === starting) this.#datanode = undefined })
+    return starting
   }
 
   async close(): Promise<void> {

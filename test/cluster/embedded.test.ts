@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -140,6 +140,25 @@ test('several processes that start at once agree on one', async () => {
   const pids = new Set(await Promise.all(all.map(one => one.ask('pid'))))
   expect(pids.size).toBe(1)
   expect(all.map(one => one.pid)).toContain([...pids][0])
+})
+
+test('a datanode that cannot start is told to every call that needs it, and is started when it can be', async () => {
+  const dir = join(home, 'here')
+  {
+    await using first = await open(dir)
+    await first.writeFile('/a', 'x')
+  }
+  await rename(join(dir, 'datanode'), join(dir, 'away'))
+  await writeFile(join(dir, 'datanode'), 'a file where a directory should be')
+  await using second = await open(dir)
+  expect(await second.readdir('/')).toEqual(['a'])
+  for (const ask of [() => second.mkdir('/b'), () => second.writeFile('/c', 'x'), () => second.readFile('/a')]) {
+    await expect(ask()).rejects.toMatchObject({ code: expect.not.stringMatching('SAFE_MODE'), message: expect.stringContaining(join(dir, 'datanode')) })
+  }
+  await rm(join(dir, 'datanode'))
+  await rename(join(dir, 'away'), join(dir, 'datanode'))
+  await second.mkdir('/b')
+  expect(await second.readFile('/a', 'utf8')).toBe('x')
 })
 
 test('one process may open the same directory twice, and close one of them', async () => {

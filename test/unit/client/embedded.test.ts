@@ -13,7 +13,7 @@ import { systemRandom } from '../../../src/world/random.ts'
 type Answer = { status: number; body: unknown } | 'refused' | 'broken'
 
 /** Two namenodes, of which one is current; answers are given in order, and every request is remembered. */
-function world(answers: Record<string, Answer[]>) {
+function world(answers: Record<string, Answer[]>, { ready = async () => {} }: { ready?: () => Promise<void> } = {}) {
   const requests: { origin: string; body: unknown }[] = []
   const events: string[] = []
   let current: Address = address('127.0.0.1:1')
@@ -41,7 +41,10 @@ function world(answers: Record<string, Answer[]>) {
   } as unknown as Dispatcher
   const embedded = {
     address: async () => current,
-    ready: async () => { events.push('ready') },
+    ready: async () => {
+      events.push('ready')
+      await ready()
+    },
     lost: (lost: Address) => {
       events.push(`lost ${lost}`)
       current = address('127.0.0.1:2')
@@ -53,7 +56,7 @@ function world(answers: Record<string, Answer[]>) {
 }
 
 const good: Answer = { status: 200, body: { done: true } }
-const fault = (code: string, status: number): Answer => ({ status, body: { error: { code, message: 'as it is', details: {} } } })
+const fault = (code: string, status: number, details = {}): Answer => ({ status, body: { error: { code, message: 'as it is', details } } })
 const wanted = { requestId: requestId('c:1'), path: '/a' }
 
 test('a call that finds nobody is made again where the namenode is then', async () => {
@@ -81,6 +84,19 @@ test('a namenode that is busy is asked again, at the same place; one in safe mod
   const safe = world({ '127.0.0.1:1': [fault('SAFE_MODE', 503), good] })
   expect(await safe.caller.call(embeddedNamenode, mkdir, wanted)).toEqual({ done: true })
   expect([safe.requests.length, safe.events]).toEqual([2, ['ready']])
+})
+
+test('what keeps the datanode from starting is told at once to a call that waits for it', async () => {
+  const { caller, requests, waited } = world({ '127.0.0.1:1': [fault('SAFE_MODE', 503), good] }, { ready: async () => { throw new GristmillError('EACCES', 'the directory of the datanode is not ours') } })
+  await expect(caller.call(embeddedNamenode, mkdir, wanted)).rejects.toMatchObject({ code: 'EACCES', message: expect.stringContaining('of the datanode') })
+  await expect(caller.call(embeddedNamenode, create, wanted)).rejects.toMatchObject({ code: 'EACCES' })
+  expect([requests.length, waited()]).toEqual([1, 0])
+})
+
+test('a safe mode that does not end by itself is told at once', async () => {
+  const { caller, requests, events, waited } = world({ '127.0.0.1:1': [fault('SAFE_MODE', 503, { final: true }), good] })
+  await expect(caller.call(embeddedNamenode, mkdir, wanted)).rejects.toMatchObject({ code: 'SAFE_MODE', details: { final: true } })
+  expect([requests.length, events, waited()]).toEqual([1, [], 0])
 })
 
 test('messages about blocks wait for the datanode, and others do not', async () => {
