@@ -103,7 +103,8 @@ export class Job {
     return perform('publish', output, read, async ({ overwrite = false, force = false, signal }) => {
       const path = pathOf(output, 'output')
       const { kept } = await this.#status(signal)
-      if (kept?.patterns) await checkKeptApart(this.#cluster.ask, { patterns: kept.patterns, output: path, format: kept.format ?? 'text' }, signal)
+      const { patterns } = kept?.patternCount ? await this.#cluster.ask(protocol.patterns, { job: this.id }, signal) : { patterns: kept?.patterns ?? [] }
+      if (patterns.length > 0) await checkKeptApart(this.#cluster.ask, { patterns, output: path, format: kept?.format ?? 'text' }, signal)
       return this.#cluster.ask(protocol.publish, { job: this.id, output: { path, overwrite, force } }, signal)
     })
   }

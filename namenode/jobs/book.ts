@@ -166,9 +166,7 @@ export class JournalBook implements Book {
     return number === undefined ? [] : tasksOf(this.#journal.view, number, from)
   }
 
-  * newest(before?: JobId): Iterable<JobRecord> {
-    for (const { head } of heads(this.#journal.view, { reverse: true, before: before && jobNumber(before) })) yield head
-  }
+  newest(before?: JobId): ReturnType<Book['newest']> { return heads(this.#journal.view, { reverse: true, before: before && jobNumber(before) }) }
 
   running(): JobId[] {
     this.#index.load()

@@ -14,15 +14,16 @@ import { inSafeMode } from '../admin/hold.ts'
 import { Admission } from './admission.ts'
 import type { Engine } from './engine.ts'
 import { splitsOf, unpacked } from './input.ts'
+import { keptPatterns } from './kept.ts'
+import { newest, taskText } from './listing.ts'
 import { placesOf } from './places.ts'
+import type { JobRecord } from './record.ts'
 import type { Rooms } from './rooms.ts'
 import { checkOutputPath, checkSpec } from './spec.ts'
-import { jobStatus, recordStatus, taskStatus } from './status.ts'
+import { jobStatus, recordStatus, shownStatus, taskStatus } from './status.ts'
 
 /** Tasks on a page unless asked for otherwise. */
 const pageTasks = 200
-/** Stages that one page of jobs tells of, at 2 µs each. */
-const stagesMax = 10_000
 
 export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
   const { book, nodes } = rooms
@@ -84,9 +85,13 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
   function statusOf(id: JobId): JobStatus {
     const running = machine.jobs.get(id)
     if (running) return jobStatus(running)
-    const head = book.head(id)
-    if (!head) throw new GristmillError('ENOENT', `there is no job ${id}; "gristmill jobs" lists those that are known`, { details: { job: id } })
-    return head.status
+    return shownStatus(head(id))
+  }
+
+  function head(id: JobId): JobRecord {
+    const found = book.head(id)
+    if (!found) throw new GristmillError('ENOENT', `there is no job ${id}; "gristmill jobs" lists those that are known`, { details: { job: id } })
+    return found
   }
 
   async function watch(id: JobId, after: number | undefined, context: CallContext): Promise<JobStatus> {
@@ -131,7 +136,7 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
       if (number >= end) break
       if (tasks.length === limit || text > limits.pageTextMax) return { tasks, next: number }
       tasks.push(status)
-      text += textOf(status)
+      text += taskText(status)
     }
     return { tasks }
   }
@@ -197,7 +202,8 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
     route(protocol.splits, addPage),
     route(protocol.submit, ({ spec }, context) => submit(spec, context)),
     route(protocol.watch, ({ job, after }, context) => watch(job, after, context)),
-    route(protocol.jobs, ({ limit = 100, before }) => newest(limit, before)),
+    route(protocol.jobs, ({ limit = 100, before }) => newest({ book, running: machine.jobs }, { limit, before })),
+    route(protocol.patterns, ({ job }, { user }) => ({ patterns: keptPatterns(rooms.actor(user), head(job)) })),
     route(protocol.tasks, ({ job, stage, from, limit }) => page(job, stage, from, limit)),
     route(protocol.kill, ({ job }, context) => kill(job, context)),
     route(protocol.publish, publish),
@@ -210,23 +216,7 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
     }),
     route(task.outputs, ({ job, stage }) => outputs(job, stage)),
   ]
-
-  function newest(limit: number, before: JobId | undefined): ReplyOf<typeof protocol.jobs> {
-    const jobs: JobStatus[] = []
-    let stages = 0
-    for (const { status } of book.newest(before)) {
-      const running = machine.jobs.get(status.job)
-      jobs.push(running ? jobStatus(running) : status)
-      stages += status.stages.length
-      if (jobs.length === limit || stages > stagesMax) return { jobs, next: status.job }
-    }
-    return { jobs }
-  }
 }
 
 /** Of a node that has not been seen since the namenode started: whoever calls it fails at once and says so. */
 const unknownAddress = 'unknown:0' as ReplyOf<typeof task.outputs>['outputs'][number]['address']
-
-/** Roughly, of what may be long: 20 attempts may have failed with a stack each. */
-const textOf = ({ attempts }: TaskStatus): number =>
-  attempts.reduce((sum, { failure, counters }) => sum + 200 + (failure ? failure.message.length + (failure.stack?.length ?? 0) : 0) + Object.keys(counters).length * 30, 100)

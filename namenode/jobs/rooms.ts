@@ -89,8 +89,8 @@ export interface Book {
   spec(job: JobId): JobSpec | undefined
   /** Records in order of stage and task, from a place on. */
   tasks(job: JobId, from?: { stage: number; task: number }): Iterable<TaskRecord>
-  /** Newest first, from the one before `before` on. */
-  newest(before?: JobId): Iterable<JobRecord>
+  /** Newest first, from the one before `before` on. `bytes`: of the head in the store. */
+  newest(before?: JobId): Iterable<{ readonly head: JobRecord; readonly bytes: number }>
   /** Jobs that have not ended, oldest first. */
   running(): JobId[]
 }

@@ -55,8 +55,8 @@ export function* tasksOf(view: View, number: number, from = { stage: 0, task: 0 
   for (const { value } of view.range('jobtasks', bounds)) yield decodeValue(value)
 }
 
-export function* heads(view: View, { reverse = false, before }: { reverse?: boolean; before?: number | undefined } = {}): Iterable<{ number: number; head: JobRecord }> {
-  for (const { key, value } of view.range('jobs', { reverse, ...before !== undefined && { end: idKey(before) } })) yield { number: readId(key), head: decodeValue(value) }
+export function* heads(view: View, { reverse = false, before }: { reverse?: boolean; before?: number | undefined } = {}): Iterable<{ number: number; head: JobRecord; bytes: number }> {
+  for (const { key, value } of view.range('jobs', { reverse, ...before !== undefined && { end: idKey(before) } })) yield { number: readId(key), head: decodeValue(value), bytes: value.length }
 }
 
 export const nextNumber = (view: View): number => lastJob(view) + 1

@@ -1,7 +1,7 @@
 // The scheduler's state as the protocol shows it.
 
 import type { JobState, JobStatus, StageStatus, AttemptStatus, TaskStatus } from '../../src/protocol/job.ts'
-import type { TaskRecord } from './record.ts'
+import type { JobRecord, TaskRecord } from './record.ts'
 import type { Attempt, Job, Stage, Task } from './state.ts'
 import { CounterSums } from './sums.ts'
 
@@ -16,6 +16,13 @@ export function jobStatus(job: Job, as?: JobState, finishedMs?: number): JobStat
     ...as !== undefined && job.failure && { failure: job.failure },
     stages: job.stages.map(stageStatus), counters: CounterSums.total(job.stages.map(stage => stage.counters)),
   }
+}
+
+/** Of a job that the scheduler does not have: as the journal says, without what may be long and hardly anybody needs. */
+export function shownStatus({ status }: JobRecord): JobStatus {
+  if (!status.kept?.patterns) return status
+  const { patterns, ...kept } = status.kept
+  return { ...status, kept: { ...kept, patternCount: patterns.length } }
 }
 
 function stageStatus(stage: Stage): StageStatus {

@@ -112,7 +112,9 @@ export const jobStatus = Type.Object({
     /** Of its files; missing in what an earlier version has kept. */
     bytes: Type.Optional(count),
     format: Type.Optional(outputFormat),
-    /** Patterns among its inputs: whoever publishes it elsewhere looks that the output does not overlap what they match. */
+    /** How many patterns are among its inputs: whoever publishes it elsewhere asks for them (`job.patterns`). */
+    patternCount: Type.Optional(count),
+    /** The patterns themselves, as namenodes of earlier versions tell them. */
     patterns: Type.Optional(Type.Array(path, { maxItems: 10_000 })),
   })),
   stages: Type.Array(stageStatus),
@@ -174,6 +176,15 @@ export const publish = message('job.publish', {
   mutation: true,
   request: Type.Object({ requestId, job: jobId, output: Type.Object({ path, overwrite: Type.Optional(Type.Boolean()), force: Type.Optional(Type.Boolean()) }) }),
   reply: jobStatus,
+})
+
+/**
+ * Patterns among the inputs of a job whose output is kept: whoever publishes it looks that the output does not overlap what they match.
+ * For its owner and the superuser; up to limits.jobBodyBytesMax of them. EINVAL if nothing is kept.
+ */
+export const patterns = message('job.patterns', {
+  request: Type.Object({ job: jobId }),
+  reply: Type.Object({ patterns: Type.Array(path, { maxItems: 10_000 }) }),
 })
 
 /** What is kept of a job whose publishing failed goes, for good. EINVAL if nothing is kept. */

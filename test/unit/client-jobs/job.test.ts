@@ -291,11 +291,17 @@ test('what is kept of a job is published by its path', async () => {
 })
 
 test('what is kept is not published where a pattern among the inputs of its job would find it, nor over files that one matches', async () => {
-  const kept = (patterns: string[]) => clusterOf({ 'job.publish': () => statusOf('succeeded', 9), 'job.watch': () => statusOf('failed', 8, { kept: { untilMs: 5, format: 'csv', patterns } }) })
+  const kept = (patterns: string[], more: object = { patternCount: patterns.length }) => clusterOf({
+    'job.publish': () => statusOf('succeeded', 9), 'job.patterns': () => ({ patterns }), 'job.watch': () => statusOf('failed', 8, { kept: { untilMs: 5, format: 'csv', ...more } }),
+  })
   for (const [pattern, output] of [['/logs/*/part-*.csv', '/logs/sums'], ['/logs/*', '/logs/sums'], ['/i*/a', '/in'], ['/*/a', '/in']] as const) {
     const { cluster, asked } = kept([pattern])
     await expect(new Job(cluster, job).publish(output, { overwrite: true, force: true }), `${pattern} ${output}`).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining(pattern) })
-    expect(asked.map(each => each.name)).toEqual(['job.watch'])
+    expect(asked.map(each => each.name)).toEqual(['job.watch', 'job.patterns'])
+    // A namenode of an earlier version tells them with the status.
+    const former = kept([], { patterns: [pattern] })
+    await expect(new Job(former.cluster, job).publish(output, { overwrite: true, force: true })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining(pattern) })
+    expect(former.asked.map(each => each.name)).toEqual(['job.watch'])
   }
   for (const [pattern, output] of [['/logs/*/part-*.txt', '/logs/sums'], ['/logs/*.csv', '/logs/sums'], ['/in/*', '/input']] as const) await new Job(kept([pattern]).cluster, job).publish(output)
 })

@@ -206,7 +206,7 @@ test('the oldest ended jobs are forgotten beyond a thousand, with their tasks, a
     jobs.push(job)
   }
   while (await book.tidy());
-  const left = [...book.newest()].map(head => head.status.job)
+  const left = [...book.newest()].map(({ head }) => head.status.job)
   expect(left).toHaveLength(1001)
   expect(left.at(-1)).toBe(kept) // it runs
   expect(book.head(jobs[1]!)).toBeUndefined()

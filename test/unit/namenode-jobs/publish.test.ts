@@ -292,7 +292,7 @@ test('what is kept is bounded in number and in bytes: the oldest go, and the new
     }
     await book.tidy()
     const left = names(bench, '/.gristmill/jobs').map(path => path.slice('/.gristmill/jobs/'.length))
-    for (const record of book.newest()) expect(record.kept !== undefined, record.status.job).toBe(left.includes(record.status.job))
+    for (const { head } of book.newest()) expect(head.kept !== undefined, head.status.job).toBe(left.includes(head.status.job))
     return left
   }
   expect(await keep({ outputs: 2 }, [5, 5, 5])).toEqual(['job-2', 'job-3'])

@@ -88,7 +88,9 @@ export class MemoryBook implements Book {
     return [...this.jobs.get(job)?.tasks.values() ?? []].sort((a, b) => a.stage - b.stage || a.task - b.task)
       .filter(({ stage, task }) => stage > from.stage || (stage === from.stage && task >= from.task))
   }
-  newest(): JobRecord[] { return [...this.jobs.values()].map(kept => kept.record).reverse() }
+  /** What the heads of jobs take in the store. */
+  headBytes = 500
+  newest(): Array<{ head: JobRecord; bytes: number }> { return [...this.jobs.values()].map(kept => ({ head: kept.record, bytes: this.headBytes })).reverse() }
   running(): JobId[] { return [...this.jobs].filter(([, { record }]) => record.status.state === 'running').map(([job]) => job) }
 }
 

@@ -1,0 +1,47 @@
+// A page of jobs, newest first, and how much text jobs and tasks are in an answer: a page ends where it would be too much to read or to
+// write down in one piece, or more than a caller takes.
+
+import type { JobId } from '../../src/base/ids.ts'
+import { limits } from '../../src/base/limits.ts'
+import type { Counters, Failure } from '../../src/protocol/fields.ts'
+import type * as protocol from '../../src/protocol/job.ts'
+import type { JobStatus, TaskStatus } from '../../src/protocol/job.ts'
+import type { ReplyOf } from '../../src/protocol/message.ts'
+import type { Book } from './rooms.ts'
+import type { Job } from './state.ts'
+import { jobStatus, shownStatus } from './status.ts'
+
+/** Stages that one page of jobs tells of, at 2 µs each. */
+const stagesMax = 10_000
+
+export function newest({ book, running }: { readonly book: Pick<Book, 'newest'>; readonly running: ReadonlyMap<JobId, Job> }, { limit, before }: { readonly limit: number; readonly before: JobId | undefined }): ReplyOf<typeof protocol.jobs> {
+  const jobs: JobStatus[] = []
+  let stages = 0
+  let text = 0
+  for (const { head, bytes } of book.newest(before)) {
+    const { job } = head.status
+    const runs = running.get(job)
+    const status = runs ? jobStatus(runs) : shownStatus(head)
+    jobs.push(status)
+    stages += status.stages.length
+    // A head may be longer than what is shown of it: it has the parameters of the job.
+    text += Math.max(bytes, statusText(status))
+    if (jobs.length === limit || stages > stagesMax || text > limits.pageTextMax) return { jobs, next: job }
+  }
+  return { jobs }
+}
+
+/** Roughly, of what may be long: 100 stages may have as many counters as their programs like. */
+const statusText = ({ name, output, failure, stages, counters }: JobStatus): number =>
+  stages.reduce((sum, stage) => sum + 200 + stage.name.length + countersText(stage.counters), 200 + name.length + output.length + failureText(failure) + countersText(counters))
+
+/** Roughly, of what may be long: 20 attempts may have failed with a stack each. */
+export const taskText = ({ attempts }: TaskStatus): number => attempts.reduce((sum, { failure, counters }) => sum + 200 + failureText(failure) + countersText(counters), 100)
+
+function countersText(counters: Counters): number {
+  let chars = 0
+  for (const name in counters) chars += name.length + 20
+  return chars
+}
+
+const failureText = (failure: Failure | undefined): number => (failure ? failure.message.length + (failure.stack?.length ?? 0) : 0)
