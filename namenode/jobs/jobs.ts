@@ -1,7 +1,7 @@
 // The room of jobs, put together: scheduler, shell, book and conversations over the namenode's other rooms.
 // Life: construct, `start` (once it is sure that this namenode is the last one of its cluster, before any job is submitted), `open`
-// (once it is known where blocks lie), `stop` (before the journal closes). What nodes say before `start` is heard behind it: a node
-// that registers first would be told to end the attempts of jobs that are not taken over yet.
+// (once it is known where blocks lie), `stop` (before the journal closes). What nodes say before `start` is heard behind it (early.ts): a
+// node that registers first would be told to end the attempts of jobs that are not taken over yet.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -17,7 +17,7 @@ import { JournalBook } from './book.ts'
 import type { KeptBounds } from './jobindex.ts'
 import { jobRoutes } from './conversation.ts'
 import { Engine } from './engine.ts'
-import type { Event } from './event.ts'
+import { Early, type NodeEvent } from './early.ts'
 import { checkSplits } from './input.ts'
 import type { Outputs } from './reserve.ts'
 
@@ -45,7 +45,7 @@ export class Jobs {
   readonly #engine: Engine
   readonly #book: JournalBook
   /** Until `start`. */
-  #early: Event[] | undefined = []
+  #early: Early | undefined = new Early()
   #toOpen = false
 
   constructor({ clock, failpoints, log, journal, registry, tokens, holders, actor, halted, trash, kept }: JobsOptions) {
@@ -84,8 +84,8 @@ export class Jobs {
     })
   }
 
-  #feed(event: Event): void {
-    if (this.#early) this.#early.push(event)
+  #feed(event: NodeEvent): void {
+    if (this.#early) this.#early.note(event)
     else this.#engine.feed(event)
   }
 
@@ -98,9 +98,9 @@ export class Jobs {
   /** Takes over what ran when the last namenode ended. Throws what the journal says; then it may be called again. */
   async start(): Promise<void> {
     await this.#engine.start()
-    const early = this.#early ?? []
+    const early = this.#early
     this.#early = undefined
-    for (const event of early) this.#engine.feed(event)
+    for (const event of early?.events() ?? []) this.#engine.feed(event)
     if (this.#toOpen) this.open()
   }
 

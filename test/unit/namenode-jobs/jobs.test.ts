@@ -1,7 +1,8 @@
 // The room of jobs among the other rooms: what the registry of nodes tells it reaches the scheduler, and its orders reach the nodes.
 
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
 import { Jobs } from '../../../namenode/jobs/jobs.ts'
+import { Machine } from '../../../namenode/jobs/machine.ts'
 import type { DataNode } from '../../../namenode/nodes/node.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
 import { address, attemptParts, nodeId, requestId, type AttemptId, type NodeId } from '../../../src/base/ids.ts'
@@ -41,14 +42,16 @@ beforeEach(async () => {
   holders = []
   clock = new ManualClock()
   bench = (await open()).bench
-  jobs = new Jobs({
-    clock, log: silent, journal: bench.journal, trash: true, halted: () => false, actor: user => as(user), tokens: { issue: ({ block }: { block: number }) => `token-${block}` } as never,
-    holders: () => holders.map(name => nodes.get(name)!),
-    registry: { awake: clock, get: (id: NodeId) => nodes.get(id), listen: (listener: Listener) => { tell = listener } } as never,
-  })
+  jobs = begin()
   await jobs.start()
   jobs.open()
   await turn()
+})
+
+const begin = (): Jobs => new Jobs({
+  clock, log: silent, journal: bench.journal, trash: true, halted: () => false, actor: user => as(user), tokens: { issue: ({ block }: { block: number }) => `token-${block}` } as never,
+  holders: () => holders.map(name => nodes.get(name)!),
+  registry: { awake: clock, get: (id: NodeId) => nodes.get(id), listen: (listener: Listener) => { tell = listener } } as never,
 })
 
 async function ask(message: Message, request: object): Promise<Record<string, unknown>> {
@@ -111,6 +114,23 @@ test('a node that is to be emptied gets nothing until it offers slots again, and
   tell.reassigned!(b)
   tell.offered!(b, 1)
   expect(runs()).toHaveLength(3)
+})
+
+test('what nodes say before jobs are taken over is not gathered, and nodes get tasks when they are', async () => {
+  await submit(2)
+  jobs.stop()
+  jobs = begin()
+  jobs.open()
+  const [a, b] = [node('a'), node('b')]
+  for (const each of [a, b]) tell.joined!(each, [])
+  for (let n = 0; n < 1_000; n++) tell.offered!(n % 2 === 0 ? a : b, 1)
+  tell.left!(b)
+  orders.length = 0
+  const apply = vi.spyOn(Machine.prototype, 'apply')
+  await jobs.start()
+  expect(apply.mock.calls.map(([event]) => event.kind)).toEqual(['resumed', 'joined', 'joined', 'left'])
+  apply.mockRestore()
+  await expect.poll(runs, { timeout: 60_000 }).toEqual([['a', 0]])
 })
 
 test('a node that was silent and returns gets tasks again', async () => {
