@@ -73,7 +73,7 @@ export class JournalBook implements Book {
   async submit({ requestId, actor, spec }: Parameters<Book['submit']>[0]): Promise<JobId> {
     checkFree(spec.output.path)
     if (!this.hasAnswer(requestId)) this.#sent.check(spec)
-    const job = await this.#journal.submit(submitJob, { requestId, actor, spec, nowMs: this.#clock.now() })
+    const job = await this.#journal.submit(submitJob, { requestId, actor, spec, nowMs: this.#clock.now(), clear: true })
     this.#sent.taken(spec)
     this.#changed(job)
     return job

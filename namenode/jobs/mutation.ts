@@ -16,20 +16,22 @@ import { dropStaging, keepStaging, openStaging, takeFiles } from './staging.ts'
 /** Tasks of a forgotten job that are removed in one step. */
 const forgetMax = 1000
 
-export const submitJob = mutation<{ requestId: RequestId; actor: Actor; spec: JobSpec; nowMs: number }, JobId>({
+export const submitJob = mutation<{ requestId: RequestId; actor: Actor; spec: JobSpec; nowMs: number; clear?: boolean }, JobId>({
   kind: 'job.begin',
-  mutate(draft, { actor, spec, nowMs }) {
+  mutate(draft, { actor, spec, nowMs, clear = false }) {
     checkOutput(draft, actor, spec.output, spec.inputs)
     const taken = spec.stages.flatMap(({ input }) => (input.kind === 'packed' && input.sent ? [takeSent(draft, actor, spec.output.path, input.sent)] : []))
-    return beginJob(draft, { actor, spec, nowMs, taken })
+    return beginJob(draft, { actor, spec, nowMs, taken, clear })
   },
 })
 
+interface BeginJob { readonly actor: Actor; readonly spec: JobSpec; readonly nowMs: number; readonly taken?: readonly TakenSplits[]; readonly clear?: boolean }
+
 /** A job with its number, its spec and its staging. REQUIRES: its output has been checked. */
-export function beginJob(draft: Draft, { actor, spec, nowMs, taken = [] }: { actor: Actor; spec: JobSpec; nowMs: number; taken?: readonly TakenSplits[] }): JobId {
+export function beginJob(draft: Draft, { actor, spec, nowMs, taken = [], clear = false }: BeginJob): JobId {
   const number = nextNumber(draft)
   const job = jobName(number)
-  openStaging(draft, job, actor.user, nowMs)
+  openStaging(draft, job, actor.user, { nowMs, clear })
   const status: JobStatus = {
     job, name: spec.name, user: actor.user, state: 'running', version: 0, output: spec.output.path, submittedMs: nowMs, counters: {},
     stages: spec.stages.map(({ name, input }) => ({

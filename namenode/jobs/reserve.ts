@@ -1,6 +1,7 @@
 // The output of a running job is reserved against everybody: what would take its place, or be written below it and go away with what the
 // job replaces, is refused while the job runs. Asked by routes, before the journal: a change that slips through, because it was accepted
 // just before the job, is met by the publishing itself, which refuses and keeps the job's output.
+// The same place refuses names in the directory of stagings: only the start of a job makes them.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { JobId, RequestId } from '../../src/base/ids.ts'
@@ -12,6 +13,7 @@ import * as writing from '../../src/protocol/writing.ts'
 import type { Route } from '../../src/rpc/serve.ts'
 import { unlessRepeated, type Journal } from '../journal/journal.ts'
 import type { View } from '../journal/view.ts'
+import { stagingDirectory } from '../namespace/format.ts'
 import { find } from '../namespace/past.ts'
 import { itemAt } from '../trash/items.ts'
 
@@ -52,14 +54,28 @@ export const reserving = (routes: readonly Route[], { journal, outputs }: { read
   return {
     ...each,
     handler: (request, context) => {
-      if (outputs.size > 0) {
-        const path = makes(request, journal.view, context.user)
-        if (path !== undefined) unlessRepeated(journal, (request as { requestId?: RequestId }).requestId, () => checkUnreserved(outputs, path))
+      const path = makes(request, journal.view, context.user)
+      if (path !== undefined) {
+        unlessRepeated(journal, (request as { requestId?: RequestId }).requestId, () => {
+          checkUnreserved(outputs, path)
+          checkStaged(journal.view, path)
+        })
       }
       return each.handler(request, context)
     },
   }
 })
+
+/** Throws EACCES for a new name in the directory of stagings, ENOENT for one below a staging that is not there. */
+function checkStaged(view: View, path: string): void {
+  if (!path.startsWith(`${stagingDirectory}/`)) return
+  const [name = '', ...below] = path.slice(stagingDirectory.length + 1).split('/')
+  const staging = `${stagingDirectory}/${name}`
+  if (unlessThere(view, staging) === undefined) return
+  throw below.length === 0
+    ? new GristmillError('EACCES', `${path} cannot be made: names in ${stagingDirectory} are those of jobs, and only the start of a job makes them; use another directory`, { details: { path } })
+    : new GristmillError('ENOENT', `there is no ${staging}: a job of this name has ended, or has not begun; only the start of a job makes a name in ${stagingDirectory}`, { details: { path } })
+}
 
 /** Throws EBUSY if a running job will publish at this path, or above it. */
 function checkUnreserved(outputs: Outputs, path: string): void {

@@ -23,8 +23,16 @@ export const outputName = 'output'
 
 const stagingId = (view: View) => directoryAt(view, system, stagingDirectory).entry.id
 
-export function openStaging(draft: Draft, job: JobId, user: string, nowMs: number): void {
-  const own = addDirectory(draft, stagingId(draft), job, { owner: user, group: user, mode: 0o700, nowMs })
+/**
+ * Makes the staging of a new job. `clear`: a file or directory that has its name is detached first. Operations of earlier versions do not
+ * say so: they wrote the new row over the old one, whose files and blocks stayed without a name; replayed, they do the same.
+ */
+export function openStaging(draft: Draft, job: JobId, user: string, { nowMs, clear = true }: { nowMs: number; clear?: boolean | undefined }): void {
+  const parent = stagingId(draft)
+  const squatter = child(draft, parent, job)
+  if (squatter && clear) detach(draft, parent, job, squatter)
+  else if (squatter) draft.remove('children', childKey(parent, job))
+  const own = addDirectory(draft, parent, job, { owner: user, group: user, mode: 0o700, nowMs })
   addDirectory(draft, own.id, outputName, { owner: user, group: user, mode: directoryMode, nowMs })
 }
 

@@ -2,6 +2,7 @@
 // check; here the tree stays a tree, counters stay true, and what is removed goes to the doomed, never away at once.
 // A directory's own entry is not touched when names in it come and go: a thousand creates a second would all rewrite it.
 
+import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { inodeId, type InodeId } from '../../src/base/ids.ts'
 import { join, namesOf } from '../../src/base/paths.ts'
@@ -32,14 +33,21 @@ function putDirectory(draft: Draft, parent: InodeId, name: string, { owner, grou
     id: inodeId(draft.take('nextInode')), directory: true, mode, owner, group, mtimeMs: Math.floor(nowMs),
     replication: 0, blockBytes: 0, format: 'bytes', length: 0, blocks: 0,
   }
+  assertFree(draft, parent, name)
   draft.put('children', childKey(parent, name), encodeEntry(entry, stampOf(draft)))
   draft.put('directories', idKey(entry.id), encodeHook(parent, name))
   draft.count('directories', 1)
   return entry
 }
 
+/** A row written over another one would leave what that stood for without a name: counted, stored, and never removed. */
+function assertFree(draft: Draft, parent: InodeId, name: string): void {
+  assert(!draft.has('children', childKey(parent, name)), `${name} in directory ${parent} is the name of something else already`)
+}
+
 /** Puts a file where nothing is. Its blocks are put by file.ts. */
 export function addFile(draft: Draft, parent: InodeId, name: string, entry: Entry): void {
+  assertFree(draft, parent, name)
   charge(draft, parent, amountsOf(entry))
   draft.put('children', childKey(parent, name), encodeEntry(entry, stampOf(draft)))
   draft.count('files', 1)
@@ -83,6 +91,7 @@ export function move(draft: Draft, from: { parent: InodeId; name: string }, to: 
   preserve(draft, from.parent, from.name)
   recount(draft, from.parent, to.parent, entry)
   if (entry.directory) mark(draft, entry.id, from.parent, to.parent)
+  assertFree(draft, to.parent, to.name)
   draft.remove('children', childKey(from.parent, from.name))
   draft.put('children', childKey(to.parent, to.name), encodeEntry(entry, stampOf(draft)))
   if (!entry.directory) return

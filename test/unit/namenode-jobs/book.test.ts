@@ -3,12 +3,15 @@
 
 import { expect, test } from 'vitest'
 import { checkSplits } from '../../../namenode/jobs/input.ts'
-import { forgetJob } from '../../../namenode/jobs/mutation.ts'
+import { forgetJob, submitJob } from '../../../namenode/jobs/mutation.ts'
 import type { TaskRecord } from '../../../namenode/jobs/record.ts'
-import { mkdir, setAttributes } from '../../../namenode/namespace/names.ts'
+import { mkdir, setAttributes, touch } from '../../../namenode/namespace/names.ts'
 import { stat } from '../../../namenode/namespace/read.ts'
 import { sweep } from '../../../namenode/namespace/sweep.ts'
-import { attemptId, blockId, type JobId } from '../../../src/base/ids.ts'
+import { child, rootId } from '../../../namenode/namespace/resolve.ts'
+import { addDirectory, addFile, move } from '../../../namenode/namespace/tree.ts'
+import { Draft } from '../../../namenode/journal/draft.ts'
+import { attemptId, blockId, jobId, requestId, type JobId } from '../../../src/base/ids.ts'
 import type { OutputFile } from '../../../src/protocol/task.ts'
 import { as, root, type Bench } from '../namenode/kit.ts'
 import { mapOnly, names, open, over, record, runTask, submit, write } from './bookkit.ts'
@@ -194,6 +197,42 @@ test('staging that an attempt makes after the end of its job is swept', async ()
   await write(bench, '/.gristmill/jobs/nobodys/part-0')
   await book.tidy()
   expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${other}`])
+})
+
+test('a directory or file with the name of the next job goes when the job begins, and is counted and swept like all that is removed', async () => {
+  const { bench, book } = await open()
+  await write(bench, '/.gristmill/jobs/job-1/f', 5, 'mallory')
+  await bench.journal.submit(touch, { path: '/.gristmill/jobs/job-2', nowMs: 1, replication: 1, blockBytes: 4096, ...as('mallory') })
+  for (const output of ['/one', '/two']) {
+    const job = await submit(book, mapOnly(output))
+    expect(names(bench, `/.gristmill/jobs/${job}`)).toEqual([`/.gristmill/jobs/${job}/output`])
+    await book.finish(job, over(book, job, 'cancelled'), undefined)
+  }
+  while (bench.journal.view.counters.doomed > 0) await bench.journal.submit(sweep, { limit: 100 })
+  const { files, directories, blocks, doomed } = bench.journal.view.counters
+  expect({ files, directories, blocks, doomed }).toEqual({ files: 0, directories: 4, blocks: 0, doomed: 0 })
+  expect((await open(bench)).bench.store.dump()).toBe(bench.store.dump())
+})
+
+test('a job that an earlier version began over such a name is replayed as it was', async () => {
+  const { bench, book } = await open()
+  await write(bench, '/.gristmill/jobs/job-1/f', 5, 'mallory')
+  await bench.journal.submit(submitJob, { requestId: requestId('old:1'), actor: as('ann'), spec: mapOnly(), nowMs: 1 })
+  expect(names(bench, '/.gristmill/jobs/job-1')).toEqual(['/.gristmill/jobs/job-1/output'])
+  expect(bench.journal.view.counters.files).toBe(1)
+  await book.finish(jobId('job-1'), over(book, jobId('job-1'), 'cancelled'), undefined)
+})
+
+test('a name is never written over another one', async () => {
+  const { bench } = await open()
+  await write(bench, '/d/f')
+  const { id } = child(bench.journal.view, rootId, 'd')!
+  const draft = new Draft(bench.journal.view)
+  const file = child(draft, id, 'f')!
+  const made = { owner: 'ann', group: 'ann', mode: 0o755, nowMs: 1 }
+  expect(() => addDirectory(draft, id, 'f', made)).toThrow(/f in directory .* is the name of something else/)
+  expect(() => addFile(draft, id, 'f', file)).toThrow(/something else/)
+  expect(() => move(draft, { parent: rootId, name: 'd' }, { parent: id, name: 'f' }, child(draft, rootId, 'd')!)).toThrow(/something else/)
 })
 
 test('the oldest ended jobs are forgotten beyond a thousand, with their tasks, and no name is used again', async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { reserving } from '../../../namenode/jobs/reserve.ts'
 import { namespaceRoutes } from '../../../namenode/namespace/conversation.ts'
+import { mkdir } from '../../../namenode/namespace/names.ts'
 import { trashRoutes } from '../../../namenode/trash/conversation.ts'
 import { requestId, jobId, type JobId } from '../../../src/base/ids.ts'
 import { silent } from '../../../src/ports/log.ts'
@@ -9,7 +10,7 @@ import * as names from '../../../src/protocol/namespace.ts'
 import * as trash from '../../../src/protocol/trash.ts'
 import * as writing from '../../../src/protocol/writing.ts'
 import { route } from '../../../src/rpc/serve.ts'
-import { openBench } from '../namenode/kit.ts'
+import { openBench, root } from '../namenode/kit.ts'
 import { names as namesIn } from './bookkit.ts'
 
 async function house() {
@@ -47,10 +48,33 @@ test('while a job runs, nothing is made at its output or below it; beside and ab
   outputs.delete('/mine/old')
   for (const path of ['/mine/output', '/mine/ou', '/mine/out2/x', '/x/mine/out']) await call(names.mkdir, { path, parents: true })
   await call(names.mkdir, { path: '/mine', parents: true })
+  await bench.do(mkdir, { path: '/.gristmill/jobs/job-3', nowMs: 1, ...root })
   await call(writing.create, { path: '/.gristmill/jobs/job-3/0/part-00000' })
   expect(namesIn(bench, '/mine')).toEqual(['/mine/ou', '/mine/out2', '/mine/output'])
   outputs.clear()
   await call(names.mkdir, { path: '/mine/out' })
+})
+
+test('only the start of a job makes names in the directory of stagings, also for the superuser; below one that is there its user writes', async () => {
+  const { bench, call } = await house()
+  await call(names.mkdir, { path: '/mine' })
+  const { item } = await call(names.remove, { path: '/mine', recursive: true }) as { item: string }
+  await call(names.mkdir, { path: '/other' })
+  const squats: Array<[Message, object, string]> = [
+    [names.mkdir, { path: '/.gristmill/jobs/job-1' }, 'EACCES'], [names.touch, { path: '/.gristmill/jobs/job-1' }, 'EACCES'],
+    [names.rename, { from: '/other', to: '/.gristmill/jobs/job-1' }, 'EACCES'], [trash.restore, { item, to: '/.gristmill/jobs/job-1' }, 'EACCES'],
+    [writing.create, { path: '/.gristmill/jobs/job-1' }, 'EACCES'], [writing.create, { path: '/.gristmill/jobs/job-1/f', parents: true }, 'ENOENT'],
+    [names.mkdir, { path: '/.gristmill/jobs/job-1/a/b', parents: true }, 'ENOENT'], [names.rename, { from: '/other', to: '/.gristmill/jobs/job-1/a' }, 'ENOENT'],
+  ]
+  for (const user of ['grace', 'mallory']) {
+    for (const [message, request, code] of squats) {
+      await expect(call(message, request, user), `${message.name} ${JSON.stringify(request)}`).rejects.toMatchObject({ code, message: expect.stringContaining('only the start of a job') as string })
+    }
+  }
+  expect(namesIn(bench, '/.gristmill/jobs')).toEqual([])
+  await bench.do(mkdir, { path: '/.gristmill/jobs/job-1', nowMs: 1, ...root })
+  await call(names.mkdir, { path: '/.gristmill/jobs/job-1/a/b', parents: true })
+  await call(names.mkdir, { path: '/.gristmill/jobs/job-1', parents: true })
 })
 
 test('what is there already below an output that will be replaced can be asked for again, changed and removed', async () => {
