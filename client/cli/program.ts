@@ -107,6 +107,9 @@ function checkCount(spec: CommandSpec, operands: readonly string[]): void {
   if (operands.length > wanted.length && !spec.args.includes('...')) {
     throw new GristmillError('USAGE', `operand "${operands[wanted.length]}" is too many; gristmill ${spec.name} --help tells more`)
   }
+  // An unset variable in quotes: as a path it would be the root, or the current directory.
+  const empty = operands.findIndex((operand, i) => operand === '' && i !== spec.mayBeEmpty)
+  if (empty >= 0) throw new GristmillError('USAGE', `operand ${empty + 1} of ${spec.name} is empty; is a variable not set? gristmill ${spec.name} --help tells more`)
 }
 
 /** What was probably meant: one letter away, or two for a longer word. */

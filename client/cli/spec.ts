@@ -22,6 +22,8 @@ export interface CommandSpec {
   readonly name: string
   /** `<path...>`, `[local]`. */
   readonly args: string
+  /** Which operand, from 0, may be an empty text; no path may. */
+  readonly mayBeEmpty?: number
   readonly about: string
   /** Further paragraphs of `--help`. */
   readonly notes?: string

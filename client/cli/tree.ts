@@ -16,6 +16,12 @@ export function remoteTree(mill: Mill, signal: AbortSignal): Tree {
   return { ...tree, find: path => tree.find(normalise(path)) }
 }
 
+/** The path that an operand means. The slash at its end, which says that it is a directory, stays. */
+export function remotePath(operand: string): string {
+  const path = normalise(operand)
+  return operand.endsWith('/') && path !== '/' ? `${path}/` : path
+}
+
 /** Where a local path lies. `..` is left to the system, which knows where the link before it leads. */
 export const localPath = ({ cwd }: { readonly cwd: string }, path: string): string =>
   `/${(isAbsolute(path) ? path : `${cwd}/${path}`).split('/').filter(part => part !== '' && part !== '.').join('/')}`

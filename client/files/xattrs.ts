@@ -5,8 +5,9 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import * as protocol from '../../src/protocol/xattr.ts'
 import type { Ask } from '../jobs/ask.ts'
-import { callOptions, pathOf, shown, textOf, type CallOptions, type Path } from '../arguments.ts'
+import { callOptions, shown, textOf, type CallOptions, type Path } from '../arguments.ts'
 import { perform } from './describe.ts'
+import { placed } from './place.ts'
 
 export class Xattrs {
   readonly #ask: Ask
@@ -16,7 +17,7 @@ export class Xattrs {
   /** Throws ENOENT if the path, or the attribute, is not there; `details.name` then tells which attribute. */
   get(path: Path, name: string, options?: CallOptions | null): Promise<Buffer> {
     return perform('getxattr', path, callOptions('get', options), async ({ signal }) => {
-      const at = pathOf(path)
+      const at = await placed(this.#ask, path, signal)
       textOf(name, 'name of the attribute')
       const value = (await this.#all(at, signal)).get(name)
       if (value === undefined) throw new GristmillError('ENOENT', `${at} has no attribute ${name}`, { details: { path: at, name } })
@@ -27,24 +28,24 @@ export class Xattrs {
   /** Makes or replaces one. At most 16 KiB each, 64 KiB and 100 of them together. Throws ENOENT, EACCES, EINVAL, TOO_LARGE. */
   set(path: Path, name: string, value: string | NodeJS.ArrayBufferView, options?: CallOptions | null): Promise<void> {
     return perform('setxattr', path, callOptions('set', options), async ({ signal }) => {
-      const at = pathOf(path)
       textOf(name, 'name of the attribute')
       if (typeof value !== 'string' && !ArrayBuffer.isView(value)) throw new GristmillError('EINVAL', `the value of an attribute is a string or bytes, not ${shown(value)}`)
       const bytes = typeof value === 'string' ? Buffer.from(value) : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
       if (bytes.length > limits.attributeBytesMax) throw new GristmillError('TOO_LARGE', `the value of ${name} has ${bytes.length} bytes; an extended attribute has at most ${limits.attributeBytesMax}: keep it in a file`, { details: { name } })
-      await this.#ask(protocol.set, { path: at, name, value: bytes.toString('base64') }, signal)
+      await this.#ask(protocol.set, { path: await placed(this.#ask, path, signal), name, value: bytes.toString('base64') }, signal)
     })
   }
 
   /** All of a path: values by name, in byte order of the names. Throws ENOENT, EACCES. */
   list(path: Path, options?: CallOptions | null): Promise<Map<string, Buffer>> {
-    return perform('listxattr', path, callOptions('list', options), async ({ signal }) => this.#all(pathOf(path), signal))
+    return perform('listxattr', path, callOptions('list', options), async ({ signal }) => this.#all(await placed(this.#ask, path, signal), signal))
   }
 
   /** Throws ENOENT, EACCES. */
   rm(path: Path, name: string, options?: CallOptions | null): Promise<void> {
     return perform('removexattr', path, callOptions('rm', options), async ({ signal }) => {
-      await this.#ask(protocol.remove, { path: pathOf(path), name: textOf(name, 'name of the attribute') }, signal)
+      const named = textOf(name, 'name of the attribute')
+      await this.#ask(protocol.remove, { path: await placed(this.#ask, path, signal), name: named }, signal)
     })
   }
 

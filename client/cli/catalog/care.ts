@@ -52,7 +52,7 @@ const quota: CommandSpec = {
 }
 
 const xattr: CommandSpec = {
-  name: 'xattr', args: '<get|set|ls|rm> <path> [name...] [value]', about: 'extended attributes: small values kept with files and directories',
+  name: 'xattr', args: '<get|set|ls|rm> <path> [name...] [value]', mayBeEmpty: 3, about: 'extended attributes: small values kept with files and directories',
   notes: 'Names start with "user."; a value has up to 16 KiB. They stay with what they are set on through every rename, and are copied by cp -p.\n' +
     'A value that is no text is shown in base64, behind 0s.',
   options: [],

@@ -1,9 +1,8 @@
 // touch: an empty file, or another modification time.
 
 import { GristmillError } from '../../../src/base/errors.ts'
-import { normalise } from '../../../src/base/paths.ts'
 import type { Context } from '../context.ts'
-import { statusOrNone } from '../tree.ts'
+import { remotePath, statusOrNone } from '../tree.ts'
 
 export async function run(context: Context, operands: readonly string[], options: { create?: boolean; date?: string }): Promise<void> {
   const { signal } = context
@@ -12,7 +11,7 @@ export async function run(context: Context, operands: readonly string[], options
   if (Number.isNaN(time)) throw new GristmillError('USAGE', `"${options.date}" is not a date; write for instance 2026-11-22T10:00`)
   const mill = await context.mill()
   await context.each(operands, async operand => {
-    const path = normalise(operand)
+    const path = remotePath(operand)
     if (options.create === false && !await statusOrNone(mill, path, signal)) return
     await mill.touch(path, { mtimeMs: time, signal })
   })

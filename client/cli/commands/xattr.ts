@@ -1,11 +1,11 @@
 // xattr: extended attributes of files and directories.
 
 import { GristmillError } from '../../../src/base/errors.ts'
-import { normalise } from '../../../src/base/paths.ts'
 import { showText } from '../../../src/base/quote.ts'
 import { inOwnWords } from '../complaint.ts'
 import type { Context } from '../context.ts'
 import { pad } from '../table.ts'
+import { remotePath } from '../tree.ts'
 
 interface Verb { readonly min: number; readonly max: number; readonly usage: string; readonly run: (context: Context, path: string, operands: readonly string[]) => Promise<void> }
 
@@ -21,7 +21,7 @@ export async function run(context: Context, [word = '', ...operands]: readonly s
   if (!verb) throw new GristmillError('USAGE', `xattr knows ${Object.keys(verbs).join(', ')}, not "${word}"`)
   if (operands.length < verb.min || operands.length > verb.max) throw new GristmillError('USAGE', `write: gristmill xattr ${verb.usage}`)
   const [path = '', ...rest] = operands
-  await verb.run(context, normalise(path), rest)
+  await verb.run(context, remotePath(path), rest)
 }
 
 async function get(context: Context, path: string, [name = '']: readonly string[]): Promise<void> {

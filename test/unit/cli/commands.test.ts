@@ -159,6 +159,7 @@ test('with --json, listings are lines and errors are objects on stderr', async (
 test('what is not understood exits with 2 and says where help is', async () => {
   const cases: [string[], string][] = [
     [[], 'no command given'], [['lss'], 'no such command: lss (did you mean ls?)'], [['ls', '--nope'], 'unknown option \'--nope\''], [['cat'], 'missing operand <path...>'],
+    [['chmod', '-R', '711', ''], 'operand 2 of chmod is empty; is a variable not set?'], [['put', '', '/x'], 'operand 1 of put is empty'], [['xattr', 'set', '', 'user.a', ''], 'operand 2 of xattr is empty'],
     [['put', 'x'], 'missing operand <remote>'], [['df', 'x'], 'operand "x" is too many'], [['head', '-n', '-3', '/a'], 'is not a whole number of at least 0'],
     [['put', '--block-size', 'huge', 'a', 'b'], 'not a size'], [['run', 'a.ts', '--param', 'x'], 'name=value'],
   ]
