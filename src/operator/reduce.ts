@@ -1,5 +1,6 @@
 // Calls the user's reduce once a key. Its values come one by one from the merge; those that it leaves unread are passed over.
 
+import { showValue } from '../base/show.ts'
 import type { Group } from '../shuffle/groups.ts'
 import { FunctionFailed, type Emit, type Key, type Operator } from './operator.ts'
 import { receive, type Turns } from './turn.ts'
@@ -44,6 +45,5 @@ export class ReduceOperator implements Operator<Group> {
 }
 
 function failed(error: unknown, key: Key): FunctionFailed {
-  const shown = JSON.stringify(key)
-  return new FunctionFailed(error, { key: shown.length > shownMax ? `${shown.slice(0, shownMax)}…` : shown })
+  return new FunctionFailed(error, { key: showValue(key, shownMax) })
 }

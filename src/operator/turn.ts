@@ -8,6 +8,7 @@
 
 import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
+import { showValue } from '../base/show.ts'
 import { isPromise, type Emit } from './operator.ts'
 
 /** As an author calls it. */
@@ -59,7 +60,6 @@ function tooLate({ turns }: Link, name: FunctionName): Error {
   return error
 }
 
-const shownMax = 80
 
 /** Hands on what a function returned. A promise if that takes time. Throws EINVAL for what a function may not return. */
 export function receive(result: unknown, emit: Emit, name: FunctionName): Promise<void> | undefined {
@@ -71,7 +71,7 @@ export function receive(result: unknown, emit: Emit, name: FunctionName): Promis
     if (Symbol.iterator in result) return emitAll(result as Iterable<unknown>, emit, name)
     if (Symbol.asyncIterator in result) return emitLater(result as AsyncIterable<unknown>, emit, name)
   }
-  throw new GristmillError('EINVAL', `${name} returned ${shown(result)}; it must return nothing, pairs such as [[key, value]], a generator of pairs, or a promise of these`)
+  throw new GristmillError('EINVAL', `${name} returned ${showValue(result)}; it must return nothing, pairs such as [[key, value]], a generator of pairs, or a promise of these`)
 }
 
 async function receiveLater(result: PromiseLike<unknown>, emit: Emit, name: FunctionName): Promise<void> {
@@ -99,18 +99,6 @@ function emitPair(pair: unknown, emit: Emit, name: FunctionName, all: unknown, i
   if (!pair) return
   if (Array.isArray(pair) && pair.length === 2) return emit(pair[0] as never, pair[1])
   if (isPromise(pair)) throw new GristmillError('EINVAL', `${name} returned promises that nobody awaits; return Promise.all(…) of them`)
-  if (Array.isArray(all) && all.length === 2) throw new GristmillError('EINVAL', `${name} returned ${shown(all)}; to emit one pair, return [[key, value]], or call emit(key, value)`)
-  throw new GristmillError('EINVAL', `item ${index + 1} of what ${name} returned or yielded is ${shown(pair)}; it must be a pair [key, value]`)
-}
-
-function shown(value: unknown): string {
-  if (typeof value === 'function') return 'a function'
-  let text: string | undefined
-  try {
-    text = JSON.stringify(value)
-  } catch {
-    // Shown by its type.
-  }
-  text ??= typeof value === 'object' ? 'an object' : String(value)
-  return text.length > shownMax ? `${text.slice(0, shownMax)}…` : text
+  if (Array.isArray(all) && all.length === 2) throw new GristmillError('EINVAL', `${name} returned ${showValue(all)}; to emit one pair, return [[key, value]], or call emit(key, value)`)
+  throw new GristmillError('EINVAL', `item ${index + 1} of what ${name} returned or yielded is ${showValue(pair)}; it must be a pair [key, value]`)
 }

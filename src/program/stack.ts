@@ -2,6 +2,7 @@
 // Maps are read when something is thrown, never before.
 
 import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping'
+import { showValue } from '../base/show.ts'
 
 export interface Described {
   /** `RangeError: out of grain`. */
@@ -80,7 +81,7 @@ const plain = (url: string): string => url.replace(/\?.*$/, '').replace(/^file:\
 function messageOf(thrown: unknown): string {
   try {
     if (thrown instanceof Error) return thrown.message === '' ? thrown.name : `${thrown.name}: ${thrown.message}`
-    return `the program threw ${typeof thrown === 'string' ? JSON.stringify(thrown) : typeof thrown === 'object' ? JSON.stringify(thrown) ?? 'an object' : String(thrown)}`
+    return `the program threw ${showValue(thrown, messageCharsMax)}`
   } catch {
     return 'the program threw something that cannot be shown'
   }

@@ -4,6 +4,7 @@
 // is given are copies, so that a program that uses an object again changes nothing that it has handed over.
 
 import { GristmillError } from '../base/errors.ts'
+import { showValue } from '../base/show.ts'
 import type { Arena } from './arena.ts'
 import { encodeKey, type Key } from './key.ts'
 import { Sink } from './sink.ts'
@@ -136,7 +137,7 @@ export function fold(combine: Combine, key: Key, values: unknown[]): unknown {
   const result = combine(copyKey(key) as never, values as never)
   if (typeof result === 'number' || typeof result === 'string') return result
   const wrong = noValue(result)
-  if (wrong !== undefined) throw new GristmillError('EINVAL', `combine returned ${wrong} for the key ${JSON.stringify(key)?.slice(0, 80)}; it must return one value, at once`)
+  if (wrong !== undefined) throw new GristmillError('EINVAL', `combine returned ${wrong} for the key ${showValue(key)}; it must return one value, at once`)
   return copyValue(result, 'combine returned')
 }
 

@@ -1,6 +1,7 @@
 // Which reduce task gets a key. The default is a hash of the key's encoding: the same on every machine and for ever.
 
 import { GristmillError } from '../base/errors.ts'
+import { showValue } from '../base/show.ts'
 import type { Key } from './key.ts'
 
 /** Given by the user: an integer in [0, partitions). Must depend on the key alone. */
@@ -19,8 +20,7 @@ export function hashKey(bytes: Uint8Array, start: number, end: number): number {
 export function askPartitioner(partitioner: Partitioner, key: Key, partitions: number): number {
   const chosen = partitioner(key as never, partitions)
   if (!Number.isInteger(chosen) || chosen < 0 || chosen >= partitions) {
-    const shown = JSON.stringify(key)?.slice(0, 80)
-    throw new GristmillError('EINVAL', `the partition function returned ${String(chosen)} for the key ${shown}; it must return an integer from 0 to ${partitions - 1}`)
+    throw new GristmillError('EINVAL', `the partition function returned ${String(chosen)} for the key ${showValue(key)}; it must return an integer from 0 to ${partitions - 1}`)
   }
   return chosen
 }

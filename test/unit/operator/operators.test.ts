@@ -201,3 +201,15 @@ test('an emit that was kept is too late in the call for the next record, and in 
 
 async function ticks(count: number): Promise<void> { for (let i = 0; i < count; i++) await null }
 const null_ = async () => {}
+
+test('what fails for a key of bigints is told with the key', () => {
+  const operator = new ReduceOperator(() => { throw new TypeError('v.reduce is not a function') }, new Turns(() => {}), undefined)
+  const group = { key: [9007199254740993n, 2] as Key, values: [] as unknown[] }
+  let failure: unknown
+  try {
+    void operator.push(group as never)
+  } catch (error) {
+    failure = error
+  }
+  expect(failure).toMatchObject({ name: 'FunctionFailed', key: '[9007199254740993,2]', cause: { message: 'v.reduce is not a function' } })
+})

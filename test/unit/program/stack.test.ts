@@ -76,7 +76,7 @@ test.each([
   [`throw 'just text'`, 'the program threw "just text"'],
   [`throw { code: 5 }`, 'the program threw {"code":5}'],
   [`throw undefined`, 'the program threw undefined'],
-  [`const a: any = {}; a.a = a; throw a`, 'the program threw something that cannot be shown'],
+  [`const a: any = {}; a.a = a; throw a`, 'the program threw an object'],
   [`const e = new Error('odd'); Object.defineProperty(e, 'stack', { get() { throw new Error('trap') } }); throw e`, 'Error: odd'],
 ])('whatever is thrown is shown: %s', async (statement, message) => {
   const { program, thrown } = await thrownBy(`import { mapReduce } from 'gristmill'\nexport default mapReduce({ map() { ${statement} } })`)
