@@ -85,7 +85,7 @@ export class Mill extends Files {
     this.nodes = new Nodes(asking.ask)
     this.#cluster = asking
     this.#files = files
-    this.#local = { disk, processes: world.processes, plans: new Plans(), workingDirectory, programDir: `${scratchDir}/programs`, compiler }
+    this.#local = { disk, log, processes: world.processes, plans: new Plans(), workingDirectory, programDir: `${scratchDir}/programs`, compiler }
     this.#end = () => {
       closed = true
       return end()

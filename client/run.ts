@@ -6,6 +6,7 @@ import { GristmillError } from '../src/base/errors.ts'
 import { limits } from '../src/base/limits.ts'
 import type { FileClient } from '../src/file/client.ts'
 import type { Disk } from '../src/ports/disk.ts'
+import type { Log } from '../src/ports/log.ts'
 import type { Modules } from '../src/ports/modules.ts'
 import type { Processes } from '../src/ports/process.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
@@ -98,6 +99,7 @@ export interface RunTools {
   readonly cluster: Cluster
   readonly files: FileClient
   readonly disk: Disk
+  readonly log: Log
   readonly processes: Processes
   /** What was planned before: a program that is run again is not loaded again. */
   readonly plans: Plans
@@ -171,6 +173,8 @@ function inputOver(own: InputOptions, { encoding, delimiter }: RunOptions, name:
 
 /** Bundles that are kept on the submitter's machine; one that is used again after so many others is written again. */
 const programsKept = 200
+/** Programs that are planned between two looks at the bundles. */
+const prunedEvery = 50
 
 interface ToPlan {
   readonly local: string
@@ -182,14 +186,17 @@ interface ToPlan {
 }
 
 async function plan(tools: RunTools, { local, params, env, partitions, memoryBytes, signal }: ToPlan): Promise<{ bundle: Bundle; planned: Planned }> {
-  const { cluster, disk, programDir, compiler, processes, plans } = tools
+  const { cluster, disk, log, programDir, compiler, processes, plans } = tools
   const { clock, random } = cluster
   await disk.mkdir(programDir)
-  await plans.once(() => prune(disk, programDir, { entries: programsKept, bytes: limits.programsKeptBytes }))
+  if (plans.begin(prunedEvery)) await prune({ disk, log }, programDir, { entries: programsKept, bytes: limits.programsKeptBytes, keep: name => plans.isUsed(name.replace(/\..*$/, '')) })
   if (compiler) {
     const bundle = await compiler.bundle(local)
-    await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })
-    return { bundle, planned: await planProgram({ disk, modules: compiler.modules }, { id: bundle.id, name: bundle.name, dir: programDir, params, partitions, instance: random.id() }) }
+    const planned = await plans.using(bundle.id, async () => {
+      await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })
+      return planProgram({ disk, modules: compiler.modules }, { id: bundle.id, name: bundle.name, dir: programDir, params, partitions, instance: random.id() })
+    })
+    return { bundle, planned }
   }
   const start = (): Loader => new Loader({ processes, clock, dir: programDir, memoryBytes: memoryBytes ?? limits.taskMemoryBytesDefault, env })
   // Bundling and starting take about as long as each other.
@@ -199,9 +206,11 @@ async function plan(tools: RunTools, { local, params, env, partitions, memoryByt
     const key = JSON.stringify([bundle.id, params, env, partitions])
     const known = plans.get(key)
     if (known) return { bundle, planned: known }
-    loader ??= start()
-    await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })
-    const planned = await loader.plan({ id: bundle.id, name: bundle.name, dir: programDir, place: dirname(local), params, partitions, instance: random.id() }, signal)
+    const loading = loader ??= start()
+    const planned = await plans.using(bundle.id, async () => {
+      await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })
+      return loading.plan({ id: bundle.id, name: bundle.name, dir: programDir, place: dirname(local), params, partitions, instance: random.id() }, signal)
+    })
     plans.put(local, key, planned)
     return { bundle, planned }
   } finally {

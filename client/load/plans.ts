@@ -9,14 +9,26 @@ export class Plans {
   readonly #plans = new Map<string, Planned>()
   /** Programs that were planned: the next time there is probably nothing to load. */
   readonly #files = new Set<string>()
-  #begun = false
+  /** How many load each bundle now. */
+  readonly #used = new Map<string, number>()
+  #begun = 0
 
-  /** Does something the first time only. */
-  async once(work: () => Promise<void>): Promise<void> {
-    if (this.#begun) return
-    this.#begun = true
-    await work()
+  /** A program begins to be planned. True for the first of each so many. */
+  begin(every: number): boolean { return this.#begun++ % every === 0 }
+
+  /** While it works, the bundle is said to be in use. */
+  async using<T>(bundle: string, work: () => Promise<T>): Promise<T> {
+    this.#used.set(bundle, (this.#used.get(bundle) ?? 0) + 1)
+    try {
+      return await work()
+    } finally {
+      const rest = this.#used.get(bundle)! - 1
+      if (rest > 0) this.#used.set(bundle, rest)
+      else this.#used.delete(bundle)
+    }
   }
+
+  isUsed(bundle: string): boolean { return this.#used.has(bundle) }
 
   knows(file: string): boolean { return this.#files.has(file) }
   get(key: string): Planned | undefined { return this.#plans.get(key) }

@@ -51,8 +51,8 @@ export class TaskRunner implements Runner {
     const running = new Map<AttemptId, Attempt>()
     const pool = await Pool.open({ world, dir, slots, memoryBytes, onOutput: (attempt, bytes) => running.get(attempt)?.log.write(bytes) })
     for (const name of ['programs', 'logs']) await world.disk.mkdir(`${dir}/${name}`)
-    await prune(world.disk, `${dir}/logs`, { entries: limits.jobsKept })
-    await prune(world.disk, `${dir}/programs`, { entries: programsKept, bytes: limits.programsKeptBytes })
+    await prune(world, `${dir}/logs`, { entries: limits.jobsKept })
+    await prune(world, `${dir}/programs`, { entries: programsKept, bytes: limits.programsKeptBytes })
     return new TaskRunner(host, outputs, pool, running)
   }
 
@@ -105,17 +105,17 @@ export class TaskRunner implements Runner {
     for (const { work } of this.#running.values()) if (work.job === job) this.kill(work.attempt)
     this.#pool.jobOver(job)
     await this.#outputs.forget(job)
-    const { world: { disk }, dir } = this.#host
-    await prune(disk, `${dir}/logs`, { entries: limits.jobsKept })
+    const { world, dir } = this.#host
+    await prune(world, `${dir}/logs`, { entries: limits.jobsKept })
     await this.#prunePrograms()
   }
 
   /** Now and then: it looks at all of them. Those of tasks that run stay, for their assets are read when they are wanted. */
   async #prunePrograms(): Promise<void> {
     if (++this.#forgotten % prunedEvery !== 0) return
-    const { world: { disk }, dir } = this.#host
+    const { world, dir } = this.#host
     const running = (): Set<string> => new Set([...[...this.#running.values()].map(({ work }) => work), ...this.#queue].map(({ program }) => program.id))
-    await prune(disk, `${dir}/programs`, { entries: programsKept, bytes: limits.programsKeptBytes, keep: name => running().has(name.replace(/\..*$/, '')) })
+    await prune(world, `${dir}/programs`, { entries: programsKept, bytes: limits.programsKeptBytes, keep: name => running().has(name.replace(/\..*$/, '')) })
   }
 
   async stop(): Promise<void> {

@@ -48,7 +48,8 @@ export class Sweeper {
         if (session() === 0 || this.#stopping.signal.aborted) return
         if (!await this.#isOver(job)) continue
         log.info('the map outputs of a job that is over are removed', { job })
-        await outputs.forget(job)
+        // One that cannot be removed keeps no others.
+        await outputs.forget(job).catch((error: unknown) => log.warn('the map outputs of a job that is over cannot be removed; it is tried again', { job, error: asError(error) }))
       }
     } catch (error) {
       // What cannot be asked now is asked next time; nothing is removed on a guess.

@@ -1,6 +1,9 @@
-// Bounds what piles up in a local directory: programs with their assets, logs by job. The oldest go.
+// Bounds what piles up in a local directory: programs with their assets, logs by job. The oldest go. What cannot be removed stays until
+// the next time, and is told in the log: no job fails because of it, and nothing newer goes in its place.
 
+import { asError } from '../base/errors.ts'
 import type { Disk } from '../ports/disk.ts'
+import type { Log } from '../ports/log.ts'
 
 export interface PruneBounds {
   readonly entries: number
@@ -10,10 +13,22 @@ export interface PruneBounds {
   readonly keep?: ((name: string) => boolean) | undefined
 }
 
-export async function prune(disk: Disk, directory: string, { entries: entriesMax, bytes: bytesMax = Infinity, keep = () => false }: PruneBounds): Promise<void> {
-  if (!await disk.stat(directory)) return
+/** Never rejects. */
+export async function prune({ disk, log }: { readonly disk: Disk; readonly log: Log }, directory: string, bounds: PruneBounds): Promise<void> {
+  try {
+    const left = await removeOldest(disk, directory, bounds)
+    if (left.length > 0) log.warn('old entries of a directory cannot be removed; remove them by hand, or make them writable for this user', { directory, entries: left.length, first: left[0]!.name, error: left[0]!.error })
+  } catch (error) {
+    log.warn('it cannot be seen which old entries of a directory are to be removed', { directory, error: asError(error) })
+  }
+}
+
+/** Returns what could not be removed. */
+async function removeOldest(disk: Disk, directory: string, { entries: entriesMax, bytes: bytesMax = Infinity, keep = () => false }: PruneBounds): Promise<Array<{ name: string; error: Error }>> {
+  const left: Array<{ name: string; error: Error }> = []
+  if (!await disk.stat(directory)) return left
   const listed = await disk.list(directory)
-  if (listed.length <= entriesMax && bytesMax === Infinity) return
+  if (listed.length <= entriesMax && bytesMax === Infinity) return left
   const found: Array<{ name: string; mtimeMs: number; bytes: number }> = []
   for (const { name } of listed) {
     const path = `${directory}/${name}`
@@ -22,12 +37,17 @@ export async function prune(disk: Disk, directory: string, { entries: entriesMax
   let entries = found.length
   let bytes = found.reduce((sum, each) => sum + each.bytes, 0)
   for (const each of found.sort((a, b) => a.mtimeMs - b.mtimeMs)) {
-    if (entries <= entriesMax && bytes <= bytesMax) return
+    if (entries <= entriesMax && bytes <= bytesMax) break
     if (keep(each.name)) continue
-    await disk.removeTree(`${directory}/${each.name}`)
     entries--
     bytes -= each.bytes
+    try {
+      await disk.removeTree(`${directory}/${each.name}`)
+    } catch (error) {
+      left.push({ name: each.name, error: asError(error) })
+    }
   }
+  return left
 }
 
 /** 0 for what has gone meanwhile. */

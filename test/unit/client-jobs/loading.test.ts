@@ -1,10 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { runProgram, type RunOptions, type RunTools } from '../../../client/run.ts'
 import { Plans } from '../../../client/load/plans.ts'
 import type { Child, ChildOptions } from '../../../src/ports/process.ts'
+import { silent } from '../../../src/ports/log.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { systemClock } from '../../../src/world/clock.ts'
 import { childProcesses } from '../../../src/world/process.ts'
@@ -24,7 +25,7 @@ beforeEach(async () => {
   const processes = { start(options: ChildOptions) { const child = childProcesses.start(options); started.push(child); return child } }
   // Submitting ends where the cluster would be asked: there is none.
   const ask = async () => { throw new Error('the cluster was asked') }
-  tools = { cluster: { random: systemRandom(), clock: systemClock, ask } as never, files: {} as never, disk: localDisk, processes, plans: new Plans(), workingDirectory: dir, programDir: join(dir, 'programs') }
+  tools = { cluster: { random: systemRandom(), clock: systemClock, ask } as never, files: {} as never, disk: localDisk, log: silent, processes, plans: new Plans(), workingDirectory: dir, programDir: join(dir, 'programs') }
 })
 afterEach(async () => {
   for (const { pid } of started) await expect.poll(() => alive(pid), { timeout: 20_000 }).toBe(false)
@@ -88,6 +89,15 @@ test('a module sees the variables that the run gives, TMPDIR, and no others', as
   expect(outcome).toMatchObject({ message: expect.stringContaining(JSON.stringify([['B', ''], ['TMPDIR', join(dir, 'programs')], ['TOKEN', 'a b']])) })
   for (const env of [{ '1A': 'x' }, { 'A=B': 'x' }, { NODE_OPTIONS: '--inspect' }, { A: 'x\0' }, { A: 5 as unknown as string }]) expect(await submitting('', { env })).toMatchObject({ code: 'EINVAL' })
   expect(await submitting('', { env: { A: 'x'.repeat(40_000) } })).toMatchObject({ code: 'TOO_LARGE' })
+})
+
+test('old bundles that cannot be removed keep no program from running', async () => {
+  await mkdir(tools.programDir)
+  for (let i = 0; i < 201; i++) await writeFile(join(tools.programDir, `${i}.mjs`), '')
+  const tried: string[] = []
+  tools = { ...tools, disk: { ...localDisk, removeTree: async path => { tried.push(path); throw new Error('not ours') } } }
+  for (let runs = 0; runs < 2; runs++) expect(await submitting('')).toEqual(asked)
+  expect(tried.length).toBe(1)
 })
 
 test('a program that is run again is not loaded again, unless it or its parameters have changed', async () => {

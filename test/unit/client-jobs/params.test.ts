@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { runProgram, type RunTools } from '../../../client/run.ts'
 import { Plans } from '../../../client/load/plans.ts'
 import { childProcesses } from '../../../src/world/process.ts'
+import { silent } from '../../../src/ports/log.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { systemClock } from '../../../src/world/clock.ts'
 import { systemRandom } from '../../../src/world/random.ts'
@@ -19,7 +20,7 @@ afterEach(() => rm(dir, { recursive: true, force: true }))
 /** Submitting ends where the cluster would be asked: there is none. */
 const tools = (): RunTools => ({
   cluster: { random: systemRandom(), clock: systemClock, ask: async () => { throw new Error('the cluster was asked') } } as never,
-  files: {} as never, disk: localDisk, processes: childProcesses, plans: new Plans(), workingDirectory: dir, programDir: join(dir, 'programs'),
+  files: {} as never, disk: localDisk, log: silent, processes: childProcesses, plans: new Plans(), workingDirectory: dir, programDir: join(dir, 'programs'),
 })
 
 async function submitting(defaults: string, params: Record<string, unknown>): Promise<unknown> {

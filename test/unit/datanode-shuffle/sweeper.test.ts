@@ -8,6 +8,7 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import { address } from '../../../src/base/ids.ts'
 import { FramePool } from '../../../src/block/ring.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
+import type { Disk } from '../../../src/ports/disk.ts'
 import { silent } from '../../../src/ports/log.ts'
 import type { Caller } from '../../../src/rpc/call.ts'
 import { localDisk } from '../../../src/world/disk.ts'
@@ -30,7 +31,7 @@ const answers: Record<string, () => object> = {
   unknown: () => { throw new GristmillError('ENOENT', 'there is no job') },
 }
 
-async function sweeper(more: { session?: number; answer?: (job: string) => object } = {}) {
+async function sweeper(more: { session?: number; answer?: (job: string) => object; disk?: Partial<Disk> } = {}) {
   const timers: Array<{ ms: number; work: () => void; cancelled: boolean }> = []
   const asked: string[] = []
   const call = async (_to: unknown, message: { name: string }, { job }: { job: string }): Promise<object> => {
@@ -41,7 +42,7 @@ async function sweeper(more: { session?: number; answer?: (job: string) => objec
   const made = new Sweeper({
     clock: { after: (ms: number, work: () => void) => { const timer = { ms, work, cancelled: false }; timers.push(timer); return () => { timer.cancelled = true } } } as unknown as Clock,
     log: silent, namenode: address('n:1'), session: () => more.session ?? 1, caller: () => ({ call }) as unknown as Caller,
-    outputs: await MapOutputs.open({ disk: localDisk, dir, pool: new FramePool(), log: silent }),
+    outputs: await MapOutputs.open({ disk: { ...localDisk, ...more.disk }, dir, pool: new FramePool(), log: silent }),
   })
   return { made, timers, asked }
 }
@@ -53,6 +54,16 @@ test('outputs of jobs that are over, or that nobody knows, go; those of running 
   await made.sweep()
   expect(asked.sort()).toEqual(['over', 'running', 'unknown'])
   expect(left()).toEqual(['running'])
+  await made.stop()
+})
+
+test('outputs that cannot be removed keep no others', async () => {
+  const { made } = await sweeper({
+    answer: () => ({ state: 'succeeded', finishedMs: 5 }),
+    disk: { removeTree: async path => { if (path.endsWith('running')) await localDisk.removeTree(path); else throw new Error('not ours') } },
+  })
+  await made.sweep()
+  expect(left()).toEqual(['over', 'unknown'])
   await made.stop()
 })
 

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Plans } from '../../../client/load/plans.ts'
 import { prune } from '../../../src/program/prune.ts'
+import type { Disk } from '../../../src/ports/disk.ts'
+import { silent } from '../../../src/ports/log.ts'
 import { localDisk as disk } from '../../../src/world/disk.ts'
 
 let dir: string
@@ -25,25 +27,51 @@ const left = async (): Promise<string[]> => (await readdir(dir)).sort()
 
 test('the oldest of too many go, whatever they have', async () => {
   await fill({ c: 1, 'b.assets': 1, a: 1, d: 1 })
-  await prune(disk, dir, { entries: 2 })
+  await prune({ disk, log: silent }, dir, { entries: 2 })
   expect(await left()).toEqual(['a', 'd'])
-  await prune(disk, join(dir, 'nowhere'), { entries: 2, bytes: 1 })
+  await prune({ disk, log: silent }, join(dir, 'nowhere'), { entries: 2, bytes: 1 })
 })
 
 test('the oldest of too many bytes go, and what lies in directories counts', async () => {
   await fill({ a: 10, 'b.assets': 500, c: 10, d: 100 })
-  await prune(disk, dir, { entries: 100, bytes: 620 })
+  await prune({ disk, log: silent }, dir, { entries: 100, bytes: 620 })
   expect(await left()).toEqual(['a', 'b.assets', 'c', 'd'])
-  await prune(disk, dir, { entries: 100, bytes: 615 })
+  await prune({ disk, log: silent }, dir, { entries: 100, bytes: 615 })
   expect(await left()).toEqual(['b.assets', 'c', 'd'])
-  await prune(disk, dir, { entries: 100, bytes: 150 })
+  await prune({ disk, log: silent }, dir, { entries: 100, bytes: 150 })
   expect(await left()).toEqual(['c', 'd'])
 })
 
 test('what is in use stays', async () => {
   await fill({ a: 10, 'a.assets': 100, b: 10, c: 10 })
-  await prune(disk, dir, { entries: 1, bytes: 10, keep: name => name.startsWith('a') })
+  await prune({ disk, log: silent }, dir, { entries: 1, bytes: 10, keep: name => name.startsWith('a') })
   expect(await left()).toEqual(['a', 'a.assets'])
+})
+
+test('what cannot be removed is told and keeps nothing else, and nothing newer goes in its place', async () => {
+  await fill({ a: 10, 'b.assets': 500, c: 10, d: 10 })
+  const told: unknown[] = []
+  const room = (broken: Partial<Disk>) => ({ disk: { ...disk, ...broken }, log: { ...silent, warn: (_: string, fields: unknown) => { told.push(fields) } } })
+  const removeTree = async (path: string): Promise<void> => {
+    if (path.endsWith('.assets')) throw Object.assign(new Error('not ours'), { code: 'EACCES' })
+    await disk.removeTree(path)
+  }
+  await prune(room({ removeTree }), dir, { entries: 2 })
+  expect(await left()).toEqual(['b.assets', 'c', 'd'])
+  await prune(room({ removeTree }), dir, { entries: 100, bytes: 25 })
+  expect(await left()).toEqual(['b.assets', 'c', 'd'])
+  await prune(room({ list: async () => { throw new Error('no') } }), dir, { entries: 2 })
+  expect(told).toEqual([...[1, 2].map(() => ({ directory: dir, entries: 1, first: 'b.assets', error: expect.objectContaining({ message: 'not ours' }) })), { directory: dir, error: expect.objectContaining({ message: 'no' }) }])
+})
+
+test('bundles are looked at with the first of each so many programs, and those that are being loaded are known', async () => {
+  const plans = new Plans()
+  expect(Array.from({ length: 7 }, () => plans.begin(3))).toEqual([true, false, false, true, false, false, true])
+  await plans.using('a', async () => {
+    await expect(plans.using('a', async () => { throw new Error('no') })).rejects.toThrow('no')
+    expect([plans.isUsed('a'), plans.isUsed('b')]).toEqual([true, false])
+  })
+  expect(plans.isUsed('a')).toBe(false)
 })
 
 test('plans of programs are remembered for the last hundred, and so are their files', () => {
