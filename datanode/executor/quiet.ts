@@ -3,6 +3,8 @@
 // can call it no more.
 //
 //   still running, and the program can reach an `emit`     waited for; if it does not end, the attempt fails and says what it is
+//   unref'd, and the program can reach an `emit`           the same for processes, threads and timers that are due within that time;
+//                                                          an interval is waited for once. Timers never fail the attempt
 //   still running, and no `emit` can be reached            requests and short timers are waited for a while; the rest is let be:
 //                                                          a connection that is kept open, a time limit that was not needed
 
@@ -24,6 +26,8 @@ const heldMs = 60_000
 /** Of work that can give no record any more. */
 const looseMs = 10_000
 const shortTimerMs = 1_000
+/** For messages that are on their way between threads of this process. */
+const unseenMs = 200
 const lookMs = { first: 1, max: 50 }
 /** Cleaning the memory takes some 10 ms: at first it is asked for at once, then rarely. */
 const collectMs = { first: 0, max: 1_000 }
@@ -39,30 +43,41 @@ export async function untilQuiet({ clock, started, turns }: QuietParts, name: 'm
 
 async function settle({ clock, started, turns }: QuietParts & { started: Started }, name: string): Promise<void> {
   const from = clock.mono()
+  let busyAt = from
   let waitMs = lookMs.first
   let collectAt = from + collectMs.first
   let everyMs = 100
   for (let held = true; !turns.late;) {
-    const pending = started.pending()
-    if (pending.length === 0) return
-    const now = clock.mono()
-    if (held && now >= collectAt && waitMs > lookMs.first) {
+    if (held && clock.mono() >= collectAt && waitMs > lookMs.first) {
       started.collect()
       held = turns.isHeld
       collectAt = clock.mono() + everyMs
       everyMs = Math.min(everyMs * 2, collectMs.max)
     }
-    if (!held && (now - from > looseMs || !pending.some(ends))) return
-    if (held && now - from > heldMs) throw new FunctionFailed(unended(pending[0]!, name), {})
+    const now = clock.mono()
+    const pending = started.pending().filter(work => (held ? mayEmit(work, now - from) : ends(work)))
+    if (pending.length > 0) busyAt = now
+    else if (!held || !started.unseen || now - busyAt > unseenMs) return
+    if (!held && now - from > looseMs) return
+    if (held && now - from > heldMs) {
+      const stuck = pending.find(({ kind, unref }) => kind !== 'timer' || !unref)
+      if (!stuck) return
+      throw new FunctionFailed(unended(stuck, name), {})
+    }
     await clock.sleep(waitMs)
     waitMs = Math.min(waitMs * 2, lookMs.max)
   }
 }
 
-const ends = ({ kind, afterMs }: StartedWork): boolean => kind === 'request' || (kind === 'timer' && afterMs <= shortTimerMs)
+/** Of work that runs while an `emit` can be reached. What is due too late and was told to keep nothing running is a time limit, or a clock of a library. */
+const mayEmit = ({ kind, afterMs, repeats, unref }: StartedWork, passedMs: number): boolean =>
+  kind !== 'timer' || !unref || (afterMs <= heldMs && (!repeats || passedMs <= afterMs + lookMs.max))
+
+/** Of work that no `emit` can be reached from. */
+const ends = ({ kind, afterMs, unref }: StartedWork): boolean => !unref && (kind === 'request' || (kind === 'timer' && afterMs <= shortTimerMs))
 
 function unended({ what, begun }: StartedWork, name: string): GristmillError {
-  const error = new GristmillError('EINVAL', `${what} that ${name} has started has not ended ${formatDuration(heldMs)} after the last record, and may still emit; await it, or end it in teardown`)
+  const error = new GristmillError('EINVAL', `${what} that ${name} has started has not ended ${formatDuration(heldMs)} after the last record, and may still emit; await it, or end it in teardown; and keep no emit in a variable that outlives its call`)
   error.stack = begun.stack ?? ''
   return error
 }

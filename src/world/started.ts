@@ -1,6 +1,6 @@
 // Keeps in mind what users' functions begin, by the runtime's own asynchronous hooks. Promises are left out: they cost a hook at
 // each await, and a promise that will never be settled keeps nothing running. What is seen is what a promise waits for.
-// Not seen: compression in the background, and messages of other threads.
+// Messages between threads have no hook of their own: only that a port was made is seen (`unseen`).
 
 import { AsyncLocalStorage, createHook } from 'node:async_hooks'
 import { setFlagsFromString } from 'node:v8'
@@ -16,16 +16,24 @@ const requests: Readonly<Record<string, string>> = {
   KEYPAIRGENREQUEST: 'cryptography', KEYGENREQUEST: 'cryptography', HASHREQUEST: 'cryptography', SIGNREQUEST: 'cryptography',
   CIPHERREQUEST: 'cryptography', DERIVEBITSREQUEST: 'cryptography', VERIFYREQUEST: 'cryptography',
 }
+/** Each callback may begin the next request on the same object, which is gone when the memory is cleaned: an entry does not keep it. */
+const reused: Readonly<Record<string, string>> = { ZLIB: 'compression', BLOBREADER: 'a read of a Blob' }
 const timers: Readonly<Record<string, string>> = { Timeout: 'a timer', Immediate: 'a callback of setImmediate' }
 const handles: Readonly<Record<string, string>> = {
   TCPWRAP: 'a connection', TCPSERVERWRAP: 'a server', PIPEWRAP: 'a pipe', PIPESERVERWRAP: 'a server', UDPWRAP: 'a socket', PROCESSWRAP: 'a process', WORKER: 'a worker thread',
+  FSEVENTWRAP: 'a watch on files', STATWATCHER: 'a watch on files',
 }
+/** What is told not to keep the process running still calls back while it runs. Sockets and pipes are left out: pools unref idle ones. */
+const toldWhenUnref = new Set(['Timeout', 'Immediate', 'PROCESSWRAP', 'WORKER'])
+const unseenTypes = new Set(['MESSAGEPORT'])
 /** A stack is remembered for each of so many; what is begun beyond them is named without its place. */
 const stacksMax = 1000
 
+interface Resource { hasRef?: () => boolean; _idleTimeout?: number; _repeat?: number | null; _destroyed?: boolean; buffer?: unknown }
+
 interface Entry {
   readonly type: string
-  readonly resource: { hasRef?: () => boolean; _idleTimeout?: number; _destroyed?: boolean }
+  readonly resource: { deref(): Resource | undefined }
   readonly begun: Error
 }
 
@@ -35,11 +43,14 @@ export function watchStarted(): Started {
   const inScope = scope.run(true, () => AsyncLocalStorage.snapshot()) as <T>(work: () => T) => T
   const entries = new Map<number, Entry>()
   const nowhere = new Error('begun')
-  const watched = new Set([...Object.keys(requests), ...Object.keys(timers), ...Object.keys(handles)])
+  const names = { ...requests, ...reused, ...timers, ...handles }
+  const watched = new Set([...Object.keys(names), ...unseenTypes])
+  let unseen = false
   createHook({
     init(id, type, _trigger, resource) {
       if (!watched.has(type) || scope.getStore() === undefined) return
-      entries.set(id, { type, resource, begun: entries.size < stacksMax ? new Error('begun') : nowhere })
+      if (unseenTypes.has(type)) { unseen = true; return }
+      entries.set(id, { type, resource: type in reused ? new WeakRef(resource) : { deref: () => resource }, begun: entries.size < stacksMax ? new Error('begun') : nowhere })
     },
     after(id) {
       const entry = entries.get(id)
@@ -55,14 +66,20 @@ export function watchStarted(): Started {
     pending() {
       const found: StartedWork[] = []
       for (const { type, resource, begun } of entries.values()) {
-        if (resource._destroyed === true || resource.hasRef?.() === false) continue
-        const kind = type in requests ? 'request' : type in timers ? 'timer' : 'handle'
-        const afterMs = type === 'Timeout' ? Math.max(0, resource._idleTimeout ?? 0) : 0
-        found.push({ what: requests[type] ?? timers[type] ?? handles[type]!, kind, afterMs, begun })
+        const it = resource.deref()
+        // A stream that compresses has a buffer while it works on it.
+        if (!it || it._destroyed === true || (type === 'ZLIB' && (it.buffer === undefined || it.buffer === null))) continue
+        const unref = it.hasRef?.() === false
+        if (unref && !toldWhenUnref.has(type)) continue
+        const kind = type in requests || type === 'ZLIB' ? 'request' : type in timers ? 'timer' : 'handle'
+        const afterMs = type === 'Timeout' ? Math.max(0, it._idleTimeout ?? 0) : 0
+        found.push({ what: names[type]!, kind, afterMs, repeats: typeof it._repeat === 'number', unref, begun })
       }
       return found
     },
+    get unseen() { return unseen },
     reset() {
+      unseen = false
       for (const [id, { type }] of entries) if (!(type in handles)) entries.delete(id)
     },
     collect() {

@@ -103,6 +103,15 @@ test.each<[string, string, RegExp]>([
     + `  map(line: string, emit) { emit(line, 1); if (line === 'good') setTimeout(() => { emit('late', 1) }, 1); else return new Promise<void>(resolve => setTimeout(resolve, 20)) }`,
     combine === '' ? /program\.ts:4:/ : /program\.ts:5:/,
   ]),
+  ['a batching client with an unref timer', `map(line: string, emit) { new Promise<string>(resolve => { setTimeout(() => resolve(line), 20).unref() }).then(text => emit(text, 1)) }`, /program\.ts:3:/],
+  ['an unref interval', `map(line: string, emit) { const timer = setInterval(() => { clearInterval(timer); emit(line, 1) }, 300).unref() }`, /program\.ts:3:/],
+  ['a chain of unref timers', `map(line: string, emit) { let left = 5; const again = () => { if (left-- > 0) setTimeout(again, 10).unref(); else emit(line, 1) }; again() }`, /program\.ts:3:/],
+  ['an unref thread', `map(line: string, emit) { if (line === 'last') import('node:worker_threads').then(({ Worker }) => { const worker = new Worker('setTimeout(() => require("node:worker_threads").parentPort.postMessage(1), 50)', { eval: true }); worker.unref(); worker.on('message', () => emit(line, 1)) }) }`, /program\.ts:3:/],
+  ['an unref process', `map(line: string, emit) { import('node:child_process').then(({ spawn }) => { const child = spawn('sleep', ['0.1'], { stdio: 'ignore' }); child.unref(); child.on('exit', () => emit(line, 1)) }) }`, /program\.ts:3:/],
+  ['a time limit as a signal', `map(line: string, emit) { const limit = AbortSignal.timeout(20); limit.addEventListener('abort', () => emit(line, 1)) }`, /program\.ts:3:/],
+  ['compression in the background', `map(line: string, emit) { import('node:zlib').then(({ brotliCompress }) => brotliCompress(Buffer.alloc(3_000_000, line + Math.random()), (_error, packed) => emit(line, packed.length))) }`, /program\.ts:3:/],
+  ['a Blob', `map(line: string, emit) { new Blob([Buffer.alloc(3_000_000, line)]).arrayBuffer().then(bytes => emit(line, bytes.byteLength)) }`, /program\.ts:3:/],
+  ['a channel', `map(line: string, emit) { const { port1, port2 } = new MessageChannel(); port1.onmessage = () => { port1.close(); emit(line, 1) }; port1.unref(); port2.postMessage(1) }`, /program\.ts:3:/],
   ['an emit whose complaint is caught', `map(line: string, emit) { setTimeout(() => { try { emit(line, 1) } catch {} }, 10) }`, /program\.ts:3:/],
 ])('records of what a function starts and does not wait for are never lost in silence: %s', async (_, body, place) => {
   const inReduce = body.includes('reduce(') && !body.includes('late')
@@ -123,6 +132,10 @@ test('what cannot emit any more holds nobody up, and work that ends is waited fo
     `map: async (line: string, emit) => { await Promise.race([null, new Promise(resolve => setTimeout(resolve, 100_000))]); emit(null, line) }`,
     `async map(line: string, emit) { const net = await import('node:net'); const server = net.createServer(() => {}).listen(0, '127.0.0.1'); await new Promise(resolve => server.once('listening', resolve)); const socket = net.connect((server.address() as { port: number }).port, '127.0.0.1'); await new Promise(resolve => socket.once('connect', resolve)); emit(null, line) }`,
     `map(line: string, emit, { counter }) { setInterval(() => counter('ticks'), 50_000); emit(null, line) }`,
+    // A library's clocks, its idle thread and its helper process, all with unref().
+    `map(line: string, emit, { counter }) { setInterval(() => counter('ticks'), 50_000).unref(); setTimeout(() => counter('ticks'), 50_000).unref(); emit(null, line) }`,
+    `async map(line: string, emit) { (globalThis as any).idle ??= await import('node:worker_threads').then(({ Worker }) => new Worker('require("node:worker_threads").parentPort.on("message", () => {})', { eval: true }).unref()); emit(null, line) }`,
+    `async map(line: string, emit) { (globalThis as any).helper ??= await import('node:child_process').then(({ spawn }) => spawn('sleep', ['1000'], { stdio: 'ignore' }).unref()); emit(null, line) }`,
     `map(line: string, emit, { counter }) { import('node:fs').then(fs => fs.promises.readFile('/proc/version')).then(() => counter('read')); emit(null, line) }`,
   ]
   for (const body of quiet) {
