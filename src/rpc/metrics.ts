@@ -2,6 +2,7 @@
 // counters hash their labels on every increment, so here the text is put together only when somebody scrapes.
 
 import { collectDefaultMetrics, Registry } from 'prom-client'
+import type { Clock } from '../ports/clock.ts'
 
 export { Registry }
 
@@ -11,6 +12,19 @@ const bucketBounds = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.0
 /** Node's own numbers: memory, event loop delay, garbage collection. Only for real processes: it watches the real clock. */
 export function collectProcessMetrics(registry: Registry): void {
   collectDefaultMetrics({ register: registry, prefix: 'gristmill_' })
+}
+
+/** The registry's text, put together once in `everyMs` at the most: callers in between share it, also while it is being made. */
+export function shownAtMost(registry: Pick<Registry, 'metrics'>, clock: Pick<Clock, 'mono'>, everyMs: number): () => Promise<string> {
+  let last: { readonly atMs: number; readonly text: Promise<string> } | undefined
+  return () => {
+    const atMs = clock.mono()
+    if (last && atMs - last.atMs < everyMs) return last.text
+    const made = { atMs, text: registry.metrics() }
+    made.text.catch(() => { if (last === made) last = undefined })
+    last = made
+    return made.text
+  }
 }
 
 /** One message's numbers. */

@@ -14,7 +14,8 @@ import { parseJson } from './body.ts'
 import { CallContext } from './context.ts'
 import { lazyCompilers } from './compile.ts'
 import { toFault } from './fault.ts'
-import { CallMetrics, exposeCalls, type Registry } from './metrics.ts'
+import { CallMetrics, exposeCalls, shownAtMost, type Registry } from './metrics.ts'
+import { boundPipelining } from './pipelining.ts'
 
 export type Handler<M extends Message> = (request: RequestOf<M>, context: CallContext) => Promise<ReplyOf<M>> | ReplyOf<M>
 
@@ -60,6 +61,9 @@ export const identityOf = (request: FastifyRequest): Identity | undefined => (re
 
 type Known = FastifyRequest & { caller: Identity | undefined }
 
+/** Metrics are as old as this at the most. Scrapers come every few seconds; to put them together takes milliseconds. */
+const metricsMs = 1_000
+
 export function serve(options: ServeOptions): Server {
   const { auth, clock, log, registry, ready = () => true, headersMs = 10_000 } = options
   const callsMax = options.callsInFlightMax ?? limits.callsInFlightMax
@@ -81,6 +85,7 @@ export function serve(options: ServeOptions): Server {
     schemaController: { compilersFactory: lazyCompilers() },
   })
   http.decorateRequest('caller', undefined)
+  boundPipelining(http.server, known)
 
   const guard: Server['guard'] = (request, reply, done) => {
     try {
@@ -171,8 +176,9 @@ export function serve(options: ServeOptions): Server {
     const status = draining ? 'draining' : ready() ? 'ok' : 'starting'
     void reply.code(status === 'ok' ? 200 : codes.UNAVAILABLE.status).send({ status })
   })
-  // Open like /healthz: it holds numbers only, and scrapers cannot sign.
-  http.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await registry.metrics()))
+  // Open like /healthz: it holds numbers only, and scrapers cannot sign. So it must cost little, whoever asks and how often.
+  const shown = shownAtMost(registry, clock, metricsMs)
+  http.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await shown()))
 
   const drain = (): void => {
     draining = true

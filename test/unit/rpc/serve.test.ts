@@ -313,6 +313,58 @@ test('connections over which a member has called are known, those of others are 
   expect(known()).toBe(1)
 })
 
+/** Everything that a connection answers until the server closes it. */
+function raw(at: Address, text: string): Promise<string> {
+  const socket = net.connect({ host: '127.0.0.1', port: Number(at.split(':')[1]) })
+  cleanup.push(() => socket.destroy())
+  let answer = ''
+  socket.on('data', bytes => { answer += bytes.toString() })
+  socket.on('error', () => {})
+  socket.write(text)
+  return new Promise(resolve => { socket.once('close', () => resolve(answer)) })
+}
+
+const answersIn = (text: string): number => text.split('HTTP/1.1 ').length - 1
+
+test.each(['GET /metrics', 'GET /healthz', 'POST /elsewhere', `POST ${echo.path}`])('a stranger who sends many requests at once (%s) is answered one, and the connection ends', async line => {
+  const { at } = await start([echoRoute])
+  expect(answersIn(await raw(at, `${line} HTTP/1.1\r\nhost: x\r\n\r\n`.repeat(500)))).toBe(1)
+})
+
+test('a stranger is answered as often as it waits for its answers, over one connection; a member does not have to wait', async () => {
+  const { at } = await start([echoRoute])
+  const socket = net.connect({ host: '127.0.0.1', port: Number(at.split(':')[1]) })
+  cleanup.push(() => socket.destroy())
+  for (let i = 0; i < 3; i++) {
+    socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n')
+    await new Promise<void>(resolve => {
+      let text = ''
+      const hear = (bytes: Buffer): void => { text += bytes.toString(); if (text.endsWith('}')) { socket.off('data', hear); resolve() } }
+      socket.on('data', hear)
+    })
+  }
+  const call = (last: boolean): string =>
+    `POST ${echo.path} HTTP/1.1\r\nhost: x\r\n${last ? 'connection: close\r\n' : ''}authorization: ${bearerOf(secret)}\r\nx-gristmill-user: ann\r\ncontent-type: application/json\r\ncontent-length: 12\r\n\r\n{"text":"a"}`
+  expect(answersIn(await raw(at, call(false) + call(false) + call(true)))).toBe(3)
+})
+
+test('metrics are put together once a second, however many ask', async () => {
+  let nowMs = 5
+  let made = 0
+  const registry = new Registry()
+  registry.metrics = async () => `made ${++made}`
+  const { at } = await start([], { registry, clock: { ...systemClock, mono: () => nowMs } })
+  const ask = async (): Promise<string> => (await fetch(`http://${at}/metrics`)).text()
+  expect(await Promise.all(Array.from({ length: 20 }, ask))).toEqual(Array.from({ length: 20 }, () => 'made 1'))
+  nowMs += 1_000
+  expect(await ask()).toBe('made 2')
+  registry.metrics = async () => Promise.reject(new Error('no'))
+  nowMs += 1_000
+  expect((await fetch(`http://${at}/metrics`)).status).toBe(500)
+  registry.metrics = async () => 'again'
+  expect(await ask()).toBe('again')
+})
+
 test('a body that does not come to its end is given up', async () => {
   const { at } = await start([echoRoute], { headersMs: 100, requestMs: 200 })
   const socket = net.connect({ host: '127.0.0.1', port: Number(at.split(':')[1]) })
