@@ -19,7 +19,7 @@ import type { Book, SplitsPage, Uploads } from './rooms.ts'
 import { headOf, heads, jobName, jobNumber, pageOf, specOf, tasksOf } from './rows.ts'
 import { forgetSplits } from './sent.ts'
 import { wholeSpec } from './splits.ts'
-import { staged } from './staging.ts'
+import { hasStaging, staged } from './staging.ts'
 import { Sent } from './uploads.ts'
 
 /** The scheduler leaves room in the journal's queue for everybody else. */
@@ -129,15 +129,19 @@ export class JournalBook implements Book {
 
   async finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined, keep?: { readonly bytes: number }): Promise<void> {
     const nowMs = this.#journal.nowMs()
-    await this.#insist(finishJob, { job, status, ...failed && { failed }, ...keep && { keep: { nowMs, untilMs: nowMs + limits.unpublishedKeepMs, bytes: keep.bytes } } })
+    // Where nothing may be kept, the failure does not promise it either.
+    await this.#insist(finishJob, { job, status, ...failed && { failed }, ...keep && this.#index.keeps && { keep: { nowMs, untilMs: nowMs + limits.unpublishedKeepMs, bytes: keep.bytes } } })
     this.#changed(job)
   }
 
   async tidy(): Promise<boolean> {
     await this.#sent.forget(id => this.#write(forgetSplits, { id }))
     const index = this.#index
+    const { view } = this.#journal
     const due = index.due(this.#journal.nowMs())
-    for (const job of staged(this.#journal.view)) {
+    // What is kept may have been removed by the superuser: then it is kept no longer, and the head says so.
+    for (const number of index.kept) if (!hasStaging(view, jobName(number))) due.add(number)
+    for (const job of new Set([...staged(view), ...[...due].map(jobName)])) {
       const number = jobNumber(job)
       if (number !== undefined && (index.isRunning(number) || (index.isKept(number) && !due.has(number)))) continue
       await this.#write(sweepStaging, { job })

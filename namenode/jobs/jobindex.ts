@@ -46,11 +46,16 @@ export class JobIndex {
     return this.#rows!
   }
 
+  /** Is anything kept at all? */
+  get keeps(): boolean { return this.#bounds.outputs > 0 }
+
   isRunning(number: number): boolean { return this.#all.get(number) === 'running' }
 
   get running(): number[] { return this.#of(row => row === 'running') }
   /** Jobs that have ended and of which nothing is kept. */
   get ended(): number[] { return this.#of(row => row === 'ended') }
+  /** Jobs of which the output is kept. */
+  get kept(): number[] { return this.#of(row => typeof row === 'object') }
 
   /** Jobs whose outputs are kept no longer: their time is over, or there are too many, or too large ones; then the oldest go. */
   due(nowMs: number): Set<number> {

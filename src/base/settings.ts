@@ -111,7 +111,7 @@ export const settings = {
   leaseSoft: duration({ fallback: '30s', usedBy: ['namenode'], about: 'Silence of a writer after which another may take its path.' }),
   leaseHard: duration({ fallback: '10m', usedBy: ['namenode'], about: 'Silence of a writer after which its file is given up.' }),
   trashKeep: duration({ fallback: '24h', usedBy: ['namenode', 'up'], about: 'How long what was removed stays in the trash; 0 removes at once.' }),
-  keptOutputs: count(0, 1000, { fallback: '100', usedBy: ['namenode', 'up'], about: 'Jobs that were computed and could not be published of which the output is kept, for a week, for `job publish`; of more the oldest goes.' }),
+  keptOutputs: count(0, 1000, { fallback: '100', usedBy: ['namenode', 'up'], about: 'Jobs that were computed and could not be published of which the output is kept, for a week, for `job publish`; of more the oldest goes. 0: nothing is kept.' }),
   keptBytes: bytes({ fallback: '1TiB', usedBy: ['namenode', 'up'], about: 'What these outputs may have together, without replicas; of more the oldest go. The newest one is kept whatever it has.' }),
   backupDir: path({ fallback: '`backups` in the namenode\'s directory', usedBy: ['namenode'], about: 'Where a namenode makes backups of its state. Another disk survives what this one does not.' }),
   backupEvery: duration({ fallback: '24h', usedBy: ['namenode'], about: 'How often it does so by itself, if anything has changed; 0s for never.' }),

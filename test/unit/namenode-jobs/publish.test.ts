@@ -8,7 +8,7 @@ import { JournalBook } from '../../../namenode/jobs/book.ts'
 import type { KeptBounds } from '../../../namenode/jobs/jobindex.ts'
 import { checkSpec } from '../../../namenode/jobs/spec.ts'
 import { publishKept as publishKeptMutation } from '../../../namenode/jobs/mutation.ts'
-import { mkdir, setAttributes, touch } from '../../../namenode/namespace/names.ts'
+import { mkdir, remove, setAttributes, touch } from '../../../namenode/namespace/names.ts'
 import { stat } from '../../../namenode/namespace/read.ts'
 import { usageAt } from '../../../namenode/namespace/usage.ts'
 import { attributesOf } from '../../../namenode/namespace/attributes.ts'
@@ -258,6 +258,30 @@ test('what is kept is there after a restart, for a week, and is not published tw
   expect(book.head(gone)!.status.kept).toBeUndefined()
   await expect(publishKept(opened, gone, '/out2')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('run it again') })
   await expect(publishKept(opened, 'job-99' as JobId, '/out2')).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+test('what is kept and has been removed by the superuser is kept no longer, and the job is forgotten in time as others are', async () => {
+  const opened = await open()
+  const { bench, book } = opened
+  const [lost, there] = [await unpublished(opened, mapOnly('/a'), () => write(bench, '/a/file')), await unpublished(opened, mapOnly('/b'), () => write(bench, '/b/file'))]
+  await bench.do(remove, { path: `/.gristmill/jobs/${lost}`, recursive: true, nowMs: 1, ...root })
+  await book.tidy()
+  const told = (job: JobId): unknown => [book.head(job)!.kept !== undefined, book.head(job)!.status.kept !== undefined, book.head(job)!.status.failure!.message.endsWith('not kept any more')]
+  expect([told(lost), told(there)]).toEqual([[false, false, true], [true, true, false]])
+  await expect(publishKept(opened, lost, '/out')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('run it again') })
+  expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${there}`])
+  await replayed(bench)
+})
+
+test('where no outputs may be kept, the failure says only why the job could not be published', async () => {
+  const { bench } = await open()
+  const book = new JournalBook({ journal: bench.journal, clock: bench.clock, kept: { outputs: 0 } })
+  const job = await unpublished({ bench, book }, mapOnly('/a'), () => write(bench, '/a/file'))
+  const head = book.head(job)!
+  expect([head.kept, head.status.kept]).toEqual([undefined, undefined])
+  expect(head.status.failure!.message).toMatch(/\/a/)
+  expect(head.status.failure!.message).not.toMatch(/kept|job publish/)
+  expect(names(bench, '/.gristmill/jobs')).toEqual([])
 })
 
 test('what is kept can be dropped by its owner, and the reason of the failure then says that nothing is kept', async () => {
