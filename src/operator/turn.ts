@@ -60,7 +60,6 @@ function tooLate({ turns }: Link, name: FunctionName): Error {
   return error
 }
 
-
 /** Hands on what a function returned. A promise if that takes time. Throws EINVAL for what a function may not return. */
 export function receive(result: unknown, emit: Emit, name: FunctionName): Promise<void> | undefined {
   if (!result) return undefined

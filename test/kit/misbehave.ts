@@ -1,10 +1,10 @@
 // Makes an ordinary program misbehave: at the n-th call of its map or reduce in an attempt, and so many times in all, it throws, never
-// returns, ends its process, or takes all memory. The program itself stays as it is.
+// returns, ends its process, or takes all memory. The program itself stays as it is; what runs is a file beside it, for as long as needed.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { forgetDirectory, watchDirectory } from './process/reaper.ts'
 import type { Plan } from './misbehaviour.ts'
@@ -41,13 +41,14 @@ export async function misbehaving(program: string, { in: where = 'map', how, nth
     server.listen(0, '127.0.0.1', ready)
   })
   server.unref()
-  const dir = await mkdtemp(join(tmpdir(), 'gristmill-misbehave-'))
-  watchDirectory(dir)
   const { port } = server.address() as { port: number }
-  const file = join(dir, 'program.ts')
+  const original = resolve(program)
+  // Beside the program, from where its assets are found.
+  const file = join(dirname(original), `.misbehaving-${randomUUID()}.ts`)
+  watchDirectory(file)
   const kit = fileURLToPath(new URL('./misbehaviour.ts', import.meta.url))
   await writeFile(file, [
-    `import program from ${JSON.stringify(resolve(program))}`,
+    `import program from ${JSON.stringify(original)}`,
     `import { misbehave } from ${JSON.stringify(kit)}`,
     `export default misbehave(program, ${JSON.stringify({ in: where, how, nth, port } satisfies Plan)})`,
   ].join('\n'))
@@ -56,8 +57,8 @@ export async function misbehaving(program: string, { in: where = 'map', how, nth
     get happened() { return happened },
     async [Symbol.asyncDispose]() {
       server.close()
-      await rm(dir, { recursive: true, force: true })
-      forgetDirectory(dir)
+      await rm(file, { force: true })
+      forgetDirectory(file)
     },
   }
 }

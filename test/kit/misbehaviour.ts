@@ -2,7 +2,7 @@
 // misbehave now, and does so. It imports nothing that a program could not.
 
 import { connect } from 'node:net'
-import { mapReduce, type Definition, type MapReduce } from '../../src/program/authoring.ts'
+import { mapReduce, type Definition, type MapReduce, type Params } from '../../src/program/authoring.ts'
 
 export interface Plan {
   readonly in: 'map' | 'reduce'
@@ -13,18 +13,24 @@ export interface Plan {
   readonly port: number
 }
 
-export function misbehave({ definition }: MapReduce, plan: Plan): MapReduce {
+type Program = MapReduce | ((params: Params) => MapReduce | Promise<MapReduce>)
+
+/** A program in any form in which it may be written. */
+export function misbehave(program: Program, plan: Plan): Program {
+  return typeof program === 'function' ? async params => changed(await program(params), plan) : changed(program, plan)
+}
+
+function changed({ definition }: MapReduce, plan: Plan): MapReduce {
   let calls = 0
   const before = async (): Promise<void> => {
     if (++calls === plan.nth && await allowed(plan.port)) await act(plan.how)
   }
   const { map, reduce } = definition
-  const changed: Definition = {
+  return mapReduce({
     ...definition,
-    ...plan.in === 'map' && { map: async (...args) => { await before(); await map(...args) } },
-    ...plan.in === 'reduce' && reduce && { reduce: async (...args) => { await before(); await reduce(...args) } },
-  }
-  return mapReduce(changed)
+    ...plan.in === 'map' && { map: async (...args) => { await before(); return map(...args) } },
+    ...plan.in === 'reduce' && reduce && { reduce: async (...args) => { await before(); return reduce(...args) } },
+  } as Definition)
 }
 
 /** One byte is the answer; a test that has ended gives none. */

@@ -68,7 +68,7 @@ export function watchProcess(child: ChildProcess): void {
   })
 }
 
-/** The directory is removed with everything in it; until `forgetDirectory`. */
+/** The directory is removed with everything in it, or the file; until `forgetDirectory`. */
 export function watchDirectory(dir: string): void {
   directories.add(dir)
   tell(`dir ${dir}`)
