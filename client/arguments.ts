@@ -136,8 +136,9 @@ export function filePathOf(value: unknown): string {
   return path
 }
 
-export const slashed = (path: string): GristmillError =>
-  new GristmillError('EISDIR', `a path that ends with a slash names a directory; a file can be written at "${path}"`, { details: { path } })
+/** `path`: without the slash. */
+export const slashed = (path: string, where: '' | 'local ' = ''): GristmillError =>
+  new GristmillError('EISDIR', `a ${where}path that ends with a slash names a directory; a file can be written at "${path}"`, { details: { path } })
 
 function textOfPath(value: unknown, name: string): string {
   if (typeof value === 'string') return value

@@ -12,10 +12,11 @@ import type { JobStatus } from '../src/protocol/job.ts'
 import { allowDeletions, backup, fsck, lost, releaseLost, safeMode, type AllowedDeletions, type BackupMade, type FsckPage, type LostState, type SafeModeState } from '../src/protocol/safety.ts'
 import type { Message, ReplyOf, RequestOf } from '../src/protocol/message.ts'
 import type { Caller } from '../src/rpc/call.ts'
-import { callOptions, flagsOf, localPathOf, optionsOf, pathOf, shown, textOf, type CallOptions, type Path } from './arguments.ts'
+import { callOptions, flagsOf, localPathOf, optionsOf, shown, textOf, type CallOptions, type Path } from './arguments.ts'
 import { within } from './within.ts'
 import { during, perform } from './files/describe.ts'
 import { Files } from './files/files.ts'
+import { placed } from './files/place.ts'
 import { clusterOf, type Cluster } from './jobs/ask.ts'
 import { Job, listJobs } from './jobs/job.ts'
 import { Plans } from './load/plans.ts'
@@ -130,7 +131,7 @@ export class Mill extends Files {
     const { request, signal } = await during('fsck', path, async () => {
       const { healthy, locations, signal: given } = optionsOf<FsckOptions>(options, 'fsck', { healthy: true, locations: true, signal: true })
       flagsOf({ healthy, locations }, 'healthy', 'locations')
-      return { request: { path: pathOf(path), ...healthy && { healthy }, ...locations && { locations } }, signal: given }
+      return { request: { path: await placed(this.#cluster.ask, path, given), ...healthy && { healthy }, ...locations && { locations } }, signal: given }
     })
     for (let after: FsckPage['next']; ;) {
       const from = after

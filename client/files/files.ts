@@ -9,7 +9,7 @@ import type { Random } from '../../src/ports/random.ts'
 import type { Ask } from '../jobs/ask.ts'
 import { checksumOf, type Checksum } from './checksum.ts'
 import { copyIn, copyInside, copyOptionNames, copyOut, readCopyOptions, type Copied, type CopyOptions } from './copy.ts'
-import { callOptions, checkNamed, encodedOptionsOf, filePathOf, localPathOf, modeOf, optionsOf, pathOf, shown, type CallOptions, type Path } from '../arguments.ts'
+import { callOptions, checkNamed, encodedOptionsOf, filePathOf, localPathOf, modeOf, namesDirectory, optionsOf, pathOf, shown, type CallOptions, type Path } from '../arguments.ts'
 import { during, perform, performLocally } from './describe.ts'
 import { FileHandle, wholeOf } from './handle.ts'
 import { Names } from './names.ts'
@@ -140,7 +140,7 @@ export class Files extends Names {
   /** Copies within the cluster; the bytes pass through this process. Throws EISDIR for a directory without `recursive`. */
   cp(from: Path, to: Path, options?: InsideOptions | null): Promise<Copied> {
     const read = () => readCopyOptions(optionsOf<InsideOptions>(options, 'cp', { ...copyOptionNames, replication: true, blockSize: true, format: true, parents: true }))
-    return performLocally('cp', from, read, async given => copyInside(this.#tools, await placed(this.ask, from, given.signal, 'source'), pathOf(to, 'target'), given))
+    return performLocally('cp', from, read, async given => copyInside(this.#tools, await placed(this.ask, from, given.signal, 'source'), pathOf(to, 'target'), { ...given, directory: namesDirectory(to) }))
   }
 
   /**
@@ -149,13 +149,17 @@ export class Files extends Names {
    */
   put(local: string | URL, path: Path, options?: PutOptions | null): Promise<Copied> {
     const read = () => readCopyOptions(optionsOf<PutOptions>(options, 'put', { ...copyOptionNames, replication: true, blockSize: true, format: true, delimiter: true, parents: true, mode: true }))
-    return performLocally('put', path, read, async given => copyIn(this.#tools, localPathOf(local), pathOf(path), given))
+    return performLocally('put', path, read, async given => copyIn(this.#tools, localPathOf(local), pathOf(path), { ...given, directory: namesDirectory(path) }))
   }
 
   /** Copies a file, or with `recursive` a directory, to exactly this local path. EEXIST unless `overwrite` is set. */
   get(path: Path, local: string | URL, options?: CopyOptions | null): Promise<Copied> {
     const read = () => readCopyOptions(optionsOf<CopyOptions>(options, 'get', copyOptionNames))
-    return performLocally('get', path, read, async given => copyOut(this.#tools, await placed(this.ask, path, given.signal), localPathOf(local), given))
+    return performLocally('get', path, read, async given => {
+      const target = localPathOf(local)
+      const bare = target.replace(/\/+\.?$/, '')
+      return copyOut(this.#tools, await placed(this.ask, path, given.signal), bare || '/', { ...given, directory: bare !== '' && bare !== target })
+    })
   }
 
   /** The steps of `cp`, for a caller who runs several at a time; `finish` when all have ended. */

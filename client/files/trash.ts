@@ -5,7 +5,7 @@ import type { ReplyOf } from '../../src/protocol/message.ts'
 import * as trash from '../../src/protocol/trash.ts'
 import type { TrashItem } from '../../src/protocol/trash.ts'
 import type { Ask } from '../jobs/ask.ts'
-import { flagsOf, optionsOf, pathOf, shown, textOf, type CallOptions } from '../arguments.ts'
+import { checkNamed, flagsOf, namesDirectory, optionsOf, pathOf, shown, textOf, type CallOptions } from '../arguments.ts'
 import { within } from '../within.ts'
 import { during, perform } from './describe.ts'
 
@@ -51,8 +51,13 @@ export class Trash {
       if (typeof what !== 'string') throw new GristmillError('EINVAL', `what is restored is a path or an item of the trash, not ${shown(what)}`)
       flagsOf({ overwrite }, 'overwrite')
       const target = to === undefined ? undefined : pathOf(to, 'new path')
-      const item = what.startsWith('/') ? await this.#newest(pathOf(what), signal) : textOf(what, 'item of the trash', { max: 64 })
-      const reply = await this.#ask(trash.restore, { item, overwrite, ...target !== undefined && { to: target } }, signal)
+      const byPath = what.startsWith('/')
+      const asked = byPath ? pathOf(what) : textOf(what, 'item of the trash', { max: 64 })
+      const toDirectory = to !== undefined && namesDirectory(to)
+      const found = byPath || toDirectory ? await this.#newest(asked, byPath ? 'from' : 'item', signal) : undefined
+      if (byPath && !found) throw new GristmillError('ENOENT', `nothing in your trash was at ${asked}; trash ls shows what there is`, { details: { path: asked, item: asked } })
+      for (const named of [...byPath ? [what] : [], ...toDirectory ? [to] : []]) if (found) checkNamed(named, { path: found.from, type: found.type })
+      const reply = await this.#ask(trash.restore, { item: found?.item ?? asked, overwrite, ...target !== undefined && { to: target } }, signal)
       return reply.path
     })
   }
@@ -75,8 +80,8 @@ export class Trash {
     })
   }
 
-  async #newest(path: string, signal: AbortSignal | undefined): Promise<string> {
-    for await (const { item, from } of this.list({ signal })) if (from === path) return item
-    throw new GristmillError('ENOENT', `nothing in your trash was at ${path}; trash ls shows what there is`, { details: { path, item: path } })
+  async #newest(value: string, by: 'from' | 'item', signal: AbortSignal | undefined): Promise<TrashItem | undefined> {
+    for await (const each of this.list({ signal })) if (each[by] === value) return each
+    return undefined
   }
 }

@@ -13,6 +13,7 @@ import type { Disk, DiskStat } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { RecordFormat } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
+import { slashed } from '../arguments.ts'
 import { below, getLocal, putLocal } from './local.ts'
 import type { Names } from './names.ts'
 import { createOptions, type WriteOptions } from './write.ts'
@@ -28,6 +29,8 @@ export interface WalkOptions extends Pick<WriteOptions, 'replication' | 'blockSi
   /** Directories with all that is below them. */
   readonly recursive?: boolean | undefined
   readonly overwrite?: boolean | undefined
+  /** The target was named as a directory, with a slash at its end: no file is written there. */
+  readonly directory?: boolean | undefined
   readonly preserve?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   /** Told of what cannot be copied; the rest is. Without it the walk throws. */
@@ -146,7 +149,7 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
     if (source.type === 'directory') {
       if (!recursive) throw directoryGiven(from)
       if (isWithin(to, source.path)) throw refusal('inside', 'EINVAL', `"${source.path}" cannot be copied into itself ("${to}")`, { path: source.path, dest: to })
-    }
+    } else if (options.directory) throw slashed(to)
     yield* visit(source, to)
   }
   return { steps: walking.tried(from, () => start(undefined, to)), finish: () => walking.finish() }
@@ -164,6 +167,7 @@ export function walkIn({ names, files, disk }: CopyTools, from: string, to: stri
     if (found.kind === 'other') throw refusal('special', 'EINVAL', `${source} is neither a file nor a directory; give what it has to createWriteStream`, { path: source, dest: target })
     const real = found.path ?? at(source)
     if (found.kind === 'file') {
+      if (above.length === 0 && options.directory) throw slashed(target)
       yield { from: source, to: target, bytes: found.bytes, run: moved => putFile(source, real, target, found, moved) }
       return
     }
@@ -208,6 +212,7 @@ export function walkOut({ names, files, disk, random }: CopyTools, from: string,
   const start: Visit<undefined> = async function* () {
     const source = await names.status(from, { signal })
     if (source.type === 'directory' && !recursive) throw directoryGiven(from)
+    if (source.type === 'file' && options.directory) throw slashed(to, 'local ')
     yield* visit(source, to)
   }
   return { steps: walking.tried(from, () => start(undefined, to)), finish: () => walking.finish() }

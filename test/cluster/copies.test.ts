@@ -184,6 +184,38 @@ test('a directory does not replace a file, nor a file a directory, on either sid
   expect([await mill.readFile(at('d/x'), 'utf8'), (await lstat(local('d/x'))).isDirectory()]).toEqual(['file', true])
 })
 
+test('a file goes to no path that names a directory, and a directory does', async () => {
+  await mkdir(local('d'))
+  for (const name of ['f', 'd/x']) await writeFile(local(name), 'x')
+  await mill.writeFile(at('f'), 'x')
+  const refused = (at: string) => ({ code: 'EISDIR', message: expect.stringContaining(at) })
+  for (const slash of ['/', '//', '/.']) {
+    await expect(mill.put(local('f'), at(`g${slash}`))).rejects.toMatchObject(refused(at('g')))
+    await expect(mill.cp(at('f'), at(`g${slash}`))).rejects.toMatchObject(refused(at('g')))
+    await expect(mill.get(at('f'), `${local('g')}${slash}`)).rejects.toMatchObject(refused(local('g')))
+  }
+  expect([(await mill.readdir(area)), (await readdir(local(''))).sort()]).toEqual([['f'], ['d', 'f']])
+  await mill.put(local('d'), at('e/'), { recursive: true })
+  await mill.cp(at('e'), at('h/'), { recursive: true })
+  await mill.get(at('h'), local('h/'), { recursive: true })
+  expect(await readFile(local('h/x'), 'utf8')).toBe('x')
+})
+
+test('what was a file is restored, and looked at, under no name of a directory', async () => {
+  for (const name of ['a', 'd/x']) await mill.writeFile(at(name), 'x', { parents: true })
+  await mill.rm(at('a'))
+  await mill.rm(at('d'), { recursive: true })
+  const items = new Map<string, string>()
+  for await (const { from, item } of mill.trash.list()) items.set(from, item)
+  for (const asked of [() => mill.trash.restore(at('a'), { to: at('b/') }), () => mill.trash.restore(items.get(at('a'))!, { to: at('b/') }), () => mill.trash.restore(at('a/'))]) {
+    await expect(asked()).rejects.toMatchObject({ code: 'ENOTDIR' })
+  }
+  expect(await mill.trash.restore(at('d/'), { to: at('e/') })).toBe(at('e'))
+  expect(await mill.trash.restore(items.get(at('a'))!, { to: at('b') })).toBe(at('b'))
+  await expect(mill.fsck(at('b/')).next()).rejects.toMatchObject({ code: 'ENOTDIR' })
+  expect((await mill.fsck(at('e/')).next()).done).toBe(false)
+})
+
 test('what fails in a tree is told, the rest is copied, and the code is 1', async () => {
   await mkdir(local('d/e'), { recursive: true })
   for (const name of ['d/a', 'd/e/b', 'd/z']) await writeFile(local(name), name)
