@@ -13,6 +13,7 @@ import { Authenticator } from '../src/rpc/auth.ts'
 import { Registry as Metrics } from '../src/rpc/metrics.ts'
 import { serve, type Route, type Server } from '../src/rpc/serve.ts'
 import { BlockTokens } from '../src/rpc/token.ts'
+import type { Seen } from '../src/protocol/position.ts'
 import { safeMode } from '../src/protocol/safety.ts'
 import { heldBack } from './admin/hold.ts'
 import { safetyRoutes } from './admin/safety.ts'
@@ -69,6 +70,8 @@ export interface NamenodeConfig {
   readonly kept?: KeptBounds | undefined
   /** Backups that it makes by itself; none unless told. */
   readonly backups?: BackupPlan | undefined
+  /** What a datanode of the same process remembers of its namenodes, if it is known before that datanode registers. */
+  readonly beside?: Seen | undefined
   /** The namenode cannot go on: its journal failed. The process must end, and can be started again. */
   readonly onFatal?: ((error: GristmillError) => void) | undefined
 }
@@ -86,6 +89,7 @@ export class Namenode {
   /** Undone in reverse order. */
   readonly #ends: Array<() => unknown>
   #server: Server | undefined
+  #succession: Succession | undefined
   #listening: Listening | undefined
   #stopped: Promise<void> | undefined
 
@@ -102,7 +106,7 @@ export class Namenode {
       const journal = await openJournal(world, config, store)
       ends.push(() => journal.close())
       const cluster = await identify(home, journal, world, config.user ?? systemUser)
-      const succeed = await Succession.begin({ world, journal })
+      const succeed = await Succession.begin({ world, journal, dir: config.dir, beside: config.beside })
       const namenode = new Namenode(world, times, home.id, cluster, ends)
       await namenode.#start(config, { journal, store, succeed })
       return namenode
@@ -122,6 +126,8 @@ export class Namenode {
 
   /** Where others reach it. */
   get address(): Address { return this.#advertise ?? this.listening }
+  /** Why nothing that it says can be trusted; undefined while it is not known to be behind its cluster. */
+  get behind(): GristmillError | undefined { return this.#succession?.behind }
   /** Where it listens. */
   get listening(): Address { return this.#listening!.address }
 
@@ -169,13 +175,14 @@ export class Namenode {
 
     const known = [...knownNodes(view)]
     const succession = await succeed({
-      dir, awake: registry.awake, nodeDeadMs: times.nodeDeadMs, knownNodes: known.filter(({ service }) => service?.state !== 'decommissioned').map(({ node }) => node),
+      awake: registry.awake, nodeDeadMs: times.nodeDeadMs, knownNodes: known.filter(({ service }) => service?.state !== 'decommissioned').map(({ node }) => node),
       onBehind: error => keeper.halt(error),
       onSure: async () => {
         await noteRegistered({ journal, registry, clock })
         await jobs.start()
       },
     })
+    this.#succession = succession
     /** Why what this namenode believes may not be acted on, or not yet. */
     const distrusted = (): GristmillError | undefined => succession.behind ?? succession.unsure
     for (const each of known) registry.expect(each)

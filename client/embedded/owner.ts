@@ -2,7 +2,7 @@
 // The datanode comes when it is first needed, or after a moment: listing names needs none, and should not wait for one.
 // Invariant: whoever has the directory's lock is the owner, and no other process runs servers on that directory.
 
-import { hasCode } from '../../src/base/errors.ts'
+import { hasCode, type GristmillError } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'
@@ -30,6 +30,7 @@ const rack = '/default'
 /** Of its metadata, beside it: against a damaged store, not a lost disk. */
 const backups = { everyMs: 24 * 3_600_000, keep: 2, atEnd: true } as const
 
+const datanodeDirOf = (dir: string): string => `${dir}/datanode`
 export const secretFileOf = (dir: string): string => `${dir}/secret`
 
 export class Owner {
@@ -53,9 +54,11 @@ export class Owner {
     }
     try {
       const secret = await loadOrCreateSecret(world, secretFileOf(dir))
-      const { Namenode: Class } = await import('../../namenode/namenode.ts')
+      const [{ Namenode: Class }, { seenIn }] = await Promise.all([import('../../namenode/namenode.ts'), import('../../datanode/heartbeat/epoch.ts')])
+      // The datanode tells it itself when it registers, if it cannot be read here.
+      const beside = await seenIn(world.disk, datanodeDirOf(dir)).catch(() => undefined)
       const namenode = await Class.start(world, {
-        dir: `${dir}/namenode`, host, port: 0, secret, user: settings.user ?? machine.user, pid: machine.pid, version,
+        dir: `${dir}/namenode`, host, port: 0, secret, beside, user: settings.user ?? machine.user, pid: machine.pid, version,
         defaults: { replication: settings.replication ?? 1, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
         trashKeepMs: settings.trashKeep,
         kept: { outputs: settings.keptOutputs, bytes: settings.keptBytes },
@@ -64,7 +67,7 @@ export class Owner {
       })
       const owner = new Owner(parts, { home, secret, namenode })
       await owner.#announce()
-      owner.#later = world.clock.after(datanodeAfterMs, () => { if (!owner.#closing) owner.datanode().catch((error: unknown) => world.log.error('the embedded datanode did not start', { error })) })
+      if (!owner.behind) owner.#later = world.clock.after(datanodeAfterMs, () => { if (!owner.#closing) owner.datanode().catch((error: unknown) => world.log.error('the embedded datanode did not start', { error })) })
       return owner
     } catch (error) {
       await home.release()
@@ -81,6 +84,8 @@ export class Owner {
 
   get address(): Address { return this.#namenode.address }
   get cluster(): ClusterId { return this.#namenode.cluster }
+  /** Why the namenode answers nothing about files, if so: its directory is an old copy. */
+  get behind(): GristmillError | undefined { return this.#namenode.behind }
 
   /** Resolves once the datanode is registered, so that blocks can be written and found. One that could not start is started again at the next call. */
   datanode(): Promise<Datanode> {
@@ -112,7 +117,7 @@ export class Owner {
     const { world, machine, dir, settings } = this.#parts
     const [{ Datanode: Class }, { careOf }, { openTasks }] = await Promise.all([import('../../datanode/datanode.ts'), import('../../datanode/settings.ts'), import('../../datanode/executor/tasks.ts')])
     const datanode = await Class.start(world, {
-      dirs: [`${dir}/datanode`], host, port: 0, namenode: this.address, cluster: this.cluster, secret: this.secret,
+      dirs: [datanodeDirOf(dir)], host, port: 0, namenode: this.address, cluster: this.cluster, secret: this.secret,
       rack, hostName: settings.hostName ?? machine.hostName, slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
       pid: machine.pid, version,
       // Most commands run nothing: the first task waits for its process instead.
@@ -128,7 +133,7 @@ export class Owner {
     const born = machine.born(machine.pid) ?? ''
     const processes: RunningProcess[] = [
       { role: 'namenode', id: this.#namenode.id, address: this.address, pid: machine.pid, born, dir: `${dir}/namenode` },
-      ...datanode ? [{ role: 'datanode' as const, id: datanode.node, address: datanode.address, pid: machine.pid, born, dir: `${dir}/datanode` }] : [],
+      ...datanode ? [{ role: 'datanode' as const, id: datanode.node, address: datanode.address, pid: machine.pid, born, dir: datanodeDirOf(dir) }] : [],
     ]
     await writeRunning(world.disk, embeddedFile(dir), { format: 1, namenode: this.address, cluster: this.cluster, secretFile: secretFileOf(dir), dir, processes })
   }

@@ -34,7 +34,7 @@ export class EpochFence {
     let strange: GristmillError | undefined
     const copies: Copy[] = []
     for (const dir of dirs) {
-      const path = `${dir}/epoch.json`
+      const path = pathIn(dir)
       let seen = nothingSeen
       try {
         if (await disk.stat(path)) seen = seenOf(await disk.readFile(path))
@@ -109,6 +109,13 @@ export class EpochFence {
     }))
     for (const each of written) if (each.status === 'rejected' && isNewer(seen, this.#durable)) throw each.reason
   }
+}
+
+const pathIn = (dir: string): string => `${dir}/epoch.json`
+
+/** What a node remembers that does not run and has this one disk. Throws what the disk says, and an Error if it cannot be understood. */
+export async function seenIn(disk: Disk, dir: string): Promise<Seen> {
+  return await disk.stat(pathIn(dir)) ? seenOf(await disk.readFile(pathIn(dir))) : nothingSeen
 }
 
 const isNewer = (a: Seen, b: Seen): boolean =>

@@ -211,7 +211,7 @@ async function carryOut(world: World, dir: string, { best, second, journal, epoc
   try {
     const registry = new Registry(allMutations)
     const opened = await LocalJournal.open({ store, disk, clock, log, dir: `${dir}/journal`, registry, onFatal: error => log.error('the rebuilt state cannot be written', { error }) })
-    await opened.submit(recovered, { epoch, lossy: uncertain, nowMs: Math.floor(clock.now()), incarnation: random.id().slice(0, 16) })
+    await opened.submit(recovered, { epoch, lossy: uncertain, nowMs: Math.floor(clock.now()), incarnation: random.id().slice(0, 16), lineage: true })
     await opened.close()
   } finally {
     await store.close()

@@ -22,11 +22,11 @@ const jobsKey = textKey('jobs')
 export interface LostRange { readonly from: BlockId; readonly to: BlockId }
 
 /** `incarnation`: missing in journals of versions that knew of no starts; what such an operation has done is not changed. */
-export const recovered = mutation<{ epoch: number; lossy: boolean; nowMs: number; incarnation?: string | undefined }, undefined>({
+export const recovered = mutation<{ epoch: number; lossy: boolean; nowMs: number; incarnation?: string | undefined; lineage?: true | undefined }, undefined>({
   kind: 'journal.recovered',
-  mutate(draft, { epoch, lossy, incarnation }) {
+  mutate(draft, { epoch, lossy, incarnation, lineage }) {
     draft.counters.epoch = Math.max(epoch, draft.counters.epoch + 1)
-    if (incarnation !== undefined) noteStart(draft, incarnation, { lossy })
+    if (incarnation !== undefined) noteStart(draft, incarnation, { lossy, lineage })
     if (!lossy) return undefined
     if (incarnation !== undefined) draft.put('meta', jobsKey, encodeValue(lastJob(draft) + jobsLeap))
     const from = blockId(draft.counters.nextBlock)

@@ -4,6 +4,7 @@
 import { decodeValue, encodeValue } from './codec.ts'
 import type { Draft } from './draft.ts'
 import { textKey } from './keys.ts'
+import { latestOf, noteAncestor } from './lineage.ts'
 import { mutation, type AnyMutation } from './operation.ts'
 import type { View } from './view.ts'
 
@@ -21,9 +22,11 @@ export interface Starts {
   readonly rebuilt: number
   /** The epoch of the last namenode that was sure to be the last one of its cluster. Missing in states of versions that did not note it. */
   readonly sure?: number
+  /** Earlier starts were noted and have been forgotten (lineage.ts). */
+  readonly cut?: true
 }
 
-/** Older ones are forgotten: the epochs alone tell then. */
+/** Of older ones the lineage tells. */
 const keptMax = 64
 
 const startsKey = textKey('starts')
@@ -33,19 +36,29 @@ export function startsOf(view: Pick<View, 'get'>): Starts {
   return bytes ? decodeValue<Starts>(bytes) : { last: [], rebuilt: 0 }
 }
 
+/** `lineage` is missing in operations of versions that kept none: what such an operation has done is not changed. */
+export interface NoteOptions { readonly lossy?: boolean; readonly lineage?: true | undefined }
+
 /** REQUIRES: the epoch has been raised. */
-export function noteStart(draft: Draft, incarnation: string, { lossy = false } = {}): void {
+export function noteStart(draft: Draft, incarnation: string, { lossy = false, lineage }: NoteOptions = {}): void {
   const { epoch, appliedSeq } = draft.counters
   const { last, rebuilt, ...rest } = startsOf(draft)
-  draft.put('meta', startsKey, encodeValue({ ...rest, last: [...last, { epoch, incarnation, seq: appliedSeq + 1 }].slice(-keptMax), rebuilt: lossy ? epoch : rebuilt }))
+  const start: Start = { epoch, incarnation, seq: appliedSeq + 1 }
+  let cut = false
+  if (lineage) {
+    // Starts that versions without a lineage have made.
+    const from = latestOf(draft)
+    for (const each of [...last, start]) if (each.epoch > from) cut = noteAncestor(draft, each) || cut
+  }
+  draft.put('meta', startsKey, encodeValue({ ...rest, ...cut && { cut }, last: [...last, start].slice(-keptMax), rebuilt: lossy ? epoch : rebuilt }))
 }
 
 /** The result is the epoch. */
-export const started = mutation<{ incarnation: string; nowMs: number }, number>({
+export const started = mutation<{ incarnation: string; nowMs: number; lineage?: true | undefined }, number>({
   kind: 'journal.started',
-  mutate(draft, { incarnation }) {
+  mutate(draft, { incarnation, lineage }) {
     const epoch = ++draft.counters.epoch
-    noteStart(draft, incarnation)
+    noteStart(draft, incarnation, { lineage })
     return epoch
   },
 })

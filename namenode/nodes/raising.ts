@@ -44,7 +44,7 @@ export class Raising {
   async #submit(): Promise<void> {
     const { world: { random, clock }, journal } = this.#options
     try {
-      await journal.submit(started, { incarnation: random.id().slice(0, 16), nowMs: Math.floor(clock.now()) })
+      await journal.submit(started, { incarnation: random.id().slice(0, 16), nowMs: Math.floor(clock.now()), lineage: true })
       this.#done = true
       this.#refused = undefined
     } catch (error) {

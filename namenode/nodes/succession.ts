@@ -1,6 +1,8 @@
 // Is this namenode the last one of its cluster? Each start raises the epoch, durably, before anything is changed, and datanodes tell
 // what they have seen when they register. A namenode that finds itself behind them (its directory is an old copy, or one of two
-// copies that were both started) stays in safe mode for good, changes nothing, gives out no ids, and takes no datanode in.
+// copies that were both started) stays in safe mode for good, changes nothing, gives out no ids, and takes no datanode in. It leaves
+// a note of it (backup/seen.ts). While the note is there, the next processes of the directory serve nothing and do not raise the
+// epoch; it goes when the directory's own history has what was seen.
 //
 // Until that is decided it is in doubt: what is there can be read, and nothing is changed. The doubt ends, and jobs go on, when
 //   the epoch has been raised (a full disk is tried again until there is room), and
@@ -8,7 +10,7 @@
 //   have registered; or any other has, and the known ones have had the time in which they would have been dead; or an operator says
 //   so; or no datanode is known.
 // A datanode that was switched off in an earlier epoch, or has heard only of namenodes that stayed in doubt, cannot tell whether
-// another copy was in use since.
+// another copy was in use since; one that has seen a namenode of which no start is noted any more cannot tell anything at all.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { NodeId } from '../../src/base/ids.ts'
@@ -18,6 +20,7 @@ import { whyBehind, type Command, type Seen } from '../../src/protocol/position.
 import { dropSeen, noteSeen, seenIn } from '../backup/seen.ts'
 import type { LocalJournal } from '../journal/local.ts'
 import { becameSure, startsOf, type Starts } from '../journal/starts.ts'
+import { evidenceOf } from './evidence.ts'
 import { Raising } from './raising.ts'
 
 export interface SuccessionOptions {
@@ -25,6 +28,8 @@ export interface SuccessionOptions {
   readonly journal: Pick<LocalJournal, 'view' | 'submit' | 'full'>
   /** The namenode's directory. */
   readonly dir: string
+  /** What a datanode remembers whose directory lies beside it, so that it can be asked before it registers. */
+  readonly beside?: Seen | undefined
   /** Datanodes that have registered with an earlier process, and are not decommissioned. */
   readonly knownNodes: readonly NodeId[]
   /** Time in which this process ran: what others sent while it stood still lies unread. */
@@ -41,6 +46,31 @@ interface Past {
   readonly nextBlock: number
   /** A datanode that has seen this epoch has heard of the last namenode that changed anything; undefined: any that has seen a namenode has. */
   readonly sureEpoch: number | undefined
+}
+
+type BeginOptions = Pick<SuccessionOptions, 'world' | 'journal' | 'dir' | 'beside'>
+
+const unshown = ({ epoch }: Seen): string => `its history does not show the namenode of epoch ${epoch}`
+
+interface Refuted { readonly why: string; readonly seen: Seen }
+
+/** What datanodes have told an earlier process of this directory, which may have been exchanged since: then the note goes. */
+async function notedIn({ world: { disk, log }, journal: { view }, dir }: BeginOptions): Promise<Refuted | undefined> {
+  const seen = await seenIn(disk, dir)
+  if (!seen) return undefined
+  const { verdict, why } = evidenceOf(view, seen, view.counters.nextBlock)
+  if (verdict !== 'own') return { why: `${why ?? unshown(seen)}, as datanodes told a process before this one`, seen }
+  log.info('this namenode has caught up with what its datanodes had seen', { ...seen })
+  await dropSeen(disk, dir)
+  return undefined
+}
+
+function besideOf({ journal: { view }, beside }: BeginOptions): Refuted | undefined {
+  // A new cluster: the datanode is of another one, and says so.
+  if (!beside || (view.counters.epoch <= 1 && startsOf(view).last.length === 0)) return undefined
+  const { verdict, why } = evidenceOf(view, beside, view.counters.nextBlock)
+  if (verdict === 'behind' || verdict === 'unknown') return { why: `${why ?? unshown(beside)}, as the datanode beside it has seen`, seen: beside }
+  return undefined
 }
 
 function pastOf(view: SuccessionOptions['journal']['view']): Past {
@@ -64,20 +94,27 @@ export class Succession {
   #others = false
   /** Known datanodes that have not registered. */
   readonly #missing: Set<NodeId>
+  /** Datanodes that were refused, because they have seen a namenode of which there is no record. */
+  readonly #strange = new Set<NodeId>()
   #sure = false
   /** That it is sure is in the journal. */
   #journalled = false
   #looking: Promise<void> | undefined
 
-  /** Raises the epoch. Throws what the journal says, unless that is only that its disk takes nothing now. */
-  static async begin(options: Pick<SuccessionOptions, 'world' | 'journal'>): Promise<(rest: Omit<SuccessionOptions, 'world' | 'journal'>) => Promise<Succession>> {
+  /** Raises the epoch, unless it is known to be behind already. Throws what the journal says, unless that is only that its disk takes nothing now. */
+  static async begin(options: BeginOptions): Promise<(rest: Omit<SuccessionOptions, keyof BeginOptions>) => Promise<Succession>> {
     const past = pastOf(options.journal.view)
+    const noted = await notedIn(options)
+    const refuted = noted ?? besideOf(options)
     const raising = new Raising(options)
-    await raising.work()
+    if (!refuted) await raising.work()
     if (raising.refused) options.world.log.warn('the epoch cannot be raised, because the disk takes nothing; what is there can be read, and nothing is changed before it has been raised', { error: raising.refused })
     return async rest => {
       const succession = new Succession({ ...options, ...rest }, raising, past)
-      await succession.#remember()
+      if (refuted) {
+        succession.#noted = noted?.seen
+        await succession.#fallBehind(refuted.why, refuted.seen)
+      }
       return succession
     }
   }
@@ -108,7 +145,8 @@ export class Succession {
     if (this.#raising.refused) return this.#raising.refused
     if (this.#met || this.#missing.size === 0 || (this.#others && awake.mono() - this.#startMs >= nodeDeadMs)) return undefined
     const there = known - this.#missing.size
-    const why = there > 0 ? `of the ${known} datanodes that this namenode knows, ${there} ${there === 1 ? 'has' : 'have'} registered since it started, and none that was there in epoch ${this.#past.sureEpoch ?? 0}, the last one in which it changed anything`
+    const why = this.#strange.size > 0 ? `datanodes (${[...this.#strange].join(', ')}) have seen a namenode of which this one has no record`
+      : there > 0 ? `of the ${known} datanodes that this namenode knows, ${there} ${there === 1 ? 'has' : 'have'} registered since it started, and none that was there in epoch ${this.#past.sureEpoch ?? 0}, the last one in which it changed anything`
       : known === 1 ? 'the datanode that this namenode knows has not registered since it started' : `none of the ${known} datanodes that this namenode knows has registered since it started`
     return new GristmillError('SAFE_MODE', `${why}, so that it cannot tell whether its directory is an old copy: what is there can be read, and nothing be changed. ` +
       'It ends when a datanode that was there last registers, or all do; if they will not, say `gristmill safemode leave`')
@@ -155,13 +193,19 @@ export class Succession {
    * than this namenode can know.
    */
   async meet(node: NodeId, seen: Seen | undefined): Promise<void> {
-    const why = seen && this.#why(seen)
+    const { verdict, why: missed } = seen ? evidenceOf(this.#options.journal.view, seen, this.#past.nextBlock) : { verdict: 'silent' as const }
+    const why = (seen && whyBehind(this.command, seen)) ?? missed
     if (why !== undefined) {
       await this.#fallBehind(`${why}, as the datanode ${node} has seen`, seen!)
       throw new GristmillError('STALE_EPOCH', this.#behind!.message, { details: { epoch: this.command.epoch, highest: seen!.epoch } })
     }
     // Nothing comes of a datanode that has not seen anything yet, either: this namenode can do nothing with it.
     if (this.#behind) throw new GristmillError('STALE_EPOCH', this.#behind.message)
+    if (verdict === 'unknown' && !this.#sure) {
+      // It would take this epoch for its own, and with it what it could still tell of another copy would be gone.
+      this.#strange.add(node)
+      throw this.unsure!
+    }
     const { sureEpoch } = this.#past
     if (seen && seen.epoch > 0 && (sureEpoch === undefined || seen.epoch === sureEpoch)) this.#met = true
     this.#others = true
@@ -169,18 +213,6 @@ export class Succession {
     if (this.#sure) return
     // Before its attempts are heard of. What fails is tried again by a chore; the datanode is no reason for it.
     await this.look().catch((error: unknown) => this.#options.world.log.warn('what ran before could not be taken over yet; it is tried again', { error: asError(error) }))
-  }
-
-  /** What datanodes have told an earlier process of this directory, which may have been exchanged since. */
-  async #remember(): Promise<void> {
-    const { world: { disk, log }, dir } = this.#options
-    const seen = await seenIn(disk, dir)
-    if (!seen) return
-    const why = this.#why(seen)
-    if (why === undefined) {
-      log.info('this namenode has caught up with what its datanodes had seen', { ...seen })
-      await dropSeen(disk, dir)
-    } else await this.#fallBehind(`${why}, as datanodes told the process before this one`, seen)
   }
 
   async #fallBehind(why: string, seen: Seen): Promise<void> {
@@ -198,20 +230,5 @@ export class Succession {
     } catch (error) {
       log.warn('what the datanodes have seen cannot be noted; it is heard again at the next start', { error: asError(error) })
     }
-  }
-
-  #why(seen: Seen): string | undefined {
-    const { command } = this
-    const why = whyBehind(command, seen)
-    if (why !== undefined || !command.at) return why
-    const { incarnation, seq, rebuilt } = command.at
-    if (seen.epoch === command.epoch) return seen.incarnation === incarnation && seen.seq > seq ? `it holds operation ${seq}, and operation ${seen.seq} has happened` : undefined
-    if (seen.epoch < rebuilt) return undefined
-    if (seen.nextBlock > this.#past.nextBlock) return `it began with block ids from ${this.#past.nextBlock} on, and ids up to ${seen.nextBlock - 1} had been given out`
-    const { last } = this.#starts
-    if (seen.incarnation === undefined || seen.epoch < (last[0]?.epoch ?? 0)) return undefined
-    const past = last.find(({ epoch }) => epoch === seen.epoch)
-    if (past?.incarnation === seen.incarnation) return undefined
-    return `the namenode of epoch ${seen.epoch} was ${past ? `incarnation ${seen.incarnation} and not ${past.incarnation}` : 'none of its own past'}: two were started from copies of one directory`
   }
 }

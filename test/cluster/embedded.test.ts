@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -159,6 +159,30 @@ test('a datanode that cannot start is told to every call that needs it, and is s
   await rename(join(dir, 'away'), join(dir, 'datanode'))
   await second.mkdir('/b')
   expect(await second.readFile('/a', 'utf8')).toBe('x')
+})
+
+test('an old copy of the namenode\'s directory answers nothing about files, from the first command on, and the right one does when it is back', async () => {
+  const dir = join(home, 'embedded')
+  const [namenode, right] = [join(dir, 'namenode'), join(home, 'right')]
+  {
+    await using first = await open(dir)
+    await first.writeFile('/a', 'x')
+  }
+  await cp(namenode, join(home, 'copy'), { recursive: true })
+  {
+    await using second = await open(dir)
+    await second.writeFile('/b', 'x')
+  }
+  await rename(namenode, right)
+  await rename(join(home, 'copy'), namenode)
+  const refused = { code: 75, stdout: '', stderr: expect.stringContaining(`namenode recover --dir ${namenode}`) }
+  // Neither listing names, which needs no datanode, nor writing, which does, nor the same again.
+  for (const words of [['ls', '/'], ['put', '-', '/c'], ['ls', '/'], ['safemode', 'leave']]) expect(await run(words, env, 'x'), words.join(' ')).toMatchObject(refused)
+  expect(await run(['safemode'], env)).toMatchObject({ code: 0, stdout: expect.stringContaining('behind its cluster') })
+  await rm(namenode, { recursive: true })
+  await rename(right, namenode)
+  expect(await run(['ls', '/'], env)).toEqual({ code: 0, stdout: 'a\nb\n', stderr: '' })
+  expect(await run(['put', '-', '/c'], env, 'x')).toMatchObject({ code: 0 })
 })
 
 test('one process may open the same directory twice, and close one of them', async () => {

@@ -251,8 +251,8 @@ test('time in which the namenode stood still is none in which the known datanode
   const { journal, clock, disk } = await openBench()
   const awake = new AwakeClock(clock, { nodeStaleMs: 2_500 })
   let sure = 0
-  const succession = await (await Succession.begin({ journal, world: { ...world, clock, disk } }))({
-    dir: '/nn', awake, knownNodes: [nodeId('n1'), nodeId('n2')], nodeDeadMs: 9_500, onBehind: () => {}, onSure: async () => { sure++ },
+  const succession = await (await Succession.begin({ dir: '/nn', journal, world: { ...world, clock, disk } }))({
+    awake, knownNodes: [nodeId('n1'), nodeId('n2')], nodeDeadMs: 9_500, onBehind: () => {}, onSure: async () => { sure++ },
   })
   await succession.meet(nodeId('n3'), nothingSeen)
   clock.pass(20_000) // the monotonic clock runs on, and nothing looks at it

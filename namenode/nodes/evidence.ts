@@ -1,0 +1,51 @@
+// Compares what a datanode has seen of its cluster with the history that a namenode's directory holds. Pure.
+
+import type { Seen } from '../../src/protocol/position.ts'
+import { ancestorOf, earliestOf, endSeqOf, sumOf } from '../journal/lineage.ts'
+import { startsOf } from '../journal/starts.ts'
+import type { View } from '../journal/view.ts'
+
+/**
+ * `own`: the namenode that it has seen is this one, or a process before it on this directory, and has done nothing that is missing here.
+ * `behind`: the directory is an old copy, or one of two copies that were both started.
+ * `unknown`: that namenode's start is not among those that are noted, and could have been another copy's.
+ * `silent`: nothing speaks against this directory, and nothing for it.
+ */
+export type Verdict = 'own' | 'behind' | 'unknown' | 'silent'
+
+export interface Evidence {
+  readonly verdict: Verdict
+  /** Of `behind`: what is missing here. */
+  readonly why?: string
+}
+
+const behind = (why: string): Evidence => ({ verdict: 'behind', why })
+
+/** `nextBlock`: of the state before this process changed anything. */
+export function evidenceOf(view: Pick<View, 'counters' | 'get' | 'range'>, seen: Seen, nextBlock: number): Evidence {
+  const { epoch, appliedSeq } = view.counters
+  const { last, rebuilt, cut = false } = startsOf(view)
+  if (seen.epoch > epoch) return behind(`it holds epoch ${epoch}, and epoch ${seen.epoch} has begun`)
+  // An operator has said that what was seen before is given up.
+  if (seen.epoch < rebuilt) return { verdict: seen.epoch > 0 ? 'own' : 'silent' }
+  const nextOwn = seen.epoch < epoch ? nextBlock : view.counters.nextBlock
+  if (seen.nextBlock > nextOwn) return behind(`it began with block ids from ${nextOwn} on, and ids up to ${seen.nextBlock - 1} had been given out`)
+  const { incarnation } = seen
+  if (incarnation === undefined) return { verdict: 'silent' }
+
+  const named = last.find(start => start.epoch === seen.epoch)
+  const ancestor = ancestorOf(view, seen.epoch) ?? (named && { sum: sumOf(named.incarnation) })
+  if (ancestor && ancestor.sum !== sumOf(incarnation)) {
+    return behind(`the namenode of epoch ${seen.epoch} was incarnation ${incarnation}${named ? ` and not ${named.incarnation}` : ', and not one of its own past'}: two were started from copies of one directory`)
+  }
+  if (ancestor) {
+    const endSeq = endSeqOf(view, seen.epoch) ?? last.find(start => start.epoch > seen.epoch)?.seq
+    const lastSeq = endSeq === undefined ? appliedSeq : endSeq - 1
+    if (seen.seq > lastSeq) return behind(`of epoch ${seen.epoch} it holds the operations up to ${lastSeq}, and operation ${seen.seq} has happened`)
+    return { verdict: 'own' }
+  }
+  if (last[0] && seen.epoch >= last[0].epoch) return behind(`the namenode of epoch ${seen.epoch} was none of its own past: two were started from copies of one directory`)
+  // Before the first start that is noted nothing has been copied by any version that notes them.
+  const earliest = earliestOf(view)
+  return { verdict: !cut && (earliest === undefined || seen.epoch < earliest) ? 'silent' : 'unknown' }
+}
