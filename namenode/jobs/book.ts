@@ -91,6 +91,11 @@ export class JournalBook implements Book {
 
   resume(job: JobId): Promise<number> { return this.#journal.submit(resumeJob, { job }) }
 
+  async giveUp(job: JobId, status: JobStatus): Promise<void> {
+    await this.#journal.submit(finishJob, { job, status })
+    this.#changed(job)
+  }
+
   async commit(job: JobId, record: TaskRecord): Promise<Failure | undefined> {
     return this.#refusable(() => {
       this.#failpoints.pass('task.commit.before')

@@ -4,14 +4,15 @@
 // INVARIANT: an event is never fed while another is being worked on; effects of one are all carried out before the next.
 
 import { unreachable } from '../../src/base/assert.ts'
-import { asError } from '../../src/base/errors.ts'
+import { asError, GristmillError } from '../../src/base/errors.ts'
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Failure } from '../../src/protocol/fields.ts'
 import type { TaskFinished } from '../../src/protocol/task.ts'
-import type { Effect, Event } from './event.ts'
+import type { Effect, Event, JobFacts } from './event.ts'
 import { Machine } from './machine.ts'
 import { placesOf } from './places.ts'
+import type { TaskRecord } from './record.ts'
 import type { Outputs } from './reserve.ts'
 import type { Rooms } from './rooms.ts'
 import { Watchers } from './watch.ts'
@@ -47,17 +48,39 @@ export class Engine {
 
   get outputs(): Outputs { return this.#outputs }
 
-  /** Takes over the jobs that were running when the last namenode ended; once more after a failure. Nothing starts before `feed({ kind: 'opened' })`. */
+  /**
+   * Takes over the jobs that were running when the last namenode ended; once more after a failure. Nothing starts before
+   * `feed({ kind: 'opened' })`. One that cannot be taken over ends, and is no reason for the others not to go on.
+   */
   async start(): Promise<void> {
     const { book } = this.#rooms
     for (const job of book.running()) {
       if (this.machine.jobs.has(job)) continue
-      const head = book.head(job)!
-      const spec = await book.whole(book.spec(job)!)
+      const facts = await this.#read(job)
+      if (!facts) continue
       const term = await book.resume(job)
-      this.feed({ kind: 'resumed', job, user: head.user, spec, submittedMs: head.submittedMs, places: await placesOf(spec, this.#rooms), term, tasks: [...book.tasks(job)] })
+      this.feed({ kind: 'resumed', term, ...facts })
     }
     this.#tick()
+  }
+
+  /** All that there is of a job that runs; undefined if that is not enough to go on with it: then it has ended. Throws what the journal says. */
+  async #read(job: JobId): Promise<JobFacts & { readonly tasks: readonly TaskRecord[] } | undefined> {
+    const { book, clock, log } = this.#rooms
+    const { user, submittedMs, status } = book.head(job)!
+    try {
+      const stored = book.spec(job)
+      if (!stored) throw new GristmillError('CORRUPT', `what job ${job} has to do is not in the store`, { details: { job } })
+      const spec = await book.whole(stored)
+      return { job, user, spec, submittedMs, places: await placesOf(spec, this.#rooms), tasks: [...book.tasks(job)] }
+    } catch (thrown) {
+      const error = asError(thrown)
+      log.error('a job cannot be taken over, and has failed', { job, error })
+      const failure = { code: error.code, message: `the namenode was started again and could not go on with the job: ${error.message}` }
+      await book.giveUp(job, { ...status, state: 'failed', version: status.version + 1, finishedMs: Math.floor(clock.now()), failure })
+      this.watchers.changed(job, true)
+      return undefined
+    }
   }
 
   stop(): void {
@@ -124,20 +147,22 @@ export class Engine {
 
   /** Tasks that wait are told where their input is now. */
   placesChanged(): Promise<void> {
-    return this.#looked = this.#looked.then(() => this.#look()).catch((error: unknown) => {
-      if (!this.#stopped) this.#rooms.log.error('tasks could not be told where their input lies', { error: asError(error) })
-    })
+    return this.#looked = this.#looked.then(() => this.#look())
   }
 
   async #look(): Promise<void> {
-    const { clock } = this.#rooms
+    const { clock, log } = this.#rooms
     const before = clock.mono()
     for (const job of [...this.machine.jobs.values()]) {
       if (this.#stopped) return
       if (!job.stages.some(stage => stage.places && stage.waiting > 0)) continue
-      const found = await placesOf(job.spec, this.#rooms)
-      if (this.machine.jobs.get(job.id) !== job) continue
-      for (const [stage, places] of found.entries()) if (places) this.feed({ kind: 'placed', job: job.id, stage, places })
+      try {
+        const found = await placesOf(job.spec, this.#rooms)
+        if (this.machine.jobs.get(job.id) !== job) continue
+        for (const [stage, places] of found.entries()) if (places) this.feed({ kind: 'placed', job: job.id, stage, places })
+      } catch (error) {
+        if (!this.#stopped) log.error('the tasks of a job could not be told where their input lies', { job: job.id, error: asError(error) })
+      }
     }
     this.#lookMs = clock.mono() - before
   }

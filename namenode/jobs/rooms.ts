@@ -70,6 +70,8 @@ export interface Book {
   hasAnswer(requestId: RequestId): boolean
   /** A running job is taken over by this life of the namenode; returns how many lives it has seen. */
   resume(job: JobId): Promise<number>
+  /** A running job that cannot be taken over ends. Throws what the journal says, also that its disk is full. */
+  giveUp(job: JobId, status: JobStatus): Promise<void>
   /** The failure if the task's output is not where it should be. */
   commit(job: JobId, record: TaskRecord): Promise<Failure | undefined>
   lose(job: JobId, attempt: AttemptId): Promise<void>

@@ -43,6 +43,8 @@ export class MemoryBook implements Book {
     return kept.record.term
   }
 
+  async giveUp(job: JobId, status: JobRecord['status']): Promise<void> { await this.finish(job, status, undefined) }
+
   async commit(job: JobId, record: TaskRecord): Promise<undefined> {
     this.jobs.get(job)!.tasks.set(`${record.stage}.${record.task}`, record)
     await turn()
