@@ -5,9 +5,9 @@ import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import { asBuffer, type Dialect } from './boundary.ts'
 import { csvRowOffset, parseCsv, wholeRows } from './csv.ts'
-import { isSeparatorRow } from './fit.ts'
 import { recordError, type Batch, type InputOptions, type ReadCounters, type RecordRange } from './format.ts'
 import type { Chunk } from './range.ts'
+import { saidBy } from './separator.ts'
 import type { TextEncoding } from './sniff.ts'
 import { decode, markBytes } from './utf8.ts'
 
@@ -18,8 +18,10 @@ import { decode, markBytes } from './utf8.ts'
 export function parseCsvHeader(bytes: Uint8Array, { path, isAll, encoding, ...dialect }: Dialect & { path: string; isAll: boolean; encoding?: TextEncoding | undefined }): string[] | undefined {
   const head = asBuffer(bytes).subarray(markBytes(asBuffer(bytes)))
   let header: string[] | undefined
+  let said = saidBy(head) !== undefined
   parseCsv(head.toString(encoding === 'latin1' ? 'latin1' : 'utf8', 0, wholeRows(head, dialect, isAll)), dialect, (fields, fault) => {
-    if (header || isSeparatorRow(fields, dialect.delimiter ?? ',')) return
+    if (header) return
+    if (said) { said = false; return }
     if (fault) throw recordError(`the header row is not CSV: ${fault}`, { path, offset: 0 })
     header = checkHeader(fields, path)
   })
@@ -71,11 +73,13 @@ export class RowReader {
     let ordinals: number[] | undefined
     const skip = () => { ordinals ??= values.map((_, index) => index) }
     const text = decode(chunk, this.#range.path, this.#options, this.#counters)
+    let said = this.#atFileStart && saidBy(chunk.bytes) !== undefined
+    this.#atFileStart = false
     parseCsv(text, this.#dialect, (fields, fault) => {
       const row = ordinal++
-      if (this.#atFileStart) {
-        this.#atFileStart = false
-        if (isSeparatorRow(fields, this.#dialect.delimiter)) return skip()
+      if (said) {
+        said = false
+        return skip()
       }
       if (this.#named && !this.#header) {
         if (fault) throw this.#fault(chunk, row, fault)

@@ -4,6 +4,7 @@
 //   jsonl  {"key":…,"value":…}; the value alone where the key is null.
 //   csv    a row of the key (unless null) and the value: an object's fields under their names, an array's items, or itself.
 //          Quoted where a reader would need it. The first row names the columns, which are declared or decided by the first record.
+//          Names that readers would take for each other, or for none, are refused.
 //          Without that row objects need declared columns: the first records of two parts may have their fields in another order.
 //
 // A record is one line whatever it holds, as long as readers can tell: text refuses nothing and escapes nothing, so a string
@@ -14,9 +15,12 @@ import { GristmillError } from '../base/errors.ts'
 import { delimiterCode } from './format.ts'
 import { base64, checkArray, checkFields, jsonText, Unwritable } from './jsontext.ts'
 import { Piece } from './piece.ts'
+import { saidBy } from './separator.ts'
 
 const tab = 9
 const newline = 10
+/** At the start of a file readers take it for a byte order mark, which is no part of a record. */
+const mark = '\ufeff'
 
 export type OutputFormat = 'text' | 'jsonl' | 'csv'
 
@@ -63,6 +67,9 @@ class TextWriter implements RecordWriter {
     const piece = this.#piece
     const before = piece.length
     try {
+      // Readers take one away.
+      const first = key ?? value
+      if (this.records === 0 && typeof first === 'string' && first.startsWith(mark)) piece.text(mark)
       if (key !== null && key !== undefined) {
         this.#put(key)
         piece.byte(tab)
@@ -149,7 +156,7 @@ class CsvWriter implements RecordWriter {
 
   constructor(options: OutputOptions) {
     this.#delimiter = String.fromCharCode(delimiterCode(options.delimiter))
-    this.#needsQuotes = new RegExp(`["\\n\\r\\x${this.#delimiter.charCodeAt(0).toString(16).padStart(2, '0')}]`)
+    this.#needsQuotes = new RegExp(`^${mark}|["\\n\\r\\x${this.#delimiter.charCodeAt(0).toString(16).padStart(2, '0')}]`)
     this.#header = options.header !== false
     this.#columns = options.columns
   }
@@ -174,8 +181,8 @@ class CsvWriter implements RecordWriter {
     if (keyed) cells.unshift(key)
     if (keyed !== shape.keyed || (object !== undefined) !== (shape.names !== undefined) || cells.length !== shape.width) throw this.#otherShape(cells.length, shape.width)
     if (object) for (const name of Object.keys(object)) if (!shape.names!.includes(name)) throw this.#otherField(name)
-    const row = this.#row(cells)
-    if (this.records === 0 && this.#header) this.#piece.text(this.#row(this.#titles(shape)))
+    const row = this.#row(cells, this.records === 0 && !this.#header)
+    if (this.records === 0 && this.#header) this.#piece.text(this.#row(this.#titles(shape), true))
     this.#shape = shape
     this.#piece.text(row)
     this.records++
@@ -196,16 +203,28 @@ class CsvWriter implements RecordWriter {
   #titles({ keyed, names, width }: Shape): string[] {
     const own = width - (keyed ? 1 : 0)
     const titles = this.#columns ? [...this.#columns] : names ? [...names] : own === 1 ? ['value'] : Array.from({ length: own }, (_, i) => `value${i + 1}`)
-    return keyed ? ['key', ...titles] : titles
+    if (keyed) titles.unshift('key')
+    for (const [index, title] of titles.entries()) {
+      if (title === '' || title === '__proto__') throw new GristmillError('EINVAL', `a CSV column cannot be named ${JSON.stringify(title)}, because it would be read under another name; rename the field, or write jsonl`)
+      if (titles.indexOf(title) === index) continue
+      const whose = keyed && title === 'key' ? 'two CSV columns would be named "key": the key\'s, and that of the value\'s field; emit null as the key' : `two CSV columns would be named ${JSON.stringify(title)}; declare each once`
+      throw new GristmillError('EINVAL', `${whose}, rename the field, or write jsonl`)
+    }
+    return titles
   }
 
-  #row(cells: readonly unknown[]): string {
+  /** `first`: nothing stands before it in the file. */
+  #row(cells: readonly unknown[], first = false): string {
     let row = ''
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i]
       const text = cell === null || cell === undefined ? '' : typeof cell === 'number' ? `${cell}` : plainText(cell)
       if (i > 0) row += this.#delimiter
       row += this.#needsQuotes.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+    }
+    if (first && saidBy(Buffer.from(`${row}\n`)) !== undefined) {
+      if (cells.length === 1) throw new GristmillError('EINVAL', `the first row of CSV would be ${row}, which readers take for the line that names the separator; write jsonl, or rename it`)
+      row = row.replace(/^sep=/i, '"$&"')
     }
     // A row of one empty field would be a blank line, which is no row.
     return row === '' ? '""\n' : `${row}\n`

@@ -58,6 +58,42 @@ describe('output', () => {
     }
   })
 
+  const back = async (options: OutputOptions, pairs: ReadonlyArray<readonly [unknown, unknown]>) =>
+    (await readAll([rangeOf(Buffer.from(written(options, pairs)), { delimiter: options.delimiter ?? ',' }, dice(1), 4)], { format: options.format === 'text' ? 'lines' : options.format, ...options.header === false && { header: false } })).map(({ value }) => value)
+
+  test('what begins with a character that is a byte order mark elsewhere keeps it, at the start of a file too', async () => {
+    const marked = '\ufeffname'
+    for (const header of [true, false]) {
+      expect(await back({ format: 'csv', header }, [[null, [marked, 1]], [null, [marked, 2]]])).toEqual(header ? [{ value1: marked, value2: '1' }, { value1: marked, value2: '2' }] : [[marked, '1'], [marked, '2']])
+    }
+    expect(await back({ format: 'csv' }, [[null, { [marked]: 1 }]])).toEqual([{ [marked]: '1' }])
+    expect(await back({ format: 'text' }, [[null, marked], [marked, 1]])).toEqual([marked, `${marked}\t1`])
+    expect(await back({ format: 'text' }, [[marked, 1]])).toEqual([`${marked}\t1`])
+    expect(await back({ format: 'jsonl' }, [[null, marked]])).toEqual([marked])
+  })
+
+  test.each<[string, unknown, unknown, OutputOptions, RegExp]>([
+    ['a field named like the key\'s column', 'k', { key: 1 }, { format: 'csv' }, /two CSV columns would be named "key".* emit null as the key, rename the field, or write jsonl/],
+    ['the same, declared', 'k', { key: 1 }, { format: 'csv', columns: ['key'] }, /two CSV columns would be named "key"/],
+    ['a column declared twice', null, [1, 2], { format: 'csv', columns: ['a', 'a'] }, /two CSV columns would be named "a"; declare each once/],
+    ['a field without a name', null, { '': 1 }, { format: 'csv' }, /cannot be named "".* rename the field/],
+    ['a field that no object can have', null, JSON.parse('{"__proto__":1}'), { format: 'csv' }, /cannot be named "__proto__"/],
+    ['a name that reads as the line for the separator', null, { 'sep=;': 1 }, { format: 'csv' }, /would be sep=;, which readers take for the line that names the separator/],
+    ['such a cell', null, 'sep=,', { format: 'csv', header: false }, /would be "sep=,", which readers take/],
+  ])('CSV that could not be read back is refused with its first record: %s', (_, key, value, options, message) => {
+    const writer = createWriter(options)
+    expect(() => writer.write(key, value)).toThrow(message)
+    expect([writer.records, writer.take().length]).toEqual([0, 0])
+  })
+
+  test('names that no header says, and cells that look like the line for the separator, come back', async () => {
+    expect(await back({ format: 'csv', header: false, columns: ['key'] }, [['k', { key: 1 }]])).toEqual([['k', '1']])
+    for (const delimiter of [',', ';']) {
+      expect(await back({ format: 'csv', header: false, delimiter }, [[null, ['sep=', '']], [null, ['SEP=', '']]])).toEqual([['sep=', ''], ['SEP=', '']])
+      expect(await back({ format: 'csv', delimiter }, [[null, { 'sep=': 1, 'b': 2 }]])).toEqual([{ 'sep=': '1', 'b': '2' }])
+    }
+  })
+
   test('CSV columns are named after what the first record is made of', () => {
     expect(written({ format: 'csv' }, [['a', 1], ['b', null]])).toBe('key,value\na,1\nb,\n')
     expect(written({ format: 'csv' }, [[null, [1, 'x']]])).toBe('value1,value2\n1,x\n')
