@@ -10,15 +10,17 @@
 
 import { GristmillError } from '../base/errors.ts'
 import type { Dialect } from './boundary.ts'
-import { fitOf, fitsLater, straysOf, type Fit, type Sample } from './fit.ts'
+import { cutsMost, fitOf, fitsLater, straysOf, type Fit, type Sample } from './fit.ts'
+import { saidBy } from './separator.ts'
 
 const candidates = [',', ';', '\t', '|']
-const separatorLine = /^"?sep=([^\r\n"])"?(?:\r\n|\r|\n|$)/i
 
 export interface Head extends Sample {
   readonly path: string
   /** false: the first row is a row like others. */
   readonly header?: boolean | undefined
+  /** Any reader will rely on what is found: with a header or without. */
+  readonly forAll?: boolean | undefined
 }
 
 export interface Told {
@@ -63,12 +65,6 @@ export function examine(head: Head, told: Told = {}): Found | Doubt {
   return 'doubt' in found ? found : { ...found, rowEnd }
 }
 
-/** The separator that the file's first line names. */
-export function saidBy(bytes: Buffer): string | undefined {
-  const said = separatorLine.exec(bytes.toString('latin1', 0, 12))?.[1]
-  return said !== undefined && said.charCodeAt(0) > 0 && said.charCodeAt(0) < 128 ? said : undefined
-}
-
 function judge(head: Head, fits: readonly Fit[]): { delimiter: string; sure: boolean } | Doubt {
   const grade = Math.max(...fits.map(fit => fit.grade))
   const best = fits.filter(fit => fit.grade === grade)
@@ -79,20 +75,36 @@ function judge(head: Head, fits: readonly Fit[]): { delimiter: string; sure: boo
   }
   const tidy = best.length > 1 ? best.filter(fit => straysOf(head, fit.dialect).quotes === 0) : best
   const one = tidy.length === 1 ? tidy[0]! : undefined
-  if (one && grade > 1) return { delimiter: one.dialect.delimiter, sure: true }
+  if (one && grade > 1) {
+    const rivals = raggedRivals(head, one, fits)
+    return rivals.length === 0 ? { delimiter: one.dialect.delimiter, sure: true } : unclear([one, ...rivals])
+  }
   // A bad row is told of where the header says how many fields it must have; arrays may have any number.
-  const rivals = one ? fits.filter(fit => fit !== one && (head.header === false ? fit.cuts : fitsLater(fit))) : []
+  const rivals = one ? fits.filter(fit => fit !== one && (head.header === false ? fit.cuts > 0 : fitsLater(fit))) : []
   if (one && rivals.length === 0) return { delimiter: one.dialect.delimiter, sure: false }
   // No rows but the header: nothing could be cut wrongly.
   if (head.isAll && head.header !== false && best[0]!.rows === 1) return { delimiter: best[0]!.dialect.delimiter, sure: false }
   return unclear(one ? [one, ...rivals] : tidy.length > 1 ? tidy : best)
 }
 
+/**
+ * Other separators that cut most rows, into as many fields as it comes: without a header rows may have any number, so the separator that gives
+ * all of them the same one (the comma of `04:20:11,123|INFO|started`) is not proven by that. One that leaves more quotes out of place is no rival.
+ */
+function raggedRivals(head: Head, one: Fit, fits: readonly Fit[]): Fit[] {
+  if (head.header !== false && !head.forAll) return []
+  const rivals = fits.filter(fit => fit !== one && cutsMost(fit) && !(head.forAll && fit.width < 2 && one.named))
+  if (rivals.length === 0) return rivals
+  const own = straysOf(head, one.dialect).quotes
+  return rivals.filter(fit => straysOf(head, fit.dialect).quotes <= own)
+}
+
 const unclear = (fits: readonly Fit[]): Doubt => ({
   doubt: `does not show in its first rows what separates its fields: ${fits.map(evidence).join(', ')}. Say it: delimiter: ${shown(fits.at(-1)!.dialect.delimiter)} in the program's input, or --delimiter of run or put${fits.some(fit => fit.width === 1) ? '; "," if it has one column. A title above the header has to be removed' : ''}`,
 })
 
-function evidence({ dialect, width, alike, rows, later }: Fit): string {
+function evidence({ dialect, width, alike, rows, later, cuts }: Fit): string {
+  if (width > 1 && cuts > alike) return `${shown(dialect.delimiter)} cuts the first row into ${width} fields, and ${cuts} of ${rows} rows into two or more`
   if (width < 2 && later.rows > 0) return `${shown(dialect.delimiter)} cuts ${later.rows} of ${rows} rows into ${later.width} fields, and not the first one`
   return `${shown(dialect.delimiter)} cuts ${width < 2 ? `${alike} of ${rows} rows into 1 field` : `the first row into ${width} fields, and ${alike} of ${rows} rows`}`
 }

@@ -9,6 +9,7 @@
 
 import type { Dialect } from './boundary.ts'
 import { parseCsv, wholeRows } from './csv.ts'
+import { saidBy } from './separator.ts'
 import type { TextEncoding } from './sniff.ts'
 
 /** Of the rows of a file with some bad ones in it. */
@@ -31,12 +32,13 @@ export interface Fit {
   readonly alike: number
   /** The most frequent number of fields, two or more, among the rows after the first; how many of them have it. */
   readonly later: { readonly width: number; readonly rows: number }
-  /** Some row has at least two fields. */
-  readonly cuts: boolean
+  /** Rows of at least two fields. */
+  readonly cuts: number
+  /** No field of the first row is empty or begins like a number: it may be a header. */
+  readonly named: boolean
 }
 
-/** Excel's line for the separator, in front of all rows, as the parser sees it: it is no row. */
-export const isSeparatorRow = (fields: readonly string[], delimiter: string): boolean => (fields.length === 2 && fields[1] === '' && /^sep=$/i.test(fields[0]!)) || (fields.length === 1 && fields[0]!.toLowerCase() === `sep=${delimiter}`)
+const numeric = /^\s*[-+.]?\d/
 
 export function fitOf(sample: Sample, dialect: Dialect & { delimiter: string }): Fit {
   const text = textOf(sample, dialect)
@@ -44,24 +46,31 @@ export function fitOf(sample: Sample, dialect: Dialect & { delimiter: string }):
   let width = 0
   let rows = 0
   let alike = 0
-  let cuts = false
+  let cuts = 0
+  let named = false
+  const said = saidBy(sample.bytes) !== undefined
   const later = new Map<number, number>()
   parseCsv(text.rows, dialect, (fields, fault) => {
     const first = !begun
     begun = true
-    if (first && isSeparatorRow(fields, dialect.delimiter)) return
+    if (first && said) return
     // A quoted field that is not closed within the sample is not among its fields.
     const count = fields.length + (fault !== undefined && !text.whole ? 1 : 0)
     rows++
-    if (rows === 1) width = count
-    else if (count > 1) later.set(count, (later.get(count) ?? 0) + 1)
+    if (rows === 1) {
+      width = count
+      named = fields.every(field => field !== '' && !numeric.test(field))
+    } else if (count > 1) later.set(count, (later.get(count) ?? 0) + 1)
     if (count === width && fault === undefined && text.whole) alike++
-    cuts ||= count > 1
+    if (count > 1) cuts++
   })
   const [most = 0, times = 0] = [...later].reduce<[number, number] | []>((best, entry) => (entry[1] > (best[1] ?? 0) ? entry : best), [])
   const grade = width < 2 ? 0 : alike === rows ? 3 : alike >= rows * shareMin ? 2 : 1
-  return { dialect, grade, rows, width, alike, later: { width: most, rows: times }, cuts }
+  return { dialect, grade, rows, width, alike, later: { width: most, rows: times }, cuts, named }
 }
+
+/** More than half of the rows have two fields or more. */
+export const cutsMost = ({ cuts, rows }: Fit): boolean => cuts * 2 > rows
 
 /** Do the rows after the first one look like a table of this separator? */
 export const fitsLater = ({ later, rows }: Fit): boolean => rows > 1 && later.rows >= (rows - 1) * shareMin

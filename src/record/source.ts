@@ -50,7 +50,7 @@ export function claimOf(head: Buffer, { path, isAll, format, delimiter }: { path
     return { format: 'bytes' }
   }
   if (format !== 'csv') return { format }
-  const found = examine({ path, bytes: head.subarray(markBytes(head)), isAll }, { asked: delimiter })
+  const found = examine({ path, bytes: head.subarray(markBytes(head)), isAll, forAll: true }, { asked: delimiter })
   if ('doubt' in found) return { format: 'bytes', doubt: found.doubt }
   if (found.rowEnd === '\r') return { format: 'bytes' }
   return found.sure ? { format, delimiter: found.delimiter } : { format }

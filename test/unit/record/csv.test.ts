@@ -68,7 +68,7 @@ describe('csv', () => {
         }
         const end = limit === bytes.length ? limit : start + boundary.last
         expect(end).toBeGreaterThan(start)
-        found.push(...await readAll([rangeOf(bytes.subarray(0, end), { start, end }, random)], { format: 'csv', header: false }))
+        found.push(...await readAll([rangeOf(bytes.subarray(0, end), { start, end }, random)], { format: 'csv', header: false, delimiter: ',' }))
         start = end
       }
       expect(found.map(({ value }) => value), `round ${round}`).toEqual(rows)

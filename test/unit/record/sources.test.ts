@@ -355,6 +355,10 @@ describe('dialects of CSV', () => {
       await expect(read(bytes, { format: 'csv', delimiter: ',' })).rejects.toThrow(/says in its first line that ";" separates/)
       expect(parseCsvHeader(bytes, { path: '/in', delimiter: ';', isAll: true })).toEqual(['id', 'text', 'n'])
     }
+    // Cells that only look like that line: it has no quotes around a part of it, and nothing stands before it.
+    expect(await read(Buffer.from('"sep=",""\n1,2\n'), { format: 'csv', header: false })).toEqual([['sep=', ''], ['1', '2']])
+    expect(await read(Buffer.from('\nsep=,\n1,2\n'), { format: 'csv', header: false })).toEqual([['sep=', ''], ['1', '2']])
+    expect(parseCsvHeader(Buffer.from('"sep=",b\n'), { path: '/in', isAll: true })).toEqual(['sep=', 'b'])
     // A separator that no one would guess.
     expect(await read(Buffer.from(`sep=~\n${written('~')}`), { format: 'csv' })).toEqual(rows)
     // Further down it is a row like others.
@@ -407,6 +411,10 @@ describe('dialects of CSV', () => {
     ['a title above the header', 'Report of May\n\na;b\n1;2\n3;4\n', {}, [',', ';']],
     ['a title without a header', 'Report of May\n1|2\n3|4\n', { header: false }, [',', '|']],
     ['a title with a comma', 'Report of May, 2024\na;b;c\n1;2;3\n', {}, [',', ';']],
+    ['a log whose times have a comma, and messages with bars', '2026-11-26 04:20:11,123|INFO|started\n2026-11-26 04:20:12,004|WARN|retry|attempt 2\n2026-11-26 04:20:12,900|INFO|done|42|ms\n', { header: false }, [',', '|']],
+    ['prices with decimal commas in rows of any length', 'milk;bread;1,50\nrye;2,20\noats;salt;butter;9,99\n', { header: false }, [',', ';']],
+    ['rows of which one is not cut by the other separator', '7,5\n3;1,5\n4;x;2,5\n', { header: false }, [',', ';']],
+    ['rows of one width, of which all but one hold another separator', `${'a|b,1\n'.repeat(9)}c|d\n`, { header: false }, ['|', ',']],
     ['ragged rows with two separators in them', 'a;b\nc, d\ne\nf, g, h\n', { header: false }, [';', ',']],
   ])('%s: refused with what speaks for each, and read as the options or the file\'s metadata say', async (_, text, options, both) => {
     for (const badRecords of ['error', 'skip'] as const) {
@@ -450,6 +458,12 @@ describe('dialects of CSV', () => {
     expect(claim('a;b\n1;2\n')).toEqual({ format: 'csv', delimiter: ';' })
     expect(claim('a;b\n1;2\nx\ny\n')).toEqual({ format: 'csv' })
     expect(claim('word\nx\n')).toEqual({ format: 'csv' })
+    // With a header these would have two columns each: only without one they are in doubt, and put does not know.
+    expect(claim('20:11,123|INFO|started\n20:12,004|WARN|retry|attempt 2\n')).toEqual({ format: 'bytes', doubt: expect.stringContaining('"|" cuts') as string })
+    expect(claim('7,5\n3;1,5\n4;x;2,5\n')).toMatchObject({ format: 'bytes' })
+    // A header shows what separates: another separator does not cut it.
+    expect(claim('name;price\nrye;1,50\noats;2,20\n')).toEqual({ format: 'csv', delimiter: ';' })
+    expect(claim('id,place\n1,52.1;13.4\n2,50.9;6.9;x\n')).toEqual({ format: 'csv', delimiter: ',' })
     expect(claim('name\rone\rtwo\nthree\n')).toMatchObject({ format: 'bytes' })
   })
 
