@@ -46,6 +46,8 @@ export interface SessionTools {
 
 /** Calls about failed copies at a time. */
 const tellingMax = 8
+/** Waits for orders that fail one after the other, while heartbeats are answered: then a new session, with new orders, is begun. */
+const pollFailuresMax = 10
 const backoff = { firstMs: 100, maxMs: 2_000 }
 /** The namenode finds the message itself wrong. */
 const refusals: readonly ErrorCode[] = ['EINVAL', 'TOO_LARGE']
@@ -71,6 +73,8 @@ export class Session {
   #wakeReports: () => void = () => {}
   #poll = new AbortController()
   #telling = 0
+  /** Heartbeats that were answered. */
+  #beatsHeard = 0
   readonly #reported = awaitable()
 
   constructor(tools: SessionTools, id: number) {
@@ -114,6 +118,7 @@ export class Session {
     const { node, store, runner, transfers, refused, fence, time, clock, heartbeatMs } = this.#tools
     const askedMs = clock.mono()
     const reply = await this.#call(beat, { node, session: this.id, storages: await store.state(), transfers: transfers(), running: runner.running().length, refused: refused() }, { retry: false, timeoutMs: heartbeatMs * 4 })
+    this.#beatsHeard++
     time.heard(reply.nowMs, askedMs)
     await fence.pass(reply)
   }
@@ -195,7 +200,7 @@ export class Session {
   async #orders(): Promise<void> {
     const { clock, random, node, runner, fence, orders: work, longPollMs, log } = this.#tools
     await this.reported
-    for (let failures = 0; ;) {
+    for (let failures = 0, heard = 0; ;) {
       const poll = new AbortController()
       this.#poll = poll
       try {
@@ -213,6 +218,12 @@ export class Session {
         if (this.#ending.signal.aborted || this.#over(error)) throw error
         if (poll.signal.aborted) continue
         log.debug('the namenode could not be asked for orders', { error: asError(error) })
+        if (failures === 0) heard = this.#beatsHeard
+        // A namenode that answers beats is there; what cannot be heard is its orders, and with them kills, deletions and copies.
+        if (failures + 1 >= pollFailuresMax && this.#beatsHeard > heard && !hasCode(error, 'OVERLOADED')) {
+          log.error('orders could not be heard although heartbeats are answered; registering again', { error: asError(error), failures: failures + 1 })
+          throw error
+        }
         await clock.sleep(backoffMs(++failures, backoff, random), this.#ending.signal)
       }
     }

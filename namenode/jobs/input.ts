@@ -11,6 +11,7 @@ import type { View } from '../journal/view.ts'
 import { checkMay, mayRead } from '../namespace/access.ts'
 import { knownBlock } from '../namespace/file.ts'
 import { find } from '../namespace/past.ts'
+import { checkedRanges } from '../nodes/worksize.ts'
 import { checkRange } from './spec.ts'
 
 /** Between two looks at what else waits, in blocks: some 5 ms. */
@@ -31,11 +32,11 @@ export function* unpacked(splits: readonly string[]): Iterable<Split> {
   for (const split of splits) yield unpackSplit(split)
 }
 
-/** Throws EINVAL, ENOENT, EACCES, or EBUSY where a file has been replaced since. `output`: of the job. */
+/** Throws EINVAL, TOO_LARGE, ENOENT, EACCES, or EBUSY where a file has been replaced since. `output`: of the job. */
 export async function checkSplits({ view, clock }: { view: View; clock: Clock }, actor: Actor, splits: Iterable<Split>, output: string): Promise<void> {
   let cost = 0
-  for (const { ranges } of splits) {
-    for (const range of ranges) {
+  for (const split of splits) {
+    for (const range of checkedRanges(split)) {
       checkRange(range, output)
       checkFile(view, actor, range)
       cost += rangeCost + range.path.length / charsPerBlock

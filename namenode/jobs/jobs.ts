@@ -18,6 +18,7 @@ import type { KeptBounds } from './jobindex.ts'
 import { jobRoutes } from './conversation.ts'
 import { Engine } from './engine.ts'
 import { Early, type NodeEvent } from './early.ts'
+import { tooLarge } from '../nodes/worksize.ts'
 import { checkSplits } from './input.ts'
 import type { Outputs } from './reserve.ts'
 
@@ -53,7 +54,13 @@ export class Jobs {
     const rooms = {
       clock, awake: registry.awake, log, book: this.#book, actor, halted,
       nodes: {
-        order: (node, order) => void registry.get(node)?.orders.push(order),
+        order: (node, order) => {
+          const refused = order.kind === 'run' ? tooLarge(order.work) : undefined
+          if (!refused || order.kind !== 'run') return void registry.get(node)?.orders.push(order)
+          const { attempt } = order.work
+          log.error('a task is too large to be ordered', { error: refused, attempt, node })
+          engine.feed({ kind: 'finished', node, attempt, outcome: { kind: 'failed', cause: 'program', failure: { code: refused.code, message: refused.message }, counters: {} } })
+        },
         place: id => {
           const node = registry.get(id)
           return node && { ...node.place, alive: node.serves }

@@ -4,10 +4,10 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { checkPath, isWithin, systemDirectory } from '../../src/base/paths.ts'
-import { MiB } from '../../src/base/units.ts'
 import { checkApart, notApart } from '../../src/protocol/apart.ts'
 import type { JobSpec } from '../../src/protocol/job.ts'
 import type { SplitRange } from '../../src/protocol/task.ts'
+import { paramsBytesMax } from '../nodes/worksize.ts'
 import { splitCount } from './splits.ts'
 
 /** Partitions of one shuffle; each is a task and, with an output, a file. */
@@ -15,9 +15,6 @@ const partitionsMax = limits.stageTasksMax
 
 /** `/part-00000.jsonl`, with a number of up to ten digits. */
 const partNameBytes = 32
-
-/** Of the parameters as JSON, which travel with every task: an order with them and its split has to fit into one answer. */
-const paramsBytesMax = 16 * MiB
 
 /** Throws EINVAL or TOO_LARGE, saying which part is wrong. */
 export function checkSpec(spec: JobSpec): void {

@@ -4,6 +4,7 @@ import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src
 import { join, systemDirectory } from '../../src/base/paths.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { Split, TaskWork } from '../../src/protocol/task.ts'
+import { placesMax } from '../nodes/worksize.ts'
 import type { Rooms } from './rooms.ts'
 import { splitAt } from './splits.ts'
 import type { Job } from './state.ts'
@@ -30,10 +31,11 @@ export function workFor(job: Job, id: AttemptId, node: NodeId, { nodes, blocks }
   function placesOf({ ranges }: Split): BlockPlaces {
     const own = nodes.place(node)
     const ids = new Set(ranges.flatMap(range => range.blocks.map(block => block.id)))
+    const most = placesMax(ids.size)
     return [...ids].map(block => ({
       block, token: blocks.token(block),
       nodes: blocks.holders(block).flatMap(holder => nodes.place(holder) ?? []).map(({ node, address, rack, host }) => ({ node, address, rack, host }))
-        .sort((a, b) => distance(a, own) - distance(b, own)),
+        .sort((a, b) => distance(a, own) - distance(b, own)).slice(0, most),
     }))
   }
 }

@@ -1,18 +1,21 @@
 // What one datanode is to do, numbered within its session, kept until it says that it has taken them over: a lost answer
 // loses no order, and a repeated one is run once. The datanode keeps one waiting call open; a second one ends the first.
 
+import { assert } from '../../src/base/assert.ts'
 import { limits } from '../../src/base/limits.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Order } from '../../src/protocol/order.ts'
-import type { TaskWork } from '../../src/protocol/task.ts'
+import { workBytes, workBytesMax } from './worksize.ts'
 
 export interface NumberedOrder { readonly seq: number; readonly order: Order }
 
 /** Orders in one answer: each is some hundred bytes, except for tasks with their splits and parameters. */
 const answerMax = 100
-/** Of the tasks in one answer, roughly, in characters of JSON; the first order always goes. The node takes limits.replyBytesMax bytes, eight times as many. */
-const answerCharsMax = 8 * MiB
+/** Of the tasks in one answer, in bytes of JSON; the first order always goes, for none is larger than workBytesMax. */
+const answerBytesMax = 8 * MiB
+
+assert(workBytesMax + answerBytesMax < limits.replyBytesMax)
 
 export class Orders {
   readonly #clock: Clock
@@ -28,7 +31,7 @@ export class Orders {
 
   get size(): number { return this.#queue.length }
 
-  /** Its number. */
+  /** Its number. REQUIRES: a task is not too large (worksize.ts). */
   push(order: Order): number {
     const seq = this.#next++
     this.#queue.push({ seq, order })
@@ -63,11 +66,11 @@ export class Orders {
 
   /** What fits into one answer: one that is too large for the node would be asked for again and again, and nothing behind it be heard. */
   #first(): readonly NumberedOrder[] {
-    let chars = 0
+    let bytes = 0
     const end = this.#queue.findIndex(({ order }, i) => {
       if (i === answerMax) return true
-      if (order.kind === 'run') chars += charsOf(order.work)
-      return i > 0 && chars > answerCharsMax
+      if (order.kind === 'run') bytes += workBytes(order.work)
+      return i > 0 && bytes > answerBytesMax
     })
     return end < 0 ? this.#queue.slice() : this.#queue.slice(0, end)
   }
@@ -82,22 +85,4 @@ export class Orders {
     this.#answer?.()
     return dropped
   }
-}
-
-/** Of what may be long in a task; the parameters of a job are the same object in all of its tasks, and are written down once. */
-function charsOf({ params, env, input }: TaskWork): number {
-  let chars = 1000 + paramChars(params)
-  for (const value of Object.values(env ?? {})) chars += value.length + 50
-  if (input.kind === 'shuffle') return chars
-  for (const { path, blocks } of input.split.ranges) chars += 150 + path.length + blocks.length * 80
-  for (const { token, nodes } of input.places) chars += 50 + token.length + nodes.length * 200
-  return chars
-}
-
-const written = new WeakMap<object, number>()
-
-function paramChars(params: object): number {
-  let chars = written.get(params)
-  if (chars === undefined) written.set(params, chars = JSON.stringify(params).length)
-  return chars
 }

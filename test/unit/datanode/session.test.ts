@@ -65,6 +65,25 @@ test('an order that is given again, because its taking over was not heard of, is
   expect(it.taken).toEqual([1, 2, 3].map(seq => ({ kind: 'report', seq })))
 })
 
+test.each([
+  [new GristmillError('UNAVAILABLE', 'the answer has over 67108864 bytes'), true],
+  [new GristmillError('OVERLOADED', 'too many calls'), false],
+])('orders that cannot be heard again and again, while heartbeats are answered, end the session; a namenode with much to do does not: %s', async (error, ends) => {
+  await using it = begin()
+  let ended: unknown
+  void it.over.then(reason => { ended = reason })
+  for (let failures = 1; failures <= 12 && ended === undefined; failures++) {
+    const poll = await it.next('order.wait')
+    poll.fail(error)
+    // Both loops sleep: the one for heartbeats, and the one for orders until it asks again.
+    await until('it pauses, or the session is over', () => ended !== undefined || it.clock.waiting > 1)
+    it.clock.pass(5_000)
+    if (failures === 10 && ends) await until('the session is over', () => ended !== undefined)
+  }
+  if (!ends) await it.next('order.wait')
+  expect(ended).toBe(ends ? error : undefined)
+})
+
 test('a slot that becomes free while orders are waited for is offered at once', async () => {
   let free = 0
   await using it = begin({ freeSlots: () => free })

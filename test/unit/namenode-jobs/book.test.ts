@@ -152,6 +152,7 @@ test('blocks are handed to those only who may read their file, as it is now', as
   await expect(reading({ path: '/public', inode: own.id }, 'bob')).rejects.toMatchObject({ code: 'EBUSY' })
   await expect(reading({ inode: own.id })).rejects.toMatchObject({ code: 'EBUSY' })
   await expect(reading({ path: '/gone' })).rejects.toMatchObject({ code: 'ENOENT' })
+  await expect(reading({ blocks: [...range.blocks, ...range.blocks] })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('twice') as string })
 })
 
 test('everything stands after a restart, requests repeated over it get their first answer, and numbers go on', async () => {

@@ -1,0 +1,85 @@
+// How large a task is as the order that starts it, in bytes of JSON: an upper bound, counted without writing it down. An order that is
+// larger than what a datanode takes as an answer would be asked for again and again, and nothing behind it be heard.
+
+import { assert } from '../../src/base/assert.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import { limits } from '../../src/base/limits.ts'
+import { MiB } from '../../src/base/units.ts'
+import type { NodePlace } from '../../src/protocol/fields.ts'
+import type { Split, SplitRange, TaskWork } from '../../src/protocol/task.ts'
+
+/** Parameters as JSON, which travel with every task. */
+export const paramsBytesMax = 16 * MiB
+/** Ranges of a split with their paths and blocks. A thousand ranges with paths of 300 bytes and two blocks each have 0.7 MB. */
+export const splitBytesMax = 8 * MiB
+/** Blocks of a split: twice what a file can have. */
+export const splitBlocksMax = limits.fileBlocksMax * 2
+/** Places of its blocks, with a token for each block. The farthest are left out first. */
+export const placesBytesMax = 16 * MiB
+/** The whole of it. */
+export const workBytesMax = 48 * MiB
+/** Fixed fields, with their paths. */
+const restBytes = 64 * 1024
+const rangeBytes = 200
+const blockBytes = 110
+const placeBytes = 300
+const tokenBytes = 150
+
+assert(paramsBytesMax + splitBytesMax + placesBytesMax + limits.environmentBytesMax * 6 + 1024 * 1024 < workBytesMax)
+
+const textBytes = (text: string): number => Buffer.byteLength(JSON.stringify(text))
+
+const bytesOfRange = ({ path, blocks }: Pick<SplitRange, 'path' | 'blocks'>): number => rangeBytes + textBytes(path) + blocks.length * blockBytes
+
+/** Throws TOO_LARGE for a split whose task would be larger than a datanode takes, EINVAL for one that names a block of a range twice. */
+export function* checkedRanges({ ranges }: Split): Iterable<SplitRange> {
+  let bytes = 0
+  let blocks = 0
+  for (const range of ranges) {
+    bytes += bytesOfRange(range)
+    blocks += range.blocks.length
+    if (bytes > splitBytesMax || blocks > splitBlocksMax) {
+      throw new GristmillError('TOO_LARGE', `a split with ${range.path.slice(0, 200)} has over ${bytes > splitBytesMax ? `${splitBytesMax} bytes of paths and blocks` : `${splitBlocksMax} blocks`}, and travels with its task; make more and smaller splits`)
+    }
+    checkDistinct(range)
+    yield range
+  }
+}
+
+function checkDistinct({ path, blocks }: SplitRange): void {
+  if (blocks.length < 2) return
+  if (new Set(blocks.map(({ id }) => id)).size < blocks.length) throw new GristmillError('EINVAL', `the job cannot be run: a range of ${path.slice(0, 200)} names a block twice`)
+}
+
+/** How many places of each block are told: five if the split is the largest file, and all sixteen of up to three thousand blocks. */
+export const placesMax = (blocks: number): number => Math.max(1, Math.floor((placesBytesMax / Math.max(1, blocks) - tokenBytes) / placeBytes))
+
+const bytesOfPlace = ({ node, address, rack, host }: NodePlace): number => 60 + textBytes(node) + textBytes(address) + textBytes(rack) + textBytes(host)
+
+/** Why a task cannot be ordered; undefined if it can. Specs are checked when they are submitted: this is for those that earlier versions have taken. */
+export function tooLarge(work: TaskWork): GristmillError | undefined {
+  const bytes = workBytes(work)
+  if (bytes <= workBytesMax) return undefined
+  return new GristmillError('TOO_LARGE', `task ${work.task} of stage ${work.stage} has ${bytes} bytes with its parameters and its split, and a datanode takes ${workBytesMax}; submit the job again with smaller splits and parameters`)
+}
+
+/** Bytes of the order at the most; the parameters of a job are the same object in all of its tasks, and are written down once. */
+export function workBytes({ params, env, input }: TaskWork): number {
+  let bytes = restBytes + paramBytes(params)
+  for (const [name, value] of Object.entries(env ?? {})) bytes += textBytes(name) + textBytes(value)
+  if (input.kind === 'shuffle') return bytes
+  for (const range of input.split.ranges) bytes += bytesOfRange(range)
+  for (const { token, nodes } of input.places) {
+    bytes += 50 + token.length
+    for (const place of nodes) bytes += bytesOfPlace(place)
+  }
+  return bytes
+}
+
+const written = new WeakMap<object, number>()
+
+function paramBytes(params: object): number {
+  let bytes = written.get(params)
+  if (bytes === undefined) written.set(params, bytes = Buffer.byteLength(JSON.stringify(params)))
+  return bytes
+}
