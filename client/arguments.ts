@@ -57,11 +57,11 @@ export function optionsOf<T extends object>(given: T | null | undefined, call: s
 
 /** As `optionsOf`, where a string is short for `{ encoding }`. `encodings`: allowed beside those of Buffer. */
 export function encodedOptionsOf<T extends { readonly encoding?: unknown }>(
-  given: T | string | null | undefined, call: string, known: Known<T>, fixed: Readonly<Record<string, unknown>> = {}, encodings: readonly string[] = [],
+  given: T | string | null | undefined, call: string, known: Known<T>, fixed: Readonly<Record<string, unknown>> = {}, check: (encoding: unknown) => unknown = encodingOf,
 ): Partial<T> {
   const options = typeof given === 'string' ? { encoding: given } as unknown as Partial<T> : optionsOf(given, call, known, fixed)
   const { encoding } = options as { encoding?: unknown }
-  if (encoding !== undefined && encoding !== null && !encodings.includes(encoding as string)) encodingOf(encoding)
+  if (encoding !== undefined && encoding !== null) check(encoding)
   return options
 }
 

@@ -108,7 +108,10 @@ export class FileHandle {
     return stream
   }
 
-  /** Its lines, without their ends; from the handle's position on. The handle is closed after the last one, unless `autoClose` is false. */
+  /**
+   * Its lines, without their ends; from the handle's position on. The handle is closed after the last one, unless `autoClose` is false.
+   * As in node:fs nothing is unpacked, and a byte order mark of UTF-8 belongs to the first line: `mill.lines` minds both.
+   */
   async *readLines(options?: LineEncoding | LineStreamOptions | null): AsyncGenerator<string, void, undefined> {
     this.#check()
     const { stream: given, reading: { text, decode } } = lineStreamOptions(options)

@@ -9,9 +9,9 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { LocatedFile } from '../../src/file/read.ts'
-import type { TextEncoding } from '../../src/record/sniff.ts'
+import { textEncodings, type TextEncoding } from '../../src/record/sniff.ts'
 import { markBytes } from '../../src/record/utf8.ts'
-import { checkNamed, encodedOptionsOf, encodingOf, flagsOf, pathOf, shown, type Path } from '../arguments.ts'
+import { checkNamed, encodedOptionsOf, flagsOf, pathOf, shown, type Path } from '../arguments.ts'
 import { within } from '../within.ts'
 import { described } from './describe.ts'
 
@@ -31,11 +31,11 @@ export interface ReadStreamOptions {
   readonly emitClose?: boolean | undefined
 }
 
-/** Reads and checks the options of `call`. `encodings`: allowed beside those of Buffer. Throws EINVAL. */
-export function readStreamOptions(given: BufferEncoding | ReadStreamOptions | null | undefined, call: string, encodings: readonly string[] = []): ReadStreamOptions {
+/** Reads and checks the options of `call`. `check` throws for what is no encoding; default: what Buffer does not know. Throws EINVAL. */
+export function readStreamOptions(given: BufferEncoding | ReadStreamOptions | null | undefined, call: string, check?: (encoding: unknown) => unknown): ReadStreamOptions {
   const options = encodedOptionsOf<ReadStreamOptions>(given, call, {
     start: true, end: true, encoding: true, signal: true, highWaterMark: true, autoClose: true, emitClose: true,
-  }, { flags: 'r' }, encodings)
+  }, { flags: 'r' }, check)
   flagsOf(options, 'autoClose', 'emitClose')
   // With 0 a stream asks for nothing, for ever.
   if ('highWaterMark' in options) within('high-water mark', options.highWaterMark ?? Number.NaN, 1, 2 ** 30)
@@ -167,7 +167,8 @@ export class ReadStream extends Readable {
 }
 
 export type LineEncoding = BufferEncoding | 'utf16be' | 'windows1252'
-const beyondBuffer = ['utf16be', 'utf-16be', 'windows1252', 'windows-1252']
+/** Buffer's other names for what text is. */
+const otherNames: Readonly<Record<string, TextEncoding>> = { binary: 'latin1', ucs2: 'utf16le' }
 
 /** How the lines of a text are read. */
 export interface LineReading {
@@ -181,22 +182,17 @@ export interface LineReading {
 export function lineReadingOf(value: unknown): LineReading {
   if (value === undefined || value === null) return { text: undefined, decode: 'utf8' }
   const name = typeof value === 'string' ? value.toLowerCase().replace('-', '') : ''
-  if (name === 'utf16be' || name === 'windows1252') return { text: name, decode: 'utf8' }
-  const encoding = encodingOf(value)
-  switch (name) {
-    case 'utf8': return { text: 'utf8', decode: 'utf8' }
-    case 'latin1': case 'binary': return { text: 'latin1', decode: 'latin1' }
-    case 'ascii': return { text: 'utf8', decode: 'ascii' }
-    case 'utf16le': case 'ucs2': return { text: 'utf16le', decode: 'utf8' }
-    default: throw new GristmillError('EINVAL', `lines are read as utf8, latin1, windows1252, ascii, utf16le or utf16be, not as ${encoding}, which is no encoding of text; read the whole file with readFile`)
-  }
+  const text = textEncodings.find(each => each === (otherNames[name] ?? name))
+  if (text) return { text, decode: text === 'latin1' ? 'latin1' : 'utf8' }
+  if (name === 'ascii') return { text: 'utf8', decode: 'ascii' }
+  throw new GristmillError('EINVAL', `lines are read as ${textEncodings.join(', ')} or ascii, not as ${shown(value)}, which is no encoding of text; read the whole file with readFile`)
 }
 
 export type LineStreamOptions = Omit<ReadStreamOptions, 'encoding'> & { readonly encoding?: LineEncoding | null | undefined }
 
 /** Reads and checks the options of `readLines`: those of the stream of bytes, and how its lines are read. Throws EINVAL. */
 export function lineStreamOptions(given: LineEncoding | LineStreamOptions | null | undefined): { stream: ReadStreamOptions; reading: LineReading } {
-  const { encoding, ...stream } = readStreamOptions(given as BufferEncoding | ReadStreamOptions | null | undefined, 'readLines', beyondBuffer)
+  const { encoding, ...stream } = readStreamOptions(given as BufferEncoding | ReadStreamOptions | null | undefined, 'readLines', lineReadingOf)
   return { stream, reading: lineReadingOf(encoding) }
 }
 

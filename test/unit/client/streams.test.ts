@@ -4,12 +4,15 @@ import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { expect, test } from 'vitest'
 import { readCopyOptions, type CopyOptions } from '../../../client/files/copy.ts'
-import { lineReadingOf, linesOf, ReadStream, withoutMark } from '../../../client/files/read.ts'
+import { lineReadingOf, lineStreamOptions, linesOf, ReadStream, withoutMark } from '../../../client/files/read.ts'
 import { bytesOf, createOptions, WriteStream } from '../../../client/files/write.ts'
 import { abortError } from '../../../src/base/abort.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import type { FileClient } from '../../../src/file/client.ts'
+import { mapReduce } from '../../../src/program/authoring.ts'
+import { inputOptions } from '../../../src/protocol/task.ts'
+import { textEncodings } from '../../../src/record/sniff.ts'
 
 /** One file in memory, read in pieces of 10 bytes; and what a writer was told. */
 class FakeFiles {
@@ -187,6 +190,24 @@ test('lines are read in encodings of text, and no others', () => {
     ['utf16le', 'utf16le', 'utf8'], ['UTF-16LE', 'utf16le', 'utf8'], ['ucs2', 'utf16le', 'utf8'], ['ucs-2', 'utf16le', 'utf8'], ['utf16be', 'utf16be', 'utf8'], ['utf-16be', 'utf16be', 'utf8'], ['windows1252', 'windows1252', 'utf8'], ['Windows-1252', 'windows1252', 'utf8'],
   ] as const) expect(lineReadingOf(encoding), String(encoding)).toEqual({ text, decode })
   for (const encoding of ['hex', 'base64', 'nope', 5, {}]) expect(() => lineReadingOf(encoding)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
+})
+
+test('a file and a handle read lines in the same encodings, however they are written', () => {
+  for (const encoding of ['UTF-16BE', 'utf16be', 'Windows-1252', 'UTF-8', 'ucs-2', 'ASCII', 'binary', undefined, null]) {
+    for (const given of [encoding, { encoding }]) expect(lineStreamOptions(given as never).reading, String(encoding)).toEqual(lineReadingOf(encoding))
+  }
+  for (const encoding of ['hex', 'nope', 5]) expect(() => lineStreamOptions({ encoding } as never)).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('lines are read as utf8') }))
+})
+
+test('text has the same encodings in the library, in programs and in the namenode\'s messages', () => {
+  const schema = (inputOptions as unknown as { properties: { encoding: { anyOf: ReadonlyArray<{ const: string }> } } }).properties.encoding
+  expect(schema.anyOf.map(each => each.const)).toEqual(textEncodings)
+  const program = (encoding: string) => () => mapReduce({ input: { path: '/a', encoding: encoding as never }, map() {} })
+  for (const encoding of textEncodings) {
+    expect(lineReadingOf(encoding).text).toBe(encoding)
+    expect(program(encoding)).not.toThrow()
+  }
+  expect(program('nope')).toThrow(new RegExp(textEncodings.join('.*')))
 })
 
 test('a byte order mark is no part of the first line, in whatever pieces it comes', async () => {
