@@ -8,7 +8,7 @@ import { address, type Address } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { backoffMs } from '../../src/base/backoff.ts'
 import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
-import { Caller, type CallOptions, type CallerOptions } from '../../src/rpc/call.ts'
+import { Caller, leastTryMs, type CallOptions, type CallerOptions } from '../../src/rpc/call.ts'
 import type { Embedded } from './embedded.ts'
 
 /** What everybody in this process calls the embedded namenode. */
@@ -38,20 +38,23 @@ export class EmbeddedCaller extends Caller {
     const repeatable = !message.mutation || (request as { requestId?: unknown }).requestId !== undefined
     const usual = options.timeoutMs ?? limits.callTimeoutMs + (message.waits ? limits.longPollMs : 0)
     const until = clock.mono() + Math.max(usual, retry ? takeOverMs : 0)
+    const leastMs = leastTryMs(usual)
     for (let attempt = 1; ; attempt++) {
       // Both are shared by all calls, and know no signal.
       const current = await abortable(this.#embedded.address(), signal)
       if (needsBlocks.test(message.name)) await abortable(this.#embedded.ready(), signal)
       try {
-        return await super.call(current, message, request, { ...options, timeoutMs: Math.min(usual, Math.max(1, until - clock.mono())), retry: false })
+        return await super.call(current, message, request, { ...options, timeoutMs: Math.min(usual, Math.max(leastMs, until - clock.mono())), retry: false })
       } catch (error) {
         const gone = hasCode(error, 'UNAVAILABLE', 'OUTCOME_UNKNOWN')
         const later = hasCode(error, 'OVERLOADED', 'SAFE_MODE') && error.details['final'] !== true
-        if (!retry || !repeatable || !(gone || later) || signal?.aborted || clock.mono() > until) throw error
+        if (!retry || !repeatable || !(gone || later) || signal?.aborted) throw error
+        const pause = backoffMs(attempt, backoff, random)
+        if (clock.mono() + pause + leastMs >= until) throw error
         if (gone) this.#embedded.lost(current)
         // It waits for its datanode, which is not started for names alone. If that cannot start, the wait is in vain.
         if (hasCode(error, 'SAFE_MODE')) await abortable(this.#embedded.ready(), signal)
-        await abortable(clock.sleep(backoffMs(attempt, backoff, random), signal), signal)
+        await abortable(clock.sleep(pause, signal), signal)
       }
     }
   }

@@ -106,6 +106,7 @@ export class Caller {
     const { signal, retry = true, peer = 'server' } = options
     if (signal?.aborted) throw abortError(signal)
     const timeoutMs = options.timeoutMs ?? limits.callTimeoutMs + (message.waits ? limits.longPollMs : 0)
+    const leastMs = leastTryMs(timeoutMs)
     let until = this.#clock.mono() + timeoutMs
     const repeatable = !message.mutation || (request as { requestId?: unknown }).requestId !== undefined
     const call: Call = { address, message, body: JSON.stringify(request), peer, repeatable, unknown: false, onSent: options.onSent }
@@ -121,7 +122,7 @@ export class Caller {
       if (waits) until = this.#clock.mono() + pause + timeoutMs
       // Some servers know that it will not be otherwise in a moment.
       const again = retry && failure.retryable && !final.has(failure.code) && (waits || failure.details['final'] !== true) && (call.repeatable || !call.unknown)
-      if (!again || signal?.aborted || this.#clock.mono() + pause >= until) throw verdict(call, failure, attempt)
+      if (!again || signal?.aborted || this.#clock.mono() + pause + leastMs >= until) throw verdict(call, failure, attempt)
       try {
         await this.#clock.sleep(pause, signal)
       } catch {
@@ -212,6 +213,9 @@ function translated(error: NodeJS.ErrnoException, { address, message, peer }: Ca
   }
   return new GristmillError('UNAVAILABLE', `the connection to the ${peer} at ${address} broke before it had answered ${message.name} (${why})`, { cause: error, details })
 }
+
+/** Time that a repeated try needs: one that has less times out, whatever the server does, and its TIMEOUT would hide why the last try failed. */
+export const leastTryMs = (timeoutMs: number): number => Math.min(1_000, timeoutMs / 10)
 
 /** What the caller is told in the end. Any definite answer stands, for a repeat gets the first answer; no answer does not. */
 function verdict({ address, message, peer, unknown }: Call, failure: GristmillError, attempts: number): GristmillError {

@@ -18,7 +18,9 @@ function world(answers: Record<string, Answer[]>, { ready = async () => {} }: { 
   const events: string[] = []
   let current: Address = address('127.0.0.1:1')
   let mono = 0
-  const clock = { now: () => 1_000_000, mono: () => mono, after: () => () => {}, sleep: async (ms: number, signal?: AbortSignal) => { signal?.throwIfAborted(); mono += ms } } as unknown as Clock
+  /** Time that each try was given. */
+  const given: number[] = []
+  const clock = { now: () => 1_000_000, mono: () => mono, after: (ms: number) => { given.push(ms); return () => {} }, sleep: async (ms: number, signal?: AbortSignal) => { signal?.throwIfAborted(); mono += ms } } as unknown as Clock
   const dispatcher = {
     dispatch({ origin, body }: { origin: string; body: string }, handler: Dispatcher.DispatchHandler) {
       const controller = { abort() {} } as never
@@ -52,7 +54,7 @@ function world(answers: Record<string, Answer[]>, { ready = async () => {} }: { 
   } as unknown as Embedded
   const random = systemRandom()
   const credentials = new Credentials({ secret: Buffer.alloc(32), user: 'ada', cluster: 'c', clock, random })
-  return { caller: new EmbeddedCaller({ dispatcher, credentials, clock, random }, embedded), requests, events, waited: () => mono }
+  return { caller: new EmbeddedCaller({ dispatcher, credentials, clock, random }, embedded), requests, events, given, waited: () => mono }
 }
 
 const good: Answer = { status: 200, body: { done: true } }
@@ -91,6 +93,15 @@ test('what keeps the datanode from starting is told at once to a call that waits
   await expect(caller.call(embeddedNamenode, mkdir, wanted)).rejects.toMatchObject({ code: 'EACCES', message: expect.stringContaining('of the datanode') })
   await expect(caller.call(embeddedNamenode, create, wanted)).rejects.toMatchObject({ code: 'EACCES' })
   expect([requests.length, waited()]).toEqual([1, 0])
+})
+
+test('what a namenode says until the end is told, and no try is begun that has no time for an answer', async () => {
+  for (let times = 0; times < 5; times++) {
+    const { caller, given } = world({ '127.0.0.1:1': Array.from({ length: 500 }, () => fault('SAFE_MODE', 503)) })
+    await expect(caller.call(embeddedNamenode, stat, { path: '/a' })).rejects.toMatchObject({ code: 'SAFE_MODE', message: 'as it is' })
+    expect(given.length).toBeGreaterThan(10)
+    expect(Math.min(...given)).toBeGreaterThanOrEqual(1_000)
+  }
 })
 
 test('a safe mode that does not end by itself is told at once', async () => {

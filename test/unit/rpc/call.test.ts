@@ -181,6 +181,18 @@ describe('a call is repeated', () => {
     expect(tries()).toBeLessThan(20)
   })
 
+  test('as long as a try has time enough for an answer: a shorter one would hide the last refusal behind its own timeout', async () => {
+    for (let timeoutMs = 500; timeoutMs <= 3_000; timeoutMs += 25) {
+      for (let refusals = 1; refusals <= 12; refusals++) {
+        const { caller, settle } = scripted(...Array.from({ length: refusals }, (): Step => ({ kind: 'fault', code: 'OVERLOADED' })), { kind: 'silence' })
+        const error: unknown = await settle(caller.call(at, look, {}, { timeoutMs })).catch((thrown: unknown) => thrown)
+        if ((error as GristmillError).code === 'OVERLOADED') break
+        const [, gotMs] = /within (\d+) ms/.exec((error as GristmillError).message)!
+        expect(Number(gotMs), `${refusals} refusals, ${timeoutMs} ms`).toBeGreaterThanOrEqual(Math.floor(timeoutMs / 10))
+      }
+    }
+  })
+
   test('after a try that took too long', async () => {
     const { caller, settle, time } = scripted({ kind: 'silence' }, { kind: 'answer', n: 1 })
     expect(await settle(caller.call(at, change, once, { tryMs: 1_000 }))).toEqual({ n: 1 })
