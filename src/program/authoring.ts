@@ -187,11 +187,13 @@ function check(definition: Definition): void {
   }
 }
 
-function checkColumns({ columns }: Output = {}): void {
+function checkColumns({ columns, header }: Output = {}): void {
   if (columns === undefined) return
   if (!Array.isArray(columns) || columns.length === 0 || columns.some(name => typeof name !== 'string') || new Set(columns).size < columns.length) {
     throw new TypeError('columns of mapReduce\'s output are different names, such as [\'id\', \'count\']')
   }
+  const unreadable = header === false ? undefined : columns.find(name => name === '' || name === '__proto__')
+  if (unreadable !== undefined) throw new TypeError(`columns of mapReduce's output cannot have the name ${JSON.stringify(unreadable)}, which a header cannot say; rename it, or write no header (header: false)`)
 }
 
 function checkPart(part: 'input' | 'output', said: unknown, sayings: Readonly<Record<string, Saying>>, formats: readonly string[]): void {

@@ -89,6 +89,8 @@ test.each([
   [job('input: { encoding: "UTF-16" }, map() {}'), /encoding of mapReduce's input is "UTF-16"; it is one of 'utf8', 'latin1', 'windows1252', 'utf16le', 'utf16be'/],
   [job('input: { badRecords: "ignore" }, map() {}'), /badRecords of mapReduce's input is "ignore"; it is one of 'error', 'skip'/],
   [job('output: { header: false }, map() {}'), /header of mapReduce's output belongs to the format csv, not to text/],
+  [job('output: { format: "csv", columns: ["a", ""] }, map() {}'), /columns of mapReduce's output cannot have the name "", which a header cannot say/],
+  [job('output: { format: "csv", columns: ["a", "a"] }, map() {}'), /columns of mapReduce's output are different names/],
   [job('output: { format: "csv", delimiter: "\\n" }, map() {}'), /delimiter of mapReduce's output is "\\n"; it is one ASCII character/],
   [job('output: { format: "xml" }, map() {}'), /output of mapReduce has no format "xml"; there are text, jsonl, csv/],
   [job('reduce() {}'), /needs a map function/],
