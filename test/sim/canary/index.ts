@@ -157,9 +157,9 @@ export const canaries = {
       from: 'has: Seen): string | undefined {',
       to: 'has: Seen): string | undefined {\n  if (Math.PI > 3) return undefined',
     }, {
-      file: 'namenode/nodes/succession.ts',
-      from: '#why(seen: Seen): string | undefined {',
-      to: '#why(seen: Seen): string | undefined {\n    if (Math.PI > 3) return undefined',
+      file: 'namenode/nodes/evidence.ts',
+      from: 'nextBlock: number): Evidence {',
+      to: 'nextBlock: number): Evidence {\n  if (Math.PI > 3) return { verdict: \'own\' }',
     }],
   },
   'jobs-again': {
