@@ -2,6 +2,7 @@
 
 import { beforeEach, expect, test, vi } from 'vitest'
 import { Jobs } from '../../../namenode/jobs/jobs.ts'
+import { submitJob } from '../../../namenode/jobs/mutation.ts'
 import { Machine } from '../../../namenode/jobs/machine.ts'
 import type { DataNode } from '../../../namenode/nodes/node.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
@@ -175,3 +176,17 @@ test('when blocks are reported, or lost with their node, tasks that wait are tol
     }
   }
 })
+
+test('a task that is larger than a datanode takes, of a job that an earlier version has accepted, is not ordered, and fails its job with the reason', async () => {
+  const { stages, ...spec } = specOf({ maps: 1, reduces: 0 })
+  const params = { text: '\u0001'.repeat(9 << 20) } // 54 MB of JSON
+  await bench.journal.submit(submitJob, { requestId: requestId('old:1'), actor: as('ann'), spec: { ...spec, stages, params }, nowMs: 1 })
+  jobs = begin()
+  await jobs.start()
+  jobs.open()
+  await turn()
+  tell.joined!(node('a'), [])
+  await vi.waitFor(async () => { await pass(5_000); expect(jobs.running).toBe(0) }, { timeout: 60_000 })
+  expect(runs()).toEqual([])
+  expect(await ask(protocol.jobs, { limit: 1 })).toMatchObject({ jobs: [{ state: 'failed', failure: { message: expect.stringContaining('submit the job again') as string } }] })
+}, 120_000)
