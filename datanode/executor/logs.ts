@@ -71,9 +71,11 @@ export class LogWriter {
 /** What `task.log` answers. `over`: nothing will be added any more. */
 export async function readLog(disk: Disk, dir: string, { attempt, offset, limit = 64 * 1024, over }: { attempt: AttemptId; offset: number; limit?: number | undefined; over: boolean }): Promise<{ text: string; next?: number }> {
   const { path } = logFile(dir, attempt)
-  const found = await disk.stat(path)
+  const found = await disk.stat(path, { follow: false })
   // An attempt that never wrote has no log, which is an empty one.
   if (!found) return over ? { text: '' } : { text: '', next: offset }
+  // Tasks may write where logs are, and a program may do so by mistake.
+  if (found.kind !== 'file') throw new GristmillError('CORRUPT', `the log of ${attempt} cannot be read: a ${found.kind === 'directory' ? 'directory' : 'pipe, link or device'} is in the place of its file, ${path} on its datanode; a program has put it there`, { details: { attempt } })
   if (offset > found.bytes) throw new GristmillError('EINVAL', `the log of ${attempt} has ${found.bytes} bytes; there is nothing at ${offset}`)
   const reader = await disk.openRead(path)
   try {

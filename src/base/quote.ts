@@ -1,8 +1,11 @@
 // Names and texts of others as a terminal may show them. A control character does things there; a bidi control (U+202E) or an invisible
 // one makes a name look like another. Scripts get bytes as they are; this is for what a person looks at.
 
-/** Controls, format characters, separators of lines, and halves of pairs. A joiner within an emoji is part of a picture. */
-const unsafe = /(?!(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
+/** A joiner or a selector of its form within an emoji is part of a picture, and a selector after an ideograph one of its shapes. */
+const pictured = /(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d|(?<=\p{Extended_Pictographic})[\ufe0e\ufe0f]|(?<=[0-9#*])\ufe0f(?=\u20e3)|(?<=\p{Ideographic})[\u{e0100}-\u{e01ef}]/u.source
+
+/** Controls, format characters, separators of lines, halves of pairs, and what has no shape: fillers, and the empty pattern of Braille. */
+const unsafe = new RegExp(`(?!${pictured})[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}\\p{Default_Ignorable_Code_Point}\\u2800]`, 'gu')
 
 const hex = (code: number, width: number): string => code.toString(16).padStart(width, '0')
 const short: Readonly<Record<string, string>> = { '\n': '\\n', '\t': '\\t', '\r': '\\r' }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -6,6 +6,7 @@ import { attemptId, jobId, type AttemptId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { localDisk as disk } from '../../../src/world/disk.ts'
 import { LogWriter, readLog } from '../../../datanode/executor/logs.ts'
+import { logFile } from '../../../datanode/shuffle/place.ts'
 
 let dir: string
 beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'gristmill-logs-')) })
@@ -61,6 +62,16 @@ test('the log of an attempt that still runs may go on, and one that never wrote 
   expect(await readLog(disk, dir, { attempt, offset: 5, over: true })).toEqual({ text: '' })
   await expect(readLog(disk, dir, { attempt, offset: 6, over: true })).rejects.toMatchObject({ code: 'EINVAL' })
   await expect(readLog(disk, dir, { attempt: '../../etc/passwd' as AttemptId, offset: 0, over: true })).rejects.toMatchObject({ code: 'EINVAL' })
+})
+
+test.each([
+  ['a link', (path: string) => symlink('/etc/passwd', path)], ['a directory', (path: string) => mkdir(path)],
+])('a log in whose place a program has put %s is refused with that reason', async (_, put) => {
+  await written('text')
+  const { path } = logFile(dir, attempt)
+  await rm(path)
+  await put(path)
+  await expect(readLog(disk, dir, { attempt, offset: 0, over: true })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('in the place of its file') as string })
 })
 
 test('a log ends at its bound with a notice, whatever is written afterwards', async () => {
