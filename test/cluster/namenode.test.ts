@@ -168,8 +168,8 @@ test('a writer that is silent is replaced, and loses its file at last', async ()
   await expect(finish(first.lease)).rejects.toMatchObject({ code: 'LEASE_EXPIRED' })
   // Nobody asks for the path, and nobody renews: then the time in which a writer is given up ends it.
   for (;;) {
-    const metrics = await world.net.dispatcher.request({ origin: `http://${at}`, path: '/metrics', method: 'GET' })
-    if ((await metrics.body.text()).includes('gristmill_leases 0')) break
+    const metrics = await fetch(`http://${at}/metrics`)
+    if ((await metrics.text()).includes('gristmill_leases 0')) break
     await clock.sleep(50)
   }
   await expect(finish(other.lease)).rejects.toMatchObject({ code: 'LEASE_EXPIRED' })
@@ -308,10 +308,9 @@ test('it says how it is, to people and to Prometheus', async () => {
   expect(await grace.call(at, status, {})).toMatchObject({
     cluster, epoch: 2, safeMode: false, files: 0, directories: 6, nodes: [{ node: 'a', state: 'live', blocks: 0 }], defaults: { replication: 3, blockBytes: 1 << 20 },
   })
-  const health = await world.net.dispatcher.request({ origin: `http://${at}`, path: '/healthz', method: 'GET' })
-  expect([health.statusCode, await health.body.json()]).toEqual([200, { status: 'ok' }])
-  const metrics = await world.net.dispatcher.request({ origin: `http://${at}`, path: '/metrics', method: 'GET' })
-  const text = await metrics.body.text()
+  const health = await fetch(`http://${at}/healthz`)
+  expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }])
+  const text = await (await fetch(`http://${at}/metrics`)).text()
   for (const line of ['gristmill_directories 6', 'gristmill_nodes{state="live"} 1', 'gristmill_safe_mode 0', 'gristmill_calls_total{message="namespace.mkdir",code="ok"} 1']) expect(text).toContain(line)
 })
 

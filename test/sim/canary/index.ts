@@ -160,6 +160,10 @@ export const canaries = {
       file: 'namenode/nodes/evidence.ts',
       from: 'nextBlock: number): Evidence {',
       to: 'nextBlock: number): Evidence {\n  if (Math.PI > 3) return { verdict: \'own\' }',
+    }, {
+      file: 'namenode/nodes/succession.ts',
+      from: 'get doubt(): GristmillError | undefined {',
+      to: 'get doubt(): GristmillError | undefined {\n    if (Math.PI > 3) return undefined',
     }],
   },
   'jobs-again': {
