@@ -13,12 +13,10 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { parseArgs } from 'node:util'
 import { canaries, plant, type Bug, type Canary } from './canary/index.ts'
-import { planOf, type Plan } from './plan.ts'
-import { runFresh } from './fresh.ts'
-import { profiles, type Profile } from './fault/index.ts'
-import { kindOf, shrink } from './shrink.ts'
+import type { Profile } from './fault/index.ts'
+import type { Plan } from './plan.ts'
 import type { Result } from './simulated.ts'
-import { workloads, type Workload } from './workload/index.ts'
+import type { Workload } from './workload/index.ts'
 
 const { values } = parseArgs({
   options: {
@@ -46,11 +44,13 @@ function numberOf(option: string, value: string | undefined, otherwise: number):
 
 const canary = one<Canary>('canary', values.canary, canaries)
 const hints: Bug | undefined = canary && canaries[canary]
+if (canary) plant(canary)
+// Only now: a planted bug must be there when the sources are loaded, and the faults speak in the product's messages.
+const [{ replayOf, runSimulated, Tally }, { planOf }, { profiles }, { workloads }, { runFresh }, { kindOf, shrink }] = await Promise.all([
+  import('./simulated.ts'), import('./plan.ts'), import('./fault/index.ts'), import('./workload/index.ts'), import('./fresh.ts'), import('./shrink.ts'),
+])
 const workload = one<Workload>('workload', values.workload ?? hints?.workload, workloads)
 const profile = one<Profile>('profile', values.profile ?? hints?.profile, profiles)
-if (canary) plant(canary)
-// Only now: a planted bug must be there when the sources are loaded.
-const { replayOf, runSimulated, Tally } = await import('./simulated.ts')
 
 function show(plan: Plan, { outcome, hash, events }: Result): void {
   console.log(`seed ${plan.seed}, ${plan.workload} under ${plan.profile}: ${outcome.ops} calls, ${[...outcome.faults.values()].reduce((a, b) => a + b, 0)} faults, ${events} events, trace ${hash}`)

@@ -259,9 +259,16 @@ export const canaries = {
 
 export type Canary = keyof typeof canaries
 
-/** Plants a bug in this process. REQUIRES: nothing that it touches was loaded before. Throws if its place is not there. */
+/** Plants a bug in this process. Throws if its place is not there; the process fails when a source that it touches had been loaded before. */
 export function plant(name: Canary): void {
   const texts = new Map<string, string>()
+  const planted = new Set<string>()
+  process.once('exit', code => {
+    const missed = [...texts.keys()].filter(url => !planted.has(url))
+    if (code > 1 || missed.length === 0) return
+    console.error(`the canary "${name}" was not planted: ${missed.join(', ')} had been loaded before, or is not loaded at all`)
+    process.exitCode = 2
+  })
   for (const { file, from, to } of (canaries[name] as Bug).changes) {
     const url = pathToFileURL(join(root, file)).href
     const text = texts.get(url) ?? readFileSync(join(root, file), 'utf8')
@@ -272,7 +279,9 @@ export function plant(name: Canary): void {
   registerHooks({
     load: (url, context, next) => {
       const source = texts.get(url)
-      return source === undefined ? next(url, context) : { ...next(url, context), source }
+      if (source === undefined) return next(url, context)
+      planted.add(url)
+      return { ...next(url, context), source }
     },
   })
 }
