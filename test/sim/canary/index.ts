@@ -167,7 +167,7 @@ export const canaries = {
     }],
   },
   'jobs-again': {
-    plan: 'jobs-restored-20782138.json',
+    caughtBy: 114,
     about: 'a namenode that was rebuilt from an old backup gives jobs the numbers of those that it does not know',
     workload: 'jobs', profile: 'restored',
     changes: [{
