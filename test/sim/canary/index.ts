@@ -15,8 +15,6 @@ export interface Bug {
   readonly profile?: string
   /** A seed that catches it, which `node test/sim/run.ts --canary NAME --seeds 50` prints; default: 1. */
   readonly caughtBy?: number
-  /** A plan of kept/ that catches it, in place of seeds, of which too few do. */
-  readonly plan?: string
 }
 
 const root = join(import.meta.dirname, '../../..')
