@@ -2,7 +2,7 @@
 // shown from the scheduler, jobs that are over from the journal.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { attemptParts, type JobId, type NodeId, type RequestId } from '../../src/base/ids.ts'
+import { attemptParts, type JobId, type NodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobSpec, JobStatus, TaskStatus } from '../../src/protocol/job.ts'
@@ -29,24 +29,15 @@ export function jobRoutes(engine: Engine, rooms: Rooms): Route[] {
   const { book, nodes } = rooms
   const { machine } = engine
   const admission = new Admission({ jobs: machine.jobs, uploads: () => book.uploads })
-  /** Requests under way. */
-  const submitting = new Map<RequestId, Promise<{ job: JobId }>>()
-
-  /** A repeat of a request that is under way has its outcome; so an answer that the journal has is of a call that has ended, or of an earlier process. */
-  function submit(spec: JobSpec, context: CallContext): Promise<{ job: JobId }> {
-    const requestId = context.requestId!
-    const first = submitting.get(requestId)
-    if (first) return first
-    const answer = begin(spec, context.user, requestId).finally(() => submitting.delete(requestId))
-    submitting.set(requestId, answer)
-    return answer
-  }
 
   /**
    * The job of a repeated request is in the scheduler, has ended, or was begun by an earlier process and is taken over by `engine.start`,
-   * which restores what it has done: here the scheduler is told only of a job that this call has put into the journal.
+   * which restores what it has done: here the scheduler is told only of a job that this call has put into the journal. (A repeat of a
+   * request that is under way does not come here: src/rpc/repeats.ts.)
    */
-  async function begin(spec: JobSpec, user: string, requestId: RequestId): Promise<{ job: JobId }> {
+  async function submit(spec: JobSpec, context: CallContext): Promise<{ job: JobId }> {
+    const { user } = context
+    const requestId = context.requestId!
     checkSpec(spec)
     const actor = rooms.actor(user)
     if (book.hasAnswer(requestId)) return { job: await book.submit({ requestId, actor, spec }) }

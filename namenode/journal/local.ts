@@ -23,7 +23,7 @@ import { unseal } from './codec.ts'
 import { countersKey, decodeCounters, emptyCounters } from './counters.ts'
 import { answerBefore, decideGroup, type Waiting } from './group.ts'
 import type { Journal } from './journal.ts'
-import type { Mutation, Registry } from './operation.ts'
+import type { AnyMutation, Mutation, Registry } from './operation.ts'
 import { Room } from './room.ts'
 import { Segments, SyncFailure, type SegmentLimits } from './segments.ts'
 import { State } from './state.ts'
@@ -55,11 +55,11 @@ export class LocalJournal implements Journal {
   readonly #sync: boolean
   readonly #failpoints: Failpoints
   readonly #queue = new Queue<Waiting>('mutation', limits.mutationQueueMax)
+  /** What was submitted under a request id and has not been answered. A repeat is answered with it, be it refused: it never runs by itself. */
+  readonly #asked = new Map<RequestId, Waiting>()
   /** The journal's clock: wall-clock time at the start, monotonic from there. A clock that is set changes nothing. */
   readonly #originMs: number
   #pumping: Promise<void> | undefined
-  /** Taken out of the queue and not answered yet. */
-  #atWork: readonly Waiting[] = []
   #failed: GristmillError | undefined
   readonly #room: Room
   readonly #closing = new AbortController()
@@ -109,30 +109,37 @@ export class LocalJournal implements Journal {
   submit<O extends object, R>(mutation: Mutation<O, R>, operation: O): Promise<R> {
     if (this.#failed) return Promise.reject(this.#failed)
     if (this.#closing.signal.aborted) return Promise.reject(stopping())
+    const { requestId } = operation as { requestId?: RequestId }
+    const first = requestId === undefined ? undefined : this.#asked.get(requestId)
+    if (first) return first.done as Promise<R>
     if (this.#room.full) {
       return this.#firstAnswer({ mutation, operation }) as Promise<R> | undefined ?? Promise.reject(this.#room.full)
     }
-    const { promise, resolve, reject } = Promise.withResolvers<R>()
+    const waiting = this.#waiting(mutation, operation, requestId)
     try {
-      this.#queue.push({ mutation, operation, resolve: resolve as (result: unknown) => void, reject, done: promise, result: undefined, error: undefined })
+      this.#queue.push(waiting)
     } catch (error) {
-      // OVERLOADED; a repeat of what has happened, or of what waits, needs no place.
+      // OVERLOADED; a repeat of what has happened needs no place.
       return this.#firstAnswer({ mutation, operation }) as Promise<R> | undefined ?? Promise.reject(error)
     }
+    if (requestId !== undefined) this.#asked.set(requestId, waiting)
     this.#pumping ??= this.#pump()
-    return promise
+    return waiting.done as Promise<R>
+  }
+
+  #waiting(mutation: AnyMutation, operation: object, requestId: RequestId | undefined): Waiting {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    const answered = (): void => { if (requestId !== undefined) this.#asked.delete(requestId) }
+    return {
+      mutation, operation, done: promise, result: undefined, error: undefined,
+      resolve: result => { answered(); resolve(result) },
+      reject: error => { answered(); reject(error) },
+    }
   }
 
   hasAnswer(requestId: RequestId | undefined): boolean {
     if (requestId === undefined || this.#failed) return false
-    return this.#state.keptAnswer(requestId) !== undefined || this.#waitingFor(requestId) !== undefined
-  }
-
-  /** The operation of this request that was submitted and has not been answered yet. Walks over all that wait: only for what would be refused. */
-  #waitingFor(requestId: RequestId | undefined): Waiting | undefined {
-    if (requestId === undefined) return undefined
-    const is = ({ operation }: Waiting): boolean => (operation as { requestId?: RequestId }).requestId === requestId
-    return this.#atWork.find(is) ?? this.#queue.find(is)
+    return this.#asked.has(requestId) || this.#state.keptAnswer(requestId) !== undefined
   }
 
   async close(): Promise<void> {
@@ -149,7 +156,6 @@ export class LocalJournal implements Journal {
         // Requests that have arrived but were not yet looked at come into this group too. No timer: a lone request waits for nobody.
         await this.#options.clock.yield()
         if (rest.length === 0) rest = this.#queue.drain()
-        this.#atWork = rest
         if (rest.length === 0 || this.#failed) break
         const group = rest.length <= groupMax ? rest : rest.slice(0, groupMax)
         rest = rest.length <= groupMax ? [] : rest.slice(groupMax)
@@ -157,7 +163,6 @@ export class LocalJournal implements Journal {
       }
     } finally {
       this.#pumping = undefined
-      this.#atWork = []
       for (const each of [...rest, ...this.#queue.drain()]) each.reject(this.#failed)
     }
   }
@@ -251,12 +256,10 @@ export class LocalJournal implements Journal {
     for (const each of group) if (!this.#answerAgain(each)) each.reject(error)
   }
 
-  /** The answer that was given to this request before, or will be to its first copy; undefined if it is no repeat. */
+  /** The answer that was given to this request before; undefined if it is no repeat. */
   #firstAnswer(repeat: Pick<Waiting, 'mutation' | 'operation'>): Promise<unknown> | undefined {
     const before = answerBefore(this.#state, repeat)
-    if (before) return Promise.resolve(before.result)
-    const first = this.#waitingFor((repeat.operation as { requestId?: RequestId }).requestId)
-    return first === repeat ? undefined : first?.done
+    return before && Promise.resolve(before.result)
   }
 
   /** Answers a repeat, to which "nothing was changed" would be a lie; false if it is none. */

@@ -3,6 +3,7 @@
 
 import { limits } from '../../src/base/limits.ts'
 import type { RequestId } from '../../src/base/ids.ts'
+import { unscopedId } from '../../src/rpc/repeats.ts'
 import { decodeValue, encodeValue } from './codec.ts'
 import type { Draft } from './draft.ts'
 import { textKey } from './keys.ts'
@@ -19,10 +20,16 @@ const raw = 2
 export interface Kept { readonly value: unknown }
 
 export function keptAnswer(view: View, id: RequestId): Kept | undefined {
-  const bytes = view.get('requests', textKey(id))
+  const bytes = view.get('requests', textKey(id)) ?? earlier(view, id)
   if (!bytes) return undefined
   const body = bytes.subarray(headBytes)
   return { value: bytes[headBytes - 1] === nothing ? undefined : bytes[headBytes - 1] === raw ? body : decodeValue(body) }
+}
+
+/** The row that a namenode of an earlier version kept, which took ids as they came; such rows are there for limits.requestKeptMs after the upgrade. */
+function earlier(view: View, id: RequestId): Buffer | undefined {
+  const former = unscopedId(id)
+  return former && view.get('requests', textKey(former))
 }
 
 /** An answer, for `draft` to keep. `kept` undefined: there is nothing to say but that it was done. */

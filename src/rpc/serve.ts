@@ -16,6 +16,7 @@ import { lazyCompilers } from './compile.ts'
 import { toFault } from './fault.ts'
 import { CallMetrics, exposeCalls, shownAtMost, type Registry } from './metrics.ts'
 import { boundPipelining } from './pipelining.ts'
+import { Repeats, scopedId } from './repeats.ts'
 
 export type Handler<M extends Message> = (request: RequestOf<M>, context: CallContext) => Promise<ReplyOf<M>> | ReplyOf<M>
 
@@ -69,6 +70,7 @@ export function serve(options: ServeOptions): Server {
   const callsMax = options.callsInFlightMax ?? limits.callsInFlightMax
   const waiting = new Set<CallContext>()
   const known = new WeakSet<object>()
+  const repeats = new Repeats()
   let inFlight = 0
   let draining = false
 
@@ -142,8 +144,9 @@ export function serve(options: ServeOptions): Server {
       bodyLimit: message.bodyBytesMax ?? limits.controlBodyBytesMax,
       schema: { body: message.request, response: { 200: message.reply } },
     }, (request, reply) => {
-      const id = message.mutation ? (request.body as { requestId?: RequestId }).requestId : undefined
-      const context = new CallContext((request as Known).caller!.user, id, reply.raw, interruptible)
+      const { user } = (request as Known).caller!
+      const id = message.mutation ? ownId(message, user, request.body as { requestId?: RequestId }) : undefined
+      const context = new CallContext(user, id, reply.raw, interruptible)
       const started = clock.mono()
       inFlight++
       const finish = (code: string): void => {
@@ -161,7 +164,7 @@ export function serve(options: ServeOptions): Server {
       }
       let result: unknown
       try {
-        result = answer(request.body, context)
+        result = id === undefined ? answer(request.body, context) : repeats.run(id, () => answer(request.body, context))
       } catch (error) {
         return fail(error)
       }
@@ -204,6 +207,12 @@ export function serve(options: ServeOptions): Server {
       }
     },
   }
+}
+
+/** Puts the scoped id into the request: handlers and the journal see no other. */
+function ownId({ name }: Message, user: string, body: { requestId?: RequestId }): RequestId | undefined {
+  if (body.requestId !== undefined) body.requestId = scopedId(name, user, body.requestId)
+  return body.requestId
 }
 
 const goingAway = (): GristmillError => new GristmillError('UNAVAILABLE', 'the server is going away; ask another one, or this one again in a moment')

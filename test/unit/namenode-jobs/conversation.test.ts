@@ -4,11 +4,12 @@ import { Engine } from '../../../namenode/jobs/engine.ts'
 import { AwakeClock } from '../../../namenode/nodes/awake.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
-import { blockId, nodeId, type AttemptId, type JobId } from '../../../src/base/ids.ts'
+import { blockId, nodeId, type AttemptId, type JobId, type RequestId } from '../../../src/base/ids.ts'
 import * as protocol from '../../../src/protocol/job.ts'
 import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
 import type { Message, ReplyOf } from '../../../src/protocol/message.ts'
 import * as task from '../../../src/protocol/task.ts'
+import { Repeats } from '../../../src/rpc/repeats.ts'
 import type { Route } from '../../../src/rpc/serve.ts'
 import { doneReport, specOf } from './kit.ts'
 import { fakeRooms, turn, type FakeRooms } from './rooms.ts'
@@ -24,12 +25,15 @@ beforeEach(() => {
   engine = new Engine(rooms)
 })
 
+const repeats = new Repeats()
+
 /** A call as src/rpc would make it. */
 async function ask<M extends Message>(message: M, request: Record<string, unknown>, { user = 'ann', requestId = `c:${++requests}` } = {}): Promise<ReplyOf<M>> {
   const all = routes.get(engine) ?? jobRoutes(engine, rooms)
   routes.set(engine, all)
   const { handler } = all.find(each => each.message.name === message.name)!
-  return await handler(request as never, { user, requestId, signal: new AbortController().signal } as never) as ReplyOf<M>
+  const answer = (): unknown => handler(request as never, { user, requestId, signal: new AbortController().signal } as never)
+  return await (message.mutation ? repeats.run(requestId as RequestId, answer) : answer()) as ReplyOf<M>
 }
 
 function open(...nodes: string[]): void {

@@ -4,8 +4,9 @@ import { beforeEach, expect, test } from 'vitest'
 import { jobRoutes } from '../../../namenode/jobs/conversation.ts'
 import { Engine } from '../../../namenode/jobs/engine.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
-import { nodeId, type JobId } from '../../../src/base/ids.ts'
+import { nodeId, requestId, type JobId } from '../../../src/base/ids.ts'
 import * as protocol from '../../../src/protocol/job.ts'
+import { Repeats } from '../../../src/rpc/repeats.ts'
 import type { Route } from '../../../src/rpc/serve.ts'
 import { doneReport, specOf } from './kit.ts'
 import { fakeRooms, turn, type FakeRooms } from './rooms.ts'
@@ -14,10 +15,13 @@ const spec = specOf({ maps: 2, reduces: 1 })
 let rooms: FakeRooms
 let engine: Engine
 let routes: Route[]
+/** As a server has them. */
+let repeats: Repeats
 
 function begin(): void {
   engine = new Engine(rooms)
   routes = jobRoutes(engine, rooms)
+  repeats = new Repeats()
 }
 
 beforeEach(() => {
@@ -25,9 +29,10 @@ beforeEach(() => {
   begin()
 })
 
-async function submit(requestId: string): Promise<JobId> {
+async function submit(id: string): Promise<JobId> {
   const { handler } = routes.find(({ message }) => message === protocol.submit)!
-  return (await handler({ spec } as never, { user: 'ann', requestId, signal: new AbortController().signal } as never) as { job: JobId }).job
+  const answer = repeats.run(requestId(id), () => handler({ spec } as never, { user: 'ann', requestId: id, signal: new AbortController().signal } as never))
+  return (await answer as { job: JobId }).job
 }
 
 function open(node: string): void {

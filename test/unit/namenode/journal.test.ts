@@ -9,6 +9,7 @@ import { create } from '../../../namenode/writing/mutations.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { requestId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
+import { scopedId } from '../../../src/rpc/repeats.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { MemoryDisk } from '../../kit/memory-disk.ts'
 import { MemoryStore } from '../../kit/memory-store.ts'
@@ -181,6 +182,29 @@ test('a repeated request has one effect and one answer: in the same group, later
   const again = await openBench({ store: bench.store.reopened(), disk: bench.disk.cut() })
   expect(await ask(again)).toEqual(first)
   expect(again.journal.view.counters.nextBlock).toBe(3)
+})
+
+test('a repeat of a request that is queued gets its outcome, a refusal too, and never runs by itself', async () => {
+  const bench = await openBench()
+  await make(bench, '/a')
+  let runs = 0
+  const counted = { ...mkdir, mutate: (...given: Parameters<typeof mkdir.mutate>) => { runs++; return mkdir.mutate(...given) } }
+  const ask = (path: string): Promise<unknown> => bench.journal.submit(counted, { requestId: requestId('c:9'), path, nowMs: 1, ...root })
+  const first = ask('/a')
+  expect(bench.journal.hasAnswer(requestId('c:9'))).toBe(true)
+  // What a route has not checked, because the request is known.
+  const repeat = ask('/a/b')
+  expect(await Promise.allSettled([first, repeat])).toMatchObject([{ reason: { code: 'EEXIST' } }, { reason: { code: 'EEXIST' } }])
+  expect([runs, bench.journal.hasAnswer(requestId('c:9'))]).toEqual([1, false])
+  expect(names(bench)).toEqual(['/a'])
+})
+
+test('an answer that an earlier version kept, under the id as it came, is found by the scoped id; one of another caller is not', async () => {
+  const bench = await openBench()
+  const before = await make(bench, '/a', 'c:1')
+  expect(await make(bench, '/a', scopedId('namespace.mkdir', 'ann', requestId('c:1')))).toEqual(before)
+  await make(bench, '/b', scopedId('namespace.mkdir', 'ann', requestId('c:2')))
+  expect(await outcome(make(bench, '/b', scopedId('namespace.mkdir', 'bob', requestId('c:2'))))).toBe('EEXIST')
 })
 
 test('a damaged frame with later ones behind it is refused with the place and what to do', async () => {

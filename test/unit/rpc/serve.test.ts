@@ -11,6 +11,7 @@ import type { Listening } from '../../../src/ports/net.ts'
 import { Authenticator, bearerOf, Credentials } from '../../../src/rpc/auth.ts'
 import { Caller } from '../../../src/rpc/call.ts'
 import { Registry } from '../../../src/rpc/metrics.ts'
+import { scopedId } from '../../../src/rpc/repeats.ts'
 import { route, serve, type Route, type ServeOptions, type Server } from '../../../src/rpc/serve.ts'
 import { systemClock } from '../../../src/world/clock.ts'
 import { systemNet } from '../../../src/world/net.ts'
@@ -53,7 +54,27 @@ const echoRoute = route(echo, ({ text }, { user }) => ({ text, user }))
 test('a message is answered by its handler, synchronous or not, on behalf of its user', async () => {
   const { caller, at } = await start([echoRoute, route(work, async (_, context) => ({ requestId: String(context.requestId) }))])
   expect(await caller.call(at, echo, { text: 'grüße' })).toEqual({ text: 'grüße', user: 'ann' })
-  expect(await caller.call(at, work, { requestId: id('c:1') })).toEqual({ requestId: 'c:1' })
+  expect(await caller.call(at, work, { requestId: id('c:1') })).toEqual({ requestId: scopedId(work.name, 'ann', id('c:1')) })
+})
+
+test('a repeat of a mutation that is under way is answered with it, and the same id of another user or message is another request', async () => {
+  const rooms = Promise.withResolvers<void>()
+  const asked: string[] = []
+  const more = message('test.more', { request: Type.Object({ requestId }), reply: Type.Object({ requestId: Type.String() }), mutation: true })
+  const answer = async ({ requestId: own }: { requestId: string }): Promise<{ requestId: string }> => {
+    asked.push(own)
+    if (asked.length === 3) rooms.resolve()
+    await rooms.promise
+    return { requestId: own }
+  }
+  const { post } = await start([route(work, answer), route(more, answer)])
+  const body = JSON.stringify({ requestId: 'c:1' })
+  const bob = new Credentials({ secret, user: 'bob', cluster: 'c1', clock: systemClock, random: systemRandom() })
+  const answers = await Promise.all([post(work.path, body), post(work.path, body), post(more.path, body), post(work.path, body, bob.bearer())])
+  expect(new Set(asked).size).toBe(asked.length)
+  const ids = answers.map(each => each.body['requestId'])
+  expect(ids[1]).toBe(ids[0])
+  expect(new Set(ids).size).toBe(3)
 })
 
 test('replies hold what their schema says and nothing else', async () => {
