@@ -8,71 +8,95 @@ import { limits } from '../../src/base/limits.ts'
 /** Patterns that one pattern may stand for; each is looked for by itself. */
 export const alternativesMax = 10_000
 
-type Part = string | Choice
-/** Either lists of parts, or a range. */
-type Choice = { readonly kind: 'list'; readonly of: readonly (readonly Part[])[] } | Range
+/** Parts one behind the other, and how many texts they stand for. */
+interface Sequence { readonly parts: readonly Part[]; readonly count: number }
+type Part = string | List | Range
+/** `ends`: how many texts the sequences up to and with each of them stand for. */
+interface List { readonly kind: 'list'; readonly of: readonly Sequence[]; readonly ends: readonly number[]; readonly count: number }
 interface Range { readonly kind: 'range'; readonly from: number; readonly step: number; readonly count: number; readonly show: (n: number) => string }
 
 /** The patterns without braces that a pattern stands for, in the order of its braces. Throws EINVAL if there are over 10,000. */
 export function alternatives(pattern: string): Iterable<string> {
-  // Braces without a partner are looked for to the end, each of them: the square of this many steps is a few milliseconds.
   if (pattern.length > limits.pathBytesMax) throw new GristmillError('ENAMETOOLONG', `the pattern has over ${limits.pathBytesMax} characters: ${pattern.slice(0, 60)}…`)
   if (!pattern.includes('{')) return [pattern]
-  const parts = parse(pattern)
-  if (countOf(parts) > alternativesMax) {
+  const all = new Parser(pattern).sequence()
+  if (all.count > alternativesMax) {
     throw new GristmillError('EINVAL', `the braces of the pattern stand for more than ${alternativesMax} names; use *, or several patterns: ${pattern.slice(0, 60)}`)
   }
-  return written(parts, 0)
+  return written(all)
 }
 
-function parse(text: string): Part[] {
-  const parts: Part[] = []
-  let rest = text
-  for (;;) {
-    const pair = firstPair(rest)
-    if (!pair) return rest === '' ? parts : [...parts, rest]
-    const inside = rest.slice(pair.start + 1, pair.end)
-    if (pair.start > 0) parts.push(rest.slice(0, pair.start))
-    parts.push(/^(?:[^\\,]|\\.)*$/s.test(inside) ? rangeOf(inside) ?? `{${inside}}` : { kind: 'list', of: listed(inside).map(parse) })
-    rest = rest.slice(pair.end + 1)
+/** Characters that are looked at for one pattern: some 30 ms. Each brace is looked for to the end, so that nested ones take the square of their number. */
+const stepsMax = 10_000_000
+
+class Parser {
+  readonly #pattern: string
+  #steps = 0
+
+  constructor(pattern: string) { this.#pattern = pattern }
+
+  sequence(text = this.#pattern): Sequence {
+    const parts: Part[] = []
+    let rest = text
+    for (;;) {
+      const pair = this.#firstPair(rest)
+      if (!pair) return sequenceOf(rest === '' ? parts : [...parts, rest])
+      const inside = rest.slice(pair.start + 1, pair.end)
+      if (pair.start > 0) parts.push(rest.slice(0, pair.start))
+      parts.push(/^(?:[^\\,]|\\.)*$/s.test(inside) ? rangeOf(inside) ?? `{${inside}}` : listOf(this.#listed(inside).map(each => this.sequence(each))))
+      rest = rest.slice(pair.end + 1)
+    }
+  }
+
+  #listed(text: string): string[] {
+    const items: string[] = []
+    for (let start = 0; ;) {
+      const end = this.#seek(text, start, ',')
+      items.push(text.slice(start, end))
+      if (end === text.length) return items
+      start = end + 1
+    }
+  }
+
+  /** The first brace with a partner, such that a comma or two dots are between the two and in no deeper pair. */
+  #firstPair(text: string): { start: number; end: number } | undefined {
+    const last = text.lastIndexOf('}')
+    for (let start = this.#seek(text, 0, '{'); start < last; start = this.#seek(text, start + 1, '{')) {
+      const end = this.#seek(text, start + 1, '}')
+      if (end < text.length) return { start, end }
+    }
+    return undefined
+  }
+
+  /** Where the character is next, outside of deeper braces; the length of the text if nowhere. */
+  #seek(text: string, from: number, wanted: '{' | '}' | ','): number {
+    const letter = wanted.charCodeAt(0)
+    let level = 0
+    let separated = wanted !== '}'
+    let at = from
+    for (; at < text.length; at++) {
+      const code = text.charCodeAt(at)
+      if (code === backslash) at++
+      else if (code === letter && level === 0 && separated) {
+        // `{}` is a word of its own, as in find(1).
+        if (code !== open || !(isBlank(text[at - 1]) && (text[at + 1] === '}' || isBlank(text[at + 1])))) break
+      } else if (code === open) level++
+      else if (code === close && level > 0) level--
+      else if (level === 0 && (code === comma || code === stop && text[at + 1] === '.' && text[at + 2] !== '}')) separated = true
+    }
+    this.#steps += at - from
+    if (this.#steps > stepsMax) {
+      throw new GristmillError('EINVAL', `the pattern has too many braces, one within the other, to be looked through; use fewer, or several patterns: ${this.#pattern.slice(0, 60)}`)
+    }
+    return Math.min(at, text.length)
   }
 }
 
-function listed(text: string): string[] {
-  const items: string[] = []
-  for (let start = 0; ;) {
-    const end = seek(text, start, ',')
-    items.push(text.slice(start, end))
-    if (end === text.length) return items
-    start = end + 1
-  }
-}
-
-/** The first brace with a partner, such that a comma or two dots are between the two and in no deeper pair. */
-function firstPair(text: string): { start: number; end: number } | undefined {
-  for (let start = seek(text, 0, '{'); start < text.length; start = seek(text, start + 1, '{')) {
-    const end = seek(text, start + 1, '}')
-    if (end < text.length) return { start, end }
-  }
-  return undefined
-}
-
-/** Where the character is next, outside of deeper braces; the length of the text if nowhere. */
-function seek(text: string, from: number, wanted: '{' | '}' | ','): number {
-  let level = 0
-  let separated = wanted !== '}'
-  for (let at = from; at < text.length; at++) {
-    const letter = text[at]
-    if (letter === '\\') at++
-    else if (letter === wanted && level === 0 && separated) {
-      // `{}` is a word of its own, as in find(1).
-      if (letter !== '{' || !(isBlank(text[at - 1]) && (text[at + 1] === '}' || isBlank(text[at + 1])))) return at
-    } else if (letter === '{') level++
-    else if (letter === '}' && level > 0) level--
-    else if (level === 0 && (letter === ',' || letter === '.' && text[at + 1] === '.' && text[at + 2] !== '}')) separated = true
-  }
-  return text.length
-}
+const backslash = 92
+const open = 123
+const close = 125
+const comma = 44
+const stop = 46
 
 const isBlank = (letter: string | undefined): boolean => letter === undefined || letter === ' ' || letter === '\t' || letter === '\n'
 
@@ -99,18 +123,41 @@ const letterOf = (code: number): string => {
   return /[A-Za-z]/.test(letter) ? letter : `\\${letter}`
 }
 
-const countOf = (parts: readonly Part[]): number => parts.reduce((product, part) =>
-  (typeof part === 'string' ? product : product * (part.kind === 'range' ? part.count : part.of.reduce((sum, one) => sum + countOf(one), 0))), 1)
+const countOf = (part: Part): number => (typeof part === 'string' ? 1 : part.count)
 
-function* written(parts: readonly Part[], at: number): Generator<string, void, undefined> {
-  const part = parts[at]
-  if (part === undefined) { yield ''; return }
-  for (const head of typeof part === 'string' ? [part] : headsOf(part)) {
-    for (const rest of written(parts, at + 1)) yield head + rest
-  }
+const sequenceOf = (parts: readonly Part[]): Sequence => ({ parts, count: parts.reduce((product, part) => product * countOf(part), 1) })
+
+function listOf(of: readonly Sequence[]): List {
+  let count = 0
+  const ends = of.map(each => count += each.count)
+  return { kind: 'list', of, ends, count }
 }
 
-function* headsOf(choice: Choice): Generator<string, void, undefined> {
-  if (choice.kind === 'list') for (const one of choice.of) yield* written(one, 0)
-  else for (let i = 0; i < choice.count; i++) yield choice.show(choice.from + i * choice.step)
+function* written(all: Sequence): Iterable<string> {
+  for (let n = 0; n < all.count; n++) yield nth(all, n)
+}
+
+/** The first brace changes slowest. */
+function nth({ parts, count }: Sequence, n: number): string {
+  let text = ''
+  for (const part of parts) {
+    if (typeof part === 'string') text += part
+    else {
+      count /= part.count
+      text += nthOf(part, Math.floor(n / count))
+      n %= count
+    }
+  }
+  return text
+}
+
+function nthOf(part: List | Range, n: number): string {
+  if (part.kind === 'range') return part.show(part.from + n * part.step)
+  let low = 0
+  for (let high = part.ends.length - 1; low < high;) {
+    const middle = Math.floor((low + high) / 2)
+    if (part.ends[middle]! > n) high = middle
+    else low = middle + 1
+  }
+  return nth(part.of[low]!, n - (part.ends[low - 1] ?? 0))
 }

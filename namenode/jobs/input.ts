@@ -46,8 +46,11 @@ export async function checkSplits({ view, clock }: { view: View; clock: Clock },
         cost = 0
         await clock.yield()
       }
+      if (cost < slice) continue
+      cost = 0
+      await clock.yield()
     }
-    if (cost < slice) continue
+    if (++cost < slice) continue
     cost = 0
     await clock.yield()
   }

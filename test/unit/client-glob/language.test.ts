@@ -61,6 +61,9 @@ test('braces that stand for too many names are refused before they are written o
   expect(() => alternatives('*'.repeat(10_000))).toThrow('characters')
   expect([...alternatives('{'.repeat(4000))]).toHaveLength(1)
   expect([...alternatives(`${'{a,'.repeat(1000)}b${'}'.repeat(1000)}`)]).toHaveLength(1001)
+  for (const pattern of [`${'{a,'.repeat(2000)}b${'}'.repeat(2000)}`, '{'.repeat(4000) + '}'.repeat(4000), `${'{'.repeat(2000)},${'{'.repeat(2000)}${'}'.repeat(2000)}`]) {
+    expect(() => alternatives(pattern)).toThrow('too many braces, one within the other')
+  }
 })
 
 test('no pattern takes more steps than its length times that of the name', () => {

@@ -68,3 +68,14 @@ test('a small file takes some forty characters', () => {
   }))
   expect(packSplit({ bytes: 1, ranges }).length / ranges.length).toBeLessThan(45)
 })
+
+test('a path that shares its beginning with the one before it is checked where it differs', () => {
+  const deep = `/${Array.from({ length: 900 }, (_, i) => `d${i}`).join('/')}`
+  const paths = [deep, deep, `${deep}/a`, `${deep}/b`, `${deep.slice(0, 100)}x`, '/']
+  const split: Split = { bytes: 0, ranges: paths.map(path => range(path)) }
+  expect(unpackSplit(packSplit(split))).toEqual(split)
+  for (const path of [`${deep}/.`, `${deep}/..`, `${deep}/`, `${deep}//a`, `${deep}/${'n'.repeat(256)}`, `${deep}/\0`]) {
+    expect(() => unpackSplit(packSplit({ bytes: 0, ranges: [range(deep), range(path)] }))).toThrow(GristmillError)
+    expect(() => unpackSplit(packSplit({ bytes: 0, ranges: [range(path), range(path)] }))).toThrow(GristmillError)
+  }
+})
