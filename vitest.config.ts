@@ -17,9 +17,9 @@ const setupFiles = recording ? ['test/mutation/record.ts'] : []
 
 /** Unit tests that start processes, wait for disks or sockets, or compute for seconds: `npm run test:quick` leaves them out. */
 const slow = [
-  'client-glob/bash', 'client-jobs/loading', 'record/sources', 'rpc/serve', 'namenode/past', 'datanode/{pause,shelves}', 'client/aborts',
+  'client-glob/bash', 'client-jobs/loading', 'record/sources', 'rpc/serve', 'namenode/asof', 'datanode/{pause,retention}', 'client/aborts',
   'executor/{input,misbehaviour,shuffle,tasks}', 'client/fuzz', 'file/{failover,giveup,pipeline,roundtrip}', 'datanode/{contact,scrub}', 'datanode-shuffle/outputs', 'shuffle/output',
-  'namenode/{recover,repair,snapshots,storms}', 'namenode-jobs/{book,random}', 'world/{pages,process,store,wire}',
+  'namenode/{recover,repair,snapshots,storms}', 'namenode-jobs/{store,random}', 'world/{pages,process,store,wire}',
 ].map(name => `test/unit/${name}.test.ts`)
 
 /** Two files that mostly wait, for processes, disks and sockets, beside one that only computes. */

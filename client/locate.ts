@@ -10,11 +10,11 @@ import { clusterFile, living, readRunning, type Running } from './running.ts'
 
 export const portDefault = 8620
 
-export type Place =
+export type ClusterLocation =
   | { readonly kind: 'cluster'; readonly namenode: Address; readonly secretFile: string; readonly running: Running | undefined }
   | { readonly kind: 'embedded'; readonly dir: string }
 
-export async function locate({ disk, machine }: { disk: Disk; machine: Machine }, settings: Settings): Promise<Place> {
+export async function locate({ disk, machine }: { disk: Disk; machine: Machine }, settings: Settings): Promise<ClusterLocation> {
   const { home, cluster } = settings
   if (cluster === 'embedded') return { kind: 'embedded', dir: embeddedDirectory(home) }
   const running = await readRunning(disk, clusterFile(home))

@@ -14,21 +14,21 @@ import { local, transferPath } from '../src/protocol/transfer.ts'
 import { Authenticator, Credentials } from '../src/rpc/auth.ts'
 import { Caller } from '../src/rpc/call.ts'
 import { Registry } from '../src/rpc/metrics.ts'
-import { route, serve, type Server } from '../src/rpc/serve.ts'
+import { route, serve, type RpcServer } from '../src/rpc/serve.ts'
 import { BlockTokens } from '../src/rpc/token.ts'
 import { Wires } from '../src/file/wires.ts'
 import { Contact } from './heartbeat/contact.ts'
 import { EpochFence } from './heartbeat/epoch.ts'
-import { Pulse } from './heartbeat/pulse.ts'
+import { PauseDetector } from './heartbeat/pausedetector.ts'
 import { ClusterTime } from './heartbeat/time.ts'
 import { openHomes, stampAll, type Homes } from './homes.ts'
 import { exposeDatanode } from './metrics.ts'
 import { DeletionGuard } from './order/guard.ts'
-import { Orders } from './order/orders.ts'
+import { OrderRunner } from './order/orders.ts'
 import { Changes } from './report/changes.ts'
 import { noRunner, type TaskHost, type Tasks } from './runner.ts'
-import { Upkeep } from './scrub/upkeep.ts'
-import { Store } from './store/store.ts'
+import { DiskMaintenance } from './scrub/maintenance.ts'
+import { BlockStore } from './store/store.ts'
 import { addBlockRoutes } from './transfer/http.ts'
 import { Transfers } from './transfer/transfers.ts'
 
@@ -90,14 +90,14 @@ export class Datanode {
   #cluster: ClusterId | undefined
   #caller: Caller
   #auth: Authenticator
-  #server: Server | undefined
+  #server: RpcServer | undefined
   #listening: Listening | undefined
   #transfers: Transfers | undefined
   #contact: Contact | undefined
-  #pulse: Pulse | undefined
+  #pauseDetector: PauseDetector | undefined
   #fence: EpochFence | undefined
   #guard: DeletionGuard | undefined
-  #upkeep: Upkeep | undefined
+  #diskMaintenance: DiskMaintenance | undefined
   #tasks: Tasks | undefined
   #wires: Wires | undefined
   #stopped: Promise<void> | undefined
@@ -140,7 +140,7 @@ export class Datanode {
   beat(): Promise<void> { return this.#contact!.beat() }
   report(): Promise<void> { return this.#contact!.report() }
   /** Reads every block and compares it with its checksums, at once. */
-  scrub(): Promise<void> { return this.#upkeep!.scrub() }
+  scrub(): Promise<void> { return this.#diskMaintenance!.scrub() }
 
   stop(): Promise<void> { return this.#stopped ??= this.#stop() }
   async [Symbol.asyncDispose](): Promise<void> { await this.stop() }
@@ -154,7 +154,7 @@ export class Datanode {
     const changes = new Changes()
     let refused = (_dir: string, _error: unknown): void => {} // what a disk is like before its blocks are known, they will tell
     const fence = this.#fence = await EpochFence.open(disk, homes.all.map(({ dir }) => dir), { clock, refused: (dir, error) => refused(dir, error) })
-    const store = await Store.open({
+    const store = await BlockStore.open({
       disk, clock, log, failpoints, trashKeepMs: times.blockTrashKeepMs,
       dirs: homes.all.map(({ dir, id }) => ({ dir, id: storageId(id) })),
       unusable: homes.unusable,
@@ -182,10 +182,10 @@ export class Datanode {
     const mayWrite = (): void => {
       if (!this.#contact?.fresh) throw new GristmillError('UNAVAILABLE', 'this datanode has lost its namenode and takes no new blocks until it is back; take another one')
     }
-    const pulse = this.#pulse = new Pulse(clock, times.nodeDeadMs / 2)
-    pulse.start()
+    const pauseDetector = this.#pauseDetector = new PauseDetector(clock, times.nodeDeadMs / 2)
+    pauseDetector.start()
     const steadySince = (ms: number): void => {
-      if (!pulse.steadySince(ms)) throw new GristmillError('UNAVAILABLE', 'this datanode stood still while it took the block, and was taken for dead; send the block to another one')
+      if (!pauseDetector.steadySince(ms)) throw new GristmillError('UNAVAILABLE', 'this datanode stood still while it took the block, and was taken for dead; send the block to another one')
     }
     const transfers = this.#transfers = new Transfers({ node: this.node, store, wires, pool, log, clock, failpoints, tokens, cluster, mayWrite, steadySince, segments: this.#tasks?.segments, progressMs: times.progressTimeoutMs })
     const registry = new Registry()
@@ -213,7 +213,7 @@ export class Datanode {
     }, { host: config.host, port: config.port })
     const report = (): void => { this.#contact?.report().catch(() => {}) }
     const guard = this.#guard = new DeletionGuard({ clock, log, youngMs: times.deleteGuardMs, blocks: () => store.blocks, report })
-    const orders = new Orders({ store, runner, guard, wires, pool, log, failpoints, cluster, progressMs: times.progressTimeoutMs, report, failed: failure => this.#contact?.copyFailed(failure), signal: this.#stopping.signal })
+    const orders = new OrderRunner({ store, runner, guard, wires, pool, log, failpoints, cluster, progressMs: times.progressTimeoutMs, report, failed: failure => this.#contact?.copyFailed(failure), signal: this.#stopping.signal })
     const contact = this.#contact = new Contact({
       caller: () => this.#caller, clock, random: this.#world.random, log, namenode: config.namenode, node: this.node, store, changes, runner, orders, fence, time,
       heartbeatMs: times.heartbeatMs, longPollMs: times.longPollMs, silentMs: times.nodeDeadMs / 2, transfers: () => transfers.active,
@@ -221,12 +221,12 @@ export class Datanode {
       address: this.address, rack: config.rack, host: config.hostName, pid: config.pid ?? 0, version: config.version ?? '',
       cluster: () => this.#cluster, join: id => this.#join(id),
     })
-    const upkeep = this.#upkeep = await Upkeep.open({
+    const diskMaintenance = this.#diskMaintenance = await DiskMaintenance.open({
       store, disk, clock, log, busy: () => transfers.active > 0, tendMs: times.tendMs, periodMs: times.scrubPeriodMs, bytesPerSecond: this.#config.scrubBytesPerSecond ?? limits.scrubBytesPerSecond,
     })
-    exposeDatanode(registry, { store, transfers, contact, orders, guard, scrubbers: upkeep.scrubbers })
+    exposeDatanode(registry, { store, transfers, contact, orders, guard, scrubbers: diskMaintenance.scrubbers })
     contact.start()
-    upkeep.start()
+    diskMaintenance.start()
     const { signal } = config
     const giveUp = (): void => { void this.stop() }
     if (signal?.aborted) giveUp()
@@ -269,8 +269,8 @@ export class Datanode {
       () => this.#transfers?.drain(drainMs, (ms, work) => clock.after(ms, work)),
       async () => this.#stopping.abort(new GristmillError('ABORTED', 'this datanode stops')),
       () => this.#tasks?.runner.stop(),
-      () => this.#upkeep?.stop(new GristmillError('ABORTED', 'this datanode stops')),
-      async () => this.#pulse?.stop(),
+      () => this.#diskMaintenance?.stop(new GristmillError('ABORTED', 'this datanode stops')),
+      async () => this.#pauseDetector?.stop(),
       () => this.#listening?.close(drainMs),
       async () => this.#wires?.close(),
       ...this.#homes.all.map(home => () => home.release()),

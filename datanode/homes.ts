@@ -5,7 +5,7 @@ import { asError, GristmillError, hasCode } from '../src/base/errors.ts'
 import { nodeId, type ClusterId, type NodeId } from '../src/base/ids.ts'
 import { openHome, type Home } from '../src/home/home.ts'
 import type { World } from '../src/ports/world.ts'
-import { troubleOf } from './store/trouble.ts'
+import { diskErrorOf } from './store/diskerror.ts'
 
 export interface Homes {
   readonly node: NodeId
@@ -29,7 +29,7 @@ export async function openHomes(world: Pick<World, 'disk' | 'random' | 'log'>, d
         const first = dir === dirs[0]
         homes.set(dir, await openHome(world, dir, { role: first ? 'datanode' : 'storage', cluster, freshId: first ? nodeOf(homes.values()) : undefined }))
       } catch (error) {
-        if (!(hasCode(error, 'EACCES') || troubleOf(error))) throw error
+        if (!(hasCode(error, 'EACCES') || diskErrorOf(error))) throw error
         failures.set(dir, error)
       }
     }
@@ -55,7 +55,7 @@ export async function stampAll({ node, all }: Pick<Homes, 'node' | 'all'>, clust
       await home.stamp(cluster, home.id === node ? undefined : node)
     } catch (error) {
       // One that is new must have it, or it could join another cluster later.
-      if (home.cluster === undefined || !troubleOf(error)) throw error
+      if (home.cluster === undefined || !diskErrorOf(error)) throw error
       log.warn('a directory cannot be told whose it is', { error: asError(error), dir: home.dir })
     }
   }

@@ -4,12 +4,12 @@ import type { Registry } from '../src/rpc/metrics.ts'
 import type { StorageState } from '../src/protocol/heartbeat.ts'
 import type { Contact } from './heartbeat/contact.ts'
 import type { DeletionGuard } from './order/guard.ts'
-import type { Orders } from './order/orders.ts'
+import type { OrderRunner } from './order/orders.ts'
 import type { Scrubber } from './scrub/scrubber.ts'
 import type { Transfers } from './transfer/transfers.ts'
-import type { Store } from './store/store.ts'
+import type { BlockStore } from './store/store.ts'
 
-interface Parts { readonly store: Store; readonly transfers: Transfers; readonly contact: Contact; readonly orders: Orders; readonly guard: DeletionGuard; readonly scrubbers: readonly Scrubber[] }
+interface Parts { readonly store: BlockStore; readonly transfers: Transfers; readonly contact: Contact; readonly orders: OrderRunner; readonly guard: DeletionGuard; readonly scrubbers: readonly Scrubber[] }
 type Values = Array<{ labels: Record<string, string>; value: number }>
 
 export function exposeDatanode(registry: Registry, { store, transfers, contact, orders, guard, scrubbers }: Parts): void {

@@ -8,7 +8,7 @@ import type { TaskWork } from '../src/protocol/task.ts'
 import type { TransferRequest } from '../src/protocol/transfer.ts'
 import type { Caller } from '../src/rpc/call.ts'
 import type { Route } from '../src/rpc/serve.ts'
-import type { Store } from './store/store.ts'
+import type { BlockStore } from './store/store.ts'
 
 export interface Runner {
   /** Tasks that it runs at a time. */
@@ -51,7 +51,7 @@ export interface TaskHost {
   /** For one task. */
   readonly memoryBytes: number
   readonly secret: Buffer
-  readonly store: Store
+  readonly store: BlockStore
   readonly address: () => Address
   readonly cluster: () => ClusterId
   readonly caller: () => Caller

@@ -1,8 +1,8 @@
 // Every mutation that a journal may hold. A kind that was ever released stays here for ever, so that old journals replay.
 
-import { balanceMutations } from './blocks/wish.ts'
-import { formerJobMutations } from './jobs/former.ts'
-import { jobMutations } from './jobs/mutation.ts'
+import { balanceMutations } from './blocks/balancerequest.ts'
+import { formerJobMutations } from './jobs/store/legacy.ts'
+import { jobMutations } from './jobs/store/mutations.ts'
 import type { AnyMutation } from './journal/operation.ts'
 import { recoveredMutations } from './journal/recovered.ts'
 import { requestMutations } from './journal/requests.ts'

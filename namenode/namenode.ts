@@ -11,7 +11,7 @@ import type { Store } from '../src/ports/store.ts'
 import type { World } from '../src/ports/world.ts'
 import { Authenticator } from '../src/rpc/auth.ts'
 import { Registry as Metrics } from '../src/rpc/metrics.ts'
-import { serve, type Route, type Server } from '../src/rpc/serve.ts'
+import { serve, type Route, type RpcServer } from '../src/rpc/serve.ts'
 import { BlockTokens } from '../src/rpc/token.ts'
 import type { Seen } from '../src/protocol/position.ts'
 import { safeMode } from '../src/protocol/safety.ts'
@@ -19,30 +19,30 @@ import { heldBack } from './admin/hold.ts'
 import { safetyRoutes } from './admin/safety.ts'
 import { exposeNamenode, statusRoutes, type StatusOptions } from './admin/status.ts'
 import { Backups, type BackupPlan } from './backup/backups.ts'
-import { Balancing } from './blocks/balancing.ts'
-import { Keeper } from './blocks/keeper.ts'
+import { BalanceControl } from './blocks/balancecontrol.ts'
+import { Blocks } from './blocks/blocks.ts'
 import { forgetting, Housekeeping, type Chore } from './housekeeping.ts'
-import type { KeptBounds } from './jobs/jobindex.ts'
+import type { KeptBounds } from './jobs/store/jobindex.ts'
 import { Jobs } from './jobs/jobs.ts'
-import { reserving } from './jobs/reserve.ts'
+import { reserving } from './jobs/publish/reservations.ts'
 import type { LocalJournal } from './journal/local.ts'
 import type { Actor } from './journal/operation.ts'
-import { namespaceRoutes } from './namespace/conversation.ts'
-import { Sweeper } from './namespace/sweeper.ts'
-import { nodesRoutes } from './nodes/conversation.ts'
+import { namespaceRoutes } from './namespace/routes.ts'
+import { NamespaceSweeper } from './namespace/sweeper.ts'
+import { nodesRoutes } from './nodes/routes.ts'
 import { forgetGone, knownNodes, noteRegistered } from './nodes/known.ts'
-import { Operators } from './nodes/operators.ts'
-import { Registry } from './nodes/registry.ts'
+import { Maintenance } from './nodes/maintenance.ts'
+import { NodeRegistry } from './nodes/registry.ts'
 import { Succession } from './nodes/succession.ts'
-import { Terms } from './nodes/terms.ts'
+import { ReportIds } from './nodes/reportids.ts'
 import { identify, inspect, openJournal } from './open.ts'
-import { quotaRoutes } from './quotas/conversation.ts'
+import { quotaRoutes } from './quotas/routes.ts'
 import { counting } from './quotas/counter.ts'
-import { snapshotRoutes } from './snapshots/conversation.ts'
+import { snapshotRoutes } from './snapshots/routes.ts'
 import { timesFrom, type NamenodeTimes } from './times.ts'
-import { purging, trashRoutes, type TrashOptions } from './trash/conversation.ts'
-import { expireLeases, writingRoutes } from './writing/conversation.ts'
-import { xattrRoutes } from './xattrs/conversation.ts'
+import { purging, trashRoutes, type TrashOptions } from './trash/routes.ts'
+import { expireLeases, writingRoutes } from './writing/routes.ts'
+import { xattrRoutes } from './xattrs/routes.ts'
 import { Lifetimes } from './writing/lifetimes.ts'
 
 /** Of the system itself; superuser beside the user that the namenode runs as. */
@@ -88,7 +88,7 @@ export class Namenode {
   #advertise: Address | undefined
   /** Undone in reverse order. */
   readonly #ends: Array<() => unknown>
-  #server: Server | undefined
+  #server: RpcServer | undefined
   #succession: Succession | undefined
   #listening: Listening | undefined
   #stopped: Promise<void> | undefined
@@ -150,33 +150,33 @@ export class Namenode {
     const tokens = new BlockTokens({ secret, clock: { now: nowMs } })
     const actor = actors(user)
 
-    const terms = new Terms()
-    const registry = new Registry({ clock, log, random }, terms, times)
+    const reportIds = new ReportIds()
+    const registry = new NodeRegistry({ clock, log, random }, reportIds, times)
     const lifetimes = new Lifetimes({ clock: registry.awake, view, times })
-    const keeper = new Keeper({
-      view, registry, terms, tokens, clock, log, random, nodeDeadMs: times.nodeDeadMs,
+    const blocks = new Blocks({
+      view, registry, reportIds, tokens, clock, log, random, nodeDeadMs: times.nodeDeadMs,
       isOpen: id => lifetimes.isOpen(id),
       doubt: () => succession.doubt,
       onSettled: () => jobs.open(),
     })
-    const { map } = keeper
-    const discard = (blocks: readonly BlockId[]): void => keeper.discard(blocks)
-    const jobs = new Jobs({ clock, failpoints, log, journal, registry, tokens, actor, holders: id => keeper.holders(id), halted: () => keeper.safe.held, trash: trashKeepMs > 0, kept: config.kept })
-    const sweeper = new Sweeper({ journal, clock, log, gone: discard })
-    const held = (): boolean => keeper.safe.held
+    const { map } = blocks
+    const discard = (ids: readonly BlockId[]): void => blocks.discard(ids)
+    const jobs = new Jobs({ clock, failpoints, log, journal, registry, tokens, actor, holders: id => blocks.holders(id), halted: () => blocks.safe.held, trash: trashKeepMs > 0, kept: config.kept })
+    const sweeper = new NamespaceSweeper({ journal, clock, log, gone: discard })
+    const held = (): boolean => blocks.safe.held
     // Repeats of removals are answered in safe mode too, and take nothing apart then.
     const removed = (): void => { if (!held()) sweeper.wake() }
     const trash: TrashOptions = { journal, clock, actor, keepMs: trashKeepMs, held, removed }
 
-    const operators = new Operators({ journal, registry, keeper, clock, actor })
-    const balancing = new Balancing({ journal, balancer: keeper.balancer, clock, log, actor })
+    const maintenance = new Maintenance({ journal, registry, blocks, clock, actor })
+    const balancing = new BalanceControl({ journal, balancer: blocks.balancer, clock, log, actor })
 
     const backups = new Backups({ world: this.#world, store, journal, cluster: this.cluster, namenode: this.id, dir, plan: config.backups, behind: () => distrusted() !== undefined })
 
     const known = [...knownNodes(view)]
     const succession = await succeed({
       awake: registry.awake, nodeDeadMs: times.nodeDeadMs, knownNodes: known.filter(({ service }) => service?.state !== 'decommissioned').map(({ node }) => node),
-      onBehind: error => keeper.halt(error),
+      onBehind: error => blocks.halt(error),
       onSure: async () => {
         await noteRegistered({ journal, registry, clock })
         await jobs.start()
@@ -193,27 +193,27 @@ export class Namenode {
     })
 
     const about = { cluster: this.cluster, dir, pid, version, startedMs: Math.floor(clock.now()), address: () => this.address, defaults }
-    const statusOptions: StatusOptions = { journal, registry, keeper, clock, about, jobsRunning: () => jobs.running, backupMs: () => backups.newestMs }
+    const statusOptions: StatusOptions = { journal, registry, blocks, clock, about, jobsRunning: () => jobs.running, backupMs: () => backups.newestMs }
     exposeNamenode(metrics, statusOptions)
     // Of a namenode that is behind, what it says of files is as wrong as what it would do to them.
     const answerable = (routes: readonly Route[]): Route[] => heldBack(reserving(routes, { journal, outputs: jobs.outputs }), { journal, held, unsure: () => succession.unsure, behind: () => succession.behind })
-    const safety = heldBack(safetyRoutes({ journal, keeper, registry, clock, log, backups, succession, backupDir: config.backups?.dir ?? `${dir}/backups`, actor }), { journal, held })
+    const safety = heldBack(safetyRoutes({ journal, blocks, registry, clock, log, backups, succession, backupDir: config.backups?.dir ?? `${dir}/backups`, actor }), { journal, held })
     const server = this.#server = serve({
       auth: new Authenticator({ secret, cluster: this.cluster, loopback: isLoopback(config.host), clock }),
       clock, log, registry: metrics,
       routes: [
         ...answerable(namespaceRoutes({
           journal, view, map, registry, tokens, random, clock, log, defaults, actor, trashKeepMs, removed,
-          suspect: (id, address, message) => keeper.suspect(id, address, message),
+          suspect: (id, address, message) => blocks.suspect(id, address, message),
         })),
         ...answerable(trashRoutes(trash)),
         ...answerable(xattrRoutes({ journal, actor })),
         ...answerable(quotaRoutes({ journal, clock, actor })),
         ...answerable(snapshotRoutes({ journal, clock, actor, removed })),
         ...answerable(writingRoutes({ journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard })),
-        ...nodesRoutes({ cluster: this.cluster, succession, journal, registry, terms, reports: keeper.reports, clock, nowMs, taken: (node, orders) => keeper.taken(node, orders), copyFailed: (node, failure) => keeper.repair.failed(node, failure) }),
+        ...nodesRoutes({ cluster: this.cluster, succession, journal, registry, reportIds, reports: blocks.reports, clock, nowMs, taken: (node, orders) => blocks.taken(node, orders), copyFailed: (node, failure) => blocks.repair.failed(node, failure) }),
         ...statusRoutes(statusOptions),
-        ...heldBack([...operators.routes, ...balancing.routes], { journal, unsure: () => succession.unsure, behind: () => succession.behind }),
+        ...heldBack([...maintenance.routes, ...balancing.routes], { journal, unsure: () => succession.unsure, behind: () => succession.behind }),
         ...answerable(jobs.routes),
         ...safety.filter(({ message }) => message === safeMode),
         ...heldBack(safety.filter(({ message }) => message !== safeMode), { journal, unsure: () => succession.unsure, behind: () => succession.behind }),
@@ -222,8 +222,8 @@ export class Namenode {
     const ifTrusted = (chore: Chore): Chore => ({ ...chore, work: () => { if (!distrusted()) return chore.work() } })
     const chores = new Housekeeping(clock, log, [
       { name: 'look who is silent', everyMs: Math.min(250, times.nodeStaleMs / 4), work: () => registry.check() },
-      ...keeper.chores,
-      ifTrusted(operators.chore),
+      ...blocks.chores,
+      ifTrusted(maintenance.chore),
       ifTrusted(balancing.chore),
       { name: 'end silent leases', everyMs: 1000, work: () => { if (!held()) return expireLeases({ journal, lifetimes, discard }) } },
       purging(trash),
@@ -235,14 +235,14 @@ export class Namenode {
       backups.chore,
       { name: 'give back memory', everyMs: 500, work: () => store.relax() },
     ])
-    ends.push(() => backups.stop(), () => chores.stop(), () => sweeper.stop(), () => keeper.stop(), () => registry.stop())
+    ends.push(() => backups.stop(), () => chores.stop(), () => sweeper.stop(), () => blocks.stop(), () => registry.stop())
 
     this.#listening = await net.listen({ http: server.http, known: server.known }, { host: config.host, port: config.port })
     ends.push(() => this.#listening!.close(times.drainMs))
     // Before the port: whoever waits for a job is answered, and does not hold the port open until the time for it is over.
     ends.push(() => jobs.stop())
     chores.start()
-    keeper.start()
+    blocks.start()
   }
 }
 

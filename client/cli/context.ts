@@ -7,12 +7,12 @@ import { asError } from '../../src/base/errors.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
-import { complaintJson, detailOf, quotedComplaint } from './complaint.ts'
-import { openProgress, type Progress } from './progress.ts'
+import { errorJson, detailOf, quotedErrorLine } from './errors.ts'
+import { openProgress, type ProgressBars } from './progress.ts'
 import type { Options } from './program.ts'
 import type { Printer } from './printer.ts'
 
-export interface ContextParts {
+export interface CommandContextParts {
   readonly command: string
   readonly printer: Printer
   /** Of this call, with the global ones. */
@@ -25,17 +25,17 @@ export interface ContextParts {
   readonly settings: (flags: Options) => Promise<Settings>
   readonly machine: () => Promise<Machine>
   readonly world: (name: string, settings: Settings) => Promise<World>
-  readonly open: (context: Context) => Promise<Mill>
+  readonly open: (context: CommandContext) => Promise<Mill>
 }
 
-export class Context {
+export class CommandContext {
   readonly command: string
   readonly printer: Printer
   readonly options: Options
   readonly signal: AbortSignal
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly #parts: ContextParts
+  readonly #parts: CommandContextParts
   #settings: Promise<Settings> | undefined
   #world: Promise<World> | undefined
   #mill: Promise<Mill> | undefined
@@ -44,7 +44,7 @@ export class Context {
   /** What a command that has done its work says by its exit code, whatever failed; 0 unless told. */
   exitCode = 0
 
-  constructor(parts: ContextParts) {
+  constructor(parts: CommandContextParts) {
     this.#parts = parts
     this.command = parts.command
     this.printer = parts.printer
@@ -76,7 +76,7 @@ export class Context {
     return opening
   }
 
-  async progress(off = false): Promise<Progress> {
+  async progress(off = false): Promise<ProgressBars> {
     const { clock } = await this.world()
     return openProgress(this.printer, { mono: () => clock.mono(), off: off || this.json })
   }
@@ -109,8 +109,8 @@ export class Context {
   note(text: string): void { this.printer.note(this.json ? JSON.stringify({ note: text }) : `gristmill: ${this.command}: ${text}`) }
 
   complain(thrown: unknown, operand?: string): void {
-    if (this.json) return this.printer.complain(complaintJson(thrown, this.command, operand))
-    this.printer.complain(`gristmill: ${this.command}: ${quotedComplaint(thrown, operand, name => this.printer.name(name, 'err'))}`)
+    if (this.json) return this.printer.complain(errorJson(thrown, this.command, operand))
+    this.printer.complain(`gristmill: ${this.command}: ${quotedErrorLine(thrown, operand, name => this.printer.name(name, 'err'))}`)
     const detail = detailOf(thrown)
     if (detail !== undefined) this.printer.complain(detail)
   }

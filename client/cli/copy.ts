@@ -2,7 +2,7 @@
 // fails is complained of, and the others go on. Directories are finished when all that goes into them is there.
 
 import type { CopyStep, CopyWalk, WalkOptions } from '../files/walk.ts'
-import type { Context } from './context.ts'
+import type { CommandContext } from './context.ts'
 import { plural } from './format.ts'
 import type { Bar } from './progress.ts'
 import { inWords, type Placed } from './target.ts'
@@ -17,7 +17,7 @@ export interface Copying {
   readonly parallel?: number | undefined
 }
 
-export async function copyAll(context: Context, { verb, copies, walk, parallel = filesAtATime }: Copying): Promise<void> {
+export async function copyAll(context: CommandContext, { verb, copies, walk, parallel = filesAtATime }: Copying): Promise<void> {
   const progress = await context.progress()
   let files = 0
   let total = 0

@@ -3,7 +3,7 @@
 // directory, with and without a pattern.
 
 import { expand, isPattern, type GlobEntry, type GlobTree } from '../glob/expand.ts'
-import { Refusal } from './complaint.ts'
+import { Refusal } from './errors.ts'
 
 export type Tree = GlobTree<GlobEntry>
 

@@ -1,12 +1,12 @@
 // Which job a person means: an id, a beginning of one that fits a single job, or `last`.
 
 import type { JobStatus } from '../../src/protocol/job.ts'
-import { Refusal } from './complaint.ts'
-import type { Context } from './context.ts'
+import { Refusal } from './errors.ts'
+import type { CommandContext } from './context.ts'
 
 const lookedAtMax = 1000
 
-export async function findJob(context: Context, wanted: string): Promise<JobStatus> {
+export async function findJob(context: CommandContext, wanted: string): Promise<JobStatus> {
   const mill = await context.mill()
   const jobs = await mill.jobs({ limit: wanted === 'last' ? 1 : lookedAtMax, signal: context.signal })
   if (wanted === 'last') {

@@ -2,7 +2,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { version } from '../../src/base/version.ts'
-import { loadMachine, loadSettings, loadWorld, openMill } from './outside.ts'
+import { loadMachine, loadSettings, loadWorld, openMill } from './bootstrap.ts'
 import { Printer } from './printer.ts'
 import { runWords } from './session.ts'
 

@@ -3,8 +3,8 @@
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { formatDuration } from '../../src/base/units.ts'
 import type { NodeStatus } from '../../src/protocol/admin.ts'
-import { Refusal } from './complaint.ts'
-import type { Context } from './context.ts'
+import { Refusal } from './errors.ts'
+import type { CommandContext } from './context.ts'
 import { formatCount, plural } from './format.ts'
 import { waitFor } from './waiting.ts'
 
@@ -19,7 +19,7 @@ export async function saidPlainly<T>(work: Promise<T>): Promise<T> {
 }
 
 /** Looks until `isDone`; gives the node as it is then. Throws what `isDone` throws. */
-export async function watchNode(context: Context, { node, address }: NodeStatus, isDone: (now: NodeStatus) => boolean): Promise<NodeStatus> {
+export async function watchNode(context: CommandContext, { node, address }: NodeStatus, isDone: (now: NodeStatus) => boolean): Promise<NodeStatus> {
   const mill = await context.mill()
   return waitFor(context, {
     label: address,
@@ -49,7 +49,7 @@ export function serviceOf({ service = 'in-service', serviceUntilMs, held }: Node
   }
 }
 
-export async function tellNode(context: Context, node: NodeStatus): Promise<void> {
+export async function tellNode(context: CommandContext, node: NodeStatus): Promise<void> {
   const { clock } = await context.world()
   if (context.json) return context.printer.json(node)
   await context.printer.line(`${node.address} is ${serviceOf(node, clock.now())}`)

@@ -9,7 +9,7 @@ import { addAbortSignal } from 'node:stream'
 import { styleText } from 'node:util'
 import { GristmillError } from '../../src/base/errors.ts'
 import { quoteName, showJson, showLine, showLines, showText } from '../../src/base/quote.ts'
-import { complaintOf, Refusal } from './complaint.ts'
+import { errorLineOf, Refusal } from './errors.ts'
 
 export type Style = Parameters<typeof styleText>[0]
 
@@ -157,7 +157,7 @@ export class Printer {
       this.#broken = new GristmillError('EPIPE', 'the reader of the output has gone', { cause: error })
       this.onGone()
     } else {
-      this.#broken = new Refusal(error.code === 'ENOSPC' ? 'ENOSPC' : 'INTERNAL', `standard output: ${complaintOf(error)}`, { cause: error })
+      this.#broken = new Refusal(error.code === 'ENOSPC' ? 'ENOSPC' : 'INTERNAL', `standard output: ${errorLineOf(error)}`, { cause: error })
     }
     return this.#broken
   }

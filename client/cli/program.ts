@@ -3,13 +3,13 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { GristmillError } from '../../src/base/errors.ts'
-import type { CommandSpec, Group, OptionSpec } from './spec.ts'
+import type { CommandSpec, CommandGroup, OptionSpec } from './spec.ts'
 
 export type Options = Readonly<Record<string, unknown>>
 
 export interface ProgramParts {
   readonly version: string
-  readonly groups: readonly Group[]
+  readonly groups: readonly CommandGroup[]
   readonly globals: readonly OptionSpec[]
   execute(spec: CommandSpec, operands: readonly string[], options: Options): Promise<void>
   writeOut(text: string): void
@@ -60,7 +60,7 @@ export function buildProgram(parts: ProgramParts): Command {
   return program
 }
 
-function toCommand(spec: CommandSpec, group: Group, parts: ProgramParts): Command {
+function toCommand(spec: CommandSpec, group: CommandGroup, parts: ProgramParts): Command {
   const command = new Command(spec.name)
     .copyInheritedSettings(new Command())
     .summary(spec.about)
@@ -113,7 +113,7 @@ function checkCount(spec: CommandSpec, operands: readonly string[]): void {
 }
 
 /** What was probably meant: one letter away, or two for a longer word. */
-function nearest(word: string, groups: readonly Group[]): string {
+function nearest(word: string, groups: readonly CommandGroup[]): string {
   const names = groups.flatMap(group => group.commands.map(command => command.name))
   const close = names.map(name => ({ name, distance: distance(word.toLowerCase(), name) })).sort((a, b) => a.distance - b.distance)[0]
   return close && close.distance <= (word.length > 4 ? 2 : 1) ? ` (did you mean ${close.name}?)` : ''
@@ -133,7 +133,7 @@ function distance(a: string, b: string): number {
 const sentence = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}.`
 
 /** Finds the command that the words name, for `rewrite` and for error messages. */
-export function commandIn(words: readonly string[], groups: readonly Group[], globals: readonly OptionSpec[]): { spec: CommandSpec; at: number } | undefined {
+export function commandIn(words: readonly string[], groups: readonly CommandGroup[], globals: readonly OptionSpec[]): { spec: CommandSpec; at: number } | undefined {
   const valued = new Set(globals.filter(one => /[<[]/.test(one.flags)).map(one => one.flags.split(/[ ,]/)[0]!))
   for (let at = 0; at < words.length; at++) {
     const word = words[at]!

@@ -12,14 +12,14 @@ export interface Bar {
   update(done: number, total?: number, note?: string): void
 }
 
-export interface Progress {
+export interface ProgressBars {
   readonly drawn: boolean
   /** A bar for bytes shows rate and time left; one for tasks shows counts. */
   bar(label: string, unit: 'bytes' | 'tasks', total?: number): Bar
   stop(): void
 }
 
-const nothing: Progress = { drawn: false, bar: () => ({ update() {} }), stop() {} }
+const nothing: ProgressBars = { drawn: false, bar: () => ({ update() {} }), stop() {} }
 
 export interface BarState {
   readonly label: string
@@ -59,7 +59,7 @@ export function drawBar(state: BarState, columns: number): string {
 }
 
 /** REQUIRES: the caller stops it, also when its work fails. */
-export async function openProgress(printer: Printer, options: { mono(): number; off?: boolean }): Promise<Progress> {
+export async function openProgress(printer: Printer, options: { mono(): number; off?: boolean }): Promise<ProgressBars> {
   if (options.off || printer.quiet || !printer.errIsTerminal) return nothing
   const library = await import('cli-progress')
   const { MultiBar: Multi } = library.default

@@ -1,9 +1,9 @@
 // What the two server commands share: the ready line on stdout, which is all that they ever print there, and a quiet end.
 
-import type { Ready, Run } from '../process/run.ts'
-import type { Context } from './context.ts'
+import type { Ready, ServerRun } from '../process/run.ts'
+import type { CommandContext } from './context.ts'
 
-export async function serve(context: Context, start: (run: Run) => Promise<void>): Promise<void> {
+export async function serve(context: CommandContext, start: (run: ServerRun) => Promise<void>): Promise<void> {
   const { printer, signal } = context
   await start({
     settings: await context.settings(), world: await context.world(), machine: await context.machine(), signal,

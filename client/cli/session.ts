@@ -3,12 +3,12 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { globals, groups } from './catalog/globals.ts'
-import { complaintJson, complaintOf, exitCodeOf } from './complaint.ts'
-import { Context, type ContextParts } from './context.ts'
+import { errorJson, errorLineOf, exitCodeOf } from './errors.ts'
+import { CommandContext, type CommandContextParts } from './context.ts'
 import { buildProgram, commandIn, usageError, type Options } from './program.ts'
 import type { CommandSpec } from './spec.ts'
 
-export interface SessionParts extends Omit<ContextParts, 'command' | 'options'> {
+export interface SessionParts extends Omit<CommandContextParts, 'command' | 'options'> {
   readonly words: readonly string[]
   readonly version: string
 }
@@ -19,10 +19,10 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
   // -h belongs to sizes in `ls -h`; alone it can only mean help.
   const words = parts.words.length === 1 && parts.words[0] === '-h' ? ['--help'] : [...parts.words]
   const named = commandIn(words, groups, globals)
-  let context: Context | undefined
+  let context: CommandContext | undefined
   const execute = async (spec: CommandSpec, operands: readonly string[], options: Options): Promise<void> => {
     printer.quiet = options['quiet'] === true
-    context = new Context({ ...parts, command: spec.name, options })
+    context = new CommandContext({ ...parts, command: spec.name, options })
     const { run } = await spec.load()
     try {
       await run(context, operands, options as never)
@@ -49,8 +49,8 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
     if (!usage && isHelp(thrown)) return printer.flush().then(() => 0, exitCodeOf)
     const error = usage ?? thrown
     if (context) context.complain(error)
-    else if (words.includes('--json')) printer.complain(complaintJson(error, named?.spec.name))
-    else printer.complain(`gristmill: ${named ? `${named.spec.name}: ` : ''}${complaintOf(error)}`)
+    else if (words.includes('--json')) printer.complain(errorJson(error, named?.spec.name))
+    else printer.complain(`gristmill: ${named ? `${named.spec.name}: ` : ''}${errorLineOf(error)}`)
     if (parts.env['GRISTMILL_DEBUG'] && error instanceof Error) printer.complain(stacksOf(error))
     return exitCodeOf(error)
   }

@@ -3,10 +3,10 @@
 // docs/reference/cli.md is compared with.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import type { Context } from './context.ts'
+import type { CommandContext } from './context.ts'
 
 /** Positional arguments as typed, and options under their camel-cased names. */
-export type Run<Options> = (context: Context, operands: readonly string[], options: Options) => Promise<void>
+export type RunCommand<Options> = (context: CommandContext, operands: readonly string[], options: Options) => Promise<void>
 
 export interface OptionSpec {
   /** `-r, --recursive`, `--reducers <n>`, `--input <path>`. */
@@ -32,10 +32,10 @@ export interface CommandSpec {
   readonly examples: readonly (readonly [string, string])[]
   /** Changes the words before they are parsed; for `find`, whose options have one dash. */
   readonly rewrite?: (words: string[]) => string[]
-  readonly load: () => Promise<{ run: Run<never> }>
+  readonly load: () => Promise<{ run: RunCommand<never> }>
 }
 
-export interface Group {
+export interface CommandGroup {
   readonly title: string
   readonly commands: readonly CommandSpec[]
 }

@@ -7,8 +7,8 @@ import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { join, nameOf, normalise } from '../../src/base/paths.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Mill } from '../mill.ts'
-import { Refusal } from './complaint.ts'
-import type { Context } from './context.ts'
+import { Refusal } from './errors.ts'
+import type { CommandContext } from './context.ts'
 import { statusOrNone } from './tree.ts'
 
 export interface Target {
@@ -49,7 +49,7 @@ export interface Placed { readonly from: string; readonly to: string }
  * Where each source goes. `named` gives the name that a source keeps in a directory, and throws if it has none. What has no name, and the
  * second of two things that would get the same path, is complained of; the same thing twice goes once.
  */
-export async function placed(context: Context, sources: readonly string[], target: Target, named: (source: string) => string | Promise<string>): Promise<Placed[]> {
+export async function placed(context: CommandContext, sources: readonly string[], target: Target, named: (source: string) => string | Promise<string>): Promise<Placed[]> {
   const taken = new Map<string, string>()
   const copies: Placed[] = []
   await context.each(sources, async from => {

@@ -8,7 +8,7 @@ import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { clusterTree } from '../files/glob.ts'
 import type { GlobEntry } from '../glob/expand.ts'
 import type { Mill } from '../mill.ts'
-import type { Context } from './context.ts'
+import type { CommandContext } from './context.ts'
 import { expandGlob, type Tree } from './glob.ts'
 
 export function remoteTree(mill: Mill, signal: AbortSignal): Tree {
@@ -59,7 +59,7 @@ export async function statusOrNone(mill: Mill, path: string, signal: AbortSignal
 }
 
 /** Operands of the cluster with their globs expanded, in the order given. A glob without a match is complained of. */
-export async function* remotePaths(context: Context, operands: readonly string[]): AsyncGenerator<string> {
+export async function* remotePaths(context: CommandContext, operands: readonly string[]): AsyncGenerator<string> {
   const tree = remoteTree(await context.mill(), context.signal)
   for (const operand of operands) {
     try {

@@ -4,7 +4,7 @@
 
 import { hasCode } from '../../src/base/errors.ts'
 import { formatDuration } from '../../src/base/units.ts'
-import type { Context } from './context.ts'
+import type { CommandContext } from './context.ts'
 
 /** How far it is. */
 export interface Step {
@@ -14,7 +14,7 @@ export interface Step {
   readonly said: string
 }
 
-export interface Waiting<T> {
+export interface WaitOptions<T> {
   readonly label: string
   look(): Promise<T>
   /** undefined: not known yet. */
@@ -33,7 +33,7 @@ const sayMs = 10_000
 const awayMsDefault = 300_000
 
 /** Gives what was seen last. Throws what `look` throws, but that nobody answers only after a while. */
-export async function waitFor<T>(context: Context, { label, look, stepOf, isDone, awayMs = awayMsDefault }: Waiting<T>): Promise<T> {
+export async function waitFor<T>(context: CommandContext, { label, look, stepOf, isDone, awayMs = awayMsDefault }: WaitOptions<T>): Promise<T> {
   const { clock } = await context.world()
   const { signal } = context
   const telling = await openTelling(context, label)
@@ -77,7 +77,7 @@ export interface Telling {
 }
 
 /** REQUIRES: the caller stops it, also when its work fails; more than once does no harm. */
-export async function openTelling(context: Context, label: string): Promise<Telling> {
+export async function openTelling(context: CommandContext, label: string): Promise<Telling> {
   const { clock } = await context.world()
   const progress = await context.progress()
   const bar = progress.drawn ? progress.bar(label, 'tasks') : undefined

@@ -6,7 +6,7 @@ import { loadSecret } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { callerParts, connectTo, credentialsFor } from '../connect.ts'
-import { locate, type Place } from '../locate.ts'
+import { locate, type ClusterLocation } from '../locate.ts'
 import { Mill } from '../mill.ts'
 import { EmbeddedCaller, embeddedNamenode } from './caller.ts'
 import { Embedded } from './embedded.ts'
@@ -23,7 +23,7 @@ export async function openMeant(parts: OpenParts): Promise<Mill> {
   return openPlace(parts, await locate({ disk: parts.world.disk, machine: parts.machine }, parts.settings))
 }
 
-export async function openPlace(parts: OpenParts, place: Place): Promise<Mill> {
+export async function openPlace(parts: OpenParts, place: ClusterLocation): Promise<Mill> {
   if (place.kind === 'embedded') return openEmbedded(parts, place.dir)
   return openCluster(parts, place.namenode, await loadSecret(parts.world.disk, place.secretFile))
 }

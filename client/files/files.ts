@@ -6,7 +6,7 @@ import { FileClient } from '../../src/file/client.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
-import type { Ask } from '../jobs/ask.ts'
+import type { CallMessage } from '../jobs/ask.ts'
 import { checksumOf, type Checksum } from './checksum.ts'
 import { copyIn, copyInside, copyOptionNames, copyOut, readCopyOptions, type Copied, type CopyOptions } from './copy.ts'
 import { callOptions, checkNamed, encodedOptionsOf, filePathOf, localPathOf, modeOf, namesDirectory, optionsOf, pathOf, shown, type CallOptions, type Path } from '../arguments.ts'
@@ -24,7 +24,7 @@ import { bytesOf, checkData, WriteStream, writeFileOptions, type FileData, type 
 const versionsMax = 10
 
 export interface FilesParts {
-  readonly ask: Ask
+  readonly ask: CallMessage
   readonly files: FileClient
   readonly host: string
   readonly clock: Clock

@@ -10,7 +10,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import * as namespace from '../../src/protocol/namespace.ts'
 import type { FileStatus, LocatedBlock } from '../../src/protocol/namespace.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
-import type { Ask } from '../jobs/ask.ts'
+import type { CallMessage } from '../jobs/ask.ts'
 import { callOptions, checkNamed, encodedOptionsOf, flagsOf, instantOf, modeOf, namesDirectory, optionsOf, pathOf, shown, textOf, timeOf, type CallOptions, type Path } from '../arguments.ts'
 import { within } from '../within.ts'
 import { described, during, perform } from './describe.ts'
@@ -51,7 +51,7 @@ export interface Ownership { readonly owner?: string | undefined; readonly group
 export type Summary = ReplyOf<typeof namespace.summary>
 
 export class Names {
-  protected readonly ask: Ask
+  protected readonly ask: CallMessage
   protected readonly clock: Clock
   readonly #host: string
   /** What was removed, until it goes for good. */
@@ -63,7 +63,7 @@ export class Names {
   /** Directories as they were. */
   readonly snapshots: Snapshots
 
-  constructor({ ask, clock, host }: { ask: Ask; clock: Clock; host: string }) {
+  constructor({ ask, clock, host }: { ask: CallMessage; clock: Clock; host: string }) {
     this.ask = ask
     this.clock = clock
     this.#host = host

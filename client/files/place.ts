@@ -3,16 +3,16 @@
 import * as namespace from '../../src/protocol/namespace.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { checkNamed, namesDirectory, pathOf, type Path } from '../arguments.ts'
-import type { Ask } from '../jobs/ask.ts'
+import type { CallMessage } from '../jobs/ask.ts'
 
-export async function statusOf(ask: Ask, path: Path, signal: AbortSignal | undefined): Promise<FileStatus> {
+export async function statusOf(ask: CallMessage, path: Path, signal: AbortSignal | undefined): Promise<FileStatus> {
   const status = await ask(namespace.stat, { path: pathOf(path) }, signal)
   checkNamed(path, status)
   return status
 }
 
 /** The normal form of a path. If it ends with a slash, what is there is looked at first. */
-export async function placed(ask: Ask, path: Path, signal: AbortSignal | undefined, name?: string): Promise<string> {
+export async function placed(ask: CallMessage, path: Path, signal: AbortSignal | undefined, name?: string): Promise<string> {
   const normal = pathOf(path, name)
   if (namesDirectory(path)) await statusOf(ask, path, signal)
   return normal

@@ -5,23 +5,23 @@ import type { InodeId } from '../../src/base/ids.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import * as protocol from '../../src/protocol/quota.ts'
 import type { Quota } from '../../src/protocol/quota.ts'
-import type { Ask } from '../jobs/ask.ts'
+import type { CallMessage } from '../jobs/ask.ts'
 import { callOptions, optionsOf, pathOf, type CallOptions, type Path } from '../arguments.ts'
 import { within } from '../within.ts'
 import { during, perform } from './describe.ts'
 
 /** `null`: without bound. What is not named stays as it is. */
-export interface Bounds { readonly names?: number | null | undefined; readonly bytes?: number | null | undefined }
+export interface QuotaBounds { readonly names?: number | null | undefined; readonly bytes?: number | null | undefined }
 
 export class Quotas {
-  readonly #ask: Ask
+  readonly #ask: CallMessage
 
-  constructor(ask: Ask) { this.#ask = ask }
+  constructor(ask: CallMessage) { this.#ask = ask }
 
   /** Bounds the files and directories below a directory, and their bytes with all replicas. For the superuser. Throws EINVAL, ENOENT, ENOTDIR, EACCES. */
-  set(path: Path, bounds: Bounds, options?: CallOptions | null): Promise<void> {
+  set(path: Path, bounds: QuotaBounds, options?: CallOptions | null): Promise<void> {
     return perform('quota', path, callOptions('set', options), async ({ signal }) => {
-      const { names, bytes } = optionsOf<Bounds>(bounds, 'set', { names: true, bytes: true })
+      const { names, bytes } = optionsOf<QuotaBounds>(bounds, 'set', { names: true, bytes: true })
       if (names === undefined && bytes === undefined) throw new GristmillError('EINVAL', 'a quota bounds names, bytes, or both: give at least one of them')
       within('bound on names', names ?? undefined, 0)
       within('bound on bytes', bytes ?? undefined, 0)

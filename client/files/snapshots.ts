@@ -5,7 +5,7 @@ import { join } from '../../src/base/paths.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import * as protocol from '../../src/protocol/snapshot.ts'
 import type { Snapshot } from '../../src/protocol/snapshot.ts'
-import type { Ask } from '../jobs/ask.ts'
+import type { CallMessage } from '../jobs/ask.ts'
 import { callOptions, pathOf, textOf, type CallOptions, type Path } from '../arguments.ts'
 import { during, perform } from './describe.ts'
 import { differences, type Difference } from './diff.ts'
@@ -15,9 +15,9 @@ export const snapshotPath = (directory: string, name: string): string => join(jo
 
 export class Snapshots {
   readonly #names: Names
-  readonly #ask: Ask
+  readonly #ask: CallMessage
 
-  constructor(names: Names, ask: Ask) {
+  constructor(names: Names, ask: CallMessage) {
     this.#names = names
     this.#ask = ask
   }

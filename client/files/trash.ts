@@ -4,7 +4,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import * as trash from '../../src/protocol/trash.ts'
 import type { TrashItem } from '../../src/protocol/trash.ts'
-import type { Ask } from '../jobs/ask.ts'
+import type { CallMessage } from '../jobs/ask.ts'
 import { checkNamed, flagsOf, namesDirectory, optionsOf, pathOf, shown, textOf, type CallOptions } from '../arguments.ts'
 import { within } from '../within.ts'
 import { during, perform } from './describe.ts'
@@ -22,9 +22,9 @@ export interface EmptyOptions extends CallOptions {
 }
 
 export class Trash {
-  readonly #ask: Ask
+  readonly #ask: CallMessage
 
-  constructor(ask: Ask) { this.#ask = ask }
+  constructor(ask: CallMessage) { this.#ask = ask }
 
   /** What this user has removed, the newest first; with `all`, what everybody has (EACCES unless superuser). Its `path` can be read. */
   async *list(options?: CallOptions & { readonly all?: boolean | undefined } | null): AsyncGenerator<TrashItem, void, undefined> {

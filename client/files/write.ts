@@ -9,7 +9,7 @@ import { MiB } from '../../src/base/units.ts'
 import type { RecordFormat } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { FileClient } from '../../src/file/client.ts'
-import type { FileWriter } from '../../src/file/writer.ts'
+import type { ClusterFileWriter } from '../../src/file/writer.ts'
 import { delimiterCode } from '../../src/record/format.ts'
 import { encodedOptionsOf, encodingOf, flagsOf, modeOf, namesDirectory, pathOf, shown, slashed, type Known, type Path } from '../arguments.ts'
 import { within } from '../within.ts'
@@ -88,7 +88,7 @@ export class WriteStream extends Writable {
   /** Facts of the file, once it is there. */
   status: FileStatus | undefined
   readonly #autoClose: boolean
-  readonly #opening: Promise<FileWriter>
+  readonly #opening: Promise<ClusterFileWriter>
   /** Ends what waits when the stream is destroyed. */
   readonly #ending = new AbortController()
   #work: Promise<unknown>
@@ -185,7 +185,7 @@ export class WriteStream extends Writable {
     ).catch(() => {}).then(() => done(error))
   }
 
-  #do(work: (writer: FileWriter) => Promise<void>, done: (error?: Error | null) => void): void {
+  #do(work: (writer: ClusterFileWriter) => Promise<void>, done: (error?: Error | null) => void): void {
     this.#work = this.#opening.then(work)
     this.#work.then(() => done(), (error: unknown) => done(described(error, 'write', this.path)))
   }

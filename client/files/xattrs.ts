@@ -4,15 +4,15 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import * as protocol from '../../src/protocol/xattr.ts'
-import type { Ask } from '../jobs/ask.ts'
+import type { CallMessage } from '../jobs/ask.ts'
 import { callOptions, shown, textOf, type CallOptions, type Path } from '../arguments.ts'
 import { perform } from './describe.ts'
 import { placed } from './place.ts'
 
 export class Xattrs {
-  readonly #ask: Ask
+  readonly #ask: CallMessage
 
-  constructor(ask: Ask) { this.#ask = ask }
+  constructor(ask: CallMessage) { this.#ask = ask }
 
   /** Throws ENOENT if the path, or the attribute, is not there; `details.name` then tells which attribute. */
   get(path: Path, name: string, options?: CallOptions | null): Promise<Buffer> {

@@ -24,20 +24,20 @@ export interface GlobTree<E extends GlobEntry = GlobEntry> {
   find(path: string): Promise<E | undefined>
 }
 
-export interface Found<E> { readonly path: string; readonly entry: E }
+export interface GlobMatch<E> { readonly path: string; readonly entry: E }
 
 export interface ExpandOptions<E> {
   /** Names that begin with one of these are matched only where the pattern says that character; a dot unless told. */
   readonly hidden?: string
   /** Told of what was not matched for that reason alone. */
-  readonly onHidden?: ((found: Found<E>) => void) | undefined
+  readonly onHidden?: ((found: GlobMatch<E>) => void) | undefined
 }
 
 /** Of a path: a pattern of a name, or `**`. */
 type Segment = NamePattern | 'deep'
 
 /** What matches, alternative after alternative, each in byte order of its directories. Throws EINVAL for a pattern that stands for too many. */
-export async function* expand<E extends GlobEntry>(pattern: string, tree: GlobTree<E>, options: ExpandOptions<E> = {}): AsyncGenerator<Found<E>, void, undefined> {
+export async function* expand<E extends GlobEntry>(pattern: string, tree: GlobTree<E>, options: ExpandOptions<E> = {}): AsyncGenerator<GlobMatch<E>, void, undefined> {
   const all = pattern.includes('{') ? alternatives(pattern) : [pattern]
   const given = pattern.includes('{') ? new Set<string>() : undefined
   for (const one of all) {
@@ -55,7 +55,7 @@ class Walk<E extends GlobEntry> {
   readonly #directoriesOnly: boolean
   readonly #tree: GlobTree<E>
   readonly #hidden: string
-  readonly #onHidden: ((found: Found<E>) => void) | undefined
+  readonly #onHidden: ((found: GlobMatch<E>) => void) | undefined
 
   constructor(pattern: string, tree: GlobTree<E>, { hidden = '.', onHidden }: ExpandOptions<E>) {
     this.#tree = tree
@@ -68,7 +68,7 @@ class Walk<E extends GlobEntry> {
     this.#segments = parts.filter((part, i) => part !== '**' || parts[i + 1] !== '**').map(part => (part === '**' ? 'deep' : namePattern(part)))
   }
 
-  async *run(): AsyncGenerator<Found<E>, void, undefined> {
+  async *run(): AsyncGenerator<GlobMatch<E>, void, undefined> {
     if (this.#segments.length > 0) {
       yield* this.#below(this.#start, this.#closed([0]))
     } else {
@@ -78,7 +78,7 @@ class Walk<E extends GlobEntry> {
   }
 
   /** `reached`: the segments that the names in this directory are held against. */
-  async *#below(directory: string, reached: readonly number[]): AsyncGenerator<Found<E>, void, undefined> {
+  async *#below(directory: string, reached: readonly number[]): AsyncGenerator<GlobMatch<E>, void, undefined> {
     const plain = new Set(reached.map(i => this.#segments[i]!).map(segment => (segment === 'deep' ? undefined : segment.literal)))
     const listed = plain.delete(undefined)
     // A name that is known is asked for; so are those that no listing has.
@@ -90,7 +90,7 @@ class Walk<E extends GlobEntry> {
     for await (const entry of this.#entries(directory)) yield* this.#met(directory, { entry, name: entry.name }, reached)
   }
 
-  async *#met(directory: string, { entry, name }: { entry: E; name: string }, reached: readonly number[]): AsyncGenerator<Found<E>, void, undefined> {
+  async *#met(directory: string, { entry, name }: { entry: E; name: string }, reached: readonly number[]): AsyncGenerator<GlobMatch<E>, void, undefined> {
     const next: number[] = []
     let matched = false
     let hidden = false

@@ -9,7 +9,7 @@ import type { OutputFormat } from '../../src/protocol/task.ts'
 import { extensionOf } from '../../src/record/writer.ts'
 import { clusterTree } from '../files/glob.ts'
 import { expand, isPattern, type GlobEntry, type GlobTree } from '../glob/expand.ts'
-import type { Ask } from './ask.ts'
+import type { CallMessage } from './ask.ts'
 import { treeOf } from './inputs.ts'
 
 interface Place { readonly output: string; readonly format: OutputFormat }
@@ -18,7 +18,7 @@ interface Place { readonly output: string; readonly format: OutputFormat }
 export interface NamedInputs { readonly paths: string[]; readonly patterns: string[] }
 
 /** Throws EINVAL. */
-export async function checkInputsApart(ask: Ask, { inputs, output, format }: Place & { readonly inputs: readonly string[] }, signal?: AbortSignal): Promise<NamedInputs> {
+export async function checkInputsApart(ask: CallMessage, { inputs, output, format }: Place & { readonly inputs: readonly string[] }, signal?: AbortSignal): Promise<NamedInputs> {
   const named: NamedInputs = { paths: [], patterns: [] }
   for (const input of inputs) {
     if (isPattern(input) && !await isThere(ask, input, signal)) named.patterns.push(input)
@@ -30,7 +30,7 @@ export async function checkInputsApart(ask: Ask, { inputs, output, format }: Pla
 }
 
 /** Throws EINVAL where what is kept of a job would overlap its input; paths that were named are looked at by the namenode. */
-export async function checkKeptApart(ask: Ask, { patterns, output, format }: Place & { readonly patterns: readonly string[] }, signal?: AbortSignal): Promise<void> {
+export async function checkKeptApart(ask: CallMessage, { patterns, output, format }: Place & { readonly patterns: readonly string[] }, signal?: AbortSignal): Promise<void> {
   const replaces = await isThere(ask, output, signal)
   for (const pattern of patterns) {
     await checkPatternApart(pattern, { output, format })
@@ -45,7 +45,7 @@ async function checkPatternApart(pattern: string, { output, format }: Place): Pr
 }
 
 /** A path that exists as it is written is itself. */
-async function isThere(ask: Ask, path: string, signal?: AbortSignal): Promise<boolean> {
+async function isThere(ask: CallMessage, path: string, signal?: AbortSignal): Promise<boolean> {
   try {
     await ask(stat, { path: normalise(path) }, signal)
     return true

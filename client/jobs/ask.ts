@@ -9,19 +9,19 @@ import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import type { Caller } from '../../src/rpc/call.ts'
 
 /** What one wants, without the request id. */
-export type Wanted<M extends Message> = Omit<RequestOf<M>, 'requestId'>
+export type MessageRequest<M extends Message> = Omit<RequestOf<M>, 'requestId'>
 
 /**
  * A call to the namenode. `undo` takes back what the call has done if the signal aborts while it is on its way and the answer comes
  * later (see Caller.callOrUndo); without it, a mutation that was sent may have happened.
  */
-export type Ask = <M extends Message>(message: M, request: Wanted<M>, signal?: AbortSignal, undo?: (reply: ReplyOf<M>) => Promise<unknown>) => Promise<ReplyOf<M>>
+export type CallMessage = <M extends Message>(message: M, request: MessageRequest<M>, signal?: AbortSignal, undo?: (reply: ReplyOf<M>) => Promise<unknown>) => Promise<ReplyOf<M>>
 
 /** The cluster, as jobs need it. */
 export interface Cluster {
-  readonly ask: Ask
+  readonly ask: CallMessage
   /** A call to a datanode: one try, for logs. */
-  readonly askNode: <M extends Message>(address: Address, message: M, request: Wanted<M>, signal?: AbortSignal) => Promise<ReplyOf<M>>
+  readonly askNode: <M extends Message>(address: Address, message: M, request: MessageRequest<M>, signal?: AbortSignal) => Promise<ReplyOf<M>>
   readonly clock: Clock
   readonly random: Random
   /** In whose name it is asked; undefined: not known. */
@@ -42,7 +42,7 @@ export interface ClusterOptions {
 export function clusterOf({ caller, namenode, clock, random, user, background }: ClusterOptions): Cluster {
   const client = random.id()
   let seq = 0
-  const full = <M extends Message>(message: M, request: Wanted<M>): RequestOf<M> =>
+  const full = <M extends Message>(message: M, request: MessageRequest<M>): RequestOf<M> =>
     (message.mutation ? { ...request, requestId: requestId(`${client}:${++seq}`) } : request) as RequestOf<M>
   return {
     clock, random, user,

@@ -11,7 +11,7 @@ import { hidden } from '../../src/protocol/apart.ts'
 import { list, stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import { clusterTree, type StatusTree } from '../files/glob.ts'
 import { expand, isPattern } from '../glob/expand.ts'
-import type { Ask } from './ask.ts'
+import type { CallMessage } from './ask.ts'
 
 export interface InputsOptions {
   readonly signal?: AbortSignal | undefined
@@ -20,7 +20,7 @@ export interface InputsOptions {
 }
 
 /** The files of all `paths`, each once, in byte order of their paths. */
-export async function findInputs(ask: Ask, paths: readonly string[], { signal, onLeftOut }: InputsOptions = {}): Promise<FileStatus[]> {
+export async function findInputs(ask: CallMessage, paths: readonly string[], { signal, onLeftOut }: InputsOptions = {}): Promise<FileStatus[]> {
   if (paths.length === 0) throw new GristmillError('EINVAL', 'a job needs at least one input path')
   const found = new Map<string, FileStatus>()
   const leftOut = new Map<string, FileStatus>()
@@ -59,7 +59,7 @@ async function* within(entry: FileStatus, tree: StatusTree, leave: (entry: FileS
   }
 }
 
-export function treeOf(ask: Ask, signal: AbortSignal | undefined): StatusTree {
+export function treeOf(ask: CallMessage, signal: AbortSignal | undefined): StatusTree {
   return {
     status: path => ask(stat, { path }, signal),
     async *list(directory) {

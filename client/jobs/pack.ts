@@ -8,7 +8,7 @@ import { splitRangesMax } from '../../src/protocol/packed.ts'
 import type { Split, SplitRange } from '../../src/protocol/task.ts'
 
 /** A range that is read as one, with the nodes that hold it. */
-export interface Piece {
+export interface SplitPiece {
   readonly range: SplitRange
   readonly nodes: readonly NodeId[]
 }
@@ -16,10 +16,10 @@ export interface Piece {
 /** Characters of all paths of a split: a packed split has to fit into one page. */
 const pathCharsMax = 64 * KiB
 
-interface Bin { bytes: number; pathChars: number; readonly pieces: Piece[] }
+interface Bin { bytes: number; pathChars: number; readonly pieces: SplitPiece[] }
 
 /** Splits of at most `bytesMax`, unless one piece alone has more. Pieces of at least half of it stay alone. */
-export function pack(pieces: readonly Piece[], bytesMax: number): Split[] {
+export function pack(pieces: readonly SplitPiece[], bytesMax: number): Split[] {
   const full: Bin[] = []
   const open = new Map<NodeId | undefined, Bin>()
   for (const piece of pieces) {
@@ -51,7 +51,7 @@ function put<K>(open: Map<K, Bin>, full: Bin[], key: K, more: Bin, bytesMax: num
 }
 
 /** The holder of the piece whose bin is fullest: splits get full one after the other, not all at the end. */
-function fullest(open: ReadonlyMap<NodeId | undefined, Bin>, { nodes }: Piece): NodeId | undefined {
+function fullest(open: ReadonlyMap<NodeId | undefined, Bin>, { nodes }: SplitPiece): NodeId | undefined {
   let best: NodeId | undefined
   let bestBytes = -1
   for (const node of nodes.toSorted()) {
@@ -61,9 +61,9 @@ function fullest(open: ReadonlyMap<NodeId | undefined, Bin>, { nodes }: Piece): 
   return best
 }
 
-const binOf = (piece: Piece): Bin => ({ bytes: sizeOf(piece), pathChars: piece.range.path.length, pieces: [piece] })
+const binOf = (piece: SplitPiece): Bin => ({ bytes: sizeOf(piece), pathChars: piece.range.path.length, pieces: [piece] })
 
-const sizeOf = ({ range }: Piece): number => range.end - range.start
+const sizeOf = ({ range }: SplitPiece): number => range.end - range.start
 
 function toSplit({ bytes, pieces }: Bin): Split {
   const ranges: SplitRange[] = []

@@ -11,9 +11,9 @@ import type { Split, SplitRange } from '../../src/protocol/task.ts'
 import { splittable, type InputOptions } from '../../src/record/format.ts'
 import { headBytes } from '../../src/record/sniff.ts'
 import { inspect } from '../../src/record/source.ts'
-import type { Ask } from './ask.ts'
+import type { CallMessage } from './ask.ts'
 import { findInputs, type InputsOptions } from './inputs.ts'
-import { pack, type Piece } from './pack.ts'
+import { pack, type SplitPiece } from './pack.ts'
 
 /** Calls for the places of blocks at a time. */
 const callsAtOnce = 32
@@ -31,7 +31,7 @@ export interface SplitOptions extends InputsOptions {
 const doubtful = /\.(bz2|xz|lzma|lz|lz4|zip|7z|rar|tar|t[gbx]z|z|br|snappy|lzo|deflate|parquet|orc|avro|arrow|feather|xlsx?|ods|pdf)$/i
 
 /** The splits of everything that `paths` mean. The same files give the same splits in the same order. */
-export async function splitInputs(ask: Ask, paths: readonly string[], options: SplitOptions): Promise<Split[]> {
+export async function splitInputs(ask: CallMessage, paths: readonly string[], options: SplitOptions): Promise<Split[]> {
   const { signal, onLeftOut } = options
   const files = await findInputs(ask, paths, { signal, onLeftOut })
   const gate = new Semaphore(callsAtOnce)
@@ -48,7 +48,7 @@ export async function splitInputs(ask: Ask, paths: readonly string[], options: S
   return splits
 }
 
-async function blocksOf(ask: Ask, file: FileStatus, signal?: AbortSignal): Promise<LocatedBlock[]> {
+async function blocksOf(ask: CallMessage, file: FileStatus, signal?: AbortSignal): Promise<LocatedBlock[]> {
   const blocks: LocatedBlock[] = []
   let offset: number | undefined = 0
   while (offset !== undefined && file.length > 0) {
@@ -63,12 +63,12 @@ async function blocksOf(ask: Ask, file: FileStatus, signal?: AbortSignal): Promi
 }
 
 /** The pieces of one file, in order. Together they are the whole file, once. */
-async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { input, head, signal }: SplitOptions): Promise<Piece[]> {
+async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { input, head, signal }: SplitOptions): Promise<SplitPiece[]> {
   const { format } = input
   // No bytes are no records, except where the file itself is the record.
   if (file.length === 0 && format !== 'whole') return []
   const said = format === 'csv' && input.delimiter === undefined ? file.delimiter : undefined
-  const whole = (): Piece[] => [piece(file, blocks, { start: 0, end: file.length, aligned: true, ...said !== undefined && { delimiter: said } })]
+  const whole = (): SplitPiece[] => [piece(file, blocks, { start: 0, end: file.length, aligned: true, ...said !== undefined && { delimiter: said } })]
   const aligned = blocks.every(block => block.aligned)
   // One task reads all of it, and finds out by itself what the file is.
   const single = blocks.length <= 1 || !splittable(format, aligned && fits(file, input, said))
@@ -99,7 +99,7 @@ function fits(file: FileStatus, { format, delimiter: asked }: InputOptions, deli
   }
 }
 
-function piece(file: FileStatus, blocks: readonly LocatedBlock[], range: Pick<SplitRange, 'start' | 'end' | 'aligned' | 'delimiter'>): Piece {
+function piece(file: FileStatus, blocks: readonly LocatedBlock[], range: Pick<SplitRange, 'start' | 'end' | 'aligned' | 'delimiter'>): SplitPiece {
   const bytes = new Map<LocatedBlock['nodes'][number]['node'], number>()
   for (const block of blocks) {
     const own = Math.min(range.end, block.offset + block.length) - Math.max(range.start, block.offset)

@@ -9,7 +9,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { Child, Processes } from '../../src/ports/process.ts'
 import type { PlanRequest, Planned } from './planning.ts'
 
-export type Answer =
+export type LoaderReply =
   | { readonly planned: Planned }
   | { readonly error: { readonly code: ErrorCode; readonly message: string; readonly details: Readonly<Record<string, unknown>> } }
 
@@ -29,7 +29,7 @@ const printedCharsMax = 4_000
 export class Loader {
   readonly #options: LoaderOptions
   readonly #child: Child
-  readonly #answer = Promise.withResolvers<Answer>()
+  readonly #answer = Promise.withResolvers<LoaderReply>()
   #printed = ''
 
   constructor(options: LoaderOptions) {
@@ -79,7 +79,7 @@ export class Loader {
   }
 }
 
-const isAnswer = (message: unknown): message is Answer => {
+const isAnswer = (message: unknown): message is LoaderReply => {
   if (typeof message !== 'object' || message === null) return false
   const { planned, error } = message as { planned?: unknown; error?: { code?: unknown; message?: unknown } }
   return (typeof planned === 'object' && planned !== null) || (typeof error === 'object' && typeof error?.code === 'string' && typeof error.message === 'string')

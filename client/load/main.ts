@@ -3,14 +3,14 @@
 
 import { connectParent } from '../../src/world/child.ts'
 import { asError } from '../../src/base/errors.ts'
-import type { Answer } from './loader.ts'
+import type { LoaderReply } from './loader.ts'
 import type { PlanRequest } from './planning.ts'
 
 const parent = connectParent()
 const ready = Promise.all([import('./planning.ts'), import('../../src/world/disk.ts')])
 
 parent.onMessage(async message => {
-  let answer: Answer
+  let answer: LoaderReply
   try {
     const [{ planProgram }, { localDisk: disk }] = await ready
     const request = message as PlanRequest

@@ -9,7 +9,7 @@ import * as service from '../../src/protocol/service.ts'
 import type { BalanceState } from '../../src/protocol/service.ts'
 import { callOptions, optionsOf, shown, textOf, type CallOptions } from '../arguments.ts'
 import { perform } from '../files/describe.ts'
-import type { Ask } from '../jobs/ask.ts'
+import type { CallMessage } from '../jobs/ask.ts'
 import { within } from '../within.ts'
 
 export interface BalanceOptions extends CallOptions {
@@ -27,9 +27,9 @@ export interface MaintenanceOptions extends CallOptions {
 export const balanceDefaults = { threshold: 10, bytesPerSecond: 50 * MiB } as const
 
 export class Nodes {
-  readonly #ask: Ask
+  readonly #ask: CallMessage
 
-  constructor(ask: Ask) { this.#ask = ask }
+  constructor(ask: CallMessage) { this.#ask = ask }
 
   /** Returns at once; the node is `decommissioned` when its blocks have been copied away. Throws ENOENT, EACCES, EINVAL, SAFE_MODE. */
   decommission(node: string, options?: CallOptions | null): Promise<NodeStatus> {

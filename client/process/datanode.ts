@@ -5,12 +5,12 @@ import type { Address } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'
 import { locate } from '../locate.ts'
-import { advertised, hostDefault, isLoopback, serverSecret, untilTold, type Run } from './run.ts'
+import { advertised, hostDefault, isLoopback, serverSecret, untilTold, type ServerRun } from './run.ts'
 
 export const datanodePort = 8621
 const rackDefault = '/default'
 
-export async function runDatanode(run: Run): Promise<void> {
+export async function runDatanode(run: ServerRun): Promise<void> {
   const { settings, world, machine, signal } = run
   const host = settings.host ?? hostDefault
   const place = await locate({ disk: world.disk, machine }, settings)

@@ -2,14 +2,14 @@
 
 import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'
-import { advertised, hostDefault, oneDirectory, serverSecret, untilTold, type Run } from './run.ts'
+import { advertised, hostDefault, oneDirectory, serverSecret, untilTold, type ServerRun } from './run.ts'
 
 export const namenodePort = 8620
 export const replicationDefault = 3
 const backupEveryDefault = 24 * 3_600_000
 const backupKeepDefault = 3
 
-export async function runNamenode(run: Run): Promise<void> {
+export async function runNamenode(run: ServerRun): Promise<void> {
   const { settings, world, machine, signal } = run
   const host = settings.host ?? hostDefault
   const dir = oneDirectory(settings, `${settings.home}/namenode`)

@@ -22,7 +22,7 @@ export interface Ready {
   readonly cluster: ClusterId
 }
 
-export interface Run {
+export interface ServerRun {
   readonly settings: Settings
   readonly world: World
   readonly machine: Machine
@@ -45,7 +45,7 @@ const lockTries = 250
  * The secret of a server that listens on `host`. Only on loopback is one made where there is none: anywhere else two
  * machines must have the same, and a person has to see to that. Throws CONFIG_INVALID.
  */
-export async function serverSecret({ settings, world, signal }: Pick<Run, 'settings' | 'world' | 'signal'>, host: string): Promise<Buffer> {
+export async function serverSecret({ settings, world, signal }: Pick<ServerRun, 'settings' | 'world' | 'signal'>, host: string): Promise<Buffer> {
   if (settings.secretFile !== undefined) return loadSecret(world.disk, settings.secretFile)
   if (!isLoopback(host)) {
     throw new GristmillError('CONFIG_INVALID', `refusing to listen on ${host} without a cluster secret: others could reach this process; give the same file of at least 32 bytes to all of them with --secret-file`, { details: { host } })
@@ -54,7 +54,7 @@ export async function serverSecret({ settings, world, signal }: Pick<Run, 'setti
 }
 
 /** The secret that all processes of one user on one machine share; made under the home's lock, for two may start at once. */
-export async function homeSecret({ world, signal }: Pick<Run, 'world' | 'signal'>, home: string): Promise<Buffer> {
+export async function homeSecret({ world, signal }: Pick<ServerRun, 'world' | 'signal'>, home: string): Promise<Buffer> {
   const { disk, clock } = world
   const path = secretDefault(home)
   if (await disk.stat(path)) return loadSecret(disk, path)

@@ -34,7 +34,7 @@ const lookMs = 15
 /** What is shown of the log of one that failed. */
 const tailChars = 2_000
 
-export class Server {
+export class ServerProcess {
   /** `namenode`, `datanode2`. */
   readonly name: string
   readonly log: string
@@ -45,8 +45,8 @@ export class Server {
   #process: RunningProcess
   #how: string | undefined
 
-  static launch(starting: Starting, plan: ServerPlan): Server {
-    return new Server(starting, plan)
+  static launch(starting: Starting, plan: ServerPlan): ServerProcess {
+    return new ServerProcess(starting, plan)
   }
 
   private constructor(starting: Starting, plan: ServerPlan) {

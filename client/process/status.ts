@@ -8,7 +8,7 @@ import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { status, type ClusterStatus } from '../../src/protocol/admin.ts'
 import { connectTo } from '../connect.ts'
-import { locate, type Place } from '../locate.ts'
+import { locate, type ClusterLocation } from '../locate.ts'
 import { embeddedFile, isAlive, readRunning, type Running } from '../running.ts'
 
 export interface ProcessState {
@@ -57,7 +57,7 @@ export async function clusterStatus(options: StatusOptions): Promise<StatusRepor
   }
 }
 
-async function runningAt({ world, machine }: StatusOptions, place: Place): Promise<Running | undefined> {
+async function runningAt({ world, machine }: StatusOptions, place: ClusterLocation): Promise<Running | undefined> {
   if (place.kind === 'cluster') return place.running
   const running = await readRunning(world.disk, embeddedFile(place.dir))
   return running?.processes.some(process => isAlive(machine, process)) ? running : undefined

@@ -12,7 +12,7 @@ import type { World } from '../../src/ports/world.ts'
 import { status } from '../../src/protocol/admin.ts'
 import { connectTo } from '../connect.ts'
 import { clusterFile, isAlive, living, readRunning, writeRunning, type Running } from '../running.ts'
-import { Server, type ServerPlan } from './server.ts'
+import { ServerProcess, type ServerPlan } from './server.ts'
 import { oneDirectory } from './run.ts'
 import { forgetStarting, noteStarting, readStarting } from './starting.ts'
 import { stopAll } from './stop.ts'
@@ -45,7 +45,7 @@ export async function up(options: UpOptions): Promise<void> {
   const file = clusterFile(settings.home)
   await refuseSecond(options, file)
   const home = await openHome(world, dir, { role: 'cluster' })
-  const servers: Server[] = []
+  const servers: ServerProcess[] = []
   let handed = false
   // One word after the other: what was written last is all of them.
   let word = Promise.resolve()
@@ -54,8 +54,8 @@ export async function up(options: UpOptions): Promise<void> {
     const secretFile = settings.secretFile ?? `${dir}/secret`
     const secret = settings.secretFile === undefined ? await loadOrCreateSecret(world, secretFile) : await loadSecret(disk, secretFile)
     await disk.mkdir(`${dir}/log`)
-    const start = async (plan: Omit<ServerPlan, 'logDir' | 'secretFile'>): Promise<Server> => {
-      const server = Server.launch(options, { ...plan, logDir: `${dir}/log`, secretFile })
+    const start = async (plan: Omit<ServerPlan, 'logDir' | 'secretFile'>): Promise<ServerProcess> => {
+      const server = ServerProcess.launch(options, { ...plan, logDir: `${dir}/log`, secretFile })
       servers.push(server)
       word = word.then(() => noteStarting(disk, settings.home, { dir, processes: servers.map(each => each.process) }))
       await word
@@ -71,7 +71,7 @@ export async function up(options: UpOptions): Promise<void> {
     const running: Running = {
       format: 1, namenode: namenode.process.address, cluster, secretFile, dir,
       // In order of their numbers, not of their becoming ready.
-      processes: [namenode, ...datanodes.map(one => (one as PromiseFulfilledResult<Server>).value)].map(server => server.process),
+      processes: [namenode, ...datanodes.map(one => (one as PromiseFulfilledResult<ServerProcess>).value)].map(server => server.process),
     }
     await writeRunning(disk, file, running)
     await forgetStarting(disk, settings.home)
@@ -120,7 +120,7 @@ async function datanodesThere({ world }: UpOptions, dir: string): Promise<number
   return Math.max(0, ...numbers)
 }
 
-async function untilRegistered({ world, machine, settings, signal }: UpOptions, { namenode, secret, servers }: { namenode: Address; secret: Buffer; servers: readonly Server[] }) {
+async function untilRegistered({ world, machine, settings, signal }: UpOptions, { namenode, secret, servers }: { namenode: Address; secret: Buffer; servers: readonly ServerProcess[] }) {
   const { caller, cluster } = await connectTo(world, { namenode, secret, user: settings.user ?? machine.user, signal })
   const wanted = servers.filter(server => server.process.role === 'datanode').map(server => server.process.id)
   const until = world.clock.mono() + registeredMs
@@ -135,7 +135,7 @@ async function untilRegistered({ world, machine, settings, signal }: UpOptions, 
 }
 
 /** Returns when told to end, or when all processes have ended because somebody said `down`. */
-async function watch({ world, machine, signal, note }: UpOptions, servers: readonly Server[], file: string): Promise<void> {
+async function watch({ world, machine, signal, note }: UpOptions, servers: readonly ServerProcess[], file: string): Promise<void> {
   const left = new Set(servers)
   const allGone = new Promise<void>(resolve => {
     for (const server of servers) {

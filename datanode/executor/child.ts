@@ -13,10 +13,10 @@ import type { Started } from '../../src/ports/started.ts'
 import { FunctionFailed } from '../../src/operator/operator.ts'
 import { TaskContext } from './context.ts'
 import { toFailure } from './failure.ts'
-import { Kit } from './kit.ts'
+import { ExecutorSession } from './session.ts'
 import { LogWriter } from './logs.ts'
-import type { FromExecutor, Outcome, ToExecutor } from './messages.ts'
-import { Task } from './task.ts'
+import type { FromExecutor, AttemptOutcome, ToExecutor } from './messages.ts'
+import { TaskAttempt } from './task.ts'
 
 export interface ChildWorld {
   readonly clock: Clock
@@ -36,10 +36,10 @@ export interface ChildWorld {
   readonly started?: Started | undefined
 }
 
-export class Child {
+export class TaskRunnerChild {
   readonly #world: ChildWorld
-  #kit: Kit | undefined
-  #task: Task | undefined
+  #session: ExecutorSession | undefined
+  #task: TaskAttempt | undefined
   #attempt: AttemptId | undefined
   #log: LogWriter | undefined
   #over = false
@@ -53,15 +53,15 @@ export class Child {
     const { disk, seeded, print } = this.#world
     this.#attempt = work.attempt
     const log = this.#log = new LogWriter(disk, setup.dir, work.attempt)
-    let outcome: Outcome
+    let outcome: AttemptOutcome
     try {
       await log.open().catch(() => {}) // a log that cannot be written fails nothing
-      const kit = this.#kit ??= new Kit({ ...this.#world, setup, log: this.#nodeLog() })
-      kit.heard(setup.nowMs)
+      const session = this.#session ??= new ExecutorSession({ ...this.#world, setup, log: this.#nodeLog() })
+      session.heard(setup.nowMs)
       this.#world.setEnvironment?.({ TMPDIR: setup.scratch, ...work.env })
-      const program = await kit.program(work)
+      const program = await session.program(work)
       const context = new TaskContext({ work, params: program.params, assets: program.assets, random: seeded(`${work.seed} ${work.stage} ${work.task}`), print })
-      this.#task = new Task({ kit, work, program, context, started: this.#world.started, onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }) })
+      this.#task = new TaskAttempt({ session, work, program, context, started: this.#world.started, onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }) })
       outcome = await this.#task.run()
     } catch (error) {
       outcome = toFailure(error, this.#task)
@@ -85,7 +85,7 @@ export class Child {
     this.#finish(toFailure(thrown instanceof GristmillError && thrown.code !== 'EINVAL' ? thrown : new FunctionFailed(thrown, {}), this.#task))
   }
 
-  #finish(outcome: Outcome): void {
+  #finish(outcome: AttemptOutcome): void {
     const attempt = this.#attempt
     if (attempt === undefined || this.#over) return
     this.#attempt = undefined

@@ -9,7 +9,7 @@ import type { Log } from '../../src/ports/log.ts'
 import type { Child, Processes } from '../../src/ports/process.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
-import { failed, type Failed, type FromExecutor, type Outcome, type Setup, type ToExecutor } from './messages.ts'
+import { failed, type Failed, type FromExecutor, type AttemptOutcome, type Setup, type ToExecutor } from './messages.ts'
 
 export interface ExecutorOptions {
   readonly processes: Processes
@@ -41,7 +41,7 @@ const jobsMax = 100
 
 interface Running {
   readonly attempt: AttemptId
-  readonly resolve: (outcome: Outcome) => void
+  readonly resolve: (outcome: AttemptOutcome) => void
   readonly cancels: Array<() => void>
   counters: Counters
   fraction: number
@@ -91,7 +91,7 @@ export class Executor {
   get progress(): { readonly counters: Counters; readonly fraction: number } | undefined { return this.#running }
 
   /** Never rejects. After a failure the process is of no more use and ends itself, or is ended. */
-  run(work: TaskWork, setup: Omit<Setup, 'scratch'>): Promise<Outcome> {
+  run(work: TaskWork, setup: Omit<Setup, 'scratch'>): Promise<AttemptOutcome> {
     assert(this.isIdle, 'an executor runs one attempt at a time')
     const { clock } = this.#options
     this.#lastWords = ''
@@ -189,7 +189,7 @@ export class Executor {
     return `the program ended its process with exit code ${code} before the task was done; a task ends by itself when its input does`
   }
 
-  #settle(outcome: Outcome): void {
+  #settle(outcome: AttemptOutcome): void {
     const running = this.#running!
     this.#running = undefined
     for (const cancel of running.cancels) cancel()

@@ -15,10 +15,10 @@ import type { HeldWire } from '../../src/file/wires.ts'
 import type { Inbox } from '../../src/shuffle/inbox.ts'
 import { decodeIndex, type Segment } from '../../src/shuffle/segment.ts'
 import { outputFiles } from '../shuffle/place.ts'
-import type { Kit } from './kit.ts'
-import { Vigil } from './vigil.ts'
+import type { ExecutorSession } from './session.ts'
+import { FetchWatch } from './fetchwatch.ts'
 
-export interface Wanted {
+export interface FetchRequest {
   readonly job: JobId
   readonly stage: number
   readonly partition: number
@@ -51,21 +51,21 @@ const attemptsMax = 10_000
 
 interface Place { readonly index: number; readonly attempt: AttemptId }
 
-export async function gather(kit: Kit, inbox: Inbox, wanted: Wanted, onFraction: (fraction: number) => void): Promise<Gathered> {
-  const listed = await listOutputs(kit, wanted)
+export async function gather(session: ExecutorSession, inbox: Inbox, wanted: FetchRequest, onFraction: (fraction: number) => void): Promise<Gathered> {
+  const listed = await listOutputs(session, wanted)
   const segments: Array<Segment | undefined> = Array.from({ length: listed.length })
   const total = Math.max(1, listed.reduce((sum, { bytes }) => sum + bytes, 0))
   const own: Place[] = []
   const others = new Map<Address, Place[]>()
   listed.forEach(({ attempt, node, address }, index) => {
-    const places = node === kit.setup.node ? own : others.get(address) ?? []
+    const places = node === session.setup.node ? own : others.get(address) ?? []
     places.push({ index, attempt })
-    if (node !== kit.setup.node) others.set(address, places)
+    if (node !== session.setup.node) others.set(address, places)
   })
   const missing: AttemptId[] = []
   let cause: unknown
   for (const { index, attempt } of own) {
-    const segment = await localSegment(kit, inbox, attempt, wanted.partition)
+    const segment = await localSegment(session, inbox, attempt, wanted.partition)
     if (segment) segments[index] = segment
     else missing.push(attempt)
   }
@@ -75,9 +75,9 @@ export async function gather(kit: Kit, inbox: Inbox, wanted: Wanted, onFraction:
   const gate = new Semaphore(nodesAtOnce)
   const requests = [...others].flatMap(([address, places]) =>
     Array.from({ length: Math.ceil(places.length / attemptsMax) }, (_, i) => ({ address, places: places.slice(i * attemptsMax, (i + 1) * attemptsMax) })))
-  const vigil = new Vigil({ clock: kit.clock, listed: listed.map(({ attempt }) => attempt), list: () => attemptsNow(kit, wanted) })
+  const fetchWatch = new FetchWatch({ clock: session.clock, listed: listed.map(({ attempt }) => attempt), list: () => attemptsNow(session, wanted) })
   const fetching = Promise.allSettled(requests.map(({ address, places }) => gate.run(async () => {
-    const failure = await fetchFrom(kit, inbox, address, wanted, places, vigil, (place, segment) => {
+    const failure = await fetchFrom(session, inbox, address, wanted, places, fetchWatch, (place, segment) => {
       segments[place.index] = segment
       done += listed[place.index]!.bytes
       onFraction(done / total)
@@ -85,7 +85,7 @@ export async function gather(kit: Kit, inbox: Inbox, wanted: Wanted, onFraction:
     cause ??= failure
     for (const { index, attempt } of places) if (!segments[index]) missing.push(attempt)
   })))
-  const fetched = await vigil.over(fetching, () => new OutputsMissing([], 'some map outputs were made again while they were fetched'))
+  const fetched = await fetchWatch.over(fetching, () => new OutputsMissing([], 'some map outputs were made again while they were fetched'))
   for (const result of fetched) if (result.status === 'rejected') throw result.reason
   if (missing.length > 0) {
     throw new OutputsMissing(missing.slice(0, missingMax), `${missing.length} of ${listed.length} map outputs cannot be had (${missing.slice(0, 3).join(', ')}${missing.length > 3 ? '…' : ''})${cause === undefined ? '' : `: ${asError(cause).message}`}`, cause)
@@ -93,7 +93,7 @@ export async function gather(kit: Kit, inbox: Inbox, wanted: Wanted, onFraction:
   return { segments: segments as Segment[], bytesLocal, bytesRemote: segments.reduce((sum, segment) => sum + segment!.bytes, 0) - bytesLocal }
 }
 
-async function listOutputs({ caller, setup }: Kit, { job, stage }: Wanted) {
+async function listOutputs({ caller, setup }: ExecutorSession, { job, stage }: FetchRequest) {
   try {
     return (await caller.call(setup.namenode, outputs, { job, stage }, { peer: 'namenode', timeoutMs: 60_000, tryMs: 10_000 })).outputs
   } catch (error) {
@@ -104,9 +104,9 @@ async function listOutputs({ caller, setup }: Kit, { job, stage }: Wanted) {
 }
 
 /** undefined: the namenode cannot tell now. Throws if some are being made again. */
-async function attemptsNow(kit: Kit, wanted: Wanted): Promise<AttemptId[] | undefined> {
+async function attemptsNow(session: ExecutorSession, wanted: FetchRequest): Promise<AttemptId[] | undefined> {
   try {
-    return (await listOutputs(kit, wanted)).map(({ attempt }) => attempt)
+    return (await listOutputs(session, wanted)).map(({ attempt }) => attempt)
   } catch (error) {
     if (error instanceof OutputsMissing) throw error
     return undefined
@@ -114,7 +114,7 @@ async function attemptsNow(kit: Kit, wanted: Wanted): Promise<AttemptId[] | unde
 }
 
 /** undefined: it is not here, or not good. */
-async function localSegment({ disk, setup }: Kit, inbox: Inbox, attempt: AttemptId, partition: number): Promise<Segment | undefined> {
+async function localSegment({ disk, setup }: ExecutorSession, inbox: Inbox, attempt: AttemptId, partition: number): Promise<Segment | undefined> {
   const { data, index } = outputFiles(setup.dir, attempt)
   try {
     const extent = decodeIndex(await disk.readFile(index), attempt)[partition]
@@ -128,8 +128,8 @@ async function localSegment({ disk, setup }: Kit, inbox: Inbox, attempt: Attempt
 }
 
 /** What made it give up, if it did; everything that came before was handed over. Throws if there is no point in trying. */
-async function fetchFrom(kit: Kit, inbox: Inbox, address: Address, wanted: Wanted, places: readonly Place[], vigil: Vigil, onSegment: (place: Place, segment: Segment) => void): Promise<unknown> {
-  const { signal } = vigil
+async function fetchFrom(session: ExecutorSession, inbox: Inbox, address: Address, wanted: FetchRequest, places: readonly Place[], fetchWatch: FetchWatch, onSegment: (place: Place, segment: Segment) => void): Promise<unknown> {
+  const { signal } = fetchWatch
   let held: HeldWire | undefined
   const end = (): void => held?.channel.wire.destroy()
   signal.addEventListener('abort', end, { once: true })
@@ -138,11 +138,11 @@ async function fetchFrom(kit: Kit, inbox: Inbox, address: Address, wanted: Wante
   try {
     for (let attempt = 1; ; attempt++) {
       held = undefined
-      vigil.heard(places)
+      fetchWatch.heard(places)
       try {
-        held = await kit.wires.take(address, { fresh, signal })
-        left = await fetchOnce(kit, inbox, held.channel, wanted, left, () => vigil.heard(places), onSegment)
-        kit.wires.give(held)
+        held = await session.wires.take(address, { fresh, signal })
+        left = await fetchOnce(session, inbox, held.channel, wanted, left, () => fetchWatch.heard(places), onSegment)
+        session.wires.give(held)
         return left.length > 0 ? new GristmillError('BLOCK_MISSING', `the datanode at ${address} does not have ${left.length} of them`) : undefined
       } catch (thrown) {
         end()
@@ -152,14 +152,14 @@ async function fetchFrom(kit: Kit, inbox: Inbox, address: Address, wanted: Wante
         if (hasCode(error, 'UNAUTHENTICATED', 'WRONG_CLUSTER')) throw error
         // A wire that had been kept may just have been old: that says nothing about the node.
         if (!held?.used && attempt >= tries) return error
-        kit.log.warn('map outputs could not be fetched; trying again', { error, address, attempt })
+        session.log.warn('map outputs could not be fetched; trying again', { error, address, attempt })
         fresh = true
       }
-      await kit.clock.sleep(pauseMs * attempt, signal)
+      await session.clock.sleep(pauseMs * attempt, signal)
     }
   } finally {
     signal.removeEventListener('abort', end)
-    vigil.done(places)
+    fetchWatch.done(places)
   }
 }
 
@@ -173,11 +173,11 @@ class Unfinished extends Error {
 }
 
 /** One request. Returns those that the node does not have. */
-async function fetchOnce(kit: Kit, inbox: Inbox, channel: Channel, { job, partition }: Wanted, places: readonly Place[], onHeard: () => void, onSegment: (place: Place, segment: Segment) => void): Promise<Place[]> {
+async function fetchOnce(session: ExecutorSession, inbox: Inbox, channel: Channel, { job, partition }: FetchRequest, places: readonly Place[], onHeard: () => void, onSegment: (place: Place, segment: Segment) => void): Promise<Place[]> {
   const missing: Place[] = []
   let next = 0
   try {
-    await channel.request({ op: 'shuffle', cluster: kit.setup.cluster, job, partition, attempts: places.map(place => place.attempt), token: kit.tokens.issue({ mode: 'shuffle', job }) })
+    await channel.request({ op: 'shuffle', cluster: session.setup.cluster, job, partition, attempts: places.map(place => place.attempt), token: session.tokens.issue({ mode: 'shuffle', job }) })
     for (;;) {
       const received = await channel.receive()
       if (!received) throw new GristmillError('UNAVAILABLE', `${channel.wire.remote} closed the connection`)

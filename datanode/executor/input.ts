@@ -8,7 +8,7 @@ import type { SplitRange, TaskWork } from '../../src/protocol/task.ts'
 import { toldDelimiter } from '../../src/record/dialect.ts'
 import type { InputOptions, RecordRange } from '../../src/record/format.ts'
 import { parseCsvHeader } from '../../src/record/rows.ts'
-import type { Kit } from './kit.ts'
+import type { ExecutorSession } from './session.ts'
 
 type SplitInput = Extract<TaskWork['input'], { kind: 'split' }>
 
@@ -19,14 +19,14 @@ const beyondBytesMax = 4 * MiB
 export interface BytesRead { local: number; rack: number; remote: number }
 
 export class SplitSource {
-  readonly #kit: Kit
+  readonly #session: ExecutorSession
   readonly #input: SplitInput
   readonly #places: ReadonlyMap<number, Pick<BlockPlaces, 'nodes' | 'token'>>
   readonly #headers = new Map<string, readonly string[]>()
   readonly read: BytesRead = { local: 0, rack: 0, remote: 0 }
 
-  constructor(kit: Kit, input: SplitInput) {
-    this.#kit = kit
+  constructor(session: ExecutorSession, input: SplitInput) {
+    this.#session = session
     this.#input = input
     this.#places = new Map(input.places.map(({ block, nodes, token }) => [block, { nodes, token }]))
   }
@@ -73,19 +73,19 @@ export class SplitSource {
       if (blockEnd <= position || block.offset > position || position >= end) continue
       const places: BlockPlaces = { id: block.id, length: block.length, crc: block.crc, ...this.#places.get(block.id) ?? { nodes: [], token: '' } }
       const options = { start: position - block.offset, end: Math.min(end, blockEnd) - block.offset, reuse: true, onRead: this.#count, relocate: () => this.#relocate(range, block.offset, block.id) }
-      for await (const piece of this.#kit.files.readBlock(places, options)) {
+      for await (const piece of this.#session.files.readBlock(places, options)) {
         position += piece.length
         yield piece
       }
     }
     if (position >= end) return
-    const located = await this.#kit.files.locate(range.path, { offset: position, length: end - position })
+    const located = await this.#session.files.locate(range.path, { offset: position, length: end - position })
     this.#checkSame(range, located.status.id)
-    yield* this.#kit.files.read(located, { start: position, end, reuse: true, onRead: this.#count })
+    yield* this.#session.files.read(located, { start: position, end, reuse: true, onRead: this.#count })
   }
 
   async #relocate(range: SplitRange, offset: number, id: number): Promise<BlockPlaces> {
-    const located = await this.#kit.files.locate(range.path, { offset, length: 1 })
+    const located = await this.#session.files.locate(range.path, { offset, length: 1 })
     this.#checkSame(range, located.status.id)
     const block = located.blocks.find(one => one.id === id)
     if (!block) throw replaced(range)
@@ -97,7 +97,7 @@ export class SplitSource {
   }
 
   readonly #count = (bytes: number, from: NodePlace): void => {
-    const { node, host, rack } = this.#kit.setup
+    const { node, host, rack } = this.#session.setup
     if (from.node === node || from.host === host) this.read.local += bytes
     else if (from.rack === rack) this.read.rack += bytes
     else this.read.remote += bytes
@@ -106,11 +106,11 @@ export class SplitSource {
   async #header(range: SplitRange, delimiter: string | undefined): Promise<readonly string[]> {
     const known = this.#headers.get(range.path)
     if (known) return known
-    const located = await this.#kit.files.locate(range.path)
+    const located = await this.#session.files.locate(range.path)
     this.#checkSame(range, located.status.id)
     for (let bytes = 64 * KiB; ; bytes *= 8) {
       const pieces: Buffer[] = []
-      for await (const piece of this.#kit.files.read(located, { end: bytes })) pieces.push(piece)
+      for await (const piece of this.#session.files.read(located, { end: bytes })) pieces.push(piece)
       const header = parseCsvHeader(Buffer.concat(pieces), { path: range.path, delimiter, encoding: this.options.encoding, isAll: bytes >= range.fileBytes })
       if (!header) continue
       this.#headers.set(range.path, header)

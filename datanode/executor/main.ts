@@ -15,7 +15,7 @@ const waiting: ToExecutor[] = []
 let take = (message: ToExecutor): void => { waiting.push(message) }
 parent.onMessage(message => take(message as ToExecutor))
 
-const [{ Child }, { localDisk }, { systemClock }, { systemNet }, { seeded, systemRandom }, { watchStarted }] = await Promise.all([
+const [{ TaskRunnerChild }, { localDisk }, { systemClock }, { systemNet }, { seeded, systemRandom }, { watchStarted }] = await Promise.all([
   import('./child.ts'), import('../../src/world/disk.ts'), import('../../src/world/clock.ts'), import('../../src/world/net.ts'), import('../../src/world/random.ts'), import('../../src/world/started.ts'),
 ])
 
@@ -35,7 +35,7 @@ for (const name of ['spawnSync', 'execSync', 'execFileSync'] as const) {
 syncBuiltinESMExports()
 
 const exit = process.exit.bind(process)
-const child = new Child({
+const child = new TaskRunnerChild({
   clock: systemClock, disk: localDisk, random: systemRandom(), net: systemNet, seeded,
   print: (...parts) => console.log(...parts),
   started: watchStarted(),

@@ -4,8 +4,8 @@ import type { Address, AttemptId, ClusterId, NodeId } from '../../src/base/ids.t
 import type { Counters } from '../../src/protocol/fields.ts'
 import type { TaskFinished, TaskWork } from '../../src/protocol/task.ts'
 
-export type Outcome = TaskFinished['outcome']
-export type Failed = Extract<Outcome, { kind: 'failed' }>
+export type AttemptOutcome = TaskFinished['outcome']
+export type Failed = Extract<AttemptOutcome, { kind: 'failed' }>
 
 /** All that an executor needs to know of its node. It comes with the first task: a warm process may wait for one for a long time. */
 export interface Setup {
@@ -35,7 +35,7 @@ export type FromExecutor =
   /** Its program has started a process, once or more often. */
   | { readonly kind: 'spawned' }
   | { readonly kind: 'progress'; readonly attempt: AttemptId; readonly counters: Counters; readonly fraction: number }
-  | { readonly kind: 'finished'; readonly attempt: AttemptId; readonly outcome: Outcome }
+  | { readonly kind: 'finished'; readonly attempt: AttemptId; readonly outcome: AttemptOutcome }
   /** For the datanode's own log. */
   | { readonly kind: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string; readonly fields: Readonly<Record<string, unknown>> }
 

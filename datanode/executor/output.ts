@@ -1,7 +1,7 @@
 // What an attempt leaves: a map output in this node's home, or a file below the job's staging directory. Its counters say how much.
 
 import { join } from '../../src/base/paths.ts'
-import type { FileWriter } from '../../src/file/writer.ts'
+import type { ClusterFileWriter } from '../../src/file/writer.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { TaskFinished, TaskWork } from '../../src/protocol/task.ts'
 import type { RecordFormat } from '../../src/protocol/fields.ts'
@@ -17,11 +17,11 @@ import { MapOutput, type MapOutputCounters } from '../../src/shuffle/output.ts'
 import type { Partitioner } from '../../src/shuffle/partition.ts'
 import { digestOf } from '../../src/shuffle/segment.ts'
 import { outputsDirectory } from '../shuffle/place.ts'
-import type { Kit } from './kit.ts'
+import type { ExecutorSession } from './session.ts'
 
 type Left = Extract<TaskFinished['outcome'], { kind: 'done' }>['output']
 
-export interface TaskOutput {
+export interface OpenOutput {
   readonly sink: Sink<unknown>
   counters(): Record<string, number>
   finish(): Promise<Left>
@@ -31,11 +31,11 @@ export interface TaskOutput {
 /** Of a task's memory, for records that wait to be sorted. */
 const shuffleShare = 0.25
 
-export function openOutput(kit: Kit, work: TaskWork, stage: Stage, fn: (index: number) => UserFunction): Promise<TaskOutput> {
-  return work.output.kind === 'shuffle' ? openShuffle(kit, work, stage, work.output.partitions, fn) : openFile(kit, work, stage, work.output)
+export function openOutput(session: ExecutorSession, work: TaskWork, stage: Stage, fn: (index: number) => UserFunction): Promise<OpenOutput> {
+  return work.output.kind === 'shuffle' ? openShuffle(session, work, stage, work.output.partitions, fn) : openFile(session, work, stage, work.output)
 }
 
-async function openShuffle({ disk, setup }: Kit, work: TaskWork, stage: Stage, partitions: number, fn: (index: number) => UserFunction): Promise<TaskOutput> {
+async function openShuffle({ disk, setup }: ExecutorSession, work: TaskWork, stage: Stage, partitions: number, fn: (index: number) => UserFunction): Promise<OpenOutput> {
   const combine = stage.steps.find(step => step.kind === 'combine')
   const partition = stage.sink.kind === 'shuffle' ? stage.sink.partition : undefined
   const output = await MapOutput.open({
@@ -60,7 +60,7 @@ async function openShuffle({ disk, setup }: Kit, work: TaskWork, stage: Stage, p
   }
 }
 
-async function openFile({ disk, files, setup }: Kit, work: TaskWork, { sink: end }: Stage, { format, replication, blockBytes }: Extract<TaskWork['output'], { kind: 'files' }>): Promise<TaskOutput> {
+async function openFile({ disk, files, setup }: ExecutorSession, work: TaskWork, { sink: end }: Stage, { format, replication, blockBytes }: Extract<TaskWork['output'], { kind: 'files' }>): Promise<OpenOutput> {
   const options = end.kind === 'write' ? end.output : undefined
   const name = `part-${String(work.task).padStart(5, '0')}${extensionOf(format)}`
   const path = join(join(work.staging, work.attempt), name)
@@ -83,7 +83,7 @@ async function openFile({ disk, files, setup }: Kit, work: TaskWork, { sink: end
 /** What the writer of the file has to know to end its blocks between records. */
 const recordFormats: Readonly<Record<'text' | 'jsonl' | 'csv', RecordFormat>> = { text: 'lines', jsonl: 'jsonl', csv: 'csv' }
 
-const asOutput = (writer: FileWriter): OutputFile<FileStatus> => ({
+const asOutput = (writer: ClusterFileWriter): OutputFile<FileStatus> => ({
   write: bytes => writer.write(bytes),
   close: () => writer.close(),
   abort: () => writer.abort(),

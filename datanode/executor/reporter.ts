@@ -11,7 +11,7 @@ import type { Random } from '../../src/ports/random.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
 import { finished, progress } from '../../src/protocol/task.ts'
 import type { Caller } from '../../src/rpc/call.ts'
-import { failed, type Outcome } from './messages.ts'
+import { failed, type AttemptOutcome } from './messages.ts'
 
 export interface ReporterOptions {
   readonly clock: Clock
@@ -38,7 +38,7 @@ const missingMax = 1000
 
 export class Reporter {
   readonly #options: ReporterOptions
-  readonly #telling = new Map<AttemptId, Outcome>()
+  readonly #telling = new Map<AttemptId, AttemptOutcome>()
   readonly #stopping = new AbortController()
   #cancel: (() => void) | undefined
 
@@ -59,7 +59,7 @@ export class Reporter {
   }
 
   /** True if the attempt has won. False also when nobody could be told until this node stopped. Never rejects. */
-  async tell(attempt: AttemptId, outcome: Outcome): Promise<boolean> {
+  async tell(attempt: AttemptId, outcome: AttemptOutcome): Promise<boolean> {
     const { clock, random, log, node, namenode, caller } = this.#options
     const { signal } = this.#stopping
     let told = boundedOutcome(outcome)
@@ -116,7 +116,7 @@ export class Reporter {
 }
 
 /** As much as the schema takes of what a program, or the number of outputs that a node has lost, decides about. */
-function boundedOutcome(outcome: Outcome): Outcome {
+function boundedOutcome(outcome: AttemptOutcome): AttemptOutcome {
   if (outcome.kind === 'done') return outcome
   const { failure, missing } = outcome
   return {

@@ -8,10 +8,10 @@ import { prune } from '../../src/program/prune.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
 import type { Runner, TaskHost } from '../runner.ts'
 import type { MapOutputs } from '../shuffle/outputs.ts'
-import { Sweeper } from '../shuffle/sweeper.ts'
+import { OutputSweeper } from '../shuffle/sweeper.ts'
 import type { Executor } from './executor.ts'
 import { LogWriter } from './logs.ts'
-import { failed, type Outcome } from './messages.ts'
+import { failed, type AttemptOutcome } from './messages.ts'
 import { Pool } from './pool.ts'
 import { Reporter } from './reporter.ts'
 
@@ -37,7 +37,7 @@ export class TaskRunner implements Runner {
   readonly #outputs: MapOutputs
   readonly #pool: Pool
   readonly #reporter: Reporter
-  readonly #sweeper: Sweeper
+  readonly #sweeper: OutputSweeper
   readonly #running: Map<AttemptId, Attempt>
   readonly #queue: TaskWork[] = []
   readonly #ending = new Set<Promise<void>>()
@@ -63,7 +63,7 @@ export class TaskRunner implements Runner {
     this.#outputs = outputs
     this.#pool = pool
     this.#running = running
-    this.#sweeper = new Sweeper({ clock, log, namenode: host.namenode, caller: host.caller, session: host.session, outputs })
+    this.#sweeper = new OutputSweeper({ clock, log, namenode: host.namenode, caller: host.caller, session: host.session, outputs })
     this.#reporter = new Reporter({
       clock, random, log, node: host.node, namenode: host.namenode, caller: host.caller, session: host.session,
       running: () => [...this.#running].map(([attempt, { executor }]) => ({ attempt, counters: executor?.progress?.counters ?? {}, fraction: executor?.progress?.fraction ?? 0 })),
@@ -130,7 +130,7 @@ export class TaskRunner implements Runner {
 
   async #work(attempt: Attempt): Promise<void> {
     const { work } = attempt
-    let outcome: Outcome
+    let outcome: AttemptOutcome
     try {
       outcome = await this.#execute(attempt)
     } catch (error) {
@@ -147,7 +147,7 @@ export class TaskRunner implements Runner {
     await telling
   }
 
-  async #execute(attempt: Attempt): Promise<Outcome> {
+  async #execute(attempt: Attempt): Promise<AttemptOutcome> {
     const { work } = attempt
     const { node, host, rack, namenode, secret, dir, cluster, nowMs, memoryBytes } = this.#host
     await this.#prepare(work)
@@ -171,7 +171,7 @@ export class TaskRunner implements Runner {
   }
 
   /** Tells how it ended; what did not win leaves nothing here. */
-  async #finish(work: TaskWork, outcome: Outcome): Promise<void> {
+  async #finish(work: TaskWork, outcome: AttemptOutcome): Promise<void> {
     const committed = await this.#reporter.tell(work.attempt, outcome)
     // A done attempt that nobody heard of before this node stopped may be heard of when it is back.
     if (committed || (this.#stopped && outcome.kind === 'done')) return
@@ -182,7 +182,7 @@ export class TaskRunner implements Runner {
     }
   }
 
-  #tell(work: TaskWork, outcome: Outcome): void { this.#own(this.#finish(work, outcome)) }
+  #tell(work: TaskWork, outcome: AttemptOutcome): void { this.#own(this.#finish(work, outcome)) }
 
   #own(work: Promise<void>): void {
     const owned: Promise<void> = work.catch((error: unknown) => { this.#host.world.log.error('an attempt was not ended in good order', { error }) }).finally(() => { this.#ending.delete(owned) })

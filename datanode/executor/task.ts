@@ -15,19 +15,19 @@ import { receive, Turns } from '../../src/operator/turn.ts'
 import type { Started } from '../../src/ports/started.ts'
 import { newReadCounters, type Batch } from '../../src/record/format.ts'
 import { readRecords } from '../../src/record/reader.ts'
-import { mergeSegments, type Group } from '../../src/shuffle/groups.ts'
+import { mergeSegments, type KeyGroup } from '../../src/shuffle/groups.ts'
 import { Inbox } from '../../src/shuffle/inbox.ts'
 import type { StackMapper } from '../../src/program/stack.ts'
 import type { TaskContext } from './context.ts'
 import { gather } from './fetch.ts'
 import { SplitSource } from './input.ts'
-import type { Kit, LoadedProgram } from './kit.ts'
-import type { Outcome } from './messages.ts'
-import { openOutput, type TaskOutput } from './output.ts'
+import type { ExecutorSession, LoadedProgram } from './session.ts'
+import type { AttemptOutcome } from './messages.ts'
+import { openOutput, type OpenOutput } from './output.ts'
 import { untilQuiet } from './quiet.ts'
 
-export interface TaskOptions {
-  readonly kit: Kit
+export interface TaskAttemptOptions {
+  readonly session: ExecutorSession
   readonly work: TaskWork
   readonly program: LoadedProgram
   readonly context: TaskContext
@@ -43,22 +43,22 @@ const turnMs = 25
 /** Of a task's memory, for what it receives from other nodes. */
 const inboxShare = 0.25
 
-export class Task {
-  readonly #options: TaskOptions
+export class TaskAttempt {
+  readonly #options: TaskAttemptOptions
   readonly #stage: Stage
   /** Of the part that runs; the sink has its own. */
   #measure: () => Record<string, number> = () => ({})
-  #output: TaskOutput | undefined
+  #output: OpenOutput | undefined
   #fraction = 0
   #turnAt: number
   #progressAt: number
 
-  constructor(options: TaskOptions) {
+  constructor(options: TaskAttemptOptions) {
     this.#options = options
     this.#stage = stagesOf(options.program.plan)[options.work.stage]!
     assert(this.#stage, 'the plan has the stage that the task belongs to')
-    this.#turnAt = options.kit.clock.mono() + turnMs
-    this.#progressAt = options.kit.clock.mono() + progressMs
+    this.#turnAt = options.session.clock.mono() + turnMs
+    this.#progressAt = options.session.clock.mono() + progressMs
   }
 
   get stacks(): StackMapper { return this.#options.program.stacks }
@@ -68,18 +68,18 @@ export class Task {
   }
 
   /** Throws what toFailure understands, and then has left nothing behind. */
-  async run(): Promise<Outcome> {
-    const { kit, work } = this.#options
-    const output = this.#output = await openOutput(kit, work, this.#stage, index => this.#function(index))
+  async run(): Promise<AttemptOutcome> {
+    const { session, work } = this.#options
+    const output = this.#output = await openOutput(session, work, this.#stage, index => this.#function(index))
     try {
       const { started } = this.#options
       started?.reset()
       const turns = new Turns(output.sink.emit)
       await this.#setup()
-      if (work.input.kind === 'split') await this.#map(new SplitSource(kit, work.input), output.sink, turns)
+      if (work.input.kind === 'split') await this.#map(new SplitSource(session, work.input), output.sink, turns)
       else await this.#reduce(work.input.stage, output.sink, turns)
       await this.#teardown(turns, output.sink)
-      await untilQuiet({ clock: kit.clock, started, turns }, work.input.kind === 'split' ? 'map' : 'reduce')
+      await untilQuiet({ clock: session.clock, started, turns }, work.input.kind === 'split' ? 'map' : 'reduce')
       const left = await output.finish()
       return { kind: 'done', counters: this.counters, output: left }
     } catch (error) {
@@ -149,13 +149,13 @@ export class Task {
   }
 
   async #reduce(stage: number, sink: Sink<unknown>, turns: Turns): Promise<void> {
-    const { kit, work, context } = this.#options
-    const { disk, setup } = kit
+    const { session, work, context } = this.#options
+    const { disk, setup } = session
     const files = { disk, directory: setup.scratch, name: work.attempt }
     const inbox = new Inbox({ ...files, memoryBytes: setup.memoryBytes * inboxShare })
     try {
       // Half of the bar for fetching, half for reducing.
-      const { segments, bytesLocal, bytesRemote } = await gather(kit, inbox, { job: work.job, stage, partition: work.task }, fraction => {
+      const { segments, bytesLocal, bytesRemote } = await gather(session, inbox, { job: work.job, stage, partition: work.task }, fraction => {
         this.#fraction = fraction / 2
         void this.#pause()
       })
@@ -165,7 +165,7 @@ export class Task {
       try {
         this.#measure = () => ({ ...shuffled, recordsIn: groups.records, groupsIn: groups.groups, mergePasses: groups.passes })
         const step = this.#step('reduce')
-        const operator = this.#watched<Group>(new ReduceOperator(step as ReduceFunction, turns, context))
+        const operator = this.#watched<KeyGroup>(new ReduceOperator(step as ReduceFunction, turns, context))
         await drive(groups, operator, sink, () => {
           this.#fraction = 0.5 + (groups.recordsTotal === 0 ? 0 : groups.records / groups.recordsTotal / 2)
           return this.#pause()
@@ -188,7 +188,7 @@ export class Task {
 
   /** Lets timers and messages have their turn, and says how far the task is. */
   #pause(): Promise<void> | undefined {
-    const { clock } = this.#options.kit
+    const { clock } = this.#options.session
     const now = clock.mono()
     if (now < this.#turnAt) return undefined
     if (now >= this.#progressAt) {

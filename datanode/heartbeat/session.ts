@@ -14,11 +14,11 @@ import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import { copyFailed, orders, type CopyFailed } from '../../src/protocol/order.ts'
 import { changes as changesMessage, full } from '../../src/protocol/report.ts'
 import type { CallOptions, Caller } from '../../src/rpc/call.ts'
-import type { Orders } from '../order/orders.ts'
+import type { OrderRunner } from '../order/orders.ts'
 import type { Changes } from '../report/changes.ts'
 import { pagesOf } from '../report/full.ts'
 import type { Runner } from '../runner.ts'
-import type { Store } from '../store/store.ts'
+import type { BlockStore } from '../store/store.ts'
 import type { EpochFence } from './epoch.ts'
 import type { ClusterTime } from './time.ts'
 
@@ -29,10 +29,10 @@ export interface SessionTools {
   readonly log: Log
   readonly namenode: Address
   readonly node: NodeId
-  readonly store: Store
+  readonly store: BlockStore
   readonly changes: Changes
   readonly runner: Runner
-  readonly orders: Orders
+  readonly orders: OrderRunner
   readonly fence: EpochFence
   readonly time: ClusterTime
   readonly heartbeatMs: number

@@ -15,12 +15,12 @@ import type { Wires } from '../../src/file/wires.ts'
 import { crcOf } from '../../src/block/checksum.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Runner } from '../runner.ts'
-import type { OpenBlock, Store } from '../store/store.ts'
-import { isDamage } from '../store/trouble.ts'
+import type { OpenBlock, BlockStore } from '../store/store.ts'
+import { isDamage } from '../store/diskerror.ts'
 import type { DeletionGuard } from './guard.ts'
 
 export interface OrdersOptions {
-  readonly store: Store
+  readonly store: BlockStore
   readonly runner: Runner
   readonly guard: DeletionGuard
   readonly wires: Wires
@@ -43,7 +43,7 @@ const verifiesMax = 1
 /** More waiting ones than this are dropped; the namenode orders again what it still wants. */
 const waitingMax = 10_000
 
-export class Orders {
+export class OrderRunner {
   readonly #options: OrdersOptions
   readonly #copies = new Semaphore(copiesMax)
   readonly #verifies = new Semaphore(verifiesMax)

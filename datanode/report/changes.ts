@@ -7,7 +7,7 @@ import type { Replica } from '../../src/protocol/report.ts'
 
 type Change = { readonly kind: 'added'; readonly replica: Replica } | { readonly kind: 'removed' | 'bad' }
 
-export interface Batch {
+export interface ChangeBatch {
   readonly added: Replica[]
   readonly removed: BlockId[]
   readonly bad: BlockId[]
@@ -27,8 +27,8 @@ export class Changes {
   bad(id: BlockId): void { this.#put(id, { kind: 'bad' }) }
 
   /** The oldest changes, as many as one report takes. They stay here until `settle`. */
-  batch(): Batch {
-    const batch: Batch = { added: [], removed: [], bad: [] }
+  batch(): ChangeBatch {
+    const batch: ChangeBatch = { added: [], removed: [], bad: [] }
     let room = limits.reportPageBlocksMax
     for (const [id, change] of this.#waiting) {
       if (room-- === 0) break
@@ -39,7 +39,7 @@ export class Changes {
   }
 
   /** The batch has arrived; what has changed again meanwhile stays. */
-  settle({ added, removed, bad }: Batch): void {
+  settle({ added, removed, bad }: ChangeBatch): void {
     for (const replica of added) {
       const now = this.#waiting.get(replica.id)
       if (now?.kind === 'added' && now.replica === replica) this.#waiting.delete(replica.id)

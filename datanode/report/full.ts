@@ -3,15 +3,15 @@
 
 import type { BlockId, StorageId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
-import type { Store } from '../store/store.ts'
+import type { BlockStore } from '../store/store.ts'
 
-export interface Page {
+export interface ReportPage {
   readonly first: boolean
   readonly last: boolean
   readonly storages: Array<{ id: StorageId; blocks: Array<[BlockId, number, number]> }>
 }
 
-export function* pagesOf(store: Store, pageBlocks = limits.reportPageBlocksMax): Generator<Page, void, void> {
+export function* pagesOf(store: BlockStore, pageBlocks = limits.reportPageBlocksMax): Generator<ReportPage, void, void> {
   const ids = store.ids()
   let at = 0
   do {

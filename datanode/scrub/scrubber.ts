@@ -12,11 +12,11 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Storage } from '../store/storage.ts'
-import type { Store } from '../store/store.ts'
-import { Course, type Place } from './course.ts'
+import type { BlockStore } from '../store/store.ts'
+import { ScrubCursor, type ScrubPosition } from './cursor.ts'
 
 export interface ScrubberOptions {
-  readonly store: Store
+  readonly store: BlockStore
   readonly storage: Storage
   readonly disk: Disk
   readonly clock: Clock
@@ -40,8 +40,8 @@ const paceBytes = 1 * MiB
 
 export class Scrubber {
   readonly #options: ScrubberOptions
-  readonly #course: Course
-  #place: Place
+  readonly #cursor: ScrubCursor
+  #place: ScrubPosition
   #savedMs = Number.NEGATIVE_INFINITY
   /** The last block was checked then, on the monotonic clock. */
   #checkedMs = 0
@@ -52,14 +52,14 @@ export class Scrubber {
   bad = 0
 
   static async open(options: ScrubberOptions): Promise<Scrubber> {
-    const course = new Course(options.disk, options.storage.dir)
-    return new Scrubber(options, course, await course.load(options.clock.now()))
+    const cursor = new ScrubCursor(options.disk, options.storage.dir)
+    return new Scrubber(options, cursor, await cursor.load(options.clock.now()))
   }
 
-  private constructor(options: ScrubberOptions, course: Course, place: Place) {
+  private constructor(options: ScrubberOptions, cursor: ScrubCursor, place: ScrubPosition) {
     const { clock, periodMs } = options
     this.#options = options
-    this.#course = course
+    this.#cursor = cursor
     this.#place = place
     this.#checkedMs = clock.mono() - Math.min(periodMs, Math.max(0, clock.now() - place.checkedMs))
   }
@@ -161,7 +161,7 @@ export class Scrubber {
     const { clock, log } = this.#options
     this.#savedMs = clock.mono()
     try {
-      await this.#course.save(this.#place)
+      await this.#cursor.save(this.#place)
     } catch (error) {
       log.debug('how far the scrubber has come cannot be written down', { error: asError(error), dir: this.dir })
     }

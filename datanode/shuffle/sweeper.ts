@@ -9,7 +9,7 @@ import { watch } from '../../src/protocol/job.ts'
 import type { Caller } from '../../src/rpc/call.ts'
 import type { MapOutputs } from './outputs.ts'
 
-export interface SweeperOptions {
+export interface OutputSweeperOptions {
   readonly clock: Clock
   readonly log: Log
   readonly namenode: Address
@@ -23,13 +23,13 @@ export interface SweeperOptions {
 const firstMs = 30_000
 const everyMs = 600_000
 
-export class Sweeper {
-  readonly #options: SweeperOptions
+export class OutputSweeper {
+  readonly #options: OutputSweeperOptions
   readonly #stopping = new AbortController()
   #cancel: () => void
   #sweeping: Promise<void> = Promise.resolve()
 
-  constructor(options: SweeperOptions) {
+  constructor(options: OutputSweeperOptions) {
     this.#options = options
     this.#cancel = this.#later(firstMs)
   }

@@ -5,9 +5,9 @@ import { asError, GristmillError } from '../../src/base/errors.ts'
 import { isExhaustion } from '../../src/base/exhaustion.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { StorageState } from '../../src/protocol/heartbeat.ts'
-import type { Found } from './scan.ts'
+import type { ScannedBlock } from './scan.ts'
 import type { Storage } from './storage.ts'
-import type { Trouble } from './trouble.ts'
+import type { DiskError } from './diskerror.ts'
 
 export class Disks {
   readonly all: readonly Storage[]
@@ -23,8 +23,8 @@ export class Disks {
   get noneLeft(): boolean { return this.all.every(each => each.failed) }
 
   /** What each holds; a disk that cannot be read is left out. Throws what the last one says if that is all of them. */
-  async open(): Promise<Array<{ storage: Storage; found: Found }>> {
-    const opened: Array<{ storage: Storage; found: Found }> = []
+  async open(): Promise<Array<{ storage: Storage; found: ScannedBlock }>> {
+    const opened: Array<{ storage: Storage; found: ScannedBlock }> = []
     for (const storage of this.all) {
       if (storage.failed) continue
       try {
@@ -64,8 +64,8 @@ export class Disks {
     return best
   }
 
-  trouble(storage: Storage, trouble: Trouble, error: unknown): void {
-    switch (trouble) {
+  diskError(storage: Storage, diskError: DiskError, error: unknown): void {
+    switch (diskError) {
       case 'full':
         storage.freeBytes = 0 // until it is measured again
         return

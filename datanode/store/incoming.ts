@@ -13,7 +13,7 @@ import { MiB } from '../../src/base/units.ts'
 import type { Disk, DiskWriter } from '../../src/ports/disk.ts'
 import type { Failpoints } from '../../src/ports/failpoints.ts'
 import type { Storage } from './storage.ts'
-import { refusalOf, syncTroubleOf, troubleOf, type Trouble } from './trouble.ts'
+import { refusalOf, syncErrorOf, diskErrorOf, type DiskError } from './diskerror.ts'
 
 const syncBytes = 32 * MiB
 
@@ -25,7 +25,7 @@ export interface IncomingEnd {
   /** Its files are gone, or will be at the next start. */
   dropped(): void
   /** The disk refused, and this is what that says of it. */
-  trouble(trouble: Trouble, error: unknown): void
+  diskError(diskError: DiskError, error: unknown): void
 }
 
 export class Incoming {
@@ -180,6 +180,6 @@ async function createAnew(disk: Disk, path: string): Promise<DiskWriter> {
 /** What a refusal says of the disk, if anything. */
 function tell(end: IncomingEnd, error: unknown): void {
   const synced = error instanceof SyncFailed
-  const trouble = synced ? syncTroubleOf(error.cause) : troubleOf(error)
-  if (trouble) end.trouble(trouble, synced ? error.cause : error)
+  const diskError = synced ? syncErrorOf(error.cause) : diskErrorOf(error)
+  if (diskError) end.diskError(diskError, synced ? error.cause : error)
 }

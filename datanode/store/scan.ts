@@ -7,9 +7,9 @@ import { blockName, parseBlockName, type BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Log } from '../../src/ports/log.ts'
-import { isDamage } from './trouble.ts'
+import { isDamage } from './diskerror.ts'
 
-export interface Found {
+export interface ScannedBlock {
   readonly blocks: MetaHeader[]
   readonly bad: BlockId[]
   /** Those of the 256 directories that are there. */
@@ -19,8 +19,8 @@ export interface Found {
 interface Tools { readonly disk: Disk; readonly clock: Clock; readonly log: Log }
 
 /** Throws what the disk says if it cannot be read. */
-export async function scan({ disk, clock, log }: Tools, dir: string): Promise<Found> {
-  const found: Found = { blocks: [], bad: [], directories: [] }
+export async function scan({ disk, clock, log }: Tools, dir: string): Promise<ScannedBlock> {
+  const found: ScannedBlock = { blocks: [], bad: [], directories: [] }
   let foreign = 0
   for (const { name, kind } of await disk.list(dir)) {
     if (kind !== 'directory' || !/^[0-9a-f]{2}$/.test(name)) { foreign++; continue }
@@ -32,7 +32,7 @@ export async function scan({ disk, clock, log }: Tools, dir: string): Promise<Fo
 }
 
 /** One of the up to 256 directories. Returns how many files were not ours. */
-async function scanDirectory({ disk, clock, log }: Tools, path: string, { blocks, bad }: Found): Promise<number> {
+async function scanDirectory({ disk, clock, log }: Tools, path: string, { blocks, bad }: ScannedBlock): Promise<number> {
   const entries = await disk.list(path)
   // A process that died between a rename and its sync has left a name that is not durable: it must be before the block is reported.
   await disk.syncDir(path)

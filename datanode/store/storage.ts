@@ -16,9 +16,9 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { StorageState } from '../../src/protocol/heartbeat.ts'
-import { scan, type Found } from './scan.ts'
-import { Shelf } from './shelf.ts'
-import { troubleOf, type Trouble } from './trouble.ts'
+import { scan, type ScannedBlock } from './scan.ts'
+import { RetentionDirectory } from './retention.ts'
+import { diskErrorOf, type DiskError } from './diskerror.ts'
 
 /** Enough to look into a dying disk, too few to fill it. */
 const quarantine = { keepMs: 30 * 86_400_000, countMax: 100, bytesMax: 4 * GiB }
@@ -30,10 +30,10 @@ export interface StorageOptions { readonly disk: Disk; readonly clock: Clock; re
 export class Storage {
   readonly id: StorageId
   readonly dir: string
-  readonly trash: Shelf
-  readonly quarantine: Shelf
+  readonly trash: RetentionDirectory
+  readonly quarantine: RetentionDirectory
   /** Damaged replicas of blocks without a good one. They never go by themselves: a person may still save something. */
-  readonly last: Shelf
+  readonly last: RetentionDirectory
   readonly #disk: Disk
   readonly #clock: Clock
   readonly #log: Log
@@ -61,10 +61,10 @@ export class Storage {
     this.#log = log.child({ dir })
     this.dir = dir
     this.id = id
-    const shelf = { disk, clock, log: this.#log }
-    this.trash = new Shelf({ ...shelf, dir: `${dir}/trash`, keepMs: trashKeepMs })
-    this.quarantine = new Shelf({ ...shelf, dir: `${dir}/quarantine`, ...quarantine })
-    this.last = new Shelf({ ...shelf, dir: `${dir}/quarantine/last`, keepMs: Infinity })
+    const shared = { disk, clock, log: this.#log }
+    this.trash = new RetentionDirectory({ ...shared, dir: `${dir}/trash`, keepMs: trashKeepMs })
+    this.quarantine = new RetentionDirectory({ ...shared, dir: `${dir}/quarantine`, ...quarantine })
+    this.last = new RetentionDirectory({ ...shared, dir: `${dir}/quarantine/last`, keepMs: Infinity })
   }
 
   /** What new blocks may take: the trash gives way to them. */
@@ -83,7 +83,7 @@ export class Storage {
   incomingPathOf(id: BlockId): string { return `${this.dir}/incoming/${blockName(id)}` }
 
   /** Makes the directories, removes what interrupted writes left, and finds the blocks. Throws what the disk says. */
-  async open(): Promise<Found> {
+  async open(): Promise<ScannedBlock> {
     const disk = this.#disk
     for (const name of ['incoming', 'blocks']) await disk.mkdir(`${this.dir}/${name}`)
     await disk.syncDir(`${this.dir}/blocks`)
@@ -93,7 +93,7 @@ export class Storage {
     const found = await scan({ disk, clock: this.#clock, log: this.#log }, `${this.dir}/blocks`)
     for (const name of found.directories) this.#directories.add(name)
     for (const { length } of found.blocks) this.add(length)
-    for (const shelf of [this.trash, this.quarantine, this.last]) await shelf.open()
+    for (const retained of [this.trash, this.quarantine, this.last]) await retained.open()
     await disk.syncDir(this.dir)
     return found
   }
@@ -173,11 +173,11 @@ export class Storage {
   /** Removes what has been kept for long enough, and more where the disk is nearly full. */
   async tidy(): Promise<void> {
     await (this.#sweeping = this.#sweep())
-    for (const shelf of [this.trash, this.quarantine]) await shelf.trim()
+    for (const retained of [this.trash, this.quarantine]) await retained.trim()
     await this.measure()
-    for (const shelf of [this.trash, this.quarantine]) {
+    for (const retained of [this.trash, this.quarantine]) {
       while (this.freeBytes < this.capacityBytes * shortShare) {
-        const bytes = await shelf.dropOldest()
+        const bytes = await retained.dropOldest()
         if (bytes === undefined) break
         this.freeBytes += bytes
       }
@@ -194,14 +194,14 @@ export class Storage {
   }
 
   /** Does it take files now? What it says if not. */
-  async probe(): Promise<Trouble | undefined> {
+  async probe(): Promise<DiskError | undefined> {
     const path = `${this.dir}/incoming/probe`
     try {
       await (await this.#disk.create(path, { exclusive: false })).close()
       await this.#disk.remove(path)
       return undefined
     } catch (error) {
-      return troubleOf(error) ?? 'closed'
+      return diskErrorOf(error) ?? 'closed'
     }
   }
 }

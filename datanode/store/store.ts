@@ -14,14 +14,14 @@ import { unarmed, type Failpoints } from '../../src/ports/failpoints.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { StorageState } from '../../src/protocol/heartbeat.ts'
 import type { Replica } from '../../src/protocol/report.ts'
-import { Catalog } from './catalog.ts'
-import { Departures } from './departures.ts'
-import { Doubles, type Replicas } from './doubles.ts'
+import { ReplicaIndex } from './replicaindex.ts'
+import { Removals } from './removals.ts'
+import { Duplicates, type Replicas } from './duplicates.ts'
 import { Disks } from './disks.ts'
 import type { Incoming } from './incoming.ts'
-import { Reception } from './reception.ts'
+import { Intake } from './intake.ts'
 import { Storage } from './storage.ts'
-import { isDamage, troubleOf } from './trouble.ts'
+import { isDamage, diskErrorOf } from './diskerror.ts'
 import { readWhole, type VerifyOptions } from './verify.ts'
 
 export interface StoreListener {
@@ -33,7 +33,7 @@ export interface StoreListener {
   failed(storage: Storage, error: unknown, last: boolean): void
 }
 
-export interface StoreOptions {
+export interface BlockStoreOptions {
   readonly disk: Disk
   readonly clock: Clock
   readonly log: Log
@@ -59,50 +59,50 @@ export type Checked = 'sound' | 'damaged' | 'gone'
 /** Removed one after the other; after so many, others get their turn. */
 const removeBatch = 64
 
-export class Store {
+export class BlockStore {
   readonly #disk: Disk
   readonly #clock: Clock
   readonly #log: Log
   readonly #listener: StoreListener
   readonly #failpoints: Failpoints
   readonly #disks: Disks
-  readonly #catalog = new Catalog()
-  readonly #reception: Reception
-  readonly #departures = new Departures()
-  readonly #doubles = new Doubles()
+  readonly #index = new ReplicaIndex()
+  readonly #intake: Intake
+  readonly #removals = new Removals()
+  readonly #duplicates = new Duplicates()
   readonly #replicas: Replicas = {
-    storageOf: id => this.storages[this.#catalog.get(id)?.storage ?? -1],
-    incoming: id => this.#reception.has(id),
+    storageOf: id => this.storages[this.#index.get(id)?.storage ?? -1],
+    incoming: id => this.#intake.has(id),
     check: id => this.check(id),
     adopt: (id, { storage, length, crc }) => {
       storage.add(length)
-      this.#catalog.set(id, { length, crc, storage: this.storages.indexOf(storage) })
+      this.#index.set(id, { length, crc, storage: this.storages.indexOf(storage) })
       this.#listener.added({ id, length, crc, storage: storage.id })
       // What was bad here is put aside without a word: there is a good one.
-      void this.#departures.go(id).catch(() => {}) // at the next look
+      void this.#removals.go(id).catch(() => {}) // at the next look
     },
   }
   /** Damaged blocks found since the start, for metrics. */
   badFound = 0
 
   /** Throws what the disks say if none of the directories can be read. */
-  static async open(options: StoreOptions): Promise<Store> {
-    const store = new Store(options)
+  static async open(options: BlockStoreOptions): Promise<BlockStore> {
+    const store = new BlockStore(options)
     const opened = await store.#disks.open()
     for (const { storage, found } of opened) {
       for (const { id, length, crc } of found.blocks) {
-        if (store.#catalog.has(id)) {
+        if (store.#index.has(id)) {
           storage.subtract(length)
-          store.#doubles.add(id, { storage, length, crc })
+          store.#duplicates.add(id, { storage, length, crc })
           options.log.warn('a block lies in two directories; one of the two will go when the other has been found sound', { block: id, dir: storage.dir })
-        } else store.#catalog.set(id, { length, crc, storage: store.storages.indexOf(storage) })
+        } else store.#index.set(id, { length, crc, storage: store.storages.indexOf(storage) })
       }
     }
     for (const { storage, found } of opened) for (const id of found.bad) store.#bad(id, storage, 0)
     return store
   }
 
-  private constructor({ disk, clock, log, listener, dirs, unusable = [], failpoints = unarmed, trashKeepMs = 0 }: StoreOptions) {
+  private constructor({ disk, clock, log, listener, dirs, unusable = [], failpoints = unarmed, trashKeepMs = 0 }: BlockStoreOptions) {
     this.#disk = disk
     this.#clock = clock
     this.#log = log
@@ -115,32 +115,32 @@ export class Store {
       return storage
     })
     this.#disks = new Disks([...storages, ...lost], { log, onFailed: (storage, error) => this.#lose(storage, error) })
-    this.#reception = new Reception({ disk, failpoints, disks: this.#disks, departures: this.#departures, sealed: (id, storage, length, crc) => {
+    this.#intake = new Intake({ disk, failpoints, disks: this.#disks, removals: this.#removals, sealed: (id, storage, length, crc) => {
       storage.freeBytes -= length // until it is measured again
       storage.add(length)
-      this.#catalog.set(id, { length, crc, storage: this.storages.indexOf(storage) })
+      this.#index.set(id, { length, crc, storage: this.storages.indexOf(storage) })
       this.#listener.added({ id, length, crc, storage: storage.id })
     } })
   }
 
-  get blocks(): number { return this.#catalog.count }
+  get blocks(): number { return this.#index.count }
   get storages(): readonly Storage[] { return this.#disks.all }
-  has(id: BlockId): boolean { return this.#catalog.has(id) }
+  has(id: BlockId): boolean { return this.#index.has(id) }
 
   /** What is known about a block without touching the disk. */
   find(id: BlockId): Replica | undefined {
-    const entry = this.#catalog.get(id)
+    const entry = this.#index.get(id)
     return entry && { id, length: entry.length, crc: entry.crc, storage: this.storages[entry.storage]!.id }
   }
 
   /** Ids of all blocks, rising. */
-  ids(): Float64Array { return this.#catalog.ids() }
+  ids(): Float64Array { return this.#index.ids() }
 
   /** Something else that was written to a directory has failed. */
   refused(dir: string, error: unknown): void {
     const storage = this.storages.find(each => each.dir === dir)
-    const trouble = troubleOf(error)
-    if (storage && trouble) this.#disks.trouble(storage, trouble, error)
+    const diskError = diskErrorOf(error)
+    if (storage && diskError) this.#disks.diskError(storage, diskError, error)
   }
 
   /** Measures the free space of all directories and tells how they are. */
@@ -150,21 +150,21 @@ export class Store {
   async tend(): Promise<void> {
     await this.#disks.tend()
     // What a disk that took no changes has kept.
-    for (const id of this.#departures.held()) await this.#departures.go(id).catch(() => {}) // at the next look, or when the node starts again
-    await this.#doubles.tend(this.#replicas)
+    for (const id of this.#removals.held()) await this.#removals.go(id).catch(() => {}) // at the next look, or when the node starts again
+    await this.#duplicates.tend(this.#replicas)
   }
 
   /** Starts a block of at most `bytesMax` bytes in the directory with the most room. Throws EEXIST, EBUSY, ENOSPC. */
   async receive(id: BlockId, bytesMax: number): Promise<Incoming> {
-    if (this.#catalog.has(id)) throw new GristmillError('EEXIST', `this node has block ${blockName(id)} already`, { details: { block: id } })
-    return this.#reception.begin(id, bytesMax)
+    if (this.#index.has(id)) throw new GristmillError('EEXIST', `this node has block ${blockName(id)} already`, { details: { block: id } })
+    return this.#intake.begin(id, bytesMax)
   }
 
   /** Tells once more how it is with a block, for somebody believes that it is missing here, or that it is not. */
   announce(id: BlockId): void {
     const replica = this.find(id)
     if (replica) this.#listener.added(replica)
-    else if (this.#departures.isBad(id)) this.#listener.bad(id) // its files wait until the namenode has heard of it
+    else if (this.#removals.isBad(id)) this.#listener.bad(id) // its files wait until the namenode has heard of it
     else this.#listener.removed(id)
   }
 
@@ -187,7 +187,7 @@ export class Store {
       return { meta, data, close: close.bind(data) }
     } catch (error) {
       await data?.close()
-      if (!this.#catalog.has(id)) throw missing(id) // removed while it was opened
+      if (!this.#index.has(id)) throw missing(id) // removed while it was opened
       const why = `the files of block ${blockName(id)} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`
       if (!isDamage(error)) throw new GristmillError('UNAVAILABLE', `${why}; try again, or take another replica`, { cause: error })
       const damage = hasCode(error, 'CORRUPT') ? error : new GristmillError('CORRUPT', why, { cause: error })
@@ -198,13 +198,13 @@ export class Store {
 
   /** A check of this block has failed: it is unknown from now on, and reported. */
   async damaged(id: BlockId, why: unknown): Promise<void> {
-    const entry = this.#catalog.get(id)
+    const entry = this.#index.get(id)
     if (!entry) return
     const storage = this.storages[entry.storage]!
     // One file that is gone is damage; when all are, it is the disk.
     const saidByDisk = !hasCode(why, 'CORRUPT') || why.cause !== undefined
     if (saidByDisk && !await storage.present()) return this.#disks.fail(storage, why)
-    if (!this.#catalog.delete(id)) return
+    if (!this.#index.delete(id)) return
     this.#log.error('a block is damaged', { error: asError(why), block: id, dir: storage.dir })
     storage.subtract(entry.length)
     this.#bad(id, storage, entry.length + metaBytes(entry.length))
@@ -212,9 +212,9 @@ export class Store {
 
   #bad(id: BlockId, storage: Storage, bytes: number): void {
     this.badFound++
-    this.#departures.add(id, { storage, bytes, to: 'quarantine' })
+    this.#removals.add(id, { storage, bytes, to: 'quarantine' })
     // With a good one on another disk of this node it is put aside without a word: the namenode would take both for gone.
-    if (this.#catalog.has(id)) void this.#departures.go(id).catch(() => {}) // at the next look
+    if (this.#index.has(id)) void this.#removals.go(id).catch(() => {}) // at the next look
     else this.#listener.bad(id)
   }
 
@@ -222,7 +222,7 @@ export class Store {
   async remind(): Promise<void> {
     for (const { last, quarantine } of this.storages) {
       for (const id of last.ids()) {
-        if (this.#catalog.has(id)) await last.pass(id, quarantine).catch(() => {}) // it is kept where it is until the next time
+        if (this.#index.has(id)) await last.pass(id, quarantine).catch(() => {}) // it is kept where it is until the next time
         else this.#listener.bad(id)
       }
     }
@@ -232,8 +232,8 @@ export class Store {
   async told(bad: readonly BlockId[], only: ReadonlySet<BlockId>): Promise<void> {
     for (const id of bad) {
       try {
-        this.#departures.redirect(id, only.has(id) ? 'last' : 'quarantine')
-        await this.#departures.go(id)
+        this.#removals.redirect(id, only.has(id) ? 'last' : 'quarantine')
+        await this.#removals.go(id)
         if (!only.has(id)) for (const { last, quarantine } of this.storages) await last.pass(id, quarantine)
       } catch (error) {
         this.#log.error('a damaged block cannot be put aside; it stays where it is and is not served', { error: asError(error), block: id })
@@ -269,21 +269,21 @@ export class Store {
   /** Removes blocks, known or damaged. They are unknown at once; their files go to the trash, one after the other. */
   async remove(ids: readonly BlockId[]): Promise<void> {
     for (const id of ids) {
-      const entry = this.#catalog.delete(id)
-      this.#doubles.doom(id)
+      const entry = this.#index.delete(id)
+      this.#duplicates.doom(id)
       if (entry) {
         const storage = this.storages[entry.storage]!
         storage.subtract(entry.length)
-        this.#departures.add(id, { storage, bytes: entry.length + metaBytes(entry.length), to: 'trash' })
+        this.#removals.add(id, { storage, bytes: entry.length + metaBytes(entry.length), to: 'trash' })
       } else {
-        this.#departures.redirect(id, 'trash')
+        this.#removals.redirect(id, 'trash')
       }
       this.#listener.removed(id)
     }
     for (const [i, id] of ids.entries()) {
       try {
         await this.#failpoints.reach('block.delete.before')
-        await this.#departures.go(id)
+        await this.#removals.go(id)
         for (const { quarantine, last } of this.storages) {
           await quarantine.drop(id)
           await last.drop(id)
@@ -296,16 +296,16 @@ export class Store {
   }
 
   #storageOf(id: BlockId): Storage {
-    const entry = this.#catalog.get(id)
+    const entry = this.#index.get(id)
     if (!entry) throw missing(id)
     return this.storages[entry.storage]!
   }
 
   #lose(storage: Storage, error: unknown): void {
     const index = this.storages.indexOf(storage)
-    for (const id of this.#catalog.ids() as unknown as Iterable<BlockId>) {
-      if (this.#catalog.get(id)!.storage !== index) continue
-      this.#catalog.delete(id)
+    for (const id of this.#index.ids() as unknown as Iterable<BlockId>) {
+      if (this.#index.get(id)!.storage !== index) continue
+      this.#index.delete(id)
       this.#listener.removed(id)
     }
     this.#listener.failed(storage, error, this.#disks.noneLeft)

@@ -9,24 +9,24 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { blockName, parseBlockName, type BlockId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
-import type { Server } from '../../src/rpc/serve.ts'
+import type { RpcServer } from '../../src/rpc/serve.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
-import type { OpenBlock, Store } from '../store/store.ts'
+import type { OpenBlock, BlockStore } from '../store/store.ts'
 
 const { chunkBytes, framePayloadBytesMax } = limits
 
 export interface BlockRoutesOptions {
-  readonly store: Store
+  readonly store: BlockStore
   readonly tokens: BlockTokens
   readonly mayWrite: () => void
   readonly steadySince: (ms: number) => void
   readonly clock: Clock
 }
 
-type Request = Parameters<Server['guard']>[0]
+type Request = Parameters<RpcServer['guard']>[0]
 
-export function addBlockRoutes({ http, guard, known }: Server, { store, tokens, clock, mayWrite, steadySince }: BlockRoutesOptions): void {
-  const authorise = (mode: 'read' | 'write'): Server['guard'] => (request, reply, done) => {
+export function addBlockRoutes({ http, guard, known }: RpcServer, { store, tokens, clock, mayWrite, steadySince }: BlockRoutesOptions): void {
+  const authorise = (mode: 'read' | 'write'): RpcServer['guard'] => (request, reply, done) => {
     const token = /^Bearer ([0-9a-z]+\.[0-9a-z]+\.[0-9a-f]+)$/.exec(request.headers.authorization ?? '')?.[1]
     if (!token && mode === 'read') return guard(request, reply, done)
     try {
@@ -116,7 +116,7 @@ function rangeOf(header: string | undefined, length: number): { start: number; e
   return start >= length || start >= end ? undefined : { start, end, partial: true }
 }
 
-async function* bytesOf(store: Store, block: OpenBlock, { start, end }: { start: number; end: number }): AsyncGenerator<Buffer, void, void> {
+async function* bytesOf(store: BlockStore, block: OpenBlock, { start, end }: { start: number; end: number }): AsyncGenerator<Buffer, void, void> {
   const { meta, data } = block
   try {
     for (let at = start - start % chunkBytes; at < end; at += framePayloadBytesMax) {

@@ -17,13 +17,13 @@ import { transferEnd, type TransferEnd, type TransferRequest } from '../../src/p
 import { Pipe, type Lost, type Written } from '../../src/file/pipe.ts'
 import type { Wires } from '../../src/file/wires.ts'
 import type { Incoming } from '../store/incoming.ts'
-import type { Store } from '../store/store.ts'
+import type { BlockStore } from '../store/store.ts'
 
 export type WriteRequest = Extract<TransferRequest, { op: 'write' }>
 
 export interface ReceiveTools {
   readonly node: NodeId
-  readonly store: Store
+  readonly store: BlockStore
   readonly wires: Wires
   readonly pool: FramePool
   readonly log: Log

@@ -9,12 +9,12 @@ import { exhausted, isExhaustion } from '../../src/base/exhaustion.ts'
 import { blockName } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { TransferRequest } from '../../src/protocol/transfer.ts'
-import type { OpenBlock, Store } from '../store/store.ts'
+import type { OpenBlock, BlockStore } from '../store/store.ts'
 
 export type ReadRequest = Extract<TransferRequest, { op: 'read' }>
 
 export interface ServeTools {
-  readonly store: Store
+  readonly store: BlockStore
   readonly pool: FramePool
   /** Counts bytes as they leave. */
   onBytes(bytes: number): void
@@ -65,7 +65,7 @@ export async function serveRange({ store, pool, onBytes }: ServeTools, request: 
 }
 
 /** Through the thread pool: a cold disk must not stop everything else this process does. */
-async function fill(store: Store, { data, meta }: OpenBlock, { target, at }: { target: Buffer; at: number }): Promise<void> {
+async function fill(store: BlockStore, { data, meta }: OpenBlock, { target, at }: { target: Buffer; at: number }): Promise<void> {
   let why: unknown
   try {
     const found = await data.read(target, at)

@@ -6,12 +6,12 @@ import { hasCode } from '../../src/base/errors.ts'
 import { join, nameOf, systemDirectory } from '../../src/base/paths.ts'
 import type { BlockHealth, CheckCounts, CheckedBlock, CheckedFile, FsckPage } from '../../src/protocol/safety.ts'
 import type { BlockMap } from '../blocks/map.ts'
-import { standing } from '../blocks/standing.ts'
+import { health } from '../blocks/health.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { may, mayRead, maySearch } from '../namespace/access.ts'
 import { blocksOf, type Block } from '../namespace/file.ts'
-import { childrenOf, find, type Found } from '../namespace/past.ts'
+import { childrenOf, find, type FoundName } from '../namespace/asof.ts'
 
 /** Names and chunks of blocks (256 each) in one page, and between two turns of the event loop. */
 const stepsMax = 2_000
@@ -33,10 +33,10 @@ export interface FsckRequest {
   readonly locations?: boolean | undefined
 }
 
-interface Named extends Found { readonly path: string }
+interface Named extends FoundName { readonly path: string }
 
-const healthOf: Readonly<Record<number, BlockHealth>> = {
-  [standing.missing]: 'missing', [standing.under]: 'under', [standing.full]: 'healthy', [standing.over]: 'over', [standing.misplaced]: 'misplaced',
+const shownHealth: Readonly<Record<number, BlockHealth>> = {
+  [health.missing]: 'missing', [health.under]: 'under', [health.full]: 'healthy', [health.over]: 'over', [health.misplaced]: 'misplaced',
 }
 
 export const noCounts = (): CheckCounts => ({ files: 0, directories: 0, blocks: 0, bytes: 0, replicas: 0, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0, unread: 0 })
@@ -91,13 +91,13 @@ function check({ map, isCorrupt }: FsckTools, { id, length }: Block, locations: 
   const holders = map.holders(id)
   const leaving = holders.filter(({ service }) => service.state === 'decommissioning' || service.state === 'decommissioned').length
   const target = map.target(id)
-  const stands = healthOf[map.standing(id) ?? standing.missing] ?? 'missing'
-  const health = stands === 'missing' && isCorrupt(id) ? 'corrupt' : stands
+  const counted = shownHealth[map.standing(id) ?? health.missing] ?? 'missing'
+  const shown = counted === 'missing' && isCorrupt(id) ? 'corrupt' : counted
   counts.blocks++
   counts.replicas += holders.length
-  if (health !== 'healthy') counts[health]++
+  if (shown !== 'healthy') counts[shown]++
   return {
-    block: id, length, health, target, live: holders.length, ...leaving > 0 && { leaving },
+    block: id, length, health: shown, target, live: holders.length, ...leaving > 0 && { leaving },
     ...locations && { nodes: holders.map(({ node, address, rack }) => ({ node, address, rack })) },
   }
 }

@@ -5,15 +5,15 @@ import type { Log } from '../../src/ports/log.ts'
 import * as protocol from '../../src/protocol/safety.ts'
 import type { LostState } from '../../src/protocol/safety.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
-import type { Keeper } from '../blocks/keeper.ts'
+import type { Blocks } from '../blocks/blocks.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import { lostBlocks, releaseLost } from '../journal/recovered.ts'
-import { checkSuperuser } from '../nodes/operators.ts'
+import { checkSuperuser } from '../nodes/maintenance.ts'
 
-export function lostRoutes({ journal, keeper, log, actor }: { journal: Journal; keeper: Keeper; log: Log; actor: (user: string) => Actor }): Route[] {
+export function lostRoutes({ journal, blocks, log, actor }: { journal: Journal; blocks: Blocks; log: Log; actor: (user: string) => Actor }): Route[] {
   const { view } = journal
-  const now = (): LostState => ({ ranges: lostBlocks(view), nodes: keeper.reports.strangers.summary(view) })
+  const now = (): LostState => ({ ranges: lostBlocks(view), nodes: blocks.reports.unknown.summary(view) })
   return [
     route(protocol.lost, (_, { user }) => {
       checkSuperuser(actor(user), 'look for what was lost')
@@ -24,7 +24,7 @@ export function lostRoutes({ journal, keeper, log, actor }: { journal: Journal; 
       const before = now()
       await journal.submit(releaseLost, { requestId })
       if (before.ranges.length > 0) log.warn('blocks of lost operations have been released: they are garbage now', { user, ranges: before.ranges, nodes: before.nodes })
-      keeper.releaseLost()
+      blocks.releaseLost()
       return before
     }),
   ]

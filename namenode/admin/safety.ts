@@ -7,20 +7,20 @@ import * as protocol from '../../src/protocol/safety.ts'
 import type { AllowedDeletions, BackupMade, SafeModeState } from '../../src/protocol/safety.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { Backups } from '../backup/backups.ts'
-import type { Backup } from '../backup/shelf.ts'
-import type { Keeper } from '../blocks/keeper.ts'
+import type { Backup } from '../backup/backupdir.ts'
+import type { Blocks } from '../blocks/blocks.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
-import type { Registry } from '../nodes/registry.ts'
-import { checkSuperuser } from '../nodes/operators.ts'
+import type { NodeRegistry } from '../nodes/registry.ts'
+import { checkSuperuser } from '../nodes/maintenance.ts'
 import type { Succession } from '../nodes/succession.ts'
 import { fsckPage } from './fsck.ts'
 import { lostRoutes } from './lost.ts'
 
 export interface SafetyOptions {
   readonly journal: Journal
-  readonly keeper: Keeper
-  readonly registry: Registry
+  readonly blocks: Blocks
+  readonly registry: NodeRegistry
   readonly clock: Clock
   readonly log: Log
   readonly backups: Backups
@@ -30,19 +30,19 @@ export interface SafetyOptions {
   readonly actor: (user: string) => Actor
 }
 
-export function safetyRoutes({ journal, keeper, registry, clock, log, backups, succession, backupDir, actor }: SafetyOptions): Route[] {
+export function safetyRoutes({ journal, blocks, registry, clock, log, backups, succession, backupDir, actor }: SafetyOptions): Route[] {
   const { view } = journal
-  const { map, reports, safe } = keeper
+  const { map, reports, safe } = blocks
   return [
     route(protocol.fsck, (request, { user }) => fsckPage({ view, map, isCorrupt: id => reports.isCorrupt(id), yield: () => clock.yield() }, actor(user), request)),
     route(protocol.safeMode, ({ action }, { user }): SafeModeState => {
       if (action !== 'get') {
         checkSuperuser(actor(user), `${action} safe mode`)
         log.warn(`safe mode: ${action}`, { user, on: safe.on, manual: safe.manual, present: map.present, blocks: view.counters.blocks })
-        if (action === 'enter') keeper.enterSafeMode()
+        if (action === 'enter') blocks.enterSafeMode()
         else {
           succession.believe()
-          keeper.leaveSafeMode()
+          blocks.leaveSafeMode()
         }
       }
       return { on: safe.on, manual: safe.manual, ...safe.behind && { behind: safe.behind.message }, ...safe.doubt && { doubt: safe.doubt.message }, blocks: view.counters.blocks, present: map.present, awaited: registry.awaited().length }
@@ -60,7 +60,7 @@ export function safetyRoutes({ journal, keeper, registry, clock, log, backups, s
       for (const { orders } of nodes) orders.push({ kind: 'trust' })
       return { nodes: nodes.map(({ node, address, refused }) => ({ node, address, refused })) }
     }),
-    ...lostRoutes({ journal, keeper, log, actor }),
+    ...lostRoutes({ journal, blocks, log, actor }),
   ]
 }
 

@@ -6,16 +6,16 @@ import * as protocol from '../../src/protocol/admin.ts'
 import type { ClusterStatus, NodeStatus } from '../../src/protocol/admin.ts'
 import type { Registry as Metrics } from '../../src/rpc/metrics.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
-import type { Keeper } from '../blocks/keeper.ts'
-import { standing } from '../blocks/map.ts'
+import type { Blocks } from '../blocks/blocks.ts'
+import { health } from '../blocks/map.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { DataNode, NodeState } from '../nodes/node.ts'
-import type { Registry } from '../nodes/registry.ts'
+import type { NodeRegistry } from '../nodes/registry.ts'
 
 export interface StatusOptions {
   readonly journal: Journal
-  readonly registry: Registry
-  readonly keeper: Keeper
+  readonly registry: NodeRegistry
+  readonly blocks: Blocks
   readonly clock: Clock
   readonly jobsRunning: () => number
   /** When the newest backup of the state was made, in wall-clock milliseconds; undefined if there is none. */
@@ -31,8 +31,8 @@ export interface StatusOptions {
   }
 }
 
-export function clusterStatus({ journal, registry, keeper, clock, jobsRunning, about }: StatusOptions): ClusterStatus {
-  const { map, repair, deletions, safe } = keeper
+export function clusterStatus({ journal, registry, blocks, clock, jobsRunning, about }: StatusOptions): ClusterStatus {
+  const { map, repair, deletions, safe } = blocks
   const { counters } = journal.view
   return {
     cluster: about.cluster,
@@ -50,10 +50,10 @@ export function clusterStatus({ journal, registry, keeper, clock, jobsRunning, a
     files: counters.files,
     directories: counters.directories,
     blocks: counters.blocks,
-    ...keeper.unseen,
-    underReplicated: map.counts[standing.under]!,
-    overReplicated: map.counts[standing.over]!,
-    misplaced: map.counts[standing.misplaced]!,
+    ...blocks.unseen,
+    underReplicated: map.counts[health.under]!,
+    overReplicated: map.counts[health.over]!,
+    misplaced: map.counts[health.misplaced]!,
     pendingReplications: repair.pending,
     pendingDeletions: deletions.pending,
     jobsRunning: jobsRunning(),
@@ -76,8 +76,8 @@ export function nodeStatus(node: DataNode, clock: Clock): NodeStatus {
 export const statusRoutes = (options: StatusOptions): Route[] => [route(protocol.status, () => clusterStatus(options))]
 
 /** The numbers that a namenode shows beside its calls. Read when somebody asks; nothing is counted twice. */
-export function exposeNamenode(metrics: Metrics, { journal, registry, keeper, jobsRunning, backupMs }: StatusOptions): void {
-  const { map, repair, deletions, safe } = keeper
+export function exposeNamenode(metrics: Metrics, { journal, registry, blocks, jobsRunning, backupMs }: StatusOptions): void {
+  const { map, repair, deletions, safe } = blocks
   const metric = (name: string, help: string, values: () => Array<{ labels: Record<string, string>; value: number }>): void => {
     metrics.registerMetric({ name, help, type: 'gauge', aggregator: 'sum', get: async () => ({ name, help, type: 'gauge', aggregator: 'sum', values: values() }), reset() {} } as never)
   }
@@ -86,12 +86,12 @@ export function exposeNamenode(metrics: Metrics, { journal, registry, keeper, jo
   one('gristmill_files', 'Files in the namespace', () => counters.files)
   one('gristmill_directories', 'Directories in the namespace', () => counters.directories)
   one('gristmill_blocks', 'Blocks of all files', () => counters.blocks)
-  one('gristmill_blocks_missing', 'Blocks without any live replica', () => keeper.unseen.missing)
-  one('gristmill_blocks_awaited', 'Blocks without a replica while datanodes are still to report', () => keeper.unseen.awaited)
-  one('gristmill_blocks_corrupt', 'Blocks of which only bad replicas are known', () => keeper.unseen.corrupt)
-  one('gristmill_blocks_misplaced', 'Blocks with enough replicas, all in one rack', () => map.counts[standing.misplaced]!)
-  one('gristmill_blocks_under_replicated', 'Blocks with fewer replicas than wanted', () => map.counts[standing.under]!)
-  one('gristmill_blocks_over_replicated', 'Blocks with more replicas than wanted', () => map.counts[standing.over]!)
+  one('gristmill_blocks_missing', 'Blocks without any live replica', () => blocks.unseen.missing)
+  one('gristmill_blocks_awaited', 'Blocks without a replica while datanodes are still to report', () => blocks.unseen.awaited)
+  one('gristmill_blocks_corrupt', 'Blocks of which only bad replicas are known', () => blocks.unseen.corrupt)
+  one('gristmill_blocks_misplaced', 'Blocks with enough replicas, all in one rack', () => map.counts[health.misplaced]!)
+  one('gristmill_blocks_under_replicated', 'Blocks with fewer replicas than wanted', () => map.counts[health.under]!)
+  one('gristmill_blocks_over_replicated', 'Blocks with more replicas than wanted', () => map.counts[health.over]!)
   one('gristmill_replications_pending', 'Copies ordered and not reported', () => repair.pending)
   one('gristmill_deletions_pending', 'Replicas to be removed', () => deletions.pending)
   one('gristmill_leases', 'Files being written', () => counters.leases)

@@ -11,7 +11,7 @@ import type { Chore } from '../housekeeping.ts'
 import type { TableName } from '../journal/keys.ts'
 import type { LocalJournal } from '../journal/local.ts'
 import { factsOf } from './digest.ts'
-import { backupPath, backupsIn, claim, partialName, removeBackup, writeManifest, type Backup, type Manifest } from './shelf.ts'
+import { backupPath, backupsIn, claim, partialName, removeBackup, writeManifest, type Backup, type Manifest } from './backupdir.ts'
 
 export interface BackupPlan {
   readonly dir: string

@@ -5,14 +5,14 @@ import { createHash } from 'node:crypto'
 import type { RowCheck } from '../../src/ports/store.ts'
 import type { World } from '../../src/ports/world.ts'
 import { checkRow, decodeValue, unseal } from '../journal/codec.ts'
-import { countersKey, decodeCounters, type Counters } from '../journal/counters.ts'
+import { countersKey, decodeCounters, type StateCounters } from '../journal/counters.ts'
 import { textKey } from '../journal/keys.ts'
 
 export interface Facts {
   readonly digest: string
   readonly rows: number
   /** undefined: the store is empty. */
-  readonly counters: Counters | undefined
+  readonly counters: StateCounters | undefined
   readonly cluster: string | undefined
 }
 
@@ -26,7 +26,7 @@ export class Digest {
   #at = 0
   #table = ''
   #rows = 0
-  #counters: Counters | undefined
+  #counters: StateCounters | undefined
   #cluster: string | undefined
 
   /** Checks a row and takes it in. Throws CORRUPT. */

@@ -9,15 +9,15 @@ import { openHome, stampName } from '../../src/home/home.ts'
 import type { World } from '../../src/ports/world.ts'
 import { allMutations } from '../mutations.ts'
 import { LocalJournal } from '../journal/local.ts'
-import { Registry } from '../journal/operation.ts'
+import { MutationRegistry } from '../journal/operation.ts'
 import { leap, recovered } from '../journal/recovered.ts'
-import { reach, survey, type Survey } from '../journal/survey.ts'
-import { asideIn, beginUnfinished, mendJournal, unfinishedIn, unfinishedName } from './aside.ts'
+import { reach, salvage, type Salvage } from '../journal/salvage.ts'
+import { quarantineIn, beginUnfinished, mendJournal, unfinishedIn, unfinishedName } from './quarantine.ts'
 import { knownDirs } from './backups.ts'
 import { factsOf, type Facts } from './digest.ts'
-import { fold } from './fold.ts'
+import { replay } from './replay.ts'
 import { dropSeen, seenIn, seenName } from './seen.ts'
-import { backupsIn, verifyBackup, type Backup } from './shelf.ts'
+import { backupsIn, verifyBackup, type Backup } from './backupdir.ts'
 
 export interface RecoverOptions {
   /** The namenode's directory. */
@@ -86,7 +86,7 @@ interface Plan {
   readonly sound: boolean
   readonly damage: string[]
   readonly passedOver: string[]
-  readonly journal: Survey
+  readonly journal: Salvage
   readonly best: Base
   readonly second: Base | undefined
   readonly lost: number
@@ -101,7 +101,7 @@ async function planOf(world: World, { dir, backup, epoch }: RecoverOptions, clus
   const unfinished = await unfinishedIn(disk, dir)
   if (unfinished) damage.push('an earlier recovery was cut off')
   const seen = await seenIn(disk, dir)
-  const journal = await survey(disk, `${dir}/journal`)
+  const journal = await salvage(disk, `${dir}/journal`)
   for (const { path, at, why } of journal.damages) damage.push(`${path}: at byte ${at}, ${why}`)
 
   const bases: Base[] = []
@@ -163,7 +163,7 @@ async function planOf(world: World, { dir, backup, epoch }: RecoverOptions, clus
   }
 }
 
-const baseOf = (kind: Base['kind'], journal: Survey, seq: number, path: string | undefined, facts: Facts | undefined): Base => ({ kind, seq, path, facts, reach: reach(journal, seq) })
+const baseOf = (kind: Base['kind'], journal: Salvage, seq: number, path: string | undefined, facts: Facts | undefined): Base => ({ kind, seq, path, facts, reach: reach(journal, seq) })
 
 async function candidates({ disk }: World, dir: string, backup: string | undefined): Promise<Backup[]> {
   if (backup !== undefined) {
@@ -184,13 +184,13 @@ async function carryOut(world: World, dir: string, { best, second, journal, epoc
   await disk.removeTree(fresh)
   let digest = best.facts?.digest
   if (best.kind !== 'store' || best.reach > best.seq) {
-    digest = await fold(world, { base: best.path ?? (best.kind === 'store' ? `${dir}/store` : undefined), baseSeq: best.seq, until: best.reach, journal, into: fresh })
+    digest = await replay(world, { base: best.path ?? (best.kind === 'store' ? `${dir}/store` : undefined), baseSeq: best.seq, until: best.reach, journal, into: fresh })
   }
   let confirmed = false
   if (second && best.reach - second.seq <= confirmMax) {
     const other = `${dir}/store.check`
     try {
-      const again = await fold(world, { base: second.path ?? (second.kind === 'store' ? `${dir}/store` : undefined), baseSeq: second.seq, until: best.reach, journal, into: other })
+      const again = await replay(world, { base: second.path ?? (second.kind === 'store' ? `${dir}/store` : undefined), baseSeq: second.seq, until: best.reach, journal, into: other })
       if (again !== digest) throw new GristmillError('CORRUPT', `two ways to the state at operation ${best.reach} gave two states (${digest} and ${again}); nothing was changed; choose a backup with --backup`, { details: { dir } })
       confirmed = true
     } finally {
@@ -198,7 +198,7 @@ async function carryOut(world: World, dir: string, { best, second, journal, epoc
     }
   }
   await beginUnfinished(disk, dir, { lossy: uncertain, epoch })
-  const aside = await asideIn(world, dir)
+  const aside = await quarantineIn(world, dir)
   if (await disk.stat(fresh)) {
     if (await disk.stat(`${dir}/store`)) await disk.rename(`${dir}/store`, `${aside}/store`)
     await disk.rename(fresh, `${dir}/store`)
@@ -209,7 +209,7 @@ async function carryOut(world: World, dir: string, { best, second, journal, epoc
   log.info('a state has been rebuilt', { dir, base: best.kind, seq: best.reach, damage })
   const store = await world.openStore(`${dir}/store`)
   try {
-    const registry = new Registry(allMutations)
+    const registry = new MutationRegistry(allMutations)
     const opened = await LocalJournal.open({ store, disk, clock, log, dir: `${dir}/journal`, registry, onFatal: error => log.error('the rebuilt state cannot be written', { error }) })
     await opened.submit(recovered, { epoch, lossy: uncertain, nowMs: Math.floor(clock.now()), incarnation: random.id().slice(0, 16), lineage: true })
     await opened.close()

@@ -9,10 +9,10 @@ import type { BlockMap } from './map.ts'
 const slotsMax = 20_000
 
 /** `short`: blocks that have as many copies elsewhere as there are nodes for them, which are fewer than their files want. */
-export interface Held { readonly blocks: number; readonly remaining: number; readonly short?: number }
+export interface DrainCounts { readonly blocks: number; readonly remaining: number; readonly short?: number }
 
 /** `places`: nodes that may take copies, now or soon. undefined: the table grew under the walk; another one is needed. */
-export async function countHeld({ map, clock, places }: { map: BlockMap; clock: Clock; places: number }, nodes: readonly DataNode[]): Promise<Map<DataNode, Held> | undefined> {
+export async function countDrain({ map, clock, places }: { map: BlockMap; clock: Clock; places: number }, nodes: readonly DataNode[]): Promise<Map<DataNode, DrainCounts> | undefined> {
   const { table } = map
   const { generation } = table
   const counts = new Map<DataNode, { blocks: number; remaining: number; short?: number }>(nodes.map(node => [node, { blocks: 0, remaining: 0 }]))
@@ -24,20 +24,20 @@ export async function countHeld({ map, clock, places }: { map: BlockMap; clock: 
       const id = table.at(slot)
       if (id === undefined) continue
       seen.clear()
-      for (const term of table.terms(slot)) {
+      for (const term of table.reportIds(slot)) {
         const node = byTerm.get(term)
         if (node?.holds) seen.add(node)
       }
       if (seen.size === 0) continue
       const target = table.target(slot)
-      const { live, excused } = map.tally(id)
+      const { live, inMaintenance } = map.tally(id)
       for (const node of seen) {
         const count = counts.get(node)!
         count.blocks++
         // A node that comes back is missed only for what nobody else has; one that goes for ever, for all that is short of its
         // target without it and could have another copy, for what nobody else has, and for what is being written.
-        if (node.excused ? target > 0 && live === 0 : target === 0 || live + excused < Math.min(target, Math.max(1, places + excused))) count.remaining++
-        else if (!node.excused && live + excused < target) count.short = (count.short ?? 0) + 1
+        if (node.inMaintenance ? target > 0 && live === 0 : target === 0 || live + inMaintenance < Math.min(target, Math.max(1, places + inMaintenance))) count.remaining++
+        else if (!node.inMaintenance && live + inMaintenance < target) count.short = (count.short ?? 0) + 1
       }
     }
     await clock.yield()

@@ -1,40 +1,40 @@
 // Where the replicas of every block are, as far as datanodes have said: soft state, rebuilt from their reports.
 // A block is `open` while its file is being written (it has no target then), and becomes known when the file completes
-// or when the census finds it in the store. Whoever is to act on it is told how it stands (standing.ts).
+// or when the census finds it in the store. Whoever is to act on it is told how it stands (health.ts).
 
 import type { BlockId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { DataNode } from '../nodes/node.ts'
-import type { Terms } from '../nodes/terms.ts'
-import { judge, lacking, standing, type Standing, type Surroundings, type Tally } from './standing.ts'
+import type { ReportIds } from '../nodes/reportids.ts'
+import { healthOf, lacking, health, type Health, type Topology, type ReplicaCounts } from './health.ts'
 import { BlockTable } from './table.ts'
 
-export { standing, type Standing } from './standing.ts'
+export { health, type Health } from './health.ts'
 
-const nobody: Tally = Object.freeze({ live: 0, excused: 0, leaving: 0, racks: 0 })
+const noReplicas: ReplicaCounts = Object.freeze({ live: 0, inMaintenance: 0, decommissioning: 0, racks: 0 })
 
 export class BlockMap {
   readonly table = new BlockTable()
-  readonly #terms: Terms
+  readonly #reportIds: ReportIds
   /** Blocks by their standing. */
   readonly counts: number[] = [0, 0, 0, 0, 0, 0]
   /** Blocks by their target; those being written have none. */
   readonly targets: number[] = new Array<number>(limits.replicationMax + 1).fill(0)
   /** Whoever changes it asks for a review. */
-  around: Surroundings = { racks: 1, unheard: 0 }
+  topology: Topology = { racks: 1, unheard: 0 }
   /** How a block stands now: told when it has changed, and again and again while there is something to be done. */
-  onStanding: (id: BlockId, now: Standing, tally: Tally) => void = () => {}
+  onHealth: (id: BlockId, now: Health, tally: ReplicaCounts) => void = () => {}
   readonly #racks = new Set<string>()
 
-  constructor(terms: Terms) { this.#terms = terms }
+  constructor(reportIds: ReportIds) { this.#reportIds = reportIds }
 
   /** Blocks of files that have at least one replica. */
   get present(): number {
-    const { under, full, over, misplaced } = standing
+    const { under, full, over, misplaced } = health
     return this.counts[under]! + this.counts[full]! + this.counts[over]! + this.counts[misplaced]!
   }
   /** Blocks of files that have been heard of, by a report or by the census. */
-  get known(): number { return this.present + this.counts[standing.missing]! }
+  get known(): number { return this.present + this.counts[health.missing]! }
 
   has(id: BlockId): boolean { return this.table.slot(id) >= 0 }
 
@@ -46,13 +46,13 @@ export class BlockMap {
     this.targets[before]!--
     this.targets[target]!++
     this.table.setTarget(slot, target)
-    this.#judge(id, slot)
+    this.#updateHealth(id, slot)
   }
 
   /** `node` holds the block. */
   add(id: BlockId, node: DataNode): void {
     const slot = this.#slot(id)
-    if (this.table.addTerm(slot, node.term, node.earlier)) this.#judge(id, slot)
+    if (this.table.addTerm(slot, node.term, node.earlier)) this.#updateHealth(id, slot)
   }
 
   /** `node` does not hold it any more. True if it was thought to. */
@@ -61,7 +61,7 @@ export class BlockMap {
     if (slot < 0) return false
     let was = this.table.removeTerm(slot, node.term)
     for (const term of node.earlier) was = this.table.removeTerm(slot, term) || was
-    if (was) this.#judge(id, slot)
+    if (was) this.#updateHealth(id, slot)
     return was
   }
 
@@ -73,7 +73,7 @@ export class BlockMap {
     this.counts[this.table.mark(slot)]!--
     this.targets[this.table.target(slot)]!--
     this.table.remove(id)
-    this.onStanding(id, standing.open, nobody)
+    this.onHealth(id, health.open, noReplicas)
     return holders
   }
 
@@ -84,11 +84,11 @@ export class BlockMap {
   }
 
   /** What holds the block, and how many replicas are to be made. */
-  tally(id: BlockId): Tally & { readonly lacking: number } {
+  tally(id: BlockId): ReplicaCounts & { readonly lacking: number } {
     const slot = this.table.slot(id)
-    if (slot < 0) return { ...nobody, lacking: 0 }
+    if (slot < 0) return { ...noReplicas, lacking: 0 }
     const tally = this.#tally(slot)
-    return { ...tally, lacking: lacking(tally, this.table.target(slot), this.around) }
+    return { ...tally, lacking: lacking(tally, this.table.target(slot), this.topology) }
   }
 
   /** Tells again how a block stands. */
@@ -96,7 +96,7 @@ export class BlockMap {
     const slot = this.table.slot(id)
     if (slot < 0) return
     const tally = this.#tally(slot)
-    this.onStanding(id, this.table.mark(slot) as Standing, tally)
+    this.onHealth(id, this.table.mark(slot) as Health, tally)
   }
 
   target(id: BlockId): number {
@@ -104,56 +104,56 @@ export class BlockMap {
     return slot < 0 ? 0 : this.table.target(slot)
   }
 
-  standing(id: BlockId): Standing | undefined {
+  standing(id: BlockId): Health | undefined {
     const slot = this.table.slot(id)
-    return slot < 0 ? undefined : this.table.mark(slot) as Standing
+    return slot < 0 ? undefined : this.table.mark(slot) as Health
   }
 
   /** Wipes retired terms from a slot and tells again whoever should act on the block. For whoever walks over the table. */
   review(slot: number, retired: ReadonlySet<number>): void {
     const id = this.table.at(slot)
     if (id === undefined) return
-    if (retired.size > 0) for (const term of this.table.terms(slot)) if (retired.has(term)) this.table.removeTerm(slot, term)
-    this.#judge(id, slot)
+    if (retired.size > 0) for (const term of this.table.reportIds(slot)) if (retired.has(term)) this.table.removeTerm(slot, term)
+    this.#updateHealth(id, slot)
   }
 
   #slot(id: BlockId): number {
     const known = this.table.slot(id)
     if (known >= 0) return known
-    this.counts[standing.open]!++
+    this.counts[health.open]!++
     this.targets[0]!++
     return this.table.add(id)
   }
 
   #holders(slot: number): DataNode[] {
     const found: DataNode[] = []
-    for (const term of this.table.terms(slot)) {
-      const node = this.#terms.node(term)
+    for (const term of this.table.reportIds(slot)) {
+      const node = this.#reportIds.node(term)
       if (node?.holds && !found.includes(node)) found.push(node)
     }
     return found
   }
 
-  #tally(slot: number): Tally {
-    const tally: Tally = { live: 0, excused: 0, leaving: 0, racks: 0 }
+  #tally(slot: number): ReplicaCounts {
+    const tally: ReplicaCounts = { live: 0, inMaintenance: 0, decommissioning: 0, racks: 0 }
     this.#racks.clear()
     for (const node of this.#holders(slot)) {
       if (node.inService) tally.live++
-      else if (node.excused) tally.excused++
-      else tally.leaving++
-      if (node.inService || node.excused) this.#racks.add(node.rack)
+      else if (node.inMaintenance) tally.inMaintenance++
+      else tally.decommissioning++
+      if (node.inService || node.inMaintenance) this.#racks.add(node.rack)
     }
     tally.racks = this.#racks.size
     return tally
   }
 
-  #judge(id: BlockId, slot: number): void {
+  #updateHealth(id: BlockId, slot: number): void {
     const tally = this.#tally(slot)
     const before = this.table.mark(slot)
-    const now = judge(tally, this.table.target(slot), this.around)
+    const now = healthOf(tally, this.table.target(slot), this.topology)
     this.counts[before]!--
     this.counts[now]!++
     this.table.setMark(slot, now)
-    if (now !== before || now === standing.under || now === standing.over || now === standing.misplaced) this.onStanding(id, now, tally)
+    if (now !== before || now === health.under || now === health.over || now === health.misplaced) this.onHealth(id, now, tally)
   }
 }

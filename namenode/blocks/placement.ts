@@ -18,7 +18,7 @@ export interface Candidate {
   readonly unsteady?: boolean
 }
 
-export interface Wanted {
+export interface PlacementRequest {
   /** More replicas to place. */
   readonly count: number
   /** Largest length that the block may reach. */
@@ -37,7 +37,7 @@ const spareFraction = 0.01
 const hasRoom = (node: Candidate, bytes: number): boolean => node.freeBytes - node.capacityBytes * spareFraction >= bytes
 
 /** Fewer than wanted if there are no more nodes; in pipeline order. */
-export function place(nodes: readonly Candidate[], wanted: Wanted, random: Random): Candidate[] {
+export function place(nodes: readonly Candidate[], wanted: PlacementRequest, random: Random): Candidate[] {
   const taken = new Set<NodeId>(wanted.held.map(each => each.node))
   const free = nodes.filter(each => !taken.has(each.node) && !wanted.exclude.has(each.node) && hasRoom(each, wanted.blockBytes))
   const chosen: Candidate[] = []
@@ -52,7 +52,7 @@ export function place(nodes: readonly Candidate[], wanted: Wanted, random: Rando
   return chosen
 }
 
-function choose(free: readonly Candidate[], all: readonly Candidate[], { host }: Wanted, random: Random): Candidate | undefined {
+function choose(free: readonly Candidate[], all: readonly Candidate[], { host }: PlacementRequest, random: Random): Candidate | undefined {
   if (free.length === 0) return undefined
   if (all.length === 0) {
     const own = host === undefined ? [] : free.filter(each => each.host === host)

@@ -1,8 +1,8 @@
-// Blocks that wait to be copied, by how much they hurry (standing.ts). A block is in one level at most; those of a level
+// Blocks that wait to be copied, by how much they hurry (health.ts). A block is in one level at most; those of a level
 // take turns. Each level is bounded: what does not fit is passed over, and found again by a walk over all blocks.
 
 import type { BlockId } from '../../src/base/ids.ts'
-import { levels, type Level } from './standing.ts'
+import { levels, type Level } from './health.ts'
 
 export class Queues {
   readonly #levels: readonly Set<BlockId>[] = Array.from({ length: levels }, () => new Set<BlockId>())

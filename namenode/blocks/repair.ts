@@ -11,16 +11,16 @@ import type { Random } from '../../src/ports/random.ts'
 import type { CopyFailed } from '../../src/protocol/order.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
 import type { DataNode } from '../nodes/node.ts'
-import type { Registry } from '../nodes/registry.ts'
+import type { NodeRegistry } from '../nodes/registry.ts'
 import type { BlockMap } from './map.ts'
 import { place } from './placement.ts'
 import { Queues } from './queues.ts'
-import { Setbacks } from './setbacks.ts'
-import { hopeless, levelOf, standing, type Level, type Standing, type Tally } from './standing.ts'
+import { CopyBackoff } from './backoff.ts'
+import { hopeless, levelOf, health, type Level, type Health, type ReplicaCounts } from './health.ts'
 
 export interface RepairOptions {
   readonly map: BlockMap
-  readonly registry: Registry
+  readonly registry: NodeRegistry
   readonly tokens: BlockTokens
   readonly clock: Pick<Clock, 'mono'>
   readonly log: Log
@@ -52,7 +52,7 @@ export class Repair {
   readonly #options: RepairOptions
   readonly #queues = new Queues(queueMax)
   readonly #copies = new Map<BlockId, Copy>()
-  readonly #setbacks = new Setbacks()
+  readonly #setbacks = new CopyBackoff()
   #copying = false
   /** Some were passed over. */
   #more = false
@@ -75,17 +75,17 @@ export class Repair {
   allow(): void { this.#copying = true }
 
   /** How a block stands now. */
-  stands(id: BlockId, now: Standing, tally: Tally): void {
-    if (now === standing.under || now === standing.misplaced) {
+  stands(id: BlockId, now: Health, tally: ReplicaCounts): void {
+    if (now === health.under || now === health.misplaced) {
       if (this.#copies.has(id)) this.#queues.remove(id)
       else if (!this.#copying || !this.#queues.put(id, levelOf(tally, this.#options.map.target(id), now))) this.#more = true
-    } else if (now === standing.missing && this.#options.isCorrupt(id)) {
+    } else if (now === health.missing && this.#options.isCorrupt(id)) {
       this.#queues.put(id, hopeless)
     } else {
       this.#queues.remove(id)
-      if (now !== standing.missing) this.#setbacks.forget(id)
+      if (now !== health.missing) this.#setbacks.forget(id)
       // The block is no file's any more.
-      const copy = now === standing.open ? this.#copies.get(id) : undefined
+      const copy = now === health.open ? this.#copies.get(id) : undefined
       if (copy) this.#end(id, copy)
     }
   }
@@ -146,7 +146,7 @@ export class Repair {
   #copy(id: BlockId, level: Level): boolean {
     const { map, registry, random, lengthOf, clock } = this.#options
     const now = map.standing(id)
-    if (now !== standing.under && now !== standing.misplaced || this.#copies.has(id)) return true
+    if (now !== health.under && now !== health.misplaced || this.#copies.has(id)) return true
     const length = lengthOf(id)
     if (length === undefined) return true
     if (!this.#setbacks.ready(id, clock.mono())) return false
@@ -157,12 +157,12 @@ export class Repair {
     const source = sources.filter(node => hasRoom(node.sending, node.sendingBytes, length, level)).sort((a, b) => trusted(a) - trusted(b) || a.sendingBytes - b.sendingBytes)[0]
     if (!source) return false
 
-    const counted = holders.filter(node => node.inService || node.excused)
+    const counted = holders.filter(node => node.inService || node.inMaintenance)
     const racks = new Set(counted.map(node => node.rack))
     const leaving = new Set(holders.filter(node => !counted.includes(node)).map(node => node.node))
     const choose = (nodes: readonly DataNode[]): DataNode[] => {
-      const elsewhere = now === standing.misplaced ? nodes.filter(node => !racks.has(node.rack)) : nodes
-      const wanted = { count: now === standing.misplaced ? 1 : map.tally(id).lacking, blockBytes: length, held: counted, exclude: leaving }
+      const elsewhere = now === health.misplaced ? nodes.filter(node => !racks.has(node.rack)) : nodes
+      const wanted = { count: now === health.misplaced ? 1 : map.tally(id).lacking, blockBytes: length, held: counted, exclude: leaving }
       const rest = elsewhere.filter(node => !holders.includes(node))
       const good = place(this.#setbacks.best(id, rest), wanted, random)
       return (good.length > 0 ? good : place(rest, wanted, random)).map(each => registry.get(each.node)!)

@@ -14,11 +14,11 @@ import { knownBlock, targetOf } from '../namespace/file.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { Deletions } from './deletions.ts'
 import type { BlockMap } from './map.ts'
-import { standing } from './standing.ts'
+import { health } from './health.ts'
 import type { Repair } from './repair.ts'
-import { Strangers } from './strangers.ts'
+import { UnknownBlocks } from './unknown.ts'
 import type { Suspects } from './suspects.ts'
-import { isSure } from './trim.ts'
+import { isSure } from './excess.ts'
 
 export interface ReportsOptions {
   readonly view: View
@@ -39,7 +39,7 @@ const suspectsMax = 1_000_000
 /** Damaged replicas that are remembered: more of them are merely missing. */
 const damagedMax = 100_000
 
-export interface Held { readonly id: BlockId; readonly length: number; readonly crc: number }
+export interface ReportedReplica { readonly id: BlockId; readonly length: number; readonly crc: number }
 
 export class Reports {
   readonly #options: ReportsOptions
@@ -49,15 +49,15 @@ export class Reports {
   readonly #wrong = new Map<BlockId, Set<DataNode>>()
   /** Blocks of which bad replicas were put aside, and no good one has been heard of since. */
   readonly #damaged = new Set<BlockId>()
-  readonly strangers: Strangers
+  readonly unknown: UnknownBlocks
 
   constructor(options: ReportsOptions) {
     this.#options = options
-    this.strangers = new Strangers(options.log)
+    this.unknown = new UnknownBlocks(options.log)
   }
 
   /** The node holds this. */
-  held(node: DataNode, { id, length, crc }: Held): void {
+  held(node: DataNode, { id, length, crc }: ReportedReplica): void {
     const { view, map, repair, suspects, isOpen } = this.#options
     const known = knownBlock(view, id)
     if (known) {
@@ -71,7 +71,7 @@ export class Reports {
     } else if (isOpen(id)) {
       map.add(id, node)
     } else if (id >= view.counters.nextBlock || mayBeLost(view, id)) {
-      this.strangers.note(node, { id, length, crc })
+      this.unknown.note(node, { id, length, crc })
     } else {
       this.#suspect(node, id)
     }
@@ -83,7 +83,7 @@ export class Reports {
     this.#options.suspects.answered(node, id)
     this.#options.onGone(id, node)
     this.#suspects.get(node)?.delete(id)
-    this.strangers.gone(node, id)
+    this.unknown.gone(node, id)
     this.#wrong.get(id)?.delete(node)
   }
 
@@ -101,7 +101,7 @@ export class Reports {
 
   /** No good replica is known, and bad ones are, or were. */
   isCorrupt(id: BlockId): boolean {
-    return (this.#damaged.has(id) || (this.#wrong.get(id)?.size ?? 0) > 0) && this.#options.map.standing(id) === standing.missing
+    return (this.#damaged.has(id) || (this.#wrong.get(id)?.size ?? 0) > 0) && this.#options.map.standing(id) === health.missing
   }
 
   /** How many blocks are so. */
@@ -122,7 +122,7 @@ export class Reports {
   /** The node began a new session, or is dead. */
   reset(node: DataNode): void {
     this.#suspects.delete(node)
-    this.strangers.reset(node)
+    this.unknown.reset(node)
     this.#options.suspects.reset(node)
     for (const [id, nodes] of this.#wrong) if (nodes.delete(node) && nodes.size === 0) this.#wrong.delete(id)
   }

@@ -1,6 +1,6 @@
 // Every block of the cluster in typed arrays: id, target, up to three replicas; more than three in a map beside it. Open
 // addressing with linear probing; 16 bytes a slot, at most two thirds full: some 30 bytes a block. A replica is the index
-// of a datanode's term (nodes/terms.ts), 16 bits; what a term means now is its owner's business.
+// of a datanode's term (nodes/reportids.ts), 16 bits; what a term means now is its owner's business.
 // INVARIANT: a block has each index once; a slot's number is good until the next `add` or `remove` of any block.
 
 import { assert } from '../../src/base/assert.ts'
@@ -16,7 +16,7 @@ export class BlockTable {
   #targets = new Uint8Array(this.#capacity)
   /** For the owner's use: what it last thought of the block. */
   #marks = new Uint8Array(this.#capacity)
-  #terms = new Uint16Array(this.#capacity * inline).fill(noTerm)
+  #reportIds = new Uint16Array(this.#capacity * inline).fill(noTerm)
   readonly #more = new Map<number, number[]>()
   #size = 0
   #generation = 0
@@ -84,9 +84,9 @@ export class BlockTable {
   setMark(slot: number, mark: number): void { this.#marks[slot] = mark }
 
   /** Terms that hold the block. */
-  terms(slot: number): number[] {
+  reportIds(slot: number): number[] {
     const found: number[] = []
-    for (let i = slot * inline; i < (slot + 1) * inline; i++) if (this.#terms[i] !== noTerm) found.push(this.#terms[i]!)
+    for (let i = slot * inline; i < (slot + 1) * inline; i++) if (this.#reportIds[i] !== noTerm) found.push(this.#reportIds[i]!)
     const more = this.#more.size > 0 ? this.#more.get(this.#ids[slot]!) : undefined
     return more ? [...found, ...more] : found
   }
@@ -96,12 +96,12 @@ export class BlockTable {
     const id = this.#ids[slot]!
     const more = this.#more.size > 0 ? this.#more.get(id) : undefined
     const end = (slot + 1) * inline
-    for (let i = slot * inline; i < end; i++) if (this.#terms[i] === term) return false
+    for (let i = slot * inline; i < end; i++) if (this.#reportIds[i] === term) return false
     if (more?.includes(term)) return false
     for (const old of instead) this.removeTerm(slot, old)
     for (let i = slot * inline; i < end; i++) {
-      if (this.#terms[i] !== noTerm) continue
-      this.#terms[i] = term
+      if (this.#reportIds[i] !== noTerm) continue
+      this.#reportIds[i] = term
       return true
     }
     this.#more.set(id, [...this.#more.get(id) ?? [], term])
@@ -118,8 +118,8 @@ export class BlockTable {
       return last
     }
     for (let i = slot * inline; i < (slot + 1) * inline; i++) {
-      if (this.#terms[i] !== term) continue
-      this.#terms[i] = take()
+      if (this.#reportIds[i] !== term) continue
+      this.#reportIds[i] = take()
       return true
     }
     const at = more?.indexOf(term) ?? -1
@@ -133,26 +133,26 @@ export class BlockTable {
     this.#ids[to] = this.#ids[from]!
     this.#targets[to] = this.#targets[from]!
     this.#marks[to] = this.#marks[from]!
-    this.#terms.copyWithin(to * inline, from * inline, (from + 1) * inline)
+    this.#reportIds.copyWithin(to * inline, from * inline, (from + 1) * inline)
   }
 
   #clear(slot: number): void {
     this.#ids[slot] = 0
     this.#targets[slot] = 0
     this.#marks[slot] = 0
-    this.#terms.fill(noTerm, slot * inline, (slot + 1) * inline)
+    this.#reportIds.fill(noTerm, slot * inline, (slot + 1) * inline)
   }
 
   #grow(): void {
     const ids = this.#ids
     const targets = this.#targets
     const marks = this.#marks
-    const terms = this.#terms
+    const reportIds = this.#reportIds
     this.#capacity *= 2
     this.#ids = new Float64Array(this.#capacity)
     this.#targets = new Uint8Array(this.#capacity)
     this.#marks = new Uint8Array(this.#capacity)
-    this.#terms = new Uint16Array(this.#capacity * inline).fill(noTerm)
+    this.#reportIds = new Uint16Array(this.#capacity * inline).fill(noTerm)
     this.#generation++
     for (let from = 0; from < ids.length; from++) {
       if (ids[from] === 0) continue
@@ -161,7 +161,7 @@ export class BlockTable {
       this.#ids[at] = ids[from]!
       this.#targets[at] = targets[from]!
       this.#marks[at] = marks[from]!
-      this.#terms.set(terms.subarray(from * inline, (from + 1) * inline), at * inline)
+      this.#reportIds.set(reportIds.subarray(from * inline, (from + 1) * inline), at * inline)
     }
   }
 }

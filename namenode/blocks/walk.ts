@@ -6,7 +6,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { View } from '../journal/view.ts'
 import type { InodeId } from '../../src/base/ids.ts'
 import { knownBlocks, targetOf } from '../namespace/file.ts'
-import type { Terms } from '../nodes/terms.ts'
+import type { ReportIds } from '../nodes/reportids.ts'
 import type { BlockMap } from './map.ts'
 
 /** Rows of the store, and slots of the table, between two turns of the event loop: a millisecond or two. */
@@ -35,17 +35,17 @@ export async function census({ view, map, clock }: { view: View; map: BlockMap; 
 
 export class Review {
   readonly #map: BlockMap
-  readonly #terms: Terms
+  readonly #reportIds: ReportIds
   readonly #clock: Clock
   #wanted = false
   #running: Promise<void> | undefined
   #stopped = false
 
-  constructor({ map, terms, clock }: { map: BlockMap; terms: Terms; clock: Clock }) {
+  constructor({ map, reportIds, clock }: { map: BlockMap; reportIds: ReportIds; clock: Clock }) {
     this.#map = map
-    this.#terms = terms
+    this.#reportIds = reportIds
     this.#clock = clock
-    terms.onRetired = () => this.want()
+    reportIds.onRetired = () => this.want()
   }
 
   /** Asks for one walk over everything that begins after this call. */
@@ -70,7 +70,7 @@ export class Review {
 
   async #walk(): Promise<void> {
     const { table } = this.#map
-    const retired = new Set(this.#terms.retired)
+    const retired = new Set(this.#reportIds.retired)
     const { generation } = table
     // Downwards: a removal moves blocks to lower slots, where they are still to be seen.
     for (let slot = table.capacity - 1; slot >= 0 && !this.#stopped;) {
@@ -81,6 +81,6 @@ export class Review {
         return
       }
     }
-    if (!this.#stopped) this.#terms.wiped(retired)
+    if (!this.#stopped) this.#reportIds.wiped(retired)
   }
 }

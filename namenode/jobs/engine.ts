@@ -9,19 +9,19 @@ import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src
 import { limits } from '../../src/base/limits.ts'
 import type { Failure } from '../../src/protocol/fields.ts'
 import type { TaskFinished } from '../../src/protocol/task.ts'
-import type { Effect, Event, JobFacts } from './event.ts'
-import { Machine } from './machine.ts'
-import { placesOf } from './places.ts'
-import type { TaskRecord } from './record.ts'
-import type { Outputs } from './reserve.ts'
-import type { Rooms } from './rooms.ts'
+import type { Effect, Event, JobFacts } from './scheduler/event.ts'
+import { Scheduler } from './scheduler/scheduler.ts'
+import { placesOf } from './splits/locations.ts'
+import type { TaskRecord } from './store/record.ts'
+import type { Outputs } from './publish/reservations.ts'
+import type { JobsDeps } from './deps.ts'
 import { Watchers } from './watch.ts'
 import { workFor } from './work.ts'
 
 export class Engine {
-  readonly machine = new Machine()
+  readonly machine = new Scheduler()
   readonly watchers: Watchers
-  readonly #rooms: Rooms
+  readonly #rooms: JobsDeps
   readonly #events: Event[] = []
   #working = false
   /** Reports whose answer the machine still owes. */
@@ -41,7 +41,7 @@ export class Engine {
   #lookMs = 0
   #stopped = false
 
-  constructor(rooms: Rooms) {
+  constructor(rooms: JobsDeps) {
     this.#rooms = rooms
     this.watchers = new Watchers(rooms.clock)
   }
@@ -53,12 +53,12 @@ export class Engine {
    * `feed({ kind: 'opened' })`. One that cannot be taken over ends, and is no reason for the others not to go on.
    */
   async start(): Promise<void> {
-    const { book } = this.#rooms
-    for (const job of book.running()) {
+    const { store } = this.#rooms
+    for (const job of store.running()) {
       if (this.machine.jobs.has(job)) continue
       const facts = await this.#read(job)
       if (!facts) continue
-      const term = await book.resume(job)
+      const term = await store.resume(job)
       this.feed({ kind: 'resumed', term, ...facts })
     }
     this.#tick()
@@ -66,18 +66,18 @@ export class Engine {
 
   /** All that there is of a job that runs; undefined if that is not enough to go on with it: then it has ended. Throws what the journal says. */
   async #read(job: JobId): Promise<JobFacts & { readonly tasks: readonly TaskRecord[] } | undefined> {
-    const { book, clock, log } = this.#rooms
-    const { user, submittedMs, status } = book.head(job)!
+    const { store, clock, log } = this.#rooms
+    const { user, submittedMs, status } = store.head(job)!
     try {
-      const stored = book.spec(job)
+      const stored = store.spec(job)
       if (!stored) throw new GristmillError('CORRUPT', `what job ${job} has to do is not in the store`, { details: { job } })
-      const spec = await book.whole(stored)
-      return { job, user, spec, submittedMs, places: await placesOf(spec, this.#rooms), tasks: [...book.tasks(job)] }
+      const spec = await store.whole(stored)
+      return { job, user, spec, submittedMs, places: await placesOf(spec, this.#rooms), tasks: [...store.tasks(job)] }
     } catch (thrown) {
       const error = asError(thrown)
       log.error('a job cannot be taken over, and has failed', { job, error })
       const failure = { code: error.code, message: `the namenode was started again and could not go on with the job: ${error.message}` }
-      await book.giveUp(job, { ...status, state: 'failed', version: status.version + 1, finishedMs: Math.floor(clock.now()), failure })
+      await store.giveUp(job, { ...status, state: 'failed', version: status.version + 1, finishedMs: Math.floor(clock.now()), failure })
       this.watchers.changed(job, true)
       return undefined
     }
@@ -173,7 +173,7 @@ export class Engine {
   }
 
   #carryOut(effect: Effect): void {
-    const { nodes, book } = this.#rooms
+    const { nodes, store } = this.#rooms
     switch (effect.kind) {
       case 'run': {
         const job = this.machine.jobs.get(attemptParts(effect.attempt).job)
@@ -192,11 +192,11 @@ export class Engine {
       }
       case 'changed': return this.watchers.changed(effect.job, effect.urgent)
       case 'commit':
-        return this.#journal(() => book.commit(effect.job, effect.record), refused => ({ kind: 'committed', record: effect.record, ...refused && { refused } }))
-      case 'lose': return this.#journal(() => book.lose(effect.job, effect.attempt), () => undefined)
-      case 'finish': return this.#journal(() => book.finish(effect.job, effect.status, effect.failed, effect.keep ? { bytes: this.#outputBytes(effect.job) } : undefined), () => ({ kind: 'ended', job: effect.job }))
+        return this.#journal(() => store.commit(effect.job, effect.record), refused => ({ kind: 'committed', record: effect.record, ...refused && { refused } }))
+      case 'lose': return this.#journal(() => store.lose(effect.job, effect.attempt), () => undefined)
+      case 'finish': return this.#journal(() => store.finish(effect.job, effect.status, effect.failed, effect.keep ? { bytes: this.#outputBytes(effect.job) } : undefined), () => ({ kind: 'ended', job: effect.job }))
       case 'publish':
-        return this.#journal(() => book.publish(effect.job, effect.status), failure => (failure ? { kind: 'unpublished', job: effect.job, failure } : { kind: 'ended', job: effect.job }))
+        return this.#journal(() => store.publish(effect.job, effect.status), failure => (failure ? { kind: 'unpublished', job: effect.job, failure } : { kind: 'ended', job: effect.job }))
       default: unreachable(effect)
     }
   }
@@ -231,17 +231,17 @@ export class Engine {
   /** Time for the machine: often while somebody waits for a better place, else now and then. */
   #tick(): void {
     if (this.#stopped) return
-    const { clock, book, log, halted } = this.#rooms
+    const { clock, store, log, halted } = this.#rooms
     this.#cancelTick = clock.after(limits.nodeStaleMs, () => {
       this.feed({ kind: 'tick' })
       this.#flush()
-      if (!halted()) book.tidy().catch((error: unknown) => { if (!this.#stopped) log.warn('ended jobs could not be tidied up', { error: asError(error) }) })
+      if (!halted()) store.tidy().catch((error: unknown) => { if (!this.#stopped) log.warn('ended jobs could not be tidied up', { error: asError(error) }) })
       this.#tick()
     })
   }
 
   #hurry(): void {
-    if (this.#hurried || this.#stopped || !this.machine.hungry) return
+    if (this.#hurried || this.#stopped || !this.machine.hasRunnable) return
     this.#hurried = true
     this.#rooms.clock.after(limits.offerMs, () => {
       this.#hurried = false

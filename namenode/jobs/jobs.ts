@@ -1,6 +1,6 @@
 // The room of jobs, put together: scheduler, shell, book and conversations over the namenode's other rooms.
 // Life: construct, `start` (once it is sure that this namenode is the last one of its cluster, before any job is submitted), `open`
-// (once it is known where blocks lie), `stop` (before the journal closes). What nodes say before `start` is heard behind it (early.ts): a
+// (once it is known where blocks lie), `stop` (before the journal closes). What nodes say before `start` is heard behind it (startupbuffer.ts): a
 // node that registers first would be told to end the attempts of jobs that are not taken over yet.
 
 import type { BlockId } from '../../src/base/ids.ts'
@@ -12,22 +12,22 @@ import type { BlockTokens } from '../../src/rpc/token.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { DataNode } from '../nodes/node.ts'
-import type { Registry } from '../nodes/registry.ts'
-import { JournalBook } from './book.ts'
-import type { KeptBounds } from './jobindex.ts'
-import { jobRoutes } from './conversation.ts'
+import type { NodeRegistry } from '../nodes/registry.ts'
+import { JournalJobStore } from './store/store.ts'
+import type { KeptBounds } from './store/jobindex.ts'
+import { jobRoutes } from './routes.ts'
 import { Engine } from './engine.ts'
-import { Early, type NodeEvent } from './early.ts'
+import { StartupBuffer, type NodeEvent } from './startupbuffer.ts'
 import { tooLarge } from '../nodes/worksize.ts'
-import { checkSplits } from './input.ts'
-import type { Outputs } from './reserve.ts'
+import { checkSplits } from './splits/input.ts'
+import type { Outputs } from './publish/reservations.ts'
 
 export interface JobsOptions {
   readonly clock: Clock
   readonly failpoints?: Failpoints | undefined
   readonly log: Log
   readonly journal: Journal & { nowMs(): number }
-  readonly registry: Registry
+  readonly registry: NodeRegistry
   readonly tokens: BlockTokens
   /** Nodes that hold a block and can be asked for it now. */
   readonly holders: (block: BlockId) => readonly DataNode[]
@@ -44,15 +44,15 @@ export interface JobsOptions {
 export class Jobs {
   readonly routes: readonly Route[]
   readonly #engine: Engine
-  readonly #book: JournalBook
+  readonly #store: JournalJobStore
   /** Until `start`. */
-  #early: Early | undefined = new Early()
+  #early: StartupBuffer | undefined = new StartupBuffer()
   #toOpen = false
 
   constructor({ clock, failpoints, log, journal, registry, tokens, holders, actor, halted, trash, kept }: JobsOptions) {
-    this.#book = new JournalBook({ journal, clock, failpoints, trash, kept })
+    this.#store = new JournalJobStore({ journal, clock, failpoints, trash, kept })
     const rooms = {
-      clock, awake: registry.awake, log, book: this.#book, actor, halted,
+      clock, awake: registry.awake, log, store: this.#store, actor, halted,
       nodes: {
         order: (node, order) => {
           const refused = order.kind === 'run' ? tooLarge(order.work) : undefined
@@ -78,7 +78,7 @@ export class Jobs {
       joined: ({ node, rack, host, slots, inService }, attempts) => this.#feed({ kind: 'joined', node, rack, host, slots, attempts, closed: !inService }),
       offered: ({ node }) => this.#feed({ kind: 'offered', node }),
       left: ({ node }) => this.#feed({ kind: 'left', node }),
-      silent: ({ node }) => this.#feed({ kind: 'silent', node }),
+      stale: ({ node }) => this.#feed({ kind: 'stale', node }),
       returned: ({ node }) => this.#feed({ kind: 'returned', node }),
       lost: ({ node }) => {
         this.#feed({ kind: 'lost', node })
@@ -120,6 +120,6 @@ export class Jobs {
   /** Answers those who wait. What the scheduler still wants written is written as long as the journal takes it. */
   stop(): void {
     this.#engine.stop()
-    this.#book.close()
+    this.#store.close()
   }
 }

@@ -7,18 +7,18 @@ import type { Counters, Failure } from '../../src/protocol/fields.ts'
 import type * as protocol from '../../src/protocol/job.ts'
 import type { JobStatus, TaskStatus } from '../../src/protocol/job.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
-import type { Book } from './rooms.ts'
-import type { Job } from './state.ts'
+import type { JobStore } from './deps.ts'
+import type { RunningJob } from './scheduler/state.ts'
 import { jobStatus, shownStatus } from './status.ts'
 
 /** Stages that one page of jobs tells of, at 2 µs each. */
 const stagesMax = 10_000
 
-export function newest({ book, running }: { readonly book: Pick<Book, 'newest'>; readonly running: ReadonlyMap<JobId, Job> }, { limit, before }: { readonly limit: number; readonly before: JobId | undefined }): ReplyOf<typeof protocol.jobs> {
+export function newest({ store, running }: { readonly store: Pick<JobStore, 'newest'>; readonly running: ReadonlyMap<JobId, RunningJob> }, { limit, before }: { readonly limit: number; readonly before: JobId | undefined }): ReplyOf<typeof protocol.jobs> {
   const jobs: JobStatus[] = []
   let stages = 0
   let text = 0
-  for (const { head, bytes } of book.newest(before)) {
+  for (const { head, bytes } of store.newest(before)) {
     const { job } = head.status
     const runs = running.get(job)
     const status = runs ? jobStatus(runs) : shownStatus(head)

@@ -8,7 +8,7 @@ import { checkApart, notApart } from '../../src/protocol/apart.ts'
 import type { JobSpec } from '../../src/protocol/job.ts'
 import type { SplitRange } from '../../src/protocol/task.ts'
 import { paramsBytesMax } from '../nodes/worksize.ts'
-import { splitCount } from './splits.ts'
+import { splitCount } from './splits/splits.ts'
 
 /** Partitions of one shuffle; each is a task and, with an output, a file. */
 const partitionsMax = limits.stageTasksMax

@@ -1,12 +1,12 @@
 // The scheduler's state as the protocol shows it.
 
 import type { JobState, JobStatus, StageStatus, AttemptStatus, TaskStatus } from '../../src/protocol/job.ts'
-import type { JobRecord, TaskRecord } from './record.ts'
-import type { Attempt, Job, Stage, Task } from './state.ts'
-import { CounterSums } from './sums.ts'
+import type { JobRecord, TaskRecord } from './store/record.ts'
+import type { Attempt, RunningJob, StageState, TaskState } from './scheduler/state.ts'
+import { CounterSums } from './scheduler/sums.ts'
 
 /** `finishedMs` only for a job that is over (or will be, once the journal has it). */
-export function jobStatus(job: Job, as?: JobState, finishedMs?: number): JobStatus {
+export function jobStatus(job: RunningJob, as?: JobState, finishedMs?: number): JobStatus {
   const shown: JobState = as ?? (job.state === 'publishing' ? 'publishing' : 'running')
   return {
     job: job.id, name: job.spec.name, user: job.user, state: shown, version: job.version, output: job.spec.output.path,
@@ -25,7 +25,7 @@ export function shownStatus({ status }: JobRecord): JobStatus {
   return { ...status, kept: { ...kept, patternCount: patterns.length } }
 }
 
-function stageStatus(stage: Stage): StageStatus {
+function stageStatus(stage: StageState): StageStatus {
   const tasks = stage.tasks.length
   const fraction = tasks === 0 ? (stage.state === 'done' ? 1 : 0) : (stage.done + Math.max(0, stage.fraction)) / tasks
   return {
@@ -46,13 +46,13 @@ export function attemptStatus(attempt: Attempt): AttemptStatus {
   }
 }
 
-export function taskStatus(stage: Stage, task: Task): TaskStatus {
+export function taskStatus(stage: StageState, task: TaskState): TaskStatus {
   const state = task.state === 'done' ? 'done' : stage.state === 'failed' && task.failures > 0 ? 'failed' : task.state === 'waiting' ? 'waiting' : 'running'
   return { stage: stage.index, task: task.index, state, attempts: task.attempts.map(attemptStatus) }
 }
 
 /** What the journal keeps of a task. */
-export function recordOf(stage: Stage, task: Task, won?: TaskRecord['won']): TaskRecord {
+export function recordOf(stage: StageState, task: TaskState, won?: TaskRecord['won']): TaskRecord {
   return {
     stage: stage.index, task: task.index,
     ...won && { won },

@@ -5,16 +5,16 @@ import { join, systemDirectory } from '../../src/base/paths.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { Split, TaskWork } from '../../src/protocol/task.ts'
 import { placesMax } from '../nodes/worksize.ts'
-import type { Rooms } from './rooms.ts'
-import { splitAt } from './splits.ts'
-import type { Job } from './state.ts'
+import type { JobsDeps } from './deps.ts'
+import { splitAt } from './splits/splits.ts'
+import type { RunningJob } from './scheduler/state.ts'
 
 type BlockPlaces = Extract<TaskWork['input'], { kind: 'split' }>['places']
 
 /** Where a job's attempts write: `<staging>/<attempt>/part-00000…`. Nobody else looks there. */
 export const stagingOf = (job: JobId): string => join(join(systemDirectory, 'jobs'), job)
 
-export function workFor(job: Job, id: AttemptId, node: NodeId, { nodes, blocks }: Pick<Rooms, 'nodes' | 'blocks'>): TaskWork {
+export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, blocks }: Pick<JobsDeps, 'nodes' | 'blocks'>): TaskWork {
   const { stage, task } = attemptParts(id)
   const { input, output } = job.spec.stages[stage]!
   const { spec } = job

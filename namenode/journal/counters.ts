@@ -23,14 +23,14 @@ export const counterNames = [
 ] as const
 
 export type CounterName = (typeof counterNames)[number]
-export type Counters = Record<CounterName, number>
+export type StateCounters = Record<CounterName, number>
 
 export const countersKey = textKey('counters')
 
-export const emptyCounters = (): Counters => Object.fromEntries(counterNames.map(name => [name, 0])) as Counters
+export const emptyCounters = (): StateCounters => Object.fromEntries(counterNames.map(name => [name, 0])) as StateCounters
 
 /** Written out: it is done several times for each operation. */
-export function copyCounters(from: Readonly<Counters>, to: Counters): void {
+export function copyCounters(from: Readonly<StateCounters>, to: StateCounters): void {
   to.appliedSeq = from.appliedSeq
   to.epoch = from.epoch
   to.nextInode = from.nextInode
@@ -47,7 +47,7 @@ export function copyCounters(from: Readonly<Counters>, to: Counters): void {
   to.attributes = from.attributes
 }
 
-export function encodeCounters(counters: Readonly<Counters>): Buffer {
+export function encodeCounters(counters: Readonly<StateCounters>): Buffer {
   const bytes = Buffer.allocUnsafe(counterNames.length * 8)
   counterNames.forEach((name, i) => {
     assert(Number.isSafeInteger(counters[name]) && counters[name] >= 0, `the counter ${name} cannot be ${counters[name]}`)
@@ -57,7 +57,7 @@ export function encodeCounters(counters: Readonly<Counters>): Buffer {
 }
 
 /** Counters that this version knows and the state does not start at 0. */
-export function decodeCounters(bytes: Buffer): Counters {
+export function decodeCounters(bytes: Buffer): StateCounters {
   const counters = emptyCounters()
   counterNames.forEach((name, i) => { if ((i + 1) * 8 <= bytes.length) counters[name] = Number(bytes.readBigUInt64LE(i * 8)) })
   return counters

@@ -1,16 +1,16 @@
 // The edits of one operation, gathered over the state that it sees: it reads its own edits, and if it throws, none of
 // them happens. One draft is used for one operation after the other.
 
-import { copyCounters, emptyCounters, type CounterName, type Counters } from './counters.ts'
+import { copyCounters, emptyCounters, type CounterName, type StateCounters } from './counters.ts'
 import type { TableName } from './keys.ts'
-import type { Bounds, Edit, Memo, Row, View } from './view.ts'
+import type { KeyRange, Edit, Memo, Row, View } from './view.ts'
 
 /** Edits of one operation that are looked through one by one; of more there is an index. Nearly all operations have fewer. */
 const searchMax = 16
 
 export class Draft implements View {
   readonly #base: View
-  readonly counters: Counters = emptyCounters()
+  readonly counters: StateCounters = emptyCounters()
   #edits: Edit[] = []
   /** The last edit of each key, once there are more than `searchMax`: an operation with n edits must not cost n². */
   #index: Map<TableName, Map<string, Edit>> | undefined
@@ -77,7 +77,7 @@ export class Draft implements View {
   /** A new id of its kind. */
   take(name: 'nextInode' | 'nextBlock'): number { return this.counters[name]++ }
 
-  * range(table: TableName, bounds: Bounds): Iterable<Row> {
+  * range(table: TableName, bounds: KeyRange): Iterable<Row> {
     const own = this.#own(table, bounds)
     if (own.length === 0) {
       yield* this.#base.range(table, bounds)
@@ -109,7 +109,7 @@ export class Draft implements View {
   }
 
   /** The last edit of each key within the bounds, in their order. */
-  #own(table: TableName, { start, end, reverse }: Bounds): Edit[] {
+  #own(table: TableName, { start, end, reverse }: KeyRange): Edit[] {
     const last = new Map<string, Edit>()
     for (const edit of this.#index ? this.#index.get(table)?.values() ?? [] : this.#edits) {
       if (edit.table !== table) continue

@@ -55,7 +55,7 @@ export function encodeFrame({ seq, epoch, timeMs, operations }: { seq: number; e
   return frame
 }
 
-export type Found =
+export type FrameRead =
   | { readonly kind: 'frame'; readonly seq: number; readonly epoch: number; readonly count: number; readonly bytes: number; parse(): Frame }
   /** The bytes end here. */
   | { readonly kind: 'end' }
@@ -63,7 +63,7 @@ export type Found =
   | { readonly kind: 'broken'; readonly why: string }
 
 /** Looks at the frame that starts at `at`. */
-export function frameAt(bytes: Buffer, at: number): Found {
+export function frameAt(bytes: Buffer, at: number): FrameRead {
   if (at === bytes.length) return { kind: 'end' }
   if (at + frameHeadBytes > bytes.length) return { kind: 'broken', why: `only ${bytes.length - at} bytes of a frame's head` }
   const length = bytes.readUInt32LE(at)

@@ -8,10 +8,10 @@ import { MiB } from '../../src/base/units.ts'
 import type { Log } from '../../src/ports/log.ts'
 import { encodeFrame } from './frame.ts'
 import type { AnyMutation } from './operation.ts'
-import type { State } from './state.ts'
+import type { JournalState } from './state.ts'
 
 /** An operation that was submitted, and whoever waits for its outcome. */
-export interface Waiting {
+export interface PendingOperation {
   readonly mutation: AnyMutation
   readonly operation: object
   readonly resolve: (result: unknown) => void
@@ -33,7 +33,7 @@ export interface Deciding {
 }
 
 /** Notes each operation's outcome and gives the frames of those that succeeded. Only inside of the transaction. */
-export function decideGroup(state: State, group: readonly Waiting[], { timeMs, log, damage }: Deciding): Buffer[] {
+export function decideGroup(state: JournalState, group: readonly PendingOperation[], { timeMs, log, damage }: Deciding): Buffer[] {
   const frames: Buffer[] = []
   let operations: string[] = []
   let bytes = 0
@@ -75,7 +75,7 @@ export function decideGroup(state: State, group: readonly Waiting[], { timeMs, l
 }
 
 /** What a request was answered that is made again. */
-export function answerBefore(state: State, { mutation, operation }: Pick<Waiting, 'mutation' | 'operation'>): { readonly result: unknown } | undefined {
+export function answerBefore(state: JournalState, { mutation, operation }: Pick<PendingOperation, 'mutation' | 'operation'>): { readonly result: unknown } | undefined {
   const { requestId } = operation as { requestId?: RequestId }
   const kept = requestId && state.keptAnswer(requestId)
   return kept ? { result: mutation.recall ? mutation.recall(kept.value, operation as never) : kept.value } : undefined

@@ -21,12 +21,12 @@ import type { Log } from '../../src/ports/log.ts'
 import type { Store } from '../../src/ports/store.ts'
 import { unseal } from './codec.ts'
 import { countersKey, decodeCounters, emptyCounters } from './counters.ts'
-import { answerBefore, decideGroup, type Waiting } from './group.ts'
+import { answerBefore, decideGroup, type PendingOperation } from './group.ts'
 import type { Journal } from './journal.ts'
-import type { AnyMutation, Mutation, Registry } from './operation.ts'
-import { Room } from './room.ts'
+import type { AnyMutation, Mutation, MutationRegistry } from './operation.ts'
+import { FullDisk } from './fulldisk.ts'
 import { Segments, SyncFailure, type SegmentLimits } from './segments.ts'
-import { State } from './state.ts'
+import { JournalState } from './state.ts'
 import type { View } from './view.ts'
 
 /** Operations in one group: enough that a sync costs each of them next to nothing, few enough that reads between two groups wait some milliseconds only. */
@@ -39,7 +39,7 @@ export interface JournalOptions {
   readonly log: Log
   /** Of the segment files. */
   readonly dir: string
-  readonly registry: Registry
+  readonly registry: MutationRegistry
   /** false: the test profile that answers before the disk has it. */
   readonly sync?: boolean | undefined
   readonly segmentLimits?: SegmentLimits | undefined
@@ -51,24 +51,24 @@ export interface JournalOptions {
 export class LocalJournal implements Journal {
   readonly #options: JournalOptions
   readonly #segments: Segments
-  readonly #state: State
+  readonly #state: JournalState
   readonly #sync: boolean
   readonly #failpoints: Failpoints
-  readonly #queue = new Queue<Waiting>('mutation', limits.mutationQueueMax)
+  readonly #queue = new Queue<PendingOperation>('mutation', limits.mutationQueueMax)
   /** What was submitted under a request id and has not been answered. A repeat is answered with it, be it refused: it never runs by itself. */
-  readonly #asked = new Map<RequestId, Waiting>()
+  readonly #asked = new Map<RequestId, PendingOperation>()
   /** The journal's clock: wall-clock time at the start, monotonic from there. A clock that is set changes nothing. */
   readonly #originMs: number
   #pumping: Promise<void> | undefined
   #failed: GristmillError | undefined
-  readonly #room: Room
+  readonly #room: FullDisk
   readonly #closing = new AbortController()
 
-  private constructor(options: JournalOptions, segments: Segments, state: State) {
+  private constructor(options: JournalOptions, segments: Segments, state: JournalState) {
     this.#options = options
     this.#segments = segments
     this.#state = state
-    this.#room = new Room(options)
+    this.#room = new FullDisk(options)
     this.#sync = options.sync ?? true
     this.#failpoints = options.failpoints ?? unarmed
     this.#originMs = options.clock.now() - options.clock.mono()
@@ -81,7 +81,7 @@ export class LocalJournal implements Journal {
     const sealed = store.table('meta').get(countersKey)
     const counters = sealed ? decodeCounters(unseal('meta', countersKey, sealed)) : emptyCounters()
     let journal: LocalJournal | undefined
-    const state = new State(store, counters, registry, error => { if (journal) journal.#damaged(error) })
+    const state = new JournalState(store, counters, registry, error => { if (journal) journal.#damaged(error) })
     const { appliedSeq } = counters
     let replayed = 0
     for await (const frame of segments.after(appliedSeq)) {
@@ -127,7 +127,7 @@ export class LocalJournal implements Journal {
     return waiting.done as Promise<R>
   }
 
-  #waiting(mutation: AnyMutation, operation: object, requestId: RequestId | undefined): Waiting {
+  #waiting(mutation: AnyMutation, operation: object, requestId: RequestId | undefined): PendingOperation {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     const answered = (): void => { if (requestId !== undefined) this.#asked.delete(requestId) }
     return {
@@ -150,7 +150,7 @@ export class LocalJournal implements Journal {
   }
 
   async #pump(): Promise<void> {
-    let rest: Waiting[] = []
+    let rest: PendingOperation[] = []
     try {
       for (;;) {
         // Requests that have arrived but were not yet looked at come into this group too. No timer: a lone request waits for nobody.
@@ -167,7 +167,7 @@ export class LocalJournal implements Journal {
     }
   }
 
-  async #commit(group: readonly Waiting[]): Promise<void> {
+  async #commit(group: readonly PendingOperation[]): Promise<void> {
     const { store } = this.#options
     const state = this.#state
     const failpoints = this.#failpoints
@@ -204,7 +204,7 @@ export class LocalJournal implements Journal {
     this.#answer(group)
   }
 
-  #answer(group: readonly Waiting[]): void {
+  #answer(group: readonly PendingOperation[]): void {
     try {
       this.#failpoints.pass('journal.commit.after')
       this.#state.committed()
@@ -219,7 +219,7 @@ export class LocalJournal implements Journal {
   }
 
   /** The group is in the log. It is committed once the store has room; the same operations at the same time make the same edits. */
-  async #whenThereIsRoom(group: readonly Waiting[], timeMs: number, cause: GristmillError): Promise<void> {
+  async #whenThereIsRoom(group: readonly PendingOperation[], timeMs: number, cause: GristmillError): Promise<void> {
     const commit = (): void => {
       try {
         this.#options.store.transact(() => this.#decide(group, timeMs))
@@ -237,12 +237,12 @@ export class LocalJournal implements Journal {
     }
   }
 
-  #decide(group: readonly Waiting[], timeMs: number): Buffer[] {
+  #decide(group: readonly PendingOperation[], timeMs: number): Buffer[] {
     return decideGroup(this.#state, group, { timeMs, log: this.#options.log, damage: () => (this.#failed?.code === 'CORRUPT' ? this.#failed : undefined) })
   }
 
   /** Nothing has happened. */
-  #refuse(group: readonly Waiting[], cause: unknown): void {
+  #refuse(group: readonly PendingOperation[], cause: unknown): void {
     if (cause === this.#failed) {
       for (const each of group) each.reject(cause)
       return
@@ -257,19 +257,19 @@ export class LocalJournal implements Journal {
   }
 
   /** The answer that was given to this request before; undefined if it is no repeat. */
-  #firstAnswer(repeat: Pick<Waiting, 'mutation' | 'operation'>): Promise<unknown> | undefined {
+  #firstAnswer(repeat: Pick<PendingOperation, 'mutation' | 'operation'>): Promise<unknown> | undefined {
     const before = answerBefore(this.#state, repeat)
     return before && Promise.resolve(before.result)
   }
 
   /** Answers a repeat, to which "nothing was changed" would be a lie; false if it is none. */
-  #answerAgain(each: Waiting): boolean {
+  #answerAgain(each: PendingOperation): boolean {
     const first = this.#firstAnswer(each)
     first?.then(each.resolve, each.reject)
     return first !== undefined
   }
 
-  #fail(group: readonly Waiting[], cause: unknown): void {
+  #fail(group: readonly PendingOperation[], cause: unknown): void {
     const why = asError(cause).message
     this.#failed ??= new GristmillError('TIMEOUT', `the namenode's journal failed (${why}); it may or may not have happened; the namenode stops and must be started again`, { cause })
     this.#options.log.error('the journal failed; the process stops, because nobody knows what the disk has', { error: cause })

@@ -36,7 +36,7 @@ export interface AnyMutation {
 }
 
 /** All kinds that a journal may hold. */
-export class Registry {
+export class MutationRegistry {
   readonly #kinds = new Map<string, AnyMutation>()
 
   constructor(mutations: readonly AnyMutation[]) {

@@ -6,26 +6,26 @@ import type { RequestId } from '../../src/base/ids.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Store, Table } from '../../src/ports/store.ts'
 import { seal } from './codec.ts'
-import { copyCounters, countersKey, emptyCounters, encodeCounters, type Counters } from './counters.ts'
+import { copyCounters, countersKey, emptyCounters, encodeCounters, type StateCounters } from './counters.ts'
 import { Draft } from './draft.ts'
 import type { Frame } from './frame.ts'
 import { tables, type TableName } from './keys.ts'
-import type { AnyMutation, Registry } from './operation.ts'
+import type { AnyMutation, MutationRegistry } from './operation.ts'
 import { keepAnswer, keptAnswer, type Kept } from './requests.ts'
 import { Memo, StoreView, type OnDamage } from './view.ts'
 
-export class State {
+export class JournalState {
   /** Committed state, for readers. */
   readonly view: StoreView
   /** Of the group at work. */
-  readonly counters: Counters = emptyCounters()
+  readonly counters: StateCounters = emptyCounters()
   readonly #store: Store
-  readonly #registry: Registry
+  readonly #registry: MutationRegistry
   readonly #tables: Record<TableName, Table>
   readonly #draft: Draft
   readonly #inner: StoreView
 
-  constructor(store: Store, counters: Counters, registry: Registry, onDamage: OnDamage) {
+  constructor(store: Store, counters: StateCounters, registry: MutationRegistry, onDamage: OnDamage) {
     this.#store = store
     this.#registry = registry
     this.#tables = Object.fromEntries(tables.map(name => [name, store.table(name)])) as Record<TableName, Table>

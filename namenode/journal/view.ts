@@ -5,10 +5,10 @@
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { Store, Table } from '../../src/ports/store.ts'
 import { unseal, whatToDo } from './codec.ts'
-import type { Counters } from './counters.ts'
+import type { StateCounters } from './counters.ts'
 import { tables, type TableName } from './keys.ts'
 
-export interface Bounds {
+export interface KeyRange {
   readonly start?: Buffer | undefined
   /** Exclusive. */
   readonly end?: Buffer | undefined
@@ -21,8 +21,8 @@ export interface Row { readonly key: Buffer; readonly value: Buffer }
 export interface View {
   /** REQUIRES: the caller does not change the returned bytes. Throws CORRUPT. */
   get(table: TableName, key: Buffer): Buffer | undefined
-  range(table: TableName, bounds: Bounds): Iterable<Row>
-  readonly counters: Readonly<Counters>
+  range(table: TableName, bounds: KeyRange): Iterable<Row>
+  readonly counters: Readonly<StateCounters>
   /** What can be remembered between changes of directories; see Memo. */
   readonly memo: Memo
 }
@@ -72,13 +72,13 @@ export class Memo {
 export type OnDamage = (error: GristmillError) => void
 
 export class StoreView implements View {
-  readonly counters: Counters
+  readonly counters: StateCounters
   readonly memo: Memo
   readonly #tables: Record<TableName, Table>
   readonly #onDamage: OnDamage
   #ended: GristmillError | undefined
 
-  constructor(store: Store, counters: Counters, memo: Memo, onDamage: OnDamage) {
+  constructor(store: Store, counters: StateCounters, memo: Memo, onDamage: OnDamage) {
     this.counters = counters
     this.memo = memo
     this.#onDamage = onDamage
@@ -98,7 +98,7 @@ export class StoreView implements View {
     }
   }
 
-  * range(table: TableName, { start, end, limit, reverse }: Bounds): Iterable<Row> {
+  * range(table: TableName, { start, end, limit, reverse }: KeyRange): Iterable<Row> {
     const bounds = { ...start && { start }, ...end && { end }, ...limit !== undefined && { limit }, ...reverse && { reverse } }
     const rows = this.#tables[table].range(bounds)[Symbol.iterator]()
     let finished = false

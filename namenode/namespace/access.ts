@@ -4,27 +4,27 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { isWithin, systemDirectory } from '../../src/base/paths.ts'
 import type { Actor } from '../journal/operation.ts'
-import type { Entry } from './entry.ts'
+import type { NameEntry } from './entry.ts'
 
 export const mayRead = 4
 export const mayWrite = 2
 export const maySearch = 1
-export type Wish = typeof mayRead | typeof mayWrite | typeof maySearch
+export type AccessRequest = typeof mayRead | typeof mayWrite | typeof maySearch
 
 export const stickyBit = 0o1000
 
-type Guarded = Pick<Entry, 'owner' | 'group' | 'mode'>
+type Guarded = Pick<NameEntry, 'owner' | 'group' | 'mode'>
 
-export function may({ user, root }: Actor, { owner, group, mode }: Guarded, wish: Wish): boolean {
+export function may({ user, root }: Actor, { owner, group, mode }: Guarded, wish: AccessRequest): boolean {
   if (root) return true
   const bits = user === owner ? mode >> 6 : user === group ? mode >> 3 : mode
   return (bits & wish) !== 0
 }
 
-const verbs: Record<Wish, string> = { 4: 'read', 2: 'write to', 1: 'look into' }
+const verbs: Record<AccessRequest, string> = { 4: 'read', 2: 'write to', 1: 'look into' }
 
 /** Throws EACCES unless the actor may. */
-export function checkMay(actor: Actor, entry: Guarded, wish: Wish, path: string): void {
+export function checkMay(actor: Actor, entry: Guarded, wish: AccessRequest, path: string): void {
   if (!may(actor, entry, wish)) throw denied(actor, `${verbs[wish]} ${path}`, entry, path)
 }
 

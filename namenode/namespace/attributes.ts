@@ -6,14 +6,14 @@ import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey, nameOfKey } from '../journal/keys.ts'
 import type { View } from '../journal/view.ts'
 
-export interface Attribute { readonly name: string; readonly value: Buffer }
+export interface StoredAttribute { readonly name: string; readonly value: Buffer }
 
-export function* attributesOf(view: View, inode: InodeId): Iterable<Attribute> {
+export function* attributesOf(view: View, inode: InodeId): Iterable<StoredAttribute> {
   if (view.counters.attributes === 0) return
   for (const { key, value } of view.range('attributes', { start: childKey(inode, ''), end: idKey(inode + 1) })) yield { name: nameOfKey(key), value }
 }
 
-export function putAttribute(draft: Draft, inode: InodeId, { name, value }: Attribute): void {
+export function putAttribute(draft: Draft, inode: InodeId, { name, value }: StoredAttribute): void {
   const key = childKey(inode, name)
   if (!draft.has('attributes', key)) draft.count('attributes', 1)
   draft.put('attributes', key, value)

@@ -8,7 +8,7 @@ import type { RecordFormat } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { Packer, Unpacker } from '../journal/codec.ts'
 
-export interface Entry {
+export interface NameEntry {
   readonly id: InodeId
   readonly directory: boolean
   readonly mode: number
@@ -39,7 +39,7 @@ export function checkInstant(ms: number): void {
 }
 
 /** `since`: the number of the operation that wrote it, if there was a snapshot then; else 0, which is older than any. */
-export function encodeEntry(entry: Entry, since = 0): Buffer {
+export function encodeEntry(entry: NameEntry, since = 0): Buffer {
   const format = formats.indexOf(entry.format)
   assert(format >= 0, 'a known format')
   // First byte: version in the upper four bits, then whether `since` is at the end, format in two bits, kind in the last.
@@ -57,7 +57,7 @@ export const sinceOf = (bytes: Buffer): number => ((bytes[0]! & 8) === 0 ? 0 : b
 /** Is it a directory's, without looking further? */
 export const isDirectory = (bytes: Buffer): boolean => (bytes[0]! & 1) === 1
 
-export function decodeEntry(bytes: Buffer): Entry {
+export function decodeEntry(bytes: Buffer): NameEntry {
   const first = unpacker.of(bytes).u8()
   assert(first >> 4 === version || first >> 4 === delimitedVersion, `an entry of version ${first >> 4}`)
   const directory = (first & 1) === 1
@@ -75,14 +75,14 @@ export function decodeEntry(bytes: Buffer): Entry {
   return { id, directory, mode, owner, group, mtimeMs, replication, blockBytes, format: formats[first >> 1 & 3]!, length, blocks, ...delimiter !== undefined && { delimiter } }
 }
 
-export function statusOf(path: string, entry: Entry): FileStatus {
+export function statusOf(path: string, entry: NameEntry): FileStatus {
   return {
     path, id: entry.id, type: entry.directory ? 'directory' : 'file', length: entry.length, replication: entry.replication, blockBytes: entry.blockBytes,
     blocks: entry.blocks, format: entry.format, ...entry.delimiter !== undefined && { delimiter: entry.delimiter }, owner: entry.owner, group: entry.group, mode: entry.mode, mtimeMs: entry.mtimeMs,
   }
 }
 
-const entryOf = ({ path: _, type, ...rest }: FileStatus): Entry => ({ ...rest, directory: type === 'directory' })
+const entryOf = ({ path: _, type, ...rest }: FileStatus): NameEntry => ({ ...rest, directory: type === 'directory' })
 
 /** What is kept of a status for a repeated request that names the path again. There is one for each change: it is small. */
 export const keepStatus = (status: FileStatus): Uint8Array => encodeEntry(entryOf(status))

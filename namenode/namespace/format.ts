@@ -19,7 +19,7 @@ export const stagingDirectory = `${systemDirectory}/jobs`
 
 const identityKey = textKey('cluster')
 
-export interface Identity { readonly cluster: ClusterId; readonly createdMs: number }
+export interface ClusterIdentity { readonly cluster: ClusterId; readonly createdMs: number }
 
 export const format = mutation<{ cluster: string; owner: string; nowMs: number }, undefined>({
   kind: 'namespace.format',
@@ -42,7 +42,7 @@ export const format = mutation<{ cluster: string; owner: string; nowMs: number }
 })
 
 /** undefined: this state has not been formatted. */
-export function identityOf(view: View): Identity | undefined {
+export function identityOf(view: View): ClusterIdentity | undefined {
   const bytes = view.get('meta', identityKey)
   if (!bytes) return undefined
   const { cluster, createdMs } = decodeValue<{ cluster: string; createdMs: number }>(bytes)

@@ -13,7 +13,7 @@ import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey, pairKey, putId, readId } from '../journal/keys.ts'
 import type { View } from '../journal/view.ts'
 import { snapshotsOf } from '../snapshots/rows.ts'
-import { decodeEntry, sinceOf, type Entry } from './entry.ts'
+import { decodeEntry, sinceOf, type NameEntry } from './entry.ts'
 import { hookOf, rootId } from './resolve.ts'
 
 /** Snapshots that see a place: of this directory, those up to the number `newest`. */
@@ -36,7 +36,7 @@ export function historyKey(parent: number, name: string, end: number): Buffer {
 export const nameOfHistory = (key: Buffer): string => key.toString('utf8', 8, key.length - 9)
 export const endOfHistory = (key: Buffer): number => readId(key, key.length - 8)
 
-export interface Version { readonly seers: readonly Seer[]; readonly since: number; readonly entry: Entry }
+export interface Version { readonly seers: readonly Seer[]; readonly since: number; readonly entry: NameEntry }
 
 export function decodeVersion(bytes: Buffer): Version {
   const unpacker = new Unpacker(bytes)
@@ -140,7 +140,7 @@ export function orphan(draft: Draft, id: InodeId): boolean {
 }
 
 /** Removes a row of history, and what it was the last to hold. */
-export function forgetVersion(draft: Draft, key: Buffer, { id, directory }: Entry): void {
+export function forgetVersion(draft: Draft, key: Buffer, { id, directory }: NameEntry): void {
   draft.remove('history', Buffer.from(key))
   draft.count('history', -1)
   const held = heldAt(draft, id)

@@ -9,16 +9,16 @@ import type { BlockMap } from '../blocks/map.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import type { DataNode } from '../nodes/node.ts'
-import type { Registry } from '../nodes/registry.ts'
+import type { NodeRegistry } from '../nodes/registry.ts'
 import { checkMay, mayRead } from './access.ts'
 import { statusOf } from './entry.ts'
 import { blocksOf } from './file.ts'
-import { find } from './past.ts'
+import { find } from './asof.ts'
 
 export interface LocateTools {
   readonly view: View
   readonly map: BlockMap
-  readonly registry: Registry
+  readonly registry: NodeRegistry
   readonly tokens: BlockTokens
   readonly random: Random
 }
@@ -52,7 +52,7 @@ export function locate(tools: LocateTools, actor: Actor, { path, offset = 0, len
 }
 
 /** Racks of the datanodes on the reader's host: readers are not registered, but where they run is. */
-function racksOf(registry: Registry, host: string | undefined): ReadonlySet<string> {
+function racksOf(registry: NodeRegistry, host: string | undefined): ReadonlySet<string> {
   const racks = new Set<string>()
   if (host !== undefined) for (const node of registry.all) if (node.host === host && node.serves) racks.add(node.rack)
   return racks

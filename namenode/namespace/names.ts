@@ -9,9 +9,9 @@ import { childKey } from '../journal/keys.ts'
 import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, checkNotSystem, checkOwner, checkSticky, may, maySearch, mayWrite } from './access.ts'
-import { checkInstant, keepStatus, recallStatus, statusOf, type Entry } from './entry.ts'
+import { checkInstant, keepStatus, recallStatus, statusOf, type NameEntry } from './entry.ts'
 import { putTarget } from './file.ts'
-import { placeAt, type Place } from './resolve.ts'
+import { placeAt, type NamePlace } from './resolve.ts'
 import { addDirectory, addFile, checkNoSnapshots, detach, isEmpty, makeDirectories, move, replaceEntry } from './tree.ts'
 
 export const directoryMode = 0o755
@@ -20,7 +20,7 @@ export const fileMode = 0o644
 interface Asked extends Actor { readonly requestId?: RequestId | undefined; readonly nowMs: number; readonly path: string }
 
 const missing = (path: string): GristmillError => new GristmillError('ENOENT', `there is no ${path}`, { details: { path } })
-const exists = (path: string, entry: Entry): GristmillError =>
+const exists = (path: string, entry: NameEntry): GristmillError =>
   new GristmillError('EEXIST', `${path} exists already and is a ${entry.directory ? 'directory' : 'file'}`, { details: { path } })
 
 export const mkdir = mutation<Asked & { parents?: boolean | undefined; mode?: number | undefined }, FileStatus>({
@@ -81,7 +81,7 @@ export interface Removing {
 }
 
 /** A thing that the actor may take out of the tree. Throws ENOENT, ENOTEMPTY, EACCES. */
-export function removable(view: View, actor: Actor, path: string, { recursive, searched }: Removing): Place & { readonly entry: Entry } {
+export function removable(view: View, actor: Actor, path: string, { recursive, searched }: Removing): NamePlace & { readonly entry: NameEntry } {
   checkNotSystem(path, 'remove')
   const place = placeAt(view, actor, path)
   const { parent, entry } = place
@@ -130,7 +130,7 @@ export const setAttributes = mutation<Asked & Attributes, FileStatus>({
     for (const name of [wanted.owner, wanted.group]) if (name === '') throw new GristmillError('EINVAL', 'an owner or a group has a name', { details: { path } })
     if (wanted.mtimeMs !== undefined) checkInstant(wanted.mtimeMs)
     if (wanted.replication !== undefined && entry.directory) throw new GristmillError('EISDIR', `${path} is a directory; only files have replicas`, { details: { path } })
-    const changed: Entry = {
+    const changed: NameEntry = {
       ...entry,
       mode: wanted.mode ?? entry.mode,
       owner: wanted.owner ?? entry.owner,
@@ -161,7 +161,7 @@ export const touch = mutation<Asked & { mtimeMs?: number | undefined; replicatio
     }
     checkMay(actor, parent.entry, mayWrite, parent.path)
     if (draft.counters.leases > 0 && draft.has('writers', childKey(parent.entry.id, name))) throw new GristmillError('EBUSY', `${path} is being written; it appears when its writer is done`, { details: { path } })
-    const made: Entry = {
+    const made: NameEntry = {
       id: inodeId(draft.take('nextInode')), directory: false, mode: fileMode, owner: actor.user, group: parent.entry.group, mtimeMs: mtime,
       replication, blockBytes, format, length: 0, blocks: 0,
     }

@@ -7,14 +7,14 @@ import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { may, mayRead, maySearch } from './access.ts'
-import { statusOf, type Entry } from './entry.ts'
-import { childrenOf, find, mayList, type Found } from './past.ts'
+import { statusOf, type NameEntry } from './entry.ts'
+import { childrenOf, find, mayList, type FoundName } from './asof.ts'
 
 export const stat = (view: View, actor: Actor, path: string): FileStatus => statusOf(path, find(view, actor, path).entry)
 
-export interface Page { readonly entries: FileStatus[]; readonly next?: string }
+export interface ListPage { readonly entries: FileStatus[]; readonly next?: string }
 
-export function list(view: View, actor: Actor, { path, after, limit = limits.listPageMax }: { path: string; after?: string | undefined; limit?: number | undefined }): Page {
+export function list(view: View, actor: Actor, { path, after, limit = limits.listPageMax }: { path: string; after?: string | undefined; limit?: number | undefined }): ListPage {
   const found = find(view, actor, path)
   if (!found.entry.directory) return { entries: [statusOf(path, found.entry)] }
   mayList(actor, found, path)
@@ -40,7 +40,7 @@ const slice = 1000
 export async function summary(view: View, actor: Actor, path: string, world: { yield(): Promise<void>; signal: AbortSignal }): Promise<Totals> {
   const top = find(view, actor, path)
   const totals: Totals = { files: 0, directories: 0, bytes: 0, stored: 0 }
-  const add = (entry: Entry): void => {
+  const add = (entry: NameEntry): void => {
     if (entry.directory) totals.directories++
     else totals.files++
     totals.bytes += entry.length
@@ -50,7 +50,7 @@ export async function summary(view: View, actor: Actor, path: string, world: { y
   if (!top.entry.directory) return totals
   mayList(actor, top, path)
   // Depth first: what waits is one directory's page and the directories beside the way down.
-  const open: Array<{ found: Found; after?: string }> = [{ found: top }]
+  const open: Array<{ found: FoundName; after?: string }> = [{ found: top }]
   for (let waiting = open.pop(); waiting; waiting = open.pop()) {
     if (world.signal.aborted) throw new GristmillError('ABORTED', 'the caller went away')
     const { found, after } = waiting

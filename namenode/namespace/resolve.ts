@@ -10,7 +10,7 @@ import { Packer, Unpacker } from '../journal/codec.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, maySearch } from './access.ts'
-import { decodeEntry, type Entry } from './entry.ts'
+import { decodeEntry, type NameEntry } from './entry.ts'
 
 export const rootId = inodeId(1)
 /** The root's own entry has no parent and no name. */
@@ -18,16 +18,16 @@ export const rootKey = childKey(0, '')
 
 export interface Directory {
   readonly path: string
-  readonly entry: Entry
+  readonly entry: NameEntry
   readonly parent: Directory | undefined
 }
 
 /** A name in a directory that is there; `entry` undefined: nothing has this name. */
-export interface Place {
+export interface NamePlace {
   readonly path: string
   readonly parent: Directory
   readonly name: string
-  readonly entry: Entry | undefined
+  readonly entry: NameEntry | undefined
 }
 
 const missing = (path: string, first: string): GristmillError =>
@@ -37,7 +37,7 @@ const notDirectory = (path: string, file: string): GristmillError =>
   new GristmillError('ENOTDIR', path === file ? `${path} is a file, not a directory` : `there is no ${path}: ${file} is a file, not a directory`, { details: { path } })
 
 /** undefined if nothing has this name. */
-export function child(view: View, parent: InodeId, name: string): Entry | undefined {
+export function child(view: View, parent: InodeId, name: string): NameEntry | undefined {
   const bytes = view.get('children', childKey(parent, name))
   return bytes && decodeEntry(bytes)
 }
@@ -104,7 +104,7 @@ export function directoryAt(view: View, actor: Actor, path: string, asked = path
 }
 
 /** What has this name, or the place where it would be. The root is its own parent, by the name ''. */
-export function placeAt(view: View, actor: Actor, path: string): Place {
+export function placeAt(view: View, actor: Actor, path: string): NamePlace {
   checkAsked(path)
   if (path === '/') {
     const root = locate(view, '/', path)
@@ -117,14 +117,14 @@ export function placeAt(view: View, actor: Actor, path: string): Place {
 }
 
 /** What is there. Throws ENOENT. */
-export function entryAt(view: View, actor: Actor, path: string): Entry {
+export function entryAt(view: View, actor: Actor, path: string): NameEntry {
   const { entry } = placeAt(view, actor, path)
   if (!entry) throw missing(path, path)
   return entry
 }
 
 /** The key of a place in the table "children". */
-export const keyOf = ({ parent, name }: Place): Buffer => (name === '' ? rootKey : childKey(parent.entry.id, name))
+export const keyOf = ({ parent, name }: NamePlace): Buffer => (name === '' ? rootKey : childKey(parent.entry.id, name))
 
 const packer = new Packer()
 

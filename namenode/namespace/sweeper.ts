@@ -14,7 +14,7 @@ const stepMax = 256
 /** How long to wait when the journal is full, or its disk. */
 const pauseMs = 200
 
-export class Sweeper {
+export class NamespaceSweeper {
   readonly #journal: Journal
   readonly #clock: Clock
   readonly #log: Log

@@ -11,16 +11,16 @@ import { childKey, idKey } from '../journal/keys.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, mayWrite } from './access.ts'
-import { encodeEntry, type Entry } from './entry.ts'
+import { encodeEntry, type NameEntry } from './entry.ts'
 import { dropAttributes } from './attributes.ts'
 import { doom, hasSnapshots, mark, orphan, preserve, stampOf } from './history.ts'
 import { amountsOf, charge, discharge, recharge, recount } from './usage.ts'
-import { encodeHook, keyOf, lowestAt, type Directory, type Place } from './resolve.ts'
+import { encodeHook, keyOf, lowestAt, type Directory, type NamePlace } from './resolve.ts'
 
 export interface NewDirectory { readonly owner: string; readonly group: string; readonly mode: number; readonly nowMs: number }
 
 /** Makes a directory where nothing is. */
-export function addDirectory(draft: Draft, parent: InodeId, name: string, made: NewDirectory): Entry {
+export function addDirectory(draft: Draft, parent: InodeId, name: string, made: NewDirectory): NameEntry {
   charge(draft, parent, oneName)
   return putDirectory(draft, parent, name, made)
 }
@@ -28,8 +28,8 @@ export function addDirectory(draft: Draft, parent: InodeId, name: string, made: 
 const oneName = { names: 1, bytes: 0 }
 
 /** REQUIRES: it has been charged. */
-function putDirectory(draft: Draft, parent: InodeId, name: string, { owner, group, mode, nowMs }: NewDirectory): Entry {
-  const entry: Entry = {
+function putDirectory(draft: Draft, parent: InodeId, name: string, { owner, group, mode, nowMs }: NewDirectory): NameEntry {
+  const entry: NameEntry = {
     id: inodeId(draft.take('nextInode')), directory: true, mode, owner, group, mtimeMs: Math.floor(nowMs),
     replication: 0, blockBytes: 0, format: 'bytes', length: 0, blocks: 0,
   }
@@ -46,7 +46,7 @@ function assertFree(draft: Draft, parent: InodeId, name: string): void {
 }
 
 /** Puts a file where nothing is. Its blocks are put by file.ts. */
-export function addFile(draft: Draft, parent: InodeId, name: string, entry: Entry): void {
+export function addFile(draft: Draft, parent: InodeId, name: string, entry: NameEntry): void {
   assertFree(draft, parent, name)
   charge(draft, parent, amountsOf(entry))
   draft.put('children', childKey(parent, name), encodeEntry(entry, stampOf(draft)))
@@ -54,7 +54,7 @@ export function addFile(draft: Draft, parent: InodeId, name: string, entry: Entr
 }
 
 /** Writes an entry anew in its place. */
-export function replaceEntry(draft: Draft, place: Place, entry: Entry): void {
+export function replaceEntry(draft: Draft, place: NamePlace, entry: NameEntry): void {
   if (place.name !== '') {
     preserve(draft, place.parent.entry.id, place.name)
     if (place.entry) recharge(draft, place.parent.entry.id, place.entry, entry)
@@ -64,7 +64,7 @@ export function replaceEntry(draft: Draft, place: Place, entry: Entry): void {
 }
 
 /** Takes a name out of the tree at once, with everything below it; what it stood for is taken apart later (sweep.ts). */
-export function detach(draft: Draft, parent: InodeId, name: string, entry: Entry): void {
+export function detach(draft: Draft, parent: InodeId, name: string, entry: NameEntry): void {
   if (entry.directory) checkNoSnapshots(draft, entry.id, name, 'removed')
   preserve(draft, parent, name)
   discharge(draft, parent, entry)
@@ -87,7 +87,7 @@ export function checkNoSnapshots(view: View, directory: InodeId, path: string, w
 }
 
 /** Gives something another name. REQUIRES: nothing has the new name, and a directory does not go into itself. */
-export function move(draft: Draft, from: { parent: InodeId; name: string }, to: { parent: InodeId; name: string }, entry: Entry): void {
+export function move(draft: Draft, from: { parent: InodeId; name: string }, to: { parent: InodeId; name: string }, entry: NameEntry): void {
   preserve(draft, from.parent, from.name)
   recount(draft, from.parent, to.parent, entry)
   if (entry.directory) mark(draft, entry.id, from.parent, to.parent)

@@ -13,7 +13,7 @@ import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey, pairKey } from '../journal/keys.ts'
 import type { View } from '../journal/view.ts'
 import { encodeSnapshot } from '../snapshots/rows.ts'
-import { decodeEntry, type Entry } from './entry.ts'
+import { decodeEntry, type NameEntry } from './entry.ts'
 import { hookOf, pathOf, rootId } from './resolve.ts'
 
 export interface Amounts { readonly names: number; readonly bytes: number }
@@ -38,7 +38,7 @@ export function usageAt(view: View, directory: InodeId): Usage | undefined {
 
 export const putUsage = (draft: Draft, directory: InodeId, usage: Usage): void => draft.put('quotas', idKey(directory), encodeValue(usage))
 
-export const amountsOf = (entry: Entry): Amounts => ({ names: 1, bytes: entry.length * entry.replication })
+export const amountsOf = (entry: NameEntry): Amounts => ({ names: 1, bytes: entry.length * entry.replication })
 
 /** Directories with a quota that bounds what is in this one. */
 function boundedBy(view: View, directory: InodeId): readonly InodeId[] {
@@ -89,19 +89,19 @@ export function charge(draft: Draft, parent: InodeId, amounts: Amounts): void {
 }
 
 /** A file in it takes more or less than before. */
-export function recharge(draft: Draft, parent: InodeId, before: Entry, after: Entry): void {
+export function recharge(draft: Draft, parent: InodeId, before: NameEntry, after: NameEntry): void {
   if (draft.counters.quotas === 0 || before.directory) return
   const bytes = amountsOf(after).bytes - amountsOf(before).bytes
   if (bytes !== 0) change(draft, boundedBy(draft, parent), 1, { names: 0, bytes })
 }
 
 /** A thing leaves its directory, with all that is in it. REQUIRES: it still hangs where it did. */
-export function discharge(draft: Draft, parent: InodeId, entry: Entry): void {
+export function discharge(draft: Draft, parent: InodeId, entry: NameEntry): void {
   if (draft.counters.quotas > 0) leave(draft, boundedBy(draft, parent), entry)
 }
 
 /** A thing goes from one directory to another. Throws EDQUOT, and EINVAL if too much comes at once. REQUIRES: it still hangs where it did. */
-export function recount(draft: Draft, from: InodeId, to: InodeId, entry: Entry): void {
+export function recount(draft: Draft, from: InodeId, to: InodeId, entry: NameEntry): void {
   if (draft.counters.quotas === 0 || from === to) return
   const [old, now] = [boundedBy(draft, from), boundedBy(draft, to)]
   const coming = now.filter(each => !old.includes(each))
@@ -113,7 +113,7 @@ export function recount(draft: Draft, from: InodeId, to: InodeId, entry: Entry):
   leave(draft, old.filter(each => !now.includes(each)), entry)
 }
 
-function leave(draft: Draft, directories: readonly InodeId[], entry: Entry): void {
+function leave(draft: Draft, directories: readonly InodeId[], entry: NameEntry): void {
   if (directories.length === 0) return
   const amounts = totalOf(draft, entry, leavingMax)
   if (amounts) change(draft, directories, -1, amounts)
@@ -121,7 +121,7 @@ function leave(draft: Draft, directories: readonly InodeId[], entry: Entry): voi
 }
 
 /** A thing with all that is in it; undefined if that is more than `max` names. */
-function totalOf(view: View, entry: Entry, max: number): Amounts | undefined {
+function totalOf(view: View, entry: NameEntry, max: number): Amounts | undefined {
   if (!entry.directory) return amountsOf(entry)
   const own = usageAt(view, entry.id)
   if (own?.known && !own.counting) return { names: own.used.names + 1, bytes: own.used.bytes }
@@ -173,7 +173,7 @@ export function dropUsage(draft: Draft, directory: InodeId): void {
  * A directory is about to take the place of another one at `path`, and gets its quota with it, counted on the spot. Throws EDQUOT
  * if it holds more than the quota allows, and EINVAL if that is too much to be counted at once. True if a count was ended by it.
  */
-export function inheritUsage(draft: Draft, { from, to, path }: { readonly from: InodeId; readonly to: Entry; readonly path: string }): boolean {
+export function inheritUsage(draft: Draft, { from, to, path }: { readonly from: InodeId; readonly to: NameEntry; readonly path: string }): boolean {
   if (draft.counters.quotas === 0) return false
   const old = usageAt(draft, from)
   if (!old) return false

@@ -11,10 +11,10 @@ import type { View } from '../journal/view.ts'
  * `unknown`: that namenode's start is not among those that are noted, and could have been another copy's.
  * `silent`: nothing speaks against this directory, and nothing for it.
  */
-export type Verdict = 'own' | 'behind' | 'unknown' | 'silent'
+export type EvidenceVerdict = 'own' | 'behind' | 'unknown' | 'silent'
 
 export interface Evidence {
-  readonly verdict: Verdict
+  readonly verdict: EvidenceVerdict
   /** Of `behind`: what is missing here. */
   readonly why?: string
 }

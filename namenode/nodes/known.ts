@@ -9,13 +9,13 @@ import type { Journal } from '../journal/journal.ts'
 import { textKey } from '../journal/keys.ts'
 import { mutation, type AnyMutation } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
-import type { Registry } from './registry.ts'
-import { serviceMutations, type Service } from './service.ts'
+import type { NodeRegistry } from './registry.ts'
+import { serviceMutations, type NodeService } from './service.ts'
 
 export interface KnownNode extends NodePlace {
   readonly sinceMs: number
   /** What operators have said of it; in service if nothing. */
-  readonly service?: Service | undefined
+  readonly service?: NodeService | undefined
 }
 
 /** A node came for the first time, or with another address, rack or host. */
@@ -43,7 +43,7 @@ export function* knownNodes(view: View): Iterable<KnownNode> {
 }
 
 /** Notes the nodes that have registered while nothing could be changed. */
-export async function noteRegistered({ journal, registry, clock }: { journal: Journal; registry: Registry; clock: Clock }): Promise<void> {
+export async function noteRegistered({ journal, registry, clock }: { journal: Journal; registry: NodeRegistry; clock: Clock }): Promise<void> {
   for (const node of [...registry.all]) {
     if (node.noted || !node.holds) continue
     const { session, address, rack, host } = node
@@ -59,7 +59,7 @@ const goneMs = 600_000
  * Forgets nodes that are gone. They are still shown until this namenode ends, and noted again if they come back. What an
  * operator has said of a node is not forgotten: a decommissioned one that is switched on again must not serve.
  */
-export async function forgetGone({ journal, registry, clock }: { journal: Journal; registry: Registry; clock: Clock }): Promise<void> {
+export async function forgetGone({ journal, registry, clock }: { journal: Journal; registry: NodeRegistry; clock: Clock }): Promise<void> {
   for (const node of [...registry.all]) {
     if (!node.noted || !node.inService || node.state !== 'dead' || clock.mono() - node.contactMs < goneMs) continue
     node.noted = false

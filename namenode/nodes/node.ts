@@ -4,10 +4,10 @@
 import type { Address, NodeId } from '../../src/base/ids.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { StorageState } from '../../src/protocol/heartbeat.ts'
-import type { Held } from '../blocks/drain.ts'
+import type { DrainCounts } from '../blocks/drain.ts'
 import type { Candidate } from '../blocks/placement.ts'
-import type { Orders } from './orders.ts'
-import { inService, type Service } from './service.ts'
+import type { OrderQueue } from './orders.ts'
+import { inService, type NodeService } from './service.ts'
 
 /**
  * `left`: said good-bye; its blocks count as there until it would have been dead. `away`: it would be dead if it were not
@@ -42,29 +42,29 @@ export class DataNode implements Candidate {
   /** It is in the journal with this address, rack and host. */
   noted = false
   /** As operators have said. */
-  service: Service = inService
+  service: NodeService = inService
   /** When its maintenance is over, on the monotonic clock: jumps of the other one neither shorten nor lengthen it. */
   excusedUntilMs = 0
   /** 0: it has not registered with this namenode. */
   session = 0
   /** The newest change or page that was taken in, by its number. */
   seq = 0
-  orders: Orders
-  /** Under which its replicas are noted in the block table; see terms.ts. */
+  orders: OrderQueue
+  /** Under which its replicas are noted in the block table; see reportids.ts. */
   term = 0
   /** Terms that the full report in progress replaces. */
   earlier: number[] = []
   /** Its full report of this session is complete. */
   reported = false
   /** While it is not in service: its blocks, and those that are still to be copied away. Counted now and then (drain.ts). */
-  held: Held | undefined
+  held: DrainCounts | undefined
   /** Copies that it was ordered to send, and that others were ordered to send to it, and that have not been reported. */
   sending = 0
   receiving = 0
   sendingBytes = 0
   receivingBytes = 0
 
-  constructor(place: NodePlace, orders: Orders, contactMs: number) {
+  constructor(place: NodePlace, orders: OrderQueue, contactMs: number) {
     this.contactMs = contactMs
     this.node = place.node
     this.address = place.address
@@ -86,7 +86,7 @@ export class DataNode implements Candidate {
   /** Its replicas are such as files are to have. */
   get inService(): boolean { return this.service.state === 'in-service' }
   /** Its replicas count although it may not be there. */
-  get excused(): boolean { return this.service.state === 'maintenance' }
+  get inMaintenance(): boolean { return this.service.state === 'maintenance' }
   /** It can be asked for bytes now. */
   get serves(): boolean { return this.state === 'live' || this.state === 'stale' }
 

@@ -17,7 +17,7 @@ const answerBytesMax = 8 * MiB
 
 assert(workBytesMax + answerBytesMax < limits.replyBytesMax)
 
-export class Orders {
+export class OrderQueue {
   readonly #clock: Clock
   readonly #waitMs: number
   #queue: NumberedOrder[] = []

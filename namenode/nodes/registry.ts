@@ -11,12 +11,12 @@ import type { Log } from '../../src/ports/log.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { RequestOf } from '../../src/protocol/message.ts'
 import type { beat, register } from '../../src/protocol/heartbeat.ts'
-import { AwakeClock } from './awake.ts'
+import { AwakeClock } from './awakeclock.ts'
 import { DataNode } from './node.ts'
 import type { KnownNode } from './known.ts'
-import { Orders } from './orders.ts'
-import { inService, type Service } from './service.ts'
-import type { Terms } from './terms.ts'
+import { OrderQueue } from './orders.ts'
+import { inService, type NodeService } from './service.ts'
+import type { ReportIds } from './reportids.ts'
 
 export interface NodeTimes {
   readonly nodeStaleMs: number
@@ -31,7 +31,7 @@ export interface NodeListener {
   /** It said good-bye: no new work. */
   left?(node: DataNode): void
   /** Nothing is heard of it: no new work. */
-  silent?(node: DataNode): void
+  stale?(node: DataNode): void
   /** It was silent for a while, and is heard of again. */
   returned?(node: DataNode): void
   /** It is dead, with everything on it. */
@@ -52,9 +52,9 @@ const hungUpShare = 1 / 3
 /** A node that dies twice within this long is unsteady, until it has lived for as long. */
 const unsteadyMs = 3_600_000
 
-export class Registry {
+export class NodeRegistry {
   readonly #world: { readonly clock: Clock; readonly log: Log; readonly random: Random }
-  readonly #terms: Terms
+  readonly #reportIds: ReportIds
   readonly #times: NodeTimes
   readonly #nodes = new Map<NodeId, DataNode>()
   readonly #listeners: NodeListener[] = []
@@ -66,9 +66,9 @@ export class Registry {
   /** Standstills that nodes have been excused for. */
   #excusedMs = 0
 
-  constructor(world: { clock: Clock; log: Log; random: Random }, terms: Terms, times: NodeTimes) {
+  constructor(world: { clock: Clock; log: Log; random: Random }, reportIds: ReportIds, times: NodeTimes) {
     this.#world = world
-    this.#terms = terms
+    this.#reportIds = reportIds
     this.#times = times
     this.awake = new AwakeClock(world.clock, times)
     this.#startMs = this.awake.mono()
@@ -93,14 +93,14 @@ export class Registry {
   }
 
   /** What the journal now says of a node. */
-  assign(node: DataNode, service: Service): void {
+  assign(node: DataNode, service: NodeService): void {
     this.#assign(node, service)
     this.#world.log.info('a datanode has another part in the cluster', { node: node.node, service: service.state, untilMs: service.untilMs })
     if (node.inService) node.orders.nudge() // it asks again at once, and with that for work
     for (const listener of this.#listeners) listener.reassigned?.(node)
   }
 
-  #assign(node: DataNode, service: Service): void {
+  #assign(node: DataNode, service: NodeService): void {
     const { clock } = this.#world
     node.service = service
     node.held = undefined // it was counted for what the node was
@@ -112,13 +112,13 @@ export class Registry {
 
   /** Expected nodes that have neither reported everything since the start nor been given up; those that may be switched off are not expected. */
   awaited(): DataNode[] {
-    return [...this.#nodes.values()].filter(node => !node.reported && node.state !== 'left' && !node.excused && node.service.state !== 'decommissioned')
+    return [...this.#nodes.values()].filter(node => !node.reported && node.state !== 'left' && !node.inMaintenance && node.service.state !== 'decommissioned')
   }
 
   /** Nodes in maintenance of which this namenode has heard nothing yet: nobody knows what they hold, but something they do. */
   unheard(): number {
     let count = 0
-    for (const node of this.#nodes.values()) if (node.excused && node.session === 0) count++
+    for (const node of this.#nodes.values()) if (node.inMaintenance && node.session === 0) count++
     return count
   }
 
@@ -150,7 +150,7 @@ export class Registry {
       log.warn('a datanode registers from another place while its last session lives', { node: id, before: node.address, now: address })
     }
     this.#met = true
-    const term = this.#terms.grant(node)
+    const term = this.#reportIds.grant(node)
     if (node.session !== 0 && node.state !== 'dead') node.earlier.push(node.term)
     Object.assign(node, { address, rack, host, pid, version, slots, storages, term, transfers: 0, running: attempts.length, state: 'live', contactMs: clock.mono(), hungUp: false, reported: false, seq: 0 })
     node.session = this.#nextSession++
@@ -203,7 +203,7 @@ export class Registry {
 
   /** Its full report is complete: what it did not mention is gone. */
   reported(node: DataNode): void {
-    for (const term of node.earlier.splice(0)) this.#terms.retire(term)
+    for (const term of node.earlier.splice(0)) this.#reportIds.retire(term)
     node.reported = true
     for (const listener of this.#listeners) listener.reported?.(node)
   }
@@ -225,13 +225,13 @@ export class Registry {
       else if (node.state === 'live' && silentMs >= this.#times.nodeStaleMs * (node.hungUp ? hungUpShare : 1)) {
         node.state = 'stale'
         this.#world.log.warn('a datanode is silent', { node: node.node, silentMs: Math.round(silentMs), hungUp: node.hungUp })
-        for (const listener of this.#listeners) listener.silent?.(node)
+        for (const listener of this.#listeners) listener.stale?.(node)
       }
     }
   }
 
   #giveUp(node: DataNode, silentMs: number): void {
-    if (!node.excused) return this.#lose(node, silentMs)
+    if (!node.inMaintenance) return this.#lose(node, silentMs)
     if (node.state === 'away') return
     this.#world.log.info('a datanode in maintenance is away: its tasks go elsewhere, its blocks do not', { node: node.node, forMs: Math.round(node.excusedUntilMs - this.#world.clock.mono()) })
     node.state = 'away'
@@ -246,7 +246,7 @@ export class Registry {
     node.diedMs = nowMs
     node.state = 'dead'
     node.orders.close()
-    for (const term of [...node.earlier.splice(0), node.term]) this.#terms.retire(term)
+    for (const term of [...node.earlier.splice(0), node.term]) this.#reportIds.retire(term)
     for (const listener of this.#listeners) listener.lost?.(node)
   }
 
@@ -255,5 +255,5 @@ export class Registry {
     for (const node of this.#nodes.values()) node.orders.close()
   }
 
-  #newOrders(): Orders { return new Orders(this.#world.clock, this.#times.longPollMs) }
+  #newOrders(): OrderQueue { return new OrderQueue(this.#world.clock, this.#times.longPollMs) }
 }

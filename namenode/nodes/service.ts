@@ -14,27 +14,27 @@ import type { View } from '../journal/view.ts'
 
 export type ServiceState = 'in-service' | 'decommissioning' | 'decommissioned' | 'maintenance'
 
-export interface Service {
+export interface NodeService {
   readonly state: ServiceState
   /** When a maintenance is over, on the clock of the day: it is kept over restarts. */
   readonly untilMs?: number | undefined
 }
 
-export const inService: Service = Object.freeze({ state: 'in-service' })
+export const inService: NodeService = Object.freeze({ state: 'in-service' })
 
-export const sameService = (a: Service, b: Service): boolean => a.state === b.state && a.untilMs === b.untilMs
+export const sameService = (a: NodeService, b: NodeService): boolean => a.state === b.state && a.untilMs === b.untilMs
 
 export interface SetService extends Requested {
   readonly node: NodeId
-  readonly service: Service
+  readonly service: NodeService
   /** Only if it is still this: for what the namenode does by itself, an operator may have said something else meanwhile. */
-  readonly was?: Service | undefined
+  readonly was?: NodeService | undefined
 }
 
 /** What the journal says of a node. */
-export function serviceOf(view: View, node: NodeId): Service {
+export function serviceOf(view: View, node: NodeId): NodeService {
   const bytes = view.get('nodes', textKey(node))
-  return (bytes && decodeValue<{ service?: Service }>(bytes).service) ?? inService
+  return (bytes && decodeValue<{ service?: NodeService }>(bytes).service) ?? inService
 }
 
 /** The result is whether anything was changed. Throws ENOENT for a node that is not in the journal. */
@@ -44,7 +44,7 @@ export const setService = mutation<SetService, boolean>({
     const key = textKey(node)
     const bytes = draft.get('nodes', key)
     if (!bytes) throw new GristmillError('ENOENT', `the datanode ${node} is not in the namenode's journal; ask again when it has registered`, { details: { node } })
-    const { service: before = inService, ...facts } = decodeValue<{ service?: Service }>(bytes)
+    const { service: before = inService, ...facts } = decodeValue<{ service?: NodeService }>(bytes)
     if (was && !sameService(before, was)) return false
     draft.put('nodes', key, encodeValue({ ...facts, ...service.state !== 'in-service' && { service } }))
     return true

@@ -14,7 +14,7 @@ import type { Draft } from '../journal/draft.ts'
 import { pairKey, readId } from '../journal/keys.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
-import type { Entry } from '../namespace/entry.ts'
+import type { NameEntry } from '../namespace/entry.ts'
 import { child, directoryAt } from '../namespace/resolve.ts'
 import { addDirectory } from '../namespace/tree.ts'
 
@@ -73,7 +73,7 @@ export const homePath = (user: string): string => join(trashDirectory, homeName(
 export const itemPath = ({ user, name }: Item): string => join(homePath(user), name)
 
 /** The item's directory and what is in it, if both are where they were put. */
-export function contentOf(view: View, item: Item): { home: InodeId; directory: Entry; entry: Entry | undefined } | undefined {
+export function contentOf(view: View, item: Item): { home: InodeId; directory: NameEntry; entry: NameEntry | undefined } | undefined {
   const home = homeOf(view, item.user)
   const directory = home && child(view, home, item.name)
   return directory?.id === item.id ? { home: home!, directory, entry: child(view, item.id, nameOf(item.from)) } : undefined

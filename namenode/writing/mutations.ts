@@ -9,7 +9,7 @@ import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { Draft } from '../journal/draft.ts'
 import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
 import { checkMay, checkSticky, mayWrite } from '../namespace/access.ts'
-import { checkInstant, keepPlaced, recallPlaced, statusOf, type Entry } from '../namespace/entry.ts'
+import { checkInstant, keepPlaced, recallPlaced, statusOf, type NameEntry } from '../namespace/entry.ts'
 import { putBlocks, type Block } from '../namespace/file.ts'
 import { directoryMode, fileMode } from '../namespace/names.ts'
 import { child, directoryAt, pathOf, placeAt } from '../namespace/resolve.ts'
@@ -171,7 +171,7 @@ function seal(draft: Draft, lease: Lease, directory: string, { blocks, mtimeMs, 
     if (!lease.overwrite) throw new GristmillError('EEXIST', `${path} has come into being while this file was written; nothing was replaced`, { details: { path } })
     detach(draft, lease.parent, lease.name, there)
   }
-  const entry: Entry = {
+  const entry: NameEntry = {
     id: inodeId(lease.id), directory: false, mode: lease.mode, owner: lease.owner, group: lease.group, mtimeMs: mtime, replication: lease.replication,
     blockBytes: lease.blockBytes, format: lease.format, ...lease.delimiter !== undefined && { delimiter: lease.delimiter }, length: blocks.reduce((sum, block) => sum + block.length, 0), blocks: blocks.length,
   }

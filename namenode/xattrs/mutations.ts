@@ -9,7 +9,7 @@ import type { Draft } from '../journal/draft.ts'
 import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
 import { checkOwner, may, mayWrite } from '../namespace/access.ts'
 import { attributesOf, putAttribute, removeAttribute } from '../namespace/attributes.ts'
-import type { Entry } from '../namespace/entry.ts'
+import type { NameEntry } from '../namespace/entry.ts'
 import { entryAt } from '../namespace/resolve.ts'
 
 interface Asked extends Actor { readonly requestId?: RequestId | undefined; readonly path: string; readonly name: string }
@@ -46,7 +46,7 @@ export const dropAttribute = mutation<Asked, undefined>({
   },
 })
 
-function writable(draft: Draft, actor: Actor, path: string): Entry {
+function writable(draft: Draft, actor: Actor, path: string): NameEntry {
   const entry = entryAt(draft, actor, path)
   if (!may(actor, entry, mayWrite)) checkOwner(actor, entry, path)
   return entry

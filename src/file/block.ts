@@ -14,8 +14,8 @@ import type { Log } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
 import type { NodePlace } from '../protocol/fields.ts'
 import type { Caller } from '../rpc/call.ts'
-import type { Doubts } from './doubts.ts'
-import { Damaged, openInPlace, openRemote, type Proof, type Replica, type ReplicaTarget } from './replica.ts'
+import type { SuspectNodes } from './suspects.ts'
+import { Damaged, openInPlace, openRemote, type Proof, type OpenReplica, type ReplicaTarget } from './replica.ts'
 import type { Wires } from './wires.ts'
 
 /** What all readers of a process share. */
@@ -26,7 +26,7 @@ export interface ReadTools {
   readonly disk: Disk
   readonly log: Log
   readonly wires: Wires
-  readonly doubts: Doubts
+  readonly doubts: SuspectNodes
   readonly cluster: ClusterId
   /** Replicas of datanodes on this host are read in place. */
   readonly host: string
@@ -67,8 +67,8 @@ export class BlockReader {
   #places: BlockPlaces
   #position: number
   #buffer: FrameBuffer | undefined
-  #replica: Replica | undefined
-  #opening: Promise<Replica> | undefined
+  #replica: OpenReplica | undefined
+  #opening: Promise<OpenReplica> | undefined
   /** Nodes that failed since the locations were last asked for. */
   readonly #failed = new Set<NodeId>()
   /** Nodes whose files cannot be opened from here, or were not good when read in place. */
@@ -129,7 +129,7 @@ export class BlockReader {
     this.#opening = undefined
   }
 
-  async #open(): Promise<Replica> {
+  async #open(): Promise<OpenReplica> {
     const { signal, end } = this.#options
     const { id, length, crc, token, nodes } = this.#places
     const { cluster, host, wires, doubts, progressMs } = this.#tools
@@ -155,7 +155,7 @@ export class BlockReader {
   }
 
   /** A replica that comes too late is closed. */
-  async #opened(opening: Promise<Replica>): Promise<Replica> {
+  async #opened(opening: Promise<OpenReplica>): Promise<OpenReplica> {
     const place = this.#asked
     try {
       return await (place ? this.#patient(opening, place) : opening)
@@ -177,7 +177,7 @@ export class BlockReader {
   }
 
   /** Waits for bytes; an abort ends the replica, and with it the wait. */
-  async #interruptible(coming: Promise<number>, replica: Replica): Promise<number> {
+  async #interruptible(coming: Promise<number>, replica: OpenReplica): Promise<number> {
     const { signal } = this.#options
     if (!signal) return coming
     const onAbort = (): void => replica.close()
@@ -191,7 +191,7 @@ export class BlockReader {
   }
 
   /** All was read: what is left on the wire is its end, and then it serves the next one. */
-  async #finish(replica: Replica): Promise<void> {
+  async #finish(replica: OpenReplica): Promise<void> {
     this.#replica = undefined
     if (replica.inPlace) return replica.close()
     try {

@@ -11,7 +11,7 @@ import type { Net } from '../ports/net.ts'
 import type { Random } from '../ports/random.ts'
 import { reportBad, type FileStatus } from '../protocol/namespace.ts'
 import type { Caller } from '../rpc/call.ts'
-import { Doubts } from './doubts.ts'
+import { SuspectNodes } from './suspects.ts'
 import { BlockReader, type BlockPlaces, type BlockReadOptions, type ReadTools } from './block.ts'
 import { Leases } from './lease.ts'
 import { OpenFile, type CreateOptions } from './open.ts'
@@ -20,7 +20,7 @@ import { Locator, readFile, type LocatedFile, type ReadOptions } from './read.ts
 import type { Proof } from './replica.ts'
 import type { UploadTools } from './upload.ts'
 import { Wires } from './wires.ts'
-import { FileWriter } from './writer.ts'
+import { ClusterFileWriter } from './writer.ts'
 
 export interface FileClientOptions {
   readonly caller: Caller
@@ -68,17 +68,17 @@ export class FileClient {
     this.#leases = new Leases({ caller, clock, log, namenode, renewMs: options.leaseRenewMs, background: this.#background, requestId: () => this.requestId() })
     this.#locator = new Locator({ caller, namenode, host })
     this.#upload = { caller, clock, random, log, wires: this.#wires, pool: new FramePool(), namenode, cluster, host, progressMs, requestId: () => this.requestId() }
-    this.#read = { caller, clock, random, disk, log, wires: this.#wires, doubts: new Doubts(clock), cluster, host, progressMs, reportBad: (block, address, proof) => this.#reportBad(block, address, proof) }
+    this.#read = { caller, clock, random, disk, log, wires: this.#wires, doubts: new SuspectNodes(clock), cluster, host, progressMs, reportBad: (block, address, proof) => this.#reportBad(block, address, proof) }
   }
 
   /** A new id for a mutation of this client. */
   requestId(): RequestId { return requestId(`${this.#client}:${++this.#requests}`) }
 
   /** Starts a new file. It becomes visible when the writer is closed. Throws EEXIST, EBUSY, ENOENT, EISDIR, EACCES. */
-  async create(path: string, options: WriterOptions = {}): Promise<FileWriter> {
+  async create(path: string, options: WriterOptions = {}): Promise<ClusterFileWriter> {
     const { disk, random, spoolDir } = this.#options
     const file = await OpenFile.create(this.#upload, this.#leases, path, { ...options, blocks: options.eager ? 1 : 0 })
-    return new FileWriter(file, { disk, random, dir: spoolDir }, { format: options.format ?? 'bytes', delimiter: options.delimiter })
+    return new ClusterFileWriter(file, { disk, random, dir: spoolDir }, { format: options.format ?? 'bytes', delimiter: options.delimiter })
   }
 
   /** Copies a local file to `path`. */

@@ -10,7 +10,7 @@ import type { FileStatus } from '../protocol/namespace.ts'
 import { complete, create, type AllocatedBlock, type SealedBlock } from '../protocol/writing.ts'
 import type { RecordFormat } from '../protocol/fields.ts'
 import type { Leases } from './lease.ts'
-import type { Source } from './source.ts'
+import type { BlockSource } from './source.ts'
 import { namenodeMs, namenodeTryMs, upload, type UploadTools } from './upload.ts'
 
 export interface CreateOptions {
@@ -89,7 +89,7 @@ export class OpenFile {
     throw new GristmillError('TOO_LARGE', `a file has at most ${limits.fileBlocksMax} blocks, and ${this.path} would have more; write it with larger blocks than ${this.blockBytes} bytes (--block-size)`, { details: { path: this.path } })
   }
 
-  async upload(source: Source, onSent?: (bytes: number) => void): Promise<Omit<SealedBlock, 'aligned'>> {
+  async upload(source: BlockSource, onSent?: (bytes: number) => void): Promise<Omit<SealedBlock, 'aligned'>> {
     this.checkBlocks(++this.#blocks)
     return upload(this.#tools, source, { lease: this.#lease, block: this.#ahead.shift(), signal: this.signal, onSent })
   }

@@ -37,7 +37,7 @@ export class Damaged extends GristmillError {
   }
 }
 
-export interface Replica {
+export interface OpenReplica {
   /** Where it is read from, for counters. */
   readonly place: NodePlace
   readonly inPlace: boolean
@@ -56,7 +56,7 @@ const chunksOf = (start: number, end: number, length: number): { from: number; t
 })
 
 /** Reads the files of a datanode on this host. undefined: they cannot be opened from here, which is nobody's fault. */
-export async function openInPlace({ caller, disk }: { caller: Caller; disk: Disk }, place: NodePlace, target: ReplicaTarget, range: { start: number; end: number }, signal?: AbortSignal): Promise<Replica | undefined> {
+export async function openInPlace({ caller, disk }: { caller: Caller; disk: Disk }, place: NodePlace, target: ReplicaTarget, range: { start: number; end: number }, signal?: AbortSignal): Promise<OpenReplica | undefined> {
   let data: DiskReader
   let metaFile: Buffer
   const files = await caller.call(place.address, local, { block: target.id, token: target.token }, { signal, retry: false, peer: 'datanode' })
@@ -91,7 +91,7 @@ function checkedMeta(file: Buffer, data: DiskReader, { id, length, crc }: Replic
   return meta
 }
 
-class InPlace implements Replica {
+class InPlace implements OpenReplica {
   readonly place: NodePlace
   readonly inPlace = true
   readonly stale = false
@@ -130,14 +130,14 @@ class InPlace implements Replica {
 }
 
 /** Reads over a wire. `fresh`: not over one that was kept. */
-export async function openRemote(wires: Wires, place: NodePlace, target: ReplicaTarget, range: { start: number; end: number }, { signal, fresh, progressMs }: { signal?: AbortSignal | undefined; fresh?: boolean; progressMs?: number | undefined } = {}): Promise<Replica> {
+export async function openRemote(wires: Wires, place: NodePlace, target: ReplicaTarget, range: { start: number; end: number }, { signal, fresh, progressMs }: { signal?: AbortSignal | undefined; fresh?: boolean; progressMs?: number | undefined } = {}): Promise<OpenReplica> {
   const held = await wires.take(place.address, { signal, ...(fresh && { fresh }), ...(progressMs !== undefined && { progressMs }) })
   const replica = new Remote(wires, held, place, target, chunksOf(range.start, range.end, target.length))
   replica.ask()
   return replica
 }
 
-class Remote implements Replica {
+class Remote implements OpenReplica {
   readonly place: NodePlace
   readonly inPlace = false
   readonly #wires: Wires

@@ -6,9 +6,9 @@ import type { FramePool } from '../block/ring.ts'
 import { abortError, throwIfAborted } from '../base/abort.ts'
 import { limits } from '../base/limits.ts'
 import type { Pipe, Written } from './pipe.ts'
-import type { Source } from './source.ts'
+import type { BlockSource } from './source.ts'
 
-export interface Sent extends Written {
+export interface SentBlock extends Written {
   readonly length: number
   readonly crc: number
 }
@@ -19,7 +19,7 @@ export class SourceFailed extends Error {
 }
 
 /** Throws what ended the pipe (its details name the node), the signal's reason, or SourceFailed. The pipe is ended in any case. */
-export async function sendBlock(pipe: Pipe, source: Source, { pool, signal, onSent }: { pool: FramePool; signal?: AbortSignal | undefined; onSent?: ((bytes: number) => void) | undefined }): Promise<Sent> {
+export async function sendBlock(pipe: Pipe, source: BlockSource, { pool, signal, onSent }: { pool: FramePool; signal?: AbortSignal | undefined; onSent?: ((bytes: number) => void) | undefined }): Promise<SentBlock> {
   const ring = pool.ring()
   const table = new ChunkTable(source.bytes)
   const onAbort = (): void => {

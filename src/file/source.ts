@@ -4,7 +4,7 @@
 import { GristmillError } from '../base/errors.ts'
 import type { DiskReader } from '../ports/disk.ts'
 
-export interface Source {
+export interface BlockSource {
   /** Length of the block. */
   readonly bytes: number
   /** Fills `target` with the bytes from `position` on. Throws if they are not to be had any more. */
@@ -12,7 +12,7 @@ export interface Source {
 }
 
 /** A range of a local file that nobody changes meanwhile. */
-export class FileSource implements Source {
+export class FileSource implements BlockSource {
   readonly bytes: number
   readonly #reader: DiskReader
   readonly #start: number
@@ -34,7 +34,7 @@ export class FileSource implements Source {
 }
 
 /** Bytes in memory. */
-export class MemorySource implements Source {
+export class MemorySource implements BlockSource {
   readonly bytes: number
   readonly #parts: readonly Buffer[]
 

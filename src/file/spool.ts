@@ -7,7 +7,7 @@ import { GristmillError } from '../base/errors.ts'
 import { MiB } from '../base/units.ts'
 import type { Disk, DiskReader, DiskWriter } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
-import { FileSource, MemorySource, type Source } from './source.ts'
+import { FileSource, MemorySource, type BlockSource } from './source.ts'
 
 const memoryBytesMax = 2 * MiB
 const partBytes = 256 * 1024
@@ -74,7 +74,7 @@ export class Spool {
   }
 
   /** The first `bytes` as a source; nothing can be appended any more. */
-  async source(bytes: number): Promise<Source> {
+  async source(bytes: number): Promise<BlockSource> {
     assert(bytes <= this.bytes, 'a source has no more than was written')
     if (!this.#file) return new MemorySource(this.#full(), bytes)
     await this.#read()

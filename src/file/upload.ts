@@ -14,7 +14,7 @@ import { allocate, type AllocatedBlock, type SealedBlock } from '../protocol/wri
 import type { Caller } from '../rpc/call.ts'
 import { Pipe } from './pipe.ts'
 import { sendBlock, SourceFailed } from './send.ts'
-import type { Source } from './source.ts'
+import type { BlockSource } from './source.ts'
 import type { Wires } from './wires.ts'
 
 /** What all uploads of a process share. */
@@ -48,7 +48,7 @@ const backoff = { firstMs: 50, maxMs: 2_000 }
 export const namenodeMs = 60_000
 export const namenodeTryMs = 10_000
 
-export async function upload(tools: UploadTools, source: Source, options: UploadOptions): Promise<Omit<SealedBlock, 'aligned'>> {
+export async function upload(tools: UploadTools, source: BlockSource, options: UploadOptions): Promise<Omit<SealedBlock, 'aligned'>> {
   const { lease, signal } = options
   const excluded = new Set<NodeId>()
   let block = options.block

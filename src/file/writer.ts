@@ -19,7 +19,7 @@ export interface CutOptions {
   readonly delimiter?: string | undefined
 }
 
-export class FileWriter {
+export class ClusterFileWriter {
   readonly path: string
   readonly #file: OpenFile
   readonly #place: SpoolPlace

@@ -1,7 +1,7 @@
 // Calls the user's reduce once a key. Its values come one by one from the merge; those that it leaves unread are passed over.
 
 import { showValue } from '../base/show.ts'
-import type { Group } from '../shuffle/groups.ts'
+import type { KeyGroup } from '../shuffle/groups.ts'
 import { FunctionFailed, type Emit, type Key, type Operator } from './operator.ts'
 import { receive, type Turns } from './turn.ts'
 
@@ -10,7 +10,7 @@ export type ReduceFunction = (key: Key, values: Iterable<unknown>, emit: Emit, c
 
 const shownMax = 200
 
-export class ReduceOperator implements Operator<Group> {
+export class ReduceOperator implements Operator<KeyGroup> {
   readonly #reduce: ReduceFunction
   readonly #turns: Turns
   readonly #context: unknown
@@ -21,7 +21,7 @@ export class ReduceOperator implements Operator<Group> {
     this.#context = context
   }
 
-  push(group: Group): void | Promise<void> {
+  push(group: KeyGroup): void | Promise<void> {
     const reduce = this.#reduce
     const emit = this.#turns.begin('reduce')
     try {

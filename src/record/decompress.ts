@@ -10,14 +10,14 @@ import { limits } from '../base/limits.ts'
 import { KiB } from '../base/units.ts'
 import { asBuffer } from './boundary.ts'
 import { recordError } from './format.ts'
-import type { Codec } from './sniff.ts'
+import type { Compression } from './sniff.ts'
 
 /** Given to a decoder at a time: an error is placed this exactly. */
 const inputBytes = 64 * KiB
 const outputBytes = 256 * KiB
 
 /** The bytes that `source` is made from. Each piece is the caller's for ever. */
-export async function* decompressed(source: AsyncIterable<Uint8Array>, codec: Codec, path: string): AsyncGenerator<Buffer> {
+export async function* decompressed(source: AsyncIterable<Uint8Array>, codec: Compression, path: string): AsyncGenerator<Buffer> {
   const decoder = new Decoder(codec, path)
   try {
     for await (const piece of source) {
@@ -31,7 +31,7 @@ export async function* decompressed(source: AsyncIterable<Uint8Array>, codec: Co
 }
 
 class Decoder {
-  readonly #codec: Codec
+  readonly #codec: Compression
   readonly #path: string
   #engine: Engine | undefined
   /** gzip: its last member has ended, and zeros may follow, which tapes and block devices add. */
@@ -40,7 +40,7 @@ class Decoder {
   #read = 0
   #written = 0
 
-  constructor(codec: Codec, path: string) {
+  constructor(codec: Compression, path: string) {
     this.#codec = codec
     this.#path = path
   }
@@ -106,7 +106,7 @@ class Engine {
   #failure: unknown
   #ended = false
 
-  constructor(codec: Codec) {
+  constructor(codec: Compression) {
     this.#stream = codec === 'gzip' ? createGunzip({ chunkSize: outputBytes })
       // 128 MiB, what zstd takes by itself up to its level 22 with "--ultra"; "--long" files need more and are refused.
       : createZstdDecompress({ chunkSize: outputBytes, params: { [constants.ZSTD_d_windowLogMax]: 27 } })

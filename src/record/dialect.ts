@@ -23,34 +23,34 @@ export interface Head extends Sample {
   readonly forAll?: boolean | undefined
 }
 
-export interface Told {
+export interface ToldDialect {
   /** By the options of whoever reads or writes the file. */
   readonly asked?: string | undefined
   /** By the file's metadata. */
   readonly claimed?: string | undefined
 }
 
-export type Found = Dialect & {
+export type FoundDialect = Dialect & {
   readonly delimiter: string
   /** The file's rows say so, or somebody has. Else nothing speaks against it. */
   readonly sure: boolean
 }
 
 /** Why the dialect cannot be told: a sentence without its subject. */
-export interface Doubt { readonly doubt: string }
+export interface DialectDoubt { readonly doubt: string }
 
 /** The delimiter by rules 1 and 2. */
-export const toldDelimiter = ({ asked, claimed }: Told): string | undefined => asked ?? claimed
+export const toldDelimiter = ({ asked, claimed }: ToldDialect): string | undefined => asked ?? claimed
 
 /** Throws EINVAL if the dialect is in doubt, or the file itself says otherwise than was told. */
-export function findDialect(head: Head, told: Told = {}): Found {
+export function findDialect(head: Head, told: ToldDialect = {}): FoundDialect {
   const found = examine(head, told)
   if ('doubt' in found) throw new GristmillError('EINVAL', `${head.path} ${found.doubt}`, { details: { path: head.path } })
   return found
 }
 
 /** Throws EINVAL if the file itself says otherwise than was told. */
-export function examine(head: Head, told: Told = {}): Found | Doubt {
+export function examine(head: Head, told: ToldDialect = {}): FoundDialect | DialectDoubt {
   const said = saidBy(head.bytes)
   const delimiter = toldDelimiter(told)
   if (said !== undefined && delimiter !== undefined && said !== delimiter) {
@@ -65,7 +65,7 @@ export function examine(head: Head, told: Told = {}): Found | Doubt {
   return 'doubt' in found ? found : { ...found, rowEnd }
 }
 
-function judge(head: Head, fits: readonly Fit[]): { delimiter: string; sure: boolean } | Doubt {
+function judge(head: Head, fits: readonly Fit[]): { delimiter: string; sure: boolean } | DialectDoubt {
   const grade = Math.max(...fits.map(fit => fit.grade))
   const best = fits.filter(fit => fit.grade === grade)
   if (grade === 0) {
@@ -99,7 +99,7 @@ function raggedRivals(head: Head, one: Fit, fits: readonly Fit[]): Fit[] {
   return rivals.filter(fit => straysOf(head, fit.dialect).quotes <= own)
 }
 
-const unclear = (fits: readonly Fit[]): Doubt => ({
+const unclear = (fits: readonly Fit[]): DialectDoubt => ({
   doubt: `does not show in its first rows what separates its fields: ${fits.map(evidence).join(', ')}. Say it: delimiter: ${shown(fits.at(-1)!.dialect.delimiter)} in the program's input, or --delimiter of run or put${fits.some(fit => fit.width === 1) ? '; "," if it has one column. A title above the header has to be removed' : ''}`,
 })
 
@@ -112,7 +112,7 @@ function evidence({ dialect, width, alike, rows, later, cuts }: Fit): string {
 const shown = (delimiter: string): string => JSON.stringify(delimiter)
 
 /** A newline, with or without a carriage return before it, or in old files a carriage return; a newline is in quotes there, if anywhere. */
-function rowEndOf(head: Head, among: readonly string[]): '\n' | '\r' | Doubt {
+function rowEndOf(head: Head, among: readonly string[]): '\n' | '\r' | DialectDoubt {
   const text = head.bytes.toString('latin1')
   if (!text.includes('\r')) return '\n'
   if (!text.includes('\n')) return '\r'

@@ -8,7 +8,7 @@ import { jsonBatch } from './jsonl.ts'
 import { linesBatch } from './lines.ts'
 import { wholeRecords, type Chunk } from './range.ts'
 import { RowReader } from './rows.ts'
-import { openSource, type Source } from './source.ts'
+import { openSource, type TextSource } from './source.ts'
 import { withoutMark } from './utf8.ts'
 import { wholeBatch } from './whole.ts'
 
@@ -42,7 +42,7 @@ async function* readRange(range: RecordRange, options: ReadOptions): AsyncGenera
   }
 }
 
-async function* readSource({ range, counters: bytes, dialect }: Source, { input, counters, signal }: ReadOptions): AsyncGenerator<Batch> {
+async function* readSource({ range, counters: bytes, dialect }: TextSource, { input, counters, signal }: ReadOptions): AsyncGenerator<Batch> {
   const scanner = createScanner(input.format, { ...dialect, atFileStart: range.start === 0 && input.encoding !== 'latin1' })
   const toBatch = batcher(range, { input, dialect, counters })
   for await (const whole of wholeRecords(range, scanner, bytes)) {

@@ -7,7 +7,7 @@ import { GristmillError } from '../base/errors.ts'
 import { KiB } from '../base/units.ts'
 
 /** What is decompressed while it is read. Neither can be read from the middle. */
-export type Codec = 'gzip' | 'zstd'
+export type Compression = 'gzip' | 'zstd'
 
 /** `latin1`: ISO 8859-1, each byte is the character of its number. `windows1252`: what Windows calls ANSI in Western Europe. */
 export type TextEncoding = typeof textEncodings[number]
@@ -23,7 +23,7 @@ const unpackTar = 'unpack it before it is put, and name the directory as the inp
 const convert = 'convert it to CSV or JSON lines'
 const kind = (name: string, hex: string, advice: string, rest: { at?: number; binary?: boolean } = {}): Kind => ({ name, magic: Buffer.from(hex, 'hex'), advice, ...rest })
 
-const compressed: ReadonlyArray<readonly [Codec, Buffer]> = [['gzip', Buffer.from('1f8b', 'hex')], ['zstd', Buffer.from('28b52ffd', 'hex')]]
+const compressed: ReadonlyArray<readonly [Compression, Buffer]> = [['gzip', Buffer.from('1f8b', 'hex')], ['zstd', Buffer.from('28b52ffd', 'hex')]]
 /** A zstd file may begin with a frame that is to be skipped: 50 to 5f, 2a4d18. */
 const skippable = Buffer.from('2a4d18', 'hex')
 
@@ -55,11 +55,11 @@ export interface SniffOptions {
   /** What the reader has been told that the text is; without it, UTF-8 that holds no zero byte. */
   readonly encoding?: TextEncoding | undefined
   /** The head is what came out of this. */
-  readonly inside?: Codec | undefined
+  readonly inside?: Compression | undefined
 }
 
 /** How the file is compressed, if it is. Throws EINVAL, with advice, for what the reader would misread. */
-export function sniff(head: Buffer, { path, encoding: said, inside }: SniffOptions): Codec | undefined {
+export function sniff(head: Buffer, { path, encoding: said, inside }: SniffOptions): Compression | undefined {
   const encoding = said ?? 'utf8'
   const refuse = (problem: string): GristmillError => new GristmillError('EINVAL', `${path}${inside ? `, unpacked from ${inside},` : ''} ${problem}`, { details: { path } })
   for (const [codec, magic] of compressed) {

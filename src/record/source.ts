@@ -10,7 +10,7 @@ import { headBytes, sniff } from './sniff.ts'
 import { isForeign, utf8From } from './transcode.ts'
 import { markBytes } from './utf8.ts'
 
-export interface Source {
+export interface TextSource {
   /** As it is to be read; its end is infinite where only the end of the file tells. */
   readonly range: RecordRange
   /** Bytes of the range's pieces are added here. */
@@ -57,7 +57,7 @@ export function claimOf(head: Buffer, { path, isAll, format, delimiter }: { path
 }
 
 /** What to read of a range, and how. REQUIRES: `close` in the end. */
-export async function openSource(range: RecordRange, input: InputOptions, counters: ReadCounters): Promise<Source & { close(): Promise<void> }> {
+export async function openSource(range: RecordRange, input: InputOptions, counters: ReadCounters): Promise<TextSource & { close(): Promise<void> }> {
   const told = { asked: input.delimiter, claimed: range.delimiter }
   const plain = (): Dialect => ({ delimiter: toldDelimiter(told) })
   if (range.partial || range.start > 0 || range.end === 0) return { range, counters, dialect: plain(), close: async () => {} }

@@ -6,7 +6,7 @@ import { GristmillError } from '../base/errors.ts'
 import { MiB } from '../base/units.ts'
 import { recordError, type Batch, type InputOptions, type ReadCounters, type RecordRange } from './format.ts'
 import { ownedPieces } from './range.ts'
-import { openSource, type Source } from './source.ts'
+import { openSource, type TextSource } from './source.ts'
 import { markBytes } from './utf8.ts'
 
 /** Half of what one string can hold in V8: a file's text and its bytes lie in memory at once. */
@@ -45,7 +45,7 @@ async function textOf(range: RecordRange, options: InputOptions, counters: ReadC
   }
 }
 
-async function unpacked({ range, counters }: Source): Promise<Buffer> {
+async function unpacked({ range, counters }: TextSource): Promise<Buffer> {
   const pieces: Buffer[] = []
   let length = 0
   for await (const { bytes } of ownedPieces(range, counters)) {

@@ -14,7 +14,7 @@ import { unreachable } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import { delimiterCode } from './format.ts'
 import { base64, checkArray, checkFields, jsonText, Unwritable } from './jsontext.ts'
-import { Piece } from './piece.ts'
+import { TextBuffer } from './textbuffer.ts'
 import { saidBy } from './separator.ts'
 
 const tab = 9
@@ -58,7 +58,7 @@ export const extensionOf = (format: OutputFormat): string => (format === 'text' 
 
 /** Pieces of a line go to the buffer one by one: joining them to a string first would copy them once more. */
 class TextWriter implements RecordWriter {
-  readonly #piece = new Piece()
+  readonly #piece = new TextBuffer()
   records = 0
 
   get pendingBytes(): number { return this.#piece.length }
@@ -92,7 +92,7 @@ class TextWriter implements RecordWriter {
 }
 
 class JsonWriter implements RecordWriter {
-  readonly #piece = new Piece()
+  readonly #piece = new TextBuffer()
   records = 0
 
   get pendingBytes(): number { return this.#piece.length }
@@ -145,7 +145,7 @@ interface Shape {
 }
 
 class CsvWriter implements RecordWriter {
-  readonly #piece = new Piece()
+  readonly #piece = new TextBuffer()
   readonly #delimiter: string
   readonly #needsQuotes: RegExp
   readonly #header: boolean

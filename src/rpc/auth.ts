@@ -20,9 +20,9 @@ const signatureForm = /^Gristmill-HMAC ts=(\d{1,16}), nonce=([0-9a-f]{24}), body
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
-export interface Asked { readonly method: string; readonly path: string; readonly headers: Headers }
+export interface SignedRequest { readonly method: string; readonly path: string; readonly headers: Headers }
 
-export interface Identity {
+export interface CallerIdentity {
   readonly user: string
   /** Signed requests: what the SHA-256 of the body must be, in hex. The caller compares it once the body is there. */
   readonly bodyHash: string | undefined
@@ -102,7 +102,7 @@ export class Authenticator {
   }
 
   /** Throws UNAUTHENTICATED or WRONG_CLUSTER. */
-  identify({ method, path, headers }: Asked): Identity {
+  identify({ method, path, headers }: SignedRequest): CallerIdentity {
     const authorization = headers.authorization
     if (typeof authorization !== 'string') throw refused('there is no Authorization header')
     const user = headers[userHeader]

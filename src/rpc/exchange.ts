@@ -4,7 +4,7 @@
 import type { Dispatcher } from 'undici'
 import type { Address } from '../base/ids.ts'
 
-export interface Outcome { readonly status: number; readonly text: string }
+export interface ExchangeResult { readonly status: number; readonly text: string }
 
 export interface ExchangeOptions {
   readonly address: Address
@@ -18,7 +18,7 @@ export interface ExchangeOptions {
 }
 
 export interface Exchange {
-  readonly outcome: Promise<Outcome>
+  readonly outcome: Promise<ExchangeResult>
   /** Drops it; the outcome rejects with the reason. */
   abort(reason: Error): void
   /** False: not a byte was sent, so nothing can have happened. */
@@ -26,9 +26,9 @@ export interface Exchange {
 }
 
 class Running implements Exchange {
-  readonly outcome: Promise<Outcome>
+  readonly outcome: Promise<ExchangeResult>
   sent = false
-  readonly #resolve: (outcome: Outcome) => void
+  readonly #resolve: (outcome: ExchangeResult) => void
   readonly #reject: (error: Error) => void
   readonly #replyBytesMax: number
   readonly #onSent: (() => void) | undefined
@@ -42,7 +42,7 @@ class Running implements Exchange {
   constructor({ replyBytesMax, onSent }: Pick<ExchangeOptions, 'replyBytesMax' | 'onSent'>) {
     this.#replyBytesMax = replyBytesMax
     this.#onSent = onSent
-    const { promise, resolve, reject } = Promise.withResolvers<Outcome>()
+    const { promise, resolve, reject } = Promise.withResolvers<ExchangeResult>()
     this.outcome = promise
     this.#resolve = resolve
     this.#reject = reject

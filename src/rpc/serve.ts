@@ -9,7 +9,7 @@ import { limits } from '../base/limits.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Message, ReplyOf, RequestOf } from '../protocol/message.ts'
-import { bodyHashOf, type Authenticator, type Identity } from './auth.ts'
+import { bodyHashOf, type Authenticator, type CallerIdentity } from './auth.ts'
 import { parseJson } from './body.ts'
 import { CallContext } from './context.ts'
 import { lazyCompilers } from './compile.ts'
@@ -43,7 +43,7 @@ export interface ServeOptions {
   readonly checkMs?: number
 }
 
-export interface Server {
+export interface RpcServer {
   /** For Net.listen; further routes may be added before it listens, with `guard` as their `onRequest`. */
   readonly http: FastifyInstance
   readonly inFlight: () => number
@@ -54,18 +54,18 @@ export interface Server {
   /** Fastify hook: refuses a request that is not from this cluster. Fastify's `request` then is known to `identityOf`. */
   readonly guard: (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void
   /** For Service.upgrade: who asks, or the refusal to return. */
-  admit(request: { path: string; headers: Readonly<Record<string, string | undefined>> }): { identity: Identity } | { refuse: { status: number; code: string; message: string } }
+  admit(request: { path: string; headers: Readonly<Record<string, string | undefined>> }): { identity: CallerIdentity } | { refuse: { status: number; code: string; message: string } }
 }
 
 /** Who makes a request that passed `guard`. */
-export const identityOf = (request: FastifyRequest): Identity | undefined => (request as Known).caller
+export const identityOf = (request: FastifyRequest): CallerIdentity | undefined => (request as Known).caller
 
-type Known = FastifyRequest & { caller: Identity | undefined }
+type Known = FastifyRequest & { caller: CallerIdentity | undefined }
 
 /** Metrics are as old as this at the most. Scrapers come every few seconds; to put them together takes milliseconds. */
 const metricsMs = 1_000
 
-export function serve(options: ServeOptions): Server {
+export function serve(options: ServeOptions): RpcServer {
   const { auth, clock, log, registry, ready = () => true, headersMs = 10_000 } = options
   const callsMax = options.callsInFlightMax ?? limits.callsInFlightMax
   const waiting = new Set<CallContext>()
@@ -89,7 +89,7 @@ export function serve(options: ServeOptions): Server {
   http.decorateRequest('caller', undefined)
   boundPipelining(http.server, known)
 
-  const guard: Server['guard'] = (request, reply, done) => {
+  const guard: RpcServer['guard'] = (request, reply, done) => {
     try {
       if (draining) {
         void reply.header('connection', 'close')

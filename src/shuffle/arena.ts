@@ -5,7 +5,7 @@ import { entryBytesMax, tooLarge } from './frame.ts'
 import { compareKeys, encodeKey, type Key } from './key.ts'
 import { recordsMax, sortRecords, type Records } from './order.ts'
 import { askPartitioner, hashKey, type Partitioner } from './partition.ts'
-import { Sink } from './sink.ts'
+import { GrowingBuffer } from './buffer.ts'
 import { encodeValue } from './value.ts'
 import type { SegmentWriter } from './writer.ts'
 
@@ -16,7 +16,7 @@ const firstCapacity = 1024
 export class Arena {
   readonly #partitionCount: number
   readonly #partitioner: Partitioner | undefined
-  readonly #sink = new Sink(64 * KiB)
+  readonly #sink = new GrowingBuffer(64 * KiB)
   /** See Records. */
   #places = new Uint32Array(firstCapacity * 2)
   #partitions = new Uint32Array(firstCapacity)

@@ -7,7 +7,7 @@ import { GristmillError } from '../base/errors.ts'
 import { showValue } from '../base/show.ts'
 import type { Arena } from './arena.ts'
 import { encodeKey, type Key } from './key.ts'
-import { Sink } from './sink.ts'
+import { GrowingBuffer } from './buffer.ts'
 import { copyValue, undefinedValue } from './value.ts'
 
 /**
@@ -40,7 +40,7 @@ export class Combiner {
   readonly #entries = new Map<Key, Entry>()
   /** Arrays are keys by what is in them. */
   readonly #composites = new Map<string, Entry>()
-  readonly #scratch = new Sink(256)
+  readonly #scratch = new GrowingBuffer(256)
   readonly #four: unknown[] = [undefined, undefined, undefined, undefined]
   #bytes = 0
   combinedRecords = 0

@@ -20,14 +20,14 @@ export const frameBytesMax = entryBytesMax + 2 * frameTargetBytes
 /** Compression must save at least this much to be worth the reader's time. */
 const ratioMin = 1.3
 
-export type Codec = 'none' | 'zstd'
-const codecs: readonly Codec[] = ['none', 'zstd']
+export type FrameCodec = 'none' | 'zstd'
+const codecs: readonly FrameCodec[] = ['none', 'zstd']
 
-export interface FrameHeader {
+export interface SegmentFrameHeader {
   readonly stored: number
   readonly raw: number
   readonly records: number
-  readonly codec: Codec
+  readonly codec: FrameCodec
   readonly crc: number
 }
 
@@ -39,7 +39,7 @@ export function compress(payload: Uint8Array): Buffer {
 export const paysOff = (raw: number, stored: number): boolean => raw >= stored * ratioMin
 
 /** Fills the 20 bytes before the payload, which must follow them in `frame`; returns the checksum. */
-export function sealFrame(frame: Buffer, { raw, records, codec }: { raw: number; records: number; codec: Codec }): number {
+export function sealFrame(frame: Buffer, { raw, records, codec }: { raw: number; records: number; codec: FrameCodec }): number {
   frame.writeUInt32LE(frame.length - frameHeaderBytes, 0)
   frame.writeUInt32LE(raw, 4)
   frame.writeUInt32LE(records, 8)
@@ -50,7 +50,7 @@ export function sealFrame(frame: Buffer, { raw, records, codec }: { raw: number;
 }
 
 /** Reads a header whose frame must fit in `left` bytes, header included. Nothing is to be trusted before `openFrame`. */
-export function readFrameHeader(bytes: Buffer, left: number, what: string): FrameHeader {
+export function readFrameHeader(bytes: Buffer, left: number, what: string): SegmentFrameHeader {
   const stored = bytes.readUInt32LE(0)
   const raw = bytes.readUInt32LE(4)
   const codec = codecs[bytes.readUInt32LE(12)]
@@ -61,7 +61,7 @@ export function readFrameHeader(bytes: Buffer, left: number, what: string): Fram
 }
 
 /** Checks the frame and returns its entries' bytes. `header` are the 20 bytes that `facts` was read from. */
-export function openFrame(header: Buffer, payload: Buffer, facts: FrameHeader, what: string): Buffer {
+export function openFrame(header: Buffer, payload: Buffer, facts: SegmentFrameHeader, what: string): Buffer {
   const found = crc32c(payload, crc32c(header.subarray(0, 16)))
   if (found !== facts.crc) throw corrupt(what, 'a frame whose bytes do not match their checksum')
   if (facts.codec === 'none') return payload

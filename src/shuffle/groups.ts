@@ -9,13 +9,13 @@ import type { Segment } from './segment.ts'
 import { decodeValue } from './value.ts'
 
 /** Valid until the next group is asked for; values that were not read are passed over then. */
-export interface Group {
+export interface KeyGroup {
   readonly key: Key
   /** Can be gone through once. */
   readonly values: Iterable<unknown>
 }
 
-export interface Groups extends Iterable<Group> {
+export interface Groups extends Iterable<KeyGroup> {
   /** So far. */
   readonly groups: number
   readonly records: number
@@ -55,7 +55,7 @@ class MergedGroups implements Groups {
   get groups(): number { return this.#merge.group }
   get records(): number { return this.#merge.passed }
 
-  *[Symbol.iterator](): Generator<Group> {
+  *[Symbol.iterator](): Generator<KeyGroup> {
     const merge = this.#merge
     while (merge.nextGroup()) yield { key: decodeKey(merge.key, 0, merge.keyEnd), values: new GroupValues(merge) }
   }

@@ -5,7 +5,7 @@
 
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { double, type Sink } from './sink.ts'
+import { double, type GrowingBuffer } from './buffer.ts'
 import { readText } from './text.ts'
 
 export type Key = string | number | bigint | boolean | null | readonly Key[]
@@ -24,7 +24,7 @@ const tagBeyond = 0x07
 const bigintMax = BigInt(Number.MAX_VALUE)
 
 /** Appends the encoding. Throws EINVAL for what cannot be a key. */
-export function encodeKey(key: Key, to: Sink): void {
+export function encodeKey(key: Key, to: GrowingBuffer): void {
   if (typeof key === 'string') {
     to.byte(tagString)
     // The end of the key is the end of the string: no escapes, no terminator.
@@ -49,7 +49,7 @@ function checkKeyText(key: string): void {
   }
 }
 
-function encodePart(key: unknown, to: Sink, depth: number): void {
+function encodePart(key: unknown, to: GrowingBuffer, depth: number): void {
   switch (typeof key) {
     case 'string': {
       to.byte(tagString)
@@ -82,11 +82,11 @@ function encodePart(key: unknown, to: Sink, depth: number): void {
   throw notKey(key, depth)
 }
 
-function encodeText(text: string, to: Sink): void {
+function encodeText(text: string, to: GrowingBuffer): void {
   if (to.utf8(text) !== text.length) checkKeyText(text)
 }
 
-function encodeNumber(value: number, to: Sink): void {
+function encodeNumber(value: number, to: GrowingBuffer): void {
   to.byte(tagNumber)
   double.setFloat64(0, Number.isNaN(value) ? NaN : value + 0)
   let high = double.getUint32(0)
@@ -100,7 +100,7 @@ function encodeNumber(value: number, to: Sink): void {
 }
 
 /** The largest double that is not above the bigint, the tag, then what is missing: its number of bytes, and these, big-endian. */
-function encodeBigint(value: bigint, to: Sink): void {
+function encodeBigint(value: bigint, to: GrowingBuffer): void {
   if (value > bigintMax || value < -bigintMax) {
     throw new GristmillError('EINVAL', `emit was given a bigint of ${value.toString().replace('-', '').length} digits as a key: as keys they reach to ${Number.MAX_VALUE}; emit its digits as a string`)
   }

@@ -14,7 +14,7 @@ export interface Records {
   readonly partitions: Uint32Array
 }
 
-export interface Order {
+export interface SortOrder {
   /** Record numbers in order. */
   readonly order: Uint32Array
   /** Partition p is order[bounds[p], bounds[p + 1]). */
@@ -26,7 +26,7 @@ const insertionMax = 12
 /** Doubles hold 53 bits exactly: 29 of a record's bytes must remain. */
 export const recordsMax = 2 ** 24
 
-export function sortRecords(records: Records, partitionCount: number): Order {
+export function sortRecords(records: Records, partitionCount: number): SortOrder {
   const { count, partitions } = records
   const bounds = new Uint32Array(partitionCount + 1)
   for (let i = 0; i < count; i++) bounds[partitions[i]! + 1]!++

@@ -8,10 +8,10 @@ import { Arena } from './arena.ts'
 import { Combiner, fold, type Combine } from './combiner.ts'
 import { decodeKey, type Key } from './key.ts'
 import { Merge } from './merge.ts'
-import { narrow, type Run } from './passes.ts'
+import { narrow, type SortedRun } from './passes.ts'
 import type { Partitioner } from './partition.ts'
 import { encodeIndex, segmentInFile, type Extent } from './segment.ts'
-import { Sink } from './sink.ts'
+import { GrowingBuffer } from './buffer.ts'
 import { decodeValue, encodeValue } from './value.ts'
 import { SegmentWriter } from './writer.ts'
 
@@ -156,7 +156,7 @@ export class MapOutput {
     const spillPath = path(this.#options, 'spill')
     const spilled = await disk.openRead(spillPath)
     try {
-      const runs: Run[] = this.#runs.map(extents => extents.map(extent => segmentInFile(spillPath, spilled, extent)))
+      const runs: SortedRun[] = this.#runs.map(extents => extents.map(extent => segmentInFile(spillPath, spilled, extent)))
       const narrowed = await narrow(runs, this.#options)
       try {
         const writer = new SegmentWriter(data, { partitions, compress: this.#options.compress === true, mark: true })
@@ -179,7 +179,7 @@ export class MapOutput {
 
   /** One value a key. A key with one value is copied without decoding it. */
   #combineTo(writer: SegmentWriter, merge: Merge, combine: Combine): void {
-    const sink = new Sink()
+    const sink = new GrowingBuffer()
     const values: unknown[] = []
     while (merge.nextGroup()) {
       const first = merge.entry!

@@ -8,7 +8,7 @@ import { segmentInFile, type Extent, type Segment } from './segment.ts'
 import { SegmentWriter } from './writer.ts'
 
 /** A sorted run: one segment a partition. */
-export type Run = readonly Segment[]
+export type SortedRun = readonly Segment[]
 
 /** Each open run costs a frame or two of memory: 64 take some 16 MiB. */
 export const fanInMax = 64
@@ -23,14 +23,14 @@ export interface PassOptions {
 }
 
 export interface Narrowed {
-  readonly runs: readonly Run[]
+  readonly runs: readonly SortedRun[]
   /** Merges that went over the disk. */
   readonly passes: number
   /** Closes and removes the files that passes have made. */
   close(): Promise<void>
 }
 
-export async function narrow(runs: readonly Run[], options: PassOptions): Promise<Narrowed> {
+export async function narrow(runs: readonly SortedRun[], options: PassOptions): Promise<Narrowed> {
   const { disk, fanIn = fanInMax } = options
   assert(fanIn >= 2, 'a merge has at least two inputs')
   const left = [...runs]
@@ -61,7 +61,7 @@ export async function narrow(runs: readonly Run[], options: PassOptions): Promis
 }
 
 /** Where the `count` neighbours with the fewest bytes begin. */
-function cheapest(runs: readonly Run[], count: number): number {
+function cheapest(runs: readonly SortedRun[], count: number): number {
   const bytes = runs.map(run => run.reduce((sum, segment) => sum + segment.bytes, 0))
   let window = bytes.slice(0, count).reduce((sum, n) => sum + n, 0)
   let best = window
@@ -73,7 +73,7 @@ function cheapest(runs: readonly Run[], count: number): number {
   return first
 }
 
-async function mergeRuns(runs: readonly Run[], path: string, { disk, signal }: PassOptions): Promise<readonly Extent[]> {
+async function mergeRuns(runs: readonly SortedRun[], path: string, { disk, signal }: PassOptions): Promise<readonly Extent[]> {
   const partitions = runs[0]!.length
   const file = await disk.create(path, { exclusive: false })
   try {

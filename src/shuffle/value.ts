@@ -6,7 +6,7 @@
 
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { double, type Sink } from './sink.ts'
+import { double, type GrowingBuffer } from './buffer.ts'
 import { readText } from './text.ts'
 
 const tags = {
@@ -18,14 +18,14 @@ const tags = {
 const smallBase = 64
 const smallMax = 255 - smallBase
 
-export function encodeValue(value: unknown, to: Sink): void {
+export function encodeValue(value: unknown, to: GrowingBuffer): void {
   if (value === undefined) throw undefinedValue()
   encode(value, to, 0)
 }
 
 export const undefinedValue = () => new GristmillError('EINVAL', 'emit was given undefined as a value; use null for "no value"')
 
-function encode(value: unknown, to: Sink, depth: number): void {
+function encode(value: unknown, to: GrowingBuffer, depth: number): void {
   switch (typeof value) {
     case 'number': return encodeNumber(value, to)
     case 'string': return encodeText(value, to)
@@ -43,7 +43,7 @@ function encode(value: unknown, to: Sink, depth: number): void {
   throw new GristmillError('EINVAL', `emit was given a ${typeof value} ${depth > 0 ? 'inside of' : 'as'} a value: only data can travel between machines`)
 }
 
-function encodeNumber(value: number, to: Sink): void {
+function encodeNumber(value: number, to: GrowingBuffer): void {
   if (Number.isInteger(value) && !Object.is(value, -0) && Number.isSafeInteger(value)) {
     if (value >= 0) {
       if (value <= smallMax) return to.byte(smallBase + value)
@@ -60,7 +60,7 @@ function encodeNumber(value: number, to: Sink): void {
   to.length += 8
 }
 
-function encodeText(value: string, to: Sink): void {
+function encodeText(value: string, to: GrowingBuffer): void {
   const start = to.length
   to.byte(tags.text)
   // Room for the length is guessed from the characters; rarely the text must move.
@@ -90,7 +90,7 @@ function varintBytes(value: number): number {
   return count
 }
 
-function encodeObject(value: object, to: Sink, depth: number): void {
+function encodeObject(value: object, to: GrowingBuffer, depth: number): void {
   if (Array.isArray(value)) {
     checkArray(value, 'emit was given')
     to.byte(tags.array)

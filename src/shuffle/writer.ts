@@ -5,7 +5,7 @@ import { assert } from '../base/assert.ts'
 import type { DiskWriter } from '../ports/disk.ts'
 import { addToDigest, compress, entryBytesMax, frameHeaderBytes, frameTargetBytes, paysOff, sealFrame, tooLarge } from './frame.ts'
 import { dataMagic, type Extent } from './segment.ts'
-import { Sink } from './sink.ts'
+import { GrowingBuffer } from './buffer.ts'
 
 /** Below this a trial says little about what compression would save. */
 const trialBytesMin = 16 * 1024
@@ -14,7 +14,7 @@ export class SegmentWriter {
   readonly #file: DiskWriter
   readonly #partitions: number
   readonly #extents: Extent[] = []
-  readonly #frame = new Sink(frameTargetBytes + 4096)
+  readonly #frame = new GrowingBuffer(frameTargetBytes + 4096)
   /** undefined: not tried yet. */
   #compress: boolean | undefined
   #frameRecords = 0

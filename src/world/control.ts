@@ -10,7 +10,7 @@ import { FaultyDisk, standStill, type DiskFault } from './faulty.ts'
 /** The first message: what holds from the start, before the process has looked at anything. */
 export interface Begin { readonly kind: 'begin'; readonly armed: readonly Armed[]; readonly faults: readonly DiskFault[] }
 
-export type Ask =
+export type ControlRequest =
   | { readonly kind: 'arm'; readonly armed: Armed }
   /** Failpoints are disarmed, and what they hold goes on. */
   | { readonly kind: 'disarm' }
@@ -21,13 +21,13 @@ export type Ask =
   | { readonly kind: 'trigger'; readonly what: Trigger }
 
 /** Answers carry the number of what was asked. */
-export interface Asked { readonly id: number; readonly ask: Ask }
-export interface Answer { readonly id: number; readonly error?: string }
+export interface ControlMessage { readonly id: number; readonly ask: ControlRequest }
+export interface ControlReply { readonly id: number; readonly error?: string }
 
-export interface Held { readonly failpoints: ArmedFailpoints; readonly disk: FaultyDisk }
+export interface TestHold { readonly failpoints: ArmedFailpoints; readonly disk: FaultyDisk }
 
 /** Returns once the test has said what shall hold from the start. Throws CONFIG_INVALID if nobody may take hold of this process. */
-export async function takeHold(): Promise<Held> {
+export async function takeHold(): Promise<TestHold> {
   const { GRISTMILL_TEST_KIT: kit, GRISTMILL_FAILPOINTS: text = '' } = process.env
   if (kit !== '1') throw new GristmillError('CONFIG_INVALID', 'GRISTMILL_FAILPOINTS makes a process fail on purpose; it is for tests, which set GRISTMILL_TEST_KIT=1 beside it')
   const failpoints = new ArmedFailpoints(parseFailpoints(text))
@@ -36,7 +36,7 @@ export async function takeHold(): Promise<Held> {
   if (!process.send) return { failpoints, disk }
   process.once('disconnect', () => { process.kill(process.pid, 'SIGKILL') })
   await new Promise<void>(resolve => {
-    process.on('message', (message: Begin | Asked) => {
+    process.on('message', (message: Begin | ControlMessage) => {
       if (!('kind' in message)) return void answer(message, { failpoints, disk })
       for (const armed of message.armed) failpoints.arm(armed)
       for (const fault of message.faults) disk.add(fault)
@@ -46,17 +46,17 @@ export async function takeHold(): Promise<Held> {
   return { failpoints, disk }
 }
 
-async function answer({ id, ask }: Asked, held: Held): Promise<void> {
+async function answer({ id, ask }: ControlMessage, held: TestHold): Promise<void> {
   let error: string | undefined
   try {
     await carryOut(ask, held)
   } catch (thrown) {
     error = asError(thrown).message
   }
-  if (process.connected) process.send!({ id, ...error !== undefined && { error } } satisfies Answer)
+  if (process.connected) process.send!({ id, ...error !== undefined && { error } } satisfies ControlReply)
 }
 
-async function carryOut(ask: Ask, { failpoints, disk }: Held): Promise<void> {
+async function carryOut(ask: ControlRequest, { failpoints, disk }: TestHold): Promise<void> {
   switch (ask.kind) {
     case 'arm': return failpoints.arm(ask.armed)
     case 'disarm': return failpoints.heal()

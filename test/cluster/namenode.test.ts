@@ -6,7 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { LocalJournal } from '../../namenode/journal/local.ts'
-import { Registry } from '../../namenode/journal/operation.ts'
+import { MutationRegistry } from '../../namenode/journal/operation.ts'
 import { allMutations } from '../../namenode/mutations.ts'
 import { mkdir as mkdirMutation, touch as touchMutation } from '../../namenode/namespace/names.ts'
 import { Namenode, type NamenodeConfig } from '../../namenode/namenode.ts'
@@ -180,7 +180,7 @@ test('two hundred thousand files go in the background while everybody is answere
   const before = await start({ sync: false })
   await before.stop()
   const store = await world.openStore(`${dir}/namenode/store`, { sync: false })
-  const journal = await LocalJournal.open({ store, disk, clock, log: silent, dir: `${dir}/namenode/journal`, registry: new Registry(allMutations), sync: false, onFatal: error => { throw error } })
+  const journal = await LocalJournal.open({ store, disk, clock, log: silent, dir: `${dir}/namenode/journal`, registry: new MutationRegistry(allMutations), sync: false, onFatal: error => { throw error } })
   const who = { user: 'grace', root: true, nowMs: 1 }
   const total = 200_000
   const patient = { timeoutMs: 60_000 }

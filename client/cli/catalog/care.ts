@@ -1,7 +1,7 @@
 // The commands that keep what is stored safe from people, as the command line offers them.
 
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
-import { option, whole, type CommandSpec, type Group } from '../spec.ts'
+import { option, whole, type CommandSpec, type CommandGroup } from '../spec.ts'
 
 const trash: CommandSpec = {
   name: 'trash', args: '<ls|restore|empty> [item...]', about: 'what was removed: list it, get it back, or remove it for good',
@@ -64,4 +64,4 @@ const xattr: CommandSpec = {
   load: () => import('../commands/xattr.ts'),
 }
 
-export const care: Group = { title: 'Care', commands: [trash, snapshot, quota, xattr] }
+export const care: CommandGroup = { title: 'Care', commands: [trash, snapshot, quota, xattr] }

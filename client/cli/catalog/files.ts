@@ -3,7 +3,7 @@
 import { limits } from '../../../src/base/limits.ts'
 import { parseBytes } from '../../../src/base/units.ts'
 import { delimiterCode } from '../../../src/record/format.ts'
-import { option, oneOf, whole, type CommandSpec, type Group } from '../spec.ts'
+import { option, oneOf, whole, type CommandSpec, type CommandGroup } from '../spec.ts'
 
 /** As delimiterCode has it; a tab can be written out. */
 export function parseDelimiter(text: string): string {
@@ -208,7 +208,7 @@ const chown: CommandSpec = {
   load: () => import('../commands/chown.ts'),
 }
 
-export const files: Group = {
+export const files: CommandGroup = {
   title: 'Files',
   commands: [put, get, cat, ls, mkdir, rm, mv, cp, du, df, stat, head, tail, count, find, setrep, checksum, touch, chmod, chown],
 }

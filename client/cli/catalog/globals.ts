@@ -1,6 +1,6 @@
 // Options that every command takes, before its name or after it; and the catalog of all groups.
 
-import { option, type CommandSpec, type Group, type OptionSpec } from '../spec.ts'
+import { option, type CommandSpec, type CommandGroup, type OptionSpec } from '../spec.ts'
 import { care } from './care.ts'
 import { files } from './files.ts'
 import { jobsGroup } from './jobs.ts'
@@ -23,4 +23,4 @@ const completion: CommandSpec = {
   load: () => import('../commands/completion.ts'),
 }
 
-export const groups: readonly Group[] = [files, care, jobsGroup, processes, nodesGroup, safety, { title: 'Help', commands: [completion] }]
+export const groups: readonly CommandGroup[] = [files, care, jobsGroup, processes, nodesGroup, safety, { title: 'Help', commands: [completion] }]

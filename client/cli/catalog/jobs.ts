@@ -4,7 +4,7 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
 import { isKept } from '../../../src/record/integers.ts'
 import { textEncodings } from '../../../src/record/sniff.ts'
-import { option, oneOf, whole, type CommandSpec, type Group } from '../spec.ts'
+import { option, oneOf, whole, type CommandSpec, type CommandGroup } from '../spec.ts'
 import { parseDelimiter } from './files.ts'
 
 /**
@@ -119,4 +119,4 @@ const kill: CommandSpec = {
   load: () => import('../commands/kill.ts'),
 }
 
-export const jobsGroup: Group = { title: 'Jobs', commands: [run, jobs, job, logs, kill] }
+export const jobsGroup: CommandGroup = { title: 'Jobs', commands: [run, jobs, job, logs, kill] }

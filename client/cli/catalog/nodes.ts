@@ -3,7 +3,7 @@
 import { GristmillError } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { formatDuration, parseBytes, parseDuration } from '../../../src/base/units.ts'
-import { option, type CommandSpec, type Group } from '../spec.ts'
+import { option, type CommandSpec, type CommandGroup } from '../spec.ts'
 
 const wait = option('--wait', 'return when it is done')
 const named = 'NODE is its id, its address, or its host if no other datanode is there.'
@@ -64,4 +64,4 @@ const balance: CommandSpec = {
   load: () => import('../commands/balance.ts'),
 }
 
-export const nodesGroup: Group = { title: 'Datanodes', commands: [decommission, recommission, maintenance, balance] }
+export const nodesGroup: CommandGroup = { title: 'Datanodes', commands: [decommission, recommission, maintenance, balance] }

@@ -3,7 +3,7 @@
 
 import { flagOf, settingNames } from '../../../src/base/config.ts'
 import { settings, type Setting, type SettingUser } from '../../../src/base/settings.ts'
-import { option, whole, type CommandSpec, type Group, type OptionSpec } from '../spec.ts'
+import { option, whole, type CommandSpec, type CommandGroup, type OptionSpec } from '../spec.ts'
 
 /** Options of every command already. */
 const global = new Set(['home', 'cluster', 'secretFile'])
@@ -77,4 +77,4 @@ const status: CommandSpec = {
   load: () => import('../commands/status.ts'),
 }
 
-export const processes: Group = { title: 'Processes', commands: [namenode, datanode, up, down, status] }
+export const processes: CommandGroup = { title: 'Processes', commands: [namenode, datanode, up, down, status] }

@@ -1,7 +1,7 @@
 // The commands by which an operator sees that nothing is lost, as the command line offers them.
 
 import { parseDuration } from '../../../src/base/units.ts'
-import { option, type CommandSpec, type Group } from '../spec.ts'
+import { option, type CommandSpec, type CommandGroup } from '../spec.ts'
 
 const fsck: CommandSpec = {
   name: 'fsck', args: '[path...]', about: 'check that every block of every file has its replicas',
@@ -31,4 +31,4 @@ const safemode: CommandSpec = {
   load: () => import('../commands/safemode.ts'),
 }
 
-export const safety: Group = { title: 'Safety', commands: [fsck, report, safemode] }
+export const safety: CommandGroup = { title: 'Safety', commands: [fsck, report, safemode] }

@@ -3,7 +3,7 @@
 import { GristmillError } from '../../../src/base/errors.ts'
 import { formatBytes } from '../../../src/base/units.ts'
 import type { BalanceState } from '../../../src/protocol/service.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { formatCount, plural } from '../format.ts'
 import { saidPlainly } from '../nodewait.ts'
 import { pad } from '../table.ts'
@@ -11,7 +11,7 @@ import { waitFor } from '../waiting.ts'
 
 interface Options { threshold?: number; bandwidth?: number; wait?: boolean; status?: boolean; stop?: boolean }
 
-export async function run(context: Context, _operands: readonly string[], { threshold, bandwidth, wait = false, status = false, stop = false }: Options): Promise<void> {
+export async function run(context: CommandContext, _operands: readonly string[], { threshold, bandwidth, wait = false, status = false, stop = false }: Options): Promise<void> {
   const begins = threshold !== undefined || bandwidth !== undefined
   if (status && stop || (status || stop) && begins) throw new GristmillError('USAGE', '--status and --stop stand alone')
   const { signal, printer } = context
@@ -24,7 +24,7 @@ export async function run(context: Context, _operands: readonly string[], { thre
   for (const line of lines(last)) await printer.line(line)
 }
 
-async function end(context: Context, first: BalanceState): Promise<BalanceState> {
+async function end(context: CommandContext, first: BalanceState): Promise<BalanceState> {
   if (!first.running && first.pending === 0) return first
   const { nodes } = await context.mill()
   return waitFor(context, {

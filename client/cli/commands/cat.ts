@@ -1,9 +1,9 @@
 // cat: the bytes of files, in order, to stdout. Each file is checked against its checksums while it is read.
 
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { remotePaths } from '../tree.ts'
 
-export async function run(context: Context, operands: readonly string[]): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[]): Promise<void> {
   const { printer, signal } = context
   for (const operand of operands) {
     if (operand === '-') {

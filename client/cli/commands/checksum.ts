@@ -1,13 +1,13 @@
 // checksum: CRC32C of whole files. In the cluster it is computed from the blocks' own, without reading a byte;
 // equal files have equal checksums whatever their block sizes, and --local computes the same for a local file.
 
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { expandGlob } from '../glob.ts'
 import { localPath, localTree, remotePaths } from '../tree.ts'
 
 const pieceBytes = 1024 * 1024
 
-export async function run(context: Context, operands: readonly string[], options: { local?: boolean }): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: { local?: boolean }): Promise<void> {
   const print = async (path: string, crc: number, length: number): Promise<void> => {
     const crc32c = crc.toString(16).padStart(8, '0')
     if (context.json) return context.printer.json({ path, crc32c, length }, { compact: true })
@@ -21,7 +21,7 @@ export async function run(context: Context, operands: readonly string[], options
   })
 }
 
-async function local(context: Context, operands: readonly string[], print: (path: string, crc: number, length: number) => Promise<void>): Promise<void> {
+async function local(context: CommandContext, operands: readonly string[], print: (path: string, crc: number, length: number) => Promise<void>): Promise<void> {
   const { crc32c } = await import('@node-rs/crc32')
   const { disk } = await context.world()
   const tree = localTree(disk, context.cwd)

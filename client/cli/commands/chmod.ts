@@ -1,12 +1,12 @@
 // chmod: octal modes, or letters that change what is there.
 
-import { ahead } from '../ahead.ts'
-import type { Context } from '../context.ts'
+import { concurrent } from '../concurrent.ts'
+import type { CommandContext } from '../context.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { parseMode } from '../mode.ts'
 import { remotePaths, walk, type Walked } from '../tree.ts'
 
-export async function run(context: Context, operands: readonly string[], options: { recursive?: boolean }): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: { recursive?: boolean }): Promise<void> {
   const [text, ...paths] = operands as [string, ...string[]]
   const change = modeOrUsage(text)
   const mill = await context.mill()
@@ -19,7 +19,7 @@ export async function run(context: Context, operands: readonly string[], options
       const mode = change(status.mode, status.type === 'directory')
       if (mode !== status.mode) await mill.chmod(status.path, mode, { signal })
     }
-    for await (const _ of ahead(all, set, ({ status }) => status.type === 'directory'));
+    for await (const _ of concurrent(all, set, ({ status }) => status.type === 'directory'));
   })
 }
 

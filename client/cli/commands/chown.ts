@@ -1,11 +1,11 @@
 // chown: owner, owner:group, or :group.
 
 import { GristmillError } from '../../../src/base/errors.ts'
-import { ahead } from '../ahead.ts'
-import type { Context } from '../context.ts'
+import { concurrent } from '../concurrent.ts'
+import type { CommandContext } from '../context.ts'
 import { remotePaths, walk } from '../tree.ts'
 
-export async function run(context: Context, operands: readonly string[], options: { recursive?: boolean }): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: { recursive?: boolean }): Promise<void> {
   const [wanted, ...paths] = operands as [string, ...string[]]
   const match = /^([^:\s]*)(?::([^:\s]+))?$/.exec(wanted)
   if (!match || (!match[1] && !match[2])) throw new GristmillError('USAGE', `"${wanted}" is not an owner; write owner, owner:group or :group`)
@@ -16,6 +16,6 @@ export async function run(context: Context, operands: readonly string[], options
     const status = await mill.status(path, { signal })
     const all = walk(mill, status, { signal, depthMax: options.recursive ? Infinity : 0, post: true })
     // Who gives a directory away may not look into it any more: what is in it comes first.
-    for await (const _ of ahead(all, below => mill.chown(below.status.path, names, { signal }), below => below.status.type === 'directory'));
+    for await (const _ of concurrent(all, below => mill.chown(below.status.path, names, { signal }), below => below.status.type === 'directory'));
   })
 }

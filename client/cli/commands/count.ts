@@ -1,11 +1,11 @@
 // count: directories, files and bytes at and below paths; the namenode adds them up.
 
 import { formatHuman } from '../format.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { tabulate, type Column } from '../table.ts'
 import { remotePaths } from '../tree.ts'
 
-export async function run(context: Context, operands: readonly string[], options: { human?: boolean; quotas?: boolean }): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: { human?: boolean; quotas?: boolean }): Promise<void> {
   const mill = await context.mill()
   const rows: string[][] = []
   await context.each(remotePaths(context, operands), async path => {

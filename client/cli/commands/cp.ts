@@ -1,13 +1,13 @@
 // cp: copies within the cluster. The bytes stream through this process; there is no shared block between two files.
 
 import { copyAll } from '../copy.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { keptName, placed, remoteTarget } from '../target.ts'
 import { remotePaths } from '../tree.ts'
 
 export interface CpOptions { recursive?: boolean; overwrite?: boolean; preserve?: boolean; replication?: number; blockSize?: number }
 
-export async function run(context: Context, operands: readonly string[], { recursive, overwrite = false, preserve, replication, blockSize }: CpOptions): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], { recursive, overwrite = false, preserve, replication, blockSize }: CpOptions): Promise<void> {
   const mill = await context.mill()
   const sources = await Array.fromAsync(remotePaths(context, operands.slice(0, -1)))
   if (sources.length === 0) return

@@ -1,10 +1,10 @@
 // decommission: a datanode's blocks are copied elsewhere. With --wait, returns when all of them are.
 
-import { Refusal } from '../complaint.ts'
-import type { Context } from '../context.ts'
+import { Refusal } from '../errors.ts'
+import type { CommandContext } from '../context.ts'
 import { saidPlainly, tellNode, watchNode } from '../nodewait.ts'
 
-export async function run(context: Context, [name]: readonly string[], { wait = false }: { wait?: boolean }): Promise<void> {
+export async function run(context: CommandContext, [name]: readonly string[], { wait = false }: { wait?: boolean }): Promise<void> {
   const { signal } = context
   const mill = await context.mill()
   const begun = await saidPlainly(mill.nodes.decommission(name!, { signal }))

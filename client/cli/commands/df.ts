@@ -1,10 +1,10 @@
 // df: space on the datanodes, one row for each.
 
 import { formatHuman, percent } from '../format.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { tabulate } from '../table.ts'
 
-export async function run(context: Context, _operands: readonly string[], options: { human?: boolean }): Promise<void> {
+export async function run(context: CommandContext, _operands: readonly string[], options: { human?: boolean }): Promise<void> {
   const mill = await context.mill()
   const status = await mill.clusterStatus({ signal: context.signal })
   const nodes = status.nodes.map(node => {

@@ -1,9 +1,9 @@
 // down: stops the cluster that `up` has started. Nothing running is not an error: that is what was asked for.
 
 import { down } from '../../process/down.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 
-export async function run(context: Context): Promise<void> {
+export async function run(context: CommandContext): Promise<void> {
   const { printer } = context
   const report = await down({ settings: await context.settings(), world: await context.world(), machine: await context.machine() })
   if (context.json) {

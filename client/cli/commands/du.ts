@@ -2,14 +2,14 @@
 
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import { formatHuman } from '../format.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { remotePaths } from '../tree.ts'
 
 export interface DuOptions { summarize?: boolean; human?: boolean; depth?: number; stored?: boolean; total?: boolean }
 
 interface Size { bytes: number; stored: number }
 
-export async function run(context: Context, operands: readonly string[], options: DuOptions): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: DuOptions): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const depthMax = options.summarize ? 0 : options.depth ?? Infinity

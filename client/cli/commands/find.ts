@@ -6,7 +6,7 @@ import { parseBytes } from '../../../src/base/units.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import { alternatives } from '../../glob/braces.ts'
 import { textPattern } from '../../glob/pattern.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { remotePaths, walk } from '../tree.ts'
 
 export interface FindOptions {
@@ -25,7 +25,7 @@ export interface FindOptions {
 
 type Test = (status: FileStatus) => boolean | Promise<boolean>
 
-export async function run(context: Context, operands: readonly string[], options: FindOptions): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: FindOptions): Promise<void> {
   const { printer, signal } = context
   const { clock } = await context.world()
   const size = options.size === undefined ? undefined : parseSigned(options.size, parseSize, '--size', '+1m')

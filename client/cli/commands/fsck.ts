@@ -6,7 +6,7 @@ import { formatBytes } from '../../../src/base/units.ts'
 import type { BlockHealth, CheckCounts, CheckedBlock, CheckedFile, SafeModeState } from '../../../src/protocol/safety.ts'
 import type { Mill } from '../../mill.ts'
 import { formatCount, plural } from '../format.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { pad } from '../table.ts'
 import { remotePaths } from '../tree.ts'
 import { openTelling, waitFor } from '../waiting.ts'
@@ -22,7 +22,7 @@ const said: Readonly<Record<BlockHealth, string>> = {
   healthy: 'healthy', missing: 'no live replica', corrupt: 'only bad replicas', under: 'too few replicas', over: 'too many replicas', misplaced: 'all replicas in one rack',
 }
 
-export async function run(context: Context, operands: readonly string[], options: FsckOptions): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: FsckOptions): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   await waitForReports(context, mill)
@@ -59,7 +59,7 @@ export async function run(context: Context, operands: readonly string[], options
 }
 
 /** Right after a start it is not known where blocks lie: that is not what was asked. */
-async function waitForReports(context: Context, mill: Mill): Promise<void> {
+async function waitForReports(context: CommandContext, mill: Mill): Promise<void> {
   const { clock } = await context.world()
   const until = clock.mono() + reportMs
   const late = ({ awaited }: SafeModeState): string => `${plural(awaited, 'datanode has', 'datanodes have')} not reported yet`
@@ -73,7 +73,7 @@ async function waitForReports(context: Context, mill: Mill): Promise<void> {
   if (!known(last)) context.printer.note(`${late(last)}: blocks that only they have are called missing`)
 }
 
-async function printFile({ printer }: Context, file: CheckedFile, options: FsckOptions): Promise<void> {
+async function printFile({ printer }: CommandContext, file: CheckedFile, options: FsckOptions): Promise<void> {
   const bad = file.found.filter(block => block.health !== 'healthy')
   if (!file.continued && (options.files || options.blocks || options.locations || bad.length > 0)) {
     await printer.line(`${printer.cell(file.path)}: ${plural(file.length, 'byte')}, ${plural(file.blocks, 'block')}, ${plural(file.replication, 'replica')}`)

@@ -1,14 +1,14 @@
 // get: files and directories out of the cluster. A local file appears whole (a temporary name, then a rename) or not at all.
 
 import { copyAll } from '../copy.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { keptName, localTarget, placed } from '../target.ts'
 import { localPath, remotePaths } from '../tree.ts'
 import { run as cat } from './cat.ts'
 
 export interface GetOptions { recursive?: boolean; overwrite?: boolean; preserve?: boolean }
 
-export async function run(context: Context, operands: readonly string[], { recursive, overwrite, preserve }: GetOptions): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], { recursive, overwrite, preserve }: GetOptions): Promise<void> {
   const to = operands.length === 1 ? '.' : operands.at(-1)!
   const from = operands.length === 1 ? operands : operands.slice(0, -1)
   if (to === '-') return cat(context, from)

@@ -1,11 +1,11 @@
 // head: the beginning of files. No more is read than is shown, but for the rest of the last piece.
 
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { remotePaths } from '../tree.ts'
 
 const newline = 10
 
-export async function run(context: Context, operands: readonly string[], options: { lines?: number; bytes?: number }): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: { lines?: number; bytes?: number }): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const paths = await Array.fromAsync(remotePaths(context, operands))

@@ -3,14 +3,14 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { JobId } from '../../../src/base/ids.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { findJob } from '../jobname.ts'
 import { jobLines, placesLine, taskLines } from '../jobview.ts'
 import { advised, checkForce } from './run.ts'
 
 interface JobOptions { tasks?: boolean; output?: string; overwrite?: boolean; force?: boolean }
 
-export async function run(context: Context, operands: readonly string[], options: JobOptions): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: JobOptions): Promise<void> {
   if (operands[0] === 'publish') return publish(context, operands[1], options)
   const dropped = operands[0] === 'drop'
   const [id, more] = dropped ? operands.slice(1) : operands
@@ -33,7 +33,7 @@ export async function run(context: Context, operands: readonly string[], options
   for (const line of taskLines(shown, clock.now())) await printer.line(line)
 }
 
-async function publish(context: Context, id: string | undefined, { output, overwrite, force }: JobOptions): Promise<void> {
+async function publish(context: CommandContext, id: string | undefined, { output, overwrite, force }: JobOptions): Promise<void> {
   if (id === undefined) throw new GristmillError('USAGE', 'which job? gristmill job publish ID --output PATH')
   if (output === undefined) throw new GristmillError('USAGE', 'where to? gristmill job publish ID --output PATH')
   checkForce({ overwrite, force })
@@ -44,7 +44,7 @@ async function publish(context: Context, id: string | undefined, { output, overw
   return context.json ? printer.json(status) : printer.line(`${job}: published as ${status.output}`)
 }
 
-async function drop(context: Context, id: JobId): Promise<void> {
+async function drop(context: CommandContext, id: JobId): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const status = await mill.job(id).drop({ signal })

@@ -1,12 +1,12 @@
 // jobs: those that run and those that have ended, newest first.
 
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { jobColumns, jobRow } from '../jobview.ts'
 import { tabulate } from '../table.ts'
 
 const limitDefault = 20
 
-export async function run(context: Context, _operands: readonly string[], options: { limit?: number; running?: boolean }): Promise<void> {
+export async function run(context: CommandContext, _operands: readonly string[], options: { limit?: number; running?: boolean }): Promise<void> {
   const mill = await context.mill()
   const { clock } = await context.world()
   const limit = options.limit ?? limitDefault

@@ -1,9 +1,9 @@
 // kill: cancels jobs. A job that has ended stays as it is.
 
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { findJob } from '../jobname.ts'
 
-export async function run(context: Context, operands: readonly string[]): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[]): Promise<void> {
   const mill = await context.mill()
   await context.each(operands, async operand => {
     const { job } = await findJob(context, operand)

@@ -2,10 +2,10 @@
 
 import { attemptId, attemptParts, type JobId } from '../../../src/base/ids.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { findJob } from '../jobname.ts'
 
-export async function run(context: Context, operands: readonly string[], options: { task?: string; follow?: boolean }): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: { task?: string; follow?: boolean }): Promise<void> {
   const { printer, signal } = context
   const parts = partsOf(options.task)
   const mill = await context.mill()

@@ -4,7 +4,7 @@
 import { nameOf, normalise } from '../../../src/base/paths.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import { formatHuman, formatMode, formatTime } from '../format.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { layOut, tabulate, type Column } from '../table.ts'
 import { remotePaths } from '../tree.ts'
 
@@ -24,7 +24,7 @@ const pageMax = 2000
 
 const columns: readonly Column[] = [{}, { align: 'right' }, {}, {}, { align: 'right' }, {}, {}]
 
-export async function run(context: Context, operands: readonly string[], options: LsOptions): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: LsOptions): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const { clock } = await context.world()

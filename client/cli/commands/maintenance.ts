@@ -1,11 +1,11 @@
 // maintenance: a datanode may be away for a while. With --wait, returns when nothing of it would be missed.
 
 import { GristmillError } from '../../../src/base/errors.ts'
-import { Refusal } from '../complaint.ts'
-import type { Context } from '../context.ts'
+import { Refusal } from '../errors.ts'
+import type { CommandContext } from '../context.ts'
 import { saidPlainly, tellNode, watchNode } from '../nodewait.ts'
 
-export async function run(context: Context, [name]: readonly string[], options: { for?: number; end?: boolean; wait?: boolean }): Promise<void> {
+export async function run(context: CommandContext, [name]: readonly string[], options: { for?: number; end?: boolean; wait?: boolean }): Promise<void> {
   const { for: forMs, end = false, wait = false } = options
   if (end === (forMs !== undefined)) throw new GristmillError('USAGE', 'say how long with --for, or --end; one of the two')
   const { signal } = context

@@ -2,11 +2,11 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { isWithin } from '../../../src/base/paths.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { inWords, keptName, placed, remoteTarget } from '../target.ts'
 import { remotePaths } from '../tree.ts'
 
-export async function run(context: Context, operands: readonly string[], { overwrite = false }: { overwrite?: boolean }): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], { overwrite = false }: { overwrite?: boolean }): Promise<void> {
   const { signal } = context
   const mill = await context.mill()
   const sources = await Array.fromAsync(remotePaths(context, operands.slice(0, -1)))

@@ -2,9 +2,9 @@
 // who knows that it is right says so.
 
 import { plural } from '../format.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 
-export async function run(context: Context): Promise<void> {
+export async function run(context: CommandContext): Promise<void> {
   const { printer, signal } = context
   const { nodes } = await (await context.mill()).allowDeletions({ signal })
   if (context.json) return printer.json({ nodes })

@@ -4,9 +4,9 @@
 import { isAbsolute, join } from 'node:path'
 import { formatBytes } from '../../../src/base/units.ts'
 import { plural } from '../format.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 
-export async function run(context: Context, directory: string | undefined): Promise<void> {
+export async function run(context: CommandContext, directory: string | undefined): Promise<void> {
   const { printer, signal, cwd } = context
   const mill = await context.mill()
   const made = await mill.backup(directory === undefined || isAbsolute(directory) ? directory : join(cwd, directory), { signal })

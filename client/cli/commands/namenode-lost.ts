@@ -4,9 +4,9 @@
 import { formatBytes } from '../../../src/base/units.ts'
 import type { LostState } from '../../../src/protocol/safety.ts'
 import { formatCount, plural } from '../format.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 
-export async function run(context: Context, { release }: { release?: boolean }): Promise<void> {
+export async function run(context: CommandContext, { release }: { release?: boolean }): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const found = await (release ? mill.releaseLost({ signal }) : mill.lost({ signal }))

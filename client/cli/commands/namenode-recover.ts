@@ -3,14 +3,14 @@
 
 import { isAbsolute, join } from 'node:path'
 import { formatCount, plural } from '../format.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import type { Recovery } from '../../process/recover.ts'
 
 export interface RecoverFlags { backup?: string; dryRun?: boolean; epoch?: number }
 
 export const lostExit = 4
 
-export async function run(context: Context, { backup, dryRun, epoch }: RecoverFlags): Promise<void> {
+export async function run(context: CommandContext, { backup, dryRun, epoch }: RecoverFlags): Promise<void> {
   const { printer, cwd } = context
   const { recoverNamenode } = await import('../../process/recover.ts')
   const found = await recoverNamenode({

@@ -2,11 +2,11 @@
 // `recover`, `lost` and `allow-deletions`.
 
 import { GristmillError } from '../../../src/base/errors.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { serve } from '../serve.ts'
 import type { RecoverFlags } from './namenode-recover.ts'
 
-export async function run(context: Context, [action, directory]: readonly string[], options: RecoverFlags & { release?: boolean }): Promise<void> {
+export async function run(context: CommandContext, [action, directory]: readonly string[], options: RecoverFlags & { release?: boolean }): Promise<void> {
   if (action === 'backup') return (await import('./namenode-backup.ts')).run(context, directory)
   for (const flag of ['backup', 'dryRun', 'epoch'] as const) {
     if (options[flag] !== undefined && action !== 'recover') throw new GristmillError('USAGE', `--${flag === 'dryRun' ? 'dry-run' : flag} belongs to gristmill namenode recover`)

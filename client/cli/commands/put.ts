@@ -3,9 +3,9 @@
 import { showText } from '../../../src/base/quote.ts'
 import type { RecordFormat } from '../../../src/protocol/fields.ts'
 import type { Mill } from '../../mill.ts'
-import { Refusal } from '../complaint.ts'
+import { Refusal } from '../errors.ts'
 import { copyAll } from '../copy.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { expandGlob } from '../glob.ts'
 import { keptLocalName, placed, remoteTarget } from '../target.ts'
 import { localPath, localTree, statusOrNone } from '../tree.ts'
@@ -28,7 +28,7 @@ const byExtension: Readonly<Record<string, RecordFormat>> = {
 /** Files whose records we know are cut between them; all others wherever a block is full. */
 export const formatFor = (name: string): RecordFormat => byExtension[/\.([a-z]+)$/i.exec(name)?.[1]?.toLowerCase() ?? ''] ?? 'bytes'
 
-export async function run(context: Context, operands: readonly string[], options: PutOptions): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: PutOptions): Promise<void> {
   const to = operands.at(-1)!
   const from = operands.slice(0, -1)
   const mill = await context.mill()
@@ -55,7 +55,7 @@ export async function run(context: Context, operands: readonly string[], options
   for (const doubt of doubts) context.note(doubt)
 }
 
-async function putInput(context: Context, mill: Mill, to: string, options: PutOptions): Promise<void> {
+async function putInput(context: CommandContext, mill: Mill, to: string, options: PutOptions): Promise<void> {
   const target = await remoteTarget(mill, to, false, context.signal)
   if (target.directory) throw new Refusal('EISDIR', `${to}: is a directory, and stdin has no name; write ${to.replace(/\/$/, '')}/NAME`)
   const path = target.pathFor('')

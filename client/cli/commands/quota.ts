@@ -5,14 +5,14 @@ import { normalise } from '../../../src/base/paths.ts'
 import { formatBytes } from '../../../src/base/units.ts'
 import type { Quota } from '../../../src/protocol/quota.ts'
 import { formatCount } from '../format.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { tabulate } from '../table.ts'
 import { remotePaths } from '../tree.ts'
 import { waitFor } from '../waiting.ts'
 
 export interface QuotaOptions { names?: number; bytes?: number }
 
-export async function run(context: Context, [verb, ...operands]: readonly string[], options: QuotaOptions): Promise<void> {
+export async function run(context: CommandContext, [verb, ...operands]: readonly string[], options: QuotaOptions): Promise<void> {
   switch (verb) {
     case 'set': return set(context, operands, options)
     case 'get': return get(context, operands)
@@ -23,7 +23,7 @@ export async function run(context: Context, [verb, ...operands]: readonly string
 
 const none = (operands: readonly string[]): void => { if (operands.length === 0) throw new GristmillError('USAGE', 'missing operand <path>') }
 
-async function set(context: Context, operands: readonly string[], { names, bytes }: QuotaOptions): Promise<void> {
+async function set(context: CommandContext, operands: readonly string[], { names, bytes }: QuotaOptions): Promise<void> {
   none(operands)
   if (names === undefined && bytes === undefined) throw new GristmillError('USAGE', 'say how much: --names N, --bytes SIZE, or both')
   const mill = await context.mill()
@@ -40,7 +40,7 @@ async function set(context: Context, operands: readonly string[], { names, bytes
   })
 }
 
-async function clear(context: Context, operands: readonly string[]): Promise<void> {
+async function clear(context: CommandContext, operands: readonly string[]): Promise<void> {
   none(operands)
   const mill = await context.mill()
   await context.each(remotePaths(context, operands), path => mill.quotas.clear(path, { signal: context.signal }))
@@ -48,7 +48,7 @@ async function clear(context: Context, operands: readonly string[]): Promise<voi
 
 const columns = [{ title: 'NAMES', align: 'right' }, { title: 'OF', align: 'right' }, { title: 'BYTES', align: 'right' }, { title: 'OF', align: 'right' }, { title: 'PATH' }] as const
 
-async function get(context: Context, operands: readonly string[]): Promise<void> {
+async function get(context: CommandContext, operands: readonly string[]): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const rows: string[][] = []

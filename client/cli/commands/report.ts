@@ -3,13 +3,13 @@
 import { formatBytes, formatDuration } from '../../../src/base/units.ts'
 import type { ClusterStatus, NodeStatus } from '../../../src/protocol/admin.ts'
 import { formatCount, percent, plural } from '../format.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { pad, tabulate } from '../table.ts'
 import { isFull, troubles } from '../statusview.ts'
 
 interface Space { capacityBytes: number; usedBytes: number; freeBytes: number }
 
-export async function run(context: Context): Promise<void> {
+export async function run(context: CommandContext): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const status = await mill.clusterStatus({ signal })

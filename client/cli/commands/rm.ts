@@ -1,13 +1,13 @@
 // rm: out of the tree at once, into the trash; with --skip-trash for good, and the namenode takes it apart in the background.
 
 import { hasCode } from '../../../src/base/errors.ts'
-import { Refusal } from '../complaint.ts'
-import type { Context } from '../context.ts'
+import { Refusal } from '../errors.ts'
+import type { CommandContext } from '../context.ts'
 import { expandGlob } from '../glob.ts'
 import { remoteTree } from '../tree.ts'
 import { normalise } from '../../../src/base/paths.ts'
 
-export async function run(context: Context, operands: readonly string[], options: { recursive?: boolean; force?: boolean; skipTrash?: boolean }): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: { recursive?: boolean; force?: boolean; skipTrash?: boolean }): Promise<void> {
   const mill = await context.mill()
   const tree = remoteTree(mill, context.signal)
   const quietly = async (work: () => Promise<void>): Promise<void> => {

@@ -5,8 +5,8 @@ import { isAbsolute, join } from 'node:path'
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import type { TextEncoding } from '../../../src/record/sniff.ts'
-import { Refusal } from '../complaint.ts'
-import type { Context } from '../context.ts'
+import { Refusal } from '../errors.ts'
+import type { CommandContext } from '../context.ts'
 import { barsFor, linesFor } from '../jobwatch.ts'
 import { jobLines } from '../jobview.ts'
 
@@ -27,7 +27,7 @@ export interface RunOptions {
   detach?: boolean
 }
 
-export async function run(context: Context, operands: readonly string[], options: RunOptions): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: RunOptions): Promise<void> {
   const { printer, signal } = context
   const program = operands[0]!
   checkForce(options)

@@ -4,13 +4,13 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import { formatDuration } from '../../../src/base/units.ts'
 import type { SafeModeState } from '../../../src/protocol/safety.ts'
 import { formatCount, plural } from '../format.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { oneOf } from '../spec.ts'
 import { waitFor } from '../waiting.ts'
 
 const actionOf = oneOf('get', 'enter', 'leave', 'wait')
 
-export async function run(context: Context, [word = 'get']: readonly string[], { timeout = 60_000 }: { timeout?: number }): Promise<void> {
+export async function run(context: CommandContext, [word = 'get']: readonly string[], { timeout = 60_000 }: { timeout?: number }): Promise<void> {
   const { printer, signal } = context
   const action = asked(word)
   const state = action === 'wait' ? await untilOver(context, timeout) : await (await context.mill()).safeMode(action, { signal })
@@ -19,7 +19,7 @@ export async function run(context: Context, [word = 'get']: readonly string[], {
 }
 
 /** A namenode that is only being started does not answer yet: that is part of the waiting. */
-async function untilOver(context: Context, timeoutMs: number): Promise<SafeModeState> {
+async function untilOver(context: CommandContext, timeoutMs: number): Promise<SafeModeState> {
   const { clock } = await context.world()
   const until = clock.mono() + timeoutMs
   return waitFor(context, {

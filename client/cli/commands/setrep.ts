@@ -3,9 +3,9 @@
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Mill } from '../../mill.ts'
-import { ahead } from '../ahead.ts'
-import { Refusal } from '../complaint.ts'
-import type { Context } from '../context.ts'
+import { concurrent } from '../concurrent.ts'
+import { Refusal } from '../errors.ts'
+import type { CommandContext } from '../context.ts'
 import { plural } from '../format.ts'
 import { remotePaths, walk, type Walked } from '../tree.ts'
 import { waitFor } from '../waiting.ts'
@@ -13,7 +13,7 @@ import { waitFor } from '../waiting.ts'
 /** How long is gone on from file to file with what is known of the nodes. */
 const knownMs = 300
 
-export async function run(context: Context, operands: readonly string[], options: { recursive?: boolean; wait?: boolean }): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: { recursive?: boolean; wait?: boolean }): Promise<void> {
   const [text, ...paths] = operands as [string, ...string[]]
   const replicas = /^\d{1,4}$/.test(text) ? Number(text) : NaN
   if (!(replicas >= 1 && replicas <= limits.replicationMax)) throw new GristmillError('USAGE', `"${text}" is not a number of replicas from 1 to ${limits.replicationMax}`)
@@ -30,7 +30,7 @@ export async function run(context: Context, operands: readonly string[], options
       await mill.setReplication(status.path, replicas, { signal })
       return status.path
     }
-    for await (const done of ahead(walk(mill, top, { signal }), set)) {
+    for await (const done of concurrent(walk(mill, top, { signal }), set)) {
       if (done === undefined) continue
       changed.push(done)
       if (context.json) await printer.json({ path: done, replication: replicas }, { compact: true })
@@ -44,7 +44,7 @@ export async function run(context: Context, operands: readonly string[], options
   else if (live < replicas && !context.json) printer.note(`gristmill: setrep: ${short}: the rest is made when there are more`)
 }
 
-async function untilSettled(context: Context, paths: readonly string[], replicas: number): Promise<void> {
+async function untilSettled(context: CommandContext, paths: readonly string[], replicas: number): Promise<void> {
   const mill = await context.mill()
   const { clock } = await context.world()
   let done = 0

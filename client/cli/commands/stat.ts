@@ -4,11 +4,11 @@ import { blockName } from '../../../src/base/ids.ts'
 import { formatBytes } from '../../../src/base/units.ts'
 import type { FileStatus, LocatedBlock } from '../../../src/protocol/namespace.ts'
 import { formatCount, formatInstant, formatMode } from '../format.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { pad, tabulate } from '../table.ts'
 import { remotePaths } from '../tree.ts'
 
-export async function run(context: Context, operands: readonly string[], options: { blocks?: boolean; printf?: string }): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: { blocks?: boolean; printf?: string }): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   let first = true

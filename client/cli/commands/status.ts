@@ -1,10 +1,10 @@
 // status: the processes of the cluster that is meant, and its health. Looking starts nothing.
 
 import { clusterStatus } from '../../process/status.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { processLines, statusLines } from '../statusview.ts'
 
-export async function run(context: Context): Promise<void> {
+export async function run(context: CommandContext): Promise<void> {
   const { printer, signal } = context
   const report = await clusterStatus({ settings: await context.settings(), world: await context.world(), machine: await context.machine(), signal })
   if (context.json) return printer.json(report)

@@ -1,14 +1,14 @@
 // tail: the end of files, found by reading backwards in pieces, so that the size of the file does not matter.
 
 import type { Mill } from '../../mill.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { remotePaths } from '../tree.ts'
 import { endOfLines } from './head.ts'
 
 const newline = 10
 const pieceBytes = 64 * 1024
 
-export async function run(context: Context, operands: readonly string[], options: { lines?: number; bytes?: number }): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: { lines?: number; bytes?: number }): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const paths = await Array.fromAsync(remotePaths(context, operands))

@@ -1,10 +1,10 @@
 // touch: an empty file, or another modification time.
 
 import { GristmillError } from '../../../src/base/errors.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { remotePath, statusOrNone } from '../tree.ts'
 
-export async function run(context: Context, operands: readonly string[], options: { create?: boolean; date?: string }): Promise<void> {
+export async function run(context: CommandContext, operands: readonly string[], options: { create?: boolean; date?: string }): Promise<void> {
   const { signal } = context
   const { clock } = await context.world()
   const time = options.date === undefined ? clock.now() : Date.parse(options.date)

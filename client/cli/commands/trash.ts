@@ -1,9 +1,9 @@
 // trash: what was removed, back again, or for good.
 
 import { GristmillError } from '../../../src/base/errors.ts'
-import { inOwnWords } from '../complaint.ts'
+import { inOwnWords } from '../errors.ts'
 import { formatHuman, formatTime, plural } from '../format.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { tabulate } from '../table.ts'
 
 export interface TrashOptions { all?: boolean; overwrite?: boolean; to?: string; olderThan?: number }
@@ -12,7 +12,7 @@ export interface TrashOptions { all?: boolean; overwrite?: boolean; to?: string;
 const pageMax = 1000
 const columns = [{ title: 'ITEM' }, { title: 'REMOVED' }, { title: 'BY' }, { title: 'SIZE', align: 'right' }, { title: 'FROM' }] as const
 
-export async function run(context: Context, [verb, ...operands]: readonly string[], options: TrashOptions): Promise<void> {
+export async function run(context: CommandContext, [verb, ...operands]: readonly string[], options: TrashOptions): Promise<void> {
   switch (verb) {
     case 'ls': return list(context, operands, options)
     case 'restore': return restore(context, operands, options)
@@ -21,7 +21,7 @@ export async function run(context: Context, [verb, ...operands]: readonly string
   }
 }
 
-async function list(context: Context, operands: readonly string[], { all = false }: TrashOptions): Promise<void> {
+async function list(context: CommandContext, operands: readonly string[], { all = false }: TrashOptions): Promise<void> {
   if (operands.length > 0) throw new GristmillError('USAGE', 'trash ls takes no names: it lists everything in the trash')
   const { printer, signal } = context
   const mill = await context.mill()
@@ -42,7 +42,7 @@ async function list(context: Context, operands: readonly string[], { all = false
   await print()
 }
 
-async function restore(context: Context, operands: readonly string[], { overwrite = false, to }: TrashOptions): Promise<void> {
+async function restore(context: CommandContext, operands: readonly string[], { overwrite = false, to }: TrashOptions): Promise<void> {
   if (operands.length === 0) throw new GristmillError('USAGE', 'missing operand <item|path>; gristmill trash ls shows what there is')
   if (to !== undefined && operands.length > 1) throw new GristmillError('USAGE', '--to is the new path of one thing; restore them one by one')
   const mill = await context.mill()
@@ -53,7 +53,7 @@ async function restore(context: Context, operands: readonly string[], { overwrit
   })
 }
 
-async function empty(context: Context, operands: readonly string[], { all = false, olderThan = 0 }: TrashOptions): Promise<void> {
+async function empty(context: CommandContext, operands: readonly string[], { all = false, olderThan = 0 }: TrashOptions): Promise<void> {
   if (operands.length > 0) throw new GristmillError('USAGE', 'trash empty takes no names: it removes everything in the trash for good; --older-than spares what is younger')
   const mill = await context.mill()
   const removed = await mill.trash.empty({ all, olderThanMs: olderThan, signal: context.signal })

@@ -1,10 +1,10 @@
 // up: a cluster of real processes on this machine. Stays in front and stops them on Ctrl-C, or returns with --detach.
 
 import { up } from '../../process/up.ts'
-import type { Context } from '../context.ts'
+import type { CommandContext } from '../context.ts'
 import { processLines } from '../statusview.ts'
 
-export async function run(context: Context, _operands: readonly string[], options: { detach?: boolean }): Promise<void> {
+export async function run(context: CommandContext, _operands: readonly string[], options: { detach?: boolean }): Promise<void> {
   const { printer, signal, env, cwd } = context
   const detach = options.detach === true
   await up({

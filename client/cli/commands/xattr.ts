@@ -2,12 +2,12 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { showText } from '../../../src/base/quote.ts'
-import { inOwnWords } from '../complaint.ts'
-import type { Context } from '../context.ts'
+import { inOwnWords } from '../errors.ts'
+import type { CommandContext } from '../context.ts'
 import { pad } from '../table.ts'
 import { remotePath } from '../tree.ts'
 
-interface Verb { readonly min: number; readonly max: number; readonly usage: string; readonly run: (context: Context, path: string, operands: readonly string[]) => Promise<void> }
+interface Verb { readonly min: number; readonly max: number; readonly usage: string; readonly run: (context: CommandContext, path: string, operands: readonly string[]) => Promise<void> }
 
 const verbs: Record<string, Verb> = {
   get: { min: 2, max: 2, usage: 'get <path> <name>', run: get },
@@ -16,7 +16,7 @@ const verbs: Record<string, Verb> = {
   rm: { min: 2, max: Infinity, usage: 'rm <path> <name...>', run: remove },
 }
 
-export async function run(context: Context, [word = '', ...operands]: readonly string[]): Promise<void> {
+export async function run(context: CommandContext, [word = '', ...operands]: readonly string[]): Promise<void> {
   const verb = Object.hasOwn(verbs, word) ? verbs[word] : undefined
   if (!verb) throw new GristmillError('USAGE', `xattr knows ${Object.keys(verbs).join(', ')}, not "${word}"`)
   if (operands.length < verb.min || operands.length > verb.max) throw new GristmillError('USAGE', `write: gristmill xattr ${verb.usage}`)
@@ -24,19 +24,19 @@ export async function run(context: Context, [word = '', ...operands]: readonly s
   await verb.run(context, remotePath(path), rest)
 }
 
-async function get(context: Context, path: string, [name = '']: readonly string[]): Promise<void> {
+async function get(context: CommandContext, path: string, [name = '']: readonly string[]): Promise<void> {
   const mill = await context.mill()
   const value = await inOwnWords(mill.xattrs.get(path, name, { signal: context.signal }))
   if (context.json) await context.printer.json({ path, name, value: value.toString('base64') })
   else await context.printer.text(`${textOf(value)}\n`)
 }
 
-async function set(context: Context, path: string, [name = '', value = '']: readonly string[]): Promise<void> {
+async function set(context: CommandContext, path: string, [name = '', value = '']: readonly string[]): Promise<void> {
   const mill = await context.mill()
   await mill.xattrs.set(path, name, value, { signal: context.signal })
 }
 
-async function list(context: Context, path: string): Promise<void> {
+async function list(context: CommandContext, path: string): Promise<void> {
   const { printer, signal } = context
   const all = await (await context.mill()).xattrs.list(path, { signal })
   const width = Math.max(0, ...[...all.keys()].map(name => showText(name).length))
@@ -46,7 +46,7 @@ async function list(context: Context, path: string): Promise<void> {
   }
 }
 
-async function remove(context: Context, path: string, names: readonly string[]): Promise<void> {
+async function remove(context: CommandContext, path: string, names: readonly string[]): Promise<void> {
   const mill = await context.mill()
   await context.each(names, name => inOwnWords(mill.xattrs.rm(path, name, { signal: context.signal })))
 }

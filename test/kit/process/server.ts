@@ -3,7 +3,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { Answer, Ask, Asked, Begin } from '../../../src/world/control.ts'
+import type { ControlReply, ControlRequest, ControlMessage, Begin } from '../../../src/world/control.ts'
 import { watchProcess } from './reaper.ts'
 
 /** Said here once, and rewritten by the build: an installed package has the same layout. */
@@ -52,7 +52,7 @@ export class ServerProcess {
     })
     if (begin) {
       child.send(begin, () => {})
-      child.on('message', (answer: Answer) => {
+      child.on('message', (answer: ControlReply) => {
         const waiting = this.#asked.get(answer.id)
         this.#asked.delete(answer.id)
         if (answer.error === undefined) waiting?.resolve()
@@ -92,12 +92,12 @@ export class ServerProcess {
   signal(name: NodeJS.Signals): void { this.#child.kill(name) }
 
   /** Asks it something and waits for the answer, `extraMs` longer than usual. REQUIRES: it was started with `begin`. */
-  async ask(ask: Ask, { extraMs = 0 }: { extraMs?: number } = {}): Promise<void> {
+  async ask(ask: ControlRequest, { extraMs = 0 }: { extraMs?: number } = {}): Promise<void> {
     if (!this.running) throw new Error('the process does not run')
     const id = this.#next++
     await waited(askMs + extraMs, `an answer to ${ask.kind}`, new Promise<void>((resolve, reject) => {
       this.#asked.set(id, { resolve, reject })
-      this.#child.send({ id, ask } satisfies Asked, error => { if (error) reject(error) })
+      this.#child.send({ id, ask } satisfies ControlMessage, error => { if (error) reject(error) })
     }))
   }
 

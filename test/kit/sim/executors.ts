@@ -1,6 +1,6 @@
 // Executor processes of a simulated datanode: the same code as in a real one, in this process, talking over simulated messages.
 
-import { Child } from '../../../datanode/executor/child.ts'
+import { TaskRunnerChild } from '../../../datanode/executor/child.ts'
 import type { FromExecutor, ToExecutor } from '../../../datanode/executor/messages.ts'
 import type { Modules } from '../../../src/ports/modules.ts'
 import type { ChildOptions, Processes } from '../../../src/ports/process.ts'
@@ -38,7 +38,7 @@ export function executorsOf(parent: Process, { netOf, modulesOf }: ExecutorWorld
         const copy = structuredClone(message)
         toParent.send(`${process.name} ${message.kind}`, () => onMessage(copy))
       }
-      const child = new Child({
+      const child = new TaskRunnerChild({
         clock: process.clock, disk: new SimDisk(process, parent.host), random: kernel.random(`${process.name}/${kernel.now}`), seeded, modules: labouring(modulesOf(process), process, () => exit({ code: 0, signal: null })),
         net: () => netOf(process),
         print: (...parts) => {

@@ -2,9 +2,9 @@
 // state is what its journal says, to the byte, and that nothing is left over on any disk.
 
 import { factsOf } from '../../../namenode/backup/digest.ts'
-import { fold } from '../../../namenode/backup/fold.ts'
-import { backupsIn } from '../../../namenode/backup/shelf.ts'
-import { reach, survey } from '../../../namenode/journal/survey.ts'
+import { replay } from '../../../namenode/backup/replay.ts'
+import { backupsIn } from '../../../namenode/backup/backupdir.ts'
+import { reach, salvage } from '../../../namenode/journal/salvage.ts'
 import type { World } from '../../../src/ports/world.ts'
 import type { SimCluster } from './cluster.ts'
 import type { Host } from './host.ts'
@@ -38,12 +38,12 @@ function strays({ files }: Host, trashKeepMs: number): string[] {
 
 /** Does its operations again, from the beginning or from the last backup. What is wrong with the result, if anything is. */
 async function compare(world: World): Promise<string | undefined> {
-  const journal = await survey(world.disk, '/namenode/journal')
+  const journal = await salvage(world.disk, '/namenode/journal')
   const state = await factsOf(world, '/namenode/store')
   const seq = state.counters!.appliedSeq
   const backup = (await backupsIn(world.disk, '/backups')).find(one => reach(journal, one.seq) === seq)
   const fromStart = reach(journal, 0) === seq
   if (!fromStart && !backup) return `nothing leads to operation ${seq}`
-  const again = await fold(world, { base: fromStart ? undefined : backup!.path, baseSeq: fromStart ? 0 : backup!.seq, until: seq, journal, into: '/again' })
+  const again = await replay(world, { base: fromStart ? undefined : backup!.path, baseSeq: fromStart ? 0 : backup!.seq, until: seq, journal, into: '/again' })
   return again === state.digest ? undefined : `operation ${seq} of the journal leads to ${again}, and the store has ${state.digest}`
 }

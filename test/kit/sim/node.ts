@@ -5,7 +5,7 @@ import { careOf } from '../../../datanode/settings.ts'
 import { openTasks } from '../../../datanode/executor/tasks.ts'
 import { recover, type Recovery, type RecoverOptions } from '../../../namenode/backup/recover.ts'
 import { unseal } from '../../../namenode/journal/codec.ts'
-import { countersKey, decodeCounters, emptyCounters, type Counters } from '../../../namenode/journal/counters.ts'
+import { countersKey, decodeCounters, emptyCounters, type StateCounters } from '../../../namenode/journal/counters.ts'
 import { Namenode } from '../../../namenode/namenode.ts'
 import type { Failpoint } from '../../../src/base/failpoints.ts'
 import type { Address } from '../../../src/base/ids.ts'
@@ -173,7 +173,7 @@ export class SimNameNode extends SimNode {
     return { leases, doomed }
   }
 
-  get #counters(): Counters {
+  get #counters(): StateCounters {
     const sealed = this.host.store('/namenode/store').table('meta').get(countersKey)
     return sealed ? decodeCounters(unseal('meta', countersKey, sealed)) : emptyCounters()
   }

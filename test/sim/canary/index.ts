@@ -73,7 +73,7 @@ export const canaries = {
     caughtBy: 3,
     about: 'where there are too many copies all but none are removed',
     changes: [{
-      file: 'namenode/blocks/trim.ts',
+      file: 'namenode/blocks/excess.ts',
       from: 'while (sure.length > map.target(id))',
       to: 'while (sure.length > 0)',
     }, {
@@ -87,11 +87,11 @@ export const canaries = {
     caughtBy: 15,
     about: 'a second attempt of a task is committed as well',
     changes: [{
-      file: 'namenode/jobs/report.ts',
+      file: 'namenode/jobs/scheduler/report.ts',
       from: 'if (task.won || task.committing) {',
       to: 'if (task.committing) {',
     }, {
-      file: 'namenode/jobs/mutation.ts',
+      file: 'namenode/jobs/store/mutations.ts',
       from: 'if (other) throw',
       to: 'if (other && Math.PI === 3) throw',
     }],
@@ -178,7 +178,7 @@ export const canaries = {
     about: 'the output that a job replaces is removed, and not moved to the trash',
     workload: 'jobs', profile: 'lossy',
     changes: [{
-      file: 'namenode/jobs/output.ts',
+      file: 'namenode/jobs/publish/output.ts',
       from: 'if (trashMs === undefined) return detach',
       to: 'if (Math.PI > 3) return detach',
     }],
@@ -237,7 +237,7 @@ export const canaries = {
     about: 'a task whose function has thrown once on one node fails its job',
     workload: 'jobs', profile: 'sloth',
     changes: [{
-      file: 'namenode/jobs/retry.ts',
+      file: 'namenode/jobs/scheduler/retry.ts',
       from: 'task.failures++',
       to: 'task.failures = job.spec.attemptsMax',
     }],

@@ -5,7 +5,7 @@ import { parseParam } from '../../../client/cli/catalog/jobs.ts'
 import { endOfLines } from '../../../client/cli/commands/head.ts'
 import { formatFor } from '../../../client/cli/commands/put.ts'
 import { printf } from '../../../client/cli/commands/stat.ts'
-import { complaintOf, exitCodeOf, Refusal } from '../../../client/cli/complaint.ts'
+import { errorLineOf, exitCodeOf, Refusal } from '../../../client/cli/errors.ts'
 import { expandGlob, type Tree } from '../../../client/cli/glob.ts'
 import { parseMode } from '../../../client/cli/mode.ts'
 import { inodeId } from '../../../src/base/ids.ts'
@@ -95,11 +95,11 @@ test('a slash at the end asks for a directory, with a pattern and without', asyn
 })
 
 test('complaints name the path as Unix does, and keep messages that advise', () => {
-  expect(complaintOf(new GristmillError('ENOENT', '"/nope" does not exist', { details: { path: '/nope' } }), 'nope')).toBe('/nope: no such file or directory')
-  expect(complaintOf(new GristmillError('ENOENT', 'x'), '/a')).toBe('/a: no such file or directory')
-  expect(complaintOf(new GristmillError('ENOSPC', 'no datanode has room for a block of 128 MiB'), '/a')).toBe('/a: no datanode has room for a block of 128 MiB')
-  expect(complaintOf(new Refusal('EISDIR', '/d: is a directory; add -r'), '/d')).toBe('/d: is a directory; add -r')
-  expect(complaintOf(Object.assign(new Error('ENOENT: no such file, open \'x\''), { code: 'ENOENT', path: 'x', syscall: 'open' }))).toBe('x: no such file or directory')
+  expect(errorLineOf(new GristmillError('ENOENT', '"/nope" does not exist', { details: { path: '/nope' } }), 'nope')).toBe('/nope: no such file or directory')
+  expect(errorLineOf(new GristmillError('ENOENT', 'x'), '/a')).toBe('/a: no such file or directory')
+  expect(errorLineOf(new GristmillError('ENOSPC', 'no datanode has room for a block of 128 MiB'), '/a')).toBe('/a: no datanode has room for a block of 128 MiB')
+  expect(errorLineOf(new Refusal('EISDIR', '/d: is a directory; add -r'), '/d')).toBe('/d: is a directory; add -r')
+  expect(errorLineOf(Object.assign(new Error('ENOENT: no such file, open \'x\''), { code: 'ENOENT', path: 'x', syscall: 'open' }))).toBe('x: no such file or directory')
   expect(exitCodeOf(Object.assign(new Error('x'), { code: 'EACCES', syscall: 'open' }))).toBe(1)
   expect(exitCodeOf(new GristmillError('UNAVAILABLE', 'x'))).toBe(69)
   expect(exitCodeOf(new TypeError('x'))).toBe(70)

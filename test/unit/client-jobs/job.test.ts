@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Ask, Cluster } from '../../../client/jobs/ask.ts'
+import type { CallMessage, Cluster } from '../../../client/jobs/ask.ts'
 import { Job, listJobs } from '../../../client/jobs/job.ts'
 import { submitJob, type StoreProgram, type Submission } from '../../../client/jobs/submit.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -28,7 +28,7 @@ function clusterOf(answers: Record<string, (request: never) => unknown>, nodeAns
     ask: (async (message, request, signal) => {
       signal?.throwIfAborted()
       return answers[message.name] ? answer(answers)(message.name, request) : names(message, request, signal)
-    }) as Ask,
+    }) as CallMessage,
     askNode: (async (to, message, request) => answer(nodeAnswers)(`${message.name}@${to}`, request)) as Cluster['askNode'],
     clock: { sleep: async (_ms: number, signal?: AbortSignal) => signal?.throwIfAborted(), mono: () => 0 } as Clock,
     random: { below: () => 42, id: () => 'a1b2' } as never,

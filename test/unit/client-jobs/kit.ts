@@ -3,7 +3,7 @@
 import { GristmillError } from '../../../src/base/errors.ts'
 import { address, blockId, inodeId, nodeId } from '../../../src/base/ids.ts'
 import { nameOf, parentOf } from '../../../src/base/paths.ts'
-import type { Ask } from '../../../client/jobs/ask.ts'
+import type { CallMessage } from '../../../client/jobs/ask.ts'
 import { list, locate, stat, type FileStatus, type LocatedBlock } from '../../../src/protocol/namespace.ts'
 
 export interface FileShape {
@@ -15,7 +15,7 @@ export interface FileShape {
   readonly blockBytes?: number
 }
 
-export interface FakeNamespace { readonly ask: Ask; readonly calls: string[] }
+export interface FakeNamespace { readonly ask: CallMessage; readonly calls: string[] }
 
 export function namespaceOf(files: Readonly<Record<string, FileShape>>): FakeNamespace {
   const entries = new Map<string, FileStatus>()
@@ -69,5 +69,5 @@ export function namespaceOf(files: Readonly<Record<string, FileShape>>): FakeNam
       default: throw new Error(`no answer to ${message.name}`)
     }
   }
-  return { ask: ask as Ask, calls }
+  return { ask: ask as CallMessage, calls }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Cluster } from '../../../client/jobs/ask.ts'
-import { pack, type Piece } from '../../../client/jobs/pack.ts'
+import { pack, type SplitPiece } from '../../../client/jobs/pack.ts'
 import { pagesOf, sendPages } from '../../../client/jobs/send.ts'
 import { blockId, inodeId, nodeId } from '../../../src/base/ids.ts'
 import { unpackSplit } from '../../../src/protocol/packed.ts'
@@ -28,7 +28,7 @@ test('splits that have room in one page go with their job; of others all pages b
 })
 
 test('pieces of a file that follow each other are one range, with each block once', () => {
-  const piece = (each: SplitRange): Piece => ({ range: each, nodes: [nodeId('a')] })
+  const piece = (each: SplitRange): SplitPiece => ({ range: each, nodes: [nodeId('a')] })
   const block = (id: number) => ({ id: blockId(id), offset: id * 100, length: 100, crc: 1 })
   const cut = (start: number, blocks: number[]) => range('/cut', start, start + 100, { aligned: false, blocks: blocks.map(block) })
   const pieces = [
@@ -43,7 +43,7 @@ test('pieces of a file that follow each other are one range, with each block onc
 })
 
 test('a split has so many files only that it fits into a page, however long their paths are', () => {
-  const pieces = Array.from({ length: 40 }, (_, i): Piece => ({ range: range(`/${String(i).padStart(2, '0')}${'/n'.repeat(4000)}`), nodes: [nodeId('a')] }))
+  const pieces = Array.from({ length: 40 }, (_, i): SplitPiece => ({ range: range(`/${String(i).padStart(2, '0')}${'/n'.repeat(4000)}`), nodes: [nodeId('a')] }))
   const splits = pack(pieces, 1_000_000)
   expect(splits.flatMap(each => each.ranges)).toHaveLength(40)
   expect(Math.max(...splits.map(each => each.ranges.length))).toBeLessThan(10)

@@ -13,7 +13,7 @@ import { silent } from '../../../src/ports/log.ts'
 import type { Caller } from '../../../src/rpc/call.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { MapOutputs } from '../../../datanode/shuffle/outputs.ts'
-import { Sweeper } from '../../../datanode/shuffle/sweeper.ts'
+import { OutputSweeper } from '../../../datanode/shuffle/sweeper.ts'
 
 let dir: string
 beforeEach(async () => {
@@ -39,7 +39,7 @@ async function sweeper(more: { session?: number; answer?: (job: string) => objec
     asked.push(job)
     return more.answer ? more.answer(job) : answers[job]!()
   }
-  const made = new Sweeper({
+  const made = new OutputSweeper({
     clock: { after: (ms: number, work: () => void) => { const timer = { ms, work, cancelled: false }; timers.push(timer); return () => { timer.cancelled = true } } } as unknown as Clock,
     log: silent, namenode: address('n:1'), session: () => more.session ?? 1, caller: () => ({ call }) as unknown as Caller,
     outputs: await MapOutputs.open({ disk: { ...localDisk, ...more.disk }, dir, pool: new FramePool(), log: silent }),

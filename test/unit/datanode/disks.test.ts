@@ -6,8 +6,8 @@ import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Catalog } from '../../../datanode/store/catalog.ts'
-import { Store } from '../../../datanode/store/store.ts'
+import { ReplicaIndex } from '../../../datanode/store/replicaindex.ts'
+import { BlockStore } from '../../../datanode/store/store.ts'
 import { blockId, blockName, storageId } from '../../../src/base/ids.ts'
 import type { Disk } from '../../../src/ports/disk.ts'
 import { silent } from '../../../src/ports/log.ts'
@@ -305,7 +305,7 @@ test('when a disk fails only its own blocks are lost, and those of the others st
 test('a directory that could not be taken is a failed disk: it is not touched, and told of', async () => {
   const unusable = join(dir, 'theirs')
   const failed: string[] = []
-  const store = await Store.open({
+  const store = await BlockStore.open({
     disk: localDisk, clock: systemClock, log: silent, dirs: [{ dir: join(dir, 'a'), id: storageId('a') }], unusable: [unusable],
     listener: { added() {}, removed() {}, bad() {}, failed: storage => failed.push(storage.dir) },
   })
@@ -316,20 +316,20 @@ test('a directory that could not be taken is a failed disk: it is not touched, a
 })
 
 test('a catalogue of thousands of blocks keeps what each is, in places that are used again', () => {
-  const catalog = new Catalog()
+  const index = new ReplicaIndex()
   const entry = (id: number) => ({ length: id * 3, crc: (id * 2_654_435_761) >>> 0, storage: id % 7 })
   const gone = new Set<number>()
   for (let id = 1; id <= 5000; id++) {
-    catalog.set(blockId(id), entry(id))
+    index.set(blockId(id), entry(id))
     if (id % 3 !== 0) continue
-    expect(catalog.delete(blockId(id - 1))).toEqual(entry(id - 1))
+    expect(index.delete(blockId(id - 1))).toEqual(entry(id - 1))
     gone.add(id - 1)
   }
-  for (let id = 1; id <= 5000; id++) expect(catalog.get(blockId(id)), String(id)).toEqual(gone.has(id) ? undefined : entry(id))
-  expect([catalog.count, catalog.delete(blockId(2)), catalog.has(blockId(2)), catalog.has(blockId(3))]).toEqual([5000 - gone.size, undefined, false, true])
+  for (let id = 1; id <= 5000; id++) expect(index.get(blockId(id)), String(id)).toEqual(gone.has(id) ? undefined : entry(id))
+  expect([index.count, index.delete(blockId(2)), index.has(blockId(2)), index.has(blockId(3))]).toEqual([5000 - gone.size, undefined, false, true])
   // Written anew, a block is what it is now.
-  catalog.set(blockId(3), entry(4))
-  expect([catalog.get(blockId(3)), catalog.count]).toEqual([entry(4), 5000 - gone.size])
-  const ids = [...catalog.ids()]
-  expect([ids.length, ids.every((id, i) => i === 0 || id > ids[i - 1]!)]).toEqual([catalog.count, true])
+  index.set(blockId(3), entry(4))
+  expect([index.get(blockId(3)), index.count]).toEqual([entry(4), 5000 - gone.size])
+  const ids = [...index.ids()]
+  expect([ids.length, ids.every((id, i) => i === 0 || id > ids[i - 1]!)]).toEqual([index.count, true])
 })

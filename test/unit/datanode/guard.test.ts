@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { silent, type Log } from '../../../src/ports/log.ts'
 import { DeletionGuard } from '../../../datanode/order/guard.ts'
-import { Pulse } from '../../../datanode/heartbeat/pulse.ts'
+import { PauseDetector } from '../../../datanode/heartbeat/pausedetector.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
 
 const minute = 60_000
@@ -83,7 +83,7 @@ test('another session with the same namenode is no new beginning, another nameno
 test('a process that runs is steady; one that stood still for long is not, whoever looks first', () => {
   for (const who of ['its own look', 'the one who asks'] as const) {
     const clock = new ManualClock()
-    const pulse = new Pulse(clock, 5000)
+    const pulse = new PauseDetector(clock, 5000)
     pulse.start()
     const startedMs = clock.mono()
     clock.pass(60_000)

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { Contact, type ContactOptions } from '../../../datanode/heartbeat/contact.ts'
 import { pagesOf } from '../../../datanode/report/full.ts'
 import { Changes } from '../../../datanode/report/changes.ts'
-import type { Store } from '../../../datanode/store/store.ts'
+import type { BlockStore } from '../../../datanode/store/store.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { clusterId, nodeId } from '../../../src/base/ids.ts'
 import { silent } from '../../../src/ports/log.ts'
@@ -65,7 +65,7 @@ test('a node that cannot register waits longer and longer, and begins anew once 
 
 test('a full report has every block that is there, in pages; one that goes meanwhile is left out, and those behind it are not', () => {
   const there = new Map([1, 2, 3, 4, 5, 6].map(id => [id, { id, storage: id % 2 === 0 ? 'even' : 'odd', length: id * 10, crc: id }]))
-  const store = { ids: () => Float64Array.from(there.keys()), find: (id: number) => there.get(id) } as unknown as Store
+  const store = { ids: () => Float64Array.from(there.keys()), find: (id: number) => there.get(id) } as unknown as BlockStore
   const pages = pagesOf(store, 4)
   const of = (...ids: number[]): unknown[] => ids.map(id => [id, id * 10, id])
   const first = pages.next()
@@ -74,6 +74,6 @@ test('a full report has every block that is there, in pages; one that goes meanw
     { first: true, last: false, storages: [{ id: 'odd', blocks: of(1, 3) }, { id: 'even', blocks: of(2, 4) }] },
     { first: false, last: true, storages: [{ id: 'even', blocks: of(6) }] },
   ])
-  const gone = pagesOf({ ids: () => Float64Array.of(7, 1), find: (id: number) => there.get(id) } as unknown as Store)
+  const gone = pagesOf({ ids: () => Float64Array.of(7, 1), find: (id: number) => there.get(id) } as unknown as BlockStore)
   expect([...gone]).toEqual([{ first: true, last: true, storages: [{ id: 'odd', blocks: of(1) }] }])
 })

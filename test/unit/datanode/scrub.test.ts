@@ -6,7 +6,7 @@ import { KiB } from '../../../src/base/units.ts'
 import { silent } from '../../../src/ports/log.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { Scrubber } from '../../../datanode/scrub/scrubber.ts'
-import type { Store } from '../../../datanode/store/store.ts'
+import type { BlockStore } from '../../../datanode/store/store.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
 import { noise } from '../block/kit.ts'
 import { openStore, placeOf, write } from './storekit.ts'
@@ -21,7 +21,7 @@ const flip = (id: number): void => {
   bytes[bytes.length >> 1]! ^= 4
   writeFileSync(join(dir, placeOf(id)), bytes)
 }
-const scrubber = (store: Store, clock: ManualClock, more: object = {}): Promise<Scrubber> =>
+const scrubber = (store: BlockStore, clock: ManualClock, more: object = {}): Promise<Scrubber> =>
   Scrubber.open({ store, storage: store.storages[0]!, disk: localDisk, clock, log: silent, periodMs, bytesPerSecond: 1e12, busy: () => false, ...more })
 
 /** Time passes in small steps, and goes on only when the scrubber waits for time again, however long its disk takes. */

@@ -3,7 +3,7 @@
 
 import { expect, test } from 'vitest'
 import { Session, type SessionTools } from '../../../datanode/heartbeat/session.ts'
-import { Orders, type OrdersOptions } from '../../../datanode/order/orders.ts'
+import { OrderRunner, type OrdersOptions } from '../../../datanode/order/orders.ts'
 import { Changes } from '../../../datanode/report/changes.ts'
 import { blockId, nodeId, storageId, type BlockId } from '../../../src/base/ids.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -148,7 +148,7 @@ test('whichever call hears that the session is over ends it, and with it every c
 test('a block that is to be looked at is looked at once, however often that is ordered meanwhile, and again when it is ordered afterwards', async () => {
   const looks: Array<() => void> = []
   const announced: BlockId[] = []
-  const orders = new Orders({
+  const orders = new OrderRunner({
     store: { check: () => new Promise<string>(resolve => { looks.push(() => resolve('sound')) }), announce: (id: BlockId) => { announced.push(id) } }, log: silent, signal: new AbortController().signal,
   } as unknown as OrdersOptions)
   const verify = (): void => orders.take({ kind: 'verify', block: blockId(1) })

@@ -9,14 +9,14 @@ import { silent } from '../../../src/ports/log.ts'
 import type { Replica } from '../../../src/protocol/report.ts'
 import { systemClock } from '../../../src/world/clock.ts'
 import { localDisk } from '../../../src/world/disk.ts'
-import { Store } from '../../../datanode/store/store.ts'
+import { BlockStore } from '../../../datanode/store/store.ts'
 
-export interface Opened { store: Store; added: Replica[]; removed: BlockId[]; bad: BlockId[]; failed: Array<{ dir: string; last: boolean }> }
+export interface Opened { store: BlockStore; added: Replica[]; removed: BlockId[]; bad: BlockId[]; failed: Array<{ dir: string; last: boolean }> }
 
 /** A store over directories; what it tells is kept. */
 export async function openStore(dirs: readonly string[], { disk = localDisk, clock = systemClock, trashKeepMs = 0, failpoints }: { disk?: Disk; clock?: Clock; trashKeepMs?: number; failpoints?: Failpoints } = {}): Promise<Opened> {
   const seen: Omit<Opened, 'store'> = { added: [], removed: [], bad: [], failed: [] }
-  const store = await Store.open({ disk, clock, log: silent, trashKeepMs, failpoints, dirs: dirs.map(dir => ({ dir, id: storageId(dir.split('/').at(-1)!) })), listener: {
+  const store = await BlockStore.open({ disk, clock, log: silent, trashKeepMs, failpoints, dirs: dirs.map(dir => ({ dir, id: storageId(dir.split('/').at(-1)!) })), listener: {
     added: replica => seen.added.push(replica), removed: id => seen.removed.push(id), bad: id => seen.bad.push(id),
     failed: (storage, _, last) => seen.failed.push({ dir: storage.dir, last }),
   } })
@@ -29,7 +29,7 @@ export function tableOf(bytes: Buffer): ChunkTable {
   return table
 }
 
-export async function write(store: Store, id: number, bytes: Buffer): Promise<void> {
+export async function write(store: BlockStore, id: number, bytes: Buffer): Promise<void> {
   const incoming = await store.receive(blockId(id), bytes.length)
   incoming.write(bytes)
   await incoming.seal(tableOf(bytes))

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { TaskContext } from '../../../datanode/executor/context.ts'
-import { failed, type Outcome } from '../../../datanode/executor/messages.ts'
+import { failed, type AttemptOutcome } from '../../../datanode/executor/messages.ts'
 import { Reporter } from '../../../datanode/executor/reporter.ts'
 import { GristmillError, type ErrorCode } from '../../../src/base/errors.ts'
 import { address, attemptId, jobId, nodeId } from '../../../src/base/ids.ts'
@@ -14,7 +14,7 @@ import { seeded } from '../../../src/world/random.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
 
 const id = (task: number) => attemptId({ job: jobId('job-1'), stage: 0, task, attempt: 0 })
-const done = (counters: Record<string, number>): Outcome => ({ kind: 'done', counters, output: { kind: 'shuffle', bytes: 1, digest: 'd' } })
+const done = (counters: Record<string, number>): AttemptOutcome => ({ kind: 'done', counters, output: { kind: 'shuffle', bytes: 1, digest: 'd' } })
 
 function reporterOf(running: Array<{ attempt: ReturnType<typeof id>; counters: Record<string, number>; fraction: number }> = [], refuse?: (report: TaskFinished) => ErrorCode | undefined) {
   const clock = new ManualClock()

@@ -3,7 +3,7 @@
 
 import { expect, test } from 'vitest'
 import { SplitSource } from '../../../datanode/executor/input.ts'
-import type { Kit } from '../../../datanode/executor/kit.ts'
+import type { ExecutorSession } from '../../../datanode/executor/session.ts'
 import { blockId, inodeId } from '../../../src/base/ids.ts'
 import type { SplitRange } from '../../../src/protocol/task.ts'
 
@@ -20,7 +20,7 @@ interface Options {
   readonly from?: { readonly node: string; readonly host: string; readonly rack: string }
 }
 
-function kitOf({ inode = 7, ids = [0, 1, 2], moved = false, from = { node: 'n', host: 'h', rack: 'r' } }: Options = {}): { kit: Kit; asked: string[] } {
+function kitOf({ inode = 7, ids = [0, 1, 2], moved = false, from = { node: 'n', host: 'h', rack: 'r' } }: Options = {}): { kit: ExecutorSession; asked: string[] } {
   const asked: string[] = []
   const locate = async (path: string, { offset = 0 }: { offset?: number } = {}) => {
     asked.push(`locate ${path} ${offset}`)
@@ -42,7 +42,7 @@ function kitOf({ inode = 7, ids = [0, 1, 2], moved = false, from = { node: 'n', 
       yield piece
     },
   }
-  return { kit: { files, setup: { node: 'n', host: 'h', rack: 'r' } } as unknown as Kit, asked }
+  return { kit: { files, setup: { node: 'n', host: 'h', rack: 'r' } } as unknown as ExecutorSession, asked }
 }
 
 const rangeOf = (start: number, end: number, blocks: readonly number[]): SplitRange => ({

@@ -4,7 +4,7 @@ import type { Received } from '../../../src/block/channel.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { address, clusterId, nodeId, type Address, type BlockId } from '../../../src/base/ids.ts'
 import { BlockReader, type BlockPlaces, type BlockReadOptions, type ReadTools } from '../../../src/file/block.ts'
-import { Doubts } from '../../../src/file/doubts.ts'
+import { SuspectNodes } from '../../../src/file/suspects.ts'
 import type { Proof } from '../../../src/file/replica.ts'
 import type { FrameBuffer } from '../../../src/block/frame.ts'
 import type { Disk } from '../../../src/ports/disk.ts'
@@ -36,7 +36,7 @@ export async function turns(): Promise<void> { for (let i = 0; i < 5; i++) await
 
 export class Reading {
   readonly clock = new ManualClock()
-  readonly doubts = new Doubts(this.clock)
+  readonly doubts = new SuspectNodes(this.clock)
   readonly bytes: Buffer
   readonly asked: Asked[] = []
   readonly requests: Array<Record<string, unknown>> = []

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Spool } from '../../../src/file/spool.ts'
-import type { Source } from '../../../src/file/source.ts'
+import type { BlockSource } from '../../../src/file/source.ts'
 import type { Disk } from '../../../src/ports/disk.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { noise } from '../block/kit.ts'
@@ -19,7 +19,7 @@ afterEach(() => { rmSync(join(dir, '..'), { recursive: true, force: true }) })
 
 const place = (disk: Disk = localDisk) => ({ disk, dir, random: { id: () => 'r' } as never })
 const files = (): string[] => (existsSync(dir) ? readdirSync(dir) : [])
-const all = (source: Source): Buffer => { const target = Buffer.alloc(source.bytes); source.fill(target, 0); return target }
+const all = (source: BlockSource): Buffer => { const target = Buffer.alloc(source.bytes); source.fill(target, 0); return target }
 
 test.each([[0, 1], [1, 1], [256 * 1024, 100_000], [2 * MiB - 1, 300_000], [2 * MiB, 300_000], [3 * MiB, 2 * MiB + 5], [5 * MiB + 17, 700_001]])('of %i bytes, appended %i at a time, every beginning comes back, and every end', async (length, size) => {
   const spool = new Spool(place())

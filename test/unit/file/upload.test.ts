@@ -6,7 +6,7 @@ import { address, blockId, clusterId, leaseId, nodeId, requestId } from '../../.
 import { FramePool } from '../../../src/block/ring.ts'
 import { crcOf } from '../../../src/block/checksum.ts'
 import type { FrameBuffer } from '../../../src/block/frame.ts'
-import { MemorySource, type Source } from '../../../src/file/source.ts'
+import { MemorySource, type BlockSource } from '../../../src/file/source.ts'
 import { upload, type UploadOptions, type UploadTools } from '../../../src/file/upload.ts'
 import { silent } from '../../../src/ports/log.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
@@ -72,7 +72,7 @@ class Uploading {
     return { id: blockId(id), token: 't', targets: ['x', 'y', 'z'].map(name => ({ node: nodeId(`${name}${id}`), address: address(`${name}${id}:1`), rack: '/r', host: name })) }
   }
 
-  run(options: Partial<UploadOptions> = {}, source: Source = new MemorySource([bytes], bytes.length)): Promise<unknown> {
+  run(options: Partial<UploadOptions> = {}, source: BlockSource = new MemorySource([bytes], bytes.length)): Promise<unknown> {
     const result = upload(this.tools, source, { lease: leaseId(1), onSent: count => this.sent.push(count), ...options }).catch((thrown: unknown) => thrown)
     return result
   }
@@ -166,7 +166,7 @@ test('when no node is left but those that failed, they are tried again; when the
 
 test('a source that fails ends it with its own error, and what was read of it is not sent again', async () => {
   const uploading = new Uploading()
-  const source: Source = { bytes: bytes.length, fill(target, position) { if (position > 0) throw failure('EINVAL'); bytes.copy(target, 0, position) } }
+  const source: BlockSource = { bytes: bytes.length, fill(target, position) { if (position > 0) throw failure('EINVAL'); bytes.copy(target, 0, position) } }
   expect(await uploading.run({}, source)).toMatchObject({ code: 'EINVAL', message: 'it fails' })
   expect([uploading.asked.length, uploading.given, uploading.destroyed]).toEqual([1, 0, 1])
 })

@@ -7,8 +7,8 @@ import { afterAll, expect, test } from 'vitest'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { OpenFile } from '../../../src/file/open.ts'
-import type { Source } from '../../../src/file/source.ts'
-import { FileWriter, type CutOptions } from '../../../src/file/writer.ts'
+import type { BlockSource } from '../../../src/file/source.ts'
+import { ClusterFileWriter, type CutOptions } from '../../../src/file/writer.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { turns } from './reading.ts'
 
@@ -29,7 +29,7 @@ class Target {
   readonly blockBytes: number
   constructor(blockBytes: number) { this.blockBytes = blockBytes }
 
-  async upload(source: Source): Promise<object> {
+  async upload(source: BlockSource): Promise<object> {
     const target = Buffer.alloc(source.bytes)
     source.fill(target, 0)
     const at = this.blocks.push(target.toString()) - 1
@@ -42,7 +42,7 @@ class Target {
   async complete(blocks: unknown, mtimeMs: number | undefined): Promise<object> { this.completed.push([blocks, mtimeMs]); return { path: '/f' } }
   async abandon(): Promise<void> { this.abandoned++ }
 
-  writer(cut: CutOptions = { format: 'bytes' }): FileWriter { return new FileWriter(this as unknown as OpenFile, { disk: localDisk, dir, random: { id: () => String(Math.random()) } as never }, cut) }
+  writer(cut: CutOptions = { format: 'bytes' }): ClusterFileWriter { return new ClusterFileWriter(this as unknown as OpenFile, { disk: localDisk, dir, random: { id: () => String(Math.random()) } as never }, cut) }
 }
 
 const cut = async (text: string, size: number, blockBytes: number, options: CutOptions): Promise<{ blocks: string[]; aligned: boolean[] }> => {

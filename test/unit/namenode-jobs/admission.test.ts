@@ -1,17 +1,17 @@
 // What the namenode takes in of jobs and their splits, whichever way they come, with requests under way.
 
 import { expect, test } from 'vitest'
-import { Admission } from '../../../namenode/jobs/admission.ts'
-import { jobRoutes } from '../../../namenode/jobs/conversation.ts'
+import { Admission } from '../../../namenode/jobs/splits/admission.ts'
+import { jobRoutes } from '../../../namenode/jobs/routes.ts'
 import { Engine } from '../../../namenode/jobs/engine.ts'
-import { splitChars } from '../../../namenode/jobs/splits.ts'
+import { splitChars } from '../../../namenode/jobs/splits/splits.ts'
 import { inodeId, splitsId, type SplitsId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import * as protocol from '../../../src/protocol/job.ts'
 import type { JobSpec } from '../../../src/protocol/job.ts'
 import { packSplit } from '../../../src/protocol/packed.ts'
 import { specOf } from './kit.ts'
-import { fakeRooms, turn } from './rooms.ts'
+import { fakeRooms, turn } from './deps.ts'
 
 const packed = (...splits: string[]): JobSpec => {
   const spec = specOf({ maps: 0, reduces: 0 })
@@ -86,10 +86,10 @@ test('a job that brings its splits is refused when there is no room for them, an
   const submit = (spec: JobSpec, requestId: string) => handler({ spec } as never, { user: 'ann', requestId, signal: new AbortController().signal } as never)
   const spec = packed(...Array.from({ length: 1000 }, () => text))
   await submit(spec, 'c:1')
-  Object.assign(rooms.book, { uploads: new Map([[splitsId('all-of-it'), { user: 'bob', bytes: limits.splitsHeldBytesMax - 2 * splitChars(spec) + 1 }]]) })
+  Object.assign(rooms.store, { uploads: new Map([[splitsId('all-of-it'), { user: 'bob', bytes: limits.splitsHeldBytesMax - 2 * splitChars(spec) + 1 }]]) })
   await expect(submit(spec, 'c:2')).rejects.toMatchObject(overloaded('take all the memory'))
   await expect(submit(spec, 'c:1')).resolves.toEqual({ job: 'job-1' })
-  Object.assign(rooms.book, { uploads: new Map() })
+  Object.assign(rooms.store, { uploads: new Map() })
   await submit(spec, 'c:2')
   await turn()
   expect(engine.machine.jobs.size).toBe(2)

@@ -2,8 +2,8 @@
 
 import { beforeEach, expect, test, vi } from 'vitest'
 import { Jobs } from '../../../namenode/jobs/jobs.ts'
-import { submitJob } from '../../../namenode/jobs/mutation.ts'
-import { Machine } from '../../../namenode/jobs/machine.ts'
+import { submitJob } from '../../../namenode/jobs/store/mutations.ts'
+import { Scheduler } from '../../../namenode/jobs/scheduler/scheduler.ts'
 import type { DataNode } from '../../../namenode/nodes/node.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
 import { address, attemptParts, nodeId, requestId, type AttemptId, type NodeId } from '../../../src/base/ids.ts'
@@ -15,9 +15,9 @@ import type { Order } from '../../../src/protocol/order.ts'
 import * as task from '../../../src/protocol/task.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
 import { as, type Bench } from '../namenode/kit.ts'
-import { open } from './bookkit.ts'
+import { open } from './storekit.ts'
 import { specOf } from './kit.ts'
-import { turn } from './rooms.ts'
+import { turn } from './deps.ts'
 
 type Listener = Parameters<ConstructorParameters<typeof Jobs>[0]['registry']['listen']>[0]
 
@@ -91,7 +91,7 @@ test('what is told of a node reaches the scheduler: it gets tasks when it joins,
   }
   // One that is silent may be dead: its task gets a twin at once.
   orders.length = 0
-  tell.silent!(b)
+  tell.stale!(b)
   expect(runs()).toEqual([['a', 0]])
 })
 
@@ -127,7 +127,7 @@ test('what nodes say before jobs are taken over is not gathered, and nodes get t
   for (let n = 0; n < 1_000; n++) tell.offered!(n % 2 === 0 ? a : b, 1)
   tell.left!(b)
   orders.length = 0
-  const apply = vi.spyOn(Machine.prototype, 'apply')
+  const apply = vi.spyOn(Scheduler.prototype, 'apply')
   await jobs.start()
   expect(apply.mock.calls.map(([event]) => event.kind)).toEqual(['resumed', 'joined', 'joined', 'left'])
   apply.mockRestore()
@@ -137,7 +137,7 @@ test('what nodes say before jobs are taken over is not gathered, and nodes get t
 test('a node that was silent and returns gets tasks again', async () => {
   const [a, b] = [node('a'), node('b')]
   tell.joined!(a, [])
-  tell.silent!(a)
+  tell.stale!(a)
   await submit(2)
   expect(runs()).toEqual([])
   tell.joined!(b, [])

@@ -1,11 +1,11 @@
 // The scheduler with a journal that keeps what it is told, and a way to write scenarios as text. Attempts are written
 // `stage.task.number`; the job is the last one that was submitted.
 
-import { Machine } from '../../../namenode/jobs/machine.ts'
-import type { Effect, Event, Places } from '../../../namenode/jobs/event.ts'
-import type { TaskRecord } from '../../../namenode/jobs/record.ts'
+import { Scheduler } from '../../../namenode/jobs/scheduler/scheduler.ts'
+import type { Effect, Event, Places } from '../../../namenode/jobs/scheduler/event.ts'
+import type { TaskRecord } from '../../../namenode/jobs/store/record.ts'
 import { attemptId, attemptParts, jobId, nodeId, programId, type AttemptId, type JobId, type NodeId } from '../../../src/base/ids.ts'
-import { attemptsPerTerm } from '../../../namenode/jobs/state.ts'
+import { attemptsPerTerm } from '../../../namenode/jobs/scheduler/state.ts'
 import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
 import type { TaskFinished } from '../../../src/protocol/task.ts'
 
@@ -34,7 +34,7 @@ interface Kept { readonly spec: JobSpec; readonly places: Array<Places | undefin
 
 /** The machine, with a journal whose writes wait until `settle` is called, as they do in the world. */
 export class Bench {
-  machine = new Machine()
+  machine = new Scheduler()
   readonly kept = new Map<JobId, Kept>()
   readonly answers = new Map<AttemptId, boolean>()
   /** Journal effects that have not been answered, oldest first. */
@@ -87,7 +87,7 @@ export class Bench {
 
   /** A namenode dies with all that was not in its journal, and another starts. */
   restart(): Effect[] {
-    this.machine = new Machine()
+    this.machine = new Scheduler()
     this.waiting = []
     const effects: Effect[] = []
     for (const [job, kept] of this.kept) {
@@ -148,7 +148,7 @@ export function play(text: string): Bench {
       }
       case 'offer': return bench.apply({ kind: 'offered', node })
       case 'drain': return bench.apply({ kind: 'draining', node })
-      case 'silence': return bench.apply({ kind: 'silent', node })
+      case 'silence': return bench.apply({ kind: 'stale', node })
       case 'return': return bench.apply({ kind: 'returned', node })
       case 'leave': return bench.apply({ kind: 'left', node })
       case 'lose': return bench.apply({ kind: 'lost', node })

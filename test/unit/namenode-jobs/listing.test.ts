@@ -1,18 +1,18 @@
 // Pages of jobs, and what is told of a job whose output is kept.
 
 import { expect, test } from 'vitest'
-import { jobRoutes } from '../../../namenode/jobs/conversation.ts'
+import { jobRoutes } from '../../../namenode/jobs/routes.ts'
 import { Engine } from '../../../namenode/jobs/engine.ts'
 import { newest } from '../../../namenode/jobs/listing.ts'
-import type { JobRecord } from '../../../namenode/jobs/record.ts'
+import type { JobRecord } from '../../../namenode/jobs/store/record.ts'
 import { jobId, nodeId, type JobId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import * as protocol from '../../../src/protocol/job.ts'
 import type { JobStatus } from '../../../src/protocol/job.ts'
 import type { Message } from '../../../src/protocol/message.ts'
-import { write, mapOnly, open, over, runTask, submit } from './bookkit.ts'
+import { write, mapOnly, open, over, runTask, submit } from './storekit.ts'
 import { Bench, doneReport } from './kit.ts'
-import { fakeRooms } from './rooms.ts'
+import { fakeRooms } from './deps.ts'
 
 const stage = { name: 's', state: 'done' as const, tasks: 1, running: 0, done: 1, failedAttempts: 0, fraction: 1, counters: {} }
 const headOf = (number: number, more: Partial<JobStatus> = {}): JobRecord => ({
@@ -27,7 +27,7 @@ function pages(all: ReadonlyArray<{ head: JobRecord; bytes: number }>, limit = 1
   let before: JobId | undefined
   do {
     const from = before === undefined ? 0 : all.findIndex(({ head }) => head.status.job === before) + 1
-    const page = newest({ book: { newest: () => all.slice(from) }, running }, { limit, before })
+    const page = newest({ store: { newest: () => all.slice(from) }, running }, { limit, before })
     expect(page.jobs.map(({ job }) => job)).toEqual(all.slice(from, from + page.jobs.length).map(({ head }) => head.status.job))
     sizes.push(page.jobs.length)
     before = page.next
@@ -60,19 +60,19 @@ test('of jobs that run their counters count, which are in no head', () => {
 })
 
 test('patterns among the inputs of a job whose output is kept are told to those who may publish it, and are in no status', async () => {
-  const { bench, book } = await open()
+  const { bench, store } = await open()
   const patterns = Array.from({ length: 1_000 }, (_, n) => `/in/${'x'.repeat(100)}${n}/*`)
   const keep = async (path: string, own?: string[]): Promise<JobId> => {
-    const job = await submit(book, { ...mapOnly(path), ...own && { patterns: own } })
-    for (const task of [0, 1]) await runTask(bench, book, job, task)
+    const job = await submit(store, { ...mapOnly(path), ...own && { patterns: own } })
+    for (const task of [0, 1]) await runTask(bench, store, job, task)
     await write(bench, `${path}/file`)
-    const failure = await book.publish(job, over(book, job, 'succeeded'))
-    await book.finish(job, { ...over(book, job, 'failed'), failure: failure! }, undefined, { bytes: 10 })
+    const failure = await store.publish(job, over(store, job, 'succeeded'))
+    await store.finish(job, { ...over(store, job, 'failed'), failure: failure! }, undefined, { bytes: 10 })
     return job
   }
   const job = await keep('/a', patterns)
   const plain = await keep('/b')
-  const rooms = { ...fakeRooms(), book }
+  const rooms = { ...fakeRooms(), store }
   const routes = jobRoutes(new Engine(rooms), rooms)
   const ask = async (message: Message, request: object, user = 'ann'): Promise<Record<string, unknown>> =>
     await routes.find(each => each.message === message)!.handler(request as never, { user, signal: new AbortController().signal } as never) as Record<string, unknown>

@@ -1,8 +1,8 @@
 // Which node gets which task, as text tables: those that hold the input first, then the rack, then any.
 
 import { expect, test } from 'vitest'
-import type { Effect } from '../../../namenode/jobs/event.ts'
-import { Pending, type Verdict } from '../../../namenode/jobs/pending.ts'
+import type { Effect } from '../../../namenode/jobs/scheduler/event.ts'
+import { Pending, type TakeDecision } from '../../../namenode/jobs/scheduler/pending.ts'
 import { attemptParts, nodeId, type AttemptId, type JobId } from '../../../src/base/ids.ts'
 import { Bench, doneReport, play } from './kit.ts'
 
@@ -222,7 +222,7 @@ test('a node is not kept waiting by many tasks that avoid it: it looks at 64 of 
   for (const [kept, found] of [[64, 64], [65, undefined]] as const) {
     const pending = new Pending()
     for (let task = 0; task <= kept; task++) pending.add(task, [], [])
-    const wants = (task: number): Verdict => (task < kept ? 'keep' : 'take')
+    const wants = (task: number): TakeDecision => (task < kept ? 'keep' : 'take')
     expect(pending.takeAny(wants), `${kept} kept`).toBe(found)
     // Those that do not wait any more are in nobody's way.
     expect(pending.takeFree(task => (task < kept ? 'drop' : 'take'))).toBe(kept)

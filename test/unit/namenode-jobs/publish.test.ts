@@ -4,10 +4,10 @@
 import { expect, test } from 'vitest'
 import type { Mutation } from '../../../namenode/journal/operation.ts'
 import { allMutations } from '../../../namenode/mutations.ts'
-import { JournalBook } from '../../../namenode/jobs/book.ts'
-import type { KeptBounds } from '../../../namenode/jobs/jobindex.ts'
+import { JournalJobStore } from '../../../namenode/jobs/store/store.ts'
+import type { KeptBounds } from '../../../namenode/jobs/store/jobindex.ts'
 import { checkSpec } from '../../../namenode/jobs/spec.ts'
-import { publishKept as publishKeptMutation } from '../../../namenode/jobs/mutation.ts'
+import { publishKept as publishKeptMutation } from '../../../namenode/jobs/store/mutations.ts'
 import { mkdir, remove, setAttributes, touch } from '../../../namenode/namespace/names.ts'
 import { stat } from '../../../namenode/namespace/read.ts'
 import { usageAt } from '../../../namenode/namespace/usage.ts'
@@ -24,7 +24,7 @@ import { limits } from '../../../src/base/limits.ts'
 import { MiB } from '../../../src/base/units.ts'
 import type { JobSpec } from '../../../src/protocol/job.ts'
 import { as, openBench, root, type Bench } from '../namenode/kit.ts'
-import { mapOnly, names, open, over, runTask, submit, write } from './bookkit.ts'
+import { mapOnly, names, open, over, runTask, submit, write } from './storekit.ts'
 import { specOf } from './kit.ts'
 
 type Opened = Awaited<ReturnType<typeof open>>
@@ -32,26 +32,26 @@ const ann = as('ann')
 let requests = 0
 
 /** A job that has computed everything, and is about to publish. */
-async function computed({ bench, book }: Opened, spec: JobSpec): Promise<JobId> {
-  const job = await submit(book, spec)
-  for (const task of [0, 1]) expect(await runTask(bench, book, job, task)).toBeUndefined()
+async function computed({ bench, store }: Opened, spec: JobSpec): Promise<JobId> {
+  const job = await submit(store, spec)
+  for (const task of [0, 1]) expect(await runTask(bench, store, job, task)).toBeUndefined()
   return job
 }
 
 async function published(opened: Opened, spec: JobSpec): Promise<JobId> {
   const job = await computed(opened, spec)
-  expect(await opened.book.publish(job, over(opened.book, job, 'succeeded'))).toBeUndefined()
+  expect(await opened.store.publish(job, over(opened.store, job, 'succeeded'))).toBeUndefined()
   return job
 }
 
 /** Publishing fails, and the job ends as the scheduler ends it. */
 async function unpublished(opened: Opened, spec: JobSpec, spoil: () => Promise<unknown>, bytes = 10): Promise<JobId> {
-  const { book } = opened
+  const { store } = opened
   const job = await computed(opened, spec)
   await spoil()
-  const failure = await book.publish(job, over(book, job, 'succeeded'))
+  const failure = await store.publish(job, over(store, job, 'succeeded'))
   expect(failure).toBeDefined()
-  await book.finish(job, { ...over(book, job, 'failed'), failure: failure! }, undefined, { bytes })
+  await store.finish(job, { ...over(store, job, 'failed'), failure: failure! }, undefined, { bytes })
   return job
 }
 
@@ -60,9 +60,9 @@ async function bound(bench: Bench, path: string, limit: { names?: number; bytes?
   await counting({ journal: bench.journal, clock: bench.clock, held: () => false, stopped: () => false, removed: () => {} }).work()
 }
 
-const publishKept = ({ book }: Opened, job: JobId, path: string, more: { overwrite?: boolean; force?: boolean; user?: string } = {}): Promise<void> => {
+const publishKept = ({ store }: Opened, job: JobId, path: string, more: { overwrite?: boolean; force?: boolean; user?: string } = {}): Promise<void> => {
   const { user = 'ann', overwrite = false, ...rest } = more
-  return book.publishKept({ requestId: requestId(`p:${++requests}`), actor: as(user), job, output: { path, overwrite, ...rest } })
+  return store.publishKept({ requestId: requestId(`p:${++requests}`), actor: as(user), job, output: { path, overwrite, ...rest } })
 }
 
 async function replayed(bench: Bench): Promise<void> {
@@ -72,20 +72,20 @@ async function replayed(bench: Bench): Promise<void> {
 
 test('only the output of a job is replaced: not other files, not one with directories in it, unless that is forced', async () => {
   const opened = await open()
-  const { bench, book } = opened
+  const { bench, store } = opened
   await write(bench, '/ow/other/file')
   await write(bench, '/ow/notes')
-  await expect(submit(book, mapOnly('/ow', true))).rejects.toMatchObject({ code: 'ENOTEMPTY', message: expect.stringMatching(/no _SUCCESS.*--force/) })
+  await expect(submit(store, mapOnly('/ow', true))).rejects.toMatchObject({ code: 'ENOTEMPTY', message: expect.stringMatching(/no _SUCCESS.*--force/) })
   await write(bench, '/ow/_SUCCESS')
-  await expect(submit(book, mapOnly('/ow', true))).rejects.toMatchObject({ code: 'ENOTEMPTY', message: expect.stringContaining('a directory "other"') })
-  await expect(submit(book, mapOnly('/ow', false, { force: true }))).rejects.toMatchObject({ code: 'EEXIST' })
+  await expect(submit(store, mapOnly('/ow', true))).rejects.toMatchObject({ code: 'ENOTEMPTY', message: expect.stringContaining('a directory "other"') })
+  await expect(submit(store, mapOnly('/ow', false, { force: true }))).rejects.toMatchObject({ code: 'EEXIST' })
   await published(opened, mapOnly('/ow', true, { force: true }))
   expect(names(bench, '/ow')).toEqual(['/ow/_SUCCESS', '/ow/part-0', '/ow/part-1'])
   // An empty directory has nothing to lose.
   await bench.do(mkdir, { path: '/empty', ...ann })
   await published(opened, mapOnly('/empty', true))
   await bench.do(mkdir, { path: '/dirsuccess/_SUCCESS', parents: true, ...ann })
-  await expect(submit(book, mapOnly('/dirsuccess', true))).rejects.toMatchObject({ code: 'ENOTEMPTY' })
+  await expect(submit(store, mapOnly('/dirsuccess', true))).rejects.toMatchObject({ code: 'ENOTEMPTY' })
   await replayed(bench)
 })
 
@@ -107,7 +107,7 @@ test('what was replaced is in the trash of the job\'s user, and comes back whole
 
 test('an output that takes the place of another keeps its mode, owner, group, attributes and quota', async () => {
   const opened = await open()
-  const { bench, book } = opened
+  const { bench, store } = opened
   const { view } = bench.journal
   await bench.do(mkdir, { path: '/w', mode: 0o777, ...as('bob') })
   await published(opened, mapOnly('/w/out'))
@@ -124,7 +124,7 @@ test('an output that takes the place of another keeps its mode, owner, group, at
   // It is held: what does not fit is not published, and what is there stays.
   await bound(bench, '/w/out', { names: 2 })
   const job = await computed(opened, mapOnly('/w/out', true))
-  expect(await book.publish(job, over(book, job, 'succeeded'))).toMatchObject({ code: 'EDQUOT', message: expect.stringContaining('/w/out may have 2 files') })
+  expect(await store.publish(job, over(store, job, 'succeeded'))).toMatchObject({ code: 'EDQUOT', message: expect.stringContaining('/w/out may have 2 files') })
   expect(stat(view, root, '/w/out').id).toBe(now.id)
   expect(usageAt(view, now.id)!.used.names).toBe(3)
   await replayed(bench)
@@ -147,9 +147,9 @@ test('a quota above counts a replaced output out and the new one in, and one tha
 
 test('what would keep a job from publishing is refused when it is submitted', async () => {
   const opened = await open()
-  const { bench, book } = opened
+  const { bench, store } = opened
   const refused = (spec: JobSpec, code: string, message: string | RegExp = '') =>
-    expect(submit(book, spec)).rejects.toMatchObject({ code, message: typeof message === 'string' ? expect.stringContaining(message) : expect.stringMatching(message) })
+    expect(submit(store, spec)).rejects.toMatchObject({ code, message: typeof message === 'string' ? expect.stringContaining(message) : expect.stringMatching(message) })
   await bench.do(mkdir, { path: '/priv', mode: 0o755, ...as('bob') })
   await refused(mapOnly('/priv/new/out'), 'EACCES', 'write to /priv')
   await refused(mapOnly('/.gristmill', true), 'EACCES', 'the system needs it')
@@ -163,11 +163,11 @@ test('what would keep a job from publishing is refused when it is submitted', as
   await bench.do(createSnapshot, { path: '/kept', name: 's', ...ann })
   await refused(mapOnly('/kept', true), 'EBUSY', /\/kept cannot be replaced.*snapshots/)
   await bench.do(removeSnapshot, { path: '/kept', name: 's', ...ann })
-  await submit(book, mapOnly('/kept', true))
+  await submit(store, mapOnly('/kept', true))
   await bench.do(mkdir, { path: '/full', ...ann })
   await bound(bench, '/full', { names: 2 })
   await refused(mapOnly('/full/a/out'), 'EDQUOT', '/full')
-  await submit(book, mapOnly('/full/fits'))
+  await submit(store, mapOnly('/full/fits'))
   await bound(bench, '/full', { bytes: 0 })
   await refused(mapOnly('/full/out'), 'EDQUOT', '/full')
   await refused(mapOnly('/full', true), 'EBUSY') // another job is to publish below
@@ -180,15 +180,15 @@ test('what would keep a job from publishing is refused when it is submitted', as
 })
 
 test('the output of a running job is reserved: for it alone, above and below, until it ends', async () => {
-  const { bench, book } = await open()
-  const job = await submit(book, mapOnly('/a/out'))
-  const refused = (path: string) => expect(submit(book, mapOnly(path, true))).rejects.toMatchObject({ code: 'EBUSY', message: expect.stringContaining(`${job}, which runs, will publish /a/out`) })
+  const { bench, store } = await open()
+  const job = await submit(store, mapOnly('/a/out'))
+  const refused = (path: string) => expect(submit(store, mapOnly(path, true))).rejects.toMatchObject({ code: 'EBUSY', message: expect.stringContaining(`${job}, which runs, will publish /a/out`) })
   for (const path of ['/a/out', '/a', '/a/out/deep/er']) await refused(path)
-  await submit(book, mapOnly('/a/out2'))
-  await book.finish(job, over(book, job, 'cancelled'), undefined)
-  const next = await submit(book, mapOnly('/a/out'))
-  for (const task of [0, 1]) await runTask(bench, book, next, task)
-  expect(await book.publish(next, over(book, next, 'succeeded'))).toBeUndefined()
+  await submit(store, mapOnly('/a/out2'))
+  await store.finish(job, over(store, job, 'cancelled'), undefined)
+  const next = await submit(store, mapOnly('/a/out'))
+  for (const task of [0, 1]) await runTask(bench, store, next, task)
+  expect(await store.publish(next, over(store, next, 'succeeded'))).toBeUndefined()
 })
 
 test('an output that contains an input, or lies in one, is refused', () => {
@@ -214,25 +214,25 @@ test('parameters that could not travel with every task are refused', () => {
 
 test('a job that cannot publish what it has computed keeps it, and publishes it elsewhere', async () => {
   const opened = await open()
-  const { bench, book } = opened
+  const { bench, store } = opened
   const spec = { ...mapOnly('/later'), inputs: ['/in'] }
   const job = await unpublished(opened, spec, () => write(bench, '/later/file'))
-  const { status } = book.head(job)!
+  const { status } = store.head(job)!
   const untilMs = bench.journal.nowMs() + limits.unpublishedKeepMs
   expect(status).toMatchObject({ state: 'failed', kept: { untilMs }, failure: { code: 'EEXIST', message: expect.stringContaining(`gristmill job publish ${job} --output PATH`) } })
-  await book.tidy()
+  await store.tidy()
   expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${job}`])
   expect(names(bench, `/.gristmill/jobs/${job}`)).toEqual([`/.gristmill/jobs/${job}/output`]) // nothing of losers
   // The same conditions as ever, and nothing is lost by asking.
   await expect(publishKept(opened, job, '/later')).rejects.toMatchObject({ code: 'EEXIST' })
   await expect(publishKept(opened, job, '/in/side')).rejects.toMatchObject({ code: 'EINVAL' })
   await expect(publishKept(opened, job, '/mine', { user: 'bob' })).rejects.toMatchObject({ code: 'EACCES' })
-  const other = await submit(book, mapOnly('/reserved'))
+  const other = await submit(store, mapOnly('/reserved'))
   await expect(publishKept(opened, job, '/reserved')).rejects.toMatchObject({ code: 'EBUSY' })
   await publishKept(opened, job, '/else/where')
   expect(names(bench, '/else/where')).toEqual(['/else/where/_SUCCESS', '/else/where/part-0', '/else/where/part-1'])
   expect(stat(bench.journal.view, root, '/else/where/_SUCCESS').owner).toBe('ann')
-  const after = book.head(job)!
+  const after = store.head(job)!
   expect(after.status).toMatchObject({ state: 'succeeded', output: '/else/where', version: status.version + 1 })
   expect([after.kept, after.status.kept, after.status.failure]).toEqual([undefined, undefined, undefined])
   expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${other}`])
@@ -245,28 +245,28 @@ test('what is kept is there after a restart, for a week, and is not published tw
   const job = await unpublished(first, mapOnly('/later'), () => write(first.bench, '/later/file'))
   const gone = await unpublished(first, mapOnly('/later2'), () => write(first.bench, '/later2/file'))
   const opened = await open(first.bench)
-  const { bench, book } = opened
+  const { bench, store } = opened
   const asked = { requestId: requestId('twice:1'), actor: ann, job, output: { path: '/out', overwrite: false } }
-  await book.publishKept(asked)
-  await book.publishKept(asked)
+  await store.publishKept(asked)
+  await store.publishKept(asked)
   bench.clock.pass(limits.unpublishedKeepMs - 1)
-  await book.tidy()
+  await store.tidy()
   expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${gone}`])
   bench.clock.pass(1)
-  await book.tidy()
+  await store.tidy()
   expect(names(bench, '/.gristmill/jobs')).toEqual([])
-  expect(book.head(gone)!.status.kept).toBeUndefined()
+  expect(store.head(gone)!.status.kept).toBeUndefined()
   await expect(publishKept(opened, gone, '/out2')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('run it again') })
   await expect(publishKept(opened, 'job-99' as JobId, '/out2')).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
 test('what is kept and has been removed by the superuser is kept no longer, and the job is forgotten in time as others are', async () => {
   const opened = await open()
-  const { bench, book } = opened
+  const { bench, store } = opened
   const [lost, there] = [await unpublished(opened, mapOnly('/a'), () => write(bench, '/a/file')), await unpublished(opened, mapOnly('/b'), () => write(bench, '/b/file'))]
   await bench.do(remove, { path: `/.gristmill/jobs/${lost}`, recursive: true, nowMs: 1, ...root })
-  await book.tidy()
-  const told = (job: JobId): unknown => [book.head(job)!.kept !== undefined, book.head(job)!.status.kept !== undefined, book.head(job)!.status.failure!.message.endsWith('not kept any more')]
+  await store.tidy()
+  const told = (job: JobId): unknown => [store.head(job)!.kept !== undefined, store.head(job)!.status.kept !== undefined, store.head(job)!.status.failure!.message.endsWith('not kept any more')]
   expect([told(lost), told(there)]).toEqual([[false, false, true], [true, true, false]])
   await expect(publishKept(opened, lost, '/out')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('run it again') })
   expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${there}`])
@@ -275,9 +275,9 @@ test('what is kept and has been removed by the superuser is kept no longer, and 
 
 test('where no outputs may be kept, the failure says only why the job could not be published', async () => {
   const { bench } = await open()
-  const book = new JournalBook({ journal: bench.journal, clock: bench.clock, kept: { outputs: 0 } })
-  const job = await unpublished({ bench, book }, mapOnly('/a'), () => write(bench, '/a/file'))
-  const head = book.head(job)!
+  const store = new JournalJobStore({ journal: bench.journal, clock: bench.clock, kept: { outputs: 0 } })
+  const job = await unpublished({ bench, store }, mapOnly('/a'), () => write(bench, '/a/file'))
+  const head = store.head(job)!
   expect([head.kept, head.status.kept]).toEqual([undefined, undefined])
   expect(head.status.failure!.message).toMatch(/\/a/)
   expect(head.status.failure!.message).not.toMatch(/kept|job publish/)
@@ -286,16 +286,16 @@ test('where no outputs may be kept, the failure says only why the job could not 
 
 test('what is kept can be dropped by its owner, and the reason of the failure then says that nothing is kept', async () => {
   const opened = await open()
-  const { bench, book } = opened
+  const { bench, store } = opened
   const job = await unpublished(opened, { ...mapOnly('/later'), patterns: ['/in/*.csv'] }, () => write(bench, '/later/file'))
-  const before = book.head(job)!.status
+  const before = store.head(job)!.status
   expect(before).toMatchObject({ kept: { bytes: 10, format: 'text', patterns: ['/in/*.csv'] }, failure: { message: expect.stringContaining(`gristmill job drop ${job}`) } })
-  const drop = (user: string, id = job) => book.dropKept({ requestId: requestId(`d:${++requests}`), actor: { user, root: false }, job: id })
+  const drop = (user: string, id = job) => store.dropKept({ requestId: requestId(`d:${++requests}`), actor: { user, root: false }, job: id })
   await expect(drop('bob')).rejects.toMatchObject({ code: 'EACCES', message: expect.stringContaining('may drop it') })
   await expect(drop('ann', 'job-99' as JobId)).rejects.toMatchObject({ code: 'ENOENT' })
-  await book.dropKept({ requestId: requestId('twice:drop'), actor: ann, job })
-  await book.dropKept({ requestId: requestId('twice:drop'), actor: ann, job })
-  const after = book.head(job)!
+  await store.dropKept({ requestId: requestId('twice:drop'), actor: ann, job })
+  await store.dropKept({ requestId: requestId('twice:drop'), actor: ann, job })
+  const after = store.head(job)!
   expect([after.kept, after.status.kept]).toEqual([undefined, undefined])
   expect(after.status.version).toBe(before.version + 1)
   expect(after.status.failure!.message).toBe(before.failure!.message.replace(/; what the job has computed.*$/, '; what the job had computed is not kept any more'))
@@ -308,15 +308,15 @@ test('what is kept can be dropped by its owner, and the reason of the failure th
 test('what is kept is bounded in number and in bytes: the oldest go, and the newest stays whatever it has', async () => {
   const keep = async (kept: KeptBounds, bytes: readonly number[], restart = false): Promise<string[]> => {
     let { bench } = await open()
-    let book = new JournalBook({ journal: bench.journal, clock: bench.clock, kept })
-    for (const [i, own] of bytes.entries()) await unpublished({ bench, book }, mapOnly(`/o${i}`), () => write(bench, `/o${i}/file`), own)
+    let store = new JournalJobStore({ journal: bench.journal, clock: bench.clock, kept })
+    for (const [i, own] of bytes.entries()) await unpublished({ bench, store }, mapOnly(`/o${i}`), () => write(bench, `/o${i}/file`), own)
     if (restart) {
       ({ bench } = await open(bench))
-      book = new JournalBook({ journal: bench.journal, clock: bench.clock, kept })
+      store = new JournalJobStore({ journal: bench.journal, clock: bench.clock, kept })
     }
-    await book.tidy()
+    await store.tidy()
     const left = names(bench, '/.gristmill/jobs').map(path => path.slice('/.gristmill/jobs/'.length))
-    for (const { head } of book.newest()) expect(head.kept !== undefined, head.status.job).toBe(left.includes(head.status.job))
+    for (const { head } of store.newest()) expect(head.kept !== undefined, head.status.job).toBe(left.includes(head.status.job))
     return left
   }
   expect(await keep({ outputs: 2 }, [5, 5, 5])).toEqual(['job-2', 'job-3'])
@@ -329,9 +329,9 @@ test('what is kept is bounded in number and in bytes: the oldest go, and the new
 
 test('the heads of jobs are read once, not again for each job that ends', async () => {
   const opened = await open()
-  const { bench, book } = opened
+  const { bench, store } = opened
   for (let i = 0; i < 5; i++) await published(opened, mapOnly(`/out${i}`))
-  await book.tidy()
+  await store.tidy()
   const { view } = bench.journal
   let ranges = 0
   const range = view.range.bind(view)
@@ -340,27 +340,27 @@ test('the heads of jobs are read once, not again for each job that ends', async 
     return range(table, bounds)
   }
   const job = await computed(opened, mapOnly('/again'))
-  await book.publish(job, over(book, job, 'succeeded'))
-  await book.tidy()
+  await store.publish(job, over(store, job, 'succeeded'))
+  await store.tidy()
   expect(ranges).toBe(0)
 })
 
 test('a job whose staging has been removed by hand keeps nothing, and says nothing else', async () => {
   const opened = await open()
-  const { bench, book } = opened
+  const { bench, store } = opened
   const { remove } = await import('../../../namenode/namespace/names.ts')
   const job = await unpublished(opened, mapOnly('/out'), async () => bench.do(remove, { path: `/.gristmill/jobs/job-1`, recursive: true, ...ann }))
-  expect(book.head(job)!.kept).toBeUndefined()
-  expect(book.head(job)!.status.failure!.message).not.toContain('job publish')
+  expect(store.head(job)!.kept).toBeUndefined()
+  expect(store.head(job)!.status.failure!.message).not.toContain('job publish')
 })
 
 test('a file that its user has laid down beside the parts as _SUCCESS is not counted twice', async () => {
   const opened = await open()
-  const { bench, book } = opened
+  const { bench, store } = opened
   const job = await computed(opened, mapOnly('/out'))
   await write(bench, `/.gristmill/jobs/${job}/output/_SUCCESS`)
   const before = bench.journal.view.counters.files
-  expect(await book.publish(job, over(book, job, 'succeeded'))).toBeUndefined()
+  expect(await store.publish(job, over(store, job, 'succeeded'))).toBeUndefined()
   const { sweep } = await import('../../../namenode/namespace/sweep.ts')
   await bench.journal.submit(sweep, { limit: 1000 })
   expect(bench.journal.view.counters.files).toBe(before)
@@ -383,16 +383,16 @@ test('the superuser publishes for somebody else, whose files they stay', async (
 })
 
 test('operations of earlier versions are accepted as they were: two jobs of one output, a replaced one gone for good, a file in the trash', async () => {
-  const { bench, book } = await open()
+  const { bench, store } = await open()
   const former = (kind: string) => allMutations.find(each => each.kind === kind) as unknown as Mutation<object, unknown>
   const begin = (spec: JobSpec) => bench.journal.submit(former('job.submit'), { requestId: requestId(`f:${++requests}`), actor: ann, spec, nowMs: 1 }) as Promise<JobId>
   await write(bench, '/old/mine')
   const [job, same] = [await begin(mapOnly('/old', true)), await begin(mapOnly('/old', true))]
-  for (const task of [0, 1]) await runTask(bench, book, job, task)
-  await bench.journal.submit(former('job.publish'), { job, status: over(book, job, 'succeeded'), nowMs: 2 })
+  for (const task of [0, 1]) await runTask(bench, store, job, task)
+  await bench.journal.submit(former('job.publish'), { job, status: over(store, job, 'succeeded'), nowMs: 2 })
   expect(names(bench, '/old')).toEqual(['/old/_SUCCESS', '/old/part-0', '/old/part-1'])
   expect([...items(bench.journal.view, {})]).toEqual([])
-  expect(book.running()).toEqual([same])
+  expect(store.running()).toEqual([same])
   const { lease } = await bench.journal.submit(create, { path: '/d/f', parents: true, replication: 1, blockBytes: 4096, nowMs: 1, ...ann })
   const item = await bench.journal.submit(discard, { path: '/d', recursive: true, nowMs: 3, ...ann })
   await bench.journal.submit(former('writing.complete'), { lease, blocks: [], nowMs: 4, ...ann })

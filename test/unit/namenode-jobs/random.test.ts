@@ -3,7 +3,7 @@
 // has succeeded, each task is committed once, and the counters are the sum over the committed tasks.
 
 import { expect, test } from 'vitest'
-import type { Effect } from '../../../namenode/jobs/event.ts'
+import type { Effect } from '../../../namenode/jobs/scheduler/event.ts'
 import { attemptParts, nodeId, type AttemptId, type JobId, type NodeId } from '../../../src/base/ids.ts'
 import type { JobSpec } from '../../../src/protocol/job.ts'
 import type { TaskFinished } from '../../../src/protocol/task.ts'
@@ -31,7 +31,7 @@ class World {
   #orders: Effect[] = []
   #reports: TaskFinished[] = []
   restarts = 0
-  twins = 0
+  speculative = 0
   failures = 0
 
   constructor(seed: number) {
@@ -64,7 +64,7 @@ class World {
       let running = 0
       for (const stage of job.stages) {
         running += stage.running
-        this.twins += stage.twins
+        this.speculative += stage.speculative
         const attempts = stage.tasks.flatMap(task => task.attempts.filter(attempt => attempt.state === 'running'))
         expect(attempts.length).toBe(stage.running)
         expect(stage.tasks.filter(task => task.state === 'done').length).toBe(stage.done)
@@ -160,7 +160,7 @@ class World {
         this.take(this.bench.apply({ kind: 'draining', node }))
         return
       case 5: // Nothing is heard of it, whether it lives or not.
-        this.take(this.bench.apply({ kind: 'silent', node }))
+        this.take(this.bench.apply({ kind: 'stale', node }))
         return
       case 6:
         if (hand.alive) this.take(this.bench.apply({ kind: 'returned', node }))
@@ -229,7 +229,7 @@ function run(seed: number): World {
   return world
 }
 
-function judge(world: World, job: JobId): void {
+function judgeHealth(world: World, job: JobId): void {
   const kept = world.bench.kept.get(job)!
   expect(kept.ended?.state, `${job} did not succeed: ${JSON.stringify(kept.ended?.failure)}`).toBe('succeeded')
   const maps = mapsOf(kept.spec)
@@ -244,14 +244,14 @@ function judge(world: World, job: JobId): void {
 test('whatever nodes and namenode do, every job ends well and every task counts once', () => {
   let restarts = 0
   let failures = 0
-  let twins = 0
+  let speculative = 0
   for (let seed = 1; seed <= 60; seed++) {
     try {
       const world = run(seed)
-      for (const job of world.bench.kept.keys()) judge(world, job)
+      for (const job of world.bench.kept.keys()) judgeHealth(world, job)
       restarts += world.restarts
       failures += world.failures
-      twins += world.twins
+      speculative += world.speculative
     } catch (error) {
       throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error })
     }
@@ -259,7 +259,7 @@ test('whatever nodes and namenode do, every job ends well and every task counts 
   // The faults did happen.
   expect(restarts).toBeGreaterThan(100)
   expect(failures).toBeGreaterThan(100)
-  expect(twins).toBeGreaterThan(0)
+  expect(speculative).toBeGreaterThan(0)
 }, 60_000)
 
 test('the same seed gives the same run', () => {

@@ -1,7 +1,7 @@
 // A submit that is repeated, because its answer was lost: in the same process, and in the next one, which has not taken over its jobs yet.
 
 import { beforeEach, expect, test } from 'vitest'
-import { jobRoutes } from '../../../namenode/jobs/conversation.ts'
+import { jobRoutes } from '../../../namenode/jobs/routes.ts'
 import { Engine } from '../../../namenode/jobs/engine.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { nodeId, requestId, type JobId } from '../../../src/base/ids.ts'
@@ -9,7 +9,7 @@ import * as protocol from '../../../src/protocol/job.ts'
 import { Repeats } from '../../../src/rpc/repeats.ts'
 import type { Route } from '../../../src/rpc/serve.ts'
 import { doneReport, specOf } from './kit.ts'
-import { fakeRooms, turn, type FakeRooms } from './rooms.ts'
+import { fakeRooms, turn, type FakeRooms } from './deps.ts'
 
 const spec = specOf({ maps: 2, reduces: 1 })
 let rooms: FakeRooms
@@ -55,7 +55,7 @@ test('a submit that is repeated before the jobs of the process before are taken 
   // As it is taken over, too.
   const [, again] = await Promise.all([engine.start(), submit('c:1')])
   expect(again).toBe(job)
-  expect(rooms.book.head(job)!.term).toBe(1)
+  expect(rooms.store.head(job)!.term).toBe(1)
   expect(engine.machine.jobs.get(job)!.stages.map(({ done, tasks }) => [done, tasks.length])).toEqual([[1, 2], [0, 1]])
   open('a')
   expect(runs().at(-1)).toBe(`${job}.0.1.1000`)
@@ -70,17 +70,17 @@ test('a repeat of a submit that is under way has its outcome: one job, or one re
   const [one, two] = await Promise.all([submit('c:1'), submit('c:1')])
   expect([two, asked, engine.machine.jobs.size]).toEqual([one, 1, 1])
   // The journal refuses the first one; a repeat that was begun meanwhile does not make a job of which the scheduler does not know.
-  const accept = rooms.book.submit.bind(rooms.book)
+  const accept = rooms.store.submit.bind(rooms.store)
   let refusals = 1
-  rooms.book.submit = async request => {
+  rooms.store.submit = async request => {
     await turn()
     if (refusals-- > 0) throw new GristmillError('ENOSPC', 'the disk is full')
     return accept(request)
   }
   // As the journal says it: also of a request that waits in its queue.
   let known = 0
-  rooms.book.hasAnswer = () => known++ > 0
+  rooms.store.hasAnswer = () => known++ > 0
   const first = submit('c:2')
   await expect(Promise.allSettled([first, submit('c:2')])).resolves.toMatchObject([{ status: 'rejected' }, { status: 'rejected' }])
-  expect([rooms.book.jobs.size, engine.machine.jobs.size]).toEqual([1, 1])
+  expect([rooms.store.jobs.size, engine.machine.jobs.size]).toEqual([1, 1])
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { jobName, jobNumber, putTask, tasksOf } from '../../../namenode/jobs/rows.ts'
+import { jobName, jobNumber, putTask, tasksOf } from '../../../namenode/jobs/store/rows.ts'
 import { jobId } from '../../../src/base/ids.ts'
 import { openBench } from '../namenode/kit.ts'
 import { Draft } from '../../../namenode/journal/draft.ts'

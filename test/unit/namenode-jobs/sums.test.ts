@@ -2,10 +2,10 @@
 // waits for a slot.
 
 import { expect, test } from 'vitest'
-import type { Effect, Event } from '../../../namenode/jobs/event.ts'
-import type { Job, Stage, Task } from '../../../namenode/jobs/state.ts'
+import type { Effect, Event } from '../../../namenode/jobs/scheduler/event.ts'
+import type { RunningJob, StageState, TaskState } from '../../../namenode/jobs/scheduler/state.ts'
 import { jobStatus, taskStatus } from '../../../namenode/jobs/status.ts'
-import { noteDuration } from '../../../namenode/jobs/twin.ts'
+import { noteDuration } from '../../../namenode/jobs/scheduler/speculation.ts'
 import { checkSpec } from '../../../namenode/jobs/spec.ts'
 import { workFor } from '../../../namenode/jobs/work.ts'
 import { address, attemptId, attemptParts, jobId, nodeId, type AttemptId, type JobId, type NodeId } from '../../../src/base/ids.ts'
@@ -37,7 +37,7 @@ class Play extends Bench {
   }
 
   join(node: NodeId, slots = 1, attempts: AttemptId[] = [], rack = 'r'): Effect[] { return this.apply({ kind: 'joined', node, rack, host: node, slots, attempts }) }
-  start(maps: number, more: { reduces?: number; attemptsMax?: number; places?: string[][] } = {}): Job {
+  start(maps: number, more: { reduces?: number; attemptsMax?: number; places?: string[][] } = {}): RunningJob {
     const { reduces = 0, attemptsMax = 4, places = Array.from({ length: maps }, () => []) } = more
     return this.machine.jobs.get(this.submit({ maps, reduces, attemptsMax }, places.map(each => each.map(nodeId))).job)!
   }
@@ -58,7 +58,7 @@ class Play extends Bench {
 
 const kindsOf = (effects: readonly Effect[]): string[] => effects.map(effect => effect.kind).filter(kind => kind !== 'changed')
 const answers = (effects: readonly Effect[]): boolean[] => effects.flatMap(effect => (effect.kind === 'answer' ? [effect.committed] : []))
-const idOf = (job: Job, stage: number, task: number, attempt: number): AttemptId => attemptId({ job: job.id, stage, task, attempt })
+const idOf = (job: RunningJob, stage: number, task: number, attempt: number): AttemptId => attemptId({ job: job.id, stage, task, attempt })
 
 test('while its job ends, the attempt that won is told so when it asks again, and one that did not is told that', () => {
   const play = new Play([a, b])
@@ -226,7 +226,7 @@ test('a job stays away from a node where four of its attempts have failed, but n
 test('a task that still runs elsewhere is not put back when another attempt of it fails', () => {
   const play = new Play([a, b])
   const job = play.start(1, { places: [['a']] })
-  play.apply({ kind: 'silent', node: a })
+  play.apply({ kind: 'stale', node: a })
   expect(play.runs).toHaveLength(2) // a twin
   play.fail(b, play.runs[1]!)
   expect(job.stages[0]!).toMatchObject({ waiting: 0, running: 1 })
@@ -297,7 +297,7 @@ test('the output of a committed task that is lost leaves no trace in the sums', 
 
 test('fractional counters have one sum, whatever the order of commits, of losses and of a restart', () => {
   const values = [0.1, 1e16, -0.3, 1 / 3, -1e16, 7]
-  const counted = (order: readonly number[], between: (play: Play, job: Job) => Job = (_, job) => job): unknown => {
+  const counted = (order: readonly number[], between: (play: Play, job: RunningJob) => RunningJob = (_, job) => job): unknown => {
     const play = new Play([a, b], values.length * 4)
     let job = play.start(values.length, { reduces: 1, places: values.map(() => ['a']) })
     const commit = (node: NodeId, task: number, counters: Record<string, number>): void => {
@@ -374,7 +374,7 @@ test('an attempt of an earlier life is not taken over while another one of its t
 })
 
 /** A stage of tasks on nodes of a slot each; all but the last task are done after `doneMs`. */
-function nearlyDone(tasks: number, doneMs: number): { play: Play; stage: Stage; last: Task; node: NodeId } {
+function nearlyDone(tasks: number, doneMs: number): { play: Play; stage: StageState; last: TaskState; node: NodeId } {
   const nodes = Array.from({ length: tasks }, (_, i) => nodeId(`n${i}`))
   const play = new Play(nodes)
   const job = play.start(tasks)
@@ -407,9 +407,9 @@ test('an attempt that will be over before a twin could be gets none, and twins a
   expect(last.attempts).toHaveLength(1)
   play.apply({ kind: 'progressed', node: last.attempts[0]!.node, attempts: [{ attempt: last.attempts[0]!.id, counters: {}, fraction: 0.5 }] })
   play.pass(0)
-  expect([last.attempts.length, stage.twins]).toEqual([2, 1])
+  expect([last.attempts.length, stage.speculative]).toEqual([2, 1])
   play.done(last.attempts[1]!.node, last.attempts[1]!.id)
-  expect(stage.twins).toBe(0)
+  expect(stage.speculative).toBe(0)
   // With a quarter of the tasks open nothing can be judged.
   const nodes = ['w', 'x', 'y', 'z'].map(nodeId)
   const early = new Play(nodes)
@@ -444,7 +444,7 @@ test('an attempt that still runs is kept among those of its task, however many o
   const [first] = play.runs
   expect(task!.attempts[0]!.node).toBe(a)
   // Its node is silent, so that a twin runs beside it; each is killed by its node.
-  play.apply({ kind: 'silent', node: a })
+  play.apply({ kind: 'stale', node: a })
   for (let n = 1; n <= limits.attemptsKeptMax + 3; n++) {
     expect(play.runs).toHaveLength(n + 1)
     play.apply({ kind: 'finished', node: b, attempt: play.runs[n]!, outcome: { kind: 'failed', cause: 'killed', failure: { code: 'UNAVAILABLE', message: 'no' }, counters: {} } })
@@ -529,7 +529,7 @@ test('a node that goes on with an attempt that is over is told to end it, and on
 test('of two attempts that are done at nearly the same time the second is over, and does not run any more', () => {
   const play = new Play([a, b])
   const job = play.start(1, { places: [['a']] })
-  play.apply({ kind: 'silent', node: a })
+  play.apply({ kind: 'stale', node: a })
   play.done(a, play.runs[0]!)
   expect(job.running).toBe(1)
   expect(answers(play.done(b, play.runs[1]!))).toEqual([false])
@@ -557,7 +557,7 @@ test('a task goes back to a node where it has failed when no other one can take 
 test('the slot of an attempt that lost to its twin is free again after so long, though its node says nothing', () => {
   const play = new Play([a, b])
   play.start(1, { places: [['a']] })
-  play.apply({ kind: 'silent', node: a })
+  play.apply({ kind: 'stale', node: a })
   play.apply({ kind: 'returned', node: a })
   play.done(a, play.runs[0]!)
   play.settleAll()
@@ -612,7 +612,7 @@ test('a spec whose parts do not fit together is refused, each for its own reason
 
 test('a task is told of its blocks with their holders, the nearest first: this node, this host, this rack, elsewhere', () => {
   const spec = specOf({ maps: 1, reduces: 0 })
-  const job = { id: jobId('job-1'), user: 'ann', submittedMs: 5, spec: { ...spec, stages: [{ ...spec.stages[0]!, input: { ...spec.stages[0]!.input, splits: [{ bytes: 1, ranges: [{ path: '/f', blocks: [{ id: 9 }, { id: 9 }] }] }] } }] } } as unknown as Job
+  const job = { id: jobId('job-1'), user: 'ann', submittedMs: 5, spec: { ...spec, stages: [{ ...spec.stages[0]!, input: { ...spec.stages[0]!.input, splits: [{ bytes: 1, ranges: [{ path: '/f', blocks: [{ id: 9 }, { id: 9 }] }] }] } }] } } as unknown as RunningJob
   const places: Record<string, { rack: string; host: string }> = { far: { rack: 's', host: 'h3' }, rack: { rack: 'r', host: 'h2' }, host: { rack: 'x', host: 'h1' }, own: { rack: 'r', host: 'h1' } }
   const work = workFor(job, idOf(job, 0, 0, 0), nodeId('own'), {
     nodes: { order: () => {}, place: node => places[node] && { node, address: address(`${node}:1`), alive: true, ...places[node] } },
@@ -629,7 +629,7 @@ test('no job is known by another\'s name', () => {
 })
 
 test('twins are a tenth of all slots, rounded down, and one at the least', () => {
-  for (const [slots, twins] of [[19, 1], [20, 2]] as const) {
+  for (const [slots, speculative] of [[19, 1], [20, 2]] as const) {
     const nodes = Array.from({ length: slots }, (_, i) => nodeId(`n${String(i).padStart(2, '0')}`))
     const play = new Play(nodes)
     const job = play.start(slots)
@@ -638,28 +638,28 @@ test('twins are a tenth of all slots, rounded down, and one at the least', () =>
     for (const task of stage!.tasks.slice(0, -4)) play.done(task.attempts[0]!.node, task.attempts[0]!.id)
     play.settleAll()
     play.pass(20_000)
-    expect(stage!.twins, `${slots} slots`).toBe(twins)
+    expect(stage!.speculative, `${slots} slots`).toBe(speculative)
     // Of equally slow ones the first.
-    expect(stage!.tasks.slice(-4).map(task => task.attempts.length)).toEqual([2, twins, 1, 1])
+    expect(stage!.tasks.slice(-4).map(task => task.attempts.length)).toEqual([2, speculative, 1, 1])
   }
 })
 
 test('a stage is judged by its last 500 durations', () => {
-  const stage = { durations: [] as number[] } as Stage
+  const stage = { durations: [] as number[] } as StageState
   for (let ms = 1; ms <= 502; ms++) noteDuration(stage, ms)
   expect([stage.durations.length, stage.durations[0], stage.durations.at(-1)]).toEqual([500, 3, 502])
 })
 
 test('time has to be told while a task waits or runs that a free slot could take, and not for one that is being committed', () => {
   const play = new Play([a, b])
-  expect(play.machine.hungry).toBe(false)
+  expect(play.machine.hasRunnable).toBe(false)
   const job = play.start(1)
-  expect(play.machine.hungry).toBe(true) // it may need a twin
+  expect(play.machine.hasRunnable).toBe(true) // it may need a twin
   play.done(a, job.stages[0]!.tasks[0]!.attempts[0]!.id)
-  expect(play.machine.hungry).toBe(false)
+  expect(play.machine.hasRunnable).toBe(false)
   const full = new Play([a])
   full.start(2)
-  expect(full.machine.hungry).toBe(false)
+  expect(full.machine.hasRunnable).toBe(false)
 })
 
 test('a stage is shown with the times at which it began and ended, with tasks and without', () => {

@@ -6,9 +6,9 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Backups, knownDirs, type BackupPlan } from '../../../namenode/backup/backups.ts'
-import { backupsIn, verifyBackup } from '../../../namenode/backup/shelf.ts'
+import { backupsIn, verifyBackup } from '../../../namenode/backup/backupdir.ts'
 import { LocalJournal } from '../../../namenode/journal/local.ts'
-import { Registry } from '../../../namenode/journal/operation.ts'
+import { MutationRegistry } from '../../../namenode/journal/operation.ts'
 import { allMutations } from '../../../namenode/mutations.ts'
 import { format } from '../../../namenode/namespace/format.ts'
 import { touch } from '../../../namenode/namespace/names.ts'
@@ -34,7 +34,7 @@ beforeEach(async () => {
   clock = new ManualClock()
   errors.length = 0
   store = await world.openStore(`${dir}/store`, { sync: false })
-  journal = await LocalJournal.open({ store, disk: world.disk, clock, log: world.log, dir: `${dir}/journal`, registry: new Registry(allMutations), sync: false, onFatal: () => {} })
+  journal = await LocalJournal.open({ store, disk: world.disk, clock, log: world.log, dir: `${dir}/journal`, registry: new MutationRegistry(allMutations), sync: false, onFatal: () => {} })
   await journal.submit(format, { cluster, owner: 'grace', nowMs: 1 })
 })
 afterEach(async () => {
@@ -186,7 +186,7 @@ test('a process that is short-lived makes one at its end, when its journal does 
   for (let life = 0; life < 4; life++) {
     await journal.close()
     journal = await LocalJournal.open({
-      store, disk: world.disk, clock, log: world.log, dir: `${dir}/journal`, registry: new Registry(allMutations), sync: false, onFatal: () => {},
+      store, disk: world.disk, clock, log: world.log, dir: `${dir}/journal`, registry: new MutationRegistry(allMutations), sync: false, onFatal: () => {},
       segmentLimits: { segmentBytes: 1 << 20, keptBytes: 1, keptFiles: 1, heldBytes: 1 << 30 },
     })
     await change()

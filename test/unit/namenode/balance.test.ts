@@ -2,8 +2,8 @@
 // over restarts of the namenode.
 
 import { expect, test } from 'vitest'
-import { helps, shareOf, spreadOf, type Filled } from '../../../namenode/blocks/spread.ts'
-import { balanceWish } from '../../../namenode/blocks/wish.ts'
+import { helps, shareOf, utilizationOf, type Filled } from '../../../namenode/blocks/balancepolicy.ts'
+import { balanceRequest } from '../../../namenode/blocks/balancerequest.ts'
 import { nodeId, requestId, type BlockId } from '../../../src/base/ids.ts'
 import { balance, balanceStatus, stopBalance, type BalanceState } from '../../../src/protocol/service.ts'
 import { place, Sim, times } from './house.ts'
@@ -17,7 +17,7 @@ const filled = (name: string, used: number, free: number): Filled => ({ node: no
 
 /** Moves of 1 byte that help, as `from>to`. */
 function moves(nodes: readonly Filled[], threshold: number): string[] {
-  const spread = spreadOf(nodes, threshold)
+  const spread = utilizationOf(nodes, threshold)
   return nodes.flatMap(from => nodes.filter(to => to !== from && helps(spread, from, to, 1)).map(to => `${from.node}>${to.node}`))
 }
 
@@ -28,10 +28,10 @@ test('a move helps a node that is out of balance, by its share and not its bytes
   expect(moves([filled('a', 55, 45), filled('b', 52, 48), filled('c', 50, 50), filled('new', 0, 100)], 0.2)).toEqual(['a>new', 'b>new', 'c>new'])
   expect(moves([filled('small', 9, 1), filled('large', 100, 900)], 0.1)).toEqual(['small>large'])
   // A block as large as the difference would only change who is full.
-  const spread = spreadOf([filled('a', 60, 40), filled('b', 40, 60)], 0.05)
+  const spread = utilizationOf([filled('a', 60, 40), filled('b', 40, 60)], 0.05)
   expect([helps(spread, spread.nodes[0]!, spread.nodes[1]!, 10), helps(spread, spread.nodes[0]!, spread.nodes[1]!, 11)]).toEqual([true, false])
   expect(shareOf(filled('none', 0, 0))).toBe(0)
-  expect(spreadOf([], 0.1)).toMatchObject({ average: 0, over: [], below: [] })
+  expect(utilizationOf([], 0.1)).toMatchObject({ average: 0, over: [], below: [] })
 })
 
 /** Five nodes of 10,000 bytes in two racks; the first three are full of pairs, the last two empty. */
@@ -70,7 +70,7 @@ test('blocks move from full nodes to empty ones until all are near the average, 
   for (const blocks of used(sim)) expect(Math.abs(blocks - 24)).toBeLessThanOrEqual(7)
   expect(sim.wrongs).toEqual([])
   expect(sim.unwell()).toEqual([])
-  expect(balanceWish(sim.house.bench.journal.view)).toBeUndefined()
+  expect(balanceRequest(sim.house.bench.journal.view)).toBeUndefined()
   await sim.house.stop()
 })
 
@@ -144,7 +144,7 @@ test('repairs come first', async () => {
   expect(await state(sim)).toMatchObject({ running: true, moves: 0, pending: 0, remark: 'it waits for repairs' })
   for (const node of sim.nodes) node.refuses = false
   sim.nodes[0]!.up = true
-  await sim.until('it begins', () => sim.house.keeper.balancer.state.moves > 0, 120_000)
+  await sim.until('it begins', () => sim.house.blocks.balancer.state.moves > 0, 120_000)
   await sim.house.stop()
 })
 

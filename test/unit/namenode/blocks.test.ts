@@ -4,7 +4,7 @@ import { MiB } from '../../../src/base/units.ts'
 import { expect, test } from 'vitest'
 import { place, surplus, type Candidate } from '../../../namenode/blocks/placement.ts'
 import { BlockTable } from '../../../namenode/blocks/table.ts'
-import { Orders } from '../../../namenode/nodes/orders.ts'
+import { OrderQueue } from '../../../namenode/nodes/orders.ts'
 import { blockId, nodeId } from '../../../src/base/ids.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
@@ -12,7 +12,7 @@ import { ManualClock } from '../../kit/manual-clock.ts'
 test('the block table holds what a map of sets would', () => {
   const random = seeded(5)
   const table = new BlockTable()
-  const model = new Map<number, { target: number; terms: Set<number> }>()
+  const model = new Map<number, { target: number; reportIds: Set<number> }>()
   for (let step = 0; step < 60_000; step++) {
     const id = blockId(1 + random.below(4000))
     const term = random.below(8)
@@ -20,20 +20,20 @@ test('the block table holds what a map of sets would', () => {
     switch (random.below(8)) {
       case 0: case 1: case 2: case 3: {
         const slot = table.add(id)
-        if (!known) model.set(id, { target: 0, terms: new Set() })
+        if (!known) model.set(id, { target: 0, reportIds: new Set() })
         const there = model.get(id)!
         const old = random.below(4) === 0 ? [random.below(8), random.below(8)].filter(each => each !== term) : []
         const changed = table.addTerm(slot, term, old)
-        expect(changed).toBe(!there.terms.has(term))
-        if (changed) for (const each of old) there.terms.delete(each)
-        there.terms.add(term)
+        expect(changed).toBe(!there.reportIds.has(term))
+        if (changed) for (const each of old) there.reportIds.delete(each)
+        there.reportIds.add(term)
         table.setTarget(slot, there.target = random.below(10))
         break
       }
       case 4: case 5: {
         const slot = table.slot(id)
         expect(slot >= 0).toBe(known !== undefined)
-        if (slot >= 0) expect(table.removeTerm(slot, term)).toBe(known!.terms.delete(term))
+        if (slot >= 0) expect(table.removeTerm(slot, term)).toBe(known!.reportIds.delete(term))
         break
       }
       default:
@@ -42,11 +42,11 @@ test('the block table holds what a map of sets would', () => {
     }
     expect(table.size).toBe(model.size)
   }
-  for (const [id, { target, terms }] of model) {
+  for (const [id, { target, reportIds }] of model) {
     const slot = table.slot(blockId(id))
     expect(table.target(slot)).toBe(target)
-    expect(new Set(table.terms(slot))).toEqual(terms)
-    expect(table.terms(slot)).toHaveLength(terms.size)
+    expect(new Set(table.reportIds(slot))).toEqual(reportIds)
+    expect(table.reportIds(slot)).toHaveLength(reportIds.size)
   }
   let seen = 0
   for (let slot = 0; slot < table.capacity; slot++) if (table.at(slot) !== undefined) seen++
@@ -164,7 +164,7 @@ test('of too many replicas one goes from a node that comes and goes, whatever th
 
 test('orders are numbered, repeated until they are acknowledged, and never lost with an answer', async () => {
   const clock = new ManualClock()
-  const orders = new Orders(clock, 1000)
+  const orders = new OrderQueue(clock, 1000)
   const { signal } = new AbortController()
   const kill = (n: number) => ({ kind: 'verify' as const, block: blockId(n) })
   orders.push(kill(1))
@@ -183,7 +183,7 @@ test('orders are numbered, repeated until they are acknowledged, and never lost 
 })
 
 test('an answer is never larger than a node takes: tasks with large parameters go one by one, and what is behind them is heard', async () => {
-  const orders = new Orders(new ManualClock(), 1000)
+  const orders = new OrderQueue(new ManualClock(), 1000)
   const { signal } = new AbortController()
   const run = (chars: number) => ({ kind: 'run' as const, work: { params: { text: 'x'.repeat(chars) }, input: { kind: 'shuffle', stage: 0 } } as never })
   for (const chars of [9 * MiB, 5 * MiB, 2 * MiB, 2 * MiB]) orders.push(run(chars))
@@ -200,7 +200,7 @@ test('an answer is never larger than a node takes: tasks with large parameters g
 
 test('a waiting call is answered empty after a while, by a second one, by its caller going away, and at the end', async () => {
   const clock = new ManualClock()
-  const orders = new Orders(clock, 1000)
+  const orders = new OrderQueue(clock, 1000)
   const controller = new AbortController()
   const late = orders.wait(controller.signal)
   clock.pass(1000)

@@ -1,11 +1,11 @@
 // What the block room keeps about nodes and blocks (setbacks, deletions, suspects, strangers, safe mode), each by itself and at its
-// bounds. How they work together is in repair.test.ts, keeper.test.ts and safety.test.ts.
+// bounds. How they work together is in repair.test.ts, replication.test.ts and safety.test.ts.
 
 import { expect, test } from 'vitest'
 import { Deletions } from '../../../namenode/blocks/deletions.ts'
 import { SafeMode } from '../../../namenode/blocks/safe.ts'
-import { Setbacks } from '../../../namenode/blocks/setbacks.ts'
-import { Strangers } from '../../../namenode/blocks/strangers.ts'
+import { CopyBackoff } from '../../../namenode/blocks/backoff.ts'
+import { UnknownBlocks } from '../../../namenode/blocks/unknown.ts'
 import { Suspects } from '../../../namenode/blocks/suspects.ts'
 import { encodeValue } from '../../../namenode/journal/codec.ts'
 import type { View } from '../../../namenode/journal/view.ts'
@@ -27,7 +27,7 @@ const ids = (from: number, count: number): BlockId[] => Array.from({ length: cou
 const sizes = ({ given }: Given): Array<number | string> => given.map(order => (order.kind === 'delete' ? order.blocks.length : order.kind))
 
 test('the wait after failures is half a minute at most, and five minutes without one make a block as good as new', () => {
-  const setbacks = new Setbacks()
+  const setbacks = new CopyBackoff()
   const [a, id] = [node('a'), blockId(1)]
   for (let i = 0; i < 40; i++) setbacks.note(id, [a], 1000)
   expect([setbacks.ready(id, 30_999), setbacks.ready(id, 31_000)]).toEqual([false, true])
@@ -38,7 +38,7 @@ test('the wait after failures is half a minute at most, and five minutes without
 })
 
 test('a block is tried on nodes that never failed it, else on those that did not fail it last, else on any', () => {
-  const setbacks = new Setbacks()
+  const setbacks = new CopyBackoff()
   const [a, b, c] = [node('a'), node('b'), node('c')]
   const id = blockId(1)
   expect(setbacks.best(id, [a, b])).toEqual([a, b])
@@ -51,7 +51,7 @@ test('a block is tried on nodes that never failed it, else on those that did not
 })
 
 test('of more than ten thousand blocks with setbacks those are forgotten that failed longest ago', () => {
-  const setbacks = new Setbacks()
+  const setbacks = new CopyBackoff()
   const a = node('a')
   for (const id of ids(1, 10_000)) setbacks.note(id, [a], 0)
   setbacks.note(blockId(1), [a], 0)
@@ -146,24 +146,24 @@ test('a node is asked about a replica once a minute, about a thousand at a time,
 
 test('blocks of others are counted by node, those in lost ranges apart from foreign ones, until they are released', () => {
   const told: object[] = []
-  const strangers = new Strangers({ ...silent, error: (_, details) => { told.push(details!) } })
+  const unknown = new UnknownBlocks({ ...silent, error: (_, details) => { told.push(details!) } })
   const lost = encodeValue([{ from: 10, to: 20 }, { from: 40, to: 50 }])
   const view = { get: () => lost } as unknown as View
   const [a, b] = [node('a'), node('b')]
-  for (const id of [9, 10, 19, 20, 45]) strangers.note(a, { id: blockId(id), length: id, crc: 0 })
-  strangers.note(b, { id: blockId(1), length: 1, crc: 0 })
-  strangers.gone(b, blockId(1))
-  strangers.gone(node('c'), blockId(1))
+  for (const id of [9, 10, 19, 20, 45]) unknown.note(a, { id: blockId(id), length: id, crc: 0 })
+  unknown.note(b, { id: blockId(1), length: 1, crc: 0 })
+  unknown.gone(b, blockId(1))
+  unknown.gone(node('c'), blockId(1))
   expect(told).toEqual([{ node: 'a', first: 9 }, { node: 'b', first: 1 }])
-  expect(strangers.summary(view)).toEqual([{ node: 'a', address: 'a:1', blocks: 3, bytes: 74, foreign: 2 }])
-  for (const id of ids(1000, 100_000)) strangers.note(b, { id, length: 1, crc: 0 })
-  strangers.note(b, { id: blockId(5), length: 1, crc: 0 })
-  expect(strangers.blocks).toBe(100_005)
-  expect(strangers.summary(view)[1]).toEqual({ node: 'b', address: 'b:1', blocks: 0, bytes: 0, foreign: 100_000, more: true })
-  strangers.reset(b)
-  expect(strangers.blocks).toBe(5)
-  expect(strangers.release()).toEqual([a])
-  expect([strangers.blocks, strangers.summary(view), strangers.release()]).toEqual([0, [], []])
+  expect(unknown.summary(view)).toEqual([{ node: 'a', address: 'a:1', blocks: 3, bytes: 74, foreign: 2 }])
+  for (const id of ids(1000, 100_000)) unknown.note(b, { id, length: 1, crc: 0 })
+  unknown.note(b, { id: blockId(5), length: 1, crc: 0 })
+  expect(unknown.blocks).toBe(100_005)
+  expect(unknown.summary(view)[1]).toEqual({ node: 'b', address: 'b:1', blocks: 0, bytes: 0, foreign: 100_000, more: true })
+  unknown.reset(b)
+  expect(unknown.blocks).toBe(5)
+  expect(unknown.release()).toEqual([a])
+  expect([unknown.blocks, unknown.summary(view), unknown.release()]).toEqual([0, [], []])
 })
 
 function safeMode(known: { total: number; present: number; awaited: number; doubt?: GristmillError }) {

@@ -3,9 +3,9 @@
 import { crc32c } from '@node-rs/crc32'
 import { expect, test } from 'vitest'
 import { checkRow, Packer, seal, unseal, Unpacker } from '../../../namenode/journal/codec.ts'
-import { copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounters, type Counters } from '../../../namenode/journal/counters.ts'
+import { copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounters, type StateCounters } from '../../../namenode/journal/counters.ts'
 import { Draft } from '../../../namenode/journal/draft.ts'
-import { Memo, type Bounds, type View } from '../../../namenode/journal/view.ts'
+import { Memo, type KeyRange, type View } from '../../../namenode/journal/view.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { openBench } from './kit.ts'
 
@@ -81,7 +81,7 @@ test('fields come out as they were packed, at the bounds of each, and a packer b
 })
 
 test('counters come back by their places; those that a state of an earlier version lacks are 0', () => {
-  const counters = Object.fromEntries(counterNames.map((name, i) => [name, 2 ** 40 + i])) as Counters
+  const counters = Object.fromEntries(counterNames.map((name, i) => [name, 2 ** 40 + i])) as StateCounters
   const bytes = encodeCounters(counters)
   expect(decodeCounters(bytes)).toEqual(counters)
   expect(decodeCounters(bytes.subarray(0, 24))).toEqual({ ...emptyCounters(), appliedSeq: 2 ** 40, epoch: 2 ** 40 + 1, nextInode: 2 ** 40 + 2 })
@@ -94,7 +94,7 @@ test('counters come back by their places; those that a state of an earlier versi
 })
 
 /** A sorted table, read without any cleverness. */
-function* rows(table: ReadonlyMap<string, Buffer>, { start, end, limit = Infinity, reverse = false }: Bounds): Iterable<{ key: Buffer; value: Buffer }> {
+function* rows(table: ReadonlyMap<string, Buffer>, { start, end, limit = Infinity, reverse = false }: KeyRange): Iterable<{ key: Buffer; value: Buffer }> {
   const keys = [...table.keys()].map(key => Buffer.from(key, 'latin1')).sort(Buffer.compare)
   if (reverse) keys.reverse()
   let count = 0

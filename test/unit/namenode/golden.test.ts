@@ -8,7 +8,7 @@ import { checkRow, seal, unseal } from '../../../namenode/journal/codec.ts'
 import { copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounters } from '../../../namenode/journal/counters.ts'
 import { decodeHeader, encodeFrame, encodeHeader, frameAt } from '../../../namenode/journal/frame.ts'
 import { childKey, tables } from '../../../namenode/journal/keys.ts'
-import { decodeEntry, encodeEntry, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type Entry } from '../../../namenode/namespace/entry.ts'
+import { decodeEntry, encodeEntry, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type NameEntry } from '../../../namenode/namespace/entry.ts'
 import { inodeId } from '../../../src/base/ids.ts'
 
 const page = (name: string): string => readFileSync(join(import.meta.dirname, `../../../docs/format/${name}.md`), 'utf8')
@@ -19,7 +19,7 @@ const examples = (name: string): Buffer[] =>
 const [header, frame] = examples('journal') as [Buffer, Buffer]
 const [key, value] = examples('metadata') as [Buffer, Buffer]
 
-const ada: Entry = {
+const ada: NameEntry = {
   id: inodeId(7), directory: false, mode: 0o644, owner: 'ada', group: 'ada', mtimeMs: 1_700_000_000_000, replication: 3, blockBytes: 134_217_728, format: 'lines', length: 300, blocks: 1,
 }
 
@@ -90,7 +90,7 @@ test('entries of every kind come back as they were', () => {
     { format: 'csv', delimiter: '\t', length: 5, blocks: 300, blockBytes: 4096 },
     { owner: 'ä'.repeat(100), group: 'x'.repeat(255), mode: 0o1777 },
     { mtimeMs: 0, id: inodeId(2 ** 48 - 1), length: 0, blocks: 0, format: 'jsonl' },
-  ] as Array<Partial<Entry>>) {
+  ] as Array<Partial<NameEntry>>) {
     const entry = { ...ada, ...change }
     expect(decodeEntry(encodeEntry(entry))).toEqual(entry)
     // What says nothing of a delimiter has the bytes that it always had; what does is told apart by its version.

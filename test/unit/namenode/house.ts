@@ -1,19 +1,19 @@
 // A namenode's rooms that keep blocks, with datanodes made of a few lines, and time moved by hand: for tests of what is
 // copied, trimmed, moved and deleted when. Answers get lost and reports come twice, as on a bad network.
 
-import { Balancing } from '../../../namenode/blocks/balancing.ts'
-import { Keeper } from '../../../namenode/blocks/keeper.ts'
+import { BalanceControl } from '../../../namenode/blocks/balancecontrol.ts'
+import { Blocks } from '../../../namenode/blocks/blocks.ts'
 import { Housekeeping } from '../../../namenode/housekeeping.ts'
 import { blocksOf, knownBlock } from '../../../namenode/namespace/file.ts'
 import { remove, setAttributes } from '../../../namenode/namespace/names.ts'
 import { list } from '../../../namenode/namespace/read.ts'
 import { sweep } from '../../../namenode/namespace/sweep.ts'
 import type { DataNode } from '../../../namenode/nodes/node.ts'
-import { nodesRoutes } from '../../../namenode/nodes/conversation.ts'
+import { nodesRoutes } from '../../../namenode/nodes/routes.ts'
 import { knownNodes } from '../../../namenode/nodes/known.ts'
-import { Operators } from '../../../namenode/nodes/operators.ts'
-import { Registry } from '../../../namenode/nodes/registry.ts'
-import { Terms } from '../../../namenode/nodes/terms.ts'
+import { Maintenance } from '../../../namenode/nodes/maintenance.ts'
+import { NodeRegistry } from '../../../namenode/nodes/registry.ts'
+import { ReportIds } from '../../../namenode/nodes/reportids.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
 import { address, clusterId, nodeId, storageId, type BlockId } from '../../../src/base/ids.ts'
 import { silent } from '../../../src/ports/log.ts'
@@ -32,8 +32,8 @@ export const times = { nodeStaleMs: 1000, nodeDeadMs: 4000, longPollMs: 500 }
 /** What a namenode is of its block keeping, over a journal that lives on when it restarts. */
 export class House {
   readonly bench: Bench
-  readonly registry: Registry
-  readonly keeper: Keeper
+  readonly registry: NodeRegistry
+  readonly blocks: Blocks
   readonly chores: Housekeeping
   readonly open = new Set<BlockId>()
   /** Everything that was ordered, in order. */
@@ -44,22 +44,22 @@ export class House {
   constructor(bench: Bench, random: Random) {
     this.bench = bench
     const { clock, journal } = bench
-    const terms = new Terms()
-    this.registry = new Registry({ clock, log: silent, random }, terms, times)
-    this.keeper = new Keeper({
-      view: journal.view, registry: this.registry, terms, tokens: new BlockTokens({ secret: Buffer.alloc(32), clock }), clock, log: silent, random,
+    const reportIds = new ReportIds()
+    this.registry = new NodeRegistry({ clock, log: silent, random }, reportIds, times)
+    this.blocks = new Blocks({
+      view: journal.view, registry: this.registry, reportIds, tokens: new BlockTokens({ secret: Buffer.alloc(32), clock }), clock, log: silent, random,
       nodeDeadMs: times.nodeDeadMs, isOpen: id => this.open.has(id), onSettled: () => { this.settled++ },
     })
     for (const known of knownNodes(journal.view)) this.registry.expect(known)
-    const { keeper, registry } = this
+    const { blocks, registry } = this
     const actor = () => root
-    const operators = new Operators({ journal, registry, keeper, clock, actor })
-    const balancing = new Balancing({ journal, balancer: keeper.balancer, clock, log: silent, actor })
-    for (const { message, handler } of [...operators.routes, ...balancing.routes]) this.#routes.set(message.name, handler as never)
-    for (const { message, handler } of nodesRoutes({ succession: { command: { epoch: 1 }, unsure: undefined, meet: async () => {} }, cluster: clusterId('test'), journal, registry, terms, reports: keeper.reports, clock, nowMs: () => clock.now(), taken: (node, taken) => keeper.taken(node, taken), copyFailed: (node, failure) => keeper.repair.failed(node, failure) })) {
+    const maintenance = new Maintenance({ journal, registry, blocks, clock, actor })
+    const balancing = new BalanceControl({ journal, balancer: blocks.balancer, clock, log: silent, actor })
+    for (const { message, handler } of [...maintenance.routes, ...balancing.routes]) this.#routes.set(message.name, handler as never)
+    for (const { message, handler } of nodesRoutes({ succession: { command: { epoch: 1 }, unsure: undefined, meet: async () => {} }, cluster: clusterId('test'), journal, registry, reportIds, reports: blocks.reports, clock, nowMs: () => clock.now(), taken: (node, taken) => blocks.taken(node, taken), copyFailed: (node, failure) => blocks.repair.failed(node, failure) })) {
       this.#routes.set(message.name, handler as never)
     }
-    this.chores = new Housekeeping(clock, silent, [{ name: 'silence', everyMs: 100, work: () => this.registry.check() }, ...keeper.chores, operators.chore, balancing.chore])
+    this.chores = new Housekeeping(clock, silent, [{ name: 'silence', everyMs: 100, work: () => this.registry.check() }, ...blocks.chores, maintenance.chore, balancing.chore])
     this.registry.listen({
       joined: ({ node, orders }) => {
         const push = orders.push.bind(orders)
@@ -70,7 +70,7 @@ export class House {
       },
     })
     this.chores.start()
-    keeper.start()
+    blocks.start()
   }
 
   /** How many orders of a kind were given so far. */
@@ -84,7 +84,7 @@ export class House {
 
   async stop(): Promise<void> {
     await this.chores.stop()
-    await this.keeper.stop()
+    await this.blocks.stop()
     this.registry.stop()
   }
 }
@@ -289,10 +289,10 @@ export class Sim {
     }
   }
 
-  async put(replication: number, blocks: number): Promise<void> {
-    const { bench, keeper, registry, open } = this.house
+  async put(replication: number, count: number): Promise<void> {
+    const { bench, blocks, registry, open } = this.house
     const path = `/f${this.files++}`
-    const made = await bench.do(create, { path, replication, blockBytes: 4096, blocks })
+    const made = await bench.do(create, { path, replication, blockBytes: 4096, blocks: count })
     const live = this.nodes.filter(node => node.up && node.session !== 0 && registry.get(node.id)?.state === 'live')
     for (const id of made.blocks) open.add(id)
     const sealed = made.blocks.map(id => {
@@ -310,11 +310,11 @@ export class Sim {
     for (const { id, holders } of kept) {
       for (const node of holders) {
         const there = registry.get(node.id)
-        if (there?.serves) keeper.map.add(id, there)
+        if (there?.serves) blocks.map.add(id, there)
       }
-      keeper.map.know(id, replication)
+      blocks.map.know(id, replication)
     }
-    keeper.discard(sealed.filter(each => !kept.includes(each)).map(each => each.id))
+    blocks.discard(sealed.filter(each => !kept.includes(each)).map(each => each.id))
   }
 
   paths(): string[] { return list(this.house.bench.journal.view, root, { path: '/' }).entries.map(entry => entry.path) }
@@ -322,20 +322,20 @@ export class Sim {
   async rm(): Promise<void> {
     const path = this.#any(this.paths())
     if (path === undefined) return
-    const { bench, keeper } = this.house
+    const { bench, blocks } = this.house
     await bench.do(remove, { path })
     for (let more = true; more;) {
       const swept = await bench.journal.submit(sweep, { limit: 3 })
-      keeper.discard(swept.blocks)
+      blocks.discard(swept.blocks)
       more = swept.more
     }
   }
 
   async setrep(path = this.#any(this.paths()), replication = 1 + this.random.below(4)): Promise<void> {
     if (path === undefined) return
-    const { bench, keeper } = this.house
+    const { bench, blocks } = this.house
     const { id } = await bench.do(setAttributes, { path, replication })
-    for (const chunk of blocksOf(bench.journal.view, id)) for (const block of chunk) keeper.map.know(block.id, replication)
+    for (const chunk of blocksOf(bench.journal.view, id)) for (const block of chunk) blocks.map.know(block.id, replication)
   }
 
   #any<T>(items: readonly T[]): T | undefined { return items[this.random.below(Math.max(1, items.length))] }
@@ -371,13 +371,13 @@ export class Sim {
 
 /** A file of one block on these nodes, known to everybody. */
 export async function place(sim: Sim, replication: number, on: number[]): Promise<BlockId> {
-  const { bench, keeper, registry } = sim.house
+  const { bench, blocks, registry } = sim.house
   const { lease, blocks: [id] } = await bench.do(create, { path: `/p${sim.files++}`, replication, blockBytes: 4096, blocks: 1 })
   await bench.do(complete, { lease, blocks: [{ id: id!, length: 100, crc: 7, aligned: true }] })
   for (const i of on) {
     sim.nodes[i]!.blocks.set(id!, { length: 100, crc: 7 })
-    keeper.map.add(id!, registry.get(sim.nodes[i]!.id)!)
+    blocks.map.add(id!, registry.get(sim.nodes[i]!.id)!)
   }
-  keeper.map.know(id!, replication)
+  blocks.map.know(id!, replication)
   return id!
 }

@@ -2,7 +2,7 @@
 
 import { allMutations } from '../../../namenode/mutations.ts'
 import { LocalJournal } from '../../../namenode/journal/local.ts'
-import { Registry, type Mutation } from '../../../namenode/journal/operation.ts'
+import { MutationRegistry, type Mutation } from '../../../namenode/journal/operation.ts'
 import type { SegmentLimits } from '../../../namenode/journal/segments.ts'
 import { format } from '../../../namenode/namespace/format.ts'
 import type { GristmillError } from '../../../src/base/errors.ts'
@@ -28,7 +28,7 @@ export interface BenchOptions { store?: MemoryStore; disk?: MemoryDisk; clock?: 
 export async function openBench({ store = new MemoryStore(), disk = new MemoryDisk(), clock = new ManualClock(), segmentLimits, sync, fresh = true }: BenchOptions = {}): Promise<Bench> {
   const fatal: GristmillError[] = []
   const journal = await LocalJournal.open({
-    store, disk, clock, log: silent, dir: '/journal', registry: new Registry(allMutations), segmentLimits, sync, onFatal: error => fatal.push(error),
+    store, disk, clock, log: silent, dir: '/journal', registry: new MutationRegistry(allMutations), segmentLimits, sync, onFatal: error => fatal.push(error),
   })
   if (fresh && journal.view.counters.appliedSeq === 0) await journal.submit(format, { cluster: 'test', owner: 'grace', nowMs: 1_600_000_000_000 })
   return {

@@ -9,10 +9,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Backups } from '../../../namenode/backup/backups.ts'
 import { factsOf } from '../../../namenode/backup/digest.ts'
 import { recover } from '../../../namenode/backup/recover.ts'
-import { backupsIn, verifyBackup } from '../../../namenode/backup/shelf.ts'
+import { backupsIn, verifyBackup } from '../../../namenode/backup/backupdir.ts'
 import { tables } from '../../../namenode/journal/keys.ts'
 import { LocalJournal } from '../../../namenode/journal/local.ts'
-import { Registry } from '../../../namenode/journal/operation.ts'
+import { MutationRegistry } from '../../../namenode/journal/operation.ts'
 import { lostBlocks } from '../../../namenode/journal/recovered.ts'
 import type { SegmentLimits } from '../../../namenode/journal/segments.ts'
 import { allMutations } from '../../../namenode/mutations.ts'
@@ -50,7 +50,7 @@ async function live(at = `${dir}/nn`, segmentLimits = small): Promise<Life> {
   const store = await world.openStore(`${at}/store`, { sync: false })
   const { disk, clock, log } = world
   try {
-    const journal = await LocalJournal.open({ store, disk, clock, log, dir: `${at}/journal`, registry: new Registry(allMutations), sync: false, segmentLimits, onFatal: () => {} })
+    const journal = await LocalJournal.open({ store, disk, clock, log, dir: `${at}/journal`, registry: new MutationRegistry(allMutations), sync: false, segmentLimits, onFatal: () => {} })
     if (journal.view.counters.appliedSeq === 0) {
       await journal.submit(format, { cluster, owner: 'grace', nowMs: 1 })
       await home.stamp(cluster)

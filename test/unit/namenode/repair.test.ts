@@ -2,48 +2,48 @@
 // what is said of blocks that nobody holds.
 
 import { expect, test } from 'vitest'
-import { judge, lacking, levelOf, standing, type Tally } from '../../../namenode/blocks/standing.ts'
+import { healthOf, lacking, levelOf, health, type ReplicaCounts } from '../../../namenode/blocks/health.ts'
 import { Queues } from '../../../namenode/blocks/queues.ts'
-import { Setbacks } from '../../../namenode/blocks/setbacks.ts'
+import { CopyBackoff } from '../../../namenode/blocks/backoff.ts'
 import { create } from '../../../namenode/writing/mutations.ts'
 import { blockId, type BlockId } from '../../../src/base/ids.ts'
 import { place, Sim, times } from './house.ts'
 
-const tally = (live: number, excused = 0, leaving = 0, racks = 2): Tally => ({ live, excused, leaving, racks })
+const counts = (live: number, inMaintenance = 0, decommissioning = 0, racks = 2): ReplicaCounts => ({ live, inMaintenance, decommissioning, racks })
 const around = { racks: 2, unheard: 0 }
 
 test('a block stands as what holds it, its target and the racks say', () => {
-  const table: Array<[string, Tally, number, keyof typeof standing, number]> = [
-    ['all there', tally(3), 3, 'full', 0],
-    ['none', tally(0), 3, 'missing', 3],
-    ['one left', tally(1), 3, 'under', 2],
-    ['one too many', tally(4), 3, 'over', 0],
-    ['enough in one rack', tally(3, 0, 0, 1), 3, 'misplaced', 0],
-    ['a single one has one rack, and that is fine', tally(1, 0, 0, 1), 1, 'full', 0],
-    ['nodes that leave do not count', tally(2, 0, 1), 3, 'under', 1],
-    ['only on a node that leaves', tally(0, 0, 1), 1, 'under', 1],
-    ['its copy is elsewhere', tally(1, 0, 1, 1), 1, 'full', 0],
-    ['nodes in maintenance count', tally(2, 1), 3, 'full', 0],
-    ['but not alone', tally(0, 1), 1, 'under', 1],
-    ['and what was copied because of that is not too much', tally(1, 1), 1, 'full', 0],
+  const table: Array<[string, ReplicaCounts, number, keyof typeof health, number]> = [
+    ['all there', counts(3), 3, 'full', 0],
+    ['none', counts(0), 3, 'missing', 3],
+    ['one left', counts(1), 3, 'under', 2],
+    ['one too many', counts(4), 3, 'over', 0],
+    ['enough in one rack', counts(3, 0, 0, 1), 3, 'misplaced', 0],
+    ['a single one has one rack, and that is fine', counts(1, 0, 0, 1), 1, 'full', 0],
+    ['nodes that leave do not count', counts(2, 0, 1), 3, 'under', 1],
+    ['only on a node that leaves', counts(0, 0, 1), 1, 'under', 1],
+    ['its copy is elsewhere', counts(1, 0, 1, 1), 1, 'full', 0],
+    ['nodes in maintenance count', counts(2, 1), 3, 'full', 0],
+    ['but not alone', counts(0, 1), 1, 'under', 1],
+    ['and what was copied because of that is not too much', counts(1, 1), 1, 'full', 0],
   ]
   for (const [what, held, target, wanted, copies] of table) {
-    expect(judge(held, target, around), what).toBe(standing[wanted])
+    expect(healthOf(held, target, around), what).toBe(health[wanted])
     if (wanted !== 'over') expect(lacking(held, target, around), what).toBe(copies)
   }
-  expect(judge(tally(3, 0, 0, 1), 3, { racks: 1, unheard: 0 }), 'there is no other rack').toBe(standing.full)
-  expect(judge(tally(2), 3, { racks: 2, unheard: 1 }), 'a node in maintenance that was not heard of may have it').toBe(standing.full)
-  expect(judge(tally(1), 3, { racks: 2, unheard: 1 })).toBe(standing.under)
+  expect(healthOf(counts(3, 0, 0, 1), 3, { racks: 1, unheard: 0 }), 'there is no other rack').toBe(health.full)
+  expect(healthOf(counts(2), 3, { racks: 2, unheard: 1 }), 'a node in maintenance that was not heard of may have it').toBe(health.full)
+  expect(healthOf(counts(1), 3, { racks: 2, unheard: 1 })).toBe(health.under)
 })
 
 test('the last replica hurries most, then less than a third, then the rest, then racks', () => {
-  const level = (held: Tally, target: number): number => levelOf(held, target, judge(held, target, around))
-  expect(level(tally(1), 3)).toBe(0)
-  expect(level(tally(0, 0, 2), 3)).toBe(0)
-  expect(level(tally(0, 2), 3)).toBe(0)
-  expect(level(tally(2), 7)).toBe(1)
-  expect(level(tally(2), 3)).toBe(2)
-  expect(level(tally(3, 0, 0, 1), 3)).toBe(3)
+  const level = (held: ReplicaCounts, target: number): number => levelOf(held, target, healthOf(held, target, around))
+  expect(level(counts(1), 3)).toBe(0)
+  expect(level(counts(0, 0, 2), 3)).toBe(0)
+  expect(level(counts(0, 2), 3)).toBe(0)
+  expect(level(counts(2), 7)).toBe(1)
+  expect(level(counts(2), 3)).toBe(2)
+  expect(level(counts(3, 0, 0, 1), 3)).toBe(3)
 })
 
 test('a block waits in one level, those of a level take turns, and a full level takes no more', () => {
@@ -60,7 +60,7 @@ test('a block waits in one level, those of a level take turns, and a full level 
 })
 
 test('each failure doubles the wait, and a success or time forgets it', () => {
-  const setbacks = new Setbacks()
+  const setbacks = new CopyBackoff()
   const id = blockId(1)
   const waits: number[] = []
   for (let now = 0, i = 0; i < 4; i++) {
@@ -105,8 +105,8 @@ test('a node that comes back after days gives back nothing that was removed, and
   await sim.pass(5000)
   old.up = true
   await sim.pass(10_000)
-  expect([...old.blocks.keys()].filter(id => !house.keeper.map.has(id))).toEqual([])
-  for (const id of ids) if (house.keeper.map.target(id) === 0) expect(house.keeper.holders(id)).toEqual([])
+  expect([...old.blocks.keys()].filter(id => !house.blocks.map.has(id))).toEqual([])
+  for (const id of ids) if (house.blocks.map.target(id) === 0) expect(house.blocks.holders(id)).toEqual([])
   expect(sim.unwell()).toEqual([])
   await house.stop()
 })
@@ -115,9 +115,9 @@ test('blocks that lie in one rack get a replica in another one, and lose one whe
   const sim = await Sim.calm(42, 6)
   const ids: BlockId[] = []
   for (let i = 0; i < 20; i++) ids.push(await place(sim, 3, [0, 2, 4])) // all even nodes are in one rack
-  expect(sim.house.keeper.map.counts[standing.misplaced]).toBe(20)
+  expect(sim.house.blocks.map.counts[health.misplaced]).toBe(20)
   await sim.pass(20_000)
-  expect(sim.house.keeper.map.counts[standing.misplaced]).toBe(0)
+  expect(sim.house.blocks.map.counts[health.misplaced]).toBe(0)
   for (const id of ids) expect(new Set(sim.holders(id).map(name => Number(name.slice(1)) % 2)).size).toBe(2)
   expect(sim.unwell()).toEqual([])
   await sim.house.stop()
@@ -175,11 +175,11 @@ test('a copy that is never heard of is given up after its time, and made by anot
   await sim.until('the deaf one has been asked', () => ordered() > 0)
   await sim.pass(10_000)
   expect(ids.every(id => sim.holders(id).length === 3)).toBe(false)
-  expect(sim.house.keeper.repair.pending).toBe(ordered())
+  expect(sim.house.blocks.repair.pending).toBe(ordered())
   await sim.until('all have their three', () => ids.every(id => sim.holders(id).length === 3), 20_000)
   const asked = ordered()
   await sim.pass(60_000)
-  expect([ordered(), sim.house.keeper.repair.pending]).toEqual([asked, 0])
+  expect([ordered(), sim.house.blocks.repair.pending]).toEqual([asked, 0])
   expect(sim.house.node(sim.nodes[0]!)).toMatchObject({ sending: 0, sendingBytes: 0 })
   await sim.house.stop()
 })
@@ -206,13 +206,13 @@ test('after a restart blocks that nobody has reported yet are awaited, not missi
   for (const node of sim.nodes) node.kill()
   await sim.restart()
   await sim.pass(500)
-  const { keeper } = sim.house
-  expect(keeper.unseen).toEqual({ missing: 0, corrupt: 0, awaited: 7 })
+  const { blocks } = sim.house
+  expect(blocks.unseen).toEqual({ missing: 0, corrupt: 0, awaited: 7 })
   for (const i of [1, 2]) sim.nodes[i]!.up = true
   await sim.pass(1000)
-  expect(keeper.unseen).toEqual({ missing: 0, corrupt: 0, awaited: 1 })
+  expect(blocks.unseen).toEqual({ missing: 0, corrupt: 0, awaited: 1 })
   await sim.pass(times.nodeDeadMs + 1000)
-  expect(keeper.unseen).toEqual({ missing: 1, corrupt: 0, awaited: 0 })
+  expect(blocks.unseen).toEqual({ missing: 1, corrupt: 0, awaited: 0 })
   await sim.house.stop()
 })
 
@@ -224,19 +224,19 @@ test('a block of which only bad replicas are known is corrupt, waits without hop
   a.blocks.delete(id)
   a.changes.push(['bad', id])
   await sim.pass(500)
-  expect(house.keeper.unseen).toEqual({ missing: 1, corrupt: 1, awaited: 0 })
+  expect(house.blocks.unseen).toEqual({ missing: 1, corrupt: 1, awaited: 0 })
   b.blocks.set(id, { length: 99, crc: 7 }) // truncated
   b.changes.push(['added', id])
   await sim.pass(500)
-  expect(house.keeper.unseen).toEqual({ missing: 1, corrupt: 1, awaited: 0 })
-  expect(house.keeper.repair.levels).toEqual([0, 0, 0, 0, 1])
-  expect(house.keeper.repair.idle).toBe(true)
+  expect(house.blocks.unseen).toEqual({ missing: 1, corrupt: 1, awaited: 0 })
+  expect(house.blocks.repair.levels).toEqual([0, 0, 0, 0, 1])
+  expect(house.blocks.repair.idle).toBe(true)
   expect(b.blocks.has(id), 'what people may want to look at is left').toBe(true)
   sim.nodes[2]!.blocks.set(id, { length: 100, crc: 7 })
   sim.nodes[2]!.changes.push(['added', id])
   await sim.pass(2000)
-  expect(house.keeper.unseen).toEqual({ missing: 0, corrupt: 0, awaited: 0 })
-  expect(house.keeper.repair.levels).toEqual([0, 0, 0, 0, 0])
+  expect(house.blocks.unseen).toEqual({ missing: 0, corrupt: 0, awaited: 0 })
+  expect(house.blocks.repair.levels).toEqual([0, 0, 0, 0, 0])
   expect(sim.unwell()).toEqual([])
   await house.stop()
 })
@@ -246,8 +246,8 @@ test('a node that finds a replica bad which it had not even reported makes its b
   const id = await place(sim, 1, [])
   sim.nodes[0]!.changes.push(['bad', id])
   await sim.pass(500)
-  expect(sim.house.keeper.unseen).toEqual({ missing: 1, corrupt: 1, awaited: 0 })
-  expect(sim.house.keeper.repair.levels).toEqual([0, 0, 0, 0, 1])
+  expect(sim.house.blocks.unseen).toEqual({ missing: 1, corrupt: 1, awaited: 0 })
+  expect(sim.house.blocks.repair.levels).toEqual([0, 0, 0, 0, 1])
   await sim.house.stop()
 })
 
@@ -258,9 +258,9 @@ test('the hands of nodes are free at once when the block that they were copying 
   const id = await place(sim, 2, [0])
   await sim.pass(500)
   expect(house.node(sim.nodes[0]!).sending).toBe(1)
-  house.keeper.discard([id])
+  house.blocks.discard([id])
   expect([...house.registry.all].map(node => node.sending + node.receiving + node.sendingBytes + node.receivingBytes)).toEqual([0, 0, 0])
-  expect(house.keeper.repair.pending).toBe(0)
+  expect(house.blocks.repair.pending).toBe(0)
   await house.stop()
 })
 
@@ -282,15 +282,15 @@ test('a replica that a reader did not find where it should be is looked for by i
   await sim.pass(300)
   sim.nodes[0]!.blocks.delete(id) // and nobody is told
   await sim.pass(5_000)
-  expect(sim.house.keeper.holders(id).map(({ node }) => node)).toEqual(['n0', 'n1'])
-  sim.house.keeper.suspect(id, 'n0:1', 'this node has no such block')
+  expect(sim.house.blocks.holders(id).map(({ node }) => node)).toEqual(['n0', 'n1'])
+  sim.house.blocks.suspect(id, 'n0:1', 'this node has no such block')
   await sim.until('there are two again', () => sim.holders(id).length === 2)
   await sim.pass(1_000)
-  expect(sim.house.keeper.holders(id).map(({ node }) => node as string).sort()).toEqual(sim.holders(id).sort())
+  expect(sim.house.blocks.holders(id).map(({ node }) => node as string).sort()).toEqual(sim.holders(id).sort())
   // One that is there is not lost by a complaint.
-  for (const name of sim.holders(id)) sim.house.keeper.suspect(id, `${name}:1`, 'this node has no such block')
+  for (const name of sim.holders(id)) sim.house.blocks.suspect(id, `${name}:1`, 'this node has no such block')
   await sim.pass(1_000)
-  expect(sim.house.keeper.holders(id)).toHaveLength(2)
+  expect(sim.house.blocks.holders(id)).toHaveLength(2)
   expect(sim.stats.copied).toBe(1)
   await sim.house.stop()
 })
@@ -301,13 +301,13 @@ test('however many readers complain, a node looks at a replica once, and at a bo
   const [node] = sim.nodes
   node!.deaf = true
   const id = await place(sim, 1, [0])
-  for (let i = 0; i < 500; i++) house.keeper.suspect(id, 'n0:1', 'it is wrong')
+  for (let i = 0; i < 500; i++) house.blocks.suspect(id, 'n0:1', 'it is wrong')
   expect(house.count('verify')).toBe(1)
   const more: BlockId[] = []
   for (let i = 0; i < 40; i++) more.push(...(await house.bench.do(create, { path: `/o${i}`, replication: 1, blockBytes: 4096, blocks: 50 })).blocks)
   for (const other of more) {
-    house.keeper.map.add(other, house.node(node!))
-    house.keeper.suspect(other, 'n0:1', 'it is wrong')
+    house.blocks.map.add(other, house.node(node!))
+    house.blocks.suspect(other, 'n0:1', 'it is wrong')
   }
   expect(house.count('verify')).toBe(1000)
   await house.stop()

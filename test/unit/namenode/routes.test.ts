@@ -2,7 +2,7 @@
 // and how a new replication reaches the blocks of a file.
 
 import { expect, test } from 'vitest'
-import { namespaceRoutes, type NamespaceOptions } from '../../../namenode/namespace/conversation.ts'
+import { namespaceRoutes, type NamespaceOptions } from '../../../namenode/namespace/routes.ts'
 import { blocksOf } from '../../../namenode/namespace/file.ts'
 import * as names from '../../../namenode/namespace/names.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'

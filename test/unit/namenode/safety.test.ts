@@ -20,12 +20,12 @@ import { place, Sim } from './house.ts'
 import { as, root } from './kit.ts'
 
 async function fsck(sim: Sim, path: string, { actor = root, healthy = true, between = async () => {} }: { actor?: typeof root; healthy?: boolean; between?: (page: FsckPage) => Promise<void> } = {}): Promise<{ files: Map<string, CheckedFile>; counts: CheckCounts; pages: number }> {
-  const { keeper, bench } = sim.house
+  const { blocks, bench } = sim.house
   const files = new Map<string, CheckedFile>()
   const counts = noCounts()
   let pages = 0
   for (let after: FsckPage['next']; ;) {
-    const page = await fsckPage({ view: bench.journal.view, map: keeper.map, isCorrupt: id => keeper.reports.isCorrupt(id), yield: () => sim.clock.yield() }, actor, { path, healthy, ...after && { after } })
+    const page = await fsckPage({ view: bench.journal.view, map: blocks.map, isCorrupt: id => blocks.reports.isCorrupt(id), yield: () => sim.clock.yield() }, actor, { path, healthy, ...after && { after } })
     pages++
     for (const file of page.files) {
       const before = files.get(file.path)
@@ -45,17 +45,17 @@ test('in safe mode by hand nothing is copied, trimmed or deleted; afterwards all
   const gone = await place(sim, 2, [0, 1])
   const weak = await place(sim, 3, [1, 2])
   const many = await place(sim, 1, [0, 2, 3])
-  house.keeper.enterSafeMode()
-  expect(house.keeper.safe).toMatchObject({ on: true, manual: true })
+  house.blocks.enterSafeMode()
+  expect(house.blocks.safe).toMatchObject({ on: true, manual: true })
   await house.bench.do(remove, { path: '/p0' })
-  house.keeper.discard((await house.bench.journal.submit(sweep, { limit: 10 })).blocks)
+  house.blocks.discard((await house.bench.journal.submit(sweep, { limit: 10 })).blocks)
   const given = house.given.length
   await sim.pass(20_000)
   expect(house.given.slice(given).filter(({ order }) => order.kind === 'delete' || order.kind === 'replicate')).toEqual([])
   expect([gone, weak, many].map(id => sim.holders(id).length)).toEqual([2, 2, 3])
-  house.keeper.leaveSafeMode()
+  house.blocks.leaveSafeMode()
   await sim.until('everything is as it should be', () => [gone, weak, many].map(id => sim.holders(id).length).join() === '0,3,1')
-  expect(house.keeper.safe.on).toBe(false)
+  expect(house.blocks.safe.on).toBe(false)
   await house.stop()
 })
 
@@ -66,16 +66,16 @@ test('leaving ends the safe mode of a start, too, which would have waited for wh
   sim.nodes[0]!.kill()
   await sim.restart()
   await sim.pass(10_000)
-  expect(sim.house.keeper.safe).toMatchObject({ on: true, manual: false })
+  expect(sim.house.blocks.safe).toMatchObject({ on: true, manual: false })
   await sim.house.bench.do(remove, { path: '/p1' })
-  sim.house.keeper.discard((await sim.house.bench.journal.submit(sweep, { limit: 10 })).blocks)
+  sim.house.blocks.discard((await sim.house.bench.journal.submit(sweep, { limit: 10 })).blocks)
   await sim.pass(5_000)
   expect(sim.holders(gone)).toHaveLength(1)
-  sim.house.keeper.leaveSafeMode()
+  sim.house.blocks.leaveSafeMode()
   await sim.until('what was removed goes', () => sim.holders(gone).length === 0)
   // What is missing is still what is missing, and comes back with its node.
   sim.nodes[0]!.up = true
-  await sim.until('the node is back', () => sim.house.keeper.map.present === 1)
+  await sim.until('the node is back', () => sim.house.blocks.map.present === 1)
   expect(sim.holders(alone)).toHaveLength(1)
   await sim.house.stop()
 })
@@ -129,7 +129,7 @@ test('blocks that lost operations may have made are left where they are; garbage
   await sim.until('the garbage goes', () => !sim.nodes[1]!.blocks.has(garbage) && !sim.nodes[1]!.blocks.has(later))
   await sim.pass(60_000)
   expect([...sim.nodes[1]!.blocks.keys()]).toEqual(lost)
-  expect(sim.house.keeper.reports.strangers.blocks).toBe(3)
+  expect(sim.house.blocks.reports.unknown.blocks).toBe(3)
   // A second recovery remembers the first.
   await bench.journal.submit(recovered, { epoch: 0, lossy: true, nowMs: 1 })
   sim.nodes[1]!.fullDue = true
@@ -143,7 +143,7 @@ test('blocks that lost operations may have made are left where they are; garbage
   sim.nodes[2]!.fullDue = true
   await sim.pass(500)
   const { journal } = bench
-  const routes = lostRoutes({ journal, keeper: sim.house.keeper, log: silent, actor: user => ({ user, root: user === 'grace' }) })
+  const routes = lostRoutes({ journal, blocks: sim.house.blocks, log: silent, actor: user => ({ user, root: user === 'grace' }) })
   const ask = async (name: string, user = 'grace') => await routes.find(each => each.message.name === name)!.handler({ requestId: 'ops:1' } as never, { user } as never) as LostState
   const kept = [{ node: 'n1', address: 'n1:1', blocks: 3, bytes: 300, foreign: 0 }, { node: 'n2', address: 'n2:1', blocks: 0, bytes: 0, foreign: 1 }]
   expect((await ask('safety.lost')).nodes).toEqual(kept)
@@ -194,7 +194,7 @@ test('fsck names a block of which only bad replicas are known', async () => {
   const id = await place(sim, 1, [0])
   sim.nodes[0]!.blocks.set(id, { length: 100, crc: 8 })
   sim.nodes[0]!.fullDue = true
-  await sim.until('its node has said so', () => sim.house.keeper.reports.isCorrupt(id))
+  await sim.until('its node has said so', () => sim.house.blocks.reports.isCorrupt(id))
   expect((await fsck(sim, '/')).counts).toMatchObject({ corrupt: 1, missing: 0 })
   await sim.house.stop()
 })

@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest'
 import { encodeFrame, headerBytes } from '../../../namenode/journal/frame.ts'
 import { Segments, type SegmentLimits } from '../../../namenode/journal/segments.ts'
-import { reach, survey } from '../../../namenode/journal/survey.ts'
+import { reach, salvage } from '../../../namenode/journal/salvage.ts'
 import { silent } from '../../../src/ports/log.ts'
 import { MemoryDisk } from '../../kit/memory-disk.ts'
 
@@ -138,12 +138,12 @@ test('a torn end on which a later process has gone on is no damage; one that lea
   first.append(frame(3).subarray(0, 20)) // torn
   await first.end()
   await append(await open(disk), 3, 3)
-  expect(await survey(disk, '/journal')).toMatchObject({ damages: [], torn: undefined, stretches: [{ from: 1, to: 3 }, { from: 3, to: 4 }] })
-  expect(reach(await survey(disk, '/journal'), 0)).toBe(3)
+  expect(await salvage(disk, '/journal')).toMatchObject({ damages: [], torn: undefined, stretches: [{ from: 1, to: 3 }, { from: 3, to: 4 }] })
+  expect(reach(await salvage(disk, '/journal'), 0)).toBe(3)
   // The same end, and the file behind it goes on elsewhere.
   disk.files.delete(pathOf(3))
   await append(await open(disk), 4, 4)
-  const { damages } = await survey(disk, '/journal')
+  const { damages } = await salvage(disk, '/journal')
   expect(damages).toMatchObject([{ path: pathOf(1) }])
-  expect(reach(await survey(disk, '/journal'), 0)).toBe(2)
+  expect(reach(await salvage(disk, '/journal'), 0)).toBe(2)
 })

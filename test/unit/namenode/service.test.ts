@@ -1,8 +1,8 @@
 // What operators say of nodes: emptied before they go, excused while they are away, and all of it remembered.
 
 import { expect, test } from 'vitest'
-import { standing } from '../../../namenode/blocks/standing.ts'
-import { findNode } from '../../../namenode/nodes/operators.ts'
+import { health } from '../../../namenode/blocks/health.ts'
+import { findNode } from '../../../namenode/nodes/maintenance.ts'
 import { forgetGone, knownNodes, noteNode } from '../../../namenode/nodes/known.ts'
 import { remove } from '../../../namenode/namespace/names.ts'
 import { address, requestId, type BlockId } from '../../../src/base/ids.ts'
@@ -33,7 +33,7 @@ test('a decommissioned node is emptied first, never below the target, is read fr
   for (let i = 0; stateOf(sim, leaver!) !== 'decommissioned'; i++) {
     expect(i, 'it ends').toBeLessThan(300)
     expect(leaver!.blocks.size, 'nothing is taken from it').toBe(before)
-    for (const id of ids) expect(house.keeper.holders(id).some(node => node.node === leaver!.id), 'it is read from').toBe(true)
+    for (const id of ids) expect(house.blocks.holders(id).some(node => node.node === leaver!.id), 'it is read from').toBe(true)
     expect(house.registry.open.map(node => node.node)).not.toContain(leaver!.id)
     await sim.pass(100)
   }
@@ -62,7 +62,7 @@ test('a node is not said to be empty while something on it is still being writte
   expect([stateOf(sim, leaver!), house.node(leaver!).held]).toEqual(['decommissioning', { blocks: 1, remaining: 1 }])
   await house.bench.do(complete, { lease, blocks: [{ id: id!, length: 100, crc: 7, aligned: true }] })
   house.open.delete(id!)
-  house.keeper.map.know(id!, 1)
+  house.blocks.map.know(id!, 1)
   await sim.until('it is empty', () => stateOf(sim, leaver!) === 'decommissioned', 5000)
   expect(good(sim, id!)).toBe(1)
   await house.stop()
@@ -148,7 +148,7 @@ test('a node is not let go when too few would be left, and the answer says what 
   await expect(take(sim, a)).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('2 datanodes are in service, and 1 block wants up to 3 replicas'), details: { left: 2, target: 3, blocks: 1 } })
   expect(stateOf(sim, a)).toBe('in-service')
   await sim.house.bench.do(remove, { path: '/p0' })
-  sim.house.keeper.discard([1 as BlockId])
+  sim.house.blocks.discard([1 as BlockId])
   await take(sim, a)
   await take(sim, b)
   await expect(take(sim, c)).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('the last datanode in service') })
@@ -210,7 +210,7 @@ test('a node that is back in service keeps what it had, and what is too much is 
   await sim.until('it is empty', () => stateOf(sim, leaver!) === 'decommissioned')
   expect((await back(sim, leaver!)).service).toBe('in-service')
   await sim.pass(10_000)
-  expect(sim.house.keeper.map.counts[standing.full]).toBe(20)
+  expect(sim.house.blocks.map.counts[health.full]).toBe(20)
   expect(sim.unwell()).toEqual([])
   expect(sim.house.registry.open).toHaveLength(4)
   await sim.house.stop()
@@ -228,8 +228,8 @@ test('while a node in maintenance is away nothing is copied; when its time is ov
   await sim.pass(50_000)
   expect(house.count('replicate')).toBe(0)
   expect(house.node(away!).state).toBe('away')
-  expect(house.keeper.map.counts[standing.full]).toBe(20)
-  expect(house.keeper.holders(1 as BlockId).map(node => node.node), 'nobody is sent to it').not.toContain('n0')
+  expect(house.blocks.map.counts[health.full]).toBe(20)
+  expect(house.blocks.holders(1 as BlockId).map(node => node.node), 'nobody is sent to it').not.toContain('n0')
   await sim.pass(12_000)
   expect([stateOf(sim, away!), house.node(away!).state]).toEqual(['in-service', 'dead'])
   await sim.pass(20_000)
@@ -268,7 +268,7 @@ test('what only nodes in maintenance hold is copied before they go, once', async
   expect(house.count('replicate')).toBe(1)
   away!.kill()
   await sim.pass(20_000)
-  expect(house.keeper.unseen.missing).toBe(0)
+  expect(house.blocks.unseen.missing).toBe(0)
   away!.up = true
   await sim.pass(2000)
   await back(sim, away!)
@@ -313,9 +313,9 @@ test('what only an absent node in maintenance can hold is awaited, and missing w
   away.kill()
   await sim.restart()
   await sim.pass(30_000)
-  expect(sim.house.keeper.unseen).toEqual({ missing: 0, corrupt: 0, awaited: 1 })
+  expect(sim.house.blocks.unseen).toEqual({ missing: 0, corrupt: 0, awaited: 1 })
   await sim.pass(40_000)
-  expect(sim.house.keeper.unseen).toEqual({ missing: 1, corrupt: 0, awaited: 0 })
+  expect(sim.house.blocks.unseen).toEqual({ missing: 1, corrupt: 0, awaited: 0 })
   await sim.house.stop()
 })
 

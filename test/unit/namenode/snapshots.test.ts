@@ -1,7 +1,7 @@
 // Snapshots: a directory as it was, whatever happened since, for as long as it is wanted and not a row longer.
 
 import { expect, test } from 'vitest'
-import { encodeEntry, decodeEntry, sinceOf, type Entry } from '../../../namenode/namespace/entry.ts'
+import { encodeEntry, decodeEntry, sinceOf, type NameEntry } from '../../../namenode/namespace/entry.ts'
 import { attributesOf } from '../../../namenode/namespace/attributes.ts'
 import { blocksOf, knownBlock, targetOf } from '../../../namenode/namespace/file.ts'
 import { historyKey } from '../../../namenode/namespace/history.ts'
@@ -250,7 +250,7 @@ test('a snapshot of the root has everything but what is the system\'s', async ()
 test('where there are no snapshots, names are written as they always were', async () => {
   const bench = await openBench()
   await bench.do(touch, { path: '/f', replication: 1, blockBytes: 4096 })
-  const entry: Entry = decodeEntry(encodeEntry({ id: inodeId(9), directory: false, mode: 0o644, owner: 'a', group: 'a', mtimeMs: 5, replication: 1, blockBytes: 4096, format: 'csv', length: 1, blocks: 1 }))
+  const entry: NameEntry = decodeEntry(encodeEntry({ id: inodeId(9), directory: false, mode: 0o644, owner: 'a', group: 'a', mtimeMs: 5, replication: 1, blockBytes: 4096, format: 'csv', length: 1, blocks: 1 }))
   expect(sinceOf(encodeEntry(entry))).toBe(0)
   expect(sinceOf(encodeEntry(entry, 77))).toBe(77)
   expect(decodeEntry(encodeEntry(entry, 77))).toEqual(entry)

@@ -1,7 +1,7 @@
 // Nodes that come and go: what is copied and removed because of it, counted.
 
 import { expect, test } from 'vitest'
-import { standing } from '../../../namenode/blocks/standing.ts'
+import { health } from '../../../namenode/blocks/health.ts'
 import { blockId, storageId, type BlockId } from '../../../src/base/ids.ts'
 import * as report from '../../../src/protocol/report.ts'
 import { place, Sim, times } from './house.ts'
@@ -67,10 +67,10 @@ test('five hundred nodes that report at once to a namenode which has just starte
   await sim.pass(500)
   await sim.restart()
   await sim.pass(500)
-  const { keeper, registry } = sim.house
-  expect(keeper.safe.on).toBe(false)
+  const { blocks, registry } = sim.house
+  expect(blocks.safe.on).toBe(false)
   expect([...registry.all].every(node => node.reported)).toBe(true)
-  expect(keeper.map.counts[standing.full]).toBe(1_000)
+  expect(blocks.map.counts[health.full]).toBe(1_000)
   await sim.pass(2_000)
   expect(sim.stats).toMatchObject({ copied: 0, deleted: 0 })
   await sim.house.stop()
@@ -81,7 +81,7 @@ test('long reports, however many come together, let others have their turn after
   const { house, clock } = sim
   let rows = 0
   let most = 0
-  const { reports } = house.keeper
+  const { reports } = house.blocks
   const held = reports.held.bind(reports)
   reports.held = (node, replica) => {
     most = Math.max(most, ++rows)
@@ -98,7 +98,7 @@ test('long reports, however many come together, let others have their turn after
     storages: [{ id: storageId('s'), blocks: Array.from({ length: 5_000 }, (_, i) => [blockId(next + n * 5_000 + i), 100, 7] as [BlockId, number, number]) }],
   }))
   await Promise.all(pages)
-  expect(house.keeper.reports.strangers.blocks).toBe(40_000)
+  expect(house.blocks.reports.unknown.blocks).toBe(40_000)
   expect(most).toBe(1_000)
   await house.stop()
 })

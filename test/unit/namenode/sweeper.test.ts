@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { mkdir, remove, rename, touch } from '../../../namenode/namespace/names.ts'
 import { sweep } from '../../../namenode/namespace/sweep.ts'
-import { Sweeper } from '../../../namenode/namespace/sweeper.ts'
+import { NamespaceSweeper } from '../../../namenode/namespace/sweeper.ts'
 import type { Journal } from '../../../namenode/journal/journal.ts'
 import { createSnapshot, hasStale, removeSnapshot } from '../../../namenode/snapshots/mutations.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
@@ -37,7 +37,7 @@ function sweeping(bench: Bench, refuse: () => void = () => {}) {
       } finally { seen.atOnce-- }
     },
   } as unknown as Journal
-  const sweeper = new Sweeper({ journal, clock: bench.clock, log: { ...silent, error: (_, details) => { errors.push(details!['error']) } }, gone: blocks => { gone.push(...blocks) } })
+  const sweeper = new NamespaceSweeper({ journal, clock: bench.clock, log: { ...silent, error: (_, details) => { errors.push(details!['error']) } }, gone: blocks => { gone.push(...blocks) } })
   return { sweeper, gone, errors, seen }
 }
 

@@ -6,7 +6,7 @@ import { mkdir, remove, rename, touch } from '../../../namenode/namespace/names.
 import { sweep } from '../../../namenode/namespace/sweep.ts'
 import { contentOf, itemAt, items, keyOfItem } from '../../../namenode/trash/items.ts'
 import { discard, purge, restore } from '../../../namenode/trash/mutations.ts'
-import { purging, trashRoutes, type TrashOptions } from '../../../namenode/trash/conversation.ts'
+import { purging, trashRoutes, type TrashOptions } from '../../../namenode/trash/routes.ts'
 import type { Route } from '../../../src/rpc/serve.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
 import { blockId } from '../../../src/base/ids.ts'

@@ -3,7 +3,7 @@
 
 import { expect, test } from 'vitest'
 import { Lifetimes } from '../../../namenode/writing/lifetimes.ts'
-import { expireLeases, writingRoutes } from '../../../namenode/writing/conversation.ts'
+import { expireLeases, writingRoutes } from '../../../namenode/writing/routes.ts'
 import { timesFrom } from '../../../namenode/times.ts'
 import type { Actor } from '../../../namenode/journal/operation.ts'
 import { mkdir, remove, rename, setAttributes, touch } from '../../../namenode/namespace/names.ts'
@@ -29,13 +29,13 @@ type Write = <M extends Message>(message: M, request: RequestOf<M>) => Promise<R
 
 async function writing(seed: number, nodes: number, actor: (user: string) => Actor = () => root): Promise<{ sim: Sim; write: Write; lifetimes: Lifetimes; discarded: BlockId[] }> {
   const sim = await Sim.calm(seed, nodes, 1)
-  const { bench, registry, keeper } = sim.house
+  const { bench, registry, blocks } = sim.house
   const { journal, clock } = bench
   const lifetimes = new Lifetimes({ clock: registry.awake, view: journal.view, times: timesFrom() })
   const discarded: BlockId[] = []
   const routes = writingRoutes({
-    journal, registry, clock, map: keeper.map, lifetimes, tokens: new BlockTokens({ secret: Buffer.alloc(32), clock }),
-    random: sim.random, defaults: { replication: 2, blockBytes: 128 * MiB }, actor, discard: blocks => { discarded.push(...blocks); keeper.discard(blocks) },
+    journal, registry, clock, map: blocks.map, lifetimes, tokens: new BlockTokens({ secret: Buffer.alloc(32), clock }),
+    random: sim.random, defaults: { replication: 2, blockBytes: 128 * MiB }, actor, discard: ids => { discarded.push(...ids); blocks.discard(ids) },
   })
   const write: Write = async (message, request) => {
     const handler = routes.find(each => each.message.name === message.name)!.handler as unknown as (request: unknown, context: unknown) => unknown
@@ -310,21 +310,21 @@ test('what separates the fields of a CSV file is kept with it, over every change
 
 test('where the blocks of a completed file lie is known at once, and a request that comes again brings nothing back', async () => {
   const { sim, write, lifetimes } = await writing(95, 2)
-  const { bench, keeper, registry } = sim.house
+  const { bench, blocks, registry } = sim.house
   const asked = { ...ask(), path: '/f', blocks: 1, bytes: 10 }
   const { lease, blocks: [block] } = await write(create, asked)
   const away = registry.get(nodeId('n1'))!
   Object.defineProperty(away, 'serves', { get: () => false, configurable: true })
   const done = { ...ask(), lease, blocks: [{ id: block!.id, length: 10, crc: 1, aligned: true, nodes: [nodeId('n0'), nodeId('n1'), nodeId('gone')] }] }
   const status = await write(complete, done)
-  const holders = (): string[] => keeper.map.holders(block!.id).map(each => each.node as string)
+  const holders = (): string[] => blocks.map.holders(block!.id).map(each => each.node as string)
   expect(holders()).toEqual(['n0'])
   expect(lifetimes.isOpen(block!.id)).toBe(false)
   expect(await write(create, asked)).toMatchObject({ lease })
   expect([lifetimes.isOpen(block!.id), lifetimes.expired(9)]).toEqual([false, []])
   await bench.do(remove, { path: '/f' })
   const { blocks: gone } = await bench.journal.submit(sweep, { limit: 100 })
-  keeper.discard(gone)
+  blocks.discard(gone)
   expect(holders()).toEqual([])
   expect(await write(complete, done)).toEqual(status)
   expect(holders()).toEqual([])

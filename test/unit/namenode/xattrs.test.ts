@@ -8,7 +8,7 @@ import { sweep } from '../../../namenode/namespace/sweep.ts'
 import { createSnapshot, hasStale, removeSnapshot, sweepHistory } from '../../../namenode/snapshots/mutations.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
 import { dropAttribute, setAttribute } from '../../../namenode/xattrs/mutations.ts'
-import { xattrRoutes } from '../../../namenode/xattrs/conversation.ts'
+import { xattrRoutes } from '../../../namenode/xattrs/routes.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { as, openBench, root, type Bench } from './kit.ts'
 

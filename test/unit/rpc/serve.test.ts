@@ -12,7 +12,7 @@ import { Authenticator, bearerOf, Credentials } from '../../../src/rpc/auth.ts'
 import { Caller } from '../../../src/rpc/call.ts'
 import { Registry } from '../../../src/rpc/metrics.ts'
 import { scopedId } from '../../../src/rpc/repeats.ts'
-import { route, serve, type Route, type ServeOptions, type Server } from '../../../src/rpc/serve.ts'
+import { route, serve, type Route, type ServeOptions, type RpcServer } from '../../../src/rpc/serve.ts'
 import { systemClock } from '../../../src/world/clock.ts'
 import { systemNet } from '../../../src/world/net.ts'
 import { systemRandom } from '../../../src/world/random.ts'
@@ -30,7 +30,7 @@ const wait = message('test.wait', { request: Type.Object({}), reply: Type.Object
 const work = message('test.work', { request: Type.Object({ requestId }), reply: Type.Object({ requestId: Type.String() }), mutation: true })
 const small = message('test.small', { request: Type.Object({ text: Type.String() }), reply: Type.Object({}), bodyBytesMax: 100 })
 
-interface Fixture { server: Server; at: Address; listening: Listening; caller: Caller; post(path: string, body: string, headers?: Record<string, string>): Promise<{ status: number; body: { error?: { code: string; message: string } } & Record<string, unknown>; headers: Headers }> }
+interface Fixture { server: RpcServer; at: Address; listening: Listening; caller: Caller; post(path: string, body: string, headers?: Record<string, string>): Promise<{ status: number; body: { error?: { code: string; message: string } } & Record<string, unknown>; headers: Headers }> }
 
 async function start(routes: Route[], options: Partial<ServeOptions> & { loopback?: boolean } = {}): Promise<Fixture> {
   const { loopback = true, ...rest } = options

@@ -23,12 +23,12 @@ describe('the documented format', () => {
 
   test('every key in the table of docs/format/key.md has the bytes that stand beside it', async () => {
     const { encodeKey } = await import('../../../src/shuffle/key.ts')
-    const { Sink } = await import('../../../src/shuffle/sink.ts')
+    const { GrowingBuffer } = await import('../../../src/shuffle/buffer.ts')
     const document = await fs.readFile(new URL('../../../docs/format/key.md', import.meta.url), 'utf8')
     const rows = [...document.matchAll(/^\| `([^`]+)` \| `([0-9a-f ]+)`/gm)]
     expect(rows.length).toBeGreaterThan(12)
     for (const [, key, hex] of rows) {
-      const sink = new Sink()
+      const sink = new GrowingBuffer()
       encodeKey(/^-?\d+n$/.test(key!) ? BigInt(key!.slice(0, -1)) : JSON.parse(key!.replaceAll('\\0', '\\u0000')) as string, sink)
       expect(sink.bytes.toString('hex', 0, sink.length), key).toBe(hex!.replaceAll(' ', ''))
     }

@@ -3,19 +3,19 @@ import { describe, expect, test } from 'vitest'
 import { limits } from '../../../src/base/limits.ts'
 import { compareKeys, decodeKey, encodeKey, keyPrefix, type Key } from '../../../src/shuffle/key.ts'
 import { askPartitioner, hashKey } from '../../../src/shuffle/partition.ts'
-import { Sink } from '../../../src/shuffle/sink.ts'
+import { GrowingBuffer } from '../../../src/shuffle/buffer.ts'
 import { copyValue, decodeValue, encodeValue } from '../../../src/shuffle/value.ts'
 import { dice } from '../../kit/dice.ts'
 import { compare, plainZero, randomKey } from './kit.ts'
 
 function encoded(key: Key): Buffer {
-  const sink = new Sink(1)
+  const sink = new GrowingBuffer(1)
   encodeKey(key, sink)
   return Buffer.from(sink.bytes.subarray(0, sink.length))
 }
 
 function roundTrip(value: unknown): unknown {
-  const sink = new Sink(3)
+  const sink = new GrowingBuffer(3)
   sink.byte(9)
   encodeValue(value, sink)
   return decodeValue(sink.bytes, 1, sink.length)
@@ -116,7 +116,7 @@ describe('values', () => {
 
   test('an encoding that is cut, has a byte too many, or claims more than there is, is CORRUPT', () => {
     for (const value of [[1, 2], { a: 1 }, new Map([[1, 2]]), new Set([1]), Buffer.from('abc'), 'text', '\ud800', 10n, 300, -300, 2 ** 40, 0.5]) {
-      const sink = new Sink()
+      const sink = new GrowingBuffer()
       encodeValue(value, sink)
       const bytes = Buffer.concat([sink.bytes.subarray(0, sink.length), Buffer.alloc(16)])
       for (const end of [sink.length - 1, sink.length + 1]) expect(() => decodeValue(bytes, 0, end), `${inspect(value)} to ${end}`).toThrow(expect.objectContaining({ code: 'CORRUPT' }))

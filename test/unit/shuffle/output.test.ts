@@ -5,14 +5,14 @@ import { MapOutput } from '../../../src/shuffle/output.ts'
 import { hashKey } from '../../../src/shuffle/partition.ts'
 import { decodeIndex, digestOf } from '../../../src/shuffle/segment.ts'
 import { encodeKey } from '../../../src/shuffle/key.ts'
-import { Sink } from '../../../src/shuffle/sink.ts'
+import { GrowingBuffer } from '../../../src/shuffle/buffer.ts'
 import { copyValue, decodeValue, encodeValue } from '../../../src/shuffle/value.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { dice, type Dice } from '../../kit/dice.ts'
 import { fileSegment, groupsOf, oracle, plainZero, randomKey, scratch, segmentsOf, writeOutput, type Pair } from './kit.ts'
 
 function partitionOf(key: Key, partitions: number): number {
-  const sink = new Sink()
+  const sink = new GrowingBuffer()
   encodeKey(plainZero(key), sink)
   return hashKey(sink.bytes, 0, sink.length) % partitions
 }
@@ -123,7 +123,7 @@ describe('map outputs and their merge', () => {
       /(\d)(x)?/.exec('1'), { get double() { return 2 } }, Object.defineProperty({ a: 1 }, 'hidden', { value: 1, enumerable: false }), Object.assign([1], { name: 'n' }),
     ]
     for (const value of values) {
-      const sink = new Sink()
+      const sink = new GrowingBuffer()
       encodeValue(value, sink)
       const decoded = decodeValue(sink.bytes, 0, sink.length)
       const copy = copyValue(value, 'emit was given')
@@ -138,7 +138,7 @@ describe('map outputs and their merge', () => {
       new class { get x() { return 1 } }(), Object.create({ inherited: 1 }),
     ]
     for (const bad of [...lossy, () => 1, Symbol('s'), { f() {} }, new Odd(), [new Error('e')], /r/, Promise.resolve(1), itself, [Symbol('s')]]) {
-      expect(() => { encodeValue(bad, new Sink()) }).toThrow(/^emit was given/)
+      expect(() => { encodeValue(bad, new GrowingBuffer()) }).toThrow(/^emit was given/)
       expect(() => copyValue(bad, 'combine returned')).toThrow(/^combine returned/)
     }
   })

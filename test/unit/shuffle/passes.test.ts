@@ -2,13 +2,13 @@
 
 import fs from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { narrow, type Run } from '../../../src/shuffle/passes.ts'
+import { narrow, type SortedRun } from '../../../src/shuffle/passes.ts'
 import type { Disk } from '../../../src/ports/disk.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { fileSegment, groupsOf, scratch, segmentsOf, writeOutput, type Pair } from './kit.ts'
 
 /** One run for each number, of so many records; values say whence they come. */
-async function runsOf(directory: string, counts: readonly number[]): Promise<Run[]> {
+async function runsOf(directory: string, counts: readonly number[]): Promise<SortedRun[]> {
   const results = []
   for (const [i, count] of counts.entries()) results.push(await writeOutput(directory, Array.from({ length: count }, (_, j): Pair => ['k', `${i}.${j}`]), { name: `m${i}` }))
   return (await segmentsOf(results, 0)).map(segment => [segment])
@@ -46,7 +46,7 @@ test.each<[string, number[], number, number, Array<number | string>]>([
 
 test('of runs with several partitions the bytes of all of them count, and each partition is merged by itself', async () => {
   const directory = await scratch()
-  const run = async (name: string, counts: readonly number[]): Promise<Run> => {
+  const run = async (name: string, counts: readonly number[]): Promise<SortedRun> => {
     const result = await writeOutput(directory, counts.flatMap((count, p) => Array.from({ length: count }, (_, j): Pair => [p, `${name}.${j}`])), { name, partitions: 2, partitioner: ((key: number) => key) as never })
     return Promise.all([fileSegment(result, 0), fileSegment(result, 1)])
   }

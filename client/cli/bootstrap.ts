@@ -1,0 +1,42 @@
+// What a session gets from outside: settings, the machine, the world. Loaded when first asked for; `--help` needs none of it.
+
+import type { Settings } from '../../src/base/settings.ts'
+import type { TestHold } from '../../src/world/control.ts'
+import type { Machine } from '../../src/ports/machine.ts'
+import type { World } from '../../src/ports/world.ts'
+import type { Mill } from '../mill.ts'
+import type { CommandContext } from './context.ts'
+import type { Options } from './program.ts'
+
+/** Commands that people watch through their log; the others speak to the terminal. */
+const servers = new Set(['namenode', 'datanode'])
+
+export async function loadSettings(flags: Options): Promise<Settings> {
+  const [{ localDisk: disk }, machine, { readSettings }] = await Promise.all([import('../../src/world/disk.ts'), loadMachine(), import('../settings.ts')])
+  return readSettings({ disk, machine }, flags)
+}
+
+export async function loadMachine(): Promise<Machine> {
+  const { localMachine } = await import('../../src/world/machine.ts')
+  return localMachine
+}
+
+export async function loadWorld(name: string, settings: Settings): Promise<World> {
+  const [{ realWorld }, { limitNewSpace }] = await Promise.all([import('../../src/world/world.ts'), import('../../src/world/v8heap.ts')])
+  if (name === 'namenode') limitNewSpace()
+  return realWorld({ name, logLevel: settings.logLevel ?? (servers.has(name) ? 'info' : 'silent'), logFile: settings.logFile, ...servers.has(name) && await held() })
+}
+
+/** What a test has in its hands of this process: nothing, anywhere but in a test. */
+async function held(): Promise<TestHold | undefined> {
+  const { environment } = await loadMachine()
+  if (!environment['GRISTMILL_TEST_KIT'] && !environment['GRISTMILL_FAILPOINTS']) return undefined
+  const { takeHold } = await import('../../src/world/control.ts')
+  return takeHold()
+}
+
+/** The cluster that the settings mean, or the embedded one. */
+export async function openMill(context: CommandContext): Promise<Mill> {
+  const [settings, machine, world, { openMeant }] = await Promise.all([context.settings(), context.machine(), context.world(), import('../embedded/open.ts')])
+  return openMeant({ settings, machine, world, signal: context.signal })
+}

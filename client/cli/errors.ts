@@ -1,0 +1,88 @@
+// Errors as a Unix person expects them: `gristmill: ls: /nope: no such file or directory`.
+// POSIX codes about a path get the words of strerror; everything else keeps its own message, which says what to do.
+
+import { asError, GristmillError, type ErrorCode } from '../../src/base/errors.ts'
+import { showJson } from '../../src/base/quote.ts'
+import type { Failure } from '../../src/protocol/fields.ts'
+import { failureLines } from './jobview.ts'
+
+const phrases: Partial<Record<ErrorCode, string>> = {
+  ENOENT: 'no such file or directory',
+  EEXIST: 'file exists',
+  ENOTDIR: 'not a directory',
+  EISDIR: 'is a directory',
+  ENOTEMPTY: 'directory not empty',
+  ESTALE: 'was replaced while it was read',
+  EACCES: 'permission denied',
+}
+
+/** An error whose message is complete as it stands: made by a command, which knows what to advise. */
+export class Refusal extends GristmillError {}
+
+/** What is said of something other than a path: the message knows better than the words that POSIX has for the code. */
+export async function inOwnWords<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (!(error instanceof GristmillError) || error.details['name'] === undefined && error.details['item'] === undefined) throw error
+    throw new Refusal(error.code, error.message, { cause: error, details: error.details })
+  }
+}
+
+/** Node's own errors about local files have codes of their own, and messages that nobody wants to read. */
+const localPhrases: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or directory', EEXIST: 'file exists', ENOTDIR: 'not a directory', EISDIR: 'is a directory', ENOTEMPTY: 'directory not empty',
+  EACCES: 'permission denied', EPERM: 'operation not permitted', ENOSPC: 'no space left on device', EROFS: 'read-only file system',
+  EMFILE: 'too many open files', ENAMETOOLONG: 'file name too long', EIO: 'input/output error', ELOOP: 'too many symbolic links', EDQUOT: 'disk quota exceeded',
+}
+
+/** The same with the names in it as `quote` shows them. */
+export function quotedErrorLine(thrown: unknown, operand: string | undefined, quote: (name: string) => string): string {
+  const details = thrown instanceof GristmillError ? Object.values(thrown.details) : thrown instanceof Error ? ['path', 'dest'].map(key => (thrown as unknown as Record<string, unknown>)[key]) : []
+  const names = [operand, ...details].filter((name): name is string => typeof name === 'string' && name !== '' && quote(name) !== name)
+  const said = errorLineOf(thrown, operand)
+  if (names.length === 0) return said
+  // The longest first: a path is a name as a whole, and not the directory that it begins with.
+  const any = [...new Set(names)].sort((a, b) => b.length - a.length).map(name => name.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|')
+  return said.replaceAll(new RegExp(any, 'g'), quote)
+}
+
+/** What is said after `gristmill: command: `. `operand` is what the person typed, if the error is about one thing. */
+export function errorLineOf(thrown: unknown, operand?: string): string {
+  if (thrown instanceof Refusal) return thrown.message
+  if (!(thrown instanceof GristmillError) && thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string') {
+    const phrase = localPhrases[thrown.code]
+    const path = 'path' in thrown && typeof thrown.path === 'string' ? thrown.path : operand
+    if (phrase !== undefined) return path === undefined ? phrase : `${path}: ${phrase}`
+  }
+  const error = asError(thrown)
+  const path = typeof error.details['path'] === 'string' ? error.details['path'] : undefined
+  const phrase = phrases[error.code]
+  // The path that the server complains of is the better one: a missing parent rather than what was asked for.
+  const subject = path ?? operand
+  if (phrase !== undefined && subject !== undefined) return `${subject}: ${phrase}`
+  return operand === undefined || error.message.includes(operand) ? error.message : `${operand}: ${error.message}`
+}
+
+/** What follows on further lines: the compiler's messages, or a failed job's record and the user's own stack. */
+export function detailOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof GristmillError)) return undefined
+  const { output, failure } = thrown.details as { output?: unknown; failure?: Failure }
+  const lines = typeof output === 'string' ? [output] : []
+  if (failure) lines.push(...failureLines(failure).slice(1))
+  return lines.length === 0 ? undefined : lines.join('\n')
+}
+
+/** An error for programs, one line of JSON. */
+export function errorJson(thrown: unknown, command: string | undefined, operand?: string): string {
+  const error = asError(thrown)
+  const code = !(thrown instanceof GristmillError) && thrown instanceof Error && 'code' in thrown ? String(thrown.code) : error.code
+  return showJson(JSON.stringify({ error: { code, message: errorLineOf(thrown, operand), command, operand, details: error.details } }))
+}
+
+/** 0 to 255, by the table of errors; what the operating system refused is a plain failure. */
+export function exitCodeOf(thrown: unknown): number {
+  if (thrown instanceof GristmillError) return thrown.exitCode
+  if (thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' && thrown.code in localPhrases) return 1
+  return asError(thrown).exitCode
+}

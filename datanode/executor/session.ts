@@ -1,0 +1,110 @@
+// What all tasks of one executor share: calls in the user's name, files, wires for map outputs, loaded programs.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import type { Log } from '../../src/ports/log.ts'
+import type { Modules } from '../../src/ports/modules.ts'
+import type { Net } from '../../src/ports/net.ts'
+import type { Random } from '../../src/ports/random.ts'
+import { FileClient } from '../../src/file/client.ts'
+import { Wires } from '../../src/file/wires.ts'
+import { fingerprintOf } from '../../src/plan/fingerprint.ts'
+import { planMapReduce } from '../../src/plan/mapreduce.ts'
+import type { Plan } from '../../src/plan/node.ts'
+import { optimize } from '../../src/plan/rules.ts'
+import { assetPath } from '../../src/program/assets.ts'
+import { loadProgram, type Program } from '../../src/program/load.ts'
+import type { TaskWork } from '../../src/protocol/task.ts'
+import { Credentials } from '../../src/rpc/auth.ts'
+import { Caller } from '../../src/rpc/call.ts'
+import { BlockTokens } from '../../src/rpc/token.ts'
+import { ClusterTime } from '../heartbeat/time.ts'
+import type { Setup } from './messages.ts'
+
+export interface ExecutorSessionOptions {
+  readonly clock: Clock
+  readonly disk: Disk
+  readonly random: Random
+  readonly net: (log: Log) => Net
+  readonly log: Log
+  readonly setup: Setup
+  readonly modules?: Modules | undefined
+}
+
+export interface LoadedProgram extends Program {
+  readonly plan: Plan
+}
+
+/** Each job has an instance of its module, which stays in memory: a process serves so many jobs, and then remembers only these. */
+const programsKept = 8
+
+export class ExecutorSession {
+  readonly clock: Clock
+  readonly disk: Disk
+  readonly log: Log
+  readonly setup: Setup
+  readonly caller: Caller
+  readonly files: FileClient
+  readonly wires: Wires
+  readonly tokens: BlockTokens
+  readonly #modules: Modules | undefined
+  readonly #time: ClusterTime
+  readonly #programs = new Map<string, Promise<LoadedProgram>>()
+
+  constructor({ clock, disk, random, net: open, log, setup, modules }: ExecutorSessionOptions) {
+    const { secret, user, cluster, namenode, node, host, scratch } = setup
+    this.clock = clock
+    this.disk = disk
+    this.log = log
+    this.setup = setup
+    this.#modules = modules
+    const net = open(log)
+    const credentials = new Credentials({ secret, user, cluster, clock, random })
+    this.caller = new Caller({ dispatcher: net.dispatcher, credentials, clock, random, who: node, patient: true })
+    this.files = new FileClient({ caller: this.caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: scratch })
+    this.wires = new Wires({ net, caller: this.caller, clock })
+    this.#time = new ClusterTime(clock)
+    this.#time.heard(setup.nowMs, clock.mono())
+    this.tokens = new BlockTokens({ secret, clock: this.#time })
+  }
+
+  /** With each task its node says what time it is for the namenode. */
+  heard(nowMs: number): void { this.#time.heard(nowMs, this.clock.mono()) }
+
+  /** The program of a task, loaded once a job. Throws PROGRAM_INVALID if its plan is not the one that was submitted. */
+  async program(work: TaskWork): Promise<LoadedProgram> {
+    let loading = this.#programs.get(work.job)
+    if (!loading) {
+      loading = this.#load(work)
+      this.#programs.set(work.job, loading)
+      for (const oldest of this.#programs.keys()) {
+        if (this.#programs.size <= programsKept) break
+        this.#programs.delete(oldest)
+      }
+    }
+    return loading
+  }
+
+  async #load({ program, params, job, fingerprint }: TaskWork): Promise<LoadedProgram> {
+    const loaded = await loadProgram({ disk: this.disk, modules: this.#modules }, {
+      id: program.id, dir: `${this.setup.dir}/programs`, params, instance: job,
+      fetch: async () => {
+        const pieces: Buffer[] = []
+        for await (const piece of this.files.read(program.path)) pieces.push(piece)
+        return Buffer.concat(pieces)
+      },
+      fetchAsset: async ({ id }) => {
+        const pieces: Buffer[] = []
+        for await (const piece of this.files.read(assetPath(program.path, id))) pieces.push(piece)
+        return Buffer.concat(pieces)
+      },
+    })
+    const plan = optimize(planMapReduce(loaded.definition))
+    const found = fingerprintOf(plan)
+    if (found !== fingerprint) {
+      throw new GristmillError('PROGRAM_INVALID', 'the program builds another plan here than where it was submitted; its plan may depend on its parameters only, not on time, chance or the machine')
+    }
+    return { ...loaded, plan }
+  }
+}

@@ -1,0 +1,79 @@
+// Blocks that come in: which disk takes one, and what that disk has to let go of before. A disk that refuses leaves the block to the
+// next one. Invariant: a block is received once at a time, and bytes are reserved for exactly as long as it is.
+
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { isExhaustion } from '../../src/base/exhaustion.ts'
+import { blockName, type BlockId } from '../../src/base/ids.ts'
+import type { Removals } from './removals.ts'
+import type { Disks } from './disks.ts'
+import { Incoming, type IncomingTools } from './incoming.ts'
+import type { Storage } from './storage.ts'
+import { refusalOf } from './diskerror.ts'
+
+export interface IntakeOptions extends IncomingTools {
+  readonly disks: Disks
+  readonly removals: Removals
+  /** It is durable on a disk that works. */
+  readonly sealed: (id: BlockId, storage: Storage, length: number, crc: number) => void
+}
+
+export class Intake {
+  readonly #options: IntakeOptions
+  readonly #incoming = new Set<BlockId>()
+
+  constructor(options: IntakeOptions) { this.#options = options }
+
+  has(id: BlockId): boolean { return this.#incoming.has(id) }
+
+  /** Starts a block of at most `bytesMax` bytes on the disk with the most room. Throws EBUSY, ENOSPC. */
+  async begin(id: BlockId, bytesMax: number): Promise<Incoming> {
+    const { disks } = this.#options
+    if (this.#incoming.has(id)) throw new GristmillError('EBUSY', `block ${blockName(id)} is being written to this node already`, { details: { block: id } })
+    this.#incoming.add(id)
+    try {
+      for (const tried = new Set<Storage>(); ;) {
+        const storage = await disks.reserve(bytesMax, tried)
+        tried.add(storage)
+        try {
+          return await this.#beginOn(storage, id, bytesMax)
+        } catch (error) {
+          // This disk does not take it: perhaps another one does.
+          if (!hasCode(error, 'ENOSPC') || tried.size === disks.all.length) throw error
+        }
+      }
+    } catch (error) {
+      this.#incoming.delete(id)
+      throw error
+    }
+  }
+
+  /** REQUIRES: the bytes are reserved, and nobody else receives the block. */
+  async #beginOn(storage: Storage, id: BlockId, bytesMax: number): Promise<Incoming> {
+    const { disk, failpoints, disks, removals, sealed } = this.#options
+    const over = (): void => { storage.reservedBytes -= bytesMax }
+    try {
+      await removals.go(id)
+      await storage.makeRoom()
+    } catch (error) {
+      over()
+      if (isExhaustion(error)) throw refusalOf(error, storage.dir, id)
+      throw new GristmillError('ENOSPC', `the disk of ${storage.dir} does not let go of what was to be removed`, { cause: error, details: { block: id } })
+    }
+    let begun = false
+    const incoming = await Incoming.create({ disk, failpoints }, storage, { id, bytesMax, end: {
+      sealed: (length, crc) => {
+        over()
+        this.#incoming.delete(id)
+        if (storage.failed) throw new GristmillError('ENOSPC', `the disk of ${storage.dir} has failed while block ${blockName(id)} was written to it`, { details: { block: id } })
+        sealed(id, storage, length, crc)
+      },
+      dropped: () => {
+        over()
+        if (begun) this.#incoming.delete(id)
+      },
+      diskError: (diskError, error) => disks.diskError(storage, diskError, error),
+    } })
+    begun = true
+    return incoming
+  }
+}

@@ -1,0 +1,66 @@
+// Which blocks this node has, in memory: some 60 bytes a block, most of them the map's own.
+
+import type { BlockId } from '../../src/base/ids.ts'
+
+export interface IndexEntry {
+  readonly length: number
+  /** CRC32C of the whole block. */
+  readonly crc: number
+  /** Which of the node's storages holds it. */
+  readonly storage: number
+}
+
+const countFirst = 1024
+
+export class ReplicaIndex {
+  readonly #slots = new Map<BlockId, number>()
+  readonly #free: number[] = []
+  #lengths = new Uint32Array(countFirst) // blocks are shorter than 2 GiB
+  #crcs = new Uint32Array(countFirst)
+  #storages = new Uint8Array(countFirst)
+
+  get count(): number { return this.#slots.size }
+  has(id: BlockId): boolean { return this.#slots.has(id) }
+
+  get(id: BlockId): IndexEntry | undefined {
+    const slot = this.#slots.get(id)
+    return slot === undefined ? undefined : { length: this.#lengths[slot]!, crc: this.#crcs[slot]!, storage: this.#storages[slot]! }
+  }
+
+  set(id: BlockId, { length, crc, storage }: IndexEntry): void {
+    const slot = this.#slots.get(id) ?? this.#free.pop() ?? this.#slots.size
+    if (slot >= this.#lengths.length) this.#grow()
+    this.#slots.set(id, slot)
+    this.#lengths[slot] = length
+    this.#crcs[slot] = crc
+    this.#storages[slot] = storage
+  }
+
+  /** What it was, or undefined if it was not there. */
+  delete(id: BlockId): IndexEntry | undefined {
+    const entry = this.get(id)
+    if (!entry) return undefined
+    this.#free.push(this.#slots.get(id)!)
+    this.#slots.delete(id)
+    return entry
+  }
+
+  /** All ids, rising: a full report is sent in this order, page by page, while blocks come and go. */
+  ids(): Float64Array {
+    const ids = new Float64Array(this.#slots.size)
+    let i = 0
+    for (const id of this.#slots.keys()) ids[i++] = id
+    return ids.sort()
+  }
+
+  #grow(): void {
+    const larger = this.#lengths.length * 2
+    const [lengths, crcs, storages] = [new Uint32Array(larger), new Uint32Array(larger), new Uint8Array(larger)]
+    lengths.set(this.#lengths)
+    crcs.set(this.#crcs)
+    storages.set(this.#storages)
+    this.#lengths = lengths
+    this.#crcs = crcs
+    this.#storages = storages
+  }
+}

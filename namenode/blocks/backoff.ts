@@ -1,0 +1,54 @@
+// Copies that came to nothing: which nodes failed a block of late, and when it is tried again. Each failure doubles the
+// wait, so that a block which nobody can copy costs next to nothing. Bounded: the oldest are forgotten first.
+
+import type { BlockId } from '../../src/base/ids.ts'
+import type { DataNode } from '../nodes/node.ts'
+
+const max = 10_000
+const firstMs = 500
+const longestMs = 30_000
+/** A node that has failed a block is asked again after this long. */
+const forgetMs = 300_000
+
+interface Setback { count: number; untilMs: number; atMs: number; readonly nodes: Set<DataNode>; last: ReadonlySet<DataNode> }
+
+export class CopyBackoff {
+  readonly #blocks = new Map<BlockId, Setback>()
+
+  get size(): number { return this.#blocks.size }
+
+  note(id: BlockId, nodes: Iterable<DataNode>, nowMs: number): void {
+    const known = this.#blocks.get(id)
+    const setback = known ?? { count: 0, untilMs: 0, atMs: 0, nodes: new Set<DataNode>(), last: new Set<DataNode>() }
+    setback.atMs = nowMs
+    setback.untilMs = nowMs + Math.min(longestMs, firstMs * 2 ** Math.min(20, setback.count++))
+    setback.last = new Set(nodes)
+    for (const node of setback.last) setback.nodes.add(node)
+    this.#blocks.delete(id) // to the end
+    this.#blocks.set(id, setback)
+    if (this.#blocks.size > max) for (const oldest of this.#blocks.keys()) { this.#blocks.delete(oldest); break }
+  }
+
+  /** It was copied, or needs it no more. */
+  forget(id: BlockId): void { this.#blocks.delete(id) }
+
+  /** May it be tried now? */
+  ready(id: BlockId, nowMs: number): boolean {
+    const setback = this.#blocks.get(id)
+    if (setback && nowMs - setback.atMs > forgetMs) this.#blocks.delete(id)
+    return !setback || setback.untilMs <= nowMs
+  }
+
+  /** Has the node failed this block? */
+  has(id: BlockId, node: DataNode): boolean { return this.#blocks.get(id)?.nodes.has(node) ?? false }
+
+  /** Of these nodes, those to try next: the ones that never failed it; else the ones that did not fail it last; else all. */
+  best<N extends DataNode>(id: BlockId, nodes: readonly N[]): readonly N[] {
+    const setback = this.#blocks.get(id)
+    if (!setback) return nodes
+    const fresh = nodes.filter(node => !setback.nodes.has(node))
+    if (fresh.length > 0) return fresh
+    const others = nodes.filter(node => !setback.last.has(node))
+    return others.length > 0 ? others : nodes
+  }
+}

@@ -1,0 +1,60 @@
+// The operator's side of the balancer: its wish goes into the journal, is followed from there, by a restarted namenode too,
+// and is taken out when it is done.
+
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Log } from '../../src/ports/log.ts'
+import * as protocol from '../../src/protocol/service.ts'
+import type { BalanceState } from '../../src/protocol/service.ts'
+import { route, type Route } from '../../src/rpc/serve.ts'
+import type { Chore } from '../housekeeping.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Actor } from '../journal/operation.ts'
+import { checkSuperuser } from '../nodes/maintenance.ts'
+import type { Balancer } from './balancer.ts'
+import { balanceRequest, setBalance } from './balancerequest.ts'
+
+export interface BalanceControlOptions {
+  readonly journal: Journal
+  readonly balancer: Balancer
+  readonly clock: Clock
+  readonly log: Log
+  readonly actor: (user: string) => Actor
+}
+
+export class BalanceControl {
+  readonly routes: readonly Route[]
+  readonly chore: Chore
+
+  constructor({ journal, balancer, clock, log, actor }: BalanceControlOptions) {
+    const what = 'move blocks between datanodes'
+    const follow = (): BalanceState => {
+      balancer.set(balanceRequest(journal.view))
+      return balancer.state
+    }
+    this.routes = [
+      route(protocol.balance, async ({ requestId, threshold, bytesPerSecond }, { user }) => {
+        checkSuperuser(actor(user), what)
+        await journal.submit(setBalance, { requestId, wish: { threshold, bytesPerSecond, sinceMs: Math.floor(clock.now()) } })
+        return follow()
+      }),
+      route(protocol.stopBalance, async ({ requestId }, { user }) => {
+        checkSuperuser(actor(user), what)
+        await journal.submit(setBalance, { requestId })
+        return follow()
+      }),
+      route(protocol.balanceStatus, () => balancer.state),
+    ]
+    this.chore = {
+      name: 'balance', everyMs: 200,
+      work: async () => {
+        const ended = balancer.work()
+        const { wish } = balancer
+        if (ended === undefined || !wish) return
+        log.info('balancing has ended', { ...balancer.state })
+        await journal.submit(setBalance, { wasMs: wish.sinceMs })
+        if (balancer.wish === wish) balancer.done()
+      },
+    }
+    follow()
+  }
+}

@@ -1,0 +1,45 @@
+// How evenly bytes lie on datanodes, and which moves make it better. Pure. A node's share is what its blocks use of what they
+// could use. A node is out of balance that is further from the average than the threshold; a move has to help one of those,
+// must put neither side out of balance, and must leave the giver at least as full as the taker: so no two moves undo each other.
+
+import type { NodeId } from '../../src/base/ids.ts'
+
+export interface Filled {
+  readonly node: NodeId
+  readonly usedBytes: number
+  readonly freeBytes: number
+}
+
+/** Shares are of 1. */
+export interface Utilization<N extends Filled> {
+  readonly threshold: number
+  readonly average: number
+  readonly lowest: number
+  readonly highest: number
+  /** Fullest first. */
+  readonly nodes: readonly N[]
+  readonly over: readonly N[]
+  readonly below: readonly N[]
+}
+
+export const shareOf = ({ usedBytes, freeBytes }: Filled): number => usedBytes / Math.max(1, usedBytes + freeBytes)
+
+export function utilizationOf<N extends Filled>(unsorted: readonly N[], threshold: number): Utilization<N> {
+  const nodes = [...unsorted].sort((a, b) => shareOf(b) - shareOf(a))
+  const used = nodes.reduce((sum, node) => sum + node.usedBytes, 0)
+  const average = shareOf({ node: '' as NodeId, usedBytes: used, freeBytes: nodes.reduce((sum, node) => sum + node.freeBytes, 0) })
+  return {
+    threshold, average, nodes,
+    highest: nodes.length > 0 ? shareOf(nodes[0]!) : 0,
+    lowest: nodes.length > 0 ? shareOf(nodes.at(-1)!) : 0,
+    over: nodes.filter(node => shareOf(node) > average + threshold),
+    below: nodes.filter(node => shareOf(node) < average - threshold),
+  }
+}
+
+export function helps({ average, threshold }: Utilization<Filled>, from: Filled, to: Filled, bytes: number): boolean {
+  if (shareOf(from) <= average + threshold && shareOf(to) >= average - threshold) return false
+  const left = shareOf({ ...from, usedBytes: from.usedBytes - bytes, freeBytes: from.freeBytes + bytes })
+  const grown = shareOf({ ...to, usedBytes: to.usedBytes + bytes, freeBytes: to.freeBytes - bytes })
+  return grown <= left && left >= average - threshold && grown <= average + threshold
+}

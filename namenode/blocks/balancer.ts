@@ -1,0 +1,235 @@
+// Moves replicas from full datanodes to empty ones while an operator wishes it: a copy is made first, and only then, when the
+// block has one replica more than it wants, the full node loses its own (excess.ts). Repairs come first; what a node sends and
+// receives for this is kept below a rate. Nothing is planned ahead: each look finds what is worth moving as things are then.
+// INVARIANT: no block ever has fewer replicas, or lies in fewer racks (beyond two) or on fewer machines, because of a move.
+
+import type { BlockId } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Log } from '../../src/ports/log.ts'
+import type { Random } from '../../src/ports/random.ts'
+import type { BalanceState } from '../../src/protocol/service.ts'
+import type { DataNode } from '../nodes/node.ts'
+import type { NodeRegistry } from '../nodes/registry.ts'
+import type { BlockMap } from './map.ts'
+import { hostsOf, place, racksOf } from './placement.ts'
+import type { Repair } from './repair.ts'
+import { helps, utilizationOf, type Filled, type Utilization } from './balancepolicy.ts'
+import { health } from './health.ts'
+import { isSure, type ExcessReplicas } from './excess.ts'
+import type { BalanceRequest } from './balancerequest.ts'
+
+export interface BalancerOptions {
+  readonly map: BlockMap
+  readonly registry: NodeRegistry
+  readonly repair: Repair
+  readonly trim: ExcessReplicas
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: Random
+  readonly lengthOf: (id: BlockId) => number | undefined
+  /** Removing is allowed. */
+  readonly mayTrim: () => boolean
+}
+
+/** Slots of the block table looked at in one go. */
+const slotsMax = 2_000
+/** Moves under way, in all. */
+const movesMax = 2_000
+/** A move whose old replica has not gone by then is counted no more. */
+const goneWithinMs = 60_000
+
+/** Its bytes are counted here until the heartbeats of target and source tell of them themselves. */
+interface Move { readonly source: DataNode; readonly target: DataNode; readonly bytes: number; arrivedMs: number | undefined; goneMs: number | undefined }
+
+const told = (node: DataNode, sinceMs: number | undefined): boolean => sinceMs !== undefined && node.beatMs > sinceMs
+/** A node as it will be when the moves that are under way have arrived. */
+interface Side extends Filled { readonly each: DataNode; usedBytes: number; freeBytes: number }
+
+export class Balancer {
+  readonly #options: BalancerOptions
+  readonly #moves = new Map<BlockId, Move>()
+  /** Bytes that a node may move now; below zero it waits. */
+  readonly #allowed = new Map<DataNode, number>()
+  #wish: BalanceRequest | undefined
+  #last: Pick<BalanceRequest, 'threshold' | 'bytesPerSecond'> = { threshold: 10, bytesPerSecond: 0 }
+  #slot = -1
+  /** Since the walk began anew: anything moved, or held back for lack of a free hand. */
+  #busy = true
+  #lookedMs = 0
+  #spread: Utilization<Side> = utilizationOf<Side>([], 0)
+  #remark = 'it has not been asked for since this namenode started'
+  #counts = { moves: 0, movedBytes: 0, failures: 0 }
+
+  constructor(options: BalancerOptions) { this.#options = options }
+
+  get wish(): BalanceRequest | undefined { return this.#wish }
+
+  /** What is wished now. A new wish counts from nothing. */
+  set(wish: BalanceRequest | undefined): void {
+    const before = this.#wish
+    if (wish?.sinceMs === before?.sinceMs && wish?.threshold === before?.threshold && wish?.bytesPerSecond === before?.bytesPerSecond) return
+    if (wish) {
+      this.#counts = { moves: 0, movedBytes: 0, failures: 0 }
+      this.#last = wish
+      this.#remark = 'it begins'
+      this.#allowed.clear()
+    } else {
+      this.#remark = 'it was called off'
+    }
+    this.#wish = wish
+    this.#slot = -1
+    this.#busy = true
+    this.#lookedMs = this.#options.clock.mono()
+  }
+
+  /** A node has reported that a replica is gone from it. */
+  gone(id: BlockId, node: DataNode): void {
+    const move = this.#moves.get(id)
+    if (move?.source === node) move.goneMs = this.#options.clock.mono()
+  }
+
+  /** It has ended by itself, and the journal says so. */
+  done(): void { this.#wish = undefined }
+
+  get state(): BalanceState {
+    const { threshold, bytesPerSecond } = this.#last
+    const points = (share: number): number => Math.round(share * 1e6) / 1e4
+    const { average, lowest, highest } = this.#look(0)
+    return {
+      running: this.#wish !== undefined, threshold, bytesPerSecond, ...this.#wish && { sinceMs: this.#wish.sinceMs }, ...this.#counts,
+      pending: [...this.#moves.values()].filter(move => move.arrivedMs === undefined).length,
+      average: points(average), lowest: points(lowest), highest: points(highest), remark: this.#remark,
+    }
+  }
+
+  /** One look. Gives why it has ended, when it has. */
+  work(): string | undefined {
+    this.#settle()
+    if (!this.#wish) return undefined
+    if (!this.#options.mayTrim() || !this.#options.repair.idle) {
+      this.#remark = 'it waits for repairs'
+      return undefined
+    }
+    this.#allow(this.#wish.bytesPerSecond)
+    const spread = this.#spread = this.#look(this.#wish.threshold / 100)
+    const unwell = spread.over.length + spread.below.length
+    if (unwell === 0) {
+      return this.#moves.size > 0 ? undefined : this.#end(`balanced: every node is within ${this.#wish.threshold} points of the average`)
+    }
+    this.#remark = `${unwell} nodes are further than ${this.#wish.threshold} points from the average`
+    return this.#walk()
+  }
+
+  #end(remark: string): string {
+    this.#remark = remark
+    return remark
+  }
+
+  #walk(): string | undefined {
+    const { table } = this.#options.map
+    // At least one of the two must be one of these.
+    if (![...this.#spread.over, ...this.#spread.below].some(({ each }) => this.#mayMove(each))) return undefined
+    if (this.#slot < 0) {
+      if (!this.#busy && this.#moves.size === 0) return this.#end('as balanced as it can be: no move that is left would make it better')
+      this.#slot = table.capacity - 1
+      this.#busy = false
+    }
+    for (let looked = 0; looked < slotsMax && this.#slot >= 0 && this.#moves.size < movesMax; looked++, this.#slot--) {
+      const id = table.at(this.#slot)
+      if (id !== undefined && table.mark(this.#slot) === health.full) this.#consider(id)
+    }
+    return undefined
+  }
+
+  #consider(id: BlockId): void {
+    const { map, repair, lengthOf } = this.#options
+    if (this.#moves.has(id) || repair.isCopying(id)) return
+    const holders = map.holders(id)
+    // With one that is leaving, away or silent there are other things to be done first.
+    if (!holders.every(isSure)) return
+    const length = lengthOf(id)
+    if (!length) return
+    const spread = this.#spread
+    for (const giver of spread.nodes) {
+      if (!holders.includes(giver.each)) continue
+      const rest = holders.filter(node => node !== giver.each)
+      const takers = spread.nodes.filter(taker => !holders.includes(taker.each) && helps(spread, giver, taker, length) && keepsApart(holders, [...rest, taker.each]))
+      if (this.#move(id, length, giver, takers)) return
+    }
+  }
+
+  /** True if there is a place for it, now or when hands are free. */
+  #move(id: BlockId, length: number, giver: Side, takers: readonly Side[]): boolean {
+    const { repair, trim, random } = this.#options
+    const choose = (sides: readonly Side[]): Side | undefined => {
+      const [chosen] = place(sides.map(({ each }) => each), { count: 1, blockBytes: length, held: [], exclude: new Set() }, random)
+      return chosen && sides.find(({ node }) => node === chosen.node)
+    }
+    if (!choose(takers)) return false
+    this.#busy = true
+    const ready = this.#mayMove(giver.each) ? takers.filter(({ each }) => this.#mayMove(each)) : []
+    // Those that need it most come first.
+    const target = choose(ready.filter(taker => this.#spread.below.includes(taker))) ?? choose(ready)
+    if (!target || !repair.move(id, length, giver.each, target.each)) return true
+    trim.prefer(id, giver.each)
+    this.#moves.set(id, { source: giver.each, target: target.each, bytes: length, arrivedMs: undefined, goneMs: undefined })
+    for (const [side, bytes] of [[giver, -length], [target, length]] as const) {
+      side.usedBytes += bytes
+      side.freeBytes -= bytes
+      this.#allowed.set(side.each, (this.#allowed.get(side.each) ?? 0) - length)
+    }
+    return true
+  }
+
+  #mayMove(node: DataNode): boolean { return (this.#allowed.get(node) ?? 0) > 0 }
+
+  /** Every node may move so much more. What it did not use is kept for a second at most. */
+  #allow(bytesPerSecond: number): void {
+    const { clock, registry } = this.#options
+    const nowMs = clock.mono()
+    const more = bytesPerSecond * (nowMs - this.#lookedMs) / 1000
+    this.#lookedMs = nowMs
+    for (const node of registry.open) this.#allowed.set(node, Math.min(bytesPerSecond, (this.#allowed.get(node) ?? 0) + Math.max(1, more)))
+  }
+
+  #look(threshold: number): Utilization<Side> {
+    const moved = new Map<DataNode, number>()
+    for (const { source, target, bytes, arrivedMs, goneMs } of this.#moves.values()) {
+      if (!told(source, goneMs)) moved.set(source, (moved.get(source) ?? 0) - bytes)
+      if (!told(target, arrivedMs)) moved.set(target, (moved.get(target) ?? 0) + bytes)
+    }
+    const sides = this.#options.registry.open.filter(isSure).map((each): Side => {
+      const more = moved.get(each) ?? 0
+      const usedBytes = Math.max(0, each.usedBytes + more)
+      return { each, node: each.node, usedBytes, freeBytes: Math.max(0, each.roomBytes - more) }
+    })
+    return utilizationOf(sides, threshold)
+  }
+
+  /** What has become of the moves. */
+  #settle(): void {
+    const { map, repair, trim, clock, log } = this.#options
+    const nowMs = clock.mono()
+    for (const [id, move] of this.#moves) {
+      if (move.arrivedMs !== undefined) {
+        if (told(move.target, move.arrivedMs) && told(move.source, move.goneMs) || nowMs - move.arrivedMs >= goneWithinMs) this.#moves.delete(id)
+      } else if (!repair.isCopying(id)) {
+        if (map.holders(id).includes(move.target)) {
+          move.arrivedMs = nowMs
+          this.#counts.moves++
+          this.#counts.movedBytes += move.bytes
+        } else {
+          this.#counts.failures++
+          this.#moves.delete(id)
+          trim.forget(id)
+          log.info('a block could not be moved', { block: id, from: move.source.node, to: move.target.node })
+        }
+      }
+    }
+  }
+}
+
+/** As many racks and machines as before; of racks two are enough. */
+function keepsApart(before: readonly DataNode[], after: readonly DataNode[]): boolean {
+  return racksOf(after) >= Math.min(2, racksOf(before)) && hostsOf(after) >= hostsOf(before)
+}

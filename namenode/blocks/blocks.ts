@@ -1,0 +1,220 @@
+// Everything about replicas, put together: the map, what reports say, what is copied, trimmed, moved and deleted, safe mode,
+// and the walks behind it all. The namenode gives it nodes and files; it gives them orders.
+
+import type { GristmillError } from '../../src/base/errors.ts'
+import type { BlockId } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Log } from '../../src/ports/log.ts'
+import type { Random } from '../../src/ports/random.ts'
+import type { BlockTokens } from '../../src/rpc/token.ts'
+import type { Chore } from '../housekeeping.ts'
+import type { View } from '../journal/view.ts'
+import { knownBlock } from '../namespace/file.ts'
+import type { DataNode } from '../nodes/node.ts'
+import type { NumberedOrder } from '../nodes/orders.ts'
+import type { NodeRegistry } from '../nodes/registry.ts'
+import type { ReportIds } from '../nodes/reportids.ts'
+import { Balancer } from './balancer.ts'
+import { Deletions } from './deletions.ts'
+import { BlockMap } from './map.ts'
+import { Repair } from './repair.ts'
+import { Reports } from './reports.ts'
+import { SafeMode } from './safe.ts'
+import { Suspects } from './suspects.ts'
+import { ExcessReplicas } from './excess.ts'
+import { census, Review } from './walk.ts'
+
+export interface BlocksOptions {
+  readonly view: View
+  readonly registry: NodeRegistry
+  readonly reportIds: ReportIds
+  readonly tokens: BlockTokens
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: Random
+  readonly nodeDeadMs: number
+  /** Is the block part of a file being written? */
+  readonly isOpen: (id: BlockId) => boolean
+  /** Why it is not known yet whether this namenode is behind its cluster; default: it is known. */
+  readonly doubt?: (() => GristmillError | undefined) | undefined
+  /** It is known as well as it will be where blocks lie. */
+  readonly onSettled: () => void
+}
+
+export class Blocks {
+  readonly map: BlockMap
+  readonly reports: Reports
+  readonly repair: Repair
+  readonly trim: ExcessReplicas
+  readonly balancer: Balancer
+  readonly deletions: Deletions
+  readonly safe: SafeMode
+  readonly chores: readonly Chore[]
+  readonly #options: BlocksOptions
+  readonly #review: Review
+  readonly #suspects: Suspects
+  #counting: Promise<void> | undefined
+  #counted = false
+  #stopped = false
+
+  constructor(options: BlocksOptions) {
+    this.#options = options
+    const { view, registry, reportIds, tokens, clock, log, random, nodeDeadMs, isOpen, doubt = () => undefined, onSettled } = options
+    const map = this.map = new BlockMap(reportIds)
+    const review = this.#review = new Review({ map, reportIds, clock })
+    const deletions = this.deletions = new Deletions((node, id) => this.reports.mayDelete(node, id))
+    const rescan = (): void => review.want()
+    const repair = this.repair = new Repair({
+      map, registry, tokens, clock: registry.awake, log, random, rescan, lengthOf: id => knownBlock(view, id)?.length, isCorrupt: id => this.reports.isCorrupt(id),
+    })
+    const trim = this.trim = new ExcessReplicas({ map, registry, deletions, random, rescan, isCopying: id => repair.isCopying(id) })
+    this.balancer = new Balancer({ map, registry, repair, trim, clock, log, random, lengthOf: id => knownBlock(view, id)?.length, mayTrim: () => !this.safe.on })
+    map.onHealth = (id, now, tally) => {
+      repair.stands(id, now, tally)
+      trim.stands(id, now)
+    }
+    const suspects = this.#suspects = new Suspects(clock)
+    this.reports = new Reports({ view, map, repair, deletions, suspects, log, isOpen, safe: () => this.safe.on, onGone: (id, node) => this.balancer.gone(id, node) })
+    const safe = this.safe = new SafeMode({
+      clock: registry.awake, nodeDeadMs, blocks: () => view.counters.blocks, present: () => map.present, awaited: () => registry.awaited().length, doubt,
+      onCopies: () => {
+        repair.allow()
+        review.want()
+        onSettled()
+      },
+      onOver: () => {
+        log.info('safe mode is over: it is known where blocks lie', { blocks: view.counters.blocks, present: map.present })
+        trim.allow()
+        if (!safe.held) deletions.open()
+        review.want()
+      },
+    })
+    registry.listen({
+      // What was known of its earlier session is void; the session's reports say it all again.
+      joined: node => {
+        this.#forgetSession(node)
+        this.#lookAround()
+      },
+      lost: node => {
+        this.#forgetSession(node)
+        this.#lookAround()
+        review.want()
+      },
+      away: node => this.#forgetSession(node),
+      returned: () => { if (safe.settled) review.want() }, // it may have the only replica of what could not be copied
+      reassigned: () => {
+        this.#lookAround()
+        review.want()
+      },
+      reported: () => {
+        safe.check()
+        if (safe.settled) review.want() // there may be room on it for blocks that no node could take
+      },
+    })
+    this.chores = [
+      { name: 'safe mode', everyMs: 100, work: () => safe.check() },
+      { name: 'copy and trim blocks', everyMs: 100, work: () => {
+        if (safe.held) return
+        repair.work()
+        trim.work()
+      } },
+      { name: 'collect garbage', everyMs: 500, work: () => this.reports.collect() },
+      { name: 'look for blocks that could not be copied', everyMs: 60_000, work: () => { if (safe.settled) review.want() } },
+    ]
+  }
+
+  /** Begins to read which blocks there should be. */
+  start(): void {
+    const { view, clock, log } = this.#options
+    this.#lookAround()
+    this.safe.check()
+    this.#counting = census({ view, map: this.map, clock }, () => this.#stopped)
+      .then(() => {
+        this.#counted = true
+        this.safe.check()
+      }, (error: unknown) => log.error('the blocks of all files could not be counted', { error }))
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await Promise.all([this.#counting, this.#review.stop()])
+  }
+
+  /** It is known which blocks there should be, and as well as it will be where they are. */
+  get ready(): boolean { return this.#counted && this.safe.settled }
+
+  /** An operator says that nothing may change. */
+  enterSafeMode(): void {
+    this.safe.enter()
+    this.deletions.close()
+  }
+
+  /** This namenode is behind its cluster: nothing of what it believes may be acted on. */
+  halt(behind: GristmillError): void {
+    this.safe.halt(behind)
+    this.deletions.close()
+  }
+
+  /** An operator says that it is over, whoever began it. */
+  leaveSafeMode(): void {
+    this.safe.leave()
+    this.deletions.open()
+    this.#review.want()
+  }
+
+  /** What lost operations may have made is garbage now: the nodes that hold such blocks say again what they have. */
+  releaseLost(): void {
+    for (const node of this.reports.unknown.release()) if (node.serves) node.orders.push({ kind: 'report' })
+  }
+
+  /** Nodes that hold a block and can be asked for it now. */
+  holders(id: BlockId): DataNode[] { return this.map.holders(id).filter(node => node.serves) }
+
+  /** Blocks that no file has: their replicas go. */
+  discard(blocks: readonly BlockId[]): void {
+    for (const id of blocks) for (const node of [...this.map.forget(id), ...this.reports.forget(id)]) this.deletions.add(node, [id])
+  }
+
+  /**
+   * Blocks of files without a replica: `missing`, and `corrupt` those of them of which bad ones are known. While nodes are
+   * still to report, those that nobody has named are `awaited`.
+   */
+  get unseen(): { readonly missing: number; readonly corrupt: number; readonly awaited: number } {
+    const { view, registry } = this.#options
+    // Blocks that neither a report nor the census has named are not there, as far as anybody knows.
+    const unseen = Math.max(0, view.counters.blocks - this.map.present)
+    if (unseen === 0) return { missing: 0, corrupt: 0, awaited: 0 }
+    const corrupt = Math.min(unseen, this.reports.corrupt)
+    const waits = !this.safe.settled || registry.unheard() > 0
+    return { corrupt, missing: waits ? corrupt : unseen, awaited: waits ? unseen - corrupt : 0 }
+  }
+
+  /** A node has taken these orders over. */
+  taken(node: DataNode, orders: readonly NumberedOrder[]): void {
+    this.deletions.taken(node, orders.filter(each => each.order.kind === 'delete').map(each => each.seq))
+  }
+
+  /** A reader says that a replica is bad. Its own node looks before anybody believes it. */
+  suspect(id: BlockId, address: string, message: string): void {
+    const accused = this.map.holders(id).find(node => node.address === address)
+    const asked = accused !== undefined && this.#suspects.accuse(accused, id)
+    this.#options.log[asked ? 'warn' : 'debug']('a reader found a replica to be bad; its node checks it', { block: id, address, message, known: accused !== undefined, asked })
+  }
+
+  /** What there is around blocks, for judging them. */
+  #lookAround(): void {
+    const { registry } = this.#options
+    const racks = new Set(registry.open.map(node => node.rack)).size
+    const unheard = registry.unheard()
+    const { topology } = this.map
+    if (topology.racks === racks && topology.unheard === unheard) return
+    this.map.topology = { racks, unheard }
+    this.#review.want()
+  }
+
+  #forgetSession(node: DataNode): void {
+    this.deletions.reset(node)
+    this.reports.reset(node)
+    this.repair.gone(node)
+  }
+}

@@ -1,0 +1,136 @@
+// The place of a job's output: its conditions, checked when the job is submitted and again in the transaction that publishes, and the
+// step that puts the output there. From submit to end the path is reserved: no other running job may publish there, above or below.
+// A replaced directory goes to the trash of the job's user; its mode, owner, group, extended attributes and quota pass to the output.
+
+import { GristmillError } from '../../../src/base/errors.ts'
+import { inodeId, type InodeId, type JobId } from '../../../src/base/ids.ts'
+import { limits } from '../../../src/base/limits.ts'
+import { nameOf, namesOf, overlap, parentOf } from '../../../src/base/paths.ts'
+import { checkApart } from '../../../src/protocol/apart.ts'
+import type { JobSpec } from '../../../src/protocol/job.ts'
+import type { Draft } from '../../journal/draft.ts'
+import { childKey, idKey, nameOfKey } from '../../journal/keys.ts'
+import type { Actor } from '../../journal/operation.ts'
+import type { View } from '../../journal/view.ts'
+import { checkMay, checkNotSystem, checkSticky, maySearch, mayWrite } from '../../namespace/access.ts'
+import { copyAttributes } from '../../namespace/attributes.ts'
+import { isDirectory, type NameEntry } from '../../namespace/entry.ts'
+import { directoryMode, fileMode } from '../../namespace/names.ts'
+import { checkAsked, child, lowestAt, placeAt, type NamePlace } from '../../namespace/resolve.ts'
+import { addFile, checkNoSnapshots, detach, isEmpty, makeDirectories, move } from '../../namespace/tree.ts'
+import { checkQuota, inheritUsage, usageAt } from '../../namespace/usage.ts'
+import { noteStale } from '../../snapshots/mutations.ts'
+import { openItem } from '../../trash/items.ts'
+import { outputs } from '../store/rows.ts'
+import { hasStaging, outputName, stagingOf } from './staging.ts'
+
+export type OutputPlace = Pick<JobSpec['output'], 'path' | 'overwrite' | 'force'>
+
+export const successName = '_SUCCESS'
+const what = 'write a job\'s output to'
+/** Names of a directory that are looked at before it is replaced: some 20 ms. What is not seen is in the trash all the same. */
+const lookedAtMax = 20_000
+
+/** Throws what publishing would throw, as far as it can be known before the job has run. `inputs`: what was named as input. */
+export function checkOutput(view: View, actor: Actor, output: OutputPlace, inputs: readonly string[] = []): void {
+  const { path } = output
+  checkNotSystem(path, what)
+  checkApart(path, inputs)
+  checkUnreserved(view, path)
+  checkAsked(path)
+  const directory = lowestAt(view, actor, parentOf(path))
+  checkMay(actor, directory.entry, maySearch, directory.path)
+  const missing = namesOf(path).length - 1 - namesOf(directory.path).length
+  if (missing === 0) {
+    checkPlace(view, actor, { path, parent: directory, name: nameOf(path), entry: child(view, directory.entry.id, nameOf(path)) }, output)
+    return
+  }
+  // Directories above the output will be made.
+  checkMay(actor, directory.entry, mayWrite, directory.path)
+  checkQuota(view, directory.entry.id, { names: missing + 2, bytes: 1 })
+}
+
+function checkPlace(view: View, actor: Actor, { path, parent, name, entry }: NamePlace, { overwrite, force }: OutputPlace): void {
+  checkMay(actor, parent.entry, mayWrite, parent.path)
+  if (!entry) {
+    if (view.get('writers', childKey(parent.entry.id, name))) throw new GristmillError('EBUSY', `the output ${path} cannot be published: somebody is writing a file of this name`, { details: { path } })
+    // The directory and its _SUCCESS; a byte, because to begin what cannot end is refused.
+    checkQuota(view, parent.entry.id, { names: 2, bytes: 1 })
+    return
+  }
+  if (!overwrite) throw new GristmillError('EEXIST', `the output ${path} exists already; remove it, name another, or say overwrite (--overwrite)`, { details: { path } })
+  if (!entry.directory) throw new GristmillError('ENOTDIR', `the output ${path} is a file; only a directory is replaced by a job's output`, { details: { path } })
+  checkSticky(actor, parent.entry, entry, path)
+  checkMay(actor, entry, mayWrite, path)
+  checkMay(actor, entry, maySearch, path)
+  checkNoSnapshots(view, entry.id, path, 'replaced')
+  const empty = isEmpty(view, entry.id)
+  if (!force && !empty) checkReplaceable(view, entry.id, path)
+  // What the old output holds leaves the quotas above it first.
+  if (empty) checkQuota(view, parent.entry.id, { names: 1, bytes: 1 })
+  const own = usageAt(view, entry.id)?.limit
+  if (own && (own.names === 0 || own.bytes === 0)) throw new GristmillError('EDQUOT', `the output ${path} has a quota that allows nothing in it; have it raised, or name another output`, { details: { path, limit: own } })
+}
+
+/** Throws ENOTEMPTY unless the directory is what a job leaves: `_SUCCESS`, and files beside it. */
+function checkReplaceable(view: View, directory: InodeId, path: string): void {
+  const refused = (why: string): GristmillError => new GristmillError('ENOTEMPTY',
+    `the output ${path} is not replaced: ${why}, so it is not the output of a job; name another output, or say force (--force) to have it replaced all the same`, { details: { path } })
+  const success = child(view, directory, successName)
+  if (!success || success.directory) throw refused(`it has no ${successName}`)
+  for (const { key, value } of view.range('children', { start: childKey(directory, ''), end: idKey(directory + 1), limit: lookedAtMax })) {
+    if (isDirectory(value)) throw refused(`it has a directory "${nameOfKey(key)}"`)
+  }
+}
+
+/** Throws EBUSY if a running job will publish at this path, above or below it. */
+function checkUnreserved(view: View, path: string): void {
+  for (const { job, path: output } of outputs(view)) {
+    // One whose staging somebody has removed has nothing to publish.
+    if (!overlap(output, path) || !hasStaging(view, job)) continue
+    throw new GristmillError('EBUSY', `the output ${path} is reserved: ${job}, which runs, will publish ${output}; wait for its end, kill it, or name another output`, { details: { path, job } })
+  }
+}
+
+export interface Publishing {
+  readonly job: JobId
+  readonly actor: Actor
+  /** Whose files it writes. */
+  readonly owner: string
+  readonly output: OutputPlace
+  readonly nowMs: number
+  /** When a replaced directory goes to the trash, in the journal's time; undefined: there is no trash, and it goes for good. */
+  readonly trashMs?: number | undefined
+}
+
+/** The staged output takes its place, whole. What was there goes in the same transaction, if it may. */
+export function publishOutput(draft: Draft, { job, actor, owner, output, nowMs, trashMs }: Publishing): void {
+  checkNotSystem(output.path, what)
+  makeDirectories(draft, actor, parentOf(output.path), { mode: directoryMode, nowMs, asked: output.path })
+  const place = placeAt(draft, actor, output.path)
+  checkPlace(draft, actor, place, output)
+  const { parent, name, path } = place
+  const { own, output: made } = stagingOf(draft, job)
+  // Its user can write there.
+  const odd = child(draft, made.id, successName)
+  if (odd) detach(draft, made.id, successName, odd)
+  addFile(draft, made.id, successName, {
+    id: inodeId(draft.take('nextInode')), directory: false, mode: fileMode, owner, group: parent.entry.group, mtimeMs: Math.floor(nowMs),
+    replication: 1, blockBytes: limits.blockBytesDefault, format: 'bytes', length: 0, blocks: 0,
+  })
+  let entry: NameEntry = { ...made, group: parent.entry.group, mtimeMs: Math.floor(nowMs) }
+  if (place.entry) {
+    const { mode, owner: user, group } = place.entry
+    entry = { ...entry, mode, owner: user, group }
+    setAside(draft, place, place.entry, { user: actor.user, trashMs })
+    copyAttributes(draft, place.entry.id, made.id)
+    if (inheritUsage(draft, { from: place.entry.id, to: made, path })) noteStale(draft)
+  }
+  move(draft, { parent: own.id, name: outputName }, { parent: parent.entry.id, name }, entry)
+}
+
+function setAside(draft: Draft, { path, parent, name }: NamePlace, entry: NameEntry, { user, trashMs }: { user: string; trashMs: number | undefined }): void {
+  if (trashMs === undefined) return detach(draft, parent.entry.id, name, entry)
+  const item = openItem(draft, { user, from: path, removedMs: Math.floor(trashMs) })
+  move(draft, { parent: parent.entry.id, name }, { parent: item.id, name }, entry)
+}

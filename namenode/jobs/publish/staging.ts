@@ -1,0 +1,93 @@
+// Where a job's output is before anybody can see it, and how it comes to be seen. Below `/.gristmill/jobs/<job>`, which
+// belongs to the job's user, each attempt writes into a directory of its own; the commit of a task moves its files into
+// `output`; publishing (output.ts) gives that directory its name. So publishing is one rename, however many parts there are,
+// and what a losing attempt wrote is never in the way.
+
+import { assert } from '../../../src/base/assert.ts'
+import { GristmillError } from '../../../src/base/errors.ts'
+import { attemptParts, jobId, type AttemptId, type JobId } from '../../../src/base/ids.ts'
+import { join } from '../../../src/base/paths.ts'
+import type { OutputFile } from '../../../src/protocol/task.ts'
+import type { Draft } from '../../journal/draft.ts'
+import { childKey, idKey, nameOfKey } from '../../journal/keys.ts'
+import type { Actor } from '../../journal/operation.ts'
+import type { View } from '../../journal/view.ts'
+import type { NameEntry } from '../../namespace/entry.ts'
+import { stagingDirectory } from '../../namespace/format.ts'
+import { directoryMode } from '../../namespace/names.ts'
+import { child, directoryAt } from '../../namespace/resolve.ts'
+import { addDirectory, detach, move } from '../../namespace/tree.ts'
+
+const system: Actor = { user: 'gristmill', root: true }
+export const outputName = 'output'
+
+const stagingId = (view: View) => directoryAt(view, system, stagingDirectory).entry.id
+
+/**
+ * Makes the staging of a new job. `clear`: a file or directory that has its name is detached first. Operations of earlier versions do not
+ * say so: they wrote the new row over the old one, whose files and blocks stayed without a name; replayed, they do the same.
+ */
+export function openStaging(draft: Draft, job: JobId, user: string, { nowMs, clear = true }: { nowMs: number; clear?: boolean | undefined }): void {
+  const parent = stagingId(draft)
+  const squatter = child(draft, parent, job)
+  if (squatter && clear) detach(draft, parent, job, squatter)
+  else if (squatter) draft.remove('children', childKey(parent, job))
+  const own = addDirectory(draft, parent, job, { owner: user, group: user, mode: 0o700, nowMs })
+  addDirectory(draft, own.id, outputName, { owner: user, group: user, mode: directoryMode, nowMs })
+}
+
+/** The files of an attempt become the job's. Throws if one of them is not there as it was reported. */
+export function takeFiles(draft: Draft, job: JobId, attempt: AttemptId, files: readonly OutputFile[]): void {
+  const { own, output } = stagingOf(draft, job)
+  const from = child(draft, own.id, attempt)
+  for (const { name, inode, length } of files) {
+    const entry = from?.directory ? child(draft, from.id, name) : undefined
+    if (!from || entry?.id !== inode || entry.length !== length) {
+      throw new GristmillError('CORRUPT', `attempt ${attempt} reported a file ${name} of ${length} bytes, and it is not among what it stored`, { details: { attempt, name } })
+    }
+    if (child(draft, output.id, name)) throw new GristmillError('EEXIST', `task ${attemptParts(attempt).task} wrote a file ${name}, which another task has written already`, { details: { attempt, name } })
+    move(draft, { parent: from.id, name }, { parent: output.id, name }, entry)
+  }
+}
+
+/**
+ * The job has ended without being published, and may be published later: its output stays, what attempts have left beside it goes.
+ * In one step however much that is. False if the output is not there any more.
+ */
+export function keepStaging(draft: Draft, job: JobId, user: string, nowMs: number): boolean {
+  const parent = stagingId(draft)
+  const own = child(draft, parent, job)
+  const output = own?.directory ? child(draft, own.id, outputName) : undefined
+  if (!own || !output?.directory) return false
+  const aside = `${job}.${outputName}`
+  const odd = child(draft, parent, aside)
+  if (odd) detach(draft, parent, aside, odd)
+  move(draft, { parent: own.id, name: outputName }, { parent, name: aside }, output)
+  detach(draft, parent, job, own)
+  const fresh = addDirectory(draft, parent, job, { owner: user, group: user, mode: 0o700, nowMs })
+  move(draft, { parent, name: aside }, { parent: fresh.id, name: outputName }, output)
+  return true
+}
+
+/** What is left of a job's staging goes. Nothing left is fine. */
+export function dropStaging(draft: Draft, job: JobId): void {
+  const parent = stagingId(draft)
+  const own = child(draft, parent, job)
+  if (own) detach(draft, parent, job, own)
+}
+
+/** The names of all staging there is: of running jobs, and of whoever made one there. */
+export function* staged(view: View): Iterable<JobId> {
+  const parent = stagingId(view)
+  for (const { key } of view.range('children', { start: childKey(parent, ''), end: idKey(parent + 1) })) yield jobId(nameOfKey(key))
+}
+
+export const hasStaging = (view: View, job: JobId): boolean => child(view, stagingId(view), job) !== undefined
+
+export function stagingOf(view: View, job: JobId): { own: NameEntry; output: NameEntry } {
+  const own = child(view, stagingId(view), job)
+  const output = own && child(view, own.id, outputName)
+  if (!own || !output?.directory) throw new GristmillError('ENOENT', `the staging of ${job}, ${join(stagingDirectory, job)}, has been removed by somebody; what the job has stored is lost`, { details: { job } })
+  assert(own.directory, 'staging is a directory')
+  return { own, output }
+}

@@ -1,0 +1,167 @@
+// The life of a job: its stages start when what they read is done, the last one's end publishes it; a failure or a
+// kill ends it. Nobody is shown an end that is not in the journal: between deciding and `ended` a job is `ending`
+// (or `publishing`) and starts nothing more.
+
+import { assert, unreachable } from '../../../src/base/assert.ts'
+import type { AttemptId, NodeId } from '../../../src/base/ids.ts'
+import { limits } from '../../../src/base/limits.ts'
+import type { Failure } from '../../../src/protocol/fields.ts'
+import type { JobState } from '../../../src/protocol/job.ts'
+import type { Event, Places } from './event.ts'
+import { enqueue, offer } from './offer.ts'
+import { Pending } from './pending.ts'
+import type { TaskRecord } from '../store/record.ts'
+import { jobStatus, recordOf } from '../status.ts'
+import { changed, endAttempt, newJob, taskRefOf, ready, runningOf, type RunningJob, type StageState, type SchedulerState, type TaskState } from './state.ts'
+
+export function submitted(state: SchedulerState, event: Event & { kind: 'submitted' }): void {
+  assert(!state.jobs.has(event.job), 'a job is submitted once')
+  const job = newJob(event, 0)
+  job.turn = ++state.turns
+  state.jobs.set(job.id, job)
+  advance(state, job)
+  changed(state, job, true)
+  offer(state)
+}
+
+/** Goes on with a job from its committed tasks. Attempts of the earlier life are heard of when their nodes register. */
+export function resumed(state: SchedulerState, event: Event & { kind: 'resumed' }): void {
+  assert(!state.jobs.has(event.job), 'a job that runs is not taken over')
+  const job = newJob(event, event.term)
+  job.turn = ++state.turns
+  state.jobs.set(job.id, job)
+  job.absentUntilMonoMs = state.at.monoMs + limits.nodeDeadMs * 2
+  for (const record of event.tasks) {
+    const stage = job.stages[record.stage]
+    const task = stage?.tasks[record.task]
+    if (stage && task && record.won) restore(state, job, stage, task, record, record.won)
+  }
+  advance(state, job)
+  changed(state, job, true)
+  offer(state)
+}
+
+function restore(state: SchedulerState, job: RunningJob, stage: StageState, task: TaskState, record: TaskRecord, won: NonNullable<TaskRecord['won']>): void {
+  task.state = 'done'
+  task.won = won
+  task.attempts = [
+    ...record.others.map(other => ({ ...other, id: other.attempt, state: other.state === 'running' ? 'lost' as const : other.state,
+      startedMonoMs: 0, seenMonoMs: 0, finishedMs: other.finishedMs, failure: other.failure, speculative: false })),
+    { id: won.attempt, node: won.node, host: won.host, locality: won.locality, startedMs: won.startedMs, startedMonoMs: 0, seenMonoMs: 0,
+      finishedMs: won.finishedMs, state: 'done', fraction: 1, counters: won.counters, failure: undefined, speculative: false },
+  ]
+  stage.done++
+  stage.failedAttempts += record.others.filter(other => other.state === 'failed').length
+  stage.startedMs = Math.min(stage.startedMs ?? won.startedMs, won.startedMs)
+  stage.finishedMs = Math.max(stage.finishedMs ?? won.finishedMs, won.finishedMs)
+  stage.counters.add(won.counters)
+  job.used.add(won.node)
+  if (won.output.kind !== 'shuffle') return
+  stage.outputBytes.set(won.node, (stage.outputBytes.get(won.node) ?? 0) + won.output.bytes)
+  if (state.nodes.get(won.node)?.state !== 'live') stage.absent.add(won.node)
+}
+
+/** Starts stages that can start, ends those whose tasks are all done, publishes when nothing is left. */
+export function advance(state: SchedulerState, job: RunningJob): void {
+  if (job.state !== 'running') return
+  for (const stage of job.stages) {
+    if (stage.state === 'waiting' && ready(job, stage)) start(state, stage)
+    if (stage.state === 'running' && stage.done === stage.tasks.length) {
+      stage.state = 'done'
+      stage.startedMs ??= state.at.nowMs
+      stage.finishedMs ??= state.at.nowMs
+      changed(state, job, true)
+    }
+  }
+  if (!job.stages.every(stage => stage.state === 'done')) return
+  job.state = 'publishing'
+  state.effects.push({ kind: 'publish', job: job.id, status: jobStatus(job, 'succeeded', state.at.nowMs) })
+}
+
+function start(state: SchedulerState, stage: StageState): void {
+  stage.state = 'running'
+  stage.pending = new Pending()
+  stage.waiting = 0
+  stage.finishedMs = undefined
+  for (const task of stage.tasks) {
+    if (task.state !== 'waiting') continue
+    stage.waiting++
+    enqueue(state, stage, task, false)
+  }
+}
+
+/** Better knowledge of where input lies: those that wait are sorted anew. */
+export function placed(state: SchedulerState, stage: StageState, places: Places): void {
+  stage.places = places
+  if (stage.state === 'running') start(state, stage)
+  offer(state)
+}
+
+/** The job has failed or was killed: what runs is killed, and the journal is told. */
+export function end(state: SchedulerState, job: RunningJob, outcome: 'failed' | 'cancelled', failure: Failure, culprit?: { stage: StageState; task: TaskState }, keep = false): void {
+  if (job.state !== 'running') return
+  job.state = 'ending'
+  job.failure = failure
+  if (culprit) {
+    culprit.stage.state = 'failed'
+    culprit.stage.finishedMs = state.at.nowMs
+  }
+  for (const stage of job.stages) for (const task of [...stage.active]) killAttempts(state, { job, stage, task })
+  state.effects.push({
+    kind: 'finish', job: job.id, status: jobStatus(job, outcome satisfies JobState, state.at.nowMs),
+    ...culprit && { failed: recordOf(culprit.stage, culprit.task) },
+    ...keep && { keep },
+  })
+}
+
+/** Kills what runs of a task, except one attempt. The slots are free when the nodes say so. */
+export function killAttempts(state: SchedulerState, place: { job: RunningJob; stage: StageState; task: TaskState }, except?: AttemptId): void {
+  for (const attempt of runningOf(place.task)) {
+    if (attempt.id === except) continue
+    endAttempt(state, place, attempt, 'killed')
+    orderKill(state, attempt.node, attempt.id)
+  }
+}
+
+export function orderKill(state: SchedulerState, node: NodeId, attempt: AttemptId): void {
+  const holding = state.nodes.get(node)?.holding
+  if (holding?.has(attempt)) holding.set(attempt, state.at.monoMs)
+  state.effects.push({ kind: 'kill', node, attempt })
+}
+
+/** The end is in the journal: nodes drop what they keep for the job, and the scheduler forgets it. */
+export function ended(state: SchedulerState, job: RunningJob): void {
+  state.jobs.delete(job.id)
+  for (const id of job.used) {
+    const node = state.nodes.get(id)
+    if (!node) continue
+    if (node.state !== 'lost') state.effects.push({ kind: 'forget', node: id, job: job.id })
+    else if (node.owed.size < limits.jobsKept) node.owed.add(job.id)
+  }
+  // What is still in flight of it holds slots until its nodes report; nobody is told of it as a job any more.
+  for (const node of state.nodes.values()) {
+    for (const id of node.holding.keys()) {
+      if (taskRefOf(state, id) === undefined && node.holding.get(id) === undefined) node.holding.set(id, state.at.monoMs)
+    }
+  }
+  changed(state, job, true)
+  offer(state)
+}
+
+/** Everything is computed, and cannot be where it was to be: its owner may give it another place. */
+export function unpublished(state: SchedulerState, job: RunningJob, failure: Failure): void {
+  job.state = 'running'
+  end(state, job, 'failed', failure, undefined, true)
+}
+
+export function kill(state: SchedulerState, job: RunningJob): void {
+  switch (job.state) {
+    case 'running':
+      end(state, job, 'cancelled', { code: 'JOB_CANCELLED', message: `job ${job.id} was cancelled; nothing of it was published` })
+      return
+    // Too late: the transaction is on its way, and its end will be the job's.
+    case 'publishing':
+    case 'ending': return
+    default: unreachable(job.state)
+  }
+}

@@ -1,0 +1,169 @@
+// Nodes come and go. What is lost with a node: its attempts, and the map outputs it holds, as long as somebody still
+// has to read them. Exactly those run again. A node that only restarted still has its map outputs on disk.
+
+import type { AttemptId, NodeId } from '../../../src/base/ids.ts'
+import { limits } from '../../../src/base/limits.ts'
+import { join } from './adopt.ts'
+import type { Event } from './event.ts'
+import { advance, orderKill } from './lifecycle.ts'
+import { enqueue, offer } from './offer.ts'
+import { giveWay, lost } from './retry.ts'
+import { changed, endAttempt, taskRefOf, someNode, type Attempt, type RunningJob, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
+
+export function joined(state: SchedulerState, event: Event & { kind: 'joined' }): void {
+  const { node: id, rack, host, slots } = event
+  let node = state.nodes.get(id)
+  const now = event.closed ? 'draining' : 'live'
+  if (node) Object.assign(node, { rack, host, slots, state: now })
+  else state.nodes.set(id, node = { id, rack, host, slots, state: now, holding: new Map(), owed: new Set() })
+
+  const still = new Set(event.attempts)
+  for (const held of [...node.holding.keys()]) if (!still.has(held)) dropAttempt(state, node, held)
+  for (const attempt of event.attempts) {
+    if (node.holding.has(attempt)) continue
+    const place = taskRefOf(state, attempt)
+    if (!place || !join(state, place, node, attempt)) orderKill(state, id, attempt)
+  }
+  for (const job of node.owed) state.effects.push({ kind: 'forget', node: id, job })
+  node.owed.clear()
+  for (const job of state.jobs.values()) {
+    for (const stage of job.stages) stage.absent.delete(id)
+    advance(state, job)
+  }
+  offer(state)
+}
+
+/** A node is dead. Its attempts and map outputs are gone, and tasks that waited for it need not wait any more. */
+export function nodeLost(state: SchedulerState, node: WorkerNode): void {
+  node.state = 'lost'
+  for (const held of [...node.holding.keys()]) dropAttempt(state, node, held)
+  for (const job of state.jobs.values()) {
+    loseOutputs(state, job, node.id)
+    for (const stage of job.stages) {
+      for (const index of stage.pending.lose(node.id)) {
+        const task = stage.tasks[index]!
+        const holders = stage.places?.[index] ?? []
+        if (task.state === 'waiting' && !holders.some(id => state.nodes.get(id)?.state === 'live')) stage.pending.release(index)
+      }
+    }
+  }
+  everyoneGivesWay(state)
+  offer(state)
+}
+
+/** It takes no more tasks; what it holds can still be read. */
+export function decommissioning(state: SchedulerState, node: WorkerNode): void {
+  if (node.state === 'live' || node.state === 'stale') node.state = 'draining'
+  everyoneGivesWay(state)
+  offer(state)
+}
+
+/** It may be dead. What it runs gets twins (speculation.ts), and map outputs that it holds are not counted on where others are idle. */
+export function stale(state: SchedulerState, node: WorkerNode): void {
+  if (node.state === 'live') node.state = 'stale'
+  everyoneGivesWay(state)
+  for (const job of state.jobs.values()) rerunStaleOutputs(state, job)
+  offer(state)
+}
+
+/**
+ * Map outputs on silent nodes are made again as soon as nothing else of their stage waits for a slot: else readers would start
+ * only to find out that they are gone. If the node is back in time, some work was done twice.
+ */
+export function rerunStaleOutputs(state: SchedulerState, job: RunningJob): void {
+  if (job.state !== 'running') return
+  for (const stage of job.stages) {
+    // The cheapest question first: this is asked at each commit.
+    if (stage.state !== 'running' || stage.waiting > 0 || stage.readers.length === 0) continue
+    if (!someNode(state, node => node.state === 'stale') || !someNode(state, node => node.state === 'live' && node.slots > 0)) return
+    for (const task of stage.tasks) if (task.won && state.nodes.get(task.won.node)?.state === 'stale') loseOutput(state, { job, stage, task })
+  }
+}
+
+export function returned(state: SchedulerState, node: WorkerNode): void {
+  if (node.state === 'stale') node.state = 'live'
+  offer(state)
+}
+
+/** It has said good-bye, and kills what it runs without another word. Its map outputs are there again if it comes back soon. */
+export function left(state: SchedulerState, node: WorkerNode): void {
+  node.state = 'draining'
+  for (const held of [...node.holding.keys()]) dropAttempt(state, node, held)
+  everyoneGivesWay(state)
+  offer(state)
+}
+
+/** Tasks that avoided other nodes and waited for this one. */
+function everyoneGivesWay(state: SchedulerState): void {
+  for (const job of state.jobs.values()) {
+    if (job.nodeFailures.size === 0) continue
+    for (const stage of job.stages) for (const task of stage.tasks) if (task.avoid && task.state === 'waiting') giveWay(state, { job, stage, task })
+  }
+}
+
+/** An attempt that its node does not have any more. */
+function dropAttempt(state: SchedulerState, node: WorkerNode, id: AttemptId): void {
+  node.holding.delete(id)
+  const place = taskRefOf(state, id)
+  const attempt = place?.task.attempts.find(each => each.id === id)
+  if (place && attempt?.state === 'running') loseAttempt(state, place, attempt)
+}
+
+export function loseAttempt(state: SchedulerState, place: TaskRef, attempt: Attempt): void {
+  endAttempt(state, place, attempt, 'lost')
+  lost(state, place, { code: 'UNAVAILABLE', message: `the attempts of task ${place.task.index} of stage "${place.stage.spec.name}" were lost with their nodes ${place.task.losses + 1} times` })
+}
+
+function loseOutputs(state: SchedulerState, job: RunningJob, node: NodeId): void {
+  if (job.state !== 'running') return
+  for (const stage of job.stages) {
+    stage.absent.delete(node)
+    if ( stage.readers.every(reader => job.stages[reader]!.state === 'done')) continue
+    for (const task of stage.tasks) if (task.won?.node === node) loseOutput(state, { job, stage, task })
+  }
+}
+
+/** The output of a committed task is gone: the task runs again, and what it counted is taken back. */
+export function loseOutput(state: SchedulerState, place: TaskRef): void {
+  const { job, stage, task } = place
+  const { won } = task
+  if (!won || won.output.kind !== 'shuffle' || job.state !== 'running') return
+  task.won = undefined
+  const attempt = task.attempts.find(each => each.id === won.attempt)
+  if (attempt) attempt.state = 'lost'
+  stage.done--
+  stage.state = 'running'
+  stage.finishedMs = undefined
+  stage.counters.takeBack(won.counters)
+  const left = (stage.outputBytes.get(won.node) ?? 0) - won.output.bytes
+  if (left > 0) stage.outputBytes.set(won.node, left)
+  else stage.outputBytes.delete(won.node)
+  state.effects.push({ kind: 'lose', job: job.id, attempt: won.attempt })
+  task.state = 'running'
+  giveWay(state, place)
+  enqueue(state, stage, task, true)
+  changed(state, job, true)
+}
+
+/** Time has passed: silence becomes loss. */
+export function tick(state: SchedulerState): void {
+  const { monoMs } = state.at
+  for (const node of state.nodes.values()) {
+    for (const [id, killedMonoMs] of [...node.holding]) {
+      if (killedMonoMs !== undefined) {
+        if (monoMs - killedMonoMs >= limits.killSilentMs) node.holding.delete(id)
+        continue
+      }
+      const attempt = taskRefOf(state, id)?.task.attempts.find(each => each.id === id)
+      if (attempt && monoMs - attempt.seenMonoMs < limits.attemptSilentMs) continue
+      orderKill(state, node.id, id)
+      dropAttempt(state, node, id)
+    }
+  }
+  for (const job of state.jobs.values()) {
+    if (monoMs < job.absentUntilMonoMs) continue
+    const absent = new Set(job.stages.flatMap(stage => [...stage.absent]))
+    for (const id of absent) loseOutputs(state, job, id)
+  }
+  offer(state, state.nodes.values())
+}

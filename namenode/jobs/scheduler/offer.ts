@@ -1,0 +1,137 @@
+// Gives waiting tasks to nodes with free slots. A node takes, in this order: a task whose input it holds; one that no
+// living node holds; after `rackSkips` offers without either, one whose input lies in its rack; after `anySkips`, any
+// (delay scheduling, counted in offers and not in seconds: a busy cluster makes many offers a second, and each is a
+// chance for a better node). Jobs share slots by having equally many running; at equality the one goes first that
+// was given a slot (or was submitted) the longest ago, so that turns go round and no job waits behind another one's many tasks.
+// INVARIANT: a node never has more attempts than slots, and a task never two attempts on one node at a time.
+
+import type { NodeId } from '../../../src/base/ids.ts'
+import type { Locality } from './event.ts'
+import type { Wants } from './pending.ts'
+import { changed, newAttempt, ready, type RunningJob, type WorkerNode, type TaskRef, type StageState, type SchedulerState, type TaskState } from './state.ts'
+import { slowest } from './speculation.ts'
+
+/** Offers a node lets pass before it works on its rack's data, and on anybody's. */
+export const rackSkips = 3
+export const anySkips = 6
+
+/**
+ * Fills free slots: as many tasks as there are slots, dealt out one at a time so that all nodes get some.
+ * For the nodes in `asking` it counts as an offer: what they were not given now they may get after some more.
+ */
+export function offer(state: SchedulerState, asking: Iterable<WorkerNode> = []): void {
+  if (!state.open) return
+  const jobs = [...state.jobs.values()].filter(job => job.state === 'running' && wantsSlots(job))
+  if (jobs.length === 0) return
+  let free = inOrder([...state.nodes.values()].filter(hasSlot), jobs)
+  while (free.length > 0) free = free.filter(node => serve(state, jobs, node)).filter(hasSlot)
+  for (const node of asking) if (hasSlot(node)) passOver(jobs, node)
+}
+
+const hasSlot = (node: WorkerNode): boolean => node.state === 'live' && node.holding.size < node.slots
+
+/** Is there anything of this job that could start? */
+const wantsSlots = (job: RunningJob): boolean => job.stages.some(stage => stage.state === 'running' && (stage.waiting > 0 || stage.running > 0) && ready(job, stage))
+
+/** Does any task wait that a free slot could take, now or after some more offers? Then time has to be told (`tick`). */
+export function hasRunnable(state: SchedulerState): boolean {
+  if (!state.open || ![...state.nodes.values()].some(hasSlot)) return false
+  return [...state.jobs.values()].some(job => job.state === 'running' && wantsSlots(job))
+}
+
+/** Idle nodes first; among equals those with most of what the next stages read, so that reducers start beside their input. */
+function inOrder(nodes: WorkerNode[], jobs: readonly RunningJob[]): WorkerNode[] {
+  const bytes = new Map<NodeId, number>()
+  for (const job of jobs) {
+    for (const stage of job.stages) {
+      if (stage.spec.input.kind !== 'shuffle' || stage.waiting === 0 || !ready(job, stage)) continue
+      for (const [node, held] of job.stages[stage.spec.input.stage]!.outputBytes) bytes.set(node, (bytes.get(node) ?? 0) + held)
+    }
+  }
+  const held = (node: WorkerNode) => bytes.get(node.id) ?? 0
+  return nodes.sort((a, b) => a.holding.size - b.holding.size || held(b) - held(a) || (a.id < b.id ? -1 : 1))
+}
+
+/** Starts one task on the node; false if there is none for it. */
+function serve(state: SchedulerState, jobs: RunningJob[], node: WorkerNode): boolean {
+  jobs.sort((a, b) => a.running - b.running || a.turn - b.turn)
+  for (const job of jobs) {
+    if (job.avoid.has(node.id)) continue
+    for (const stage of job.stages) {
+      if (stage.state !== 'running' || !ready(job, stage)) continue
+      const choice = stage.waiting > 0 ? choose(state, stage, node) : undefined
+      if (choice) {
+        launch(state, { job, stage, task: stage.tasks[choice.task]! }, { node, locality: choice.locality, speculative: false })
+        return true
+      }
+      const slow = stage.waiting === 0 ? slowest(state, stage, node) : undefined
+      if (slow) {
+        launch(state, { job, stage, task: slow }, { node, locality: localityOf(state, stage, slow.index, node), speculative: true })
+        return true
+      }
+    }
+  }
+  return false
+}
+
+function choose(state: SchedulerState, stage: StageState, node: WorkerNode): { task: number; locality: Locality } | undefined {
+  const wants: Wants = index => {
+    const task = stage.tasks[index]!
+    if (task.state !== 'waiting') return 'drop'
+    return task.avoid?.has(node.id) ? 'keep' : 'take'
+  }
+  const { pending } = stage
+  const local = pending.takeLocal(node.id, wants)
+  if (local !== undefined) { stage.skips.delete(node.id); return { task: local, locality: 'node' } }
+  const free = pending.takeFree(wants)
+  if (free !== undefined) return { task: free, locality: localityOf(state, stage, free, node) }
+  const skips = stage.skips.get(node.id) ?? 0
+  if (skips >= rackSkips) {
+    const near = pending.takeRack(node.rack, wants)
+    if (near !== undefined) return { task: near, locality: 'rack' }
+  }
+  if (skips >= anySkips) {
+    const any = pending.takeAny(wants)
+    if (any !== undefined) return { task: any, locality: 'any' }
+  }
+  return undefined
+}
+
+/** The node still has a slot: everything that waits has been held back from it once more. */
+function passOver(jobs: readonly RunningJob[], node: WorkerNode): void {
+  for (const job of jobs) {
+    for (const stage of job.stages) {
+      if (stage.state !== 'running' || stage.waiting === 0 || !ready(job, stage)) continue
+      stage.skips.set(node.id, Math.min(anySkips, (stage.skips.get(node.id) ?? 0) + 1))
+    }
+  }
+}
+
+export function localityOf(state: SchedulerState, stage: StageState, task: number, node: WorkerNode): Locality {
+  const places = (stage.places?.[task] ?? []).filter(id => state.nodes.has(id) && state.nodes.get(id)!.state !== 'lost')
+  if (places.includes(node.id)) return 'node'
+  return places.some(id => state.nodes.get(id)?.rack === node.rack) ? 'rack' : 'any'
+}
+
+function launch(state: SchedulerState, place: TaskRef, facts: { node: WorkerNode; locality: Locality; speculative: boolean }): void {
+  const { job, stage, task } = place
+  if (task.state === 'waiting') {
+    task.state = 'running'
+    stage.waiting--
+  }
+  const attempt = newAttempt(state, place, facts)
+  job.turn = ++state.turns
+  state.effects.push({ kind: 'run', node: attempt.node, attempt: attempt.id, locality: attempt.locality })
+  changed(state, job, false)
+}
+
+/**
+ * Puts a task (back) among those that wait. `first`: before the others, because a task that runs again is what the rest
+ * waits for: its readers, or its job's owner, who wants to hear of a program that cannot work before it has failed everywhere.
+ */
+export function enqueue(state: SchedulerState, stage: StageState, task: TaskState, first: boolean): void {
+  if (task.state !== 'waiting') stage.waiting++
+  task.state = 'waiting'
+  const holders = (stage.places?.[task.index] ?? []).filter(id => state.nodes.get(id)?.state === 'live' && !task.avoid?.has(id))
+  stage.pending.add(task.index, holders, holders.map(id => state.nodes.get(id)!.rack), first)
+}

@@ -1,0 +1,152 @@
+// What nodes say about attempts: done, failed, how far. The first attempt of a task that is done gets committed; any
+// other is told that it came too late. Reports may come twice, late, or of attempts that this namenode never started
+// (it was restarted since): each has one answer.
+
+import { unreachable } from '../../../src/base/assert.ts'
+import { adopt, join } from './adopt.ts'
+import type { Event } from './event.ts'
+import { advance, end, killAttempts, orderKill } from './lifecycle.ts'
+import { rerunStaleOutputs, loseAttempt, loseOutput } from './loss.ts'
+import { offer } from './offer.ts'
+import type { TaskRecord } from '../store/record.ts'
+import { again, lost } from './retry.ts'
+import { recordOf } from '../status.ts'
+import { changed, endAttempt, taskRefOf, type TaskRef, type SchedulerState } from './state.ts'
+import { noteDuration } from './speculation.ts'
+
+type Finished = Event & { kind: 'finished' }
+type Done = Finished['outcome'] & { kind: 'done' }
+type Failed = Finished['outcome'] & { kind: 'failed' }
+
+export function finished(state: SchedulerState, event: Finished): void {
+  const node = state.nodes.get(event.node)
+  node?.holding.delete(event.attempt)
+  const place = taskRefOf(state, event.attempt)
+  if (!place || place.job.state === 'ending') answer(state, event, place?.task.won?.attempt === event.attempt)
+  else if (event.outcome.kind === 'done') done(state, place, event, event.outcome)
+  else failed(state, place, event, event.outcome)
+  // Kept last: by now the slot is free and the task, if it has to run again, waits.
+  if (node) offer(state, [node])
+}
+
+function answer(state: SchedulerState, { attempt }: Finished, committed: boolean): void {
+  state.effects.push({ kind: 'answer', attempt, committed })
+}
+
+function done(state: SchedulerState, place: TaskRef, event: Finished, outcome: Done): void {
+  const { stage, task } = place
+  if (task.won || task.committing) {
+    if (task.committing === event.attempt) return // The same report again: the first one's answer is for both.
+    const loser = task.attempts.find(attempt => attempt.id === event.attempt)
+    if (loser?.state === 'running') endAttempt(state, place, loser, 'killed')
+    return answer(state, event, task.won?.attempt === event.attempt)
+  }
+  const node = state.nodes.get(event.node)
+  const foreign = outcome.output.kind !== stage.spec.output.kind
+  // A map output is worth what its node is; files are replicated and outlive it.
+  const gone = outcome.output.kind === 'shuffle' && (!node || node.state === 'lost')
+  const attempt = task.attempts.find(each => each.id === event.attempt) ?? (node && adopt(state, place, node, event.attempt))
+  if (foreign || gone || !attempt) {
+    if (attempt?.state === 'running') loseAttempt(state, place, attempt)
+    return answer(state, event, false)
+  }
+  if (task.state === 'waiting') stage.waiting--
+  task.state = 'committing'
+  task.committing = attempt.id
+  endAttempt(state, place, attempt, 'done')
+  attempt.fraction = 1
+  attempt.counters = outcome.counters
+  const won: TaskRecord['won'] = {
+    attempt: attempt.id, node: attempt.node, host: attempt.host, locality: attempt.locality,
+    startedMs: attempt.startedMs, finishedMs: state.at.nowMs, counters: outcome.counters, output: outcome.output,
+  }
+  state.effects.push({ kind: 'commit', job: place.job.id, record: recordOf(stage, task, won) })
+}
+
+export function committed(state: SchedulerState, event: Event & { kind: 'committed' }): void {
+  const won = event.record.won!
+  const place = taskRefOf(state, won.attempt)
+  state.effects.push({ kind: 'answer', attempt: won.attempt, committed: !event.refused })
+  if (!place || place.task.committing !== won.attempt) return
+  const { job, stage, task } = place
+  task.committing = undefined
+  const attempt = task.attempts.find(each => each.id === won.attempt)
+  if (event.refused) {
+    task.state = 'running'
+    stage.failedAttempts++
+    if (attempt) { attempt.state = 'failed'; attempt.failure = event.refused }
+    again(state, place, attempt?.node, event.refused)
+    return offer(state)
+  }
+  task.state = 'done'
+  task.won = won
+  stage.done++
+  stage.counters.add(won.counters)
+  if (attempt) noteDuration(stage, state.at.monoMs - attempt.startedMonoMs)
+  killAttempts(state, place, won.attempt)
+  if (won.output.kind === 'shuffle') {
+    stage.outputBytes.set(won.node, (stage.outputBytes.get(won.node) ?? 0) + won.output.bytes)
+    const node = state.nodes.get(won.node)
+    // The node died while the journal wrote.
+    if (!node || node.state === 'lost') loseOutput(state, place)
+  }
+  rerunStaleOutputs(state, job)
+  advance(state, job)
+  changed(state, job, stage.state === 'done')
+  offer(state)
+}
+
+function failed(state: SchedulerState, place: TaskRef, event: Finished, outcome: Failed): void {
+  const { job, stage, task } = place
+  answer(state, event, false)
+  const attempt = task.attempts.find(each => each.id === event.attempt)
+  if (!attempt || attempt.state !== 'running') return
+  attempt.counters = outcome.counters
+  switch (outcome.cause) {
+    case 'killed':
+      // We did not order it: its node is going down, or it was short of memory.
+      endAttempt(state, place, attempt, 'killed', outcome.failure)
+      lost(state, place, outcome.failure)
+      return
+    case 'fetch': {
+      endAttempt(state, place, attempt, 'failed', outcome.failure)
+      stage.failedAttempts++
+      const missing = outcome.missing ?? []
+      for (const id of missing) {
+        const source = taskRefOf(state, id)
+        if (source && source.job === job && source.task.won?.attempt === id) loseOutput(state, source)
+      }
+      lost(state, place, outcome.failure)
+      return
+    }
+    case 'program':
+    case 'system':
+      endAttempt(state, place, attempt, 'failed', outcome.failure)
+      stage.failedAttempts++
+      if (outcome.failure.code === 'PROGRAM_INVALID') end(state, job, 'failed', outcome.failure, { stage, task })
+      else again(state, place, event.node, outcome.failure)
+      changed(state, job, false)
+      return
+    default: unreachable(outcome.cause)
+  }
+}
+
+export function progressed(state: SchedulerState, event: Event & { kind: 'progressed' }): void {
+  for (const { attempt: id, counters, fraction } of event.attempts) {
+    const place = taskRefOf(state, id)
+    const attempt = place?.task.attempts.find(each => each.id === id)
+    if (place && attempt?.state === 'running') {
+      const now = Math.min(1, Math.max(0, fraction))
+      place.stage.fraction += now - attempt.fraction
+      attempt.fraction = now
+      attempt.counters = counters
+      attempt.seenMonoMs = state.at.monoMs
+      changed(state, place.job, false)
+    } else if (!place || place.task.committing !== id) {
+      // It should not run: its job is over, its task is done, or it was given up; or it runs since before a restart.
+      const node = state.nodes.get(event.node)
+      if (place && node && join(state, place, node, id)) continue
+      orderKill(state, event.node, id)
+    }
+  }
+}

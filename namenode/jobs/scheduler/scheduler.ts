@@ -1,0 +1,74 @@
+// The scheduler: events in, effects out, nothing else. It is deterministic and owns its state; the shell (engine.ts)
+// feeds it one event at a time, carries the effects out in their order, and answers them with events.
+
+import { unreachable } from '../../../src/base/assert.ts'
+import type { JobId } from '../../../src/base/ids.ts'
+import type { Effect, Event, Moment } from './event.ts'
+import { ended, kill, placed, resumed, submitted, unpublished } from './lifecycle.ts'
+import { decommissioning, joined, left, nodeLost, returned, stale, tick } from './loss.ts'
+import { hasRunnable, offer } from './offer.ts'
+import { committed, finished, progressed } from './report.ts'
+import type { RunningJob, WorkerNode, SchedulerState } from './state.ts'
+
+export class Scheduler {
+  readonly #state: SchedulerState = { nodes: new Map(), jobs: new Map(), open: false, turns: 0, at: { nowMs: 0, monoMs: 0 }, effects: [] }
+
+  /** For those who show it; never changed from outside. */
+  get jobs(): ReadonlyMap<JobId, RunningJob> { return this.#state.jobs }
+  get nodes(): ReadonlyMap<WorkerNode['id'], WorkerNode> { return this.#state.nodes }
+
+  /** Some task could start after some more offers, or an attempt may turn out to be slow: send `tick` soon. */
+  get hasRunnable(): boolean { return hasRunnable(this.#state) }
+
+  apply(event: Event, at: Moment): Effect[] {
+    const state = this.#state
+    state.at = at
+    state.effects = []
+    this.#dispatch(state, event)
+    return state.effects
+  }
+
+  #dispatch(state: SchedulerState, event: Event): void {
+    switch (event.kind) {
+      case 'submitted': return submitted(state, event)
+      case 'resumed': return resumed(state, event)
+      case 'opened':
+        state.open = true
+        return offer(state)
+      case 'joined': return joined(state, event)
+      case 'offered': return withNode(state, event, node => {
+        // A node that was only silent for a while asks for work again.
+        if (node.state === 'draining' || node.state === 'stale') node.state = 'live'
+        offer(state, [node])
+      })
+      case 'draining': return withNode(state, event, node => decommissioning(state, node))
+      case 'stale': return withNode(state, event, node => stale(state, node))
+      case 'returned': return withNode(state, event, node => returned(state, node))
+      case 'left': return withNode(state, event, node => left(state, node))
+      case 'lost': return withNode(state, event, node => nodeLost(state, node))
+      case 'placed': return withJob(state, event, job => {
+        const stage = job.stages[event.stage]
+        if (stage) placed(state, stage, event.places)
+      })
+      case 'progressed': return progressed(state, event)
+      case 'finished': return finished(state, event)
+      case 'committed': return committed(state, event)
+      case 'kill': return withJob(state, event, job => kill(state, job))
+      case 'unpublished': return withJob(state, event, job => unpublished(state, job, event.failure))
+      case 'ended': return withJob(state, event, job => ended(state, job))
+      case 'tick': return tick(state)
+      default: unreachable(event)
+    }
+  }
+}
+
+/** Events about nodes and jobs that are gone are no events. */
+function withNode(state: SchedulerState, { node: id }: { node: WorkerNode['id'] }, work: (node: WorkerNode) => void): void {
+  const node = state.nodes.get(id)
+  if (node) work(node)
+}
+
+function withJob(state: SchedulerState, { job: id }: { job: JobId }, work: (job: RunningJob) => void): void {
+  const job = state.jobs.get(id)
+  if (job) work(job)
+}

@@ -1,0 +1,228 @@
+// What the scheduler knows: nodes with the attempts that hold their slots, jobs with their stages, tasks and attempts.
+// Sums that people ask for (done, running, counters, fraction) are kept up to date, so that a status never
+// walks over tasks. Everything here is changed by the files beside it only, one event at a time.
+
+import { attemptId, attemptParts, type AttemptId, type JobId, type NodeId } from '../../../src/base/ids.ts'
+import { limits } from '../../../src/base/limits.ts'
+import type { Counters, Failure } from '../../../src/protocol/fields.ts'
+import type { JobSpec, StageSpec } from '../../../src/protocol/job.ts'
+import type { Effect, JobFacts, Locality, Moment, Places } from './event.ts'
+import { Pending } from './pending.ts'
+import type { TaskRecord } from '../store/record.ts'
+import { splitCount } from '../splits/splits.ts'
+import { CounterSums } from './sums.ts'
+
+export interface WorkerNode {
+  readonly id: NodeId
+  rack: string
+  host: string
+  slots: number
+  /** `silent`: nobody knows whether it lives; it gets nothing, and work that only it has is done elsewhere too where nothing else is to do. */
+  state: 'live' | 'draining' | 'stale' | 'lost'
+  /** Attempts that hold a slot, with the moment they were killed if they were. */
+  readonly holding: Map<AttemptId, number | undefined>
+  /** Jobs that ended while the node was away: it is told to forget them when it returns. */
+  readonly owed: Set<JobId>
+}
+
+export interface Attempt {
+  readonly id: AttemptId
+  readonly node: NodeId
+  readonly host: string
+  readonly locality: Locality
+  readonly startedMs: number
+  readonly startedMonoMs: number
+  state: 'running' | 'done' | 'failed' | 'killed' | 'lost'
+  seenMonoMs: number
+  finishedMs: number | undefined
+  fraction: number
+  counters: Counters
+  failure: Failure | undefined
+  /** A twin of a slow one. */
+  readonly speculative: boolean
+}
+
+export interface TaskState {
+  readonly index: number
+  /** `committing`: an attempt is done, the journal does not have it yet. */
+  state: 'waiting' | 'running' | 'committing' | 'done'
+  attempts: Attempt[]
+  nextAttempt: number
+  /** Attempts that count against attemptsMax. */
+  failures: number
+  /** Attempts and outputs lost without fault of the program. */
+  losses: number
+  /** Nodes where it has failed. */
+  avoid: Set<NodeId> | undefined
+  committing: AttemptId | undefined
+  won: TaskRecord['won'] | undefined
+}
+
+export interface StageState {
+  readonly index: number
+  readonly spec: StageSpec
+  readonly tasks: TaskState[]
+  /** Stages that read this one. */
+  readonly readers: number[]
+  state: 'waiting' | 'running' | 'done' | 'failed'
+  pending: Pending
+  places: Places | undefined
+  waiting: number
+  running: number
+  done: number
+  failedAttempts: number
+  speculative: number
+  /** Sum of the fractions of running attempts. */
+  fraction: number
+  readonly counters: CounterSums
+  startedMs: number | undefined
+  finishedMs: number | undefined
+  /** How often each node was passed over since it last ran a task of this stage near its data. */
+  readonly skips: Map<NodeId, number>
+  /** Tasks with a running attempt, oldest first. */
+  readonly active: Set<TaskState>
+  /** Durations of committed attempts, for judging the slow ones: the last few hundred. */
+  durations: number[]
+  /** Bytes of committed map outputs by node. */
+  readonly outputBytes: Map<NodeId, number>
+  /** Nodes that hold committed map outputs and have not registered since the namenode started. */
+  readonly absent: Set<NodeId>
+}
+
+export interface RunningJob {
+  readonly id: JobId
+  readonly user: string
+  readonly spec: JobSpec
+  readonly submittedMs: number
+  readonly stages: StageState[]
+  /** `ending`: failed or killed; the journal does not have it yet. */
+  state: 'running' | 'publishing' | 'ending'
+  version: number
+  /** Attempts that run, over all stages: what fairness goes by. */
+  running: number
+  /** When it was last given a slot, or came, counted in such events over all jobs: no two jobs have the same. */
+  turn: number
+  failure: Failure | undefined
+  /** Failed attempts by node; many on one node and the job avoids it. */
+  readonly nodeFailures: Map<NodeId, number>
+  readonly avoid: Set<NodeId>
+  /** Nodes that have had anything of this job. */
+  readonly used: Set<NodeId>
+  /** First attempt number of this namenode's life, so that no number is given twice. */
+  readonly firstAttempt: number
+  /** When outputs on nodes that have not come back are given up. */
+  absentUntilMonoMs: number
+}
+
+/** The whole state, and the effects of the event being worked on. */
+export interface SchedulerState {
+  readonly nodes: Map<NodeId, WorkerNode>
+  readonly jobs: Map<JobId, RunningJob>
+  /** After a start tasks wait until enough is known of where blocks lie. */
+  open: boolean
+  /** Attempts started and jobs that came, so far. */
+  turns: number
+  at: Moment
+  effects: Effect[]
+}
+
+export function someNode(state: SchedulerState, is: (node: WorkerNode) => boolean): boolean {
+  for (const node of state.nodes.values()) if (is(node)) return true
+  return false
+}
+
+/** Attempts after the n-th restart are numbered from n × this: those of an earlier life may still be running. */
+export const attemptsPerTerm = 1000
+
+export function newJob(facts: JobFacts, term: number): RunningJob {
+  const stages = facts.spec.stages.map((spec, index): StageState => ({
+    index, spec, tasks: [], readers: [], state: 'waiting', pending: new Pending(), places: facts.places[index],
+    waiting: 0, running: 0, done: 0, failedAttempts: 0, speculative: 0, fraction: 0, counters: new CounterSums(), startedMs: undefined, finishedMs: undefined,
+    skips: new Map(), active: new Set(), durations: [], outputBytes: new Map(), absent: new Set(),
+  }))
+  for (const stage of stages) {
+    const { input } = stage.spec
+    // A stage that reads a shuffle of no tasks has nothing to read, and so no tasks either.
+    const tasks = input.kind !== 'shuffle' ? splitCount(input)! : stages[input.stage]!.tasks.length === 0 ? 0 : input.partitions
+    for (let index = 0; index < tasks; index++) stage.tasks.push(newTask(index, term * attemptsPerTerm))
+    if (input.kind === 'shuffle') stages[input.stage]!.readers.push(stage.index)
+  }
+  return {
+    id: facts.job, user: facts.user, spec: facts.spec, submittedMs: facts.submittedMs, stages, state: 'running', version: 1, running: 0, turn: 0,
+    failure: undefined, nodeFailures: new Map(), avoid: new Set(), used: new Set(), firstAttempt: term * attemptsPerTerm, absentUntilMonoMs: 0,
+  }
+}
+
+function newTask(index: number, nextAttempt: number): TaskState {
+  return { index, state: 'waiting', attempts: [], nextAttempt, failures: 0, losses: 0, avoid: undefined, committing: undefined, won: undefined }
+}
+
+/** A task with all that it belongs to. */
+export interface TaskRef {
+  readonly job: RunningJob
+  readonly stage: StageState
+  readonly task: TaskState
+}
+
+/** The task that an attempt tries, if its job is here. */
+export function taskRefOf(state: SchedulerState, id: AttemptId): TaskRef | undefined {
+  const parts = attemptParts(id)
+  const job = state.jobs.get(parts.job)
+  const stage = job?.stages[parts.stage]
+  const task = stage?.tasks[parts.task]
+  return job && stage && task ? { job, stage, task } : undefined
+}
+
+export function newAttempt(state: SchedulerState, { job, stage, task }: TaskRef, facts: { node: WorkerNode; locality: Locality; speculative: boolean; id?: AttemptId }): Attempt {
+  const { node } = facts
+  const attempt: Attempt = {
+    id: facts.id ?? attemptId({ job: job.id, stage: stage.index, task: task.index, attempt: task.nextAttempt++ }),
+    node: node.id, host: node.host, locality: facts.locality, speculative: facts.speculative,
+    startedMs: state.at.nowMs, startedMonoMs: state.at.monoMs, seenMonoMs: state.at.monoMs, finishedMs: undefined,
+    state: 'running', fraction: 0, counters: {}, failure: undefined,
+  }
+  task.attempts.push(attempt)
+  node.holding.set(attempt.id, undefined)
+  job.used.add(node.id)
+  job.running++
+  stage.running++
+  stage.active.add(task)
+  if (facts.speculative) stage.speculative++
+  stage.startedMs ??= state.at.nowMs
+  return attempt
+}
+
+/** Takes an attempt out of the running ones. Its slot is another matter: a killed one holds it until its node says so. */
+export function endAttempt(state: SchedulerState, { job, stage, task }: TaskRef, attempt: Attempt, end: Exclude<Attempt['state'], 'running'>, failure?: Failure): void {
+  const ran = attempt.state === 'running'
+  attempt.state = end
+  if (!ran) return
+  attempt.finishedMs = state.at.nowMs
+  attempt.failure = failure
+  job.running--
+  stage.running--
+  stage.fraction = stage.running === 0 ? 0 : stage.fraction - attempt.fraction
+  if (attempt.speculative) stage.speculative--
+  if (runningOf(task).length === 0) stage.active.delete(task)
+  if (task.attempts.length > limits.attemptsKeptMax) {
+    const oldest = task.attempts.findIndex(each => each.state !== 'running' && each.id !== task.committing && each.id !== task.won?.attempt)
+    if (oldest >= 0) task.attempts.splice(oldest, 1)
+  }
+}
+
+export const runningOf = (task: TaskState): Attempt[] => task.attempts.filter(attempt => attempt.state === 'running')
+
+/** May tasks of this stage start? All that it reads is done, and lies on nodes that can be asked. */
+export function ready(job: RunningJob, stage: StageState): boolean {
+  const { input } = stage.spec
+  if (input.kind !== 'shuffle') return true
+  const source = job.stages[input.stage]!
+  return source.state === 'done' && source.absent.size === 0
+}
+
+export function changed(state: SchedulerState, job: RunningJob, urgent: boolean): void {
+  job.version++
+  const last = state.effects.at(-1)
+  if (last?.kind === 'changed' && last.job === job.id && last.urgent === urgent) return
+  state.effects.push({ kind: 'changed', job: job.id, urgent })
+}

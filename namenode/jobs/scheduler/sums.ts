@@ -1,0 +1,50 @@
+// Sums of the counters of committed attempts, by name. They depend on which attempts are committed, never on the order: the sums of
+// a run with faults, or of one that a restarted namenode resumed, equal those of a run without, bit for bit.
+// INVARIANT: a name is there while an attempt that is included has it, also if it counts to zero.
+
+import { ExactSum } from '../../../src/base/exactsum.ts'
+import type { Counters } from '../../../src/protocol/fields.ts'
+
+export class CounterSums {
+  /** The sums, rounded. */
+  readonly values: Record<string, number> = {}
+  readonly #sums = new Map<string, { readonly sum: ExactSum; attempts: number }>()
+
+  /** Includes an attempt. */
+  add(counters: Counters): void {
+    for (const [name, value] of Object.entries(counters)) {
+      let known = this.#sums.get(name)
+      if (!known) this.#sums.set(name, known = { sum: new ExactSum(), attempts: 0 })
+      known.sum.add(value)
+      known.attempts++
+      this.values[name] = known.sum.value
+    }
+  }
+
+  /** Takes out an attempt that is included. */
+  takeBack(counters: Counters): void {
+    for (const [name, value] of Object.entries(counters)) {
+      const known = this.#sums.get(name)!
+      known.sum.subtract(value)
+      if (--known.attempts > 0) {
+        this.values[name] = known.sum.value
+        continue
+      }
+      this.#sums.delete(name)
+      delete this.values[name]
+    }
+  }
+
+  /** The sums over several of these. */
+  static total(all: readonly CounterSums[]): Record<string, number> {
+    const sums = new Map<string, ExactSum>()
+    for (const each of all) {
+      for (const [name, { sum }] of each.#sums) {
+        let total = sums.get(name)
+        if (!total) sums.set(name, total = new ExactSum())
+        total.addAll(sum)
+      }
+    }
+    return Object.fromEntries([...sums].map(([name, sum]) => [name, sum.value]))
+  }
+}

@@ -1,0 +1,46 @@
+// Where the input of each task lies now. It costs by the block, so of a large job it is looked at in slices.
+
+import type { NodeId } from '../../../src/base/ids.ts'
+import type { JobSpec, StageSpec } from '../../../src/protocol/job.ts'
+import type { Split } from '../../../src/protocol/task.ts'
+import type { Places } from '../scheduler/event.ts'
+import type { JobsDeps } from '../deps.ts'
+import { splitAt, splitCount } from './splits.ts'
+
+/** Blocks and ranges between two looks at what else waits: some 4 ms. */
+const slice = 2000
+
+/** By stage; undefined for stages that read a shuffle. REQUIRES: the spec is whole. */
+export async function placesOf(spec: JobSpec, { blocks, clock }: Pick<JobsDeps, 'blocks' | 'clock'>): Promise<Array<Places | undefined>> {
+  let looked = 0
+  const places: Array<Places | undefined> = []
+  for (const { input } of spec.stages) places.push(input.kind === 'shuffle' ? undefined : await ofStage(input))
+  return places
+
+  async function ofStage(input: Exclude<StageSpec['input'], { kind: 'shuffle' }>): Promise<Places> {
+    const found: NodeId[][] = []
+    const count = splitCount(input)!
+    for (let task = 0; task < count; task++) {
+      const split = splitAt(input, task)
+      looked += split.ranges.reduce((sum, range) => sum + 1 + range.blocks.length, 1)
+      found.push(holdersOf(split))
+      if (looked < slice) continue
+      looked = 0
+      await clock.yield()
+    }
+    return found
+  }
+
+  /** Nodes with more than half of what the one with most has, those with most first. */
+  function holdersOf({ ranges }: Split): NodeId[] {
+    const bytes = new Map<NodeId, number>()
+    for (const range of ranges) {
+      for (const block of range.blocks) {
+        const own = Math.min(range.end, block.offset + block.length) - Math.max(range.start, block.offset)
+        if (own > 0) for (const node of blocks.holders(block.id)) bytes.set(node, (bytes.get(node) ?? 0) + own)
+      }
+    }
+    const most = Math.max(0, ...bytes.values())
+    return [...bytes].filter(([, held]) => held * 2 > most).sort((a, b) => b[1] - a[1]).map(([node]) => node)
+  }
+}

@@ -1,0 +1,73 @@
+// Splits that are sent in pages before their job, because one message with all of them would hold the namenode for too long. Each page
+// is a value of its own in the store. The job that names them takes them over, and they go with its spec; those that no job has named
+// go some time after their last page, and when the namenode starts.
+
+import { GristmillError } from '../../../src/base/errors.ts'
+import type { RequestId, SplitsId } from '../../../src/base/ids.ts'
+import type { SentSplits } from '../../../src/protocol/job.ts'
+import type { Draft } from '../../journal/draft.ts'
+import { mutation, type Actor, type AnyMutation } from '../../journal/operation.ts'
+import { dropPage, dropSent, putPage, putSent, sentOf } from '../store/rows.ts'
+
+/** What is known of splits that no job has named yet. */
+export interface SentRecord {
+  readonly user: string
+  /** Of the job that will be submitted: their paths were checked against it. */
+  readonly output: string
+  readonly pages: number
+  readonly tasks: number
+  readonly bytes: number
+}
+
+/** Sent splits that a job has taken over. */
+export type TakenSplits = Pick<SentRecord, 'pages' | 'bytes'> & { readonly id: SplitsId }
+
+/** The result is what is known of all pages so far. */
+export const addPage = mutation<{ requestId: RequestId; actor: Actor; id: SplitsId; page: number; output: string; splits: readonly string[] }, SentRecord>({
+  kind: 'job.splits',
+  mutate(draft, { actor, id, page, output, splits }) {
+    const before = sentOf(draft, id)
+    if (before ? page !== before.pages : page !== 0) throw staleSplits(id)
+    if (before && before.user !== actor.user) throw foreign(id)
+    if (before && before.output !== output) throw otherOutput(before, output)
+    const { tasks, bytes } = before ?? { tasks: 0, bytes: 0 }
+    const record: SentRecord = { user: actor.user, output, pages: page + 1, tasks: tasks + splits.length, bytes: bytes + splits.reduce((sum, { length }) => sum + length, 0) }
+    putPage(draft, id, page, splits)
+    putSent(draft, id, record)
+    return record
+  },
+})
+
+/** A job is submitted that names these splits: they are its own from now on. */
+export function takeSent(draft: Draft, actor: Actor, output: string, { id, pages, tasks }: SentSplits): TakenSplits {
+  const record = sentOf(draft, id)
+  if (!record || record.pages !== pages || record.tasks !== tasks) throw staleSplits(id)
+  if (record.user !== actor.user) throw foreign(id)
+  if (record.output !== output) throw otherOutput(record, output)
+  dropSent(draft, id)
+  return { id, pages, bytes: record.bytes }
+}
+
+export function dropTaken(draft: Draft, taken: readonly TakenSplits[] = []): void {
+  for (const { id, pages } of taken) for (let page = 0; page < pages; page++) dropPage(draft, id, page)
+}
+
+/** Nothing happens if a job has taken them over since. */
+export const forgetSplits = mutation<{ id: SplitsId }, undefined>({
+  kind: 'job.forgetSplits',
+  mutate(draft, { id }) {
+    const record = sentOf(draft, id)
+    if (!record) return undefined
+    dropTaken(draft, [{ id, ...record }])
+    dropSent(draft, id)
+    return undefined
+  },
+})
+
+export const staleSplits = (id: SplitsId): GristmillError =>
+  new GristmillError('ESTALE', 'the splits that were sent for this job are not there any more, because the namenode was started again or too much time has passed; submit the job again', { details: { splits: id } })
+const foreign = (id: SplitsId): GristmillError => new GristmillError('EACCES', 'these splits were sent by another user', { details: { splits: id } })
+const otherOutput = ({ output }: SentRecord, asked: string): GristmillError =>
+  new GristmillError('EINVAL', `the splits of this job were sent for the output ${output}, not for ${asked}`, { details: { output: asked } })
+
+export const sentMutations: readonly AnyMutation[] = [addPage, forgetSplits]

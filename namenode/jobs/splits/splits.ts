@@ -1,0 +1,68 @@
+// The splits of a stage, whichever way they came: packed, or as objects in specs of earlier versions. They stay packed while the job
+// runs; one is unpacked when its task starts.
+
+import type { SplitsId } from '../../../src/base/ids.ts'
+import type { JobSpec, StageSpec } from '../../../src/protocol/job.ts'
+import { unpackSplit } from '../../../src/protocol/packed.ts'
+import type { Split } from '../../../src/protocol/task.ts'
+import { staleSplits } from './pages.ts'
+
+type StageInput = StageSpec['input']
+
+/** Tasks of a stage; undefined for one that reads a shuffle. */
+export function splitCount(input: StageInput): number | undefined {
+  switch (input.kind) {
+    case 'splits': return input.splits.length
+    case 'packed': return (input.sent?.tasks ?? 0) + input.splits.length
+    case 'shuffle': return undefined
+  }
+}
+
+/** REQUIRES: the spec is whole. */
+export function splitAt(input: Exclude<StageInput, { kind: 'shuffle' }>, task: number): Split {
+  return input.kind === 'splits' ? input.splits[task]! : unpackSplit(input.splits[task]!)
+}
+
+/** The spec with the splits that were sent before it in their place. Throws ESTALE if they are not there. */
+export async function wholeSpec(spec: JobSpec, { page, pause }: { page(id: SplitsId, page: number): readonly string[] | undefined; pause(): Promise<void> }): Promise<JobSpec> {
+  const stages: StageSpec[] = []
+  for (const stage of spec.stages) {
+    const { input } = stage
+    if (input.kind !== 'packed' || !input.sent) {
+      stages.push(stage)
+      continue
+    }
+    const { id, pages } = input.sent
+    const splits: string[] = []
+    for (let number = 0; number < pages; number++) {
+      const found = page(id, number)
+      if (!found) throw staleSplits(id)
+      for (const split of found) splits.push(split)
+      await pause()
+    }
+    for (const split of input.splits) splits.push(split)
+    const { sent: _, ...rest } = input
+    stages.push({ ...stage, input: { ...rest, splits } })
+  }
+  return { ...spec, stages }
+}
+
+const chars = new WeakMap<JobSpec, number>()
+
+/** Characters of all splits in the spec: what they take of the namenode's memory. Counted once for each spec. */
+export function splitChars(spec: JobSpec): number {
+  let known = chars.get(spec)
+  if (known === undefined) chars.set(spec, known = spec.stages.reduce((sum, { input }) => sum + inputChars(input), 0))
+  return known
+}
+
+function inputChars(input: StageInput): number {
+  switch (input.kind) {
+    case 'splits': return input.splits.reduce((sum, split) => sum + objectChars(split), 0)
+    case 'packed': return input.splits.reduce((sum, { length }) => sum + length, 0)
+    case 'shuffle': return 0
+  }
+}
+
+/** About what a split has as JSON. */
+const objectChars = ({ ranges }: Split): number => ranges.reduce((sum, { path, blocks }) => sum + 100 + path.length + blocks.length * 60, 30)

@@ -1,0 +1,84 @@
+// What is known of all jobs without reading their heads: which run, which have ended, and of which the output is kept because it could
+// not be published. Read once, then kept in step with the journal, one head after each change of a job.
+
+import { limits } from '../../../src/base/limits.ts'
+import type { View } from '../../journal/view.ts'
+import type { JobRecord } from './record.ts'
+import { headOf, heads } from './rows.ts'
+
+/** Of all jobs together. */
+export interface KeptBounds {
+  /** How many outputs are kept. */
+  readonly outputs?: number | undefined
+  /** And of how many bytes; the newest one is kept whatever it has. */
+  readonly bytes?: number | undefined
+}
+
+type Row = 'running' | 'ended' | { readonly untilMs: number; readonly bytes: number }
+
+export class JobIndex {
+  readonly #view: View
+  readonly #bounds: Required<{ [Name in keyof KeptBounds]: number }>
+  /** In order of number: the oldest first. */
+  #rows: Map<number, Row> | undefined
+
+  constructor(view: View, { outputs = limits.keptOutputsMax, bytes = limits.keptBytesMax }: KeptBounds = {}) {
+    this.#view = view
+    this.#bounds = { outputs, bytes }
+  }
+
+  /** Reads all heads. */
+  load(): void {
+    this.#rows = new Map()
+    for (const { number, head } of heads(this.#view)) this.#rows.set(number, rowOf(head))
+  }
+
+  /** The job has changed. */
+  note(number: number): void {
+    if (!this.#rows) return
+    const head = headOf(this.#view, number)
+    if (head) this.#rows.set(number, rowOf(head))
+    else this.#rows.delete(number)
+  }
+
+  get #all(): Map<number, Row> {
+    if (!this.#rows) this.load()
+    return this.#rows!
+  }
+
+  /** Is anything kept at all? */
+  get keeps(): boolean { return this.#bounds.outputs > 0 }
+
+  isRunning(number: number): boolean { return this.#all.get(number) === 'running' }
+
+  get running(): number[] { return this.#of(row => row === 'running') }
+  /** Jobs that have ended and of which nothing is kept. */
+  get ended(): number[] { return this.#of(row => row === 'ended') }
+  /** Jobs of which the output is kept. */
+  get kept(): number[] { return this.#of(row => typeof row === 'object') }
+
+  /** Jobs whose outputs are kept no longer: their time is over, or there are too many, or too large ones; then the oldest go. */
+  due(nowMs: number): Set<number> {
+    const due = new Set<number>()
+    const kept = [...this.#all].flatMap(([number, row]) => (typeof row === 'object' ? [{ number, ...row }] : []))
+    let bytes = 0
+    let outputs = 0
+    for (const { number, untilMs, bytes: own } of kept.reverse()) {
+      bytes += own
+      if (nowMs >= untilMs || outputs >= this.#bounds.outputs || (outputs > 0 && bytes > this.#bounds.bytes)) due.add(number)
+      else outputs++
+    }
+    return due
+  }
+
+  isKept(number: number): boolean { return typeof this.#all.get(number) === 'object' }
+
+  #of(is: (row: Row) => boolean): number[] {
+    return [...this.#all].flatMap(([number, row]) => (is(row) ? [number] : []))
+  }
+}
+
+function rowOf({ status, kept }: JobRecord): Row {
+  if (status.state === 'running') return 'running'
+  return kept ? { untilMs: kept.untilMs, bytes: kept.bytes ?? 0 } : 'ended'
+}

@@ -1,0 +1,226 @@
+// What can happen to jobs in the journal. The scheduler decides, these check that it can still be so: a task is committed
+// once, a job ends once, and what the end of a job shows appears in the same transaction.
+
+import { attemptParts, type AttemptId, type JobId, type RequestId } from '../../../src/base/ids.ts'
+import { GristmillError } from '../../../src/base/errors.ts'
+import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
+import { mutation, type Actor, type AnyMutation } from '../../journal/operation.ts'
+import type { Draft } from '../../journal/draft.ts'
+import type { JobRecord, TaskRecord } from './record.ts'
+import { dropHead, dropOutput, dropSpec, dropTask, headOf, jobName, jobNumber, nextNumber, putHead, putOutput, putSpec, putTask, specOf, taskOf, tasksOf } from './rows.ts'
+import { checkOutput, publishOutput, type OutputPlace } from '../publish/output.ts'
+import { dropTaken, sentMutations, takeSent, type TakenSplits } from '../splits/pages.ts'
+import { splitCount } from '../splits/splits.ts'
+import { dropStaging, keepStaging, openStaging, takeFiles } from '../publish/staging.ts'
+
+/** Tasks of a forgotten job that are removed in one step. */
+const forgetMax = 1000
+
+export const submitJob = mutation<{ requestId: RequestId; actor: Actor; spec: JobSpec; nowMs: number; clear?: boolean }, JobId>({
+  kind: 'job.begin',
+  mutate(draft, { actor, spec, nowMs, clear = false }) {
+    checkOutput(draft, actor, spec.output, spec.inputs)
+    const taken = spec.stages.flatMap(({ input }) => (input.kind === 'packed' && input.sent ? [takeSent(draft, actor, spec.output.path, input.sent)] : []))
+    return beginJob(draft, { actor, spec, nowMs, taken, clear })
+  },
+})
+
+interface BeginJob { readonly actor: Actor; readonly spec: JobSpec; readonly nowMs: number; readonly taken?: readonly TakenSplits[]; readonly clear?: boolean }
+
+/** A job with its number, its spec and its staging. REQUIRES: its output has been checked. */
+export function beginJob(draft: Draft, { actor, spec, nowMs, taken = [], clear = false }: BeginJob): JobId {
+  const number = nextNumber(draft)
+  const job = jobName(number)
+  openStaging(draft, job, actor.user, { nowMs, clear })
+  const status: JobStatus = {
+    job, name: spec.name, user: actor.user, state: 'running', version: 0, output: spec.output.path, submittedMs: nowMs, counters: {},
+    stages: spec.stages.map(({ name, input }) => ({
+      name, state: 'waiting', tasks: input.kind === 'shuffle' ? input.partitions : splitCount(input)!, running: 0, done: 0, failedAttempts: 0, fraction: 0, counters: {},
+    })),
+  }
+  const { program, params, seed, fingerprint } = spec
+  putHead(draft, number, { user: actor.user, root: actor.root, submittedMs: nowMs, term: 0, status, about: { program, params, seed, fingerprint }, ...taken.length > 0 && { taken } })
+  putSpec(draft, number, spec)
+  putOutput(draft, number, spec.output.path)
+  return job
+}
+
+/** The result is how many lives of the namenode the job has seen. */
+export const resumeJob = mutation<{ job: JobId }, number>({
+  kind: 'job.resume',
+  mutate(draft, { job }) {
+    const { number, head } = runningJob(draft, job)
+    putHead(draft, number, { ...head, term: head.term + 1 })
+    // An earlier version has begun it, perhaps, and kept no table of these.
+    putOutput(draft, number, head.status.output)
+    return head.term + 1
+  },
+})
+
+/** Records that a task is done; files of a last stage move from the attempt's own directory to where they will be published from. */
+export const commitTask = mutation<{ job: JobId; record: TaskRecord }, undefined>({
+  kind: 'job.commit',
+  mutate(draft, { job, record }) {
+    const { number } = runningJob(draft, job)
+    const won = record.won!
+    const other = taskOf(draft, number, record.stage, record.task)?.won
+    if (other) throw new GristmillError('EEXIST', `task ${record.task} of stage ${record.stage} of ${job} is done already, by attempt ${other.attempt}`, { details: { job } })
+    if (won.output.kind === 'files') takeFiles(draft, job, won.attempt, won.output.files)
+    putTask(draft, number, record)
+    return undefined
+  },
+})
+
+/** The output of a committed task is gone. Nothing happens if it is no longer that attempt's. */
+export const loseOutput = mutation<{ job: JobId; attempt: AttemptId }, undefined>({
+  kind: 'job.lose',
+  mutate(draft, { job, attempt }) {
+    const number = jobNumber(job)
+    const place = attemptParts(attempt)
+    if (number === undefined || headOf(draft, number)?.status.state !== 'running') return undefined
+    const record = taskOf(draft, number, place.stage, place.task)
+    if (record?.won?.attempt === attempt) dropTask(draft, number, place)
+    return undefined
+  },
+})
+
+/** The job ends and publishes nothing. `keep`: what it computed stays, so that it can be published later. */
+export const finishJob = mutation<{ job: JobId; status: JobStatus; failed?: TaskRecord | undefined; keep?: { readonly nowMs: number; readonly untilMs: number; readonly bytes?: number } }, undefined>({
+  kind: 'job.finish',
+  mutate(draft, { job, status, failed, keep }) {
+    const { number, head } = runningJob(draft, job)
+    if (failed) putTask(draft, number, failed)
+    if (!keep || !keepStaging(draft, job, head.user, keep.nowMs)) endJob(draft, number, head, status)
+    else {
+      const { inputs = [], patterns, output: { format } } = specOf(draft, number)!
+      const rest = forgetPlan(draft, number, head)
+      const { untilMs, bytes } = keep
+      const size = bytes === undefined ? {} : { bytes }
+      putHead(draft, number, { ...rest, status: keptStatus(status, { untilMs, ...size, format, ...patterns && { patterns } }), kept: { untilMs, inputs, ...size } })
+    }
+    return undefined
+  },
+})
+
+function keptStatus(status: JobStatus, kept: NonNullable<JobStatus['kept']>): JobStatus {
+  const { failure } = status
+  return { ...status, kept, ...failure && { failure: { ...failure, message: failure.message + advice(status.job, kept.untilMs) } } }
+}
+
+const advice = (job: JobId, untilMs: number): string =>
+  `; what the job has computed is kept until ${new Date(untilMs).toISOString()}: "gristmill job publish ${job} --output PATH" publishes it elsewhere, "gristmill job drop ${job}" gives its room back`
+
+/** The output is not kept any more, and the reason of the failure says so. */
+function unkept({ kept, ...head }: JobRecord): JobRecord {
+  const { kept: _, failure, ...status } = head.status
+  const told = kept && advice(status.job, kept.untilMs)
+  const message = failure && told && failure.message.endsWith(told) ? `${failure.message.slice(0, -told.length)}; what the job had computed is not kept any more` : failure?.message
+  return { ...head, status: { ...status, ...failure && { failure: { ...failure, message: message! } } } }
+}
+
+/** The job succeeds, and its output is there: all of it, with `_SUCCESS`, in the place of an old one if it may be. */
+export const publishJob = mutation<{ job: JobId; status: JobStatus; nowMs: number; trashMs?: number | undefined }, undefined>({
+  kind: 'job.install',
+  mutate(draft, { job, status, nowMs, trashMs }) {
+    const { number, head } = runningJob(draft, job)
+    const { output } = specOf(draft, number)!
+    publishOutput(draft, { job, actor: { user: head.user, root: head.root }, owner: head.user, output, nowMs, trashMs })
+    endJob(draft, number, head, status)
+    return undefined
+  },
+})
+
+/** A job whose publishing failed succeeds after all: what was kept of it gets a place. */
+export const publishKept = mutation<{ requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace; nowMs: number; trashMs?: number | undefined }, undefined>({
+  kind: 'job.installKept',
+  mutate(draft, { actor, job, output, nowMs, trashMs }) {
+    const { number, head, kept } = keptJob(draft, actor, job, 'publish')
+    const { kept: _kept, ...rest } = head
+    checkOutput(draft, actor, output, kept.inputs)
+    publishOutput(draft, { job, actor, owner: head.user, output, nowMs, trashMs })
+    const { failure: _, kept: __, ...status } = head.status
+    endJob(draft, number, rest, { ...status, state: 'succeeded', output: output.path, version: status.version + 1, finishedMs: nowMs })
+    return undefined
+  },
+})
+
+/** What is kept of a job goes, because its owner has said so. */
+export const dropKept = mutation<{ requestId: RequestId; actor: Actor; job: JobId }, undefined>({
+  kind: 'job.dropKept',
+  mutate(draft, { actor, job }) {
+    const { number, head } = keptJob(draft, actor, job, 'drop')
+    dropStaging(draft, job)
+    const rest = unkept(head)
+    putHead(draft, number, { ...rest, status: { ...rest.status, version: rest.status.version + 1 } })
+    return undefined
+  },
+})
+
+/** Throws ENOENT, EACCES, and EINVAL if nothing is kept of the job. */
+function keptJob(draft: Draft, actor: Actor, job: JobId, verb: 'publish' | 'drop'): { number: number; head: JobRecord; kept: NonNullable<JobRecord['kept']> } {
+  const number = jobNumber(job)
+  const head = number === undefined ? undefined : headOf(draft, number)
+  if (number === undefined || !head) throw new GristmillError('ENOENT', `there is no job ${job}`, { details: { job } })
+  if (!actor.root && actor.user !== head.user) throw new GristmillError('EACCES', `job ${job} is ${head.user}'s; only ${head.user} or the cluster's superuser may ${verb} it`, { details: { job } })
+  if (!head.kept) throw new GristmillError('EINVAL', verb === 'publish' ? `job ${job} cannot be published: ${whyNot(head)}` : `there is nothing to drop of job ${job}: ${whyNot(head)}`, { details: { job } })
+  return { number, head, kept: head.kept }
+}
+
+function whyNot({ status }: JobRecord): string {
+  switch (status.state) {
+    case 'succeeded': return `its output is ${status.output} already`
+    case 'failed': return 'nothing of it is kept, because it failed before it had computed everything or too long ago, or because it was dropped; run it again'
+    case 'cancelled': return 'it was cancelled, and nothing of it is kept; run it again'
+    default: return 'it has not ended; when it succeeds, its output is published'
+  }
+}
+
+export function endJob(draft: Draft, number: number, head: JobRecord, status: JobStatus): void {
+  putHead(draft, number, { ...forgetPlan(draft, number, head), status })
+  dropStaging(draft, status.job)
+}
+
+/** What only a job that runs needs goes: its spec, its splits, and its claim on the output's path. */
+function forgetPlan(draft: Draft, number: number, { taken, ...head }: JobRecord): JobRecord {
+  dropSpec(draft, number)
+  dropTaken(draft, taken)
+  dropOutput(draft, number)
+  return head
+}
+
+/** Forgets an ended job, a page of its tasks at a time. The result: is there more to do? */
+export const forgetJob = mutation<{ number: number }, boolean>({
+  kind: 'job.forget',
+  mutate(draft, { number }) {
+    const head = headOf(draft, number)
+    if (!head || head.status.state === 'running') return false
+    const page = [...tasksOf(draft, number, undefined, forgetMax)]
+    for (const record of page) dropTask(draft, number, record)
+    if (page.length === forgetMax) return true
+    dropHead(draft, number)
+    return false
+  },
+})
+
+/** Removes staging that an attempt made after its job had ended, and what was kept of a job for long enough. */
+export const sweepStaging = mutation<{ job: JobId }, undefined>({
+  kind: 'job.sweep',
+  mutate(draft, { job }) {
+    const number = jobNumber(job)
+    const head = number === undefined ? undefined : headOf(draft, number)
+    if (head?.status.state === 'running') return undefined
+    dropStaging(draft, job)
+    if (number !== undefined && head?.kept) putHead(draft, number, unkept(head))
+    return undefined
+  },
+})
+
+export function runningJob(draft: Draft, job: JobId): { number: number; head: JobRecord } {
+  const number = jobNumber(job)
+  const head = number === undefined ? undefined : headOf(draft, number)
+  if (number === undefined || !head) throw new GristmillError('ENOENT', `there is no job ${job}`, { details: { job } })
+  if (head.status.state !== 'running') throw new GristmillError('EINVAL', `job ${job} has ended: it ${head.status.state}`, { details: { job } })
+  return { number, head }
+}
+
+export const jobMutations: readonly AnyMutation[] = [submitJob, resumeJob, commitTask, loseOutput, finishJob, publishJob, publishKept, dropKept, forgetJob, sweepStaging, ...sentMutations]

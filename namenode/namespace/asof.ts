@@ -1,0 +1,120 @@
+// Names as they are, or as they were when a snapshot was taken: one way to look for both. `at` is the number of the
+// snapshot's operation; without it, what is true now is meant.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import type { InodeId } from '../../src/base/ids.ts'
+import { nameOf, namesOf, systemDirectory } from '../../src/base/paths.ts'
+import { childKey, childKeyAfter, idKey, nameOfKey } from '../journal/keys.ts'
+import type { Actor } from '../journal/operation.ts'
+import type { Row, View } from '../journal/view.ts'
+import { snapshotNamed, snapshotsOf } from '../snapshots/rows.ts'
+import { checkMay, mayRead, maySearch } from './access.ts'
+import { decodeEntry, sinceOf, type NameEntry } from './entry.ts'
+import { decodeVersion, endOfHistory, historyKey, nameOfHistory } from './history.ts'
+import { snapshotsName } from './reserved.ts'
+import { checkAsked, entryAt, rootId } from './resolve.ts'
+
+export interface FoundName {
+  readonly entry: NameEntry
+  /** The snapshot's number. */
+  readonly at: number | undefined
+  /** The directory `.snapshot` itself, of this directory. */
+  readonly of?: InodeId
+}
+
+const missing = (path: string, what: string): GristmillError => new GristmillError('ENOENT', `there is no ${path}: ${what}`, { details: { path } })
+
+/** What is at a path, which may lead into a snapshot. Throws ENOENT, ENOTDIR, EACCES. */
+export function find(view: View, actor: Actor, path: string): FoundName {
+  if (view.counters.snapshots === 0 || !path.includes(`/${snapshotsName}`)) return { entry: entryAt(view, actor, path), at: undefined }
+  checkAsked(path)
+  const names = namesOf(path)
+  const index = names.indexOf(snapshotsName)
+  if (index < 0) return { entry: entryAt(view, actor, path), at: undefined }
+  const base = `/${names.slice(0, index).join('/')}`
+  const now = entryAt(view, actor, base)
+  if (!now.directory) throw new GristmillError('ENOTDIR', `${base} is a file, not a directory`, { details: { path } })
+  checkMay(actor, now, maySearch, base)
+  const [name, ...below] = names.slice(index + 1)
+  if (name === undefined) {
+    for (const _ of snapshotsOf(view, now.id)) return { entry: now, at: undefined, of: now.id }
+    throw missing(path, `${base} has no snapshots`)
+  }
+  const snapshot = snapshotNamed(view, now.id, name)
+  if (!snapshot) throw missing(path, `${base} has no snapshot "${name}"`)
+  let entry: NameEntry = { ...now, mtimeMs: snapshot.createdMs }
+  let above = `${base === '/' ? '' : base}/${snapshotsName}/${name}`
+  for (const each of below) {
+    if (!entry.directory) throw new GristmillError('ENOTDIR', `${above} is a file, not a directory`, { details: { path } })
+    checkMay(actor, entry, maySearch, above)
+    const next = childAt(view, entry.id, each, snapshot.seq)
+    above = `${above}/${each}`
+    if (!next) throw missing(path, `${above} was not there when the snapshot was taken`)
+    entry = next
+  }
+  return { entry, at: snapshot.seq }
+}
+
+/** In snapshots of the root there is nothing of the system's. */
+const isHidden = (parent: InodeId, name: string): boolean => parent === rootId && name === nameOf(systemDirectory)
+
+function childAt(view: View, parent: InodeId, name: string, at: number): NameEntry | undefined {
+  if (isHidden(parent, name)) return undefined
+  const bytes = view.get('children', childKey(parent, name))
+  if (bytes && sinceOf(bytes) <= at) return decodeEntry(bytes)
+  for (const { value } of view.range('history', { start: historyKey(parent, name, at + 1), end: historyKey(parent, name, 2 ** 48), limit: 1 })) {
+    const { since, entry } = decodeVersion(value)
+    if (since <= at) return entry
+  }
+  return undefined
+}
+
+export interface Named { readonly name: string; readonly entry: NameEntry }
+
+/** What is in a directory, in byte order of names, from behind `after` on. The system's own directory is not shown. */
+export function* childrenOf(view: View, { entry: { id }, at, of }: Omit<FoundName, 'entry'> & { readonly entry: Pick<NameEntry, 'id'> }, after?: string): Iterable<Named> {
+  if (of !== undefined) return yield* snapshotDirectories(view, of, after)
+  const rows = view.range('children', { start: after === undefined ? childKey(id, '') : childKeyAfter(id, after), end: idKey(id + 1) })
+  for (const named of at === undefined ? present(rows) : past(view, id, rows, at, after)) if (!isHidden(id, named.name)) yield named
+}
+
+function* present(rows: Iterable<Row>): Iterable<Named> {
+  for (const { key, value } of rows) yield { name: nameOfKey(key), entry: decodeEntry(value) }
+}
+
+/** Two ordered lists, of what is still there and of what was kept, put into one. Of one name at most one version is true at a time. */
+function* past(view: View, id: InodeId, rows: Iterable<Row>, at: number, after: string | undefined): Iterable<Named> {
+  // Behind every version of `after`, which end with NUL and a number.
+  const start = after === undefined ? childKey(id, '') : Buffer.concat([childKey(id, after), Buffer.from([1])])
+  const kept = view.range('history', { start, end: idKey(id + 1) })[Symbol.iterator]()
+  const nextKept = (): { key: Buffer; named: Named } | undefined => {
+    for (let row = kept.next(); !row.done; row = kept.next()) {
+      const { key, value } = row.value
+      if (endOfHistory(key) <= at) continue
+      const { since, entry } = decodeVersion(value)
+      if (since <= at) return { key: Buffer.from(key.subarray(0, key.length - 9)), named: { name: nameOfHistory(key), entry } }
+    }
+    return undefined
+  }
+  try {
+    let old = nextKept()
+    for (const { key, value } of rows) {
+      for (; old && old.key.compare(key) < 0; old = nextKept()) yield old.named
+      if (sinceOf(value) <= at) yield { name: nameOfKey(key), entry: decodeEntry(value) }
+    }
+    for (; old; old = nextKept()) yield old.named
+  } finally {
+    kept.return?.()
+  }
+}
+
+function* snapshotDirectories(view: View, of: InodeId, after: string | undefined): Iterable<Named> {
+  const all = [...snapshotsOf(view, of)].map(({ name, createdMs, owner }) => ({ name, createdMs, owner, bytes: Buffer.from(name) })).sort((a, b) => a.bytes.compare(b.bytes))
+  const from = after === undefined ? undefined : Buffer.from(after)
+  for (const { name, createdMs, owner, bytes } of all) {
+    if (from && bytes.compare(from) <= 0) continue
+    yield { name, entry: { id: of, directory: true, mode: 0o555, owner, group: owner, mtimeMs: createdMs, replication: 0, blockBytes: 0, format: 'bytes', length: 0, blocks: 0 } }
+  }
+}
+
+export const mayList = (actor: Actor, { entry }: FoundName, path: string): void => checkMay(actor, entry, mayRead, path)

@@ -1,0 +1,159 @@
+// What operators say of single datanodes, and what follows from it: a node whose blocks have all been copied away is
+// decommissioned; one whose time of maintenance is over is in service again. What is said is in the journal first.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { formatDuration } from '../../src/base/units.ts'
+import type { NodeStatus } from '../../src/protocol/admin.ts'
+import type { RequestId } from '../../src/base/ids.ts'
+import * as protocol from '../../src/protocol/service.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import { route, type Route } from '../../src/rpc/serve.ts'
+import { nodeStatus } from '../admin/status.ts'
+import { countDrain } from '../blocks/drain.ts'
+import type { Blocks } from '../blocks/blocks.ts'
+import type { Chore } from '../housekeeping.ts'
+import { unlessRepeated, type Journal } from '../journal/journal.ts'
+import type { Actor } from '../journal/operation.ts'
+import { noteNode } from './known.ts'
+import type { DataNode } from './node.ts'
+import type { NodeRegistry } from './registry.ts'
+import { inService, sameService, serviceOf, setService, type NodeService } from './service.ts'
+
+export interface MaintenanceOptions {
+  readonly journal: Journal
+  readonly registry: NodeRegistry
+  readonly blocks: Blocks
+  readonly clock: Clock
+  readonly actor: (user: string) => Actor
+}
+
+/** Throws EACCES: what concerns all of the cluster is for who runs it. */
+export function checkSuperuser({ user, root }: Actor, what: string): void {
+  if (!root) throw new GristmillError('EACCES', `${user} may not ${what}; that is for the user that the namenode runs as`, { details: { user } })
+}
+
+/** The node that is meant. Throws ENOENT, or EINVAL if several could be. */
+export function findNode(registry: NodeRegistry, text: string): DataNode {
+  const all = [...registry.all]
+  const exact = all.find(node => node.node === text || node.address === text)
+  if (exact) return exact
+  const there = all.filter(node => node.host === text || node.address.startsWith(`${text}:`))
+  if (there.length === 1) return there[0]!
+  if (there.length > 1) {
+    throw new GristmillError('EINVAL', `"${text}" has ${there.length} datanodes: ${there.map(node => `${node.node} (${node.address})`).join(', ')}; say which one by its id or address`, { details: { node: text } })
+  }
+  throw new GristmillError('ENOENT', `no datanode has the id, address or host "${text}"; gristmill status shows them all`, { details: { node: text } })
+}
+
+export class Maintenance {
+  readonly routes: readonly Route[]
+  readonly chore: Chore
+  readonly #options: MaintenanceOptions
+
+  constructor(options: MaintenanceOptions) {
+    this.#options = options
+    const { registry, actor } = options
+    const asked = (user: string, name: string, what: string): DataNode => {
+      checkSuperuser(actor(user), what)
+      return findNode(registry, name)
+    }
+    this.routes = [
+      route(protocol.decommission, ({ requestId, node }, { user }) => this.#decommission(requestId, asked(user, node, 'decommission datanodes'))),
+      route(protocol.recommission, ({ requestId, node }, { user }) => this.#set(requestId, asked(user, node, 'put datanodes into service'), inService)),
+      route(protocol.maintenance, ({ requestId, node, forMs }, { user }) => this.#maintain(requestId, asked(user, node, 'put datanodes into maintenance'), forMs)),
+    ]
+    this.chore = { name: 'look how far nodes are that leave', everyMs: 500, work: () => this.#look() }
+  }
+
+  async #set(requestId: RequestId | undefined, node: DataNode, service: NodeService): Promise<NodeStatus> {
+    const { journal, clock } = this.#options
+    if (!node.noted) {
+      // It has been gone for so long that it was forgotten: it is in service as far as anybody knows, and anything else is to be remembered.
+      if (sameService(service, inService)) return nodeStatus(node, clock)
+      const { node: id, address, rack, host } = node
+      await journal.submit(noteNode, { node: id, address, rack, host, sinceMs: Math.floor(clock.now()) })
+      node.noted = true
+    }
+    await journal.submit(setService, { requestId, node: node.node, service })
+    this.#follow(node)
+    return nodeStatus(node, this.#options.clock)
+  }
+
+  async #decommission(requestId: RequestId, node: DataNode): Promise<NodeStatus> {
+    const { journal, blocks, clock } = this.#options
+    if (node.service.state === 'decommissioning' || node.service.state === 'decommissioned') return nodeStatus(node, clock)
+    unlessRepeated(journal, requestId, () => {
+      if (!blocks.ready) throw new GristmillError('SAFE_MODE', 'it is not known yet where blocks lie, and so not whether this datanode can be spared; ask again in a moment')
+      if (node.holds) this.#checkEnough(node)
+    })
+    return this.#set(requestId, node, { state: 'decommissioning' })
+  }
+
+  /** Throws EINVAL if there are blocks that want more nodes than would be left. */
+  #checkEnough(node: DataNode): void {
+    const { registry, blocks: { map: { targets } } } = this.#options
+    const left = [...registry.all].filter(each => each !== node && each.inService && each.holds).length
+    const target = targets.findLastIndex(count => count > 0)
+    if (left >= Math.max(1, target)) return
+    const blocks = targets.slice(left + 1).reduce((sum, count) => sum + count, 0)
+    throw new GristmillError('EINVAL', target <= 0
+      ? `${node.node} is the last datanode in service; add another one first`
+      : `without ${node.node} ${left} datanodes are in service, and ${blocks === 1 ? '1 block wants' : `${blocks} blocks want`} up to ${target} replicas on as many; add datanodes, or lower the replication of those files (gristmill setrep), then decommission`,
+    { details: { node: node.node, left, target, blocks } })
+  }
+
+  async #maintain(requestId: RequestId, node: DataNode, forMs: number): Promise<NodeStatus> {
+    const { journal, clock } = this.#options
+    unlessRepeated(journal, requestId, () => this.#checkThere(node))
+    return this.#set(requestId, node, { state: 'maintenance', untilMs: Math.floor(clock.now()) + forMs })
+  }
+
+  /** Throws EINVAL for a node that is leaving or dead. */
+  #checkThere(node: DataNode): void {
+    const { state } = node.service
+    if (state === 'decommissioning' || state === 'decommissioned') {
+      throw new GristmillError('EINVAL', `${node.node} is ${state}: its blocks are copied elsewhere, and nobody waits for it; recommission it if it is to stay`, { details: { node: node.node } })
+    }
+    if (node.state === 'dead') {
+      throw new GristmillError('EINVAL', `${node.node} has been dead for ${formatDuration(this.#options.clock.mono() - node.contactMs)}, and its blocks are being copied; maintenance is for nodes that are there`, { details: { node: node.node } })
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { registry, blocks, clock } = this.#options
+    const leaving: DataNode[] = []
+    for (const node of registry.all) {
+      if (node.inService) node.held = undefined
+      else leaving.push(node)
+    }
+    if (leaving.length === 0) return
+    for (const node of leaving) if (node.inMaintenance && clock.mono() >= node.excusedUntilMs) await this.#become(node, inService)
+    // Those that died a moment ago may come back; for those that were forgotten nobody waits.
+    const places = [...registry.all].filter(node => node.inService && (node.holds || node.noted)).length
+    const held = await countDrain({ map: blocks.map, clock, places }, leaving)
+    if (!held) return
+    for (const node of leaving) {
+      if (node.inService) continue
+      node.held = held.get(node)
+      if (node.service.state !== 'decommissioning' || node.held?.remaining !== 0 || !blocks.ready) continue
+      // Of a dead node it is not known what it holds: it can be spared if nothing is missing.
+      const spared = node.state === 'dead' ? blocks.unseen.missing === 0 : node.serves && node.reported
+      if (!spared) continue
+      await this.#become(node, { state: 'decommissioned' })
+      node.held = held.get(node)
+    }
+  }
+
+  /** Unless an operator has said something else meanwhile. */
+  async #become(node: DataNode, service: NodeService): Promise<void> {
+    await this.#options.journal.submit(setService, { node: node.node, service, was: node.service })
+    this.#follow(node)
+  }
+
+  /** What the journal says now counts: a repeated request gets its first answer, and does not undo what was said since. */
+  #follow(node: DataNode): void {
+    const { journal, registry } = this.#options
+    const service = serviceOf(journal.view, node.node)
+    if (!sameService(node.service, service)) registry.assign(node, service)
+  }
+}

@@ -1,0 +1,150 @@
+// The conversations with datanodes, as routes: register, beat, leave, reports, orders. A report is taken in slices, so that
+// a node with a million blocks does not hold up everybody else; pages of one node come one after the other.
+
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import type { ClusterId } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import * as heartbeat from '../../src/protocol/heartbeat.ts'
+import * as order from '../../src/protocol/order.ts'
+import type { RequestOf } from '../../src/protocol/message.ts'
+import * as report from '../../src/protocol/report.ts'
+import type { CallContext } from '../../src/rpc/context.ts'
+import { route, type Route } from '../../src/rpc/serve.ts'
+import type { Reports } from '../blocks/reports.ts'
+import type { Journal } from '../journal/journal.ts'
+import { noteNode } from './known.ts'
+import type { DataNode } from './node.ts'
+import type { NumberedOrder } from './orders.ts'
+import type { NodeRegistry } from './registry.ts'
+import type { Succession } from './succession.ts'
+import type { ReportIds } from './reportids.ts'
+
+export interface NodesOptions {
+  readonly cluster: ClusterId
+  readonly succession: Pick<Succession, 'command' | 'meet' | 'unsure'>
+  readonly journal: Journal
+  readonly registry: NodeRegistry
+  readonly reportIds: ReportIds
+  readonly reports: Reports
+  readonly clock: Clock
+  /** Orders that a node has taken over. */
+  readonly taken: (node: DataNode, orders: readonly NumberedOrder[]) => void
+  /** The time that tokens go by. */
+  readonly nowMs: () => number
+  /** A copy that a node was ordered to make came to nothing. */
+  readonly copyFailed: (node: DataNode, failure: order.CopyFailed) => void
+}
+
+/** Replicas of a report between two turns of the event loop: some two milliseconds. */
+const sliceMax = 1_000
+
+export function nodesRoutes({ cluster, succession, journal, registry, reportIds, reports, clock, nowMs, taken, copyFailed }: NodesOptions): Route[] {
+  const startMs = clock.mono()
+
+  async function register(request: RequestOf<typeof heartbeat.register>): Promise<{ node: DataNode; kill: ReturnType<NodeRegistry['register']>['kill'] }> {
+    const { node: id, address, rack, host } = request
+    if (request.cluster !== undefined && request.cluster !== cluster) {
+      throw new GristmillError('WRONG_CLUSTER', `the datanode ${id} belongs to cluster ${request.cluster}, and this is the namenode of ${cluster}; check its namenode's address`, { details: { expected: cluster, found: request.cluster } })
+    }
+    registry.admit(request)
+    const before = registry.get(id)
+    await succession.meet(id, request.seen)
+    let noted = before !== undefined && before.noted && before.address === address && before.rack === rack && before.host === host
+    try {
+      // While nothing may be changed, that waits; `noteRegistered` makes up for it.
+      if (!noted && !succession.unsure) {
+        await journal.submit(noteNode, { node: id, address, rack, host, sinceMs: Math.floor(clock.now()) })
+        noted = true
+      }
+    } catch (error) {
+      // A full disk of ours is no reason to do without the datanode: it would only not be waited for after a restart.
+      if (!hasCode(error, 'ENOSPC')) throw error
+    }
+    const registered = registry.register(request)
+    registered.node.noted = noted
+    return registered
+  }
+
+  /** Takes a report in; its caller must wait, for the next one builds on it. False: this one has been taken in before. */
+  async function take(node: DataNode, seq: number, work: Iterable<() => void>): Promise<boolean> {
+    if (seq <= node.seq) return false
+    const { session } = node
+    let count = 0
+    for (const each of work) {
+      each()
+      if (++count % sliceMax !== 0) continue
+      await clock.yield()
+      // It registered again, or died, while this page was read.
+      if (node.session !== session || !node.holds) registry.heard(node.node, session)
+    }
+    node.seq = seq
+    return true
+  }
+
+  function* changesOf(node: DataNode, { added, removed, bad }: RequestOf<typeof report.changes>): Iterable<() => void> {
+    for (const replica of added) yield () => reports.held(node, replica)
+    for (const id of removed) yield () => reports.gone(node, id)
+    for (const id of bad) yield () => reports.bad(node, id)
+  }
+
+  function* rowsOf(node: DataNode, { storages }: RequestOf<typeof report.full>): Iterable<() => void> {
+    for (const { blocks } of storages) for (const [id, length, crc] of blocks) yield () => reports.held(node, { id, length, crc })
+  }
+
+  async function full(request: RequestOf<typeof report.full>): Promise<void> {
+    const node = registry.heard(request.node, request.session)
+    // A second full report of a session replaces what the first has said.
+    if (request.first && request.seq > node.seq && node.reported) {
+      node.earlier.push(node.term)
+      node.term = reportIds.grant(node)
+      node.reported = false
+    }
+    if (await take(node, request.seq, rowsOf(node, request)) && request.last) registry.reported(node)
+  }
+
+  async function wait({ node: id, session, acknowledged, freeSlots }: RequestOf<typeof order.orders>, context: CallContext): Promise<readonly NumberedOrder[]> {
+    const node = registry.heard(id, session)
+    const { orders } = node
+    taken(node, orders.acknowledge(acknowledged))
+    if (freeSlots > 0) registry.offered(node, freeSlots)
+    const found = await orders.wait(context.signal)
+    if (context.signal.aborted && node.session === session && node.state === 'live') registry.hungUp(node)
+    // Orders of a session that is over go to nobody.
+    if (node.session !== session || !node.holds) throw new GristmillError('UNREGISTERED', `the session ${session} of datanode ${id} is over; it must register again`)
+    return found
+  }
+
+  return [
+    route(heartbeat.register, async request => {
+      const { node, kill } = await register(request)
+      return { cluster, ...succession.command, session: node.session, upMs: Math.floor(clock.mono() - startMs), nowMs: nowMs(), kill }
+    }),
+    route(heartbeat.beat, request => {
+      registry.beat(request)
+      return { ...succession.command, nowMs: nowMs() }
+    }),
+    route(heartbeat.leave, ({ node, session }) => {
+      registry.leave(node, session)
+      return { epoch: succession.command.epoch }
+    }),
+    route(report.changes, async request => {
+      const node = registry.heard(request.node, request.session)
+      await take(node, request.seq, changesOf(node, request))
+      // A report that comes again is answered again: as things are now.
+      const only = request.bad.filter(id => reports.isLast(id))
+      return only.length > 0 ? { only } : {}
+    }),
+    route(report.full, async request => {
+      await full(request)
+      return {}
+    }),
+    route(order.copyFailed, ({ node, session, ...failure }) => {
+      copyFailed(registry.heard(node, session), failure)
+      return {}
+    }),
+    route(order.orders, async (request, context) => {
+      const orders = [...await wait(request, context)]
+      return { ...succession.command, orders }
+    }),
+  ]
+}

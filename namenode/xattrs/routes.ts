@@ -1,0 +1,33 @@
+// The conversation about extended attributes, as routes. Who may read a thing, or owns it, may read them. In a snapshot a thing
+// has the attributes that it has now: they are its own, not its name's.
+
+import * as protocol from '../../src/protocol/xattr.ts'
+import { route, type Route } from '../../src/rpc/serve.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Actor } from '../journal/operation.ts'
+import { checkMay, mayRead } from '../namespace/access.ts'
+import { attributesOf } from '../namespace/attributes.ts'
+import { find } from '../namespace/asof.ts'
+import { checkFree } from '../namespace/reserved.ts'
+import { dropAttribute, setAttribute } from './mutations.ts'
+
+export function xattrRoutes({ journal, actor }: { readonly journal: Journal; readonly actor: (user: string) => Actor }): Route[] {
+  return [
+    route(protocol.set, async ({ requestId, path, name, value }, { user }) => {
+      checkFree(path)
+      await journal.submit(setAttribute, { requestId, path, name, value, ...actor(user) })
+      return {}
+    }),
+    route(protocol.remove, async ({ requestId, path, name }, { user }) => {
+      checkFree(path)
+      await journal.submit(dropAttribute, { requestId, path, name, ...actor(user) })
+      return {}
+    }),
+    route(protocol.list, ({ path }, { user }) => {
+      const who = actor(user)
+      const { entry } = find(journal.view, who, path)
+      if (entry.owner !== user) checkMay(who, entry, mayRead, path)
+      return { attributes: [...attributesOf(journal.view, entry.id)].map(({ name, value }) => ({ name, value: value.toString('base64') })) }
+    }),
+  ]
+}

@@ -1,0 +1,50 @@
+// Text being written, as bytes in one buffer that is used again for every piece.
+
+import { assert } from '../base/assert.ts'
+import { KiB } from '../base/units.ts'
+
+export class TextBuffer {
+  #bytes = Buffer.allocUnsafeSlow(256 * KiB)
+  length = 0
+
+  /** Appends UTF-8; half a surrogate pair becomes U+FFFD. */
+  text(text: string): void {
+    // At most three bytes for each UTF-16 unit.
+    const needed = this.length + text.length * 3
+    if (needed > this.#bytes.length) this.#grow(needed)
+    this.length += this.#bytes.write(text, this.length)
+  }
+
+  byte(value: number): void {
+    if (this.length === this.#bytes.length) this.#grow(this.length + 1)
+    this.#bytes[this.length++] = value
+  }
+
+  /** As people write it: NaN and Infinity by name. Counts, the most common output, need no string. */
+  number(value: number): void {
+    if (!(value >= 0 && (value | 0) === value)) return this.text(`${value}`)
+    if (this.length + 10 > this.#bytes.length) this.#grow(this.length + 10)
+    let rest = value
+    let digits = 1
+    for (let bound = 10; bound <= rest; bound *= 10) digits++
+    for (let at = this.length + digits - 1; at >= this.length; at--) {
+      this.#bytes[at] = 48 + (rest % 10)
+      rest = (rest / 10) | 0
+    }
+    this.length += digits
+  }
+
+  #grow(needed: number): void {
+    assert(needed < 2 ** 32, 'output was not taken before 4 GiB of it were written')
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2))
+    this.#bytes.copy(larger, 0, 0, this.length)
+    this.#bytes = larger
+  }
+
+  /** What was appended; valid until the next append. */
+  take(): Buffer {
+    const taken = this.#bytes.subarray(0, this.length)
+    this.length = 0
+    return taken
+  }
+}

@@ -1,0 +1,68 @@
+// A buffer that grows at its end. Writers reserve first, then write at `length` and move it.
+
+import { assert } from '../base/assert.ts'
+import { KiB } from '../base/units.ts'
+import { writeText } from './text.ts'
+
+export class GrowingBuffer {
+  bytes: Buffer
+  length = 0
+
+  constructor(capacity = 4 * KiB) { this.bytes = Buffer.allocUnsafeSlow(capacity) }
+
+  /** Makes sure that `count` more bytes fit. `bytes` may be another buffer afterwards. */
+  reserve(count: number): void {
+    if (this.length + count > this.bytes.length) this.#grow(count)
+  }
+
+  #grow(count: number): void {
+    const needed = this.length + count
+    // Positions are kept in 32 bits.
+    assert(needed < 2 ** 32, 'a buffer reached 4 GiB')
+    const larger = Buffer.allocUnsafeSlow(Math.min(Math.max(needed, this.bytes.length * 2), 2 ** 32 - 1))
+    this.bytes.copy(larger, 0, 0, this.length)
+    this.bytes = larger
+  }
+
+  byte(value: number): void {
+    if (this.length === this.bytes.length) this.#grow(1)
+    this.bytes[this.length++] = value
+  }
+
+  /** Seven bits a byte, lowest first; the high bit says that more follow. */
+  varint(value: number): void {
+    this.reserve(8)
+    const bytes = this.bytes
+    let at = this.length
+    while (value >= 0x80) {
+      bytes[at++] = (value % 0x80) | 0x80
+      value = Math.floor(value / 0x80)
+    }
+    bytes[at++] = value
+    this.length = at
+  }
+
+  copy(from: Buffer, start: number, end: number): void {
+    const count = end - start
+    this.reserve(count)
+    // A call costs as much as some 20 bytes copied one by one.
+    if (count <= 16) {
+      const bytes = this.bytes
+      for (let to = this.length, at = start; at < end;) bytes[to++] = from[at++]!
+    } else {
+      from.copy(this.bytes, this.length, start, end)
+    }
+    this.length += count
+  }
+
+  /** UTF-8; a lone surrogate becomes U+FFFD, so callers check first where that matters. Returns the bytes written. */
+  utf8(text: string): number {
+    this.reserve(text.length * 3)
+    const written = writeText(this.bytes, text, this.length)
+    this.length += written
+    return written
+  }
+}
+
+/** Big-endian scratch for doubles. */
+export const double = new DataView(new ArrayBuffer(8))

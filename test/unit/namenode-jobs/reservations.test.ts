@@ -1,0 +1,99 @@
+import { expect, test } from 'vitest'
+import { reserving } from '../../../namenode/jobs/publish/reservations.ts'
+import { namespaceRoutes } from '../../../namenode/namespace/routes.ts'
+import { mkdir } from '../../../namenode/namespace/names.ts'
+import { trashRoutes } from '../../../namenode/trash/routes.ts'
+import { requestId, jobId, type JobId } from '../../../src/base/ids.ts'
+import { silent } from '../../../src/ports/log.ts'
+import type { Message } from '../../../src/protocol/message.ts'
+import * as names from '../../../src/protocol/namespace.ts'
+import * as trash from '../../../src/protocol/trash.ts'
+import * as writing from '../../../src/protocol/writing.ts'
+import { route } from '../../../src/rpc/serve.ts'
+import { openBench, root } from '../namenode/kit.ts'
+import { names as namesIn } from './storekit.ts'
+
+async function house() {
+  const bench = await openBench()
+  const outputs = new Map<string, JobId>()
+  const { journal, clock } = bench
+  const actor = (user: string) => ({ user, root: user === 'grace' })
+  const routes = reserving([
+    ...namespaceRoutes({ journal, view: journal.view, clock, log: silent, actor, defaults: { replication: 1, blockBytes: 4096 }, trashKeepMs: 1000, removed: () => undefined } as never),
+    ...trashRoutes({ journal, clock, actor, keepMs: 1000, held: () => false, removed: () => undefined }),
+    route(writing.create, () => ({ lease: 1 }) as never),
+  ], { journal, outputs })
+  let requests = 0
+  const call = async (message: Message, request: object, user = 'grace'): Promise<unknown> =>
+    routes.find(each => each.message === message)!.handler({ requestId: requestId(`c:${++requests}`), ...request } as never, { user } as never)
+  return { bench, outputs, call }
+}
+
+const busy = { code: 'EBUSY', message: expect.stringMatching(/is reserved: job-3, which runs, will publish .*gristmill kill job-3/) as string, details: { job: 'job-3' } }
+
+test('while a job runs, nothing is made at its output or below it; beside and above it everything goes on', async () => {
+  const { bench, outputs, call } = await house()
+  await call(names.mkdir, { path: '/mine/old', parents: true })
+  const { item } = await call(names.remove, { path: '/mine/old', recursive: true }) as { item: string }
+  await call(names.mkdir, { path: '/other' })
+  outputs.set('/mine/out', jobId('job-3'))
+  const made: Array<[Message, object]> = [
+    [names.mkdir, { path: '/mine/out' }], [names.mkdir, { path: '/mine/out/a/b', parents: true }], [names.touch, { path: '/mine/out' }], [names.touch, { path: '/mine/out/a' }],
+    [names.rename, { from: '/other', to: '/mine/out' }], [names.rename, { from: '/other', to: '/mine/out/b' }],
+    [writing.create, { path: '/mine/out' }], [writing.create, { path: '/mine/out/part-00000', parents: true }], [trash.restore, { item, to: '/mine/out' }],
+  ]
+  for (const [message, request] of made) await expect(call(message, request), `${message.name} ${JSON.stringify(request)}`).rejects.toMatchObject(busy)
+  outputs.set('/mine/old', jobId('job-3'))
+  await expect(call(trash.restore, { item })).rejects.toMatchObject(busy)
+  outputs.delete('/mine/old')
+  for (const path of ['/mine/output', '/mine/ou', '/mine/out2/x', '/x/mine/out']) await call(names.mkdir, { path, parents: true })
+  await call(names.mkdir, { path: '/mine', parents: true })
+  await bench.do(mkdir, { path: '/.gristmill/jobs/job-3', nowMs: 1, ...root })
+  await call(writing.create, { path: '/.gristmill/jobs/job-3/0/part-00000' })
+  expect(namesIn(bench, '/mine')).toEqual(['/mine/ou', '/mine/out2', '/mine/output'])
+  outputs.clear()
+  await call(names.mkdir, { path: '/mine/out' })
+})
+
+test('only the start of a job makes names in the directory of stagings, also for the superuser; below one that is there its user writes', async () => {
+  const { bench, call } = await house()
+  await call(names.mkdir, { path: '/mine' })
+  const { item } = await call(names.remove, { path: '/mine', recursive: true }) as { item: string }
+  await call(names.mkdir, { path: '/other' })
+  const squats: Array<[Message, object, string]> = [
+    [names.mkdir, { path: '/.gristmill/jobs/job-1' }, 'EACCES'], [names.touch, { path: '/.gristmill/jobs/job-1' }, 'EACCES'],
+    [names.rename, { from: '/other', to: '/.gristmill/jobs/job-1' }, 'EACCES'], [trash.restore, { item, to: '/.gristmill/jobs/job-1' }, 'EACCES'],
+    [writing.create, { path: '/.gristmill/jobs/job-1' }, 'EACCES'], [writing.create, { path: '/.gristmill/jobs/job-1/f', parents: true }, 'ENOENT'],
+    [names.mkdir, { path: '/.gristmill/jobs/job-1/a/b', parents: true }, 'ENOENT'], [names.rename, { from: '/other', to: '/.gristmill/jobs/job-1/a' }, 'ENOENT'],
+  ]
+  for (const user of ['grace', 'mallory']) {
+    for (const [message, request, code] of squats) {
+      await expect(call(message, request, user), `${message.name} ${JSON.stringify(request)}`).rejects.toMatchObject({ code, message: expect.stringContaining('only the start of a job') as string })
+    }
+  }
+  expect(namesIn(bench, '/.gristmill/jobs')).toEqual([])
+  await bench.do(mkdir, { path: '/.gristmill/jobs/job-1', nowMs: 1, ...root })
+  await call(names.mkdir, { path: '/.gristmill/jobs/job-1/a/b', parents: true })
+  await call(names.mkdir, { path: '/.gristmill/jobs/job-1', parents: true })
+})
+
+test('what is there already below an output that will be replaced can be asked for again, changed and removed', async () => {
+  const { outputs, call } = await house()
+  await call(names.mkdir, { path: '/out' })
+  await call(names.touch, { path: '/out/part' })
+  outputs.set('/out', jobId('job-3'))
+  await call(names.mkdir, { path: '/out', parents: true })
+  await call(names.touch, { path: '/out/part', mtimeMs: 5 })
+  await call(names.setAttributes, { path: '/out/part', mode: 0o600 })
+  await call(names.rename, { from: '/out/part', to: '/part' })
+  await call(names.remove, { path: '/out', recursive: true })
+})
+
+test('a repeated request that had made something before the job was submitted is told so', async () => {
+  const { outputs, call } = await house()
+  const request = { requestId: requestId('again:1'), path: '/out/a', parents: true }
+  await call(names.mkdir, request)
+  await call(names.rename, { requestId: requestId('again:2'), from: '/out/a', to: '/out/b' })
+  outputs.set('/out', jobId('job-3'))
+  expect(await call(names.rename, { requestId: requestId('again:2'), from: '/out/a', to: '/out/b' })).toEqual({})
+})
