@@ -228,8 +228,8 @@ export const canaries = {
     workload: 'files', profile: 'beyond',
     changes: [{
       file: 'namenode/admin/fsck.ts',
-      from: 'isCorrupt(id) ? \'corrupt\' : stands',
-      to: 'isCorrupt(id) ? \'corrupt\' : stands === \'missing\' ? \'under\' : stands',
+      from: 'isCorrupt(id) ? \'corrupt\' : counted',
+      to: 'isCorrupt(id) ? \'corrupt\' : counted === \'missing\' ? \'under\' : counted',
     }],
   },
   'no-second-try': {
