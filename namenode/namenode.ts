@@ -178,6 +178,8 @@ export class Namenode {
       awake: registry.awake, nodeDeadMs: times.nodeDeadMs, knownNodes: known.filter(({ service }) => service?.state !== 'decommissioned').map(({ node }) => node),
       onBehind: error => blocks.halt(error),
       onSure: async () => {
+        // Replies are not provisional any more: what this namenode changes from now on, they remember.
+        for (const { orders } of registry.all) orders.nudge()
         await noteRegistered({ journal, registry, clock })
         await jobs.start()
       },

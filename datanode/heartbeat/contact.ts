@@ -128,7 +128,7 @@ export class Contact {
     time.heard(reply.nowMs, askedMs)
     this.#heard(askedMs)
     this.sessions++
-    for (const attempt of reply.kill) runner.kill(attempt)
+    if (!reply.provisional) for (const attempt of reply.kill) runner.kill(attempt)
     log.info('registered', { session: reply.session, epoch: reply.epoch, cluster: reply.cluster, blocks: store.blocks })
     return new Session({ ...this.#options, heard: askedAtMs => this.#heard(askedAtMs) }, reply.session)
   }

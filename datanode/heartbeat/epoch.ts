@@ -1,5 +1,6 @@
 // The highest position in the history of its cluster that a namenode has told this node (epoch, incarnation, operation, block id),
 // kept on each of its disks. A namenode that is behind it is an old copy, or has been replaced: nothing that it orders is done.
+// Of a namenode that cannot tell yet whether it is one (`provisional`) nothing is remembered.
 // Invariant: an epoch and its incarnation are acted on only when at least one disk has them durably; what any disk has counts.
 // Operations within an incarnation are written a moment later, for no order of that same process can be older than they are.
 
@@ -65,11 +66,12 @@ export class EpochFence {
 
   /** Returns once a new epoch is remembered. Throws STALE_EPOCH for a namenode that is behind, and what the last disk says if none takes it. */
   async pass(command: Command): Promise<void> {
-    const { epoch, at } = command
+    const { epoch, at, provisional = false } = command
     const why = whyBehind(command, this.#seen)
     if (why !== undefined) {
       throw new GristmillError('STALE_EPOCH', `the namenode is behind this datanode: ${why}; it must stop. Start the directory that was in use last; if there is none, run \`gristmill namenode recover\` on this one`, { details: { epoch, highest: this.#seen.epoch } })
     }
+    if (provisional) return
     // Known at once, so that an older epoch's answer is refused already while this one is written.
     if (epoch > this.#seen.epoch || (at && this.#seen.incarnation === undefined)) this.#seen = { epoch, ...at && { incarnation: at.incarnation }, seq: at?.seq ?? 0, nextBlock: at?.nextBlock ?? 0 }
     else if (at && (at.seq > this.#seen.seq || at.nextBlock > this.#seen.nextBlock)) this.#seen = { ...this.#seen, seq: Math.max(at.seq, this.#seen.seq), nextBlock: Math.max(at.nextBlock, this.#seen.nextBlock) }

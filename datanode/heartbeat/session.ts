@@ -208,7 +208,7 @@ export class Session {
           retry: false, timeoutMs: longPollMs + 10_000, signal: AbortSignal.any([poll.signal, this.#ending.signal]),
         })
         await fence.pass(reply)
-        for (const { seq, order } of reply.orders) {
+        for (const { seq, order } of reply.provisional ? [] : reply.orders) {
           if (seq <= this.#acknowledged) continue
           this.#acknowledged = seq
           work.take(order)

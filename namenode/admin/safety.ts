@@ -35,13 +35,13 @@ export function safetyRoutes({ journal, blocks, registry, clock, log, backups, s
   const { map, reports, safe } = blocks
   return [
     route(protocol.fsck, (request, { user }) => fsckPage({ view, map, isCorrupt: id => reports.isCorrupt(id), yield: () => clock.yield() }, actor(user), request)),
-    route(protocol.safeMode, ({ action }, { user }): SafeModeState => {
+    route(protocol.safeMode, async ({ action }, { user }): Promise<SafeModeState> => {
       if (action !== 'get') {
         checkSuperuser(actor(user), `${action} safe mode`)
         log.warn(`safe mode: ${action}`, { user, on: safe.on, manual: safe.manual, present: map.present, blocks: view.counters.blocks })
         if (action === 'enter') blocks.enterSafeMode()
         else {
-          succession.believe()
+          await succession.believe()
           blocks.leaveSafeMode()
         }
       }

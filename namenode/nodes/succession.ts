@@ -6,11 +6,13 @@
 //
 // Until that is decided it is in doubt: what is there can be read, and nothing is changed. The doubt ends, and jobs go on, when
 //   the epoch has been raised (a full disk is tried again until there is room), and
-//   a datanode has registered that has seen the last epoch in which this directory's namenode changed anything; or all known ones
-//   have registered; or any other has, and the known ones have had the time in which they would have been dead; or an operator says
-//   so; or no datanode is known.
-// A datanode that was switched off in an earlier epoch, or has heard only of namenodes that stayed in doubt, cannot tell whether
-// another copy was in use since; one that has seen a namenode of which no start is noted any more cannot tell anything at all.
+//   all known datanodes have registered; or one has, and the others have had the time in which they would have been dead; or an
+//   operator says so; or no datanode is known.
+// What a datanode has seen shows how far the history of its cluster went while it was there, and never that it went no further: any
+// other known one may have been there longer, also within one epoch. One that has seen a namenode of which no start is noted any more
+// cannot tell anything at all.
+// Until then its replies are provisional: datanodes do not remember them. They would hold the epoch that an old copy has begun against
+// the namenode that was in use last.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { NodeId } from '../../src/base/ids.ts'
@@ -44,11 +46,16 @@ export interface SuccessionOptions {
 /** What the state said before this process raised the epoch. */
 interface Past {
   readonly nextBlock: number
-  /** A datanode that has seen this epoch has heard of the last namenode that changed anything; undefined: any that has seen a namenode has. */
-  readonly sureEpoch: number | undefined
+  /** The last epoch in which a namenode of this directory changed anything. */
+  readonly sureEpoch: number
 }
 
 type BeginOptions = Pick<SuccessionOptions, 'world' | 'journal' | 'dir' | 'beside'>
+
+const justStarted = (): GristmillError => new GristmillError('SAFE_MODE', 'this namenode has just started and takes over what ran before; ask again in a moment')
+
+/** Datanodes that a message names. */
+const namedMax = 5
 
 const unshown = ({ epoch }: Seen): string => `its history does not show the namenode of epoch ${epoch}`
 
@@ -75,9 +82,8 @@ function besideOf({ journal: { view }, beside }: BeginOptions): Refuted | undefi
 
 function pastOf(view: SuccessionOptions['journal']['view']): Past {
   const { epoch, nextBlock } = view.counters
-  const { rebuilt, sure: sureEpoch = epoch } = startsOf(view)
-  // What was seen before a recovery proves nothing, and no namenode has changed anything since that one.
-  return { nextBlock, sureEpoch: rebuilt > 0 && rebuilt >= sureEpoch ? undefined : sureEpoch }
+  const { rebuilt, sure = epoch } = startsOf(view)
+  return { nextBlock, sureEpoch: Math.max(rebuilt, sure) }
 }
 
 export class Succession {
@@ -88,10 +94,10 @@ export class Succession {
   #read: { readonly epoch: number; readonly starts: Starts } | undefined
   #noted: Seen | undefined
   #behind: GristmillError | undefined
-  /** A datanode has registered that would have known, or an operator has said that none would. */
-  #met = false
+  /** An operator has said that it is the last one. */
+  #believed = false
   /** Any datanode has registered. */
-  #others = false
+  #met = false
   /** Known datanodes that have not registered. */
   readonly #missing: Set<NodeId>
   /** Datanodes that were refused, because they have seen a namenode of which there is no record. */
@@ -138,31 +144,36 @@ export class Succession {
   /** Said to whoever asks anything of this namenode; undefined while it is not known to be behind. */
   get behind(): GristmillError | undefined { return this.#behind }
 
-  /** Why nothing may be changed yet; undefined if it is not in doubt, or known to be behind. */
+  /** Why nothing may be changed yet; undefined when it is in the journal that this is the last namenode, or it is known to be behind. */
   get doubt(): GristmillError | undefined {
-    if (this.#behind) return undefined
+    return this.#behind || this.#journalled ? undefined : this.#undecided ?? justStarted()
+  }
+
+  /** What is missing to know that it is the last one. */
+  get #undecided(): GristmillError | undefined {
     const { knownNodes: { length: known }, nodeDeadMs, awake } = this.#options
     if (this.#raising.refused) return this.#raising.refused
-    if (this.#met || this.#missing.size === 0 || (this.#others && awake.mono() - this.#startMs >= nodeDeadMs)) return undefined
+    if (this.#believed || this.#missing.size === 0 || (this.#met && awake.mono() - this.#startMs >= nodeDeadMs)) return undefined
     const there = known - this.#missing.size
+    const missing = [...this.#missing].slice(0, namedMax).join(', ') + (this.#missing.size > namedMax ? ' …' : '')
     const why = this.#strange.size > 0 ? `datanodes (${[...this.#strange].join(', ')}) have seen a namenode of which this one has no record`
-      : there > 0 ? `of the ${known} datanodes that this namenode knows, ${there} ${there === 1 ? 'has' : 'have'} registered since it started, and none that was there in epoch ${this.#past.sureEpoch ?? 0}, the last one in which it changed anything`
-      : known === 1 ? 'the datanode that this namenode knows has not registered since it started' : `none of the ${known} datanodes that this namenode knows has registered since it started`
+      : known === 1 ? `the datanode that this namenode knows (${missing}) has not registered since it started`
+      : `${there === 0 ? 'none' : there} of the ${known} datanodes that this namenode knows ${there <= 1 ? 'has' : 'have'} registered since it started (missing: ${missing}; it last changed anything in epoch ${this.#past.sureEpoch})`
     return new GristmillError('SAFE_MODE', `${why}, so that it cannot tell whether its directory is an old copy: what is there can be read, and nothing be changed. ` +
-      'It ends when a datanode that was there last registers, or all do; if they will not, say `gristmill safemode leave`')
+      `It ends when all of them have registered, or ${Math.ceil(nodeDeadMs / 1000)} s after the start if one has; if none will, say \`gristmill safemode leave\``)
   }
 
   /** As `doubt`, until the jobs of the process before have been taken over, too. */
   get unsure(): GristmillError | undefined {
-    if (this.#sure || this.#behind) return undefined
-    return this.doubt ?? new GristmillError('SAFE_MODE', 'this namenode has just started and takes over what ran before; ask again in a moment')
+    return this.#sure || this.#behind ? undefined : this.doubt ?? justStarted()
   }
 
   /** An operator says that it is the last one. Throws what is not for operators to say: that it is behind, or that its disk takes nothing. */
-  believe(): void {
-    this.#met = true
-    const why = this.#behind ?? this.doubt
+  async believe(): Promise<void> {
+    this.#believed = true
+    const why = this.#behind ?? this.#undecided
     if (why) throw why
+    await this.#lookOnce()
   }
 
   /** Tries what has not come about yet, and tells when it is sure. Throws what `onSure` throws; it is tried again. */
@@ -171,9 +182,9 @@ export class Succession {
   async #look(): Promise<void> {
     if (this.#sure || this.#behind) return
     await this.#raising.work()
-    if (this.doubt || this.behind) return
+    if (this.#undecided || this.behind) return
     const { journal, world: { clock }, onSure } = this.#options
-    // Before a datanode is told of this epoch as one in which things change: the next process asks for those that have seen it.
+    // Before a datanode is told of this epoch as one in which things change.
     if (!this.#journalled) await journal.submit(becameSure, { nowMs: Math.floor(clock.now()) })
     this.#journalled = true
     await onSure()
@@ -185,7 +196,7 @@ export class Succession {
     const { epoch, appliedSeq: seq, nextBlock } = this.#options.journal.view.counters
     const { last, rebuilt } = this.#starts
     const own = last.at(-1)
-    return { epoch, ...own && { at: { incarnation: own.incarnation, from: own.seq, seq, nextBlock, rebuilt } } }
+    return { epoch, ...own && { at: { incarnation: own.incarnation, from: own.seq, seq, nextBlock, rebuilt } }, ...!this.#journalled && { provisional: true } }
   }
 
   /**
@@ -206,12 +217,15 @@ export class Succession {
       this.#strange.add(node)
       throw this.unsure!
     }
-    const { sureEpoch } = this.#past
-    if (seen && seen.epoch > 0 && (sureEpoch === undefined || seen.epoch === sureEpoch)) this.#met = true
-    this.#others = true
+    this.#met = true
     this.#missing.delete(node)
     if (this.#sure) return
-    // Before its attempts are heard of. What fails is tried again by a chore; the datanode is no reason for it.
+    // Before its attempts are heard of.
+    await this.#lookOnce()
+  }
+
+  /** What fails is tried again by a chore: who caused the look is no reason for it. */
+  async #lookOnce(): Promise<void> {
     await this.look().catch((error: unknown) => this.#options.world.log.warn('what ran before could not be taken over yet; it is tried again', { error: asError(error) }))
   }
 

@@ -45,6 +45,7 @@ export const register = message('heartbeat.register', {
     cluster: clusterId,
     epoch: count,
     at: Type.Optional(position),
+    provisional: Type.Optional(Type.Boolean()),
     session: count,
     /** For how long this namenode has been running; of one that does not say, for no time at all. */
     upMs: Type.Optional(count),
@@ -66,7 +67,7 @@ export const beat = message('heartbeat.beat', {
     /** Blocks that it was ordered to remove and has not, for there were too many from so young a namenode. */
     refused: Type.Optional(count),
   }),
-  reply: Type.Object({ epoch: count, at: Type.Optional(position), nowMs: Type.Optional(instant) }),
+  reply: Type.Object({ epoch: count, at: Type.Optional(position), provisional: Type.Optional(Type.Boolean()), nowMs: Type.Optional(instant) }),
 })
 
 /** Said while shutting down in good order: no new work, blocks stay. */

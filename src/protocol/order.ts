@@ -51,5 +51,5 @@ export const orders = message('order.wait', {
     /** Slots that could start a task now; the scheduler offers no more than this. */
     freeSlots: count,
   }),
-  reply: Type.Object({ epoch: count, at: Type.Optional(position), orders: Type.Array(Type.Object({ seq: count, order })) }),
+  reply: Type.Object({ epoch: count, at: Type.Optional(position), provisional: Type.Optional(Type.Boolean()), orders: Type.Array(Type.Object({ seq: count, order })) }),
 })

@@ -28,8 +28,12 @@ export type Seen = Static<typeof seen>
 
 export const nothingSeen: Seen = { epoch: 0, seq: 0, nextBlock: 0 }
 
-/** What every command carries. `at` is missing in the replies of namenodes that do not know of positions. */
-export interface Command { readonly epoch: number; readonly at?: Position }
+/**
+ * What every command carries. `at` is missing in the replies of namenodes that do not know of positions. `provisional`: this namenode
+ * cannot tell yet whether its directory is an old copy. A datanode does not remember what such a one says, or the namenode that was in
+ * use last would be refused for it later, and does nothing that it orders.
+ */
+export interface Command { readonly epoch: number; readonly at?: Position; readonly provisional?: boolean }
 
 /** Why a namenode must not be obeyed by whoever has seen this; undefined if it may be. */
 export function whyBehind({ epoch, at }: Command, has: Seen): string | undefined {

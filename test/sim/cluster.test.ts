@@ -124,6 +124,31 @@ test('a namenode that starts on a full disk serves what is there, changes nothin
   expect(String(await cluster.check())).toBe('all invariants hold')
 })
 
+test('a namenode that is in doubt or behind writes nothing, and forgets no datanode, however long the datanodes are gone', async () => {
+  await using cluster = await start({ seed: 14 })
+  const { mill, namenode, datanodes } = cluster
+  const copy = namenode.copyDisk()
+  await mill.mkdir('/later')
+  await cluster.advance(5_000)
+  // Nobody has registered: ten minutes after a datanode has died it would be forgotten.
+  for (const node of datanodes) await node.kill()
+  await namenode.restart()
+  await cluster.advance(5_000)
+  const { seq } = namenode.copyDisk()
+  await cluster.advance(1_200_000)
+  expect([namenode.copyDisk().seq, (await mill.clusterStatus()).doubt]).toEqual([seq, expect.stringContaining('none of the 3 datanodes')])
+
+  await namenode.kill()
+  namenode.useDisk(copy)
+  await namenode.start()
+  // A datanode that is refused does not start.
+  await datanodes[0]!.start().catch(() => {})
+  await cluster.advance(5_000)
+  const behind = namenode.copyDisk().seq
+  await cluster.advance(1_200_000)
+  expect([namenode.copyDisk().seq, (await mill.clusterStatus()).behind]).toEqual([behind, expect.stringContaining('namenode recover')])
+})
+
 test('a namenode that stands still for longer than a dead node is silent takes no datanode for dead', async () => {
   const lines: string[] = []
   await using cluster = await start({ seed: 11, onLog: line => lines.push(line) })

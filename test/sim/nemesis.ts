@@ -95,7 +95,7 @@ export class Nemesis implements Site {
     }).catch((error: unknown) => {
       // A node that could not be started now is started when all is healed; one that could not be rebuilt is lost.
       if (kind === 'restore') this.problems.push(`the namenode could not be brought back: ${(error as Error).message}`)
-      if (kind === 'oldCopy') this.problems.push(`an old copy was obeyed: ${(error as Error).message}`)
+      if (kind === 'oldCopy' || kind === 'leftEarly') this.problems.push(`an old copy was obeyed: ${(error as Error).message}`)
       this.#busy.delete(victim)
     }).finally(() => { this.#running.delete(ended) })
     this.#running.add(ended)

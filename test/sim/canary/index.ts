@@ -148,6 +148,7 @@ export const canaries = {
     }],
   },
   'old-copy': {
+    caughtBy: 2,
     about: 'what datanodes have seen is not held against a namenode, and an old copy of its directory is obeyed',
     workload: 'files', profile: 'copies',
     changes: [{
@@ -162,6 +163,26 @@ export const canaries = {
       file: 'namenode/nodes/succession.ts',
       from: 'get doubt(): GristmillError | undefined {',
       to: 'get doubt(): GristmillError | undefined {\n    if (Math.PI > 3) return undefined',
+    }],
+  },
+  'first-datanode': {
+    caughtBy: 2,
+    about: 'the first datanode of its past ends the doubt of a namenode, also one that was switched off before its directory was copied',
+    workload: 'files', profile: 'copies',
+    changes: [{
+      file: 'namenode/nodes/succession.ts',
+      from: 'this.#met = true',
+      to: 'this.#met = this.#believed = true',
+    }],
+  },
+  'doubt-remembered': {
+    caughtBy: 2,
+    about: 'a datanode remembers the epoch of a namenode that is in doubt, and holds it against the one that was in use last',
+    workload: 'files', profile: 'copies',
+    changes: [{
+      file: 'datanode/heartbeat/epoch.ts',
+      from: 'if (provisional) return',
+      to: '',
     }],
   },
   'jobs-again': {

@@ -41,9 +41,9 @@ export const profiles = {
   restored: ['restore', 'kill', 'powerCut', 'pause', 'lossy'],
   // The nemesis is not held back: last copies go, and all that is asked for is honesty.
   beyond: ['damage', 'wipe', 'replace', 'newDisk', 'revert', 'kill', 'powerCut'],
-  copies: ['oldCopy', 'kill', 'stop', 'pause', 'lossy'],
+  copies: ['oldCopy', 'leftEarly', 'kill', 'stop', 'pause', 'lossy'],
   // But for what operators do to the namenode's directory: it loses what was acknowledged, or needs the other nodes well.
-  all: (Object.keys(draws) as Kind[]).filter(kind => kind !== 'restore' && kind !== 'oldCopy'),
+  all: (Object.keys(draws) as Kind[]).filter(kind => kind !== 'restore' && kind !== 'oldCopy' && kind !== 'leftEarly'),
 } as const satisfies Record<string, readonly Kind[]>
 export type Profile = keyof typeof profiles
 
@@ -68,7 +68,7 @@ export function faultsOf(random: Random, { profile, datanodes, disks, lastsMs }:
   const faults = Array.from({ length: 1 + random.below(10) }, () => draw(used[random.below(used.length)]!))
   // Without it the profile would not be what it is called.
   if (profile === 'sessions') faults.push(draw('session'), draw('session'))
-  for (const [named, kind] of [['restored', 'restore'], ['copies', 'oldCopy']] as const) {
+  for (const [named, kind] of [['restored', 'restore'], ['copies', 'oldCopy'], ['copies', 'leftEarly']] as const) {
     if (profile === named && !faults.some(({ action }) => action.kind === kind)) faults.push(draw(kind))
   }
   return faults.sort((a, b) => a.atMs - b.atMs)

@@ -132,6 +132,18 @@ test('what is behind is refused, before a restart and after it: an earlier epoch
   expect(fence.seen).toEqual({ epoch: 6, incarnation: 'b', seq: 4, nextBlock: 40 })
 })
 
+test('a namenode that cannot tell yet whether it is an old copy is checked, and nothing of it is remembered', async () => {
+  const fence = await EpochFence.open(localDisk, [dir], options)
+  await fence.pass({ epoch: 5, at: at(9) })
+  await fence.pass({ epoch: 6, at: at(12, { incarnation: 'copy', from: 11 }), provisional: true })
+  await expect(fence.pass({ epoch: 6, at: at(12, { incarnation: 'copy', from: 8 }), provisional: true })).rejects.toMatchObject({ code: 'STALE_EPOCH' })
+  expect(fence.seen).toEqual({ epoch: 5, incarnation: 'a', seq: 9, nextBlock: 90 })
+  // The namenode that was in use last begins the same epoch.
+  await fence.pass({ epoch: 6, at: at(12, { incarnation: 'b', from: 11 }) })
+  await fence.stop()
+  expect(await kept()).toEqual({ epoch: 6, incarnation: 'b', seq: 12, nextBlock: 120 })
+})
+
 test('a disk that refuses to remember operations is told of, though nobody waits for it', async () => {
   let broken = false
   const disk: Disk = { ...localDisk, writeFileDurable: async (...args) => { if (broken) throw new Error('EIO'); return localDisk.writeFileDurable(...args) } }
