@@ -99,9 +99,17 @@ function raggedRivals(head: Head, one: Fit, fits: readonly Fit[]): Fit[] {
   return rivals.filter(fit => straysOf(head, fit.dialect).quotes <= own)
 }
 
-const unclear = (fits: readonly Fit[]): DialectDoubt => ({
-  doubt: `does not show in its first rows what separates its fields: ${fits.map(evidence).join(', ')}. Say it: delimiter: ${shown(fits.at(-1)!.dialect.delimiter)} in the program's input, or --delimiter of run or put${fits.some(fit => fit.width === 1) ? '; "," if it has one column. A title above the header has to be removed' : ''}`,
-})
+/** Names all candidates, the likeliest first. */
+function unclear(fits: readonly Fit[]): DialectDoubt {
+  const likely = fits.filter(fit => fit.cuts > 0).sort((a, b) => even(b) - even(a) || b.cuts - a.cuts)
+  return {
+    doubt: `does not show in its first rows what separates its fields: ${fits.map(evidence).join(', ')}. Say it: delimiter: ${likely.map(({ dialect }) => shown(dialect.delimiter)).join(' or ')} in the program's input, or --delimiter of run or put`
+      + (fits.some(fit => fit.width === 1) ? '; "," if it has one column. A title above the header has to be removed' : ''),
+  }
+}
+
+/** The most rows that it cuts into one number of fields. */
+const even = (fit: Fit): number => Math.max(fit.width > 1 ? fit.alike : 0, fit.later.rows)
 
 function evidence({ dialect, width, alike, rows, later, cuts }: Fit): string {
   if (width > 1 && cuts > alike) return `${shown(dialect.delimiter)} cuts the first row into ${width} fields, and ${cuts} of ${rows} rows into two or more`

@@ -106,7 +106,7 @@ export class RowReader {
 
   #misfit(fields: readonly string[]): string | undefined {
     if (!this.#header || fields.length === this.#header.length) return undefined
-    return `the row has ${fields.length} ${fields.length === 1 ? 'field' : 'fields'}, the header names ${this.#header.length}`
+    return `cut by ${JSON.stringify(this.#dialect.delimiter)}, the row has ${fields.length} ${fields.length === 1 ? 'field' : 'fields'}, the header names ${this.#header.length} (if something else separates them, say it: delimiter in the program's input, or --delimiter of run)`
   }
 
   #fault(chunk: Chunk, row: number, problem: string): GristmillError {

@@ -367,7 +367,7 @@ describe('dialects of CSV', () => {
 
   test('a bad row in a file does not make it another dialect, and is told of or counted', async () => {
     const text = `a;b\n${'1;2\n'.repeat(9)}bad, row\n`
-    await expect(read(Buffer.from(text), { format: 'csv' })).rejects.toThrow(/the row has 1 field, the header names 2/)
+    await expect(read(Buffer.from(text), { format: 'csv' })).rejects.toThrow(/cut by ";", the row has 1 field, the header names 2 .*delimiter/)
     const counters = newReadCounters()
     expect(await readAll([rangeOf(Buffer.from(text), {}, dice(1))], { format: 'csv', badRecords: 'skip' }, counters)).toHaveLength(9)
     expect(counters.badRecords).toBe(1)
@@ -422,6 +422,9 @@ describe('dialects of CSV', () => {
       expect(failure).toMatchObject({ code: 'EINVAL', details: { path: '/d/x.csv' } })
       expect((failure as Error).message).toMatch(/^\/d\/x.csv does not show in its first rows what separates its fields: .*delimiter: ".*--delimiter/)
       for (const one of both) expect((failure as Error).message).toContain(`"${one}" cuts`)
+      // The advice names every one that cuts rows; which of them is right is the reader's to say.
+      const advice = /Say it: delimiter: (.*?) in the program/.exec((failure as Error).message)![1]!.split(' or ')
+      for (const one of both) if (text.includes(one === '\\t' ? '\t' : one)) expect(advice).toContain(`"${one}"`)
     }
     const delimiter = both[1] === '\\t' ? '\t' : both[1]!
     const expected = text.split('\n').filter(line => line !== '').map(line => line.split(delimiter))
@@ -429,6 +432,12 @@ describe('dialects of CSV', () => {
     expect(values(await readAll([rangeOf(Buffer.from(text), { delimiter }, dice(1))], { format: 'csv', header: false }))).toEqual(expected)
     expect(await read(Buffer.from(`sep=${delimiter}\n${text}`), { format: 'csv', header: false })).toEqual(expected)
     expect(claimOf(Buffer.from(text), { path: 'x.csv', isAll: true, format: 'csv', delimiter })).toEqual({ format: 'csv', delimiter })
+  })
+
+  test('the advice on what separates the fields begins with the likeliest', async () => {
+    for (const [text, first] of [['Report of May\n\na;b\n1;2\n3;4\n', ';'], ['Report of May, 2024\na;b;c\n1;2;3\n', ';'], [`${'a|b,1\n'.repeat(9)}c|d\n`, '|']] as const) {
+      await expect(read(Buffer.from(text), { format: 'csv', header: false }), text).rejects.toThrow(`Say it: delimiter: "${first}"`)
+    }
   })
 
   test('a header without rows is no rows, whatever could separate it', async () => {
