@@ -98,10 +98,11 @@ export const metadataDeeds: Deeds<MetadataFault> = {
       const copy = copies.get(action)!
       const left = site.simulatedDatanode(action.datanode)!
       const others = cluster.datanodes.filter(node => node !== left && node.running && !node.paused) as SimDataNode[]
-      if (left.running || others.length < 2 || !others.every(node => node.seenSeq > copy.seq)) return bringUp(site, { node: action.datanode })
+      if (left.running || others.length < 2 || !others.every(node => node.seenSeq > copy.seq)) return bringUp(site, { node: action.datanode }).catch(() => {})
       const taken = await inItsPlace(site, copy, async () => {
         for (const each of others) cluster.cut(each, cluster.namenode)
-        await Promise.race([bringUp(site, { node: action.datanode }), cluster.advance(aloneMs)])
+        // Another fault may end it again.
+        await Promise.race([bringUp(site, { node: action.datanode }).catch(() => {}), cluster.advance(aloneMs)])
         const early = await strayWrites(site, 0, aloneMs)
         for (const each of others) cluster.heal(each, cluster.namenode)
         return early + await strayWrites(site, copyMs)
