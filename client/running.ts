@@ -22,8 +22,12 @@ export interface Running {
   readonly secretFile: string
   readonly dir: string
   readonly processes: readonly RunningProcess[]
-  /** Somebody has said `down`: their end is no news. */
+  /** They have been told to end, by `down` or by the process that they run in: their end is no news. */
   readonly stopping?: boolean
+  /** The namenode of an embedded cluster is behind, and has no datanode. */
+  readonly behind?: boolean
+  /** Why the datanode of an embedded cluster has not started. */
+  readonly trouble?: string
 }
 
 /** Where `up` leaves word. */

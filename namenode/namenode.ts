@@ -131,8 +131,11 @@ export class Namenode {
   /** Where it listens. */
   get listening(): Address { return this.#listening!.address }
 
+  /** Refuses new calls from now on, with UNAVAILABLE; `stop` does the rest. */
+  drain(): void { this.#server?.drain() }
+
   stop(): Promise<void> {
-    this.#server?.drain()
+    this.drain()
     return this.#stopped ??= undo(this.#world, this.#ends)
   }
 

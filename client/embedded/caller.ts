@@ -1,6 +1,6 @@
-// Calls to a namenode that may move. Everybody in this process knows it by one name that never changes; here it becomes the
-// address of the moment. A call that found nobody is made again, where the namenode is then: nothing of it can have happened,
-// or its request id gives the first answer.
+// Calls to a namenode that may move. The rest of this process knows it by one name that never changes; here it becomes the
+// address of the moment. A call that reached no namenode is made again, where the namenode is then: nothing of it can have happened,
+// or its request id gives the first answer. The time in which another process takes over is not taken from the call's own.
 
 import { abortable } from '../../src/base/abort.ts'
 import { hasCode } from '../../src/base/errors.ts'
@@ -37,12 +37,14 @@ export class EmbeddedCaller extends Caller {
     const { signal, retry = true } = options
     const repeatable = !message.mutation || (request as { requestId?: unknown }).requestId !== undefined
     const usual = options.timeoutMs ?? limits.callTimeoutMs + (message.waits ? limits.longPollMs : 0)
-    const until = clock.mono() + Math.max(usual, retry ? takeOverMs : 0)
+    let until = clock.mono() + Math.max(usual, retry ? takeOverMs : 0)
     const leastMs = leastTryMs(usual)
     for (let attempt = 1; ; attempt++) {
+      const from = clock.mono()
       // Both are shared by all calls, and know no signal.
       const current = await abortable(this.#embedded.address(), signal)
       if (needsBlocks.test(message.name)) await abortable(this.#embedded.ready(), signal)
+      until += clock.mono() - from
       try {
         return await super.call(current, message, request, { ...options, timeoutMs: Math.min(usual, Math.max(leastMs, until - clock.mono())), retry: false })
       } catch (error) {

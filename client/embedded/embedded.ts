@@ -1,6 +1,6 @@
 // An embedded cluster as one process sees it: the servers run here if this process was the first, else in the one that was.
-// When that one ends, whoever needs the cluster next takes the directory over; what was acknowledged is on the disk, and calls
-// that were on their way are made again with the same request ids.
+// When that one ends, the process that needs the cluster next takes the directory over; what was acknowledged is on the disk, calls
+// that were on their way are made again with the same request ids, and blocks that were on their way are sent again.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
@@ -11,8 +11,10 @@ import { Owner, type EmbeddedParts } from './owner.ts'
 /** The owner's word is looked for, or its lock waited for, this often and this long. */
 const lookMs = 20
 const foundMs = 20_000
+/** An owner that has said that it ends is waited for: it ends what other processes have begun, and makes a backup. */
+const endingMs = 300_000
 
-interface Found { readonly namenode: Address; readonly cluster: ClusterId; readonly pid: number; readonly born: string }
+interface Found { readonly namenode: Address; readonly cluster: ClusterId; readonly pid: number; readonly born: string; readonly blocks: boolean }
 
 export class Embedded {
   readonly #parts: EmbeddedParts
@@ -35,11 +37,15 @@ export class Embedded {
     return { cluster: this.#found!.cluster, secret: await loadSecret(this.#parts.world.disk, `${this.#parts.dir}/secret`) }
   }
 
-  /** Resolves when blocks can be written and read. Where another process is the owner, that one sees to it. */
+  /**
+   * Resolves when blocks can be written and read: when the datanode of this process, or of the owner, has registered. Resolves too
+   * when there is no such owner any more, which the next call finds out. Throws what keeps the datanode from starting.
+   */
   async ready(): Promise<void> {
     const owner = this.#owner
+    if (!owner) return this.#others()
     // A namenode that is behind takes no datanode in, and says so in the answer to every call.
-    if (!owner || owner.behind) return
+    if (owner.behind) return
     try {
       await owner.datanode()
     } catch (error) {
@@ -59,6 +65,24 @@ export class Embedded {
     this.#owner = undefined
   }
 
+  /** Waits for the word of another process that its datanode has registered. */
+  async #others(): Promise<void> {
+    const { world: { disk, clock }, dir } = this.#parts
+    const until = clock.mono() + foundMs
+    for (let found = this.#found; found && !found.blocks && this.#known(); found = this.#found) {
+      const running = await readRunning(disk, embeddedFile(dir))
+      const same = running?.processes.find(({ role, pid, born }) => role === 'namenode' && pid === found.pid && born === found.born)
+      if (!running || !same || running.namenode !== found.namenode || running.stopping) return
+      if (running.trouble !== undefined && !running.behind) throw new GristmillError('UNAVAILABLE', `process ${found.pid}, which runs the embedded cluster in ${dir}, could not start its datanode: ${running.trouble}`, { details: { dir } })
+      // The answer to the call says then what is missing.
+      if (running.behind || running.processes.some(({ role }) => role === 'datanode') || clock.mono() > until) {
+        if (this.#found === found) this.#found = { ...found, blocks: true }
+        return
+      }
+      await clock.sleep(lookMs)
+    }
+  }
+
   #known(): boolean {
     if (this.#owner) return true
     return this.#found !== undefined && isAlive(this.#parts.machine, this.#found)
@@ -66,14 +90,18 @@ export class Embedded {
 
   async #find(): Promise<void> {
     const { world: { disk, clock }, machine, dir } = this.#parts
-    const until = clock.mono() + foundMs
+    const from = clock.mono()
+    let until = from + foundMs
     for (;;) {
       if (this.#closed) throw new GristmillError('UNAVAILABLE', 'the embedded cluster has been closed; open it again')
       const running = await readRunning(disk, embeddedFile(dir))
       const [namenode] = running?.processes ?? []
       if (running && namenode && isAlive(machine, namenode)) {
-        this.#found = { namenode: running.namenode, cluster: running.cluster, pid: namenode.pid, born: namenode.born }
-        return
+        if (!running.stopping) {
+          this.#found = { namenode: running.namenode, cluster: running.cluster, pid: namenode.pid, born: namenode.born, blocks: running.processes.some(({ role }) => role === 'datanode') }
+          return
+        }
+        until = Math.min(clock.mono() + foundMs, from + endingMs)
       }
       const owner = await Owner.take(this.#parts)
       if (owner) {
@@ -83,7 +111,7 @@ export class Embedded {
       }
       // Another process has the lock and has not left word yet, or is about to end.
       if (clock.mono() > until) {
-        throw new GristmillError('DIR_IN_USE', `another process holds the embedded cluster in ${dir} and has not answered for ${foundMs / 1000} s; end it, or use another --home`, { details: { dir } })
+        throw new GristmillError('DIR_IN_USE', `another process holds the embedded cluster in ${dir} and has not answered for ${Math.round((clock.mono() - from) / 1000)} s; end it, or use another --home`, { details: { dir } })
       }
       await clock.sleep(lookMs)
     }

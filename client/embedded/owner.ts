@@ -1,8 +1,9 @@
 // The process that holds an embedded cluster's directory runs its namenode and its datanode, both in itself, on loopback.
 // The datanode comes when it is first needed, or after a moment: listing names needs none, and should not wait for one.
-// Invariant: whoever has the directory's lock is the owner, and no other process runs servers on that directory.
+// Invariants: whoever has the directory's lock is the owner, and no other process runs servers on that directory. While the owner
+// closes, its namenode refuses all calls before its datanode ends, so that no caller is told that there is no datanode.
 
-import { hasCode, type GristmillError } from '../../src/base/errors.ts'
+import { asError, hasCode, type GristmillError } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { version } from '../../src/base/version.ts'
@@ -26,6 +27,8 @@ export interface EmbeddedParts {
 const host = '127.0.0.1'
 /** A command that only looks at names is over before. */
 const datanodeAfterMs = 400
+/** Other processes cannot start a datanode that did not start. */
+const datanodeAgainMs = 2_000
 const rack = '/default'
 /** Of its metadata, beside it: against a damaged store, not a lost disk. */
 const backups = { everyMs: 24 * 3_600_000, keep: 2, atEnd: true } as const
@@ -40,6 +43,7 @@ export class Owner {
   readonly #namenode: Namenode
   #datanode: Promise<Datanode> | undefined
   #later: () => void = () => {}
+  #word: Promise<void> = Promise.resolve()
   #closing = false
 
   /** undefined if another process owns the directory. */
@@ -67,7 +71,7 @@ export class Owner {
       })
       const owner = new Owner(parts, { home, secret, namenode })
       await owner.#announce()
-      if (!owner.behind) owner.#later = world.clock.after(datanodeAfterMs, () => { if (!owner.#closing) owner.datanode().catch((error: unknown) => world.log.error('the embedded datanode did not start', { error })) })
+      if (!owner.behind) owner.#startLater(datanodeAfterMs)
       return owner
     } catch (error) {
       await home.release()
@@ -91,16 +95,31 @@ export class Owner {
   datanode(): Promise<Datanode> {
     if (this.#datanode) return this.#datanode
     const starting = this.#datanode = this.#startDatanode()
-    starting.catch(() => { if (this.#datanode === starting) this.#datanode = undefined })
+    starting.catch(async (error: unknown) => {
+      if (this.#datanode === starting) this.#datanode = undefined
+      if (!this.#closing) await this.#announce({ trouble: asError(error).message }).catch(() => {})
+    })
     return starting
+  }
+
+  #startLater(ms: number): void {
+    const { clock, log } = this.#parts.world
+    this.#later = clock.after(ms, () => {
+      if (this.#closing) return
+      this.datanode().catch((error: unknown) => {
+        log.error('the embedded datanode did not start', { error })
+        if (!this.#closing) this.#startLater(datanodeAgainMs)
+      })
+    })
   }
 
   async close(): Promise<void> {
     if (this.#closing) return
     this.#closing = true
     this.#later()
-    // Others who look now wait for the lock instead of for an answer.
-    await this.#parts.world.disk.remove(embeddedFile(this.#parts.dir))
+    // Other processes that look now wait for the lock, for as long as this one is at work.
+    await this.#announce({ stopping: true }).catch(() => {})
+    this.#namenode.drain()
     const datanode = await this.#datanode?.catch(() => undefined)
     try {
       await datanode?.stop()
@@ -108,6 +127,7 @@ export class Owner {
       try {
         await this.#namenode.stop()
       } finally {
+        await this.#parts.world.disk.remove(embeddedFile(this.#parts.dir)).catch(() => {})
         await this.#home.release()
       }
     }
@@ -124,17 +144,22 @@ export class Owner {
       tasks: tasks => openTasks(tasks, { prestart: false }),
       ...careOf(settings),
     })
-    if (!this.#closing) await this.#announce(datanode)
+    if (!this.#closing) await this.#announce({ datanode })
     return datanode
   }
 
-  async #announce(datanode?: Datanode): Promise<void> {
+  /** Leaves word for other processes; what was said last holds. */
+  #announce(said: { datanode?: Datanode; trouble?: string; stopping?: true } = {}): Promise<void> {
+    return this.#word = this.#word.catch(() => {}).then(() => this.#write(said))
+  }
+
+  async #write({ datanode, trouble, stopping }: { datanode?: Datanode; trouble?: string; stopping?: true }): Promise<void> {
     const { world, machine, dir } = this.#parts
     const born = machine.born(machine.pid) ?? ''
     const processes: RunningProcess[] = [
       { role: 'namenode', id: this.#namenode.id, address: this.address, pid: machine.pid, born, dir: `${dir}/namenode` },
       ...datanode ? [{ role: 'datanode' as const, id: datanode.node, address: datanode.address, pid: machine.pid, born, dir: datanodeDirOf(dir) }] : [],
     ]
-    await writeRunning(world.disk, embeddedFile(dir), { format: 1, namenode: this.address, cluster: this.cluster, secretFile: secretFileOf(dir), dir, processes })
+    await writeRunning(world.disk, embeddedFile(dir), { format: 1, namenode: this.address, cluster: this.cluster, secretFile: secretFileOf(dir), dir, processes, ...this.behind && { behind: true }, ...trouble !== undefined && { trouble }, ...stopping && { stopping } })
   }
 }

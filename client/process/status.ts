@@ -60,7 +60,7 @@ export async function clusterStatus(options: StatusOptions): Promise<StatusRepor
 async function runningAt({ world, machine }: StatusOptions, place: ClusterLocation): Promise<Running | undefined> {
   if (place.kind === 'cluster') return place.running
   const running = await readRunning(world.disk, embeddedFile(place.dir))
-  return running?.processes.some(process => isAlive(machine, process)) ? running : undefined
+  return running && !running.stopping && running.processes.some(process => isAlive(machine, process)) ? running : undefined
 }
 
 /** What the namenode knows, and what `up` has started beside: a process that died before the namenode noticed. */

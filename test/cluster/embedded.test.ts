@@ -1,65 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { cp, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { open } from '../../client/index.ts'
 import { run, until } from '../kit/cluster.ts'
+import { Peer } from './peer.ts'
 
 // One directory, any number of processes: the first one runs the servers, the others use them, and the next takes over.
 
 let home: string
 let env: Record<string, string>
 const children: Peer[] = []
-
-/** Another process on the same embedded cluster. */
-class Peer {
-  readonly #child: ChildProcess
-  readonly #answers: AsyncIterator<string>
-  readonly gone: Promise<void>
-  errors = ''
-
-  constructor(dir: string) {
-    this.#child = spawn(process.execPath, [join(import.meta.dirname, 'child/embedded.ts'), dir], { env, stdio: ['pipe', 'pipe', 'pipe'] })
-    this.#child.stderr!.on('data', (bytes: Buffer) => { this.errors += bytes.toString() })
-    this.#child.stdin!.on('error', () => {})
-    this.#answers = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]()
-    this.gone = new Promise(resolve => this.#child.once('exit', () => resolve()))
-    children.push(this)
-  }
-
-  get pid(): number { return this.#child.pid! }
-
-  async ready(): Promise<this> {
-    await this.#next()
-    return this
-  }
-
-  async ask(...request: string[]): Promise<unknown> {
-    this.#child.stdin!.write(`${JSON.stringify(request)}\n`)
-    const answer = await this.#next() as { value?: unknown; code?: string; message?: string }
-    if (answer.code !== undefined) throw Object.assign(new Error(answer.message), { code: answer.code })
-    return answer.value
-  }
-
-  async #next(): Promise<unknown> {
-    const { value, done } = await this.#answers.next()
-    if (done) throw new Error(`the process has ended: ${this.errors}`)
-    return JSON.parse(value)
-  }
-
-  async end(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    this.#child.kill(signal)
-    await this.gone
-  }
-
-  /** Lets it close what it has opened. */
-  async leave(): Promise<void> {
-    this.#child.stdin!.end()
-    await this.gone
-  }
-}
 
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'gristmill-embedded-'))
@@ -71,7 +22,11 @@ afterEach(async () => {
   await rm(home, { recursive: true, force: true })
 })
 
-const peer = (dir = join(home, 'embedded')): Promise<Peer> => new Peer(dir).ready()
+function peer(dir = join(home, 'embedded')): Promise<Peer> {
+  const child = new Peer(dir, env)
+  children.push(child)
+  return child.ready()
+}
 
 test('with nothing configured and nothing running a command works at once, and its result is there for the next one', async () => {
   expect(await run(['ls', '/'], env)).toEqual({ code: 0, stdout: '', stderr: '' })
