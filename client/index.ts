@@ -61,8 +61,8 @@ export interface ConnectOptions extends OpenOptions {
 
 /**
  * Opens the embedded cluster in `dir`: namenode and datanode run inside this process, or in the one that opened it first, and
- * its data stays there. Without `dir`, opens the cluster that the command line would use: `GRISTMILL_CLUSTER`, one that
- * `gristmill up` has started, or else the embedded one of this user.
+ * its data stays there. Without `dir`, opens the cluster that the command line would use: `GRISTMILL_CLUSTER`, the one that
+ * `gristmill up` has made in the home (UNAVAILABLE while it does not run), or else the embedded one of this user.
  *
  *     await using mill = await open()
  *     await mill.writeFile('/hello.txt', 'hello\n')

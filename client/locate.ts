@@ -1,17 +1,20 @@
-// Which cluster is meant. The first of these that says something: the setting `cluster` (flag, variable, file), the cluster
-// that `gristmill up` has started and that still lives, and else the embedded one.
+// Which cluster is meant. The first of these that says something: the setting `cluster` (flag, variable, file), the cluster that
+// `gristmill up` has made in this home, and else the embedded one.
+// Invariant: a home whose cluster is stopped never falls back to the embedded one, which has other files.
 
 import { GristmillError } from '../src/base/errors.ts'
 import { address, type Address } from '../src/base/ids.ts'
 import type { Settings } from '../src/base/settings.ts'
 import type { Disk } from '../src/ports/disk.ts'
 import type { Machine } from '../src/ports/machine.ts'
-import { clusterFile, living, readRunning, type Running } from './running.ts'
+import { logDirectory, readRemembered } from './remembered.ts'
+import { clusterFile, isAlive, living, readRunning, type Running } from './running.ts'
 
 export const portDefault = 8620
 
 export type ClusterLocation =
   | { readonly kind: 'cluster'; readonly namenode: Address; readonly secretFile: string; readonly running: Running | undefined }
+  | { readonly kind: 'stopped'; readonly dir: string }
   | { readonly kind: 'embedded'; readonly dir: string }
 
 export async function locate({ disk, machine }: { disk: Disk; machine: Machine }, settings: Settings): Promise<ClusterLocation> {
@@ -20,7 +23,10 @@ export async function locate({ disk, machine }: { disk: Disk; machine: Machine }
   const running = await readRunning(disk, clusterFile(home))
   const alive = running && living(machine, running).length > 0 ? running : undefined
   if (cluster === undefined) {
-    if (!alive) return { kind: 'embedded', dir: embeddedDirectory(home) }
+    if (!alive) {
+      const remembered = await readRemembered(disk, home)
+      return remembered ? { kind: 'stopped', dir: remembered.dir } : { kind: 'embedded', dir: embeddedDirectory(home) }
+    }
     return { kind: 'cluster', namenode: alive.namenode, secretFile: settings.secretFile ?? alive.secretFile, running: alive }
   }
   const namenode = parseAddress(cluster)
@@ -29,6 +35,19 @@ export async function locate({ disk, machine }: { disk: Disk; machine: Machine }
 }
 
 export const embeddedDirectory = (home: string): string => `${home}/embedded`
+
+/** What is said to a call that means a cluster that does not run. */
+export const stoppedCluster = (dir: string): GristmillError => new GristmillError('UNAVAILABLE',
+  `the cluster of this home does not run (its data lie in ${dir}): start it with "gristmill up --detach", or ask for the embedded cluster, which has files of its own, with --cluster embedded or GRISTMILL_CLUSTER=embedded`, { details: { dir } })
+
+/** What is said where the namenode of `up` has ended and other processes of its cluster live; undefined while it lives. */
+export function namenodeGone(machine: Machine, running: Running | undefined): GristmillError | undefined {
+  const namenode = running?.processes.find(({ role }) => role === 'namenode')
+  if (!running || !namenode || isAlive(machine, namenode)) return undefined
+  return new GristmillError('UNAVAILABLE',
+    `the namenode of the cluster in ${running.dir} has ended (process ${namenode.pid}); its log is ${logDirectory(running.dir)}/namenode.log, and "gristmill up --detach" starts it again`, { details: { dir: running.dir, address: running.namenode } })
+}
+
 /** Shared by all processes of one user on one machine who were not told otherwise. */
 export const secretDefault = (home: string): string => `${home}/secret`
 

@@ -38,5 +38,8 @@ async function held(): Promise<TestHold | undefined> {
 /** The cluster that the settings mean, or the embedded one. */
 export async function openMill(context: CommandContext): Promise<Mill> {
   const [settings, machine, world, { openMeant }] = await Promise.all([context.settings(), context.machine(), context.world(), import('../embedded/open.ts')])
-  return openMeant({ settings, machine, world, signal: context.signal })
+  return openMeant({
+    settings, machine, world, signal: context.signal,
+    onMade: dir => context.note(`this is the first use of the embedded cluster of this home: its files lie in ${dir}`),
+  })
 }

@@ -19,7 +19,8 @@ export interface ProgramParts {
 
 const about = `A replicated filesystem of blocks, and map-reduce where they lie.
 
-Without a cluster, every command works at once on an embedded one, whose data lies in ~/.gristmill.`
+Without a cluster, every command works at once on an embedded one, whose data lies in ~/.gristmill/embedded.
+Once "gristmill up" has made a cluster, commands mean that one: --cluster embedded means the other.`
 
 const outro = `
 Examples:

@@ -6,7 +6,7 @@ import { loadSecret } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { callerParts, connectTo, credentialsFor } from '../connect.ts'
-import { locate, type ClusterLocation } from '../locate.ts'
+import { locate, namenodeGone, stoppedCluster, type ClusterLocation } from '../locate.ts'
 import { Mill } from '../mill.ts'
 import { EmbeddedCaller, embeddedNamenode } from './caller.ts'
 import { Embedded } from './embedded.ts'
@@ -16,6 +16,8 @@ export interface OpenParts {
   readonly machine: Machine
   readonly settings: Settings
   readonly signal?: AbortSignal | undefined
+  /** Called if this call makes the embedded cluster, with its directory. */
+  readonly onMade?: ((dir: string) => void) | undefined
 }
 
 /** Opens the cluster that the settings mean. Throws UNAVAILABLE, UNAUTHENTICATED, CONFIG_INVALID. */
@@ -25,6 +27,9 @@ export async function openMeant(parts: OpenParts): Promise<Mill> {
 
 export async function openPlace(parts: OpenParts, place: ClusterLocation): Promise<Mill> {
   if (place.kind === 'embedded') return openEmbedded(parts, place.dir)
+  if (place.kind === 'stopped') throw stoppedCluster(place.dir)
+  const gone = namenodeGone(parts.machine, place.running)
+  if (gone) throw gone
   return openCluster(parts, place.namenode, await loadSecret(parts.world.disk, place.secretFile))
 }
 
@@ -34,8 +39,8 @@ export async function openCluster({ world, machine, settings, signal }: OpenPart
   return new Mill({ world, caller, namenode, cluster, host, scratchDir: scratchIn(settings.home), workingDirectory: machine.workingDirectory, end: () => world.net.close() })
 }
 
-export async function openEmbedded({ world, machine, settings }: OpenParts, dir: string): Promise<Mill> {
-  const embedded = new Embedded({ world, machine, dir, settings })
+export async function openEmbedded({ world, machine, settings, onMade }: OpenParts, dir: string): Promise<Mill> {
+  const embedded = new Embedded({ world, machine, dir, settings, onMade })
   try {
     await embedded.address()
     const { cluster, secret } = await embedded.identity()

@@ -22,6 +22,8 @@ export interface EmbeddedParts {
   readonly machine: Machine
   readonly dir: string
   readonly settings: Partial<Settings>
+  /** Called by the process that makes the directory's first files. */
+  readonly onMade?: ((dir: string) => void) | undefined
 }
 
 const host = '127.0.0.1'
@@ -57,6 +59,7 @@ export class Owner {
       throw error
     }
     try {
+      const isNew = await world.disk.stat(secretFileOf(dir)) === undefined
       const secret = await loadOrCreateSecret(world, secretFileOf(dir))
       const [{ Namenode: Class }, { seenIn }] = await Promise.all([import('../../namenode/namenode.ts'), import('../../datanode/heartbeat/epoch.ts')])
       // The datanode tells it itself when it registers, if it cannot be read here.
@@ -71,6 +74,7 @@ export class Owner {
       })
       const owner = new Owner(parts, { home, secret, namenode })
       await owner.#announce()
+      if (isNew) parts.onMade?.(dir)
       if (!owner.behind) owner.#startLater(datanodeAfterMs)
       return owner
     } catch (error) {

@@ -1,14 +1,15 @@
 // `gristmill status`: the processes of a cluster and its state, as its namenode knows them and as `up` has left word of them.
-// Looking starts nothing: where nothing runs, that is what is said.
+// Looking starts nothing: where nothing runs, that is what is said. A cluster of `up` whose namenode does not answer is shown by its processes.
 
-import { hasCode } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import { loadSecret } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { status, type ClusterStatus } from '../../src/protocol/admin.ts'
 import { connectTo } from '../connect.ts'
-import { locate, type ClusterLocation } from '../locate.ts'
+import { locate, namenodeGone, type ClusterLocation } from '../locate.ts'
+import { logDirectory } from '../remembered.ts'
 import { embeddedFile, isAlive, readRunning, type Running } from '../running.ts'
 
 export interface ProcessState {
@@ -23,11 +24,15 @@ export interface ProcessState {
 
 export interface StatusReport {
   readonly kind: 'cluster' | 'embedded'
-  /** Where an embedded cluster's data lies. */
+  /** Where the data of the embedded cluster lie, or of the cluster that `up` has made in this home. */
   readonly dir: string | undefined
+  /** Logs of the processes that `up` has started. */
+  readonly logs?: string | undefined
   readonly processes: readonly ProcessState[]
-  /** As the namenode sees it. undefined: nothing runs. */
+  /** As the namenode sees it. undefined: nothing runs, or the namenode does not answer. */
   readonly cluster: ClusterStatus | undefined
+  /** Why the namenode does not answer, although processes of its cluster live. */
+  readonly failure?: GristmillError | undefined
 }
 
 export interface StatusOptions {
@@ -37,27 +42,33 @@ export interface StatusOptions {
   readonly signal: AbortSignal
 }
 
-/** Throws UNAVAILABLE if a cluster that was named, or whose processes live, does not answer. */
+/** Throws UNAVAILABLE if a cluster that was named and is not of `up` does not answer. */
 export async function clusterStatus(options: StatusOptions): Promise<StatusReport> {
   const { settings, world, machine } = options
   const place = await locate({ disk: world.disk, machine }, settings)
+  if (place.kind === 'stopped') return { kind: 'cluster', dir: place.dir, logs: logDirectory(place.dir), processes: [], cluster: undefined }
   const running = await runningAt(options, place)
-  const dir = place.kind === 'embedded' ? place.dir : undefined
+  const dir = place.kind === 'embedded' ? place.dir : running?.dir
+  const logs = place.kind === 'cluster' && dir !== undefined ? logDirectory(dir) : undefined
   if (place.kind === 'embedded' && !running) return { kind: 'embedded', dir, processes: [], cluster: undefined }
   const namenode = place.kind === 'cluster' ? place.namenode : running!.namenode
   try {
+    const gone = place.kind === 'cluster' ? namenodeGone(machine, running) : undefined
+    if (gone) throw gone
     const secret = await loadSecret(world.disk, place.kind === 'cluster' ? place.secretFile : running!.secretFile)
     const { caller } = await connectTo(world, { namenode, secret, user: settings.user ?? machine.user, signal: options.signal })
     const found = await caller.call(namenode, status, {}, { signal: options.signal, peer: 'namenode' })
-    return { kind: place.kind, dir, processes: processesOf(found, running, machine), cluster: found }
+    return { kind: place.kind, dir, logs, processes: processesOf(found, running, machine), cluster: found }
   } catch (error) {
     // An embedded cluster's owner may have ended just now.
     if (place.kind === 'embedded' && hasCode(error, 'UNAVAILABLE') && !await runningAt(options, place)) return { kind: 'embedded', dir, processes: [], cluster: undefined }
-    throw error
+    if (place.kind !== 'cluster' || !running || !hasCode(error, 'UNAVAILABLE', 'TIMEOUT')) throw error
+    const processes = running.processes.map(one => ({ role: one.role, id: one.id, address: one.address, pid: one.pid, dir: one.dir, state: isAlive(machine, one) ? 'live' as const : 'gone' as const }))
+    return { kind: 'cluster', dir, logs, processes, cluster: undefined, failure: error }
   }
 }
 
-async function runningAt({ world, machine }: StatusOptions, place: ClusterLocation): Promise<Running | undefined> {
+async function runningAt({ world, machine }: StatusOptions, place: Exclude<ClusterLocation, { kind: 'stopped' }>): Promise<Running | undefined> {
   if (place.kind === 'cluster') return place.running
   const running = await readRunning(world.disk, embeddedFile(place.dir))
   return running && !running.stopping && running.processes.some(process => isAlive(machine, process)) ? running : undefined

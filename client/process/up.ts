@@ -1,24 +1,32 @@
-// `gristmill up`: a namenode and some datanodes as real processes on this machine, each with its own directory below one.
+// `gristmill up`: a namenode and some datanodes as real processes on this machine, each with its own directory below one. Where some
+// of them live already, the others are started.
 // Invariants: when `up` has failed or was interrupted, no process that it started is left; with `detach` they all are. Were it killed,
 // there is word of every process that it has started.
 
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Address } from '../../src/base/ids.ts'
 import type { Settings } from '../../src/base/settings.ts'
-import { openHome } from '../../src/home/home.ts'
+import { openHome, type Home } from '../../src/home/home.ts'
 import { loadOrCreateSecret, loadSecret } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { status } from '../../src/protocol/admin.ts'
 import { connectTo } from '../connect.ts'
-import { clusterFile, isAlive, living, readRunning, writeRunning, type Running } from '../running.ts'
+import { embeddedDirectory, portDefault } from '../locate.ts'
+import { logDirectory, remember } from '../remembered.ts'
+import { clusterFile, isAlive, living, readRunning, writeRunning, type Running, type RunningProcess } from '../running.ts'
+import { livingMember, nameOf, type ClusterMember } from './member.ts'
+import { planUp, type UpPlan } from './plan.ts'
+import { Ports } from './ports.ts'
 import { ServerProcess, type ServerPlan } from './server.ts'
-import { oneDirectory } from './run.ts'
+import { hostDefault } from './run.ts'
 import { forgetStarting, noteStarting, readStarting } from './starting.ts'
 import { stopAll } from './stop.ts'
 
 export interface UpOptions {
   readonly settings: Settings
+  /** Those of the settings that the command line gave: they hold the next time, too. */
+  readonly flags: Readonly<Record<string, unknown>>
   readonly world: World
   readonly machine: Machine
   /** What the processes inherit. */
@@ -34,71 +42,121 @@ export interface UpOptions {
   readonly note: (text: string) => void
 }
 
-const datanodesDefault = 3
 const registeredMs = 60_000
 const lookMs = 25
 
-export async function up(options: UpOptions): Promise<void> {
-  const { settings, world, machine, signal } = options
-  const { disk } = world
-  const dir = oneDirectory(settings, `${settings.home}/cluster`)
-  const file = clusterFile(settings.home)
-  await refuseSecond(options, file)
-  const home = await openHome(world, dir, { role: 'cluster' })
+export async function up(given: UpOptions): Promise<void> {
+  const { world, machine, signal, note } = given
+  const { disk, clock } = world
+  const { home: userHome } = given.settings
+  const plan = await planUp(disk, given.settings, given.flags)
+  const options: UpOptions = { ...given, settings: plan.settings }
+  const { dir } = plan
+  const file = clusterFile(userHome)
+  const left = await refuseSecond(options, plan, file)
+  const home = await lockedHome(options, dir, left)
   const servers: ServerProcess[] = []
-  let handed = false
+  let there: ClusterMember[] = []
+  let [begun, handed] = [false, false]
   // One word after the other: what was written last is all of them.
   let word = Promise.resolve()
   try {
     await endOrphans(options, dir)
-    const secretFile = settings.secretFile ?? `${dir}/secret`
-    const secret = settings.secretFile === undefined ? await loadOrCreateSecret(world, secretFile) : await loadSecret(disk, secretFile)
-    await disk.mkdir(`${dir}/log`)
-    const start = async (plan: Omit<ServerPlan, 'logDir' | 'secretFile'>): Promise<ServerProcess> => {
-      const server = ServerProcess.launch(options, { ...plan, logDir: `${dir}/log`, secretFile })
-      servers.push(server)
-      word = word.then(() => noteStarting(disk, settings.home, { dir, processes: servers.map(each => each.process) }))
+    for (const text of plan.notes) note(text)
+    if (Object.keys(plan.ports).length === 0 && await disk.stat(embeddedDirectory(userHome))) note('commands mean this cluster from now on; files of the embedded one stay there, and --cluster embedded shows them')
+    await remember(disk, userHome, plan.remembered)
+    const secretFile = plan.secretFile ?? `${dir}/secret`
+    const secret = plan.secretFile === undefined ? await loadOrCreateSecret(world, secretFile) : await loadSecret(disk, secretFile)
+    await disk.mkdir(logDirectory(dir))
+    const ports = new Ports({ machine, host: options.settings.host ?? hostDefault, known: plan.ports })
+    there = await stillThere(options, { dir, left, ports })
+    const launch = async (server: Omit<ServerPlan, 'logDir' | 'secretFile'>): Promise<ServerProcess> => {
+      const made = ServerProcess.launch(options, { ...server, logDir: logDirectory(dir), secretFile })
+      servers.push(made)
+      word = word.then(() => noteStarting(disk, userHome, { dir, processes: servers.map(each => each.process) }))
       await word
-      await server.ready(signal)
-      return server
+      await made.ready(signal)
+      return made
     }
-    const namenode = await start({ role: 'namenode', dir: `${dir}/namenode`, port: settings.port ?? 0 })
-    const count = settings.datanodes ?? (await datanodesThere(options, dir) || datanodesDefault)
-    const datanodes = await Promise.allSettled(Array.from({ length: count }, (_, i) =>
-      start({ role: 'datanode', dir: `${dir}/datanode${i + 1}`, port: 0, namenode: namenode.process.address })))
+    const start = async (name: string, server: Pick<ServerPlan, 'role' | 'namenode'>): Promise<ClusterMember> => {
+      const living = there.find(one => one.name === name)
+      if (living) return living
+      const told = name === 'namenode' ? options.settings.port : undefined
+      const port = told ?? await ports.take(name, name === 'namenode' ? portDefault : portDefault + 1, note)
+      try {
+        return await launch({ ...server, dir: `${dir}/${name}`, port })
+      } catch (error) {
+        // Another process was quicker. A port that was asked for is that one or none.
+        if (told !== undefined || !hasCode(error, 'EADDRINUSE')) throw error
+        return launch({ ...server, dir: `${dir}/${name}`, port: 0 })
+      }
+    }
+    const namenode = await start('namenode', { role: 'namenode' })
+    const datanodes = await Promise.allSettled(plan.datanodes.map(name => start(name, { role: 'datanode', namenode: namenode.process.address })))
     for (const one of datanodes) if (one.status === 'rejected') throw one.reason
-    const cluster = await untilRegistered(options, { namenode: namenode.process.address, secret, servers })
-    const running: Running = {
-      format: 1, namenode: namenode.process.address, cluster, secretFile, dir,
-      // In order of their numbers, not of their becoming ready.
-      processes: [namenode, ...datanodes.map(one => (one as PromiseFulfilledResult<ServerProcess>).value)].map(server => server.process),
-    }
+    // In order of their numbers, not of their becoming ready; and those that live beyond the number that was asked for.
+    const members = [namenode, ...datanodes.map(one => (one as PromiseFulfilledResult<ClusterMember>).value)]
+    members.push(...there.filter(one => !members.includes(one)))
+    const processes = members.map(member => member.process)
+    const cluster = await untilRegistered(options, { namenode: namenode.process.address, secret, servers, wanted: processes })
+    const running: Running = { format: 1, namenode: namenode.process.address, cluster, secretFile, dir, processes }
     await writeRunning(disk, file, running)
-    await forgetStarting(disk, settings.home)
+    await remember(disk, userHome, { ...plan.remembered, ports: { ...plan.ports, ...Object.fromEntries(members.map(({ name, process }) => [name, portOf(process.address)])) } })
+    await forgetStarting(disk, userHome)
+    begun = true
     await options.ready(running)
     if (options.detach) {
       handed = true
       for (const server of servers) server.release()
       return
     }
-    await watch(options, servers, file)
+    await watch(options, members, file)
   } finally {
     if (!handed) {
-      await stopAll({ clock: world.clock, machine }, servers.map(server => server.process))
+      // Those that an earlier `up` has left are this one's only once it has them all.
+      await stopAll({ clock, machine }, [...servers, ...begun ? there : []].map(member => member.process))
       // A cluster that another `up` has begun since is not ours to forget.
-      const left = await readRunning(disk, file)
-      if (left && living(machine, left).length === 0) await disk.remove(file)
+      const now = await readRunning(disk, file)
+      if (now && living(machine, now).length === 0) await disk.remove(file)
       await word.catch(() => {})
-      if (!await readStarting(disk, machine, settings.home)) await forgetStarting(disk, settings.home)
+      if (!await readStarting(disk, machine, userHome)) await forgetStarting(disk, userHome)
     }
     await home.release()
   }
 }
 
-async function refuseSecond({ world, machine }: UpOptions, file: string): Promise<void> {
+const portOf = (address: Address): number => Number(address.slice(address.lastIndexOf(':') + 1))
+
+async function lockedHome({ world }: UpOptions, dir: string, left: Running | undefined): Promise<Home> {
+  try {
+    return await openHome(world, dir, { role: 'cluster' })
+  } catch (error) {
+    if (!left || !hasCode(error, 'DIR_IN_USE')) throw error
+    throw new GristmillError('DIR_IN_USE', `an "up" that looks after the cluster in ${dir} still runs, although not all processes of it do: end it with Ctrl-C or "gristmill down", then bring the cluster up again`, { cause: error, details: { dir } })
+  }
+}
+
+/** The processes of an earlier `up` that live. A datanode looks for its namenode where that was: where nothing can listen there, it is ended. */
+async function stillThere({ world: { clock }, machine, signal, note }: UpOptions, { dir, left, ports }: { dir: string; left: Running | undefined; ports: Ports }): Promise<ClusterMember[]> {
+  if (!left) return []
+  const alive = living(machine, left)
+  if (!alive.some(({ role }) => role === 'namenode') && !await ports.keep('namenode', portOf(left.namenode))) {
+    note(`${left.namenode} is taken by another process now: datanodes that knew the namenode there are started again`)
+    await stopAll({ clock, machine }, alive)
+    return []
+  }
+  for (const one of alive) note(`${nameOf(one)} (process ${one.pid}) runs already`)
+  return alive.map(process => livingMember({ clock, machine }, process, dir, signal))
+}
+
+/** What an earlier `up` has left that lives in part. Throws DIR_IN_USE if nothing of the plan is missing, or it is another cluster. */
+async function refuseSecond({ settings, world, machine }: UpOptions, { dir, datanodes }: UpPlan, file: string): Promise<Running | undefined> {
   const running = await readRunning(world.disk, file)
   const alive = running ? living(machine, running) : []
-  if (!running || alive.length === 0) return
+  if (!running || alive.length === 0) return undefined
+  const missing = ['namenode', ...datanodes].filter(name => !alive.some(one => nameOf(one) === name))
+  const moved = settings.port !== undefined && alive.some(({ role }) => role === 'namenode') && ![0, portOf(running.namenode)].includes(settings.port)
+  if (running.dir === dir && missing.length > 0 && !moved && !running.stopping) return running
   throw new GristmillError('DIR_IN_USE',
     `a cluster runs already: ${alive.map(({ role, pid }) => `${role} (process ${pid})`).join(', ')}, with its data in ${running.dir}; stop it with "gristmill down", or give this one another --home`,
     { details: { dir: running.dir } })
@@ -114,15 +172,9 @@ async function endOrphans({ settings, world, machine, note }: UpOptions, dir: st
   await stopAll({ clock: world.clock, machine }, left.processes)
 }
 
-/** Datanodes of an earlier run: without one of them, blocks might be missing. */
-async function datanodesThere({ world }: UpOptions, dir: string): Promise<number> {
-  const numbers = (await world.disk.list(dir)).map(entry => Number(/^datanode(\d+)$/.exec(entry.name)?.[1] ?? 0))
-  return Math.max(0, ...numbers)
-}
-
-async function untilRegistered({ world, machine, settings, signal }: UpOptions, { namenode, secret, servers }: { namenode: Address; secret: Buffer; servers: readonly ServerProcess[] }) {
+async function untilRegistered({ world, machine, settings, signal }: UpOptions, { namenode, secret, servers, wanted: all }: { namenode: Address; secret: Buffer; servers: readonly ServerProcess[]; wanted: readonly RunningProcess[] }) {
   const { caller, cluster } = await connectTo(world, { namenode, secret, user: settings.user ?? machine.user, signal })
-  const wanted = servers.filter(server => server.process.role === 'datanode').map(server => server.process.id)
+  const wanted = all.filter(({ role }) => role === 'datanode').map(({ id }) => id)
   const until = world.clock.mono() + registeredMs
   for (;;) {
     const { nodes } = await caller.call(namenode, status, {}, { signal, peer: 'namenode' })
@@ -135,7 +187,7 @@ async function untilRegistered({ world, machine, settings, signal }: UpOptions, 
 }
 
 /** Returns when told to end, or when all processes have ended because somebody said `down`. */
-async function watch({ world, machine, signal, note }: UpOptions, servers: readonly ServerProcess[], file: string): Promise<void> {
+async function watch({ world, machine, signal, note }: UpOptions, servers: readonly ClusterMember[], file: string): Promise<void> {
   const left = new Set(servers)
   const allGone = new Promise<void>(resolve => {
     for (const server of servers) {

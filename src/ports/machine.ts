@@ -18,6 +18,8 @@ export interface Machine {
   born(pid: number): string | undefined
   /** A process that is gone already is not an error. */
   signal(pid: number, name: 'SIGTERM' | 'SIGKILL' | 'SIGCONT'): void
+  /** Nothing listens there now, and this process may. */
+  isPortFree(host: string, port: number): Promise<boolean>
   /** Starts a Node program that outlives this process, in a process group of its own: signals of this terminal do not reach it. */
   launch(options: LaunchOptions): Launched
 }

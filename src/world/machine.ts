@@ -3,6 +3,7 @@
 
 import { execFileSync, spawn } from 'node:child_process'
 import fs from 'node:fs'
+import net from 'node:net'
 import os from 'node:os'
 import { GristmillError } from '../base/errors.ts'
 import type { Launched, LaunchOptions, Machine } from '../ports/machine.ts'
@@ -23,7 +24,16 @@ export const localMachine: Machine = {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
     }
   },
+  isPortFree,
   launch,
+}
+
+function isPortFree(host: string, port: number): Promise<boolean> {
+  const server = net.createServer()
+  return new Promise(resolve => {
+    server.once('error', () => resolve(false))
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)))
+  })
 }
 
 function userName(): string {

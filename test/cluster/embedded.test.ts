@@ -29,6 +29,8 @@ function peer(dir = join(home, 'embedded')): Promise<Peer> {
 }
 
 test('with nothing configured and nothing running a command works at once, and its result is there for the next one', async () => {
+  // The first says where the data lie, and no other.
+  expect(await run(['ls', '/'], env)).toEqual({ code: 0, stdout: '', stderr: `gristmill: ls: this is the first use of the embedded cluster of this home: its files lie in ${join(home, 'embedded')}\n` })
   expect(await run(['ls', '/'], env)).toEqual({ code: 0, stdout: '', stderr: '' })
   expect(await run(['put', '-', '/hello.txt'], env, 'hello\n')).toMatchObject({ code: 0 })
   expect(await run(['cat', '/hello.txt'], env)).toMatchObject({ code: 0, stdout: 'hello\n' })

@@ -41,6 +41,23 @@ const member = (role: 'namenode' | 'datanode', name: string, args: string[] = []
   return one
 }
 
+/** The library as a program has it whose environment names this home. */
+async function openIn(dir: string): Promise<{ open: () => Promise<unknown> }> {
+  const before = process.env['GRISTMILL_HOME']
+  const { open } = await import('../../client/index.ts')
+  return {
+    open: async () => {
+      process.env['GRISTMILL_HOME'] = dir
+      try {
+        return await open()
+      } finally {
+        if (before === undefined) delete process.env['GRISTMILL_HOME']
+        else process.env['GRISTMILL_HOME'] = before
+      }
+    },
+  }
+}
+
 /** One that has ended and was not yet buried by its parent does not live. */
 const lives = (pid: number): boolean => localMachine.born(pid) !== undefined
 
@@ -65,6 +82,87 @@ test('a detached cluster stays, is found by every command, is shown by status, a
   expect(second.processes.map(({ id, dir }) => ({ id, dir })).sort((a, b) => (a.dir < b.dir ? -1 : 1)))
     .toEqual(first.processes.map(({ id, dir }) => ({ id, dir })).sort((a, b) => (a.dir < b.dir ? -1 : 1)))
   expect(await ok('cat', '/file')).toBe('kept over restarts\n')
+})
+
+test('a home whose cluster is stopped refuses, and names the ways on; the embedded cluster keeps its files', async () => {
+  await writeFile(join(home, 'file'), 'words\n')
+  expect(await mill('put', join(home, 'file'), '/words')).toMatchObject({ code: 0, stderr: expect.stringContaining(join(home, 'embedded')) })
+  // Once, and no more.
+  expect(await mill('ls', '/')).toEqual({ code: 0, stdout: 'words\n', stderr: '' })
+  const first = await mill('up', '--datanodes', '1', '--detach', '--json')
+  expect([first.code, first.stderr]).toEqual([0, expect.stringContaining('--cluster embedded')])
+  expect(await ok('ls', '/')).toBe('')
+  await ok('put', join(home, 'file'), '/in-the-cluster')
+  const refused = { code: 69, stdout: '', stderr: expect.stringMatching(/does not run.*gristmill up --detach.*--cluster embedded/) }
+  const stopped = async (): Promise<void> => {
+    for (const words of [['ls', '/'], ['fsck'], ['put', join(home, 'file'), '/wrong'], ['safemode'], ['jobs'], ['namenode', 'lost']]) expect(await mill(...words), words.join(' ')).toMatchObject(refused)
+    const json = await mill('ls', '/', '--json')
+    expect([json.code, JSON.parse(json.stderr)]).toEqual([69, { error: expect.objectContaining({ code: 'UNAVAILABLE' }) }])
+    expect(await mill('status')).toMatchObject({ code: 0, stdout: expect.stringMatching(/nothing runs; "gristmill up --detach" starts the cluster in .* its logs are in/) })
+    expect(await ok('cat', '/words', '--cluster', 'embedded')).toBe('words\n')
+    await expect(open()).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('gristmill up') })
+  }
+  const { open } = await openIn(home)
+  await ok('down')
+  await stopped()
+  // One that fails leaves it stopped.
+  const server = createServer()
+  const port = await new Promise<number>(resolve => server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)))
+  expect((await mill('up', '--detach', '--port', String(port))).code).toBe(69)
+  server.close()
+  await stopped()
+  // And one of which the namenode has died has a table of its processes, and says where the logs are.
+  const again = await up()
+  process.kill(again.processes[0]!.pid, 'SIGKILL')
+  await until('it is gone', async () => !lives(again.processes[0]!.pid))
+  expect(await mill('ls', '/')).toMatchObject({ code: 69, stderr: expect.stringMatching(/the namenode .* has ended .*namenode\.log.*gristmill up --detach/) })
+  const status = await mill('status')
+  expect(status).toMatchObject({ code: 69, stdout: expect.stringMatching(/^namenode .* gone [\s\S]*^datanode .* live [\s\S]*logs in .*\/cluster\/log/m), stderr: expect.stringContaining('has ended') })
+  expect(JSON.parse((await mill('status', '--json')).stdout)).toMatchObject({ logs: join(home, 'cluster/log'), processes: [{ state: 'gone' }, { state: 'live' }] })
+  // It comes up where it was, for the datanode that lives.
+  const third = await up()
+  expect(third.namenode).toBe(again.namenode)
+  expect(third.processes[1]).toEqual(again.processes[1])
+  expect(await ok('cat', '/in-the-cluster')).toBe('words\n')
+  await ok('down')
+  expect(third.processes.filter(one => lives(one.pid))).toEqual([])
+})
+
+test('`up` remembers ports, what it was told, and the datanodes that have data; and starts what is missing', async () => {
+  const first = await up('--datanodes', '2', '--block-size', '1MiB')
+  const places = (one: Up): string[] => one.processes.map(({ address, dir }) => `${dir} ${address}`)
+  expect(await ok('status')).toMatch(/defaults +2 replicas, blocks of 1\.0 MiB/)
+  await writeFile(join(home, 'file'), 'x')
+  await ok('put', join(home, 'file'), '/file')
+  await ok('down')
+  const second = await up()
+  expect(places(second)).toEqual(places(first))
+  expect(await ok('status')).toMatch(/defaults +2 replicas, blocks of 1\.0 MiB/)
+  // One datanode dies: the others go on, and it alone is started.
+  process.kill(second.processes[2]!.pid, 'SIGKILL')
+  await until('it is gone', async () => !lives(second.processes[2]!.pid))
+  const third = await up()
+  expect(places(third)).toEqual(places(first))
+  expect(third.processes.slice(0, 2)).toEqual(second.processes.slice(0, 2))
+  expect(third.processes[2]!.pid).not.toBe(second.processes[2]!.pid)
+  expect((await mill('up', '--detach')).code).toBe(73)
+  await ok('down')
+  // A number that is too small leaves no data behind.
+  const small = await mill('up', '--detach', '--json', '--datanodes', '1', '--block-size', '2MiB')
+  expect(small.stderr).toContain('datanode2 has data and is started as well')
+  expect(places(JSON.parse(small.stdout) as Up)).toEqual(places(first))
+  expect(await ok('status')).toContain('blocks of 2.0 MiB')
+  expect(await ok('fsck')).toContain('healthy')
+})
+
+test('with one datanode files get one replica, and all is well', async () => {
+  await up('--datanodes', '1')
+  await writeFile(join(home, 'file'), 'x')
+  await ok('put', join(home, 'file'), '/file')
+  expect(await ok('status')).toMatch(/defaults +1 replica, [\s\S]*health +all is well/)
+  await ok('down')
+  const more = await mill('up', '--detach', '--replication', '3')
+  expect(more).toMatchObject({ code: 0, stderr: expect.stringContaining('3 replicas, and there is 1 datanode') })
 })
 
 test('a second `up` in the same home is refused with the pids of the first, and does it no harm', async () => {

@@ -59,7 +59,9 @@ const datanode: CommandSpec = {
 
 const up: CommandSpec = {
   name: 'up', args: '', about: 'bring up a cluster of real processes on this machine',
-  notes: 'Ctrl-C stops them all, unless --detach left them running. Their data stays: the next `up` goes on with it.',
+  notes: 'Ctrl-C stops them all, unless --detach left them running. Their data stays: the next `up` goes on with it, with the same ports, the datanodes that have data, ' +
+    'and the options that it was given before, as far as none are given now. Where some of the processes live already, it starts the others.\n\n' +
+    'Once a home has such a cluster, commands mean that one, and refuse while it does not run. Files of the embedded cluster stay where they are: --cluster embedded.',
   options: [option('--detach', 'return when all are ready'), ...optionsOf('up')],
   examples: [['gristmill up --datanodes 3 --detach', 'in the background'], ['gristmill down', 'and away']],
   load: () => import('../commands/up.ts'),

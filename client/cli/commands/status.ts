@@ -1,4 +1,5 @@
-// status: the processes of the cluster that is meant, and its health. Looking starts nothing.
+// status: the processes of the cluster that is meant, and its health. Looking starts nothing. The exit code is that of UNAVAILABLE where
+// processes of the cluster live and its namenode does not answer.
 
 import { clusterStatus } from '../../process/status.ts'
 import type { CommandContext } from '../context.ts'
@@ -6,13 +7,20 @@ import { processLines, statusLines } from '../statusview.ts'
 
 export async function run(context: CommandContext): Promise<void> {
   const { printer, signal } = context
-  const report = await clusterStatus({ settings: await context.settings(), world: await context.world(), machine: await context.machine(), signal })
-  if (context.json) return printer.json(report)
-  if (!report.cluster) {
-    return printer.line(report.dir === undefined ? 'nothing runs' : `nothing runs; the embedded cluster in ${report.dir} starts when a command needs it`)
+  const { failure, ...report } = await clusterStatus({ settings: await context.settings(), world: await context.world(), machine: await context.machine(), signal })
+  const { kind, dir, logs, processes, cluster } = report
+  if (context.json) await printer.json(report)
+  else if (!cluster && processes.length === 0) {
+    await printer.line(dir === undefined ? 'nothing runs' : kind === 'embedded' ? `nothing runs; the embedded cluster in ${dir} starts when a command needs it`
+      : `nothing runs; "gristmill up --detach" starts the cluster in ${dir} again; its logs are in ${logs}`)
+  } else {
+    if (kind === 'embedded') await printer.text(`embedded cluster in ${dir}\n\n`)
+    for (const line of processLines(processes)) await printer.line(line)
+    if (cluster) {
+      await printer.line()
+      for (const line of statusLines(cluster)) await printer.line(line)
+    }
+    if (logs !== undefined) await printer.text(`\nlogs in ${logs}\n`)
   }
-  if (report.kind === 'embedded') await printer.text(`embedded cluster in ${report.dir}\n\n`)
-  for (const line of processLines(report.processes)) await printer.line(line)
-  await printer.line()
-  for (const line of statusLines(report.cluster)) await printer.line(line)
+  if (failure) throw failure
 }

@@ -2,13 +2,14 @@
 
 import { up } from '../../process/up.ts'
 import type { CommandContext } from '../context.ts'
+import type { Options } from '../program.ts'
 import { processLines } from '../statusview.ts'
 
-export async function run(context: CommandContext, _operands: readonly string[], options: { detach?: boolean }): Promise<void> {
+export async function run(context: CommandContext, _operands: readonly string[], options: Options & { readonly detach?: boolean }): Promise<void> {
   const { printer, signal, env, cwd } = context
   const detach = options.detach === true
   await up({
-    settings: await context.settings(), world: await context.world(), machine: await context.machine(), env, cwd, detach, signal,
+    settings: await context.settings(), flags: options, world: await context.world(), machine: await context.machine(), env, cwd, detach, signal,
     ready: async running => {
       if (context.json) {
         const { namenode, cluster, secretFile, dir, processes } = running
@@ -20,6 +21,6 @@ export async function run(context: CommandContext, _operands: readonly string[],
       }
       await printer.flush()
     },
-    note: text => printer.complain(`gristmill: up: ${text}`),
+    note: text => printer.complain(context.json ? JSON.stringify({ note: text }) : `gristmill: up: ${text}`),
   })
 }

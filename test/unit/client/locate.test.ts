@@ -2,7 +2,8 @@ import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { locate, parseAddress } from '../../../client/locate.ts'
+import { locate, parseAddress, stoppedCluster } from '../../../client/locate.ts'
+import { remember } from '../../../client/remembered.ts'
 import { clusterFile, living, readRunning, writeRunning, type Running } from '../../../client/running.ts'
 import { address, clusterId } from '../../../src/base/ids.ts'
 import { localDisk as disk } from '../../../src/world/disk.ts'
@@ -19,6 +20,18 @@ const running = (born: string): Running => ({
 
 test('with nothing said and nothing running it is the embedded one', async () => {
   expect(await locate({ disk, machine }, { home })).toEqual({ kind: 'embedded', dir: `${home}/embedded` })
+})
+
+test('a home whose cluster is stopped means that one, not the embedded one, until its directory is removed', async () => {
+  await fs.mkdir(`${home}/cluster/namenode`, { recursive: true })
+  // As an earlier version left it.
+  expect(await locate({ disk, machine }, { home })).toEqual({ kind: 'stopped', dir: `${home}/cluster` })
+  await remember(disk, home, { format: 1, dir: `${home}/elsewhere`, ports: {}, said: {} })
+  expect(await locate({ disk, machine }, { home })).toEqual({ kind: 'embedded', dir: `${home}/embedded` })
+  await fs.mkdir(`${home}/elsewhere`)
+  expect(await locate({ disk, machine }, { home })).toEqual({ kind: 'stopped', dir: `${home}/elsewhere` })
+  expect(await locate({ disk, machine }, { home, cluster: 'embedded' })).toMatchObject({ kind: 'embedded' })
+  expect(stoppedCluster('/d').message).toMatch(/gristmill up.*--cluster embedded/)
 })
 
 test('a cluster of `up` is taken while a process of it lives, and no longer', async () => {

@@ -1,0 +1,29 @@
+// A process of the cluster that `up` has in its hands: one that it has started, or one of an earlier `up` that lives.
+
+import type { Clock } from '../../src/ports/clock.ts'
+import type { Machine } from '../../src/ports/machine.ts'
+import { logDirectory } from '../remembered.ts'
+import { isAlive, type RunningProcess } from '../running.ts'
+
+export interface ClusterMember {
+  /** `namenode`, `datanode2`. */
+  readonly name: string
+  readonly log: string
+  readonly process: RunningProcess
+  /** Resolves when it has ended, with how. */
+  readonly ended: Promise<string>
+}
+
+export const nameOf = ({ dir }: Pick<RunningProcess, 'dir'>): string => dir.slice(dir.lastIndexOf('/') + 1)
+
+const lookMs = 500
+
+/** One that this process did not start, and whose end it sees by looking. `ended` never resolves after `signal`. */
+export function livingMember({ clock, machine }: { clock: Clock; machine: Machine }, process: RunningProcess, dir: string, signal: AbortSignal): ClusterMember {
+  const name = nameOf(process)
+  const ended = async (): Promise<string> => {
+    while (isAlive(machine, process)) await clock.sleep(lookMs, signal)
+    return 'it was started by an earlier "up", and its log says why'
+  }
+  return { name, log: `${logDirectory(dir)}/${name}.log`, process, ended: ended().catch(() => new Promise<string>(() => {})) }
+}

@@ -1,0 +1,73 @@
+// What `gristmill up` is to start: what it is told now, over what it remembers of the last time. Reads directories, and changes nothing.
+
+import { settingNames } from '../../src/base/config.ts'
+import { settings as table, type Setting, type SettingName, type Settings } from '../../src/base/settings.ts'
+import type { Disk } from '../../src/ports/disk.ts'
+import { clusterDirectory, readRemembered, type Remembered } from '../remembered.ts'
+import { replicationDefault } from './namenode.ts'
+import { oneDirectory } from './run.ts'
+
+export interface UpPlan {
+  readonly settings: Settings
+  readonly dir: string
+  /** undefined: one of its own, in `dir`. */
+  readonly secretFile: string | undefined
+  /** Names of datanodes, each that of its directory, in order. */
+  readonly datanodes: readonly string[]
+  /** Listened on the last time, by the name of the process. */
+  readonly ports: Readonly<Record<string, number>>
+  readonly remembered: Remembered
+  /** What a person should know of all this. */
+  readonly notes: readonly string[]
+}
+
+const datanodesDefault = 3
+/** Kept in fields of their own, or not of the cluster. */
+const notSaid: ReadonlySet<SettingName> = new Set(['home', 'cluster', 'secretFile', 'dir', 'port', 'datanodes'])
+const sayable = settingNames.filter(name => !notSaid.has(name) && (table[name].usedBy as readonly string[]).includes('up'))
+
+export async function planUp(disk: Disk, told: Settings, flags: Readonly<Record<string, unknown>>): Promise<UpPlan> {
+  const notes: string[] = []
+  const last = await readRemembered(disk, told.home)
+  const dir = oneDirectory(told, last?.dir ?? clusterDirectory(told.home))
+  const before = last?.dir === dir ? last : undefined
+  if (last && !before) notes.push(`the cluster of this home is the one in ${dir} from now on; the one in ${last.dir} stays there, and --dir ${last.dir} is that one again`)
+  const again = Object.entries(before?.said ?? {}).filter(([name]) => (sayable as readonly string[]).includes(name) && told[name as SettingName] === undefined)
+  const settings: Settings = { ...told, ...Object.fromEntries(again.map(([name, text]) => [name, (table[name as SettingName] as Setting<unknown>).parse(text)])) }
+  const datanodes = await datanodesOf(disk, dir, { told: told.datanodes, before: before?.datanodes })
+  if (datanodes.more.length > 0) {
+    notes.push(`${datanodes.more.join(', ')} ${datanodes.more.length === 1 ? 'has' : 'have'} data and ${datanodes.more.length === 1 ? 'is' : 'are'} started as well; "gristmill decommission" takes a datanode away`)
+  }
+  const names = [...datanodes.first, ...datanodes.more]
+  const replication = settings.replication ?? Math.min(replicationDefault, names.length)
+  if (replication > names.length) notes.push(`new files get ${replication} replicas, and there ${names.length === 1 ? 'is 1 datanode' : `are ${names.length} datanodes`}: blocks will have too few until there are more`)
+  const secretFile = told.secretFile ?? before?.secretFile
+  const said = { ...before?.said, ...Object.fromEntries(sayable.filter(name => flags[name] !== undefined).map(name => [name, String(told[name])])) }
+  return {
+    settings: { ...settings, replication }, dir, secretFile, datanodes: names, ports: before?.ports ?? {}, notes,
+    remembered: { format: 1, dir, ...secretFile !== undefined && { secretFile }, datanodes: datanodes.first.length, ports: before?.ports ?? {}, said },
+  }
+}
+
+/** `more`: beyond the number that is wanted, and without them blocks might be missing. */
+async function datanodesOf(disk: Disk, dir: string, { told, before }: { told: number | undefined; before: number | undefined }): Promise<{ first: string[]; more: string[] }> {
+  const there = (await namesIn(disk, dir)).map(name => Number(/^datanode([1-9]\d*)$/.exec(name)?.[1] ?? 0)).filter(number => number > 0).sort((a, b) => a - b)
+  const count = told ?? before ?? (there.at(-1) ?? datanodesDefault)
+  const more: string[] = []
+  for (const number of there) if (number > count && await hasBlocks(disk, `${dir}/datanode${number}/blocks`)) more.push(`datanode${number}`)
+  return { first: Array.from({ length: count }, (_, i) => `datanode${i + 1}`), more }
+}
+
+async function hasBlocks(disk: Disk, blocks: string): Promise<boolean> {
+  for (const name of await namesIn(disk, blocks)) if ((await namesIn(disk, `${blocks}/${name}`)).length > 0) return true
+  return false
+}
+
+async function namesIn(disk: Disk, dir: string): Promise<string[]> {
+  try {
+    return (await disk.list(dir)).map(({ name }) => name)
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return []
+    throw error
+  }
+}

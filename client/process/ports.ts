@@ -1,0 +1,51 @@
+// The ports of a cluster of `up`: those of the last time, else 8620 and the following ones, as far as they are free.
+
+import type { Machine } from '../../src/ports/machine.ts'
+
+/** Ports that are tried one after the other; then the system gives one. */
+const triesMax = 200
+
+export class Ports {
+  readonly #machine: Machine
+  readonly #host: string
+  readonly #known: Readonly<Record<string, number>>
+  readonly #taken: Set<number>
+  /** By name, over those of the last time. */
+  readonly #kept = new Map<string, number>()
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor({ machine, host, known }: { machine: Machine; host: string; known: Readonly<Record<string, number>> }) {
+    this.#machine = machine
+    this.#host = host
+    this.#known = known
+    this.#taken = new Set(Object.values(known))
+  }
+
+  /** Sets a port aside for a process that is to listen there again. False if it is not free. */
+  async keep(name: string, port: number): Promise<boolean> {
+    if (!await this.#machine.isPortFree(this.#host, port)) return false
+    this.#kept.set(name, port)
+    return true
+  }
+
+  /** A port for a process, or 0 for any; each is given out once. `note` is called if another process has the one of the last time. */
+  take(name: string, from: number, note: (text: string) => void): Promise<number> {
+    const taken = this.#last.then(() => this.#take(name, from, note))
+    this.#last = taken.catch(() => {})
+    return taken
+  }
+
+  async #take(name: string, from: number, note: (text: string) => void): Promise<number> {
+    const known = this.#kept.get(name) ?? this.#known[name]
+    if (known !== undefined) {
+      if (await this.#machine.isPortFree(this.#host, known)) return known
+      if (name === 'namenode') note(`another process listens on port ${known}, where the namenode did; it takes another port`)
+    }
+    for (let port = from; port < from + triesMax; port++) {
+      if (this.#taken.has(port)) continue
+      this.#taken.add(port)
+      if (await this.#machine.isPortFree(this.#host, port)) return port
+    }
+    return 0
+  }
+}
