@@ -12,12 +12,12 @@ import type { JobStatus } from '../src/protocol/job.ts'
 import { allowDeletions, backup, fsck, lost, releaseLost, safeMode, type AllowedDeletions, type BackupMade, type FsckPage, type LostState, type SafeModeState } from '../src/protocol/safety.ts'
 import type { Message, ReplyOf, RequestOf } from '../src/protocol/message.ts'
 import type { Caller } from '../src/rpc/call.ts'
-import { callOptions, flagsOf, localPathOf, optionsOf, shown, textOf, type CallOptions, type Path } from './arguments.ts'
-import { within } from './within.ts'
-import { during, perform } from './files/describe.ts'
+import { callOptions, flagsOf, localPathOf, optionsOf, shown, textOf, type CallOptions, type Path } from './call/arguments.ts'
+import { checkInteger } from './call/integers.ts'
+import { during, perform } from './call/perform.ts'
 import { Files } from './files/files.ts'
 import { placed } from './files/place.ts'
-import { clusterOf, type Cluster } from './jobs/ask.ts'
+import { clusterOf, type Cluster } from './call/cluster.ts'
 import { Job, listJobs } from './jobs/job.ts'
 import { Plans } from './load/plans.ts'
 import { Nodes } from './nodes/nodes.ts'
@@ -113,7 +113,7 @@ export class Mill extends Files {
   /** Jobs, newest first, those that have ended among them. Default: 100. */
   jobs(options?: JobsOptions | null): Promise<JobStatus[]> {
     return perform('jobs', undefined, () => optionsOf<JobsOptions>(options, 'jobs', { limit: true, signal: true }), async ({ limit, signal }) => {
-      within('limit on jobs', limit, 0)
+      checkInteger('limit on jobs', limit, 0)
       return listJobs(this.#cluster, limit, signal)
     })
   }

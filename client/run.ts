@@ -18,9 +18,9 @@ import { keepBundle } from '../src/program/load.ts'
 import { prune } from '../src/program/prune.ts'
 import { delimiterCode, textEncodingOf } from '../src/record/format.ts'
 import type { TextEncoding } from '../src/record/sniff.ts'
-import { callbackOf, flagsOf, optionsOf, pathOf, readable, shown, textOf, type Known } from './arguments.ts'
-import { within } from './within.ts'
-import type { Cluster } from './jobs/ask.ts'
+import { callbackOf, flagsOf, optionsOf, pathOf, readable, shown, textOf, type Known } from './call/arguments.ts'
+import { checkInteger } from './call/integers.ts'
+import type { Cluster } from './call/cluster.ts'
 import type { Job } from './jobs/job.ts'
 import { submitJob } from './jobs/submit.ts'
 import { Loader } from './load/loader.ts'
@@ -86,12 +86,12 @@ export function readRunOptions(given: RunOptions | null | undefined): RunOptions
   flagsOf(options, 'overwrite', 'force')
   callbackOf(options.onProgress, 'onProgress')
   callbackOf(options.onNote, 'onNote')
-  within('number of reducers', options.reducers, 1)
-  within('number of replicas', options.replication, 1, limits.replicationMax)
-  within('memory of a task in bytes', options.memoryBytes, 0)
-  within('time of a task in milliseconds', options.taskTimeoutMs, 0)
-  within('number of tries', options.attemptsMax, 1, 100)
-  within('seed', options.seed, 0)
+  checkInteger('number of reducers', options.reducers, 1)
+  checkInteger('number of replicas', options.replication, 1, limits.replicationMax)
+  checkInteger('memory of a task in bytes', options.memoryBytes, 0)
+  checkInteger('time of a task in milliseconds', options.taskTimeoutMs, 0)
+  checkInteger('number of tries', options.attemptsMax, 1, 100)
+  checkInteger('seed', options.seed, 0)
   return options
 }
 

@@ -2,7 +2,7 @@
 // after the other, and the first failure ends the copy. The command line runs the same steps several at a time.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { callbackOf, flagsOf, modeOf, type Known } from '../arguments.ts'
+import { callbackOf, flagsOf, modeOf, type Known } from '../call/arguments.ts'
 import { walkIn, walkInside, walkOut, type CopyTools, type CopyWalk, type WalkOptions } from './walk.ts'
 import { createOptions, type WriteOptions } from './write.ts'
 

@@ -10,10 +10,10 @@ import type { Clock } from '../../src/ports/clock.ts'
 import * as namespace from '../../src/protocol/namespace.ts'
 import type { FileStatus, LocatedBlock } from '../../src/protocol/namespace.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
-import type { CallMessage } from '../jobs/ask.ts'
-import { callOptions, checkNamed, encodedOptionsOf, flagsOf, instantOf, modeOf, namesDirectory, optionsOf, pathOf, shown, textOf, timeOf, type CallOptions, type Path } from '../arguments.ts'
-import { within } from '../within.ts'
-import { described, during, perform } from './describe.ts'
+import type { CallMessage } from '../call/cluster.ts'
+import { callOptions, checkNamed, encodedOptionsOf, flagsOf, instantOf, modeOf, namesDirectory, optionsOf, pathOf, shown, textOf, timeOf, type CallOptions, type Path } from '../call/arguments.ts'
+import { checkInteger } from '../call/integers.ts'
+import { described, during, perform } from '../call/perform.ts'
 import { globPaths } from './glob.ts'
 import { placed, statusOf } from './place.ts'
 import { Quotas } from './quotas.ts'
@@ -22,7 +22,7 @@ import { Dirent, Stats } from './stats.ts'
 import { Trash } from './trash.ts'
 import { Xattrs } from './xattrs.ts'
 
-export type { CallOptions } from '../arguments.ts'
+export type { CallOptions } from '../call/arguments.ts'
 
 export interface ListOptions extends CallOptions {
   /** Names below it as well. */
@@ -185,8 +185,8 @@ export class Names {
     const read = (): Partial<RmOptions> => {
       const given = optionsOf<RmOptions>(options, 'rm', { recursive: true, force: true, skipTrash: true, maxRetries: true, retryDelay: true, signal: true })
       flagsOf(given, 'recursive', 'force', 'skipTrash')
-      within('number of retries', given.maxRetries, 0)
-      within('delay between retries', given.retryDelay, 0)
+      checkInteger('number of retries', given.maxRetries, 0)
+      checkInteger('delay between retries', given.retryDelay, 0)
       return given
     }
     return perform('rm', path, read, async ({ recursive = false, force = false, skipTrash = false, signal }) => {
@@ -250,7 +250,7 @@ export class Names {
   /** How many replicas the blocks of a file shall have; copies are made and removed in the background. Throws ENOENT, EISDIR. */
   setReplication(path: Path, replication: number, options?: CallOptions | null): Promise<void> {
     return this.#set('setrep', path, () => {
-      within('number of replicas', replication ?? Number.NaN, 1, limits.replicationMax)
+      checkInteger('number of replicas', replication ?? Number.NaN, 1, limits.replicationMax)
       return { replication }
     }, options)
   }

@@ -2,8 +2,8 @@
 
 import * as namespace from '../../src/protocol/namespace.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
-import { checkNamed, namesDirectory, pathOf, type Path } from '../arguments.ts'
-import type { CallMessage } from '../jobs/ask.ts'
+import { checkNamed, namesDirectory, pathOf, type Path } from '../call/arguments.ts'
+import type { CallMessage } from '../call/cluster.ts'
 
 export async function statusOf(ask: CallMessage, path: Path, signal: AbortSignal | undefined): Promise<FileStatus> {
   const status = await ask(namespace.stat, { path: pathOf(path) }, signal)

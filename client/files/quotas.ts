@@ -5,10 +5,10 @@ import type { InodeId } from '../../src/base/ids.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import * as protocol from '../../src/protocol/quota.ts'
 import type { Quota } from '../../src/protocol/quota.ts'
-import type { CallMessage } from '../jobs/ask.ts'
-import { callOptions, optionsOf, pathOf, type CallOptions, type Path } from '../arguments.ts'
-import { within } from '../within.ts'
-import { during, perform } from './describe.ts'
+import type { CallMessage } from '../call/cluster.ts'
+import { callOptions, optionsOf, pathOf, type CallOptions, type Path } from '../call/arguments.ts'
+import { checkInteger } from '../call/integers.ts'
+import { during, perform } from '../call/perform.ts'
 
 /** `null`: without bound. What is not named stays as it is. */
 export interface QuotaBounds { readonly names?: number | null | undefined; readonly bytes?: number | null | undefined }
@@ -23,8 +23,8 @@ export class Quotas {
     return perform('quota', path, callOptions('set', options), async ({ signal }) => {
       const { names, bytes } = optionsOf<QuotaBounds>(bounds, 'set', { names: true, bytes: true })
       if (names === undefined && bytes === undefined) throw new GristmillError('EINVAL', 'a quota bounds names, bytes, or both: give at least one of them')
-      within('bound on names', names ?? undefined, 0)
-      within('bound on bytes', bytes ?? undefined, 0)
+      checkInteger('bound on names', names ?? undefined, 0)
+      checkInteger('bound on bytes', bytes ?? undefined, 0)
       await this.#ask(protocol.set, { path: pathOf(path), ...names !== undefined && { names }, ...bytes !== undefined && { bytes } }, signal)
     })
   }

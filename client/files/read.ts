@@ -11,9 +11,9 @@ import type { FileClient } from '../../src/file/client.ts'
 import type { LocatedFile } from '../../src/file/read.ts'
 import { textEncodings, type TextEncoding } from '../../src/record/sniff.ts'
 import { markBytes } from '../../src/record/utf8.ts'
-import { checkNamed, encodedOptionsOf, flagsOf, pathOf, shown, type Path } from '../arguments.ts'
-import { within } from '../within.ts'
-import { described } from './describe.ts'
+import { checkNamed, encodedOptionsOf, flagsOf, pathOf, shown, type Path } from '../call/arguments.ts'
+import { checkInteger } from '../call/integers.ts'
+import { described } from '../call/perform.ts'
 
 export interface ReadStreamOptions {
   /** First byte; default: 0. */
@@ -38,7 +38,7 @@ export function readStreamOptions(given: BufferEncoding | ReadStreamOptions | nu
   }, { flags: 'r' }, check)
   flagsOf(options, 'autoClose', 'emitClose')
   // With 0 a stream asks for nothing, for ever.
-  if ('highWaterMark' in options) within('high-water mark', options.highWaterMark ?? Number.NaN, 1, 2 ** 30)
+  if ('highWaterMark' in options) checkInteger('high-water mark', options.highWaterMark ?? Number.NaN, 1, 2 ** 30)
   const { start = 0, end = Infinity } = options
   for (const [name, value] of Object.entries({ start, end })) {
     if (typeof value !== 'number' || !(value >= 0) || (name === 'start' || value !== Infinity) && !Number.isSafeInteger(value)) throw new GristmillError('EINVAL', `"${name}" must be a whole number of at least 0, not ${shown(value)}`)

@@ -4,10 +4,10 @@ import { GristmillError } from '../../src/base/errors.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import * as trash from '../../src/protocol/trash.ts'
 import type { TrashItem } from '../../src/protocol/trash.ts'
-import type { CallMessage } from '../jobs/ask.ts'
-import { checkNamed, flagsOf, namesDirectory, optionsOf, pathOf, shown, textOf, type CallOptions } from '../arguments.ts'
-import { within } from '../within.ts'
-import { during, perform } from './describe.ts'
+import type { CallMessage } from '../call/cluster.ts'
+import { checkNamed, flagsOf, namesDirectory, optionsOf, pathOf, shown, textOf, type CallOptions } from '../call/arguments.ts'
+import { checkInteger } from '../call/integers.ts'
+import { during, perform } from '../call/perform.ts'
 
 export interface RestoreOptions extends CallOptions {
   /** Where to; its old place unless told. */
@@ -66,7 +66,7 @@ export class Trash {
   empty(options?: EmptyOptions | null): Promise<number> {
     return perform('trash', undefined, () => optionsOf<EmptyOptions>(options, 'empty', { olderThanMs: true, all: true, signal: true }), async ({ olderThanMs = 0, all = false, signal }) => {
       flagsOf({ all }, 'all')
-      within('age in milliseconds', olderThanMs ?? Number.NaN, 0)
+      checkInteger('age in milliseconds', olderThanMs ?? Number.NaN, 0)
       let removed = 0
       let beforeMs: number | undefined
       let from: string | undefined

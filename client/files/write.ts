@@ -11,9 +11,9 @@ import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { ClusterFileWriter } from '../../src/file/writer.ts'
 import { delimiterCode } from '../../src/record/format.ts'
-import { encodedOptionsOf, encodingOf, flagsOf, modeOf, namesDirectory, pathOf, shown, slashed, type Known, type Path } from '../arguments.ts'
-import { within } from '../within.ts'
-import { described } from './describe.ts'
+import { encodedOptionsOf, encodingOf, flagsOf, modeOf, namesDirectory, pathOf, shown, slashed, type Known, type Path } from '../call/arguments.ts'
+import { checkInteger } from '../call/integers.ts'
+import { described } from '../call/perform.ts'
 
 export interface WriteOptions {
   /** Replaces a file that is there; default: true, as in node:fs. */
@@ -66,8 +66,8 @@ export function createOptions(options: WriteOptions) {
   const named: string = (flag as string) === 'xw' ? 'wx' : flag ?? 'w'
   if (named !== 'w' && named !== 'wx') throw new GristmillError('EINVAL', `files are written with "w" or "wx", not with ${shown(flag)}: a file is written once and whole, and never changed`)
   flagsOf(options, 'overwrite', 'parents')
-  within('block size', blockSize, limits.blockBytesMin, limits.blockBytesMax)
-  within('number of replicas', replication, 1, limits.replicationMax)
+  checkInteger('block size', blockSize, limits.blockBytesMin, limits.blockBytesMax)
+  checkInteger('number of replicas', replication, 1, limits.replicationMax)
   if (format !== undefined && !formats.includes(format)) throw new GristmillError('EINVAL', `the format is ${shown(format)}; it must be "bytes", "lines", "jsonl" or "csv"`)
   if (delimiter !== undefined) {
     if (typeof delimiter !== 'string') throw new GristmillError('EINVAL', `the delimiter is ${shown(delimiter)}; it must be one ASCII character`)
@@ -103,7 +103,7 @@ export class WriteStream extends Writable {
       options = encodedOptionsOf<WriteStreamOptions>(streamOptions, 'createWriteStream', writeStreamOptionNames, { start: 0 })
       const { flags, flag = flags } = options
       flagsOf(options, 'autoClose', 'emitClose', 'flush')
-      if ('highWaterMark' in options) within('high-water mark', options.highWaterMark ?? Number.NaN, 0, 2 ** 30)
+      if ('highWaterMark' in options) checkInteger('high-water mark', options.highWaterMark ?? Number.NaN, 0, 2 ** 30)
       creating = createOptions({ ...options, flag })
     } catch (error) {
       throw described(error, 'open', given)

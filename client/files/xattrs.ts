@@ -4,9 +4,9 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import * as protocol from '../../src/protocol/xattr.ts'
-import type { CallMessage } from '../jobs/ask.ts'
-import { callOptions, shown, textOf, type CallOptions, type Path } from '../arguments.ts'
-import { perform } from './describe.ts'
+import type { CallMessage } from '../call/cluster.ts'
+import { callOptions, shown, textOf, type CallOptions, type Path } from '../call/arguments.ts'
+import { perform } from '../call/perform.ts'
 import { placed } from './place.ts'
 
 export class Xattrs {

@@ -9,7 +9,7 @@ import type { OutputFormat } from '../../src/protocol/task.ts'
 import { extensionOf } from '../../src/record/writer.ts'
 import { clusterTree } from '../files/glob.ts'
 import { expand, isPattern, type GlobEntry, type GlobTree } from '../glob/expand.ts'
-import type { CallMessage } from './ask.ts'
+import type { CallMessage } from '../call/cluster.ts'
 import { treeOf } from './inputs.ts'
 
 interface Place { readonly output: string; readonly format: OutputFormat }

@@ -11,7 +11,7 @@ import { hidden } from '../../src/protocol/apart.ts'
 import { list, stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import { clusterTree, type StatusTree } from '../files/glob.ts'
 import { expand, isPattern } from '../glob/expand.ts'
-import type { CallMessage } from './ask.ts'
+import type { CallMessage } from '../call/cluster.ts'
 
 export interface InputsOptions {
   readonly signal?: AbortSignal | undefined

@@ -7,10 +7,10 @@ import { limits } from '../../src/base/limits.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobStatus, TaskStatus } from '../../src/protocol/job.ts'
 import { checkKeptApart } from './apart.ts'
-import type { Cluster } from './ask.ts'
-import { callbackOf, flagsOf, optionsOf, pathOf, signalOption, textOf, type CallOptions, type Path } from '../arguments.ts'
-import { during, perform } from '../files/describe.ts'
-import { within } from '../within.ts'
+import type { Cluster } from '../call/cluster.ts'
+import { callbackOf, flagsOf, optionsOf, pathOf, signalOption, textOf, type CallOptions, type Path } from '../call/arguments.ts'
+import { during, perform } from '../call/perform.ts'
+import { checkInteger } from '../call/integers.ts'
 import { readLogs, type LogOptions, type LogPiece } from './logs.ts'
 
 export interface WaitOptions {
@@ -132,7 +132,7 @@ export class Job {
   async *tasks(options?: TaskOptions | null): AsyncGenerator<TaskStatus, void, undefined> {
     const { stage, signal } = await during('tasks', undefined, async () => {
       const given = optionsOf<TaskOptions>(options, 'tasks', { stage: true, signal: true })
-      within('number of the stage', given.stage, 0)
+      checkInteger('number of the stage', given.stage, 0)
       return given
     })
     let from: number | undefined
@@ -149,8 +149,8 @@ export class Job {
   async *logs(options?: LogOptions | null): AsyncGenerator<LogPiece, void, undefined> {
     const given = await during('logs', undefined, async () => {
       const read = optionsOf<LogOptions>(options, 'logs', { stage: true, task: true, attempt: true, follow: true, signal: true })
-      within('number of the stage', read.stage, 0)
-      within('number of the task', read.task, 0)
+      checkInteger('number of the stage', read.stage, 0)
+      checkInteger('number of the task', read.task, 0)
       if (read.attempt !== undefined) textOf(read.attempt, 'id of the attempt', { max: 128 })
       flagsOf(read, 'follow')
       return read

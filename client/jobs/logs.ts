@@ -6,7 +6,7 @@ import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src
 import { logPlaces, watch } from '../../src/protocol/job.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import { log } from '../../src/protocol/task.ts'
-import type { Cluster } from './ask.ts'
+import type { Cluster } from '../call/cluster.ts'
 
 export interface LogOptions {
   readonly stage?: number | undefined

@@ -9,7 +9,7 @@ import * as protocol from '../../src/protocol/job.ts'
 import type { StageSpec } from '../../src/protocol/job.ts'
 import { packSplit } from '../../src/protocol/packed.ts'
 import type { Split } from '../../src/protocol/task.ts'
-import type { Cluster } from './ask.ts'
+import type { Cluster } from '../call/cluster.ts'
 
 type Packed = Extract<StageSpec['input'], { kind: 'packed' }>
 export type PackedSplits = Pick<Packed, 'splits' | 'sent'>

@@ -11,7 +11,7 @@ import type { Split, SplitRange } from '../../src/protocol/task.ts'
 import { splittable, type InputOptions } from '../../src/record/format.ts'
 import { headBytes } from '../../src/record/sniff.ts'
 import { inspect } from '../../src/record/source.ts'
-import type { CallMessage } from './ask.ts'
+import type { CallMessage } from '../call/cluster.ts'
 import { findInputs, type InputsOptions } from './inputs.ts'
 import { pack, type SplitPiece } from './pack.ts'
 

@@ -8,25 +8,20 @@ import { combine, crcOf } from '../../src/block/checksum.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { JobId, ProgramId } from '../../src/base/ids.ts'
 import { join, normalise, systemDirectory } from '../../src/base/paths.ts'
-import { assetHash, assetPath, type Asset } from '../../src/program/assets.ts'
+import { assetHash, assetPath } from '../../src/program/assets.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobSpec, StageSpec } from '../../src/protocol/job.ts'
 import { locate, stat, type FileStatus } from '../../src/protocol/namespace.ts'
-import type { InputOptions, OutputFormat, TaskOutput } from '../../src/protocol/task.ts'
+import type { InputOptions, OutputFormat } from '../../src/protocol/task.ts'
 import type { InputOptions as RecordOptions } from '../../src/record/format.ts'
+import type { Cluster } from '../call/cluster.ts'
+import type { PlannedStage } from '../load/planning.ts'
+import type { ShippedAsset } from '../load/shipping.ts'
 import { checkInputsApart } from './apart.ts'
-import type { Cluster } from './ask.ts'
 import { Job } from './job.ts'
 import { leftOutLine } from './inputs.ts'
 import { pagesOf, sendPages } from './send.ts'
 import { settled, splitInputs, type ReadHead } from './splits.ts'
-
-/** A stage before it is known which splits its input has. */
-export interface PlannedStage {
-  readonly name: string
-  readonly input: { readonly kind: 'files'; readonly options: InputOptions } | Extract<StageSpec['input'], { kind: 'shuffle' }>
-  readonly output: TaskOutput
-}
 
 export interface Submission {
   readonly name: string
@@ -54,9 +49,6 @@ export interface Submission {
   /** Told, in a line, what a person should know before the job's result is believed. */
   readonly onNote?: ((line: string) => void) | undefined
 }
-
-/** An asset with its bytes. */
-export interface ShippedAsset extends Asset { readonly content: Uint8Array }
 
 /** Small files that everybody may read; made by whoever has the file client. */
 export interface StoreProgram {

@@ -10,9 +10,9 @@ import { stagesOf } from '../../src/plan/stage.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Modules } from '../../src/ports/modules.ts'
 import { loadProgram } from '../../src/program/load.ts'
-import type { OutputFormat } from '../../src/protocol/task.ts'
+import type { StageSpec } from '../../src/protocol/job.ts'
+import type { InputOptions, OutputFormat, TaskOutput } from '../../src/protocol/task.ts'
 import { checkJson, Unwritable } from '../../src/record/jsontext.ts'
-import type { PlannedStage } from '../jobs/submit.ts'
 
 export interface PlanRequest {
   readonly id: ProgramId
@@ -28,6 +28,13 @@ export interface PlanRequest {
   readonly place?: string | undefined
   /** Tells loads of one process apart. */
   readonly instance: string
+}
+
+/** A stage before it is known which splits its input has. */
+export interface PlannedStage {
+  readonly name: string
+  readonly input: { readonly kind: 'files'; readonly options: InputOptions } | Extract<StageSpec['input'], { kind: 'shuffle' }>
+  readonly output: TaskOutput
 }
 
 export interface Planned {

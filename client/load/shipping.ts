@@ -7,8 +7,10 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { formatBytes } from '../../src/base/units.ts'
 import type { Disk } from '../../src/ports/disk.ts'
-import { assetHash } from '../../src/program/assets.ts'
-import type { ShippedAsset } from '../jobs/submit.ts'
+import { assetHash, type Asset } from '../../src/program/assets.ts'
+
+/** An asset with its bytes. */
+export interface ShippedAsset extends Asset { readonly content: Uint8Array }
 
 /** Throws ENOENT for a name that is not there, EINVAL for one that is not below or beside the program, TOO_LARGE. */
 export async function readAssets(disk: Disk, directory: string, names: readonly string[]): Promise<ShippedAsset[]> {

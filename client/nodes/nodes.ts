@@ -7,10 +7,10 @@ import { MiB } from '../../src/base/units.ts'
 import type { NodeStatus } from '../../src/protocol/admin.ts'
 import * as service from '../../src/protocol/service.ts'
 import type { BalanceState } from '../../src/protocol/service.ts'
-import { callOptions, optionsOf, shown, textOf, type CallOptions } from '../arguments.ts'
-import { perform } from '../files/describe.ts'
-import type { CallMessage } from '../jobs/ask.ts'
-import { within } from '../within.ts'
+import { callOptions, optionsOf, shown, textOf, type CallOptions } from '../call/arguments.ts'
+import { perform } from '../call/perform.ts'
+import type { CallMessage } from '../call/cluster.ts'
+import { checkInteger } from '../call/integers.ts'
 
 export interface BalanceOptions extends CallOptions {
   /** Points of a hundred by which a node may differ from the average; 10 unless told. */
@@ -44,7 +44,7 @@ export class Nodes {
   /** Its blocks are not copied while it is away, for so long. Throws ENOENT, EACCES, EINVAL. */
   maintenance(node: string, options: MaintenanceOptions): Promise<NodeStatus> {
     return perform('maintenance', undefined, () => optionsOf<MaintenanceOptions>(options, 'maintenance', { forMs: true, signal: true }), async ({ forMs, signal }) => {
-      within('time of a maintenance in milliseconds', forMs ?? Number.NaN, 1000, limits.maintenanceMsMax)
+      checkInteger('time of a maintenance in milliseconds', forMs ?? Number.NaN, 1000, limits.maintenanceMsMax)
       return this.#ask(service.maintenance, { node: nodeOf(node), forMs: forMs! }, signal)
     })
   }
@@ -54,7 +54,7 @@ export class Nodes {
     const read = () => optionsOf<BalanceOptions>(options, 'balance', { threshold: true, bytesPerSecond: true, signal: true })
     return perform('balance', undefined, read, async ({ threshold = balanceDefaults.threshold, bytesPerSecond = balanceDefaults.bytesPerSecond, signal }) => {
       if (!(typeof threshold === 'number' && threshold >= 0 && threshold <= 100)) throw new GristmillError('EINVAL', `the threshold is ${typeof threshold === 'number' ? threshold : shown(threshold)}; it must be a number of percent from 0 to 100`)
-      within('number of bytes a second', bytesPerSecond ?? Number.NaN, 1)
+      checkInteger('number of bytes a second', bytesPerSecond ?? Number.NaN, 1)
       return this.#ask(service.balance, { threshold, bytesPerSecond }, signal)
     })
   }

@@ -12,7 +12,7 @@ import { limits } from '../../src/base/limits.ts'
 import type { Disk, DiskReader } from '../../src/ports/disk.ts'
 import type { Log } from '../../src/ports/log.ts'
 import { decodeIndex, type Extent } from '../../src/shuffle/segment.ts'
-import type { SegmentServer, ShuffleRequest } from '../runner.ts'
+import type { SegmentServer, ShuffleRequest } from '../ports.ts'
 import { outputFiles, outputsDirectory } from './place.ts'
 
 export interface MapOutputsOptions {

@@ -12,7 +12,7 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { Wire } from '../../src/ports/net.ts'
 import { transferRequest, type TransferRequest } from '../../src/protocol/transfer.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
-import type { SegmentServer } from '../runner.ts'
+import type { SegmentServer } from '../ports.ts'
 import { Receiving, type ReceiveTools } from './receive.ts'
 import { serveRange } from './serve.ts'
 

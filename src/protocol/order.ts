@@ -15,7 +15,7 @@ export const order = Type.Union([
   Type.Object({ kind: Type.Literal('delete'), blocks: Type.Array(blockId) }),
   /** Read a block whole and compare its checksums; report it as it is: there, bad, or not there. */
   Type.Object({ kind: Type.Literal('verify'), block: blockId }),
-  /** An operator says that what this namenode wants removed may go, young as it is (datanode/order/guard.ts). */
+  /** An operator says that what this namenode wants removed may go, young as it is (datanode/orders/guard.ts). */
   Type.Object({ kind: Type.Literal('trust') }),
   /** Send a full report. */
   Type.Object({ kind: Type.Literal('report') }),

@@ -4,14 +4,17 @@
 import { posix } from 'node:path'
 import { importsOf, type Source } from './source.ts'
 
-/** The longest matching prefix wins. */
+/** The longest matching prefix wins. Rooms of one house (namenode, datanode, client) have ranks among themselves too. */
 export const ranks: Readonly<Record<string, number>> = {
   'src/base': 0,
   'src/ports': 1,
   'src/block': 2, 'src/record': 2, 'src/protocol': 2, 'src/home': 2, 'src/world': 2,
   'src/rpc': 3, 'src/program': 3, 'src/plan': 3, 'src/shuffle': 3,
   'src/operator': 4, 'src/file': 4,
-  'namenode': 7, 'datanode': 7, 'client': 7,
+  'namenode': 7,
+  'datanode/store': 7, 'datanode/ports.ts': 7.1, 'datanode/orders': 7.2, 'datanode/scrub': 7.2, 'datanode/transfer': 7.2,
+  'datanode/shuffle': 7.2, 'datanode/heartbeat': 7.3, 'datanode/executor': 7.4, 'datanode': 7.5,
+  'client/call': 7, 'client/glob': 7, 'client/files': 7.1, 'client/nodes': 7.1, 'client/load': 7.1, 'client/jobs': 7.2, 'client': 7.5,
   // Composition roots: they put namenodes, datanodes and clients together.
   'client/embedded': 8, 'client/process': 8,
   // What the package exports, and its command line: they may use all of the client.

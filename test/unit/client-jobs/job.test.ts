@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { CallMessage, Cluster } from '../../../client/jobs/ask.ts'
+import type { CallMessage, Cluster } from '../../../client/call/cluster.ts'
 import { Job, listJobs } from '../../../client/jobs/job.ts'
 import { submitJob, type StoreProgram, type Submission } from '../../../client/jobs/submit.ts'
 import { GristmillError } from '../../../src/base/errors.ts'

@@ -3,7 +3,7 @@
 import { GristmillError } from '../../../src/base/errors.ts'
 import { address, blockId, inodeId, nodeId } from '../../../src/base/ids.ts'
 import { nameOf, parentOf } from '../../../src/base/paths.ts'
-import type { CallMessage } from '../../../client/jobs/ask.ts'
+import type { CallMessage } from '../../../client/call/cluster.ts'
 import { list, locate, stat, type FileStatus, type LocatedBlock } from '../../../src/protocol/namespace.ts'
 
 export interface FileShape {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Cluster } from '../../../client/jobs/ask.ts'
+import type { Cluster } from '../../../client/call/cluster.ts'
 import { pack, type SplitPiece } from '../../../client/jobs/pack.ts'
 import { pagesOf, sendPages } from '../../../client/jobs/send.ts'
 import { blockId, inodeId, nodeId } from '../../../src/base/ids.ts'

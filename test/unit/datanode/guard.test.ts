@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { silent, type Log } from '../../../src/ports/log.ts'
-import { DeletionGuard } from '../../../datanode/order/guard.ts'
+import { DeletionGuard } from '../../../datanode/orders/guard.ts'
 import { PauseDetector } from '../../../datanode/heartbeat/pausedetector.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
 

@@ -2,8 +2,8 @@
 
 import { expect, test } from 'vitest'
 import { Contact, type ContactOptions } from '../../../datanode/heartbeat/contact.ts'
-import { pagesOf } from '../../../datanode/report/full.ts'
-import { Changes } from '../../../datanode/report/changes.ts'
+import { pagesOf } from '../../../datanode/heartbeat/fullreport.ts'
+import { Changes } from '../../../datanode/heartbeat/changes.ts'
 import type { BlockStore } from '../../../datanode/store/store.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { clusterId, nodeId } from '../../../src/base/ids.ts'

@@ -3,8 +3,8 @@
 
 import { expect, test } from 'vitest'
 import { Session, type SessionTools } from '../../../datanode/heartbeat/session.ts'
-import { OrderRunner, type OrdersOptions } from '../../../datanode/order/orders.ts'
-import { Changes } from '../../../datanode/report/changes.ts'
+import { OrderRunner, type OrdersOptions } from '../../../datanode/orders/orders.ts'
+import { Changes } from '../../../datanode/heartbeat/changes.ts'
 import { blockId, nodeId, storageId, type BlockId } from '../../../src/base/ids.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'

@@ -18,7 +18,7 @@ import type { SplitRange, TaskFinished, TaskWork } from '../../../src/protocol/t
 import { route, type Route } from '../../../src/rpc/serve.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { openTasks } from '../../../datanode/executor/tasks.ts'
-import type { Tasks } from '../../../datanode/runner.ts'
+import type { Tasks } from '../../../datanode/ports.ts'
 import type { TaskRunner } from '../../../datanode/executor/runner.ts'
 import { Mill, type MillOptions } from '../datanode/kit.ts'
 import { nowhere, type FakeNamenode } from '../datanode/namenode.ts'

@@ -3,8 +3,8 @@
 // Invariant: an option that a function does not know is refused, never ignored.
 
 import { fileURLToPath } from 'node:url'
-import { GristmillError } from '../src/base/errors.ts'
-import { normalise } from '../src/base/paths.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import { normalise } from '../../src/base/paths.ts'
 
 /** A path of the cluster: a string, or its bytes in UTF-8. */
 export type Path = string | Uint8Array
