@@ -2,7 +2,7 @@
 // nobody has used yet is always kept ready, and one that has run a program is kept for that program's next tasks.
 // A process belongs to the first program and user that it runs: no other program ever sees what that one left in memory.
 
-import { GristmillError } from '../../src/base/errors.ts'
+import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { AttemptId, JobId } from '../../src/base/ids.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { TaskWork } from '../../src/protocol/task.ts'
@@ -43,9 +43,10 @@ export class Pool {
     this.#scratch = `${options.dir}/executor`
   }
 
-  /** Removes what processes of an earlier life left. */
+  /** Ends and removes what processes of an earlier life left. */
   static async open(options: PoolOptions): Promise<Pool> {
     const pool = new Pool(options)
+    await options.world.processes.endStrays(pool.#scratch)
     await options.world.disk.removeTree(pool.#scratch)
     await options.world.disk.mkdir(pool.#scratch)
     await options.world.disk.mkdir(pool.#cacheDir)
@@ -164,8 +165,12 @@ export class Pool {
 
   /** Again and again while the disk refuses; what is left at the end goes when the node starts. */
   #remove(scratch: string): void {
-    const { clock, disk, log } = this.#options.world
-    const removed = disk.removeTree(scratch)
+    const { clock, disk, log, processes } = this.#options.world
+    const ended = processes.endStrays(scratch).then(
+      strays => { if (strays > 0) log.info('processes that a task had started and left behind were ended', { strays }) },
+      (error: unknown) => log.warn('processes that a task may have left behind cannot be looked for', { error: asError(error) }),
+    )
+    const removed = ended.then(() => disk.removeTree(scratch))
       .catch((error: unknown) => {
         log.warn('a scratch directory could not be removed', { error, dir: scratch })
         clock.after(removeAgainMs, () => { if (!this.#stopped) this.#remove(scratch) })

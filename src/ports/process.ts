@@ -3,6 +3,11 @@
 export interface Processes {
   /** Starts a Node process with the given main file, an environment of exactly `env`, and its own process group. */
   start(options: ChildOptions): Child
+  /**
+   * Kills what children with working directories in `directory` have started and what has left their groups, as far as it can be
+   * found (Linux). REQUIRES: these children have ended. How many there were.
+   */
+  endStrays(directory: string): Promise<number>
 }
 
 export interface ChildOptions {

@@ -1,5 +1,6 @@
 // The other end of process.ts: what the main file of a child uses. A child never outlives its parent: it ends when the
-// channel closes, and because a user's endless loop would never notice that, a watchdog thread looks at the parent's id.
+// channel closes, and because a user's endless loop would never notice that, a watchdog thread looks at the parent's id, and ends the
+// child's group with it.
 
 import { Worker } from 'node:worker_threads'
 import { assert } from '../base/assert.ts'
@@ -17,7 +18,7 @@ export const parentFlag = '--parent-pid='
 /** Runs in a thread of its own, so it works while the main thread is stuck. 200 ms: a dead datanode's tasks end well before anybody takes it for dead. */
 const watchdog = `
   const { workerData } = require('node:worker_threads')
-  const look = () => { if (process.ppid !== workerData) process.kill(process.pid, 'SIGKILL') }
+  const look = () => { if (process.ppid !== workerData) process.kill(-process.pid, 'SIGKILL') }
   look()
   setInterval(look, 200)
 `
@@ -27,7 +28,8 @@ export function connectParent(): Parent {
   const flag = process.argv[2]
   assert(process.send && process.connected && flag !== undefined && flag.startsWith(parentFlag), 'this main file is started by another process of gristmill')
   process.argv.splice(2, 1)
-  process.once('disconnect', () => process.exit(0))
+  // With what it has started: it leads its group.
+  process.once('disconnect', () => process.kill(-process.pid, 'SIGKILL'))
   const worker = new Worker(watchdog, {
     eval: true,
     env: {},

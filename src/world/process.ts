@@ -8,6 +8,7 @@ import { GristmillError } from '../base/errors.ts'
 import { MiB } from '../base/units.ts'
 import type { Child, ChildOptions, Processes } from '../ports/process.ts'
 import { parentFlag } from './child.ts'
+import { endStrays } from './strays.ts'
 
 /** How long output and messages may still arrive after the process ended; only a grandchild can need it. */
 const lastWordsMs = 500
@@ -17,6 +18,7 @@ const seatBelt = ['--permission', '--allow-fs-read=*', '--allow-addons', '--allo
 
 export const childProcesses: Processes = Object.freeze({
   start: (options: ChildOptions): Child => new NodeChild(options),
+  endStrays,
 })
 
 class NodeChild implements Child {
@@ -73,7 +75,7 @@ class NodeChild implements Child {
     }
   }
 
-  /** The group, and what has left it (`detached`): that is found by its parents, while they live. */
+  /** The group, and what has left it (`detached`): that is found by its parents, while they live; the rest by `endStrays`. */
   #killGroup(): void {
     const descendants = this.#running ? descendantsOf(this.pid) : []
     kill(-this.pid)

@@ -21,6 +21,7 @@ const startMs = 40
 export function executorsOf(parent: Process, { netOf, modulesOf }: ExecutorWorld): Processes {
   let count = 0
   return {
+    endStrays: async () => 0,
     start({ onMessage, onExit, onOutput }: ChildOptions) {
       parent.must()
       const { kernel } = parent

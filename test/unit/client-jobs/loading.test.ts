@@ -22,7 +22,7 @@ let tools: RunTools
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-loading-'))
   started = []
-  const processes = { start(options: ChildOptions) { const child = childProcesses.start(options); started.push(child); return child } }
+  const processes = { endStrays: childProcesses.endStrays, start(options: ChildOptions) { const child = childProcesses.start(options); started.push(child); return child } }
   // Submitting ends where the cluster would be asked: there is none.
   const ask = async () => { throw new Error('the cluster was asked') }
   tools = { cluster: { random: systemRandom(), clock: systemClock, ask } as never, files: {} as never, disk: localDisk, log: silent, processes, plans: new Plans(), workingDirectory: dir, programDir: join(dir, 'programs') }

@@ -19,7 +19,7 @@ function started(memoryBytes = 100 * MiB) {
   const clock = { after: (ms: number, work: () => void) => { const timer = { ms, work }; timers.add(timer); return () => { timers.delete(timer) } } } as unknown as Clock
   const executor = new Executor({
     clock, log: silent, scratch: '.', cacheDir: '.', memoryBytes, writable: [],
-    processes: { start: given => { options = given; return { pid: 7, send: message => { state.sent.push(message as ToExecutor) }, kill: () => { state.killed++ }, residentBytes: () => state.resident } } },
+    processes: { endStrays: async () => 0, start: given => { options = given; return { pid: 7, send: message => { state.sent.push(message as ToExecutor) }, kill: () => { state.killed++ }, residentBytes: () => state.resident } } },
     onOutput: (_attempt, bytes) => { state.output.push(bytes.toString()) }, onExit: () => { state.gone++ },
   })
   const child = options!

@@ -187,10 +187,29 @@ test('what a program has started does not outlive it', async () => {
   for (const pid of pids) await expect.poll(() => alive(pid), { timeout: 10_000 }).toBe(false)
 })
 
+/** A process whose parent has ended: its id. */
+const daemon = (start: string): string => `${start} sh -c 'echo $$; exec sleep 1000 > /dev/null 2>&1' > pid & while ! [ -s pid ]; do sleep 0.05; done; cat pid`
+
+test.each<[string, string]>([
+  ['exits', 'process.exit(3)'], ['crashes', 'process.abort()'], ['throws', 'throw new Error(\'stop\')'],
+])('a process in a session of its own ends with the task\'s process, which %s', async (_, end) => {
+  const spawning = `import { spawn } from 'node:child_process'\n` + program(`async map(line: string) {
+    console.log(spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).pid)
+    ${end}
+  }`)
+  const { work } = await bench.fails(spawning, '/in')
+  const pid = Number((await bench.log(work.attempt)).trim().split('\n')[0])
+  expect(pid).toBeGreaterThan(0)
+  await expect.poll(() => alive(pid), { timeout: 20_000 }).toBe(false)
+})
+
 test.each<[string, string]>([
   ['a process that nobody waits for', `spawn('sleep', ['1000']).unref()`],
   ['one in a group of its own', `spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).unref()`],
   ['one that a shell leaves behind', `execSync('sleep 1000 > /dev/null 2>&1 & echo $!').toString()`],
+  ['one that a shell leaves behind in a session of its own', `execSync(${JSON.stringify(daemon('setsid'))}).toString()`],
+  ['one in a session of its own, with another environment', `execSync(${JSON.stringify(daemon('env -i setsid'))}).toString()`],
+  ['one in a session of its own, in another directory', `execSync(${JSON.stringify(daemon('env -C / setsid'))}).toString()`],
   ['one that another one has started', `spawn('sh', ['-c', 'sleep 1000 & wait'], { stdio: 'ignore' }).unref()`],
 ])('what a program has started ends with its job, though its process was kept for the next task: %s', async (_, start) => {
   const spawning = `import { spawn, execSync } from 'node:child_process'\nvoid [spawn, execSync]\n` +

@@ -21,6 +21,7 @@ test('a pool that stops while a process is about to start ends, and nothing star
   const disk = new SlowDisk()
   let alive = 0
   const processes = {
+    endStrays: async () => 0,
     start: ({ onExit }: ChildOptions) => {
       alive++
       return { pid: alive, send() {}, residentBytes: () => 0, kill: () => { queueMicrotask(() => { alive--; onExit({ code: null, signal: 'SIGKILL' }) }) } }
@@ -40,6 +41,23 @@ test('a pool that stops while a process is about to start ends, and nothing star
   expect(alive).toBe(0)
 })
 
+test('what processes of an earlier life of the node have left running is ended when the pool is opened, and of each process when it has ended', async () => {
+  const ended: string[] = []
+  const disk = new (class extends MemoryDisk {
+    override mkdir(): Promise<void> { return Promise.resolve() }
+    override async removeTree(path: string): Promise<void> { ended.push(`removed ${path}`) }
+  })()
+  const processes = {
+    endStrays: async (directory: string) => { ended.push(`strays of ${directory}`); return 1 },
+    start: ({ onExit }: ChildOptions) => ({ pid: 1, send() {}, residentBytes: () => 0, kill: () => { queueMicrotask(() => onExit({ code: null, signal: 'SIGKILL' })) } }),
+  }
+  const pool = await Pool.open({ world: { clock: systemClock, random: systemRandom(), log: silent, disk, processes }, dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {} })
+  expect(ended.splice(0)).toEqual(['strays of /node/executor', 'removed /node/executor'])
+  const { scratch } = await pool.take({ user: 'ada', program: { id: 'p' }, memoryBytes: 2 << 20 } as never)
+  await pool.stop()
+  expect(ended).toEqual([`strays of ${scratch}`, `removed ${scratch}`])
+})
+
 test('a scratch directory that a disk does not give up is removed later', async () => {
   let refuses = true
   const removed: string[] = []
@@ -52,7 +70,7 @@ test('a scratch directory that a disk does not give up is removed later', async 
   })()
   const clock = new ManualClock()
   const warn = vi.fn()
-  const processes = { start: ({ onExit }: ChildOptions) => ({ pid: 1, send() {}, residentBytes: () => 0, kill: () => { queueMicrotask(() => onExit({ code: null, signal: 'SIGKILL' })) } }) }
+  const processes = { endStrays: async () => 0, start: ({ onExit }: ChildOptions) => ({ pid: 1, send() {}, residentBytes: () => 0, kill: () => { queueMicrotask(() => onExit({ code: null, signal: 'SIGKILL' })) } }) }
   const pool = await Pool.open({ world: { clock, random: systemRandom(), log: { ...silent, warn }, disk, processes }, dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {} })
   const executor = await pool.take({ user: 'ada', program: { id: 'p' }, memoryBytes: 2 << 20 } as never)
   executor.kill('the test')

@@ -149,6 +149,38 @@ test.each([['loop', 0], ['loop', 600], ['idle', 0]] as const)('a child dies when
   await gone(pid)
 })
 
+test.each(['loop-beside', 'idle-beside'])('what a child has started dies when the parent of the child is killed (%s)', async what => {
+  const parent = spawn(process.execPath, [fileURLToPath(new URL('child/orphan.ts', import.meta.url)), what], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const pid = Number(await new Promise<string>(resolve => parent.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString()))))
+  expect(alive(pid)).toBe(true)
+  parent.kill('SIGKILL')
+  await gone(pid)
+})
+
+test('strays are found by their TMPDIR, or by their working directory if they have no terminal; others are let be', async () => {
+  const dir = fs.realpathSync(fs.mkdtempSync(`${os.tmpdir()}/gristmill-strays-`))
+  fs.mkdirSync(`${dir}/1/below`, { recursive: true })
+  fs.mkdirSync(`${dir}/10`)
+  fs.symlinkSync(dir, `${dir}/link`)
+  const begin = (cwd: string, env: Record<string, string> = {}): number => {
+    const made = spawn('sleep', ['1000'], { cwd, env: { PATH: process.env['PATH'], ...env }, detached: true, stdio: 'ignore' })
+    made.unref()
+    return made.pid!
+  }
+  const strays = [begin('/', { TMPDIR: `${dir}/1` }), begin('/', { TMPDIR: `${dir}/1/below` }), begin(`${dir}/1`), begin(`${dir}/1/below`)]
+  const others = [begin('/'), begin(`${dir}/10`), begin(dir, { TMPDIR: dir }), begin('/', { TMPDIR: `${dir}/10`, OLDPWD: `${dir}/1` })]
+  try {
+    expect(await childProcesses.endStrays(`${dir}/link/1`)).toBeGreaterThanOrEqual(3) // TMPDIR as it was told, through no link
+    await childProcesses.endStrays(`${dir}/1`)
+    for (const pid of strays) await gone(pid)
+    expect(others.map(alive)).toEqual(others.map(() => true))
+    expect(await childProcesses.endStrays(`${dir}/1`)).toBe(0)
+  } finally {
+    for (const pid of [...strays, ...others]) if (alive(pid)) process.kill(pid, 'SIGKILL')
+    fs.rmSync(dir, { recursive: true })
+  }
+})
+
 test('a child with a list of directories writes there and nowhere else', async () => {
   const dir = fs.realpathSync(fs.mkdtempSync(`${os.tmpdir()}/gristmill-belt-`))
   try {

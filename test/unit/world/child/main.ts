@@ -17,6 +17,8 @@ parent.onMessage(async message => {
     return parent.send('written')
   }
   if (say === 'fill') { const kept: unknown[] = []; for (;;) kept.push(Array.from({ length: 10_000 }, (_, i) => ({ i }))) }
+  if (say === 'loop-beside') { await parent.send({ pid: spawn('sleep', ['1000'], { stdio: 'ignore' }).pid }); for (;;); }
+  if (say === 'idle-beside') return parent.send({ pid: spawn('sleep', ['1000'], { stdio: 'ignore' }).pid })
   if (say === 'loop') { await parent.send('looping'); for (;;); }
 })
 await parent.send('ready')

@@ -1,4 +1,5 @@
-// A parent for the tests of processes: starts a child that loops for ever, tells its pid, and waits to be killed.
+// A parent for the tests of processes: starts a child that loops for ever, tells its pid or that of a process which it has started, and
+// waits to be killed.
 
 import { childProcesses } from '../../../../src/world/process.ts'
 
@@ -11,7 +12,7 @@ const child = childProcesses.start({
   onOutput() {},
   onMessage(message) {
     if (message === 'ready') child.send({ say: process.argv[2] })
-    else process.stdout.write(`${child.pid}\n`)
+    else process.stdout.write(`${(message as { pid?: number }).pid ?? child.pid}\n`)
   },
   onExit() {},
 })
