@@ -68,6 +68,7 @@ const memoryDefault = 0
 
 export async function submitJob(cluster: Cluster, store: StoreProgram, submission: Submission): Promise<Job> {
   const { signal } = submission
+  protocol.checkParams(submission.params)
   const output = normalise(submission.output)
   const { paths, patterns } = await checkInputsApart(cluster.ask, { inputs: submission.input, output, format: submission.outputFormat }, signal)
   if (!submission.overwrite) await refuseExisting(cluster, output, signal)

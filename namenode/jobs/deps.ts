@@ -87,8 +87,10 @@ export interface JobStore {
   tidy(): Promise<boolean>
 
   head(job: JobId): JobRecord | undefined
-  /** As it was submitted. */
+  /** As it was submitted, but for its parameters. */
   spec(job: JobId): JobSpec | undefined
+  /** Parameters of a job that runs. In memory only for as long as the caller keeps them. */
+  params(job: JobId): JobSpec['params'] | undefined
   /** Records in order of stage and task, from a place on. */
   tasks(job: JobId, from?: { stage: number; task: number }): Iterable<TaskRecord>
   /** Newest first, from the one before `before` on. `bytes`: of the head in the store. */

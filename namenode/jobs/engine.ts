@@ -3,7 +3,7 @@
 // has said that nothing may change, they wait.
 // INVARIANT: an event is never fed while another is being worked on; effects of one are all carried out before the next.
 
-import { unreachable } from '../../src/base/assert.ts'
+import { assert, unreachable } from '../../src/base/assert.ts'
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -15,6 +15,7 @@ import { placesOf } from './splits/locations.ts'
 import type { TaskRecord } from './store/record.ts'
 import type { Outputs } from './publish/reservations.ts'
 import type { JobsDeps } from './deps.ts'
+import { heldSpec } from './splits/splits.ts'
 import { Watchers } from './watch.ts'
 import { workFor } from './work.ts'
 
@@ -71,7 +72,7 @@ export class Engine {
     try {
       const stored = store.spec(job)
       if (!stored) throw new GristmillError('CORRUPT', `what job ${job} has to do is not in the store`, { details: { job } })
-      const spec = await store.whole(stored)
+      const spec = heldSpec(await store.whole(stored))
       return { job, user, spec, submittedMs, places: await placesOf(spec, this.#rooms), tasks: [...store.tasks(job)] }
     } catch (thrown) {
       const error = asError(thrown)
@@ -177,8 +178,10 @@ export class Engine {
     switch (effect.kind) {
       case 'run': {
         const job = this.machine.jobs.get(attemptParts(effect.attempt).job)
-        if (job) nodes.order(effect.node, { kind: 'run', work: workFor(job, effect.attempt, effect.node, this.#rooms) })
-        return
+        if (!job) return
+        const params = store.params(job.id)
+        assert(params, 'the parameters of a job that runs are in the store')
+        return nodes.order(effect.node, { kind: 'run', work: workFor(job, effect.attempt, effect.node, { ...this.#rooms, params }) })
       }
       case 'kill':
         this.#kills.get(effect.node)?.push(effect.attempt)

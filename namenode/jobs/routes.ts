@@ -19,6 +19,7 @@ import { newest, taskText } from './listing.ts'
 import { placesOf } from './splits/locations.ts'
 import type { JobRecord } from './store/record.ts'
 import type { JobsDeps } from './deps.ts'
+import { heldSpec } from './splits/splits.ts'
 import { checkOutputPath, checkSpec } from './spec.ts'
 import { jobStatus, recordStatus, shownStatus, taskStatus } from './status.ts'
 
@@ -54,7 +55,7 @@ export function jobRoutes(engine: Engine, rooms: JobsDeps): Route[] {
   async function planned(spec: JobSpec, user: string): Promise<{ whole: JobSpec; places: Awaited<ReturnType<typeof placesOf>> }> {
     await rooms.checkSplits(rooms.actor(user), splitsOf(spec), spec.output.path)
     const whole = await store.whole(spec)
-    return { whole, places: await placesOf(whole, rooms) }
+    return { whole: heldSpec(whole), places: await placesOf(whole, rooms) }
   }
 
   /** A page of splits of a job to come. */

@@ -5,9 +5,8 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { checkPath, isWithin, systemDirectory } from '../../src/base/paths.ts'
 import { checkApart, notApart } from '../../src/protocol/apart.ts'
-import type { JobSpec } from '../../src/protocol/job.ts'
+import { checkParams, type JobSpec } from '../../src/protocol/job.ts'
 import type { SplitRange } from '../../src/protocol/task.ts'
-import { paramsBytesMax } from '../nodes/worksize.ts'
 import { splitCount } from './splits/splits.ts'
 
 /** Partitions of one shuffle; each is a task and, with an output, a file. */
@@ -20,8 +19,11 @@ const partNameBytes = 32
 export function checkSpec(spec: JobSpec): void {
   checkOutputPath(spec.output.path)
   checkApart(spec.output.path, spec.inputs ?? [])
-  const paramsBytes = Buffer.byteLength(JSON.stringify(spec.params))
-  if (paramsBytes > paramsBytesMax) throw new GristmillError('TOO_LARGE', `the job's parameters have ${paramsBytes} bytes and may have ${paramsBytesMax}, for they travel with every task; store what is large as a file, and read it as input`)
+  checkParams(spec.params)
+  const namedChars = [...spec.inputs ?? [], ...spec.patterns ?? []].reduce((sum, { length }) => sum + length, 0)
+  if (namedChars > limits.jobNamedCharsMax) {
+    throw new GristmillError('TOO_LARGE', `the paths and patterns that the job names as input have ${namedChars} characters and may have ${limits.jobNamedCharsMax} (limits.jobNamedCharsMax); name directories, or a pattern for many files`)
+  }
   const inlineBytes = spec.stages.reduce((sum, { input }) => (input.kind === 'packed' ? input.splits.reduce((all, { length }) => all + length, sum) : sum), 0)
   if (inlineBytes > limits.splitsBodyBytesMax) throw new GristmillError('TOO_LARGE', `the job brings ${inlineBytes} bytes of packed splits with it, and may bring ${limits.splitsBodyBytesMax}, one page; send the others before it, with job.splits`)
   const last = spec.stages.length - 1

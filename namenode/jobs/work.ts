@@ -14,14 +14,16 @@ type BlockPlaces = Extract<TaskWork['input'], { kind: 'split' }>['places']
 /** Where a job's attempts write: `<staging>/<attempt>/part-00000…`. Nobody else looks there. */
 export const stagingOf = (job: JobId): string => join(join(systemDirectory, 'jobs'), job)
 
-export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, blocks }: Pick<JobsDeps, 'nodes' | 'blocks'>): TaskWork {
+export interface WorkDeps extends Pick<JobsDeps, 'nodes' | 'blocks'> { readonly params: TaskWork['params'] }
+
+export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, blocks, params }: WorkDeps): TaskWork {
   const { stage, task } = attemptParts(id)
   const { input, output } = job.spec.stages[stage]!
   const { spec } = job
   const split = input.kind === 'shuffle' ? undefined : splitAt(input, task)
   return {
     attempt: id, job: job.id, stage, task, user: job.user,
-    program: spec.program, params: spec.params, ...spec.env && { env: spec.env }, seed: spec.seed, submittedMs: job.submittedMs, fingerprint: spec.fingerprint,
+    program: spec.program, params, ...spec.env && { env: spec.env }, seed: spec.seed, submittedMs: job.submittedMs, fingerprint: spec.fingerprint,
     input: input.kind === 'shuffle'
       ? { kind: 'shuffle', stage: input.stage }
       : { kind: 'split', split: split!, options: input.options, places: placesOf(split!) },

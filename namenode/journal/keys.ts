@@ -43,6 +43,8 @@ export const tables = [
   'sentsplits', 'splitpages',
   /** job → where it will publish, for those that run: jobs. */
   'joboutputs',
+  /** job → its parameters, for those that run: jobs. */
+  'jobparams',
 ] as const
 
 export type TableName = (typeof tables)[number]

@@ -8,7 +8,7 @@ import { MiB } from '../../src/base/units.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { Split, SplitRange, TaskWork } from '../../src/protocol/task.ts'
 
-/** Parameters as JSON, which travel with every task. */
+/** Parameters as JSON, which travel with every task: those of jobs that earlier versions have taken; for new ones limits.jobParamsBytesMax. */
 export const paramsBytesMax = 16 * MiB
 /** Ranges of a split with their paths and blocks. A thousand ranges with paths of 300 bytes and two blocks each have 0.7 MB. */
 export const splitBytesMax = 8 * MiB
@@ -25,6 +25,7 @@ const blockBytes = 110
 const placeBytes = 300
 const tokenBytes = 150
 
+assert(limits.jobParamsBytesMax < paramsBytesMax)
 assert(paramsBytesMax + splitBytesMax + placesBytesMax + limits.environmentBytesMax * 6 + 1024 * 1024 < workBytesMax)
 
 const textBytes = (text: string): number => Buffer.byteLength(JSON.stringify(text))

@@ -36,6 +36,10 @@ const processLimits = {
   reportBodyBytesMax: 4 * MiB,
   /** A job with its parameters, and as many of its splits as are one page of them. To parse and to journal 8 MiB takes some 50 ms each. */
   jobBodyBytesMax: 8 * MiB,
+  /** Its parameters, as JSON: they are read, checked and written down in one piece, and with every task; of what is hardest to parse 1 MiB takes some 20 ms. */
+  jobParamsBytesMax: 1 * MiB,
+  /** Paths and patterns that were named as its input, in characters. */
+  jobNamedCharsMax: 1 * MiB,
   /** A page of packed splits, some 25 bytes for each range of a file and what is new in its path: 1 MiB takes 6 to 9 ms to parse, to journal and to store. */
   splitsBodyBytesMax: 1 * MiB,
   /** All splits of one job, packed: the namenode keeps them in memory while it runs. About two million files of one block. */
@@ -47,8 +51,8 @@ const processLimits = {
   /** Jobs whose splits one user sends at a time: a tenth of those of all users, jobsRunningMax. */
   uploadsPerUserMax: 100,
   /** Brackets, and keys and commas, in a body: what parsing costs, whatever the bytes are. 20,000 splits have 100,000 and 600,000. */
-  jsonBracketsMax: 250_000,
-  jsonPartsMax: 1_000_000,
+  jsonBracketsMax: 125_000,
+  jsonPartsMax: 750_000,
   /** Keys of one object: more make a table that is slow to fill. */
   jsonKeysMax: 10_000,
   /** An answer that a caller takes. */
@@ -163,7 +167,7 @@ assert(times.leaseRenewMs * 3 < times.leaseSoftMs)
 assert(times.leaseSoftMs < times.leaseHardMs)
 assert(times.requestRetryMs * 2 < times.requestKeptMs)
 assert(clusterLimits.framePayloadBytesMax % clusterLimits.chunkBytes === 0)
-assert(processLimits.splitsBodyBytesMax * 2 < processLimits.jobBodyBytesMax)
+assert(processLimits.splitsBodyBytesMax + processLimits.jobParamsBytesMax + processLimits.jobNamedCharsMax < processLimits.jobBodyBytesMax)
 assert(processLimits.jobSplitsBytesMax * 2 <= processLimits.uploadBytesPerUserMax)
 assert(processLimits.uploadBytesPerUserMax * 2 <= processLimits.splitsHeldBytesMax)
 assert(clusterLimits.recordBytesMax < clusterLimits.blockBytesDefault)

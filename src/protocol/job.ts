@@ -1,6 +1,7 @@
 // Jobs as their owner sees them: submit, watch, kill. A job is a list of stages; each has one task a split or partition.
 
 import Type, { type Static } from './schema.ts'
+import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { address, attemptId, count, counters, empty, failure, instant, jobId, nodeId, path, programId, requestId, splitsId, text } from './fields.ts'
 import { message } from './message.ts'
@@ -53,6 +54,13 @@ export const jobSpec = Type.Object({
   taskDeadlineMs: count,
 })
 export type JobSpec = Static<typeof jobSpec>
+
+/** Throws TOO_LARGE. The client asks before it sends anything, the namenode before the job begins. */
+export function checkParams(params: JobSpec['params']): void {
+  const bytes = Buffer.byteLength(JSON.stringify(params))
+  if (bytes <= limits.jobParamsBytesMax) return
+  throw new GristmillError('TOO_LARGE', `the job's parameters have ${bytes} bytes as JSON and may have ${limits.jobParamsBytesMax}, for they travel with every task; store what is large as a file, and give it as input or among the program's assets`)
+}
 
 /**
  * A page of the splits of a job that is about to be submitted, for jobs whose splits are too many for one message. Pages come one after

@@ -47,6 +47,9 @@ export async function wholeSpec(spec: JobSpec, { page, pause }: { page(id: Split
   return { ...spec, stages }
 }
 
+/** What the scheduler keeps of a spec in memory: no parameters, nor what was named as input. The store has these. */
+export const heldSpec = ({ inputs: _, patterns: __, ...spec }: JobSpec): JobSpec => ({ ...spec, params: {} })
+
 const chars = new WeakMap<JobSpec, number>()
 
 /** Characters of all splits in the spec: what they take of the namenode's memory. Counted once for each spec. */

@@ -21,6 +21,8 @@ export class JobIndex {
   readonly #bounds: Required<{ [Name in keyof KeptBounds]: number }>
   /** In order of number: the oldest first. */
   #rows: Map<number, Row> | undefined
+  /** Jobs whose heads have more in them than heads have today. */
+  readonly #heavy = new Set<number>()
 
   constructor(view: View, { outputs = limits.keptOutputsMax, bytes = limits.keptBytesMax }: KeptBounds = {}) {
     this.#view = view
@@ -30,15 +32,24 @@ export class JobIndex {
   /** Reads all heads. */
   load(): void {
     this.#rows = new Map()
-    for (const { number, head } of heads(this.#view)) this.#rows.set(number, rowOf(head))
+    for (const { number, head } of heads(this.#view)) this.#set(this.#rows, number, head)
   }
 
   /** The job has changed. */
   note(number: number): void {
     if (!this.#rows) return
     const head = headOf(this.#view, number)
-    if (head) this.#rows.set(number, rowOf(head))
-    else this.#rows.delete(number)
+    if (head) this.#set(this.#rows, number, head)
+    else {
+      this.#rows.delete(number)
+      this.#heavy.delete(number)
+    }
+  }
+
+  #set(rows: Map<number, Row>, number: number, head: JobRecord): void {
+    rows.set(number, rowOf(head))
+    if (head.about.params === undefined) this.#heavy.delete(number)
+    else this.#heavy.add(number)
   }
 
   get #all(): Map<number, Row> {
@@ -54,6 +65,12 @@ export class JobIndex {
   get running(): number[] { return this.#of(row => row === 'running') }
   /** Jobs that have ended and of which nothing is kept. */
   get ended(): number[] { return this.#of(row => row === 'ended') }
+  /** Jobs of which an earlier version has kept the parameters in the head. */
+  get heavy(): number[] {
+    void this.#all
+    return [...this.#heavy]
+  }
+
   /** Jobs of which the output is kept. */
   get kept(): number[] { return this.#of(row => typeof row === 'object') }
 

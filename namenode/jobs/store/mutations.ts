@@ -6,8 +6,9 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import type { JobSpec, JobStatus } from '../../../src/protocol/job.ts'
 import { mutation, type Actor, type AnyMutation } from '../../journal/operation.ts'
 import type { Draft } from '../../journal/draft.ts'
+import { idKey } from '../../journal/keys.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
-import { dropHead, dropOutput, dropSpec, dropTask, headOf, jobName, jobNumber, nextNumber, putHead, putOutput, putSpec, putTask, specOf, taskOf, tasksOf } from './rows.ts'
+import { dropHead, dropOutput, dropParams, dropSpec, dropTask, headOf, jobName, jobNumber, nextNumber, putHead, putOutput, putParams, putSpec, putTask, specOf, taskOf, tasksOf } from './rows.ts'
 import { checkOutput, publishOutput, type OutputPlace } from '../publish/output.ts'
 import { dropTaken, sentMutations, takeSent, type TakenSplits } from '../splits/pages.ts'
 import { splitCount } from '../splits/splits.ts'
@@ -16,19 +17,20 @@ import { dropStaging, keepStaging, openStaging, takeFiles } from '../publish/sta
 /** Tasks of a forgotten job that are removed in one step. */
 const forgetMax = 1000
 
-export const submitJob = mutation<{ requestId: RequestId; actor: Actor; spec: JobSpec; nowMs: number; clear?: boolean }, JobId>({
+/** `apart`: the parameters get a row of their own; earlier versions had them in spec and head. */
+export const submitJob = mutation<{ requestId: RequestId; actor: Actor; spec: JobSpec; nowMs: number; clear?: boolean; apart?: boolean }, JobId>({
   kind: 'job.begin',
-  mutate(draft, { actor, spec, nowMs, clear = false }) {
+  mutate(draft, { actor, spec, nowMs, clear = false, apart = false }) {
     checkOutput(draft, actor, spec.output, spec.inputs)
     const taken = spec.stages.flatMap(({ input }) => (input.kind === 'packed' && input.sent ? [takeSent(draft, actor, spec.output.path, input.sent)] : []))
-    return beginJob(draft, { actor, spec, nowMs, taken, clear })
+    return beginJob(draft, { actor, spec, nowMs, taken, clear, apart })
   },
 })
 
-interface BeginJob { readonly actor: Actor; readonly spec: JobSpec; readonly nowMs: number; readonly taken?: readonly TakenSplits[]; readonly clear?: boolean }
+interface BeginJob { readonly actor: Actor; readonly spec: JobSpec; readonly nowMs: number; readonly taken?: readonly TakenSplits[]; readonly clear?: boolean; readonly apart?: boolean }
 
 /** A job with its number, its spec and its staging. REQUIRES: its output has been checked. */
-export function beginJob(draft: Draft, { actor, spec, nowMs, taken = [], clear = false }: BeginJob): JobId {
+export function beginJob(draft: Draft, { actor, spec, nowMs, taken = [], clear = false, apart = false }: BeginJob): JobId {
   const number = nextNumber(draft)
   const job = jobName(number)
   openStaging(draft, job, actor.user, { nowMs, clear })
@@ -39,21 +41,45 @@ export function beginJob(draft: Draft, { actor, spec, nowMs, taken = [], clear =
     })),
   }
   const { program, params, seed, fingerprint } = spec
-  putHead(draft, number, { user: actor.user, root: actor.root, submittedMs: nowMs, term: 0, status, about: { program, params, seed, fingerprint }, ...taken.length > 0 && { taken } })
-  putSpec(draft, number, spec)
+  putHead(draft, number, { user: actor.user, root: actor.root, submittedMs: nowMs, term: 0, status, about: { program, ...!apart && { params }, seed, fingerprint }, ...taken.length > 0 && { taken } })
+  if (apart) putParams(draft, number, params)
+  putSpec(draft, number, apart ? { ...spec, params: {} } : spec)
   putOutput(draft, number, spec.output.path)
   return job
 }
 
 /** The result is how many lives of the namenode the job has seen. */
-export const resumeJob = mutation<{ job: JobId }, number>({
+export const resumeJob = mutation<{ job: JobId; apart?: boolean }, number>({
   kind: 'job.resume',
-  mutate(draft, { job }) {
+  mutate(draft, { job, apart = false }) {
     const { number, head } = runningJob(draft, job)
-    putHead(draft, number, { ...head, term: head.term + 1 })
+    putHead(draft, number, { ...apart ? trimmed(head) : head, term: head.term + 1 })
+    if (apart) moveParams(draft, number)
     // An earlier version has begun it, perhaps, and kept no table of these.
     putOutput(draft, number, head.status.output)
     return head.term + 1
+  },
+})
+
+/** Of a job that an earlier version has begun: to a row of their own. */
+function moveParams(draft: Draft, number: number): void {
+  if (draft.has('jobparams', idKey(number))) return
+  const spec = specOf(draft, number)
+  if (!spec) return
+  putParams(draft, number, spec.params)
+  putSpec(draft, number, { ...spec, params: {} })
+}
+
+const trimmed = ({ about: { params: _, ...about }, ...head }: JobRecord): JobRecord => ({ ...head, about })
+
+/** The head of a job that an earlier version has begun gives up the parameters: they made it as large as these. */
+export const trimJob = mutation<{ job: JobId }, undefined>({
+  kind: 'job.trim',
+  mutate(draft, { job }) {
+    const number = jobNumber(job)
+    const head = number === undefined ? undefined : headOf(draft, number)
+    if (number !== undefined && head) putHead(draft, number, trimmed(head))
+    return undefined
   },
 })
 
@@ -183,6 +209,7 @@ export function endJob(draft: Draft, number: number, head: JobRecord, status: Jo
 /** What only a job that runs needs goes: its spec, its splits, and its claim on the output's path. */
 function forgetPlan(draft: Draft, number: number, { taken, ...head }: JobRecord): JobRecord {
   dropSpec(draft, number)
+  dropParams(draft, number)
   dropTaken(draft, taken)
   dropOutput(draft, number)
   return head
@@ -223,4 +250,4 @@ export function runningJob(draft: Draft, job: JobId): { number: number; head: Jo
   return { number, head }
 }
 
-export const jobMutations: readonly AnyMutation[] = [submitJob, resumeJob, commitTask, loseOutput, finishJob, publishJob, publishKept, dropKept, forgetJob, sweepStaging, ...sentMutations]
+export const jobMutations: readonly AnyMutation[] = [submitJob, resumeJob, trimJob, commitTask, loseOutput, finishJob, publishJob, publishKept, dropKept, forgetJob, sweepStaging, ...sentMutations]

@@ -5,6 +5,7 @@
 //   sentsplits  id of sent splits                               → SentRecord, until a job takes them over
 //   splitpages  the same, 0, page (4)                           → packed splits, as long as they or their job are there
 //   joboutputs  job number (8)                                  → the path of its output, as long as the job has not ended
+//   jobparams   job number (8)                                  → its parameters as JSON, as long as the job has not ended
 // A job's number is its age; the newest job is never forgotten, and a recovery that may have lost jobs leaves their numbers out, so
 // no number is given twice.
 
@@ -82,6 +83,17 @@ export function* allSent(view: View): Iterable<SplitsId> {
 
 export const putOutput = (draft: Draft, number: number, path: string): void => draft.put('joboutputs', idKey(number), textKey(path))
 export const dropOutput = (draft: Draft, number: number): void => draft.remove('joboutputs', idKey(number))
+
+/** Parameters are as large as a user likes: of all that is kept of a job only its tasks need them. */
+export const putParams = (draft: Draft, number: number, params: JobSpec['params']): void => draft.put('jobparams', idKey(number), textKey(JSON.stringify(params)))
+export const dropParams = (draft: Draft, number: number): void => draft.remove('jobparams', idKey(number))
+
+/** Of a job that runs. */
+export function paramsOf(view: View, number: number): JobSpec['params'] | undefined {
+  const text = view.get('jobparams', idKey(number))
+  // A namenode of an earlier version kept them in the spec, until `job.resume`.
+  return text ? JSON.parse(text.toString()) as JobSpec['params'] : specOf(view, number)?.params
+}
 
 /** Where running jobs will publish. */
 export function* outputs(view: View): Iterable<{ readonly job: JobId; readonly path: string }> {

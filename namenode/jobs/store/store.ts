@@ -13,10 +13,10 @@ import type { Journal } from '../../journal/journal.ts'
 import type { Mutation } from '../../journal/operation.ts'
 import { checkFree } from '../../namespace/reserved.ts'
 import { JobIndex, type KeptBounds } from './jobindex.ts'
-import { commitTask, dropKept, finishJob, forgetJob, loseOutput, publishJob, publishKept, resumeJob, submitJob, sweepStaging } from './mutations.ts'
+import { commitTask, dropKept, finishJob, forgetJob, loseOutput, publishJob, publishKept, resumeJob, submitJob, sweepStaging, trimJob } from './mutations.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
 import type { JobStore, SplitsPage, UploadsPort } from '../deps.ts'
-import { headOf, heads, jobName, jobNumber, pageOf, specOf, tasksOf } from './rows.ts'
+import { headOf, heads, jobName, jobNumber, pageOf, paramsOf, specOf, tasksOf } from './rows.ts'
 import { forgetSplits } from '../splits/pages.ts'
 import { wholeSpec } from '../splits/splits.ts'
 import { hasStaging, staged } from '../publish/staging.ts'
@@ -57,6 +57,8 @@ export class JournalJobStore implements JobStore {
   #handed: Promise<void> | undefined
   readonly #sent: SplitUploads
   #closed = false
+  /** Parameters of running jobs, for as long as an order needs them: all tasks of a job share one object. */
+  readonly #params = new Map<JobId, WeakRef<JobSpec['params']>>()
 
   constructor({ journal, clock, failpoints = unarmed, trash = true, kept, splitsBytesMax }: JobStoreOptions) {
     this.#index = new JobIndex(journal.view, kept)
@@ -73,9 +75,10 @@ export class JournalJobStore implements JobStore {
   async submit({ requestId, actor, spec }: Parameters<JobStore['submit']>[0]): Promise<JobId> {
     checkFree(spec.output.path)
     if (!this.hasAnswer(requestId)) this.#sent.check(spec)
-    const job = await this.#journal.submit(submitJob, { requestId, actor, spec, nowMs: this.#clock.now(), clear: true })
+    const job = await this.#journal.submit(submitJob, { requestId, actor, spec, nowMs: this.#clock.now(), clear: true, apart: true })
     this.#sent.taken(spec)
     this.#changed(job)
+    this.#params.set(job, new WeakRef(spec.params))
     return job
   }
 
@@ -89,7 +92,7 @@ export class JournalJobStore implements JobStore {
 
   hasAnswer(requestId: RequestId): boolean { return this.#journal.hasAnswer(requestId) }
 
-  resume(job: JobId): Promise<number> { return this.#journal.submit(resumeJob, { job }) }
+  resume(job: JobId): Promise<number> { return this.#journal.submit(resumeJob, { job, apart: true }) }
 
   async giveUp(job: JobId, status: JobStatus): Promise<void> {
     await this.#journal.submit(finishJob, { job, status })
@@ -125,7 +128,9 @@ export class JournalJobStore implements JobStore {
 
   #changed(job: JobId): void {
     const number = jobNumber(job)
-    if (number !== undefined) this.#index.note(number)
+    if (number === undefined) return
+    this.#index.note(number)
+    if (!this.#index.isRunning(number)) this.#params.delete(job)
   }
 
   #trashMs(): number | undefined { return this.#trash ? this.#journal.nowMs() : undefined }
@@ -152,6 +157,10 @@ export class JournalJobStore implements JobStore {
       await this.#write(sweepStaging, { job })
       this.#changed(job)
     }
+    for (const number of index.heavy) {
+      await this.#write(trimJob, { job: jobName(number) })
+      index.note(number)
+    }
     const ended = index.ended
     const [oldest] = ended
     if (oldest === undefined || ended.length <= limits.jobsKept) return false
@@ -168,6 +177,15 @@ export class JournalJobStore implements JobStore {
   spec(job: JobId): JobSpec | undefined {
     const number = jobNumber(job)
     return number === undefined ? undefined : specOf(this.#journal.view, number)
+  }
+
+  params(job: JobId): JobSpec['params'] | undefined {
+    const known = this.#params.get(job)?.deref()
+    if (known) return known
+    const number = jobNumber(job)
+    const params = number === undefined ? undefined : paramsOf(this.#journal.view, number)
+    if (params) this.#params.set(job, new WeakRef(params))
+    return params
   }
 
   tasks(job: JobId, from?: { stage: number; task: number }): Iterable<TaskRecord> {

@@ -86,6 +86,7 @@ export class MemoryBook implements JobStore {
   async tidy(): Promise<boolean> { return false }
   head(job: JobId): JobRecord | undefined { return this.jobs.get(job)?.record }
   spec(job: JobId): JobSpec | undefined { return this.jobs.get(job)?.spec }
+  params(job: JobId): JobSpec['params'] | undefined { return this.jobs.get(job)?.spec.params }
   tasks(job: JobId, from = { stage: 0, task: 0 }): TaskRecord[] {
     return [...this.jobs.get(job)?.tasks.values() ?? []].sort((a, b) => a.stage - b.stage || a.task - b.task)
       .filter(({ stage, task }) => stage > from.stage || (stage === from.stage && task >= from.task))

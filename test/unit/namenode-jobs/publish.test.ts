@@ -208,8 +208,11 @@ test('an output that contains an input, or lies in one, is refused', () => {
 
 test('parameters that could not travel with every task are refused', () => {
   const spec = mapOnly()
-  checkSpec({ ...spec, params: { text: 'x'.repeat(16 * MiB - 11) } })
-  expect(() => checkSpec({ ...spec, params: { text: 'x'.repeat(16 * MiB - 10) } })).toThrow(expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('store what is large as a file') }))
+  checkSpec({ ...spec, params: { text: 'x'.repeat(MiB - 11) } })
+  const named = (bytes: number): Partial<JobSpec> => ({ inputs: ['/' + 'i'.repeat(bytes - 1)], patterns: ['/' + 'p'.repeat(MiB - bytes - 1)] })
+  checkSpec({ ...spec, ...named(100) })
+  expect(() => checkSpec({ ...spec, ...named(100), inputs: ['/' + 'i'.repeat(100)] })).toThrow(expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('name directories') }))
+  expect(() => checkSpec({ ...spec, params: { text: 'x'.repeat(MiB - 10) } })).toThrow(expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('store what is large as a file') }))
 })
 
 test('a job that cannot publish what it has computed keeps it, and publishes it elsewhere', async () => {

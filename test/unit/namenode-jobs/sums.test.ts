@@ -615,6 +615,7 @@ test('a task is told of its blocks with their holders, the nearest first: this n
   const job = { id: jobId('job-1'), user: 'ann', submittedMs: 5, spec: { ...spec, stages: [{ ...spec.stages[0]!, input: { ...spec.stages[0]!.input, splits: [{ bytes: 1, ranges: [{ path: '/f', blocks: [{ id: 9 }, { id: 9 }] }] }] } }] } } as unknown as RunningJob
   const places: Record<string, { rack: string; host: string }> = { far: { rack: 's', host: 'h3' }, rack: { rack: 'r', host: 'h2' }, host: { rack: 'x', host: 'h1' }, own: { rack: 'r', host: 'h1' } }
   const work = workFor(job, idOf(job, 0, 0, 0), nodeId('own'), {
+    params: {},
     nodes: { order: () => {}, place: node => places[node] && { node, address: address(`${node}:1`), alive: true, ...places[node] } },
     blocks: { holders: () => ['far', 'gone', 'rack', 'host', 'own'].map(nodeId), token: block => `t${block}` },
   })

@@ -20,9 +20,10 @@ function workOf(split: Split, params: Record<string, unknown> = {}) {
   const job = jobId('job-1')
   const nodes = Array.from({ length: limits.replicationMax }, (_, i) => nodeId(`datanode-${i}`.padEnd(40, 'x')))
   return workFor({
-    id: job, user: 'ann', submittedMs: 1, spec: { program: { id: '0'.repeat(64), path: '/p.js' }, params, seed: 1, fingerprint: 'f', memoryBytes: 1, taskDeadlineMs: 0,
+    id: job, user: 'ann', submittedMs: 1, spec: { program: { id: '0'.repeat(64), path: '/p.js' }, params: {}, seed: 1, fingerprint: 'f', memoryBytes: 1, taskDeadlineMs: 0,
       stages: [{ name: 'map', input: { kind: 'splits', splits: [split], options: { format: 'lines' } }, output: { kind: 'shuffle', partitions: 1 } }] },
   } as never, attemptId({ job, stage: 0, task: 0, attempt: 0 }), nodes[0]!, {
+    params,
     nodes: { place: (node: string) => ({ node, address: '10.0.0.1:9000', rack: '/a/b', host: 'a-host.of.some.data.center', alive: true }) },
     blocks: { holders: () => nodes, token: () => 't'.repeat(100) },
   } as never)
