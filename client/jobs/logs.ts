@@ -38,11 +38,14 @@ export async function* readLogs(cluster: Cluster, job: JobId, options: LogOption
     // Asked before the logs are: what is written until the end of the job is read after it.
     const status = await cluster.ask(watch, { job }, signal)
     const ended = status.finishedMs !== undefined
-    const { attempts } = await cluster.ask(logPlaces, { job }, signal)
-    for (const place of attempts.filter(each => wanted(each.attempt, options))) {
-      const state = read.get(place.attempt) ?? { offset: 0, over: false }
-      read.set(place.attempt, state)
-      if (!state.over) yield* readOne(cluster, place, state, signal)
+    for (let from: number | undefined = 0; from !== undefined;) {
+      const { attempts, next }: ReplyOf<typeof logPlaces> = await cluster.ask(logPlaces, { job, from }, signal)
+      for (const place of attempts.filter(each => wanted(each.attempt, options))) {
+        const state = read.get(place.attempt) ?? { offset: 0, over: false }
+        read.set(place.attempt, state)
+        if (!state.over) yield* readOne(cluster, place, state, signal)
+      }
+      from = next
     }
     if (!follow || ended) return
     await cluster.clock.sleep(followMs, signal)

@@ -4,6 +4,7 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { attemptParts, type JobId, type NodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
+import { version } from '../../src/base/version.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobSpec, JobStatus, TaskStatus } from '../../src/protocol/job.ts'
 import type { ReplyOf, RequestOf } from '../../src/protocol/message.ts'
@@ -25,6 +26,8 @@ import { jobStatus, recordStatus, shownStatus, taskStatus } from './status.ts'
 
 /** Tasks on a page unless asked for otherwise. */
 const pageTasks = 200
+/** Tasks on a page of places of logs, at 3 µs each. */
+const logTasks = 2000
 
 export function jobRoutes(engine: Engine, rooms: JobsDeps): Route[] {
   const { store, nodes } = rooms
@@ -118,7 +121,7 @@ export function jobRoutes(engine: Engine, rooms: JobsDeps): Route[] {
   /** Tasks are counted over all stages; `from` is such a number. */
   function page(id: JobId, only: number | undefined, from = 0, limit = pageTasks): { tasks: TaskStatus[]; next?: number } {
     const { stages } = statusOf(id)
-    const starts = stages.map((_, index) => stages.slice(0, index).reduce((sum, stage) => sum + stage.tasks, 0))
+    const starts = startsOf(stages)
     const first = Math.max(from, only === undefined ? 0 : starts[only] ?? Infinity)
     const end = only === undefined ? Infinity : first >= (starts[only] ?? Infinity) + (stages[only]?.tasks ?? 0) ? first : starts[only]! + stages[only]!.tasks
     const tasks: TaskStatus[] = []
@@ -146,11 +149,17 @@ export function jobRoutes(engine: Engine, rooms: JobsDeps): Route[] {
     }
   }
 
-  function logs(id: JobId): ReplyOf<typeof protocol.logPlaces> {
-    // Throws if there is no such job.
-    statusOf(id)
+  function logs(id: JobId, from: number | undefined): ReplyOf<typeof protocol.logPlaces> {
+    const starts = startsOf(statusOf(id).stages)
     const attempts: ReplyOf<typeof protocol.logPlaces>['attempts'] = []
-    for (const each of tasksOf(id, [0], 0)) {
+    let tasks = 0
+    let text = 0
+    for (const each of tasksOf(id, starts, from ?? 0)) {
+      if (tasks++ === logTasks || text > limits.pageTextMax) {
+        if (from === undefined) throw new GristmillError('TOO_LARGE', `job ${id} has more attempts than one answer tells of; use a client of version ${version}, which asks for a page at a time`, { details: { job: id } })
+        return { attempts, next: starts[each.stage]! + each.task }
+      }
+      text += taskText(each)
       for (const { attempt, node } of each.attempts) {
         const place = nodes.place(node)
         attempts.push({ attempt, node, address: place?.address ?? unknownAddress, alive: place?.alive ?? false })
@@ -200,7 +209,7 @@ export function jobRoutes(engine: Engine, rooms: JobsDeps): Route[] {
     route(protocol.kill, ({ job }, context) => kill(job, context)),
     route(protocol.publish, publish),
     route(protocol.drop, drop),
-    route(protocol.logPlaces, ({ job }) => logs(job)),
+    route(protocol.logPlaces, ({ job, from }) => logs(job, from)),
     route(task.finished, finished),
     route(task.progress, ({ node, attempts }) => {
       known(node)
@@ -208,6 +217,12 @@ export function jobRoutes(engine: Engine, rooms: JobsDeps): Route[] {
     }),
     route(task.outputs, ({ job, stage }) => outputs(job, stage)),
   ]
+}
+
+/** Number of the first task of each stage, counted over all stages. */
+function startsOf(stages: JobStatus['stages']): number[] {
+  let sum = 0
+  return stages.map(({ tasks }) => (sum += tasks) - tasks)
 }
 
 /** Of a node that has not been seen since the namenode started: whoever calls it fails at once and says so. */

@@ -202,9 +202,12 @@ export const drop = message('job.drop', {
   reply: jobStatus,
 })
 
-/** Which nodes hold logs of a job's attempts. */
+/**
+ * Which nodes hold logs of a job's attempts, in (stage, task) order, from a task on that is counted as in `job.tasks`. A page may be
+ * short; `next` is missing on the last one. Without `from`, as clients of earlier versions ask: all, or TOO_LARGE where one page is not enough.
+ */
 export const logPlaces = message('job.logs', {
-  request: Type.Object({ job: jobId }),
-  reply: Type.Object({ attempts: Type.Array(Type.Object({ attempt: attemptId, node: nodeId, address, alive: Type.Boolean() })) }),
+  request: Type.Object({ job: jobId, from: Type.Optional(count) }),
+  reply: Type.Object({ attempts: Type.Array(Type.Object({ attempt: attemptId, node: nodeId, address, alive: Type.Boolean() })), next: Type.Optional(count) }),
 })
 

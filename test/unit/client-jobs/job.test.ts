@@ -93,11 +93,9 @@ test('logs are read from every node, a dead one is said to be dead, and followin
   const grown = { [id(0)]: ['one\n', '', 'two\n', ''], [id(1)]: [] as string[] }
   const { cluster } = clusterOf({
     'job.watch': () => statuses.shift(),
-    'job.logs': () => ({ attempts: [
-      { attempt: id(0), node: nodeId('a'), address: address('a:1'), alive: true },
-      { attempt: id(1), node: nodeId('b'), address: address('b:1'), alive: false },
-      { attempt: id(2), node: nodeId('c'), address: address('c:1'), alive: true },
-    ] }),
+    'job.logs': ({ from }: { from: number }) => (from === 0
+      ? { attempts: [{ attempt: id(0), node: nodeId('a'), address: address('a:1'), alive: true }, { attempt: id(1), node: nodeId('b'), address: address('b:1'), alive: false }], next: 2 }
+      : { attempts: [{ attempt: id(2), node: nodeId('c'), address: address('c:1'), alive: true }] }),
   }, {
     'task.log@a:1': ({ attempt, offset }: { attempt: string; offset: number }) => {
       const text = grown[attempt]!.shift() ?? ''

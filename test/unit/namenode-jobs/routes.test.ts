@@ -291,6 +291,25 @@ test('a spec whose parts do not fit each other is refused with the reason', asyn
   await expect(broken(spec => { spec.output.path = '/taken' })).rejects.toMatchObject({ code: 'EEXIST' })
 })
 
+test('the places of logs come in pages; a client that asks for all at once is refused', async () => {
+  open('a')
+  const job = await submit({ maps: 4500, reduces: 0 })
+  for (let next = 0; next < 4500; next++) await ask(task.finished, { ...doneReport(nodeId('a'), runs()[next]!.work.attempt, rooms.book.jobs.get(job)!.spec) })
+  const all = async (): Promise<Array<string | number>> => {
+    const pages: number[] = []
+    const seen = new Set<string>()
+    for (let from: number | undefined = 0; from !== undefined;) {
+      const { attempts, next }: ReplyOf<typeof protocol.logPlaces> = await ask(protocol.logPlaces, { job, from })
+      pages.push(attempts.length)
+      for (const { attempt } of attempts) seen.add(attempt)
+      from = next
+    }
+    return [...pages, seen.size]
+  }
+  expect(await all()).toEqual([2000, 2000, 500, 4500])
+  await expect(ask(protocol.logPlaces, { job })).rejects.toMatchObject({ code: 'TOO_LARGE', message: expect.stringContaining('client') })
+})
+
 test('the attempts of a job and the nodes with their logs are listed, also of failed ones', async () => {
   open('a', 'b')
   const job = await submit({ maps: 1, reduces: 0 })
