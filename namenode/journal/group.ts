@@ -30,13 +30,16 @@ export interface Deciding {
   readonly log: Log
   /** What was found wrong with the store while it was read, if anything: then nothing of the group may happen. */
   readonly damage: () => GristmillError | undefined
+  /** Asked behind each operation: those after it are left for the next group. */
+  readonly enough?: () => boolean
 }
 
-/** Notes each operation's outcome and gives the frames of those that succeeded. Only inside of the transaction. */
-export function decideGroup(state: JournalState, group: readonly PendingOperation[], { timeMs, log, damage }: Deciding): Buffer[] {
+/** Notes each operation's outcome and gives the frames of those that succeeded, and how many were decided. Only inside of the transaction. */
+export function decideGroup(state: JournalState, group: readonly PendingOperation[], { timeMs, log, damage, enough }: Deciding): { frames: Buffer[]; decided: number } {
   const frames: Buffer[] = []
   let operations: string[] = []
   let bytes = 0
+  let decided = 0
   let seq = state.begin()
   const close = (): void => {
     if (operations.length === 0) return
@@ -46,6 +49,8 @@ export function decideGroup(state: JournalState, group: readonly PendingOperatio
     bytes = 0
   }
   for (const each of group) {
+    if (decided > 0 && enough?.()) break
+    decided++
     const { mutation, operation } = each
     each.error = undefined
     try {
@@ -71,7 +76,7 @@ export function decideGroup(state: JournalState, group: readonly PendingOperatio
   }
   close()
   state.finish()
-  return frames
+  return { frames, decided }
 }
 
 /** What a request was answered that is made again. */

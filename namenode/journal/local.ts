@@ -31,6 +31,8 @@ import type { View } from './view.ts'
 
 /** Operations in one group: enough that a sync costs each of them next to nothing, few enough that reads between two groups wait some milliseconds only. */
 const groupMax = 1024
+/** And for how long they are decided: some operations take 30 ms each (a file of 10,000 blocks). One at least is decided. */
+const groupMs = 20
 
 export interface JournalOptions {
   readonly store: Store
@@ -158,8 +160,8 @@ export class LocalJournal implements Journal {
         if (rest.length === 0) rest = this.#queue.drain()
         if (rest.length === 0 || this.#failed) break
         const group = rest.length <= groupMax ? rest : rest.slice(0, groupMax)
-        rest = rest.length <= groupMax ? [] : rest.slice(groupMax)
-        await this.#commit(group)
+        const done = await this.#commit(group)
+        rest = done === rest.length ? [] : rest.slice(done)
       }
     } finally {
       this.#pumping = undefined
@@ -167,8 +169,17 @@ export class LocalJournal implements Journal {
     }
   }
 
-  async #commit(group: readonly PendingOperation[]): Promise<void> {
-    const { store } = this.#options
+  /** How many of them were answered, from the first one on. */
+  async #commit(waiting: readonly PendingOperation[]): Promise<number> {
+    let done = waiting.length
+    await this.#commitSome(waiting, decided => { done = decided })
+    return done
+  }
+
+  /** `cut`: told how many of the group have been decided, before these become durable; the others wait for the next group. */
+  async #commitSome(waiting: readonly PendingOperation[], cut: (decided: number) => void): Promise<void> {
+    let group = waiting
+    const { store, clock } = this.#options
     const state = this.#state
     const failpoints = this.#failpoints
     try {
@@ -182,7 +193,12 @@ export class LocalJournal implements Journal {
     const timeMs = this.nowMs()
     try {
       store.transact(() => {
-        const frames = this.#decide(group, timeMs)
+        const untilMs = clock.mono() + groupMs
+        const { frames, decided } = this.#decide(group, timeMs, () => clock.mono() >= untilMs)
+        if (decided < group.length) {
+          group = group.slice(0, decided)
+          cut(decided)
+        }
         if (frames.length === 0) return
         failpoints.pass('journal.append.before')
         at.stage = 'appending'
@@ -195,7 +211,10 @@ export class LocalJournal implements Journal {
       })
     } catch (error) {
       state.rollback()
-      if (at.stage === 'committing' && hasCode(error, 'ENOSPC')) return this.#whenThereIsRoom(group, timeMs, error)
+      if (at.stage === 'committing' && hasCode(error, 'ENOSPC')) {
+        cut(waiting.length)
+        return this.#whenThereIsRoom(group, { timeMs, cause: error, later: waiting.slice(group.length) })
+      }
       if (at.stage === 'syncing' || at.stage === 'committing') return this.#fail(group, error)
       // A torn end stays behind in the old segment; the failure that matters is the first.
       if (at.stage === 'appending') await this.#segments.end().catch(() => {})
@@ -219,7 +238,7 @@ export class LocalJournal implements Journal {
   }
 
   /** The group is in the log. It is committed once the store has room; the same operations at the same time make the same edits. */
-  async #whenThereIsRoom(group: readonly PendingOperation[], timeMs: number, cause: GristmillError): Promise<void> {
+  async #whenThereIsRoom(group: readonly PendingOperation[], { timeMs, cause, later }: { timeMs: number; cause: GristmillError; later: readonly PendingOperation[] }): Promise<void> {
     const commit = (): void => {
       try {
         this.#options.store.transact(() => this.#decide(group, timeMs))
@@ -231,14 +250,14 @@ export class LocalJournal implements Journal {
       this.#answer(group)
     }
     try {
-      await this.#room.wait(group, cause, { commit, waiting: this.#queue.drain().filter(each => !this.#answerAgain(each)), signal: this.#closing.signal })
+      await this.#room.wait(group, cause, { commit, waiting: [...later, ...this.#queue.drain()].filter(each => !this.#answerAgain(each)), signal: this.#closing.signal })
     } catch (error) {
       this.#fail(group, error)
     }
   }
 
-  #decide(group: readonly PendingOperation[], timeMs: number): Buffer[] {
-    return decideGroup(this.#state, group, { timeMs, log: this.#options.log, damage: () => (this.#failed?.code === 'CORRUPT' ? this.#failed : undefined) })
+  #decide(group: readonly PendingOperation[], timeMs: number, enough?: () => boolean): { frames: Buffer[]; decided: number } {
+    return decideGroup(this.#state, group, { timeMs, log: this.#options.log, ...enough && { enough }, damage: () => (this.#failed?.code === 'CORRUPT' ? this.#failed : undefined) })
   }
 
   /** Nothing has happened. */

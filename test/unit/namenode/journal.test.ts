@@ -207,6 +207,37 @@ test('an answer that an earlier version kept, under the id as it came, is found 
   expect(await outcome(make(bench, '/b', scopedId('namespace.mkdir', 'bob', requestId('c:2'))))).toBe('EEXIST')
 })
 
+/** Takes `ms` of the journal's time. */
+const slowly = (bench: Bench, path: string, ms: number): Promise<unknown> => {
+  const slow = { ...mkdir, mutate: (...given: Parameters<typeof mkdir.mutate>) => { bench.clock.pass(ms); return mkdir.mutate(...given) } }
+  return bench.journal.submit(slow, { path, nowMs: 1, ...root })
+}
+
+test('a group ends when its operations have taken long; the others wait for the next one, and others are served in between', async () => {
+  const bench = await openBench()
+  let commits = 0
+  bench.store.onCommit = () => { commits++ }
+  await Promise.all(['/a', '/b', '/a', '/c', '/d'].map(path => outcome(slowly(bench, path, 15))))
+  expect(commits).toBe(3)
+  // One that takes longer by itself is a group of its own.
+  await Promise.all([slowly(bench, '/e', 500), slowly(bench, '/f', 500)])
+  expect(commits).toBe(5)
+  await Promise.all(['/g', '/h', '/i'].map(path => make(bench, path)))
+  expect(commits).toBe(6)
+  expect(names(await openBench({ store: bench.store.reopened(), disk: bench.disk.cut() }))).toHaveLength(9)
+})
+
+test('what a group that finds no room in the store has left for the next one is refused, and not kept waiting', async () => {
+  const bench = await openBench()
+  bench.store.onCommit = () => { throw full() }
+  const [first, second] = [slowly(bench, '/a', 50), outcome(slowly(bench, '/b', 50))]
+  expect(await second).toBe('ENOSPC')
+  bench.store.onCommit = undefined
+  bench.clock.pass(500)
+  await first
+  expect(names(bench)).toEqual(['/a'])
+})
+
 test('a damaged frame with later ones behind it is refused with the place and what to do', async () => {
   const bench = await openBench()
   for (const path of ['/a', '/b', '/c']) await make(bench, path)
