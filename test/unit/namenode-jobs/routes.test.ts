@@ -294,7 +294,7 @@ test('a spec whose parts do not fit each other is refused with the reason', asyn
 test('the places of logs come in pages; a client that asks for all at once is refused', async () => {
   open('a')
   const job = await submit({ maps: 4500, reduces: 0 })
-  for (let next = 0; next < 4500; next++) await ask(task.finished, { ...doneReport(nodeId('a'), runs()[next]!.work.attempt, rooms.book.jobs.get(job)!.spec) })
+  for (let next = 0; next < 4500; next++) await ask(task.finished, { ...doneReport(nodeId('a'), runs()[next]!.work.attempt, rooms.store.jobs.get(job)!.spec) })
   const all = async (): Promise<Array<string | number>> => {
     const pages: number[] = []
     const seen = new Set<string>()
