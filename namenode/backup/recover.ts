@@ -7,11 +7,16 @@ import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { clusterId, type ClusterId } from '../../src/base/ids.ts'
 import { openHome, stampName } from '../../src/home/home.ts'
 import type { World } from '../../src/ports/world.ts'
+import type { Seen } from '../../src/protocol/position.ts'
 import { allMutations } from '../mutations.ts'
+import { unseal } from '../journal/codec.ts'
+import { countersKey, decodeCounters, emptyCounters } from '../journal/counters.ts'
+import { evidenceOf } from '../journal/evidence.ts'
 import { LocalJournal } from '../journal/local.ts'
 import { MutationRegistry } from '../journal/operation.ts'
 import { leap, recovered } from '../journal/recovered.ts'
 import { reach, salvage, type Salvage } from '../journal/salvage.ts'
+import { Memo, StoreView } from '../journal/view.ts'
 import { quarantineIn, beginUnfinished, mendJournal, unfinishedIn, unfinishedName } from './quarantine.ts'
 import { knownDirs } from './backups.ts'
 import { factsOf, type Facts } from './digest.ts'
@@ -28,6 +33,8 @@ export interface RecoverOptions {
   readonly dryRun?: boolean | undefined
   /** The epoch rises to this one, if it is not higher by itself: datanodes have seen an earlier one that nothing here knows of. */
   readonly epoch?: number | undefined
+  /** What datanodes of this cluster remember whose directories lie beside it. */
+  readonly beside?: readonly Seen[] | undefined
 }
 
 export interface Recovery {
@@ -48,6 +55,8 @@ export interface Recovery {
   readonly lost: number
   /** More may have been lost than is known. */
   readonly uncertain: boolean
+  /** The highest position that datanodes have seen and that is not in the history of the state that was reached. */
+  readonly behind?: { readonly epoch: number; readonly seq: number } | undefined
   readonly epoch: number
   /** Digest of the state at `seq`; undefined if it was only planned. */
   readonly digest: string | undefined
@@ -73,6 +82,8 @@ export async function recover(world: World, options: RecoverOptions): Promise<Re
   const home = dryRun && !await disk.stat(`${dir}/${stampName}`) ? undefined : await openHome(world, dir, { role: 'namenode' })
   try {
     const plan = await planOf(world, options, home?.cluster)
+    // A note that holds no longer.
+    if (plan.sound && !dryRun && await seenIn(disk, dir)) await dropSeen(disk, dir)
     if (plan.sound || dryRun) return reportOf(plan, { outcome: plan.sound ? 'nothing' : 'planned', epoch: plan.sound ? plan.best.facts?.counters?.epoch ?? plan.epoch : plan.epoch, facts: plan.best.facts, digest: plan.sound ? plan.best.facts?.digest : undefined })
     const done = await carryOut(world, dir, plan)
     await home!.stamp(clusterId(done.facts.cluster!))
@@ -91,16 +102,17 @@ interface Plan {
   readonly second: Base | undefined
   readonly lost: number
   readonly uncertain: boolean
+  readonly behind: Recovery['behind']
   readonly epoch: number
 }
 
-async function planOf(world: World, { dir, backup, epoch }: RecoverOptions, cluster: ClusterId | undefined): Promise<Plan> {
+async function planOf(world: World, { dir, backup, epoch, beside = [] }: RecoverOptions, cluster: ClusterId | undefined): Promise<Plan> {
   const { disk } = world
   const damage: string[] = []
   const passedOver: string[] = []
   const unfinished = await unfinishedIn(disk, dir)
   if (unfinished) damage.push('an earlier recovery was cut off')
-  const seen = await seenIn(disk, dir)
+  const noted = await seenIn(disk, dir)
   const journal = await salvage(disk, `${dir}/journal`)
   for (const { path, at, why } of journal.damages) damage.push(`${path}: at byte ${at}, ${why}`)
 
@@ -114,11 +126,6 @@ async function planOf(world: World, { dir, backup, epoch }: RecoverOptions, clus
   }
   if (store?.counters) bases.push(baseOf('store', journal, store.counters.appliedSeq, undefined, store))
   else if (store && journal.files.length > 0) damage.push(`there is no store in ${dir}`)
-
-  const epochs = [unfinished?.epoch ?? 0, store?.counters?.epoch ?? 0, seen?.epoch ?? 0, ...journal.stretches.map(stretch => stretch.epoch)]
-  // What datanodes have seen cannot be looked at here, but it has happened.
-  if (seen) damage.push(`datanodes have seen operation ${seen.seq} of epoch ${seen.epoch}, of which this state knows nothing (${seenName})`)
-  else if (epoch !== undefined && epoch > Math.max(...epochs)) damage.push(`epoch ${epoch} is asked for, and this state knows of ${Math.max(...epochs)}`)
 
   const found = await candidates(world, dir, backup)
   const wanted = found.filter(one => {
@@ -143,6 +150,10 @@ async function planOf(world: World, { dir, backup, epoch }: RecoverOptions, clus
   if (!best) {
     throw new GristmillError('CORRUPT', `nothing in ${dir} can be rebuilt: ${damage.join('; ') || 'there is neither a store nor a journal'}; ${passedOver.length > 0 ? passedOver.join('; ') : 'and no backup was found'}. Give a good backup with --backup`, { details: { dir } })
   }
+  const behind = await missingIn(world, { dir, best, journal }, { noted, beside })
+  const epochs = [unfinished?.epoch ?? 0, store?.counters?.epoch ?? 0, behind?.epoch ?? 0, ...journal.stretches.map(stretch => stretch.epoch)]
+  if (behind) damage.push(`datanodes have seen operation ${behind.seq} of epoch ${behind.epoch}, of which this state knows nothing${noted ? ` (${seenName})` : ''}`)
+  else if (epoch !== undefined && epoch > Math.max(...epochs)) damage.push(`epoch ${epoch} is asked for, and this state knows of ${Math.max(...epochs)}`)
   const last = Math.max(store?.counters?.appliedSeq ?? 0, ...journal.stretches.map(({ to }) => to - 1), ...wanted.map(({ seq }) => seq))
   const journalEnd = Math.max(0, ...journal.stretches.map(({ to }) => to - 1))
   const storeSeq = store?.counters?.appliedSeq ?? 0
@@ -151,15 +162,40 @@ async function planOf(world: World, { dir, backup, epoch }: RecoverOptions, clus
   if (best.reach < last) damage.push(`nothing leads from operation ${best.reach} to ${last}, the last that is known`)
   // A sound store has everything that was acknowledged, but for what the journal's torn end or a missing journal may have had.
   const sound = best.kind === 'store' && damage.length === 0 && best.reach === last
-  const outranked = seen !== undefined || (epoch !== undefined && epoch > Math.max(...epochs))
+  const outranked = behind !== undefined || (epoch !== undefined && epoch > Math.max(...epochs))
   const uncertain = outranked || unfinished?.lossy === true || best.reach < last || journal.damages.length > 0 || (best.kind !== 'store' && (journal.torn !== undefined || journalEnd < best.reach))
   const next = 1 + Math.max(...epochs, ...bases.map(({ facts }) => facts?.counters?.epoch ?? 0))
   return {
     sound, damage, passedOver, journal, best, second: second?.reach === best.reach ? second : undefined,
-    lost: last - best.reach,
+    // Ids of operations go on where the copy was made: what datanodes have seen beyond is known to have happened.
+    lost: Math.max(last, behind?.seq ?? 0) - best.reach,
     uncertain,
+    behind,
     // Starts that nothing here knows of have raised it as well: how often, nobody can say, unless an operator does.
     epoch: Math.max(epoch ?? 0, epoch === undefined && uncertain && !unfinished ? next + leap : next),
+  }
+}
+
+/** The highest position that datanodes have seen, if the best state that can be had does not have it in its own history. */
+async function missingIn(world: World, { dir, best, journal }: { dir: string; best: Base; journal: Salvage }, { noted, beside }: { noted: Seen | undefined; beside: readonly Seen[] }): Promise<Seen | undefined> {
+  if (!noted && beside.length === 0) return undefined
+  const into = `${dir}/store.look`
+  try {
+    await replay(world, { base: best.path ?? (best.kind === 'store' ? `${dir}/store` : undefined), baseSeq: best.seq, until: best.reach, journal, into })
+    const store = await world.openStore(into, { sync: false })
+    try {
+      const sealed = store.table('meta').get(countersKey)
+      const view = new StoreView(store, sealed ? decodeCounters(unseal('meta', countersKey, sealed)) : emptyCounters(), new Memo(), error => { throw error })
+      const missing = [
+        ...noted && evidenceOf(view, noted, view.counters.nextBlock).verdict !== 'own' ? [noted] : [],
+        ...beside.filter(seen => ['behind', 'unknown'].includes(evidenceOf(view, seen, view.counters.nextBlock).verdict)),
+      ]
+      return missing.sort((a, b) => b.epoch - a.epoch || b.seq - a.seq)[0]
+    } finally {
+      await store.close()
+    }
+  } finally {
+    await world.disk.removeTree(into)
   }
 }
 
@@ -222,11 +258,11 @@ async function carryOut(world: World, dir: string, { best, second, journal, epoc
   return { outcome: 'recovered', epoch: facts.counters!.epoch, facts, digest, confirmed, aside }
 }
 
-function reportOf({ best, damage, passedOver, journal, lost, uncertain }: Plan, { outcome, epoch, facts, digest, confirmed = false, aside }: Done): Recovery {
+function reportOf({ best, damage, passedOver, journal, lost, uncertain, behind }: Plan, { outcome, epoch, facts, digest, confirmed = false, aside }: Done): Recovery {
   const torn = journal.torn && outcome !== 'nothing' ? [`${journal.torn.path}: ends inside of a group (${journal.torn.why})`] : []
   return {
     outcome, cluster: facts?.cluster ?? '', damage: [...damage, ...torn], passedOver, base: best.kind, backup: best.path, baseSeq: best.seq, seq: best.reach,
-    lost, uncertain: outcome !== 'nothing' && uncertain, epoch, digest, confirmed,
+    lost, uncertain: outcome !== 'nothing' && uncertain, ...behind && { behind: { epoch: behind.epoch, seq: behind.seq } }, epoch, digest, confirmed,
     files: facts?.counters?.files ?? 0, directories: facts?.counters?.directories ?? 0, blocks: facts?.counters?.blocks ?? 0, aside,
   }
 }

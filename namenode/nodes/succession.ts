@@ -20,9 +20,9 @@ import type { Clock } from '../../src/ports/clock.ts'
 import type { World } from '../../src/ports/world.ts'
 import { whyBehind, type Command, type Seen } from '../../src/protocol/position.ts'
 import { dropSeen, noteSeen, seenIn } from '../backup/seen.ts'
+import { evidenceOf } from '../journal/evidence.ts'
 import type { LocalJournal } from '../journal/local.ts'
 import { becameSure, startsOf, type Starts } from '../journal/starts.ts'
-import { evidenceOf } from './evidence.ts'
 import { Raising } from './raising.ts'
 
 export interface SuccessionOptions {

@@ -142,6 +142,53 @@ test('an old copy of the namenode\'s directory answers nothing about files, from
   expect(await run(['put', '-', '/c'], env, 'x')).toMatchObject({ code: 0 })
 })
 
+test('a recovery of an old copy says what is lost, by what datanodes have seen, and one of the right directory that nothing is', async () => {
+  const dir = join(home, 'embedded')
+  const [namenode, copy] = [join(dir, 'namenode'), join(home, 'copy')]
+  const recover = async (...words: string[]) => {
+    const { code, stdout, stderr } = await run(['namenode', 'recover', '--json', ...words], env)
+    return { code, stderr, ...JSON.parse(stdout) as { outcome: string; dir: string; lost: number; uncertain: boolean; behind?: { seq: number }; seq: number } }
+  }
+  {
+    await using first = await open(dir)
+    await first.writeFile('/a', 'x')
+  }
+  await cp(namenode, copy, { recursive: true })
+  {
+    await using second = await open(dir)
+    for (let i = 0; i < 5; i++) await second.writeFile(`/b${i}`, 'x')
+  }
+  // Found without being named, for nothing else in this home can be meant.
+  expect(await recover()).toMatchObject({ code: 0, outcome: 'nothing', dir: namenode, lost: 0 })
+  const right = join(home, 'right')
+  await rename(namenode, right)
+  await cp(copy, namenode, { recursive: true })
+  // The datanode beside it tells, and so does the note that a start leaves.
+  const planned = await recover('--dry-run')
+  expect(planned).toMatchObject({ code: 4, outcome: 'planned', behind: { seq: expect.any(Number) } })
+  expect(planned.lost).toBeGreaterThanOrEqual(10)
+  expect(planned.behind!.seq - planned.seq).toBe(planned.lost)
+  expect((await run(['ls', '/'], env)).code).toBe(75)
+  await rename(join(dir, 'datanode'), join(home, 'datanode'))
+  expect(await recover('--dry-run')).toMatchObject({ code: 4, outcome: 'planned', lost: planned.lost })
+  const told = await run(['namenode', 'recover', '--dry-run'], env)
+  expect(told).toMatchObject({ code: 4, stdout: expect.stringMatching(/^lost: \d+ operations that are known to have happened/m) })
+  expect(told.stdout).not.toContain('nothing is known to be lost')
+  await rename(join(home, 'datanode'), join(dir, 'datanode'))
+  // A note that holds no longer takes nothing away.
+  const note = await readFile(join(namenode, 'behind.json'))
+  await rename(namenode, join(home, 'old'))
+  await rename(right, namenode)
+  await writeFile(join(namenode, 'behind.json'), note)
+  expect(await recover()).toMatchObject({ code: 0, outcome: 'nothing', lost: 0, uncertain: false })
+  await expect(stat(join(namenode, 'behind.json'))).rejects.toMatchObject({ code: 'ENOENT' })
+  expect((await run(['ls', '/'], env)).stdout).toBe('a\nb0\nb1\nb2\nb3\nb4\n')
+  await rename(namenode, right)
+  await rename(join(home, 'old'), namenode)
+  expect(await recover()).toMatchObject({ code: 4, outcome: 'recovered', lost: planned.lost, uncertain: true })
+  expect(await run(['ls', '/'], env)).toMatchObject({ code: 0, stdout: 'a\n' })
+})
+
 test('one process may open the same directory twice, and close one of them', async () => {
   const dir = join(home, 'here')
   const first = await open(dir)

@@ -155,6 +155,17 @@ test('`up` remembers ports, what it was told, and the datanodes that have data; 
   expect(await ok('fsck')).toContain('healthy')
 })
 
+test('`namenode recover` finds the directory of the cluster of `up`, and asks where two could be meant', async () => {
+  await up('--datanodes', '1')
+  expect(await mill('namenode', 'recover')).toMatchObject({ code: 73 })
+  await ok('down')
+  expect(await ok('namenode', 'recover')).toContain(`${join(home, 'cluster/namenode')} are sound`)
+  const own = member('namenode', 'namenode')
+  await own.start()
+  await own.end()
+  expect(await mill('namenode', 'recover')).toMatchObject({ code: 78, stderr: expect.stringMatching(/two namenodes: .*\/namenode and .*\/cluster\/namenode; say which one with --dir/) })
+})
+
 test('with one datanode files get one replica, and all is well', async () => {
   await up('--datanodes', '1')
   await writeFile(join(home, 'file'), 'x')

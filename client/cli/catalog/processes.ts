@@ -31,7 +31,8 @@ const namenode: CommandSpec = {
     'It ends with 74 if its store or journal is damaged: starting it again does not help then.\n\n' +
     '`backup` has the running namenode make a copy of its state in a directory of its machine (its own place for backups unless told), and check every value of it.\n\n' +
     '`recover` rebuilds the state of a namenode that does not run, from its backups and its journal, says how far it came, and puts aside what was damaged. ' +
-    'It ends with 4 if operations that are known to have happened could not be read.\n\n' +
+    'It ends with 4 if operations that are known to have happened could not be read, or datanodes have seen what its state does not have. ' +
+    'Without --dir it is the namenode of this home: the one of `gristmill namenode`, of `up`, or of the embedded cluster.\n\n' +
     '`lost` counts, on a running namenode, what datanodes hold under ids that such operations may have given out. It is no file\'s, and is kept until `--release`.\n\n' +
     '`allow-deletions` tells datanodes that they may remove what they have refused to remove for so young a namenode (see `report`).',
   options: [

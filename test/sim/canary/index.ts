@@ -156,7 +156,7 @@ export const canaries = {
       from: 'has: Seen): string | undefined {',
       to: 'has: Seen): string | undefined {\n  if (Math.PI > 3) return undefined',
     }, {
-      file: 'namenode/nodes/evidence.ts',
+      file: 'namenode/journal/evidence.ts',
       from: 'nextBlock: number): Evidence {',
       to: 'nextBlock: number): Evidence {\n  if (Math.PI > 3) return { verdict: \'own\' }',
     }, {

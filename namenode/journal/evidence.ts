@@ -1,9 +1,9 @@
 // Compares what a datanode has seen of its cluster with the history that a namenode's directory holds. Pure.
 
 import type { Seen } from '../../src/protocol/position.ts'
-import { ancestorOf, earliestOf, endSeqOf, sumOf } from '../journal/lineage.ts'
-import { startsOf } from '../journal/starts.ts'
-import type { View } from '../journal/view.ts'
+import { ancestorOf, earliestOf, endSeqOf, sumOf } from './lineage.ts'
+import { startsOf } from './starts.ts'
+import type { View } from './view.ts'
 
 /**
  * `own`: the namenode that it has seen is this one, or a process before it on this directory, and has done nothing that is missing here.
