@@ -32,6 +32,10 @@ const clusterLimits = {
 const processLimits = {
   /** A request to the namenode is read, checked and answered in one piece: of what is hardest to parse, 1 MiB takes some 40 ms. */
   controlBodyBytesMax: 1 * MiB,
+  /** Bodies of requests that a server has not answered, together; one more is OVERLOADED before it is read. As values they take up to twenty times as much memory. */
+  bodiesBytesMax: 64 * MiB,
+  /** Smaller ones are not counted: as many as there may be calls are 160 MiB. */
+  bodyFreeBytes: 16 * KiB,
   /** What datanodes report, whose shape is known: 10,000 blocks, or the counters of 1,000 attempts. */
   reportBodyBytesMax: 4 * MiB,
   /** A job with its parameters, and as many of its splits as are one page of them. To parse and to journal 8 MiB takes some 50 ms each. */
@@ -170,6 +174,7 @@ assert(clusterLimits.framePayloadBytesMax % clusterLimits.chunkBytes === 0)
 assert(processLimits.splitsBodyBytesMax + processLimits.jobParamsBytesMax + processLimits.jobNamedCharsMax < processLimits.jobBodyBytesMax)
 assert(processLimits.jobSplitsBytesMax * 2 <= processLimits.uploadBytesPerUserMax)
 assert(processLimits.uploadBytesPerUserMax * 2 <= processLimits.splitsHeldBytesMax)
+assert(processLimits.jobBodyBytesMax * 4 <= processLimits.bodiesBytesMax)
 assert(clusterLimits.recordBytesMax < clusterLimits.blockBytesDefault)
 
 export const limits = Object.freeze({ ...clusterLimits, ...processLimits, ...times })

@@ -35,6 +35,8 @@ export interface ServeOptions {
   /** False while the process still starts; /healthz then says 503. Calls are answered all the same: handlers know better. */
   readonly ready?: () => boolean
   readonly callsInFlightMax?: number
+  /** Of all bodies whose requests have not been answered; default: limits.bodiesBytesMax. */
+  readonly bodiesBytesMax?: number
   /** How long a request may take to arrive; 0 where large bodies come in (plain PUT of a block). */
   readonly requestMs?: number
   /** How long the head of a request may take, from the beginning of its connection or from its first byte on. */
@@ -71,6 +73,8 @@ export function serve(options: ServeOptions): RpcServer {
   const waiting = new Set<CallContext>()
   const known = new WeakSet<object>()
   const repeats = new Repeats()
+  const bodiesMax = options.bodiesBytesMax ?? limits.bodiesBytesMax
+  let bodiesBytes = 0
   let inFlight = 0
   let draining = false
 
@@ -102,6 +106,19 @@ export function serve(options: ServeOptions): RpcServer {
     } catch (error) {
       return done(error as Error)
     }
+    done()
+  }
+
+  /** What waits for an answer is bounded in bytes, too. One body alone is always taken. A hook for routes behind `guard`. */
+  const admitBody = (bodyMax: number) => (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
+    const length = request.raw.headers['content-length']
+    const bytes = length === undefined ? bodyMax : Math.min(Number(length), bodyMax)
+    if (!(bytes > limits.bodyFreeBytes)) return done()
+    if (bodiesBytes > 0 && bodiesBytes + bytes > bodiesMax) {
+      return done(new GristmillError('OVERLOADED', `requests of ${bodiesBytes} bytes wait for their answers already, and may have ${bodiesMax} together; try again in a moment`))
+    }
+    bodiesBytes += bytes
+    reply.raw.once('close', () => { bodiesBytes -= bytes })
     done()
   }
 
@@ -140,7 +157,7 @@ export function serve(options: ServeOptions): RpcServer {
     const answer = handler as (request: unknown, context: CallContext) => unknown
     const interruptible = message.waits ? waiting : undefined
     http.post(message.path, {
-      onRequest: guard,
+      onRequest: [guard, admitBody(message.bodyBytesMax ?? limits.controlBodyBytesMax)],
       bodyLimit: message.bodyBytesMax ?? limits.controlBodyBytesMax,
       schema: { body: message.request, response: { 200: message.reply } },
     }, (request, reply) => {

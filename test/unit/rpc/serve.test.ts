@@ -206,6 +206,27 @@ test('an Upgrade request is judged like a call', async () => {
   expect(server.admit({ path: '/w', headers: credentials.bearer() })).toMatchObject({ refuse: { status: 503, code: 'UNAVAILABLE' } })
 })
 
+test('bodies that wait for their answers are bounded together, in bytes; small ones and the first one are always taken', async () => {
+  const gate = Promise.withResolvers<void>()
+  const { caller, at, server } = await start([route(echo, async ({ text }, { user }) => { await gate.promise; return { text: text.slice(0, 3), user } })], { bodiesBytesMax: 50_000 })
+  const ask = (text: string): Promise<{ text: string }> => caller.call(at, echo, { text }, { retry: false })
+  const first = ask('1'.repeat(60_000))
+  while (server.inFlight() < 1) await systemClock.sleep(2)
+  const second = ask('2'.repeat(20_000))
+  await expect(second).rejects.toMatchObject({ code: 'OVERLOADED', message: expect.stringContaining('try again') as string })
+  const small = ask('3'.repeat(1000))
+  while (server.inFlight() < 2) await systemClock.sleep(2)
+  gate.resolve()
+  expect(await Promise.all([first, small])).toMatchObject([{ text: '111' }, { text: '333' }])
+  for (;;) {
+    // The room is free once the connection has the answer.
+    const again = await ask('4'.repeat(40_000)).catch((error: unknown) => error)
+    if (again instanceof GristmillError && again.code === 'OVERLOADED') continue
+    expect(again).toMatchObject({ text: '444' })
+    break
+  }
+})
+
 test('more calls than the bound are OVERLOADED; when some are done there is room again', async () => {
   const gate = Promise.withResolvers<void>()
   const { caller, at, server } = await start([route(echo, async ({ text }, { user }) => { await gate.promise; return { text, user } })], { callsInFlightMax: 2 })
