@@ -1,0 +1,77 @@
+// Chooses the datanodes that receive new blocks (policy: blocks/placement.ts) and issues the write tokens for them.
+// Changes nothing: a place is taken only when a datanode begins to receive.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import type { BlockId, NodeId } from '../../src/base/ids.ts'
+import { MiB } from '../../src/base/units.ts'
+import type { Random } from '../../src/ports/random.ts'
+import type { AllocatedBlock } from '../../src/protocol/writing.ts'
+import type { BlockTokens } from '../../src/rpc/token.ts'
+import { place, type Candidate, type PlacementRequest } from '../blocks/placement.ts'
+import type { NodeRegistry } from '../nodes/registry.ts'
+
+/** A writer that does not know how much will come may find a full block's room nowhere; then it gets what there is. */
+const unknownBytes = MiB
+
+/** Room that a block needs on each of its datanodes, the first choice first. `bytes`: what the writer says it has left. */
+export const sizesOf = (blockBytes: number, bytes: number | undefined): readonly number[] =>
+  (bytes === undefined ? [blockBytes, Math.min(blockBytes, unknownBytes)] : [Math.min(blockBytes, bytes)])
+
+export interface TargetRequest {
+  readonly replication: number
+  readonly sizes: readonly number[]
+  /** The writer's host. */
+  readonly host: string | undefined
+  /** Datanodes that failed this writer. */
+  readonly exclude: ReadonlySet<NodeId>
+}
+
+export class Targets {
+  readonly #registry: NodeRegistry
+  readonly #tokens: BlockTokens
+  readonly #random: Random
+
+  constructor({ registry, tokens, random }: { registry: NodeRegistry; tokens: BlockTokens; random: Random }) {
+    this.#registry = registry
+    this.#tokens = tokens
+    this.#random = random
+  }
+
+  /** Throws ENOSPC if no node can take even one replica, UNAVAILABLE while none has had the time to register. Called before ids are given out. */
+  check(count: number, sizes: readonly number[], exclude: ReadonlySet<NodeId>): void {
+    const registry = this.#registry
+    if (count === 0 || this.#choose({ count: 1, exclude }, sizes).length > 0) return
+    if (registry.settling) {
+      throw new GristmillError('UNAVAILABLE', 'the namenode has just started and no datanode has registered yet; start one, or ask again in a moment')
+    }
+    const nodes = registry.open.length
+    const blockBytes = sizes.at(-1)!
+    const failed = exclude.size > 0 ? ` (${exclude.size} have just failed for this writer)` : ''
+    throw new GristmillError('ENOSPC', nodes === 0
+      ? 'no datanode is there to take a block; start one, or wait until it has registered'
+      : `none of the ${nodes} live datanodes can take a block of ${blockBytes} bytes${failed}; free some space, or add a datanode`,
+    { details: { nodes, blockBytes } })
+  }
+
+  /** The datanodes of each block, in pipeline order, with a write token. Throws ENOSPC. */
+  locate(blocks: readonly BlockId[], { replication, sizes, host, exclude }: TargetRequest): AllocatedBlock[] {
+    return blocks.map(id => {
+      const targets = this.#choose({ count: replication, host, exclude }, sizes)
+      if (targets.length === 0) {
+        throw new GristmillError('ENOSPC', 'the datanodes that could take a block are gone; try again in a moment', { details: { block: id } })
+      }
+      const token = this.#tokens.issue({ mode: 'write', block: id })
+      return { id, targets: targets.map(each => this.#registry.get(each.node)!.place), token }
+    })
+  }
+
+  /** Nodes for the replicas of one block, of the first size for which there is any node. */
+  #choose(wanted: Omit<PlacementRequest, 'held' | 'blockBytes'>, sizes: readonly number[]): Candidate[] {
+    const nodes = this.#registry.open
+    for (const blockBytes of sizes) {
+      const targets = place(nodes, { ...wanted, blockBytes, held: [] }, this.#random)
+      if (targets.length > 0) return targets
+    }
+    return []
+  }
+}
