@@ -11,6 +11,7 @@ import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { RpcServer } from '../../src/rpc/serve.ts'
 import type { BlockTokens } from '../../src/rpc/token.ts'
+import type { Incoming } from '../store/incoming.ts'
 import type { OpenBlock, BlockStore } from '../store/store.ts'
 
 const { chunkBytes, framePayloadBytesMax } = limits
@@ -24,9 +25,22 @@ export interface BlockRoutesOptions {
 }
 
 type Request = Parameters<RpcServer['guard']>[0]
+type Reply = Parameters<RpcServer['guard']>[1]
 
-export function addBlockRoutes({ http, guard, known }: RpcServer, { store, tokens, clock, mayWrite, steadySince }: BlockRoutesOptions): void {
-  const authorise = (mode: 'read' | 'write'): RpcServer['guard'] => (request, reply, done) => {
+export function addBlockRoutes(server: RpcServer, options: BlockRoutesOptions): void {
+  void server.http.register(async scope => {
+    // Whatever the type, the body is the block's bytes and is not gathered in memory.
+    scope.addContentTypeParser('*', (_request, body, done) => { done(null, body) })
+    const url = '/v1/block/:block'
+    const get = (request: Request, reply: Reply): Promise<unknown> => sendBlock(request, reply, options)
+    scope.route({ method: ['GET', 'HEAD'], url, exposeHeadRoute: false, onRequest: authorise(server, options, 'read'), handler: get })
+    scope.put(url, { onRequest: authorise(server, options, 'write') }, (request, reply) => receiveBlock(request, reply, options))
+  })
+}
+
+/** Accepts the block's token or, to read, what a call of the cluster is accepted with. */
+function authorise({ guard, known }: RpcServer, { tokens }: BlockRoutesOptions, mode: 'read' | 'write'): RpcServer['guard'] {
+  return (request, reply, done) => {
     const token = /^Bearer ([0-9a-z]+\.[0-9a-z]+\.[0-9a-f]+)$/.exec(request.headers.authorization ?? '')?.[1]
     if (!token && mode === 'read') return guard(request, reply, done)
     try {
@@ -38,65 +52,67 @@ export function addBlockRoutes({ http, guard, known }: RpcServer, { store, token
     }
     done()
   }
+}
 
-  void http.register(async scope => {
-    // Whatever the type, the body is the block's bytes and is not gathered in memory.
-    scope.addContentTypeParser('*', (_request, body, done) => { done(null, body) })
+async function sendBlock(request: Request, reply: Reply, { store }: BlockRoutesOptions): Promise<unknown> {
+  const block = await store.open(blockOf(request))
+  const { length, crc } = block.meta
+  const range = rangeOf(request.headers.range, length)
+  void reply.header('accept-ranges', 'bytes').header('content-type', 'application/octet-stream')
+  void reply.header('etag', `"${crc.toString(16).padStart(8, '0')}"`)
+  if (!range) {
+    await block.close()
+    return reply.code(416).header('content-range', `bytes */${length}`).send()
+  }
+  const { start, end, partial } = range
+  if (partial) void reply.code(206).header('content-range', `bytes ${start}-${end - 1}/${length}`)
+  void reply.header('content-length', end - start)
+  if (request.method === 'HEAD') {
+    await block.close()
+    return reply.send('')
+  }
+  return reply.send(Readable.from(bytesOf(store, block, { start, end }), { objectMode: false, highWaterMark: framePayloadBytesMax }))
+}
 
-    scope.route({ method: ['GET', 'HEAD'], url: '/v1/block/:block', exposeHeadRoute: false, onRequest: authorise('read'), handler: async (request, reply) => {
-      const id = blockOf(request)
-      const block = await store.open(id)
-      const range = rangeOf(request.headers.range, block.meta.length)
-      void reply.header('accept-ranges', 'bytes').header('content-type', 'application/octet-stream').header('etag', `"${block.meta.crc.toString(16).padStart(8, '0')}"`)
-      if (!range) {
-        await block.close()
-        return reply.code(416).header('content-range', `bytes */${block.meta.length}`).send()
-      }
-      const { start, end, partial } = range
-      if (partial) void reply.code(206).header('content-range', `bytes ${start}-${end - 1}/${block.meta.length}`)
-      void reply.header('content-length', end - start)
-      if (request.method === 'HEAD') {
-        await block.close()
-        return reply.send('')
-      }
-      return reply.send(Readable.from(bytesOf(store, block, { start, end }), { objectMode: false, highWaterMark: framePayloadBytesMax }))
-    } })
+async function receiveBlock(request: Request, reply: Reply, { store, clock, mayWrite, steadySince }: BlockRoutesOptions): Promise<unknown> {
+  mayWrite()
+  const startedMs = clock.mono()
+  const id = blockOf(request)
+  const announced = Number(request.headers['content-length'] ?? limits.blockBytesMax)
+  if (announced > limits.blockBytesMax) throw new GristmillError('TOO_LARGE', `a block has at most ${limits.blockBytesMax} bytes`)
+  const incoming = await store.receive(id, announced)
+  try {
+    const table = await writeAll((request.body ?? []) as AsyncIterable<Buffer>, incoming, announced)
+    if (table.bytes === 0) throw new GristmillError('EINVAL', 'a block has at least one byte; an empty file has no blocks')
+    await incoming.seal(table)
+    steadySince(startedMs)
+    return await reply.code(201).send({ block: blockName(id), length: table.bytes, crc: table.crc })
+  } finally {
+    await incoming.abort()
+  }
+}
 
-    scope.put('/v1/block/:block', { onRequest: authorise('write') }, async (request, reply) => {
-      mayWrite()
-      const startedMs = clock.mono()
-      const id = blockOf(request)
-      const announced = Number(request.headers['content-length'] ?? limits.blockBytesMax)
-      if (announced > limits.blockBytesMax) throw new GristmillError('TOO_LARGE', `a block has at most ${limits.blockBytesMax} bytes`)
-      const incoming = await store.receive(id, announced)
-      try {
-        const table = new ChunkTable(announced)
-        const frame = new FrameBuffer()
-        let filled = 0
-        const flush = (): void => {
-          frame.seal(table.bytes, filled)
-          frame.addTo(table)
-          incoming.write(frame.payload)
-          filled = 0
-        }
-        for await (const piece of (request.body ?? []) as AsyncIterable<Buffer>) {
-          for (let at = 0; at < piece.length;) {
-            const count = piece.copy(frame.room, filled, at)
-            at += count
-            filled += count
-            if (filled === frame.room.length) flush()
-          }
-        }
-        if (filled > 0) flush()
-        if (table.bytes === 0) throw new GristmillError('EINVAL', 'a block has at least one byte; an empty file has no blocks')
-        await incoming.seal(table)
-        steadySince(startedMs)
-        return await reply.code(201).send({ block: blockName(id), length: table.bytes, crc: table.crc })
-      } finally {
-        await incoming.abort()
-      }
-    })
-  })
+/** Writes a body frame by frame; returns its checksums. */
+async function writeAll(body: AsyncIterable<Buffer>, incoming: Incoming, announced: number): Promise<ChunkTable> {
+  const table = new ChunkTable(announced)
+  const frame = new FrameBuffer()
+  let filled = 0
+  const flush = (): void => {
+    frame.seal(table.bytes, filled)
+    frame.addTo(table)
+    incoming.write(frame.payload)
+    filled = 0
+  }
+  for await (const piece of body) {
+    for (let at = 0; at < piece.length;) {
+      const count = piece.copy(frame.room, filled, at)
+      at += count
+      filled += count
+      if (filled === frame.room.length) flush()
+    }
+  }
+  if (filled > 0) flush()
+  return table
 }
 
 function blockOf(request: Request): BlockId {
