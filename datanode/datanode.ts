@@ -8,13 +8,13 @@ import { FramePool } from '../src/block/ring.ts'
 import { asError, GristmillError } from '../src/base/errors.ts'
 import { storageId, type Address, type ClusterId, type NodeId } from '../src/base/ids.ts'
 import { limits } from '../src/base/limits.ts'
+import type { Log } from '../src/ports/log.ts'
 import type { Listening } from '../src/ports/net.ts'
 import type { World } from '../src/ports/world.ts'
-import { local, transferPath } from '../src/protocol/transfer.ts'
 import { Authenticator, Credentials } from '../src/rpc/auth.ts'
 import { Caller } from '../src/rpc/call.ts'
 import { Registry } from '../src/rpc/metrics.ts'
-import { route, serve, type RpcServer } from '../src/rpc/serve.ts'
+import type { RpcServer } from '../src/rpc/serve.ts'
 import { BlockTokens } from '../src/rpc/token.ts'
 import { Wires } from '../src/file/wires.ts'
 import { Contact } from './heartbeat/contact.ts'
@@ -26,55 +26,14 @@ import { exposeDatanode } from './metrics.ts'
 import { DeletionGuard } from './orders/guard.ts'
 import { OrderRunner } from './orders/orders.ts'
 import { Changes } from './heartbeat/changes.ts'
-import { noRunner, type TaskHost, type Tasks } from './ports.ts'
+import type { DatanodeConfig, DatanodeTimes } from './config.ts'
+import { noRunner, type Tasks } from './ports.ts'
 import { DiskMaintenance } from './scrub/maintenance.ts'
+import { openServer, serviceOf } from './server.ts'
 import { BlockStore } from './store/store.ts'
-import { addBlockRoutes } from './transfer/http.ts'
 import { Transfers } from './transfer/transfers.ts'
 
-export interface DatanodeTimes {
-  readonly heartbeatMs: number
-  readonly nodeDeadMs: number
-  readonly longPollMs: number
-  readonly progressTimeoutMs: number
-  readonly drainMs: number
-  readonly scrubPeriodMs: number
-  readonly blockTrashKeepMs: number
-  readonly deleteGuardMs: number
-  readonly tendMs: number
-}
-
-export interface DatanodeConfig {
-  /** Data directories, one a disk. */
-  readonly dirs: readonly string[]
-  readonly host: string
-  readonly port: number
-  /** Where others reach this node; where it listens unless told. */
-  readonly advertise?: Address | undefined
-  readonly namenode: Address
-  readonly rack: string
-  /** Processes with the same one are on the same machine. */
-  readonly hostName: string
-  readonly secret: Buffer
-  /** Must be this one, if told. */
-  readonly cluster?: ClusterId | undefined
-  /** Tasks at a time; 0: this node only stores. */
-  readonly slots: number
-  readonly memoryBytes: number
-  /** Of each disk, in the background. */
-  readonly scrubBytesPerSecond?: number | undefined
-  readonly pid?: number | undefined
-  readonly version?: string | undefined
-  readonly times?: Partial<DatanodeTimes> | undefined
-  /** Runs tasks on this node. */
-  readonly tasks?: ((host: TaskHost) => Promise<Tasks>) | undefined
-  /** Gives up waiting for the namenode while the node starts. */
-  readonly signal?: AbortSignal | undefined
-}
-
 const isLoopback = (host: string): boolean => /^127\.\d+\.\d+\.\d+$|^localhost$|^\[?::1\]?$/.test(host)
-/** A block may come in by a plain PUT at the pace of a slow line. */
-const requestMs = 600_000
 const user = 'gristmill'
 
 export class Datanode {
@@ -149,71 +108,33 @@ export class Datanode {
     const { clock, disk, net, failpoints } = this.#world
     const { config, times } = { config: this.#config, times: this.#times }
     const log = this.#world.log.child({ node: this.node })
-    const cluster = (): ClusterId => this.#cluster!
-    const homes = this.#homes
     const changes = new Changes()
-    let refused = (_dir: string, _error: unknown): void => {} // what a disk is like before its blocks are known, they will tell
-    const fence = this.#fence = await EpochFence.open(disk, homes.all.map(({ dir }) => dir), { clock, refused: (dir, error) => refused(dir, error) })
-    const store = await BlockStore.open({
-      disk, clock, log, failpoints, trashKeepMs: times.blockTrashKeepMs,
-      dirs: homes.all.map(({ dir, id }) => ({ dir, id: storageId(id) })),
-      unusable: homes.unusable,
-      listener: {
-        added: replica => changes.added(replica),
-        removed: id => changes.removed(id),
-        bad: id => changes.bad(id),
-        failed: (storage, error, last) => {
-          log.error('a directory has failed; nothing in it is trusted any more', { error, dir: storage.dir })
-          if (last) this.#fail(new GristmillError('INTERNAL', `the disk of ${storage.dir} has failed (${asError(error).message}), and this node has no other one; look at the disk, then start the node again`, { cause: error }))
-        },
-      },
-    })
-    refused = (dir, error) => store.refused(dir, error)
+    const { store, fence } = await this.#openStore(changes, log)
     const time = new ClusterTime(clock)
     const tokens = new BlockTokens({ secret: config.secret, clock: time })
     const pool = new FramePool()
     const wires = this.#wires = new Wires({ net, clock, caller: { admission: path => this.#caller.admission(path) } })
-    this.#tasks = config.slots === 0 ? undefined : await config.tasks?.({
-      world: this.#world, node: this.node, dir: homes.all[0]!.dir, others: homes.all.slice(1).map(({ dir }) => dir), namenode: config.namenode, host: config.hostName, rack: config.rack,
-      slots: config.slots, memoryBytes: config.memoryBytes, secret: config.secret, store, nowMs: () => time.now(),
-      address: () => this.address, cluster, caller: () => this.#caller, session: () => this.#contact?.session ?? 0,
-    })
-    const runner = this.#tasks?.runner ?? noRunner
-    const mayWrite = (): void => {
-      if (!this.#contact?.fresh) throw new GristmillError('UNAVAILABLE', 'this datanode has lost its namenode and takes no new blocks until it is back; take another one')
-    }
+    const tasks = this.#tasks = await this.#openTasks(store, time)
+    const runner = tasks?.runner ?? noRunner
+    const cluster = (): ClusterId => this.#cluster!
     const pauseDetector = this.#pauseDetector = new PauseDetector(clock, times.nodeDeadMs / 2)
     pauseDetector.start()
-    const steadySince = (ms: number): void => {
-      if (!pauseDetector.steadySince(ms)) throw new GristmillError('UNAVAILABLE', 'this datanode stood still while it took the block, and was taken for dead; send the block to another one')
-    }
-    const transfers = this.#transfers = new Transfers({ node: this.node, store, wires, pool, log, clock, failpoints, tokens, cluster, mayWrite, steadySince, segments: this.#tasks?.segments, progressMs: times.progressTimeoutMs })
-    const registry = new Registry()
-    const server = this.#server = serve({
-      routes: [
-        route(local, ({ block, token }) => {
-          tokens.check(token, { mode: 'read', block })
-          return store.paths(block)
-        }),
-        ...(this.#tasks?.routes ?? []),
-      ],
-      auth: { identify: asked => this.#auth.identify(asked) },
-      clock, log, registry, requestMs,
-      ready: () => this.#contact?.fresh ?? false,
+    const mayReceive = { mayWrite: () => this.#checkContact(), steadySince: (ms: number) => checkSteady(pauseDetector, ms) }
+    const transfers = this.#transfers = new Transfers({
+      node: this.node, store, wires, pool, log, clock, failpoints, tokens, cluster, ...mayReceive,
+      segments: tasks?.segments, progressMs: times.progressTimeoutMs,
     })
-    addBlockRoutes(server, { store, tokens, clock, mayWrite, steadySince })
-    this.#listening = await net.listen({
-      http: server.http,
-      known: server.known,
-      upgrade: request => {
-        if (request.path !== transferPath) return { refuse: { status: 404, code: 'EINVAL', message: `wires are opened at ${transferPath}` } }
-        const admitted = server.admit(request)
-        return 'refuse' in admitted ? admitted : { run: wire => transfers.run(wire) }
-      },
-    }, { host: config.host, port: config.port })
+    const registry = new Registry()
+    const server = this.#server = openServer({
+      store, tokens, clock, log, registry, ...mayReceive, auth: () => this.#auth, routes: tasks?.routes ?? [], fresh: () => this.#contact?.fresh ?? false,
+    })
+    this.#listening = await net.listen(serviceOf(server, transfers), { host: config.host, port: config.port })
     const report = (): void => { this.#contact?.report().catch(() => {}) }
     const guard = this.#guard = new DeletionGuard({ clock, log, youngMs: times.deleteGuardMs, blocks: () => store.blocks, report })
-    const orders = new OrderRunner({ store, runner, guard, wires, pool, log, failpoints, cluster, progressMs: times.progressTimeoutMs, report, failed: failure => this.#contact?.copyFailed(failure), signal: this.#stopping.signal })
+    const orders = new OrderRunner({
+      store, runner, guard, wires, pool, log, failpoints, cluster, progressMs: times.progressTimeoutMs, report,
+      failed: failure => this.#contact?.copyFailed(failure), signal: this.#stopping.signal,
+    })
     const contact = this.#contact = new Contact({
       caller: () => this.#caller, clock, random: this.#world.random, log, namenode: config.namenode, node: this.node, store, changes, runner, orders, fence, time,
       heartbeatMs: times.heartbeatMs, longPollMs: times.longPollMs, silentMs: times.nodeDeadMs / 2, transfers: () => transfers.active,
@@ -222,12 +143,57 @@ export class Datanode {
       cluster: () => this.#cluster, join: id => this.#join(id),
     })
     const diskMaintenance = this.#diskMaintenance = await DiskMaintenance.open({
-      store, disk, clock, log, busy: () => transfers.active > 0, tendMs: times.tendMs, periodMs: times.scrubPeriodMs, bytesPerSecond: this.#config.scrubBytesPerSecond ?? limits.scrubBytesPerSecond,
+      store, disk, clock, log, busy: () => transfers.active > 0, tendMs: times.tendMs, periodMs: times.scrubPeriodMs,
+      bytesPerSecond: config.scrubBytesPerSecond ?? limits.scrubBytesPerSecond,
     })
     exposeDatanode(registry, { store, transfers, contact, orders, guard, scrubbers: diskMaintenance.scrubbers })
     contact.start()
     diskMaintenance.start()
-    const { signal } = config
+    await this.#untilRegistered(contact)
+    tasks?.warm()
+  }
+
+  async #openStore(changes: Changes, log: Log): Promise<{ store: BlockStore; fence: EpochFence }> {
+    const { clock, disk, failpoints } = this.#world
+    const homes = this.#homes
+    // Until the blocks are known a refusal of the disk has no effect: reading the blocks meets it again.
+    let refused = (_dir: string, _error: unknown): void => {}
+    const fence = this.#fence = await EpochFence.open(disk, homes.all.map(({ dir }) => dir), { clock, refused: (dir, error) => refused(dir, error) })
+    const store = await BlockStore.open({
+      disk, clock, log, failpoints, trashKeepMs: this.#times.blockTrashKeepMs,
+      dirs: homes.all.map(({ dir, id }) => ({ dir, id: storageId(id) })),
+      unusable: homes.unusable,
+      listener: {
+        added: replica => changes.added(replica),
+        removed: id => changes.removed(id),
+        bad: id => changes.bad(id),
+        failed: ({ dir }, error, last) => {
+          log.error('a directory has failed; nothing in it is trusted any more', { error, dir })
+          if (!last) return
+          const advice = 'and this node has no other one; look at the disk, then start the node again'
+          this.#fail(new GristmillError('INTERNAL', `the disk of ${dir} has failed (${asError(error).message}), ${advice}`, { cause: error }))
+        },
+      },
+    })
+    refused = (dir, error) => store.refused(dir, error)
+    return { store, fence }
+  }
+
+  async #openTasks(store: BlockStore, time: ClusterTime): Promise<Tasks | undefined> {
+    const config = this.#config
+    if (config.slots === 0) return undefined
+    const [{ dir }, ...others] = this.#homes.all as [Homes['all'][number], ...Homes['all']]
+    return config.tasks?.({
+      world: this.#world, node: this.node, dir, others: others.map(other => other.dir),
+      namenode: config.namenode, host: config.hostName, rack: config.rack, slots: config.slots, memoryBytes: config.memoryBytes,
+      secret: config.secret, store, nowMs: () => time.now(), address: () => this.address, cluster: () => this.#cluster!,
+      caller: () => this.#caller, session: () => this.#contact?.session ?? 0,
+    })
+  }
+
+  /** Waits until the namenode has taken this node in, or until the start is given up. */
+  async #untilRegistered(contact: Contact): Promise<void> {
+    const { signal } = this.#config
     const giveUp = (): void => { void this.stop() }
     if (signal?.aborted) giveUp()
     signal?.addEventListener('abort', giveUp, { once: true })
@@ -236,7 +202,11 @@ export class Datanode {
     } finally {
       signal?.removeEventListener('abort', giveUp)
     }
-    this.#tasks?.warm()
+  }
+
+  #checkContact(): void {
+    if (this.#contact?.fresh) return
+    throw new GristmillError('UNAVAILABLE', 'this datanode has lost its namenode and takes no new blocks until it is back; take another one')
   }
 
   /** The namenode has said which cluster this is; from now on this node belongs to it and to no other. */
@@ -283,4 +253,10 @@ export class Datanode {
       }
     }
   }
+}
+
+/** Throws UNAVAILABLE if this process was paused since `ms`: a block that it received meanwhile is not acknowledged. */
+function checkSteady(pauseDetector: PauseDetector, ms: number): void {
+  if (pauseDetector.steadySince(ms)) return
+  throw new GristmillError('UNAVAILABLE', 'this datanode stood still while it took the block, and was taken for dead; send the block to another one')
 }

@@ -2,7 +2,7 @@
 // datanodes are started.
 
 import type { Settings } from '../src/base/settings.ts'
-import type { DatanodeConfig, DatanodeTimes } from './datanode.ts'
+import type { DatanodeConfig, DatanodeTimes } from './config.ts'
 
 export function careOf(settings: Partial<Settings>): Pick<DatanodeConfig, 'times' | 'scrubBytesPerSecond'> {
   const { heartbeat, nodeDead, scrubPeriod, scrubRate, blockTrashKeep, deleteGuard } = settings

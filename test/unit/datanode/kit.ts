@@ -20,7 +20,8 @@ import { Credentials } from '../../../src/rpc/auth.ts'
 import { Caller } from '../../../src/rpc/call.ts'
 import type { Route } from '../../../src/rpc/serve.ts'
 import { FileClient, type FileClientOptions } from '../../../src/file/client.ts'
-import { Datanode, type DatanodeConfig } from '../../../datanode/datanode.ts'
+import type { DatanodeConfig } from '../../../datanode/config.ts'
+import { Datanode } from '../../../datanode/datanode.ts'
 import { cluster, FakeNamenode, secret } from './namenode.ts'
 
 export const testWorld = (parts: { disk?: Disk; net?: Net; failpoints?: Failpoints } = {}): World => ({

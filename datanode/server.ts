@@ -1,0 +1,54 @@
+// The one port of a datanode: calls of the cluster, blocks over plain HTTP, wires (HTTP Upgrade), /healthz and /metrics.
+
+import type { Clock } from '../src/ports/clock.ts'
+import type { Log } from '../src/ports/log.ts'
+import type { Service } from '../src/ports/net.ts'
+import { local, transferPath } from '../src/protocol/transfer.ts'
+import type { Authenticator } from '../src/rpc/auth.ts'
+import type { Registry } from '../src/rpc/metrics.ts'
+import { route, serve, type Route, type RpcServer } from '../src/rpc/serve.ts'
+import { addBlockRoutes, type BlockRoutesOptions } from './transfer/http.ts'
+import type { Transfers } from './transfer/transfers.ts'
+
+/** A block may come in by a plain PUT at the pace of a slow line. */
+const requestMs = 600_000
+
+export interface DatanodeServerOptions extends BlockRoutesOptions {
+  readonly clock: Clock
+  readonly log: Log
+  readonly registry: Registry
+  /** Asked for each call: it changes when the node joins a cluster. */
+  readonly auth: () => Authenticator
+  /** Of running tasks. */
+  readonly routes: readonly Route[]
+  /** The namenode was heard of just now. */
+  readonly fresh: () => boolean
+}
+
+export function openServer(options: DatanodeServerOptions): RpcServer {
+  const { store, tokens, clock, log, registry, auth, routes, fresh } = options
+  const localPaths = route(local, ({ block, token }) => {
+    tokens.check(token, { mode: 'read', block })
+    return store.paths(block)
+  })
+  const server = serve({
+    routes: [localPaths, ...routes],
+    auth: { identify: asked => auth().identify(asked) },
+    clock, log, registry, requestMs, ready: fresh,
+  })
+  addBlockRoutes(server, options)
+  return server
+}
+
+/** What a listener of the net does with connections. */
+export function serviceOf(server: RpcServer, transfers: Transfers): Service {
+  return {
+    http: server.http,
+    known: server.known,
+    upgrade: request => {
+      if (request.path !== transferPath) return { refuse: { status: 404, code: 'EINVAL', message: `wires are opened at ${transferPath}` } }
+      const admitted = server.admit(request)
+      return 'refuse' in admitted ? admitted : { run: wire => transfers.run(wire) }
+    },
+  }
+}
