@@ -15,73 +15,78 @@ const waiting: ToExecutor[] = []
 let take = (message: ToExecutor): void => { waiting.push(message) }
 parent.onMessage(message => take(message as ToExecutor))
 
-const [{ TaskRunnerChild }, { localDisk }, { systemClock }, { systemNet }, { seeded, systemRandom }, { watchStarted }] = await Promise.all([
-  import('./child.ts'), import('../../src/world/disk.ts'), import('../../src/world/clock.ts'), import('../../src/world/net.ts'), import('../../src/world/random.ts'), import('../../src/world/started.ts'),
-])
+async function begin(): Promise<void> {
+  const [{ TaskRunnerChild }, { localDisk }, { systemClock }, { systemNet }, { seeded, systemRandom }, { watchStarted }] = await Promise.all([
+    import('./child.ts'), import('../../src/world/disk.ts'), import('../../src/world/clock.ts'), import('../../src/world/net.ts'), import('../../src/world/random.ts'), import('../../src/world/started.ts'),
+  ])
 
-// A process that the program starts lives in this one's group, or has this one as its parent: its node ends it with the job.
-let told = false
-const spawned = (): void => {
-  if (told) return
-  told = true
-  send({ kind: 'spawned' }).catch(() => {})
-}
-const { spawn } = childProcess.ChildProcess.prototype as unknown as { spawn: (...args: unknown[]) => unknown }
-Object.assign(childProcess.ChildProcess.prototype, { spawn(this: unknown, ...args: unknown[]): unknown { spawned(); return spawn.apply(this, args) } })
-for (const name of ['spawnSync', 'execSync', 'execFileSync'] as const) {
-  const start = childProcess[name] as (...args: unknown[]) => unknown
-  Object.assign(childProcess, { [name]: (...args: unknown[]): unknown => { spawned(); return start(...args) } })
-}
-syncBuiltinESMExports()
-
-const exit = process.exit.bind(process)
-const child = new TaskRunnerChild({
-  clock: systemClock, disk: localDisk, random: systemRandom(), net: systemNet, seeded,
-  print: (...parts) => console.log(...parts),
-  started: watchStarted(),
-  setEnvironment(env) {
-    for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name]
-    Object.assign(process.env, env)
-  },
-  send,
-})
-
-// What the program prints goes to the log of the attempt, whichever way it takes. It is written at once, so nothing waits in memory;
-// callbacks come later, as they must. console.log gives the same one each time, and a loop that prints without end lets none of
-// them come: equal ones in a row are counted.
-const callbacks: Array<{ readonly call: () => void; count: number }> = []
-const callLater = (call: () => void): void => {
-  const last = callbacks.at(-1)
-  if (last?.call === call) {
-    last.count++
-    return
+  // A process that the program starts lives in this one's group, or has this one as its parent: its node ends it with the job.
+  let told = false
+  const spawned = (): void => {
+    if (told) return
+    told = true
+    send({ kind: 'spawned' }).catch(() => {})
   }
-  callbacks.push({ call, count: 1 })
-  if (callbacks.length > 1) return
-  process.nextTick(() => {
-    for (const { call: now, count } of callbacks.splice(0)) for (let i = 0; i < count; i++) now()
+  const { spawn } = childProcess.ChildProcess.prototype as unknown as { spawn: (...args: unknown[]) => unknown }
+  Object.assign(childProcess.ChildProcess.prototype, { spawn(this: unknown, ...args: unknown[]): unknown { spawned(); return spawn.apply(this, args) } })
+  for (const name of ['spawnSync', 'execSync', 'execFileSync'] as const) {
+    const start = childProcess[name] as (...args: unknown[]) => unknown
+    Object.assign(childProcess, { [name]: (...args: unknown[]): unknown => { spawned(); return start(...args) } })
+  }
+  syncBuiltinESMExports()
+
+  const exit = process.exit.bind(process)
+  const child = new TaskRunnerChild({
+    clock: systemClock, disk: localDisk, random: systemRandom(), net: systemNet, seeded,
+    print: (...parts) => console.log(...parts),
+    started: watchStarted(),
+    setEnvironment(env) {
+      for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name]
+      Object.assign(process.env, env)
+    },
+    send,
   })
-}
-for (const stream of [process.stdout, process.stderr]) {
-  stream.write = ((chunk: string | Uint8Array, encoding?: BufferEncoding | ((error?: Error) => void), done?: (error?: Error) => void): boolean => {
-    const [code, callback] = typeof encoding === 'function' ? [undefined, encoding] : [encoding, done]
-    child.print(typeof chunk === 'string' ? Buffer.from(chunk, code) : chunk)
-    if (callback) callLater(callback)
-    return true
-  }) as typeof stream.write
+
+  // What the program prints goes to the log of the attempt, whichever way it takes. It is written at once, so nothing waits in memory;
+  // callbacks come later, as they must. console.log gives the same one each time, and a loop that prints without end lets none of
+  // them come: equal ones in a row are counted.
+  const callbacks: Array<{ readonly call: () => void; count: number }> = []
+  const callLater = (call: () => void): void => {
+    const last = callbacks.at(-1)
+    if (last?.call === call) {
+      last.count++
+      return
+    }
+    callbacks.push({ call, count: 1 })
+    if (callbacks.length > 1) return
+    process.nextTick(() => {
+      for (const { call: now, count } of callbacks.splice(0)) for (let i = 0; i < count; i++) now()
+    })
+  }
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.write = ((chunk: string | Uint8Array, encoding?: BufferEncoding | ((error?: Error) => void), done?: (error?: Error) => void): boolean => {
+      const [code, callback] = typeof encoding === 'function' ? [undefined, encoding] : [encoding, done]
+      child.print(typeof chunk === 'string' ? Buffer.from(chunk, code) : chunk)
+      if (callback) callLater(callback)
+      return true
+    }) as typeof stream.write
+  }
+
+  // A program that ends its process ends its attempt: the call is told with the place that it came from.
+  process.exit = ((code?: number): never => {
+    child.fatal(new Error(`process.exit(${code ?? ''}) was called; a task ends by itself when its input does`))
+    return exit(code)
+  }) as typeof process.exit
+  process.on('uncaughtException', error => { child.fatal(error); exit(1) })
+  process.on('unhandledRejection', error => { child.fatal(error); exit(1) })
+  Error.stackTraceLimit = 50
+
+  take = message => { void child.run(message) }
+  for (const message of waiting.splice(0)) take(message)
+  await send({ kind: 'ready' })
+  // Kept now, for most of these processes are killed: the next one is warm in a third of the time. Nothing of a program is loaded yet.
+  flushCompileCache()
 }
 
-// A program that ends its process ends its attempt: the call is told with the place that it came from.
-process.exit = ((code?: number): never => {
-  child.fatal(new Error(`process.exit(${code ?? ''}) was called; a task ends by itself when its input does`))
-  return exit(code)
-}) as typeof process.exit
-process.on('uncaughtException', error => { child.fatal(error); exit(1) })
-process.on('unhandledRejection', error => { child.fatal(error); exit(1) })
-Error.stackTraceLimit = 50
-
-take = message => { void child.run(message) }
-for (const message of waiting.splice(0)) take(message)
-await send({ kind: 'ready' })
-// Kept now, for most of these processes are killed: the next one is warm in a third of the time. Nothing of a program is loaded yet.
-flushCompileCache()
+// No top-level await: in a bundle this file is CommonJS.
+void begin()

@@ -2,13 +2,15 @@
 // for one command uses three of them: compiling all of them took as long as everything else that it does. Servers of one process
 // (an embedded cluster has several, a simulation hundreds) share what is compiled: all of them compile with the same options.
 
-import { createRequire } from 'node:module'
+import ajvCompiler from '@fastify/ajv-compiler'
+import jsonCompiler from '@fastify/fast-json-stringify-compiler'
 import type { FastifyServerOptions } from 'fastify'
 
 type Factories = NonNullable<NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']>
 type Route = { readonly schema: object }
 type Validate = ((data: unknown) => unknown) & { errors?: unknown }
 type Serialize = (data: unknown) => string
+type Build<C> = (...options: unknown[]) => (route: Route) => C
 
 const validates = new WeakMap<object, Validate>()
 const serializes = new WeakMap<object, Serialize>()
@@ -19,15 +21,8 @@ function compiledOf<C>(known: WeakMap<object, C>, compile: (route: Route) => C, 
   return compiled
 }
 
-/** fastify's own compilers, from wherever fastify itself takes them. */
-function own(): { validators: () => (...options: unknown[]) => (route: Route) => Validate; serializers: () => (...options: unknown[]) => (route: Route) => Serialize } {
-  const fastify = createRequire(createRequire(import.meta.url).resolve('fastify'))
-  return { validators: fastify('@fastify/ajv-compiler'), serializers: fastify('@fastify/fast-json-stringify-compiler') }
-}
-
 export function lazyCompilers(): Factories {
-  const { validators, serializers } = own()
-  const [buildValidator, buildSerializer] = [validators(), serializers()]
+  const [buildValidator, buildSerializer] = [ajvCompiler() as unknown as Build<Validate>, jsonCompiler() as unknown as Build<Serialize>]
   return {
     buildValidator(...options: unknown[]) {
       const compile = buildValidator(...options)

@@ -1,14 +1,15 @@
 // The network of this machine. One pool of HTTP connections for calls; wires have connections of their own.
 
-import { createRequire } from 'node:module'
 import type * as undici from 'undici'
+// @ts-expect-error -- a file of undici that has no types of its own
+import AgentOfUndici from 'undici/lib/dispatcher/agent.js'
 import type { Log } from '../ports/log.ts'
 import type { Net } from '../ports/net.ts'
 import { connectWire } from './connect.ts'
 import { listen } from './listen.ts'
 
 /** The agent alone: all of undici (fetch, caches, web sockets) takes as long to load as the rest of a command together. */
-const Agent = createRequire(import.meta.url)('undici/lib/dispatcher/agent.js') as typeof undici.Agent
+const Agent = AgentOfUndici as typeof undici.Agent
 
 /** Connections to one server: long polls of all slots plus 64 callers at once. More wait in the pool. */
 const connectionsMax = 128

@@ -29,6 +29,8 @@ export const mainFile = /(^|\/)main\.(ts|js)$|^client\/cli\/|^client\/(embedded|
 export const packageHomes: Readonly<Record<string, RegExp>> = {
   undici: /^src\/(rpc|world|ports)\//,
   fastify: /^src\/(rpc|world|ports)\//,
+  '@fastify/ajv-compiler': /^src\/rpc\//,
+  '@fastify/fast-json-stringify-compiler': /^src\/rpc\//,
   lmdb: /^src\/world\//,
   pino: /^src\/world\//,
   esbuild: /^src\/program\//,
