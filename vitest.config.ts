@@ -50,6 +50,7 @@ export default defineConfig({
       {
         test: {
           name: 'cluster',
+          globalSetup: 'test/tidy/bundle.ts',
           include: ['test/cluster/**/*.test.ts'],
           maxWorkers,
           fsModuleCache,

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // The bin. Written in the oldest JavaScript that any Node still runs, so that one that is too old says so in a line
-// instead of failing on syntax. All it does is look at the version and load the program: main.ts in a checkout,
-// main.js in an installed package (Node refuses to strip types below node_modules).
+// instead of failing on syntax. All it does is look at the version and load the program: the bundle of an installed package
+// (Node refuses to strip types below node_modules), or that of a checkout if its sources are what it was made from; else
+// main.ts, the sources themselves. test/tidy/bundle.ts makes bundles.
 
 /* global process, console, URL */
 var wanted = 24
@@ -9,9 +10,13 @@ var found = process.versions.node
 
 function load() {
   var fs = process.getBuiltinModule('node:fs')
-  var inCheckout = fs.existsSync(new URL('./main.ts', import.meta.url))
-  keepCompiled(fs, inCheckout)
-  import(inCheckout ? './main.ts' : './main.js').then(
+  var path = process.getBuiltinModule('node:path')
+  var root = path.join(import.meta.dirname, '../..')
+  var inCheckout = fs.existsSync(path.join(import.meta.dirname, 'main.ts'))
+  var caches = inCheckout ? path.join(root, 'node_modules/.cache/gristmill') : path.join(process.env.GRISTMILL_HOME || path.join(process.getBuiltinModule('node:os').homedir(), '.gristmill'), 'cache')
+  var bundle = inCheckout ? freshBundle(fs, path, root, caches) : path.join(root, 'bundle')
+  keepCompiled(fs, process.env.NODE_COMPILE_CACHE || (bundle !== undefined && inCheckout ? path.join(bundle, 'compiled') : caches))
+  program(path, bundle).then(
     function (program) { return program.main() }
   ).catch(function (error) {
     console.error('gristmill: cannot start: ' + (error && error.stack || error))
@@ -19,22 +24,38 @@ function load() {
   })
 }
 
+async function program(path, bundle) {
+  if (bundle === undefined) return import('./main.ts')
+  var module = process.getBuiltinModule('node:module')
+  module.setSourceMapsSupport(true, { nodeModules: true })
+  return module.createRequire(import.meta.url)(path.join(bundle, 'cli.cjs'))
+}
+
 // Compiled code is kept, so that a command starts in half the time: a checkout's beside its packages, an installed
 // package's below the home, where nobody else can write. If that cannot be done, starting is only slower.
-function keepCompiled(fs, inCheckout) {
+function keepCompiled(fs, directory) {
   try {
-    fs.mkdirSync(cacheOf(inCheckout), { recursive: true, mode: 448 /* 0700 */ })
-    process.getBuiltinModule('node:module').enableCompileCache(cacheOf(inCheckout))
+    fs.mkdirSync(directory, { recursive: true, mode: 448 /* 0700 */ })
+    process.getBuiltinModule('node:module').enableCompileCache(directory)
   } catch (error) {
     void error
   }
 }
 
-function cacheOf(inCheckout) {
-  if (process.env.NODE_COMPILE_CACHE) return process.env.NODE_COMPILE_CACHE
-  var path = process.getBuiltinModule('node:path')
-  if (inCheckout) return path.join(import.meta.dirname, '../../node_modules/.cache/gristmill')
-  return path.join(process.env.GRISTMILL_HOME || path.join(process.getBuiltinModule('node:os').homedir(), '.gristmill'), 'cache')
+// The bundle of this checkout, if each file that it was made from is still the same: any write changes the time of its entry.
+function freshBundle(fs, path, root, caches) {
+  try {
+    var kept = JSON.parse(fs.readFileSync(path.join(caches, 'bundle.json'), 'utf8'))
+    for (var i = 0; i < kept.files.length; i++) {
+      var seen = kept.files[i]
+      var facts = fs.statSync(path.join(root, seen[0]), { throwIfNoEntry: false })
+      if (facts === undefined || facts.size !== seen[1] || facts.mtimeMs !== seen[2] || facts.ctimeMs !== seen[3]) return undefined
+    }
+    return path.join(caches, kept.dir)
+  } catch (error) {
+    void error
+    return undefined
+  }
 }
 
 if (parseInt(found, 10) < wanted) {

@@ -21,7 +21,7 @@ const mill = (...args: string[]) => exec(process.execPath, [join(app, 'node_modu
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-pack-'))
   env = { PATH: `${dirname(process.execPath)}:${process.env['PATH']}`, HOME: join(dir, 'home'), GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1' }
-  build(join(dir, 'dist'))
+  await build(join(dir, 'dist'))
   await npm(['pack', '--pack-destination', dir], join(dir, 'dist'))
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
   app = join(dir, 'app')
@@ -38,7 +38,7 @@ afterAll(async () => {
 test('the packed package has no TypeScript but declarations, no tests but the kit, and nothing that only development needs', async () => {
   const { stdout } = await exec('tar', ['-tzf', join(dir, `gristmill-${(await mill('--version')).stdout.trim()}.tgz`)])
   const files = stdout.trim().split('\n').map(path => path.replace(/^package\//, ''))
-  expect(files).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'client/cli/gristmill.js', 'client/cli/main.js', 'client/index.js', 'client/index.d.ts', 'test/kit/index.js', 'test/kit/index.d.ts']))
+  expect(files).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'client/cli/gristmill.js', 'bundle/cli.cjs', 'bundle/executor.cjs', 'bundle/loader.cjs', 'bundle/LICENSES.txt', 'client/index.js', 'client/index.d.ts', 'test/kit/index.js', 'test/kit/index.d.ts']))
   expect(files.filter(path => /^(test\/(?!kit\/)|docs\/|node_modules\/)/.test(path) || (path.endsWith('.ts') && !path.endsWith('.d.ts')))).toEqual([])
   const manifest = JSON.parse(await readFile(join(app, 'node_modules/gristmill/package.json'), 'utf8')) as Record<string, unknown>
   expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['devDependencies']))

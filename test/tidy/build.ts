@@ -1,10 +1,11 @@
 // npm run build: emits dist/, a complete package that can be packed and installed anywhere: JavaScript and types, the
-// bin, README, LICENSE, and a package.json of its own with nothing in it that only development needs.
+// bin, the bundle that the bin starts, README, LICENSE, and a package.json of its own with nothing in it that only development needs.
 // REQUIRES: runs on the project's own Node. Replaces dist/ whole.
 
 import { spawnSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
+import { bundle, mains } from './bundle.ts'
 import { blank, filesBelow, root } from './source.ts'
 
 interface Manifest {
@@ -20,7 +21,7 @@ const published = ['name', 'version', 'description', 'license', 'type', 'engines
 /** Processes are started by URL, which the compiler does not see as an import. */
 const startedUrl = /(new URL\(\s*)(['"`])(\.{1,2}\/[^'"`]+)\.ts\2(\s*,\s*import\.meta\.url)/g
 
-export function build(out = join(root, 'dist')): void {
+export async function build(out = join(root, 'dist')): Promise<void> {
   rmSync(out, { recursive: true, force: true })
   mkdirSync(out)
   const tsc = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json'), '--outDir', out], { encoding: 'utf8' })
@@ -35,10 +36,26 @@ export function build(out = join(root, 'dist')): void {
     if (left && blank(fixed)[left.index] !== ' ') throw new Error(`${path} still names a TypeScript file: ${left[0]}`)
   }
 
+  await bundle({ from: out, extension: '.js', out: join(out, 'bundle') })
+  startBundled(out)
+
   cpSync(join(root, 'client/cli/gristmill.js'), join(out, 'client/cli/gristmill.js'))
   chmodSync(join(out, 'client/cli/gristmill.js'), 0o755)
   for (const name of ['README.md', 'LICENSE']) cpSync(join(root, name), join(out, name))
   writeFileSync(join(out, 'package.json'), `${JSON.stringify(manifest(out), undefined, 2)}\n`)
+}
+
+/** The library's processes are started from the bundle, as the command line's are. */
+function startBundled(out: string): void {
+  for (const path of filesBelow(['client', 'datanode'], ['.js'], out)) {
+    const file = join(out, path)
+    const text = readFileSync(file, 'utf8')
+    const fixed = text.replaceAll(/(new URL\(\s*['"])(\.[^'"]+)(?=['"]\s*,\s*import\.meta\.url)/g, (all, head: string, target: string) => {
+      const main = mains.find(([main]) => posix.join(posix.dirname(path), target) === `${main}.js`)
+      return main ? `${head}${posix.relative(posix.dirname(path), `bundle/${main[1]}.cjs`)}` : all
+    })
+    if (fixed !== text) writeFileSync(file, fixed)
+  }
 }
 
 function manifest(out: string): Record<string, unknown> {
@@ -53,6 +70,6 @@ function manifest(out: string): Record<string, unknown> {
 }
 
 if (import.meta.main) {
-  build()
+  await build()
   console.log('build: dist/ is ready; npm pack ./dist makes the package')
 }

@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { root } from '../tidy/source.ts'
+
+const exec = promisify(execFile)
+
+// Which program the bin starts. The checkout here is one of two files, and its bundle one that says so.
+let dir: string
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gristmill-bundle-'))
+  await mkdir(join(dir, 'client/cli'), { recursive: true })
+  await mkdir(join(dir, 'src'))
+  await cp(join(root, 'client/cli/gristmill.js'), join(dir, 'client/cli/gristmill.js'))
+  await writeFile(join(dir, 'package.json'), '{ "type": "module" }')
+  await writeFile(join(dir, 'client/cli/main.ts'), `import { word } from '../../src/word.ts'; export const main = (): void => console.log(word as string)`)
+  await writeFile(join(dir, 'src/word.ts'), `export const word = 'sources'`)
+  await mkdir(join(dir, 'node_modules/.cache/gristmill/bundle-1'), { recursive: true })
+  await writeFile(join(dir, 'node_modules/.cache/gristmill/bundle-1/cli.cjs'), `exports.main = () => console.log('bundle')`)
+  const files = await Promise.all(['client/cli/main.ts', 'src/word.ts'].map(async path => {
+    const { size, mtimeMs, ctimeMs } = await stat(join(dir, path))
+    return [path, size, mtimeMs, ctimeMs]
+  }))
+  await writeFile(join(dir, 'node_modules/.cache/gristmill/bundle.json'), JSON.stringify({ dir: 'bundle-1', files }))
+})
+
+afterEach(() => rm(dir, { recursive: true, force: true }))
+
+const started = async (): Promise<string> => (await exec(process.execPath, [join(dir, 'client/cli/gristmill.js')], { env: {} })).stdout.trim()
+
+test('a checkout starts its bundle while every source is as it was when the bundle was made', async () => {
+  expect(await started()).toBe('bundle')
+})
+
+test('a source with other bytes starts the sources, though its size and its time of change are the same', async () => {
+  const path = join(dir, 'src/word.ts')
+  const { atime, mtime } = await stat(path)
+  await writeFile(path, (await readFile(path, 'utf8')).replace('sources', 'changed'))
+  await utimes(path, atime, mtime)
+  expect(await started()).toBe('changed')
+})
+
+test('a source that is gone, and a list that is cut off, start the sources', async () => {
+  await writeFile(join(dir, 'client/cli/main.ts'), `export const main = (): void => console.log('rewritten')`)
+  await rm(join(dir, 'src/word.ts'))
+  expect(await started()).toBe('rewritten')
+  await writeFile(join(dir, 'node_modules/.cache/gristmill/bundle.json'), '{ "dir": "bundle-1", "fi')
+  expect(await started()).toBe('rewritten')
+})
+
+test('without TypeScript beside it, as in a package, the bin starts the bundle of the package', async () => {
+  await rm(join(dir, 'client/cli/main.ts'))
+  await cp(join(dir, 'node_modules/.cache/gristmill/bundle-1'), join(dir, 'bundle'), { recursive: true })
+  const { stdout } = await exec(process.execPath, [join(dir, 'client/cli/gristmill.js')], { env: { GRISTMILL_HOME: join(dir, 'home') } })
+  expect(stdout).toBe('bundle\n')
+})
+
+test('stacks name the sources and their lines, from a bundle too', async () => {
+  const env = { HOME: dir, GRISTMILL_HOME: join(dir, 'home'), GRISTMILL_CLUSTER: '127.0.0.1:1', GRISTMILL_DEBUG: '1', GRISTMILL_SECRET_FILE: join(dir, 'secret') }
+  await writeFile(join(dir, 'secret'), 's'.repeat(64), { mode: 0o600 })
+  const failed = await exec(process.execPath, [join(root, 'client/cli/gristmill.js'), 'ls', '/'], { env }).catch(error => error as { stderr: string })
+  const place = /src\/rpc\/call\.ts:(\d+):\d+/.exec(failed.stderr)
+  expect(place, failed.stderr).not.toBeNull()
+  expect((await readFile(join(root, 'src/rpc/call.ts'), 'utf8')).split('\n')[Number(place![1]) - 1]).toMatch(/new GristmillError\(/)
+})
