@@ -60,7 +60,9 @@ export function errorLineOf(thrown: unknown, operand?: string): string {
   const phrase = phrases[error.code]
   // The path that the server complains of is the better one: a missing parent rather than what was asked for.
   const subject = path ?? operand
-  if (phrase !== undefined && subject !== undefined) return `${subject}: ${phrase}`
+  const { missing, file } = error.details as { readonly missing?: unknown; readonly file?: unknown }
+  const where = error.code === 'ENOENT' && typeof missing === 'string' ? ` (there is no ${missing})` : error.code === 'ENOTDIR' && typeof file === 'string' ? ` (${file} is a file)` : ''
+  if (phrase !== undefined && subject !== undefined) return `${subject}: ${phrase}${where}`
   return operand === undefined || error.message.includes(operand) ? error.message : `${operand}: ${error.message}`
 }
 

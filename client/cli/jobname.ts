@@ -1,22 +1,31 @@
 // Which job a person means: an id, a beginning of one that fits a single job, or `last`.
 
+import { hasCode } from '../../src/base/errors.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import { Refusal } from './errors.ts'
 import type { CommandContext } from './context.ts'
 
+/** Jobs among which the beginning of an id is looked for, the newest first. */
 const lookedAtMax = 1000
+const idLike = /^\S{1,64}$/
 
 export async function findJob(context: CommandContext, wanted: string): Promise<JobStatus> {
   const mill = await context.mill()
-  const jobs = await mill.jobs({ limit: wanted === 'last' ? 1 : lookedAtMax, signal: context.signal })
+  const { signal } = context
   if (wanted === 'last') {
-    if (!jobs[0]) throw new Refusal('ENOENT', 'last: no job has been submitted yet')
-    return jobs[0]
+    const [last] = await mill.jobs({ limit: 1, signal })
+    if (!last) throw new Refusal('ENOENT', 'last: no job has been submitted yet')
+    return last
   }
-  const matching = jobs.filter(job => job.job === wanted).concat(jobs.filter(job => job.job !== wanted && job.job.startsWith(wanted)))
-  if (matching.length === 0 || wanted === '') throw new Refusal('ENOENT', `${wanted}: no such job; gristmill jobs lists them`)
-  if (matching.length > 1 && matching[0]!.job !== wanted) {
-    throw new Refusal('EINVAL', `${wanted}: fits ${matching.length} jobs (${matching.slice(0, 3).map(job => job.job).join(', ')}…); write more of the id`)
-  }
-  return matching[0]!
+  // A whole id is asked for as it is: that finds any job, however old, and costs one.
+  const whole = idLike.test(wanted) ? await mill.job(wanted).status({ signal }).catch((error: unknown) => {
+    if (!hasCode(error, 'ENOENT')) throw error
+    return undefined
+  }) : undefined
+  if (whole) return whole
+  const matching = wanted === '' ? [] : (await mill.jobs({ limit: lookedAtMax, signal })).filter(({ job }) => job.startsWith(wanted))
+  const [first] = matching
+  if (!first) throw new Refusal('ENOENT', `${wanted}: no such job; gristmill jobs lists them`)
+  if (matching.length > 1) throw new Refusal('EINVAL', `${wanted}: fits ${matching.length} jobs (${matching.slice(0, 3).map(({ job }) => job).join(', ')}…); write more of the id`)
+  return first
 }

@@ -1,10 +1,10 @@
 // Where things go: `put a b dir/`, `mv a b`, `cp -r x y`. The rules that put, get, cp and mv share are here, and only here. The last
 // operand is a directory if it ends in / or is one already, and must be one when several things go there; otherwise it is the new name
-// itself. Two things never go to one place: the second would take the place of the first.
+// itself, in a directory that is there. Two things never go to one place: the second would take the place of the first.
 
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
-import { join, nameOf, normalise } from '../../src/base/paths.ts'
+import { join, nameOf, normalise, parentOf } from '../../src/base/paths.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Mill } from '../mill.ts'
 import { Refusal } from './errors.ts'
@@ -15,32 +15,62 @@ export interface Target {
   /** The path that a thing called `name` gets. */
   pathFor(name: string): string
   readonly directory: boolean
+  /** Makes the directory that a slash at the end names, if it is missing; undefined where there is nothing to make. */
+  readonly make?: (() => Promise<void>) | undefined
 }
 
-/** A trailing slash makes the directory if it is missing. */
+/** A trailing slash names a directory, which `make` makes. Throws ENOENT if the directory that a new name would be in is missing. */
 export async function remoteTarget(mill: Mill, operand: string, several: boolean, signal: AbortSignal): Promise<Target> {
   const path = normalise(operand)
   const status = await statusOrNone(mill, path, signal)
   if (status?.type === 'directory') return { directory: true, pathFor: name => join(path, name) }
   if (operand.endsWith('/')) {
     if (status) throw new Refusal('ENOTDIR', `${operand}: not a directory`, { details: { path } })
-    await mill.mkdir(path, { recursive: true, signal })
-    return { directory: true, pathFor: name => join(path, name) }
+    return { directory: true, pathFor: name => join(path, name), make: async () => { await mill.mkdir(path, { recursive: true, signal }) } }
   }
   if (several) {
     throw status
       ? new Refusal('ENOTDIR', `${operand}: not a directory, so several things cannot go there`, { details: { path } })
       : new Refusal('ENOENT', `${operand}: no such directory; write ${operand}/ to make it`, { details: { path } })
   }
+  if (!status) await checkParent(mill, path, signal)
   return { directory: false, pathFor: () => path }
 }
+
+async function checkParent(mill: Mill, path: string, signal: AbortSignal): Promise<void> {
+  const parent = parentOf(path)
+  const above = await statusOrNone(mill, parent, signal)
+  if (above?.type === 'directory') return
+  if (above) throw new Refusal('ENOTDIR', `${path}: ${parent} is a file, not a directory`, { details: { path, parent } })
+  throw new Refusal('ENOENT', `${path}: there is no directory ${parent}; make it with: gristmill mkdir -p ${shellWord(parent)}`, { details: { path, parent } })
+}
+
+/** As a shell reads it back. */
+export const shellWord = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
 
 export async function localTarget(disk: Disk, operand: string, path: string, several: boolean): Promise<Target> {
   const existing = await disk.stat(path, { follow: true })
   const directory = existing?.kind === 'directory' || operand.endsWith('/')
   if (!directory && several) throw new Refusal(existing ? 'ENOTDIR' : 'ENOENT', `${operand}: not a directory, so several things cannot go there; write ${operand}/ to make it`)
-  if (directory && !existing) await disk.mkdir(path, { mode: 0o777 })
-  return { directory, pathFor: name => (directory ? `${path.replace(/\/+$/, '')}/${name}` : path) }
+  if (!directory && !existing && dirname(path) !== '/' && !await disk.stat(dirname(path), { follow: true })) {
+    throw new Refusal('ENOENT', `${operand}: there is no local directory ${dirname(operand)}; make it with: mkdir -p ${shellWord(dirname(operand))}`, { details: { path: operand } })
+  }
+  return {
+    directory, pathFor: name => (directory ? `${path.replace(/\/+$/, '')}/${name}` : path),
+    ...directory && !existing && { make: () => disk.mkdir(path, { mode: 0o777 }) },
+  }
+}
+
+/** Makes the directory of the target once there is something to go there: a copy of nothing leaves nothing behind. */
+export async function makeFor(target: Target, copies: readonly Placed[], canGo: (from: string) => Promise<boolean>): Promise<void> {
+  if (!target.make) return
+  for (const { from } of copies) if (await canGo(from)) return target.make()
+}
+
+/** What is there, and is no directory unless directories are copied. */
+export const canCopy = (mill: Mill, recursive: boolean, signal: AbortSignal) => async (path: string): Promise<boolean> => {
+  const status = await statusOrNone(mill, path, signal)
+  return status?.type === 'file' || recursive && status !== undefined
 }
 
 export interface Placed { readonly from: string; readonly to: string }

@@ -31,10 +31,10 @@ export interface NamePlace {
 }
 
 const missing = (path: string, first: string): GristmillError =>
-  new GristmillError('ENOENT', first === path ? `there is no ${path}` : `there is no ${path}: ${first} does not exist`, { details: { path } })
+  new GristmillError('ENOENT', first === path ? `there is no ${path}` : `there is no ${path}: ${first} does not exist`, { details: { path, ...first !== path && { missing: first } } })
 
 const notDirectory = (path: string, file: string): GristmillError =>
-  new GristmillError('ENOTDIR', path === file ? `${path} is a file, not a directory` : `there is no ${path}: ${file} is a file, not a directory`, { details: { path } })
+  new GristmillError('ENOTDIR', path === file ? `${path} is a file, not a directory` : `there is no ${path}: ${file} is a file, not a directory`, { details: { path, ...path !== file && { file } } })
 
 /** undefined if nothing has this name. */
 export function child(view: View, parent: InodeId, name: string): NameEntry | undefined {

@@ -244,3 +244,51 @@ test('an executable that replaces a private file is private, and the other refus
   expect((await cli('cp', '-r', at('d'), at('d/e/in'))).err).toBe(`gristmill: cp: ${at('d')}: cannot be copied into itself (${at('d/e/in')})\n`)
   expect(await mill.exists(at('d/e/in'))).toBe(false)
 })
+
+test('a new name needs the directory that it is in, for every command: what is missing is named, with what makes it, and nothing is left behind', async () => {
+  await writeFile(local('f'), 'x')
+  await mkdir(join(local('d'), 'below'), { recursive: true })
+  await mill.writeFile(at('f'), 'x')
+  await mill.mkdir(at('d/below'), { recursive: true })
+  const here = new Set(['d', 'f'])
+  const clean = async (): Promise<void> => {
+    expect(new Set(await mill.readdir(area))).toEqual(here)
+    expect(new Set(await readdir(join(dir, area)))).toEqual(here)
+  }
+  const made = `there is no directory ${at('it is/new')}; make it with: gristmill mkdir -p '${at('it is/new')}'`
+  const to = at('it is/new/x')
+  for (const words of [['put', 'f', to], ['put', '-r', 'd', to], ['put', '-', to], ['cp', at('f'), to], ['cp', '-r', at('d'), to], ['mv', at('f'), to], ['mv', at('d'), to], ['touch', to]]) {
+    expect(await cli(...words), words.join(' ')).toEqual({ code: 1, out: '', err: `gristmill: ${words[0]}: ${to}: ${made}\n` })
+    await clean()
+  }
+  for (const words of [['get', at('f'), 'new/x'], ['get', '-r', at('d'), 'new/x']]) {
+    expect(await cli(...words)).toEqual({ code: 1, out: '', err: 'gristmill: get: new/x: there is no local directory new; make it with: mkdir -p new\n' })
+    await clean()
+  }
+  expect((await cli('mkdir', at('new/x'))).err).toBe(`gristmill: mkdir: ${at('new/x')}: there is no directory ${at('new')}; add -p to make it as well\n`)
+  expect((await cli('cat', at('new/x/y'))).err).toBe(`gristmill: cat: ${at('new/x/y')}: no such file or directory (there is no ${at('new')})\n`)
+  // A file where a directory should be.
+  for (const words of [['put', 'f', at('f/x')], ['cp', '-r', at('d'), at('f/x')], ['mv', at('d'), at('f/x')]]) {
+    expect((await cli(...words)).err).toBe(`gristmill: ${words[0]}: ${at('f/x')}: ${at('f')} is a file, not a directory\n`)
+  }
+  // A slash makes the directory once there is something to go there, and not before.
+  const missing = [['put', 'gone', at('new/')], ['put', 'd', at('new/')], ['put', '-', at('new/')], ['cp', at('gone'), at('new/')], ['cp', '-r', at('gone'), at('new/')],
+    ['cp', at('d'), at('new/')], ['mv', at('gone'), at('new/')], ['get', at('gone'), 'new/'], ['get', at('d'), 'new/']]
+  for (const words of missing) {
+    expect((await cli(...words)).code, words.join(' ')).toBe(1)
+    await clean()
+  }
+  await ok('put', '-r', 'd', `${at('new/deep')}/`)
+  await ok('get', '-r', at('d'), 'new/deep/')
+  expect([await mill.readdir(at('new/deep/d')), await readdir(local('new/deep/d'))]).toEqual([['below'], ['below']])
+})
+
+test('touch -c of a file under the name of a directory is an error, and of nothing none', async () => {
+  await mill.writeFile(at('f'), 'x')
+  for (const words of [['touch', '-c'], ['touch']]) {
+    expect(await cli(...words, `${at('f')}/`)).toEqual({ code: 1, out: '', err: `gristmill: touch: ${at('f')}/: not a directory\n` })
+    expect((await cli(...words, at('f/x'))).code).toBe(1)
+  }
+  await ok('touch', '-c', at('gone'))
+  expect(await mill.readdir(area)).toEqual(['f'])
+})

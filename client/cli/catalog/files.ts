@@ -24,7 +24,7 @@ const human = option('-h, --human', 'sizes for people: 1.5K, 12M')
 
 const put: CommandSpec = {
   name: 'put', args: '<local...> <remote>', about: 'copy local files into the cluster',
-  notes: '`-` as the only local name reads stdin. A remote name that ends in / is a directory, made if it is missing; files get their own name in it.\n' +
+  notes: '`-` as the only local name reads stdin. A remote name that ends in / is a directory, made if it is missing; files get their own name in it. The directory of any other new name must be there (mkdir -p).\n' +
     'A file becomes visible when its last byte is durable on all its replicas; before that, and if the copy is interrupted, there is nothing.\n' +
     'Links are followed: what they lead to is put under their name; `..` and `.` are called what they lead to.\n' +
     'New files and directories are no more public than what they are copied of; what is replaced keeps its mode.',

@@ -2,7 +2,7 @@
 
 import { copyAll } from '../copy.ts'
 import type { CommandContext } from '../context.ts'
-import { keptName, localTarget, placed } from '../target.ts'
+import { canCopy, keptName, localTarget, makeFor, placed } from '../target.ts'
 import { localPath, remotePaths } from '../tree.ts'
 import { run as cat } from './cat.ts'
 
@@ -17,9 +17,10 @@ export async function run(context: CommandContext, operands: readonly string[], 
   const sources = await Array.fromAsync(remotePaths(context, from))
   if (sources.length === 0) return
   const target = await localTarget(disk, to, localPath(context, to), sources.length > 1)
+  const copies = await placed(context, sources, target, keptName)
+  await makeFor(target, copies, canCopy(mill, recursive === true, context.signal))
   await copyAll(context, {
-    verb: 'get',
-    copies: await placed(context, sources, target, keptName),
+    verb: 'get', copies,
     walk: (copy, options) => mill.getSteps(copy.from, copy.to, { ...options, recursive, overwrite, preserve }),
   })
 }

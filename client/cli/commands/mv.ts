@@ -3,7 +3,7 @@
 import { GristmillError } from '../../../src/base/errors.ts'
 import { isWithin } from '../../../src/base/paths.ts'
 import type { CommandContext } from '../context.ts'
-import { inWords, keptName, placed, remoteTarget } from '../target.ts'
+import { canCopy, inWords, keptName, makeFor, placed, remoteTarget } from '../target.ts'
 import { remotePaths } from '../tree.ts'
 
 export async function run(context: CommandContext, operands: readonly string[], { overwrite = false }: { overwrite?: boolean }): Promise<void> {
@@ -12,7 +12,9 @@ export async function run(context: CommandContext, operands: readonly string[], 
   const sources = await Array.fromAsync(remotePaths(context, operands.slice(0, -1)))
   if (sources.length === 0) return
   const target = await remoteTarget(mill, operands.at(-1)!, sources.length > 1, signal)
-  const copies = new Map((await placed(context, sources, target, keptName)).map(copy => [copy.from, copy.to]))
+  const placings = await placed(context, sources, target, keptName)
+  await makeFor(target, placings, canCopy(mill, true, signal))
+  const copies = new Map(placings.map(copy => [copy.from, copy.to]))
   await context.each(copies.keys(), async from => {
     const to = copies.get(from)!
     try {

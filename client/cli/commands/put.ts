@@ -7,7 +7,7 @@ import { Refusal } from '../errors.ts'
 import { copyAll } from '../copy.ts'
 import type { CommandContext } from '../context.ts'
 import { expandGlob } from '../glob.ts'
-import { keptLocalName, placed, remoteTarget } from '../target.ts'
+import { keptLocalName, makeFor, placed, remoteTarget } from '../target.ts'
 import { localPath, localTree, statusOrNone } from '../tree.ts'
 
 export interface PutOptions {
@@ -47,9 +47,13 @@ export async function run(context: CommandContext, operands: readonly string[], 
   const { format, ...writing } = writingOf(options)
   const doubts: string[] = []
   const onDoubt = (path: string, doubt: string): void => { doubts.push(`${showText(path)} ${doubt}. The file is stored`) }
+  const copies = await placed(context, sources, target, source => keptLocalName(disk, source, localPath(context, source)))
+  await makeFor(target, copies, async source => {
+    const found = await disk.stat(localPath(context, source), { follow: true })
+    return found?.kind === 'file' || recursive === true && found?.kind === 'directory'
+  })
   await copyAll(context, {
-    verb: 'put', parallel,
-    copies: await placed(context, sources, target, source => keptLocalName(disk, source, localPath(context, source))),
+    verb: 'put', parallel, copies,
     walk: (copy, walking) => mill.putSteps(copy.from, copy.to, { ...walking, ...writing, recursive, preserve, onDoubt, formatFor: name => format ?? formatFor(name) }, path => localPath(context, path)),
   })
   for (const doubt of doubts) context.note(doubt)

@@ -1,8 +1,11 @@
 // touch: an empty file, or another modification time.
 
-import { GristmillError } from '../../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../../src/base/errors.ts'
+import { normalise, parentOf } from '../../../src/base/paths.ts'
 import type { CommandContext } from '../context.ts'
-import { remotePath, statusOrNone } from '../tree.ts'
+import { Refusal } from '../errors.ts'
+import { shellWord } from '../target.ts'
+import { remotePath } from '../tree.ts'
 
 export async function run(context: CommandContext, operands: readonly string[], options: { create?: boolean; date?: string }): Promise<void> {
   const { signal } = context
@@ -12,7 +15,19 @@ export async function run(context: CommandContext, operands: readonly string[], 
   const mill = await context.mill()
   await context.each(operands, async operand => {
     const path = remotePath(operand)
-    if (options.create === false && !await statusOrNone(mill, path, signal)) return
-    await mill.touch(path, { mtimeMs: time, signal })
+    const bare = normalise(operand)
+    const found = await mill.status(bare, { signal }).catch((error: unknown) => {
+      if (!hasCode(error, 'ENOENT')) throw error
+      return undefined
+    })
+    if (found?.type === 'file' && path !== bare) throw new Refusal('ENOTDIR', `${operand}: not a directory`, { details: { path } })
+    if (options.create === false && !found) return
+    try {
+      await mill.touch(path, { mtimeMs: time, signal })
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT') || typeof error.details['missing'] !== 'string') throw error
+      const parent = parentOf(bare)
+      throw new Refusal('ENOENT', `${operand}: there is no directory ${parent}; make it with: gristmill mkdir -p ${shellWord(parent)}`, { cause: error, details: { ...error.details, parent } })
+    }
   })
 }
