@@ -15,13 +15,14 @@ import { serve, type Route, type RpcServer } from '../src/rpc/serve.ts'
 import { BlockTokens } from '../src/rpc/token.ts'
 import type { Seen } from '../src/protocol/position.ts'
 import { safeMode } from '../src/protocol/safety.ts'
-import { heldBack } from './admin/hold.ts'
+import { gated } from './blocks/gate.ts'
 import { safetyRoutes } from './admin/safety.ts'
 import { exposeNamenode, statusRoutes, type StatusOptions } from './admin/status.ts'
 import { Backups, type BackupPlan } from './backup/backups.ts'
 import { BalanceControl } from './blocks/balancecontrol.ts'
 import { Blocks } from './blocks/blocks.ts'
-import { forgetting, Housekeeping, type Chore } from './housekeeping.ts'
+import { Chores, type Chore } from './chores.ts'
+import { forgetting } from './journal/requests.ts'
 import type { KeptBounds } from './jobs/store/jobindex.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { reserving } from './jobs/publish/reservations.ts'
@@ -31,7 +32,7 @@ import { namespaceRoutes } from './namespace/routes.ts'
 import { NamespaceSweeper } from './namespace/sweeper.ts'
 import { nodesRoutes } from './nodes/routes.ts'
 import { forgetGone, knownNodes, noteRegistered } from './nodes/known.ts'
-import { Maintenance } from './nodes/maintenance.ts'
+import { Maintenance } from './blocks/maintenance.ts'
 import { NodeRegistry } from './nodes/registry.ts'
 import { Succession } from './nodes/succession.ts'
 import { ReportIds } from './nodes/reportids.ts'
@@ -201,8 +202,8 @@ export class Namenode {
     const statusOptions: StatusOptions = { journal, registry, blocks, clock, about, jobsRunning: () => jobs.running, backupMs: () => backups.newestMs }
     exposeNamenode(metrics, statusOptions)
     // Of a namenode that is behind, what it says of files is as wrong as what it would do to them.
-    const answerable = (routes: readonly Route[]): Route[] => heldBack(reserving(routes, { journal, outputs: jobs.outputs }), { journal, held, unsure: () => succession.unsure, behind: () => succession.behind })
-    const safety = heldBack(safetyRoutes({ journal, blocks, registry, clock, log, backups, succession, backupDir: config.backups?.dir ?? `${dir}/backups`, actor }), { journal, held })
+    const answerable = (routes: readonly Route[]): Route[] => gated(reserving(routes, { journal, outputs: jobs.outputs }), { journal, held, unsure: () => succession.unsure, behind: () => succession.behind })
+    const safety = gated(safetyRoutes({ journal, blocks, registry, clock, log, backups, succession, backupDir: config.backups?.dir ?? `${dir}/backups`, actor }), { journal, held })
     const server = this.#server = serve({
       auth: new Authenticator({ secret, cluster: this.cluster, loopback: isLoopback(config.host), clock }),
       clock, log, registry: metrics,
@@ -218,14 +219,14 @@ export class Namenode {
         ...answerable(writingRoutes({ journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard })),
         ...nodesRoutes({ cluster: this.cluster, succession, journal, registry, reportIds, reports: blocks.reports, clock, nowMs, taken: (node, orders) => blocks.taken(node, orders), copyFailed: (node, failure) => blocks.repair.failed(node, failure) }),
         ...statusRoutes(statusOptions),
-        ...heldBack([...maintenance.routes, ...balancing.routes], { journal, unsure: () => succession.unsure, behind: () => succession.behind }),
+        ...gated([...maintenance.routes, ...balancing.routes], { journal, unsure: () => succession.unsure, behind: () => succession.behind }),
         ...answerable(jobs.routes),
         ...safety.filter(({ message }) => message === safeMode),
-        ...heldBack(safety.filter(({ message }) => message !== safeMode), { journal, unsure: () => succession.unsure, behind: () => succession.behind }),
+        ...gated(safety.filter(({ message }) => message !== safeMode), { journal, unsure: () => succession.unsure, behind: () => succession.behind }),
       ],
     })
     const ifTrusted = (chore: Chore): Chore => ({ ...chore, work: () => { if (!distrusted()) return chore.work() } })
-    const chores = new Housekeeping(clock, log, [
+    const chores = new Chores(clock, log, [
       { name: 'look who is silent', everyMs: Math.min(250, times.nodeStaleMs / 4), work: () => registry.check() },
       ...blocks.chores,
       ifTrusted(maintenance.chore),

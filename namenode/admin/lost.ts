@@ -9,7 +9,7 @@ import type { Blocks } from '../blocks/blocks.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import { lostBlocks, releaseLost } from '../journal/recovered.ts'
-import { checkSuperuser } from '../nodes/maintenance.ts'
+import { checkSuperuser } from '../blocks/maintenance.ts'
 
 export function lostRoutes({ journal, blocks, log, actor }: { journal: Journal; blocks: Blocks; log: Log; actor: (user: string) => Actor }): Route[] {
   const { view } = journal

@@ -3,13 +3,14 @@
 import type { Address, ClusterId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import * as protocol from '../../src/protocol/admin.ts'
-import type { ClusterStatus, NodeStatus } from '../../src/protocol/admin.ts'
+import type { ClusterStatus } from '../../src/protocol/admin.ts'
 import type { Registry as Metrics } from '../../src/rpc/metrics.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { Blocks } from '../blocks/blocks.ts'
 import { health } from '../blocks/map.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { DataNode, NodeState } from '../nodes/node.ts'
+import type { NodeState } from '../nodes/node.ts'
+import { nodeStatus } from '../nodes/nodestatus.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 
 export interface StatusOptions {
@@ -59,17 +60,6 @@ export function clusterStatus({ journal, registry, blocks, clock, jobsRunning, a
     jobsRunning: jobsRunning(),
     nodes: [...registry.all].map(node => nodeStatus(node, clock)).sort((a, b) => (a.node < b.node ? -1 : 1)),
     defaults: about.defaults,
-  }
-}
-
-export function nodeStatus(node: DataNode, clock: Clock): NodeStatus {
-  const { address, rack, host, pid, version, state, service, slots, running, transfers, blocks, held } = node
-  return {
-    node: node.node, address, rack, host, pid, version, state, slots, running, transfers, blocks,
-    service: service.state, ...service.untilMs !== undefined && { serviceUntilMs: service.untilMs }, ...held && { held },
-    sinceContactMs: Math.max(0, Math.round(clock.mono() - node.contactMs)),
-    storages: [...node.storages],
-    ...node.refused > 0 && { refused: node.refused },
   }
 }
 

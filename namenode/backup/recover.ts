@@ -21,7 +21,7 @@ import { quarantineIn, beginUnfinished, mendJournal, unfinishedIn, unfinishedNam
 import { knownDirs } from './backups.ts'
 import { factsOf, type Facts } from './digest.ts'
 import { replay } from './replay.ts'
-import { dropSeen, seenIn, seenName } from './seen.ts'
+import { dropSeen, seenIn, seenName } from '../nodes/seen.ts'
 import { backupsIn, verifyBackup, type Backup } from './backupdir.ts'
 
 export interface RecoverOptions {

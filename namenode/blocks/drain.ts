@@ -2,30 +2,27 @@
 // and what of it would be missed. Copying is the repair's work; this only looks.
 
 import type { Clock } from '../../src/ports/clock.ts'
-import type { DataNode } from '../nodes/node.ts'
+import type { DataNode, DrainCounts } from '../nodes/node.ts'
 import type { BlockMap } from './map.ts'
 
 /** Slots between two turns of the event loop. */
 const slotsMax = 20_000
-
-/** `short`: blocks that have as many copies elsewhere as there are nodes for them, which are fewer than their files want. */
-export interface DrainCounts { readonly blocks: number; readonly remaining: number; readonly short?: number }
 
 /** `places`: nodes that may take copies, now or soon. undefined: the table grew under the walk; another one is needed. */
 export async function countDrain({ map, clock, places }: { map: BlockMap; clock: Clock; places: number }, nodes: readonly DataNode[]): Promise<Map<DataNode, DrainCounts> | undefined> {
   const { table } = map
   const { generation } = table
   const counts = new Map<DataNode, { blocks: number; remaining: number; short?: number }>(nodes.map(node => [node, { blocks: 0, remaining: 0 }]))
-  const byTerm = new Map<number, DataNode>()
-  for (const node of nodes) for (const term of [node.term, ...node.earlier]) byTerm.set(term, node)
+  const byReportId = new Map<number, DataNode>()
+  for (const node of nodes) for (const reportId of [node.reportId, ...node.earlier]) byReportId.set(reportId, node)
   const seen = new Set<DataNode>()
   for (let slot = table.capacity - 1; slot >= 0;) {
     for (const end = Math.max(-1, slot - slotsMax); slot > end; slot--) {
       const id = table.at(slot)
       if (id === undefined) continue
       seen.clear()
-      for (const term of table.reportIds(slot)) {
-        const node = byTerm.get(term)
+      for (const reportId of table.reportIds(slot)) {
+        const node = byReportId.get(reportId)
         if (node?.holds) seen.add(node)
       }
       if (seen.size === 0) continue

@@ -52,15 +52,15 @@ export class BlockMap {
   /** `node` holds the block. */
   add(id: BlockId, node: DataNode): void {
     const slot = this.#slot(id)
-    if (this.table.addTerm(slot, node.term, node.earlier)) this.#updateHealth(id, slot)
+    if (this.table.addTerm(slot, node.reportId, node.earlier)) this.#updateHealth(id, slot)
   }
 
   /** `node` does not hold it any more. True if it was thought to. */
   drop(id: BlockId, node: DataNode): boolean {
     const slot = this.table.slot(id)
     if (slot < 0) return false
-    let was = this.table.removeTerm(slot, node.term)
-    for (const term of node.earlier) was = this.table.removeTerm(slot, term) || was
+    let was = this.table.removeTerm(slot, node.reportId)
+    for (const reportId of node.earlier) was = this.table.removeTerm(slot, reportId) || was
     if (was) this.#updateHealth(id, slot)
     return was
   }
@@ -113,7 +113,7 @@ export class BlockMap {
   review(slot: number, retired: ReadonlySet<number>): void {
     const id = this.table.at(slot)
     if (id === undefined) return
-    if (retired.size > 0) for (const term of this.table.reportIds(slot)) if (retired.has(term)) this.table.removeTerm(slot, term)
+    if (retired.size > 0) for (const reportId of this.table.reportIds(slot)) if (retired.has(reportId)) this.table.removeTerm(slot, reportId)
     this.#updateHealth(id, slot)
   }
 
@@ -127,8 +127,8 @@ export class BlockMap {
 
   #holders(slot: number): DataNode[] {
     const found: DataNode[] = []
-    for (const term of this.table.reportIds(slot)) {
-      const node = this.#reportIds.node(term)
+    for (const reportId of this.table.reportIds(slot)) {
+      const node = this.#reportIds.node(reportId)
       if (node?.holds && !found.includes(node)) found.push(node)
     }
     return found

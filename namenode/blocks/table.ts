@@ -3,11 +3,11 @@
 // of a datanode's term (nodes/reportids.ts), 16 bits; what a term means now is its owner's business.
 // INVARIANT: a block has each index once; a slot's number is good until the next `add` or `remove` of any block.
 
+import { noReportId } from '../nodes/reportids.ts'
 import { assert } from '../../src/base/assert.ts'
 import { blockId, type BlockId } from '../../src/base/ids.ts'
 
 const inline = 3
-export const noTerm = 0xffff
 const fillMax = 0.66
 
 export class BlockTable {
@@ -16,7 +16,7 @@ export class BlockTable {
   #targets = new Uint8Array(this.#capacity)
   /** For the owner's use: what it last thought of the block. */
   #marks = new Uint8Array(this.#capacity)
-  #reportIds = new Uint16Array(this.#capacity * inline).fill(noTerm)
+  #reportIds = new Uint16Array(this.#capacity * inline).fill(noReportId)
   readonly #more = new Map<number, number[]>()
   #size = 0
   #generation = 0
@@ -86,43 +86,43 @@ export class BlockTable {
   /** Terms that hold the block. */
   reportIds(slot: number): number[] {
     const found: number[] = []
-    for (let i = slot * inline; i < (slot + 1) * inline; i++) if (this.#reportIds[i] !== noTerm) found.push(this.#reportIds[i]!)
+    for (let i = slot * inline; i < (slot + 1) * inline; i++) if (this.#reportIds[i] !== noReportId) found.push(this.#reportIds[i]!)
     const more = this.#more.size > 0 ? this.#more.get(this.#ids[slot]!) : undefined
     return more ? [...found, ...more] : found
   }
 
   /** Adds a term; it takes the place of one of `instead` that is there (earlier terms of the same node). True if anything changed. */
-  addTerm(slot: number, term: number, instead: readonly number[] = []): boolean {
+  addTerm(slot: number, reportId: number, instead: readonly number[] = []): boolean {
     const id = this.#ids[slot]!
     const more = this.#more.size > 0 ? this.#more.get(id) : undefined
     const end = (slot + 1) * inline
-    for (let i = slot * inline; i < end; i++) if (this.#reportIds[i] === term) return false
-    if (more?.includes(term)) return false
+    for (let i = slot * inline; i < end; i++) if (this.#reportIds[i] === reportId) return false
+    if (more?.includes(reportId)) return false
     for (const old of instead) this.removeTerm(slot, old)
     for (let i = slot * inline; i < end; i++) {
-      if (this.#reportIds[i] !== noTerm) continue
-      this.#reportIds[i] = term
+      if (this.#reportIds[i] !== noReportId) continue
+      this.#reportIds[i] = reportId
       return true
     }
-    this.#more.set(id, [...this.#more.get(id) ?? [], term])
+    this.#more.set(id, [...this.#more.get(id) ?? [], reportId])
     return true
   }
 
   /** True if it was there. */
-  removeTerm(slot: number, term: number): boolean {
+  removeTerm(slot: number, reportId: number): boolean {
     const id = this.#ids[slot]!
     const more = this.#more.size > 0 ? this.#more.get(id) : undefined
     const take = (): number => {
-      const last = more?.pop() ?? noTerm
+      const last = more?.pop() ?? noReportId
       if (more?.length === 0) this.#more.delete(id)
       return last
     }
     for (let i = slot * inline; i < (slot + 1) * inline; i++) {
-      if (this.#reportIds[i] !== term) continue
+      if (this.#reportIds[i] !== reportId) continue
       this.#reportIds[i] = take()
       return true
     }
-    const at = more?.indexOf(term) ?? -1
+    const at = more?.indexOf(reportId) ?? -1
     if (!more || at < 0) return false
     more.splice(at, 1)
     if (more.length === 0) this.#more.delete(id)
@@ -140,7 +140,7 @@ export class BlockTable {
     this.#ids[slot] = 0
     this.#targets[slot] = 0
     this.#marks[slot] = 0
-    this.#reportIds.fill(noTerm, slot * inline, (slot + 1) * inline)
+    this.#reportIds.fill(noReportId, slot * inline, (slot + 1) * inline)
   }
 
   #grow(): void {
@@ -152,7 +152,7 @@ export class BlockTable {
     this.#ids = new Float64Array(this.#capacity)
     this.#targets = new Uint8Array(this.#capacity)
     this.#marks = new Uint8Array(this.#capacity)
-    this.#reportIds = new Uint16Array(this.#capacity * inline).fill(noTerm)
+    this.#reportIds = new Uint16Array(this.#capacity * inline).fill(noReportId)
     this.#generation++
     for (let from = 0; from < ids.length; from++) {
       if (ids[from] === 0) continue

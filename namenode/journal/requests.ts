@@ -3,10 +3,13 @@
 
 import { limits } from '../../src/base/limits.ts'
 import type { RequestId } from '../../src/base/ids.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import { unscopedId } from '../../src/rpc/repeats.ts'
+import type { Chore } from '../chores.ts'
 import { decodeValue, encodeValue } from './codec.ts'
 import type { Draft } from './draft.ts'
 import { textKey } from './keys.ts'
+import type { LocalJournal } from './local.ts'
 import { mutation, type AnyMutation } from './operation.ts'
 import type { View } from './view.ts'
 
@@ -74,3 +77,25 @@ export function oldAnswers(view: View, { from, limit, nowMs }: { from: string; l
 }
 
 export const requestMutations: readonly AnyMutation[] = [forgetRequests]
+
+/** Answers looked at in one step, and the rest between two rounds over all of them. */
+const answersMax = 1_000
+const lookMs = 100
+const roundMs = 30_000
+
+/** Removes answers older than limits.requestKeptMs: reads up to 1,000 at a time, and submits an operation only if one of them is old. */
+export function forgetting(journal: LocalJournal, clock: Clock): Chore {
+  let from = ''
+  let restUntilMs = 0
+  return {
+    name: 'forget old answers',
+    everyMs: lookMs,
+    async work() {
+      if (clock.mono() < restUntilMs) return
+      const { any, next, beforeMs } = oldAnswers(journal.view, { from, limit: answersMax, nowMs: journal.nowMs() })
+      if (any) await journal.submit(forgetRequests, { from, limit: answersMax, beforeMs })
+      from = next ?? ''
+      if (next === undefined) restUntilMs = clock.mono() + roundMs
+    },
+  }
+}

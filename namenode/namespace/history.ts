@@ -12,7 +12,7 @@ import { Packer, Unpacker } from '../journal/codec.ts'
 import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey, pairKey, putId, readId } from '../journal/keys.ts'
 import type { View } from '../journal/view.ts'
-import { snapshotsOf } from '../snapshots/rows.ts'
+import { snapshotsOf } from './snapshotrows.ts'
 import { decodeEntry, sinceOf, type NameEntry } from './entry.ts'
 import { hookOf, rootId } from './resolve.ts'
 

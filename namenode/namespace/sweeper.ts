@@ -6,7 +6,7 @@ import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Journal } from '../journal/journal.ts'
-import { hasStale, sweepHistory } from '../snapshots/mutations.ts'
+import { hasStale, sweepHistory } from './historysweep.ts'
 import { sweep } from './sweep.ts'
 
 /** Entries or blocks in a step: about a millisecond. */

@@ -12,7 +12,7 @@ import { decodeValue, encodeValue } from '../journal/codec.ts'
 import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey, pairKey } from '../journal/keys.ts'
 import type { View } from '../journal/view.ts'
-import { encodeSnapshot } from '../snapshots/rows.ts'
+import { encodeSnapshot } from './snapshotrows.ts'
 import { decodeEntry, type NameEntry } from './entry.ts'
 import { hookOf, pathOf, rootId } from './resolve.ts'
 

@@ -4,8 +4,6 @@
 import type { Address, NodeId } from '../../src/base/ids.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { StorageState } from '../../src/protocol/heartbeat.ts'
-import type { DrainCounts } from '../blocks/drain.ts'
-import type { Candidate } from '../blocks/placement.ts'
 import type { OrderQueue } from './orders.ts'
 import { inService, type NodeService } from './service.ts'
 
@@ -15,7 +13,10 @@ import { inService, type NodeService } from './service.ts'
  */
 export type NodeState = 'live' | 'stale' | 'dead' | 'left' | 'away'
 
-export class DataNode implements Candidate {
+/** `short`: blocks that have as many copies elsewhere as there are nodes for them, which are fewer than their files want. */
+export interface DrainCounts { readonly blocks: number; readonly remaining: number; readonly short?: number }
+
+export class DataNode {
   readonly node: NodeId
   address: Address
   rack: string
@@ -51,7 +52,7 @@ export class DataNode implements Candidate {
   seq = 0
   orders: OrderQueue
   /** Under which its replicas are noted in the block table; see reportids.ts. */
-  term = 0
+  reportId = 0
   /** Terms that the full report in progress replaces. */
   earlier: number[] = []
   /** Its full report of this session is complete. */

@@ -150,9 +150,9 @@ export class NodeRegistry {
       log.warn('a datanode registers from another place while its last session lives', { node: id, before: node.address, now: address })
     }
     this.#met = true
-    const term = this.#reportIds.grant(node)
-    if (node.session !== 0 && node.state !== 'dead') node.earlier.push(node.term)
-    Object.assign(node, { address, rack, host, pid, version, slots, storages, term, transfers: 0, running: attempts.length, state: 'live', contactMs: clock.mono(), hungUp: false, reported: false, seq: 0 })
+    const reportId = this.#reportIds.grant(node)
+    if (node.session !== 0 && node.state !== 'dead') node.earlier.push(node.reportId)
+    Object.assign(node, { address, rack, host, pid, version, slots, storages, reportId, transfers: 0, running: attempts.length, state: 'live', contactMs: clock.mono(), hungUp: false, reported: false, seq: 0 })
     node.session = this.#nextSession++
     node.orders.close()
     node.orders = this.#newOrders()
@@ -203,7 +203,7 @@ export class NodeRegistry {
 
   /** Its full report is complete: what it did not mention is gone. */
   reported(node: DataNode): void {
-    for (const term of node.earlier.splice(0)) this.#reportIds.retire(term)
+    for (const reportId of node.earlier.splice(0)) this.#reportIds.retire(reportId)
     node.reported = true
     for (const listener of this.#listeners) listener.reported?.(node)
   }
@@ -246,7 +246,7 @@ export class NodeRegistry {
     node.diedMs = nowMs
     node.state = 'dead'
     node.orders.close()
-    for (const term of [...node.earlier.splice(0), node.term]) this.#reportIds.retire(term)
+    for (const reportId of [...node.earlier.splice(0), node.reportId]) this.#reportIds.retire(reportId)
     for (const listener of this.#listeners) listener.lost?.(node)
   }
 

@@ -3,8 +3,10 @@
 // A retired number means nobody; it is used again only after it has been wiped from the whole table.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { noTerm } from '../blocks/table.ts'
 import type { DataNode } from './node.ts'
+
+/** Stands for an empty place in the block table. */
+export const noReportId = 0xffff
 
 export class ReportIds {
   readonly #nodes: Array<DataNode | undefined> = []
@@ -13,19 +15,19 @@ export class ReportIds {
   /** Called when there are retired numbers to be wiped. */
   onRetired: () => void = () => {}
 
-  node(term: number): DataNode | undefined { return this.#nodes[term] }
+  node(reportId: number): DataNode | undefined { return this.#nodes[reportId] }
 
   grant(node: DataNode): number {
-    const term = this.#free.pop() ?? this.#nodes.length
-    if (term >= noTerm) throw new GristmillError('OVERLOADED', 'too many datanodes have registered in a short time; this one is taken in a moment')
-    this.#nodes[term] = node
-    return term
+    const reportId = this.#free.pop() ?? this.#nodes.length
+    if (reportId >= noReportId) throw new GristmillError('OVERLOADED', 'too many datanodes have registered in a short time; this one is taken in a moment')
+    this.#nodes[reportId] = node
+    return reportId
   }
 
-  retire(term: number): void {
-    if (!this.#nodes[term]) return
-    this.#nodes[term] = undefined
-    this.#retired.add(term)
+  retire(reportId: number): void {
+    if (!this.#nodes[reportId]) return
+    this.#nodes[reportId] = undefined
+    this.#retired.add(reportId)
     this.onRetired()
   }
 
@@ -33,6 +35,6 @@ export class ReportIds {
   get retired(): ReadonlySet<number> { return this.#retired }
 
   wiped(reportIds: Iterable<number>): void {
-    for (const term of reportIds) if (this.#retired.delete(term)) this.#free.push(term)
+    for (const reportId of reportIds) if (this.#retired.delete(reportId)) this.#free.push(reportId)
   }
 }

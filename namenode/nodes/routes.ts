@@ -95,8 +95,8 @@ export function nodesRoutes({ cluster, succession, journal, registry, reportIds,
     const node = registry.heard(request.node, request.session)
     // A second full report of a session replaces what the first has said.
     if (request.first && request.seq > node.seq && node.reported) {
-      node.earlier.push(node.term)
-      node.term = reportIds.grant(node)
+      node.earlier.push(node.reportId)
+      node.reportId = reportIds.grant(node)
       node.reported = false
     }
     if (await take(node, request.seq, rowsOf(node, request)) && request.last) registry.reported(node)

@@ -1,7 +1,7 @@
 // Is this namenode the last one of its cluster? Each start raises the epoch, durably, before anything is changed, and datanodes tell
 // what they have seen when they register. A namenode that finds itself behind them (its directory is an old copy, or one of two
 // copies that were both started) stays in safe mode for good, changes nothing, gives out no ids, and takes no datanode in. It leaves
-// a note of it (backup/seen.ts). While the note is there, the next processes of the directory serve nothing and do not raise the
+// a note of it (nodes/seen.ts). While the note is there, the next processes of the directory serve nothing and do not raise the
 // epoch; it goes when the directory's own history has what was seen.
 //
 // Until that is decided it is in doubt: what is there can be read, and nothing is changed. The doubt ends, and jobs go on, when
@@ -19,7 +19,7 @@ import type { NodeId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { World } from '../../src/ports/world.ts'
 import { whyBehind, type Command, type Seen } from '../../src/protocol/position.ts'
-import { dropSeen, noteSeen, seenIn } from '../backup/seen.ts'
+import { dropSeen, noteSeen, seenIn } from './seen.ts'
 import { evidenceOf } from '../journal/evidence.ts'
 import type { LocalJournal } from '../journal/local.ts'
 import { becameSure, startsOf, type Starts } from '../journal/starts.ts'

@@ -3,7 +3,7 @@
 
 import type { InodeId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
-import type { Chore } from '../housekeeping.ts'
+import type { Chore } from '../chores.ts'
 import type { Journal } from '../journal/journal.ts'
 import { childrenOf } from '../namespace/asof.ts'
 import { amountsOf, toCount, usageAt, type Amounts } from '../namespace/usage.ts'

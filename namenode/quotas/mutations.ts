@@ -9,7 +9,7 @@ import { isWithin, systemDirectory } from '../../src/base/paths.ts'
 import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
 import { entryAt } from '../namespace/resolve.ts'
 import { countAnew, dropUsage, endCount, putUsage, usageAt, type Amounts, type Usage } from '../namespace/usage.ts'
-import { noteStale } from '../snapshots/mutations.ts'
+import { noteStale } from '../namespace/historysweep.ts'
 
 export const setQuota = mutation<Actor & { requestId?: RequestId | undefined; nowMs: number; path: string; names?: number | null | undefined; bytes?: number | null | undefined }, undefined>({
   kind: 'quota.set',

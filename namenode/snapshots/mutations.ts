@@ -1,20 +1,19 @@
-// Mutations of snapshots: create, remove, and the sweep of what nobody sees any more. Creating one writes a row and
-// nothing else. Removing one does too, and leaves a note for the sweep, which looks at history page by page.
+// Mutations of snapshots: create and remove. Creating one writes a row and nothing else. Removing one removes the row and leaves a note
+// for the sweep of history (namespace/historysweep.ts).
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { InodeId, RequestId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { checkName, isWithin, systemDirectory } from '../../src/base/paths.ts'
 import type { Snapshot } from '../../src/protocol/snapshot.ts'
-import { decodeValue, encodeValue } from '../journal/codec.ts'
 import type { Draft } from '../journal/draft.ts'
-import { pairKey, textKey } from '../journal/keys.ts'
+import { pairKey } from '../journal/keys.ts'
 import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
-import type { View } from '../journal/view.ts'
 import { checkOwner } from '../namespace/access.ts'
-import { decodeVersion, dropMark, forgetVersion, newestOf, snapshotted } from '../namespace/history.ts'
+import { snapshotted } from '../namespace/history.ts'
+import { noteStale, sweepHistory } from '../namespace/historysweep.ts'
 import { entryAt } from '../namespace/resolve.ts'
-import { encodeSnapshot, snapshotNamed, snapshotsOf } from './rows.ts'
+import { encodeSnapshot, snapshotNamed, snapshotsOf } from '../namespace/snapshotrows.ts'
 
 interface Asked extends Actor { readonly requestId?: RequestId | undefined; readonly nowMs: number; readonly path: string }
 
@@ -62,50 +61,5 @@ function ownDirectory(draft: Draft, actor: Actor, path: string): InodeId {
   checkOwner(actor, entry, path)
   return entry.id
 }
-
-/** Where the sweep of history is, in hex, and whether it has to begin again when it is through. */
-interface Note { readonly from: string; readonly again: boolean }
-
-const noteKey = textKey('history')
-
-function noteOf(view: View): Note | undefined {
-  const bytes = view.get('meta', noteKey)
-  return bytes && decodeValue<Note>(bytes)
-}
-
-const putNote = (draft: Draft, note: Note): void => draft.put('meta', noteKey, encodeValue(note))
-
-/** A snapshot is gone: what only it saw is to be found. */
-export function noteStale(draft: Draft): void {
-  const note = noteOf(draft)
-  if (draft.counters.history > 0 || draft.counters.marks > 0) putNote(draft, { from: note?.from ?? '', again: note !== undefined })
-}
-
-/** Is there something that no snapshot may see any more? */
-export const hasStale = (view: View): boolean => (view.counters.history > 0 || view.counters.marks > 0) && noteOf(view) !== undefined
-
-/** Looks at `limit` rows of history, and removes those that no snapshot sees any more. */
-export const sweepHistory = mutation<{ limit: number }, undefined>({
-  kind: 'snapshot.sweep',
-  mutate(draft, { limit }) {
-    const note = noteOf(draft)
-    if (!note) return undefined
-    const rows = [...draft.range('history', { start: Buffer.from(note.from, 'hex'), limit })]
-    for (const { key, value } of rows) {
-      const { seers, since, entry } = decodeVersion(value)
-      if (!seers.some(({ directory, newest }) => newestOf(draft, directory, newest) >= since && newestOf(draft, directory, newest) > 0)) forgetVersion(draft, key, entry)
-    }
-    if (rows.length === limit) return putNote(draft, { ...note, from: Buffer.concat([rows.at(-1)!.key, Buffer.alloc(1)]).toString('hex') }), undefined
-    if (note.again) return putNote(draft, { from: '', again: false }), undefined
-    if (draft.counters.snapshots === 0) {
-      // Nobody sees anything any more.
-      const marks = [...draft.range('marks', { limit })]
-      for (const { key } of marks) dropMark(draft, key)
-      if (marks.length === limit) return undefined
-    }
-    draft.remove('meta', noteKey)
-    return undefined
-  },
-})
 
 export const snapshotMutations: readonly AnyMutation[] = [createSnapshot, removeSnapshot, sweepHistory]

@@ -15,7 +15,7 @@ import { leadingToSnapshots } from '../namespace/history.ts'
 import { checkFree } from '../namespace/reserved.ts'
 import { entryAt, pathOf } from '../namespace/resolve.ts'
 import { createSnapshot, removeSnapshot } from './mutations.ts'
-import { allSnapshots, snapshotsOf } from './rows.ts'
+import { allSnapshots, snapshotsOf } from '../namespace/snapshotrows.ts'
 
 const pageMax = 1000
 

@@ -21,6 +21,8 @@ test('each way to import upwards is seen: static, type-only, dynamic, re-export,
     'src/file/d.ts': `export const f = () => import('../../client/mill.ts')`,
     'namenode/e.ts': `import '../datanode/datanode.ts'`,
     'datanode/f.ts': `const net: import('../src/world/net.ts').RealNet = none`,
+    'namenode/blocks/k.ts': `import { x } from '../jobs/x.ts'`,
+    'datanode/heartbeat/l.ts': `import { x } from '../executor/x.ts'`,
     'client/g.ts': `import {\n  commander, // from 'nowhere'\n} from 'commander'`,
     'src/rpc/h.ts': `import { open } from 'gristmill'`,
   }

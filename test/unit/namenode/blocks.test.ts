@@ -15,25 +15,25 @@ test('the block table holds what a map of sets would', () => {
   const model = new Map<number, { target: number; reportIds: Set<number> }>()
   for (let step = 0; step < 60_000; step++) {
     const id = blockId(1 + random.below(4000))
-    const term = random.below(8)
+    const reportId = random.below(8)
     const known = model.get(id)
     switch (random.below(8)) {
       case 0: case 1: case 2: case 3: {
         const slot = table.add(id)
         if (!known) model.set(id, { target: 0, reportIds: new Set() })
         const there = model.get(id)!
-        const old = random.below(4) === 0 ? [random.below(8), random.below(8)].filter(each => each !== term) : []
-        const changed = table.addTerm(slot, term, old)
-        expect(changed).toBe(!there.reportIds.has(term))
+        const old = random.below(4) === 0 ? [random.below(8), random.below(8)].filter(each => each !== reportId) : []
+        const changed = table.addTerm(slot, reportId, old)
+        expect(changed).toBe(!there.reportIds.has(reportId))
         if (changed) for (const each of old) there.reportIds.delete(each)
-        there.reportIds.add(term)
+        there.reportIds.add(reportId)
         table.setTarget(slot, there.target = random.below(10))
         break
       }
       case 4: case 5: {
         const slot = table.slot(id)
         expect(slot >= 0).toBe(known !== undefined)
-        if (slot >= 0) expect(table.removeTerm(slot, term)).toBe(known!.reportIds.delete(term))
+        if (slot >= 0) expect(table.removeTerm(slot, reportId)).toBe(known!.reportIds.delete(reportId))
         break
       }
       default:

@@ -3,7 +3,7 @@
 
 import { BalanceControl } from '../../../namenode/blocks/balancecontrol.ts'
 import { Blocks } from '../../../namenode/blocks/blocks.ts'
-import { Housekeeping } from '../../../namenode/housekeeping.ts'
+import { Chores } from '../../../namenode/chores.ts'
 import { blocksOf, knownBlock } from '../../../namenode/namespace/file.ts'
 import { remove, setAttributes } from '../../../namenode/namespace/names.ts'
 import { list } from '../../../namenode/namespace/read.ts'
@@ -11,7 +11,7 @@ import { sweep } from '../../../namenode/namespace/sweep.ts'
 import type { DataNode } from '../../../namenode/nodes/node.ts'
 import { nodesRoutes } from '../../../namenode/nodes/routes.ts'
 import { knownNodes } from '../../../namenode/nodes/known.ts'
-import { Maintenance } from '../../../namenode/nodes/maintenance.ts'
+import { Maintenance } from '../../../namenode/blocks/maintenance.ts'
 import { NodeRegistry } from '../../../namenode/nodes/registry.ts'
 import { ReportIds } from '../../../namenode/nodes/reportids.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
@@ -34,7 +34,7 @@ export class House {
   readonly bench: Bench
   readonly registry: NodeRegistry
   readonly blocks: Blocks
-  readonly chores: Housekeeping
+  readonly chores: Chores
   readonly open = new Set<BlockId>()
   /** Everything that was ordered, in order. */
   readonly given: Array<{ readonly node: string; readonly order: Order }> = []
@@ -59,7 +59,7 @@ export class House {
     for (const { message, handler } of nodesRoutes({ succession: { command: { epoch: 1 }, unsure: undefined, meet: async () => {} }, cluster: clusterId('test'), journal, registry, reportIds, reports: blocks.reports, clock, nowMs: () => clock.now(), taken: (node, taken) => blocks.taken(node, taken), copyFailed: (node, failure) => blocks.repair.failed(node, failure) })) {
       this.#routes.set(message.name, handler as never)
     }
-    this.chores = new Housekeeping(clock, silent, [{ name: 'silence', everyMs: 100, work: () => this.registry.check() }, ...blocks.chores, maintenance.chore, balancing.chore])
+    this.chores = new Chores(clock, silent, [{ name: 'silence', everyMs: 100, work: () => this.registry.check() }, ...blocks.chores, maintenance.chore, balancing.chore])
     this.registry.listen({
       joined: ({ node, orders }) => {
         const push = orders.push.bind(orders)

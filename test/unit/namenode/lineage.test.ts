@@ -1,7 +1,7 @@
 // What a namenode knows of its own past, over more starts than the list of the last ones holds.
 
 import { expect, test } from 'vitest'
-import { seenIn, seenName } from '../../../namenode/backup/seen.ts'
+import { seenIn, seenName } from '../../../namenode/nodes/seen.ts'
 import type { Draft } from '../../../namenode/journal/draft.ts'
 import { idKey } from '../../../namenode/journal/keys.ts'
 import { ancestorOf, earliestOf, endSeqOf, latestOf, noteAncestor, sumOf } from '../../../namenode/journal/lineage.ts'

@@ -1,7 +1,7 @@
 // Which blocks a reader is given for a range, and in which order it is to ask their nodes.
 
 import { expect, test } from 'vitest'
-import { locate, type LocateTools } from '../../../namenode/namespace/locate.ts'
+import { locate, type LocateTools } from '../../../namenode/blocks/locate.ts'
 import { mkdir, setAttributes, touch } from '../../../namenode/namespace/names.ts'
 import { complete, create } from '../../../namenode/writing/mutations.ts'
 import { limits } from '../../../src/base/limits.ts'

@@ -1,7 +1,7 @@
 // Answers are kept for a while and then go, in small steps; a clock that is set changes nothing.
 
 import { expect, test } from 'vitest'
-import { forgetting } from '../../../namenode/housekeeping.ts'
+import { forgetting } from '../../../namenode/journal/requests.ts'
 import { keptAnswer } from '../../../namenode/journal/requests.ts'
 import { mkdir } from '../../../namenode/namespace/names.ts'
 import { limits } from '../../../src/base/limits.ts'

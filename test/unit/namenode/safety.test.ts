@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { fsckPage, noCounts } from '../../../namenode/admin/fsck.ts'
-import { heldBack } from '../../../namenode/admin/hold.ts'
+import { gated } from '../../../namenode/blocks/gate.ts'
 import { lostRoutes } from '../../../namenode/admin/lost.ts'
 import { recovered } from '../../../namenode/journal/recovered.ts'
 import { mkdir, remove, rename, touch } from '../../../namenode/namespace/names.ts'
@@ -83,7 +83,7 @@ test('leaving ends the safe mode of a start, too, which would have waited for wh
 test('what changes something is held back, what only looks is not', async () => {
   let held = true
   const journal = { hasAnswer: () => false }
-  const [change, look] = heldBack([route(namespace.touch, () => ({}) as never), route(namespace.stat, () => ({}) as never)], { journal, held: () => held })
+  const [change, look] = gated([route(namespace.touch, () => ({}) as never), route(namespace.stat, () => ({}) as never)], { journal, held: () => held })
   expect(() => change!.handler({} as never, {} as never)).toThrow(expect.objectContaining({ code: 'SAFE_MODE', details: { final: true } }))
   expect(look!.handler({} as never, {} as never)).toEqual({})
   held = false
@@ -95,7 +95,7 @@ test('in safe mode a repeat of a change that was accepted before gets the first 
   const { journal, clock } = sim.house.bench
   let held = false
   let behind: GristmillError | undefined
-  const [handle] = heldBack([
+  const [handle] = gated([
     route(namespace.mkdir, ({ requestId: id, path }) => journal.submit(mkdir, { requestId: id, path, nowMs: clock.now(), ...root })),
   ], { journal, held: () => held, behind: () => behind })
   const ask = async (id: string, path: string): Promise<unknown> => await handle!.handler({ requestId: requestId(id), path } as never, {} as never)

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { health } from '../../../namenode/blocks/health.ts'
-import { findNode } from '../../../namenode/nodes/maintenance.ts'
+import { findNode } from '../../../namenode/blocks/maintenance.ts'
 import { forgetGone, knownNodes, noteNode } from '../../../namenode/nodes/known.ts'
 import { remove } from '../../../namenode/namespace/names.ts'
 import { address, requestId, type BlockId } from '../../../src/base/ids.ts'

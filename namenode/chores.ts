@@ -1,15 +1,10 @@
-// What a namenode does by itself, now and then: looks who has been silent, ends leases, copies and trims blocks, collects
-// garbage, forgets old answers. One beat for all of it; each step is short, and what fails is tried at the next beat.
+// Background work of the namenode: runs each chore at its interval from one timer. A chore is short; one that fails is logged and tried
+// again at its next turn; one that is still running is not started a second time.
 
 import type { Clock } from '../src/ports/clock.ts'
 import type { Log } from '../src/ports/log.ts'
-import { forgetRequests, oldAnswers } from './journal/requests.ts'
-import type { LocalJournal } from './journal/local.ts'
 
 const beatMs = 100
-/** Answers looked at in one step, and how long to rest between two rounds over all of them. */
-const answersMax = 1_000
-const roundMs = 30_000
 
 export interface Chore {
   /** For the log. */
@@ -18,7 +13,7 @@ export interface Chore {
   work(): void | Promise<unknown>
 }
 
-export class Housekeeping {
+export class Chores {
   readonly #clock: Clock
   readonly #log: Log
   readonly #chores: Array<{ readonly chore: Chore; nextMs: number; busy: boolean }>
@@ -68,22 +63,5 @@ export class Housekeeping {
     } catch (error) {
       failed(error)
     }
-  }
-}
-
-/** Forgets answers that nobody asks for any more: a look at some of them each time, an operation only if some are old. */
-export function forgetting(journal: LocalJournal, clock: Clock): Chore {
-  let from = ''
-  let restUntilMs = 0
-  return {
-    name: 'forget old answers',
-    everyMs: beatMs,
-    async work() {
-      if (clock.mono() < restUntilMs) return
-      const { any, next, beforeMs } = oldAnswers(journal.view, { from, limit: answersMax, nowMs: journal.nowMs() })
-      if (any) await journal.submit(forgetRequests, { from, limit: answersMax, beforeMs })
-      from = next ?? ''
-      if (next === undefined) restUntilMs = clock.mono() + roundMs
-    },
   }
 }

@@ -11,7 +11,7 @@ import type { Journal } from '../journal/journal.ts'
 export const inSafeMode = (): GristmillError =>
   new GristmillError('SAFE_MODE', 'an operator has put the namenode into safe mode: what is there can be read, and nothing be changed until `gristmill safemode leave`', { details: { final: true } })
 
-export interface Holding {
+export interface SafeModeGate {
   readonly journal: Pick<Journal, 'hasAnswer'>
   /** Is every change refused? default: never. */
   readonly held?: () => boolean
@@ -22,7 +22,7 @@ export interface Holding {
 }
 
 /** Routes, of which those that change something are refused while it is so. */
-export const heldBack = (routes: readonly Route[], { journal, held = () => false, unsure = () => undefined, behind = () => undefined }: Holding): Route[] => routes.map(each => ({
+export const gated = (routes: readonly Route[], { journal, held = () => false, unsure = () => undefined, behind = () => undefined }: SafeModeGate): Route[] => routes.map(each => ({
   ...each,
   handler: (request, context) => {
     const refusal = each.message.mutation ? unsure() ?? (held() ? inSafeMode() : undefined) : undefined
