@@ -13,7 +13,7 @@ import type { Effect, Event, JobFacts } from './scheduler/event.ts'
 import { Scheduler } from './scheduler/scheduler.ts'
 import { placesOf } from './splits/locations.ts'
 import type { TaskRecord } from './store/record.ts'
-import type { Outputs } from './publish/reservations.ts'
+import { OutputReservations, type Outputs } from './publish/reservations.ts'
 import type { JobsDeps } from './deps.ts'
 import { heldSpec } from './splits/splits.ts'
 import { Watchers } from './watch.ts'
@@ -31,7 +31,7 @@ export class Engine {
   /** What is to be journalled, in order. Empty unless it is held back: then a few for each task at most, for no attempt is heard to end. */
   readonly #entries: Array<() => void> = []
   /** Where running jobs will publish. */
-  readonly #outputs = new Map<string, JobId>()
+  readonly #outputs = new OutputReservations()
   #cancelTick: (() => void) | undefined
   /** A tick is on its way for those that wait for a better place. */
   #hurried = false
@@ -109,8 +109,8 @@ export class Engine {
   }
 
   #reserve(event: Event): void {
-    if (event.kind === 'submitted' || event.kind === 'resumed') this.#outputs.set(event.spec.output.path, event.job)
-    else if (event.kind === 'ended') for (const [path, job] of this.#outputs) if (job === event.job) this.#outputs.delete(path)
+    if (event.kind === 'submitted' || event.kind === 'resumed') this.#outputs.reserve(event.spec.output.path, event.job)
+    else if (event.kind === 'ended') this.#outputs.release(event.job)
   }
 
   /** Feeds a report and waits for its answer; an answer of the journal may take a commit. */

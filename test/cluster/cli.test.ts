@@ -125,7 +125,7 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     expect((await mill('get', `${area}/f`, local('link'))).stderr).toBe(`gristmill: get: ${local('link')}: file exists; add -f to replace it\n`)
     await ok('get', '-f', `${area}/f`, local('link'))
     expect([await readFile(local('real'), 'utf8'), await readlink(local('link'))]).toEqual(['through', 'real'])
-    expect((await mill('get', `${area}/f`, local('no/such/f'))).stderr).toBe(`gristmill: get: ${local('no/such')}: no such file or directory\n`)
+    expect((await mill('get', `${area}/f`, local('no/such/f'))).stderr).toBe(`gristmill: get: ${local('no/such/f')}: there is no local directory ${local('no/such')}; make it with: mkdir -p ${local('no/such')}\n`)
   })
 
   once('names that the cluster cannot have, and two things for one name, are told apart from what can be put', async () => {

@@ -5,7 +5,7 @@
 import { GristmillError } from '../../../src/base/errors.ts'
 import { inodeId, type InodeId, type JobId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
-import { nameOf, namesOf, overlap, parentOf } from '../../../src/base/paths.ts'
+import { join, nameOf, namesOf, overlap, parentOf } from '../../../src/base/paths.ts'
 import { checkApart } from '../../../src/protocol/apart.ts'
 import type { JobSpec } from '../../../src/protocol/job.ts'
 import type { Draft } from '../../journal/draft.ts'
@@ -44,6 +44,10 @@ export function checkOutput(view: View, actor: Actor, output: OutputPlace, input
   if (missing === 0) {
     checkPlace(view, actor, { path, parent: directory, name: nameOf(path), entry: child(view, directory.entry.id, nameOf(path)) }, output)
     return
+  }
+  const first = namesOf(path)[namesOf(directory.path).length]!
+  if (view.get('writers', childKey(directory.entry.id, first))) {
+    throw new GristmillError('EBUSY', `the output ${path} cannot be published: a file of the name of a directory above it is being written (${join(directory.path, first)})`, { details: { path } })
   }
   // Directories above the output will be made.
   checkMay(actor, directory.entry, mayWrite, directory.path)

@@ -1,6 +1,7 @@
 // The output of a running job is reserved against everybody: what would take its place, or be written below it and go away with what the
-// job replaces, is refused while the job runs. Asked by routes, before the journal: a change that slips through, because it was accepted
-// just before the job, is met by the publishing itself, which refuses and keeps the job's output.
+// job replaces, is refused while the job runs; and so is what would take away a directory above it, or make a file there. Asked by routes,
+// before the journal: a change that slips through, because it was accepted just before the job, is met by the publishing itself, which
+// refuses and keeps the job's output.
 // The same place refuses names in the directory of stagings: only the start of a job makes them.
 
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -15,10 +16,52 @@ import { unlessRepeated, type Journal } from '../../journal/journal.ts'
 import type { View } from '../../journal/view.ts'
 import { stagingDirectory } from '../../namespace/format.ts'
 import { find } from '../../namespace/asof.ts'
-import { itemAt } from '../../trash/items.ts'
+import { contentOf, itemAt } from '../../trash/items.ts'
 
 /** Paths at which running jobs will publish. */
-export type Outputs = ReadonlyMap<string, JobId>
+export interface Outputs {
+  at(path: string): JobId | undefined
+  /** One of those that will publish somewhere below a path, and where. */
+  below(path: string): { readonly job: JobId; readonly output: string } | undefined
+}
+
+/** By path and by each directory above it, so that both questions cost nothing however many jobs run. */
+export class OutputReservations implements Outputs {
+  readonly #jobs = new Map<string, JobId>()
+  readonly #below = new Map<string, Set<string>>()
+
+  at(path: string): JobId | undefined { return this.#jobs.get(path) }
+
+  below(path: string): { readonly job: JobId; readonly output: string } | undefined {
+    for (const output of this.#below.get(path) ?? []) return { job: this.#jobs.get(output)!, output }
+    return undefined
+  }
+
+  reserve(output: string, job: JobId): void {
+    this.#jobs.set(output, job)
+    for (const above of ancestors(output)) {
+      const known = this.#below.get(above)
+      if (known) known.add(output)
+      else this.#below.set(above, new Set([output]))
+    }
+  }
+
+  release(ended: JobId): void {
+    for (const [output, job] of this.#jobs) {
+      if (job !== ended) continue
+      this.#jobs.delete(output)
+      for (const above of ancestors(output)) {
+        const known = this.#below.get(above)
+        known?.delete(output)
+        if (known?.size === 0) this.#below.delete(above)
+      }
+    }
+  }
+}
+
+function* ancestors(path: string): Generator<string> {
+  for (let at = parentOf(path); at !== '/'; at = parentOf(at)) yield at
+}
 
 /** Where a request would make something new; undefined if it is there already, or nowhere. */
 type Makes<M extends Message> = (request: RequestOf<M>, view: View, user: string) => string | undefined
@@ -35,30 +78,51 @@ making(trash.restore, ({ item, to }, view, user) => {
   return to ?? (found?.user === user ? found.from : undefined)
 })
 
+/** What a request would do to a directory above an output: take it from its place, or make a file of its name. */
+type Harms<M extends Message> = (request: RequestOf<M>, view: View, user: string) => { readonly moves?: string | undefined; readonly files?: string | undefined }
+
+const harmful = new Map<Message, Harms<Message>>()
+const harming = <M extends Message>(message: M, harms: Harms<M>): void => void harmful.set(message, harms as Harms<Message>)
+harming(namespace.rename, ({ from, to }, view) => ({ moves: kindOf(view, from) && from, files: kindOf(view, from) === 'file' ? to : undefined }))
+harming(namespace.remove, ({ path }, view) => ({ moves: kindOf(view, path) && path }))
+harming(namespace.touch, ({ path }, view) => ({ files: unlessThere(view, path) }))
+harming(writing.create, ({ path }) => ({ files: path }))
+harming(trash.restore, ({ item, to }, view, user) => {
+  const found = itemAt(view, item)
+  return found?.user === user && contentOf(view, found)?.entry?.directory === false ? { files: to ?? found.from } : {}
+})
+
 const system = { user: 'gristmill', root: true }
 
-function unlessThere(view: View, path: string): string | undefined {
+/** undefined: nothing is there, or it is no path at all, which the route finds out by itself. */
+function kindOf(view: View, path: string): 'file' | 'directory' | undefined {
   try {
-    find(view, system, path)
-    return undefined
+    return find(view, system, path).entry.directory ? 'directory' : 'file'
   } catch {
-    // Missing, or no path at all, which the route finds out by itself.
-    return path
+    return undefined
   }
 }
+
+const unlessThere = (view: View, path: string): string | undefined => (kindOf(view, path) ? undefined : path)
 
 /** Routes, of which those that make something refuse to make it where a running job will publish. */
 export const reserving = (routes: readonly Route[], { journal, outputs }: { readonly journal: Pick<Journal, 'hasAnswer' | 'view'>; readonly outputs: Outputs }): Route[] => routes.map(each => {
   const makes = made.get(each.message)
-  if (!makes) return each
+  const harms = harmful.get(each.message)
+  if (!makes && !harms) return each
   return {
     ...each,
     handler: (request, context) => {
-      const path = makes(request, journal.view, context.user)
-      if (path !== undefined) {
+      const path = makes?.(request, journal.view, context.user)
+      const { moves, files } = harms?.(request, journal.view, context.user) ?? {}
+      if (path !== undefined || moves !== undefined || files !== undefined) {
         unlessRepeated(journal, (request as { requestId?: RequestId }).requestId, () => {
-          checkUnreserved(outputs, path)
-          checkStaged(journal.view, path)
+          if (path !== undefined) {
+            checkUnreserved(outputs, path)
+            checkStaged(journal.view, path)
+          }
+          if (moves !== undefined) checkNotAbove(outputs, moves, 'has to stay')
+          if (files !== undefined) checkNotAbove(outputs, files, 'cannot be a file')
         })
       }
       return each.handler(request, context)
@@ -81,8 +145,16 @@ function checkStaged(view: View, path: string): void {
 function checkUnreserved(outputs: Outputs, path: string): void {
   if (!path.startsWith('/') || path.startsWith(`${systemDirectory}/`)) return
   for (let at = path; at !== '/'; at = parentOf(at)) {
-    const job = outputs.get(at)
+    const job = outputs.at(at)
     if (job === undefined) continue
     throw new GristmillError('EBUSY', `${path} is reserved: ${job}, which runs, will publish ${at === path ? 'there' : at}; wait for its end ("gristmill job ${job}"), kill it ("gristmill kill ${job}"), or use another path`, { details: { path, job } })
   }
+}
+
+/** Throws EBUSY if a running job will publish below this path. */
+function checkNotAbove(outputs: Outputs, path: string, why: string): void {
+  const found = outputs.below(path)
+  if (!found) return
+  const { job, output } = found
+  throw new GristmillError('EBUSY', `${path} ${why} while ${job} runs, which will publish ${output}; wait for its end ("gristmill job ${job}"), or kill it ("gristmill kill ${job}")`, { details: { path, job } })
 }

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { reserving } from '../../../namenode/jobs/publish/reservations.ts'
+import { OutputReservations, reserving } from '../../../namenode/jobs/publish/reservations.ts'
 import { namespaceRoutes } from '../../../namenode/namespace/routes.ts'
 import { mkdir } from '../../../namenode/namespace/names.ts'
 import { trashRoutes } from '../../../namenode/trash/routes.ts'
-import { requestId, jobId, type JobId } from '../../../src/base/ids.ts'
+import { requestId, jobId } from '../../../src/base/ids.ts'
 import { silent } from '../../../src/ports/log.ts'
 import type { Message } from '../../../src/protocol/message.ts'
 import * as names from '../../../src/protocol/namespace.ts'
@@ -15,7 +15,7 @@ import { names as namesIn } from './storekit.ts'
 
 async function house() {
   const bench = await openBench()
-  const outputs = new Map<string, JobId>()
+  const outputs = new OutputReservations()
   const { journal, clock } = bench
   const actor = (user: string) => ({ user, root: user === 'grace' })
   const routes = reserving([
@@ -31,27 +31,27 @@ async function house() {
 
 const busy = { code: 'EBUSY', message: expect.stringMatching(/is reserved: job-3, which runs, will publish .*gristmill kill job-3/) as string, details: { job: 'job-3' } }
 
-test('while a job runs, nothing is made at its output or below it; beside and above it everything goes on', async () => {
+test('while a job runs, nothing is made at its output or below it; beside it everything goes on, and above it directories are made', async () => {
   const { bench, outputs, call } = await house()
   await call(names.mkdir, { path: '/mine/old', parents: true })
   const { item } = await call(names.remove, { path: '/mine/old', recursive: true }) as { item: string }
   await call(names.mkdir, { path: '/other' })
-  outputs.set('/mine/out', jobId('job-3'))
+  outputs.reserve('/mine/out', jobId('job-3'))
   const made: Array<[Message, object]> = [
     [names.mkdir, { path: '/mine/out' }], [names.mkdir, { path: '/mine/out/a/b', parents: true }], [names.touch, { path: '/mine/out' }], [names.touch, { path: '/mine/out/a' }],
     [names.rename, { from: '/other', to: '/mine/out' }], [names.rename, { from: '/other', to: '/mine/out/b' }],
     [writing.create, { path: '/mine/out' }], [writing.create, { path: '/mine/out/part-00000', parents: true }], [trash.restore, { item, to: '/mine/out' }],
   ]
   for (const [message, request] of made) await expect(call(message, request), `${message.name} ${JSON.stringify(request)}`).rejects.toMatchObject(busy)
-  outputs.set('/mine/old', jobId('job-3'))
-  await expect(call(trash.restore, { item })).rejects.toMatchObject(busy)
-  outputs.delete('/mine/old')
+  outputs.reserve('/mine/old', jobId('job-4'))
+  await expect(call(trash.restore, { item })).rejects.toMatchObject({ code: 'EBUSY', details: { job: 'job-4' } })
+  outputs.release(jobId('job-4'))
   for (const path of ['/mine/output', '/mine/ou', '/mine/out2/x', '/x/mine/out']) await call(names.mkdir, { path, parents: true })
   await call(names.mkdir, { path: '/mine', parents: true })
   await bench.do(mkdir, { path: '/.gristmill/jobs/job-3', nowMs: 1, ...root })
   await call(writing.create, { path: '/.gristmill/jobs/job-3/0/part-00000' })
   expect(namesIn(bench, '/mine')).toEqual(['/mine/ou', '/mine/out2', '/mine/output'])
-  outputs.clear()
+  outputs.release(jobId('job-3'))
   await call(names.mkdir, { path: '/mine/out' })
 })
 
@@ -81,7 +81,7 @@ test('what is there already below an output that will be replaced can be asked f
   const { outputs, call } = await house()
   await call(names.mkdir, { path: '/out' })
   await call(names.touch, { path: '/out/part' })
-  outputs.set('/out', jobId('job-3'))
+  outputs.reserve('/out', jobId('job-3'))
   await call(names.mkdir, { path: '/out', parents: true })
   await call(names.touch, { path: '/out/part', mtimeMs: 5 })
   await call(names.setAttributes, { path: '/out/part', mode: 0o600 })
@@ -94,6 +94,39 @@ test('a repeated request that had made something before the job was submitted is
   const request = { requestId: requestId('again:1'), path: '/out/a', parents: true }
   await call(names.mkdir, request)
   await call(names.rename, { requestId: requestId('again:2'), from: '/out/a', to: '/out/b' })
-  outputs.set('/out', jobId('job-3'))
+  outputs.reserve('/out', jobId('job-3'))
   expect(await call(names.rename, { requestId: requestId('again:2'), from: '/out/a', to: '/out/b' })).toEqual({})
+})
+
+test('while a job runs, the directories above its output stay, and no file takes the name of one', async () => {
+  const { bench, outputs, call } = await house()
+  for (const path of ['/a/b/c', '/a/beside', '/else']) await call(names.mkdir, { path, parents: true })
+  await call(names.touch, { path: '/file' })
+  await call(names.touch, { path: '/gone' })
+  await call(names.mkdir, { path: '/full' })
+  const { item } = await call(names.remove, { path: '/gone' }) as { item: string }
+  const { item: directory } = await call(names.remove, { path: '/full' }) as { item: string }
+  // The one at /a/b/new is still to be made.
+  outputs.reserve('/a/b/new/out', jobId('job-3'))
+  outputs.reserve('/a/b/new/other', jobId('job-4'))
+  const above = { code: 'EBUSY', message: expect.stringMatching(/while job-3 runs, which will publish \/a\/b\/new\/out; .*gristmill kill job-3/) as string, details: { job: 'job-3' } }
+  const harms: Array<[Message, object]> = [
+    [names.remove, { path: '/a', recursive: true }], [names.remove, { path: '/a/b', recursive: true, skipTrash: true }],
+    [names.rename, { from: '/a', to: '/z' }], [names.rename, { from: '/a/b', to: '/else/b' }],
+    [names.rename, { from: '/file', to: '/a/b/new' }], [names.touch, { path: '/a/b/new' }], [writing.create, { path: '/a/b/new', parents: true }], [trash.restore, { item, to: '/a/b/new' }],
+  ]
+  // For everybody: the superuser may kill the job, and is told how.
+  for (const user of ['grace', 'mallory']) for (const [message, request] of harms.slice(0, -1)) await expect(call(message, request, user), `${message.name} ${JSON.stringify(request)}`).rejects.toMatchObject(above)
+  await expect(call(...harms.at(-1)!)).rejects.toMatchObject(above)
+  // What is beside goes on, also directories above it.
+  await call(names.remove, { path: '/a/b/c' })
+  await call(names.rename, { from: '/a/beside', to: '/moved' })
+  await expect(call(names.remove, { path: '/missing' })).rejects.toMatchObject({ code: 'ENOENT' })
+  await call(trash.restore, { item: directory, to: '/a/b/new' })
+  await expect(call(names.rename, { from: '/a/b/new', to: '/moved/new' })).rejects.toMatchObject(above)
+  outputs.release(jobId('job-3'))
+  await expect(call(names.remove, { path: '/a', recursive: true })).rejects.toMatchObject({ details: { job: 'job-4' } })
+  outputs.release(jobId('job-4'))
+  await call(names.rename, { from: '/a', to: '/z' })
+  expect(namesIn(bench, '/')).toEqual(['/else', '/file', '/moved', '/z'])
 })
