@@ -32,7 +32,7 @@ import type { View } from './view.ts'
 /** Operations in one group: enough that a sync costs each of them next to nothing, few enough that reads between two groups wait some milliseconds only. */
 const groupMax = 1024
 /** And for how long they are decided: some operations take 30 ms each (a file of 10,000 blocks). One at least is decided. */
-const groupMs = 20
+const groupMs = 10
 
 export interface JournalOptions {
   readonly store: Store

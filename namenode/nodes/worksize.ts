@@ -12,8 +12,8 @@ import type { Split, SplitRange, TaskWork } from '../../src/protocol/task.ts'
 export const paramsBytesMax = 16 * MiB
 /** Ranges of a split with their paths and blocks. A thousand ranges with paths of 300 bytes and two blocks each have 0.7 MB. */
 export const splitBytesMax = 8 * MiB
-/** Blocks of a split: twice what a file can have. */
-export const splitBlocksMax = limits.fileBlocksMax * 2
+/** Blocks of a split: what a file can have. A token for each of them takes 40 ms. */
+export const splitBlocksMax = limits.fileBlocksMax
 /** Places of its blocks, with a token for each block. The farthest are left out first. */
 export const placesBytesMax = 16 * MiB
 /** The whole of it. */

@@ -56,7 +56,7 @@ export const sealedBlock = Type.Object({
   crc: count,
   aligned: Type.Boolean(),
   /** The pipeline members that acknowledged it. */
-  nodes: Type.Array(nodeId),
+  nodes: Type.Array(nodeId, { maxItems: limits.replicationMax }),
 })
 export type SealedBlock = Static<typeof sealedBlock>
 

@@ -1,7 +1,7 @@
 // The longest pause of the namenode's event loop for each message at its largest allowed input. Goal: none holds it above some 50 ms.
 // The column to look at is processor time; on an idle machine the two are the same. `--quick`: less of what fills up first.
 
-import { fork } from 'node:child_process'
+import { fork, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { address, blockId, clusterId, jobId, leaseId, nodeId, programId, requestId, splitsId, storageId, attemptId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -27,16 +27,20 @@ import { systemClock } from '../../src/world/clock.ts'
 import { systemNet } from '../../src/world/net.ts'
 import { systemRandom } from '../../src/world/random.ts'
 import type { Pause } from './bare/pauses.ts'
+import { datanodeRows } from './bare/datanoderows.ts'
+import { moreRows } from './bare/rows.ts'
 
 const scale = process.argv.includes('--quick') ? 0.1 : 1
 const goalMs = 50
 
-const child = fork(join(import.meta.dirname, 'bare/pauses.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+const begin = (...args: string[]): ChildProcess => fork(join(import.meta.dirname, 'bare/pauses.ts'), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }).setMaxListeners(0)
+const namenode = begin()
+/** What is measured now: the namenode, or a datanode. */
+let child = namenode
 const hear = <T>(): Promise<T> => new Promise((resolve, reject) => {
   child.once('message', message => resolve(message as T))
-  child.once('exit', code => reject(new Error(`the namenode has ended with ${code}`)))
+  child.once('exit', code => reject(new Error(`the process has ended with ${code}`)))
 })
-child.setMaxListeners(0)
 const { address: at, cluster } = await hear<{ address: string; cluster: string }>()
 const net = systemNet(silent)
 const credentials = new Credentials({ secret: Buffer.alloc(32, 7), user: 'root', cluster: clusterId(cluster), clock: systemClock, random: systemRandom() })
@@ -53,13 +57,13 @@ function take(): Promise<Pause> {
 
 let worst = 0
 /** Says how long the namenode stood still while the work was done, three times over at the most: the first is for warming up. */
-async function measure(what: string, work: () => Promise<unknown>, times = 3): Promise<void> {
+async function measure(what: string, work: (time: number) => Promise<unknown>, times = 3): Promise<void> {
   let found: Pause | undefined
   let refused = ''
   for (let i = 0; i < times; i++) {
     await take()
     try {
-      await work()
+      await work(i)
     } catch (error) {
       refused = ` (${(error as { code?: string }).code ?? String(error)})`
     }
@@ -209,7 +213,7 @@ try {
     let last = jobId('')
     await measure(`job.submit with ${splits.length} splits`, async () => { last = (await call(job.submit, { requestId: id(), spec: large() })).job })
     await measure('job.tasks, a page of it', () => call(job.tasks, { job: last, limit: 1000 }))
-    await measure('job.logs of it', () => call(job.logPlaces, { job: last }))
+    await measure('job.logs, a page of it', () => call(job.logPlaces, { job: last, from: 0 }))
     await measure('job.watch of it', () => call(job.watch, { job: last }))
     await measure('job.kill of it', () => call(job.kill, { requestId: id(), job: last }), 1)
     const files: task.SplitRange[] = []
@@ -259,7 +263,13 @@ try {
     await measure('task.progress, 1,000 attempts', () => call(task.progress, { node, session, attempts: Array.from({ length: 1000 }, (_, i) => ({ attempt: attemptId({ job: jobId('job-1'), stage: 0, task: i, attempt: 0 }), counters, fraction: 0.5 })) }))
   })
 
+  await call(namespace.mkdir, { requestId: id(), path: long, parents: true })
+  await moreRows({ part, measure, call, long })
+
   await part('bodies', async () => {
+    await measure('GET /healthz and /metrics', async () => {
+      for (const path of ['/healthz', '/metrics']) await (await fetch(`http://${at}${path}`)).text()
+    })
     const bodies = {
       'numbers': () => `{"path":"/","more":[${'1,'.repeat(limits.controlBodyBytesMax / 2 - 100)}1]}`,
       'lists': () => `{"path":"/","more":[${'[],'.repeat(limits.controlBodyBytesMax / 3 - 100)}1]}`,
@@ -275,8 +285,16 @@ try {
     }
   })
 
+  await part('datanode', async () => {
+    child = begin(at)
+    const started = await hear<{ address: string; dir: string }>()
+    await datanodeRows({ measure, net, caller, cluster: clusterId(cluster), at: address(started.address), dir: started.dir })
+    child.disconnect()
+    child = namenode
+  })
+
   console.log(`\nthe longest pause: ${worst.toFixed(1)} ms of processor time (goal: ${goalMs})`)
 } finally {
-  child.disconnect()
+  namenode.disconnect()
   await net.close()
 }

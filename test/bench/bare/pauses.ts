@@ -1,10 +1,14 @@
-// A namenode in this process, and how long its event loop stands still: for the bench `pauses`. `take` gives the longest pause since the
+// A namenode in this process, or with its address as an argument a datanode, and how long its event loop stands still: for the bench `pauses`. `take` gives the longest pause since the
 // last `take`: in wall-clock time, and in processor time of the main thread, which other programs on the machine do not lengthen.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Datanode } from '../../../datanode/datanode.ts'
+import { openTasks } from '../../../datanode/executor/tasks.ts'
 import { Namenode } from '../../../namenode/namenode.ts'
+import { address } from '../../../src/base/ids.ts'
+import { limits } from '../../../src/base/limits.ts'
 import { realWorld } from '../../../src/world/world.ts'
 
 export interface Pause { readonly wallMs: number; readonly cpuMs: number }
@@ -13,9 +17,14 @@ const dir = mkdtempSync(join(tmpdir(), 'gristmill-pauses-'))
 process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
 process.once('disconnect', () => process.exit(0))
 
-const namenode = await Namenode.start(realWorld({ name: 'namenode', logLevel: 'error' }), {
-  dir: join(dir, 'namenode'), host: '127.0.0.1', port: 0, secret: Buffer.alloc(32, 7), user: 'root', defaults: { replication: 1, blockBytes: 128 << 20 },
+const [, , namenodeAt] = process.argv
+const secret = Buffer.alloc(32, 7)
+const server = namenodeAt === undefined ? await Namenode.start(realWorld({ name: 'namenode', logLevel: 'error' }), {
+  dir: join(dir, 'namenode'), host: '127.0.0.1', port: 0, secret, user: 'root', defaults: { replication: 1, blockBytes: 128 << 20 },
   sync: false, times: { heartbeatMs: 60_000, nodeStaleMs: 3_600_000, nodeDeadMs: 36_000_000 },
+}) : await Datanode.start(realWorld({ name: 'datanode', logLevel: 'error' }), {
+  dirs: [join(dir, 'datanode')], host: '127.0.0.1', port: 0, secret, namenode: address(namenodeAt), rack: '/default', hostName: 'bench-datanode',
+  slots: 1, memoryBytes: limits.taskMemoryBytesDefault, tasks: host => openTasks(host, { prestart: false }),
 })
 
 const cpu = (): number => {
@@ -42,4 +51,4 @@ process.on('message', () => {
   process.send!(longest satisfies Pause)
   longest = { wallMs: 0, cpuMs: 0 }
 })
-process.send!({ address: namenode.address, cluster: namenode.cluster })
+process.send!({ address: server.address, cluster: 'cluster' in server ? server.cluster : '', dir: join(dir, 'datanode') })

@@ -217,7 +217,7 @@ test('a group ends when its operations have taken long; the others wait for the 
   const bench = await openBench()
   let commits = 0
   bench.store.onCommit = () => { commits++ }
-  await Promise.all(['/a', '/b', '/a', '/c', '/d'].map(path => outcome(slowly(bench, path, 15))))
+  await Promise.all(['/a', '/b', '/a', '/c', '/d'].map(path => outcome(slowly(bench, path, 7))))
   expect(commits).toBe(3)
   // One that takes longer by itself is a group of its own.
   await Promise.all([slowly(bench, '/e', 500), slowly(bench, '/f', 500)])
