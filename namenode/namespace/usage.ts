@@ -63,9 +63,13 @@ export function checkQuota(view: View, directory: InodeId, more: Amounts): void 
   for (const each of boundedBy(view, directory)) checkOne(view, each, usageAt(view, each)!, more)
 }
 
-function checkOne(view: View, directory: InodeId, { limit, used, known }: Usage, more: Amounts, path = pathOf(view, directory) ?? '?'): void {
+function checkOne(view: View, directory: InodeId, { limit, used, known }: Usage, more: Amounts, at?: string): void {
   if (!known) return
-  const refuse = (what: string): GristmillError => new GristmillError('EDQUOT', `${path} ${what}; remove something that is in it (what is in the trash is not), or have its quota raised`, { details: { path, limit, used } })
+  const refuse = (what: string): GristmillError => {
+    // Only now: to find it costs a read for each level.
+    const path = at ?? pathOf(view, directory) ?? '?'
+    return new GristmillError('EDQUOT', `${path} ${what}; remove something that is in it (what is in the trash is not), or have its quota raised`, { details: { path, limit, used } })
+  }
   if (more.names > 0 && limit.names !== undefined && used.names + more.names > limit.names) throw refuse(`may have ${limit.names} files and directories in it, and has ${used.names}${more.names > 1 ? `; ${more.names} more do not fit` : ''}`)
   if (more.bytes > 0 && limit.bytes !== undefined && used.bytes + more.bytes > limit.bytes) throw refuse(`may have ${formatBytes(limit.bytes)} in it, counting all replicas, and has ${formatBytes(used.bytes)}; ${formatBytes(more.bytes)} more do not fit`)
 }

@@ -57,6 +57,16 @@ test('below a directory with a quota it is charged once', async () => {
   await bench.do(mkdir, { path: `/q${deep(100, 'z')}`, parents: true })
 })
 
+test('below many directories with quotas each of these is looked at once, and its path is found for a refusal only', async () => {
+  const bench = await openBench()
+  const levels = 100
+  await bench.do(mkdir, { path: deep(levels), parents: true })
+  for (let i = 1; i <= levels; i++) await bench.do(setQuota, { path: deep(i), names: 300 })
+  await counting({ journal: bench.journal, clock: bench.clock, held: () => false, stopped: () => false, removed() {} }).work()
+  expect(await readsOf(bench, () => bench.do(mkdir, { path: `${deep(levels)}/y` }))).toBeLessThan(8 * levels)
+  await expect(bench.do(mkdir, { path: deep(levels) + deep(300, 'z'), parents: true })).rejects.toMatchObject({ code: 'EDQUOT', message: expect.stringContaining(deep(1)) as string })
+})
+
 test('a path with more levels is refused before the journal, whoever wants to make it', () => {
   expect(() => checkFree(deep(limits.pathDepthMax))).not.toThrow()
   expect(() => checkFree(deep(limits.pathDepthMax + 1))).toThrow(expect.objectContaining({ code: 'ENAMETOOLONG', message: expect.stringContaining('1001 levels') as string }))
