@@ -185,4 +185,7 @@ export class Mill extends Files {
   }
 
   async [Symbol.asyncDispose](): Promise<void> { await this.close() }
+
+  /** What console.log shows: which cluster it is. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string { return `Mill { cluster: '${this.cluster}' }` }
 }

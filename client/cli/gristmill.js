@@ -58,9 +58,22 @@ function freshBundle(fs, path, root, caches) {
   }
 }
 
-if (parseInt(found, 10) < wanted) {
-  console.error('gristmill: needs Node ' + wanted + ' or newer, this is ' + found + ' (' + process.execPath + '); start it with npx, or install a newer Node')
+// One line with the words that do it: npx finds the Node that was installed beside this package, in a checkout always.
+function refuse(fs, path, url) {
+  var words = ['npx', 'gristmill'].concat(process.argv.slice(2)).map(function (word) {
+    return /^[\w@%+=:,./-]+$/.test(word) ? word : "'" + word.replace(/'/g, "'\\''") + "'"
+  }).join(' ')
+  var at = path.dirname(url.fileURLToPath(import.meta.url))
+  while (!fs.existsSync(path.join(at, 'node_modules/.bin/node')) && at !== path.dirname(at)) at = path.dirname(at)
+  var cure = fs.existsSync(path.join(at, 'node_modules/.bin/node'))
+    ? 'a newer one is installed in ' + at + ', and npx takes it there: ' + words
+    : 'get one for this project, and npx takes it: npm install node@' + wanted + ' && ' + words
+  console.error('gristmill: needs Node ' + wanted + ' or newer, this is ' + found + ' (' + process.execPath + '); ' + cure + ' (and "npx node" for scripts of your own)')
   process.exitCode = 1
+}
+
+if (parseInt(found, 10) < wanted) {
+  Promise.all([import('node:fs'), import('node:path'), import('node:url')]).then(function (all) { refuse(all[0], all[1], all[2]) })
 } else {
   load()
 }

@@ -102,7 +102,15 @@ const exists = (pid: number): boolean => {
 
 test('an older Node is told in one line, with exit code 1', async () => {
   const pretend = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.11.1' } })`
-  const failed = await exec(process.execPath, ['--import', pretend, join(app, 'node_modules/.bin/gristmill'), 'ls'], { env }).catch(error => error as { code: number; stdout: string; stderr: string })
-  expect(failed).toMatchObject({ code: 1, stdout: '' })
-  expect(failed.stderr).toMatch(/^gristmill: needs Node 24 or newer, this is 20\.11\.1 .*\n$/)
+  const told = async (): Promise<string> => {
+    const failed = await exec(process.execPath, ['--import', pretend, join(app, 'node_modules/.bin/gristmill'), 'ls', '/my words'], { env }).catch(error => error as { code: number; stdout: string; stderr: string })
+    expect(failed).toMatchObject({ code: 1, stdout: '' })
+    expect(failed.stderr).toMatch(/^gristmill: needs Node 24 or newer, this is 20\.11\.1 .*\n$/)
+    return failed.stderr
+  }
+  // With the command that cures it.
+  expect(await told()).toContain(`npm install node@24 && npx gristmill ls '/my words'`)
+  await writeFile(join(app, 'node_modules/.bin/node'), '')
+  expect(await told()).toContain(`installed in ${app}, and npx takes it there: npx gristmill ls '/my words'`)
+  await rm(join(app, 'node_modules/.bin/node'))
 })
