@@ -1,0 +1,55 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { filesBelow, root } from './source.ts'
+
+const read = (path: string): string => readFileSync(join(root, path), 'utf8')
+const hacking = read('docs/HACKING.md')
+const pages = ['docs/HACKING.md', 'docs/ARCHITECTURE.md', 'docs/glossary.md', ...filesBelow(['docs/decisions'], ['.md'])]
+
+/** Paths of the project between backquotes, in a picture, or in a command. */
+const pathPattern = /(?<![\w./-])(?:src|namenode|datanode|client|test|docs)\/[\w./-]*\w|(?<![\w./-])\.ci\/run\b/g
+
+test('every path that HACKING, ARCHITECTURE, the glossary and the decisions name exists', () => {
+  const named = pages.flatMap(page => [...read(page).replaceAll(/\]\([^)]*\)/g, ']').matchAll(pathPattern)].map(match => ({ page, path: match[0] })))
+  expect(named.length).toBeGreaterThan(100)
+  expect(named.filter(({ path }) => !existsSync(join(root, path)))).toEqual([])
+})
+
+test('every npm script that HACKING names exists, and every script for tests is named there', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+  const named = new Set([...hacking.matchAll(/\bnpm run (?:-s )?([\w:]+)/g)].map(match => match[1]!))
+  expect([...named].filter(script => !(script in scripts))).toEqual([])
+  expect(Object.keys(scripts).filter(script => script.startsWith('test:') && !named.has(script) && script !== 'test:unit')).toEqual([])
+})
+
+test('the example of a message lies in each of the places that HACKING lists', () => {
+  const section = /^## Add a message\n([\s\S]*?)^## /m.exec(hacking)![1]!
+  const listed = [...section.matchAll(/`((?:src|namenode|client|test|docs)\/[^`]+)`/g)].map(match => match[1]!)
+  const expected: Record<string, RegExp> = {
+    'src/protocol/quota.ts': /export const get = message\('quota\.get'/,
+    'namenode/quotas/routes.ts': /route\(protocol\.get,/,
+    'namenode/namenode.ts': /quotaRoutes\(/,
+    'client/files/quotas.ts': /protocol\.get,/,
+    'client/files/names.ts': /new Quotas\(/,
+    'client/index.ts': /quotas\.ts'/,
+    'test/unit/client/aborts.test.ts': /'mill\.quotas\.get':/,
+    'test/unit/client/fuzz.test.ts': /'mill\.quotas\.get':/,
+    'test/unit/namenode/quotas.test.ts': /quota/,
+    'docs/guide/quotas.md': /^# Quotas/,
+  }
+  expect(listed.sort()).toEqual(Object.keys(expected).sort())
+  expect(Object.entries(expected).filter(([path, pattern]) => !pattern.test(read(path))).map(([path]) => path)).toEqual([])
+})
+
+test('the glossary is in alphabetical order, each term once', () => {
+  const terms = [...read('docs/glossary.md').split('\n## ')[0]!.matchAll(/^\| ([^|]+?) \|/gm)].map(match => match[1]!.toLowerCase()).slice(1)
+  expect(terms.length).toBeGreaterThan(100)
+  expect(terms).toEqual([...new Set(terms)].sort((a, b) => (a < b ? -1 : 1)))
+})
+
+test('decisions are numbered without gaps, in their names and in their titles', () => {
+  const names = filesBelow(['docs/decisions'], ['.md'])
+  expect(names.map(name => /\/(\d{4})-[\w-]+\.md$/.exec(name)?.[1])).toEqual(names.map((_, i) => String(i + 1).padStart(4, '0')))
+  for (const [i, name] of names.entries()) expect(read(name)).toMatch(new RegExp(`^# ${i + 1}\\. `))
+})
