@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { ranks } from './rooms.ts'
 import { filesBelow, root } from './source.ts'
 
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
@@ -33,6 +34,8 @@ test('the example of a message lies in each of the places that HACKING lists', (
     'client/files/quotas.ts': /protocol\.get,/,
     'client/files/names.ts': /new Quotas\(/,
     'client/index.ts': /quotas\.ts'/,
+    'test/bench/bare/rows.ts': /quota\.get/,
+    'test/tidy/pauses.test.ts': /every message has a row/,
     'test/unit/client/aborts.test.ts': /'mill\.quotas\.get':/,
     'test/unit/client/fuzz.test.ts': /'mill\.quotas\.get':/,
     'test/unit/namenode/quotas.test.ts': /quota/,
@@ -52,4 +55,17 @@ test('decisions are numbered without gaps, in their names and in their titles', 
   const names = filesBelow(['docs/decisions'], ['.md'])
   expect(names.map(name => /\/(\d{4})-[\w-]+\.md$/.exec(name)?.[1])).toEqual(names.map((_, i) => String(i + 1).padStart(4, '0')))
   for (const [i, name] of names.entries()) expect(read(name)).toMatch(new RegExp(`^# ${i + 1}\\. `))
+})
+
+test('the ranks that ARCHITECTURE shows for the rooms of namenode, datanode and client are those of the tidy test', () => {
+  const rows = [...read('docs/ARCHITECTURE.md').matchAll(/^\| `(namenode|datanode|client)` \| (.* 7\.\d+) \|$/gm)]
+  expect(rows).toHaveLength(3)
+  for (const [, house, text] of rows) {
+    const shown = text!.split(' · ').flatMap(part => {
+      const [, names, rank] = /^(?:the root, )?(.+?),? ([\d.]+)$/.exec(part)!
+      return names!.split(', ').map(name => [name.startsWith('`') ? house! : `${house}/${name}`, Number(rank)] as const)
+    })
+    const folders = Object.entries(ranks).filter(([room, rank]) => rank < 8 && (room === house || room.startsWith(`${house}/`)) && !room.endsWith('.ts'))
+    expect(Object.fromEntries(shown)).toEqual(Object.fromEntries(folders))
+  }
 })
