@@ -31,10 +31,18 @@ export function performLocally<O extends Signalled, T>(syscall: string, path: un
   })
 }
 
+/** Something of the caller's own failed while the call used it: the caller gets that error itself, as from node:fs. */
+export class SourceFailure {
+  readonly error: unknown
+
+  constructor(error: unknown) { this.error = error }
+}
+
 async function telling<T>(syscall: string, path: unknown, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (thrown) {
+    if (thrown instanceof SourceFailure) throw thrown.error
     throw described(thrown, syscall, path)
   }
 }

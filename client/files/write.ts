@@ -13,7 +13,7 @@ import type { ClusterFileWriter } from '../../src/file/writer.ts'
 import { delimiterCode } from '../../src/record/format.ts'
 import { encodedOptionsOf, encodingOf, flagsOf, modeOf, namesDirectory, pathOf, shown, slashed, type Known, type Path } from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
-import { described } from '../call/perform.ts'
+import { described, SourceFailure } from '../call/perform.ts'
 
 export interface WriteOptions {
   /** Replaces a file that is there; default: true, as in node:fs. */
@@ -213,7 +213,10 @@ async function* chunksOf(data: Iterable<unknown> | AsyncIterable<unknown>, encod
   try {
     for (;;) {
       // An iterator that fails has closed itself.
-      const asked = (async () => source.next())().catch((error: unknown) => { ended = true; throw error })
+      const asked = (async () => source.next())().catch((error: unknown) => {
+        ended = true
+        throw new SourceFailure(error)
+      })
       const { value, done } = await abortable(asked, signal)
       ended = done === true
       if (ended) return

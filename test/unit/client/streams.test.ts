@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { expect, test } from 'vitest'
+import { performLocally } from '../../../client/call/perform.ts'
 import { readCopyOptions, type CopyOptions } from '../../../client/files/copy.ts'
 import { lineReadingOf, lineStreamOptions, linesOf, ReadStream, withoutMark } from '../../../client/files/read.ts'
 import { bytesOf, createOptions, WriteStream } from '../../../client/files/write.ts'
@@ -166,6 +167,20 @@ test('whatever writeFile accepts becomes bytes, and nothing else does', async ()
   expect(await all(new Uint16Array([1, 2]).subarray(1))).toBe('0200')
   expect(await all(['a', Buffer.from('b')])).toBe('6162')
   for (const wrong of [[5], 5, null, undefined, {}]) await expect(all(wrong as never)).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('strings and bytes') })
+})
+
+test('what a source throws is what writeFile throws, as in node:fs', async () => {
+  const own = Object.assign(new RangeError('row 17 is too long'), { code: 'MY_CODE' })
+  const failing = async function* (): AsyncGenerator<string> { yield 'a'; throw own }
+  const read = async (data: Parameters<typeof bytesOf>[0]): Promise<unknown> => performLocally('open', '/f', () => ({}), () => Array.fromAsync(bytesOf(data, 'utf8'))).catch((error: unknown) => error)
+  expect(await read(failing())).toBe(own)
+  expect(await read({ [Symbol.iterator]: () => ({ next: () => { throw own } }) })).toBe(own)
+  expect(await read((async function* (): AsyncGenerator<string> { yield 'a'; throw 'text' })())).toBe('text')
+  // Ours are told with the call that failed.
+  expect(await read([5] as never)).toMatchObject({ code: 'EINVAL', details: { syscall: 'open' } })
+  // An abort comes first.
+  const aborted = AbortSignal.abort()
+  await expect(performLocally('open', '/f', () => ({ signal: aborted }), () => Array.fromAsync(bytesOf(failing(), 'utf8')))).rejects.toMatchObject({ code: 'ABORTED' })
 })
 
 test('the flags of node:fs mean what they mean there, and those that would lose bytes here are refused', () => {
