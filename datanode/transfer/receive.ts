@@ -47,11 +47,11 @@ export class Receiving {
     this.#table = new ChunkTable(Math.min(request.bytesMax, limits.blockBytesMax))
   }
 
-  /** Receives the block and returns the answer. After an error nothing of the block is left here. */
-  async run(channel: Channel): Promise<Written> {
+  /** Receives the block and returns the answer. After an error nothing of the block is left here. `gone`: aborts when the sender's connection is closed. */
+  async run(channel: Channel, gone?: AbortSignal): Promise<Written> {
     const ring = this.#tools.pool.ring()
     try {
-      await this.#open()
+      await this.#open(gone)
       for (;;) {
         const taken = ring.take()
         const frame = taken instanceof Promise ? await taken : taken
@@ -80,12 +80,13 @@ export class Receiving {
     }
   }
 
-  async #open(): Promise<void> {
+  /** A sender that has gone meanwhile ends the search for members behind; that nothing comes any more is found out by the next read. */
+  async #open(gone: AbortSignal | undefined): Promise<void> {
     const { cluster, block, bytesMax, token, pipeline } = this.#request
     const { store, wires, progressMs, node } = this.#tools
     const [incoming, pipe] = await Promise.allSettled([
       store.receive(block, bytesMax),
-      pipeline.length === 0 ? undefined : Pipe.open(wires, { cluster, block, bytesMax, token, members: pipeline }, { progressMs }),
+      pipeline.length === 0 ? undefined : Pipe.open(wires, { cluster, block, bytesMax, token, members: pipeline }, { progressMs, signal: gone }),
     ])
     if (pipe.status === 'fulfilled') {
       this.#pipe = pipe.value

@@ -52,6 +52,8 @@ export class Transfers {
   /** Owns the wire until it is gone. */
   async run(wire: Wire): Promise<void> {
     const channel = new Channel(wire)
+    const gone = new AbortController()
+    void wire.closed.then(() => gone.abort(new GristmillError('UNAVAILABLE', `the connection to ${wire.remote} is gone`)))
     this.#wires.add(wire)
     try {
       for (let first = true; !this.#draining; first = false) {
@@ -61,7 +63,7 @@ export class Transfers {
         if (!received) break
         wire.setProgressTimeout(this.#options.progressMs)
         if (received.kind !== 'request' || !fits(transferRequest, received.value)) throw new GristmillError('EINVAL', 'a wire carries one request after the other, and this is none')
-        if (!await this.operation(received.value, channel)) break
+        if (!await this.operation(received.value, channel, gone.signal)) break
       }
       await wire.end()
     } finally {
@@ -70,15 +72,15 @@ export class Transfers {
     }
   }
 
-  /** False: the wire is of no more use. */
-  async operation(request: TransferRequest, channel: Channel): Promise<boolean> {
+  /** False: the wire is of no more use. `gone`: aborts when it is closed. */
+  async operation(request: TransferRequest, channel: Channel, gone?: AbortSignal): Promise<boolean> {
     this.#active++
     try {
       this.#admit(request)
       if (request.op === 'write') {
         this.writes++
         const startedMs = this.#options.clock.mono()
-        const written = await new Receiving({ ...this.#options, onBytes: bytes => { this.bytesIn += bytes } }, request).run(channel)
+        const written = await new Receiving({ ...this.#options, onBytes: bytes => { this.bytesIn += bytes } }, request).run(channel, gone)
         await (this.#options.failpoints ?? unarmed).reach('block.ack.before')
         this.#options.steadySince(startedMs)
         await channel.reply({ op: 'written', ...written })

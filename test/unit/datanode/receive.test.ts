@@ -77,3 +77,26 @@ test('a member whose disk is slow to sync while the member behind it is lost has
   expect(failed.map(({ node }) => node)).toEqual([second!.node, third!.node])
   expect(added.map(({ id }) => id)).toEqual([1])
 })
+
+test('a sender that goes away while members behind are looked for ends the search', async () => {
+  const { store } = await openStore([join(dir, 'gone')])
+  const [first, second, third] = ['first', 'second', 'third'].map(name => ({ node: nodeId(name), address: address(`${name}:1`), rack: '/r', host: name }))
+  const asked: string[] = []
+  const sender = new AbortController()
+  const looking = Promise.withResolvers<void>()
+  const receiving = new Receiving({
+    node: first!.node, store, pool: new FramePool(), log: silent, progressMs: 1_000, onBytes() {},
+    // Nobody answers, as when a machine is switched off.
+    wires: { give() {}, take: (to: string, { signal }: { signal?: AbortSignal }) => new Promise((_, reject) => {
+      asked.push(to)
+      signal?.addEventListener('abort', () => reject(signal.reason as Error))
+      looking.resolve()
+    }) } as never,
+  }, { op: 'write', cluster: clusterId('c'), block: blockId(2), bytesMax: 65_536, token: '', pipeline: [second!, third!] })
+  const run = receiving.run({ receive: async () => undefined } as never, sender.signal)
+  await looking.promise
+  sender.abort(new Error('gone'))
+  await expect(run).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('went away') as string })
+  expect(asked).toEqual(['second:1'])
+  expect(store.blocks).toBe(0)
+})
