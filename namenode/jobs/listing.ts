@@ -11,8 +11,8 @@ import type { JobStore } from './deps.ts'
 import type { RunningJob } from './scheduler/state.ts'
 import { jobStatus, shownStatus } from './status.ts'
 
-/** Stages that one page of jobs tells of, at 2 µs each. */
-const stagesMax = 10_000
+/** Stages that one page of jobs tells of, at 5 µs each. */
+const stagesMax = 5_000
 
 export function newest({ store, running }: { readonly store: Pick<JobStore, 'newest'>; readonly running: ReadonlyMap<JobId, RunningJob> }, { limit, before }: { readonly limit: number; readonly before: JobId | undefined }): ReplyOf<typeof protocol.jobs> {
   const jobs: JobStatus[] = []

@@ -86,10 +86,21 @@ export function encodeJson(type: FrameType, value: unknown): Buffer {
 }
 
 /** Throws CORRUPT unless the text is what was sent. */
+/** Of a message on a wire, which are lists of ids at most; what parsing costs goes by these. Those in strings count, too. */
+const bracketsMax = 20_000
+const harmlessBytes = 64 * 1024
+
+function bracketsIn(text: Buffer): number {
+  let count = 0
+  for (const byte of text) if (byte === 0x5b || byte === 0x7b) count++
+  return count
+}
+
 export function decodeJson(table: Buffer, text: Buffer): unknown {
   for (let i = 0, at = 0; at < text.length; i++, at += chunkBytes) {
     if (crcOf(text.subarray(at, at + chunkBytes)) !== table.readUInt32LE(i * 4)) throw corrupt('its text was damaged on the way')
   }
+  if (text.length > harmlessBytes && bracketsIn(text) > bracketsMax) throw corrupt(`its text has over ${bracketsMax} objects and lists`)
   try {
     return JSON.parse(text.toString()) as unknown
   } catch (error) {
