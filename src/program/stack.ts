@@ -3,6 +3,7 @@
 
 import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping'
 import { showValue } from '../base/show.ts'
+import { upName } from './assets.ts'
 
 export interface Described {
   /** `RangeError: out of grain`. */
@@ -31,7 +32,7 @@ export class StackMapper {
   }
 
   describe(thrown: unknown): Described {
-    const message = messageOf(thrown).slice(0, messageCharsMax)
+    const message = `${messageOf(thrown).slice(0, messageCharsMax)}${this.#adviceOn(thrown)}`
     const lines: string[] = []
     let cause: unknown = thrown
     for (let depth = 0; depth <= causesMax && cause instanceof Error; depth++, cause = cause.cause) {
@@ -39,6 +40,15 @@ export class StackMapper {
       lines.push(...this.#frames(cause))
     }
     return { message, stack: lines.some(line => frameForm.test(line)) ? [message, ...lines].join('\n') : undefined }
+  }
+
+  /** A file that the program expects beside itself, and that was not brought along. */
+  #adviceOn(thrown: unknown): string {
+    const path = missingPath(thrown)
+    const beside = `${decodeURI(this.#url.replace(/\.mjs$/, '.assets'))}/`
+    if (!path?.startsWith(beside)) return ''
+    const name = path.slice(beside.length, beside.length + 1_000).replaceAll(upName, '..')
+    return `; a task has of the files beside a program only its assets: name this one there (assets: [${JSON.stringify(name)}])`
   }
 
   /** The frames of the program, innermost first. */
@@ -84,6 +94,16 @@ function messageOf(thrown: unknown): string {
     return `the program threw ${showValue(thrown, messageCharsMax)}`
   } catch {
     return 'the program threw something that cannot be shown'
+  }
+}
+
+/** The path of Node's error about a file that is not there. */
+function missingPath(thrown: unknown): string | undefined {
+  try {
+    const { code, path } = thrown as { readonly code?: unknown; readonly path?: unknown }
+    return (code === 'ENOENT' || code === 'ENOTDIR') && typeof path === 'string' ? path : undefined
+  } catch {
+    return undefined
   }
 }
 

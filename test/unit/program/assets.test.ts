@@ -69,6 +69,25 @@ test('a program that asks for no place is compiled once, and one that only menti
   expect(await mapped(program)).toEqual(['string'])
 })
 
+test('a file beside a program that is no asset of it is not found by a task, and the error says what to do', async () => {
+  await source('words.txt', 'rye')
+  await source('there.txt', 'oats')
+  const read = (name: string): string => `map() { readFileSync(join(__dirname, ${JSON.stringify(name)})) }`
+  const top = `import { readFileSync } from 'node:fs'\nimport { join } from 'node:path'`
+  const messageOf = async (name: string, assets: readonly string[]): Promise<string> => {
+    const { program } = await load(await source('reads.ts', job(read(name), top)), assets)
+    const thrown: unknown = await mapped(program).catch((error: unknown) => error)
+    return program.stacks.describe(thrown).message
+  }
+  expect(await messageOf('words.txt', ['there.txt'])).toMatch(/^Error: ENOENT: .*; a task has of the files beside a program only its assets: name this one there \(assets: \["words\.txt"\]\)$/)
+  expect(await messageOf('there.txt/below', ['there.txt'])).toContain('only its assets')
+  expect(await messageOf('/gone', ['there.txt'])).toContain('(assets: ["gone"])')
+  // At the top of a module, too; and of no other file.
+  await expect(load(await source('top.ts', job('map() {}', `${top}\nreadFileSync(join(__dirname, 'data/x.bin'))`)), ['there.txt'])).rejects.toMatchObject({ code: 'PROGRAM_INVALID', message: expect.stringContaining('(assets: ["data/x.bin"])') as string })
+  const other = await load(await source('other.ts', job(`map() { readFileSync('/no/such/file') }`, top)), ['there.txt'])
+  expect(other.program.stacks.describe(await mapped(other.program).catch((error: unknown) => error)).message).not.toContain('assets')
+})
+
 test('assets beside and above the program stay in its own directory on other machines', async () => {
   await source('shared/list.txt', 'one')
   const file = await source('app/job.ts', job(`map(_line: string, emit) { emit(0, readFileSync(new URL('../shared/list.txt', import.meta.url), 'utf8')) }`, `import { readFileSync } from 'node:fs'`))
