@@ -69,3 +69,10 @@ test('the ranks that ARCHITECTURE shows for the rooms of namenode, datanode and 
     expect(Object.fromEntries(shown)).toEqual(Object.fromEntries(folders))
   }
 })
+
+test('every metric that a guide names is one of a namenode, a datanode or any server', () => {
+  const exposed = new Set(['namenode/admin/status.ts', 'datanode/metrics.ts', 'src/rpc/metrics.ts'].flatMap(path => [...read(path).matchAll(/'?\b(gristmill_\w+)/g)].map(match => match[1]!)))
+  const named = filesBelow(['docs/guide'], ['.md']).flatMap(page => [...read(page).matchAll(/\bgristmill_\w+/g)].map(match => match[0]))
+  expect(named.length).toBeGreaterThan(10)
+  expect(named.filter(metric => !exposed.has(metric))).toEqual([])
+})
