@@ -12,9 +12,12 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 
 export const textOf = (file: string): string => readFileSync(join(root, file), 'utf8')
 
-/** The source files of a room, or of a folder, or one file; relative to the project. */
-export const filesOf = (name: string): string[] => (rooms[name] ?? [name]).flatMap(path =>
-  statSync(join(root, path)).isFile() ? [path] : readdirSync(join(root, path)).filter(each => each.endsWith('.ts')).sort().map(each => `${path}/${each}`))
+/** The source files of a room, or of a folder with the folders in it, or one file; relative to the project. */
+export const filesOf = (name: string): string[] => (rooms[name] ?? [name]).flatMap(path => {
+  if (statSync(join(root, path)).isFile()) return [path]
+  const names = readdirSync(join(root, path), { recursive: true, encoding: 'utf8' })
+  return names.filter(each => each.endsWith('.ts')).sort().map(each => `${path}/${each.replaceAll('\\', '/')}`)
+})
 
 export const mutantsIn = (files: readonly string[]): Mutant[] => files.flatMap(file => mutantsOf(file, textOf(file)).mutants)
 

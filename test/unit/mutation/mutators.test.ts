@@ -57,3 +57,7 @@ test('a mutant meets the test files that enter its function; when its file has c
   const all = [recorded('a', inside), recorded('b', inside + 1), recorded('c', inside + 1, 'of another text'), { file: 'd', ms: 1, entered: [], hashes: {} }]
   expect(entering(all, mutant!).map(each => each.file)).toEqual(['a', 'c'])
 })
+
+test('a room has the files of the folders in it', () => {
+  expect(filesOf('jobs')).toEqual(expect.arrayContaining(['namenode/jobs/engine.ts', 'namenode/jobs/scheduler/scheduler.ts', 'namenode/jobs/store/store.ts']))
+})
