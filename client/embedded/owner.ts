@@ -47,6 +47,8 @@ export class Owner {
   #later: () => void = () => {}
   #word: Promise<void> = Promise.resolve()
   #closing = false
+  /** Aborted by `close`: a datanode that has not registered by then never will. */
+  readonly #ending = new AbortController()
 
   /** undefined if another process owns the directory. */
   static async take(parts: EmbeddedParts): Promise<Owner | undefined> {
@@ -124,6 +126,7 @@ export class Owner {
     // Other processes that look now wait for the lock, for as long as this one is at work.
     await this.#announce({ stopping: true }).catch(() => {})
     this.#namenode.drain()
+    this.#ending.abort()
     const datanode = await this.#datanode?.catch(() => undefined)
     try {
       await datanode?.stop()
@@ -143,7 +146,7 @@ export class Owner {
     const datanode = await Class.start(world, {
       dirs: [datanodeDirOf(dir)], host, port: 0, namenode: this.address, cluster: this.cluster, secret: this.secret,
       rack, hostName: settings.hostName ?? machine.hostName, slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
-      pid: machine.pid, version,
+      pid: machine.pid, version, signal: this.#ending.signal,
       // Most commands run nothing: the first task waits for its process instead.
       tasks: tasks => openTasks(tasks, { prestart: false }),
       ...careOf(settings),

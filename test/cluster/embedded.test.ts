@@ -2,7 +2,10 @@ import { cp, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Embedded } from '../../client/embedded/embedded.ts'
 import { open } from '../../client/index.ts'
+import { localMachine } from '../../src/world/machine.ts'
+import { realWorld } from '../../src/world/world.ts'
 import { run, until } from '../kit/cluster.ts'
 import { Peer } from './peer.ts'
 
@@ -204,4 +207,29 @@ test('one process may open the same directory twice, and close one of them', asy
   }
   await using again = await open(dir)
   expect(await again.readdir('/')).toEqual(['a'])
+})
+
+test('closing while the datanode starts ends both: a datanode that has not registered yet does not wait for a namenode that leaves', async () => {
+  const world = realWorld({ name: 'test', logLevel: 'silent' })
+  const stopping = async (): Promise<boolean> => (await readFile(join(home, 'mill/embedded.json'), 'utf8')).includes('"stopping"')
+  let listened = 0
+  let closing: Promise<void> | undefined
+  const listen: typeof world.net.listen = async (...what) => {
+    if (++listened === 2) {
+      // The datanode's: it registers next.
+      closing = embedded.close()
+      await until('the cluster is about to stop', stopping)
+      await world.clock.sleep(50)
+    }
+    return world.net.listen(...what)
+  }
+  const embedded = new Embedded({ world: { ...world, net: { ...world.net, listen } }, machine: localMachine, dir: join(home, 'mill'), settings: {} })
+  await embedded.address()
+  await until('the datanode has begun to listen', async () => closing !== undefined)
+  await closing
+  await world.net.close()
+  // All is given back: the next one can begin.
+  const mill = await open(join(home, 'mill'))
+  await mill.writeFile('/after', 'x')
+  await mill.close()
 })
