@@ -143,7 +143,7 @@ export class Namenode {
   async [Symbol.asyncDispose](): Promise<void> { await this.stop() }
 
   async #start(config: NamenodeConfig, { journal, store, succeed }: Parts): Promise<void> {
-    const { clock, random, log, net, failpoints } = this.#world
+    const { clock, random, log, net, failpoints, checked } = this.#world
     const { view } = journal
     this.#advertise = config.advertise
     const times = this.#times
@@ -165,7 +165,7 @@ export class Namenode {
     })
     const { map } = blocks
     const discard = (ids: readonly BlockId[]): void => blocks.discard(ids)
-    const jobs = new Jobs({ clock, failpoints, log, journal, registry, tokens, actor, holders: id => blocks.holders(id), halted: () => blocks.safe.held, trash: trashKeepMs > 0, kept: config.kept })
+    const jobs = new Jobs({ clock, failpoints, log, checked, journal, registry, tokens, actor, holders: id => blocks.holders(id), halted: () => blocks.safe.held, trash: trashKeepMs > 0, kept: config.kept })
     const sweeper = new NamespaceSweeper({ journal, clock, log, gone: discard })
     const held = (): boolean => blocks.safe.held
     // Repeats of removals are answered in safe mode too, and take nothing apart then.

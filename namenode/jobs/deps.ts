@@ -17,6 +17,8 @@ export interface JobsDeps {
   /** Monotonic time without that in which this process stood still. */
   readonly awake: Pick<Clock, 'mono'>
   readonly log: Log
+  /** World.checked. */
+  readonly checked?: boolean | undefined
   readonly store: JobStore
   readonly nodes: NodesPort
   readonly blocks: BlocksPort

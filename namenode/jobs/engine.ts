@@ -20,7 +20,7 @@ import { Watchers } from './watch.ts'
 import { workFor } from './work.ts'
 
 export class Engine {
-  readonly machine = new Scheduler()
+  readonly machine: Scheduler
   readonly watchers: Watchers
   readonly #rooms: JobsDeps
   readonly #events: Event[] = []
@@ -44,6 +44,7 @@ export class Engine {
 
   constructor(rooms: JobsDeps) {
     this.#rooms = rooms
+    this.machine = new Scheduler({ checked: rooms.checked })
     this.watchers = new Watchers(rooms.clock)
   }
 

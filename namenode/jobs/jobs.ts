@@ -26,6 +26,8 @@ export interface JobsOptions {
   readonly clock: Clock
   readonly failpoints?: Failpoints | undefined
   readonly log: Log
+  /** World.checked. */
+  readonly checked?: boolean | undefined
   readonly journal: Journal & { nowMs(): number }
   readonly registry: NodeRegistry
   readonly tokens: BlockTokens
@@ -49,10 +51,10 @@ export class Jobs {
   #early: StartupBuffer | undefined = new StartupBuffer()
   #toOpen = false
 
-  constructor({ clock, failpoints, log, journal, registry, tokens, holders, actor, halted, trash, kept }: JobsOptions) {
+  constructor({ clock, failpoints, log, checked, journal, registry, tokens, holders, actor, halted, trash, kept }: JobsOptions) {
     this.#store = new JournalJobStore({ journal, clock, failpoints, trash, kept })
     const rooms = {
-      clock, awake: registry.awake, log, store: this.#store, actor, halted,
+      clock, awake: registry.awake, log, checked, store: this.#store, actor, halted,
       nodes: {
         order: (node, order) => {
           const refused = order.kind === 'run' ? tooLarge(order.work) : undefined

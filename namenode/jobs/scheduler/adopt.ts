@@ -3,7 +3,8 @@
 
 import { attemptParts, type AttemptId } from '../../../src/base/ids.ts'
 import { localityOf } from './offer.ts'
-import { newAttempt, type Attempt, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
+import { newAttempt } from './attempts.ts'
+import { type Attempt, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
 
 /** An attempt of an earlier life of the namenode, heard of for the first time. */
 export function adopt(state: SchedulerState, place: TaskRef, node: WorkerNode, id: AttemptId): Attempt | undefined {

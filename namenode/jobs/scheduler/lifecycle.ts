@@ -3,16 +3,16 @@
 // (or `publishing`) and starts nothing more.
 
 import { assert, unreachable } from '../../../src/base/assert.ts'
-import type { AttemptId, NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import type { JobState } from '../../../src/protocol/job.ts'
+import { killAttempts } from './attempts.ts'
 import type { Event, Places } from './event.ts'
-import { enqueue, offer } from './offer.ts'
+import { enqueue } from './offer.ts'
 import { Pending } from './pending.ts'
 import type { TaskRecord } from '../store/record.ts'
 import { jobStatus, recordOf } from '../status.ts'
-import { changed, endAttempt, newJob, taskRefOf, ready, runningOf, type RunningJob, type StageState, type SchedulerState, type TaskState } from './state.ts'
+import { changed, newJob, taskRefOf, ready, type RunningJob, type StageState, type SchedulerState, type TaskState } from './state.ts'
 
 export function submitted(state: SchedulerState, event: Event & { kind: 'submitted' }): void {
   assert(!state.jobs.has(event.job), 'a job is submitted once')
@@ -21,7 +21,6 @@ export function submitted(state: SchedulerState, event: Event & { kind: 'submitt
   state.jobs.set(job.id, job)
   advance(state, job)
   changed(state, job, true)
-  offer(state)
 }
 
 /** Goes on with a job from its committed tasks. Attempts of the earlier life are heard of when their nodes register. */
@@ -38,7 +37,6 @@ export function resumed(state: SchedulerState, event: Event & { kind: 'resumed' 
   }
   advance(state, job)
   changed(state, job, true)
-  offer(state)
 }
 
 function restore(state: SchedulerState, job: RunningJob, stage: StageState, task: TaskState, record: TaskRecord, won: NonNullable<TaskRecord['won']>): void {
@@ -94,7 +92,6 @@ function start(state: SchedulerState, stage: StageState): void {
 export function placed(state: SchedulerState, stage: StageState, places: Places): void {
   stage.places = places
   if (stage.state === 'running') start(state, stage)
-  offer(state)
 }
 
 /** The job has failed or was killed: what runs is killed, and the journal is told. */
@@ -114,21 +111,6 @@ export function end(state: SchedulerState, job: RunningJob, outcome: 'failed' | 
   })
 }
 
-/** Kills what runs of a task, except one attempt. The slots are free when the nodes say so. */
-export function killAttempts(state: SchedulerState, place: { job: RunningJob; stage: StageState; task: TaskState }, except?: AttemptId): void {
-  for (const attempt of runningOf(place.task)) {
-    if (attempt.id === except) continue
-    endAttempt(state, place, attempt, 'killed')
-    orderKill(state, attempt.node, attempt.id)
-  }
-}
-
-export function orderKill(state: SchedulerState, node: NodeId, attempt: AttemptId): void {
-  const holding = state.nodes.get(node)?.holding
-  if (holding?.has(attempt)) holding.set(attempt, state.at.monoMs)
-  state.effects.push({ kind: 'kill', node, attempt })
-}
-
 /** The end is in the journal: nodes drop what they keep for the job, and the scheduler forgets it. */
 export function ended(state: SchedulerState, job: RunningJob): void {
   state.jobs.delete(job.id)
@@ -145,7 +127,6 @@ export function ended(state: SchedulerState, job: RunningJob): void {
     }
   }
   changed(state, job, true)
-  offer(state)
 }
 
 /** Everything is computed, and cannot be where it was to be: its owner may give it another place. */

@@ -1,14 +1,15 @@
 // Nodes come and go. What is lost with a node: its attempts, and the map outputs it holds, as long as somebody still
 // has to read them. Exactly those run again. A node that only restarted still has its map outputs on disk.
 
-import type { AttemptId, NodeId } from '../../../src/base/ids.ts'
+import type { NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { join } from './adopt.ts'
+import { dropAttempt, orderKill } from './attempts.ts'
 import type { Event } from './event.ts'
-import { advance, orderKill } from './lifecycle.ts'
-import { enqueue, offer } from './offer.ts'
-import { giveWay, lost } from './retry.ts'
-import { changed, endAttempt, taskRefOf, someNode, type Attempt, type RunningJob, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
+import { advance } from './lifecycle.ts'
+import { enqueue } from './offer.ts'
+import { giveWay } from './retry.ts'
+import { changed, taskRefOf, someNode, type RunningJob, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
 
 export function joined(state: SchedulerState, event: Event & { kind: 'joined' }): void {
   const { node: id, rack, host, slots } = event
@@ -30,7 +31,6 @@ export function joined(state: SchedulerState, event: Event & { kind: 'joined' })
     for (const stage of job.stages) stage.absent.delete(id)
     advance(state, job)
   }
-  offer(state)
 }
 
 /** A node is dead. Its attempts and map outputs are gone, and tasks that waited for it need not wait any more. */
@@ -48,14 +48,12 @@ export function nodeLost(state: SchedulerState, node: WorkerNode): void {
     }
   }
   everyoneGivesWay(state)
-  offer(state)
 }
 
 /** It takes no more tasks; what it holds can still be read. */
 export function decommissioning(state: SchedulerState, node: WorkerNode): void {
   if (node.state === 'live' || node.state === 'stale') node.state = 'draining'
   everyoneGivesWay(state)
-  offer(state)
 }
 
 /** It may be dead. What it runs gets twins (speculation.ts), and map outputs that it holds are not counted on where others are idle. */
@@ -63,7 +61,6 @@ export function stale(state: SchedulerState, node: WorkerNode): void {
   if (node.state === 'live') node.state = 'stale'
   everyoneGivesWay(state)
   for (const job of state.jobs.values()) rerunStaleOutputs(state, job)
-  offer(state)
 }
 
 /**
@@ -80,9 +77,8 @@ export function rerunStaleOutputs(state: SchedulerState, job: RunningJob): void 
   }
 }
 
-export function returned(state: SchedulerState, node: WorkerNode): void {
+export function returned(node: WorkerNode): void {
   if (node.state === 'stale') node.state = 'live'
-  offer(state)
 }
 
 /** It has said good-bye, and kills what it runs without another word. Its map outputs are there again if it comes back soon. */
@@ -90,7 +86,6 @@ export function left(state: SchedulerState, node: WorkerNode): void {
   node.state = 'draining'
   for (const held of [...node.holding.keys()]) dropAttempt(state, node, held)
   everyoneGivesWay(state)
-  offer(state)
 }
 
 /** Tasks that avoided other nodes and waited for this one. */
@@ -99,19 +94,6 @@ function everyoneGivesWay(state: SchedulerState): void {
     if (job.nodeFailures.size === 0) continue
     for (const stage of job.stages) for (const task of stage.tasks) if (task.avoid && task.state === 'waiting') giveWay(state, { job, stage, task })
   }
-}
-
-/** An attempt that its node does not have any more. */
-function dropAttempt(state: SchedulerState, node: WorkerNode, id: AttemptId): void {
-  node.holding.delete(id)
-  const place = taskRefOf(state, id)
-  const attempt = place?.task.attempts.find(each => each.id === id)
-  if (place && attempt?.state === 'running') loseAttempt(state, place, attempt)
-}
-
-export function loseAttempt(state: SchedulerState, place: TaskRef, attempt: Attempt): void {
-  endAttempt(state, place, attempt, 'lost')
-  lost(state, place, { code: 'UNAVAILABLE', message: `the attempts of task ${place.task.index} of stage "${place.stage.spec.name}" were lost with their nodes ${place.task.losses + 1} times` })
 }
 
 function loseOutputs(state: SchedulerState, job: RunningJob, node: NodeId): void {
@@ -165,5 +147,4 @@ export function tick(state: SchedulerState): void {
     const absent = new Set(job.stages.flatMap(stage => [...stage.absent]))
     for (const id of absent) loseOutputs(state, job, id)
   }
-  offer(state, state.nodes.values())
 }

@@ -8,7 +8,8 @@
 import type { NodeId } from '../../../src/base/ids.ts'
 import type { Locality } from './event.ts'
 import type { Wants } from './pending.ts'
-import { changed, newAttempt, ready, type RunningJob, type WorkerNode, type TaskRef, type StageState, type SchedulerState, type TaskState } from './state.ts'
+import { newAttempt } from './attempts.ts'
+import { changed, ready, type RunningJob, type WorkerNode, type TaskRef, type StageState, type SchedulerState, type TaskState } from './state.ts'
 import { slowest } from './speculation.ts'
 
 /** Offers a node lets pass before it works on its rack's data, and on anybody's. */

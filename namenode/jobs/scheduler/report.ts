@@ -4,14 +4,14 @@
 
 import { unreachable } from '../../../src/base/assert.ts'
 import { adopt, join } from './adopt.ts'
+import { endAttempt, killAttempts, loseAttempt, orderKill } from './attempts.ts'
 import type { Event } from './event.ts'
-import { advance, end, killAttempts, orderKill } from './lifecycle.ts'
-import { rerunStaleOutputs, loseAttempt, loseOutput } from './loss.ts'
-import { offer } from './offer.ts'
+import { advance, end } from './lifecycle.ts'
+import { rerunStaleOutputs, loseOutput } from './loss.ts'
 import type { TaskRecord } from '../store/record.ts'
 import { again, lost } from './retry.ts'
 import { recordOf } from '../status.ts'
-import { changed, endAttempt, taskRefOf, type TaskRef, type SchedulerState } from './state.ts'
+import { changed, taskRefOf, type TaskRef, type SchedulerState } from './state.ts'
 import { noteDuration } from './speculation.ts'
 
 type Finished = Event & { kind: 'finished' }
@@ -25,8 +25,6 @@ export function finished(state: SchedulerState, event: Finished): void {
   if (!place || place.job.state === 'ending') answer(state, event, place?.task.won?.attempt === event.attempt)
   else if (event.outcome.kind === 'done') done(state, place, event, event.outcome)
   else failed(state, place, event, event.outcome)
-  // Kept last: by now the slot is free and the task, if it has to run again, waits.
-  if (node) offer(state, [node])
 }
 
 function answer(state: SchedulerState, { attempt }: Finished, committed: boolean): void {
@@ -76,7 +74,7 @@ export function committed(state: SchedulerState, event: Event & { kind: 'committ
     stage.failedAttempts++
     if (attempt) { attempt.state = 'failed'; attempt.failure = event.refused }
     again(state, place, attempt?.node, event.refused)
-    return offer(state)
+    return
   }
   task.state = 'done'
   task.won = won
@@ -93,7 +91,6 @@ export function committed(state: SchedulerState, event: Event & { kind: 'committ
   rerunStaleOutputs(state, job)
   advance(state, job)
   changed(state, job, stage.state === 'done')
-  offer(state)
 }
 
 function failed(state: SchedulerState, place: TaskRef, event: Finished, outcome: Failed): void {

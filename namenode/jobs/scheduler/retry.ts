@@ -6,7 +6,8 @@ import { limits } from '../../../src/base/limits.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import { end } from './lifecycle.ts'
 import { enqueue } from './offer.ts'
-import { changed, runningOf, type TaskRef, type SchedulerState } from './state.ts'
+import { runningOf } from './attempts.ts'
+import { changed, type TaskRef, type SchedulerState } from './state.ts'
 
 /** So many failures on one node, of whatever tasks, and the job stays away from it. */
 const nodeFailuresMax = 4

@@ -6,12 +6,19 @@ import type { JobId } from '../../../src/base/ids.ts'
 import type { Effect, Event, Moment } from './event.ts'
 import { ended, kill, placed, resumed, submitted, unpublished } from './lifecycle.ts'
 import { decommissioning, joined, left, nodeLost, returned, stale, tick } from './loss.ts'
+import { checkState } from './check.ts'
 import { hasRunnable, offer } from './offer.ts'
 import { committed, finished, progressed } from './report.ts'
 import type { RunningJob, WorkerNode, SchedulerState } from './state.ts'
 
 export class Scheduler {
+  readonly #checked: boolean
   readonly #state: SchedulerState = { nodes: new Map(), jobs: new Map(), open: false, turns: 0, at: { nowMs: 0, monoMs: 0 }, effects: [] }
+
+  /** `checked`: the sums of the state are counted anew after every event, which takes time in proportion to the state. */
+  constructor({ checked = false }: { readonly checked?: boolean | undefined } = {}) {
+    this.#checked = checked
+  }
 
   /** For those who show it; never changed from outside. */
   get jobs(): ReadonlyMap<JobId, RunningJob> { return this.#state.jobs }
@@ -25,6 +32,9 @@ export class Scheduler {
     state.at = at
     state.effects = []
     this.#dispatch(state, event)
+    // Last: slots are free by now, and tasks that have to run again wait.
+    offer(state, asking(state, event))
+    if (this.#checked) checkState(state)
     return state.effects
   }
 
@@ -34,16 +44,15 @@ export class Scheduler {
       case 'resumed': return resumed(state, event)
       case 'opened':
         state.open = true
-        return offer(state)
+        return
       case 'joined': return joined(state, event)
       case 'offered': return withNode(state, event, node => {
         // A node that was only silent for a while asks for work again.
         if (node.state === 'draining' || node.state === 'stale') node.state = 'live'
-        offer(state, [node])
       })
       case 'draining': return withNode(state, event, node => decommissioning(state, node))
       case 'stale': return withNode(state, event, node => stale(state, node))
-      case 'returned': return withNode(state, event, node => returned(state, node))
+      case 'returned': return withNode(state, event, returned)
       case 'left': return withNode(state, event, node => left(state, node))
       case 'lost': return withNode(state, event, node => nodeLost(state, node))
       case 'placed': return withJob(state, event, job => {
@@ -60,6 +69,14 @@ export class Scheduler {
       default: unreachable(event)
     }
   }
+}
+
+/** Nodes that have asked for work with this event: what they are not given now they may get after some more offers (offer.ts). */
+function asking(state: SchedulerState, event: Event): Iterable<WorkerNode> {
+  if (event.kind === 'tick') return state.nodes.values()
+  if (event.kind !== 'offered' && event.kind !== 'finished') return []
+  const node = state.nodes.get(event.node)
+  return node ? [node] : []
 }
 
 /** Events about nodes and jobs that are gone are no events. */

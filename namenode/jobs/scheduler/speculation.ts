@@ -2,7 +2,8 @@
 // Slow is judged against the stage's own committed tasks, never against a number of seconds that somebody guessed. An attempt
 // on a node that has fallen silent gets a twin at once, wherever the stage stands, when no other task waits for the slot.
 
-import { runningOf, someNode, type WorkerNode, type StageState, type SchedulerState, type TaskState } from './state.ts'
+import { runningOf } from './attempts.ts'
+import { someNode, type WorkerNode, type StageState, type SchedulerState, type TaskState } from './state.ts'
 
 /** So much of the stage must be done: before, there is nothing to judge by. */
 const doneShare = 0.75

@@ -2,8 +2,7 @@
 // Sums that people ask for (done, running, counters, fraction) are kept up to date, so that a status never
 // walks over tasks. Everything here is changed by the files beside it only, one event at a time.
 
-import { attemptId, attemptParts, type AttemptId, type JobId, type NodeId } from '../../../src/base/ids.ts'
-import { limits } from '../../../src/base/limits.ts'
+import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../../src/base/ids.ts'
 import type { Counters, Failure } from '../../../src/protocol/fields.ts'
 import type { JobSpec, StageSpec } from '../../../src/protocol/job.ts'
 import type { Effect, JobFacts, Locality, Moment, Places } from './event.ts'
@@ -172,45 +171,6 @@ export function taskRefOf(state: SchedulerState, id: AttemptId): TaskRef | undef
   const task = stage?.tasks[parts.task]
   return job && stage && task ? { job, stage, task } : undefined
 }
-
-export function newAttempt(state: SchedulerState, { job, stage, task }: TaskRef, facts: { node: WorkerNode; locality: Locality; speculative: boolean; id?: AttemptId }): Attempt {
-  const { node } = facts
-  const attempt: Attempt = {
-    id: facts.id ?? attemptId({ job: job.id, stage: stage.index, task: task.index, attempt: task.nextAttempt++ }),
-    node: node.id, host: node.host, locality: facts.locality, speculative: facts.speculative,
-    startedMs: state.at.nowMs, startedMonoMs: state.at.monoMs, seenMonoMs: state.at.monoMs, finishedMs: undefined,
-    state: 'running', fraction: 0, counters: {}, failure: undefined,
-  }
-  task.attempts.push(attempt)
-  node.holding.set(attempt.id, undefined)
-  job.used.add(node.id)
-  job.running++
-  stage.running++
-  stage.active.add(task)
-  if (facts.speculative) stage.speculative++
-  stage.startedMs ??= state.at.nowMs
-  return attempt
-}
-
-/** Takes an attempt out of the running ones. Its slot is another matter: a killed one holds it until its node says so. */
-export function endAttempt(state: SchedulerState, { job, stage, task }: TaskRef, attempt: Attempt, end: Exclude<Attempt['state'], 'running'>, failure?: Failure): void {
-  const ran = attempt.state === 'running'
-  attempt.state = end
-  if (!ran) return
-  attempt.finishedMs = state.at.nowMs
-  attempt.failure = failure
-  job.running--
-  stage.running--
-  stage.fraction = stage.running === 0 ? 0 : stage.fraction - attempt.fraction
-  if (attempt.speculative) stage.speculative--
-  if (runningOf(task).length === 0) stage.active.delete(task)
-  if (task.attempts.length > limits.attemptsKeptMax) {
-    const oldest = task.attempts.findIndex(each => each.state !== 'running' && each.id !== task.committing && each.id !== task.won?.attempt)
-    if (oldest >= 0) task.attempts.splice(oldest, 1)
-  }
-}
-
-export const runningOf = (task: TaskState): Attempt[] => task.attempts.filter(attempt => attempt.state === 'running')
 
 /** May tasks of this stage start? All that it reads is done, and lies on nodes that can be asked. */
 export function ready(job: RunningJob, stage: StageState): boolean {

@@ -4,6 +4,7 @@
 import { connectTo } from '../../../client/connect.ts'
 import { Mill } from '../../../client/mill.ts'
 import { settings as settingTable, type SettingName, type Settings } from '../../../src/base/settings.ts'
+import { AssertionFailed } from '../../../src/base/assert.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { Log, LogFields } from '../../../src/ports/log.ts'
 import type { World } from '../../../src/ports/world.ts'
@@ -182,6 +183,7 @@ export class SimCluster implements Cluster {
       log: this.#logOf(process, {}),
       processes: executorsOf(process, { netOf: own => this.network.netOf(own), modulesOf }),
       failpoints: failpoints ?? { pass() {}, reach: () => undefined },
+      checked: true,
       openStore: async directory => openSimStore(process, directory),
       inspectStore: (directory, row) => inspectSimStore(process, directory, row),
     }
@@ -191,6 +193,8 @@ export class SimCluster implements Cluster {
     const say = (level: string) => (message: string, fields?: LogFields): void => {
       if (!process.alive) return
       this.kernel.note(`${process.name} ${message}`)
+      // A request whose handler asserts is answered with INTERNAL and repeated: without this nobody would hear of it.
+      if (fields?.['error'] instanceof AssertionFailed) this.kernel.errors.push(`${process.name}: ${message}: ${fields['error'].message}`)
       this.#onLog?.(`${this.now.toFixed(1).padStart(10)} ${process.name} ${level} ${message} ${JSON.stringify({ ...own, ...fields }, (_, value: unknown) => (value instanceof Error ? `${value.message}` : value))}`)
     }
     return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error'), child: more => this.#logOf(process, { ...own, ...more }) }

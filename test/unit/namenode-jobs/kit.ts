@@ -34,7 +34,7 @@ interface Kept { readonly spec: JobSpec; readonly places: Array<Places | undefin
 
 /** The machine, with a journal whose writes wait until `settle` is called, as they do in the world. */
 export class Bench {
-  machine = new Scheduler()
+  machine = new Scheduler({ checked: true })
   readonly kept = new Map<JobId, Kept>()
   readonly answers = new Map<AttemptId, boolean>()
   /** Journal effects that have not been answered, oldest first. */
@@ -87,7 +87,7 @@ export class Bench {
 
   /** A namenode dies with all that was not in its journal, and another starts. */
   restart(): Effect[] {
-    this.machine = new Scheduler()
+    this.machine = new Scheduler({ checked: true })
     this.waiting = []
     const effects: Effect[] = []
     for (const [job, kept] of this.kept) {

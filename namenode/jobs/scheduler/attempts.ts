@@ -1,0 +1,77 @@
+// An attempt from its start to its end, and the sums that depend on it (running, fraction, speculative, active). A running attempt holds a
+// slot of its node; one that was killed holds it until the node says that it is gone, or limits.killSilentMs have passed.
+// INVARIANT: attempts begin and end in this file only.
+
+import { attemptId, type AttemptId, type NodeId } from '../../../src/base/ids.ts'
+import { limits } from '../../../src/base/limits.ts'
+import type { Failure } from '../../../src/protocol/fields.ts'
+import type { Locality } from './event.ts'
+import { lost } from './retry.ts'
+import { taskRefOf, type Attempt, type RunningJob, type SchedulerState, type StageState, type TaskRef, type TaskState, type WorkerNode } from './state.ts'
+
+export function newAttempt(state: SchedulerState, { job, stage, task }: TaskRef, facts: { node: WorkerNode; locality: Locality; speculative: boolean; id?: AttemptId }): Attempt {
+  const { node } = facts
+  const attempt: Attempt = {
+    id: facts.id ?? attemptId({ job: job.id, stage: stage.index, task: task.index, attempt: task.nextAttempt++ }),
+    node: node.id, host: node.host, locality: facts.locality, speculative: facts.speculative,
+    startedMs: state.at.nowMs, startedMonoMs: state.at.monoMs, seenMonoMs: state.at.monoMs, finishedMs: undefined,
+    state: 'running', fraction: 0, counters: {}, failure: undefined,
+  }
+  task.attempts.push(attempt)
+  node.holding.set(attempt.id, undefined)
+  job.used.add(node.id)
+  job.running++
+  stage.running++
+  stage.active.add(task)
+  if (facts.speculative) stage.speculative++
+  stage.startedMs ??= state.at.nowMs
+  return attempt
+}
+
+/** Takes an attempt out of the running ones. Its slot is another matter: a killed one holds it until its node says so. */
+export function endAttempt(state: SchedulerState, { job, stage, task }: TaskRef, attempt: Attempt, end: Exclude<Attempt['state'], 'running'>, failure?: Failure): void {
+  const ran = attempt.state === 'running'
+  attempt.state = end
+  if (!ran) return
+  attempt.finishedMs = state.at.nowMs
+  attempt.failure = failure
+  job.running--
+  stage.running--
+  stage.fraction = stage.running === 0 ? 0 : stage.fraction - attempt.fraction
+  if (attempt.speculative) stage.speculative--
+  if (runningOf(task).length === 0) stage.active.delete(task)
+  if (task.attempts.length > limits.attemptsKeptMax) {
+    const oldest = task.attempts.findIndex(each => each.state !== 'running' && each.id !== task.committing && each.id !== task.won?.attempt)
+    if (oldest >= 0) task.attempts.splice(oldest, 1)
+  }
+}
+
+export const runningOf = (task: TaskState): Attempt[] => task.attempts.filter(attempt => attempt.state === 'running')
+
+/** Kills what runs of a task, except one attempt. The slots are free when the nodes say so. */
+export function killAttempts(state: SchedulerState, place: { job: RunningJob; stage: StageState; task: TaskState }, except?: AttemptId): void {
+  for (const attempt of runningOf(place.task)) {
+    if (attempt.id === except) continue
+    endAttempt(state, place, attempt, 'killed')
+    orderKill(state, attempt.node, attempt.id)
+  }
+}
+
+export function orderKill(state: SchedulerState, node: NodeId, attempt: AttemptId): void {
+  const holding = state.nodes.get(node)?.holding
+  if (holding?.has(attempt)) holding.set(attempt, state.at.monoMs)
+  state.effects.push({ kind: 'kill', node, attempt })
+}
+
+/** An attempt that its node does not have any more. */
+export function dropAttempt(state: SchedulerState, node: WorkerNode, id: AttemptId): void {
+  node.holding.delete(id)
+  const place = taskRefOf(state, id)
+  const attempt = place?.task.attempts.find(each => each.id === id)
+  if (place && attempt?.state === 'running') loseAttempt(state, place, attempt)
+}
+
+export function loseAttempt(state: SchedulerState, place: TaskRef, attempt: Attempt): void {
+  endAttempt(state, place, attempt, 'lost')
+  lost(state, place, { code: 'UNAVAILABLE', message: `the attempts of task ${place.task.index} of stage "${place.stage.spec.name}" were lost with their nodes ${place.task.losses + 1} times` })
+}
