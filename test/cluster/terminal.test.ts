@@ -22,7 +22,9 @@ test.skipIf(!hasScript)('names do nothing to a terminal, and are what they are i
   /** What a person sees; on a terminal both streams are one. */
   const seen = async (...words: string[]): Promise<string> => {
     const line = [process.execPath, bin, ...words].map(word => `'${word.replaceAll(`'`, `'\\''`)}'`).join(' ')
-    return (await execute('script', ['-qec', line, '/dev/null'], { env }).catch((error: { stdout: string }) => error)).stdout
+    const shown = execute('script', ['-qec', line, '/dev/null'], { env })
+    shown.child.stdin!.end() // script(1) may wait for more to be typed when the command has ended
+    return (await shown.catch((error: { stdout: string }) => error)).stdout
   }
   try {
     expect(await run(['put', '-', name], env, 'x')).toMatchObject({ code: 0 })
