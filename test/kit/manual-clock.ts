@@ -1,6 +1,7 @@
 // A clock that a test moves by hand: nothing happens between two calls of `pass`.
 
 import type { Clock } from '../../src/ports/clock.ts'
+import { onAbort } from './abort.ts'
 
 export class ManualClock implements Clock {
   ms = 1000
@@ -15,10 +16,10 @@ export class ManualClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const cancel = this.after(ms, resolve)
-      signal?.addEventListener('abort', () => {
+      onAbort(signal, () => {
         cancel()
-        reject(signal.reason as Error)
-      }, { once: true })
+        reject(signal!.reason as Error)
+      })
     })
   }
   after(ms: number, work: () => void): () => void {

@@ -199,6 +199,7 @@ export class Network implements Way {
       const fail = (error: Error): void => finish(() => reject(error))
       const onAbort = (): void => fail(signal!.reason as Error)
       const cancel = process.clock.after(timeoutMs, () => fail(new GristmillError('UNAVAILABLE', `cannot reach ${to}: it did not answer within ${timeoutMs} ms`, { details: { address: to } })))
+      if (signal?.aborted) return onAbort()
       signal?.addEventListener('abort', onAbort, { once: true })
       const target = this.find(to)
       const { ms, fate } = target ? this.passage(process, target.process) : { ms: 0.5, fate: 'pass' as const }

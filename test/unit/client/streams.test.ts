@@ -14,6 +14,7 @@ import type { FileClient } from '../../../src/file/client.ts'
 import { mapReduce } from '../../../src/program/authoring.ts'
 import { inputOptions } from '../../../src/protocol/task.ts'
 import { textEncodings } from '../../../src/record/sniff.ts'
+import { onAbort } from '../../kit/abort.ts'
 
 /** One file in memory, read in pieces of 10 bytes; and what a writer was told. */
 class FakeFiles {
@@ -47,7 +48,7 @@ class FakeFiles {
     const { told } = this
     return {
       write: async (bytes: Buffer) => {
-        if (this.writeGate) await Promise.race([this.writeGate, new Promise((_, reject) => signal!.addEventListener('abort', () => reject(signal!.reason)))])
+        if (this.writeGate) await Promise.race([this.writeGate, new Promise((_, reject) => onAbort(signal, () => reject(signal!.reason as Error)))])
         told.push(`write ${bytes.toString()}`)
       },
       close: async () => { told.push('close'); return { length: 5 } },

@@ -17,6 +17,7 @@ import { FileClient } from '../../../src/file/client.ts'
 import { systemClock } from '../../../src/world/clock.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { systemRandom } from '../../../src/world/random.ts'
+import { onAbort } from '../../kit/abort.ts'
 
 const namenode = address('127.0.0.1:1')
 const cluster = clusterId('c')
@@ -55,7 +56,7 @@ export class SilentCluster {
       dispatcher,
       connect: (_to: unknown, _request: unknown, { signal }: { signal?: AbortSignal } = {}) => new Promise((_, reject) => {
         const done = wait()
-        signal?.addEventListener('abort', () => { done(); reject(signal.reason as Error) })
+        onAbort(signal, () => { done(); reject(signal!.reason as Error) })
       }),
       listen: () => Promise.reject(new Error('nobody listens here')),
       close: async () => {},

@@ -12,6 +12,7 @@ import { silent } from '../../../src/ports/log.ts'
 import type { Message } from '../../../src/protocol/message.ts'
 import { seeded } from '../../../src/world/random.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
+import { onAbort } from '../../kit/abort.ts'
 import { until } from './kit.ts'
 
 interface Call { readonly name: string; readonly request: Record<string, unknown>; readonly answer: (reply?: object) => void; readonly fail: (error: Error) => void }
@@ -28,7 +29,7 @@ function begin({ freeSlots = () => 0 }: { freeSlots?: () => number } = {}) {
     if (name === 'report.full') seen.full++
     if (name === 'heartbeat.beat' || name === 'report.full') return Promise.resolve({ epoch: 1 })
     return new Promise((resolve, reject) => {
-      signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+      onAbort(signal, () => reject(signal!.reason as Error))
       calls.push({ name, request, answer: (reply = {}) => resolve(reply), fail: reject })
     })
   }

@@ -14,6 +14,7 @@ import { Caller } from '../../../src/rpc/call.ts'
 import { systemClock } from '../../../src/world/clock.ts'
 import { systemNet } from '../../../src/world/net.ts'
 import { seeded } from '../../../src/world/random.ts'
+import { onAbort } from '../../kit/abort.ts'
 
 const look = message('test.look', { request: Type.Object({}), reply: Type.Object({ n: Type.Number() }) })
 const change = message('test.change', { request: Type.Object({ requestId }), reply: Type.Object({ n: Type.Number() }), mutation: true })
@@ -55,7 +56,7 @@ function scriptedFor(options: { patient?: boolean }, ...script: Step[]) {
     mono: () => now,
     after: later,
     sleep: (ms: number, signal?: AbortSignal) => new Promise<void>((resolve, reject) => {
-      signal?.addEventListener('abort', () => reject(signal.reason as Error))
+      onAbort(signal, () => reject(signal!.reason as Error))
       later(ms, resolve)
     }),
   }

@@ -16,6 +16,7 @@ import { route, serve, type Route, type ServeOptions, type RpcServer } from '../
 import { systemClock } from '../../../src/world/clock.ts'
 import { systemNet } from '../../../src/world/net.ts'
 import { systemRandom } from '../../../src/world/random.ts'
+import { onAbort } from '../../kit/abort.ts'
 
 const secret = Buffer.from('0123456789abcdef0123456789abcdef')
 const here = systemNet(silent)
@@ -242,7 +243,7 @@ test('more calls than the bound are OVERLOADED; when some are done there is room
 test('a handler that looks at its signal learns that its caller went away, and is no longer counted', async () => {
   const seen = Promise.withResolvers<unknown>()
   const { caller, at, server } = await start([route(echo, (_, context) => new Promise((__, reject) => {
-    context.signal.addEventListener('abort', () => { seen.resolve(context.signal.reason); reject(context.signal.reason as Error) })
+    onAbort(context.signal, () => { seen.resolve(context.signal.reason); reject(context.signal.reason as Error) })
   }))])
   const controller = new AbortController()
   const calling = caller.call(at, echo, { text: '' }, { signal: controller.signal })
@@ -257,7 +258,7 @@ test('a draining server finishes what it has begun, ends waiting calls, and refu
   const gate = Promise.withResolvers<void>()
   const { caller, at, server, listening, post } = await start([
     route(echo, async ({ text }, { user }) => { await gate.promise; return { text, user } }),
-    route(wait, (_, { signal }) => new Promise((__, reject) => { signal.addEventListener('abort', () => reject(signal.reason as Error)) })),
+    route(wait, (_, { signal }) => new Promise((__, reject) => { onAbort(signal, () => reject(signal.reason as Error)) })),
   ])
   const begun = caller.call(at, echo, { text: 'begun' })
   const waiting = caller.call(at, wait, {}, { retry: false })
@@ -277,7 +278,7 @@ test('a draining server finishes what it has begun, ends waiting calls, and refu
 
 test('closing drains: waiting calls are ended at once, long before its grace is over', async () => {
   const { caller, at, server, listening } = await start([
-    route(wait, (_, { signal }) => new Promise((__, reject) => { signal.addEventListener('abort', () => reject(signal.reason as Error)) })),
+    route(wait, (_, { signal }) => new Promise((__, reject) => { onAbort(signal, () => reject(signal.reason as Error)) })),
   ])
   const waiting = caller.call(at, wait, {}, { retry: false })
   waiting.catch(() => {})
