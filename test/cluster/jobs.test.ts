@@ -133,9 +133,11 @@ test('an output that exists is refused and left alone; with --overwrite a job\'s
 
 test('a job that cannot publish what it has computed is published elsewhere, and a reserved output is refused', async () => {
   const late = await held('late')
+  await cluster.ok(['mkdir', '/late'])
   const detached = (await run(late.file, '/late/out', '--detach')).stdout.trim()
-  expect(await run('words.ts', '/late')).toMatchObject({ code: 1, stderr: expect.stringContaining(`${detached}, which runs, will publish /late/out`) })
-  await cluster.ok(['put', '-', '/late'], 'a file')
+  expect(await run('words.ts', '/late/out/deeper')).toMatchObject({ code: 1, stderr: expect.stringContaining(`${detached}, which runs, will publish /late/out`) })
+  expect(await cluster.run(['rm', '-r', '/late'])).toMatchObject({ code: 1, stderr: expect.stringContaining(detached) })
+  await cluster.ok(['quota', 'set', '/late', '--names', '1'])
   await late.open()
   const ended = await until('the end of the job', async () => {
     const status = JSON.parse(await cluster.ok(['job', detached, '--json'])) as JobStatus
