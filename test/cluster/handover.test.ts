@@ -145,6 +145,19 @@ test('a process that joins before the datanode of the holder has started waits f
   expect(await mill.readFile('/file', 'utf8')).toHaveLength(1000)
 })
 
+test('a process that ends while its datanode is about to start ends', async () => {
+  await (await holder()).leave()
+  // At any moment of the start.
+  for (const ms of [0, 1, 5, 20, 60, 150]) {
+    const mill = await open(dir)
+    // What is asked for is not waited for; whether it still succeeds does not matter.
+    const asked = mill.readFile('/warm', 'utf8').catch(() => '')
+    await new Promise(resolve => setTimeout(resolve, ms))
+    await mill.close()
+    await asked
+  }
+})
+
 test('what keeps the holder\'s datanode from starting is told to those that join', async () => {
   await (await holder()).leave()
   await rm(join(dir, 'datanode'), { recursive: true })
