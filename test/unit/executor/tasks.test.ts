@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { secret as clusterSecret } from '../datanode/namenode.ts'
 import { Bench, program } from './kit.ts'
 
 // What tasks read, do and leave, in real executor processes.
@@ -211,4 +213,28 @@ test('a task sees the variables of its job, TMPDIR in its scratch, and no others
   const attempts = [...bench.mill.namenode.files.keys()].filter(path => path.includes('/env-1/') && path.endsWith(staged.files[0]!.name))
   expect(await bench.read(attempts[0]!)).toBe('["A,TMPDIR,TOKEN","secret","secret",true]\n')
   expect(work.job).toBe('env-2')
+})
+
+test.runIf(process.platform === 'linux')('the cluster\'s secret is in the memory of a task, where the program can find it', async () => {
+  await bench.file('/one', 'line\n')
+  const secret = Buffer.from(clusterSecret)
+  const looking = `import { createHash } from 'node:crypto'
+import { openSync, readFileSync, readSync } from 'node:fs'
+` + program(`params: { begins: '', hash: '', bytes: 0 }, map(_line: string, emit, { params: { begins, hash, bytes } }) {
+    const begin = Buffer.from(begins, 'base64')
+    const memory = openSync('/proc/self/mem', 'r')
+    const part = Buffer.alloc(1 << 20)
+    for (const [, from, to] of readFileSync('/proc/self/maps', 'latin1').matchAll(/^([0-9a-f]+)-([0-9a-f]+) rw/gm)) {
+      for (let at = BigInt('0x' + from); at < BigInt('0x' + to); at += BigInt(part.length - bytes)) {
+        let found = 0
+        try { found = readSync(memory, part, 0, Math.min(part.length, Number(BigInt('0x' + to) - at)), at) } catch { break }
+        for (let hit = part.subarray(0, found).indexOf(begin); hit >= 0; hit = part.subarray(0, found).indexOf(begin, hit + 1)) {
+          if (createHash('sha256').update(part.subarray(hit, hit + bytes)).digest('hex') === hash) return emit(null, 'found')
+        }
+      }
+    }
+    emit(null, 'not found')
+  }`)
+  const done = await bench.done(looking, '/one', { params: { begins: secret.subarray(0, 6).toString('base64'), hash: createHash('sha256').update(secret).digest('hex'), bytes: secret.length } })
+  expect(await bench.outputOf(done)).toBe('found\n')
 })

@@ -82,6 +82,20 @@ describe('a signed request', () => {
   })
 })
 
+test('a recorded request is taken once by each server that has not seen it: another one of the cluster, and one that has restarted, while its time is good', () => {
+  const { clock, server, client } = both()
+  const headers = client.sign({ ...asked, body })
+  server.identify({ ...asked, headers })
+  const fresh = (): Authenticator => new Authenticator({ secret, cluster: 'c1', loopback: false, clock })
+  for (const other of [fresh(), fresh()]) {
+    clock.time += skewMs / 2
+    other.identify({ ...asked, headers })
+    expect(() => other.identify({ ...asked, headers })).toThrow(/made before/)
+  }
+  clock.time += 1
+  expect(() => fresh().identify({ ...asked, headers })).toThrow(/s old/)
+})
+
 describe('a bearer token', () => {
   test('is accepted by a server on loopback', () => {
     const { server, client } = both({ loopback: true })
