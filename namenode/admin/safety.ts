@@ -14,6 +14,7 @@ import type { Actor } from '../journal/operation.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import { checkSuperuser } from '../blocks/maintenance.ts'
 import type { Succession } from '../nodes/succession.ts'
+import type { Authority } from '../nodes/authority.ts'
 import { fsckPage } from './fsck.ts'
 import { lostRoutes } from './lost.ts'
 
@@ -24,13 +25,14 @@ export interface SafetyOptions {
   readonly clock: Clock
   readonly log: Log
   readonly backups: Backups
-  readonly succession: Pick<Succession, 'believe' | 'unsure'>
+  readonly succession: Pick<Succession, 'believe'>
+  readonly authority: Authority
   /** Where backups go when nobody says. */
   readonly backupDir: string
   readonly actor: (user: string) => Actor
 }
 
-export function safetyRoutes({ journal, blocks, registry, clock, log, backups, succession, backupDir, actor }: SafetyOptions): Route[] {
+export function safetyRoutes({ journal, blocks, registry, clock, log, backups, succession, authority, backupDir, actor }: SafetyOptions): Route[] {
   const { view } = journal
   const { map, reports, safe } = blocks
   return [
@@ -38,19 +40,19 @@ export function safetyRoutes({ journal, blocks, registry, clock, log, backups, s
     route(protocol.safeMode, async ({ action }, { user }): Promise<SafeModeState> => {
       if (action !== 'get') {
         checkSuperuser(actor(user), `${action} safe mode`)
-        log.warn(`safe mode: ${action}`, { user, on: safe.on, manual: safe.manual, present: map.present, blocks: view.counters.blocks })
+        log.warn(`safe mode: ${action}`, { user, on: safe.on, state: authority.state, present: map.present, blocks: view.counters.blocks })
         if (action === 'enter') blocks.enterSafeMode()
         else {
           await succession.believe()
           blocks.leaveSafeMode()
         }
       }
-      return { on: safe.on, manual: safe.manual, ...safe.behind && { behind: safe.behind.message }, ...safe.doubt && { doubt: safe.doubt.message }, blocks: view.counters.blocks, present: map.present, awaited: registry.awaited().length }
+      return { on: safe.on, manual: authority.manual, ...authority.behind && { behind: authority.behind.message }, ...authority.doubt && { doubt: authority.doubt.message }, blocks: view.counters.blocks, present: map.present, awaited: registry.awaited().length }
     }),
     route(protocol.backup, async ({ dir }, { user }) => {
       checkSuperuser(actor(user), 'back up the metadata')
       // Its state may not belong among the backups of its cluster.
-      if (succession.unsure) throw succession.unsure
+      if (authority.unsure) throw authority.unsure
       return madeOf(await backups.take(dir ?? backupDir))
     }),
     route(protocol.allowDeletions, (_, { user }): AllowedDeletions => {

@@ -6,6 +6,7 @@ import * as protocol from '../../src/protocol/admin.ts'
 import type { ClusterStatus } from '../../src/protocol/admin.ts'
 import type { Registry as Metrics } from '../../src/rpc/metrics.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
+import type { Authority } from '../nodes/authority.ts'
 import type { Blocks } from '../blocks/blocks.ts'
 import { health } from '../blocks/map.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -17,6 +18,7 @@ export interface StatusOptions {
   readonly journal: Journal
   readonly registry: NodeRegistry
   readonly blocks: Blocks
+  readonly authority: Authority
   readonly clock: Clock
   readonly jobsRunning: () => number
   /** When the newest backup of the state was made, in wall-clock milliseconds; undefined if there is none. */
@@ -32,7 +34,7 @@ export interface StatusOptions {
   }
 }
 
-export function clusterStatus({ journal, registry, blocks, clock, jobsRunning, about }: StatusOptions): ClusterStatus {
+export function clusterStatus({ journal, registry, blocks, authority, clock, jobsRunning, about }: StatusOptions): ClusterStatus {
   const { map, repair, deletions, safe } = blocks
   const { counters } = journal.view
   return {
@@ -45,9 +47,9 @@ export function clusterStatus({ journal, registry, blocks, clock, jobsRunning, a
     startedMs: about.startedMs,
     nowMs: Math.floor(clock.now()),
     safeMode: safe.on,
-    ...safe.manual && { safeModeManual: true },
-    ...safe.behind && { behind: safe.behind.message },
-    ...safe.doubt && { doubt: safe.doubt.message },
+    ...authority.manual && { safeModeManual: true },
+    ...authority.behind && { behind: authority.behind.message },
+    ...authority.doubt && { doubt: authority.doubt.message },
     files: counters.files,
     directories: counters.directories,
     blocks: counters.blocks,

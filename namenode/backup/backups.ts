@@ -32,8 +32,8 @@ export interface BackupsOptions {
   readonly namenode: string
   readonly dir: string
   readonly plan: BackupPlan | undefined
-  /** This namenode is behind its cluster: its state must not lie among the backups of the one that is not. */
-  readonly behind?: (() => boolean) | undefined
+  /** This namenode is, or may be, behind its cluster: its state must not lie among the backups of the one that is not. */
+  readonly unsure?: (() => boolean) | undefined
 }
 
 const lookMs = 10_000
@@ -101,8 +101,8 @@ export class Backups {
   /** REQUIRES: nothing changes any more, and store and journal are still open. */
   async stop(): Promise<void> {
     await this.#working?.catch(() => {})
-    const { plan, world: { disk, log }, dir, journal, behind } = this.#options
-    if (behind?.()) return
+    const { plan, world: { disk, log }, dir, journal, unsure } = this.#options
+    if (unsure?.()) return
     // While the journal has every operation from the first on, it is a backup by itself.
     if (!plan?.atEnd || plan.everyMs <= 0 || (journal.firstSeq ?? 1) <= 1 || !this.#due(plan)) return
     if (((await disk.stat(`${dir}/store/data.mdb`))?.bytes ?? 0) > atEndBytesMax) return
@@ -171,8 +171,8 @@ export class Backups {
   }
 
   async #byItself(): Promise<void> {
-    const { world: { clock, log }, plan, behind } = this.#options
-    if (behind?.() || !plan || plan.everyMs <= 0 || this.#working || clock.mono() < this.#notBeforeMs || !this.#due(plan)) return
+    const { world: { clock, log }, plan, unsure } = this.#options
+    if (unsure?.() || !plan || plan.everyMs <= 0 || this.#working || clock.mono() < this.#notBeforeMs || !this.#due(plan)) return
     try {
       await this.take(plan.dir)
       await this.#prune(plan)

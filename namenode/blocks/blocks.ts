@@ -1,7 +1,6 @@
 // Everything about replicas, put together: the map, what reports say, what is copied, trimmed, moved and deleted, safe mode,
 // and the walks behind it all. The namenode gives it nodes and files; it gives them orders.
 
-import type { GristmillError } from '../../src/base/errors.ts'
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
@@ -11,6 +10,7 @@ import type { Chore } from '../chores.ts'
 import type { View } from '../journal/view.ts'
 import { knownBlock } from '../namespace/file.ts'
 import type { DataNode } from '../nodes/node.ts'
+import { Authority } from '../nodes/authority.ts'
 import type { NumberedOrder } from '../nodes/orders.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import type { ReportIds } from '../nodes/reportids.ts'
@@ -35,8 +35,8 @@ export interface BlocksOptions {
   readonly nodeDeadMs: number
   /** Is the block part of a file being written? */
   readonly isOpen: (id: BlockId) => boolean
-  /** Why it is not known yet whether this namenode is behind its cluster; default: it is known. */
-  readonly doubt?: (() => GristmillError | undefined) | undefined
+  /** default: of a directory of which there is no copy. */
+  readonly authority?: Authority | undefined
   /** It is known as well as it will be where blocks lie. */
   readonly onSettled: () => void
 }
@@ -49,6 +49,7 @@ export class Blocks {
   readonly balancer: Balancer
   readonly deletions: Deletions
   readonly safe: SafeMode
+  readonly authority: Authority
   readonly chores: readonly Chore[]
   readonly #options: BlocksOptions
   readonly #review: Review
@@ -59,7 +60,7 @@ export class Blocks {
 
   constructor(options: BlocksOptions) {
     this.#options = options
-    const { view, registry, reportIds, tokens, clock, log, random, nodeDeadMs, isOpen, doubt = () => undefined, onSettled } = options
+    const { view, registry, reportIds, tokens, clock, log, random, nodeDeadMs, isOpen, authority = new Authority(), onSettled } = options
     const map = this.map = new BlockMap(reportIds)
     const review = this.#review = new Review({ map, reportIds, clock })
     const deletions = this.deletions = new Deletions((node, id) => this.reports.mayDelete(node, id))
@@ -75,8 +76,9 @@ export class Blocks {
     }
     const suspects = this.#suspects = new Suspects(clock)
     this.reports = new Reports({ view, map, repair, deletions, suspects, log, isOpen, safe: () => this.safe.on, onGone: (id, node) => this.balancer.gone(id, node) })
+    this.authority = authority
     const safe = this.safe = new SafeMode({
-      clock: registry.awake, nodeDeadMs, blocks: () => view.counters.blocks, present: () => map.present, awaited: () => registry.awaited().length, doubt,
+      clock: registry.awake, nodeDeadMs, blocks: () => view.counters.blocks, present: () => map.present, awaited: () => registry.awaited().length, authority,
       onCopies: () => {
         repair.allow()
         review.want()
@@ -85,7 +87,7 @@ export class Blocks {
       onOver: () => {
         log.info('safe mode is over: it is known where blocks lie', { blocks: view.counters.blocks, present: map.present })
         trim.allow()
-        if (!safe.held) deletions.open()
+        if (!authority.frozen) deletions.open()
         review.want()
       },
     })
@@ -114,7 +116,7 @@ export class Blocks {
     this.chores = [
       { name: 'safe mode', everyMs: 100, work: () => safe.check() },
       { name: 'copy and trim blocks', everyMs: 100, work: () => {
-        if (safe.held) return
+        if (authority.frozen) return
         repair.work()
         trim.work()
       } },
@@ -150,8 +152,7 @@ export class Blocks {
   }
 
   /** This namenode is behind its cluster: nothing of what it believes may be acted on. */
-  halt(behind: GristmillError): void {
-    this.safe.halt(behind)
+  halt(): void {
     this.deletions.close()
   }
 

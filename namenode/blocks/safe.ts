@@ -7,10 +7,10 @@
 // their files are removed: then copies are made, and nothing is destroyed.
 // An operator can put the namenode into safe mode too, until somebody says otherwise or the namenode ends. Then nothing is
 // changed at all: no names, no copies, no deletions; what is there can be read. The same holds, for good, for a namenode that has
-// found out that it is behind its cluster, and for one that does not know yet whether it is (nodes/succession.ts).
+// found out that it is behind its cluster, and for one that does not know yet whether it is (nodes/authority.ts).
 
-import type { GristmillError } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
+import type { Authority } from '../nodes/authority.ts'
 
 /** Of all blocks. */
 const enough = 0.999
@@ -23,8 +23,7 @@ export interface SafeModeOptions {
   readonly present: () => number
   /** Nodes that were known before and are still to report. */
   readonly awaited: () => number
-  /** Why it is not known yet whether this namenode is behind its cluster. */
-  readonly doubt: () => GristmillError | undefined
+  readonly authority: Authority
   readonly onCopies: () => void
   readonly onOver: () => void
 }
@@ -34,36 +33,23 @@ export class SafeMode {
   readonly #startMs: number
   #copies = false
   #on = true
-  #manual = false
-  #behind: GristmillError | undefined
 
   constructor(options: SafeModeOptions) {
     this.#options = options
     this.#startMs = options.clock.mono()
   }
 
-  get on(): boolean { return this.#on || this.held }
-  /** Nothing may change. */
-  get held(): boolean { return this.#manual || this.#behind !== undefined || this.doubt !== undefined }
-  /** This namenode must not serve. */
-  get behind(): GristmillError | undefined { return this.#behind }
-  /** Nothing may change yet. */
-  get doubt(): GristmillError | undefined { return this.#options.doubt() }
-  /** An operator has said so. */
-  get manual(): boolean { return this.#manual }
+  get on(): boolean { return this.#on || this.#options.authority.frozen }
   /** It is as well known as it will be where blocks lie. */
   get settled(): boolean { return this.#copies }
 
-  enter(): void { this.#manual = true }
-
-  /** It does not end while this namenode lives. */
-  halt(behind: GristmillError): void { this.#behind ??= behind }
+  enter(): void { this.#options.authority.hold() }
 
   /** Ends it, whoever began it: an operator may know that what is missing will not come. Throws SAFE_MODE if this namenode is behind. */
   leave(): void {
-    if (this.#behind) throw this.#behind
-    this.#manual = false
-    const { onCopies, onOver } = this.#options
+    const { authority, onCopies, onOver } = this.#options
+    if (authority.behind) throw authority.behind
+    authority.release()
     if (!this.#copies) {
       this.#copies = true
       onCopies()
@@ -76,8 +62,8 @@ export class SafeMode {
 
   /** Looks whether it can end. Once over, it does not come back while this namenode lives. */
   check(): void {
-    const { clock, nodeDeadMs, blocks, present, awaited, onCopies, onOver } = this.#options
-    if (!this.#on || this.#behind || this.doubt) return
+    const { clock, nodeDeadMs, blocks, present, awaited, authority, onCopies, onOver } = this.#options
+    if (!this.#on || authority.behind || authority.doubt) return
     const total = blocks()
     if (!this.#copies && (total === 0 || awaited() === 0 || clock.mono() - this.#startMs >= nodeDeadMs)) {
       this.#copies = true

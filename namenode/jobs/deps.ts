@@ -25,8 +25,8 @@ export interface JobsDeps {
   /** Throws ENOENT, EACCES or EBUSY unless the user may read every range as it is now; EINVAL where one cannot be, or lies in the job's output. */
   checkSplits(actor: Actor, splits: Iterable<Split>, output: string): Promise<void> | void
   actor(user: string): Actor
-  /** An operator has said that nothing may change for now. */
-  halted(): boolean
+  /** Nothing may be changed for now (nodes/authority.ts). */
+  frozen(): boolean
 }
 
 export interface NodesPort {

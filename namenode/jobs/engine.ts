@@ -228,18 +228,18 @@ export class Engine {
   }
 
   #flush(): void {
-    if (this.#rooms.halted()) return
+    if (this.#rooms.frozen()) return
     for (const entry of this.#entries.splice(0)) entry()
   }
 
   /** Time for the machine: often while somebody waits for a better place, else now and then. */
   #tick(): void {
     if (this.#stopped) return
-    const { clock, store, log, halted } = this.#rooms
+    const { clock, store, log, frozen } = this.#rooms
     this.#cancelTick = clock.after(limits.nodeStaleMs, () => {
       this.feed({ kind: 'tick' })
       this.#flush()
-      if (!halted()) store.tidy().catch((error: unknown) => { if (!this.#stopped) log.warn('ended jobs could not be tidied up', { error: asError(error) }) })
+      if (!frozen()) store.tidy().catch((error: unknown) => { if (!this.#stopped) log.warn('ended jobs could not be tidied up', { error: asError(error) }) })
       this.#tick()
     })
   }

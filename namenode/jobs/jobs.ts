@@ -36,7 +36,7 @@ export interface JobsOptions {
   /** Who calls, and whether permissions apply. */
   readonly actor: (user: string) => Actor
   /** An operator has said that nothing may change for now: jobs wait. */
-  readonly halted: () => boolean
+  readonly frozen: () => boolean
   /** A replaced output goes to the trash; else for good. */
   readonly trash: boolean
   /** Bounds of what is kept of jobs that could not be published. */
@@ -51,10 +51,10 @@ export class Jobs {
   #early: StartupBuffer | undefined = new StartupBuffer()
   #toOpen = false
 
-  constructor({ clock, failpoints, log, checked, journal, registry, tokens, holders, actor, halted, trash, kept }: JobsOptions) {
+  constructor({ clock, failpoints, log, checked, journal, registry, tokens, holders, actor, frozen, trash, kept }: JobsOptions) {
     this.#store = new JournalJobStore({ journal, clock, failpoints, trash, kept })
     const rooms = {
-      clock, awake: registry.awake, log, checked, store: this.#store, actor, halted,
+      clock, awake: registry.awake, log, checked, store: this.#store, actor, frozen,
       nodes: {
         order: (node, order) => {
           const refused = order.kind === 'run' ? tooLarge(order.work) : undefined

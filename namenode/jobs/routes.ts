@@ -11,7 +11,7 @@ import type { ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import * as task from '../../src/protocol/task.ts'
 import type { CallContext } from '../../src/rpc/context.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
-import { inSafeMode } from '../blocks/gate.ts'
+import { inSafeMode } from '../nodes/authority.ts'
 import { Admission } from './splits/admission.ts'
 import type { Engine } from './engine.ts'
 import { splitsOf, unpacked } from './splits/input.ts'
@@ -171,7 +171,7 @@ export function jobRoutes(engine: Engine, rooms: JobsDeps): Route[] {
   async function finished(report: task.TaskFinished): Promise<{ committed: boolean }> {
     known(report.node)
     // Told again until it is heard: what has been computed waits on its node.
-    if (rooms.halted()) throw inSafeMode()
+    if (rooms.frozen()) throw inSafeMode()
     const parts = attemptParts(report.attempt)
     if (machine.jobs.has(parts.job)) return { committed: await engine.report(report) }
     // The job is over: only who won before is told so again.

@@ -11,6 +11,7 @@ import * as report from '../../src/protocol/report.ts'
 import type { CallContext } from '../../src/rpc/context.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { Reports } from '../blocks/reports.ts'
+import type { Authority } from './authority.ts'
 import type { Journal } from '../journal/journal.ts'
 import { noteNode } from './known.ts'
 import type { DataNode } from './node.ts'
@@ -21,7 +22,8 @@ import type { ReportIds } from './reportids.ts'
 
 export interface NodesOptions {
   readonly cluster: ClusterId
-  readonly succession: Pick<Succession, 'command' | 'meet' | 'unsure'>
+  readonly succession: Pick<Succession, 'command' | 'meet'>
+  readonly authority: Pick<Authority, 'unsure'>
   readonly journal: Journal
   readonly registry: NodeRegistry
   readonly reportIds: ReportIds
@@ -38,7 +40,7 @@ export interface NodesOptions {
 /** Replicas of a report between two turns of the event loop: some two milliseconds. */
 const sliceMax = 1_000
 
-export function nodesRoutes({ cluster, succession, journal, registry, reportIds, reports, clock, nowMs, taken, copyFailed }: NodesOptions): Route[] {
+export function nodesRoutes({ cluster, succession, authority, journal, registry, reportIds, reports, clock, nowMs, taken, copyFailed }: NodesOptions): Route[] {
   const startMs = clock.mono()
 
   async function register(request: RequestOf<typeof heartbeat.register>): Promise<{ node: DataNode; kill: ReturnType<NodeRegistry['register']>['kill'] }> {
@@ -52,7 +54,7 @@ export function nodesRoutes({ cluster, succession, journal, registry, reportIds,
     let noted = before !== undefined && before.noted && before.address === address && before.rack === rack && before.host === host
     try {
       // While nothing may be changed, that waits; `noteRegistered` makes up for it.
-      if (!noted && !succession.unsure) {
+      if (!noted && !authority.unsure) {
         await journal.submit(noteNode, { node: id, address, rack, host, sinceMs: Math.floor(clock.now()) })
         noted = true
       }

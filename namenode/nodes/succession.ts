@@ -38,7 +38,7 @@ export interface SuccessionOptions {
   readonly awake: Pick<Clock, 'mono'>
   readonly nodeDeadMs: number
   /** Called once, when it turns out to be behind. */
-  readonly onBehind: (error: GristmillError) => void
+  readonly onBehind: () => void
   /** Called when it is sure that it is not; again after a failure. */
   readonly onSure: () => Promise<void>
 }
@@ -163,9 +163,9 @@ export class Succession {
       `It ends when all of them have registered, or ${Math.ceil(nodeDeadMs / 1000)} s after the start if one has; if none will, say \`gristmill safemode leave\``)
   }
 
-  /** As `doubt`, until the jobs of the process before have been taken over, too. */
-  get unsure(): GristmillError | undefined {
-    return this.#sure || this.#behind ? undefined : this.doubt ?? justStarted()
+  /** It is the last one, and the jobs of the process before have not been taken over yet. */
+  get takeover(): GristmillError | undefined {
+    return this.#sure || this.#behind || !this.#journalled ? undefined : justStarted()
   }
 
   /** An operator says that it is the last one. Throws what is not for operators to say: that it is behind, or that its disk takes nothing. */
@@ -215,7 +215,7 @@ export class Succession {
     if (verdict === 'unknown' && !this.#sure) {
       // It would take this epoch for its own, and with it what it could still tell of another copy would be gone.
       this.#strange.add(node)
-      throw this.unsure!
+      throw this.doubt ?? justStarted()
     }
     this.#met = true
     this.#missing.delete(node)
@@ -235,7 +235,7 @@ export class Succession {
       this.#behind = new GristmillError('SAFE_MODE', `this namenode is behind its cluster: ${why}. Its directory ${dir} is an old copy, or one of two copies. Nothing is changed or deleted. ` +
         `Stop it, and start the directory that was in use last; if there is none, stop it and run \`gristmill namenode recover --dir ${dir}\``, { details: { final: true, dir } })
       log.error('this namenode is behind its cluster and stays in safe mode', { error: this.#behind })
-      onBehind(this.#behind)
+      onBehind()
     }
     if (this.#noted && this.#noted.epoch >= seen.epoch) return
     this.#noted = seen

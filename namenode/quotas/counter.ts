@@ -15,8 +15,8 @@ const slice = 1000
 export interface CounterOptions {
   readonly journal: Journal
   readonly clock: Clock
-  /** The cluster is held as it is. */
-  readonly held: () => boolean
+  /** Nothing is changed for now. */
+  readonly frozen: () => boolean
   readonly stopped: () => boolean
   /** There is work for the sweeper. */
   readonly removed: () => void
@@ -26,8 +26,8 @@ export const counting = (options: CounterOptions): Chore => ({
   name: 'count what is below quotas',
   everyMs: 200,
   async work() {
-    const { journal, held, removed } = options
-    if (held()) return
+    const { journal, frozen, removed } = options
+    if (frozen()) return
     for (const { directory, seq } of [...toCount(journal.view)]) {
       const amounts = await total(options, directory, seq)
       if (!amounts) continue

@@ -26,8 +26,8 @@ export interface TrashOptions {
   readonly actor: (user: string) => Actor
   /** How long things stay; 0: nothing goes here, and what is here goes. */
   readonly keepMs: number
-  /** The cluster is held as it is: nothing goes by itself. */
-  readonly held: () => boolean
+  /** Nothing goes by itself. */
+  readonly frozen: () => boolean
   /** There is work for the sweeper. */
   readonly removed: () => void
 }
@@ -70,12 +70,12 @@ function page(view: View, owner: string | undefined, after: string | undefined):
 }
 
 /** Removes for good what has been in the trash for long enough. */
-export function purging({ journal, clock, keepMs, held, removed }: TrashOptions): Chore {
+export function purging({ journal, clock, keepMs, frozen, removed }: TrashOptions): Chore {
   return {
     name: 'empty the trash',
     everyMs: 1000,
     async work() {
-      if (held()) return
+      if (frozen()) return
       const beforeMs = journal.nowMs() + 1 - keepMs
       const isOld = (): boolean => {
         for (const { removedMs } of items(journal.view, { limit: 1 })) return removedMs < beforeMs

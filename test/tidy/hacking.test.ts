@@ -30,7 +30,7 @@ test('the example of a message lies in each of the places that HACKING lists', (
   const expected: Record<string, RegExp> = {
     'src/protocol/quota.ts': /export const get = message\('quota\.get'/,
     'namenode/quotas/routes.ts': /route\(protocol\.get,/,
-    'namenode/namenode.ts': /quotaRoutes\(/,
+    'namenode/routes.ts': /quotaRoutes\(/,
     'client/files/quotas.ts': /protocol\.get,/,
     'client/files/names.ts': /new Quotas\(/,
     'client/index.ts': /quotas\.ts'/,

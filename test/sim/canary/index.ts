@@ -122,8 +122,8 @@ export const canaries = {
     about: 'the namenode dates its tokens by its wall clock, which jumps',
     workload: 'files', profile: 'clocks',
     changes: [{
-      file: 'namenode/namenode.ts',
-      from: 'clock: { now: nowMs } }',
+      file: 'namenode/rooms.ts',
+      from: 'clock: { now: () => journal.nowMs() } }',
       to: 'clock }',
     }],
   },

@@ -115,7 +115,7 @@ export function fakeRooms(store = new MemoryBook()): FakeRooms {
   const clock = new ManualClock()
   const rooms: FakeRooms = {
     clock, awake: clock, log: silent, store, orders, held, safeMode: false,
-    halted: () => rooms.safeMode,
+    frozen: () => rooms.safeMode,
     nodes: {
       order: (node, order) => void orders.push({ node, order }),
       place: node => ({ node, address: address(`${node}:1`), rack: 'r', host: node, alive: true }),

@@ -50,7 +50,7 @@ beforeEach(async () => {
 })
 
 const begin = (): Jobs => new Jobs({
-  clock, log: silent, journal: bench.journal, trash: true, halted: () => false, actor: user => as(user), tokens: { issue: ({ block }: { block: number }) => `token-${block}` } as never,
+  clock, log: silent, journal: bench.journal, trash: true, frozen: () => false, actor: user => as(user), tokens: { issue: ({ block }: { block: number }) => `token-${block}` } as never,
   holders: () => holders.map(name => nodes.get(name)!),
   registry: { awake: clock, get: (id: NodeId) => nodes.get(id), listen: (listener: Listener) => { tell = listener } } as never,
 })

@@ -57,7 +57,7 @@ async function unpublished(opened: Opened, spec: JobSpec, spoil: () => Promise<u
 
 async function bound(bench: Bench, path: string, limit: { names?: number; bytes?: number }): Promise<void> {
   await bench.do(setQuota, { path, ...limit, ...root })
-  await counting({ journal: bench.journal, clock: bench.clock, held: () => false, stopped: () => false, removed: () => {} }).work()
+  await counting({ journal: bench.journal, clock: bench.clock, frozen: () => false, stopped: () => false, removed: () => {} }).work()
 }
 
 const publishKept = ({ store }: Opened, job: JobId, path: string, more: { overwrite?: boolean; force?: boolean; user?: string } = {}): Promise<void> => {

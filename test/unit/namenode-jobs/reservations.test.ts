@@ -20,7 +20,7 @@ async function house() {
   const actor = (user: string) => ({ user, root: user === 'grace' })
   const routes = reserving([
     ...namespaceRoutes({ journal, view: journal.view, clock, log: silent, actor, defaults: { replication: 1, blockBytes: 4096 }, trashKeepMs: 1000, removed: () => undefined } as never),
-    ...trashRoutes({ journal, clock, actor, keepMs: 1000, held: () => false, removed: () => undefined }),
+    ...trashRoutes({ journal, clock, actor, keepMs: 1000, frozen: () => false, removed: () => undefined }),
     route(writing.create, () => ({ lease: 1 }) as never),
   ], { journal, outputs })
   let requests = 0

@@ -94,7 +94,7 @@ test('what moves within a quota neither comes nor goes, and what moves between n
   await bench.do(mkdir, { path: '/q/a/x' })
   await bench.do(touch, file('/q/a/x/f'))
   for (const path of ['/q', '/q/b']) await bench.do(setQuota, { path, names: 10 })
-  await counting({ journal: bench.journal, clock: bench.clock, held: () => false, stopped: () => false, removed: () => {} }).work()
+  await counting({ journal: bench.journal, clock: bench.clock, frozen: () => false, stopped: () => false, removed: () => {} }).work()
   const used = (path: string): number => usageAt(bench.journal.view, stat(bench.journal.view, root, path).id)!.used.names
   await bench.do(rename, { from: '/q/a/x', to: '/q/x' })
   expect([used('/q'), used('/q/b')]).toEqual([4, 0])
@@ -161,7 +161,7 @@ test('the trash is its user\'s: nobody else sees, restores or empties it, and wh
     await bench.do(touch, file(`/${user}`, as(user)))
     items[user] = await bench.do(discard, { path: `/${user}`, nowMs: 1000, ...as(user) })
   }
-  const routes = trashRoutes({ journal, clock, actor, keepMs: 1, held: () => false, removed: () => {} })
+  const routes = trashRoutes({ journal, clock, actor, keepMs: 1, frozen: () => false, removed: () => {} })
   const seen = async (user: string, all?: boolean) => (await call(routes, 'trash.list', { all }, user) as { items: Array<{ from: string }> }).items.map(each => each.from)
   expect([await seen('ann'), await seen('bob'), await seen('grace')]).toEqual([['/ann'], ['/bob'], []])
   expect((await seen('grace', true)).sort()).toEqual(['/ann', '/bob'])
@@ -214,7 +214,7 @@ test('a count that is not asked for any more changes nothing, and a cluster that
   await bench.do(touch, file('/f'))
   await bench.do(discard, { path: '/f', nowMs: 0 })
   let held = true
-  const chore = purging({ journal: bench.journal, clock: bench.clock, actor, keepMs: 1, held: () => held, removed: () => {} })
+  const chore = purging({ journal: bench.journal, clock: bench.clock, actor, keepMs: 1, frozen: () => held, removed: () => {} })
   await chore.work()
   expect([...bench.journal.view.range('trash', {})]).toHaveLength(1)
   held = false

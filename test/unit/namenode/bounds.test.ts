@@ -3,6 +3,7 @@
 
 import { expect, test } from 'vitest'
 import { Deletions } from '../../../namenode/blocks/deletions.ts'
+import { Authority } from '../../../namenode/nodes/authority.ts'
 import { SafeMode } from '../../../namenode/blocks/safe.ts'
 import { CopyBackoff } from '../../../namenode/blocks/backoff.ts'
 import { UnknownBlocks } from '../../../namenode/blocks/unknown.ts'
@@ -166,27 +167,28 @@ test('blocks of others are counted by node, those in lost ranges apart from fore
   expect([unknown.blocks, unknown.summary(view), unknown.release()]).toEqual([0, [], []])
 })
 
-function safeMode(known: { total: number; present: number; awaited: number; doubt?: GristmillError }) {
+function safeMode(known: { total: number; present: number; awaited: number; doubt?: GristmillError; behind?: GristmillError }) {
   const clock = new ManualClock()
+  const authority = new Authority(() => known)
   const happened: string[] = []
   const safe = new SafeMode({
-    clock, nodeDeadMs: 1000, blocks: () => known.total, present: () => known.present, awaited: () => known.awaited, doubt: () => known.doubt,
+    clock, nodeDeadMs: 1000, blocks: () => known.total, present: () => known.present, awaited: () => known.awaited, authority,
     onCopies: () => happened.push('copies'), onOver: () => happened.push('over'),
   })
-  return { clock, safe, happened, known }
+  return { clock, safe, authority, happened, known }
 }
 
 test('safe mode ends when all nodes have reported and 99.9 % of the blocks are there, and does not come back', () => {
-  const { safe, happened, known } = safeMode({ total: 1000, present: 998, awaited: 1 })
+  const { safe, authority, happened, known } = safeMode({ total: 1000, present: 998, awaited: 1 })
   safe.check()
-  expect([safe.on, safe.settled, safe.held, happened]).toEqual([true, false, false, []])
+  expect([safe.on, safe.settled, authority.frozen, happened]).toEqual([true, false, false, []])
   known.awaited = 0
   safe.check()
   safe.check()
   expect([safe.on, safe.settled, happened]).toEqual([true, true, ['copies']])
   known.present = 999
   safe.check()
-  expect([safe.on, safe.held, happened]).toEqual([false, false, ['copies', 'over']])
+  expect([safe.on, authority.frozen, happened]).toEqual([false, false, ['copies', 'over']])
   Object.assign(known, { present: 0, awaited: 3 })
   safe.check()
   expect([safe.on, happened]).toEqual([false, ['copies', 'over']])
@@ -206,35 +208,33 @@ test('copies begin when the nodes that are awaited have had their time, and at o
 })
 
 test('an operator enters safe mode and leaves it, with that of the start; a namenode that is behind never leaves it', () => {
-  const { safe, happened, known } = safeMode({ total: 10, present: 0, awaited: 1 })
+  const { safe, authority, happened, known } = safeMode({ total: 10, present: 0, awaited: 1 })
   safe.enter()
-  expect([safe.on, safe.held, safe.manual]).toEqual([true, true, true])
+  expect([safe.on, authority.frozen, authority.manual]).toEqual([true, true, true])
   safe.leave()
   safe.leave()
-  expect([safe.on, safe.held, safe.manual, safe.settled, happened]).toEqual([false, false, false, true, ['copies', 'over']])
+  expect([safe.on, authority.frozen, authority.manual, safe.settled, happened]).toEqual([false, false, false, true, ['copies', 'over']])
   safe.enter()
   safe.check()
-  expect([safe.on, safe.held]).toEqual([true, true])
+  expect([safe.on, authority.frozen]).toEqual([true, true])
   const late = safeMode({ ...known, awaited: 0 })
   late.safe.check()
   late.safe.leave()
   expect(late.happened).toEqual(['copies', 'over'])
   const behind = safeMode({ total: 0, present: 0, awaited: 0 })
-  const [why, other] = ['why', 'other'].map(text => new GristmillError('SAFE_MODE', text))
-  behind.safe.halt(why!)
-  behind.safe.halt(other!)
+  behind.known.behind = new GristmillError('SAFE_MODE', 'why')
   behind.safe.check()
-  expect(() => behind.safe.leave()).toThrow(why)
-  expect([behind.safe.on, behind.safe.held, behind.safe.manual, behind.safe.behind, behind.happened]).toEqual([true, true, false, why, []])
+  expect(() => behind.safe.leave()).toThrow('why')
+  expect([behind.safe.on, behind.authority.frozen, behind.authority.manual, behind.authority.state, behind.happened]).toEqual([true, true, false, 'behind', []])
 })
 
 test('while a namenode may be behind its cluster nothing changes and nothing ends', () => {
   const doubt = new GristmillError('SAFE_MODE', 'nobody has said so far')
-  const { safe, happened, known } = safeMode({ total: 0, present: 0, awaited: 0, doubt })
+  const { safe, authority, happened, known } = safeMode({ total: 0, present: 0, awaited: 0, doubt })
   safe.check()
-  expect([safe.on, safe.held, safe.manual, safe.doubt, safe.behind, happened]).toEqual([true, true, false, doubt, undefined, []])
+  expect([safe.on, authority.frozen, authority.state, authority.doubt, happened]).toEqual([true, true, 'doubt', doubt, []])
   delete known.doubt
-  expect([safe.on, safe.held]).toEqual([true, false])
+  expect([safe.on, authority.frozen]).toEqual([true, false])
   safe.check()
   expect([safe.on, happened]).toEqual([false, ['copies', 'over']])
 })

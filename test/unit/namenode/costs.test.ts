@@ -51,7 +51,7 @@ test('below a directory with a quota it is charged once', async () => {
   const bench = await openBench()
   await bench.do(mkdir, { path: '/q' })
   await bench.do(setQuota, { path: '/q', names: 500 })
-  await counting({ journal: bench.journal, clock: bench.clock, held: () => false, stopped: () => false, removed() {} }).work()
+  await counting({ journal: bench.journal, clock: bench.clock, frozen: () => false, stopped: () => false, removed() {} }).work()
   expect(await readsOf(bench, () => bench.do(mkdir, { path: `/q${deep(400)}`, parents: true }))).toBeLessThan(5 * 400)
   await expect(bench.do(mkdir, { path: `/q${deep(101, 'z')}`, parents: true })).rejects.toMatchObject({ code: 'EDQUOT' })
   await bench.do(mkdir, { path: `/q${deep(100, 'z')}`, parents: true })
@@ -62,7 +62,7 @@ test('below many directories with quotas each of these is looked at once, and it
   const levels = 100
   await bench.do(mkdir, { path: deep(levels), parents: true })
   for (let i = 1; i <= levels; i++) await bench.do(setQuota, { path: deep(i), names: 300 })
-  await counting({ journal: bench.journal, clock: bench.clock, held: () => false, stopped: () => false, removed() {} }).work()
+  await counting({ journal: bench.journal, clock: bench.clock, frozen: () => false, stopped: () => false, removed() {} }).work()
   expect(await readsOf(bench, () => bench.do(mkdir, { path: `${deep(levels)}/y` }))).toBeLessThan(8 * levels)
   await expect(bench.do(mkdir, { path: deep(levels) + deep(300, 'z'), parents: true })).rejects.toMatchObject({ code: 'EDQUOT', message: expect.stringContaining(deep(1)) as string })
 })
@@ -126,7 +126,7 @@ test('a page of a directory ends early where its paths are long, and the pages t
 
 test('so does a page of the trash', async () => {
   const bench = await openBench()
-  const routes = trashRoutes({ journal: bench.journal as never, clock: bench.clock, actor: () => root, keepMs: 1e9, held: () => false, removed() {} })
+  const routes = trashRoutes({ journal: bench.journal as never, clock: bench.clock, actor: () => root, keepMs: 1e9, frozen: () => false, removed() {} })
   await bench.do(mkdir, { path: long, parents: true })
   const count = 250
   const numbers = Array.from({ length: count }, (_, i) => i)

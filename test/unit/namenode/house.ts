@@ -56,7 +56,7 @@ export class House {
     const maintenance = new Maintenance({ journal, registry, blocks, clock, actor })
     const balancing = new BalanceControl({ journal, balancer: blocks.balancer, clock, log: silent, actor })
     for (const { message, handler } of [...maintenance.routes, ...balancing.routes]) this.#routes.set(message.name, handler as never)
-    for (const { message, handler } of nodesRoutes({ succession: { command: { epoch: 1 }, unsure: undefined, meet: async () => {} }, cluster: clusterId('test'), journal, registry, reportIds, reports: blocks.reports, clock, nowMs: () => clock.now(), taken: (node, taken) => blocks.taken(node, taken), copyFailed: (node, failure) => blocks.repair.failed(node, failure) })) {
+    for (const { message, handler } of nodesRoutes({ succession: { command: { epoch: 1 }, meet: async () => {} }, authority: { unsure: undefined }, cluster: clusterId('test'), journal, registry, reportIds, reports: blocks.reports, clock, nowMs: () => clock.now(), taken: (node, taken) => blocks.taken(node, taken), copyFailed: (node, failure) => blocks.repair.failed(node, failure) })) {
       this.#routes.set(message.name, handler as never)
     }
     this.chores = new Chores(clock, silent, [{ name: 'silence', everyMs: 100, work: () => this.registry.check() }, ...blocks.chores, maintenance.chore, balancing.chore])

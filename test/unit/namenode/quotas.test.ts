@@ -37,7 +37,7 @@ async function write(bench: Bench, path: string, length: number, replication = 2
 }
 
 const count = (bench: Bench): Promise<unknown> =>
-  counting({ journal: bench.journal, clock: bench.clock, held: () => false, stopped: () => false, removed: () => {} }).work() as Promise<unknown>
+  counting({ journal: bench.journal, clock: bench.clock, frozen: () => false, stopped: () => false, removed: () => {} }).work() as Promise<unknown>
 
 /** Sets and counts. */
 async function bound(bench: Bench, path: string, limit: { names?: number | null; bytes?: number | null }): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { fsckPage, noCounts } from '../../../namenode/admin/fsck.ts'
-import { gated } from '../../../namenode/blocks/gate.ts'
+import { Authority, type Precedence } from '../../../namenode/nodes/authority.ts'
 import { lostRoutes } from '../../../namenode/admin/lost.ts'
 import { recovered } from '../../../namenode/journal/recovered.ts'
 import { mkdir, remove, rename, touch } from '../../../namenode/namespace/names.ts'
@@ -46,7 +46,7 @@ test('in safe mode by hand nothing is copied, trimmed or deleted; afterwards all
   const weak = await place(sim, 3, [1, 2])
   const many = await place(sim, 1, [0, 2, 3])
   house.blocks.enterSafeMode()
-  expect(house.blocks.safe).toMatchObject({ on: true, manual: true })
+  expect([house.blocks.safe.on, house.blocks.authority.state]).toEqual([true, 'safemode'])
   await house.bench.do(remove, { path: '/p0' })
   house.blocks.discard((await house.bench.journal.submit(sweep, { limit: 10 })).blocks)
   const given = house.given.length
@@ -66,7 +66,7 @@ test('leaving ends the safe mode of a start, too, which would have waited for wh
   sim.nodes[0]!.kill()
   await sim.restart()
   await sim.pass(10_000)
-  expect(sim.house.blocks.safe).toMatchObject({ on: true, manual: false })
+  expect([sim.house.blocks.safe.on, sim.house.blocks.authority.state]).toEqual([true, 'active'])
   await sim.house.bench.do(remove, { path: '/p1' })
   sim.house.blocks.discard((await sim.house.bench.journal.submit(sweep, { limit: 10 })).blocks)
   await sim.pass(5_000)
@@ -81,27 +81,57 @@ test('leaving ends the safe mode of a start, too, which would have waited for wh
 })
 
 test('what changes something is held back, what only looks is not', async () => {
-  let held = true
+  const authority = new Authority()
+  authority.hold()
   const journal = { hasAnswer: () => false }
-  const [change, look] = gated([route(namespace.touch, () => ({}) as never), route(namespace.stat, () => ({}) as never)], { journal, held: () => held })
+  const [change, look] = authority.guard([route(namespace.touch, () => ({}) as never), route(namespace.stat, () => ({}) as never)], { journal })
   expect(() => change!.handler({} as never, {} as never)).toThrow(expect.objectContaining({ code: 'SAFE_MODE', details: { final: true } }))
   expect(look!.handler({} as never, {} as never)).toEqual({})
-  held = false
+  authority.release()
   expect(change!.handler({} as never, {} as never)).toEqual({})
+})
+
+const state = (text: string): GristmillError => new GristmillError('SAFE_MODE', text)
+
+/** state | precedence, safe mode by hand | answers, changes, changes of operators, keeps records, acts on blocks and jobs */
+test.each<[string, Precedence, boolean, boolean[]]>([
+  ['active', {}, false, [true, true, true, true, true]],
+  ['safemode', {}, true, [true, false, true, true, false]],
+  ['takeover', { takeover: state('just started') }, false, [true, false, false, false, true]],
+  ['takeover', { takeover: state('just started') }, true, [true, false, false, false, false]],
+  ['doubt', { doubt: state('an old copy?') }, false, [true, false, false, false, false]],
+  ['behind', { behind: state('an old copy'), doubt: state('an old copy?') }, false, [false, false, false, false, false]],
+])('a namenode in the state %s (%j, by hand: %s)', async (named, precedence, manual, may) => {
+  const authority = new Authority(() => precedence)
+  if (manual) authority.hold()
+  const journal = { hasAnswer: () => false }
+  const allowed = (message: Parameters<typeof route>[0], underSafeMode: boolean): boolean => {
+    const [guarded] = authority.guard([route(message, () => ({}) as never)], { journal, underSafeMode })
+    try {
+      void guarded!.handler({} as never, {} as never)
+      return true
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'SAFE_MODE' })
+      return false
+    }
+  }
+  let recorded = false
+  await authority.whenSure({ name: 'records', everyMs: 1, work: () => { recorded = true } }).work()
+  expect([authority.state, [allowed(namespace.stat, false), allowed(namespace.touch, false), allowed(namespace.touch, true), recorded, !authority.frozen]]).toEqual([named, may])
 })
 
 test('in safe mode a repeat of a change that was accepted before gets the first answer, one that still waits for its answer too, and nothing changes', async () => {
   const sim = await Sim.calm(7, 1)
   const { journal, clock } = sim.house.bench
-  let held = false
   let behind: GristmillError | undefined
-  const [handle] = gated([
+  const authority = new Authority(() => ({ behind }))
+  const [handle] = authority.guard([
     route(namespace.mkdir, ({ requestId: id, path }) => journal.submit(mkdir, { requestId: id, path, nowMs: clock.now(), ...root })),
-  ], { journal, held: () => held, behind: () => behind })
+  ], { journal })
   const ask = async (id: string, path: string): Promise<unknown> => await handle!.handler({ requestId: requestId(id), path } as never, {} as never)
   const first = await ask('c:1', '/a')
   const waits = ask('c:2', '/b')
-  held = true
+  authority.hold()
   expect(await Promise.all([ask('c:1', '/a'), ask('c:2', '/b'), waits].map(each => each.then(status => (status as { path: string }).path)))).toEqual(['/a', '/b', '/b'])
   const { appliedSeq } = journal.view.counters
   expect(await ask('c:1', '/a')).toEqual(first)

@@ -130,7 +130,7 @@ test('a discard that is asked for again has one effect and the same answer', asy
 })
 
 const routesOf = (bench: Bench, keepMs: number, removed = (): void => {}): { options: TrashOptions; call: (path: string, request: object, user: string) => Promise<never> } => {
-  const options: TrashOptions = { journal: bench.journal, clock: bench.clock, actor: user => ({ user, root: user === 'grace' }), keepMs, held: () => false, removed }
+  const options: TrashOptions = { journal: bench.journal, clock: bench.clock, actor: user => ({ user, root: user === 'grace' }), keepMs, frozen: () => false, removed }
   const routes = trashRoutes(options)
   return { options, call: async (path, request, user) => (routes.find(one => one.message.path === path) as Route).handler(request as never, { user } as never) as Promise<never> }
 }

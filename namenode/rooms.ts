@@ -1,0 +1,110 @@
+// The rooms of a namenode and their connections: what it knows of nodes, blocks and jobs, and what may be done with it. Nothing runs yet.
+
+import type { BlockId, ClusterId } from '../src/base/ids.ts'
+import { limits } from '../src/base/limits.ts'
+import type { Store } from '../src/ports/store.ts'
+import type { World } from '../src/ports/world.ts'
+import { BlockTokens } from '../src/rpc/token.ts'
+import { Authority } from './nodes/authority.ts'
+import { Backups } from './backup/backups.ts'
+import { BalanceControl } from './blocks/balancecontrol.ts'
+import { Blocks } from './blocks/blocks.ts'
+import type { NamenodeConfig } from './config.ts'
+import { Jobs } from './jobs/jobs.ts'
+import type { LocalJournal } from './journal/local.ts'
+import type { Actor } from './journal/operation.ts'
+import { NamespaceSweeper } from './namespace/sweeper.ts'
+import { knownNodes, noteRegistered } from './nodes/known.ts'
+import { Maintenance } from './blocks/maintenance.ts'
+import { NodeRegistry } from './nodes/registry.ts'
+import { ReportIds } from './nodes/reportids.ts'
+import type { Succession } from './nodes/succession.ts'
+import type { NamenodeTimes } from './times.ts'
+import type { TrashOptions } from './trash/routes.ts'
+import { Lifetimes } from './writing/lifetimes.ts'
+
+/** Of the system itself; superuser beside the user that the namenode runs as. */
+export const systemUser = 'gristmill'
+
+export interface RoomsDeps {
+  readonly world: World
+  readonly cluster: ClusterId
+  readonly id: string
+  readonly times: NamenodeTimes
+  readonly journal: LocalJournal
+  readonly store: Store
+  readonly succeed: Awaited<ReturnType<typeof Succession.begin>>
+}
+
+export interface Rooms {
+  readonly authority: Authority
+  readonly succession: Succession
+  readonly registry: NodeRegistry
+  readonly reportIds: ReportIds
+  readonly maintenance: Maintenance
+  readonly blocks: Blocks
+  readonly balancing: BalanceControl
+  readonly lifetimes: Lifetimes
+  readonly jobs: Jobs
+  readonly sweeper: NamespaceSweeper
+  readonly trash: TrashOptions
+  readonly backups: Backups
+  readonly tokens: BlockTokens
+  readonly actor: (user: string) => Actor
+  /** Blocks that are no file's any more. */
+  readonly discard: (ids: readonly BlockId[]) => void
+}
+
+export async function openRooms({ world, cluster, id, times, journal, store, succeed }: RoomsDeps, config: NamenodeConfig): Promise<Rooms> {
+  const { clock, random, log, failpoints, checked } = world
+  const { view } = journal
+  const { dir, secret, user, trashKeepMs = limits.trashKeepMs } = config
+  const actor = actors(user)
+  const tokens = new BlockTokens({ secret, clock: { now: () => journal.nowMs() } })
+  const authority: Authority = new Authority(() => succession)
+
+  const reportIds = new ReportIds()
+  const registry = new NodeRegistry({ clock, log, random }, reportIds, times)
+  const lifetimes = new Lifetimes({ clock: registry.awake, view, times })
+  const blocks = new Blocks({
+    view, registry, reportIds, tokens, clock, log, random, authority, nodeDeadMs: times.nodeDeadMs,
+    isOpen: block => lifetimes.isOpen(block),
+    onSettled: () => jobs.open(),
+  })
+  const discard = (ids: readonly BlockId[]): void => blocks.discard(ids)
+  const frozen = (): boolean => authority.frozen
+  const jobs = new Jobs({ clock, failpoints, log, checked, journal, registry, tokens, actor, frozen, holders: block => blocks.holders(block), trash: trashKeepMs > 0, kept: config.kept })
+  const sweeper = new NamespaceSweeper({ journal, clock, log, gone: discard })
+  // Repeats of removals are answered in safe mode too, and take nothing apart then.
+  const trash: TrashOptions = { journal, clock, actor, keepMs: trashKeepMs, frozen, removed: () => { if (!authority.frozen) sweeper.wake() } }
+  const maintenance = new Maintenance({ journal, registry, blocks, clock, actor })
+  const balancing = new BalanceControl({ journal, balancer: blocks.balancer, clock, log, actor })
+  const backups = new Backups({ world, store, journal, cluster, namenode: id, dir, plan: config.backups, unsure: () => authority.unsure !== undefined })
+
+  const known = [...knownNodes(view)]
+  const succession = await succeed({
+    awake: registry.awake, nodeDeadMs: times.nodeDeadMs, knownNodes: known.filter(({ service }) => service?.state !== 'decommissioned').map(({ node }) => node),
+    onBehind: () => blocks.halt(),
+    onSure: async () => {
+      // Replies are not provisional any more: what this namenode changes from now on, they remember.
+      for (const { orders } of registry.all) orders.nudge()
+      await noteRegistered({ journal, registry, clock })
+      await jobs.start()
+    },
+  })
+  for (const each of known) registry.expect(each)
+  return { authority, succession, registry, reportIds, maintenance, blocks, balancing, lifetimes, jobs, sweeper, trash, backups, tokens, actor, discard }
+}
+
+/** Who a call is made for: nothing else is known of people here. */
+function actors(user: string | undefined): (user: string) => Actor {
+  const known = new Map<string, Actor>()
+  return name => {
+    const found = known.get(name)
+    if (found) return found
+    if (known.size > 10_000) known.clear()
+    const actor = Object.freeze({ user: name, root: name === systemUser || name === user })
+    known.set(name, actor)
+    return actor
+  }
+}
