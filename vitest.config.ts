@@ -18,8 +18,9 @@ const setupFiles = recording ? ['test/mutation/record.ts'] : []
 /** Unit tests that start processes, wait for disks or sockets, or compute for seconds: `npm run test:quick` leaves them out. */
 const slow = [
   'client-glob/bash', 'client-jobs/loading', 'record/sources', 'rpc/serve', 'namenode/asof', 'datanode/{pause,retention}', 'client/aborts',
-  'executor/{input,misbehaviour,shuffle,tasks}', 'client/fuzz', 'file/{failover,giveup,pipeline,roundtrip}', 'datanode/{contact,scrub}', 'datanode-shuffle/outputs', 'shuffle/output',
-  'namenode/{recover,repair,snapshots,storms}', 'namenode-jobs/{store,random}', 'world/{pages,process,store,wire}',
+  'executor/{input,misbehaviour,shuffle,tasks}', 'client/fuzz', 'file/{failover,giveup,pipeline,roundtrip}', 'datanode/{contact,scrub}',
+  'datanode-shuffle/outputs', 'shuffle/output', 'namenode/{recover,repair,snapshots,storms}', 'namenode-jobs/{store,random}',
+  'world/{pages,process,store,wire}',
 ].map(name => `test/unit/${name}.test.ts`)
 
 /** Two files that mostly wait, for processes, disks and sockets, beside one that only computes. */
@@ -28,47 +29,31 @@ const maxWorkers = 3
 // Time limits of tests only end what hangs: a machine may be busy with twenty other programs.
 export default defineConfig({
   test: {
-    reporters: ['default'],
-    sequence: { sequencer: LongestFirst },
+    reporters: ['default'], sequence: { sequencer: LongestFirst },
     projects: [
       {
         plugins,
         test: {
-          name: 'unit',
-          include: ['test/unit/**/*.test.ts'],
-          exclude: slow,
+          name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: slow,
           // Half of their time was loading the same modules again. They share processes: what a test changes of one, it puts back.
-          isolate: plugins.length > 0,
-          maxWorkers,
-          testTimeout: 120_000,
-          setupFiles,
-          fsModuleCache,
-          sequence: { groupOrder: 0 },
+          isolate: plugins.length > 0, maxWorkers, testTimeout: 120_000, setupFiles, fsModuleCache, sequence: { groupOrder: 0 },
         },
       },
-      { plugins, test: { name: 'slow', include: slow, maxWorkers, testTimeout: 300_000, setupFiles, fsModuleCache, sequence: { groupOrder: 1 } } },
+      {
+        plugins,
+        test: { name: 'slow', include: slow, maxWorkers, testTimeout: 300_000, setupFiles, fsModuleCache, sequence: { groupOrder: 1 } },
+      },
       {
         test: {
-          name: 'cluster',
-          globalSetup: 'test/tidy/bundle.ts',
-          include: ['test/cluster/**/*.test.ts'],
-          maxWorkers,
-          fsModuleCache,
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-          sequence: { groupOrder: 1 },
+          name: 'cluster', globalSetup: 'test/tidy/bundle.ts', include: ['test/cluster/**/*.test.ts'], maxWorkers, fsModuleCache,
+          testTimeout: 300_000, hookTimeout: 300_000, sequence: { groupOrder: 1 },
         },
       },
       {
         test: {
-          name: 'sim',
-          include: ['test/sim/**/*.test.ts'],
+          name: 'sim', include: ['test/sim/**/*.test.ts'],
           // A simulation makes short-lived objects all the time: with more room for them 3 to 7 % less is spent on collecting them.
-          execArgv: ['--max-semi-space-size=64'],
-          maxWorkers,
-          fsModuleCache,
-          maxConcurrency: 2,
-          testTimeout: 1_200_000,
+          execArgv: ['--max-semi-space-size=64'], maxWorkers, fsModuleCache, maxConcurrency: 2, testTimeout: 1_200_000,
           sequence: { groupOrder: 1 },
         },
       },

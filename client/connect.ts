@@ -35,16 +35,26 @@ export async function connectTo(world: World, options: ConnectTo): Promise<Conne
   return { caller: new Caller(callerParts(world, credentials)), namenode, cluster, credentials }
 }
 
-export const credentialsFor = ({ clock, random }: World, { secret, user }: Pick<ConnectTo, 'secret' | 'user'>, cluster: string): Credentials =>
-  new Credentials({ secret, user, cluster, clock, random })
+export const credentialsFor = (
+  { clock, random }: World,
+  { secret, user }: Pick<ConnectTo, 'secret' | 'user'>,
+  cluster: string,
+): Credentials => new Credentials({ secret, user, cluster, clock, random })
 
-export const callerParts = ({ net, clock, random }: World, credentials: Credentials) => ({ dispatcher: net.dispatcher, credentials, clock, random })
+export const callerParts = ({ net, clock, random }: World, credentials: Credentials) => ({
+  dispatcher: net.dispatcher, credentials, clock, random,
+})
 
 async function firstStatus(caller: Caller, { namenode, signal, timeoutMs = connectMs }: ConnectTo): Promise<ClusterStatus> {
   try {
     return await caller.call(namenode, status, {}, { signal, timeoutMs, peer: 'namenode' })
   } catch (error) {
-    if (hasCode(error, 'EINVAL', 'INTERNAL')) throw new GristmillError('CONFIG_INVALID', `what answers at ${namenode} is not a namenode; give the namenode's address (${error.message})`, { cause: error, details: { address: namenode } })
+    if (hasCode(error, 'EINVAL', 'INTERNAL'))
+      throw new GristmillError(
+        'CONFIG_INVALID',
+        `what answers at ${namenode} is not a namenode; give the namenode's address (${error.message})`,
+        { cause: error, details: { address: namenode } },
+      )
     throw error
   }
 }

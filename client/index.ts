@@ -91,12 +91,21 @@ export async function connect(to: string | ConnectOptions, options: OpenOptions 
     const namenode: Address = parseAddress(wanted.address)
     return openCluster(parts, namenode, typeof wanted.secret === 'string' ? Buffer.from(wanted.secret.trim()) : wanted.secret)
   }
-  return openPlace(parts, await locate({ disk: world.disk, machine }, { ...settings, cluster: parseAddress(wanted.address), secretFile: wanted.secretFile ?? settings.secretFile }))
+  return openPlace(
+    parts,
+    await locate(
+      { disk: world.disk, machine },
+      { ...settings, cluster: parseAddress(wanted.address), secretFile: wanted.secretFile ?? settings.secretFile },
+    ),
+  )
 }
 
-async function surroundings(options: OpenOptions & Pick<EmbeddedOptions, 'blockSize' | 'slots'>): Promise<{ world: World; machine: Machine; settings: Settings }> {
-  const [{ realWorld }, { localMachine: machine }, { localDisk: disk }, { readSettings }] =
-    await Promise.all([import('../src/world/world.ts'), import('../src/world/machine.ts'), import('../src/world/disk.ts'), import('./settings.ts')])
+async function surroundings(
+  options: OpenOptions & Pick<EmbeddedOptions, 'blockSize' | 'slots'>,
+): Promise<{ world: World; machine: Machine; settings: Settings }> {
+  const [{ realWorld }, { localMachine: machine }, { localDisk: disk }, { readSettings }] = await Promise.all([
+    import('../src/world/world.ts'), import('../src/world/machine.ts'), import('../src/world/disk.ts'), import('./settings.ts'),
+  ])
   const { user, hostName, logLevel, logFile, blockSize, slots } = options
   const settings = await readSettings({ disk, machine }, { user, hostName, logLevel, logFile, blockSize, slots })
   return { world: realWorld({ name: 'client', logLevel: settings.logLevel ?? 'silent', logFile: settings.logFile }), machine, settings }

@@ -37,15 +37,22 @@ export async function locate({ disk, machine }: { disk: Disk; machine: Machine }
 export const embeddedDirectory = (home: string): string => `${home}/embedded`
 
 /** What is said to a call that means a cluster that does not run. */
-export const stoppedCluster = (dir: string): GristmillError => new GristmillError('UNAVAILABLE',
-  `the cluster of this home does not run (its data lie in ${dir}): start it with "gristmill up --detach", or ask for the embedded cluster, which has files of its own, with --cluster embedded or GRISTMILL_CLUSTER=embedded`, { details: { dir } })
+export const stoppedCluster = (dir: string): GristmillError =>
+  new GristmillError(
+    'UNAVAILABLE',
+    `the cluster of this home does not run (its data lie in ${dir}): start it with "gristmill up --detach", or ask for the embedded cluster, which has files of its own, with --cluster embedded or GRISTMILL_CLUSTER=embedded`,
+    { details: { dir } },
+  )
 
 /** What is said where the namenode of `up` has ended and other processes of its cluster live; undefined while it lives. */
 export function namenodeGone(machine: Machine, running: Running | undefined): GristmillError | undefined {
   const namenode = running?.processes.find(({ role }) => role === 'namenode')
   if (!running || !namenode || isAlive(machine, namenode)) return undefined
-  return new GristmillError('UNAVAILABLE',
-    `the namenode of the cluster in ${running.dir} has ended (process ${namenode.pid}); its log is ${logDirectory(running.dir)}/namenode.log, and "gristmill up --detach" starts it again`, { details: { dir: running.dir, address: running.namenode } })
+  return new GristmillError(
+    'UNAVAILABLE',
+    `the namenode of the cluster in ${running.dir} has ended (process ${namenode.pid}); its log is ${logDirectory(running.dir)}/namenode.log, and "gristmill up --detach" starts it again`,
+    { details: { dir: running.dir, address: running.namenode } },
+  )
 }
 
 /** Shared by all processes of one user on one machine who were not told otherwise. */
@@ -56,7 +63,11 @@ export function parseAddress(text: string): Address {
   const match = /^(?:(?:gristmill|http):\/\/)?(\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::(\d{1,5}))?\/?$/.exec(text.trim())
   const port = Number(match?.[2] ?? portDefault)
   if (!match || port > 65_535 || port === 0) {
-    throw new GristmillError('CONFIG_INVALID', `"${text}" is not an address of a cluster; write host:port, gristmill://host:port, or embedded`, { details: { address: text } })
+    throw new GristmillError(
+      'CONFIG_INVALID',
+      `"${text}" is not an address of a cluster; write host:port, gristmill://host:port, or embedded`,
+      { details: { address: text } },
+    )
   }
   return address(`${match[1]}:${port}`)
 }

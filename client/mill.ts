@@ -9,7 +9,10 @@ import { FileClient } from '../src/file/client.ts'
 import type { World } from '../src/ports/world.ts'
 import { status, type ClusterStatus } from '../src/protocol/admin.ts'
 import type { JobStatus } from '../src/protocol/job.ts'
-import { allowDeletions, backup, fsck, lost, releaseLost, safeMode, type AllowedDeletions, type BackupMade, type FsckPage, type LostState, type SafeModeState } from '../src/protocol/safety.ts'
+import {
+  allowDeletions, backup, fsck, lost, releaseLost, safeMode, type AllowedDeletions, type BackupMade, type FsckPage, type LostState,
+  type SafeModeState,
+} from '../src/protocol/safety.ts'
 import type { Message, ReplyOf, RequestOf } from '../src/protocol/message.ts'
 import type { Caller } from '../src/rpc/call.ts'
 import { callOptions, flagsOf, localPathOf, optionsOf, shown, textOf, type CallOptions, type Path } from './call/arguments.ts'
@@ -48,7 +51,10 @@ export interface MillParts {
   readonly end: () => Promise<void>
 }
 
-type Patient = <M extends Message>(message: M, request: RequestOf<M>, options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined }) => Promise<ReplyOf<M>>
+type Patient = <M extends Message>(
+  message: M, request: RequestOf<M>,
+  options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+) => Promise<ReplyOf<M>>
 
 /** Copying and looking at tens of gigabytes. */
 const backupMs = 3_600_000
@@ -80,13 +86,17 @@ export class Mill extends Files {
     }
     const background = new Background()
     const asking = clusterOf({ caller, namenode: there, clock, random, user: caller.user, background })
-    const files = new FileClient({ caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: `${scratchDir}/spool`, background })
+    const files = new FileClient({
+      caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: `${scratchDir}/spool`, background,
+    })
     super({ ask: asking.ask, files, host, clock, disk, random })
     this.cluster = cluster
     this.nodes = new Nodes(asking.ask)
     this.#cluster = asking
     this.#files = files
-    this.#local = { disk, log, processes: world.processes, plans: new Plans(), workingDirectory, programDir: `${scratchDir}/programs`, compiler }
+    this.#local = {
+      disk, log, processes: world.processes, plans: new Plans(), workingDirectory, programDir: `${scratchDir}/programs`, compiler,
+    }
     this.#end = () => {
       closed = true
       return end()
@@ -112,10 +122,14 @@ export class Mill extends Files {
 
   /** Jobs, newest first, those that have ended among them. Default: 100. */
   jobs(options?: JobsOptions | null): Promise<JobStatus[]> {
-    return perform('jobs', undefined, () => optionsOf<JobsOptions>(options, 'jobs', { limit: true, signal: true }), async ({ limit, signal }) => {
-      checkInteger('limit on jobs', limit, 0)
-      return listJobs(this.#cluster, limit, signal)
-    })
+    return perform(
+      'jobs', undefined,
+      () => optionsOf<JobsOptions>(options, 'jobs', { limit: true, signal: true }),
+      async ({ limit, signal }) => {
+        checkInteger('limit on jobs', limit, 0)
+        return listJobs(this.#cluster, limit, signal)
+      },
+    )
   }
 
   /** Nodes, blocks and their health, as the namenode sees them now. */
@@ -129,13 +143,22 @@ export class Mill extends Files {
    */
   async *fsck(path: Path, options?: FsckOptions | null): AsyncGenerator<FsckPage, void, undefined> {
     const { request, signal } = await during('fsck', path, async () => {
-      const { healthy, locations, signal: given } = optionsOf<FsckOptions>(options, 'fsck', { healthy: true, locations: true, signal: true })
+      const {
+        healthy, locations, signal: given,
+      } = optionsOf<FsckOptions>(options, 'fsck', { healthy: true, locations: true, signal: true })
       flagsOf({ healthy, locations }, 'healthy', 'locations')
-      return { request: { path: await placed(this.#cluster.ask, path, given), ...healthy && { healthy }, ...locations && { locations } }, signal: given }
+      return {
+        request: { path: await placed(this.#cluster.ask, path, given), ...(healthy && { healthy }), ...(locations && { locations }) },
+        signal: given,
+      }
     })
     for (let after: FsckPage['next']; ;) {
       const from = after
-      const page: FsckPage = await during('fsck', path, () => this.#cluster.ask(fsck, { ...request, ...from && { after: from } }, signal), signal)
+      const page: FsckPage = await during(
+        'fsck', path,
+        () => this.#cluster.ask(fsck, { ...request, ...(from && { after: from }) }, signal),
+        signal,
+      )
       yield page
       if (!page.next) return
       after = page.next
@@ -145,12 +168,16 @@ export class Mill extends Files {
   /** Safe mode as it is, or as it is to be. In it everything can be read and nothing be changed. */
   safeMode(action: 'get' | 'enter' | 'leave' = 'get', options?: CallOptions | null): Promise<SafeModeState> {
     return perform('safemode', undefined, callOptions('safeMode', options), async ({ signal }) => {
-      if (action !== 'get' && action !== 'enter' && action !== 'leave') throw new GristmillError('EINVAL', `the action on safe mode is ${shown(action)}; it must be "get", "enter" or "leave"`)
+      if (action !== 'get' && action !== 'enter' && action !== 'leave')
+        throw new GristmillError('EINVAL', `the action on safe mode is ${shown(action)}; it must be "get", "enter" or "leave"`)
       return this.#cluster.ask(safeMode, { action }, signal)
     })
   }
 
-  /** Makes a backup of the namenode's state, in a directory of its machine, and looks at all of it. Throws DIR_FOREIGN, EACCES, ENOSPC, EBUSY. */
+  /**
+   * Makes a backup of the namenode's state, in a directory of its machine, and looks at all of it. Throws DIR_FOREIGN, EACCES, ENOSPC,
+   * EBUSY.
+   */
   backup(dir?: string | null, options?: CallOptions | null): Promise<BackupMade> {
     return perform('backup', undefined, callOptions('backup', options), async ({ signal }) => {
       const request = dir === undefined || dir === null ? {} : { dir: textOf(dir, 'directory of the backup', { max: 4096 }) }
@@ -170,10 +197,15 @@ export class Mill extends Files {
 
   /** Datanodes that refuse to remove as much as a young namenode wants are told that it is right. Throws EACCES. */
   allowDeletions(options?: CallOptions | null): Promise<AllowedDeletions> {
-    return perform('allow', undefined, callOptions('allowDeletions', options), async ({ signal }) => this.#cluster.ask(allowDeletions, {}, signal))
+    return perform('allow', undefined, callOptions('allowDeletions', options), async ({ signal }) =>
+      this.#cluster.ask(allowDeletions, {}, signal),
+    )
   }
 
-  /** Ends connections, what undoes aborted calls, and an embedded cluster that runs in this process. Calls and streams must have ended. May be called twice. */
+  /**
+   * Ends connections, what undoes aborted calls, and an embedded cluster that runs in this process. Calls and streams must have ended. May
+   * be called twice.
+   */
   close(): Promise<void> {
     return this.#closing ??= (async () => {
       try {

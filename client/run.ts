@@ -69,7 +69,8 @@ export interface RunOptions {
 
 const runOptionNames: Known<RunOptions> = {
   input: true, output: true, params: true, reducers: true, replication: true, overwrite: true, name: true, memoryBytes: true,
-  taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true, onNote: true, env: true, encoding: true, delimiter: true,
+  taskTimeoutMs: true, attemptsMax: true, seed: true, signal: true, onProgress: true, force: true, onNote: true, env: true, encoding: true,
+  delimiter: true,
 }
 
 /** Reads and checks the options of `run`. Throws EINVAL. */
@@ -79,8 +80,10 @@ export function readRunOptions(given: RunOptions | null | undefined): RunOptions
   if (input !== undefined) for (const path of listOf(input)) textOf(path, 'input', { max: limits.pathBytesMax })
   if (output !== undefined) pathOf(output, 'output')
   if (name !== undefined) textOf(name, 'name of the job', { max: 200 })
-  if (params !== undefined && (typeof params !== 'object' || params === null || Array.isArray(params))) throw new GristmillError('EINVAL', `the params are ${shown(params)}; they must be an object`)
-  if (options.env !== undefined && (typeof options.env !== 'object' || options.env === null || Array.isArray(options.env))) throw new GristmillError('EINVAL', `the env is ${shown(options.env)}; it must be an object of texts`)
+  if (params !== undefined && (typeof params !== 'object' || params === null || Array.isArray(params)))
+    throw new GristmillError('EINVAL', `the params are ${shown(params)}; they must be an object`)
+  if (options.env !== undefined && (typeof options.env !== 'object' || options.env === null || Array.isArray(options.env)))
+    throw new GristmillError('EINVAL', `the env is ${shown(options.env)}; it must be an object of texts`)
   if (options.encoding !== undefined) textEncodingOf(options.encoding)
   if (options.delimiter !== undefined) delimiterCode(textOf(options.delimiter, 'delimiter', { max: 10 }))
   flagsOf(options, 'overwrite', 'force')
@@ -120,15 +123,26 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   const given = readable('params', () => paramsOf(options.params ?? {}, 'the parameter'))
   const env = readable('env', () => environmentOf(options.env ?? {}))
   const { reducers, replication } = options
-  if (reducers !== undefined && !(Number.isInteger(reducers) && reducers >= 1)) throw new GristmillError('EINVAL', `${local} cannot have ${reducers} reducers; give 1 or more, or leave out "reduce" from the program, which then has none`)
-  const { bundle: bare, planned } = await plan(tools, { local, params: given, env, partitions: reducers, memoryBytes: options.memoryBytes, signal })
+  if (reducers !== undefined && !(Number.isInteger(reducers) && reducers >= 1))
+    throw new GristmillError(
+      'EINVAL',
+      `${local} cannot have ${reducers} reducers; give 1 or more, or leave out "reduce" from the program, which then has none`,
+    )
+  const { bundle: bare, planned } = await plan(tools, {
+    local, params: given, env, partitions: reducers, memoryBytes: options.memoryBytes, signal,
+  })
   const assets = await readAssets(tools.disk, dirname(local), planned.assets)
   const bytes = withAssets(bare.bytes, assets)
   const bundle: Bundle = { ...bare, bytes, id: idOf(bytes) }
   const input = listOf(options.input ?? planned.input)
   const output = options.output ?? planned.output
-  if (input.length === 0) throw new GristmillError('EINVAL', `${bundle.name} has no input: say which files it shall read (--input), or name them in the program`)
-  if (output === undefined) throw new GristmillError('EINVAL', `${bundle.name} has no output: say where its result shall be published (--output), or name it in the program`)
+  if (input.length === 0)
+    throw new GristmillError('EINVAL', `${bundle.name} has no input: say which files it shall read (--input), or name them in the program`)
+  if (output === undefined)
+    throw new GristmillError(
+      'EINVAL',
+      `${bundle.name} has no output: say where its result shall be published (--output), or name it in the program`,
+    )
   const write = async (path: string, bytes: Uint8Array, until?: AbortSignal): Promise<void> => {
     // With as many replicas as any file: one for each node that lives now could never be made again once a node is gone for good.
     // Each node reads the bundle once and keeps it.
@@ -138,7 +152,10 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
   }
   const head = async (status: FileStatus, length: number, until?: AbortSignal): Promise<Buffer> => {
     const located = await files.locate(status.path, { length, ...until && { signal: until } })
-    if (located.status.id !== status.id) throw new GristmillError('EBUSY', `${status.path} was replaced while the job was being planned; submit it again`, { details: { path: status.path } })
+    if (located.status.id !== status.id)
+      throw new GristmillError('EBUSY', `${status.path} was replaced while the job was being planned; submit it again`, {
+        details: { path: status.path },
+      })
     return Buffer.concat(await Array.fromAsync(files.read(located, { end: length, signal: until })))
   }
   const read = async (path: string, until?: AbortSignal): Promise<Buffer> => {
@@ -151,13 +168,15 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
     ...stage.input.kind === 'files' && { input: { ...stage.input, options: inputOver(stage.input.options, options, bundle.name) } },
     ...stage.output.kind === 'files' && replication !== undefined && { output: { ...stage.output, replication } },
   }))
-  const job = await submitJob(cluster, { write, read }, {
-    name: options.name ?? bundle.name,
-    program: { ...bundle, assets }, params: planned.params, env, fingerprint: planned.fingerprint, stages,
-    input, head, output, outputFormat: planned.outputFormat,
-    overwrite: options.overwrite, force: options.force, seed: options.seed, attemptsMax: options.attemptsMax, memoryBytes: options.memoryBytes, taskTimeoutMs: options.taskTimeoutMs, signal,
-    onNote: options.onNote,
-  })
+  const job = await submitJob(
+    cluster, { write, read },
+    {
+      name: options.name ?? bundle.name, program: { ...bundle, assets }, params: planned.params, env, fingerprint: planned.fingerprint,
+      stages, input, head, output, outputFormat: planned.outputFormat, overwrite: options.overwrite, force: options.force,
+      seed: options.seed, attemptsMax: options.attemptsMax, memoryBytes: options.memoryBytes, taskTimeoutMs: options.taskTimeoutMs, signal,
+      onNote: options.onNote,
+    },
+  )
   const { onProgress } = options
   // Progress is told for as long as somebody listens; how the job ends is told to those who wait for it.
   if (onProgress) void job.wait({ signal, onStatus: onProgress }).catch(() => {})
@@ -166,7 +185,11 @@ export async function runProgram(tools: RunTools, file: string, options: RunOpti
 
 /** What the run says of the input, over what the program says. Throws EINVAL for what would have no effect. */
 function inputOver(own: InputOptions, { encoding, delimiter }: RunOptions, name: string): InputOptions {
-  if (delimiter !== undefined && own.format !== 'csv') throw new GristmillError('EINVAL', `${name} reads ${own.format}, which has no delimiter; leave it out, or say format: 'csv' in the program's input`)
+  if (delimiter !== undefined && own.format !== 'csv')
+    throw new GristmillError(
+      'EINVAL',
+      `${name} reads ${own.format}, which has no delimiter; leave it out, or say format: 'csv' in the program's input`,
+    )
   if (encoding !== undefined && own.bytes) throw new GristmillError('EINVAL', `${name} reads bytes, which have no encoding; leave it out`)
   return { ...own, ...encoding !== undefined && { encoding }, ...delimiter !== undefined && { delimiter } }
 }
@@ -185,20 +208,31 @@ interface ToPlan {
   readonly signal: AbortSignal | undefined
 }
 
-async function plan(tools: RunTools, { local, params, env, partitions, memoryBytes, signal }: ToPlan): Promise<{ bundle: Bundle; planned: Planned }> {
+async function plan(
+  tools: RunTools,
+  { local, params, env, partitions, memoryBytes, signal }: ToPlan,
+): Promise<{ bundle: Bundle; planned: Planned }> {
   const { cluster, disk, log, programDir, compiler, processes, plans } = tools
   const { clock, random } = cluster
   await disk.mkdir(programDir)
-  if (plans.begin(prunedEvery)) await prune({ disk, log }, programDir, { entries: programsKept, bytes: limits.programsKeptBytes, keep: name => plans.isUsed(name.replace(/\..*$/, '')) })
+  if (plans.begin(prunedEvery))
+    await prune({ disk, log }, programDir, {
+      entries: programsKept, bytes: limits.programsKeptBytes,
+      keep: name => plans.isUsed(name.replace(/\..*$/, '')),
+    })
   if (compiler) {
     const bundle = await compiler.bundle(local)
     const planned = await plans.using(bundle.id, async () => {
       await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })
-      return planProgram({ disk, modules: compiler.modules }, { id: bundle.id, name: bundle.name, dir: programDir, params, partitions, instance: random.id() })
+      return planProgram(
+        { disk, modules: compiler.modules },
+        { id: bundle.id, name: bundle.name, dir: programDir, params, partitions, instance: random.id() },
+      )
     })
     return { bundle, planned }
   }
-  const start = (): Loader => new Loader({ processes, clock, dir: programDir, memoryBytes: memoryBytes ?? limits.taskMemoryBytesDefault, env })
+  const start = (): Loader =>
+    new Loader({ processes, clock, dir: programDir, memoryBytes: memoryBytes ?? limits.taskMemoryBytesDefault, env })
   // Bundling and starting take about as long as each other.
   let loader = plans.knows(local) ? undefined : start()
   try {
@@ -206,10 +240,13 @@ async function plan(tools: RunTools, { local, params, env, partitions, memoryByt
     const key = JSON.stringify([bundle.id, params, env, partitions])
     const known = plans.get(key)
     if (known) return { bundle, planned: known }
-    const loading = loader ??= start()
+    const loading = (loader ??= start())
     const planned = await plans.using(bundle.id, async () => {
       await keepBundle(disk, { id: bundle.id, dir: programDir, instance: random.id(), fetch: async () => bundle.bytes })
-      return loading.plan({ id: bundle.id, name: bundle.name, dir: programDir, place: dirname(local), params, partitions, instance: random.id() }, signal)
+      return loading.plan(
+        { id: bundle.id, name: bundle.name, dir: programDir, place: dirname(local), params, partitions, instance: random.id() },
+        signal,
+      )
     })
     plans.put(local, key, planned)
     return { bundle, planned }
@@ -222,12 +259,25 @@ async function plan(tools: RunTools, { local, params, env, partitions, memoryByt
 function environmentOf(env: Readonly<Record<string, string>>): Record<string, string> {
   let bytes = 0
   for (const [name, value] of Object.entries(env)) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw new GristmillError('EINVAL', `${JSON.stringify(name)} cannot be the name of an environment variable; use letters, digits and _`)
-    if (/^(?:NODE_|LD_)/.test(name)) throw new GristmillError('EINVAL', `the environment variable ${name} has its effect when a process starts, and tasks run in processes that have; leave it out`)
-    if (typeof value !== 'string' || value.includes('\0')) throw new GristmillError('EINVAL', `the environment variable ${name} must be a text without NUL, not ${typeof value === 'string' ? 'one with it' : typeof value}`)
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+      throw new GristmillError('EINVAL', `${JSON.stringify(name)} cannot be the name of an environment variable; use letters, digits and _`)
+    if (/^(?:NODE_|LD_)/.test(name))
+      throw new GristmillError(
+        'EINVAL',
+        `the environment variable ${name} has its effect when a process starts, and tasks run in processes that have; leave it out`,
+      )
+    if (typeof value !== 'string' || value.includes('\0'))
+      throw new GristmillError(
+        'EINVAL',
+        `the environment variable ${name} must be a text without NUL, not ${typeof value === 'string' ? 'one with it' : typeof value}`,
+      )
     bytes += name.length + Buffer.byteLength(value)
   }
-  if (bytes > limits.environmentBytesMax) throw new GristmillError('TOO_LARGE', `the environment of the program has ${bytes} bytes and may have ${limits.environmentBytesMax}; put large values into files`)
+  if (bytes > limits.environmentBytesMax)
+    throw new GristmillError(
+      'TOO_LARGE',
+      `the environment of the program has ${bytes} bytes and may have ${limits.environmentBytesMax}; put large values into files`,
+    )
   return { ...env }
 }
 

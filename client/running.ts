@@ -47,7 +47,8 @@ export async function readRunning(disk: Disk, path: string): Promise<Running | u
   }
   try {
     const found = JSON.parse(text) as Running
-    if (found.format !== 1 || typeof found.namenode !== 'string' || typeof found.secretFile !== 'string' || !Array.isArray(found.processes)) return undefined
+    if (found.format !== 1 || typeof found.namenode !== 'string' || typeof found.secretFile !== 'string' || !Array.isArray(found.processes))
+      return undefined
     return { ...found, namenode: address(found.namenode), cluster: clusterId(found.cluster) }
   } catch {
     return undefined

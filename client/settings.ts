@@ -7,7 +7,10 @@ import type { Disk } from '../src/ports/disk.ts'
 import type { Machine } from '../src/ports/machine.ts'
 
 /** Throws CONFIG_INVALID for an unknown setting, a value that cannot be, and a file that was asked for and is not there. */
-export async function readSettings({ disk, machine }: { disk: Disk; machine: Machine }, flags: Readonly<Record<string, unknown>>): Promise<Settings> {
+export async function readSettings(
+  { disk, machine }: { disk: Disk; machine: Machine },
+  flags: Readonly<Record<string, unknown>>,
+): Promise<Settings> {
   const sources = { flags, env: machine.environment, cwd: machine.workingDirectory, userDirectory: machine.userDirectory }
   const { path, asked } = configFileOf(sources)
   let text: string | undefined
@@ -17,7 +20,11 @@ export async function readSettings({ disk, machine }: { disk: Disk; machine: Mac
     const { code, message } = error as NodeJS.ErrnoException
     const missing = code === 'ENOENT' || code === 'ENOTDIR'
     if (asked || !missing) {
-      throw new GristmillError('CONFIG_INVALID', missing ? `there is no settings file ${path}` : `the settings file ${path} cannot be read: ${message}`, { cause: error })
+      throw new GristmillError(
+        'CONFIG_INVALID',
+        missing ? `there is no settings file ${path}` : `the settings file ${path} cannot be read: ${message}`,
+        { cause: error },
+      )
     }
   }
   return resolveSettings(sources, { path, text })

@@ -95,7 +95,10 @@ export class Datanode {
   /** The cluster that it belongs to. */
   get cluster(): ClusterId { return this.#cluster! }
 
-  /** A sign of life, or a report of all blocks, at once; each settles when the namenode has it. Throws UNAVAILABLE while there is no contact. */
+  /**
+   * A sign of life, or a report of all blocks, at once; each settles when the namenode has it. Throws UNAVAILABLE while there is no
+   * contact.
+   */
   beat(): Promise<void> { return this.#contact!.beat() }
   report(): Promise<void> { return this.#contact!.report() }
   /** Reads every block and compares it with its checksums, at once. */
@@ -125,9 +128,10 @@ export class Datanode {
       segments: tasks?.segments, progressMs: times.progressTimeoutMs,
     })
     const registry = new Registry()
-    const server = this.#server = openServer({
-      store, tokens, clock, log, registry, ...mayReceive, auth: () => this.#auth, routes: tasks?.routes ?? [], fresh: () => this.#contact?.fresh ?? false,
-    })
+    const server = (this.#server = openServer({
+      store, tokens, clock, log, registry, ...mayReceive, auth: () => this.#auth, routes: tasks?.routes ?? [],
+      fresh: () => this.#contact?.fresh ?? false,
+    }))
     this.#listening = await net.listen(serviceOf(server, transfers), { host: config.host, port: config.port })
     const report = (): void => { this.#contact?.report().catch(() => {}) }
     const guard = this.#guard = new DeletionGuard({ clock, log, youngMs: times.deleteGuardMs, blocks: () => store.blocks, report })
@@ -135,13 +139,13 @@ export class Datanode {
       store, runner, guard, wires, pool, log, failpoints, cluster, progressMs: times.progressTimeoutMs, report,
       failed: failure => this.#contact?.copyFailed(failure), signal: this.#stopping.signal,
     })
-    const contact = this.#contact = new Contact({
-      caller: () => this.#caller, clock, random: this.#world.random, log, namenode: config.namenode, node: this.node, store, changes, runner, orders, fence, time,
-      heartbeatMs: times.heartbeatMs, longPollMs: times.longPollMs, silentMs: times.nodeDeadMs / 2, transfers: () => transfers.active,
-      refused: () => guard.refused, met: upMs => guard.met(upMs),
-      address: this.address, rack: config.rack, host: config.hostName, pid: config.pid ?? 0, version: config.version ?? '',
-      cluster: () => this.#cluster, join: id => this.#join(id),
-    })
+    const contact = (this.#contact = new Contact({
+      caller: () => this.#caller, clock, random: this.#world.random, log, namenode: config.namenode, node: this.node, store, changes,
+      runner, orders, fence, time, heartbeatMs: times.heartbeatMs, longPollMs: times.longPollMs, silentMs: times.nodeDeadMs / 2,
+      transfers: () => transfers.active, refused: () => guard.refused, met: upMs => guard.met(upMs), address: this.address,
+      rack: config.rack, host: config.hostName, pid: config.pid ?? 0, version: config.version ?? '', cluster: () => this.#cluster,
+      join: id => this.#join(id),
+    }))
     const diskMaintenance = this.#diskMaintenance = await DiskMaintenance.open({
       store, disk, clock, log, busy: () => transfers.active > 0, tendMs: times.tendMs, periodMs: times.scrubPeriodMs,
       bytesPerSecond: config.scrubBytesPerSecond ?? limits.scrubBytesPerSecond,
@@ -158,7 +162,10 @@ export class Datanode {
     const homes = this.#homes
     // Until the blocks are known a refusal of the disk has no effect: reading the blocks meets it again.
     let refused = (_dir: string, _error: unknown): void => {}
-    const fence = this.#fence = await EpochFence.open(disk, homes.all.map(({ dir }) => dir), { clock, refused: (dir, error) => refused(dir, error) })
+    const fence = (this.#fence = await EpochFence.open(
+      disk, homes.all.map(({ dir }) => dir),
+      { clock, refused: (dir, error) => refused(dir, error) },
+    ))
     const store = await BlockStore.open({
       disk, clock, log, failpoints, trashKeepMs: this.#times.blockTrashKeepMs,
       dirs: homes.all.map(({ dir, id }) => ({ dir, id: storageId(id) })),
@@ -171,7 +178,9 @@ export class Datanode {
           log.error('a directory has failed; nothing in it is trusted any more', { error, dir })
           if (!last) return
           const advice = 'and this node has no other one; look at the disk, then start the node again'
-          this.#fail(new GristmillError('INTERNAL', `the disk of ${dir} has failed (${asError(error).message}), ${advice}`, { cause: error }))
+          this.#fail(
+            new GristmillError('INTERNAL', `the disk of ${dir} has failed (${asError(error).message}), ${advice}`, { cause: error }),
+          )
         },
       },
     })
@@ -206,7 +215,10 @@ export class Datanode {
 
   #checkContact(): void {
     if (this.#contact?.fresh) return
-    throw new GristmillError('UNAVAILABLE', 'this datanode has lost its namenode and takes no new blocks until it is back; take another one')
+    throw new GristmillError(
+      'UNAVAILABLE',
+      'this datanode has lost its namenode and takes no new blocks until it is back; take another one',
+    )
   }
 
   /** The namenode has said which cluster this is; from now on this node belongs to it and to no other. */
@@ -225,7 +237,9 @@ export class Datanode {
   }
 
   #newAuthenticator(): Authenticator {
-    return new Authenticator({ secret: this.#config.secret, cluster: this.#cluster ?? '', loopback: isLoopback(this.#config.host), clock: this.#world.clock })
+    return new Authenticator({
+      secret: this.#config.secret, cluster: this.#cluster ?? '', loopback: isLoopback(this.#config.host), clock: this.#world.clock,
+    })
   }
 
   async #stop(): Promise<void> {
@@ -258,5 +272,8 @@ export class Datanode {
 /** Throws UNAVAILABLE if this process was paused since `ms`: a block that it received meanwhile is not acknowledged. */
 function checkSteady(pauseDetector: PauseDetector, ms: number): void {
   if (pauseDetector.steadySince(ms)) return
-  throw new GristmillError('UNAVAILABLE', 'this datanode stood still while it took the block, and was taken for dead; send the block to another one')
+  throw new GristmillError(
+    'UNAVAILABLE',
+    'this datanode stood still while it took the block, and was taken for dead; send the block to another one',
+  )
 }

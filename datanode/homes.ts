@@ -18,7 +18,9 @@ export interface Homes {
 }
 
 /** Throws CONFIG_INVALID, DIR_IN_USE, DIR_FOREIGN, or EACCES. */
-export async function openHomes(world: Pick<World, 'disk' | 'random' | 'log'>, dirs: readonly string[], cluster: ClusterId | undefined): Promise<Homes> {
+export async function openHomes(
+  world: Pick<World, 'disk' | 'random' | 'log'>, dirs: readonly string[], cluster: ClusterId | undefined,
+): Promise<Homes> {
   if (dirs.length === 0) throw new GristmillError('CONFIG_INVALID', 'a datanode needs at least one directory; give one with --dir')
   const homes = new Map<string, Home>()
   const failures = new Map<string, unknown>()
@@ -27,7 +29,13 @@ export async function openHomes(world: Pick<World, 'disk' | 'random' | 'log'>, d
     for (const dir of [...dirs.slice(1), dirs[0]!]) {
       try {
         const first = dir === dirs[0]
-        homes.set(dir, await openHome(world, dir, { role: first ? 'datanode' : 'storage', cluster, freshId: first ? nodeOf(homes.values()) : undefined }))
+        homes.set(
+          dir,
+          await openHome(world, dir, {
+            role: first ? 'datanode' : 'storage', cluster,
+            freshId: first ? nodeOf(homes.values()) : undefined,
+          }),
+        )
       } catch (error) {
         if (!(hasCode(error, 'EACCES') || diskErrorOf(error))) throw error
         failures.set(dir, error)
@@ -39,7 +47,8 @@ export async function openHomes(world: Pick<World, 'disk' | 'random' | 'log'>, d
     const node = first?.id ?? nodeOf(all)
     // Of a node that has served, a disk may have died. On a new one it is a mistake, and so it is if nobody says who this is.
     for (const error of failures.values()) if (known === undefined || node === undefined) throw error
-    for (const [dir, error] of failures) world.log.error('a directory cannot be used; the node goes on without it', { error: asError(error), dir })
+    for (const [dir, error] of failures)
+      world.log.error('a directory cannot be used; the node goes on without it', { error: asError(error), dir })
     if (known !== undefined) await stampAll({ node: nodeId(node!), all }, known, world)
     return { node: nodeId(node!), cluster: known, all, unusable: dirs.filter(dir => failures.has(dir)) }
   } catch (error) {
@@ -48,7 +57,10 @@ export async function openHomes(world: Pick<World, 'disk' | 'random' | 'log'>, d
   }
 }
 
-/** All of them belong to the cluster from now on, and say whose they are. Throws DIR_FOREIGN; of a disk that takes nothing only the log hears. */
+/**
+ * All of them belong to the cluster from now on, and say whose they are. Throws DIR_FOREIGN; of a disk that takes nothing only the log
+ * hears.
+ */
 export async function stampAll({ node, all }: Pick<Homes, 'node' | 'all'>, cluster: ClusterId, { log }: Pick<World, 'log'>): Promise<void> {
   for (const home of all) {
     try {

@@ -9,12 +9,23 @@ import type { Scrubber } from './scrub/scrubber.ts'
 import type { Transfers } from './transfer/transfers.ts'
 import type { BlockStore } from './store/store.ts'
 
-interface Parts { readonly store: BlockStore; readonly transfers: Transfers; readonly contact: Contact; readonly orders: OrderRunner; readonly guard: DeletionGuard; readonly scrubbers: readonly Scrubber[] }
+interface Parts {
+  readonly store: BlockStore
+  readonly transfers: Transfers
+  readonly contact: Contact
+  readonly orders: OrderRunner
+  readonly guard: DeletionGuard
+  readonly scrubbers: readonly Scrubber[]
+}
 type Values = Array<{ labels: Record<string, string>; value: number }>
 
 export function exposeDatanode(registry: Registry, { store, transfers, contact, orders, guard, scrubbers }: Parts): void {
   const metric = (name: string, help: string, type: 'counter' | 'gauge', values: () => Values | Promise<Values>): void => {
-    registry.registerMetric({ name, help, type, aggregator: 'sum', get: async () => ({ name, help, type, aggregator: 'sum', values: await values() }), reset() {} } as never)
+    registry.registerMetric({
+      name, help, type, aggregator: 'sum',
+      get: async () => ({ name, help, type, aggregator: 'sum', values: await values() }),
+      reset() {},
+    } as never)
   }
   const one = (value: number): Values => [{ labels: {}, value }]
   const perStorage = (pick: (state: StorageState) => number) => async (): Promise<Values> =>
@@ -24,11 +35,20 @@ export function exposeDatanode(registry: Registry, { store, transfers, contact, 
   metric('gristmill_storage_free_bytes', 'Room for new blocks', 'gauge', perStorage(state => state.freeBytes))
   metric('gristmill_storage_used_bytes', 'Blocks and their meta files', 'gauge', perStorage(state => state.usedBytes))
   metric('gristmill_storage_failed', '1 if the directory has failed', 'gauge', perStorage(state => Number(state.failed)))
-  metric('gristmill_storage_closed', '1 if the directory takes no new blocks, being read-only', 'gauge', perStorage(state => Number(state.closed ?? false)))
+  metric(
+    'gristmill_storage_closed',
+    '1 if the directory takes no new blocks, being read-only',
+    'gauge',
+    perStorage(state => Number(state.closed ?? false)),
+  )
   metric('gristmill_storage_trash_bytes', 'Removed blocks that are kept for a while', 'gauge', perStorage(state => state.trashBytes ?? 0))
-  metric('gristmill_storage_quarantined_blocks', 'Damaged replicas that are kept aside', 'gauge', perStorage(state => state.quarantined ?? 0))
+  metric(
+    'gristmill_storage_quarantined_blocks', 'Damaged replicas that are kept aside', 'gauge', perStorage(state => state.quarantined ?? 0),
+  )
   metric('gristmill_blocks_damaged_total', 'Replicas found damaged, by whoever looked', 'counter', () => one(store.badFound))
-  metric('gristmill_deletions_refused_total', 'Blocks that a namenode wanted removed too soon after it had started', 'counter', () => one(guard.refusedTotal))
+  metric('gristmill_deletions_refused_total', 'Blocks that a namenode wanted removed too soon after it had started', 'counter', () =>
+    one(guard.refusedTotal),
+  )
   const perScrubber = (pick: (scrubber: Scrubber) => number | undefined) => (): Values => scrubbers.flatMap(scrubber => {
     const value = pick(scrubber)
     return value === undefined ? [] : [{ labels: { dir: scrubber.dir }, value }]
@@ -36,7 +56,12 @@ export function exposeDatanode(registry: Registry, { store, transfers, contact, 
   metric('gristmill_scrub_blocks_total', 'Blocks read by the scrubber', 'counter', perScrubber(scrubber => scrubber.blocks))
   metric('gristmill_scrub_bytes_total', 'Bytes read by the scrubber', 'counter', perScrubber(scrubber => scrubber.bytes))
   metric('gristmill_scrub_damaged_total', 'Replicas that the scrubber found damaged', 'counter', perScrubber(scrubber => scrubber.bad))
-  metric('gristmill_scrub_passed_seconds', 'When every block of the directory had been read, in seconds since 1970', 'gauge', perScrubber(scrubber => (scrubber.passedMs === undefined ? undefined : scrubber.passedMs / 1000)))
+  metric(
+    'gristmill_scrub_passed_seconds',
+    'When every block of the directory had been read, in seconds since 1970',
+    'gauge',
+    perScrubber(scrubber => (scrubber.passedMs === undefined ? undefined : scrubber.passedMs / 1000)),
+  )
   metric('gristmill_transfers_in_flight', 'Operations on wires that move bytes now', 'gauge', () => one(transfers.active))
   metric('gristmill_transfer_bytes_total', 'Bytes of blocks moved over wires', 'counter', () => [
     { labels: { direction: 'in' }, value: transfers.bytesIn },

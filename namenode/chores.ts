@@ -50,7 +50,9 @@ export class Chores {
   }
 
   #do(each: { readonly chore: Chore; busy: boolean }): void {
-    const failed = (error: unknown): void => { if (!this.#stopped) this.#log.error('a chore failed; it is tried again', { chore: each.chore.name, error }) }
+    const failed = (error: unknown): void => {
+      if (!this.#stopped) this.#log.error('a chore failed; it is tried again', { chore: each.chore.name, error })
+    }
     try {
       const work = each.chore.work()
       if (!(work instanceof Promise)) return

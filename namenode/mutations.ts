@@ -18,5 +18,7 @@ import { xattrMutations } from './xattrs/mutations.ts'
 import { writingMutations } from './writing/mutations.ts'
 
 export const allMutations: readonly AnyMutation[] = [
-  ...requestMutations, ...startMutations, ...recoveredMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...trashMutations, ...snapshotMutations, ...quotaMutations, ...xattrMutations, ...writingMutations, ...nodeMutations, ...balanceMutations, ...jobMutations, ...formerJobMutations,
+  ...requestMutations, ...startMutations, ...recoveredMutations, ...formatMutations, ...nameMutations, ...sweepMutations, ...trashMutations,
+  ...snapshotMutations, ...quotaMutations, ...xattrMutations, ...writingMutations, ...nodeMutations, ...balanceMutations, ...jobMutations,
+  ...formerJobMutations,
 ]

@@ -93,7 +93,10 @@ export class Namenode {
 
   async #start(config: NamenodeConfig, { journal, store, succeed }: Parts): Promise<void> {
     this.#advertise = config.advertise
-    const rooms = await openRooms({ world: this.#world, cluster: this.cluster, id: this.id, times: this.#times, journal, store, succeed }, config)
+    const rooms = await openRooms(
+      { world: this.#world, cluster: this.cluster, id: this.id, times: this.#times, journal, store, succeed },
+      config,
+    )
     this.#rooms = rooms
     await this.#begin(rooms)
     const server = this.#server = this.#serve(rooms, config, journal)
@@ -119,7 +122,9 @@ export class Namenode {
     const { secret, host, defaults, dir, pid = 0, version = '' } = config
     const { registry, blocks, authority, jobs, backups } = rooms
     const about = { cluster: this.cluster, dir, pid, version, startedMs: Math.floor(clock.now()), address: () => this.address, defaults }
-    const status: StatusOptions = { journal, registry, blocks, authority, clock, about, jobsRunning: () => jobs.running, backupMs: () => backups.newestMs }
+    const status: StatusOptions = {
+      journal, registry, blocks, authority, clock, about, jobsRunning: () => jobs.running, backupMs: () => backups.newestMs,
+    }
     const metrics = new Metrics()
     exposeNamenode(metrics, status)
     return serve({
@@ -133,7 +138,10 @@ export class Namenode {
   #background(rooms: Rooms, { journal, store }: Pick<Parts, 'journal' | 'store'>): Chores {
     const { clock, log } = this.#world
     const { backups, sweeper, blocks, registry } = rooms
-    const chores = new Chores(clock, log, backgroundOf(rooms, { world: this.#world, journal, store, times: this.#times, stopped: () => this.#stopped !== undefined }))
+    const chores = new Chores(
+      clock, log,
+      backgroundOf(rooms, { world: this.#world, journal, store, times: this.#times, stopped: () => this.#stopped !== undefined }),
+    )
     this.#ends.push(() => backups.stop(), () => chores.stop(), () => sweeper.stop(), () => blocks.stop(), () => registry.stop())
     return chores
   }

@@ -16,7 +16,10 @@ import { format, identityOf } from './namespace/format.ts'
 
 /** A store that was damaged while nobody looked is not even opened: what LMDB makes of it can be anything, a signal too. */
 export async function inspect({ clock, log, disk, inspectStore }: World, dir: string): Promise<void> {
-  if (await disk.stat(`${dir}/${unfinishedName}`)) throw new GristmillError('CORRUPT', `a recovery of ${dir} was cut off; run \`gristmill namenode recover --dir ${dir}\` again`, { details: { dir } })
+  if (await disk.stat(`${dir}/${unfinishedName}`))
+    throw new GristmillError('CORRUPT', `a recovery of ${dir} was cut off; run \`gristmill namenode recover --dir ${dir}\` again`, {
+      details: { dir },
+    })
   const startMs = clock.mono()
   let rows = 0
   try {
@@ -41,15 +44,23 @@ export function openJournal(world: World, config: Pick<NamenodeConfig, 'dir' | '
 }
 
 /** The cluster's id: in the home's stamp and in the state, the same in both. A fresh directory becomes a new cluster. */
-export async function identify(home: Home, journal: LocalJournal, { random, clock }: Pick<World, 'random' | 'clock'>, owner: string): Promise<ClusterId> {
+export async function identify(
+  home: Home, journal: LocalJournal,
+  { random, clock }: Pick<World, 'random' | 'clock'>,
+  owner: string,
+): Promise<ClusterId> {
   const found = identityOf(journal.view)
   if (found) {
     await home.stamp(found.cluster) // DIR_FOREIGN if the stamp is of another
     return found.cluster
   }
   if (home.cluster !== undefined) {
-    throw new GristmillError('CORRUPT', `${home.dir} belongs to cluster ${home.cluster}, but its store and journal are empty; ` +
-      'restore them from a backup, or start a new cluster in another directory', { details: { dir: home.dir } })
+    throw new GristmillError(
+      'CORRUPT',
+      `${home.dir} belongs to cluster ${home.cluster}, but its store and journal are empty; `
+        + 'restore them from a backup, or start a new cluster in another directory',
+      { details: { dir: home.dir } },
+    )
   }
   const cluster = clusterId(`cluster-${random.id().slice(0, 16)}`)
   await journal.submit(format, { cluster, owner, nowMs: clock.now() })

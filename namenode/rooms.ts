@@ -73,17 +73,28 @@ export async function openRooms({ world, cluster, id, times, journal, store, suc
   })
   const discard = (ids: readonly BlockId[]): void => blocks.discard(ids)
   const frozen = (): boolean => authority.frozen
-  const jobs = new Jobs({ clock, failpoints, log, checked, journal, registry, tokens, actor, frozen, holders: block => blocks.holders(block), trash: trashKeepMs > 0, kept: config.kept })
+  const jobs = new Jobs({
+    clock, failpoints, log, checked, journal, registry, tokens, actor, frozen, holders: block => blocks.holders(block),
+    trash: trashKeepMs > 0, kept: config.kept,
+  })
   const sweeper = new NamespaceSweeper({ journal, clock, log, gone: discard })
   // Repeats of removals are answered in safe mode too, and take nothing apart then.
-  const trash: TrashOptions = { journal, clock, actor, keepMs: trashKeepMs, frozen, removed: () => { if (!authority.frozen) sweeper.wake() } }
+  const trash: TrashOptions = {
+    journal, clock, actor, keepMs: trashKeepMs, frozen,
+    removed: () => {
+      if (!authority.frozen) sweeper.wake()
+    },
+  }
   const maintenance = new Maintenance({ journal, registry, blocks, clock, actor })
   const balancing = new BalanceControl({ journal, balancer: blocks.balancer, clock, log, actor })
-  const backups = new Backups({ world, store, journal, cluster, namenode: id, dir, plan: config.backups, unsure: () => authority.unsure !== undefined })
+  const backups = new Backups({
+    world, store, journal, cluster, namenode: id, dir, plan: config.backups, unsure: () => authority.unsure !== undefined,
+  })
 
   const known = [...knownNodes(view)]
   const succession = await succeed({
-    awake: registry.awake, nodeDeadMs: times.nodeDeadMs, knownNodes: known.filter(({ service }) => service?.state !== 'decommissioned').map(({ node }) => node),
+    awake: registry.awake, nodeDeadMs: times.nodeDeadMs,
+    knownNodes: known.filter(({ service }) => service?.state !== 'decommissioned').map(({ node }) => node),
     onBehind: () => blocks.halt(),
     onSure: async () => {
       // Replies are not provisional any more: what this namenode changes from now on, they remember.
@@ -93,7 +104,10 @@ export async function openRooms({ world, cluster, id, times, journal, store, suc
     },
   })
   for (const each of known) registry.expect(each)
-  return { authority, succession, registry, reportIds, maintenance, blocks, balancing, lifetimes, jobs, sweeper, trash, backups, tokens, actor, discard }
+  return {
+    authority, succession, registry, reportIds, maintenance, blocks, balancing, lifetimes, jobs, sweeper, trash, backups, tokens, actor,
+    discard,
+  }
 }
 
 /** Who a call is made for: nothing else is known of people here. */

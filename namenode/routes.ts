@@ -25,8 +25,14 @@ export interface RoutesDeps {
   readonly status: StatusOptions
 }
 
-export function routesOf(rooms: Rooms, { world: { clock, log, random }, cluster, journal, status }: RoutesDeps, { defaults, dir, backups: plan }: NamenodeConfig): Route[] {
-  const { authority, succession, registry, reportIds, maintenance, blocks, balancing, lifetimes, jobs, trash, backups, tokens, actor, discard } = rooms
+export function routesOf(
+  rooms: Rooms,
+  { world: { clock, log, random }, cluster, journal, status }: RoutesDeps,
+  { defaults, dir, backups: plan }: NamenodeConfig,
+): Route[] {
+  const {
+    authority, succession, registry, reportIds, maintenance, blocks, balancing, lifetimes, jobs, trash, backups, tokens, actor, discard,
+  } = rooms
   const { view } = journal
   const { map } = blocks
   const { removed } = trash
@@ -35,25 +41,27 @@ export function routesOf(rooms: Rooms, { world: { clock, log, random }, cluster,
       journal, view, map, registry, tokens, random, clock, log, defaults, actor, removed, trashKeepMs: trash.keepMs,
       suspect: (id, address, message) => blocks.suspect(id, address, message),
     }),
-    ...trashRoutes(trash),
-    ...xattrRoutes({ journal, actor }),
-    ...quotaRoutes({ journal, clock, actor }),
+    ...trashRoutes(trash), ...xattrRoutes({ journal, actor }), ...quotaRoutes({ journal, clock, actor }),
     ...snapshotRoutes({ journal, clock, actor, removed }),
     ...writingRoutes({ journal, registry, map, lifetimes, tokens, clock, random, defaults, actor, discard }),
     ...jobs.routes,
   ]
-  const safety = safetyRoutes({ journal, blocks, registry, clock, log, backups, succession, authority, backupDir: plan?.dir ?? `${dir}/backups`, actor })
+  const safety = safetyRoutes({
+    journal, blocks, registry, clock, log, backups, succession, authority, backupDir: plan?.dir ?? `${dir}/backups`, actor,
+  })
   const isSafeMode = ({ message }: Route): boolean => message === safeMode
   return [
     ...authority.guard(reserving(names, { journal, outputs: jobs.outputs }), { journal }),
-    ...authority.guard(safety.filter(route => !isSafeMode(route)), { journal }),
+    ...authority.guard(
+      safety.filter(route => !isSafeMode(route)), { journal },
+    ),
     ...authority.guard([...maintenance.routes, ...balancing.routes], { journal, underSafeMode: true }),
     // Of these the namenode finds out what it is, and tells it.
     ...nodesRoutes({
       cluster, succession, authority, journal, registry, reportIds, reports: blocks.reports, clock, nowMs: () => journal.nowMs(),
-      taken: (node, orders) => blocks.taken(node, orders), copyFailed: (node, failure) => blocks.repair.failed(node, failure),
+      taken: (node, orders) => blocks.taken(node, orders),
+      copyFailed: (node, failure) => blocks.repair.failed(node, failure),
     }),
-    ...statusRoutes(status),
-    ...safety.filter(isSafeMode),
+    ...statusRoutes(status), ...safety.filter(isSafeMode),
   ]
 }

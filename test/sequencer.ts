@@ -5,9 +5,10 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** By their time on two cores, from a minute to a quarter of one. */
 const longest = [
-  'sim/campaign', 'cluster/cli', 'cluster/bad-program', 'cluster/jobs', 'cluster/testingguide', 'cluster/bad-input', 'cluster/power', 'cluster/care', 'cluster/security',
-  'cluster/pack', 'cluster/readme', 'cluster/full-disk', 'cluster/crash', 'cluster/operators', 'cluster/embedded', 'cluster/safety', 'cluster/integrity',
-  'unit/executor/misbehaviour', 'unit/executor/tasks', 'unit/datanode/contact', 'unit/file/failover', 'unit/executor/shuffle',
+  'sim/campaign', 'cluster/cli', 'cluster/bad-program', 'cluster/jobs', 'cluster/testingguide', 'cluster/bad-input', 'cluster/power',
+  'cluster/care', 'cluster/security', 'cluster/pack', 'cluster/readme', 'cluster/full-disk', 'cluster/crash', 'cluster/operators',
+  'cluster/embedded', 'cluster/safety', 'cluster/integrity', 'unit/executor/misbehaviour', 'unit/executor/tasks', 'unit/datanode/contact',
+  'unit/file/failover', 'unit/executor/shuffle',
 ].map(name => `test/${name}.test.ts`)
 
 const rankOf = ({ moduleId }: TestSpecification): number => {

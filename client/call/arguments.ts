@@ -17,7 +17,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-const invalid = (message: string, cause?: unknown): GristmillError => new GristmillError('EINVAL', message, cause === undefined ? {} : { cause })
+const invalid = (message: string, cause?: unknown): GristmillError =>
+  new GristmillError('EINVAL', message, cause === undefined ? {} : { cause })
 
 /** A value in a message: its kind, and what it is where that is short. */
 export function shown(value: unknown): string {
@@ -28,8 +29,13 @@ export function shown(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
-/** The options as a plain object, each read once. `fixed`: options of node:fs that have one possible value here. Throws EINVAL for unknown ones. */
-export function optionsOf<T extends object>(given: T | null | undefined, call: string, known: Known<T>, fixed: Readonly<Record<string, unknown>> = {}): Partial<T> {
+/**
+ * The options as a plain object, each read once. `fixed`: options of node:fs that have one possible value here. Throws EINVAL for unknown
+ * ones.
+ */
+export function optionsOf<T extends object>(
+  given: T | null | undefined, call: string, known: Known<T>, fixed: Readonly<Record<string, unknown>> = {},
+): Partial<T> {
   if (given === undefined || given === null) return {}
   if (typeof given !== 'object' || Array.isArray(given) || ArrayBuffer.isView(given)) {
     throw invalid(`the options of ${call} are an object, not ${shown(given)}`)
@@ -57,9 +63,10 @@ export function optionsOf<T extends object>(given: T | null | undefined, call: s
 
 /** As `optionsOf`, where a string is short for `{ encoding }`. `encodings`: allowed beside those of Buffer. */
 export function encodedOptionsOf<T extends { readonly encoding?: unknown }>(
-  given: T | string | null | undefined, call: string, known: Known<T>, fixed: Readonly<Record<string, unknown>> = {}, check: (encoding: unknown) => unknown = encodingOf,
+  given: T | string | null | undefined, call: string, known: Known<T>, fixed: Readonly<Record<string, unknown>> = {},
+  check: (encoding: unknown) => unknown = encodingOf,
 ): Partial<T> {
-  const options = typeof given === 'string' ? { encoding: given } as unknown as Partial<T> : optionsOf(given, call, known, fixed)
+  const options = typeof given === 'string' ? ({ encoding: given } as unknown as Partial<T>) : optionsOf(given, call, known, fixed)
   const { encoding } = options as { encoding?: unknown }
   if (encoding !== undefined && encoding !== null) check(encoding)
   return options
@@ -93,15 +100,23 @@ export function readable<T>(name: string, read: () => T): T {
 
 function looksLikeSignal(value: unknown): boolean {
   try {
-    return typeof value === 'object' && value !== null && 'aborted' in value && typeof value.aborted === 'boolean' && 'addEventListener' in value && typeof value.addEventListener === 'function'
+    return (
+      typeof value === 'object'
+      && value !== null
+      && 'aborted' in value
+      && typeof value.aborted === 'boolean'
+      && 'addEventListener' in value
+      && typeof value.addEventListener === 'function'
+    )
   } catch {
     return false
   }
 }
 
 /** Reads the options of a call that has none but its signal. */
-export const callOptions = (call: string, options: CallOptions | null | undefined, fixed?: Readonly<Record<string, unknown>>) => (): CallOptions =>
-  optionsOf<CallOptions>(options, call, { signal: true }, fixed)
+export const callOptions =
+  (call: string, options: CallOptions | null | undefined, fixed?: Readonly<Record<string, unknown>>) => (): CallOptions =>
+    optionsOf<CallOptions>(options, call, { signal: true }, fixed)
 
 /** An AbortSignal alone, where a function once took only that, or options. */
 export function signalOption(given: AbortSignal | CallOptions | null | undefined, call: string): AbortSignal | undefined {
@@ -117,7 +132,8 @@ export function pathOf(value: unknown, name = 'path'): string {
   if (path === '') throw new GristmillError('ENOENT', `the ${name} is empty; the root of the cluster is "/"`, { details: { path } })
   if (path.includes('\0')) throw invalid(`the ${name} ${shown(path)} has a NUL in it`)
   // Its name on the disk would be that of U+FFFD, like that of every other broken one.
-  if (!path.isWellFormed()) throw invalid(`the ${name} ${shown(path)} is not well-formed Unicode: it has half of a surrogate pair, which UTF-8 cannot hold`)
+  if (!path.isWellFormed())
+    throw invalid(`the ${name} ${shown(path)} is not well-formed Unicode: it has half of a surrogate pair, which UTF-8 cannot hold`)
   return normalise(path)
 }
 
@@ -126,7 +142,8 @@ export const namesDirectory = (value: unknown): boolean => /\/\.?$/.test(textOfP
 
 /** Throws ENOTDIR if the path that the caller gave names a directory, and this is a file. */
 export function checkNamed(given: unknown, { path, type }: { readonly path: string; readonly type: string }): void {
-  if (type !== 'directory' && namesDirectory(given)) throw new GristmillError('ENOTDIR', `"${path}" is a file, and a path that ends with a slash names a directory`, { details: { path } })
+  if (type !== 'directory' && namesDirectory(given))
+    throw new GristmillError('ENOTDIR', `"${path}" is a file, and a path that ends with a slash names a directory`, { details: { path } })
 }
 
 /** The normal form of a path at which a file is written. Throws EISDIR for one that ends with a slash. */
@@ -138,7 +155,9 @@ export function filePathOf(value: unknown): string {
 
 /** `path`: without the slash. */
 export const slashed = (path: string, where: '' | 'local ' = ''): GristmillError =>
-  new GristmillError('EISDIR', `a ${where}path that ends with a slash names a directory; a file can be written at "${path}"`, { details: { path } })
+  new GristmillError('EISDIR', `a ${where}path that ends with a slash names a directory; a file can be written at "${path}"`, {
+    details: { path },
+  })
 
 function textOfPath(value: unknown, name: string): string {
   if (typeof value === 'string') return value
@@ -149,7 +168,10 @@ function textOfPath(value: unknown, name: string): string {
       throw invalid(`the ${name} is not UTF-8, which names in the cluster are`, error)
     }
   }
-  if (value instanceof URL) throw invalid(`the ${name} is the URL ${value.href.slice(0, 200)}; a path in the cluster is a string, for instance decodeURIComponent(url.pathname)`)
+  if (value instanceof URL)
+    throw invalid(
+      `the ${name} is the URL ${value.href.slice(0, 200)}; a path in the cluster is a string, for instance decodeURIComponent(url.pathname)`,
+    )
   throw invalid(`a path is a string or its bytes, and the ${name} is ${shown(value)}`)
 }
 
@@ -197,10 +219,15 @@ const modeMax = 0o1777
 
 /** Permission bits: a number, or octal digits as node:fs takes them (`'640'`). */
 export function modeOf(value: unknown, name = 'mode'): number {
-  const bits = typeof value === 'number' ? value : typeof value === 'string' && /^[0-7]+$/.test(value) ? Number.parseInt(value, 8) : Number.NaN
-  if (!Number.isInteger(bits) || bits < 0 || bits > 2 ** 32 - 1) throw invalid(`the ${name} is ${shown(value)}; it must be a whole number from 0o0 to 0o1777, or a string of octal digits like "640"`)
+  const bits =
+    typeof value === 'number' ? value : typeof value === 'string' && /^[0-7]+$/.test(value) ? Number.parseInt(value, 8) : Number.NaN
+  if (!Number.isInteger(bits) || bits < 0 || bits > 2 ** 32 - 1)
+    throw invalid(`the ${name} is ${shown(value)}; it must be a whole number from 0o0 to 0o1777, or a string of octal digits like "640"`)
   const mode = bits - (bits & typeBits)
-  if (mode > modeMax) throw invalid(`the ${name} 0o${bits.toString(8)} has bits other than permissions and the sticky bit (0o1777), which files of the cluster do not have`)
+  if (mode > modeMax)
+    throw invalid(
+      `the ${name} 0o${bits.toString(8)} has bits other than permissions and the sticky bit (0o1777), which files of the cluster do not have`,
+    )
   return mode
 }
 
@@ -213,12 +240,16 @@ export function timeOf(value: unknown, name: string): number {
     : typeof value === 'number' ? value * 1000
     : typeof value === 'string' && value.trim() !== '' ? Number(value) * 1000
     : Number.NaN
-  if (!(Math.abs(ms) <= instantMax)) throw invalid(`the ${name} is ${value instanceof Date ? `the Date ${String(value)}` : shown(value)}; it must be a Date or a number of seconds since 1970`)
+  if (!(Math.abs(ms) <= instantMax))
+    throw invalid(
+      `the ${name} is ${value instanceof Date ? `the Date ${String(value)}` : shown(value)}; it must be a Date or a number of seconds since 1970`,
+    )
   return Math.round(ms)
 }
 
 /** A time in milliseconds since 1970. */
 export function instantOf(value: unknown, name: string): number {
-  if (typeof value !== 'number' || !(Math.abs(value) <= instantMax)) throw invalid(`the ${name} is ${shown(value)}; it must be a number of milliseconds since 1970`)
+  if (typeof value !== 'number' || !(Math.abs(value) <= instantMax))
+    throw invalid(`the ${name} is ${shown(value)}; it must be a number of milliseconds since 1970`)
   return Math.round(value)
 }

@@ -15,13 +15,17 @@ export type MessageRequest<M extends Message> = Omit<RequestOf<M>, 'requestId'>
  * A call to the namenode. `undo` takes back what the call has done if the signal aborts while it is on its way and the answer comes
  * later (see Caller.callOrUndo); without it, a mutation that was sent may have happened.
  */
-export type CallMessage = <M extends Message>(message: M, request: MessageRequest<M>, signal?: AbortSignal, undo?: (reply: ReplyOf<M>) => Promise<unknown>) => Promise<ReplyOf<M>>
+export type CallMessage = <M extends Message>(
+  message: M, request: MessageRequest<M>, signal?: AbortSignal, undo?: (reply: ReplyOf<M>) => Promise<unknown>,
+) => Promise<ReplyOf<M>>
 
 /** The cluster, as jobs need it. */
 export interface Cluster {
   readonly ask: CallMessage
   /** A call to a datanode: one try, for logs. */
-  readonly askNode: <M extends Message>(address: Address, message: M, request: MessageRequest<M>, signal?: AbortSignal) => Promise<ReplyOf<M>>
+  readonly askNode: <M extends Message>(
+    address: Address, message: M, request: MessageRequest<M>, signal?: AbortSignal,
+  ) => Promise<ReplyOf<M>>
   readonly clock: Clock
   readonly random: Random
   /** In whose name it is asked; undefined: not known. */
@@ -51,6 +55,7 @@ export function clusterOf({ caller, namenode, clock, random, user, background }:
       if (undo) return caller.callOrUndo(to, message, full(message, request), { signal, peer: 'namenode', undo, background })
       return caller.call(to, message, full(message, request), { signal, peer: 'namenode' })
     },
-    askNode: (address, message, request, signal) => caller.call(address, message, full(message, request), { signal, peer: 'datanode', retry: false }),
+    askNode: (address, message, request, signal) =>
+      caller.call(address, message, full(message, request), { signal, peer: 'datanode', retry: false }),
   }
 }

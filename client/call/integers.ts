@@ -6,5 +6,8 @@ import { shown } from './arguments.ts'
 /** A whole number within bounds, or undefined. Throws EINVAL. */
 export function checkInteger(what: string, value: unknown, min: number, max: number = Number.MAX_SAFE_INTEGER): void {
   if (value === undefined || Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) return
-  throw new GristmillError('EINVAL', `the ${what} is ${typeof value === 'number' ? value : shown(value)}; it must be a whole number ${max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`}`)
+  throw new GristmillError(
+    'EINVAL',
+    `the ${what} is ${typeof value === 'number' ? value : shown(value)}; it must be a whole number ${max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`}`,
+  )
 }

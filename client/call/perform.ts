@@ -8,8 +8,13 @@ import { asError, GristmillError } from '../../src/base/errors.ts'
 
 interface Signalled { readonly signal?: AbortSignal | undefined }
 
-/** Reads the options, then does the work with them. What either throws also names `details.syscall` and, unless the server named a better one, `details.path`. */
-export function perform<O extends Signalled, T>(syscall: string, path: unknown, options: () => O, work: (options: O) => Promise<T>): Promise<T> {
+/**
+ * Reads the options, then does the work with them. What either throws also names `details.syscall` and, unless the server named a better
+ * one, `details.path`.
+ */
+export function perform<O extends Signalled, T>(
+  syscall: string, path: unknown, options: () => O, work: (options: O) => Promise<T>,
+): Promise<T> {
   return telling(syscall, path, async () => {
     const read = options()
     throwIfAborted(read.signal)
@@ -17,8 +22,13 @@ export function perform<O extends Signalled, T>(syscall: string, path: unknown, 
   })
 }
 
-/** As `perform`, for work with temporary local files: an abort is told when they are gone. REQUIRES: all that the work waits for obeys the signal. */
-export function performLocally<O extends Signalled, T>(syscall: string, path: unknown, options: () => O, work: (options: O) => Promise<T>): Promise<T> {
+/**
+ * As `perform`, for work with temporary local files: an abort is told when they are gone. REQUIRES: all that the work waits for obeys the
+ * signal.
+ */
+export function performLocally<O extends Signalled, T>(
+  syscall: string, path: unknown, options: () => O, work: (options: O) => Promise<T>,
+): Promise<T> {
   return telling(syscall, path, async () => {
     const read = options()
     throwIfAborted(read.signal)
@@ -57,5 +67,8 @@ export function described(thrown: unknown, syscall: string, path: unknown): Erro
   if (!(thrown instanceof GristmillError) && thrown instanceof Error && 'syscall' in thrown) return thrown
   const error = asError(thrown)
   if (error.details['syscall'] !== undefined) return error
-  return new GristmillError(error.code, error.message, { cause: error.cause ?? error, details: { ...typeof path === 'string' && { path }, ...error.details, syscall } })
+  return new GristmillError(error.code, error.message, {
+    cause: error.cause ?? error,
+    details: { ...(typeof path === 'string' && { path }), ...error.details, syscall },
+  })
 }

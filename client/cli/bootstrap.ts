@@ -12,7 +12,9 @@ import type { Options } from './program.ts'
 const servers = new Set(['namenode', 'datanode'])
 
 export async function loadSettings(flags: Options): Promise<Settings> {
-  const [{ localDisk: disk }, machine, { readSettings }] = await Promise.all([import('../../src/world/disk.ts'), loadMachine(), import('../settings.ts')])
+  const [{ localDisk: disk }, machine, { readSettings }] = await Promise.all([
+    import('../../src/world/disk.ts'), loadMachine(), import('../settings.ts'),
+  ])
   return readSettings({ disk, machine }, flags)
 }
 
@@ -24,7 +26,11 @@ export async function loadMachine(): Promise<Machine> {
 export async function loadWorld(name: string, settings: Settings): Promise<World> {
   const [{ realWorld }, { limitNewSpace }] = await Promise.all([import('../../src/world/world.ts'), import('../../src/world/v8heap.ts')])
   if (name === 'namenode') limitNewSpace()
-  return realWorld({ name, logLevel: settings.logLevel ?? (servers.has(name) ? 'info' : 'silent'), logFile: settings.logFile, ...servers.has(name) && await held() })
+  return realWorld({
+    name,
+    logLevel: settings.logLevel ?? (servers.has(name) ? 'info' : 'silent'),
+    logFile: settings.logFile, ...(servers.has(name) && (await held())),
+  })
 }
 
 /** What a test has in its hands of this process: nothing, anywhere but in a test. */
@@ -37,7 +43,9 @@ async function held(): Promise<TestHold | undefined> {
 
 /** The cluster that the settings mean, or the embedded one. */
 export async function openMill(context: CommandContext): Promise<Mill> {
-  const [settings, machine, world, { openMeant }] = await Promise.all([context.settings(), context.machine(), context.world(), import('../embedded/open.ts')])
+  const [settings, machine, world, { openMeant }] = await Promise.all([
+    context.settings(), context.machine(), context.world(), import('../embedded/open.ts'),
+  ])
   return openMeant({
     settings, machine, world, signal: context.signal,
     onMade: dir => context.note(`this is the first use of the embedded cluster of this home: its files lie in ${dir}`),

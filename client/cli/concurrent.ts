@@ -5,7 +5,9 @@
 const atOnceMax = 32
 
 /** `alone`: begun when all before it are done, such as a directory after what is in it. Throws the first failure in that order. */
-export async function* concurrent<T, R>(items: AsyncIterable<T>, work: (item: T) => Promise<R>, alone: (item: T) => boolean = () => false): AsyncGenerator<R, void, undefined> {
+export async function* concurrent<T, R>(
+  items: AsyncIterable<T>, work: (item: T) => Promise<R>, alone: (item: T) => boolean = () => false,
+): AsyncGenerator<R, void, undefined> {
   const flying: Promise<R>[] = []
   try {
     for await (const item of items) {

@@ -100,7 +100,11 @@ export class CommandContext {
     this.signal.throwIfAborted()
     if (this.printer.broken) throw this.printer.broken
     const { code } = asError(thrown)
-    if (['UNAVAILABLE', 'SAFE_MODE', 'UNAUTHENTICATED', 'WRONG_CLUSTER', 'ABORTED', 'INTERNAL', 'CONFIG_INVALID', 'USAGE'].includes(code) && !isLocal(thrown)) throw thrown
+    if (
+      ['UNAVAILABLE', 'SAFE_MODE', 'UNAUTHENTICATED', 'WRONG_CLUSTER', 'ABORTED', 'INTERNAL', 'CONFIG_INVALID', 'USAGE'].includes(code)
+      && !isLocal(thrown)
+    )
+      throw thrown
     this.failed++
     this.complain(thrown, operand)
   }

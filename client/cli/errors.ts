@@ -31,19 +31,28 @@ export async function inOwnWords<T>(work: Promise<T>): Promise<T> {
 
 /** Node's own errors about local files have codes of their own, and messages that nobody wants to read. */
 const localPhrases: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file or directory', EEXIST: 'file exists', ENOTDIR: 'not a directory', EISDIR: 'is a directory', ENOTEMPTY: 'directory not empty',
-  EACCES: 'permission denied', EPERM: 'operation not permitted', ENOSPC: 'no space left on device', EROFS: 'read-only file system',
-  EMFILE: 'too many open files', ENAMETOOLONG: 'file name too long', EIO: 'input/output error', ELOOP: 'too many symbolic links', EDQUOT: 'disk quota exceeded',
+  ENOENT: 'no such file or directory', EEXIST: 'file exists', ENOTDIR: 'not a directory', EISDIR: 'is a directory',
+  ENOTEMPTY: 'directory not empty', EACCES: 'permission denied', EPERM: 'operation not permitted', ENOSPC: 'no space left on device',
+  EROFS: 'read-only file system', EMFILE: 'too many open files', ENAMETOOLONG: 'file name too long', EIO: 'input/output error',
+  ELOOP: 'too many symbolic links', EDQUOT: 'disk quota exceeded',
 }
 
 /** The same with the names in it as `quote` shows them. */
 export function quotedErrorLine(thrown: unknown, operand: string | undefined, quote: (name: string) => string): string {
-  const details = thrown instanceof GristmillError ? Object.values(thrown.details) : thrown instanceof Error ? ['path', 'dest'].map(key => (thrown as unknown as Record<string, unknown>)[key]) : []
+  const details =
+    thrown instanceof GristmillError
+      ? Object.values(thrown.details)
+      : thrown instanceof Error
+        ? ['path', 'dest'].map(key => (thrown as unknown as Record<string, unknown>)[key])
+        : []
   const names = [operand, ...details].filter((name): name is string => typeof name === 'string' && name !== '' && quote(name) !== name)
   const said = errorLineOf(thrown, operand)
   if (names.length === 0) return said
   // The longest first: a path is a name as a whole, and not the directory that it begins with.
-  const any = [...new Set(names)].sort((a, b) => b.length - a.length).map(name => name.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|')
+  const any = [...new Set(names)]
+    .sort((a, b) => b.length - a.length)
+    .map(name => name.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
+    .join('|')
   return said.replaceAll(new RegExp(any, 'g'), quote)
 }
 
@@ -61,7 +70,12 @@ export function errorLineOf(thrown: unknown, operand?: string): string {
   // The path that the server complains of is the better one: a missing parent rather than what was asked for.
   const subject = path ?? operand
   const { missing, file } = error.details as { readonly missing?: unknown; readonly file?: unknown }
-  const where = error.code === 'ENOENT' && typeof missing === 'string' ? ` (there is no ${missing})` : error.code === 'ENOTDIR' && typeof file === 'string' ? ` (${file} is a file)` : ''
+  const where =
+    error.code === 'ENOENT' && typeof missing === 'string'
+      ? ` (there is no ${missing})`
+      : error.code === 'ENOTDIR' && typeof file === 'string'
+        ? ` (${file} is a file)`
+        : ''
   if (phrase !== undefined && subject !== undefined) return `${subject}: ${phrase}${where}`
   return operand === undefined || error.message.includes(operand) ? error.message : `${operand}: ${error.message}`
 }

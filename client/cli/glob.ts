@@ -31,5 +31,6 @@ const endsInSlash = (operand: string): boolean => /[^/]\/+$/.test(operand)
 
 /** What is not there at all is told by whoever wants it. */
 function directoryOrRefusal(operand: string, entry: GlobEntry | undefined): void {
-  if (entry && !entry.directory && endsInSlash(operand)) throw new Refusal('ENOTDIR', `${operand}: not a directory`, { details: { path: operand } })
+  if (entry && !entry.directory && endsInSlash(operand))
+    throw new Refusal('ENOTDIR', `${operand}: not a directory`, { details: { path: operand } })
 }

@@ -13,7 +13,8 @@ function load() {
   var path = process.getBuiltinModule('node:path')
   var root = path.join(import.meta.dirname, '../..')
   var inCheckout = fs.existsSync(path.join(import.meta.dirname, 'main.ts'))
-  var caches = inCheckout ? path.join(root, 'node_modules/.cache/gristmill') : path.join(process.env.GRISTMILL_HOME || path.join(process.getBuiltinModule('node:os').homedir(), '.gristmill'), 'cache')
+  var home = process.env.GRISTMILL_HOME || path.join(process.getBuiltinModule('node:os').homedir(), '.gristmill')
+  var caches = inCheckout ? path.join(root, 'node_modules/.cache/gristmill') : path.join(home, 'cache')
   var bundle = inCheckout ? freshBundle(fs, path, root, caches) : path.join(root, 'bundle')
   keepCompiled(fs, process.env.NODE_COMPILE_CACHE || (bundle !== undefined && inCheckout ? path.join(bundle, 'compiled') : caches))
   program(path, bundle).then(

@@ -26,6 +26,13 @@ export async function findJob(context: CommandContext, wanted: string): Promise<
   const matching = wanted === '' ? [] : (await mill.jobs({ limit: lookedAtMax, signal })).filter(({ job }) => job.startsWith(wanted))
   const [first] = matching
   if (!first) throw new Refusal('ENOENT', `${wanted}: no such job; gristmill jobs lists them`)
-  if (matching.length > 1) throw new Refusal('EINVAL', `${wanted}: fits ${matching.length} jobs (${matching.slice(0, 3).map(({ job }) => job).join(', ')}…); write more of the id`)
+  if (matching.length > 1)
+    throw new Refusal(
+      'EINVAL',
+      `${wanted}: fits ${matching.length} jobs (${matching
+        .slice(0, 3)
+        .map(({ job }) => job)
+        .join(', ')}…); write more of the id`,
+    )
   return first
 }

@@ -33,7 +33,11 @@ export function placesLine(tasks: readonly TaskStatus[]): string | undefined {
 }
 
 export function showCounter(name: string, value: number): string {
-  return /bytes/i.test(name) && !name.startsWith('user.') ? `${formatCount(value)} (${formatBytes(value)})` : Number.isInteger(value) ? formatCount(value) : String(value)
+  return /bytes/i.test(name) && !name.startsWith('user.')
+    ? `${formatCount(value)} (${formatBytes(value)})`
+    : Number.isInteger(value)
+      ? formatCount(value)
+      : String(value)
 }
 
 /** Our own counters first, then the user's, each in order of names. */
@@ -48,7 +52,13 @@ export function failureLines(failure: Failure): string[] {
   const lines = [showLines(failure.message)]
   if (failure.record) lines.push(`at record: ${showText(failure.record.path)}, byte ${failure.record.offset}`)
   // A stack opens with the message that has just been said.
-  if (failure.stack) lines.push(...failure.stack.split('\n').filter(line => /^\s*at\s/.test(line)).map(line => `    ${showText(line.trim())}`))
+  if (failure.stack)
+    lines.push(
+      ...failure.stack
+        .split('\n')
+        .filter(line => /^\s*at\s/.test(line))
+        .map(line => `    ${showText(line.trim())}`),
+    )
   return lines
 }
 
@@ -60,15 +70,20 @@ export function took(from: number | undefined, to: number | undefined): string {
 export function warningLines(counters: Counters): string[] {
   const { invalidUtf8Records: invalid = 0, badRecords: bad = 0 } = counters
   const lines: string[] = []
-  if (invalid > 0) lines.push(`warning: ${plural(invalid, 'record')} held bytes that are not UTF-8, read as U+FFFD; say encoding: "windows1252" or "latin1" if that is what they are, or invalidUtf8: "error"`)
-  if (bad > 0) lines.push(`warning: ${plural(bad, 'record')} did not parse and ${bad === 1 ? 'was' : 'were'} left out, as badRecords: "skip" says`)
+  if (invalid > 0)
+    lines.push(
+      `warning: ${plural(invalid, 'record')} held bytes that are not UTF-8, read as U+FFFD; say encoding: "windows1252" or "latin1" if that is what they are, or invalidUtf8: "error"`,
+    )
+  if (bad > 0)
+    lines.push(`warning: ${plural(bad, 'record')} did not parse and ${bad === 1 ? 'was' : 'were'} left out, as badRecords: "skip" says`)
   return lines
 }
 
 const stageColumns: readonly Column[] = [
-  { title: 'STAGE' }, { title: 'STATE' }, { title: 'TASKS', align: 'right' }, { title: 'DONE', align: 'right' }, { title: 'RUNNING', align: 'right' },
-  { title: 'FAILED', align: 'right' }, { title: 'RECORDS IN', align: 'right' }, { title: 'RECORDS OUT', align: 'right' }, { title: 'BYTES IN', align: 'right' },
-  { title: 'BYTES OUT', align: 'right' }, { title: 'TIME', align: 'right' },
+  { title: 'STAGE' }, { title: 'STATE' }, { title: 'TASKS', align: 'right' }, { title: 'DONE', align: 'right' },
+  { title: 'RUNNING', align: 'right' }, { title: 'FAILED', align: 'right' }, { title: 'RECORDS IN', align: 'right' },
+  { title: 'RECORDS OUT', align: 'right' }, { title: 'BYTES IN', align: 'right' }, { title: 'BYTES OUT', align: 'right' },
+  { title: 'TIME', align: 'right' },
 ]
 
 export function jobLines(job: JobStatus, nowMs: number): string[] {
@@ -81,14 +96,18 @@ export function jobLines(job: JobStatus, nowMs: number): string[] {
     ['submitted', formatInstant(job.submittedMs)],
     ['took', took(job.submittedMs, job.finishedMs ?? nowMs)],
   ]
-  if (job.kept) facts.push(['kept', `${job.kept.bytes === undefined ? '' : `${formatBytes(job.kept.bytes)} `}until ${formatInstant(job.kept.untilMs)}, for gristmill job publish ${job.job} --output PATH, or gristmill job drop ${job.job}`])
+  if (job.kept)
+    facts.push([
+      'kept',
+      `${job.kept.bytes === undefined ? '' : `${formatBytes(job.kept.bytes)} `}until ${formatInstant(job.kept.untilMs)}, for gristmill job publish ${job.job} --output PATH, or gristmill job drop ${job.job}`,
+    ])
   const locality = localityLine(job.counters)
   if (locality) facts.push(['read', locality])
   const lines = facts.map(([name, value]) => `${pad(name, 11)}${value}`)
   if (job.failure) lines.push('', 'failure', ...failureLines(job.failure).flatMap(line => line.split('\n')).map(line => `  ${line}`))
   const rows = job.stages.map((stage, i) => [
-    `${i} ${showText(stage.name)}`, stage.state, String(stage.tasks), String(stage.done), String(stage.running), String(stage.failedAttempts),
-    formatCount(stage.counters['recordsIn'] ?? 0), formatCount(stage.counters['recordsOut'] ?? 0),
+    `${i} ${showText(stage.name)}`, stage.state, String(stage.tasks), String(stage.done), String(stage.running),
+    String(stage.failedAttempts), formatCount(stage.counters['recordsIn'] ?? 0), formatCount(stage.counters['recordsOut'] ?? 0),
     formatBytes(stage.counters['bytesIn'] ?? 0), formatBytes(stage.counters['bytesOut'] ?? 0),
     took(stage.startedMs, stage.finishedMs ?? (stage.state === 'running' ? nowMs : undefined)),
   ])
@@ -99,7 +118,8 @@ export function jobLines(job: JobStatus, nowMs: number): string[] {
 }
 
 const taskColumns: readonly Column[] = [
-  { title: 'ATTEMPT' }, { title: 'STATE' }, { title: 'NODE' }, { title: 'WHERE' }, { title: 'RECORDS IN', align: 'right' }, { title: 'TIME', align: 'right' }, { title: 'FAILURE' },
+  { title: 'ATTEMPT' }, { title: 'STATE' }, { title: 'NODE' }, { title: 'WHERE' }, { title: 'RECORDS IN', align: 'right' },
+  { title: 'TIME', align: 'right' }, { title: 'FAILURE' },
 ]
 
 const where = { node: 'with its data', rack: 'same rack', any: 'elsewhere' } as const
@@ -111,18 +131,24 @@ export function taskLines(tasks: readonly TaskStatus[], nowMs: number): string[]
     : task.attempts.map(attempt => {
         const { stage, task: number, attempt: tried } = attemptParts(attempt.attempt)
         return [
-          `${stage}.${number}.${tried}`, attempt.state, attempt.host, where[attempt.locality], formatCount(attempt.counters['recordsIn'] ?? 0),
-          took(attempt.startedMs, attempt.finishedMs ?? nowMs), showText(attempt.failure?.message.split('\n')[0] ?? ''),
+          `${stage}.${number}.${tried}`, attempt.state, attempt.host, where[attempt.locality],
+          formatCount(attempt.counters['recordsIn'] ?? 0),
+          took(attempt.startedMs, attempt.finishedMs ?? nowMs),
+          showText(attempt.failure?.message.split('\n')[0] ?? ''),
         ]
       }))))
 }
 
 export const jobColumns: readonly Column[] = [
-  { title: 'JOB' }, { title: 'STATE' }, { title: 'DONE', align: 'right' }, { title: 'SUBMITTED' }, { title: 'TIME', align: 'right' }, { title: 'NAME' }, { title: 'OUTPUT' },
+  { title: 'JOB' }, { title: 'STATE' }, { title: 'DONE', align: 'right' }, { title: 'SUBMITTED' }, { title: 'TIME', align: 'right' },
+  { title: 'NAME' }, { title: 'OUTPUT' },
 ]
 
 export function jobRow(job: JobStatus, nowMs: number): string[] {
   const tasks = job.stages.reduce((sum, stage) => sum + stage.tasks, 0)
   const done = job.stages.reduce((sum, stage) => sum + stage.done, 0)
-  return [job.job, job.state, `${done}/${tasks}`, formatInstant(job.submittedMs).slice(0, 19), took(job.submittedMs, job.finishedMs ?? nowMs), showText(job.name), showText(job.output)]
+  return [
+    job.job, job.state, `${done}/${tasks}`, formatInstant(job.submittedMs).slice(0, 19), took(job.submittedMs, job.finishedMs ?? nowMs),
+    showText(job.name), showText(job.output),
+  ]
 }

@@ -19,25 +19,30 @@ export async function saidPlainly<T>(work: Promise<T>): Promise<T> {
 }
 
 /** Looks until `isDone`; gives the node as it is then. Throws what `isDone` throws. */
-export async function watchNode(context: CommandContext, { node, address }: NodeStatus, isDone: (now: NodeStatus) => boolean): Promise<NodeStatus> {
+export async function watchNode(
+  context: CommandContext, { node, address }: NodeStatus, isDone: (now: NodeStatus) => boolean,
+): Promise<NodeStatus> {
   const mill = await context.mill()
   return waitFor(context, {
-    label: address,
-    isDone,
+    label: address, isDone,
     async look() {
       const now = (await mill.clusterStatus({ signal: context.signal })).nodes.find(each => each.node === node)
       if (!now) throw new GristmillError('ENOENT', `the datanode ${node} is not known any more`)
       return now
     },
-    stepOf: ({ held }) => held && {
-      done: held.blocks - held.remaining, total: held.blocks, said: `${formatCount(held.remaining)} of ${plural(held.blocks, 'block')} left`,
-    },
+    stepOf: ({ held }) =>
+      held && {
+        done: held.blocks - held.remaining, total: held.blocks,
+        said: `${formatCount(held.remaining)} of ${plural(held.blocks, 'block')} left`,
+      },
   })
 }
 
 /** What a person wants to know about a node that is not simply in service. */
 export function serviceOf({ service = 'in-service', serviceUntilMs, held }: NodeStatus, nowMs: number): string {
-  const left = held ? `${formatCount(held.remaining)} of its ${plural(held.blocks, 'block')} ${held.remaining === 1 ? 'is' : 'are'} still to be copied` : 'its blocks are being counted'
+  const left = held
+    ? `${formatCount(held.remaining)} of its ${plural(held.blocks, 'block')} ${held.remaining === 1 ? 'is' : 'are'} still to be copied`
+    : 'its blocks are being counted'
   switch (service) {
     case 'in-service': return 'in service'
     case 'decommissioning': return `decommissioning: ${left}`

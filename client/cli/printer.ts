@@ -48,7 +48,10 @@ export class Printer {
   get broken(): Error | undefined { return this.#broken }
   get outIsTerminal(): boolean { return this.#streams.stdout.isTTY === true }
   get errIsTerminal(): boolean { return this.#streams.stderr.isTTY === true }
-  /** Width of the terminal that stdout or stderr is; 80 if none, or one that does not know it and says 0, as over some serial lines and remote shells. */
+  /**
+   * Width of the terminal that stdout or stderr is; 80 if none, or one that does not know it and says 0, as over some serial lines and
+   * remote shells.
+   */
   get columns(): number { return this.#streams.stdout.columns || this.#streams.stderr.columns || 80 }
   /** For a progress bar, which draws itself. */
   get errStream(): NodeJS.WritableStream { return this.#streams.stderr }
@@ -68,9 +71,19 @@ export class Printer {
   /** A name within a table, which a line end would break in a pipe too. */
   cell(name: string): string { return this.outIsTerminal ? quoteName(name) : showText(name) }
 
-  /** A line of the result: one, whatever is in it. Await it in loops of unknown length. `painted`: the colours in it are ours, and names are quoted. */
+  /**
+   * A line of the result: one, whatever is in it. Await it in loops of unknown length. `painted`: the colours in it are ours, and names are
+   * quoted.
+   */
   async line(text = '', { painted = false }: { painted?: boolean } = {}): Promise<void> {
-    const shown = !this.outIsTerminal ? text : painted ? text.split(colour).map((part, i) => (i % 2 === 0 ? showLine(part) : part)).join('') : showLine(text)
+    const shown = !this.outIsTerminal
+      ? text
+      : painted
+        ? text
+            .split(colour)
+            .map((part, i) => (i % 2 === 0 ? showLine(part) : part))
+            .join('')
+        : showLine(text)
     await this.raw(`${shown}\n`)
   }
 
@@ -130,7 +143,8 @@ export class Printer {
 
   /** Bytes of stdin. An abort ends the waiting for more. */
   async *input(signal: AbortSignal): AsyncGenerator<Buffer> {
-    for await (const chunk of addAbortSignal(signal, this.#streams.stdin)) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk as Buffer
+    for await (const chunk of addAbortSignal(signal, this.#streams.stdin))
+      yield typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Buffer)
   }
 
   #say(given: string): void {
@@ -157,7 +171,9 @@ export class Printer {
       this.#broken = new GristmillError('EPIPE', 'the reader of the output has gone', { cause: error })
       this.onGone()
     } else {
-      this.#broken = new Refusal(error.code === 'ENOSPC' ? 'ENOSPC' : 'INTERNAL', `standard output: ${errorLineOf(error)}`, { cause: error })
+      this.#broken = new Refusal(error.code === 'ENOSPC' ? 'ENOSPC' : 'INTERNAL', `standard output: ${errorLineOf(error)}`, {
+        cause: error,
+      })
     }
     return this.#broken
   }

@@ -52,7 +52,12 @@ export function buildProgram(parts: ProgramParts): Command {
     .allowExcessArguments()
     .action((_options, command) => {
       const word = command.args[0]
-      throw new GristmillError('USAGE', word === undefined ? 'no command given; gristmill --help lists them' : `no such command: ${word}${nearest(word, parts.groups)}; gristmill --help lists them`)
+      throw new GristmillError(
+        'USAGE',
+        word === undefined
+          ? 'no command given; gristmill --help lists them'
+          : `no such command: ${word}${nearest(word, parts.groups)}; gristmill --help lists them`,
+      )
     })
   for (const spec of parts.globals) program.addOption(toOption(spec))
   for (const group of parts.groups) {
@@ -70,13 +75,20 @@ function toCommand(spec: CommandSpec, group: CommandGroup, parts: ProgramParts):
     .helpOption('--help', 'print help')
     .exitOverride()
     .configureOutput({
-      writeOut: parts.writeOut, writeErr: parts.writeErr, getOutHelpWidth: parts.columns, getErrHelpWidth: parts.columns, outputError: () => {},
+      writeOut: parts.writeOut, writeErr: parts.writeErr, getOutHelpWidth: parts.columns, getErrHelpWidth: parts.columns,
+      outputError: () => {},
     })
   // commander allows a list at the end only; `<from...> <to>` is counted here instead.
-  command.usage(`${spec.name} ${spec.args}`.trimEnd()).argument('[operands...]').configureHelp({ visibleArguments: () => [], commandUsage: () => `gristmill ${spec.name} [options] ${spec.args}`.trimEnd() })
+  command
+    .usage(`${spec.name} ${spec.args}`.trimEnd())
+    .argument('[operands...]')
+    .configureHelp({ visibleArguments: () => [], commandUsage: () => `gristmill ${spec.name} [options] ${spec.args}`.trimEnd() })
   for (const one of spec.options) command.addOption(toOption(one))
   const examples = spec.examples.map(([line, what]) => `  $ ${line}\n      ${what}`).join('\n')
-  command.addHelpText('after', `${examples === '' ? '' : `\nExamples:\n${examples}\n`}\nOptions of every command (--cluster, --json, --quiet…): gristmill --help`)
+  command.addHelpText(
+    'after',
+    `${examples === '' ? '' : `\nExamples:\n${examples}\n`}\nOptions of every command (--cluster, --json, --quiet…): gristmill --help`,
+  )
   return command.action(async () => {
     const operands = command.args
     checkCount(spec, operands)
@@ -103,14 +115,21 @@ function checkCount(spec: CommandSpec, operands: readonly string[]): void {
   const wanted = spec.args.split(' ').filter(Boolean)
   const required = wanted.filter(word => word.startsWith('<'))
   if (operands.length < required.length) {
-    throw new GristmillError('USAGE', `missing operand ${required[operands.length === 0 ? 0 : required.length - 1]}; gristmill ${spec.name} --help tells more`)
+    throw new GristmillError(
+      'USAGE',
+      `missing operand ${required[operands.length === 0 ? 0 : required.length - 1]}; gristmill ${spec.name} --help tells more`,
+    )
   }
   if (operands.length > wanted.length && !spec.args.includes('...')) {
     throw new GristmillError('USAGE', `operand "${operands[wanted.length]}" is too many; gristmill ${spec.name} --help tells more`)
   }
   // An unset variable in quotes: as a path it would be the root, or the current directory.
   const empty = operands.findIndex((operand, i) => operand === '' && i !== spec.mayBeEmpty)
-  if (empty >= 0) throw new GristmillError('USAGE', `operand ${empty + 1} of ${spec.name} is empty; is a variable not set? gristmill ${spec.name} --help tells more`)
+  if (empty >= 0)
+    throw new GristmillError(
+      'USAGE',
+      `operand ${empty + 1} of ${spec.name} is empty; is a variable not set? gristmill ${spec.name} --help tells more`,
+    )
 }
 
 /** What was probably meant: one letter away, or two for a longer word. */
@@ -134,11 +153,16 @@ function distance(a: string, b: string): number {
 const sentence = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}.`
 
 /** Finds the command that the words name, for `rewrite` and for error messages. */
-export function commandIn(words: readonly string[], groups: readonly CommandGroup[], globals: readonly OptionSpec[]): { spec: CommandSpec; at: number } | undefined {
+export function commandIn(
+  words: readonly string[], groups: readonly CommandGroup[], globals: readonly OptionSpec[],
+): { spec: CommandSpec; at: number } | undefined {
   const valued = new Set(globals.filter(one => /[<[]/.test(one.flags)).map(one => one.flags.split(/[ ,]/)[0]!))
   for (let at = 0; at < words.length; at++) {
     const word = words[at]!
-    if (valued.has(word)) { at++; continue }
+    if (valued.has(word)) {
+      at++
+      continue
+    }
     if (word.startsWith('-')) continue
     const spec = groups.flatMap(group => group.commands).find(one => one.name === word)
     return spec && { spec, at }

@@ -54,7 +54,10 @@ export function drawBar(state: BarState, columns: number): string {
   const text = facts.join('  ')
   const room = Math.min(30, columns - labelWidth - text.length - 6)
   const filled = fraction === undefined ? 0 : Math.round(fraction * room)
-  const drawn = room < 5 ? '' : `[${'='.repeat(Math.max(0, filled - 1))}${filled > 0 ? (fraction === 1 ? '=' : '>') : ''}${' '.repeat(room - filled)}]  `
+  const drawn =
+    room < 5
+      ? ''
+      : `[${'='.repeat(Math.max(0, filled - 1))}${filled > 0 ? (fraction === 1 ? '=' : '>') : ''}${' '.repeat(room - filled)}]  `
   return `${pad(label, labelWidth)}  ${drawn}${text}`.slice(0, columns - 1)
 }
 

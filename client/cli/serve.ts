@@ -16,4 +16,5 @@ export async function serve(context: CommandContext, start: (run: ServerRun) => 
   })
 }
 
-const readyLine = ({ role, id, address, pid, dir }: Ready): string => `${role} ${id} is ready at ${address} (process ${pid}, data in ${dir})`
+const readyLine = ({ role, id, address, pid, dir }: Ready): string =>
+  `${role} ${id} is ready at ${address} (process ${pid}, data in ${dir})`

@@ -62,4 +62,5 @@ const interruption = (reason: unknown): number | 'interrupted' =>
 /** commander throws when it has printed help or the version, too. */
 const isHelp = (thrown: unknown): boolean => thrown instanceof Error && 'code' in thrown && String(thrown.code).startsWith('commander.')
 
-const stacksOf = (error: Error): string => (error.cause instanceof Error ? `${error.stack}\ncaused by ${stacksOf(error.cause)}` : String(error.stack))
+const stacksOf = (error: Error): string =>
+  error.cause instanceof Error ? `${error.stack}\ncaused by ${stacksOf(error.cause)}` : String(error.stack)

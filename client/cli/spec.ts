@@ -40,13 +40,18 @@ export interface CommandGroup {
   readonly commands: readonly CommandSpec[]
 }
 
-export const option = (flags: string, about: string, more: Omit<OptionSpec, 'flags' | 'about'> = {}): OptionSpec => ({ flags, about, ...more })
+export const option = (flags: string, about: string, more: Omit<OptionSpec, 'flags' | 'about'> = {}): OptionSpec => ({
+  flags, about, ...more,
+})
 
 /** A whole number of at least `min`. */
 export const whole = (min: number, max = Number.MAX_SAFE_INTEGER) => (text: string): number => {
   const value = /^\d+$/.test(text) ? Number(text) : NaN
   if (!(value >= min && value <= max)) {
-    throw new GristmillError('EINVAL', `"${text}" is not a whole number ${max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`}`)
+    throw new GristmillError(
+      'EINVAL',
+      `"${text}" is not a whole number ${max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`}`,
+    )
   }
   return value
 }

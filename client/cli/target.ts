@@ -42,7 +42,9 @@ async function checkParent(mill: Mill, path: string, signal: AbortSignal): Promi
   const above = await statusOrNone(mill, parent, signal)
   if (above?.type === 'directory') return
   if (above) throw new Refusal('ENOTDIR', `${path}: ${parent} is a file, not a directory`, { details: { path, parent } })
-  throw new Refusal('ENOENT', `${path}: there is no directory ${parent}; make it with: gristmill mkdir -p ${shellWord(parent)}`, { details: { path, parent } })
+  throw new Refusal('ENOENT', `${path}: there is no directory ${parent}; make it with: gristmill mkdir -p ${shellWord(parent)}`, {
+    details: { path, parent },
+  })
 }
 
 /** As a shell reads it back. */
@@ -51,9 +53,17 @@ export const shellWord = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text
 export async function localTarget(disk: Disk, operand: string, path: string, several: boolean): Promise<Target> {
   const existing = await disk.stat(path, { follow: true })
   const directory = existing?.kind === 'directory' || operand.endsWith('/')
-  if (!directory && several) throw new Refusal(existing ? 'ENOTDIR' : 'ENOENT', `${operand}: not a directory, so several things cannot go there; write ${operand}/ to make it`)
+  if (!directory && several)
+    throw new Refusal(
+      existing ? 'ENOTDIR' : 'ENOENT',
+      `${operand}: not a directory, so several things cannot go there; write ${operand}/ to make it`,
+    )
   if (!directory && !existing && dirname(path) !== '/' && !await disk.stat(dirname(path), { follow: true })) {
-    throw new Refusal('ENOENT', `${operand}: there is no local directory ${dirname(operand)}; make it with: mkdir -p ${shellWord(dirname(operand))}`, { details: { path: operand } })
+    throw new Refusal(
+      'ENOENT',
+      `${operand}: there is no local directory ${dirname(operand)}; make it with: mkdir -p ${shellWord(dirname(operand))}`,
+      { details: { path: operand } },
+    )
   }
   return {
     directory, pathFor: name => (directory ? `${path.replace(/\/+$/, '')}/${name}` : path),
@@ -79,14 +89,20 @@ export interface Placed { readonly from: string; readonly to: string }
  * Where each source goes. `named` gives the name that a source keeps in a directory, and throws if it has none. What has no name, and the
  * second of two things that would get the same path, is complained of; the same thing twice goes once.
  */
-export async function placed(context: CommandContext, sources: readonly string[], target: Target, named: (source: string) => string | Promise<string>): Promise<Placed[]> {
+export async function placed(
+  context: CommandContext, sources: readonly string[], target: Target,
+  named: (source: string) => string | Promise<string>,
+): Promise<Placed[]> {
   const taken = new Map<string, string>()
   const copies: Placed[] = []
   await context.each(sources, async from => {
     const to = target.pathFor(target.directory ? await named(from) : '')
     const first = taken.get(to)
     if (first === from) return
-    if (first !== undefined) throw new Refusal('EEXIST', `${from}: ${first} goes to ${to} already; give it another name`, { details: { path: from, first, dest: to } })
+    if (first !== undefined)
+      throw new Refusal('EEXIST', `${from}: ${first} goes to ${to} already; give it another name`, {
+        details: { path: from, first, dest: to },
+      })
     taken.set(to, from)
     copies.push({ from, to })
   })

@@ -39,7 +39,8 @@ export function localTree(disk: Disk, cwd: string): Tree {
     join: (directory, name) => (directory === '' ? name : directory.endsWith('/') ? `${directory}${name}` : `${directory}/${name}`),
     async *list(directory) {
       const entries = (await disk.list(real(directory))).map(entry => ({ ...entry, order: Buffer.from(entry.name) }))
-      for (const { name, kind } of entries.sort((a, b) => Buffer.compare(a.order, b.order))) yield await entryOf(`${real(directory)}/${name}`, name, kind)
+      for (const { name, kind } of entries.sort((a, b) => Buffer.compare(a.order, b.order)))
+        yield await entryOf(`${real(directory)}/${name}`, name, kind)
     },
     async find(path) {
       const found = await disk.stat(real(path))
@@ -73,7 +74,11 @@ export async function* remotePaths(context: CommandContext, operands: readonly s
 export interface Walked { readonly status: FileStatus; readonly depth: number }
 
 /** A path and everything below it, a directory before what is in it (or after, with `post`), names in byte order. */
-export async function* walk(mill: Mill, status: FileStatus, options: { signal: AbortSignal; depthMax?: number; post?: boolean }, depth = 0): AsyncGenerator<Walked> {
+export async function* walk(
+  mill: Mill, status: FileStatus,
+  options: { signal: AbortSignal; depthMax?: number; post?: boolean },
+  depth = 0,
+): AsyncGenerator<Walked> {
   if (!options.post) yield { status, depth }
   if (status.type === 'directory' && depth < (options.depthMax ?? Infinity)) {
     for await (const child of mill.list(status.path, { signal: options.signal })) yield* walk(mill, child, options, depth + 1)

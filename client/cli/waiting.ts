@@ -33,7 +33,10 @@ const sayMs = 10_000
 const awayMsDefault = 300_000
 
 /** Gives what was seen last. Throws what `look` throws, but that nobody answers only after a while. */
-export async function waitFor<T>(context: CommandContext, { label, look, stepOf, isDone, awayMs = awayMsDefault }: WaitOptions<T>): Promise<T> {
+export async function waitFor<T>(
+  context: CommandContext,
+  { label, look, stepOf, isDone, awayMs = awayMsDefault }: WaitOptions<T>,
+): Promise<T> {
   const { clock } = await context.world()
   const { signal } = context
   const telling = await openTelling(context, label)

@@ -46,7 +46,11 @@ export class EmbeddedCaller extends Caller {
       if (needsBlocks.test(message.name)) await abortable(this.#embedded.ready(), signal)
       until += clock.mono() - from
       try {
-        return await super.call(current, message, request, { ...options, timeoutMs: Math.min(usual, Math.max(leastMs, until - clock.mono())), retry: false })
+        return await super.call(current, message, request, {
+          ...options,
+          timeoutMs: Math.min(usual, Math.max(leastMs, until - clock.mono())),
+          retry: false,
+        })
       } catch (error) {
         const gone = hasCode(error, 'UNAVAILABLE', 'OUTCOME_UNKNOWN')
         const later = hasCode(error, 'OVERLOADED', 'SAFE_MODE') && error.details['final'] !== true

@@ -14,7 +14,13 @@ const foundMs = 20_000
 /** An owner that has said that it ends is waited for: it ends what other processes have begun, and makes a backup. */
 const endingMs = 300_000
 
-interface Found { readonly namenode: Address; readonly cluster: ClusterId; readonly pid: number; readonly born: string; readonly blocks: boolean }
+interface Found {
+  readonly namenode: Address
+  readonly cluster: ClusterId
+  readonly pid: number
+  readonly born: string
+  readonly blocks: boolean
+}
 
 export class Embedded {
   readonly #parts: EmbeddedParts
@@ -73,7 +79,12 @@ export class Embedded {
       const running = await readRunning(disk, embeddedFile(dir))
       const same = running?.processes.find(({ role, pid, born }) => role === 'namenode' && pid === found.pid && born === found.born)
       if (!running || !same || running.namenode !== found.namenode || running.stopping) return
-      if (running.trouble !== undefined && !running.behind) throw new GristmillError('UNAVAILABLE', `process ${found.pid}, which runs the embedded cluster in ${dir}, could not start its datanode: ${running.trouble}`, { details: { dir } })
+      if (running.trouble !== undefined && !running.behind)
+        throw new GristmillError(
+          'UNAVAILABLE',
+          `process ${found.pid}, which runs the embedded cluster in ${dir}, could not start its datanode: ${running.trouble}`,
+          { details: { dir } },
+        )
       // The answer to the call says then what is missing.
       if (running.behind || running.processes.some(({ role }) => role === 'datanode') || clock.mono() > until) {
         if (this.#found === found) this.#found = { ...found, blocks: true }
@@ -98,7 +109,10 @@ export class Embedded {
       const [namenode] = running?.processes ?? []
       if (running && namenode && isAlive(machine, namenode)) {
         if (!running.stopping) {
-          this.#found = { namenode: running.namenode, cluster: running.cluster, pid: namenode.pid, born: namenode.born, blocks: running.processes.some(({ role }) => role === 'datanode') }
+          this.#found = {
+            namenode: running.namenode, cluster: running.cluster, pid: namenode.pid, born: namenode.born,
+            blocks: running.processes.some(({ role }) => role === 'datanode'),
+          }
           return
         }
         until = Math.min(clock.mono() + foundMs, from + endingMs)
@@ -111,7 +125,11 @@ export class Embedded {
       }
       // Another process has the lock and has not left word yet, or is about to end.
       if (clock.mono() > until) {
-        throw new GristmillError('DIR_IN_USE', `another process holds the embedded cluster in ${dir} and has not answered for ${Math.round((clock.mono() - from) / 1000)} s; end it, or use another --home`, { details: { dir } })
+        throw new GristmillError(
+          'DIR_IN_USE',
+          `another process holds the embedded cluster in ${dir} and has not answered for ${Math.round((clock.mono() - from) / 1000)} s; end it, or use another --home`,
+          { details: { dir } },
+        )
       }
       await clock.sleep(lookMs)
     }

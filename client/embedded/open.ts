@@ -36,7 +36,10 @@ export async function openPlace(parts: OpenParts, place: ClusterLocation): Promi
 export async function openCluster({ world, machine, settings, signal }: OpenParts, address: Address, secret: Uint8Array): Promise<Mill> {
   const host = settings.hostName ?? machine.hostName
   const { caller, namenode, cluster } = await connectTo(world, { namenode: address, secret, user: settings.user ?? machine.user, signal })
-  return new Mill({ world, caller, namenode, cluster, host, scratchDir: scratchIn(settings.home), workingDirectory: machine.workingDirectory, end: () => world.net.close() })
+  return new Mill({
+    world, caller, namenode, cluster, host, scratchDir: scratchIn(settings.home), workingDirectory: machine.workingDirectory,
+    end: () => world.net.close(),
+  })
 }
 
 export async function openEmbedded({ world, machine, settings, onMade }: OpenParts, dir: string): Promise<Mill> {
@@ -50,7 +53,10 @@ export async function openEmbedded({ world, machine, settings, onMade }: OpenPar
       await embedded.close()
       await world.net.close()
     }
-    return new Mill({ world, caller, namenode: embeddedNamenode, cluster, host: settings.hostName ?? machine.hostName, scratchDir: scratchIn(dir), workingDirectory: machine.workingDirectory, end })
+    return new Mill({
+      world, caller, namenode: embeddedNamenode, cluster, host: settings.hostName ?? machine.hostName, scratchDir: scratchIn(dir),
+      workingDirectory: machine.workingDirectory, end,
+    })
   } catch (error) {
     await embedded.close()
     throw error

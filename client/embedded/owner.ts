@@ -63,7 +63,9 @@ export class Owner {
     try {
       const isNew = await world.disk.stat(secretFileOf(dir)) === undefined
       const secret = await loadOrCreateSecret(world, secretFileOf(dir))
-      const [{ Namenode: Class }, { seenIn }] = await Promise.all([import('../../namenode/namenode.ts'), import('../../datanode/heartbeat/epoch.ts')])
+      const [{ Namenode: Class }, { seenIn }] = await Promise.all([
+        import('../../namenode/namenode.ts'), import('../../datanode/heartbeat/epoch.ts'),
+      ])
       // The datanode tells it itself when it registers, if it cannot be read here.
       const beside = await seenIn(world.disk, datanodeDirOf(dir)).catch(() => undefined)
       const namenode = await Class.start(world, {
@@ -97,7 +99,10 @@ export class Owner {
   /** Why the namenode answers nothing about files, if so: its directory is an old copy. */
   get behind(): GristmillError | undefined { return this.#namenode.behind }
 
-  /** Resolves once the datanode is registered, so that blocks can be written and found. One that could not start is started again at the next call. */
+  /**
+   * Resolves once the datanode is registered, so that blocks can be written and found. One that could not start is started again at the
+   * next call.
+   */
   datanode(): Promise<Datanode> {
     if (this.#datanode) return this.#datanode
     const starting = this.#datanode = this.#startDatanode()
@@ -142,10 +147,13 @@ export class Owner {
 
   async #startDatanode(): Promise<Datanode> {
     const { world, machine, dir, settings } = this.#parts
-    const [{ Datanode: Class }, { careOf }, { openTasks }] = await Promise.all([import('../../datanode/datanode.ts'), import('../../datanode/settings.ts'), import('../../datanode/executor/tasks.ts')])
+    const [{ Datanode: Class }, { careOf }, { openTasks }] = await Promise.all([
+      import('../../datanode/datanode.ts'), import('../../datanode/settings.ts'), import('../../datanode/executor/tasks.ts'),
+    ])
     const datanode = await Class.start(world, {
-      dirs: [datanodeDirOf(dir)], host, port: 0, namenode: this.address, cluster: this.cluster, secret: this.secret,
-      rack, hostName: settings.hostName ?? machine.hostName, slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
+      dirs: [datanodeDirOf(dir)], host, port: 0, namenode: this.address, cluster: this.cluster, secret: this.secret, rack,
+      hostName: settings.hostName ?? machine.hostName, slots: settings.slots ?? machine.cores,
+      memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
       pid: machine.pid, version, signal: this.#ending.signal,
       // Most commands run nothing: the first task waits for its process instead.
       tasks: tasks => openTasks(tasks, { prestart: false }),
@@ -165,8 +173,13 @@ export class Owner {
     const born = machine.born(machine.pid) ?? ''
     const processes: RunningProcess[] = [
       { role: 'namenode', id: this.#namenode.id, address: this.address, pid: machine.pid, born, dir: `${dir}/namenode` },
-      ...datanode ? [{ role: 'datanode' as const, id: datanode.node, address: datanode.address, pid: machine.pid, born, dir: datanodeDirOf(dir) }] : [],
+      ...(datanode
+        ? [{ role: 'datanode' as const, id: datanode.node, address: datanode.address, pid: machine.pid, born, dir: datanodeDirOf(dir) }]
+        : []),
     ]
-    await writeRunning(world.disk, embeddedFile(dir), { format: 1, namenode: this.address, cluster: this.cluster, secretFile: secretFileOf(dir), dir, processes, ...this.behind && { behind: true }, ...trouble !== undefined && { trouble }, ...stopping && { stopping } })
+    await writeRunning(world.disk, embeddedFile(dir), {
+      format: 1, namenode: this.address, cluster: this.cluster, secretFile: secretFileOf(dir), dir, processes,
+      ...(this.behind && { behind: true }), ...(trouble !== undefined && { trouble }), ...(stopping && { stopping }),
+    })
   }
 }

@@ -43,7 +43,13 @@ export function readCopyOptions<T extends CopyOptions & Writing>(options: T): Om
       try {
         onProgress(progress)
       } catch (cause) {
-        failing.abort(new GristmillError('ABORTED', `the copy was given up because onProgress threw: ${cause instanceof Error ? cause.message : String(cause)}`, { cause }))
+        failing.abort(
+          new GristmillError(
+            'ABORTED',
+            `the copy was given up because onProgress threw: ${cause instanceof Error ? cause.message : String(cause)}`,
+            { cause },
+          ),
+        )
       }
     },
   }
@@ -55,9 +61,12 @@ export interface Copied { readonly files: number; readonly bytes: number }
 type Writing = Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'delimiter' | 'parents' | 'mode'>
 type Copying = CopyOptions & Omit<WalkOptions, 'onSkip' | 'formatFor' | 'onDoubt'>
 
-export const copyInside = (tools: CopyTools, from: string, to: string, options: Copying): Promise<Copied> => copied(walkInside(tools, from, to, options), options)
-export const copyIn = (tools: CopyTools, from: string, to: string, options: Copying): Promise<Copied> => copied(walkIn(tools, from, to, options), options)
-export const copyOut = (tools: CopyTools, from: string, to: string, options: Copying): Promise<Copied> => copied(walkOut(tools, from, to, options), options)
+export const copyInside = (tools: CopyTools, from: string, to: string, options: Copying): Promise<Copied> =>
+  copied(walkInside(tools, from, to, options), options)
+export const copyIn = (tools: CopyTools, from: string, to: string, options: Copying): Promise<Copied> =>
+  copied(walkIn(tools, from, to, options), options)
+export const copyOut = (tools: CopyTools, from: string, to: string, options: Copying): Promise<Copied> =>
+  copied(walkOut(tools, from, to, options), options)
 
 async function copied({ steps, finish }: CopyWalk, { onProgress }: CopyOptions): Promise<Copied> {
   let files = 0

@@ -22,7 +22,10 @@ interface Seen {
 
 type List = (path: string) => AsyncIterable<FileStatus>
 
-/** Modified things as they are met, then deleted ones, then created and renamed ones. Of what is created or deleted with all that is in it, the topmost is named. */
+/**
+ * Modified things as they are met, then deleted ones, then created and renamed ones. Of what is created or deleted with all that is in it,
+ * the topmost is named.
+ */
 export async function* differences(before: string, after: string, list: List): AsyncGenerator<Difference, void, undefined> {
   const gone = new Map<number, Seen>()
   const come = new Map<number, Seen>()
@@ -30,7 +33,8 @@ export async function* differences(before: string, after: string, list: List): A
   async function gather(into: Map<number, Seen>, seen: Seen): Promise<void> {
     into.set(seen.status.id, seen)
     if (seen.status.type !== 'directory') return
-    for await (const status of list(seen.status.path)) await gather(into, { status, path: join(seen.path, nameOf(status.path)), parent: seen.status.id })
+    for await (const status of list(seen.status.path))
+      await gather(into, { status, path: join(seen.path, nameOf(status.path)), parent: seen.status.id })
   }
 
   async function* compare(old: string, now: string, path: string, parent: number): AsyncGenerator<Difference, void, undefined> {
@@ -77,5 +81,11 @@ export async function* differences(before: string, after: string, list: List): A
 
 /** Files are written once: their bytes are the same as long as they are the same file. */
 function isModified(one: FileStatus, other: FileStatus): boolean {
-  return one.mode !== other.mode || one.owner !== other.owner || one.group !== other.group || one.replication !== other.replication || one.mtimeMs !== other.mtimeMs
+  return (
+    one.mode !== other.mode
+    || one.owner !== other.owner
+    || one.group !== other.group
+    || one.replication !== other.replication
+    || one.mtimeMs !== other.mtimeMs
+  )
 }

@@ -9,7 +9,10 @@ import type { Random } from '../../src/ports/random.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { checksumOf, type Checksum } from './checksum.ts'
 import { copyIn, copyInside, copyOptionNames, copyOut, readCopyOptions, type Copied, type CopyOptions } from './copy.ts'
-import { callOptions, checkNamed, encodedOptionsOf, filePathOf, localPathOf, modeOf, namesDirectory, optionsOf, pathOf, shown, type CallOptions, type Path } from '../call/arguments.ts'
+import {
+  callOptions, checkNamed, encodedOptionsOf, filePathOf, localPathOf, modeOf, namesDirectory, optionsOf, pathOf, shown, type CallOptions,
+  type Path,
+} from '../call/arguments.ts'
 import { during, perform, performLocally } from '../call/perform.ts'
 import { FileHandle, wholeOf } from './handle.ts'
 import { Names } from './names.ts'
@@ -18,7 +21,9 @@ import { newReadCounters } from '../../src/record/format.ts'
 import { openSource } from '../../src/record/source.ts'
 import { linesOf, lineReadingOf, ReadStream, withoutMark, type LineEncoding, type ReadStreamOptions } from './read.ts'
 import { walkIn, walkInside, walkOut, type CopyTools, type CopyWalk, type WalkOptions } from './walk.ts'
-import { bytesOf, checkData, WriteStream, writeFileOptions, type FileData, type WriteFileOptions, type WriteOptions, type WriteStreamOptions } from './write.ts'
+import {
+  bytesOf, checkData, WriteStream, writeFileOptions, type FileData, type WriteFileOptions, type WriteOptions, type WriteStreamOptions,
+} from './write.ts'
 
 /** Versions of a file that are begun with while one replaces the other. */
 const versionsMax = 10
@@ -100,10 +105,14 @@ export class Files extends Names {
     }
     return perform('open', path, read, async ({ signal }) => {
       if (flags !== undefined && flags !== null && flags !== 'r' && flags !== 0) {
-        throw new GristmillError('EINVAL', `files are opened for reading ("r"), not with ${shown(flags)}: a file is written once and whole, by writeFile or createWriteStream, and never changed`)
+        throw new GristmillError(
+          'EINVAL',
+          `files are opened for reading ("r"), not with ${shown(flags)}: a file is written once and whole, by writeFile or createWriteStream, and never changed`,
+        )
       }
       const file = await this.#locate(path, signal)
-      if (file.status.type === 'directory') throw new GristmillError('EISDIR', `"${file.status.path}" is a directory`, { details: { path: file.status.path } })
+      if (file.status.type === 'directory')
+        throw new GristmillError('EISDIR', `"${file.status.path}" is a directory`, { details: { path: file.status.path } })
       return new FileHandle(this.#files, file.status.path, file)
     })
   }
@@ -124,12 +133,20 @@ export class Files extends Names {
    */
   async *lines(path: Path, options?: LineEncoding | LineOptions | null): AsyncGenerator<string, void, undefined> {
     const { file, reading, signal } = await during('open', path, async () => {
-      const given = optionsOf<LineOptions>(typeof options === 'string' ? { encoding: options } : options, 'lines', { encoding: true, signal: true })
+      const given = optionsOf<LineOptions>(typeof options === 'string' ? { encoding: options } : options, 'lines', {
+        encoding: true, signal: true,
+      })
       const as = lineReadingOf(given.encoding)
       return { file: await during('open', path, () => this.#locate(path, given.signal), given.signal), reading: as, signal: given.signal }
     })
-    const range = { path: file.status.path, start: 0, end: file.status.length, aligned: true, open: () => this.#files.read(file, { signal }) }
-    const source = await during('read', path, () => openSource(range, { format: 'lines', ...reading.text && { encoding: reading.text } }, newReadCounters()), signal)
+    const range = {
+      path: file.status.path, start: 0, end: file.status.length, aligned: true, open: () => this.#files.read(file, { signal }),
+    }
+    const source = await during(
+      'read', path,
+      () => openSource(range, { format: 'lines', ...(reading.text && { encoding: reading.text }) }, newReadCounters()),
+      signal,
+    )
     try {
       yield* linesOf(withoutMark(source.range.open(0) as AsyncIterable<Buffer>), reading.decode)
     } finally {
@@ -139,8 +156,15 @@ export class Files extends Names {
 
   /** Copies within the cluster; the bytes pass through this process. Throws EISDIR for a directory without `recursive`. */
   cp(from: Path, to: Path, options?: InsideOptions | null): Promise<Copied> {
-    const read = () => readCopyOptions(optionsOf<InsideOptions>(options, 'cp', { ...copyOptionNames, replication: true, blockSize: true, format: true, parents: true }))
-    return performLocally('cp', from, read, async given => copyInside(this.#tools, await placed(this.ask, from, given.signal, 'source'), pathOf(to, 'target'), { ...given, directory: namesDirectory(to) }))
+    const read = () =>
+      readCopyOptions(
+        optionsOf<InsideOptions>(options, 'cp', { ...copyOptionNames, replication: true, blockSize: true, format: true, parents: true }),
+      )
+    return performLocally('cp', from, read, async given =>
+      copyInside(this.#tools, await placed(this.ask, from, given.signal, 'source'), pathOf(to, 'target'), {
+        ...given, directory: namesDirectory(to),
+      }),
+    )
   }
 
   /**
@@ -148,8 +172,15 @@ export class Files extends Names {
    * is there already is an error (EEXIST) unless `overwrite` is set.
    */
   put(local: string | URL, path: Path, options?: PutOptions | null): Promise<Copied> {
-    const read = () => readCopyOptions(optionsOf<PutOptions>(options, 'put', { ...copyOptionNames, replication: true, blockSize: true, format: true, delimiter: true, parents: true, mode: true }))
-    return performLocally('put', path, read, async given => copyIn(this.#tools, localPathOf(local), pathOf(path), { ...given, directory: namesDirectory(path) }))
+    const read = () =>
+      readCopyOptions(
+        optionsOf<PutOptions>(options, 'put', {
+          ...copyOptionNames, replication: true, blockSize: true, format: true, delimiter: true, parents: true, mode: true,
+        }),
+      )
+    return performLocally('put', path, read, async given =>
+      copyIn(this.#tools, localPathOf(local), pathOf(path), { ...given, directory: namesDirectory(path) }),
+    )
   }
 
   /** Copies a file, or with `recursive` a directory, to exactly this local path. EEXIST unless `overwrite` is set. */
@@ -158,18 +189,26 @@ export class Files extends Names {
     return performLocally('get', path, read, async given => {
       const target = localPathOf(local)
       const bare = target.replace(/\/+\.?$/, '')
-      return copyOut(this.#tools, await placed(this.ask, path, given.signal), bare || '/', { ...given, directory: bare !== '' && bare !== target })
+      return copyOut(this.#tools, await placed(this.ask, path, given.signal), bare || '/', {
+        ...given, directory: bare !== '' && bare !== target,
+      })
     })
   }
 
   /** The steps of `cp`, for a caller who runs several at a time; `finish` when all have ended. */
-  cpSteps(from: Path, to: Path, options: WalkOptions): CopyWalk { return walkInside(this.#tools, pathOf(from, 'source'), pathOf(to, 'target'), options) }
+  cpSteps(from: Path, to: Path, options: WalkOptions): CopyWalk {
+    return walkInside(this.#tools, pathOf(from, 'source'), pathOf(to, 'target'), options)
+  }
 
   /** The steps of `put`. `at` tells where the local paths of the steps lie. */
-  putSteps(local: string, path: Path, options: WalkOptions, at?: (path: string) => string): CopyWalk { return walkIn(this.#tools, localPathOf(local), pathOf(path), options, at) }
+  putSteps(local: string, path: Path, options: WalkOptions, at?: (path: string) => string): CopyWalk {
+    return walkIn(this.#tools, localPathOf(local), pathOf(path), options, at)
+  }
 
   /** The steps of `get`. */
-  getSteps(path: Path, local: string, options: WalkOptions): CopyWalk { return walkOut(this.#tools, pathOf(path), localPathOf(local), options) }
+  getSteps(path: Path, local: string, options: WalkOptions): CopyWalk {
+    return walkOut(this.#tools, pathOf(path), localPathOf(local), options)
+  }
 
   /** CRC32C and length of a file, without reading it: equal for equal bytes, whatever the block sizes. Throws ENOENT, EISDIR. */
   checksum(path: Path, options?: CallOptions | null): Promise<Checksum> {

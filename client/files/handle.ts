@@ -8,7 +8,9 @@ import type { LocatedFile } from '../../src/file/read.ts'
 import { isForeign, utf8From } from '../../src/record/transcode.ts'
 import { callOptions, encodedOptionsOf, optionsOf, shown, type CallOptions, type Known } from '../call/arguments.ts'
 import { perform } from '../call/perform.ts'
-import { linesOf, lineStreamOptions, ReadStream, readStreamOptions, type LineEncoding, type LineStreamOptions, type ReadStreamOptions } from './read.ts'
+import {
+  linesOf, lineStreamOptions, ReadStream, readStreamOptions, type LineEncoding, type LineStreamOptions, type ReadStreamOptions,
+} from './read.ts'
 import { Stats } from './stats.ts'
 
 export interface ReadResult<B extends NodeJS.ArrayBufferView = NodeJS.ArrayBufferView> { readonly bytesRead: number; readonly buffer: B }
@@ -55,13 +57,19 @@ export class FileHandle {
    * Fills `buffer` from `offset` with up to `length` bytes of the file at `position`, in the forms of node:fs: arguments, or options.
    * `bytesRead` is less than `length` only at the end of the file. Throws EINVAL.
    */
-  read<B extends NodeJS.ArrayBufferView>(buffer: B, offset: number | null | undefined, length?: number | null, position?: number | bigint | null): Promise<ReadResult<B>>
+  read<B extends NodeJS.ArrayBufferView>(
+    buffer: B, offset: number | null | undefined, length?: number | null, position?: number | bigint | null,
+  ): Promise<ReadResult<B>>
   read<B extends NodeJS.ArrayBufferView>(buffer: B, options?: HandleReadOptions | null): Promise<ReadResult<B>>
   read<B extends NodeJS.ArrayBufferView = Buffer>(options?: WithBuffer<B> | null): Promise<ReadResult<B>>
-  read(target?: NodeJS.ArrayBufferView | WithBuffer<NodeJS.ArrayBufferView> | null, offset?: number | HandleReadOptions | null, length?: number | null, position?: number | bigint | null): Promise<ReadResult> {
+  read(
+    target?: NodeJS.ArrayBufferView | WithBuffer<NodeJS.ArrayBufferView> | null,
+    offset?: number | HandleReadOptions | null, length?: number | null, position?: number | bigint | null,
+  ): Promise<ReadResult> {
     const read = (): WithBuffer<NodeJS.ArrayBufferView> => {
       if (!ArrayBuffer.isView(target)) return optionsOf<WithBuffer<NodeJS.ArrayBufferView>>(target, 'read', { ...readNames, buffer: true })
-      if (typeof offset === 'object' && offset !== null) return { ...optionsOf<HandleReadOptions>(offset, 'read', readNames), buffer: target }
+      if (typeof offset === 'object' && offset !== null)
+        return { ...optionsOf<HandleReadOptions>(offset, 'read', readNames), buffer: target }
       return { buffer: target, offset, length, position }
     }
     return perform('read', this.path, read, async ({ buffer = Buffer.alloc(bufferBytes), signal, ...where }) => {
@@ -81,15 +89,19 @@ export class FileHandle {
   readFile(options: BufferEncoding | FileOptions & { readonly encoding: BufferEncoding }): Promise<string>
   readFile(options?: FileOptions & { readonly encoding?: null | undefined } | null): Promise<Buffer>
   readFile(options?: BufferEncoding | FileOptions | null): Promise<string | Buffer> {
-    return perform('read', this.path, () => encodedOptionsOf<FileOptions>(options, 'readFile', { encoding: true, signal: true }), async ({ encoding, signal }) => {
-      this.#check()
-      const bytes = await this.#inTurn(async () => {
-        const rest = await wholeOf(this.#files, this.#file, signal, this.#position)
-        this.#position += rest.length
-        return rest
-      })
-      return encoding ? bytes.toString(encoding) : bytes
-    })
+    return perform(
+      'read', this.path,
+      () => encodedOptionsOf<FileOptions>(options, 'readFile', { encoding: true, signal: true }),
+      async ({ encoding, signal }) => {
+        this.#check()
+        const bytes = await this.#inTurn(async () => {
+          const rest = await wholeOf(this.#files, this.#file, signal, this.#position)
+          this.#position += rest.length
+          return rest
+        })
+        return encoding ? bytes.toString(encoding) : bytes
+      },
+    )
   }
 
   /**
@@ -152,16 +164,24 @@ export class FileHandle {
 
 /** The part of the buffer that is filled, and the place in the file, if one is named. Throws EINVAL. */
 function readRange(buffer: unknown, { offset, length, position }: HandleReadOptions): { room: Uint8Array; start: number | undefined } {
-  if (!ArrayBuffer.isView(buffer)) throw new GristmillError('EINVAL', `the buffer is ${shown(buffer)}; it must be a Buffer, a typed array or a DataView`)
+  if (!ArrayBuffer.isView(buffer))
+    throw new GristmillError('EINVAL', `the buffer is ${shown(buffer)}; it must be a Buffer, a typed array or a DataView`)
   const from = offset ?? 0
   const bytes = length ?? (Number.isSafeInteger(from) ? buffer.byteLength - from : 0)
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(bytes) || from < 0 || bytes < 0 || from + bytes > buffer.byteLength) {
-    throw new GristmillError('EINVAL', `a buffer of ${buffer.byteLength} bytes cannot take ${shown(length ?? bytes)} at the offset ${shown(from)}`)
+    throw new GristmillError(
+      'EINVAL',
+      `a buffer of ${buffer.byteLength} bytes cannot take ${shown(length ?? bytes)} at the offset ${shown(from)}`,
+    )
   }
   const room = new Uint8Array(buffer.buffer, buffer.byteOffset + from, bytes)
   if (position === undefined || position === null || position === -1 || position === -1n) return { room, start: undefined }
   const start = Number(typeof position === 'bigint' || typeof position === 'number' ? position : Number.NaN)
-  if (!Number.isSafeInteger(start) || start < 0 || !Number.isSafeInteger(start + bytes)) throw new GristmillError('EINVAL', `the position is ${shown(position)}; it must be a whole number of at least 0, or null for the position of the handle`)
+  if (!Number.isSafeInteger(start) || start < 0 || !Number.isSafeInteger(start + bytes))
+    throw new GristmillError(
+      'EINVAL',
+      `the position is ${shown(position)}; it must be a whole number of at least 0, or null for the position of the handle`,
+    )
   return { room, start }
 }
 
@@ -170,7 +190,11 @@ export async function wholeOf(files: FileClient, file: LocatedFile, signal?: Abo
   const { status } = file
   const bytes = Math.max(0, status.length - start)
   if (bytes > wholeBytesMax) {
-    throw new GristmillError('TOO_LARGE', `${status.path} has ${bytes} bytes, more than fit into one buffer (${wholeBytesMax}); use createReadStream`, { details: { path: status.path } })
+    throw new GristmillError(
+      'TOO_LARGE',
+      `${status.path} has ${bytes} bytes, more than fit into one buffer (${wholeBytesMax}); use createReadStream`,
+      { details: { path: status.path } },
+    )
   }
   const whole = Buffer.allocUnsafeSlow(status.type === 'file' ? bytes : 0)
   let filled = 0

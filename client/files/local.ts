@@ -15,10 +15,19 @@ import type { createOptions } from './write.ts'
 /** Not `path.join`: what `..` after a link is, only the system knows. */
 export const below = (directory: string, name: string): string => `${directory.replace(/\/+$/, '')}/${name}`
 
-interface Put { readonly real: string; readonly target: string; readonly moved: (bytes: number) => void; readonly mtimeMs: number | undefined }
+interface Put {
+  readonly real: string
+  readonly target: string
+  readonly moved: (bytes: number) => void
+  readonly mtimeMs: number | undefined
+}
 
 /** What the file holds, whatever the system says of its size: in /proc files of no bytes have some, in /sys those of 4096 have fewer. */
-export async function putLocal({ files, disk }: { files: FileClient; disk: Disk }, { real, target, moved, mtimeMs }: Put, options: ReturnType<typeof createOptions> & Pick<PutOptions, 'onDoubt'>): Promise<void> {
+export async function putLocal(
+  { files, disk }: { files: FileClient; disk: Disk },
+  { real, target, moved, mtimeMs }: Put,
+  options: ReturnType<typeof createOptions> & Pick<PutOptions, 'onDoubt'>,
+): Promise<void> {
   const reader = await disk.openRead(real)
   try {
     if (await misstates(reader)) {
@@ -28,7 +37,7 @@ export async function putLocal({ files, disk }: { files: FileClient; disk: Disk 
         for (let at = 0, read = 0; (read = await reader.read(piece, at)) > 0;) {
           throwIfAborted(options.signal)
           await writer.write(piece.subarray(0, read))
-          moved(at += read)
+          moved((at += read))
         }
         await writer.close(mtimeMs === undefined ? {} : { mtimeMs })
       } catch (error) {
@@ -40,7 +49,7 @@ export async function putLocal({ files, disk }: { files: FileClient; disk: Disk 
   } finally {
     await reader.close()
   }
-  await files.putFile(real, target, { ...options, ...mtimeMs !== undefined && { mtimeMs }, onProgress: moved })
+  await files.putFile(real, target, { ...options, ...(mtimeMs !== undefined && { mtimeMs }), onProgress: moved })
 }
 
 /** Is there a byte where there should be none, or none where the last one should be? */
@@ -52,26 +61,37 @@ async function misstates(reader: DiskReader): Promise<boolean> {
 interface Got { readonly source: FileStatus; readonly target: string; readonly moved: (bytes: number) => void }
 interface GetOptions { readonly overwrite: boolean; readonly preserve: boolean; readonly signal: AbortSignal | undefined }
 
-export async function getLocal({ files, disk, random }: { files: FileClient; disk: Disk; random: Random }, { source, target, moved }: Got, { overwrite, preserve, signal }: GetOptions): Promise<void> {
+export async function getLocal(
+  { files, disk, random }: { files: FileClient; disk: Disk; random: Random },
+  { source, target, moved }: Got, { overwrite, preserve, signal }: GetOptions,
+): Promise<void> {
   const led = await disk.stat(target, { follow: true })
-  const there = led ?? await disk.stat(target)
-  if (there?.kind === 'directory') throw new GristmillError('EISDIR', `${target} is a local directory, and ${source.path} is a file`, { details: { path: target, source: source.path } })
+  const there = led ?? (await disk.stat(target))
+  if (there?.kind === 'directory')
+    throw new GristmillError('EISDIR', `${target} is a local directory, and ${source.path} is a file`, {
+      details: { path: target, source: source.path },
+    })
   // A pipe or a device; a link to nowhere may only be replaced.
   const stream = led?.kind === 'other'
-  if (there && !stream && !overwrite) throw new GristmillError('EEXIST', `the local file ${target} exists; say overwrite to replace it`, { details: { path: target } })
+  if (there && !stream && !overwrite)
+    throw new GristmillError('EEXIST', `the local file ${target} exists; say overwrite to replace it`, { details: { path: target } })
   const real = there?.path ?? target
   // A name of its own, for the file's may be as long as names can be.
   const temporary = below(dirname(real), `.gristmill.${random.id().slice(0, 8)}.part`)
   const mode = source.mode & 0o777
   // What is replaced keeps its mode, and is not more public for a moment; the mode of a new file is less what the system's mask says.
   const exact = preserve ? mode : led?.kind === 'file' && led.mode !== undefined ? led.mode & 0o777 : undefined
-  const opening = stream ? disk.create(target, { exclusive: false, follow: true }) : disk.create(temporary, { mode: exact === undefined ? mode : 0o600 })
-  const writer = await opening.catch((error: unknown) => { throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? noDirectory(dirname(real)) : error })
+  const opening = stream
+    ? disk.create(target, { exclusive: false, follow: true })
+    : disk.create(temporary, { mode: exact === undefined ? mode : 0o600 })
+  const writer = await opening.catch((error: unknown) => {
+    throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? noDirectory(dirname(real)) : error
+  })
   try {
     let done = 0
     for await (const piece of files.read(source.path, { signal, reuse: true })) {
       writer.writeSync(piece)
-      moved(done += piece.length)
+      moved((done += piece.length))
     }
     await writer.close()
     if (!stream) {
@@ -86,4 +106,5 @@ export async function getLocal({ files, disk, random }: { files: FileClient; dis
   }
 }
 
-const noDirectory = (path: string): GristmillError => new GristmillError('ENOENT', `there is no local directory ${path}`, { details: { path } })
+const noDirectory = (path: string): GristmillError =>
+  new GristmillError('ENOENT', `there is no local directory ${path}`, { details: { path } })

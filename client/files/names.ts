@@ -11,7 +11,10 @@ import * as namespace from '../../src/protocol/namespace.ts'
 import type { FileStatus, LocatedBlock } from '../../src/protocol/namespace.ts'
 import type { ReplyOf } from '../../src/protocol/message.ts'
 import type { CallMessage } from '../call/cluster.ts'
-import { callOptions, checkNamed, encodedOptionsOf, flagsOf, instantOf, modeOf, namesDirectory, optionsOf, pathOf, shown, textOf, timeOf, type CallOptions, type Path } from '../call/arguments.ts'
+import {
+  callOptions, checkNamed, encodedOptionsOf, flagsOf, instantOf, modeOf, namesDirectory, optionsOf, pathOf, shown, textOf, timeOf,
+  type CallOptions, type Path,
+} from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
 import { described, during, perform } from '../call/perform.ts'
 import { globPaths } from './glob.ts'
@@ -80,7 +83,10 @@ export class Names {
 
   /** Facts in the shape of node:fs. Throws ENOENT, ENOTDIR, EACCES. */
   stat(path: Path, options?: CallOptions & { readonly bigint?: false | undefined } | null): Promise<Stats> {
-    return perform('stat', path, callOptions('stat', options, { bigint: false }), async ({ signal }) => new Stats(await statusOf(this.ask, path, signal)))
+    return perform(
+      'stat', path, callOptions('stat', options, { bigint: false }),
+      async ({ signal }) => new Stats(await statusOf(this.ask, path, signal)),
+    )
   }
 
   exists(path: Path, options?: CallOptions | null): Promise<boolean> {
@@ -102,7 +108,11 @@ export class Names {
   access(path: Path, mode?: number | CallOptions | null, options?: CallOptions | null): Promise<void> {
     const [wanted, given] = typeof mode === 'object' && mode !== null ? [0, options ?? mode] : [mode ?? 0, options]
     return perform('access', path, callOptions('access', given), async ({ signal }) => {
-      if (wanted !== 0) throw new GristmillError('EINVAL', `the mode of access is ${shown(wanted)}; it can be 0 (F_OK): whether something may be read or written shows when it is done`)
+      if (wanted !== 0)
+        throw new GristmillError(
+          'EINVAL',
+          `the mode of access is ${shown(wanted)}; it can be 0 (F_OK): whether something may be read or written shows when it is done`,
+        )
       await statusOf(this.ask, path, signal)
     })
   }
@@ -113,9 +123,14 @@ export class Names {
     let after: string | undefined
     do {
       const page = await during('scandir', path, async () => {
-        const reply = await this.ask(namespace.list, { path: directory, limit: limits.listPageMax, ...after !== undefined && { after } }, signal)
+        const reply = await this.ask(
+          namespace.list,
+          { path: directory, limit: limits.listPageMax, ...(after !== undefined && { after }) },
+          signal,
+        )
         const [first] = reply.entries
-        if (first?.type === 'file' && first.path === directory) throw new GristmillError('ENOTDIR', `"${directory}" is a file, not a directory`, { details: { path: directory } })
+        if (first?.type === 'file' && first.path === directory)
+          throw new GristmillError('ENOTDIR', `"${directory}" is a file, not a directory`, { details: { path: directory } })
         return reply
       }, signal)
       for (const entry of page.entries) {
@@ -129,12 +144,19 @@ export class Names {
   /** Names in a directory, in byte order. With `recursive`, names below it as well, as paths relative to it. Throws ENOENT, ENOTDIR. */
   readdir(path: Path, options: ListOptions & { readonly withFileTypes: true }): Promise<Dirent[]>
   readdir(path: Path, options?: BufferEncoding | ListOptions & { readonly withFileTypes?: false | undefined } | null): Promise<string[]>
-  readdir(path: Path, options?: BufferEncoding | ListOptions & { readonly withFileTypes?: boolean | undefined } | null): Promise<string[] | Dirent[]> {
+  readdir(
+    path: Path,
+    options?: BufferEncoding | (ListOptions & { readonly withFileTypes?: boolean | undefined }) | null,
+  ): Promise<string[] | Dirent[]> {
     type Options = ListOptions & { readonly withFileTypes?: boolean | undefined }
     const read = (): Partial<Options> => {
       const given = encodedOptionsOf<Options>(options, 'readdir', { withFileTypes: true, recursive: true, encoding: true, signal: true })
       flagsOf(given, 'withFileTypes', 'recursive')
-      if (typeof given.encoding === 'string' && !/^utf-?8$/i.test(given.encoding)) throw new GristmillError('EINVAL', `readdir gives names as strings, which are Unicode; its encoding can be "utf8", not ${shown(given.encoding)}`)
+      if (typeof given.encoding === 'string' && !/^utf-?8$/i.test(given.encoding))
+        throw new GristmillError(
+          'EINVAL',
+          `readdir gives names as strings, which are Unicode; its encoding can be "utf8", not ${shown(given.encoding)}`,
+        )
       return given
     }
     return perform('scandir', path, read, async ({ withFileTypes, recursive, signal }) => {
@@ -158,7 +180,8 @@ export class Names {
    */
   async *glob(pattern: string, options?: CallOptions | null): AsyncGenerator<string, void, undefined> {
     const { signal } = await during('glob', pattern, async () => {
-      if (typeof pattern !== 'string') throw new GristmillError('EINVAL', `the pattern of glob is a string, not ${shown(pattern)}; call it once for each of several`)
+      if (typeof pattern !== 'string')
+        throw new GristmillError('EINVAL', `the pattern of glob is a string, not ${shown(pattern)}; call it once for each of several`)
       return callOptions('glob', options)()
     })
     yield* globPaths(pattern, { status: path => this.status(path, { signal }), list: directory => this.list(directory, { signal }) })
@@ -167,7 +190,10 @@ export class Names {
   /** With `recursive`, missing parents are made and an existing directory is fine. Throws EEXIST, ENOENT, ENOTDIR, EACCES. */
   mkdir(path: Path, options?: number | string | MkdirOptions | null): Promise<void> {
     const read = (): Partial<MkdirOptions> => {
-      const given = typeof options === 'number' || typeof options === 'string' ? { mode: options } : optionsOf<MkdirOptions>(options, 'mkdir', { recursive: true, mode: true, signal: true })
+      const given =
+        typeof options === 'number' || typeof options === 'string'
+          ? { mode: options }
+          : optionsOf<MkdirOptions>(options, 'mkdir', { recursive: true, mode: true, signal: true })
       flagsOf(given, 'recursive')
       return given
     }
@@ -183,7 +209,9 @@ export class Names {
    */
   rm(path: Path, options?: RmOptions | null): Promise<void> {
     const read = (): Partial<RmOptions> => {
-      const given = optionsOf<RmOptions>(options, 'rm', { recursive: true, force: true, skipTrash: true, maxRetries: true, retryDelay: true, signal: true })
+      const given = optionsOf<RmOptions>(options, 'rm', {
+        recursive: true, force: true, skipTrash: true, maxRetries: true, retryDelay: true, signal: true,
+      })
       flagsOf(given, 'recursive', 'force', 'skipTrash')
       checkInteger('number of retries', given.maxRetries, 0)
       checkInteger('delay between retries', given.retryDelay, 0)
@@ -204,15 +232,21 @@ export class Names {
    */
   rename(from: Path, to: Path, options?: CallOptions & { readonly overwrite?: boolean | undefined } | null): Promise<void> {
     type Options = CallOptions & { readonly overwrite?: boolean | undefined }
-    return perform('rename', from, () => optionsOf<Options>(options, 'rename', { overwrite: true, signal: true }), async ({ overwrite = true, signal }) => {
-      flagsOf({ overwrite }, 'overwrite')
-      const [source, target] = [await placed(this.ask, from, signal, 'old path'), pathOf(to, 'new path')]
-      if (namesDirectory(to)) checkNamed(to, await statusOf(this.ask, source, signal))
-      if (source !== target && isWithin(target, source)) {
-        throw new GristmillError('EINVAL', `"${source}" cannot be moved into itself ("${target}")`, { details: { path: source, dest: target } })
-      }
-      await this.ask(namespace.rename, { from: source, to: target, overwrite }, signal)
-    })
+    return perform(
+      'rename', from,
+      () => optionsOf<Options>(options, 'rename', { overwrite: true, signal: true }),
+      async ({ overwrite = true, signal }) => {
+        flagsOf({ overwrite }, 'overwrite')
+        const [source, target] = [await placed(this.ask, from, signal, 'old path'), pathOf(to, 'new path')]
+        if (namesDirectory(to)) checkNamed(to, await statusOf(this.ask, source, signal))
+        if (source !== target && isWithin(target, source)) {
+          throw new GristmillError('EINVAL', `"${source}" cannot be moved into itself ("${target}")`, {
+            details: { path: source, dest: target },
+          })
+        }
+        await this.ask(namespace.rename, { from: source, to: target, overwrite }, signal)
+      },
+    )
   }
 
   /** Permission bits, as a number or in octal digits (`'640'`). Throws ENOENT, EACCES, EINVAL. */
@@ -223,14 +257,22 @@ export class Names {
   /** Owner and group by name: there are no numbers for users. Throws ENOENT, EACCES, EINVAL. */
   chown(path: Path, ownership: Ownership, options?: CallOptions | null): Promise<void> {
     return this.#set('chown', path, () => {
-      if (typeof ownership !== 'object') throw new GristmillError('EINVAL', `chown takes names, for instance { owner: "ada", group: "staff" }, not ${shown(ownership)}: users have no numbers in a cluster`)
+      if (typeof ownership !== 'object')
+        throw new GristmillError(
+          'EINVAL',
+          `chown takes names, for instance { owner: "ada", group: "staff" }, not ${shown(ownership)}: users have no numbers in a cluster`,
+        )
       const { owner, group } = optionsOf<Ownership>(ownership, 'chown', { owner: true, group: true })
-      if (owner === undefined && group === undefined) throw new GristmillError('EINVAL', 'chown changes nothing: give an owner, a group, or both')
+      if (owner === undefined && group === undefined)
+        throw new GristmillError('EINVAL', 'chown changes nothing: give an owner, a group, or both')
       return { ...owner !== undefined && { owner: textOf(owner, 'owner') }, ...group !== undefined && { group: textOf(group, 'group') } }
     }, options)
   }
 
-  /** Sets the modification time: seconds, as a number or a string, or a Date. There is no access time: `atime` is checked, and has no effect. */
+  /**
+   * Sets the modification time: seconds, as a number or a string, or a Date. There is no access time: `atime` is checked, and has no
+   * effect.
+   */
   utimes(path: Path, atime: number | string | Date, mtime: number | string | Date, options?: CallOptions | null): Promise<void> {
     return this.#set('utime', path, () => {
       timeOf(atime, 'access time')
@@ -241,10 +283,14 @@ export class Names {
   /** Makes an empty file, or sets the modification time (now, unless told) of what is there. */
   touch(path: Path, options?: CallOptions & { readonly mtimeMs?: number | undefined } | null): Promise<void> {
     type Options = CallOptions & { readonly mtimeMs?: number | undefined }
-    return perform('touch', path, () => optionsOf<Options>(options, 'touch', { mtimeMs: true, signal: true }), async ({ mtimeMs, signal }) => {
-      const time = mtimeMs === undefined ? Math.round(this.clock.now()) : instantOf(mtimeMs, 'modification time')
-      await this.ask(namespace.touch, { path: await placed(this.ask, path, signal), mtimeMs: time }, signal)
-    })
+    return perform(
+      'touch', path,
+      () => optionsOf<Options>(options, 'touch', { mtimeMs: true, signal: true }),
+      async ({ mtimeMs, signal }) => {
+        const time = mtimeMs === undefined ? Math.round(this.clock.now()) : instantOf(mtimeMs, 'modification time')
+        await this.ask(namespace.touch, { path: await placed(this.ask, path, signal), mtimeMs: time }, signal)
+      },
+    )
   }
 
   /** How many replicas the blocks of a file shall have; copies are made and removed in the background. Throws ENOENT, EISDIR. */
@@ -257,7 +303,9 @@ export class Names {
 
   /** Files, directories and bytes at and below a path. `stored` counts replicas. */
   summary(path: Path, options?: CallOptions | null): Promise<Summary> {
-    return perform('summary', path, callOptions('summary', options), async ({ signal }) => this.ask(namespace.summary, { path: await placed(this.ask, path, signal) }, signal))
+    return perform('summary', path, callOptions('summary', options), async ({ signal }) =>
+      this.ask(namespace.summary, { path: await placed(this.ask, path, signal) }, signal),
+    )
   }
 
   /** The blocks of a file in order, with the nodes that hold them now. Throws ENOENT, EISDIR. */
@@ -266,15 +314,24 @@ export class Names {
     let offset: number | undefined = 0
     while (offset !== undefined) {
       const from: number = offset
-      const page: ReplyOf<typeof namespace.locate> = await during('locate', path, async () => this.ask(namespace.locate, { path: file, offset: from, host: this.#host }, signal), signal)
+      const page: ReplyOf<typeof namespace.locate> = await during(
+        'locate', path,
+        async () => this.ask(namespace.locate, { path: file, offset: from, host: this.#host }, signal),
+        signal,
+      )
       await during('locate', path, async () => checkNamed(path, page.status))
-      if (page.status.type === 'directory') throw described(new GristmillError('EISDIR', `"${file}" is a directory`, { details: { path: file } }), 'locate', file)
+      if (page.status.type === 'directory')
+        throw described(new GristmillError('EISDIR', `"${file}" is a directory`, { details: { path: file } }), 'locate', file)
       yield* page.blocks
       offset = page.next
     }
   }
 
-  #set(syscall: string, path: Path, change: () => { mode?: number; owner?: string; group?: string; mtimeMs?: number; replication?: number }, options: CallOptions | null | undefined): Promise<void> {
+  #set(
+    syscall: string, path: Path,
+    change: () => { mode?: number; owner?: string; group?: string; mtimeMs?: number; replication?: number },
+    options: CallOptions | null | undefined,
+  ): Promise<void> {
     return perform(syscall, path, callOptions(syscall, options), async ({ signal }) => {
       const changed = change()
       await this.ask(namespace.setAttributes, { path: await placed(this.ask, path, signal), ...changed }, signal)

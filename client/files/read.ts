@@ -32,16 +32,22 @@ export interface ReadStreamOptions {
 }
 
 /** Reads and checks the options of `call`. `check` throws for what is no encoding; default: what Buffer does not know. Throws EINVAL. */
-export function readStreamOptions(given: BufferEncoding | ReadStreamOptions | null | undefined, call: string, check?: (encoding: unknown) => unknown): ReadStreamOptions {
-  const options = encodedOptionsOf<ReadStreamOptions>(given, call, {
-    start: true, end: true, encoding: true, signal: true, highWaterMark: true, autoClose: true, emitClose: true,
-  }, { flags: 'r' }, check)
+export function readStreamOptions(
+  given: BufferEncoding | ReadStreamOptions | null | undefined,
+  call: string, check?: (encoding: unknown) => unknown,
+): ReadStreamOptions {
+  const options = encodedOptionsOf<ReadStreamOptions>(
+    given, call,
+    { start: true, end: true, encoding: true, signal: true, highWaterMark: true, autoClose: true, emitClose: true },
+    { flags: 'r' }, check,
+  )
   flagsOf(options, 'autoClose', 'emitClose')
   // With 0 a stream asks for nothing, for ever.
   if ('highWaterMark' in options) checkInteger('high-water mark', options.highWaterMark ?? Number.NaN, 1, 2 ** 30)
   const { start = 0, end = Infinity } = options
   for (const [name, value] of Object.entries({ start, end })) {
-    if (typeof value !== 'number' || !(value >= 0) || (name === 'start' || value !== Infinity) && !Number.isSafeInteger(value)) throw new GristmillError('EINVAL', `"${name}" must be a whole number of at least 0, not ${shown(value)}`)
+    if (typeof value !== 'number' || !(value >= 0) || ((name === 'start' || value !== Infinity) && !Number.isSafeInteger(value)))
+      throw new GristmillError('EINVAL', `"${name}" must be a whole number of at least 0, not ${shown(value)}`)
   }
   if (start > end) throw new GristmillError('EINVAL', `"start" (${start}) is behind "end" (${end}); ranges include their end`)
   return options
@@ -107,7 +113,10 @@ export class ReadStream extends Readable {
     }
   }
 
-  /** Gives the stream up; `callback` is called when it is closed. As in node:fs it gets an error unless all was read: ERR_STREAM_PREMATURE_CLOSE, or what ended the stream. */
+  /**
+   * Gives the stream up; `callback` is called when it is closed. As in node:fs it gets an error unless all was read:
+   * ERR_STREAM_PREMATURE_CLOSE, or what ended the stream.
+   */
   close(callback?: (error?: NodeJS.ErrnoException | null) => void): void {
     if (callback) finished(this, callback)
     this.destroy()
@@ -185,14 +194,23 @@ export function lineReadingOf(value: unknown): LineReading {
   const text = textEncodings.find(each => each === (otherNames[name] ?? name))
   if (text) return { text, decode: text === 'latin1' ? 'latin1' : 'utf8' }
   if (name === 'ascii') return { text: 'utf8', decode: 'ascii' }
-  throw new GristmillError('EINVAL', `lines are read as ${textEncodings.join(', ')} or ascii, not as ${shown(value)}, which is no encoding of text; read the whole file with readFile`)
+  throw new GristmillError(
+    'EINVAL',
+    `lines are read as ${textEncodings.join(', ')} or ascii, not as ${shown(value)}, which is no encoding of text; read the whole file with readFile`,
+  )
 }
 
 export type LineStreamOptions = Omit<ReadStreamOptions, 'encoding'> & { readonly encoding?: LineEncoding | null | undefined }
 
 /** Reads and checks the options of `readLines`: those of the stream of bytes, and how its lines are read. Throws EINVAL. */
-export function lineStreamOptions(given: LineEncoding | LineStreamOptions | null | undefined): { stream: ReadStreamOptions; reading: LineReading } {
-  const { encoding, ...stream } = readStreamOptions(given as BufferEncoding | ReadStreamOptions | null | undefined, 'readLines', lineReadingOf)
+export function lineStreamOptions(given: LineEncoding | LineStreamOptions | null | undefined): {
+  stream: ReadStreamOptions
+  reading: LineReading
+} {
+  const { encoding, ...stream } = readStreamOptions(
+    given as BufferEncoding | ReadStreamOptions | null | undefined,
+    'readLines', lineReadingOf,
+  )
   return { stream, reading: lineReadingOf(encoding) }
 }
 
@@ -227,4 +245,5 @@ export async function* linesOf(pieces: AsyncIterable<Buffer>, encoding: BufferEn
   if (begun.length > 0) yield lineOf(Buffer.concat(begun), encoding)
 }
 
-const lineOf = (bytes: Buffer, encoding: BufferEncoding): string => bytes.toString(encoding, 0, bytes.at(-1) === 13 ? bytes.length - 1 : bytes.length)
+const lineOf = (bytes: Buffer, encoding: BufferEncoding): string =>
+  bytes.toString(encoding, 0, bytes.at(-1) === 13 ? bytes.length - 1 : bytes.length)

@@ -31,18 +31,26 @@ export class Snapshots {
       const directory = pathOf(path)
       const named = name ?? undefined
       const request = { path: directory, ...named !== undefined && { name: textOf(named, 'name of the snapshot') } }
-      const undo = named === undefined ? ({ name: given }: Snapshot) => this.#ask(protocol.remove, { path: directory, name: given }) : undefined
+      const undo =
+        named === undefined ? ({ name: given }: Snapshot) => this.#ask(protocol.remove, { path: directory, name: given }) : undefined
       return this.#ask(protocol.create, request, signal, undo)
     })
   }
 
   /** Those of one directory, the oldest first; without a path all there are (EACCES unless superuser). */
   async *list(path?: Path | null, options?: CallOptions | null): AsyncGenerator<Snapshot, void, undefined> {
-    const [directory, { signal }] = await during('snapshots', path ?? '/', async () => [path === undefined || path === null ? undefined : pathOf(path), callOptions('list', options)()] as const)
+    const [directory, { signal }] = await during(
+      'snapshots', path ?? '/',
+      async () => [path === undefined || path === null ? undefined : pathOf(path), callOptions('list', options)()] as const,
+    )
     let after: string | undefined
     do {
-      const page: ReplyOf<typeof protocol.list> = await during('snapshots', path ?? '/', async () =>
-        this.#ask(protocol.list, { ...directory !== undefined && { path: directory }, ...after !== undefined && { after } }, signal), signal)
+      const page: ReplyOf<typeof protocol.list> = await during(
+        'snapshots', path ?? '/',
+        async () =>
+          this.#ask(protocol.list, { ...(directory !== undefined && { path: directory }), ...(after !== undefined && { after }) }, signal),
+        signal,
+      )
       yield* page.snapshots
       after = page.next
     } while (after !== undefined)

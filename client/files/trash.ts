@@ -35,7 +35,11 @@ export class Trash {
     })
     let after: string | undefined
     do {
-      const page: ReplyOf<typeof trash.list> = await during('trash', undefined, () => this.#ask(trash.list, { all, ...after !== undefined && { after } }, signal), signal)
+      const page: ReplyOf<typeof trash.list> = await during(
+        'trash', undefined,
+        () => this.#ask(trash.list, { all, ...(after !== undefined && { after }) }, signal),
+        signal,
+      )
       yield* page.items
       after = page.next
     } while (after !== undefined)
@@ -47,37 +51,58 @@ export class Trash {
    * there, unless `overwrite` lets a file take the place of a file.
    */
   restore(what: string, options?: RestoreOptions | null): Promise<string> {
-    return perform('restore', what, () => optionsOf<RestoreOptions>(options, 'restore', { to: true, overwrite: true, signal: true }), async ({ to, overwrite = false, signal }) => {
-      if (typeof what !== 'string') throw new GristmillError('EINVAL', `what is restored is a path or an item of the trash, not ${shown(what)}`)
-      flagsOf({ overwrite }, 'overwrite')
-      const target = to === undefined ? undefined : pathOf(to, 'new path')
-      const byPath = what.startsWith('/')
-      const asked = byPath ? pathOf(what) : textOf(what, 'item of the trash', { max: 64 })
-      const toDirectory = to !== undefined && namesDirectory(to)
-      const found = byPath || toDirectory ? await this.#newest(asked, byPath ? 'from' : 'item', signal) : undefined
-      if (byPath && !found) throw new GristmillError('ENOENT', `nothing in your trash was at ${asked}; trash ls shows what there is`, { details: { path: asked, item: asked } })
-      for (const named of [...byPath ? [what] : [], ...toDirectory ? [to] : []]) if (found) checkNamed(named, { path: found.from, type: found.type })
-      const reply = await this.#ask(trash.restore, { item: found?.item ?? asked, overwrite, ...target !== undefined && { to: target } }, signal)
-      return reply.path
-    })
+    return perform(
+      'restore', what,
+      () => optionsOf<RestoreOptions>(options, 'restore', { to: true, overwrite: true, signal: true }),
+      async ({ to, overwrite = false, signal }) => {
+        if (typeof what !== 'string')
+          throw new GristmillError('EINVAL', `what is restored is a path or an item of the trash, not ${shown(what)}`)
+        flagsOf({ overwrite }, 'overwrite')
+        const target = to === undefined ? undefined : pathOf(to, 'new path')
+        const byPath = what.startsWith('/')
+        const asked = byPath ? pathOf(what) : textOf(what, 'item of the trash', { max: 64 })
+        const toDirectory = to !== undefined && namesDirectory(to)
+        const found = byPath || toDirectory ? await this.#newest(asked, byPath ? 'from' : 'item', signal) : undefined
+        if (byPath && !found)
+          throw new GristmillError('ENOENT', `nothing in your trash was at ${asked}; trash ls shows what there is`, {
+            details: { path: asked, item: asked },
+          })
+        for (const named of [...(byPath ? [what] : []), ...(toDirectory ? [to] : [])])
+          if (found) checkNamed(named, { path: found.from, type: found.type })
+        const reply = await this.#ask(
+          trash.restore,
+          { item: found?.item ?? asked, overwrite, ...(target !== undefined && { to: target }) },
+          signal,
+        )
+        return reply.path
+      },
+    )
   }
 
   /** Removes for good what is in the trash, or what was removed at least `olderThanMs` ago. Gives the number of items. */
   empty(options?: EmptyOptions | null): Promise<number> {
-    return perform('trash', undefined, () => optionsOf<EmptyOptions>(options, 'empty', { olderThanMs: true, all: true, signal: true }), async ({ olderThanMs = 0, all = false, signal }) => {
-      flagsOf({ all }, 'all')
-      checkInteger('age in milliseconds', olderThanMs ?? Number.NaN, 0)
-      let removed = 0
-      let beforeMs: number | undefined
-      let from: string | undefined
-      do {
-        const page: ReplyOf<typeof trash.empty> = await this.#ask(trash.empty, { all, olderThanMs, ...beforeMs !== undefined && { beforeMs }, ...from !== undefined && { from } }, signal)
-        removed += page.removed
-        beforeMs = page.beforeMs
-        from = page.next
-      } while (from !== undefined)
-      return removed
-    })
+    return perform(
+      'trash', undefined,
+      () => optionsOf<EmptyOptions>(options, 'empty', { olderThanMs: true, all: true, signal: true }),
+      async ({ olderThanMs = 0, all = false, signal }) => {
+        flagsOf({ all }, 'all')
+        checkInteger('age in milliseconds', olderThanMs ?? Number.NaN, 0)
+        let removed = 0
+        let beforeMs: number | undefined
+        let from: string | undefined
+        do {
+          const page: ReplyOf<typeof trash.empty> = await this.#ask(
+            trash.empty,
+            { all, olderThanMs, ...(beforeMs !== undefined && { beforeMs }), ...(from !== undefined && { from }) },
+            signal,
+          )
+          removed += page.removed
+          beforeMs = page.beforeMs
+          from = page.next
+        } while (from !== undefined)
+        return removed
+      },
+    )
   }
 
   async #newest(value: string, by: 'from' | 'item', signal: AbortSignal | undefined): Promise<TrashItem | undefined> {

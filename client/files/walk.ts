@@ -61,7 +61,8 @@ export type Why = 'missing' | 'dangling' | 'encoding' | 'special' | 'circle' | '
 const refusal = (why: Why, code: 'ENOENT' | 'EINVAL' | 'EISDIR', message: string, details: Record<string, string>): GristmillError =>
   new GristmillError(code, message, { details: { ...details, why } })
 
-const directoryGiven = (path: string): GristmillError => refusal('directory', 'EISDIR', `${path} is a directory; say recursive to copy it with all that is below`, { path })
+const directoryGiven = (path: string): GristmillError =>
+  refusal('directory', 'EISDIR', `${path} is a directory; say recursive to copy it with all that is below`, { path })
 
 /** What others may do to what a copy is made of, less writing. */
 const publicMask = 0o755
@@ -123,11 +124,14 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
     }
     await makeDirectory(names, walking, target, { mode: source.mode, mtimeMs: source.mtimeMs, preserve, signal })
     await keepAttributes(source, target)
-    for await (const child of names.list(source.path, { signal })) yield* walking.tried(child.path, () => visit(child, join(target, nameOf(child.path))))
+    for await (const child of names.list(source.path, { signal }))
+      yield* walking.tried(child.path, () => visit(child, join(target, nameOf(child.path))))
   }
 
   const copyFile = async (source: FileStatus, target: string, moved: (bytes: number) => void): Promise<void> => {
-    const { replication = source.replication, blockSize = source.blockBytes, format = source.format, delimiter = source.delimiter } = options
+    const {
+      replication = source.replication, blockSize = source.blockBytes, format = source.format, delimiter = source.delimiter,
+    } = options
     const mode = options.mode ?? await modeOfCopy(names, target, source.mode, { preserve, overwrite, signal })
     const writer = await files.create(target, createOptions({ ...options, overwrite, replication, blockSize, format, delimiter, mode }))
     try {
@@ -148,7 +152,8 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
     if (source.path === to) throw refusal('same', 'EINVAL', `"${to}" would be copied onto itself`, { path: to })
     if (source.type === 'directory') {
       if (!recursive) throw directoryGiven(from)
-      if (isWithin(to, source.path)) throw refusal('inside', 'EINVAL', `"${source.path}" cannot be copied into itself ("${to}")`, { path: source.path, dest: to })
+      if (isWithin(to, source.path))
+        throw refusal('inside', 'EINVAL', `"${source.path}" cannot be copied into itself ("${to}")`, { path: source.path, dest: to })
     } else if (options.directory) throw slashed(to)
     yield* visit(source, to)
   }
@@ -156,7 +161,9 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
 }
 
 /** From the local disk into the cluster. `at` tells where a local path lies. */
-export function walkIn({ names, files, disk }: CopyTools, from: string, to: string, options: WalkOptions, at = (path: string): string => path): CopyWalk {
+export function walkIn(
+  { names, files, disk }: CopyTools, from: string, to: string, options: WalkOptions, at = (path: string): string => path,
+): CopyWalk {
   const { signal, recursive, overwrite = false, preserve, formatFor, onDoubt } = options
   const walking = new Walking(options)
 
@@ -164,7 +171,10 @@ export function walkIn({ names, files, disk }: CopyTools, from: string, to: stri
   const visit = async function* (source: string, target: string, above: readonly string[]): AsyncGenerator<CopyStep, void, undefined> {
     const found = await disk.stat(at(source), { follow: true })
     if (!found) throw await missing(disk, source, at(source))
-    if (found.kind === 'other') throw refusal('special', 'EINVAL', `${source} is neither a file nor a directory; give what it has to createWriteStream`, { path: source, dest: target })
+    if (found.kind === 'other')
+      throw refusal('special', 'EINVAL', `${source} is neither a file nor a directory; give what it has to createWriteStream`, {
+        path: source, dest: target,
+      })
     const real = found.path ?? at(source)
     if (found.kind === 'file') {
       if (above.length === 0 && options.directory) throw slashed(target)
@@ -172,17 +182,26 @@ export function walkIn({ names, files, disk }: CopyTools, from: string, to: stri
       return
     }
     if (above.length === 0 && !recursive) throw directoryGiven(source)
-    if (above.includes(real)) throw refusal('circle', 'EINVAL', `the local link ${source} leads to a directory that it lies in (${real}); remove it`, { path: source, real })
+    if (above.includes(real))
+      throw refusal('circle', 'EINVAL', `the local link ${source} leads to a directory that it lies in (${real}); remove it`, {
+        path: source, real,
+      })
     await makeDirectory(names, walking, target, { mode: found.mode, mtimeMs: found.mtimeMs, preserve, signal })
     const children = (await disk.list(at(source))).map(entry => entry.name).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-    for (const name of children) yield* walking.tried(below(source, name), () => visit(below(source, name), join(target, name), [...above, real]))
+    for (const name of children)
+      yield* walking.tried(below(source, name), () => visit(below(source, name), join(target, name), [...above, real]))
   }
 
   const putFile = async (source: string, real: string, target: string, found: DiskStat, moved: (bytes: number) => void): Promise<void> => {
-    const mode = options.mode ?? (found.mode === undefined ? undefined : await modeOfCopy(names, target, found.mode & 0o777, { preserve, overwrite, signal }))
-    const creating = createOptions({ ...options, overwrite, mode, ...formatFor && { format: formatFor(source) } })
-    await putLocal({ files, disk }, { real, target, moved, mtimeMs: preserve ? Math.round(found.mtimeMs) : undefined },
-      { ...creating, ...onDoubt && { onDoubt: doubt => onDoubt(source, doubt) } })
+    const mode =
+      options.mode
+      ?? (found.mode === undefined ? undefined : await modeOfCopy(names, target, found.mode & 0o777, { preserve, overwrite, signal }))
+    const creating = createOptions({ ...options, overwrite, mode, ...(formatFor && { format: formatFor(source) }) })
+    await putLocal(
+      { files, disk },
+      { real, target, moved, mtimeMs: preserve ? Math.round(found.mtimeMs) : undefined },
+      { ...creating, ...(onDoubt && { onDoubt: doubt => onDoubt(source, doubt) }) },
+    )
   }
 
   return { steps: walking.tried(from, () => visit(from, to, [])), finish: () => walking.finish() }
@@ -195,7 +214,10 @@ export function walkOut({ names, files, disk, random }: CopyTools, from: string,
 
   const visit: Visit<FileStatus> = async function* (source, target) {
     if (source.type === 'file') {
-      yield { from: source.path, to: target, bytes: source.length, run: moved => getLocal({ files, disk, random }, { source, target, moved }, { overwrite, preserve, signal }) }
+      yield {
+        from: source.path, to: target, bytes: source.length,
+        run: moved => getLocal({ files, disk, random }, { source, target, moved }, { overwrite, preserve, signal }),
+      }
       return
     }
     const mode = source.mode & 0o777
@@ -206,7 +228,8 @@ export function walkOut({ names, files, disk, random }: CopyTools, from: string,
         await disk.setModified(target, source.mtimeMs)
       })
     }
-    for await (const child of names.list(source.path, { signal })) yield* walking.tried(child.path, () => visit(child, below(target, nameOf(child.path))))
+    for await (const child of names.list(source.path, { signal }))
+      yield* walking.tried(child.path, () => visit(child, below(target, nameOf(child.path))))
   }
 
   const start: Visit<undefined> = async function* () {
@@ -218,10 +241,17 @@ export function walkOut({ names, files, disk, random }: CopyTools, from: string,
   return { steps: walking.tried(from, () => start(undefined, to)), finish: () => walking.finish() }
 }
 
-interface Made { readonly mode: number | undefined; readonly mtimeMs: number; readonly preserve: boolean | undefined; readonly signal: AbortSignal | undefined }
+interface Made {
+  readonly mode: number | undefined
+  readonly mtimeMs: number
+  readonly preserve: boolean | undefined
+  readonly signal: AbortSignal | undefined
+}
 
 /** A directory of the cluster with its missing parents. One that is there stays as it is, unless `preserve` says otherwise. */
-async function makeDirectory(names: Names, walking: Walking, path: string, { mode: given, mtimeMs, preserve, signal }: Made): Promise<void> {
+async function makeDirectory(
+  names: Names, walking: Walking, path: string, { mode: given, mtimeMs, preserve, signal }: Made,
+): Promise<void> {
   const mode = given === undefined ? undefined : given & (preserve ? 0o1777 : publicMask)
   const open = mode === undefined ? {} : { mode: mode | 0o700 }
   let there = false
@@ -230,28 +260,34 @@ async function makeDirectory(names: Names, walking: Walking, path: string, { mod
   } catch (error) {
     if (!hasCode(error, 'ENOENT', 'EEXIST')) throw error
     there = error.code === 'EEXIST'
-    if (there && (await names.status(path, { signal })).type === 'file') throw new GristmillError('ENOTDIR', `"${path}" is a file, not a directory`, { cause: error, details: { path } })
+    if (there && (await names.status(path, { signal })).type === 'file')
+      throw new GristmillError('ENOTDIR', `"${path}" is a file, not a directory`, { cause: error, details: { path } })
     if (!there) {
       await names.mkdir(parentOf(path), { recursive: true, signal })
       await names.mkdir(path, { recursive: true, ...open, signal })
     }
   }
-  if (mode !== undefined && (preserve || !there && (mode & 0o700) !== 0o700)) walking.later(path, () => names.chmod(path, mode, { signal }))
+  if (mode !== undefined && (preserve || (!there && (mode & 0o700) !== 0o700)))
+    walking.later(path, () => names.chmod(path, mode, { signal }))
   // Before its mode, which may forbid it: the last of these is done first.
   if (preserve) walking.later(path, () => names.utimes(path, mtimeMs / 1000, new Date(Math.round(mtimeMs)), { signal }))
 }
 
 /** undefined: what is replaced keeps its mode, and what everybody may read needs no word. */
-async function modeOfCopy(names: Names, target: string, source: number, { preserve, overwrite, signal }: { preserve: boolean | undefined; overwrite: boolean; signal: AbortSignal | undefined }): Promise<number | undefined> {
+async function modeOfCopy(
+  names: Names, target: string, source: number,
+  { preserve, overwrite, signal }: { preserve: boolean | undefined; overwrite: boolean; signal: AbortSignal | undefined },
+): Promise<number | undefined> {
   if (preserve) return source
   const mode = source & publicMask
-  if (mode === 0o644 || overwrite && await names.exists(target, { signal })) return undefined
+  if (mode === 0o644 || (overwrite && (await names.exists(target, { signal })))) return undefined
   return mode
 }
 
 /** A name that Node could not read as UTF-8 has U+FFFD where its odd bytes were, and is not found under what it seems to be. */
 async function missing(disk: Disk, path: string, real: string): Promise<GristmillError> {
-  if (basename(path).includes('\ufffd')) return refusal('encoding', 'EINVAL', `the local name ${path} is not UTF-8, which names in the cluster are; rename it`, { path })
+  if (basename(path).includes('\ufffd'))
+    return refusal('encoding', 'EINVAL', `the local name ${path} is not UTF-8, which names in the cluster are; rename it`, { path })
   if (await disk.stat(real)) return refusal('dangling', 'ENOENT', `the local link ${path} leads to what is not there`, { path })
   return refusal('missing', 'ENOENT', `there is no local file or directory ${path}`, { path })
 }

@@ -11,14 +11,18 @@ import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { ClusterFileWriter } from '../../src/file/writer.ts'
 import { delimiterCode } from '../../src/record/format.ts'
-import { encodedOptionsOf, encodingOf, flagsOf, modeOf, namesDirectory, pathOf, shown, slashed, type Known, type Path } from '../call/arguments.ts'
+import {
+  encodedOptionsOf, encodingOf, flagsOf, modeOf, namesDirectory, pathOf, shown, slashed, type Known, type Path,
+} from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
 import { described, SourceFailure } from '../call/perform.ts'
 
 export interface WriteOptions {
   /** Replaces a file that is there; default: true, as in node:fs. */
   readonly overwrite?: boolean | undefined
-  /** As in node:fs, and another way to say `overwrite`: `w` replaces, `wx` does not. There are no others: files are written once and whole. */
+  /**
+   * As in node:fs, and another way to say `overwrite`: `w` replaces, `wx` does not. There are no others: files are written once and whole.
+   */
   readonly flag?: 'w' | 'wx' | null | undefined
   /** Makes missing directories of the path. */
   readonly parents?: boolean | undefined
@@ -53,9 +57,13 @@ export interface WriteStreamOptions extends WriteFileOptions {
   readonly emitClose?: boolean | undefined
 }
 
-export const writeOptionNames: Known<WriteOptions> = { overwrite: true, flag: true, parents: true, mode: true, replication: true, blockSize: true, format: true, delimiter: true, signal: true }
+export const writeOptionNames: Known<WriteOptions> = {
+  overwrite: true, flag: true, parents: true, mode: true, replication: true, blockSize: true, format: true, delimiter: true, signal: true,
+}
 export const writeFileOptionNames: Known<WriteFileOptions> = { ...writeOptionNames, encoding: true, flush: true }
-const writeStreamOptionNames: Known<WriteStreamOptions> = { ...writeFileOptionNames, highWaterMark: true, flags: true, autoClose: true, emitClose: true }
+const writeStreamOptionNames: Known<WriteStreamOptions> = {
+  ...writeFileOptionNames, highWaterMark: true, flags: true, autoClose: true, emitClose: true,
+}
 
 const formats: readonly unknown[] = ['bytes', 'lines', 'jsonl', 'csv'] satisfies RecordFormat[]
 
@@ -64,13 +72,19 @@ export function createOptions(options: WriteOptions) {
   const { blockSize, flag, parents, mode, replication, format, delimiter, signal } = options
   // One who says `a` in JavaScript, where no type is checked, must not lose the file that he wants to add to.
   const named: string = (flag as string) === 'xw' ? 'wx' : flag ?? 'w'
-  if (named !== 'w' && named !== 'wx') throw new GristmillError('EINVAL', `files are written with "w" or "wx", not with ${shown(flag)}: a file is written once and whole, and never changed`)
+  if (named !== 'w' && named !== 'wx')
+    throw new GristmillError(
+      'EINVAL',
+      `files are written with "w" or "wx", not with ${shown(flag)}: a file is written once and whole, and never changed`,
+    )
   flagsOf(options, 'overwrite', 'parents')
   checkInteger('block size', blockSize, limits.blockBytesMin, limits.blockBytesMax)
   checkInteger('number of replicas', replication, 1, limits.replicationMax)
-  if (format !== undefined && !formats.includes(format)) throw new GristmillError('EINVAL', `the format is ${shown(format)}; it must be "bytes", "lines", "jsonl" or "csv"`)
+  if (format !== undefined && !formats.includes(format))
+    throw new GristmillError('EINVAL', `the format is ${shown(format)}; it must be "bytes", "lines", "jsonl" or "csv"`)
   if (delimiter !== undefined) {
-    if (typeof delimiter !== 'string') throw new GristmillError('EINVAL', `the delimiter is ${shown(delimiter)}; it must be one ASCII character`)
+    if (typeof delimiter !== 'string')
+      throw new GristmillError('EINVAL', `the delimiter is ${shown(delimiter)}; it must be one ASCII character`)
     delimiterCode(delimiter)
   }
   return {
@@ -138,8 +152,12 @@ export class WriteStream extends Writable {
   }
 
   override destroy(error?: Error): this {
-    // Node waits for `_construct` before it calls `_destroy`: what that waits for has to end first. After a finish there is nothing to give up.
-    if (!this.writableFinished) this.#ending.abort(error ?? new GristmillError('ABORTED', 'the stream was destroyed before it had finished', { details: { path: this.path } }))
+    // Node waits for `_construct` before it calls `_destroy`: what that waits for has to end first. After a finish there is nothing to give
+    // up.
+    if (!this.writableFinished)
+      this.#ending.abort(
+        error ?? new GristmillError('ABORTED', 'the stream was destroyed before it had finished', { details: { path: this.path } }),
+      )
     return super.destroy(error)
   }
 
@@ -191,7 +209,8 @@ export class WriteStream extends Writable {
   }
 }
 
-export type FileData = string | NodeJS.ArrayBufferView | Iterable<string | NodeJS.ArrayBufferView> | AsyncIterable<string | NodeJS.ArrayBufferView>
+export type FileData =
+  string | NodeJS.ArrayBufferView | Iterable<string | NodeJS.ArrayBufferView> | AsyncIterable<string | NodeJS.ArrayBufferView>
 
 /** Throws EINVAL unless a file can be written from this. */
 export function checkData(data: unknown): void {
@@ -199,15 +218,22 @@ export function checkData(data: unknown): void {
   throw new GristmillError('EINVAL', `a file is written from strings and bytes, or from an iterable of them, not from ${shown(data)}`)
 }
 
-/** Whatever writeFile accepts, as bytes. An abort is obeyed while the source has nothing yet; a source that is not read to its end is closed. */
-export async function* bytesOf(data: FileData, encoding: BufferEncoding, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+/**
+ * Whatever writeFile accepts, as bytes. An abort is obeyed while the source has nothing yet; a source that is not read to its end is
+ * closed.
+ */
+export async function* bytesOf(
+  data: FileData, encoding: BufferEncoding, signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
   checkData(data)
   if (typeof data === 'string') yield Buffer.from(data, encoding)
   else if (ArrayBuffer.isView(data)) yield asBytes(data)
   else yield* chunksOf(data, encoding, signal)
 }
 
-async function* chunksOf(data: Iterable<unknown> | AsyncIterable<unknown>, encoding: BufferEncoding, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+async function* chunksOf(
+  data: Iterable<unknown> | AsyncIterable<unknown>, encoding: BufferEncoding, signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const source = Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]()
   let ended = false
   try {
@@ -230,18 +256,29 @@ async function* chunksOf(data: Iterable<unknown> | AsyncIterable<unknown>, encod
   }
 }
 
-/** Closes a source that is not read to its end. One that still works on its next chunk may never answer: after an abort it is not waited for. */
-async function closeSource(data: unknown, source: Iterator<unknown> | AsyncIterator<unknown>, signal: AbortSignal | undefined): Promise<void> {
-  const closed = (async () => { await source.return?.() })()
+/**
+ * Closes a source that is not read to its end. One that still works on its next chunk may never answer: after an abort it is not waited
+ * for.
+ */
+async function closeSource(
+  data: unknown,
+  source: Iterator<unknown> | AsyncIterator<unknown>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const closed = (async () => {
+    await source.return?.()
+  })()
   if (!signal?.aborted) return closed
   closed.catch(() => {})
   // A stream that waits for its next chunk hears nothing of `return`.
   if (data instanceof Object && 'destroy' in data && typeof data.destroy === 'function') data.destroy()
 }
 
-const isIterable = (data: unknown): boolean => typeof data === 'object' && data !== null && (Symbol.asyncIterator in data || Symbol.iterator in data)
+const isIterable = (data: unknown): boolean =>
+  typeof data === 'object' && data !== null && (Symbol.asyncIterator in data || Symbol.iterator in data)
 
-const asBytes = (view: NodeJS.ArrayBufferView): Uint8Array => (view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
+const asBytes = (view: NodeJS.ArrayBufferView): Uint8Array =>
+  view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 
 /** Reads and checks the options of writeFile. Throws EINVAL. */
 export function writeFileOptions(given: BufferEncoding | WriteFileOptions | null | undefined) {

@@ -29,16 +29,24 @@ export class Xattrs {
   set(path: Path, name: string, value: string | NodeJS.ArrayBufferView, options?: CallOptions | null): Promise<void> {
     return perform('setxattr', path, callOptions('set', options), async ({ signal }) => {
       textOf(name, 'name of the attribute')
-      if (typeof value !== 'string' && !ArrayBuffer.isView(value)) throw new GristmillError('EINVAL', `the value of an attribute is a string or bytes, not ${shown(value)}`)
+      if (typeof value !== 'string' && !ArrayBuffer.isView(value))
+        throw new GristmillError('EINVAL', `the value of an attribute is a string or bytes, not ${shown(value)}`)
       const bytes = typeof value === 'string' ? Buffer.from(value) : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-      if (bytes.length > limits.attributeBytesMax) throw new GristmillError('TOO_LARGE', `the value of ${name} has ${bytes.length} bytes; an extended attribute has at most ${limits.attributeBytesMax}: keep it in a file`, { details: { name } })
+      if (bytes.length > limits.attributeBytesMax)
+        throw new GristmillError(
+          'TOO_LARGE',
+          `the value of ${name} has ${bytes.length} bytes; an extended attribute has at most ${limits.attributeBytesMax}: keep it in a file`,
+          { details: { name } },
+        )
       await this.#ask(protocol.set, { path: await placed(this.#ask, path, signal), name, value: bytes.toString('base64') }, signal)
     })
   }
 
   /** All of a path: values by name, in byte order of the names. Throws ENOENT, EACCES. */
   list(path: Path, options?: CallOptions | null): Promise<Map<string, Buffer>> {
-    return perform('listxattr', path, callOptions('list', options), async ({ signal }) => this.#all(await placed(this.#ask, path, signal), signal))
+    return perform('listxattr', path, callOptions('list', options), async ({ signal }) =>
+      this.#all(await placed(this.#ask, path, signal), signal),
+    )
   }
 
   /** Throws ENOENT, EACCES. */

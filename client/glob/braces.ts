@@ -13,20 +13,33 @@ interface Sequence { readonly parts: readonly Part[]; readonly count: number }
 type Part = string | List | Range
 /** `ends`: how many texts the sequences up to and with each of them stand for. */
 interface List { readonly kind: 'list'; readonly of: readonly Sequence[]; readonly ends: readonly number[]; readonly count: number }
-interface Range { readonly kind: 'range'; readonly from: number; readonly step: number; readonly count: number; readonly show: (n: number) => string }
+interface Range {
+  readonly kind: 'range'
+  readonly from: number
+  readonly step: number
+  readonly count: number
+  readonly show: (n: number) => string
+}
 
 /** The patterns without braces that a pattern stands for, in the order of its braces. Throws EINVAL if there are over 10,000. */
 export function alternatives(pattern: string): Iterable<string> {
-  if (pattern.length > limits.pathBytesMax) throw new GristmillError('ENAMETOOLONG', `the pattern has over ${limits.pathBytesMax} characters: ${pattern.slice(0, 60)}…`)
+  if (pattern.length > limits.pathBytesMax)
+    throw new GristmillError('ENAMETOOLONG', `the pattern has over ${limits.pathBytesMax} characters: ${pattern.slice(0, 60)}…`)
   if (!pattern.includes('{')) return [pattern]
   const all = new Parser(pattern).sequence()
   if (all.count > alternativesMax) {
-    throw new GristmillError('EINVAL', `the braces of the pattern stand for more than ${alternativesMax} names; use *, or several patterns: ${pattern.slice(0, 60)}`)
+    throw new GristmillError(
+      'EINVAL',
+      `the braces of the pattern stand for more than ${alternativesMax} names; use *, or several patterns: ${pattern.slice(0, 60)}`,
+    )
   }
   return written(all)
 }
 
-/** Characters that are looked at for one pattern: some 30 ms. Each brace is looked for to the end, so that nested ones take the square of their number. */
+/**
+ * Characters that are looked at for one pattern: some 30 ms. Each brace is looked for to the end, so that nested ones take the square of
+ * their number.
+ */
 const stepsMax = 10_000_000
 
 class Parser {
@@ -43,7 +56,11 @@ class Parser {
       if (!pair) return sequenceOf(rest === '' ? parts : [...parts, rest])
       const inside = rest.slice(pair.start + 1, pair.end)
       if (pair.start > 0) parts.push(rest.slice(0, pair.start))
-      parts.push(/^(?:[^\\,]|\\.)*$/s.test(inside) ? rangeOf(inside) ?? `{${inside}}` : listOf(this.#listed(inside).map(each => this.sequence(each))))
+      parts.push(
+        /^(?:[^\\,]|\\.)*$/s.test(inside)
+          ? (rangeOf(inside) ?? `{${inside}}`)
+          : listOf(this.#listed(inside).map(each => this.sequence(each))),
+      )
       rest = rest.slice(pair.end + 1)
     }
   }
@@ -86,7 +103,10 @@ class Parser {
     }
     this.#steps += at - from
     if (this.#steps > stepsMax) {
-      throw new GristmillError('EINVAL', `the pattern has too many braces, one within the other, to be looked through; use fewer, or several patterns: ${this.#pattern.slice(0, 60)}`)
+      throw new GristmillError(
+        'EINVAL',
+        `the pattern has too many braces, one within the other, to be looked through; use fewer, or several patterns: ${this.#pattern.slice(0, 60)}`,
+      )
     }
     return Math.min(at, text.length)
   }
@@ -114,7 +134,10 @@ function rangeOf(text: string): Range | undefined {
   const step = from <= to ? stride : -stride
   if (low === undefined) return { kind: 'range', from, step, count, show: letterOf }
   const width = [low, high!].some(end => /^-?0\d/.test(end)) ? Math.max(low.length, high!.length) : 0
-  return { kind: 'range', from, step, count, show: n => (n < 0 ? `-${String(-n).padStart(width - 1, '0')}` : String(n).padStart(width, '0')) }
+  return {
+    kind: 'range', from, step, count,
+    show: n => (n < 0 ? `-${String(-n).padStart(width - 1, '0')}` : String(n).padStart(width, '0')),
+  }
 }
 
 /** Between `Z` and `a` lie characters that would mean something. */

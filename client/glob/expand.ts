@@ -36,8 +36,12 @@ export interface ExpandOptions<E> {
 /** Of a path: a pattern of a name, or `**`. */
 type Segment = NamePattern | 'deep'
 
-/** What matches, alternative after alternative, each in byte order of its directories. Throws EINVAL for a pattern that stands for too many. */
-export async function* expand<E extends GlobEntry>(pattern: string, tree: GlobTree<E>, options: ExpandOptions<E> = {}): AsyncGenerator<GlobMatch<E>, void, undefined> {
+/**
+ * What matches, alternative after alternative, each in byte order of its directories. Throws EINVAL for a pattern that stands for too many.
+ */
+export async function* expand<E extends GlobEntry>(
+  pattern: string, tree: GlobTree<E>, options: ExpandOptions<E> = {},
+): AsyncGenerator<GlobMatch<E>, void, undefined> {
   const all = pattern.includes('{') ? alternatives(pattern) : [pattern]
   const given = pattern.includes('{') ? new Set<string>() : undefined
   for (const one of all) {
@@ -64,8 +68,13 @@ class Walk<E extends GlobEntry> {
     this.#start = tree.start(pattern)
     this.#directoriesOnly = /\/\.?$/.test(pattern)
     // A slash is a slash, with or without a backslash.
-    const parts = pattern.replaceAll(/(\\[^/])|\\\//g, (_, kept: string | undefined) => kept ?? '/').split('/').filter(part => part !== '' && part !== '.')
-    this.#segments = parts.filter((part, i) => part !== '**' || parts[i + 1] !== '**').map(part => (part === '**' ? 'deep' : namePattern(part)))
+    const parts = pattern
+      .replaceAll(/(\\[^/])|\\\//g, (_, kept: string | undefined) => kept ?? '/')
+      .split('/')
+      .filter(part => part !== '' && part !== '.')
+    this.#segments = parts
+      .filter((part, i) => part !== '**' || parts[i + 1] !== '**')
+      .map(part => (part === '**' ? 'deep' : namePattern(part)))
   }
 
   async *run(): AsyncGenerator<GlobMatch<E>, void, undefined> {
@@ -90,17 +99,27 @@ class Walk<E extends GlobEntry> {
     for await (const entry of this.#entries(directory)) yield* this.#met(directory, { entry, name: entry.name }, reached)
   }
 
-  async *#met(directory: string, { entry, name }: { entry: E; name: string }, reached: readonly number[]): AsyncGenerator<GlobMatch<E>, void, undefined> {
+  async *#met(
+    directory: string, { entry, name }: { entry: E; name: string }, reached: readonly number[],
+  ): AsyncGenerator<GlobMatch<E>, void, undefined> {
     const next: number[] = []
     let matched = false
     let hidden = false
     for (const i of reached) {
       const segment = this.#segments[i]!
       const last = i === this.#segments.length - 1
-      if (!(segment === 'deep' ? entry.directory || last : segment.literal === undefined ? segment.matches(name) : segment.literal === name)) continue
-      if (this.#hidden.includes(name[0]!) && (segment === 'deep' || segment.first !== name[0])) { hidden = true; continue }
+      if (
+        !(segment === 'deep' ? entry.directory || last : segment.literal === undefined ? segment.matches(name) : segment.literal === name)
+      )
+        continue
+      if (this.#hidden.includes(name[0]!) && (segment === 'deep' || segment.first !== name[0])) {
+        hidden = true
+        continue
+      }
       if (last) matched = true
-      if (segment !== 'deep') { if (!last) next.push(i + 1) } else if (entry.link !== true) next.push(i)
+      if (segment !== 'deep') {
+        if (!last) next.push(i + 1)
+      } else if (entry.link !== true) next.push(i)
     }
     const path = this.#tree.join(directory, name)
     if (matched && (entry.directory || !this.#directoriesOnly)) yield { path, entry }
@@ -108,7 +127,9 @@ class Walk<E extends GlobEntry> {
     if (entry.directory && next.length > 0) yield* this.#below(path, this.#closed(next))
   }
 
-  /** With what follows a `**`, which may stand for no directory at all. One that is last stands for what is below, not for its directory. */
+  /**
+   * With what follows a `**`, which may stand for no directory at all. One that is last stands for what is below, not for its directory.
+   */
   #closed(states: readonly number[]): number[] {
     const all = new Set(states)
     for (const i of all) if (this.#segments[i] === 'deep' && i + 1 < this.#segments.length) all.add(i + 1)
@@ -126,6 +147,7 @@ class Walk<E extends GlobEntry> {
 }
 
 /** Node's own error about a local directory. */
-const isGone = (error: unknown): boolean => error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+const isGone = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
 
 export { isPattern }

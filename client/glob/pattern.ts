@@ -101,8 +101,10 @@ function tokensOf(pattern: string, directories = false): Token[] {
 
 /** POSIX names of characters, for ASCII as in the locale C. */
 const classes: Readonly<Record<string, RegExp>> = {
-  alpha: /[A-Za-z]/, digit: /\d/, alnum: /[A-Za-z\d]/, upper: /[A-Z]/, lower: /[a-z]/, xdigit: /[\dA-Fa-f]/, space: /[ \t\n\v\f\r]/, blank: /[ \t]/,
-  punct: /[!-/:-@[-`{-~]/, graph: /[!-~]/, print: /[ -~]/,
+  alpha: /[A-Za-z]/, digit: /\d/, alnum: /[A-Za-z\d]/, upper: /[A-Z]/, lower: /[a-z]/, xdigit: /[\dA-Fa-f]/, space: /[ \t\n\v\f\r]/,
+  blank: /[ \t]/,
+  punct: /[!-/:-@[-`{-~]/,
+  graph: /[!-~]/, print: /[ -~]/,
   // oxlint-disable-next-line no-control-regex
   cntrl: /[\u0000-\u001f\u007f]/,
 }
@@ -122,7 +124,11 @@ function setOf(letters: readonly string[], start: number): { token: CharacterSet
     if (letters[at] === ']' && !first) break
     const name = letters[at] === '[' && letters[at + 1] === ':' ? nameAt(letters, at + 2) : undefined
     if (name !== undefined) {
-      if (!classes[name]) throw new GristmillError('EINVAL', `the pattern ${letters.join('')} names the characters [:${name}:], which do not exist; there are ${Object.keys(classes).join(', ')}. For the characters themselves, write \\[ in place of [`)
+      if (!classes[name])
+        throw new GristmillError(
+          'EINVAL',
+          `the pattern ${letters.join('')} names the characters [:${name}:], which do not exist; there are ${Object.keys(classes).join(', ')}. For the characters themselves, write \\[ in place of [`,
+        )
       named.push(classes[name])
       at += name.length + 4
       continue
@@ -156,7 +162,11 @@ function memberAt(letters: readonly string[], at: number): { point: number; next
     let end = at + 3
     while (end < letters.length && !(letters[end] === mark && letters[end + 1] === ']')) end++
     if (end === at + 3 && end < letters.length) return { point: letters[at + 2]!.codePointAt(0)!, next: end + 2 }
-    if (end < letters.length) throw new GristmillError('EINVAL', `the pattern ${letters.join('')} names the character [${mark}${letters.slice(at + 2, end).join('')}${mark}]; between these stands one character. For the characters themselves, write \\[ in place of [`)
+    if (end < letters.length)
+      throw new GristmillError(
+        'EINVAL',
+        `the pattern ${letters.join('')} names the character [${mark}${letters.slice(at + 2, end).join('')}${mark}]; between these stands one character. For the characters themselves, write \\[ in place of [`,
+      )
   }
   const from = letters[at] === '\\' && at + 1 < letters.length ? at + 1 : at
   return { point: letters[from]!.codePointAt(0)!, next: from + 1 }

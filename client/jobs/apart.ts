@@ -18,10 +18,14 @@ interface Place { readonly output: string; readonly format: OutputFormat }
 export interface NamedInputs { readonly paths: string[]; readonly patterns: string[] }
 
 /** Throws EINVAL. */
-export async function checkInputsApart(ask: CallMessage, { inputs, output, format }: Place & { readonly inputs: readonly string[] }, signal?: AbortSignal): Promise<NamedInputs> {
+export async function checkInputsApart(
+  ask: CallMessage,
+  { inputs, output, format }: Place & { readonly inputs: readonly string[] },
+  signal?: AbortSignal,
+): Promise<NamedInputs> {
   const named: NamedInputs = { paths: [], patterns: [] }
   for (const input of inputs) {
-    if (isPattern(input) && !await isThere(ask, input, signal)) named.patterns.push(input)
+    if (isPattern(input) && !(await isThere(ask, input, signal))) named.patterns.push(input)
     else named.paths.push(normalise(input))
   }
   checkApart(output, named.paths)
@@ -30,12 +34,18 @@ export async function checkInputsApart(ask: CallMessage, { inputs, output, forma
 }
 
 /** Throws EINVAL where what is kept of a job would overlap its input; paths that were named are looked at by the namenode. */
-export async function checkKeptApart(ask: CallMessage, { patterns, output, format }: Place & { readonly patterns: readonly string[] }, signal?: AbortSignal): Promise<void> {
+export async function checkKeptApart(
+  ask: CallMessage,
+  { patterns, output, format }: Place & { readonly patterns: readonly string[] },
+  signal?: AbortSignal,
+): Promise<void> {
   const replaces = await isThere(ask, output, signal)
   for (const pattern of patterns) {
     await checkPatternApart(pattern, { output, format })
     // Where nothing is yet, no input can be.
-    if (replaces) for await (const { path } of expand(pattern, clusterTree(treeOf(ask, signal)), { hidden })) if (isWithin(path, output)) throw notApart(output, pattern)
+    if (replaces)
+      for await (const { path } of expand(pattern, clusterTree(treeOf(ask, signal)), { hidden }))
+        if (isWithin(path, output)) throw notApart(output, pattern)
   }
 }
 
@@ -55,7 +65,10 @@ async function isThere(ask: CallMessage, path: string, signal?: AbortSignal): Pr
   }
 }
 
-/** The namespace as the job will leave it, as far as the output goes: one part, and the directories above it. Every name that is asked for is there. */
+/**
+ * The namespace as the job will leave it, as far as the output goes: one part, and the directories above it. Every name that is asked for
+ * is there.
+ */
 function published(output: string, part: string): GlobTree {
   const names = [...namesOf(output), part]
   const path = join(output, part)

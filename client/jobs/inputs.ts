@@ -20,7 +20,9 @@ export interface InputsOptions {
 }
 
 /** The files of all `paths`, each once, in byte order of their paths. */
-export async function findInputs(ask: CallMessage, paths: readonly string[], { signal, onLeftOut }: InputsOptions = {}): Promise<FileStatus[]> {
+export async function findInputs(
+  ask: CallMessage, paths: readonly string[], { signal, onLeftOut }: InputsOptions = {},
+): Promise<FileStatus[]> {
   if (paths.length === 0) throw new GristmillError('EINVAL', 'a job needs at least one input path')
   const found = new Map<string, FileStatus>()
   const leftOut = new Map<string, FileStatus>()
@@ -38,7 +40,8 @@ async function* meant(path: string, tree: StatusTree, leave: (entry: FileStatus)
   const itself = isPattern(path) ? await cluster.find(normalise(path)) : undefined
   if (!isPattern(path) || itself) {
     const status = itself?.status ?? await tree.status(normalise(path))
-    if (status.type === 'file' && path.endsWith('/')) throw new GristmillError('ENOTDIR', `the input ${path} is a file, not a directory`, { details: { path } })
+    if (status.type === 'file' && path.endsWith('/'))
+      throw new GristmillError('ENOTDIR', `the input ${path} is a file, not a directory`, { details: { path } })
     yield* within(status, tree, leave)
     return
   }
@@ -47,7 +50,12 @@ async function* meant(path: string, tree: StatusTree, leave: (entry: FileStatus)
     any = true
     yield* within(entry.status, tree, leave)
   }
-  if (!any) throw new GristmillError('ENOENT', `no input matches ${path}; look at "gristmill ls ${normalise(path.replace(/[^/]*[*?[{].*$/s, ''))}"`, { details: { path } })
+  if (!any)
+    throw new GristmillError(
+      'ENOENT',
+      `no input matches ${path}; look at "gristmill ls ${normalise(path.replace(/[^/]*[*?[{].*$/s, ''))}"`,
+      { details: { path } },
+    )
 }
 
 /** A file itself; of a directory everything below it. */

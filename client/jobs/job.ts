@@ -32,7 +32,8 @@ export interface TaskOptions extends CallOptions {
 }
 
 /** Has the job come to an end? */
-export const isOver = (status: JobStatus): boolean => status.state === 'succeeded' || status.state === 'failed' || status.state === 'cancelled'
+export const isOver = (status: JobStatus): boolean =>
+  status.state === 'succeeded' || status.state === 'failed' || status.state === 'cancelled'
 
 export class Job {
   readonly id: JobId
@@ -85,9 +86,15 @@ export class Job {
     throw new GristmillError('JOB_FAILED', `job ${this.id} failed: ${failure?.message ?? 'no reason was kept'}`, { details })
   }
 
-  /** Ends the job; nothing of it is published. One that is over already stays as it is. Returns how it ended. Takes options, or a signal alone. */
+  /**
+   * Ends the job; nothing of it is published. One that is over already stays as it is. Returns how it ended. Takes options, or a signal
+   * alone.
+   */
   kill(options?: AbortSignal | CallOptions | null): Promise<JobStatus> {
-    return perform('kill', undefined, () => ({ signal: signalOption(options, 'kill') }), async ({ signal }) => this.#cluster.ask(protocol.kill, { job: this.id }, signal))
+    return perform(
+      'kill', undefined, () => ({ signal: signalOption(options, 'kill') }),
+      async ({ signal }) => this.#cluster.ask(protocol.kill, { job: this.id }, signal),
+    )
   }
 
   /**
@@ -103,7 +110,9 @@ export class Job {
     return perform('publish', output, read, async ({ overwrite = false, force = false, signal }) => {
       const path = pathOf(output, 'output')
       const { kept } = await this.#status(signal)
-      const { patterns } = kept?.patternCount ? await this.#cluster.ask(protocol.patterns, { job: this.id }, signal) : { patterns: kept?.patterns ?? [] }
+      const { patterns } = kept?.patternCount
+        ? await this.#cluster.ask(protocol.patterns, { job: this.id }, signal)
+        : { patterns: kept?.patterns ?? [] }
       if (patterns.length > 0) await checkKeptApart(this.#cluster.ask, { patterns, output: path, format: kept?.format ?? 'text' }, signal)
       return this.#cluster.ask(protocol.publish, { job: this.id, output: { path, overwrite, force } }, signal)
     })
@@ -114,7 +123,10 @@ export class Job {
    * if nothing is kept. Returns how the job stands.
    */
   drop(options?: CallOptions | null): Promise<JobStatus> {
-    return perform('drop', undefined, () => ({ signal: signalOption(options, 'drop') }), async ({ signal }) => this.#cluster.ask(protocol.drop, { job: this.id }, signal))
+    return perform(
+      'drop', undefined, () => ({ signal: signalOption(options, 'drop') }),
+      async ({ signal }) => this.#cluster.ask(protocol.drop, { job: this.id }, signal),
+    )
   }
 
   /** From now on an abort of `signal` kills the job, until `wait` has seen its end. */
@@ -138,8 +150,16 @@ export class Job {
     let from: number | undefined
     do {
       const after = from
-      const page: { tasks: TaskStatus[]; next?: number } = await during('tasks', undefined, () =>
-        this.#cluster.ask(protocol.tasks, { job: this.id, ...stage !== undefined && { stage }, ...after !== undefined && { from: after } }, signal), signal)
+      const page: { tasks: TaskStatus[]; next?: number } = await during(
+        'tasks', undefined,
+        () =>
+          this.#cluster.ask(
+            protocol.tasks,
+            { job: this.id, ...(stage !== undefined && { stage }), ...(after !== undefined && { from: after }) },
+            signal,
+          ),
+        signal,
+      )
       yield* page.tasks
       from = page.next
     } while (from !== undefined)

@@ -59,7 +59,9 @@ function wanted(id: AttemptId, { stage, task, attempt }: LogOptions): boolean {
 }
 
 /** What there is now, from where reading stopped. */
-async function* readOne(cluster: Cluster, { attempt, node, address, alive }: LogPlace, state: { offset: number; over: boolean }, signal?: AbortSignal): AsyncGenerator<LogPiece, void, undefined> {
+async function* readOne(
+  cluster: Cluster, { attempt, node, address, alive }: LogPlace, state: { offset: number; over: boolean }, signal?: AbortSignal,
+): AsyncGenerator<LogPiece, void, undefined> {
   if (!alive) {
     state.over = true
     yield { attempt, node, text: '', unreachable: `node ${node} is not there any more, and its logs with it` }

@@ -40,7 +40,12 @@ export function pack(pieces: readonly SplitPiece[], bytesMax: number): Split[] {
 /** Adds to the bin of a node; one that would overflow is closed, and a new one begun. */
 function put<K>(open: Map<K, Bin>, full: Bin[], key: K, more: Bin, bytesMax: number): void {
   const bin = open.get(key)
-  if (bin && bin.bytes + more.bytes <= bytesMax && bin.pieces.length + more.pieces.length <= splitRangesMax && bin.pathChars + more.pathChars <= pathCharsMax) {
+  if (
+    bin
+    && bin.bytes + more.bytes <= bytesMax
+    && bin.pieces.length + more.pieces.length <= splitRangesMax
+    && bin.pathChars + more.pathChars <= pathCharsMax
+  ) {
     bin.bytes += more.bytes
     bin.pathChars += more.pathChars
     bin.pieces.push(...more.pieces)

@@ -30,7 +30,11 @@ export function pagesOf(splits: readonly Split[], bytesMax = pageBytesMax): stri
     chars += text.length
     if (bytes > bytesMax) {
       const { path } = split.ranges[0]!
-      throw new GristmillError('TOO_LARGE', `${path} has too many blocks for one task, which has to read all of it; store it in larger blocks`, { details: { path } })
+      throw new GristmillError(
+        'TOO_LARGE',
+        `${path} has too many blocks for one task, which has to read all of it; store it in larger blocks`,
+        { details: { path } },
+      )
     }
     if (bytes > room) {
       pages.push(page)
@@ -42,13 +46,19 @@ export function pagesOf(splits: readonly Split[], bytesMax = pageBytesMax): stri
   }
   if (chars > limits.jobSplitsBytesMax) {
     const ranges = splits.reduce((sum, each) => sum + each.ranges.length, 0)
-    throw new GristmillError('TOO_LARGE', `the input is ${ranges} files and blocks, more than one job can have; run several jobs over parts of it, or join small files`)
+    throw new GristmillError(
+      'TOO_LARGE',
+      `the input is ${ranges} files and blocks, more than one job can have; run several jobs over parts of it, or join small files`,
+    )
   }
   return [...pages, page]
 }
 
 /** Sends all pages but the last. ESTALE if the namenode has lost some of them: send them again. */
-export async function sendPages(cluster: Pick<Cluster, 'ask' | 'random'>, pages: readonly (readonly string[])[], { output, signal }: { readonly output: string; readonly signal?: AbortSignal | undefined }): Promise<PackedSplits> {
+export async function sendPages(
+  cluster: Pick<Cluster, 'ask' | 'random'>, pages: readonly (readonly string[])[],
+  { output, signal }: { readonly output: string; readonly signal?: AbortSignal | undefined },
+): Promise<PackedSplits> {
   const last = [...pages.at(-1)!]
   const before = pages.slice(0, -1)
   if (before.length === 0) return { splits: last }

@@ -42,7 +42,11 @@ export async function splitInputs(ask: CallMessage, paths: readonly string[], op
   let splits = pack(flat, blockBytes)
   const all = flat.reduce((sum, { range }) => sum + range.end - range.start, 0)
   for (let bytes = blockBytes * 2; splits.length > splitsMax; bytes *= 2) {
-    if (bytes > (all + blockBytes) * 4) throw new GristmillError('TOO_LARGE', `the input is ${flat.length} files and blocks, more than ${splitsMax} tasks can read; run several jobs over parts of it, store it in larger blocks, or join small files`)
+    if (bytes > (all + blockBytes) * 4)
+      throw new GristmillError(
+        'TOO_LARGE',
+        `the input is ${flat.length} files and blocks, more than ${splitsMax} tasks can read; run several jobs over parts of it, store it in larger blocks, or join small files`,
+      )
     splits = pack(flat, bytes)
   }
   return splits
@@ -54,7 +58,9 @@ async function blocksOf(ask: CallMessage, file: FileStatus, signal?: AbortSignal
   while (offset !== undefined && file.length > 0) {
     const page: { status: FileStatus; blocks: LocatedBlock[]; next?: number } = await ask(locate, { path: file.path, offset }, signal)
     if (page.status.id !== file.id || page.status.length !== file.length) {
-      throw new GristmillError('EBUSY', `${file.path} was replaced while the job was being planned; submit it again`, { details: { path: file.path } })
+      throw new GristmillError('EBUSY', `${file.path} was replaced while the job was being planned; submit it again`, {
+        details: { path: file.path },
+      })
     }
     blocks.push(...page.blocks)
     offset = page.next
@@ -68,7 +74,9 @@ async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { inp
   // No bytes are no records, except where the file itself is the record.
   if (file.length === 0 && format !== 'whole') return []
   const said = format === 'csv' && input.delimiter === undefined ? file.delimiter : undefined
-  const whole = (): SplitPiece[] => [piece(file, blocks, { start: 0, end: file.length, aligned: true, ...said !== undefined && { delimiter: said } })]
+  const whole = (): SplitPiece[] => [
+    piece(file, blocks, { start: 0, end: file.length, aligned: true, ...(said !== undefined && { delimiter: said }) }),
+  ]
   const aligned = blocks.every(block => block.aligned)
   // One task reads all of it, and finds out by itself what the file is.
   const single = blocks.length <= 1 || !splittable(format, aligned && fits(file, input, said))
@@ -76,7 +84,8 @@ async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { inp
   const bytes = await head(file, Math.min(headBytes, file.length), signal)
   const { divisible, dialect } = inspect(bytes, { path: file.path, isAll: bytes.length >= file.length, input, delimiter: said })
   if (single || !divisible || !splittable(format, aligned && fits(file, input, dialect.delimiter))) return whole()
-  const separated = format === 'csv' && input.delimiter === undefined && dialect.delimiter !== undefined ? { delimiter: dialect.delimiter } : {}
+  const separated =
+    format === 'csv' && input.delimiter === undefined && dialect.delimiter !== undefined ? { delimiter: dialect.delimiter } : {}
   const kept = aligned && fits(file, input, dialect.delimiter)
   return blocks.map((block, index) => {
     const start = block.offset
@@ -99,7 +108,10 @@ function fits(file: FileStatus, { format, delimiter: asked }: InputOptions, deli
   }
 }
 
-function piece(file: FileStatus, blocks: readonly LocatedBlock[], range: Pick<SplitRange, 'start' | 'end' | 'aligned' | 'delimiter'>): SplitPiece {
+function piece(
+  file: FileStatus, blocks: readonly LocatedBlock[],
+  range: Pick<SplitRange, 'start' | 'end' | 'aligned' | 'delimiter'>,
+): SplitPiece {
   const bytes = new Map<LocatedBlock['nodes'][number]['node'], number>()
   for (const block of blocks) {
     const own = Math.min(range.end, block.offset + block.length) - Math.max(range.start, block.offset)

@@ -70,18 +70,27 @@ export async function submitJob(cluster: Cluster, store: StoreProgram, submissio
   const { signal } = submission
   protocol.checkParams(submission.params)
   const output = normalise(submission.output)
-  const { paths, patterns } = await checkInputsApart(cluster.ask, { inputs: submission.input, output, format: submission.outputFormat }, signal)
+  const { paths, patterns } = await checkInputsApart(
+    cluster.ask,
+    { inputs: submission.input, output, format: submission.outputFormat },
+    signal,
+  )
   if (!submission.overwrite) await refuseExisting(cluster, output, signal)
   // What both need does not depend on the other: small programs are stored while large inputs are listed.
   const [program, stages] = await Promise.allSettled([storeAll(cluster, store, submission), planStages(cluster, submission)])
   if (program.status === 'rejected') throw program.reason
   if (stages.status === 'rejected') throw stages.reason
   const plan: Omit<JobSpec, 'stages'> = {
-    name: submission.name, program: { id: submission.program.id, path: program.value }, params: { ...submission.params },
-    ...Object.keys(submission.env ?? {}).length > 0 && { env: { ...submission.env } },
-    seed: submission.seed ?? cluster.random.below(2 ** 31), fingerprint: submission.fingerprint,
-    output: { path: output, overwrite: submission.overwrite ?? false, ...submission.force && { force: true }, format: submission.outputFormat },
-    inputs: paths, ...patterns.length > 0 && { patterns },
+    name: submission.name,
+    program: { id: submission.program.id, path: program.value },
+    params: { ...submission.params },
+    ...(Object.keys(submission.env ?? {}).length > 0 && { env: { ...submission.env } }),
+    seed: submission.seed ?? cluster.random.below(2 ** 31),
+    fingerprint: submission.fingerprint,
+    output: {
+      path: output, overwrite: submission.overwrite ?? false, ...(submission.force && { force: true }), format: submission.outputFormat,
+    },
+    inputs: paths, ...(patterns.length > 0 && { patterns }),
     attemptsMax: submission.attemptsMax ?? attemptsDefault,
     memoryBytes: submission.memoryBytes ?? memoryDefault,
     taskDeadlineMs: submission.taskTimeoutMs ?? 0,
@@ -93,20 +102,36 @@ export async function submitJob(cluster: Cluster, store: StoreProgram, submissio
 }
 
 /** A stage whose splits have been cut and packed into pages. */
-type CutStage = Omit<StageSpec, 'input'> & { readonly input: { readonly kind: 'pages'; readonly pages: readonly (readonly string[])[]; readonly options: InputOptions } | Extract<StageSpec['input'], { kind: 'shuffle' }> }
+type CutStage = Omit<StageSpec, 'input'> & {
+  readonly input:
+    | { readonly kind: 'pages'; readonly pages: readonly (readonly string[])[]; readonly options: InputOptions }
+    | Extract<StageSpec['input'], { kind: 'shuffle' }>
+}
 
 /** Splits that need more than one message go before the job. A namenode that was started again in between has forgotten them. */
-async function send(cluster: Cluster, plan: Omit<JobSpec, 'stages'>, cut: readonly CutStage[], signal: AbortSignal | undefined): Promise<{ job: JobId }> {
+async function send(
+  cluster: Cluster, plan: Omit<JobSpec, 'stages'>, cut: readonly CutStage[], signal: AbortSignal | undefined,
+): Promise<{ job: JobId }> {
   for (let tries = sendTries; ; tries--) {
     try {
       const stages: StageSpec[] = []
       for (const { input, ...stage } of cut) {
         if (input.kind === 'shuffle') stages.push({ ...stage, input })
-        else stages.push({ ...stage, input: { kind: 'packed', ...await sendPages(cluster, input.pages, { output: plan.output.path, signal }), options: input.options } })
+        else
+          stages.push({
+            ...stage,
+            input: {
+              kind: 'packed',
+              ...(await sendPages(cluster, input.pages, { output: plan.output.path, signal })),
+              options: input.options,
+            },
+          })
       }
       throwIfAborted(signal)
       // A submit whose caller gives up while it is on its way would be a job that nobody knows: it is killed when its id comes.
-      return await cluster.ask(protocol.submit, { spec: { ...plan, stages } }, signal, reply => cluster.ask(protocol.kill, { job: reply.job }))
+      return await cluster.ask(protocol.submit, { spec: { ...plan, stages } }, signal, reply =>
+        cluster.ask(protocol.kill, { job: reply.job }),
+      )
     } catch (error) {
       if (tries === 1 || !hasCode(error, 'ESTALE')) throw error
     }
@@ -120,7 +145,9 @@ async function refuseExisting(cluster: Cluster, path: string, signal?: AbortSign
     if (hasCode(error, 'ENOENT')) return
     throw error
   }
-  throw new GristmillError('EEXIST', `the output ${path} exists already; remove it, name another, or say overwrite (--overwrite)`, { details: { path } })
+  throw new GristmillError('EEXIST', `the output ${path} exists already; remove it, name another, or say overwrite (--overwrite)`, {
+    details: { path },
+  })
 }
 
 /**
@@ -136,16 +163,26 @@ async function storeAll(cluster: Cluster, store: StoreProgram, { program, signal
   for (const directory of [programs, ...own, join(programs, `${program.id}-${random.id()}`)]) {
     const path = join(directory, `${program.id}.js`)
     // The bundle last: whoever finds it finds its assets.
-    const assets = [...new Map((program.assets ?? []).map(({ id, content }) => [id, { path: assetPath(path, id), bytes: content }])).values()]
+    const assets = [
+      ...new Map((program.assets ?? []).map(({ id, content }) => [id, { path: assetPath(path, id), bytes: content }])).values(),
+    ]
     const gate = new Semaphore(storesAtOnce)
     const stored = await settled(assets.map(file => gate.run(() => storeOnce(cluster, store, file, signal), signal)))
     if (stored.every(Boolean) && await storeOnce(cluster, store, { path, bytes: program.bytes }, signal)) return path
   }
-  throw new GristmillError('EBUSY', `the program cannot be stored in ${programs}: somebody puts other files under every name; look who owns them`, { details: { path: programs } })
+  throw new GristmillError(
+    'EBUSY',
+    `the program cannot be stored in ${programs}: somebody puts other files under every name; look who owns them`,
+    { details: { path: programs } },
+  )
 }
 
 /** False: under this name there is something else. */
-async function storeOnce(cluster: Cluster, store: StoreProgram, { path, bytes }: { readonly path: string; readonly bytes: Uint8Array }, signal: AbortSignal | undefined): Promise<boolean> {
+async function storeOnce(
+  cluster: Cluster, store: StoreProgram,
+  { path, bytes }: { readonly path: string; readonly bytes: Uint8Array },
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   const same = async (): Promise<boolean | undefined> => {
     try {
       const { status, blocks, next } = await cluster.ask(locate, { path }, signal)
@@ -169,7 +206,7 @@ async function storeOnce(cluster: Cluster, store: StoreProgram, { path, bytes }:
   } catch (error) {
     // Somebody else stores something under this name at this moment: most likely the same program.
     if (!hasCode(error, 'EEXIST', 'EBUSY')) throw error
-    return await untilThere(cluster, path, signal) && await same() === true
+    return (await untilThere(cluster, path, signal)) && (await same()) === true
   }
 }
 
@@ -194,8 +231,16 @@ async function planStages(cluster: Cluster, { stages, input, head, signal, onNot
   for (const stage of stages) {
     cut.push({
       name: stage.name, output: stage.output,
-      input: stage.input.kind === 'shuffle' ? stage.input
-        : { kind: 'pages', pages: pagesOf(await splitInputs(cluster.ask, input, { input: stage.input.options as RecordOptions, head, signal, onLeftOut })), options: stage.input.options },
+      input:
+        stage.input.kind === 'shuffle'
+          ? stage.input
+          : {
+              kind: 'pages',
+              pages: pagesOf(
+                await splitInputs(cluster.ask, input, { input: stage.input.options as RecordOptions, head, signal, onLeftOut }),
+              ),
+              options: stage.input.options,
+            },
     })
   }
   const line = leftOutLine([...leftOut.values()])

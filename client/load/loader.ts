@@ -37,15 +37,23 @@ export class Loader {
     // An end that comes before anybody asks is told to whoever asks.
     this.#answer.promise.catch(() => {})
     this.#child = processes.start({
-      main: new URL('./main.ts', import.meta.url), args: [], env: { TMPDIR: dir, ...env }, cwd: dir, heapBytesMax: memoryBytes, writable: [dir],
-      onOutput: bytes => { this.#printed = (this.#printed + bytes.toString('utf8')).slice(-printedCharsMax) },
+      main: new URL('./main.ts', import.meta.url), args: [], env: { TMPDIR: dir, ...env }, cwd: dir, heapBytesMax: memoryBytes,
+      writable: [dir],
+      onOutput: bytes => {
+        this.#printed = (this.#printed + bytes.toString('utf8')).slice(-printedCharsMax)
+      },
       // A program may send messages of its own.
-      onMessage: message => { if (isAnswer(message)) this.#answer.resolve(message) },
+      onMessage: message => {
+        if (isAnswer(message)) this.#answer.resolve(message)
+      },
       onExit: end => this.#answer.reject(this.#ended(end)),
     })
   }
 
-  /** Throws what planProgram throws, PROGRAM_INVALID if the program ends or holds up the process, ABORTED, or TIMEOUT if the signal's deadline passed. Once; the process is gone afterwards. */
+  /**
+   * Throws what planProgram throws, PROGRAM_INVALID if the program ends or holds up the process, ABORTED, or TIMEOUT if the signal's
+   * deadline passed. Once; the process is gone afterwards.
+   */
   async plan(request: PlanRequest, signal?: AbortSignal): Promise<Planned> {
     const { clock } = this.#options
     const abort = (): void => this.#answer.reject(abortError(signal!))
@@ -69,8 +77,11 @@ export class Loader {
   end(): void { this.#child.kill() }
 
   #ended({ code, signal }: { code: number | null; signal: string | null }): GristmillError {
-    if (/heap out of memory|heap limit/i.test(this.#printed)) return this.#invalid('the program cannot be loaded: it used all its memory; load less, or give it more (--memory)')
-    return this.#invalid(`the program cannot be loaded: its module ended the process (${signal ?? `exit code ${code}`}); a module defines its job and returns`)
+    if (/heap out of memory|heap limit/i.test(this.#printed))
+      return this.#invalid('the program cannot be loaded: it used all its memory; load less, or give it more (--memory)')
+    return this.#invalid(
+      `the program cannot be loaded: its module ended the process (${signal ?? `exit code ${code}`}); a module defines its job and returns`,
+    )
   }
 
   #invalid(message: string): GristmillError {
@@ -82,5 +93,8 @@ export class Loader {
 const isAnswer = (message: unknown): message is LoaderReply => {
   if (typeof message !== 'object' || message === null) return false
   const { planned, error } = message as { planned?: unknown; error?: { code?: unknown; message?: unknown } }
-  return (typeof planned === 'object' && planned !== null) || (typeof error === 'object' && typeof error?.code === 'string' && typeof error.message === 'string')
+  return (
+    (typeof planned === 'object' && planned !== null)
+    || (typeof error === 'object' && typeof error?.code === 'string' && typeof error.message === 'string')
+  )
 }

@@ -51,18 +51,25 @@ export interface Planned {
 }
 
 /** Throws PROGRAM_INVALID, and EINVAL for parameters that are no JSON. REQUIRES: the bundle is in `dir`. */
-export async function planProgram(world: { disk: Disk; modules?: Modules | undefined }, { id, name, dir, params, partitions, instance }: PlanRequest): Promise<Planned> {
+export async function planProgram(
+  world: { disk: Disk; modules?: Modules | undefined },
+  { id, name, dir, params, partitions, instance }: PlanRequest,
+): Promise<Planned> {
   const { definition, params: merged } = await loadProgram(world, {
     id, dir, params, instance,
-    fetch: async () => { throw new GristmillError('CORRUPT', `the bundle of ${name} in ${dir} has been changed; submit it again`) },
+    fetch: async () => {
+      throw new GristmillError('CORRUPT', `the bundle of ${name} in ${dir} has been changed; submit it again`)
+    },
   })
   const plan = optimize(planMapReduce(definition))
   const path = definition.input?.path
   return {
-    params: paramsOf(merged, `the parameter of ${name}`), fingerprint: fingerprintOf(plan), outputFormat: plan.root.output.format,
+    params: paramsOf(merged, `the parameter of ${name}`),
+    fingerprint: fingerprintOf(plan), outputFormat: plan.root.output.format,
     stages: stagesOf(plan, { partitions }).map(({ name: stage, input, output }) => ({ name: stage, input, output })),
-    assets: [...definition.assets ?? []],
-    input: path === undefined ? [] : typeof path === 'string' ? [path] : [...path], output: definition.output?.path,
+    assets: [...(definition.assets ?? [])],
+    input: path === undefined ? [] : typeof path === 'string' ? [path] : [...path],
+    output: definition.output?.path,
   }
 }
 
@@ -74,7 +81,11 @@ export function paramsOf(params: Readonly<Record<string, unknown>>, whose: strin
       checkJson(value)
     } catch (error) {
       if (!(error instanceof Unwritable)) throw error
-      throw new GristmillError('EINVAL', `${whose} ${JSON.stringify(name)} holds ${error.what}${error.path === '' ? '' : ` at ${error.path}`}, which cannot be written as JSON; ${error.advice}`, { cause: error })
+      throw new GristmillError(
+        'EINVAL',
+        `${whose} ${JSON.stringify(name)} holds ${error.what}${error.path === '' ? '' : ` at ${error.path}`}, which cannot be written as JSON; ${error.advice}`,
+        { cause: error },
+      )
     }
   }
   return Object.fromEntries(said)

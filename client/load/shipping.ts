@@ -22,13 +22,33 @@ export async function readAssets(disk: Disk, directory: string, names: readonly 
     const itself = await disk.stat(path)
     const link = itself?.kind === 'other'
     const found = link ? await disk.stat(path, { follow: true }) : itself
-    if (link && !found) throw new GristmillError('ENOENT', `the asset ${name} is a link to something that does not exist: ${path}; mend the link, or take it out of the list of assets`, { details: { path } })
-    if (!found) throw new GristmillError('ENOENT', `there is no asset ${name} beside the program: ${path} does not exist`, { details: { path } })
-    if (found.kind === 'other') throw new GristmillError('EINVAL', `the asset ${name} is neither a file nor a directory: ${path}; leave it out, or name the files beside it one by one`, { details: { path } })
-    if (link && found.kind === 'directory') throw new GristmillError('EINVAL', `the asset ${name} is a link to a directory: ${path}; name the directory ${found.path ?? ''} itself, if it lies beside the program, or copy it there`, { details: { path } })
+    if (link && !found)
+      throw new GristmillError(
+        'ENOENT',
+        `the asset ${name} is a link to something that does not exist: ${path}; mend the link, or take it out of the list of assets`,
+        { details: { path } },
+      )
+    if (!found)
+      throw new GristmillError('ENOENT', `there is no asset ${name} beside the program: ${path} does not exist`, { details: { path } })
+    if (found.kind === 'other')
+      throw new GristmillError(
+        'EINVAL',
+        `the asset ${name} is neither a file nor a directory: ${path}; leave it out, or name the files beside it one by one`,
+        { details: { path } },
+      )
+    if (link && found.kind === 'directory')
+      throw new GristmillError(
+        'EINVAL',
+        `the asset ${name} is a link to a directory: ${path}; name the directory ${found.path ?? ''} itself, if it lies beside the program, or copy it there`,
+        { details: { path } },
+      )
     // What is named is meant, wherever it leads; a link that is only found in a directory may lead anywhere.
     if (link && !names.some(named => plain(named) === name) && !(await inside(found.path ?? path))) {
-      throw new GristmillError('EINVAL', `the asset ${name} is a link that leads out of the program's directory, to ${found.path ?? path}; name it itself among the assets if it is meant, or copy the file`, { details: { path } })
+      throw new GristmillError(
+        'EINVAL',
+        `the asset ${name} is a link that leads out of the program's directory, to ${found.path ?? path}; name it itself among the assets if it is meant, or copy the file`,
+        { details: { path } },
+      )
     }
     if (found.kind === 'directory') {
       for (const entry of (await disk.list(path)).map(one => one.name).sort()) await add(posix.join(name, entry))
@@ -38,7 +58,11 @@ export async function readAssets(disk: Disk, directory: string, names: readonly 
     seen.add(name)
     total += found.bytes
     if (total > limits.assetsBytesMax || seen.size > limits.assetsMax) {
-      throw new GristmillError('TOO_LARGE', `the assets of a program may have ${formatBytes(limits.assetsBytesMax)} in ${limits.assetsMax} files; put larger data into files of the cluster`, { details: { path } })
+      throw new GristmillError(
+        'TOO_LARGE',
+        `the assets of a program may have ${formatBytes(limits.assetsBytesMax)} in ${limits.assetsMax} files; put larger data into files of the cluster`,
+        { details: { path } },
+      )
     }
     const content = await disk.readFile(found.path ?? path)
     assets.push({ name, id: assetHash(content), bytes: content.length, content })
@@ -48,7 +72,8 @@ export async function readAssets(disk: Disk, directory: string, names: readonly 
     return path.startsWith(`${base}/`)
   }
   for (const name of names) {
-    if (name.startsWith('/') || name.includes('\0')) throw new GristmillError('EINVAL', `the asset ${JSON.stringify(name)} is no path relative to the program`)
+    if (name.startsWith('/') || name.includes('\0'))
+      throw new GristmillError('EINVAL', `the asset ${JSON.stringify(name)} is no path relative to the program`)
     await add(plain(name))
   }
   return assets

@@ -33,42 +33,65 @@ export class Nodes {
 
   /** Returns at once; the node is `decommissioned` when its blocks have been copied away. Throws ENOENT, EACCES, EINVAL, SAFE_MODE. */
   decommission(node: string, options?: CallOptions | null): Promise<NodeStatus> {
-    return perform('decommission', undefined, callOptions('decommission', options), async ({ signal }) => this.#ask(service.decommission, { node: nodeOf(node) }, signal))
+    return perform('decommission', undefined, callOptions('decommission', options), async ({ signal }) =>
+      this.#ask(service.decommission, { node: nodeOf(node) }, signal),
+    )
   }
 
   /** Puts a node back into service, whatever it was. Throws ENOENT, EACCES. */
   recommission(node: string, options?: CallOptions | null): Promise<NodeStatus> {
-    return perform('recommission', undefined, callOptions('recommission', options), async ({ signal }) => this.#ask(service.recommission, { node: nodeOf(node) }, signal))
+    return perform('recommission', undefined, callOptions('recommission', options), async ({ signal }) =>
+      this.#ask(service.recommission, { node: nodeOf(node) }, signal),
+    )
   }
 
   /** Its blocks are not copied while it is away, for so long. Throws ENOENT, EACCES, EINVAL. */
   maintenance(node: string, options: MaintenanceOptions): Promise<NodeStatus> {
-    return perform('maintenance', undefined, () => optionsOf<MaintenanceOptions>(options, 'maintenance', { forMs: true, signal: true }), async ({ forMs, signal }) => {
-      checkInteger('time of a maintenance in milliseconds', forMs ?? Number.NaN, 1000, limits.maintenanceMsMax)
-      return this.#ask(service.maintenance, { node: nodeOf(node), forMs: forMs! }, signal)
-    })
+    return perform(
+      'maintenance', undefined,
+      () => optionsOf<MaintenanceOptions>(options, 'maintenance', { forMs: true, signal: true }),
+      async ({ forMs, signal }) => {
+        checkInteger('time of a maintenance in milliseconds', forMs ?? Number.NaN, 1000, limits.maintenanceMsMax)
+        return this.#ask(service.maintenance, { node: nodeOf(node), forMs: forMs! }, signal)
+      },
+    )
   }
 
   /** Begins to move blocks from full nodes to empty ones; it ends by itself. Throws EINVAL, EACCES. */
   balance(options?: BalanceOptions | null): Promise<BalanceState> {
     const read = () => optionsOf<BalanceOptions>(options, 'balance', { threshold: true, bytesPerSecond: true, signal: true })
-    return perform('balance', undefined, read, async ({ threshold = balanceDefaults.threshold, bytesPerSecond = balanceDefaults.bytesPerSecond, signal }) => {
-      if (!(typeof threshold === 'number' && threshold >= 0 && threshold <= 100)) throw new GristmillError('EINVAL', `the threshold is ${typeof threshold === 'number' ? threshold : shown(threshold)}; it must be a number of percent from 0 to 100`)
-      checkInteger('number of bytes a second', bytesPerSecond ?? Number.NaN, 1)
-      return this.#ask(service.balance, { threshold, bytesPerSecond }, signal)
-    })
+    return perform(
+      'balance', undefined, read,
+      async ({ threshold = balanceDefaults.threshold, bytesPerSecond = balanceDefaults.bytesPerSecond, signal }) => {
+        if (!(typeof threshold === 'number' && threshold >= 0 && threshold <= 100))
+          throw new GristmillError(
+            'EINVAL',
+            `the threshold is ${typeof threshold === 'number' ? threshold : shown(threshold)}; it must be a number of percent from 0 to 100`,
+          )
+        checkInteger('number of bytes a second', bytesPerSecond ?? Number.NaN, 1)
+        return this.#ask(service.balance, { threshold, bytesPerSecond }, signal)
+      },
+    )
   }
 
   stopBalance(options?: CallOptions | null): Promise<BalanceState> {
-    return perform('balance', undefined, callOptions('stopBalance', options), async ({ signal }) => this.#ask(service.stopBalance, {}, signal))
+    return perform('balance', undefined, callOptions('stopBalance', options), async ({ signal }) =>
+      this.#ask(service.stopBalance, {}, signal),
+    )
   }
 
   balanceStatus(options?: CallOptions | null): Promise<BalanceState> {
-    return perform('balance', undefined, callOptions('balanceStatus', options), async ({ signal }) => this.#ask(service.balanceStatus, {}, signal))
+    return perform('balance', undefined, callOptions('balanceStatus', options), async ({ signal }) =>
+      this.#ask(service.balanceStatus, {}, signal),
+    )
   }
 }
 
 function nodeOf(node: unknown): string {
-  if (typeof node !== 'string' || node === '') throw new GristmillError('EINVAL', `a datanode is named by its id, its address or its host, not by ${node === '' ? 'an empty text' : shown(node)}`)
+  if (typeof node !== 'string' || node === '')
+    throw new GristmillError(
+      'EINVAL',
+      `a datanode is named by its id, its address or its host, not by ${node === '' ? 'an empty text' : shown(node)}`,
+    )
   return textOf(node, 'name of the datanode', { max: 300 })
 }

@@ -15,12 +15,17 @@ export async function runDatanode(run: ServerRun): Promise<void> {
   const host = settings.host ?? hostDefault
   const place = await locate({ disk: world.disk, machine }, settings)
   if (place.kind !== 'cluster') {
-    throw new GristmillError('CONFIG_INVALID', 'a datanode belongs to a namenode: give its address with --cluster host:port (or start a whole cluster with "gristmill up")')
+    throw new GristmillError(
+      'CONFIG_INVALID',
+      'a datanode belongs to a namenode: give its address with --cluster host:port (or start a whole cluster with "gristmill up")',
+    )
   }
   // On loopback the secret is the one that its namenode left in the same home, or in the cluster's own directory.
   const secret = await serverSecret({ ...run, settings: isLoopback(host) ? { ...settings, secretFile: place.secretFile } : settings }, host)
   const dirs = settings.dir ?? [`${settings.home}/datanode`]
-  const [{ Datanode }, { careOf }, { openTasks }] = await Promise.all([import('../../datanode/datanode.ts'), import('../../datanode/settings.ts'), import('../../datanode/executor/tasks.ts')])
+  const [{ Datanode }, { careOf }, { openTasks }] = await Promise.all([
+    import('../../datanode/datanode.ts'), import('../../datanode/settings.ts'), import('../../datanode/executor/tasks.ts'),
+  ])
   const datanode = await start(Datanode.start(world, {
     dirs, host, port: settings.port ?? datanodePort, advertise: advertised(settings), namenode: place.namenode, secret,
     rack: settings.rack ?? rackDefault, hostName: settings.hostName ?? machine.hostName,
@@ -32,7 +37,10 @@ export async function runDatanode(run: ServerRun): Promise<void> {
   world.failpoints.offer?.('report', () => datanode.report())
   world.failpoints.offer?.('scrub', () => datanode.scrub())
   try {
-    await run.ready({ role: 'datanode', id: datanode.node, address: datanode.address, listening: datanode.listening, pid: machine.pid, dir: dirs[0]!, cluster: datanode.cluster })
+    await run.ready({
+      role: 'datanode', id: datanode.node, address: datanode.address, listening: datanode.listening, pid: machine.pid, dir: dirs[0]!,
+      cluster: datanode.cluster,
+    })
     await untilTold(signal, datanode.failed)
   } finally {
     await datanode.stop()
@@ -45,6 +53,10 @@ async function start<T>(starting: Promise<T>, { dir, namenode }: { dir: string; 
     return await starting
   } catch (error) {
     if (!hasCode(error, 'WRONG_CLUSTER')) throw error
-    throw new GristmillError('DIR_FOREIGN', `the directory ${dir} belongs to another cluster than the namenode at ${namenode} (${error.message}); give another --dir, or the right --cluster`, { cause: error, details: { dir } })
+    throw new GristmillError(
+      'DIR_FOREIGN',
+      `the directory ${dir} belongs to another cluster than the namenode at ${namenode} (${error.message}); give another --dir, or the right --cluster`,
+      { cause: error, details: { dir } },
+    )
   }
 }

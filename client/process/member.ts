@@ -19,7 +19,10 @@ export const nameOf = ({ dir }: Pick<RunningProcess, 'dir'>): string => dir.slic
 const lookMs = 500
 
 /** One that this process did not start, and whose end it sees by looking. `ended` never resolves after `signal`. */
-export function livingMember({ clock, machine }: { clock: Clock; machine: Machine }, process: RunningProcess, dir: string, signal: AbortSignal): ClusterMember {
+export function livingMember(
+  { clock, machine }: { clock: Clock; machine: Machine },
+  process: RunningProcess, dir: string, signal: AbortSignal,
+): ClusterMember {
   const name = nameOf(process)
   const ended = async (): Promise<string> => {
     while (isAlive(machine, process)) await clock.sleep(lookMs, signal)

@@ -19,22 +19,28 @@ export async function runNamenode(run: ServerRun): Promise<void> {
   const namenode = await Namenode.start(world, {
     dir, host, port: settings.port ?? namenodePort, advertise: advertised(settings), secret,
     defaults: { replication: settings.replication ?? replicationDefault, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
-    user: machine.user, pid: machine.pid, version,
-    trashKeepMs: settings.trashKeep,
+    user: machine.user, pid: machine.pid, version, trashKeepMs: settings.trashKeep,
     kept: { outputs: settings.keptOutputs, bytes: settings.keptBytes },
     sync: settings.profile !== 'test-without-fsync',
     times: {
-      ...settings.heartbeat !== undefined && { heartbeatMs: settings.heartbeat },
-      ...settings.nodeStale !== undefined && { nodeStaleMs: settings.nodeStale },
-      ...settings.nodeDead !== undefined && { nodeDeadMs: settings.nodeDead },
-      ...settings.leaseSoft !== undefined && { leaseSoftMs: settings.leaseSoft },
-      ...settings.leaseHard !== undefined && { leaseHardMs: settings.leaseHard },
+      ...(settings.heartbeat !== undefined && { heartbeatMs: settings.heartbeat }),
+      ...(settings.nodeStale !== undefined && { nodeStaleMs: settings.nodeStale }),
+      ...(settings.nodeDead !== undefined && { nodeDeadMs: settings.nodeDead }),
+      ...(settings.leaseSoft !== undefined && { leaseSoftMs: settings.leaseSoft }),
+      ...(settings.leaseHard !== undefined && { leaseHardMs: settings.leaseHard }),
     },
-    backups: { dir: settings.backupDir ?? `${dir}/backups`, everyMs: settings.backupEvery ?? backupEveryDefault, keep: settings.backupKeep ?? backupKeepDefault },
+    backups: {
+      dir: settings.backupDir ?? `${dir}/backups`,
+      everyMs: settings.backupEvery ?? backupEveryDefault,
+      keep: settings.backupKeep ?? backupKeepDefault,
+    },
     onFatal: failed.reject,
   })
   try {
-    await run.ready({ role: 'namenode', id: namenode.id, address: namenode.address, listening: namenode.listening, pid: machine.pid, dir, cluster: namenode.cluster })
+    await run.ready({
+      role: 'namenode', id: namenode.id, address: namenode.address, listening: namenode.listening, pid: machine.pid, dir,
+      cluster: namenode.cluster,
+    })
     await untilTold(signal, failed.promise)
   } finally {
     await namenode.stop()

@@ -31,30 +31,55 @@ export async function planUp(disk: Disk, told: Settings, flags: Readonly<Record<
   const last = await readRemembered(disk, told.home)
   const dir = oneDirectory(told, last?.dir ?? clusterDirectory(told.home))
   const before = last?.dir === dir ? last : undefined
-  if (last && !before) notes.push(`the cluster of this home is the one in ${dir} from now on; the one in ${last.dir} stays there, and --dir ${last.dir} is that one again`)
-  const again = Object.entries(before?.said ?? {}).filter(([name]) => (sayable as readonly string[]).includes(name) && told[name as SettingName] === undefined)
-  const settings: Settings = { ...told, ...Object.fromEntries(again.map(([name, text]) => [name, (table[name as SettingName] as Setting<unknown>).parse(text)])) }
+  if (last && !before)
+    notes.push(
+      `the cluster of this home is the one in ${dir} from now on; the one in ${last.dir} stays there, and --dir ${last.dir} is that one again`,
+    )
+  const again = Object.entries(before?.said ?? {}).filter(
+    ([name]) => (sayable as readonly string[]).includes(name) && told[name as SettingName] === undefined,
+  )
+  const settings: Settings = {
+    ...told,
+    ...Object.fromEntries(again.map(([name, text]) => [name, (table[name as SettingName] as Setting<unknown>).parse(text)])),
+  }
   const datanodes = await datanodesOf(disk, dir, { told: told.datanodes, before: before?.datanodes })
   if (datanodes.more.length > 0) {
-    notes.push(`${datanodes.more.join(', ')} ${datanodes.more.length === 1 ? 'has' : 'have'} data and ${datanodes.more.length === 1 ? 'is' : 'are'} started as well; "gristmill decommission" takes a datanode away`)
+    notes.push(
+      `${datanodes.more.join(', ')} ${datanodes.more.length === 1 ? 'has' : 'have'} data and ${datanodes.more.length === 1 ? 'is' : 'are'} started as well; "gristmill decommission" takes a datanode away`,
+    )
   }
   const names = [...datanodes.first, ...datanodes.more]
   const replication = settings.replication ?? Math.min(replicationDefault, names.length)
-  if (replication > names.length) notes.push(`new files get ${replication} replicas, and there ${names.length === 1 ? 'is 1 datanode' : `are ${names.length} datanodes`}: blocks will have too few until there are more`)
+  if (replication > names.length)
+    notes.push(
+      `new files get ${replication} replicas, and there ${names.length === 1 ? 'is 1 datanode' : `are ${names.length} datanodes`}: blocks will have too few until there are more`,
+    )
   const secretFile = told.secretFile ?? before?.secretFile
-  const said = { ...before?.said, ...Object.fromEntries(sayable.filter(name => flags[name] !== undefined).map(name => [name, String(told[name])])) }
+  const said = {
+    ...before?.said,
+    ...Object.fromEntries(sayable.filter(name => flags[name] !== undefined).map(name => [name, String(told[name])])),
+  }
   return {
     settings: { ...settings, replication }, dir, secretFile, datanodes: names, ports: before?.ports ?? {}, notes,
-    remembered: { format: 1, dir, ...secretFile !== undefined && { secretFile }, datanodes: datanodes.first.length, ports: before?.ports ?? {}, said },
+    remembered: {
+      format: 1, dir, ...(secretFile !== undefined && { secretFile }), datanodes: datanodes.first.length, ports: before?.ports ?? {}, said,
+    },
   }
 }
 
 /** `more`: beyond the number that is wanted, and without them blocks might be missing. */
-async function datanodesOf(disk: Disk, dir: string, { told, before }: { told: number | undefined; before: number | undefined }): Promise<{ first: string[]; more: string[] }> {
-  const there = (await namesIn(disk, dir)).map(name => Number(/^datanode([1-9]\d*)$/.exec(name)?.[1] ?? 0)).filter(number => number > 0).sort((a, b) => a - b)
-  const count = told ?? before ?? (there.at(-1) ?? datanodesDefault)
+async function datanodesOf(
+  disk: Disk, dir: string,
+  { told, before }: { told: number | undefined; before: number | undefined },
+): Promise<{ first: string[]; more: string[] }> {
+  const there = (await namesIn(disk, dir))
+    .map(name => Number(/^datanode([1-9]\d*)$/.exec(name)?.[1] ?? 0))
+    .filter(number => number > 0)
+    .sort((a, b) => a - b)
+  const count = told ?? before ?? there.at(-1) ?? datanodesDefault
   const more: string[] = []
-  for (const number of there) if (number > count && await hasBlocks(disk, `${dir}/datanode${number}/blocks`)) more.push(`datanode${number}`)
+  for (const number of there)
+    if (number > count && (await hasBlocks(disk, `${dir}/datanode${number}/blocks`))) more.push(`datanode${number}`)
   return { first: Array.from({ length: count }, (_, i) => `datanode${i + 1}`), more }
 }
 

@@ -28,7 +28,10 @@ export async function recoverNamenode({ settings, world, ...options }: RecoverPa
   return { dir, ...await recover(world, { dir, beside: await seenBeside(world.disk, dir), ...options }) }
 }
 
-/** The one that was named; else of this home the one of `gristmill namenode`, of `up`, or of the embedded cluster. Throws CONFIG_INVALID if two could be meant. */
+/**
+ * The one that was named; else of this home the one of `gristmill namenode`, of `up`, or of the embedded cluster. Throws CONFIG_INVALID if
+ * two could be meant.
+ */
 async function directoryOf(disk: Disk, settings: Settings): Promise<string> {
   const { home } = settings
   const own = `${home}/namenode`
@@ -39,7 +42,11 @@ async function directoryOf(disk: Disk, settings: Settings): Promise<string> {
   const wanted = [own, ...remembered ? [`${remembered.dir}/namenode`] : []]
   const there: string[] = []
   for (const dir of wanted) if (await disk.stat(`${dir}/${stampName}`)) there.push(dir)
-  if (there.length > 1) throw new GristmillError('CONFIG_INVALID', `this home has the directories of two namenodes: ${there.join(' and ')}; say which one with --dir`)
+  if (there.length > 1)
+    throw new GristmillError(
+      'CONFIG_INVALID',
+      `this home has the directories of two namenodes: ${there.join(' and ')}; say which one with --dir`,
+    )
   // Of one that is gone altogether there may be backups.
   return there[0] ?? (remembered ? wanted[1]! : await disk.stat(`${embedded}/${stampName}`) && !await disk.stat(own) ? embedded : own)
 }

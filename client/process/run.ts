@@ -45,10 +45,17 @@ const lockTries = 250
  * The secret of a server that listens on `host`. Only on loopback is one made where there is none: anywhere else two
  * machines must have the same, and a person has to see to that. Throws CONFIG_INVALID.
  */
-export async function serverSecret({ settings, world, signal }: Pick<ServerRun, 'settings' | 'world' | 'signal'>, host: string): Promise<Buffer> {
+export async function serverSecret(
+  { settings, world, signal }: Pick<ServerRun, 'settings' | 'world' | 'signal'>,
+  host: string,
+): Promise<Buffer> {
   if (settings.secretFile !== undefined) return loadSecret(world.disk, settings.secretFile)
   if (!isLoopback(host)) {
-    throw new GristmillError('CONFIG_INVALID', `refusing to listen on ${host} without a cluster secret: others could reach this process; give the same file of at least 32 bytes to all of them with --secret-file`, { details: { host } })
+    throw new GristmillError(
+      'CONFIG_INVALID',
+      `refusing to listen on ${host} without a cluster secret: others could reach this process; give the same file of at least 32 bytes to all of them with --secret-file`,
+      { details: { host } },
+    )
   }
   return homeSecret({ world, signal }, settings.home)
 }
@@ -70,14 +77,19 @@ export async function homeSecret({ world, signal }: Pick<ServerRun, 'world' | 's
     }
     await clock.sleep(lockTryMs, signal)
   }
-  throw new GristmillError('DIR_IN_USE', `the home ${home} has been locked by another process for ${lockTries * lockTryMs / 1000} s; is one hanging there?`, { details: { dir: home } })
+  throw new GristmillError(
+    'DIR_IN_USE',
+    `the home ${home} has been locked by another process for ${(lockTries * lockTryMs) / 1000} s; is one hanging there?`,
+    { details: { dir: home } },
+  )
 }
 
 /** The one directory of a process that takes just one. */
 export function oneDirectory(settings: Settings, fallback: string): string {
   const { dir } = settings
   if (dir === undefined) return fallback
-  if (dir.length > 1) throw new GristmillError('CONFIG_INVALID', `${dir.length} directories were given and this process takes one: ${dir.join(', ')}`)
+  if (dir.length > 1)
+    throw new GristmillError('CONFIG_INVALID', `${dir.length} directories were given and this process takes one: ${dir.join(', ')}`)
   return dir[0]!
 }
 

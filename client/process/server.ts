@@ -83,7 +83,8 @@ export class ServerProcess {
         return
       }
       if (this.#how !== undefined) throw await this.#failure()
-      if (clock.mono() > until) throw new GristmillError('TIMEOUT', `${this.name} was not ready within ${readyMs / 1000} s; its log: ${this.log}`)
+      if (clock.mono() > until)
+        throw new GristmillError('TIMEOUT', `${this.name} was not ready within ${readyMs / 1000} s; its log: ${this.log}`)
       await clock.sleep(lookMs, signal)
     }
   }
@@ -100,11 +101,14 @@ export class ServerProcess {
     const last = log.slice(log.lastIndexOf('\n') + 1)
     try {
       const { error } = JSON.parse(last) as { error?: { code?: unknown; message?: unknown } }
-      if (isErrorCode(error?.code)) return new GristmillError(error.code, `${this.name} did not start: ${String(error.message)}`, { details: { log: this.log } })
+      if (isErrorCode(error?.code))
+        return new GristmillError(error.code, `${this.name} did not start: ${String(error.message)}`, { details: { log: this.log } })
     } catch {
       // Not said as JSON: shown as it is.
     }
-    return new GristmillError('UNAVAILABLE', `${this.name} did not start (${this.#how}); its log ${this.log} ends with:\n${log}`, { details: { log: this.log } })
+    return new GristmillError('UNAVAILABLE', `${this.name} did not start (${this.#how}); its log ${this.log} ends with:\n${log}`, {
+      details: { log: this.log },
+    })
   }
 }
 
@@ -112,7 +116,10 @@ export class ServerProcess {
 function environment({ settings, env }: Starting, { role, secretFile, namenode }: ServerPlan): Record<string, string | undefined> {
   const result: Record<string, string | undefined> = {}
   for (const [name, value] of Object.entries(env)) if (!name.startsWith('GRISTMILL_')) result[name] = value
-  const own = new Set(['dir', 'port', 'advertise', 'cluster', 'datanodes', 'logFile', 'debug', ...(role === 'namenode' ? ['rack', 'hostName'] : [])])
+  const own = new Set([
+    'dir', 'port', 'advertise', 'cluster', 'datanodes', 'logFile', 'debug',
+    ...(role === 'namenode' ? ['rack', 'hostName'] : []),
+  ])
   for (const name of settingNames) {
     const value = settings[name]
     if (value !== undefined && !own.has(name)) result[variableOf(name)] = String(value)

@@ -14,7 +14,10 @@ export interface Starting {
 const startingFile = (home: string): string => `${home}/starting.json`
 
 export async function noteStarting(disk: Disk, home: string, { dir, processes }: Omit<Starting, 'format'>): Promise<void> {
-  await disk.writeFileDurable(startingFile(home), Buffer.from(`${JSON.stringify({ format: 1, dir, processes } satisfies Starting, undefined, 2)}\n`))
+  await disk.writeFileDurable(
+    startingFile(home),
+    Buffer.from(`${JSON.stringify({ format: 1, dir, processes } satisfies Starting, undefined, 2)}\n`),
+  )
 }
 
 export const forgetStarting = (disk: Disk, home: string): Promise<void> => disk.remove(startingFile(home))

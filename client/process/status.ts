@@ -1,5 +1,6 @@
 // `gristmill status`: the processes of a cluster and its state, as its namenode knows them and as `up` has left word of them.
-// Looking starts nothing: where nothing runs, that is what is said. A cluster of `up` whose namenode does not answer is shown by its processes.
+// Looking starts nothing: where nothing runs, that is what is said. A cluster of `up` whose namenode does not answer is shown by its
+// processes.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Settings } from '../../src/base/settings.ts'
@@ -61,14 +62,21 @@ export async function clusterStatus(options: StatusOptions): Promise<StatusRepor
     return { kind: place.kind, dir, logs, processes: processesOf(found, running, machine), cluster: found }
   } catch (error) {
     // An embedded cluster's owner may have ended just now.
-    if (place.kind === 'embedded' && hasCode(error, 'UNAVAILABLE') && !await runningAt(options, place)) return { kind: 'embedded', dir, processes: [], cluster: undefined }
+    if (place.kind === 'embedded' && hasCode(error, 'UNAVAILABLE') && !(await runningAt(options, place)))
+      return { kind: 'embedded', dir, processes: [], cluster: undefined }
     if (place.kind !== 'cluster' || !running || !hasCode(error, 'UNAVAILABLE', 'TIMEOUT')) throw error
-    const processes = running.processes.map(one => ({ role: one.role, id: one.id, address: one.address, pid: one.pid, dir: one.dir, state: isAlive(machine, one) ? 'live' as const : 'gone' as const }))
+    const processes = running.processes.map(one => ({
+      role: one.role, id: one.id, address: one.address, pid: one.pid, dir: one.dir,
+      state: isAlive(machine, one) ? ('live' as const) : ('gone' as const),
+    }))
     return { kind: 'cluster', dir, logs, processes, cluster: undefined, failure: error }
   }
 }
 
-async function runningAt({ world, machine }: StatusOptions, place: Exclude<ClusterLocation, { kind: 'stopped' }>): Promise<Running | undefined> {
+async function runningAt(
+  { world, machine }: StatusOptions,
+  place: Exclude<ClusterLocation, { kind: 'stopped' }>,
+): Promise<Running | undefined> {
   if (place.kind === 'cluster') return place.running
   const running = await readRunning(world.disk, embeddedFile(place.dir))
   return running && !running.stopping && running.processes.some(process => isAlive(machine, process)) ? running : undefined
@@ -82,12 +90,17 @@ function processesOf(found: ClusterStatus, running: Running | undefined, machine
     ...found.nodes.map(({ node, address, pid, storages, state }) => {
       const started = running?.processes.find(process => process.id === node && process.pid === pid)
       const gone = started !== undefined && !isAlive(machine, started)
-      return { role: 'datanode' as const, id: node, address, pid, dir: started?.dir ?? storages[0]?.dir ?? '', state: gone ? 'gone' as const : state }
+      return {
+        role: 'datanode' as const, id: node, address, pid, dir: started?.dir ?? storages[0]?.dir ?? '',
+        state: gone ? ('gone' as const) : state,
+      }
     }),
   ]
   for (const one of running?.processes ?? []) {
     if (processes.some(known => known.id === one.id) || one.role === 'namenode') continue
-    processes.push({ role: one.role, id: one.id, address: one.address, pid: one.pid, dir: one.dir, state: isAlive(machine, one) ? 'live' : 'gone' })
+    processes.push({
+      role: one.role, id: one.id, address: one.address, pid: one.pid, dir: one.dir, state: isAlive(machine, one) ? 'live' : 'gone',
+    })
   }
   return processes
 }

@@ -13,11 +13,13 @@ const slackMs = 3_000
 export interface Stopped { readonly process: RunningProcess; readonly how: 'ended' | 'killed' | 'was gone' }
 
 /** Datanodes first: they tell the namenode that they leave, which then has nobody left to miss. */
-export async function stopAll(world: { clock: Clock; machine: Machine }, processes: readonly RunningProcess[], graceMs = limits.drainMs + slackMs): Promise<Stopped[]> {
+export async function stopAll(
+  world: { clock: Clock; machine: Machine }, processes: readonly RunningProcess[], graceMs = limits.drainMs + slackMs,
+): Promise<Stopped[]> {
   const datanodes = processes.filter(process => process.role === 'datanode')
   const others = processes.filter(process => process.role !== 'datanode')
   const results = await Promise.all(datanodes.map(process => stopOne(world, process, graceMs)))
-  results.push(...await Promise.all(others.map(process => stopOne(world, process, graceMs))))
+  results.push(...(await Promise.all(others.map(process => stopOne(world, process, graceMs)))))
   return results
 }
 

@@ -63,7 +63,8 @@ export async function up(given: UpOptions): Promise<void> {
   try {
     await endOrphans(options, dir)
     for (const text of plan.notes) note(text)
-    if (Object.keys(plan.ports).length === 0 && await disk.stat(embeddedDirectory(userHome))) note('commands mean this cluster from now on; files of the embedded one stay there, and --cluster embedded shows them')
+    if (Object.keys(plan.ports).length === 0 && (await disk.stat(embeddedDirectory(userHome))))
+      note('commands mean this cluster from now on; files of the embedded one stay there, and --cluster embedded shows them')
     await remember(disk, userHome, plan.remembered)
     const secretFile = plan.secretFile ?? `${dir}/secret`
     const secret = plan.secretFile === undefined ? await loadOrCreateSecret(world, secretFile) : await loadSecret(disk, secretFile)
@@ -92,7 +93,9 @@ export async function up(given: UpOptions): Promise<void> {
       }
     }
     const namenode = await start('namenode', { role: 'namenode' })
-    const datanodes = await Promise.allSettled(plan.datanodes.map(name => start(name, { role: 'datanode', namenode: namenode.process.address })))
+    const datanodes = await Promise.allSettled(
+      plan.datanodes.map(name => start(name, { role: 'datanode', namenode: namenode.process.address })),
+    )
     for (const one of datanodes) if (one.status === 'rejected') throw one.reason
     // In order of their numbers, not of their becoming ready; and those that live beyond the number that was asked for.
     const members = [namenode, ...datanodes.map(one => (one as PromiseFulfilledResult<ClusterMember>).value)]
@@ -101,7 +104,10 @@ export async function up(given: UpOptions): Promise<void> {
     const cluster = await untilRegistered(options, { namenode: namenode.process.address, secret, servers, wanted: processes })
     const running: Running = { format: 1, namenode: namenode.process.address, cluster, secretFile, dir, processes }
     await writeRunning(disk, file, running)
-    await remember(disk, userHome, { ...plan.remembered, ports: { ...plan.ports, ...Object.fromEntries(members.map(({ name, process }) => [name, portOf(process.address)])) } })
+    await remember(disk, userHome, {
+      ...plan.remembered,
+      ports: { ...plan.ports, ...Object.fromEntries(members.map(({ name, process }) => [name, portOf(process.address)])) },
+    })
     await forgetStarting(disk, userHome)
     begun = true
     await options.ready(running)
@@ -132,15 +138,25 @@ async function lockedHome({ world }: UpOptions, dir: string, left: Running | und
     return await openHome(world, dir, { role: 'cluster' })
   } catch (error) {
     if (!left || !hasCode(error, 'DIR_IN_USE')) throw error
-    throw new GristmillError('DIR_IN_USE', `an "up" that looks after the cluster in ${dir} still runs, although not all processes of it do: end it with Ctrl-C or "gristmill down", then bring the cluster up again`, { cause: error, details: { dir } })
+    throw new GristmillError(
+      'DIR_IN_USE',
+      `an "up" that looks after the cluster in ${dir} still runs, although not all processes of it do: end it with Ctrl-C or "gristmill down", then bring the cluster up again`,
+      { cause: error, details: { dir } },
+    )
   }
 }
 
-/** The processes of an earlier `up` that live. A datanode looks for its namenode where that was: where nothing can listen there, it is ended. */
-async function stillThere({ world: { clock }, machine, signal, note }: UpOptions, { dir, left, ports }: { dir: string; left: Running | undefined; ports: Ports }): Promise<ClusterMember[]> {
+/**
+ * The processes of an earlier `up` that live. A datanode looks for its namenode where that was: where nothing can listen there, it is
+ * ended.
+ */
+async function stillThere(
+  { world: { clock }, machine, signal, note }: UpOptions,
+  { dir, left, ports }: { dir: string; left: Running | undefined; ports: Ports },
+): Promise<ClusterMember[]> {
   if (!left) return []
   const alive = living(machine, left)
-  if (!alive.some(({ role }) => role === 'namenode') && !await ports.keep('namenode', portOf(left.namenode))) {
+  if (!alive.some(({ role }) => role === 'namenode') && !(await ports.keep('namenode', portOf(left.namenode)))) {
     note(`${left.namenode} is taken by another process now: datanodes that knew the namenode there are started again`)
     await stopAll({ clock, machine }, alive)
     return []
@@ -150,16 +166,21 @@ async function stillThere({ world: { clock }, machine, signal, note }: UpOptions
 }
 
 /** What an earlier `up` has left that lives in part. Throws DIR_IN_USE if nothing of the plan is missing, or it is another cluster. */
-async function refuseSecond({ settings, world, machine }: UpOptions, { dir, datanodes }: UpPlan, file: string): Promise<Running | undefined> {
+async function refuseSecond(
+  { settings, world, machine }: UpOptions, { dir, datanodes }: UpPlan, file: string,
+): Promise<Running | undefined> {
   const running = await readRunning(world.disk, file)
   const alive = running ? living(machine, running) : []
   if (!running || alive.length === 0) return undefined
   const missing = ['namenode', ...datanodes].filter(name => !alive.some(one => nameOf(one) === name))
-  const moved = settings.port !== undefined && alive.some(({ role }) => role === 'namenode') && ![0, portOf(running.namenode)].includes(settings.port)
+  const moved =
+    settings.port !== undefined && alive.some(({ role }) => role === 'namenode') && ![0, portOf(running.namenode)].includes(settings.port)
   if (running.dir === dir && missing.length > 0 && !moved && !running.stopping) return running
-  throw new GristmillError('DIR_IN_USE',
+  throw new GristmillError(
+    'DIR_IN_USE',
     `a cluster runs already: ${alive.map(({ role, pid }) => `${role} (process ${pid})`).join(', ')}, with its data in ${running.dir}; stop it with "gristmill down", or give this one another --home`,
-    { details: { dir: running.dir } })
+    { details: { dir: running.dir } },
+  )
 }
 
 /** What an `up` has left that was killed before it was done; its lock on the directory is ours now. */
@@ -167,12 +188,22 @@ async function endOrphans({ settings, world, machine, note }: UpOptions, dir: st
   const left = await readStarting(world.disk, machine, settings.home)
   if (!left) return
   const names = left.processes.map(({ role, pid }) => `${role} (process ${pid})`).join(', ')
-  if (left.dir !== dir) throw new GristmillError('DIR_IN_USE', `a cluster with its data in ${left.dir} is being started or was left half started: ${names}; stop it with "gristmill down", or give this one another --home`, { details: { dir: left.dir } })
+  if (left.dir !== dir)
+    throw new GristmillError(
+      'DIR_IN_USE',
+      `a cluster with its data in ${left.dir} is being started or was left half started: ${names}; stop it with "gristmill down", or give this one another --home`,
+      { details: { dir: left.dir } },
+    )
   note(`an earlier "up" was killed before it was done; ending what it had started: ${names}`)
   await stopAll({ clock: world.clock, machine }, left.processes)
 }
 
-async function untilRegistered({ world, machine, settings, signal }: UpOptions, { namenode, secret, servers, wanted: all }: { namenode: Address; secret: Buffer; servers: readonly ServerProcess[]; wanted: readonly RunningProcess[] }) {
+async function untilRegistered(
+  { world, machine, settings, signal }: UpOptions,
+  {
+    namenode, secret, servers, wanted: all,
+  }: { namenode: Address; secret: Buffer; servers: readonly ServerProcess[]; wanted: readonly RunningProcess[] },
+) {
   const { caller, cluster } = await connectTo(world, { namenode, secret, user: settings.user ?? machine.user, signal })
   const wanted = all.filter(({ role }) => role === 'datanode').map(({ id }) => id)
   const until = world.clock.mono() + registeredMs
@@ -180,7 +211,8 @@ async function untilRegistered({ world, machine, settings, signal }: UpOptions, 
     const { nodes } = await caller.call(namenode, status, {}, { signal, peer: 'namenode' })
     const missing = wanted.filter(id => !nodes.some(node => node.node === id && node.state === 'live'))
     if (missing.length === 0) return cluster
-    if (world.clock.mono() > until) throw new GristmillError('TIMEOUT', `${missing.join(', ')} did not register within ${registeredMs / 1000} s; look at the logs`)
+    if (world.clock.mono() > until)
+      throw new GristmillError('TIMEOUT', `${missing.join(', ')} did not register within ${registeredMs / 1000} s; look at the logs`)
     for (const server of servers) server.assertAlive()
     await world.clock.sleep(lookMs, signal)
   }
@@ -208,5 +240,6 @@ async function watch({ world, machine, signal, note }: UpOptions, servers: reado
     if (await readRunning(world.disk, file) === undefined) return
     await world.clock.sleep(lookMs, signal)
   }
-  if (servers.every(server => !isAlive(machine, server.process))) throw new GristmillError('UNAVAILABLE', 'all processes of the cluster have ended; their logs say why')
+  if (servers.every(server => !isAlive(machine, server.process)))
+    throw new GristmillError('UNAVAILABLE', 'all processes of the cluster have ended; their logs say why')
 }

@@ -60,8 +60,15 @@ export class TaskRunnerChild {
       session.heard(setup.nowMs)
       this.#world.setEnvironment?.({ TMPDIR: setup.scratch, ...work.env })
       const program = await session.program(work)
-      const context = new TaskContext({ work, params: program.params, assets: program.assets, random: seeded(`${work.seed} ${work.stage} ${work.task}`), print })
-      this.#task = new TaskAttempt({ session, work, program, context, started: this.#world.started, onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }) })
+      const context = new TaskContext({
+        work, params: program.params, assets: program.assets,
+        random: seeded(`${work.seed} ${work.stage} ${work.task}`),
+        print,
+      })
+      this.#task = new TaskAttempt({
+        session, work, program, context, started: this.#world.started,
+        onProgress: (counters, fraction) => this.#send({ kind: 'progress', attempt: work.attempt, counters, fraction }),
+      })
       outcome = await this.#task.run()
     } catch (error) {
       outcome = toFailure(error, this.#task)
@@ -78,11 +85,17 @@ export class TaskRunnerChild {
    */
   fatal(thrown: unknown): void {
     if (!this.#attempt) {
-      this.#send({ kind: 'log', level: 'warn', message: 'an executor ends because of what a program left running', fields: { error: asError(thrown).message } })
+      this.#send({
+        kind: 'log', level: 'warn',
+        message: 'an executor ends because of what a program left running',
+        fields: { error: asError(thrown).message },
+      })
       return
     }
     // What we refuse a program (EINVAL) has its caller's stack, as an error of the program's own has.
-    this.#finish(toFailure(thrown instanceof GristmillError && thrown.code !== 'EINVAL' ? thrown : new FunctionFailed(thrown, {}), this.#task))
+    this.#finish(
+      toFailure(thrown instanceof GristmillError && thrown.code !== 'EINVAL' ? thrown : new FunctionFailed(thrown, {}), this.#task),
+    )
   }
 
   #finish(outcome: AttemptOutcome): void {
@@ -102,11 +115,14 @@ export class TaskRunnerChild {
   /** What concerns the node rather than the program. */
   #nodeLog(): Log {
     const say = (level: 'debug' | 'info' | 'warn' | 'error', own: LogFields) => (message: string, fields?: LogFields): void => {
-      const plain = Object.fromEntries(Object.entries({ ...own, ...fields }).map(([name, value]) => [name, value instanceof Error ? value.message : value]))
+      const plain = Object.fromEntries(
+        Object.entries({ ...own, ...fields }).map(([name, value]) => [name, value instanceof Error ? value.message : value]),
+      )
       if (level !== 'debug') this.#send({ kind: 'log', level, message, fields: plain })
     }
     const make = (own: LogFields): Log => ({
-      debug: say('debug', own), info: say('info', own), warn: say('warn', own), error: say('error', own), child: more => make({ ...own, ...more }),
+      debug: say('debug', own), info: say('info', own), warn: say('warn', own), error: say('error', own),
+      child: more => make({ ...own, ...more }),
     })
     return make({})
   }

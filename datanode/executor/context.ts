@@ -54,21 +54,35 @@ export class TaskContext implements Context {
   counter(name: string, by = 1): void {
     let sum = this.#counters.get(name)
     if (sum === undefined) this.#check(name)
-    if (typeof by !== 'number' || !Number.isFinite(by)) throw new GristmillError('EINVAL', `the counter "${name}" was to be raised by ${String(by)}; give a number`)
+    if (typeof by !== 'number' || !Number.isFinite(by))
+      throw new GristmillError('EINVAL', `the counter "${name}" was to be raised by ${String(by)}; give a number`)
     const after = (sum?.value ?? 0) + by
-    if (Math.abs(after) > counterMax) throw new GristmillError('EINVAL', `the counter "${name}" would be ${after}; a task may count up to ${counterMax}, so that the sum over all tasks is still a number`)
+    if (Math.abs(after) > counterMax)
+      throw new GristmillError(
+        'EINVAL',
+        `the counter "${name}" would be ${after}; a task may count up to ${counterMax}, so that the sum over all tasks is still a number`,
+      )
     if (!sum) this.#counters.set(name, sum = new ExactSum())
     sum.add(by)
   }
 
   #check(name: string): void {
-    if (typeof name !== 'string' || name === '' || name.length > nameMax) throw new GristmillError('EINVAL', `a counter's name is a text of 1 to ${nameMax} characters`)
-    if (this.#counters.size >= countersMax) throw new GristmillError('EINVAL', `a task may have ${countersMax} counters of its own, and "${name}" is one more; emit what there is more of`)
+    if (typeof name !== 'string' || name === '' || name.length > nameMax)
+      throw new GristmillError('EINVAL', `a counter's name is a text of 1 to ${nameMax} characters`)
+    if (this.#counters.size >= countersMax)
+      throw new GristmillError(
+        'EINVAL',
+        `a task may have ${countersMax} counters of its own, and "${name}" is one more; emit what there is more of`,
+      )
   }
 
   asset(name: string): string {
     const path = this.#assets.get(name) ?? this.#assets.get(posix.normalize(name))
-    if (path === undefined) throw new GristmillError('EINVAL', `the program has no asset ${JSON.stringify(name)}; ${this.#assets.size === 0 ? 'it lists none: assets: [\'words.txt\']' : `it lists ${[...this.#assets.keys()].slice(0, 20).join(', ')}`}`)
+    if (path === undefined)
+      throw new GristmillError(
+        'EINVAL',
+        `the program has no asset ${JSON.stringify(name)}; ${this.#assets.size === 0 ? "it lists none: assets: ['words.txt']" : `it lists ${[...this.#assets.keys()].slice(0, 20).join(', ')}`}`,
+      )
     return path
   }
 

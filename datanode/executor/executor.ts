@@ -101,7 +101,13 @@ export class Executor {
       this.#running = running
       if (work.deadlineMs > 0) {
         running.cancels.push(clock.after(work.deadlineMs, () => {
-          this.#end(failed('program', `the task ran longer than its time limit of ${formatDuration(work.deadlineMs)}; give it more (--task-timeout), or look for a loop that never ends`, running.counters))
+          this.#end(
+            failed(
+              'program',
+              `the task ran longer than its time limit of ${formatDuration(work.deadlineMs)}; give it more (--task-timeout), or look for a loop that never ends`,
+              running.counters,
+            ),
+          )
         }))
       }
       this.#watchMemory(running)
@@ -135,7 +141,13 @@ export class Executor {
     const look = (): void => {
       if (this.#running !== running) return
       if (this.#child.residentBytes() > bytesMax) {
-        this.#end(failed('program', `the task used more than ${formatBytes(this.memoryBytes)} of memory; keep less at a time, or give it more (--memory)`, running.counters))
+        this.#end(
+          failed(
+            'program',
+            `the task used more than ${formatBytes(this.memoryBytes)} of memory; keep less at a time, or give it more (--memory)`,
+            running.counters,
+          ),
+        )
       } else {
         cancel = this.#options.clock.after(memoryLookMs, look)
       }
@@ -184,8 +196,10 @@ export class Executor {
     if (/heap out of memory|Allocation failed|heap limit/i.test(this.#lastWords)) {
       return `the task used more than ${formatBytes(this.memoryBytes)} of memory: its heap was full; keep less at a time, or give it more (--memory)`
     }
-    if (signal === 'SIGKILL') return 'the task\'s process was killed by somebody else: by the system because memory had run out, or by its own program'
-    if (signal !== null) return `the task's process was ended by ${signal}${signal === 'SIGSEGV' || signal === 'SIGABRT' ? '; a native module of the program may have crashed' : ''}`
+    if (signal === 'SIGKILL')
+      return "the task's process was killed by somebody else: by the system because memory had run out, or by its own program"
+    if (signal !== null)
+      return `the task's process was ended by ${signal}${signal === 'SIGSEGV' || signal === 'SIGABRT' ? '; a native module of the program may have crashed' : ''}`
     return `the program ended its process with exit code ${code} before the task was done; a task ends by itself when its input does`
   }
 

@@ -20,7 +20,9 @@ export interface FailedTask {
 
 export function toFailure(thrown: unknown, task: FailedTask | undefined): Failed {
   const counters = task?.counters ?? {}
-  const made = (cause: Failed['cause'], failure: Failure, missing?: readonly AttemptId[]): Failed => ({ kind: 'failed', cause, failure, counters, ...missing && { missing: [...missing] } })
+  const made = (cause: Failed['cause'], failure: Failure, missing?: readonly AttemptId[]): Failed => ({
+    kind: 'failed', cause, failure, counters, ...(missing && { missing: [...missing] }),
+  })
   if (thrown instanceof SinkFailed) return made('system', { code: 'TASK_FAILED', message: thrown.message })
   if (thrown instanceof FunctionFailed) {
     if (thrown.cause instanceof SinkFailed) return toFailure(thrown.cause, task)
@@ -42,7 +44,10 @@ export function toFailure(thrown: unknown, task: FailedTask | undefined): Failed
   // A record that does not parse, a file too large to be one record, a key that cannot travel.
   if (hasCode(thrown, 'EINVAL', 'TOO_LARGE')) {
     const { path, offset } = thrown.details
-    return made('program', { code: 'TASK_FAILED', message: thrown.message, ...typeof path === 'string' && typeof offset === 'number' && { record: { path, offset } } })
+    return made('program', {
+      code: 'TASK_FAILED', message: thrown.message,
+      ...(typeof path === 'string' && typeof offset === 'number' && { record: { path, offset } }),
+    })
   }
   if (thrown instanceof GristmillError) return made('system', { code: 'TASK_FAILED', message: thrown.message })
   // Ours, or thrown where nobody could catch it: then the stack tells whose it is.

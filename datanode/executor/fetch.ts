@@ -51,14 +51,18 @@ const attemptsMax = 10_000
 
 interface Place { readonly index: number; readonly attempt: AttemptId }
 
-export async function gather(session: ExecutorSession, inbox: Inbox, wanted: FetchRequest, onFraction: (fraction: number) => void): Promise<Gathered> {
+export async function gather(
+  session: ExecutorSession, inbox: Inbox, wanted: FetchRequest, onFraction: (fraction: number) => void,
+): Promise<Gathered> {
   const listed = await listOutputs(session, wanted)
   const segments: Array<Segment | undefined> = Array.from({ length: listed.length })
-  const total = Math.max(1, listed.reduce((sum, { bytes }) => sum + bytes, 0))
+  const total = Math.max(
+    1, listed.reduce((sum, { bytes }) => sum + bytes, 0),
+  )
   const own: Place[] = []
   const others = new Map<Address, Place[]>()
   listed.forEach(({ attempt, node, address }, index) => {
-    const places = node === session.setup.node ? own : others.get(address) ?? []
+    const places = node === session.setup.node ? own : (others.get(address) ?? [])
     places.push({ index, attempt })
     if (node !== session.setup.node) others.set(address, places)
   })
@@ -74,23 +78,40 @@ export async function gather(session: ExecutorSession, inbox: Inbox, wanted: Fet
   onFraction(done / total)
   const gate = new Semaphore(nodesAtOnce)
   const requests = [...others].flatMap(([address, places]) =>
-    Array.from({ length: Math.ceil(places.length / attemptsMax) }, (_, i) => ({ address, places: places.slice(i * attemptsMax, (i + 1) * attemptsMax) })))
-  const fetchWatch = new FetchWatch({ clock: session.clock, listed: listed.map(({ attempt }) => attempt), list: () => attemptsNow(session, wanted) })
-  const fetching = Promise.allSettled(requests.map(({ address, places }) => gate.run(async () => {
-    const failure = await fetchFrom(session, inbox, address, wanted, places, fetchWatch, (place, segment) => {
-      segments[place.index] = segment
-      done += listed[place.index]!.bytes
-      onFraction(done / total)
-    })
-    cause ??= failure
-    for (const { index, attempt } of places) if (!segments[index]) missing.push(attempt)
-  })))
+    Array.from({ length: Math.ceil(places.length / attemptsMax) }, (_, i) => ({
+      address,
+      places: places.slice(i * attemptsMax, (i + 1) * attemptsMax),
+    })),
+  )
+  const fetchWatch = new FetchWatch({
+    clock: session.clock, listed: listed.map(({ attempt }) => attempt), list: () => attemptsNow(session, wanted),
+  })
+  const fetching = Promise.allSettled(
+    requests.map(({ address, places }) =>
+      gate.run(async () => {
+        const failure = await fetchFrom(session, inbox, address, wanted, places, fetchWatch, (place, segment) => {
+          segments[place.index] = segment
+          done += listed[place.index]!.bytes
+          onFraction(done / total)
+        })
+        cause ??= failure
+        for (const { index, attempt } of places) if (!segments[index]) missing.push(attempt)
+      }),
+    ),
+  )
   const fetched = await fetchWatch.over(fetching, () => new OutputsMissing([], 'some map outputs were made again while they were fetched'))
   for (const result of fetched) if (result.status === 'rejected') throw result.reason
   if (missing.length > 0) {
-    throw new OutputsMissing(missing.slice(0, missingMax), `${missing.length} of ${listed.length} map outputs cannot be had (${missing.slice(0, 3).join(', ')}${missing.length > 3 ? '…' : ''})${cause === undefined ? '' : `: ${asError(cause).message}`}`, cause)
+    throw new OutputsMissing(
+      missing.slice(0, missingMax),
+      `${missing.length} of ${listed.length} map outputs cannot be had (${missing.slice(0, 3).join(', ')}${missing.length > 3 ? '…' : ''})${cause === undefined ? '' : `: ${asError(cause).message}`}`,
+      cause,
+    )
   }
-  return { segments: segments as Segment[], bytesLocal, bytesRemote: segments.reduce((sum, segment) => sum + segment!.bytes, 0) - bytesLocal }
+  return {
+    segments: segments as Segment[], bytesLocal,
+    bytesRemote: segments.reduce((sum, segment) => sum + segment!.bytes, 0) - bytesLocal,
+  }
 }
 
 async function listOutputs({ caller, setup }: ExecutorSession, { job, stage }: FetchRequest) {
@@ -114,11 +135,13 @@ async function attemptsNow(session: ExecutorSession, wanted: FetchRequest): Prom
 }
 
 /** undefined: it is not here, or not good. */
-async function localSegment({ disk, setup }: ExecutorSession, inbox: Inbox, attempt: AttemptId, partition: number): Promise<Segment | undefined> {
+async function localSegment(
+  { disk, setup }: ExecutorSession, inbox: Inbox, attempt: AttemptId, partition: number,
+): Promise<Segment | undefined> {
   const { data, index } = outputFiles(setup.dir, attempt)
   try {
     const extent = decodeIndex(await disk.readFile(index), attempt)[partition]
-    if (!extent || !await disk.stat(data)) return undefined
+    if (!extent || !(await disk.stat(data))) return undefined
     return inbox.local(attempt, data, extent)
   } catch (error) {
     // The map would run again, and its output be as little to be had.
@@ -128,7 +151,10 @@ async function localSegment({ disk, setup }: ExecutorSession, inbox: Inbox, atte
 }
 
 /** What made it give up, if it did; everything that came before was handed over. Throws if there is no point in trying. */
-async function fetchFrom(session: ExecutorSession, inbox: Inbox, address: Address, wanted: FetchRequest, places: readonly Place[], fetchWatch: FetchWatch, onSegment: (place: Place, segment: Segment) => void): Promise<unknown> {
+async function fetchFrom(
+  session: ExecutorSession, inbox: Inbox, address: Address, wanted: FetchRequest, places: readonly Place[], fetchWatch: FetchWatch,
+  onSegment: (place: Place, segment: Segment) => void,
+): Promise<unknown> {
   const { signal } = fetchWatch
   let held: HeldWire | undefined
   const end = (): void => held?.channel.wire.destroy()
@@ -143,7 +169,9 @@ async function fetchFrom(session: ExecutorSession, inbox: Inbox, address: Addres
         held = await session.wires.take(address, { fresh, signal })
         left = await fetchOnce(session, inbox, held.channel, wanted, left, () => fetchWatch.heard(places), onSegment)
         session.wires.give(held)
-        return left.length > 0 ? new GristmillError('BLOCK_MISSING', `the datanode at ${address} does not have ${left.length} of them`) : undefined
+        return left.length > 0
+          ? new GristmillError('BLOCK_MISSING', `the datanode at ${address} does not have ${left.length} of them`)
+          : undefined
       } catch (thrown) {
         end()
         signal.throwIfAborted()
@@ -173,24 +201,32 @@ class Unfinished extends Error {
 }
 
 /** One request. Returns those that the node does not have. */
-async function fetchOnce(session: ExecutorSession, inbox: Inbox, channel: Channel, { job, partition }: FetchRequest, places: readonly Place[], onHeard: () => void, onSegment: (place: Place, segment: Segment) => void): Promise<Place[]> {
+async function fetchOnce(
+  session: ExecutorSession, inbox: Inbox, channel: Channel, { job, partition }: FetchRequest, places: readonly Place[], onHeard: () => void,
+  onSegment: (place: Place, segment: Segment) => void,
+): Promise<Place[]> {
   const missing: Place[] = []
   let next = 0
   try {
-    await channel.request({ op: 'shuffle', cluster: session.setup.cluster, job, partition, attempts: places.map(place => place.attempt), token: session.tokens.issue({ mode: 'shuffle', job }) })
+    await channel.request({
+      op: 'shuffle', cluster: session.setup.cluster, job, partition, attempts: places.map(place => place.attempt),
+      token: session.tokens.issue({ mode: 'shuffle', job }),
+    })
     for (;;) {
       const received = await channel.receive()
       if (!received) throw new GristmillError('UNAVAILABLE', `${channel.wire.remote} closed the connection`)
       onHeard()
       if (received.kind === 'end' && next === places.length) return missing
-      if (received.kind !== 'reply' || !fits(transferReply, received.value) || received.value.op === 'written') throw new GristmillError('CORRUPT', `${channel.wire.remote} answered with something else than map outputs`)
+      if (received.kind !== 'reply' || !fits(transferReply, received.value) || received.value.op === 'written')
+        throw new GristmillError('CORRUPT', `${channel.wire.remote} answered with something else than map outputs`)
       if (received.value.op === 'error') {
         const { code, message } = received.value.error
         throw new GristmillError(isErrorCode(code) ? code : 'INTERNAL', message)
       }
       const place = places[next]
       const { attempt, bytes, records, crc, missing: isMissing } = received.value
-      if (place?.attempt !== attempt) throw new GristmillError('CORRUPT', `${channel.wire.remote} sent the map output ${attempt}, ${place?.attempt ?? 'none'} was due`)
+      if (place?.attempt !== attempt)
+        throw new GristmillError('CORRUPT', `${channel.wire.remote} sent the map output ${attempt}, ${place?.attempt ?? 'none'} was due`)
       if (isMissing) missing.push(place)
       else onSegment(place, await inbox.receive(attempt, { offset: 0, bytes, records, crc }, pieces(channel, bytes, onHeard)))
       next++
@@ -206,7 +242,8 @@ async function* pieces(channel: Channel, bytes: number, onHeard: () => void): As
   for (let position = 0; position < bytes; position += frame.payloadBytes) {
     const received = await channel.receive(frame)
     if (received?.kind !== 'data') throw new GristmillError('UNAVAILABLE', `${channel.wire.remote} broke off in the middle of a map output`)
-    if (frame.offset !== position || frame.damagedChunk() >= 0) throw new GristmillError('CORRUPT', `a map output was damaged on the way from ${channel.wire.remote}`)
+    if (frame.offset !== position || frame.damagedChunk() >= 0)
+      throw new GristmillError('CORRUPT', `a map output was damaged on the way from ${channel.wire.remote}`)
     onHeard()
     yield frame.payload
   }

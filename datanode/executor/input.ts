@@ -71,8 +71,14 @@ export class SplitSource {
     for (const block of range.blocks) {
       const blockEnd = block.offset + block.length
       if (blockEnd <= position || block.offset > position || position >= end) continue
-      const places: BlockPlaces = { id: block.id, length: block.length, crc: block.crc, ...this.#places.get(block.id) ?? { nodes: [], token: '' } }
-      const options = { start: position - block.offset, end: Math.min(end, blockEnd) - block.offset, reuse: true, onRead: this.#count, relocate: () => this.#relocate(range, block.offset, block.id) }
+      const places: BlockPlaces = {
+        id: block.id, length: block.length, crc: block.crc,
+        ...(this.#places.get(block.id) ?? { nodes: [], token: '' }),
+      }
+      const options = {
+        start: position - block.offset, end: Math.min(end, blockEnd) - block.offset, reuse: true, onRead: this.#count,
+        relocate: () => this.#relocate(range, block.offset, block.id),
+      }
       for await (const piece of this.#session.files.readBlock(places, options)) {
         position += piece.length
         yield piece
@@ -111,7 +117,9 @@ export class SplitSource {
     for (let bytes = 64 * KiB; ; bytes *= 8) {
       const pieces: Buffer[] = []
       for await (const piece of this.#session.files.read(located, { end: bytes })) pieces.push(piece)
-      const header = parseCsvHeader(Buffer.concat(pieces), { path: range.path, delimiter, encoding: this.options.encoding, isAll: bytes >= range.fileBytes })
+      const header = parseCsvHeader(Buffer.concat(pieces), {
+        path: range.path, delimiter, encoding: this.options.encoding, isAll: bytes >= range.fileBytes,
+      })
       if (!header) continue
       this.#headers.set(range.path, header)
       return header

@@ -69,20 +69,29 @@ export class LogWriter {
 }
 
 /** What `task.log` answers. `over`: nothing will be added any more. */
-export async function readLog(disk: Disk, dir: string, { attempt, offset, limit = 64 * 1024, over }: { attempt: AttemptId; offset: number; limit?: number | undefined; over: boolean }): Promise<{ text: string; next?: number }> {
+export async function readLog(
+  disk: Disk, dir: string,
+  { attempt, offset, limit = 64 * 1024, over }: { attempt: AttemptId; offset: number; limit?: number | undefined; over: boolean },
+): Promise<{ text: string; next?: number }> {
   const { path } = logFile(dir, attempt)
   const found = await disk.stat(path, { follow: false })
   // An attempt that never wrote has no log, which is an empty one.
   if (!found) return over ? { text: '' } : { text: '', next: offset }
   // Tasks may write where logs are, and a program may do so by mistake.
-  if (found.kind !== 'file') throw new GristmillError('CORRUPT', `the log of ${attempt} cannot be read: a ${found.kind === 'directory' ? 'directory' : 'pipe, link or device'} is in the place of its file, ${path} on its datanode; a program has put it there`, { details: { attempt } })
-  if (offset > found.bytes) throw new GristmillError('EINVAL', `the log of ${attempt} has ${found.bytes} bytes; there is nothing at ${offset}`)
+  if (found.kind !== 'file')
+    throw new GristmillError(
+      'CORRUPT',
+      `the log of ${attempt} cannot be read: a ${found.kind === 'directory' ? 'directory' : 'pipe, link or device'} is in the place of its file, ${path} on its datanode; a program has put it there`,
+      { details: { attempt } },
+    )
+  if (offset > found.bytes)
+    throw new GristmillError('EINVAL', `the log of ${attempt} has ${found.bytes} bytes; there is nothing at ${offset}`)
   const reader = await disk.openRead(path)
   try {
     const bytes = Buffer.alloc(Math.min(limit, found.bytes - offset))
     const length = wholeText(bytes.subarray(0, await reader.read(bytes, offset)), offset + bytes.length >= found.bytes && over)
     const next = offset + length
-    return { text: bytes.toString('utf8', 0, length), ...!(over && next >= found.bytes) && { next } }
+    return { text: bytes.toString('utf8', 0, length), ...(!(over && next >= found.bytes) && { next }) }
   } finally {
     await reader.close()
   }

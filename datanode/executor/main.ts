@@ -16,9 +16,11 @@ let take = (message: ToExecutor): void => { waiting.push(message) }
 parent.onMessage(message => take(message as ToExecutor))
 
 async function begin(): Promise<void> {
-  const [{ TaskRunnerChild }, { localDisk }, { systemClock }, { systemNet }, { seeded, systemRandom }, { watchStarted }] = await Promise.all([
-    import('./child.ts'), import('../../src/world/disk.ts'), import('../../src/world/clock.ts'), import('../../src/world/net.ts'), import('../../src/world/random.ts'), import('../../src/world/started.ts'),
-  ])
+  const [{ TaskRunnerChild }, { localDisk }, { systemClock }, { systemNet }, { seeded, systemRandom }, { watchStarted }] =
+    await Promise.all([
+      import('./child.ts'), import('../../src/world/disk.ts'), import('../../src/world/clock.ts'), import('../../src/world/net.ts'),
+      import('../../src/world/random.ts'), import('../../src/world/started.ts'),
+    ])
 
   // A process that the program starts lives in this one's group, or has this one as its parent: its node ends it with the job.
   let told = false
@@ -28,7 +30,12 @@ async function begin(): Promise<void> {
     send({ kind: 'spawned' }).catch(() => {})
   }
   const { spawn } = childProcess.ChildProcess.prototype as unknown as { spawn: (...args: unknown[]) => unknown }
-  Object.assign(childProcess.ChildProcess.prototype, { spawn(this: unknown, ...args: unknown[]): unknown { spawned(); return spawn.apply(this, args) } })
+  Object.assign(childProcess.ChildProcess.prototype, {
+    spawn(this: unknown, ...args: unknown[]): unknown {
+      spawned()
+      return spawn.apply(this, args)
+    },
+  })
   for (const name of ['spawnSync', 'execSync', 'execFileSync'] as const) {
     const start = childProcess[name] as (...args: unknown[]) => unknown
     Object.assign(childProcess, { [name]: (...args: unknown[]): unknown => { spawned(); return start(...args) } })
@@ -64,7 +71,11 @@ async function begin(): Promise<void> {
     })
   }
   for (const stream of [process.stdout, process.stderr]) {
-    stream.write = ((chunk: string | Uint8Array, encoding?: BufferEncoding | ((error?: Error) => void), done?: (error?: Error) => void): boolean => {
+    stream.write = ((
+      chunk: string | Uint8Array,
+      encoding?: BufferEncoding | ((error?: Error) => void),
+      done?: (error?: Error) => void,
+    ): boolean => {
       const [code, callback] = typeof encoding === 'function' ? [undefined, encoding] : [encoding, done]
       child.print(typeof chunk === 'string' ? Buffer.from(chunk, code) : chunk)
       if (callback) callLater(callback)

@@ -37,7 +37,12 @@ export type FromExecutor =
   | { readonly kind: 'progress'; readonly attempt: AttemptId; readonly counters: Counters; readonly fraction: number }
   | { readonly kind: 'finished'; readonly attempt: AttemptId; readonly outcome: AttemptOutcome }
   /** For the datanode's own log. */
-  | { readonly kind: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string; readonly fields: Readonly<Record<string, unknown>> }
+  | {
+      readonly kind: 'log'
+      readonly level: 'debug' | 'info' | 'warn' | 'error'
+      readonly message: string
+      readonly fields: Readonly<Record<string, unknown>>
+    }
 
 /** How an attempt ends that was ended from outside. */
 export const failed = (cause: Failed['cause'], message: string, counters: Counters = {}): Failed =>

@@ -31,16 +31,23 @@ export interface OpenOutput {
 /** Of a task's memory, for records that wait to be sorted. */
 const shuffleShare = 0.25
 
-export function openOutput(session: ExecutorSession, work: TaskWork, stage: Stage, fn: (index: number) => UserFunction): Promise<OpenOutput> {
-  return work.output.kind === 'shuffle' ? openShuffle(session, work, stage, work.output.partitions, fn) : openFile(session, work, stage, work.output)
+export function openOutput(
+  session: ExecutorSession, work: TaskWork, stage: Stage, fn: (index: number) => UserFunction,
+): Promise<OpenOutput> {
+  return work.output.kind === 'shuffle'
+    ? openShuffle(session, work, stage, work.output.partitions, fn)
+    : openFile(session, work, stage, work.output)
 }
 
-async function openShuffle({ disk, setup }: ExecutorSession, work: TaskWork, stage: Stage, partitions: number, fn: (index: number) => UserFunction): Promise<OpenOutput> {
+async function openShuffle(
+  { disk, setup }: ExecutorSession, work: TaskWork, stage: Stage, partitions: number, fn: (index: number) => UserFunction,
+): Promise<OpenOutput> {
   const combine = stage.steps.find(step => step.kind === 'combine')
   const partition = stage.sink.kind === 'shuffle' ? stage.sink.partition : undefined
   const output = await MapOutput.open({
     partitions, disk, directory: outputsDirectory(setup.dir, work.job), name: work.attempt, memoryBytes: setup.memoryBytes * shuffleShare,
-    ...combine && { combine: fn(combine.fn) as Combine }, ...partition !== undefined && { partitioner: fn(partition) as Partitioner },
+    ...(combine && { combine: fn(combine.fn) as Combine }),
+    ...(partition !== undefined && { partitioner: fn(partition) as Partitioner }),
   })
   const sink = new ShuffleSink(output)
   let done: (MapOutputCounters & { bytes: number }) | undefined
@@ -48,8 +55,8 @@ async function openShuffle({ disk, setup }: ExecutorSession, work: TaskWork, sta
     sink,
     counters: () => ({
       recordsOut: sink.records,
-      ...done && { bytesOut: done.bytes, spills: done.spills, ...done.spilledRecords > 0 && { spilledRecords: done.spilledRecords } },
-      ...done && combine && { combineIn: done.combinedRecords, combineOut: done.outputRecords },
+      ...(done && { bytesOut: done.bytes, spills: done.spills, ...(done.spilledRecords > 0 && { spilledRecords: done.spilledRecords }) }),
+      ...(done && combine && { combineIn: done.combinedRecords, combineOut: done.outputRecords }),
     }),
     async finish() {
       const { bytes, partitions: extents, counters } = await sink.finish()
@@ -60,14 +67,22 @@ async function openShuffle({ disk, setup }: ExecutorSession, work: TaskWork, sta
   }
 }
 
-async function openFile({ disk, files, setup }: ExecutorSession, work: TaskWork, { sink: end }: Stage, { format, replication, blockBytes }: Extract<TaskWork['output'], { kind: 'files' }>): Promise<OpenOutput> {
+async function openFile(
+  { disk, files, setup }: ExecutorSession, work: TaskWork, { sink: end }: Stage,
+  { format, replication, blockBytes }: Extract<TaskWork['output'], { kind: 'files' }>,
+): Promise<OpenOutput> {
   const options = end.kind === 'write' ? end.output : undefined
   const name = `part-${String(work.task).padStart(5, '0')}${extensionOf(format)}`
   const path = join(join(work.staging, work.attempt), name)
   const sink = new FileSink<FileStatus>({
     output: { format, delimiter: options?.delimiter, header: options?.header, columns: options?.columns },
     overflow: await Overflow.open(disk, `${setup.scratch}/${work.attempt}.overflow`),
-    open: async () => asOutput(await files.create(path, { parents: true, replication, blockBytes, format: recordFormats[format], delimiter: options?.delimiter ?? ',' })),
+    open: async () =>
+      asOutput(
+        await files.create(path, {
+          parents: true, replication, blockBytes, format: recordFormats[format], delimiter: options?.delimiter ?? ',',
+        }),
+      ),
   })
   return {
     sink,

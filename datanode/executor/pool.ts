@@ -62,7 +62,8 @@ export class Pool {
   /** Has one process warm that is nobody's yet. */
   async prepare(): Promise<void> {
     const { slots, memoryBytes } = this.#options
-    const isSpare = (executor: Executor): boolean => executor.isIdle && executor.affinity === undefined && executor.memoryBytes === memoryBytes
+    const isSpare = (executor: Executor): boolean =>
+      executor.isIdle && executor.affinity === undefined && executor.memoryBytes === memoryBytes
     if (this.#stopped || this.#preparing || this.#executors.size > slots || [...this.#executors].some(isSpare)) return
     this.#preparing = true
     try {
@@ -79,7 +80,9 @@ export class Pool {
   async take(work: TaskWork): Promise<Executor> {
     const affinity = `${work.user} ${work.program.id}`
     const memoryBytes = work.memoryBytes || this.#options.memoryBytes
-    const idle = [...this.#executors].filter(executor => executor.isIdle && executor.memoryBytes === memoryBytes && this.#idleSince.has(executor))
+    const idle = [...this.#executors].filter(
+      executor => executor.isIdle && executor.memoryBytes === memoryBytes && this.#idleSince.has(executor),
+    )
     const warm = idle.find(executor => executor.affinity === affinity) ?? idle.find(executor => executor.affinity === undefined)
     if (warm) this.#idleSince.delete(warm)
     const found = warm && await this.#hasScratch(warm) ? warm : undefined
@@ -125,7 +128,11 @@ export class Pool {
     }
     // A process that came after the end would be nobody's.
     if (this.#stopped) throw new GristmillError('ABORTED', 'the datanode stops')
-    const executor: Executor = new Executor({ processes, clock, log, scratch, cacheDir: this.#cacheDir, memoryBytes, writable: ['shuffle', 'logs', 'programs'].map(name => `${this.#options.dir}/${name}`), onOutput, onExit: gone => this.#gone(gone) })
+    const executor: Executor = new Executor({
+      processes, clock, log, scratch, cacheDir: this.#cacheDir, memoryBytes,
+      writable: ['shuffle', 'logs', 'programs'].map(name => `${this.#options.dir}/${name}`),
+      onOutput, onExit: gone => this.#gone(gone),
+    })
     this.#executors.add(executor)
     return executor
   }
@@ -143,7 +150,8 @@ export class Pool {
     for (const [executor, since] of this.#idleSince) {
       if (executor.affinity !== undefined && clock.mono() - since >= idleMs) this.#retire(executor)
     }
-    if ([...this.#idleSince.keys()].some(executor => executor.affinity !== undefined)) this.#cancelIdle = clock.after(idleMs, () => this.#lookAtIdle())
+    if ([...this.#idleSince.keys()].some(executor => executor.affinity !== undefined))
+      this.#cancelIdle = clock.after(idleMs, () => this.#lookAtIdle())
   }
 
   #retireOldest(): void {
@@ -183,7 +191,9 @@ export class Pool {
     if (this.#stopped || this.#cancelSpare) return
     this.#cancelSpare = this.#options.world.clock.after(spareAfterMs, () => {
       this.#cancelSpare = undefined
-      this.prepare().catch((error: unknown) => { if (!this.#stopped) this.#options.world.log.warn('no executor could be started in advance', { error }) })
+      this.prepare().catch((error: unknown) => {
+        if (!this.#stopped) this.#options.world.log.warn('no executor could be started in advance', { error })
+      })
     })
   }
 

@@ -69,15 +69,22 @@ async function settle({ clock, started, turns }: QuietParts & { started: Started
   }
 }
 
-/** Of work that runs while an `emit` can be reached. What is due too late and was told to keep nothing running is a time limit, or a clock of a library. */
+/**
+ * Of work that runs while an `emit` can be reached. What is due too late and was told to keep nothing running is a time limit, or a clock
+ * of a library.
+ */
 const mayEmit = ({ kind, afterMs, repeats, unref }: StartedWork, passedMs: number): boolean =>
   kind !== 'timer' || !unref || (afterMs <= heldMs && (!repeats || passedMs <= afterMs + lookMs.max))
 
 /** Of work that no `emit` can be reached from. */
-const ends = ({ kind, afterMs, unref }: StartedWork): boolean => !unref && (kind === 'request' || (kind === 'timer' && afterMs <= shortTimerMs))
+const ends = ({ kind, afterMs, unref }: StartedWork): boolean =>
+  !unref && (kind === 'request' || (kind === 'timer' && afterMs <= shortTimerMs))
 
 function unended({ what, begun }: StartedWork, name: string): GristmillError {
-  const error = new GristmillError('EINVAL', `${what} that ${name} has started has not ended ${formatDuration(heldMs)} after the last record, and may still emit; await it, or end it in teardown; and keep no emit in a variable that outlives its call`)
+  const error = new GristmillError(
+    'EINVAL',
+    `${what} that ${name} has started has not ended ${formatDuration(heldMs)} after the last record, and may still emit; await it, or end it in teardown; and keep no emit in a variable that outlives its call`,
+  )
   error.stack = begun.stack ?? ''
   return error
 }

@@ -77,7 +77,12 @@ export class Reporter {
             log.error('the namenode refuses to hear how an attempt ended', { error, attempt })
             if (refused) return false
             refused = true
-            told = boundedOutcome(failed('system', `the namenode refused the report of this attempt, which was "${told.kind}" (${error.code}: ${error.message})`))
+            told = boundedOutcome(
+              failed(
+                'system',
+                `the namenode refused the report of this attempt, which was "${told.kind}" (${error.code}: ${error.message})`,
+              ),
+            )
             this.#telling.set(attempt, told)
             continue
           }
@@ -94,13 +99,19 @@ export class Reporter {
   async #tellProgress(): Promise<void> {
     const { node, namenode, caller, session, running, onKill, log } = this.#options
     const all = [
-      ...running().map(({ attempt, counters, fraction }) => ({ attempt, counters: finite(counters), fraction: Number.isFinite(fraction) ? fraction : 0 })),
+      ...running().map(({ attempt, counters, fraction }) => ({
+        attempt, counters: finite(counters),
+        fraction: Number.isFinite(fraction) ? fraction : 0,
+      })),
       ...[...this.#telling].map(([attempt, { counters }]) => ({ attempt, counters: finite(counters), fraction: 1 })),
     ]
     try {
       for (let at = 0; at < all.length; at += progressMax) {
         const attempts = all.slice(at, at + progressMax)
-        const { kill } = await caller().call(namenode, progress, { node, session: session(), attempts }, { signal: this.#stopping.signal, retry: false, peer: 'namenode' })
+        const { kill } = await caller().call(
+          namenode, progress, { node, session: session(), attempts },
+          { signal: this.#stopping.signal, retry: false, peer: 'namenode' },
+        )
         for (const attempt of kill) onKill(attempt)
       }
     } catch (error) {
@@ -121,8 +132,11 @@ function boundedOutcome(outcome: AttemptOutcome): AttemptOutcome {
   const { failure, missing } = outcome
   return {
     ...outcome, counters: finite(outcome.counters),
-    failure: { ...failure, message: failure.message.slice(0, textMax), ...failure.stack !== undefined && { stack: failure.stack.slice(0, textMax) } },
-    ...missing && { missing: missing.slice(0, missingMax) },
+    failure: {
+      ...failure, message: failure.message.slice(0, textMax),
+      ...(failure.stack !== undefined && { stack: failure.stack.slice(0, textMax) }),
+    },
+    ...(missing && { missing: missing.slice(0, missingMax) }),
   }
 }
 

@@ -66,7 +66,10 @@ export class TaskRunner implements Runner {
     this.#sweeper = new OutputSweeper({ clock, log, namenode: host.namenode, caller: host.caller, session: host.session, outputs })
     this.#reporter = new Reporter({
       clock, random, log, node: host.node, namenode: host.namenode, caller: host.caller, session: host.session,
-      running: () => [...this.#running].map(([attempt, { executor }]) => ({ attempt, counters: executor?.progress?.counters ?? {}, fraction: executor?.progress?.fraction ?? 0 })),
+      running: () =>
+        [...this.#running].map(([attempt, { executor }]) => ({
+          attempt, counters: executor?.progress?.counters ?? {}, fraction: executor?.progress?.fraction ?? 0,
+        })),
       onKill: attempt => this.kill(attempt),
     })
   }
@@ -86,7 +89,10 @@ export class TaskRunner implements Runner {
     if (this.running().includes(work.attempt)) return // the same order again
     if (this.#stopped || this.#queue.length >= queueMax) return this.#tell(work, failed('killed', 'this datanode takes no tasks now'))
     if (this.#running.size >= this.slots) { this.#queue.push(work); return }
-    const attempt: Attempt = { work, executor: undefined, killed: undefined, log: new LogWriter(this.#host.world.disk, this.#host.dir, work.attempt) }
+    const attempt: Attempt = {
+      work, executor: undefined, killed: undefined,
+      log: new LogWriter(this.#host.world.disk, this.#host.dir, work.attempt),
+    }
     this.#running.set(work.attempt, attempt)
     this.#reporter.watch()
     this.#own(this.#work(attempt))
@@ -114,8 +120,12 @@ export class TaskRunner implements Runner {
   async #prunePrograms(): Promise<void> {
     if (++this.#forgotten % prunedEvery !== 0) return
     const { world, dir } = this.#host
-    const running = (): Set<string> => new Set([...[...this.#running.values()].map(({ work }) => work), ...this.#queue].map(({ program }) => program.id))
-    await prune(world, `${dir}/programs`, { entries: programsKept, bytes: limits.programsKeptBytes, keep: name => running().has(name.replace(/\..*$/, '')) })
+    const running = (): Set<string> =>
+      new Set([...[...this.#running.values()].map(({ work }) => work), ...this.#queue].map(({ program }) => program.id))
+    await prune(world, `${dir}/programs`, {
+      entries: programsKept, bytes: limits.programsKeptBytes,
+      keep: name => running().has(name.replace(/\..*$/, '')),
+    })
   }
 
   async stop(): Promise<void> {
@@ -155,13 +165,18 @@ export class TaskRunner implements Runner {
     try {
       if (attempt.killed !== undefined) return failed('killed', attempt.killed)
       attempt.executor = executor
-      return await executor.run(work, { cluster: cluster(), node, host, rack, namenode, secret, dir, user: work.user, nowMs: nowMs(), memoryBytes: work.memoryBytes || memoryBytes })
+      return await executor.run(work, {
+        cluster: cluster(), node, host, rack, namenode, secret, dir, user: work.user, nowMs: nowMs(),
+        memoryBytes: work.memoryBytes || memoryBytes,
+      })
     } finally {
       this.#pool.give(executor)
     }
   }
 
-  /** Where the attempt will write; a process of its own may make no directory there. Somebody may have removed them since the node started. */
+  /**
+   * Where the attempt will write; a process of its own may make no directory there. Somebody may have removed them since the node started.
+   */
   async #prepare(work: TaskWork): Promise<void> {
     const { world: { disk }, dir } = this.#host
     await Promise.all([
@@ -185,7 +200,13 @@ export class TaskRunner implements Runner {
   #tell(work: TaskWork, outcome: AttemptOutcome): void { this.#own(this.#finish(work, outcome)) }
 
   #own(work: Promise<void>): void {
-    const owned: Promise<void> = work.catch((error: unknown) => { this.#host.world.log.error('an attempt was not ended in good order', { error }) }).finally(() => { this.#ending.delete(owned) })
+    const owned: Promise<void> = work
+      .catch((error: unknown) => {
+        this.#host.world.log.error('an attempt was not ended in good order', { error })
+      })
+      .finally(() => {
+        this.#ending.delete(owned)
+      })
     this.#ending.add(owned)
   }
 }

@@ -103,7 +103,10 @@ export class ExecutorSession {
     const plan = optimize(planMapReduce(loaded.definition))
     const found = fingerprintOf(plan)
     if (found !== fingerprint) {
-      throw new GristmillError('PROGRAM_INVALID', 'the program builds another plan here than where it was submitted; its plan may depend on its parameters only, not on time, chance or the machine')
+      throw new GristmillError(
+        'PROGRAM_INVALID',
+        'the program builds another plan here than where it was submitted; its plan may depend on its parameters only, not on time, chance or the machine',
+      )
     }
     return { ...loaded, plan }
   }

@@ -94,7 +94,8 @@ export class TaskAttempt {
     if (!setup) return
     try {
       const returned = await this.#call(() => setup(context))
-      if (typeof (returned as { next?: unknown } | undefined)?.next === 'function') throw new GristmillError('EINVAL', 'setup returned a generator, which nobody runs; it must return nothing, or a promise of nothing')
+      if (typeof (returned as { next?: unknown } | undefined)?.next === 'function')
+        throw new GristmillError('EINVAL', 'setup returned a generator, which nobody runs; it must return nothing, or a promise of nothing')
     } catch (error) {
       throw new FunctionFailed(error, {})
     }
@@ -115,7 +116,9 @@ export class TaskAttempt {
     await sink.settle()
   }
 
-  /** Made here, not where `#measure` is: a closure keeps all that its neighbours use, and nothing may keep an `emit` beyond the last turn. */
+  /**
+   * Made here, not where `#measure` is: a closure keeps all that its neighbours use, and nothing may keep an `emit` beyond the last turn.
+   */
   #watched<In>(operator: Operator<In>, before?: (item: In) => void): Operator<In> {
     return {
       push: item => {
@@ -136,9 +139,10 @@ export class TaskAttempt {
     const read = newReadCounters()
     const { bytes: total } = (work.input as Extract<TaskWork['input'], { kind: 'split' }>).split
     this.#measure = () => ({
-      recordsIn: read.records, bytesIn: read.bytes,
-      bytesReadLocal: source.read.local, bytesReadRack: source.read.rack, bytesReadRemote: source.read.remote,
-      ...read.invalidUtf8Records > 0 && { invalidUtf8Records: read.invalidUtf8Records }, ...read.badRecords > 0 && { badRecords: read.badRecords },
+      recordsIn: read.records, bytesIn: read.bytes, bytesReadLocal: source.read.local, bytesReadRack: source.read.rack,
+      bytesReadRemote: source.read.remote,
+      ...(read.invalidUtf8Records > 0 && { invalidUtf8Records: read.invalidUtf8Records }),
+      ...(read.badRecords > 0 && { badRecords: read.badRecords }),
     })
     const step = this.#step('map')
     const operator = this.#watched<Batch>(new MapOperator(step as MapFunction, turns, context), batch => { context.path = batch.path })
@@ -155,11 +159,17 @@ export class TaskAttempt {
     const inbox = new Inbox({ ...files, memoryBytes: setup.memoryBytes * inboxShare })
     try {
       // Half of the bar for fetching, half for reducing.
-      const { segments, bytesLocal, bytesRemote } = await gather(session, inbox, { job: work.job, stage, partition: work.task }, fraction => {
-        this.#fraction = fraction / 2
-        void this.#pause()
-      })
-      const shuffled = { bytesIn: bytesLocal + bytesRemote, shuffleBytes: bytesLocal + bytesRemote, shuffleBytesLocal: bytesLocal, shuffleBytesRemote: bytesRemote }
+      const { segments, bytesLocal, bytesRemote } = await gather(
+        session, inbox, { job: work.job, stage, partition: work.task },
+        fraction => {
+          this.#fraction = fraction / 2
+          void this.#pause()
+        },
+      )
+      const shuffled = {
+        bytesIn: bytesLocal + bytesRemote, shuffleBytes: bytesLocal + bytesRemote, shuffleBytesLocal: bytesLocal,
+        shuffleBytesRemote: bytesRemote,
+      }
       this.#measure = () => shuffled
       const groups = await mergeSegments({ ...files, segments })
       try {

@@ -15,7 +15,9 @@ const ours = ['executor', 'shuffle', 'programs', 'logs']
 /** Nothing of ours stays in a directory that is not the home any more: nobody would ever look for it there. */
 async function leave({ disk, log: say }: TaskHost['world'], dir: string): Promise<void> {
   for (const name of ours) {
-    await disk.removeTree(`${dir}/${name}`).catch((error: unknown) => { say.warn('what tasks have left in another directory cannot be removed', { error: asError(error), dir: `${dir}/${name}` }) })
+    await disk.removeTree(`${dir}/${name}`).catch((error: unknown) => {
+      say.warn('what tasks have left in another directory cannot be removed', { error: asError(error), dir: `${dir}/${name}` })
+    })
   }
 }
 
@@ -26,11 +28,15 @@ export async function openTasks(host: TaskHost, { prestart = true }: { prestart?
   const outputs = await MapOutputs.open({ disk: world.disk, dir, pool: new FramePool(), log: world.log })
   const runner = await TaskRunner.open(host, outputs)
   return {
-    runner,
-    segments: outputs,
+    runner, segments: outputs,
     warm() {
-      if (prestart) runner.prepare().catch((error: unknown) => { if (!hasCode(error, 'ABORTED')) world.log.error('no executor could be started; tasks will fail', { error: asError(error) }) })
+      if (prestart)
+        runner.prepare().catch((error: unknown) => {
+          if (!hasCode(error, 'ABORTED')) world.log.error('no executor could be started; tasks will fail', { error: asError(error) })
+        })
     },
-    routes: [route(log, ({ attempt, offset, limit }) => readLog(world.disk, dir, { attempt, offset, limit, over: runner.isOver(attempt) }))],
+    routes: [
+      route(log, ({ attempt, offset, limit }) => readLog(world.disk, dir, { attempt, offset, limit, over: runner.isOver(attempt) })),
+    ],
   }
 }

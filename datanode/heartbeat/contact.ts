@@ -71,7 +71,8 @@ export class Contact {
   async beat(): Promise<void> { await this.#live().beat() }
 
   #live(): Session {
-    if (!this.#session) throw new GristmillError('UNAVAILABLE', 'this datanode has no session with a namenode now; it will have one when it is back')
+    if (!this.#session)
+      throw new GristmillError('UNAVAILABLE', 'this datanode has no session with a namenode now; it will have one when it is back')
     return this.#session
   }
 
@@ -101,7 +102,8 @@ export class Contact {
         this.#session = undefined
         if (signal.aborted) return
         const error = asError(thrown)
-        if (!ready && hasCode(error, 'WRONG_CLUSTER', 'UNAUTHENTICATED', 'DIR_FOREIGN', 'STALE_EPOCH', 'EINVAL', 'CONFIG_INVALID')) return this.#ready.reject(error)
+        if (!ready && hasCode(error, 'WRONG_CLUSTER', 'UNAUTHENTICATED', 'DIR_FOREIGN', 'STALE_EPOCH', 'EINVAL', 'CONFIG_INVALID'))
+          return this.#ready.reject(error)
         if (error.code === 'UNREGISTERED') log.info('the namenode does not know this session; registering again')
         else this.#complain(error)
         try {
@@ -114,14 +116,19 @@ export class Contact {
   }
 
   async #register(signal: AbortSignal): Promise<Session> {
-    const { caller, namenode, node, address, rack, host, pid, version, cluster, store, runner, fence, join, met, time, clock, log } = this.#options
+    const { caller, namenode, node, address, rack, host, pid, version, cluster, store, runner, fence, join, met, time, clock, log } =
+      this.#options
     const known = cluster()
     const askedMs = clock.mono()
-    const reply = await caller().call(namenode, register, {
-      node, address, rack, host, pid, version, slots: runner.slots, storages: await store.state(), attempts: runner.running().slice(0, attemptsMax),
-      ...(known !== undefined && { cluster: known }),
-      ...(fence.seen.epoch > 0 && { seen: fence.seen }),
-    }, { signal, peer: 'namenode', retry: false })
+    const reply = await caller().call(
+      namenode, register,
+      {
+        node, address, rack, host, pid, version, slots: runner.slots, storages: await store.state(),
+        attempts: runner.running().slice(0, attemptsMax), ...(known !== undefined && { cluster: known }),
+        ...(fence.seen.epoch > 0 && { seen: fence.seen }),
+      },
+      { signal, peer: 'namenode', retry: false },
+    )
     await fence.pass(reply)
     await join(reply.cluster)
     met(reply.upMs ?? 0)

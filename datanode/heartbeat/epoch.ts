@@ -41,7 +41,11 @@ export class EpochFence {
         if (await disk.stat(path)) seen = seenOf(await disk.readFile(path))
       } catch (error) {
         if (isExhaustion(error)) throw error
-        strange ??= new GristmillError('CORRUPT', `${path} cannot be understood (${(error as Error).message}); it should hold {"epoch": number}`, { cause: error })
+        strange ??= new GristmillError(
+          'CORRUPT',
+          `${path} cannot be understood (${(error as Error).message}); it should hold {"epoch": number}`,
+          { cause: error },
+        )
       }
       copies.push({ dir, path, seen })
     }
@@ -64,17 +68,25 @@ export class EpochFence {
 
   get #durable(): Seen { return this.#copies.reduce<Seen>((highest, { seen }) => (isNewer(seen, highest) ? seen : highest), nothingSeen) }
 
-  /** Returns once a new epoch is remembered. Throws STALE_EPOCH for a namenode that is behind, and what the last disk says if none takes it. */
+  /**
+   * Returns once a new epoch is remembered. Throws STALE_EPOCH for a namenode that is behind, and what the last disk says if none takes it.
+   */
   async pass(command: Command): Promise<void> {
     const { epoch, at, provisional = false } = command
     const why = whyBehind(command, this.#seen)
     if (why !== undefined) {
-      throw new GristmillError('STALE_EPOCH', `the namenode is behind this datanode: ${why}; it must stop. Start the directory that was in use last; if there is none, run \`gristmill namenode recover\` on this one`, { details: { epoch, highest: this.#seen.epoch } })
+      throw new GristmillError(
+        'STALE_EPOCH',
+        `the namenode is behind this datanode: ${why}; it must stop. Start the directory that was in use last; if there is none, run \`gristmill namenode recover\` on this one`,
+        { details: { epoch, highest: this.#seen.epoch } },
+      )
     }
     if (provisional) return
     // Known at once, so that an older epoch's answer is refused already while this one is written.
-    if (epoch > this.#seen.epoch || (at && this.#seen.incarnation === undefined)) this.#seen = { epoch, ...at && { incarnation: at.incarnation }, seq: at?.seq ?? 0, nextBlock: at?.nextBlock ?? 0 }
-    else if (at && (at.seq > this.#seen.seq || at.nextBlock > this.#seen.nextBlock)) this.#seen = { ...this.#seen, seq: Math.max(at.seq, this.#seen.seq), nextBlock: Math.max(at.nextBlock, this.#seen.nextBlock) }
+    if (epoch > this.#seen.epoch || (at && this.#seen.incarnation === undefined))
+      this.#seen = { epoch, ...(at && { incarnation: at.incarnation }), seq: at?.seq ?? 0, nextBlock: at?.nextBlock ?? 0 }
+    else if (at && (at.seq > this.#seen.seq || at.nextBlock > this.#seen.nextBlock))
+      this.#seen = { ...this.#seen, seq: Math.max(at.seq, this.#seen.seq), nextBlock: Math.max(at.nextBlock, this.#seen.nextBlock) }
     while (!this.#knows(epoch, at?.incarnation)) await (this.#writing ??= this.#write().finally(() => { this.#writing = undefined }))
     if (isNewer(this.#seen, this.#durable)) this.#cancel ??= this.#options.clock.after(lagMs, () => void this.#flush())
   }

@@ -117,7 +117,13 @@ export class Session {
   async beat(): Promise<void> {
     const { node, store, runner, transfers, refused, fence, time, clock, heartbeatMs } = this.#tools
     const askedMs = clock.mono()
-    const reply = await this.#call(beat, { node, session: this.id, storages: await store.state(), transfers: transfers(), running: runner.running().length, refused: refused() }, { retry: false, timeoutMs: heartbeatMs * 4 })
+    const reply = await this.#call(
+      beat,
+      {
+        node, session: this.id, storages: await store.state(), transfers: transfers(), running: runner.running().length, refused: refused(),
+      },
+      { retry: false, timeoutMs: heartbeatMs * 4 },
+    )
     this.#beatsHeard++
     time.heard(reply.nowMs, askedMs)
     await fence.pass(reply)
@@ -142,7 +148,12 @@ export class Session {
   /** Says that this node goes away in good order. Best effort. */
   async leave(): Promise<void> {
     try {
-      await this.#tools.caller().call(this.#tools.namenode, leave, { node: this.#tools.node, session: this.id }, { peer: 'namenode', timeoutMs: 2_000, retry: false })
+      await this.#tools
+        .caller()
+        .call(
+          this.#tools.namenode, leave, { node: this.#tools.node, session: this.id },
+          { peer: 'namenode', timeoutMs: 2_000, retry: false },
+        )
     } catch (error) {
       this.#tools.log.debug('the namenode could not be told that this node leaves', { error: asError(error) })
     }
@@ -204,9 +215,11 @@ export class Session {
       const poll = new AbortController()
       this.#poll = poll
       try {
-        const reply = await this.#call(orders, { node, session: this.id, acknowledged: this.#acknowledged, freeSlots: runner.freeSlots() }, {
-          retry: false, timeoutMs: longPollMs + 10_000, signal: AbortSignal.any([poll.signal, this.#ending.signal]),
-        })
+        const reply = await this.#call(
+          orders,
+          { node, session: this.id, acknowledged: this.#acknowledged, freeSlots: runner.freeSlots() },
+          { retry: false, timeoutMs: longPollMs + 10_000, signal: AbortSignal.any([poll.signal, this.#ending.signal]) },
+        )
         await fence.pass(reply)
         for (const { seq, order } of reply.provisional ? [] : reply.orders) {
           if (seq <= this.#acknowledged) continue
@@ -221,7 +234,9 @@ export class Session {
         if (failures === 0) heard = this.#beatsHeard
         // A namenode that answers beats is there; what cannot be heard is its orders, and with them kills, deletions and copies.
         if (failures + 1 >= pollFailuresMax && this.#beatsHeard > heard && !hasCode(error, 'OVERLOADED')) {
-          log.error('orders could not be heard although heartbeats are answered; registering again', { error: asError(error), failures: failures + 1 })
+          log.error('orders could not be heard although heartbeats are answered; registering again', {
+            error: asError(error), failures: failures + 1,
+          })
           throw error
         }
         await clock.sleep(backoffMs(++failures, backoff, random), this.#ending.signal)

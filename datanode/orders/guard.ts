@@ -69,9 +69,10 @@ export class DeletionGuard {
     if (this.refused === 0) this.#cancel = clock.after(leftMs + sameLifeMs, () => this.#grownUp())
     this.refused += count
     this.refusedTotal += count
-    log.error('the namenode has just started and wants many blocks removed; they stay for now. If it is right, wait, or say `gristmill namenode allow-deletions`; if not, stop it', {
-      wanted: count, removed: this.#removed, refused: this.refused, blocks: blocks(), bound, for: formatDuration(leftMs),
-    })
+    log.error(
+      'the namenode has just started and wants many blocks removed; they stay for now. If it is right, wait, or say `gristmill namenode allow-deletions`; if not, stop it',
+      { wanted: count, removed: this.#removed, refused: this.refused, blocks: blocks(), bound, for: formatDuration(leftMs) },
+    )
     return false
   }
 

@@ -68,14 +68,20 @@ export class OrderRunner {
       case 'delete':
         if (!guard.admit(order.blocks.length)) return
         // One after the other: a large deletion must not take the disk away from readers.
-        this.#removing = this.#removing.then(() => store.remove(order.blocks)).catch((error: unknown) => { log.error('blocks could not be removed', { error: asError(error) }) })
+        this.#removing = this.#removing
+          .then(() => store.remove(order.blocks))
+          .catch((error: unknown) => {
+            log.error('blocks could not be removed', { error: asError(error) })
+          })
         return
       case 'trust': return guard.trust()
       case 'report': return this.#options.report()
       case 'run': return runner.run(order.work)
       case 'kill': return runner.kill(order.attempt)
       case 'forget':
-        runner.forget(order.job).catch((error: unknown) => { log.error('a job could not be forgotten', { error: asError(error), job: order.job }) })
+        runner.forget(order.job).catch((error: unknown) => {
+          log.error('a job could not be forgotten', { error: asError(error), job: order.job })
+        })
     }
   }
 
@@ -83,8 +89,11 @@ export class OrderRunner {
     const { log, signal } = this.#options
     if (busy.has(block) || places.waiting >= waitingMax) return
     busy.add(block)
-    places.run(work, signal)
-      .catch((error: unknown) => { if (!signal.aborted) log.warn('an order could not be carried out', { error: asError(error), block: blockName(block) }) })
+    places
+      .run(work, signal)
+      .catch((error: unknown) => {
+        if (!signal.aborted) log.warn('an order could not be carried out', { error: asError(error), block: blockName(block) })
+      })
       .finally(() => busy.delete(block))
   }
 
@@ -94,7 +103,14 @@ export class OrderRunner {
     const { block, targets } = order
     try {
       const missed = await this.#send(order)
-      if (missed.length > 0) failed({ block, targets: missed.map(each => each.node), source: false, message: missed.map(each => each.message).join('; ').slice(0, 1000) })
+      if (missed.length > 0)
+        failed({
+          block, targets: missed.map(each => each.node), source: false,
+          message: missed
+            .map(each => each.message)
+            .join('; ')
+            .slice(0, 1000),
+        })
     } catch (error) {
       const source = error instanceof SourceFailed
       const cause = asError(source ? error.cause : error)
@@ -104,7 +120,9 @@ export class OrderRunner {
   }
 
   /** The targets that do not have the block now. */
-  async #send({ block: id, targets, token }: Extract<Order, { kind: 'replicate' }>): Promise<ReadonlyArray<{ node: NodeId; message: string }>> {
+  async #send({
+    block: id, targets, token,
+  }: Extract<Order, { kind: 'replicate' }>): Promise<ReadonlyArray<{ node: NodeId; message: string }>> {
     const { store, wires, pool, cluster, progressMs, signal, failpoints = unarmed } = this.#options
     await failpoints.reach('block.replicate.before')
     const block = await store.open(id).catch((cause: unknown) => {
@@ -112,7 +130,11 @@ export class OrderRunner {
       throw new SourceFailed('there is no replica to copy', { cause })
     })
     try {
-      const pipe = await Pipe.open(wires, { cluster: cluster(), block: id, bytesMax: block.meta.length, token, members: targets }, { signal, progressMs })
+      const pipe = await Pipe.open(
+        wires,
+        { cluster: cluster(), block: id, bytesMax: block.meta.length, token, members: targets },
+        { signal, progressMs },
+      )
       const { failed } = await sendBlock(pipe, checkedSource(block), { pool, signal })
       this.copied++
       return failed

@@ -80,7 +80,10 @@ export class MapOutputs implements SegmentServer {
       const data = extent && extent.bytes > 0 ? await this.#open(attempt) : undefined
       const missing = !extent || (extent.bytes > 0 && !data)
       try {
-        await channel.reply({ op: 'segment', attempt, bytes: missing ? 0 : extent.bytes, records: missing ? 0 : extent.records, crc: missing ? 0 : extent.crc, ...missing && { missing } })
+        await channel.reply({
+          op: 'segment', attempt, bytes: missing ? 0 : extent.bytes, records: missing ? 0 : extent.records, crc: missing ? 0 : extent.crc,
+          ...(missing && { missing }),
+        })
         if (data && extent) await this.#send(data, extent, channel)
         length += missing ? 0 : extent.bytes
       } finally {

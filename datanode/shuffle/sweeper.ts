@@ -49,7 +49,11 @@ export class OutputSweeper {
         if (!await this.#isOver(job)) continue
         log.info('the map outputs of a job that is over are removed', { job })
         // One that cannot be removed keeps no others.
-        await outputs.forget(job).catch((error: unknown) => log.warn('the map outputs of a job that is over cannot be removed; it is tried again', { job, error: asError(error) }))
+        await outputs
+          .forget(job)
+          .catch((error: unknown) =>
+            log.warn('the map outputs of a job that is over cannot be removed; it is tried again', { job, error: asError(error) }),
+          )
       }
     } catch (error) {
       // What cannot be asked now is asked next time; nothing is removed on a guess.

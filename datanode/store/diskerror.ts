@@ -18,7 +18,10 @@ const troubles: Readonly<Record<string, DiskError>> = {
 /** Of a disk that did not take bytes or names; undefined: that says nothing about it. */
 export const diskErrorOf = (error: unknown): DiskError | undefined => troubles[codeOf(error)]
 
-/** Of a disk that refused a sync: unless it says that it is full or read-only, it may have lost what it had taken. undefined: it was never asked. */
+/**
+ * Of a disk that refused a sync: unless it says that it is full or read-only, it may have lost what it had taken. undefined: it was never
+ * asked.
+ */
 export function syncErrorOf(error: unknown): DiskError | undefined {
   // A directory is opened to be synced, and there was no descriptor for it.
   if (isExhaustion(error)) return undefined
@@ -27,14 +30,20 @@ export function syncErrorOf(error: unknown): DiskError | undefined {
 }
 
 /** Of files that cannot be read: will trying again help as little? They are wrong, gone, another's, or their sectors are bad. */
-export const isDamage = (error: unknown): boolean => hasCode(error, 'CORRUPT') || ['ENOENT', 'EIO', 'EACCES', 'EPERM', 'ELOOP', 'EISDIR', 'EFTYPE'].includes(codeOf(error))
+export const isDamage = (error: unknown): boolean =>
+  hasCode(error, 'CORRUPT') || ['ENOENT', 'EIO', 'EACCES', 'EPERM', 'ELOOP', 'EISDIR', 'EFTYPE'].includes(codeOf(error))
 
-/** What the writer of a block is told. Whatever a disk refuses is ENOSPC: another node has to take the block. UNAVAILABLE if this process is at fault. */
+/**
+ * What the writer of a block is told. Whatever a disk refuses is ENOSPC: another node has to take the block. UNAVAILABLE if this process is
+ * at fault.
+ */
 export function refusalOf(error: unknown, dir: string, id: BlockId): GristmillError {
   if (error instanceof GristmillError) return error
   const code = codeOf(error)
   const cause = asError(error)
   if (code === '') return cause
   if (isExhaustion(error)) return exhausted(`this datanode cannot take block ${blockName(id)} now`, error)
-  return new GristmillError('ENOSPC', `the directory ${dir} does not take block ${blockName(id)} (${code})`, { cause, details: { block: id, code } })
+  return new GristmillError('ENOSPC', `the directory ${dir} does not take block ${blockName(id)} (${code})`, {
+    cause, details: { block: id, code },
+  })
 }

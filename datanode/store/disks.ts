@@ -55,7 +55,10 @@ export class Disks {
       best.reservedBytes += bytes
       return best
     }
-    throw new GristmillError('ENOSPC', `no directory of this node has room for ${bytes} bytes${best ? `; the best one, ${best.dir}, has ${Math.max(0, best.roomBytes)}` : ''}`)
+    throw new GristmillError(
+      'ENOSPC',
+      `no directory of this node has room for ${bytes} bytes${best ? `; the best one, ${best.dir}, has ${Math.max(0, best.roomBytes)}` : ''}`,
+    )
   }
 
   #roomiest(tried: ReadonlySet<Storage>): Storage | undefined {
@@ -70,7 +73,8 @@ export class Disks {
         storage.freeBytes = 0 // until it is measured again
         return
       case 'closed':
-        if (!storage.closed) this.#log.error('a directory takes nothing new; what it has can be read', { error: asError(error), dir: storage.dir })
+        if (!storage.closed)
+          this.#log.error('a directory takes nothing new; what it has can be read', { error: asError(error), dir: storage.dir })
         storage.closed = true
         return
       case 'failed': return this.fail(storage, error)
@@ -88,14 +92,19 @@ export class Disks {
     for (const storage of this.all) {
       if (storage.failed) continue
       if (!await storage.present()) {
-        this.fail(storage, new GristmillError('UNAVAILABLE', `the directory ${storage.dir} is not what it was: its disk has been taken away`))
+        this.fail(
+          storage,
+          new GristmillError('UNAVAILABLE', `the directory ${storage.dir} is not what it was: its disk has been taken away`),
+        )
         continue
       }
       if (storage.closed && !await storage.probe()) {
         storage.closed = false
         this.#log.info('a directory takes blocks again', { dir: storage.dir })
       }
-      await storage.tidy().catch((error: unknown) => { this.#log.warn('a directory cannot be tidied up', { error: asError(error), dir: storage.dir }) })
+      await storage.tidy().catch((error: unknown) => {
+        this.#log.warn('a directory cannot be tidied up', { error: asError(error), dir: storage.dir })
+      })
     }
   }
 }

@@ -7,7 +7,12 @@ import { metaBytes } from '../../src/block/meta.ts'
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Storage } from './storage.ts'
 
-interface Double { readonly storage: Storage; readonly length: number; readonly crc: number; /** The block was to be removed. */ doomed: boolean }
+interface Double {
+  readonly storage: Storage
+  readonly length: number
+  readonly crc: number
+  /** The block was to be removed. */ doomed: boolean
+}
 
 export interface Replicas {
   /** Where this node's replica of the block lies; undefined if it has none. */
@@ -30,7 +35,8 @@ export class Duplicates {
 
   /** Sees to each of them, as far as its disk lets it. */
   async tend(replicas: Replicas): Promise<void> {
-    for (const each of [...this.#duplicates]) if (await settled(each, replicas).catch(() => false)) this.#duplicates.splice(this.#duplicates.indexOf(each), 1)
+    for (const each of [...this.#duplicates])
+      if (await settled(each, replicas).catch(() => false)) this.#duplicates.splice(this.#duplicates.indexOf(each), 1)
   }
 }
 

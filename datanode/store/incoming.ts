@@ -41,14 +41,17 @@ export class Incoming {
   #syncError: { error: unknown } | undefined
   #ended = false
 
-  static async create({ disk, failpoints }: IncomingTools, storage: Storage, { id, bytesMax, end }: { id: BlockId; bytesMax: number; end: IncomingEnd }): Promise<Incoming> {
+  static async create(
+    { disk, failpoints }: IncomingTools, storage: Storage,
+    { id, bytesMax, end }: { id: BlockId; bytesMax: number; end: IncomingEnd },
+  ): Promise<Incoming> {
     try {
       await failpoints.reach('block.receive')
       await storage.vacate(id)
       const path = storage.incomingPathOf(id)
       const writer = await createAnew(disk, path).catch(async (error: unknown) => {
         // Somebody has removed the directory; where the disk itself has gone, none is made in its place.
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !await storage.present()) throw error
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !(await storage.present())) throw error
         await disk.mkdir(path.slice(0, path.lastIndexOf('/')))
         return createAnew(disk, path)
       })
@@ -60,7 +63,10 @@ export class Incoming {
     }
   }
 
-  private constructor({ disk, failpoints }: IncomingTools, storage: Storage, { id, bytesMax, writer, end }: { id: BlockId; bytesMax: number; writer: DiskWriter; end: IncomingEnd }) {
+  private constructor(
+    { disk, failpoints }: IncomingTools, storage: Storage,
+    { id, bytesMax, writer, end }: { id: BlockId; bytesMax: number; writer: DiskWriter; end: IncomingEnd },
+  ) {
     this.id = id
     this.bytesMax = bytesMax
     this.#disk = disk

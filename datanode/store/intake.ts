@@ -28,7 +28,8 @@ export class Intake {
   /** Starts a block of at most `bytesMax` bytes on the disk with the most room. Throws EBUSY, ENOSPC. */
   async begin(id: BlockId, bytesMax: number): Promise<Incoming> {
     const { disks } = this.#options
-    if (this.#incoming.has(id)) throw new GristmillError('EBUSY', `block ${blockName(id)} is being written to this node already`, { details: { block: id } })
+    if (this.#incoming.has(id))
+      throw new GristmillError('EBUSY', `block ${blockName(id)} is being written to this node already`, { details: { block: id } })
     this.#incoming.add(id)
     try {
       for (const tried = new Set<Storage>(); ;) {
@@ -57,14 +58,19 @@ export class Intake {
     } catch (error) {
       over()
       if (isExhaustion(error)) throw refusalOf(error, storage.dir, id)
-      throw new GristmillError('ENOSPC', `the disk of ${storage.dir} does not let go of what was to be removed`, { cause: error, details: { block: id } })
+      throw new GristmillError('ENOSPC', `the disk of ${storage.dir} does not let go of what was to be removed`, {
+        cause: error, details: { block: id },
+      })
     }
     let begun = false
     const incoming = await Incoming.create({ disk, failpoints }, storage, { id, bytesMax, end: {
       sealed: (length, crc) => {
         over()
         this.#incoming.delete(id)
-        if (storage.failed) throw new GristmillError('ENOSPC', `the disk of ${storage.dir} has failed while block ${blockName(id)} was written to it`, { details: { block: id } })
+        if (storage.failed)
+          throw new GristmillError('ENOSPC', `the disk of ${storage.dir} has failed while block ${blockName(id)} was written to it`, {
+            details: { block: id },
+          })
         sealed(id, storage, length, crc)
       },
       dropped: () => {

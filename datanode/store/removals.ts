@@ -26,7 +26,9 @@ export class Removals {
     return departure !== undefined && departure.to !== 'trash'
   }
 
-  add(id: BlockId, departure: Pick<Departure, 'storage' | 'bytes' | 'to'>): void { this.#waiting.set(id, { ...departure, going: undefined, held: false }) }
+  add(id: BlockId, departure: Pick<Departure, 'storage' | 'bytes' | 'to'>): void {
+    this.#waiting.set(id, { ...departure, going: undefined, held: false })
+  }
 
   /** It goes elsewhere than was thought, if it has not gone yet. */
   redirect(id: BlockId, to: Departure['to']): void {

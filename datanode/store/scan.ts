@@ -66,11 +66,13 @@ function headerOf(disk: Disk, path: string, id: BlockId): MetaHeader {
     const data = disk.openReadSync(path)
     void data.close()
     if (data.bytes !== header.length) throw corrupt(id, `its file has ${data.bytes} bytes, its meta file says ${header.length}`)
-    if (meta.bytes !== metaBytes(header.length)) throw corrupt(id, `its meta file has ${meta.bytes} bytes instead of ${metaBytes(header.length)}`)
+    if (meta.bytes !== metaBytes(header.length))
+      throw corrupt(id, `its meta file has ${meta.bytes} bytes instead of ${metaBytes(header.length)}`)
     return header
   } finally {
     void meta.close()
   }
 }
 
-const corrupt = (id: BlockId, why: string): GristmillError => new GristmillError('CORRUPT', `block ${blockName(id)} is not what was written: ${why}`, { details: { block: id } })
+const corrupt = (id: BlockId, why: string): GristmillError =>
+  new GristmillError('CORRUPT', `block ${blockName(id)} is not what was written: ${why}`, { details: { block: id } })

@@ -25,7 +25,14 @@ const quarantine = { keepMs: 30 * 86_400_000, countMax: 100, bytesMax: 4 * GiB }
 /** Whatever else writes to this disk (map outputs, logs) finds room: the trash gives way, and then the quarantine. */
 const shortShare = 0.05
 
-export interface StorageOptions { readonly disk: Disk; readonly clock: Clock; readonly log: Log; readonly dir: string; readonly id: StorageId; readonly trashKeepMs: number }
+export interface StorageOptions {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly log: Log
+  readonly dir: string
+  readonly id: StorageId
+  readonly trashKeepMs: number
+}
 
 export class Storage {
   readonly id: StorageId
@@ -146,7 +153,9 @@ export class Storage {
 
   /** A block is to come in under names that leftovers may have still. Throws what the disk says. */
   async vacate(id: BlockId): Promise<void> {
-    const taken = [this.incomingPathOf(id), this.pathOf(id)].flatMap(path => [path, `${path}.meta`]).filter(path => this.#leftovers.delete(path))
+    const taken = [this.incomingPathOf(id), this.pathOf(id)]
+      .flatMap(path => [path, `${path}.meta`])
+      .filter(path => this.#leftovers.delete(path))
     // From here on no sweep begins with them; one that has begun must not take what comes after.
     await this.#sweeping
     for (const [i, path] of taken.entries()) {

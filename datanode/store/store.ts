@@ -94,7 +94,9 @@ export class BlockStore {
         if (store.#index.has(id)) {
           storage.subtract(length)
           store.#duplicates.add(id, { storage, length, crc })
-          options.log.warn('a block lies in two directories; one of the two will go when the other has been found sound', { block: id, dir: storage.dir })
+          options.log.warn('a block lies in two directories; one of the two will go when the other has been found sound', {
+            block: id, dir: storage.dir,
+          })
         } else store.#index.set(id, { length, crc, storage: store.storages.indexOf(storage) })
       }
     }
@@ -174,7 +176,10 @@ export class BlockStore {
     return { data: path, meta: `${path}.meta` }
   }
 
-  /** Throws BLOCK_MISSING if this node has no such block, CORRUPT if its files are not what they should be, UNAVAILABLE if that cannot be told. */
+  /**
+   * Throws BLOCK_MISSING if this node has no such block, CORRUPT if its files are not what they should be, UNAVAILABLE if that cannot be
+   * told.
+   */
   async open(id: BlockId): Promise<OpenBlock> {
     const storage = this.#storageOf(id)
     const path = storage.pathOf(id)
@@ -182,7 +187,8 @@ export class BlockStore {
     try {
       data = await this.#disk.openRead(path)
       const meta = decodeMeta(await this.#disk.readFile(`${path}.meta`), id)
-      if (meta.length !== data.bytes) throw new GristmillError('CORRUPT', `the file of block ${blockName(id)} has ${data.bytes} bytes, it should have ${meta.length}`)
+      if (meta.length !== data.bytes)
+        throw new GristmillError('CORRUPT', `the file of block ${blockName(id)} has ${data.bytes} bytes, it should have ${meta.length}`)
       const { close } = data
       return { meta, data, close: close.bind(data) }
     } catch (error) {
@@ -312,4 +318,5 @@ export class BlockStore {
   }
 }
 
-const missing = (id: BlockId): GristmillError => new GristmillError('BLOCK_MISSING', `this node has no block ${blockName(id)}`, { details: { block: id } })
+const missing = (id: BlockId): GristmillError =>
+  new GristmillError('BLOCK_MISSING', `this node has no block ${blockName(id)}`, { details: { block: id } })

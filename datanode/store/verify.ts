@@ -23,7 +23,8 @@ export async function readWhole({ meta, data }: OpenBlock, { signal, pace }: Ver
     const found = await data.read(buffer.subarray(0, wanted), at)
     if (found < wanted) throw new GristmillError('CORRUPT', `block ${name} ends at byte ${at + found}`)
     for (let i = 0; i < found; i += chunkBytes) {
-      if (crcOf(buffer.subarray(i, Math.min(i + chunkBytes, found))) !== meta.crcs[(at + i) / chunkBytes]) throw new GristmillError('CORRUPT', `block ${name} is damaged in its chunk at byte ${at + i}`)
+      if (crcOf(buffer.subarray(i, Math.min(i + chunkBytes, found))) !== meta.crcs[(at + i) / chunkBytes])
+        throw new GristmillError('CORRUPT', `block ${name} is damaged in its chunk at byte ${at + i}`)
     }
     await pace?.(found)
   }

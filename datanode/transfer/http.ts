@@ -44,7 +44,11 @@ function authorise({ guard, known }: RpcServer, { tokens }: BlockRoutesOptions, 
     const token = /^Bearer ([0-9a-z]+\.[0-9a-z]+\.[0-9a-f]+)$/.exec(request.headers.authorization ?? '')?.[1]
     if (!token && mode === 'read') return guard(request, reply, done)
     try {
-      if (!token) throw new GristmillError('UNAUTHENTICATED', 'a block is written with the token that was issued for it: Authorization: Bearer <token>')
+      if (!token)
+        throw new GristmillError(
+          'UNAUTHENTICATED',
+          'a block is written with the token that was issued for it: Authorization: Bearer <token>',
+        )
       tokens.check(token, { mode, block: blockOf(request) })
       if (request.raw.socket) known.add(request.raw.socket)
     } catch (error) {
@@ -118,7 +122,8 @@ async function writeAll(body: AsyncIterable<Buffer>, incoming: Incoming, announc
 function blockOf(request: Request): BlockId {
   const { block } = request.params as { block: string }
   const id = parseBlockName(block)
-  if (id === undefined || id > Number.MAX_SAFE_INTEGER) throw new GristmillError('EINVAL', `"${block.slice(0, 40)}" is not a block; write its id in 16 hex digits`)
+  if (id === undefined || id > Number.MAX_SAFE_INTEGER)
+    throw new GristmillError('EINVAL', `"${block.slice(0, 40)}" is not a block; write its id in 16 hex digits`)
   return id
 }
 
@@ -132,10 +137,12 @@ function rangeOf(header: string | undefined, length: number): { start: number; e
   return start >= length || start >= end ? undefined : { start, end, partial: true }
 }
 
-async function* bytesOf(store: BlockStore, block: OpenBlock, { start, end }: { start: number; end: number }): AsyncGenerator<Buffer, void, void> {
+async function* bytesOf(
+  store: BlockStore, block: OpenBlock, { start, end }: { start: number; end: number },
+): AsyncGenerator<Buffer, void, void> {
   const { meta, data } = block
   try {
-    for (let at = start - start % chunkBytes; at < end; at += framePayloadBytesMax) {
+    for (let at = start - (start % chunkBytes); at < end; at += framePayloadBytesMax) {
       const length = Math.min(framePayloadBytesMax, meta.length - at, Math.ceil((end - at) / chunkBytes) * chunkBytes)
       const frame = new FrameBuffer(length)
       const found = await data.read(frame.room, at)

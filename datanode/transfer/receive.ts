@@ -47,7 +47,10 @@ export class Receiving {
     this.#table = new ChunkTable(Math.min(request.bytesMax, limits.blockBytesMax))
   }
 
-  /** Receives the block and returns the answer. After an error nothing of the block is left here. `gone`: aborts when the sender's connection is closed. */
+  /**
+   * Receives the block and returns the answer. After an error nothing of the block is left here. `gone`: aborts when the sender's
+   * connection is closed.
+   */
   async run(channel: Channel, gone?: AbortSignal): Promise<Written> {
     const ring = this.#tools.pool.ring()
     try {
@@ -86,7 +89,9 @@ export class Receiving {
     const { store, wires, progressMs, node } = this.#tools
     const [incoming, pipe] = await Promise.allSettled([
       store.receive(block, bytesMax),
-      pipeline.length === 0 ? undefined : Pipe.open(wires, { cluster, block, bytesMax, token, members: pipeline }, { progressMs, signal: gone }),
+      pipeline.length === 0
+        ? undefined
+        : Pipe.open(wires, { cluster, block, bytesMax, token, members: pipeline }, { progressMs, signal: gone }),
     ])
     if (pipe.status === 'fulfilled') {
       this.#pipe = pipe.value
@@ -111,11 +116,23 @@ export class Receiving {
     let forwarded: Promise<void> | undefined
     try {
       if (frame.offset !== table.bytes || table.bytes % limits.chunkBytes !== 0) {
-        throw new GristmillError('CORRUPT', `byte ${table.bytes} of block ${blockName(block)} was due, and a frame from byte ${frame.offset} on came`)
+        throw new GristmillError(
+          'CORRUPT',
+          `byte ${table.bytes} of block ${blockName(block)} was due, and a frame from byte ${frame.offset} on came`,
+        )
       }
-      if (table.bytes + frame.payloadBytes > this.#request.bytesMax) throw new GristmillError('TOO_LARGE', `block ${blockName(block)} was announced with at most ${this.#request.bytesMax} bytes and has more`)
+      if (table.bytes + frame.payloadBytes > this.#request.bytesMax)
+        throw new GristmillError(
+          'TOO_LARGE',
+          `block ${blockName(block)} was announced with at most ${this.#request.bytesMax} bytes and has more`,
+        )
       const bad = frame.damagedChunk()
-      if (bad >= 0) throw new GristmillError('CORRUPT', `block ${blockName(block)} was damaged on the way here, in its chunk at byte ${frame.offset + bad * limits.chunkBytes}`, { details: { block } })
+      if (bad >= 0)
+        throw new GristmillError(
+          'CORRUPT',
+          `block ${blockName(block)} was damaged on the way here, in its chunk at byte ${frame.offset + bad * limits.chunkBytes}`,
+          { details: { block } },
+        )
       frame.addTo(table)
       this.#tools.onBytes(frame.payloadBytes)
       const pipe = this.#pipe
@@ -139,7 +156,10 @@ export class Receiving {
     const { block } = this.#request
     if (table.bytes === 0) throw new GristmillError('EINVAL', `block ${blockName(block)} has no bytes; an empty file has no blocks`)
     if (end.length !== table.bytes || end.crc !== table.crc) {
-      throw new GristmillError('CORRUPT', `block ${blockName(block)} came with ${table.bytes} bytes and checksum ${table.crc}, its sender sent ${end.length} and ${end.crc}`)
+      throw new GristmillError(
+        'CORRUPT',
+        `block ${blockName(block)} came with ${table.bytes} bytes and checksum ${table.crc}, its sender sent ${end.length} and ${end.crc}`,
+      )
     }
     const [incoming, pipe] = [this.#incoming, this.#pipe]
     const [sealed, written] = await Promise.allSettled([incoming?.seal(table), pipe?.finish(end)])
@@ -167,7 +187,9 @@ export class Receiving {
   #losePipe(pipe: Pipe, error: unknown): void {
     if (this.#pipe !== pipe) return
     this.#pipe = undefined
-    this.#tools.log.warn('the members behind are lost; the pipeline goes on without them', { error: asError(error), block: this.#request.block, members: pipe.lost.map(({ node }) => node) })
+    this.#tools.log.warn('the members behind are lost; the pipeline goes on without them', {
+      error: asError(error), block: this.#request.block, members: pipe.lost.map(({ node }) => node),
+    })
     pipe.abort(asError(error))
     this.#failed.push(...pipe.skipped, ...pipe.lost)
   }

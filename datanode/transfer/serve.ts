@@ -30,9 +30,13 @@ export async function serveRange({ store, pool, onBytes }: ServeTools, request: 
   try {
     const { meta } = block
     if (expected && (expected.length !== meta.length || expected.crc !== meta.crc)) {
-      throw new GristmillError('CORRUPT', `block ${blockName(id)} has here ${meta.length} bytes with checksum ${meta.crc}, ${expected.length} bytes with checksum ${expected.crc} were expected`)
+      throw new GristmillError(
+        'CORRUPT',
+        `block ${blockName(id)} has here ${meta.length} bytes with checksum ${meta.crc}, ${expected.length} bytes with checksum ${expected.crc} were expected`,
+      )
     }
-    if (offset > meta.length) throw new GristmillError('EINVAL', `block ${blockName(id)} has ${meta.length} bytes, there is nothing at ${offset}`)
+    if (offset > meta.length)
+      throw new GristmillError('EINVAL', `block ${blockName(id)} has ${meta.length} bytes, there is nothing at ${offset}`)
     const from = offset - offset % chunkBytes
     const to = Math.min(meta.length, Math.ceil((offset + length) / chunkBytes) * chunkBytes)
     let crc = 0
@@ -75,7 +79,9 @@ async function fill(store: BlockStore, { data, meta }: OpenBlock, { target, at }
     if (isExhaustion(error)) throw exhausted(`block ${blockName(meta.id)} cannot be read on from byte ${at}`, error)
     why = error
   }
-  const damage = new GristmillError('CORRUPT', `block ${blockName(meta.id)} cannot be read on from byte ${at}: ${(why as Error).message}`, { cause: why })
+  const damage = new GristmillError('CORRUPT', `block ${blockName(meta.id)} cannot be read on from byte ${at}: ${(why as Error).message}`, {
+    cause: why,
+  })
   await store.damaged(meta.id, damage)
   throw damage
 }

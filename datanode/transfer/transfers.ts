@@ -62,7 +62,8 @@ export class Transfers {
         const received = await channel.receive()
         if (!received) break
         wire.setProgressTimeout(this.#options.progressMs)
-        if (received.kind !== 'request' || !fits(transferRequest, received.value)) throw new GristmillError('EINVAL', 'a wire carries one request after the other, and this is none')
+        if (received.kind !== 'request' || !fits(transferRequest, received.value))
+          throw new GristmillError('EINVAL', 'a wire carries one request after the other, and this is none')
         if (!await this.operation(received.value, channel, gone.signal)) break
       }
       await wire.end()
@@ -103,8 +104,16 @@ export class Transfers {
   #admit(request: TransferRequest): void {
     const { cluster, tokens, mayWrite, segments } = this.#options
     if (this.#draining) throw new GristmillError('UNAVAILABLE', 'this datanode is going away; take another one')
-    if (this.#active > limits.transfersMax) throw new GristmillError('OVERLOADED', `this datanode moves ${limits.transfersMax} blocks already; try again in a moment, or another one`)
-    if (request.cluster !== cluster()) throw new GristmillError('WRONG_CLUSTER', `this datanode belongs to cluster ${cluster()}, the request is for cluster ${request.cluster}`)
+    if (this.#active > limits.transfersMax)
+      throw new GristmillError(
+        'OVERLOADED',
+        `this datanode moves ${limits.transfersMax} blocks already; try again in a moment, or another one`,
+      )
+    if (request.cluster !== cluster())
+      throw new GristmillError(
+        'WRONG_CLUSTER',
+        `this datanode belongs to cluster ${cluster()}, the request is for cluster ${request.cluster}`,
+      )
     if (request.op === 'shuffle') {
       tokens.check(request.token, { mode: 'shuffle', job: request.job })
       if (!segments) throw new GristmillError('EINVAL', 'this datanode runs no tasks and has no map outputs')
@@ -117,7 +126,9 @@ export class Transfers {
   async #refuse(request: TransferRequest, channel: Channel, error: GristmillError): Promise<boolean> {
     const { log, node } = this.#options
     const subject = request.op === 'shuffle' ? { job: request.job } : { block: blockName(request.block) }
-    log[error.code === 'INTERNAL' ? 'error' : 'info']('a transfer failed', { error, op: request.op, ...subject, remote: channel.wire.remote })
+    log[error.code === 'INTERNAL' ? 'error' : 'info']('a transfer failed', {
+      error, op: request.op, ...subject, remote: channel.wire.remote,
+    })
     try {
       await channel.reply({ op: 'error', error: { code: error.code, message: error.message.slice(0, 1000), node } })
       if (request.op !== 'write') return true

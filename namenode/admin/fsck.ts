@@ -39,7 +39,9 @@ const shownHealth: Readonly<Record<number, BlockHealth>> = {
   [health.missing]: 'missing', [health.under]: 'under', [health.full]: 'healthy', [health.over]: 'over', [health.misplaced]: 'misplaced',
 }
 
-export const noCounts = (): CheckCounts => ({ files: 0, directories: 0, blocks: 0, bytes: 0, replicas: 0, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0, unread: 0 })
+export const noCounts = (): CheckCounts => ({
+  files: 0, directories: 0, blocks: 0, bytes: 0, replicas: 0, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0, unread: 0,
+})
 
 /** Throws ENOENT, EACCES. Directories that the actor may not read are counted as such, without what is in them. */
 export async function fsckPage(tools: FsckTools, actor: Actor, request: FsckRequest): Promise<FsckPage> {
@@ -136,7 +138,10 @@ function* inside(view: View, actor: Actor, directory: Named, rest: readonly stri
     const page = [...take(childrenOf(view, directory, after), entriesMax)]
     for (const { name, entry } of page) {
       // A directory of snapshots shows each as it was then.
-      const named = directory.of === undefined ? { path: join(directory.path, name), entry, at: directory.at } : childNamed(view, actor, directory, name)
+      const named =
+        directory.of === undefined
+          ? { path: join(directory.path, name), entry, at: directory.at }
+          : childNamed(view, actor, directory, name)
       if (!named) continue
       yield named
       if (named.entry.directory) yield* inside(view, actor, named, [], false)

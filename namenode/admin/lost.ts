@@ -11,7 +11,14 @@ import type { Actor } from '../journal/operation.ts'
 import { lostBlocks, releaseLost } from '../journal/recovered.ts'
 import { checkSuperuser } from '../blocks/maintenance.ts'
 
-export function lostRoutes({ journal, blocks, log, actor }: { journal: Journal; blocks: Blocks; log: Log; actor: (user: string) => Actor }): Route[] {
+export function lostRoutes({
+  journal, blocks, log, actor,
+}: {
+  journal: Journal
+  blocks: Blocks
+  log: Log
+  actor: (user: string) => Actor
+}): Route[] {
   const { view } = journal
   const now = (): LostState => ({ ranges: lostBlocks(view), nodes: blocks.reports.unknown.summary(view) })
   return [
@@ -23,7 +30,8 @@ export function lostRoutes({ journal, blocks, log, actor }: { journal: Journal; 
       checkSuperuser(actor(user), 'release blocks')
       const before = now()
       await journal.submit(releaseLost, { requestId })
-      if (before.ranges.length > 0) log.warn('blocks of lost operations have been released: they are garbage now', { user, ranges: before.ranges, nodes: before.nodes })
+      if (before.ranges.length > 0)
+        log.warn('blocks of lost operations have been released: they are garbage now', { user, ranges: before.ranges, nodes: before.nodes })
       blocks.releaseLost()
       return before
     }),

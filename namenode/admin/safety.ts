@@ -32,11 +32,15 @@ export interface SafetyOptions {
   readonly actor: (user: string) => Actor
 }
 
-export function safetyRoutes({ journal, blocks, registry, clock, log, backups, succession, authority, backupDir, actor }: SafetyOptions): Route[] {
+export function safetyRoutes({
+  journal, blocks, registry, clock, log, backups, succession, authority, backupDir, actor,
+}: SafetyOptions): Route[] {
   const { view } = journal
   const { map, reports, safe } = blocks
   return [
-    route(protocol.fsck, (request, { user }) => fsckPage({ view, map, isCorrupt: id => reports.isCorrupt(id), yield: () => clock.yield() }, actor(user), request)),
+    route(protocol.fsck, (request, { user }) =>
+      fsckPage({ view, map, isCorrupt: id => reports.isCorrupt(id), yield: () => clock.yield() }, actor(user), request),
+    ),
     route(protocol.safeMode, async ({ action }, { user }): Promise<SafeModeState> => {
       if (action !== 'get') {
         checkSuperuser(actor(user), `${action} safe mode`)
@@ -47,7 +51,12 @@ export function safetyRoutes({ journal, blocks, registry, clock, log, backups, s
           blocks.leaveSafeMode()
         }
       }
-      return { on: safe.on, manual: authority.manual, ...authority.behind && { behind: authority.behind.message }, ...authority.doubt && { doubt: authority.doubt.message }, blocks: view.counters.blocks, present: map.present, awaited: registry.awaited().length }
+      return {
+        on: safe.on, manual: authority.manual,
+        ...(authority.behind && { behind: authority.behind.message }),
+        ...(authority.doubt && { doubt: authority.doubt.message }),
+        blocks: view.counters.blocks, present: map.present, awaited: registry.awaited().length,
+      }
     }),
     route(protocol.backup, async ({ dir }, { user }) => {
       checkSuperuser(actor(user), 'back up the metadata')
@@ -58,7 +67,10 @@ export function safetyRoutes({ journal, blocks, registry, clock, log, backups, s
     route(protocol.allowDeletions, (_, { user }): AllowedDeletions => {
       checkSuperuser(actor(user), 'allow datanodes to remove so much')
       const nodes = [...registry.all].filter(node => node.serves && node.refused > 0)
-      log.warn('an operator has allowed the deletions that datanodes had refused', { user, nodes: nodes.map(({ node, refused }) => ({ node, refused })) })
+      log.warn('an operator has allowed the deletions that datanodes had refused', {
+        user,
+        nodes: nodes.map(({ node, refused }) => ({ node, refused })),
+      })
       for (const { orders } of nodes) orders.push({ kind: 'trust' })
       return { nodes: nodes.map(({ node, address, refused }) => ({ node, address, refused })) }
     }),

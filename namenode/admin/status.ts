@@ -71,7 +71,11 @@ export const statusRoutes = (options: StatusOptions): Route[] => [route(protocol
 export function exposeNamenode(metrics: Metrics, { journal, registry, blocks, jobsRunning, backupMs }: StatusOptions): void {
   const { map, repair, deletions, safe } = blocks
   const metric = (name: string, help: string, values: () => Array<{ labels: Record<string, string>; value: number }>): void => {
-    metrics.registerMetric({ name, help, type: 'gauge', aggregator: 'sum', get: async () => ({ name, help, type: 'gauge', aggregator: 'sum', values: values() }), reset() {} } as never)
+    metrics.registerMetric({
+      name, help, type: 'gauge', aggregator: 'sum',
+      get: async () => ({ name, help, type: 'gauge', aggregator: 'sum', values: values() }),
+      reset() {},
+    } as never)
   }
   const one = (name: string, help: string, value: () => number): void => metric(name, help, () => [{ labels: {}, value: value() }])
   const { counters } = journal.view

@@ -41,14 +41,28 @@ export async function claim(disk: Disk, dir: string, cluster: ClusterId): Promis
   try {
     await makeDirectory(disk, dir)
   } catch (error) {
-    throw new GristmillError('EACCES', `cannot make the directory ${dir} for backups (${(error as NodeJS.ErrnoException).code ?? String(error)})`, { cause: error, details: { dir } })
+    throw new GristmillError(
+      'EACCES',
+      `cannot make the directory ${dir} for backups (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
+      { cause: error, details: { dir } },
+    )
   }
   const owner = await ownerOf(disk, dir)
   // A mark whose writer died before it was durable would leave backups in a directory that is nobody's.
   if (owner === cluster) return disk.syncDir(dir)
-  if (owner !== undefined) throw new GristmillError('DIR_FOREIGN', `${dir} holds the backups of cluster ${owner}, and this one is ${cluster}; give another directory`, { details: { dir } })
+  if (owner !== undefined)
+    throw new GristmillError(
+      'DIR_FOREIGN',
+      `${dir} holds the backups of cluster ${owner}, and this one is ${cluster}; give another directory`,
+      { details: { dir } },
+    )
   const others = (await disk.list(dir)).map(entry => entry.name).filter(name => name !== 'lost+found')
-  if (others.length > 0) throw new GristmillError('DIR_FOREIGN', `${dir} is no directory of backups and is not empty (it holds ${others.slice(0, 3).join(', ')}); give an empty one`, { details: { dir } })
+  if (others.length > 0)
+    throw new GristmillError(
+      'DIR_FOREIGN',
+      `${dir} is no directory of backups and is not empty (it holds ${others.slice(0, 3).join(', ')}); give an empty one`,
+      { details: { dir } },
+    )
   await disk.writeFileDurable(`${dir}/${markName}`, Buffer.from(`${JSON.stringify({ format: 1, cluster })}\n`), { mode: 0o600 })
 }
 
@@ -56,7 +70,10 @@ async function ownerOf(disk: Disk, dir: string): Promise<string | undefined> {
   const path = `${dir}/${markName}`
   if (!await disk.stat(path)) return undefined
   const mark = parse<{ format: unknown; cluster: unknown }>(await disk.readFile(path))
-  if (mark?.format !== 1 || typeof mark.cluster !== 'string') throw new GristmillError('DIR_FOREIGN', `${path} cannot be understood; give another directory, or the one of a single backup`, { details: { dir } })
+  if (mark?.format !== 1 || typeof mark.cluster !== 'string')
+    throw new GristmillError('DIR_FOREIGN', `${path} cannot be understood; give another directory, or the one of a single backup`, {
+      details: { dir },
+    })
   return mark.cluster
 }
 
@@ -77,7 +94,13 @@ export async function backupsIn(disk: Disk, dir: string): Promise<Backup[]> {
 async function manifestOf(disk: Disk, path: string): Promise<Backup | undefined> {
   if (!await disk.stat(`${path}/${manifestName}`)) return undefined
   const manifest = parse<Partial<Manifest>>(await disk.readFile(`${path}/${manifestName}`))
-  if (manifest?.format !== 1 || typeof manifest.seq !== 'number' || typeof manifest.digest !== 'string' || typeof manifest.cluster !== 'string') return undefined
+  if (
+    manifest?.format !== 1
+    || typeof manifest.seq !== 'number'
+    || typeof manifest.digest !== 'string'
+    || typeof manifest.cluster !== 'string'
+  )
+    return undefined
   return { ...manifest as Manifest, path }
 }
 
@@ -97,10 +120,16 @@ export async function verifyBackup(world: Pick<World, 'inspectStore'>, backup: B
   try {
     facts = await factsOf(world, backup.path)
   } catch (error) {
-    throw new GristmillError('CORRUPT', `the backup ${backup.path} is damaged: ${asError(error).message}`, { cause: error, details: { path: backup.path } })
+    throw new GristmillError('CORRUPT', `the backup ${backup.path} is damaged: ${asError(error).message}`, {
+      cause: error, details: { path: backup.path },
+    })
   }
   if (facts.digest !== backup.digest || facts.rows !== backup.rows || facts.counters?.appliedSeq !== backup.seq) {
-    throw new GristmillError('CORRUPT', `the backup ${backup.path} is not what its manifest says: ${facts.rows} rows up to operation ${facts.counters?.appliedSeq ?? 0}, digest ${facts.digest}`, { details: { path: backup.path } })
+    throw new GristmillError(
+      'CORRUPT',
+      `the backup ${backup.path} is not what its manifest says: ${facts.rows} rows up to operation ${facts.counters?.appliedSeq ?? 0}, digest ${facts.digest}`,
+      { details: { path: backup.path } },
+    )
   }
   return facts
 }

@@ -74,7 +74,9 @@ export class Backups {
     this.#hold()
   }
 
-  /** A backup counts, and lets the journal before it go, only once its name is durable: the process that made it may have died before that. */
+  /**
+   * A backup counts, and lets the journal before it go, only once its name is durable: the process that made it may have died before that.
+   */
   async #durablyIn(dir: string): Promise<Backup[]> {
     const { disk } = this.#options.world
     const found = await backupsIn(disk, dir)
@@ -87,7 +89,10 @@ export class Backups {
   /** Newest first. */
   get known(): readonly Backup[] { return this.#known }
 
-  /** Makes one in `dir`. Returns the one that is there if nothing has changed since. Throws DIR_FOREIGN, ENOSPC, EACCES, CORRUPT; EBUSY while another is being made. */
+  /**
+   * Makes one in `dir`. Returns the one that is there if nothing has changed since. Throws DIR_FOREIGN, ENOSPC, EACCES, CORRUPT; EBUSY
+   * while another is being made.
+   */
   async take(dir: string): Promise<Backup> {
     if (this.#working) throw new GristmillError('EBUSY', 'a backup is being made; ask again when it is done')
     this.#working = this.#make(dir)
@@ -151,7 +156,9 @@ export class Backups {
     const { table, key } = error.details as { table?: TableName; key?: string }
     if (table === undefined || key === undefined) return error
     this.#options.journal.view.get(table, Buffer.from(key, 'hex'))
-    return new GristmillError('CORRUPT', `${error.message}; that is so in the copy only: is the disk of the backup bad?`, { cause: error, details: error.details })
+    return new GristmillError('CORRUPT', `${error.message}; that is so in the copy only: is the disk of the backup bad?`, {
+      cause: error, details: error.details,
+    })
   }
 
   get #seq(): number { return this.#options.journal.view.counters.appliedSeq }
@@ -218,6 +225,11 @@ export async function knownDirs(disk: World['disk'], dir: string): Promise<strin
 function translated(error: unknown, dir: string): unknown {
   if (error instanceof GristmillError) return error
   const { code } = error as NodeJS.ErrnoException
-  if (code === 'ENOSPC' || code === 'EDQUOT' || /No space left/.test(asError(error).message)) return new GristmillError('ENOSPC', `the disk under ${dir} is full, no backup was made`, { cause: error, details: { dir } })
-  return new GristmillError(code === 'EACCES' || code === 'EROFS' ? 'EACCES' : 'INTERNAL', `no backup could be made in ${dir}: ${asError(error).message}`, { cause: error, details: { dir } })
+  if (code === 'ENOSPC' || code === 'EDQUOT' || /No space left/.test(asError(error).message))
+    return new GristmillError('ENOSPC', `the disk under ${dir} is full, no backup was made`, { cause: error, details: { dir } })
+  return new GristmillError(
+    code === 'EACCES' || code === 'EROFS' ? 'EACCES' : 'INTERNAL',
+    `no backup could be made in ${dir}: ${asError(error).message}`,
+    { cause: error, details: { dir } },
+  )
 }

@@ -34,8 +34,11 @@ export async function quarantineIn({ disk }: World, dir: string): Promise<string
 }
 
 /** Damaged files go aside, and come back as far as they are true; a new file begins behind `seq`. The store has everything already. */
-export async function mendJournal({ disk, log }: World, { dir, aside, journal, seq }: { dir: string; aside: string; journal: Salvage; seq: number }): Promise<void> {
-  const bad = new Set([...journal.damages, ...journal.torn ? [journal.torn] : []].map(({ path }) => path))
+export async function mendJournal(
+  { disk, log }: World,
+  { dir, aside, journal, seq }: { dir: string; aside: string; journal: Salvage; seq: number },
+): Promise<void> {
+  const bad = new Set([...journal.damages, ...(journal.torn ? [journal.torn] : [])].map(({ path }) => path))
   await makeDirectory(disk, `${aside}/journal`)
   for (const { path, firstSeq } of journal.files) {
     // What lies behind a gap cannot follow on anything any more.

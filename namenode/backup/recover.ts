@@ -69,7 +69,13 @@ export interface Recovery {
   readonly aside: string | undefined
 }
 
-interface Base { readonly kind: 'store' | 'backup' | 'journal'; readonly seq: number; readonly path: string | undefined; readonly facts: Facts | undefined; readonly reach: number }
+interface Base {
+  readonly kind: 'store' | 'backup' | 'journal'
+  readonly seq: number
+  readonly path: string | undefined
+  readonly facts: Facts | undefined
+  readonly reach: number
+}
 
 /** A second fold for comparison costs as much as the first: not for more operations than this (a minute or so). */
 const confirmMax = 2_000_000
@@ -84,7 +90,13 @@ export async function recover(world: World, options: RecoverOptions): Promise<Re
     const plan = await planOf(world, options, home?.cluster)
     // A note that holds no longer.
     if (plan.sound && !dryRun && await seenIn(disk, dir)) await dropSeen(disk, dir)
-    if (plan.sound || dryRun) return reportOf(plan, { outcome: plan.sound ? 'nothing' : 'planned', epoch: plan.sound ? plan.best.facts?.counters?.epoch ?? plan.epoch : plan.epoch, facts: plan.best.facts, digest: plan.sound ? plan.best.facts?.digest : undefined })
+    if (plan.sound || dryRun)
+      return reportOf(plan, {
+        outcome: plan.sound ? 'nothing' : 'planned',
+        epoch: plan.sound ? (plan.best.facts?.counters?.epoch ?? plan.epoch) : plan.epoch,
+        facts: plan.best.facts,
+        digest: plan.sound ? plan.best.facts?.digest : undefined,
+      })
     const done = await carryOut(world, dir, plan)
     await home!.stamp(clusterId(done.facts.cluster!))
     return reportOf(plan, done)
@@ -148,12 +160,23 @@ async function planOf(world: World, { dir, backup, epoch, beside = [] }: Recover
   bases.sort((a, b) => b.reach - a.reach)
   const [best, second] = bases
   if (!best) {
-    throw new GristmillError('CORRUPT', `nothing in ${dir} can be rebuilt: ${damage.join('; ') || 'there is neither a store nor a journal'}; ${passedOver.length > 0 ? passedOver.join('; ') : 'and no backup was found'}. Give a good backup with --backup`, { details: { dir } })
+    throw new GristmillError(
+      'CORRUPT',
+      `nothing in ${dir} can be rebuilt: ${damage.join('; ') || 'there is neither a store nor a journal'}; ${passedOver.length > 0 ? passedOver.join('; ') : 'and no backup was found'}. Give a good backup with --backup`,
+      { details: { dir } },
+    )
   }
   const behind = await missingIn(world, { dir, best, journal }, { noted, beside })
-  const epochs = [unfinished?.epoch ?? 0, store?.counters?.epoch ?? 0, behind?.epoch ?? 0, ...journal.stretches.map(stretch => stretch.epoch)]
-  if (behind) damage.push(`datanodes have seen operation ${behind.seq} of epoch ${behind.epoch}, of which this state knows nothing${noted ? ` (${seenName})` : ''}`)
-  else if (epoch !== undefined && epoch > Math.max(...epochs)) damage.push(`epoch ${epoch} is asked for, and this state knows of ${Math.max(...epochs)}`)
+  const epochs = [
+    unfinished?.epoch ?? 0, store?.counters?.epoch ?? 0, behind?.epoch ?? 0,
+    ...journal.stretches.map(stretch => stretch.epoch),
+  ]
+  if (behind)
+    damage.push(
+      `datanodes have seen operation ${behind.seq} of epoch ${behind.epoch}, of which this state knows nothing${noted ? ` (${seenName})` : ''}`,
+    )
+  else if (epoch !== undefined && epoch > Math.max(...epochs))
+    damage.push(`epoch ${epoch} is asked for, and this state knows of ${Math.max(...epochs)}`)
   const last = Math.max(store?.counters?.appliedSeq ?? 0, ...journal.stretches.map(({ to }) => to - 1), ...wanted.map(({ seq }) => seq))
   const journalEnd = Math.max(0, ...journal.stretches.map(({ to }) => to - 1))
   const storeSeq = store?.counters?.appliedSeq ?? 0
@@ -163,7 +186,12 @@ async function planOf(world: World, { dir, backup, epoch, beside = [] }: Recover
   // A sound store has everything that was acknowledged, but for what the journal's torn end or a missing journal may have had.
   const sound = best.kind === 'store' && damage.length === 0 && best.reach === last
   const outranked = behind !== undefined || (epoch !== undefined && epoch > Math.max(...epochs))
-  const uncertain = outranked || unfinished?.lossy === true || best.reach < last || journal.damages.length > 0 || (best.kind !== 'store' && (journal.torn !== undefined || journalEnd < best.reach))
+  const uncertain =
+    outranked
+    || unfinished?.lossy === true
+    || best.reach < last
+    || journal.damages.length > 0
+    || (best.kind !== 'store' && (journal.torn !== undefined || journalEnd < best.reach))
   const next = 1 + Math.max(...epochs, ...bases.map(({ facts }) => facts?.counters?.epoch ?? 0))
   return {
     sound, damage, passedOver, journal, best, second: second?.reach === best.reach ? second : undefined,
@@ -177,17 +205,31 @@ async function planOf(world: World, { dir, backup, epoch, beside = [] }: Recover
 }
 
 /** The highest position that datanodes have seen, if the best state that can be had does not have it in its own history. */
-async function missingIn(world: World, { dir, best, journal }: { dir: string; best: Base; journal: Salvage }, { noted, beside }: { noted: Seen | undefined; beside: readonly Seen[] }): Promise<Seen | undefined> {
+async function missingIn(
+  world: World,
+  { dir, best, journal }: { dir: string; best: Base; journal: Salvage },
+  { noted, beside }: { noted: Seen | undefined; beside: readonly Seen[] },
+): Promise<Seen | undefined> {
   if (!noted && beside.length === 0) return undefined
   const into = `${dir}/store.look`
   try {
-    await replay(world, { base: best.path ?? (best.kind === 'store' ? `${dir}/store` : undefined), baseSeq: best.seq, until: best.reach, journal, into })
+    await replay(world, {
+      base: best.path ?? (best.kind === 'store' ? `${dir}/store` : undefined),
+      baseSeq: best.seq, until: best.reach, journal, into,
+    })
     const store = await world.openStore(into, { sync: false })
     try {
       const sealed = store.table('meta').get(countersKey)
-      const view = new StoreView(store, sealed ? decodeCounters(unseal('meta', countersKey, sealed)) : emptyCounters(), new Memo(), error => { throw error })
+      const view = new StoreView(
+        store,
+        sealed ? decodeCounters(unseal('meta', countersKey, sealed)) : emptyCounters(),
+        new Memo(),
+        error => {
+          throw error
+        },
+      )
       const missing = [
-        ...noted && evidenceOf(view, noted, view.counters.nextBlock).verdict !== 'own' ? [noted] : [],
+        ...(noted && evidenceOf(view, noted, view.counters.nextBlock).verdict !== 'own' ? [noted] : []),
         ...beside.filter(seen => ['behind', 'unknown'].includes(evidenceOf(view, seen, view.counters.nextBlock).verdict)),
       ]
       return missing.sort((a, b) => b.epoch - a.epoch || b.seq - a.seq)[0]
@@ -199,7 +241,9 @@ async function missingIn(world: World, { dir, best, journal }: { dir: string; be
   }
 }
 
-const baseOf = (kind: Base['kind'], journal: Salvage, seq: number, path: string | undefined, facts: Facts | undefined): Base => ({ kind, seq, path, facts, reach: reach(journal, seq) })
+const baseOf = (kind: Base['kind'], journal: Salvage, seq: number, path: string | undefined, facts: Facts | undefined): Base => ({
+  kind, seq, path, facts, reach: reach(journal, seq),
+})
 
 async function candidates({ disk }: World, dir: string, backup: string | undefined): Promise<Backup[]> {
   if (backup !== undefined) {
@@ -208,26 +252,48 @@ async function candidates({ disk }: World, dir: string, backup: string | undefin
     return found
   }
   const found = new Map<string, Backup>()
-  for (const each of [`${dir}/backups`, ...await knownDirs(disk, dir)]) for (const one of await backupsIn(disk, each).catch(() => [])) found.set(one.path, one)
+  for (const each of [`${dir}/backups`, ...(await knownDirs(disk, dir))])
+    for (const one of await backupsIn(disk, each).catch(() => [])) found.set(one.path, one)
   return [...found.values()]
 }
 
-interface Done { readonly outcome: Recovery['outcome']; readonly epoch: number; readonly facts: Facts | undefined; readonly digest: string | undefined; readonly confirmed?: boolean; readonly aside?: string }
+interface Done {
+  readonly outcome: Recovery['outcome']
+  readonly epoch: number
+  readonly facts: Facts | undefined
+  readonly digest: string | undefined
+  readonly confirmed?: boolean
+  readonly aside?: string
+}
 
-async function carryOut(world: World, dir: string, { best, second, journal, epoch, uncertain, damage }: Plan): Promise<Done & { facts: Facts }> {
+async function carryOut(
+  world: World, dir: string,
+  { best, second, journal, epoch, uncertain, damage }: Plan,
+): Promise<Done & { facts: Facts }> {
   const { disk, log, clock, random } = world
   const fresh = `${dir}/store.new`
   await disk.removeTree(fresh)
   let digest = best.facts?.digest
   if (best.kind !== 'store' || best.reach > best.seq) {
-    digest = await replay(world, { base: best.path ?? (best.kind === 'store' ? `${dir}/store` : undefined), baseSeq: best.seq, until: best.reach, journal, into: fresh })
+    digest = await replay(world, {
+      base: best.path ?? (best.kind === 'store' ? `${dir}/store` : undefined),
+      baseSeq: best.seq, until: best.reach, journal, into: fresh,
+    })
   }
   let confirmed = false
   if (second && best.reach - second.seq <= confirmMax) {
     const other = `${dir}/store.check`
     try {
-      const again = await replay(world, { base: second.path ?? (second.kind === 'store' ? `${dir}/store` : undefined), baseSeq: second.seq, until: best.reach, journal, into: other })
-      if (again !== digest) throw new GristmillError('CORRUPT', `two ways to the state at operation ${best.reach} gave two states (${digest} and ${again}); nothing was changed; choose a backup with --backup`, { details: { dir } })
+      const again = await replay(world, {
+        base: second.path ?? (second.kind === 'store' ? `${dir}/store` : undefined),
+        baseSeq: second.seq, until: best.reach, journal, into: other,
+      })
+      if (again !== digest)
+        throw new GristmillError(
+          'CORRUPT',
+          `two ways to the state at operation ${best.reach} gave two states (${digest} and ${again}); nothing was changed; choose a backup with --backup`,
+          { details: { dir } },
+        )
       confirmed = true
     } finally {
       await disk.removeTree(other)
@@ -246,8 +312,13 @@ async function carryOut(world: World, dir: string, { best, second, journal, epoc
   const store = await world.openStore(`${dir}/store`)
   try {
     const registry = new MutationRegistry(allMutations)
-    const opened = await LocalJournal.open({ store, disk, clock, log, dir: `${dir}/journal`, registry, onFatal: error => log.error('the rebuilt state cannot be written', { error }) })
-    await opened.submit(recovered, { epoch, lossy: uncertain, nowMs: Math.floor(clock.now()), incarnation: random.id().slice(0, 16), lineage: true })
+    const opened = await LocalJournal.open({
+      store, disk, clock, log, dir: `${dir}/journal`, registry,
+      onFatal: error => log.error('the rebuilt state cannot be written', { error }),
+    })
+    await opened.submit(recovered, {
+      epoch, lossy: uncertain, nowMs: Math.floor(clock.now()), incarnation: random.id().slice(0, 16), lineage: true,
+    })
     await opened.close()
   } finally {
     await store.close()
@@ -258,11 +329,16 @@ async function carryOut(world: World, dir: string, { best, second, journal, epoc
   return { outcome: 'recovered', epoch: facts.counters!.epoch, facts, digest, confirmed, aside }
 }
 
-function reportOf({ best, damage, passedOver, journal, lost, uncertain, behind }: Plan, { outcome, epoch, facts, digest, confirmed = false, aside }: Done): Recovery {
+function reportOf(
+  { best, damage, passedOver, journal, lost, uncertain, behind }: Plan,
+  { outcome, epoch, facts, digest, confirmed = false, aside }: Done,
+): Recovery {
   const torn = journal.torn && outcome !== 'nothing' ? [`${journal.torn.path}: ends inside of a group (${journal.torn.why})`] : []
   return {
-    outcome, cluster: facts?.cluster ?? '', damage: [...damage, ...torn], passedOver, base: best.kind, backup: best.path, baseSeq: best.seq, seq: best.reach,
-    lost, uncertain: outcome !== 'nothing' && uncertain, ...behind && { behind: { epoch: behind.epoch, seq: behind.seq } }, epoch, digest, confirmed,
-    files: facts?.counters?.files ?? 0, directories: facts?.counters?.directories ?? 0, blocks: facts?.counters?.blocks ?? 0, aside,
+    outcome, cluster: facts?.cluster ?? '', damage: [...damage, ...torn], passedOver, base: best.kind, backup: best.path, baseSeq: best.seq,
+    seq: best.reach, lost, uncertain: outcome !== 'nothing' && uncertain,
+    ...(behind && { behind: { epoch: behind.epoch, seq: behind.seq } }),
+    epoch, digest, confirmed, files: facts?.counters?.files ?? 0, directories: facts?.counters?.directories ?? 0,
+    blocks: facts?.counters?.blocks ?? 0, aside,
   }
 }

@@ -34,10 +34,12 @@ export async function replay(world: World, { base, baseSeq, until, journal, into
   try {
     const sealed = store.table('meta').get(countersKey)
     const counters = sealed ? decodeCounters(unseal('meta', countersKey, sealed)) : emptyCounters()
-    if (counters.appliedSeq !== baseSeq) throw new GristmillError('CORRUPT', `${base ?? into} holds operations up to ${counters.appliedSeq}, not ${baseSeq}`)
+    if (counters.appliedSeq !== baseSeq)
+      throw new GristmillError('CORRUPT', `${base ?? into} holds operations up to ${counters.appliedSeq}, not ${baseSeq}`)
     const state = new JournalState(store, counters, new MutationRegistry(allMutations), error => { throw error })
     for await (const frame of framesBetween(disk, journal, baseSeq, until)) state.replay(frame)
-    if (state.view.counters.appliedSeq !== until) throw new GristmillError('CORRUPT', `the journal led to operation ${state.view.counters.appliedSeq}, not ${until}`)
+    if (state.view.counters.appliedSeq !== until)
+      throw new GristmillError('CORRUPT', `the journal led to operation ${state.view.counters.appliedSeq}, not ${until}`)
   } finally {
     await store.close()
   }

@@ -39,7 +39,13 @@ const movesMax = 2_000
 const goneWithinMs = 60_000
 
 /** Its bytes are counted here until the heartbeats of target and source tell of them themselves. */
-interface Move { readonly source: DataNode; readonly target: DataNode; readonly bytes: number; arrivedMs: number | undefined; goneMs: number | undefined }
+interface Move {
+  readonly source: DataNode
+  readonly target: DataNode
+  readonly bytes: number
+  arrivedMs: number | undefined
+  goneMs: number | undefined
+}
 
 const told = (node: DataNode, sinceMs: number | undefined): boolean => sinceMs !== undefined && node.beatMs > sinceMs
 /** A node as it will be when the moves that are under way have arrived. */
@@ -67,7 +73,8 @@ export class Balancer {
   /** What is wished now. A new wish counts from nothing. */
   set(wish: BalanceRequest | undefined): void {
     const before = this.#wish
-    if (wish?.sinceMs === before?.sinceMs && wish?.threshold === before?.threshold && wish?.bytesPerSecond === before?.bytesPerSecond) return
+    if (wish?.sinceMs === before?.sinceMs && wish?.threshold === before?.threshold && wish?.bytesPerSecond === before?.bytesPerSecond)
+      return
     if (wish) {
       this.#counts = { moves: 0, movedBytes: 0, failures: 0 }
       this.#last = wish
@@ -153,7 +160,9 @@ export class Balancer {
     for (const giver of spread.nodes) {
       if (!holders.includes(giver.each)) continue
       const rest = holders.filter(node => node !== giver.each)
-      const takers = spread.nodes.filter(taker => !holders.includes(taker.each) && helps(spread, giver, taker, length) && keepsApart(holders, [...rest, taker.each]))
+      const takers = spread.nodes.filter(
+        taker => !holders.includes(taker.each) && helps(spread, giver, taker, length) && keepsApart(holders, [...rest, taker.each]),
+      )
       if (this.#move(id, length, giver, takers)) return
     }
   }
@@ -212,7 +221,8 @@ export class Balancer {
     const nowMs = clock.mono()
     for (const [id, move] of this.#moves) {
       if (move.arrivedMs !== undefined) {
-        if (told(move.target, move.arrivedMs) && told(move.source, move.goneMs) || nowMs - move.arrivedMs >= goneWithinMs) this.#moves.delete(id)
+        if ((told(move.target, move.arrivedMs) && told(move.source, move.goneMs)) || nowMs - move.arrivedMs >= goneWithinMs)
+          this.#moves.delete(id)
       } else if (!repair.isCopying(id)) {
         if (map.holders(id).includes(move.target)) {
           move.arrivedMs = nowMs

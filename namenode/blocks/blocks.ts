@@ -65,20 +65,27 @@ export class Blocks {
     const review = this.#review = new Review({ map, reportIds, clock })
     const deletions = this.deletions = new Deletions((node, id) => this.reports.mayDelete(node, id))
     const rescan = (): void => review.want()
-    const repair = this.repair = new Repair({
-      map, registry, tokens, clock: registry.awake, log, random, rescan, lengthOf: id => knownBlock(view, id)?.length, isCorrupt: id => this.reports.isCorrupt(id),
-    })
+    const repair = (this.repair = new Repair({
+      map, registry, tokens, clock: registry.awake, log, random, rescan, lengthOf: id => knownBlock(view, id)?.length,
+      isCorrupt: id => this.reports.isCorrupt(id),
+    }))
     const trim = this.trim = new ExcessReplicas({ map, registry, deletions, random, rescan, isCopying: id => repair.isCopying(id) })
-    this.balancer = new Balancer({ map, registry, repair, trim, clock, log, random, lengthOf: id => knownBlock(view, id)?.length, mayTrim: () => !this.safe.on })
+    this.balancer = new Balancer({
+      map, registry, repair, trim, clock, log, random, lengthOf: id => knownBlock(view, id)?.length, mayTrim: () => !this.safe.on,
+    })
     map.onHealth = (id, now, tally) => {
       repair.stands(id, now, tally)
       trim.stands(id, now)
     }
     const suspects = this.#suspects = new Suspects(clock)
-    this.reports = new Reports({ view, map, repair, deletions, suspects, log, isOpen, safe: () => this.safe.on, onGone: (id, node) => this.balancer.gone(id, node) })
+    this.reports = new Reports({
+      view, map, repair, deletions, suspects, log, isOpen, safe: () => this.safe.on,
+      onGone: (id, node) => this.balancer.gone(id, node),
+    })
     this.authority = authority
-    const safe = this.safe = new SafeMode({
-      clock: registry.awake, nodeDeadMs, blocks: () => view.counters.blocks, present: () => map.present, awaited: () => registry.awaited().length, authority,
+    const safe = (this.safe = new SafeMode({
+      clock: registry.awake, nodeDeadMs, blocks: () => view.counters.blocks, present: () => map.present,
+      awaited: () => registry.awaited().length, authority,
       onCopies: () => {
         repair.allow()
         review.want()
@@ -90,7 +97,7 @@ export class Blocks {
         if (!authority.frozen) deletions.open()
         review.want()
       },
-    })
+    }))
     registry.listen({
       // What was known of its earlier session is void; the session's reports say it all again.
       joined: node => {
@@ -199,7 +206,9 @@ export class Blocks {
   suspect(id: BlockId, address: string, message: string): void {
     const accused = this.map.holders(id).find(node => node.address === address)
     const asked = accused !== undefined && this.#suspects.accuse(accused, id)
-    this.#options.log[asked ? 'warn' : 'debug']('a reader found a replica to be bad; its node checks it', { block: id, address, message, known: accused !== undefined, asked })
+    this.#options.log[asked ? 'warn' : 'debug']('a reader found a replica to be bad; its node checks it', {
+      block: id, address, message, known: accused !== undefined, asked,
+    })
   }
 
   /** What there is around blocks, for judging them. */

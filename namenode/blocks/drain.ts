@@ -9,10 +9,15 @@ import type { BlockMap } from './map.ts'
 const slotsMax = 20_000
 
 /** `places`: nodes that may take copies, now or soon. undefined: the table grew under the walk; another one is needed. */
-export async function countDrain({ map, clock, places }: { map: BlockMap; clock: Clock; places: number }, nodes: readonly DataNode[]): Promise<Map<DataNode, DrainCounts> | undefined> {
+export async function countDrain(
+  { map, clock, places }: { map: BlockMap; clock: Clock; places: number },
+  nodes: readonly DataNode[],
+): Promise<Map<DataNode, DrainCounts> | undefined> {
   const { table } = map
   const { generation } = table
-  const counts = new Map<DataNode, { blocks: number; remaining: number; short?: number }>(nodes.map(node => [node, { blocks: 0, remaining: 0 }]))
+  const counts = new Map<DataNode, { blocks: number; remaining: number; short?: number }>(
+    nodes.map(node => [node, { blocks: 0, remaining: 0 }]),
+  )
   const byReportId = new Map<number, DataNode>()
   for (const node of nodes) for (const reportId of [node.reportId, ...node.earlier]) byReportId.set(reportId, node)
   const seen = new Set<DataNode>()
@@ -33,7 +38,12 @@ export async function countDrain({ map, clock, places }: { map: BlockMap; clock:
         count.blocks++
         // A node that comes back is missed only for what nobody else has; one that goes for ever, for all that is short of its
         // target without it and could have another copy, for what nobody else has, and for what is being written.
-        if (node.inMaintenance ? target > 0 && live === 0 : target === 0 || live + inMaintenance < Math.min(target, Math.max(1, places + inMaintenance))) count.remaining++
+        if (
+          node.inMaintenance
+            ? target > 0 && live === 0
+            : target === 0 || live + inMaintenance < Math.min(target, Math.max(1, places + inMaintenance))
+        )
+          count.remaining++
         else if (!node.inMaintenance && live + inMaintenance < target) count.short = (count.short ?? 0) + 1
       }
     }

@@ -23,10 +23,18 @@ export interface LocateTools {
   readonly random: Random
 }
 
-export interface Range { readonly path: string; readonly offset?: number | undefined; readonly length?: number | undefined; readonly host?: string | undefined }
+export interface Range {
+  readonly path: string
+  readonly offset?: number | undefined
+  readonly length?: number | undefined
+  readonly host?: string | undefined
+}
 
 /** Throws EISDIR, EACCES, ENOENT. A block without a live replica has no nodes: the reader says so, if it needs it. */
-export function locate(tools: LocateTools, actor: Actor, { path, offset = 0, length = Infinity, host }: Range): { status: FileStatus; blocks: LocatedBlock[]; next?: number } {
+export function locate(
+  tools: LocateTools, actor: Actor,
+  { path, offset = 0, length = Infinity, host }: Range,
+): { status: FileStatus; blocks: LocatedBlock[]; next?: number } {
   const { view, map, registry, tokens } = tools
   const { entry } = find(view, actor, path)
   if (entry.directory) throw new GristmillError('EISDIR', `${path} is a directory; only files can be read`, { details: { path } })
@@ -45,7 +53,10 @@ export function locate(tools: LocateTools, actor: Actor, { path, offset = 0, len
       if (start >= end) return { status, blocks }
       if (blocks.length === limits.locatePageMax) return { status, blocks, next: start }
       const nodes = nearest(map.holders(block.id), tools.random, host, racks).map(node => node.place)
-      blocks.push({ id: block.id, offset: start, length: block.length, crc: block.crc, aligned: block.aligned, nodes, token: tokens.issue({ mode: 'read', block: block.id }) })
+      blocks.push({
+        id: block.id, offset: start, length: block.length, crc: block.crc, aligned: block.aligned, nodes,
+        token: tokens.issue({ mode: 'read', block: block.id }),
+      })
     }
   }
   return { status, blocks }

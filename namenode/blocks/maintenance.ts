@@ -29,7 +29,8 @@ export interface MaintenanceOptions {
 
 /** Throws EACCES: what concerns all of the cluster is for who runs it. */
 export function checkSuperuser({ user, root }: Actor, what: string): void {
-  if (!root) throw new GristmillError('EACCES', `${user} may not ${what}; that is for the user that the namenode runs as`, { details: { user } })
+  if (!root)
+    throw new GristmillError('EACCES', `${user} may not ${what}; that is for the user that the namenode runs as`, { details: { user } })
 }
 
 /** The node that is meant. Throws ENOENT, or EINVAL if several could be. */
@@ -40,9 +41,15 @@ export function findNode(registry: NodeRegistry, text: string): DataNode {
   const there = all.filter(node => node.host === text || node.address.startsWith(`${text}:`))
   if (there.length === 1) return there[0]!
   if (there.length > 1) {
-    throw new GristmillError('EINVAL', `"${text}" has ${there.length} datanodes: ${there.map(node => `${node.node} (${node.address})`).join(', ')}; say which one by its id or address`, { details: { node: text } })
+    throw new GristmillError(
+      'EINVAL',
+      `"${text}" has ${there.length} datanodes: ${there.map(node => `${node.node} (${node.address})`).join(', ')}; say which one by its id or address`,
+      { details: { node: text } },
+    )
   }
-  throw new GristmillError('ENOENT', `no datanode has the id, address or host "${text}"; gristmill status shows them all`, { details: { node: text } })
+  throw new GristmillError('ENOENT', `no datanode has the id, address or host "${text}"; gristmill status shows them all`, {
+    details: { node: text },
+  })
 }
 
 export class Maintenance {
@@ -58,9 +65,15 @@ export class Maintenance {
       return findNode(registry, name)
     }
     this.routes = [
-      route(protocol.decommission, ({ requestId, node }, { user }) => this.#decommission(requestId, asked(user, node, 'decommission datanodes'))),
-      route(protocol.recommission, ({ requestId, node }, { user }) => this.#set(requestId, asked(user, node, 'put datanodes into service'), inService)),
-      route(protocol.maintenance, ({ requestId, node, forMs }, { user }) => this.#maintain(requestId, asked(user, node, 'put datanodes into maintenance'), forMs)),
+      route(protocol.decommission, ({ requestId, node }, { user }) =>
+        this.#decommission(requestId, asked(user, node, 'decommission datanodes')),
+      ),
+      route(protocol.recommission, ({ requestId, node }, { user }) =>
+        this.#set(requestId, asked(user, node, 'put datanodes into service'), inService),
+      ),
+      route(protocol.maintenance, ({ requestId, node, forMs }, { user }) =>
+        this.#maintain(requestId, asked(user, node, 'put datanodes into maintenance'), forMs),
+      ),
     ]
     this.chore = { name: 'look how far nodes are that leave', everyMs: 500, work: () => this.#look() }
   }
@@ -68,7 +81,8 @@ export class Maintenance {
   async #set(requestId: RequestId | undefined, node: DataNode, service: NodeService): Promise<NodeStatus> {
     const { journal, clock } = this.#options
     if (!node.noted) {
-      // It has been gone for so long that it was forgotten: it is in service as far as anybody knows, and anything else is to be remembered.
+      // It has been gone for so long that it was forgotten: it is in service as far as anybody knows, and anything else is to be
+      // remembered.
       if (sameService(service, inService)) return nodeStatus(node, clock)
       const { node: id, address, rack, host } = node
       await journal.submit(noteNode, { node: id, address, rack, host, sinceMs: Math.floor(clock.now()) })
@@ -83,7 +97,11 @@ export class Maintenance {
     const { journal, blocks, clock } = this.#options
     if (node.service.state === 'decommissioning' || node.service.state === 'decommissioned') return nodeStatus(node, clock)
     unlessRepeated(journal, requestId, () => {
-      if (!blocks.ready) throw new GristmillError('SAFE_MODE', 'it is not known yet where blocks lie, and so not whether this datanode can be spared; ask again in a moment')
+      if (!blocks.ready)
+        throw new GristmillError(
+          'SAFE_MODE',
+          'it is not known yet where blocks lie, and so not whether this datanode can be spared; ask again in a moment',
+        )
       if (node.holds) this.#checkEnough(node)
     })
     return this.#set(requestId, node, { state: 'decommissioning' })
@@ -112,10 +130,18 @@ export class Maintenance {
   #checkThere(node: DataNode): void {
     const { state } = node.service
     if (state === 'decommissioning' || state === 'decommissioned') {
-      throw new GristmillError('EINVAL', `${node.node} is ${state}: its blocks are copied elsewhere, and nobody waits for it; recommission it if it is to stay`, { details: { node: node.node } })
+      throw new GristmillError(
+        'EINVAL',
+        `${node.node} is ${state}: its blocks are copied elsewhere, and nobody waits for it; recommission it if it is to stay`,
+        { details: { node: node.node } },
+      )
     }
     if (node.state === 'dead') {
-      throw new GristmillError('EINVAL', `${node.node} has been dead for ${formatDuration(this.#options.clock.mono() - node.contactMs)}, and its blocks are being copied; maintenance is for nodes that are there`, { details: { node: node.node } })
+      throw new GristmillError(
+        'EINVAL',
+        `${node.node} has been dead for ${formatDuration(this.#options.clock.mono() - node.contactMs)}, and its blocks are being copied; maintenance is for nodes that are there`,
+        { details: { node: node.node } },
+      )
     }
   }
 

@@ -113,7 +113,8 @@ export class BlockMap {
   review(slot: number, retired: ReadonlySet<number>): void {
     const id = this.table.at(slot)
     if (id === undefined) return
-    if (retired.size > 0) for (const reportId of this.table.reportIds(slot)) if (retired.has(reportId)) this.table.removeTerm(slot, reportId)
+    if (retired.size > 0)
+      for (const reportId of this.table.reportIds(slot)) if (retired.has(reportId)) this.table.removeTerm(slot, reportId)
     this.#updateHealth(id, slot)
   }
 

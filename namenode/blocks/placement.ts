@@ -95,7 +95,10 @@ function best(nodes: readonly Candidate[], random: Random): Candidate | undefine
 /** A transfer weighs as much as a fifth of a disk. */
 const score = ({ freeBytes, capacityBytes, transfers }: Candidate): number => transfers / 5 + (1 - freeBytes / Math.max(1, capacityBytes))
 
-/** Which of too many replicas goes: from the rack with most of them, from a node that comes and goes, from a host with several, then from a full or busy node. */
+/**
+ * Which of too many replicas goes: from the rack with most of them, from a node that comes and goes, from a host with several, then from a
+ * full or busy node.
+ */
 export function surplus(held: readonly Candidate[], random: Random): Candidate | undefined {
   const most = Math.max(...held.map(each => count(held, each.rack)))
   const near = held.filter(each => count(held, each.rack) === most)

@@ -46,7 +46,13 @@ const sliceMax = 500
 const copyMs = 15_000
 const bytesPerMs = 10_000
 
-interface Copy { readonly source: DataNode; readonly targets: Set<DataNode>; readonly bytes: number; readonly untilMs: number; readonly level: Level | 'move' }
+interface Copy {
+  readonly source: DataNode
+  readonly targets: Set<DataNode>
+  readonly bytes: number
+  readonly untilMs: number
+  readonly level: Level | 'move'
+}
 
 export class Repair {
   readonly #options: RepairOptions
@@ -137,7 +143,8 @@ export class Repair {
   /** Orders a copy from one node to another, if both have their hands free. */
   move(id: BlockId, length: number, source: DataNode, target: DataNode): boolean {
     if (this.#copies.has(id) || !this.#setbacks.ready(id, this.#options.clock.mono()) || this.#setbacks.has(id, target)) return false
-    if (!hasRoom(source.sending, source.sendingBytes, length, 'move') || !hasRoom(target.receiving, target.receivingBytes, length, 'move')) return false
+    if (!hasRoom(source.sending, source.sendingBytes, length, 'move') || !hasRoom(target.receiving, target.receivingBytes, length, 'move'))
+      return false
     this.#order(id, { source, targets: [target], length, level: 'move' })
     return true
   }
@@ -154,7 +161,9 @@ export class Repair {
     const sources = holders.filter(node => node.state === 'live')
     if (sources.length === 0) return true // when a silent one is heard of again, a walk finds the block
     const trusted = (node: DataNode): number => Number(this.#setbacks.has(id, node))
-    const source = sources.filter(node => hasRoom(node.sending, node.sendingBytes, length, level)).sort((a, b) => trusted(a) - trusted(b) || a.sendingBytes - b.sendingBytes)[0]
+    const source = sources
+      .filter(node => hasRoom(node.sending, node.sendingBytes, length, level))
+      .sort((a, b) => trusted(a) - trusted(b) || a.sendingBytes - b.sendingBytes)[0]
     if (!source) return false
 
     const counted = holders.filter(node => node.inService || node.inMaintenance)
@@ -175,7 +184,10 @@ export class Repair {
     return true
   }
 
-  #order(id: BlockId, { source, targets, length, level }: { source: DataNode; targets: readonly DataNode[]; length: number; level: Copy['level'] }): void {
+  #order(
+    id: BlockId,
+    { source, targets, length, level }: { source: DataNode; targets: readonly DataNode[]; length: number; level: Copy['level'] },
+  ): void {
     const { tokens, clock, log } = this.#options
     source.sending++
     source.sendingBytes += length
@@ -185,7 +197,9 @@ export class Repair {
     }
     const before = Math.max(source.sendingBytes, ...targets.map(node => node.receivingBytes))
     this.#copies.set(id, { source, targets: new Set(targets), bytes: length, untilMs: clock.mono() + copyMs + before / bytesPerMs, level })
-    source.orders.push({ kind: 'replicate', block: id, length, targets: targets.map(node => node.place), token: tokens.issue({ mode: 'write', block: id }) })
+    source.orders.push({
+      kind: 'replicate', block: id, length, targets: targets.map(node => node.place), token: tokens.issue({ mode: 'write', block: id }),
+    })
     log.debug('a copy was ordered', { block: id, level, from: source.node, to: targets.map(node => node.node) })
   }
 
@@ -208,7 +222,9 @@ export class Repair {
     const now = clock.mono()
     for (const [id, copy] of this.#copies) {
       if (copy.untilMs > now) continue
-      log.warn('a copy was not reported in time; it is tried again', { block: id, from: copy.source.node, to: [...copy.targets].map(node => node.node) })
+      log.warn('a copy was not reported in time; it is tried again', {
+        block: id, from: copy.source.node, to: [...copy.targets].map(node => node.node),
+      })
       this.#setbacks.note(id, [copy.source, ...copy.targets], now)
       this.#end(id, copy)
     }

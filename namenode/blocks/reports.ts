@@ -136,7 +136,8 @@ export class Reports {
       const { view, isOpen, deletions, log } = this.#options
       // Nothing becomes a file's that was not in a lease before; looking again costs little.
       const garbage = [...ids].filter(id => !isOpen(id) && !knownBlock(view, id))
-      if (garbage.length > 0) log.info('a datanode holds blocks that are no file\'s; they are removed', { node: node.node, blocks: garbage.length })
+      if (garbage.length > 0)
+        log.info("a datanode holds blocks that are no file's; they are removed", { node: node.node, blocks: garbage.length })
       deletions.add(node, garbage)
     }
   }

@@ -30,7 +30,10 @@ export class UnknownBlocks {
     let blocks = this.#nodes.get(node)
     if (!blocks) {
       this.#nodes.set(node, blocks = new Map())
-      this.#log.error('a datanode holds blocks that this namenode never gave out, or that lost operations may have made; they are left alone. `gristmill namenode lost` counts them', { node: node.node, first: id })
+      this.#log.error(
+        'a datanode holds blocks that this namenode never gave out, or that lost operations may have made; they are left alone. `gristmill namenode lost` counts them',
+        { node: node.node, first: id },
+      )
     }
     if (blocks.size < perNodeMax) blocks.set(id, length)
   }

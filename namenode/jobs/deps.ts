@@ -22,7 +22,10 @@ export interface JobsDeps {
   readonly store: JobStore
   readonly nodes: NodesPort
   readonly blocks: BlocksPort
-  /** Throws ENOENT, EACCES or EBUSY unless the user may read every range as it is now; EINVAL where one cannot be, or lies in the job's output. */
+  /**
+   * Throws ENOENT, EACCES or EBUSY unless the user may read every range as it is now; EINVAL where one cannot be, or lies in the job's
+   * output.
+   */
   checkSplits(actor: Actor, splits: Iterable<Split>, output: string): Promise<void> | void
   actor(user: string): Actor
   /** Nothing may be changed for now (nodes/authority.ts). */
@@ -61,9 +64,15 @@ export type UploadsPort = ReadonlyMap<SplitsId, { readonly user: string; readonl
  * The journalled part of jobs. What its mutations return is durable. They take effect in the order in which they are called.
  */
 export interface JobStore {
-  /** Throws what publishing would throw, as far as it can be known now; EBUSY where another job will publish. A repeated request gets the first answer. */
+  /**
+   * Throws what publishing would throw, as far as it can be known now; EBUSY where another job will publish. A repeated request gets the
+   * first answer.
+   */
   submit(request: { requestId: RequestId; actor: Actor; spec: JobSpec }): Promise<JobId>
-  /** Keeps a page of splits for a job to come. Throws ESTALE where the pages before are gone, EACCES where they are another user's, and TOO_LARGE. */
+  /**
+   * Keeps a page of splits for a job to come. Throws ESTALE where the pages before are gone, EACCES where they are another user's, and
+   * TOO_LARGE.
+   */
   addPage(request: SplitsPage): Promise<void>
   readonly uploads: UploadsPort
   /** The spec with the splits that were sent before. Throws ESTALE. In slices. */

@@ -66,7 +66,10 @@ export class Engine {
     this.#tick()
   }
 
-  /** All that there is of a job that runs; undefined if that is not enough to go on with it: then it has ended. Throws what the journal says. */
+  /**
+   * All that there is of a job that runs; undefined if that is not enough to go on with it: then it has ended. Throws what the journal
+   * says.
+   */
   async #read(job: JobId): Promise<JobFacts & { readonly tasks: readonly TaskRecord[] } | undefined> {
     const { store, clock, log } = this.#rooms
     const { user, submittedMs, status } = store.head(job)!
@@ -139,7 +142,10 @@ export class Engine {
     this.feed({ kind: 'opened' })
   }
 
-  /** Blocks were reported or lost. Looking at them again costs by the block, so many reports make one look, and looking takes a tenth of the time at the most. */
+  /**
+   * Blocks were reported or lost. Looking at them again costs by the block, so many reports make one look, and looking takes a tenth of the
+   * time at the most.
+   */
   blocksChanged(): void {
     if (this.#cancelPlaces || this.#stopped) return
     this.#cancelPlaces = this.#rooms.clock.after(Math.max(limits.heartbeatMs, this.#lookMs * 10), () => {
@@ -187,27 +193,47 @@ export class Engine {
       case 'kill':
         this.#kills.get(effect.node)?.push(effect.attempt)
         return nodes.order(effect.node, { kind: 'kill', attempt: effect.attempt })
-      case 'forget': return nodes.order(effect.node, { kind: 'forget', job: effect.job })
+      case 'forget':
+        return nodes.order(effect.node, { kind: 'forget', job: effect.job })
       case 'answer': {
         const waiting = this.#answers.get(effect.attempt)
         this.#answers.delete(effect.attempt)
         for (const resolve of waiting ?? []) resolve(effect.committed)
         return
       }
-      case 'changed': return this.watchers.changed(effect.job, effect.urgent)
+      case 'changed':
+        return this.watchers.changed(effect.job, effect.urgent)
       case 'commit':
-        return this.#journal(() => store.commit(effect.job, effect.record), refused => ({ kind: 'committed', record: effect.record, ...refused && { refused } }))
-      case 'lose': return this.#journal(() => store.lose(effect.job, effect.attempt), () => undefined)
-      case 'finish': return this.#journal(() => store.finish(effect.job, effect.status, effect.failed, effect.keep ? { bytes: this.#outputBytes(effect.job) } : undefined), () => ({ kind: 'ended', job: effect.job }))
+        return this.#journal(
+          () => store.commit(effect.job, effect.record),
+          refused => ({ kind: 'committed', record: effect.record, ...(refused && { refused }) }),
+        )
+      case 'lose':
+        return this.#journal(
+          () => store.lose(effect.job, effect.attempt), () => undefined,
+        )
+      case 'finish':
+        return this.#journal(
+          () => store.finish(effect.job, effect.status, effect.failed, effect.keep ? { bytes: this.#outputBytes(effect.job) } : undefined),
+          () => ({ kind: 'ended', job: effect.job }),
+        )
       case 'publish':
-        return this.#journal(() => store.publish(effect.job, effect.status), failure => (failure ? { kind: 'unpublished', job: effect.job, failure } : { kind: 'ended', job: effect.job }))
-      default: unreachable(effect)
+        return this.#journal(
+          () => store.publish(effect.job, effect.status),
+          failure => (failure ? { kind: 'unpublished', job: effect.job, failure } : { kind: 'ended', job: effect.job }),
+        )
+      default:
+        unreachable(effect)
     }
   }
 
   /** Of the files of a job that has been computed. */
   #outputBytes(job: JobId): number {
-    const files = this.machine.jobs.get(job)?.stages.at(-1)?.tasks.flatMap(({ won }) => (won?.output.kind === 'files' ? won.output.files : [])) ?? []
+    const files =
+      this.machine.jobs
+        .get(job)
+        ?.stages.at(-1)
+        ?.tasks.flatMap(({ won }) => (won?.output.kind === 'files' ? won.output.files : [])) ?? []
     return files.reduce((sum, { length }) => sum + length, 0)
   }
 
@@ -239,7 +265,10 @@ export class Engine {
     this.#cancelTick = clock.after(limits.nodeStaleMs, () => {
       this.feed({ kind: 'tick' })
       this.#flush()
-      if (!frozen()) store.tidy().catch((error: unknown) => { if (!this.#stopped) log.warn('ended jobs could not be tidied up', { error: asError(error) }) })
+      if (!frozen())
+        store.tidy().catch((error: unknown) => {
+          if (!this.#stopped) log.warn('ended jobs could not be tidied up', { error: asError(error) })
+        })
       this.#tick()
     })
   }

@@ -1,7 +1,7 @@
 // The room of jobs, put together: scheduler, shell, book and conversations over the namenode's other rooms.
 // Life: construct, `start` (once it is sure that this namenode is the last one of its cluster, before any job is submitted), `open`
-// (once it is known where blocks lie), `stop` (before the journal closes). What nodes say before `start` is heard behind it (startupbuffer.ts): a
-// node that registers first would be told to end the attempts of jobs that are not taken over yet.
+// (once it is known where blocks lie), `stop` (before the journal closes). What nodes say before `start` is heard behind it
+// (startupbuffer.ts): a node that registers first would be told to end the attempts of jobs that are not taken over yet.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -61,7 +61,10 @@ export class Jobs {
           if (!refused || order.kind !== 'run') return void registry.get(node)?.orders.push(order)
           const { attempt } = order.work
           log.error('a task is too large to be ordered', { error: refused, attempt, node })
-          engine.feed({ kind: 'finished', node, attempt, outcome: { kind: 'failed', cause: 'program', failure: { code: refused.code, message: refused.message }, counters: {} } })
+          engine.feed({
+            kind: 'finished', node, attempt,
+            outcome: { kind: 'failed', cause: 'program', failure: { code: refused.code, message: refused.message }, counters: {} },
+          })
         },
         place: id => {
           const node = registry.get(id)
@@ -77,7 +80,8 @@ export class Jobs {
     const engine = this.#engine = new Engine(rooms)
     this.routes = jobRoutes(engine, rooms)
     registry.listen({
-      joined: ({ node, rack, host, slots, inService }, attempts) => this.#feed({ kind: 'joined', node, rack, host, slots, attempts, closed: !inService }),
+      joined: ({ node, rack, host, slots, inService }, attempts) =>
+        this.#feed({ kind: 'joined', node, rack, host, slots, attempts, closed: !inService }),
       offered: ({ node }) => this.#feed({ kind: 'offered', node }),
       left: ({ node }) => this.#feed({ kind: 'left', node }),
       stale: ({ node }) => this.#feed({ kind: 'stale', node }),
@@ -88,7 +92,9 @@ export class Jobs {
       },
       away: ({ node }) => this.#feed({ kind: 'lost', node }),
       // Back in service, it offers its slots itself.
-      reassigned: ({ node, inService }) => { if (!inService) this.#feed({ kind: 'draining', node }) },
+      reassigned: ({ node, inService }) => {
+        if (!inService) this.#feed({ kind: 'draining', node })
+      },
       reported: () => engine.blocksChanged(),
     })
   }

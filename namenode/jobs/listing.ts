@@ -14,7 +14,10 @@ import { jobStatus, shownStatus } from './status.ts'
 /** Stages that one page of jobs tells of, at 5 µs each. */
 const stagesMax = 5_000
 
-export function newest({ store, running }: { readonly store: Pick<JobStore, 'newest'>; readonly running: ReadonlyMap<JobId, RunningJob> }, { limit, before }: { readonly limit: number; readonly before: JobId | undefined }): ReplyOf<typeof protocol.jobs> {
+export function newest(
+  { store, running }: { readonly store: Pick<JobStore, 'newest'>; readonly running: ReadonlyMap<JobId, RunningJob> },
+  { limit, before }: { readonly limit: number; readonly before: JobId | undefined },
+): ReplyOf<typeof protocol.jobs> {
   const jobs: JobStatus[] = []
   let stages = 0
   let text = 0
@@ -33,10 +36,14 @@ export function newest({ store, running }: { readonly store: Pick<JobStore, 'new
 
 /** Roughly, of what may be long: 100 stages may have as many counters as their programs like. */
 const statusText = ({ name, output, failure, stages, counters }: JobStatus): number =>
-  stages.reduce((sum, stage) => sum + 200 + stage.name.length + countersText(stage.counters), 200 + name.length + output.length + failureText(failure) + countersText(counters))
+  stages.reduce(
+    (sum, stage) => sum + 200 + stage.name.length + countersText(stage.counters),
+    200 + name.length + output.length + failureText(failure) + countersText(counters),
+  )
 
 /** Roughly, of what may be long: 20 attempts may have failed with a stack each. */
-export const taskText = ({ attempts }: TaskStatus): number => attempts.reduce((sum, { failure, counters }) => sum + 200 + failureText(failure) + countersText(counters), 100)
+export const taskText = ({ attempts }: TaskStatus): number =>
+  attempts.reduce((sum, { failure, counters }) => sum + 200 + failureText(failure) + countersText(counters), 100)
 
 function countersText(counters: Counters): number {
   let chars = 0

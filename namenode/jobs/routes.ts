@@ -85,13 +85,15 @@ export function jobRoutes(engine: Engine, rooms: JobsDeps): Route[] {
 
   function head(id: JobId): JobRecord {
     const found = store.head(id)
-    if (!found) throw new GristmillError('ENOENT', `there is no job ${id}; "gristmill jobs" lists those that are known`, { details: { job: id } })
+    if (!found)
+      throw new GristmillError('ENOENT', `there is no job ${id}; "gristmill jobs" lists those that are known`, { details: { job: id } })
     return found
   }
 
   async function watch(id: JobId, after: number | undefined, context: CallContext): Promise<JobStatus> {
     const status = statusOf(id)
-    // A version above ours was seen in an earlier life of this namenode: then anything is news. A job that has not been taken over yet has none.
+    // A version above ours was seen in an earlier life of this namenode: then anything is news. A job that has not been taken over yet has
+    // none.
     if (after === undefined || status.version !== after || status.state !== 'running') return status
     await engine.watchers.wait(id, context.signal)
     return statusOf(id)
@@ -100,16 +102,21 @@ export function jobRoutes(engine: Engine, rooms: JobsDeps): Route[] {
   async function kill(id: JobId, context: CallContext): Promise<JobStatus> {
     const { user } = statusOf(id)
     if (user !== context.user && !rooms.actor(context.user).root) {
-      throw new GristmillError('EACCES', `job ${id} is ${user}'s; only ${user} or the cluster's superuser may kill it`, { details: { job: id } })
+      throw new GristmillError('EACCES', `job ${id} is ${user}'s; only ${user} or the cluster's superuser may kill it`, {
+        details: { job: id },
+      })
     }
     engine.feed({ kind: 'kill', job: id })
     await engine.over(id, context.signal)
     return statusOf(id)
   }
 
-  async function publish({ requestId, job, output: { path, overwrite = false, force } }: RequestOf<typeof protocol.publish>, { user }: CallContext): Promise<JobStatus> {
+  async function publish(
+    { requestId, job, output: { path, overwrite = false, force } }: RequestOf<typeof protocol.publish>,
+    { user }: CallContext,
+  ): Promise<JobStatus> {
     checkOutputPath(path)
-    await store.publishKept({ requestId, actor: rooms.actor(user), job, output: { path, overwrite, ...force && { force } } })
+    await store.publishKept({ requestId, actor: rooms.actor(user), job, output: { path, overwrite, ...(force && { force }) } })
     return statusOf(job)
   }
 
@@ -123,7 +130,12 @@ export function jobRoutes(engine: Engine, rooms: JobsDeps): Route[] {
     const { stages } = statusOf(id)
     const starts = startsOf(stages)
     const first = Math.max(from, only === undefined ? 0 : starts[only] ?? Infinity)
-    const end = only === undefined ? Infinity : first >= (starts[only] ?? Infinity) + (stages[only]?.tasks ?? 0) ? first : starts[only]! + stages[only]!.tasks
+    const end =
+      only === undefined
+        ? Infinity
+        : first >= (starts[only] ?? Infinity) + (stages[only]?.tasks ?? 0)
+          ? first
+          : starts[only]! + stages[only]!.tasks
     const tasks: TaskStatus[] = []
     let text = 0
     for (const status of tasksOf(id, starts, first)) {
@@ -156,7 +168,12 @@ export function jobRoutes(engine: Engine, rooms: JobsDeps): Route[] {
     let text = 0
     for (const each of tasksOf(id, starts, from ?? 0)) {
       if (tasks++ === logTasks || text > limits.pageTextMax) {
-        if (from === undefined) throw new GristmillError('TOO_LARGE', `job ${id} has more attempts than one answer tells of; use a client of version ${version}, which asks for a page at a time`, { details: { job: id } })
+        if (from === undefined)
+          throw new GristmillError(
+            'TOO_LARGE',
+            `job ${id} has more attempts than one answer tells of; use a client of version ${version}, which asks for a page at a time`,
+            { details: { job: id } },
+          )
         return { attempts, next: starts[each.stage]! + each.task }
       }
       text += taskText(each)
@@ -176,20 +193,27 @@ export function jobRoutes(engine: Engine, rooms: JobsDeps): Route[] {
     if (machine.jobs.has(parts.job)) return { committed: await engine.report(report) }
     // The job is over: only who won before is told so again.
     engine.feed({ kind: 'finished', ...report })
-    for (const record of store.tasks(parts.job, parts)) return { committed: record.stage === parts.stage && record.task === parts.task && record.won?.attempt === report.attempt }
+    for (const record of store.tasks(parts.job, parts))
+      return { committed: record.stage === parts.stage && record.task === parts.task && record.won?.attempt === report.attempt }
     return { committed: false }
   }
 
   /** After a restart a node registers before it is heard; its report keeps until then. */
   function known(node: NodeId): void {
-    if (!machine.nodes.has(node)) throw new GristmillError('UNAVAILABLE', `datanode ${node} has not registered since the namenode started; report again in a moment`)
+    if (!machine.nodes.has(node))
+      throw new GristmillError('UNAVAILABLE', `datanode ${node} has not registered since the namenode started; report again in a moment`)
   }
 
   function outputs(id: JobId, index: number): ReplyOf<typeof task.outputs> {
     const job = machine.jobs.get(id)
     const stage = job?.stages[index]
     if (!job || !stage) throw new GristmillError('ENOENT', `job ${id} is not running, or has no stage ${index}`, { details: { job: id } })
-    if (stage.state !== 'done') throw new GristmillError('BLOCK_MISSING', `stage ${index} of job ${id} is not complete: ${stage.done} of ${stage.tasks.length} outputs are there`, { details: { job: id } })
+    if (stage.state !== 'done')
+      throw new GristmillError(
+        'BLOCK_MISSING',
+        `stage ${index} of job ${id} is not complete: ${stage.done} of ${stage.tasks.length} outputs are there`,
+        { details: { job: id } },
+      )
     return {
       outputs: stage.tasks.map(({ won }) => {
         const place = nodes.place(won!.node)

@@ -22,14 +22,26 @@ export function checkSpec(spec: JobSpec): void {
   checkParams(spec.params)
   const namedChars = [...spec.inputs ?? [], ...spec.patterns ?? []].reduce((sum, { length }) => sum + length, 0)
   if (namedChars > limits.jobNamedCharsMax) {
-    throw new GristmillError('TOO_LARGE', `the paths and patterns that the job names as input have ${namedChars} characters and may have ${limits.jobNamedCharsMax} (limits.jobNamedCharsMax); name directories, or a pattern for many files`)
+    throw new GristmillError(
+      'TOO_LARGE',
+      `the paths and patterns that the job names as input have ${namedChars} characters and may have ${limits.jobNamedCharsMax} (limits.jobNamedCharsMax); name directories, or a pattern for many files`,
+    )
   }
-  const inlineBytes = spec.stages.reduce((sum, { input }) => (input.kind === 'packed' ? input.splits.reduce((all, { length }) => all + length, sum) : sum), 0)
-  if (inlineBytes > limits.splitsBodyBytesMax) throw new GristmillError('TOO_LARGE', `the job brings ${inlineBytes} bytes of packed splits with it, and may bring ${limits.splitsBodyBytesMax}, one page; send the others before it, with job.splits`)
+  const inlineBytes = spec.stages.reduce(
+    (sum, { input }) => (input.kind === 'packed' ? input.splits.reduce((all, { length }) => all + length, sum) : sum),
+    0,
+  )
+  if (inlineBytes > limits.splitsBodyBytesMax)
+    throw new GristmillError(
+      'TOO_LARGE',
+      `the job brings ${inlineBytes} bytes of packed splits with it, and may bring ${limits.splitsBodyBytesMax}, one page; send the others before it, with job.splits`,
+    )
   const last = spec.stages.length - 1
   spec.stages.forEach(({ input, output }, index) => {
-    if (output.kind === 'shuffle' && (output.partitions < 1 || output.partitions > partitionsMax)) throw invalid(`stage ${index} has ${output.partitions} partitions; between 1 and ${partitionsMax} are allowed`)
-    if ((output.kind === 'files') !== (index === last)) throw invalid(`the last stage, and only that, writes files; stage ${index} writes ${output.kind}`)
+    if (output.kind === 'shuffle' && (output.partitions < 1 || output.partitions > partitionsMax))
+      throw invalid(`stage ${index} has ${output.partitions} partitions; between 1 and ${partitionsMax} are allowed`)
+    if ((output.kind === 'files') !== (index === last))
+      throw invalid(`the last stage, and only that, writes files; stage ${index} writes ${output.kind}`)
     if (input.kind !== 'shuffle') {
       const tasks = splitCount(input)!
       if (tasks > limits.stageTasksMax) throw invalid(`stage ${index} has ${tasks} splits, and may have ${limits.stageTasksMax}`)
@@ -37,11 +49,14 @@ export function checkSpec(spec: JobSpec): void {
       return
     }
     const source = spec.stages[input.stage]
-    if (input.stage >= index || source?.output.kind !== 'shuffle') throw invalid(`stage ${index} reads stage ${input.stage}, which is not an earlier one that shuffles`)
-    if (source.output.partitions !== input.partitions) throw invalid(`stage ${index} has ${input.partitions} tasks for the ${source.output.partitions} partitions of stage ${input.stage}`)
+    if (input.stage >= index || source?.output.kind !== 'shuffle')
+      throw invalid(`stage ${index} reads stage ${input.stage}, which is not an earlier one that shuffles`)
+    if (source.output.partitions !== input.partitions)
+      throw invalid(`stage ${index} has ${input.partitions} tasks for the ${source.output.partitions} partitions of stage ${input.stage}`)
   })
   for (const [index] of spec.stages.entries()) {
-    if (index !== last && !spec.stages.some(({ input }) => input.kind === 'shuffle' && input.stage === index)) throw invalid(`nobody reads stage ${index}`)
+    if (index !== last && !spec.stages.some(({ input }) => input.kind === 'shuffle' && input.stage === index))
+      throw invalid(`nobody reads stage ${index}`)
   }
 }
 
@@ -54,8 +69,10 @@ export function checkRange({ path, start, end, fileBytes }: SplitRange, output: 
 /** Throws unless a job's output may have this path at all. */
 export function checkOutputPath(path: string): void {
   checkPath(path)
-  if (path === '/' || isWithin(path, systemDirectory)) throw invalid(`its output cannot be ${path}; give a directory that does not exist yet`)
-  if (Buffer.byteLength(path) + partNameBytes > limits.pathBytesMax) throw new GristmillError('ENAMETOOLONG', `the output ${path.slice(0, 80)}… has too long a path: its parts could not be named`)
+  if (path === '/' || isWithin(path, systemDirectory))
+    throw invalid(`its output cannot be ${path}; give a directory that does not exist yet`)
+  if (Buffer.byteLength(path) + partNameBytes > limits.pathBytesMax)
+    throw new GristmillError('ENAMETOOLONG', `the output ${path.slice(0, 80)}… has too long a path: its parts could not be named`)
 }
 
 const invalid = (why: string): GristmillError => new GristmillError('EINVAL', `the job cannot be run: ${why}`)

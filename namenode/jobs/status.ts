@@ -47,7 +47,14 @@ export function attemptStatus(attempt: Attempt): AttemptStatus {
 }
 
 export function taskStatus(stage: StageState, task: TaskState): TaskStatus {
-  const state = task.state === 'done' ? 'done' : stage.state === 'failed' && task.failures > 0 ? 'failed' : task.state === 'waiting' ? 'waiting' : 'running'
+  const state =
+    task.state === 'done'
+      ? 'done'
+      : stage.state === 'failed' && task.failures > 0
+        ? 'failed'
+        : task.state === 'waiting'
+          ? 'waiting'
+          : 'running'
   return { stage: stage.index, task: task.index, state, attempts: task.attempts.map(attemptStatus) }
 }
 

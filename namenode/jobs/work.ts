@@ -22,11 +22,12 @@ export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, b
   const { spec } = job
   const split = input.kind === 'shuffle' ? undefined : splitAt(input, task)
   return {
-    attempt: id, job: job.id, stage, task, user: job.user,
-    program: spec.program, params, ...spec.env && { env: spec.env }, seed: spec.seed, submittedMs: job.submittedMs, fingerprint: spec.fingerprint,
-    input: input.kind === 'shuffle'
-      ? { kind: 'shuffle', stage: input.stage }
-      : { kind: 'split', split: split!, options: input.options, places: placesOf(split!) },
+    attempt: id, job: job.id, stage, task, user: job.user, program: spec.program, params, ...(spec.env && { env: spec.env }),
+    seed: spec.seed, submittedMs: job.submittedMs, fingerprint: spec.fingerprint,
+    input:
+      input.kind === 'shuffle'
+        ? { kind: 'shuffle', stage: input.stage }
+        : { kind: 'split', split: split!, options: input.options, places: placesOf(split!) },
     output, staging: stagingOf(job.id), memoryBytes: spec.memoryBytes, deadlineMs: spec.taskDeadlineMs,
   }
 
@@ -36,8 +37,12 @@ export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, b
     const most = placesMax(ids.size)
     return [...ids].map(block => ({
       block, token: blocks.token(block),
-      nodes: blocks.holders(block).flatMap(holder => nodes.place(holder) ?? []).map(({ node, address, rack, host }) => ({ node, address, rack, host }))
-        .sort((a, b) => distance(a, own) - distance(b, own)).slice(0, most),
+      nodes: blocks
+        .holders(block)
+        .flatMap(holder => nodes.place(holder) ?? [])
+        .map(({ node, address, rack, host }) => ({ node, address, rack, host }))
+        .sort((a, b) => distance(a, own) - distance(b, own))
+        .slice(0, most),
     }))
   }
 }

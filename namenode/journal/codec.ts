@@ -59,7 +59,9 @@ export function unseal(table: TableName, key: Uint8Array, sealed: Buffer): Buffe
   const value = sealed.subarray(0, Math.max(0, end))
   if (end >= 0 && crcOf(key, value) === sealed.readUInt32LE(end)) return value
   const hex = Buffer.from(key).toString('hex')
-  throw new GristmillError('CORRUPT', `the entry ${hex} of the table "${table}" in the namenode's store does not match its checksum`, { details: { table, key: hex } })
+  throw new GristmillError('CORRUPT', `the entry ${hex} of the table "${table}" in the namenode's store does not match its checksum`, {
+    details: { table, key: hex },
+  })
 }
 
 /** Looks at a row that was found without being asked for. Throws CORRUPT. */
@@ -146,7 +148,9 @@ export class Packer {
   }
 }
 
-/** Takes fields in the order in which they were packed. Reading over the end throws a RangeError: the CRC was right, so it is our mistake. */
+/**
+ * Takes fields in the order in which they were packed. Reading over the end throws a RangeError: the CRC was right, so it is our mistake.
+ */
 export class Unpacker {
   #bytes: Buffer = Buffer.alloc(0)
   #at = 0

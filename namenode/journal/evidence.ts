@@ -29,22 +29,27 @@ export function evidenceOf(view: Pick<View, 'counters' | 'get' | 'range'>, seen:
   // An operator has said that what was seen before is given up.
   if (seen.epoch < rebuilt) return { verdict: seen.epoch > 0 ? 'own' : 'silent' }
   const nextOwn = seen.epoch < epoch ? nextBlock : view.counters.nextBlock
-  if (seen.nextBlock > nextOwn) return behind(`it began with block ids from ${nextOwn} on, and ids up to ${seen.nextBlock - 1} had been given out`)
+  if (seen.nextBlock > nextOwn)
+    return behind(`it began with block ids from ${nextOwn} on, and ids up to ${seen.nextBlock - 1} had been given out`)
   const { incarnation } = seen
   if (incarnation === undefined) return { verdict: 'silent' }
 
   const named = last.find(start => start.epoch === seen.epoch)
   const ancestor = ancestorOf(view, seen.epoch) ?? (named && { sum: sumOf(named.incarnation) })
   if (ancestor && ancestor.sum !== sumOf(incarnation)) {
-    return behind(`the namenode of epoch ${seen.epoch} was incarnation ${incarnation}${named ? ` and not ${named.incarnation}` : ', and not one of its own past'}: two were started from copies of one directory`)
+    return behind(
+      `the namenode of epoch ${seen.epoch} was incarnation ${incarnation}${named ? ` and not ${named.incarnation}` : ', and not one of its own past'}: two were started from copies of one directory`,
+    )
   }
   if (ancestor) {
     const endSeq = endSeqOf(view, seen.epoch) ?? last.find(start => start.epoch > seen.epoch)?.seq
     const lastSeq = endSeq === undefined ? appliedSeq : endSeq - 1
-    if (seen.seq > lastSeq) return behind(`of epoch ${seen.epoch} it holds the operations up to ${lastSeq}, and operation ${seen.seq} has happened`)
+    if (seen.seq > lastSeq)
+      return behind(`of epoch ${seen.epoch} it holds the operations up to ${lastSeq}, and operation ${seen.seq} has happened`)
     return { verdict: 'own' }
   }
-  if (last[0] && seen.epoch >= last[0].epoch) return behind(`the namenode of epoch ${seen.epoch} was none of its own past: two were started from copies of one directory`)
+  if (last[0] && seen.epoch >= last[0].epoch)
+    return behind(`the namenode of epoch ${seen.epoch} was none of its own past: two were started from copies of one directory`)
   // Before the first start that is noted nothing has been copied by any version that notes them.
   const earliest = earliestOf(view)
   return { verdict: !cut && (earliest === undefined || seen.epoch < earliest) ? 'silent' : 'unknown' }

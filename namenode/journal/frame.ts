@@ -40,7 +40,14 @@ export function decodeHeader(bytes: Buffer): number | undefined {
 }
 
 /** `operations`: the JSON of each `[kind, operation]`. */
-export function encodeFrame({ seq, epoch, timeMs, operations }: { seq: number; epoch: number; timeMs: number; operations: readonly string[] }): Buffer {
+export function encodeFrame({
+  seq, epoch, timeMs, operations,
+}: {
+  seq: number
+  epoch: number
+  timeMs: number
+  operations: readonly string[]
+}): Buffer {
   const json = `[${operations.join(',')}]`
   const length = Buffer.byteLength(json)
   assert(length <= frameBytesMax, `a group of ${length} bytes does not fit into a frame`)
@@ -68,8 +75,10 @@ export function frameAt(bytes: Buffer, at: number): FrameRead {
   if (at + frameHeadBytes > bytes.length) return { kind: 'broken', why: `only ${bytes.length - at} bytes of a frame's head` }
   const length = bytes.readUInt32LE(at)
   const end = at + frameHeadBytes + length
-  if (length > frameBytesMax || end > bytes.length) return { kind: 'broken', why: `${bytes.length - at} bytes where a frame of ${length + frameHeadBytes} begins` }
-  if (crc32c(bytes.subarray(at + 8, end), crc32c(bytes.subarray(at, at + 4))) !== bytes.readUInt32LE(at + 4)) return { kind: 'broken', why: 'a checksum that does not match' }
+  if (length > frameBytesMax || end > bytes.length)
+    return { kind: 'broken', why: `${bytes.length - at} bytes where a frame of ${length + frameHeadBytes} begins` }
+  if (crc32c(bytes.subarray(at + 8, end), crc32c(bytes.subarray(at, at + 4))) !== bytes.readUInt32LE(at + 4))
+    return { kind: 'broken', why: 'a checksum that does not match' }
   const seq = Number(bytes.readBigUInt64LE(at + 8))
   const count = bytes.readUInt32LE(at + 32)
   return {
@@ -82,7 +91,10 @@ export function frameAt(bytes: Buffer, at: number): FrameRead {
   }
 }
 
-/** Where, behind `at`, the next true frame with a number of at least `seq` begins. If there is one, what is broken at `at` is damage, no torn end. */
+/**
+ * Where, behind `at`, the next true frame with a number of at least `seq` begins. If there is one, what is broken at `at` is damage, no
+ * torn end.
+ */
 export function frameBehind(bytes: Buffer, at: number, seq: number): number | undefined {
   for (let next = at + 1; next + frameHeadBytes <= bytes.length; next++) {
     // The upper bytes of three small numbers are zero: this passes over nearly everything without a checksum.

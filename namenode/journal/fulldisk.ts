@@ -26,8 +26,15 @@ export class FullDisk {
    * Returns when `commit` has found room. Throws what else it says, and `cause` if `signal` aborts before: then nobody knows of
    * the group yet, and the next start applies it.
    */
-  async wait(group: readonly PendingOperation[], cause: GristmillError, { commit, waiting, signal }: { commit(): void; waiting: readonly PendingOperation[]; signal: AbortSignal }): Promise<void> {
-    const full = this.#full = new GristmillError('ENOSPC', `${cause.message}; what is there can be read, and changes are refused until there is room`, { cause, details: cause.details })
+  async wait(
+    group: readonly PendingOperation[], cause: GristmillError,
+    { commit, waiting, signal }: { commit(): void; waiting: readonly PendingOperation[]; signal: AbortSignal },
+  ): Promise<void> {
+    const full = (this.#full = new GristmillError(
+      'ENOSPC',
+      `${cause.message}; what is there can be read, and changes are refused until there is room`,
+      { cause, details: cause.details },
+    ))
     this.#log.error('the disk of the namenode is full; changes are refused until there is room', { error: cause, operations: group.length })
     for (const each of waiting) each.reject(full)
     try {

@@ -34,8 +34,12 @@ export interface Deciding {
   readonly enough?: () => boolean
 }
 
-/** Notes each operation's outcome and gives the frames of those that succeeded, and how many were decided. Only inside of the transaction. */
-export function decideGroup(state: JournalState, group: readonly PendingOperation[], { timeMs, log, damage, enough }: Deciding): { frames: Buffer[]; decided: number } {
+/**
+ * Notes each operation's outcome and gives the frames of those that succeeded, and how many were decided. Only inside of the transaction.
+ */
+export function decideGroup(
+  state: JournalState, group: readonly PendingOperation[], { timeMs, log, damage, enough }: Deciding,
+): { frames: Buffer[]; decided: number } {
   const frames: Buffer[] = []
   let operations: string[] = []
   let bytes = 0
@@ -65,7 +69,8 @@ export function decideGroup(state: JournalState, group: readonly PendingOperatio
       if (damaged) throw damaged
       // A refusal, or a mistake of ours: it concerns this operation, none of whose edits happened; the state is as it was.
       each.error = error instanceof AssertionFailed ? asError(error) : error
-      if (!(error instanceof GristmillError)) log.error('an operation failed for a reason that nobody foresaw; nothing of it happened', { kind: mutation.kind, error })
+      if (!(error instanceof GristmillError))
+        log.error('an operation failed for a reason that nobody foresaw; nothing of it happened', { kind: mutation.kind, error })
       continue
     }
     state.write()
@@ -80,7 +85,10 @@ export function decideGroup(state: JournalState, group: readonly PendingOperatio
 }
 
 /** What a request was answered that is made again. */
-export function answerBefore(state: JournalState, { mutation, operation }: Pick<PendingOperation, 'mutation' | 'operation'>): { readonly result: unknown } | undefined {
+export function answerBefore(
+  state: JournalState,
+  { mutation, operation }: Pick<PendingOperation, 'mutation' | 'operation'>,
+): { readonly result: unknown } | undefined {
   const { requestId } = operation as { requestId?: RequestId }
   const kept = requestId && state.keptAnswer(requestId)
   return kept ? { result: mutation.recall ? mutation.recall(kept.value, operation as never) : kept.value } : undefined

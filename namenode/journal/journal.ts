@@ -14,7 +14,9 @@ export interface Journal {
    * journal failed and nobody knows whether it happened; the process is then going down.
    */
   submit<O extends object, R>(mutation: Mutation<O, R>, operation: O): Promise<R>
-  /** True if a request with this id was accepted before: its repeat gets the first answer and has no effect, whatever would refuse it now. */
+  /**
+   * True if a request with this id was accepted before: its repeat gets the first answer and has no effect, whatever would refuse it now.
+   */
   hasAnswer(requestId: RequestId | undefined): boolean
   /** Operations that wait. */
   readonly waiting: number

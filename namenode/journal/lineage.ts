@@ -29,13 +29,16 @@ const epochMax = Number.MAX_SAFE_INTEGER
 
 export const sumOf = (incarnation: string): number => crc32c(incarnation)
 
-const entryAt = (row: Buffer, index: number): Ancestor => ({ sum: row.readUInt32BE(index * entryBytes), seq: row.readUIntBE(index * entryBytes + 4, 6) })
+const entryAt = (row: Buffer, index: number): Ancestor => ({
+  sum: row.readUInt32BE(index * entryBytes), seq: row.readUIntBE(index * entryBytes + 4, 6),
+})
 
 interface Row { readonly first: number; readonly bytes: Buffer }
 
 /** The row that holds `epoch`, or ends before it. */
 function rowBefore(view: Pick<View, 'range'>, epoch: number): Row | undefined {
-  for (const { key, value } of view.range('meta', { start: keyOf(0), end: keyOf(epoch + 1), reverse: true, limit: 1 })) return { first: epochOf(key), bytes: value }
+  for (const { key, value } of view.range('meta', { start: keyOf(0), end: keyOf(epoch + 1), reverse: true, limit: 1 }))
+    return { first: epochOf(key), bytes: value }
   return undefined
 }
 

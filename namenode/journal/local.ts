@@ -29,7 +29,10 @@ import { Segments, SyncFailure, type SegmentLimits } from './segments.ts'
 import { JournalState } from './state.ts'
 import type { View } from './view.ts'
 
-/** Operations in one group: enough that a sync costs each of them next to nothing, few enough that reads between two groups wait some milliseconds only. */
+/**
+ * Operations in one group: enough that a sync costs each of them next to nothing, few enough that reads between two groups wait some
+ * milliseconds only.
+ */
 const groupMax = 1024
 /** And for how long they are decided: some operations take 30 ms each (a file of 10,000 blocks). One at least is decided. */
 const groupMs = 10
@@ -57,7 +60,9 @@ export class LocalJournal implements Journal {
   readonly #sync: boolean
   readonly #failpoints: Failpoints
   readonly #queue = new Queue<PendingOperation>('mutation', limits.mutationQueueMax)
-  /** What was submitted under a request id and has not been answered. A repeat is answered with it, be it refused: it never runs by itself. */
+  /**
+   * What was submitted under a request id and has not been answered. A repeat is answered with it, be it refused: it never runs by itself.
+   */
   readonly #asked = new Map<RequestId, PendingOperation>()
   /** The journal's clock: wall-clock time at the start, monotonic from there. A clock that is set changes nothing. */
   readonly #originMs: number
@@ -90,7 +95,8 @@ export class LocalJournal implements Journal {
       state.replay(frame)
       replayed += frame.operations.length
     }
-    if (replayed > 0) log.info('operations of the journal that were not in the store have been applied', { replayed, appliedSeq: counters.appliedSeq })
+    if (replayed > 0)
+      log.info('operations of the journal that were not in the store have been applied', { replayed, appliedSeq: counters.appliedSeq })
     return journal = new LocalJournal(options, segments, state)
   }
 
@@ -238,7 +244,10 @@ export class LocalJournal implements Journal {
   }
 
   /** The group is in the log. It is committed once the store has room; the same operations at the same time make the same edits. */
-  async #whenThereIsRoom(group: readonly PendingOperation[], { timeMs, cause, later }: { timeMs: number; cause: GristmillError; later: readonly PendingOperation[] }): Promise<void> {
+  async #whenThereIsRoom(
+    group: readonly PendingOperation[],
+    { timeMs, cause, later }: { timeMs: number; cause: GristmillError; later: readonly PendingOperation[] },
+  ): Promise<void> {
     const commit = (): void => {
       try {
         this.#options.store.transact(() => this.#decide(group, timeMs))
@@ -250,14 +259,21 @@ export class LocalJournal implements Journal {
       this.#answer(group)
     }
     try {
-      await this.#room.wait(group, cause, { commit, waiting: [...later, ...this.#queue.drain()].filter(each => !this.#answerAgain(each)), signal: this.#closing.signal })
+      await this.#room.wait(group, cause, {
+        commit,
+        waiting: [...later, ...this.#queue.drain()].filter(each => !this.#answerAgain(each)),
+        signal: this.#closing.signal,
+      })
     } catch (error) {
       this.#fail(group, error)
     }
   }
 
   #decide(group: readonly PendingOperation[], timeMs: number, enough?: () => boolean): { frames: Buffer[]; decided: number } {
-    return decideGroup(this.#state, group, { timeMs, log: this.#options.log, ...enough && { enough }, damage: () => (this.#failed?.code === 'CORRUPT' ? this.#failed : undefined) })
+    return decideGroup(this.#state, group, {
+      timeMs, log: this.#options.log, ...(enough && { enough }),
+      damage: () => (this.#failed?.code === 'CORRUPT' ? this.#failed : undefined),
+    })
   }
 
   /** Nothing has happened. */
@@ -268,9 +284,16 @@ export class LocalJournal implements Journal {
     }
     const code = (cause as NodeJS.ErrnoException).code
     const { dir, log } = this.#options
-    const error = code === 'ENOSPC' || code === 'EDQUOT'
-      ? new GristmillError('ENOSPC', `the disk under ${dir} is full, nothing was changed; free some space on the namenode's disk`, { cause })
-      : new GristmillError('UNAVAILABLE', `the journal in ${dir} cannot be written (${code ?? asError(cause).message}), nothing was changed`, { cause })
+    const error =
+      code === 'ENOSPC' || code === 'EDQUOT'
+        ? new GristmillError('ENOSPC', `the disk under ${dir} is full, nothing was changed; free some space on the namenode's disk`, {
+            cause,
+          })
+        : new GristmillError(
+            'UNAVAILABLE',
+            `the journal in ${dir} cannot be written (${code ?? asError(cause).message}), nothing was changed`,
+            { cause },
+          )
     log.error('a group of operations was refused because the journal could not take it', { error: cause, operations: group.length })
     for (const each of group) if (!this.#answerAgain(each)) each.reject(error)
   }
@@ -290,7 +313,11 @@ export class LocalJournal implements Journal {
 
   #fail(group: readonly PendingOperation[], cause: unknown): void {
     const why = asError(cause).message
-    this.#failed ??= new GristmillError('TIMEOUT', `the namenode's journal failed (${why}); it may or may not have happened; the namenode stops and must be started again`, { cause })
+    this.#failed ??= new GristmillError(
+      'TIMEOUT',
+      `the namenode's journal failed (${why}); it may or may not have happened; the namenode stops and must be started again`,
+      { cause },
+    )
     this.#options.log.error('the journal failed; the process stops, because nobody knows what the disk has', { error: cause })
     for (const each of group) each.reject(this.#failed)
     if (!this.#closing.signal.aborted) this.#options.onFatal(this.#failed)

@@ -20,7 +20,10 @@ export interface Mutation<O extends object, R> {
   /** `room.verb`; in the journal for ever. */
   readonly kind: string
   readonly mutate: (draft: Draft, operation: O) => R
-  /** What is kept of a result for a repeated request (a JSON-like value, or bytes), and how the result is had from it. The result itself unless told. */
+  /**
+   * What is kept of a result for a repeated request (a JSON-like value, or bytes), and how the result is had from it. The result itself
+   * unless told.
+   */
   readonly keep?: (result: R) => unknown
   readonly recall?: (kept: unknown, operation: O) => R
 }

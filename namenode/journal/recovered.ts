@@ -10,7 +10,10 @@ import { mutation, type AnyMutation, type Requested } from './operation.ts'
 import { noteStart } from './starts.ts'
 import type { View } from './view.ts'
 
-/** Of each kind, beyond the last one known: more than any journal between two backups gives out; ids have room for a quarter million such leaps. */
+/**
+ * Of each kind, beyond the last one known: more than any journal between two backups gives out; ids have room for a quarter million such
+ * leaps.
+ */
 export const leap = 2 ** 30
 /** Of jobs, in whose names people read the number: far more than are submitted between two backups. */
 const jobsLeap = 1_000_000
@@ -22,7 +25,10 @@ const jobsKey = textKey('jobs')
 export interface LostRange { readonly from: BlockId; readonly to: BlockId }
 
 /** `incarnation`: missing in journals of versions that knew of no starts; what such an operation has done is not changed. */
-export const recovered = mutation<{ epoch: number; lossy: boolean; nowMs: number; incarnation?: string | undefined; lineage?: true | undefined }, undefined>({
+export const recovered = mutation<
+  { epoch: number; lossy: boolean; nowMs: number; incarnation?: string | undefined; lineage?: true | undefined },
+  undefined
+>({
   kind: 'journal.recovered',
   mutate(draft, { epoch, lossy, incarnation, lineage }) {
     draft.counters.epoch = Math.max(epoch, draft.counters.epoch + 1)

@@ -29,7 +29,10 @@ export function keptAnswer(view: View, id: RequestId): Kept | undefined {
   return { value: bytes[headBytes - 1] === nothing ? undefined : bytes[headBytes - 1] === raw ? body : decodeValue(body) }
 }
 
-/** The row that a namenode of an earlier version kept, which took ids as they came; such rows are there for limits.requestKeptMs after the upgrade. */
+/**
+ * The row that a namenode of an earlier version kept, which took ids as they came; such rows are there for limits.requestKeptMs after the
+ * upgrade.
+ */
 function earlier(view: View, id: RequestId): Buffer | undefined {
   const former = unscopedId(id)
   return former && view.get('requests', textKey(former))
@@ -65,7 +68,10 @@ export const forgetRequests = mutation<{ from: string; limit: number; beforeMs: 
 })
 
 /** Is any of the `limit` answers from `from` on old enough to go? Looks only. */
-export function oldAnswers(view: View, { from, limit, nowMs }: { from: string; limit: number; nowMs: number }): { any: boolean; next: string | undefined; beforeMs: number } {
+export function oldAnswers(
+  view: View,
+  { from, limit, nowMs }: { from: string; limit: number; nowMs: number },
+): { any: boolean; next: string | undefined; beforeMs: number } {
   const beforeMs = nowMs - limits.requestKeptMs
   let any = false
   let count = 0

@@ -54,7 +54,10 @@ export async function salvage(disk: Disk, dir: string): Promise<Salvage> {
       seq = found?.to ?? seq
       if (at >= bytes.length) break
       const broken = frameAt(bytes, at)
-      const damage = { path, at, why: broken.kind === 'broken' ? broken.why : `operation ${broken.kind === 'frame' ? broken.seq : 0} where ${seq} should be` }
+      const damage = {
+        path, at,
+        why: broken.kind === 'broken' ? broken.why : `operation ${broken.kind === 'frame' ? broken.seq : 0} where ${seq} should be`,
+      }
       const behind = frameBehind(bytes, at, seq)
       // A later process went on exactly here: what broke off was never acknowledged.
       const passedOver = behind === undefined && files[i + 1]?.firstSeq === seq

@@ -97,9 +97,14 @@ export class Segments {
         if (found.kind === 'broken') {
           const follower = this.#ended[i + 1]
           if (follower ? follower.firstSeq !== seq : frameBehind(bytes, at, seq) !== undefined || seq <= appliedSeq) {
-            throw damaged(path, appliedSeq, `at byte ${at}, where operation ${seq} should begin, there are ${found.why}, and later operations follow`)
+            throw damaged(
+              path, appliedSeq,
+              `at byte ${at}, where operation ${seq} should begin, there are ${found.why}, and later operations follow`,
+            )
           }
-          this.#log.warn('the journal ends in a frame that was never finished; it was never acknowledged and is passed over', { path, at, why: found.why })
+          this.#log.warn('the journal ends in a frame that was never finished; it was never acknowledged and is passed over', {
+            path, at, why: found.why,
+          })
           break
         }
         if (found.seq !== seq) throw damaged(path, appliedSeq, `at byte ${at} there is operation ${found.seq} where ${seq} should be`)
@@ -132,7 +137,11 @@ export class Segments {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
-      throw new GristmillError('ENOSPC', `the disk under ${this.#dir} is full: ${path} holds operations that the store lacks and must be written anew first; free ${bytes.length} bytes there and start again`, { cause: error })
+      throw new GristmillError(
+        'ENOSPC',
+        `the disk under ${this.#dir} is full: ${path} holds operations that the store lacks and must be written anew first; free ${bytes.length} bytes there and start again`,
+        { cause: error },
+      )
     }
   }
 
@@ -149,7 +158,10 @@ export class Segments {
   /** Bytes in the segment that is being written; 0 if none is. */
   get openBytes(): number { return this.#current?.writer.bytes ?? 0 }
 
-  /** Makes sure that there is a segment to append to, whose name and header are durable. REQUIRES: all operations below `nextSeq` are in the store. */
+  /**
+   * Makes sure that there is a segment to append to, whose name and header are durable. REQUIRES: all operations below `nextSeq` are in the
+   * store.
+   */
   async prepare(nextSeq: number): Promise<void> {
     if (this.#current && this.#current.writer.bytes < this.#limits.segmentBytes) return
     await this.end()
@@ -174,7 +186,10 @@ export class Segments {
     await this.#prune()
   }
 
-  /** Appends and makes durable. REQUIRES: prepare. A failure in `writeSync` leaves a torn end; one in the sync says nothing about what is on disk. */
+  /**
+   * Appends and makes durable. REQUIRES: prepare. A failure in `writeSync` leaves a torn end; one in the sync says nothing about what is on
+   * disk.
+   */
   append(frame: Buffer): void { this.#current!.writer.writeSync(frame) }
   sync(): void { this.#current!.writer.syncSync() }
 
@@ -193,7 +208,10 @@ export class Segments {
       const nextSeq = this.#ended[1]?.firstSeq ?? this.#current?.firstSeq ?? 0
       if (nextSeq > this.#held + 1) {
         if (bytes <= this.#limits.heldBytes) return
-        this.#log.error('the journal since the oldest kept backup is too large; its beginning goes, and that backup can no longer be brought up to date: take a new one', { bytes, backupSeq: this.#held })
+        this.#log.error(
+          'the journal since the oldest kept backup is too large; its beginning goes, and that backup can no longer be brought up to date: take a new one',
+          { bytes, backupSeq: this.#held },
+        )
       }
       const oldest = this.#ended.shift()!
       bytes -= oldest.bytes

@@ -50,7 +50,10 @@ export function noteStart(draft: Draft, incarnation: string, { lossy = false, li
     const from = latestOf(draft)
     for (const each of [...last, start]) if (each.epoch > from) cut = noteAncestor(draft, each) || cut
   }
-  draft.put('meta', startsKey, encodeValue({ ...rest, ...cut && { cut }, last: [...last, start].slice(-keptMax), rebuilt: lossy ? epoch : rebuilt }))
+  draft.put(
+    'meta', startsKey,
+    encodeValue({ ...rest, ...(cut && { cut }), last: [...last, start].slice(-keptMax), rebuilt: lossy ? epoch : rebuilt }),
+  )
 }
 
 /** The result is the epoch. */

@@ -98,11 +98,19 @@ export class JournalState {
       assert(frame.seq === first, `operation ${frame.seq} follows on ${first - 1}`)
       frame.operations.forEach(([kind, operation], i) => {
         const mutation = this.#registry.get(kind)
-        if (!mutation) throw new GristmillError('CORRUPT', `the journal holds an operation "${kind}" (number ${first + i}) that this version does not know; start the version that wrote it, or a newer one`)
+        if (!mutation)
+          throw new GristmillError(
+            'CORRUPT',
+            `the journal holds an operation "${kind}" (number ${first + i}) that this version does not know; start the version that wrote it, or a newer one`,
+          )
         try {
           this.decide(mutation, operation, frame.timeMs)
         } catch (error) {
-          throw new GristmillError('CORRUPT', `operation ${first + i} of the journal ("${kind}") was accepted when it was written and is refused now; the store is not the one that the journal belongs to`, { cause: error })
+          throw new GristmillError(
+            'CORRUPT',
+            `operation ${first + i} of the journal ("${kind}") was accepted when it was written and is refused now; the store is not the one that the journal belongs to`,
+            { cause: error },
+          )
         }
         this.write()
       })

@@ -124,7 +124,10 @@ export class StoreView implements View {
 
   /** A read needs nothing but the store: whatever keeps it from answering is the store's damage. */
   #damage(table: TableName, error: unknown): GristmillError {
-    const why = error instanceof GristmillError ? error.message : `the table "${table}" of the namenode's store cannot be read (${asError(error).message})`
+    const why =
+      error instanceof GristmillError
+        ? error.message
+        : `the table "${table}" of the namenode's store cannot be read (${asError(error).message})`
     const damage = new GristmillError('CORRUPT', `${why}; ${whatToDo()}`, { cause: error, details: { table } })
     this.#onDamage(damage)
     return damage

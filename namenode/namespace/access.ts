@@ -31,7 +31,11 @@ export function checkMay(actor: Actor, entry: Guarded, wish: AccessRequest, path
 /** In a sticky directory only the owner of a name, or of the directory, may remove or rename it. */
 export function checkSticky(actor: Actor, parent: Guarded, entry: Guarded, path: string): void {
   if (actor.root || (parent.mode & stickyBit) === 0 || actor.user === entry.owner || actor.user === parent.owner) return
-  throw new GristmillError('EACCES', `${actor.user} may not remove or rename ${path}: its directory is sticky, and it belongs to ${entry.owner}`, { details: { path } })
+  throw new GristmillError(
+    'EACCES',
+    `${actor.user} may not remove or rename ${path}: its directory is sticky, and it belongs to ${entry.owner}`,
+    { details: { path } },
+  )
 }
 
 /** Mode, times and replication are the owner's to change. */
@@ -43,11 +47,19 @@ export function checkOwner(actor: Actor, entry: Guarded, path: string): void {
 /** The directories that the system lives in stay where they are, whoever asks. What is in them has permissions like everything else. */
 export function checkNotSystem(path: string, what: string): void {
   if (isWithin(systemDirectory, path) || (isWithin(path, systemDirectory) && path.split('/').length <= 3)) {
-    throw new GristmillError(path === '/' ? 'EINVAL' : 'EACCES', path === '/' ? `cannot ${what} the root directory /` : `cannot ${what} ${path}: the system needs it`, { details: { path } })
+    throw new GristmillError(
+      path === '/' ? 'EINVAL' : 'EACCES',
+      path === '/' ? `cannot ${what} the root directory /` : `cannot ${what} ${path}: the system needs it`,
+      { details: { path } },
+    )
   }
 }
 
 const octal = (mode: number): string => mode.toString(8).padStart(4, '0')
 
 const denied = (actor: Actor, what: string, entry: Guarded, path: string): GristmillError =>
-  new GristmillError('EACCES', `${actor.user} may not ${what}: it belongs to ${entry.owner}, group ${entry.group}, with mode ${octal(entry.mode)}`, { details: { path } })
+  new GristmillError(
+    'EACCES',
+    `${actor.user} may not ${what}: it belongs to ${entry.owner}, group ${entry.group}, with mode ${octal(entry.mode)}`,
+    { details: { path } },
+  )

@@ -22,7 +22,8 @@ export interface FoundName {
   readonly of?: InodeId
 }
 
-const missing = (path: string, what: string): GristmillError => new GristmillError('ENOENT', `there is no ${path}: ${what}`, { details: { path } })
+const missing = (path: string, what: string): GristmillError =>
+  new GristmillError('ENOENT', `there is no ${path}: ${what}`, { details: { path } })
 
 /** What is at a path, which may lead into a snapshot. Throws ENOENT, ENOTDIR, EACCES. */
 export function find(view: View, actor: Actor, path: string): FoundName {
@@ -62,7 +63,9 @@ function childAt(view: View, parent: InodeId, name: string, at: number): NameEnt
   if (isHidden(parent, name)) return undefined
   const bytes = view.get('children', childKey(parent, name))
   if (bytes && sinceOf(bytes) <= at) return decodeEntry(bytes)
-  for (const { value } of view.range('history', { start: historyKey(parent, name, at + 1), end: historyKey(parent, name, 2 ** 48), limit: 1 })) {
+  for (const { value } of view.range('history', {
+    start: historyKey(parent, name, at + 1), end: historyKey(parent, name, 2 ** 48), limit: 1,
+  })) {
     const { since, entry } = decodeVersion(value)
     if (since <= at) return entry
   }
@@ -72,7 +75,11 @@ function childAt(view: View, parent: InodeId, name: string, at: number): NameEnt
 export interface Named { readonly name: string; readonly entry: NameEntry }
 
 /** What is in a directory, in byte order of names, from behind `after` on. The system's own directory is not shown. */
-export function* childrenOf(view: View, { entry: { id }, at, of }: Omit<FoundName, 'entry'> & { readonly entry: Pick<NameEntry, 'id'> }, after?: string): Iterable<Named> {
+export function* childrenOf(
+  view: View,
+  { entry: { id }, at, of }: Omit<FoundName, 'entry'> & { readonly entry: Pick<NameEntry, 'id'> },
+  after?: string,
+): Iterable<Named> {
   if (of !== undefined) return yield* snapshotDirectories(view, of, after)
   const rows = view.range('children', { start: after === undefined ? childKey(id, '') : childKeyAfter(id, after), end: idKey(id + 1) })
   for (const named of at === undefined ? present(rows) : past(view, id, rows, at, after)) if (!isHidden(id, named.name)) yield named
@@ -109,11 +116,19 @@ function* past(view: View, id: InodeId, rows: Iterable<Row>, at: number, after: 
 }
 
 function* snapshotDirectories(view: View, of: InodeId, after: string | undefined): Iterable<Named> {
-  const all = [...snapshotsOf(view, of)].map(({ name, createdMs, owner }) => ({ name, createdMs, owner, bytes: Buffer.from(name) })).sort((a, b) => a.bytes.compare(b.bytes))
+  const all = [...snapshotsOf(view, of)]
+    .map(({ name, createdMs, owner }) => ({ name, createdMs, owner, bytes: Buffer.from(name) }))
+    .sort((a, b) => a.bytes.compare(b.bytes))
   const from = after === undefined ? undefined : Buffer.from(after)
   for (const { name, createdMs, owner, bytes } of all) {
     if (from && bytes.compare(from) <= 0) continue
-    yield { name, entry: { id: of, directory: true, mode: 0o555, owner, group: owner, mtimeMs: createdMs, replication: 0, blockBytes: 0, format: 'bytes', length: 0, blocks: 0 } }
+    yield {
+      name,
+      entry: {
+        id: of, directory: true, mode: 0o555, owner, group: owner, mtimeMs: createdMs, replication: 0, blockBytes: 0, format: 'bytes',
+        length: 0, blocks: 0,
+      },
+    }
   }
 }
 

@@ -10,7 +10,8 @@ export interface StoredAttribute { readonly name: string; readonly value: Buffer
 
 export function* attributesOf(view: View, inode: InodeId): Iterable<StoredAttribute> {
   if (view.counters.attributes === 0) return
-  for (const { key, value } of view.range('attributes', { start: childKey(inode, ''), end: idKey(inode + 1) })) yield { name: nameOfKey(key), value }
+  for (const { key, value } of view.range('attributes', { start: childKey(inode, ''), end: idKey(inode + 1) }))
+    yield { name: nameOfKey(key), value }
 }
 
 export function putAttribute(draft: Draft, inode: InodeId, { name, value }: StoredAttribute): void {

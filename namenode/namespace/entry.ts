@@ -44,8 +44,13 @@ export function encodeEntry(entry: NameEntry, since = 0): Buffer {
   assert(format >= 0, 'a known format')
   // First byte: version in the upper four bits, then whether `since` is at the end, format in two bits, kind in the last.
   const delimited = entry.delimiter !== undefined
-  packer.u8((delimited ? delimitedVersion : version) << 4 | (since > 0 ? 8 : 0) | format << 1 | (entry.directory ? 1 : 0)).u48(entry.id).u16(entry.mode).u48(entry.mtimeMs)
-    .text(entry.owner).text(entry.group === entry.owner ? '' : entry.group)
+  packer
+    .u8(((delimited ? delimitedVersion : version) << 4) | (since > 0 ? 8 : 0) | (format << 1) | (entry.directory ? 1 : 0))
+    .u48(entry.id)
+    .u16(entry.mode)
+    .u48(entry.mtimeMs)
+    .text(entry.owner)
+    .text(entry.group === entry.owner ? '' : entry.group)
   if (!entry.directory) packer.u8(entry.replication).varint(entry.blockBytes).varint(entry.length).varint(entry.blocks)
   if (delimited) packer.u8(entry.delimiter!.charCodeAt(0))
   if (since > 0) packer.u48(since)
@@ -72,13 +77,18 @@ export function decodeEntry(bytes: Buffer): NameEntry {
   const length = unpacker.varint()
   const blocks = unpacker.varint()
   const delimiter = first >> 4 === delimitedVersion ? String.fromCharCode(unpacker.u8()) : undefined
-  return { id, directory, mode, owner, group, mtimeMs, replication, blockBytes, format: formats[first >> 1 & 3]!, length, blocks, ...delimiter !== undefined && { delimiter } }
+  return {
+    id, directory, mode, owner, group, mtimeMs, replication, blockBytes, format: formats[(first >> 1) & 3]!, length, blocks,
+    ...(delimiter !== undefined && { delimiter }),
+  }
 }
 
 export function statusOf(path: string, entry: NameEntry): FileStatus {
   return {
-    path, id: entry.id, type: entry.directory ? 'directory' : 'file', length: entry.length, replication: entry.replication, blockBytes: entry.blockBytes,
-    blocks: entry.blocks, format: entry.format, ...entry.delimiter !== undefined && { delimiter: entry.delimiter }, owner: entry.owner, group: entry.group, mode: entry.mode, mtimeMs: entry.mtimeMs,
+    path, id: entry.id, type: entry.directory ? 'directory' : 'file', length: entry.length, replication: entry.replication,
+    blockBytes: entry.blockBytes, blocks: entry.blocks, format: entry.format,
+    ...(entry.delimiter !== undefined && { delimiter: entry.delimiter }),
+    owner: entry.owner, group: entry.group, mode: entry.mode, mtimeMs: entry.mtimeMs,
   }
 }
 

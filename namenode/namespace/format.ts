@@ -30,13 +30,18 @@ export const format = mutation<{ cluster: string; owner: string; nowMs: number }
     draft.counters.nextInode = rootId
     draft.counters.nextBlock = 1
     const root = inodeId(draft.take('nextInode'))
-    draft.put('children', rootKey, encodeEntry({
-      id: root, directory: true, mode: 0o1777, owner, group: owner, mtimeMs: Math.floor(nowMs), replication: 0, blockBytes: 0, format: 'bytes', length: 0, blocks: 0,
-    }))
+    draft.put(
+      'children', rootKey,
+      encodeEntry({
+        id: root, directory: true, mode: 0o1777, owner, group: owner, mtimeMs: Math.floor(nowMs), replication: 0, blockBytes: 0,
+        format: 'bytes', length: 0, blocks: 0,
+      }),
+    )
     draft.count('directories', 1)
     const system = addDirectory(draft, root, nameOf(systemDirectory), { owner, group: owner, mode: 0o755, nowMs })
     // Every user stores programs, and executors write as the user whose job it is; sticky: nobody touches another's.
-    for (const path of [programsDirectory, stagingDirectory]) addDirectory(draft, system.id, nameOf(path), { owner, group: owner, mode: 0o1777, nowMs })
+    for (const path of [programsDirectory, stagingDirectory])
+      addDirectory(draft, system.id, nameOf(path), { owner, group: owner, mode: 0o1777, nowMs })
     return undefined
   },
 })

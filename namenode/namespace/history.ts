@@ -51,11 +51,17 @@ export const stampOf = ({ counters }: View): number => (counters.snapshots > 0 ?
 
 /** The number of the newest snapshot of a directory, of those up to `max`; 0 if there is none. */
 export function newestOf(view: View, directory: number, max = idMax): number {
-  for (const { key } of view.range('snapshots', { start: pairKey(directory, 0), end: pairKey(directory, max + 1), limit: 1, reverse: true })) return readId(key, 8)
+  for (const { key } of view.range('snapshots', {
+    start: pairKey(directory, 0), end: pairKey(directory, max + 1), limit: 1, reverse: true,
+  }))
+    return readId(key, 8)
   return 0
 }
 
-/** Snapshots that see names in this directory: its own, those of directories above it, and those of directories that it, or one above it, was moved out of. */
+/**
+ * Snapshots that see names in this directory: its own, those of directories above it, and those of directories that it, or one above it,
+ * was moved out of.
+ */
 export function seersOf(view: View, directory: InodeId): readonly Seer[] {
   const memo = `seers:${directory}`
   const known = view.memo.get<readonly Seer[]>(memo)
@@ -64,7 +70,8 @@ export function seersOf(view: View, directory: InodeId): readonly Seer[] {
   const add = (of: number, newest: number): void => { if (newest > (found.get(of) ?? 0)) found.set(of, newest) }
   for (let at = directory; ;) {
     add(at, newestOf(view, at))
-    for (const { key, value } of view.range('marks', { start: pairKey(at, 0), end: pairKey(at + 1, 0) })) add(readId(key, 8), newestOf(view, readId(key, 8), readId(value)))
+    for (const { key, value } of view.range('marks', { start: pairKey(at, 0), end: pairKey(at + 1, 0) }))
+      add(readId(key, 8), newestOf(view, readId(key, 8), readId(value)))
     const hook = hookOf(view, at)
     // What the system keeps is in no snapshot of the root.
     if (!hook || (hook.parent === rootId && hook.name === nameOf(systemDirectory))) break

@@ -38,9 +38,11 @@ export const sweepHistory = mutation<{ limit: number }, undefined>({
     const rows = [...draft.range('history', { start: Buffer.from(note.from, 'hex'), limit })]
     for (const { key, value } of rows) {
       const { seers, since, entry } = decodeVersion(value)
-      if (!seers.some(({ directory, newest }) => newestOf(draft, directory, newest) >= since && newestOf(draft, directory, newest) > 0)) forgetVersion(draft, key, entry)
+      if (!seers.some(({ directory, newest }) => newestOf(draft, directory, newest) >= since && newestOf(draft, directory, newest) > 0))
+        forgetVersion(draft, key, entry)
     }
-    if (rows.length === limit) return putNote(draft, { ...note, from: Buffer.concat([rows.at(-1)!.key, Buffer.alloc(1)]).toString('hex') }), undefined
+    if (rows.length === limit)
+      return (putNote(draft, { ...note, from: Buffer.concat([rows.at(-1)!.key, Buffer.alloc(1)]).toString('hex') }), undefined)
     if (note.again) return putNote(draft, { from: '', again: false }), undefined
     if (draft.counters.snapshots === 0) {
       // Nobody sees anything any more.

@@ -38,7 +38,9 @@ export const mkdir = mutation<Asked & { parents?: boolean | undefined; mode?: nu
       if (parents && place.entry.directory) return statusOf(path, place.entry)
       throw exists(path, place.entry)
     }
-    const above = parents ? makeDirectories(draft, actor, path.slice(0, path.lastIndexOf('/')) || '/', { mode: directoryMode, nowMs, asked: path }) : place!.parent
+    const above = parents
+      ? makeDirectories(draft, actor, path.slice(0, path.lastIndexOf('/')) || '/', { mode: directoryMode, nowMs, asked: path })
+      : place!.parent
     checkMay(actor, above.entry, mayWrite, above.path)
     const name = path.slice(path.lastIndexOf('/') + 1)
     return statusOf(path, addDirectory(draft, above.entry.id, name, { owner: actor.user, group: above.entry.group, mode, nowMs }))
@@ -52,7 +54,9 @@ export const rename = mutation<Omit<Asked, 'path'> & { from: string; to: string;
     const source = placeAt(draft, actor, from)
     if (!source.entry) throw missing(from)
     if (source.entry.directory && from !== to && isWithin(to, from)) {
-      throw new GristmillError('EINVAL', `cannot move ${from} to ${to}: a directory cannot be moved into itself`, { details: { path: from, to } })
+      throw new GristmillError('EINVAL', `cannot move ${from} to ${to}: a directory cannot be moved into itself`, {
+        details: { path: from, to },
+      })
     }
     if (source.entry.directory && isWithin(to, systemDirectory)) checkNoSnapshots(draft, source.entry.id, from, `moved to ${to}`)
     checkNotSystem(to, 'replace')
@@ -63,9 +67,12 @@ export const rename = mutation<Omit<Asked, 'path'> & { from: string; to: string;
     if (from === to) return undefined
     if (target.entry) {
       if (!overwrite) throw exists(to, target.entry)
-      if (source.entry.directory && !target.entry.directory) throw new GristmillError('ENOTDIR', `cannot move the directory ${from} over ${to}, which is a file`, { details: { path: to } })
-      if (!source.entry.directory && target.entry.directory) throw new GristmillError('EISDIR', `cannot move the file ${from} over ${to}, which is a directory`, { details: { path: to } })
-      if (target.entry.directory && !isEmpty(draft, target.entry.id)) throw new GristmillError('ENOTEMPTY', `cannot move ${from} over ${to}: that directory is not empty`, { details: { path: to } })
+      if (source.entry.directory && !target.entry.directory)
+        throw new GristmillError('ENOTDIR', `cannot move the directory ${from} over ${to}, which is a file`, { details: { path: to } })
+      if (!source.entry.directory && target.entry.directory)
+        throw new GristmillError('EISDIR', `cannot move the file ${from} over ${to}, which is a directory`, { details: { path: to } })
+      if (target.entry.directory && !isEmpty(draft, target.entry.id))
+        throw new GristmillError('ENOTEMPTY', `cannot move ${from} over ${to}: that directory is not empty`, { details: { path: to } })
       checkSticky(actor, target.parent.entry, target.entry, to)
       detach(draft, target.parent.entry.id, target.name, target.entry)
     }
@@ -76,12 +83,16 @@ export const rename = mutation<Omit<Asked, 'path'> & { from: string; to: string;
 
 export interface Removing {
   readonly recursive?: boolean | undefined
-  /** The directory must be one that the actor may look into, too. Operations of earlier versions do not say so, and looked at writing alone. */
+  /**
+   * The directory must be one that the actor may look into, too. Operations of earlier versions do not say so, and looked at writing alone.
+   */
   readonly searched?: boolean | undefined
 }
 
 /** A thing that the actor may take out of the tree. Throws ENOENT, ENOTEMPTY, EACCES. */
-export function removable(view: View, actor: Actor, path: string, { recursive, searched }: Removing): NamePlace & { readonly entry: NameEntry } {
+export function removable(
+  view: View, actor: Actor, path: string, { recursive, searched }: Removing,
+): NamePlace & { readonly entry: NameEntry } {
   checkNotSystem(path, 'remove')
   const place = placeAt(view, actor, path)
   const { parent, entry } = place
@@ -89,8 +100,14 @@ export function removable(view: View, actor: Actor, path: string, { recursive, s
   checkMay(actor, parent.entry, mayWrite, parent.path)
   checkSticky(actor, parent.entry, entry, path)
   if (entry.directory && !isEmpty(view, entry.id)) {
-    if (!recursive) throw new GristmillError('ENOTEMPTY', `${path} is a directory that is not empty; removing it with all that is in it must be asked for (recursive)`, { details: { path } })
-    // Nobody empties a directory that they may not write to; what lies deeper goes with it, for checking it would take as long as removing it.
+    if (!recursive)
+      throw new GristmillError(
+        'ENOTEMPTY',
+        `${path} is a directory that is not empty; removing it with all that is in it must be asked for (recursive)`,
+        { details: { path } },
+      )
+    // Nobody empties a directory that they may not write to; what lies deeper goes with it, for checking it would take as long as removing
+    // it.
     checkMay(actor, entry, mayWrite, path)
     if (searched) checkMay(actor, entry, maySearch, path)
   }
@@ -125,11 +142,19 @@ export const setAttributes = mutation<Asked & Attributes, FileStatus>({
     const { entry } = place
     if (!entry) throw missing(path)
     checkOwner(actor, entry, path)
-    if (!root && wanted.owner !== undefined && wanted.owner !== entry.owner) throw new GristmillError('EACCES', `only the cluster's superuser may give ${path} to ${wanted.owner}`, { details: { path } })
-    if (!root && wanted.group !== undefined && wanted.group !== entry.group && wanted.group !== user) throw new GristmillError('EACCES', `${user} is not in the group ${wanted.group}; only the cluster's superuser may give ${path} to it`, { details: { path } })
-    for (const name of [wanted.owner, wanted.group]) if (name === '') throw new GristmillError('EINVAL', 'an owner or a group has a name', { details: { path } })
+    if (!root && wanted.owner !== undefined && wanted.owner !== entry.owner)
+      throw new GristmillError('EACCES', `only the cluster's superuser may give ${path} to ${wanted.owner}`, { details: { path } })
+    if (!root && wanted.group !== undefined && wanted.group !== entry.group && wanted.group !== user)
+      throw new GristmillError(
+        'EACCES',
+        `${user} is not in the group ${wanted.group}; only the cluster's superuser may give ${path} to it`,
+        { details: { path } },
+      )
+    for (const name of [wanted.owner, wanted.group])
+      if (name === '') throw new GristmillError('EINVAL', 'an owner or a group has a name', { details: { path } })
     if (wanted.mtimeMs !== undefined) checkInstant(wanted.mtimeMs)
-    if (wanted.replication !== undefined && entry.directory) throw new GristmillError('EISDIR', `${path} is a directory; only files have replicas`, { details: { path } })
+    if (wanted.replication !== undefined && entry.directory)
+      throw new GristmillError('EISDIR', `${path} is a directory; only files have replicas`, { details: { path } })
     const changed: NameEntry = {
       ...entry,
       mode: wanted.mode ?? entry.mode,
@@ -144,10 +169,11 @@ export const setAttributes = mutation<Asked & Attributes, FileStatus>({
   },
 })
 
-export const touch = mutation<Asked & { mtimeMs?: number | undefined; replication: number; blockBytes: number; format?: RecordFormat }, FileStatus>({
-  kind: 'namespace.touch',
-  keep: keepStatus,
-  recall: recallStatus,
+export const touch = mutation<
+  Asked & { mtimeMs?: number | undefined; replication: number; blockBytes: number; format?: RecordFormat },
+  FileStatus
+>({
+  kind: 'namespace.touch', keep: keepStatus, recall: recallStatus,
   mutate(draft, { path, mtimeMs, nowMs, replication, blockBytes, format = 'bytes', ...actor }) {
     const mtime = Math.floor(mtimeMs ?? nowMs)
     checkInstant(mtime)
@@ -160,7 +186,8 @@ export const touch = mutation<Asked & { mtimeMs?: number | undefined; replicatio
       return statusOf(path, changed)
     }
     checkMay(actor, parent.entry, mayWrite, parent.path)
-    if (draft.counters.leases > 0 && draft.has('writers', childKey(parent.entry.id, name))) throw new GristmillError('EBUSY', `${path} is being written; it appears when its writer is done`, { details: { path } })
+    if (draft.counters.leases > 0 && draft.has('writers', childKey(parent.entry.id, name)))
+      throw new GristmillError('EBUSY', `${path} is being written; it appears when its writer is done`, { details: { path } })
     const made: NameEntry = {
       id: inodeId(draft.take('nextInode')), directory: false, mode: fileMode, owner: actor.user, group: parent.entry.group, mtimeMs: mtime,
       replication, blockBytes, format, length: 0, blocks: 0,

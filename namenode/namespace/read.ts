@@ -14,7 +14,10 @@ export const stat = (view: View, actor: Actor, path: string): FileStatus => stat
 
 export interface ListPage { readonly entries: FileStatus[]; readonly next?: string }
 
-export function list(view: View, actor: Actor, { path, after, limit = limits.listPageMax }: { path: string; after?: string | undefined; limit?: number | undefined }): ListPage {
+export function list(
+  view: View, actor: Actor,
+  { path, after, limit = limits.listPageMax }: { path: string; after?: string | undefined; limit?: number | undefined },
+): ListPage {
   const found = find(view, actor, path)
   if (!found.entry.directory) return { entries: [statusOf(path, found.entry)] }
   mayList(actor, found, path)
@@ -37,7 +40,10 @@ const slice = 1000
  * Totals at and below a path. The tree may change meanwhile: then some of it is counted as it was, some as it is.
  * Directories that the actor may not read are counted without what is in them.
  */
-export async function summary(view: View, actor: Actor, path: string, world: { yield(): Promise<void>; signal: AbortSignal }): Promise<Totals> {
+export async function summary(
+  view: View, actor: Actor, path: string,
+  world: { yield(): Promise<void>; signal: AbortSignal },
+): Promise<Totals> {
   const top = find(view, actor, path)
   const totals: Totals = { files: 0, directories: 0, bytes: 0, stored: 0 }
   const add = (entry: NameEntry): void => {

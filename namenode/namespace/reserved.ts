@@ -12,10 +12,19 @@ export function checkFree(path: string): void {
   // A level has two bytes at the least.
   if (path.length > limits.pathDepthMax * 2) checkDepth(path)
   if (!path.includes(`/${snapshotsName}`) || !namesOf(path).includes(snapshotsName)) return
-  throw new GristmillError('EROFS', `${path} cannot be changed: "${snapshotsName}" is where the snapshots of a directory are read, and a snapshot never changes`, { details: { path } })
+  throw new GristmillError(
+    'EROFS',
+    `${path} cannot be changed: "${snapshotsName}" is where the snapshots of a directory are read, and a snapshot never changes`,
+    { details: { path } },
+  )
 }
 
 function checkDepth(path: string): void {
   const levels = namesOf(path).length
-  if (levels > limits.pathDepthMax) throw new GristmillError('ENAMETOOLONG', `the path has ${levels} levels, at most ${limits.pathDepthMax} are allowed: ${path.slice(0, 60)}…`, { details: { levels } })
+  if (levels > limits.pathDepthMax)
+    throw new GristmillError(
+      'ENAMETOOLONG',
+      `the path has ${levels} levels, at most ${limits.pathDepthMax} are allowed: ${path.slice(0, 60)}…`,
+      { details: { levels } },
+    )
 }

@@ -31,10 +31,16 @@ export interface NamePlace {
 }
 
 const missing = (path: string, first: string): GristmillError =>
-  new GristmillError('ENOENT', first === path ? `there is no ${path}` : `there is no ${path}: ${first} does not exist`, { details: { path, ...first !== path && { missing: first } } })
+  new GristmillError('ENOENT', first === path ? `there is no ${path}` : `there is no ${path}: ${first} does not exist`, {
+    details: { path, ...(first !== path && { missing: first }) },
+  })
 
 const notDirectory = (path: string, file: string): GristmillError =>
-  new GristmillError('ENOTDIR', path === file ? `${path} is a file, not a directory` : `there is no ${path}: ${file} is a file, not a directory`, { details: { path, ...path !== file && { file } } })
+  new GristmillError(
+    'ENOTDIR',
+    path === file ? `${path} is a file, not a directory` : `there is no ${path}: ${file} is a file, not a directory`,
+    { details: { path, ...(path !== file && { file }) } },
+  )
 
 /** undefined if nothing has this name. */
 export function child(view: View, parent: InodeId, name: string): NameEntry | undefined {
@@ -93,7 +99,8 @@ function checkSearch(actor: Actor, directory: Directory): void {
 /** Throws EINVAL or ENAMETOOLONG unless this is the one spelling of a path. */
 export function checkAsked(path: string): void {
   checkPath(path)
-  if (!path.isWellFormed()) throw new GristmillError('EINVAL', `the path ${JSON.stringify(path)} is not valid Unicode`, { details: { path } })
+  if (!path.isWellFormed())
+    throw new GristmillError('EINVAL', `the path ${JSON.stringify(path)} is not valid Unicode`, { details: { path } })
 }
 
 /** The directory at a path, all of whose ancestors the actor may search. Throws ENOENT, ENOTDIR, EACCES. */

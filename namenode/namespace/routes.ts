@@ -52,7 +52,9 @@ export function namespaceRoutes(options: NamespaceOptions): Route[] {
     route(protocol.stat, ({ path }, { user }) => stat(view, actor(user), path)),
     route(protocol.list, (request, { user }) => list(view, actor(user), request)),
     route(protocol.locate, (request, { user }) => locate(options, actor(user), request)),
-    route(protocol.summary, ({ path }, context) => summary(view, actor(context.user), path, { yield: () => clock.yield(), signal: context.signal })),
+    route(protocol.summary, ({ path }, context) =>
+      summary(view, actor(context.user), path, { yield: () => clock.yield(), signal: context.signal }),
+    ),
 
     route(protocol.mkdir, ({ requestId, path, parents, mode }, { user }) => {
       checkFree(path)
@@ -69,8 +71,11 @@ export function namespaceRoutes(options: NamespaceOptions): Route[] {
       checkFree(path)
       const operation = { requestId, path, recursive, searched: true, ...actor(user) }
       const kept = trashKeepMs > 0 && !skipTrash && !isFinal(path)
-      // The journal's time: by it things leave the trash again. A repeat gets the first answer, also if the trash was kept then and is not now.
-      const item: unknown = kept ? await journal.submit(discard, { ...operation, nowMs: journal.nowMs() }) : await journal.submit(remove, { ...operation, nowMs: clock.now() })
+      // The journal's time: by it things leave the trash again. A repeat gets the first answer, also if the trash was kept then and is not
+      // now.
+      const item: unknown = kept
+        ? await journal.submit(discard, { ...operation, nowMs: journal.nowMs() })
+        : await journal.submit(remove, { ...operation, nowMs: clock.now() })
       if (typeof item === 'string') return { item }
       removed()
       return {}
@@ -78,7 +83,10 @@ export function namespaceRoutes(options: NamespaceOptions): Route[] {
     route(protocol.setAttributes, async (request, { user }) => {
       checkFree(request.path)
       const status = await journal.submit(setAttributes, { ...request, nowMs: clock.now(), ...actor(user) })
-      if (request.replication !== undefined) retarget(status).catch((error: unknown) => log.error('the new replication of a file did not reach all of its blocks', { error, path: request.path }))
+      if (request.replication !== undefined)
+        retarget(status).catch((error: unknown) =>
+          log.error('the new replication of a file did not reach all of its blocks', { error, path: request.path }),
+        )
       return status
     }),
     route(protocol.touch, ({ requestId, path, mtimeMs }, { user }) => {

@@ -1,5 +1,6 @@
-// The worker behind the sweeps: while anything is doomed, or kept for a snapshot that is gone, it takes it apart, step by step. A step is an operation like any
-// other and waits its turn, so that a directory of a million files going away is not felt by those who work meanwhile.
+// The worker behind the sweeps: while anything is doomed, or kept for a snapshot that is gone, it takes it apart, step by step. A step is
+// an operation like any other and waits its turn, so that a directory of a million files going away is not felt by those who work
+// meanwhile.
 
 import { asError, hasCode } from '../../src/base/errors.ts'
 import type { BlockId } from '../../src/base/ids.ts'

@@ -83,7 +83,11 @@ export function detach(draft: Draft, parent: InodeId, name: string, entry: NameE
 /** Throws EBUSY: what has snapshots stays where they can be read. */
 export function checkNoSnapshots(view: View, directory: InodeId, path: string, what: string): void {
   if (!hasSnapshots(view, directory)) return
-  throw new GristmillError('EBUSY', `${path} cannot be ${what}: it, or a directory in it, has snapshots; remove them first (snapshot ls, snapshot rm)`, { details: { path } })
+  throw new GristmillError(
+    'EBUSY',
+    `${path} cannot be ${what}: it, or a directory in it, has snapshots; remove them first (snapshot ls, snapshot rm)`,
+    { details: { path } },
+  )
 }
 
 /** Gives something another name. REQUIRES: nothing has the new name, and a directory does not go into itself. */
@@ -108,7 +112,10 @@ export function isEmpty(view: View, directory: InodeId): boolean {
  * The directory at `path`; missing ones are made, if the actor may write to the one above them, and belong to the actor.
  * Throws EEXIST-free: an existing directory is fine, a file in the way is ENOTDIR.
  */
-export function makeDirectories(draft: Draft, actor: Actor, path: string, { mode, nowMs, asked = path }: { mode: number; nowMs: number; asked?: string }): Directory {
+export function makeDirectories(
+  draft: Draft, actor: Actor, path: string,
+  { mode, nowMs, asked = path }: { mode: number; nowMs: number; asked?: string },
+): Directory {
   let at = lowestAt(draft, actor, path, asked)
   const names = namesOf(path.slice(at.path === '/' ? 0 : at.path.length) || '/')
   // Once for all of them: those that are made have no quotas of their own.

@@ -27,7 +27,10 @@ export interface Usage {
   readonly counting?: Amounts & { readonly seq: number }
 }
 
-/** Entries that are counted on the spot, at 0.8 µs each: what leaves, some 8 ms of work; what comes, some 40 ms, for the output of the largest jobs. */
+/**
+ * Entries that are counted on the spot, at 0.8 µs each: what leaves, some 8 ms of work; what comes, some 40 ms, for the output of the
+ * largest jobs.
+ */
 const leavingMax = 10_000
 const comingMax = 50_000
 
@@ -68,10 +71,20 @@ function checkOne(view: View, directory: InodeId, { limit, used, known }: Usage,
   const refuse = (what: string): GristmillError => {
     // Only now: to find it costs a read for each level.
     const path = at ?? pathOf(view, directory) ?? '?'
-    return new GristmillError('EDQUOT', `${path} ${what}; remove something that is in it (what is in the trash is not), or have its quota raised`, { details: { path, limit, used } })
+    return new GristmillError(
+      'EDQUOT',
+      `${path} ${what}; remove something that is in it (what is in the trash is not), or have its quota raised`,
+      { details: { path, limit, used } },
+    )
   }
-  if (more.names > 0 && limit.names !== undefined && used.names + more.names > limit.names) throw refuse(`may have ${limit.names} files and directories in it, and has ${used.names}${more.names > 1 ? `; ${more.names} more do not fit` : ''}`)
-  if (more.bytes > 0 && limit.bytes !== undefined && used.bytes + more.bytes > limit.bytes) throw refuse(`may have ${formatBytes(limit.bytes)} in it, counting all replicas, and has ${formatBytes(used.bytes)}; ${formatBytes(more.bytes)} more do not fit`)
+  if (more.names > 0 && limit.names !== undefined && used.names + more.names > limit.names)
+    throw refuse(
+      `may have ${limit.names} files and directories in it, and has ${used.names}${more.names > 1 ? `; ${more.names} more do not fit` : ''}`,
+    )
+  if (more.bytes > 0 && limit.bytes !== undefined && used.bytes + more.bytes > limit.bytes)
+    throw refuse(
+      `may have ${formatBytes(limit.bytes)} in it, counting all replicas, and has ${formatBytes(used.bytes)}; ${formatBytes(more.bytes)} more do not fit`,
+    )
 }
 
 function change(draft: Draft, directories: readonly InodeId[], sign: 1 | -1, { names, bytes }: Amounts): void {
@@ -104,14 +117,21 @@ export function discharge(draft: Draft, parent: InodeId, entry: NameEntry): void
   if (draft.counters.quotas > 0) leave(draft, boundedBy(draft, parent), entry)
 }
 
-/** A thing goes from one directory to another. Throws EDQUOT, and EINVAL if too much comes at once. REQUIRES: it still hangs where it did. */
+/**
+ * A thing goes from one directory to another. Throws EDQUOT, and EINVAL if too much comes at once. REQUIRES: it still hangs where it did.
+ */
 export function recount(draft: Draft, from: InodeId, to: InodeId, entry: NameEntry): void {
   if (draft.counters.quotas === 0 || from === to) return
   const [old, now] = [boundedBy(draft, from), boundedBy(draft, to)]
   const coming = now.filter(each => !old.includes(each))
   if (coming.length > 0) {
     const amounts = totalOf(draft, entry, comingMax)
-    if (!amounts) throw new GristmillError('EINVAL', `more than ${comingMax} files and directories are too many to be moved into ${pathOf(draft, coming[0]!) ?? 'a directory'} at once, which has a quota; move what is in it part by part`, { details: { path: pathOf(draft, coming[0]!) } })
+    if (!amounts)
+      throw new GristmillError(
+        'EINVAL',
+        `more than ${comingMax} files and directories are too many to be moved into ${pathOf(draft, coming[0]!) ?? 'a directory'} at once, which has a quota; move what is in it part by part`,
+        { details: { path: pathOf(draft, coming[0]!) } },
+      )
     change(draft, coming, 1, amounts)
   }
   leave(draft, old.filter(each => !now.includes(each)), entry)
@@ -177,12 +197,20 @@ export function dropUsage(draft: Draft, directory: InodeId): void {
  * A directory is about to take the place of another one at `path`, and gets its quota with it, counted on the spot. Throws EDQUOT
  * if it holds more than the quota allows, and EINVAL if that is too much to be counted at once. True if a count was ended by it.
  */
-export function inheritUsage(draft: Draft, { from, to, path }: { readonly from: InodeId; readonly to: NameEntry; readonly path: string }): boolean {
+export function inheritUsage(
+  draft: Draft,
+  { from, to, path }: { readonly from: InodeId; readonly to: NameEntry; readonly path: string },
+): boolean {
   if (draft.counters.quotas === 0) return false
   const old = usageAt(draft, from)
   if (!old) return false
   const total = totalOf(draft, to, comingMax)
-  if (!total) throw new GristmillError('EINVAL', `${path} has a quota, and more than ${comingMax} files and directories are too many to come under it at once`, { details: { path } })
+  if (!total)
+    throw new GristmillError(
+      'EINVAL',
+      `${path} has a quota, and more than ${comingMax} files and directories are too many to come under it at once`,
+      { details: { path } },
+    )
   const held = { names: total.names - 1, bytes: total.bytes }
   checkOne(draft, to.id, { limit: old.limit, used: { names: 0, bytes: 0 }, known: true }, held, path)
   dropUsage(draft, from)

@@ -26,7 +26,11 @@ export interface Precedence {
 
 /** `final`: it will not be otherwise in a moment, so nobody tries again without having decided to. */
 export const inSafeMode = (): GristmillError =>
-  new GristmillError('SAFE_MODE', 'an operator has put the namenode into safe mode: what is there can be read, and nothing be changed until `gristmill safemode leave`', { details: { final: true } })
+  new GristmillError(
+    'SAFE_MODE',
+    'an operator has put the namenode into safe mode: what is there can be read, and nothing be changed until `gristmill safemode leave`',
+    { details: { final: true } },
+  )
 
 export class Authority {
   readonly #precedence: () => Precedence
@@ -64,12 +68,15 @@ export class Authority {
    * refused while it is not active; those of operators (`underSafeMode`) run in safe mode, too. A repeat of a change that was accepted
    * before passes: it changes nothing, and its caller is owed the first answer.
    */
-  guard(routes: readonly Route[], { journal, underSafeMode = false }: { readonly journal: Pick<Journal, 'hasAnswer'>; readonly underSafeMode?: boolean }): Route[] {
+  guard(
+    routes: readonly Route[],
+    { journal, underSafeMode = false }: { readonly journal: Pick<Journal, 'hasAnswer'>; readonly underSafeMode?: boolean },
+  ): Route[] {
     return routes.map(each => ({
       ...each,
       handler: (request, context) => {
         if (this.behind) throw this.behind
-        const why = each.message.mutation ? this.unsure ?? (this.#manual && !underSafeMode ? inSafeMode() : undefined) : undefined
+        const why = each.message.mutation ? (this.unsure ?? (this.#manual && !underSafeMode ? inSafeMode() : undefined)) : undefined
         if (why && !journal.hasAnswer((request as { requestId?: RequestId }).requestId)) throw why
         return each.handler(request, context)
       },

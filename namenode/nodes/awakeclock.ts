@@ -11,7 +11,10 @@ const gapMs = 1_000
 
 export class AwakeClock {
   readonly #clock: Pick<Clock, 'mono'>
-  /** A gap that is longer is a standstill: half of the time after which a node is silent, and less than a writer may be late with its renewal. */
+  /**
+   * A gap that is longer is a standstill: half of the time after which a node is silent, and less than a writer may be late with its
+   * renewal.
+   */
   readonly #boundMs: number
   #readMs: number
   #stoodMs = 0

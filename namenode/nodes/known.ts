@@ -39,11 +39,18 @@ export const dropNode = mutation<{ node: NodeId }, undefined>({
 })
 
 export function* knownNodes(view: View): Iterable<KnownNode> {
-  for (const { key, value } of view.range('nodes', {})) yield { ...decodeValue<Omit<KnownNode, 'node'>>(value), node: nodeId(key.toString()) }
+  for (const { key, value } of view.range('nodes', {}))
+    yield { ...decodeValue<Omit<KnownNode, 'node'>>(value), node: nodeId(key.toString()) }
 }
 
 /** Notes the nodes that have registered while nothing could be changed. */
-export async function noteRegistered({ journal, registry, clock }: { journal: Journal; registry: NodeRegistry; clock: Clock }): Promise<void> {
+export async function noteRegistered({
+  journal, registry, clock,
+}: {
+  journal: Journal
+  registry: NodeRegistry
+  clock: Clock
+}): Promise<void> {
   for (const node of [...registry.all]) {
     if (node.noted || !node.holds) continue
     const { session, address, rack, host } = node

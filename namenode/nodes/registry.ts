@@ -95,7 +95,9 @@ export class NodeRegistry {
   /** What the journal now says of a node. */
   assign(node: DataNode, service: NodeService): void {
     this.#assign(node, service)
-    this.#world.log.info('a datanode has another part in the cluster', { node: node.node, service: service.state, untilMs: service.untilMs })
+    this.#world.log.info('a datanode has another part in the cluster', {
+      node: node.node, service: service.state, untilMs: service.untilMs,
+    })
     if (node.inService) node.orders.nudge() // it asks again at once, and with that for work
     for (const listener of this.#listeners) listener.reassigned?.(node)
   }
@@ -110,9 +112,14 @@ export class NodeRegistry {
   /** No node has come yet, and one that is there would not have had the time: whoever needs one asks again. */
   get settling(): boolean { return !this.#met && this.awake.mono() - this.#startMs < this.#times.nodeDeadMs }
 
-  /** Expected nodes that have neither reported everything since the start nor been given up; those that may be switched off are not expected. */
+  /**
+   * Expected nodes that have neither reported everything since the start nor been given up; those that may be switched off are not
+   * expected.
+   */
   awaited(): DataNode[] {
-    return [...this.#nodes.values()].filter(node => !node.reported && node.state !== 'left' && !node.inMaintenance && node.service.state !== 'decommissioned')
+    return [...this.#nodes.values()].filter(
+      node => !node.reported && node.state !== 'left' && !node.inMaintenance && node.service.state !== 'decommissioned',
+    )
   }
 
   /** Nodes in maintenance of which this namenode has heard nothing yet: nobody knows what they hold, but something they do. */
@@ -127,7 +134,11 @@ export class NodeRegistry {
     const holder = this.#at(address, id).find(node => node.state === 'live')
     if (!holder) return
     const heardMs = Math.round(this.#world.clock.mono() - holder.contactMs)
-    throw new GristmillError('EADDRINUSE', `the datanode ${id} says that it is at ${address}, where the datanode ${holder.node} is, which was heard of ${heardMs} ms ago; if it has taken that one's place, it is admitted as soon as nothing is heard of it; if both run, give each an address of its own (the setting advertise)`, { details: { address, node: id, holder: holder.node } })
+    throw new GristmillError(
+      'EADDRINUSE',
+      `the datanode ${id} says that it is at ${address}, where the datanode ${holder.node} is, which was heard of ${heardMs} ms ago; if it has taken that one's place, it is admitted as soon as nothing is heard of it; if both run, give each an address of its own (the setting advertise)`,
+      { details: { address, node: id, holder: holder.node } },
+    )
   }
 
   /** Nodes other than this one that are not dead and were last at this address. */
@@ -140,7 +151,9 @@ export class NodeRegistry {
     const { clock, log } = this.#world
     this.admit(request)
     for (const before of this.#at(address, id)) {
-      log.warn('another datanode is at the address of one that is silent, and has taken its place', { address, before: before.node, now: id })
+      log.warn('another datanode is at the address of one that is silent, and has taken its place', {
+        address, before: before.node, now: id,
+      })
       this.#giveUp(before, clock.mono() - before.contactMs)
     }
     let node = this.#nodes.get(id)
@@ -152,7 +165,10 @@ export class NodeRegistry {
     this.#met = true
     const reportId = this.#reportIds.grant(node)
     if (node.session !== 0 && node.state !== 'dead') node.earlier.push(node.reportId)
-    Object.assign(node, { address, rack, host, pid, version, slots, storages, reportId, transfers: 0, running: attempts.length, state: 'live', contactMs: clock.mono(), hungUp: false, reported: false, seq: 0 })
+    Object.assign(node, {
+      address, rack, host, pid, version, slots, storages, reportId, transfers: 0, running: attempts.length, state: 'live',
+      contactMs: clock.mono(), hungUp: false, reported: false, seq: 0,
+    })
     node.session = this.#nextSession++
     node.orders.close()
     node.orders = this.#newOrders()
@@ -165,7 +181,9 @@ export class NodeRegistry {
   heard(id: NodeId, session: number): DataNode {
     const node = this.#nodes.get(id)
     if (!node || node.session !== session || node.state === 'dead' || node.state === 'away') {
-      throw new GristmillError('UNREGISTERED', `the datanode ${id} has no session ${session} with this namenode; it must register again`, { details: { node: id } })
+      throw new GristmillError('UNREGISTERED', `the datanode ${id} has no session ${session} with this namenode; it must register again`, {
+        details: { node: id },
+      })
     }
     node.contactMs = this.#world.clock.mono()
     node.hungUp = false
@@ -214,7 +232,9 @@ export class NodeRegistry {
     const stoodMs = this.awake.stoodMs - this.#excusedMs
     if (stoodMs > 0) {
       this.#excusedMs += stoodMs
-      this.#world.log.warn('this namenode stood still; neither datanodes nor writers are taken for silent because of it', { forMs: Math.round(stoodMs) })
+      this.#world.log.warn('this namenode stood still; neither datanodes nor writers are taken for silent because of it', {
+        forMs: Math.round(stoodMs),
+      })
       for (const node of this.#nodes.values()) if (node.state !== 'dead') node.contactMs = Math.min(now, node.contactMs + stoodMs)
     }
     for (const node of this.#nodes.values()) {
@@ -233,14 +253,19 @@ export class NodeRegistry {
   #giveUp(node: DataNode, silentMs: number): void {
     if (!node.inMaintenance) return this.#lose(node, silentMs)
     if (node.state === 'away') return
-    this.#world.log.info('a datanode in maintenance is away: its tasks go elsewhere, its blocks do not', { node: node.node, forMs: Math.round(node.excusedUntilMs - this.#world.clock.mono()) })
+    this.#world.log.info('a datanode in maintenance is away: its tasks go elsewhere, its blocks do not', {
+      node: node.node,
+      forMs: Math.round(node.excusedUntilMs - this.#world.clock.mono()),
+    })
     node.state = 'away'
     node.orders.close()
     for (const listener of this.#listeners) listener.away?.(node)
   }
 
   #lose(node: DataNode, silentMs: number): void {
-    this.#world.log.warn('a datanode is dead: its blocks and tasks go elsewhere', { node: node.node, silentMs: Math.round(silentMs), left: node.state === 'left' })
+    this.#world.log.warn('a datanode is dead: its blocks and tasks go elsewhere', {
+      node: node.node, silentMs: Math.round(silentMs), left: node.state === 'left',
+    })
     const nowMs = this.#world.clock.mono()
     node.unsteady = nowMs - node.diedMs <= unsteadyMs
     node.diedMs = nowMs

@@ -19,7 +19,8 @@ export class ReportIds {
 
   grant(node: DataNode): number {
     const reportId = this.#free.pop() ?? this.#nodes.length
-    if (reportId >= noReportId) throw new GristmillError('OVERLOADED', 'too many datanodes have registered in a short time; this one is taken in a moment')
+    if (reportId >= noReportId)
+      throw new GristmillError('OVERLOADED', 'too many datanodes have registered in a short time; this one is taken in a moment')
     this.#nodes[reportId] = node
     return reportId
   }

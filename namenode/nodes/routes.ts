@@ -40,13 +40,21 @@ export interface NodesOptions {
 /** Replicas of a report between two turns of the event loop: some two milliseconds. */
 const sliceMax = 1_000
 
-export function nodesRoutes({ cluster, succession, authority, journal, registry, reportIds, reports, clock, nowMs, taken, copyFailed }: NodesOptions): Route[] {
+export function nodesRoutes({
+  cluster, succession, authority, journal, registry, reportIds, reports, clock, nowMs, taken, copyFailed,
+}: NodesOptions): Route[] {
   const startMs = clock.mono()
 
-  async function register(request: RequestOf<typeof heartbeat.register>): Promise<{ node: DataNode; kill: ReturnType<NodeRegistry['register']>['kill'] }> {
+  async function register(
+    request: RequestOf<typeof heartbeat.register>,
+  ): Promise<{ node: DataNode; kill: ReturnType<NodeRegistry['register']>['kill'] }> {
     const { node: id, address, rack, host } = request
     if (request.cluster !== undefined && request.cluster !== cluster) {
-      throw new GristmillError('WRONG_CLUSTER', `the datanode ${id} belongs to cluster ${request.cluster}, and this is the namenode of ${cluster}; check its namenode's address`, { details: { expected: cluster, found: request.cluster } })
+      throw new GristmillError(
+        'WRONG_CLUSTER',
+        `the datanode ${id} belongs to cluster ${request.cluster}, and this is the namenode of ${cluster}; check its namenode's address`,
+        { details: { expected: cluster, found: request.cluster } },
+      )
     }
     registry.admit(request)
     const before = registry.get(id)
@@ -101,10 +109,13 @@ export function nodesRoutes({ cluster, succession, authority, journal, registry,
       node.reportId = reportIds.grant(node)
       node.reported = false
     }
-    if (await take(node, request.seq, rowsOf(node, request)) && request.last) registry.reported(node)
+    if ((await take(node, request.seq, rowsOf(node, request))) && request.last) registry.reported(node)
   }
 
-  async function wait({ node: id, session, acknowledged, freeSlots }: RequestOf<typeof order.orders>, context: CallContext): Promise<readonly NumberedOrder[]> {
+  async function wait(
+    { node: id, session, acknowledged, freeSlots }: RequestOf<typeof order.orders>,
+    context: CallContext,
+  ): Promise<readonly NumberedOrder[]> {
     const node = registry.heard(id, session)
     const { orders } = node
     taken(node, orders.acknowledge(acknowledged))
@@ -112,7 +123,8 @@ export function nodesRoutes({ cluster, succession, authority, journal, registry,
     const found = await orders.wait(context.signal)
     if (context.signal.aborted && node.session === session && node.state === 'live') registry.hungUp(node)
     // Orders of a session that is over go to nobody.
-    if (node.session !== session || !node.holds) throw new GristmillError('UNREGISTERED', `the session ${session} of datanode ${id} is over; it must register again`)
+    if (node.session !== session || !node.holds)
+      throw new GristmillError('UNREGISTERED', `the session ${session} of datanode ${id} is over; it must register again`)
     return found
   }
 
@@ -145,7 +157,7 @@ export function nodesRoutes({ cluster, succession, authority, journal, registry,
       return {}
     }),
     route(order.orders, async (request, context) => {
-      const orders = [...await wait(request, context)]
+      const orders = [...(await wait(request, context))]
       return { ...succession.command, orders }
     }),
   ]

@@ -7,7 +7,9 @@ import type { Seen } from '../../src/protocol/position.ts'
 export const seenName = 'behind.json'
 
 export async function noteSeen(disk: Disk, dir: string, { epoch, incarnation, seq, nextBlock }: Seen): Promise<void> {
-  await disk.writeFileDurable(`${dir}/${seenName}`, Buffer.from(`${JSON.stringify({ epoch, incarnation, seq, nextBlock })}\n`), { mode: 0o600 })
+  await disk.writeFileDurable(`${dir}/${seenName}`, Buffer.from(`${JSON.stringify({ epoch, incarnation, seq, nextBlock })}\n`), {
+    mode: 0o600,
+  })
 }
 
 /** undefined: there is no note. Throws what the disk says; a note that cannot be understood proves nothing but that there was one. */

@@ -43,7 +43,10 @@ export const setService = mutation<SetService, boolean>({
   mutate(draft: Draft, { node, service, was }) {
     const key = textKey(node)
     const bytes = draft.get('nodes', key)
-    if (!bytes) throw new GristmillError('ENOENT', `the datanode ${node} is not in the namenode's journal; ask again when it has registered`, { details: { node } })
+    if (!bytes)
+      throw new GristmillError('ENOENT', `the datanode ${node} is not in the namenode's journal; ask again when it has registered`, {
+        details: { node },
+      })
     const { service: before = inService, ...facts } = decodeValue<{ service?: NodeService }>(bytes)
     if (was && !sameService(before, was)) return false
     draft.put('nodes', key, encodeValue({ ...facts, ...service.state !== 'in-service' && { service } }))

@@ -52,7 +52,8 @@ interface Past {
 
 type BeginOptions = Pick<SuccessionOptions, 'world' | 'journal' | 'dir' | 'beside'>
 
-const justStarted = (): GristmillError => new GristmillError('SAFE_MODE', 'this namenode has just started and takes over what ran before; ask again in a moment')
+const justStarted = (): GristmillError =>
+  new GristmillError('SAFE_MODE', 'this namenode has just started and takes over what ran before; ask again in a moment')
 
 /** Datanodes that a message names. */
 const namedMax = 5
@@ -76,7 +77,8 @@ function besideOf({ journal: { view }, beside }: BeginOptions): Refuted | undefi
   // A new cluster: the datanode is of another one, and says so.
   if (!beside || (view.counters.epoch <= 1 && startsOf(view).last.length === 0)) return undefined
   const { verdict, why } = evidenceOf(view, beside, view.counters.nextBlock)
-  if (verdict === 'behind' || verdict === 'unknown') return { why: `${why ?? unshown(beside)}, as the datanode beside it has seen`, seen: beside }
+  if (verdict === 'behind' || verdict === 'unknown')
+    return { why: `${why ?? unshown(beside)}, as the datanode beside it has seen`, seen: beside }
   return undefined
 }
 
@@ -107,14 +109,21 @@ export class Succession {
   #journalled = false
   #looking: Promise<void> | undefined
 
-  /** Raises the epoch, unless it is known to be behind already. Throws what the journal says, unless that is only that its disk takes nothing now. */
+  /**
+   * Raises the epoch, unless it is known to be behind already. Throws what the journal says, unless that is only that its disk takes
+   * nothing now.
+   */
   static async begin(options: BeginOptions): Promise<(rest: Omit<SuccessionOptions, keyof BeginOptions>) => Promise<Succession>> {
     const past = pastOf(options.journal.view)
     const noted = await notedIn(options)
     const refuted = noted ?? besideOf(options)
     const raising = new Raising(options)
     if (!refuted) await raising.work()
-    if (raising.refused) options.world.log.warn('the epoch cannot be raised, because the disk takes nothing; what is there can be read, and nothing is changed before it has been raised', { error: raising.refused })
+    if (raising.refused)
+      options.world.log.warn(
+        'the epoch cannot be raised, because the disk takes nothing; what is there can be read, and nothing is changed before it has been raised',
+        { error: raising.refused },
+      )
     return async rest => {
       const succession = new Succession({ ...options, ...rest }, raising, past)
       if (refuted) {
@@ -159,8 +168,11 @@ export class Succession {
     const why = this.#strange.size > 0 ? `datanodes (${[...this.#strange].join(', ')}) have seen a namenode of which this one has no record`
       : known === 1 ? `the datanode that this namenode knows (${missing}) has not registered since it started`
       : `${there === 0 ? 'none' : there} of the ${known} datanodes that this namenode knows ${there <= 1 ? 'has' : 'have'} registered since it started (missing: ${missing}; it last changed anything in epoch ${this.#past.sureEpoch})`
-    return new GristmillError('SAFE_MODE', `${why}, so that it cannot tell whether its directory is an old copy: what is there can be read, and nothing be changed. ` +
-      `It ends when all of them have registered, or ${Math.ceil(nodeDeadMs / 1000)} s after the start if one has; if none will, say \`gristmill safemode leave\``)
+    return new GristmillError(
+      'SAFE_MODE',
+      `${why}, so that it cannot tell whether its directory is an old copy: what is there can be read, and nothing be changed. `
+        + `It ends when all of them have registered, or ${Math.ceil(nodeDeadMs / 1000)} s after the start if one has; if none will, say \`gristmill safemode leave\``,
+    )
   }
 
   /** It is the last one, and the jobs of the process before have not been taken over yet. */
@@ -168,7 +180,9 @@ export class Succession {
     return this.#sure || this.#behind || !this.#journalled ? undefined : justStarted()
   }
 
-  /** An operator says that it is the last one. Throws what is not for operators to say: that it is behind, or that its disk takes nothing. */
+  /**
+   * An operator says that it is the last one. Throws what is not for operators to say: that it is behind, or that its disk takes nothing.
+   */
   async believe(): Promise<void> {
     this.#believed = true
     const why = this.#behind ?? this.#undecided
@@ -196,7 +210,11 @@ export class Succession {
     const { epoch, appliedSeq: seq, nextBlock } = this.#options.journal.view.counters
     const { last, rebuilt } = this.#starts
     const own = last.at(-1)
-    return { epoch, ...own && { at: { incarnation: own.incarnation, from: own.seq, seq, nextBlock, rebuilt } }, ...!this.#journalled && { provisional: true } }
+    return {
+      epoch,
+      ...(own && { at: { incarnation: own.incarnation, from: own.seq, seq, nextBlock, rebuilt } }),
+      ...(!this.#journalled && { provisional: true }),
+    }
   }
 
   /**
@@ -204,7 +222,9 @@ export class Succession {
    * than this namenode can know.
    */
   async meet(node: NodeId, seen: Seen | undefined): Promise<void> {
-    const { verdict, why: missed } = seen ? evidenceOf(this.#options.journal.view, seen, this.#past.nextBlock) : { verdict: 'silent' as const }
+    const { verdict, why: missed } = seen
+      ? evidenceOf(this.#options.journal.view, seen, this.#past.nextBlock)
+      : { verdict: 'silent' as const }
     const why = (seen && whyBehind(this.command, seen)) ?? missed
     if (why !== undefined) {
       await this.#fallBehind(`${why}, as the datanode ${node} has seen`, seen!)
@@ -226,7 +246,9 @@ export class Succession {
 
   /** What fails is tried again by a chore: who caused the look is no reason for it. */
   async #lookOnce(): Promise<void> {
-    await this.look().catch((error: unknown) => this.#options.world.log.warn('what ran before could not be taken over yet; it is tried again', { error: asError(error) }))
+    await this.look().catch((error: unknown) =>
+      this.#options.world.log.warn('what ran before could not be taken over yet; it is tried again', { error: asError(error) }),
+    )
   }
 
   async #fallBehind(why: string, seen: Seen): Promise<void> {

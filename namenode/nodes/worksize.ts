@@ -8,7 +8,9 @@ import { MiB } from '../../src/base/units.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { Split, SplitRange, TaskWork } from '../../src/protocol/task.ts'
 
-/** Parameters as JSON, which travel with every task: those of jobs that earlier versions have taken; for new ones limits.jobParamsBytesMax. */
+/**
+ * Parameters as JSON, which travel with every task: those of jobs that earlier versions have taken; for new ones limits.jobParamsBytesMax.
+ */
 export const paramsBytesMax = 16 * MiB
 /** Ranges of a split with their paths and blocks. A thousand ranges with paths of 300 bytes and two blocks each have 0.7 MB. */
 export const splitBytesMax = 8 * MiB
@@ -30,7 +32,8 @@ assert(paramsBytesMax + splitBytesMax + placesBytesMax + limits.environmentBytes
 
 const textBytes = (text: string): number => Buffer.byteLength(JSON.stringify(text))
 
-const bytesOfRange = ({ path, blocks }: Pick<SplitRange, 'path' | 'blocks'>): number => rangeBytes + textBytes(path) + blocks.length * blockBytes
+const bytesOfRange = ({ path, blocks }: Pick<SplitRange, 'path' | 'blocks'>): number =>
+  rangeBytes + textBytes(path) + blocks.length * blockBytes
 
 /** Throws TOO_LARGE for a split whose task would be larger than a datanode takes, EINVAL for one that names a block of a range twice. */
 export function* checkedRanges({ ranges }: Split): Iterable<SplitRange> {
@@ -40,7 +43,10 @@ export function* checkedRanges({ ranges }: Split): Iterable<SplitRange> {
     bytes += bytesOfRange(range)
     blocks += range.blocks.length
     if (bytes > splitBytesMax || blocks > splitBlocksMax) {
-      throw new GristmillError('TOO_LARGE', `a split with ${range.path.slice(0, 200)} has over ${bytes > splitBytesMax ? `${splitBytesMax} bytes of paths and blocks` : `${splitBlocksMax} blocks`}, and travels with its task; make more and smaller splits`)
+      throw new GristmillError(
+        'TOO_LARGE',
+        `a split with ${range.path.slice(0, 200)} has over ${bytes > splitBytesMax ? `${splitBytesMax} bytes of paths and blocks` : `${splitBlocksMax} blocks`}, and travels with its task; make more and smaller splits`,
+      )
     }
     checkDistinct(range)
     yield range
@@ -49,19 +55,28 @@ export function* checkedRanges({ ranges }: Split): Iterable<SplitRange> {
 
 function checkDistinct({ path, blocks }: SplitRange): void {
   if (blocks.length < 2) return
-  if (new Set(blocks.map(({ id }) => id)).size < blocks.length) throw new GristmillError('EINVAL', `the job cannot be run: a range of ${path.slice(0, 200)} names a block twice`)
+  if (new Set(blocks.map(({ id }) => id)).size < blocks.length)
+    throw new GristmillError('EINVAL', `the job cannot be run: a range of ${path.slice(0, 200)} names a block twice`)
 }
 
 /** How many places of each block are told: five if the split is the largest file, and all sixteen of up to three thousand blocks. */
-export const placesMax = (blocks: number): number => Math.max(1, Math.floor((placesBytesMax / Math.max(1, blocks) - tokenBytes) / placeBytes))
+export const placesMax = (blocks: number): number =>
+  Math.max(1, Math.floor((placesBytesMax / Math.max(1, blocks) - tokenBytes) / placeBytes))
 
-const bytesOfPlace = ({ node, address, rack, host }: NodePlace): number => 60 + textBytes(node) + textBytes(address) + textBytes(rack) + textBytes(host)
+const bytesOfPlace = ({ node, address, rack, host }: NodePlace): number =>
+  60 + textBytes(node) + textBytes(address) + textBytes(rack) + textBytes(host)
 
-/** Why a task cannot be ordered; undefined if it can. Specs are checked when they are submitted: this is for those that earlier versions have taken. */
+/**
+ * Why a task cannot be ordered; undefined if it can. Specs are checked when they are submitted: this is for those that earlier versions
+ * have taken.
+ */
 export function tooLarge(work: TaskWork): GristmillError | undefined {
   const bytes = workBytes(work)
   if (bytes <= workBytesMax) return undefined
-  return new GristmillError('TOO_LARGE', `task ${work.task} of stage ${work.stage} has ${bytes} bytes with its parameters and its split, and a datanode takes ${workBytesMax}; submit the job again with smaller splits and parameters`)
+  return new GristmillError(
+    'TOO_LARGE',
+    `task ${work.task} of stage ${work.stage} has ${bytes} bytes with its parameters and its split, and a datanode takes ${workBytesMax}; submit the job again with smaller splits and parameters`,
+  )
 }
 
 /** Bytes of the order at the most; the parameters of a job are the same object in all of its tasks, and are written down once. */

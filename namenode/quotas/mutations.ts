@@ -11,16 +11,32 @@ import { entryAt } from '../namespace/resolve.ts'
 import { countAnew, dropUsage, endCount, putUsage, usageAt, type Amounts, type Usage } from '../namespace/usage.ts'
 import { noteStale } from '../namespace/historysweep.ts'
 
-export const setQuota = mutation<Actor & { requestId?: RequestId | undefined; nowMs: number; path: string; names?: number | null | undefined; bytes?: number | null | undefined }, undefined>({
+export const setQuota = mutation<
+  Actor & {
+    requestId?: RequestId | undefined
+    nowMs: number
+    path: string
+    names?: number | null | undefined
+    bytes?: number | null | undefined
+  },
+  undefined
+>({
   kind: 'quota.set',
   mutate(draft, { path, names, bytes, user, root }) {
     if (!root) throw new GristmillError('EACCES', `${user} may not set quotas; only the cluster's superuser may`, { details: { path } })
     const entry = entryAt(draft, { user, root }, path)
     if (!entry.directory) throw new GristmillError('ENOTDIR', `${path} is a file; quotas are of directories`, { details: { path } })
-    if (path !== '/' && isWithin(path, systemDirectory)) throw new GristmillError('EACCES', `there is no quota of ${path}: it is the system's own`, { details: { path } })
+    if (path !== '/' && isWithin(path, systemDirectory))
+      throw new GristmillError('EACCES', `there is no quota of ${path}: it is the system's own`, { details: { path } })
     const old = usageAt(draft, entry.id)
-    const merged = { names: names === undefined ? old?.limit.names : names ?? undefined, bytes: bytes === undefined ? old?.limit.bytes : bytes ?? undefined }
-    const limit: Usage['limit'] = { ...merged.names !== undefined && { names: merged.names }, ...merged.bytes !== undefined && { bytes: merged.bytes } }
+    const merged = {
+      names: names === undefined ? old?.limit.names : (names ?? undefined),
+      bytes: bytes === undefined ? old?.limit.bytes : (bytes ?? undefined),
+    }
+    const limit: Usage['limit'] = {
+      ...(merged.names !== undefined && { names: merged.names }),
+      ...(merged.bytes !== undefined && { bytes: merged.bytes }),
+    }
     if (Object.keys(limit).length === 0) {
       dropUsage(draft, entry.id)
       draft.forgetDirectories()
@@ -28,7 +44,8 @@ export const setQuota = mutation<Actor & { requestId?: RequestId | undefined; no
     } else if (old) {
       putUsage(draft, entry.id, { ...old, limit })
     } else {
-      if (draft.counters.quotas >= limits.quotasMax) throw new GristmillError('EINVAL', `${limits.quotasMax} directories have quotas, and there may not be more`, { details: { path } })
+      if (draft.counters.quotas >= limits.quotasMax)
+        throw new GristmillError('EINVAL', `${limits.quotasMax} directories have quotas, and there may not be more`, { details: { path } })
       draft.count('quotas', 1)
       countAnew(draft, entry.id, { limit, used: { names: 0, bytes: 0 }, known: false })
     }
@@ -43,7 +60,10 @@ export const counted = mutation<{ directory: InodeId; seq: number } & Amounts, u
     const usage = usageAt(draft, directory)
     if (usage?.counting?.seq !== seq) return undefined
     endCount(draft, directory, usage)
-    putUsage(draft, directory, { limit: usage.limit, known: true, used: { names: names + usage.counting.names, bytes: bytes + usage.counting.bytes } })
+    putUsage(draft, directory, {
+      limit: usage.limit, known: true,
+      used: { names: names + usage.counting.names, bytes: bytes + usage.counting.bytes },
+    })
     noteStale(draft)
     return undefined
   },

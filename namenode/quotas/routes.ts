@@ -43,7 +43,8 @@ export function quotaRoutes({ journal, clock, actor }: QuotaOptions): Route[] {
       return usage ? { quota: describe(path, usage) } : {}
     }),
     route(protocol.list, ({ after = inodeId(0) }, { user }) => {
-      if (!actor(user).root) throw new GristmillError('EACCES', `${user} may not list all quotas; name a directory, or ask as the cluster's superuser`)
+      if (!actor(user).root)
+        throw new GristmillError('EACCES', `${user} may not list all quotas; name a directory, or ask as the cluster's superuser`)
       const quotas: Quota[] = []
       let last: InodeId | undefined
       let count = 0
@@ -63,4 +64,6 @@ export function quotaRoutes({ journal, clock, actor }: QuotaOptions): Route[] {
   ]
 }
 
-const describe = (path: string, { limit, used, counting, known }: Usage): Quota => ({ path, limit, used: known ? used : { names: 0, bytes: 0 }, counting: counting !== undefined })
+const describe = (path: string, { limit, used, counting, known }: Usage): Quota => ({
+  path, limit, used: known ? used : { names: 0, bytes: 0 }, counting: counting !== undefined,
+})

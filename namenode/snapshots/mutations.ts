@@ -24,15 +24,22 @@ export const createSnapshot = mutation<Asked & { name?: string | undefined }, Sn
   kind: 'snapshot.create',
   mutate(draft, { path, name: wanted, nowMs, user, root }) {
     const entry = ownDirectory(draft, { user, root }, path)
-    if (path !== '/' && isWithin(path, systemDirectory)) throw new GristmillError('EACCES', `there are no snapshots of ${path}: it is the system's own`, { details: { path } })
+    if (path !== '/' && isWithin(path, systemDirectory))
+      throw new GristmillError('EACCES', `there are no snapshots of ${path}: it is the system's own`, { details: { path } })
     const createdMs = Math.floor(nowMs)
     const name = wanted ?? nameFor(createdMs)
     checkName(name)
     const others = [...snapshotsOf(draft, entry)]
-    if (others.some(one => one.name === name)) throw new GristmillError('EEXIST', `${path} has a snapshot "${name}" already`, { details: { path, name } })
-    if (others.length >= limits.snapshotsMax) throw new GristmillError('EINVAL', `${path} has ${others.length} snapshots; remove some of them first`, { details: { path } })
+    if (others.some(one => one.name === name))
+      throw new GristmillError('EEXIST', `${path} has a snapshot "${name}" already`, { details: { path, name } })
+    if (others.length >= limits.snapshotsMax)
+      throw new GristmillError('EINVAL', `${path} has ${others.length} snapshots; remove some of them first`, { details: { path } })
     if (others.length === 0 && [...snapshotted(draft)].length >= limits.snapshotDirectoriesMax) {
-      throw new GristmillError('EINVAL', `${limits.snapshotDirectoriesMax} directories have snapshots, and there may not be more; take them of directories further up`, { details: { path } })
+      throw new GristmillError(
+        'EINVAL',
+        `${limits.snapshotDirectoriesMax} directories have snapshots, and there may not be more; take them of directories further up`,
+        { details: { path } },
+      )
     }
     draft.put('snapshots', pairKey(entry, draft.counters.appliedSeq + 1), encodeSnapshot({ name, createdMs, owner: user }))
     draft.count('snapshots', 1)

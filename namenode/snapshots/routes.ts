@@ -66,12 +66,20 @@ export function snapshotRoutes({ journal, clock, actor, removed }: SnapshotOptio
     const leading = leadingToSnapshots(view)
     const levels = leading.size + namesOf(path).length
     if (levels > limits.snapshotLevelsMax && !leading.has(entryAt(view, who, path).id)) {
-      throw new GristmillError('EINVAL', `directories with snapshots, and those above them, would be up to ${levels}; at most ${limits.snapshotLevelsMax} are allowed: take snapshots of directories further up`, { details: { path } })
+      throw new GristmillError(
+        'EINVAL',
+        `directories with snapshots, and those above them, would be up to ${levels}; at most ${limits.snapshotLevelsMax} are allowed: take snapshots of directories further up`,
+        { details: { path } },
+      )
     }
   }
 
   function everything({ user, root }: Actor, after: string | undefined) {
-    if (!root) throw new GristmillError('EACCES', `${user} may not list the snapshots of all directories; name one, or ask as the cluster's superuser`)
+    if (!root)
+      throw new GristmillError(
+        'EACCES',
+        `${user} may not list the snapshots of all directories; name one, or ask as the cluster's superuser`,
+      )
     const { directory, seq } = placeIn(after ?? '')
     const snapshots: Snapshot[] = []
     let count = 0
@@ -92,6 +100,7 @@ export function snapshotRoutes({ journal, clock, actor, removed }: SnapshotOptio
 
 function placeIn(after: string): { directory: number; seq: number } {
   const [directory = 0, seq = 0] = after.split(':').map(Number)
-  if (!Number.isSafeInteger(directory) || !Number.isSafeInteger(seq)) throw new GristmillError('EINVAL', `"${after}" is no place in this list`)
+  if (!Number.isSafeInteger(directory) || !Number.isSafeInteger(seq))
+    throw new GristmillError('EINVAL', `"${after}" is no place in this list`)
   return { directory, seq }
 }

@@ -65,7 +65,10 @@ export function itemAt(view: View, name: string): Item | undefined {
 }
 
 /** Items in order of time. `from` and `before` are keys. */
-export function* items(view: View, { from, before, limit, reverse }: { from?: Buffer | undefined; before?: Buffer | undefined; limit?: number; reverse?: boolean }): Iterable<Item> {
+export function* items(
+  view: View,
+  { from, before, limit, reverse }: { from?: Buffer | undefined; before?: Buffer | undefined; limit?: number; reverse?: boolean },
+): Iterable<Item> {
   for (const { key, value } of view.range('trash', { start: from, end: before, limit, reverse })) yield decode(key, value)
 }
 
@@ -98,7 +101,9 @@ export function describe(view: View, item: Item): TrashItem | undefined {
 export function openItem(draft: Draft, { user, from, removedMs }: { user: string; from: string; removedMs: number }): Item {
   const above = directoryAt(draft, system, systemDirectory).entry
   const { owner, group } = above
-  const top = child(draft, above.id, nameOf(trashDirectory)) ?? addDirectory(draft, above.id, nameOf(trashDirectory), { owner, group, mode: 0o755, nowMs: removedMs })
+  const top =
+    child(draft, above.id, nameOf(trashDirectory))
+    ?? addDirectory(draft, above.id, nameOf(trashDirectory), { owner, group, mode: 0o755, nowMs: removedMs })
   const own = { owner: user, group: user, mode: 0o700, nowMs: removedMs }
   const home = child(draft, top.id, homeName(user)) ?? addDirectory(draft, top.id, homeName(user), own)
   assert(top.directory && home.directory, 'the trash is made of directories')

@@ -34,8 +34,14 @@ export const restore = mutation<Asked & { item: string; to?: string | undefined;
     const actor = { user, root }
     const item = itemAt(draft, name)
     const content = item && contentOf(draft, item)
-    if (!item || !content?.entry) throw new GristmillError('ENOENT', `there is no item ${name} in the trash; it was restored or removed for good, by somebody or by time`, { details: { item: name } })
-    if (!root && item.user !== user) throw new GristmillError('EACCES', `the item ${name} is in the trash of ${item.user}`, { details: { item: name } })
+    if (!item || !content?.entry)
+      throw new GristmillError(
+        'ENOENT',
+        `there is no item ${name} in the trash; it was restored or removed for good, by somebody or by time`,
+        { details: { item: name } },
+      )
+    if (!root && item.user !== user)
+      throw new GristmillError('EACCES', `the item ${name} is in the trash of ${item.user}`, { details: { item: name } })
     const to = wanted ?? item.from
     makeDirectories(draft, actor, parentOf(to), { mode: directoryMode, nowMs, asked: to })
     rename.mutate(draft, { from: join(itemPath(item), nameOf(item.from)), to, overwrite, nowMs, ...actor })
@@ -52,7 +58,10 @@ export interface Purged {
 }
 
 /** Removes what was discarded before `beforeMs`, of one user or of all; looks at `limit` items, from the one of the name `from` on. */
-export const purge = mutation<{ requestId?: RequestId | undefined; owner?: string | undefined; beforeMs: number; from?: string | undefined; limit: number }, Purged>({
+export const purge = mutation<
+  { requestId?: RequestId | undefined; owner?: string | undefined; beforeMs: number; from?: string | undefined; limit: number },
+  Purged
+>({
   kind: 'trash.purge',
   mutate(draft, { owner, beforeMs, from, limit }) {
     const page = [...items(draft, { from: from === undefined ? undefined : keyOfItem(from), limit: limit + 1 })]
@@ -67,7 +76,7 @@ export const purge = mutation<{ requestId?: RequestId | undefined; owner?: strin
       if (content?.entry) removed++
     }
     const next = page[limit]
-    return { removed, ...next && { next: next.name } }
+    return { removed, ...(next && { next: next.name }) }
   },
 })
 

@@ -37,8 +37,16 @@ const packer = new Packer()
 
 function encode(lease: Lease): Buffer {
   const delimited = lease.delimiter !== undefined
-  packer.u8((delimited ? delimitedVersion : version) << 4 | formats.indexOf(lease.format) << 1 | (lease.overwrite ? 1 : 0)).u48(lease.parent).u16(lease.mode).u48(lease.openedMs).u8(lease.replication)
-    .varint(lease.blockBytes).text(lease.name).text(lease.owner).text(lease.group)
+  packer
+    .u8(((delimited ? delimitedVersion : version) << 4) | (formats.indexOf(lease.format) << 1) | (lease.overwrite ? 1 : 0))
+    .u48(lease.parent)
+    .u16(lease.mode)
+    .u48(lease.openedMs)
+    .u8(lease.replication)
+    .varint(lease.blockBytes)
+    .text(lease.name)
+    .text(lease.owner)
+    .text(lease.group)
   if (delimited) packer.u8(lease.delimiter!.charCodeAt(0))
   let before = 0
   for (const block of lease.blocks) {
@@ -64,7 +72,10 @@ function decode(id: LeaseId, bytes: Buffer): Lease {
   const delimiter = first >> 4 === delimitedVersion ? String.fromCharCode(unpacker.u8()) : undefined
   const blocks: BlockId[] = []
   for (let block = 0; unpacker.more;) blocks.push(blockId(block += unpacker.varint()))
-  return { id, parent, name, owner, group, mode, replication, blockBytes, format: formats[first >> 1 & 3]!, overwrite: (first & 1) === 1, openedMs, blocks, ...delimiter !== undefined && { delimiter } }
+  return {
+    id, parent, name, owner, group, mode, replication, blockBytes, format: formats[(first >> 1) & 3]!, overwrite: (first & 1) === 1,
+    openedMs, blocks, ...(delimiter !== undefined && { delimiter }),
+  }
 }
 
 export function leaseAt(view: View, id: LeaseId): Lease | undefined {

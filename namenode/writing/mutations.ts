@@ -53,12 +53,19 @@ export const create = mutation<CreateAsked, Created>({
     const [lease, blockBytes, replication, ...blocks] = kept as number[]
     return { lease: leaseId(lease!), blockBytes: blockBytes!, replication: replication!, blocks: blocks.map(blockId) }
   },
-  mutate(draft, { path, overwrite = false, parents, mode = fileMode, replication, blockBytes, format = 'bytes', delimiter, blocks: count = 0, replace, nowMs, user, root }) {
+  mutate(
+    draft,
+    {
+      path, overwrite = false, parents, mode = fileMode, replication, blockBytes, format = 'bytes', delimiter, blocks: count = 0, replace,
+      nowMs, user, root,
+    },
+  ) {
     const actor = { user, root }
     if (parents) makeDirectories(draft, actor, parentOf(path), { mode: directoryMode, nowMs, asked: path })
     const { parent, name, entry } = placeAt(draft, actor, path)
     if (entry?.directory) throw new GristmillError('EISDIR', `${path} is a directory; give the name of a file`, { details: { path } })
-    if (entry && !overwrite) throw new GristmillError('EEXIST', `${path} exists already; to replace it, overwriting must be asked for`, { details: { path } })
+    if (entry && !overwrite)
+      throw new GristmillError('EEXIST', `${path} exists already; to replace it, overwriting must be asked for`, { details: { path } })
     checkMay(actor, parent.entry, mayWrite, parent.path)
     if (entry) {
       checkMay(actor, entry, mayWrite, path)
@@ -69,12 +76,19 @@ export const create = mutation<CreateAsked, Created>({
     const writer = writerOf(draft, parent.entry.id, name)
     if (writer !== undefined) {
       const other = leaseAt(draft, writer)
-      if (writer !== replace || !other) throw new GristmillError('EBUSY', `${path} is being written by ${other?.owner ?? 'somebody else'}; wait for its end, or until the writer has been silent for long`, { details: { path, lease: writer } })
+      if (writer !== replace || !other)
+        throw new GristmillError(
+          'EBUSY',
+          `${path} is being written by ${other?.owner ?? 'somebody else'}; wait for its end, or until the writer has been silent for long`,
+          { details: { path, lease: writer } },
+        )
       closeLease(draft, other)
     }
     const lease: Lease = {
-      id: leaseId(draft.take('nextInode')), parent: parent.entry.id, name, owner: user, group: parent.entry.group, mode,
-      replication, blockBytes, format, ...format === 'csv' && delimiter !== undefined && { delimiter }, overwrite, openedMs: Math.floor(nowMs), blocks: takeBlocks(draft, count),
+      id: leaseId(draft.take('nextInode')), parent: parent.entry.id, name, owner: user, group: parent.entry.group, mode, replication,
+      blockBytes, format,
+      ...(format === 'csv' && delimiter !== undefined && { delimiter }),
+      overwrite, openedMs: Math.floor(nowMs), blocks: takeBlocks(draft, count),
     }
     openLease(draft, lease)
     return { lease: lease.id, blockBytes, replication, blocks: lease.blocks }
@@ -84,12 +98,21 @@ export const create = mutation<CreateAsked, Created>({
 /** The lease, if the actor may go on with it. Throws LEASE_EXPIRED or EACCES. */
 function ownLease(draft: Draft, id: LeaseId, { user, root }: Actor): Lease {
   const lease = leaseAt(draft, id)
-  if (!lease) throw new GristmillError('LEASE_EXPIRED', `the file being written (lease ${id}) is no longer open: it was completed or abandoned, or its writer was silent for too long; write it again`, { details: { lease: id } })
-  if (!root && lease.owner !== user) throw new GristmillError('EACCES', `${user} may not write ${lease.name}: ${lease.owner} has opened it`, { details: { lease: id } })
+  if (!lease)
+    throw new GristmillError(
+      'LEASE_EXPIRED',
+      `the file being written (lease ${id}) is no longer open: it was completed or abandoned, or its writer was silent for too long; write it again`,
+      { details: { lease: id } },
+    )
+  if (!root && lease.owner !== user)
+    throw new GristmillError('EACCES', `${user} may not write ${lease.name}: ${lease.owner} has opened it`, { details: { lease: id } })
   return lease
 }
 
-export const allocate = mutation<Asked & { lease: LeaseId; count: number }, { readonly blocks: readonly BlockId[]; readonly replication: number; readonly blockBytes: number }>({
+export const allocate = mutation<
+  Asked & { lease: LeaseId; count: number },
+  { readonly blocks: readonly BlockId[]; readonly replication: number; readonly blockBytes: number }
+>({
   kind: 'writing.allocate',
   mutate(draft, { lease: id, count, ...actor }) {
     const lease = ownLease(draft, id, actor)
@@ -133,7 +156,9 @@ export const complete = mutation<CompleteAsked, Completed>({
   },
 })
 
-/** Of journals of earlier versions: took a directory in the trash for any other, and replaced what was there without looking whose it is. */
+/**
+ * Of journals of earlier versions: took a directory in the trash for any other, and replaced what was there without looking whose it is.
+ */
 const formerComplete = mutation<CompleteAsked, Completed>({
   kind: 'writing.complete',
   keep: keepCompleted,
@@ -150,7 +175,9 @@ const formerComplete = mutation<CompleteAsked, Completed>({
 const system: Actor = { user: 'gristmill', root: true }
 
 const gone = (lease: Lease, what: string): GristmillError =>
-  new GristmillError('ENOENT', `the directory in which ${lease.name} was to be ${what}; nothing was stored`, { details: { lease: lease.id } })
+  new GristmillError('ENOENT', `the directory in which ${lease.name} was to be ${what}; nothing was stored`, {
+    details: { lease: lease.id },
+  })
 
 /** Where the file of a lease will be, as things are now. Throws ENOENT if its directory was removed. */
 export function directoryOf(view: View, lease: Lease): string {
@@ -167,13 +194,20 @@ function seal(draft: Draft, lease: Lease, directory: string, { blocks, mtimeMs, 
   const unused = checkBlocks(lease, blocks, path)
   const there = child(draft, lease.parent, lease.name)
   if (there) {
-    if (there.directory) throw new GristmillError('EISDIR', `${path} has become a directory while the file was written`, { details: { path } })
-    if (!lease.overwrite) throw new GristmillError('EEXIST', `${path} has come into being while this file was written; nothing was replaced`, { details: { path } })
+    if (there.directory)
+      throw new GristmillError('EISDIR', `${path} has become a directory while the file was written`, { details: { path } })
+    if (!lease.overwrite)
+      throw new GristmillError('EEXIST', `${path} has come into being while this file was written; nothing was replaced`, {
+        details: { path },
+      })
     detach(draft, lease.parent, lease.name, there)
   }
   const entry: NameEntry = {
-    id: inodeId(lease.id), directory: false, mode: lease.mode, owner: lease.owner, group: lease.group, mtimeMs: mtime, replication: lease.replication,
-    blockBytes: lease.blockBytes, format: lease.format, ...lease.delimiter !== undefined && { delimiter: lease.delimiter }, length: blocks.reduce((sum, block) => sum + block.length, 0), blocks: blocks.length,
+    id: inodeId(lease.id), directory: false, mode: lease.mode, owner: lease.owner, group: lease.group, mtimeMs: mtime,
+    replication: lease.replication, blockBytes: lease.blockBytes, format: lease.format,
+    ...(lease.delimiter !== undefined && { delimiter: lease.delimiter }),
+    length: blocks.reduce((sum, block) => sum + block.length, 0),
+    blocks: blocks.length,
   }
   addFile(draft, lease.parent, lease.name, entry)
   putBlocks(draft, entry.id, lease.replication, blocks)
@@ -185,8 +219,12 @@ function seal(draft: Draft, lease: Lease, directory: string, { blocks, mtimeMs, 
 function checkBlocks(lease: Lease, blocks: readonly Block[], path: string): BlockId[] {
   const open = new Set(lease.blocks)
   for (const { id, length } of blocks) {
-    if (!open.delete(id)) throw new GristmillError('EINVAL', `block ${id} was not given out for ${path}, or is named twice`, { details: { path, block: id } })
-    if (length < 1 || length > lease.blockBytes) throw new GristmillError('EINVAL', `block ${id} of ${path} has ${length} bytes; it must have between 1 and ${lease.blockBytes}`, { details: { path, block: id } })
+    if (!open.delete(id))
+      throw new GristmillError('EINVAL', `block ${id} was not given out for ${path}, or is named twice`, { details: { path, block: id } })
+    if (length < 1 || length > lease.blockBytes)
+      throw new GristmillError('EINVAL', `block ${id} of ${path} has ${length} bytes; it must have between 1 and ${lease.blockBytes}`, {
+        details: { path, block: id },
+      })
   }
   return [...open]
 }

@@ -41,7 +41,9 @@ export interface WritingOptions {
   readonly discard: (blocks: readonly BlockId[]) => void
 }
 
-type Request<Name extends keyof typeof protocol> = (typeof protocol)[Name] extends infer M extends Parameters<typeof route>[0] ? RequestOf<M> : never
+type Request<Name extends keyof typeof protocol> = (typeof protocol)[Name] extends infer M extends Parameters<typeof route>[0]
+  ? RequestOf<M>
+  : never
 
 const noNodes: ReadonlySet<NodeId> = new Set()
 
@@ -98,7 +100,9 @@ class Writers {
       }
     }
     const sealed = blocks.map(({ id, length, crc, aligned }) => ({ id, length, crc, aligned }))
-    const { status, unused } = await journal.submit(complete, { requestId, lease, mtimeMs, blocks: sealed, nowMs: clock.now(), ...actor(user) })
+    const { status, unused } = await journal.submit(complete, {
+      requestId, lease, mtimeMs, blocks: sealed, nowMs: clock.now(), ...actor(user),
+    })
     // A repeated request may find that the file was removed since: its blocks belong to no file then.
     if (blocks.length > 0 && !knownBlock(journal.view, blocks[0]!.id)) return status
     for (const { id, nodes } of blocks) {
@@ -169,7 +173,11 @@ class Writers {
     const lease = leaseAt(this.#options.journal.view, id)
     if (!lease || lease.blocks.length + count <= limits.fileBlocksMax * 2) return
     const advice = `write it with larger blocks than ${lease.blockBytes} bytes (--block-size)`
-    throw new GristmillError('TOO_LARGE', `a file has at most ${limits.fileBlocksMax} blocks, and ${lease.name} would have more; ${advice}`, { details: { lease: id } })
+    throw new GristmillError(
+      'TOO_LARGE',
+      `a file has at most ${limits.fileBlocksMax} blocks, and ${lease.name} would have more; ${advice}`,
+      { details: { lease: id } },
+    )
   }
 
   /** A repeated request may be of a lease that has ended since. */
@@ -188,17 +196,23 @@ function checkPlace({ path, delimiter }: Request<'create'>): void {
   if (delimiter !== undefined) delimiterCode(delimiter) // throws EINVAL for what cannot be one
   checkFree(path)
   if (isWithin(path, trashDirectory)) {
-    throw new GristmillError('EACCES', `${path} is in the trash, where nothing is written; restore the directory first (trash restore)`, { details: { path } })
+    throw new GristmillError('EACCES', `${path} is in the trash, where nothing is written; restore the directory first (trash restore)`, {
+      details: { path },
+    })
   }
 }
 
 /** Ends leases whose writers are past the hard limit; up to 100 at a time. Returns how many. */
-export async function expireLeases({ journal, lifetimes, discard }: Pick<WritingOptions, 'journal' | 'lifetimes' | 'discard'>): Promise<number> {
+export async function expireLeases({
+  journal, lifetimes, discard,
+}: Pick<WritingOptions, 'journal' | 'lifetimes' | 'discard'>): Promise<number> {
   const expired = lifetimes.expired(100)
-  await Promise.all(expired.map(async lease => {
-    const { unused } = await journal.submit(abandon, { lease, user: 'gristmill', root: true })
-    lifetimes.closed(lease)
-    discard(unused)
-  }))
+  await Promise.all(
+    expired.map(async lease => {
+      const { unused } = await journal.submit(abandon, { lease, user: 'gristmill', root: true })
+      lifetimes.closed(lease)
+      discard(unused)
+    }),
+  )
   return expired.length
 }

@@ -37,12 +37,18 @@ export class Targets {
     this.#random = random
   }
 
-  /** Throws ENOSPC if no node can take even one replica, UNAVAILABLE while none has had the time to register. Called before ids are given out. */
+  /**
+   * Throws ENOSPC if no node can take even one replica, UNAVAILABLE while none has had the time to register. Called before ids are given
+   * out.
+   */
   check(count: number, sizes: readonly number[], exclude: ReadonlySet<NodeId>): void {
     const registry = this.#registry
     if (count === 0 || this.#choose({ count: 1, exclude }, sizes).length > 0) return
     if (registry.settling) {
-      throw new GristmillError('UNAVAILABLE', 'the namenode has just started and no datanode has registered yet; start one, or ask again in a moment')
+      throw new GristmillError(
+        'UNAVAILABLE',
+        'the namenode has just started and no datanode has registered yet; start one, or ask again in a moment',
+      )
     }
     const nodes = registry.open.length
     const blockBytes = sizes.at(-1)!
@@ -58,7 +64,9 @@ export class Targets {
     return blocks.map(id => {
       const targets = this.#choose({ count: replication, host, exclude }, sizes)
       if (targets.length === 0) {
-        throw new GristmillError('ENOSPC', 'the datanodes that could take a block are gone; try again in a moment', { details: { block: id } })
+        throw new GristmillError('ENOSPC', 'the datanodes that could take a block are gone; try again in a moment', {
+          details: { block: id },
+        })
       }
       const token = this.#tokens.issue({ mode: 'write', block: id })
       return { id, targets: targets.map(each => this.#registry.get(each.node)!.place), token }

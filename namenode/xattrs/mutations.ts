@@ -20,17 +20,36 @@ const prefix = 'user.'
 export const setAttribute = mutation<Asked & { value: string }, undefined>({
   kind: 'xattr.set',
   mutate(draft, { path, name, value: text, user, root }) {
-    if (!name.startsWith(prefix) || name === prefix) throw new GristmillError('EINVAL', `an attribute's name starts with "${prefix}" and goes on: "${prefix}${name}", for instance, instead of "${name}"`, { details: { path, name } })
+    if (!name.startsWith(prefix) || name === prefix)
+      throw new GristmillError(
+        'EINVAL',
+        `an attribute's name starts with "${prefix}" and goes on: "${prefix}${name}", for instance, instead of "${name}"`,
+        { details: { path, name } },
+      )
     checkName(name)
-    if (!name.isWellFormed()) throw new GristmillError('EINVAL', `the name ${JSON.stringify(name)} is not valid Unicode`, { details: { path, name } })
+    if (!name.isWellFormed())
+      throw new GristmillError('EINVAL', `the name ${JSON.stringify(name)} is not valid Unicode`, { details: { path, name } })
     const entry = writable(draft, { user, root }, path)
     const value = Buffer.from(text, 'base64')
-    if (value.toString('base64') !== text) throw new GristmillError('EINVAL', 'the value of an attribute travels in base64, and this is none', { details: { path, name } })
-    if (value.length > limits.attributeBytesMax) throw new GristmillError('TOO_LARGE', `the attribute ${name} of ${path} would have ${value.length} bytes; one may have ${limits.attributeBytesMax}`, { details: { path, name } })
+    if (value.toString('base64') !== text)
+      throw new GristmillError('EINVAL', 'the value of an attribute travels in base64, and this is none', { details: { path, name } })
+    if (value.length > limits.attributeBytesMax)
+      throw new GristmillError(
+        'TOO_LARGE',
+        `the attribute ${name} of ${path} would have ${value.length} bytes; one may have ${limits.attributeBytesMax}`,
+        { details: { path, name } },
+      )
     const others = [...attributesOf(draft, entry.id)].filter(each => each.name !== name)
-    const bytes = others.reduce((sum, each) => sum + Buffer.byteLength(each.name) + each.value.length, Buffer.byteLength(name) + value.length)
+    const bytes = others.reduce(
+      (sum, each) => sum + Buffer.byteLength(each.name) + each.value.length,
+      Buffer.byteLength(name) + value.length,
+    )
     if (others.length >= limits.attributesMax || bytes > limits.attributesBytesMax) {
-      throw new GristmillError('TOO_LARGE', `${path} has ${others.length} other attributes, and with this one ${bytes} bytes of names and values; there may be ${limits.attributesMax} and ${limits.attributesBytesMax} bytes. Larger things are files`, { details: { path, name } })
+      throw new GristmillError(
+        'TOO_LARGE',
+        `${path} has ${others.length} other attributes, and with this one ${bytes} bytes of names and values; there may be ${limits.attributesMax} and ${limits.attributesBytesMax} bytes. Larger things are files`,
+        { details: { path, name } },
+      )
     }
     putAttribute(draft, entry.id, { name, value })
     return undefined
@@ -41,7 +60,8 @@ export const dropAttribute = mutation<Asked, undefined>({
   kind: 'xattr.remove',
   mutate(draft, { path, name, user, root }) {
     const entry = writable(draft, { user, root }, path)
-    if (!removeAttribute(draft, entry.id, name)) throw new GristmillError('ENOENT', `${path} has no attribute ${name}`, { details: { path, name } })
+    if (!removeAttribute(draft, entry.id, name))
+      throw new GristmillError('ENOENT', `${path} has no attribute ${name}`, { details: { path, name } })
     return undefined
   },
 })

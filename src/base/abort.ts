@@ -2,13 +2,18 @@
 
 import { GristmillError } from './errors.ts'
 
-/** TIMEOUT if the signal's deadline passed, else ABORTED; the reason itself if it is one of our errors already. `cause` is the signal's reason. */
+/**
+ * TIMEOUT if the signal's deadline passed, else ABORTED; the reason itself if it is one of our errors already. `cause` is the signal's
+ * reason.
+ */
 export function abortError(signal: AbortSignal): GristmillError {
   const reason: unknown = signal.reason
   if (reason instanceof GristmillError) return reason
-  if (reason instanceof Error && reason.name === 'TimeoutError') return new GristmillError('TIMEOUT', 'the deadline of the operation passed', { cause: reason })
+  if (reason instanceof Error && reason.name === 'TimeoutError')
+    return new GristmillError('TIMEOUT', 'the deadline of the operation passed', { cause: reason })
   // A reason that the caller gave is worth telling; Node's own says only that it was aborted.
-  const why = reason instanceof Error ? reason.name === 'AbortError' ? '' : `: ${reason.message}` : typeof reason === 'string' ? `: ${reason}` : ''
+  const why =
+    reason instanceof Error ? (reason.name === 'AbortError' ? '' : `: ${reason.message}`) : typeof reason === 'string' ? `: ${reason}` : ''
   return new GristmillError('ABORTED', `the operation was aborted${why}`, { cause: reason })
 }
 

@@ -58,12 +58,15 @@ export function resolveSettings(sources: ConfigSources, file?: ConfigFile): Sett
     const from = join(file.path, '..')
     for (const [key, raw] of Object.entries(readFile(file.path, file.text))) {
       if (key === 'home') throw invalid(`the setting "home" in ${file.path} has no effect there; use --home or ${variableOf('home')}`, key)
-      result[known(key, settingNames, `the setting "${key}" in ${file.path}`)] = value(key as SettingName, raw, `"${key}" in ${file.path}`, from)
+      result[known(key, settingNames, `the setting "${key}" in ${file.path}`)] = value(
+        key as SettingName, raw, `"${key}" in ${file.path}`, from,
+      )
     }
   }
   const variables = new Map(settingNames.map(name => [variableOf(name), name]))
   for (const [variable, raw] of Object.entries(env)) {
-    if (!variable.startsWith(prefix) || variable === configVariable || testVariables.has(variable) || raw === undefined || raw === '') continue
+    if (!variable.startsWith(prefix) || variable === configVariable || testVariables.has(variable) || raw === undefined || raw === '')
+      continue
     const name = variables.get(known(variable, [...variables.keys(), configVariable], `the variable ${variable}`))!
     result[name] = value(name, raw, variable, cwd)
   }
@@ -94,14 +97,17 @@ function readFile(path: string, text: string): Record<string, unknown> {
   } catch (error) {
     throw invalid(`the settings in ${path} are not JSON: ${(error as Error).message}`, path, error)
   }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw invalid(`the settings in ${path} must be one JSON object, such as {"replication": 2}`, path)
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw invalid(`the settings in ${path} must be one JSON object, such as {"replication": 2}`, path)
   return parsed as Record<string, unknown>
 }
 
 /** `name` itself if it is one of `all`; otherwise throws and says which one was probably meant. */
 function known<T extends string>(name: string, all: readonly T[], what: string): T {
   if (all.includes(name as T)) return name as T
-  const nearest = all.map(other => ({ other, distance: distance(name.toLowerCase(), other.toLowerCase()) })).sort((a, b) => a.distance - b.distance)[0]!
+  const nearest = all
+    .map(other => ({ other, distance: distance(name.toLowerCase(), other.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)[0]!
   const hint = nearest.distance <= Math.max(2, name.length / 3) ? `; did you mean ${nearest.other}?` : ''
   throw invalid(`${what} is not known${hint} (docs/reference/settings.md lists them all)`, name)
 }

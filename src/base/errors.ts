@@ -108,8 +108,10 @@ export function hasCode(error: unknown, ...wanted: ErrorCode[]): error is Gristm
 /** Any thrown value as a GristmillError; what we did not foresee becomes INTERNAL with its cause. */
 export function asError(thrown: unknown): GristmillError {
   if (thrown instanceof GristmillError) return thrown
-  if (thrown instanceof Error && thrown.name === 'AbortError') return new GristmillError('ABORTED', 'the operation was aborted', { cause: thrown })
-  if (thrown instanceof Error && thrown.name === 'TimeoutError') return new GristmillError('TIMEOUT', 'the operation timed out', { cause: thrown })
+  if (thrown instanceof Error && thrown.name === 'AbortError')
+    return new GristmillError('ABORTED', 'the operation was aborted', { cause: thrown })
+  if (thrown instanceof Error && thrown.name === 'TimeoutError')
+    return new GristmillError('TIMEOUT', 'the operation timed out', { cause: thrown })
   const message = thrown instanceof Error ? thrown.message : String(thrown)
   return new GristmillError('INTERNAL', message, { cause: thrown })
 }

@@ -17,10 +17,16 @@ const clusterLimits = {
   blockBytesMax: 2048 * MiB - 64 * KiB,
   /** One checksum per 64 KiB: a disk's read-ahead, and CRC32C runs at full speed from 4 KiB on. */
   chunkBytes: 64 * KiB,
-  /** One frame: large enough that its header and one promise cost nothing; a ring of them stays in the cache (1 MiB frames took twice the CPU). */
+  /**
+   * One frame: large enough that its header and one promise cost nothing; a ring of them stays in the cache (1 MiB frames took twice the
+   * CPU).
+   */
   framePayloadBytesMax: 256 * KiB,
   replicationMax: 16,
-  /** Blocks of one file: completing it costs some 4 µs a block in one piece, so 40 ms. 1.28 TB in blocks of 128 MiB; HDFS has the same bound. */
+  /**
+   * Blocks of one file: completing it costs some 4 µs a block in one piece, so 40 ms. 1.28 TB in blocks of 128 MiB; HDFS has the same
+   * bound.
+   */
   fileBlocksMax: 10_000,
   /** Tasks of a stage: to begin, or to tell all of them, costs some 2 µs each in one piece, so 40 ms. */
   stageTasksMax: 20_000,
@@ -32,7 +38,10 @@ const clusterLimits = {
 const processLimits = {
   /** A request to the namenode is read, checked and answered in one piece: of what is hardest to parse, 1 MiB takes some 40 ms. */
   controlBodyBytesMax: 1 * MiB,
-  /** Bodies of requests that a server has not answered, together; one more is OVERLOADED before it is read. As values they take up to twenty times as much memory. */
+  /**
+   * Bodies of requests that a server has not answered, together; one more is OVERLOADED before it is read. As values they take up to twenty
+   * times as much memory.
+   */
   bodiesBytesMax: 64 * MiB,
   /** Smaller ones are not counted: as many as there may be calls are 160 MiB. */
   bodyFreeBytes: 16 * KiB,
@@ -40,11 +49,17 @@ const processLimits = {
   reportBodyBytesMax: 4 * MiB,
   /** A job with its parameters, and as many of its splits as are one page of them. To parse and to journal 8 MiB takes some 50 ms each. */
   jobBodyBytesMax: 8 * MiB,
-  /** Its parameters, as JSON: they are read, checked and written down in one piece, and with every task; of what is hardest to parse 1 MiB takes some 20 ms. */
+  /**
+   * Its parameters, as JSON: they are read, checked and written down in one piece, and with every task; of what is hardest to parse 1 MiB
+   * takes some 20 ms.
+   */
   jobParamsBytesMax: 1 * MiB,
   /** Paths and patterns that were named as its input, in characters. */
   jobNamedCharsMax: 1 * MiB,
-  /** A page of packed splits, some 25 bytes for each range of a file and what is new in its path: 1 MiB takes 6 to 9 ms to parse, to journal and to store. */
+  /**
+   * A page of packed splits, some 25 bytes for each range of a file and what is new in its path: 1 MiB takes 6 to 9 ms to parse, to journal
+   * and to store.
+   */
   splitsBodyBytesMax: 1 * MiB,
   /** All splits of one job, packed: the namenode keeps them in memory while it runs. About two million files of one block. */
   jobSplitsBytesMax: 64 * MiB,
@@ -121,7 +136,10 @@ const times = {
   heartbeatMs: 500,
   /** No heartbeat for this long: no new blocks or tasks are placed there. */
   nodeStaleMs: 3_000,
-  /** No heartbeat for this long: the node is dead, and its blocks are copied elsewhere. With the time between two looks, ten seconds at the most. */
+  /**
+   * No heartbeat for this long: the node is dead, and its blocks are copied elsewhere. With the time between two looks, ten seconds at the
+   * most.
+   */
   nodeDeadMs: 9_500,
   callTimeoutMs: 10_000,
   /** A submitter's module that takes longer to load waits for something that a module should not wait for. */

@@ -33,7 +33,8 @@ const odd = /\/(?:\/|$|\.(?:\/|$)|\.\.(?:\/|$))|\0/
 export function checkPath(path: string, from = 0): void {
   // Nearly every path is short and plain; the slow way below finds the words for what is wrong with others.
   if (path.length <= surelyShort && path.charCodeAt(0) === 47 && (path.length === 1 || !odd.test(path))) return
-  if (!path.startsWith('/')) throw new GristmillError('EINVAL', `"${path}" is not an absolute path; it must start with /`, { details: { path } })
+  if (!path.startsWith('/'))
+    throw new GristmillError('EINVAL', `"${path}" is not an absolute path; it must start with /`, { details: { path } })
   if (path === '/') return
   if (path.length * 3 > limits.pathBytesMax && Buffer.byteLength(path) > limits.pathBytesMax) {
     throw new GristmillError('ENAMETOOLONG', `the path has over ${limits.pathBytesMax} bytes: ${path.slice(0, 80)}…`)
@@ -48,10 +49,16 @@ export function checkPath(path: string, from = 0): void {
 }
 
 export function checkName(name: string, path = name): void {
-  if (name === '' || name === '.' || name === '..') throw new GristmillError('EINVAL', `"${path}" is not a normal path: it has a part "${name}"`, { details: { path } })
-  if (name.includes('\0') || name.includes('/')) throw new GristmillError('EINVAL', `a name may not contain NUL or /: ${JSON.stringify(name)}`, { details: { path } })
+  if (name === '' || name === '.' || name === '..')
+    throw new GristmillError('EINVAL', `"${path}" is not a normal path: it has a part "${name}"`, { details: { path } })
+  if (name.includes('\0') || name.includes('/'))
+    throw new GristmillError('EINVAL', `a name may not contain NUL or /: ${JSON.stringify(name)}`, { details: { path } })
   if (Buffer.byteLength(name) > limits.nameBytesMax) {
-    throw new GristmillError('ENAMETOOLONG', `the name has ${Buffer.byteLength(name)} bytes, at most ${limits.nameBytesMax} are allowed: ${name.slice(0, 60)}…`, { details: { path } })
+    throw new GristmillError(
+      'ENAMETOOLONG',
+      `the name has ${Buffer.byteLength(name)} bytes, at most ${limits.nameBytesMax} are allowed: ${name.slice(0, 60)}…`,
+      { details: { path } },
+    )
   }
 }
 

@@ -37,7 +37,12 @@ export class Queue<T> {
 /** At most `max` pieces of work at once; the rest waits in order. */
 export class Semaphore {
   #free: number
-  readonly #waiting: Array<{ resolve: () => void; reject: (reason: unknown) => void; signal: AbortSignal | undefined; onAbort: () => void }> = []
+  readonly #waiting: Array<{
+    resolve: () => void
+    reject: (reason: unknown) => void
+    signal: AbortSignal | undefined
+    onAbort: () => void
+  }> = []
 
   constructor(max: number) { this.#free = max }
 

@@ -2,7 +2,9 @@
 // one makes a name look like another. Scripts get bytes as they are; this is for what a person looks at.
 
 /** A joiner or a selector of its form within an emoji is part of a picture, and a selector after an ideograph one of its shapes. */
-const pictured = /(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d|(?<=\p{Extended_Pictographic})[\ufe0e\ufe0f]|(?<=[0-9#*])\ufe0f(?=\u20e3)|(?<=\p{Ideographic})[\u{e0100}-\u{e01ef}]/u.source
+const pictured =
+  /(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d|(?<=\p{Extended_Pictographic})[\ufe0e\ufe0f]|(?<=[0-9#*])\ufe0f(?=\u20e3)|(?<=\p{Ideographic})[\u{e0100}-\u{e01ef}]/u
+    .source
 
 /** Controls, format characters, separators of lines, halves of pairs, and what has no shape: fillers, and the empty pattern of Braille. */
 const unsafe = new RegExp(`(?!${pictured})[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}\\p{Default_Ignorable_Code_Point}\\u2800]`, 'gu')

@@ -62,7 +62,8 @@ export function readHeader(bytes: Buffer): FrameHeader {
   const tableBytes = bytes.readUInt16LE(6)
   const payloadBytes = bytes.readUInt32LE(8)
   if (type < 1 || type > 4) throw corrupt(`it has the type ${type}`)
-  if (payloadBytes > (type === frameTypes.data ? framePayloadBytesMax : jsonBytesMax)) throw corrupt(`it claims ${payloadBytes} bytes of payload`)
+  if (payloadBytes > (type === frameTypes.data ? framePayloadBytesMax : jsonBytesMax))
+    throw corrupt(`it claims ${payloadBytes} bytes of payload`)
   if (tableBytes !== chunkCount(payloadBytes) * 4) throw corrupt('its table does not fit its payload')
   return { type: type as FrameType, tableBytes, payloadBytes, offset: bytes.readUIntLE(16, 6), crc: bytes.readUInt32LE(28) }
 }
@@ -70,16 +71,22 @@ export function readHeader(bytes: Buffer): FrameHeader {
 /** Throws CORRUPT unless header and table are what was sent. */
 export function checkTable(header: Buffer, table: Buffer): void {
   const head = crcOf(header.subarray(0, frameHeaderBytes - 4))
-  if ((table.length === 0 ? head : crcOf(table, head)) !== header.readUInt32LE(28)) throw corrupt('its header or its table was damaged on the way')
+  if ((table.length === 0 ? head : crcOf(table, head)) !== header.readUInt32LE(28))
+    throw corrupt('its header or its table was damaged on the way')
 }
 
 /** A frame whose payload is JSON: header, table and text in a buffer of its own. These are few. */
 export function encodeJson(type: FrameType, value: unknown): Buffer {
   const text = Buffer.from(JSON.stringify(value))
-  if (text.length > jsonBytesMax) throw new GristmillError('TOO_LARGE', `a message of ${text.length} bytes does not fit into one frame (${jsonBytesMax} at most); ask in parts`)
+  if (text.length > jsonBytesMax)
+    throw new GristmillError(
+      'TOO_LARGE',
+      `a message of ${text.length} bytes does not fit into one frame (${jsonBytesMax} at most); ask in parts`,
+    )
   const tableBytes = chunkCount(text.length) * 4
   const frame = Buffer.allocUnsafe(frameHeaderBytes + tableBytes + text.length)
-  for (let i = 0, at = 0; at < text.length; i++, at += chunkBytes) frame.writeUInt32LE(crcOf(text.subarray(at, at + chunkBytes)), frameHeaderBytes + i * 4)
+  for (let i = 0, at = 0; at < text.length; i++, at += chunkBytes)
+    frame.writeUInt32LE(crcOf(text.subarray(at, at + chunkBytes)), frameHeaderBytes + i * 4)
   text.copy(frame, frameHeaderBytes + tableBytes)
   writeHeader(frame, 0, { type, tableBytes, payloadBytes: text.length, offset: 0 })
   return frame
@@ -135,7 +142,9 @@ export class FrameBuffer {
     const end = (i + 1) * chunkBytes
     if (end > this.payloadBytes) return this.room.subarray(i * chunkBytes, this.payloadBytes)
     // Cut once: a frame has 4 of them, and a block passes thousands of frames.
-    this.#chunks ??= Array.from({ length: Math.floor(this.room.length / chunkBytes) }, (_, k) => this.room.subarray(k * chunkBytes, (k + 1) * chunkBytes))
+    this.#chunks ??= Array.from({ length: Math.floor(this.room.length / chunkBytes) }, (_, k) =>
+      this.room.subarray(k * chunkBytes, (k + 1) * chunkBytes),
+    )
     return this.#chunks[i]!
   }
 
@@ -143,7 +152,10 @@ export class FrameBuffer {
   crc(i: number): number { return this.bytes.readUInt32LE(this.#tableAt + i * 4) }
   chunkLength(i: number): number { return Math.min(chunkBytes, this.payloadBytes - i * chunkBytes) }
 
-  /** Makes the frame of the first `payloadBytes` in `room`. The checksums are computed, or taken from `crcs` (those of the payload's chunks). */
+  /**
+   * Makes the frame of the first `payloadBytes` in `room`. The checksums are computed, or taken from `crcs` (those of the payload's
+   * chunks).
+   */
   seal(offset: number, payloadBytes: number, crcs?: Uint32Array): void {
     assert(offset % chunkBytes === 0 && offset < offsetMax, 'a frame starts at a chunk of its block')
     assert(payloadBytes > 0 && payloadBytes <= this.room.length, 'a frame holds something, and no more than fits')
@@ -169,7 +181,8 @@ export class FrameBuffer {
 
   /** Takes over a header that came, and returns where its table and payload are to be read into. */
   expect(header: Buffer, { offset, payloadBytes, tableBytes }: FrameHeader): Buffer {
-    if (payloadBytes > this.room.length) throw corrupt(`a frame of ${payloadBytes} bytes came where at most ${this.room.length} were agreed`)
+    if (payloadBytes > this.room.length)
+      throw corrupt(`a frame of ${payloadBytes} bytes came where at most ${this.room.length} were agreed`)
     if (payloadBytes === 0 || offset % chunkBytes !== 0) throw corrupt('it holds nothing, or does not start at a chunk')
     this.offset = offset
     this.payloadBytes = payloadBytes

@@ -46,7 +46,8 @@ export function decodeMetaHeader(bytes: Buffer, id: BlockId): MetaHeader {
   if (bytes.length < metaHeaderBytes) throw corrupt(id, `it has ${bytes.length} bytes, too few for a header`)
   if (bytes.readBigUInt64LE(0) !== magic) throw corrupt(id, 'it does not begin with GRM_META')
   if (crcOf(bytes.subarray(0, metaHeaderBytes - 4)) !== bytes.readUInt32LE(metaHeaderBytes - 4)) throw corrupt(id, 'its header is damaged')
-  if (bytes.readUInt16LE(8) !== version) throw corrupt(id, `it has format version ${bytes.readUInt16LE(8)}, this program reads version ${version}`)
+  if (bytes.readUInt16LE(8) !== version)
+    throw corrupt(id, `it has format version ${bytes.readUInt16LE(8)}, this program reads version ${version}`)
   if (bytes.readUInt32LE(12) !== chunkBytes) throw corrupt(id, `its chunks have ${bytes.readUInt32LE(12)} bytes`)
   const found = Number(bytes.readBigUInt64LE(16)) as BlockId
   if (found !== id) throw corrupt(id, `it belongs to block ${blockName(found)}`)
@@ -56,7 +57,8 @@ export function decodeMetaHeader(bytes: Buffer, id: BlockId): MetaHeader {
 /** Throws CORRUPT unless this is the whole, undamaged meta file of block `id`. */
 export function decodeMeta(bytes: Buffer, id: BlockId): Meta {
   const header = decodeMetaHeader(bytes, id)
-  if (bytes.length !== metaBytes(header.length)) throw corrupt(id, `it has ${bytes.length} bytes, a block of ${header.length} bytes needs ${metaBytes(header.length)}`)
+  if (bytes.length !== metaBytes(header.length))
+    throw corrupt(id, `it has ${bytes.length} bytes, a block of ${header.length} bytes needs ${metaBytes(header.length)}`)
   if (crcOf(bytes.subarray(0, bytes.length - 4)) !== bytes.readUInt32LE(bytes.length - 4)) throw corrupt(id, 'its table is damaged')
   const crcs = new Uint32Array(chunkCount(header.length))
   for (let i = 0; i < crcs.length; i++) crcs[i] = bytes.readUInt32LE(metaHeaderBytes + i * 4)

@@ -104,7 +104,8 @@ export class BlockReader {
         const buffer = this.#options.reuse ? this.#buffer ??= new FrameBuffer() : new FrameBuffer()
         const coming = replica.next(buffer)
         const length = typeof coming === 'number' ? coming : await this.#patient(this.#interruptible(coming, replica), replica.place)
-        if (length === 0) throw new GristmillError('UNAVAILABLE', `the datanode at ${replica.place.address} sent less of a block than was asked for`)
+        if (length === 0)
+          throw new GristmillError('UNAVAILABLE', `the datanode at ${replica.place.address} sent less of a block than was asked for`)
         this.#tools.doubts.clear(replica.place.node)
         const from = this.#position - replica.position
         const to = Math.min(length, end - replica.position)
@@ -139,7 +140,10 @@ export class BlockReader {
     const here = left.find(place => place.host === host && !this.#notInPlace.has(place.node) && !doubts.has(place.node))
     const place = here ?? left[0]
     this.#asked = place
-    if (!place) throw new GristmillError('BLOCK_MISSING', `block ${blockName(id)} has no replica that can be read now (${nodes.length} known)`, { cause: this.#last, details: { block: id } })
+    if (!place)
+      throw new GristmillError('BLOCK_MISSING', `block ${blockName(id)} has no replica that can be read now (${nodes.length} known)`, {
+        cause: this.#last, details: { block: id },
+      })
     try {
       if (here) {
         const replica = await openInPlace(this.#tools, place, target, range, signal)
@@ -170,7 +174,8 @@ export class BlockReader {
     const others = this.#places.nodes.some(({ node }) => node !== place.node && !this.#failed.has(node))
     const ms = switchMs * 4 ** (this.#rounds + (others ? 0 : 1))
     return new Promise((resolve, reject) => {
-      const late = (): void => reject(new FailedAt(place, new GristmillError('TIMEOUT', `the datanode at ${place.address} said nothing for ${ms} ms`)))
+      const late = (): void =>
+        reject(new FailedAt(place, new GristmillError('TIMEOUT', `the datanode at ${place.address} said nothing for ${ms} ms`)))
       const cancel = this.#tools.clock.after(ms, late)
       coming.then(value => { cancel(); resolve(value) }, (error: Error) => { cancel(); reject(error) })
     })
@@ -203,7 +208,9 @@ export class BlockReader {
     }
   }
 
-  /** What the namenode is to know of a failure. A node that says "no such block" may be right: then it is listed as a holder for nothing. */
+  /**
+   * What the namenode is to know of a failure. A node that says "no such block" may be right: then it is listed as a holder for nothing.
+   */
   #proofOf(error: GristmillError): Proof | undefined {
     if (error instanceof Damaged) return error.proof
     return hasCode(error, 'BLOCK_MISSING') ? { offset: 0, expected: this.#places.length, found: 0, message: error.message } : undefined
@@ -229,9 +236,11 @@ export class BlockReader {
       if (this.#places.nodes.some(({ node }) => !this.#failed.has(node))) return
     }
     if (++this.#rounds >= roundsMax || !this.#options.relocate) {
-      throw new GristmillError('BLOCK_MISSING', `block ${blockName(id)} cannot be read: ${this.#places.nodes.length === 0 ? 'no live datanode has a good replica of it' : `all ${this.#places.nodes.length} replicas failed, the last one with: ${(this.#last ?? error).message}`}`, {
-        cause: this.#last ?? error, details: { block: id },
-      })
+      throw new GristmillError(
+        'BLOCK_MISSING',
+        `block ${blockName(id)} cannot be read: ${this.#places.nodes.length === 0 ? 'no live datanode has a good replica of it' : `all ${this.#places.nodes.length} replicas failed, the last one with: ${(this.#last ?? error).message}`}`,
+        { cause: this.#last ?? error, details: { block: id } },
+      )
     }
     const { signal } = this.#options
     await abortable(clock.sleep(backoffMs(this.#rounds, backoff, random), signal), signal)

@@ -65,10 +65,18 @@ export class FileClient {
     this.#client = random.id()
     this.#background = options.background ?? new Background()
     this.#wires = new Wires({ net, caller, clock })
-    this.#leases = new Leases({ caller, clock, log, namenode, renewMs: options.leaseRenewMs, background: this.#background, requestId: () => this.requestId() })
+    this.#leases = new Leases({
+      caller, clock, log, namenode, renewMs: options.leaseRenewMs, background: this.#background, requestId: () => this.requestId(),
+    })
     this.#locator = new Locator({ caller, namenode, host })
-    this.#upload = { caller, clock, random, log, wires: this.#wires, pool: new FramePool(), namenode, cluster, host, progressMs, requestId: () => this.requestId() }
-    this.#read = { caller, clock, random, disk, log, wires: this.#wires, doubts: new SuspectNodes(clock), cluster, host, progressMs, reportBad: (block, address, proof) => this.#reportBad(block, address, proof) }
+    this.#upload = {
+      caller, clock, random, log, wires: this.#wires, pool: new FramePool(), namenode, cluster, host, progressMs,
+      requestId: () => this.requestId(),
+    }
+    this.#read = {
+      caller, clock, random, disk, log, wires: this.#wires, doubts: new SuspectNodes(clock), cluster, host, progressMs,
+      reportBad: (block, address, proof) => this.#reportBad(block, address, proof),
+    }
   }
 
   /** A new id for a mutation of this client. */
@@ -102,7 +110,9 @@ export class FileClient {
   /** The bytes [start, end) of one block. The same rules as `read`. */
   async *readBlock(block: BlockPlaces, options: Partial<BlockReadOptions> = {}): AsyncGenerator<Buffer, void, void> {
     const { start = 0, end = block.length } = options
-    const reader = new BlockReader(this.#read, block, { ...options, start: Math.min(start, block.length), end: Math.min(end, block.length) })
+    const reader = new BlockReader(this.#read, block, {
+      ...options, start: Math.min(start, block.length), end: Math.min(end, block.length),
+    })
     try {
       for (let piece = await reader.next(); piece; piece = await reader.next()) yield piece
     } finally {
@@ -119,7 +129,12 @@ export class FileClient {
 
   #reportBad(block: BlockId, address: Address, proof: Proof): void {
     const { caller, namenode, log } = this.#options
-    this.#background.add(caller.call(namenode, reportBad, { block, address, proof: { ...proof, message: proof.message.slice(0, 500) } }, { peer: 'namenode' })
-      .catch((error: unknown) => { log.warn('a damaged replica could not be reported', { error, block, address }) }))
+    this.#background.add(
+      caller
+        .call(namenode, reportBad, { block, address, proof: { ...proof, message: proof.message.slice(0, 500) } }, { peer: 'namenode' })
+        .catch((error: unknown) => {
+          log.warn('a damaged replica could not be reported', { error, block, address })
+        }),
+    )
   }
 }

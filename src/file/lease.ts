@@ -91,7 +91,10 @@ export class Leases {
     const leases = [...this.#held.keys()]
     try {
       for (let at = 0; at < leases.length; at += 10_000) {
-        const { lost } = await caller.call(namenode, renew, { leases: leases.slice(at, at + 10_000) }, { peer: 'namenode', timeoutMs: this.#renewMs * 2 })
+        const { lost } = await caller.call(
+          namenode, renew, { leases: leases.slice(at, at + 10_000) },
+          { peer: 'namenode', timeoutMs: this.#renewMs * 2 },
+        )
         for (const lease of lost) {
           const onLost = this.#held.get(lease)
           this.#held.delete(lease)

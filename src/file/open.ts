@@ -43,25 +43,41 @@ export class OpenFile {
   readonly signal: AbortSignal
 
   /** `blocks`: allocate so many at once; `bytes`: of the longest of them, if that is known. */
-  static async create(tools: UploadTools, leases: Leases, path: string, options: CreateOptions & { blocks: number; bytes?: number | undefined }): Promise<OpenFile> {
+  static async create(
+    tools: UploadTools, leases: Leases, path: string,
+    options: CreateOptions & { blocks: number; bytes?: number | undefined },
+  ): Promise<OpenFile> {
     const { signal, overwrite, parents, mode, replication, blockBytes, format, delimiter, blocks, bytes } = options
     await abortable(leases.settled(path), signal)
-    const reply = await tools.caller.callOrUndo(tools.namenode, create, {
-      requestId: tools.requestId(), path, host: tools.host, blocks,
-      ...(overwrite !== undefined && { overwrite }), ...(parents !== undefined && { parents }), ...(mode !== undefined && { mode }),
-      ...(bytes !== undefined && { bytes }), ...(replication !== undefined && { replication }), ...(blockBytes !== undefined && { blockBytes }), ...(format !== undefined && { format }), ...(format === 'csv' && delimiter !== undefined && { delimiter }),
-    }, {
-      signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs,
-      undo: ({ lease }) => leases.giveBack(path, lease), background: { add: work => leases.ending(path, work) },
-    })
+    const reply = await tools.caller.callOrUndo(
+      tools.namenode, create,
+      {
+        requestId: tools.requestId(), path, host: tools.host, blocks, ...(overwrite !== undefined && { overwrite }),
+        ...(parents !== undefined && { parents }), ...(mode !== undefined && { mode }), ...(bytes !== undefined && { bytes }),
+        ...(replication !== undefined && { replication }), ...(blockBytes !== undefined && { blockBytes }),
+        ...(format !== undefined && { format }),
+        ...(format === 'csv' && delimiter !== undefined && { delimiter }),
+      },
+      {
+        signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs, undo: ({ lease }) => leases.giveBack(path, lease),
+        background: { add: work => leases.ending(path, work) },
+      },
+    )
     if (signal?.aborted) {
       void leases.giveBack(path, reply.lease)
       throw abortError(signal)
     }
-    return new OpenFile(tools, leases, { path, lease: reply.lease, blockBytes: reply.blockBytes, replication: reply.replication, ahead: reply.blocks, signal })
+    return new OpenFile(tools, leases, {
+      path, lease: reply.lease, blockBytes: reply.blockBytes, replication: reply.replication, ahead: reply.blocks, signal,
+    })
   }
 
-  private constructor(tools: UploadTools, leases: Leases, { path, lease, blockBytes, replication, ahead, signal }: { path: string; lease: LeaseId; blockBytes: number; replication: number; ahead: AllocatedBlock[]; signal: AbortSignal | undefined }) {
+  private constructor(
+    tools: UploadTools, leases: Leases,
+    {
+      path, lease, blockBytes, replication, ahead, signal,
+    }: { path: string; lease: LeaseId; blockBytes: number; replication: number; ahead: AllocatedBlock[]; signal: AbortSignal | undefined },
+  ) {
     this.#tools = tools
     this.#leases = leases
     this.#lease = lease
@@ -72,11 +88,23 @@ export class OpenFile {
     this.#givenUp = signal
     this.signal = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal
     // Who aborts has given up: nobody is left who would call `abandon`.
-    signal?.addEventListener('abort', () => { void this.abandon() }, { once: true, signal: this.#ending.signal })
+    signal?.addEventListener(
+      'abort',
+      () => {
+        void this.abandon()
+      },
+      { once: true, signal: this.#ending.signal },
+    )
     leases.hold(lease, () => {
       // The lease may be gone because the file is complete and the answer was lost: the repeated call will tell.
       if (this.#completing) return
-      this.#ending.abort(new GristmillError('LEASE_EXPIRED', `${path} is no longer this writer's: its lease ran out, or another writer has replaced it; write the file again`, { details: { path } }))
+      this.#ending.abort(
+        new GristmillError(
+          'LEASE_EXPIRED',
+          `${path} is no longer this writer's: its lease ran out, or another writer has replaced it; write the file again`,
+          { details: { path } },
+        ),
+      )
     })
   }
 
@@ -86,7 +114,11 @@ export class OpenFile {
   /** Throws TOO_LARGE if a file cannot have so many blocks. */
   checkBlocks(blocks: number): void {
     if (blocks <= limits.fileBlocksMax) return
-    throw new GristmillError('TOO_LARGE', `a file has at most ${limits.fileBlocksMax} blocks, and ${this.path} would have more; write it with larger blocks than ${this.blockBytes} bytes (--block-size)`, { details: { path: this.path } })
+    throw new GristmillError(
+      'TOO_LARGE',
+      `a file has at most ${limits.fileBlocksMax} blocks, and ${this.path} would have more; write it with larger blocks than ${this.blockBytes} bytes (--block-size)`,
+      { details: { path: this.path } },
+    )
   }
 
   async upload(source: BlockSource, onSent?: (bytes: number) => void): Promise<Omit<SealedBlock, 'aligned'>> {

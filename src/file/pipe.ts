@@ -54,7 +54,12 @@ export class Pipe {
         try {
           held = await wires.take(member.address, { signal, fresh, progressMs: patience(progressMs, behind.length) })
           // A peer that takes nothing holds the request up: an abort ends the wire, and with it the wait.
-          await endingOn(signal, held, held.channel.request({ op: 'write', cluster: target.cluster, block: target.block, bytesMax: target.bytesMax, token: target.token, pipeline: behind }))
+          await endingOn(
+            signal, held,
+            held.channel.request({
+              op: 'write', cluster: target.cluster, block: target.block, bytesMax: target.bytesMax, token: target.token, pipeline: behind,
+            }),
+          )
           return new Pipe(wires, held, { first: member, behind, skipped, block: target.block })
         } catch (error) {
           held?.channel.wire.destroy()
@@ -65,12 +70,17 @@ export class Pipe {
       }
       skipped.push({ node: member.node, message: asError(failure).message.slice(0, 500) })
     }
-    throw new GristmillError('UNAVAILABLE', `none of the ${target.members.length} datanodes that were to take block ${blockName(target.block)} can be reached`, {
-      cause: failure, details: { block: target.block, nodes: skipped.map(lost => lost.node) },
-    })
+    throw new GristmillError(
+      'UNAVAILABLE',
+      `none of the ${target.members.length} datanodes that were to take block ${blockName(target.block)} can be reached`,
+      { cause: failure, details: { block: target.block, nodes: skipped.map(lost => lost.node) } },
+    )
   }
 
-  private constructor(wires: Wires, held: HeldWire, { first, behind, skipped, block }: { first: NodePlace; behind: readonly NodePlace[]; skipped: readonly Lost[]; block: BlockId }) {
+  private constructor(
+    wires: Wires, held: HeldWire,
+    { first, behind, skipped, block }: { first: NodePlace; behind: readonly NodePlace[]; skipped: readonly Lost[]; block: BlockId },
+  ) {
     this.#wires = wires
     this.#held = held
     this.#block = block
@@ -126,11 +136,14 @@ export class Pipe {
     try {
       const received = await this.#held.channel.receive()
       if (!received) throw new GristmillError('UNAVAILABLE', `${this.first.address} closed the connection`)
-      if (received.kind !== 'reply' || !fits(transferReply, received.value)) throw new GristmillError('CORRUPT', `${this.first.address} answered a write with something else`)
+      if (received.kind !== 'reply' || !fits(transferReply, received.value))
+        throw new GristmillError('CORRUPT', `${this.first.address} answered a write with something else`)
       const answer = received.value
       if (answer.op !== 'error') return answer
       const { code, message, node } = answer.error
-      throw new GristmillError(isErrorCode(code) ? code : 'INTERNAL', message, { details: { block: this.#block, node: node ?? this.first.node } })
+      throw new GristmillError(isErrorCode(code) ? code : 'INTERNAL', message, {
+        details: { block: this.#block, node: node ?? this.first.node },
+      })
     } catch (error) {
       throw this.#failed(error)
     }

@@ -27,7 +27,10 @@ export interface PutOptions extends CreateOptions {
 
 interface Cut { readonly start: number; readonly bytes: number; readonly aligned: boolean }
 
-export async function putFile(tools: UploadTools, leases: Leases, disk: Disk, { from, to, options }: { from: string; to: string; options: PutOptions }): Promise<FileStatus> {
+export async function putFile(
+  tools: UploadTools, leases: Leases, disk: Disk,
+  { from, to, options }: { from: string; to: string; options: PutOptions },
+): Promise<FileStatus> {
   const reader = await disk.openRead(from)
   try {
     const { format, delimiter } = claim(reader, from, options)
@@ -39,7 +42,12 @@ export async function putFile(tools: UploadTools, leases: Leases, disk: Disk, { 
       const cuts = cutsOf(reader, { blockBytes: file.blockBytes, format, delimiter, clock: tools.clock, signal: file.signal })
       const sealed: SealedBlock[] = []
       let sent = 0
-      const onSent = options.onProgress && ((bytes: number): void => { sent += bytes; options.onProgress!(sent, reader.bytes) })
+      const onSent =
+        options.onProgress
+        && ((bytes: number): void => {
+          sent += bytes
+          options.onProgress!(sent, reader.bytes)
+        })
       let index = 0
       const work = async (): Promise<void> => {
         for (;;) {
@@ -82,7 +90,10 @@ function claim(reader: DiskReader, path: string, { format = 'bytes', delimiter, 
 }
 
 /** Where the file's blocks begin and end; cut between records where the format has any. */
-async function* cutsOf(reader: DiskReader, { blockBytes, format, delimiter, clock, signal }: CutOptions & { blockBytes: number; clock: Clock; signal: AbortSignal }): AsyncGenerator<Cut, undefined, void> {
+async function* cutsOf(
+  reader: DiskReader,
+  { blockBytes, format, delimiter, clock, signal }: CutOptions & { blockBytes: number; clock: Clock; signal: AbortSignal },
+): AsyncGenerator<Cut, undefined, void> {
   let startsAligned = true
   // CSV: the scanner goes on over a block that had no record end, for it must know whether it is inside quotes.
   let boundary: Boundary | undefined
@@ -104,7 +115,10 @@ async function* cutsOf(reader: DiskReader, { blockBytes, format, delimiter, cloc
     const bytes = last > 0 ? last : room
     yield { start, bytes, aligned: startsAligned && last > 0 }
     startsAligned = last > 0
-    if (last > 0) { boundary = undefined; base = 0 } else base += bytes
+    if (last > 0) {
+      boundary = undefined
+      base = 0
+    } else base += bytes
     start += bytes
   }
 }
@@ -124,7 +138,10 @@ function lastNewline(reader: DiskReader, start: number, end: number): number {
   return 0
 }
 
-async function scan(reader: DiskReader, boundary: Boundary, { from, to, clock, signal }: { from: number; to: number; clock: Clock; signal: AbortSignal }): Promise<void> {
+async function scan(
+  reader: DiskReader, boundary: Boundary,
+  { from, to, clock, signal }: { from: number; to: number; clock: Clock; signal: AbortSignal },
+): Promise<void> {
   const piece = Buffer.allocUnsafe(Math.min(MiB, Math.max(0, to - from)))
   for (let at = from; at < to;) {
     const target = piece.subarray(0, Math.min(piece.length, to - at))

@@ -41,8 +41,15 @@ export class Locator {
     this.#host = host
   }
 
-  async locate(path: string, { offset = 0, length, signal }: { offset?: number; length?: number | undefined; signal?: AbortSignal | undefined } = {}): Promise<LocatedFile> {
-    return this.#caller.call(this.#namenode, locate, { path, offset, ...(length !== undefined && { length }), host: this.#host }, { signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs })
+  async locate(
+    path: string,
+    { offset = 0, length, signal }: { offset?: number; length?: number | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<LocatedFile> {
+    return this.#caller.call(
+      this.#namenode, locate,
+      { path, offset, ...(length !== undefined && { length }), host: this.#host },
+      { signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs },
+    )
   }
 
   /** The same file's block at `offset` again. Throws ESTALE if the path is another file now. */
@@ -54,13 +61,16 @@ export class Locator {
   }
 }
 
-const replaced = (path: string): GristmillError => new GristmillError('ESTALE', `${path} was replaced while it was read; read it again`, { details: { path } })
+const replaced = (path: string): GristmillError =>
+  new GristmillError('ESTALE', `${path} was replaced while it was read; read it again`, { details: { path } })
 
 /** Versions that are begun with while one replaces the other. */
 const versionsMax = 10
 
 /** The bytes [start, end) of a file, in pieces of up to 256 KiB; all of one version. ESTALE if that was replaced after its first piece. */
-export async function* readFile(tools: ReadTools, locator: Locator, file: string | LocatedFile, options: ReadOptions = {}): AsyncGenerator<Buffer, void, void> {
+export async function* readFile(
+  tools: ReadTools, locator: Locator, file: string | LocatedFile, options: ReadOptions = {},
+): AsyncGenerator<Buffer, void, void> {
   for (let versions = 1; ; versions++) {
     let begun = false
     try {
@@ -76,12 +86,19 @@ export async function* readFile(tools: ReadTools, locator: Locator, file: string
   }
 }
 
-async function* readVersion(tools: ReadTools, locator: Locator, file: string | LocatedFile, options: ReadOptions): AsyncGenerator<Buffer, void, void> {
+async function* readVersion(
+  tools: ReadTools, locator: Locator, file: string | LocatedFile, options: ReadOptions,
+): AsyncGenerator<Buffer, void, void> {
   const { signal, reuse, onRead, start = 0 } = options
-  if (start < 0 || (options.end ?? start) < start) throw new GristmillError('EINVAL', `a range begins at 0 or later and does not end before it begins; asked for ${start} to ${options.end}`)
-  let page: LocatedFile = typeof file === 'string'
-    ? await locator.locate(file, { offset: start, length: options.end === undefined ? undefined : options.end - start, signal })
-    : file
+  if (start < 0 || (options.end ?? start) < start)
+    throw new GristmillError(
+      'EINVAL',
+      `a range begins at 0 or later and does not end before it begins; asked for ${start} to ${options.end}`,
+    )
+  let page: LocatedFile =
+    typeof file === 'string'
+      ? await locator.locate(file, { offset: start, length: options.end === undefined ? undefined : options.end - start, signal })
+      : file
   const { status } = page
   if (status.type === 'directory') throw new GristmillError('EISDIR', `${status.path} is a directory`, { details: { path: status.path } })
   const end = Math.min(options.end ?? status.length, status.length)
@@ -89,8 +106,10 @@ async function* readVersion(tools: ReadTools, locator: Locator, file: string | L
   /** The first block that reaches beyond `position`, from as many pages as it takes. */
   const blockAt = async (position: number): Promise<LocatedBlock> => {
     for (;;) {
-      for (; index < page.blocks.length; index++) if (page.blocks[index]!.offset + page.blocks[index]!.length > position) return page.blocks[index++]!
-      if (page.next === undefined) throw new GristmillError('INTERNAL', `${status.path} has ${status.length} bytes and no block that holds byte ${position}`)
+      for (; index < page.blocks.length; index++)
+        if (page.blocks[index]!.offset + page.blocks[index]!.length > position) return page.blocks[index++]!
+      if (page.next === undefined)
+        throw new GristmillError('INTERNAL', `${status.path} has ${status.length} bytes and no block that holds byte ${position}`)
       const more = await locator.locate(status.path, { offset: page.next, length: end - page.next, signal })
       if (more.status.id !== status.id) throw replaced(status.path)
       page = more
@@ -100,7 +119,10 @@ async function* readVersion(tools: ReadTools, locator: Locator, file: string | L
   const readerAt = async (position: number): Promise<{ reader: BlockReader; until: number }> => {
     const block = await blockAt(position)
     const until = Math.min(end, block.offset + block.length)
-    const reader = new BlockReader(tools, block, { start: position - block.offset, end: until - block.offset, signal, reuse, onRead, relocate: () => locator.again(status, block, signal) })
+    const reader = new BlockReader(tools, block, {
+      start: position - block.offset, end: until - block.offset, signal, reuse, onRead,
+      relocate: () => locator.again(status, block, signal),
+    })
     return { reader, until }
   }
   if (start >= end) return
@@ -113,7 +135,9 @@ async function* readVersion(tools: ReadTools, locator: Locator, file: string | L
         position += piece.length
         if (!ahead && current.until < end && current.until - position <= aheadBytes) {
           ahead = readerAt(current.until)
-          ahead.then(({ reader }) => reader.prepare(), () => {})
+          ahead.then(
+            ({ reader }) => reader.prepare(), () => {},
+          )
         }
         yield piece
         continue
@@ -123,6 +147,8 @@ async function* readVersion(tools: ReadTools, locator: Locator, file: string | L
     }
   } finally {
     current.reader.close()
-    await ahead?.then(({ reader }) => reader.close(), () => {})
+    await ahead?.then(
+      ({ reader }) => reader.close(), () => {},
+    )
   }
 }

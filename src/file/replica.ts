@@ -56,10 +56,15 @@ const chunksOf = (start: number, end: number, length: number): { from: number; t
 })
 
 /** Reads the files of a datanode on this host. undefined: they cannot be opened from here, which is nobody's fault. */
-export async function openInPlace({ caller, disk }: { caller: Caller; disk: Disk }, place: NodePlace, target: ReplicaTarget, range: { start: number; end: number }, signal?: AbortSignal): Promise<OpenReplica | undefined> {
+export async function openInPlace(
+  { caller, disk }: { caller: Caller; disk: Disk }, place: NodePlace, target: ReplicaTarget, range: { start: number; end: number },
+  signal?: AbortSignal,
+): Promise<OpenReplica | undefined> {
   let data: DiskReader
   let metaFile: Buffer
-  const files = await caller.call(place.address, local, { block: target.id, token: target.token }, { signal, retry: false, peer: 'datanode' })
+  const files = await caller.call(
+    place.address, local, { block: target.id, token: target.token }, { signal, retry: false, peer: 'datanode' },
+  )
   try {
     data = await disk.openRead(files.data)
   } catch {
@@ -86,8 +91,16 @@ function checkedMeta(file: Buffer, data: DiskReader, { id, length, crc }: Replic
   } catch (error) {
     throw new Damaged({ offset: 0, expected: metaBytes(length), found: file.length, message: (error as Error).message })
   }
-  if (meta.length !== length || meta.crc !== crc) throw new Damaged({ offset: 0, expected: crc, found: meta.crc, message: `the meta file of block ${blockName(id)} is that of other bytes` })
-  if (data.bytes !== length) throw new Damaged({ offset: Math.min(data.bytes, length), expected: length, found: data.bytes, message: `the file of block ${blockName(id)} has ${data.bytes} bytes, it should have ${length}` })
+  if (meta.length !== length || meta.crc !== crc)
+    throw new Damaged({
+      offset: 0, expected: crc, found: meta.crc,
+      message: `the meta file of block ${blockName(id)} is that of other bytes`,
+    })
+  if (data.bytes !== length)
+    throw new Damaged({
+      offset: Math.min(data.bytes, length), expected: length, found: data.bytes,
+      message: `the file of block ${blockName(id)} has ${data.bytes} bytes, it should have ${length}`,
+    })
   return meta
 }
 
@@ -130,7 +143,10 @@ class InPlace implements OpenReplica {
 }
 
 /** Reads over a wire. `fresh`: not over one that was kept. */
-export async function openRemote(wires: Wires, place: NodePlace, target: ReplicaTarget, range: { start: number; end: number }, { signal, fresh, progressMs }: { signal?: AbortSignal | undefined; fresh?: boolean; progressMs?: number | undefined } = {}): Promise<OpenReplica> {
+export async function openRemote(
+  wires: Wires, place: NodePlace, target: ReplicaTarget, range: { start: number; end: number },
+  { signal, fresh, progressMs }: { signal?: AbortSignal | undefined; fresh?: boolean; progressMs?: number | undefined } = {},
+): Promise<OpenReplica> {
   const held = await wires.take(place.address, { signal, ...(fresh && { fresh }), ...(progressMs !== undefined && { progressMs }) })
   const replica = new Remote(wires, held, place, target, chunksOf(range.start, range.end, target.length))
   replica.ask()
@@ -166,7 +182,9 @@ class Remote implements OpenReplica {
   ask(): void {
     const { cluster, id, length, crc, token } = this.#target
     // Not awaited: if it cannot be sent, the first `next` says so.
-    this.#held.channel.request({ op: 'read', cluster, block: id, offset: this.#from, length: this.#to - this.#from, token, expected: { length, crc } }).catch(() => {})
+    this.#held.channel
+      .request({ op: 'read', cluster, block: id, offset: this.#from, length: this.#to - this.#from, token, expected: { length, crc } })
+      .catch(() => {})
   }
 
   async next(into: FrameBuffer): Promise<number> {
@@ -176,7 +194,8 @@ class Remote implements OpenReplica {
     if (!received) throw this.#broken('closed the connection')
     this.#heard = true
     if (received.kind === 'data') {
-      if (into.offset !== this.#next || into.payloadBytes > Math.min(framePayloadBytesMax, this.#to - this.#next)) throw this.#broken('sent bytes that were not asked for')
+      if (into.offset !== this.#next || into.payloadBytes > Math.min(framePayloadBytesMax, this.#to - this.#next))
+        throw this.#broken('sent bytes that were not asked for')
       const bad = into.damagedChunk()
       if (bad >= 0) throw damaged(id, into.offset + bad * chunkBytes, into.crc(bad), crcOf(into.chunk(bad)))
       this.position = this.#next
@@ -185,7 +204,11 @@ class Remote implements OpenReplica {
     }
     if (received.kind === 'end' && fits(transferEnd, received.value)) {
       const { length } = received.value
-      if (this.#next !== this.#to) throw new Damaged({ offset: this.#next, expected: this.#to - this.#from, found: length, message: `block ${blockName(id)} ended after ${this.#next} bytes of ${this.#target.length}` })
+      if (this.#next !== this.#to)
+        throw new Damaged({
+          offset: this.#next, expected: this.#to - this.#from, found: length,
+          message: `block ${blockName(id)} ended after ${this.#next} bytes of ${this.#target.length}`,
+        })
       this.#ended = true
       this.#wires.give(this.#held)
       return 0
@@ -205,10 +228,16 @@ class Remote implements OpenReplica {
   }
 
   #broken(what: string): GristmillError {
-    return new GristmillError('UNAVAILABLE', `the datanode at ${this.place.address} ${what} while block ${blockName(this.#target.id)} was read`)
+    return new GristmillError(
+      'UNAVAILABLE',
+      `the datanode at ${this.place.address} ${what} while block ${blockName(this.#target.id)} was read`,
+    )
   }
 }
 
 function damaged(id: BlockId, offset: number, expected: number, found: number): Damaged {
-  return new Damaged({ offset, expected, found, message: `block ${blockName(id)} is damaged: its chunk at byte ${offset} has checksum ${found}, it should have ${expected}` })
+  return new Damaged({
+    offset, expected, found,
+    message: `block ${blockName(id)} is damaged: its chunk at byte ${offset} has checksum ${found}, it should have ${expected}`,
+  })
 }

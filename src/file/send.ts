@@ -19,7 +19,10 @@ export class SourceFailed extends Error {
 }
 
 /** Throws what ended the pipe (its details name the node), the signal's reason, or SourceFailed. The pipe is ended in any case. */
-export async function sendBlock(pipe: Pipe, source: BlockSource, { pool, signal, onSent }: { pool: FramePool; signal?: AbortSignal | undefined; onSent?: ((bytes: number) => void) | undefined }): Promise<SentBlock> {
+export async function sendBlock(
+  pipe: Pipe, source: BlockSource,
+  { pool, signal, onSent }: { pool: FramePool; signal?: AbortSignal | undefined; onSent?: ((bytes: number) => void) | undefined },
+): Promise<SentBlock> {
   const ring = pool.ring()
   const table = new ChunkTable(source.bytes)
   const onAbort = (): void => {
@@ -45,8 +48,14 @@ export async function sendBlock(pipe: Pipe, source: BlockSource, { pool, signal,
       frame.seal(position, length)
       frame.addTo(table)
       pipe.send(frame).then(
-        () => { ring.give(frame); onSent?.(length) },
-        (error: Error) => { ring.give(frame); ring.fail(error) },
+        () => {
+          ring.give(frame)
+          onSent?.(length)
+        },
+        (error: Error) => {
+          ring.give(frame)
+          ring.fail(error)
+        },
       )
       position += length
     }

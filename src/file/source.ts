@@ -28,7 +28,10 @@ export class FileSource implements BlockSource {
   fill(target: Buffer, position: number): void {
     const found = this.#reader.readSync(target, this.#start + position)
     if (found < target.length) {
-      throw new GristmillError('EINVAL', `${this.#name} has become shorter while it was read: byte ${this.#start + position + found} is gone; put it again when nobody writes to it`)
+      throw new GristmillError(
+        'EINVAL',
+        `${this.#name} has become shorter while it was read: byte ${this.#start + position + found} is gone; put it again when nobody writes to it`,
+      )
     }
   }
 }

@@ -60,7 +60,11 @@ export class Spool {
       for (const part of this.#full()) this.#file.writer.writeSync(part)
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? String(error)
-      throw new GristmillError(code === 'ENOSPC' ? 'ENOSPC' : 'INTERNAL', `cannot keep a block in ${dir} until the cluster has it (${code}); make room there`, { cause: error, details: { dir } })
+      throw new GristmillError(
+        code === 'ENOSPC' ? 'ENOSPC' : 'INTERNAL',
+        `cannot keep a block in ${dir} until the cluster has it (${code}); make room there`,
+        { cause: error, details: { dir } },
+      )
     }
     // The last part is kept as the buffer for what comes.
     this.#parts = this.#parts.slice(-1)

@@ -58,7 +58,11 @@ export async function upload(tools: UploadTools, source: BlockSource, options: U
     let pipe: Pipe | undefined
     try {
       block ??= await allocateOne(tools, { lease, bytes: source.bytes, excluded, signal })
-      pipe = await Pipe.open(tools.wires, { cluster: tools.cluster, block: block.id, bytesMax: source.bytes, token: block.token, members: block.targets }, { signal, progressMs: tools.progressMs })
+      pipe = await Pipe.open(
+        tools.wires,
+        { cluster: tools.cluster, block: block.id, bytesMax: source.bytes, token: block.token, members: block.targets },
+        { signal, progressMs: tools.progressMs },
+      )
       const { length, crc, nodes } = await sendBlock(pipe, source, { pool: tools.pool, signal, onSent })
       return { id: block.id, length, crc, nodes: [...nodes] }
     } catch (error) {
@@ -78,9 +82,13 @@ export async function upload(tools: UploadTools, source: BlockSource, options: U
 }
 
 /** Another id and other nodes change nothing about these. */
-const mayHelp = (failure: GristmillError): boolean => !hasCode(failure, 'WRONG_CLUSTER', 'LEASE_EXPIRED', 'ABORTED', 'TOO_LARGE', 'EACCES', 'ENOENT', 'EINVAL')
+const mayHelp = (failure: GristmillError): boolean =>
+  !hasCode(failure, 'WRONG_CLUSTER', 'LEASE_EXPIRED', 'ABORTED', 'TOO_LARGE', 'EACCES', 'ENOENT', 'EINVAL')
 
-async function allocateOne(tools: UploadTools, { lease, bytes, excluded, signal }: { lease: LeaseId; bytes: number; excluded: Set<NodeId>; signal: AbortSignal | undefined }): Promise<AllocatedBlock> {
+async function allocateOne(
+  tools: UploadTools,
+  { lease, bytes, excluded, signal }: { lease: LeaseId; bytes: number; excluded: Set<NodeId>; signal: AbortSignal | undefined },
+): Promise<AllocatedBlock> {
   const ask = async (exclude: readonly NodeId[]): Promise<AllocatedBlock> => {
     const { blocks } = await tools.caller.call(
       tools.namenode, allocate,

@@ -48,7 +48,12 @@ export class Wires {
   }
 
   /** A wire to a datanode; the caller gives it back or destroys it. `progressMs`: see Wire.setProgressTimeout. */
-  async take(to: Address, { signal, fresh = false, progressMs = limits.progressTimeoutMs }: { signal?: AbortSignal | undefined; fresh?: boolean; progressMs?: number } = {}): Promise<HeldWire> {
+  async take(
+    to: Address,
+    {
+      signal, fresh = false, progressMs = limits.progressTimeoutMs,
+    }: { signal?: AbortSignal | undefined; fresh?: boolean; progressMs?: number } = {},
+  ): Promise<HeldWire> {
     throwIfAborted(signal)
     const kept = fresh ? undefined : this.#idle.get(to)?.pop()
     if (kept) {
@@ -56,7 +61,11 @@ export class Wires {
       kept.channel.wire.setProgressTimeout(progressMs)
       return { address: to, channel: kept.channel, used: true }
     }
-    const wire = await this.#net.connect(to, { path: transferPath, headers: this.#caller.admission(transferPath) }, { ...(signal && { signal }), timeoutMs: connectMs })
+    const wire = await this.#net.connect(
+      to,
+      { path: transferPath, headers: this.#caller.admission(transferPath) },
+      { ...(signal && { signal }), timeoutMs: connectMs },
+    )
     wire.setProgressTimeout(progressMs)
     return { address: to, channel: new Channel(wire), used: false }
   }
@@ -65,7 +74,11 @@ export class Wires {
   give({ address, channel }: HeldWire): void {
     let idle = this.#idle.get(address)
     if (!idle) this.#idle.set(address, idle = [])
-    if (this.#closed || idle.length >= idlePerServerMax) return void channel.wire.end().catch(() => {}).finally(() => channel.wire.destroy())
+    if (this.#closed || idle.length >= idlePerServerMax)
+      return void channel.wire
+        .end()
+        .catch(() => {})
+        .finally(() => channel.wire.destroy())
     const forget = (): void => {
       const at = idle.findIndex(other => other.channel === channel)
       if (at >= 0) idle.splice(at, 1)

@@ -20,7 +20,10 @@ export async function makeDirectory(disk: Disk, directory: string): Promise<void
   }
 }
 
-/** A parent that this user may not read, or that a system without directory syncs refuses to sync, belongs to an operator, not to this process. */
+/**
+ * A parent that this user may not read, or that a system without directory syncs refuses to sync, belongs to an operator, not to this
+ * process.
+ */
 async function syncParent(disk: Disk, parent: string): Promise<void> {
   try {
     await disk.syncDir(parent)

@@ -50,10 +50,14 @@ export class Home {
   /** The datanode that this disk was last part of. */
   get node(): string | undefined { return this.#stamp.node }
 
-  /** Ties the directory to a cluster, for good, and to a datanode until it is put into another. Throws DIR_FOREIGN if it is tied to another cluster. */
+  /**
+   * Ties the directory to a cluster, for good, and to a datanode until it is put into another. Throws DIR_FOREIGN if it is tied to another
+   * cluster.
+   */
   async stamp(cluster: ClusterId, node: string | undefined = this.#stamp.node): Promise<void> {
     if (this.#stamp.cluster === cluster && this.#stamp.node === node) return
-    if (this.#stamp.cluster !== undefined && this.#stamp.cluster !== cluster) throw foreign(this.dir, `it belongs to cluster ${this.#stamp.cluster}, and this one is ${cluster}`)
+    if (this.#stamp.cluster !== undefined && this.#stamp.cluster !== cluster)
+      throw foreign(this.dir, `it belongs to cluster ${this.#stamp.cluster}, and this one is ${cluster}`)
     const stamp = { ...this.#stamp, cluster, ...node !== undefined && { node } }
     await writeStamp(this.#disk, this.dir, stamp)
     this.#stamp = stamp
@@ -71,9 +75,14 @@ export async function openHome({ disk, random }: { disk: Disk; random: Random },
   } catch (error) {
     if (isExhaustion(error)) throw exhausted(`cannot use the directory ${dir}`, error)
     const why = (error as NodeJS.ErrnoException).code ?? String(error)
-    throw new GristmillError('EACCES', `cannot use the directory ${dir} (${why}); give one that this user may write with --dir`, { cause: error, details: { dir } })
+    throw new GristmillError('EACCES', `cannot use the directory ${dir} (${why}); give one that this user may write with --dir`, {
+      cause: error, details: { dir },
+    })
   }
-  if (!lock) throw new GristmillError('DIR_IN_USE', `another process uses the directory ${dir}; stop it, or give another directory with --dir`, { details: { dir } })
+  if (!lock)
+    throw new GristmillError('DIR_IN_USE', `another process uses the directory ${dir}; stop it, or give another directory with --dir`, {
+      details: { dir },
+    })
   try {
     const found = await readStamp(disk, dir)
     if (found) {
@@ -109,7 +118,9 @@ function check(dir: string, found: Stamp, wanted: HomeOptions): void {
 
 /** A directory without a stamp must be empty: anything in it is somebody else's. */
 async function refuseOthersFiles(disk: Disk, dir: string): Promise<void> {
-  const others = (await disk.list(dir)).map(entry => entry.name).filter(name => !name.startsWith('lock') && !name.startsWith('.') && name !== 'lost+found')
+  const others = (await disk.list(dir))
+    .map(entry => entry.name)
+    .filter(name => !name.startsWith('lock') && !name.startsWith('.') && name !== 'lost+found')
   if (others.length > 0) throw foreign(dir, `it has no ${stampName} and is not empty (it holds ${others.slice(0, 3).join(', ')})`)
 }
 
@@ -118,7 +129,8 @@ async function readStamp(disk: Disk, dir: string): Promise<Stamp | undefined> {
   if (!await disk.stat(path)) return undefined
   try {
     const stamp = JSON.parse((await disk.readFile(path)).toString('utf8')) as Partial<Stamp>
-    if (stamp.format !== 1 || typeof stamp.role !== 'string' || typeof stamp.id !== 'string') throw new Error('a field is missing or of another format')
+    if (stamp.format !== 1 || typeof stamp.role !== 'string' || typeof stamp.id !== 'string')
+      throw new Error('a field is missing or of another format')
     return stamp as Stamp
   } catch (error) {
     if (isExhaustion(error)) throw exhausted(`cannot use the directory ${dir}`, error)
@@ -131,4 +143,6 @@ async function writeStamp(disk: Disk, dir: string, stamp: Stamp): Promise<void> 
 }
 
 const foreign = (dir: string, why: string): GristmillError =>
-  new GristmillError('DIR_FOREIGN', `the directory ${dir} is not for this process: ${why}; give another one with --dir`, { details: { dir } })
+  new GristmillError('DIR_FOREIGN', `the directory ${dir} is not for this process: ${why}; give another one with --dir`, {
+    details: { dir },
+  })

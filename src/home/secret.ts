@@ -9,20 +9,37 @@ export const secretBytesMin = 32
 /** Reads a secret. Throws CONFIG_INVALID if it is missing, short, or open to others. */
 export async function loadSecret(disk: Disk, path: string): Promise<Buffer> {
   const stat = await disk.stat(path)
-  if (!stat) throw new GristmillError('CONFIG_INVALID', `there is no secret file ${path}; copy the cluster's own there, or say where it is (--secret-file). For a new cluster make one: head -c 32 /dev/urandom | base64 > ${path} && chmod 600 ${path}`, { details: { path } })
-  if (stat.kind !== 'file') throw new GristmillError('CONFIG_INVALID', `${path} is not a file (links are not followed); give the secret file itself`, { details: { path } })
+  if (!stat)
+    throw new GristmillError(
+      'CONFIG_INVALID',
+      `there is no secret file ${path}; copy the cluster's own there, or say where it is (--secret-file). For a new cluster make one: head -c 32 /dev/urandom | base64 > ${path} && chmod 600 ${path}`,
+      { details: { path } },
+    )
+  if (stat.kind !== 'file')
+    throw new GristmillError('CONFIG_INVALID', `${path} is not a file (links are not followed); give the secret file itself`, {
+      details: { path },
+    })
   if (stat.mode !== undefined && (stat.mode & 0o077) !== 0) {
-    throw new GristmillError('CONFIG_INVALID', `the secret file ${path} can be read by others (mode ${(stat.mode & 0o777).toString(8)}); run: chmod 600 ${path}`, { details: { path } })
+    throw new GristmillError(
+      'CONFIG_INVALID',
+      `the secret file ${path} can be read by others (mode ${(stat.mode & 0o777).toString(8)}); run: chmod 600 ${path}`,
+      { details: { path } },
+    )
   }
   const secret = Buffer.from((await disk.readFile(path)).toString('latin1').trim(), 'latin1')
   if (secret.length < secretBytesMin) {
-    throw new GristmillError('CONFIG_INVALID', `the secret in ${path} has ${secret.length} bytes; it must have at least ${secretBytesMin}`, { details: { path } })
+    throw new GristmillError(
+      'CONFIG_INVALID',
+      `the secret in ${path} has ${secret.length} bytes; it must have at least ${secretBytesMin}`,
+      { details: { path } },
+    )
   }
   return secret
 }
 
 /** Reads the secret, or makes a new one where there is none. REQUIRES: nobody else makes it now (the caller has locked its directory). */
 export async function loadOrCreateSecret({ disk, random }: { disk: Disk; random: Random }, path: string): Promise<Buffer> {
-  if (!await disk.stat(path)) await disk.writeFileDurable(path, Buffer.from(`${Buffer.from(random.bytes(secretBytesMin)).toString('hex')}\n`), { mode: 0o600 })
+  if (!(await disk.stat(path)))
+    await disk.writeFileDurable(path, Buffer.from(`${Buffer.from(random.bytes(secretBytesMin)).toString('hex')}\n`), { mode: 0o600 })
   return loadSecret(disk, path)
 }

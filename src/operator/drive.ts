@@ -9,7 +9,9 @@ const itemsAtOnce = 32
  * `pause` is asked now and then between items; it returns a promise when it is time to let the process do other work.
  * Ends the source early when something throws.
  */
-export async function drive<T>(source: AsyncIterable<T> | Iterable<T>, operator: Operator<T>, sink: Sink<unknown>, pause: () => Promise<void> | undefined): Promise<void> {
+export async function drive<T>(
+  source: AsyncIterable<T> | Iterable<T>, operator: Operator<T>, sink: Sink<unknown>, pause: () => Promise<void> | undefined,
+): Promise<void> {
   if (Symbol.asyncIterator in source) {
     for await (const item of source) {
       const pushed = operator.push(item)

@@ -55,7 +55,11 @@ export class SinkFailed extends Error {
 
 /** An error of the operating system, as the disk port throws it: not what a user's function or a check of ours throws. */
 export function isDiskError(error: unknown): boolean {
-  return error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === 'number' && typeof (error as NodeJS.ErrnoException).syscall === 'string'
+  return (
+    error instanceof Error
+    && typeof (error as NodeJS.ErrnoException).errno === 'number'
+    && typeof (error as NodeJS.ErrnoException).syscall === 'string'
+  )
 }
 
 export const isPromise = (value: unknown): value is PromiseLike<unknown> =>

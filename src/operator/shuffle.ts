@@ -25,7 +25,9 @@ export class ShuffleSink implements Sink<MapOutputResult> {
       this.#records++
     } catch (error) {
       if (!isDiskError(error)) throw error
-      throw this.#failure ??= new SinkFailed(`what was emitted could not be spilled to this machine's disk: ${(error as Error).message}`, { cause: error })
+      throw (this.#failure ??= new SinkFailed(`what was emitted could not be spilled to this machine's disk: ${(error as Error).message}`, {
+        cause: error,
+      }))
     }
   }
 

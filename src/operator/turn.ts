@@ -55,7 +55,10 @@ interface Link {
 }
 
 function tooLate({ turns }: Link, name: FunctionName): Error {
-  const error = new GristmillError('EINVAL', `emit was called after ${name} had returned; await what ${name} starts (a "for" loop with await instead of forEach), or return its promise`)
+  const error = new GristmillError(
+    'EINVAL',
+    `emit was called after ${name} had returned; await what ${name} starts (a "for" loop with await instead of forEach), or return its promise`,
+  )
   turns.late ??= error
   return error
 }
@@ -66,11 +69,18 @@ export function receive(result: unknown, emit: Emit, name: FunctionName): Promis
   if (isPromise(result)) return receiveLater(result, emit, name)
   if (typeof result === 'object') {
     // Its last call may have been `seen.set(key, value)`, which returns all of the Map each time.
-    if (result instanceof Map && name !== 'teardown') throw new GristmillError('EINVAL', `${name} returned a Map; to emit its entries return [...map], to return nothing end with a statement`)
+    if (result instanceof Map && name !== 'teardown')
+      throw new GristmillError(
+        'EINVAL',
+        `${name} returned a Map; to emit its entries return [...map], to return nothing end with a statement`,
+      )
     if (Symbol.iterator in result) return emitAll(result as Iterable<unknown>, emit, name)
     if (Symbol.asyncIterator in result) return emitLater(result as AsyncIterable<unknown>, emit, name)
   }
-  throw new GristmillError('EINVAL', `${name} returned ${showValue(result)}; it must return nothing, pairs such as [[key, value]], a generator of pairs, or a promise of these`)
+  throw new GristmillError(
+    'EINVAL',
+    `${name} returned ${showValue(result)}; it must return nothing, pairs such as [[key, value]], a generator of pairs, or a promise of these`,
+  )
 }
 
 async function receiveLater(result: PromiseLike<unknown>, emit: Emit, name: FunctionName): Promise<void> {
@@ -98,6 +108,13 @@ function emitPair(pair: unknown, emit: Emit, name: FunctionName, all: unknown, i
   if (!pair) return
   if (Array.isArray(pair) && pair.length === 2) return emit(pair[0] as never, pair[1])
   if (isPromise(pair)) throw new GristmillError('EINVAL', `${name} returned promises that nobody awaits; return Promise.all(…) of them`)
-  if (Array.isArray(all) && all.length === 2) throw new GristmillError('EINVAL', `${name} returned ${showValue(all)}; to emit one pair, return [[key, value]], or call emit(key, value)`)
-  throw new GristmillError('EINVAL', `item ${index + 1} of what ${name} returned or yielded is ${showValue(pair)}; it must be a pair [key, value]`)
+  if (Array.isArray(all) && all.length === 2)
+    throw new GristmillError(
+      'EINVAL',
+      `${name} returned ${showValue(all)}; to emit one pair, return [[key, value]], or call emit(key, value)`,
+    )
+  throw new GristmillError(
+    'EINVAL',
+    `item ${index + 1} of what ${name} returned or yielded is ${showValue(pair)}; it must be a pair [key, value]`,
+  )
 }

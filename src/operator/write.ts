@@ -63,7 +63,9 @@ export class FileSink<Written> implements Sink<FileSinkResult<Written> | undefin
       this.#options.overflow.push(Buffer.from(this.#writer.take()))
     } catch (error) {
       if (!isDiskError(error)) throw error
-      throw this.#failure ??= new SinkFailed(`what was emitted could not be kept on this machine's disk: ${(error as Error).message}`, { cause: error })
+      throw (this.#failure ??= new SinkFailed(`what was emitted could not be kept on this machine's disk: ${(error as Error).message}`, {
+        cause: error,
+      }))
     }
   }
 

@@ -12,7 +12,9 @@ export function fingerprintOf({ root, functions, hooks }: Plan): string {
   })
   const called = Object.keys(hooks)
   // Left out where there are none: plans without hooks keep the fingerprints that they had before there were any.
-  return createHash('sha256').update(canonical({ version: 1, nodes, functions: functions.length, hooks: called.length > 0 ? called : undefined })).digest('hex')
+  return createHash('sha256')
+    .update(canonical({ version: 1, nodes, functions: functions.length, hooks: called.length > 0 ? called : undefined }))
+    .digest('hex')
 }
 
 /** JSON whose text depends on the value alone: keys in order, what is undefined left out. */

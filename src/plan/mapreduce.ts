@@ -6,8 +6,10 @@ import type { FunctionIndex, Plan, PlanNode, ShuffleNode, UserFunction, WriteNod
 
 /** What a plan needs to know of a program's definition (src/program/authoring.ts). */
 export interface MapReduceShape {
-  readonly input?: { readonly path?: unknown; readonly format?: InputOptions['format'] | undefined } & Omit<InputOptions, 'format'> | undefined
-  readonly output?: { readonly path?: unknown; readonly format?: WriteOptions['format'] | undefined } & Omit<WriteOptions, 'format'> | undefined
+  readonly input?:
+    ({ readonly path?: unknown; readonly format?: InputOptions['format'] | undefined } & Omit<InputOptions, 'format'>) | undefined
+  readonly output?:
+    ({ readonly path?: unknown; readonly format?: WriteOptions['format'] | undefined } & Omit<WriteOptions, 'format'>) | undefined
   readonly reducers?: number | undefined
   readonly setup?: UserFunction | undefined
   readonly map: UserFunction
@@ -27,12 +29,18 @@ export function planMapReduce(shape: MapReduceShape): Plan {
   let node: PlanNode = Object.freeze({ kind: 'read', options: Object.freeze({ format: inputFormat, ...input }) })
   node = Object.freeze({ kind: 'map', source: node, fn: add(shape.map) })
   if (shape.reduce) {
-    const shuffle: ShuffleNode = { kind: 'shuffle', source: node, partitions: shape.reducers, partition: shape.partition && add(shape.partition) }
+    const shuffle: ShuffleNode = {
+      kind: 'shuffle', source: node, partitions: shape.reducers,
+      partition: shape.partition && add(shape.partition),
+    }
     node = Object.freeze(shuffle)
     if (shape.combine) node = Object.freeze({ kind: 'combine', source: node, fn: add(shape.combine) })
     node = Object.freeze({ kind: 'reduce', source: node, fn: add(shape.reduce) })
   }
   const root: WriteNode = Object.freeze({ kind: 'write', source: node, output: Object.freeze({ format: outputFormat, ...output }) })
-  const hooks = Object.freeze({ ...shape.setup && { setup: shape.setup.bind(shape) }, ...shape.teardown && { teardown: shape.teardown.bind(shape) } })
+  const hooks = Object.freeze({
+    ...(shape.setup && { setup: shape.setup.bind(shape) }),
+    ...(shape.teardown && { teardown: shape.teardown.bind(shape) }),
+  })
   return Object.freeze({ root, functions: Object.freeze(functions), hooks })
 }

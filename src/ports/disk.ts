@@ -3,7 +3,9 @@
 // Errors are Node's own (`ENOENT`, `ENOSPC`, `EIO`… in `error.code`); each room translates at its border.
 
 export interface Disk {
-  /** Opens a file for reading. Never follows a symbolic link at the last part; never waits for a pipe: what is no file is EISDIR or EFTYPE. */
+  /**
+   * Opens a file for reading. Never follows a symbolic link at the last part; never waits for a pipe: what is no file is EISDIR or EFTYPE.
+   */
   openRead(path: string): Promise<DiskReader>
   /** Opens for reading without leaving the thread; for small hot files. Same errors, thrown. */
   openReadSync(path: string): DiskReader

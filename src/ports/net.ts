@@ -9,7 +9,11 @@ export interface Net {
   /** What src/rpc gives to undici. */
   readonly dispatcher: Dispatcher
   /** Opens a wire. Rejects with UNAVAILABLE if nobody answers, or with the server's own error if it refuses. */
-  connect(to: Address, request: { path: string; headers: Readonly<Record<string, string>> }, options?: { signal?: AbortSignal; timeoutMs?: number }): Promise<Wire>
+  connect(
+    to: Address,
+    request: { path: string; headers: Readonly<Record<string, string>> },
+    options?: { signal?: AbortSignal; timeoutMs?: number },
+  ): Promise<Wire>
   /** Starts serving. Rejects with EADDRINUSE or EACCES (message names the address), or CONFIG_INVALID. Port 0 takes a free one. */
   listen(service: Service, at: { host: string; port: number }): Promise<Listening>
   /** Ends idle connections. */
@@ -18,7 +22,10 @@ export interface Net {
 
 export interface Service {
   readonly http: FastifyInstance
-  /** Connections (a request's `raw.socket`) over which a member of the cluster has called. Where connections are too many, all others go first. */
+  /**
+   * Connections (a request's `raw.socket`) over which a member of the cluster has called. Where connections are too many, all others go
+   * first.
+   */
   readonly known?: { has(connection: object): boolean }
   /** Decides about an Upgrade request, synchronously: `run` owns the wire and must end it. */
   upgrade?(request: { path: string; headers: Readonly<Record<string, string | undefined>>; remote: string }):

@@ -17,7 +17,9 @@ export interface World {
   readonly log: Log
   readonly processes: Processes
   readonly failpoints: Failpoints
-  /** State that is kept by hand is counted anew after every event, which costs time in proportion to it. Simulations only; default: false. */
+  /**
+   * State that is kept by hand is counted anew after every event, which costs time in proportion to it. Simulations only; default: false.
+   */
   readonly checked?: boolean
   /** Opens (or creates) a store in a directory. */
   openStore(directory: string, options?: { mapBytes?: number; sync?: boolean }): Promise<Store>

@@ -21,7 +21,13 @@ const mark = '//# gristmillAssets='
 export const upName = '_up_'
 
 /** Where a file lies below the directory of the assets. */
-export const placeOf = (name: string): string => name.replaceAll('\\', '/').split('/').filter(part => part !== '.' && part !== '').map(part => (part === '..' ? upName : part)).join('/')
+export const placeOf = (name: string): string =>
+  name
+    .replaceAll('\\', '/')
+    .split('/')
+    .filter(part => part !== '.' && part !== '')
+    .map(part => (part === '..' ? upName : part))
+    .join('/')
 
 export const assetHash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
@@ -31,7 +37,12 @@ export const assetPath = (bundlePath: string, id: string): string => `${bundlePa
 /** The bundle with its list; without assets it is as it was. */
 export function withAssets(bundle: Uint8Array, assets: readonly Asset[]): Buffer {
   if (assets.length === 0) return Buffer.from(bundle)
-  return Buffer.concat([bundle, Buffer.from(`${mark}${Buffer.from(JSON.stringify(assets.map(({ name, id, bytes }): Asset => ({ name, id, bytes })))).toString('base64')}\n`)])
+  return Buffer.concat([
+    bundle,
+    Buffer.from(
+      `${mark}${Buffer.from(JSON.stringify(assets.map(({ name, id, bytes }): Asset => ({ name, id, bytes })))).toString('base64')}\n`,
+    ),
+  ])
 }
 
 export function assetsIn(bundle: string): Asset[] {
@@ -41,13 +52,19 @@ export function assetsIn(bundle: string): Asset[] {
   return JSON.parse(Buffer.from(bundle.slice(at + 1 + mark.length).trim(), 'base64').toString('utf8')) as Asset[]
 }
 
-/** Has every asset on this machine, whole; what is there already is checked. Throws CORRUPT for one that is another one than was submitted. */
-export async function keepAssets(disk: Disk, dir: string, assets: readonly Asset[], { instance, fetchAsset }: { instance: string; fetchAsset: (asset: Asset) => Promise<Uint8Array> }): Promise<void> {
+/**
+ * Has every asset on this machine, whole; what is there already is checked. Throws CORRUPT for one that is another one than was submitted.
+ */
+export async function keepAssets(
+  disk: Disk, dir: string, assets: readonly Asset[],
+  { instance, fetchAsset }: { instance: string; fetchAsset: (asset: Asset) => Promise<Uint8Array> },
+): Promise<void> {
   for (const asset of assets) {
     const file = join(dir, placeOf(asset.name))
     if ((await disk.stat(file))?.bytes === asset.bytes && assetHash(await disk.readFile(file)) === asset.id) continue
     const bytes = await fetchAsset(asset)
-    if (assetHash(bytes) !== asset.id) throw new GristmillError('CORRUPT', `the stored asset ${asset.name} has other bytes than were submitted; submit the job again`)
+    if (assetHash(bytes) !== asset.id)
+      throw new GristmillError('CORRUPT', `the stored asset ${asset.name} has other bytes than were submitted; submit the job again`)
     await disk.mkdir(join(file, '..'))
     const temporary = `${file}.${encodeURIComponent(instance)}.part`
     const writer = await disk.create(temporary, { exclusive: false, mode: 0o600 })

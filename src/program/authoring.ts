@@ -6,7 +6,10 @@ export { average, count, first, max, min, sum, take } from './iterables.ts'
 /** Keys are sorted and compared by value: arrays element by element. */
 export type Key = string | number | bigint | boolean | null | readonly Key[]
 
-/** Hands one record on. Never waits, and keeps nothing of what it was given but its value at that moment. Throws after the call that it was given to. */
+/**
+ * Hands one record on. Never waits, and keeps nothing of what it was given but its value at that moment. Throws after the call that it was
+ * given to.
+ */
 export type Emit<K extends Key = any, V = any> = (key: K, value: V) => void
 
 /** What `line && emit(line, 1)` returns. */
@@ -20,7 +23,9 @@ export type Params = Readonly<Record<string, unknown>>
 interface CommonInput {
   /** Files, directories or globs to read when the run names none. */
   readonly path?: string | readonly string[]
-  /** Of the text: `utf8` (default), `latin1` (ISO 8859-1), `windows1252`, `utf16le`, `utf16be`. gzip and zstd are unpacked by themselves. */
+  /**
+   * Of the text: `utf8` (default), `latin1` (ISO 8859-1), `windows1252`, `utf16le`, `utf16be`. gzip and zstd are unpacked by themselves.
+   */
   readonly encoding?: 'utf8' | 'latin1' | 'windows1252' | 'utf16le' | 'utf16be'
   /** Bytes that are not UTF-8: U+FFFD and a counter (default), or an error with their offset. */
   readonly invalidUtf8?: 'replace' | 'error'
@@ -33,7 +38,10 @@ export type Input = CommonInput & (
   | { readonly format?: 'lines' }
   /** `largeIntegers`: integers beyond 2^53 are bigints (default) or strings, or bad records; they are never rounded. */
   | { readonly format: 'jsonl'; readonly largeIntegers?: 'bigint' | 'string' | 'error' }
-  /** `delimiter`: found from the first rows unless given. `header` (default): the first row names the columns and records are objects; else they are arrays. */
+  /**
+   * `delimiter`: found from the first rows unless given. `header` (default): the first row names the columns and records are objects; else
+   * they are arrays.
+   */
   | { readonly format: 'csv'; readonly delimiter?: string; readonly header?: boolean }
   /** A record a file: `{ path, text }`, or `{ path, bytes }`. */
   | { readonly format: 'whole'; readonly bytes?: boolean }
@@ -68,7 +76,10 @@ export type RecordOf<I> =
 export interface Context<P = Params> {
   /** Those of the run over the program's own. */
   readonly params: P
-  /** Adds to a counter of the job, which counts committed attempts only. Sums are exact until they are shown, so their order does not matter. */
+  /**
+   * Adds to a counter of the job, which counts committed attempts only. Sums are exact until they are shown, so their order does not
+   * matter.
+   */
   counter(name: string, by?: number): void
   /** Where an asset of the program lies on this machine: a path to read. Throws for one that the program does not list. */
   asset(name: string): string
@@ -126,7 +137,10 @@ interface Saying {
   readonly kind?: readonly [string, (value: unknown) => boolean]
 }
 
-const oneAscii: Saying['kind'] = ['one ASCII character other than a quote or a line end, such as \';\' or \'\\t\'', value => typeof value === 'string' && value.length === 1 && value > '\0' && value < '\x80' && !'"\r\n'.includes(value)]
+const oneAscii: Saying['kind'] = [
+  "one ASCII character other than a quote or a line end, such as ';' or '\\t'",
+  value => typeof value === 'string' && value.length === 1 && value > '\0' && value < '\x80' && !'"\r\n'.includes(value),
+]
 const flag = [true, false]
 
 /** What `input` and `output` may say beside `path` and `format`, and which formats there are. */
@@ -155,7 +169,9 @@ const known = new Set(['input', 'output', 'params', 'assets', 'reducers', 'setup
  * A map-reduce job: `map` turns each record into any number of key-value pairs, `combine` shrinks them before they
  * travel, `reduce` gets each key with all its values. Without `reduce`, what `map` emits is the output.
  */
-export function mapReduce<const I extends Input = { format: 'lines' }, K extends Key = any, V = any, P extends Params = Params>(definition: Definition<I, K, V, P>): MapReduce {
+export function mapReduce<const I extends Input = { format: 'lines' }, K extends Key = any, V = any, P extends Params = Params>(
+  definition: Definition<I, K, V, P>,
+): MapReduce {
   check(definition as Definition)
   const program = { kind: 'mapReduce', definition }
   Object.defineProperty(program, mark, { value: true })
@@ -165,13 +181,15 @@ export function mapReduce<const I extends Input = { format: 'lines' }, K extends
 export const isMapReduce = (value: unknown): value is MapReduce => typeof value === 'object' && value !== null && mark in value
 
 function check(definition: Definition): void {
-  if (typeof definition !== 'object' || definition === null) throw new TypeError('mapReduce takes an object: mapReduce({ map(record, emit) { … }, … })')
+  if (typeof definition !== 'object' || definition === null)
+    throw new TypeError('mapReduce takes an object: mapReduce({ map(record, emit) { … }, … })')
   for (const name of Object.keys(definition)) {
     if (!known.has(name)) throw new TypeError(`mapReduce does not know "${name}"; it knows ${[...known].join(', ')}`)
   }
   if (typeof definition.map !== 'function') throw new TypeError('mapReduce needs a map function: map(record, emit) { … }')
   for (const name of ['setup', 'combine', 'partition', 'reduce', 'teardown'] as const) {
-    if (definition[name] !== undefined && typeof definition[name] !== 'function') throw new TypeError(`${name} of mapReduce is not a function`)
+    if (definition[name] !== undefined && typeof definition[name] !== 'function')
+      throw new TypeError(`${name} of mapReduce is not a function`)
   }
   if (!definition.reduce && (definition.combine || definition.partition)) {
     throw new TypeError(`${definition.combine ? 'combine' : 'partition'} of mapReduce has no meaning without reduce: nothing is shuffled`)
@@ -180,7 +198,8 @@ function check(definition: Definition): void {
   checkPart('output', definition.output, outputSayings, outputFormats)
   checkColumns(definition.output)
   const { assets } = definition
-  if (assets !== undefined && (!Array.isArray(assets) || assets.some(name => typeof name !== 'string' || name === ''))) throw new TypeError('assets of mapReduce are paths relative to the program, such as [\'words.txt\', \'data\']')
+  if (assets !== undefined && (!Array.isArray(assets) || assets.some(name => typeof name !== 'string' || name === '')))
+    throw new TypeError("assets of mapReduce are paths relative to the program, such as ['words.txt', 'data']")
   const { reducers } = definition
   if (reducers !== undefined && (!Number.isInteger(reducers) || reducers < 1 || reducers > 65_535)) {
     throw new TypeError(`reducers of mapReduce must be an integer from 1 to 65535, not ${String(reducers)}`)
@@ -189,20 +208,31 @@ function check(definition: Definition): void {
 
 function checkColumns({ columns, header }: Output = {}): void {
   if (columns === undefined) return
-  if (!Array.isArray(columns) || columns.length === 0 || columns.some(name => typeof name !== 'string') || new Set(columns).size < columns.length) {
-    throw new TypeError('columns of mapReduce\'s output are different names, such as [\'id\', \'count\']')
+  if (
+    !Array.isArray(columns)
+    || columns.length === 0
+    || columns.some(name => typeof name !== 'string')
+    || new Set(columns).size < columns.length
+  ) {
+    throw new TypeError("columns of mapReduce's output are different names, such as ['id', 'count']")
   }
   const unreadable = header === false ? undefined : columns.find(name => name === '' || name === '__proto__')
-  if (unreadable !== undefined) throw new TypeError(`columns of mapReduce's output cannot have the name ${JSON.stringify(unreadable)}, which a header cannot say; rename it, or write no header (header: false)`)
+  if (unreadable !== undefined)
+    throw new TypeError(
+      `columns of mapReduce's output cannot have the name ${JSON.stringify(unreadable)}, which a header cannot say; rename it, or write no header (header: false)`,
+    )
 }
 
 function checkPart(part: 'input' | 'output', said: unknown, sayings: Readonly<Record<string, Saying>>, formats: readonly string[]): void {
   if (said === undefined) return
-  if (typeof said !== 'object' || said === null || Array.isArray(said)) throw new TypeError(`${part} of mapReduce is an object, such as { format: '${formats.at(-1)}' }, not ${JSON.stringify(said)}`)
+  if (typeof said !== 'object' || said === null || Array.isArray(said))
+    throw new TypeError(`${part} of mapReduce is an object, such as { format: '${formats.at(-1)}' }, not ${JSON.stringify(said)}`)
   const names = ['path', 'format', ...Object.keys(sayings)]
-  for (const name of Object.keys(said)) if (!names.includes(name)) throw new TypeError(`${part} of mapReduce does not know "${name}"; it knows ${names.join(', ')}`)
+  for (const name of Object.keys(said))
+    if (!names.includes(name)) throw new TypeError(`${part} of mapReduce does not know "${name}"; it knows ${names.join(', ')}`)
   const { format = formats[0]! } = said as { format?: string }
-  if (!formats.includes(format)) throw new TypeError(`${part} of mapReduce has no format ${JSON.stringify(format)}; there are ${formats.join(', ')}`)
+  if (!formats.includes(format))
+    throw new TypeError(`${part} of mapReduce has no format ${JSON.stringify(format)}; there are ${formats.join(', ')}`)
   for (const [name, saying] of Object.entries(sayings)) {
     const value = (said as Record<string, unknown>)[name]
     if (value !== undefined) checkSaying(`${name} of mapReduce's ${part}`, value, saying, format)
@@ -212,7 +242,11 @@ function checkPart(part: 'input' | 'output', said: unknown, sayings: Readonly<Re
 /** What would have no effect, or another than it says, is refused: nobody would see it in the result. */
 function checkSaying(what: string, value: unknown, { formats, values, kind }: Saying, format: string): void {
   const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
-  if (formats && !formats.includes(format)) throw new TypeError(`${what} belongs to the format ${formats.join(', ')}, not to ${format}; say the format, or leave it out`)
-  if (values && !values.includes(value)) throw new TypeError(`${what} is ${shown}; it is one of ${values.map(one => (typeof one === 'string' ? `'${one}'` : String(one))).join(', ')}`)
+  if (formats && !formats.includes(format))
+    throw new TypeError(`${what} belongs to the format ${formats.join(', ')}, not to ${format}; say the format, or leave it out`)
+  if (values && !values.includes(value))
+    throw new TypeError(
+      `${what} is ${shown}; it is one of ${values.map(one => (typeof one === 'string' ? `'${one}'` : String(one))).join(', ')}`,
+    )
   if (kind && !kind[1](value)) throw new TypeError(`${what} is ${shown}; it is ${kind[0]}`)
 }

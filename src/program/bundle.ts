@@ -34,17 +34,26 @@ const banner = `import { createRequire as gristmillRequire } from 'node:module';
  * Ours names what is made while the module is loaded, and classes. One line for one line: the source map stays right.
  */
 const nameHelper = 'var __name = (target, value) => __defProp(target, "name", { value, configurable: true });'
-const ownNameHelper = 'var __name = (target, value) => gristmillLoading || (target.prototype && target.name !== value) ? __defProp(target, "name", { value, configurable: true }) : target;'
+const ownNameHelper =
+  'var __name = (target, value) => gristmillLoading || (target.prototype && target.name !== value) ? __defProp(target, "name", { value, configurable: true }) : target;'
 
 /** Throws PROGRAM_INVALID with the compiler's messages (`details.output`), ENOENT, TOO_LARGE. `file` is absolute. */
 export async function bundleProgram({ disk }: { disk: Disk }, file: string): Promise<Bundle> {
   const found = await disk.stat(file)
   if (found?.kind !== 'file' && found?.kind !== 'other') {
-    throw new GristmillError(found ? 'EISDIR' : 'ENOENT', found ? `the program ${file} is a directory; give its module` : `there is no program ${file}`, { details: { path: file } })
+    throw new GristmillError(
+      found ? 'EISDIR' : 'ENOENT',
+      found ? `the program ${file} is a directory; give its module` : `there is no program ${file}`,
+      { details: { path: file } },
+    )
   }
   const bytes = await compile(disk, file)
   if (bytes.length > limits.programBytesMax) {
-    throw new GristmillError('TOO_LARGE', `${basename(file)} with all that it imports has ${formatBytes(bytes.length)}; a program may have ${formatBytes(limits.programBytesMax)}. Import less, or put the data into files`, { details: { path: file } })
+    throw new GristmillError(
+      'TOO_LARGE',
+      `${basename(file)} with all that it imports has ${formatBytes(bytes.length)}; a program may have ${formatBytes(limits.programBytesMax)}. Import less, or put the data into files`,
+      { details: { path: file } },
+    )
   }
   return { id: idOf(bytes), bytes, name: basename(file, extname(file)) }
 }
@@ -78,13 +87,19 @@ async function compile(disk: Disk, file: string): Promise<Buffer> {
   try {
     let { outputFiles } = await build(options)
     const text = (extension: string): string => outputFiles.find(({ path }) => path.endsWith(extension))!.text
-    if (asksPlace.test(text('.js'))) ({ outputFiles } = await build({ ...options, banner: { js: `${banner} ${placeBanner}` }, plugins: [...plugins, places(disk, dirname(file))] }))
+    if (asksPlace.test(text('.js')))
+      ({ outputFiles } = await build({
+        ...options, banner: { js: `${banner} ${placeBanner}` },
+        plugins: [...plugins, places(disk, dirname(file))],
+      }))
     return Buffer.from(`${text('.js').replace(nameHelper, ownNameHelper)}${mapMark}${Buffer.from(text('.map')).toString('base64')}\n`)
   } catch (error) {
     const { errors } = error as Partial<BuildFailure>
     if (!errors || errors.length === 0) throw error
     const output = errors.map(show).join('\n')
-    throw new GristmillError('PROGRAM_INVALID', `${basename(file)} does not compile: ${headline(errors[0]!)}`, { cause: error, details: { path: file, output } })
+    throw new GristmillError('PROGRAM_INVALID', `${basename(file)} does not compile: ${headline(errors[0]!)}`, {
+      cause: error, details: { path: file, output },
+    })
   }
 }
 
@@ -98,10 +113,14 @@ function show(message: Message): string {
   if (location) {
     // Tabs stay tabs, so that the mark stands where the eye looks for it.
     const before = location.lineText.slice(0, location.column).replace(/[^\t]/g, ' ')
-    lines.push(`    ${location.lineText}`, `    ${before}${'^'.repeat(Math.max(1, Math.min(location.length, location.lineText.length - location.column)))}`)
+    lines.push(
+      `    ${location.lineText}`,
+      `    ${before}${'^'.repeat(Math.max(1, Math.min(location.length, location.lineText.length - location.column)))}`,
+    )
   }
   // Its advice on packages that are not there concerns those who call esbuild.
-  if (/^Could not resolve "[^./]/.test(message.text)) lines.push('    install the package beside the program (npm install), or correct its name')
+  if (/^Could not resolve "[^./]/.test(message.text))
+    lines.push('    install the package beside the program (npm install), or correct its name')
   else for (const note of notes) lines.push(`    ${note.location ? `${place(note.location)}: ` : ''}${note.text}`)
   return lines.join('\n')
 }
@@ -118,7 +137,8 @@ const native: Plugin = {
       return found.errors.length === 0 && !found.path.endsWith('.node') ? found : { path, namespace: 'native' }
     })
     onLoad({ filter: /.*/, namespace: 'native' }, ({ path }) => ({
-      contents: `throw new Error(${JSON.stringify(`the native module ${basename(path)} does not travel with a program; use a package without it, or one that can do without it`)})`, loader: 'js',
+      contents: `throw new Error(${JSON.stringify(`the native module ${basename(path)} does not travel with a program; use a package without it, or one that can do without it`)})`,
+      loader: 'js',
     }))
   },
 }
@@ -132,9 +152,13 @@ const placeBanner = `import { pathToFileURL as gristmillUrl } from 'node:url'; i
   `const gristmillPlace = path => gristmillHere === undefined ? gristmillJoin(import.meta.filename.replace(/\\.mjs$/, '.assets'), path) : gristmillJoin(gristmillHere, path.replaceAll('${upName}', '..')); ` +
   `const gristmillMeta = path => { const filename = gristmillPlace(path); return { url: gristmillUrl(filename).href, filename, dirname: gristmillDirname(filename) } };`
 
-/** A module's own variable of this name: declared alone, after others, or taken out of an object or a module. A type's `declare` makes none. */
+/**
+ * A module's own variable of this name: declared alone, after others, or taken out of an object or a module. A type's `declare` makes none.
+ */
 const declarationOf = (name: string): RegExp =>
-  new RegExp(`(?<!\\bdeclare\\s+)\\b(?:const|let|var|function)\\s+${name}\\b|(?<![.\\w])${name}\\s*=(?![=>])|\\b(?:import|const|let|var)\\s*(?:[\\w$]+\\s*,\\s*)?\\{[^}]*\\b${name}\\b`)
+  new RegExp(
+    `(?<!\\bdeclare\\s+)\\b(?:const|let|var|function)\\s+${name}\\b|(?<![.\\w])${name}\\s*=(?![=>])|\\b(?:import|const|let|var)\\s*(?:[\\w$]+\\s*,\\s*)?\\{[^}]*\\b${name}\\b`,
+  )
 
 /** Gives each module that asks for it its own place, relative to the program's directory. */
 function places(disk: Disk, directory: string): Plugin {
@@ -146,7 +170,10 @@ function places(disk: Disk, directory: string): Plugin {
         if (!asksPlace.test(source)) return undefined
         const own = JSON.stringify(placeOf(relative(directory, path)))
         const declared = (name: string): boolean => declarationOf(name).test(source)
-        const made = [`${metaName} = gristmillMeta(${own})`, ...(['dirname', 'filename'] as const).filter(name => !declared(`__${name}`)).map(name => `__${name} = ${metaName}.${name}`)]
+        const made = [
+          `${metaName} = gristmillMeta(${own})`,
+          ...(['dirname', 'filename'] as const).filter(name => !declared(`__${name}`)).map(name => `__${name} = ${metaName}.${name}`),
+        ]
         const text = source.replace(/^#!.*/, '').replace(/\bimport\.meta(?=\.(?:url|dirname|filename)\b)/g, metaName)
         const kind = extname(path).replace(/^\.[cm]?/, '')
         return { contents: `const ${made.join(', ')}; ${text}`, loader: kind as 'js' | 'jsx' | 'ts' | 'tsx', resolveDir: dirname(path) }

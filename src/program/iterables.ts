@@ -29,24 +29,38 @@ export function average(values: Iterable<number>): number {
 }
 
 function noNumber(name: string, value: unknown): TypeError {
-  if (typeof value === 'string') return new TypeError(`${name} was given the text ${JSON.stringify(value.slice(0, 40))}; a field of CSV is a text: emit Number(…) of it`)
-  const what = typeof value === 'bigint' ? `the bigint ${value}n` : value === null || value === undefined || typeof value === 'boolean' ? String(value) : 'an object'
+  if (typeof value === 'string')
+    return new TypeError(`${name} was given the text ${JSON.stringify(value.slice(0, 40))}; a field of CSV is a text: emit Number(…) of it`)
+  const what =
+    typeof value === 'bigint'
+      ? `the bigint ${value}n`
+      : value === null || value === undefined || typeof value === 'boolean'
+        ? String(value)
+        : 'an object'
   return new TypeError(`${name} was given ${what}, which is no number`)
 }
 
-/** The largest value, or the one for which `by` is largest; the first of equals. Texts by their characters. Throws if there are no values, or texts among numbers. */
+/**
+ * The largest value, or the one for which `by` is largest; the first of equals. Texts by their characters. Throws if there are no values,
+ * or texts among numbers.
+ */
 export const max = <T>(values: Iterable<T>, by?: (value: T) => number | string | bigint): T => best(values, by, 'max', (a, b) => a > b)
 
 /** The smallest value, or the one for which `by` is smallest; as `max` otherwise. */
 export const min = <T>(values: Iterable<T>, by?: (value: T) => number | string | bigint): T => best(values, by, 'min', (a, b) => a < b)
 
-function best<T>(values: Iterable<T>, by: ((value: T) => number | string | bigint) | undefined, name: string, better: (a: any, b: any) => boolean): T {
+function best<T>(
+  values: Iterable<T>,
+  by: ((value: T) => number | string | bigint) | undefined,
+  name: string, better: (a: any, b: any) => boolean,
+): T {
   let found = false
   let winner: T | undefined
   let score: unknown
   for (const value of values) {
     const its = by ? by(value) : value
-    if (found && (typeof its === 'string') !== (typeof score === 'string')) throw new TypeError(`${name} was given texts and others, which have no order among them`)
+    if (found && (typeof its === 'string') !== (typeof score === 'string'))
+      throw new TypeError(`${name} was given texts and others, which have no order among them`)
     if (found && !better(its, score)) continue
     found = true
     winner = value

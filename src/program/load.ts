@@ -45,7 +45,10 @@ export const nodeModules: Modules = Object.freeze({
 })
 
 /** Throws PROGRAM_INVALID if the program does not load or is not one, CORRUPT if the bundle is not the one that is meant. */
-export async function loadProgram({ disk, modules = nodeModules }: { disk: Disk; modules?: Modules | undefined }, options: LoadOptions): Promise<Program> {
+export async function loadProgram(
+  { disk, modules = nodeModules }: { disk: Disk; modules?: Modules | undefined },
+  options: LoadOptions,
+): Promise<Program> {
   const file = bundleFile(options.dir, options.id)
   const bundle = await keepBundle(disk, options)
   const text = bundle.toString('utf8')
@@ -55,7 +58,7 @@ export async function loadProgram({ disk, modules = nodeModules }: { disk: Disk;
   if (options.fetchAsset) await keepAssets(disk, assetDir, assets, { instance: options.instance, fetchAsset: options.fetchAsset })
   let exported: unknown
   try {
-    const module = await modules.load(file, options.instance) as { default?: unknown }
+    const module = (await modules.load(file, options.instance)) as { default?: unknown }
     exported = module.default
     // A CommonJS module that was compiled from an ES module (tsc) keeps its default export under that name.
     if (isCompiled(exported)) exported = exported.default
@@ -63,13 +66,24 @@ export async function loadProgram({ disk, modules = nodeModules }: { disk: Disk;
     if (typeof exported === 'function') exported = await (exported as (params: Params) => unknown)(options.params)
   } catch (error) {
     const { message, stack } = stacks.describe(error)
-    throw new GristmillError('PROGRAM_INVALID', `the program cannot be loaded: ${message}`, { cause: error, details: { ...stack !== undefined && { output: stack, stack } } })
+    throw new GristmillError('PROGRAM_INVALID', `the program cannot be loaded: ${message}`, {
+      cause: error,
+      details: { ...(stack !== undefined && { output: stack, stack }) },
+    })
   }
   if (!isMapReduce(exported)) {
-    throw new GristmillError('PROGRAM_INVALID', `the program's default export is ${exported === undefined ? 'missing' : 'something else'}; it must be a job: export default mapReduce({ map(record, emit) { … }, … })`)
+    throw new GristmillError(
+      'PROGRAM_INVALID',
+      `the program's default export is ${exported === undefined ? 'missing' : 'something else'}; it must be a job: export default mapReduce({ map(record, emit) { … }, … })`,
+    )
   }
   const { definition } = exported
-  return { definition, assets: new Map(assets.map(({ name }) => [name, join(assetDir, placeOf(name))])), params: Object.freeze({ ...definition.params as Params | undefined, ...options.params }), stacks }
+  return {
+    definition,
+    assets: new Map(assets.map(({ name }) => [name, join(assetDir, placeOf(name))])),
+    params: Object.freeze({ ...(definition.params as Params | undefined), ...options.params }),
+    stacks,
+  }
 }
 
 function isCompiled(exported: unknown): exported is { default?: unknown } {
@@ -77,7 +91,10 @@ function isCompiled(exported: unknown): exported is { default?: unknown } {
 }
 
 /** The bundle, which lies in its file afterwards. */
-export async function keepBundle(disk: Disk, { id, dir, fetch, instance }: Pick<LoadOptions, 'id' | 'dir' | 'fetch' | 'instance'>): Promise<Buffer> {
+export async function keepBundle(
+  disk: Disk,
+  { id, dir, fetch, instance }: Pick<LoadOptions, 'id' | 'dir' | 'fetch' | 'instance'>,
+): Promise<Buffer> {
   const file = bundleFile(dir, id)
   if (await disk.stat(file)) {
     const kept = await disk.readFile(file)
@@ -86,7 +103,11 @@ export async function keepBundle(disk: Disk, { id, dir, fetch, instance }: Pick<
   }
   const fetched = Buffer.from(await fetch())
   const found = idOf(fetched)
-  if (found !== id) throw new GristmillError('CORRUPT', `the stored program ${id} has other bytes than were submitted (their hash is ${found}); submit it again`)
+  if (found !== id)
+    throw new GristmillError(
+      'CORRUPT',
+      `the stored program ${id} has other bytes than were submitted (their hash is ${found}); submit it again`,
+    )
   await keep(disk, file, fetched, instance)
   return fetched
 }

@@ -14,19 +14,28 @@ export interface PruneBounds {
 }
 
 /** Never rejects. */
-export async function prune({ disk, log }: { readonly disk: Disk; readonly log: Log }, directory: string, bounds: PruneBounds): Promise<void> {
+export async function prune(
+  { disk, log }: { readonly disk: Disk; readonly log: Log },
+  directory: string, bounds: PruneBounds,
+): Promise<void> {
   try {
     const left = await removeOldest(disk, directory, bounds)
-    if (left.length > 0) log.warn('old entries of a directory cannot be removed; remove them by hand, or make them writable for this user', { directory, entries: left.length, first: left[0]!.name, error: left[0]!.error })
+    if (left.length > 0)
+      log.warn('old entries of a directory cannot be removed; remove them by hand, or make them writable for this user', {
+        directory, entries: left.length, first: left[0]!.name, error: left[0]!.error,
+      })
   } catch (error) {
     log.warn('it cannot be seen which old entries of a directory are to be removed', { directory, error: asError(error) })
   }
 }
 
 /** Returns what could not be removed. */
-async function removeOldest(disk: Disk, directory: string, { entries: entriesMax, bytes: bytesMax = Infinity, keep = () => false }: PruneBounds): Promise<Array<{ name: string; error: Error }>> {
+async function removeOldest(
+  disk: Disk, directory: string,
+  { entries: entriesMax, bytes: bytesMax = Infinity, keep = () => false }: PruneBounds,
+): Promise<Array<{ name: string; error: Error }>> {
   const left: Array<{ name: string; error: Error }> = []
-  if (!await disk.stat(directory)) return left
+  if (!(await disk.stat(directory))) return left
   const listed = await disk.list(directory)
   if (listed.length <= entriesMax && bytesMax === Infinity) return left
   const found: Array<{ name: string; mtimeMs: number; bytes: number }> = []

@@ -70,7 +70,11 @@ export class StackMapper {
       // The banner, and our own part of the bundle.
       if (place.source === null || place.source.startsWith('gristmill:')) continue
       put(place.name)
-      inner = { name: match[2]?.replace(/^(?:Object|Module)\./, ''), async: match[1] ?? '', where: `${place.source}:${place.line}:${place.column + 1}` }
+      inner = {
+        name: match[2]?.replace(/^(?:Object|Module)\./, ''),
+        async: match[1] ?? '',
+        where: `${place.source}:${place.line}:${place.column + 1}`,
+      }
       if (frames.length === framesMax) return frames
     }
     put()
@@ -80,7 +84,10 @@ export class StackMapper {
   #trace(): TraceMap {
     if (this.#map) return this.#map
     const at = this.#bundle.lastIndexOf(mapMark)
-    const json = at < 0 ? '{"version":3,"sources":[],"names":[],"mappings":""}' : Buffer.from(/^\S*/.exec(this.#bundle.slice(at + mapMark.length))![0], 'base64').toString('utf8')
+    const json =
+      at < 0
+        ? '{"version":3,"sources":[],"names":[],"mappings":""}'
+        : Buffer.from(/^\S*/.exec(this.#bundle.slice(at + mapMark.length))![0], 'base64').toString('utf8')
     this.#map = new TraceMap(json)
     return this.#map
   }

@@ -5,7 +5,9 @@ import { address, clusterId, count, instant, nodeId, text } from './fields.ts'
 import { storageState } from './heartbeat.ts'
 import { message } from './message.ts'
 
-export const serviceState = Type.Union([Type.Literal('in-service'), Type.Literal('decommissioning'), Type.Literal('decommissioned'), Type.Literal('maintenance')])
+export const serviceState = Type.Union([
+  Type.Literal('in-service'), Type.Literal('decommissioning'), Type.Literal('decommissioned'), Type.Literal('maintenance'),
+])
 
 export const nodeStatus = Type.Object({
   node: nodeId,

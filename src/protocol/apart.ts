@@ -39,6 +39,11 @@ export function checkApart(output: string, inputs: readonly string[]): void {
   for (const input of inputs) if (place.meets(input)) throw notApart(output, input)
 }
 
-export const notApart = (output: string, input: string): GristmillError => new GristmillError('EINVAL', isWithin(input, output)
-  ? `the output ${output} is refused: the input ${input} ${input === output ? 'is the same' : 'lies in it'}, and the output takes the place of the whole directory; name an output beside the input`
-  : `the output ${output} is refused: it lies in the input ${input}, where the next run would read it; name an output beside the input`, { details: { output, input } })
+export const notApart = (output: string, input: string): GristmillError =>
+  new GristmillError(
+    'EINVAL',
+    isWithin(input, output)
+      ? `the output ${output} is refused: the input ${input} ${input === output ? 'is the same' : 'lies in it'}, and the output takes the place of the whole directory; name an output beside the input`
+      : `the output ${output} is refused: it lies in the input ${input}, where the next run would read it; name an output beside the input`,
+    { details: { output, input } },
+  )

@@ -29,15 +29,24 @@ function matches(schema: Known, value: unknown): boolean {
   if (schema.anyOf) return schema.anyOf.some(one => matches(one, value))
   if (schema.const !== undefined) return value === schema.const
   switch (schema.type) {
-    case undefined: return true
-    case 'string': return typeof value === 'string' && within(lengthOf(value, schema), schema.minLength, schema.maxLength)
-    case 'integer': return Number.isInteger(value) && within(value as number, schema.minimum, schema.maximum)
-    case 'number': return Number.isFinite(value) && within(value as number, schema.minimum, schema.maximum)
-    case 'null': return value === null
-    case 'boolean': return typeof value === 'boolean'
-    case 'array': return Array.isArray(value) && within(value.length, schema.minItems, schema.maxItems) && itemsMatch(schema, value)
-    case 'object': return typeof value === 'object' && value !== null && !Array.isArray(value) && fieldsMatch(schema, value as Record<string, unknown>)
-    default: assert(false, `a schema of type ${schema.type}`)
+    case undefined:
+      return true
+    case 'string':
+      return typeof value === 'string' && within(lengthOf(value, schema), schema.minLength, schema.maxLength)
+    case 'integer':
+      return Number.isInteger(value) && within(value as number, schema.minimum, schema.maximum)
+    case 'number':
+      return Number.isFinite(value) && within(value as number, schema.minimum, schema.maximum)
+    case 'null':
+      return value === null
+    case 'boolean':
+      return typeof value === 'boolean'
+    case 'array':
+      return Array.isArray(value) && within(value.length, schema.minItems, schema.maxItems) && itemsMatch(schema, value)
+    case 'object':
+      return typeof value === 'object' && value !== null && !Array.isArray(value) && fieldsMatch(schema, value as Record<string, unknown>)
+    default:
+      assert(false, `a schema of type ${schema.type}`)
   }
 }
 

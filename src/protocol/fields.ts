@@ -1,7 +1,9 @@
 // Fields that several conversations share.
 
 import Type, { type Static } from './schema.ts'
-import type { Address, AttemptId, BlockId, ClusterId, InodeId, JobId, LeaseId, NodeId, ProgramId, RequestId, SplitsId, StorageId } from '../base/ids.ts'
+import type {
+  Address, AttemptId, BlockId, ClusterId, InodeId, JobId, LeaseId, NodeId, ProgramId, RequestId, SplitsId, StorageId,
+} from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import { branded } from './message.ts'
 

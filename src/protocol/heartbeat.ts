@@ -58,16 +58,16 @@ export const register = message('heartbeat.register', {
 
 export const beat = message('heartbeat.beat', {
   request: Type.Object({
-    node: nodeId,
-    session: count,
+    node: nodeId, session: count,
     storages: Type.Array(storageState, { maxItems: 64 }),
     /** Wires that are moving blocks now. */
-    transfers: count,
-    running: count,
+    transfers: count, running: count,
     /** Blocks that it was ordered to remove and has not, for there were too many from so young a namenode. */
     refused: Type.Optional(count),
   }),
-  reply: Type.Object({ epoch: count, at: Type.Optional(position), provisional: Type.Optional(Type.Boolean()), nowMs: Type.Optional(instant) }),
+  reply: Type.Object({
+    epoch: count, at: Type.Optional(position), provisional: Type.Optional(Type.Boolean()), nowMs: Type.Optional(instant),
+  }),
 })
 
 /** Said while shutting down in good order: no new work, blocks stay. */

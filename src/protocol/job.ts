@@ -3,7 +3,9 @@
 import Type, { type Static } from './schema.ts'
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
-import { address, attemptId, count, counters, empty, failure, instant, jobId, nodeId, path, programId, requestId, splitsId, text } from './fields.ts'
+import {
+  address, attemptId, count, counters, empty, failure, instant, jobId, nodeId, path, programId, requestId, splitsId, text,
+} from './fields.ts'
 import { message } from './message.ts'
 import { environment, inputOptions, outputFormat, split, taskOutput } from './task.ts'
 
@@ -59,7 +61,10 @@ export type JobSpec = Static<typeof jobSpec>
 export function checkParams(params: JobSpec['params']): void {
   const bytes = Buffer.byteLength(JSON.stringify(params))
   if (bytes <= limits.jobParamsBytesMax) return
-  throw new GristmillError('TOO_LARGE', `the job's parameters have ${bytes} bytes as JSON and may have ${limits.jobParamsBytesMax}, for they travel with every task; store what is large as a file, and give it as input or among the program's assets`)
+  throw new GristmillError(
+    'TOO_LARGE',
+    `the job's parameters have ${bytes} bytes as JSON and may have ${limits.jobParamsBytesMax}, for they travel with every task; store what is large as a file, and give it as input or among the program's assets`,
+  )
 }
 
 /**
@@ -68,10 +73,12 @@ export function checkParams(params: JobSpec['params']): void {
  * have passed, or the namenode was started again); begin again under another id.
  */
 export const splits = message('job.splits', {
-  mutation: true,
-  bodyBytesMax: limits.splitsBodyBytesMax,
+  mutation: true, bodyBytesMax: limits.splitsBodyBytesMax,
   /** `output`: of the job that will be submitted. */
-  request: Type.Object({ requestId, id: splitsId, page: count, output: path, splits: Type.Array(text(limits.splitsBodyBytesMax), { minItems: 1, maxItems: limits.stageTasksMax }) }),
+  request: Type.Object({
+    requestId, id: splitsId, page: count, output: path,
+    splits: Type.Array(text(limits.splitsBodyBytesMax), { minItems: 1, maxItems: limits.stageTasksMax }),
+  }),
   reply: empty,
 })
 
@@ -168,7 +175,10 @@ export const jobs = message('job.list', {
 
 /** Tasks of a job with their attempts, a page at a time, in (stage, task) order. */
 export const tasks = message('job.tasks', {
-  request: Type.Object({ job: jobId, stage: Type.Optional(count), from: Type.Optional(count), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })) }),
+  request: Type.Object({
+    job: jobId, stage: Type.Optional(count), from: Type.Optional(count),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+  }),
   reply: Type.Object({ tasks: Type.Array(taskStatus), next: Type.Optional(count) }),
 })
 
@@ -182,7 +192,10 @@ export const kill = message('job.kill', {
 /** Publishes what is kept of a job whose publishing failed. The conditions of an output are those of `submit`. */
 export const publish = message('job.publish', {
   mutation: true,
-  request: Type.Object({ requestId, job: jobId, output: Type.Object({ path, overwrite: Type.Optional(Type.Boolean()), force: Type.Optional(Type.Boolean()) }) }),
+  request: Type.Object({
+    requestId, job: jobId,
+    output: Type.Object({ path, overwrite: Type.Optional(Type.Boolean()), force: Type.Optional(Type.Boolean()) }),
+  }),
   reply: jobStatus,
 })
 
@@ -204,10 +217,14 @@ export const drop = message('job.drop', {
 
 /**
  * Which nodes hold logs of a job's attempts, in (stage, task) order, from a task on that is counted as in `job.tasks`. A page may be
- * short; `next` is missing on the last one. Without `from`, as clients of earlier versions ask: all, or TOO_LARGE where one page is not enough.
+ * short; `next` is missing on the last one. Without `from`, as clients of earlier versions ask: all, or TOO_LARGE where one page is not
+ * enough.
  */
 export const logPlaces = message('job.logs', {
   request: Type.Object({ job: jobId, from: Type.Optional(count) }),
-  reply: Type.Object({ attempts: Type.Array(Type.Object({ attempt: attemptId, node: nodeId, address, alive: Type.Boolean() })), next: Type.Optional(count) }),
+  reply: Type.Object({
+    attempts: Type.Array(Type.Object({ attempt: attemptId, node: nodeId, address, alive: Type.Boolean() })),
+    next: Type.Optional(count),
+  }),
 })
 

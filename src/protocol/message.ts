@@ -30,15 +30,12 @@ interface MessageOptions<Request extends TSchema, Reply extends TSchema> {
   readonly bodyBytesMax?: number
 }
 
-export function message<Request extends TSchema, Reply extends TSchema>(name: string, options: MessageOptions<Request, Reply>): Message<Request, Reply> {
+export function message<Request extends TSchema, Reply extends TSchema>(
+  name: string, options: MessageOptions<Request, Reply>,
+): Message<Request, Reply> {
   return Object.freeze({
-    name,
-    path: `/v1/${name.replaceAll('.', '/')}`,
-    request: options.request,
-    reply: options.reply,
-    mutation: options.mutation ?? false,
-    waits: options.waits ?? false,
-    bodyBytesMax: options.bodyBytesMax,
+    name, path: `/v1/${name.replaceAll('.', '/')}`, request: options.request, reply: options.reply, mutation: options.mutation ?? false,
+    waits: options.waits ?? false, bodyBytesMax: options.bodyBytesMax,
   })
 }
 

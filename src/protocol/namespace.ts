@@ -3,7 +3,9 @@
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
-import { address, blockId, count, delimiter, empty, inodeId, instant, name, nodePlace, path, recordFormat, requestId, text } from './fields.ts'
+import {
+  address, blockId, count, delimiter, empty, inodeId, instant, name, nodePlace, path, recordFormat, requestId, text,
+} from './fields.ts'
 import { message } from './message.ts'
 
 export const fileStatus = Type.Object({
@@ -53,7 +55,10 @@ export const stat = message('namespace.stat', {
 
 /** One page of a directory in byte order of names. `next` is missing on the last page. A file lists as itself. */
 export const list = message('namespace.list', {
-  request: Type.Object({ path, after: Type.Optional(name), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.listPageMax })) }),
+  request: Type.Object({
+    path, after: Type.Optional(name),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.listPageMax })),
+  }),
   reply: Type.Object({ entries: Type.Array(fileStatus), next: Type.Optional(name) }),
 })
 
@@ -118,6 +123,9 @@ export const summary = message('namespace.summary', {
 
 /** Reports a replica that failed its checksum, or is not where it should be. The namenode has its own node look before it believes. */
 export const reportBad = message('namespace.bad', {
-  request: Type.Object({ block: blockId, address, proof: Type.Object({ offset: count, expected: count, found: count, message: text(500) }) }),
+  request: Type.Object({
+    block: blockId, address,
+    proof: Type.Object({ offset: count, expected: count, found: count, message: text(500) }),
+  }),
   reply: empty,
 })

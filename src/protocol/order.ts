@@ -44,12 +44,14 @@ export type CopyFailed = Omit<Static<typeof copyFailed.request>, 'node' | 'sessi
 export const orders = message('order.wait', {
   waits: true,
   request: Type.Object({
-    node: nodeId,
-    session: count,
+    node: nodeId, session: count,
     /** The highest order number carried out or taken over; 0 at first. */
     acknowledged: count,
     /** Slots that could start a task now; the scheduler offers no more than this. */
     freeSlots: count,
   }),
-  reply: Type.Object({ epoch: count, at: Type.Optional(position), provisional: Type.Optional(Type.Boolean()), orders: Type.Array(Type.Object({ seq: count, order })) }),
+  reply: Type.Object({
+    epoch: count, at: Type.Optional(position), provisional: Type.Optional(Type.Boolean()),
+    orders: Type.Array(Type.Object({ seq: count, order })),
+  }),
 })

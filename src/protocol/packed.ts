@@ -24,9 +24,15 @@ export function packSplit({ bytes, ranges }: Split): string {
     const whole = start === 0 && end === fileBytes
     const tiled = isTiled(range)
     const shared = sharedOf(path, range.path)
-    text += number(shared) + number(range.path.length - shared) + range.path.slice(shared)
-      + number((aligned ? flag.aligned : 0) + (whole ? flag.whole : 0) + (delimiter !== undefined ? flag.delimiter : 0) + (tiled ? flag.tiled : 0))
-      + number(range.inode - inode) + number(fileBytes)
+    text +=
+      number(shared)
+      + number(range.path.length - shared)
+      + range.path.slice(shared)
+      + number(
+        (aligned ? flag.aligned : 0) + (whole ? flag.whole : 0) + (delimiter !== undefined ? flag.delimiter : 0) + (tiled ? flag.tiled : 0),
+      )
+      + number(range.inode - inode)
+      + number(fileBytes)
     if (!whole) text += number(start) + number(end - start)
     if (delimiter !== undefined) text += number(delimiter.charCodeAt(0))
     text += number(blocks.length)
@@ -102,7 +108,10 @@ export function unpackSplit(text: string): Split {
       blocks.push({ id: blockId(block), offset, length, crc })
       at = offset + length
     }
-    ranges.push({ path, inode: inodeId(inode), fileBytes, start, end, aligned: (flags & flag.aligned) !== 0, ...delimiter !== undefined && { delimiter }, blocks })
+    ranges.push({
+      path, inode: inodeId(inode), fileBytes, start, end, aligned: (flags & flag.aligned) !== 0,
+      ...(delimiter !== undefined && { delimiter }), blocks,
+    })
   }
   fields.end()
   return { bytes, ranges }
@@ -132,7 +141,8 @@ class Fields {
       else if (char >= 97 && char <= 122) value = value * 36 + char - 87
       else break
     }
-    if (at === first || text.charCodeAt(at) !== stop || !Number.isSafeInteger(value)) throw invalid(`at character ${this.#at} there is no number`)
+    if (at === first || text.charCodeAt(at) !== stop || !Number.isSafeInteger(value))
+      throw invalid(`at character ${this.#at} there is no number`)
     this.#at = at + 1
     return negative ? -value : value
   }

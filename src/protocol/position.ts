@@ -41,7 +41,8 @@ export function whyBehind({ epoch, at }: Command, has: Seen): string | undefined
   if (!at) return undefined
   if (epoch === has.epoch) {
     if (has.incarnation === undefined) return undefined
-    if (at.incarnation !== has.incarnation) return `another namenode speaks for epoch ${epoch} (incarnation ${has.incarnation}, and this one is ${at.incarnation}): two were started from copies of one directory`
+    if (at.incarnation !== has.incarnation)
+      return `another namenode speaks for epoch ${epoch} (incarnation ${has.incarnation}, and this one is ${at.incarnation}): two were started from copies of one directory`
     return undefined
   }
   if (has.epoch < at.rebuilt) return undefined

@@ -24,7 +24,9 @@ export const changes = message('report.changes', {
   reply: Type.Object({ only: Type.Optional(Type.Array(blockId)) }),
 })
 
-/** One page of the full report; block ids rise over the pages, the first page has `first`, the last one `last`. Rows are [id, length, crc]. */
+/**
+ * One page of the full report; block ids rise over the pages, the first page has `first`, the last one `last`. Rows are [id, length, crc].
+ */
 export const full = message('report.full', {
   bodyBytesMax: limits.reportBodyBytesMax,
   request: Type.Object({

@@ -8,7 +8,8 @@ import { message } from './message.ts'
 
 /** `corrupt`: only bad replicas are known. `open` is never said: files that are being written are not shown. */
 export const blockHealth = Type.Union([
-  Type.Literal('healthy'), Type.Literal('missing'), Type.Literal('corrupt'), Type.Literal('under'), Type.Literal('over'), Type.Literal('misplaced'),
+  Type.Literal('healthy'), Type.Literal('missing'), Type.Literal('corrupt'), Type.Literal('under'), Type.Literal('over'),
+  Type.Literal('misplaced'),
 ])
 export type BlockHealth = Static<typeof blockHealth>
 
@@ -16,7 +17,10 @@ export const checkedBlock = Type.Object({
   block: blockId,
   length: count,
   health: blockHealth,
-  /** Replicas that are wanted, and those on nodes that are not dead; `leaving`: of those, on nodes that are being emptied or have been, which do not count. */
+  /**
+   * Replicas that are wanted, and those on nodes that are not dead; `leaving`: of those, on nodes that are being emptied or have been,
+   * which do not count.
+   */
   target: count,
   live: count,
   leaving: Type.Optional(count),
@@ -88,8 +92,8 @@ export const safeMode = message('safety.safeMode', {
 export const backup = message('safety.backup', {
   request: Type.Object({ dir: Type.Optional(text(4096)) }),
   reply: Type.Object({
-    path: text(limits.pathBytesMax), cluster: clusterId, namenode: text(64), epoch: count, seq: count, createdMs: instant, rows: count, digest: text(64),
-    files: count, directories: count, blocks: count, bytes: count,
+    path: text(limits.pathBytesMax), cluster: clusterId, namenode: text(64), epoch: count, seq: count, createdMs: instant, rows: count,
+    digest: text(64), files: count, directories: count, blocks: count, bytes: count,
   }),
 })
 export type BackupMade = Static<typeof backup.reply>

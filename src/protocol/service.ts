@@ -10,7 +10,9 @@ import { message } from './message.ts'
 /** An id, an address, or a host that has one datanode. */
 const node = text(300)
 
-/** Copies a node's blocks elsewhere; then it may be switched off. EINVAL if too few nodes would be left; SAFE_MODE while that is not known. */
+/**
+ * Copies a node's blocks elsewhere; then it may be switched off. EINVAL if too few nodes would be left; SAFE_MODE while that is not known.
+ */
 export const decommission = message('service.decommission', {
   mutation: true,
   request: Type.Object({ requestId, node }),

@@ -3,7 +3,9 @@
 
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
-import { address, attemptId, blockId, count, counters, delimiter, failure, inodeId, instant, jobId, name, nodeId, nodePlace, path, programId, text } from './fields.ts'
+import {
+  address, attemptId, blockId, count, counters, delimiter, failure, inodeId, instant, jobId, name, nodeId, nodePlace, path, programId, text,
+} from './fields.ts'
 import { message } from './message.ts'
 
 /** How a job's output files are written. `text`: `key<TAB>value`, or the value alone where there is no key. */
@@ -41,7 +43,11 @@ export const inputOptions = Type.Object({
   /** csv: the first row names the columns (default), and rows become objects. */
   header: Type.Optional(Type.Boolean()),
   /** Of the text; UTF-8 unless told. */
-  encoding: Type.Optional(Type.Union([Type.Literal('utf8'), Type.Literal('latin1'), Type.Literal('windows1252'), Type.Literal('utf16le'), Type.Literal('utf16be')])),
+  encoding: Type.Optional(
+    Type.Union([
+      Type.Literal('utf8'), Type.Literal('latin1'), Type.Literal('windows1252'), Type.Literal('utf16le'), Type.Literal('utf16be'),
+    ]),
+  ),
   /** What to do with bytes that are not UTF-8. */
   invalidUtf8: Type.Optional(Type.Union([Type.Literal('replace'), Type.Literal('error')])),
   /** What to do with a record that does not parse. */

@@ -16,26 +16,22 @@ export const transferPath = '/v1/transfer'
 
 export const transferRequest = Type.Union([
   Type.Object({
-    op: Type.Literal('write'),
-    cluster: clusterId,
-    block: blockId,
+    op: Type.Literal('write'), cluster: clusterId, block: blockId,
     /** The largest length that the block may reach. */
-    bytesMax: count,
-    token: text(300),
+    bytesMax: count, token: text(300),
     /** The members after this one. */
     pipeline: Type.Array(nodePlace, { maxItems: 16 }),
   }),
   Type.Object({
-    op: Type.Literal('read'),
-    cluster: clusterId,
-    block: blockId,
-    offset: count,
-    length: count,
-    token: text(300),
+    op: Type.Literal('read'), cluster: clusterId, block: blockId, offset: count, length: count, token: text(300),
     /** The whole block as the reader knows it: a replica of other bytes answers CORRUPT before it sends any. */
     expected: Type.Optional(Type.Object({ length: count, crc: count })),
   }),
-  Type.Object({ op: Type.Literal('shuffle'), cluster: clusterId, job: jobId, partition: count, attempts: Type.Array(attemptId, { maxItems: 100_000 }), token: text(300) }),
+  Type.Object({
+    op: Type.Literal('shuffle'), cluster: clusterId, job: jobId, partition: count,
+    attempts: Type.Array(attemptId, { maxItems: 100_000 }),
+    token: text(300),
+  }),
 ])
 export type TransferRequest = Static<typeof transferRequest>
 
@@ -47,9 +43,14 @@ export const wireError = Type.Object({ code: text(40), message: text(2000), node
 
 export const transferReply = Type.Union([
   /** All of `nodes` have the block durably; `failed` were dropped from the pipeline. */
-  Type.Object({ op: Type.Literal('written'), nodes: Type.Array(nodeId), failed: Type.Array(Type.Object({ node: nodeId, message: text(2000) })) }),
+  Type.Object({
+    op: Type.Literal('written'), nodes: Type.Array(nodeId),
+    failed: Type.Array(Type.Object({ node: nodeId, message: text(2000) })),
+  }),
   /** `missing`: the map output is not here (any more); no bytes follow. */
-  Type.Object({ op: Type.Literal('segment'), attempt: attemptId, bytes: count, records: count, crc: count, missing: Type.Optional(Type.Boolean()) }),
+  Type.Object({
+    op: Type.Literal('segment'), attempt: attemptId, bytes: count, records: count, crc: count, missing: Type.Optional(Type.Boolean()),
+  }),
   Type.Object({ op: Type.Literal('error'), error: wireError }),
 ])
 export type TransferReply = Static<typeof transferReply>

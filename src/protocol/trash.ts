@@ -27,7 +27,9 @@ export type TrashItem = Static<typeof trashItem>
 
 const cursor = Type.String({ maxLength: 64 })
 
-/** The caller's own items, the newest first; with `all`, everybody's, for the superuser. A page may be short, or empty, and have a next one. */
+/**
+ * The caller's own items, the newest first; with `all`, everybody's, for the superuser. A page may be short, or empty, and have a next one.
+ */
 export const list = message('trash.list', {
   request: Type.Object({ all: Type.Optional(Type.Boolean()), after: Type.Optional(cursor) }),
   reply: Type.Object({ items: Type.Array(trashItem), next: Type.Optional(cursor) }),

@@ -46,7 +46,11 @@ export const create = message('writing.create', {
 /** More blocks for an open file; nodes in `exclude` have just failed for this writer. ENOSPC if no node can take one. */
 export const allocate = message('writing.allocate', {
   mutation: true,
-  request: Type.Object({ requestId, lease: leaseId, count: blockCount, exclude: Type.Optional(Type.Array(nodeId, { maxItems: 1000 })), bytes: Type.Optional(count), host: Type.Optional(text(255)) }),
+  request: Type.Object({
+    requestId, lease: leaseId, count: blockCount,
+    exclude: Type.Optional(Type.Array(nodeId, { maxItems: 1000 })),
+    bytes: Type.Optional(count), host: Type.Optional(text(255)),
+  }),
   reply: Type.Object({ blocks: Type.Array(allocatedBlock) }),
 })
 
@@ -63,9 +67,12 @@ export type SealedBlock = Static<typeof sealedBlock>
 /** Publishes the file with these blocks in this order. Blocks allocated but not named are garbage. */
 export const complete = message('writing.complete', {
   mutation: true,
-  request: Type.Object({ requestId, lease: leaseId, blocks: Type.Array(sealedBlock, { maxItems: limits.fileBlocksMax }), mtimeMs: Type.Optional(instant) }),
-  bodyBytesMax: limits.jobBodyBytesMax,
-  reply: fileStatus,
+  request: Type.Object({
+    requestId, lease: leaseId,
+    blocks: Type.Array(sealedBlock, { maxItems: limits.fileBlocksMax }),
+    mtimeMs: Type.Optional(instant),
+  }),
+  bodyBytesMax: limits.jobBodyBytesMax, reply: fileStatus,
 })
 
 export const abandon = message('writing.abandon', {

@@ -80,14 +80,18 @@ class Decoder {
         if (done) return value
         this.#written += value.length
         if (this.#written > limits.unpackedFreeBytes && this.#written > (this.#read + inputBytes) * limits.unpackedRatioMax) {
-          throw this.#fault(`it has become more than ${limits.unpackedRatioMax} times as large; if that is as it should be, unpack it before it is put`, this.#read)
+          throw this.#fault(
+            `it has become more than ${limits.unpackedRatioMax} times as large; if that is as it should be, unpack it before it is put`,
+            this.#read,
+          )
         }
         yield value
       }
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
       if (code === 'Z_BUF_ERROR') throw this.#fault('it ends in the middle; the file was cut off: put it again', this.#read, error)
-      if (typeof code === 'string' && /^(Z_|ZSTD_)/.test(code)) throw this.#fault(`it is damaged (${message}); put it again`, this.#read, error)
+      if (typeof code === 'string' && /^(Z_|ZSTD_)/.test(code))
+        throw this.#fault(`it is damaged (${message}); put it again`, this.#read, error)
       throw error
     } finally {
       await output.return(0)

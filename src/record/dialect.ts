@@ -54,7 +54,11 @@ export function examine(head: Head, told: ToldDialect = {}): FoundDialect | Dial
   const said = saidBy(head.bytes)
   const delimiter = toldDelimiter(told)
   if (said !== undefined && delimiter !== undefined && said !== delimiter) {
-    throw new GristmillError('EINVAL', `${head.path} says in its first line that ${shown(said)} separates its fields, and it was to be read with ${shown(delimiter)}; leave out the delimiter, or remove that line`, { details: { path: head.path } })
+    throw new GristmillError(
+      'EINVAL',
+      `${head.path} says in its first line that ${shown(said)} separates its fields, and it was to be read with ${shown(delimiter)}; leave out the delimiter, or remove that line`,
+      { details: { path: head.path } },
+    )
   }
   const known = delimiter ?? said
   const among = known === undefined ? candidates : [known]
@@ -88,8 +92,9 @@ function judge(head: Head, fits: readonly Fit[]): { delimiter: string; sure: boo
 }
 
 /**
- * Other separators that cut most rows, into as many fields as it comes: without a header rows may have any number, so the separator that gives
- * all of them the same one (the comma of `04:20:11,123|INFO|started`) is not proven by that. One that leaves more quotes out of place is no rival.
+ * Other separators that cut most rows, into as many fields as it comes: without a header rows may have any number, so the separator that
+ * gives all of them the same one (the comma of `04:20:11,123|INFO|started`) is not proven by that. One that leaves more quotes out of place
+ * is no rival.
  */
 function raggedRivals(head: Head, one: Fit, fits: readonly Fit[]): Fit[] {
   if (head.header !== false && !head.forAll) return []
@@ -103,7 +108,8 @@ function raggedRivals(head: Head, one: Fit, fits: readonly Fit[]): Fit[] {
 function unclear(fits: readonly Fit[]): DialectDoubt {
   const likely = fits.filter(fit => fit.cuts > 0).sort((a, b) => even(b) - even(a) || b.cuts - a.cuts)
   return {
-    doubt: `does not show in its first rows what separates its fields: ${fits.map(evidence).join(', ')}. Say it: delimiter: ${likely.map(({ dialect }) => shown(dialect.delimiter)).join(' or ')} in the program's input, or --delimiter of run or put`
+    doubt:
+      `does not show in its first rows what separates its fields: ${fits.map(evidence).join(', ')}. Say it: delimiter: ${likely.map(({ dialect }) => shown(dialect.delimiter)).join(' or ')} in the program's input, or --delimiter of run or put`
       + (fits.some(fit => fit.width === 1) ? '; "," if it has one column. A title above the header has to be removed' : ''),
   }
 }
@@ -112,8 +118,10 @@ function unclear(fits: readonly Fit[]): DialectDoubt {
 const even = (fit: Fit): number => Math.max(fit.width > 1 ? fit.alike : 0, fit.later.rows)
 
 function evidence({ dialect, width, alike, rows, later, cuts }: Fit): string {
-  if (width > 1 && cuts > alike) return `${shown(dialect.delimiter)} cuts the first row into ${width} fields, and ${cuts} of ${rows} rows into two or more`
-  if (width < 2 && later.rows > 0) return `${shown(dialect.delimiter)} cuts ${later.rows} of ${rows} rows into ${later.width} fields, and not the first one`
+  if (width > 1 && cuts > alike)
+    return `${shown(dialect.delimiter)} cuts the first row into ${width} fields, and ${cuts} of ${rows} rows into two or more`
+  if (width < 2 && later.rows > 0)
+    return `${shown(dialect.delimiter)} cuts ${later.rows} of ${rows} rows into ${later.width} fields, and not the first one`
   return `${shown(dialect.delimiter)} cuts ${width < 2 ? `${alike} of ${rows} rows into 1 field` : `the first row into ${width} fields, and ${alike} of ${rows} rows`}`
 }
 
@@ -126,7 +134,8 @@ function rowEndOf(head: Head, among: readonly string[]): '\n' | '\r' | DialectDo
   if (!text.includes('\n')) return '\r'
   // At the end of what is known the newline may be still to come.
   if (!(head.isAll ? /\r(?![\r\n])/ : /\r[^\r\n]/).test(text)) return '\n'
-  const best = (rowEnd: '\n' | '\r'): Fit => among.map(delimiter => fitOf(head, { delimiter, rowEnd })).reduce((most, fit) => (fit.grade > most.grade ? fit : most))
+  const best = (rowEnd: '\n' | '\r'): Fit =>
+    among.map(delimiter => fitOf(head, { delimiter, rowEnd })).reduce((most, fit) => (fit.grade > most.grade ? fit : most))
   const newlines = best('\n')
   const returns = best('\r')
   const strays = [straysOf(head, newlines.dialect), straysOf(head, returns.dialect)] as const
@@ -138,5 +147,8 @@ function rowEndOf(head: Head, among: readonly string[]): '\n' | '\r' | DialectDo
   if (fits.grade === 3 && fits.rows > 1 && others.grade < 2) return fits.dialect.rowEnd!
   if (strays[0].inFirstRow === 0 && (newlines.grade >= 2 || returns.grade < 2)) return '\n'
   if (strays[1].inFirstRow === 0 && returns.grade >= 2) return '\r'
-  return { doubt: 'has rows that end with newlines and others that end with carriage returns alone; give all of them the same end (tr \'\\r\' \'\\n\') before it is put' }
+  return {
+    doubt:
+      "has rows that end with newlines and others that end with carriage returns alone; give all of them the same end (tr '\\r' '\\n') before it is put",
+  }
 }

@@ -5,7 +5,8 @@
 //   2  most rows have (`shareMin`): a file with some bad rows
 //   1  the first row has at least two fields, and too few others have as many
 //   0  the first row is one field
-// The first row counts for so much because it is mostly the header. Fields are counted as the parser counts them: a separator in quotes is none.
+// The first row counts for so much because it is mostly the header. Fields are counted as the parser counts them: a separator in quotes is
+// none.
 
 import type { Dialect } from './boundary.ts'
 import { parseCsv, wholeRows } from './csv.ts'
@@ -76,8 +77,8 @@ export const cutsMost = ({ cuts, rows }: Fit): boolean => cuts * 2 > rows
 export const fitsLater = ({ later, rows }: Fit): boolean => rows > 1 && later.rows >= (rows - 1) * shareMin
 
 /**
- * Characters outside of quoted fields that RFC 4180 has only within them: quotes, and ends of lines that do not end rows. A right dialect leaves
- * none in a tidy file. `inFirstRow`: ends of lines.
+ * Characters outside of quoted fields that RFC 4180 has only within them: quotes, and ends of lines that do not end rows. A right dialect
+ * leaves none in a tidy file. `inFirstRow`: ends of lines.
  */
 export function straysOf(sample: Sample, dialect: Dialect & { delimiter: string }): { quotes: number; ends: number; inFirstRow: number } {
   const { delimiter, rowEnd = '\n' } = dialect

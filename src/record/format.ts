@@ -95,14 +95,20 @@ export function splittable(format: InputFormat, aligned: boolean): boolean {
 export function textEncodingOf(value: unknown): TextEncoding {
   const found = textEncodings.find(name => name === value)
   if (found !== undefined) return found
-  throw new GristmillError('EINVAL', `text is not read as ${typeof value === 'string' ? JSON.stringify(value) : `a ${typeof value}`}; it is read as ${textEncodings.slice(0, -1).join(', ')} or ${textEncodings.at(-1)!}`)
+  throw new GristmillError(
+    'EINVAL',
+    `text is not read as ${typeof value === 'string' ? JSON.stringify(value) : `a ${typeof value}`}; it is read as ${textEncodings.slice(0, -1).join(', ')} or ${textEncodings.at(-1)!}`,
+  )
 }
 
 /** The delimiter's character code. Throws EINVAL unless it is one ASCII character that CSV can use. */
 export function delimiterCode(delimiter = ','): number {
   const code = delimiter.charCodeAt(0)
   if (delimiter.length !== 1 || code > 127 || code === 0 || code === 34 || code === 10 || code === 13) {
-    throw new GristmillError('EINVAL', `${JSON.stringify(delimiter)} cannot separate CSV columns; give one ASCII character, such as "," or ";" or a tab`)
+    throw new GristmillError(
+      'EINVAL',
+      `${JSON.stringify(delimiter)} cannot separate CSV columns; give one ASCII character, such as "," or ";" or a tab`,
+    )
   }
   return code
 }

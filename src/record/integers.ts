@@ -50,16 +50,24 @@ export function parseExact(text: string, large: LargeIntegers = 'bigint'): unkno
   return JSON.parse(text, ((_key: string, value: unknown, context: { source?: string }): unknown => {
     if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
     const source = context.source!
-    if (!Number.isFinite(value)) throw new GristmillError('EINVAL', `the number ${shortened(source)} is larger than a double can hold; write it as a string`)
+    if (!Number.isFinite(value))
+      throw new GristmillError('EINVAL', `the number ${shortened(source)} is larger than a double can hold; write it as a string`)
     const text = integer.test(source) ? source : isKept(source, value) ? undefined : integerOf(source)
     if (text === undefined) return value
     if (large === 'string') return text
     if (large === 'bigint') return BigInt(text)
-    throw new GristmillError('EINVAL', `the integer ${shortened(source)} is beyond 2^53 and would be rounded; read it with largeIntegers: "bigint" or "string"`)
+    throw new GristmillError(
+      'EINVAL',
+      `the integer ${shortened(source)} is beyond 2^53 and would be rounded; read it with largeIntegers: "bigint" or "string"`,
+    )
   }) as (key: string, value: unknown) => unknown)
 }
 
-interface Decimal { readonly negative: boolean; readonly digits: string; /** Of the last digit: the value is digits × 10^exponent. */ readonly exponent: number }
+interface Decimal {
+  readonly negative: boolean
+  readonly digits: string
+  /** Of the last digit: the value is digits × 10^exponent. */ readonly exponent: number
+}
 
 /** The value of a JSON number, without zeros at either end of its digits. */
 function decimalOf(text: string): Decimal {

@@ -76,7 +76,8 @@ function check(value: unknown, mode: Mode, depth: number): void {
 }
 
 function checkObject(value: object, mode: Mode, depth: number): void {
-  if (depth > limits.jsonDepthMax) throw new Unwritable('', `a value nested over ${limits.jsonDepthMax} levels deep, or one that contains itself,`, 'use fewer levels')
+  if (depth > limits.jsonDepthMax)
+    throw new Unwritable('', `a value nested over ${limits.jsonDepthMax} levels deep, or one that contains itself,`, 'use fewer levels')
   if (value instanceof Uint8Array) {
     if (mode.strict) throw new Unwritable('', `a ${nameOf(value)}`, 'use its base64 text')
     mode.special = true
@@ -118,17 +119,20 @@ function checkObject(value: object, mode: Mode, depth: number): void {
 
 /** Throws Unwritable for what an array of its items would lose. */
 export function checkArray(value: readonly unknown[]): void {
-  if ((value as { groups?: unknown }).groups !== undefined) throw new Unwritable('', 'the result of a match with named groups', 'use { ...match.groups }, or [...match]')
+  if ((value as { groups?: unknown }).groups !== undefined)
+    throw new Unwritable('', 'the result of a match with named groups', 'use { ...match.groups }, or [...match]')
   if (Object.getPrototypeOf(value) !== Array.prototype) throw new Unwritable('', `a ${nameOf(value)}`, 'use [...it]')
 }
 
 /** Throws Unwritable for a field with a symbol as its name. */
 export function checkFields(value: object): void {
   const symbols = Object.getOwnPropertySymbols(value)
-  if (symbols.length > 0) throw new Unwritable(`[${String(symbols[0])}]`, 'a field with a symbol as its name', 'give the field a text as its name')
+  if (symbols.length > 0)
+    throw new Unwritable(`[${String(symbols[0])}]`, 'a field with a symbol as its name', 'give the field a text as its name')
 }
 
-const within = (error: unknown, step: string): unknown => (error instanceof Unwritable ? new Unwritable(`${step}${error.path}`, error.what, error.advice) : error)
+const within = (error: unknown, step: string): unknown =>
+  error instanceof Unwritable ? new Unwritable(`${step}${error.path}`, error.what, error.advice) : error
 
 const nameOf = (value: object): string => value.constructor?.name || 'instance of an unnamed class'
 

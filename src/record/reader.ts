@@ -19,7 +19,10 @@ export interface ReadOptions {
 }
 
 /** Batches are never empty. Throws EINVAL with path and offset for a bad record, CORRUPT if a source ends early. */
-export async function* readRecords(ranges: Iterable<RecordRange> | AsyncIterable<RecordRange>, options: ReadOptions): AsyncGenerator<Batch> {
+export async function* readRecords(
+  ranges: Iterable<RecordRange> | AsyncIterable<RecordRange>,
+  options: ReadOptions,
+): AsyncGenerator<Batch> {
   for await (const range of ranges) {
     options.signal?.throwIfAborted()
     yield* options.input.format === 'whole' ? readWhole(range, options) : readRange(range, options)
@@ -42,7 +45,9 @@ async function* readRange(range: RecordRange, options: ReadOptions): AsyncGenera
   }
 }
 
-async function* readSource({ range, counters: bytes, dialect }: TextSource, { input, counters, signal }: ReadOptions): AsyncGenerator<Batch> {
+async function* readSource(
+  { range, counters: bytes, dialect }: TextSource, { input, counters, signal }: ReadOptions,
+): AsyncGenerator<Batch> {
   const scanner = createScanner(input.format, { ...dialect, atFileStart: range.start === 0 && input.encoding !== 'latin1' })
   const toBatch = batcher(range, { input, dialect, counters })
   for await (const whole of wholeRecords(range, scanner, bytes)) {
@@ -56,16 +61,23 @@ async function* readSource({ range, counters: bytes, dialect }: TextSource, { in
   }
 }
 
-function batcher(range: RecordRange, { input, dialect, counters }: { input: InputOptions; dialect: Dialect; counters: ReadCounters }): (chunk: Chunk) => Batch {
+function batcher(
+  range: RecordRange,
+  { input, dialect, counters }: { input: InputOptions; dialect: Dialect; counters: ReadCounters },
+): (chunk: Chunk) => Batch {
   const { path } = range
   switch (input.format) {
-    case 'lines': return chunk => linesBatch(chunk, path, input, counters)
-    case 'jsonl': return chunk => jsonBatch(chunk, path, input, counters)
+    case 'lines':
+      return chunk => linesBatch(chunk, path, input, counters)
+    case 'jsonl':
+      return chunk => jsonBatch(chunk, path, input, counters)
     case 'csv': {
       const rows = new RowReader(range, dialect, input, counters)
       return chunk => rows.batch(chunk)
     }
-    case 'whole': throw new Error('whole files are not read in chunks')
-    default: return unreachable(input.format)
+    case 'whole':
+      throw new Error('whole files are not read in chunks')
+    default:
+      return unreachable(input.format)
   }
 }

@@ -15,13 +15,19 @@ import { decode, markBytes } from './utf8.ts'
  * The columns named by the first row of a file whose first bytes these are; undefined if the row does not end within them
  * and they are not all of the file (read more). Names are unique; an empty one becomes `column<number>`.
  */
-export function parseCsvHeader(bytes: Uint8Array, { path, isAll, encoding, ...dialect }: Dialect & { path: string; isAll: boolean; encoding?: TextEncoding | undefined }): string[] | undefined {
+export function parseCsvHeader(
+  bytes: Uint8Array,
+  { path, isAll, encoding, ...dialect }: Dialect & { path: string; isAll: boolean; encoding?: TextEncoding | undefined },
+): string[] | undefined {
   const head = asBuffer(bytes).subarray(markBytes(asBuffer(bytes)))
   let header: string[] | undefined
   let said = saidBy(head) !== undefined
   parseCsv(head.toString(encoding === 'latin1' ? 'latin1' : 'utf8', 0, wholeRows(head, dialect, isAll)), dialect, (fields, fault) => {
     if (header) return
-    if (said) { said = false; return }
+    if (said) {
+      said = false
+      return
+    }
     if (fault) throw recordError(`the header row is not CSV: ${fault}`, { path, offset: 0 })
     header = checkHeader(fields, path)
   })
@@ -32,9 +38,12 @@ function checkHeader(fields: readonly string[], path: string): string[] {
   const names = fields.map((field, index) => (field === '' ? `column${index + 1}` : field))
   const seen = new Set<string>()
   for (const name of names) {
-    if (name === '__proto__') throw recordError('a column cannot be named __proto__; rename it, or read with header: false', { path, offset: 0 })
+    if (name === '__proto__')
+      throw recordError('a column cannot be named __proto__; rename it, or read with header: false', { path, offset: 0 })
     if (seen.has(name)) {
-      throw recordError(`two columns are named ${JSON.stringify(name)}; rename one, or read with header: false to get arrays`, { path, offset: 0 })
+      throw recordError(`two columns are named ${JSON.stringify(name)}; rename one, or read with header: false to get arrays`, {
+        path, offset: 0,
+      })
     }
     seen.add(name)
   }
@@ -62,7 +71,11 @@ export class RowReader {
     this.#header = this.#named && range.start > 0 ? range.header : undefined
     if (range.start > 0) {
       assert(!this.#named || this.#header, 'a range that starts inside of a CSV file needs the file\'s header')
-      if (!range.aligned) throw new GristmillError('EINVAL', `${range.path} is CSV and cannot be read from byte ${range.start}: only from its start, or from where a row starts`)
+      if (!range.aligned)
+        throw new GristmillError(
+          'EINVAL',
+          `${range.path} is CSV and cannot be read from byte ${range.start}: only from its start, or from where a row starts`,
+        )
     }
   }
 

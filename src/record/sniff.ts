@@ -21,25 +21,37 @@ interface Kind { readonly name: string; readonly magic: Buffer; readonly at?: nu
 const unpack = 'unpack it before it is put, or put it with gzip or zstd instead, which jobs read'
 const unpackTar = 'unpack it before it is put, and name the directory as the input'
 const convert = 'convert it to CSV or JSON lines'
-const kind = (name: string, hex: string, advice: string, rest: { at?: number; binary?: boolean } = {}): Kind => ({ name, magic: Buffer.from(hex, 'hex'), advice, ...rest })
+const kind = (name: string, hex: string, advice: string, rest: { at?: number; binary?: boolean } = {}): Kind => ({
+  name, magic: Buffer.from(hex, 'hex'), advice, ...rest,
+})
 
-const compressed: ReadonlyArray<readonly [Compression, Buffer]> = [['gzip', Buffer.from('1f8b', 'hex')], ['zstd', Buffer.from('28b52ffd', 'hex')]]
+const compressed: ReadonlyArray<readonly [Compression, Buffer]> = [
+  ['gzip', Buffer.from('1f8b', 'hex')], ['zstd', Buffer.from('28b52ffd', 'hex')],
+]
 /** A zstd file may begin with a frame that is to be skipped: 50 to 5f, 2a4d18. */
 const skippable = Buffer.from('2a4d18', 'hex')
 
 /** `binary`: letters that a text may begin with, too; it counts only if a zero byte is near. */
 const refused: readonly Kind[] = [
   // Behind "BZh" and a digit: the first block, or the end of a file without any.
-  kind('bzip2', '314159265359', unpack, { at: 4 }), kind('bzip2', '177245385090', unpack, { at: 4 }), kind('xz', 'fd377a585a00', unpack), kind('lzip', '4c5a495001', unpack), kind('7-Zip', '377abcaf271c', unpack),
-  kind('LZ4', '04224d18', unpack), kind('LZ4', '02214c18', unpack), kind('compress (.Z)', '1f9d', unpack), kind('lzop', '894c5a4f000d0a1a0a', unpack),
-  kind('framed Snappy', 'ff060000734e61507059', unpack), kind('RAR', '526172211a07', unpack),
-  kind('ZIP (or an Office document)', '504b0304', 'unpack it, or save the sheet as CSV, before it is put'), kind('ZIP', '504b0506', unpack), kind('ZIP', '504b0708', unpack),
+  kind('bzip2', '314159265359', unpack, { at: 4 }), kind('bzip2', '177245385090', unpack, { at: 4 }), kind('xz', 'fd377a585a00', unpack),
+  kind('lzip', '4c5a495001', unpack), kind('7-Zip', '377abcaf271c', unpack), kind('LZ4', '04224d18', unpack),
+  kind('LZ4', '02214c18', unpack), kind('compress (.Z)', '1f9d', unpack), kind('lzop', '894c5a4f000d0a1a0a', unpack),
+  kind('framed Snappy', 'ff060000734e61507059', unpack),
+  kind('RAR', '526172211a07', unpack),
+  kind('ZIP (or an Office document)', '504b0304', 'unpack it, or save the sheet as CSV, before it is put'),
+  kind('ZIP', '504b0506', unpack), kind('ZIP', '504b0708', unpack),
   kind('tar', '7573746172', unpackTar, { at: 257, binary: true }),
-  kind('Parquet', '50415231', convert, { binary: true }), kind('Parquet', '50415245', convert, { binary: true }), kind('ORC', '4f5243', convert, { binary: true }),
-  kind('Avro', '4f626a01', convert), kind('Arrow', '4152524f57310000', convert), kind('a Hadoop sequence file', '53455106', convert),
-  kind('SQLite', '53514c69746520666f726d6174203300', convert), kind('an Office document (OLE)', 'd0cf11e0a1b11ae1', 'save the sheet as CSV before it is put'),
-  kind('PDF', '255044462d312e', 'read it with the format "whole" and bytes: true'), kind('PNG', '89504e470d0a1a0a', 'read it with the format "whole" and bytes: true'),
-  kind('JPEG', 'ffd8ff', 'read it with the format "whole" and bytes: true'), kind('an ELF program', '7f454c46', 'read it with the format "whole" and bytes: true'),
+  kind('Parquet', '50415231', convert, { binary: true }),
+  kind('Parquet', '50415245', convert, { binary: true }),
+  kind('ORC', '4f5243', convert, { binary: true }), kind('Avro', '4f626a01', convert), kind('Arrow', '4152524f57310000', convert),
+  kind('a Hadoop sequence file', '53455106', convert),
+  kind('SQLite', '53514c69746520666f726d6174203300', convert),
+  kind('an Office document (OLE)', 'd0cf11e0a1b11ae1', 'save the sheet as CSV before it is put'),
+  kind('PDF', '255044462d312e', 'read it with the format "whole" and bytes: true'),
+  kind('PNG', '89504e470d0a1a0a', 'read it with the format "whole" and bytes: true'),
+  kind('JPEG', 'ffd8ff', 'read it with the format "whole" and bytes: true'),
+  kind('an ELF program', '7f454c46', 'read it with the format "whole" and bytes: true'),
 ]
 
 /** Compressions that have no magic number: there the name must tell. */
@@ -61,7 +73,8 @@ export interface SniffOptions {
 /** How the file is compressed, if it is. Throws EINVAL, with advice, for what the reader would misread. */
 export function sniff(head: Buffer, { path, encoding: said, inside }: SniffOptions): Compression | undefined {
   const encoding = said ?? 'utf8'
-  const refuse = (problem: string): GristmillError => new GristmillError('EINVAL', `${path}${inside ? `, unpacked from ${inside},` : ''} ${problem}`, { details: { path } })
+  const refuse = (problem: string): GristmillError =>
+    new GristmillError('EINVAL', `${path}${inside ? `, unpacked from ${inside},` : ''} ${problem}`, { details: { path } })
   for (const [codec, magic] of compressed) {
     if (!begins(head, magic)) continue
     if (inside) throw refuse(`is ${codec} again; unpack it once before it is put`)
@@ -74,13 +87,18 @@ export function sniff(head: Buffer, { path, encoding: said, inside }: SniffOptio
   if (isTar(head)) throw refuse(`is not text but tar; ${unpackTar}`)
   const mark = marks.find(([, bytes]) => begins(head, bytes))?.[0] ?? guessWide(head)
   if (mark !== undefined && mark !== encoding) throw refuse(otherEncoding(mark, encoding))
-  if (encoding === 'utf8' && namesOfUnmarked.test(path) && !isText(head)) throw refuse(`seems to be compressed, as its name says, and not text; ${unpack}`)
+  if (encoding === 'utf8' && namesOfUnmarked.test(path) && !isText(head))
+    throw refuse(`seems to be compressed, as its name says, and not text; ${unpack}`)
   const zero = said === undefined ? head.indexOf(0) : -1
-  if (zero >= 0) throw refuse(`is not text: its byte ${zero} is zero, as in UTF-16 (read it with encoding: "utf16le") and in files of other programs (read it with the format "whole" and bytes: true); if it is text with zero bytes in it, read it with encoding: "utf8"`)
+  if (zero >= 0)
+    throw refuse(
+      `is not text: its byte ${zero} is zero, as in UTF-16 (read it with encoding: "utf16le") and in files of other programs (read it with the format "whole" and bytes: true); if it is text with zero bytes in it, read it with encoding: "utf8"`,
+    )
   return undefined
 }
 
-const begins = (head: Buffer, magic: Buffer, at = 0): boolean => head.length >= at + magic.length && head.compare(magic, 0, magic.length, at, at + magic.length) === 0
+const begins = (head: Buffer, magic: Buffer, at = 0): boolean =>
+  head.length >= at + magic.length && head.compare(magic, 0, magic.length, at, at + magic.length) === 0
 
 /** Is this a header of tar? Those of old have no magic number, and all of them a checksum: the sum of all bytes, its own being spaces. */
 function isTar(head: Buffer): boolean {

@@ -22,12 +22,18 @@ export interface TextSource {
  * May a file of which this is the beginning be read in parts, and how are its rows written? Pure, for whoever cuts files into ranges.
  * `delimiter`: what the file's metadata claim. Throws EINVAL for what no reader would take.
  */
-export function inspect(head: Buffer, { path, isAll, input, delimiter }: { path: string; isAll: boolean; input: InputOptions; delimiter?: string | undefined }): { divisible: boolean; dialect: Dialect } {
+export function inspect(
+  head: Buffer,
+  { path, isAll, input, delimiter }: { path: string; isAll: boolean; input: InputOptions; delimiter?: string | undefined },
+): { divisible: boolean; dialect: Dialect } {
   const { encoding } = input
   const codec = sniff(head, { path, encoding })
   if (codec || isForeign(encoding)) return { divisible: false, dialect: {} }
   if (input.format !== 'csv') return { divisible: true, dialect: {} }
-  const dialect = findDialect({ path, bytes: head.subarray(markBytes(head)), isAll, encoding, header: input.header }, { asked: input.delimiter, claimed: delimiter })
+  const dialect = findDialect(
+    { path, bytes: head.subarray(markBytes(head)), isAll, encoding, header: input.header },
+    { asked: input.delimiter, claimed: delimiter },
+  )
   return { divisible: dialect.rowEnd !== '\r', dialect }
 }
 
@@ -42,7 +48,10 @@ export interface Claim {
  * What may be said of a file that is stored as text of a format, by its beginning: its blocks are cut between records only if these can be
  * told from its bytes as they are. `delimiter`: csv, if it is known. Throws EINVAL for a delimiter that the file itself denies.
  */
-export function claimOf(head: Buffer, { path, isAll, format, delimiter }: { path: string; isAll: boolean; format: 'lines' | 'jsonl' | 'csv'; delimiter?: string | undefined }): Claim {
+export function claimOf(
+  head: Buffer,
+  { path, isAll, format, delimiter }: { path: string; isAll: boolean; format: 'lines' | 'jsonl' | 'csv'; delimiter?: string | undefined },
+): Claim {
   try {
     if (sniff(head, { path })) return { format: 'bytes' }
   } catch {
@@ -57,7 +66,9 @@ export function claimOf(head: Buffer, { path, isAll, format, delimiter }: { path
 }
 
 /** What to read of a range, and how. REQUIRES: `close` in the end. */
-export async function openSource(range: RecordRange, input: InputOptions, counters: ReadCounters): Promise<TextSource & { close(): Promise<void> }> {
+export async function openSource(
+  range: RecordRange, input: InputOptions, counters: ReadCounters,
+): Promise<TextSource & { close(): Promise<void> }> {
   const told = { asked: input.delimiter, claimed: range.delimiter }
   const plain = (): Dialect => ({ delimiter: toldDelimiter(told) })
   if (range.partial || range.start > 0 || range.end === 0) return { range, counters, dialect: plain(), close: async () => {} }
@@ -66,7 +77,10 @@ export async function openSource(range: RecordRange, input: InputOptions, counte
   const raw = new Beginning(range.open(0))
   let text = raw
   // Outermost first. A generator that was never asked does not close what it would have read from.
-  const close = async (): Promise<void> => { await text.close(); await raw.close() }
+  const close = async (): Promise<void> => {
+    await text.close()
+    await raw.close()
+  }
   try {
     const codec = sniff(await raw.look(Math.min(headBytes, end)), { path, encoding })
     if (codec) {
@@ -83,10 +97,8 @@ export async function openSource(range: RecordRange, input: InputOptions, counte
       dialect = findDialect({ path, bytes, isAll, encoding, header: input.header }, told)
     }
     return {
-      range: { ...range, open: () => text, ...isText && { start: 0, end: Infinity, aligned: true } },
-      counters: isText ? newReadCounters() : counters,
-      dialect,
-      close,
+      range: { ...range, open: () => text, ...(isText && { start: 0, end: Infinity, aligned: true }) },
+      counters: isText ? newReadCounters() : counters, dialect, close,
     }
   } catch (error) {
     await close()

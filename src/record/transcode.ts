@@ -1,5 +1,5 @@
-// UTF-16 and Windows-1252 as UTF-8, while it is read: everything behind it knows UTF-8 only. Half a surrogate pair, and a last byte that stands
-// alone, become one byte that no UTF-8 has, so that the reader of records finds, counts or refuses them as it does elsewhere.
+// UTF-16 and Windows-1252 as UTF-8, while it is read: everything behind it knows UTF-8 only. Half a surrogate pair, and a last byte that
+// stands alone, become one byte that no UTF-8 has, so that the reader of records finds, counts or refuses them as it does elsewhere.
 
 import { asBuffer } from './boundary.ts'
 import type { TextEncoding } from './sniff.ts'
@@ -8,19 +8,27 @@ const invalid = Buffer.from([0xff])
 
 /** Encodings whose text becomes UTF-8 before anything else looks at it. */
 export type Foreign = 'utf16le' | 'utf16be' | 'windows1252'
-export const isForeign = (encoding: TextEncoding | undefined): encoding is Foreign => encoding === 'utf16le' || encoding === 'utf16be' || encoding === 'windows1252'
+export const isForeign = (encoding: TextEncoding | undefined): encoding is Foreign =>
+  encoding === 'utf16le' || encoding === 'utf16be' || encoding === 'windows1252'
 
 /** With the byte order mark, which is UTF-8's then. Each piece is the caller's for ever. */
 export function utf8From(source: AsyncIterable<Uint8Array>, encoding: Foreign): AsyncGenerator<Buffer> {
   return encoding === 'windows1252' ? utf8FromWindows(source) : utf8FromUtf16(source, encoding)
 }
 
-/** The characters of the bytes 80 to 9f; five of them have none, and are the control characters that they are in ISO 8859-1 (WHATWG Encoding). */
+/**
+ * The characters of the bytes 80 to 9f; five of them have none, and are the control characters that they are in ISO 8859-1 (WHATWG
+ * Encoding).
+ */
 const windowsCharacters = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ'
 
 async function* utf8FromWindows(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   for await (const piece of source) {
-    yield Buffer.from(asBuffer(piece).toString('latin1').replaceAll(/[\x80-\x9f]/g, character => windowsCharacters[character.charCodeAt(0) - 0x80]!))
+    yield Buffer.from(
+      asBuffer(piece)
+        .toString('latin1')
+        .replaceAll(/[\x80-\x9f]/g, character => windowsCharacters[character.charCodeAt(0) - 0x80]!),
+    )
   }
 }
 
@@ -41,7 +49,8 @@ async function* utf8FromUtf16(source: AsyncIterable<Uint8Array>, encoding: 'utf1
   if (rest.length % 2 === 1) yield invalid
 }
 
-const unitAt = (bytes: Buffer, at: number, encoding: 'utf16le' | 'utf16be'): number => (encoding === 'utf16le' ? bytes.readUInt16LE(at) : bytes.readUInt16BE(at))
+const unitAt = (bytes: Buffer, at: number, encoding: 'utf16le' | 'utf16be'): number =>
+  encoding === 'utf16le' ? bytes.readUInt16LE(at) : bytes.readUInt16BE(at)
 const isHigh = (unit: number): boolean => unit >= 0xd800 && unit < 0xdc00
 
 function encoded(bytes: Buffer, encoding: 'utf16le' | 'utf16be'): Buffer {

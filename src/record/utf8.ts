@@ -24,7 +24,9 @@ function judgeInvalid({ bytes, position }: Chunk, path: string, options: InputOp
     const line = bytes.subarray(from, to)
     if (!isUtf8(line)) {
       if (options.invalidUtf8 === 'error') {
-        throw recordError('this line is not valid UTF-8; convert the file, or read it with invalidUtf8: "replace"', { path, offset: position + from })
+        throw recordError('this line is not valid UTF-8; convert the file, or read it with invalidUtf8: "replace"', {
+          path, offset: position + from,
+        })
       }
       counters.invalidUtf8Records++
     }
@@ -33,7 +35,8 @@ function judgeInvalid({ bytes, position }: Chunk, path: string, options: InputOp
 }
 
 /** Bytes of the byte order mark that these, the beginning of a file, begin with. */
-export const markBytes = (bytes: Buffer): number => (bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0)
+export const markBytes = (bytes: Buffer): number =>
+  bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
 
 /** The chunk without the byte order mark that a file may begin with. */
 export function withoutMark(chunk: Chunk): Chunk {

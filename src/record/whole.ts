@@ -16,7 +16,11 @@ export async function wholeBatch(range: RecordRange, options: InputOptions, coun
   const { path } = range
   assert(range.start === 0 && range.aligned, 'a file that is one record is read from its start to its end')
   if (range.end > wholeBytesMax) {
-    throw new GristmillError('TOO_LARGE', `${path} has ${range.end} bytes; as one record a file may have ${wholeBytesMax}. Read it as lines, jsonl or csv`, { details: { path } })
+    throw new GristmillError(
+      'TOO_LARGE',
+      `${path} has ${range.end} bytes; as one record a file may have ${wholeBytesMax}. Read it as lines, jsonl or csv`,
+      { details: { path } },
+    )
   }
   if (options.bytes) return { values: [{ path, bytes: await exactly(range, counters) }], path, offset: () => 0 }
   const text = await textOf(range, options, counters)
@@ -36,7 +40,8 @@ async function textOf(range: RecordRange, options: InputOptions, counters: ReadC
     const bytes = source.range.end === Infinity ? await unpacked(source) : await exactly(source.range, counters)
     if (options.encoding === 'latin1') return bytes.toString('latin1')
     if (!isUtf8(bytes)) {
-      if (options.invalidUtf8 === 'error') throw recordError('the file is not valid UTF-8; convert it, or read it as bytes', { path, offset: 0 })
+      if (options.invalidUtf8 === 'error')
+        throw recordError('the file is not valid UTF-8; convert it, or read it as bytes', { path, offset: 0 })
       counters.invalidUtf8Records++
     }
     return bytes.toString('utf8', markBytes(bytes))
@@ -50,7 +55,12 @@ async function unpacked({ range, counters }: TextSource): Promise<Buffer> {
   let length = 0
   for await (const { bytes } of ownedPieces(range, counters)) {
     length += bytes.length
-    if (length > wholeBytesMax) throw new GristmillError('TOO_LARGE', `${range.path} becomes more than ${wholeBytesMax} bytes of text; as one record a file may have that many. Read it as lines, jsonl or csv`, { details: { path: range.path } })
+    if (length > wholeBytesMax)
+      throw new GristmillError(
+        'TOO_LARGE',
+        `${range.path} becomes more than ${wholeBytesMax} bytes of text; as one record a file may have that many. Read it as lines, jsonl or csv`,
+        { details: { path: range.path } },
+      )
     pieces.push(Buffer.from(bytes))
   }
   return Buffer.concat(pieces)

@@ -113,7 +113,8 @@ class JsonWriter implements RecordWriter {
 function plainText(item: unknown): string {
   if (typeof item === 'string') {
     // As UTF-8 it would become U+FFFD, as any other one.
-    if (!item.isWellFormed()) throw new Unwritable('', 'a text with half of a surrogate pair', 'cut texts between characters ([...text]), or call toWellFormed()')
+    if (!item.isWellFormed())
+      throw new Unwritable('', 'a text with half of a surrogate pair', 'cut texts between characters ([...text]), or call toWellFormed()')
     return item
   }
   if (item instanceof Uint8Array) return base64(item)
@@ -132,7 +133,11 @@ function refused(error: unknown, key: unknown, records: number): unknown {
     // The key itself is what cannot be written.
   }
   const where = error.path === '' ? '' : ` at ${error.path}`
-  return new GristmillError('EINVAL', `${error.what}${where} was emitted ${shown === undefined ? `as record ${records + 1}` : `for the key ${shown}`}, which cannot be written as JSON or text; ${error.advice}`, { cause: error })
+  return new GristmillError(
+    'EINVAL',
+    `${error.what}${where} was emitted ${shown === undefined ? `as record ${records + 1}` : `for the key ${shown}`}, which cannot be written as JSON or text; ${error.advice}`,
+    { cause: error },
+  )
 }
 
 interface Shape {
@@ -177,9 +182,11 @@ class CsvWriter implements RecordWriter {
     if (object) checkFields(object)
     else if (Array.isArray(value)) checkArray(value)
     const shape = this.#shape ?? this.#decide(keyed, value)
-    const cells: unknown[] = object && shape.names ? shape.names.map(name => object[name]) : Array.isArray(value) ? [...(value as unknown[])] : [value]
+    const cells: unknown[] =
+      object && shape.names ? shape.names.map(name => object[name]) : Array.isArray(value) ? [...(value as unknown[])] : [value]
     if (keyed) cells.unshift(key)
-    if (keyed !== shape.keyed || (object !== undefined) !== (shape.names !== undefined) || cells.length !== shape.width) throw this.#otherShape(cells.length, shape.width)
+    if (keyed !== shape.keyed || (object !== undefined) !== (shape.names !== undefined) || cells.length !== shape.width)
+      throw this.#otherShape(cells.length, shape.width)
     if (object) for (const name of Object.keys(object)) if (!shape.names!.includes(name)) throw this.#otherField(name)
     const row = this.#row(cells, this.records === 0 && !this.#header)
     if (this.records === 0 && this.#header) this.#piece.text(this.#row(this.#titles(shape), true))
@@ -193,7 +200,10 @@ class CsvWriter implements RecordWriter {
   #decide(keyed: boolean, value: unknown): Shape {
     const columns = this.#columns
     if (isObject(value) && !columns && !this.#header) {
-      throw new GristmillError('EINVAL', 'CSV without a header was given an object: each part would order its columns as its own first record does; declare them (output: { columns: [\'a\', \'b\'] }), emit arrays, or write a header')
+      throw new GristmillError(
+        'EINVAL',
+        "CSV without a header was given an object: each part would order its columns as its own first record does; declare them (output: { columns: ['a', 'b'] }), emit arrays, or write a header",
+      )
     }
     const names = isObject(value) ? columns ?? Object.keys(value) : undefined
     const own = columns?.length ?? names?.length ?? (Array.isArray(value) ? value.length : 1)
@@ -202,12 +212,25 @@ class CsvWriter implements RecordWriter {
 
   #titles({ keyed, names, width }: Shape): string[] {
     const own = width - (keyed ? 1 : 0)
-    const titles = this.#columns ? [...this.#columns] : names ? [...names] : own === 1 ? ['value'] : Array.from({ length: own }, (_, i) => `value${i + 1}`)
+    const titles = this.#columns
+      ? [...this.#columns]
+      : names
+        ? [...names]
+        : own === 1
+          ? ['value']
+          : Array.from({ length: own }, (_, i) => `value${i + 1}`)
     if (keyed) titles.unshift('key')
     for (const [index, title] of titles.entries()) {
-      if (title === '' || title === '__proto__') throw new GristmillError('EINVAL', `a CSV column cannot be named ${JSON.stringify(title)}, because it would be read under another name; rename the field, or write jsonl`)
+      if (title === '' || title === '__proto__')
+        throw new GristmillError(
+          'EINVAL',
+          `a CSV column cannot be named ${JSON.stringify(title)}, because it would be read under another name; rename the field, or write jsonl`,
+        )
       if (titles.indexOf(title) === index) continue
-      const whose = keyed && title === 'key' ? 'two CSV columns would be named "key": the key\'s, and that of the value\'s field; emit null as the key' : `two CSV columns would be named ${JSON.stringify(title)}; declare each once`
+      const whose =
+        keyed && title === 'key'
+          ? 'two CSV columns would be named "key": the key\'s, and that of the value\'s field; emit null as the key'
+          : `two CSV columns would be named ${JSON.stringify(title)}; declare each once`
       throw new GristmillError('EINVAL', `${whose}, rename the field, or write jsonl`)
     }
     return titles
@@ -223,7 +246,11 @@ class CsvWriter implements RecordWriter {
       row += this.#needsQuotes.test(text) ? `"${text.replaceAll('"', '""')}"` : text
     }
     if (first && saidBy(Buffer.from(`${row}\n`)) !== undefined) {
-      if (cells.length === 1) throw new GristmillError('EINVAL', `the first row of CSV would be ${row}, which readers take for the line that names the separator; write jsonl, or rename it`)
+      if (cells.length === 1)
+        throw new GristmillError(
+          'EINVAL',
+          `the first row of CSV would be ${row}, which readers take for the line that names the separator; write jsonl, or rename it`,
+        )
       row = row.replace(/^sep=/i, '"$&"')
     }
     // A row of one empty field would be a blank line, which is no row.
@@ -231,12 +258,19 @@ class CsvWriter implements RecordWriter {
   }
 
   #otherShape(found: number, expected: number): GristmillError {
-    const [whose, advice] = this.#columns ? ['those declared, which are', 'emit what is declared'] : ['the first record\'s', 'emit records of one shape']
-    return new GristmillError('EINVAL', `record ${this.records + 1} makes ${found} CSV columns of another kind than ${whose} ${expected}; ${advice}, or write jsonl`)
+    const [whose, advice] = this.#columns
+      ? ['those declared, which are', 'emit what is declared']
+      : ["the first record's", 'emit records of one shape']
+    return new GristmillError(
+      'EINVAL',
+      `record ${this.records + 1} makes ${found} CSV columns of another kind than ${whose} ${expected}; ${advice}, or write jsonl`,
+    )
   }
 
   #otherField(name: string): GristmillError {
-    const who = this.#columns ? 'the declared columns do not have; declare it too, leave it out' : 'the first record, and so the CSV header, does not have; emit the same fields always, declare them (output.columns)'
+    const who = this.#columns
+      ? 'the declared columns do not have; declare it too, leave it out'
+      : 'the first record, and so the CSV header, does not have; emit the same fields always, declare them (output.columns)'
     return new GristmillError('EINVAL', `record ${this.records + 1} has the field ${JSON.stringify(name)}, which ${who}, or write jsonl`)
   }
 }

@@ -42,7 +42,9 @@ interface Signed { method: string; path: string; body: string; cluster: string; 
 
 function signature(key: KeyObject, { method, path, body, cluster, user, ts, nonce }: Signed): Buffer {
   // Each part is on its own line and none may hold a line break, so no two requests give the same text.
-  return createHmac('sha256', key).update(`gristmill request v1\n${method}\n${path}\n${body}\n${cluster}\n${user}\n${ts}\n${nonce}`).digest()
+  return createHmac('sha256', key)
+    .update(`gristmill request v1\n${method}\n${path}\n${body}\n${cluster}\n${user}\n${ts}\n${nonce}`)
+    .digest()
 }
 
 /** The caller's side. */
@@ -55,8 +57,17 @@ export class Credentials {
   readonly #random: Random
 
   /** `cluster`: '' while it is not known yet; the server then goes by the secret alone. */
-  constructor({ secret, user, cluster, clock, random }: { secret: Uint8Array; user: string; cluster: string; clock: Clock; random: Random }) {
-    if (user.length === 0 || user.length > userCharsMax) throw new GristmillError('EINVAL', `a user's name has 1 to ${userCharsMax} characters, not ${user.length}`)
+  constructor({
+    secret, user, cluster, clock, random,
+  }: {
+    secret: Uint8Array
+    user: string
+    cluster: string
+    clock: Clock
+    random: Random
+  }) {
+    if (user.length === 0 || user.length > userCharsMax)
+      throw new GristmillError('EINVAL', `a user's name has 1 to ${userCharsMax} characters, not ${user.length}`)
     this.#bearer = bearerOf(secret)
     this.#key = signingKey(secret)
     this.#user = encodeURIComponent(user)
@@ -79,7 +90,10 @@ export class Credentials {
       ts: String(Math.floor(this.#clock.now())), nonce: this.#random.id(),
     }
     const sig = signature(this.#key, parts).toString('hex')
-    return { authorization: `${scheme}ts=${parts.ts}, nonce=${parts.nonce}, body=${parts.body}, sig=${sig}`, [userHeader]: this.#user, [clusterHeader]: this.#cluster }
+    return {
+      authorization: `${scheme}ts=${parts.ts}, nonce=${parts.nonce}, body=${parts.body}, sig=${sig}`,
+      [userHeader]: this.#user, [clusterHeader]: this.#cluster,
+    }
   }
 }
 
@@ -114,7 +128,11 @@ export class Authenticator {
       : this.#checkBearer(authorization)
     // After the secret: a stranger does not learn the cluster's id.
     if (cluster !== this.#cluster && cluster !== '') {
-      throw new GristmillError('WRONG_CLUSTER', `this is a server of cluster ${this.#cluster}, the request is for cluster ${cluster}; check the address`, { details: { expected: cluster, found: this.#cluster } })
+      throw new GristmillError(
+        'WRONG_CLUSTER',
+        `this is a server of cluster ${this.#cluster}, the request is for cluster ${cluster}; check the address`,
+        { details: { expected: cluster, found: this.#cluster } },
+      )
     }
     return { user: decodeUser(user), bodyHash }
   }
@@ -129,9 +147,13 @@ export class Authenticator {
     const match = signatureForm.exec(authorization)
     if (!match) throw refused('the signature has not the form that it should have')
     const [, ts = '', nonce = '', body = '', sig = ''] = match
-    if (!timingSafeEqual(signature(this.#key, { ...asked, body, ts, nonce }), Buffer.from(sig, 'hex'))) throw refused('the signature is wrong')
+    if (!timingSafeEqual(signature(this.#key, { ...asked, body, ts, nonce }), Buffer.from(sig, 'hex')))
+      throw refused('the signature is wrong')
     const skew = this.#clock.now() - Number(ts)
-    if (Math.abs(skew) > skewMs) throw refused(`the signature is ${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'old' : 'ahead'}; set the clocks of the two machines`)
+    if (Math.abs(skew) > skewMs)
+      throw refused(
+        `the signature is ${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'old' : 'ahead'}; set the clocks of the two machines`,
+      )
     // Last, so that only true signatures take up room.
     if (!this.#nonces.add(nonce)) throw refused('this very request has been made before')
     return body
@@ -145,9 +167,12 @@ function decodeUser(header: string): string {
   } catch {
     throw refused(`the ${userHeader} header is not percent-encoded UTF-8`)
   }
-  if (user.length === 0 || user.length > userCharsMax) throw refused(`the ${userHeader} header must name a user in 1 to ${userCharsMax} characters`)
+  if (user.length === 0 || user.length > userCharsMax)
+    throw refused(`the ${userHeader} header must name a user in 1 to ${userCharsMax} characters`)
   return user
 }
 
 const refused = (why: string, details: Record<string, unknown> = {}): GristmillError =>
-  new GristmillError('UNAUTHENTICATED', `the request was refused: ${why}; the cluster's secret file must be the same on both sides`, { details })
+  new GristmillError('UNAUTHENTICATED', `the request was refused: ${why}; the cluster's secret file must be the same on both sides`, {
+    details,
+  })

@@ -38,11 +38,13 @@ function checkShape(text: string): void {
       case openObject: case openArray:
         if (++depth > jsonDepthMax) throw new GristmillError('EINVAL', `the body is nested over ${jsonDepthMax} levels deep`)
         keys[depth] = 0
-        if (++brackets > jsonBracketsMax) throw new GristmillError('TOO_LARGE', `the body has over ${jsonBracketsMax} objects and arrays; send it in parts`)
+        if (++brackets > jsonBracketsMax)
+          throw new GristmillError('TOO_LARGE', `the body has over ${jsonBracketsMax} objects and arrays; send it in parts`)
         break
       case closeObject: case closeArray: depth--; break
       case colon:
-        if (++keys[depth]! > jsonKeysMax) throw new GristmillError('TOO_LARGE', `the body has an object of over ${jsonKeysMax} keys; send it in parts`)
+        if (++keys[depth]! > jsonKeysMax)
+          throw new GristmillError('TOO_LARGE', `the body has an object of over ${jsonKeysMax} keys; send it in parts`)
         parts++
         break
       case comma: parts++
@@ -70,8 +72,14 @@ function refusePoison(value: unknown): void {
     if (typeof at !== 'object' || at === null) continue
     if (!Array.isArray(at)) {
       const { constructor } = at
-      const poisoned = Object.hasOwn(at, '__proto__') ? '__proto__'
-        : Object.hasOwn(at, 'constructor') && typeof constructor === 'object' && constructor !== null && Object.hasOwn(constructor, 'prototype') ? 'constructor' : undefined
+      const poisoned = Object.hasOwn(at, '__proto__')
+        ? '__proto__'
+        : Object.hasOwn(at, 'constructor')
+            && typeof constructor === 'object'
+            && constructor !== null
+            && Object.hasOwn(constructor, 'prototype')
+          ? 'constructor'
+          : undefined
       if (poisoned !== undefined) throw new GristmillError('EINVAL', `the body has the key "${poisoned}", which is not allowed anywhere`)
     }
     for (const below of Array.isArray(at) ? at : Object.values(at)) if (typeof below === 'object' && below !== null) open.push(below)

@@ -46,7 +46,9 @@ export interface CallerOptions {
   readonly random: Random
   /** Who calls, for logs and whatever stands between: a node's id; `client` unless told. */
   readonly who?: string | undefined
-  /** Waits for as long as a namenode is in safe mode, whatever the deadline; only the signal ends that. For work that nobody looks after. */
+  /**
+   * Waits for as long as a namenode is in safe mode, whatever the deadline; only the signal ends that. For work that nobody looks after.
+   */
   readonly patient?: boolean | undefined
 }
 
@@ -59,7 +61,9 @@ const backoff: Backoff = { firstMs: 25, maxMs: 2_000 }
 const final = new Set<ErrorCode>(['UNREGISTERED', 'BLOCK_MISSING', 'TASK_FAILED'])
 
 /** Nothing was sent: the connection could not be had. */
-const unreachable = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EADDRNOTAVAIL', 'UND_ERR_CONNECT_TIMEOUT'])
+const unreachable = new Set([
+  'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EADDRNOTAVAIL', 'UND_ERR_CONNECT_TIMEOUT',
+])
 
 const loopback = /^(?:127\.\d+\.\d+\.\d+|localhost|\[::1\]):/
 
@@ -100,7 +104,9 @@ export class Caller {
   get user(): string { return this.#credentials.user }
 
   /** Headers that let this caller open a wire at `path`, once: wires are few, so they are always signed. */
-  admission(path: string): Record<string, string> { return { ...this.#agent, ...this.#credentials.sign({ method: 'GET', path, body: '' }) } }
+  admission(path: string): Record<string, string> {
+    return { ...this.#agent, ...this.#credentials.sign({ method: 'GET', path, body: '' }) }
+  }
 
   async call<M extends Message>(address: Address, message: M, request: RequestOf<M>, options: CallOptions = {}): Promise<ReplyOf<M>> {
     const { signal, retry = true, peer = 'server' } = options
@@ -121,7 +127,12 @@ export class Caller {
       const waits = this.#patient && failure.code === 'SAFE_MODE' && retry && call.repeatable
       if (waits) until = this.#clock.mono() + pause + timeoutMs
       // Some servers know that it will not be otherwise in a moment.
-      const again = retry && failure.retryable && !final.has(failure.code) && (waits || failure.details['final'] !== true) && (call.repeatable || !call.unknown)
+      const again =
+        retry
+        && failure.retryable
+        && !final.has(failure.code)
+        && (waits || failure.details['final'] !== true)
+        && (call.repeatable || !call.unknown)
       if (!again || signal?.aborted || this.#clock.mono() + pause + leastMs >= until) throw verdict(call, failure, attempt)
       try {
         await this.#clock.sleep(pause, signal)
@@ -136,12 +147,20 @@ export class Caller {
    * then, nothing happens; otherwise the answer is waited for in the background, asking again with the same request id while it is
    * lost, and given to `undo`. If none comes within limits.callTimeoutMs, the effect is left to its own expiry.
    */
-  callOrUndo<M extends Message>(address: Address, message: M, request: RequestOf<M>, { undo, background, signal, ...options }: UndoOptions<M>): Promise<ReplyOf<M>> {
+  callOrUndo<M extends Message>(
+    address: Address, message: M, request: RequestOf<M>,
+    { undo, background, signal, ...options }: UndoOptions<M>,
+  ): Promise<ReplyOf<M>> {
     if (!signal) return this.call(address, message, request, options)
     if (signal.aborted) return Promise.reject(abortError(signal))
     const inner = new AbortController()
     let sent = false
-    const running = this.call(address, message, request, { ...options, signal: inner.signal, onSent: () => { sent = true } })
+    const running = this.call(address, message, request, {
+      ...options, signal: inner.signal,
+      onSent: () => {
+        sent = true
+      },
+    })
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         const error = abortError(signal)
@@ -152,7 +171,16 @@ export class Caller {
       }
       const done = (): void => signal.removeEventListener('abort', onAbort)
       signal.addEventListener('abort', onAbort, { once: true })
-      running.then(reply => { done(); resolve(reply) }, (error: Error) => { done(); reject(error) })
+      running.then(
+        reply => {
+          done()
+          resolve(reply)
+        },
+        (error: Error) => {
+          done()
+          reject(error)
+        },
+      )
     })
   }
 
@@ -162,8 +190,17 @@ export class Caller {
     const signed = this.#signed.has(address) || !loopback.test(address)
     const headers = signed ? this.#sign(call) : this.#bearer
     const startedMs = this.#clock.mono()
-    const running = exchange(this.#dispatcher, { address, path: message.path, headers, body, replyBytesMax: limits.replyBytesMax, onSent: call.onSent })
-    const expire = (): void => running.abort(new GristmillError('TIMEOUT', `the ${call.peer} at ${address} did not answer ${message.name} within ${Math.round(ms)} ms; it may be overloaded or cut off`, { details: { address, message: message.name } }))
+    const running = exchange(this.#dispatcher, {
+      address, path: message.path, headers, body, replyBytesMax: limits.replyBytesMax, onSent: call.onSent,
+    })
+    const expire = (): void =>
+      running.abort(
+        new GristmillError(
+          'TIMEOUT',
+          `the ${call.peer} at ${address} did not answer ${message.name} within ${Math.round(ms)} ms; it may be overloaded or cut off`,
+          { details: { address, message: message.name } },
+        ),
+      )
     let cancel = this.#clock.after(ms, () => {
       // Sockets are read after timers.
       if (this.#clock.mono() - startedMs < ms + lateMs) expire()
@@ -185,7 +222,11 @@ export class Caller {
       try {
         return JSON.parse(outcome.text) as unknown
       } catch (error) {
-        throw new GristmillError('INTERNAL', `the ${call.peer} at ${address} answered ${message.name} with something that is not JSON; is there a proxy in between?`, { cause: error })
+        throw new GristmillError(
+          'INTERNAL',
+          `the ${call.peer} at ${address} answered ${message.name} with something that is not JSON; is there a proxy in between?`,
+          { cause: error },
+        )
       }
     }
     const fault = fromFault(outcome.status, outcome.text, `the ${call.peer} at ${address}`)
@@ -209,21 +250,35 @@ function translated(error: NodeJS.ErrnoException, { address, message, peer }: Ca
   const details = { address, message: message.name }
   if (isExhaustion(error)) return exhausted(`this process cannot reach the ${peer} at ${address}`, error)
   if (!sent || unreachable.has(error.code ?? '')) {
-    return new GristmillError('UNAVAILABLE', `cannot reach the ${peer} at ${address} (${why}); is it running, and is the address right?`, { cause: error, details })
+    return new GristmillError('UNAVAILABLE', `cannot reach the ${peer} at ${address} (${why}); is it running, and is the address right?`, {
+      cause: error, details,
+    })
   }
-  return new GristmillError('UNAVAILABLE', `the connection to the ${peer} at ${address} broke before it had answered ${message.name} (${why})`, { cause: error, details })
+  return new GristmillError(
+    'UNAVAILABLE',
+    `the connection to the ${peer} at ${address} broke before it had answered ${message.name} (${why})`,
+    { cause: error, details },
+  )
 }
 
-/** Time that a repeated try needs: one that has less times out, whatever the server does, and its TIMEOUT would hide why the last try failed. */
+/**
+ * Time that a repeated try needs: one that has less times out, whatever the server does, and its TIMEOUT would hide why the last try
+ * failed.
+ */
 export const leastTryMs = (timeoutMs: number): number => Math.min(1_000, timeoutMs / 10)
 
 /** What the caller is told in the end. Any definite answer stands, for a repeat gets the first answer; no answer does not. */
 function verdict({ address, message, peer, unknown }: Call, failure: GristmillError, attempts: number): GristmillError {
   if (!unknown) return failure
-  if (failure.code === 'ABORTED') return new GristmillError('ABORTED', `${failure.message}; ${message.name} had been sent and may or may not have happened`, { cause: failure })
+  if (failure.code === 'ABORTED')
+    return new GristmillError('ABORTED', `${failure.message}; ${message.name} had been sent and may or may not have happened`, {
+      cause: failure,
+    })
   if (!codes[failure.code].retryable) return failure
   const tries = attempts === 1 ? 'was sent' : `was sent, in ${attempts} tries,`
-  return new GristmillError('OUTCOME_UNKNOWN', `${message.name} ${tries} to the ${peer} at ${address} and no answer came: it may or may not have happened; look, or repeat it with the same request id`, {
-    cause: failure, details: { address, message: message.name },
-  })
+  return new GristmillError(
+    'OUTCOME_UNKNOWN',
+    `${message.name} ${tries} to the ${peer} at ${address} and no answer came: it may or may not have happened; look, or repeat it with the same request id`,
+    { cause: failure, details: { address, message: message.name } },
+  )
 }

@@ -7,12 +7,22 @@ export interface FaultBody {
   readonly error: { readonly code: ErrorCode; readonly message: string; readonly details: Readonly<Record<string, unknown>> }
 }
 
-interface HttpError { readonly code?: unknown; readonly validation?: ReadonlyArray<{ instancePath?: string; message?: string }>; readonly statusCode?: number; readonly message?: string }
+interface HttpError {
+  readonly code?: unknown
+  readonly validation?: ReadonlyArray<{ instancePath?: string; message?: string }>
+  readonly statusCode?: number
+  readonly message?: string
+}
 
 /** What a server says about anything that was thrown while it answered. `foreseen`: false for our own bugs, which belong into the log. */
 export function toFault(thrown: unknown): { status: number; body: FaultBody; foreseen: boolean } {
   const error = thrown instanceof GristmillError ? thrown : fromHttp(thrown as HttpError) ?? fromAbort(thrown)
-  if (error) return { status: error.status, body: { error: { code: error.code, message: error.message, details: error.details } }, foreseen: error.code !== 'INTERNAL' }
+  if (error)
+    return {
+      status: error.status,
+      body: { error: { code: error.code, message: error.message, details: error.details } },
+      foreseen: error.code !== 'INTERNAL',
+    }
   const message = 'the server failed to answer this request; its log says why'
   return { status: codes.INTERNAL.status, body: { error: { code: 'INTERNAL', message, details: {} } }, foreseen: false }
 }
@@ -21,7 +31,10 @@ export function toFault(thrown: unknown): { status: number; body: FaultBody; for
 function fromHttp(error: HttpError | null | undefined): GristmillError | undefined {
   if (error?.validation) {
     const [first] = error.validation
-    return new GristmillError('EINVAL', `the request does not fit its schema: body${first?.instancePath ?? ''} ${first?.message ?? 'is wrong'}`)
+    return new GristmillError(
+      'EINVAL',
+      `the request does not fit its schema: body${first?.instancePath ?? ''} ${first?.message ?? 'is wrong'}`,
+    )
   }
   switch (error?.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE': return new GristmillError('TOO_LARGE', 'the body is larger than this request may be')
@@ -49,6 +62,11 @@ export function fromFault(status: number, text: string, from: string): Gristmill
     const details = typeof found.details === 'object' && found.details !== null ? found.details as Record<string, unknown> : {}
     return new GristmillError(found.code, found.message, { details })
   }
-  const code: ErrorCode = status === 503 || status === 502 ? 'UNAVAILABLE' : status === 504 ? 'TIMEOUT' : status === 429 ? 'OVERLOADED' : 'INTERNAL'
-  return new GristmillError(code, `${from} answered with HTTP status ${status} and no error of gristmill's; is it a gristmill process, or is there a proxy in between?`, { details: { status } })
+  const code: ErrorCode =
+    status === 503 || status === 502 ? 'UNAVAILABLE' : status === 504 ? 'TIMEOUT' : status === 429 ? 'OVERLOADED' : 'INTERNAL'
+  return new GristmillError(
+    code,
+    `${from} answered with HTTP status ${status} and no error of gristmill's; is it a gristmill process, or is there a proxy in between?`,
+    { details: { status } },
+  )
 }

@@ -52,7 +52,11 @@ export class CallMetrics {
 /** Shows `calls` in the registry, as they are when it is asked. */
 export function exposeCalls(registry: Registry, calls: readonly CallMetrics[], inFlight: () => number): void {
   const metric = (name: string, help: string, type: string, values: () => object[]): void => {
-    registry.registerMetric({ name, help, type, aggregator: 'sum', get: async () => ({ name, help, type, aggregator: 'sum', values: values() }), reset() {} } as never)
+    registry.registerMetric({
+      name, help, type, aggregator: 'sum',
+      get: async () => ({ name, help, type, aggregator: 'sum', values: values() }),
+      reset() {},
+    } as never)
   }
   metric('gristmill_calls_total', 'Calls answered, by message and code', 'counter', () =>
     calls.flatMap(({ message, codes }) => [...codes].map(([code, value]) => ({ labels: { message, code }, value }))))

@@ -36,7 +36,10 @@ export class Nonces {
     const short = Number.parseInt(nonce.slice(0, 13), 16)
     if (this.#young.has(short) || this.#old.has(short)) return false
     if (this.#young.size >= this.#countMax) {
-      throw new GristmillError('OVERLOADED', `over ${this.#countMax} signed requests came within ${this.#keptMs / 1000} s; try again in a moment`)
+      throw new GristmillError(
+        'OVERLOADED',
+        `over ${this.#countMax} signed requests came within ${this.#keptMs / 1000} s; try again in a moment`,
+      )
     }
     this.#young.add(short)
     return true

@@ -56,7 +56,10 @@ export interface RpcServer {
   /** Fastify hook: refuses a request that is not from this cluster. Fastify's `request` then is known to `identityOf`. */
   readonly guard: (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void
   /** For Service.upgrade: who asks, or the refusal to return. */
-  admit(request: { path: string; headers: Readonly<Record<string, string | undefined>> }): { identity: CallerIdentity } | { refuse: { status: number; code: string; message: string } }
+  admit(request: {
+    path: string
+    headers: Readonly<Record<string, string | undefined>>
+  }): { identity: CallerIdentity } | { refuse: { status: number; code: string; message: string } }
 }
 
 /** Who makes a request that passed `guard`. */
@@ -99,7 +102,8 @@ export function serve(options: ServeOptions): RpcServer {
         void reply.header('connection', 'close')
         throw goingAway()
       }
-      if (inFlight >= callsMax) throw new GristmillError('OVERLOADED', `${callsMax} calls are being worked on already; try again in a moment`)
+      if (inFlight >= callsMax)
+        throw new GristmillError('OVERLOADED', `${callsMax} calls are being worked on already; try again in a moment`)
       const { raw } = request;
       (request as Known).caller = auth.identify({ method: raw.method!, path: raw.url!, headers: raw.headers })
       if (raw.socket) known.add(raw.socket)
@@ -115,7 +119,12 @@ export function serve(options: ServeOptions): RpcServer {
     const bytes = length === undefined ? bodyMax : Math.min(Number(length), bodyMax)
     if (!(bytes > limits.bodyFreeBytes)) return done()
     if (bodiesBytes > 0 && bodiesBytes + bytes > bodiesMax) {
-      return done(new GristmillError('OVERLOADED', `requests of ${bodiesBytes} bytes wait for their answers already, and may have ${bodiesMax} together; try again in a moment`))
+      return done(
+        new GristmillError(
+          'OVERLOADED',
+          `requests of ${bodiesBytes} bytes wait for their answers already, and may have ${bodiesMax} together; try again in a moment`,
+        ),
+      )
     }
     bodiesBytes += bytes
     reply.raw.once('close', () => { bodiesBytes -= bytes })
@@ -149,7 +158,14 @@ export function serve(options: ServeOptions): RpcServer {
   })
   // Before the body is read: whoever has nothing to ask here has nothing to send either.
   http.addHook('onRequest', (request, _reply, done) => {
-    done(request.is404 ? new GristmillError('EINVAL', `this server does not know ${request.method} ${request.url.slice(0, 200)}; are both sides of the same version?`) : undefined)
+    done(
+      request.is404
+        ? new GristmillError(
+            'EINVAL',
+            `this server does not know ${request.method} ${request.url.slice(0, 200)}; are both sides of the same version?`,
+          )
+        : undefined,
+    )
   })
 
   const metrics = options.routes.map(({ message, handler }) => {
@@ -216,7 +232,8 @@ export function serve(options: ServeOptions): RpcServer {
       try {
         if (draining) throw goingAway()
         const identity = auth.identify({ method: 'GET', path, headers })
-        if (identity.bodyHash !== undefined && identity.bodyHash !== bodyHashOf('')) throw new GristmillError('UNAUTHENTICATED', 'an Upgrade request has no body to sign')
+        if (identity.bodyHash !== undefined && identity.bodyHash !== bodyHashOf(''))
+          throw new GristmillError('UNAUTHENTICATED', 'an Upgrade request has no body to sign')
         return { identity }
       } catch (error) {
         const { status, body } = toFault(error)
@@ -232,4 +249,5 @@ function ownId({ name }: Message, user: string, body: { requestId?: RequestId })
   return body.requestId
 }
 
-const goingAway = (): GristmillError => new GristmillError('UNAVAILABLE', 'the server is going away; ask another one, or this one again in a moment')
+const goingAway = (): GristmillError =>
+  new GristmillError('UNAVAILABLE', 'the server is going away; ask another one, or this one again in a moment')

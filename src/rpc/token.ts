@@ -45,9 +45,12 @@ export class BlockTokens {
     const expiry = Number.parseInt(match[2]!, 36)
     const now = this.#clock.now()
     // Keys of other hours are not even derived: a stranger cannot make us compute any number of them.
-    if (Math.abs(hour - Math.floor(now / hourMs)) > 1) throw refused(scope, 'its key is no longer in use; ask the namenode for the location again')
-    if (!timingSafeEqual(this.#sign(scope, hour, expiry), Buffer.from(match[3]!, 'hex'))) throw refused(scope, 'it was not issued for this by this cluster\'s namenode')
-    if (now > expiry + skewMs) throw refused(scope, `it expired ${Math.round((now - expiry) / 1000)} s ago; ask the namenode for the location again`)
+    if (Math.abs(hour - Math.floor(now / hourMs)) > 1)
+      throw refused(scope, 'its key is no longer in use; ask the namenode for the location again')
+    if (!timingSafeEqual(this.#sign(scope, hour, expiry), Buffer.from(match[3]!, 'hex')))
+      throw refused(scope, "it was not issued for this by this cluster's namenode")
+    if (now > expiry + skewMs)
+      throw refused(scope, `it expired ${Math.round((now - expiry) / 1000)} s ago; ask the namenode for the location again`)
   }
 
   #sign(scope: TokenScope, hour: number, expiry: number): Buffer {

@@ -137,7 +137,8 @@ export function fold(combine: Combine, key: Key, values: unknown[]): unknown {
   const result = combine(copyKey(key) as never, values as never)
   if (typeof result === 'number' || typeof result === 'string') return result
   const wrong = noValue(result)
-  if (wrong !== undefined) throw new GristmillError('EINVAL', `combine returned ${wrong} for the key ${showValue(key)}; it must return one value, at once`)
+  if (wrong !== undefined)
+    throw new GristmillError('EINVAL', `combine returned ${wrong} for the key ${showValue(key)}; it must return one value, at once`)
   return copyValue(result, 'combine returned')
 }
 
@@ -156,7 +157,13 @@ function sizeOf(value: unknown, depth = 0): number {
   if (typeof value !== 'object' || value === null) return 8
   if (value instanceof Uint8Array) return 96 + value.length
   if (depth > 4) return 64
-  const items: unknown[] = Array.isArray(value) ? value : value instanceof Map ? [...value].slice(0, 8).flatMap(pair => pair) : value instanceof Set ? [...value].slice(0, 16) : Object.values(value)
+  const items: unknown[] = Array.isArray(value)
+    ? value
+    : value instanceof Map
+      ? [...value].slice(0, 8).flatMap(pair => pair)
+      : value instanceof Set
+        ? [...value].slice(0, 16)
+        : Object.values(value)
   const count = value instanceof Map || value instanceof Set ? value.size * 3 : items.length
   const judged = Math.min(items.length, 16)
   let bytes = 0

@@ -74,7 +74,8 @@ export class Cursor {
     if (this.#at !== this.bytes.length) throw this.#corrupt('a frame with more bytes than entries')
     const left = this.#end - this.#position
     if (left === 0) {
-      if (this.#records !== this.#segment.records || this.#digest !== this.#segment.crc) throw this.#corrupt('other records than its index says')
+      if (this.#records !== this.#segment.records || this.#digest !== this.#segment.crc)
+        throw this.#corrupt('other records than its index says')
       return false
     }
     if (left < frameHeaderBytes) throw this.#corrupt('a frame cut short')

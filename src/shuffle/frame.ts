@@ -75,12 +75,17 @@ export function openFrame(header: Buffer, payload: Buffer, facts: SegmentFrameHe
 }
 
 export function tooLarge(bytes: number): GristmillError {
-  return new GristmillError('TOO_LARGE', `a record of ${bytes} bytes was emitted; with its key it may have ${entryBytesMax}. Emit it in parts, or write it to a file and emit the path`)
+  return new GristmillError(
+    'TOO_LARGE',
+    `a record of ${bytes} bytes was emitted; with its key it may have ${entryBytesMax}. Emit it in parts, or write it to a file and emit the path`,
+  )
 }
 
 /** `details.segment` tells the caller which map output to ask for again. */
 export function corrupt(what: string, problem: string, cause?: unknown): GristmillError {
-  return new GristmillError('CORRUPT', `${what} has ${problem}; it must be fetched or computed again`, { cause, details: { segment: what } })
+  return new GristmillError('CORRUPT', `${what} has ${problem}; it must be fetched or computed again`, {
+    cause, details: { segment: what },
+  })
 }
 
 /** A partition's digest goes over its frames' checksums, and so over every byte. */

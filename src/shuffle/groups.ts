@@ -72,14 +72,19 @@ class GroupValues implements Iterable<unknown>, Iterator<unknown> {
   }
 
   [Symbol.iterator](): Iterator<unknown> {
-    if (this.#started) throw new GristmillError('EINVAL', 'the values of a key can be gone through only once; keep them with [...values] if they fit in memory')
+    if (this.#started)
+      throw new GristmillError(
+        'EINVAL',
+        'the values of a key can be gone through only once; keep them with [...values] if they fit in memory',
+      )
     this.#started = true
     return this
   }
 
   next(): IteratorResult<unknown> {
     const merge = this.#merge
-    if (merge.group !== this.#group) throw new GristmillError('EINVAL', 'the values of a key were read after its reduce had returned; read them before')
+    if (merge.group !== this.#group)
+      throw new GristmillError('EINVAL', 'the values of a key were read after its reduce had returned; read them before')
     if (!merge.inGroup) return { done: true, value: undefined }
     const { bytes, valueStart, valueEnd } = merge.entry!
     const value = decodeValue(bytes, valueStart, valueEnd)

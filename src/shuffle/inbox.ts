@@ -102,7 +102,9 @@ export class Inbox {
   }
 }
 
-async function* counted(name: string, extent: Extent, pieces: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+async function* counted(
+  name: string, extent: Extent, pieces: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
   let bytes = 0
   for await (const piece of pieces) {
     signal?.throwIfAborted()
@@ -111,8 +113,10 @@ async function* counted(name: string, extent: Extent, pieces: AsyncIterable<Uint
     yield piece
   }
   if (bytes !== extent.bytes) {
-    throw new GristmillError('CORRUPT', `${name} was announced with ${extent.bytes} bytes and came with ${bytes > extent.bytes ? 'more' : bytes}; it must be fetched again`, {
-      details: { segment: name },
-    })
+    throw new GristmillError(
+      'CORRUPT',
+      `${name} was announced with ${extent.bytes} bytes and came with ${bytes > extent.bytes ? 'more' : bytes}; it must be fetched again`,
+      { details: { segment: name } },
+    )
   }
 }

@@ -18,7 +18,10 @@ const tagTrue = 0x03
 const tagNumber = 0x04
 const tagString = 0x05
 const tagArray = 0x06
-/** Behind a number's eight bytes: the number is the largest double that is not above a bigint; what is missing follows. Above all tags that may follow a number. */
+/**
+ * Behind a number's eight bytes: the number is the largest double that is not above a bigint; what is missing follows. Above all tags that
+ * may follow a number.
+ */
 const tagBeyond = 0x07
 /** Between doubles up to here lie at most 2^971 integers: what is missing has at most 122 bytes. */
 const bigintMax = BigInt(Number.MAX_VALUE)
@@ -39,13 +42,19 @@ export function encodeKey(key: Key, to: GrowingBuffer): void {
 
 function checkLength(bytes: number): void {
   if (bytes > limits.recordBytesMax) {
-    throw new GristmillError('EINVAL', `emit was given a key of ${bytes} bytes; at most ${limits.recordBytesMax} are allowed. Emit a digest of it, and the rest as the value`)
+    throw new GristmillError(
+      'EINVAL',
+      `emit was given a key of ${bytes} bytes; at most ${limits.recordBytesMax} are allowed. Emit a digest of it, and the rest as the value`,
+    )
   }
 }
 
 function checkKeyText(key: string): void {
   if (!key.isWellFormed()) {
-    throw new GristmillError('EINVAL', `emit was given a key with half a surrogate pair: ${JSON.stringify(key.slice(0, 60))}; apply toWellFormed() to it`)
+    throw new GristmillError(
+      'EINVAL',
+      `emit was given a key with half a surrogate pair: ${JSON.stringify(key.slice(0, 60))}; apply toWellFormed() to it`,
+    )
   }
 }
 
@@ -73,7 +82,11 @@ function encodePart(key: unknown, to: GrowingBuffer, depth: number): void {
     case 'object':
       if (key === null) return to.byte(tagNull)
       if (Array.isArray(key) && depth < limits.jsonDepthMax) {
-        if ((key as { groups?: unknown }).groups !== undefined) throw new GristmillError('EINVAL', 'emit was given the result of a match with named groups as a key, which an array of its texts would lose; emit [...match], or the groups that are meant')
+        if ((key as { groups?: unknown }).groups !== undefined)
+          throw new GristmillError(
+            'EINVAL',
+            'emit was given the result of a match with named groups as a key, which an array of its texts would lose; emit [...match], or the groups that are meant',
+          )
         to.byte(tagArray)
         for (const part of key) encodePart(part, to, depth + 1)
         return to.byte(terminator)
@@ -102,7 +115,10 @@ function encodeNumber(value: number, to: GrowingBuffer): void {
 /** The largest double that is not above the bigint, the tag, then what is missing: its number of bytes, and these, big-endian. */
 function encodeBigint(value: bigint, to: GrowingBuffer): void {
   if (value > bigintMax || value < -bigintMax) {
-    throw new GristmillError('EINVAL', `emit was given a bigint of ${value.toString().replace('-', '').length} digits as a key: as keys they reach to ${Number.MAX_VALUE}; emit its digits as a string`)
+    throw new GristmillError(
+      'EINVAL',
+      `emit was given a bigint of ${value.toString().replace('-', '').length} digits as a key: as keys they reach to ${Number.MAX_VALUE}; emit its digits as a string`,
+    )
   }
   let below = Number(value)
   if (BigInt(below) > value) below = doubleBelow(below)
@@ -123,14 +139,18 @@ function doubleBelow(value: number): number {
 }
 
 function notKey(key: unknown, depth: number): GristmillError {
-  if (depth >= limits.jsonDepthMax) return new GristmillError('EINVAL', `emit was given a key nested over ${limits.jsonDepthMax} levels deep`)
+  if (depth >= limits.jsonDepthMax)
+    return new GristmillError('EINVAL', `emit was given a key nested over ${limits.jsonDepthMax} levels deep`)
   const what = typeof key === 'object' ? (key as object).constructor?.name ?? 'object' : typeof key
   const advice: Readonly<Record<string, string>> = {
     undefined: 'is a field missing? Use null for "no key"',
     Date: 'use key.toISOString() or key.getTime()',
     Promise: 'await it before emitting',
   }
-  return new GristmillError('EINVAL', `emit was given ${what} ${depth > 0 ? 'inside of a key' : 'as a key'}: ${advice[what] ?? 'keys are strings, numbers, bigints, booleans, null and arrays of these'}`)
+  return new GristmillError(
+    'EINVAL',
+    `emit was given ${what} ${depth > 0 ? 'inside of a key' : 'as a key'}: ${advice[what] ?? 'keys are strings, numbers, bigints, booleans, null and arrays of these'}`,
+  )
 }
 
 /** The key whose encoding is bytes[start, end). */

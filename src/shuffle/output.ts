@@ -109,7 +109,11 @@ export class MapOutput {
 
   #writeRun(file: DiskWriter, final: boolean): number {
     this.#combiner?.drainTo(this.#arena)
-    const writer = new SegmentWriter(file, { partitions: this.#options.partitions, compress: final && this.#options.compress === true, mark: final })
+    const writer = new SegmentWriter(file, {
+      partitions: this.#options.partitions,
+      compress: final && this.#options.compress === true,
+      mark: final,
+    })
     this.#arena.drainTo(writer)
     this.#runs.push(writer.finish())
     return writer.rawBytes

@@ -20,7 +20,10 @@ export function hashKey(bytes: Uint8Array, start: number, end: number): number {
 export function askPartitioner(partitioner: Partitioner, key: Key, partitions: number): number {
   const chosen = partitioner(key as never, partitions)
   if (!Number.isInteger(chosen) || chosen < 0 || chosen >= partitions) {
-    throw new GristmillError('EINVAL', `the partition function returned ${String(chosen)} for the key ${showValue(key)}; it must return an integer from 0 to ${partitions - 1}`)
+    throw new GristmillError(
+      'EINVAL',
+      `the partition function returned ${String(chosen)} for the key ${showValue(key)}; it must return an integer from 0 to ${partitions - 1}`,
+    )
   }
   return chosen
 }

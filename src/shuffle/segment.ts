@@ -65,8 +65,10 @@ export function encodeIndex(extents: readonly Extent[]): Buffer {
 /** Throws CORRUPT unless the bytes are exactly an index. */
 export function decodeIndex(bytes: Buffer, what: string): Extent[] {
   const count = bytes.length < indexHeaderBytes ? -1 : bytes.readUInt32LE(8)
-  if (bytes.toString('latin1', 0, 8) !== indexMagic || bytes.length !== indexHeaderBytes + count * indexEntryBytes) throw corrupt(what, 'no valid index')
-  if (bytes.readUInt32LE(12) !== crc32c(bytes.subarray(indexHeaderBytes), crc32c(bytes.subarray(0, 12)))) throw corrupt(what, 'an index that does not match its checksum')
+  if (bytes.toString('latin1', 0, 8) !== indexMagic || bytes.length !== indexHeaderBytes + count * indexEntryBytes)
+    throw corrupt(what, 'no valid index')
+  if (bytes.readUInt32LE(12) !== crc32c(bytes.subarray(indexHeaderBytes), crc32c(bytes.subarray(0, 12))))
+    throw corrupt(what, 'an index that does not match its checksum')
   return Array.from({ length: count }, (_, index) => {
     const at = indexHeaderBytes + index * indexEntryBytes
     return {

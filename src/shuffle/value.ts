@@ -38,9 +38,15 @@ function encode(value: unknown, to: GrowingBuffer, depth: number): void {
     case 'object':
       if (value === null) return to.byte(tags.null)
       if (depth < limits.jsonDepthMax) return encodeObject(value, to, depth + 1)
-      throw new GristmillError('EINVAL', `emit was given a value nested over ${limits.jsonDepthMax} levels deep, or one that contains itself`)
+      throw new GristmillError(
+        'EINVAL',
+        `emit was given a value nested over ${limits.jsonDepthMax} levels deep, or one that contains itself`,
+      )
   }
-  throw new GristmillError('EINVAL', `emit was given a ${typeof value} ${depth > 0 ? 'inside of' : 'as'} a value: only data can travel between machines`)
+  throw new GristmillError(
+    'EINVAL',
+    `emit was given a ${typeof value} ${depth > 0 ? 'inside of' : 'as'} a value: only data can travel between machines`,
+  )
 }
 
 function encodeNumber(value: number, to: GrowingBuffer): void {
@@ -138,9 +144,12 @@ function encodeObject(value: object, to: GrowingBuffer, depth: number): void {
   throw foreignInstance(value, 'emit was given')
 }
 
-const matchGroups = 'the result of a match with named groups, which an array of its texts would lose; emit { ...match.groups }, or [...match]'
+const matchGroups =
+  'the result of a match with named groups, which an array of its texts would lose; emit { ...match.groups }, or [...match]'
 
-/** Throws EINVAL. The groups of a match are looked for by name: looking for any property at all would double the cost of a pair of numbers. */
+/**
+ * Throws EINVAL. The groups of a match are looked for by name: looking for any property at all would double the cost of a pair of numbers.
+ */
 function checkArray(value: unknown[], whose: string): void {
   if ((value as { groups?: unknown }).groups !== undefined) throw new GristmillError('EINVAL', `${whose} ${matchGroups}`)
   if (Object.getPrototypeOf(value) !== Array.prototype) throw foreignInstance(value, whose)
@@ -149,17 +158,27 @@ function checkArray(value: unknown[], whose: string): void {
 /** Throws EINVAL for a field with a symbol as its name, which would be lost on the way. Some 25 ns. */
 function checkFields(value: object, whose: string): void {
   const symbols = Object.getOwnPropertySymbols(value)
-  if (symbols.length > 0) throw new GristmillError('EINVAL', `${whose} a value with a field named ${String(symbols[0])}: symbols have no meaning on another machine; give the field a text as its name`)
+  if (symbols.length > 0)
+    throw new GristmillError(
+      'EINVAL',
+      `${whose} a value with a field named ${String(symbols[0])}: symbols have no meaning on another machine; give the field a text as its name`,
+    )
 }
 
 const builtIns: ReadonlySet<unknown> = new Set([Uint8Array.prototype, Buffer.prototype, Date.prototype, Map.prototype, Set.prototype])
 
-/** Throws EINVAL for what is not one of these but extends it, or carries fields beside its contents: the class and the fields would be lost. */
+/**
+ * Throws EINVAL for what is not one of these but extends it, or carries fields beside its contents: the class and the fields would be lost.
+ */
 function checkBuiltIn(value: object, prototype: unknown, whose: string): void {
   if (!builtIns.has(prototype)) throw foreignInstance(value, whose)
   if (value instanceof Uint8Array) return
   const [name] = Reflect.ownKeys(value)
-  if (name !== undefined) throw new GristmillError('EINVAL', `${whose} a ${value.constructor.name} with a field ${String(name)} of its own, which would be lost: emit a plain object with both`)
+  if (name !== undefined)
+    throw new GristmillError(
+      'EINVAL',
+      `${whose} a ${value.constructor.name} with a field ${String(name)} of its own, which would be lost: emit a plain object with both`,
+    )
 }
 
 function foreignInstance(value: object, whose: string): GristmillError {
@@ -174,7 +193,8 @@ function foreignInstance(value: object, whose: string): GristmillError {
  */
 export function copyValue(value: unknown, whose: string): unknown {
   if (typeof value === 'object' && value !== null) return copyObject(value, whose, 1)
-  if (typeof value === 'function' || typeof value === 'symbol') throw new GristmillError('EINVAL', `${whose} a ${typeof value} as a value: only data can travel between machines`)
+  if (typeof value === 'function' || typeof value === 'symbol')
+    throw new GristmillError('EINVAL', `${whose} a ${typeof value} as a value: only data can travel between machines`)
   return value
 }
 
@@ -183,7 +203,8 @@ function copyPart(value: unknown, whose: string, depth: number): unknown {
     if (depth < limits.jsonDepthMax) return copyObject(value, whose, depth + 1)
     throw new GristmillError('EINVAL', `${whose} a value nested over ${limits.jsonDepthMax} levels deep, or one that contains itself`)
   }
-  if (typeof value === 'function' || typeof value === 'symbol') throw new GristmillError('EINVAL', `${whose} a ${typeof value} inside of a value: only data can travel between machines`)
+  if (typeof value === 'function' || typeof value === 'symbol')
+    throw new GristmillError('EINVAL', `${whose} a ${typeof value} inside of a value: only data can travel between machines`)
   return value
 }
 
@@ -289,7 +310,8 @@ class ValueReader {
     const result: Record<string, unknown> = {}
     for (let i = this.length(); i > 0; i--) {
       const name = this.value() as string
-      if (name === '__proto__') Object.defineProperty(result, name, { value: this.value(), enumerable: true, configurable: true, writable: true })
+      if (name === '__proto__')
+        Object.defineProperty(result, name, { value: this.value(), enumerable: true, configurable: true, writable: true })
       else result[name] = this.value()
     }
     return result
@@ -315,7 +337,8 @@ class ValueReader {
   /** A count of bytes or items, each of which takes at least one byte. */
   length(): number {
     const count = this.varint()
-    if (count > this.end - this.at) throw new GristmillError('CORRUPT', `a value claims ${count} parts where ${this.end - this.at} bytes are left`)
+    if (count > this.end - this.at)
+      throw new GristmillError('CORRUPT', `a value claims ${count} parts where ${this.end - this.at} bytes are left`)
     return count
   }
 }

@@ -15,7 +15,10 @@ export interface Parent {
 /** The first argument of every child; taken out of `process.argv` before the main file looks at it. */
 export const parentFlag = '--parent-pid='
 
-/** Runs in a thread of its own, so it works while the main thread is stuck. 200 ms: a dead datanode's tasks end well before anybody takes it for dead. */
+/**
+ * Runs in a thread of its own, so it works while the main thread is stuck. 200 ms: a dead datanode's tasks end well before anybody takes it
+ * for dead.
+ */
 const watchdog = `
   const { workerData } = require('node:worker_threads')
   const look = () => { if (process.ppid !== workerData) process.kill(-process.pid, 'SIGKILL') }
@@ -26,7 +29,10 @@ const watchdog = `
 /** Only in a process started by `Processes.start`, and once. */
 export function connectParent(): Parent {
   const flag = process.argv[2]
-  assert(process.send && process.connected && flag !== undefined && flag.startsWith(parentFlag), 'this main file is started by another process of gristmill')
+  assert(
+    process.send && process.connected && flag !== undefined && flag.startsWith(parentFlag),
+    'this main file is started by another process of gristmill',
+  )
   process.argv.splice(2, 1)
   // With what it has started: it leads its group.
   process.once('disconnect', () => process.kill(-process.pid, 'SIGKILL'))

@@ -23,9 +23,13 @@ export async function connectWire(
 ): Promise<Wire> {
   throwIfAborted(signal)
   const { host, port } = hostPort(to)
-  const wire = new SocketWire(onread => net.connect({ host, port, noDelay: true, allowHalfOpen: true, ...(onread && { onread }) }), { remote: to, raw: true })
+  const wire = new SocketWire(onread => net.connect({ host, port, noDelay: true, allowHalfOpen: true, ...(onread && { onread }) }), {
+    remote: to, raw: true,
+  })
   const timer = setTimeout(() => {
-    wire.destroy(new GristmillError('UNAVAILABLE', `cannot reach ${to}: it did not answer within ${timeoutMs} ms`, { details: { address: to } }))
+    wire.destroy(
+      new GristmillError('UNAVAILABLE', `cannot reach ${to}: it did not answer within ${timeoutMs} ms`, { details: { address: to } }),
+    )
   }, timeoutMs)
   const onAbort = (): void => wire.destroy(abortError(signal!))
   signal?.addEventListener('abort', onAbort, { once: true })
@@ -57,7 +61,10 @@ async function responseHead(wire: Wire): Promise<{ status: number; headers: Map<
   let length = 0
   while (length < 4 || bytes.readUInt32BE(length - 4) !== 0x0d0a0d0a) {
     if (length === headBytesMax || !await wire.read(bytes.subarray(length, length + 1))) {
-      throw new GristmillError('UNAVAILABLE', `${wire.remote} did not answer the Upgrade request as an HTTP server does; is it a gristmill process?`)
+      throw new GristmillError(
+        'UNAVAILABLE',
+        `${wire.remote} did not answer the Upgrade request as an HTTP server does; is it a gristmill process?`,
+      )
     }
     length++
   }
@@ -84,5 +91,7 @@ async function refusal(wire: Wire, to: Address, status: number, headers: Map<str
   }
   const { code, message, details } = body.error ?? {}
   if (isErrorCode(code) && typeof message === 'string') return new GristmillError(code, message, { details: details ?? {} })
-  return new GristmillError('UNAVAILABLE', `${to} refused a wire with HTTP status ${status}; is it a gristmill process?`, { details: { address: to, status } })
+  return new GristmillError('UNAVAILABLE', `${to} refused a wire with HTTP status ${status}; is it a gristmill process?`, {
+    details: { address: to, status },
+  })
 }

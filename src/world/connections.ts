@@ -66,7 +66,10 @@ export class Connections {
   /** Throws CONFIG_INVALID if this process cannot have enough open files to serve. */
   check(): void {
     if (this.#limit >= limitMin) return
-    throw new GristmillError('CONFIG_INVALID', `this process may have ${this.#limit} files open, and a server needs ${limitMin} at the least, better some thousands; raise the limit (ulimit -n, LimitNOFILE=) and start it again`)
+    throw new GristmillError(
+      'CONFIG_INVALID',
+      `this process may have ${this.#limit} files open, and a server needs ${limitMin} at the least, better some thousands; raise the limit (ulimit -n, LimitNOFILE=) and start it again`,
+    )
   }
 
   /** A connection has been accepted. undefined: it was closed, because there is no room for it. */
@@ -134,9 +137,10 @@ export class Connections {
     const nowMs = performance.now()
     if (nowMs - this.#loggedMs < logMs) return
     this.#loggedMs = nowMs
-    log.warn(`this process has as many connections as its limit of open files allows; ${fits ? 'those without a request of this cluster, or idle, are closed for new ones' : 'new ones are refused'}: raise the limit (ulimit -n), or look for who opens them`, {
-      limit: this.#limit, connections: this.#tickets.size, evicted: this.evicted, refused: this.refused,
-    })
+    log.warn(
+      `this process has as many connections as its limit of open files allows; ${fits ? 'those without a request of this cluster, or idle, are closed for new ones' : 'new ones are refused'}: raise the limit (ulimit -n), or look for who opens them`,
+      { limit: this.#limit, connections: this.#tickets.size, evicted: this.evicted, refused: this.refused },
+    )
   }
 }
 

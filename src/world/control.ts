@@ -29,7 +29,11 @@ export interface TestHold { readonly failpoints: ArmedFailpoints; readonly disk:
 /** Returns once the test has said what shall hold from the start. Throws CONFIG_INVALID if nobody may take hold of this process. */
 export async function takeHold(): Promise<TestHold> {
   const { GRISTMILL_TEST_KIT: kit, GRISTMILL_FAILPOINTS: text = '' } = process.env
-  if (kit !== '1') throw new GristmillError('CONFIG_INVALID', 'GRISTMILL_FAILPOINTS makes a process fail on purpose; it is for tests, which set GRISTMILL_TEST_KIT=1 beside it')
+  if (kit !== '1')
+    throw new GristmillError(
+      'CONFIG_INVALID',
+      'GRISTMILL_FAILPOINTS makes a process fail on purpose; it is for tests, which set GRISTMILL_TEST_KIT=1 beside it',
+    )
   const failpoints = new ArmedFailpoints(parseFailpoints(text))
   const disk = new FaultyDisk(localDisk)
   // Started by hand, with the variables alone.

@@ -27,7 +27,10 @@ export const localDisk: Disk = Object.freeze({
   openRead: async (file: string) => new FileReader(checked(await open(file, readFlags), file)),
   openReadSync: (file: string) => new FileReader(checked(fs.openSync(file, readFlags), file)),
 
-  async create(file: string, { exclusive = true, mode = fileMode, follow = false }: { exclusive?: boolean; mode?: number; follow?: boolean } = {}) {
+  async create(
+    file: string,
+    { exclusive = true, mode = fileMode, follow = false }: { exclusive?: boolean; mode?: number; follow?: boolean } = {},
+  ) {
     const flags = O_WRONLY | O_CREAT | (exclusive ? O_EXCL : O_TRUNC)
     return new FileWriter(follow ? await open(file, flags, mode) : await openToWrite(file, flags | plain, mode))
   },
@@ -74,7 +77,9 @@ export const localDisk: Disk = Object.freeze({
 
   removeTree: (directory: string) => fs.promises.rm(directory, { recursive: true, force: true }),
 
-  async mkdir(directory: string, { mode = directoryMode }: { mode?: number } = {}) { await fs.promises.mkdir(directory, { recursive: true, mode }) },
+  async mkdir(directory: string, { mode = directoryMode }: { mode?: number } = {}) {
+    await fs.promises.mkdir(directory, { recursive: true, mode })
+  },
 
   async list(directory: string): Promise<DiskEntry[]> {
     const entries = await fs.promises.readdir(directory, { withFileTypes: true })
@@ -85,7 +90,9 @@ export const localDisk: Disk = Object.freeze({
     try {
       const found = follow ? await fs.promises.stat(file) : await fs.promises.lstat(file)
       const path = follow && (found.isFile() || found.isDirectory()) ? await fs.promises.realpath(file) : undefined
-      return { kind: kindOf(found), bytes: found.size, mtimeMs: found.mtimeMs, mode: found.mode & 0o7777, ...path !== undefined && { path } }
+      return {
+        kind: kindOf(found), bytes: found.size, mtimeMs: found.mtimeMs, mode: found.mode & 0o7777, ...(path !== undefined && { path }),
+      }
     } catch (error) {
       if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
       throw error
@@ -137,7 +144,8 @@ export function checked(fd: number, file: string): number {
 }
 
 /** The code that BSD has for it. */
-const noFile = (file: string): Error => Object.assign(new Error(`EFTYPE: ${file} is not a file, but a pipe, a socket or a device`), { code: 'EFTYPE', path: file })
+const noFile = (file: string): Error =>
+  Object.assign(new Error(`EFTYPE: ${file} is not a file, but a pipe, a socket or a device`), { code: 'EFTYPE', path: file })
 
 function kindOf(entry: { isFile(): boolean; isDirectory(): boolean }): DiskEntry['kind'] {
   return entry.isFile() ? 'file' : entry.isDirectory() ? 'directory' : 'other'

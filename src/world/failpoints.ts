@@ -17,7 +17,10 @@ export function parseFailpoints(text: string): Armed[] {
   return text.split(';').filter(part => part !== '').map(part => {
     const [, name, action, nth = '1'] = form.exec(part) ?? []
     if (!failpoints.includes(name as Failpoint)) {
-      throw new GristmillError('CONFIG_INVALID', `"${part}" arms no failpoint; write name=action@n, with an action of kill, throw or pause, and one of these names: ${failpoints.join(', ')}`)
+      throw new GristmillError(
+        'CONFIG_INVALID',
+        `"${part}" arms no failpoint; write name=action@n, with an action of kill, throw or pause, and one of these names: ${failpoints.join(', ')}`,
+      )
     }
     return { name: name as Failpoint, action: action as FailAction, nth: Math.max(1, Number(nth)) }
   })

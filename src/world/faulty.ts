@@ -71,9 +71,15 @@ export class FaultyDisk implements Disk {
   }
 
   async removeTree(path: string): Promise<void> { this.#writable('rm', path); await this.#disk.removeTree(path) }
-  async mkdir(path: string, options?: { mode?: number }): Promise<void> { this.#writable('mkdir', path); await this.#disk.mkdir(path, options) }
+  async mkdir(path: string, options?: { mode?: number }): Promise<void> {
+    this.#writable('mkdir', path)
+    await this.#disk.mkdir(path, options)
+  }
   async setMode(path: string, mode: number): Promise<void> { this.#writable('chmod', path); await this.#disk.setMode(path, mode) }
-  async setModified(path: string, mtimeMs: number): Promise<void> { this.#writable('utimes', path); await this.#disk.setModified(path, mtimeMs) }
+  async setModified(path: string, mtimeMs: number): Promise<void> {
+    this.#writable('utimes', path)
+    await this.#disk.setModified(path, mtimeMs)
+  }
   async syncDir(path: string): Promise<void> { this.#sync(path); await this.#slow(path); await this.#disk.syncDir(path) }
   list(path: string): ReturnType<Disk['list']> { return this.#disk.list(path) }
   stat(path: string, options?: { follow?: boolean }): ReturnType<Disk['stat']> { return this.#disk.stat(path, options) }
@@ -91,7 +97,9 @@ export class FaultyDisk implements Disk {
   #room(path: string): void { if (this.#has('full', path)) throw failure('ENOSPC', 'write', path) }
 
   /** What a sync of this takes longer than it would. */
-  #slowMs(path: string): number { return this.#faults.reduce((ms, fault) => (fault.kind === 'slowSync' && isBelow(path, fault.at) ? Math.max(ms, fault.ms) : ms), 0) }
+  #slowMs(path: string): number {
+    return this.#faults.reduce((ms, fault) => (fault.kind === 'slowSync' && isBelow(path, fault.at) ? Math.max(ms, fault.ms) : ms), 0)
+  }
 
   async #slow(path: string): Promise<void> {
     const ms = this.#slowMs(path)

@@ -6,7 +6,9 @@ import { promisify } from 'node:util'
 import { assert } from '../base/assert.ts'
 import type { DiskReader, DiskWriter } from '../ports/disk.ts'
 
-const readAsync = promisify(fs.read) as (fd: number, target: Uint8Array, offset: number, length: number, position: number) => Promise<{ bytesRead: number }>
+const readAsync = promisify(fs.read) as (
+  fd: number, target: Uint8Array, offset: number, length: number, position: number,
+) => Promise<{ bytesRead: number }>
 const fdatasync = promisify(fs.fdatasync)
 const closeAsync = promisify(fs.close)
 

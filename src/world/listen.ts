@@ -18,7 +18,9 @@ import { SocketWire } from './wire.ts'
 /** How often the end of the last calls is looked for while closing. */
 const closingTickMs = 20
 
-export async function listen(service: Service, at: { host: string; port: number }, log: Log, connections: Connections = processConnections()): Promise<Listening> {
+export async function listen(
+  service: Service, at: { host: string; port: number }, log: Log, connections: Connections = processConnections(),
+): Promise<Listening> {
   const { http, known } = service
   connections.check()
   const server: Server = http.server
@@ -30,7 +32,9 @@ export async function listen(service: Service, at: { host: string; port: number 
     tickets.set(socket, ticket)
     socket.once('close', () => ticket.leave())
   })
-  server.on('upgrade', (request, socket, head) => { upgrade(service, request, socket, head, { wires, log, ticket: tickets.get(socket) }) })
+  server.on('upgrade', (request, socket, head) => {
+    upgrade(service, request, socket, head, { wires, log, ticket: tickets.get(socket) })
+  })
   try {
     await http.listen({ host: at.host, port: at.port })
   } catch (error) {
@@ -43,9 +47,13 @@ export async function listen(service: Service, at: { host: string; port: number 
     async close(graceMs = limits.drainMs) {
       const closing = http.close()
       const tick = setInterval(() => server.closeIdleConnections(), closingTickMs)
-      const late = setTimeout(() => { server.closeAllConnections() }, graceMs)
+      const late = setTimeout(() => {
+        server.closeAllConnections()
+      }, graceMs)
       // Wires have no calls to wait for that their owners would not repeat elsewhere; they get the same grace.
-      const wiresLate = setTimeout(() => { for (const wire of wires) wire.destroy(goingAway()) }, graceMs)
+      const wiresLate = setTimeout(() => {
+        for (const wire of wires) wire.destroy(goingAway())
+      }, graceMs)
       try {
         await closing
         await Promise.all([...wires].map(wire => wire.closed))
@@ -78,7 +86,10 @@ function upgrade(
   if ('refuse' in decision) return refuse(socket, decision.refuse)
   if (!ticket?.becomeWire()) {
     const { status } = codes.OVERLOADED
-    return refuse(socket, { status, code: 'OVERLOADED', message: 'this process has as many connections as its limit of open files allows (ulimit -n); try again in a moment, or another one' })
+    return refuse(socket, {
+      status, code: 'OVERLOADED',
+      message: 'this process has as many connections as its limit of open files allows (ulimit -n); try again in a moment, or another one',
+    })
   }
   const wire = takeOver(socket as net.Socket, head, remote)
   wires.add(wire)
@@ -111,7 +122,9 @@ function takeOver(socket: net.Socket, head: Buffer, remote: string): SocketWire 
 
 function refuse(socket: Duplex, { status, code, message }: { status: number; code: string; message: string }): void {
   const body = Buffer.from(JSON.stringify({ error: { code, message, details: {} } }))
-  socket.end(`HTTP/1.1 ${status} Refused\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body.toString()}`)
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body.toString()}`,
+  )
   // A peer that keeps its side open would keep the connection for ever.
   socket.once('finish', () => socket.destroy())
 }
@@ -120,8 +133,14 @@ const goingAway = () => new GristmillError('UNAVAILABLE', 'the server is going a
 
 function translated(error: NodeJS.ErrnoException, { host, port }: { host: string; port: number }): Error {
   const place = addressOf(host, port)
-  if (error.code === 'EADDRINUSE') return new GristmillError('EADDRINUSE', `cannot listen on ${place}: another process does; stop it or choose another port`, { cause: error })
-  if (error.code === 'EACCES') return new GristmillError('EACCES', `cannot listen on ${place}: this user may not open that port; choose one above 1023`, { cause: error })
+  if (error.code === 'EADDRINUSE')
+    return new GristmillError('EADDRINUSE', `cannot listen on ${place}: another process does; stop it or choose another port`, {
+      cause: error,
+    })
+  if (error.code === 'EACCES')
+    return new GristmillError('EACCES', `cannot listen on ${place}: this user may not open that port; choose one above 1023`, {
+      cause: error,
+    })
   if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
     return new GristmillError('CONFIG_INVALID', `cannot listen on ${place}: this machine has no such address`, { cause: error })
   }

@@ -48,7 +48,10 @@ function userName(): string {
 function born(pid: number): string | undefined {
   if (process.platform === 'linux') return bornOnLinux(pid)
   try {
-    return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim() || undefined
+    return (
+      execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+      || undefined
+    )
   } catch {
     return undefined
   }
@@ -83,10 +86,15 @@ function launch({ main, args, env, cwd, stdoutFile, stderrFile }: LaunchOptions)
   const out = fs.openSync(stdoutFile, 'w', 0o600)
   const err = fs.openSync(stderrFile, 'a', 0o600)
   try {
-    const child = spawn(process.execPath, [main, ...args], { cwd, env: { ...env } as NodeJS.ProcessEnv, detached: true, stdio: ['ignore', out, err] })
+    const child = spawn(process.execPath, [main, ...args], {
+      cwd, env: { ...env } as NodeJS.ProcessEnv, detached: true, stdio: ['ignore', out, err],
+    })
     child.on('error', () => {}) // told by the missing pid below
-    if (child.pid === undefined) throw new GristmillError('INTERNAL', `cannot start ${process.execPath} ${main} in ${cwd}: check that processes may be started there`)
-    const ended = new Promise<{ code: number | null; signal: string | null }>(resolve => { child.once('exit', (code, signal) => resolve({ code, signal })) })
+    if (child.pid === undefined)
+      throw new GristmillError('INTERNAL', `cannot start ${process.execPath} ${main} in ${cwd}: check that processes may be started there`)
+    const ended = new Promise<{ code: number | null; signal: string | null }>(resolve => {
+      child.once('exit', (code, signal) => resolve({ code, signal }))
+    })
     return { pid: child.pid, ended, release: () => child.unref() }
   } finally {
     fs.closeSync(out)

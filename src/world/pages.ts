@@ -25,7 +25,15 @@ const noPage = 2 ** 64
 /** Pages between two turns of the event loop: a millisecond or two. */
 const pagesMax = 400
 
-interface Tree { readonly flags: number; readonly depth: number; readonly branches: number; readonly leaves: number; readonly overflows: number; readonly entries: number; readonly root: number }
+interface Tree {
+  readonly flags: number
+  readonly depth: number
+  readonly branches: number
+  readonly leaves: number
+  readonly overflows: number
+  readonly entries: number
+  readonly root: number
+}
 interface Counts { branches: number; leaves: number; overflows: number; entries: number }
 type Visit = (bytes: Buffer, keyAt: number, valueAt: number, end: number, flags: number) => void
 interface Walk { readonly tree: Tree; readonly name: string; readonly visit: Visit; readonly counts: Counts }
@@ -98,7 +106,8 @@ class Inspection {
     const heads = [0, 1].map(i => {
       const page = Buffer.alloc(this.#pageBytes)
       if (this.#fill(page, i * this.#pageBytes) < headBytes + 24 + 2 * recordBytes + 16) throw this.#wrong('it ends before its heads do')
-      if (page.readUInt16LE(18) !== kind.head || page.readUInt32LE(headBytes) !== magic || page.readUInt32LE(headBytes + 4) !== version) throw this.#wrong(`page ${i} is not the head that it should be`)
+      if (page.readUInt16LE(18) !== kind.head || page.readUInt32LE(headBytes) !== magic || page.readUInt32LE(headBytes + 4) !== version)
+        throw this.#wrong(`page ${i} is not the head that it should be`)
       const at = headBytes + 24
       const bytes = page.readUInt32LE(at)
       if (i === 0 && bytes !== this.#pageBytes) {
@@ -123,8 +132,9 @@ class Inspection {
 
   #tree(bytes: Buffer, at: number): Tree {
     return {
-      flags: bytes.readUInt16LE(at + 4), depth: bytes.readUInt16LE(at + 6), branches: number64(bytes, at + 8), leaves: number64(bytes, at + 16),
-      overflows: number64(bytes, at + 24), entries: number64(bytes, at + 32), root: number64(bytes, at + 40),
+      flags: bytes.readUInt16LE(at + 4), depth: bytes.readUInt16LE(at + 6), branches: number64(bytes, at + 8),
+      leaves: number64(bytes, at + 16), overflows: number64(bytes, at + 24), entries: number64(bytes, at + 32),
+      root: number64(bytes, at + 40),
     }
   }
 
@@ -148,12 +158,14 @@ class Inspection {
     const page = this.#buffers[level] ??= Buffer.alloc(this.#pageBytes)
     if (this.#fill(page, number * this.#pageBytes) < page.length) throw this.#wrong(`page ${number} lies behind its end`)
     const leaf = level === tree.depth
-    if (number64(page, 0) !== number || page.readUInt16LE(18) !== (leaf ? kind.leaf : kind.branch) || page.readUInt16LE(16) !== 0) throw this.#wrong(`page ${number} of ${name} is not what it should be`)
+    if (number64(page, 0) !== number || page.readUInt16LE(18) !== (leaf ? kind.leaf : kind.branch) || page.readUInt16LE(16) !== 0)
+      throw this.#wrong(`page ${number} of ${name} is not what it should be`)
     if (number64(page, 8) > this.#txn) throw this.#wrong(`page ${number} of ${name} is newer than the file`)
     const lower = page.readUInt16LE(20)
     const upper = page.readUInt16LE(22)
     const count = lower >> 1
-    if ((lower & 1) !== 0 || lower > upper || headBytes + upper > page.length || count === 0 || (!leaf && count < 2)) throw this.#wrong(`page ${number} of ${name} has impossible bounds`)
+    if ((lower & 1) !== 0 || lower > upper || headBytes + upper > page.length || count === 0 || (!leaf && count < 2))
+      throw this.#wrong(`page ${number} of ${name} has impossible bounds`)
     if (leaf) {
       counts.leaves++
       counts.entries += count
@@ -173,15 +185,20 @@ class Inspection {
       const implied = !leaf && i === 0
       if (!implied) {
         if (numbers && keyEnd - keyAt !== 8) throw this.#wrong(`${name} has a key of ${keyEnd - keyAt} bytes`)
-        if (beforeEnd >= 0 && compare(page, beforeAt, beforeEnd, page, keyAt, keyEnd, numbers) >= 0) throw this.#wrong(`the keys of page ${number} of ${name} are not in order`)
+        if (beforeEnd >= 0 && compare(page, beforeAt, beforeEnd, page, keyAt, keyEnd, numbers) >= 0)
+          throw this.#wrong(`the keys of page ${number} of ${name} are not in order`)
         // In between, the order within the page keeps them in.
-        if ((i < 2 || i === count - 1) && !within(page, keyAt, keyEnd, bounds, numbers)) throw this.#wrong(`page ${number} of ${name} holds a key that belongs to another`)
+        if ((i < 2 || i === count - 1) && !within(page, keyAt, keyEnd, bounds, numbers))
+          throw this.#wrong(`page ${number} of ${name} holds a key that belongs to another`)
         beforeAt = keyAt
         beforeEnd = keyEnd
       }
       if (!leaf) {
         const from = implied ? bounds.from : { bytes: page, at: keyAt, end: keyEnd }
-        await this.#descend(walk, length + flags * 2 ** 32, level + 1, { from, above: i + 1 < count ? this.#keyOf(page, i + 1) : bounds.above })
+        await this.#descend(walk, length + flags * 2 ** 32, level + 1, {
+          from,
+          above: i + 1 < count ? this.#keyOf(page, i + 1) : bounds.above,
+        })
       } else if ((flags & node.big) !== 0) this.#long(walk, page, keyAt, keyEnd, length, flags)
       else if (keyEnd + length > page.length) throw this.#wrong(`entry ${i} of page ${number} of ${name} is too long`)
       else walk.visit(page, keyAt, keyEnd, keyEnd + length, flags)
@@ -193,7 +210,8 @@ class Inspection {
     if (keyEnd + 24 > page.length) throw this.#wrong(`an entry of ${name} is longer than its page`)
     const first = number64(page, keyEnd)
     const pages = number64(page, keyEnd + 16)
-    if (pages !== Math.floor((headBytes - 1 + length) / this.#pageBytes) + 1) throw this.#wrong(`a long value of ${name} has ${pages} pages for ${length} bytes`)
+    if (pages !== Math.floor((headBytes - 1 + length) / this.#pageBytes) + 1)
+      throw this.#wrong(`a long value of ${name} has ${pages} pages for ${length} bytes`)
     if (pages * this.#pageBytes > this.#size) throw this.#wrong(`a long value of ${name} is longer than the file`)
     for (let i = 0; i < pages; i++) this.#use(first + i)
     const head = Buffer.alloc(headBytes)
@@ -201,8 +219,10 @@ class Inspection {
     const row = Buffer.allocUnsafe(keyBytes + length)
     page.copy(row, 0, keyAt, keyEnd)
     const start = first * this.#pageBytes
-    if (this.#fill(head, start) < headBytes || this.#fill(row.subarray(keyBytes), start + headBytes) < length) throw this.#wrong(`page ${first} lies behind its end`)
-    if (number64(head, 0) !== first || head.readUInt16LE(18) !== kind.overflow || head.readUInt32LE(20) !== pages) throw this.#wrong(`page ${first} of ${name} is not what it should be`)
+    if (this.#fill(head, start) < headBytes || this.#fill(row.subarray(keyBytes), start + headBytes) < length)
+      throw this.#wrong(`page ${first} lies behind its end`)
+    if (number64(head, 0) !== first || head.readUInt16LE(18) !== kind.overflow || head.readUInt32LE(20) !== pages)
+      throw this.#wrong(`page ${first} of ${name} is not what it should be`)
     counts.overflows += pages
     visit(row, 0, keyBytes, row.length, flags & ~node.big)
   }
@@ -215,7 +235,10 @@ class Inspection {
     return { bytes: page, at, end }
   }
 
-  /** A row of the list of free pages: how many numbers, and the numbers. A gap is 0; a negative one is the length of the run that begins at the next. */
+  /**
+   * A row of the list of free pages: how many numbers, and the numbers. A gap is 0; a negative one is the length of the run that begins at
+   * the next.
+   */
   #free(bytes: Buffer, at: number, end: number): void {
     const places = (end - at) / 8 - 1
     const count = places >= 0 ? number64(bytes, at) : Infinity
@@ -266,5 +289,8 @@ function compare(a: Buffer, aAt: number, aEnd: number, b: Buffer, bAt: number, b
 }
 
 function within(page: Buffer, at: number, end: number, { from, above }: Bounds, numbers: boolean): boolean {
-  return !(from && compare(page, at, end, from.bytes, from.at, from.end, numbers) < 0) && !(above && compare(page, at, end, above.bytes, above.at, above.end, numbers) >= 0)
+  return (
+    !(from && compare(page, at, end, from.bytes, from.at, from.end, numbers) < 0)
+    && !(above && compare(page, at, end, above.bytes, above.at, above.end, numbers) >= 0)
+  )
 }

@@ -13,8 +13,13 @@ import { endStrays } from './strays.ts'
 /** How long output and messages may still arrive after the process ended; only a grandchild can need it. */
 const lastWordsMs = 500
 
-/** Node's own permissions: all but writing. The warnings say that this is no wall, which nobody takes it for. Costs no time that can be measured. */
-const seatBelt = ['--permission', '--allow-fs-read=*', '--allow-addons', '--allow-worker', '--allow-child-process', '--disable-warning=SecurityWarning']
+/**
+ * Node's own permissions: all but writing. The warnings say that this is no wall, which nobody takes it for. Costs no time that can be
+ * measured.
+ */
+const seatBelt = [
+  '--permission', '--allow-fs-read=*', '--allow-addons', '--allow-worker', '--allow-child-process', '--disable-warning=SecurityWarning',
+]
 
 export const childProcesses: Processes = Object.freeze({
   start: (options: ChildOptions): Child => new NodeChild(options),
@@ -41,7 +46,11 @@ class NodeChild implements Child {
     // Reported by the missing pid below; without a listener it would stop us.
     child.on('error', () => {})
     if (child.pid === undefined) {
-      throw new GristmillError('INTERNAL', `cannot start ${main.pathname} in ${cwd}: check that the directory is there, that processes may be started, and that this one may open more files (ulimit -n, ulimit -u)`, { details: { cwd } })
+      throw new GristmillError(
+        'INTERNAL',
+        `cannot start ${main.pathname} in ${cwd}: check that the directory is there, that processes may be started, and that this one may open more files (ulimit -n, ulimit -u)`,
+        { details: { cwd } },
+      )
     }
     this.pid = child.pid
 

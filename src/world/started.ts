@@ -20,8 +20,8 @@ const requests: Readonly<Record<string, string>> = {
 const reused: Readonly<Record<string, string>> = { ZLIB: 'compression', BLOBREADER: 'a read of a Blob' }
 const timers: Readonly<Record<string, string>> = { Timeout: 'a timer', Immediate: 'a callback of setImmediate' }
 const handles: Readonly<Record<string, string>> = {
-  TCPWRAP: 'a connection', TCPSERVERWRAP: 'a server', PIPEWRAP: 'a pipe', PIPESERVERWRAP: 'a server', UDPWRAP: 'a socket', PROCESSWRAP: 'a process', WORKER: 'a worker thread',
-  FSEVENTWRAP: 'a watch on files', STATWATCHER: 'a watch on files',
+  TCPWRAP: 'a connection', TCPSERVERWRAP: 'a server', PIPEWRAP: 'a pipe', PIPESERVERWRAP: 'a server', UDPWRAP: 'a socket',
+  PROCESSWRAP: 'a process', WORKER: 'a worker thread', FSEVENTWRAP: 'a watch on files', STATWATCHER: 'a watch on files',
 }
 /** What is told not to keep the process running still calls back while it runs. Sockets and pipes are left out: pools unref idle ones. */
 const toldWhenUnref = new Set(['Timeout', 'Immediate', 'PROCESSWRAP', 'WORKER'])
@@ -50,7 +50,11 @@ export function watchStarted(): Started {
     init(id, type, _trigger, resource) {
       if (!watched.has(type) || scope.getStore() === undefined) return
       if (unseenTypes.has(type)) { unseen = true; return }
-      entries.set(id, { type, resource: type in reused ? new WeakRef(resource) : { deref: () => resource }, begun: entries.size < stacksMax ? new Error('begun') : nowhere })
+      entries.set(id, {
+        type,
+        resource: type in reused ? new WeakRef(resource) : { deref: () => resource },
+        begun: entries.size < stacksMax ? new Error('begun') : nowhere,
+      })
     },
     after(id) {
       const entry = entries.get(id)

@@ -17,7 +17,9 @@ type Root = RootDatabase<Uint8Array, Uint8Array>
 const tablesMax = 32
 /** LMDB's own limit with 4 KiB pages, less what the binding keeps for itself. */
 const keyBytesMax = 511
-/** Address space, not memory or disk: what 64-bit machines have plenty of. Growing a map while it is read costs a pause, so it starts large. */
+/**
+ * Address space, not memory or disk: what 64-bit machines have plenty of. Growing a map while it is read costs a pause, so it starts large.
+ */
 const mapBytesDefault = 64 * GiB
 /** A commit that fails with less free space than this failed for want of space, whatever the system called it. */
 const freeBytesMin = 1 * MiB
@@ -208,7 +210,14 @@ class LmdbTable implements Table {
     this.#database.removeSync(key)
   }
 
-  * range({ start, end, limit, reverse = false }: { start?: Uint8Array; end?: Uint8Array; limit?: number; reverse?: boolean }): Iterable<{ key: Buffer; value: Buffer }> {
+  *range({
+    start, end, limit, reverse = false,
+  }: {
+    start?: Uint8Array
+    end?: Uint8Array
+    limit?: number
+    reverse?: boolean
+  }): Iterable<{ key: Buffer; value: Buffer }> {
     if (limit === 0) return
     // LMDB's reverse walks from `start` downwards and includes it; ours always means start <= key < end.
     const bounds = reverse
@@ -233,5 +242,7 @@ function translated(error: unknown, directory: string): unknown {
   if (!/MDB_MAP_FULL|No space left|Input\/output error/i.test(message)) return error
   const { bavail, bsize } = fs.statfsSync(directory)
   if (/Input\/output/i.test(message) && bavail * bsize >= freeBytesMin) return error
-  return new GristmillError('ENOSPC', `the disk under ${directory} is full, nothing was written; free some space there`, { cause: error, details: { directory } })
+  return new GristmillError('ENOSPC', `the disk under ${directory} is full, nothing was written; free some space there`, {
+    cause: error, details: { directory },
+  })
 }

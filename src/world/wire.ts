@@ -194,7 +194,11 @@ export class SocketWire implements Wire {
       still = now === before ? still + 1 : 0
       before = now
       if (still < looks) return
-      this.destroy(new GristmillError('TIMEOUT', `the connection to ${this.remote} moved no byte for ${this.#progressMs} ms; it was given up`, { details: { remote: this.remote } }))
+      this.destroy(
+        new GristmillError('TIMEOUT', `the connection to ${this.remote} moved no byte for ${this.#progressMs} ms; it was given up`, {
+          details: { remote: this.remote },
+        }),
+      )
     }, this.#progressMs / (looks - 1))
     this.#timer.unref()
   }
@@ -205,12 +209,18 @@ export class SocketWire implements Wire {
   }
 
   #short(): GristmillError {
-    return new GristmillError('UNAVAILABLE', `the connection to ${this.remote} ended inside a message (${this.#filled} bytes of it had come)`, { details: { remote: this.remote } })
+    return new GristmillError(
+      'UNAVAILABLE',
+      `the connection to ${this.remote} ended inside a message (${this.#filled} bytes of it had come)`,
+      { details: { remote: this.remote } },
+    )
   }
 
   #lost(cause?: Error): GristmillError {
     const why = (cause as NodeJS.ErrnoException | undefined)?.code ?? cause?.message
-    return new GristmillError('UNAVAILABLE', `the connection to ${this.remote} was lost${why ? ` (${why})` : ''}`, { cause, details: { remote: this.remote } })
+    return new GristmillError('UNAVAILABLE', `the connection to ${this.remote} was lost${why ? ` (${why})` : ''}`, {
+      cause, details: { remote: this.remote },
+    })
   }
 }
 

@@ -27,7 +27,9 @@ function node(args: string[]): Promise<Bare> {
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     let out = ''
     child.stdout.on('data', (piece: Buffer) => { out += piece.toString() })
-    child.once('close', code => (code === 0 ? resolve(JSON.parse(out) as Bare) : reject(new Error(`${args.join(' ')} exited with ${code}`))))
+    child.once('close', code =>
+      code === 0 ? resolve(JSON.parse(out) as Bare) : reject(new Error(`${args.join(' ')} exited with ${code}`)),
+    )
   })
 }
 
@@ -43,7 +45,9 @@ async function startup(): Promise<void> {
   }
   const empty: number[] = []
   for (let i = 0; i < 7; i++) empty.push(await timed(() => new Promise(done => spawn(process.execPath, ['-e', '0']).once('close', done))))
-  console.log(`ls / with nothing running, embedded, fresh home: ${median(times).toFixed(0)} ms (goal: under 700; node itself starts in ${median(empty).toFixed(0)} ms)`)
+  console.log(
+    `ls / with nothing running, embedded, fresh home: ${median(times).toFixed(0)} ms (goal: under 700; node itself starts in ${median(empty).toFixed(0)} ms)`,
+  )
 }
 
 async function emptyJob(mill: Mill): Promise<void> {
@@ -57,7 +61,9 @@ async function emptyJob(mill: Mill): Promise<void> {
   }
   // The first ones start executors and bundle the program.
   const warm = times.slice(5)
-  console.log(`an empty job on a warm cluster: median ${median(warm).toFixed(0)} ms, worst ${Math.max(...warm).toFixed(0)} ms (goal: under 120; the first one took ${times[0]!.toFixed(0)} ms)`)
+  console.log(
+    `an empty job on a warm cluster: median ${median(warm).toFixed(0)} ms, worst ${Math.max(...warm).toFixed(0)} ms (goal: under 120; the first one took ${times[0]!.toFixed(0)} ms)`,
+  )
 }
 
 async function wordcount(mill: Mill): Promise<void> {
@@ -68,9 +74,14 @@ async function wordcount(mill: Mill): Promise<void> {
   let counters: Record<string, number> = {}
   for (let i = 0; i < 3; i++) {
     const half = Math.floor(bytes / 2)
-    limits.push(await timed(() => Promise.all([
-      node([join(bare, 'wordcount.ts'), file, '0', String(half)]), node([join(bare, 'wordcount.ts'), file, String(half), String(bytes + 2 ** 20)]),
-    ])))
+    limits.push(
+      await timed(() =>
+        Promise.all([
+          node([join(bare, 'wordcount.ts'), file, '0', String(half)]),
+          node([join(bare, 'wordcount.ts'), file, String(half), String(bytes + 2 ** 20)]),
+        ]),
+      ),
+    )
     ours.push(await timed(async () => {
       const job = await mill.run(join(programs, 'wordcount.ts'), { input: '/text', output: '/wordcount', overwrite: true, reducers: 2 })
       counters = (await job.wait()).counters
@@ -79,7 +90,9 @@ async function wordcount(mill: Mill): Promise<void> {
   const rate = (ms: number): string => `${(bytes / 1e6 / (ms / 1000)).toFixed(0)} MB/s`
   console.log(`word count, ${(bytes / 2 ** 20).toFixed(0)} MiB, two slots: ${rate(median(ours))}; the same functions in a bare loop on two processes: ${rate(median(limits))}; ` +
     `ratio ${(median(limits) / median(ours)).toFixed(2)} (goal: 0.75)`)
-  console.log(`  read local ${counters['bytesReadLocal']}, rack ${counters['bytesReadRack'] ?? 0}, remote ${counters['bytesReadRemote'] ?? 0}; shuffled ${counters['shuffleBytes'] ?? 0} bytes`)
+  console.log(
+    `  read local ${counters['bytesReadLocal']}, rack ${counters['bytesReadRack'] ?? 0}, remote ${counters['bytesReadRemote'] ?? 0}; shuffled ${counters['shuffleBytes'] ?? 0} bytes`,
+  )
 }
 
 async function sort(mill: Mill): Promise<void> {
@@ -89,11 +102,15 @@ async function sort(mill: Mill): Promise<void> {
   const limit = await timed(() => node([join(bare, 'sort.ts'), file, output]))
   await rm(output, { force: true })
   const ours = await timed(async () => {
-    const job = await mill.run(join(programs, 'sort.ts'), { input: '/records', output: '/sorted', overwrite: true, reducers: 4, replication: 1 })
+    const job = await mill.run(join(programs, 'sort.ts'), {
+      input: '/records', output: '/sorted', overwrite: true, reducers: 4, replication: 1,
+    })
     await job.wait()
   })
-  console.log(`sort, ${(bytes / 2 ** 20).toFixed(0)} MiB of 100-byte records, two slots: ${(bytes / 1e6 / (ours / 1000)).toFixed(0)} MB/s; ` +
-    `reading, sorting in memory and writing in one bare process: ${(bytes / 1e6 / (limit / 1000)).toFixed(0)} MB/s; ratio ${(limit / ours).toFixed(2)}`)
+  console.log(
+    `sort, ${(bytes / 2 ** 20).toFixed(0)} MiB of 100-byte records, two slots: ${(bytes / 1e6 / (ours / 1000)).toFixed(0)} MB/s; `
+      + `reading, sorting in memory and writing in one bare process: ${(bytes / 1e6 / (limit / 1000)).toFixed(0)} MB/s; ratio ${(limit / ours).toFixed(2)}`,
+  )
 }
 
 async function peak(cluster: TestCluster): Promise<void> {

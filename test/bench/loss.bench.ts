@@ -16,7 +16,10 @@ const limit = 1.25
 const program = join(import.meta.dirname, 'programs/wordcount.ts')
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
 
-await using cluster = await startCluster({ datanodes: 5, hosts: ['h1', 'h2', 'h3', 'h4', 'h5'], settings: { GRISTMILL_SLOTS: '1', GRISTMILL_MEMORY: '512MiB' } })
+await using cluster = await startCluster({
+  datanodes: 5, hosts: ['h1', 'h2', 'h3', 'h4', 'h5'],
+  settings: { GRISTMILL_SLOTS: '1', GRISTMILL_MEMORY: '512MiB' },
+})
 Object.assign(process.env, cluster.env)
 await using mill = await connect(`gristmill://${cluster.namenode.address}`, { hostName: 'elsewhere' })
 await mill.put(text(bytes), '/text', { format: 'lines', replication: 3, blockSize: 16 * 2 ** 20 })
@@ -39,7 +42,8 @@ async function timed(output: string, onMidway?: () => void): Promise<{ ms: numbe
 
 async function digest(of: Mill, output: string): Promise<string> {
   const hash = createHash('sha256')
-  for (const name of (await of.readdir(output)).filter(part => part.startsWith('part-')).sort()) hash.update(name).update(await of.readFile(`${output}/${name}`))
+  for (const name of (await of.readdir(output)).filter(part => part.startsWith('part-')).sort())
+    hash.update(name).update(await of.readFile(`${output}/${name}`))
   return hash.digest('hex')
 }
 
@@ -58,7 +62,9 @@ for (let round = 1; round <= rounds; round++) {
   const lost = other.status.stages.reduce((sum, { failedAttempts }) => sum + failedAttempts, 0)
   whole.push(one.ms)
   lossy.push(other.ms)
-  console.log(`round ${round}: ${(one.ms / 1000).toFixed(1)} s whole, ${(other.ms / 1000).toFixed(1)} s with the loss of a datanode midway (${(other.ms / one.ms).toFixed(2)}); same output, ${lost} failed attempts`)
+  console.log(
+    `round ${round}: ${(one.ms / 1000).toFixed(1)} s whole, ${(other.ms / 1000).toFixed(1)} s with the loss of a datanode midway (${(other.ms / one.ms).toFixed(2)}); same output, ${lost} failed attempts`,
+  )
   await victim.start()
   await until('the cluster to be whole again', async () => {
     const { underReplicated, pendingReplications, missing, nodes } = await mill.clusterStatus()
@@ -66,5 +72,7 @@ for (let round = 1; round <= rounds; round++) {
   }, 120_000)
 }
 const ratio = median(lossy) / median(whole)
-console.log(`the loss of one of five datanodes midway: ${ratio.toFixed(2)} times as long   limit ${limit}   ${ratio <= limit ? 'held' : 'MISSED'}`)
+console.log(
+  `the loss of one of five datanodes midway: ${ratio.toFixed(2)} times as long   limit ${limit}   ${ratio <= limit ? 'held' : 'MISSED'}`,
+)
 if (ratio > limit) process.exitCode = 1

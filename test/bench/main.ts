@@ -4,7 +4,10 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 
-const benches = readdirSync(import.meta.dirname).filter(name => name.endsWith('.bench.ts')).map(name => name.replace('.bench.ts', '')).sort()
+const benches = readdirSync(import.meta.dirname)
+  .filter(name => name.endsWith('.bench.ts'))
+  .map(name => name.replace('.bench.ts', ''))
+  .sort()
 const wanted = process.argv.slice(2).filter(word => !word.startsWith('--'))
 const flags = process.argv.slice(2).filter(word => word.startsWith('--'))
 const unknown = wanted.filter(name => !benches.includes(name))

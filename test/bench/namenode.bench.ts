@@ -53,7 +53,9 @@ try {
     const body = '{"requestId":"bench:%d","path":"/a/b/c/file-%d"}'
     const plain = await load({ address: empty, headers, path: '/empty', body, requests, first })
     const create = await load({ address, headers, path: '/v1/namespace/touch', body, requests: requests / 2, first })
-    const stat = await load({ address, headers, path: '/v1/namespace/stat', body: '{"path":"/a/b/c/file-%d"}', requests: requests / 2, first })
+    const stat = await load({
+      address, headers, path: '/v1/namespace/stat', body: '{"path":"/a/b/c/file-%d"}', requests: requests / 2, first,
+    })
     first += requests
     if (round === 0) continue // warming up
     rates.empty.push(plain.perSecond)
@@ -61,7 +63,8 @@ try {
     rates.stat.push(stat.perSecond)
   }
   const limit = median(rates.empty)
-  const show = (what: string, rate: number, goal: number): void => console.log(`${what}: ${rate.toFixed(0)} a second, ratio ${(rate / limit).toFixed(2)} (goal: ${goal})`)
+  const show = (what: string, rate: number, goal: number): void =>
+    console.log(`${what}: ${rate.toFixed(0)} a second, ratio ${(rate / limit).toFixed(2)} (goal: ${goal})`)
   console.log(`an empty fastify route, 64 clients: ${limit.toFixed(0)} a second`)
   show('stat of a file four levels deep', median(rates.stat), 0.6)
   show('durable creation of a file', median(rates.create), 0.4)
@@ -72,13 +75,17 @@ try {
     address, headers, path: '/v1/namespace/touch', requests: files / 2, first: 10_000_000 + half * files,
     body: `{"requestId":"bench-million:%d","path":"/million/${half}/a-file-with-a-usual-name-%d.json"}`,
   })))
-  console.log(`${files.toLocaleString('en')} files made, ${(made[0]!.perSecond + made[1]!.perSecond).toFixed(0)} a second; namenode resident: ${(await resident(cluster.namenode.pid)).toFixed(0)} MiB (goal: under 300)`)
+  console.log(
+    `${files.toLocaleString('en')} files made, ${(made[0]!.perSecond + made[1]!.perSecond).toFixed(0)} a second; namenode resident: ${(await resident(cluster.namenode.pid)).toFixed(0)} MiB (goal: under 300)`,
+  )
   await cluster.namenode.end()
   const started = performance.now()
   await cluster.namenode.start()
   const seconds = (performance.now() - started) / 1000
   const count = JSON.parse(await cluster.ok(['status', '--json'])) as { cluster: { files: number } }
-  console.log(`ready again ${seconds.toFixed(2)} s after its start with ${count.cluster.files.toLocaleString('en')} files (goal: under 2); resident: ${(await resident(cluster.namenode.pid)).toFixed(0)} MiB`)
+  console.log(
+    `ready again ${seconds.toFixed(2)} s after its start with ${count.cluster.files.toLocaleString('en')} files (goal: under 2); resident: ${(await resident(cluster.namenode.pid)).toFixed(0)} MiB`,
+  )
 } finally {
   route.kill()
 }

@@ -3,7 +3,9 @@
 
 import { fork, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
-import { address, blockId, clusterId, jobId, leaseId, nodeId, programId, requestId, splitsId, storageId, attemptId } from '../../src/base/ids.ts'
+import {
+  address, blockId, clusterId, jobId, leaseId, nodeId, programId, requestId, splitsId, storageId, attemptId,
+} from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { KiB } from '../../src/base/units.ts'
 import { silent } from '../../src/ports/log.ts'
@@ -33,7 +35,8 @@ import { moreRows } from './bare/rows.ts'
 const scale = process.argv.includes('--quick') ? 0.1 : 1
 const goalMs = 50
 
-const begin = (...args: string[]): ChildProcess => fork(join(import.meta.dirname, 'bare/pauses.ts'), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }).setMaxListeners(0)
+const begin = (...args: string[]): ChildProcess =>
+  fork(join(import.meta.dirname, 'bare/pauses.ts'), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }).setMaxListeners(0)
 const namenode = begin()
 /** What is measured now: the namenode, or a datanode. */
 let child = namenode
@@ -43,11 +46,14 @@ const hear = <T>(): Promise<T> => new Promise((resolve, reject) => {
 })
 const { address: at, cluster } = await hear<{ address: string; cluster: string }>()
 const net = systemNet(silent)
-const credentials = new Credentials({ secret: Buffer.alloc(32, 7), user: 'root', cluster: clusterId(cluster), clock: systemClock, random: systemRandom() })
+const credentials = new Credentials({
+  secret: Buffer.alloc(32, 7), user: 'root', cluster: clusterId(cluster), clock: systemClock, random: systemRandom(),
+})
 const caller = new Caller({ dispatcher: net.dispatcher, credentials, clock: systemClock, random: systemRandom() })
 let requests = 0
 const id = () => requestId(`bench:${++requests}`)
-const call = <M extends Message>(message: M, request: RequestOf<M>): Promise<ReplyOf<M>> => caller.call(address(at), message, request, { timeoutMs: 600_000, retry: false })
+const call = <M extends Message>(message: M, request: RequestOf<M>): Promise<ReplyOf<M>> =>
+  caller.call(address(at), message, request, { timeoutMs: 600_000, retry: false })
 
 function take(): Promise<Pause> {
   const heard = hear<Pause>()
@@ -71,7 +77,9 @@ async function measure(what: string, work: (time: number) => Promise<unknown>, t
     if (!found || pause.cpuMs < found.cpuMs) found = pause
   }
   worst = Math.max(worst, found!.cpuMs)
-  console.log(`${what.padEnd(92)} ${found!.cpuMs.toFixed(1).padStart(8)} ms cpu ${found!.wallMs.toFixed(1).padStart(8)} ms wall${refused}${found!.cpuMs > goalMs ? '   above the goal' : ''}`)
+  console.log(
+    `${what.padEnd(92)} ${found!.cpuMs.toFixed(1).padStart(8)} ms cpu ${found!.wallMs.toFixed(1).padStart(8)} ms wall${refused}${found!.cpuMs > goalMs ? '   above the goal' : ''}`,
+  )
 }
 
 /** So many at a time. */
@@ -87,20 +95,31 @@ async function part(name: string, work: () => Promise<void>): Promise<void> {
 try {
   const node = nodeId('datanode-bench')
   const storage = { id: storageId('s1'), dir: '/bench', capacityBytes: 2 ** 50, freeBytes: 2 ** 50, usedBytes: 0, blocks: 0, failed: false }
-  const { session } = await call(heartbeat.register, { node, address: address('127.0.0.1:1'), rack: '/default', host: 'bench', pid: 1, version: '0', slots: 0, storages: [storage], attempts: [] })
+  const { session } = await call(heartbeat.register, {
+    node, address: address('127.0.0.1:1'), rack: '/default', host: 'bench', pid: 1, version: '0', slots: 0, storages: [storage],
+    attempts: [],
+  })
   let seq = 0
   await call(report.full, { node, session, seq: ++seq, first: true, last: true, storages: [] })
 
   /** Paths with as many levels, or as many bytes, as are allowed. */
   let trees = 0
   const deep = (): string => `/t${++trees}${'/x'.repeat(limits.pathDepthMax - 1)}`
-  const longNames = Array.from({ length: Math.floor(limits.pathBytesMax / (limits.nameBytesMax + 1)) - 1 }, (_, i) => String(i).padEnd(limits.nameBytesMax, 'n'))
+  const longNames = Array.from({ length: Math.floor(limits.pathBytesMax / (limits.nameBytesMax + 1)) - 1 }, (_, i) =>
+    String(i).padEnd(limits.nameBytesMax, 'n'),
+  )
   const long = `/${longNames.join('/')}`
 
   await part('names', async () => {
-    await measure('namespace.mkdir with parents, as many levels as are allowed', () => call(namespace.mkdir, { requestId: id(), path: deep(), parents: true }))
-    await measure('namespace.mkdir with parents, 8 KiB of path with more levels than are allowed', () => call(namespace.mkdir, { requestId: id(), path: '/x'.repeat(limits.pathBytesMax / 2), parents: true }))
-    await measure('writing.create with parents, as many levels', () => call(writing.create, { requestId: id(), path: deep(), parents: true }))
+    await measure('namespace.mkdir with parents, as many levels as are allowed', () =>
+      call(namespace.mkdir, { requestId: id(), path: deep(), parents: true }),
+    )
+    await measure('namespace.mkdir with parents, 8 KiB of path with more levels than are allowed', () =>
+      call(namespace.mkdir, { requestId: id(), path: '/x'.repeat(limits.pathBytesMax / 2), parents: true }),
+    )
+    await measure('writing.create with parents, as many levels', () =>
+      call(writing.create, { requestId: id(), path: deep(), parents: true }),
+    )
     const known = deep()
     await call(namespace.mkdir, { requestId: id(), path: known, parents: true })
     await measure('namespace.stat, as many levels, nothing remembered', async () => {
@@ -109,10 +128,18 @@ try {
       await call(namespace.rename, { requestId: id(), from: `/f${trees}`, to: `/g${trees}` })
       await call(namespace.stat, { path: known })
     })
-    await measure('namespace.stat, 8 KiB of a path that is not there', () => call(namespace.stat, { path: '/x'.repeat(limits.pathBytesMax / 2) }))
-    await measure('namespace.rename, as many levels in both paths', () => call(namespace.rename, { requestId: id(), from: known, to: `${known.slice(0, -1)}y` }), 1)
+    await measure('namespace.stat, 8 KiB of a path that is not there', () =>
+      call(namespace.stat, { path: '/x'.repeat(limits.pathBytesMax / 2) }),
+    )
+    await measure(
+      'namespace.rename, as many levels in both paths',
+      () => call(namespace.rename, { requestId: id(), from: known, to: `${known.slice(0, -1)}y` }),
+      1,
+    )
     await call(namespace.mkdir, { requestId: id(), path: long, parents: true })
-    await each(limits.listPageMax, i => call(namespace.touch, { requestId: id(), path: `${long}/${String(i).padEnd(limits.nameBytesMax - 1, 'e')}` }))
+    await each(limits.listPageMax, i =>
+      call(namespace.touch, { requestId: id(), path: `${long}/${String(i).padEnd(limits.nameBytesMax - 1, 'e')}` }),
+    )
     await measure(`namespace.list, ${limits.listPageMax} entries with paths of 8 KiB`, () => call(namespace.list, { path: long }))
     const entries = Math.round(100_000 * scale)
     await call(namespace.mkdir, { requestId: id(), path: '/many' })
@@ -124,7 +151,11 @@ try {
       await call(namespace.remove, { requestId: id(), path: '/many', recursive: true, skipTrash: true })
       while ((await call(admin.status, {})).files > limits.listPageMax + 100) await systemClock.sleep(50)
     }, 1)
-    await each(limits.attributesMax, i => call(xattr.set, { requestId: id(), path: long, name: `user.${String(i).padEnd(200, 'a')}`, value: Buffer.alloc(400).toString('base64') }).catch(() => {}))
+    await each(limits.attributesMax, i =>
+      call(xattr.set, {
+        requestId: id(), path: long, name: `user.${String(i).padEnd(200, 'a')}`, value: Buffer.alloc(400).toString('base64'),
+      }).catch(() => {}),
+    )
     await measure('xattr.list, as much as is allowed', () => call(xattr.list, { path: long }))
     await each(limits.listPageMax, async i => {
       const path = `${long}/${String(i).padEnd(limits.nameBytesMax - 1, 'e')}`
@@ -138,7 +169,9 @@ try {
     const top = `/q${'/x'.repeat(limits.pathDepthMax / 2)}`
     await call(namespace.mkdir, { requestId: id(), path: top, parents: true })
     await each(limits.pathDepthMax / 2, i => call(quota.set, { requestId: id(), path: top.slice(0, 2 + 2 * i), names: 1_000_000 }), 20)
-    await measure(`namespace.mkdir with parents, below ${limits.pathDepthMax / 2} directories with quotas`, () => call(namespace.mkdir, { requestId: id(), path: `${top}/${++trees}${'/y'.repeat(limits.pathDepthMax / 2 - 3)}`, parents: true }))
+    await measure(`namespace.mkdir with parents, below ${limits.pathDepthMax / 2} directories with quotas`, () =>
+      call(namespace.mkdir, { requestId: id(), path: `${top}/${++trees}${'/y'.repeat(limits.pathDepthMax / 2 - 3)}`, parents: true }),
+    )
     await measure('quota.list, deep directories', () => call(quota.list, {}))
     const entries = Math.round(200_000 * scale)
     await call(namespace.mkdir, { requestId: id(), path: '/coming' })
@@ -157,7 +190,9 @@ try {
     await each(count, i => call(namespace.mkdir, { requestId: id(), path: `/s/${i}${'/x'.repeat(8)}`, parents: true }))
     await each(count - 1, i => call(snapshot.create, { requestId: id(), path: `/s/${i}${'/x'.repeat(8)}`, name: 'a' }))
     await call(snapshot.create, { requestId: id(), path: '/s', name: 'a' })
-    await measure(`snapshot.create, beside ${count} directories with snapshots`, () => call(snapshot.create, { requestId: id(), path: '/s', name: `b${++trees}` }))
+    await measure(`snapshot.create, beside ${count} directories with snapshots`, () =>
+      call(snapshot.create, { requestId: id(), path: '/s', name: `b${++trees}` }),
+    )
     await measure('snapshot.list, a page of deep directories', () => call(snapshot.list, {}))
     await measure(`namespace.remove of a directory, beside ${count} deep directories with snapshots`, async () => {
       await call(namespace.mkdir, { requestId: id(), path: `/r${++trees}` })
@@ -174,14 +209,22 @@ try {
       const sealed: writing.SealedBlock[] = []
       while (sealed.length < blocks) {
         const { blocks: given } = await call(writing.allocate, { requestId: id(), lease, count: Math.min(64, blocks - sealed.length) })
-        sealed.push(...given.map(({ id: block }) => ({ id: block, length: 4096, crc: 4_000_000_000, aligned: true, nodes: Array.from({ length: 3 }, () => node) })))
+        sealed.push(
+          ...given.map(({ id: block }) => ({
+            id: block, length: 4096, crc: 4_000_000_000, aligned: true, nodes: Array.from({ length: 3 }, () => node),
+          })),
+        )
       }
       files.push(path)
       await call(writing.complete, { requestId: id(), lease, blocks: sealed })
     })
     const path = files[0]!
-    await measure(`namespace.locate, the last page of a file of ${blocks} blocks`, () => call(namespace.locate, { path, offset: 4096 * Math.max(0, blocks - limits.locatePageMax) }))
-    await measure('namespace.attributes, replication of that file', () => call(namespace.setAttributes, { requestId: id(), path, replication: 2 }))
+    await measure(`namespace.locate, the last page of a file of ${blocks} blocks`, () =>
+      call(namespace.locate, { path, offset: 4096 * Math.max(0, blocks - limits.locatePageMax) }),
+    )
+    await measure('namespace.attributes, replication of that file', () =>
+      call(namespace.setAttributes, { requestId: id(), path, replication: 2 }),
+    )
     await measure('safety.fsck, a page of that file, with locations', () => call(safety.fsck, { path, healthy: true, locations: true }))
     await measure('namespace.remove of that file, until it is taken apart', async () => {
       await call(namespace.remove, { requestId: id(), path: files.pop()!, skipTrash: true })
@@ -195,23 +238,46 @@ try {
 
   await part('reports', async () => {
     const ids = Array.from({ length: limits.reportPageBlocksMax }, (_, i) => blockId(1_000_000_000 + i))
-    await measure(`report.full, a page of ${ids.length} blocks`, () => call(report.full, { node, session, seq: ++seq, first: true, last: true, storages: [{ id: storageId('s1'), blocks: ids.map((block): [typeof block, number, number] => [block, 134_217_728, 4_000_000_000]) }] }))
-    await measure(`report.changes, ${ids.length} of each kind`, () => call(report.changes, { node, session, seq: ++seq, added: ids.map(block => ({ id: block, length: 134_217_728, crc: 4_000_000_000, storage: storageId('s1') })), removed: ids, bad: ids }))
+    await measure(`report.full, a page of ${ids.length} blocks`, () =>
+      call(report.full, {
+        node, session, seq: ++seq, first: true, last: true,
+        storages: [
+          { id: storageId('s1'), blocks: ids.map((block): [typeof block, number, number] => [block, 134_217_728, 4_000_000_000]) },
+        ],
+      }),
+    )
+    await measure(`report.changes, ${ids.length} of each kind`, () =>
+      call(report.changes, {
+        node, session, seq: ++seq,
+        added: ids.map(block => ({ id: block, length: 134_217_728, crc: 4_000_000_000, storage: storageId('s1') })),
+        removed: ids, bad: ids,
+      }),
+    )
   })
 
   await part('jobs', async () => {
     const output = (name: string) => ({ path: `/out-${name}-${++trees}`, overwrite: false, format: 'text' as const })
     const spec = (stages: job.StageSpec[], name = 'bench'): job.JobSpec => ({
-      name, program: { id: programId('0'.repeat(64)), path: '/p.js' }, params: {}, seed: 1, fingerprint: 'f', stages, output: output(name), attemptsMax: 4, memoryBytes: 1 << 20, taskDeadlineMs: 0,
+      name,
+      program: { id: programId('0'.repeat(64)), path: '/p.js' },
+      params: {}, seed: 1, fingerprint: 'f', stages, output: output(name), attemptsMax: 4, memoryBytes: 1 << 20, taskDeadlineMs: 0,
     })
     await call(namespace.touch, { requestId: id(), path: '/in' })
     const { id: inode } = await call(namespace.stat, { path: '/in' })
     const range: task.SplitRange = { path: '/in', inode, fileBytes: 0, start: 0, end: 0, aligned: true, blocks: [] }
     const size = JSON.stringify({ ranges: [range], bytes: 0 }).length + 1
-    const splits = Array.from({ length: Math.min(limits.stageTasksMax, Math.floor((limits.jobBodyBytesMax - 10_000) / size)) }, () => ({ ranges: [range], bytes: 0 }))
-    const large = (): job.JobSpec => spec([{ name: 'map', input: { kind: 'splits', splits, options: { format: 'lines' } }, output: { kind: 'files', format: 'text' } }], 'large')
+    const splits = Array.from({ length: Math.min(limits.stageTasksMax, Math.floor((limits.jobBodyBytesMax - 10_000) / size)) }, () => ({
+      ranges: [range], bytes: 0,
+    }))
+    const large = (): job.JobSpec =>
+      spec(
+        [{ name: 'map', input: { kind: 'splits', splits, options: { format: 'lines' } }, output: { kind: 'files', format: 'text' } }],
+        'large',
+      )
     let last = jobId('')
-    await measure(`job.submit with ${splits.length} splits`, async () => { last = (await call(job.submit, { requestId: id(), spec: large() })).job })
+    await measure(`job.submit with ${splits.length} splits`, async () => {
+      last = (await call(job.submit, { requestId: id(), spec: large() })).job
+    })
     await measure('job.tasks, a page of it', () => call(job.tasks, { job: last, limit: 1000 }))
     await measure('job.logs, a page of it', () => call(job.logPlaces, { job: last, from: 0 }))
     await measure('job.watch of it', () => call(job.watch, { job: last }))
@@ -221,13 +287,22 @@ try {
     await each(splitRangesMax, async i => {
       const path = `/small/file-${String(i).padStart(8, '0')}`
       const { lease, blocks } = await call(writing.create, { requestId: id(), path, blocks: 1 })
-      const status = await call(writing.complete, { requestId: id(), lease, blocks: blocks.map(({ id: block }) => ({ id: block, length: 4096, crc: 4_000_000_000, aligned: true, nodes: [node] })) })
-      files.push({ path, inode: status.id, fileBytes: 4096, start: 0, end: 4096, aligned: true, blocks: blocks.map(({ id: block }) => ({ id: block, offset: 0, length: 4096, crc: 4_000_000_000 })) })
+      const status = await call(writing.complete, {
+        requestId: id(), lease,
+        blocks: blocks.map(({ id: block }) => ({ id: block, length: 4096, crc: 4_000_000_000, aligned: true, nodes: [node] })),
+      })
+      files.push({
+        path, inode: status.id, fileBytes: 4096, start: 0, end: 4096, aligned: true,
+        blocks: blocks.map(({ id: block }) => ({ id: block, offset: 0, length: 4096, crc: 4_000_000_000 })),
+      })
     })
     files.sort((a, b) => (a.path < b.path ? -1 : 1))
     const packedPage = (of: readonly task.SplitRange[]): string[] => {
       const text = packSplit({ ranges: [...of], bytes: 4096 * of.length })
-      return Array.from({ length: Math.min(limits.stageTasksMax, Math.floor((limits.splitsBodyBytesMax - 64 * KiB) / (text.length + 3))) }, () => text)
+      return Array.from(
+        { length: Math.min(limits.stageTasksMax, Math.floor((limits.splitsBodyBytesMax - 64 * KiB) / (text.length + 3))) },
+        () => text,
+      )
     }
     for (const [what, of] of [['small files, 1,000 a task', files], ['files, one a task', files.slice(0, 1)]] as const) {
       const page = packedPage(of)
@@ -238,29 +313,64 @@ try {
         await call(job.splits, { requestId: id(), id: sent, page: 0, output: path, splits: page })
       })
       // As many pages as a job may have: what is done with all of them at once is done in slices.
-      const pages = Math.min(Math.floor(limits.jobSplitsBytesMax / limits.splitsBodyBytesMax), Math.floor(limits.stageTasksMax / page.length))
-      for (let number = 1; number < pages; number++) await call(job.splits, { requestId: id(), id: sent, page: number, output: path, splits: page })
-      const stages: job.StageSpec[] = [{
-        name: 'map', input: { kind: 'packed', sent: { id: sent, pages, tasks: pages * page.length }, splits: [], options: { format: 'lines' } }, output: { kind: 'files', format: 'text' },
-      }]
+      const pages = Math.min(
+        Math.floor(limits.jobSplitsBytesMax / limits.splitsBodyBytesMax),
+        Math.floor(limits.stageTasksMax / page.length),
+      )
+      for (let number = 1; number < pages; number++)
+        await call(job.splits, { requestId: id(), id: sent, page: number, output: path, splits: page })
+      const stages: job.StageSpec[] = [
+        {
+          name: 'map',
+          input: { kind: 'packed', sent: { id: sent, pages, tasks: pages * page.length }, splits: [], options: { format: 'lines' } },
+          output: { kind: 'files', format: 'text' },
+        },
+      ]
       const submitted = spec(stages)
       submitted.output.path = path
       let ran = jobId('')
-      await measure(`job.submit of ${pages} pages, ${pages * page.length * of.length} ${what}`, async () => { ran = (await call(job.submit, { requestId: id(), spec: submitted })).job }, 1)
+      await measure(
+        `job.submit of ${pages} pages, ${pages * page.length * of.length} ${what}`,
+        async () => {
+          ran = (await call(job.submit, { requestId: id(), spec: submitted })).job
+        },
+        1,
+      )
       await measure('report.full, after which its tasks are looked at again', async () => {
-        await call(report.full, { node, session, seq: ++seq, first: true, last: true, storages: [{ id: storageId('s1'), blocks: files.flatMap(({ blocks }) => blocks.map(({ id: block, crc }): [typeof block, number, number] => [block, 4096, crc])) }] })
+        await call(report.full, {
+          node, session, seq: ++seq, first: true, last: true,
+          storages: [
+            {
+              id: storageId('s1'),
+              blocks: files.flatMap(({ blocks }) => blocks.map(({ id: block, crc }): [typeof block, number, number] => [block, 4096, crc])),
+            },
+          ],
+        })
         await systemClock.sleep(3000)
       }, 1)
       await measure('job.kill of it', () => call(job.kill, { requestId: id(), job: ran }), 1)
     }
     const stages = Array.from({ length: 100 }, (_, i): job.StageSpec => ({
-      name: 'n'.repeat(100), input: i === 0 ? { kind: 'splits', splits: [], options: { format: 'lines' } } : { kind: 'shuffle', stage: i - 1, partitions: 1 },
+      name: 'n'.repeat(100),
+      input: i === 0 ? { kind: 'splits', splits: [], options: { format: 'lines' } } : { kind: 'shuffle', stage: i - 1, partitions: 1 },
       output: i === 99 ? { kind: 'files', format: 'text' } : { kind: 'shuffle', partitions: 1 },
     }))
-    await each(Math.round(limits.jobsRunningMax * scale) - 5, () => call(job.submit, { requestId: id(), spec: spec(stages, 'n'.repeat(100)) }).catch(() => {}), 20)
+    await each(
+      Math.round(limits.jobsRunningMax * scale) - 5,
+      () => call(job.submit, { requestId: id(), spec: spec(stages, 'n'.repeat(100)) }).catch(() => {}),
+      20,
+    )
     await measure('job.list, 1,000 jobs of 100 stages', () => call(job.jobs, { limit: 1000 }))
     const counters = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`user.${i}`, i]))
-    await measure('task.progress, 1,000 attempts', () => call(task.progress, { node, session, attempts: Array.from({ length: 1000 }, (_, i) => ({ attempt: attemptId({ job: jobId('job-1'), stage: 0, task: i, attempt: 0 }), counters, fraction: 0.5 })) }))
+    await measure('task.progress, 1,000 attempts', () =>
+      call(task.progress, {
+        node, session,
+        attempts: Array.from({ length: 1000 }, (_, i) => ({
+          attempt: attemptId({ job: jobId('job-1'), stage: 0, task: i, attempt: 0 }),
+          counters, fraction: 0.5,
+        })),
+      }),
+    )
   })
 
   await call(namespace.mkdir, { requestId: id(), path: long, parents: true })
@@ -280,7 +390,12 @@ try {
     for (const [what, body] of Object.entries(bodies)) {
       const text = body()
       await measure(`any message, a body as large as is allowed: ${what}`, async () => {
-        await (await fetch(`http://${at}${namespace.stat.path}`, { method: 'POST', body: text, headers: { 'content-type': 'application/json', ...credentials.bearer() } })).text()
+        await (
+          await fetch(`http://${at}${namespace.stat.path}`, {
+            method: 'POST', body: text,
+            headers: { 'content-type': 'application/json', ...credentials.bearer() },
+          })
+        ).text()
       })
     }
   })

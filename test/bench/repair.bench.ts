@@ -57,7 +57,9 @@ frozen.signal('SIGCONT')
 await until('the frozen datanode to be heard of again', async () => (await status()).nodes.every(({ state }) => state === 'live'))
 
 const victim = cluster.datanodes[0]!
-const lost = (await status()).nodes.find(node => node.address === victim.address)!.storages.reduce((sum, storage) => sum + storage.usedBytes, 0)
+const lost = (await status()).nodes
+  .find(node => node.address === victim.address)!
+  .storages.reduce((sum, storage) => sum + storage.usedBytes, 0)
 const facts = { declaredMs: 0, startedMs: 0, doneMs: 0 }
 const killedMs = performance.now()
 const since = (): number => performance.now() - killedMs
@@ -76,7 +78,8 @@ for (;;) {
     facts.doneMs = since()
     break
   }
-  if (since() > 300_000) throw new Error(`not repaired within five minutes: ${now.underReplicated} blocks, ${now.pendingReplications} copies on their way`)
+  if (since() > 300_000)
+    throw new Error(`not repaired within five minutes: ${now.underReplicated} blocks, ${now.pendingReplications} copies on their way`)
   await new Promise(resolve => setTimeout(resolve, 20))
 }
 await whileDead.stop()
@@ -89,10 +92,14 @@ const line = (what: string, value: string, limit: string, ok: boolean): void => 
   console.log(`${what.padEnd(52)} ${value.padStart(12)}   limit ${limit.padStart(10)}   ${ok ? 'held' : 'MISSED'}`)
 }
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`
-const readLine = (what: string, { reads, longestMs }: Reader): void => line(`longest of ${reads} reads of 1 MiB ${what}`, seconds(longestMs), seconds(limits.readMs), longestMs <= limits.readMs)
+const readLine = (what: string, { reads, longestMs }: Reader): void =>
+  line(`longest of ${reads} reads of 1 MiB ${what}`, seconds(longestMs), seconds(limits.readMs), longestMs <= limits.readMs)
 readLine('while one is frozen', whileFrozen)
 readLine('while one is dead', whileDead)
 line('declared dead after', seconds(facts.declaredMs), seconds(limits.declaredMs), facts.declaredMs <= limits.declaredMs)
 line('first copy ordered after', seconds(began), seconds(limits.startedMs), began <= limits.startedMs)
-line(`${(lost / 1e6).toFixed(0)} MB copied at`, `${(rate / 1000).toFixed(0)} MB/s`, `${limits.bytesPerMs / 1000} MB/s`, rate >= limits.bytesPerMs)
+line(
+  `${(lost / 1e6).toFixed(0)} MB copied at`, `${(rate / 1000).toFixed(0)} MB/s`, `${limits.bytesPerMs / 1000} MB/s`,
+  rate >= limits.bytesPerMs,
+)
 if (missed > 0) process.exitCode = 1

@@ -66,7 +66,12 @@ class Members implements Helpers {
   }
 
   peaks(): string {
-    return this.all.map(({ role, pid }) => `${role} ${(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024 / 1e6).toFixed(0)} MB`).join(', ')
+    return this.all
+      .map(
+        ({ role, pid }) =>
+          `${role} ${((Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024) / 1e6).toFixed(0)} MB`,
+      )
+      .join(', ')
   }
 }
 
@@ -98,7 +103,10 @@ async function measure(name: string, processes: Helpers, work: () => Promise<voi
 const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!
 
 function report(title: string, ours: string, bare: string): void {
-  const pick = (name: string): Measure => ({ mbs: median(results.get(name)!.map(({ mbs }) => mbs)), cpu: median(results.get(name)!.map(({ cpu }) => cpu)) })
+  const pick = (name: string): Measure => ({
+    mbs: median(results.get(name)!.map(({ mbs }) => mbs)),
+    cpu: median(results.get(name)!.map(({ cpu }) => cpu)),
+  })
   const [a, b] = [pick(ours), pick(bare)]
   const side = ({ mbs, cpu }: Measure): string => `${mbs.toFixed(0).padStart(5)} MB/s ${cpu.toFixed(2)} cpu-s/GB`
   console.log(`${title.padEnd(34)} ours ${side(a)}   bare ${side(b)}   ratio ${(a.mbs / b.mbs).toFixed(2)}`)
@@ -146,13 +154,22 @@ try {
     for (let index = 0; index * blockBytes < total; index++) {
       await new Promise<void>(resolve => {
         let left = Math.min(blockBytes, total - index * blockBytes)
-        const socket = connect({ host: '127.0.0.1', port, noDelay: true, onread: { buffer: Buffer.allocUnsafeSlow(1024 * 1024), callback: (count, buffer) => {
-          for (let at = 0; at < count; at += 65_536) crc32c(buffer.subarray(at, Math.min(count, at + 65_536)))
-          if (out !== undefined) writeSync(out, buffer, 0, count)
-          left -= count
-          if (left === 0) { socket.destroy(); resolve() }
-          return true
-        } } })
+        const socket = connect({
+          host: '127.0.0.1', port, noDelay: true,
+          onread: {
+            buffer: Buffer.allocUnsafeSlow(1024 * 1024),
+            callback: (count, buffer) => {
+              for (let at = 0; at < count; at += 65_536) crc32c(buffer.subarray(at, Math.min(count, at + 65_536)))
+              if (out !== undefined) writeSync(out, buffer, 0, count)
+              left -= count
+              if (left === 0) {
+                socket.destroy()
+                resolve()
+              }
+              return true
+            },
+          },
+        })
         socket.write(head('R', index, 0))
       })
     }
@@ -171,7 +188,8 @@ try {
   }
   const put = async (path: string, replication: number): Promise<void> => {
     await client.put(source, path, { replication, blockSize: blockBytes })
-    for await (const { nodes } of client.locate(path)) if (nodes.length !== replication) throw new Error(`a block has ${nodes.length} replicas`)
+    for await (const { nodes } of client.locate(path))
+      if (nodes.length !== replication) throw new Error(`a block has ${nodes.length} replicas`)
   }
   const get = async (from: Mill, path: string, to?: string): Promise<void> => {
     if (to !== undefined) {
@@ -185,7 +203,8 @@ try {
   }
   const forget = async (path: string): Promise<void> => {
     await client.rm(path, { skipTrash: true })
-    while ((await client.clusterStatus()).nodes.some(({ storages }) => storages.some(each => each.blocks > 0))) await new Promise(resolve => setTimeout(resolve, 50))
+    while ((await client.clusterStatus()).nodes.some(({ storages }) => storages.some(each => each.blocks > 0)))
+      await new Promise(resolve => setTimeout(resolve, 50))
   }
   const clean = (): void => {
     for (let i = 0; i < 3; i++) for (const name of readdirSync(join(dir, `bare${i}`))) rmSync(join(dir, `bare${i}`, name))
@@ -207,7 +226,9 @@ try {
     await forget('/three')
     if (round === 0) results.clear() // code that has not been compiled yet
   }
-  console.log(`${(total / 1024 ** 2).toFixed(0)} MiB, blocks of 128 MiB, ${parallel} at a time, medians of ${rounds} rounds in turns; every put is synced`)
+  console.log(
+    `${(total / 1024 ** 2).toFixed(0)} MiB, blocks of 128 MiB, ${parallel} at a time, medians of ${rounds} rounds in turns; every put is synced`,
+  )
   report('put, replication 1', 'put 1', 'bare put 1')
   report('put, replication 3', 'put 3', 'bare put 3')
   report('get over a wire, into a file', 'get', 'bare get')

@@ -10,34 +10,57 @@ watchCluster()
 
 describe('files', () => {
   test('a missing file', async () => {
-    expect(await mill('cat', `${area}/nope`)).toMatchObject({ code: 1, stdout: '', stderr: `gristmill: cat: ${area}/nope: no such file or directory\n` })
-    expect(await mill('put', local('nope'), area)).toMatchObject({ code: 1, stderr: `gristmill: put: ${local('nope')}: no such file or directory\n` })
-    expect(await mill('get', `${area}/nope`, local('x'))).toMatchObject({ code: 1, stderr: `gristmill: get: ${area}/nope: no such file or directory\n` })
+    expect(await mill('cat', `${area}/nope`)).toMatchObject({
+      code: 1, stdout: '',
+      stderr: `gristmill: cat: ${area}/nope: no such file or directory\n`,
+    })
+    expect(await mill('put', local('nope'), area)).toMatchObject({
+      code: 1,
+      stderr: `gristmill: put: ${local('nope')}: no such file or directory\n`,
+    })
+    expect(await mill('get', `${area}/nope`, local('x'))).toMatchObject({
+      code: 1,
+      stderr: `gristmill: get: ${area}/nope: no such file or directory\n`,
+    })
     expect(await listing()).toBe(`${area}:\n`)
   })
 
   test('a directory where a file is needed, a file where a directory is needed', async () => {
     expect(await mill('cat', area)).toMatchObject({ code: 1, stderr: `gristmill: cat: ${area}: is a directory\n` })
     await cluster.ok(['touch', `${area}/file`])
-    expect(await mill('mkdir', `${area}/file/below`)).toMatchObject({ code: 1, stderr: expect.stringMatching(/^gristmill: mkdir: \S+: not a directory\n$/) })
-    expect(await mill('put', local('.'), `${area}/dir`)).toMatchObject({ code: 1, stderr: expect.stringContaining('is a directory; add -r') })
+    expect(await mill('mkdir', `${area}/file/below`)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^gristmill: mkdir: \S+: not a directory\n$/),
+    })
+    expect(await mill('put', local('.'), `${area}/dir`)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('is a directory; add -r'),
+    })
     expect(await listing()).toBe(`${area}:\nfile\n`)
   })
 
   test('a missing parent directory is named', async () => {
-    expect(await cluster.run(['put', '-', `${area}/no/such/file`], 'x')).toMatchObject({ code: 1, stderr: expect.stringMatching(/^gristmill: put: \/t\d+\/no[\w/]*: no such file or directory\n$/) })
+    expect(await cluster.run(['put', '-', `${area}/no/such/file`], 'x')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^gristmill: put: \/t\d+\/no[\w/]*: no such file or directory\n$/),
+    })
     expect(await listing()).toBe(`${area}:\n`)
   })
 
   test('a name that is too long, and a name that cannot be', async () => {
-    expect(await mill('mkdir', `${area}/${'n'.repeat(256)}`)).toMatchObject({ code: 1, stderr: expect.stringContaining('the name has 256 bytes, at most 255 are allowed') })
+    expect(await mill('mkdir', `${area}/${'n'.repeat(256)}`)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('the name has 256 bytes, at most 255 are allowed'),
+    })
     // Dots are resolved before the namenode sees them: this is the root.
     expect(await mill('mkdir', `${area}/..`, `${area}/ok`)).toMatchObject({ code: 1, stderr: expect.stringContaining('file exists') })
     expect(await cluster.ok(['ls', area])).toBe('ok\n')
   })
 
   test('more replicas than a file can have', async () => {
-    expect(await cluster.run(['put', '--replication', '99', '-', `${area}/f`], 'x')).toMatchObject({ code: 2, stderr: expect.stringContaining('from 1 to 16') })
+    expect(await cluster.run(['put', '--replication', '99', '-', `${area}/f`], 'x')).toMatchObject({
+      code: 2, stderr: expect.stringContaining('from 1 to 16'),
+    })
     expect(await listing()).toBe(`${area}:\n`)
   })
 })
@@ -51,8 +74,13 @@ describe('addresses', () => {
   })
 
   test('an address that is none, and a host that does not exist', async () => {
-    expect(await run(['ls', '/', '--cluster', 'not an address'], cluster.env)).toMatchObject({ code: expect.toBeOneOf([1, 2, 78]), stderr: expect.stringContaining('not an address') })
-    expect(await run(['ls', '/', '--cluster', 'no-such-host.invalid:8620'], cluster.env)).toMatchObject({ code: 69, stderr: expect.stringContaining('no-such-host.invalid') })
+    expect(await run(['ls', '/', '--cluster', 'not an address'], cluster.env)).toMatchObject({
+      code: expect.toBeOneOf([1, 2, 78]), stderr: expect.stringContaining('not an address'),
+    })
+    expect(await run(['ls', '/', '--cluster', 'no-such-host.invalid:8620'], cluster.env)).toMatchObject({
+      code: 69,
+      stderr: expect.stringContaining('no-such-host.invalid'),
+    })
   })
 
   test('the address of something that is not gristmill', async () => {
@@ -75,11 +103,15 @@ describe('addresses', () => {
   test('the wrong secret, and one that others can read', async () => {
     await writeFile(local('secret'), 'f'.repeat(64), { mode: 0o600 })
     expect(await run(['ls', '/', '--secret-file', local('secret')], cluster.env)).toMatchObject({ code: 77, stdout: '' })
-    expect(await run(['ls', '/', '--secret-file', local('nope')], cluster.env)).toMatchObject({ code: expect.toBeOneOf([1, 78]), stderr: expect.stringContaining(local('nope')) })
+    expect(await run(['ls', '/', '--secret-file', local('nope')], cluster.env)).toMatchObject({
+      code: expect.toBeOneOf([1, 78]), stderr: expect.stringContaining(local('nope')),
+    })
   })
 
   test('a port in use', async () => {
-    const result = await run(['namenode', '--dir', local('nn'), '--port', cluster.namenode.address.split(':')[1]!], { ...cluster.env, GRISTMILL_CLUSTER: '' })
+    const result = await run(['namenode', '--dir', local('nn'), '--port', cluster.namenode.address.split(':')[1]!], {
+      ...cluster.env, GRISTMILL_CLUSTER: '',
+    })
     expect(result).toMatchObject({ code: 69, stdout: '' })
     expect(result.stderr).toContain(cluster.namenode.address)
     expect(result.stderr).toContain('another process')
@@ -93,7 +125,12 @@ describe('addresses', () => {
       const result = await down.run(['cat', '/kept'])
       expect(result).toMatchObject({ code: 69, stdout: '', stderr: expect.stringContaining(down.namenode.address) })
       await down.namenode.start()
-      expect(await until('the file can be read', async () => { const again = await down.run(['cat', '/kept']); return again.code === 0 && again.stdout })).toBe('kept')
+      expect(
+        await until('the file can be read', async () => {
+          const again = await down.run(['cat', '/kept'])
+          return again.code === 0 && again.stdout
+        }),
+      ).toBe('kept')
     } finally {
       await down.stop()
     }
@@ -103,18 +140,31 @@ describe('addresses', () => {
 describe('settings', () => {
   test('an unknown setting is named with its nearest known one', async () => {
     await writeFile(local('config.json'), '{ "replicaton": 2 }')
-    expect(await run(['ls', '/', '--config', local('config.json')], cluster.env)).toMatchObject({ code: 78, stderr: expect.stringMatching(/replicaton.*replication/s) })
-    expect(await run(['ls', '/'], { ...cluster.env, GRISTMILL_REPLICATON: '2' })).toMatchObject({ code: 78, stderr: expect.stringContaining('GRISTMILL_REPLICATON') })
+    expect(await run(['ls', '/', '--config', local('config.json')], cluster.env)).toMatchObject({
+      code: 78,
+      stderr: expect.stringMatching(/replicaton.*replication/s),
+    })
+    expect(await run(['ls', '/'], { ...cluster.env, GRISTMILL_REPLICATON: '2' })).toMatchObject({
+      code: 78,
+      stderr: expect.stringContaining('GRISTMILL_REPLICATON'),
+    })
   })
 
   test('a setting that cannot be', async () => {
     await writeFile(local('config.json'), 'not json')
-    expect(await run(['ls', '/', '--config', local('config.json')], cluster.env)).toMatchObject({ code: 78, stderr: expect.stringContaining('config.json') })
-    expect(await run(['namenode', '--dir', local('nn')], { ...cluster.env, GRISTMILL_PORT: 'eighty' })).toMatchObject({ code: 78, stderr: expect.stringContaining('eighty') })
+    expect(await run(['ls', '/', '--config', local('config.json')], cluster.env)).toMatchObject({
+      code: 78, stderr: expect.stringContaining('config.json'),
+    })
+    expect(await run(['namenode', '--dir', local('nn')], { ...cluster.env, GRISTMILL_PORT: 'eighty' })).toMatchObject({
+      code: 78, stderr: expect.stringContaining('eighty'),
+    })
   })
 
   test('a directory that is in use, and one that belongs to another', async () => {
-    expect(await run(['namenode', '--dir', cluster.namenode.dir, '--port', '0'], cluster.env)).toMatchObject({ code: 73, stderr: expect.stringContaining(cluster.namenode.dir) })
+    expect(await run(['namenode', '--dir', cluster.namenode.dir, '--port', '0'], cluster.env)).toMatchObject({
+      code: 73,
+      stderr: expect.stringContaining(cluster.namenode.dir),
+    })
     const stranger = new Member('datanode', cluster.datanodes[0]!.dir, [], cluster.env)
     await expect(stranger.start()).rejects.toThrow(cluster.datanodes[0]!.dir)
     await stranger.end()
@@ -122,7 +172,9 @@ describe('settings', () => {
 
   test('any interface but loopback without a secret is refused', async () => {
     const { GRISTMILL_SECRET_FILE: _, ...open } = cluster.env
-    expect(await run(['namenode', '--dir', local('nn'), '--host', '0.0.0.0', '--port', '0'], open)).toMatchObject({ code: 78, stderr: expect.stringContaining('secret') })
+    expect(await run(['namenode', '--dir', local('nn'), '--host', '0.0.0.0', '--port', '0'], open)).toMatchObject({
+      code: 78, stderr: expect.stringContaining('secret'),
+    })
   })
 })
 

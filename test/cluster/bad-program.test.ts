@@ -32,7 +32,10 @@ describe('programs', () => {
 
   test('a program that imports what does not exist', async () => {
     const result = await failing(`import { nothing } from 'no-such-package'\nexport default nothing\n`)
-    expect(result).toMatchObject({ code: 65, stderr: expect.stringMatching(/no-such-package[\s\S]*program\.ts:1:\d+|program\.ts:1:\d+[\s\S]*no-such-package/) })
+    expect(result).toMatchObject({
+      code: 65,
+      stderr: expect.stringMatching(/no-such-package[\s\S]*program\.ts:1:\d+|program\.ts:1:\d+[\s\S]*no-such-package/),
+    })
   })
 
   test('a program without a job in it', async () => {
@@ -40,7 +43,9 @@ describe('programs', () => {
   })
 
   test('a program that throws while it is loaded', async () => {
-    expect(await failing(`throw new Error('at load')\nexport default 5\n`)).toMatchObject({ code: 65, stderr: expect.stringContaining('at load') })
+    expect(await failing(`throw new Error('at load')\nexport default 5\n`)).toMatchObject({
+      code: 65, stderr: expect.stringContaining('at load'),
+    })
   })
 
   test('a program that throws: the user\'s stack, the record\'s file and offset', async () => {
@@ -59,15 +64,21 @@ describe('programs', () => {
   })
 
   test('a program that throws in reduce, and one that rejects', async () => {
-    const reduce = await failing(`import { mapReduce } from 'gristmill'\nexport default mapReduce({\n  map(line: string, emit) { emit(line, 1) },\n  reduce() { throw new Error('in reduce') },\n})\n`)
+    const reduce = await failing(
+      `import { mapReduce } from 'gristmill'\nexport default mapReduce({\n  map(line: string, emit) { emit(line, 1) },\n  reduce() { throw new Error('in reduce') },\n})\n`,
+    )
     expect(reduce).toMatchObject({ code: 1, stderr: expect.stringMatching(/in reduce[\s\S]*program\.ts:4:\d+/) })
     await cluster.ok(['rm', `${area}/in`])
-    const reject = await failing(`import { mapReduce } from 'gristmill'\nexport default mapReduce({\n  async map(line: string) { await null; throw new Error('later') },\n})\n`)
+    const reject = await failing(
+      `import { mapReduce } from 'gristmill'\nexport default mapReduce({\n  async map(line: string) { await null; throw new Error('later') },\n})\n`,
+    )
     expect(reject).toMatchObject({ code: 1, stderr: expect.stringMatching(/later[\s\S]*program\.ts:3:\d+/) })
   })
 
   test('a program that forgets a promise which rejects', async () => {
-    const result = await failing(`import { mapReduce } from 'gristmill'\nexport default mapReduce({\n  map(_line: string) { void Promise.reject(new Error('forgotten')) },\n})\n`)
+    const result = await failing(
+      `import { mapReduce } from 'gristmill'\nexport default mapReduce({\n  map(_line: string) { void Promise.reject(new Error('forgotten')) },\n})\n`,
+    )
     expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('forgotten') })
   })
 
@@ -77,20 +88,32 @@ describe('programs', () => {
   })
 
   test('a program that never ends is stopped by the time limit', async () => {
-    const result = await failing(`import { mapReduce } from 'gristmill'\nexport default mapReduce({ map() { for (;;) {} } })\n`, 'x\n', '--task-timeout', '2s')
+    const result = await failing(
+      `import { mapReduce } from 'gristmill'\nexport default mapReduce({ map() { for (;;) {} } })\n`,
+      'x\n', '--task-timeout', '2s',
+    )
     expect(result).toMatchObject({ code: 1, stderr: expect.stringMatching(/2\.0 s|2 s|2000 ms|longer/) })
   })
 
   test('a program that eats all memory, on the heap and beside it', async () => {
-    const heap = await failing(`import { mapReduce } from 'gristmill'\nconst kept: unknown[] = []\nexport default mapReduce({ map() { for (;;) kept.push(new Array(1000).fill({})) } })\n`, 'x\n', '--memory', '128MiB')
+    const heap = await failing(
+      `import { mapReduce } from 'gristmill'\nconst kept: unknown[] = []\nexport default mapReduce({ map() { for (;;) kept.push(new Array(1000).fill({})) } })\n`,
+      'x\n', '--memory', '128MiB',
+    )
     expect(heap).toMatchObject({ code: 1, stderr: expect.stringMatching(/memory/) })
     await cluster.ok(['rm', `${area}/in`])
-    const buffers = await failing(`import { mapReduce } from 'gristmill'\nconst kept: Buffer[] = []\nexport default mapReduce({ async map() { for (;;) { kept.push(Buffer.alloc(8 << 20, 1)); await new Promise(resolve => setTimeout(resolve, 2)) } } })\n`, 'x\n', '--memory', '128MiB')
+    const buffers = await failing(
+      `import { mapReduce } from 'gristmill'\nconst kept: Buffer[] = []\nexport default mapReduce({ async map() { for (;;) { kept.push(Buffer.alloc(8 << 20, 1)); await new Promise(resolve => setTimeout(resolve, 2)) } } })\n`,
+      'x\n', '--memory', '128MiB',
+    )
     expect(buffers).toMatchObject({ code: 1, stderr: expect.stringMatching(/memory/) })
   })
 
   test('an output that exists is refused before anything runs, and stays as it was', async () => {
-    const file = await program('p.ts', `import { mapReduce } from 'gristmill'\nexport default mapReduce({ map(line: string, emit) { emit(line, 1) } })\n`)
+    const file = await program(
+      'p.ts',
+      `import { mapReduce } from 'gristmill'\nexport default mapReduce({ map(line: string, emit) { emit(line, 1) } })\n`,
+    )
     await cluster.ok(['put', '-', `${area}/in`], 'x\n')
     await cluster.ok(['mkdir', `${area}/out`])
     await cluster.ok(['put', '-', `${area}/out/precious`], 'keep')
@@ -100,14 +123,20 @@ describe('programs', () => {
   })
 
   test('an input that does not exist', async () => {
-    const file = await program('p.ts', `import { mapReduce } from 'gristmill'\nexport default mapReduce({ map(line: string, emit) { emit(line, 1) } })\n`)
+    const file = await program(
+      'p.ts',
+      `import { mapReduce } from 'gristmill'\nexport default mapReduce({ map(line: string, emit) { emit(line, 1) } })\n`,
+    )
     const result = await mill('run', file, '--input', `${area}/nope`, '--output', `${area}/out`)
     expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining(`${area}/nope`) })
     expect(await listing()).toBe(`${area}:\n`)
   })
 
   test('no input or no output given', async () => {
-    const file = await program('p.ts', `import { mapReduce } from 'gristmill'\nexport default mapReduce({ map(line: string, emit) { emit(line, 1) } })\n`)
+    const file = await program(
+      'p.ts',
+      `import { mapReduce } from 'gristmill'\nexport default mapReduce({ map(line: string, emit) { emit(line, 1) } })\n`,
+    )
     const result = await mill('run', file)
     expect([result.code === 0, result.stderr]).toEqual([false, expect.stringMatching(/input|output/)])
   })
@@ -121,7 +150,13 @@ describe('records', () => {
     const text = `${'a'.repeat(100)}\n${'b'.repeat(30_000)}\nshort\n${'c'.repeat(9_000)}\n`
     await cluster.ok(['put', '--format', 'lines', '--block-size', '4KiB', '-', `${area}/in`], text)
     await cluster.ok(['run', file, '--input', `${area}/in`, '--output', `${area}/out`])
-    expect((await cluster.ok(['cat', `${area}/out/part-*`])).trim().split('\n').map(line => line.split('\t')[0]).sort()).toEqual(['100', '30000', '5', '9000'])
+    expect(
+      (await cluster.ok(['cat', `${area}/out/part-*`]))
+        .trim()
+        .split('\n')
+        .map(line => line.split('\t')[0])
+        .sort(),
+    ).toEqual(['100', '30000', '5', '9000'])
     expect(await cluster.ok(['cat', `${area}/in`])).toBe(text)
   })
 
@@ -132,8 +167,13 @@ describe('records', () => {
   })
 
   test('bytes that are not UTF-8 are replaced and counted', async () => {
-    const file = await program('p.ts', `import { mapReduce } from 'gristmill'\nexport default mapReduce({ map(line: string, emit) { emit(line, 1) } })\n`)
-    expect((await cluster.run(['put', '--format', 'lines', '-', `${area}/in`], Buffer.from([0x61, 0xff, 0x62, 0x0a, 0x63, 0x0a]))).code).toBe(0)
+    const file = await program(
+      'p.ts',
+      `import { mapReduce } from 'gristmill'\nexport default mapReduce({ map(line: string, emit) { emit(line, 1) } })\n`,
+    )
+    expect(
+      (await cluster.run(['put', '--format', 'lines', '-', `${area}/in`], Buffer.from([0x61, 0xff, 0x62, 0x0a, 0x63, 0x0a]))).code,
+    ).toBe(0)
     const shown = await cluster.ok(['run', file, '--input', `${area}/in`, '--output', `${area}/out`])
     expect(shown).toMatch(/invalidUtf8Records +1\b/)
     expect((await cluster.ok(['cat', `${area}/out/part-*`])).trim().split('\n').sort()).toEqual(['a\ufffdb\t1', 'c\t1'])
@@ -143,7 +183,9 @@ describe('records', () => {
 test('a job that is interrupted is killed, and publishes nothing', async () => {
   const file = await program('slow.ts', `import { mapReduce } from 'gristmill'\nexport default mapReduce({ map() { for (;;) {} } })\n`)
   await cluster.ok(['put', '-', `${area}/in`], 'x\n')
-  const child = spawn(process.execPath, [bin, 'run', file, '--input', `${area}/in`, '--output', `${area}/out`], { env: cluster.env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [bin, 'run', file, '--input', `${area}/in`, '--output', `${area}/out`], {
+    env: cluster.env, stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let errors = ''
   child.stderr.on('data', (bytes: Buffer) => { errors += bytes.toString() })
   await until('the job runs', async () => /map: 1 task\n/.test(errors))

@@ -17,7 +17,10 @@ beforeEach(async () => {
   await mkdir(join(dir, 'src'))
   await cp(join(root, 'client/cli/gristmill.js'), join(dir, 'client/cli/gristmill.js'))
   await writeFile(join(dir, 'package.json'), '{ "type": "module" }')
-  await writeFile(join(dir, 'client/cli/main.ts'), `import { word } from '../../src/word.ts'; export const main = (): void => console.log(word as string)`)
+  await writeFile(
+    join(dir, 'client/cli/main.ts'),
+    `import { word } from '../../src/word.ts'; export const main = (): void => console.log(word as string)`,
+  )
   await writeFile(join(dir, 'src/word.ts'), `export const word = 'sources'`)
   await mkdir(join(dir, 'node_modules/.cache/gristmill/bundle-1'), { recursive: true })
   await writeFile(join(dir, 'node_modules/.cache/gristmill/bundle-1/cli.cjs'), `exports.main = () => console.log('bundle')`)
@@ -30,7 +33,8 @@ beforeEach(async () => {
 
 afterEach(() => rm(dir, { recursive: true, force: true }))
 
-const started = async (): Promise<string> => (await exec(process.execPath, [join(dir, 'client/cli/gristmill.js')], { env: {} })).stdout.trim()
+const started = async (): Promise<string> =>
+  (await exec(process.execPath, [join(dir, 'client/cli/gristmill.js')], { env: {} })).stdout.trim()
 
 test('a checkout starts its bundle while every source is as it was when the bundle was made', async () => {
   expect(await started()).toBe('bundle')
@@ -60,9 +64,14 @@ test('without TypeScript beside it, as in a package, the bin starts the bundle o
 })
 
 test('stacks name the sources and their lines, from a bundle too', async () => {
-  const env = { HOME: dir, GRISTMILL_HOME: join(dir, 'home'), GRISTMILL_CLUSTER: '127.0.0.1:1', GRISTMILL_DEBUG: '1', GRISTMILL_SECRET_FILE: join(dir, 'secret') }
+  const env = {
+    HOME: dir, GRISTMILL_HOME: join(dir, 'home'), GRISTMILL_CLUSTER: '127.0.0.1:1', GRISTMILL_DEBUG: '1',
+    GRISTMILL_SECRET_FILE: join(dir, 'secret'),
+  }
   await writeFile(join(dir, 'secret'), 's'.repeat(64), { mode: 0o600 })
-  const failed = await exec(process.execPath, [join(root, 'client/cli/gristmill.js'), 'ls', '/'], { env }).catch(error => error as { stderr: string })
+  const failed = await exec(process.execPath, [join(root, 'client/cli/gristmill.js'), 'ls', '/'], { env }).catch(
+    error => error as { stderr: string },
+  )
   const place = /src\/rpc\/call\.ts:(\d+):\d+/.exec(failed.stderr)
   expect(place, failed.stderr).not.toBeNull()
   expect((await readFile(join(root, 'src/rpc/call.ts'), 'utf8')).split('\n')[Number(place![1]) - 1]).toMatch(/new GristmillError\(/)

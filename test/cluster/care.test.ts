@@ -26,7 +26,10 @@ async function play(guide: string, expected: readonly RegExp[]): Promise<void> {
   const text = await readFile(join(root, `docs/guide/${guide}.md`), 'utf8')
   const blocks = [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(match => ({ language: match[1]!, text: match[2]! }))
   expect(blocks).toHaveLength(expected.length)
-  const env = { PATH: `${join(dir, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`, HOME: dir, GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1' }
+  const env = {
+    PATH: `${join(dir, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`,
+    HOME: dir, GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1',
+  }
   // The commands find the cluster open already, and need not start one each.
   await using _ = await open(join(dir, 'home/embedded'), { logLevel: 'silent' })
   for (const [i, { language, text: code }] of blocks.entries()) {
@@ -35,7 +38,10 @@ async function play(guide: string, expected: readonly RegExp[]): Promise<void> {
       seen = (await exec('bash', ['-euo', 'pipefail', '-c', code], { cwd: dir, env })).stdout
     } else {
       const file = join(dir, `sample${i}.ts`)
-      await writeFile(file, code.replace(/^(import .*)'gristmill'$/m, (_, start: string) => `${start}'${pathToFileURL(join(root, 'client/index.ts')).href}'`))
+      await writeFile(
+        file,
+        code.replace(/^(import .*)'gristmill'$/m, (_, start: string) => `${start}'${pathToFileURL(join(root, 'client/index.ts')).href}'`),
+      )
       seen = (await exec(process.execPath, [file], { cwd: dir, env })).stdout
     }
     expect(seen, `${guide}, block ${i + 1}`).toMatch(expected[i]!)
@@ -48,18 +54,20 @@ test('the guide to the trash', () => play('trash', [
   /^\/oats\.txt file\n\/again\/oats\.txt\n0\n$/,
 ]))
 
-test('the guide to snapshots', () => play('snapshots', [
-  /^\/grain\/\.snapshot\/monday\n\/grain:\n2026\nbarley\.txt\n\n\/grain\/2026:\noats\.txt\nrye\n- \.\/2026\/rye\.txt\nR \.\/oats\.txt → \.\/2026\/oats\.txt\n\+ \.\/barley\.txt\n$/,
-  /^\/grain\/\.snapshot\/tuesday\n- \.\/2026\/rye\.txt\n(\+ \.\/2026\/rye\.txt\n|\+ \.\/barley\.txt\n|R \.\/oats\.txt → \.\/2026\/oats\.txt\n){3}\/grain\/\.snapshot\/monday\n\/grain\/\.snapshot\/tuesday\n$/,
-  /^fine\n\ndeleted \/rye\.txt\ncreated \/rye\.txt\n$/,
-]))
+test('the guide to snapshots', () =>
+  play('snapshots', [
+    /^\/grain\/\.snapshot\/monday\n\/grain:\n2026\nbarley\.txt\n\n\/grain\/2026:\noats\.txt\nrye\n- \.\/2026\/rye\.txt\nR \.\/oats\.txt → \.\/2026\/oats\.txt\n\+ \.\/barley\.txt\n$/,
+    /^\/grain\/\.snapshot\/tuesday\n- \.\/2026\/rye\.txt\n(\+ \.\/2026\/rye\.txt\n|\+ \.\/barley\.txt\n|R \.\/oats\.txt → \.\/2026\/oats\.txt\n){3}\/grain\/\.snapshot\/monday\n\/grain\/\.snapshot\/tuesday\n$/,
+    /^fine\n\ndeleted \/rye\.txt\ncreated \/rye\.txt\n$/,
+  ]))
 
 test('the guide to quotas', () => play('quotas', [
   /^NAMES +OF +BYTES +OF +PATH\n +2 +2 +9 B +1\.0 KiB +\/bins\n2 +1 +1024 +1020 +1 +1 +4 +\/bins\n$/,
   /^EDQUOT \{ names: 0 \}\n$/,
 ]))
 
-test('the guide to extended attributes', () => play('xattrs', [
-  /^user\.harvest +2026\nuser\.origin +field 7\nfield 7\n\{"path":"\/copy\.txt","name":"user\.harvest","value":"MjAyNg=="\}\n\{"path":"\/copy\.txt","name":"user\.origin","value":"ZmllbGQgNw=="\}\n$/,
-  /^user\.moisture 4\nuser\.raw 2\n12 %\n$/,
-]))
+test('the guide to extended attributes', () =>
+  play('xattrs', [
+    /^user\.harvest +2026\nuser\.origin +field 7\nfield 7\n\{"path":"\/copy\.txt","name":"user\.harvest","value":"MjAyNg=="\}\n\{"path":"\/copy\.txt","name":"user\.origin","value":"ZmllbGQgNw=="\}\n$/,
+    /^user\.moisture 4\nuser\.raw 2\n12 %\n$/,
+  ]))

@@ -24,7 +24,10 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
       cluster = await startCluster({ datanodes: 3 })
       env = cluster.env
     } else {
-      env = { PATH: process.env['PATH'] ?? '', HOME: join(dir, 'home'), GRISTMILL_HOME: join(dir, 'home'), GRISTMILL_CLUSTER: 'embedded', NO_COLOR: '1' }
+      env = {
+        PATH: process.env['PATH'] ?? '', HOME: join(dir, 'home'), GRISTMILL_HOME: join(dir, 'home'), GRISTMILL_CLUSTER: 'embedded',
+        NO_COLOR: '1',
+      }
     }
   })
 
@@ -40,7 +43,10 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     await ok('mkdir', area)
   })
 
-  /** Most of what is tested here is no matter of processes. Jobs are run by one, as are commands with much on stdin, and those that are ended. */
+  /**
+   * Most of what is tested here is no matter of processes. Jobs are run by one, as are commands with much on stdin, and those that are
+   * ended.
+   */
   const mill = (...args: string[]): Promise<Result> => (args[0] === 'run' ? run : runHere)(args, env)
   const ok = async (...args: string[]): Promise<string> => {
     const result = await mill(...args)
@@ -57,18 +63,29 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     await ok('put', '--block-size', '1MiB', local('random.bin'), area)
     await ok('put', local('random.bin'), `${area}/made/for/it/`)
     expect(await ok('find', area, '-type', 'f')).toBe(`${area}/made/for/it/random.bin\n${area}/random.bin\n`)
-    const facts = JSON.parse(await ok('stat', '--blocks', '--json', `${area}/random.bin`)) as { length: number; blocks: number; located: { nodes: unknown[] }[] }
+    const facts = JSON.parse(await ok('stat', '--blocks', '--json', `${area}/random.bin`)) as {
+      length: number
+      blocks: number
+      located: { nodes: unknown[] }[]
+    }
     expect(facts).toMatchObject({ length: 3_000_001, blocks: 3 })
     expect(facts.located.map(block => block.nodes.length)).toEqual(kind === 'cluster' ? [3, 3, 3] : [1, 1, 1])
     await ok('get', `${area}/random.bin`, local('back.bin'))
     expect((await readFile(local('back.bin'))).equals(bytes)).toBe(true)
-    const sums = (await Promise.all([ok('checksum', `${area}/random.bin`), ok('checksum', `${area}/made/for/it/random.bin`), ok('checksum', '--local', local('random.bin'))])).map(line => line.split(' ')[0])
+    const sums = (
+      await Promise.all([
+        ok('checksum', `${area}/random.bin`), ok('checksum', `${area}/made/for/it/random.bin`),
+        ok('checksum', '--local', local('random.bin')),
+      ])
+    ).map(line => line.split(' ')[0])
     expect(new Set(sums).size).toBe(1)
   })
 
   test('stdin is stored and stdout gets it back', async () => {
     const text = 'line\n'.repeat(50_000)
-    expect(await run(['put', '--format', 'lines', '--block-size', '64KiB', '-', `${area}/in.txt`], env, text)).toMatchObject({ code: 0, stderr: '' })
+    expect(await run(['put', '--format', 'lines', '--block-size', '64KiB', '-', `${area}/in.txt`], env, text)).toMatchObject({
+      code: 0, stderr: '',
+    })
     expect(await ok('cat', `${area}/in.txt`)).toBe(text)
     expect(await ok('get', `${area}/in.txt`, '-')).toBe(text)
     expect(await ok('tail', '-n', '2', `${area}/in.txt`)).toBe('line\nline\n')
@@ -81,11 +98,19 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
 
   test('directories go there and back with -r, and only with it', async () => {
     await mkdir(local('tree/deep/empty'), { recursive: true })
-    for (const [name, text] of [['tree/a.txt', 'a'], ['tree/deep/b.csv', 'x,y\n1,2\n'], ['tree/deep/ü 小.txt', 'u'], ['tree/zero', '']] as const) await writeFile(local(name), text)
+    for (const [name, text] of [
+      ['tree/a.txt', 'a'], ['tree/deep/b.csv', 'x,y\n1,2\n'], ['tree/deep/ü 小.txt', 'u'], ['tree/zero', ''],
+    ] as const)
+      await writeFile(local(name), text)
     const refused = await mill('put', local('tree'), area)
-    expect([refused.code, refused.stderr]).toEqual([1, `gristmill: put: ${local('tree')}: is a directory; add -r to put it with all that is below\n`])
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      `gristmill: put: ${local('tree')}: is a directory; add -r to put it with all that is below\n`,
+    ])
     await ok('put', '-r', local('tree'), area)
-    expect(await ok('find', `${area}/tree`)).toBe(['', '/a.txt', '/deep', '/deep/b.csv', '/deep/empty', '/deep/ü 小.txt', '/zero'].map(name => `${area}/tree${name}\n`).join(''))
+    expect(await ok('find', `${area}/tree`)).toBe(
+      ['', '/a.txt', '/deep', '/deep/b.csv', '/deep/empty', '/deep/ü 小.txt', '/zero'].map(name => `${area}/tree${name}\n`).join(''),
+    )
     expect(JSON.parse(await ok('stat', '--json', `${area}/tree/deep/b.csv`))).toMatchObject({ format: 'csv' })
     await ok('get', '-r', `${area}/tree`, local('back'))
     expect((await stat(local('back/deep'))).mode & 0o777).toBe(0o777 & ~process.umask())
@@ -111,7 +136,9 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
       `gristmill: put: ${local('in/dangling')}: a link to what is not there`,
       `gristmill: put: ${local('in/sub/up')}: leads back to ${await realpath(local('in'))}, which it lies in; left out`, '',
     ]])
-    expect(await ok('find', `${area}/in`, '-type', 'f')).toBe(['a.log', 'b.log', 'c.txt', 'link.log'].map(name => `${area}/in/${name}\n`).join(''))
+    expect(await ok('find', `${area}/in`, '-type', 'f')).toBe(
+      ['a.log', 'b.log', 'c.txt', 'link.log'].map(name => `${area}/in/${name}\n`).join(''),
+    )
   })
 
   once('get writes into a pipe or through a link, and leaves them what they are', async () => {
@@ -124,10 +151,14 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     expect((await lstat(local('pipe'))).isFIFO()).toBe(true)
     await writeFile(local('real'), 'old')
     await symlink('real', local('link'))
-    expect((await mill('get', `${area}/f`, local('link'))).stderr).toBe(`gristmill: get: ${local('link')}: file exists; add -f to replace it\n`)
+    expect((await mill('get', `${area}/f`, local('link'))).stderr).toBe(
+      `gristmill: get: ${local('link')}: file exists; add -f to replace it\n`,
+    )
     await ok('get', '-f', `${area}/f`, local('link'))
     expect([await readFile(local('real'), 'utf8'), await readlink(local('link'))]).toEqual(['through', 'real'])
-    expect((await mill('get', `${area}/f`, local('no/such/f'))).stderr).toBe(`gristmill: get: ${local('no/such/f')}: there is no local directory ${local('no/such')}; make it with: mkdir -p ${local('no/such')}\n`)
+    expect((await mill('get', `${area}/f`, local('no/such/f'))).stderr).toBe(
+      `gristmill: get: ${local('no/such/f')}: there is no local directory ${local('no/such')}; make it with: mkdir -p ${local('no/such')}\n`,
+    )
   })
 
   once('names that the cluster cannot have, and two things for one name, are told apart from what can be put', async () => {
@@ -135,8 +166,11 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     await mkdir(local('x'))
     for (const name of [odd, local('fine'), local('x/fine')]) await writeFile(name, 'x')
     const result = await mill('put', local('odd*'), local('fine'), local('fine'), local('x/fine'), `${area}/`)
-    expect([result.code, result.stderr]).toEqual([1, `gristmill: put: ${local('x/fine')}: ${local('fine')} goes to ${area}/fine already; give it another name\n` +
-      `gristmill: put: ${local('odd-')}\ufffd: the name is not UTF-8, which names in the cluster are; rename it\n`])
+    expect([result.code, result.stderr]).toEqual([
+      1,
+      `gristmill: put: ${local('x/fine')}: ${local('fine')} goes to ${area}/fine already; give it another name\n`
+        + `gristmill: put: ${local('odd-')}\ufffd: the name is not UTF-8, which names in the cluster are; rename it\n`,
+    ])
     expect(await ok('ls', area)).toBe('fine\n')
   })
 
@@ -144,8 +178,14 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     await writeFile(local('one'), 'first')
     await ok('put', local('one'), `${area}/one`)
     await writeFile(local('one'), 'second')
-    expect(await mill('put', local('one'), `${area}/one`)).toMatchObject({ code: 1, stderr: `gristmill: put: ${area}/one: file exists; add -f to replace it\n` })
-    expect(await mill('get', `${area}/one`, local('one'))).toMatchObject({ code: 1, stderr: `gristmill: get: ${local('one')}: file exists; add -f to replace it\n` })
+    expect(await mill('put', local('one'), `${area}/one`)).toMatchObject({
+      code: 1,
+      stderr: `gristmill: put: ${area}/one: file exists; add -f to replace it\n`,
+    })
+    expect(await mill('get', `${area}/one`, local('one'))).toMatchObject({
+      code: 1,
+      stderr: `gristmill: get: ${local('one')}: file exists; add -f to replace it\n`,
+    })
     expect([await ok('cat', `${area}/one`), await readFile(local('one'), 'utf8')]).toEqual(['first', 'second'])
     await ok('put', '-f', local('one'), `${area}/one`)
     expect(await ok('cat', `${area}/one`)).toBe('second')
@@ -188,7 +228,10 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     await writeFile(local('k'), 'k'.repeat(10_000))
     await ok('put', local('k'), `${area}/d/`)
     expect(await ok('du', '-s', `${area}/d`)).toBe(`10000\t${area}/d\n`)
-    const { nodes, total } = JSON.parse(await ok('df', '--json')) as { nodes: { state: string }[]; total: { capacityBytes: number; usedBytes: number } }
+    const { nodes, total } = JSON.parse(await ok('df', '--json')) as {
+      nodes: { state: string }[]
+      total: { capacityBytes: number; usedBytes: number }
+    }
     expect(nodes.map(node => node.state)).toEqual(kind === 'cluster' ? ['live', 'live', 'live'] : ['live'])
     expect(total.capacityBytes).toBeGreaterThan(total.usedBytes)
     expect(await ok('df', '-h')).toMatch(/^DATANODE .*\n(.*\n)+total/)
@@ -230,12 +273,19 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     ].join('\n'))
     await ok('mkdir', `${area}/in`)
     await run(['put', '--format', 'lines', '--block-size', '4KiB', '-', `${area}/in/text`], env, 'rye oats rye\nwheat rye\n'.repeat(1000))
-    const shown = await mill('run', local('words.ts'), '--input', `${area}/in`, '--output', `${area}/out`, '--reducers', '2', '--param', 'skip=wheat')
+    const shown = await mill(
+      'run', local('words.ts'), '--input', `${area}/in`, '--output', `${area}/out`, '--reducers', '2', '--param', 'skip=wheat',
+    )
     expect([shown.code, shown.stderr]).toEqual([0, expect.stringMatching(/^job \S+\n/)])
     expect(shown.stdout).toMatch(/state +succeeded/)
     expect(shown.stdout).toMatch(/read +local .* \(100%\)|read +local/)
     expect(shown.stdout).toMatch(/user\.lines +2,000/)
-    expect((await ok('ls', '-a', `${area}/out`)).trim().split('\n').filter(name => !/^part-0000[01]\.txt$/.test(name))).toEqual(['_SUCCESS'])
+    expect(
+      (await ok('ls', '-a', `${area}/out`))
+        .trim()
+        .split('\n')
+        .filter(name => !/^part-0000[01]\.txt$/.test(name)),
+    ).toEqual(['_SUCCESS'])
     expect((await ok('cat', `${area}/out/part-*`)).trim().split('\n').sort()).toEqual(['oats\t1000', 'rye\t3000'])
     const job = JSON.parse(await ok('job', 'last', '--json')) as { job: string; state: string; tasks: unknown[] }
     expect(job.state).toBe('succeeded')

@@ -48,8 +48,13 @@ async function cli(...words: string[]): Promise<{ code: number | 'interrupted'; 
     },
   })
   const code = await runWords({
-    words, printer, signal: new AbortController().signal, cwd: join(dir, area), env: {}, version: '0', settings: async () => ({ home: dir }) as never,
-    machine: async () => { throw new Error('not asked for') }, world: async () => realWorld({ name: 'test', logLevel: 'silent' }), open: async () => lent,
+    words, printer, signal: new AbortController().signal, cwd: join(dir, area), env: {}, version: '0',
+    settings: async () => ({ home: dir }) as never,
+    machine: async () => {
+      throw new Error('not asked for')
+    },
+    world: async () => realWorld({ name: 'test', logLevel: 'silent' }),
+    open: async () => lent,
   })
   return { code, ...texts }
 }
@@ -83,7 +88,8 @@ test('modes and times of directories come along with -p, there, around and back'
   await ok('put', '-rp', 'd', at('in'))
   await ok('cp', '-rp', at('in'), at('copy'))
   await ok('get', '-rp', at('copy'), 'back')
-  const all = async (path: string): Promise<unknown> => Promise.all(['', '/closed'].map(async name => [await modeOf(path + name), (await mill.status(path + name)).mtimeMs]))
+  const all = async (path: string): Promise<unknown> =>
+    Promise.all(['', '/closed'].map(async name => [await modeOf(path + name), (await mill.status(path + name)).mtimeMs]))
   const wanted = [['770', 1_000_000], ['500', 1_000_000]]
   expect([await all(at('in')), await all(at('copy'))]).toEqual([wanted, wanted])
   expect(await Promise.all(['back', 'back/closed', 'back/closed/f'].map(localMode))).toEqual(['770', '500', '660'])
@@ -124,7 +130,11 @@ test('of two things for one name the second is refused, by every command that pl
   for (const name of ['a/x', 'b/x']) await mill.writeFile(at(name), name, { parents: true })
   await mill.mkdir(at('dst'))
   const said = `${at('b/x')}: ${at('a/x')} goes to`
-  const refusals = [await cli('mv', '-f', at('a/x'), at('b/x'), at('dst/')), await cli('cp', '-f', at('dst/x'), at('b/x'), at('dst2/')), await cli('get', '-f', at('dst/x'), at('b/x'), './')]
+  const refusals = [
+    await cli('mv', '-f', at('a/x'), at('b/x'), at('dst/')),
+    await cli('cp', '-f', at('dst/x'), at('b/x'), at('dst2/')),
+    await cli('get', '-f', at('dst/x'), at('b/x'), './'),
+  ]
   expect(refusals.map(({ code, err }) => [code, err.includes('already; give it another name')])).toEqual([[1, true], [1, true], [1, true]])
   expect(refusals[0]!.err).toBe(`gristmill: mv: ${said} ${at('dst/x')} already; give it another name\n`)
   expect([await mill.readFile(at('dst/x'), 'utf8'), await mill.readFile(at('b/x'), 'utf8')]).toEqual(['a/x', 'b/x'])
@@ -141,9 +151,19 @@ test('what is put as .. or . gets the name of what it leads to, and never lands 
   await ok('put', '-r', 'outer/.', at('dst/other/'))
   // Of a link, .. is where the link leads to.
   await ok('put', '-r', 'link/..', at('dst/third/'))
-  expect((await ok('find', at('dst'), '-type', 'd')).trim().split('\n').map(path => path.slice(at('dst').length)))
-    .toEqual(['', '/below', '/below/outer', '/below/outer/inner', '/below/outer/inner/deep', '/other', '/other/outer', '/other/outer/inner', '/other/outer/inner/deep', '/third', '/third/inner', '/third/inner/deep'])
-  expect(await cli('put', '-r', '/', at('dst/'))).toMatchObject({ code: 1, err: 'gristmill: put: /: the root directory has no name of its own; name its entries (/*)\n' })
+  expect(
+    (await ok('find', at('dst'), '-type', 'd'))
+      .trim()
+      .split('\n')
+      .map(path => path.slice(at('dst').length)),
+  ).toEqual([
+    '', '/below', '/below/outer', '/below/outer/inner', '/below/outer/inner/deep', '/other', '/other/outer', '/other/outer/inner',
+    '/other/outer/inner/deep', '/third', '/third/inner', '/third/inner/deep',
+  ])
+  expect(await cli('put', '-r', '/', at('dst/'))).toMatchObject({
+    code: 1,
+    err: 'gristmill: put: /: the root directory has no name of its own; name its entries (/*)\n',
+  })
   expect(await cli('get', '-r', '/', './')).toMatchObject({ code: 1 })
   expect(await cli('cp', '-r', '/', at('dst/'))).toMatchObject({ code: 1 })
   await ok('get', '-r', `${at('dst/below')}/..`, './')
@@ -153,7 +173,12 @@ test('what is put as .. or . gets the name of what it leads to, and never lands 
 test('CSV that could be cut in two ways is put, with a line about it; a delimiter that is said is kept', async () => {
   await writeFile(local('prices.csv'), 'rye;1,50\noat;2,25\n')
   const { code, err } = await cli('put', 'prices.csv', at('prices.csv'))
-  expect([code, err]).toEqual([0, expect.stringMatching(/^gristmill: put: prices\.csv does not show in its first rows what separates its fields: "," cuts .*, ";" cuts .*--delimiter.*\. The file is stored\n$/)])
+  expect([code, err]).toEqual([
+    0,
+    expect.stringMatching(
+      /^gristmill: put: prices\.csv does not show in its first rows what separates its fields: "," cuts .*, ";" cuts .*--delimiter.*\. The file is stored\n$/,
+    ),
+  ])
   expect(await ok('put', '-f', '--delimiter', ';', 'prices.csv', at('prices.csv'))).toBe('')
   expect(await mill.stat(at('prices.csv'))).toMatchObject({ format: 'csv', delimiter: ';' })
 })
@@ -207,7 +232,11 @@ test('what was a file is restored, and looked at, under no name of a directory',
   await mill.rm(at('d'), { recursive: true })
   const items = new Map<string, string>()
   for await (const { from, item } of mill.trash.list()) items.set(from, item)
-  for (const asked of [() => mill.trash.restore(at('a'), { to: at('b/') }), () => mill.trash.restore(items.get(at('a'))!, { to: at('b/') }), () => mill.trash.restore(at('a/'))]) {
+  for (const asked of [
+    () => mill.trash.restore(at('a'), { to: at('b/') }),
+    () => mill.trash.restore(items.get(at('a'))!, { to: at('b/') }),
+    () => mill.trash.restore(at('a/')),
+  ]) {
     await expect(asked()).rejects.toMatchObject({ code: 'ENOTDIR' })
   }
   expect(await mill.trash.restore(at('d/'), { to: at('e/') })).toBe(at('e'))
@@ -221,7 +250,10 @@ test('what fails in a tree is told, the rest is copied, and the code is 1', asyn
   for (const name of ['d/a', 'd/e/b', 'd/z']) await writeFile(local(name), name)
   execFileSync('mkfifo', [local('d/e/pipe')])
   const { code, err } = await cli('put', '-r', 'd', `${area}/`)
-  expect([code, err]).toEqual([1, `gristmill: put: d/e/pipe: neither a file nor a directory; what it gives is put with: gristmill put - ${at('d/e/pipe')} < d/e/pipe\n`])
+  expect([code, err]).toEqual([
+    1,
+    `gristmill: put: d/e/pipe: neither a file nor a directory; what it gives is put with: gristmill put - ${at('d/e/pipe')} < d/e/pipe\n`,
+  ])
   expect((await mill.readdir(at('d'), { recursive: true })).sort()).toEqual(['a', 'e', 'e/b', 'z'])
   const again = await cli('put', '-r', 'd', `${area}/`)
   expect([again.code, again.err.split('\n').filter(line => line.includes('file exists; add -f to replace it')).length]).toEqual([1, 3])
@@ -238,10 +270,17 @@ test('an executable that replaces a private file is private, and the other refus
   await ok('put', '-p', 'd/tool', at('kept'))
   await ok('get', '-p', at('kept'), 'back')
   expect([await localMode('back'), (await stat(local('back'))).mtimeMs]).toEqual(['755', 1_000_000])
-  expect(await cli('get', at('kept'), 'back')).toMatchObject({ code: 1, err: `gristmill: get: ${local('back')}: file exists; add -f to replace it\n` })
+  expect(await cli('get', at('kept'), 'back')).toMatchObject({
+    code: 1,
+    err: `gristmill: get: ${local('back')}: file exists; add -f to replace it\n`,
+  })
   await symlink('..', local('d/e/up'))
-  expect((await cli('put', '-r', 'd', `${area}/`)).err).toBe(`gristmill: put: d/e/up: leads back to ${await realpath(local('d'))}, which it lies in; left out\n`)
-  expect((await cli('cp', '-r', at('d'), at('d/e/in'))).err).toBe(`gristmill: cp: ${at('d')}: cannot be copied into itself (${at('d/e/in')})\n`)
+  expect((await cli('put', '-r', 'd', `${area}/`)).err).toBe(
+    `gristmill: put: d/e/up: leads back to ${await realpath(local('d'))}, which it lies in; left out\n`,
+  )
+  expect((await cli('cp', '-r', at('d'), at('d/e/in'))).err).toBe(
+    `gristmill: cp: ${at('d')}: cannot be copied into itself (${at('d/e/in')})\n`,
+  )
   expect(await mill.exists(at('d/e/in'))).toBe(false)
 })
 
@@ -257,23 +296,36 @@ test('a new name needs the directory that it is in, for every command: what is m
   }
   const made = `there is no directory ${at('it is/new')}; make it with: gristmill mkdir -p '${at('it is/new')}'`
   const to = at('it is/new/x')
-  for (const words of [['put', 'f', to], ['put', '-r', 'd', to], ['put', '-', to], ['cp', at('f'), to], ['cp', '-r', at('d'), to], ['mv', at('f'), to], ['mv', at('d'), to], ['touch', to]]) {
+  for (const words of [
+    ['put', 'f', to], ['put', '-r', 'd', to], ['put', '-', to], ['cp', at('f'), to], ['cp', '-r', at('d'), to], ['mv', at('f'), to],
+    ['mv', at('d'), to], ['touch', to],
+  ]) {
     expect(await cli(...words), words.join(' ')).toEqual({ code: 1, out: '', err: `gristmill: ${words[0]}: ${to}: ${made}\n` })
     await clean()
   }
   for (const words of [['get', at('f'), 'new/x'], ['get', '-r', at('d'), 'new/x']]) {
-    expect(await cli(...words)).toEqual({ code: 1, out: '', err: 'gristmill: get: new/x: there is no local directory new; make it with: mkdir -p new\n' })
+    expect(await cli(...words)).toEqual({
+      code: 1, out: '',
+      err: 'gristmill: get: new/x: there is no local directory new; make it with: mkdir -p new\n',
+    })
     await clean()
   }
-  expect((await cli('mkdir', at('new/x'))).err).toBe(`gristmill: mkdir: ${at('new/x')}: there is no directory ${at('new')}; add -p to make it as well\n`)
-  expect((await cli('cat', at('new/x/y'))).err).toBe(`gristmill: cat: ${at('new/x/y')}: no such file or directory (there is no ${at('new')})\n`)
+  expect((await cli('mkdir', at('new/x'))).err).toBe(
+    `gristmill: mkdir: ${at('new/x')}: there is no directory ${at('new')}; add -p to make it as well\n`,
+  )
+  expect((await cli('cat', at('new/x/y'))).err).toBe(
+    `gristmill: cat: ${at('new/x/y')}: no such file or directory (there is no ${at('new')})\n`,
+  )
   // A file where a directory should be.
   for (const words of [['put', 'f', at('f/x')], ['cp', '-r', at('d'), at('f/x')], ['mv', at('d'), at('f/x')]]) {
     expect((await cli(...words)).err).toBe(`gristmill: ${words[0]}: ${at('f/x')}: ${at('f')} is a file, not a directory\n`)
   }
   // A slash makes the directory once there is something to go there, and not before.
-  const missing = [['put', 'gone', at('new/')], ['put', 'd', at('new/')], ['put', '-', at('new/')], ['cp', at('gone'), at('new/')], ['cp', '-r', at('gone'), at('new/')],
-    ['cp', at('d'), at('new/')], ['mv', at('gone'), at('new/')], ['get', at('gone'), 'new/'], ['get', at('d'), 'new/']]
+  const missing = [
+    ['put', 'gone', at('new/')], ['put', 'd', at('new/')], ['put', '-', at('new/')], ['cp', at('gone'), at('new/')],
+    ['cp', '-r', at('gone'), at('new/')], ['cp', at('d'), at('new/')], ['mv', at('gone'), at('new/')], ['get', at('gone'), 'new/'],
+    ['get', at('d'), 'new/'],
+  ]
   for (const words of missing) {
     expect((await cli(...words)).code, words.join(' ')).toBe(1)
     await clean()

@@ -19,7 +19,8 @@ let dir: string
 const acknowledged = new Map<string, Buffer | undefined>()
 let files = 0
 
-const content = (n: number): Buffer => Buffer.from(Array.from({ length: 4_000 }, (_, line) => `file ${n} line ${line} rye oats wheat\n`).join(''))
+const content = (n: number): Buffer =>
+  Buffer.from(Array.from({ length: 4_000 }, (_, line) => `file ${n} line ${line} rye oats wheat\n`).join(''))
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-crash-'))
@@ -62,7 +63,8 @@ async function whole(): Promise<void> {
     else expect((await mill.readFile(path)).equals(body), path).toBe(true)
   }
   // What nobody acknowledged is there whole, or not at all.
-  for await (const { path, length } of mill.list('/files')) if (!acknowledged.has(path)) expect((await mill.readFile(path)).length, path).toBe(length)
+  for await (const { path, length } of mill.list('/files'))
+    if (!acknowledged.has(path)) expect((await mill.readFile(path)).length, path).toBe(length)
 }
 
 /** Works until the armed process is dead, brings it back, and looks at everything. */

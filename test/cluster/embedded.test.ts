@@ -33,7 +33,10 @@ function peer(dir = join(home, 'embedded')): Promise<Peer> {
 
 test('with nothing configured and nothing running a command works at once, and its result is there for the next one', async () => {
   // The first says where the data lie, and no other.
-  expect(await run(['ls', '/'], env)).toEqual({ code: 0, stdout: '', stderr: `gristmill: ls: this is the first use of the embedded cluster of this home: its files lie in ${join(home, 'embedded')}\n` })
+  expect(await run(['ls', '/'], env)).toEqual({
+    code: 0, stdout: '',
+    stderr: `gristmill: ls: this is the first use of the embedded cluster of this home: its files lie in ${join(home, 'embedded')}\n`,
+  })
   expect(await run(['ls', '/'], env)).toEqual({ code: 0, stdout: '', stderr: '' })
   expect(await run(['put', '-', '/hello.txt'], env, 'hello\n')).toMatchObject({ code: 0 })
   expect(await run(['cat', '/hello.txt'], env)).toMatchObject({ code: 0, stdout: 'hello\n' })
@@ -53,7 +56,12 @@ test('a second process uses the first one\'s servers, and both see the same file
   expect(await first.ask('read', '/b')).toBe('from the second')
   expect([await first.ask('pid'), await second.ask('pid')]).toEqual([first.pid, first.pid])
   expect((await run(['ls', '/'], env)).stdout).toBe('a\nb\n')
-  expect(JSON.parse((await run(['status', '--json'], env)).stdout)).toMatchObject({ kind: 'embedded', processes: [{ role: 'namenode', pid: first.pid }, { role: 'datanode', pid: first.pid }] })
+  expect(JSON.parse((await run(['status', '--json'], env)).stdout)).toMatchObject({
+    kind: 'embedded',
+    processes: [
+      { role: 'namenode', pid: first.pid }, { role: 'datanode', pid: first.pid },
+    ],
+  })
 })
 
 test('when the first is killed the second takes over on its next call, and nothing acknowledged is lost', async () => {
@@ -113,7 +121,10 @@ test('a datanode that cannot start is told to every call that needs it, and is s
   await using second = await open(dir)
   expect(await second.readdir('/')).toEqual(['a'])
   for (const ask of [() => second.mkdir('/b'), () => second.writeFile('/c', 'x'), () => second.readFile('/a')]) {
-    await expect(ask()).rejects.toMatchObject({ code: expect.not.stringMatching('SAFE_MODE'), message: expect.stringContaining(join(dir, 'datanode')) })
+    await expect(ask()).rejects.toMatchObject({
+      code: expect.not.stringMatching('SAFE_MODE'),
+      message: expect.stringContaining(join(dir, 'datanode')),
+    })
   }
   await rm(join(dir, 'datanode'))
   await rename(join(dir, 'away'), join(dir, 'datanode'))
@@ -121,7 +132,7 @@ test('a datanode that cannot start is told to every call that needs it, and is s
   expect(await second.readFile('/a', 'utf8')).toBe('x')
 })
 
-test('an old copy of the namenode\'s directory answers nothing about files, from the first command on, and the right one does when it is back', async () => {
+test("an old copy of the namenode's directory answers nothing about files, from the first command on, and the right one does when it is back", async () => {
   const dir = join(home, 'embedded')
   const [namenode, right] = [join(dir, 'namenode'), join(home, 'right')]
   {
@@ -137,7 +148,10 @@ test('an old copy of the namenode\'s directory answers nothing about files, from
   await rename(join(home, 'copy'), namenode)
   const refused = { code: 75, stdout: '', stderr: expect.stringContaining(`namenode recover --dir ${namenode}`) }
   // Neither listing names, which needs no datanode, nor writing, which does, nor the same again.
-  for (const words of [['ls', '/'], ['put', '-', '/c'], ['ls', '/'], ['safemode', 'leave']]) expect(await run(words, env, 'x'), words.join(' ')).toMatchObject(refused)
+  for (const words of [
+    ['ls', '/'], ['put', '-', '/c'], ['ls', '/'], ['safemode', 'leave'],
+  ])
+    expect(await run(words, env, 'x'), words.join(' ')).toMatchObject(refused)
   expect(await run(['safemode'], env)).toMatchObject({ code: 0, stdout: expect.stringContaining('behind its cluster') })
   await rm(namenode, { recursive: true })
   await rename(right, namenode)
@@ -150,7 +164,10 @@ test('a recovery of an old copy says what is lost, by what datanodes have seen, 
   const [namenode, copy] = [join(dir, 'namenode'), join(home, 'copy')]
   const recover = async (...words: string[]) => {
     const { code, stdout, stderr } = await run(['namenode', 'recover', '--json', ...words], env)
-    return { code, stderr, ...JSON.parse(stdout) as { outcome: string; dir: string; lost: number; uncertain: boolean; behind?: { seq: number }; seq: number } }
+    return {
+      code, stderr,
+      ...(JSON.parse(stdout) as { outcome: string; dir: string; lost: number; uncertain: boolean; behind?: { seq: number }; seq: number }),
+    }
   }
   {
     await using first = await open(dir)
@@ -223,7 +240,10 @@ test('closing while the datanode starts ends both: a datanode that has not regis
     }
     return world.net.listen(...what)
   }
-  const embedded = new Embedded({ world: { ...world, net: { ...world.net, listen } }, machine: localMachine, dir: join(home, 'mill'), settings: {} })
+  const embedded = new Embedded({
+    world: { ...world, net: { ...world.net, listen } },
+    machine: localMachine, dir: join(home, 'mill'), settings: {},
+  })
   await embedded.address()
   await until('the datanode has begun to listen', async () => closing !== undefined)
   await closing

@@ -70,8 +70,12 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     const bytes = random(100_000, 'ranges')
     await mill.writeFile(at('f'), bytes, { blockSize: 16_384 })
     expect((await mill.stat(at('f'))).blocks).toBe(7)
-    for (const [start, end] of [[0, 0], [0, 99_999], [16_383, 16_384], [1, 65_536], [99_999, 99_999], [50_000, 200_000], [99_998, Infinity]] as const) {
-      expect((await buffer(mill.createReadStream(at('f'), { start, end }))).equals(bytes.subarray(start, end + 1)), `${start}-${end}`).toBe(true)
+    for (const [start, end] of [
+      [0, 0], [0, 99_999], [16_383, 16_384], [1, 65_536], [99_999, 99_999], [50_000, 200_000], [99_998, Infinity],
+    ] as const) {
+      expect((await buffer(mill.createReadStream(at('f'), { start, end }))).equals(bytes.subarray(start, end + 1)), `${start}-${end}`).toBe(
+        true,
+      )
     }
     expect((await buffer(mill.createReadStream(at('f'), { start: 100_000 }))).length).toBe(0)
     const sizes: number[] = []
@@ -126,7 +130,10 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     expect((await file.readFile()).equals(bytes.subarray(200))).toBe(true)
     expect((await buffer(file.createReadStream({ start: 5, end: 9, autoClose: false }))).equals(bytes.subarray(5, 10))).toBe(true)
     expect((await file.stat()).size).toBe(50_000)
-    await expect(mill.open(at('f'), 'w' as 'r')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('createWriteStream') })
+    await expect(mill.open(at('f'), 'w' as 'r')).rejects.toMatchObject({
+      code: 'EINVAL',
+      message: expect.stringContaining('createWriteStream'),
+    })
     await expect(mill.open(area)).rejects.toMatchObject({ code: 'EISDIR' })
   })
 
@@ -152,7 +159,9 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     expect(await mill.readdir(at('a'))).toEqual(['Z', 'b'])
     expect(await mill.readdir(at('a'), { recursive: true })).toEqual(['Z', 'b', 'b/c', 'b/file.txt'])
     const entries = await mill.readdir(at('a/b'), { withFileTypes: true })
-    expect(entries.map(entry => [entry.name, entry.isFile(), entry.isDirectory(), entry.parentPath])).toEqual([['c', false, true, at('a/b')], ['file.txt', true, false, at('a/b')]])
+    expect(entries.map(entry => [entry.name, entry.isFile(), entry.isDirectory(), entry.parentPath])).toEqual([
+      ['c', false, true, at('a/b')], ['file.txt', true, false, at('a/b')],
+    ])
     await expect(mill.readdir(at('a/Z'))).rejects.toMatchObject({ code: 'ENOTDIR' })
     await expect(mill.readdir(at('nope'))).rejects.toMatchObject({ code: 'ENOENT', details: { path: at('nope'), syscall: 'scandir' } })
     await expect(mill.rm(at('a'))).rejects.toMatchObject({ code: 'ENOTEMPTY' })
@@ -167,12 +176,16 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     const names = Array.from({ length: 1203 }, (_, i) => `f${String(i).padStart(5, '0')}`)
     await Promise.all(names.map(name => mill.touch(at(name))))
     expect(await mill.readdir(area)).toEqual(names)
-    expect(await Array.fromAsync(mill.glob(at('f00?00')))).toEqual(['f00000', 'f00100', 'f00200', 'f00300', 'f00400', 'f00500', 'f00600', 'f00700', 'f00800', 'f00900'].map(at))
+    expect(await Array.fromAsync(mill.glob(at('f00?00')))).toEqual(
+      ['f00000', 'f00100', 'f00200', 'f00300', 'f00400', 'f00500', 'f00600', 'f00700', 'f00800', 'f00900'].map(at),
+    )
   })
 
   test('globs reach what they say, and nothing hidden', async () => {
-    for (const name of ['a.txt', 'b.csv', 'deep/c.txt', 'deep/er/d.txt', '.hidden/e.txt']) await mill.writeFile(at(name), '', { parents: true })
-    const found = async (pattern: string): Promise<string[]> => (await Array.fromAsync(mill.glob(at(pattern)))).map(path => path.slice(area.length + 1))
+    for (const name of ['a.txt', 'b.csv', 'deep/c.txt', 'deep/er/d.txt', '.hidden/e.txt'])
+      await mill.writeFile(at(name), '', { parents: true })
+    const found = async (pattern: string): Promise<string[]> =>
+      (await Array.fromAsync(mill.glob(at(pattern)))).map(path => path.slice(area.length + 1))
     expect(await found('*.txt')).toEqual(['a.txt'])
     expect(await found('**/*.txt')).toEqual(['a.txt', 'deep/c.txt', 'deep/er/d.txt'])
     expect(await found('deep/**')).toEqual(['deep/c.txt', 'deep/er', 'deep/er/d.txt'])
@@ -189,8 +202,11 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     await mill.utimes(at('a'), 0, new Date(1_000_000))
     await mill.setReplication(at('a'), 2)
     await mill.chown(at('a'), { owner: 'ada', group: 'staff' })
-    expect(await mill.stat(at('a')).then(({ mode, mtimeMs, replication, owner, group, ino }) => ({ mode: mode & 0o777, mtimeMs, replication, owner, group, ino })))
-      .toEqual({ mode: 0o640, mtimeMs: 1_000_000, replication: 2, owner: 'ada', group: 'staff', ino: before.ino })
+    expect(
+      await mill
+        .stat(at('a'))
+        .then(({ mode, mtimeMs, replication, owner, group, ino }) => ({ mode: mode & 0o777, mtimeMs, replication, owner, group, ino })),
+    ).toEqual({ mode: 0o640, mtimeMs: 1_000_000, replication: 2, owner: 'ada', group: 'staff', ino: before.ino })
     await mill.writeFile(at('b'), 'y')
     await expect(mill.rename(at('a'), at('b'), { overwrite: false })).rejects.toMatchObject({ code: 'EEXIST' })
     await mill.rename(at('a'), at('b'))
@@ -207,7 +223,9 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     await mill.writeFile(at('b'), bytes)
     await mill.writeFile(at('empty'), '')
     const expected = { crc: crc32c(bytes), length: 40_000 }
-    expect([await mill.checksum(at('a')), await mill.checksum(at('b')), await mill.checksum(at('empty'))]).toEqual([expected, expected, { crc: 0, length: 0 }])
+    expect([await mill.checksum(at('a')), await mill.checksum(at('b')), await mill.checksum(at('empty'))]).toEqual([
+      expected, expected, { crc: 0, length: 0 },
+    ])
     await expect(mill.checksum(area)).rejects.toMatchObject({ code: 'EISDIR' })
   })
 
@@ -219,7 +237,12 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     await utimes(local('tree/big'), 1000, 1000)
     const told: number[] = []
     await expect(mill.put(local('tree'), at('tree'))).rejects.toMatchObject({ code: 'EISDIR' })
-    expect(await mill.put(local('tree'), at('tree'), { recursive: true, preserve: true, blockSize: 65_536, onProgress: ({ bytes: moved }) => told.push(moved) })).toEqual({ files: 2, bytes: 200_012 })
+    expect(
+      await mill.put(local('tree'), at('tree'), {
+        recursive: true, preserve: true, blockSize: 65_536,
+        onProgress: ({ bytes: moved }) => told.push(moved),
+      }),
+    ).toEqual({ files: 2, bytes: 200_012 })
     expect(told.at(-1)).toBe(200_012)
     expect((await mill.stat(at('tree/big'))).mtimeMs).toBe(1_000_000)
     await expect(mill.put(local('tree/big'), at('tree/big'))).rejects.toMatchObject({ code: 'EEXIST' })
@@ -227,7 +250,9 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     await expect(mill.cp(at('tree'), at('copy'))).rejects.toMatchObject({ code: 'EISDIR' })
     await expect(mill.cp(at('tree'), at('tree/deep/in'), { recursive: true })).rejects.toMatchObject({ code: 'EINVAL' })
     expect(await mill.cp(at('tree'), at('copy'), { recursive: true, preserve: true })).toEqual({ files: 2, bytes: 200_012 })
-    expect(await mill.stat(at('copy/big')).then(({ mtimeMs, blksize, blocks }) => ({ mtimeMs, blksize, blocks }))).toEqual({ mtimeMs: 1_000_000, blksize: 65_536, blocks: 4 })
+    expect(await mill.stat(at('copy/big')).then(({ mtimeMs, blksize, blocks }) => ({ mtimeMs, blksize, blocks }))).toEqual({
+      mtimeMs: 1_000_000, blksize: 65_536, blocks: 4,
+    })
 
     await mill.get(at('copy'), local('back'), { recursive: true, preserve: true })
     expect((await readdir(local('back'), { recursive: true })).sort()).toEqual(['big', 'deep', 'deep/empty', 'deep/small.csv'])
@@ -260,7 +285,9 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     await expect(new Promise((_, reject) => stream.once('error', reject))).rejects.toMatchObject({ code: 'ABORTED' })
 
     const copying = new AbortController()
-    await expect(mill.get(at('f'), local('f'), { signal: copying.signal, onProgress: () => copying.abort() })).rejects.toMatchObject({ code: 'ABORTED' })
+    await expect(mill.get(at('f'), local('f'), { signal: copying.signal, onProgress: () => copying.abort() })).rejects.toMatchObject({
+      code: 'ABORTED',
+    })
     await expect(mill.cp(at('f'), at('h'), { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED' })
     expect([await mill.readdir(area), await readdir(dir + area)]).toEqual([['f'], []])
   })
@@ -268,7 +295,9 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
   test('errors are typed, and name the path and the call', async () => {
     const error = await mill.readFile(at('nope')).then(() => undefined, (thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(GristmillError)
-    expect(error).toMatchObject({ code: 'ENOENT', details: { path: at('nope'), syscall: 'open' }, message: expect.stringContaining(at('nope')) })
+    expect(error).toMatchObject({
+      code: 'ENOENT', details: { path: at('nope'), syscall: 'open' }, message: expect.stringContaining(at('nope')),
+    })
     await expect(mill.readFile(area)).rejects.toMatchObject({ code: 'EISDIR' })
     await expect(mill.writeFile(area, 'x')).rejects.toMatchObject({ code: 'EISDIR' })
     await expect(mill.writeFile(at('no/such'), 'x')).rejects.toMatchObject({ code: 'ENOENT' })
@@ -288,7 +317,9 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
 test('connecting to where nobody is, or with another secret, says so', async () => {
   await using cluster = await startCluster({ datanodes: 0 })
   await expect(connect({ address: cluster.namenode.address, secret: 'x'.repeat(64) })).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
-  await expect(connect({ address: cluster.namenode.address, secretFile: '/does/not/exist' })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  await expect(connect({ address: cluster.namenode.address, secretFile: '/does/not/exist' })).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+  })
   await expect(connect({ address: '127.0.0.1:1', secretFile: cluster.secretFile })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await expect(connect('not an address')).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
 })

@@ -13,7 +13,8 @@ watchCluster()
 
 describe('full disks', () => {
   // A small disk of its own needs the right to mount one: root has it, and so it is in most containers.
-  const small = (path: string, bytes: string): boolean => spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', path]).status === 0
+  const small = (path: string, bytes: string): boolean =>
+    spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', path]).status === 0
   const canMount = ((): boolean => {
     const path = mkdtempSync(join(tmpdir(), 'gristmill-mount-'))
     const mounted = small(path, '1m')
@@ -35,77 +36,95 @@ describe('full disks', () => {
   }
 
   test('output that does not fit is an error, even of one short line', async () => {
-    const child = spawn('bash', ['-c', '"$0" "$1" ls / > /dev/full', process.execPath, bin], { env: cluster.env, stdio: ['ignore', 'ignore', 'pipe'] })
+    const child = spawn('bash', ['-c', '"$0" "$1" ls / > /dev/full', process.execPath, bin], {
+      env: cluster.env, stdio: ['ignore', 'ignore', 'pipe'],
+    })
     let errors = ''
     child.stderr.on('data', (bytes: Buffer) => { errors += bytes.toString() })
     expect(await new Promise(resolve => child.once('close', resolve))).toBe(1)
     expect(errors).toBe('gristmill: ls: standard output: no space left on device\n')
   })
 
-  test.skipIf(!canMount)('a full local disk: get says so and leaves no part of a file', async () => { // because mounting needs a right that not everybody has
+  test.skipIf(!canMount)('a full local disk: get says so and leaves no part of a file', async () => {
+    // because mounting needs a right that not everybody has
     await cluster.run(['put', '-', `${area}/big`], Buffer.alloc(3_000_000, 'x'))
     await onSmallDisk('1m', async disk => {
-      expect(await mill('get', `${area}/big`, join(disk, 'big'))).toMatchObject({ code: 1, stderr: expect.stringContaining('no space left on device') })
+      expect(await mill('get', `${area}/big`, join(disk, 'big'))).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('no space left on device'),
+      })
       expect(await readdir(disk)).toEqual([])
     })
   })
 
-  test.skipIf(!canMount)('a full datanode: put says so, the file is not there, its blocks are taken back, and smaller ones still fit', async () => { // because of the same
-    await onSmallDisk('40m', async disk => {
-      const alone = await startCluster({ datanodes: 0, settings: { GRISTMILL_REPLICATION: '1' } })
-      const datanode = new Member('datanode', join(disk, 'datanode'), [], alone.env)
-      try {
-        await datanode.start()
-        const result = await alone.run(['put', '--block-size', '4MiB', '-', '/big'], Buffer.alloc(64 << 20, 'x'))
-        expect(result).toMatchObject({ code: 1, stderr: expect.stringMatching(/^gristmill: put: .*(datanode|space).*\n$/) })
-        expect(await alone.ok(['ls', '/'])).toBe('')
-        for (const { address } of [alone.namenode, datanode]) expect((await fetch(`http://${address}/healthz`)).status).toBe(200)
-        const used = async () => (JSON.parse(await alone.ok(['df', '--json'])) as { total: { usedBytes: number } }).total.usedBytes
-        await until('what was written of it is gone', async () => await used() < 4 << 20)
-        await alone.ok(['put', '--block-size', '4MiB', '-', '/small'], 'small')
-        expect(await alone.ok(['cat', '/small'])).toBe('small')
-      } finally {
-        await datanode.end()
-        await alone.stop()
-      }
-    })
-  })
+  test.skipIf(!canMount)(
+    'a full datanode: put says so, the file is not there, its blocks are taken back, and smaller ones still fit',
+    async () => {
+      // because of the same
+      await onSmallDisk('40m', async disk => {
+        const alone = await startCluster({ datanodes: 0, settings: { GRISTMILL_REPLICATION: '1' } })
+        const datanode = new Member('datanode', join(disk, 'datanode'), [], alone.env)
+        try {
+          await datanode.start()
+          const result = await alone.run(['put', '--block-size', '4MiB', '-', '/big'], Buffer.alloc(64 << 20, 'x'))
+          expect(result).toMatchObject({ code: 1, stderr: expect.stringMatching(/^gristmill: put: .*(datanode|space).*\n$/) })
+          expect(await alone.ok(['ls', '/'])).toBe('')
+          for (const { address } of [alone.namenode, datanode]) expect((await fetch(`http://${address}/healthz`)).status).toBe(200)
+          const used = async () => (JSON.parse(await alone.ok(['df', '--json'])) as { total: { usedBytes: number } }).total.usedBytes
+          await until('what was written of it is gone', async () => (await used()) < 4 << 20)
+          await alone.ok(['put', '--block-size', '4MiB', '-', '/small'], 'small')
+          expect(await alone.ok(['cat', '/small'])).toBe('small')
+        } finally {
+          await datanode.end()
+          await alone.stop()
+        }
+      })
+    },
+  )
 
-  test.skipIf(!canMount)('a full disk of the namenode: no false success, and all that was acknowledged is there when there is room again', async () => { // because of the same
-    await onSmallDisk('8m', async disk => {
-      const secret = local('secret')
-      await writeFile(secret, 'a'.repeat(64), { mode: 0o600 })
-      const env: Record<string, string> = { ...cluster.env, GRISTMILL_SECRET_FILE: secret, GRISTMILL_CLUSTER: '' }
-      const namenode = new Member('namenode', join(disk, 'namenode'), [], env)
-      await namenode.start()
-      env['GRISTMILL_CLUSTER'] = namenode.address
-      try {
-        expect(await run(['mkdir', '/before'], env)).toMatchObject({ code: 0 })
-        await writeFile(join(disk, 'filler'), Buffer.alloc(9 << 20)).catch((error: NodeJS.ErrnoException) => expect(error.code).toBe('ENOSPC'))
-        const made: string[] = []
-        const refused: string[] = []
-        for (let i = 0; i < 3; i++) {
-          const result = await run(['mkdir', `/full${i}`], env)
-          if (result.code === 0) made.push(`full${i}`)
-          else refused.push(result.stderr)
+  test.skipIf(!canMount)(
+    'a full disk of the namenode: no false success, and all that was acknowledged is there when there is room again',
+    async () => {
+      // because of the same
+      await onSmallDisk('8m', async disk => {
+        const secret = local('secret')
+        await writeFile(secret, 'a'.repeat(64), { mode: 0o600 })
+        const env: Record<string, string> = { ...cluster.env, GRISTMILL_SECRET_FILE: secret, GRISTMILL_CLUSTER: '' }
+        const namenode = new Member('namenode', join(disk, 'namenode'), [], env)
+        await namenode.start()
+        env['GRISTMILL_CLUSTER'] = namenode.address
+        try {
+          expect(await run(['mkdir', '/before'], env)).toMatchObject({ code: 0 })
+          await writeFile(join(disk, 'filler'), Buffer.alloc(9 << 20)).catch((error: NodeJS.ErrnoException) =>
+            expect(error.code).toBe('ENOSPC'),
+          )
+          const made: string[] = []
+          const refused: string[] = []
+          for (let i = 0; i < 3; i++) {
+            const result = await run(['mkdir', `/full${i}`], env)
+            if (result.code === 0) made.push(`full${i}`)
+            else refused.push(result.stderr)
+          }
+          expect(refused.length).toBeGreaterThan(0)
+          for (const message of refused) expect(message).toMatch(/full|may or may not have happened/)
+          // It stays, and what it has can be read.
+          expect((await run(['ls', '/'], env)).stdout).toContain('before')
+          expect(namenode.running).toBe(true)
+          await rm(join(disk, 'filler'))
+          let after = await run(['mkdir', '/after'], env)
+          for (let tries = 0; after.code !== 0 && /full/.test(after.stderr) && tries < 50; tries++) {
+            await new Promise(resolve => {
+              setTimeout(resolve, 100)
+            })
+            after = await run(['mkdir', '/after'], env)
+          }
+          expect(after).toMatchObject({ code: 0 })
+          expect((await run(['ls', '/'], env)).stdout.trim().split('\n')).toEqual(expect.arrayContaining(['before', 'after', ...made]))
+          expect(namenode.running).toBe(true)
+        } finally {
+          await namenode.end()
         }
-        expect(refused.length).toBeGreaterThan(0)
-        for (const message of refused) expect(message).toMatch(/full|may or may not have happened/)
-        // It stays, and what it has can be read.
-        expect((await run(['ls', '/'], env)).stdout).toContain('before')
-        expect(namenode.running).toBe(true)
-        await rm(join(disk, 'filler'))
-        let after = await run(['mkdir', '/after'], env)
-        for (let tries = 0; after.code !== 0 && /full/.test(after.stderr) && tries < 50; tries++) {
-          await new Promise(resolve => { setTimeout(resolve, 100) })
-          after = await run(['mkdir', '/after'], env)
-        }
-        expect(after).toMatchObject({ code: 0 })
-        expect((await run(['ls', '/'], env)).stdout.trim().split('\n')).toEqual(expect.arrayContaining(['before', 'after', ...made]))
-        expect(namenode.running).toBe(true)
-      } finally {
-        await namenode.end()
-      }
-    })
-  })
+      })
+    },
+  )
 })

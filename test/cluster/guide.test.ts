@@ -17,7 +17,9 @@ const library: readonly RegExp[] = [
   /^[\s\S]*succeeded \[ '1\/1', '1\/1' \]\nlines read: 3\noats\t1\nrye\t2\n\n$/,
 ]
 
-test.each([['library', library], ['input', [/^Zürich\t1\n\n$/]]] as const)('every sample of the %s guide does what it says', async (name, expected) => {
+test.each([
+  ['library', library], ['input', [/^Zürich\t1\n\n$/]],
+] as const)('every sample of the %s guide does what it says', async (name, expected) => {
   const guide = await readFile(join(root, `docs/guide/${name}.md`), 'utf8')
   const blocks = [...guide.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(match => match[1]!)
   expect(blocks).toHaveLength(expected.length)
@@ -27,7 +29,10 @@ test.each([['library', library], ['input', [/^Zürich\t1\n\n$/]]] as const)('eve
     for (const [i, block] of blocks.entries()) {
       const file = join(dir, `sample${i}.ts`)
       // Beside an installed package the name itself would do.
-      await writeFile(file, block.replace(/^(import .*)'gristmill'$/m, (_, start: string) => `${start}'${pathToFileURL(join(root, 'client/index.ts')).href}'`))
+      await writeFile(
+        file,
+        block.replace(/^(import .*)'gristmill'$/m, (_, start: string) => `${start}'${pathToFileURL(join(root, 'client/index.ts')).href}'`),
+      )
       const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: dir, env })
       expect(stdout, `block ${i + 1}`).toMatch(expected[i] as RegExp)
     }

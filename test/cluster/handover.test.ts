@@ -166,7 +166,10 @@ test('what keeps the holder\'s datanode from starting is told to those that join
   children.push(peer)
   await peer.ready()
   await using mill = await open(dir)
-  await expect(mill.writeFile('/file', 'x')).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('could not start its datanode') })
+  await expect(mill.writeFile('/file', 'x')).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: expect.stringContaining('could not start its datanode'),
+  })
 })
 
 test('commands of one pipe do their work, whichever of them holds the servers', async () => {
@@ -175,7 +178,9 @@ test('commands of one pipe do their work, whichever of them holds the servers', 
   await writeFile(join(home, 'gristmill'), `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`)
   await chmod(join(home, 'gristmill'), 0o755)
   const pipe = async (text: string): Promise<{ code: number; errors: string }> => {
-    const shell = spawn('/bin/bash', ['-o', 'pipefail', '-c', text], { env: { ...env, PATH: `${home}:${env['PATH']}` }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const shell = spawn('/bin/bash', ['-o', 'pipefail', '-c', text], {
+      env: { ...env, PATH: `${home}:${env['PATH']}` }, stdio: ['ignore', 'pipe', 'pipe'],
+    })
     let errors = ''
     shell.stdout.resume()
     shell.stderr.on('data', (bytes: Buffer) => { errors += bytes.toString() })
@@ -187,8 +192,14 @@ test('commands of one pipe do their work, whichever of them holds the servers', 
     // `cat` is ended by its reader, in the middle.
     expect(await pipe(`{ gristmill cat /a || true; } | head -n 10 | gristmill put - /head-${round}`)).toEqual({ code: 0, errors: '' })
     // The first of these ends long before the last has begun to write.
-    expect(await pipe(`{ gristmill ls / >/dev/null; head -c 3000000 /dev/zero; } | gristmill put --block-size 1MiB - /zero-${round}`)).toEqual({ code: 0, errors: '' })
-    expect(await pipe(`gristmill cat /a | gristmill put - /b-${round} && gristmill mv /b-${round} /c-${round} & gristmill get /a '${home}/a-${round}' & wait`)).toEqual({ code: 0, errors: '' })
+    expect(
+      await pipe(`{ gristmill ls / >/dev/null; head -c 3000000 /dev/zero; } | gristmill put --block-size 1MiB - /zero-${round}`),
+    ).toEqual({ code: 0, errors: '' })
+    expect(
+      await pipe(
+        `gristmill cat /a | gristmill put - /b-${round} && gristmill mv /b-${round} /c-${round} & gristmill get /a '${home}/a-${round}' & wait`,
+      ),
+    ).toEqual({ code: 0, errors: '' })
   }
   for (let round = 0; round < 2; round++) {
     expect((await run(['cat', `/tail-${round}`], env)).stdout).toBe(lines.slice(-10).join(''))
@@ -205,14 +216,18 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
     const firstGone = once(first, 'exit')
     first.stdin.on('error', () => {})
     first.stdin.write('begun')
-    await until('it holds the servers', async () => (await readFile(join(dir, 'embedded.json'), 'utf8').catch(() => '')).includes('datanode'))
+    await until('it holds the servers', async () =>
+      (await readFile(join(dir, 'embedded.json'), 'utf8').catch(() => '')).includes('datanode'),
+    )
     const second = spawn(process.execPath, [bin, 'put', '--block-size', '1MiB', '-', '/file'], { env, stdio: ['pipe', 'ignore', 'pipe'] })
     let errors = ''
     second.stderr.on('data', (bytes: Buffer) => { errors += bytes.toString() })
     const secondGone = once(second, 'exit')
     const bytes = content(4 * MiB)
     second.stdin.write(bytes.subarray(0, 2 * MiB + 5))
-    await until('a block is written', async () => (await readdir(join(dir, 'datanode/blocks'), { recursive: true }).catch(() => [])).some(name => name.endsWith('.meta')))
+    await until('a block is written', async () =>
+      (await readdir(join(dir, 'datanode/blocks'), { recursive: true }).catch(() => [])).some(name => name.endsWith('.meta')),
+    )
     first.kill(signal)
     second.stdin.write(bytes.subarray(2 * MiB + 5, 3 * MiB))
     await firstGone

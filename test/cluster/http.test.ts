@@ -21,7 +21,9 @@ test.skipIf(!tools)('the guide to blocks with curl', async () => { // because no
   const dir = await mkdtemp(join(tmpdir(), 'gristmill-http-'))
   try {
     await cluster.ok(['put', '-', '/grain.csv'], 'rye,1\noats,2\n')
-    const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script], { cwd: dir, env: { PATH: process.env['PATH'] } })
+    const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script], {
+      cwd: dir, env: { PATH: process.env['PATH'] },
+    })
     expect(stdout).toMatch(/^rye,1\n\{"path":"\/hand\.txt",.*"length":16,/)
     expect(await cluster.ok(['cat', '/hand.txt'])).toBe('written by hand\n')
     // One copy was sent; the other is the cluster's own work.

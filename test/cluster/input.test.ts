@@ -24,7 +24,9 @@ afterAll(async () => {
 
 let outputs = 0
 /** All that the program's map was given, and the tasks that it took. */
-async function records(input: string, options: string, run: RunOptions = {}): Promise<{ values: unknown[]; tasks: number; counters: Record<string, number> }> {
+interface RecordsRead { values: unknown[]; tasks: number; counters: Record<string, number> }
+
+async function records(input: string, options: string, run: RunOptions = {}): Promise<RecordsRead> {
   const program = await local(`program${++outputs}.ts`, `import { mapReduce } from 'gristmill'
 export default mapReduce({ input: { ${options} }, output: { format: 'jsonl' }, map(record, emit) { emit(null, record) } })
 `)
@@ -32,13 +34,17 @@ export default mapReduce({ input: { ${options} }, output: { format: 'jsonl' }, m
   const job = await mill.run(program, { ...run, input, output })
   const status = await job.wait()
   const values: unknown[] = []
-  for await (const path of mill.glob(`${output}/part-*`)) for (const line of (await mill.readFile(path, 'utf8')).split('\n')) if (line !== '') values.push(JSON.parse(line))
+  for await (const path of mill.glob(`${output}/part-*`))
+    for (const line of (await mill.readFile(path, 'utf8')).split('\n')) if (line !== '') values.push(JSON.parse(line))
   return { values, tasks: status.stages[0]!.tasks, counters: status.counters }
 }
 
-const rows = Array.from({ length: 400 }, (_, i) => ({ id: String(i), text: `two\nlines; "${i}", and\tmore`, n: i % 5 === 0 ? '' : String(i * 3) }))
+const rows = Array.from({ length: 400 }, (_, i) => ({
+  id: String(i), text: `two\nlines; "${i}", and\tmore`, n: i % 5 === 0 ? '' : String(i * 3),
+}))
 const quoted = (text: string) => (/^[a-z0-9]*$/.test(text) ? text : `"${text.replaceAll('"', '""')}"`)
-const table = (delimiter: string, end = '\r\n') => ['id,text,n'.split(','), ...rows.map(row => Object.values(row))].map(row => row.map(quoted).join(delimiter) + end).join('')
+const table = (delimiter: string, end = '\r\n') =>
+  ['id,text,n'.split(','), ...rows.map(row => Object.values(row))].map(row => row.map(quoted).join(delimiter) + end).join('')
 async function local(name: string, bytes: string | Buffer): Promise<string> {
   await writeFile(join(dir, name), bytes)
   return join(dir, name)
@@ -69,14 +75,20 @@ test('CSV that could be cut in two ways is stored without a claim, refused by a 
   const path = await local('prices.csv', prices.join('\n'))
   await mill.put(path, '/prices.csv', { format: 'csv', blockSize: 4096 })
   expect([(await mill.stat('/prices.csv')).format, await mill.readFile('/prices.csv', 'utf8')]).toEqual(['bytes', prices.join('\n')])
-  const refused = { message: expect.stringMatching(/\/prices\.csv does not show in its first rows.*"," cuts .*";" cuts .*delimiter: ";"/) as string }
-  for (const badRecords of ['error', 'skip']) await expect(records('/prices.csv', `format: 'csv', header: false, badRecords: '${badRecords}'`)).rejects.toMatchObject(refused)
+  const refused = {
+    message: expect.stringMatching(/\/prices\.csv does not show in its first rows.*"," cuts .*";" cuts .*delimiter: ";"/) as string,
+  }
+  for (const badRecords of ['error', 'skip'])
+    await expect(records('/prices.csv', `format: 'csv', header: false, badRecords: '${badRecords}'`)).rejects.toMatchObject(refused)
   const expected = prices.map(row => row.split(';'))
   expect((await records('/prices.csv', `format: 'csv', header: false`, { delimiter: ';' })).values).toEqual(expected)
   await mill.put(path, '/told.csv', { format: 'csv', blockSize: 4096, delimiter: ';' })
   const told = await records('/told.csv', `format: 'csv', header: false`)
   expect([told.values.toSorted(byNumber), told.tasks > 2]).toEqual([expected, true])
-  await expect(records('/prices.csv', `format: 'lines'`, { delimiter: ';' })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('no delimiter') as string })
+  await expect(records('/prices.csv', `format: 'lines'`, { delimiter: ';' })).rejects.toMatchObject({
+    code: 'EINVAL',
+    message: expect.stringContaining('no delimiter') as string,
+  })
 })
 
 test('fields go by the names in the header of their own file: inputs and parts of an output may differ in their columns', async () => {
@@ -86,12 +98,17 @@ test('fields go by the names in the header of their own file: inputs and parts o
   } as const
   const expected: Record<string, string>[] = []
   for (const [path, [delimiter, columns]] of Object.entries(files)) {
-    const table = people.map(person => columns.map(column => (person[column].includes(delimiter) ? `"${person[column]}"` : person[column])).join(delimiter))
+    const table = people.map(person =>
+      columns.map(column => (person[column].includes(delimiter) ? `"${person[column]}"` : person[column])).join(delimiter),
+    )
     expected.push(...people.map(person => Object.fromEntries(columns.toSorted().map(column => [column, person[column]]))))
     // In blocks: tasks that begin within a file are given its header.
-    await mill.put(await local('table.csv', [columns.join(delimiter), ...table].join('\n')), path, { format: 'csv', parents: true, blockSize: 4096 })
+    await mill.put(await local('table.csv', [columns.join(delimiter), ...table].join('\n')), path, {
+      format: 'csv', parents: true, blockSize: 4096,
+    })
   }
-  const inOrder = (values: unknown[]) => values.map(value => JSON.stringify(Object.fromEntries(Object.entries(value as object).sort()))).sort()
+  const inOrder = (values: unknown[]) =>
+    values.map(value => JSON.stringify(Object.fromEntries(Object.entries(value as object).sort()))).sort()
   const { values, tasks } = await records('/people', `format: 'csv'`)
   expect(inOrder(values)).toEqual(inOrder(expected))
   expect(tasks).toBeGreaterThan(1)
@@ -105,7 +122,10 @@ export default mapReduce({
 })
 `)
   await (await mill.run(program, { input: '/people', output: '/parts' })).wait()
-  expect([(await mill.readFile('/parts/part-00000.csv', 'utf8')).split('\n')[0], (await mill.readFile('/parts/part-00001.csv', 'utf8')).split('\n')[0]]).toEqual(['id,name', 'name,id,odd'])
+  expect([
+    (await mill.readFile('/parts/part-00000.csv', 'utf8')).split('\n')[0],
+    (await mill.readFile('/parts/part-00001.csv', 'utf8')).split('\n')[0],
+  ]).toEqual(['id,name', 'name,id,odd'])
   const again = await records('/parts', `format: 'csv'`)
   expect(inOrder(again.values)).toEqual(inOrder(people.map(({ id, name }) => ({ id, name, ...Number(id) % 2 === 1 && { odd: 'true' } }))))
 })
@@ -118,20 +138,32 @@ test('the run says in which encoding the text is, over the program', async () =>
     const { values, counters } = await records(`/${encoding.replace('le', '')}.csv`, `format: 'csv', encoding: 'utf8'`, { encoding })
     expect([values, counters['invalidUtf8Records'] ?? 0]).toEqual([[{ næme: 'Zürich', sum: '1' }], 0])
   }
-  await expect(records('/latin1.csv', `format: 'whole', bytes: true`, { encoding: 'latin1' })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('no encoding') as string })
+  await expect(records('/latin1.csv', `format: 'whole', bytes: true`, { encoding: 'latin1' })).rejects.toMatchObject({
+    code: 'EINVAL',
+    message: expect.stringContaining('no encoding') as string,
+  })
 })
 
 test('compressed and UTF-16 files are read by one task each, whatever their blocks claim', async () => {
   const text = table(';', '\n')
-  for (const [bytes, encoding] of [[gzipSync(text, { level: 1 }), 'utf8'], [zstdCompressSync(Buffer.from(text)), 'utf8'], [Buffer.from(`\ufeff${text}`, 'utf16le'), 'utf16le']] as const) {
+  for (const [bytes, encoding] of [
+    [gzipSync(text, { level: 1 }), 'utf8'], [zstdCompressSync(Buffer.from(text)), 'utf8'],
+    [Buffer.from(`\ufeff${text}`, 'utf16le'), 'utf16le'],
+  ] as const) {
     await mill.writeFile('/stored', bytes, { format: 'csv', blockSize: 4096 })
     const { values, tasks, counters } = await records('/stored', `format: 'csv', encoding: '${encoding}'`)
     expect([sorted(values), tasks, counters['bytesIn']]).toEqual([rows, 1, bytes.length])
   }
   await mill.writeFile('/cut.gz', gzipSync(text).subarray(0, -20), { blockSize: 4096 })
-  await expect(records('/cut.gz', `format: 'lines'`)).rejects.toMatchObject({ code: 'JOB_FAILED', message: expect.stringMatching(/\/cut\.gz, byte \d+: the gzip data.*cut off/) as string })
+  await expect(records('/cut.gz', `format: 'lines'`)).rejects.toMatchObject({
+    code: 'JOB_FAILED',
+    message: expect.stringMatching(/\/cut\.gz, byte \d+: the gzip data.*cut off/) as string,
+  })
   await mill.writeFile('/wide', Buffer.from(`\ufeff${text}`, 'utf16le'), { blockSize: 4096 })
-  await expect(records('/wide', `format: 'lines'`)).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('encoding: "utf16le"') as string })
+  await expect(records('/wide', `format: 'lines'`)).rejects.toMatchObject({
+    code: 'EINVAL',
+    message: expect.stringContaining('encoding: "utf16le"') as string,
+  })
 })
 
 test('ids beyond 2^53 are keys of their own from JSON lines to JSON lines', async () => {

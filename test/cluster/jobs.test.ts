@@ -87,7 +87,8 @@ async function outputOf(path: string): Promise<Map<string, number>> {
 }
 
 const program = (name: string) => join(dir, name)
-const run = (name: string, output: string, ...more: string[]) => cluster.run(['run', program(name), '--input', '/in', '--output', output, '--reducers', '3', ...more])
+const run = (name: string, output: string, ...more: string[]) =>
+  cluster.run(['run', program(name), '--input', '/in', '--output', output, '--reducers', '3', ...more])
 const newest = async (): Promise<JobStatus | undefined> => {
   const line = (await cluster.ok(['jobs', '--json', '--limit', '1'])).split('\n')[0]
   return line ? JSON.parse(line) as JobStatus : undefined
@@ -110,10 +111,12 @@ test('a word count is right, is published whole, and counts what it read', async
   expect(status.counters.bytesReadLocal).toBe(Buffer.byteLength(input.text))
 })
 
-test('an output that exists is refused and left alone; with --overwrite a job\'s output is swapped into the trash, and with --force anything', async () => {
+test("an output that exists is refused and left alone; with --overwrite a job's output is swapped into the trash, and with --force anything", async () => {
   await cluster.ok(['mkdir', '-p', '/kept/below'])
   await cluster.ok(['put', '-', '/kept/mine'], 'mine')
-  for (const [flags, reason] of [[[], '--overwrite'], [['--overwrite'], '--force']] as const) {
+  for (const [flags, reason] of [
+    [[], '--overwrite'], [['--overwrite'], '--force'],
+  ] as const) {
     const refused = await run('words.ts', '/kept', ...flags)
     expect(refused.code).toBe(1)
     expect(refused.stderr).toContain('/kept')
@@ -127,7 +130,8 @@ test('an output that exists is refused and left alone; with --overwrite a job\'s
   expect(await cluster.ok(['cat', '/kept-before/mine'])).toBe('mine')
   expect((await run('words.ts', '/kept', '--overwrite')).code).toBe(0)
   expect(await outputOf('/kept')).toEqual(input.counts)
-  for (const output of ['/in', '/in/side', '/']) expect(await run('words.ts', output, '--overwrite', '--force'), output).toMatchObject({ code: 1, stdout: '' })
+  for (const output of ['/in', '/in/side', '/'])
+    expect(await run('words.ts', output, '--overwrite', '--force'), output).toMatchObject({ code: 1, stdout: '' })
   expect((await cluster.ok(['ls', '/in'])).trim()).toBe('input.txt')
 })
 
@@ -135,7 +139,10 @@ test('a job that cannot publish what it has computed is published elsewhere, and
   const late = await held('late')
   await cluster.ok(['mkdir', '/late'])
   const detached = (await run(late.file, '/late/out', '--detach')).stdout.trim()
-  expect(await run('words.ts', '/late/out/deeper')).toMatchObject({ code: 1, stderr: expect.stringContaining(`${detached}, which runs, will publish /late/out`) })
+  expect(await run('words.ts', '/late/out/deeper')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`${detached}, which runs, will publish /late/out`),
+  })
   expect(await cluster.run(['rm', '-r', '/late'])).toMatchObject({ code: 1, stderr: expect.stringContaining(detached) })
   await cluster.ok(['quota', 'set', '/late', '--names', '1'])
   await late.open()
@@ -146,11 +153,16 @@ test('a job that cannot publish what it has computed is published elsewhere, and
   expect(ended).toMatchObject({ state: 'failed', failure: { message: expect.stringContaining(`gristmill job publish ${detached}`) } })
   expect(await cluster.ok(['job', detached])).toMatch(/^kept {7}.* until .*, or gristmill job drop /m)
   expect(await cluster.run(['job', 'publish', detached])).toMatchObject({ code: 2, stderr: expect.stringContaining('--output') })
-  expect(await cluster.run(['job', 'publish', detached, '-o', '/words'])).toMatchObject({ code: 1, stderr: expect.stringContaining('--overwrite') })
+  expect(await cluster.run(['job', 'publish', detached, '-o', '/words'])).toMatchObject({
+    code: 1, stderr: expect.stringContaining('--overwrite'),
+  })
   expect(await cluster.ok(['job', 'publish', detached, '-o', 'late-words'])).toBe(`${detached}: published as /late-words\n`)
   expect(await outputOf('/late-words')).toEqual(input.counts)
   expect(JSON.parse(await cluster.ok(['job', detached, '--json']))).toMatchObject({ state: 'succeeded', output: '/late-words' })
-  expect(await cluster.run(['job', 'drop', detached])).toMatchObject({ code: 1, stderr: expect.stringContaining('its output is /late-words already') })
+  expect(await cluster.run(['job', 'drop', detached])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('its output is /late-words already'),
+  })
   expect(await cluster.run(['job', 'drop'])).toMatchObject({ code: 2, stderr: expect.stringContaining('which job?') })
 })
 

@@ -47,7 +47,11 @@ async function start(config: Partial<NamenodeConfig> = {}): Promise<Namenode> {
 }
 
 const callerOf = (user: string, cluster = '', key: Buffer = secret): Caller =>
-  new Caller({ dispatcher: world.net.dispatcher, credentials: new Credentials({ secret: key, user, cluster, clock, random }), clock, random })
+  new Caller({
+    dispatcher: world.net.dispatcher,
+    credentials: new Credentials({ secret: key, user, cluster, clock, random }),
+    clock, random,
+  })
 const grace = callerOf('grace')
 const fresh = () => requestId(`test:${++count}`)
 
@@ -64,7 +68,9 @@ async function register(at: Address, name: string, host = name): Promise<{ node:
 
 test('of many who create the same path at once one succeeds, and different paths do not mind each other', async () => {
   const { address: at } = await start()
-  const same = await Promise.allSettled(Array.from({ length: 40 }, () => grace.call(at, writing.create, { requestId: fresh(), path: '/same' })))
+  const same = await Promise.allSettled(
+    Array.from({ length: 40 }, () => grace.call(at, writing.create, { requestId: fresh(), path: '/same' })),
+  )
   expect(same.filter(each => each.status === 'fulfilled')).toHaveLength(1)
   for (const each of same) if (each.status === 'rejected') expect(each.reason).toMatchObject({ code: 'EBUSY' })
   await Promise.all(Array.from({ length: 300 }, (_, i) => grace.call(at, touch, { requestId: fresh(), path: `/f${i}` })))
@@ -94,11 +100,15 @@ test('one user\'s files are safe from another, over the wire as in the journal',
   await alice.call(at, mkdir, { requestId: fresh(), path: '/alice', mode: 0o700 })
   await alice.call(at, touch, { requestId: fresh(), path: '/alice/f' })
   for (const attempt of [
-    bob.call(at, stat, { path: '/alice/f' }), bob.call(at, list, { path: '/alice' }), bob.call(at, locate, { path: '/alice/f' }), bob.call(at, summary, { path: '/alice' }),
-    bob.call(at, touch, { requestId: fresh(), path: '/alice/g' }), bob.call(at, remove, { requestId: fresh(), path: '/alice', recursive: true }),
-    bob.call(at, rename, { requestId: fresh(), from: '/alice', to: '/bob' }), bob.call(at, setAttributes, { requestId: fresh(), path: '/alice', mode: 0o777 }),
+    bob.call(at, stat, { path: '/alice/f' }), bob.call(at, list, { path: '/alice' }), bob.call(at, locate, { path: '/alice/f' }),
+    bob.call(at, summary, { path: '/alice' }),
+    bob.call(at, touch, { requestId: fresh(), path: '/alice/g' }),
+    bob.call(at, remove, { requestId: fresh(), path: '/alice', recursive: true }),
+    bob.call(at, rename, { requestId: fresh(), from: '/alice', to: '/bob' }),
+    bob.call(at, setAttributes, { requestId: fresh(), path: '/alice', mode: 0o777 }),
     bob.call(at, writing.create, { requestId: fresh(), path: '/alice/h' }),
-  ]) await expect(attempt).rejects.toMatchObject({ code: 'EACCES' })
+  ])
+    await expect(attempt).rejects.toMatchObject({ code: 'EACCES' })
   expect(await grace.call(at, stat, { path: '/alice/f' })).toMatchObject({ owner: 'alice', group: 'grace' })
   await expect(callerOf('eve', '', Buffer.alloc(32, 6)).call(at, stat, { path: '/' })).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
   await expect(callerOf('alice', 'cluster-other').call(at, stat, { path: '/' })).rejects.toMatchObject({ code: 'WRONG_CLUSTER' })
@@ -125,12 +135,16 @@ test('everything is there again after a restart, and a repeated request gets its
 test('a write that comes before the first datanode waits for it; where none comes it is told so', async () => {
   const { address: at } = await start()
   const early = { requestId: fresh(), path: '/f', blocks: 1 }
-  await expect(grace.call(at, writing.create, early, { retry: false })).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('no datanode') })
+  await expect(grace.call(at, writing.create, early, { retry: false })).rejects.toMatchObject({
+    code: 'UNAVAILABLE', message: expect.stringContaining('no datanode'),
+  })
   const creating = grace.call(at, writing.create, early)
   await register(at, 'a')
   expect((await creating).blocks[0]!.targets.map(each => each.node)).toEqual(['a'])
   const { address: alone } = await start({ dir: `${dir}/alone`, times: { heartbeatMs: 10, nodeStaleMs: 20, nodeDeadMs: 60 } })
-  await expect(grace.call(alone, writing.create, { requestId: fresh(), path: '/f', blocks: 1 })).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringContaining('no datanode') })
+  await expect(grace.call(alone, writing.create, { requestId: fresh(), path: '/f', blocks: 1 })).rejects.toMatchObject({
+    code: 'ENOSPC', message: expect.stringContaining('no datanode'),
+  })
 })
 
 test('blocks get datanodes, files are located with the nearest replica first, and a full cluster says so', async () => {
@@ -143,12 +157,20 @@ test('blocks get datanodes, files are located with the nearest replica first, an
   }
   const more = await grace.call(at, writing.allocate, { requestId: fresh(), lease, count: 1, exclude: [nodeId('a')], host: 'a' })
   expect(more.blocks[0]!.targets.map(each => each.node).sort()).toEqual(['b', 'c', 'd'])
-  await expect(grace.call(at, writing.allocate, { requestId: fresh(), lease, count: 1, exclude: ['a', 'b', 'c', 'd'].map(nodeId) })).rejects.toMatchObject({ code: 'ENOSPC' })
-  const sealed = [...blocks, ...more.blocks].map(({ id }, i) => ({ id, length: 1000 + i, crc: i, aligned: true, nodes: [nodeId('b'), nodeId('d')] }))
-  await expect(grace.call(at, writing.complete, { requestId: fresh(), lease, blocks: [{ ...sealed[0]!, nodes: [] }] })).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(
+    grace.call(at, writing.allocate, { requestId: fresh(), lease, count: 1, exclude: ['a', 'b', 'c', 'd'].map(nodeId) }),
+  ).rejects.toMatchObject({ code: 'ENOSPC' })
+  const sealed = [...blocks, ...more.blocks].map(({ id }, i) => ({
+    id, length: 1000 + i, crc: i, aligned: true, nodes: [nodeId('b'), nodeId('d')],
+  }))
+  await expect(
+    grace.call(at, writing.complete, { requestId: fresh(), lease, blocks: [{ ...sealed[0]!, nodes: [] }] }),
+  ).rejects.toMatchObject({ code: 'EINVAL' })
   expect(await grace.call(at, writing.complete, { requestId: fresh(), lease, blocks: sealed })).toMatchObject({ length: 3003, blocks: 3 })
   const all = await grace.call(at, locate, { path: '/f', host: 'd' })
-  expect(all.blocks.map(({ offset, length, nodes }) => [offset, length, ...nodes.map(each => each.node)])).toEqual([[0, 1000, 'd', 'b'], [1000, 1001, 'd', 'b'], [2001, 1002, 'd', 'b']])
+  expect(all.blocks.map(({ offset, length, nodes }) => [offset, length, ...nodes.map(each => each.node)])).toEqual([
+    [0, 1000, 'd', 'b'], [1000, 1001, 'd', 'b'], [2001, 1002, 'd', 'b'],
+  ])
   const part = await grace.call(at, locate, { path: '/f', offset: 1000, length: 1 })
   expect(part.blocks.map(block => block.offset)).toEqual([1000])
   expect((await grace.call(at, locate, { path: '/f', offset: 3003 })).blocks).toEqual([])
@@ -158,7 +180,8 @@ test('blocks get datanodes, files are located with the nearest replica first, an
 test('a writer that is silent is replaced, and loses its file at last', async () => {
   const { address: at } = await start({ times: { leaseSoftMs: 50, leaseHardMs: 2000 } })
   const open = (name: string) => grace.call(at, writing.create, { requestId: fresh(), path: name })
-  const finish = (lease: Awaited<ReturnType<typeof open>>['lease']) => grace.call(at, writing.complete, { requestId: fresh(), lease, blocks: [] })
+  const finish = (lease: Awaited<ReturnType<typeof open>>['lease']) =>
+    grace.call(at, writing.complete, { requestId: fresh(), lease, blocks: [] })
   const first = await open('/f')
   const other = await open('/g')
   await clock.sleep(100)
@@ -180,13 +203,22 @@ test('two hundred thousand files go in the background while everybody is answere
   const before = await start({ sync: false })
   await before.stop()
   const store = await world.openStore(`${dir}/namenode/store`, { sync: false })
-  const journal = await LocalJournal.open({ store, disk, clock, log: silent, dir: `${dir}/namenode/journal`, registry: new MutationRegistry(allMutations), sync: false, onFatal: error => { throw error } })
+  const journal = await LocalJournal.open({
+    store, disk, clock, log: silent, dir: `${dir}/namenode/journal`, registry: new MutationRegistry(allMutations), sync: false,
+    onFatal: error => {
+      throw error
+    },
+  })
   const who = { user: 'grace', root: true, nowMs: 1 }
   const total = 200_000
   const patient = { timeoutMs: 60_000 }
   for (let i = 0; i < 20; i++) await journal.submit(mkdirMutation, { ...who, path: `/big/d${i}`, parents: true })
   for (let from = 0; from < total; from += 10_000) {
-    await Promise.all(Array.from({ length: 10_000 }, (_, i) => journal.submit(touchMutation, { ...who, path: `/big/d${i % 20}/f${from + i}`, replication: 1, blockBytes: 4096 })))
+    await Promise.all(
+      Array.from({ length: 10_000 }, (_, i) =>
+        journal.submit(touchMutation, { ...who, path: `/big/d${i % 20}/f${from + i}`, replication: 1, blockBytes: 4096 }),
+      ),
+    )
   }
   await journal.close()
   await store.close()
@@ -248,8 +280,14 @@ test('told to end, it answers those who wait, refuses who comes, forgets nothing
   const namenode = await start()
   const { address: at } = namenode
   const { node, session } = await register(at, 'd1')
-  const waiting = grace.call(at, orders, { node, session, acknowledged: 0, freeSlots: 0 }, { retry: false }).then(() => 'answered', (error: GristmillError) => error.code)
-  const changes = Array.from({ length: 400 }, (_, i) => grace.call(at, touch, { requestId: fresh(), path: `/f${i}` }, { retry: false }).then(() => i, (error: GristmillError) => error.code))
+  const waiting = grace.call(at, orders, { node, session, acknowledged: 0, freeSlots: 0 }, { retry: false }).then(
+    () => 'answered', (error: GristmillError) => error.code,
+  )
+  const changes = Array.from({ length: 400 }, (_, i) =>
+    grace.call(at, touch, { requestId: fresh(), path: `/f${i}` }, { retry: false }).then(
+      () => i, (error: GristmillError) => error.code,
+    ),
+  )
   await changes[0]
   const stopping = namenode.stop()
   expect(namenode.stop()).toBe(stopping)
@@ -306,21 +344,32 @@ test('it says how it is, to people and to Prometheus', async () => {
   await register(at, 'a')
   await grace.call(at, mkdir, { requestId: fresh(), path: '/a/b', parents: true })
   expect(await grace.call(at, status, {})).toMatchObject({
-    cluster, epoch: 2, safeMode: false, files: 0, directories: 6, nodes: [{ node: 'a', state: 'live', blocks: 0 }], defaults: { replication: 3, blockBytes: 1 << 20 },
+    cluster, epoch: 2, safeMode: false, files: 0, directories: 6, nodes: [{ node: 'a', state: 'live', blocks: 0 }],
+    defaults: { replication: 3, blockBytes: 1 << 20 },
   })
   const health = await fetch(`http://${at}/healthz`)
   expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }])
   const text = await (await fetch(`http://${at}/metrics`)).text()
-  for (const line of ['gristmill_directories 6', 'gristmill_nodes{state="live"} 1', 'gristmill_safe_mode 0', 'gristmill_calls_total{message="namespace.mkdir",code="ok"} 1']) expect(text).toContain(line)
+  for (const line of [
+    'gristmill_directories 6', 'gristmill_nodes{state="live"} 1', 'gristmill_safe_mode 0',
+    'gristmill_calls_total{message="namespace.mkdir",code="ok"} 1',
+  ])
+    expect(text).toContain(line)
 })
 
 test('a block that nobody holds is missing, and a reader is told where nothing is', async () => {
   const { address: at } = await start()
   const { session } = await register(at, 'a')
   const { lease, blocks } = await grace.call(at, writing.create, { requestId: fresh(), path: '/f', blocks: 1, replication: 1 })
-  await grace.call(at, writing.complete, { requestId: fresh(), lease, blocks: [{ id: blocks[0]!.id, length: 5, crc: 1, aligned: true, nodes: [nodeId('a')] }] })
+  await grace.call(at, writing.complete, {
+    requestId: fresh(), lease,
+    blocks: [{ id: blocks[0]!.id, length: 5, crc: 1, aligned: true, nodes: [nodeId('a')] }],
+  })
   expect(await grace.call(at, status, {})).toMatchObject({ blocks: 1, missing: 0 })
-  await grace.call(at, full, { node: nodeId('a'), session, seq: 2, first: true, last: true, storages: [{ id: storageId('s'), blocks: [[blockId(blocks[0]!.id), 5, 2]] }] })
+  await grace.call(at, full, {
+    node: nodeId('a'), session, seq: 2, first: true, last: true,
+    storages: [{ id: storageId('s'), blocks: [[blockId(blocks[0]!.id), 5, 2]] }],
+  })
   for (;;) {
     const { missing } = await grace.call(at, status, {})
     if (missing === 1) break

@@ -8,7 +8,10 @@ import type { ClusterStatus, NodeStatus } from '../../src/protocol/admin.ts'
 import { startCluster, until, type TestCluster } from '../kit/cluster.ts'
 import { root } from '../tidy/source.ts'
 
-const settings = { GRISTMILL_HEARTBEAT: '200ms', GRISTMILL_NODE_STALE: '1s', GRISTMILL_NODE_DEAD: '3s', GRISTMILL_BLOCK_SIZE: '64KiB', GRISTMILL_REPLICATION: '2', GRISTMILL_SLOTS: '1' }
+const settings = {
+  GRISTMILL_HEARTBEAT: '200ms', GRISTMILL_NODE_STALE: '1s', GRISTMILL_NODE_DEAD: '3s', GRISTMILL_BLOCK_SIZE: '64KiB',
+  GRISTMILL_REPLICATION: '2', GRISTMILL_SLOTS: '1',
+}
 const body = Buffer.from(Array.from({ length: 60_000 }, (_, i) => `line ${i} of the harvest\n`).join(''))
 
 /** The commands of a guide's blocks, with a real datanode's address for the one that is written there. */
@@ -38,12 +41,17 @@ test('the guide to decommission and maintenance', async () => {
   await cluster.ok(['put', '--replication', '1', '-', '/single'], body)
   const commands = await commandsOf('decommission', address)
   expect(commands.map(words => words[0])).toEqual(['decommission', 'recommission', 'maintenance', 'maintenance', 'status', 'report'])
-  const [decommission, recommission, maintenance, end, status, report] = commands as [string[], string[], string[], string[], string[], string[]]
+  const [decommission, recommission, maintenance, end, status, report] = commands as [
+    string[], string[], string[], string[], string[], string[],
+  ]
 
   // Four nodes, and a file that wants all of them: refused, with a reason.
   await cluster.ok(['put', '--replication', '4', '-', '/everywhere'], 'x')
   const refused = await cluster.run(decommission)
-  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/3 datanodes are in service, and 1 block wants up to 4 replicas/)])
+  expect([refused.code, refused.stderr]).toEqual([
+    1,
+    expect.stringMatching(/3 datanodes are in service, and 1 block wants up to 4 replicas/),
+  ])
   await cluster.ok(['setrep', '2', '/everywhere'])
   await until('the target is known', async () => (await statusOf(cluster)).overReplicated === 0)
 

@@ -15,12 +15,16 @@ let dir: string
 let app: string
 let env: Record<string, string>
 
-const npm = (args: string[], cwd: string) => exec('npm', [...args, '--no-audit', '--no-fund', '--loglevel=error'], { cwd, env: { ...process.env, PATH: env['PATH']! } })
+const npm = (args: string[], cwd: string) =>
+  exec('npm', [...args, '--no-audit', '--no-fund', '--loglevel=error'], { cwd, env: { ...process.env, PATH: env['PATH']! } })
 const mill = (...args: string[]) => exec(process.execPath, [join(app, 'node_modules/.bin/gristmill'), ...args], { cwd: app, env })
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-pack-'))
-  env = { PATH: `${dirname(process.execPath)}:${process.env['PATH']}`, HOME: join(dir, 'home'), GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1' }
+  env = {
+    PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
+    HOME: join(dir, 'home'), GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1',
+  }
   await build(join(dir, 'dist'))
   await npm(['pack', '--pack-destination', dir], join(dir, 'dist'))
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
@@ -38,8 +42,15 @@ afterAll(async () => {
 test('the packed package has no TypeScript but declarations, no tests but the kit, and nothing that only development needs', async () => {
   const { stdout } = await exec('tar', ['-tzf', join(dir, `gristmill-${(await mill('--version')).stdout.trim()}.tgz`)])
   const files = stdout.trim().split('\n').map(path => path.replace(/^package\//, ''))
-  expect(files).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'client/cli/gristmill.js', 'bundle/cli.cjs', 'bundle/executor.cjs', 'bundle/loader.cjs', 'bundle/LICENSES.txt', 'client/index.js', 'client/index.d.ts', 'test/kit/index.js', 'test/kit/index.d.ts']))
-  expect(files.filter(path => /^(test\/(?!kit\/)|docs\/|node_modules\/)/.test(path) || (path.endsWith('.ts') && !path.endsWith('.d.ts')))).toEqual([])
+  expect(files).toEqual(
+    expect.arrayContaining([
+      'package.json', 'README.md', 'LICENSE', 'client/cli/gristmill.js', 'bundle/cli.cjs', 'bundle/executor.cjs', 'bundle/loader.cjs',
+      'bundle/LICENSES.txt', 'client/index.js', 'client/index.d.ts', 'test/kit/index.js', 'test/kit/index.d.ts',
+    ]),
+  )
+  expect(
+    files.filter(path => /^(test\/(?!kit\/)|docs\/|node_modules\/)/.test(path) || (path.endsWith('.ts') && !path.endsWith('.d.ts'))),
+  ).toEqual([])
   const manifest = JSON.parse(await readFile(join(app, 'node_modules/gristmill/package.json'), 'utf8')) as Record<string, unknown>
   expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['devDependencies']))
   expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['scripts']))
@@ -58,8 +69,13 @@ test('its library loads in plain Node and type-checks in a stranger\'s project',
     `const text: string = await mill.readFile('/from-library.txt', 'utf8')`,
     `try { await mill.readFile('/nope') } catch (error) { if (error instanceof GristmillError) process.stdout.write(text + ' ' + error.code) }`,
   ].join('\n'))
-  const flags = ['--noEmit', '--strict', '--target', 'es2024', '--lib', 'es2024,esnext.disposable', '--module', 'nodenext', '--skipLibCheck', '--types', 'node', '--typeRoots', join(root, 'node_modules/@types')]
-  const { stdout } = await exec(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...flags, 'use.ts'], { cwd: app }).catch(error => error as { stdout: string })
+  const flags = [
+    '--noEmit', '--strict', '--target', 'es2024', '--lib', 'es2024,esnext.disposable', '--module', 'nodenext', '--skipLibCheck', '--types',
+    'node', '--typeRoots', join(root, 'node_modules/@types'),
+  ]
+  const { stdout } = await exec(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...flags, 'use.ts'], { cwd: app }).catch(
+    error => error as { stdout: string },
+  )
   expect(stdout).toBe('')
   expect((await exec(process.execPath, ['use.ts'], { cwd: app, env })).stdout).toBe('as it is ENOENT')
 })
@@ -103,7 +119,9 @@ const exists = (pid: number): boolean => {
 test('an older Node is told in one line, with exit code 1', async () => {
   const pretend = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.11.1' } })`
   const told = async (): Promise<string> => {
-    const failed = await exec(process.execPath, ['--import', pretend, join(app, 'node_modules/.bin/gristmill'), 'ls', '/my words'], { env }).catch(error => error as { code: number; stdout: string; stderr: string })
+    const failed = await exec(process.execPath, ['--import', pretend, join(app, 'node_modules/.bin/gristmill'), 'ls', '/my words'], {
+      env,
+    }).catch(error => error as { code: number; stdout: string; stderr: string })
     expect(failed).toMatchObject({ code: 1, stdout: '' })
     expect(failed.stderr).toMatch(/^gristmill: needs Node 24 or newer, this is 20\.11\.1 .*\n$/)
     return failed.stderr

@@ -26,7 +26,10 @@ async function allocator(cluster: ProcessCluster): Promise<{ next(): Promise<All
   const { cluster: id } = await cluster.mill.clusterStatus()
   const leases: LeaseId[] = []
   const at = cluster.env['GRISTMILL_CLUSTER'] as Address
-  const caller = new Caller({ dispatcher: net.dispatcher, clock: systemClock, random, credentials: new Credentials({ secret, user: 'tester', cluster: id, clock: systemClock, random }) })
+  const caller = new Caller({
+    dispatcher: net.dispatcher, clock: systemClock, random,
+    credentials: new Credentials({ secret, user: 'tester', cluster: id, clock: systemClock, random }),
+  })
   let count = 0
   return {
     async next() {
@@ -44,7 +47,10 @@ async function allocator(cluster: ProcessCluster): Promise<{ next(): Promise<All
 
 /** A PUT whose body is sent in two parts. Gives the status; 0 if the connection broke. */
 function put({ id, token }: AllocatedBlock, to: Address): { half: Promise<void>; rest(): void; status: Promise<number> } {
-  const request = http.request(`http://${to}/v1/block/${blockName(id)}`, { method: 'PUT', headers: { authorization: `Bearer ${token}`, 'content-length': bytes.length } })
+  const request = http.request(`http://${to}/v1/block/${blockName(id)}`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${token}`, 'content-length': bytes.length },
+  })
   const status = new Promise<number>(resolve => {
     request.on('response', response => { response.resume(); resolve(response.statusCode!) })
     request.on('error', () => resolve(0))
@@ -55,60 +61,72 @@ function put({ id, token }: AllocatedBlock, to: Address): { half: Promise<void>;
 
 const stateOf = async (cluster: ProcessCluster, id: string) => (await cluster.mill.clusterStatus()).nodes.find(each => each.node === id)
 
-test('a datanode that is stopped while it takes a block, and woken when it is dead to all, acknowledges nothing and does no harm', { timeout: 60_000 }, async () => {
-  await using cluster = await ProcessCluster.start({ datanodes: 2, settings: { ...settings, replication: '2' } })
-  await cluster.mill.writeFile('/kept', bytes)
-  await cluster.waitReplicated()
-  const blocks = await allocator(cluster)
-  const [sleeper] = cluster.datanodes
-  const { address } = (await stateOf(cluster, sleeper!.id))!
-  const block = await blocks.next()
-  const writing = put(block, address)
-  await writing.half
-  sleeper!.pause()
-  await until('it is dead to the namenode', async () => (await stateOf(cluster, sleeper!.id))?.state === 'dead')
-  expect(Buffer.from(await cluster.mill.readFile('/kept')).equals(bytes)).toBe(true)
-  await cluster.mill.writeFile('/meanwhile', bytes)
-  await cluster.mill.rm('/kept', { skipTrash: true })
-  // The rest waits in its socket when it wakes up.
-  writing.rest()
-  sleeper!.resume()
-  expect(await writing.status).not.toBe(201)
-  await blocks.close()
-  await cluster.waitQuiet()
-  expect(Buffer.from(await cluster.mill.readFile('/meanwhile')).equals(bytes)).toBe(true)
-  await expect(cluster.mill.readFile('/kept')).rejects.toMatchObject({ code: 'ENOENT' })
-  // What it has kept of the block that nobody wanted is uncovered by its next reports.
-  await until('all invariants to hold', async () => String(await cluster.check()) === 'all invariants hold')
-})
-
-test('a namenode whose event loop stands still for longer than a dead node is silent takes no datanode for dead', { timeout: 60_000 }, async () => {
-  await using cluster = await ProcessCluster.start({ datanodes: 2, settings: { ...settings, nodeStale: '1500ms', nodeDead: '6s' } })
-  await cluster.mill.writeFile('/kept', bytes)
-  await cluster.namenode.stall(8_000)
-  expect((await stateOf(cluster, cluster.datanodes[0]!.id))?.state).not.toBe('dead')
-  await until('it has looked who is silent', async () => cluster.namenode.log.includes('this namenode stood still'))
-  await cluster.waitQuiet()
-  expect(cluster.namenode.log).not.toContain('a datanode is dead')
-})
-
-test('a datanode that runs and does not reach its namenode takes no new blocks after half the time in which it is dead', { timeout: 60_000 }, async () => {
-  await using cluster = await ProcessCluster.start({ datanodes: 1, settings })
-  const blocks = await allocator(cluster)
-  const [node] = cluster.datanodes
-  const { address } = (await stateOf(cluster, node!.id))!
-  const [before, during, after] = [await blocks.next(), await blocks.next(), await blocks.next()]
-  const whole = (block: AllocatedBlock): Promise<number> => {
+test(
+  'a datanode that is stopped while it takes a block, and woken when it is dead to all, acknowledges nothing and does no harm',
+  { timeout: 60_000 },
+  async () => {
+    await using cluster = await ProcessCluster.start({ datanodes: 2, settings: { ...settings, replication: '2' } })
+    await cluster.mill.writeFile('/kept', bytes)
+    await cluster.waitReplicated()
+    const blocks = await allocator(cluster)
+    const [sleeper] = cluster.datanodes
+    const { address } = (await stateOf(cluster, sleeper!.id))!
+    const block = await blocks.next()
     const writing = put(block, address)
+    await writing.half
+    sleeper!.pause()
+    await until('it is dead to the namenode', async () => (await stateOf(cluster, sleeper!.id))?.state === 'dead')
+    expect(Buffer.from(await cluster.mill.readFile('/kept')).equals(bytes)).toBe(true)
+    await cluster.mill.writeFile('/meanwhile', bytes)
+    await cluster.mill.rm('/kept', { skipTrash: true })
+    // The rest waits in its socket when it wakes up.
     writing.rest()
-    return writing.status
-  }
-  expect(await whole(before)).toBe(201)
-  cluster.cut(node!, cluster.namenode)
-  await cluster.advance(1_000)
-  // Nobody has called it dead yet, and it knows by itself.
-  expect(await until('it refuses', async () => await whole(during) === 503)).toBe(true)
-  cluster.heal()
-  expect(await until('it takes blocks again', async () => await whole(after) === 201)).toBe(true)
-  await blocks.close()
-})
+    sleeper!.resume()
+    expect(await writing.status).not.toBe(201)
+    await blocks.close()
+    await cluster.waitQuiet()
+    expect(Buffer.from(await cluster.mill.readFile('/meanwhile')).equals(bytes)).toBe(true)
+    await expect(cluster.mill.readFile('/kept')).rejects.toMatchObject({ code: 'ENOENT' })
+    // What it has kept of the block that nobody wanted is uncovered by its next reports.
+    await until('all invariants to hold', async () => String(await cluster.check()) === 'all invariants hold')
+  },
+)
+
+test(
+  'a namenode whose event loop stands still for longer than a dead node is silent takes no datanode for dead',
+  { timeout: 60_000 },
+  async () => {
+    await using cluster = await ProcessCluster.start({ datanodes: 2, settings: { ...settings, nodeStale: '1500ms', nodeDead: '6s' } })
+    await cluster.mill.writeFile('/kept', bytes)
+    await cluster.namenode.stall(8_000)
+    expect((await stateOf(cluster, cluster.datanodes[0]!.id))?.state).not.toBe('dead')
+    await until('it has looked who is silent', async () => cluster.namenode.log.includes('this namenode stood still'))
+    await cluster.waitQuiet()
+    expect(cluster.namenode.log).not.toContain('a datanode is dead')
+  },
+)
+
+test(
+  'a datanode that runs and does not reach its namenode takes no new blocks after half the time in which it is dead',
+  { timeout: 60_000 },
+  async () => {
+    await using cluster = await ProcessCluster.start({ datanodes: 1, settings })
+    const blocks = await allocator(cluster)
+    const [node] = cluster.datanodes
+    const { address } = (await stateOf(cluster, node!.id))!
+    const [before, during, after] = [await blocks.next(), await blocks.next(), await blocks.next()]
+    const whole = (block: AllocatedBlock): Promise<number> => {
+      const writing = put(block, address)
+      writing.rest()
+      return writing.status
+    }
+    expect(await whole(before)).toBe(201)
+    cluster.cut(node!, cluster.namenode)
+    await cluster.advance(1_000)
+    // Nobody has called it dead yet, and it knows by itself.
+    expect(await until('it refuses', async () => (await whole(during)) === 503)).toBe(true)
+    cluster.heal()
+    expect(await until('it takes blocks again', async () => (await whole(after)) === 201)).toBe(true)
+    await blocks.close()
+  },
+)

@@ -15,7 +15,10 @@ import { fileWorker, type Counts } from '../soak/workload.ts'
 // afterwards, and nothing is half there.
 
 const { can, why } = await Cluster.canCutPower()
-if (!can) process.stderr.write(`\n${'!'.repeat(100)}\n!! NOT TESTED: what a power cut does to real processes. This machine cannot cut the power:\n!! ${why}\n${'!'.repeat(100)}\n\n`)
+if (!can)
+  process.stderr.write(
+    `\n${'!'.repeat(100)}\n!! NOT TESTED: what a power cut does to real processes. This machine cannot cut the power:\n!! ${why}\n${'!'.repeat(100)}\n\n`,
+  )
 const testPower = (title: string, work: () => Promise<void>): void => {
   test.skipIf(!can)(can ? title : `NOT TESTED HERE: ${title}`, work) // because a test that cannot cut the power would prove nothing
 }
@@ -37,7 +40,9 @@ testPower('everything acknowledged outlives the power of the namenode, of a data
   const [counts, findings, ending]: [Counts, string[], AbortController] = [{}, [], new AbortController()]
   const names = ['a', 'b', 'c', 'd']
   for (const name of names) await mill.mkdir(`/soak/${name}`, { recursive: true })
-  const work = names.map(name => fileWorker(name, { mill, ledger, random: seeded(`power ${name}`), counts, findings, reasons: new Set(), signal: ending.signal }))
+  const work = names.map(name =>
+    fileWorker(name, { mill, ledger, random: seeded(`power ${name}`), counts, findings, reasons: new Set(), signal: ending.signal }),
+  )
   const cuts: readonly (readonly [readonly ClusterNode[] | undefined, boolean])[] = [
     [undefined, true], [[namenode], false], [[one!], true], [undefined, false], [[namenode, two!], true],
   ]
@@ -83,6 +88,11 @@ testPower('under the profile that does not sync the same cut loses what was ackn
   await mill.mkdir('/acknowledged')
   await cluster.powerCut()
   // A store that was torn is not opened; one that was only forgotten is empty.
-  const outcome = await powerIsBack(cluster).then(() => mill.stat('/acknowledged')).then(() => 'there', (error: unknown) => (namenode.running ? (error as { code?: string }).code : 'does not start'))
+  const outcome = await powerIsBack(cluster)
+    .then(() => mill.stat('/acknowledged'))
+    .then(
+      () => 'there',
+      (error: unknown) => (namenode.running ? (error as { code?: string }).code : 'does not start'),
+    )
   expect(outcome).toMatch(/^(ENOENT|does not start)$/)
 })

@@ -11,7 +11,12 @@ import { Member, run, until, type Result } from '../kit/cluster.ts'
 
 const bin = join(import.meta.dirname, '../../client/cli/gristmill.js')
 
-interface Up { namenode: string; dir: string; secretFile: string; processes: { role: string; id: string; address: string; pid: number; dir: string }[] }
+interface Up {
+  namenode: string
+  dir: string
+  secretFile: string
+  processes: { role: string; id: string; address: string; pid: number; dir: string }[]
+}
 
 let home: string
 let env: Record<string, string>
@@ -68,8 +73,9 @@ test('a detached cluster stays, is found by every command, is shown by status, a
   await ok('put', '--replication', '2', join(home, 'file'), '/file')
 
   const shown = JSON.parse(await ok('status', '--json')) as { processes: Up['processes']; cluster: { nodes: unknown[]; files: number } }
-  expect(shown.processes.map(({ role, id, address, pid, dir }) => ({ role, id, address, pid, dir })).sort((a, b) => (a.dir < b.dir ? -1 : 1)))
-    .toEqual([...first.processes].sort((a, b) => (a.dir < b.dir ? -1 : 1)))
+  expect(
+    shown.processes.map(({ role, id, address, pid, dir }) => ({ role, id, address, pid, dir })).sort((a, b) => (a.dir < b.dir ? -1 : 1)),
+  ).toEqual([...first.processes].sort((a, b) => (a.dir < b.dir ? -1 : 1)))
   expect(shown.cluster.nodes).toHaveLength(2)
   expect(await ok('status')).toContain(first.namenode)
 
@@ -86,7 +92,10 @@ test('a detached cluster stays, is found by every command, is shown by status, a
 
 test('a home whose cluster is stopped refuses, and names the ways on; the embedded cluster keeps its files', async () => {
   await writeFile(join(home, 'file'), 'words\n')
-  expect(await mill('put', join(home, 'file'), '/words')).toMatchObject({ code: 0, stderr: expect.stringContaining(join(home, 'embedded')) })
+  expect(await mill('put', join(home, 'file'), '/words')).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining(join(home, 'embedded')),
+  })
   // Once, and no more.
   expect(await mill('ls', '/')).toEqual({ code: 0, stdout: 'words\n', stderr: '' })
   const first = await mill('up', '--datanodes', '1', '--detach', '--json')
@@ -95,10 +104,14 @@ test('a home whose cluster is stopped refuses, and names the ways on; the embedd
   await ok('put', join(home, 'file'), '/in-the-cluster')
   const refused = { code: 69, stdout: '', stderr: expect.stringMatching(/does not run.*gristmill up --detach.*--cluster embedded/) }
   const stopped = async (): Promise<void> => {
-    for (const words of [['ls', '/'], ['fsck'], ['put', join(home, 'file'), '/wrong'], ['safemode'], ['jobs'], ['namenode', 'lost']]) expect(await mill(...words), words.join(' ')).toMatchObject(refused)
+    for (const words of [['ls', '/'], ['fsck'], ['put', join(home, 'file'), '/wrong'], ['safemode'], ['jobs'], ['namenode', 'lost']])
+      expect(await mill(...words), words.join(' ')).toMatchObject(refused)
     const json = await mill('ls', '/', '--json')
     expect([json.code, JSON.parse(json.stderr)]).toEqual([69, { error: expect.objectContaining({ code: 'UNAVAILABLE' }) }])
-    expect(await mill('status')).toMatchObject({ code: 0, stdout: expect.stringMatching(/nothing runs; "gristmill up --detach" starts the cluster in .* its logs are in/) })
+    expect(await mill('status')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/nothing runs; "gristmill up --detach" starts the cluster in .* its logs are in/),
+    })
     expect(await ok('cat', '/words', '--cluster', 'embedded')).toBe('words\n')
     await expect(open()).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('gristmill up') })
   }
@@ -107,7 +120,9 @@ test('a home whose cluster is stopped refuses, and names the ways on; the embedd
   await stopped()
   // One that fails leaves it stopped.
   const server = createServer()
-  const port = await new Promise<number>(resolve => server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)))
+  const port = await new Promise<number>(resolve =>
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)),
+  )
   expect((await mill('up', '--detach', '--port', String(port))).code).toBe(69)
   server.close()
   await stopped()
@@ -115,10 +130,19 @@ test('a home whose cluster is stopped refuses, and names the ways on; the embedd
   const again = await up()
   process.kill(again.processes[0]!.pid, 'SIGKILL')
   await until('it is gone', async () => !lives(again.processes[0]!.pid))
-  expect(await mill('ls', '/')).toMatchObject({ code: 69, stderr: expect.stringMatching(/the namenode .* has ended .*namenode\.log.*gristmill up --detach/) })
+  expect(await mill('ls', '/')).toMatchObject({
+    code: 69,
+    stderr: expect.stringMatching(/the namenode .* has ended .*namenode\.log.*gristmill up --detach/),
+  })
   const status = await mill('status')
-  expect(status).toMatchObject({ code: 69, stdout: expect.stringMatching(/^namenode .* gone [\s\S]*^datanode .* live [\s\S]*logs in .*\/cluster\/log/m), stderr: expect.stringContaining('has ended') })
-  expect(JSON.parse((await mill('status', '--json')).stdout)).toMatchObject({ logs: join(home, 'cluster/log'), processes: [{ state: 'gone' }, { state: 'live' }] })
+  expect(status).toMatchObject({
+    code: 69,
+    stdout: expect.stringMatching(/^namenode .* gone [\s\S]*^datanode .* live [\s\S]*logs in .*\/cluster\/log/m),
+    stderr: expect.stringContaining('has ended'),
+  })
+  expect(JSON.parse((await mill('status', '--json')).stdout)).toMatchObject({
+    logs: join(home, 'cluster/log'), processes: [{ state: 'gone' }, { state: 'live' }],
+  })
   // It comes up where it was, for the datanode that lives.
   const third = await up()
   expect(third.namenode).toBe(again.namenode)
@@ -163,7 +187,10 @@ test('`namenode recover` finds the directory of the cluster of `up`, and asks wh
   const own = member('namenode', 'namenode')
   await own.start()
   await own.end()
-  expect(await mill('namenode', 'recover')).toMatchObject({ code: 78, stderr: expect.stringMatching(/two namenodes: .*\/namenode and .*\/cluster\/namenode; say which one with --dir/) })
+  expect(await mill('namenode', 'recover')).toMatchObject({
+    code: 78,
+    stderr: expect.stringMatching(/two namenodes: .*\/namenode and .*\/cluster\/namenode; say which one with --dir/),
+  })
 })
 
 test('with one datanode files get one replica, and all is well', async () => {
@@ -267,7 +294,9 @@ test('servers say one ready line, answer /healthz and /metrics, and end on SIGTE
     expect(metrics.headers.get('content-type')).toContain('text/plain')
     expect(await metrics.text()).toMatch(/^# HELP gristmill_/m)
     const path = one === namenode ? '/v1/admin/status' : '/v1/transfer/local'
-    expect((await fetch(`http://${one.address}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })).status).toBe(401)
+    expect(
+      (await fetch(`http://${one.address}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })).status,
+    ).toBe(401)
   }
   await datanode.end()
   await namenode.end()
@@ -278,7 +307,9 @@ test('a call in flight is answered when the namenode is told to end', async () =
   const namenode = member('namenode', 'nn')
   await namenode.start()
   const calls = Array.from({ length: 8 }, (_, i) => run(['mkdir', `/d${i}`], { ...env, GRISTMILL_CLUSTER: namenode.address }))
-  await until('some of them are done', async () => (await run(['ls', '/'], { ...env, GRISTMILL_CLUSTER: namenode.address })).stdout.includes('d'))
+  await until('some of them are done', async () =>
+    (await run(['ls', '/'], { ...env, GRISTMILL_CLUSTER: namenode.address })).stdout.includes('d'),
+  )
   await namenode.end('SIGTERM')
   const results = await Promise.all(calls)
   await namenode.start()
@@ -321,7 +352,9 @@ test('a directory in use, of another role, of another cluster, or somebody else\
 
 test('a port in use is named, and nothing is left behind', async () => {
   const server = createServer()
-  const port = await new Promise<number>(resolve => server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)))
+  const port = await new Promise<number>(resolve =>
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)),
+  )
   try {
     const result = await mill('namenode', '--dir', join(home, 'nn'), '--port', String(port))
     expect([result.code, result.stderr.includes(`127.0.0.1:${port}`)]).toEqual([69, true])
@@ -340,7 +373,9 @@ test('any interface but loopback needs a secret file that only its owner can rea
     expect([refused.code, refused.stderr]).toEqual([78, expect.stringMatching(/refusing to listen on 0\.0\.0\.0 without a cluster secret/)])
   }
   await writeFile(join(home, 'shared'), 'a'.repeat(64), { mode: 0o644 })
-  const readable = await mill('namenode', '--host', '0.0.0.0', '--port', '0', '--dir', join(home, 'nn'), '--secret-file', join(home, 'shared'))
+  const readable = await mill(
+    'namenode', '--host', '0.0.0.0', '--port', '0', '--dir', join(home, 'nn'), '--secret-file', join(home, 'shared'),
+  )
   expect([readable.code, readable.stderr]).toEqual([78, expect.stringContaining('chmod 600')])
   await writeFile(join(home, 'short'), 'short', { mode: 0o600 })
   expect((await mill('namenode', '--dir', join(home, 'nn'), '--port', '0', '--secret-file', join(home, 'short'))).code).toBe(78)
@@ -353,7 +388,9 @@ test('any interface but loopback needs a secret file that only its owner can rea
 })
 
 test('a datanode without a namenode\'s address says what it needs', async () => {
-  expect(await mill('datanode', '--dir', join(home, 'dn'), '--port', '0')).toMatchObject({ code: 78, stderr: expect.stringContaining('--cluster') })
+  expect(await mill('datanode', '--dir', join(home, 'dn'), '--port', '0')).toMatchObject({
+    code: 78, stderr: expect.stringContaining('--cluster'),
+  })
 })
 
 test('a second SIGTERM ends a server at once', async () => {

@@ -7,7 +7,13 @@ import { expect, test } from 'vitest'
 import { startCluster, until, type Result, type TestCluster } from '../kit/cluster.ts'
 import { root } from '../tidy/source.ts'
 
-interface Checked { health?: string; file?: { path: string; found: { health: string; live: number; target: number }[] }; files?: number; missing?: number; under?: number }
+interface Checked {
+  health?: string
+  file?: { path: string; found: { health: string; live: number; target: number }[] }
+  files?: number
+  missing?: number
+  under?: number
+}
 
 async function fsck(cluster: TestCluster, ...args: string[]): Promise<{ code: number; lines: Checked[]; summary: Checked }> {
   const { code, stdout, stderr } = await cluster.run(['fsck', '--json', ...args])
@@ -40,7 +46,10 @@ function namedRows(file: Buffer): number[] {
 }
 
 test('the operators\' guide: every command does what it says, and fsck tells healthy, degraded and damaged apart', async () => {
-  await using cluster = await startCluster({ datanodes: 2, settings: { GRISTMILL_REPLICATION: '2', GRISTMILL_HEARTBEAT: '200ms', GRISTMILL_NODE_STALE: '800ms', GRISTMILL_NODE_DEAD: '2500ms' } })
+  await using cluster = await startCluster({
+    datanodes: 2,
+    settings: { GRISTMILL_REPLICATION: '2', GRISTMILL_HEARTBEAT: '200ms', GRISTMILL_NODE_STALE: '800ms', GRISTMILL_NODE_DEAD: '2500ms' },
+  })
   await cluster.ok(['mkdir', '/logs'])
   await cluster.ok(['put', '-', '/logs/a'], 'one\ntwo\n')
   await cluster.ok(['put', '-', '/logs/b'], 'three\n')
@@ -52,7 +61,9 @@ test('the operators\' guide: every command does what it says, and fsck tells hea
   const [plain, detailed, report, safe, , entered, left] = outputs as [Result, Result, Result, Result, Result, Result, Result]
   expect(plain.stdout).toMatch(/files +3\n[\s\S]*healthy: every block has its replicas\n$/)
   expect(plain.stdout).not.toContain('/logs/a')
-  expect(detailed.stdout).toMatch(/^\/logs\/a: 8 bytes, 1 block, 2 replicas\n {2}[0-9a-f]{16} {2}8 bytes {2}healthy \(2 of 2\) {2}\/default\/127\.0\.0\.1:\d+ \/default\/127\.0\.0\.1:\d+$/m)
+  expect(detailed.stdout).toMatch(
+    /^\/logs\/a: 8 bytes, 1 block, 2 replicas\n {2}[0-9a-f]{16} {2}8 bytes {2}healthy \(2 of 2\) {2}\/default\/127\.0\.0\.1:\d+ \/default\/127\.0\.0\.1:\d+$/m,
+  )
   expect(report.stdout).toMatch(/^datanodes +2: 2 live$/m)
   expect(report.stdout.match(/^ {2}\/.* good$/gm)).toHaveLength(2)
   expect([safe.stdout, left.stdout]).toEqual(['off\n', 'off\n'])
@@ -91,7 +102,7 @@ test('the guide to backups: a namenode whose store goes bad ends rather than ans
   const { dir, namenode } = cluster
   await cluster.ok(['put', '-', '/before'], 'before\n')
   const backups = join(dir, 'mnt')
-  const [backup, look, recover] = await commandsOf('backup', { '/mnt/backups': backups }) as [string[], string[], string[]]
+  const [backup, look, recover] = (await commandsOf('backup', { '/mnt/backups': backups })) as [string[], string[], string[]]
   expect(await cluster.ok(backup)).toMatch(/every value checked\n$/)
   await cluster.ok(['put', '-', '/after'], 'after\n')
   await cluster.ok(['mkdir', '/d'])
@@ -122,14 +133,23 @@ test('the guide to backups: a namenode whose store goes bad ends rather than ans
   await expect(namenode.start()).rejects.toThrow(/74\)[\s\S]*gristmill namenode recover/)
 
   const planned = await cluster.run([...look, ...here])
-  expect(planned).toMatchObject({ code: 0, stdout: expect.stringMatching(/^damaged: [\s\S]*would be rebuilt from the backup [\s\S]*nothing is lost\nnothing was changed/) })
+  expect(planned).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^damaged: [\s\S]*would be rebuilt from the backup [\s\S]*nothing is lost\nnothing was changed/),
+  })
   expect(await fs.readdir(namenode.dir)).not.toContain('damaged-1')
-  expect(await cluster.run([...recover, ...here])).toMatchObject({ code: 0, stdout: expect.stringMatching(/rebuilt from the backup [\s\S]*reached in two ways[\s\S]*epoch is 4/) })
+  expect(await cluster.run([...recover, ...here])).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/rebuilt from the backup [\s\S]*reached in two ways[\s\S]*epoch is 4/),
+  })
   await namenode.start()
   await until('the datanode is back', async () => (await cluster.run(['cat', '/after'])).code === 0)
   expect(await cluster.ok(['cat', '/before', '/after'])).toBe('before\nafter\n')
   expect(await cluster.ok(['ls', '/'])).toContain('d')
   expect((await fsck(cluster)).code).toBe(0)
   expect(JSON.parse(await cluster.ok(['status', '--json']))).toMatchObject({ cluster: { epoch: 5 } })
-  expect(await cluster.run(['namenode', 'backup', join(root, 'docs')])).toMatchObject({ code: 78, stderr: expect.stringContaining('is no directory of backups') })
+  expect(await cluster.run(['namenode', 'backup', join(root, 'docs')])).toMatchObject({
+    code: 78,
+    stderr: expect.stringContaining('is no directory of backups'),
+  })
 })

@@ -35,15 +35,22 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-const mallory = async (args: readonly string[], input = ''): Promise<void> => { expect(await run(args, { ...cluster.env, GRISTMILL_USER: 'mallory' }, input)).toMatchObject({ code: 0 }) }
+const mallory = async (args: readonly string[], input = ''): Promise<void> => {
+  expect(await run(args, { ...cluster.env, GRISTMILL_USER: 'mallory' }, input)).toMatchObject({ code: 0 })
+}
 const secret = async (): Promise<Buffer> => Buffer.from((await readFile(cluster.secretFile, 'utf8')).trim())
 const home = (): string => cluster.datanodes[0]!.dir
 let outputs = 0
 
 /** What a program with this body of `map` emits. */
-async function emitted(map: string, head = '', args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<string[]> {
+async function emitted(
+  map: string, head = '', args: readonly string[] = [], env: Readonly<Record<string, string>> = {},
+): Promise<string[]> {
   const file = local(`program${++outputs}.mjs`)
-  await writeFile(file, `import { mapReduce } from 'gristmill'\n${head}\nexport default mapReduce({ input: { format: 'lines' }, async map(line, emit) { ${map} } })\n`)
+  await writeFile(
+    file,
+    `import { mapReduce } from 'gristmill'\n${head}\nexport default mapReduce({ input: { format: 'lines' }, async map(line, emit) { ${map} } })\n`,
+  )
   const done = await run(['run', file, '-i', '/in/a', '-o', `/out${outputs}`, ...args], { ...cluster.env, ...env })
   if (done.code !== 0) throw new Error(done.stderr)
   return (await cluster.ok(['cat', `/out${outputs}/part-*`])).trim().split('\n')
@@ -56,7 +63,8 @@ describe('who can connect at all', () => {
 
   test('any other address needs a secret of at least 32 bytes in a file that only its owner can read; without it the process refuses to start', async () => {
     const { GRISTMILL_SECRET_FILE: _, ...open } = cluster.env
-    const start = (...more: string[]) => run(['namenode', '--dir', local('nn'), '--host', '0.0.0.0', '--port', '0', ...more], { ...open, GRISTMILL_HOME: local('home') })
+    const start = (...more: string[]) =>
+      run(['namenode', '--dir', local('nn'), '--host', '0.0.0.0', '--port', '0', ...more], { ...open, GRISTMILL_HOME: local('home') })
     expect(await start()).toMatchObject({ code: 78, stderr: expect.stringContaining('secret') })
     await writeFile(local('short'), 'a'.repeat(31), { mode: 0o600 })
     expect(await start('--secret-file', local('short'))).toMatchObject({ code: 78, stderr: expect.stringContaining('32') })
@@ -68,7 +76,10 @@ describe('who can connect at all', () => {
 
 describe('every call', () => {
   const ask = (headers: Record<string, string>, method = 'POST'): Promise<Response> =>
-    fetch(`http://${cluster.namenode.address}${mkdir.path}`, { method, headers, ...method === 'POST' && { body: '{"requestId":"web:1","path":"/web"}' } })
+    fetch(`http://${cluster.namenode.address}${mkdir.path}`, {
+      method, headers,
+      ...(method === 'POST' && { body: '{"requestId":"web:1","path":"/web"}' }),
+    })
 
   test('even on loopback a request must carry a token; web pages cannot send one', async () => {
     const json = { 'content-type': 'application/json' }
@@ -90,7 +101,9 @@ describe('every call', () => {
   })
 
   test('a signed request that is repeated is refused; after a restart it is taken once more, and a change has no second effect', async () => {
-    const { cluster: { cluster: id } } = JSON.parse(await cluster.ok(['status', '--json'])) as { cluster: { cluster: string } }
+    const {
+      cluster: { cluster: id },
+    } = JSON.parse(await cluster.ok(['status', '--json'])) as { cluster: { cluster: string } }
     // Dated ahead, as by a clock that is fast: it is good for nearly two minutes, in which a busy machine restarts a namenode.
     const aheadMs = 50_000
     const clock = { ...systemClock, now: () => Date.now() + aheadMs }
@@ -145,7 +158,9 @@ describe('blocks', () => {
     const read = await fetch(at, { headers: token })
     expect([read.status, await read.text()]).toEqual([200, 'one\n'])
     // A wire carries nothing without the block's token.
-    const wire = await here.connect(cluster.datanodes[0]!.address as never, { path: '/v1/transfer', headers: { authorization: 'Bearer 0' } }).catch((error: { code: string }) => error.code)
+    const wire = await here
+      .connect(cluster.datanodes[0]!.address as never, { path: '/v1/transfer', headers: { authorization: 'Bearer 0' } })
+      .catch((error: { code: string }) => error.code)
     expect(wire).toBe('UNAUTHENTICATED')
   })
 })
@@ -157,7 +172,10 @@ describe('mix-ups and files', () => {
 
   test('owner, group and mode are enforced for every user but the one who runs the namenode, and the name is taken on trust', async () => {
     await cluster.ok(['mkdir', '-m', '0700', '/own'])
-    expect(await run(['ls', '/own'], { ...cluster.env, GRISTMILL_USER: 'mallory' })).toMatchObject({ code: 1, stderr: expect.stringContaining('permission denied') })
+    expect(await run(['ls', '/own'], { ...cluster.env, GRISTMILL_USER: 'mallory' })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('permission denied'),
+    })
     const { owner } = JSON.parse(await cluster.ok(['stat', '/own', '--json'])) as { owner: string }
     expect(await run(['ls', '/own'], { ...cluster.env, GRISTMILL_USER: owner })).toMatchObject({ code: 0 })
   })
@@ -176,7 +194,10 @@ describe('the servers', () => {
   })
 
   test('a path is a key and never reaches the operating system', async () => {
-    await cluster.ok(['put', '-', '/etc/passwd', '--parents'], 'mine').catch(async () => { await cluster.ok(['mkdir', '-p', '/etc']); await cluster.ok(['put', '-', '/etc/passwd'], 'mine') })
+    await cluster.ok(['put', '-', '/etc/passwd', '--parents'], 'mine').catch(async () => {
+      await cluster.ok(['mkdir', '-p', '/etc'])
+      await cluster.ok(['put', '-', '/etc/passwd'], 'mine')
+    })
     expect(await cluster.ok(['cat', '/etc/passwd'])).toBe('mine')
     expect(await readFile('/etc/passwd', 'utf8')).not.toBe('mine')
   })
@@ -190,14 +211,25 @@ describe('the servers', () => {
 
 describe('the datanode from a task', () => {
   test('a task has a process of its own, in a group of its own, with little in its environment', async () => {
-    const [pid, group, names] = (await emitted(`const stat = readFileSync('/proc/self/stat', 'latin1'); emit('', [process.pid, stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2], Object.keys(process.env).sort().join()].join(' '))`, 'import { readFileSync } from \'node:fs\'')).join(' ').trim().split(/\s+/)
+    const [pid, group, names] = (
+      await emitted(
+        `const stat = readFileSync('/proc/self/stat', 'latin1'); emit('', [process.pid, stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2], Object.keys(process.env).sort().join()].join(' '))`,
+        "import { readFileSync } from 'node:fs'",
+      )
+    )
+      .join(' ')
+      .trim()
+      .split(/\s+/)
     expect(Number(pid)).not.toBe(cluster.datanodes[0]!.pid)
     expect(group).toBe(pid)
     expect(names).toBe('TMPDIR')
   })
 
   test('a task gets what the run gives with --env, and nothing else of the submitter\'s environment', async () => {
-    const names = await emitted('emit(\'\', [Object.keys(process.env).sort().join(), process.env.TOKEN, process.env.MINE].join(\' \'))', '', ['--env', 'TOKEN=of-the-run', '--env', 'MINE'], { MINE: 'mine', OTHER: 'not given' })
+    const names = await emitted(
+      "emit('', [Object.keys(process.env).sort().join(), process.env.TOKEN, process.env.MINE].join(' '))",
+      '', ['--env', 'TOKEN=of-the-run', '--env', 'MINE'], { MINE: 'mine', OTHER: 'not given' },
+    )
     expect(names.join('').trim()).toBe('MINE,TMPDIR,TOKEN of-the-run mine')
   })
 
@@ -262,15 +294,26 @@ describe('the datanode from a task', () => {
 
   test('what somebody has put under the hash of a program keeps it from running for nobody', async () => {
     const file = local('mine.mjs')
-    await writeFile(file, 'import { mapReduce } from \'gristmill\'\nexport default mapReduce({ input: { format: \'lines\' }, map(line, emit) { emit(\'\', line) } })\n')
+    await writeFile(
+      file,
+      "import { mapReduce } from 'gristmill'\nexport default mapReduce({ input: { format: 'lines' }, map(line, emit) { emit('', line) } })\n",
+    )
     await cluster.ok(['run', file, '-i', '/in/a', '-o', '/mine1'])
     const programs = (await cluster.ok(['ls', '/.gristmill/programs'])).trim().split('\n').map(line => line.split(/\s+/).at(-1)!)
-    const bytes = new Map(await Promise.all(programs.map(async path => [path, await cluster.ok(['cat', path.startsWith('/') ? path : `/.gristmill/programs/${path}`])] as const)))
+    const bytes = new Map(
+      await Promise.all(
+        programs.map(
+          async path => [path, await cluster.ok(['cat', path.startsWith('/') ? path : `/.gristmill/programs/${path}`])] as const,
+        ),
+      ),
+    )
     for (const [path, text] of bytes) {
       const full = path.startsWith('/') ? path : `/.gristmill/programs/${path}`
       await cluster.ok(['rm', '--skip-trash', full])
       // The same length, so that only the bytes tell.
-      expect(await run(['put', '-', full], { ...cluster.env, GRISTMILL_USER: 'mallory' }, text.replaceAll(/[a-z]/g, 'x'))).toMatchObject({ code: 0 })
+      expect(await run(['put', '-', full], { ...cluster.env, GRISTMILL_USER: 'mallory' }, text.replaceAll(/[a-z]/g, 'x'))).toMatchObject({
+        code: 0,
+      })
     }
     // So that no node has it any more.
     await rm(join(home(), 'programs'), { recursive: true })
@@ -300,10 +343,17 @@ describe('the datanode from a task', () => {
     }],
   ])('what lies under the hash of a program and cannot be it makes no difference: %s', async (_, squat) => {
     const file = local(`squat${++outputs}.mjs`)
-    await writeFile(file, `import { mapReduce } from 'gristmill'\nexport default mapReduce({ input: { format: 'lines' }, map(line, emit) { emit('', line + '${outputs}') } })\n`)
+    await writeFile(
+      file,
+      `import { mapReduce } from 'gristmill'\nexport default mapReduce({ input: { format: 'lines' }, map(line, emit) { emit('', line + '${outputs}') } })\n`,
+    )
     const env = { ...cluster.env, GRISTMILL_USER: 'ada' }
     await cluster.ok(['mkdir', '-m', '0777', '-p', '/ada'])
-    const listed = async (): Promise<string[]> => (await cluster.ok(['ls', '/.gristmill/programs'])).trim().split('\n').map(line => line.split(/\s+/).at(-1)!)
+    const listed = async (): Promise<string[]> =>
+      (await cluster.ok(['ls', '/.gristmill/programs']))
+        .trim()
+        .split('\n')
+        .map(line => line.split(/\s+/).at(-1)!)
     const before = await listed()
     expect(await run(['run', file, '-i', '/in/a', '-o', `/ada/first${outputs}`], env)).toMatchObject({ code: 0 })
     const name = (await listed()).find(each => !before.includes(each) && each.endsWith('.js'))!
@@ -330,7 +380,9 @@ describe('the datanode from a task', () => {
     await rename(blocks, local('blocks'))
     await symlink(local('blocks'), blocks)
     const failed = await datanode!.start().then(async () => {
-      const { cluster: { nodes } } = JSON.parse(await cluster.ok(['status', '--json'])) as { cluster: { nodes: Array<{ storages: Array<{ failed: boolean }> }> } }
+      const {
+        cluster: { nodes },
+      } = JSON.parse(await cluster.ok(['status', '--json'])) as { cluster: { nodes: Array<{ storages: Array<{ failed: boolean }> }> } }
       const answer = nodes.flatMap(({ storages }) => storages.map(each => each.failed))
       await datanode!.end()
       return answer
@@ -356,14 +408,20 @@ describe('what is not protected', () => {
     await emitted('console.log(\'\\u001b[31mred\'); emit(\'\', line)')
     const env = { ...cluster.env, GRISTMILL_USER: 'mallory' }
     const { job } = JSON.parse((await run(['jobs', '--json', '--limit', '1'], env)).stdout.split('\n')[0]!) as { job: string }
-    expect(JSON.parse((await run(['job', job, '--json'], env)).stdout)).toMatchObject({ output: expect.stringMatching(/^\/out/), counters: { recordsIn: expect.any(Number) } })
+    expect(JSON.parse((await run(['job', job, '--json'], env)).stdout)).toMatchObject({
+      output: expect.stringMatching(/^\/out/), counters: { recordsIn: expect.any(Number) },
+    })
     expect((await run(['logs', job], env)).stdout).toContain('\u001b[31mred')
   })
 
   test('names and contents lie on the disks as they are', async () => {
     await cluster.ok(['put', '-', '/in/in-the-clear'], 'a text in the clear')
     const journal = (await readdir(join(cluster.namenode.dir, 'journal'))).filter(name => name.endsWith('.log'))
-    expect((await Promise.all(journal.map(name => readFile(join(cluster.namenode.dir, 'journal', name), 'latin1')))).some(text => text.includes('in-the-clear'))).toBe(true)
+    expect(
+      (await Promise.all(journal.map(name => readFile(join(cluster.namenode.dir, 'journal', name), 'latin1')))).some(text =>
+        text.includes('in-the-clear'),
+      ),
+    ).toBe(true)
     const blocks = (await readdir(join(home(), 'blocks'), { recursive: true })).filter(name => /[0-9a-f]{16}$/.test(name))
     expect(await Promise.all(blocks.map(name => readFile(join(home(), 'blocks', name), 'utf8')))).toContain('a text in the clear')
   })
@@ -379,7 +437,9 @@ describe('what is not protected', () => {
     })
     await new Promise<void>(resolve => { listener.listen(0, '127.0.0.1', resolve) })
     try {
-      expect(await run(['stat', '/in/in-the-clear', '--cluster', `127.0.0.1:${(listener.address() as net.AddressInfo).port}`], cluster.env)).toMatchObject({ code: 0 })
+      expect(
+        await run(['stat', '/in/in-the-clear', '--cluster', `127.0.0.1:${(listener.address() as net.AddressInfo).port}`], cluster.env),
+      ).toMatchObject({ code: 0 })
       expect(Buffer.concat(heard).includes('in-the-clear')).toBe(true)
     } finally {
       listener.close()
@@ -395,13 +455,17 @@ describe('what is not protected', () => {
     await cluster.datanodes[0]!.start()
     expect(await cluster.ok(['cat', '/in/in-the-clear'])).toBe('a text in the clear')
     await writeFile(local('old'), old, { mode: 0o600 })
-    expect(await run(['ls', '/'], { ...cluster.env, GRISTMILL_SECRET_FILE: local('old') })).toMatchObject({ code: expect.not.stringMatching('^0$'), stderr: expect.stringContaining('secret') })
+    expect(await run(['ls', '/'], { ...cluster.env, GRISTMILL_SECRET_FILE: local('old') })).toMatchObject({
+      code: expect.not.stringMatching('^0$'), stderr: expect.stringContaining('secret'),
+    })
   })
 })
 
 describe('files of the servers', () => {
   test('a datanode whose block files have been replaced by pipes ends when it is told to', async () => {
-    const files = (await readdir(join(home(), 'blocks'), { recursive: true })).filter(name => /[0-9a-f]{16}$/.test(name)).map(name => join(home(), 'blocks', name))
+    const files = (await readdir(join(home(), 'blocks'), { recursive: true }))
+      .filter(name => /[0-9a-f]{16}$/.test(name))
+      .map(name => join(home(), 'blocks', name))
     for (const file of files) {
       await rm(file)
       expect(spawnSync('mkfifo', [file]).status).toBe(0)

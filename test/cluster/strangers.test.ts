@@ -40,7 +40,8 @@ async function crowd(address: string, count: number): Promise<{ leave(): void }>
 
 const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length
 
-describe.skipIf(process.platform !== 'linux')('with a limit of open files', () => { // because descriptors of another process are counted in /proc
+describe.skipIf(process.platform !== 'linux')('with a limit of open files', () => {
+  // because descriptors of another process are counted in /proc
   test('idle connections take nothing from members of the cluster, and no disk is blamed for them', async () => {
     await using cluster = await startCluster({ datanodes: 2, openFiles, settings: { GRISTMILL_REPLICATION: '2' } })
     const members = [cluster.namenode, ...cluster.datanodes]

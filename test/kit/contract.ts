@@ -76,7 +76,10 @@ export interface ClusterNode {
   stop(): Promise<void>
   /** At once, as with SIGKILL. */
   kill(): Promise<void>
-  /** As the power goes: what was not synced is lost, and the node is down until `start`. In process mode the cluster must have been started with `powerCuts`. */
+  /**
+   * As the power goes: what was not synced is lost, and the node is down until `start`. In process mode the cluster must have been started
+   * with `powerCuts`.
+   */
   powerCut(options?: PowerCut): Promise<void>
   start(): Promise<void>
   restart(): Promise<void>

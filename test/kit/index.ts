@@ -32,7 +32,9 @@ export const Cluster = {
     return ProcessCluster.start(options)
   },
 
-  /** Whether clusters of processes can be started with `powerCuts` on this machine; tried out, not guessed. If not, `why` says so in words. */
+  /**
+   * Whether clusters of processes can be started with `powerCuts` on this machine; tried out, not guessed. If not, `why` says so in words.
+   */
   async canCutPower(): Promise<Ability> {
     const { canCutPower } = await import('./process/volume.ts')
     return canCutPower()

@@ -110,12 +110,16 @@ export class MemoryDisk implements Disk {
     this.files.delete(from)
   }
   async remove(path: string): Promise<void> { this.files.delete(path) }
-  async removeTree(path: string): Promise<void> { for (const names of [this.files, this.directories]) for (const name of [...names.keys()]) if (name === path || name.startsWith(`${path}/`)) names.delete(name) }
+  async removeTree(path: string): Promise<void> {
+    for (const names of [this.files, this.directories])
+      for (const name of [...names.keys()]) if (name === path || name.startsWith(`${path}/`)) names.delete(name)
+  }
   async mkdir(path: string): Promise<void> {
     for (let at = path; at !== ''; at = parentOf(at)) if (!this.directories.has(at)) this.directories.set(at, false)
   }
   async list(path: string): Promise<DiskEntry[]> {
-    const of = (names: Iterable<string>, kind: 'file' | 'directory'): DiskEntry[] => [...names].filter(name => parentOf(name) === path).map(name => ({ name: name.slice(path.length + 1), kind }))
+    const of = (names: Iterable<string>, kind: 'file' | 'directory'): DiskEntry[] =>
+      [...names].filter(name => parentOf(name) === path).map(name => ({ name: name.slice(path.length + 1), kind }))
     return [...of(this.files.keys(), 'file'), ...of(this.directories.keys(), 'directory')]
   }
   async stat(path: string): Promise<{ kind: 'file' | 'directory'; bytes: number; mtimeMs: number } | undefined> {

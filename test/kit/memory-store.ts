@@ -31,7 +31,8 @@ export class MemoryStore implements Store {
     const store = new MemoryStore()
     for (const line of bytes.toString().split('\n')) {
       const [name, key, value] = line.split(' ')
-      if (name && key !== undefined && value !== undefined) (store.table(name) as MemoryTable).rows.set(Buffer.from(key, 'hex').toString('latin1'), Buffer.from(value, 'hex'))
+      if (name && key !== undefined && value !== undefined)
+        (store.table(name) as MemoryTable).rows.set(Buffer.from(key, 'hex').toString('latin1'), Buffer.from(value, 'hex'))
     }
     return store
   }
@@ -68,7 +69,8 @@ export class MemoryStore implements Store {
     const lines: string[] = []
     for (const [name, table] of [...this.#tables].sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (except.includes(name)) continue
-      for (const key of table.sorted()) lines.push(`${name} ${Buffer.from(key, 'latin1').toString('hex')} ${table.rows.get(key)!.toString('hex')}`)
+      for (const key of table.sorted())
+        lines.push(`${name} ${Buffer.from(key, 'latin1').toString('hex')} ${table.rows.get(key)!.toString('hex')}`)
     }
     return lines.join('\n')
   }

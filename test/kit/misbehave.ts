@@ -29,7 +29,10 @@ export interface MisbehavingProgram {
 }
 
 /** `await using` it for as long as the job runs. */
-export async function misbehaving(program: string, { in: where = 'map', how, nth = 1, times = 1 }: Misbehaviour): Promise<MisbehavingProgram> {
+export async function misbehaving(
+  program: string,
+  { in: where = 'map', how, nth = 1, times = 1 }: Misbehaviour,
+): Promise<MisbehavingProgram> {
   let happened = 0
   const server = createServer(socket => {
     socket.on('error', () => {})
@@ -47,14 +50,19 @@ export async function misbehaving(program: string, { in: where = 'map', how, nth
   const file = join(dirname(original), `.misbehaving-${randomUUID()}.ts`)
   watchDirectory(file)
   const kit = fileURLToPath(new URL('./misbehaviour.ts', import.meta.url))
-  await writeFile(file, [
-    `import program from ${JSON.stringify(original)}`,
-    `import { misbehave } from ${JSON.stringify(kit)}`,
-    `export default misbehave(program, ${JSON.stringify({ in: where, how, nth, port } satisfies Plan)})`,
-  ].join('\n'))
+  await writeFile(
+    file,
+    [
+      `import program from ${JSON.stringify(original)}`,
+      `import { misbehave } from ${JSON.stringify(kit)}`,
+      `export default misbehave(program, ${JSON.stringify({ in: where, how, nth, port } satisfies Plan)})`,
+    ].join('\n'),
+  )
   return {
     program: file,
-    get happened() { return happened },
+    get happened() {
+      return happened
+    },
     async [Symbol.asyncDispose]() {
       server.close()
       await rm(file, { force: true })

@@ -34,13 +34,15 @@ type Fate = 'killed' | 'timeout' | 'survived' | 'unreached'
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    sample: { type: 'string', default: '100' }, seed: { type: 'string', default: '1' }, all: { type: 'boolean' }, survivors: { type: 'boolean' }, only: { type: 'string' }, tests: { type: 'string', default: '' },
-    list: { type: 'boolean' }, record: { type: 'boolean', default: false }, jobs: { type: 'string', default: '1' }, verbose: { type: 'boolean' },
+    sample: { type: 'string', default: '100' }, seed: { type: 'string', default: '1' }, all: { type: 'boolean' },
+    survivors: { type: 'boolean' }, only: { type: 'string' }, tests: { type: 'string', default: '' }, list: { type: 'boolean' },
+    record: { type: 'boolean', default: false }, jobs: { type: 'string', default: '1' }, verbose: { type: 'boolean' },
   },
 })
 
 if (values.list) {
-  for (const [name, paths] of Object.entries(rooms)) console.log(`${name.padEnd(10)} ${String(mutantsIn(filesOf(name)).length).padStart(5)}  ${paths.join(' ')}`)
+  for (const [name, paths] of Object.entries(rooms))
+    console.log(`${name.padEnd(10)} ${String(mutantsIn(filesOf(name)).length).padStart(5)}  ${paths.join(' ')}`)
   process.exit(0)
 }
 const [room] = positionals
@@ -53,7 +55,9 @@ const survivorsFile = join(cacheDir, `survivors-${room.replaceAll('/', '-')}.jso
 const files = filesOf(room)
 const all = mutantsIn(files)
 const drawn = choose()
-console.log(`${room}: ${drawn.length} of ${all.length} mutants in ${files.length} files${values.survivors || values.only || values.all ? '' : `, seed ${values.seed}`}`)
+console.log(
+  `${room}: ${drawn.length} of ${all.length} mutants in ${files.length} files${values.survivors || values.only || values.all ? '' : `, seed ${values.seed}`}`,
+)
 
 const recordings = await recorded(files, { again: values.record, tests: new RegExp(values.tests) })
 const accepted = new Set((JSON.parse(readFileSync(join(import.meta.dirname, 'accepted.json'), 'utf8')) as Name[]).map(keyOf))

@@ -38,7 +38,9 @@ const binary: Readonly<Record<string, string>> = {
   '<': '<=', '<=': '<', '>': '>=', '>=': '>', '===': '!==', '!==': '===', '==': '!=', '!=': '==',
   '+': '-', '-': '+', '*': '/', '/': '*', '%': '*', '&': '|', '|': '&', '^': '&', '<<': '>>', '>>': '<<', '>>>': '<<',
 }
-const assignment: Readonly<Record<string, string>> = { '+=': '-=', '-=': '+=', '*=': '/=', '|=': '&=', '&=': '|=', '??=': '=', '||=': '&&=', '&&=': '||=' }
+const assignment: Readonly<Record<string, string>> = {
+  '+=': '-=', '-=': '+=', '*=': '/=', '|=': '&=', '&=': '|=', '??=': '=', '||=': '&&=', '&&=': '||=',
+}
 const methods = new Map(Object.entries({
   some: 'every', every: 'some', min: 'max', max: 'min', startsWith: 'endsWith', endsWith: 'startsWith', floor: 'ceil', ceil: 'floor',
   push: 'unshift', shift: 'pop', pop: 'shift', indexOf: 'lastIndexOf', lastIndexOf: 'indexOf', all: 'allSettled',
@@ -109,7 +111,8 @@ function* changesOf(node: Node, source: (node: Node) => string): Iterable<Change
       break
     case 'AssignmentExpression': {
       const other = assignment[node['operator'] as string]
-      if (other !== undefined) yield between(node['left'] as Node, node['right'] as Node, node['operator'] as string, other, source(node), node.start)
+      if (other !== undefined)
+        yield between(node['left'] as Node, node['right'] as Node, node['operator'] as string, other, source(node), node.start)
       break
     }
     case 'Literal':
@@ -128,8 +131,12 @@ function* changesOf(node: Node, source: (node: Node) => string): Iterable<Change
       break
     case 'ExpressionStatement': {
       const expression = node['expression'] as Node
-      const call = expression.type === 'AwaitExpression' || (expression.type === 'UnaryExpression' && expression['operator'] === 'void') ? expression['argument'] as Node : expression
-      const calls = call.type === 'CallExpression' && (call['callee'] as Node).type !== 'Super' && !silent.test(source(call['callee'] as Node))
+      const call =
+        expression.type === 'AwaitExpression' || (expression.type === 'UnaryExpression' && expression['operator'] === 'void')
+          ? (expression['argument'] as Node)
+          : expression
+      const calls =
+        call.type === 'CallExpression' && (call['callee'] as Node).type !== 'Super' && !silent.test(source(call['callee'] as Node))
       if (calls || expression.type === 'AssignmentExpression') yield whole(';')
       break
     }

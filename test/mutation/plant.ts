@@ -31,6 +31,9 @@ export function recording(file: string, text: string): string {
   })
   // From the end, so that offsets stay right; at one place the outer function, which comes first, opens first and closes last.
   let out = text
-  for (const { at, text: added } of edits.map((edit, i) => ({ ...edit, i })).sort((a, b) => b.at - a.at || (a.text === ')' ? a.i - b.i : b.i - a.i))) out = out.slice(0, at) + added + out.slice(at)
+  for (const { at, text: added } of edits
+    .map((edit, i) => ({ ...edit, i }))
+    .sort((a, b) => b.at - a.at || (a.text === ')' ? a.i - b.i : b.i - a.i)))
+    out = out.slice(0, at) + added + out.slice(at)
   return out
 }

@@ -13,5 +13,8 @@ const startMs = performance.now()
 afterAll(() => {
   const file = expect.getState().testPath!
   const name = createHash('sha1').update(file).digest('hex')
-  writeFileSync(join(process.env[recordingsVariable]!, `${name}.json`), JSON.stringify({ file, ms: performance.now() - startMs, entered: [...scope.entered!] }))
+  writeFileSync(
+    join(process.env[recordingsVariable]!, `${name}.json`),
+    JSON.stringify({ file, ms: performance.now() - startMs, entered: [...scope.entered!] }),
+  )
 })

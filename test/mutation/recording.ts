@@ -36,7 +36,12 @@ const hashOf = (file: string): string => createHash('sha1').update(textOf(file))
 export async function recorded(sources: readonly string[], { again, tests }: { again: boolean; tests: RegExp }): Promise<Recording[]> {
   const enters = ({ hashes }: Recording): boolean => sources.some(file => hashes[file] !== undefined)
   const there = new Set(testFiles())
-  const known = load().filter(each => there.has(each.file) && !(again && tests.test(each.file)) && (each.hashes[each.file] === hashOf(each.file) || !each.failed && !enters(each)))
+  const known = load().filter(
+    each =>
+      there.has(each.file)
+      && !(again && tests.test(each.file))
+      && (each.hashes[each.file] === hashOf(each.file) || (!each.failed && !enters(each))),
+  )
   const names = new Set(known.map(({ file }) => file))
   const missing = [...there].filter(file => tests.test(file) && !names.has(file))
   const wanted = (all: Recording[]): Recording[] => all.filter(({ file }) => tests.test(file))
@@ -54,7 +59,9 @@ export async function recorded(sources: readonly string[], { again, tests }: { a
 /** The test files that enter the mutant's function; any function of its file, when that cannot be told. */
 export function entering(recordings: readonly Recording[], { file, inside }: Mutant): Recording[] {
   const hash = hashOf(file)
-  return recordings.filter(({ entered, hashes }) => (inside < 0 || hashes[file] !== hash ? hashes[file] !== undefined : entered.includes(`${file}#${inside}`)))
+  return recordings.filter(({ entered, hashes }) =>
+    inside < 0 || hashes[file] !== hash ? hashes[file] !== undefined : entered.includes(`${file}#${inside}`),
+  )
 }
 
 async function record(tests: readonly string[]): Promise<Recording[]> {
@@ -62,7 +69,9 @@ async function record(tests: readonly string[]): Promise<Recording[]> {
   try {
     const sources = Object.keys(rooms).flatMap(filesOf)
     const report = join(scratch, 'report')
-    await vitest([...tests, '--reporter', 'json', '--outputFile', report], { [recordVariable]: JSON.stringify(sources), [recordingsVariable]: scratch })
+    await vitest([...tests, '--reporter', 'json', '--outputFile', report], {
+      [recordVariable]: JSON.stringify(sources), [recordingsVariable]: scratch,
+    })
     const results = (JSON.parse(readFileSync(report, 'utf8')) as { testResults: { name: string; status: string }[] }).testResults
     const passed = new Set(results.filter(({ status }) => status === 'passed').map(({ name }) => relative(root, name)))
     const written = new Map(readdirSync(scratch).filter(name => name.endsWith('.json')).map(name => {
@@ -72,23 +81,33 @@ async function record(tests: readonly string[]): Promise<Recording[]> {
     return tests.map(file => {
       const { ms, entered } = written.get(file) ?? { ms: 0, entered: [] }
       const touched = [file, ...new Set(entered.map(name => name.split('#')[0]!))]
-      return { file, ms, entered, hashes: Object.fromEntries(touched.map(each => [each, hashOf(each)])), ...!passed.has(file) && { failed: true as const } }
+      return {
+        file, ms, entered,
+        hashes: Object.fromEntries(touched.map(each => [each, hashOf(each)])),
+        ...(!passed.has(file) && { failed: true as const }),
+      }
     })
   } finally { rmSync(scratch, { recursive: true, force: true }) }
 }
 
 function vitest(args: readonly string[], variables: Readonly<Record<string, string>>): Promise<void> {
   // Without Vitest's cache on disk, which would give the instrumented sources to later runs.
-  const child = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--fsModuleCache=false', '--project', 'unit', '--project', 'slow', ...args], {
-    cwd: root, stdio: 'ignore', env: { ...process.env, ...variables },
-  })
+  const child = spawn(
+    process.execPath,
+    ['node_modules/vitest/vitest.mjs', 'run', '--fsModuleCache=false', '--project', 'unit', '--project', 'slow', ...args],
+    { cwd: root, stdio: 'ignore', env: { ...process.env, ...variables } },
+  )
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', () => resolve())
   })
 }
 
-const testFiles = (): string[] => readdirSync(join(root, 'test/unit'), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.test.ts')).map(name => `test/unit/${name}`).sort()
+const testFiles = (): string[] =>
+  readdirSync(join(root, 'test/unit'), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.test.ts'))
+    .map(name => `test/unit/${name}`)
+    .sort()
 
 function load(): Recording[] {
   try { return JSON.parse(readFileSync(kept, 'utf8')) as Recording[] } catch { return [] }

@@ -20,7 +20,10 @@ class AsGiven extends BaseSequencer {
 
 process.env[mutantVariable] = ''
 // No cache on disk: it would give a mutant to later runs, and what it has to mutants.
-const vitest = await createVitest('test', { root, watch: false, project: ['unit', 'slow'], isolate: false, maxWorkers: 1, fsModuleCache: false, reporters: [{}], sequence: { sequencer: AsGiven } })
+const vitest = await createVitest('test', {
+  root, watch: false, project: ['unit', 'slow'], isolate: false, maxWorkers: 1, fsModuleCache: false, reporters: [{}],
+  sequence: { sequencer: AsGiven },
+})
 await vitest.standalone()
 const specifications = new Map((await vitest.globTestSpecifications()).map(each => [each.moduleId, each]))
 

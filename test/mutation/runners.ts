@@ -36,6 +36,11 @@ export class Runner {
 
 async function start(): Promise<ChildProcess> {
   const child = fork(join(import.meta.dirname, 'runner.ts'), { cwd: root, detached: true, stdio: 'ignore' })
-  await Promise.race([once(child, 'message'), once(child, 'exit').then(() => { throw new Error('test/mutation/runner.ts ends at once: start it by hand to see why') })])
+  await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(() => {
+      throw new Error('test/mutation/runner.ts ends at once: start it by hand to see why')
+    }),
+  ])
   return child
 }

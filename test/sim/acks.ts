@@ -7,7 +7,11 @@
 
 import { contentKey, type Content } from './plan.ts'
 
-export type State = { readonly kind: 'absent' } | { readonly kind: 'directory' } | { readonly kind: 'file'; readonly content: Content } | { readonly kind: 'output'; readonly key: string }
+export type State =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'directory' }
+  | { readonly kind: 'file'; readonly content: Content }
+  | { readonly kind: 'output'; readonly key: string }
 export const absent: State = { kind: 'absent' }
 
 interface Effect { readonly state: State; readonly began: number; ended: number; certain: boolean }
@@ -98,7 +102,11 @@ export class Acks {
   /** These paths have one of these states from now on, by what was done elsewhere. */
   derive(states: ReadonlyMap<string, readonly State[]>): void {
     const began = ++this.#step
-    for (const [path, possible] of states) this.#paths.set(path, possible.map(state => ({ state, began, ended: began, certain: possible.length === 1 })))
+    for (const [path, possible] of states)
+      this.#paths.set(
+        path,
+        possible.map(state => ({ state, began, ended: began, certain: possible.length === 1 })),
+      )
   }
 
   /** Nothing is claimed of these paths any more. */
@@ -115,7 +123,9 @@ export class Acks {
   get restored(): boolean { return this.#restored > 0 }
 
   /** A state begins to be kept that may come back; its end is told by `markEnds`. */
-  mark(): Mark { return { began: ++this.#step, paths: new Map([...this.#paths].map(([path, effects]) => [path, [...effects]])), ended: Infinity } }
+  mark(): Mark {
+    return { began: ++this.#step, paths: new Map([...this.#paths].map(([path, effects]) => [path, [...effects]])), ended: Infinity }
+  }
   markEnds(mark: Mark): void { mark.ended = ++this.#step }
 
   /** A kept state has come back: all may be as it was then, and what was under way may happen still. */
@@ -131,7 +141,9 @@ export class Acks {
   }
 
   /** Has anything been done to this path since the mark was made? Then some of what it was made of may have been removed. */
-  touchedSince(path: string, mark: Mark): boolean { return this.#history.some(touch => touch.path === path && touch.began > mark.began) || (mark.paths.get(path)?.length ?? 0) > 1 }
+  touchedSince(path: string, mark: Mark): boolean {
+    return this.#history.some(touch => touch.path === path && touch.began > mark.began) || (mark.paths.get(path)?.length ?? 0) > 1
+  }
 
   /** States that the path may have now, at least one. */
   possible(path: string): State[] {

@@ -19,9 +19,13 @@ interface Run { readonly code: number; readonly text: string }
 
 function simulate(...args: string[]): Promise<Run> {
   return new Promise(resolve => {
-    const child = execFile(process.execPath, [join(import.meta.dirname, 'run.ts'), ...args], { maxBuffer: 16 << 20, timeout: runMs, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, text: `${stdout}${stderr}` })
-    })
+    const child = execFile(
+      process.execPath, [join(import.meta.dirname, 'run.ts'), ...args],
+      { maxBuffer: 16 << 20, timeout: runMs, killSignal: 'SIGKILL' },
+      (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, text: `${stdout}${stderr}` })
+      },
+    )
     // Clusters of real processes, which are tested beside it, have real deadlines; this has none.
     setPriority(child.pid!, constants.priority.PRIORITY_LOW)
   })

@@ -36,10 +36,19 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
   let ops = 0
   await cluster.waitActive()
   const waiting = new Map<number, Action>()
-  const clients = runClients({ cluster, acks, findings, ops: plan.ops, waiting }).then(done => { ops = done }, (error: unknown) => { findings.add(`a client broke down: ${String((error as Error).stack)}`) })
+  const clients = runClients({ cluster, acks, findings, ops: plan.ops, waiting }).then(
+    done => {
+      ops = done
+    },
+    (error: unknown) => {
+      findings.add(`a client broke down: ${String((error as Error).stack)}`)
+    },
+  )
   await nemesis.run(plan.faults)
   // Those that wait for somebody who is gone go on once all is well again.
-  const lastMs = Math.max(0, ...plan.faults.map(({ atMs, action }) => atMs + ('ms' in action ? action.ms : 0))) - Math.max(0, ...plan.faults.map(fault => fault.atMs))
+  const lastMs =
+    Math.max(0, ...plan.faults.map(({ atMs, action }) => atMs + ('ms' in action ? action.ms : 0)))
+    - Math.max(0, ...plan.faults.map(fault => fault.atMs))
   await Promise.race([clients, cluster.advance(lastMs)])
   try {
     await nemesis.heal()
@@ -47,7 +56,10 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
     findings.add(`a node cannot be started again: ${(error as Error).message}`)
   }
   const late = Symbol('late')
-  if (await Promise.race([clients, cluster.advance(clientsMs).then(() => late)]) === late) findings.add(`clients still wait for answers long after all was healed: ${[...waiting].map(([client, { kind, path }]) => `client ${client} in ${kind} ${path}`).join(', ')}`)
+  if ((await Promise.race([clients, cluster.advance(clientsMs).then(() => late)])) === late)
+    findings.add(
+      `clients still wait for answers long after all was healed: ${[...waiting].map(([client, { kind, path }]) => `client ${client} in ${kind} ${path}`).join(', ')}`,
+    )
   for (const problem of nemesis.problems) findings.add(problem)
   const { restored } = nemesis
   try {
@@ -60,8 +72,13 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
   }
   for (const line of await rest(cluster)) findings.add(line)
   await compare(cluster, acks, findings)
-  await checkQuotas(cluster.mill, ms => cluster.advance(ms), findings.add).catch((error: unknown) => findings.add(`quotas cannot be asked for: ${(error as Error).message}`))
-  return { findings: found, ops, faults: nemesis.done, skipped: nemesis.skipped, acknowledged: acks.acknowledged, unknown: acks.unknowns, bytes: acks.bytes }
+  await checkQuotas(cluster.mill, ms => cluster.advance(ms), findings.add).catch((error: unknown) =>
+    findings.add(`quotas cannot be asked for: ${(error as Error).message}`),
+  )
+  return {
+    findings: found, ops, faults: nemesis.done, skipped: nemesis.skipped, acknowledged: acks.acknowledged, unknown: acks.unknowns,
+    bytes: acks.bytes,
+  }
 }
 
 /** Looks for damage everywhere and waits until all invariants hold; gives what is broken still when the time is over. */
@@ -101,7 +118,8 @@ async function compare({ mill }: Cluster, acks: Acks, findings: Findings, lost: 
         is = keyOf(state)
       }
     } catch (error) {
-      const gone = isOneOf(['BLOCK_MISSING', 'CORRUPT'], codeOf(error)) && [...lost].some(each => each === path || each.startsWith(`${path}/`))
+      const gone =
+        isOneOf(['BLOCK_MISSING', 'CORRUPT'], codeOf(error)) && [...lost].some(each => each === path || each.startsWith(`${path}/`))
       if (gone) continue
       if (codeOf(error) !== 'ENOENT') {
         findings.add(`${path}: cannot be read though all is healed: ${codeOf(error)}: ${(error as Error).message}`)
@@ -109,6 +127,7 @@ async function compare({ mill }: Cluster, acks: Acks, findings: Findings, lost: 
       }
       is = 'absent'
     }
-    if (!keys.has(is)) findings.add(`${path}: is ${is.slice(0, 200)}, and was acknowledged as ${[...keys].map(key => key.slice(0, 200)).join(' or ')}`)
+    if (!keys.has(is))
+      findings.add(`${path}: is ${is.slice(0, 200)}, and was acknowledged as ${[...keys].map(key => key.slice(0, 200)).join(' or ')}`)
   }
 }

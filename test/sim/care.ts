@@ -7,7 +7,10 @@ import { absent, type Acks, type State } from './acks.ts'
 import { change, codeOf, isOneOf, notNow, type Findings } from './change.ts'
 import type { Action } from './plan.ts'
 
-export type CareAction = Extract<Action, { readonly kind: 'snapshot' | 'unsnapshot' | 'restore' | 'quota' | 'drain' | 'maintain' | 'balance' }>
+export type CareAction = Extract<
+  Action,
+  { readonly kind: 'snapshot' | 'unsnapshot' | 'restore' | 'quota' | 'drain' | 'maintain' | 'balance' }
+>
 
 interface Parts { readonly cluster: Cluster; readonly mill: Mill; readonly acks: Acks; readonly findings: Findings }
 
@@ -33,7 +36,11 @@ export class Care {
       case 'maintain': {
         const node = cluster.datanodes.find(each => each.name === action.path)
         if (!node) return
-        await this.#ask(action.kind, action.path, () => (action.kind === 'drain' ? mill.nodes.decommission(node.id) : mill.nodes.maintenance(node.id, { forMs: Math.max(1_000, action.ms) })))
+        await this.#ask(action.kind, action.path, () =>
+          action.kind === 'drain'
+            ? mill.nodes.decommission(node.id)
+            : mill.nodes.maintenance(node.id, { forMs: Math.max(1_000, action.ms) }),
+        )
         await cluster.advance(action.ms)
         return this.#ask('recommission', action.path, () => mill.nodes.recommission(node.id))
       }
@@ -47,7 +54,9 @@ export class Care {
     const seen = new Map(below().map(each => [each, acks.observe(each)]))
     const top = `${path}/.snapshot/${name}`
     const ended = await change({ acks, findings, changes: new Map(), call: () => mill.snapshots.create(path, name), may: ['ENOENT'] })
-    const states = new Map(below().map(each => [`${top}${each.slice(path.length)}`, seen.get(each)?.() ?? [absent, ...acks.possible(each)]]))
+    const states = new Map(
+      below().map(each => [`${top}${each.slice(path.length)}`, seen.get(each)?.() ?? [absent, ...acks.possible(each)]]),
+    )
     for (const stop of seen.values()) stop()
     if (ended === 'acknowledged') acks.derive(states)
   }
@@ -108,7 +117,8 @@ export async function checkQuotas(mill: Mill, advance: (ms: number) => Promise<v
       continue
     }
     const { names, bytes } = await amounts(mill, path)
-    if (names !== quota.used.names || bytes !== quota.used.bytes) add(`the quota of ${path} counts ${quota.used.names} names and ${quota.used.bytes} bytes; there are ${names} and ${bytes}`)
+    if (names !== quota.used.names || bytes !== quota.used.bytes)
+      add(`the quota of ${path} counts ${quota.used.names} names and ${quota.used.bytes} bytes; there are ${names} and ${bytes}`)
   }
 }
 

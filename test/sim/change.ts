@@ -7,7 +7,10 @@ import type { Acks, State } from './acks.ts'
 export interface Findings { readonly all: string[]; add(what: string): void }
 
 /** Errors that say "not now": nothing is claimed about what is stored. */
-export const notNow = ['UNAVAILABLE', 'TIMEOUT', 'OVERLOADED', 'SAFE_MODE', 'BLOCK_MISSING', 'ENOSPC', 'LEASE_EXPIRED', 'OUTCOME_UNKNOWN', 'CORRUPT', 'EBUSY', 'ABORTED'] as const
+export const notNow = [
+  'UNAVAILABLE', 'TIMEOUT', 'OVERLOADED', 'SAFE_MODE', 'BLOCK_MISSING', 'ENOSPC', 'LEASE_EXPIRED', 'OUTCOME_UNKNOWN', 'CORRUPT', 'EBUSY',
+  'ABORTED',
+] as const
 /** Of those, the ones after which a mutation has certainly not acted. */
 const never = ['ENOSPC', 'EBUSY', 'SAFE_MODE', 'LEASE_EXPIRED'] as const
 
@@ -43,7 +46,8 @@ export async function change({ acks, findings, changes, call, may = [] }: Change
     if (acks.restored && isOneOf(['ENOENT', 'EEXIST', 'EINVAL'], code)) return 'refused'
     if (code === 'EDQUOT' && [...changes.keys()].some(path => acks.isBounded(path))) return 'refused'
     if (!isOneOf(may, code)) findings.add(`${name}: refused with ${code}: ${(error as Error).message}`)
-    else if (changes.size > 0 && pending.others().every(states => states.every(state => (state.kind === 'absent') === (code === 'EEXIST')))) findings.add(`${name}: ${code}, and the journal knows better`)
+    else if (changes.size > 0 && pending.others().every(states => states.every(state => (state.kind === 'absent') === (code === 'EEXIST'))))
+      findings.add(`${name}: ${code}, and the journal knows better`)
     return 'refused'
   }
 }

@@ -65,7 +65,11 @@ class Client {
 
   async #put(path: string, content: Content, { replication, overwrite }: { replication: number; overwrite: boolean }): Promise<void> {
     const { mill } = this.#parts
-    await this.#change(new Map([[path, { kind: 'file', content }]]), () => mill.writeFile(path, bytesOf(content), { replication, overwrite }), ['EEXIST', 'ENOENT'])
+    await this.#change(
+      new Map([[path, { kind: 'file', content }]]),
+      () => mill.writeFile(path, bytesOf(content), { replication, overwrite }),
+      ['EEXIST', 'ENOENT'],
+    )
   }
 
   async #rename(path: string, to: string): Promise<void> {
@@ -111,7 +115,8 @@ class Client {
     if (typeof state === 'string') findings.add(`${path}: ${state}`)
     else if (found && found.length > 3) await this.#range(path, found)
     if (typeof state === 'string') return
-    if (!states.some(each => keyOf(each) === keyOf(state))) findings.add(`${path}: is ${keyOf(state)} and can only be ${states.map(keyOf).join(' or ')}`)
+    if (!states.some(each => keyOf(each) === keyOf(state)))
+      findings.add(`${path}: is ${keyOf(state)} and can only be ${states.map(keyOf).join(' or ')}`)
   }
 
   /** A part of a file that has just been read whole; if it was replaced since, nothing can be said. */
@@ -123,26 +128,37 @@ class Client {
     try {
       for await (const piece of mill.createReadStream(path, { start, end })) pieces.push(piece as Buffer)
     } catch (error) {
-      if (!isOneOf([...notNow, 'ENOENT', 'ESTALE'], codeOf(error))) findings.add(`${path}: reading a part failed with ${codeOf(error)}: ${(error as Error).message}`)
+      if (!isOneOf([...notNow, 'ENOENT', 'ESTALE'], codeOf(error)))
+        findings.add(`${path}: reading a part failed with ${codeOf(error)}: ${(error as Error).message}`)
       return
     }
     const states = stop()
     const [only] = states
     if (states.length !== 1 || only?.kind !== 'file' || !whole.equals(bytesOf(only.content))) return
-    if (!Buffer.concat(pieces).equals(whole.subarray(start, end + 1))) findings.add(`${path}: bytes ${start} to ${end} are others when they are asked for alone (${Buffer.concat(pieces).length} came)`)
+    if (!Buffer.concat(pieces).equals(whole.subarray(start, end + 1)))
+      findings.add(`${path}: bytes ${start} to ${end} are others when they are asked for alone (${Buffer.concat(pieces).length} came)`)
   }
 
   async #list(path: string): Promise<void> {
     const { acks, mill, findings } = this.#parts
-    const certain = (): string[] => acks.paths.filter(each => each.startsWith(`${path}/`) && !each.slice(path.length + 1).includes('/') && ['file', 'directory'].includes(acks.certain(each)?.kind ?? ''))
+    const certain = (): string[] =>
+      acks.paths.filter(
+        each =>
+          each.startsWith(`${path}/`)
+          && !each.slice(path.length + 1).includes('/')
+          && ['file', 'directory'].includes(acks.certain(each)?.kind ?? ''),
+      )
     const before = certain()
     try {
       const names = new Set(await mill.readdir(path))
       const after = new Set(certain())
-      for (const each of before) if (after.has(each) && !names.has(each.slice(path.length + 1))) findings.add(`${each}: acknowledged, and not in the listing of ${path}`)
+      for (const each of before)
+        if (after.has(each) && !names.has(each.slice(path.length + 1)))
+          findings.add(`${each}: acknowledged, and not in the listing of ${path}`)
     } catch (error) {
       const code = codeOf(error)
-      if (!isOneOf(notNow, code) && !(code === 'ENOENT' && acks.certain(path)?.kind !== 'directory')) findings.add(`${path}: listing failed with ${code}: ${(error as Error).message}`)
+      if (!isOneOf(notNow, code) && !(code === 'ENOENT' && acks.certain(path)?.kind !== 'directory'))
+        findings.add(`${path}: listing failed with ${code}: ${(error as Error).message}`)
     }
   }
 }

@@ -11,7 +11,8 @@ const dir = await mkdtemp(join(tmpdir(), 'gristmill-test-'))
 afterAll(() => rm(dir, { recursive: true, force: true }))
 
 const text = Array.from({ length: 4000 }, (_, i) => `line ${i} of the harvest\n`).join('')
-const start = (options: SimOptions = {}): Promise<SimCluster> => startSim({ ...options, settings: { blockSize: '16KiB', ...options.settings } })
+const start = (options: SimOptions = {}): Promise<SimCluster> =>
+  startSim({ ...options, settings: { blockSize: '16KiB', ...options.settings } })
 
 /** A program of this text, compiled as a user's is. */
 async function program(name: string, body: string): Promise<string> {
@@ -20,7 +21,8 @@ async function program(name: string, body: string): Promise<string> {
   return file
 }
 
-const countWords = 'map(line, emit) { for (const word of line.split(\' \')) emit(word, 1) },\nreduce(word, counts, emit) { let sum = 0; for (const count of counts) sum += count; emit(word, sum) },'
+const countWords =
+  "map(line, emit) { for (const word of line.split(' ')) emit(word, 1) },\nreduce(word, counts, emit) { let sum = 0; for (const count of counts) sum += count; emit(word, sum) },"
 
 test('a file outlives two of its three datanodes, and minutes pass in a moment', async () => {
   await using cluster = await Cluster.start({ mode: 'sim', seed: 5, settings: { blockSize: '16KiB' } })
@@ -202,7 +204,9 @@ test.each([
   try {
     await cluster.mill.mkdir('/in')
     await cluster.mill.writeFile('/in/harvest.txt', 'a line\n')
-    const job = await cluster.mill.run(await program(name.replaceAll(' ', '-'), body), { input: '/in', output: '/out', taskTimeoutMs: 60_000 })
+    const job = await cluster.mill.run(await program(name.replaceAll(' ', '-'), body), {
+      input: '/in', output: '/out', taskTimeoutMs: 60_000,
+    })
     await expect(job.wait()).rejects.toThrow(why)
     await cluster.mill.writeFile('/after', text)
   } finally {

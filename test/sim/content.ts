@@ -3,7 +3,10 @@
 import type { Content } from './plan.ts'
 import { seeded } from '../../src/world/random.ts'
 
-const words = ['mill', 'stone', 'grain', 'flour', 'water', 'wheel', 'sack', 'bran', 'chaff', 'dust', 'ear', 'field', 'straw', 'tithe', 'yeast', 'ünïcode']
+const words = [
+  'mill', 'stone', 'grain', 'flour', 'water', 'wheel', 'sack', 'bran', 'chaff', 'dust', 'ear', 'field', 'straw', 'tithe', 'yeast',
+  'ünïcode',
+]
 
 export function bytesOf({ id, bytes, text }: Content): Buffer {
   const random = seeded(`content/${id}`)

@@ -47,7 +47,10 @@ async function settled(cluster: Cluster): Promise<void> {
     await cluster.advance(lookMs)
     const [status, { awaited }] = await Promise.all([cluster.mill.clusterStatus(), cluster.mill.safeMode()])
     const live = cluster.datanodes.every(({ id }) => status.nodes.some(({ node, state }) => node === id && state === 'live'))
-    clear = live && awaited === 0 && status.underReplicated + status.pendingReplications + status.pendingDeletions + status.jobsRunning === 0 ? clear + 1 : 0
+    clear =
+      live && awaited === 0 && status.underReplicated + status.pendingReplications + status.pendingDeletions + status.jobsRunning === 0
+        ? clear + 1
+        : 0
   }
 }
 

@@ -24,7 +24,9 @@ export async function runFresh({ count, from, minutes, workload, profile }: Fres
   const first = from === undefined ? randomInt(firstSeed.min, firstSeed.max) : Number(from)
   const processes = Math.max(1, Math.min(availableParallelism(), count))
   const each = Math.ceil(count / processes)
-  console.log(`seeds ${first} to ${first + count - 1}, in ${processes} processes; the same again: node test/sim/run.ts --fresh ${count} --from ${first}`)
+  console.log(
+    `seeds ${first} to ${first + count - 1}, in ${processes} processes; the same again: node test/sim/run.ts --fresh ${count} --from ${first}`,
+  )
   const extra = Object.entries({ minutes, workload, profile }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]))
   const codes = await Promise.all(Array.from({ length: processes }, (_, i) => {
     const seeds = Math.min(each, count - i * each)

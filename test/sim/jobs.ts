@@ -31,18 +31,27 @@ export class Jobs {
     else await this.#elsewhere(action, expected)
   }
 
-  async #run({ program, input, path, reducers, replaces }: Extract<JobAction, { kind: 'job' }>, expected: string, contents: readonly Content[]): Promise<void> {
+  async #run(
+    { program, input, path, reducers, replaces }: Extract<JobAction, { kind: 'job' }>,
+    expected: string, contents: readonly Content[],
+  ): Promise<void> {
     const { acks, mill, findings } = this.#parts
     const before = new Map([path, ...acks.paths.filter(each => each.startsWith(`${path}/`))].map(each => [each, acks.certain(each)]))
     const was = before.get(path)
-    const pending = acks.begin(new Map<string, State>([...[...before.keys()].map(each => [each, absent] as const), [path, { kind: 'output', key: expected }]]))
+    const pending = acks.begin(
+      new Map<string, State>([...[...before.keys()].map(each => [each, absent] as const), [path, { kind: 'output', key: expected }]]),
+    )
     try {
-      const job = await mill.run(programOf(program), { input, output: path, reducers, taskTimeoutMs, ...replaces && { overwrite: true, force: replaces === 'anything' } })
+      const job = await mill.run(programOf(program), {
+        input, output: path, reducers, taskTimeoutMs,
+        ...(replaces && { overwrite: true, force: replaces === 'anything' }),
+      })
       const { stages } = await job.wait()
       pending.acknowledged()
       if (acks.restored) return // what it read may be another state's
       const lines = contents.reduce((sum, content) => sum + bytesOf(content).toString('utf8').split('\n').length - 1, 0)
-      if (stages[0]!.counters['recordsIn'] !== lines) findings.add(`${path}: its job counted ${stages[0]!.counters['recordsIn']} records of ${lines}`)
+      if (stages[0]!.counters['recordsIn'] !== lines)
+        findings.add(`${path}: its job counted ${stages[0]!.counters['recordsIn']} records of ${lines}`)
       const found = await outputOf(mill, path)
       if (found !== expected) findings.add(`${path}: the output of ${program} is not that of a run without faults`)
     } catch (error) {
@@ -51,11 +60,18 @@ export class Jobs {
       if (code === 'ENOTEMPTY' && replaces === 'output' && (was?.kind === 'directory' || acks.restored)) return pending.refused()
       pending.unknown()
       if (acks.restored) return
-      if (code === 'JOB_FAILED' && /program|record/.test((error as Error).message) && !/lost|cannot be read|replica/.test((error as Error).message)) findings.add(`${path}: the job failed: ${(error as Error).message}`)
-      else if (!isOneOf(notNow, code) && code !== 'JOB_FAILED' && code !== 'EEXIST') findings.add(`${path}: the job ended with ${code}: ${(error as Error).message}`)
+      if (
+        code === 'JOB_FAILED'
+        && /program|record/.test((error as Error).message)
+        && !/lost|cannot be read|replica/.test((error as Error).message)
+      )
+        findings.add(`${path}: the job failed: ${(error as Error).message}`)
+      else if (!isOneOf(notNow, code) && code !== 'JOB_FAILED' && code !== 'EEXIST')
+        findings.add(`${path}: the job ended with ${code}: ${(error as Error).message}`)
       return
     }
-    if (replaces === 'output' && was?.kind === 'directory') findings.add(`${path}: a directory that is no output was replaced without force`)
+    if (replaces === 'output' && was?.kind === 'directory')
+      findings.add(`${path}: a directory that is no output was replaced without force`)
     if (was && was.kind !== 'absent' && replaces) await this.#getBack(path, before)
   }
 
@@ -64,7 +80,11 @@ export class Jobs {
     const { acks, mill, findings } = this.#parts
     let to = `${path}-before`
     while (acks.possible(to).some(state => state.kind !== 'absent')) to += '+'
-    const changes = new Map([...before].flatMap(([each, state]) => (state && state.kind !== 'absent' ? [[`${to}${each.slice(path.length)}`, state] as const] : [])))
+    const changes = new Map(
+      [...before].flatMap(([each, state]) =>
+        state && state.kind !== 'absent' ? [[`${to}${each.slice(path.length)}`, state] as const] : [],
+      ),
+    )
     await change({ acks, findings, changes, call: () => mill.trash.restore(path, { to }) })
   }
 
@@ -87,16 +107,22 @@ export class Jobs {
       const { kept, failure } = await job.status()
       if (!kept) {
         pending.unknown()
-        if (taken === 'acknowledged' && failure?.code === 'ENOTDIR' && !acks.restored) findings.add(`${output}: could not be published, and is not kept`)
+        if (taken === 'acknowledged' && failure?.code === 'ENOTDIR' && !acks.restored)
+          findings.add(`${output}: could not be published, and is not kept`)
         return
       }
       pending.refused()
       acks.forget([output]) // what is above it is a file
-      await change({ acks, findings, changes: new Map([[to, { kind: 'output', key: expected }]]), call: () => job.publish(to), may: ['EEXIST'] })
+      await change({
+        acks, findings,
+        changes: new Map([[to, { kind: 'output', key: expected }]]),
+        call: () => job.publish(to), may: ['EEXIST'],
+      })
     } catch (error) {
       pending.unknown()
       const code = codeOf(error)
-      if (!acks.restored && !isOneOf(notNow, code) && code !== 'JOB_FAILED' && code !== 'ENOTDIR') findings.add(`${output}: the job ended with ${code}: ${(error as Error).message}`)
+      if (!acks.restored && !isOneOf(notNow, code) && code !== 'JOB_FAILED' && code !== 'ENOTDIR')
+        findings.add(`${output}: the job ended with ${code}: ${(error as Error).message}`)
     }
   }
 }

@@ -39,8 +39,10 @@ export class Nemesis implements Site {
   readonly node = (name: string): ClusterNode | undefined => (name === 'namenode' ? this.cluster.namenode : this.datanode(name))
   readonly datanode = (name: string): DataNode | undefined => this.cluster.datanodes.find(node => node.name === name)
   readonly party = (name: string): Party => (name === 'client' ? 'client' : this.node(name)!)
-  readonly simulated = (name: string): SimNode | undefined => (this.cluster.mode === 'sim' ? this.node(name) as SimNode | undefined : undefined)
-  readonly simulatedDatanode = (name: string): SimDataNode | undefined => (this.cluster.mode === 'sim' ? this.datanode(name) as SimDataNode | undefined : undefined)
+  readonly simulated = (name: string): SimNode | undefined =>
+    this.cluster.mode === 'sim' ? (this.node(name) as SimNode | undefined) : undefined
+  readonly simulatedDatanode = (name: string): SimDataNode | undefined =>
+    this.cluster.mode === 'sim' ? (this.datanode(name) as SimDataNode | undefined) : undefined
 
   /** Resolves when the last fault has begun. */
   async run(faults: readonly Fault[]): Promise<void> {

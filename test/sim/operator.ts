@@ -1,5 +1,6 @@
 // What an operator does about files that have lost blocks, as the guide says: takes every datanode back into service, waits until
-// all have reported, asks what is damaged, removes that (or the snapshot that shows it), and lets go of what belonged to files that are no more.
+// all have reported, asks what is damaged, removes that (or the snapshot that shows it), and lets go of what belonged to files that are no
+// more.
 
 import type { Mill } from 'gristmill'
 import type { Cluster } from '../kit/contract.ts'
@@ -28,7 +29,8 @@ export async function tidyUp(cluster: Cluster, { acks, mayBeDamaged, add }: Tidy
     if (ours && !mayBeDamaged(path)) add(`${path}: has lost blocks, though nobody touched it since the backup was made`)
     const [, directory, name] = /^(.*)\/\.snapshot\/([^/]+)\//.exec(path) ?? []
     if (directory !== undefined && name !== undefined) {
-      if (await removeSnapshot(mill, directory, name)) acks.derive(new Map(acks.paths.filter(each => each.startsWith(`${directory}/.snapshot/${name}/`)).map(each => [each, [absent]])))
+      if (await removeSnapshot(mill, directory, name))
+        acks.derive(new Map(acks.paths.filter(each => each.startsWith(`${directory}/.snapshot/${name}/`)).map(each => [each, [absent]])))
       continue
     }
     await mill.rm(path, { skipTrash: true })

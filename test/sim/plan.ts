@@ -13,9 +13,23 @@ export type Action =
   | { readonly kind: 'rename'; readonly path: string; readonly to: string }
   | { readonly kind: 'setrep'; readonly path: string; readonly replication: number }
   /** `replaces`: over the output of a job, or over any directory. */
-  | { readonly kind: 'job'; readonly program: 'wordcount' | 'lengths'; readonly input: string; readonly path: string; readonly reducers: number; readonly replaces?: 'output' | 'anything' }
+  | {
+      readonly kind: 'job'
+      readonly program: 'wordcount' | 'lengths'
+      readonly input: string
+      readonly path: string
+      readonly reducers: number
+      readonly replaces?: 'output' | 'anything'
+    }
   /** A job whose output is to be below `path`, where a file comes meanwhile; then it is published at `to`. */
-  | { readonly kind: 'elsewhere'; readonly program: 'wordcount' | 'lengths'; readonly input: string; readonly path: string; readonly to: string; readonly reducers: number }
+  | {
+      readonly kind: 'elsewhere'
+      readonly program: 'wordcount' | 'lengths'
+      readonly input: string
+      readonly path: string
+      readonly to: string
+      readonly reducers: number
+    }
   | { readonly kind: 'snapshot' | 'unsnapshot'; readonly path: string; readonly name: string }
   /** Out of the trash. */
   | { readonly kind: 'restore'; readonly path: string }
@@ -47,7 +61,13 @@ export interface Plan {
 /** Each purpose has a stream of its own: leaving out one does not shift the others. */
 const streamOf = (seed: number, purpose: string): Random => seeded(`${seed}/${purpose}`)
 
-export function planOf({ seed, workload, profile }: { seed: number; workload?: Workload | undefined; profile?: Profile | undefined }): Plan {
+export function planOf({
+  seed, workload, profile,
+}: {
+  seed: number
+  workload?: Workload | undefined
+  profile?: Profile | undefined
+}): Plan {
   const shape = streamOf(seed, 'shape')
   const names = Object.keys(workloads) as Workload[]
   const kinds = Object.keys(profiles) as Profile[]
@@ -60,7 +80,10 @@ export function planOf({ seed, workload, profile }: { seed: number; workload?: W
   const blockSize = ['4KiB', '16KiB', '64KiB'][shape.below(3)]!
   const disks = [1, 1, 2, 3][shape.below(4)]!
   // Blocks of which nobody knows any more go at once, soon, or not in this run.
-  const settings = { blockTrashKeep: ['0s', '20s', '1h'][shape.below(3)]!, ...(chosen === 'care' || ops.some(({ action }) => action.kind === 'job' && action.replaces)) && { trashKeep: '1h' } }
+  const settings = {
+    blockTrashKeep: ['0s', '20s', '1h'][shape.below(3)]!,
+    ...((chosen === 'care' || ops.some(({ action }) => action.kind === 'job' && action.replaces)) && { trashKeep: '1h' }),
+  }
   return {
     format: 1, seed, workload: chosen, profile: profile ?? drawnProfile, datanodes, racks, disks, blockSize, settings, ops,
     faults: faultsOf(streamOf(seed, 'faults'), { profile: profile ?? drawnProfile, datanodes, disks, lastsMs }),

@@ -20,9 +20,9 @@ import type { Workload } from './workload/index.ts'
 
 const { values } = parseArgs({
   options: {
-    seed: { type: 'string' }, seeds: { type: 'string' }, from: { type: 'string' }, minutes: { type: 'string' }, workload: { type: 'string' }, profile: { type: 'string' },
-    plan: { type: 'string' }, shrink: { type: 'boolean' }, out: { type: 'string' }, canary: { type: 'string' }, kept: { type: 'boolean' },
-    fresh: { type: 'string' }, keep: { type: 'boolean' },
+    seed: { type: 'string' }, seeds: { type: 'string' }, from: { type: 'string' }, minutes: { type: 'string' },
+    workload: { type: 'string' }, profile: { type: 'string' }, plan: { type: 'string' }, shrink: { type: 'boolean' },
+    out: { type: 'string' }, canary: { type: 'string' }, kept: { type: 'boolean' }, fresh: { type: 'string' }, keep: { type: 'boolean' },
   },
 })
 
@@ -32,7 +32,8 @@ function refuse(why: string): never {
 }
 
 function one<T extends string>(what: string, value: string | undefined, among: Readonly<Record<T, unknown>>): T | undefined {
-  if (value !== undefined && !Object.hasOwn(among, value)) refuse(`there is no ${what} "${value}"; there are ${Object.keys(among).join(', ')}`)
+  if (value !== undefined && !Object.hasOwn(among, value))
+    refuse(`there is no ${what} "${value}"; there are ${Object.keys(among).join(', ')}`)
   return value as T | undefined
 }
 
@@ -47,13 +48,16 @@ const hints: Bug | undefined = canary && canaries[canary]
 if (canary) plant(canary)
 // Only now: a planted bug must be there when the sources are loaded, and the faults speak in the product's messages.
 const [{ replayOf, runSimulated, Tally }, { planOf }, { profiles }, { workloads }, { runFresh }, { kindOf, shrink }] = await Promise.all([
-  import('./simulated.ts'), import('./plan.ts'), import('./fault/index.ts'), import('./workload/index.ts'), import('./fresh.ts'), import('./shrink.ts'),
+  import('./simulated.ts'), import('./plan.ts'), import('./fault/index.ts'), import('./workload/index.ts'), import('./fresh.ts'),
+  import('./shrink.ts'),
 ])
 const workload = one<Workload>('workload', values.workload ?? hints?.workload, workloads)
 const profile = one<Profile>('profile', values.profile ?? hints?.profile, profiles)
 
 function show(plan: Plan, { outcome, hash, events }: Result): void {
-  console.log(`seed ${plan.seed}, ${plan.workload} under ${plan.profile}: ${outcome.ops} calls, ${[...outcome.faults.values()].reduce((a, b) => a + b, 0)} faults, ${events} events, trace ${hash}`)
+  console.log(
+    `seed ${plan.seed}, ${plan.workload} under ${plan.profile}: ${outcome.ops} calls, ${[...outcome.faults.values()].reduce((a, b) => a + b, 0)} faults, ${events} events, trace ${hash}`,
+  )
   for (const finding of outcome.findings) console.log(`  ${finding}`)
   if (outcome.findings.length > 0) console.log(`replay: ${replayOf(plan, canary)}`)
 }
@@ -62,10 +66,14 @@ async function failing(plan: Plan, result: Result): Promise<never> {
   show(plan, result)
   if (values.shrink) {
     const kind = kindOf(result.outcome.findings[0]!)
-    const small = await shrink(plan, async candidate => (await runSimulated(candidate)).outcome.findings.some(finding => kindOf(finding) === kind))
+    const small = await shrink(plan, async candidate =>
+      (await runSimulated(candidate)).outcome.findings.some(finding => kindOf(finding) === kind),
+    )
     const out = values.out ?? `plan-${plan.seed}.json`
     writeFileSync(out, JSON.stringify(small.plan, null, 1))
-    console.log(`the smallest plan found in ${small.runs} runs has ${small.plan.ops.length} calls and ${small.plan.faults.length} faults: node test/sim/run.ts --plan ${out}`)
+    console.log(
+      `the smallest plan found in ${small.runs} runs has ${small.plan.ops.length} calls and ${small.plan.faults.length} faults: node test/sim/run.ts --plan ${out}`,
+    )
   }
   process.exit(canary ? 0 : 1)
 }

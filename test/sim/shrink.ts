@@ -9,24 +9,32 @@ export const kindOf = (finding: string): string => finding.replace(/\/\S+|[0-9a-
 
 export interface Shrunk { readonly plan: Plan; readonly runs: number }
 
-export async function shrink(plan: Plan, fails: (plan: Plan) => Promise<boolean>, { runsMax = 200 }: { runsMax?: number } = {}): Promise<Shrunk> {
+export async function shrink(
+  plan: Plan, fails: (plan: Plan) => Promise<boolean>, { runsMax = 200 }: { runsMax?: number } = {},
+): Promise<Shrunk> {
   let best = plan
   let runs = 0
   const attempt = async (candidate: Plan): Promise<boolean> => {
     if (runs >= runsMax) return false
     runs++
-    if (!await fails(candidate)) return false
+    if (!(await fails(candidate))) return false
     best = candidate
     return true
   }
   for (let before = -1; before !== best.ops.length + best.faults.length && runs < runsMax;) {
     before = best.ops.length + best.faults.length
-    await less(() => best.faults, faults => attempt({ ...best, faults }))
+    await less(
+      () => best.faults, faults => attempt({ ...best, faults }),
+    )
     // A client as a whole first: most findings need one or two.
-    for (const client of new Set(best.ops.map(op => op.client))) await attempt({ ...best, ops: best.ops.filter(op => op.client !== client) })
-    await less(() => best.ops, ops => attempt({ ...best, ops }))
+    for (const client of new Set(best.ops.map(op => op.client)))
+      await attempt({ ...best, ops: best.ops.filter(op => op.client !== client) })
+    await less(
+      () => best.ops, ops => attempt({ ...best, ops }),
+    )
   }
-  for (let nodes = best.datanodes - 1; nodes >= 3; nodes--) await attempt({ ...best, datanodes: nodes, faults: best.faults.filter(fault => !mentions(fault, nodes)) })
+  for (let nodes = best.datanodes - 1; nodes >= 3; nodes--)
+    await attempt({ ...best, datanodes: nodes, faults: best.faults.filter(fault => !mentions(fault, nodes)) })
   return { plan: best, runs }
 }
 

@@ -16,11 +16,15 @@ export interface Result {
 
 /** `turns`: see Kernel; it makes no difference, as the gate shows. */
 export async function runSimulated(plan: Plan, options: { readonly turns?: number } = {}): Promise<Result> {
-  const cluster = await startSim({ ...options, datanodes: plan.datanodes, racks: plan.racks, disks: plan.disks ?? 1, seed: plan.seed, settings: { ...plan.settings, blockSize: plan.blockSize } })
+  const cluster = await startSim({
+    ...options, datanodes: plan.datanodes, racks: plan.racks, disks: plan.disks ?? 1, seed: plan.seed,
+    settings: { ...plan.settings, blockSize: plan.blockSize },
+  })
   try {
     const ended = await runPlan(cluster, plan)
     // One cause, one finding: what is not at rest is left over as well.
-    const inside = ended.findings.length > 0 ? [] : await lookInside(cluster, { trashKeepMs: parseDuration(plan.settings?.['blockTrashKeep'] ?? '1h') })
+    const inside =
+      ended.findings.length > 0 ? [] : await lookInside(cluster, { trashKeepMs: parseDuration(plan.settings?.['blockTrashKeep'] ?? '1h') })
     const outcome = { ...ended, findings: [...ended.findings, ...inside] }
     return { outcome, hash: cluster.trace.hash, events: cluster.trace.events, virtualMs: cluster.now }
   } finally {

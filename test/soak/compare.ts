@@ -19,7 +19,8 @@ export async function compareAll(mill: Mill, ledger: Ledger, directory: string):
       findings.push(`${path} cannot be read: ${(error as Error).message}`)
     }
   }
-  for (const path of await filesBelow(mill, directory)) if (ledger.at(path).every(state => state === undefined)) findings.push(`${path} is there; nobody wrote it, or it was removed`)
+  for (const path of await filesBelow(mill, directory))
+    if (ledger.at(path).every(state => state === undefined)) findings.push(`${path} is there; nobody wrote it, or it was removed`)
   return { compared, findings }
 }
 

@@ -53,7 +53,9 @@ export class Ledger {
   /** The cluster was asked and has said what is there. undefined: it may be so; else what is wrong. */
   seen(path: string, found: Found): string | undefined {
     const states = this.at(path)
-    const state = states.find(one => (one ? found !== undefined && found.replication === one.replication && found.bytes.equals(contentOf(one)) : found === undefined))
+    const state = states.find(one =>
+      one ? found !== undefined && found.replication === one.replication && found.bytes.equals(contentOf(one)) : found === undefined,
+    )
     if (state || states.includes(undefined) && !found) {
       this.#set(path, [state])
       return undefined

@@ -15,7 +15,9 @@ import { Nemesis } from './nemesis.ts'
 import { Remains } from './remains.ts'
 import { fileWorker, jobWorker, outputOf, type Counts } from './workload.ts'
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '20' }, seed: { type: 'string' }, report: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { minutes: { type: 'string', default: '20' }, seed: { type: 'string' }, report: { type: 'string' } },
+})
 const minutes = Number(values.minutes)
 const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed)
 const workers = 4
@@ -35,15 +37,22 @@ const counts: Counts = {}
 const findings: string[] = []
 const reasons = new Set<string>()
 await using cluster = await ProcessCluster.start({
-  datanodes: 5, racks: ['/row1', '/row1', '/row2', '/row2', '/row2'], seed, powerCuts,
-  settings: { heartbeat: '200ms', nodeDead: '3s', blockSize: '256KiB', replication: '3', slots: String(slots), leaseSoft: '10s', leaseHard: '40s', deleteGuard: '3s', logLevel: 'warn' },
+  datanodes: 5,
+  racks: ['/row1', '/row1', '/row2', '/row2', '/row2'],
+  seed, powerCuts,
+  settings: {
+    heartbeat: '200ms', nodeDead: '3s', blockSize: '256KiB', replication: '3', slots: String(slots), leaseSoft: '10s', leaseHard: '40s',
+    deleteGuard: '3s', logLevel: 'warn',
+  },
 })
 const { mill } = cluster
 const program = join(import.meta.dirname, '../../docs/examples/wordcount.ts')
 await mill.mkdir('/soak-input')
 const words = seeded(`${seed} words`)
 for (let file = 0; file < 4; file++) {
-  const text = Array.from({ length: 20_000 }, () => ['rye', 'oats', 'wheat', 'barley', 'spelt'][words.below(5)]).join(' ').replaceAll(/((?:\w+ ){10})/g, '$1\n')
+  const text = Array.from({ length: 20_000 }, () => ['rye', 'oats', 'wheat', 'barley', 'spelt'][words.below(5)])
+    .join(' ')
+    .replaceAll(/((?:\w+ ){10})/g, '$1\n')
   await mill.writeFile(`/soak-input/${file}.txt`, text, { format: 'lines' })
 }
 const first = await mill.run(program, { input: '/soak-input', output: '/soak-first', reducers: 2 })
@@ -55,13 +64,26 @@ const nemesis = new Nemesis(cluster, seeded(`${seed} nemesis`), { say: () => {},
 const remains = new Remains(cluster, slots)
 const ending = new AbortController()
 const sampling = setInterval(() => { void remains.sample() }, 5_000)
-const progress = setInterval(() => say(`${nemesis.kills} kills, ${ledger.acknowledged} acknowledged, ${ledger.unknown} unknown, ${counts['jobs'] ?? 0} jobs, ${findings.length} findings`), 30_000)
+const progress = setInterval(
+  () =>
+    say(
+      `${nemesis.kills} kills, ${ledger.acknowledged} acknowledged, ${ledger.unknown} unknown, ${counts['jobs'] ?? 0} jobs, ${findings.length} findings`,
+    ),
+  30_000,
+)
 const end = setTimeout(() => ending.abort(), minutes * 60_000)
 const work = [
-  ...Array.from({ length: workers }, (_, i) => fileWorker(String(i), { mill, ledger, random: seeded(`${seed} worker ${i}`), counts, findings, reasons, signal: ending.signal })),
+  ...Array.from({ length: workers }, (_, i) =>
+    fileWorker(String(i), { mill, ledger, random: seeded(`${seed} worker ${i}`), counts, findings, reasons, signal: ending.signal }),
+  ),
   jobWorker(program, expected, { mill, counts, findings, signal: ending.signal }),
   nemesis.run(ending.signal),
-].map(one => one.catch((error: unknown) => { findings.push(`the soak itself failed: ${(error as Error).stack}`); ending.abort() }))
+].map(one =>
+  one.catch((error: unknown) => {
+    findings.push(`the soak itself failed: ${(error as Error).stack}`)
+    ending.abort()
+  }),
+)
 await Promise.all(work)
 clearTimeout(end)
 clearInterval(progress)
@@ -70,7 +92,10 @@ clearInterval(sampling)
 say('everything heals')
 cluster.heal()
 for (const node of [cluster.namenode, ...cluster.datanodes]) {
-  if (!node.running) await node.start().catch((error: unknown) => { findings.push(`${node.name} does not start: ${(error as Error).message}`) })
+  if (!node.running)
+    await node.start().catch((error: unknown) => {
+      findings.push(`${node.name} does not start: ${(error as Error).message}`)
+    })
   node.resume()
   await node.healDisks().catch(() => {})
 }
@@ -98,11 +123,14 @@ for (const until = performance.now() + remainsMs; performance.now() < until;) {
 }
 await cluster.stop()
 findings.push(...left, ...await remains.orphans())
-const memoryMiB = Object.fromEntries(Object.entries(remains.memory).map(([role, { most, last }]) => [role, { most: most >> 20, last: last >> 20 }]))
+const memoryMiB = Object.fromEntries(
+  Object.entries(remains.memory).map(([role, { most, last }]) => [role, { most: most >> 20, last: last >> 20 }]),
+)
 const report = {
-  seed, minutes, ranMs: Math.round(performance.now() - started), datanodes: cluster.datanodes.length, kills: nemesis.kills, faults: nemesis.faults,
-  acknowledged: ledger.acknowledged, unknown: ledger.unknown, reasons: [...reasons], operations: counts, compared, quietAfterMs, damageNotYetFound: unread, powerCuts, memoryMiB,
-  findings, broken, verdict: findings.length + broken.length === 0 ? 'clean' : 'not clean',
+  seed, minutes, ranMs: Math.round(performance.now() - started), datanodes: cluster.datanodes.length, kills: nemesis.kills,
+  faults: nemesis.faults, acknowledged: ledger.acknowledged, unknown: ledger.unknown, reasons: [...reasons], operations: counts, compared,
+  quietAfterMs, damageNotYetFound: unread, powerCuts, memoryMiB, findings, broken,
+  verdict: findings.length + broken.length === 0 ? 'clean' : 'not clean',
 }
 console.log(JSON.stringify(report, undefined, 2))
 if (values.report !== undefined) await writeFile(values.report, `${JSON.stringify(report, undefined, 2)}\n`)

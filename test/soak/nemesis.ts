@@ -35,7 +35,13 @@ export class Nemesis {
   /** Processes that were ended by force. */
   get kills(): number {
     const of = (what: string): number => this.faults[what] ?? 0
-    return of('kill datanode') + of('kill namenode') + of('cut the power of a datanode') + of('cut the power of the namenode') + of('cut the power of all nodes') * (this.#cluster.datanodes.length + 1)
+    return (
+      of('kill datanode')
+      + of('kill namenode')
+      + of('cut the power of a datanode')
+      + of('cut the power of the namenode')
+      + of('cut the power of all nodes') * (this.#cluster.datanodes.length + 1)
+    )
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -43,20 +49,94 @@ export class Nemesis {
     const { namenode, datanodes } = this.#cluster
     const node = (): ProcessDataNode => datanodes[random.below(datanodes.length)]!
     const acts: readonly Act[] = [
-      [8, 'kill datanode', async () => { const one = node(); await one.kill(); await this.#pause(200, 5_000); await one.start() }],
-      [4, 'kill namenode', async () => { await namenode.kill(); await this.#pause(50, 1_500); await namenode.start() }],
-      [3, 'pause datanode', async () => { const one = node(); one.pause(); await this.#pause(300, 5_000); one.resume() }],
-      [1, 'pause namenode', async () => { namenode.pause(); await this.#pause(100, 1_500); namenode.resume() }],
-      [2, 'cut a datanode from the namenode', async () => { this.#cluster.cut(node(), namenode, { oneWay: random.below(2) === 0 }); await this.#pause(500, 5_000); this.#cluster.heal() }],
-      [1, 'cut two datanodes', async () => { const one = node(); const other = node(); if (one !== other) this.#cluster.cut(one, other); await this.#pause(500, 4_000); this.#cluster.heal() }],
-      [2, 'spoil a datanode\'s connections', async () => { this.#cluster.spoil(node(), 'client', { corrupt: 0.05, reset: 0.02, delayMs: random.below(20) }); await this.#pause(1_000, 4_000); this.#cluster.heal() }],
-      [1, 'repeat calls', async () => { this.#cluster.spoil(namenode, 'client', { duplicate: 0.3 }); await this.#pause(1_000, 3_000); this.#cluster.heal() }],
-      [1, 'fill a disk', async () => { const one = node(); await one.fillDisk(); await this.#pause(500, 4_000); await one.healDisks() }],
-      [1, 'make a disk read-only', async () => { const one = node(); await one.lockDisk(); await this.#pause(500, 4_000); await one.healDisks() }],
-      [1, 'fail a sync', () => this.#failSync(node())],
-      [3, 'damage a replica', () => this.#damage()],
-      [1, 'wipe a datanode', () => this.#wipe(node())],
-      ...this.#powerCuts ? this.#cuts() : [],
+      [
+        8, 'kill datanode',
+        async () => {
+          const one = node()
+          await one.kill()
+          await this.#pause(200, 5_000)
+          await one.start()
+        },
+      ],
+      [
+        4, 'kill namenode',
+        async () => {
+          await namenode.kill()
+          await this.#pause(50, 1_500)
+          await namenode.start()
+        },
+      ],
+      [
+        3, 'pause datanode',
+        async () => {
+          const one = node()
+          one.pause()
+          await this.#pause(300, 5_000)
+          one.resume()
+        },
+      ],
+      [
+        1, 'pause namenode',
+        async () => {
+          namenode.pause()
+          await this.#pause(100, 1_500)
+          namenode.resume()
+        },
+      ],
+      [
+        2, 'cut a datanode from the namenode',
+        async () => {
+          this.#cluster.cut(node(), namenode, { oneWay: random.below(2) === 0 })
+          await this.#pause(500, 5_000)
+          this.#cluster.heal()
+        },
+      ],
+      [
+        1, 'cut two datanodes',
+        async () => {
+          const one = node()
+          const other = node()
+          if (one !== other) this.#cluster.cut(one, other)
+          await this.#pause(500, 4_000)
+          this.#cluster.heal()
+        },
+      ],
+      [
+        2, "spoil a datanode's connections",
+        async () => {
+          this.#cluster.spoil(node(), 'client', { corrupt: 0.05, reset: 0.02, delayMs: random.below(20) })
+          await this.#pause(1_000, 4_000)
+          this.#cluster.heal()
+        },
+      ],
+      [
+        1, 'repeat calls',
+        async () => {
+          this.#cluster.spoil(namenode, 'client', { duplicate: 0.3 })
+          await this.#pause(1_000, 3_000)
+          this.#cluster.heal()
+        },
+      ],
+      [
+        1, 'fill a disk',
+        async () => {
+          const one = node()
+          await one.fillDisk()
+          await this.#pause(500, 4_000)
+          await one.healDisks()
+        },
+      ],
+      [
+        1, 'make a disk read-only',
+        async () => {
+          const one = node()
+          await one.lockDisk()
+          await this.#pause(500, 4_000)
+          await one.healDisks()
+        },
+      ],
+      [1, 'fail a sync', () => this.#failSync(node())], [3, 'damage a replica', () => this.#damage()],
+      [1, 'wipe a datanode', () => this.#wipe(node())], ...(this.#powerCuts ? this.#cuts() : []),
     ]
     const whole = acts.reduce((sum, [weight]) => sum + weight, 0)
     while (!signal.aborted) {

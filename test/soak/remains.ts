@@ -49,19 +49,22 @@ export class Remains {
       }
     }
     for (const { name, dirs } of [this.#cluster.namenode, ...this.#cluster.datanodes]) {
-      for (const dir of dirs) for (const file of await namesIn(dir, true)) if (file.endsWith('.tmp')) found.push(`${file} is left in ${name}`)
+      for (const dir of dirs)
+        for (const file of await namesIn(dir, true)) if (file.endsWith('.tmp')) found.push(`${file} is left in ${name}`)
     }
     const metrics = await (await fetch(`http://${this.#cluster.env['GRISTMILL_CLUSTER']}/metrics`)).text()
     const leases = /^gristmill_leases (\d+)$/m.exec(metrics)?.[1]
     if (leases !== '0') found.push(`the namenode has ${leases ?? 'an unknown number of'} leases, and nobody writes`)
-    for (const [role, { most }] of Object.entries(this.memory)) if (most > memoryBytesMax) found.push(`a process of the role ${role} had ${most} bytes of memory`)
+    for (const [role, { most }] of Object.entries(this.memory))
+      if (most > memoryBytesMax) found.push(`a process of the role ${role} had ${most} bytes of memory`)
     return found
   }
 
   /** Child processes that outlive their cluster. REQUIRES: it was stopped. */
   async orphans(): Promise<string[]> {
     const found: string[] = []
-    for (const [pid, begun] of this.#children) if (await beginningOf(pid) === begun) found.push(`process ${pid}, an executor, outlives its cluster`)
+    for (const [pid, begun] of this.#children)
+      if ((await beginningOf(pid)) === begun) found.push(`process ${pid}, an executor, outlives its cluster`)
     return found
   }
 

@@ -88,7 +88,10 @@ export async function fileWorker(name: string, { mill, ledger, random, counts, f
  * Runs one job after the other; all must give what the first gave, which ran before anything failed. No fault here lasts long enough
  * to excuse a job that fails: each is a finding, but one that was cut off by the end of its time.
  */
-export async function jobWorker(program: string, expected: string, { mill, counts, findings, signal }: Omit<WorkOptions, 'ledger' | 'random' | 'reasons'>): Promise<void> {
+export async function jobWorker(
+  program: string, expected: string,
+  { mill, counts, findings, signal }: Omit<WorkOptions, 'ledger' | 'random' | 'reasons'>,
+): Promise<void> {
   for (let n = 1; !signal.aborted; n++) {
     const output = `/soak-jobs/${n}`
     const began = performance.now()
@@ -104,7 +107,9 @@ export async function jobWorker(program: string, expected: string, { mill, count
     } catch (error) {
       count(counts, 'jobs that failed')
       const { code = (error as Error).name, message } = error as { code?: string; message: string }
-      findings.push(`job ${id === '' ? `number ${n}, not yet accepted,` : id} failed after ${Math.round(performance.now() - began)} ms: ${code}: ${message}`)
+      findings.push(
+        `job ${id === '' ? `number ${n}, not yet accepted,` : id} failed after ${Math.round(performance.now() - began)} ms: ${code}: ${message}`,
+      )
     }
   }
 }

@@ -24,7 +24,11 @@ const startedUrl = /(new URL\(\s*)(['"`])(\.{1,2}\/[^'"`]+)\.ts\2(\s*,\s*import\
 export async function build(out = join(root, 'dist')): Promise<void> {
   rmSync(out, { recursive: true, force: true })
   mkdirSync(out)
-  const tsc = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json'), '--outDir', out], { encoding: 'utf8' })
+  const tsc = spawnSync(
+    process.execPath,
+    [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json'), '--outDir', out],
+    { encoding: 'utf8' },
+  )
   if (tsc.status !== 0) throw new Error(`the sources do not compile:\n${tsc.stdout}${tsc.stderr}`)
 
   for (const path of filesBelow(['.'], ['.js'], out)) {

@@ -40,8 +40,9 @@ export interface Bundling {
 export async function bundle({ from, extension, out }: Bundling): Promise<string[]> {
   mkdirSync(out, { recursive: true })
   const common = {
-    absWorkingDir: root, outdir: out, bundle: true, format: 'cjs', platform: 'node', target: 'node24', nodePaths: [join(root, 'node_modules')],
-    outExtension: { '.js': '.cjs' }, metafile: true, logLevel: 'warning', minifySyntax: true, sourcemap: false,
+    absWorkingDir: root, outdir: out, bundle: true, format: 'cjs', platform: 'node', target: 'node24',
+    nodePaths: [join(root, 'node_modules')], outExtension: { '.js': '.cjs' }, metafile: true, logLevel: 'warning', minifySyntax: true,
+    sourcemap: false,
   } satisfies BuildOptions
   const packages = new Map<string, string>()
   const own = await build({
@@ -91,7 +92,10 @@ function places({ from, out }: Pick<Bundling, 'from' | 'out'>): Plugin {
         const code = blank(text)
         const placed = (all: string, at: number, target: string | undefined): string => {
           if (code.slice(at, at + all.length).trim() === '') return all // a comment, or the inside of a string
-          const main = target === undefined ? undefined : mains.find(([main]) => relative(from, join(dirname(path), target)).replace(/\.[tj]s$/, '') === main)
+          const main =
+            target === undefined
+              ? undefined
+              : mains.find(([main]) => relative(from, join(dirname(path), target)).replace(/\.[tj]s$/, '') === main)
           return main ? urlOf(`${main[1]}.cjs`) : all.replace('import.meta.url', `${urlOf(relative(out, path))}.href`)
         }
         const contents = text.replace(asked, (all: string, target: string | undefined, at: number) => placed(all, at, target))
@@ -110,7 +114,10 @@ function licensesOf({ inputs }: Metafile): string {
     if (directory === undefined || found.has(directory)) continue
     const { name, version, license } = JSON.parse(readFileSync(join(root, directory, 'package.json'), 'utf8')) as Record<string, unknown>
     const file = readdirSync(join(root, directory)).find(entry => /^licen[cs]e(\.\w+)?$/i.test(entry))
-    found.set(directory, `${name} ${version}: ${license}\n\n${file === undefined ? '' : readFileSync(join(root, directory, file), 'utf8').trim()}\n`)
+    found.set(
+      directory,
+      `${name} ${version}: ${license}\n\n${file === undefined ? '' : readFileSync(join(root, directory, file), 'utf8').trim()}\n`,
+    )
   }
   return [...found.values()].sort().join(`\n${'-'.repeat(80)}\n\n`)
 }
@@ -130,7 +137,10 @@ async function make(list: string): Promise<void> {
   try {
     const inputs = await bundle({ from: root, extension: '.ts', out: made })
     // Packages change when npm changes them, which it notes there; to look at each of their files would take as long as it saves.
-    const seen = [...inputs.filter(path => !path.startsWith('node_modules/')), 'node_modules/.package-lock.json', relative(root, import.meta.filename)].map(look)
+    const seen = [
+      ...inputs.filter(path => !path.startsWith('node_modules/')),
+      'node_modules/.package-lock.json', relative(root, import.meta.filename),
+    ].map(look)
     if (seen.some(([, , mtimeMs, ctimeMs]) => Math.max(mtimeMs, ctimeMs) > begun - tickMs)) return
     const dir = `bundle-${digestOf(made)}`
     if (existsSync(join(keptIn, dir))) rmSync(made, { recursive: true })
@@ -165,7 +175,8 @@ function digestOf(directory: string): string {
 function removeOld(current: string): void {
   for (const name of readdirSync(keptIn)) {
     const path = join(keptIn, name)
-    if (/^(bundle|making)-/.test(name) && name !== current && statSync(path).mtimeMs < Date.now() - keptMs) rmSync(path, { recursive: true, force: true })
+    if (/^(bundle|making)-/.test(name) && name !== current && statSync(path).mtimeMs < Date.now() - keptMs)
+      rmSync(path, { recursive: true, force: true })
   }
 }
 

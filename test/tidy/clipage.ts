@@ -40,7 +40,9 @@ export function cliPage(): string {
     return `\`\`\`\n${text.trimEnd().split('\n').map(line => line.trimEnd()).join('\n')}\n\`\`\`\n`
   }
   const sections = groups.map(group => {
-    const commands = group.commands.map(spec => `### gristmill ${spec.name}\n\n${help(program.commands.find(command => command.name() === spec.name)!)}`)
+    const commands = group.commands.map(
+      spec => `### gristmill ${spec.name}\n\n${help(program.commands.find(command => command.name() === spec.name)!)}`,
+    )
     return `## ${group.title}\n\n${commands.join('\n')}`
   })
   return `${intro}\n## gristmill\n\n${help(program)}\n${sections.join('\n')}`

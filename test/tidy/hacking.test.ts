@@ -12,7 +12,13 @@ const pages = ['docs/HACKING.md', 'docs/ARCHITECTURE.md', 'docs/glossary.md', ..
 const pathPattern = /(?<![\w./-])(?:src|namenode|datanode|client|test|docs)\/[\w./-]*\w|(?<![\w./-])\.ci\/run\b/g
 
 test('every path that HACKING, ARCHITECTURE, the glossary and the decisions name exists', () => {
-  const named = pages.flatMap(page => [...read(page).replaceAll(/\]\([^)]*\)/g, ']').matchAll(pathPattern)].map(match => ({ page, path: match[0] })))
+  const named = pages.flatMap(page =>
+    [
+      ...read(page)
+        .replaceAll(/\]\([^)]*\)/g, ']')
+        .matchAll(pathPattern),
+    ].map(match => ({ page, path: match[0] })),
+  )
   expect(named.length).toBeGreaterThan(100)
   expect(named.filter(({ path }) => !existsSync(join(root, path)))).toEqual([])
 })
@@ -46,7 +52,13 @@ test('the example of a message lies in each of the places that HACKING lists', (
 })
 
 test('the glossary is in alphabetical order, each term once', () => {
-  const terms = [...read('docs/glossary.md').split('\n## ')[0]!.matchAll(/^\| ([^|]+?) \|/gm)].map(match => match[1]!.toLowerCase()).slice(1)
+  const terms = [
+    ...read('docs/glossary.md')
+      .split('\n## ')[0]!
+      .matchAll(/^\| ([^|]+?) \|/gm),
+  ]
+    .map(match => match[1]!.toLowerCase())
+    .slice(1)
   expect(terms.length).toBeGreaterThan(100)
   expect(terms).toEqual([...new Set(terms)].sort((a, b) => (a < b ? -1 : 1)))
 })
@@ -65,13 +77,19 @@ test('the ranks that ARCHITECTURE shows for the rooms of namenode, datanode and 
       const [, names, rank] = /^(?:the root, )?(.+?),? ([\d.]+)$/.exec(part)!
       return names!.split(', ').map(name => [name.startsWith('`') ? house! : `${house}/${name}`, Number(rank)] as const)
     })
-    const folders = Object.entries(ranks).filter(([room, rank]) => rank < 8 && (room === house || room.startsWith(`${house}/`)) && !room.endsWith('.ts'))
+    const folders = Object.entries(ranks).filter(
+      ([room, rank]) => rank < 8 && (room === house || room.startsWith(`${house}/`)) && !room.endsWith('.ts'),
+    )
     expect(Object.fromEntries(shown)).toEqual(Object.fromEntries(folders))
   }
 })
 
 test('every metric that a guide names is one of a namenode, a datanode or any server', () => {
-  const exposed = new Set(['namenode/admin/status.ts', 'datanode/metrics.ts', 'src/rpc/metrics.ts'].flatMap(path => [...read(path).matchAll(/'?\b(gristmill_\w+)/g)].map(match => match[1]!)))
+  const exposed = new Set(
+    ['namenode/admin/status.ts', 'datanode/metrics.ts', 'src/rpc/metrics.ts'].flatMap(path =>
+      [...read(path).matchAll(/'?\b(gristmill_\w+)/g)].map(match => match[1]!),
+    ),
+  )
   const named = filesBelow(['docs/guide'], ['.md']).flatMap(page => [...read(page).matchAll(/\bgristmill_\w+/g)].map(match => match[0]))
   expect(named.length).toBeGreaterThan(10)
   expect(named.filter(metric => !exposed.has(metric))).toEqual([])

@@ -5,12 +5,15 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readSources, root } from './source.ts'
 
-const bench = ['pauses.bench.ts', 'bare/rows.ts', 'bare/datanoderows.ts'].map(name => readFileSync(join(root, 'test/bench', name), 'utf8')).join('\n')
+const bench = ['pauses.bench.ts', 'bare/rows.ts', 'bare/datanoderows.ts']
+  .map(name => readFileSync(join(root, 'test/bench', name), 'utf8'))
+  .join('\n')
 /** What the rows say that they measure. A name in braces stands for a message itself. */
 const rows = Array.from(bench.matchAll(/measure\((?:(['`])(.*?)\1|(\w+)\.name)/g), ([, , text]) => text ?? '').join('\n')
 
 interface Named { readonly name: string; readonly path: string }
-const isMessage = (value: unknown): value is Named => typeof value === 'object' && value !== null && 'request' in value && 'reply' in value && 'bodyBytesMax' in value
+const isMessage = (value: unknown): value is Named =>
+  typeof value === 'object' && value !== null && 'request' in value && 'reply' in value && 'bodyBytesMax' in value
 
 async function messages(): Promise<string[]> {
   const names = new Set<string>()
@@ -21,7 +24,11 @@ async function messages(): Promise<string[]> {
 }
 
 /** Rows of messages that are asked in a loop over them: `for (const message of [service.decommission, …])`. */
-const looped = new Set(Array.from(bench.matchAll(/for \(const message of \[([^\]]*)\] as const\) await measure\(message\.name/g), ([, list]) => list!.split(', ')).flat())
+const looped = new Set(
+  Array.from(bench.matchAll(/for \(const message of \[([^\]]*)\] as const\)\s+await measure\(message\.name/g), ([, list]) =>
+    list!.split(', '),
+  ).flat(),
+)
 
 const hasRow = (name: string): boolean => looped.has(name) || new RegExp(`(?<![\\w.])${name.replaceAll('.', '\\.')}(?![\\w])`).test(rows)
 

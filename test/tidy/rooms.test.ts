@@ -9,7 +9,8 @@ const rooms = ['src', 'namenode', 'datanode', 'client', 'test']
 
 test('rooms import their own files and rooms of lower rank, nothing else', () => {
   const sources = readSources(rooms)
-  for (const room of rooms) expect(sources.filter(source => source.path.startsWith(`${room}/`)).length, `files read in ${room}`).toBeGreaterThan(0)
+  for (const room of rooms)
+    expect(sources.filter(source => source.path.startsWith(`${room}/`)).length, `files read in ${room}`).toBeGreaterThan(0)
   expect(misdirected(sources)).toEqual([])
 })
 

@@ -76,7 +76,8 @@ export function misdirected(sources: readonly Source[]): string[] {
       } else if (!specifier.startsWith('node:')) {
         const name = specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/')
         const home = packageHomes[name]
-        if (home && !home.test(source.path) && !source.path.startsWith('test/')) wrong.push(`${where} imports ${name}, which belongs to ${home.source}`)
+        if (home && !home.test(source.path) && !source.path.startsWith('test/'))
+          wrong.push(`${where} imports ${name}, which belongs to ${home.source}`)
       }
     }
   }

@@ -19,8 +19,10 @@ variable counts as not said. Sizes: \`64k\` and \`64KiB\` are 65536 bytes, \`64k
 const cell = (text: string): string => text.replaceAll('|', '\\|')
 
 export function settingsPage(): string {
-  const rows = Object.entries(settings).map(([name, { type, fallback, usedBy, about }]) =>
-    `| \`${name}\` | \`${flagOf(name)}\` | \`${variableOf(name)}\` | ${cell(type)} | ${cell(fallback)} | ${usedBy.join(', ')} | ${cell(about)} |`)
+  const rows = Object.entries(settings).map(
+    ([name, { type, fallback, usedBy, about }]) =>
+      `| \`${name}\` | \`${flagOf(name)}\` | \`${variableOf(name)}\` | ${cell(type)} | ${cell(fallback)} | ${usedBy.join(', ')} | ${cell(about)} |`,
+  )
   return `${intro}\n| name | flag | variable | value | default | used by | what it does |\n|---|---|---|---|---|---|---|\n${rows.join('\n')}\n`
 }
 

@@ -16,8 +16,10 @@ const globals: readonly (readonly [RegExp, string])[] = [
   [/(?<![.\w$])globalThis\b/g, 'a port'],
 ]
 
-const modules = new Set(['fs', 'fs/promises', 'net', 'http', 'https', 'http2', 'tls', 'dgram', 'dns', 'dns/promises', 'child_process',
-  'os', 'worker_threads', 'cluster', 'timers', 'timers/promises', 'perf_hooks', 'process', 'console', 'readline', 'readline/promises', 'tty', 'repl', 'inspector'])
+const modules = new Set([
+  'fs', 'fs/promises', 'net', 'http', 'https', 'http2', 'tls', 'dgram', 'dns', 'dns/promises', 'child_process', 'os', 'worker_threads',
+  'cluster', 'timers', 'timers/promises', 'perf_hooks', 'process', 'console', 'readline', 'readline/promises', 'tty', 'repl', 'inspector',
+])
 
 /** Who may, and why. Keep it short. */
 const allowed: readonly (readonly [RegExp, string])[] = [
@@ -28,7 +30,10 @@ const allowed: readonly (readonly [RegExp, string])[] = [
 
 /** A file may have a `process` or a `fetch` of its own: a parameter, a constant, a part of what it takes apart. */
 const bindsItself = (name: string, code: string): boolean =>
-  new RegExp(`\\b(?:const|let)\\s+${name}\\b|\\b(?:const|let)\\s*[{[][^=;]*\\b${name}\\b[^=;]*[}\\]]\\s*(?:=|of\\b)|[({,]\\s*(?:\\w+:\\s*)?${name}\\s*[,:})][^=;]*(?:=>|\\{\\s*$)|\\b${name}\\s*=>`, 'm').test(code)
+  new RegExp(
+    `\\b(?:const|let)\\s+${name}\\b|\\b(?:const|let)\\s*[{[][^=;]*\\b${name}\\b[^=;]*[}\\]]\\s*(?:=|of\\b)|[({,]\\s*(?:\\w+:\\s*)?${name}\\s*[,:})][^=;]*(?:=>|\\{\\s*$)|\\b${name}\\s*=>`,
+    'm',
+  ).test(code)
 
 const taken = (source: Source): string[] => [
   ...globals.flatMap(([pattern, instead]) =>
@@ -55,15 +60,19 @@ test('planted uses are found, and mentions in comments, strings and other names 
   const source = (text: string): Source => ({ path: 'src/x.ts', text, code: blank(text) })
   for (const bad of [
     'const t = Date.now()', 'new Date( )', 'setTimeout(f, 1)', 'const later = setTimeout', 'AbortSignal.timeout(5)', 'Math.random()',
-    'performance.now()', 'console.log(1)', 'process.env.HOME', 'if (a) process.exit(1)', 'fetch(url)', '`${Math.random()}`', '`${ {a: `${Date.now()}`} }`',
-    `import { readFileSync } from 'node:fs'`, `import os from 'os'`, `await import('node:child_process')`, 'const a = b / Math.random() / c',
-    `import { randomBytes } from 'node:crypto'`,
-  ]) expect(taken(source(bad)), bad).toHaveLength(1)
+    'performance.now()', 'console.log(1)', 'process.env.HOME', 'if (a) process.exit(1)', 'fetch(url)', '`${Math.random()}`',
+    '`${ {a: `${Date.now()}`} }`', `import { readFileSync } from 'node:fs'`, `import os from 'os'`, `await import('node:child_process')`,
+    'const a = b / Math.random() / c', `import { randomBytes } from 'node:crypto'`,
+  ])
+    expect(taken(source(bad)), bad).toHaveLength(1)
   for (const good of [
-    '// Date.now()', '/* process.env */', `'Math.random()'`, '`setTimeout(${a})`', '/console.log(/.test(x)', 'clock.setTimeout(1)', 'new Date(ms)',
-    'world.processes.start()', `import type { Stats } from 'node:fs'`, `import { createHash } from 'node:crypto'`, 'this.process.kill()', 'child.process.pid',
-    'if (/[/]Date.now/.test(a)) b()', 'const a = 1 / 2 // Math.random()', 'await caller.fetch(x)',
-    'for (const process of all) signal(process.pid)', 'stop(({ process: { pid } }) => pid)', 'const gone = all.filter(process => !alive(process.pid))',
-    'const load = async ({ id, fetch }: Parts) => fetch(id)', 'async function stop({ clock }: World, process: Running): Promise<void> {\n  signal(process.pid)\n}',
-  ]) expect(taken(source(good)), good).toEqual([])
+    '// Date.now()', '/* process.env */', `'Math.random()'`, '`setTimeout(${a})`', '/console.log(/.test(x)', 'clock.setTimeout(1)',
+    'new Date(ms)', 'world.processes.start()', `import type { Stats } from 'node:fs'`, `import { createHash } from 'node:crypto'`,
+    'this.process.kill()', 'child.process.pid', 'if (/[/]Date.now/.test(a)) b()', 'const a = 1 / 2 // Math.random()',
+    'await caller.fetch(x)', 'for (const process of all) signal(process.pid)', 'stop(({ process: { pid } }) => pid)',
+    'const gone = all.filter(process => !alive(process.pid))',
+    'const load = async ({ id, fetch }: Parts) => fetch(id)',
+    'async function stop({ clock }: World, process: Running): Promise<void> {\n  signal(process.pid)\n}',
+  ])
+    expect(taken(source(good)), good).toEqual([])
 })

@@ -9,8 +9,11 @@ import { processes } from './processes.ts'
 import { safety } from './safety.ts'
 
 export const globals: readonly OptionSpec[] = [
-  option('--cluster <address>', 'a namenode\'s host:port, or `embedded` (default: GRISTMILL_CLUSTER, the cluster of `gristmill up` in this home, else embedded)'),
-  option('--secret-file <file>', 'the cluster\'s secret (default: GRISTMILL_SECRET_FILE, or as `gristmill up` left it)'),
+  option(
+    '--cluster <address>',
+    "a namenode's host:port, or `embedded` (default: GRISTMILL_CLUSTER, the cluster of `gristmill up` in this home, else embedded)",
+  ),
+  option('--secret-file <file>', "the cluster's secret (default: GRISTMILL_SECRET_FILE, or as `gristmill up` left it)"),
   option('--home <directory>', 'where the embedded cluster and settings live (default: GRISTMILL_HOME or ~/.gristmill)'),
   option('--config <file>', 'settings (default: config.json in the home)'),
   option('--json', 'print for programs: a JSON document, or one object a line for lists'),
@@ -23,4 +26,6 @@ const completion: CommandSpec = {
   load: () => import('../commands/completion.ts'),
 }
 
-export const groups: readonly CommandGroup[] = [files, care, jobsGroup, processes, nodesGroup, safety, { title: 'Help', commands: [completion] }]
+export const groups: readonly CommandGroup[] = [
+  files, care, jobsGroup, processes, nodesGroup, safety, { title: 'Help', commands: [completion] },
+]

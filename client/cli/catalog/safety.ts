@@ -4,15 +4,20 @@ import { parseDuration } from '../../../src/base/units.ts'
 import { option, type CommandSpec, type CommandGroup } from '../spec.ts'
 
 const fsck: CommandSpec = {
-  name: 'fsck', args: '[path...]', about: 'check that every block of every file has its replicas',
-  notes: 'Exit codes: 0 all is well; 1 some of it is not there or may not be read; 3 every byte can be read, but some blocks have too few or too many replicas, or all of them in one rack; ' +
-    '4 blocks are missing or only bad replicas of them are known. Nothing is changed: the namenode repairs by itself what can be repaired.',
+  name: 'fsck', args: '[path...]',
+  about: 'check that every block of every file has its replicas',
+  notes:
+    'Exit codes: 0 all is well; 1 some of it is not there or may not be read; 3 every byte can be read, but some blocks have too few or too many replicas, or all of them in one rack; '
+    + '4 blocks are missing or only bad replicas of them are known. Nothing is changed: the namenode repairs by itself what can be repaired.',
   options: [
     option('--files', 'name every file, not only those with something wrong'),
     option('--blocks', 'and every block of them'),
     option('--locations', 'and the datanodes that have each block'),
   ],
-  examples: [['gristmill fsck', 'everything'], ['gristmill fsck /logs --locations', 'where each block of some files lies']],
+  examples: [
+    ['gristmill fsck', 'everything'],
+    ['gristmill fsck /logs --locations', 'where each block of some files lies'],
+  ],
   load: () => import('../commands/fsck.ts'),
 }
 

@@ -11,14 +11,25 @@ import { waitFor } from '../waiting.ts'
 
 interface Options { threshold?: number; bandwidth?: number; wait?: boolean; status?: boolean; stop?: boolean }
 
-export async function run(context: CommandContext, _operands: readonly string[], { threshold, bandwidth, wait = false, status = false, stop = false }: Options): Promise<void> {
+export async function run(
+  context: CommandContext, _operands: readonly string[],
+  { threshold, bandwidth, wait = false, status = false, stop = false }: Options,
+): Promise<void> {
   const begins = threshold !== undefined || bandwidth !== undefined
-  if (status && stop || (status || stop) && begins) throw new GristmillError('USAGE', '--status and --stop stand alone')
+  if ((status && stop) || ((status || stop) && begins)) throw new GristmillError('USAGE', '--status and --stop stand alone')
   const { signal, printer } = context
   const { nodes } = await context.mill()
-  const now = await saidPlainly(status ? nodes.balanceStatus({ signal })
-    : stop ? nodes.stopBalance({ signal })
-      : nodes.balance({ ...threshold !== undefined && { threshold }, ...bandwidth !== undefined && { bytesPerSecond: bandwidth }, signal }))
+  const now = await saidPlainly(
+    status
+      ? nodes.balanceStatus({ signal })
+      : stop
+        ? nodes.stopBalance({ signal })
+        : nodes.balance({
+            ...(threshold !== undefined && { threshold }),
+            ...(bandwidth !== undefined && { bytesPerSecond: bandwidth }),
+            signal,
+          }),
+  )
   const last = wait ? await end(context, now) : now
   if (context.json) return printer.json(last)
   for (const line of lines(last)) await printer.line(line)
@@ -33,16 +44,22 @@ async function end(context: CommandContext, first: BalanceState): Promise<Balanc
     isDone: ({ running, pending }) => !running && pending === 0,
     // Bytes that are still to be moved are known to nobody: nothing is planned ahead.
     stepOf: ({ movedBytes, moves, lowest, highest }) => ({
-      done: moves, said: `${formatBytes(movedBytes)} moved in ${plural(moves, 'block')}, nodes are ${lowest.toFixed(1)}% to ${highest.toFixed(1)}% full`,
+      done: moves,
+      said: `${formatBytes(movedBytes)} moved in ${plural(moves, 'block')}, nodes are ${lowest.toFixed(1)}% to ${highest.toFixed(1)}% full`,
     }),
   })
 }
 
-function lines({ running, threshold, bytesPerSecond, moves, movedBytes, failures, pending, average, lowest, highest, remark }: BalanceState): string[] {
+function lines({
+  running, threshold, bytesPerSecond, moves, movedBytes, failures, pending, average, lowest, highest, remark,
+}: BalanceState): string[] {
   const facts: [string, string][] = [
     ['balance', `${running ? 'running' : 'not running'}: ${remark}`],
     ['full', `${average.toFixed(2)}% on average, from ${lowest.toFixed(2)}% to ${highest.toFixed(2)}%`],
-    ['moved', `${formatBytes(movedBytes)} in ${plural(moves, 'block')}; ${formatCount(pending)} on their way, ${formatCount(failures)} failed`],
+    [
+      'moved',
+      `${formatBytes(movedBytes)} in ${plural(moves, 'block')}; ${formatCount(pending)} on their way, ${formatCount(failures)} failed`,
+    ],
   ]
   if (running) facts.push(['limits', `${threshold}% from the average, ${formatBytes(bytesPerSecond)} a second for each datanode`])
   return facts.map(([name, value]) => `${pad(name, 10)}${value}`)

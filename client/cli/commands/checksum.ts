@@ -21,7 +21,10 @@ export async function run(context: CommandContext, operands: readonly string[], 
   })
 }
 
-async function local(context: CommandContext, operands: readonly string[], print: (path: string, crc: number, length: number) => Promise<void>): Promise<void> {
+async function local(
+  context: CommandContext, operands: readonly string[],
+  print: (path: string, crc: number, length: number) => Promise<void>,
+): Promise<void> {
   const { crc32c } = await import('@node-rs/crc32')
   const { disk } = await context.world()
   const tree = localTree(disk, context.cwd)

@@ -8,7 +8,8 @@ import { remotePaths, walk } from '../tree.ts'
 export async function run(context: CommandContext, operands: readonly string[], options: { recursive?: boolean }): Promise<void> {
   const [wanted, ...paths] = operands as [string, ...string[]]
   const match = /^([^:\s]*)(?::([^:\s]+))?$/.exec(wanted)
-  if (!match || (!match[1] && !match[2])) throw new GristmillError('USAGE', `"${wanted}" is not an owner; write owner, owner:group or :group`)
+  if (!match || (!match[1] && !match[2]))
+    throw new GristmillError('USAGE', `"${wanted}" is not an owner; write owner, owner:group or :group`)
   const names = { ...(match[1] ? { owner: match[1] } : {}), ...(match[2] ? { group: match[2] } : {}) }
   const mill = await context.mill()
   const { signal } = context
@@ -16,6 +17,10 @@ export async function run(context: CommandContext, operands: readonly string[], 
     const status = await mill.status(path, { signal })
     const all = walk(mill, status, { signal, depthMax: options.recursive ? Infinity : 0, post: true })
     // Who gives a directory away may not look into it any more: what is in it comes first.
-    for await (const _ of concurrent(all, below => mill.chown(below.status.path, names, { signal }), below => below.status.type === 'directory'));
+    for await (const _ of concurrent(
+      all,
+      below => mill.chown(below.status.path, names, { signal }),
+      below => below.status.type === 'directory',
+    ));
   })
 }

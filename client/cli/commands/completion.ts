@@ -7,6 +7,7 @@ import type { CommandContext } from '../context.ts'
 
 export async function run(context: CommandContext, operands: readonly string[]): Promise<void> {
   const shell = operands[0]
-  if (shell !== 'bash' && shell !== 'zsh' && shell !== 'fish') throw new GristmillError('USAGE', `"${shell}" is not a shell known here; there are bash, zsh and fish`)
+  if (shell !== 'bash' && shell !== 'zsh' && shell !== 'fish')
+    throw new GristmillError('USAGE', `"${shell}" is not a shell known here; there are bash, zsh and fish`)
   await context.printer.text(completionScript(shell, { commands: groups.flatMap(group => group.commands), globals }))
 }

@@ -7,7 +7,10 @@ import { remotePaths } from '../tree.ts'
 
 export interface CpOptions { recursive?: boolean; overwrite?: boolean; preserve?: boolean; replication?: number; blockSize?: number }
 
-export async function run(context: CommandContext, operands: readonly string[], { recursive, overwrite = false, preserve, replication, blockSize }: CpOptions): Promise<void> {
+export async function run(
+  context: CommandContext, operands: readonly string[],
+  { recursive, overwrite = false, preserve, replication, blockSize }: CpOptions,
+): Promise<void> {
   const mill = await context.mill()
   const sources = await Array.fromAsync(remotePaths(context, operands.slice(0, -1)))
   if (sources.length === 0) return

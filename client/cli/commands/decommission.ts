@@ -10,7 +10,8 @@ export async function run(context: CommandContext, [name]: readonly string[], { 
   const begun = await saidPlainly(mill.nodes.decommission(name!, { signal }))
   if (!wait) return tellNode(context, begun)
   await tellNode(context, await watchNode(context, begun, ({ service, address }) => {
-    if (service !== 'decommissioning' && service !== 'decommissioned') throw new Refusal('ABORTED', `${address} was put back into service meanwhile`)
+    if (service !== 'decommissioning' && service !== 'decommissioned')
+      throw new Refusal('ABORTED', `${address} was put back into service meanwhile`)
     return service === 'decommissioned'
   }))
 }

@@ -10,6 +10,11 @@ export async function run(context: CommandContext): Promise<void> {
     return printer.json({ dir: report.dir, stopped: report.stopped.map(({ process: { role, id, pid }, how }) => ({ role, id, pid, how })) })
   }
   if (report.dir === undefined) return printer.note('nothing runs that "gristmill up" has started')
-  for (const { process: { role, id, pid }, how } of report.stopped) await printer.line(`${id === '' ? role : `${role} ${id}`} (process ${pid}) ${how === 'killed' ? 'did not end in time and was killed' : how}`)
+  for (const {
+    process: { role, id, pid }, how,
+  } of report.stopped)
+    await printer.line(
+      `${id === '' ? role : `${role} ${id}`} (process ${pid}) ${how === 'killed' ? 'did not end in time and was killed' : how}`,
+    )
   printer.note(`the data stays in ${report.dir}`)
 }

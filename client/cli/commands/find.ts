@@ -33,7 +33,9 @@ export async function run(context: CommandContext, operands: readonly string[], 
   const mill = await context.mill()
   const tests: Test[] = []
   if (options.type !== undefined) tests.push(status => status.type === (options.type === 'f' ? 'file' : 'directory'))
-  for (const [glob, nocase, of] of [[options.name, false, nameOf], [options.iname, true, nameOf], [options.path, false, (path: string) => path]] as const) {
+  for (const [glob, nocase, of] of [
+    [options.name, false, nameOf], [options.iname, true, nameOf], [options.path, false, (path: string) => path],
+  ] as const) {
     if (glob === undefined) continue
     // In find, unlike in a shell, * matches a leading dot, and for --path a slash too.
     const patterns = Array.from(alternatives(glob), one => textPattern(one, nocase))

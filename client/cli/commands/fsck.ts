@@ -19,7 +19,8 @@ export const damagedExit = 4
 const reportMs = 15_000
 
 const said: Readonly<Record<BlockHealth, string>> = {
-  healthy: 'healthy', missing: 'no live replica', corrupt: 'only bad replicas', under: 'too few replicas', over: 'too many replicas', misplaced: 'all replicas in one rack',
+  healthy: 'healthy', missing: 'no live replica', corrupt: 'only bad replicas', under: 'too few replicas', over: 'too many replicas',
+  misplaced: 'all replicas in one rack',
 }
 
 export async function run(context: CommandContext, operands: readonly string[], options: FsckOptions): Promise<void> {
@@ -27,12 +28,16 @@ export async function run(context: CommandContext, operands: readonly string[], 
   const mill = await context.mill()
   await waitForReports(context, mill)
   const all = options.files || options.blocks || options.locations
-  const total: CheckCounts = { files: 0, directories: 0, blocks: 0, bytes: 0, replicas: 0, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0, unread: 0 }
+  const total: CheckCounts = {
+    files: 0, directories: 0, blocks: 0, bytes: 0, replicas: 0, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0, unread: 0,
+  }
   const telling = await openTelling(context, 'fsck')
   let looked = 0
   try {
     await context.each(remotePaths(context, operands.length === 0 ? ['/'] : operands), async path => {
-      for await (const { files, counts } of mill.fsck(path, { ...all && { healthy: true }, ...options.locations && { locations: true }, signal })) {
+      for await (const { files, counts } of mill.fsck(path, {
+        ...(all && { healthy: true }), ...(options.locations && { locations: true }), signal,
+      })) {
         for (const key of Object.keys(total) as (keyof CheckCounts)[]) total[key] += counts[key]
         // What is drawn and what is printed must not meet on a terminal.
         if (files.length > 0 && printer.outIsTerminal) telling.stop()
@@ -76,17 +81,22 @@ async function waitForReports(context: CommandContext, mill: Mill): Promise<void
 async function printFile({ printer }: CommandContext, file: CheckedFile, options: FsckOptions): Promise<void> {
   const bad = file.found.filter(block => block.health !== 'healthy')
   if (!file.continued && (options.files || options.blocks || options.locations || bad.length > 0)) {
-    await printer.line(`${printer.cell(file.path)}: ${plural(file.length, 'byte')}, ${plural(file.blocks, 'block')}, ${plural(file.replication, 'replica')}`)
+    await printer.line(
+      `${printer.cell(file.path)}: ${plural(file.length, 'byte')}, ${plural(file.blocks, 'block')}, ${plural(file.replication, 'replica')}`,
+    )
   }
   for (const block of options.blocks || options.locations ? file.found : bad) {
-    await printer.line(`  ${blockName(block.block)}  ${plural(block.length, 'byte')}  ${said[block.health]} (${countOf(block)})${block.nodes ? `  ${placesOf(block)}` : ''}`)
+    await printer.line(
+      `  ${blockName(block.block)}  ${plural(block.length, 'byte')}  ${said[block.health]} (${countOf(block)})${block.nodes ? `  ${placesOf(block)}` : ''}`,
+    )
   }
 }
 
 const countOf = ({ live, leaving = 0, target }: CheckedBlock): string =>
   `${live - leaving} of ${target}${leaving > 0 ? `, and ${leaving} on ${leaving === 1 ? 'a node' : 'nodes'} to be switched off` : ''}`
 
-const placesOf = ({ nodes = [] }: CheckedBlock): string => (nodes.length === 0 ? 'nowhere' : nodes.map(({ address, rack }) => `${rack}/${address}`).join(' '))
+const placesOf = ({ nodes = [] }: CheckedBlock): string =>
+  nodes.length === 0 ? 'nowhere' : nodes.map(({ address, rack }) => `${rack}/${address}`).join(' ')
 
 function forPrograms({ found, ...file }: CheckedFile, options: FsckOptions): object {
   const shown = options.blocks || options.locations ? found : found.filter(block => block.health !== 'healthy')
@@ -100,15 +110,18 @@ function summary(health: string, counts: CheckCounts): string[] {
     line('directories', formatCount(counts.directories)),
     line('blocks', `${formatCount(counts.blocks)} (${formatBytes(counts.bytes)})`),
     line('replicas a block, on average', counts.blocks === 0 ? '-' : (counts.replicas / counts.blocks).toFixed(2)),
-    line('missing', formatCount(counts.missing)),
-    line('corrupt', formatCount(counts.corrupt)),
+    line('missing', formatCount(counts.missing)), line('corrupt', formatCount(counts.corrupt)),
     line('under-replicated', formatCount(counts.under)),
     line('over-replicated', formatCount(counts.over)),
     line('in one rack', formatCount(counts.misplaced)),
-    ...counts.unread > 0 ? [line('not looked into', `${plural(counts.unread, 'directory', 'directories')} that you may not read`)] : [],
+    ...(counts.unread > 0 ? [line('not looked into', `${plural(counts.unread, 'directory', 'directories')} that you may not read`)] : []),
     '',
-    health === 'healthy' ? (counts.unread > 0 ? 'healthy as far as you may look: the user that the namenode runs as sees everything' : 'healthy: every block has its replicas')
-      : health === 'degraded' ? 'degraded: every byte can be read, and the namenode is making replicas what they should be'
+    health === 'healthy'
+      ? counts.unread > 0
+        ? 'healthy as far as you may look: the user that the namenode runs as sees everything'
+        : 'healthy: every block has its replicas'
+      : health === 'degraded'
+        ? 'degraded: every byte can be read, and the namenode is making replicas what they should be'
         : 'damaged: bytes are missing; bring back the datanodes or disks that have them, or remove the files',
   ]
 }

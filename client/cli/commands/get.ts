@@ -8,7 +8,9 @@ import { run as cat } from './cat.ts'
 
 export interface GetOptions { recursive?: boolean; overwrite?: boolean; preserve?: boolean }
 
-export async function run(context: CommandContext, operands: readonly string[], { recursive, overwrite, preserve }: GetOptions): Promise<void> {
+export async function run(
+  context: CommandContext, operands: readonly string[], { recursive, overwrite, preserve }: GetOptions,
+): Promise<void> {
   const to = operands.length === 1 ? '.' : operands.at(-1)!
   const from = operands.length === 1 ? operands : operands.slice(0, -1)
   if (to === '-') return cat(context, from)

@@ -5,7 +5,9 @@ import { remotePaths } from '../tree.ts'
 
 const newline = 10
 
-export async function run(context: CommandContext, operands: readonly string[], options: { lines?: number; bytes?: number }): Promise<void> {
+export async function run(
+  context: CommandContext, operands: readonly string[], options: { lines?: number; bytes?: number },
+): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const paths = await Array.fromAsync(remotePaths(context, operands))

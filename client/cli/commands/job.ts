@@ -16,7 +16,8 @@ export async function run(context: CommandContext, operands: readonly string[], 
   const [id, more] = dropped ? operands.slice(1) : operands
   if (id === undefined) throw new GristmillError('USAGE', 'which job? gristmill job drop ID')
   if (more !== undefined) throw new GristmillError('USAGE', `"${id}" is neither publish nor drop; gristmill job --help tells more`)
-  for (const flag of ['output', 'overwrite', 'force'] as const) if (options[flag] !== undefined) throw new GristmillError('USAGE', `--${flag} belongs to gristmill job publish`)
+  for (const flag of ['output', 'overwrite', 'force'] as const)
+    if (options[flag] !== undefined) throw new GristmillError('USAGE', `--${flag} belongs to gristmill job publish`)
   const { printer, signal } = context
   const mill = await context.mill()
   const { clock } = await context.world()

@@ -6,7 +6,9 @@ import { tabulate } from '../table.ts'
 
 const limitDefault = 20
 
-export async function run(context: CommandContext, _operands: readonly string[], options: { limit?: number; running?: boolean }): Promise<void> {
+export async function run(
+  context: CommandContext, _operands: readonly string[], options: { limit?: number; running?: boolean },
+): Promise<void> {
   const mill = await context.mill()
   const { clock } = await context.world()
   const limit = options.limit ?? limitDefault
@@ -17,5 +19,8 @@ export async function run(context: CommandContext, _operands: readonly string[],
     return
   }
   if (jobs.length === 0) return context.printer.note(options.running ? 'no job runs' : 'no jobs yet')
-  for (const line of tabulate(jobColumns, jobs.map(job => jobRow(job, clock.now())))) await context.printer.line(line)
+  for (const line of tabulate(
+    jobColumns, jobs.map(job => jobRow(job, clock.now())),
+  ))
+    await context.printer.line(line)
 }

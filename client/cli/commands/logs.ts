@@ -5,13 +5,17 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import type { CommandContext } from '../context.ts'
 import { findJob } from '../jobname.ts'
 
-export async function run(context: CommandContext, operands: readonly string[], options: { task?: string; follow?: boolean }): Promise<void> {
+export async function run(
+  context: CommandContext, operands: readonly string[], options: { task?: string; follow?: boolean },
+): Promise<void> {
   const { printer, signal } = context
   const parts = partsOf(options.task)
   const mill = await context.mill()
   const { job } = await findJob(context, operands[0]!)
   let titled = ''
-  for await (const { attempt, node, text, unreachable } of mill.job(job).logs({ ...wanted(job, parts), follow: options.follow === true, signal })) {
+  for await (const { attempt, node, text, unreachable } of mill
+    .job(job)
+    .logs({ ...wanted(job, parts), follow: options.follow === true, signal })) {
     if (context.json) {
       await printer.json({ attempt, node, text, ...(unreachable === undefined ? {} : { unreachable }) }, { compact: true })
       continue
@@ -34,7 +38,8 @@ type Parts = readonly [stage: number, task: number, attempt?: number]
 
 function partsOf(text: string | undefined): Parts | undefined {
   if (text === undefined) return undefined
-  if (!/^\d+\.\d+(\.\d+)?$/.test(text)) throw new GristmillError('USAGE', `"${text}" is not a task; write stage.task, for instance 0.3, or stage.task.attempt`)
+  if (!/^\d+\.\d+(\.\d+)?$/.test(text))
+    throw new GristmillError('USAGE', `"${text}" is not a task; write stage.task, for instance 0.3, or stage.task.attempt`)
   const [stage, task, attempt] = text.split('.').map(Number) as [number, number, number?]
   return attempt === undefined ? [stage, task] : [stage, task, attempt]
 }

@@ -6,7 +6,9 @@ import type { CommandContext } from '../context.ts'
 import { canCopy, inWords, keptName, makeFor, placed, remoteTarget } from '../target.ts'
 import { remotePaths } from '../tree.ts'
 
-export async function run(context: CommandContext, operands: readonly string[], { overwrite = false }: { overwrite?: boolean }): Promise<void> {
+export async function run(
+  context: CommandContext, operands: readonly string[], { overwrite = false }: { overwrite?: boolean },
+): Promise<void> {
   const { signal } = context
   const mill = await context.mill()
   const sources = await Array.fromAsync(remotePaths(context, operands.slice(0, -1)))

@@ -25,9 +25,15 @@ export function linesOf({ ranges, nodes }: LostState, release: boolean): string[
   } else {
     const what = `${plural(blocks, 'replica')} (${formatBytes(bytes)}) of blocks that lost operations may have made`
     lines.push(release ? `released: ${what}; datanodes move them to their trash` : `kept: ${what}`)
-    for (const node of kept) lines.push(`  ${node.node} at ${node.address}: ${node.more ? 'more than ' : ''}${formatCount(node.blocks)} (${formatBytes(node.bytes)})`)
+    for (const node of kept)
+      lines.push(
+        `  ${node.node} at ${node.address}: ${node.more ? 'more than ' : ''}${formatCount(node.blocks)} (${formatBytes(node.bytes)})`,
+      )
     if (!release) lines.push('when nothing of it is wanted any more: gristmill namenode lost --release')
   }
-  for (const node of foreign) lines.push(`${node.node} at ${node.address} holds ${plural(node.foreign, 'block')} that this namenode never gave out; is its state older than the datanodes'? They are left alone`)
+  for (const node of foreign)
+    lines.push(
+      `${node.node} at ${node.address} holds ${plural(node.foreign, 'block')} that this namenode never gave out; is its state older than the datanodes'? They are left alone`,
+    )
   return lines
 }

@@ -28,17 +28,22 @@ export function linesOf(found: NamenodeRecovery): string[] {
   if (outcome === 'nothing') return [`store and journal in ${dir} are sound; there is nothing to recover`]
   const would = outcome === 'planned'
   const lines = [
-    `the namenode of ${dir}`,
-    ...found.damage.map(what => `damaged: ${what}`),
+    `the namenode of ${dir}`, ...found.damage.map(what => `damaged: ${what}`),
     ...found.passedOver.map(what => `not used: ${what}`),
-    `${would ? 'would be rebuilt' : 'rebuilt'} from ${base === 'store' ? 'the store' : base === 'journal' ? 'the journal alone' : `the backup ${backup}`}` +
-      `${base === 'journal' ? '' : ` (operation ${formatCount(baseSeq)})`}${seq > baseSeq ? ` and ${plural(seq - baseSeq, 'operation')} of the journal` : ''}, up to operation ${formatCount(seq)}`,
-    lost > 0 ? `lost: ${plural(lost, 'operation that is', 'operations that are')} known to have happened and cannot be read${uncertain ? ', and there may have been more' : ''}`
-      : behind ? 'lost: what happened since the state that datanodes have seen and this one parted; how much cannot be told'
-      : uncertain ? 'nothing is known to be lost, but the journal does not show where it ended: operations after this one would be lost' : 'nothing is lost',
+    `${would ? 'would be rebuilt' : 'rebuilt'} from ${base === 'store' ? 'the store' : base === 'journal' ? 'the journal alone' : `the backup ${backup}`}`
+      + `${base === 'journal' ? '' : ` (operation ${formatCount(baseSeq)})`}${seq > baseSeq ? ` and ${plural(seq - baseSeq, 'operation')} of the journal` : ''}, up to operation ${formatCount(seq)}`,
+    lost > 0
+      ? `lost: ${plural(lost, 'operation that is', 'operations that are')} known to have happened and cannot be read${uncertain ? ', and there may have been more' : ''}`
+      : behind
+        ? 'lost: what happened since the state that datanodes have seen and this one parted; how much cannot be told'
+        : uncertain
+          ? 'nothing is known to be lost, but the journal does not show where it ended: operations after this one would be lost'
+          : 'nothing is lost',
   ]
   if (would) return [...lines, 'nothing was changed: run it without --dry-run']
-  lines.push(`${plural(found.files, 'file')}, ${plural(found.directories, 'directory', 'directories')}, ${plural(found.blocks, 'block')}; digest ${found.digest ?? ''}${found.confirmed ? ', reached in two ways' : ''}`)
+  lines.push(
+    `${plural(found.files, 'file')}, ${plural(found.directories, 'directory', 'directories')}, ${plural(found.blocks, 'block')}; digest ${found.digest ?? ''}${found.confirmed ? ', reached in two ways' : ''}`,
+  )
   lines.push(`the epoch is ${epoch} now: datanodes do not obey a namenode of an earlier one`)
   if (aside !== undefined) lines.push(`what was there before is in ${aside}; remove it when all is well`)
   return lines

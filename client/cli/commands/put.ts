@@ -54,7 +54,12 @@ export async function run(context: CommandContext, operands: readonly string[], 
   })
   await copyAll(context, {
     verb: 'put', parallel, copies,
-    walk: (copy, walking) => mill.putSteps(copy.from, copy.to, { ...walking, ...writing, recursive, preserve, onDoubt, formatFor: name => format ?? formatFor(name) }, path => localPath(context, path)),
+    walk: (copy, walking) =>
+      mill.putSteps(
+        copy.from, copy.to,
+        { ...walking, ...writing, recursive, preserve, onDoubt, formatFor: name => format ?? formatFor(name) },
+        path => localPath(context, path),
+      ),
   })
   for (const doubt of doubts) context.note(doubt)
 }
@@ -64,7 +69,8 @@ async function putInput(context: CommandContext, mill: Mill, to: string, options
   if (target.directory) throw new Refusal('EISDIR', `${to}: is a directory, and stdin has no name; write ${to.replace(/\/$/, '')}/NAME`)
   const path = target.pathFor('')
   // Before the first byte is read; the namenode looks again when the file is created.
-  if (!options.overwrite && await statusOrNone(mill, path, context.signal)) throw new Refusal('EEXIST', `${path}: file exists; add -f to replace it`, { details: { path } })
+  if (!options.overwrite && (await statusOrNone(mill, path, context.signal)))
+    throw new Refusal('EEXIST', `${path}: file exists; add -f to replace it`, { details: { path } })
   const progress = await context.progress()
   const bar = progress.bar(path, 'bytes')
   const stream = mill.createWriteStream(path, { ...writingOf(options), format: options.format ?? formatFor(path), signal: context.signal })
@@ -83,4 +89,6 @@ async function putInput(context: CommandContext, mill: Mill, to: string, options
   }
 }
 
-const writingOf = ({ overwrite = false, format, delimiter, replication, blockSize }: PutOptions) => ({ overwrite, format, delimiter, replication, blockSize })
+const writingOf = ({ overwrite = false, format, delimiter, replication, blockSize }: PutOptions) => ({
+  overwrite, format, delimiter, replication, blockSize,
+})

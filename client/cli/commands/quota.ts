@@ -21,7 +21,9 @@ export async function run(context: CommandContext, [verb, ...operands]: readonly
   }
 }
 
-const none = (operands: readonly string[]): void => { if (operands.length === 0) throw new GristmillError('USAGE', 'missing operand <path>') }
+const none = (operands: readonly string[]): void => {
+  if (operands.length === 0) throw new GristmillError('USAGE', 'missing operand <path>')
+}
 
 async function set(context: CommandContext, operands: readonly string[], { names, bytes }: QuotaOptions): Promise<void> {
   none(operands)
@@ -46,7 +48,10 @@ async function clear(context: CommandContext, operands: readonly string[]): Prom
   await context.each(remotePaths(context, operands), path => mill.quotas.clear(path, { signal: context.signal }))
 }
 
-const columns = [{ title: 'NAMES', align: 'right' }, { title: 'OF', align: 'right' }, { title: 'BYTES', align: 'right' }, { title: 'OF', align: 'right' }, { title: 'PATH' }] as const
+const columns = [
+  { title: 'NAMES', align: 'right' }, { title: 'OF', align: 'right' }, { title: 'BYTES', align: 'right' }, { title: 'OF', align: 'right' },
+  { title: 'PATH' },
+] as const
 
 async function get(context: CommandContext, operands: readonly string[]): Promise<void> {
   const { printer, signal } = context

@@ -47,8 +47,14 @@ function nodeLines(node: NodeStatus, status: ClusterStatus): string[] {
   const lines = facts.map(([name, value]) => `${pad(name, 16)}${value}`)
   if (node.storages.length === 0) return lines
   const disks = tabulate(
-    [{ title: '  DISK' }, { title: 'BLOCKS', align: 'right' }, { title: 'USED', align: 'right' }, { title: 'FREE', align: 'right' }, { title: 'SIZE', align: 'right' }, { title: 'STATE' }],
-    node.storages.map(disk => [`  ${disk.dir}`, formatCount(disk.blocks), formatBytes(disk.usedBytes), formatBytes(disk.freeBytes), formatBytes(disk.capacityBytes), stateOfDisk(disk, status)]),
+    [
+      { title: '  DISK' }, { title: 'BLOCKS', align: 'right' }, { title: 'USED', align: 'right' }, { title: 'FREE', align: 'right' },
+      { title: 'SIZE', align: 'right' }, { title: 'STATE' },
+    ],
+    node.storages.map(disk => [
+      `  ${disk.dir}`, formatCount(disk.blocks), formatBytes(disk.usedBytes), formatBytes(disk.freeBytes), formatBytes(disk.capacityBytes),
+      stateOfDisk(disk, status),
+    ]),
   )
   return [...lines, ...disks]
 }
@@ -81,5 +87,7 @@ function sum(parts: readonly Space[]): Space {
 function countStates(nodes: readonly NodeStatus[]): string {
   const states = new Map<string, number>()
   for (const { state } of nodes) states.set(state, (states.get(state) ?? 0) + 1)
-  return nodes.length === 0 ? 'none has registered yet' : `${nodes.length}: ${[...states].map(([state, count]) => `${count} ${state}`).join(', ')}`
+  return nodes.length === 0
+    ? 'none has registered yet'
+    : `${nodes.length}: ${[...states].map(([state, count]) => `${count} ${state}`).join(', ')}`
 }

@@ -7,7 +7,10 @@ import { expandGlob } from '../glob.ts'
 import { remoteTree } from '../tree.ts'
 import { normalise } from '../../../src/base/paths.ts'
 
-export async function run(context: CommandContext, operands: readonly string[], options: { recursive?: boolean; force?: boolean; skipTrash?: boolean }): Promise<void> {
+export async function run(
+  context: CommandContext, operands: readonly string[],
+  options: { recursive?: boolean; force?: boolean; skipTrash?: boolean },
+): Promise<void> {
   const mill = await context.mill()
   const tree = remoteTree(mill, context.signal)
   const quietly = async (work: () => Promise<void>): Promise<void> => {
@@ -17,19 +20,25 @@ export async function run(context: CommandContext, operands: readonly string[], 
       if (!(options.force && hasCode(error, 'ENOENT'))) throw error
     }
   }
-  await context.each(operands, operand => quietly(async () => {
-    // All paths first: a listing must not be read while its entries go.
-    const paths = await Array.fromAsync(expandGlob(operand, tree))
-    for (const path of paths) {
-      // As rm everywhere: what they stand for depends on what is in front of them, and is rarely meant.
-      if (/(?:^|\/)\.\.?\/*$/.test(path)) throw new Refusal('EINVAL', `${path}: "." and ".." are not removed; name the directory itself`, { details: { path } })
-    }
-    await context.each(paths.map(normalise), path => quietly(async () => {
-      if (path === '/') throw new Refusal('EINVAL', '/: the root directory cannot be removed; name its entries (/*)', { details: { path } })
-      if (!options.recursive && (await mill.status(path, { signal: context.signal })).type === 'directory') {
-        throw new Refusal('EISDIR', `${path}: is a directory; add -r to remove it with all that is below`, { details: { path } })
+  await context.each(operands, operand =>
+    quietly(async () => {
+      // All paths first: a listing must not be read while its entries go.
+      const paths = await Array.fromAsync(expandGlob(operand, tree))
+      for (const path of paths) {
+        // As rm everywhere: what they stand for depends on what is in front of them, and is rarely meant.
+        if (/(?:^|\/)\.\.?\/*$/.test(path))
+          throw new Refusal('EINVAL', `${path}: "." and ".." are not removed; name the directory itself`, { details: { path } })
       }
-      await mill.rm(path, { recursive: options.recursive === true, skipTrash: options.skipTrash === true, signal: context.signal })
-    }))
-  }))
+      await context.each(paths.map(normalise), path =>
+        quietly(async () => {
+          if (path === '/')
+            throw new Refusal('EINVAL', '/: the root directory cannot be removed; name its entries (/*)', { details: { path } })
+          if (!options.recursive && (await mill.status(path, { signal: context.signal })).type === 'directory') {
+            throw new Refusal('EISDIR', `${path}: is a directory; add -r to remove it with all that is below`, { details: { path } })
+          }
+          await mill.rm(path, { recursive: options.recursive === true, skipTrash: options.skipTrash === true, signal: context.signal })
+        }),
+      )
+    }),
+  )
 }

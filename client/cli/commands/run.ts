@@ -82,7 +82,8 @@ export function environmentOf(said: readonly string[], own: Readonly<Record<stri
     const at = text.indexOf('=')
     if (at >= 0) return [text.slice(0, at), text.slice(at + 1)]
     const value = own[text]
-    if (value === undefined) throw new GristmillError('USAGE', `--env ${text}: the variable is not set here; set it, or write ${text}=value`)
+    if (value === undefined)
+      throw new GristmillError('USAGE', `--env ${text}: the variable is not set here; set it, or write ${text}=value`)
     return [text, value]
   }))
 }
@@ -106,6 +107,10 @@ export async function advised<T>(submitted: Promise<T>): Promise<T> {
   } catch (error) {
     if (hasCode(error, 'ENOTEMPTY')) throw new Refusal('ENOTEMPTY', error.message, { cause: error, details: error.details })
     if (!hasCode(error, 'EEXIST')) throw error
-    throw new Refusal('EEXIST', `${String(error.details['path'] ?? 'the output')}: file exists; add --overwrite to replace it in one step`, { cause: error, details: error.details })
+    throw new Refusal(
+      'EEXIST',
+      `${String(error.details['path'] ?? 'the output')}: file exists; add --overwrite to replace it in one step`,
+      { cause: error, details: error.details },
+    )
   }
 }

@@ -10,7 +10,9 @@ import { waitFor } from '../waiting.ts'
 
 const actionOf = oneOf('get', 'enter', 'leave', 'wait')
 
-export async function run(context: CommandContext, [word = 'get']: readonly string[], { timeout = 60_000 }: { timeout?: number }): Promise<void> {
+export async function run(
+  context: CommandContext, [word = 'get']: readonly string[], { timeout = 60_000 }: { timeout?: number },
+): Promise<void> {
   const { printer, signal } = context
   const action = asked(word)
   const state = action === 'wait' ? await untilOver(context, timeout) : await (await context.mill()).safeMode(action, { signal })
@@ -28,7 +30,10 @@ async function untilOver(context: CommandContext, timeoutMs: number): Promise<Sa
     look: async () => (await context.mill()).safeMode('get', { signal: context.signal }),
     stepOf: state => ({ done: state.present, total: state.blocks, said: why(state) }),
     isDone(state) {
-      if (state.on && clock.mono() >= until) throw new GristmillError('TIMEOUT', `still in safe mode after ${formatDuration(timeoutMs)}: ${why(state)}`, { details: { ...state } })
+      if (state.on && clock.mono() >= until)
+        throw new GristmillError('TIMEOUT', `still in safe mode after ${formatDuration(timeoutMs)}: ${why(state)}`, {
+          details: { ...state },
+        })
       return !state.on
     },
   })

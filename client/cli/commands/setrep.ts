@@ -13,10 +13,13 @@ import { waitFor } from '../waiting.ts'
 /** How long is gone on from file to file with what is known of the nodes. */
 const knownMs = 300
 
-export async function run(context: CommandContext, operands: readonly string[], options: { recursive?: boolean; wait?: boolean }): Promise<void> {
+export async function run(
+  context: CommandContext, operands: readonly string[], options: { recursive?: boolean; wait?: boolean },
+): Promise<void> {
   const [text, ...paths] = operands as [string, ...string[]]
   const replicas = /^\d{1,4}$/.test(text) ? Number(text) : NaN
-  if (!(replicas >= 1 && replicas <= limits.replicationMax)) throw new GristmillError('USAGE', `"${text}" is not a number of replicas from 1 to ${limits.replicationMax}`)
+  if (!(replicas >= 1 && replicas <= limits.replicationMax))
+    throw new GristmillError('USAGE', `"${text}" is not a number of replicas from 1 to ${limits.replicationMax}`)
   const mill = await context.mill()
   const { signal, printer } = context
   const changed: string[] = []
@@ -53,7 +56,12 @@ async function untilSettled(context: CommandContext, paths: readonly string[], r
     async look() {
       const nodes = await services(mill, context.signal)
       const until = clock.mono() + knownMs
-      while (done < paths.length && clock.mono() <= until && await settled(mill, paths[done]!, { replicas, nodes, signal: context.signal })) done++
+      while (
+        done < paths.length
+        && clock.mono() <= until
+        && (await settled(mill, paths[done]!, { replicas, nodes, signal: context.signal }))
+      )
+        done++
       return done
     },
     stepOf: () => ({ done, total: paths.length, said: `${plural(paths.length - done, 'file')} of ${plural(paths.length, 'file')} left` }),

@@ -9,7 +9,15 @@ import { formatTime } from '../format.ts'
 import type { CommandContext } from '../context.ts'
 import { tabulate } from '../table.ts'
 
-const verbs: Record<string, { readonly min: number; readonly max: number; readonly usage: string; readonly run: (context: CommandContext, operands: readonly string[]) => Promise<void> }> = {
+const verbs: Record<
+  string,
+  {
+    readonly min: number
+    readonly max: number
+    readonly usage: string
+    readonly run: (context: CommandContext, operands: readonly string[]) => Promise<void>
+  }
+> = {
   create: { min: 1, max: 2, usage: 'create <path> [name]', run: create },
   ls: { min: 0, max: 1, usage: 'ls [path]', run: list },
   diff: { min: 2, max: 3, usage: 'diff <path> <name> [name]', run: diff },

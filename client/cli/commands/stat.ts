@@ -8,7 +8,9 @@ import type { CommandContext } from '../context.ts'
 import { pad, tabulate } from '../table.ts'
 import { remotePaths } from '../tree.ts'
 
-export async function run(context: CommandContext, operands: readonly string[], options: { blocks?: boolean; printf?: string }): Promise<void> {
+export async function run(
+  context: CommandContext, operands: readonly string[], options: { blocks?: boolean; printf?: string },
+): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   let first = true
@@ -16,7 +18,8 @@ export async function run(context: CommandContext, operands: readonly string[], 
     const status = await mill.status(path, { signal })
     if (options.printf !== undefined) return printer.text(printf(options.printf, { ...status, path: printer.name(status.path) }))
     const blocks = options.blocks && status.type === 'file' ? await Array.fromAsync(mill.locate(path, { signal })) : undefined
-    if (context.json) return printer.json(blocks ? { ...status, located: blocks.map(forPrograms) } : status, { compact: operands.length > 1 })
+    if (context.json)
+      return printer.json(blocks ? { ...status, located: blocks.map(forPrograms) } : status, { compact: operands.length > 1 })
     if (!first) await printer.line()
     first = false
     for (const line of describe(status, name => printer.cell(name))) await printer.line(line)
@@ -44,24 +47,29 @@ function describe(status: FileStatus, show: (name: string) => string): string[] 
 const octal = (mode: number): string => mode.toString(8).padStart(3, '0')
 
 const forPrograms = (block: LocatedBlock) => ({
-  block: blockName(block.id), offset: block.offset, length: block.length, crc32c: block.crc.toString(16).padStart(8, '0'), aligned: block.aligned,
+  block: blockName(block.id), offset: block.offset, length: block.length, crc32c: block.crc.toString(16).padStart(8, '0'),
+  aligned: block.aligned,
   nodes: block.nodes.map(({ node, address, rack, host }) => ({ node, address, rack, host })),
 })
 
-const blockTable = (blocks: readonly LocatedBlock[]): string[] => tabulate(
-  [{ title: 'BLOCK' }, { title: 'OFFSET', align: 'right' }, { title: 'LENGTH', align: 'right' }, { title: 'CRC32C' }, { title: 'REPLICAS ON' }],
-  blocks.map(block => [
-    blockName(block.id), String(block.offset), String(block.length), block.crc.toString(16).padStart(8, '0'),
-    block.nodes.length === 0 ? 'none that can be reached' : block.nodes.map(node => node.address).join(' '),
-  ]),
-)
+const blockTable = (blocks: readonly LocatedBlock[]): string[] =>
+  tabulate(
+    [
+      { title: 'BLOCK' }, { title: 'OFFSET', align: 'right' }, { title: 'LENGTH', align: 'right' }, { title: 'CRC32C' },
+      { title: 'REPLICAS ON' },
+    ],
+    blocks.map(block => [
+      blockName(block.id), String(block.offset), String(block.length), block.crc.toString(16).padStart(8, '0'),
+      block.nodes.length === 0 ? 'none that can be reached' : block.nodes.map(node => node.address).join(' '),
+    ]),
+  )
 
 /** A line for each path, unless the format ends with an escape of its own. */
 export function printf(format: string, status: FileStatus): string {
   const facts: Readonly<Record<string, string>> = {
-    n: status.path, s: String(status.length), F: status.type, a: octal(status.mode), A: formatMode(status.mode, status.type), U: status.owner, G: status.group,
-    r: String(status.replication), b: String(status.blocks), o: String(status.blockBytes), y: formatInstant(status.mtimeMs), Y: String(Math.floor(status.mtimeMs / 1000)),
-    '%': '%',
+    n: status.path, s: String(status.length), F: status.type, a: octal(status.mode), A: formatMode(status.mode, status.type),
+    U: status.owner, G: status.group, r: String(status.replication), b: String(status.blocks), o: String(status.blockBytes),
+    y: formatInstant(status.mtimeMs), Y: String(Math.floor(status.mtimeMs / 1000)), '%': '%',
   }
   const text = format.replaceAll(/%(.)|\\(.)/g, (whole, fact: string | undefined, escape: string | undefined) =>
     (fact !== undefined ? facts[fact] : { n: '\n', t: '\t', '0': '\0', '\\': '\\' }[escape!]) ?? whole)

@@ -7,12 +7,19 @@ import { processLines, statusLines } from '../statusview.ts'
 
 export async function run(context: CommandContext): Promise<void> {
   const { printer, signal } = context
-  const { failure, ...report } = await clusterStatus({ settings: await context.settings(), world: await context.world(), machine: await context.machine(), signal })
+  const { failure, ...report } = await clusterStatus({
+    settings: await context.settings(), world: await context.world(), machine: await context.machine(), signal,
+  })
   const { kind, dir, logs, processes, cluster } = report
   if (context.json) await printer.json(report)
   else if (!cluster && processes.length === 0) {
-    await printer.line(dir === undefined ? 'nothing runs' : kind === 'embedded' ? `nothing runs; the embedded cluster in ${dir} starts when a command needs it`
-      : `nothing runs; "gristmill up --detach" starts the cluster in ${dir} again; its logs are in ${logs}`)
+    await printer.line(
+      dir === undefined
+        ? 'nothing runs'
+        : kind === 'embedded'
+          ? `nothing runs; the embedded cluster in ${dir} starts when a command needs it`
+          : `nothing runs; "gristmill up --detach" starts the cluster in ${dir} again; its logs are in ${logs}`,
+    )
   } else {
     if (kind === 'embedded') await printer.text(`embedded cluster in ${dir}\n\n`)
     for (const line of processLines(processes)) await printer.line(line)

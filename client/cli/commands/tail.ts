@@ -8,7 +8,9 @@ import { endOfLines } from './head.ts'
 const newline = 10
 const pieceBytes = 64 * 1024
 
-export async function run(context: CommandContext, operands: readonly string[], options: { lines?: number; bytes?: number }): Promise<void> {
+export async function run(
+  context: CommandContext, operands: readonly string[], options: { lines?: number; bytes?: number },
+): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const paths = await Array.fromAsync(remotePaths(context, operands))
@@ -22,7 +24,12 @@ export async function run(context: CommandContext, operands: readonly string[], 
     }
     // `-n +K` came as -K: from line K on.
     let skip = lines < 0 ? -lines - 1 : 0
-    const start = options.bytes !== undefined ? Math.max(0, length - options.bytes) : lines < 0 ? 0 : await startOfLast(mill, path, { length, lines, signal })
+    const start =
+      options.bytes !== undefined
+        ? Math.max(0, length - options.bytes)
+        : lines < 0
+          ? 0
+          : await startOfLast(mill, path, { length, lines, signal })
     if (start >= length && length > 0) return
     for await (const chunk of mill.createReadStream(path, { start, signal }) as AsyncIterable<Buffer>) {
       const end = skip > 0 ? endOfLines(chunk, skip) : { bytes: 0, lines: 0 }
@@ -39,7 +46,9 @@ async function startOfLast(mill: Mill, path: string, what: { length: number; lin
   let left = what.lines
   for (let end = length; end > 0;) {
     const start = Math.max(0, end - pieceBytes)
-    const piece = Buffer.concat(await Array.fromAsync(mill.createReadStream(path, { start, end: end - 1, signal }) as AsyncIterable<Buffer>))
+    const piece = Buffer.concat(
+      await Array.fromAsync(mill.createReadStream(path, { start, end: end - 1, signal }) as AsyncIterable<Buffer>),
+    )
     for (let at = piece.length - (end === length ? 2 : 1); at >= 0; at--) {
       if (piece[at] === newline && --left === 0) return start + at + 1
     }

@@ -7,7 +7,9 @@ import { Refusal } from '../errors.ts'
 import { shellWord } from '../target.ts'
 import { remotePath } from '../tree.ts'
 
-export async function run(context: CommandContext, operands: readonly string[], options: { create?: boolean; date?: string }): Promise<void> {
+export async function run(
+  context: CommandContext, operands: readonly string[], options: { create?: boolean; date?: string },
+): Promise<void> {
   const { signal } = context
   const { clock } = await context.world()
   const time = options.date === undefined ? clock.now() : Date.parse(options.date)
@@ -27,7 +29,9 @@ export async function run(context: CommandContext, operands: readonly string[], 
     } catch (error) {
       if (!hasCode(error, 'ENOENT') || typeof error.details['missing'] !== 'string') throw error
       const parent = parentOf(bare)
-      throw new Refusal('ENOENT', `${operand}: there is no directory ${parent}; make it with: gristmill mkdir -p ${shellWord(parent)}`, { cause: error, details: { ...error.details, parent } })
+      throw new Refusal('ENOENT', `${operand}: there is no directory ${parent}; make it with: gristmill mkdir -p ${shellWord(parent)}`, {
+        cause: error, details: { ...error.details, parent },
+      })
     }
   })
 }

@@ -36,7 +36,11 @@ async function list(context: CommandContext, operands: readonly string[], { all 
       await printer.json(each, { compact: true })
       continue
     }
-    rows.push([each.item, formatTime(each.removedMs, nowMs), printer.cell(each.user), each.type === 'directory' ? '-' : formatHuman(each.length), printer.cell(each.from) + (each.type === 'directory' ? '/' : '')])
+    rows.push([
+      each.item, formatTime(each.removedMs, nowMs), printer.cell(each.user),
+      each.type === 'directory' ? '-' : formatHuman(each.length),
+      printer.cell(each.from) + (each.type === 'directory' ? '/' : ''),
+    ])
     if (rows.length === pageMax) await print()
   }
   await print()
@@ -44,7 +48,8 @@ async function list(context: CommandContext, operands: readonly string[], { all 
 
 async function restore(context: CommandContext, operands: readonly string[], { overwrite = false, to }: TrashOptions): Promise<void> {
   if (operands.length === 0) throw new GristmillError('USAGE', 'missing operand <item|path>; gristmill trash ls shows what there is')
-  if (to !== undefined && operands.length > 1) throw new GristmillError('USAGE', '--to is the new path of one thing; restore them one by one')
+  if (to !== undefined && operands.length > 1)
+    throw new GristmillError('USAGE', '--to is the new path of one thing; restore them one by one')
   const mill = await context.mill()
   await context.each(operands, async what => {
     const path = await inOwnWords(mill.trash.restore(what, { overwrite, ...to !== undefined && { to }, signal: context.signal }))
@@ -54,7 +59,11 @@ async function restore(context: CommandContext, operands: readonly string[], { o
 }
 
 async function empty(context: CommandContext, operands: readonly string[], { all = false, olderThan = 0 }: TrashOptions): Promise<void> {
-  if (operands.length > 0) throw new GristmillError('USAGE', 'trash empty takes no names: it removes everything in the trash for good; --older-than spares what is younger')
+  if (operands.length > 0)
+    throw new GristmillError(
+      'USAGE',
+      'trash empty takes no names: it removes everything in the trash for good; --older-than spares what is younger',
+    )
   const mill = await context.mill()
   const removed = await mill.trash.empty({ all, olderThanMs: olderThan, signal: context.signal })
   if (context.json) await context.printer.json({ removed })

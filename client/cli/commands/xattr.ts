@@ -7,7 +7,12 @@ import type { CommandContext } from '../context.ts'
 import { pad } from '../table.ts'
 import { remotePath } from '../tree.ts'
 
-interface Verb { readonly min: number; readonly max: number; readonly usage: string; readonly run: (context: CommandContext, path: string, operands: readonly string[]) => Promise<void> }
+interface Verb {
+  readonly min: number
+  readonly max: number
+  readonly usage: string
+  readonly run: (context: CommandContext, path: string, operands: readonly string[]) => Promise<void>
+}
 
 const verbs: Record<string, Verb> = {
   get: { min: 2, max: 2, usage: 'get <path> <name>', run: get },

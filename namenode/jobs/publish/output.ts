@@ -47,7 +47,11 @@ export function checkOutput(view: View, actor: Actor, output: OutputPlace, input
   }
   const first = namesOf(path)[namesOf(directory.path).length]!
   if (view.get('writers', childKey(directory.entry.id, first))) {
-    throw new GristmillError('EBUSY', `the output ${path} cannot be published: a file of the name of a directory above it is being written (${join(directory.path, first)})`, { details: { path } })
+    throw new GristmillError(
+      'EBUSY',
+      `the output ${path} cannot be published: a file of the name of a directory above it is being written (${join(directory.path, first)})`,
+      { details: { path } },
+    )
   }
   // Directories above the output will be made.
   checkMay(actor, directory.entry, mayWrite, directory.path)
@@ -57,13 +61,22 @@ export function checkOutput(view: View, actor: Actor, output: OutputPlace, input
 function checkPlace(view: View, actor: Actor, { path, parent, name, entry }: NamePlace, { overwrite, force }: OutputPlace): void {
   checkMay(actor, parent.entry, mayWrite, parent.path)
   if (!entry) {
-    if (view.get('writers', childKey(parent.entry.id, name))) throw new GristmillError('EBUSY', `the output ${path} cannot be published: somebody is writing a file of this name`, { details: { path } })
+    if (view.get('writers', childKey(parent.entry.id, name)))
+      throw new GristmillError('EBUSY', `the output ${path} cannot be published: somebody is writing a file of this name`, {
+        details: { path },
+      })
     // The directory and its _SUCCESS; a byte, because to begin what cannot end is refused.
     checkQuota(view, parent.entry.id, { names: 2, bytes: 1 })
     return
   }
-  if (!overwrite) throw new GristmillError('EEXIST', `the output ${path} exists already; remove it, name another, or say overwrite (--overwrite)`, { details: { path } })
-  if (!entry.directory) throw new GristmillError('ENOTDIR', `the output ${path} is a file; only a directory is replaced by a job's output`, { details: { path } })
+  if (!overwrite)
+    throw new GristmillError('EEXIST', `the output ${path} exists already; remove it, name another, or say overwrite (--overwrite)`, {
+      details: { path },
+    })
+  if (!entry.directory)
+    throw new GristmillError('ENOTDIR', `the output ${path} is a file; only a directory is replaced by a job's output`, {
+      details: { path },
+    })
   checkSticky(actor, parent.entry, entry, path)
   checkMay(actor, entry, mayWrite, path)
   checkMay(actor, entry, maySearch, path)
@@ -73,13 +86,20 @@ function checkPlace(view: View, actor: Actor, { path, parent, name, entry }: Nam
   // What the old output holds leaves the quotas above it first.
   if (empty) checkQuota(view, parent.entry.id, { names: 1, bytes: 1 })
   const own = usageAt(view, entry.id)?.limit
-  if (own && (own.names === 0 || own.bytes === 0)) throw new GristmillError('EDQUOT', `the output ${path} has a quota that allows nothing in it; have it raised, or name another output`, { details: { path, limit: own } })
+  if (own && (own.names === 0 || own.bytes === 0))
+    throw new GristmillError('EDQUOT', `the output ${path} has a quota that allows nothing in it; have it raised, or name another output`, {
+      details: { path, limit: own },
+    })
 }
 
 /** Throws ENOTEMPTY unless the directory is what a job leaves: `_SUCCESS`, and files beside it. */
 function checkReplaceable(view: View, directory: InodeId, path: string): void {
-  const refused = (why: string): GristmillError => new GristmillError('ENOTEMPTY',
-    `the output ${path} is not replaced: ${why}, so it is not the output of a job; name another output, or say force (--force) to have it replaced all the same`, { details: { path } })
+  const refused = (why: string): GristmillError =>
+    new GristmillError(
+      'ENOTEMPTY',
+      `the output ${path} is not replaced: ${why}, so it is not the output of a job; name another output, or say force (--force) to have it replaced all the same`,
+      { details: { path } },
+    )
   const success = child(view, directory, successName)
   if (!success || success.directory) throw refused(`it has no ${successName}`)
   for (const { key, value } of view.range('children', { start: childKey(directory, ''), end: idKey(directory + 1), limit: lookedAtMax })) {
@@ -92,7 +112,11 @@ function checkUnreserved(view: View, path: string): void {
   for (const { job, path: output } of outputs(view)) {
     // One whose staging somebody has removed has nothing to publish.
     if (!overlap(output, path) || !hasStaging(view, job)) continue
-    throw new GristmillError('EBUSY', `the output ${path} is reserved: ${job}, which runs, will publish ${output}; wait for its end, kill it, or name another output`, { details: { path, job } })
+    throw new GristmillError(
+      'EBUSY',
+      `the output ${path} is reserved: ${job}, which runs, will publish ${output}; wait for its end, kill it, or name another output`,
+      { details: { path, job } },
+    )
   }
 }
 
@@ -133,7 +157,10 @@ export function publishOutput(draft: Draft, { job, actor, owner, output, nowMs, 
   move(draft, { parent: own.id, name: outputName }, { parent: parent.entry.id, name }, entry)
 }
 
-function setAside(draft: Draft, { path, parent, name }: NamePlace, entry: NameEntry, { user, trashMs }: { user: string; trashMs: number | undefined }): void {
+function setAside(
+  draft: Draft, { path, parent, name }: NamePlace, entry: NameEntry,
+  { user, trashMs }: { user: string; trashMs: number | undefined },
+): void {
   if (trashMs === undefined) return detach(draft, parent.entry.id, name, entry)
   const item = openItem(draft, { user, from: path, removedMs: Math.floor(trashMs) })
   move(draft, { parent: parent.entry.id, name }, { parent: item.id, name }, entry)

@@ -79,11 +79,16 @@ making(trash.restore, ({ item, to }, view, user) => {
 })
 
 /** What a request would do to a directory above an output: take it from its place, or make a file of its name. */
-type Harms<M extends Message> = (request: RequestOf<M>, view: View, user: string) => { readonly moves?: string | undefined; readonly files?: string | undefined }
+type Harms<M extends Message> = (
+  request: RequestOf<M>, view: View, user: string,
+) => { readonly moves?: string | undefined; readonly files?: string | undefined }
 
 const harmful = new Map<Message, Harms<Message>>()
 const harming = <M extends Message>(message: M, harms: Harms<M>): void => void harmful.set(message, harms as Harms<Message>)
-harming(namespace.rename, ({ from, to }, view) => ({ moves: kindOf(view, from) && from, files: kindOf(view, from) === 'file' ? to : undefined }))
+harming(namespace.rename, ({ from, to }, view) => ({
+  moves: kindOf(view, from) && from,
+  files: kindOf(view, from) === 'file' ? to : undefined,
+}))
 harming(namespace.remove, ({ path }, view) => ({ moves: kindOf(view, path) && path }))
 harming(namespace.touch, ({ path }, view) => ({ files: unlessThere(view, path) }))
 harming(writing.create, ({ path }) => ({ files: path }))
@@ -106,29 +111,33 @@ function kindOf(view: View, path: string): 'file' | 'directory' | undefined {
 const unlessThere = (view: View, path: string): string | undefined => (kindOf(view, path) ? undefined : path)
 
 /** Routes, of which those that make something refuse to make it where a running job will publish. */
-export const reserving = (routes: readonly Route[], { journal, outputs }: { readonly journal: Pick<Journal, 'hasAnswer' | 'view'>; readonly outputs: Outputs }): Route[] => routes.map(each => {
-  const makes = made.get(each.message)
-  const harms = harmful.get(each.message)
-  if (!makes && !harms) return each
-  return {
-    ...each,
-    handler: (request, context) => {
-      const path = makes?.(request, journal.view, context.user)
-      const { moves, files } = harms?.(request, journal.view, context.user) ?? {}
-      if (path !== undefined || moves !== undefined || files !== undefined) {
-        unlessRepeated(journal, (request as { requestId?: RequestId }).requestId, () => {
-          if (path !== undefined) {
-            checkUnreserved(outputs, path)
-            checkStaged(journal.view, path)
-          }
-          if (moves !== undefined) checkNotAbove(outputs, moves, 'has to stay')
-          if (files !== undefined) checkNotAbove(outputs, files, 'cannot be a file')
-        })
-      }
-      return each.handler(request, context)
-    },
-  }
-})
+export const reserving = (
+  routes: readonly Route[],
+  { journal, outputs }: { readonly journal: Pick<Journal, 'hasAnswer' | 'view'>; readonly outputs: Outputs },
+): Route[] =>
+  routes.map(each => {
+    const makes = made.get(each.message)
+    const harms = harmful.get(each.message)
+    if (!makes && !harms) return each
+    return {
+      ...each,
+      handler: (request, context) => {
+        const path = makes?.(request, journal.view, context.user)
+        const { moves, files } = harms?.(request, journal.view, context.user) ?? {}
+        if (path !== undefined || moves !== undefined || files !== undefined) {
+          unlessRepeated(journal, (request as { requestId?: RequestId }).requestId, () => {
+            if (path !== undefined) {
+              checkUnreserved(outputs, path)
+              checkStaged(journal.view, path)
+            }
+            if (moves !== undefined) checkNotAbove(outputs, moves, 'has to stay')
+            if (files !== undefined) checkNotAbove(outputs, files, 'cannot be a file')
+          })
+        }
+        return each.handler(request, context)
+      },
+    }
+  })
 
 /** Throws EACCES for a new name in the directory of stagings, ENOENT for one below a staging that is not there. */
 function checkStaged(view: View, path: string): void {
@@ -147,7 +156,11 @@ function checkUnreserved(outputs: Outputs, path: string): void {
   for (let at = path; at !== '/'; at = parentOf(at)) {
     const job = outputs.at(at)
     if (job === undefined) continue
-    throw new GristmillError('EBUSY', `${path} is reserved: ${job}, which runs, will publish ${at === path ? 'there' : at}; wait for its end ("gristmill job ${job}"), kill it ("gristmill kill ${job}"), or use another path`, { details: { path, job } })
+    throw new GristmillError(
+      'EBUSY',
+      `${path} is reserved: ${job}, which runs, will publish ${at === path ? 'there' : at}; wait for its end ("gristmill job ${job}"), kill it ("gristmill kill ${job}"), or use another path`,
+      { details: { path, job } },
+    )
   }
 }
 
@@ -156,5 +169,9 @@ function checkNotAbove(outputs: Outputs, path: string, why: string): void {
   const found = outputs.below(path)
   if (!found) return
   const { job, output } = found
-  throw new GristmillError('EBUSY', `${path} ${why} while ${job} runs, which will publish ${output}; wait for its end ("gristmill job ${job}"), or kill it ("gristmill kill ${job}")`, { details: { path, job } })
+  throw new GristmillError(
+    'EBUSY',
+    `${path} ${why} while ${job} runs, which will publish ${output}; wait for its end ("gristmill job ${job}"), or kill it ("gristmill kill ${job}")`,
+    { details: { path, job } },
+  )
 }

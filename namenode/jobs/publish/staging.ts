@@ -27,7 +27,10 @@ const stagingId = (view: View) => directoryAt(view, system, stagingDirectory).en
  * Makes the staging of a new job. `clear`: a file or directory that has its name is detached first. Operations of earlier versions do not
  * say so: they wrote the new row over the old one, whose files and blocks stayed without a name; replayed, they do the same.
  */
-export function openStaging(draft: Draft, job: JobId, user: string, { nowMs, clear = true }: { nowMs: number; clear?: boolean | undefined }): void {
+export function openStaging(
+  draft: Draft, job: JobId, user: string,
+  { nowMs, clear = true }: { nowMs: number; clear?: boolean | undefined },
+): void {
   const parent = stagingId(draft)
   const squatter = child(draft, parent, job)
   if (squatter && clear) detach(draft, parent, job, squatter)
@@ -43,9 +46,18 @@ export function takeFiles(draft: Draft, job: JobId, attempt: AttemptId, files: r
   for (const { name, inode, length } of files) {
     const entry = from?.directory ? child(draft, from.id, name) : undefined
     if (!from || entry?.id !== inode || entry.length !== length) {
-      throw new GristmillError('CORRUPT', `attempt ${attempt} reported a file ${name} of ${length} bytes, and it is not among what it stored`, { details: { attempt, name } })
+      throw new GristmillError(
+        'CORRUPT',
+        `attempt ${attempt} reported a file ${name} of ${length} bytes, and it is not among what it stored`,
+        { details: { attempt, name } },
+      )
     }
-    if (child(draft, output.id, name)) throw new GristmillError('EEXIST', `task ${attemptParts(attempt).task} wrote a file ${name}, which another task has written already`, { details: { attempt, name } })
+    if (child(draft, output.id, name))
+      throw new GristmillError(
+        'EEXIST',
+        `task ${attemptParts(attempt).task} wrote a file ${name}, which another task has written already`,
+        { details: { attempt, name } },
+      )
     move(draft, { parent: from.id, name }, { parent: output.id, name }, entry)
   }
 }
@@ -87,7 +99,12 @@ export const hasStaging = (view: View, job: JobId): boolean => child(view, stagi
 export function stagingOf(view: View, job: JobId): { own: NameEntry; output: NameEntry } {
   const own = child(view, stagingId(view), job)
   const output = own && child(view, own.id, outputName)
-  if (!own || !output?.directory) throw new GristmillError('ENOENT', `the staging of ${job}, ${join(stagingDirectory, job)}, has been removed by somebody; what the job has stored is lost`, { details: { job } })
+  if (!own || !output?.directory)
+    throw new GristmillError(
+      'ENOENT',
+      `the staging of ${job}, ${join(stagingDirectory, job)}, has been removed by somebody; what the job has stored is lost`,
+      { details: { job } },
+    )
   assert(own.directory, 'staging is a directory')
   return { own, output }
 }

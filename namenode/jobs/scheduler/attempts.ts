@@ -7,15 +7,20 @@ import { limits } from '../../../src/base/limits.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import type { Locality } from './event.ts'
 import { lost } from './retry.ts'
-import { taskRefOf, type Attempt, type RunningJob, type SchedulerState, type StageState, type TaskRef, type TaskState, type WorkerNode } from './state.ts'
+import {
+  taskRefOf, type Attempt, type RunningJob, type SchedulerState, type StageState, type TaskRef, type TaskState, type WorkerNode,
+} from './state.ts'
 
-export function newAttempt(state: SchedulerState, { job, stage, task }: TaskRef, facts: { node: WorkerNode; locality: Locality; speculative: boolean; id?: AttemptId }): Attempt {
+export function newAttempt(
+  state: SchedulerState, { job, stage, task }: TaskRef,
+  facts: { node: WorkerNode; locality: Locality; speculative: boolean; id?: AttemptId },
+): Attempt {
   const { node } = facts
   const attempt: Attempt = {
     id: facts.id ?? attemptId({ job: job.id, stage: stage.index, task: task.index, attempt: task.nextAttempt++ }),
-    node: node.id, host: node.host, locality: facts.locality, speculative: facts.speculative,
-    startedMs: state.at.nowMs, startedMonoMs: state.at.monoMs, seenMonoMs: state.at.monoMs, finishedMs: undefined,
-    state: 'running', fraction: 0, counters: {}, failure: undefined,
+    node: node.id, host: node.host, locality: facts.locality, speculative: facts.speculative, startedMs: state.at.nowMs,
+    startedMonoMs: state.at.monoMs, seenMonoMs: state.at.monoMs, finishedMs: undefined, state: 'running', fraction: 0, counters: {},
+    failure: undefined,
   }
   task.attempts.push(attempt)
   node.holding.set(attempt.id, undefined)
@@ -29,7 +34,9 @@ export function newAttempt(state: SchedulerState, { job, stage, task }: TaskRef,
 }
 
 /** Takes an attempt out of the running ones. Its slot is another matter: a killed one holds it until its node says so. */
-export function endAttempt(state: SchedulerState, { job, stage, task }: TaskRef, attempt: Attempt, end: Exclude<Attempt['state'], 'running'>, failure?: Failure): void {
+export function endAttempt(
+  state: SchedulerState, { job, stage, task }: TaskRef, attempt: Attempt, end: Exclude<Attempt['state'], 'running'>, failure?: Failure,
+): void {
   const ran = attempt.state === 'running'
   attempt.state = end
   if (!ran) return
@@ -49,7 +56,11 @@ export function endAttempt(state: SchedulerState, { job, stage, task }: TaskRef,
 export const runningOf = (task: TaskState): Attempt[] => task.attempts.filter(attempt => attempt.state === 'running')
 
 /** Kills what runs of a task, except one attempt. The slots are free when the nodes say so. */
-export function killAttempts(state: SchedulerState, place: { job: RunningJob; stage: StageState; task: TaskState }, except?: AttemptId): void {
+export function killAttempts(
+  state: SchedulerState,
+  place: { job: RunningJob; stage: StageState; task: TaskState },
+  except?: AttemptId,
+): void {
   for (const attempt of runningOf(place.task)) {
     if (attempt.id === except) continue
     endAttempt(state, place, attempt, 'killed')
@@ -73,5 +84,8 @@ export function dropAttempt(state: SchedulerState, node: WorkerNode, id: Attempt
 
 export function loseAttempt(state: SchedulerState, place: TaskRef, attempt: Attempt): void {
   endAttempt(state, place, attempt, 'lost')
-  lost(state, place, { code: 'UNAVAILABLE', message: `the attempts of task ${place.task.index} of stage "${place.stage.spec.name}" were lost with their nodes ${place.task.losses + 1} times` })
+  lost(state, place, {
+    code: 'UNAVAILABLE',
+    message: `the attempts of task ${place.task.index} of stage "${place.stage.spec.name}" were lost with their nodes ${place.task.losses + 1} times`,
+  })
 }

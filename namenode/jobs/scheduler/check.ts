@@ -15,7 +15,10 @@ export function checkState(state: SchedulerState): void {
       const place = taskRefOf(state, id)
       const attempt = place?.task.attempts.find(each => each.id === id)
       // A slot is held by what runs, by what was killed, and by what its node is still to report.
-      assert(killedMs !== undefined || attempt !== undefined || place === undefined, `${id}, which holds a slot of ${node.id}, is an attempt of its task`)
+      assert(
+        killedMs !== undefined || attempt !== undefined || place === undefined,
+        `${id}, which holds a slot of ${node.id}, is an attempt of its task`,
+      )
       assert(attempt?.state !== 'running' || attempt.node === node.id, `${id} holds a slot of the node that it runs on`)
     }
   }
@@ -35,15 +38,25 @@ function checkStage(job: RunningJob, stage: StageState): void {
   const attempts = stage.tasks.flatMap(runningOf)
   const count = (state: StageState['tasks'][number]['state']): number => stage.tasks.filter(task => task.state === state).length
   assert(stage.running === attempts.length, `${where} counts ${stage.running} running attempts of ${attempts.length}`)
-  assert(stage.speculative === attempts.filter(each => each.speculative).length, `${where} counts ${stage.speculative} speculative attempts`)
+  assert(
+    stage.speculative === attempts.filter(each => each.speculative).length,
+    `${where} counts ${stage.speculative} speculative attempts`,
+  )
   assert(stage.done === count('done'), `${where} counts ${stage.done} done tasks of ${count('done')}`)
-  if (stage.state === 'running') assert(stage.waiting === count('waiting'), `${where} counts ${stage.waiting} waiting tasks of ${count('waiting')}`)
+  if (stage.state === 'running')
+    assert(stage.waiting === count('waiting'), `${where} counts ${stage.waiting} waiting tasks of ${count('waiting')}`)
   const fraction = attempts.reduce((sum, each) => sum + each.fraction, 0)
-  assert(Math.abs(stage.fraction - fraction) < 1e-6 * (1 + stage.tasks.length), `${where} has the fraction ${stage.fraction}, not ${fraction}`)
+  assert(
+    Math.abs(stage.fraction - fraction) < 1e-6 * (1 + stage.tasks.length),
+    `${where} has the fraction ${stage.fraction}, not ${fraction}`,
+  )
   for (const task of stage.tasks) {
     const running = runningOf(task)
     assert(stage.active.has(task) === running.length > 0, `task ${task.index} of ${where} is active while an attempt of it runs`)
-    assert(new Set(running.map(each => each.node)).size === running.length, `no two attempts of task ${task.index} of ${where} run on one node`)
+    assert(
+      new Set(running.map(each => each.node)).size === running.length,
+      `no two attempts of task ${task.index} of ${where} run on one node`,
+    )
     assert((task.state === 'done') === (task.won !== undefined), `task ${task.index} of ${where} is done with a result`)
     assert((task.state === 'committing') === (task.committing !== undefined), `task ${task.index} of ${where} is committing an attempt`)
   }
@@ -54,6 +67,8 @@ function checkStage(job: RunningJob, stage: StageState): void {
 function checkOutputs(stage: StageState, where: string): void {
   const bytes = new Map<string, number>()
   for (const { won } of stage.tasks) if (won?.output.kind === 'shuffle') bytes.set(won.node, (bytes.get(won.node) ?? 0) + won.output.bytes)
-  for (const [node, kept] of stage.outputBytes) assert(kept === (bytes.get(node) ?? 0), `${where} counts ${kept} bytes of map outputs on ${node}, not ${bytes.get(node) ?? 0}`)
-  for (const [node, counted] of bytes) assert(counted === (stage.outputBytes.get(node as never) ?? 0), `${where} misses ${counted} bytes of map outputs on ${node}`)
+  for (const [node, kept] of stage.outputBytes)
+    assert(kept === (bytes.get(node) ?? 0), `${where} counts ${kept} bytes of map outputs on ${node}, not ${bytes.get(node) ?? 0}`)
+  for (const [node, counted] of bytes)
+    assert(counted === (stage.outputBytes.get(node as never) ?? 0), `${where} misses ${counted} bytes of map outputs on ${node}`)
 }

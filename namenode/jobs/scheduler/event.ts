@@ -28,13 +28,21 @@ export interface JobFacts {
 
 export type Event =
   /** The job is in the journal. */
-  | { readonly kind: 'submitted' } & JobFacts
+  | ({ readonly kind: 'submitted' } & JobFacts)
   /** The namenode started again. `term` counts the starts that this job has seen, `tasks` are its committed ones. */
-  | { readonly kind: 'resumed'; readonly term: number; readonly tasks: readonly TaskRecord[] } & JobFacts
+  | ({ readonly kind: 'resumed'; readonly term: number; readonly tasks: readonly TaskRecord[] } & JobFacts)
   /** Where blocks lie is known well enough: tasks may start. */
   | { readonly kind: 'opened' }
   /** A node registered, for the first time or again; `attempts` still run there. */
-  | { readonly kind: 'joined'; readonly node: NodeId; readonly rack: string; readonly host: string; readonly slots: number; readonly attempts: readonly AttemptId[]; /** It gets no tasks until it offers slots. */ readonly closed?: boolean }
+  | {
+      readonly kind: 'joined'
+      readonly node: NodeId
+      readonly rack: string
+      readonly host: string
+      readonly slots: number
+      readonly attempts: readonly AttemptId[]
+      /** It gets no tasks until it offers slots. */ readonly closed?: boolean
+    }
   /** A node asks for work. */
   | { readonly kind: 'offered'; readonly node: NodeId }
   /** It takes no new work; what it runs may still end well. */
@@ -49,8 +57,12 @@ export type Event =
   | { readonly kind: 'lost'; readonly node: NodeId }
   /** Better knowledge of where the input of a stage lies. */
   | { readonly kind: 'placed'; readonly job: JobId; readonly stage: number; readonly places: Places }
-  | { readonly kind: 'progressed'; readonly node: NodeId; readonly attempts: ReadonlyArray<{ readonly attempt: AttemptId; readonly counters: Counters; readonly fraction: number }> }
-  | { readonly kind: 'finished' } & TaskFinished
+  | {
+      readonly kind: 'progressed'
+      readonly node: NodeId
+      readonly attempts: ReadonlyArray<{ readonly attempt: AttemptId; readonly counters: Counters; readonly fraction: number }>
+    }
+  | ({ readonly kind: 'finished' } & TaskFinished)
   /** The answer to a `commit` effect: in the journal, or refused (what the attempt left is not there). */
   | { readonly kind: 'committed'; readonly record: TaskRecord; readonly refused?: Failure }
   | { readonly kind: 'kill'; readonly job: JobId }
@@ -72,7 +84,13 @@ export type Effect =
   /** Journal that the output of a committed task is gone. Needs no answer: the journal keeps the order. */
   | { readonly kind: 'lose'; readonly job: JobId; readonly attempt: AttemptId }
   /** Journal the end of a job that publishes nothing. Answered by `ended`. */
-  | { readonly kind: 'finish'; readonly job: JobId; readonly status: JobStatus; readonly failed?: TaskRecord; /** All of it was computed: it may be published later. */ readonly keep?: boolean }
+  | {
+      readonly kind: 'finish'
+      readonly job: JobId
+      readonly status: JobStatus
+      readonly failed?: TaskRecord
+      /** All of it was computed: it may be published later. */ readonly keep?: boolean
+    }
   /** Make the output visible and the job succeeded, in one transaction. Answered by `ended` or `unpublished`. */
   | { readonly kind: 'publish'; readonly job: JobId; readonly status: JobStatus }
   /** The reply to whoever reported that an attempt is done. */

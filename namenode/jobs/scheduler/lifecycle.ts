@@ -39,14 +39,21 @@ export function resumed(state: SchedulerState, event: Event & { kind: 'resumed' 
   changed(state, job, true)
 }
 
-function restore(state: SchedulerState, job: RunningJob, stage: StageState, task: TaskState, record: TaskRecord, won: NonNullable<TaskRecord['won']>): void {
+function restore(
+  state: SchedulerState, job: RunningJob, stage: StageState, task: TaskState, record: TaskRecord, won: NonNullable<TaskRecord['won']>,
+): void {
   task.state = 'done'
   task.won = won
   task.attempts = [
-    ...record.others.map(other => ({ ...other, id: other.attempt, state: other.state === 'running' ? 'lost' as const : other.state,
-      startedMonoMs: 0, seenMonoMs: 0, finishedMs: other.finishedMs, failure: other.failure, speculative: false })),
-    { id: won.attempt, node: won.node, host: won.host, locality: won.locality, startedMs: won.startedMs, startedMonoMs: 0, seenMonoMs: 0,
-      finishedMs: won.finishedMs, state: 'done', fraction: 1, counters: won.counters, failure: undefined, speculative: false },
+    ...record.others.map(other => ({
+      ...other, id: other.attempt,
+      state: other.state === 'running' ? ('lost' as const) : other.state,
+      startedMonoMs: 0, seenMonoMs: 0, finishedMs: other.finishedMs, failure: other.failure, speculative: false,
+    })),
+    {
+      id: won.attempt, node: won.node, host: won.host, locality: won.locality, startedMs: won.startedMs, startedMonoMs: 0, seenMonoMs: 0,
+      finishedMs: won.finishedMs, state: 'done', fraction: 1, counters: won.counters, failure: undefined, speculative: false,
+    },
   ]
   stage.done++
   stage.failedAttempts += record.others.filter(other => other.state === 'failed').length
@@ -95,7 +102,10 @@ export function placed(state: SchedulerState, stage: StageState, places: Places)
 }
 
 /** The job has failed or was killed: what runs is killed, and the journal is told. */
-export function end(state: SchedulerState, job: RunningJob, outcome: 'failed' | 'cancelled', failure: Failure, culprit?: { stage: StageState; task: TaskState }, keep = false): void {
+export function end(
+  state: SchedulerState, job: RunningJob, outcome: 'failed' | 'cancelled', failure: Failure,
+  culprit?: { stage: StageState; task: TaskState }, keep = false,
+): void {
   if (job.state !== 'running') return
   job.state = 'ending'
   job.failure = failure
@@ -105,9 +115,10 @@ export function end(state: SchedulerState, job: RunningJob, outcome: 'failed' | 
   }
   for (const stage of job.stages) for (const task of [...stage.active]) killAttempts(state, { job, stage, task })
   state.effects.push({
-    kind: 'finish', job: job.id, status: jobStatus(job, outcome satisfies JobState, state.at.nowMs),
-    ...culprit && { failed: recordOf(culprit.stage, culprit.task) },
-    ...keep && { keep },
+    kind: 'finish', job: job.id,
+    status: jobStatus(job, outcome satisfies JobState, state.at.nowMs),
+    ...(culprit && { failed: recordOf(culprit.stage, culprit.task) }),
+    ...(keep && { keep }),
   })
 }
 

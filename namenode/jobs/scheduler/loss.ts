@@ -73,7 +73,8 @@ export function rerunStaleOutputs(state: SchedulerState, job: RunningJob): void 
     // The cheapest question first: this is asked at each commit.
     if (stage.state !== 'running' || stage.waiting > 0 || stage.readers.length === 0) continue
     if (!someNode(state, node => node.state === 'stale') || !someNode(state, node => node.state === 'live' && node.slots > 0)) return
-    for (const task of stage.tasks) if (task.won && state.nodes.get(task.won.node)?.state === 'stale') loseOutput(state, { job, stage, task })
+    for (const task of stage.tasks)
+      if (task.won && state.nodes.get(task.won.node)?.state === 'stale') loseOutput(state, { job, stage, task })
   }
 }
 
@@ -92,7 +93,8 @@ export function left(state: SchedulerState, node: WorkerNode): void {
 function everyoneGivesWay(state: SchedulerState): void {
   for (const job of state.jobs.values()) {
     if (job.nodeFailures.size === 0) continue
-    for (const stage of job.stages) for (const task of stage.tasks) if (task.avoid && task.state === 'waiting') giveWay(state, { job, stage, task })
+    for (const stage of job.stages)
+      for (const task of stage.tasks) if (task.avoid && task.state === 'waiting') giveWay(state, { job, stage, task })
   }
 }
 

@@ -9,7 +9,9 @@ import type { NodeId } from '../../../src/base/ids.ts'
 import type { Locality } from './event.ts'
 import type { Wants } from './pending.ts'
 import { newAttempt } from './attempts.ts'
-import { changed, ready, type RunningJob, type WorkerNode, type TaskRef, type StageState, type SchedulerState, type TaskState } from './state.ts'
+import {
+  changed, ready, type RunningJob, type WorkerNode, type TaskRef, type StageState, type SchedulerState, type TaskState,
+} from './state.ts'
 import { slowest } from './speculation.ts'
 
 /** Offers a node lets pass before it works on its rack's data, and on anybody's. */
@@ -32,7 +34,8 @@ export function offer(state: SchedulerState, asking: Iterable<WorkerNode> = []):
 const hasSlot = (node: WorkerNode): boolean => node.state === 'live' && node.holding.size < node.slots
 
 /** Is there anything of this job that could start? */
-const wantsSlots = (job: RunningJob): boolean => job.stages.some(stage => stage.state === 'running' && (stage.waiting > 0 || stage.running > 0) && ready(job, stage))
+const wantsSlots = (job: RunningJob): boolean =>
+  job.stages.some(stage => stage.state === 'running' && (stage.waiting > 0 || stage.running > 0) && ready(job, stage))
 
 /** Does any task wait that a free slot could take, now or after some more offers? Then time has to be told (`tick`). */
 export function hasRunnable(state: SchedulerState): boolean {

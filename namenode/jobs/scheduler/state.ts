@@ -16,7 +16,9 @@ export interface WorkerNode {
   rack: string
   host: string
   slots: number
-  /** `silent`: nobody knows whether it lives; it gets nothing, and work that only it has is done elsewhere too where nothing else is to do. */
+  /**
+   * `silent`: nobody knows whether it lives; it gets nothing, and work that only it has is done elsewhere too where nothing else is to do.
+   */
   state: 'live' | 'draining' | 'stale' | 'lost'
   /** Attempts that hold a slot, with the moment they were killed if they were. */
   readonly holding: Map<AttemptId, number | undefined>
@@ -135,8 +137,8 @@ export const attemptsPerTerm = 1000
 
 export function newJob(facts: JobFacts, term: number): RunningJob {
   const stages = facts.spec.stages.map((spec, index): StageState => ({
-    index, spec, tasks: [], readers: [], state: 'waiting', pending: new Pending(), places: facts.places[index],
-    waiting: 0, running: 0, done: 0, failedAttempts: 0, speculative: 0, fraction: 0, counters: new CounterSums(), startedMs: undefined, finishedMs: undefined,
+    index, spec, tasks: [], readers: [], state: 'waiting', pending: new Pending(), places: facts.places[index], waiting: 0, running: 0,
+    done: 0, failedAttempts: 0, speculative: 0, fraction: 0, counters: new CounterSums(), startedMs: undefined, finishedMs: undefined,
     skips: new Map(), active: new Set(), durations: [], outputBytes: new Map(), absent: new Set(),
   }))
   for (const stage of stages) {
@@ -147,13 +149,16 @@ export function newJob(facts: JobFacts, term: number): RunningJob {
     if (input.kind === 'shuffle') stages[input.stage]!.readers.push(stage.index)
   }
   return {
-    id: facts.job, user: facts.user, spec: facts.spec, submittedMs: facts.submittedMs, stages, state: 'running', version: 1, running: 0, turn: 0,
-    failure: undefined, nodeFailures: new Map(), avoid: new Set(), used: new Set(), firstAttempt: term * attemptsPerTerm, absentUntilMonoMs: 0,
+    id: facts.job, user: facts.user, spec: facts.spec, submittedMs: facts.submittedMs, stages, state: 'running', version: 1, running: 0,
+    turn: 0, failure: undefined, nodeFailures: new Map(), avoid: new Set(), used: new Set(), firstAttempt: term * attemptsPerTerm,
+    absentUntilMonoMs: 0,
   }
 }
 
 function newTask(index: number, nextAttempt: number): TaskState {
-  return { index, state: 'waiting', attempts: [], nextAttempt, failures: 0, losses: 0, avoid: undefined, committing: undefined, won: undefined }
+  return {
+    index, state: 'waiting', attempts: [], nextAttempt, failures: 0, losses: 0, avoid: undefined, committing: undefined, won: undefined,
+  }
 }
 
 /** A task with all that it belongs to. */

@@ -39,19 +39,27 @@ export class Admission {
   }
 
   /** `work` puts a page of splits into the journal. Throws OVERLOADED before it is called. */
-  page<T>({ user, upload, splits }: { readonly user: string; readonly upload: SplitsId; readonly splits: readonly string[] }, work: () => Promise<T>): Promise<T> {
+  page<T>(
+    { user, upload, splits }: { readonly user: string; readonly upload: SplitsId; readonly splits: readonly string[] },
+    work: () => Promise<T>,
+  ): Promise<T> {
     return this.#admit({ user, upload, bytes: splits.reduce((sum, { length }) => sum + length, 0) }, work)
   }
 
   async #admit<T>(coming: Coming, work: () => Promise<T>): Promise<T> {
     const { jobs, uploads } = this.#deps
     const jobsComing = [...this.#coming].filter(({ upload }) => upload === undefined).length
-    if (jobs.size + jobsComing >= limits.jobsRunningMax) throw new GristmillError('OVERLOADED', `${limits.jobsRunningMax} jobs are running already; wait for one to end, or kill one`)
+    if (jobs.size + jobsComing >= limits.jobsRunningMax)
+      throw new GristmillError('OVERLOADED', `${limits.jobsRunningMax} jobs are running already; wait for one to end, or kill one`)
     if (coming.upload !== undefined) this.#checkUser(coming.user, coming.upload, coming.bytes)
-    const held = [...jobs.values()].reduce((sum, { spec }) => sum + splitChars(spec), 0) + bytesOf(uploads().values()) + bytesOf(this.#coming)
+    const held =
+      [...jobs.values()].reduce((sum, { spec }) => sum + splitChars(spec), 0) + bytesOf(uploads().values()) + bytesOf(this.#coming)
     // A job that brings nothing with it has its splits here already.
     if (coming.bytes > 0 && held + coming.bytes > this.#heldBytesMax) {
-      throw new GristmillError('OVERLOADED', 'the inputs of the jobs that run or are being submitted take all the memory that the namenode has for them; wait for a job to end, or kill one')
+      throw new GristmillError(
+        'OVERLOADED',
+        'the inputs of the jobs that run or are being submitted take all the memory that the namenode has for them; wait for a job to end, or kill one',
+      )
     }
     this.#coming.add(coming)
     try {
@@ -70,13 +78,24 @@ export class Admission {
     if (uploads.has(upload)) return
     const ids = new Set([...uploads.keys(), ...coming.map(each => each.upload!)])
     if (ids.has(upload)) return
-    const ownIds = new Set([...uploads].flatMap(([id, each]) => (each.user === user ? [id] : [])).concat(coming.flatMap(each => (each.user === user ? [each.upload!] : []))))
+    const ownIds = new Set(
+      [...uploads]
+        .flatMap(([id, each]) => (each.user === user ? [id] : []))
+        .concat(coming.flatMap(each => (each.user === user ? [each.upload!] : []))),
+    )
     if (ownIds.size >= limits.uploadsPerUserMax) throw tooMany(user)
-    if (ids.size >= limits.jobsRunningMax) throw new GristmillError('OVERLOADED', `the inputs of ${limits.jobsRunningMax} jobs are being sent already; try again when one of them has been submitted`)
+    if (ids.size >= limits.jobsRunningMax)
+      throw new GristmillError(
+        'OVERLOADED',
+        `the inputs of ${limits.jobsRunningMax} jobs are being sent already; try again when one of them has been submitted`,
+      )
   }
 }
 
 const bytesOf = (all: Iterable<{ readonly bytes: number }>): number => [...all].reduce((sum, { bytes }) => sum + bytes, 0)
 
 const tooMany = (user: string): GristmillError =>
-  new GristmillError('OVERLOADED', `${user} sends the inputs of as many large jobs as one user may at a time; try again when one of them has been submitted (those of submissions that were given up are forgotten after ${limits.splitsKeptMs / 60_000} minutes)`)
+  new GristmillError(
+    'OVERLOADED',
+    `${user} sends the inputs of as many large jobs as one user may at a time; try again when one of them has been submitted (those of submissions that were given up are forgotten after ${limits.splitsKeptMs / 60_000} minutes)`,
+  )

@@ -33,7 +33,9 @@ export function* unpacked(splits: readonly string[]): Iterable<Split> {
 }
 
 /** Throws EINVAL, TOO_LARGE, ENOENT, EACCES, or EBUSY where a file has been replaced since. `output`: of the job. */
-export async function checkSplits({ view, clock }: { view: View; clock: Clock }, actor: Actor, splits: Iterable<Split>, output: string): Promise<void> {
+export async function checkSplits(
+  { view, clock }: { view: View; clock: Clock }, actor: Actor, splits: Iterable<Split>, output: string,
+): Promise<void> {
   let cost = 0
   for (const split of splits) {
     for (const range of checkedRanges(split)) {

@@ -23,7 +23,10 @@ export interface SentRecord {
 export type TakenSplits = Pick<SentRecord, 'pages' | 'bytes'> & { readonly id: SplitsId }
 
 /** The result is what is known of all pages so far. */
-export const addPage = mutation<{ requestId: RequestId; actor: Actor; id: SplitsId; page: number; output: string; splits: readonly string[] }, SentRecord>({
+export const addPage = mutation<
+  { requestId: RequestId; actor: Actor; id: SplitsId; page: number; output: string; splits: readonly string[] },
+  SentRecord
+>({
   kind: 'job.splits',
   mutate(draft, { actor, id, page, output, splits }) {
     const before = sentOf(draft, id)
@@ -31,7 +34,10 @@ export const addPage = mutation<{ requestId: RequestId; actor: Actor; id: Splits
     if (before && before.user !== actor.user) throw foreign(id)
     if (before && before.output !== output) throw otherOutput(before, output)
     const { tasks, bytes } = before ?? { tasks: 0, bytes: 0 }
-    const record: SentRecord = { user: actor.user, output, pages: page + 1, tasks: tasks + splits.length, bytes: bytes + splits.reduce((sum, { length }) => sum + length, 0) }
+    const record: SentRecord = {
+      user: actor.user, output, pages: page + 1, tasks: tasks + splits.length,
+      bytes: bytes + splits.reduce((sum, { length }) => sum + length, 0),
+    }
     putPage(draft, id, page, splits)
     putSent(draft, id, record)
     return record
@@ -65,9 +71,16 @@ export const forgetSplits = mutation<{ id: SplitsId }, undefined>({
 })
 
 export const staleSplits = (id: SplitsId): GristmillError =>
-  new GristmillError('ESTALE', 'the splits that were sent for this job are not there any more, because the namenode was started again or too much time has passed; submit the job again', { details: { splits: id } })
-const foreign = (id: SplitsId): GristmillError => new GristmillError('EACCES', 'these splits were sent by another user', { details: { splits: id } })
+  new GristmillError(
+    'ESTALE',
+    'the splits that were sent for this job are not there any more, because the namenode was started again or too much time has passed; submit the job again',
+    { details: { splits: id } },
+  )
+const foreign = (id: SplitsId): GristmillError =>
+  new GristmillError('EACCES', 'these splits were sent by another user', { details: { splits: id } })
 const otherOutput = ({ output }: SentRecord, asked: string): GristmillError =>
-  new GristmillError('EINVAL', `the splits of this job were sent for the output ${output}, not for ${asked}`, { details: { output: asked } })
+  new GristmillError('EINVAL', `the splits of this job were sent for the output ${output}, not for ${asked}`, {
+    details: { output: asked },
+  })
 
 export const sentMutations: readonly AnyMutation[] = [addPage, forgetSplits]

@@ -24,7 +24,10 @@ export function splitAt(input: Exclude<StageInput, { kind: 'shuffle' }>, task: n
 }
 
 /** The spec with the splits that were sent before it in their place. Throws ESTALE if they are not there. */
-export async function wholeSpec(spec: JobSpec, { page, pause }: { page(id: SplitsId, page: number): readonly string[] | undefined; pause(): Promise<void> }): Promise<JobSpec> {
+export async function wholeSpec(
+  spec: JobSpec,
+  { page, pause }: { page(id: SplitsId, page: number): readonly string[] | undefined; pause(): Promise<void> },
+): Promise<JobSpec> {
   const stages: StageSpec[] = []
   for (const stage of spec.stages) {
     const { input } = stage
@@ -68,4 +71,5 @@ function inputChars(input: StageInput): number {
 }
 
 /** About what a split has as JSON. */
-const objectChars = ({ ranges }: Split): number => ranges.reduce((sum, { path, blocks }) => sum + 100 + path.length + blocks.length * 60, 30)
+const objectChars = ({ ranges }: Split): number =>
+  ranges.reduce((sum, { path, blocks }) => sum + 100 + path.length + blocks.length * 60, 30)

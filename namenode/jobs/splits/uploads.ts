@@ -32,7 +32,10 @@ export class SplitUploads {
   readonly #uploads = new Map<SplitsId, Upload>()
 
   /** `splitsBytesMax`: of one job. */
-  constructor({ journal, clock }: { readonly journal: Journal; readonly clock: Clock }, { splitsBytesMax = limits.jobSplitsBytesMax }: { readonly splitsBytesMax?: number | undefined } = {}) {
+  constructor(
+    { journal, clock }: { readonly journal: Journal; readonly clock: Clock },
+    { splitsBytesMax = limits.jobSplitsBytesMax }: { readonly splitsBytesMax?: number | undefined } = {},
+  ) {
     this.#journal = journal
     this.#clock = clock
     this.#splitsBytesMax = splitsBytesMax
@@ -43,7 +46,8 @@ export class SplitUploads {
   /** Throws TOO_LARGE for a job with more splits than one may have, whichever way they come. */
   check(spec: JobSpec): void {
     let bytes = splitChars(spec)
-    for (const { input } of spec.stages) if (input.kind === 'packed' && input.sent) bytes += sentOf(this.#journal.view, input.sent.id)?.bytes ?? 0
+    for (const { input } of spec.stages)
+      if (input.kind === 'packed' && input.sent) bytes += sentOf(this.#journal.view, input.sent.id)?.bytes ?? 0
     if (bytes > this.#splitsBytesMax) throw tooLarge()
   }
 
@@ -88,4 +92,8 @@ export class SplitUploads {
   }
 }
 
-const tooLarge = (): GristmillError => new GristmillError('TOO_LARGE', 'the input of the job has more files and blocks than one job can have; run several jobs over parts of it, or join small files')
+const tooLarge = (): GristmillError =>
+  new GristmillError(
+    'TOO_LARGE',
+    'the input of the job has more files and blocks than one job can have; run several jobs over parts of it, or join small files',
+  )

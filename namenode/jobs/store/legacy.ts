@@ -60,20 +60,27 @@ function checkPlace(actor: Actor, { path, parent, entry }: NamePlace, { overwrit
   checkMay(actor, entry, maySearch, path)
 }
 
-function publishOutput(draft: Draft, { job, actor, output, nowMs }: { job: JobId; actor: Actor; output: JobSpec['output']; nowMs: number }): void {
-  checkNotSystem(output.path, 'write a job\'s output to')
+function publishOutput(
+  draft: Draft,
+  { job, actor, output, nowMs }: { job: JobId; actor: Actor; output: JobSpec['output']; nowMs: number },
+): void {
+  checkNotSystem(output.path, "write a job's output to")
   makeDirectories(draft, actor, parentOf(output.path), { mode: directoryMode, nowMs, asked: output.path })
   const place = placeAt(draft, actor, output.path)
   checkPlace(actor, place, output)
   const { parent, name, path } = place
-  if (draft.has('writers', childKey(parent.entry.id, name))) throw new GristmillError('EBUSY', `somebody is writing a file ${path}`, { details: { path } })
+  if (draft.has('writers', childKey(parent.entry.id, name)))
+    throw new GristmillError('EBUSY', `somebody is writing a file ${path}`, { details: { path } })
   if (place.entry) detach(draft, parent.entry.id, name, place.entry)
   const { own, output: made } = stagingOf(draft, job)
   addFile(draft, made.id, '_SUCCESS', {
-    id: inodeId(draft.take('nextInode')), directory: false, mode: fileMode, owner: actor.user, group: parent.entry.group, mtimeMs: Math.floor(nowMs),
-    replication: 1, blockBytes: limits.blockBytesDefault, format: 'bytes', length: 0, blocks: 0,
+    id: inodeId(draft.take('nextInode')), directory: false, mode: fileMode, owner: actor.user, group: parent.entry.group,
+    mtimeMs: Math.floor(nowMs), replication: 1, blockBytes: limits.blockBytesDefault, format: 'bytes', length: 0, blocks: 0,
   })
-  move(draft, { parent: own.id, name: outputName }, { parent: parent.entry.id, name }, { ...made, group: parent.entry.group, mtimeMs: Math.floor(nowMs) })
+  move(
+    draft, { parent: own.id, name: outputName }, { parent: parent.entry.id, name },
+    { ...made, group: parent.entry.group, mtimeMs: Math.floor(nowMs) },
+  )
 }
 
 export const formerJobMutations: readonly AnyMutation[] = [submit, publish]

@@ -8,7 +8,10 @@ import { mutation, type Actor, type AnyMutation } from '../../journal/operation.
 import type { Draft } from '../../journal/draft.ts'
 import { idKey } from '../../journal/keys.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
-import { dropHead, dropOutput, dropParams, dropSpec, dropTask, headOf, jobName, jobNumber, nextNumber, putHead, putOutput, putParams, putSpec, putTask, specOf, taskOf, tasksOf } from './rows.ts'
+import {
+  dropHead, dropOutput, dropParams, dropSpec, dropTask, headOf, jobName, jobNumber, nextNumber, putHead, putOutput, putParams, putSpec,
+  putTask, specOf, taskOf, tasksOf,
+} from './rows.ts'
 import { checkOutput, publishOutput, type OutputPlace } from '../publish/output.ts'
 import { dropTaken, sentMutations, takeSent, type TakenSplits } from '../splits/pages.ts'
 import { splitCount } from '../splits/splits.ts'
@@ -18,16 +21,28 @@ import { dropStaging, keepStaging, openStaging, takeFiles } from '../publish/sta
 const forgetMax = 1000
 
 /** `apart`: the parameters get a row of their own; earlier versions had them in spec and head. */
-export const submitJob = mutation<{ requestId: RequestId; actor: Actor; spec: JobSpec; nowMs: number; clear?: boolean; apart?: boolean }, JobId>({
+export const submitJob = mutation<
+  { requestId: RequestId; actor: Actor; spec: JobSpec; nowMs: number; clear?: boolean; apart?: boolean },
+  JobId
+>({
   kind: 'job.begin',
   mutate(draft, { actor, spec, nowMs, clear = false, apart = false }) {
     checkOutput(draft, actor, spec.output, spec.inputs)
-    const taken = spec.stages.flatMap(({ input }) => (input.kind === 'packed' && input.sent ? [takeSent(draft, actor, spec.output.path, input.sent)] : []))
+    const taken = spec.stages.flatMap(({ input }) =>
+      input.kind === 'packed' && input.sent ? [takeSent(draft, actor, spec.output.path, input.sent)] : [],
+    )
     return beginJob(draft, { actor, spec, nowMs, taken, clear, apart })
   },
 })
 
-interface BeginJob { readonly actor: Actor; readonly spec: JobSpec; readonly nowMs: number; readonly taken?: readonly TakenSplits[]; readonly clear?: boolean; readonly apart?: boolean }
+interface BeginJob {
+  readonly actor: Actor
+  readonly spec: JobSpec
+  readonly nowMs: number
+  readonly taken?: readonly TakenSplits[]
+  readonly clear?: boolean
+  readonly apart?: boolean
+}
 
 /** A job with its number, its spec and its staging. REQUIRES: its output has been checked. */
 export function beginJob(draft: Draft, { actor, spec, nowMs, taken = [], clear = false, apart = false }: BeginJob): JobId {
@@ -37,11 +52,17 @@ export function beginJob(draft: Draft, { actor, spec, nowMs, taken = [], clear =
   const status: JobStatus = {
     job, name: spec.name, user: actor.user, state: 'running', version: 0, output: spec.output.path, submittedMs: nowMs, counters: {},
     stages: spec.stages.map(({ name, input }) => ({
-      name, state: 'waiting', tasks: input.kind === 'shuffle' ? input.partitions : splitCount(input)!, running: 0, done: 0, failedAttempts: 0, fraction: 0, counters: {},
+      name, state: 'waiting',
+      tasks: input.kind === 'shuffle' ? input.partitions : splitCount(input)!,
+      running: 0, done: 0, failedAttempts: 0, fraction: 0, counters: {},
     })),
   }
   const { program, params, seed, fingerprint } = spec
-  putHead(draft, number, { user: actor.user, root: actor.root, submittedMs: nowMs, term: 0, status, about: { program, ...!apart && { params }, seed, fingerprint }, ...taken.length > 0 && { taken } })
+  putHead(draft, number, {
+    user: actor.user, root: actor.root, submittedMs: nowMs, term: 0, status,
+    about: { program, ...(!apart && { params }), seed, fingerprint },
+    ...(taken.length > 0 && { taken }),
+  })
   if (apart) putParams(draft, number, params)
   putSpec(draft, number, apart ? { ...spec, params: {} } : spec)
   putOutput(draft, number, spec.output.path)
@@ -90,7 +111,12 @@ export const commitTask = mutation<{ job: JobId; record: TaskRecord }, undefined
     const { number } = runningJob(draft, job)
     const won = record.won!
     const other = taskOf(draft, number, record.stage, record.task)?.won
-    if (other) throw new GristmillError('EEXIST', `task ${record.task} of stage ${record.stage} of ${job} is done already, by attempt ${other.attempt}`, { details: { job } })
+    if (other)
+      throw new GristmillError(
+        'EEXIST',
+        `task ${record.task} of stage ${record.stage} of ${job} is done already, by attempt ${other.attempt}`,
+        { details: { job } },
+      )
     if (won.output.kind === 'files') takeFiles(draft, job, won.attempt, won.output.files)
     putTask(draft, number, record)
     return undefined
@@ -111,18 +137,32 @@ export const loseOutput = mutation<{ job: JobId; attempt: AttemptId }, undefined
 })
 
 /** The job ends and publishes nothing. `keep`: what it computed stays, so that it can be published later. */
-export const finishJob = mutation<{ job: JobId; status: JobStatus; failed?: TaskRecord | undefined; keep?: { readonly nowMs: number; readonly untilMs: number; readonly bytes?: number } }, undefined>({
+export const finishJob = mutation<
+  {
+    job: JobId
+    status: JobStatus
+    failed?: TaskRecord | undefined
+    keep?: { readonly nowMs: number; readonly untilMs: number; readonly bytes?: number }
+  },
+  undefined
+>({
   kind: 'job.finish',
   mutate(draft, { job, status, failed, keep }) {
     const { number, head } = runningJob(draft, job)
     if (failed) putTask(draft, number, failed)
     if (!keep || !keepStaging(draft, job, head.user, keep.nowMs)) endJob(draft, number, head, status)
     else {
-      const { inputs = [], patterns, output: { format } } = specOf(draft, number)!
+      const {
+        inputs = [], patterns, output: { format },
+      } = specOf(draft, number)!
       const rest = forgetPlan(draft, number, head)
       const { untilMs, bytes } = keep
       const size = bytes === undefined ? {} : { bytes }
-      putHead(draft, number, { ...rest, status: keptStatus(status, { untilMs, ...size, format, ...patterns && { patterns } }), kept: { untilMs, inputs, ...size } })
+      putHead(draft, number, {
+        ...rest,
+        status: keptStatus(status, { untilMs, ...size, format, ...(patterns && { patterns }) }),
+        kept: { untilMs, inputs, ...size },
+      })
     }
     return undefined
   },
@@ -140,7 +180,10 @@ const advice = (job: JobId, untilMs: number): string =>
 function unkept({ kept, ...head }: JobRecord): JobRecord {
   const { kept: _, failure, ...status } = head.status
   const told = kept && advice(status.job, kept.untilMs)
-  const message = failure && told && failure.message.endsWith(told) ? `${failure.message.slice(0, -told.length)}; what the job had computed is not kept any more` : failure?.message
+  const message =
+    failure && told && failure.message.endsWith(told)
+      ? `${failure.message.slice(0, -told.length)}; what the job had computed is not kept any more`
+      : failure?.message
   return { ...head, status: { ...status, ...failure && { failure: { ...failure, message: message! } } } }
 }
 
@@ -157,7 +200,10 @@ export const publishJob = mutation<{ job: JobId; status: JobStatus; nowMs: numbe
 })
 
 /** A job whose publishing failed succeeds after all: what was kept of it gets a place. */
-export const publishKept = mutation<{ requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace; nowMs: number; trashMs?: number | undefined }, undefined>({
+export const publishKept = mutation<
+  { requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace; nowMs: number; trashMs?: number | undefined },
+  undefined
+>({
   kind: 'job.installKept',
   mutate(draft, { actor, job, output, nowMs, trashMs }) {
     const { number, head, kept } = keptJob(draft, actor, job, 'publish')
@@ -183,21 +229,35 @@ export const dropKept = mutation<{ requestId: RequestId; actor: Actor; job: JobI
 })
 
 /** Throws ENOENT, EACCES, and EINVAL if nothing is kept of the job. */
-function keptJob(draft: Draft, actor: Actor, job: JobId, verb: 'publish' | 'drop'): { number: number; head: JobRecord; kept: NonNullable<JobRecord['kept']> } {
+function keptJob(
+  draft: Draft, actor: Actor, job: JobId, verb: 'publish' | 'drop',
+): { number: number; head: JobRecord; kept: NonNullable<JobRecord['kept']> } {
   const number = jobNumber(job)
   const head = number === undefined ? undefined : headOf(draft, number)
   if (number === undefined || !head) throw new GristmillError('ENOENT', `there is no job ${job}`, { details: { job } })
-  if (!actor.root && actor.user !== head.user) throw new GristmillError('EACCES', `job ${job} is ${head.user}'s; only ${head.user} or the cluster's superuser may ${verb} it`, { details: { job } })
-  if (!head.kept) throw new GristmillError('EINVAL', verb === 'publish' ? `job ${job} cannot be published: ${whyNot(head)}` : `there is nothing to drop of job ${job}: ${whyNot(head)}`, { details: { job } })
+  if (!actor.root && actor.user !== head.user)
+    throw new GristmillError('EACCES', `job ${job} is ${head.user}'s; only ${head.user} or the cluster's superuser may ${verb} it`, {
+      details: { job },
+    })
+  if (!head.kept)
+    throw new GristmillError(
+      'EINVAL',
+      verb === 'publish' ? `job ${job} cannot be published: ${whyNot(head)}` : `there is nothing to drop of job ${job}: ${whyNot(head)}`,
+      { details: { job } },
+    )
   return { number, head, kept: head.kept }
 }
 
 function whyNot({ status }: JobRecord): string {
   switch (status.state) {
-    case 'succeeded': return `its output is ${status.output} already`
-    case 'failed': return 'nothing of it is kept, because it failed before it had computed everything or too long ago, or because it was dropped; run it again'
-    case 'cancelled': return 'it was cancelled, and nothing of it is kept; run it again'
-    default: return 'it has not ended; when it succeeds, its output is published'
+    case 'succeeded':
+      return `its output is ${status.output} already`
+    case 'failed':
+      return 'nothing of it is kept, because it failed before it had computed everything or too long ago, or because it was dropped; run it again'
+    case 'cancelled':
+      return 'it was cancelled, and nothing of it is kept; run it again'
+    default:
+      return 'it has not ended; when it succeeds, its output is published'
   }
 }
 
@@ -246,8 +306,12 @@ export function runningJob(draft: Draft, job: JobId): { number: number; head: Jo
   const number = jobNumber(job)
   const head = number === undefined ? undefined : headOf(draft, number)
   if (number === undefined || !head) throw new GristmillError('ENOENT', `there is no job ${job}`, { details: { job } })
-  if (head.status.state !== 'running') throw new GristmillError('EINVAL', `job ${job} has ended: it ${head.status.state}`, { details: { job } })
+  if (head.status.state !== 'running')
+    throw new GristmillError('EINVAL', `job ${job} has ended: it ${head.status.state}`, { details: { job } })
   return { number, head }
 }
 
-export const jobMutations: readonly AnyMutation[] = [submitJob, resumeJob, trimJob, commitTask, loseOutput, finishJob, publishJob, publishKept, dropKept, forgetJob, sweepStaging, ...sentMutations]
+export const jobMutations: readonly AnyMutation[] = [
+  submitJob, resumeJob, trimJob, commitTask, loseOutput, finishJob, publishJob, publishKept, dropKept, forgetJob, sweepStaging,
+  ...sentMutations,
+]

@@ -44,5 +44,7 @@ export interface JobRecord {
   /** Splits that were sent before the job; they go with its spec. */
   readonly taken?: readonly TakenSplits[]
   /** What remains of the spec when the job is over: enough to see what it was, without its splits. */
-  readonly about: Pick<JobSpec, 'program' | 'seed' | 'fingerprint'> & { /** As earlier versions kept them; `job.trim` removes them. */ readonly params?: JobSpec['params'] }
+  readonly about: Pick<JobSpec, 'program' | 'seed' | 'fingerprint'> & {
+    /** As earlier versions kept them; `job.trim` removes them. */ readonly params?: JobSpec['params']
+  }
 }

@@ -48,7 +48,8 @@ const read = <T>(bytes: Buffer | undefined): T | undefined => bytes && decodeVal
 
 export const headOf = (view: View, number: number): JobRecord | undefined => read(view.get('jobs', idKey(number)))
 export const specOf = (view: View, number: number): JobSpec | undefined => read(view.get('jobspecs', idKey(number)))
-export const taskOf = (view: View, number: number, stage: number, task: number): TaskRecord | undefined => read(view.get('jobtasks', taskKey(number, stage, task)))
+export const taskOf = (view: View, number: number, stage: number, task: number): TaskRecord | undefined =>
+  read(view.get('jobtasks', taskKey(number, stage, task)))
 
 /** In order of stage and task. */
 export function* tasksOf(view: View, number: number, from = { stage: 0, task: 0 }, limit?: number): Iterable<TaskRecord> {
@@ -56,8 +57,12 @@ export function* tasksOf(view: View, number: number, from = { stage: 0, task: 0 
   for (const { value } of view.range('jobtasks', bounds)) yield decodeValue(value)
 }
 
-export function* heads(view: View, { reverse = false, before }: { reverse?: boolean; before?: number | undefined } = {}): Iterable<{ number: number; head: JobRecord; bytes: number }> {
-  for (const { key, value } of view.range('jobs', { reverse, ...before !== undefined && { end: idKey(before) } })) yield { number: readId(key), head: decodeValue(value), bytes: value.length }
+export function* heads(
+  view: View,
+  { reverse = false, before }: { reverse?: boolean; before?: number | undefined } = {},
+): Iterable<{ number: number; head: JobRecord; bytes: number }> {
+  for (const { key, value } of view.range('jobs', { reverse, ...(before !== undefined && { end: idKey(before) }) }))
+    yield { number: readId(key), head: decodeValue(value), bytes: value.length }
 }
 
 export const nextNumber = (view: View): number => lastJob(view) + 1
@@ -66,14 +71,17 @@ export const putHead = (draft: Draft, number: number, head: JobRecord): void => 
 export const putSpec = (draft: Draft, number: number, spec: JobSpec): void => draft.put('jobspecs', idKey(number), encodeValue(spec))
 export const dropSpec = (draft: Draft, number: number): void => draft.remove('jobspecs', idKey(number))
 export const dropHead = (draft: Draft, number: number): void => draft.remove('jobs', idKey(number))
-export const putTask = (draft: Draft, number: number, record: TaskRecord): void => draft.put('jobtasks', taskKey(number, record.stage, record.task), encodeValue(record))
-export const dropTask = (draft: Draft, number: number, { stage, task }: { stage: number; task: number }): void => draft.remove('jobtasks', taskKey(number, stage, task))
+export const putTask = (draft: Draft, number: number, record: TaskRecord): void =>
+  draft.put('jobtasks', taskKey(number, record.stage, record.task), encodeValue(record))
+export const dropTask = (draft: Draft, number: number, { stage, task }: { stage: number; task: number }): void =>
+  draft.remove('jobtasks', taskKey(number, stage, task))
 
 export const sentOf = (view: View, id: SplitsId): SentRecord | undefined => read(view.get('sentsplits', textKey(id)))
 export const pageOf = (view: View, id: SplitsId, page: number): string[] | undefined => read(view.get('splitpages', pageKey(id, page)))
 export const putSent = (draft: Draft, id: SplitsId, record: SentRecord): void => draft.put('sentsplits', textKey(id), encodeValue(record))
 export const dropSent = (draft: Draft, id: SplitsId): void => draft.remove('sentsplits', textKey(id))
-export const putPage = (draft: Draft, id: SplitsId, page: number, splits: readonly string[]): void => draft.put('splitpages', pageKey(id, page), encodeValue(splits))
+export const putPage = (draft: Draft, id: SplitsId, page: number, splits: readonly string[]): void =>
+  draft.put('splitpages', pageKey(id, page), encodeValue(splits))
 export const dropPage = (draft: Draft, id: SplitsId, page: number): void => draft.remove('splitpages', pageKey(id, page))
 
 /** Of splits that no job has taken over. */
@@ -85,7 +93,8 @@ export const putOutput = (draft: Draft, number: number, path: string): void => d
 export const dropOutput = (draft: Draft, number: number): void => draft.remove('joboutputs', idKey(number))
 
 /** Parameters are as large as a user likes: of all that is kept of a job only its tasks need them. */
-export const putParams = (draft: Draft, number: number, params: JobSpec['params']): void => draft.put('jobparams', idKey(number), textKey(JSON.stringify(params)))
+export const putParams = (draft: Draft, number: number, params: JobSpec['params']): void =>
+  draft.put('jobparams', idKey(number), textKey(JSON.stringify(params)))
 export const dropParams = (draft: Draft, number: number): void => draft.remove('jobparams', idKey(number))
 
 /** Of a job that runs. */

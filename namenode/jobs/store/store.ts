@@ -13,7 +13,9 @@ import type { Journal } from '../../journal/journal.ts'
 import type { Mutation } from '../../journal/operation.ts'
 import { checkFree } from '../../namespace/reserved.ts'
 import { JobIndex, type KeptBounds } from './jobindex.ts'
-import { commitTask, dropKept, finishJob, forgetJob, loseOutput, publishJob, publishKept, resumeJob, submitJob, sweepStaging, trimJob } from './mutations.ts'
+import {
+  commitTask, dropKept, finishJob, forgetJob, loseOutput, publishJob, publishKept, resumeJob, submitJob, sweepStaging, trimJob,
+} from './mutations.ts'
 import type { JobRecord, TaskRecord } from './record.ts'
 import type { JobStore, SplitsPage, UploadsPort } from '../deps.ts'
 import { headOf, heads, jobName, jobNumber, pageOf, paramsOf, specOf, tasksOf } from './rows.ts'
@@ -140,7 +142,10 @@ export class JournalJobStore implements JobStore {
   async finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined, keep?: { readonly bytes: number }): Promise<void> {
     const nowMs = this.#journal.nowMs()
     // Where nothing may be kept, the failure does not promise it either.
-    await this.#insist(finishJob, { job, status, ...failed && { failed }, ...keep && this.#index.keeps && { keep: { nowMs, untilMs: nowMs + limits.unpublishedKeepMs, bytes: keep.bytes } } })
+    await this.#insist(finishJob, {
+      job, status, ...(failed && { failed }),
+      ...(keep && this.#index.keeps && { keep: { nowMs, untilMs: nowMs + limits.unpublishedKeepMs, bytes: keep.bytes } }),
+    })
     this.#changed(job)
   }
 
@@ -193,7 +198,9 @@ export class JournalJobStore implements JobStore {
     return number === undefined ? [] : tasksOf(this.#journal.view, number, from)
   }
 
-  newest(before?: JobId): ReturnType<JobStore['newest']> { return heads(this.#journal.view, { reverse: true, before: before && jobNumber(before) }) }
+  newest(before?: JobId): ReturnType<JobStore['newest']> {
+    return heads(this.#journal.view, { reverse: true, before: before && jobNumber(before) })
+  }
 
   running(): JobId[] {
     this.#index.load()
@@ -235,7 +242,10 @@ export class JournalJobStore implements JobStore {
     await this.#patient(() => this.#write(mutation, operation))
   }
 
-  /** A disk that is full, or takes nothing for another reason, is waited out: what has been computed is not thrown away for want of a megabyte. No mutation of jobs says any of these itself. */
+  /**
+   * A disk that is full, or takes nothing for another reason, is waited out: what has been computed is not thrown away for want of a
+   * megabyte. No mutation of jobs says any of these itself.
+   */
   async #patient(write: () => Promise<unknown>): Promise<void> {
     for (;;) {
       try {

@@ -29,14 +29,21 @@ export async function datanodeRows({ measure, net, caller, cluster, at, dir }: D
   const first = 2 ** 45
   const tokens = new BlockTokens({ secret: Buffer.alloc(32, 7), clock: systemClock })
   const url = (block: number): string => `http://${at}/v1/block/${blockName(blockId(block))}`
-  const bearer = (mode: 'read' | 'write', block: number): Record<string, string> => ({ authorization: `Bearer ${tokens.issue({ mode, block: blockId(block) })}` })
+  const bearer = (mode: 'read' | 'write', block: number): Record<string, string> => ({
+    authorization: `Bearer ${tokens.issue({ mode, block: blockId(block) })}`,
+  })
   const bytes = Buffer.alloc(256 * MiB, 'x')
   await measure('PUT /v1/block, 256 MiB', async time => {
-    const answer = await fetch(url(first + time), { method: 'PUT', body: bytes, headers: { ...bearer('write', first + time), 'content-type': 'application/octet-stream' } })
+    const answer = await fetch(url(first + time), {
+      method: 'PUT', body: bytes,
+      headers: { ...bearer('write', first + time), 'content-type': 'application/octet-stream' },
+    })
     if (answer.status !== 201) throw new Error(await answer.text())
   })
   await measure('GET /v1/block, 256 MiB', async () => { await (await fetch(url(first), { headers: bearer('read', first) })).arrayBuffer() })
-  await measure('transfer.local', () => caller.call(at, transfer.local, { block: blockId(first), token: tokens.issue({ mode: 'read', block: blockId(first) }) }))
+  await measure('transfer.local', () =>
+    caller.call(at, transfer.local, { block: blockId(first), token: tokens.issue({ mode: 'read', block: blockId(first) }) }),
+  )
   const attempt = attemptId({ job: jobId('job-1'), stage: 0, task: 0, attempt: 0 })
   const { path } = logFile(dir, attempt)
   mkdirSync(dirname(path), { recursive: true })
@@ -62,8 +69,13 @@ export async function datanodeRows({ measure, net, caller, cluster, at, dir }: D
     }
   }
   const job = jobId('job-1')
-  await measure(`${transfer.transferPath}, a request for 100,000 map outputs`, () => ask({
-    op: 'shuffle', cluster, job, partition: 0, token: tokens.issue({ mode: 'shuffle', job }), attempts: Array.from({ length: 100_000 }, (_, i) => attemptId({ job, stage: 0, task: i, attempt: 0 })),
-  }))
-  await measure(`${transfer.transferPath}, a request of 4 MiB of empty lists`, () => ask({ op: 'read', more: Array.from({ length: (jsonBytesMax - 100) / 3 }, () => []) }))
+  await measure(`${transfer.transferPath}, a request for 100,000 map outputs`, () =>
+    ask({
+      op: 'shuffle', cluster, job, partition: 0, token: tokens.issue({ mode: 'shuffle', job }),
+      attempts: Array.from({ length: 100_000 }, (_, i) => attemptId({ job, stage: 0, task: i, attempt: 0 })),
+    }),
+  )
+  await measure(`${transfer.transferPath}, a request of 4 MiB of empty lists`, () =>
+    ask({ op: 'read', more: Array.from({ length: (jsonBytesMax - 100) / 3 }, () => []) }),
+  )
 }

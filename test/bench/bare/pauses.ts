@@ -1,5 +1,6 @@
-// A namenode in this process, or with its address as an argument a datanode, and how long its event loop stands still: for the bench `pauses`. `take` gives the longest pause since the
-// last `take`: in wall-clock time, and in processor time of the main thread, which other programs on the machine do not lengthen.
+// A namenode in this process, or with its address as an argument a datanode, and how long its event loop stands still: for the bench
+// `pauses`. `take` gives the longest pause since the last `take`: in wall-clock time, and in processor time of the main thread, which other
+// programs on the machine do not lengthen.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,13 +20,19 @@ process.once('disconnect', () => process.exit(0))
 
 const [, , namenodeAt] = process.argv
 const secret = Buffer.alloc(32, 7)
-const server = namenodeAt === undefined ? await Namenode.start(realWorld({ name: 'namenode', logLevel: 'error' }), {
-  dir: join(dir, 'namenode'), host: '127.0.0.1', port: 0, secret, user: 'root', defaults: { replication: 1, blockBytes: 128 << 20 },
-  sync: false, times: { heartbeatMs: 60_000, nodeStaleMs: 3_600_000, nodeDeadMs: 36_000_000 },
-}) : await Datanode.start(realWorld({ name: 'datanode', logLevel: 'error' }), {
-  dirs: [join(dir, 'datanode')], host: '127.0.0.1', port: 0, secret, namenode: address(namenodeAt), rack: '/default', hostName: 'bench-datanode',
-  slots: 1, memoryBytes: limits.taskMemoryBytesDefault, tasks: host => openTasks(host, { prestart: false }),
-})
+const server =
+  namenodeAt === undefined
+    ? await Namenode.start(realWorld({ name: 'namenode', logLevel: 'error' }), {
+        dir: join(dir, 'namenode'), host: '127.0.0.1', port: 0, secret, user: 'root',
+        defaults: { replication: 1, blockBytes: 128 << 20 },
+        sync: false,
+        times: { heartbeatMs: 60_000, nodeStaleMs: 3_600_000, nodeDeadMs: 36_000_000 },
+      })
+    : await Datanode.start(realWorld({ name: 'datanode', logLevel: 'error' }), {
+        dirs: [join(dir, 'datanode')], host: '127.0.0.1', port: 0, secret, namenode: address(namenodeAt), rack: '/default',
+        hostName: 'bench-datanode', slots: 1, memoryBytes: limits.taskMemoryBytesDefault,
+        tasks: host => openTasks(host, { prestart: false }),
+      })
 
 const cpu = (): number => {
   const { user, system } = process.threadCpuUsage()

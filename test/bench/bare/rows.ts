@@ -31,36 +31,69 @@ export interface RowKit {
 
 let requests = 0
 const id = () => requestId(`rows:${++requests}`)
-const storages = (count: number): heartbeat.StorageState[] => Array.from({ length: count }, (_, i) => (
-  { id: storageId(`storage-${i}`), dir: `/${'d'.repeat(4000)}/${i}`, capacityBytes: 2 ** 50, freeBytes: 2 ** 50, usedBytes: 0, blocks: 0, failed: false }))
+const storages = (count: number): heartbeat.StorageState[] =>
+  Array.from({ length: count }, (_, i) => ({
+    id: storageId(`storage-${i}`), dir: `/${'d'.repeat(4000)}/${i}`, capacityBytes: 2 ** 50, freeBytes: 2 ** 50, usedBytes: 0, blocks: 0,
+    failed: false,
+  }))
 /** As many counters as one object may have. */
-const counters = (count: number): Record<string, number> => Object.fromEntries(Array.from({ length: count }, (_, i) => [`user.${String(i).padEnd(190, 'c')}`, i]))
+const counters = (count: number): Record<string, number> =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`user.${String(i).padEnd(190, 'c')}`, i]))
 const failure = { code: 'TASK_FAILED', message: 'm'.repeat(20_000), stack: 's'.repeat(20_000) }
 /** Of what is hardest to parse and to write down. */
-const hardest = (bytes: number): Record<string, unknown> => ({ list: Array.from({ length: Math.floor(bytes / 9) }, (_, i) => ({ a: i % 10 })) })
+const hardest = (bytes: number): Record<string, unknown> => ({
+  list: Array.from({ length: Math.floor(bytes / 9) }, (_, i) => ({ a: i % 10 })),
+})
 
 export async function moreRows({ part, measure, call, long }: RowKit): Promise<void> {
   let port = 1
-  const registration = (name: string, slots: number): RequestOf<typeof heartbeat.register> => (
-    { node: nodeId(name), address: address(`127.0.0.1:${name === 'worker' ? 2 : 100 + ++port}`), rack: '/default', host: 'r'.repeat(255), pid: 1, version: '0', slots, storages: storages(64), attempts: [] })
+  const registration = (name: string, slots: number): RequestOf<typeof heartbeat.register> => ({
+    node: nodeId(name),
+    address: address(`127.0.0.1:${name === 'worker' ? 2 : 100 + ++port}`),
+    rack: '/default', host: 'r'.repeat(255), pid: 1, version: '0', slots, storages: storages(64), attempts: [],
+  })
   const worker = nodeId('worker')
   let { session } = await call(heartbeat.register, registration('worker', 4))
   let seq = 0
-  const reported = (blocks: readonly [number, number, number][] = []) => call(report.full, {
-    node: worker, session, seq: ++seq, first: true, last: true, storages: [{ id: storageId('storage-0'), blocks: blocks.map(([block, length, crc]): [ReturnType<typeof blockId>, number, number] => [blockId(block), length, crc]) }],
-  })
+  const reported = (blocks: readonly [number, number, number][] = []) =>
+    call(report.full, {
+      node: worker, session, seq: ++seq, first: true, last: true,
+      storages: [
+        {
+          id: storageId('storage-0'),
+          blocks: blocks.map(([block, length, crc]): [ReturnType<typeof blockId>, number, number] => [blockId(block), length, crc]),
+        },
+      ],
+    })
   await reported()
 
   await part('nodes', async () => {
     const attempts = Array.from({ length: 1000 }, (_, i) => attemptId({ job: jobId('job-9999'), stage: 0, task: i, attempt: 0 }))
-    await measure('heartbeat.register, 64 directories and 1,000 attempts that are not known any more', async time => call(heartbeat.register, { ...registration(`other-${time}`, 1), attempts }))
-    await measure('heartbeat.beat, 64 directories with paths of 4 KB', () => call(heartbeat.beat, { node: worker, session, storages: storages(64), transfers: 0, running: 0 }))
-    for (let i = 0; i < 100; i++) await call(heartbeat.register, { ...registration(`many-${i}`, 0), storages: storages(16).map(each => ({ ...each, dir: '/disk' })) })
+    await measure('heartbeat.register, 64 directories and 1,000 attempts that are not known any more', async time =>
+      call(heartbeat.register, { ...registration(`other-${time}`, 1), attempts }),
+    )
+    await measure('heartbeat.beat, 64 directories with paths of 4 KB', () =>
+      call(heartbeat.beat, { node: worker, session, storages: storages(64), transfers: 0, running: 0 }),
+    )
+    for (let i = 0; i < 100; i++)
+      await call(heartbeat.register, { ...registration(`many-${i}`, 0), storages: storages(16).map(each => ({ ...each, dir: '/disk' })) })
     await measure('admin.status, 100 nodes with 16 directories each', () => call(admin.status, {}))
     await measure('heartbeat.leave', time => call(heartbeat.leave, { node: nodeId(`other-${time}`), session: 1 }))
-    await measure('order.copyFailed, 16 targets', () => call(order.copyFailed, { node: worker, session, block: blockId(1), targets: Array.from({ length: limits.replicationMax }, (_, i) => nodeId(`other-${i}`)), source: true, message: 'x'.repeat(1000) }))
-    await measure('namespace.bad', () => call(namespace.reportBad, { block: blockId(1), address: address('127.0.0.1:2'), proof: { offset: 0, expected: 1, found: 2, message: 'x'.repeat(500) } }))
-    for (const message of [service.decommission, service.recommission] as const) await measure(message.name, () => call(message, { requestId: id(), node: 'many-1' }))
+    await measure('order.copyFailed, 16 targets', () =>
+      call(order.copyFailed, {
+        node: worker, session, block: blockId(1),
+        targets: Array.from({ length: limits.replicationMax }, (_, i) => nodeId(`other-${i}`)),
+        source: true, message: 'x'.repeat(1000),
+      }),
+    )
+    await measure('namespace.bad', () =>
+      call(namespace.reportBad, {
+        block: blockId(1), address: address('127.0.0.1:2'),
+        proof: { offset: 0, expected: 1, found: 2, message: 'x'.repeat(500) },
+      }),
+    )
+    for (const message of [service.decommission, service.recommission] as const)
+      await measure(message.name, () => call(message, { requestId: id(), node: 'many-1' }))
     await measure('service.maintenance', () => call(service.maintenance, { requestId: id(), node: 'many-2', forMs: 10_000 }))
     await measure('service.balance', () => call(service.balance, { requestId: id(), threshold: 10, bytesPerSecond: 1 }))
     await measure('service.balanceStatus', () => call(service.balanceStatus, {}))
@@ -79,7 +112,10 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       await call(quota.get, { path: long })
     })
     await measure('xattr.set and xattr.remove, 16 KiB', async () => {
-      await call(xattr.set, { requestId: id(), path: long, name: `user.${'n'.repeat(245)}`, value: Buffer.alloc(limits.attributeBytesMax - 300).toString('base64') })
+      await call(xattr.set, {
+        requestId: id(), path: long, name: `user.${'n'.repeat(245)}`,
+        value: Buffer.alloc(limits.attributeBytesMax - 300).toString('base64'),
+      })
       await call(xattr.remove, { requestId: id(), path: long, name: `user.${'n'.repeat(245)}` })
     })
     await measure('snapshot.remove, a path of 8 KiB', async time => {
@@ -88,7 +124,8 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
     })
     await measure('trash.restore, an item of 10,000 files', async () => {
       await call(namespace.mkdir, { requestId: id(), path: '/thrown', parents: true })
-      for (let i = 0; i < 10_000; i += 500) await Promise.all(Array.from({ length: 500 }, (_, j) => call(namespace.touch, { requestId: id(), path: `/thrown/${i + j}` })))
+      for (let i = 0; i < 10_000; i += 500)
+        await Promise.all(Array.from({ length: 500 }, (_, j) => call(namespace.touch, { requestId: id(), path: `/thrown/${i + j}` })))
       const { item } = await call(namespace.remove, { requestId: id(), path: '/thrown', recursive: true })
       await call(trash.restore, { requestId: id(), item: item! })
     }, 2)
@@ -103,7 +140,10 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       const nodes = Array.from({ length: limits.replicationMax }, (_, i) => nodeId(`many-${i}`))
       const sealed: writing.SealedBlock[] = []
       while (sealed.length < limits.fileBlocksMax) {
-        const { blocks } = await call(writing.allocate, { requestId: id(), lease, count: Math.min(64, limits.fileBlocksMax - sealed.length) })
+        const { blocks } = await call(writing.allocate, {
+          requestId: id(), lease,
+          count: Math.min(64, limits.fileBlocksMax - sealed.length),
+        })
         for (const { id: block } of blocks) sealed.push({ id: block, length: 4096, crc: 1, aligned: true, nodes })
       }
       await call(writing.complete, { requestId: id(), lease, blocks: sealed })
@@ -123,11 +163,20 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
   })
 
   const spec = (name: string, stages: job.StageSpec[], more: Partial<job.JobSpec> = {}): job.JobSpec => ({
-    name, program: { id: programId('0'.repeat(64)), path: '/p.js' }, params: {}, seed: 1, fingerprint: 'f', stages,
-    output: { path: `/out-rows-${name}-${++requests}`, overwrite: false, format: 'text' }, attemptsMax: 100, memoryBytes: 1 << 20, taskDeadlineMs: 0, ...more,
+    name,
+    program: { id: programId('0'.repeat(64)), path: '/p.js' },
+    params: {}, seed: 1, fingerprint: 'f', stages,
+    output: { path: `/out-rows-${name}-${++requests}`, overwrite: false, format: 'text' },
+    attemptsMax: 100, memoryBytes: 1 << 20, taskDeadlineMs: 0, ...more,
   })
   const empty = (count: number, range: task.SplitRange): job.StageSpec => ({
-    name: 'map', input: { kind: 'packed', splits: Array.from({ length: count }, () => packSplit({ ranges: [range], bytes: 0 })), options: { format: 'lines' } }, output: { kind: 'files', format: 'text' },
+    name: 'map',
+    input: {
+      kind: 'packed',
+      splits: Array.from({ length: count }, () => packSplit({ ranges: [range], bytes: 0 })),
+      options: { format: 'lines' },
+    },
+    output: { kind: 'files', format: 'text' },
   })
   const work = async (acknowledged: number) => (await call(order.orders, { node: worker, session, acknowledged, freeSlots: 4 })).orders
 
@@ -147,25 +196,52 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       const orders = await work(acknowledged)
       acknowledged = orders.at(-1)?.seq ?? acknowledged
       for (const { order: each } of orders) {
-        if (each.kind === 'run') await call(task.finished, { node: worker, attempt: each.work.attempt, outcome: { kind: 'failed', cause: 'program', failure, counters: {} } })
+        if (each.kind === 'run')
+          await call(task.finished, {
+            node: worker, attempt: each.work.attempt,
+            outcome: { kind: 'failed', cause: 'program', failure, counters: {} },
+          })
       }
     })
     await call(job.kill, { requestId: id(), job: ran! })
     const deep = `/out${'/x'.repeat(3900)}`
-    await measure('job.submit, 10,000 inputs and an output as deep as can be', () => call(job.submit, {
-      requestId: id(), spec: { ...spec('apart', [empty(1, range)], { inputs: Array.from({ length: 10_000 }, (_, i) => `/in-${i}`) }), output: { path: deep, overwrite: false, format: 'text' } },
-    }))
-    await measure('job.submit, 10,000 inputs that are above the output, by a hidden name', () => call(job.submit, {
-      requestId: id(), spec: { ...spec('above', [empty(1, range)], { inputs: Array.from({ length: 10_000 }, () => '/') }), output: { path: `/_h${'/x'.repeat(3900)}`, overwrite: false, format: 'text' } },
-    }))
-    const text = (levels: number): string => packSplit({ bytes: 0, ranges: Array.from({ length: 1000 }, () => ({ ...range, path: '/x'.repeat(levels) })) })
-    await measure('job.splits, 50,000 ranges of a path with 4,000 levels', () => call(job.splits, { requestId: id(), id: `rows-deep-${++requests}` as never, page: 0, output: '/out-deep', splits: Array.from({ length: 40 }, () => text(4000)) }))
+    await measure('job.submit, 10,000 inputs and an output as deep as can be', () =>
+      call(job.submit, {
+        requestId: id(),
+        spec: {
+          ...spec('apart', [empty(1, range)], { inputs: Array.from({ length: 10_000 }, (_, i) => `/in-${i}`) }),
+          output: { path: deep, overwrite: false, format: 'text' },
+        },
+      }),
+    )
+    await measure('job.submit, 10,000 inputs that are above the output, by a hidden name', () =>
+      call(job.submit, {
+        requestId: id(),
+        spec: {
+          ...spec('above', [empty(1, range)], { inputs: Array.from({ length: 10_000 }, () => '/') }),
+          output: { path: `/_h${'/x'.repeat(3900)}`, overwrite: false, format: 'text' },
+        },
+      }),
+    )
+    const text = (levels: number): string =>
+      packSplit({ bytes: 0, ranges: Array.from({ length: 1000 }, () => ({ ...range, path: '/x'.repeat(levels) })) })
+    await measure('job.splits, 50,000 ranges of a path with 4,000 levels', () =>
+      call(job.splits, {
+        requestId: id(), id: `rows-deep-${++requests}` as never, page: 0, output: '/out-deep',
+        splits: Array.from({ length: 40 }, () => text(4000)),
+      }),
+    )
     const there = `/d${'/x'.repeat(limits.pathDepthMax - 2)}`
     await call(namespace.mkdir, { requestId: id(), path: there, parents: true })
     await call(namespace.touch, { requestId: id(), path: `${there}/f` })
     const { id: below } = await call(namespace.stat, { path: `${there}/f` })
     const packed = packSplit({ bytes: 0, ranges: Array.from({ length: 1000 }, () => ({ ...range, path: `${there}/f`, inode: below })) })
-    await measure('job.splits, 40,000 ranges of a file in 1,000 directories', () => call(job.splits, { requestId: id(), id: `rows-deep-${++requests}` as never, page: 0, output: '/out-deep', splits: Array.from({ length: 40 }, () => packed) }))
+    await measure('job.splits, 40,000 ranges of a file in 1,000 directories', () =>
+      call(job.splits, {
+        requestId: id(), id: `rows-deep-${++requests}` as never, page: 0, output: '/out-deep',
+        splits: Array.from({ length: 40 }, () => packed),
+      }),
+    )
     const path = '/largest'
     const { lease } = await call(writing.create, { requestId: id(), path, replication: 1 })
     const sealed: writing.SealedBlock[] = []
@@ -176,9 +252,14 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
     const file = await call(writing.complete, { requestId: id(), lease, blocks: sealed })
     await reported(sealed.map(({ id: block }): [number, number, number] => [block, 4096, 1]))
     const bytes = 4096 * sealed.length
-    const whole: task.SplitRange = { path, inode: file.id, fileBytes: bytes, start: 0, end: bytes, aligned: true, blocks: sealed.map(({ id: block }, i) => ({ id: block, offset: 4096 * i, length: 4096, crc: 1 })) }
+    const whole: task.SplitRange = {
+      path, inode: file.id, fileBytes: bytes, start: 0, end: bytes, aligned: true,
+      blocks: sealed.map(({ id: block }, i) => ({ id: block, offset: 4096 * i, length: 4096, crc: 1 })),
+    }
     const large = spec('largest', [empty(1, whole)])
-    await measure('job.submit, a task of a file of 10,000 blocks', async () => { ran = (await call(job.submit, { requestId: id(), spec: { ...large, output: { ...large.output, path: `/o-${++requests}` } } })).job })
+    await measure('job.submit, a task of a file of 10,000 blocks', async () => {
+      ran = (await call(job.submit, { requestId: id(), spec: { ...large, output: { ...large.output, path: `/o-${++requests}` } } })).job
+    })
     await measure('order.wait, that task', () => work(acknowledged), 1)
     await call(job.kill, { requestId: id(), job: ran! })
     ;({ session } = await call(heartbeat.register, registration('worker', 4)))
@@ -191,13 +272,30 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
     ]
     ran = (await call(job.submit, { requestId: id(), spec: spec('shuffle', shuffling) })).job
     const many = counters(10_000)
-    await measure('task.progress, 10,000 counters', () => call(task.progress, { node: worker, session, attempts: [{ attempt: attemptId({ job: ran!, stage: 0, task: 0, attempt: 0 }), counters: many, fraction: 0 }] }))
-    const done = (number: number, given: Record<string, number>): Promise<unknown> => call(task.finished, {
-      node: worker, attempt: attemptId({ job: ran!, stage: 0, task: number, attempt: 0 }), outcome: { kind: 'done', counters: given, output: { kind: 'shuffle', bytes: 1, digest: 'd' } },
-    })
+    await measure('task.progress, 10,000 counters', () =>
+      call(task.progress, {
+        node: worker, session,
+        attempts: [{ attempt: attemptId({ job: ran!, stage: 0, task: 0, attempt: 0 }), counters: many, fraction: 0 }],
+      }),
+    )
+    const done = (number: number, given: Record<string, number>): Promise<unknown> =>
+      call(task.finished, {
+        node: worker,
+        attempt: attemptId({ job: ran!, stage: 0, task: number, attempt: 0 }),
+        outcome: { kind: 'done', counters: given, output: { kind: 'shuffle', bytes: 1, digest: 'd' } },
+      })
     for (const { seq: number } of await work(acknowledged)) acknowledged = number
     await measure('task.finished, 10,000 counters', () => done(0, many), 1)
-    await measure('task.finished, a failure with its stack', () => call(task.finished, { node: worker, attempt: attemptId({ job: ran!, stage: 0, task: 1, attempt: 0 }), outcome: { kind: 'failed', cause: 'program', failure, counters: {} } }), 1)
+    await measure(
+      'task.finished, a failure with its stack',
+      () =>
+        call(task.finished, {
+          node: worker,
+          attempt: attemptId({ job: ran!, stage: 0, task: 1, attempt: 0 }),
+          outcome: { kind: 'failed', cause: 'program', failure, counters: {} },
+        }),
+      1,
+    )
     await measure('job.watch, 10,000 counters', () => call(job.watch, { job: ran! }))
     await measure('job.list, 10,000 counters', () => call(job.jobs, {}))
     for (let number = 1; number < 16_000;) {
@@ -205,7 +303,14 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       const mine = orders.flatMap(({ order: each }) => (each.kind === 'run' && each.work.job === ran ? [each.work] : []))
       acknowledged = orders.at(-1)?.seq ?? acknowledged
       if (mine.some(({ stage }) => stage === 1)) break
-      await Promise.all(mine.map(each => call(task.finished, { node: worker, attempt: each.attempt, outcome: { kind: 'done', counters: {}, output: { kind: 'shuffle', bytes: 1, digest: 'd' } } })))
+      await Promise.all(
+        mine.map(each =>
+          call(task.finished, {
+            node: worker, attempt: each.attempt,
+            outcome: { kind: 'done', counters: {}, output: { kind: 'shuffle', bytes: 1, digest: 'd' } },
+          }),
+        ),
+      )
       number += mine.length
       if (mine.length === 0) await systemClock.sleep(5)
     }
@@ -218,7 +323,19 @@ export async function moreRows({ part, measure, call, long }: RowKit): Promise<v
       await call(job.patterns, { job: ran! }).catch(() => {})
     })
     await call(job.kill, { requestId: id(), job: ran })
-    await measure('job.submit, 1 MiB of patterns', () => call(job.submit, { requestId: id(), spec: spec('patterns', [empty(1, range)], { patterns: Array.from({ length: 1000 }, (_, i) => `/${String(i).padEnd(900, 'p')}`) }) }))
-    await measure('job.submit, 8 MiB of what may not be so large', () => call(job.submit, { requestId: id(), spec: spec('refused', [empty(1, range)], { params: { list: Array.from({ length: 100 }, () => 'x'.repeat(79 * KiB)), ...hardest(900 * KiB) } }) }))
+    await measure('job.submit, 1 MiB of patterns', () =>
+      call(job.submit, {
+        requestId: id(),
+        spec: spec('patterns', [empty(1, range)], { patterns: Array.from({ length: 1000 }, (_, i) => `/${String(i).padEnd(900, 'p')}`) }),
+      }),
+    )
+    await measure('job.submit, 8 MiB of what may not be so large', () =>
+      call(job.submit, {
+        requestId: id(),
+        spec: spec('refused', [empty(1, range)], {
+          params: { list: Array.from({ length: 100 }, () => 'x'.repeat(79 * KiB)), ...hardest(900 * KiB) },
+        }),
+      }),
+    )
   })
 }

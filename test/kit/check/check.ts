@@ -57,7 +57,8 @@ const invariants: Record<string, Invariant> = {
       for (const { id, nodes } of blocks) {
         const wanted = Math.min(replication, datanodes.length)
         const known = new Set(nodes.map(({ node }) => node)).size
-        if (known !== wanted || nodes.length !== known) yield `block ${hex(id)} of ${path} is known on ${known} nodes (${nodes.length} replicas), wanted ${wanted}`
+        if (known !== wanted || nodes.length !== known)
+          yield `block ${hex(id)} of ${path} is known on ${known} nodes (${nodes.length} replicas), wanted ${wanted}`
         const there = holders.get(hex(id))?.size ?? 0
         if (there !== wanted) yield `block ${hex(id)} of ${path} lies on ${there} nodes, wanted ${wanted}`
       }
@@ -86,7 +87,10 @@ export async function checkAll(cluster: Cluster): Promise<Verdict> {
   const broken: string[] = []
   let found: Found
   try {
-    found = { files: [...await filesBelow(cluster, '/'), ...await filesBelow(cluster, systemDirectory)], replicas: (await Promise.all(cluster.datanodes.map(node => node.replicas()))).flat() }
+    found = {
+      files: [...(await filesBelow(cluster, '/')), ...(await filesBelow(cluster, systemDirectory))],
+      replicas: (await Promise.all(cluster.datanodes.map(node => node.replicas()))).flat(),
+    }
   } catch (error) {
     return verdictOf([`the namespace can be read: ${(error as Error).message}`])
   }
@@ -111,8 +115,8 @@ async function filesBelow(cluster: Cluster, directory: string): Promise<Found['f
 
 export function verdictOf(broken: readonly string[]): Verdict {
   return {
-    ok: broken.length === 0,
-    broken,
-    toString: () => (broken.length === 0 ? 'all invariants hold' : `${broken.length} broken:\n${broken.map(line => `  ${line}`).join('\n')}`),
+    ok: broken.length === 0, broken,
+    toString: () =>
+      broken.length === 0 ? 'all invariants hold' : `${broken.length} broken:\n${broken.map(line => `  ${line}`).join('\n')}`,
   }
 }

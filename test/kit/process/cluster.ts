@@ -71,12 +71,16 @@ export class ProcessCluster implements Cluster {
       GRISTMILL_CLUSTER: proxies[0]!.address, ...compiled(),
     }
     const random = (name: string): Random => seeded(`${seed} ${name}`)
-    const variables = (of: Readonly<Record<string, string>>): Record<string, string> => Object.fromEntries(Object.entries(of).map(([name, value]) => [variableFor(name), value]))
+    const variables = (of: Readonly<Record<string, string>>): Record<string, string> =>
+      Object.fromEntries(Object.entries(of).map(([name, value]) => [variableFor(name), value]))
     const own = { ...env, ...variables(settings) }
-    const dirsOf = (name: string): string[] => (name === 'namenode' ? [join(dir, name)] : Array.from({ length: disks }, (_, disk) => join(dir, name, `disk${disk + 1}`)))
+    const dirsOf = (name: string): string[] =>
+      name === 'namenode' ? [join(dir, name)] : Array.from({ length: disks }, (_, disk) => join(dir, name, `disk${disk + 1}`))
     const volumes = powerCuts ? await volumesAt(names.flatMap(dirsOf), dir) : []
     const disksOf = (name: string) => ({ dirs: dirsOf(name), volumes: volumes.filter(volume => dirsOf(name).includes(volume.dir)) })
-    const namenode = new ProcessNode('namenode', { name: 'namenode', ...disksOf('namenode'), args: [], env: own, proxy: proxies[0]!, random: random('namenode') })
+    const namenode = new ProcessNode('namenode', {
+      name: 'namenode', ...disksOf('namenode'), args: [], env: own, proxy: proxies[0]!, random: random('namenode'),
+    })
     const datanodes = names.slice(1).map((name, i) => new ProcessDataNode(i + 1, {
       name, proxy: proxies[i + 1]!, random: random(name), ...disksOf(name),
       // Each on a machine of its own, as it were: what one does for another goes over the network, where it can be disturbed.
@@ -116,7 +120,9 @@ export class ProcessCluster implements Cluster {
     return mill
   }
 
-  cut(from: Party, to: Party, { oneWay = false }: { oneWay?: boolean } = {}): void { this.#parts.links.cut(nameOf(from), nameOf(to), oneWay) }
+  cut(from: Party, to: Party, { oneWay = false }: { oneWay?: boolean } = {}): void {
+    this.#parts.links.cut(nameOf(from), nameOf(to), oneWay)
+  }
   spoil(from: Party, to: Party, how: Spoil): void { this.#parts.links.spoil(nameOf(from), nameOf(to), how) }
 
   heal(from?: Party, to?: Party): void {
@@ -124,12 +130,18 @@ export class ProcessCluster implements Cluster {
     if (from === undefined) for (const node of this.#nodes) node.disarm().catch(() => {}) // it ends this moment
   }
 
-  powerCut(nodes: readonly ClusterNode[] = this.#nodes, options: PowerCut = {}): Promise<void> { return ProcessNode.powerCut(nodes as readonly ProcessNode[], options) }
+  powerCut(nodes: readonly ClusterNode[] = this.#nodes, options: PowerCut = {}): Promise<void> {
+    return ProcessNode.powerCut(nodes as readonly ProcessNode[], options)
+  }
 
   async advance(ms: number): Promise<void> { await new Promise(resolve => setTimeout(resolve, ms)) }
 
-  async waitActive(timeoutMs = waitMs): Promise<void> { await waitFor(this, 'all datanodes to be there and safe mode to be over', () => undefined, timeoutMs) }
-  async waitReplicated(timeoutMs = waitMs): Promise<void> { await waitFor(this, 'every block to have its replicas', isReplicated, timeoutMs) }
+  async waitActive(timeoutMs = waitMs): Promise<void> {
+    await waitFor(this, 'all datanodes to be there and safe mode to be over', () => undefined, timeoutMs)
+  }
+  async waitReplicated(timeoutMs = waitMs): Promise<void> {
+    await waitFor(this, 'every block to have its replicas', isReplicated, timeoutMs)
+  }
   async waitQuiet(timeoutMs = waitMs): Promise<void> { await waitFor(this, 'the cluster to be quiet', isQuiet, timeoutMs) }
 
   check(): Promise<Verdict> { return checkAll(this) }
@@ -169,7 +181,8 @@ async function volumesAt(places: readonly string[], dir: string): Promise<Volume
 
 /** `blockSize` → `GRISTMILL_BLOCK_SIZE`. */
 function variableFor(name: string): string {
-  if (!(settingNames as readonly string[]).includes(name)) throw new Error(`there is no setting "${name}"; docs/reference/settings.md has them all: ${settingNames.join(', ')}`)
+  if (!(settingNames as readonly string[]).includes(name))
+    throw new Error(`there is no setting "${name}"; docs/reference/settings.md has them all: ${settingNames.join(', ')}`)
   return variableOf(name)
 }
 

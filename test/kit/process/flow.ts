@@ -109,7 +109,9 @@ export class Flow {
 
   #after(work: () => void | Promise<void>): void {
     if (!this.#late && !this.#rule()) return void work()
-    const late: Promise<void> = (this.#late ?? Promise.resolve()).then(work).finally(() => { if (this.#late === late) this.#late = undefined })
+    const late: Promise<void> = (this.#late ?? Promise.resolve()).then(work).finally(() => {
+      if (this.#late === late) this.#late = undefined
+    })
     this.#late = late
   }
 }

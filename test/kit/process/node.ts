@@ -149,7 +149,9 @@ export class ProcessNode implements ClusterNode {
   async fillDisk(disk = 0): Promise<void> { await this.#spoil({ kind: 'full', at: this.#dir(disk) }) }
   async lockDisk(disk = 0): Promise<void> { await this.#spoil({ kind: 'readOnly', at: this.#dir(disk) }) }
 
-  async slowSync({ ms, disk = 0 }: { ms: number; disk?: number }): Promise<void> { await this.#spoil({ kind: 'slowSync', at: this.#dir(disk), ms }) }
+  async slowSync({ ms, disk = 0 }: { ms: number; disk?: number }): Promise<void> {
+    await this.#spoil({ kind: 'slowSync', at: this.#dir(disk), ms })
+  }
 
   async failSync({ nth = 1, disk = 0 }: { nth?: number; disk?: number } = {}): Promise<void> {
     await this.#live().ask({ kind: 'spoil', fault: { kind: 'sync', at: this.#dir(disk), nth } })
@@ -210,7 +212,8 @@ export class ProcessDataNode extends ProcessNode implements DataNode {
   async wipe({ identity = false }: { identity?: boolean } = {}): Promise<void> {
     await this.kill()
     for (const dir of this.dirs) {
-      for (const name of await readdir(dir)) if (identity || name !== stampName) await rm(join(dir, name), { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+      for (const name of await readdir(dir))
+        if (identity || name !== stampName) await rm(join(dir, name), { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
     }
   }
 
@@ -220,6 +223,8 @@ export class ProcessDataNode extends ProcessNode implements DataNode {
 
   async replicas(): Promise<Replica[]> {
     const found = await Promise.all(this.dirs.map(dir => replicasIn(dir)))
-    return found.flatMap((files, disk) => files.map(file => new FileReplica({ ...file, disk, node: this, random: this.random, unreadable: this.unreadable })))
+    return found.flatMap((files, disk) =>
+      files.map(file => new FileReplica({ ...file, disk, node: this, random: this.random, unreadable: this.unreadable })),
+    )
   }
 }

@@ -82,7 +82,9 @@ export class Proxy {
     // A side that vanishes takes the other with it: with a reset, as the true peer would have sent one.
     client.on('error', () => server.resetAndDestroy())
     server.on('error', () => client.resetAndDestroy())
-    const up = new Flow({ source: client, target: server, from: party, to: () => name, links, random, wire, reset, repeat: request => this.#repeat(request) })
+    const up = new Flow({
+      source: client, target: server, from: party, to: () => name, links, random, wire, reset, repeat: request => this.#repeat(request),
+    })
     up.take(head)
     void new Flow({ source: server, target: client, from: () => name, to: party, links, random, wire, reset })
   }

@@ -39,7 +39,10 @@ export class ServerProcess {
     const command = [process.execPath, bin, role, '--json', ...args]
     // `exec`: the process that is started is the one that is meant, with its id.
     const [file, ...rest] = openFiles === undefined ? command : ['/bin/sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, ...command]
-    const child = this.#child = spawn(file!, rest, { env: { ...env, ...begin && { GRISTMILL_TEST_KIT: '1' } }, stdio: ['ignore', 'pipe', 'pipe', ...begin ? ['ipc' as const] : []] })
+    const child = (this.#child = spawn(file!, rest, {
+      env: { ...env, ...(begin && { GRISTMILL_TEST_KIT: '1' }) },
+      stdio: ['ignore', 'pipe', 'pipe', ...(begin ? ['ipc' as const] : [])],
+    }))
     watchProcess(child)
     child.stderr!.on('data', (bytes: Buffer) => { this.errors = (this.errors + bytes.toString()).slice(-50_000) })
     this.#gone = new Promise(resolve => {
@@ -85,7 +88,8 @@ export class ServerProcess {
     })
     // From here on the cluster's life is not this process's: a test that forgets it can end.
     this.#child.unref();
-    for (const stream of [this.#child.stdout, this.#child.stderr, this.#child.channel]) (stream as unknown as { unref?(): void } | null)?.unref?.()
+    for (const stream of [this.#child.stdout, this.#child.stderr, this.#child.channel])
+      (stream as unknown as { unref?(): void } | null)?.unref?.()
     return JSON.parse(line) as Ready
   }
 

@@ -18,8 +18,12 @@ const mountOptions = 'loop,commit=300,noauto_da_alloc,nodiscard'
 const busyTries = 100
 const busyMs = 100
 
-/** EXT4_IOC_SHUTDOWN with NOLOGFLUSH. Node has no ioctl; perl is on every Linux that can make an ext4. One process for all, so that it is one moment. */
-const shutDown = 'for (@ARGV) { open(my $d, "<", $_) or die "$_: $!"; push @d, $d } my $how = pack("L", 2); for (@d) { defined(ioctl($_, 0x8004587d, $how)) or die "ioctl: $!" }'
+/**
+ * EXT4_IOC_SHUTDOWN with NOLOGFLUSH. Node has no ioctl; perl is on every Linux that can make an ext4. One process for all, so that it is
+ * one moment.
+ */
+const shutDown =
+  'for (@ARGV) { open(my $d, "<", $_) or die "$_: $!"; push @d, $d } my $how = pack("L", 2); for (@d) { defined(ioctl($_, 0x8004587d, $how)) or die "ioctl: $!" }'
 
 export class Volume {
   /** Where it is mounted. */
@@ -85,8 +89,10 @@ let ability: Promise<Ability> | undefined
 export const canCutPower = (): Promise<Ability> => ability ??= tryOut()
 
 async function tryOut(): Promise<Ability> {
-  if (process.platform !== 'linux') return { can: false, why: `this is ${process.platform}; the power can be cut on Linux only, where ext4 can be shut down` }
-  if (process.getuid?.() !== 0) return { can: false, why: 'file systems are mounted by root only; run the tests as root, in a container of its own for example' }
+  if (process.platform !== 'linux')
+    return { can: false, why: `this is ${process.platform}; the power can be cut on Linux only, where ext4 can be shut down` }
+  if (process.getuid?.() !== 0)
+    return { can: false, why: 'file systems are mounted by root only; run the tests as root, in a container of its own for example' }
   const dir = await mkdtemp(join(tmpdir(), 'gristmill-power-'))
   let volume: Volume | undefined
   try {
@@ -98,10 +104,17 @@ async function tryOut(): Promise<Ability> {
     await volume.revive()
     const text = await readFile(kept, 'utf8')
     const left = await readFile(lost, 'utf8').catch(() => '')
-    if (text !== 'rye' || left !== '') return { can: false, why: `the power of an ext4 was cut, and it kept ${left === '' ? '' : 'what was not synced'}${text === 'rye' ? '' : ' not even what was synced'}` }
+    if (text !== 'rye' || left !== '')
+      return {
+        can: false,
+        why: `the power of an ext4 was cut, and it kept ${left === '' ? '' : 'what was not synced'}${text === 'rye' ? '' : ' not even what was synced'}`,
+      }
     return { can: true, why: '' }
   } catch (error) {
-    return { can: false, why: `${(error as Error).message}; it needs mkfs.ext4, perl, loop devices and the right to mount (in a container: --privileged)` }
+    return {
+      can: false,
+      why: `${(error as Error).message}; it needs mkfs.ext4, perl, loop devices and the right to mount (in a container: --privileged)`,
+    }
   } finally {
     await volume?.close().catch(() => {})
     await rm(dir, { recursive: true, force: true })
@@ -114,7 +127,13 @@ function run(tool: string, args: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     execFile(tool, args, { env }, (error, _, stderr) => {
       if (!error) return resolve()
-      reject(new Error((error as NodeJS.ErrnoException).code === 'ENOENT' ? `${tool} is not installed` : `${tool} failed: ${stderr.trim() || error.message}`))
+      reject(
+        new Error(
+          (error as NodeJS.ErrnoException).code === 'ENOENT'
+            ? `${tool} is not installed`
+            : `${tool} failed: ${stderr.trim() || error.message}`,
+        ),
+      )
     })
   })
 }

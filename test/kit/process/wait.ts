@@ -17,7 +17,9 @@ export async function waitFor(cluster: ProcessCluster, what: string, obstacle: O
   for (;;) {
     let why: string | undefined
     try {
-      const status = await cluster.mill.clusterStatus({ signal: AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(5_000, until - performance.now())))) })
+      const status = await cluster.mill.clusterStatus({
+        signal: AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(5_000, until - performance.now())))),
+      })
       why = isActive(status, cluster) ?? obstacle(status, cluster)
     } catch (error) {
       why = (error as Error).message
@@ -43,7 +45,8 @@ const isActive: Obstacle = (status, { datanodes }) => {
 export const isReplicated: Obstacle = (status, { datanodes }) => {
   for (const { id, name, running, paused } of datanodes) {
     const state = status.nodes.find(one => one.node === id)?.state
-    if ((!running || paused) && state !== undefined && state !== 'dead' && state !== 'away') return `${name} does not run and is not yet taken for dead`
+    if ((!running || paused) && state !== undefined && state !== 'dead' && state !== 'away')
+      return `${name} does not run and is not yet taken for dead`
   }
   if (status.missing > 0) return `${status.missing} blocks are missing`
   return status.underReplicated > 0 ? `${status.underReplicated} blocks have too few replicas` : undefined
@@ -57,7 +60,8 @@ export const isQuiet: Obstacle = (status, cluster) => {
     if (count > 0) return `${name} is ${count}`
   }
   for (const { node, refused = 0 } of status.nodes) {
-    if (refused > 0) return `${node} keeps ${refused} blocks that the namenode wants removed, for that has not run long enough to be believed (the setting deleteGuard)`
+    if (refused > 0)
+      return `${node} keeps ${refused} blocks that the namenode wants removed, for that has not run long enough to be believed (the setting deleteGuard)`
   }
   return undefined
 }

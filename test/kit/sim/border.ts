@@ -32,19 +32,24 @@ type Holder = Record<string, unknown>
 /** What is guarded, by name. Sockets and files are, too: a real port that slipped in would use them. */
 const guarded: ReadonlyArray<readonly [holder: object, name: string, methods: readonly string[]]> = [
   // Not setImmediate: it knows no time, the kernel waits for it, and inject uses it twice a call.
-  [globalThis, '', ['setTimeout', 'setInterval']],
-  [Math, 'Math', ['random']],
-  [performance, 'performance', ['now']],
-  [AbortSignal, 'AbortSignal', ['timeout']],
-  [process, 'process', ['hrtime', 'kill']],
+  [globalThis, '', ['setTimeout', 'setInterval']], [Math, 'Math', ['random']], [performance, 'performance', ['now']],
+  [AbortSignal, 'AbortSignal', ['timeout']], [process, 'process', ['hrtime', 'kill']],
   [globalThis.crypto, 'crypto', ['getRandomValues', 'randomUUID']],
   [crypto, 'crypto', ['randomBytes', 'randomFillSync', 'randomFill', 'randomInt', 'randomUUID']],
   [net, 'net', ['connect', 'createConnection', 'createServer']],
-  [http, 'http', ['request', 'get']],
-  [dns, 'dns', ['lookup']],
+  [http, 'http', ['request', 'get']], [dns, 'dns', ['lookup']],
   [childProcess, 'child_process', ['spawn', 'fork', 'exec', 'execFile', 'spawnSync']],
-  [fs, 'fs', ['openSync', 'open', 'readFileSync', 'readFile', 'writeFileSync', 'writeFile', 'statSync', 'stat', 'lstat', 'readdir', 'mkdir', 'mkdirSync', 'rename', 'rm', 'unlink', 'watch']],
-  [fs.promises, 'fs.promises', ['open', 'readFile', 'writeFile', 'stat', 'lstat', 'readdir', 'mkdir', 'mkdtemp', 'rename', 'rm', 'unlink', 'utimes', 'statfs']],
+  [
+    fs, 'fs',
+    [
+      'openSync', 'open', 'readFileSync', 'readFile', 'writeFileSync', 'writeFile', 'statSync', 'stat', 'lstat', 'readdir', 'mkdir',
+      'mkdirSync', 'rename', 'rm', 'unlink', 'watch',
+    ],
+  ],
+  [
+    fs.promises, 'fs.promises',
+    ['open', 'readFile', 'writeFile', 'stat', 'lstat', 'readdir', 'mkdir', 'mkdtemp', 'rename', 'rm', 'unlink', 'utimes', 'statfs'],
+  ],
 ]
 
 /** Work that is done for real while virtual time stands still: compiling, loading. */
@@ -81,7 +86,8 @@ function raise(): void {
   for (const name of ['exit', 'abort'] as const) {
     const original = process[name]
     put(process as unknown as Holder, name, (...args: never[]): unknown => {
-      if (callerOf() !== undefined) throw new Error(`process.${name}(${args.join(', ')}) was called; a task ends by itself when its input does`)
+      if (callerOf() !== undefined)
+        throw new Error(`process.${name}(${args.join(', ')}) was called; a task ends by itself when its input does`)
       return Reflect.apply(original as Call, process, args)
     })
   }
@@ -140,8 +146,22 @@ function callerOf(): string | undefined {
   for (const line of stack.split('\n').slice(1)) {
     // A module that is loaded when it is first needed: the same code each time.
     if (line.includes('node:internal/modules/')) return undefined
-    if (line.includes('/kit/sim/border.') || line.includes('(node:') || line.includes('at node:') || line.includes('<anonymous>)') || line.includes('(native)')) continue
-    return bound.some(room => line.includes(room)) && !line.includes('/node_modules/') ? line.trim().replace(/^at /, '').replace(/\(?file:\/\//, '').replace(`${root}/`, '').replace(/\)$/, '') : undefined
+    if (
+      line.includes('/kit/sim/border.')
+      || line.includes('(node:')
+      || line.includes('at node:')
+      || line.includes('<anonymous>)')
+      || line.includes('(native)')
+    )
+      continue
+    return bound.some(room => line.includes(room)) && !line.includes('/node_modules/')
+      ? line
+          .trim()
+          .replace(/^at /, '')
+          .replace(/\(?file:\/\//, '')
+          .replace(`${root}/`, '')
+          .replace(/\)$/, '')
+      : undefined
   }
   return undefined
 }

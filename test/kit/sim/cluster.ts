@@ -61,7 +61,10 @@ export class SimCluster implements Cluster {
     this.#onLog = onLog
     this.#secret = Buffer.from(this.kernel.random('secret').bytes(32))
     const parts = (name: string, own: Readonly<Record<string, string>> = {}): NodeParts => ({
-      kernel: this.kernel, name, settings: parsed({ ...shorter, ...settings, ...own }), secret: this.#secret, worldOf: (process, failpoints) => this.#worldOf(process, failpoints),
+      kernel: this.kernel, name,
+      settings: parsed({ ...shorter, ...settings, ...own }),
+      secret: this.#secret,
+      worldOf: (process, failpoints) => this.#worldOf(process, failpoints),
     })
     this.namenode = new SimNameNode(parts('namenode'))
     this.datanodes = Array.from({ length: datanodes }, (_, i) => new SimDataNode(parts(`datanode${i + 1}`, nodeSettings[i + 1]), {
@@ -77,9 +80,14 @@ export class SimCluster implements Cluster {
   async start(): Promise<this> {
     guard(this.kernel)
     const wrong = (what: string): void => { this.kernel.errors.push(what) }
-    this.#release = [unguard, raiseBorder(wrong), hearUnhandled(thrown => wrong(`unhandled: ${String((thrown as Error | undefined)?.stack ?? thrown)}`))]
+    this.#release = [
+      unguard, raiseBorder(wrong),
+      hearUnhandled(thrown => wrong(`unhandled: ${String((thrown as Error | undefined)?.stack ?? thrown)}`)),
+    ]
     this.kernel.start()
-    const late = this.advance(waitMs).then(() => { throw new Error(`the cluster did not start within ${waitMs} ms of virtual time; \`onLog\` shows what its processes say`) })
+    const late = this.advance(waitMs).then(() => {
+      throw new Error(`the cluster did not start within ${waitMs} ms of virtual time; \`onLog\` shows what its processes say`)
+    })
     try {
       await Promise.race([this.#begin(), late])
     } catch (error) {
@@ -106,7 +114,10 @@ export class SimCluster implements Cluster {
     for (;;) {
       try {
         const { caller, namenode, cluster } = await connectTo(world, { namenode: this.namenode.address, secret: this.#secret, user })
-        const mill = new Mill({ world, caller, namenode, cluster, host: host.name, scratchDir: `/client${number}`, workingDirectory: process.cwd(), compiler: compilerOf(client), end: async () => {} })
+        const mill = new Mill({
+          world, caller, namenode, cluster, host: host.name, scratchDir: `/client${number}`, workingDirectory: process.cwd(),
+          compiler: compilerOf(client), end: async () => {},
+        })
         this.#mills.push(mill)
         return mill
       } catch (error) {
@@ -126,7 +137,9 @@ export class SimCluster implements Cluster {
   }
 
   /** Each of them is dark before this returns. */
-  async powerCut(nodes: readonly ClusterNode[] = [this.namenode, ...this.datanodes]): Promise<void> { await Promise.all(nodes.map(node => node.powerCut())) }
+  async powerCut(nodes: readonly ClusterNode[] = [this.namenode, ...this.datanodes]): Promise<void> {
+    await Promise.all(nodes.map(node => node.powerCut()))
+  }
 
   advance(ms: number): Promise<void> { return new Promise(resolve => { this.kernel.schedule(ms, undefined, 'advance', resolve) }) }
 
@@ -195,9 +208,14 @@ export class SimCluster implements Cluster {
       this.kernel.note(`${process.name} ${message}`)
       // A request whose handler asserts is answered with INTERNAL and repeated: without this nobody would hear of it.
       if (fields?.['error'] instanceof AssertionFailed) this.kernel.errors.push(`${process.name}: ${message}: ${fields['error'].message}`)
-      this.#onLog?.(`${this.now.toFixed(1).padStart(10)} ${process.name} ${level} ${message} ${JSON.stringify({ ...own, ...fields }, (_, value: unknown) => (value instanceof Error ? `${value.message}` : value))}`)
+      this.#onLog?.(
+        `${this.now.toFixed(1).padStart(10)} ${process.name} ${level} ${message} ${JSON.stringify({ ...own, ...fields }, (_, value: unknown) => (value instanceof Error ? `${value.message}` : value))}`,
+      )
     }
-    return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error'), child: more => this.#logOf(process, { ...own, ...more }) }
+    return {
+      debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error'),
+      child: more => this.#logOf(process, { ...own, ...more }),
+    }
   }
 }
 

@@ -40,7 +40,10 @@ export function executorsOf(parent: Process, { netOf, modulesOf }: ExecutorWorld
         toParent.send(`${process.name} ${message.kind}`, () => onMessage(copy))
       }
       const child = new TaskRunnerChild({
-        clock: process.clock, disk: new SimDisk(process, parent.host), random: kernel.random(`${process.name}/${kernel.now}`), seeded, modules: labouring(modulesOf(process), process, () => exit({ code: 0, signal: null })),
+        clock: process.clock, disk: new SimDisk(process, parent.host),
+        random: kernel.random(`${process.name}/${kernel.now}`),
+        seeded,
+        modules: labouring(modulesOf(process), process, () => exit({ code: 0, signal: null })),
         net: () => netOf(process),
         print: (...parts) => {
           const bytes = Buffer.from(`${parts.map(String).join(' ')}\n`)

@@ -10,11 +10,15 @@ export interface File {
   synced: number
   mtimeMs: number
   unreadable: boolean
-  /** [from, to): bytes that a failed sync has not written and that no later sync will write: processes read them, a power cut shows zeros. */
+  /**
+   * [from, to): bytes that a failed sync has not written and that no later sync will write: processes read them, a power cut shows zeros.
+   */
   dropped: ReadonlyArray<readonly [number, number]>
 }
 
-export const newFile = (mtimeMs: number): File => ({ bytes: Buffer.alloc(0), length: 0, synced: 0, mtimeMs, unreadable: false, dropped: [] })
+export const newFile = (mtimeMs: number): File => ({
+  bytes: Buffer.alloc(0), length: 0, synced: 0, mtimeMs, unreadable: false, dropped: [],
+})
 
 export const contentOf = (file: File): Buffer => file.bytes.subarray(0, file.length)
 
@@ -41,7 +45,12 @@ export interface Trouble {
 const sane: Trouble = { full: false, failSyncIn: 0, readOnly: false, dead: false, slowSyncMs: 0 }
 
 /** What a host's disks held at some moment. */
-export interface Image { readonly files: ReadonlyMap<string, File>; readonly durable: ReadonlyMap<string, File>; readonly directories: ReadonlySet<string>; readonly durableDirectories: ReadonlySet<string> }
+export interface Image {
+  readonly files: ReadonlyMap<string, File>
+  readonly durable: ReadonlyMap<string, File>
+  readonly directories: ReadonlySet<string>
+  readonly durableDirectories: ReadonlySet<string>
+}
 
 export class Host {
   readonly name: string
@@ -76,7 +85,9 @@ export class Host {
     for (const file of this.files.values()) file.unreadable = false
   }
 
-  /** All that lies on the disks now, as a copy. Stores are left out: nodes that have one have journals, and those are not copied under way. */
+  /**
+   * All that lies on the disks now, as a copy. Stores are left out: nodes that have one have journals, and those are not copied under way.
+   */
   image(): Image {
     const copies = new Map<File, File>()
     const copied = (names: ReadonlyMap<string, File>): Map<string, File> => new Map([...names].map(([path, file]) => {
@@ -84,7 +95,10 @@ export class Host {
       if (!copy) copies.set(file, copy = { ...file, bytes: Buffer.from(contentOf(file)) })
       return [path, copy]
     }))
-    return { files: copied(this.files), durable: copied(this.durable), directories: new Set(this.directories), durableDirectories: new Set(this.#durableDirectories) }
+    return {
+      files: copied(this.files), durable: copied(this.durable), directories: new Set(this.directories),
+      durableDirectories: new Set(this.#durableDirectories),
+    }
   }
 
   /** The disks hold what they held then. REQUIRES: no process runs here. */
@@ -131,7 +145,8 @@ export class Host {
   /** A directory that was removed is not there after a power cut either, nor is anything that was in it. */
   #forget(directory: string): void {
     this.#durableDirectories.delete(directory)
-    for (const paths of [this.durable, this.#durableDirectories]) for (const path of [...paths.keys()]) if (path.startsWith(`${directory}/`)) paths.delete(path)
+    for (const paths of [this.durable, this.#durableDirectories])
+      for (const path of [...paths.keys()]) if (path.startsWith(`${directory}/`)) paths.delete(path)
   }
 
   /** Every directory on the way to it would be there after a power cut. */
@@ -178,8 +193,10 @@ export class Host {
   }
 
   wipe(directory: string, keep: (path: string) => boolean): void {
-    for (const map of [this.files, this.durable]) for (const path of map.keys()) if (path.startsWith(`${directory}/`) && !keep(path)) map.delete(path)
-    for (const paths of [this.directories, this.#durableDirectories]) for (const path of paths) if (path.startsWith(`${directory}/`)) paths.delete(path)
+    for (const map of [this.files, this.durable])
+      for (const path of map.keys()) if (path.startsWith(`${directory}/`) && !keep(path)) map.delete(path)
+    for (const paths of [this.directories, this.#durableDirectories])
+      for (const path of paths) if (path.startsWith(`${directory}/`)) paths.delete(path)
     for (const path of this.stores.keys()) if (path.startsWith(`${directory}/`)) this.stores.delete(path)
   }
 }

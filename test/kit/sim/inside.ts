@@ -10,7 +10,8 @@ import type { SimCluster } from './cluster.ts'
 import type { Host } from './host.ts'
 
 /** What may lie on a datanode's disk: who it is, blocks and what was blocks, programs and logs, which are kept for a while. */
-const known = /^\/disk\d+\/(gristmill\.json|epoch\.json|scrub\.json|blocks\/[0-9a-f]{2}\/[0-9a-f]{16}(\.meta)?|(trash|quarantine|quarantine\/last)\/[0-9a-f]{16}(\.meta)?|programs\/[0-9a-f]{64}\.mjs|logs\/.+\.log)$/
+const known =
+  /^\/disk\d+\/(gristmill\.json|epoch\.json|scrub\.json|blocks\/[0-9a-f]{2}\/[0-9a-f]{16}(\.meta)?|(trash|quarantine|quarantine\/last)\/[0-9a-f]{16}(\.meta)?|programs\/[0-9a-f]{64}\.mjs|logs\/.+\.log)$/
 const waitMs = 90_000
 const lookMs = 5_000
 
@@ -20,7 +21,9 @@ export async function lookInside(cluster: SimCluster, { trashKeepMs }: { readonl
   const hosts = datanodes.map(({ host }) => host)
   const left = (): string[] => [
     ...hosts.flatMap(host => strays(host, trashKeepMs).map(path => `nothing is left over on disks: ${host.name} has ${path}`)),
-    ...Object.entries(namenode.open).flatMap(([name, count]) => (count > 0 ? [`nothing is left over in the namenode: there are ${count} ${name}`] : [])),
+    ...Object.entries(namenode.open).flatMap(([name, count]) =>
+      count > 0 ? [`nothing is left over in the namenode: there are ${count} ${name}`] : [],
+    ),
   ]
   // Leases run out, and trash is thrown away, in their own time.
   for (let waited = 0; waited < waitMs && left().length > 0; waited += lookMs) await cluster.advance(lookMs)
@@ -44,6 +47,8 @@ async function compare(world: World): Promise<string | undefined> {
   const backup = (await backupsIn(world.disk, '/backups')).find(one => reach(journal, one.seq) === seq)
   const fromStart = reach(journal, 0) === seq
   if (!fromStart && !backup) return `nothing leads to operation ${seq}`
-  const again = await replay(world, { base: fromStart ? undefined : backup!.path, baseSeq: fromStart ? 0 : backup!.seq, until: seq, journal, into: '/again' })
+  const again = await replay(world, {
+    base: fromStart ? undefined : backup!.path, baseSeq: fromStart ? 0 : backup!.seq, until: seq, journal, into: '/again',
+  })
   return again === state.digest ? undefined : `operation ${seq} of the journal leads to ${again}, and the store has ${state.digest}`
 }

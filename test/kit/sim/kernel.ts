@@ -78,7 +78,11 @@ export class Kernel {
   /** Runs `work` after `ms` of virtual time; gives its undoing. */
   schedule(ms: number, subject: Subject | undefined, label: string, work: () => void): () => void {
     this.#activity++
-    const event: Event = { at: this.now + Math.max(0, ms), order: this.#ties.below(2 ** 20) * 2 ** 32 + this.#order++, subject, label, work, cancelled: false }
+    const event: Event = {
+      at: this.now + Math.max(0, ms),
+      order: this.#ties.below(2 ** 20) * 2 ** 32 + this.#order++,
+      subject, label, work, cancelled: false,
+    }
     this.#push(event)
     this.#wake?.()
     return () => { event.cancelled = true }
@@ -88,7 +92,10 @@ export class Kernel {
   resumed(subject: Subject): void {
     const held = this.#held.get(subject) ?? []
     this.#held.delete(subject)
-    for (const [i, event] of held.entries()) this.schedule(i * instantMs, subject, event.label, () => { if (!event.cancelled) event.work() })
+    for (const [i, event] of held.entries())
+      this.schedule(i * instantMs, subject, event.label, () => {
+        if (!event.cancelled) event.work()
+      })
   }
 
   /** Waits for something real while virtual time stands still. Several are answered in the order in which they were asked. */
@@ -142,7 +149,8 @@ export class Kernel {
       try {
         event.work()
       } catch (error) {
-        if (!(error instanceof Dead)) this.errors.push(`${event.subject?.name ?? 'world'}: ${event.label}: ${String((error as Error).stack)}`)
+        if (!(error instanceof Dead))
+          this.errors.push(`${event.subject?.name ?? 'world'}: ${event.label}: ${String((error as Error).stack)}`)
       }
       await this.#rest()
     }

@@ -43,7 +43,10 @@ export function labouring(modules: Modules, process: Process, exit: () => void):
     async load(file, instance) {
       const module = await modules.load(file, instance) as { default?: unknown }
       const exported = module.default
-      const changed = typeof exported === 'function' ? async (params: unknown) => slowed(await (exported as (params: unknown) => unknown)(params), toil) : slowed(exported, toil)
+      const changed =
+        typeof exported === 'function'
+          ? async (params: unknown) => slowed(await (exported as (params: unknown) => unknown)(params), toil)
+          : slowed(exported, toil)
       return { ...module, default: changed }
     },
   }
@@ -53,10 +56,13 @@ export function labouring(modules: Modules, process: Process, exit: () => void):
 function slowed(exported: unknown, toil: () => Promise<void> | undefined): unknown {
   if (!isMapReduce(exported)) return exported
   const { map, reduce } = exported.definition
-  const around = <Args extends unknown[], Result>(work: (...args: Args) => Result) => function (this: unknown, ...args: Args): Awaited<Result> | Promise<Awaited<Result>> {
-    const waiting = toil()
-    return waiting ? waiting.then(() => work.apply(this, args)) as Promise<Awaited<Result>> : work.apply(this, args) as Awaited<Result>
-  }
+  const around = <Args extends unknown[], Result>(work: (...args: Args) => Result) =>
+    function (this: unknown, ...args: Args): Awaited<Result> | Promise<Awaited<Result>> {
+      const waiting = toil()
+      return waiting
+        ? (waiting.then(() => work.apply(this, args)) as Promise<Awaited<Result>>)
+        : (work.apply(this, args) as Awaited<Result>)
+    }
   const definition: Definition = { ...exported.definition, map: around(map), ...reduce && { reduce: around(reduce) } }
   return mapReduce(definition)
 }

@@ -20,7 +20,10 @@ const wayOf = (from: string, to: string): string => `${from}>${to}`
 
 const connectMs = 5_000
 
-/** `asked`: the request has come, and was not looked at. `done`: it was carried out, and no answer has left. `answered`: the caller has the answer. */
+/**
+ * `asked`: the request has come, and was not looked at. `done`: it was carried out, and no answer has left. `answered`: the caller has the
+ * answer.
+ */
 export const moments = ['asked', 'done', 'answered'] as const
 export type Moment = (typeof moments)[number]
 
@@ -181,10 +184,15 @@ export class Network implements Way {
 
   #forget(at: string, listener: Listener): void {
     if (this.#listeners.get(at) === listener) this.#listeners.delete(at)
-    for (const pair of this.#known) if (pair.endsWith(` ${listener.process.name}`) || pair.startsWith(`${listener.process.name} `)) this.#known.delete(pair)
+    for (const pair of this.#known)
+      if (pair.endsWith(` ${listener.process.name}`) || pair.startsWith(`${listener.process.name} `)) this.#known.delete(pair)
   }
 
-  #connect(process: Process, to: Address, { path, headers }: { path: string; headers: Readonly<Record<string, string>> }, { signal, timeoutMs = 10_000 }: { signal?: AbortSignal; timeoutMs?: number } = {}): Promise<Wire> {
+  #connect(
+    process: Process, to: Address,
+    { path, headers }: { path: string; headers: Readonly<Record<string, string>> },
+    { signal, timeoutMs = 10_000 }: { signal?: AbortSignal; timeoutMs?: number } = {},
+  ): Promise<Wire> {
     process.must()
     signal?.throwIfAborted()
     return new Promise((resolve, reject) => {
@@ -198,7 +206,11 @@ export class Network implements Way {
       }
       const fail = (error: Error): void => finish(() => reject(error))
       const onAbort = (): void => fail(signal!.reason as Error)
-      const cancel = process.clock.after(timeoutMs, () => fail(new GristmillError('UNAVAILABLE', `cannot reach ${to}: it did not answer within ${timeoutMs} ms`, { details: { address: to } })))
+      const cancel = process.clock.after(timeoutMs, () =>
+        fail(
+          new GristmillError('UNAVAILABLE', `cannot reach ${to}: it did not answer within ${timeoutMs} ms`, { details: { address: to } }),
+        ),
+      )
       if (signal?.aborted) return onAbort()
       signal?.addEventListener('abort', onAbort, { once: true })
       const target = this.find(to)
@@ -206,9 +218,16 @@ export class Network implements Way {
       if (fate === 'hold') return // nothing comes back, until the time is over
       this.kernel.schedule(ms, process, `connect ${to}`, () => {
         const listener = this.find(to)
-        if (!listener || fate === 'reset') return fail(new GristmillError('UNAVAILABLE', `the connection to ${to} was lost (${fate === 'reset' ? 'ECONNRESET' : 'ECONNREFUSED'})`, { details: { address: to } }))
+        if (!listener || fate === 'reset')
+          return fail(
+            new GristmillError('UNAVAILABLE', `the connection to ${to} was lost (${fate === 'reset' ? 'ECONNRESET' : 'ECONNREFUSED'})`, {
+              details: { address: to },
+            }),
+          )
         this.kernel.schedule(0, listener.process, `upgrade ${path}`, () => {
-          const decision = listener.service.upgrade?.({ path, headers: lower(headers), remote: process.name }) ?? { refuse: { status: 400, code: 'EINVAL', message: 'no wires here' } }
+          const decision = listener.service.upgrade?.({ path, headers: lower(headers), remote: process.name }) ?? {
+            refuse: { status: 400, code: 'EINVAL', message: 'no wires here' },
+          }
           if ('refuse' in decision) {
             const { code, message } = decision.refuse
             this.kernel.schedule(ms, process, 'refused', () => fail(new GristmillError(isErrorCode(code) ? code : 'UNAVAILABLE', message)))
@@ -230,7 +249,8 @@ export class Network implements Way {
 
 const partyOf = ({ name }: Process): string => (name.startsWith('client') ? 'client' : name.split('/')[0]!)
 
-const lower = (headers: Readonly<Record<string, string>>): Record<string, string> => Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+const lower = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 
 const broken = (code: string): Error => Object.assign(new Error(code), { code })
 
@@ -262,7 +282,17 @@ class SimDispatcher extends Dispatcher {
     let forget = (): void => { network.calls.delete(end) }
     /** The connection breaks on the caller's side: who works for it hears of that, unless the way is cut. */
     let hangUp = (): void => {}
-    const controller = { aborted: false, paused: false, reason: null as Error | null, rawHeaders: [], rawTrailers: [], abort: (reason: Error) => { over = true; forget(); hangUp(); controller.aborted = true; handler.onResponseError?.(controller as never, reason) }, pause() {}, resume() {} }
+    const controller = {
+      aborted: false, paused: false, reason: null as Error | null, rawHeaders: [], rawTrailers: [],
+      abort: (reason: Error) => {
+        over = true
+        forget()
+        hangUp()
+        controller.aborted = true
+        handler.onResponseError?.(controller as never, reason)
+      },
+      pause() {}, resume() {},
+    }
     const fail = (ms: number, error: Error): void => {
       kernel.schedule(ms, process, `${to} ${options.path} failed`, () => end(error))
     }
@@ -289,7 +319,15 @@ class SimDispatcher extends Dispatcher {
         kernel.schedule(ms + sendMs + lateMs, target.process, `${process.name} ${label} ${options.path} ${digest}`, () => {
           if (wanted) network.pass(process, options.path, 'asked')
           if (!target.process.alive) return
-          this.#serve(target, options, wanted ? gone.signal : undefined, (status, body) => { if (wanted) reply(status, body) }, () => { if (wanted && !over) fail(0.1, broken('ECONNRESET')) })
+          this.#serve(
+            target, options, wanted ? gone.signal : undefined,
+            (status, body) => {
+              if (wanted) reply(status, body)
+            },
+            () => {
+              if (wanted && !over) fail(0.1, broken('ECONNRESET'))
+            },
+          )
         })
       }
       const reply = (status: number, body: Buffer): void => {
@@ -315,9 +353,18 @@ class SimDispatcher extends Dispatcher {
       const gone = new AbortController()
       hangUp = () => {
         if (network.isCut(process, target.process)) return
-        kernel.schedule(network.passage(process, target.process).ms, target.process, `${process.name} hangs up ${options.path}`, () => gone.abort())
+        kernel.schedule(network.passage(process, target.process).ms, target.process, `${process.name} hangs up ${options.path}`, () =>
+          gone.abort(),
+        )
       }
-      const forgets = [target.process.onEnd(() => { if (!over) fail(0.2, broken('ECONNRESET')) }), process.onEnd(() => { if (!over) hangUp() })]
+      const forgets = [
+        target.process.onEnd(() => {
+          if (!over) fail(0.2, broken('ECONNRESET'))
+        }),
+        process.onEnd(() => {
+          if (!over) hangUp()
+        }),
+      ]
       forget = () => {
         network.calls.delete(end)
         for (const each of forgets) each()
@@ -337,15 +384,27 @@ class SimDispatcher extends Dispatcher {
     return true
   }
 
-  #serve({ service, process }: Listener, { path, method, headers, body }: Dispatcher.DispatchOptions, signal: AbortSignal | undefined, done: (status: number, body: Buffer) => void, failed: () => void): void {
+  #serve(
+    { service, process }: Listener,
+    { path, method, headers, body }: Dispatcher.DispatchOptions,
+    signal: AbortSignal | undefined, done: (status: number, body: Buffer) => void, failed: () => void,
+  ): void {
     const { kernel } = this.#network
-    service.http.inject({ method: method as 'POST', url: path, headers: headers as Record<string, string>, ...signal && { signal }, ...body != null && { payload: body as string } }).then(response => {
-      kernel.touch()
-      if (process.alive) done(response.statusCode, response.rawPayload)
-    }, () => {
-      kernel.touch()
-      failed()
-    })
+    service.http
+      .inject({
+        method: method as 'POST', url: path, headers: headers as Record<string, string>, ...(signal && { signal }),
+        ...(body != null && { payload: body as string }),
+      })
+      .then(
+        response => {
+          kernel.touch()
+          if (process.alive) done(response.statusCode, response.rawPayload)
+        },
+        () => {
+          kernel.touch()
+          failed()
+        },
+      )
   }
 
   override close(): never { throw new Error('a simulated dispatcher is not closed') }

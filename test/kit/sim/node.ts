@@ -62,7 +62,11 @@ export abstract class SimNode implements ClusterNode {
   get pid(): number { return this.#lives }
 
   /** What runs in the process. */
-  protected abstract boot(world: World, offer: (what: Trigger, work: () => Promise<unknown>) => void, end: () => void): Promise<{ stop(): Promise<void> }>
+  protected abstract boot(
+    world: World,
+    offer: (what: Trigger, work: () => Promise<unknown>) => void,
+    end: () => void,
+  ): Promise<{ stop(): Promise<void> }>
   /** Mounts of its disks. */
   abstract readonly mounts: readonly string[]
 
@@ -75,7 +79,12 @@ export abstract class SimNode implements ClusterNode {
     const ended = new Promise<never>((_, reject) => { process.onEnd(() => reject(new Error(`${this.name} ended while it started`))) })
     ended.catch(() => {})
     try {
-      this.#server = await Promise.race([this.boot(this.parts.worldOf(process, failpoints), (what, work) => failpoints.offer(what, work), () => process.end()), ended])
+      this.#server = await Promise.race([
+        this.boot(
+          this.parts.worldOf(process, failpoints), (what, work) => failpoints.offer(what, work), () => process.end(),
+        ),
+        ended,
+      ])
     } catch (error) {
       process.end()
       throw error
@@ -119,7 +128,9 @@ export abstract class SimNode implements ClusterNode {
   healFailpoints(): void { this.#failpoints?.heal() }
 
   async fillDisk(disk = 0): Promise<void> { this.host.spoil(this.mounts[disk]!, { full: true }) }
-  async failSync({ nth = 1, disk = 0 }: { nth?: number; disk?: number } = {}): Promise<void> { this.host.spoil(this.mounts[disk]!, { failSyncIn: nth }) }
+  async failSync({ nth = 1, disk = 0 }: { nth?: number; disk?: number } = {}): Promise<void> {
+    this.host.spoil(this.mounts[disk]!, { failSyncIn: nth })
+  }
   async lockDisk(disk = 0): Promise<void> { this.host.spoil(this.mounts[disk]!, { readOnly: true }) }
   async slowSync({ ms, disk = 0 }: { ms: number; disk?: number }): Promise<void> { this.host.spoil(this.mounts[disk]!, { slowSyncMs: ms }) }
   /** The disk answers nothing but errors. */
@@ -145,7 +156,13 @@ export class SimNameNode extends SimNode {
     this.host.wipe('/namenode', () => false)
   }
 
-  copyDisk(): DiskCopy { return { image: this.host.image(), stores: new Map([...this.host.stores].map(([directory, store]) => [directory, store.reopened()])), seq: this.#counters.appliedSeq } }
+  copyDisk(): DiskCopy {
+    return {
+      image: this.host.image(),
+      stores: new Map([...this.host.stores].map(([directory, store]) => [directory, store.reopened()])),
+      seq: this.#counters.appliedSeq,
+    }
+  }
 
   /** Its disk holds what a copy of it held. A copy is used once. REQUIRES: it does not run. */
   useDisk({ image, stores }: DiskCopy): void {
@@ -155,7 +172,9 @@ export class SimNameNode extends SimNode {
   }
 
   /** As `gristmill namenode recover`, while it does not run. Throws what that says. */
-  recover(options: Omit<RecoverOptions, 'dir'> = {}): Promise<Recovery> { return this.offline(world => recover(world, { dir: '/namenode', ...options })) }
+  recover(options: Omit<RecoverOptions, 'dir'> = {}): Promise<Recovery> {
+    return this.offline(world => recover(world, { dir: '/namenode', ...options }))
+  }
 
   /** Something else is done on its computer, while it does not run. */
   async offline<T>(work: (world: World) => Promise<T>): Promise<T> {
@@ -183,9 +202,10 @@ export class SimNameNode extends SimNode {
     const namenode = await Namenode.start(world, {
       dir: '/namenode', host: '127.0.0.1', port: portOf(this.#address), secret, user: 'root', pid: this.pid, version: 'simulated',
       defaults: { replication: settings.replication ?? 3, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
-      times: timesOf(settings),
-      trashKeepMs: settings.trashKeep ?? 0,
-      ...settings.backupEvery !== undefined && { backups: { dir: settings.backupDir ?? '/backups', everyMs: settings.backupEvery, keep: settings.backupKeep ?? 3 } },
+      times: timesOf(settings), trashKeepMs: settings.trashKeep ?? 0,
+      ...(settings.backupEvery !== undefined && {
+        backups: { dir: settings.backupDir ?? '/backups', everyMs: settings.backupEvery, keep: settings.backupKeep ?? 3 },
+      }),
       onFatal: () => end(),
     })
     this.#address = namenode.address
@@ -202,7 +222,10 @@ export class SimDataNode extends SimNode implements DataNode {
   #id = ''
   #address: Address | undefined
 
-  constructor(parts: NodeParts, { number, disks, rack, namenode }: { number: number; disks: number; rack: string; namenode: () => Address }) {
+  constructor(
+    parts: NodeParts,
+    { number, disks, rack, namenode }: { number: number; disks: number; rack: string; namenode: () => Address },
+  ) {
     super(parts)
     this.number = number
     this.mounts = Array.from({ length: disks }, (_, i) => `/disk${i}`)
@@ -215,8 +238,10 @@ export class SimDataNode extends SimNode implements DataNode {
   protected async boot(world: World, offer: (what: Trigger, work: () => Promise<unknown>) => void, end: () => void): Promise<Datanode> {
     const { settings, secret } = this.parts
     const datanode = await Datanode.start(world, {
-      dirs: this.mounts, host: '127.0.0.1', port: portOf(this.#address), namenode: this.#namenode(), secret, rack: this.#rack, hostName: this.name,
-      slots: settings.slots ?? 1, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault, pid: this.pid, version: 'simulated',
+      dirs: this.mounts, host: '127.0.0.1', port: portOf(this.#address), namenode: this.#namenode(), secret, rack: this.#rack,
+      hostName: this.name, slots: settings.slots ?? 1,
+      memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
+      pid: this.pid, version: 'simulated',
       tasks: host => openTasks(host, { prestart: false }),
       ...careOf(settings),
     })
@@ -255,7 +280,10 @@ const portOf = (address: Address | undefined): number => (address === undefined 
 
 function timesOf({ heartbeat, nodeStale, nodeDead, leaseSoft, leaseHard }: Partial<Settings>) {
   return {
-    ...heartbeat !== undefined && { heartbeatMs: heartbeat }, ...nodeStale !== undefined && { nodeStaleMs: nodeStale }, ...nodeDead !== undefined && { nodeDeadMs: nodeDead },
-    ...leaseSoft !== undefined && { leaseSoftMs: leaseSoft }, ...leaseHard !== undefined && { leaseHardMs: leaseHard },
+    ...(heartbeat !== undefined && { heartbeatMs: heartbeat }),
+    ...(nodeStale !== undefined && { nodeStaleMs: nodeStale }),
+    ...(nodeDead !== undefined && { nodeDeadMs: nodeDead }),
+    ...(leaseSoft !== undefined && { leaseSoftMs: leaseSoft }),
+    ...(leaseHard !== undefined && { leaseHardMs: leaseHard }),
   }
 }

@@ -90,14 +90,18 @@ export class Process implements Subject {
   }
 }
 
-/** No timer is shorter, as in the world: whoever waits for what is left of a time would else wait for nothing, again and again, where a rate left less than a number can hold. */
+/**
+ * No timer is shorter, as in the world: whoever waits for what is left of a time would else wait for nothing, again and again, where a rate
+ * left less than a number can hold.
+ */
 const leastMs = 0.001
 
 function clockOf(process: Process): Clock {
   const { kernel } = process
   const startMs = kernel.now
   const { time } = process.host
-  const after = (ms: number, work: () => void): () => void => (process.alive ? kernel.schedule(Math.max(leastMs, ms / time.rate), process, 'timer', work) : () => {})
+  const after = (ms: number, work: () => void): (() => void) =>
+    process.alive ? kernel.schedule(Math.max(leastMs, ms / time.rate), process, 'timer', work) : () => {}
   return {
     now: () => epochMs + Math.floor(time.offsetMs + kernel.now * time.rate),
     mono: () => (kernel.now - startMs) * time.rate + 1,

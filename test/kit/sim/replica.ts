@@ -20,7 +20,15 @@ export function simReplicas(node: DataNode, host: Host, random: Random): SimRepl
   return found.sort((a, b) => (a.block < b.block ? -1 : 1))
 }
 
-interface Parts { readonly node: DataNode; readonly host: Host; readonly path: string; readonly file: File; readonly block: string; readonly disk: number; readonly random: Random }
+interface Parts {
+  readonly node: DataNode
+  readonly host: Host
+  readonly path: string
+  readonly file: File
+  readonly block: string
+  readonly disk: number
+  readonly random: Random
+}
 
 export class SimReplica implements Replica {
   readonly node: DataNode
@@ -44,7 +52,9 @@ export class SimReplica implements Replica {
     try {
       const { length, crcs } = decodeMeta(Buffer.from(contentOf(meta)), parseBlockName(this.block)!)
       const bytes = contentOf(data)
-      return length === bytes.length && crcs.every((crc, i) => crcOf(bytes.subarray(i * limits.chunkBytes, (i + 1) * limits.chunkBytes)) === crc)
+      return (
+        length === bytes.length && crcs.every((crc, i) => crcOf(bytes.subarray(i * limits.chunkBytes, (i + 1) * limits.chunkBytes)) === crc)
+      )
     } catch {
       return false
     }

@@ -25,7 +25,10 @@ export class SimStore implements Store {
       process.must()
       return work(...args)
     }
-    return { get: alive(key => table.get(key)), put: alive((key, value) => table.put(key, value)), remove: alive(key => table.remove(key)), range: alive(bounds => table.range(bounds)) }
+    return {
+      get: alive(key => table.get(key)), put: alive((key, value) => table.put(key, value)), remove: alive(key => table.remove(key)),
+      range: alive(bounds => table.range(bounds)),
+    }
   }
 
   transact<T>(work: () => T): T {
@@ -34,9 +37,14 @@ export class SimStore implements Store {
     return this.#store.transact(() => {
       const result = work()
       this.#process.must()
-      if (trouble?.dead || trouble?.readOnly) throw Object.assign(new Error(trouble.dead ? 'Input/output error' : 'Read-only file system'), { code: trouble.dead ? 'EIO' : 'EROFS' })
-      if (trouble?.full) throw new GristmillError('ENOSPC', `the disk under ${this.#directory} is full, nothing was written; free some space there`)
-      if (trouble && trouble.failSyncIn > 0 && --trouble.failSyncIn === 0) throw Object.assign(new Error('Input/output error'), { code: 'EIO' })
+      if (trouble?.dead || trouble?.readOnly)
+        throw Object.assign(new Error(trouble.dead ? 'Input/output error' : 'Read-only file system'), {
+          code: trouble.dead ? 'EIO' : 'EROFS',
+        })
+      if (trouble?.full)
+        throw new GristmillError('ENOSPC', `the disk under ${this.#directory} is full, nothing was written; free some space there`)
+      if (trouble && trouble.failSyncIn > 0 && --trouble.failSyncIn === 0)
+        throw Object.assign(new Error('Input/output error'), { code: 'EIO' })
       return result
     })
   }
@@ -68,6 +76,7 @@ export async function inspectSimStore(process: Process, directory: string, row?:
   const store = process.host.stores.get(directory)
   if (!store || !row) return
   for (const name of store.names) {
-    for (const { key, value } of store.table(name).range({})) row(name, Buffer.concat([key, value]), 0, key.length, key.length + value.length)
+    for (const { key, value } of store.table(name).range({}))
+      row(name, Buffer.concat([key, value]), 0, key.length, key.length + value.length)
   }
 }

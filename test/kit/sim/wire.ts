@@ -8,7 +8,13 @@ import type { Wire } from '../../../src/ports/net.ts'
 import type { Process } from './process.ts'
 
 /** What the network does to a piece on its way. */
-export interface Passage { readonly ms: number; /** Its own bytes on a slow line; those of others wait behind them. */ readonly sendMs: number; readonly fate: 'pass' | 'hold' | 'reset'; readonly flip: boolean; readonly at: number }
+export interface Passage {
+  readonly ms: number
+  /** Its own bytes on a slow line; those of others wait behind them. */ readonly sendMs: number
+  readonly fate: 'pass' | 'hold' | 'reset'
+  readonly flip: boolean
+  readonly at: number
+}
 
 export interface Way {
   /** Asked for each piece. */
@@ -17,7 +23,12 @@ export interface Way {
   clear(from: Process, to: Process, work: () => void): void
 }
 
-interface Pending { readonly target: Uint8Array; filled: number; readonly resolve: (whole: boolean) => void; readonly reject: (error: Error) => void }
+interface Pending {
+  readonly target: Uint8Array
+  filled: number
+  readonly resolve: (whole: boolean) => void
+  readonly reject: (error: Error) => void
+}
 
 export class SimWire implements Wire {
   readonly remote: string
@@ -210,7 +221,13 @@ export class SimWire implements Wire {
       this.#pending = undefined
       if (this.#error) pending.reject(this.#error)
       else if (pending.filled === 0) pending.resolve(false)
-      else pending.reject(new GristmillError('UNAVAILABLE', `the connection to ${this.remote} ended inside a message (${pending.filled} bytes of it had come)`))
+      else
+        pending.reject(
+          new GristmillError(
+            'UNAVAILABLE',
+            `the connection to ${this.remote} ended inside a message (${pending.filled} bytes of it had come)`,
+          ),
+        )
     }
   }
 
@@ -225,7 +242,11 @@ export class SimWire implements Wire {
     this.#cancelProgress = this.#own.clock.after(this.#progressMs, () => {
       this.#cancelProgress = undefined
       if (!this.#pending && this.#writing === 0) return
-      this.destroy(new GristmillError('TIMEOUT', `the connection to ${this.remote} moved no byte for ${this.#progressMs} ms; it was given up`, { details: { remote: this.remote } }))
+      this.destroy(
+        new GristmillError('TIMEOUT', `the connection to ${this.remote} moved no byte for ${this.#progressMs} ms; it was given up`, {
+          details: { remote: this.remote },
+        }),
+      )
     })
   }
 }

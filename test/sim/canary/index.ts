@@ -24,261 +24,198 @@ export const canaries = {
     caughtBy: 13,
     about: 'a datanode acknowledges a block before it is on its disk',
     workload: 'files', profile: 'crashy',
-    changes: [{
-      file: 'datanode/transfer/receive.ts',
-      from: 'incoming?.seal(table)',
-      to: '(void incoming?.seal(table).catch(() => {}))',
-    }],
+    changes: [{ file: 'datanode/transfer/receive.ts', from: 'incoming?.seal(table)', to: '(void incoming?.seal(table).catch(() => {}))' }],
   },
   'wait-for-end': {
     caughtBy: 16,
     about: 'what waits for the first full report of a session outlasts the session, which waits for it',
     workload: 'files', profile: 'sessions',
-    changes: [{
-      file: 'datanode/heartbeat/session.ts',
-      from: 'for (const waiting of [this.#reported, this.#fullSending, this.#fullAwaited]) waiting.reject(this.#ending.signal.reason)',
-      to: '',
-    }],
+    changes: [
+      {
+        file: 'datanode/heartbeat/session.ts',
+        from: 'for (const waiting of [this.#reported, this.#fullSending, this.#fullAwaited]) waiting.reject(this.#ending.signal.reason)',
+        to: '',
+      },
+    ],
   },
   'no-directory-sync': {
-    about: 'the name of a new block is not synced',
-    workload: 'files', profile: 'crashy',
-    changes: [{
-      file: 'datanode/store/incoming.ts',
-      from: 'await this.#syncDirectory(this.#storage.directoryOf(id))',
-      to: '',
-    }],
+    about: 'the name of a new block is not synced', workload: 'files', profile: 'crashy',
+    changes: [{ file: 'datanode/store/incoming.ts', from: 'await this.#syncDirectory(this.#storage.directoryOf(id))', to: '' }],
   },
   'no-data-sync': {
-    about: 'the bytes of a new block are not synced',
-    workload: 'files', profile: 'crashy',
-    changes: [{
-      file: 'datanode/store/incoming.ts',
-      from: 'this.#sync(this.#writer)',
-      to: 'undefined',
-    }],
+    about: 'the bytes of a new block are not synced', workload: 'files', profile: 'crashy',
+    changes: [{ file: 'datanode/store/incoming.ts', from: 'this.#sync(this.#writer)', to: 'undefined' }],
   },
   'lost-result': {
     caughtBy: 15,
     about: 'the answer to a request is not kept, so that a repeat acts again',
-    changes: [{
-      file: 'namenode/journal/group.ts',
-      from: 'requestId && state.keptAnswer(requestId)',
-      to: 'undefined as ReturnType<typeof state.keptAnswer> | undefined',
-    }],
-    workload: 'names',
-    profile: 'lossy',
+    changes: [
+      {
+        file: 'namenode/journal/group.ts', from: 'requestId && state.keptAnswer(requestId)',
+        to: 'undefined as ReturnType<typeof state.keptAnswer> | undefined',
+      },
+    ],
+    workload: 'names', profile: 'lossy',
   },
   'last-copy': {
     caughtBy: 3,
     about: 'where there are too many copies all but none are removed',
-    changes: [{
-      file: 'namenode/blocks/excess.ts',
-      from: 'while (sure.length > map.target(id))',
-      to: 'while (sure.length > 0)',
-    }, {
-      file: 'namenode/blocks/reports.ts',
-      from: 'if (others.length >= Math.max(1, map.target(id))) return true',
-      to: 'return true',
-    }],
+    changes: [
+      { file: 'namenode/blocks/excess.ts', from: 'while (sure.length > map.target(id))', to: 'while (sure.length > 0)' },
+      { file: 'namenode/blocks/reports.ts', from: 'if (others.length >= Math.max(1, map.target(id))) return true', to: 'return true' },
+    ],
     workload: 'names',
   },
   'double-commit': {
     caughtBy: 15,
     about: 'a second attempt of a task is committed as well',
-    changes: [{
-      file: 'namenode/jobs/scheduler/report.ts',
-      from: 'if (task.won || task.committing) {',
-      to: 'if (task.committing) {',
-    }, {
-      file: 'namenode/jobs/store/mutations.ts',
-      from: 'if (other) throw',
-      to: 'if (other && Math.PI === 3) throw',
-    }],
-    workload: 'jobs',
-    profile: 'lossy',
+    changes: [
+      { file: 'namenode/jobs/scheduler/report.ts', from: 'if (task.won || task.committing) {', to: 'if (task.committing) {' },
+      { file: 'namenode/jobs/store/mutations.ts', from: 'if (other)\n', to: 'if (other && Math.PI === 3)\n' },
+    ],
+    workload: 'jobs', profile: 'lossy',
   },
   'past-end': {
     caughtBy: 1,
     about: 'a reader hands out what lies behind the end of what was asked for',
-    changes: [{
-      file: 'src/file/block.ts',
-      from: 'const to = Math.min(length, end - replica.position)',
-      to: 'const to = length',
-    }],
+    changes: [{ file: 'src/file/block.ts', from: 'const to = Math.min(length, end - replica.position)', to: 'const to = length' }],
   },
   'stale-location': {
     caughtBy: 6,
     about: 'the namenode goes on believing that a replica is where it was lost',
     workload: 'files', profile: 'rot',
-    changes: [{
-      file: 'namenode/blocks/reports.ts',
-      from: 'this.#options.map.drop(id, node)',
-      to: '',
-    }],
+    changes: [{ file: 'namenode/blocks/reports.ts', from: 'this.#options.map.drop(id, node)', to: '' }],
   },
   'wall-clock': {
     caughtBy: 2,
     about: 'the namenode dates its tokens by its wall clock, which jumps',
     workload: 'files', profile: 'clocks',
-    changes: [{
-      file: 'namenode/rooms.ts',
-      from: 'clock: { now: () => journal.nowMs() } }',
-      to: 'clock }',
-    }],
+    changes: [{ file: 'namenode/rooms.ts', from: 'clock: { now: () => journal.nowMs() } }', to: 'clock }' }],
   },
-  'revived': {
+  revived: {
     caughtBy: 1,
     about: 'what a node reports and nobody knows is left on it, and counts for nothing',
     workload: 'names', profile: 'strangers',
-    changes: [{
-      file: 'namenode/blocks/reports.ts',
-      from: 'if (ids.size < suspectsMax) ids.add(id)',
-      to: '',
-    }],
+    changes: [{ file: 'namenode/blocks/reports.ts', from: 'if (ids.size < suspectsMax) ids.add(id)', to: '' }],
   },
   'ids-again': {
     caughtBy: 2,
     about: 'a namenode that was rebuilt from an old backup gives out ids that it has given out before',
     workload: 'names', profile: 'restored',
-    changes: [{
-      file: 'namenode/journal/recovered.ts',
-      from: 'if (!lossy) return undefined',
-      to: 'return undefined',
-    }],
+    changes: [{ file: 'namenode/journal/recovered.ts', from: 'if (!lossy) return undefined', to: 'return undefined' }],
   },
   'old-copy': {
     caughtBy: 2,
     about: 'what datanodes have seen is not held against a namenode, and an old copy of its directory is obeyed',
     workload: 'files', profile: 'copies',
-    changes: [{
-      file: 'src/protocol/position.ts',
-      from: 'has: Seen): string | undefined {',
-      to: 'has: Seen): string | undefined {\n  if (Math.PI > 3) return undefined',
-    }, {
-      file: 'namenode/journal/evidence.ts',
-      from: 'nextBlock: number): Evidence {',
-      to: 'nextBlock: number): Evidence {\n  if (Math.PI > 3) return { verdict: \'own\' }',
-    }, {
-      file: 'namenode/nodes/succession.ts',
-      from: 'get doubt(): GristmillError | undefined {',
-      to: 'get doubt(): GristmillError | undefined {\n    if (Math.PI > 3) return undefined',
-    }],
+    changes: [
+      {
+        file: 'src/protocol/position.ts', from: 'has: Seen): string | undefined {',
+        to: 'has: Seen): string | undefined {\n  if (Math.PI > 3) return undefined',
+      },
+      {
+        file: 'namenode/journal/evidence.ts', from: 'nextBlock: number): Evidence {',
+        to: "nextBlock: number): Evidence {\n  if (Math.PI > 3) return { verdict: 'own' }",
+      },
+      {
+        file: 'namenode/nodes/succession.ts', from: 'get doubt(): GristmillError | undefined {',
+        to: 'get doubt(): GristmillError | undefined {\n    if (Math.PI > 3) return undefined',
+      },
+    ],
   },
   'first-datanode': {
     caughtBy: 2,
     about: 'the first datanode of its past ends the doubt of a namenode, also one that was switched off before its directory was copied',
     workload: 'files', profile: 'copies',
-    changes: [{
-      file: 'namenode/nodes/succession.ts',
-      from: 'this.#met = true',
-      to: 'this.#met = this.#believed = true',
-    }],
+    changes: [{ file: 'namenode/nodes/succession.ts', from: 'this.#met = true', to: 'this.#met = this.#believed = true' }],
   },
   'doubt-remembered': {
     caughtBy: 2,
     about: 'a datanode remembers the epoch of a namenode that is in doubt, and holds it against the one that was in use last',
     workload: 'files', profile: 'copies',
-    changes: [{
-      file: 'datanode/heartbeat/epoch.ts',
-      from: 'if (provisional) return',
-      to: '',
-    }],
+    changes: [{ file: 'datanode/heartbeat/epoch.ts', from: 'if (provisional) return', to: '' }],
   },
   'jobs-again': {
     caughtBy: 114,
     about: 'a namenode that was rebuilt from an old backup gives jobs the numbers of those that it does not know',
     workload: 'jobs', profile: 'restored',
-    changes: [{
-      file: 'namenode/journal/recovered.ts',
-      from: 'encodeValue(lastJob(draft) + jobsLeap)',
-      to: 'encodeValue(lastJob(draft))',
-    }],
+    changes: [{ file: 'namenode/journal/recovered.ts', from: 'encodeValue(lastJob(draft) + jobsLeap)', to: 'encodeValue(lastJob(draft))' }],
   },
   'replaced-for-good': {
     about: 'the output that a job replaces is removed, and not moved to the trash',
     workload: 'jobs', profile: 'lossy',
-    changes: [{
-      file: 'namenode/jobs/publish/output.ts',
-      from: 'if (trashMs === undefined) return detach',
-      to: 'if (Math.PI > 3) return detach',
-    }],
+    changes: [
+      { file: 'namenode/jobs/publish/output.ts', from: 'if (trashMs === undefined) return detach', to: 'if (Math.PI > 3) return detach' },
+    ],
   },
   'not-in-journal': {
     caughtBy: 1,
     about: 'a change depends on what happened in this process before, and not on the journal alone',
-    changes: [{
-      file: 'namenode/writing/mutations.ts',
-      from: 'const mtime = Math.floor(mtimeMs ?? nowMs)',
-      to: 'const grains = globalThis as { grains?: number }\n    const mtime = Math.floor(mtimeMs ?? nowMs) + (grains.grains = (grains.grains ?? 0) + 1)',
-    }],
+    changes: [
+      {
+        file: 'namenode/writing/mutations.ts',
+        from: 'const mtime = Math.floor(mtimeMs ?? nowMs)',
+        to: 'const grains = globalThis as { grains?: number }\n    const mtime = Math.floor(mtimeMs ?? nowMs) + (grains.grains = (grains.grains ?? 0) + 1)',
+      },
+    ],
   },
-  'litter': {
+  litter: {
     caughtBy: 1,
     about: 'a block that came only in part is left where it was',
     profile: 'lossy',
-    changes: [{
-      file: 'datanode/store/incoming.ts',
-      from: 'await this.#storage.discard(paths.flatMap(path => [path, `${path}.meta`]))',
-      to: '',
-    }],
+    changes: [
+      { file: 'datanode/store/incoming.ts', from: 'await this.#storage.discard(paths.flatMap(path => [path, `${path}.meta`]))', to: '' },
+    ],
   },
   'late-snapshot': {
-    caughtBy: 1,
-    about: 'a snapshot shows what came after it',
-    workload: 'care',
-    changes: [{
-      file: 'namenode/namespace/history.ts',
-      from: 'if (draft.counters.snapshots === 0) return\n',
-      to: 'return\n',
-    }],
+    caughtBy: 1, about: 'a snapshot shows what came after it', workload: 'care',
+    changes: [{ file: 'namenode/namespace/history.ts', from: 'if (draft.counters.snapshots === 0) return\n', to: 'return\n' }],
   },
   'quota-leak': {
     caughtBy: 5,
     about: 'what is removed goes on counting for the quota of its directory',
     workload: 'care',
-    changes: [{
-      file: 'namenode/namespace/usage.ts',
-      from: 'if (amounts) change(draft, directories, -1, amounts)',
-      to: 'if (amounts) return',
-    }],
+    changes: [
+      { file: 'namenode/namespace/usage.ts', from: 'if (amounts) change(draft, directories, -1, amounts)', to: 'if (amounts) return' },
+    ],
   },
   'kind-fsck': {
     caughtBy: 2,
     about: 'the report on damage does not name files of which nothing is left',
     workload: 'files', profile: 'beyond',
-    changes: [{
-      file: 'namenode/admin/fsck.ts',
-      from: 'isCorrupt(id) ? \'corrupt\' : counted',
-      to: 'isCorrupt(id) ? \'corrupt\' : counted === \'missing\' ? \'under\' : counted',
-    }],
+    changes: [
+      {
+        file: 'namenode/admin/fsck.ts', from: "isCorrupt(id) ? 'corrupt' : counted",
+        to: "isCorrupt(id) ? 'corrupt' : counted === 'missing' ? 'under' : counted",
+      },
+    ],
   },
   'no-second-try': {
     caughtBy: 13,
     about: 'a task whose function has thrown once on one node fails its job',
     workload: 'jobs', profile: 'sloth',
-    changes: [{
-      file: 'namenode/jobs/scheduler/retry.ts',
-      from: 'task.failures++',
-      to: 'task.failures = job.spec.attemptsMax',
-    }],
+    changes: [{ file: 'namenode/jobs/scheduler/retry.ts', from: 'task.failures++', to: 'task.failures = job.spec.attemptsMax' }],
   },
   'no-check': {
     caughtBy: 15,
     about: 'a reader over a wire does not look at checksums',
     // What lies on disks is found by their scrubbers; only a reader that is quicker returns it.
     workload: 'files', profile: 'rot',
-    changes: [{
-      file: 'src/file/replica.ts',
-      from: 'const bad = into.damagedChunk()\n      if (bad >= 0)',
-      to: 'const bad = into.damagedChunk()\n      if (bad >= 1e9)',
-    }],
+    changes: [
+      {
+        file: 'src/file/replica.ts',
+        from: 'const bad = into.damagedChunk()\n      if (bad >= 0)',
+        to: 'const bad = into.damagedChunk()\n      if (bad >= 1e9)',
+      },
+    ],
   },
 } as const satisfies Record<string, Bug>
 
 export type Canary = keyof typeof canaries
 
-/** Plants a bug in this process. Throws if its place is not there; the process fails when a source that it touches had been loaded before. */
+/**
+ * Plants a bug in this process. Throws if its place is not there; the process fails when a source that it touches had been loaded before.
+ */
 export function plant(name: Canary): void {
   const texts = new Map<string, string>()
   const planted = new Set<string>()

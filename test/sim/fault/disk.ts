@@ -1,5 +1,5 @@
-// Faults of one disk, while the others of its machine live on: bytes in it change, it refuses a sync or is slow to sync, has no room, has become
-// read-only, gives nothing but errors, or is a new one.
+// Faults of one disk, while the others of its machine live on: bytes in it change, it refuses a sync or is slow to sync, has no room, has
+// become read-only, gives nothing but errors, or is a new one.
 
 import type { Damage } from '../../kit/contract.ts'
 import { bringUp, lasts, toRunning, type Deeds, type Draw, type Site } from './family.ts'
@@ -14,7 +14,8 @@ export type DiskFault =
   | { readonly kind: 'newDisk'; readonly node: string; readonly disk: number; readonly ms: number }
 
 type OneDisk<Kind extends string> = { readonly kind: Kind; readonly node: string; readonly disk?: number; readonly ms: number }
-export type EachDiskFault = Exclude<DiskFault, { kind: 'fillDisk' | 'lockDisk' | 'breakDisk' }> | OneDisk<'fillDisk'> | OneDisk<'lockDisk'> | OneDisk<'breakDisk'>
+export type EachDiskFault =
+  Exclude<DiskFault, { kind: 'fillDisk' | 'lockDisk' | 'breakDisk' }> | OneDisk<'fillDisk'> | OneDisk<'lockDisk'> | OneDisk<'breakDisk'>
 
 const damages: readonly (Damage | 'swap')[] = ['flip', 'zero', 'truncate', 'lengthen', 'remove', 'unreadable', 'meta', 'swap']
 
@@ -22,7 +23,9 @@ const damages: readonly (Damage | 'swap')[] = ['flip', 'zero', 'truncate', 'leng
 const diskOf = (node: string, disk: number): number => (node === 'namenode' ? 0 : disk)
 
 export const diskDraws = {
-  damage: (random, nodes) => ({ kind: 'damage', node: nodes.datanode(), pick: random.below(1000), how: damages[random.below(damages.length)]! }),
+  damage: (random, nodes) => ({
+    kind: 'damage', node: nodes.datanode(), pick: random.below(1000), how: damages[random.below(damages.length)]!,
+  }),
   failSync: (random, nodes) => {
     const node = nodes.any()
     return { kind: 'failSync', node, disk: diskOf(node, nodes.disk()), nth: 1 + random.below(6), ms: lasts(random, 500, 8_000) }

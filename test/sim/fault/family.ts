@@ -47,7 +47,9 @@ export interface Deed<Action> {
   undo?(site: Site, action: Action): void | Promise<void>
 }
 
-export type Deeds<Action extends { readonly kind: string }> = { readonly [Kind in Action['kind']]: Deed<Extract<Action, { readonly kind: Kind }>> }
+export type Deeds<Action extends { readonly kind: string }> = {
+  readonly [Kind in Action['kind']]: Deed<Extract<Action, { readonly kind: Kind }>>
+}
 
 export const lasts = (random: Random, least: number, most: number): number => least + random.below(most - least)
 

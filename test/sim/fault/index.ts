@@ -16,13 +16,16 @@ export type FaultAction = MachineFault | NetworkFault | EachDiskFault | Identity
 
 export interface Fault { readonly atMs: number; readonly action: FaultAction }
 
-const draws = { ...machineDraws, ...networkDraws, ...diskDraws, ...identityDraws, ...workerDraws, ...metadataDraws, ...sessionDraws } satisfies Record<string, Draw<FaultAction>>
+const draws = {
+  ...machineDraws, ...networkDraws, ...diskDraws, ...identityDraws, ...workerDraws, ...metadataDraws, ...sessionDraws,
+} satisfies Record<string, Draw<FaultAction>>
 const deeds = { ...machineDeeds, ...networkDeeds, ...diskDeeds, ...identityDeeds, ...workerDeeds, ...metadataDeeds, ...sessionDeeds }
 
 export const deedOf = (action: FaultAction): Deed<FaultAction> => deeds[action.kind] as Deed<FaultAction>
 
 /** The node, or the pair, that suffers one fault at a time. */
-export const victimOf = (action: FaultAction): string => ('other' in action ? [action.node, action.other].sort().join('+') : 'disk' in action ? `${action.node} disk` : action.node)
+export const victimOf = (action: FaultAction): string =>
+  'other' in action ? [action.node, action.other].sort().join('+') : 'disk' in action ? `${action.node} disk` : action.node
 
 type Kind = keyof typeof draws
 
@@ -47,15 +50,17 @@ export const profiles = {
 } as const satisfies Record<string, readonly Kind[]>
 export type Profile = keyof typeof profiles
 
-export function faultsOf(random: Random, { profile, datanodes, disks, lastsMs }: { profile: Profile; datanodes: number; disks: number; lastsMs: number }): Fault[] {
+export function faultsOf(
+  random: Random,
+  { profile, datanodes, disks, lastsMs }: { profile: Profile; datanodes: number; disks: number; lastsMs: number },
+): Fault[] {
   const allowed = profiles[profile]
   if (allowed.length === 0) return []
   const used = shuffled<Kind>(allowed, random).slice(0, 1 + random.below(Math.min(allowed.length, 4)))
   const datanode = (): string => `datanode${1 + random.below(datanodes)}`
   const any = (): string => (random.below(4) === 0 ? 'namenode' : datanode())
   const nodes: Nodes = {
-    any, datanode,
-    disk: () => random.below(disks),
+    any, datanode, disk: () => random.below(disks),
     pair() {
       const from = any()
       for (;;) {
@@ -68,7 +73,9 @@ export function faultsOf(random: Random, { profile, datanodes, disks, lastsMs }:
   const faults = Array.from({ length: 1 + random.below(10) }, () => draw(used[random.below(used.length)]!))
   // Without it the profile would not be what it is called.
   if (profile === 'sessions') faults.push(draw('session'), draw('session'))
-  for (const [named, kind] of [['restored', 'restore'], ['copies', 'oldCopy'], ['copies', 'leftEarly']] as const) {
+  for (const [named, kind] of [
+    ['restored', 'restore'], ['copies', 'oldCopy'], ['copies', 'leftEarly'],
+  ] as const) {
     if (profile === named && !faults.some(({ action }) => action.kind === kind)) faults.push(draw(kind))
   }
   return faults.sort((a, b) => a.atMs - b.atMs)

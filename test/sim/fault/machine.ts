@@ -6,7 +6,14 @@ import { bringUp, lasts, toRunning, type Deeds, type Draw, type Lasting } from '
 
 export type MachineFault =
   | Lasting<'kill' | 'stop' | 'powerCut' | 'pause' | 'stall'>
-  | { readonly kind: 'failpoint'; readonly node: string; readonly point: Failpoint; readonly action: FailAction; readonly nth: number; readonly ms: number }
+  | {
+      readonly kind: 'failpoint'
+      readonly node: string
+      readonly point: Failpoint
+      readonly action: FailAction
+      readonly nth: number
+      readonly ms: number
+    }
   /** The wall clock jumps by so much, and after `ms` it is set right. */
   | { readonly kind: 'clock'; readonly node: string; readonly byMs: number; readonly ms: number }
 
@@ -27,7 +34,11 @@ export const machineDraws = {
   },
   // Taken for dead, its blocks copied and many of them removed before it is back.
   away: (random, nodes) => ({ kind: 'kill', node: nodes.datanode(), ms: lasts(random, 20_000, 90_000) }),
-  clock: (random, nodes) => ({ kind: 'clock', node: nodes.any(), byMs: (random.below(2) === 0 ? -1 : 1) * jumpsMs[random.below(jumpsMs.length)]!, ms: lasts(random, 500, 20_000) }),
+  clock: (random, nodes) => ({
+    kind: 'clock', node: nodes.any(),
+    byMs: (random.below(2) === 0 ? -1 : 1) * jumpsMs[random.below(jumpsMs.length)]!,
+    ms: lasts(random, 500, 20_000),
+  }),
 } as const satisfies Record<string, Draw<MachineFault>>
 
 export const machineDeeds: Deeds<MachineFault> = {
@@ -36,8 +47,16 @@ export const machineDeeds: Deeds<MachineFault> = {
   powerCut: { strike: (site, { node }) => toRunning(site, node, each => each.powerCut()), undo: bringUp },
   pause: { strike: (site, { node }) => toRunning(site, node, each => each.pause()), undo: (site, { node }) => site.node(node)?.resume() },
   // It ends by itself.
-  stall: { strike: (site, { node, ms }) => toRunning(site, node, each => { void each.stall(ms) }) },
-  failpoint: { strike: (site, { node, point, action, nth }) => toRunning(site, node, each => each.failpoint(point, action, nth)), undo: bringUp },
+  stall: {
+    strike: (site, { node, ms }) =>
+      toRunning(site, node, each => {
+        void each.stall(ms)
+      }),
+  },
+  failpoint: {
+    strike: (site, { node, point, action, nth }) => toRunning(site, node, each => each.failpoint(point, action, nth)),
+    undo: bringUp,
+  },
   clock: {
     strike(site, { node, byMs }) {
       const machine = site.simulated(node)

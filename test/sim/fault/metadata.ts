@@ -12,7 +12,10 @@ import { bringUp, lasts, type Deeds, type Draw, type Site } from './family.ts'
 export type MetadataFault = { readonly kind: 'restore'; readonly node: 'namenode'; readonly ms: number }
   /** The directory is copied now; after `ms` the copy is started in its place for a while, and then the true one again. */
   | { readonly kind: 'oldCopy'; readonly node: 'namenode'; readonly ms: number }
-  /** A datanode is switched off and the directory copied now; after `ms` the copy is started and that datanode too, which is alone with it for a while. */
+  /**
+   * A datanode is switched off and the directory copied now; after `ms` the copy is started and that datanode too, which is alone with it
+   * for a while.
+   */
   | { readonly kind: 'leftEarly'; readonly node: 'namenode'; readonly datanode: string; readonly ms: number }
 
 export const metadataDraws = {
@@ -98,7 +101,8 @@ export const metadataDeeds: Deeds<MetadataFault> = {
       const copy = copies.get(action)!
       const left = site.simulatedDatanode(action.datanode)!
       const others = cluster.datanodes.filter(node => node !== left && node.running && !node.paused) as SimDataNode[]
-      if (left.running || others.length < 2 || !others.every(node => node.seenSeq > copy.seq)) return bringUp(site, { node: action.datanode }).catch(() => {})
+      if (left.running || others.length < 2 || !others.every(node => node.seenSeq > copy.seq))
+        return bringUp(site, { node: action.datanode }).catch(() => {})
       const taken = await inItsPlace(site, copy, async () => {
         for (const each of others) cluster.cut(each, cluster.namenode)
         // Another fault may end it again.
@@ -107,7 +111,8 @@ export const metadataDeeds: Deeds<MetadataFault> = {
         for (const each of others) cluster.heal(each, cluster.namenode)
         return early + await strayWrites(site, copyMs)
       })
-      if (taken > 0) throw new Error(`an old copy of the namenode's directory has taken ${taken} files of a datanode that had been switched off before`)
+      if (taken > 0)
+        throw new Error(`an old copy of the namenode's directory has taken ${taken} files of a datanode that had been switched off before`)
     },
   },
 }

@@ -10,7 +10,11 @@ export type NetworkFault =
 export const networkDraws = {
   lossy: (random, nodes) => {
     const [node, other] = nodes.pair()
-    return { kind: 'spoil', node, other, how: { delayMs: random.below(300), reset: random.below(20) / 100, duplicate: random.below(20) / 100 }, ms: lasts(random, 1_000, 15_000) }
+    return {
+      kind: 'spoil', node, other,
+      how: { delayMs: random.below(300), reset: random.below(20) / 100, duplicate: random.below(20) / 100 },
+      ms: lasts(random, 1_000, 15_000),
+    }
   },
   slow: (random, nodes) => {
     const [node, other] = nodes.pair()

@@ -12,7 +12,9 @@ import { bringUp, lasts, type Deeds, type Draw } from './family.ts'
 const steps = { register, full, changes, beat, orders, copyFailed, leave } satisfies Record<string, Message>
 type Step = keyof typeof steps
 /** The first ones oftener: every session has them, and one that ends there has told nothing yet. */
-const drawn: readonly Step[] = ['register', 'register', 'register', 'full', 'full', 'full', 'changes', 'beat', 'orders', 'orders', 'copyFailed', 'leave']
+const drawn: readonly Step[] = [
+  'register', 'register', 'register', 'full', 'full', 'full', 'changes', 'beat', 'orders', 'orders', 'copyFailed', 'leave',
+]
 
 /** Who begins anew, so that there is a session: the datanode after a kill, the same after a stop in good order, or the namenode. */
 const beginnings = ['kill', 'restart', 'namenode'] as const
@@ -31,8 +33,11 @@ export interface SessionFault {
 
 export const sessionDraws = {
   session: (random, nodes) => ({
-    kind: 'session', node: nodes.datanode(), begin: beginnings[random.below(beginnings.length)]!, step: drawn[random.below(drawn.length)]!,
-    moment: moments[random.below(moments.length)]!, nth: 1 + (random.below(3) === 0 ? random.below(3) : 0), blow: blows[random.below(blows.length)]!, ms: lasts(random, 500, 15_000),
+    kind: 'session', node: nodes.datanode(),
+    begin: beginnings[random.below(beginnings.length)]!,
+    step: drawn[random.below(drawn.length)]!, moment: moments[random.below(moments.length)]!,
+    nth: 1 + (random.below(3) === 0 ? random.below(3) : 0),
+    blow: blows[random.below(blows.length)]!, ms: lasts(random, 500, 15_000),
   }),
 } as const satisfies Record<string, Draw<SessionFault>>
 
@@ -52,7 +57,10 @@ export const sessionDeeds: Deeds<SessionFault> = {
           else void (blow === 'killDatanode' ? node : namenode).kill()
         },
       }))
-      const again = begin === 'restart' ? node.restart() : (begin === 'kill' ? node : namenode).kill().then(() => (begin === 'kill' ? node : namenode).start())
+      const again =
+        begin === 'restart'
+          ? node.restart()
+          : (begin === 'kill' ? node : namenode).kill().then(() => (begin === 'kill' ? node : namenode).start())
       // What dies while it starts is brought up in the end.
       again.catch(() => {})
       return true

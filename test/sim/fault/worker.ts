@@ -10,8 +10,13 @@ export type WorkerFault =
 const strains: readonly Strain[] = ['throw', 'hang', 'exit']
 
 export const workerDraws = {
-  straggle: (random, nodes) => ({ kind: 'straggle', node: nodes.datanode(), factor: 10 + random.below(300), ms: lasts(random, 2_000, 30_000) }),
-  misbehave: (random, nodes) => ({ kind: 'misbehave', node: nodes.datanode(), how: strains[random.below(strains.length)]!, nth: 1 + random.below(50), ms: lasts(random, 2_000, 30_000) }),
+  straggle: (random, nodes) => ({
+    kind: 'straggle', node: nodes.datanode(), factor: 10 + random.below(300), ms: lasts(random, 2_000, 30_000),
+  }),
+  misbehave: (random, nodes) => ({
+    kind: 'misbehave', node: nodes.datanode(), how: strains[random.below(strains.length)]!, nth: 1 + random.below(50),
+    ms: lasts(random, 2_000, 30_000),
+  }),
 } as const satisfies Record<string, Draw<WorkerFault>>
 
 export const workerDeeds: Deeds<WorkerFault> = {

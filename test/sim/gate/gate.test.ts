@@ -10,7 +10,9 @@ const run = promisify(execFile)
 const seeds = 20
 
 const hashes = async (from: number, count: number, turns: number): Promise<string[]> =>
-  (await run(process.execPath, [join(import.meta.dirname, 'hashes.ts'), String(from), String(count), String(turns)])).stdout.trim().split('\n')
+  (await run(process.execPath, [join(import.meta.dirname, 'hashes.ts'), String(from), String(count), String(turns)])).stdout
+    .trim()
+    .split('\n')
 
 test('twenty seeds give the same traces in two processes, however long each event is given to come to rest', async () => {
   const [first, second] = await Promise.all([hashes(1, seeds, 3), hashes(1, seeds, 5)])

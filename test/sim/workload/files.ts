@@ -14,11 +14,18 @@ export function files(random: Random): Op[] {
       const pauseMs = pauseOf(random)
       const old = written[random.below(written.length)]
       if (old !== undefined && random.below(3) === 0) ops.push({ client, pauseMs, action: { kind: 'get', path: old } })
-      else if (old !== undefined && random.below(6) === 0) ops.push({ client, pauseMs, action: { kind: 'put', path: old, content: contentOf(random), replication: 2 + random.below(2), overwrite: true } })
+      else if (old !== undefined && random.below(6) === 0)
+        ops.push({
+          client, pauseMs,
+          action: { kind: 'put', path: old, content: contentOf(random), replication: 2 + random.below(2), overwrite: true },
+        })
       else {
         const path = `/c${client}/f${i}`
         written.push(path)
-        ops.push({ client, pauseMs, action: { kind: 'put', path, content: contentOf(random), replication: 2 + random.below(2), overwrite: false } })
+        ops.push({
+          client, pauseMs,
+          action: { kind: 'put', path, content: contentOf(random), replication: 2 + random.below(2), overwrite: false },
+        })
       }
     }
   }

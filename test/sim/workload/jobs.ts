@@ -8,14 +8,31 @@ import { contentOf, pauseOf } from './draw.ts'
 export function jobs(random: Random): Op[] {
   const ops: Op[] = [{ client: 0, pauseMs: 0, action: { kind: 'mkdir', path: '/in' } }]
   for (let i = 0; i < 2 + random.below(3); i++) {
-    ops.push({ client: 0, pauseMs: 0, action: { kind: 'put', path: `/in/t${i}`, content: { id: String(random.below(2 ** 31)), bytes: 2_000 + random.below(60_000), text: true }, replication: 3, overwrite: false } })
+    ops.push({
+      client: 0, pauseMs: 0,
+      action: {
+        kind: 'put', path: `/in/t${i}`,
+        content: { id: String(random.below(2 ** 31)), bytes: 2_000 + random.below(60_000), text: true },
+        replication: 3, overwrite: false,
+      },
+    })
   }
   for (let i = 0; i < 1 + random.below(3); i++) {
-    ops.push({ client: 0, pauseMs: random.below(1_000), action: { kind: 'job', program: random.below(3) === 0 ? 'lengths' : 'wordcount', input: '/in', path: `/out${i}`, reducers: 1 + random.below(3) } })
+    ops.push({
+      client: 0, pauseMs: random.below(1_000),
+      action: {
+        kind: 'job',
+        program: random.below(3) === 0 ? 'lengths' : 'wordcount',
+        input: '/in', path: `/out${i}`, reducers: 1 + random.below(3),
+      },
+    })
   }
   ops.push({ client: 1, pauseMs: 0, action: { kind: 'mkdir', path: '/c1' } })
   for (let i = 0; i < 4 + random.below(5); i++) {
-    ops.push({ client: 1, pauseMs: pauseOf(random), action: { kind: 'put', path: `/c1/f${i}`, content: contentOf(random), replication: 2, overwrite: false } })
+    ops.push({
+      client: 1, pauseMs: pauseOf(random),
+      action: { kind: 'put', path: `/c1/f${i}`, content: contentOf(random), replication: 2, overwrite: false },
+    })
   }
   const again = { program: random.below(2) === 0 ? 'lengths' as const : 'wordcount' as const, input: '/in', reducers: 1 + random.below(2) }
   switch (random.below(6)) {
@@ -24,8 +41,12 @@ export function jobs(random: Random): Op[] {
       break
     case 1:
       ops.push({ client: 0, pauseMs: 0, action: { kind: 'mkdir', path: '/kept' } })
-      ops.push({ client: 0, pauseMs: 0, action: { kind: 'put', path: '/kept/note', content: { id: 'note', bytes: 100, text: true }, replication: 3, overwrite: false } })
-      for (const replaces of ['output', 'anything'] as const) ops.push({ client: 0, pauseMs: 0, action: { kind: 'job', ...again, path: '/kept', replaces } })
+      ops.push({
+        client: 0, pauseMs: 0,
+        action: { kind: 'put', path: '/kept/note', content: { id: 'note', bytes: 100, text: true }, replication: 3, overwrite: false },
+      })
+      for (const replaces of ['output', 'anything'] as const)
+        ops.push({ client: 0, pauseMs: 0, action: { kind: 'job', ...again, path: '/kept', replaces } })
       break
     case 3:
       ops.push({ client: 0, pauseMs: 0, action: { kind: 'elsewhere', ...again, path: '/taken', to: '/elsewhere' } })

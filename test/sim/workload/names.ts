@@ -20,7 +20,14 @@ export function names(random: Random): Op[] {
       if (old === undefined || draw < 4) {
         const path = `${root}/${random.below(2) === 0 ? 'd/' : ''}n${i}`
         there.push(path)
-        ops.push({ client, pauseMs, action: { kind: 'put', path, content: { ...contentOf(random), bytes: random.below(6_000) }, replication: 2 + random.below(2), overwrite: false } })
+        ops.push({
+          client, pauseMs,
+          action: {
+            kind: 'put', path,
+            content: { ...contentOf(random), bytes: random.below(6_000) },
+            replication: 2 + random.below(2), overwrite: false,
+          },
+        })
       } else if (draw < 6) {
         const to = `${root}/r${i}`
         there[at] = to

@@ -14,7 +14,11 @@ export function writers(random: Random): Op[] {
       const path = paths[random.below(paths.length)]!
       const pauseMs = random.below(600)
       const draw = random.below(10)
-      if (draw < 6) ops.push({ client, pauseMs, action: { kind: 'put', path, content: contentOf(random), replication: 2 + random.below(2), overwrite: random.below(2) === 0 } })
+      if (draw < 6)
+        ops.push({
+          client, pauseMs,
+          action: { kind: 'put', path, content: contentOf(random), replication: 2 + random.below(2), overwrite: random.below(2) === 0 },
+        })
       else if (draw < 7) ops.push({ client, pauseMs, action: { kind: 'remove', path } })
       else ops.push({ client, pauseMs, action: { kind: 'get', path } })
     }

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { configFileOf, flagOf, resolveSettings, settingNames, variableOf, type ConfigSources } from '../../../src/base/config.ts'
 
-const given = (more: Partial<ConfigSources> = {}): ConfigSources => ({ flags: {}, env: {}, cwd: '/work dir', userDirectory: '/home/ada', ...more })
+const given = (more: Partial<ConfigSources> = {}): ConfigSources => ({
+  flags: {}, env: {}, cwd: '/work dir', userDirectory: '/home/ada', ...more,
+})
 const file = (json: unknown) => ({ path: '/etc/gristmill/config.json', text: typeof json === 'string' ? json : JSON.stringify(json) })
 
 test('flags win over variables, variables over the file, and what nobody said is missing', () => {
@@ -11,7 +13,10 @@ test('flags win over variables, variables over the file, and what nobody said is
 })
 
 test('relative paths start where they were written', () => {
-  const settings = resolveSettings(given({ flags: { dir: ['a', '/b'] }, env: { GRISTMILL_LOG_FILE: 'log' } }), file({ secretFile: 'secret' }))
+  const settings = resolveSettings(
+    given({ flags: { dir: ['a', '/b'] }, env: { GRISTMILL_LOG_FILE: 'log' } }),
+    file({ secretFile: 'secret' }),
+  )
   expect(settings).toMatchObject({ dir: ['/work dir/a', '/b'], logFile: '/work dir/log', secretFile: '/etc/gristmill/secret' })
 })
 
@@ -19,7 +24,9 @@ test('the config file is the one asked for, else config.json in the home', () =>
   expect(configFileOf(given())).toEqual({ path: '/home/ada/.gristmill/config.json', asked: false })
   expect(configFileOf(given({ env: { GRISTMILL_HOME: '/data' } }))).toEqual({ path: '/data/config.json', asked: false })
   expect(configFileOf(given({ env: { GRISTMILL_CONFIG: 'x.json' } }))).toEqual({ path: '/work dir/x.json', asked: true })
-  expect(configFileOf(given({ env: { GRISTMILL_CONFIG: 'x.json' }, flags: { config: '/y.json' } }))).toEqual({ path: '/y.json', asked: true })
+  expect(configFileOf(given({ env: { GRISTMILL_CONFIG: 'x.json' }, flags: { config: '/y.json' } }))).toEqual({
+    path: '/y.json', asked: true,
+  })
 })
 
 test('an unknown name is refused with the nearest one', () => {
@@ -27,8 +34,14 @@ test('an unknown name is refused with the nearest one', () => {
     try { resolveSettings(sources, json === undefined ? undefined : file(json)) } catch (error) { return error as Error & { code: string } }
     throw new Error('nothing was refused')
   }
-  expect(refusal(given({ env: { GRISTMILL_REPLICAION: '2' } }))).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringMatching(/GRISTMILL_REPLICAION.*did you mean GRISTMILL_REPLICATION\?/) })
-  expect(refusal(given(), { blocksize: '1m' })).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringMatching(/"blocksize".*did you mean blockSize\?/) })
+  expect(refusal(given({ env: { GRISTMILL_REPLICAION: '2' } }))).toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringMatching(/GRISTMILL_REPLICAION.*did you mean GRISTMILL_REPLICATION\?/),
+  })
+  expect(refusal(given(), { blocksize: '1m' })).toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringMatching(/"blocksize".*did you mean blockSize\?/),
+  })
   expect(refusal(given(), { zzzzzzzzzzzz: 1 }).message).not.toMatch(/did you mean/)
   expect(refusal(given(), { home: '/x' })).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('--home') })
 })
@@ -49,16 +62,22 @@ test('a value of the wrong kind is refused with its place and what would be righ
     [given(), '{', /not JSON/],
   ]
   for (const [sources, json, message] of cases) {
-    expect(() => resolveSettings(sources, json === undefined ? undefined : file(json)), String(message)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }))
+    expect(() => resolveSettings(sources, json === undefined ? undefined : file(json)), String(message)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
+    )
   }
 })
 
 test('an empty variable says nothing, and variables of others are not ours', () => {
-  expect(resolveSettings(given({ env: { GRISTMILL_CLUSTER: '', PATH: '/bin', GRISTMILLER: 'x' } }))).toEqual({ home: '/home/ada/.gristmill' })
+  expect(resolveSettings(given({ env: { GRISTMILL_CLUSTER: '', PATH: '/bin', GRISTMILLER: 'x' } }))).toEqual({
+    home: '/home/ada/.gristmill',
+  })
 })
 
 test('numbers and durations may be written as JSON numbers', () => {
-  expect(resolveSettings(given(), file({ blockSize: 4096, nodeDead: 1500, slots: 2, debug: true }))).toMatchObject({ blockSize: 4096, nodeDead: 1500, slots: 2, debug: true })
+  expect(resolveSettings(given(), file({ blockSize: 4096, nodeDead: 1500, slots: 2, debug: true }))).toMatchObject({
+    blockSize: 4096, nodeDead: 1500, slots: 2, debug: true,
+  })
 })
 
 test('every setting has a variable and a flag of its own', () => {

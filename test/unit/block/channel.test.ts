@@ -41,7 +41,10 @@ test('data goes into the buffer that was brought; a clean end is the end', async
 test('data where an answer was due, and anything that is no frame, ends the wire', async () => {
   const broken = encodeJson(2, { op: 'ok' })
   broken[34]! ^= 1
-  for (const [bytes, words] of [[dataFrame(), 'sent data where an answer was due'], [Buffer.alloc(64), 'does not begin with GRF1'], [broken, 'damaged']] as const) {
+  for (const [bytes, words] of [
+    [dataFrame(), 'sent data where an answer was due'],
+    [Buffer.alloc(64), 'does not begin with GRF1'], [broken, 'damaged'],
+  ] as const) {
     const { wire, destroyed } = wireOf(bytes)
     await expect(new Channel(wire).receive()).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining(words) })
     expect(destroyed(), words).toBe(1)

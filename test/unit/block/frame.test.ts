@@ -102,7 +102,14 @@ test('headers that no sender makes are refused in words', () => {
     return bytes
   }
   for (const type of [0, 5, 255]) expect(() => readHeader(header(bytes => bytes.writeUInt8(type, 4)))).toThrow(`it has the type ${type}`)
-  expect(() => readHeader(header(bytes => { bytes.writeUInt32LE(262_145, 8); bytes.writeUInt16LE(20, 6) }))).toThrow('it claims 262145 bytes of payload')
+  expect(() =>
+    readHeader(
+      header(bytes => {
+        bytes.writeUInt32LE(262_145, 8)
+        bytes.writeUInt16LE(20, 6)
+      }),
+    ),
+  ).toThrow('it claims 262145 bytes of payload')
   expect(() => readHeader(header(bytes => bytes.writeUInt16LE(12, 6)))).toThrow('its table does not fit its payload')
   const expects = (bytes: Buffer, into = new FrameBuffer()): unknown => into.expect(bytes, readHeader(bytes))
   expect(() => expects(header(() => {}), new FrameBuffer(0))).toThrow('a frame of 70000 bytes came where at most 0 were agreed')

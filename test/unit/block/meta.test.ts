@@ -35,7 +35,8 @@ test('every flipped bit is noticed', () => {
 
 test('a torn, a grown and a swapped meta file are noticed', () => {
   const clean = metaOf(7, noise(100_000))
-  for (let length = 0; length < clean.length; length++) expect(() => decodeMeta(clean.subarray(0, length), blockId(7)), `${length} bytes`).toThrow()
+  for (let length = 0; length < clean.length; length++)
+    expect(() => decodeMeta(clean.subarray(0, length), blockId(7)), `${length} bytes`).toThrow()
   expect(() => decodeMeta(Buffer.concat([clean, Buffer.alloc(4)]), blockId(7))).toThrow('it has 56 bytes, a block of 100000 bytes needs 52')
   expect(() => decodeMeta(clean, blockId(8))).toThrow('it belongs to block 0000000000000007')
 })
@@ -53,15 +54,20 @@ test('the header alone shows every damage, and says what is wrong under a right 
     expect(() => decodeMetaHeader(header, blockId(7)), `bit ${bit}`).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
   }
   for (let length = 0; length < metaHeaderBytes; length++) {
-    expect(() => decodeMetaHeader(clean.subarray(0, length), blockId(7))).toThrow(expect.objectContaining({ code: 'CORRUPT', message: expect.stringContaining('too few for a header') }))
+    expect(() => decodeMetaHeader(clean.subarray(0, length), blockId(7))).toThrow(
+      expect.objectContaining({ code: 'CORRUPT', message: expect.stringContaining('too few for a header') }),
+    )
   }
   for (const [change, words] of [
-    [(header: Buffer) => header.write('GRM_DATA'), 'does not begin with GRM_META'], [(header: Buffer) => header.writeUInt16LE(2, 8), 'format version 2, this program reads version 1'],
+    [(header: Buffer) => header.write('GRM_DATA'), 'does not begin with GRM_META'],
+    [(header: Buffer) => header.writeUInt16LE(2, 8), 'format version 2, this program reads version 1'],
     [(header: Buffer) => header.writeUInt32LE(4096, 12), 'its chunks have 4096 bytes'],
   ] as const) {
     const header = Buffer.from(clean)
     change(header)
     header.writeUInt32LE(crcOf(header.subarray(0, metaHeaderBytes - 4)), metaHeaderBytes - 4)
-    expect(() => decodeMetaHeader(header, blockId(7))).toThrow(expect.objectContaining({ code: 'CORRUPT', message: expect.stringContaining(words) }))
+    expect(() => decodeMetaHeader(header, blockId(7))).toThrow(
+      expect.objectContaining({ code: 'CORRUPT', message: expect.stringContaining(words) }),
+    )
   }
 })

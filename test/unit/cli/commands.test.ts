@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest'
 import { FakeMill, nowMs, runFake } from './fake.ts'
 
-const files = () => new FakeMill({
-  '/logs/a.log': 'one\ntwo\nthree\n', '/logs/b.log': 'no newline at the end', '/logs/.hidden': 'x', '/logs/deep/c.txt': 'c\n', '/empty': {}, '/zero.bin': '',
-})
+const files = () =>
+  new FakeMill({
+    '/logs/a.log': 'one\ntwo\nthree\n', '/logs/b.log': 'no newline at the end', '/logs/.hidden': 'x', '/logs/deep/c.txt': 'c\n',
+    '/empty': {}, '/zero.bin': '',
+  })
 
 test('ls lists names, hides dotted ones, and titles directories when there are several', async () => {
   expect((await runFake(files(), ['ls'])).out).toBe('empty\nlogs\nzero.bin\n')
@@ -21,7 +23,11 @@ test('ls -l lines up mode, replicas, owner, size, time and name', async () => {
 })
 
 test('ls sorts by size and time, reversed or not', async () => {
-  const mill = new FakeMill({ '/d/a': { type: 'file', length: 5, mtimeMs: nowMs - 10 }, '/d/b': { type: 'file', length: 9, mtimeMs: nowMs - 30 }, '/d/c': { type: 'file', length: 1, mtimeMs: nowMs - 20 } })
+  const mill = new FakeMill({
+    '/d/a': { type: 'file', length: 5, mtimeMs: nowMs - 10 },
+    '/d/b': { type: 'file', length: 9, mtimeMs: nowMs - 30 },
+    '/d/c': { type: 'file', length: 1, mtimeMs: nowMs - 20 },
+  })
   const order = async (...words: string[]) => (await runFake(mill, ['ls', ...words, '/d'])).out.trim().replaceAll('\n', '')
   expect(await order('-S')).toBe('bac')
   expect(await order('-t')).toBe('acb')
@@ -77,7 +83,9 @@ test('head reads no more of a long file than it shows', async () => {
 
 test('find combines its tests, with one dash or two', async () => {
   const mill = new FakeMill({
-    '/a/big.LOG': { type: 'file', length: 3 << 20 }, '/a/small.log': { type: 'file', length: 10, mtimeMs: nowMs - 9 * 86_400_000 }, '/a/b/.x.log': { type: 'file', length: 1 }, '/a/e': {},
+    '/a/big.LOG': { type: 'file', length: 3 << 20 },
+    '/a/small.log': { type: 'file', length: 10, mtimeMs: nowMs - 9 * 86_400_000 },
+    '/a/b/.x.log': { type: 'file', length: 1 }, '/a/e': {},
   })
   const find = async (...words: string[]) => (await runFake(mill, ['find', ...words])).out.trim().split('\n')
   expect(await find('/a', '-name', '*.log')).toEqual(['/a/b/.x.log', '/a/small.log'])
@@ -102,22 +110,29 @@ test('du prints directories after what is in them, or one total, or every replic
 
 test('count sums up directories, files and bytes', async () => {
   expect((await runFake(files(), ['count', '/logs'])).out).toBe('2  4  38  /logs\n')
-  expect(JSON.parse((await runFake(files(), ['count', '--json', '/logs'])).out)).toEqual({ path: '/logs', files: 4, directories: 2, bytes: 38, stored: 114 })
+  expect(JSON.parse((await runFake(files(), ['count', '--json', '/logs'])).out)).toEqual({
+    path: '/logs', files: 4, directories: 2, bytes: 38, stored: 114,
+  })
 })
 
 test('rm wants -r for directories, heeds -f for missing files, and never removes the root', async () => {
   const mill = files()
-  expect((await runFake(mill, ['rm', '/logs'])).err).toBe('gristmill: rm: /logs: is a directory; add -r to remove it with all that is below\n')
+  expect((await runFake(mill, ['rm', '/logs'])).err).toBe(
+    'gristmill: rm: /logs: is a directory; add -r to remove it with all that is below\n',
+  )
   expect((await runFake(mill, ['rm', '-f', '/nope', '/zero.bin', '/no*such'])).code).toBe(0)
   expect((await runFake(mill, ['rm', '/nope'])).code).toBe(1)
   expect((await runFake(mill, ['rm', '-rf', '/'])).code).toBe(1)
-  for (const path of ['/logs/..', '/logs/.', '/nope/../', '/logs/*/..']) expect((await runFake(mill, ['rm', '-rf', path])).err).toContain('"." and ".." are not removed; name the directory itself')
+  for (const path of ['/logs/..', '/logs/.', '/nope/../', '/logs/*/..'])
+    expect((await runFake(mill, ['rm', '-rf', path])).err).toContain('"." and ".." are not removed; name the directory itself')
   expect((await runFake(mill, ['rm', '-r', '/logs/*'])).code).toBe(0)
   expect(mill.paths()).toEqual(['/empty', '/logs', '/logs/.hidden'])
 })
 
 test('no character beyond the documented language means anything in an operand', async () => {
-  const mill = new FakeMill({ '/n/old': 'o', '/n/new': 'n', '/n/!o1': 'x', '/n/+(a)b': 'y', [`/n/${'a'.repeat(41)}`]: 'z', '/d/f': 'f', '/d/sub/g': 'g' })
+  const mill = new FakeMill({
+    '/n/old': 'o', '/n/new': 'n', '/n/!o1': 'x', '/n/+(a)b': 'y', [`/n/${'a'.repeat(41)}`]: 'z', '/d/f': 'f', '/d/sub/g': 'g',
+  })
   expect((await runFake(mill, ['rm', '/n/!o*'])).code).toBe(0)
   expect(mill.paths().filter(path => path.startsWith('/n/'))).toEqual(['/n/+(a)b', `/n/${'a'.repeat(41)}`, '/n/new', '/n/old'])
   expect((await runFake(mill, ['ls', '/n/+(a*)b'])).out).toBe('/n/+(a)b\n')
@@ -133,7 +148,9 @@ test('mv renames, moves into directories, and replaces only when told', async ()
   await runFake(mill, ['mv', '/zero.bin', '/empty'])
   await runFake(mill, ['mv', '/logs/*.log', '/empty/'])
   await runFake(mill, ['mv', '/logs/deep', '/other'])
-  expect(mill.paths()).toEqual(['/empty', '/empty/a.log', '/empty/b.log', '/empty/zero.bin', '/logs', '/logs/.hidden', '/other', '/other/c.txt'])
+  expect(mill.paths()).toEqual([
+    '/empty', '/empty/a.log', '/empty/b.log', '/empty/zero.bin', '/logs', '/logs/.hidden', '/other', '/other/c.txt',
+  ])
   const refused = await runFake(mill, ['mv', '/empty/a.log', '/empty/b.log'])
   expect([refused.code, refused.err]).toEqual([1, 'gristmill: mv: /empty/b.log: file exists; add -f to replace it\n'])
   expect((await runFake(mill, ['mv', '-f', '/empty/a.log', '/empty/b.log'])).code).toBe(0)
@@ -152,20 +169,36 @@ test('chmod changes letters below a directory, directories after their entries',
 
 test('with --json, listings are lines and errors are objects on stderr', async () => {
   const seen = await runFake(files(), ['--json', 'ls', '/logs/deep', '/nope'])
-  expect(seen.out.trim().split('\n').map(line => JSON.parse(line) as { path: string }).map(entry => entry.path)).toEqual(['/logs/deep/c.txt'])
-  expect(JSON.parse(seen.err)).toEqual({ error: { code: 'ENOENT', message: '/nope: no such file or directory', command: 'ls', operand: '/nope', details: { path: '/nope' } } })
+  expect(
+    seen.out
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line) as { path: string })
+      .map(entry => entry.path),
+  ).toEqual(['/logs/deep/c.txt'])
+  expect(JSON.parse(seen.err)).toEqual({
+    error: { code: 'ENOENT', message: '/nope: no such file or directory', command: 'ls', operand: '/nope', details: { path: '/nope' } },
+  })
 })
 
 test('what is not understood exits with 2 and says where help is', async () => {
   const cases: [string[], string][] = [
-    [[], 'no command given'], [['lss'], 'no such command: lss (did you mean ls?)'], [['ls', '--nope'], 'unknown option \'--nope\''], [['cat'], 'missing operand <path...>'],
-    [['chmod', '-R', '711', ''], 'operand 2 of chmod is empty; is a variable not set?'], [['put', '', '/x'], 'operand 1 of put is empty'], [['xattr', 'set', '', 'user.a', ''], 'operand 2 of xattr is empty'],
-    [['put', 'x'], 'missing operand <remote>'], [['df', 'x'], 'operand "x" is too many'], [['head', '-n', '-3', '/a'], 'is not a whole number of at least 0'],
-    [['put', '--block-size', 'huge', 'a', 'b'], 'not a size'], [['run', 'a.ts', '--param', 'x'], 'name=value'],
+    [[], 'no command given'],
+    [['lss'], 'no such command: lss (did you mean ls?)'],
+    [['ls', '--nope'], "unknown option '--nope'"], [['cat'], 'missing operand <path...>'],
+    [['chmod', '-R', '711', ''], 'operand 2 of chmod is empty; is a variable not set?'],
+    [['put', '', '/x'], 'operand 1 of put is empty'],
+    [['xattr', 'set', '', 'user.a', ''], 'operand 2 of xattr is empty'],
+    [['put', 'x'], 'missing operand <remote>'], [['df', 'x'], 'operand "x" is too many'],
+    [['head', '-n', '-3', '/a'], 'is not a whole number of at least 0'],
+    [['put', '--block-size', 'huge', 'a', 'b'], 'not a size'],
+    [['run', 'a.ts', '--param', 'x'], 'name=value'],
   ]
   for (const [words, said] of cases) {
     const seen = await runFake(files(), words)
-    expect([seen.code, seen.err.startsWith('gristmill: '), seen.err.includes('--help'), seen.out], words.join(' ')).toEqual([2, true, true, ''])
+    expect([seen.code, seen.err.startsWith('gristmill: '), seen.err.includes('--help'), seen.out], words.join(' ')).toEqual([
+      2, true, true, '',
+    ])
     expect(seen.err).toContain(said)
   }
 })
@@ -188,7 +221,11 @@ test('when nobody reads the output any more, the command ends quietly with 141',
 test('output that cannot be written is an error, even of one short line', async () => {
   for (const words of [['ls', '/'], ['cat', '/logs/a.log'], ['stat', '/logs']]) {
     const seen = await runFake(files(), words, { broken: 'ENOSPC' })
-    expect([seen.code, seen.err, seen.mill.closed], words.join(' ')).toEqual([1, `gristmill: ${words[0]}: standard output: no space left on device\n`, 1])
+    expect([seen.code, seen.err, seen.mill.closed], words.join(' ')).toEqual([
+      1,
+      `gristmill: ${words[0]}: standard output: no space left on device\n`,
+      1,
+    ])
   }
 })
 

@@ -2,7 +2,12 @@ import { expect, test } from 'vitest'
 import { concurrent } from '../../../client/cli/concurrent.ts'
 
 async function* numbers(count: number): AsyncGenerator<number> { for (let i = 0; i < count; i++) yield i }
-const turns = async (count: number): Promise<void> => { for (let i = 0; i < count; i++) await new Promise(resolve => { setImmediate(resolve) }) }
+const turns = async (count: number): Promise<void> => {
+  for (let i = 0; i < count; i++)
+    await new Promise(resolve => {
+      setImmediate(resolve)
+    })
+}
 
 test('many are on their way at once, never more than 32, and their results come in order', async () => {
   let [flying, most] = [0, 0]

@@ -26,7 +26,8 @@ export class FakeMill {
 
   constructor(files: Readonly<Record<string, string | Partial<FileStatus>>>) {
     this.#add('/', {}, undefined)
-    for (const [path, what] of Object.entries(files)) this.#add(path, typeof what === 'string' ? {} : what, typeof what === 'string' ? Buffer.from(what) : undefined)
+    for (const [path, what] of Object.entries(files))
+      this.#add(path, typeof what === 'string' ? {} : what, typeof what === 'string' ? Buffer.from(what) : undefined)
   }
 
   #add(path: string, more: Partial<FileStatus>, bytes: Buffer | undefined): void {
@@ -35,8 +36,9 @@ export class FakeMill {
     this.nodes.set(path, {
       bytes: bytes ?? Buffer.alloc(0),
       status: {
-        path, id: inodeId(this.nodes.size + 1), type: directory ? 'directory' : 'file', length: bytes?.length ?? 0, replication: directory ? 0 : 3, blockBytes: 1 << 20,
-        blocks: bytes?.length ? 1 : 0, format: 'bytes', owner: 'ada', group: 'staff', mode: directory ? 0o755 : 0o644, mtimeMs: nowMs - 3_600_000, ...more,
+        path, id: inodeId(this.nodes.size + 1), type: directory ? 'directory' : 'file', length: bytes?.length ?? 0,
+        replication: directory ? 0 : 3, blockBytes: 1 << 20, blocks: bytes?.length ? 1 : 0, format: 'bytes', owner: 'ada', group: 'staff',
+        mode: directory ? 0o755 : 0o644, mtimeMs: nowMs - 3_600_000, ...more,
       },
     })
   }
@@ -67,20 +69,27 @@ export class FakeMill {
     }
   }
 
-  createReadStream(path: string, { start = 0, end = Infinity, highWaterMark = 5, signal }: { start?: number; end?: number; highWaterMark?: number; signal?: AbortSignal } = {}): Readable {
+  createReadStream(
+    path: string,
+    {
+      start = 0, end = Infinity, highWaterMark = 5, signal,
+    }: { start?: number; end?: number; highWaterMark?: number; signal?: AbortSignal } = {},
+  ): Readable {
     const node = this.nodes.get(path)
     const bytes = node?.bytes.subarray(start, Math.min(end + 1, node.bytes.length)) ?? Buffer.alloc(0)
     const check = (): void => void this.#get(path)
     const { reads } = this
-    return Readable.from((async function* () {
-      check()
-      if (node!.status.type === 'directory') throw new GristmillError('EISDIR', 'x', { details: { path } })
-      for (let at = 0; at < bytes.length; at += highWaterMark) {
-        signal?.throwIfAborted()
-        reads.push({ path, start: start + at, end: start + Math.min(bytes.length, at + highWaterMark) })
-        yield bytes.subarray(at, at + highWaterMark)
-      }
-    })())
+    return Readable.from(
+      (async function* () {
+        check()
+        if (node!.status.type === 'directory') throw new GristmillError('EISDIR', 'x', { details: { path } })
+        for (let at = 0; at < bytes.length; at += highWaterMark) {
+          signal?.throwIfAborted()
+          reads.push({ path, start: start + at, end: start + Math.min(bytes.length, at + highWaterMark) })
+          yield bytes.subarray(at, at + highWaterMark)
+        }
+      })(),
+    )
   }
 
   async mkdir(path: string, { recursive = false }: { recursive?: boolean } = {}): Promise<void> {
@@ -117,11 +126,16 @@ export class FakeMill {
 
 export interface Seen { code: number | 'interrupted'; out: string; err: string; mill: FakeMill }
 
-export interface Given { terminal?: { columns: number }; env?: Record<string, string>; signal?: AbortSignal; /** What writing to stdout fails with. */
-  broken?: string; /** One that does not move, unless told. */
-  clock?: Partial<Clock>; disk?: Disk; /** Bytes on stdin. */
-  input?: string; /** Told of the flags that settings are made of. */
-  onFlags?: (flags: Readonly<Record<string, unknown>>) => void }
+export interface Given {
+  terminal?: { columns: number }
+  env?: Record<string, string>
+  signal?: AbortSignal /** What writing to stdout fails with. */
+  broken?: string /** One that does not move, unless told. */
+  clock?: Partial<Clock>
+  disk?: Disk /** Bytes on stdin. */
+  input?: string /** Told of the flags that settings are made of. */
+  onFlags?: (flags: Readonly<Record<string, unknown>>) => void
+}
 
 /** Runs the words of a command line against a cluster in memory. */
 export async function runFake(mill: FakeMill, words: readonly string[], given: Given = {}): Promise<Seen> {
@@ -129,7 +143,8 @@ export async function runFake(mill: FakeMill, words: readonly string[], given: G
   const ending = new AbortController()
   const sink = (name: 'out' | 'err') => Object.assign(new Writable({
     write(chunk: Buffer, _encoding, done) {
-      if (given.broken && name === 'out') return done(Object.assign(new Error(`write ${given.broken}`), { code: given.broken, syscall: 'write' }))
+      if (given.broken && name === 'out')
+        return done(Object.assign(new Error(`write ${given.broken}`), { code: given.broken, syscall: 'write' }))
       texts[name] += chunk.toString()
       done()
     },

@@ -12,8 +12,8 @@ test('modes read as in ls, the sticky bit in its place', () => {
 
 test('sizes for people are rounded up, as ls -h does, and never take more than five characters', () => {
   const cases: [number, string][] = [
-    [0, '0'], [1023, '1023'], [1024, '1.0K'], [1025, '1.1K'], [10 * 1024, '10K'], [10 * 1024 + 1, '11K'], [1023 * 1024, '1023K'], [1024 * 1024, '1.0M'],
-    [1024 ** 2 - 1, '1.0M'], [123_456_789, '118M'], [5 * 1024 ** 4, '5.0T'],
+    [0, '0'], [1023, '1023'], [1024, '1.0K'], [1025, '1.1K'], [10 * 1024, '10K'], [10 * 1024 + 1, '11K'], [1023 * 1024, '1023K'],
+    [1024 * 1024, '1.0M'], [1024 ** 2 - 1, '1.0M'], [123_456_789, '118M'], [5 * 1024 ** 4, '5.0T'],
   ]
   for (const [bytes, text] of cases) expect(formatHuman(bytes), String(bytes)).toBe(text)
   for (let bits = 0; bits < 53; bits += 0.1) expect(formatHuman(Math.floor(2 ** bits)).length).toBeLessThanOrEqual(5)
@@ -30,17 +30,22 @@ test('names cannot send control characters to a terminal', () => {
   expect(showText('a\u001b[2Jb\nc\u009bd')).toBe('a\\x1b[2Jb\\nc\\x9bd')
   expect(showText('grüße 小麦')).toBe('grüße 小麦')
   // What has no shape: Hangul fillers, a joiner of graphemes, the empty pattern of Braille, selectors where there is nothing to select.
-  expect(showText('a\u3164b\u115fc\u034fd\u2800e\ufe0ff\u{e0100}g\u180b')).toBe('a\\u3164b\\u115fc\\u034fd\\u2800e\\ufe0ff\\U000e0100g\\u180b')
-  for (const picture of ['\u2764\ufe0f', '1\ufe0f\u20e3', '\u{1f3f3}\ufe0f\u200d\u{1f308}', '\u845b\u{e0100}']) expect(showText(picture)).toBe(picture)
+  expect(showText('a\u3164b\u115fc\u034fd\u2800e\ufe0ff\u{e0100}g\u180b')).toBe(
+    'a\\u3164b\\u115fc\\u034fd\\u2800e\\ufe0ff\\U000e0100g\\u180b',
+  )
+  for (const picture of ['\u2764\ufe0f', '1\ufe0f\u20e3', '\u{1f3f3}\ufe0f\u200d\u{1f308}', '\u845b\u{e0100}'])
+    expect(showText(picture)).toBe(picture)
 })
 
 test('tables line up, also with wide characters, combining marks and colours', () => {
-  expect(tabulate([{ title: 'NAME' }, { title: 'N', align: 'right' }, {}], [['小麦', '1', 'x'], ['e\u0301', '22', ''], ['\u001b[1mrye\u001b[22m', '333', 'y']])).toEqual([
-    'NAME    N',
-    '小麦    1  x',
-    'e\u0301      22',
-    '\u001b[1mrye\u001b[22m   333  y',
-  ])
+  expect(
+    tabulate(
+      [{ title: 'NAME' }, { title: 'N', align: 'right' }, {}],
+      [
+        ['小麦', '1', 'x'], ['e\u0301', '22', ''], ['\u001b[1mrye\u001b[22m', '333', 'y'],
+      ],
+    ),
+  ).toEqual(['NAME    N', '小麦    1  x', 'e\u0301      22', '\u001b[1mrye\u001b[22m   333  y'])
   expect(widthOf('👩‍🌾')).toBe(2)
 })
 

@@ -6,15 +6,23 @@ import type { AttemptStatus, JobStatus, TaskStatus } from '../../../src/protocol
 const job = jobId('j1')
 
 const attempt = (task: number, tried: number, more: Partial<AttemptStatus> = {}): AttemptStatus => ({
-  attempt: attemptId({ job, stage: 0, task, attempt: tried }), node: nodeId('n1'), host: 'mill1', locality: 'node', state: 'done', startedMs: 1000, finishedMs: 2500,
-  fraction: 1, counters: { recordsIn: 1234 }, ...more,
+  attempt: attemptId({ job, stage: 0, task, attempt: tried }),
+  node: nodeId('n1'), host: 'mill1', locality: 'node', state: 'done', startedMs: 1000, finishedMs: 2500, fraction: 1,
+  counters: { recordsIn: 1234 }, ...more,
 })
 
 const status: JobStatus = {
   job, name: 'wordcount', user: 'ada', state: 'failed', version: 9, output: '/words', submittedMs: 1000, finishedMs: 4400,
-  failure: { code: 'TASK_FAILED', message: 'task 0.1 failed 4 times: boom', stack: 'Error: boom\n    at map (words.ts:3:9)\n    at internal', record: { path: '/in.txt', offset: 77 } },
+  failure: {
+    code: 'TASK_FAILED', message: 'task 0.1 failed 4 times: boom',
+    stack: 'Error: boom\n    at map (words.ts:3:9)\n    at internal',
+    record: { path: '/in.txt', offset: 77 },
+  },
   stages: [
-    { name: 'map', state: 'failed', tasks: 2, running: 1, done: 1, failedAttempts: 4, fraction: 0.5, startedMs: 1100, finishedMs: 4300, counters: { recordsIn: 1234, bytesIn: 4096 } },
+    {
+      name: 'map', state: 'failed', tasks: 2, running: 1, done: 1, failedAttempts: 4, fraction: 0.5, startedMs: 1100, finishedMs: 4300,
+      counters: { recordsIn: 1234, bytesIn: 4096 },
+    },
     { name: 'reduce', state: 'waiting', tasks: 1, running: 0, done: 0, failedAttempts: 0, fraction: 0, counters: {} },
   ],
   counters: { recordsIn: 1234, bytesReadLocal: 3072, bytesReadRemote: 1024, 'user.odd': 1.5 },
@@ -33,8 +41,12 @@ test('a failed job shows its failure, the record and the frames of the user, the
 test('records that were read otherwise than they were written, or left out, are the last that is said', () => {
   const lines = (counters: Record<string, number>) => jobLines({ ...status, counters: { recordsIn: 9, ...counters } }, 9000).slice(-4)
   expect(lines({ invalidUtf8Records: 1, badRecords: 1234 })).toEqual([
-    '', expect.stringMatching(/^warning: 1 record held bytes that are not UTF-8, read as U\+FFFD; .*encoding: "windows1252" or "latin1".*invalidUtf8: "error"$/),
-    '', 'warning: 1,234 records did not parse and were left out, as badRecords: "skip" says',
+    '',
+    expect.stringMatching(
+      /^warning: 1 record held bytes that are not UTF-8, read as U\+FFFD; .*encoding: "windows1252" or "latin1".*invalidUtf8: "error"$/,
+    ),
+    '',
+    'warning: 1,234 records did not parse and were left out, as badRecords: "skip" says',
   ])
   expect(lines({}).join()).not.toContain('warning')
 })

@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import { linesOf } from '../../../client/cli/commands/namenode-lost.ts'
 import { address, blockId, nodeId } from '../../../src/base/ids.ts'
 
-const node = (n: number, blocks: number, foreign = 0, more = false) => ({ node: nodeId(`datanode-${n}`), address: address(`10.0.0.${n}:8621`), blocks, bytes: blocks * 1024 * 1024, foreign, ...more && { more } })
+const node = (n: number, blocks: number, foreign = 0, more = false) => ({
+  node: nodeId(`datanode-${n}`), address: address(`10.0.0.${n}:8621`), blocks, bytes: blocks * 1024 * 1024, foreign, ...(more && { more }),
+})
 const ranges = [{ from: blockId(100), to: blockId(200) }]
 
 test('what a recovery left is told by datanode, with the way out and what it did', () => {
@@ -12,10 +14,15 @@ test('what a recovery left is told by datanode, with the way out and what it did
     '  datanode-2 at 10.0.0.2:8621: more than 1 (1.0 MiB)',
     'when nothing of it is wanted any more: gristmill namenode lost --release',
   ])
-  expect(linesOf({ ranges, nodes: [node(1, 1)] }, true)[0]).toBe('released: 1 replica (1.0 MiB) of blocks that lost operations may have made; datanodes move them to their trash')
+  expect(linesOf({ ranges, nodes: [node(1, 1)] }, true)[0]).toBe(
+    'released: 1 replica (1.0 MiB) of blocks that lost operations may have made; datanodes move them to their trash',
+  )
 })
 
 test('where nothing was lost that is said, and blocks of somebody else\'s are named all the same', () => {
   expect(linesOf({ ranges: [], nodes: [] }, false)).toEqual([expect.stringContaining('nothing is kept')])
-  expect(linesOf({ ranges: [], nodes: [node(3, 0, 4)] }, true)).toEqual([expect.stringContaining('nothing is kept'), expect.stringMatching(/^datanode-3 .* holds 4 blocks that this namenode never gave out/)])
+  expect(linesOf({ ranges: [], nodes: [node(3, 0, 4)] }, true)).toEqual([
+    expect.stringContaining('nothing is kept'),
+    expect.stringMatching(/^datanode-3 .* holds 4 blocks that this namenode never gave out/),
+  ])
 })

@@ -4,14 +4,20 @@ import { address, clusterId, nodeId, storageId } from '../../../src/base/ids.ts'
 import type { ClusterStatus, NodeStatus } from '../../../src/protocol/admin.ts'
 
 const node = (more: Partial<NodeStatus> = {}): NodeStatus => ({
-  node: nodeId('n1'), address: address('127.0.0.1:9001'), rack: '/default', host: 'mill', pid: 1, version: '1', state: 'live', slots: 2, running: 1, transfers: 0,
-  sinceContactMs: 120, blocks: 12, storages: [{ id: storageId('s1'), dir: '/d1', capacityBytes: 1 << 30, freeBytes: 1 << 29, usedBytes: 1 << 20, blocks: 12, failed: false }], ...more,
+  node: nodeId('n1'), address: address('127.0.0.1:9001'), rack: '/default', host: 'mill', pid: 1, version: '1', state: 'live', slots: 2,
+  running: 1, transfers: 0, sinceContactMs: 120, blocks: 12,
+  storages: [
+    { id: storageId('s1'), dir: '/d1', capacityBytes: 1 << 30, freeBytes: 1 << 29, usedBytes: 1 << 20, blocks: 12, failed: false },
+  ],
+  ...more,
 })
 
 const status = (more: Partial<ClusterStatus> = {}): ClusterStatus => ({
-  cluster: clusterId('c1'), epoch: 1, version: '1.2.3', pid: 1, address: address('127.0.0.1:8620'), dir: '/nn', startedMs: 0, nowMs: 65_000, safeMode: false, files: 1234, directories: 5,
-  blocks: 40, missing: 0, underReplicated: 0, overReplicated: 0, pendingReplications: 0, pendingDeletions: 0, jobsRunning: 0, nodes: [node()],
-  defaults: { replication: 3, blockBytes: 128 << 20 }, ...more,
+  cluster: clusterId('c1'), epoch: 1, version: '1.2.3', pid: 1, address: address('127.0.0.1:8620'), dir: '/nn', startedMs: 0, nowMs: 65_000,
+  safeMode: false, files: 1234, directories: 5, blocks: 40, missing: 0, underReplicated: 0, overReplicated: 0, pendingReplications: 0,
+  pendingDeletions: 0, jobsRunning: 0, nodes: [node()],
+  defaults: { replication: 3, blockBytes: 128 << 20 },
+  ...more,
 })
 
 test('a healthy cluster says so', () => {
@@ -37,9 +43,12 @@ test('every trouble is a line: missing and thin blocks, nodes and disks that fai
 })
 
 test('one of a kind is told of as one, damage apart from absence, and the operator\'s own safe mode as such', () => {
-  const found = troubles(status({
-    safeMode: true, safeModeManual: true, missing: 2, corrupt: 1, awaited: 1, underReplicated: 1, pendingReplications: 1, misplaced: 1, nodes: [node({ state: 'dead', pid: 0, refused: 1 })],
-  }))
+  const found = troubles(
+    status({
+      safeMode: true, safeModeManual: true, missing: 2, corrupt: 1, awaited: 1, underReplicated: 1, pendingReplications: 1, misplaced: 1,
+      nodes: [node({ state: 'dead', pid: 0, refused: 1 })],
+    }),
+  )
   expect(found).toEqual([
     'safe mode: an operator has said so; what is there can be read and nothing is changed until gristmill safemode leave',
     '1 block has no live replica: bring back the datanodes that hold it',
@@ -53,7 +62,9 @@ test('one of a kind is told of as one, damage apart from absence, and the operat
 })
 
 test('a namenode that waits for its datanodes says so, before it knows what is missing', () => {
-  expect(troubles(status({ safeMode: true, missing: 1, awaited: 3 }))[0]).toBe('safe mode: the namenode waits for its datanodes; reads work, repairs and deletions wait')
+  expect(troubles(status({ safeMode: true, missing: 1, awaited: 3 }))[0]).toBe(
+    'safe mode: the namenode waits for its datanodes; reads work, repairs and deletions wait',
+  )
   expect(troubles(status({ safeMode: true }))[0]).toContain('waits for its datanodes')
 })
 
@@ -62,7 +73,20 @@ test('a disk without room for another block is full, and that is said', () => {
   const found = (freeBytes: number): string[] => troubles(status({ nodes: [node({ storages: [{ ...disk!, freeBytes }] })] }))
   expect(found(128 << 20)).toEqual([])
   expect(found((128 << 20) - 1)).toEqual(['disk /d1 of datanode 127.0.0.1:9001 is full: 128 MiB are left, less than a block'])
-  expect(troubles(status({ nodes: [node({ state: 'dead', sinceContactMs: 15_000, storages: [{ ...disk!, freeBytes: 0 }, { ...disk!, failed: true }] })] }))).toEqual(['datanode 127.0.0.1:9001 is dead: not heard of for 15.0 s'])
+  expect(
+    troubles(
+      status({
+        nodes: [
+          node({
+            state: 'dead', sinceContactMs: 15_000,
+            storages: [
+              { ...disk!, freeBytes: 0 }, { ...disk!, failed: true },
+            ],
+          }),
+        ],
+      }),
+    ),
+  ).toEqual(['datanode 127.0.0.1:9001 is dead: not heard of for 15.0 s'])
   expect(found(0)).toEqual(['disk /d1 of datanode 127.0.0.1:9001 is full: 0 B are left, less than a block'])
 })
 
@@ -71,5 +95,7 @@ test('a cluster without datanodes says that too', () => {
 })
 
 test('processes have a row each', () => {
-  expect(processLines([{ role: 'namenode', id: 'nn', address: '127.0.0.1:8620', pid: 77, dir: '/x' }])[1]).toMatch(/^namenode +127\.0\.0\.1:8620 +77 +nn +live +\/x$/)
+  expect(processLines([{ role: 'namenode', id: 'nn', address: '127.0.0.1:8620', pid: 77, dir: '/x' }])[1]).toMatch(
+    /^namenode +127\.0\.0\.1:8620 +77 +nn +live +\/x$/,
+  )
 })

@@ -7,7 +7,9 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import { FakeMill, runFake, type Given } from './fake.ts'
 
 const node = { node: nodeId('n1'), address: address('10.0.0.7:8621'), state: 'live' }
-const draining = (remaining: number, blocks = 340) => ({ nodes: [{ ...node, service: remaining === 0 ? 'decommissioned' : 'decommissioning', held: { blocks, remaining } }] })
+const draining = (remaining: number, blocks = 340) => ({
+  nodes: [{ ...node, service: remaining === 0 ? 'decommissioned' : 'decommissioning', held: { blocks, remaining } }],
+})
 const gone = new GristmillError('UNAVAILABLE', 'cannot reach the namenode')
 const frozen = new GristmillError('TIMEOUT', 'the namenode did not answer')
 
@@ -48,12 +50,19 @@ test('who waits without a terminal is told every ten seconds how far it is, and 
   const lines = seen.err.trim().split('\n')
   expect(lines[0]).toMatch(/^10\.0\.0\.7:8621: 2\d\d of 340 blocks left, \d+ s$/)
   expect(lines).toHaveLength(Math.floor(given.passed() / 10_000))
-  expect((await runFake(new Answering([...remaining, draining(0)]), ['decommission', '10.0.0.7:8621', '--wait', '--quiet'], timed())).err).toBe('')
-  expect((await runFake(new Answering([...remaining, draining(0)]), ['decommission', '10.0.0.7:8621', '--wait', '--json'], timed())).err).toBe('')
+  expect(
+    (await runFake(new Answering([...remaining, draining(0)]), ['decommission', '10.0.0.7:8621', '--wait', '--quiet'], timed())).err,
+  ).toBe('')
+  expect(
+    (await runFake(new Answering([...remaining, draining(0)]), ['decommission', '10.0.0.7:8621', '--wait', '--json'], timed())).err,
+  ).toBe('')
 })
 
 test('a namenode that is restarted or frozen ends no waiting, and the person is told', async () => {
-  const seen = await runFake(new Answering([draining(340), gone, frozen, gone, draining(12), draining(0)]), ['decommission', 'n1', '--wait'], timed())
+  const seen = await runFake(
+    new Answering([draining(340), gone, frozen, gone, draining(12), draining(0)]),
+    ['decommission', 'n1', '--wait'], timed(),
+  )
   expect(seen.code).toBe(0)
   expect(seen.err).toBe('10.0.0.7:8621: the namenode does not answer; waiting for it\n10.0.0.7:8621: the namenode answers again\n')
 })
@@ -79,19 +88,24 @@ test('safemode wait waits for a namenode that is only being started, and for no 
   expect(await runFake(new Answering([gone, gone, on, off]), ['safemode', 'wait'], timed())).toMatchObject({ code: 0, out: 'off\n' })
   const given = timed()
   expect(await runFake(new Answering([on]), ['safemode', 'wait', '--timeout', '30s'], given)).toMatchObject({
-    code: 75, err: expect.stringContaining('still in safe mode after 30.0 s: replicas of 4 of 10 blocks are known, 1 datanode has not reported'),
+    code: 75,
+    err: expect.stringContaining('still in safe mode after 30.0 s: replicas of 4 of 10 blocks are known, 1 datanode has not reported'),
   })
   expect(given.passed()).toBeLessThan(31_000)
   expect((await runFake(new Answering([gone]), ['safemode', 'wait', '--timeout', '30s'], timed())).code).toBe(69)
   // All have come, and it is not enough: only a person can know what to do.
   expect((await runFake(new Answering([{ ...on, awaited: 0 }]), ['safemode'])).out).toBe(
-    'on: replicas of 4 of 10 blocks are known, and all datanodes have reported; if what is missing is gone for good (gristmill fsck names it), gristmill safemode leave ends it\n')
+    'on: replicas of 4 of 10 blocks are known, and all datanodes have reported; if what is missing is gone for good (gristmill fsck names it), gristmill safemode leave ends it\n',
+  )
 })
 
 test.each([
-  ['maintenance', 'n1', '--for', '30'], ['maintenance', 'n1', '--for', '0s'], ['maintenance', 'n1', '--for', '40d'], ['balance', '--bandwidth', '0'], ['balance', '--threshold', '101'],
+  ['maintenance', 'n1', '--for', '30'], ['maintenance', 'n1', '--for', '0s'], ['maintenance', 'n1', '--for', '40d'],
+  ['balance', '--bandwidth', '0'], ['balance', '--threshold', '101'],
 ])('%s %s %s %s means nothing and is not understood', async (...words) => {
-  const seen = await runFake(new Answering([gone]), words.filter(word => word !== undefined))
+  const seen = await runFake(
+    new Answering([gone]), words.filter(word => word !== undefined),
+  )
   expect(seen).toMatchObject({ code: 2, out: '' })
   expect(seen.err).toMatch(/write for instance/)
 })
@@ -106,7 +120,13 @@ class Checked extends FakeMill {
   async safeMode(): Promise<unknown> { return { on: false, manual: false, blocks: 2, present: 2, awaited: 0 } }
   async *fsck(path: string): AsyncGenerator<unknown> {
     await this.status(path)
-    yield { files: [], counts: { files: 1, directories: 0, blocks: 1, bytes: 1, replicas: 3, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0, unread: 0, ...this.#found } }
+    yield {
+      files: [],
+      counts: {
+        files: 1, directories: 0, blocks: 1, bytes: 1, replicas: 3, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0, unread: 0,
+        ...this.#found,
+      },
+    }
   }
 }
 
@@ -158,6 +178,11 @@ test('setrep waits for file after file, asks for the nodes once a look, and forg
 
 test('setrep tells a person who asks for more replicas than there are datanodes', async () => {
   const more = await runFake(new Copying({ '/1': 'x' }), ['setrep', '4', '/1'], timed())
-  expect(more).toMatchObject({ code: 0, err: 'gristmill: setrep: 4 replicas need as many datanodes, and 3 are live and in service: the rest is made when there are more\n' })
-  expect(await runFake(new Copying({ '/1': 'x' }), ['setrep', '-w', '4', '/1'], timed())).toMatchObject({ code: 1, err: expect.stringContaining('not waiting') })
+  expect(more).toMatchObject({
+    code: 0,
+    err: 'gristmill: setrep: 4 replicas need as many datanodes, and 3 are live and in service: the rest is made when there are more\n',
+  })
+  expect(await runFake(new Copying({ '/1': 'x' }), ['setrep', '-w', '4', '/1'], timed())).toMatchObject({
+    code: 1, err: expect.stringContaining('not waiting'),
+  })
 })

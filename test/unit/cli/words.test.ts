@@ -13,9 +13,10 @@ import { GristmillError } from '../../../src/base/errors.ts'
 
 test('modes are octal, or letters that change what is there as chmod does', () => {
   const cases: [string, number, boolean, number][] = [
-    ['640', 0o777, false, 0o640], ['1777', 0o755, true, 0o1777], ['u+x', 0o644, false, 0o744], ['go-w', 0o666, false, 0o644], ['a=r', 0o777, false, 0o444],
-    ['+x', 0o644, false, 0o755], ['u=rwx,go=rx', 0, false, 0o755], ['a+X', 0o644, false, 0o644], ['a+X', 0o644, true, 0o755], ['a+X', 0o744, false, 0o755],
-    ['+t', 0o755, true, 0o1755], ['-t', 0o1755, true, 0o755], ['o=', 0o777, false, 0o770], ['ug+rw,o-rwx', 0o007, false, 0o660],
+    ['640', 0o777, false, 0o640], ['1777', 0o755, true, 0o1777], ['u+x', 0o644, false, 0o744], ['go-w', 0o666, false, 0o644],
+    ['a=r', 0o777, false, 0o444], ['+x', 0o644, false, 0o755], ['u=rwx,go=rx', 0, false, 0o755], ['a+X', 0o644, false, 0o644],
+    ['a+X', 0o644, true, 0o755], ['a+X', 0o744, false, 0o755], ['+t', 0o755, true, 0o1755], ['-t', 0o1755, true, 0o755],
+    ['o=', 0o777, false, 0o770], ['ug+rw,o-rwx', 0o007, false, 0o660],
   ]
   for (const [text, before, directory, after] of cases) expect(parseMode(text)(before, directory).toString(8), text).toBe(after.toString(8))
   for (const bad of ['', '999', '12345', 'u+q', 'x+r', 'u', '2777']) expect(() => parseMode(bad), bad).toThrow('is not a mode')
@@ -27,15 +28,19 @@ test('parameters keep their text unless it is JSON', () => {
   expect(parseParam('list=[1,"x"]')).toEqual(['list', [1, 'x']])
   expect(parseParam('empty=')).toEqual(['empty', ''])
   // What would come out as another text stays the text that was typed.
-  for (const kept of ['12345678901234567890', '9007199254740993', '1.10', '1.0', '1e999', '1e3', '-0', '007', '0.10000000000000000001']) expect(parseParam(`v=${kept}`)).toEqual(['v', kept])
+  for (const kept of ['12345678901234567890', '9007199254740993', '1.10', '1.0', '1e999', '1e3', '-0', '007', '0.10000000000000000001'])
+    expect(parseParam(`v=${kept}`)).toEqual(['v', kept])
   for (const number of [0, -5, 1.1, 9_007_199_254_740_991, 1e21, 5e-324]) expect(parseParam(`v=${number}`)).toEqual(['v', number])
   expect(parseParam('ids=["12345678901234567890"]')).toEqual(['ids', ['12345678901234567890']])
-  expect(() => parseParam('ids=[1,12345678901234567890]')).toThrow(/12345678901234567890 of the parameter ids would be changed to 12345678901234567000; put it in quotes/)
+  expect(() => parseParam('ids=[1,12345678901234567890]')).toThrow(
+    /12345678901234567890 of the parameter ids would be changed to 12345678901234567000; put it in quotes/,
+  )
   expect(() => parseParam('o={"a":{"b":1e999}}')).toThrow(/1e999 of the parameter o/)
   // Within lists and objects how a number is written does not matter, as long as a double holds it.
   expect(parseParam('o={"a":0.50,"b":[1.0,1e3,-0.0],"c":1E20}')).toEqual(['o', { a: 0.5, b: [1, 1000, -0], c: 1e20 }])
   expect(() => parseParam('o=[0.10000000000000000001]')).toThrow(/would be changed to 0\.1/)
-  for (const twice of ['{"a":1,"a":2}', '{"a":1,"\\u0061":1}', '[{"b":{"c":"{","x":":","c":[]}}]']) expect(() => parseParam(`o=${twice}`), twice).toThrow(/the parameter o has an object with the name ".*" twice/)
+  for (const twice of ['{"a":1,"a":2}', '{"a":1,"\\u0061":1}', '[{"b":{"c":"{","x":":","c":[]}}]'])
+    expect(() => parseParam(`o=${twice}`), twice).toThrow(/the parameter o has an object with the name ".*" twice/)
   expect(parseParam('o={"a":{"a":[{"a":1},{"a":":"}]},"b":"a"}')).toEqual(['o', { a: { a: [{ a: 1 }, { a: ':' }] }, b: 'a' }])
   expect(onceEach('--param', [['a', 1], ['b', 2]])).toEqual({ a: 1, b: 2 })
   expect(() => onceEach('--param', [['a', 1], ['b', 2], ['a', 1]])).toThrow('--param a is given twice')
@@ -44,7 +49,9 @@ test('parameters keep their text unless it is JSON', () => {
 })
 
 test('the kind of records is guessed from the name, and bytes are not cut', () => {
-  expect(['a.csv', 'b.NDJSON', 'c.jsonl', 'd.log', 'e.txt.gz', 'f', 'g.bin'].map(formatFor)).toEqual(['csv', 'jsonl', 'jsonl', 'lines', 'bytes', 'bytes', 'bytes'])
+  expect(['a.csv', 'b.NDJSON', 'c.jsonl', 'd.log', 'e.txt.gz', 'f', 'g.bin'].map(formatFor)).toEqual([
+    'csv', 'jsonl', 'jsonl', 'lines', 'bytes', 'bytes', 'bytes',
+  ])
 })
 
 test('head finds the end of the n-th line, over several pieces', () => {
@@ -57,7 +64,11 @@ test('head finds the end of the n-th line, over several pieces', () => {
 type Nested = { [name: string]: Nested | null }
 
 function treeOf(root: Nested): Tree {
-  const at = (path: string): Nested | null | undefined => path.split('/').filter(Boolean).reduce<Nested | null | undefined>((node, name) => node?.[name], root)
+  const at = (path: string): Nested | null | undefined =>
+    path
+      .split('/')
+      .filter(Boolean)
+      .reduce<Nested | null | undefined>((node, name) => node?.[name], root)
   return {
     async *list(directory) {
       for (const [name, node] of Object.entries(at(directory) ?? {}).sort()) yield { name, directory: node !== null }
@@ -69,7 +80,10 @@ function treeOf(root: Nested): Tree {
 }
 
 test('globs match names in order, skip hidden ones, go deep with **, and an existing name is itself', async () => {
-  const tree = treeOf({ logs: { 'a.log': null, 'b.log': null, 'c.txt': null, '.hidden.log': null, deep: { 'd.log': null } }, 'odd[1]': null, other: { x: { 'y.log': null } } })
+  const tree = treeOf({
+    logs: { 'a.log': null, 'b.log': null, 'c.txt': null, '.hidden.log': null, deep: { 'd.log': null } },
+    'odd[1]': null, other: { x: { 'y.log': null } },
+  })
   const expand = (pattern: string) => Array.fromAsync(expandGlob(pattern, tree))
   expect(await expand('/logs/*.log')).toEqual(['/logs/a.log', '/logs/b.log'])
   expect(await expand('/logs/.*.log')).toEqual(['/logs/.hidden.log'])
@@ -95,11 +109,17 @@ test('a slash at the end asks for a directory, with a pattern and without', asyn
 })
 
 test('complaints name the path as Unix does, and keep messages that advise', () => {
-  expect(errorLineOf(new GristmillError('ENOENT', '"/nope" does not exist', { details: { path: '/nope' } }), 'nope')).toBe('/nope: no such file or directory')
+  expect(errorLineOf(new GristmillError('ENOENT', '"/nope" does not exist', { details: { path: '/nope' } }), 'nope')).toBe(
+    '/nope: no such file or directory',
+  )
   expect(errorLineOf(new GristmillError('ENOENT', 'x'), '/a')).toBe('/a: no such file or directory')
-  expect(errorLineOf(new GristmillError('ENOSPC', 'no datanode has room for a block of 128 MiB'), '/a')).toBe('/a: no datanode has room for a block of 128 MiB')
+  expect(errorLineOf(new GristmillError('ENOSPC', 'no datanode has room for a block of 128 MiB'), '/a')).toBe(
+    '/a: no datanode has room for a block of 128 MiB',
+  )
   expect(errorLineOf(new Refusal('EISDIR', '/d: is a directory; add -r'), '/d')).toBe('/d: is a directory; add -r')
-  expect(errorLineOf(Object.assign(new Error('ENOENT: no such file, open \'x\''), { code: 'ENOENT', path: 'x', syscall: 'open' }))).toBe('x: no such file or directory')
+  expect(errorLineOf(Object.assign(new Error("ENOENT: no such file, open 'x'"), { code: 'ENOENT', path: 'x', syscall: 'open' }))).toBe(
+    'x: no such file or directory',
+  )
   expect(exitCodeOf(Object.assign(new Error('x'), { code: 'EACCES', syscall: 'open' }))).toBe(1)
   expect(exitCodeOf(new GristmillError('UNAVAILABLE', 'x'))).toBe(69)
   expect(exitCodeOf(new TypeError('x'))).toBe(70)
@@ -107,7 +127,8 @@ test('complaints name the path as Unix does, and keep messages that advise', () 
 
 test('stat --printf fills in facts and escapes', () => {
   const status = {
-    path: '/a b', id: inodeId(7), type: 'file', length: 12, replication: 3, blockBytes: 4096, blocks: 1, format: 'lines', owner: 'ada', group: 'staff', mode: 0o640, mtimeMs: 1_000_999,
+    path: '/a b', id: inodeId(7), type: 'file', length: 12, replication: 3, blockBytes: 4096, blocks: 1, format: 'lines', owner: 'ada',
+    group: 'staff', mode: 0o640, mtimeMs: 1_000_999,
   } as const
   expect(printf('%n %s %F %a %A %U:%G %r %b %o %Y %%', status)).toBe('/a b 12 file 640 -rw-r----- ada:staff 3 1 4096 1000 %\n')
   expect(printf('%s\\t%q\\0', status)).toBe('12\t%q\0')

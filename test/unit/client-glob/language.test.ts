@@ -8,7 +8,11 @@ import { isPattern, namePattern, textPattern } from '../../../client/glob/patter
 /** `{ dir: { file: null } }`, with a count of listings. */
 type Nested = { [name: string]: Nested | null }
 function treeOf(root: Nested): GlobTree & { listed: string[] } {
-  const at = (path: string): Nested | null | undefined => path.split('/').filter(Boolean).reduce<Nested | null | undefined>((node, name) => node?.[name], root)
+  const at = (path: string): Nested | null | undefined =>
+    path
+      .split('/')
+      .filter(Boolean)
+      .reduce<Nested | null | undefined>((node, name) => node?.[name], root)
   const listed: string[] = []
   return {
     listed,
@@ -22,25 +26,30 @@ function treeOf(root: Nested): GlobTree & { listed: string[] } {
   }
 }
 
-const pathsOf = async <E extends GlobEntry>(pattern: string, tree: GlobTree<E>): Promise<string[]> => (await Array.fromAsync(expand(pattern, tree))).map(found => found.path)
+const pathsOf = async <E extends GlobEntry>(pattern: string, tree: GlobTree<E>): Promise<string[]> =>
+  (await Array.fromAsync(expand(pattern, tree))).map(found => found.path)
 
 test.each([
   // What picomatch took for syntax of its own is literal.
   ['!o*', '!old', true], ['!o*', 'a', false], ['export (1)*', 'export (1).csv', true], ['+(a*)b', '+(aa)b', true], ['+(a*)b', 'aab', false],
-  ['@(a|b)*', '@(a|b)c', true], ['@(a|b)*', 'ac', false], ['*', 'with\nnewline', true], ['?', '😀', true], ['??', '😀', false], ['[😀-😂]', '😁', true],
-  ['[a-c]', 'b', true], ['[!a-c]', 'd', true], ['[!a-c]', '😀', true], ['[z-a]', 'b', false], ['[a', '[a', true], ['[]', '[]', true], ['[]]', ']', true], ['[a\\]]', ']', true],
-  ['\\*', '*', true], ['\\*', 'a', false], ['a\\', 'a\\', true], ['[[:upper:]]*', 'Abc', true], ['[[:upper:]]*', 'abc', false], ['#*', '#1', true], ['$*', '$x', true], ['~', '~', true],
-  ['[[=a=]]', 'a', true], ['[[=a=]]', '=', false], ['[[.a.]]', 'a', true], ['[[.a.]]', '.', false], ['[[.-.]a]', '-', true], ['[[.a.]-[.c.]]', 'b', true], ['[[=a=]b]', 'b', true],
-  ['[[=a]', '=', true], ['[[.]', '.', true], ['\\[[:foo:]]', '[:]', true],
+  ['@(a|b)*', '@(a|b)c', true], ['@(a|b)*', 'ac', false], ['*', 'with\nnewline', true], ['?', '😀', true], ['??', '😀', false],
+  ['[😀-😂]', '😁', true], ['[a-c]', 'b', true], ['[!a-c]', 'd', true], ['[!a-c]', '😀', true], ['[z-a]', 'b', false], ['[a', '[a', true],
+  ['[]', '[]', true], ['[]]', ']', true], ['[a\\]]', ']', true], ['\\*', '*', true], ['\\*', 'a', false], ['a\\', 'a\\', true],
+  ['[[:upper:]]*', 'Abc', true], ['[[:upper:]]*', 'abc', false], ['#*', '#1', true], ['$*', '$x', true], ['~', '~', true],
+  ['[[=a=]]', 'a', true], ['[[=a=]]', '=', false], ['[[.a.]]', 'a', true], ['[[.a.]]', '.', false], ['[[.-.]a]', '-', true],
+  ['[[.a.]-[.c.]]', 'b', true], ['[[=a=]b]', 'b', true], ['[[=a]', '=', true], ['[[.]', '.', true], ['\\[[:foo:]]', '[:]', true],
 ] as const)('%j on %j: %j', (pattern, name, matched) => {
   expect(namePattern(pattern).matches(name)).toBe(matched)
 })
 
-test.each(['[[:foo:]]', 'a[[:Alpha:]x]', '[[.ab.]]', '[[=ab=]]', '[[.hyphen.]]', '[a-[.bc.]]'])('%s names no characters, and is refused', pattern => {
-  const refusal = expect.objectContaining({ code: 'EINVAL', message: expect.stringMatching(/names the characters? \[.*write \\\[/) })
-  expect(() => namePattern(pattern)).toThrow(refusal)
-  expect(() => textPattern(pattern)).toThrow(refusal)
-})
+test.each(['[[:foo:]]', 'a[[:Alpha:]x]', '[[.ab.]]', '[[=ab=]]', '[[.hyphen.]]', '[a-[.bc.]]'])(
+  '%s names no characters, and is refused',
+  pattern => {
+    const refusal = expect.objectContaining({ code: 'EINVAL', message: expect.stringMatching(/names the characters? \[.*write \\\[/) })
+    expect(() => namePattern(pattern)).toThrow(refusal)
+    expect(() => textPattern(pattern)).toThrow(refusal)
+  },
+)
 
 test('numbers in braces are numbers, with steps and widths', () => {
   const written = (pattern: string): string[] => [...alternatives(pattern)]
@@ -61,7 +70,10 @@ test('braces that stand for too many names are refused before they are written o
   expect(() => alternatives('*'.repeat(10_000))).toThrow('characters')
   expect([...alternatives('{'.repeat(4000))]).toHaveLength(1)
   expect([...alternatives(`${'{a,'.repeat(1000)}b${'}'.repeat(1000)}`)]).toHaveLength(1001)
-  for (const pattern of [`${'{a,'.repeat(2000)}b${'}'.repeat(2000)}`, '{'.repeat(4000) + '}'.repeat(4000), `${'{'.repeat(2000)},${'{'.repeat(2000)}${'}'.repeat(2000)}`]) {
+  for (const pattern of [
+    `${'{a,'.repeat(2000)}b${'}'.repeat(2000)}`, '{'.repeat(4000) + '}'.repeat(4000),
+    `${'{'.repeat(2000)},${'{'.repeat(2000)}${'}'.repeat(2000)}`,
+  ]) {
     expect(() => alternatives(pattern)).toThrow('too many braces, one within the other')
   }
 })
@@ -95,7 +107,9 @@ test('hidden names are told of where they alone keep a name from matching', asyn
   const hidden: string[] = []
   const run = async (pattern: string): Promise<string[]> => {
     hidden.length = 0
-    return (await Array.fromAsync(expand(pattern, tree, { hidden: '._', onHidden: ({ path }) => hidden.push(path) }))).map(found => found.path)
+    return (await Array.fromAsync(expand(pattern, tree, { hidden: '._', onHidden: ({ path }) => hidden.push(path) }))).map(
+      found => found.path,
+    )
   }
   expect([await run('/d/*'), [...hidden]]).toEqual([['/d/a'], ['/d/.c', '/d/_b', '/d/_e']])
   expect([await run('/d/_*'), [...hidden]]).toEqual([['/d/_b', '/d/_e'], []])
@@ -106,15 +120,17 @@ test('hidden names are told of where they alone keep a name from matching', asyn
 
 describe('a whole path, as find --path has it', () => {
   test.each([
-    ['/a/*', '/a/b/c', true], ['/a/**/x', '/a/x', true], ['/a/**/x', '/a/b/c/x', true], ['/a/**/x', '/a/bx', false], ['**/x', 'x', true], ['/**', '/a/b', true],
-    ['/a/**', '/a', false], ['*/.*', '/a/.b', true], ['/a[!b]c', '/a/c', true],
+    ['/a/*', '/a/b/c', true], ['/a/**/x', '/a/x', true], ['/a/**/x', '/a/b/c/x', true], ['/a/**/x', '/a/bx', false], ['**/x', 'x', true],
+    ['/**', '/a/b', true], ['/a/**', '/a', false], ['*/.*', '/a/.b', true], ['/a[!b]c', '/a/c', true],
   ] as const)('%j on %j: %j', (pattern, text, matched) => {
     expect(textPattern(pattern)(text)).toBe(matched)
   })
 
   test('upper and lower case are one where it is asked for', () => {
     const matches = (pattern: string, text: string): boolean => textPattern(pattern, true)(text)
-    expect([matches('*.LOG', 'a.log'), matches('[a-c]*', 'Big'), matches('[A-C]*', 'big'), matches('Ü', 'ü'), matches('[!A]', 'a')]).toEqual([true, true, true, true, false])
+    expect([
+      matches('*.LOG', 'a.log'), matches('[a-c]*', 'Big'), matches('[A-C]*', 'big'), matches('Ü', 'ü'), matches('[!A]', 'a'),
+    ]).toEqual([true, true, true, true, false])
   })
 })
 

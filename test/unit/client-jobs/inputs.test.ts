@@ -15,7 +15,9 @@ test('a file means itself, whatever its name, and each file is read once', async
 })
 
 test('a directory means everything below it, except hidden names, over pages of any size', async () => {
-  expect(await paths('/logs')).toEqual(['/logs/2026/deep/f.log', '/logs/2026/e.log', '/logs/a.log', '/logs/b.log', '/logs/c.txt', '/logs/d.log'])
+  expect(await paths('/logs')).toEqual([
+    '/logs/2026/deep/f.log', '/logs/2026/e.log', '/logs/a.log', '/logs/b.log', '/logs/c.txt', '/logs/d.log',
+  ])
   expect(await paths('/_private')).toEqual(['/_private/h.log'])
 })
 
@@ -40,12 +42,17 @@ test('what is left out because of its name is told, once, and not if another pat
   expect(await told('/single')).toEqual([])
   expect(await paths('/logs/_temp*')).toEqual(['/logs/_temporary/g.log'])
   const entries = await Promise.all(['/logs/.hidden', '/logs/_SUCCESS', '/logs/_temporary'].map(path => ask(stat, { path })))
-  expect(leftOutLine(entries)).toBe('not read, because names that begin with _ or . are no input unless they are named themselves: /logs/.hidden, /logs/_temporary/')
+  expect(leftOutLine(entries)).toBe(
+    'not read, because names that begin with _ or . are no input unless they are named themselves: /logs/.hidden, /logs/_temporary/',
+  )
   expect(leftOutLine(entries.slice(1, 2))).toBeUndefined()
 })
 
 test('numbers in braces, braces over slashes, and names that look like patterns', async () => {
-  const { ask } = namespaceOf({ '/d/day0': {}, '/d/day1': {}, '/d/day5': {}, '/d/day8': {}, '/d/day9': {}, '/d/day10': {}, '/a.csv': {}, '/b/c.csv': {}, '/e[1].csv': {}, '/e1.csv': {} })
+  const { ask } = namespaceOf({
+    '/d/day0': {}, '/d/day1': {}, '/d/day5': {}, '/d/day8': {}, '/d/day9': {}, '/d/day10': {}, '/a.csv': {}, '/b/c.csv': {},
+    '/e[1].csv': {}, '/e1.csv': {},
+  })
   const paths = async (input: string) => (await findInputs(ask, [input])).map(file => file.path)
   expect(await paths('/d/day{8..10}')).toEqual(['/d/day10', '/d/day8', '/d/day9'])
   expect(await paths('/{a,b/c}.csv')).toEqual(['/a.csv', '/b/c.csv'])
@@ -57,7 +64,9 @@ test('numbers in braces, braces over slashes, and names that look like patterns'
 })
 
 test('what is not there is named', async () => {
-  await expect(findInputs(ask, ['/logs', '/nowhere'])).rejects.toMatchObject({ code: 'ENOENT', message: expect.stringContaining('/nowhere') })
+  await expect(findInputs(ask, ['/logs', '/nowhere'])).rejects.toMatchObject({
+    code: 'ENOENT', message: expect.stringContaining('/nowhere'),
+  })
   await expect(findInputs(ask, ['/logs/*.csv'])).rejects.toMatchObject({ code: 'ENOENT', message: expect.stringContaining('/logs/*.csv') })
   await expect(findInputs(ask, [])).rejects.toMatchObject({ code: 'EINVAL' })
 })

@@ -46,7 +46,10 @@ const submission = (more: Partial<Submission> = {}): Submission => ({
 })
 
 /** What is stored under a name is the program, unless it is something else. */
-const stores = (write: (path: string) => Promise<void>): StoreProgram => ({ write, read: async () => Buffer.from(submission().program.bytes) })
+const stores = (write: (path: string) => Promise<void>): StoreProgram => ({
+  write,
+  read: async () => Buffer.from(submission().program.bytes),
+})
 
 test('watching gives every news once, up to the end', async () => {
   const replies = [statusOf('running', 1), statusOf('running', 3), statusOf('running', 3), statusOf('succeeded', 4)]
@@ -59,7 +62,8 @@ test('watching gives every news once, up to the end', async () => {
 
 test('a watcher outlives a restart of the namenode', async () => {
   const replies: Array<JobStatus | Error> = [
-    statusOf('running', 9), new GristmillError('UNAVAILABLE', 'gone'), new GristmillError('SAFE_MODE', 'wait'), statusOf('running', 1), statusOf('succeeded', 2),
+    statusOf('running', 9), new GristmillError('UNAVAILABLE', 'gone'), new GristmillError('SAFE_MODE', 'wait'), statusOf('running', 1),
+    statusOf('succeeded', 2),
   ]
   const { cluster } = clusterOf({ 'job.watch': () => {
     const reply = replies.shift()!
@@ -72,9 +76,15 @@ test('a watcher outlives a restart of the namenode', async () => {
 })
 
 test('waiting throws what made the job fail, with the stack of the user', async () => {
-  const failure = { code: 'TASK_FAILED', message: 'word is not a function', stack: 'at words.ts:3:9', record: { path: '/in/a', offset: 12 } }
+  const failure = {
+    code: 'TASK_FAILED', message: 'word is not a function', stack: 'at words.ts:3:9', record: { path: '/in/a', offset: 12 },
+  }
   const failed = clusterOf({ 'job.watch': () => statusOf('failed', 2, { failure }) })
-  await expect(new Job(failed.cluster, job).wait()).rejects.toMatchObject({ code: 'JOB_FAILED', message: expect.stringContaining('word is not a function'), details: { failure } })
+  await expect(new Job(failed.cluster, job).wait()).rejects.toMatchObject({
+    code: 'JOB_FAILED',
+    message: expect.stringContaining('word is not a function'),
+    details: { failure },
+  })
   const cancelled = clusterOf({ 'job.watch': () => statusOf('cancelled', 2) })
   await expect(new Job(cancelled.cluster, job).wait()).rejects.toMatchObject({ code: 'JOB_CANCELLED' })
   const unknown = clusterOf({ 'job.watch': () => { throw new GristmillError('ENOENT', 'no such job') } })
@@ -91,18 +101,30 @@ test('logs are read from every node, a dead one is said to be dead, and followin
   const id = (task: number) => attemptId({ job, stage: 0, task, attempt: 0 })
   const statuses = [statusOf('running', 1), statusOf('succeeded', 2)]
   const grown = { [id(0)]: ['one\n', '', 'two\n', ''], [id(1)]: [] as string[] }
-  const { cluster } = clusterOf({
-    'job.watch': () => statuses.shift(),
-    'job.logs': ({ from }: { from: number }) => (from === 0
-      ? { attempts: [{ attempt: id(0), node: nodeId('a'), address: address('a:1'), alive: true }, { attempt: id(1), node: nodeId('b'), address: address('b:1'), alive: false }], next: 2 }
-      : { attempts: [{ attempt: id(2), node: nodeId('c'), address: address('c:1'), alive: true }] }),
-  }, {
-    'task.log@a:1': ({ attempt, offset }: { attempt: string; offset: number }) => {
-      const text = grown[attempt]!.shift() ?? ''
-      return { text, next: offset + text.length }
+  const { cluster } = clusterOf(
+    {
+      'job.watch': () => statuses.shift(),
+      'job.logs': ({ from }: { from: number }) =>
+        from === 0
+          ? {
+              attempts: [
+                { attempt: id(0), node: nodeId('a'), address: address('a:1'), alive: true },
+                { attempt: id(1), node: nodeId('b'), address: address('b:1'), alive: false },
+              ],
+              next: 2,
+            }
+          : { attempts: [{ attempt: id(2), node: nodeId('c'), address: address('c:1'), alive: true }] },
     },
-    'task.log@c:1': () => { throw new GristmillError('UNAVAILABLE', 'c does not answer') },
-  })
+    {
+      'task.log@a:1': ({ attempt, offset }: { attempt: string; offset: number }) => {
+        const text = grown[attempt]!.shift() ?? ''
+        return { text, next: offset + text.length }
+      },
+      'task.log@c:1': () => {
+        throw new GristmillError('UNAVAILABLE', 'c does not answer')
+      },
+    },
+  )
   const pieces = await Array.fromAsync(new Job(cluster, job).logs({ follow: true }))
   expect(pieces.map(({ attempt, text, unreachable }) => `${attempt} ${text.trim()}${unreachable ?? ''}`)).toEqual([
     `${id(0)} one`, `${id(1)} node b is not there any more, and its logs with it`, `${id(2)} c does not answer`, `${id(0)} two`,
@@ -117,8 +139,13 @@ test('a submission stores its program once, splits its input and sends both', as
   expect(handle.id).toBe(job)
   expect(stored).toEqual(['/.gristmill/programs/abc.js'])
   expect(spec).toMatchObject({
-    name: 'words', program: { id: 'abc', path: '/.gristmill/programs/abc.js' }, params: { k: 'v' }, seed: 42, output: { path: '/out', overwrite: false },
-    stages: [{ input: { kind: 'packed', splits: [expect.stringContaining('/in/a')], options: { format: 'lines' } } }, { input: { kind: 'shuffle', stage: 0 } }],
+    name: 'words',
+    program: { id: 'abc', path: '/.gristmill/programs/abc.js' },
+    params: { k: 'v' }, seed: 42, output: { path: '/out', overwrite: false },
+    stages: [
+      { input: { kind: 'packed', splits: [expect.stringContaining('/in/a')], options: { format: 'lines' } } },
+      { input: { kind: 'shuffle', stage: 0 } },
+    ],
   })
 })
 
@@ -133,7 +160,10 @@ test('splits that the namenode has lost since they were sent are sent again, and
 })
 
 /** What lies under the names of programs and assets: bytes, and whose they are. */
-function shelf(files: Record<string, { readonly bytes: string; readonly owner?: string } | undefined>, counted?: { reads: string[]; atOnce: number }) {
+function shelf(
+  files: Record<string, { readonly bytes: string; readonly owner?: string } | undefined>,
+  counted?: { reads: string[]; atOnce: number },
+) {
   const find = (path: string) => {
     if (path === '/in') return { path, type: 'directory' }
     const found = files[path]
@@ -144,9 +174,15 @@ function shelf(files: Record<string, { readonly bytes: string; readonly owner?: 
   let reading = 0
   return {
     answers: {
-      'job.submit': () => ({ job }), 'namespace.stat': ({ path }: { path: string }) => find(path),
-      'namespace.locate': (request: { path: string }) => (request.path.startsWith('/in') ? names(locate, request)
-        : { status: find(request.path), blocks: [{ length: files[request.path]!.bytes.length, crc: crcOf(Buffer.from(files[request.path]!.bytes)) }] }),
+      'job.submit': () => ({ job }),
+      'namespace.stat': ({ path }: { path: string }) => find(path),
+      'namespace.locate': (request: { path: string }) =>
+        request.path.startsWith('/in')
+          ? names(locate, request)
+          : {
+              status: find(request.path),
+              blocks: [{ length: files[request.path]!.bytes.length, crc: crcOf(Buffer.from(files[request.path]!.bytes)) }],
+            },
     },
     store: {
       write: async (path: string, bytes: Uint8Array) => {
@@ -183,17 +219,29 @@ test('one that somebody else is storing is waited for', async () => {
     if (request.path === shared && ++looked < 4) throw new GristmillError('ENOENT', 'not yet')
     return find(request)
   }
-  const { cluster } = clusterOf({ ...answers, 'namespace.stat': coming(answers['namespace.stat']), 'namespace.locate': coming<unknown>(answers['namespace.locate']) })
+  const { cluster } = clusterOf({
+    ...answers,
+    'namespace.stat': coming(answers['namespace.stat']),
+    'namespace.locate': coming<unknown>(answers['namespace.locate']),
+  })
   await submitJob(cluster, { ...store, write: () => { throw new GristmillError('EBUSY', 'somebody writes it') } }, submission())
   expect(looked).toBeGreaterThan(3)
 })
 
 test('a program whose name holds something else, whoever has put it there, is stored in a directory of its user, again and again the same', async () => {
-  for (const [what, found] of Object.entries({ other: { bytes: 'other bytes here' }, short: { bytes: 'short' }, mine: { bytes: 'other bytes here', owner: 'ann' } })) {
+  for (const [what, found] of Object.entries({
+    other: { bytes: 'other bytes here' }, short: { bytes: 'short' }, mine: { bytes: 'other bytes here', owner: 'ann' },
+  })) {
     const files: Parameters<typeof shelf>[0] = { [shared]: found }
     const { answers, store } = shelf(files)
     const specs: JobSpec[] = []
-    const { cluster } = clusterOf({ ...answers, 'job.submit': ({ spec }: { spec: JobSpec }) => { specs.push(spec); return { job } } })
+    const { cluster } = clusterOf({
+      ...answers,
+      'job.submit': ({ spec }: { spec: JobSpec }) => {
+        specs.push(spec)
+        return { job }
+      },
+    })
     for (let run = 0; run < 3; run++) await submitJob({ ...cluster, user: 'ann' }, store, submission())
     expect(Object.keys(files), what).toEqual([shared, expect.stringMatching(/^\/\.gristmill\/programs\/abc-[0-9a-f]{16}\/abc\.js$/)])
     expect(new Set(specs.map(({ program }) => program.path))).toEqual(new Set(Object.keys(files).slice(1)))
@@ -218,7 +266,10 @@ test('bytes of somebody else with the length and the checksum of the program are
 
 test('assets are looked at several at a time, and the program after them', async () => {
   const assets = Array.from({ length: 20 }, (_, i) => ({ name: `a${i}`, id: `id${i}`, bytes: 2, content: Buffer.from(`${i % 10}x`) }))
-  const files = Object.fromEntries([...assets.map(({ id, content }) => [`/.gristmill/programs/${id}.asset`, { bytes: content.toString() }] as const), [shared, { bytes: text }] as const])
+  const files = Object.fromEntries([
+    ...assets.map(({ id, content }) => [`/.gristmill/programs/${id}.asset`, { bytes: content.toString() }] as const),
+    [shared, { bytes: text }] as const,
+  ])
   const seen = { reads: [] as string[], atOnce: 0 }
   const { answers, store } = shelf(files, seen)
   await submitJob({ ...clusterOf(answers).cluster, user: 'ann' }, store, submission({ program: { ...submission().program, assets } }))
@@ -231,7 +282,9 @@ test('an output that exists is refused before anything is stored or sent, unless
   const { cluster, asked } = clusterOf({ 'job.submit': () => ({ job }) })
   const stored: string[] = []
   const store = stores(async path => void stored.push(path))
-  await expect(submitJob(cluster, store, submission({ output: '/taken' }))).rejects.toMatchObject({ code: 'EEXIST', message: expect.stringContaining('/taken') })
+  await expect(submitJob(cluster, store, submission({ output: '/taken' }))).rejects.toMatchObject({
+    code: 'EEXIST', message: expect.stringContaining('/taken'),
+  })
   expect([stored, asked]).toEqual([[], []])
   await submitJob(cluster, store, submission({ output: '/taken', overwrite: true }))
   expect(asked.map(each => each.name)).toEqual(['job.submit'])
@@ -258,50 +311,83 @@ test('jobs are listed as many as are wanted', async () => {
 
 test('an output that overlaps an input is refused before anything is stored or sent, however both are spelled', async () => {
   const { cluster, asked } = clusterOf({ 'job.submit': () => ({ job }) })
-  const submit = (input: string[], output: string, outputFormat: Submission['outputFormat'] = 'text') => submitJob(cluster, stores(() => { throw new Error('stored') }), submission({ input, output, outputFormat, overwrite: true }))
+  const submit = (input: string[], output: string, outputFormat: Submission['outputFormat'] = 'text') =>
+    submitJob(
+      cluster,
+      stores(() => {
+        throw new Error('stored')
+      }),
+      submission({ input, output, outputFormat, overwrite: true }),
+    )
   for (const [input, output] of [
-    [['/ow/other'], '/ow'], [['/logs'], '/logs/summary'], [['/logs'], '/logs'], [['/logs'], '/logs/'], [['/logs/'], '/logs/x'], [['/a/../logs'], 'logs/./summary'], [['logs'], '//logs//summary/'],
-    [['/x', '/in'], '/in/a'], [['/'], '/anywhere'], [['/ow/one.txt'], '/ow'],
+    [['/ow/other'], '/ow'], [['/logs'], '/logs/summary'], [['/logs'], '/logs'], [['/logs'], '/logs/'], [['/logs/'], '/logs/x'],
+    [['/a/../logs'], 'logs/./summary'], [['logs'], '//logs//summary/'], [['/x', '/in'], '/in/a'], [['/'], '/anywhere'],
+    [['/ow/one.txt'], '/ow'],
     // What the next run would read.
-    [['/data/*'], '/data/out'], [['/data/**'], '/data/a/b'], [['/data/**/*.txt'], '/data/out'], [['/{data,logs}/o?t'], '/logs/out'], [['/data/*'], '/data/out/deeper'], [['/data/out/part-*'], '/data/out'],
+    [['/data/*'], '/data/out'], [['/data/**'], '/data/a/b'], [['/data/**/*.txt'], '/data/out'], [['/{data,logs}/o?t'], '/logs/out'],
+    [['/data/*'], '/data/out/deeper'], [['/data/out/part-*'], '/data/out'],
     // Hidden names that are named themselves.
     [['/logs/.o*'], '/logs/.out'], [['/logs/.*/part-*'], '/logs/.out'], [['/logs/.out'], '/logs/.out/x'], [['/logs/.out/x'], '/logs/.out'],
-  ] as Array<[string[], string]>) await expect(submit(input, output), `${input} ${output}`).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('is refused') })
+  ] as Array<[string[], string]>)
+    await expect(submit(input, output), `${input} ${output}`).rejects.toMatchObject({
+      code: 'EINVAL', message: expect.stringContaining('is refused'),
+    })
   expect(asked).toEqual([])
   const specs: JobSpec[] = []
   const beside = clusterOf({ 'job.submit': (request: { spec: JobSpec }) => { specs.push(request.spec); return { job } } })
   for (const [input, output, format] of [
-    [['/in'], '/in2', 'text'], [['/in/*.csv', '/in'], '/out', 'jsonl'], [['/in', '/in/**/*.txt'], '/out', 'csv'], [['/in/*', '/in/a'], '/out', 'text'],
+    [['/in'], '/in2', 'text'], [['/in/*.csv', '/in'], '/out', 'jsonl'], [['/in', '/in/**/*.txt'], '/out', 'csv'],
+    [['/in/*', '/in/a'], '/out', 'text'],
     // Hidden names below an input are no input.
     [['/in'], '/in/.out', 'text'], [['/in'], '/in/_tmp/out', 'text'], [['/i*'], '/in/.out', 'text'], [['/in/*'], '/in/.out', 'text'],
   ] as Array<[string[], string, Submission['outputFormat']]>) {
     const submitted = submission({ input, output, outputFormat: format, force: true, overwrite: true })
-    await submitJob(beside.cluster, stores(async () => undefined), submitted).catch((error: GristmillError) => { if (error.code !== 'ENOENT') throw error })
+    await submitJob(
+      beside.cluster, stores(async () => undefined), submitted,
+    ).catch((error: GristmillError) => {
+      if (error.code !== 'ENOENT') throw error
+    })
   }
-  expect(specs.map(({ inputs, output }) => [inputs, output.path, output.force])).toEqual([[['/in'], '/in2', true], [['/in/a'], '/out', true],
-    [['/in'], '/in/.out', true], [['/in'], '/in/_tmp/out', true], [[], '/in/.out', true], [[], '/in/.out', true]])
+  expect(specs.map(({ inputs, output }) => [inputs, output.path, output.force])).toEqual([
+    [['/in'], '/in2', true], [['/in/a'], '/out', true], [['/in'], '/in/.out', true], [['/in'], '/in/_tmp/out', true],
+    [[], '/in/.out', true], [[], '/in/.out', true],
+  ])
 })
 
 test('what is kept of a job is published by its path', async () => {
-  const { cluster, asked } = clusterOf({ 'job.publish': () => statusOf('succeeded', 9, { output: '/elsewhere' }), 'job.watch': () => statusOf('failed', 8, { kept: { untilMs: 5 } }) })
+  const { cluster, asked } = clusterOf({
+    'job.publish': () => statusOf('succeeded', 9, { output: '/elsewhere' }),
+    'job.watch': () => statusOf('failed', 8, { kept: { untilMs: 5 } }),
+  })
   expect(await new Job(cluster, job).publish('elsewhere/', { overwrite: true })).toMatchObject({ state: 'succeeded', output: '/elsewhere' })
   expect(asked.slice(1)).toEqual([{ name: 'job.publish', request: { job, output: { path: '/elsewhere', overwrite: true, force: false } } }])
 })
 
 test('what is kept is not published where a pattern among the inputs of its job would find it, nor over files that one matches', async () => {
-  const kept = (patterns: string[], more: object = { patternCount: patterns.length }) => clusterOf({
-    'job.publish': () => statusOf('succeeded', 9), 'job.patterns': () => ({ patterns }), 'job.watch': () => statusOf('failed', 8, { kept: { untilMs: 5, format: 'csv', ...more } }),
-  })
-  for (const [pattern, output] of [['/logs/*/part-*.csv', '/logs/sums'], ['/logs/*', '/logs/sums'], ['/i*/a', '/in'], ['/*/a', '/in']] as const) {
+  const kept = (patterns: string[], more: object = { patternCount: patterns.length }) =>
+    clusterOf({
+      'job.publish': () => statusOf('succeeded', 9), 'job.patterns': () => ({ patterns }),
+      'job.watch': () => statusOf('failed', 8, { kept: { untilMs: 5, format: 'csv', ...more } }),
+    })
+  for (const [pattern, output] of [
+    ['/logs/*/part-*.csv', '/logs/sums'], ['/logs/*', '/logs/sums'], ['/i*/a', '/in'], ['/*/a', '/in'],
+  ] as const) {
     const { cluster, asked } = kept([pattern])
-    await expect(new Job(cluster, job).publish(output, { overwrite: true, force: true }), `${pattern} ${output}`).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining(pattern) })
+    await expect(new Job(cluster, job).publish(output, { overwrite: true, force: true }), `${pattern} ${output}`).rejects.toMatchObject({
+      code: 'EINVAL', message: expect.stringContaining(pattern),
+    })
     expect(asked.map(each => each.name)).toEqual(['job.watch', 'job.patterns'])
     // A namenode of an earlier version tells them with the status.
     const former = kept([], { patterns: [pattern] })
-    await expect(new Job(former.cluster, job).publish(output, { overwrite: true, force: true })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining(pattern) })
+    await expect(new Job(former.cluster, job).publish(output, { overwrite: true, force: true })).rejects.toMatchObject({
+      code: 'EINVAL', message: expect.stringContaining(pattern),
+    })
     expect(former.asked.map(each => each.name)).toEqual(['job.watch'])
   }
-  for (const [pattern, output] of [['/logs/*/part-*.txt', '/logs/sums'], ['/logs/*.csv', '/logs/sums'], ['/in/*', '/input']] as const) await new Job(kept([pattern]).cluster, job).publish(output)
+  for (const [pattern, output] of [
+    ['/logs/*/part-*.txt', '/logs/sums'], ['/logs/*.csv', '/logs/sums'], ['/in/*', '/input'],
+  ] as const)
+    await new Job(kept([pattern]).cluster, job).publish(output)
 })
 
 test('what is kept of a job is dropped', async () => {

@@ -39,7 +39,11 @@ export function namespaceOf(files: Readonly<Record<string, FileShape>>): FakeNam
       return block
     })
     blocks.set(path, located)
-    add(path, { length: offset, blocks: located.length, format: shape.format ?? 'bytes', ...shape.delimiter !== undefined && { delimiter: shape.delimiter }, blockBytes: shape.blockBytes ?? 4096 })
+    add(path, {
+      length: offset, blocks: located.length, format: shape.format ?? 'bytes',
+      ...(shape.delimiter !== undefined && { delimiter: shape.delimiter }),
+      blockBytes: shape.blockBytes ?? 4096,
+    })
   }
   const calls: string[] = []
   const find = (path: string) => {
@@ -55,7 +59,8 @@ export function namespaceOf(files: Readonly<Record<string, FileShape>>): FakeNam
       case list.name: {
         if (find(path).type === 'file') return { entries: [find(path)] }
         const after = (request.after ?? '') as string
-        const names = [...entries.values()].filter(entry => entry.path !== '/' && parentOf(entry.path) === path && nameOf(entry.path) > after)
+        const names = [...entries.values()]
+          .filter(entry => entry.path !== '/' && parentOf(entry.path) === path && nameOf(entry.path) > after)
           .sort((a, b) => (nameOf(a.path) < nameOf(b.path) ? -1 : 1))
         const page = names.slice(0, 3) // a small page, so that paging is used
         return { entries: page, ...names.length > 3 && { next: nameOf(page.at(-1)!.path) } }

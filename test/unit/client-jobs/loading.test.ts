@@ -22,10 +22,21 @@ let tools: RunTools
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-loading-'))
   started = []
-  const processes = { endStrays: childProcesses.endStrays, start(options: ChildOptions) { const child = childProcesses.start(options); started.push(child); return child } }
+  const processes = {
+    endStrays: childProcesses.endStrays,
+    start(options: ChildOptions) {
+      const child = childProcesses.start(options)
+      started.push(child)
+      return child
+    },
+  }
   // Submitting ends where the cluster would be asked: there is none.
   const ask = async () => { throw new Error('the cluster was asked') }
-  tools = { cluster: { random: systemRandom(), clock: systemClock, ask } as never, files: {} as never, disk: localDisk, log: silent, processes, plans: new Plans(), workingDirectory: dir, programDir: join(dir, 'programs') }
+  tools = {
+    cluster: { random: systemRandom(), clock: systemClock, ask } as never,
+    files: {} as never, disk: localDisk, log: silent, processes, plans: new Plans(), workingDirectory: dir,
+    programDir: join(dir, 'programs'),
+  }
 })
 afterEach(async () => {
   for (const { pid } of started) await expect.poll(() => alive(pid), { timeout: 20_000 }).toBe(false)
@@ -51,21 +62,32 @@ test.each<[string, string]>([
   ['catches signals', `process.on('SIGINT', () => {}); process.on('exit', () => { console.log('bye') })`],
 ])('a module that %s when it is loaded disturbs nobody, and its job is submitted', async (_, top) => {
   const written: string[] = []
-  const [out, err] = [vi.spyOn(process.stdout, 'write'), vi.spyOn(process.stderr, 'write')].map(spy => spy.mockImplementation(chunk => { written.push(String(chunk)); return true }))
+  const [out, err] = [vi.spyOn(process.stdout, 'write'), vi.spyOn(process.stderr, 'write')].map(spy =>
+    spy.mockImplementation(chunk => {
+      written.push(String(chunk))
+      return true
+    }),
+  )
   const [cwd, listeners] = [process.cwd(), process.listenerCount('SIGINT')]
   const outcome = await submitting(top)
   out!.mockRestore()
   err!.mockRestore()
   expect(outcome).toEqual(asked)
   expect(written).toEqual([])
-  expect([process.cwd(), process.listenerCount('SIGINT'), process.env['SPOILED'], 'spoiled' in [], process.exitCode]).toEqual([cwd, listeners, undefined, false, undefined])
+  expect([process.cwd(), process.listenerCount('SIGINT'), process.env['SPOILED'], 'spoiled' in [], process.exitCode]).toEqual([
+    cwd, listeners, undefined, false, undefined,
+  ])
 })
 
 test.each<[string, string, RegExp]>([
   ['ends its process', `console.log('last words'); process.exit(0)`, /its module ended the process \(exit code 0\)/],
   ['kills its process', `process.kill(process.pid, 'SIGKILL')`, /its module ended the process \(SIGKILL\)/],
   ['throws', `throw new Error('at load')`, /cannot be loaded: Error: at load/],
-  ['forgets a promise', `void Promise.reject(new Error('forgotten')); await new Promise(resolve => setTimeout(resolve, 5000))`, /its module ended the process \(exit code 1\)/],
+  [
+    'forgets a promise',
+    `void Promise.reject(new Error('forgotten')); await new Promise(resolve => setTimeout(resolve, 5000))`,
+    /its module ended the process \(exit code 1\)/,
+  ],
   ['fills its memory', `const kept: unknown[] = []; for (;;) kept.push(new Array(1000).fill({}))`, /used all its memory/],
 ])('a module that %s is an invalid program, and the caller goes on', async (_, top, message) => {
   const outcome = await submitting(top, { memoryBytes: 64 << 20 })
@@ -85,9 +107,19 @@ test('a module that never ends to load is given up when the caller aborts', asyn
 })
 
 test('a module sees the variables that the run gives, TMPDIR, and no others', async () => {
-  const outcome = await submitting(`throw new Error(JSON.stringify(Object.entries(process.env).filter(([name]) => !name.startsWith('NODE_')).sort()))`, { env: { TOKEN: 'a b', B: '' } })
-  expect(outcome).toMatchObject({ message: expect.stringContaining(JSON.stringify([['B', ''], ['TMPDIR', join(dir, 'programs')], ['TOKEN', 'a b']])) })
-  for (const env of [{ '1A': 'x' }, { 'A=B': 'x' }, { NODE_OPTIONS: '--inspect' }, { A: 'x\0' }, { A: 5 as unknown as string }]) expect(await submitting('', { env })).toMatchObject({ code: 'EINVAL' })
+  const outcome = await submitting(
+    `throw new Error(JSON.stringify(Object.entries(process.env).filter(([name]) => !name.startsWith('NODE_')).sort()))`,
+    { env: { TOKEN: 'a b', B: '' } },
+  )
+  expect(outcome).toMatchObject({
+    message: expect.stringContaining(
+      JSON.stringify([
+        ['B', ''], ['TMPDIR', join(dir, 'programs')], ['TOKEN', 'a b'],
+      ]),
+    ),
+  })
+  for (const env of [{ '1A': 'x' }, { 'A=B': 'x' }, { NODE_OPTIONS: '--inspect' }, { A: 'x\0' }, { A: 5 as unknown as string }])
+    expect(await submitting('', { env })).toMatchObject({ code: 'EINVAL' })
   expect(await submitting('', { env: { A: 'x'.repeat(40_000) } })).toMatchObject({ code: 'TOO_LARGE' })
 })
 
@@ -101,7 +133,9 @@ test('old bundles that cannot be removed keep no program from running', async ()
 })
 
 test('a program that is run again is not loaded again, unless it or its parameters have changed', async () => {
-  for (const [top, params, loads] of [['', {}, 1], ['', {}, 1], ['', { n: 1 }, 2], ['// other\nconst x = 1; void x', { n: 1 }, 3], ['', { n: 1 }, 3]] as const) {
+  for (const [top, params, loads] of [
+    ['', {}, 1], ['', {}, 1], ['', { n: 1 }, 2], ['// other\nconst x = 1; void x', { n: 1 }, 3], ['', { n: 1 }, 3],
+  ] as const) {
     expect(await submitting(top, { params })).toEqual(asked)
     expect(started.length, JSON.stringify([top, params])).toBe(loads)
   }

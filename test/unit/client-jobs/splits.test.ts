@@ -6,7 +6,10 @@ import type { Split } from '../../../src/protocol/task.ts'
 import { namespaceOf, type FileShape } from './kit.ts'
 
 /** A split as text: `path[start,end)`, with `~` if it is not aligned, and the numbers of its blocks. */
-const show = (split: Split) => split.ranges.map(({ path, start, end, aligned, blocks }) => `${path}[${start},${end})${aligned ? '' : '~'} ${blocks.map(block => block.id).join(',')}`)
+const show = (split: Split) =>
+  split.ranges.map(
+    ({ path, start, end, aligned, blocks }) => `${path}[${start},${end})${aligned ? '' : '~'} ${blocks.map(block => block.id).join(',')}`,
+  )
 /** What the files hold: comma-separated rows, unless a test says otherwise. */
 const rows = Buffer.from('a,b\n1,2\n3,4\n')
 const options = (format: InputOptions['format'], more: Partial<InputOptions> = {}, heads: Record<string, Buffer> = {}) =>
@@ -17,7 +20,9 @@ const splits = async (files: Record<string, FileShape>, format: InputOptions['fo
 const three = [[4000, 'a'], [4000, 'b'], [4000, 'c']] as const
 
 test('aligned blocks are a split each and need no other block', async () => {
-  expect(await splits({ '/f': { blocks: three, aligned: true, format: 'lines' } })).toEqual([['/f[0,4000) 1'], ['/f[4000,8000) 2'], ['/f[8000,12000) 3']])
+  expect(await splits({ '/f': { blocks: three, aligned: true, format: 'lines' } })).toEqual([
+    ['/f[0,4000) 1'], ['/f[4000,8000) 2'], ['/f[8000,12000) 3'],
+  ])
 })
 
 test('blocks of lines that are cut anywhere are a split each, with their neighbours at hand', async () => {
@@ -29,7 +34,9 @@ test('CSV is split only where its writer kept rows whole; a file of lines does n
   expect(await splits({ '/f': { blocks: three, aligned: true, format: 'lines' } }, 'csv')).toEqual([['/f[0,12000) 1,2,3']])
   expect(await splits({ '/f': { blocks: three, format: 'csv' } }, 'csv')).toEqual([['/f[0,12000) 1,2,3']])
   // Rows end at the end of a line: read as lines, a CSV file is aligned.
-  expect(await splits({ '/f': { blocks: three, aligned: true, format: 'csv' } }, 'lines')).toEqual([['/f[0,4000) 1'], ['/f[4000,8000) 2'], ['/f[8000,12000) 3']])
+  expect(await splits({ '/f': { blocks: three, aligned: true, format: 'csv' } }, 'lines')).toEqual([
+    ['/f[0,4000) 1'], ['/f[4000,8000) 2'], ['/f[8000,12000) 3'],
+  ])
 })
 
 test('a file that is one record is one range, even if it is empty; empty files have no other records', async () => {
@@ -43,7 +50,9 @@ test('one block is aligned whatever its writer said: both its ends are the ends 
 })
 
 test('small files are packed into splits of a block, each split on one node', async () => {
-  const files = Object.fromEntries(Array.from({ length: 12 }, (_, n) => [`/s/${String(n).padStart(2, '0')}`, { blocks: [[1000, n % 2 ? 'a' : 'b']] as const }]))
+  const files = Object.fromEntries(
+    Array.from({ length: 12 }, (_, n) => [`/s/${String(n).padStart(2, '0')}`, { blocks: [[1000, n % 2 ? 'a' : 'b']] as const }]),
+  )
   const packed = await splitInputs(namespaceOf(files).ask, ['/s'], options('lines'))
   expect(packed.map(split => split.bytes)).toEqual([4000, 4000, 2000, 2000])
   for (const { ranges } of packed) expect(new Set(ranges.map(range => Number(range.path.slice(3)) % 2)).size).toBe(1)
@@ -57,12 +66,16 @@ test('with every file everywhere, splits get full one after the other', async ()
 })
 
 test('crumbs on many nodes are thrown together', async () => {
-  const files = Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`/s/${n}`, { blocks: [[10, String.fromCharCode(97 + n)]] as const }]))
+  const files = Object.fromEntries(
+    Array.from({ length: 20 }, (_, n) => [`/s/${n}`, { blocks: [[10, String.fromCharCode(97 + n)]] as const }]),
+  )
   expect(await splits(files, 'lines', ['/s'])).toHaveLength(1)
 })
 
 test('the same files give the same splits in whatever order they are named', async () => {
-  const files = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`/s/${n}`, { blocks: [[100 + 37 * n, 'abcde'.slice(n % 4, n % 4 + 2)]] as const }]))
+  const files = Object.fromEntries(
+    Array.from({ length: 30 }, (_, n) => [`/s/${n}`, { blocks: [[100 + 37 * n, 'abcde'.slice(n % 4, (n % 4) + 2)]] as const }]),
+  )
   const { ask } = namespaceOf(files)
   const one = await splitInputs(ask, Object.keys(files), options('lines'))
   expect(await splitInputs(ask, Object.keys(files).reverse(), options('lines'))).toEqual(one)
@@ -88,7 +101,9 @@ test('a file that is replaced while it is being looked at is not read half from 
   const { ask } = namespaceOf({ '/f': { blocks: three } })
   const changing: typeof ask = async (message, request, signal) => {
     const reply = await ask(message, request, signal)
-    return message.name === 'namespace.locate' ? { ...reply as object, status: { ...(reply as { status: object }).status, id: 999 } } as never : reply
+    return message.name === 'namespace.locate'
+      ? ({ ...(reply as object), status: { ...(reply as { status: object }).status, id: 999 } } as never)
+      : reply
   }
   await expect(splitInputs(changing, ['/f'], options('lines'))).rejects.toMatchObject({ code: 'EBUSY' })
 })
@@ -96,13 +111,19 @@ test('a file that is replaced while it is being looked at is not read half from 
 describe('what the beginning of a file says', () => {
   const rest = 'x'.repeat(100)
   const heads = {
-    gzip: gzipSync(rest), zstd: zstdCompressSync(Buffer.from(rest)), semicolons: Buffer.from('a;b\n1;2\n3;4\n'), commas: rows, returns: Buffer.from('a,b\r1,2\r3,4\r'),
-    wide: Buffer.from('\ufeffa,b\n1,2\n', 'utf16le'), bzip2: Buffer.from('425a6839314159265359', 'hex'), words: Buffer.from('word\nother\n'),
+    gzip: gzipSync(rest), zstd: zstdCompressSync(Buffer.from(rest)), semicolons: Buffer.from('a;b\n1;2\n3;4\n'), commas: rows,
+    returns: Buffer.from('a,b\r1,2\r3,4\r'), wide: Buffer.from('\ufeffa,b\n1,2\n', 'utf16le'),
+    bzip2: Buffer.from('425a6839314159265359', 'hex'), words: Buffer.from('word\nother\n'),
   }
-  const cut = async (head: Buffer, input: InputOptions, file: FileShape = { blocks: three, aligned: true, format: input.format === 'csv' ? 'csv' : 'lines' }) => {
+  const cut = async (
+    head: Buffer, input: InputOptions,
+    file: FileShape = { blocks: three, aligned: true, format: input.format === 'csv' ? 'csv' : 'lines' },
+  ) => {
     const { format, ...more } = input
     const found = await splitInputs(namespaceOf({ '/f': file }).ask, ['/f'], options(format, more, { '/f': head }))
-    return found.flatMap(split => split.ranges).map(({ start, end, aligned, delimiter }) => `[${start},${end})${aligned ? '' : '~'}${delimiter ?? ''}`)
+    return found
+      .flatMap(split => split.ranges)
+      .map(({ start, end, aligned, delimiter }) => `[${start},${end})${aligned ? '' : '~'}${delimiter ?? ''}`)
   }
   const all = ['[0,12000)']
   const each = (delimiter = '') => [`[0,4000)${delimiter}`, `[4000,8000)${delimiter}`, `[8000,12000)${delimiter}`]
@@ -116,7 +137,10 @@ describe('what the beginning of a file says', () => {
   test('UTF-16 is one split if the program says so, and refused before the job begins if not', async () => {
     expect(await cut(heads.wide, { format: 'lines', encoding: 'utf16le' })).toEqual(all)
     expect(await cut(heads.words, { format: 'lines', encoding: 'utf16be' })).toEqual(all)
-    await expect(cut(heads.wide, { format: 'lines' })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringMatching(/^\/f is UTF-16.*encoding: "utf16le"/) as string })
+    await expect(cut(heads.wide, { format: 'lines' })).rejects.toMatchObject({
+      code: 'EINVAL',
+      message: expect.stringMatching(/^\/f is UTF-16.*encoding: "utf16le"/) as string,
+    })
     expect(await cut(Buffer.from('caf\u00e9\n', 'latin1'), { format: 'lines', encoding: 'latin1' })).toEqual(each())
   })
 
@@ -138,13 +162,23 @@ describe('what the beginning of a file says', () => {
 
   test('files that one task reads are looked at by that task, except those whose names promise nothing good', async () => {
     const looked: string[] = []
-    const { ask } = namespaceOf({ '/a.gz': { blocks: [[10, 'a']] }, '/b': { blocks: [[10, 'a']] }, '/c.bz2': { blocks: [[10, 'a']] }, '/d': { blocks: three } })
-    const head = async ({ path }: { path: string }, bytes: number) => { looked.push(`${path} ${bytes}`); return path === '/c.bz2' ? heads.bzip2 : heads.words }
+    const { ask } = namespaceOf({
+      '/a.gz': { blocks: [[10, 'a']] }, '/b': { blocks: [[10, 'a']] }, '/c.bz2': { blocks: [[10, 'a']] }, '/d': { blocks: three },
+    })
+    const head = async ({ path }: { path: string }, bytes: number) => {
+      looked.push(`${path} ${bytes}`)
+      return path === '/c.bz2' ? heads.bzip2 : heads.words
+    }
     await splitInputs(ask, ['/a.gz', '/b', '/d'], { input: { format: 'lines' }, head })
     expect(looked).toEqual(['/d 12000'])
-    await expect(splitInputs(ask, ['/'], { input: { format: 'lines' }, head })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringMatching(/c\.bz2 is not text but bzip2/) as string })
+    await expect(splitInputs(ask, ['/'], { input: { format: 'lines' }, head })).rejects.toMatchObject({
+      code: 'EINVAL',
+      message: expect.stringMatching(/c\.bz2 is not text but bzip2/) as string,
+    })
     looked.length = 0
-    expect(await splitInputs(ask, ['/'], { input: { format: 'whole', bytes: true }, head }).then(found => found.flatMap(split => split.ranges))).toHaveLength(4)
+    expect(
+      await splitInputs(ask, ['/'], { input: { format: 'whole', bytes: true }, head }).then(found => found.flatMap(split => split.ranges)),
+    ).toHaveLength(4)
     expect(looked).toEqual([])
   })
 })

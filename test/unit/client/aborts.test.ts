@@ -103,8 +103,15 @@ test('the table names every method', () => {
 
 test.each(Object.entries(table))('%s obeys a signal that was aborted before, and asks nobody', async (_, call) => {
   using on = new SilentCluster()
-  for (const [reason, code] of [[undefined, 'ABORTED'], ['a text', 'ABORTED'], [new Error('enough'), 'ABORTED'], [new DOMException('late', 'TimeoutError'), 'TIMEOUT'], [null, 'ABORTED'], [Symbol('s'), 'ABORTED']] as const) {
-    await expect(call(on, AbortSignal.abort(reason)), String(reason)).rejects.toMatchObject({ code, name: code === 'ABORTED' ? 'AbortError' : 'GristmillError' })
+  for (const [reason, code] of [
+    [undefined, 'ABORTED'], ['a text', 'ABORTED'], [new Error('enough'), 'ABORTED'],
+    [new DOMException('late', 'TimeoutError'), 'TIMEOUT'],
+    [null, 'ABORTED'], [Symbol('s'), 'ABORTED'],
+  ] as const) {
+    await expect(call(on, AbortSignal.abort(reason)), String(reason)).rejects.toMatchObject({
+      code,
+      name: code === 'ABORTED' ? 'AbortError' : 'GristmillError',
+    })
   }
   expect(on.sent).toEqual([])
 })
@@ -121,5 +128,9 @@ test.each(Object.entries(table))('%s ends at once when it is aborted while it wa
   // A compiler knows no signal; the answers of these are awaited in the background, because somebody has to undo what was sent.
   const undone = /mill\.(?:writeFile|createWriteStream|put|run|snapshots\.create)$/
   if (!undone.test(name)) await until(() => on.waiting === 0)
-  expect(readdirSync(on.dir, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile() && entry.name !== 'local').map(entry => entry.name)).toEqual([])
+  expect(
+    readdirSync(on.dir, { recursive: true, withFileTypes: true })
+      .filter(entry => entry.isFile() && entry.name !== 'local')
+      .map(entry => entry.name),
+  ).toEqual([])
 })

@@ -11,8 +11,8 @@ function tree(top: string, ...entries: string[]): FileStatus[] {
   return entries.map(entry => {
     const [, path = '', slash, id = '', other] = /^(.*?)(\/?):(\d+)(!?)$/.exec(entry)!
     return {
-      path: join(top, path), id: inodeId(Number(id)), type: slash ? 'directory' : 'file', length: 0, replication: 1, blockBytes: 1, blocks: 0, format: 'bytes', owner: 'a', group: 'a',
-      mode: other ? 0o700 : 0o644, mtimeMs: 0,
+      path: join(top, path), id: inodeId(Number(id)), type: slash ? 'directory' : 'file', length: 0, replication: 1, blockBytes: 1,
+      blocks: 0, format: 'bytes', owner: 'a', group: 'a', mode: other ? 0o700 : 0o644, mtimeMs: 0,
     }
   })
 }
@@ -50,5 +50,7 @@ test('another file under an old name, and a name that became a directory, are tw
 })
 
 test('what has other attributes is modified, and names are in the order of their bytes', async () => {
-  expect(await compare(['a/:1', 'a/b:2', 'ab:3', 'é:4', 'z:5'], ['a/:1!', 'a/b:2!', 'ab:3', 'é:4!', 'z:5'])).toEqual(['modified /a/', 'modified /a/b', 'modified /é'])
+  expect(await compare(['a/:1', 'a/b:2', 'ab:3', 'é:4', 'z:5'], ['a/:1!', 'a/b:2!', 'ab:3', 'é:4!', 'z:5'])).toEqual([
+    'modified /a/', 'modified /a/b', 'modified /é',
+  ])
 })

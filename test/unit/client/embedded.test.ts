@@ -20,7 +20,17 @@ function world(answers: Record<string, Answer[]>, { ready = async () => {} }: { 
   let mono = 0
   /** Time that each try was given. */
   const given: number[] = []
-  const clock = { now: () => 1_000_000, mono: () => mono, after: (ms: number) => { given.push(ms); return () => {} }, sleep: async (ms: number, signal?: AbortSignal) => { signal?.throwIfAborted(); mono += ms } } as unknown as Clock
+  const clock = {
+    now: () => 1_000_000, mono: () => mono,
+    after: (ms: number) => {
+      given.push(ms)
+      return () => {}
+    },
+    sleep: async (ms: number, signal?: AbortSignal) => {
+      signal?.throwIfAborted()
+      mono += ms
+    },
+  } as unknown as Clock
   const dispatcher = {
     dispatch({ origin, body }: { origin: string; body: string }, handler: Dispatcher.DispatchHandler) {
       const controller = { abort() {} } as never
@@ -89,8 +99,18 @@ test('a namenode that is busy is asked again, at the same place; one in safe mod
 })
 
 test('what keeps the datanode from starting is told at once to a call that waits for it', async () => {
-  const { caller, requests, waited } = world({ '127.0.0.1:1': [fault('SAFE_MODE', 503), good] }, { ready: async () => { throw new GristmillError('EACCES', 'the directory of the datanode is not ours') } })
-  await expect(caller.call(embeddedNamenode, mkdir, wanted)).rejects.toMatchObject({ code: 'EACCES', message: expect.stringContaining('of the datanode') })
+  const { caller, requests, waited } = world(
+    { '127.0.0.1:1': [fault('SAFE_MODE', 503), good] },
+    {
+      ready: async () => {
+        throw new GristmillError('EACCES', 'the directory of the datanode is not ours')
+      },
+    },
+  )
+  await expect(caller.call(embeddedNamenode, mkdir, wanted)).rejects.toMatchObject({
+    code: 'EACCES',
+    message: expect.stringContaining('of the datanode'),
+  })
   await expect(caller.call(embeddedNamenode, create, wanted)).rejects.toMatchObject({ code: 'EACCES' })
   expect([requests.length, waited()]).toEqual([1, 0])
 })
@@ -131,5 +151,7 @@ test('without repeats there is one try; other addresses are called as they are; 
   expect([requests, events]).toEqual([[], []])
   await caller.call(address('127.0.0.1:3'), stat, { path: '/a' })
   expect(requests.map(one => one.origin)).toEqual(['http://127.0.0.1:3'])
-  await expect(caller.call(embeddedNamenode, stat, { path: '/a' }, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED' })
+  await expect(caller.call(embeddedNamenode, stat, { path: '/a' }, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+    code: 'ABORTED',
+  })
 })

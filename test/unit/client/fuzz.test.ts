@@ -17,50 +17,142 @@ import * as writing from '../../../src/protocol/writing.ts'
 import * as xattr from '../../../src/protocol/xattr.ts'
 import { SilentCluster, until } from './surface.ts'
 
-const messages = new Map<string, Message>([admin, job, namespace, quota, safety, service, snapshot, trash, writing, xattr]
-  .flatMap(room => Object.values(room as object).filter((each): each is Message => typeof each === 'object' && each !== null && 'path' in each && 'request' in each))
-  .map(each => [each.path, each]))
+const messages = new Map<string, Message>(
+  [admin, job, namespace, quota, safety, service, snapshot, trash, writing, xattr]
+    .flatMap(room =>
+      Object.values(room as object).filter(
+        (each): each is Message => typeof each === 'object' && each !== null && 'path' in each && 'request' in each,
+      ),
+    )
+    .map(each => [each.path, each]),
+)
 
 /** Arguments that are good, and the options that each takes. */
 const calls: Record<string, readonly [args: readonly unknown[], options?: readonly string[]]> = {
-  'mill.status': [['/a'], ['signal']], 'mill.stat': [['/a'], ['bigint', 'signal']], 'mill.exists': [['/a'], ['signal']], 'mill.access': [['/a', 0], ['signal']],
-  'mill.list': [['/a'], ['signal']], 'mill.readdir': [['/a'], ['withFileTypes', 'recursive', 'encoding', 'signal']], 'mill.glob': [['/a/*'], ['signal']],
-  'mill.mkdir': [['/a'], ['recursive', 'mode', 'signal']], 'mill.rm': [['/a'], ['recursive', 'force', 'skipTrash', 'maxRetries', 'retryDelay', 'signal']],
-  'mill.rename': [['/a', '/b'], ['overwrite', 'signal']], 'mill.chmod': [['/a', 0o640], ['signal']], 'mill.chown': [['/a', { owner: 'ada' }], ['signal']],
+  'mill.status': [['/a'], ['signal']], 'mill.stat': [['/a'], ['bigint', 'signal']], 'mill.exists': [['/a'], ['signal']],
+  'mill.access': [['/a', 0], ['signal']], 'mill.list': [['/a'], ['signal']],
+  'mill.readdir': [['/a'], ['withFileTypes', 'recursive', 'encoding', 'signal']],
+  'mill.glob': [['/a/*'], ['signal']],
+  'mill.mkdir': [['/a'], ['recursive', 'mode', 'signal']],
+  'mill.rm': [['/a'], ['recursive', 'force', 'skipTrash', 'maxRetries', 'retryDelay', 'signal']],
+  'mill.rename': [
+    ['/a', '/b'], ['overwrite', 'signal'],
+  ],
+  'mill.chmod': [['/a', 0o640], ['signal']],
+  'mill.chown': [['/a', { owner: 'ada' }], ['signal']],
   'mill.utimes': [['/a', 1, 2], ['signal']], 'mill.touch': [['/a'], ['mtimeMs', 'signal']], 'mill.setReplication': [['/a', 2], ['signal']],
-  'mill.summary': [['/a'], ['signal']], 'mill.locate': [['/a'], ['signal']], 'mill.readFile': [['/a'], ['encoding', 'flag', 'signal']],
-  'mill.writeFile': [['/a', 'x'], ['encoding', 'flush', 'overwrite', 'flag', 'parents', 'mode', 'replication', 'blockSize', 'format', 'delimiter', 'signal']],
-  'mill.open': [['/a', 'r'], ['signal']], 'mill.createReadStream': [['/a'], ['start', 'end', 'encoding', 'highWaterMark', 'autoClose', 'emitClose', 'signal']],
-  'mill.createWriteStream': [['/a'], ['encoding', 'flush', 'overwrite', 'flag', 'flags', 'parents', 'mode', 'replication', 'blockSize', 'format', 'delimiter', 'highWaterMark', 'autoClose', 'emitClose', 'start', 'signal']],
-  'mill.lines': [['/a'], ['encoding', 'signal']], 'mill.cp': [['/a', '/b'], ['recursive', 'overwrite', 'preserve', 'onProgress', 'replication', 'blockSize', 'format', 'parents', 'signal']],
-  'mill.put': [['/etc/hostname', '/b'], ['recursive', 'overwrite', 'preserve', 'onProgress', 'replication', 'blockSize', 'format', 'delimiter', 'parents', 'mode', 'signal']],
-  'mill.get': [['/a', '/nowhere/b'], ['recursive', 'overwrite', 'preserve', 'onProgress', 'signal']], 'mill.checksum': [['/a'], ['signal']],
-  'mill.run': [['program.ts'], ['input', 'output', 'encoding', 'delimiter', 'params', 'env', 'reducers', 'replication', 'overwrite', 'force', 'name', 'memoryBytes', 'taskTimeoutMs', 'attemptsMax', 'seed', 'onProgress', 'onNote', 'signal']],
-  'mill.job': [['job-1']], 'mill.jobs': [[], ['limit', 'signal']], 'mill.clusterStatus': [[], ['signal']], 'mill.fsck': [['/'], ['healthy', 'locations', 'signal']],
-  'mill.safeMode': [['get'], ['signal']], 'mill.backup': [['/b'], ['signal']], 'mill.lost': [[], ['signal']], 'mill.releaseLost': [[], ['signal']], 'mill.allowDeletions': [[], ['signal']],
-  'mill.trash.list': [[], ['all', 'signal']], 'mill.trash.restore': [['item-1'], ['to', 'overwrite', 'signal']], 'mill.trash.empty': [[], ['olderThanMs', 'all', 'signal']],
-  'mill.xattrs.get': [['/a', 'user.n'], ['signal']], 'mill.xattrs.set': [['/a', 'user.n', 'v'], ['signal']], 'mill.xattrs.list': [['/a'], ['signal']], 'mill.xattrs.rm': [['/a', 'user.n'], ['signal']],
-  'mill.quotas.set': [['/a', { names: 1 }], ['signal']], 'mill.quotas.get': [['/a'], ['signal']], 'mill.quotas.clear': [['/a'], ['signal']], 'mill.quotas.list': [[], ['signal']],
-  'mill.snapshots.create': [['/a', 's'], ['signal']], 'mill.snapshots.list': [['/a'], ['signal']], 'mill.snapshots.rm': [['/a', 's'], ['signal']], 'mill.snapshots.diff': [['/a', 's', 't'], ['signal']],
-  'mill.nodes.decommission': [['n'], ['signal']], 'mill.nodes.recommission': [['n'], ['signal']], 'mill.nodes.maintenance': [['n'], ['forMs', 'signal']],
-  'mill.nodes.balance': [[], ['threshold', 'bytesPerSecond', 'signal']], 'mill.nodes.stopBalance': [[], ['signal']], 'mill.nodes.balanceStatus': [[], ['signal']],
-  'file.stat': [[], ['bigint', 'signal']], 'file.read': [[Buffer.alloc(4)], ['offset', 'length', 'position', 'signal']], 'file.readFile': [[], ['encoding', 'signal']],
-  'file.createReadStream': [[], ['start', 'end', 'encoding', 'highWaterMark', 'emitClose', 'signal']], 'file.readLines': [[], ['start', 'end', 'encoding', 'highWaterMark', 'signal']],
-  'job.status': [[], ['signal']], 'job.watch': [[], ['signal']], 'job.wait': [[], ['onStatus', 'signal']], 'job.kill': [[], ['signal']], 'job.drop': [[], ['signal']], 'job.publish': [['/o'], ['overwrite', 'force', 'signal']],
-  'job.tasks': [[], ['stage', 'signal']], 'job.logs': [[], ['stage', 'task', 'attempt', 'follow', 'signal']],
+  'mill.summary': [['/a'], ['signal']], 'mill.locate': [['/a'], ['signal']],
+  'mill.readFile': [['/a'], ['encoding', 'flag', 'signal']],
+  'mill.writeFile': [
+    ['/a', 'x'],
+    ['encoding', 'flush', 'overwrite', 'flag', 'parents', 'mode', 'replication', 'blockSize', 'format', 'delimiter', 'signal'],
+  ],
+  'mill.open': [['/a', 'r'], ['signal']],
+  'mill.createReadStream': [['/a'], ['start', 'end', 'encoding', 'highWaterMark', 'autoClose', 'emitClose', 'signal']],
+  'mill.createWriteStream': [
+    ['/a'],
+    [
+      'encoding', 'flush', 'overwrite', 'flag', 'flags', 'parents', 'mode', 'replication', 'blockSize', 'format', 'delimiter',
+      'highWaterMark', 'autoClose', 'emitClose', 'start', 'signal',
+    ],
+  ],
+  'mill.lines': [['/a'], ['encoding', 'signal']],
+  'mill.cp': [
+    ['/a', '/b'],
+    ['recursive', 'overwrite', 'preserve', 'onProgress', 'replication', 'blockSize', 'format', 'parents', 'signal'],
+  ],
+  'mill.put': [
+    ['/etc/hostname', '/b'],
+    ['recursive', 'overwrite', 'preserve', 'onProgress', 'replication', 'blockSize', 'format', 'delimiter', 'parents', 'mode', 'signal'],
+  ],
+  'mill.get': [
+    ['/a', '/nowhere/b'],
+    ['recursive', 'overwrite', 'preserve', 'onProgress', 'signal'],
+  ],
+  'mill.checksum': [['/a'], ['signal']],
+  'mill.run': [
+    ['program.ts'],
+    [
+      'input', 'output', 'encoding', 'delimiter', 'params', 'env', 'reducers', 'replication', 'overwrite', 'force', 'name', 'memoryBytes',
+      'taskTimeoutMs', 'attemptsMax', 'seed', 'onProgress', 'onNote', 'signal',
+    ],
+  ],
+  'mill.job': [['job-1']], 'mill.jobs': [[], ['limit', 'signal']], 'mill.clusterStatus': [[], ['signal']],
+  'mill.fsck': [['/'], ['healthy', 'locations', 'signal']],
+  'mill.safeMode': [['get'], ['signal']], 'mill.backup': [['/b'], ['signal']], 'mill.lost': [[], ['signal']],
+  'mill.releaseLost': [[], ['signal']], 'mill.allowDeletions': [[], ['signal']], 'mill.trash.list': [[], ['all', 'signal']],
+  'mill.trash.restore': [['item-1'], ['to', 'overwrite', 'signal']],
+  'mill.trash.empty': [[], ['olderThanMs', 'all', 'signal']],
+  'mill.xattrs.get': [['/a', 'user.n'], ['signal']],
+  'mill.xattrs.set': [['/a', 'user.n', 'v'], ['signal']],
+  'mill.xattrs.list': [['/a'], ['signal']], 'mill.xattrs.rm': [['/a', 'user.n'], ['signal']],
+  'mill.quotas.set': [['/a', { names: 1 }], ['signal']],
+  'mill.quotas.get': [['/a'], ['signal']], 'mill.quotas.clear': [['/a'], ['signal']], 'mill.quotas.list': [[], ['signal']],
+  'mill.snapshots.create': [['/a', 's'], ['signal']],
+  'mill.snapshots.list': [['/a'], ['signal']], 'mill.snapshots.rm': [['/a', 's'], ['signal']],
+  'mill.snapshots.diff': [['/a', 's', 't'], ['signal']],
+  'mill.nodes.decommission': [['n'], ['signal']], 'mill.nodes.recommission': [['n'], ['signal']],
+  'mill.nodes.maintenance': [['n'], ['forMs', 'signal']],
+  'mill.nodes.balance': [[], ['threshold', 'bytesPerSecond', 'signal']],
+  'mill.nodes.stopBalance': [[], ['signal']], 'mill.nodes.balanceStatus': [[], ['signal']], 'file.stat': [[], ['bigint', 'signal']],
+  'file.read': [[Buffer.alloc(4)], ['offset', 'length', 'position', 'signal']],
+  'file.readFile': [[], ['encoding', 'signal']],
+  'file.createReadStream': [[], ['start', 'end', 'encoding', 'highWaterMark', 'emitClose', 'signal']],
+  'file.readLines': [[], ['start', 'end', 'encoding', 'highWaterMark', 'signal']],
+  'job.status': [[], ['signal']], 'job.watch': [[], ['signal']], 'job.wait': [[], ['onStatus', 'signal']], 'job.kill': [[], ['signal']],
+  'job.drop': [[], ['signal']],
+  'job.publish': [['/o'], ['overwrite', 'force', 'signal']],
+  'job.tasks': [[], ['stage', 'signal']],
+  'job.logs': [[], ['stage', 'task', 'attempt', 'follow', 'signal']],
 }
 /** They take nothing, or are for the command line, which checks its own words. */
 const others = ['mill.close', 'file.close', 'job.killOn', 'mill.cpSteps', 'mill.putSteps', 'mill.getSteps']
 
-const throwing = { get signal(): never { throw new Error('a getter that throws') }, toString(): never { throw new Error('a toString that throws') } }
+const throwing = {
+  get signal(): never {
+    throw new Error('a getter that throws')
+  },
+  toString(): never {
+    throw new Error('a toString that throws')
+  },
+}
 const wrong: readonly (readonly [name: string, value: unknown])[] = [
-  ['null', null], ['true', true], ['NaN', NaN], ['-1', -1], ['0.5', 0.5], ['2 ** 60', 2 ** 60], ['Infinity', Infinity], ['-0', -0], ['10n', 10n], ['Symbol', Symbol('s')], ['function', () => 'x'], ['{}', {}], ['[]', []], ['[5]', [5]],
-  ['empty string', ''], ['a word', 'nonsense'], ['a NUL', '/a\0b'], ['half a surrogate pair', '/\ud800'], ['a long string', `/${'x'.repeat(70_000)}`], ['a long path', '/y'.repeat(9_000)], ['bytes that are not UTF-8', Buffer.from([0xff, 0xfe])],
-  ['a Date that is none', new Date(NaN)], ['a URL', new URL('http://x/y')], ['a Map', new Map()], ['a Proxy that throws', new Proxy({}, { get() { throw new Error('a trap') }, ownKeys() { throw new Error('a trap') } })], ['getters that throw', throwing],
-  ['no prototype', Object.assign(Object.create(null) as object, { unknown: 1 })], ['an unknown option', { unheard: 'of' }], ['a circle', (() => { const circle: Record<string, unknown> = {}; circle['self'] = circle; return circle })()],
+  ['null', null], ['true', true], ['NaN', NaN], ['-1', -1], ['0.5', 0.5], ['2 ** 60', 2 ** 60], ['Infinity', Infinity], ['-0', -0],
+  ['10n', 10n], ['Symbol', Symbol('s')], ['function', () => 'x'], ['{}', {}], ['[]', []], ['[5]', [5]], ['empty string', ''],
+  ['a word', 'nonsense'], ['a NUL', '/a\0b'], ['half a surrogate pair', '/\ud800'], ['a long string', `/${'x'.repeat(70_000)}`],
+  ['a long path', '/y'.repeat(9_000)],
+  ['bytes that are not UTF-8', Buffer.from([0xff, 0xfe])],
+  ['a Date that is none', new Date(NaN)], ['a URL', new URL('http://x/y')], ['a Map', new Map()],
+  [
+    'a Proxy that throws',
+    new Proxy(
+      {},
+      {
+        get() {
+          throw new Error('a trap')
+        },
+        ownKeys() {
+          throw new Error('a trap')
+        },
+      },
+    ),
+  ],
+  ['getters that throw', throwing],
+  ['no prototype', Object.assign(Object.create(null) as object, { unknown: 1 })],
+  ['an unknown option', { unheard: 'of' }],
+  [
+    'a circle',
+    (() => {
+      const circle: Record<string, unknown> = {}
+      circle['self'] = circle
+      return circle
+    })(),
+  ],
 ]
 
-async function run(method: string, args: readonly unknown[]): Promise<{ error?: { code?: unknown; message: string }; sent: SilentCluster['sent'] }> {
+async function run(
+  method: string, args: readonly unknown[],
+): Promise<{ error?: { code?: unknown; message: string }; sent: SilentCluster['sent'] }> {
   const on = new SilentCluster()
   try {
     const path = method.split('.')
@@ -70,15 +162,26 @@ async function run(method: string, args: readonly unknown[]): Promise<{ error?: 
       if (typeof given?.next === 'function') return given.next()
       if (typeof given?.once === 'function') {
         if (method.startsWith('file.')) given.resume()
-        return new Promise((resolve, reject) => { given.once('error', reject); given.once('close', resolve) })
+        return new Promise((resolve, reject) => {
+          given.once('error', reject)
+          given.once('close', resolve)
+        })
       }
       return given
     })()
     let over = false
     let error: { code?: unknown; message: string } | undefined
-    result.then(() => { over = true }, (thrown: Error) => { over = true; error = thrown })
+    result.then(
+      () => {
+        over = true
+      },
+      (thrown: Error) => {
+        over = true
+        error = thrown
+      },
+    )
     await until(() => over || on.begun > 0)
-    return { sent: on.sent, ...error && { error } }
+    return { sent: on.sent, ...(error && { error }) }
   } finally {
     on[Symbol.dispose]()
   }
@@ -90,7 +193,9 @@ test('the table names every method', () => {
 })
 
 test.each(Object.entries(calls))('%s', async (method, [args, options]) => {
-  const tries: (readonly [what: string, args: readonly unknown[]])[] = args.flatMap((_, i) => wrong.map(([name, value]) => [`argument ${i} is ${name}`, args.with(i, value)] as const))
+  const tries: (readonly [what: string, args: readonly unknown[]])[] = args.flatMap((_, i) =>
+    wrong.map(([name, value]) => [`argument ${i} is ${name}`, args.with(i, value)] as const),
+  )
   if (options) {
     for (const [name, value] of wrong) tries.push([`the options are ${name}`, [...args, value]])
     for (const option of options) for (const [name, value] of wrong) tries.push([`${option} is ${name}`, [...args, { [option]: value }]])
@@ -98,7 +203,11 @@ test.each(Object.entries(calls))('%s', async (method, [args, options]) => {
   }
   for (const [what, given] of tries) {
     const { error, sent } = await run(method, given)
-    if (error) expect(error, what).toMatchObject({ code: expect.stringMatching(/^(?:EINVAL|ENOENT|ENAMETOOLONG|EISDIR|TOO_LARGE)$/), message: expect.stringMatching(/.{12}/) })
+    if (error)
+      expect(error, what).toMatchObject({
+        code: expect.stringMatching(/^(?:EINVAL|ENOENT|ENAMETOOLONG|EISDIR|TOO_LARGE)$/),
+        message: expect.stringMatching(/.{12}/),
+      })
     if (error) expect(sent, `${what}: ${error.message}`).toEqual([])
     for (const { path, body } of sent) {
       const known = messages.get(path)

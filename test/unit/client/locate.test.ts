@@ -45,8 +45,12 @@ test('a cluster of `up` is taken while a process of it lives, and no longer', as
 test('what is said wins over what runs, and keeps the secret of the cluster that it names', async () => {
   await writeRunning(disk, clusterFile(home), running(machine.born(process.pid)!))
   expect(await locate({ disk, machine }, { home, cluster: 'embedded' })).toMatchObject({ kind: 'embedded' })
-  expect(await locate({ disk, machine }, { home, cluster: 'gristmill://127.0.0.1:7001' })).toMatchObject({ namenode: '127.0.0.1:7001', secretFile: '/up/secret' })
-  expect(await locate({ disk, machine }, { home, cluster: 'other:7001' })).toMatchObject({ namenode: 'other:7001', secretFile: `${home}/secret`, running: undefined })
+  expect(await locate({ disk, machine }, { home, cluster: 'gristmill://127.0.0.1:7001' })).toMatchObject({
+    namenode: '127.0.0.1:7001', secretFile: '/up/secret',
+  })
+  expect(await locate({ disk, machine }, { home, cluster: 'other:7001' })).toMatchObject({
+    namenode: 'other:7001', secretFile: `${home}/secret`, running: undefined,
+  })
   expect(await locate({ disk, machine }, { home, cluster: 'other:7001', secretFile: '/s' })).toMatchObject({ secretFile: '/s' })
 })
 

@@ -5,13 +5,15 @@ import { inodeId } from '../../../src/base/ids.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 
 const status: FileStatus = {
-  path: '/d/a.csv', id: inodeId(7), type: 'file', length: 9, replication: 2, blockBytes: 4096, blocks: 1, format: 'csv', delimiter: ';', owner: 'grace', group: 'ops', mode: 0o640, mtimeMs: 1000,
+  path: '/d/a.csv', id: inodeId(7), type: 'file', length: 9, replication: 2, blockBytes: 4096, blocks: 1, format: 'csv', delimiter: ';',
+  owner: 'grace', group: 'ops', mode: 0o640, mtimeMs: 1000,
 }
 
 test('facts are fields: they print, spread and compare, as those of Node do', () => {
   const stats = new Stats(status)
   const facts = {
-    path: '/d/a.csv', type: 'file', ino: 7, size: 9, mode: 0o100640, mtimeMs: 1000, mtime: new Date(1000), owner: 'grace', group: 'ops', replication: 2, blksize: 4096, blocks: 1, format: 'csv', delimiter: ';',
+    path: '/d/a.csv', type: 'file', ino: 7, size: 9, mode: 0o100640, mtimeMs: 1000, mtime: new Date(1000), owner: 'grace', group: 'ops',
+    replication: 2, blksize: 4096, blocks: 1, format: 'csv', delimiter: ';',
   }
   expect({ ...stats }).toEqual(facts)
   expect(inspect(stats)).toMatch(/^Stats \{[\s\S]*size: 9[\s\S]*owner: 'grace'/)

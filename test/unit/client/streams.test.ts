@@ -25,7 +25,10 @@ class FakeFiles {
   createError: Error | undefined
   writeGate: Promise<void> | undefined
 
-  async *read(_file: unknown, { start = 0, end = Infinity, signal }: { start?: number; end?: number; signal?: AbortSignal }): AsyncGenerator<Buffer> {
+  async *read(
+    _file: unknown,
+    { start = 0, end = Infinity, signal }: { start?: number; end?: number; signal?: AbortSignal },
+  ): AsyncGenerator<Buffer> {
     try {
       for (let at = start; at < Math.min(end, this.bytes.length); at += 10) {
         this.asked++
@@ -48,7 +51,8 @@ class FakeFiles {
     const { told } = this
     return {
       write: async (bytes: Buffer) => {
-        if (this.writeGate) await Promise.race([this.writeGate, new Promise((_, reject) => onAbort(signal, () => reject(signal!.reason as Error)))])
+        if (this.writeGate)
+          await Promise.race([this.writeGate, new Promise((_, reject) => onAbort(signal, () => reject(signal!.reason as Error)))])
         told.push(`write ${bytes.toString()}`)
       },
       close: async () => { told.push('close'); return { length: 5 } },
@@ -76,7 +80,9 @@ test('nothing is asked for before the stream is read, and no more than it has ro
 })
 
 test('every range gives its bytes, with its end', async () => {
-  for (const [start, end, highWaterMark] of [[0, 94, 7], [0, Infinity, 1000], [9, 10, 1], [94, 94, 3], [95, 100, 3], [13, 57, 10]] as const) {
+  for (const [start, end, highWaterMark] of [
+    [0, 94, 7], [0, Infinity, 1000], [9, 10, 1], [94, 94, 3], [95, 100, 3], [13, 57, 10],
+  ] as const) {
     const files = new FakeFiles()
     const stream = reading(files, { start, end, highWaterMark })
     const bytes = await buffer(stream)
@@ -167,13 +173,17 @@ test('whatever writeFile accepts becomes bytes, and nothing else does', async ()
   expect(await all('aü')).toBe('61c3bc')
   expect(await all(new Uint16Array([1, 2]).subarray(1))).toBe('0200')
   expect(await all(['a', Buffer.from('b')])).toBe('6162')
-  for (const wrong of [[5], 5, null, undefined, {}]) await expect(all(wrong as never)).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('strings and bytes') })
+  for (const wrong of [[5], 5, null, undefined, {}])
+    await expect(all(wrong as never)).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('strings and bytes') })
 })
 
 test('what a source throws is what writeFile throws, as in node:fs', async () => {
   const own = Object.assign(new RangeError('row 17 is too long'), { code: 'MY_CODE' })
   const failing = async function* (): AsyncGenerator<string> { yield 'a'; throw own }
-  const read = async (data: Parameters<typeof bytesOf>[0]): Promise<unknown> => performLocally('open', '/f', () => ({}), () => Array.fromAsync(bytesOf(data, 'utf8'))).catch((error: unknown) => error)
+  const read = async (data: Parameters<typeof bytesOf>[0]): Promise<unknown> =>
+    performLocally(
+      'open', '/f', () => ({}), () => Array.fromAsync(bytesOf(data, 'utf8')),
+    ).catch((error: unknown) => error)
   expect(await read(failing())).toBe(own)
   expect(await read({ [Symbol.iterator]: () => ({ next: () => { throw own } }) })).toBe(own)
   expect(await read((async function* (): AsyncGenerator<string> { yield 'a'; throw 'text' })())).toBe('text')
@@ -181,7 +191,11 @@ test('what a source throws is what writeFile throws, as in node:fs', async () =>
   expect(await read([5] as never)).toMatchObject({ code: 'EINVAL', details: { syscall: 'open' } })
   // An abort comes first.
   const aborted = AbortSignal.abort()
-  await expect(performLocally('open', '/f', () => ({ signal: aborted }), () => Array.fromAsync(bytesOf(failing(), 'utf8')))).rejects.toMatchObject({ code: 'ABORTED' })
+  await expect(
+    performLocally(
+      'open', '/f', () => ({ signal: aborted }), () => Array.fromAsync(bytesOf(failing(), 'utf8')),
+    ),
+  ).rejects.toMatchObject({ code: 'ABORTED' })
 })
 
 test('the flags of node:fs mean what they mean there, and those that would lose bytes here are refused', () => {
@@ -197,22 +211,31 @@ test('block sizes and replicas that cannot be are refused in words', () => {
 })
 
 test('what is no path is called that', () => {
-  for (const wrong of [undefined, null, 5, new URL('file:///a')]) expect(() => normalise(wrong as never)).toThrow(/^a path is a string, not /)
+  for (const wrong of [undefined, null, 5, new URL('file:///a')])
+    expect(() => normalise(wrong as never)).toThrow(/^a path is a string, not /)
 })
 
 test('lines are read in encodings of text, and no others', () => {
   for (const [encoding, text, decode] of [
-    [undefined, undefined, 'utf8'], [null, undefined, 'utf8'], ['utf8', 'utf8', 'utf8'], ['UTF-8', 'utf8', 'utf8'], ['latin1', 'latin1', 'latin1'], ['binary', 'latin1', 'latin1'], ['ascii', 'utf8', 'ascii'],
-    ['utf16le', 'utf16le', 'utf8'], ['UTF-16LE', 'utf16le', 'utf8'], ['ucs2', 'utf16le', 'utf8'], ['ucs-2', 'utf16le', 'utf8'], ['utf16be', 'utf16be', 'utf8'], ['utf-16be', 'utf16be', 'utf8'], ['windows1252', 'windows1252', 'utf8'], ['Windows-1252', 'windows1252', 'utf8'],
-  ] as const) expect(lineReadingOf(encoding), String(encoding)).toEqual({ text, decode })
-  for (const encoding of ['hex', 'base64', 'nope', 5, {}]) expect(() => lineReadingOf(encoding)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
+    [undefined, undefined, 'utf8'], [null, undefined, 'utf8'], ['utf8', 'utf8', 'utf8'], ['UTF-8', 'utf8', 'utf8'],
+    ['latin1', 'latin1', 'latin1'], ['binary', 'latin1', 'latin1'], ['ascii', 'utf8', 'ascii'], ['utf16le', 'utf16le', 'utf8'],
+    ['UTF-16LE', 'utf16le', 'utf8'], ['ucs2', 'utf16le', 'utf8'], ['ucs-2', 'utf16le', 'utf8'], ['utf16be', 'utf16be', 'utf8'],
+    ['utf-16be', 'utf16be', 'utf8'], ['windows1252', 'windows1252', 'utf8'], ['Windows-1252', 'windows1252', 'utf8'],
+  ] as const)
+    expect(lineReadingOf(encoding), String(encoding)).toEqual({ text, decode })
+  for (const encoding of ['hex', 'base64', 'nope', 5, {}])
+    expect(() => lineReadingOf(encoding)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
 })
 
 test('a file and a handle read lines in the same encodings, however they are written', () => {
   for (const encoding of ['UTF-16BE', 'utf16be', 'Windows-1252', 'UTF-8', 'ucs-2', 'ASCII', 'binary', undefined, null]) {
-    for (const given of [encoding, { encoding }]) expect(lineStreamOptions(given as never).reading, String(encoding)).toEqual(lineReadingOf(encoding))
+    for (const given of [encoding, { encoding }])
+      expect(lineStreamOptions(given as never).reading, String(encoding)).toEqual(lineReadingOf(encoding))
   }
-  for (const encoding of ['hex', 'nope', 5]) expect(() => lineStreamOptions({ encoding } as never)).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('lines are read as utf8') }))
+  for (const encoding of ['hex', 'nope', 5])
+    expect(() => lineStreamOptions({ encoding } as never)).toThrow(
+      expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('lines are read as utf8') }),
+    )
 })
 
 test('text has the same encodings in the library, in programs and in the namenode\'s messages', () => {
@@ -246,5 +269,9 @@ test('a progress callback that throws ends its copy, and is called no more', () 
   onProgress!({ bytes: 2, files: 0 })
   expect(calls).toBe(1)
   expect(signal!.aborted).toBe(true)
-  expect(abortError(signal!)).toMatchObject({ code: 'ABORTED', message: expect.stringContaining('onProgress threw: my bar'), cause: new Error('my bar') })
+  expect(abortError(signal!)).toMatchObject({
+    code: 'ABORTED',
+    message: expect.stringContaining('onProgress threw: my bar'),
+    cause: new Error('my bar'),
+  })
 })

@@ -63,13 +63,32 @@ export class SilentCluster {
     }
     const random = systemRandom()
     const world = { clock: systemClock, random, disk: localDisk, net, log: silent } as unknown as World
-    const caller = new Caller({ dispatcher, credentials: new Credentials({ secret: Buffer.alloc(32), user: 'ada', cluster, clock: systemClock, random }), clock: systemClock, random })
+    const caller = new Caller({
+      dispatcher,
+      credentials: new Credentials({ secret: Buffer.alloc(32), user: 'ada', cluster, clock: systemClock, random }),
+      clock: systemClock, random,
+    })
     const compiler = { bundle: () => { wait(); return new Promise<never>(() => {}) }, modules: {} as never }
-    this.mill = new Mill({ world, caller, namenode, cluster, host: 'here', scratchDir: join(this.dir, 'scratch'), workingDirectory: this.dir, compiler, end: async () => {} })
-    const files = new FileClient({ caller, net: net as never, clock: systemClock, random, disk: localDisk, log: silent, namenode, cluster, host: 'here', spoolDir: join(this.dir, 'spool') })
+    this.mill = new Mill({
+      world, caller, namenode, cluster, host: 'here', scratchDir: join(this.dir, 'scratch'), workingDirectory: this.dir, compiler,
+      end: async () => {},
+    })
+    const files = new FileClient({
+      caller, net: net as never, clock: systemClock, random, disk: localDisk, log: silent, namenode, cluster, host: 'here',
+      spoolDir: join(this.dir, 'spool'),
+    })
     this.file = new FileHandle(files, '/f', {
-      status: { path: '/f', id: inodeId(1), type: 'file', length: 10, replication: 1, blockBytes: 1 << 20, blocks: 1, format: 'bytes', owner: 'ada', group: 'ada', mode: 0o644, mtimeMs: 1 },
-      blocks: [{ id: blockId(1), offset: 0, length: 10, crc: 1, aligned: false, nodes: [{ node: nodeId('n'), address: address('127.0.0.1:2'), rack: '/r', host: 'there' }], token: 't' }],
+      status: {
+        path: '/f', id: inodeId(1), type: 'file', length: 10, replication: 1, blockBytes: 1 << 20, blocks: 1, format: 'bytes', owner: 'ada',
+        group: 'ada', mode: 0o644, mtimeMs: 1,
+      },
+      blocks: [
+        {
+          id: blockId(1), offset: 0, length: 10, crc: 1, aligned: false,
+          nodes: [{ node: nodeId('n'), address: address('127.0.0.1:2'), rack: '/r', host: 'there' }],
+          token: 't',
+        },
+      ],
     })
     // The mill's own connection, so that what it asks is seen here.
     this.job = this.mill.job(jobId('job-1'))
@@ -78,7 +97,10 @@ export class SilentCluster {
   /** `mill.stat`, `mill.trash.list`, `file.read`, …: every method that a user can call. */
   get methods(): string[] {
     const { mill } = this
-    const objects = { mill, 'mill.trash': mill.trash, 'mill.xattrs': mill.xattrs, 'mill.quotas': mill.quotas, 'mill.snapshots': mill.snapshots, 'mill.nodes': mill.nodes, file: this.file, job: this.job }
+    const objects = {
+      mill, 'mill.trash': mill.trash, 'mill.xattrs': mill.xattrs, 'mill.quotas': mill.quotas, 'mill.snapshots': mill.snapshots,
+      'mill.nodes': mill.nodes, file: this.file, job: this.job,
+    }
     return Object.entries(objects).flatMap(([name, object]) => methodsOf(object).map(method => `${name}.${method}`))
   }
 
@@ -88,7 +110,8 @@ export class SilentCluster {
 function methodsOf(object: object): string[] {
   const names = new Set<string>()
   for (let at = Object.getPrototypeOf(object) as object; at !== Object.prototype; at = Object.getPrototypeOf(at) as object) {
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) if (typeof value === 'function' && name !== 'constructor') names.add(name)
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at)))
+      if (typeof value === 'function' && name !== 'constructor') names.add(name)
   }
   return [...names]
 }

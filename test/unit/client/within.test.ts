@@ -17,7 +17,10 @@ test('what cannot be meant is refused in words, and nobody is asked', async () =
     [() => nodes.decommission(undefined as never), /named by its id, its address or its host, not by undefined/],
     [() => nodes.recommission(''), /not by an empty text/],
     [() => trash.restore(5 as never), /a path or an item of the trash, not number/],
-    [() => nodes.maintenance('n', { forMs: 30 }), /the time of a maintenance in milliseconds is 30; it must be a whole number from 1000 to/],
+    [
+      () => nodes.maintenance('n', { forMs: 30 }),
+      /the time of a maintenance in milliseconds is 30; it must be a whole number from 1000 to/,
+    ],
     [() => nodes.maintenance('n', {} as never), /is NaN/],
     [() => nodes.maintenance('n', { forMs: Number.NaN }), /is NaN/],
     [() => nodes.balance({ threshold: 101 }), /the threshold is 101; it must be a number of percent from 0 to 100/],
@@ -27,7 +30,8 @@ test('what cannot be meant is refused in words, and nobody is asked', async () =
     [() => quotas.set('/a', { bytes: 1.5 }), /the bound on bytes is 1.5/],
     [() => trash.empty({ olderThanMs: -5 }), /the age in milliseconds is -5/],
   ]
-  for (const [call, message] of wrong) await expect(call()).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringMatching(message) })
+  for (const [call, message] of wrong)
+    await expect(call()).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringMatching(message) })
   expect(asked).toEqual([])
   await quotas.set('/a', { names: null, bytes: 0 })
   await nodes.balance()

@@ -26,7 +26,9 @@ beforeAll(async () => { bench = await Bench.start({ datanodes: 2, slots: 1 }) })
 afterAll(async () => { await bench?.[Symbol.asyncDispose]() })
 beforeEach(() => { job = `job-s${++jobs}` })
 
-const listing = program('map(line: string, emit) { const [key, value] = line.split(" "); emit(key, value) },\nreduce(key, values, emit) { emit(key, [...values].join(",")) }')
+const listing = program(
+  'map(line: string, emit) { const [key, value] = line.split(" "); emit(key, value) },\nreduce(key, values, emit) { emit(key, [...values].join(",")) }',
+)
 
 type Mapped = Done & { work: TaskWork }
 
@@ -37,7 +39,10 @@ async function maps(texts: readonly string[], nodes: readonly number[]): Promise
     await bench.file(`/in${task}`, text)
     done.push(await bench.done(listing, `/in${task}`, { job, task, node: nodes[task]! }))
   }
-  bench.scheduler.maps.splice(0, Infinity, ...done.map(({ work }, i) => ({ attempt: work.attempt, node: bench.mill.datanodes[nodes[i]!]!.node })))
+  bench.scheduler.maps.splice(
+    0, Infinity,
+    ...done.map(({ work }, i) => ({ attempt: work.attempt, node: bench.mill.datanodes[nodes[i]!]!.node })),
+  )
   return done
 }
 
@@ -105,15 +110,24 @@ test('a job that is forgotten has nothing left on any node', async () => {
 })
 
 /** Asks a datanode as a reducer does, and gives what it said. */
-async function ask(node: number, attempts: readonly string[], { token, of = job }: { token?: string; of?: string } = {}): Promise<{ replies: TransferReply[]; bytes: number; ended: boolean }> {
+async function ask(
+  node: number, attempts: readonly string[],
+  { token, of = job }: { token?: string; of?: string } = {},
+): Promise<{ replies: TransferReply[]; bytes: number; ended: boolean }> {
   const address = bench.mill.datanodes[node]!.address
-  const wire = await bench.mill.namenode.net.connect(address, { path: transferPath, headers: bench.mill.newCaller().admission(transferPath) })
+  const wire = await bench.mill.namenode.net.connect(address, {
+    path: transferPath,
+    headers: bench.mill.newCaller().admission(transferPath),
+  })
   const channel = new Channel(wire)
   const frame = new (await import('../../../src/block/frame.ts')).FrameBuffer()
   const replies: TransferReply[] = []
   let bytes = 0
   try {
-    await channel.request({ op: 'shuffle', cluster, job: of, partition: 0, attempts, token: token ?? new BlockTokens({ secret, clock: systemClock }).issue({ mode: 'shuffle', job: of as JobId }) })
+    await channel.request({
+      op: 'shuffle', cluster, job: of, partition: 0, attempts,
+      token: token ?? new BlockTokens({ secret, clock: systemClock }).issue({ mode: 'shuffle', job: of as JobId }),
+    })
     for (;;) {
       const received = await channel.receive(frame)
       if (received?.kind === 'data') bytes += frame.payloadBytes
@@ -143,7 +157,11 @@ test('a token of one job opens no output of another, and no path leaves the dire
     return reply?.op === 'error' ? reply.error.code : 'answered'
   }
   expect(await refused(1, [done!.work.attempt], { of: 'job-other' })).toBe('EINVAL')
-  expect(await refused(1, [done!.work.attempt], { token: new BlockTokens({ secret, clock: systemClock }).issue({ mode: 'shuffle', job: 'job-other' as JobId }) })).toBe('UNAUTHENTICATED')
+  expect(
+    await refused(1, [done!.work.attempt], {
+      token: new BlockTokens({ secret, clock: systemClock }).issue({ mode: 'shuffle', job: 'job-other' as JobId }),
+    }),
+  ).toBe('UNAUTHENTICATED')
   expect(await refused(1, [`${job}.0.0.0/../../x`])).toBe('EINVAL')
   expect(await refused(1, ['../../x.0.0.0'], { of: '../../x' })).toBe('EINVAL')
 })

@@ -28,7 +28,11 @@ function write(id: AttemptId, lengths: readonly number[]): Buffer[] {
   mkdirSync(join(dir, 'shuffle', attemptParts(id).job), { recursive: true })
   const parts = lengths.map((length, i) => noise(length, i + 1))
   let offset = 8
-  const extents = lengths.map((bytes, i): Extent => { const extent = { offset, bytes, records: i + 1, crc: 100 + i }; offset += bytes; return extent })
+  const extents = lengths.map((bytes, i): Extent => {
+    const extent = { offset, bytes, records: i + 1, crc: 100 + i }
+    offset += bytes
+    return extent
+  })
   writeFileSync(nameOf(id, 'data'), Buffer.concat([Buffer.alloc(8), ...parts]))
   writeFileSync(nameOf(id, 'index'), encodeIndex(extents))
   return parts
@@ -69,14 +73,23 @@ test('segments come in the order asked for, in frames of 256 KiB; what is not he
   rmSync(nameOf(attempt(2), 'data'))
   const missing = (task: number) => ({ op: 'segment', attempt: attempt(task), bytes: 0, records: 0, crc: 0, missing: true })
   const { replies, frames, end } = await heard(outputs, 1, [1, 0, 2, 3, 4].map(task => attempt(task)))
-  expect(replies).toEqual([{ op: 'segment', attempt: attempt(1), bytes: 7, records: 2, crc: 101 }, { op: 'segment', attempt: attempt(0), bytes: 600_000, records: 2, crc: 101 }, missing(2), missing(3), missing(4)])
+  expect(replies).toEqual([
+    { op: 'segment', attempt: attempt(1), bytes: 7, records: 2, crc: 101 },
+    { op: 'segment', attempt: attempt(0), bytes: 600_000, records: 2, crc: 101 },
+    missing(2), missing(3), missing(4),
+  ])
   expect(frames.map(({ offset, bytes }) => [offset, bytes.length])).toEqual([[0, 7], [0, 262_144], [262_144, 262_144], [524_288, 75_712]])
   expect(frames[0]!.bytes.equals(small[1]!)).toBe(true)
   expect(Buffer.concat(frames.slice(1).map(({ bytes }) => bytes)).equals(large[1]!)).toBe(true)
   expect([end, outputs.bytesOut]).toEqual([{ length: 600_007, crc: 0 }, 600_007])
   // An empty segment needs no file; a partition that the output does not have is none.
   const empty = await heard(outputs, 2, [attempt(2), attempt(0)])
-  expect([empty.replies.map(({ bytes, missing: is }) => [bytes, is]), empty.frames, empty.end]).toEqual([[[0, undefined], [0, undefined]], [], { length: 0, crc: 0 }])
+  expect([empty.replies.map(({ bytes, missing: is }) => [bytes, is]), empty.frames, empty.end]).toEqual([
+    [
+      [0, undefined], [0, undefined],
+    ],
+    [], { length: 0, crc: 0 },
+  ])
   expect((await heard(outputs, 3, [attempt(0)])).replies).toEqual([missing(0)])
   await expect(heard(outputs, 1, [attempt(0)], { of: jobId('job-2') })).rejects.toMatchObject({ code: 'EINVAL' })
 })
@@ -86,8 +99,14 @@ test('a file that is shorter than its index says is CORRUPT, and a wire that bre
   const pool = new FramePool()
   let out = 0
   const { take, give } = pool
-  pool.take = () => { out++; return take.call(pool) }
-  pool.give = buffer => { out--; give.call(pool, buffer) }
+  pool.take = () => {
+    out++
+    return take.call(pool)
+  }
+  pool.give = buffer => {
+    out--
+    give.call(pool, buffer)
+  }
   write(attempt(0), [4_000_000])
   const outputs = await open(disk, pool)
   await expect(heard(outputs, 0, [attempt(0)], { refuse: 2 })).rejects.toThrow('the wire is gone')
@@ -101,7 +120,17 @@ test('a file that is shorter than its index says is CORRUPT, and a wire that bre
 test('an output that cannot be opened for want of descriptors is not missing: that cannot be told now', async () => {
   let exhausted: RegExp | undefined
   const refuse = (path: string): void => { if (exhausted?.test(path)) throw Object.assign(refusal('EMFILE'), { syscall: 'open' }) }
-  const outputs = await open({ ...localDisk, async openRead(path) { refuse(path); return localDisk.openRead(path) }, async readFile(path) { refuse(path); return localDisk.readFile(path) } })
+  const outputs = await open({
+    ...localDisk,
+    async openRead(path) {
+      refuse(path)
+      return localDisk.openRead(path)
+    },
+    async readFile(path) {
+      refuse(path)
+      return localDisk.readFile(path)
+    },
+  })
   write(attempt(0), [5])
   for (exhausted of [/index$/, /data$/]) await expect(heard(outputs, 0, [attempt(0)])).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   exhausted = undefined
@@ -113,7 +142,13 @@ test('an index is read once, until its output goes or too many are kept: then th
   const outputs = await open({ ...localDisk, async readFile(path) { read.push(path.split('.').at(-3)!); return localDisk.readFile(path) } })
   const many = [5, ...new Array<number>(65_534).fill(0)]
   for (const task of [0, 1, 2, 3]) write(attempt(task), many)
-  const ask = async (...tasks: number[]): Promise<string[]> => { read.length = 0; await heard(outputs, 0, tasks.map(task => attempt(task))); return read }
+  const ask = async (...tasks: number[]): Promise<string[]> => {
+    read.length = 0
+    await heard(
+      outputs, 0, tasks.map(task => attempt(task)),
+    )
+    return read
+  }
   expect(await ask(0, 1, 2)).toEqual(['0', '1', '2'])
   expect(await ask(0, 1, 2)).toEqual([])
   // 200,000 entries are kept, of 65,535 each.
@@ -151,7 +186,9 @@ test('the files of an attempt are removed, and no others; a job is forgotten wit
   write(attemptId({ job: jobId('job-11'), stage: 0, task: 0, attempt: 1 }), [5])
   writeFileSync(nameOf(attempt(0, 1), 'spill'), 'half')
   await outputs.discard(attempt(0, 1))
-  expect(readdirSync(join(dir, 'shuffle/job-1')).sort()).toEqual(['data', 'index'].flatMap(kind => [10, 11].map(number => `job-1.0.0.${number}.${kind}`)).sort())
+  expect(readdirSync(join(dir, 'shuffle/job-1')).sort()).toEqual(
+    ['data', 'index'].flatMap(kind => [10, 11].map(number => `job-1.0.0.${number}.${kind}`)).sort(),
+  )
   await outputs.forget(job)
   expect((await outputs.jobs()).sort()).toEqual(['job-11'])
   expect(existsSync(join(dir, 'shuffle/job-11/job-11.0.0.1.data'))).toBe(true)

@@ -40,7 +40,15 @@ async function sweeper(more: { session?: number; answer?: (job: string) => objec
     return more.answer ? more.answer(job) : answers[job]!()
   }
   const made = new OutputSweeper({
-    clock: { after: (ms: number, work: () => void) => { const timer = { ms, work, cancelled: false }; timers.push(timer); return () => { timer.cancelled = true } } } as unknown as Clock,
+    clock: {
+      after: (ms: number, work: () => void) => {
+        const timer = { ms, work, cancelled: false }
+        timers.push(timer)
+        return () => {
+          timer.cancelled = true
+        }
+      },
+    } as unknown as Clock,
     log: silent, namenode: address('n:1'), session: () => more.session ?? 1, caller: () => ({ call }) as unknown as Caller,
     outputs: await MapOutputs.open({ disk: { ...localDisk, ...more.disk }, dir, pool: new FramePool(), log: silent }),
   })
@@ -60,7 +68,12 @@ test('outputs of jobs that are over, or that nobody knows, go; those of running 
 test('outputs that cannot be removed keep no others', async () => {
   const { made } = await sweeper({
     answer: () => ({ state: 'succeeded', finishedMs: 5 }),
-    disk: { removeTree: async path => { if (path.endsWith('running')) await localDisk.removeTree(path); else throw new Error('not ours') } },
+    disk: {
+      removeTree: async path => {
+        if (path.endsWith('running')) await localDisk.removeTree(path)
+        else throw new Error('not ours')
+      },
+    },
   })
   await made.sweep()
   expect(left()).toEqual(['over', 'unknown'])

@@ -36,7 +36,10 @@ test('a node that is forgotten registers again and reports everything', async ()
   const blocks = await file(mill)
   mill.namenode.calls.length = 0
   mill.namenode.forgetful = true
-  await until('it has registered and reported', () => ['register', 'full'].every(call => mill.namenode.calls.includes(call)) && mill.namenode.holders(blocks[0]!).length === 1)
+  await until(
+    'it has registered and reported',
+    () => ['register', 'full'].every(call => mill.namenode.calls.includes(call)) && mill.namenode.holders(blocks[0]!).length === 1,
+  )
   await until('it beats again', () => mill.namenode.calls.lastIndexOf('beat') > mill.namenode.calls.lastIndexOf('full'))
 })
 
@@ -47,7 +50,10 @@ test('a node whose session ends before its first full report has arrived registe
   mill.namenode.forgetsRegistered = 3
   mill.namenode.calls.length = 0
   mill.namenode.forgetful = true
-  await until('it has reported after four registrations', () => mill.namenode.calls.filter(call => call === 'register').length === 4 && mill.namenode.holders(blocks[0]!).length === 1)
+  await until(
+    'it has reported after four registrations',
+    () => mill.namenode.calls.filter(call => call === 'register').length === 4 && mill.namenode.holders(blocks[0]!).length === 1,
+  )
   // Whoever waited for a report of a session that is over is not left waiting.
   expect(['told', 'UNREGISTERED']).toContain(await told)
   mill.namenode.give(mill.datanodes[0]!.node, { kind: 'delete', blocks: [blocks[0]!] })
@@ -60,7 +66,10 @@ test('changes that are refused for good are told by a full report instead, and h
   const [first] = await file(mill)
   namenode.refusesChanges = true
   namenode.give(mill.datanodes[0]!.node, { kind: 'delete', blocks: [first!] })
-  await until('it has told of the removal in another way', () => namenode.calls.includes('changes') && namenode.holders(first!).length === 0)
+  await until(
+    'it has told of the removal in another way',
+    () => namenode.calls.includes('changes') && namenode.holders(first!).length === 0,
+  )
   namenode.refusesChanges = false
   namenode.calls.length = 0
   const [second] = await file(mill, '/second')
@@ -82,7 +91,10 @@ test('a namenode of an older epoch is not obeyed, and the newest epoch is rememb
   await using mill = await Mill.start({ datanodes: 1 })
   const [block] = await file(mill)
   mill.namenode.epoch = 5
-  await until('the epoch is on disk', () => existsSync(join(mill.dirOf(0), 'epoch.json')) && readFileSync(join(mill.dirOf(0), 'epoch.json'), 'utf8').includes('5'))
+  await until(
+    'the epoch is on disk',
+    () => existsSync(join(mill.dirOf(0), 'epoch.json')) && readFileSync(join(mill.dirOf(0), 'epoch.json'), 'utf8').includes('5'),
+  )
   mill.namenode.epoch = 4
   mill.namenode.give(mill.datanodes[0]!.node, { kind: 'delete', blocks: [block!] })
   mill.namenode.calls.length = 0
@@ -106,8 +118,16 @@ test('a node of another cluster, or with another secret, is refused when it star
 test('a node waits for its namenode until it is told to give up', async () => {
   await using mill = await Mill.start({ datanodes: 0 })
   const giveUp = new AbortController()
-  const starting = Datanode.start(testWorld(), { dirs: [mill.dirOf(0)], host: '127.0.0.1', port: 0, namenode: nowhere, rack: '/r', hostName: 'h', secret: Buffer.alloc(32, 7), slots: 0, memoryBytes: 0, signal: giveUp.signal })
-  const early = await Promise.race([starting.then(() => 'started', () => 'failed'), new Promise(resolve => setTimeout(() => resolve('waits'), 300))])
+  const starting = Datanode.start(testWorld(), {
+    dirs: [mill.dirOf(0)], host: '127.0.0.1', port: 0, namenode: nowhere, rack: '/r', hostName: 'h', secret: Buffer.alloc(32, 7), slots: 0,
+    memoryBytes: 0, signal: giveUp.signal,
+  })
+  const early = await Promise.race([
+    starting.then(
+      () => 'started', () => 'failed',
+    ),
+    new Promise(resolve => setTimeout(() => resolve('waits'), 300)),
+  ])
   expect(early).toBe('waits')
   giveUp.abort()
   await expect(starting).rejects.toMatchObject({ code: 'ABORTED' })
@@ -138,7 +158,10 @@ test('ordered copies are made, deletions done, and each order once', async () =>
   const [holder] = mill.namenode.files.get('/file')!.blocks[0]!.nodes
   await until('the block is reported', () => mill.namenode.holders(block!).length === 1)
   const targets = [...mill.namenode.nodes.values()].map(({ place }) => place).filter(({ node }) => node !== holder)
-  mill.namenode.give(holder!, { kind: 'replicate', block: block!, length: 300_000, targets, token: mill.namenode.tokens.issue({ mode: 'write', block: block! }) })
+  mill.namenode.give(holder!, {
+    kind: 'replicate', block: block!, length: 300_000, targets,
+    token: mill.namenode.tokens.issue({ mode: 'write', block: block! }),
+  })
   await until('three have it', () => mill.namenode.holders(block!).length === 3)
   mill.namenode.give(holder!, { kind: 'delete', blocks: [block!] })
   await until('two have it', () => mill.namenode.holders(block!).length === 2)
@@ -148,7 +171,10 @@ test('ordered copies are made, deletions done, and each order once', async () =>
   await until('all orders are acknowledged', () => mill.namenode.nodes.get(holder!)!.acknowledged === 2)
   // A node that is told to copy to one that has the block already tells the namenode who has it.
   mill.namenode.nodes.get(targets[1]!.node)!.blocks.delete(block!)
-  mill.namenode.give(targets[0]!.node, { kind: 'replicate', block: block!, length: 300_000, targets: [targets[1]!], token: mill.namenode.tokens.issue({ mode: 'write', block: block! }) })
+  mill.namenode.give(targets[0]!.node, {
+    kind: 'replicate', block: block!, length: 300_000, targets: [targets[1]!],
+    token: mill.namenode.tokens.issue({ mode: 'write', block: block! }),
+  })
   await until('the namenode knows again', () => mill.namenode.holders(block!).length === 2)
 })
 
@@ -164,7 +190,10 @@ test('damage is not copied: who is to copy a damaged block reports it, and a che
     writeFileSync(pathOf(mill, at, id), bytes)
   }
   const target = [...mill.namenode.nodes.values()].map(({ place }) => place).find(({ node }) => node !== holder)!
-  mill.namenode.give(holder!, { kind: 'replicate', block: one!, length: 300_000, targets: [target], token: mill.namenode.tokens.issue({ mode: 'write', block: one! }) })
+  mill.namenode.give(holder!, {
+    kind: 'replicate', block: one!, length: 300_000, targets: [target],
+    token: mill.namenode.tokens.issue({ mode: 'write', block: one! }),
+  })
   mill.namenode.give(holder!, { kind: 'verify', block: two! })
   await until('both are reported', () => mill.namenode.reportedBad.length === 2)
   expect(mill.namenode.reportedBad.map(({ block }) => block).sort()).toEqual([one, two].sort())
@@ -185,7 +214,11 @@ test('a node that is asked for a block which it does not have says so, and one t
   await until('both have said how it is', () => !other.blocks.has(one!) && mill.namenode.holders(one!).length === 1)
   // One that cannot copy what it does not have: its node is not asked for ever.
   other.blocks.set(one!, listed)
-  mill.namenode.give(other.place.node, { kind: 'replicate', block: one!, length: 300_000, targets: [mill.namenode.nodes.get(holder!)!.place], token: mill.namenode.tokens.issue({ mode: 'write', block: one! }) })
+  mill.namenode.give(other.place.node, {
+    kind: 'replicate', block: one!, length: 300_000,
+    targets: [mill.namenode.nodes.get(holder!)!.place],
+    token: mill.namenode.tokens.issue({ mode: 'write', block: one! }),
+  })
   await until('it has said so', () => !other.blocks.has(one!))
   expect(mill.namenode.reportedBad).toEqual([])
 })
@@ -194,7 +227,11 @@ test('a copy that comes to nothing is told at once, with whose fault it is', asy
   await using mill = await Mill.start({ datanodes: 2 })
   const [one] = await file(mill, '/one', { replication: 1 })
   const [holder] = mill.namenode.files.get('/one')!.blocks[0]!.nodes
-  const order = (block: BlockId, targets: NodePlace[]): void => mill.namenode.give(holder!, { kind: 'replicate', block, length: 300_000, targets, token: mill.namenode.tokens.issue({ mode: 'write', block }) })
+  const order = (block: BlockId, targets: NodePlace[]): void =>
+    mill.namenode.give(holder!, {
+      kind: 'replicate', block, length: 300_000, targets,
+      token: mill.namenode.tokens.issue({ mode: 'write', block }),
+    })
   const gone: NodePlace = { node: nodeId('gone'), address: nowhere, rack: '/r', host: 'h' }
   const there = [...mill.namenode.nodes.values()].map(({ place }) => place).find(({ node }) => node !== holder)!
   order(one!, [gone])

@@ -81,7 +81,8 @@ test('what was to be removed from a read-only disk goes as soon as it can be wri
   await store.remove([blockId(1)])
   await store.told([blockId(2)], new Set())
   await store.tend()
-  const files = async (): Promise<string[]> => (await readdir(join(dir, 'a', 'blocks'), { recursive: true })).filter(name => name.length > 3 && !name.endsWith('.meta')).sort()
+  const files = async (): Promise<string[]> =>
+    (await readdir(join(dir, 'a', 'blocks'), { recursive: true })).filter(name => name.length > 3 && !name.endsWith('.meta')).sort()
   expect(await files()).toHaveLength(3)
   faulty.heal()
   await store.tend()
@@ -137,7 +138,13 @@ test('a disk that is taken away while the node runs is noticed, by the next look
 test('a disk that cannot be read when the node starts is left out; without any other the node does not start', async () => {
   const before = await openStore(two(), { disk: roomy(localDisk) })
   await write(before.store, 1, noise(10))
-  const disk = { ...localDisk, list: async (path: string) => { if (path.includes('/a/')) throw refusal('EIO'); return localDisk.list(path) } }
+  const disk = {
+    ...localDisk,
+    list: async (path: string) => {
+      if (path.includes('/a/')) throw refusal('EIO')
+      return localDisk.list(path)
+    },
+  }
   const { store } = await openStore(two(), { disk })
   expect(store.blocks).toBe(0)
   expect((await store.state()).map(state => state.failed)).toEqual([true, false])
@@ -151,28 +158,64 @@ test('too many open files are no damage: nothing is reported bad, now or at the 
   await expect(store.open(blockId(1))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await expect(store.check(blockId(1))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   expect([bad, store.has(blockId(1))]).toEqual([[], true])
-  await expect(openStore([join(dir, 'a')], { disk: { ...localDisk, openReadSync: () => { throw refusal('EMFILE') } } })).rejects.toMatchObject({ code: 'EMFILE' })
+  await expect(
+    openStore([join(dir, 'a')], {
+      disk: {
+        ...localDisk,
+        openReadSync: () => {
+          throw refusal('EMFILE')
+        },
+      },
+    }),
+  ).rejects.toMatchObject({ code: 'EMFILE' })
 })
 
-test.each(['EMFILE', 'ENFILE', 'ENOMEM'])('%s is no disk\'s fault: a write or the sync of a directory that fails with it costs that block, and the writer learns why', async code => {
-  let exhausted = false
-  const refuse = (): void => { if (exhausted) throw Object.assign(refusal(code), { syscall: 'open' }) }
-  const disk: Disk = { ...spoiltDisk({ syncDir: refuse }), stat: async (path, options) => { refuse(); return localDisk.stat(path, options) } }
-  const { store, failed, added } = await openStore([join(dir, 'a')], { disk })
-  await write(store, 1, noise(10))
-  exhausted = true
-  await expect(write(store, 2, noise(10))).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining(code) as string })
-  await store.tend()
-  expect(failed).toEqual([])
-  exhausted = false
-  await write(store, 3, noise(10))
-  expect(added.map(({ id }) => id)).toEqual([1, 3])
-})
+test.each(['EMFILE', 'ENFILE', 'ENOMEM'])(
+  "%s is no disk's fault: a write or the sync of a directory that fails with it costs that block, and the writer learns why",
+  async code => {
+    let exhausted = false
+    const refuse = (): void => {
+      if (exhausted) throw Object.assign(refusal(code), { syscall: 'open' })
+    }
+    const disk: Disk = {
+      ...spoiltDisk({ syncDir: refuse }),
+      stat: async (path, options) => {
+        refuse()
+        return localDisk.stat(path, options)
+      },
+    }
+    const { store, failed, added } = await openStore([join(dir, 'a')], { disk })
+    await write(store, 1, noise(10))
+    exhausted = true
+    await expect(write(store, 2, noise(10))).rejects.toMatchObject({
+      code: 'UNAVAILABLE', message: expect.stringContaining(code) as string,
+    })
+    await store.tend()
+    expect(failed).toEqual([])
+    exhausted = false
+    await write(store, 3, noise(10))
+    expect(added.map(({ id }) => id)).toEqual([1, 3])
+  },
+)
 
-test('a block for whose file there is no descriptor is UNAVAILABLE, not a lack of room; a sync that the system refuses is the disk\'s failure, whatever it says', async () => {
+test("a block for whose file there is no descriptor is UNAVAILABLE, not a lack of room; a sync that the system refuses is the disk's failure, whatever it says", async () => {
   let code = 'EMFILE'
-  const disk = { ...spoiltDisk({ sync: () => { if (code === 'ENOMEM') throw Object.assign(refusal(code), { syscall: 'fdatasync' }) } }) }
-  const { store, failed } = await openStore([join(dir, 'a')], { disk: { ...disk, create: async (...args) => { if (code === 'EMFILE') throw refusal(code); return disk.create(...args) } } })
+  const disk = {
+    ...spoiltDisk({
+      sync: () => {
+        if (code === 'ENOMEM') throw Object.assign(refusal(code), { syscall: 'fdatasync' })
+      },
+    }),
+  }
+  const { store, failed } = await openStore([join(dir, 'a')], {
+    disk: {
+      ...disk,
+      create: async (...args) => {
+        if (code === 'EMFILE') throw refusal(code)
+        return disk.create(...args)
+      },
+    },
+  })
   await expect(write(store, 1, noise(10))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   expect(failed).toEqual([])
   // What was reserved for it is free again.
@@ -183,14 +226,28 @@ test('a block for whose file there is no descriptor is UNAVAILABLE, not a lack o
 })
 
 test('a node that has too few descriptors to look at one of its disks does not go on without it', async () => {
-  const disk: Disk = { ...roomy(localDisk), list: async path => { if (path.startsWith(join(dir, 'b'))) throw refusal('EMFILE'); return localDisk.list(path) } }
+  const disk: Disk = {
+    ...roomy(localDisk),
+    list: async path => {
+      if (path.startsWith(join(dir, 'b'))) throw refusal('EMFILE')
+      return localDisk.list(path)
+    },
+  }
   await expect(openStore(two(), { disk })).rejects.toMatchObject({ code: 'EMFILE' })
 })
 
 test('a block that may not be read, or whose sectors are bad, is damaged', async () => {
   for (const code of ['EACCES', 'EIO']) {
     let refuse = false
-    const { store, bad } = await openStore([join(dir, code)], { disk: { ...localDisk, openRead: async path => { if (refuse) throw refusal(code); return localDisk.openRead(path) } } })
+    const { store, bad } = await openStore([join(dir, code)], {
+      disk: {
+        ...localDisk,
+        openRead: async path => {
+          if (refuse) throw refusal(code)
+          return localDisk.openRead(path)
+        },
+      },
+    })
     await write(store, 1, noise(10))
     refuse = true
     expect(await store.check(blockId(1))).toBe('damaged')
@@ -212,7 +269,8 @@ test('directories that somebody removes below a running node are made again: for
   const { store, failed } = await openStore([join(dir, 'a')], { trashKeepMs: 1e9 })
   await write(store, 1, noise(10))
   await write(store, 2, noise(10))
-  for (const name of ['incoming', 'trash', `blocks/${blockName(blockId(3)).slice(-2)}`]) rmSync(join(dir, 'a', name), { recursive: true, force: true })
+  for (const name of ['incoming', 'trash', `blocks/${blockName(blockId(3)).slice(-2)}`])
+    rmSync(join(dir, 'a', name), { recursive: true, force: true })
   await store.remove([blockId(1)])
   expect(await readdir(join(dir, 'a/trash'))).toEqual([blockName(blockId(1)), `${blockName(blockId(1))}.meta`])
   await write(store, 3, noise(10))
@@ -234,7 +292,9 @@ test('block files that are pipes hold nothing up: they are damaged, and everythi
     rmSync(join(dir, 'a', placeOf(id)))
     execFileSync('mkfifo', [join(dir, 'a', placeOf(id))])
   }
-  expect(await Promise.all([1, 2, 3, 4, 5, 6].map(id => store.check(blockId(id))))).toEqual(['damaged', 'damaged', 'damaged', 'damaged', 'damaged', 'sound'])
+  expect(await Promise.all([1, 2, 3, 4, 5, 6].map(id => store.check(blockId(id))))).toEqual([
+    'damaged', 'damaged', 'damaged', 'damaged', 'damaged', 'sound',
+  ])
   expect(bad.toSorted()).toEqual([1, 2, 3, 4, 5])
 })
 
@@ -274,7 +334,18 @@ test('while another disk is tried for a block, the same block is not begun a sec
 test('a disk that holds on to what was given up is asked for one file of it at a time, until it lets go', async () => {
   let refused = false
   let asked = 0
-  const { store } = await openStore([join(dir, 'a')], { disk: { ...localDisk, async remove(path) { if (refused) { asked++; throw refusal('EROFS') } await localDisk.remove(path) } } })
+  const { store } = await openStore([join(dir, 'a')], {
+    disk: {
+      ...localDisk,
+      async remove(path) {
+        if (refused) {
+          asked++
+          throw refusal('EROFS')
+        }
+        await localDisk.remove(path)
+      },
+    },
+  })
   const begun = await Promise.all([1, 2, 3].map(id => store.receive(blockId(id), 10)))
   refused = true
   for (const half of begun) await half.abort()
@@ -288,7 +359,10 @@ test('a disk that holds on to what was given up is asked for one file of it at a
 
 test('when a disk fails only its own blocks are lost, and those of the others stay', async () => {
   let full = false
-  const faulty = new FaultyDisk({ ...localDisk, space: async path => ({ capacityBytes: 1e9, freeBytes: path.endsWith('/a') === full ? 1e8 : 9e8 }) })
+  const faulty = new FaultyDisk({
+    ...localDisk,
+    space: async path => ({ capacityBytes: 1e9, freeBytes: path.endsWith('/a') === full ? 1e8 : 9e8 }),
+  })
   const { store, removed } = await openStore(two(), { disk: faulty })
   for (const id of [1, 2, 3, 4]) {
     full = id % 2 === 0
@@ -311,7 +385,9 @@ test('a directory that could not be taken is a failed disk: it is not touched, a
   })
   await write(store, 1, noise(10))
   await store.tend()
-  expect((await store.state()).map(({ dir: at, failed: has, freeBytes }) => [at, has, freeBytes > 0])).toEqual([[join(dir, 'a'), false, true], [unusable, true, false]])
+  expect((await store.state()).map(({ dir: at, failed: has, freeBytes }) => [at, has, freeBytes > 0])).toEqual([
+    [join(dir, 'a'), false, true], [unusable, true, false],
+  ])
   expect([await readdir(dir), failed]).toEqual([['a'], []])
 })
 
@@ -326,7 +402,9 @@ test('a catalogue of thousands of blocks keeps what each is, in places that are 
     gone.add(id - 1)
   }
   for (let id = 1; id <= 5000; id++) expect(index.get(blockId(id)), String(id)).toEqual(gone.has(id) ? undefined : entry(id))
-  expect([index.count, index.delete(blockId(2)), index.has(blockId(2)), index.has(blockId(3))]).toEqual([5000 - gone.size, undefined, false, true])
+  expect([index.count, index.delete(blockId(2)), index.has(blockId(2)), index.has(blockId(3))]).toEqual([
+    5000 - gone.size, undefined, false, true,
+  ])
   // Written anew, a block is what it is now.
   index.set(blockId(3), entry(4))
   expect([index.get(blockId(3)), index.count]).toEqual([entry(4), 5000 - gone.size])

@@ -42,7 +42,13 @@ test('epochs that come together all wait until the newest is on disk', async () 
 
 test('a write that fails is an error for who waits, and is tried again by the next', async () => {
   let broken = true
-  const disk: Disk = { ...localDisk, writeFileDurable: async (...args) => { if (broken) throw new Error('EIO'); return localDisk.writeFileDurable(...args) } }
+  const disk: Disk = {
+    ...localDisk,
+    writeFileDurable: async (...args) => {
+      if (broken) throw new Error('EIO')
+      return localDisk.writeFileDurable(...args)
+    },
+  }
   const fence = await EpochFence.open(disk, [dir], options)
   await expect(fence.pass({ epoch: 2 })).rejects.toThrow('EIO')
   broken = false
@@ -80,7 +86,9 @@ test('a file that cannot be understood is an error only where no disk has a good
   }
 })
 
-const at = (seq: number, more: Partial<Position> = {}): Position => ({ incarnation: 'a', from: 1, seq, nextBlock: seq * 10, rebuilt: 0, ...more })
+const at = (seq: number, more: Partial<Position> = {}): Position => ({
+  incarnation: 'a', from: 1, seq, nextBlock: seq * 10, rebuilt: 0, ...more,
+})
 
 test('a new incarnation is durable before it is obeyed, its operations are a moment later, and all of it at the end', async () => {
   const clock = new ManualClock()
@@ -102,7 +110,14 @@ test('what is told while an earlier position is being written is written at the 
   let open = (): void => {}
   let gate: Promise<void> | undefined
   let begun = false
-  const disk: Disk = { ...localDisk, writeFileDurable: async (path, bytes) => { begun = true; await gate; await localDisk.writeFileDurable(path, bytes) } }
+  const disk: Disk = {
+    ...localDisk,
+    writeFileDurable: async (path, bytes) => {
+      begun = true
+      await gate
+      await localDisk.writeFileDurable(path, bytes)
+    },
+  }
   const fence = await EpochFence.open(disk, [dir], { ...options, clock })
   await fence.pass({ epoch: 5, at: at(3) })
   await fence.pass({ epoch: 5, at: at(9) })
@@ -136,7 +151,9 @@ test('a namenode that cannot tell yet whether it is an old copy is checked, and 
   const fence = await EpochFence.open(localDisk, [dir], options)
   await fence.pass({ epoch: 5, at: at(9) })
   await fence.pass({ epoch: 6, at: at(12, { incarnation: 'copy', from: 11 }), provisional: true })
-  await expect(fence.pass({ epoch: 6, at: at(12, { incarnation: 'copy', from: 8 }), provisional: true })).rejects.toMatchObject({ code: 'STALE_EPOCH' })
+  await expect(fence.pass({ epoch: 6, at: at(12, { incarnation: 'copy', from: 8 }), provisional: true })).rejects.toMatchObject({
+    code: 'STALE_EPOCH',
+  })
   expect(fence.seen).toEqual({ epoch: 5, incarnation: 'a', seq: 9, nextBlock: 90 })
   // The namenode that was in use last begins the same epoch.
   await fence.pass({ epoch: 6, at: at(12, { incarnation: 'b', from: 11 }) })
@@ -146,7 +163,13 @@ test('a namenode that cannot tell yet whether it is an old copy is checked, and 
 
 test('a disk that refuses to remember operations is told of, though nobody waits for it', async () => {
   let broken = false
-  const disk: Disk = { ...localDisk, writeFileDurable: async (...args) => { if (broken) throw new Error('EIO'); return localDisk.writeFileDurable(...args) } }
+  const disk: Disk = {
+    ...localDisk,
+    writeFileDurable: async (...args) => {
+      if (broken) throw new Error('EIO')
+      return localDisk.writeFileDurable(...args)
+    },
+  }
   const fence = await EpochFence.open(disk, [dir], options)
   await fence.pass({ epoch: 2, at: at(1) })
   broken = true

@@ -11,7 +11,13 @@ function guarded(count: number | (() => number)): { clock: ManualClock; guard: D
   const told: string[] = []
   let reports = 0
   const log: Log = { ...silent, error: text => { told.push(text) } }
-  const guard = new DeletionGuard({ clock, log, youngMs: 10 * minute, blocks: typeof count === 'number' ? () => count : count, report: () => { reports++ } })
+  const guard = new DeletionGuard({
+    clock, log, youngMs: 10 * minute,
+    blocks: typeof count === 'number' ? () => count : count,
+    report: () => {
+      reports++
+    },
+  })
   return { clock, guard, told, reports: () => reports }
 }
 

@@ -21,7 +21,10 @@ const cluster = clusterId('c1')
 const names = (...list: string[]): string[] => list.map(name => join(dir, name))
 
 async function open(dirs: readonly string[], dead: readonly string[] = []): Promise<Homes> {
-  const lock = async (path: string) => { if (dead.includes(path)) throw Object.assign(new Error('EIO'), { code: 'EIO' }); return localDisk.lock(path) }
+  const lock = async (path: string) => {
+    if (dead.includes(path)) throw Object.assign(new Error('EIO'), { code: 'EIO' })
+    return localDisk.lock(path)
+  }
   return openHomes({ disk: { ...localDisk, lock }, random: systemRandom(), log: silent }, dirs, undefined)
 }
 
@@ -82,9 +85,21 @@ test('a disk that cannot be used any more does not keep its node from starting; 
   const dirs = [join(mill.dir, 'one'), join(mill.dir, 'two')]
   const disk = (unusable: string) => {
     const { disk: local, ...rest } = testWorld()
-    return { ...rest, disk: { ...local, lock: async (path: string) => { if (path === unusable) throw Object.assign(new Error('EROFS'), { code: 'EROFS' }); return local.lock(path) } } }
+    return {
+      ...rest,
+      disk: {
+        ...local,
+        lock: async (path: string) => {
+          if (path === unusable) throw Object.assign(new Error('EROFS'), { code: 'EROFS' })
+          return local.lock(path)
+        },
+      },
+    }
   }
-  const config = { dirs, host: '127.0.0.1', port: 0, namenode: mill.namenode.address, rack: '/default', hostName: 'h', secret, slots: 0, memoryBytes: 0, times: { heartbeatMs: 5_000, drainMs: 1000 } }
+  const config = {
+    dirs, host: '127.0.0.1', port: 0, namenode: mill.namenode.address, rack: '/default', hostName: 'h', secret, slots: 0, memoryBytes: 0,
+    times: { heartbeatMs: 5_000, drainMs: 1000 },
+  }
   for (const dir of dirs) await expect(Datanode.start(disk(dir), config)).rejects.toMatchObject({ code: 'EACCES' })
   const whole = await Datanode.start(disk(''), config)
   await whole.stop()
@@ -92,7 +107,9 @@ test('a disk that cannot be used any more does not keep its node from starting; 
   for (const dir of dirs) {
     await using datanode = await Datanode.start(disk(dir), config)
     expect(datanode.node).toBe(whole.node)
-    expect(await (await fetch(`http://${datanode.address}/metrics`)).text()).toMatch(new RegExp(`gristmill_storage_failed\\{dir="${dir}"\\} 1`))
+    expect(await (await fetch(`http://${datanode.address}/metrics`)).text()).toMatch(
+      new RegExp(`gristmill_storage_failed\\{dir="${dir}"\\} 1`),
+    )
     await datanode.beat()
     mill.namenode.epoch++
     await datanode.beat() // a new epoch needs one disk, not this one

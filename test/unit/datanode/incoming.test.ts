@@ -20,7 +20,10 @@ afterEach(() => { rmSync(dir, { recursive: true, force: true }) })
 const MiB = 1 << 20
 const piece = Buffer.alloc(16 * MiB)
 
-/** A disk whose files count what is written and keep none of it. The test answers each sync of a block's data; those of meta files succeed at once. */
+/**
+ * A disk whose files count what is written and keep none of it. The test answers each sync of a block's data; those of meta files succeed
+ * at once.
+ */
 class SlowDisk {
   readonly events: string[] = []
   readonly syncs: Array<PromiseWithResolvers<void>> = []
@@ -206,9 +209,19 @@ test('the files of a block are closed before they get their names, the meta file
     async create(path, options) {
       const writer = await localDisk.create(path, options)
       return {
-        get bytes() { return writer.bytes }, writeSync: writer.writeSync.bind(writer), syncSync: writer.syncSync.bind(writer),
-        async sync() { await writer.sync(); events.push(`${last(path)} synced`) },
-        async close() { for (let i = 0; i < (path.endsWith('.meta') ? 9 : 1); i++) await turn(); await writer.close(); events.push(`${last(path)} closed`) },
+        get bytes() {
+          return writer.bytes
+        },
+        writeSync: writer.writeSync.bind(writer), syncSync: writer.syncSync.bind(writer),
+        async sync() {
+          await writer.sync()
+          events.push(`${last(path)} synced`)
+        },
+        async close() {
+          for (let i = 0; i < (path.endsWith('.meta') ? 9 : 1); i++) await turn()
+          await writer.close()
+          events.push(`${last(path)} closed`)
+        },
       }
     },
     async rename(from, to) { events.push(`${last(from)} to ${last(to)}`); await localDisk.rename(from, to) },
@@ -220,15 +233,25 @@ test('the files of a block are closed before they get their names, the meta file
     events.length = 0
     await write(store, id, noise(10))
     const written = events.splice(0, 4)
-    expect(written.toSorted()).toEqual(['/incoming/block closed', '/incoming/block synced', '/incoming/block.meta closed', '/incoming/block.meta synced'])
-    expect([written.indexOf('/incoming/block synced') < written.indexOf('/incoming/block closed'), written.indexOf('/incoming/block.meta synced') < written.indexOf('/incoming/block.meta closed')]).toEqual([true, true])
+    expect(written.toSorted()).toEqual([
+      '/incoming/block closed', '/incoming/block synced', '/incoming/block.meta closed', '/incoming/block.meta synced',
+    ])
+    expect([
+      written.indexOf('/incoming/block synced') < written.indexOf('/incoming/block closed'),
+      written.indexOf('/incoming/block.meta synced') < written.indexOf('/incoming/block.meta closed'),
+    ]).toEqual([true, true])
     // The first block of its directory makes that, durably.
-    expect(events).toEqual([...id === 1 ? ['/blocks/01 made', '/blocks synced'] : [], '/incoming/block.meta to /blocks/01/block.meta', '/incoming/block to /blocks/01/block', '/blocks/01 synced'])
+    expect(events).toEqual([
+      ...(id === 1 ? ['/blocks/01 made', '/blocks synced'] : []),
+      '/incoming/block.meta to /blocks/01/block.meta', '/incoming/block to /blocks/01/block', '/blocks/01 synced',
+    ])
   }
 })
 
 test('a failure at any step of receiving and sealing is that block\'s end, is told to its writer, and leaves nothing', async () => {
-  const steps = ['block.receive', 'block.finalise.before', 'block.rename.before', 'block.rename.between', 'block.rename.after', 'block.syncdir.after'] as const
+  const steps = [
+    'block.receive', 'block.finalise.before', 'block.rename.before', 'block.rename.between', 'block.rename.after', 'block.syncdir.after',
+  ] as const
   const reached: string[] = []
   let armed: string | undefined
   const failpoints: Failpoints = {
@@ -259,7 +282,15 @@ test('a failure at any step of receiving and sealing is that block\'s end, is to
 
 test('giving up a block that is sealed, or whose seal failed, changes nothing', async () => {
   let failing = false
-  const { store } = await openStore([dir], { disk: { ...localDisk, async rename(from, to) { if (failing) throw refusal('ENOSPC'); await localDisk.rename(from, to) } } })
+  const { store } = await openStore([dir], {
+    disk: {
+      ...localDisk,
+      async rename(from, to) {
+        if (failing) throw refusal('ENOSPC')
+        await localDisk.rename(from, to)
+      },
+    },
+  })
   const bytes = noise(10)
   for (const id of [1, 2]) {
     const incoming = await store.receive(blockId(id), 10)

@@ -25,8 +25,8 @@ import { Datanode } from '../../../datanode/datanode.ts'
 import { cluster, FakeNamenode, secret } from './namenode.ts'
 
 export const testWorld = (parts: { disk?: Disk; net?: Net; failpoints?: Failpoints } = {}): World => ({
-  clock: systemClock, random: systemRandom(), disk: parts.disk ?? localDisk, net: parts.net ?? systemNet(silent), log: silent, processes: childProcesses,
-  failpoints: parts.failpoints ?? unarmed, openStore, inspectStore,
+  clock: systemClock, random: systemRandom(), disk: parts.disk ?? localDisk, net: parts.net ?? systemNet(silent), log: silent,
+  processes: childProcesses, failpoints: parts.failpoints ?? unarmed, openStore, inspectStore,
 })
 
 export interface MillOptions {
@@ -65,19 +65,27 @@ export class Mill {
 
   datanode(i: number, config: Partial<DatanodeConfig> = {}): Promise<Datanode> {
     return Datanode.start(testWorld({ disk: this.options.disks?.(i) ?? localDisk }), {
-      dirs: [this.dirOf(i)], host: '127.0.0.1', port: 0, namenode: this.namenode.address, rack: '/default', hostName: this.options.host?.(i) ?? `host${i}`,
-      secret, slots: 0, memoryBytes: 0, ...this.options.config, times: { heartbeatMs: 50, drainMs: 1_000, ...this.options.config?.times }, ...config,
+      dirs: [this.dirOf(i)], host: '127.0.0.1', port: 0, namenode: this.namenode.address, rack: '/default',
+      hostName: this.options.host?.(i) ?? `host${i}`, secret, slots: 0, memoryBytes: 0, ...this.options.config,
+      times: { heartbeatMs: 50, drainMs: 1_000, ...this.options.config?.times },
+      ...config,
     })
   }
 
   newCaller(): Caller {
     const { clock, random, net } = testWorld()
-    return new Caller({ dispatcher: net.dispatcher, clock, random, credentials: new Credentials({ secret, user: 'tester', cluster, clock, random }) })
+    return new Caller({
+      dispatcher: net.dispatcher, clock, random,
+      credentials: new Credentials({ secret, user: 'tester', cluster, clock, random }),
+    })
   }
 
   newClient(options: Partial<FileClientOptions> = {}): FileClient {
     const { clock, random, disk, net, log } = testWorld()
-    return new FileClient({ caller: this.newCaller(), net, clock, random, disk, log, namenode: this.namenode.address, cluster, host: 'client', spoolDir: join(this.dir, 'spool'), ...options })
+    return new FileClient({
+      caller: this.newCaller(), net, clock, random, disk, log, namenode: this.namenode.address, cluster, host: 'client',
+      spoolDir: join(this.dir, 'spool'), ...options,
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

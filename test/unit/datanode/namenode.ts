@@ -22,9 +22,22 @@ import { BlockTokens } from '../../../src/rpc/token.ts'
 export const secret = Buffer.alloc(32, 7)
 export const cluster = clusterId('cluster-test')
 
-interface Node { place: NodePlace; session: number; blocks: Map<BlockId, { length: number; crc: number }>; orders: Array<{ seq: number; order: order.Order }>; seq: number; acknowledged: number }
+interface Node {
+  place: NodePlace
+  session: number
+  blocks: Map<BlockId, { length: number; crc: number }>
+  orders: Array<{ seq: number; order: order.Order }>
+  seq: number
+  acknowledged: number
+}
 interface File { status: namespace.FileStatus; blocks: writing.SealedBlock[] }
-interface Lease { path: string; blockBytes: number; replication: number; format: namespace.FileStatus['format']; delimiter?: string | undefined }
+interface Lease {
+  path: string
+  blockBytes: number
+  replication: number
+  format: namespace.FileStatus['format']
+  delimiter?: string | undefined
+}
 
 export class FakeNamenode {
   readonly tokens = new BlockTokens({ secret, clock: systemClock })
@@ -75,28 +88,41 @@ export class FakeNamenode {
     }
     const placed = (exclude: readonly NodeId[] = [], replication = this.replication): writing.AllocatedBlock => {
       const id = blockId(++this.#ids)
-      const targets = this.place([...this.nodes.values()].map(({ place }) => place).filter(({ node }) => !exclude.includes(node))).slice(0, replication)
+      const targets = this.place([...this.nodes.values()].map(({ place }) => place).filter(({ node }) => !exclude.includes(node))).slice(
+        0, replication,
+      )
       if (targets.length === 0) throw new GristmillError('ENOSPC', 'no datanode is left')
       this.allocated.push({ id, exclude, targets: targets.map(({ node }) => node) })
       return { id, targets, token: this.tokens.issue({ mode: 'write', block: id }) }
     }
     const server = serve({
-      clock: systemClock, log: silent, registry: new Registry(), auth: new Authenticator({ secret, cluster, loopback: true, clock: systemClock }),
+      clock: systemClock, log: silent, registry: new Registry(),
+      auth: new Authenticator({ secret, cluster, loopback: true, clock: systemClock }),
       routes: [
         ...this.extra,
         route(heartbeat.register, request => {
           this.calls.push('register')
           this.forgetful = false
           const session = ++this.#sessions
-          this.nodes.set(request.node, { place: { node: request.node, address: request.address, rack: request.rack, host: request.host }, session, blocks: new Map(), orders: [], seq: 0, acknowledged: 0 })
+          this.nodes.set(request.node, {
+            place: { node: request.node, address: request.address, rack: request.rack, host: request.host },
+            session, blocks: new Map(), orders: [], seq: 0, acknowledged: 0,
+          })
           if (this.forgetsRegistered > 0) {
             this.forgetsRegistered--
             this.forgetful = true
           }
           return { cluster, epoch: this.epoch, session, kill: [] }
         }),
-        route(heartbeat.beat, request => { this.calls.push('beat'); nodeOf(request); return { epoch: this.epoch } }),
-        route(heartbeat.leave, request => { this.left.push(request.node); return { epoch: this.epoch } }),
+        route(heartbeat.beat, request => {
+          this.calls.push('beat')
+          nodeOf(request)
+          return { epoch: this.epoch }
+        }),
+        route(heartbeat.leave, request => {
+          this.left.push(request.node)
+          return { epoch: this.epoch }
+        }),
         route(report.full, request => {
           this.calls.push('full')
           const node = nodeOf(request)
@@ -138,8 +164,13 @@ export class FakeNamenode {
           const lease = leaseId(++this.#ids)
           const blockBytes = request.blockBytes ?? this.blockBytes
           const replication = request.replication ?? this.replication
-          this.leases.set(lease, { path: request.path, blockBytes, replication, format: request.format ?? 'bytes', delimiter: request.delimiter })
-          const created = { lease, blockBytes, replication, blocks: Array.from({ length: request.blocks ?? 0 }, () => placed([], replication)) }
+          this.leases.set(lease, {
+            path: request.path, blockBytes, replication, format: request.format ?? 'bytes', delimiter: request.delimiter,
+          })
+          const created = {
+            lease, blockBytes, replication,
+            blocks: Array.from({ length: request.blocks ?? 0 }, () => placed([], replication)),
+          }
           this.#created.set(request.requestId, created)
           return created
         }),
@@ -156,7 +187,10 @@ export class FakeNamenode {
           this.files.set(open.path, { status, blocks })
           return status
         }),
-        route(writing.abandon, ({ lease }) => { this.leases.delete(lease); return {} }),
+        route(writing.abandon, ({ lease }) => {
+          this.leases.delete(lease)
+          return {}
+        }),
         route(writing.renew, ({ leases }) => {
           this.calls.push('renew')
           for (const lease of this.lostLeases) this.leases.delete(lease)
@@ -169,7 +203,8 @@ export class FakeNamenode {
           const blocks: namespace.LocatedBlock[] = []
           let at = 0
           for (const block of file.blocks) {
-            if (at + block.length > offset && (length === undefined || at < offset + length)) blocks.push({ ...this.locate(block), offset: at })
+            if (at + block.length > offset && (length === undefined || at < offset + length))
+              blocks.push({ ...this.locate(block), offset: at })
             at += block.length
           }
           const answer = { status: file.status, blocks }
@@ -177,7 +212,11 @@ export class FakeNamenode {
           return answer
         }),
         route(namespace.reportBad, ({ block, address: where, proof }) => {
-          this.bad.push({ block, node: [...this.nodes.values()].find(({ place }) => place.address === where)?.place.node, message: proof.message })
+          this.bad.push({
+            block,
+            node: [...this.nodes.values()].find(({ place }) => place.address === where)?.place.node,
+            message: proof.message,
+          })
           return {}
         }),
       ],
@@ -188,7 +227,10 @@ export class FakeNamenode {
 
   locate(block: writing.SealedBlock): Omit<namespace.LocatedBlock, 'offset'> {
     const nodes = this.order([...this.nodes.values()].filter(({ blocks }) => blocks.has(block.id)).map(({ place }) => place))
-    return { id: block.id, length: block.length, crc: block.crc, aligned: block.aligned, nodes, token: this.tokens.issue({ mode: 'read', block: block.id }) }
+    return {
+      id: block.id, length: block.length, crc: block.crc, aligned: block.aligned, nodes,
+      token: this.tokens.issue({ mode: 'read', block: block.id }),
+    }
   }
 
   give(node: NodeId, what: order.Order): void {
@@ -201,10 +243,15 @@ export class FakeNamenode {
     return [...this.nodes.values()].filter(({ blocks }) => blocks.has(block)).map(({ place }) => place.node)
   }
 
-  #status({ path, blockBytes, replication, format, delimiter }: Lease, id: number, blocks: readonly writing.SealedBlock[], mtimeMs = 0): namespace.FileStatus {
+  #status(
+    { path, blockBytes, replication, format, delimiter }: Lease,
+    id: number, blocks: readonly writing.SealedBlock[], mtimeMs = 0,
+  ): namespace.FileStatus {
     return {
-      path, id: inodeId(id), type: 'file', length: blocks.reduce((sum, { length }) => sum + length, 0), replication, blockBytes, blocks: blocks.length,
-      format, ...delimiter !== undefined && { delimiter }, owner: 'tester', group: 'tester', mode: 0o644, mtimeMs,
+      path, id: inodeId(id), type: 'file',
+      length: blocks.reduce((sum, { length }) => sum + length, 0),
+      replication, blockBytes, blocks: blocks.length, format, ...(delimiter !== undefined && { delimiter }), owner: 'tester',
+      group: 'tester', mode: 0o644, mtimeMs,
     }
   }
 

@@ -28,7 +28,12 @@ test('a block found at a start has a durable name before anybody hears of it: it
     const { store } = await openStore(['/disk0'], { disk })
     // Its process dies in the last sync: both names are there, and neither is durable.
     let died = false
-    disk.onSync = path => { if (path === lastStep) { died = true; throw refusal('EIO') } }
+    disk.onSync = path => {
+      if (path === lastStep) {
+        died = true
+        throw refusal('EIO')
+      }
+    }
     const incoming = await store.receive(blockId(1), bytes.length)
     incoming.write(bytes)
     const removals = disk.remove

@@ -22,22 +22,34 @@ import { secret } from './namenode.ts'
 /** A clock that has leapt by so much while nothing of the process ran. */
 function leaping(): { clock: Clock; leap(ms: number): void } {
   let ahead = 0
-  return { clock: { ...systemClock, mono: () => systemClock.mono() + ahead, now: () => systemClock.now() + ahead }, leap: ms => { ahead += ms } }
+  return {
+    clock: { ...systemClock, mono: () => systemClock.mono() + ahead, now: () => systemClock.now() + ahead },
+    leap: ms => {
+      ahead += ms
+    },
+  }
 }
 
-async function start(mill: Mill, { clock, reach = () => undefined }: { clock: Clock; reach?: (name: Failpoint) => Promise<void> | undefined }, dirs = [mill.dirOf(9)]): Promise<Datanode> {
+async function start(
+  mill: Mill,
+  { clock, reach = () => undefined }: { clock: Clock; reach?: (name: Failpoint) => Promise<void> | undefined },
+  dirs = [mill.dirOf(9)],
+): Promise<Datanode> {
   const world = { ...testWorld({ failpoints: { pass() {}, reach } }), clock }
   const datanode = await Datanode.start(world, {
-    dirs, host: '127.0.0.1', port: 0, namenode: mill.namenode.address, rack: '/default', hostName: 'sleeper', secret, slots: 0, memoryBytes: 0,
+    dirs, host: '127.0.0.1', port: 0, namenode: mill.namenode.address, rack: '/default', hostName: 'sleeper', secret, slots: 0,
+    memoryBytes: 0,
     times: { heartbeatMs: 20, nodeDeadMs: 10_000, drainMs: 1000, tendMs: 100 },
   })
   mill.datanodes.push(datanode)
   return datanode
 }
 
-const put = (mill: Mill, datanode: Datanode, id: number): Promise<Response> => fetch(`http://${datanode.address}/v1/block/${blockName(id as BlockId)}`, {
-  method: 'PUT', body: noise(1000), headers: { authorization: `Bearer ${mill.namenode.tokens.issue({ mode: 'write', block: id as BlockId })}` },
-})
+const put = (mill: Mill, datanode: Datanode, id: number): Promise<Response> =>
+  fetch(`http://${datanode.address}/v1/block/${blockName(id as BlockId)}`, {
+    method: 'PUT', body: noise(1000),
+    headers: { authorization: `Bearer ${mill.namenode.tokens.issue({ mode: 'write', block: id as BlockId })}` },
+  })
 
 for (const point of ['block.finalise.before', 'block.rename.after'] as const) {
   test(`a block is not acknowledged by a process that stood still while it took it (${point})`, async () => {
@@ -74,9 +86,12 @@ test('an answer that lay unread while the process stood still is no contact; one
   }
   const store = { blocks: 0, state: async () => [], ids: () => new Float64Array(0), remind: async () => {} }
   const contact = new Contact({
-    clock, random: systemRandom(), log: silent, store, changes: new Changes(), runner: noRunner, heartbeatMs: 1000, longPollMs: 1000, silentMs: 5000,
-    caller: () => ({ call }), fence: { pass: async () => {}, seen: { epoch: 0, seq: 0, nextBlock: 0 } }, time: new ClusterTime(clock), orders: {}, transfers: () => 0, refused: () => 0, met() {}, cluster: () => undefined, join: async () => {},
-    namenode: address('127.0.0.1:1'), node: nodeId('n'), address: address('127.0.0.1:2'), rack: '/r', host: 'h', pid: 1, version: '1',
+    clock, random: systemRandom(), log: silent, store, changes: new Changes(), runner: noRunner, heartbeatMs: 1000, longPollMs: 1000,
+    silentMs: 5000, caller: () => ({ call }),
+    fence: { pass: async () => {}, seen: { epoch: 0, seq: 0, nextBlock: 0 } },
+    time: new ClusterTime(clock), orders: {}, transfers: () => 0, refused: () => 0, met() {}, cluster: () => undefined,
+    join: async () => {}, namenode: address('127.0.0.1:1'), node: nodeId('n'), address: address('127.0.0.1:2'), rack: '/r', host: 'h',
+    pid: 1, version: '1',
   } as unknown as ContactOptions)
   contact.start()
   await until('it beats', () => beats.length === 1)

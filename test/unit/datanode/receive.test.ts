@@ -45,11 +45,17 @@ test('a member whose disk is slow to sync while the member behind it is lost has
   const spoilt = spoiltDisk({})
   const { store, added } = await openStore([join(dir, 'disk')], { disk: { ...spoilt, async create(path, options) {
     const writer = await spoilt.create(path, options)
-    return { get bytes() { return writer.bytes }, writeSync: part => writer.writeSync(part), syncSync: () => writer.syncSync(), close: () => writer.close(), async sync() {
-      syncing.resolve()
-      await synced.promise
-      await writer.sync()
-    } }
+    return {
+      get bytes() {
+        return writer.bytes
+      },
+      writeSync: part => writer.writeSync(part), syncSync: () => writer.syncSync(), close: () => writer.close(),
+      async sync() {
+        syncing.resolve()
+        await synced.promise
+        await writer.sync()
+      },
+    }
   } } })
   const wire = new StuckWire()
   const sent: Array<(frame: FrameBuffer) => Received> = [
@@ -60,7 +66,9 @@ test('a member whose disk is slow to sync while the member behind it is lost has
     },
     () => ({ kind: 'end', value: { length: bytes.length, crc: crcOf(bytes) } }),
   ]
-  const [first, second, third] = ['first', 'second', 'third'].map(name => ({ node: nodeId(name), address: address(`${name}:1`), rack: '/r', host: name }))
+  const [first, second, third] = ['first', 'second', 'third'].map(name => ({
+    node: nodeId(name), address: address(`${name}:1`), rack: '/r', host: name,
+  }))
   const receiving = new Receiving({
     node: first!.node, store, pool: new FramePool(), log: silent, progressMs: 1_000, onBytes() {},
     wires: { take: async () => ({ address: second!.address, channel: new Channel(wire), used: false }), give() {} } as never,
@@ -80,7 +88,9 @@ test('a member whose disk is slow to sync while the member behind it is lost has
 
 test('a sender that goes away while members behind are looked for ends the search', async () => {
   const { store } = await openStore([join(dir, 'gone')])
-  const [first, second, third] = ['first', 'second', 'third'].map(name => ({ node: nodeId(name), address: address(`${name}:1`), rack: '/r', host: name }))
+  const [first, second, third] = ['first', 'second', 'third'].map(name => ({
+    node: nodeId(name), address: address(`${name}:1`), rack: '/r', host: name,
+  }))
   const asked: string[] = []
   const sender = new AbortController()
   const looking = Promise.withResolvers<void>()

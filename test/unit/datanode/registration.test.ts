@@ -29,10 +29,14 @@ function contact(register: () => object) {
     return { cluster: clusterId('c'), epoch: 1, session: asked.length, kill: [], ...register() }
   }
   const it = new Contact({
-    clock, random: { float: () => 1 }, log: silent, changes: new Changes(), caller: () => ({ call }), node: nodeId('n'), heartbeatMs: 1000, longPollMs: 1000, transfers: () => 0, refused: () => 0,
-    store: { blocks: 0, state: async () => [], ids: () => new Float64Array(0), remind: async () => {} }, silentMs: 5000,
+    clock, random: { float: () => 1 }, log: silent, changes: new Changes(), caller: () => ({ call }), node: nodeId('n'), heartbeatMs: 1000,
+    longPollMs: 1000, transfers: () => 0, refused: () => 0,
+    store: { blocks: 0, state: async () => [], ids: () => new Float64Array(0), remind: async () => {} },
+    silentMs: 5000,
     runner: { slots: 0, running: () => [], freeSlots: () => 0, onFree() {}, kill: (attempt: string) => killed.push(attempt) },
-    orders: { take() {} }, fence: { seen: { epoch: 0 }, pass: async () => {} }, time: { heard() {} }, cluster: () => undefined, join: async () => {}, met() {},
+    orders: { take() {} },
+    fence: { seen: { epoch: 0 }, pass: async () => {} },
+    time: { heard() {} }, cluster: () => undefined, join: async () => {}, met() {},
   } as unknown as ContactOptions)
   it.start()
   return { it, clock, slept, killed, asked }

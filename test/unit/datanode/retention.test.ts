@@ -83,7 +83,10 @@ test('the trash is room for new blocks: the oldest goes first, and no more than 
 
 test('a nearly full disk gets its trash back even if nobody writes blocks', async () => {
   let free = 10_000
-  const { store } = await openStore([dir], { disk: { ...localDisk, space: async () => ({ capacityBytes: 100_000, freeBytes: free }) }, trashKeepMs: hour })
+  const { store } = await openStore([dir], {
+    disk: { ...localDisk, space: async () => ({ capacityBytes: 100_000, freeBytes: free }) },
+    trashKeepMs: hour,
+  })
   await write(store, 1, noise(1000))
   await store.remove([blockId(1)])
   await store.tend()
@@ -127,9 +130,15 @@ test('the quarantine keeps the newest hundred; the last replica of a block stays
     await store.damaged(blockId(id), new Error('said so'))
     await store.told([blockId(id)], new Set(id <= 2 ? [blockId(id)] : []))
   }
-  const kept = readdirSync(join(dir, 'quarantine')).filter(name => /^[0-9a-f]{16}$/.test(name)).sort()
+  const kept = readdirSync(join(dir, 'quarantine'))
+    .filter(name => /^[0-9a-f]{16}$/.test(name))
+    .sort()
   expect([kept.length, kept[0]]).toEqual([100, named(6)[0]])
-  expect(readdirSync(join(dir, 'quarantine/last')).filter(name => !name.endsWith('.meta')).sort()).toEqual(named(1, 2))
+  expect(
+    readdirSync(join(dir, 'quarantine/last'))
+      .filter(name => !name.endsWith('.meta'))
+      .sort(),
+  ).toEqual(named(1, 2))
   expect((await store.state())[0]!.quarantined).toBe(102)
   // A later process asks again about those; of one of them there is a good replica now.
   const later = await openStore([dir])
@@ -142,7 +151,15 @@ test('the quarantine keeps the newest hundred; the last replica of a block stays
 
 test('a last replica that its disk does not let go stays what it is, and goes the next time', async () => {
   let held = false
-  const { store } = await openStore([dir], { disk: { ...localDisk, async rename(from, to) { if (held) throw refusal('EROFS'); await localDisk.rename(from, to) } } })
+  const { store } = await openStore([dir], {
+    disk: {
+      ...localDisk,
+      async rename(from, to) {
+        if (held) throw refusal('EROFS')
+        await localDisk.rename(from, to)
+      },
+    },
+  })
   await write(store, 1, noise(10))
   await store.damaged(blockId(1), new Error('said so'))
   await store.told([blockId(1)], new Set([blockId(1)]))
@@ -170,7 +187,13 @@ test('of many blocks that are removed, or whose time in the trash is over, other
   for (let id = 1; id <= 130; id++) await write(store, id, noise(10))
   clock.yield = () => { const turn = Promise.withResolvers<void>(); turns.push(turn); return turn.promise }
   counting = true
-  for (const work of [() => store.remove(Array.from({ length: 130 }, (_, i) => blockId(i + 1))), () => { clock.pass(hour); return store.tend() }]) {
+  for (const work of [
+    () => store.remove(Array.from({ length: 130 }, (_, i) => blockId(i + 1))),
+    () => {
+      clock.pass(hour)
+      return store.tend()
+    },
+  ]) {
     moves = 0
     turns.length = 0
     const done = work()
@@ -191,7 +214,12 @@ test('a block that takes the room of the trash begins when that is free, and tak
   const disk: Disk = {
     ...localDisk,
     async remove(path) {
-      if (counting && path.includes('/trash/')) { await new Promise(resolve => { setImmediate(resolve) }); events.push(`remove ${path.slice(-1)}`) }
+      if (counting && path.includes('/trash/')) {
+        await new Promise(resolve => {
+          setImmediate(resolve)
+        })
+        events.push(`remove ${path.slice(-1)}`)
+      }
       await localDisk.remove(path)
     },
     async create(path, options) { if (counting) events.push(`create ${path.slice(-1)}`); return localDisk.create(path, options) },

@@ -22,7 +22,9 @@ const flip = (id: number): void => {
   writeFileSync(join(dir, placeOf(id)), bytes)
 }
 const scrubber = (store: BlockStore, clock: ManualClock, more: object = {}): Promise<Scrubber> =>
-  Scrubber.open({ store, storage: store.storages[0]!, disk: localDisk, clock, log: silent, periodMs, bytesPerSecond: 1e12, busy: () => false, ...more })
+  Scrubber.open({
+    store, storage: store.storages[0]!, disk: localDisk, clock, log: silent, periodMs, bytesPerSecond: 1e12, busy: () => false, ...more,
+  })
 
 /** Time passes in small steps, and goes on only when the scrubber waits for time again, however long its disk takes. */
 async function pass(clock: ManualClock, ms: number, stepMs = 1000): Promise<void> {

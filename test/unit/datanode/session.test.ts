@@ -15,7 +15,12 @@ import { ManualClock } from '../../kit/manual-clock.ts'
 import { onAbort } from '../../kit/abort.ts'
 import { until } from './kit.ts'
 
-interface Call { readonly name: string; readonly request: Record<string, unknown>; readonly answer: (reply?: object) => void; readonly fail: (error: Error) => void }
+interface Call {
+  readonly name: string
+  readonly request: Record<string, unknown>
+  readonly answer: (reply?: object) => void
+  readonly fail: (error: Error) => void
+}
 
 /** Beats and full reports are answered at once; every other call waits for the test. */
 function begin({ freeSlots = () => 0 }: { freeSlots?: () => number } = {}) {
@@ -34,11 +39,25 @@ function begin({ freeSlots = () => 0 }: { freeSlots?: () => number } = {}) {
     })
   }
   const clock = new ManualClock()
-  const session = new Session({
-    clock, random: seeded(1), log: silent, changes, caller: () => ({ call }), node: nodeId('n'), heartbeatMs: 1000, longPollMs: 1000, transfers: () => 0, refused: () => 0, heard() {},
-    store: { blocks: 0, state: async () => [], ids: () => new Float64Array(0), remind: async () => { seen.reminded++ }, told: async (bad: unknown, only: unknown) => { told.push([bad, only]) } },
-    runner: { running: () => [], freeSlots }, orders: { take: (order: unknown) => taken.push(order) }, fence: { pass: async () => {} }, time: { heard() {} },
-  } as unknown as SessionTools, 7)
+  const session = new Session(
+    {
+      clock, random: seeded(1), log: silent, changes, caller: () => ({ call }), node: nodeId('n'), heartbeatMs: 1000, longPollMs: 1000,
+      transfers: () => 0, refused: () => 0, heard() {},
+      store: {
+        blocks: 0, state: async () => [], ids: () => new Float64Array(0),
+        remind: async () => {
+          seen.reminded++
+        },
+        told: async (bad: unknown, only: unknown) => {
+          told.push([bad, only])
+        },
+      },
+      runner: { running: () => [], freeSlots },
+      orders: { take: (order: unknown) => taken.push(order) },
+      fence: { pass: async () => {} }, time: { heard() {} },
+    } as unknown as SessionTools,
+    7,
+  )
   const over = session.run(stopping.signal).catch((error: Error) => error)
   /** The next call of this name, as soon as it has been made. */
   const next = async (name: string): Promise<Call> => {
@@ -69,21 +88,26 @@ test('an order that is given again, because its taking over was not heard of, is
 test.each([
   [new GristmillError('UNAVAILABLE', 'the answer has over 67108864 bytes'), true],
   [new GristmillError('OVERLOADED', 'too many calls'), false],
-])('orders that cannot be heard again and again, while heartbeats are answered, end the session; a namenode with much to do does not: %s', async (error, ends) => {
-  await using it = begin()
-  let ended: unknown
-  void it.over.then(reason => { ended = reason })
-  for (let failures = 1; failures <= 12 && ended === undefined; failures++) {
-    const poll = await it.next('order.wait')
-    poll.fail(error)
-    // Both loops sleep: the one for heartbeats, and the one for orders until it asks again.
-    await until('it pauses, or the session is over', () => ended !== undefined || it.clock.waiting > 1)
-    it.clock.pass(5_000)
-    if (failures === 10 && ends) await until('the session is over', () => ended !== undefined)
-  }
-  if (!ends) await it.next('order.wait')
-  expect(ended).toBe(ends ? error : undefined)
-})
+])(
+  'orders that cannot be heard again and again, while heartbeats are answered, end the session; a namenode with much to do does not: %s',
+  async (error, ends) => {
+    await using it = begin()
+    let ended: unknown
+    void it.over.then(reason => {
+      ended = reason
+    })
+    for (let failures = 1; failures <= 12 && ended === undefined; failures++) {
+      const poll = await it.next('order.wait')
+      poll.fail(error)
+      // Both loops sleep: the one for heartbeats, and the one for orders until it asks again.
+      await until('it pauses, or the session is over', () => ended !== undefined || it.clock.waiting > 1)
+      it.clock.pass(5_000)
+      if (failures === 10 && ends) await until('the session is over', () => ended !== undefined)
+    }
+    if (!ends) await it.next('order.wait')
+    expect(ended).toBe(ends ? error : undefined)
+  },
+)
 
 test('a slot that becomes free while orders are waited for is offered at once', async () => {
   let free = 0
@@ -108,7 +132,9 @@ test('changes are sent again until they are taken, and not again after that; wha
   await until('it is told', () => it.told.length === 1)
   expect(it.told).toEqual([[[2], new Set([2])]])
   it.changes.removed(1 as BlockId)
-  expect((await it.next('report.changes')).request).toMatchObject({ added: [], removed: [1], bad: [], seq: (again.request['seq'] as number) + 1 })
+  expect((await it.next('report.changes')).request).toMatchObject({
+    added: [], removed: [1], bad: [], seq: (again.request['seq'] as number) + 1,
+  })
 })
 
 test('after each full report the store tells again what went bad, which no full report says', async () => {
@@ -150,14 +176,25 @@ test('a block that is to be looked at is looked at once, however often that is o
   const looks: Array<() => void> = []
   const announced: BlockId[] = []
   const orders = new OrderRunner({
-    store: { check: () => new Promise<string>(resolve => { looks.push(() => resolve('sound')) }), announce: (id: BlockId) => { announced.push(id) } }, log: silent, signal: new AbortController().signal,
+    store: {
+      check: () =>
+        new Promise<string>(resolve => {
+          looks.push(() => resolve('sound'))
+        }),
+      announce: (id: BlockId) => {
+        announced.push(id)
+      },
+    },
+    log: silent, signal: new AbortController().signal,
   } as unknown as OrdersOptions)
   const verify = (): void => orders.take({ kind: 'verify', block: blockId(1) })
   for (let i = 0; i < 3; i++) verify()
   await until('it is looked at', () => looks.length === 1)
   looks[0]!()
   await until('its state is told', () => announced.length === 1)
-  await new Promise(resolve => { setImmediate(resolve) })
+  await new Promise(resolve => {
+    setImmediate(resolve)
+  })
   expect(looks).toHaveLength(1)
   verify()
   await until('it is looked at again', () => looks.length === 2)

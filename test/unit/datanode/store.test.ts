@@ -79,7 +79,10 @@ test('files and links that are not ours are left alone, and so is what lies wher
   const { store, bad } = await open()
   expect(store.blocks).toBe(0)
   expect(bad).toEqual([])
-  for (const name of ['blocks/notes.txt', 'incoming/notes.txt', 'blocks/07/readme', 'blocks/07/0000000000000008', 'blocks/07/0000000000000007']) expect(existsSync(join(dir, 'a', name)), name).toBe(true)
+  for (const name of [
+    'blocks/notes.txt', 'incoming/notes.txt', 'blocks/07/readme', 'blocks/07/0000000000000008', 'blocks/07/0000000000000007',
+  ])
+    expect(existsSync(join(dir, 'a', name)), name).toBe(true)
 })
 
 test('what is cut short, grown, swapped or without its meta file is found at the start, told, and put aside when it is known', async () => {
@@ -107,10 +110,23 @@ test('what is cut short, grown, swapped or without its meta file is found at the
 })
 
 for (const [what, spoil] of [
-  ['a flipped byte', () => { const bytes = readFileSync(pathOf(7)); bytes[150_000]! ^= 1; writeFileSync(pathOf(7), bytes) }],
-  ['a flipped byte of the meta file', () => { const bytes = readFileSync(`${pathOf(7)}.meta`); bytes[45]! ^= 1; writeFileSync(`${pathOf(7)}.meta`, bytes) }],
-  ['a cut', () => truncateSync(pathOf(7), 199_999)],
-  ['a missing file', () => rmSync(pathOf(7))],
+  [
+    'a flipped byte',
+    () => {
+      const bytes = readFileSync(pathOf(7))
+      bytes[150_000]! ^= 1
+      writeFileSync(pathOf(7), bytes)
+    },
+  ],
+  [
+    'a flipped byte of the meta file',
+    () => {
+      const bytes = readFileSync(`${pathOf(7)}.meta`)
+      bytes[45]! ^= 1
+      writeFileSync(`${pathOf(7)}.meta`, bytes)
+    },
+  ],
+  ['a cut', () => truncateSync(pathOf(7), 199_999)], ['a missing file', () => rmSync(pathOf(7))],
   ['a missing meta file', () => rmSync(`${pathOf(7)}.meta`)],
 ] as const) {
   test(`${what} is found by a check, which tells`, async () => {
@@ -192,14 +208,23 @@ for (const [where, spoil] of [
 
 test('blocks go to the directory with the most room', async () => {
   const free: Record<string, number> = { a: 5_000, b: 9_000 }
-  const { store, added } = await open(['a', 'b'], { ...localDisk, space: async path => ({ capacityBytes: 10_000, freeBytes: free[path.slice(-1)]! }) })
+  const { store, added } = await open(['a', 'b'], {
+    ...localDisk,
+    space: async path => ({ capacityBytes: 10_000, freeBytes: free[path.slice(-1)]! }),
+  })
   for (const id of [1, 2, 3]) await write(store, id, noise(3_000))
   expect(added.map(({ storage }) => storage)).toEqual(['b', 'b', 'a'])
 })
 
 test('of a disk whose space cannot be told nothing is believed, and blocks go there when it can be told again', async () => {
   let told = false
-  const { store } = await open(['a'], { ...localDisk, space: async path => { if (!told) throw refusal('EINTR'); return localDisk.space(path) } })
+  const { store } = await open(['a'], {
+    ...localDisk,
+    space: async path => {
+      if (!told) throw refusal('EINTR')
+      return localDisk.space(path)
+    },
+  })
   expect((await store.state())[0]).toMatchObject({ capacityBytes: 0, freeBytes: 0, usedBytes: 0, blocks: 0, failed: false })
   await expect(store.receive(blockId(1), 1)).rejects.toMatchObject({ code: 'ENOSPC' })
   told = true
@@ -210,8 +235,21 @@ test('a disk that turns out to be full while a block waits for the old one to go
   let full = false
   const removing = Promise.withResolvers<void>()
   const gone = Promise.withResolvers<void>()
-  const spoilt = spoiltDisk({ write: () => { if (full) throw refusal('ENOSPC') } })
-  const { store } = await open(['a'], { ...spoilt, async remove(path) { if (path === pathOf(1)) { removing.resolve(); await gone.promise } await spoilt.remove(path) } })
+  const spoilt = spoiltDisk({
+    write: () => {
+      if (full) throw refusal('ENOSPC')
+    },
+  })
+  const { store } = await open(['a'], {
+    ...spoilt,
+    async remove(path) {
+      if (path === pathOf(1)) {
+        removing.resolve()
+        await gone.promise
+      }
+      await spoilt.remove(path)
+    },
+  })
   await write(store, 1, noise(10))
   const other = await store.receive(blockId(2), 10)
   const removed = store.remove([blockId(1)])
@@ -236,7 +274,8 @@ test('files among the blocks that are not ours are counted in one warning, and w
   expect([await look(), counts]).toEqual([1, []])
   writeFileSync(join(dir, 'a/blocks/07/readme'), 'x')
   expect([await look(), counts]).toEqual([1, [1]])
-  for (const name of ['notes', '07/0000000000000107.metal', '07/0000000000000108', '07/0000000000000108.meta']) writeFileSync(join(dir, 'a/blocks', name), 'x')
+  for (const name of ['notes', '07/0000000000000107.metal', '07/0000000000000108', '07/0000000000000108.meta'])
+    writeFileSync(join(dir, 'a/blocks', name), 'x')
   mkdirSync(join(dir, 'a/blocks/0'))
   expect([await look(), counts.at(-1)]).toEqual([1, 6])
 })
@@ -248,7 +287,9 @@ test('a block of several frames is read whole by a check, as fast as it may, and
   expect(await store.check(blockId(7), { pace: async bytes => { paced.push(bytes) } })).toBe('sound')
   expect(paced).toEqual([262_144, 262_144, 75_712])
   const stopping = new AbortController()
-  await expect(store.check(blockId(7), { signal: stopping.signal, pace: async () => stopping.abort(new Error('enough')) })).rejects.toThrow('enough')
+  await expect(store.check(blockId(7), { signal: stopping.signal, pace: async () => stopping.abort(new Error('enough')) })).rejects.toThrow(
+    'enough',
+  )
   expect(bad).toEqual([])
   const bytes = noise(600_000)
   bytes[599_999]! ^= 1

@@ -11,15 +11,30 @@ import { systemClock } from '../../../src/world/clock.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { BlockStore } from '../../../datanode/store/store.ts'
 
-export interface Opened { store: BlockStore; added: Replica[]; removed: BlockId[]; bad: BlockId[]; failed: Array<{ dir: string; last: boolean }> }
+export interface Opened {
+  store: BlockStore
+  added: Replica[]
+  removed: BlockId[]
+  bad: BlockId[]
+  failed: Array<{ dir: string; last: boolean }>
+}
 
 /** A store over directories; what it tells is kept. */
-export async function openStore(dirs: readonly string[], { disk = localDisk, clock = systemClock, trashKeepMs = 0, failpoints }: { disk?: Disk; clock?: Clock; trashKeepMs?: number; failpoints?: Failpoints } = {}): Promise<Opened> {
+export async function openStore(
+  dirs: readonly string[],
+  {
+    disk = localDisk, clock = systemClock, trashKeepMs = 0, failpoints,
+  }: { disk?: Disk; clock?: Clock; trashKeepMs?: number; failpoints?: Failpoints } = {},
+): Promise<Opened> {
   const seen: Omit<Opened, 'store'> = { added: [], removed: [], bad: [], failed: [] }
-  const store = await BlockStore.open({ disk, clock, log: silent, trashKeepMs, failpoints, dirs: dirs.map(dir => ({ dir, id: storageId(dir.split('/').at(-1)!) })), listener: {
-    added: replica => seen.added.push(replica), removed: id => seen.removed.push(id), bad: id => seen.bad.push(id),
-    failed: (storage, _, last) => seen.failed.push({ dir: storage.dir, last }),
-  } })
+  const store = await BlockStore.open({
+    disk, clock, log: silent, trashKeepMs, failpoints,
+    dirs: dirs.map(dir => ({ dir, id: storageId(dir.split('/').at(-1)!) })),
+    listener: {
+      added: replica => seen.added.push(replica), removed: id => seen.removed.push(id), bad: id => seen.bad.push(id),
+      failed: (storage, _, last) => seen.failed.push({ dir: storage.dir, last }),
+    },
+  })
   return { store, ...seen }
 }
 
@@ -39,19 +54,33 @@ export async function write(store: BlockStore, id: number, bytes: Buffer): Promi
 export const placeOf = (id: number): string => `blocks/${blockName(blockId(id)).slice(-2)}/${blockName(blockId(id))}`
 
 /** The local disk with some methods of its writers replaced. */
-export const spoiltDisk = (spoil: { write?: (bytes: Uint8Array, path: string) => void; sync?: (path: string) => void; syncDir?: (path: string) => void }): Disk => ({
+export const spoiltDisk = (spoil: {
+  write?: (bytes: Uint8Array, path: string) => void
+  sync?: (path: string) => void
+  syncDir?: (path: string) => void
+}): Disk => ({
   ...localDisk,
   async create(path, options) {
     const writer = await localDisk.create(path, options)
     return {
-      get bytes() { return writer.bytes },
-      writeSync(bytes) { spoil.write?.(bytes, path); writer.writeSync(bytes) },
-      async sync() { spoil.sync?.(path); await writer.sync() },
-      syncSync: () => writer.syncSync(),
-      close: () => writer.close(),
+      get bytes() {
+        return writer.bytes
+      },
+      writeSync(bytes) {
+        spoil.write?.(bytes, path)
+        writer.writeSync(bytes)
+      },
+      async sync() {
+        spoil.sync?.(path)
+        await writer.sync()
+      },
+      syncSync: () => writer.syncSync(), close: () => writer.close(),
     }
   },
-  async syncDir(path) { spoil.syncDir?.(path); await localDisk.syncDir(path) },
+  async syncDir(path) {
+    spoil.syncDir?.(path)
+    await localDisk.syncDir(path)
+  },
 })
 
 /** The local disk, which says how many of its files are open. */
@@ -59,7 +88,13 @@ export function countingDisk(): { disk: Disk; open: () => number } {
   let count = 0
   const counted = (reader: DiskReader): DiskReader => {
     count++
-    return { bytes: reader.bytes, readSync: reader.readSync.bind(reader), read: reader.read.bind(reader), async close() { count--; await reader.close() } }
+    return {
+      bytes: reader.bytes, readSync: reader.readSync.bind(reader), read: reader.read.bind(reader),
+      async close() {
+        count--
+        await reader.close()
+      },
+    }
   }
   const disk: Disk = {
     ...localDisk,
@@ -67,8 +102,14 @@ export function countingDisk(): { disk: Disk; open: () => number } {
       const writer = await localDisk.create(path, options)
       count++
       return {
-        get bytes() { return writer.bytes }, writeSync: writer.writeSync.bind(writer), sync: writer.sync.bind(writer), syncSync: writer.syncSync.bind(writer),
-        async close() { count--; await writer.close() },
+        get bytes() {
+          return writer.bytes
+        },
+        writeSync: writer.writeSync.bind(writer), sync: writer.sync.bind(writer), syncSync: writer.syncSync.bind(writer),
+        async close() {
+          count--
+          await writer.close()
+        },
       }
     },
     openRead: async path => counted(await localDisk.openRead(path)),

@@ -11,7 +11,10 @@ const secret = Buffer.alloc(32, 7)
 
 /** A machine's clocks, turned by hand. */
 function machine(): { wall: number; mono: number; clock: Clock } {
-  const at: { wall: number; mono: number; clock: Clock } = { wall: 500_000 * hour, mono: 1_000, clock: { now: () => at.wall, mono: () => at.mono } as Clock }
+  const at: { wall: number; mono: number; clock: Clock } = {
+    wall: 500_000 * hour, mono: 1_000,
+    clock: { now: () => at.wall, mono: () => at.mono } as Clock,
+  }
   return at
 }
 

@@ -16,14 +16,20 @@ import { cluster, secret } from './namenode.ts'
 async function wireTo(to: Address, key = secret): Promise<Channel> {
   const { clock, random, net } = testWorld()
   const credentials = new Credentials({ secret: key, user: 'tester', cluster, clock, random })
-  return new Channel(await net.connect(to, { path: transferPath, headers: credentials.sign({ method: 'GET', path: transferPath, body: '' }) }))
+  return new Channel(
+    await net.connect(to, { path: transferPath, headers: credentials.sign({ method: 'GET', path: transferPath, body: '' }) }),
+  )
 }
 
 const write = (block: number, over: object = {}): object => ({
-  op: 'write', cluster, block, bytesMax: 1000, pipeline: [], token: new BlockTokens({ secret, clock: systemClock }).issue({ mode: 'write', block: blockId(block) }), ...over,
+  op: 'write', cluster, block, bytesMax: 1000, pipeline: [],
+  token: new BlockTokens({ secret, clock: systemClock }).issue({ mode: 'write', block: blockId(block) }),
+  ...over,
 })
 const read = (block: number, over: object = {}): object => ({
-  op: 'read', cluster, block, offset: 0, length: 1000, token: new BlockTokens({ secret, clock: systemClock }).issue({ mode: 'read', block: blockId(block) }), ...over,
+  op: 'read', cluster, block, offset: 0, length: 1000,
+  token: new BlockTokens({ secret, clock: systemClock }).issue({ mode: 'read', block: blockId(block) }),
+  ...over,
 })
 const error = (code: string): object => ({ kind: 'reply', value: { op: 'error', error: expect.objectContaining({ code }) as object } })
 
@@ -49,8 +55,12 @@ test('a wire needs the cluster\'s secret, and every operation the token of its b
   const tokens = new BlockTokens({ secret, clock: systemClock })
   const good = tokens.issue({ mode: 'read', block: blockId(1) })
   for (const token of [
-    tokens.issue({ mode: 'read', block: blockId(2) }), tokens.issue({ mode: 'write', block: blockId(1) }), tokens.issue({ mode: 'read', block: blockId(1) }, -120_000),
-    new BlockTokens({ secret: Buffer.alloc(32, 8), clock: systemClock }).issue({ mode: 'read', block: blockId(1) }), `${good.slice(0, -1)}${good.endsWith('0') ? '1' : '0'}`, '',
+    tokens.issue({ mode: 'read', block: blockId(2) }),
+    tokens.issue({ mode: 'write', block: blockId(1) }),
+    tokens.issue({ mode: 'read', block: blockId(1) }, -120_000),
+    new BlockTokens({ secret: Buffer.alloc(32, 8), clock: systemClock }).issue({ mode: 'read', block: blockId(1) }),
+    `${good.slice(0, -1)}${good.endsWith('0') ? '1' : '0'}`,
+    '',
   ]) {
     await channel.request(read(1, { token }))
     expect(await channel.receive(), token).toEqual(error('UNAUTHENTICATED'))
@@ -86,8 +96,20 @@ test('a block that does not come as announced is refused, and nothing of it stay
   const damaged = frameOf(bytes)
   damaged.room[7]! ^= 1
   const cases: Array<[string, string, (channel: Channel) => Promise<unknown>]> = [
-    ['its checksum is another one', 'CORRUPT', async channel => { await channel.send(frameOf(bytes)); await channel.end({ length: 500, crc: 1 }) }],
-    ['its length is another one', 'CORRUPT', async channel => { await channel.send(frameOf(bytes)); await channel.end({ length: 499, crc: crcOf(bytes) }) }],
+    [
+      'its checksum is another one', 'CORRUPT',
+      async channel => {
+        await channel.send(frameOf(bytes))
+        await channel.end({ length: 500, crc: 1 })
+      },
+    ],
+    [
+      'its length is another one', 'CORRUPT',
+      async channel => {
+        await channel.send(frameOf(bytes))
+        await channel.end({ length: 499, crc: crcOf(bytes) })
+      },
+    ],
     ['it has no bytes', 'EINVAL', channel => channel.end({ length: 0, crc: 0 })],
     ['a frame was damaged', 'CORRUPT', channel => channel.send(damaged)],
     ['a frame is missing', 'CORRUPT', channel => channel.send(frameOf(bytes, 65_536))],
@@ -137,7 +159,9 @@ test('a block is put and got over plain HTTP, whole and in ranges, by token or w
   const bytes = noise(700_000)
   const id = blockId(0xabc)
   const url = `http://${mill.datanodes[0]!.address}/v1/block/${blockName(id)}`
-  const bearer = (mode: 'read' | 'write', block = id): Record<string, string> => ({ authorization: `Bearer ${tokens.issue({ mode, block })}` })
+  const bearer = (mode: 'read' | 'write', block = id): Record<string, string> => ({
+    authorization: `Bearer ${tokens.issue({ mode, block })}`,
+  })
   const stranger = { authorization: bearerOf(secret), 'x-gristmill-user': 'tester', 'x-gristmill-cluster': cluster }
   const body = new Uint8Array(bytes)
 
@@ -146,7 +170,10 @@ test('a block is put and got over plain HTTP, whole and in ranges, by token or w
   expect((await fetch(url, { method: 'PUT', body, headers: bearer('read') })).status).toBe(401)
   expect((await fetch(url, { method: 'PUT', body: new Uint8Array(0), headers: bearer('write') })).status).toBe(400)
   const put = await fetch(url, { method: 'PUT', body, headers: bearer('write') })
-  expect({ status: put.status, body: await put.json() as unknown }).toEqual({ status: 201, body: { block: blockName(id), length: 700_000, crc: crcOf(bytes) } })
+  expect({ status: put.status, body: (await put.json()) as unknown }).toEqual({
+    status: 201,
+    body: { block: blockName(id), length: 700_000, crc: crcOf(bytes) },
+  })
   expect((await fetch(url, { method: 'PUT', body, headers: bearer('write') })).status).toBe(409)
 
   expect((await fetch(url)).status).toBe(401)
@@ -157,8 +184,9 @@ test('a block is put and got over plain HTTP, whole and in ranges, by token or w
     expect(Buffer.from(await got.arrayBuffer()).equals(bytes)).toBe(true)
   }
   for (const [range, status, start, end] of [
-    ['bytes=0-0', 206, 0, 1], ['bytes=65535-65536', 206, 65_535, 65_537], ['bytes=262100-600000', 206, 262_100, 600_001], ['bytes=699999-', 206, 699_999, 700_000],
-    ['bytes=-10', 206, 699_990, 700_000], ['bytes=0-9999999', 206, 0, 700_000], ['lines=1-2', 200, 0, 700_000],
+    ['bytes=0-0', 206, 0, 1], ['bytes=65535-65536', 206, 65_535, 65_537], ['bytes=262100-600000', 206, 262_100, 600_001],
+    ['bytes=699999-', 206, 699_999, 700_000], ['bytes=-10', 206, 699_990, 700_000], ['bytes=0-9999999', 206, 0, 700_000],
+    ['lines=1-2', 200, 0, 700_000],
   ] as const) {
     const got = await fetch(url, { headers: { ...bearer('read'), range } })
     expect(got.status, range).toBe(status)

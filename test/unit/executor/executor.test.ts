@@ -16,11 +16,39 @@ function started(memoryBytes = 100 * MiB) {
   let options: ChildOptions | undefined
   const timers = new Set<{ ms: number; work: () => void }>()
   const state = { killed: 0, resident: 50 * MiB, sent: [] as ToExecutor[], gone: 0, output: [] as string[] }
-  const clock = { after: (ms: number, work: () => void) => { const timer = { ms, work }; timers.add(timer); return () => { timers.delete(timer) } } } as unknown as Clock
+  const clock = {
+    after: (ms: number, work: () => void) => {
+      const timer = { ms, work }
+      timers.add(timer)
+      return () => {
+        timers.delete(timer)
+      }
+    },
+  } as unknown as Clock
   const executor = new Executor({
     clock, log: silent, scratch: '.', cacheDir: '.', memoryBytes, writable: [],
-    processes: { endStrays: async () => 0, start: given => { options = given; return { pid: 7, send: message => { state.sent.push(message as ToExecutor) }, kill: () => { state.killed++ }, residentBytes: () => state.resident } } },
-    onOutput: (_attempt, bytes) => { state.output.push(bytes.toString()) }, onExit: () => { state.gone++ },
+    processes: {
+      endStrays: async () => 0,
+      start: given => {
+        options = given
+        return {
+          pid: 7,
+          send: message => {
+            state.sent.push(message as ToExecutor)
+          },
+          kill: () => {
+            state.killed++
+          },
+          residentBytes: () => state.resident,
+        }
+      },
+    },
+    onOutput: (_attempt, bytes) => {
+      state.output.push(bytes.toString())
+    },
+    onExit: () => {
+      state.gone++
+    },
   })
   const child = options!
   return {
@@ -34,7 +62,10 @@ function started(memoryBytes = 100 * MiB) {
 
 const workOf = (job: string, more: Partial<TaskWork> = {}): TaskWork =>
   ({ attempt: attemptId({ job: jobId(job), stage: 0, task: 0, attempt: 0 }), job: jobId(job), deadlineMs: 0, ...more }) as TaskWork
-const done = (work: TaskWork): FromExecutor => ({ kind: 'finished', attempt: work.attempt, outcome: { kind: 'done', counters: {}, output: { kind: 'files', files: [] } } })
+const done = (work: TaskWork): FromExecutor => ({
+  kind: 'finished', attempt: work.attempt,
+  outcome: { kind: 'done', counters: {}, output: { kind: 'files', files: [] } },
+})
 
 test('a process is worn after a hundred jobs, however many tasks each had', async () => {
   const { executor, says } = started()
@@ -114,7 +145,10 @@ test('a process whose attempt failed gets no other one, and is ended', async () 
   const { executor, says, state } = started()
   const work = workOf('job')
   const running = executor.run(work, setup)
-  says({ kind: 'finished', attempt: work.attempt, outcome: { kind: 'failed', cause: 'program', failure: { code: 'TASK_FAILED', message: 'no' }, counters: {} } })
+  says({
+    kind: 'finished', attempt: work.attempt,
+    outcome: { kind: 'failed', cause: 'program', failure: { code: 'TASK_FAILED', message: 'no' }, counters: {} },
+  })
   expect((await running).kind).toBe('failed')
   expect([executor.isIdle, state.killed]).toEqual([false, 1])
 })

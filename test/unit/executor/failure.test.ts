@@ -21,8 +21,16 @@ test.each([
   ['an error of ours', new TypeError('x is undefined'), 'system', undefined],
   ['map outputs that are gone', new OutputsMissing([segment as never], 'gone'), 'fetch', [segment]],
   ['a damaged map output', new GristmillError('CORRUPT', 'bad', { details: { segment } }), 'fetch', [segment]],
-  ['a damaged map output that a reduce was reading', new FunctionFailed(new GristmillError('CORRUPT', 'bad', { details: { segment } }), { key: '"k"' }), 'fetch', [segment]],
-  ['a damaged file of this process', new GristmillError('CORRUPT', 'bad', { details: { segment: '/scratch/a.merge0' } }), 'system', undefined],
+  [
+    'a damaged map output that a reduce was reading',
+    new FunctionFailed(new GristmillError('CORRUPT', 'bad', { details: { segment } }), { key: '"k"' }),
+    'fetch', [segment],
+  ],
+  [
+    'a damaged file of this process',
+    new GristmillError('CORRUPT', 'bad', { details: { segment: '/scratch/a.merge0' } }),
+    'system', undefined,
+  ],
 ])('whose fault it is: %s', (_, thrown, cause, missing) => {
   const failed = toFailure(thrown, task)
   expect([failed.cause, failed.missing, failed.counters]).toEqual([cause, missing, { recordsIn: 3 }])
@@ -30,12 +38,17 @@ test.each([
 })
 
 test('a bad record is told with its place', () => {
-  expect(toFailure(new GristmillError('EINVAL', 'no JSON', { details: { path: '/in', offset: 7 } }), task).failure.record).toEqual({ path: '/in', offset: 7 })
+  expect(toFailure(new GristmillError('EINVAL', 'no JSON', { details: { path: '/in', offset: 7 } }), task).failure.record).toEqual({
+    path: '/in', offset: 7,
+  })
 })
 
 test('fractions that a program counts have one sum, whatever the order of its calls', () => {
   const sums = [[0.1, 1e16, 0.2, -1e16], [1e16, 0.1, -1e16, 0.2], [0.2, 0.1, -1e16, 1e16]].map(numbers => {
-    const context = new TaskContext({ work: { job: 'j', stage: 1, task: 2, input: { kind: 'shuffle', stage: 0 } } as TaskWork, params: {}, random: seeded('1'), print() {} })
+    const context = new TaskContext({
+      work: { job: 'j', stage: 1, task: 2, input: { kind: 'shuffle', stage: 0 } } as TaskWork,
+      params: {}, random: seeded('1'), print() {},
+    })
     for (const each of numbers) context.counter('a', each)
     return context.userCounters()['user.a']
   })
@@ -43,7 +56,10 @@ test('fractions that a program counts have one sum, whatever the order of its ca
 })
 
 test('the counters of a program are checked, and so is their number', () => {
-  const context = new TaskContext({ work: { job: 'j', stage: 1, task: 2, input: { kind: 'shuffle', stage: 0 } } as TaskWork, params: {}, random: seeded('1'), print() {} })
+  const context = new TaskContext({
+    work: { job: 'j', stage: 1, task: 2, input: { kind: 'shuffle', stage: 0 } } as TaskWork,
+    params: {}, random: seeded('1'), print() {},
+  })
   const { counter, random } = context
   counter('a')
   counter('a', 2)

@@ -100,10 +100,15 @@ export class Bench {
     const scheduler: Scheduler = { ended: new Map(), reports: [], progress: [], maps: [], remaking: false, kill: [], commit: true, deaf: 0 }
     let namenode: FakeNamenode | undefined
     const mill = await Mill.start({
-      datanodes: 1, blockBytes: 64 * 1024, ...options, routes: routesOf(scheduler, node => namenode?.nodes.get(node)?.place),
+      datanodes: 1, blockBytes: 64 * 1024, ...options,
+      routes: routesOf(scheduler, node => namenode?.nodes.get(node)?.place),
       config: {
         slots: options.slots ?? 1, memoryBytes: 128 << 20, ...options.config,
-        tasks: async host => { const opened = await openTasks(host, { prestart: options.prestart ?? false }); tasks.push(opened); return opened },
+        tasks: async host => {
+          const opened = await openTasks(host, { prestart: options.prestart ?? false })
+          tasks.push(opened)
+          return opened
+        },
       },
     })
     namenode = mill.namenode
@@ -139,17 +144,22 @@ export class Bench {
     const bundle = await bundleProgram({ disk: localDisk }, file)
     const path = `/.gristmill/programs/${bundle.id}.js`
     if (!this.mill.namenode.files.has(path)) await this.file(path, bundle.bytes, 'bytes')
-    const loaded = await loadProgram({ disk: localDisk }, { id: bundle.id, dir: this.dir, params, instance: String(++this.#attempts), fetch: async () => bundle.bytes }).catch(() => undefined)
+    const loaded = await loadProgram(
+      { disk: localDisk },
+      { id: bundle.id, dir: this.dir, params, instance: String(++this.#attempts), fetch: async () => bundle.bytes },
+    ).catch(() => undefined)
     const plan = loaded && optimize(planMapReduce(loaded.definition))
     const stages = plan && stagesOf(plan, { partitions })
     const job = jobId(options.job ?? `job-${this.#attempts}`)
     const planned = stages?.[stage]
     return {
-      attempt: attemptId({ job, stage, task, attempt: this.#attempts }), job, stage, task, user: 'tester',
-      program: { id: bundle.id, path }, params, seed: options.seed ?? 1, submittedMs: 1234, fingerprint: options.fingerprint ?? (plan ? fingerprintOf(plan) : ''),
-      input: planned?.input.kind === 'shuffle'
-        ? { kind: 'shuffle', stage: planned.input.stage }
-        : { kind: 'split', options: planned?.input.options ?? { format: 'lines' }, ...this.#split(input, options.ranges) },
+      attempt: attemptId({ job, stage, task, attempt: this.#attempts }),
+      job, stage, task, user: 'tester', program: { id: bundle.id, path }, params, seed: options.seed ?? 1, submittedMs: 1234,
+      fingerprint: options.fingerprint ?? (plan ? fingerprintOf(plan) : ''),
+      input:
+        planned?.input.kind === 'shuffle'
+          ? { kind: 'shuffle', stage: planned.input.stage }
+          : { kind: 'split', options: planned?.input.options ?? { format: 'lines' }, ...this.#split(input, options.ranges) },
       output: planned?.output ?? { kind: 'files', format: 'text' },
       staging: `/.gristmill/jobs/${job}`, memoryBytes: options.memoryBytes ?? 0, deadlineMs: options.deadlineMs ?? 0,
     }
@@ -165,10 +175,15 @@ export class Bench {
         bytes: whole.reduce((sum, { start, end }) => sum + end - start, 0),
         ranges: whole.map((range): SplitRange => ({
           path, inode: status.id, fileBytes: status.length, ...range,
-          blocks: placed.filter(block => block.offset < range.end && block.offset + block.length > range.start - 1).map(({ id, offset: at, length, crc }) => ({ id, offset: at, length, crc })),
+          blocks: placed
+            .filter(block => block.offset < range.end && block.offset + block.length > range.start - 1)
+            .map(({ id, offset: at, length, crc }) => ({ id, offset: at, length, crc })),
         })),
       },
-      places: placed.map(block => { const { nodes, token } = this.mill.namenode.locate(block); return { block: block.id, nodes, token } }),
+      places: placed.map(block => {
+        const { nodes, token } = this.mill.namenode.locate(block)
+        return { block: block.id, nodes, token }
+      }),
     }
   }
 
@@ -182,7 +197,8 @@ export class Bench {
   async done(program: string, input: string, options: TaskOptions = {}): Promise<Done & { work: TaskWork }> {
     const work = await this.work(program, input, options)
     const outcome = await this.run(work, options.node)
-    if (outcome.kind === 'failed') throw new Error(`the task failed (${outcome.cause}): ${outcome.failure.message}\n${outcome.failure.stack ?? ''}`)
+    if (outcome.kind === 'failed')
+      throw new Error(`the task failed (${outcome.cause}): ${outcome.failure.message}\n${outcome.failure.stack ?? ''}`)
     return { ...outcome, work }
   }
 
@@ -203,7 +219,9 @@ export class Bench {
   async log(attempt: AttemptId, node = 0): Promise<string> {
     let text = ''
     for (let offset: number | undefined = 0; offset !== undefined;) {
-      const piece: { text: string; next?: number } = await this.mill.newCaller().call(this.mill.datanodes[node]!.address, task.log, { attempt, offset, limit: 1 << 20 })
+      const piece: { text: string; next?: number } = await this.mill
+        .newCaller()
+        .call(this.mill.datanodes[node]!.address, task.log, { attempt, offset, limit: 1 << 20 })
       text += piece.text
       if (piece.next === offset) break
       offset = piece.next

@@ -61,7 +61,9 @@ test('the log of an attempt that still runs may go on, and one that never wrote 
   expect(await readLog(disk, dir, { attempt, offset: 5, over: false })).toEqual({ text: '', next: 5 })
   expect(await readLog(disk, dir, { attempt, offset: 5, over: true })).toEqual({ text: '' })
   await expect(readLog(disk, dir, { attempt, offset: 6, over: true })).rejects.toMatchObject({ code: 'EINVAL' })
-  await expect(readLog(disk, dir, { attempt: '../../etc/passwd' as AttemptId, offset: 0, over: true })).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(readLog(disk, dir, { attempt: '../../etc/passwd' as AttemptId, offset: 0, over: true })).rejects.toMatchObject({
+    code: 'EINVAL',
+  })
 })
 
 test.each([
@@ -71,7 +73,10 @@ test.each([
   const { path } = logFile(dir, attempt)
   await rm(path)
   await put(path)
-  await expect(readLog(disk, dir, { attempt, offset: 0, over: true })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('in the place of its file') as string })
+  await expect(readLog(disk, dir, { attempt, offset: 0, over: true })).rejects.toMatchObject({
+    code: 'CORRUPT',
+    message: expect.stringContaining('in the place of its file') as string,
+  })
 })
 
 test('a log ends at its bound with a notice, whatever is written afterwards', async () => {

@@ -49,26 +49,44 @@ test('a map that throws: the author\'s message and stack, the file and the offse
 })
 
 test('a map that rejects, and a reduce that throws', async () => {
-  expect((await bench.fails(program(`async map(line: string) { await null; if (line === 'last') throw new Error('late') },`), '/in')).failure)
-    .toMatchObject({ message: 'Error: late', record: { path: '/in', offset: 9 }, stack: expect.stringContaining('program.ts:3:') })
-  const failing = shuffling(`map(line: string, emit) { emit(line, 1) }`).replace('for (const value of values) emit(key, value)', `if (key === 'good') throw new Error('no ' + key)`)
+  expect(
+    (await bench.fails(program(`async map(line: string) { await null; if (line === 'last') throw new Error('late') },`), '/in')).failure,
+  ).toMatchObject({ message: 'Error: late', record: { path: '/in', offset: 9 }, stack: expect.stringContaining('program.ts:3:') })
+  const failing = shuffling(`map(line: string, emit) { emit(line, 1) }`).replace(
+    'for (const value of values) emit(key, value)',
+    `if (key === 'good') throw new Error('no ' + key)`,
+  )
   const map = await bench.done(failing, '/in', { job: 'r' })
   bench.scheduler.maps.splice(0, Infinity, { attempt: map.work.attempt, node: bench.mill.datanodes[0]!.node })
   const { failure } = await bench.fails(failing, '/in', { job: 'r', stage: 1 })
-  expect(failure).toMatchObject({ message: 'Error: no good (in reduce, for the key "good")', stack: expect.stringContaining('program.ts:4:') })
+  expect(failure).toMatchObject({
+    message: 'Error: no good (in reduce, for the key "good")',
+    stack: expect.stringContaining('program.ts:4:'),
+  })
   expect(failure.record).toBe(undefined)
   await bench.runner().forget('r' as never)
 })
 
 test('a combine that throws, and values that cannot travel', async () => {
-  const combining = shuffling(`map(line: string, emit) { for (let i = 0; i < 9; i++) emit('k', 1) },\n  combine() { throw new Error('not now') }`)
-  expect((await bench.fails(combining, '/in')).failure).toMatchObject({ message: 'Error: not now', record: { path: '/in', offset: 0 }, stack: expect.stringContaining('at combine (program.ts:4:') })
+  const combining = shuffling(
+    `map(line: string, emit) { for (let i = 0; i < 9; i++) emit('k', 1) },\n  combine() { throw new Error('not now') }`,
+  )
+  expect((await bench.fails(combining, '/in')).failure).toMatchObject({
+    message: 'Error: not now', record: { path: '/in', offset: 0 },
+    stack: expect.stringContaining('at combine (program.ts:4:'),
+  })
   const odd = await bench.fails(shuffling(`map(line: string, emit) { emit(line, () => 1) }`), '/in')
-  expect(odd).toMatchObject({ cause: 'program', failure: { message: expect.stringContaining('emit was given'), record: { offset: 0 }, stack: expect.stringContaining('program.ts:3:') } })
+  expect(odd).toMatchObject({
+    cause: 'program',
+    failure: { message: expect.stringContaining('emit was given'), record: { offset: 0 }, stack: expect.stringContaining('program.ts:3:') },
+  })
 })
 
 test('a record that does not parse is the input\'s fault, with its place', async () => {
-  expect(await bench.fails(program(`input: { format: 'jsonl' }, map() {}`), '/in')).toMatchObject({ cause: 'program', failure: { message: expect.stringContaining('not JSON'), record: { path: '/in', offset: 0 } } })
+  expect(await bench.fails(program(`input: { format: 'jsonl' }, map() {}`), '/in')).toMatchObject({
+    cause: 'program',
+    failure: { message: expect.stringContaining('not JSON'), record: { path: '/in', offset: 0 } },
+  })
 })
 
 test('a program that ends its process', async () => {
@@ -81,38 +99,125 @@ test('a program that ends its process', async () => {
 })
 
 test('a promise that is forgotten and rejects, and an error thrown where nobody can catch it', async () => {
-  const forgotten = await bench.fails(program(`map(line: string) { if (line === 'last') void Promise.reject(new Error('forgotten')) }`), '/in')
-  expect(forgotten).toMatchObject({ cause: 'program', failure: { message: 'Error: forgotten', stack: expect.stringContaining('program.ts:3:') } })
-  const thrown = await bench.fails(program(`async map() { setTimeout(() => { throw new TypeError('from a timer') }, 1); await new Promise(resolve => setTimeout(resolve, 5000)) }`), '/in')
-  expect(thrown).toMatchObject({ cause: 'program', failure: { message: 'TypeError: from a timer', stack: expect.stringContaining('program.ts:3:') } })
-  expect((await bench.fails(program(`map() { void Promise.reject('a text') }`), '/in'))).toMatchObject({ cause: 'program', failure: { message: expect.stringContaining('a text') } })
+  const forgotten = await bench.fails(
+    program(`map(line: string) { if (line === 'last') void Promise.reject(new Error('forgotten')) }`),
+    '/in',
+  )
+  expect(forgotten).toMatchObject({
+    cause: 'program',
+    failure: { message: 'Error: forgotten', stack: expect.stringContaining('program.ts:3:') },
+  })
+  const thrown = await bench.fails(
+    program(
+      `async map() { setTimeout(() => { throw new TypeError('from a timer') }, 1); await new Promise(resolve => setTimeout(resolve, 5000)) }`,
+    ),
+    '/in',
+  )
+  expect(thrown).toMatchObject({
+    cause: 'program',
+    failure: { message: 'TypeError: from a timer', stack: expect.stringContaining('program.ts:3:') },
+  })
+  expect(await bench.fails(program(`map() { void Promise.reject('a text') }`), '/in')).toMatchObject({
+    cause: 'program',
+    failure: { message: expect.stringContaining('a text') },
+  })
 })
 
 test.each<[string, string, RegExp]>([
-  ['forEach over asynchronous functions', `map(line: string, emit) { [1, 2].forEach(async n => { await new Promise(resolve => setTimeout(resolve, 20)); emit(line, n) }) }`, /program\.ts:3:/],
-  ['an asynchronous call that is not returned', `map(line: string, emit) { void (async () => { await null; emit(line, 1) })() }`, /program\.ts:3:/],
-  ['a read of a file', `map(line: string, emit) { import('node:fs').then(fs => fs.promises.readFile('/proc/version', 'utf8')).then(text => emit(line, text)) }`, /program\.ts:3:/],
+  [
+    'forEach over asynchronous functions',
+    `map(line: string, emit) { [1, 2].forEach(async n => { await new Promise(resolve => setTimeout(resolve, 20)); emit(line, n) }) }`,
+    /program\.ts:3:/,
+  ],
+  [
+    'an asynchronous call that is not returned',
+    `map(line: string, emit) { void (async () => { await null; emit(line, 1) })() }`,
+    /program\.ts:3:/,
+  ],
+  [
+    'a read of a file',
+    `map(line: string, emit) { import('node:fs').then(fs => fs.promises.readFile('/proc/version', 'utf8')).then(text => emit(line, text)) }`,
+    /program\.ts:3:/,
+  ],
   ['a callback', `map(line: string, emit) { setImmediate(() => emit(line, 1)) }`, /program\.ts:3:/],
-  ['a process', `map(line: string, emit) { import('node:child_process').then(({ exec }) => exec('sleep 0.1; echo x', (_error, text) => emit(line, text))) }`, /program\.ts:3:/],
-  ['a server far away', `map(line: string, emit) { import('node:http').then(http => { const server = http.createServer((_q, r) => setTimeout(() => r.end('x'), 50)).listen(0, '127.0.0.1', async () => { const r = await fetch('http://' + '127.0.0.1:' + (server.address() as { port: number }).port); const text = await r.text(); server.close(); emit(line, text) }) }) }`, /program\.ts:3:/],
-  ['a reduce that does not wait', `map(line: string, emit) { emit(line, 1) },\n  reduce(key, values, emit) { setTimeout(() => emit(key, 1), 10) }`, /program\.ts:4:/],
-  ['a timer that setup began', `setup() { setTimeout(() => this.flush?.(), 200) }, map(line: string, emit) { this.flush = () => emit(line, 1) }`, /program\.ts:3:/],
-  ...['', `combine: (_key, values: Iterable<number>) => [...values].reduce((a, b) => a + b),\n  `].map((combine): [string, string, RegExp] => [
-    `an earlier record ${combine === '' ? 'without' : 'with'} combine`,
-    `${combine}reduce(key, values, emit) { for (const value of values) emit(key, value) },\n`
-    + `  map(line: string, emit) { emit(line, 1); if (line === 'good') setTimeout(() => { emit('late', 1) }, 1); else return new Promise<void>(resolve => setTimeout(resolve, 20)) }`,
-    combine === '' ? /program\.ts:4:/ : /program\.ts:5:/,
-  ]),
-  ['a batching client with an unref timer', `map(line: string, emit) { new Promise<string>(resolve => { setTimeout(() => resolve(line), 20).unref() }).then(text => emit(text, 1)) }`, /program\.ts:3:/],
-  ['an unref interval', `map(line: string, emit) { const timer = setInterval(() => { clearInterval(timer); emit(line, 1) }, 300).unref() }`, /program\.ts:3:/],
-  ['a chain of unref timers', `map(line: string, emit) { let left = 5; const again = () => { if (left-- > 0) setTimeout(again, 10).unref(); else emit(line, 1) }; again() }`, /program\.ts:3:/],
-  ['an unref thread', `map(line: string, emit) { if (line === 'last') import('node:worker_threads').then(({ Worker }) => { const worker = new Worker('setTimeout(() => require("node:worker_threads").parentPort.postMessage(1), 50)', { eval: true }); worker.unref(); worker.on('message', () => emit(line, 1)) }) }`, /program\.ts:3:/],
-  ['an unref process', `map(line: string, emit) { import('node:child_process').then(({ spawn }) => { const child = spawn('sleep', ['0.1'], { stdio: 'ignore' }); child.unref(); child.on('exit', () => emit(line, 1)) }) }`, /program\.ts:3:/],
-  ['a time limit as a signal', `map(line: string, emit) { const limit = AbortSignal.timeout(20); limit.addEventListener('abort', () => emit(line, 1)) }`, /program\.ts:3:/],
-  ['compression in the background', `map(line: string, emit) { import('node:zlib').then(({ brotliCompress }) => brotliCompress(Buffer.alloc(3_000_000, line + Math.random()), (_error, packed) => emit(line, packed.length))) }`, /program\.ts:3:/],
-  ['a Blob', `map(line: string, emit) { new Blob([Buffer.alloc(3_000_000, line)]).arrayBuffer().then(bytes => emit(line, bytes.byteLength)) }`, /program\.ts:3:/],
-  ['a channel', `map(line: string, emit) { const { port1, port2 } = new MessageChannel(); port1.onmessage = () => { port1.close(); emit(line, 1) }; port1.unref(); port2.postMessage(1) }`, /program\.ts:3:/],
-  ['an emit whose complaint is caught', `map(line: string, emit) { setTimeout(() => { try { emit(line, 1) } catch {} }, 10) }`, /program\.ts:3:/],
+  [
+    'a process',
+    `map(line: string, emit) { import('node:child_process').then(({ exec }) => exec('sleep 0.1; echo x', (_error, text) => emit(line, text))) }`,
+    /program\.ts:3:/,
+  ],
+  [
+    'a server far away',
+    `map(line: string, emit) { import('node:http').then(http => { const server = http.createServer((_q, r) => setTimeout(() => r.end('x'), 50)).listen(0, '127.0.0.1', async () => { const r = await fetch('http://' + '127.0.0.1:' + (server.address() as { port: number }).port); const text = await r.text(); server.close(); emit(line, text) }) }) }`,
+    /program\.ts:3:/,
+  ],
+  [
+    'a reduce that does not wait',
+    `map(line: string, emit) { emit(line, 1) },\n  reduce(key, values, emit) { setTimeout(() => emit(key, 1), 10) }`,
+    /program\.ts:4:/,
+  ],
+  [
+    'a timer that setup began',
+    `setup() { setTimeout(() => this.flush?.(), 200) }, map(line: string, emit) { this.flush = () => emit(line, 1) }`,
+    /program\.ts:3:/,
+  ],
+  ...['', `combine: (_key, values: Iterable<number>) => [...values].reduce((a, b) => a + b),\n  `].map(
+    (combine): [string, string, RegExp] => [
+      `an earlier record ${combine === '' ? 'without' : 'with'} combine`,
+      `${combine}reduce(key, values, emit) { for (const value of values) emit(key, value) },\n`
+        + `  map(line: string, emit) { emit(line, 1); if (line === 'good') setTimeout(() => { emit('late', 1) }, 1); else return new Promise<void>(resolve => setTimeout(resolve, 20)) }`,
+      combine === '' ? /program\.ts:4:/ : /program\.ts:5:/,
+    ],
+  ),
+  [
+    'a batching client with an unref timer',
+    `map(line: string, emit) { new Promise<string>(resolve => { setTimeout(() => resolve(line), 20).unref() }).then(text => emit(text, 1)) }`,
+    /program\.ts:3:/,
+  ],
+  [
+    'an unref interval',
+    `map(line: string, emit) { const timer = setInterval(() => { clearInterval(timer); emit(line, 1) }, 300).unref() }`,
+    /program\.ts:3:/,
+  ],
+  [
+    'a chain of unref timers',
+    `map(line: string, emit) { let left = 5; const again = () => { if (left-- > 0) setTimeout(again, 10).unref(); else emit(line, 1) }; again() }`,
+    /program\.ts:3:/,
+  ],
+  [
+    'an unref thread',
+    `map(line: string, emit) { if (line === 'last') import('node:worker_threads').then(({ Worker }) => { const worker = new Worker('setTimeout(() => require("node:worker_threads").parentPort.postMessage(1), 50)', { eval: true }); worker.unref(); worker.on('message', () => emit(line, 1)) }) }`,
+    /program\.ts:3:/,
+  ],
+  [
+    'an unref process',
+    `map(line: string, emit) { import('node:child_process').then(({ spawn }) => { const child = spawn('sleep', ['0.1'], { stdio: 'ignore' }); child.unref(); child.on('exit', () => emit(line, 1)) }) }`,
+    /program\.ts:3:/,
+  ],
+  [
+    'a time limit as a signal',
+    `map(line: string, emit) { const limit = AbortSignal.timeout(20); limit.addEventListener('abort', () => emit(line, 1)) }`,
+    /program\.ts:3:/,
+  ],
+  [
+    'compression in the background',
+    `map(line: string, emit) { import('node:zlib').then(({ brotliCompress }) => brotliCompress(Buffer.alloc(3_000_000, line + Math.random()), (_error, packed) => emit(line, packed.length))) }`,
+    /program\.ts:3:/,
+  ],
+  [
+    'a Blob',
+    `map(line: string, emit) { new Blob([Buffer.alloc(3_000_000, line)]).arrayBuffer().then(bytes => emit(line, bytes.byteLength)) }`,
+    /program\.ts:3:/,
+  ],
+  [
+    'a channel',
+    `map(line: string, emit) { const { port1, port2 } = new MessageChannel(); port1.onmessage = () => { port1.close(); emit(line, 1) }; port1.unref(); port2.postMessage(1) }`,
+    /program\.ts:3:/,
+  ],
+  [
+    'an emit whose complaint is caught',
+    `map(line: string, emit) { setTimeout(() => { try { emit(line, 1) } catch {} }, 10) }`,
+    /program\.ts:3:/,
+  ],
 ])('records of what a function starts and does not wait for are never lost in silence: %s', async (_, body, place) => {
   const inReduce = body.includes('reduce(') && !body.includes('late')
   const job = `floating-${_.replaceAll(' ', '-')}`
@@ -122,7 +227,10 @@ test.each<[string, string, RegExp]>([
   }
   const { cause, failure } = await bench.fails(program(body), '/in', { job, stage: inReduce ? 1 : 0 })
   await bench.runner().forget(job as never)
-  expect([cause, failure.message]).toEqual(['program', expect.stringMatching(/emit was called after (map|reduce) had returned; await what/)])
+  expect([cause, failure.message]).toEqual([
+    'program',
+    expect.stringMatching(/emit was called after (map|reduce) had returned; await what/),
+  ])
   expect(failure.stack).toMatch(place)
 })
 
@@ -146,8 +254,12 @@ test('what cannot emit any more holds nobody up, and work that ends is waited fo
 })
 
 test('a promise that is rejected while the task waits for its end fails the attempt', async () => {
-  expect(await bench.fails(program(`map() { void new Promise(resolve => setTimeout(resolve, 20)).then(() => { throw new Error('afterwards') }) }`), '/in'))
-    .toMatchObject({ cause: 'program', failure: { message: 'Error: afterwards', stack: expect.stringContaining('program.ts:3:') } })
+  expect(
+    await bench.fails(
+      program(`map() { void new Promise(resolve => setTimeout(resolve, 20)).then(() => { throw new Error('afterwards') }) }`),
+      '/in',
+    ),
+  ).toMatchObject({ cause: 'program', failure: { message: 'Error: afterwards', stack: expect.stringContaining('program.ts:3:') } })
 })
 
 test('a loop that never ends is ended by its time limit', async () => {
@@ -173,14 +285,23 @@ test('a loop that never ends is ended by an order, and by the namenode\'s answer
 })
 
 test('a heap that overflows, and memory beside it', async () => {
-  const heap = await bench.fails(program(`map() { const kept: unknown[] = []; for (;;) kept.push(new Array(1000).fill({})) }`), '/in', { memoryBytes: 64 << 20 })
+  const heap = await bench.fails(program(`map() { const kept: unknown[] = []; for (;;) kept.push(new Array(1000).fill({})) }`), '/in', {
+    memoryBytes: 64 << 20,
+  })
   expect([heap.cause, heap.failure.message]).toEqual(['program', expect.stringMatching(/used more than 64(\.0)? MiB of memory/)])
-  const buffers = await bench.fails(program(`async map() { const kept: Buffer[] = []; for (;;) { kept.push(Buffer.alloc(8 << 20, 1)); await new Promise(resolve => setTimeout(resolve, 5)) } }`), '/in', { memoryBytes: 64 << 20 })
+  const buffers = await bench.fails(
+    program(
+      `async map() { const kept: Buffer[] = []; for (;;) { kept.push(Buffer.alloc(8 << 20, 1)); await new Promise(resolve => setTimeout(resolve, 5)) } }`,
+    ),
+    '/in', { memoryBytes: 64 << 20 },
+  )
   expect([buffers.cause, buffers.failure.message]).toEqual(['program', expect.stringMatching(/used more than 64(\.0)? MiB of memory/)])
 })
 
 test('what a program has started does not outlive it', async () => {
-  const spawning = `import { spawn } from 'node:child_process'\n` + program(`async map(line: string) { console.log(spawn('sleep', ['1000']).pid); if (line === 'bad') throw new Error('stop') }`)
+  const spawning =
+    `import { spawn } from 'node:child_process'\n`
+    + program(`async map(line: string) { console.log(spawn('sleep', ['1000']).pid); if (line === 'bad') throw new Error('stop') }`)
   const { work } = await bench.fails(spawning, '/in')
   const pids = (await bench.log(work.attempt)).trim().split('\n').map(Number)
   expect(pids).toHaveLength(2)
@@ -188,7 +309,8 @@ test('what a program has started does not outlive it', async () => {
 })
 
 /** A process whose parent has ended: its id. */
-const daemon = (start: string): string => `${start} sh -c 'echo $$; exec sleep 1000 > /dev/null 2>&1' > pid & while ! [ -s pid ]; do sleep 0.05; done; cat pid`
+const daemon = (start: string): string =>
+  `${start} sh -c 'echo $$; exec sleep 1000 > /dev/null 2>&1' > pid & while ! [ -s pid ]; do sleep 0.05; done; cat pid`
 
 test.each<[string, string]>([
   ['exits', 'process.exit(3)'], ['crashes', 'process.abort()'], ['throws', 'throw new Error(\'stop\')'],
@@ -225,20 +347,35 @@ test.each<[string, string]>([
 })
 
 test('a loop that prints without end fills neither memory nor disk', async () => {
-  const done = await bench.done(program(`map(line: string, emit, { counter }) { if (line !== 'good') return; const before = process.memoryUsage().rss; for (let i = 0; i < 3_000_000; i++) console.log('a line that is printed again and again'); counter('MiB', Math.round((process.memoryUsage().rss - before) / 2 ** 20)) }`), '/in')
+  const done = await bench.done(
+    program(
+      `map(line: string, emit, { counter }) { if (line !== 'good') return; const before = process.memoryUsage().rss; for (let i = 0; i < 3_000_000; i++) console.log('a line that is printed again and again'); counter('MiB', Math.round((process.memoryUsage().rss - before) / 2 ** 20)) }`,
+    ),
+    '/in',
+  )
   expect(done.counters['user.MiB']).toBeLessThan(100)
   expect(await bench.log(done.work.attempt)).toMatch(/what follows is left out\]\n$/)
 })
 
 test('a program that does not load, or is not the one that was submitted', async () => {
   const message = async (text: string, options = {}): Promise<Failed['failure']> => (await bench.fails(text, '/in', options)).failure
-  expect(await message(`throw new Error('at load')\nexport default 1`)).toMatchObject({ code: 'PROGRAM_INVALID', message: expect.stringContaining('at load'), stack: expect.stringContaining('program.ts:1:') })
-  expect(await message(`export const nothing = 1`)).toMatchObject({ code: 'PROGRAM_INVALID', message: expect.stringContaining('default export') })
-  expect(await message(program(`map() {}`), { fingerprint: 'f'.repeat(64) })).toMatchObject({ code: 'PROGRAM_INVALID', message: expect.stringContaining('another plan') })
+  expect(await message(`throw new Error('at load')\nexport default 1`)).toMatchObject({
+    code: 'PROGRAM_INVALID', message: expect.stringContaining('at load'), stack: expect.stringContaining('program.ts:1:'),
+  })
+  expect(await message(`export const nothing = 1`)).toMatchObject({
+    code: 'PROGRAM_INVALID',
+    message: expect.stringContaining('default export'),
+  })
+  expect(await message(program(`map() {}`), { fingerprint: 'f'.repeat(64) })).toMatchObject({
+    code: 'PROGRAM_INVALID', message: expect.stringContaining('another plan'),
+  })
 })
 
 test('a program cannot lose its scratch files by changing the working directory', async () => {
-  const done = await bench.done(program(`map(line: string, emit) { process.chdir('/'); for (let i = 0; i < 20000; i++) emit(null, line.padEnd(400, '-')) }`), '/in')
+  const done = await bench.done(
+    program(`map(line: string, emit) { process.chdir('/'); for (let i = 0; i < 20000; i++) emit(null, line.padEnd(400, '-')) }`),
+    '/in',
+  )
   expect(done.counters.bytesOut).toBe(3 * 20_000 * 401)
 })
 
@@ -263,8 +400,12 @@ test('a map output that was damaged or lost is named, so that its map runs again
 
 test('a program cannot write over the blocks of its node by mistake, and may use its own directory', async () => {
   const blocks = `${bench.mill.dirOf(0)}/blocks`
-  const writing = `import { writeFileSync } from 'node:fs'\n` + program(`params: { path: '' }, map(_line: string, _emit, { params }) { writeFileSync(params.path, 'oops') }`)
-  expect((await bench.fails(writing, '/in', { params: { path: `${blocks}/oops` } })).failure.message).toMatch(/ERR_ACCESS_DENIED|restricted|denied/i)
+  const writing =
+    `import { writeFileSync } from 'node:fs'\n`
+    + program(`params: { path: '' }, map(_line: string, _emit, { params }) { writeFileSync(params.path, 'oops') }`)
+  expect((await bench.fails(writing, '/in', { params: { path: `${blocks}/oops` } })).failure.message).toMatch(
+    /ERR_ACCESS_DENIED|restricted|denied/i,
+  )
   expect(await readdir(blocks)).not.toContain('oops')
   await bench.done(writing, '/in', { params: { path: 'mine' } })
 })

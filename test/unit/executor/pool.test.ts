@@ -24,10 +24,21 @@ test('a pool that stops while a process is about to start ends, and nothing star
     endStrays: async () => 0,
     start: ({ onExit }: ChildOptions) => {
       alive++
-      return { pid: alive, send() {}, residentBytes: () => 0, kill: () => { queueMicrotask(() => { alive--; onExit({ code: null, signal: 'SIGKILL' }) }) } }
+      return {
+        pid: alive, send() {}, residentBytes: () => 0,
+        kill: () => {
+          queueMicrotask(() => {
+            alive--
+            onExit({ code: null, signal: 'SIGKILL' })
+          })
+        },
+      }
     },
   }
-  const pool = await Pool.open({ world: { clock: systemClock, random: systemRandom(), log: silent, disk, processes }, dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {} })
+  const pool = await Pool.open({
+    world: { clock: systemClock, random: systemRandom(), log: silent, disk, processes },
+    dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {},
+  })
   await pool.prepare()
   expect(alive).toBe(1)
   disk.slow = true
@@ -48,10 +59,21 @@ test('what processes of an earlier life of the node have left running is ended w
     override async removeTree(path: string): Promise<void> { ended.push(`removed ${path}`) }
   })()
   const processes = {
-    endStrays: async (directory: string) => { ended.push(`strays of ${directory}`); return 1 },
-    start: ({ onExit }: ChildOptions) => ({ pid: 1, send() {}, residentBytes: () => 0, kill: () => { queueMicrotask(() => onExit({ code: null, signal: 'SIGKILL' })) } }),
+    endStrays: async (directory: string) => {
+      ended.push(`strays of ${directory}`)
+      return 1
+    },
+    start: ({ onExit }: ChildOptions) => ({
+      pid: 1, send() {}, residentBytes: () => 0,
+      kill: () => {
+        queueMicrotask(() => onExit({ code: null, signal: 'SIGKILL' }))
+      },
+    }),
   }
-  const pool = await Pool.open({ world: { clock: systemClock, random: systemRandom(), log: silent, disk, processes }, dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {} })
+  const pool = await Pool.open({
+    world: { clock: systemClock, random: systemRandom(), log: silent, disk, processes },
+    dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {},
+  })
   expect(ended.splice(0)).toEqual(['strays of /node/executor', 'removed /node/executor'])
   const { scratch } = await pool.take({ user: 'ada', program: { id: 'p' }, memoryBytes: 2 << 20 } as never)
   await pool.stop()
@@ -70,8 +92,19 @@ test('a scratch directory that a disk does not give up is removed later', async 
   })()
   const clock = new ManualClock()
   const warn = vi.fn()
-  const processes = { endStrays: async () => 0, start: ({ onExit }: ChildOptions) => ({ pid: 1, send() {}, residentBytes: () => 0, kill: () => { queueMicrotask(() => onExit({ code: null, signal: 'SIGKILL' })) } }) }
-  const pool = await Pool.open({ world: { clock, random: systemRandom(), log: { ...silent, warn }, disk, processes }, dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {} })
+  const processes = {
+    endStrays: async () => 0,
+    start: ({ onExit }: ChildOptions) => ({
+      pid: 1, send() {}, residentBytes: () => 0,
+      kill: () => {
+        queueMicrotask(() => onExit({ code: null, signal: 'SIGKILL' }))
+      },
+    }),
+  }
+  const pool = await Pool.open({
+    world: { clock, random: systemRandom(), log: { ...silent, warn }, disk, processes },
+    dir: '/node', slots: 1, memoryBytes: 1 << 20, onOutput() {},
+  })
   const executor = await pool.take({ user: 'ada', program: { id: 'p' }, memoryBytes: 2 << 20 } as never)
   executor.kill('the test')
   for (let refusals = 1; refusals <= 3; refusals++) {

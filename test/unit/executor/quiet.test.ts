@@ -6,27 +6,47 @@ import { ManualClock } from '../../kit/manual-clock.ts'
 
 // How long a task waits for what its functions have left running, and what fails it.
 
-interface Case { readonly left?: readonly Partial<StartedWork>[]; readonly held: boolean; readonly unseen?: boolean; readonly until?: number }
+interface Case {
+  readonly left?: readonly Partial<StartedWork>[]
+  readonly held: boolean
+  readonly unseen?: boolean
+  readonly until?: number
+}
 
 /** Milliseconds that the task has waited, and how it ended. `until`: the work has ended by then. */
-async function waited({ left = [], held, unseen = false, until = Infinity }: Case): Promise<{ ms: number; collected: number; failed?: string }> {
+async function waited({
+  left = [], held, unseen = false, until = Infinity,
+}: Case): Promise<{ ms: number; collected: number; failed?: string }> {
   const clock = new ManualClock()
   const from = clock.mono()
   let collected = 0
-  const work = left.map((one): StartedWork => ({ what: 'it', kind: 'timer', afterMs: 0, repeats: false, unref: true, begun: new Error('begun'), ...one }))
-  const started: Started = { call: call => call(), pending: () => (clock.mono() - from < until ? work : []), unseen, reset() {}, collect() { collected++ } }
+  const work = left.map((one): StartedWork => ({
+    what: 'it', kind: 'timer', afterMs: 0, repeats: false, unref: true, begun: new Error('begun'), ...one,
+  }))
+  const started: Started = {
+    call: call => call(),
+    pending: () => (clock.mono() - from < until ? work : []),
+    unseen, reset() {},
+    collect() {
+      collected++
+    },
+  }
   const turns = { release() {}, isHeld: held, late: undefined } as unknown as Turns
   let failed: string | undefined
   let over = false
   const waiting = untilQuiet({ clock, started, turns }, 'map')
-    .catch((error: unknown) => { failed = ((error as Error).cause as Error).message })
-    .finally(() => { over = true })
+    .catch((error: unknown) => {
+      failed = ((error as Error).cause as Error).message
+    })
+    .finally(() => {
+      over = true
+    })
   while (!over) {
     await new Promise(resolve => setImmediate(resolve))
     if (clock.waiting > 0) clock.pass(1)
   }
   await waiting
-  return { ms: clock.mono() - from, collected, ...failed !== undefined && { failed } }
+  return { ms: clock.mono() - from, collected, ...(failed !== undefined && { failed }) }
 }
 
 test('a task whose functions have left nothing running waits for nothing, and the memory is not cleaned for it', async () => {
@@ -34,7 +54,8 @@ test('a task whose functions have left nothing running waits for nothing, and th
 })
 
 test.each<[string, Partial<StartedWork>]>([
-  ['a timer', { afterMs: 20 }], ['a timer of a minute', { afterMs: 60_000 }], ['an interval', { afterMs: 20, repeats: true }], ['a thread', { kind: 'handle' }], ['a process', { kind: 'handle' }],
+  ['a timer', { afterMs: 20 }], ['a timer of a minute', { afterMs: 60_000 }], ['an interval', { afterMs: 20, repeats: true }],
+  ['a thread', { kind: 'handle' }], ['a process', { kind: 'handle' }],
 ])('what was told to keep nothing running is not waited for if no emit can be reached: %s', async (_, left) => {
   const { ms, failed } = await waited({ left: [left], held: false })
   expect(failed).toBeUndefined()
@@ -52,7 +73,8 @@ test.each<[string, Partial<StartedWork>, { until: number; about: number }]>([
 })
 
 test('a time limit beyond the wait is let be, also while an emit can be reached', async () => {
-  for (const left of [{ afterMs: 120_000 }, { afterMs: 300_000, repeats: true }]) expect((await waited({ left: [left], held: true })).ms).toBeLessThanOrEqual(2)
+  for (const left of [{ afterMs: 120_000 }, { afterMs: 300_000, repeats: true }])
+    expect((await waited({ left: [left], held: true })).ms).toBeLessThanOrEqual(2)
   expect(await waited({ left: [{ afterMs: 60_000 }], held: true })).not.toHaveProperty('failed')
 })
 

@@ -14,9 +14,15 @@ import { seeded } from '../../../src/world/random.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
 
 const id = (task: number) => attemptId({ job: jobId('job-1'), stage: 0, task, attempt: 0 })
-const done = (counters: Record<string, number>): AttemptOutcome => ({ kind: 'done', counters, output: { kind: 'shuffle', bytes: 1, digest: 'd' } })
+const done = (counters: Record<string, number>): AttemptOutcome => ({
+  kind: 'done', counters,
+  output: { kind: 'shuffle', bytes: 1, digest: 'd' },
+})
 
-function reporterOf(running: Array<{ attempt: ReturnType<typeof id>; counters: Record<string, number>; fraction: number }> = [], refuse?: (report: TaskFinished) => ErrorCode | undefined) {
+function reporterOf(
+  running: Array<{ attempt: ReturnType<typeof id>; counters: Record<string, number>; fraction: number }> = [],
+  refuse?: (report: TaskFinished) => ErrorCode | undefined,
+) {
   const clock = new ManualClock()
   const told: TaskFinished['outcome'][] = []
   const progressed: number[] = []
@@ -36,8 +42,8 @@ function reporterOf(running: Array<{ attempt: ReturnType<typeof id>; counters: R
     return { committed: arrived.outcome.kind === 'done' }
   }
   const reporter = new Reporter({
-    clock, random: seeded(1), log: silent, node: nodeId('n'), namenode: address('n:1'), caller: () => ({ call }) as unknown as Caller, session: () => 1,
-    running: () => running, onKill: attempt => killed.push(attempt),
+    clock, random: seeded(1), log: silent, node: nodeId('n'), namenode: address('n:1'), caller: () => ({ call }) as unknown as Caller,
+    session: () => 1, running: () => running, onKill: attempt => killed.push(attempt),
   })
   return { reporter, clock, told, progressed, killed }
 }
@@ -45,7 +51,15 @@ function reporterOf(running: Array<{ attempt: ReturnType<typeof id>; counters: R
 test('a report that is refused for good becomes the failure of its attempt, with the reason, at once', async () => {
   const { reporter, told } = reporterOf()
   expect(await reporter.tell(id(0), done({ 'user.big': Infinity }))).toBe(false)
-  expect(told).toEqual([{ kind: 'failed', cause: 'system', counters: {}, failure: { code: 'TASK_FAILED', message: expect.stringMatching(/refused the report of this attempt, which was "done" \(EINVAL: it does not fit/) } }])
+  expect(told).toEqual([
+    {
+      kind: 'failed', cause: 'system', counters: {},
+      failure: {
+        code: 'TASK_FAILED',
+        message: expect.stringMatching(/refused the report of this attempt, which was "done" \(EINVAL: it does not fit/),
+      },
+    },
+  ])
   expect(reporter.telling).toEqual([])
   expect(await reporter.tell(id(1), done({ records: 1 }))).toBe(true)
 })
@@ -76,7 +90,9 @@ test('a failure says no more than the schema takes, however long its texts and h
 })
 
 test('progress is told of all attempts, whatever one of them has counted and however many they are', async () => {
-  const running = Array.from({ length: 1001 }, (_, i) => ({ attempt: id(i), counters: { 'user.odd': i === 5 ? Infinity : 1 }, fraction: i === 6 ? NaN : 0.5 }))
+  const running = Array.from({ length: 1001 }, (_, i) => ({
+    attempt: id(i), counters: { 'user.odd': i === 5 ? Infinity : 1 }, fraction: i === 6 ? NaN : 0.5,
+  }))
   const { reporter, clock, progressed, killed } = reporterOf(running)
   reporter.watch()
   clock.pass(500)
@@ -88,9 +104,14 @@ test('progress is told of all attempts, whatever one of them has counted and how
 })
 
 test('a counter that would not be a number any more is refused where the program raises it', () => {
-  const context = new TaskContext({ work: { job: 'j', stage: 0, task: 0, input: { kind: 'split' } } as never, params: {}, random: seeded(1), print: () => {} })
+  const context = new TaskContext({
+    work: { job: 'j', stage: 0, task: 0, input: { kind: 'split' } } as never,
+    params: {}, random: seeded(1), print: () => {},
+  })
   context.counter('big', 1e300)
-  expect(() => context.counter('big', 1e299)).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('the counter "big" would be 1.1e+300') }))
+  expect(() => context.counter('big', 1e299)).toThrow(
+    expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('the counter "big" would be 1.1e+300') }),
+  )
   expect(() => context.counter('other', -Number.MAX_VALUE)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
   expect(() => context.counter('other', Infinity)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
   context.counter('other', -5)

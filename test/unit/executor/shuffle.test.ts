@@ -25,8 +25,17 @@ const lines = program(`  map(line: string, emit) { const [key, size] = line.spli
 
 const text = (node: number): string => Array.from({ length: 3000 }, (_, i) => `k${(i * 7 + node) % 500} ${i % 900}\n`).join('')
 
-const expected = (keys: readonly string[]): string => keys.flatMap(key => [0, 1, 2].flatMap(node =>
-  text(node).split('\n').filter(line => line.split(' ')[0] === key).map(line => `${key}\t${key.length * Number(line.split(' ')[1])}\n`))).join('')
+const expected = (keys: readonly string[]): string =>
+  keys
+    .flatMap(key =>
+      [0, 1, 2].flatMap(node =>
+        text(node)
+          .split('\n')
+          .filter(line => line.split(' ')[0] === key)
+          .map(line => `${key}\t${key.length * Number(line.split(' ')[1])}\n`),
+      ),
+    )
+    .join('')
 
 async function maps(job: string): Promise<AttemptId[]> {
   const attempts: AttemptId[] = []
@@ -58,7 +67,9 @@ test('a reduce gets its part from every node, values in the order of the map tas
 test('outputs that a node does not have, or that no node has, are named', async () => {
   const attempts = await maps('missing')
   await bench.runner(1).forget('missing' as JobId)
-  expect(await bench.fails(lines, '', { job: 'missing', stage: 1, partitions: 2 })).toMatchObject({ cause: 'fetch', missing: [attempts[1]] })
+  expect(await bench.fails(lines, '', { job: 'missing', stage: 1, partitions: 2 })).toMatchObject({
+    cause: 'fetch', missing: [attempts[1]],
+  })
   bench.scheduler.maps[2] = { attempt: attempts[2]!, node: 'a node that has gone' as never }
   const both = await bench.fails(lines, '', { job: 'missing', stage: 1, partitions: 2 })
   expect([both.cause, both.missing?.toSorted()]).toEqual(['fetch', [attempts[1], attempts[2]]])
@@ -108,7 +119,11 @@ test('names that come over a wire lead nowhere but to map outputs of their job',
   const outputs = await MapOutputs.open({ disk, dir: bench.mill.dirOf(0), pool: new FramePool(), log: silent })
   const channel = new Channel({ remote: '', write: async () => {}, destroy() {} } as unknown as Wire)
   const request = { op: 'shuffle', cluster: 'c', partition: 0, token: '' } as never as Parameters<MapOutputs['serve']>[0]
-  await expect(outputs.serve({ ...request, job: 'order' as JobId, attempts: ['missing.0.0.1' as AttemptId] }, channel)).rejects.toMatchObject({ code: 'EINVAL' })
-  await expect(outputs.serve({ ...request, job: '../x' as JobId, attempts: ['../x.0.0.1' as AttemptId] }, channel)).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(
+    outputs.serve({ ...request, job: 'order' as JobId, attempts: ['missing.0.0.1' as AttemptId] }, channel),
+  ).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(outputs.serve({ ...request, job: '../x' as JobId, attempts: ['../x.0.0.1' as AttemptId] }, channel)).rejects.toMatchObject({
+    code: 'EINVAL',
+  })
   await expect(outputs.forget('../blocks' as JobId)).rejects.toMatchObject({ code: 'EINVAL' })
 })

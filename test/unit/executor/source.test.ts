@@ -20,22 +20,37 @@ interface Options {
   readonly from?: { readonly node: string; readonly host: string; readonly rack: string }
 }
 
-function kitOf({ inode = 7, ids = [0, 1, 2], moved = false, from = { node: 'n', host: 'h', rack: 'r' } }: Options = {}): { kit: ExecutorSession; asked: string[] } {
+function kitOf({ inode = 7, ids = [0, 1, 2], moved = false, from = { node: 'n', host: 'h', rack: 'r' } }: Options = {}): {
+  kit: ExecutorSession
+  asked: string[]
+} {
   const asked: string[] = []
   const locate = async (path: string, { offset = 0 }: { offset?: number } = {}) => {
     asked.push(`locate ${path} ${offset}`)
-    return { status: { id: inodeId(inode), length: text.length }, blocks: ids.map(id => ({ id: blockId(id), offset: id * blockBytes })), offset }
+    return {
+      status: { id: inodeId(inode), length: text.length },
+      blocks: ids.map(id => ({ id: blockId(id), offset: id * blockBytes })),
+      offset,
+    }
   }
   const files = {
     locate,
-    async *readBlock({ id }: { id: number }, { start, end, onRead, relocate }: { start: number; end: number; onRead: (bytes: number, place: unknown) => void; relocate: () => Promise<unknown> }) {
+    async *readBlock(
+      { id }: { id: number },
+      {
+        start, end, onRead, relocate,
+      }: { start: number; end: number; onRead: (bytes: number, place: unknown) => void; relocate: () => Promise<unknown> },
+    ) {
       if (moved) await relocate()
       asked.push(`block ${id} ${start}-${end}`)
       const piece = Buffer.from(text.slice(id * blockBytes + start, id * blockBytes + end))
       onRead(piece.length, from)
       yield piece
     },
-    async *read(_located: unknown, { start = 0, end, onRead }: { start?: number; end: number; onRead?: (bytes: number, place: unknown) => void }) {
+    async *read(
+      _located: unknown,
+      { start = 0, end, onRead }: { start?: number; end: number; onRead?: (bytes: number, place: unknown) => void },
+    ) {
       asked.push(`read ${start}-${end}`)
       const piece = Buffer.from(text.slice(start, end))
       onRead?.(piece.length, from)
@@ -47,7 +62,11 @@ function kitOf({ inode = 7, ids = [0, 1, 2], moved = false, from = { node: 'n', 
 
 const rangeOf = (start: number, end: number, blocks: readonly number[]): SplitRange => ({
   path: '/f', inode: inodeId(7), fileBytes: text.length, start, end, aligned: false,
-  blocks: blocks.map(id => ({ id: blockId(id), offset: id * blockBytes, length: Math.min(blockBytes, text.length - id * blockBytes), crc: 1 })),
+  blocks: blocks.map(id => ({
+    id: blockId(id), offset: id * blockBytes,
+    length: Math.min(blockBytes, text.length - id * blockBytes),
+    crc: 1,
+  })),
 })
 
 const sourceOf = (options: Options, ranges: SplitRange[], more: object = { format: 'lines' }) => {
@@ -70,7 +89,7 @@ test('the blocks that came with the task are read, and what lies beyond as the n
   expect(asked).toEqual(['block 1 1-8', 'locate /f 16', `read 16-${text.length}`])
 })
 
-test('a file that was replaced while a task reads it is not read on, neither beyond the task\'s blocks nor for places of a block or a header', async () => {
+test("a file that was replaced while a task reads it is not read on, neither beyond the task's blocks nor for places of a block or a header", async () => {
   const beyond = sourceOf({ inode: 8 }, [rangeOf(8, 16, [1])])
   await expect(readAll(beyond.source, 8)).rejects.toMatchObject(replaced)
   expect(beyond.asked.filter(each => each.startsWith('read'))).toEqual([])
@@ -94,8 +113,18 @@ test('a range of CSV gets the header of its file once, unless it begins there or
 
 test('bytes are counted by where they came from', async () => {
   for (const [from, read] of [
-    [{ node: 'n', host: 'x', rack: 'x' }, { local: 12, rack: 0, remote: 0 }], [{ node: 'x', host: 'h', rack: 'x' }, { local: 12, rack: 0, remote: 0 }],
-    [{ node: 'x', host: 'x', rack: 'r' }, { local: 0, rack: 12, remote: 0 }], [{ node: 'x', host: 'x', rack: 'x' }, { local: 0, rack: 0, remote: 12 }],
+    [
+      { node: 'n', host: 'x', rack: 'x' }, { local: 12, rack: 0, remote: 0 },
+    ],
+    [
+      { node: 'x', host: 'h', rack: 'x' }, { local: 12, rack: 0, remote: 0 },
+    ],
+    [
+      { node: 'x', host: 'x', rack: 'r' }, { local: 0, rack: 12, remote: 0 },
+    ],
+    [
+      { node: 'x', host: 'x', rack: 'x' }, { local: 0, rack: 0, remote: 12 },
+    ],
   ] as const) {
     const { source } = sourceOf({ from }, [rangeOf(8, 16, [1])])
     await readAll(source, 8)

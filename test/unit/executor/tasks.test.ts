@@ -21,7 +21,9 @@ test('a map without reduce writes a file, and its counters say what was read and
   const done = await bench.done(program(`map(line: string, emit) { emit(line.length, line) }`), '/in')
   expect(await bench.outputOf(done)).toBe('8\trye oats\n5\twheat\n0\t\n4\tlast\n')
   expect(done.output).toMatchObject({ kind: 'files', files: [{ name: 'part-00000.txt', length: 29 }] })
-  expect(done.counters).toMatchObject({ recordsIn: 4, recordsOut: 4, bytesIn: 20, bytesOut: 29, bytesReadLocal: 20, bytesReadRack: 0, bytesReadRemote: 0 })
+  expect(done.counters).toMatchObject({
+    recordsIn: 4, recordsOut: 4, bytesIn: 20, bytesOut: 29, bytesReadLocal: 20, bytesReadRack: 0, bytesReadRemote: 0,
+  })
 })
 
 test('a task that emits nothing leaves no file', async () => {
@@ -57,7 +59,8 @@ test('ranges of a file are read apart and together give every record once', asyn
   const identity = program(`map(line: string, emit) { emit(null, line) }`)
   const cuts = [0, 65_536, 131_072, 150_001, text.length]
   let got = ''
-  for (let i = 0; i + 1 < cuts.length; i++) got += await bench.outputOf(await bench.done(identity, '/lines', { ranges: [{ start: cuts[i]!, end: cuts[i + 1]!, aligned: false }] }))
+  for (let i = 0; i + 1 < cuts.length; i++)
+    got += await bench.outputOf(await bench.done(identity, '/lines', { ranges: [{ start: cuts[i]!, end: cuts[i + 1]!, aligned: false }] }))
   expect(got === text).toBe(true)
 })
 
@@ -65,21 +68,34 @@ test('a line longer than a block is read whole, from blocks that did not come wi
   const text = `short\n${'y'.repeat(200_000)}\nend\n`
   await bench.file('/long', text, 'bytes')
   const lengths = program(`map(line: string, emit) { emit(null, line.length) }`)
-  expect(await bench.outputOf(await bench.done(lengths, '/long', { ranges: [{ start: 0, end: 65_536, aligned: false }] }))).toBe('5\n200000\n')
-  expect(await bench.outputOf(await bench.done(lengths, '/long', { ranges: [{ start: 196_608, end: text.length, aligned: false }] }))).toBe('3\n')
+  expect(await bench.outputOf(await bench.done(lengths, '/long', { ranges: [{ start: 0, end: 65_536, aligned: false }] }))).toBe(
+    '5\n200000\n',
+  )
+  expect(await bench.outputOf(await bench.done(lengths, '/long', { ranges: [{ start: 196_608, end: text.length, aligned: false }] }))).toBe(
+    '3\n',
+  )
 })
 
 test('CSV rows are objects in every range of the file, JSON lines are values, whole files one record', async () => {
   const rows = Array.from({ length: 9000 }, (_, i) => `${i},"name, ${i}"`)
   await bench.file('/table', `id;name\n`.replace(';', ',') + `${rows.join('\n')}\n`, 'csv')
   const second = bench.mill.namenode.files.get('/table')!.blocks[0]!.length
-  const csv = program(`input: { format: 'csv' }, output: { format: 'csv' }, map(row, emit) { if (Number(row.id) % 4500 === 0) emit(null, row) }`)
-  expect(await bench.outputOf(await bench.done(csv, '/table', { ranges: [{ start: 0, end: second, aligned: true }] }))).toBe('id,name\n0,"name, 0"\n')
+  const csv = program(
+    `input: { format: 'csv' }, output: { format: 'csv' }, map(row, emit) { if (Number(row.id) % 4500 === 0) emit(null, row) }`,
+  )
+  expect(await bench.outputOf(await bench.done(csv, '/table', { ranges: [{ start: 0, end: second, aligned: true }] }))).toBe(
+    'id,name\n0,"name, 0"\n',
+  )
   const end = bench.mill.namenode.files.get('/table')!.status.length
-  expect(await bench.outputOf(await bench.done(csv, '/table', { ranges: [{ start: second, end, aligned: true }] }))).toBe('id,name\n4500,"name, 4500"\n')
+  expect(await bench.outputOf(await bench.done(csv, '/table', { ranges: [{ start: second, end, aligned: true }] }))).toBe(
+    'id,name\n4500,"name, 4500"\n',
+  )
 
   await bench.file('/jsonl', '{"n":1}\nnot json\n{"n":2}\n', 'jsonl')
-  const json = await bench.done(program(`input: { format: 'jsonl', badRecords: 'skip' }, output: { format: 'jsonl' }, map(row, emit) { emit('n', row.n) }`), '/jsonl')
+  const json = await bench.done(
+    program(`input: { format: 'jsonl', badRecords: 'skip' }, output: { format: 'jsonl' }, map(row, emit) { emit('n', row.n) }`),
+    '/jsonl',
+  )
   expect([await bench.outputOf(json), json.counters.badRecords]).toEqual(['{"key":"n","value":1}\n{"key":"n","value":2}\n', 1])
 
   const whole = program(`input: { format: 'whole' }, map({ path, text }: { path: string, text: string }, emit) { emit(path, text.length) }`)
@@ -106,7 +122,9 @@ test('the context says the same in every attempt: parameters, task, time, path a
 })
 
 test('what a program prints is in its attempt\'s log, whichever way it goes, and in no other\'s', async () => {
-  const printing = program(`map(line: string) { if (line === 'wheat') { console.log('out', { a: 1 }); console.error('err'); process.stdout.write('raw ✓\\n') } }`)
+  const printing = program(
+    `map(line: string) { if (line === 'wheat') { console.log('out', { a: 1 }); console.error('err'); process.stdout.write('raw ✓\\n') } }`,
+  )
   const one = await bench.done(printing, '/in')
   const two = await bench.done(program(`map(line: string) { if (line === 'wheat') console.log('two') }`), '/in')
   expect(await bench.log(one.work.attempt)).toBe('out { a: 1 }\nerr\nraw ✓\n')
@@ -138,13 +156,17 @@ test('state of a module is shared by a job\'s tasks in a process, and not with a
 })
 
 test('asynchronous functions are awaited in order', async () => {
-  const slow = program(`async map(line: string, emit) { await new Promise(resolve => setTimeout(resolve, 5 - line.length)); emit(null, line) }`)
+  const slow = program(
+    `async map(line: string, emit) { await new Promise(resolve => setTimeout(resolve, 5 - line.length)); emit(null, line) }`,
+  )
   expect(await bench.outputOf(await bench.done(slow, '/in'))).toBe('rye oats\nwheat\n\nlast\n')
 })
 
 test('progress is told while a task runs', async () => {
   const before = bench.scheduler.progress.length
-  const slow = program(`async map(line: string, emit, { counter }) { counter('done'); await new Promise(resolve => setTimeout(resolve, 400)); emit(null, line) }`)
+  const slow = program(
+    `async map(line: string, emit, { counter }) { counter('done'); await new Promise(resolve => setTimeout(resolve, 400)); emit(null, line) }`,
+  )
   await bench.file('/slow', `${'z'.repeat(70_000)}\n`.repeat(4), 'lines')
   const { work } = await bench.done(slow, '/slow')
   const told = bench.scheduler.progress.slice(before).filter(({ attempt }) => attempt === work.attempt)
@@ -185,22 +207,33 @@ test('setup comes before the first record of a task and teardown after the last 
   const lines = (await bench.read('/in')).trimEnd().split('\n')
   const counted = new Map<string, number>([['lines', lines.length]])
   for (const line of lines) counted.set(line, (counted.get(line) ?? 0) + 1)
-  expect((await bench.outputOf(reduce)).trimEnd().split('\n').sort()).toEqual([...[...counted].map(([key, n]) => `${key}\t${n}`), `keys\t${counted.size}`].sort())
+  expect((await bench.outputOf(reduce)).trimEnd().split('\n').sort()).toEqual(
+    [...[...counted].map(([key, n]) => `${key}\t${n}`), `keys\t${counted.size}`].sort(),
+  )
   expect(await bench.log(map.work.attempt)).toBe('setup map 0.0\nteardown map 0.0\n')
   expect(await bench.log(reduce.work.attempt)).toBe('setup reduce 1.0\nteardown reduce 1.0\n')
   await bench.runner().forget(job as never)
 })
 
 test('a setup or teardown that fails fails the attempt; so does a setup that is a generator', async () => {
-  expect((await bench.fails(program(`async setup() { throw new Error('no set-up') }, map() {}`), '/in')).failure).toMatchObject({ message: 'Error: no set-up', stack: expect.stringContaining('program.ts:3:') })
+  expect((await bench.fails(program(`async setup() { throw new Error('no set-up') }, map() {}`), '/in')).failure).toMatchObject({
+    message: 'Error: no set-up', stack: expect.stringContaining('program.ts:3:'),
+  })
   expect((await bench.fails(program(`*setup() {}, map() {}`), '/in')).failure.message).toMatch(/setup returned a generator/)
-  expect((await bench.fails(program(`map() {}, teardown() { throw new Error('no end') }`), '/in')).failure).toMatchObject({ message: 'Error: no end', stack: expect.stringContaining('program.ts:3:') })
-  expect((await bench.fails(program(`map() {}, teardown: () => 5`), '/in')).failure.message).toMatch(/teardown returned 5; it must return nothing, pairs/)
+  expect((await bench.fails(program(`map() {}, teardown() { throw new Error('no end') }`), '/in')).failure).toMatchObject({
+    message: 'Error: no end', stack: expect.stringContaining('program.ts:3:'),
+  })
+  expect((await bench.fails(program(`map() {}, teardown: () => 5`), '/in')).failure.message).toMatch(
+    /teardown returned 5; it must return nothing, pairs/,
+  )
 })
 
 test('a task sees the variables of its job, TMPDIR in its scratch, and no others; the next job of the process sees its own', async () => {
-  const text = `import { tmpdir } from 'node:os'\nimport { mkdtempSync, realpathSync } from 'node:fs'\nconst atLoad = process.env.TOKEN ?? 'none'\n` +
-    program(`map(_line: string, emit, { counter }) { counter('pid' + process.pid); const made = mkdtempSync(tmpdir() + '/x-'); emit(null, [Object.keys(process.env).sort().join(), process.env.TOKEN ?? 'none', atLoad, realpathSync(made).startsWith(realpathSync(process.cwd()))]) }`)
+  const text =
+    `import { tmpdir } from 'node:os'\nimport { mkdtempSync, realpathSync } from 'node:fs'\nconst atLoad = process.env.TOKEN ?? 'none'\n`
+    + program(
+      `map(_line: string, emit, { counter }) { counter('pid' + process.pid); const made = mkdtempSync(tmpdir() + '/x-'); emit(null, [Object.keys(process.env).sort().join(), process.env.TOKEN ?? 'none', atLoad, realpathSync(made).startsWith(realpathSync(process.cwd()))]) }`,
+    )
   await bench.file('/one', 'line\n')
   const first = await bench.run({ ...await bench.work(text, '/one', { job: 'env-1' }), env: { TOKEN: 'secret', A: '1' } })
   const second = await bench.done(text, '/one', { job: 'env-2' })
@@ -235,6 +268,12 @@ import { openSync, readFileSync, readSync } from 'node:fs'
     }
     emit(null, 'not found')
   }`)
-  const done = await bench.done(looking, '/one', { params: { begins: secret.subarray(0, 6).toString('base64'), hash: createHash('sha256').update(secret).digest('hex'), bytes: secret.length } })
+  const done = await bench.done(looking, '/one', {
+    params: {
+      begins: secret.subarray(0, 6).toString('base64'),
+      hash: createHash('sha256').update(secret).digest('hex'),
+      bytes: secret.length,
+    },
+  })
   expect(await bench.outputOf(done)).toBe('found\n')
 })

@@ -18,21 +18,31 @@ const bytes = noise(700 * KiB + 5)
 const id = blockId(7)
 const table = tableOf(bytes)
 const other = Buffer.concat([Buffer.of(bytes[0]! ^ 1), bytes.subarray(1)])
-const metaOf = (of: Buffer, block = 7): Buffer => { const { crc, crcs } = tableOf(of); return encodeMeta({ id: blockId(block), length: of.length, crc, crcs }) }
+const metaOf = (of: Buffer, block = 7): Buffer => {
+  const { crc, crcs } = tableOf(of)
+  return encodeMeta({ id: blockId(block), length: of.length, crc, crcs })
+}
 
-const open = (nodes = ['a', 'b', 'c'], options: { host?: string; disk?: Disk } = {}): Reading => new Reading(bytes, nodes, { id, crc: table.crc, ...options })
-const asked = (reading: Reading): string[] => reading.asked.map(({ node, offset, length }) => (offset < 0 ? node : `${node} ${offset / KiB}+${length}`))
+const open = (nodes = ['a', 'b', 'c'], options: { host?: string; disk?: Disk } = {}): Reading =>
+  new Reading(bytes, nodes, { id, crc: table.crc, ...options })
+const asked = (reading: Reading): string[] =>
+  reading.asked.map(({ node, offset, length }) => (offset < 0 ? node : `${node} ${offset / KiB}+${length}`))
 const error = (code: string, message = 'no') => ({ kind: 'reply' as const, value: { op: 'error', error: { code, message } } })
 const whole = bytes.length
 
 test('a range is asked for in whole chunks from one node, each byte comes once, and the wire serves the next one', async () => {
-  for (const [start, end, offset, length] of [[0, whole, 0, whole], [0, 1, 0, 64 * KiB], [64 * KiB - 1, 64 * KiB + 1, 0, 128 * KiB], [64 * KiB, 128 * KiB, 64, 64 * KiB], [70_000, 600_000, 64, 576 * KiB], [whole - 1, whole, 640, whole - 640 * KiB]] as const) {
+  for (const [start, end, offset, length] of [
+    [0, whole, 0, whole], [0, 1, 0, 64 * KiB], [64 * KiB - 1, 64 * KiB + 1, 0, 128 * KiB], [64 * KiB, 128 * KiB, 64, 64 * KiB],
+    [70_000, 600_000, 64, 576 * KiB], [whole - 1, whole, 640, whole - 640 * KiB],
+  ] as const) {
     const reading = open()
     const read: Array<[number, string, boolean]> = []
     const got = await readAll(reading.reader({ start, end, onRead: (count, from, inPlace) => read.push([count, from.node, inPlace]) }))
     expect(got.equals(bytes.subarray(start, end))).toBe(true)
     expect(asked(reading)).toEqual([`a ${offset}+${length}`])
-    expect(reading.requests).toEqual([{ op: 'read', cluster: 'c', block: 7, offset: offset * KiB, length, token: 't', expected: { length: whole, crc: table.crc } }])
+    expect(reading.requests).toEqual([
+      { op: 'read', cluster: 'c', block: 7, offset: offset * KiB, length, token: 't', expected: { length: whole, crc: table.crc } },
+    ])
     expect([reading.given, reading.destroyed, reading.reported]).toEqual([['a'], [], []])
     expect(read.reduce((sum, [count]) => sum + count, 0)).toBe(end - start)
     expect(new Set(read.map(each => each.slice(1).join()))).toEqual(new Set(['a,false']))
@@ -55,18 +65,57 @@ test('with `reuse` all pieces lie in one buffer, without it each in its own', as
 test.each<[string, Act, object | undefined, boolean]>([
   ['breaks', { frames: 1, instead: new GristmillError('UNAVAILABLE', 'gone') }, undefined, true],
   ['closes the connection', { frames: 1, instead: 'closes' }, undefined, true],
-  ['sends a frame that is damaged', { spoil: (frame, i) => { if (i === 1) frame.room[2 * 64 * KiB + 3]! ^= 1 } },
-    { offset: (256 + 128) * KiB, expected: crcOf(bytes.subarray(384 * KiB, 448 * KiB)), message: expect.stringMatching(/damaged: its chunk at byte 393216 /) as string }, false],
-  ['finds damage itself', { frames: 1, instead: error('CORRUPT', 'm'.repeat(600)) }, { offset: 256 * KiB, expected: 0, found: 0, message: 'm'.repeat(500) }, false],
-  ['ends too early', { frames: 1, instead: { kind: 'end', value: { length: 5, crc: 0 } } }, { offset: 256 * KiB, expected: whole, found: 5, message: `block 0000000000000007 ended after 262144 bytes of ${whole}` }, false],
-  ['does not have the block', { frames: 1, instead: error('BLOCK_MISSING', 'not here') }, { offset: 0, expected: whole, found: 0, message: 'not here' }, false],
+  [
+    'sends a frame that is damaged',
+    {
+      spoil: (frame, i) => {
+        if (i === 1) frame.room[2 * 64 * KiB + 3]! ^= 1
+      },
+    },
+    {
+      offset: (256 + 128) * KiB,
+      expected: crcOf(bytes.subarray(384 * KiB, 448 * KiB)),
+      message: expect.stringMatching(/damaged: its chunk at byte 393216 /) as string,
+    },
+    false,
+  ],
+  [
+    'finds damage itself',
+    { frames: 1, instead: error('CORRUPT', 'm'.repeat(600)) },
+    { offset: 256 * KiB, expected: 0, found: 0, message: 'm'.repeat(500) },
+    false,
+  ],
+  [
+    'ends too early',
+    { frames: 1, instead: { kind: 'end', value: { length: 5, crc: 0 } } },
+    { offset: 256 * KiB, expected: whole, found: 5, message: `block 0000000000000007 ended after 262144 bytes of ${whole}` },
+    false,
+  ],
+  [
+    'does not have the block',
+    { frames: 1, instead: error('BLOCK_MISSING', 'not here') },
+    { offset: 0, expected: whole, found: 0, message: 'not here' },
+    false,
+  ],
   ['has too much to do', { frames: 1, instead: error('UNAVAILABLE') }, undefined, true],
   ['refuses', { frames: 1, instead: error('EACCES') }, undefined, false],
   ['says what is no code', { frames: 1, instead: error('WHATEVER') }, undefined, false],
-  ['sends other bytes', { spoil: (frame, i) => { if (i === 1) frame.seal(512 * KiB, 5) } }, undefined, true],
-  ['answers with something else', { frames: 1, instead: { kind: 'reply', value: { op: 'written', nodes: [], failed: [] } } }, undefined, true],
+  [
+    'sends other bytes',
+    {
+      spoil: (frame, i) => {
+        if (i === 1) frame.seal(512 * KiB, 5)
+      },
+    },
+    undefined, true,
+  ],
+  [
+    'answers with something else',
+    { frames: 1, instead: { kind: 'reply', value: { op: 'written', nodes: [], failed: [] } } },
+    undefined, true,
+  ],
   ['ends with something else', { frames: 1, instead: { kind: 'end', value: 'end' } }, undefined, true],
-])('a node that %s is left at that very byte, and told of where it is its replica\'s fault', async (_, act, proof, inDoubt) => {
+])("a node that %s is left at that very byte, and told of where it is its replica's fault", async (_, act, proof, inDoubt) => {
   const reading = open().act('a', act)
   expect((await readAll(reading.reader())).equals(bytes)).toBe(true)
   expect(asked(reading)).toEqual([`a 0+${whole}`, `b 256+${whole - 256 * KiB}`])
@@ -80,7 +129,11 @@ test('damage is proved with the checksum that was expected and the one that was 
   await readAll(reading.reader())
   const spoilt = Buffer.from(bytes.subarray(256 * KiB, 320 * KiB))
   spoilt[3]! ^= 1
-  expect(reading.reported[0]!.proof).toMatchObject({ offset: 256 * KiB, expected: crcOf(bytes.subarray(256 * KiB, 320 * KiB)), found: crcOf(spoilt) })
+  expect(reading.reported[0]!.proof).toMatchObject({
+    offset: 256 * KiB,
+    expected: crcOf(bytes.subarray(256 * KiB, 320 * KiB)),
+    found: crcOf(spoilt),
+  })
 })
 
 test('from an unaligned byte on, another node is asked for the chunk that holds it, and gives just what is missing', async () => {
@@ -94,7 +147,14 @@ test('a node that says nothing is left after 0.8 s for another one, the last one
   const reading = open(['a', 'b'])
   for (const node of ['a', 'b']) reading.act(node, { frames: 0, instead: 'is silent' })
   let relocated = 0
-  const failed = readAll(reading.reader({ relocate: async () => { relocated++; return reading.places } })).catch((thrown: unknown) => thrown)
+  const failed = readAll(
+    reading.reader({
+      relocate: async () => {
+        relocated++
+        return reading.places
+      },
+    }),
+  ).catch((thrown: unknown) => thrown)
   const { clock } = reading
   const waits = async (ms: number): Promise<void> => {
     const before = [reading.asked.length, relocated].join()
@@ -114,7 +174,11 @@ test('a node that says nothing is left after 0.8 s for another one, the last one
     // A tenth of a second and twice as long in each further round.
     if (round < 5) await waits(100 * 2 ** round)
   }
-  expect(await failed).toMatchObject({ code: 'BLOCK_MISSING', message: expect.stringMatching(/all 2 replicas failed, the last one with: the datanode at b:1 said nothing for 3276800 ms/) as string, details: { block: 7 } })
+  expect(await failed).toMatchObject({
+    code: 'BLOCK_MISSING',
+    message: expect.stringMatching(/all 2 replicas failed, the last one with: the datanode at b:1 said nothing for 3276800 ms/) as string,
+    details: { block: 7 },
+  })
   expect([relocated, clock.waiting, reading.reported]).toEqual([5, 0, []])
   expect(reading.destroyed).toHaveLength(12)
 })
@@ -122,7 +186,9 @@ test('a node that says nothing is left after 0.8 s for another one, the last one
 test('waiting between rounds never takes longer than two seconds, and ends with the signal', async () => {
   const reading = open(['a']).act('a', { opens: new GristmillError('EACCES', 'no') })
   const aborting = new AbortController()
-  const failed = readAll(reading.reader({ relocate: async () => reading.places, signal: aborting.signal })).catch((thrown: unknown) => thrown)
+  const failed = readAll(reading.reader({ relocate: async () => reading.places, signal: aborting.signal })).catch(
+    (thrown: unknown) => thrown,
+  )
   for (const ms of [100, 200, 400, 800]) { await turns(); reading.clock.pass(ms) }
   await turns()
   expect([reading.asked.length, reading.clock.waiting]).toEqual([5, 1])
@@ -134,7 +200,11 @@ test('waiting between rounds never takes longer than two seconds, and ends with 
 test('with fresh locations nodes that failed before are asked again; without, their failure is the end', async () => {
   const reading = open(['a', 'b'])
   for (const node of ['a', 'b']) reading.act(node, { opens: new GristmillError('EACCES', `${node} says no`) }, {})
-  await expect(readAll(reading.reader())).rejects.toMatchObject({ code: 'BLOCK_MISSING', message: expect.stringContaining('all 2 replicas failed, the last one with: b says no') as string, cause: { message: 'b says no' } })
+  await expect(readAll(reading.reader())).rejects.toMatchObject({
+    code: 'BLOCK_MISSING',
+    message: expect.stringContaining('all 2 replicas failed, the last one with: b says no') as string,
+    cause: { message: 'b says no' },
+  })
   const again = open(['a', 'b'])
   for (const node of ['a', 'b']) again.act(node, { opens: new GristmillError('EACCES', 'no') }, {})
   const got = readAll(again.reader({ relocate: async () => ({ ...again.places, nodes: [again.place('b'), again.place('a')] }) }))
@@ -143,7 +213,10 @@ test('with fresh locations nodes that failed before are asked again; without, th
   expect((await got).equals(bytes)).toBe(true)
   expect(again.asked.map(({ node }) => node)).toEqual(['a', 'b', 'b'])
   const nobody = open([])
-  await expect(readAll(nobody.reader())).rejects.toMatchObject({ code: 'BLOCK_MISSING', message: expect.stringContaining('no live datanode has a good replica') as string })
+  await expect(readAll(nobody.reader())).rejects.toMatchObject({
+    code: 'BLOCK_MISSING',
+    message: expect.stringContaining('no live datanode has a good replica') as string,
+  })
 })
 
 test('a node that did not answer is asked last by other readers, for ten seconds or until it answers', async () => {
@@ -171,13 +244,17 @@ test('a wire that had been kept and fails before anything came says nothing abou
   for (const instead of ['closes', new GristmillError('UNAVAILABLE', 'reset')] as const) {
     const reading = open().act('a', { used: true, frames: 0, instead }, {})
     expect((await readAll(reading.reader())).equals(bytes)).toBe(true)
-    expect(reading.asked.map(({ node, fresh }) => [node, fresh])).toEqual([['a', false], ['a', true]])
+    expect(reading.asked.map(({ node, fresh }) => [node, fresh])).toEqual([
+      ['a', false], ['a', true],
+    ])
     expect([reading.destroyed, reading.doubts.has(reading.place('a').node)]).toEqual([['a'], false])
   }
   // Once something has come it is the node's failure; and the next node may be asked over a kept wire.
   const heard = open().act('a', { used: true, frames: 1, instead: 'closes' }, {})
   await readAll(heard.reader())
-  expect(heard.asked.map(({ node, fresh }) => [node, fresh])).toEqual([['a', false], ['b', false]])
+  expect(heard.asked.map(({ node, fresh }) => [node, fresh])).toEqual([
+    ['a', false], ['b', false],
+  ])
   // So it is when nothing comes in time.
   const silent = open().act('a', { used: true, frames: 0, instead: 'is silent' }, {})
   const got = readAll(silent.reader())
@@ -258,7 +335,10 @@ test('an abort ends a read at once, whatever it waits for, and closes its wire',
 })
 
 test('a wire whose end is not in order after the last byte is not used again, and nobody is accused', async () => {
-  for (const end of [{ kind: 'reply', value: { op: 'error', error: { code: 'CORRUPT', message: 'no' } } }, new GristmillError('UNAVAILABLE', 'reset')] as const) {
+  for (const end of [
+    { kind: 'reply', value: { op: 'error', error: { code: 'CORRUPT', message: 'no' } } },
+    new GristmillError('UNAVAILABLE', 'reset'),
+  ] as const) {
     const reading = open().act('a', { end })
     expect((await readAll(reading.reader())).equals(bytes)).toBe(true)
     expect([reading.asked.length, reading.given, reading.destroyed, reading.reported]).toEqual([1, [], ['a'], []])
@@ -284,20 +364,38 @@ test('on the same host the files are read in place, in any range, and closed', a
     const { disk, open: left } = countingDisk()
     const reading = here({}, disk)
     const read: unknown[] = []
-    expect((await readAll(reading.reader({ start, end, onRead: (count, from, inPlace) => read.push([from.node, inPlace, count > 0]) }))).equals(bytes.subarray(start, end))).toBe(true)
+    expect(
+      (await readAll(reading.reader({ start, end, onRead: (count, from, inPlace) => read.push([from.node, inPlace, count > 0]) }))).equals(
+        bytes.subarray(start, end),
+      ),
+    ).toBe(true)
     expect([reading.asked, reading.local, left()]).toEqual([[], ['a'], 0])
     expect(new Set(read.map(String))).toEqual(new Set(['a,true,true']))
   }
 })
 
 test.each<[string, { data?: Buffer; meta?: Buffer }, object]>([
-  ['a byte of the first frame', { data: Buffer.concat([Buffer.of(bytes[0]! ^ 1), bytes.subarray(1)]) }, { offset: 0, expected: table.crcs[0] }],
-  ['a byte of a later chunk', { data: Buffer.concat([bytes.subarray(0, 400 * KiB), Buffer.of(bytes[400 * KiB]! ^ 1), bytes.subarray(400 * KiB + 1)]) }, { offset: 384 * KiB, expected: table.crcs[6] }],
+  [
+    'a byte of the first frame',
+    { data: Buffer.concat([Buffer.of(bytes[0]! ^ 1), bytes.subarray(1)]) },
+    { offset: 0, expected: table.crcs[0] },
+  ],
+  [
+    'a byte of a later chunk',
+    { data: Buffer.concat([bytes.subarray(0, 400 * KiB), Buffer.of(bytes[400 * KiB]! ^ 1), bytes.subarray(400 * KiB + 1)]) },
+    { offset: 384 * KiB, expected: table.crcs[6] },
+  ],
   ['a cut', { data: bytes.subarray(0, 1000) }, { offset: 1000, expected: whole, found: 1000 }],
   ['bytes too many', { data: Buffer.concat([bytes, Buffer.alloc(3)]) }, { offset: whole, expected: whole, found: whole + 3 }],
   ['a meta file of nothing', { meta: Buffer.alloc(9) }, { offset: 0, expected: metaBytes(whole), found: 9 }],
-  ['the meta file of other bytes of the same length', { meta: metaOf(other) }, { offset: 0, expected: table.crc, found: tableOf(other).crc }],
-  ['the meta file of another length', { meta: metaOf(bytes.subarray(0, whole - 1)) }, { offset: 0, expected: table.crc, found: tableOf(bytes.subarray(0, whole - 1)).crc }],
+  [
+    'the meta file of other bytes of the same length', { meta: metaOf(other) },
+    { offset: 0, expected: table.crc, found: tableOf(other).crc },
+  ],
+  [
+    'the meta file of another length', { meta: metaOf(bytes.subarray(0, whole - 1)) },
+    { offset: 0, expected: table.crc, found: tableOf(bytes.subarray(0, whole - 1)).crc },
+  ],
   ['the meta file of another block', { meta: metaOf(bytes, 8) }, { offset: 0, expected: metaBytes(whole), found: metaBytes(whole) }],
 ])('%s in files of the same host is told of with its proof, and another node serves', async (_, spoil, proof) => {
   const { disk, open: left } = countingDisk()

@@ -13,7 +13,9 @@ import { Proxy } from '../datanode/proxy.ts'
 const bytes = noise(3_000_000)
 
 /** A file of two blocks on three nodes; readers are offered node 0 first. */
-async function written(options: Parameters<typeof Mill.start>[0] = {}): Promise<{ mill: Mill; blocks: BlockId[]; pathOf: (block: number) => string }> {
+async function written(
+  options: Parameters<typeof Mill.start>[0] = {},
+): Promise<{ mill: Mill; blocks: BlockId[]; pathOf: (block: number) => string }> {
   const mill = await Mill.start({ blockBytes: 2 * 1024 * 1024, ...options })
   const writer = await mill.client.create('/file')
   await writer.write(bytes)
@@ -39,13 +41,27 @@ const damages: Array<[string, Spoil]> = [
   ['bytes too many', pathOf => writeFileSync(pathOf(0), Buffer.alloc(10), { flag: 'a' })],
   ['no meta file', pathOf => rmSync(`${pathOf(0)}.meta`)],
   ['no file', pathOf => rmSync(pathOf(0))],
-  ['other bytes of the same length, and a meta file that fits them', pathOf => {
-    const [other, table] = [noise(2 * 1024 * 1024, 77), new ChunkTable()]
-    for (let at = 0; at < other.length; at += 65_536) table.add(crcOf(other.subarray(at, at + 65_536)), 65_536)
-    writeFileSync(pathOf(0), other)
-    writeFileSync(`${pathOf(0)}.meta`, encodeMeta({ id: blockId(Number.parseInt(basename(pathOf(0)), 16)), length: other.length, crc: table.crc, crcs: table.crcs }))
-  }],
-  ['the files of another block', pathOf => { for (const end of ['', '.meta']) { rmSync(pathOf(0) + end); renameSync(pathOf(1) + end, pathOf(0) + end) } }],
+  [
+    'other bytes of the same length, and a meta file that fits them',
+    pathOf => {
+      const [other, table] = [noise(2 * 1024 * 1024, 77), new ChunkTable()]
+      for (let at = 0; at < other.length; at += 65_536) table.add(crcOf(other.subarray(at, at + 65_536)), 65_536)
+      writeFileSync(pathOf(0), other)
+      writeFileSync(
+        `${pathOf(0)}.meta`,
+        encodeMeta({ id: blockId(Number.parseInt(basename(pathOf(0)), 16)), length: other.length, crc: table.crc, crcs: table.crcs }),
+      )
+    },
+  ],
+  [
+    'the files of another block',
+    pathOf => {
+      for (const end of ['', '.meta']) {
+        rmSync(pathOf(0) + end)
+        renameSync(pathOf(1) + end, pathOf(0) + end)
+      }
+    },
+  ],
 ]
 
 for (const [what, spoil] of damages) {
@@ -61,10 +77,13 @@ for (const [what, spoil] of damages) {
       const first = [...mill.namenode.nodes.keys()][0]!
       // Missing files are the node's own to notice; whatever does not match, the reader says.
       if (!what.startsWith('no ') || !inPlace) {
-        expect([...mill.namenode.bad, ...mill.namenode.reportedBad].some(({ block, node }) => block === blocks[0] && node === first)).toBe(true)
+        expect([...mill.namenode.bad, ...mill.namenode.reportedBad].some(({ block, node }) => block === blocks[0] && node === first)).toBe(
+          true,
+        )
       }
       expect(mill.namenode.bad.every(({ node }) => node === first)).toBe(true)
-      if (!/^the files|^other bytes/.test(what)) expect(from.filter(place => place.startsWith(inPlace ? 'client true' : 'host0')).length).toBeGreaterThan(0)
+      if (!/^the files|^other bytes/.test(what))
+        expect(from.filter(place => place.startsWith(inPlace ? 'client true' : 'host0')).length).toBeGreaterThan(0)
     })
   }
 }
@@ -105,7 +124,11 @@ test('a node that says nothing any more is left for another one long before its 
     frozen.freezeAfter = freezeAfter
     mill.namenode.order = nodes => nodes.map((place, i) => (i === 0 ? { ...place, address: frozen.address } : place))
     const from = new Set<string>()
-    expect((await collect(mill.newClient({ progressMs: 600_000 }).read('/file', { onRead: (_bytes, place) => from.add(place.address) }))).equals(bytes)).toBe(true)
+    expect(
+      (await collect(mill.newClient({ progressMs: 600_000 }).read('/file', { onRead: (_bytes, place) => from.add(place.address) }))).equals(
+        bytes,
+      ),
+    ).toBe(true)
     expect(from.has(frozen.address)).toBe(false)
   }
 })

@@ -32,7 +32,10 @@ class Answers {
   get waiting(): number { return this.#held.length }
 
   over(dispatcher: Dispatcher): Dispatcher {
-    return { dispatch: (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => dispatcher.dispatch(options, options.path === this.path ? this.#hold(handler) : handler) } as unknown as Dispatcher
+    return {
+      dispatch: (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) =>
+        dispatcher.dispatch(options, options.path === this.path ? this.#hold(handler) : handler),
+    } as unknown as Dispatcher
   }
 
   release(): void {
@@ -58,37 +61,48 @@ class Answers {
 function clientOf(mill: Mill, answers: Answers): { client: FileClient; files: Files } {
   const { clock, random, net, disk } = testWorld()
   const background = new Background()
-  const caller = new Caller({ dispatcher: answers.over(net.dispatcher), clock, random, credentials: new Credentials({ secret, user: 'tester', cluster, clock, random }) })
+  const caller = new Caller({
+    dispatcher: answers.over(net.dispatcher), clock, random,
+    credentials: new Credentials({ secret, user: 'tester', cluster, clock, random }),
+  })
   const client = mill.newClient({ caller, background })
   const { ask } = clusterOf({ caller, namenode: () => mill.namenode.address, clock, random, background })
   return { client, files: new Files({ ask, files: client, host: 'client', clock, disk, random }) }
 }
 
 
-test.each(['abort', 'destroy', 'writeFile', 'lost answer'] as const)('a create whose writer gives up before the answer comes gives its lease back: %s', async how => {
-  await using mill = await Mill.start({ datanodes: 1 })
-  const answers = new Answers(create.path)
-  const { client, files } = clientOf(mill, answers)
-  if (how === 'lost answer') answers.lose = 1
-  const aborting = new AbortController()
-  const stream = how === 'destroy' ? files.createWriteStream('/f') : undefined
-  const result = how === 'writeFile' ? files.writeFile('/f', 'x', { signal: aborting.signal })
-    : stream ? new Promise((_, reject) => { stream.once('close', () => reject(new Error('closed'))) })
-    : client.create('/f', { signal: aborting.signal })
-  result.catch(() => {})
-  await until('the namenode has answered', () => answers.waiting === 1)
-  expect(mill.namenode.leases.size).toBe(1)
-  if (stream) stream.destroy()
-  else aborting.abort(new Error('enough'))
-  // At once: the answer is still held.
-  await expect(result).rejects.toThrow(how === 'destroy' ? 'closed' : 'enough')
-  // The next writer of this process waits for the lease that is on its way back, and meets no EBUSY.
-  const again = client.create('/f')
-  answers.release()
-  await (await again).close()
-  expect(mill.namenode.leases.size).toBe(0)
-  await client.close()
-})
+test.each(['abort', 'destroy', 'writeFile', 'lost answer'] as const)(
+  'a create whose writer gives up before the answer comes gives its lease back: %s',
+  async how => {
+    await using mill = await Mill.start({ datanodes: 1 })
+    const answers = new Answers(create.path)
+    const { client, files } = clientOf(mill, answers)
+    if (how === 'lost answer') answers.lose = 1
+    const aborting = new AbortController()
+    const stream = how === 'destroy' ? files.createWriteStream('/f') : undefined
+    const result =
+      how === 'writeFile'
+        ? files.writeFile('/f', 'x', { signal: aborting.signal })
+        : stream
+          ? new Promise((_, reject) => {
+              stream.once('close', () => reject(new Error('closed')))
+            })
+          : client.create('/f', { signal: aborting.signal })
+    result.catch(() => {})
+    await until('the namenode has answered', () => answers.waiting === 1)
+    expect(mill.namenode.leases.size).toBe(1)
+    if (stream) stream.destroy()
+    else aborting.abort(new Error('enough'))
+    // At once: the answer is still held.
+    await expect(result).rejects.toThrow(how === 'destroy' ? 'closed' : 'enough')
+    // The next writer of this process waits for the lease that is on its way back, and meets no EBUSY.
+    const again = client.create('/f')
+    answers.release()
+    await (await again).close()
+    expect(mill.namenode.leases.size).toBe(0)
+    await client.close()
+  },
+)
 
 test('closing a client waits until the leases of those who gave up are given back', async () => {
   await using mill = await Mill.start({ datanodes: 1 })
@@ -136,7 +150,8 @@ class SlowWires {
       throw new Error('the wire is gone')
     }
     return {
-      remote: wire.remote, closed: wire.closed, end: () => wire.end(), destroy: error => wire.destroy(error), setProgressTimeout: ms => wire.setProgressTimeout(ms),
+      remote: wire.remote, closed: wire.closed, end: () => wire.end(), destroy: error => wire.destroy(error),
+      setProgressTimeout: ms => wire.setProgressTimeout(ms),
       read: this.#stuck === 'read' ? never : target => wire.read(target),
       write: this.#stuck === 'write' ? never : (...parts) => wire.write(...parts),
     }
@@ -186,7 +201,15 @@ test('a source that never yields does not hold an abort up, and is closed', asyn
   stalled.push(noise(3_000_000))
   stalled.on('error', () => {})
   let returned = 0
-  const never: AsyncIterable<Buffer> = { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}), return: async () => { returned++; return { done: true as const, value: undefined } } }) }
+  const never: AsyncIterable<Buffer> = {
+    [Symbol.asyncIterator]: () => ({
+      next: () => new Promise(() => {}),
+      return: async () => {
+        returned++
+        return { done: true as const, value: undefined }
+      },
+    }),
+  }
   for (const source of [never, stalled, (async function* () { yield noise(3_000_000); await new Promise(() => {}) })()]) {
     const aborting = new AbortController()
     const result = files.writeFile('/f', source, { signal: aborting.signal })
@@ -214,8 +237,18 @@ test('a source whose file fails is closed, and the failure is told', async () =>
       closed++
     }
   }
-  await expect(files.writeFile('/f', source() as never)).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('number 5') })
-  await expect(files.writeFile('/f', (async function* () { yield 'a'; throw new Error('the source broke') })())).rejects.toThrow('the source broke')
+  await expect(files.writeFile('/f', source() as never)).rejects.toMatchObject({
+    code: 'EINVAL', message: expect.stringContaining('number 5'),
+  })
+  await expect(
+    files.writeFile(
+      '/f',
+      (async function* () {
+        yield 'a'
+        throw new Error('the source broke')
+      })(),
+    ),
+  ).rejects.toThrow('the source broke')
   expect([closed, mill.namenode.leases.size]).toEqual([1, 0])
   await client.close()
 })

@@ -1,4 +1,5 @@
-// Leases that a process keeps alive: when they are renewed, what it is told when one is lost, and what is waited for when one is given back.
+// Leases that a process keeps alive: when they are renewed, what it is told when one is lost, and what is waited for when one is given
+// back.
 
 import { expect, test } from 'vitest'
 import { Background } from '../../../src/base/background.ts'
@@ -15,8 +16,16 @@ function open({ renewMs }: { renewMs?: number } = {}) {
   const calls: Array<{ name: string; request: { leases?: LeaseId[]; lease?: LeaseId }; options: { timeoutMs?: number } }> = []
   /** What the namenode answers to a call. */
   const namenode = { answer: async (): Promise<unknown> => ({ lost: [] }) }
-  const caller = { call: (_: unknown, { name }: { name: string }, request: object, options: object) => { calls.push({ name, request, options }); return namenode.answer() } }
-  const leases = new Leases({ caller: caller as never, clock, log: silent, namenode: address('n:1'), background, requestId: () => requestId('c:1'), ...renewMs !== undefined && { renewMs } })
+  const caller = {
+    call: (_: unknown, { name }: { name: string }, request: object, options: object) => {
+      calls.push({ name, request, options })
+      return namenode.answer()
+    },
+  }
+  const leases = new Leases({
+    caller: caller as never, clock, log: silent, namenode: address('n:1'), background, requestId: () => requestId('c:1'),
+    ...(renewMs !== undefined && { renewMs }),
+  })
   const pass = async (ms: number): Promise<void> => { clock.pass(ms); await turns() }
   return { leases, clock, background, calls, namenode, pass }
 }
@@ -88,7 +97,11 @@ test('more leases than one call may name are renewed in several', async () => {
 test('the next writer of a path waits until the leases of that path are given back, and no longer, whether the namenode hears of it or not', async () => {
   const { leases, calls, namenode, clock, background } = open()
   const answers: Array<PromiseWithResolvers<unknown>> = []
-  namenode.answer = () => { const answer = Promise.withResolvers<unknown>(); answers.push(answer); return answer.promise }
+  namenode.answer = () => {
+    const answer = Promise.withResolvers<unknown>()
+    answers.push(answer)
+    return answer.promise
+  }
   for (const lease of [a, b]) leases.hold(lease, () => {})
   const [first, second] = [leases.giveBack('/f', a), leases.giveBack('/f', b)]
   expect([leases.holds(a), leases.holds(b), clock.waiting]).toEqual([false, false, 0])

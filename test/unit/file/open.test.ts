@@ -24,18 +24,33 @@ function bench() {
   const tools = {
     namenode: address('n:1'), host: 'client', requestId: () => requestId('c:1'),
     caller: {
-      callOrUndo: async (_: unknown, { name }: { name: string }, request: object) => { calls.push({ name, request: request as never }); return reply },
-      call: (_: unknown, { name }: { name: string }, request: object) => { calls.push({ name, request: request as never }); return world.answer() },
+      callOrUndo: async (_: unknown, { name }: { name: string }, request: object) => {
+        calls.push({ name, request: request as never })
+        return reply
+      },
+      call: (_: unknown, { name }: { name: string }, request: object) => {
+        calls.push({ name, request: request as never })
+        return world.answer()
+      },
     },
   }
-  const create = (options: CreateOptions & { blocks?: number; bytes?: number } = {}) => OpenFile.create(tools as never, leases as never, '/f', { blocks: 0, ...options })
+  const create = (options: CreateOptions & { blocks?: number; bytes?: number } = {}) =>
+    OpenFile.create(tools as never, leases as never, '/f', { blocks: 0, ...options })
   return { calls, events, world, create, lose: () => lost!() }
 }
 
 test('the namenode is asked for what was said and nothing else; a delimiter goes with CSV only', async () => {
   for (const [options, more] of [
-    [{}, {}], [{ overwrite: false, parents: true, mode: 0, replication: 3, blockBytes: 7, bytes: 0, blocks: 2, format: 'lines' }, { overwrite: false, parents: true, mode: 0, replication: 3, blockBytes: 7, bytes: 0, blocks: 2, format: 'lines' }],
-    [{ format: 'csv', delimiter: ';' }, { format: 'csv', delimiter: ';' }], [{ format: 'csv' }, { format: 'csv' }], [{ format: 'lines', delimiter: ';' }, { format: 'lines' }],
+    [{}, {}],
+    [
+      { overwrite: false, parents: true, mode: 0, replication: 3, blockBytes: 7, bytes: 0, blocks: 2, format: 'lines' },
+      { overwrite: false, parents: true, mode: 0, replication: 3, blockBytes: 7, bytes: 0, blocks: 2, format: 'lines' },
+    ],
+    [
+      { format: 'csv', delimiter: ';' }, { format: 'csv', delimiter: ';' },
+    ],
+    [{ format: 'csv' }, { format: 'csv' }],
+    [{ format: 'lines', delimiter: ';' }, { format: 'lines' }],
   ] as const) {
     const { calls, events, create } = bench()
     const file = await create(options as never)
@@ -82,7 +97,10 @@ test('a lost lease ends the writing, but not a completion that is on its way: th
   const writing = bench()
   const file = await writing.create()
   writing.lose()
-  expect([file.signal.aborted, file.signal.reason]).toEqual([true, expect.objectContaining({ code: 'LEASE_EXPIRED', details: { path: '/f' } })])
+  expect([file.signal.aborted, file.signal.reason]).toEqual([
+    true,
+    expect.objectContaining({ code: 'LEASE_EXPIRED', details: { path: '/f' } }),
+  ])
   const completing = bench()
   const answer = Promise.withResolvers<unknown>()
   completing.world.answer = () => answer.promise
@@ -123,5 +141,7 @@ test('an abort of the caller gives the file up at every step, as what the caller
 test('a file has as many blocks as a file may have, and not one more', async () => {
   const file = await bench().create()
   expect(() => file.checkBlocks(limits.fileBlocksMax)).not.toThrow()
-  expect(() => file.checkBlocks(limits.fileBlocksMax + 1)).toThrow(expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('larger blocks than 100 bytes') as string }))
+  expect(() => file.checkBlocks(limits.fileBlocksMax + 1)).toThrow(
+    expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('larger blocks than 100 bytes') as string }),
+  )
 })

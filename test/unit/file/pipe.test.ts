@@ -28,14 +28,31 @@ function bench(ways: Readonly<Record<string, Member[]>> = {}) {
       const answer = Promise.withResolvers<unknown>()
       answer.promise.catch(() => {})
       answers.push(answer)
-      return { address: to, used: way.used === true, channel: {
-        wire: { destroy: (error?: Error) => { destroyed.push(name); answer.reject(error ?? new Error('gone')) } },
-        request: async (request: unknown) => { requests.push(request); if (way.request) throw way.request }, send: async () => {}, end: async (value: unknown) => { ends.push(value) }, receive: () => answer.promise,
-      } }
+      return {
+        address: to, used: way.used === true,
+        channel: {
+          wire: {
+            destroy: (error?: Error) => {
+              destroyed.push(name)
+              answer.reject(error ?? new Error('gone'))
+            },
+          },
+          request: async (request: unknown) => {
+            requests.push(request)
+            if (way.request) throw way.request
+          },
+          send: async () => {},
+          end: async (value: unknown) => {
+            ends.push(value)
+          },
+          receive: () => answer.promise,
+        },
+      }
     },
     give: ({ address: to }: { address: string }) => { given.push(to.split(':')[0]!) },
   }
-  const open = (options = {}) => Pipe.open(wires as never, { cluster: clusterId('c'), block: blockId(7), bytesMax: 10, token: 't', members: places }, options)
+  const open = (options = {}) =>
+    Pipe.open(wires as never, { cluster: clusterId('c'), block: blockId(7), bytesMax: 10, token: 't', members: places }, options)
   return { open, takes, requests, ends, destroyed, given, answers }
 }
 
@@ -54,7 +71,10 @@ test('the first member is asked, over a kept wire if there is one, with those be
 })
 
 test('a kept wire that fails is replaced by a new one; a new one that fails leaves its member out, with the reason', async () => {
-  const { open, takes, requests, destroyed } = bench({ a: [{ used: true, request: no('old') }, { request: no('a is gone') }], b: [{ take: no('b is gone') }], c: [{ used: true }] })
+  const { open, takes, requests, destroyed } = bench({
+    a: [{ used: true, request: no('old') }, { request: no('a is gone') }],
+    b: [{ take: no('b is gone') }], c: [{ used: true }],
+  })
   const pipe = await open({ progressMs: 30 })
   expect(takes).toEqual([['a', false, 60], ['a', true, 60], ['b', false, 50], ['c', false, 40]])
   expect(pipe.skipped).toEqual([{ node: 'a', message: 'a is gone' }, { node: 'b', message: 'b is gone' }])
@@ -63,7 +83,9 @@ test('a kept wire that fails is replaced by a new one; a new one that fails leav
 
 test('without any member that can be reached the last reason is told, and all of them are named', async () => {
   const last = no('c is gone')
-  await expect(bench({ a: [{ take: no('a') }], b: [{ take: no('b') }], c: [{ take: last }] }).open()).rejects.toMatchObject({ code: 'UNAVAILABLE', cause: last, details: { block: 7, nodes: ['a', 'b', 'c'] } })
+  await expect(bench({ a: [{ take: no('a') }], b: [{ take: no('b') }], c: [{ take: last }] }).open()).rejects.toMatchObject({
+    code: 'UNAVAILABLE', cause: last, details: { block: 7, nodes: ['a', 'b', 'c'] },
+  })
   const aborted = bench({ a: [{ take: no('a') }] })
   await expect(aborted.open({ signal: AbortSignal.abort(new Error('enough')) })).rejects.toMatchObject({ code: 'ABORTED' })
   expect(aborted.takes).toHaveLength(1)
@@ -74,7 +96,12 @@ test('what all members have is told with those who were lost, and the wire serve
   const pipe = await open()
   await pipe.send({} as never)
   answers[0]!.resolve(written(['b'], [{ node: 'c', message: 'lost' }]))
-  expect(await pipe.finish({ length: 5, crc: 6 })).toEqual({ nodes: ['b'], failed: [{ node: 'a', message: 'a is gone' }, { node: 'c', message: 'lost' }] })
+  expect(await pipe.finish({ length: 5, crc: 6 })).toEqual({
+    nodes: ['b'],
+    failed: [
+      { node: 'a', message: 'a is gone' }, { node: 'c', message: 'lost' },
+    ],
+  })
   expect([ends, given]).toEqual([[{ length: 5, crc: 6 }], ['b']])
   // Giving it up afterwards changes nothing.
   pipe.abort()
@@ -85,8 +112,16 @@ test.each<[string, unknown, object]>([
   ['closes the connection', undefined, { code: 'UNAVAILABLE', details: { node: 'a' } }],
   ['answers with something else', { kind: 'reply', value: { op: 'segment' } }, { code: 'CORRUPT', details: { node: 'a' } }],
   ['answers with data', { kind: 'data' }, { code: 'CORRUPT' }],
-  ['says that one behind it failed', { kind: 'reply', value: { op: 'error', error: { code: 'ENOSPC', message: 'full', node: 'b' } } }, { code: 'ENOSPC', message: 'full', details: { node: 'b', block: 7 } }],
-  ['says that it failed', { kind: 'reply', value: { op: 'error', error: { code: 'NO_CODE', message: 'odd' } } }, { code: 'INTERNAL', details: { node: 'a' } }],
+  [
+    'says that one behind it failed',
+    { kind: 'reply', value: { op: 'error', error: { code: 'ENOSPC', message: 'full', node: 'b' } } },
+    { code: 'ENOSPC', message: 'full', details: { node: 'b', block: 7 } },
+  ],
+  [
+    'says that it failed',
+    { kind: 'reply', value: { op: 'error', error: { code: 'NO_CODE', message: 'odd' } } },
+    { code: 'INTERNAL', details: { node: 'a' } },
+  ],
 ])('a member that %s ends the pipeline at once, for every call from then on', async (_, answer, error) => {
   const { open, answers, destroyed, given } = bench()
   const pipe = await open()
@@ -105,7 +140,10 @@ test('a pipeline that is given up says why, or that it was, and ends its wire', 
   expect(pipe.lost[0]!.message).toBe('the pipeline was given up')
   pipe.abort()
   pipe.abort(new Error('later'))
-  expect([pipe.error, destroyed]).toEqual([expect.objectContaining({ code: 'ABORTED', details: expect.objectContaining({ node: 'a', block: 7 }) as object }), ['a']])
+  expect([pipe.error, destroyed]).toEqual([
+    expect.objectContaining({ code: 'ABORTED', details: expect.objectContaining({ node: 'a', block: 7 }) as object }),
+    ['a'],
+  ])
   const other = await bench().open()
   other.abort(no('enough'))
   await expect(other.finish({ length: 1, crc: 1 })).rejects.toMatchObject({ code: 'UNAVAILABLE', message: 'enough' })

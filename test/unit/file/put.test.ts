@@ -24,30 +24,55 @@ async function put(text: string, blockBytes: number, options: PutOptions = {}) {
   const calls: Array<{ name: string; request: Record<string, unknown> }> = []
   const blocks = new Map<number, Buffer>()
   let ids = 0
-  const allocated = (count: number) => Array.from({ length: count }, () => ({ id: blockId(++ids), token: 't', targets: [{ node: nodeId('a'), address: address('a:1'), rack: '/r', host: 'a' }] }))
+  const allocated = (count: number) =>
+    Array.from({ length: count }, () => ({
+      id: blockId(++ids), token: 't',
+      targets: [{ node: nodeId('a'), address: address('a:1'), rack: '/r', host: 'a' }],
+    }))
   const tools = {
-    clock: new ManualClock(), random: { float: () => 1 }, log: silent, pool: new FramePool(), namenode: address('n:1'), cluster: clusterId('c'), host: 'client', progressMs: undefined, requestId: () => requestId('c:1'),
+    clock: new ManualClock(), random: { float: () => 1 }, log: silent, pool: new FramePool(), namenode: address('n:1'),
+    cluster: clusterId('c'), host: 'client', progressMs: undefined, requestId: () => requestId('c:1'),
     caller: {
-      callOrUndo: async (_: unknown, { name }: { name: string }, request: { blocks: number }) => { calls.push({ name, request: request as never }); return { lease: leaseId(1), blockBytes, replication: 1, blocks: allocated(request.blocks) } },
-      call: async (_: unknown, { name }: { name: string }, request: { count?: number }) => { calls.push({ name, request: request as never }); return name === 'writing.allocate' ? { blocks: allocated(request.count!) } : { path: '/f' } },
+      callOrUndo: async (_: unknown, { name }: { name: string }, request: { blocks: number }) => {
+        calls.push({ name, request: request as never })
+        return { lease: leaseId(1), blockBytes, replication: 1, blocks: allocated(request.blocks) }
+      },
+      call: async (_: unknown, { name }: { name: string }, request: { count?: number }) => {
+        calls.push({ name, request: request as never })
+        return name === 'writing.allocate' ? { blocks: allocated(request.count!) } : { path: '/f' }
+      },
     },
     wires: {
       take: async () => {
         const answer = Promise.withResolvers<unknown>()
         let block = 0
         const channel = {
-          wire: { destroy() {} }, request: async (request: { block: number }) => { block = request.block; blocks.set(block, Buffer.alloc(0)) },
-          send: async (frame: FrameBuffer) => { blocks.set(block, Buffer.concat([blocks.get(block)!, frame.payload])) },
-          end: async () => answer.resolve({ kind: 'reply', value: { op: 'written', nodes: ['a'], failed: [] } }), receive: () => answer.promise,
+          wire: { destroy() {} },
+          request: async (request: { block: number }) => {
+            block = request.block
+            blocks.set(block, Buffer.alloc(0))
+          },
+          send: async (frame: FrameBuffer) => {
+            blocks.set(block, Buffer.concat([blocks.get(block)!, frame.payload]))
+          },
+          end: async () => answer.resolve({ kind: 'reply', value: { op: 'written', nodes: ['a'], failed: [] } }),
+          receive: () => answer.promise,
         }
         return { address: address('a:1'), used: false, channel }
       },
       give() {},
     },
   }
-  const leases = { settled: async () => {}, hold() {}, holds: () => true, drop() {}, giveBack: async () => { calls.push({ name: 'given back', request: {} }) }, ending() {} }
+  const leases = {
+    settled: async () => {}, hold() {}, holds: () => true, drop() {},
+    giveBack: async () => {
+      calls.push({ name: 'given back', request: {} })
+    },
+    ending() {},
+  }
   const status = await putFile(tools as never, leases as never, disk, { from, to: '/f', options }).catch((error: unknown) => error)
-  const complete = calls.find(({ name }) => name === 'writing.complete')?.request as { blocks: Array<{ id: number; aligned: boolean }>; mtimeMs?: number } | undefined
+  const complete = calls.find(({ name }) => name === 'writing.complete')?.request as
+    { blocks: Array<{ id: number; aligned: boolean }>; mtimeMs?: number } | undefined
   const parts = complete?.blocks.map(({ id, aligned }) => [blocks.get(id)!.toString(), aligned] as const)
   if (parts) expect(parts.map(([part]) => part).join('')).toBe(text)
   return { status, calls, parts, complete, open: open() }
@@ -71,12 +96,16 @@ test('bytes are cut at the length of a block; the first blocks are allocated wit
 
 test('text is cut behind its last line that fits, however long a block is; a line longer than a block is cut', async () => {
   expect((await put('a\nbb\nccc\ndd\n', 6, { format: 'lines' })).parts).toEqual([['a\nbb\n', true], ['ccc\n', true], ['dd\n', true]])
-  expect((await put('a\n1234567890\nb\nc\n', 6, { format: 'lines' })).parts).toEqual([['a\n', true], ['123456', false], ['7890\n', false], ['b\nc\n', true]])
+  expect((await put('a\n1234567890\nb\nc\n', 6, { format: 'lines' })).parts).toEqual([
+    ['a\n', true], ['123456', false], ['7890\n', false], ['b\nc\n', true],
+  ])
   expect((await put('a\nb', 2, { format: 'jsonl' })).parts).toEqual([['a\n', true], ['b', true]])
   expect((await put('\nabcdefgh', 6, { format: 'lines' })).parts).toEqual([['\n', true], ['abcdef', false], ['gh', false]])
   // The last line end of a block is looked for from its end, piece by piece.
   const lines = `${'x'.repeat(70_000)}\n${'y'.repeat(150_000)}\n${'z'.repeat(10)}\n`
-  expect((await put(lines, 215_000, { format: 'lines' })).parts!.map(([part, aligned]) => [part.length, aligned])).toEqual([[70_001, true], [150_012, true]])
+  expect((await put(lines, 215_000, { format: 'lines' })).parts!.map(([part, aligned]) => [part.length, aligned])).toEqual([
+    [70_001, true], [150_012, true],
+  ])
 })
 
 test('CSV is cut between rows, whatever stands in quotes, also where a row takes several blocks', async () => {

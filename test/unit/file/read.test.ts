@@ -22,22 +22,36 @@ class File {
   pageBlocks = count
   length = whole.length
 
-  readonly locator = new Locator({ namenode: address('n:1'), host: 'client', caller: { call: async (_: unknown, __: unknown, { offset, length }: { offset: number; length?: number }) => {
-    this.asked.push({ offset, length })
-    const first = Math.floor(offset / block.length)
-    return this.page({ inode: this.inode, from: first, to: Math.min(count, first + this.pageBlocks) })
-  } } as never })
+  readonly locator = new Locator({
+    namenode: address('n:1'), host: 'client',
+    caller: {
+      call: async (_: unknown, __: unknown, { offset, length }: { offset: number; length?: number }) => {
+        this.asked.push({ offset, length })
+        const first = Math.floor(offset / block.length)
+        return this.page({ inode: this.inode, from: first, to: Math.min(count, first + this.pageBlocks) })
+      },
+    } as never,
+  })
 
   page({ inode, from, to, type }: Page): LocatedFile {
     const { nodes, token } = this.reading.places
     return {
       status: { id: inode, path: '/f', type: type ?? 'file', length: this.length } as never,
-      blocks: Array.from({ length: to - from }, (_, i) => ({ id: blockId(inode * 100 + from + i), offset: (from + i) * block.length, length: block.length, crc: 0, nodes, token, aligned: true }) as never),
-      ...to < count && { next: to * block.length },
+      blocks: Array.from(
+        { length: to - from },
+        (_, i) =>
+          ({
+            id: blockId(inode * 100 + from + i), offset: (from + i) * block.length, length: block.length, crc: 0, nodes, token,
+            aligned: true,
+          }) as never,
+      ),
+      ...(to < count && { next: to * block.length }),
     }
   }
 
-  read(options: ReadOptions = {}, file: string | LocatedFile = '/f'): AsyncGenerator<Buffer, void, void> { return readFile(this.reading.tools, this.locator, file, options) }
+  read(options: ReadOptions = {}, file: string | LocatedFile = '/f'): AsyncGenerator<Buffer, void, void> {
+    return readFile(this.reading.tools, this.locator, file, options)
+  }
 }
 
 async function collect(pieces: AsyncIterable<Buffer>): Promise<Buffer> {
@@ -49,7 +63,10 @@ async function collect(pieces: AsyncIterable<Buffer>): Promise<Buffer> {
 test('any range of a file comes whole, from blocks on one page of places or on several', async () => {
   const n = block.length
   for (const pageBlocks of [count, 2, 1]) {
-    for (const [start, end] of [[0, whole.length], [0, n], [n - 1, n + 1], [n, 2 * n], [10, whole.length - 10], [2 * n + 5, 2 * n + 6], [whole.length - 1, whole.length], [4 * n, whole.length + 99], [whole.length, whole.length + 5], [7, 7]] as const) {
+    for (const [start, end] of [
+      [0, whole.length], [0, n], [n - 1, n + 1], [n, 2 * n], [10, whole.length - 10], [2 * n + 5, 2 * n + 6],
+      [whole.length - 1, whole.length], [4 * n, whole.length + 99], [whole.length, whole.length + 5], [7, 7],
+    ] as const) {
       const file = new File()
       file.pageBlocks = pageBlocks
       const got = await collect(file.read({ start, end }))
@@ -64,7 +81,9 @@ test('any range of a file comes whole, from blocks on one page of places or on s
   const file = new File()
   file.pageBlocks = 2
   expect((await collect(file.read())).equals(whole)).toBe(true)
-  expect(file.asked).toEqual([{ offset: 0, length: undefined }, { offset: 600_000, length: 900_000 }, { offset: 1_200_000, length: 300_000 }])
+  expect(file.asked).toEqual([
+    { offset: 0, length: undefined }, { offset: 600_000, length: 900_000 }, { offset: 1_200_000, length: 300_000 },
+  ])
 })
 
 test('the next block is asked for when the first bytes of this one come, and only that one; who stops early leaves no wire', async () => {
@@ -89,10 +108,15 @@ test('a range that makes no sense, or a directory, is refused; so is a page that
   const file = new File()
   await expect(collect(file.read({ start: -1 }))).rejects.toMatchObject({ code: 'EINVAL' })
   await expect(collect(file.read({ start: 5, end: 4 }))).rejects.toMatchObject({ code: 'EINVAL' })
-  await expect(collect(file.read({}, file.page({ inode: 1, from: 0, to: 0, type: 'directory' })))).rejects.toMatchObject({ code: 'EISDIR', details: { path: '/f' } })
+  await expect(collect(file.read({}, file.page({ inode: 1, from: 0, to: 0, type: 'directory' })))).rejects.toMatchObject({
+    code: 'EISDIR', details: { path: '/f' },
+  })
   expect(file.asked).toEqual([])
   file.length += 1
-  await expect(collect(file.read())).rejects.toMatchObject({ code: 'INTERNAL', message: expect.stringContaining(`no block that holds byte ${whole.length}`) as string })
+  await expect(collect(file.read())).rejects.toMatchObject({
+    code: 'INTERNAL',
+    message: expect.stringContaining(`no block that holds byte ${whole.length}`) as string,
+  })
 })
 
 test('a file that is another one on a later page, or whose block is gone from it, is ESTALE', async () => {
@@ -104,7 +128,14 @@ test('a file that is another one on a later page, or whose block is gone from it
   await expect(collect(pieces)).rejects.toMatchObject({ code: 'ESTALE', details: { path: '/f' } })
   // A block whose only replica fails is looked up again: it is gone with its file, or another one lies at its place.
   let gone = file
-  for (const become of [() => { gone.inode = 2 }, () => { gone.locator.locate = async () => ({ ...gone.page({ inode: 1, from: 0, to: 1 }), blocks: [] }) }]) {
+  for (const become of [
+    () => {
+      gone.inode = 2
+    },
+    () => {
+      gone.locator.locate = async () => ({ ...gone.page({ inode: 1, from: 0, to: 1 }), blocks: [] })
+    },
+  ]) {
     gone = new File()
     gone.reading.act('a', { frames: 0, instead: 'closes' })
     const failing = collect(gone.read({}, gone.page({ inode: 1, from: 0, to: count })))
@@ -125,7 +156,9 @@ test('a file that is replaced before its first byte came is read as it is now, t
       if (++asked <= failures) throw stale
       return file.page({ inode: 1, from: 0, to: count })
     }
-    return collect(file.read({}, given ? { ...file.page({ inode: 1, from: 0, to: 0 }), next: 0 } : '/f')).then(got => [got.length, asked], (error: unknown) => [error, asked])
+    return collect(file.read({}, given ? { ...file.page({ inode: 1, from: 0, to: 0 }), next: 0 } : '/f')).then(
+      got => [got.length, asked], (error: unknown) => [error, asked],
+    )
   }
   expect(await attempt(9, false)).toEqual([whole.length, 10])
   expect(await attempt(10, false)).toEqual([stale, 10])
@@ -139,5 +172,7 @@ test('a file that is replaced before its first byte came is read as it is now, t
   file.reading.clock.pass(100)
   expect((await got).equals(whole)).toBe(true)
   // Once for the block that failed, once for the file that is there now.
-  expect(file.asked).toEqual([{ offset: 0, length: 1 }, { offset: 0, length: undefined }])
+  expect(file.asked).toEqual([
+    { offset: 0, length: 1 }, { offset: 0, length: undefined },
+  ])
 })

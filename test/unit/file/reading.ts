@@ -51,23 +51,39 @@ export class Reading {
   /** What a datanode of this host says about its files. */
   files: { data: string; meta: string } | Error = new GristmillError('UNAVAILABLE', 'no')
 
-  constructor(bytes: Buffer, nodes: readonly string[], { id, crc = 0, host = 'client', disk = localDisk }: { id: BlockId; crc?: number; host?: string; disk?: Disk }) {
+  constructor(
+    bytes: Buffer, nodes: readonly string[],
+    { id, crc = 0, host = 'client', disk = localDisk }: { id: BlockId; crc?: number; host?: string; disk?: Disk },
+  ) {
     this.bytes = bytes
     this.places = { id, length: bytes.length, crc, token: 't', nodes: nodes.map(node => this.place(node)) }
     this.tools = {
-      clock: this.clock, random: { float: () => 1 } as never, disk, log: silent, doubts: this.doubts, cluster: clusterId('c'), host, progressMs: undefined,
-      caller: { call: async (to: string) => { this.local.push(to.split(':')[0]!); if (this.files instanceof Error) throw this.files; return this.files } } as never,
+      clock: this.clock, random: { float: () => 1 } as never, disk, log: silent, doubts: this.doubts, cluster: clusterId('c'), host,
+      progressMs: undefined,
+      caller: {
+        call: async (to: string) => {
+          this.local.push(to.split(':')[0]!)
+          if (this.files instanceof Error) throw this.files
+          return this.files
+        },
+      } as never,
       wires: {
         take: (to: Address, options: { fresh?: boolean }) => this.#take(to.split(':')[0]!, options.fresh === true),
-        give: ({ address: to }: { address: string }) => { this.given.push(to.split(':')[0]!) },
+        give: ({ address: to }: { address: string }) => {
+          this.given.push(to.split(':')[0]!)
+        },
       } as never,
-      reportBad: (block, to, proof) => { this.reported.push({ block, address: to, proof }) },
+      reportBad: (block, to, proof) => {
+        this.reported.push({ block, address: to, proof })
+      },
     }
   }
 
   place(node: string): NodePlace { return { node: nodeId(node), address: address(`${node}:1`), rack: '/r', host: `host-${node}` } }
   act(node: string, ...acts: Act[]): this { this.acts.set(node, acts); return this }
-  reader(options: Partial<BlockReadOptions> = {}): BlockReader { return new BlockReader(this.tools, this.places, { start: 0, end: this.bytes.length, ...options }) }
+  reader(options: Partial<BlockReadOptions> = {}): BlockReader {
+    return new BlockReader(this.tools, this.places, { start: 0, end: this.bytes.length, ...options })
+  }
 
   async #take(node: string, fresh: boolean): Promise<unknown> {
     const acts = this.acts.get(node) ?? [{}]
@@ -85,7 +101,8 @@ export class Reading {
       },
       receive: async (into: FrameBuffer): Promise<Received | undefined> => {
         const at = range.offset + sent * frameBytes
-        if (over || at >= range.offset + range.length) return this.#say(over ? 'closes' : act.end ?? { kind: 'end', value: { length: range.length, crc: 0 } }, silence.promise)
+        if (over || at >= range.offset + range.length)
+          return this.#say(over ? 'closes' : (act.end ?? { kind: 'end', value: { length: range.length, crc: 0 } }), silence.promise)
         if (act.frames !== undefined && sent >= act.frames) return this.#say(act.instead ?? 'closes', silence.promise)
         const payload = this.bytes.subarray(at, Math.min(at + frameBytes, range.offset + range.length))
         into.room.set(payload)

@@ -31,7 +31,8 @@ test('what a writer was given in pieces of any size comes back, and its checksum
   await using mill = await Mill.start({ datanodes: 1, blockBytes: 3 * 1024 * 1024 })
   const bytes = noise(8_000_000)
   const writer = await mill.client.create('/streamed')
-  for (let at = 0, size = 1; at < bytes.length; at += size, size = (size * 7) % 500_000 + 1) await writer.write(bytes.subarray(at, at + size))
+  for (let at = 0, size = 1; at < bytes.length; at += size, size = ((size * 7) % 500_000) + 1)
+    await writer.write(bytes.subarray(at, at + size))
   expect(writer.bytes).toBe(bytes.length)
   const status = await writer.close()
   expect(status.length).toBe(bytes.length)
@@ -48,14 +49,22 @@ test('ranges give exactly their bytes, across chunks and blocks, and nothing beh
   const writer = await mill.client.create('/ranges')
   await writer.write(bytes)
   await writer.close()
-  for (const [start, end] of [[0, 1], [65_535, 65_537], [262_143, 262_145], [100, 699_999], [699_999, 700_000], [699_999, 900_000], [700_000, 700_001], [800_000, 900_000], [5, 5]] as const) {
+  for (const [start, end] of [
+    [0, 1], [65_535, 65_537], [262_143, 262_145], [100, 699_999], [699_999, 700_000], [699_999, 900_000], [700_000, 700_001],
+    [800_000, 900_000], [5, 5],
+  ] as const) {
     expect((await collect(mill.client.read('/ranges', { start, end }))).equals(bytes.subarray(start, end)), `${start} to ${end}`).toBe(true)
-    expect((await collect(mill.client.read('/ranges', { start, end, reuse: true }))).equals(bytes.subarray(start, end)), `${start} to ${end}, reusing`).toBe(true)
+    expect(
+      (await collect(mill.client.read('/ranges', { start, end, reuse: true }))).equals(bytes.subarray(start, end)),
+      `${start} to ${end}, reusing`,
+    ).toBe(true)
   }
   await expect(collect(mill.client.read('/ranges', { start: 5, end: 4 }))).rejects.toMatchObject({ code: 'EINVAL' })
 })
 
-test.each<[string, () => string]>([['over a wire', () => 'elsewhere'], ['in place', () => 'client']])('ranges that begin and end anywhere in blocks of several frames give exactly their bytes, %s', async (_, host) => {
+test.each<[string, () => string]>([
+  ['over a wire', () => 'elsewhere'], ['in place', () => 'client'],
+])('ranges that begin and end anywhere in blocks of several frames give exactly their bytes, %s', async (_, host) => {
   await using mill = await Mill.start({ datanodes: 1, blockBytes: 1024 * 1024, host })
   const bytes = noise(2_300_000)
   const writer = await mill.client.create('/ranges')
@@ -69,7 +78,15 @@ test.each<[string, () => string]>([['over a wire', () => 'elsewhere'], ['in plac
     for (const reuse of [false, true]) {
       let read = 0
       const places: boolean[] = []
-      const found = await collect(mill.client.read('/ranges', { start, end, reuse, onRead: (count, _from, inPlace) => { read += count; places.push(inPlace) } }))
+      const found = await collect(
+        mill.client.read('/ranges', {
+          start, end, reuse,
+          onRead: (count, _from, inPlace) => {
+            read += count
+            places.push(inPlace)
+          },
+        }),
+      )
       expect(found.equals(bytes.subarray(start, end)), `${start} to ${end}`).toBe(true)
       expect([read, new Set(places)]).toEqual([end - start, new Set([host() === 'client'])])
     }
@@ -86,7 +103,9 @@ test('blocks of text end at line ends, by stream and from a local file alike', a
   await writer.close()
   await mill.client.putFile(join(mill.dir, 'text'), '/put', { format: 'lines' })
   const [streamed, put] = [mill.namenode.files.get('/streamed')!.blocks, mill.namenode.files.get('/put')!.blocks]
-  expect(streamed.map(({ length, crc, aligned }) => ({ length, crc, aligned }))).toEqual(put.map(({ length, crc, aligned }) => ({ length, crc, aligned })))
+  expect(streamed.map(({ length, crc, aligned }) => ({ length, crc, aligned }))).toEqual(
+    put.map(({ length, crc, aligned }) => ({ length, crc, aligned })),
+  )
   expect(put.length).toBeGreaterThan(20)
   let at = 0
   for (const { length, aligned } of put) {
@@ -102,7 +121,10 @@ test('a local file that would have too many blocks is refused before a block is 
   const local = join(mill.dir, 'sparse')
   writeFileSync(local, '')
   truncateSync(local, (limits.fileBlocksMax + 1) * 4096)
-  await expect(mill.client.putFile(local, '/long')).rejects.toMatchObject({ code: 'TOO_LARGE', message: expect.stringContaining('larger blocks than 4096 bytes') })
+  await expect(mill.client.putFile(local, '/long')).rejects.toMatchObject({
+    code: 'TOO_LARGE',
+    message: expect.stringContaining('larger blocks than 4096 bytes'),
+  })
   expect(mill.namenode.holders(1 as never)).toEqual([])
   truncateSync(local, 5000)
   expect(await mill.client.putFile(local, '/long')).toMatchObject({ length: 5000, blocks: 2 })
@@ -110,7 +132,8 @@ test('a local file that would have too many blocks is refused before a block is 
 
 test('a local CSV file is cut by what its first rows say, or as told; what is no such text claims nothing', async () => {
   await using mill = await Mill.start({ datanodes: 1, blockBytes: 4096 })
-  const text = (delimiter: string, end = '\n') => `id${delimiter}text${end}${Array.from({ length: 300 }, (_, i) => `${i}${delimiter}"two\nlines${delimiter}""${i}"""${end}`).join('')}`
+  const text = (delimiter: string, end = '\n') =>
+    `id${delimiter}text${end}${Array.from({ length: 300 }, (_, i) => `${i}${delimiter}"two\nlines${delimiter}""${i}"""${end}`).join('')}`
   const put = async (name: string, bytes: Buffer, options: { format: 'csv' | 'lines' | 'jsonl'; delimiter?: string }) => {
     writeFileSync(join(mill.dir, name), bytes)
     await mill.client.putFile(join(mill.dir, name), `/${name}`, { ...options, overwrite: true })
@@ -133,11 +156,17 @@ test('a local CSV file is cut by what its first rows say, or as told; what is no
   }
   expect((await put('sep.csv', Buffer.from(`sep=~\n${text('~')}`), { format: 'csv' })).status).toEqual({ format: 'csv', delimiter: '~' })
   expect((await put('words.csv', Buffer.from('a\nb\nc\n'), { format: 'csv' })).status).toEqual({ format: 'csv', delimiter: undefined })
-  for (const [name, bytes] of [['x.csv', Buffer.from(text(';', '\r'))], ['y.csv', gzipSync(text(','))], ['z.csv', Buffer.from(`\ufeff${text(',')}`, 'utf16le')], ['p.csv', Buffer.from('PK\x03\x04')]] as const) {
+  for (const [name, bytes] of [
+    ['x.csv', Buffer.from(text(';', '\r'))], ['y.csv', gzipSync(text(','))],
+    ['z.csv', Buffer.from(`\ufeff${text(',')}`, 'utf16le')],
+    ['p.csv', Buffer.from('PK\x03\x04')],
+  ] as const) {
     expect((await put(name, bytes, { format: 'csv' })).status, name).toEqual({ format: 'bytes', delimiter: undefined })
   }
   expect((await put('log.gz', gzipSync('a\nb\n'), { format: 'lines' })).status.format).toBe('bytes')
-  await expect(put('no.csv', Buffer.from(`sep=;\n${text(';')}`), { format: 'csv', delimiter: ',' })).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(put('no.csv', Buffer.from(`sep=;\n${text(';')}`), { format: 'csv', delimiter: ',' })).rejects.toMatchObject({
+    code: 'EINVAL',
+  })
 })
 
 test('a record longer than a block is cut, and the blocks that share it say so', async () => {
@@ -152,7 +181,9 @@ test('a record longer than a block is cut, and the blocks that share it say so',
     await writer.write(bytes)
     await writer.close()
     const put = mill.namenode.files.get(`/put-${name}`)!.blocks
-    expect(put.map(({ length, crc, aligned }) => ({ length, crc, aligned }))).toEqual(mill.namenode.files.get(`/streamed-${name}`)!.blocks.map(({ length, crc, aligned }) => ({ length, crc, aligned })))
+    expect(put.map(({ length, crc, aligned }) => ({ length, crc, aligned }))).toEqual(
+      mill.namenode.files.get(`/streamed-${name}`)!.blocks.map(({ length, crc, aligned }) => ({ length, crc, aligned })),
+    )
     expect(put.slice(0, 4).map(({ length, aligned }) => ({ full: length === 4096, aligned }))).toEqual([
       { full: true, aligned: false }, { full: true, aligned: false }, { full: false, aligned: false }, { full: false, aligned: true },
     ])

@@ -21,7 +21,9 @@ const place = (disk: Disk = localDisk) => ({ disk, dir, random: { id: () => 'r' 
 const files = (): string[] => (existsSync(dir) ? readdirSync(dir) : [])
 const all = (source: BlockSource): Buffer => { const target = Buffer.alloc(source.bytes); source.fill(target, 0); return target }
 
-test.each([[0, 1], [1, 1], [256 * 1024, 100_000], [2 * MiB - 1, 300_000], [2 * MiB, 300_000], [3 * MiB, 2 * MiB + 5], [5 * MiB + 17, 700_001]])('of %i bytes, appended %i at a time, every beginning comes back, and every end', async (length, size) => {
+test.each([
+  [0, 1], [1, 1], [256 * 1024, 100_000], [2 * MiB - 1, 300_000], [2 * MiB, 300_000], [3 * MiB, 2 * MiB + 5], [5 * MiB + 17, 700_001],
+])('of %i bytes, appended %i at a time, every beginning comes back, and every end', async (length, size) => {
   const spool = new Spool(place())
   for (let at = 0; at < length; at += size) await spool.append(bytes.subarray(at, Math.min(at + size, length)))
   expect(spool.bytes).toBe(length)
@@ -44,12 +46,25 @@ test('what is appended is copied, and written to the file a MiB at a time', asyn
   const written: number[] = []
   const disk: Disk = { ...localDisk, async create(path, options) {
     const writer = await localDisk.create(path, options)
-    return { get bytes() { return writer.bytes }, writeSync(part) { written.push(part.length); writer.writeSync(part) }, sync: writer.sync.bind(writer), syncSync: writer.syncSync.bind(writer), close: writer.close.bind(writer) }
+    return {
+      get bytes() {
+        return writer.bytes
+      },
+      writeSync(part) {
+        written.push(part.length)
+        writer.writeSync(part)
+      },
+      sync: writer.sync.bind(writer), syncSync: writer.syncSync.bind(writer), close: writer.close.bind(writer),
+    }
   } }
   const spool = new Spool(place(disk))
   const given = Buffer.alloc(512 * 1024, 1)
   const sums: number[] = []
-  for (let i = 0; i < 10; i++) { await spool.append(given); given.fill(i + 2); sums.push(written.reduce((sum, count) => sum + count, 0) / MiB) }
+  for (let i = 0; i < 10; i++) {
+    await spool.append(given)
+    given.fill(i + 2)
+    sums.push(written.reduce((sum, count) => sum + count, 0) / MiB)
+  }
   expect(sums).toEqual([0, 0, 0, 2, 2, 3, 3, 4, 4, 5])
   const found = all(await spool.source(spool.bytes))
   for (let i = 0; i < 10; i++) expect([found[i * given.length], found[(i + 1) * given.length - 1]]).toEqual([i + 1, i + 1])
@@ -72,7 +87,11 @@ test('a spool that is given up leaves no file, whether it was read or not', asyn
 test('a directory without room, or that cannot be written to, is named, each with its own code', async () => {
   for (const [code, told] of [['ENOSPC', 'ENOSPC'], ['EACCES', 'INTERNAL']] as const) {
     const spool = new Spool(place({ ...localDisk, create: async () => { throw refusal(code) } }))
-    await expect(spool.append(bytes)).rejects.toMatchObject({ code: told, message: expect.stringContaining(`${dir} until the cluster has it (${code})`) as string, details: { dir } })
+    await expect(spool.append(bytes)).rejects.toMatchObject({
+      code: told,
+      message: expect.stringContaining(`${dir} until the cluster has it (${code})`) as string,
+      details: { dir },
+    })
     await spool.close()
   }
 })

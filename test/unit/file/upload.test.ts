@@ -1,4 +1,5 @@
-// One block on its way into the cluster, with datanodes that fail: which are left out next, how long is waited, what is counted, told and left.
+// One block on its way into the cluster, with datanodes that fail: which are left out next, how long is waited, what is counted, told and
+// left.
 
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -28,8 +29,10 @@ interface Try {
   readonly stuck?: boolean
 }
 
-const failure = (code: 'UNAVAILABLE' | 'EINVAL' | 'ENOSPC' | 'WRONG_CLUSTER' | 'LEASE_EXPIRED' | 'ABORTED' | 'TOO_LARGE' | 'EACCES' | 'ENOENT', node?: string): GristmillError =>
-  new GristmillError(code, 'it fails', node === undefined ? {} : { details: { node: nodeId(node) } })
+const failure = (
+  code: 'UNAVAILABLE' | 'EINVAL' | 'ENOSPC' | 'WRONG_CLUSTER' | 'LEASE_EXPIRED' | 'ABORTED' | 'TOO_LARGE' | 'EACCES' | 'ENOENT',
+  node?: string,
+): GristmillError => new GristmillError(code, 'it fails', node === undefined ? {} : { details: { node: nodeId(node) } })
 
 class Uploading {
   readonly clock = new ManualClock()
@@ -48,19 +51,23 @@ class Uploading {
   constructor(...tries: Try[]) {
     this.#tries = tries
     this.tools = {
-      clock: this.clock, random: { float: () => 1 } as never, log: silent, pool: new FramePool(), namenode: address('namenode:1'), cluster: clusterId('c'), host: 'client', progressMs: undefined,
-      requestId: () => requestId('client:1'),
-      caller: { call: async (_: unknown, __: unknown, { exclude, bytes: announced }: { exclude: string[]; bytes: number }) => {
-        this.asked.push({ exclude, bytes: announced })
-        if (this.nowhere(exclude)) throw failure('ENOSPC')
-        return { blocks: [this.block()] }
-      } } as never,
+      clock: this.clock, random: { float: () => 1 } as never, log: silent, pool: new FramePool(), namenode: address('namenode:1'),
+      cluster: clusterId('c'), host: 'client', progressMs: undefined, requestId: () => requestId('client:1'),
+      caller: {
+        call: async (_: unknown, __: unknown, { exclude, bytes: announced }: { exclude: string[]; bytes: number }) => {
+          this.asked.push({ exclude, bytes: announced })
+          if (this.nowhere(exclude)) throw failure('ENOSPC')
+          return { blocks: [this.block()] }
+        },
+      } as never,
       wires: {
         take: async (to: string) => {
           if (this.#current.unreachable) throw failure('UNAVAILABLE')
           return { address: to, used: this.#current.used === true, channel: this.#channel(this.#current) }
         },
-        give: () => { this.given++ },
+        give: () => {
+          this.given++
+        },
       } as never,
     }
   }
@@ -69,11 +76,16 @@ class Uploading {
   block() {
     this.#current = this.#tries.shift() ?? {}
     const id = ++this.#id
-    return { id: blockId(id), token: 't', targets: ['x', 'y', 'z'].map(name => ({ node: nodeId(`${name}${id}`), address: address(`${name}${id}:1`), rack: '/r', host: name })) }
+    return {
+      id: blockId(id), token: 't',
+      targets: ['x', 'y', 'z'].map(name => ({ node: nodeId(`${name}${id}`), address: address(`${name}${id}:1`), rack: '/r', host: name })),
+    }
   }
 
   run(options: Partial<UploadOptions> = {}, source: BlockSource = new MemorySource([bytes], bytes.length)): Promise<unknown> {
-    const result = upload(this.tools, source, { lease: leaseId(1), onSent: count => this.sent.push(count), ...options }).catch((thrown: unknown) => thrown)
+    const result = upload(this.tools, source, { lease: leaseId(1), onSent: count => this.sent.push(count), ...options }).catch(
+      (thrown: unknown) => thrown,
+    )
     return result
   }
 
@@ -99,7 +111,9 @@ class Uploading {
 test('a block is sent once, with its length and checksum, and counted as it goes; one that was allocated before is used first', async () => {
   const uploading = new Uploading()
   expect(await uploading.run()).toEqual({ id: 1, length: bytes.length, crc: crcOf(bytes), nodes: ['x1', 'y1', 'z1'] })
-  expect([uploading.asked, uploading.sent, uploading.given, uploading.destroyed]).toEqual([[{ exclude: [], bytes: bytes.length }], frames, 1, 0])
+  expect([uploading.asked, uploading.sent, uploading.given, uploading.destroyed]).toEqual([
+    [{ exclude: [], bytes: bytes.length }], frames, 1, 0,
+  ])
   const before = new Uploading()
   const block = before.block()
   expect(await before.run({ block })).toMatchObject({ id: 1 })
@@ -108,7 +122,10 @@ test('a block is sent once, with its length and checksum, and counted as it goes
 
 test('a pipeline that fails is replaced by another one, without the node that failed, after a pause that doubles; what was sent is taken back', async () => {
   const node = (name: string): Try => ({ takes: 1, fails: failure('UNAVAILABLE', name) })
-  const uploading = new Uploading(node('y1'), node('z2'), { takes: 1, fails: failure('UNAVAILABLE') }, { unreachable: true }, { takes: 0, fails: failure('UNAVAILABLE', 'x5') }, {})
+  const uploading = new Uploading(
+    node('y1'), node('z2'), { takes: 1, fails: failure('UNAVAILABLE') }, { unreachable: true },
+    { takes: 0, fails: failure('UNAVAILABLE', 'x5') }, {},
+  )
   const result = uploading.run()
   for (const ms of [50, 100, 200, 400, 800]) {
     await turns()
@@ -120,7 +137,9 @@ test('a pipeline that fails is replaced by another one, without the node that fa
   }
   expect(await result).toMatchObject({ id: 6, crc: crcOf(bytes) })
   // Without an answer it is the first member's; of those that cannot be reached all are left out.
-  expect(uploading.asked.map(({ exclude }) => exclude)).toEqual([[], ['y1'], ['y1', 'z2'], ['y1', 'z2', 'x3'], ['y1', 'z2', 'x3', 'x4', 'y4', 'z4'], ['y1', 'z2', 'x3', 'x4', 'y4', 'z4', 'x5']])
+  expect(uploading.asked.map(({ exclude }) => exclude)).toEqual([
+    [], ['y1'], ['y1', 'z2'], ['y1', 'z2', 'x3'], ['y1', 'z2', 'x3', 'x4', 'y4', 'z4'], ['y1', 'z2', 'x3', 'x4', 'y4', 'z4', 'x5'],
+  ])
   expect(uploading.sent.reduce((sum, count) => sum + count, 0)).toBe(bytes.length)
   expect(uploading.sent.filter(count => count < 0).length).toBeGreaterThanOrEqual(3)
   expect(Buffer.concat(uploading.taken.slice(-3)).equals(bytes)).toBe(true)
@@ -128,7 +147,9 @@ test('a pipeline that fails is replaced by another one, without the node that fa
 })
 
 test('after six tries the last failure is told; a failure that another pipeline would meet too, at once', async () => {
-  const uploading = new Uploading(...Array.from({ length: 6 }, (_, i): Try => ({ takes: 0, fails: new GristmillError('UNAVAILABLE', `try ${i + 1}`) })))
+  const uploading = new Uploading(
+    ...Array.from({ length: 6 }, (_, i): Try => ({ takes: 0, fails: new GristmillError('UNAVAILABLE', `try ${i + 1}`) })),
+  )
   const result = uploading.run()
   for (const ms of [50, 100, 200, 400, 800]) { await turns(); uploading.clock.pass(ms) }
   expect(await result).toMatchObject({ code: 'UNAVAILABLE', message: 'try 6' })
@@ -166,7 +187,13 @@ test('when no node is left but those that failed, they are tried again; when the
 
 test('a source that fails ends it with its own error, and what was read of it is not sent again', async () => {
   const uploading = new Uploading()
-  const source: BlockSource = { bytes: bytes.length, fill(target, position) { if (position > 0) throw failure('EINVAL'); bytes.copy(target, 0, position) } }
+  const source: BlockSource = {
+    bytes: bytes.length,
+    fill(target, position) {
+      if (position > 0) throw failure('EINVAL')
+      bytes.copy(target, 0, position)
+    },
+  }
   expect(await uploading.run({}, source)).toMatchObject({ code: 'EINVAL', message: 'it fails' })
   expect([uploading.asked.length, uploading.given, uploading.destroyed]).toEqual([1, 0, 1])
 })

@@ -20,10 +20,24 @@ function open(idleMs?: number) {
       const number = connects.push({ to, request, options })
       const closed = Promise.withResolvers<void>()
       deaths.push(() => closed.resolve())
-      return { closed: closed.promise, setProgressTimeout: (ms: number) => events.push(`${number} progress ${ms}`), destroy: () => { events.push(`${number} destroyed`); closed.resolve() }, end: async () => { events.push(`${number} ended`) } }
+      return {
+        closed: closed.promise,
+        setProgressTimeout: (ms: number) => events.push(`${number} progress ${ms}`),
+        destroy: () => {
+          events.push(`${number} destroyed`)
+          closed.resolve()
+        },
+        end: async () => {
+          events.push(`${number} ended`)
+        },
+      }
     },
   }
-  const wires = new Wires({ net: net as never, caller: { admission: (path: string) => ({ for: path }) } as never, clock, ...idleMs !== undefined && { idleMs } })
+  const wires = new Wires({
+    net: net as never,
+    caller: { admission: (path: string) => ({ for: path }) } as never,
+    clock, ...(idleMs !== undefined && { idleMs }),
+  })
   return { wires, clock, connects, events, deaths }
 }
 
@@ -32,7 +46,9 @@ test('a wire is opened with admission, a bound and patience, and kept for the ne
   const { signal } = new AbortController()
   const first = await wires.take(server, { signal, progressMs: 5 })
   expect(first).toMatchObject({ address: server, used: false })
-  expect(connects).toEqual([{ to: server, request: { path: transferPath, headers: { for: transferPath } }, options: { signal, timeoutMs: 5_000 } }])
+  expect(connects).toEqual([
+    { to: server, request: { path: transferPath, headers: { for: transferPath } }, options: { signal, timeoutMs: 5_000 } },
+  ])
   wires.give(first)
   const again = await wires.take(server)
   expect([again.channel === first.channel, again.used]).toEqual([true, true])

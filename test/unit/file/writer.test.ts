@@ -39,13 +39,24 @@ class Target {
     await upload.promise
     return { id: at + 1, length: source.bytes, crc: at, nodes: [] }
   }
-  async complete(blocks: unknown, mtimeMs: number | undefined): Promise<object> { this.completed.push([blocks, mtimeMs]); return { path: '/f' } }
+  async complete(blocks: unknown, mtimeMs: number | undefined): Promise<object> {
+    this.completed.push([blocks, mtimeMs])
+    return { path: '/f' }
+  }
   async abandon(): Promise<void> { this.abandoned++ }
 
-  writer(cut: CutOptions = { format: 'bytes' }): ClusterFileWriter { return new ClusterFileWriter(this as unknown as OpenFile, { disk: localDisk, dir, random: { id: () => String(Math.random()) } as never }, cut) }
+  writer(cut: CutOptions = { format: 'bytes' }): ClusterFileWriter {
+    return new ClusterFileWriter(
+      this as unknown as OpenFile,
+      { disk: localDisk, dir, random: { id: () => String(Math.random()) } as never },
+      cut,
+    )
+  }
 }
 
-const cut = async (text: string, size: number, blockBytes: number, options: CutOptions): Promise<{ blocks: string[]; aligned: boolean[] }> => {
+const cut = async (
+  text: string, size: number, blockBytes: number, options: CutOptions,
+): Promise<{ blocks: string[]; aligned: boolean[] }> => {
   const target = new Target(blockBytes)
   const writer = target.writer(options)
   const bytes = Buffer.from(text)
@@ -60,7 +71,9 @@ const cut = async (text: string, size: number, blockBytes: number, options: CutO
 
 test('bytes are cut at the length of a block and claim nothing, unless one block is all', async () => {
   for (const size of [1, 3, 4, 9]) {
-    expect(await cut('abcdefghij', size, 4, { format: 'bytes' })).toEqual({ blocks: ['abcd', 'efgh', 'ij'], aligned: [false, false, false] })
+    expect(await cut('abcdefghij', size, 4, { format: 'bytes' })).toEqual({
+      blocks: ['abcd', 'efgh', 'ij'], aligned: [false, false, false],
+    })
     expect(await cut('abcdefgh', size, 4, { format: 'bytes' })).toEqual({ blocks: ['abcd', 'efgh'], aligned: [false, false] })
     expect(await cut('abcd', size, 4, { format: 'bytes' })).toEqual({ blocks: ['abcd'], aligned: [true] })
   }
@@ -70,17 +83,28 @@ test('bytes are cut at the length of a block and claim nothing, unless one block
 
 test('text is cut behind its last line that fits; a line that is longer than a block is cut, and those that share it say so', async () => {
   for (const size of [1, 2, 5, 99]) {
-    expect(await cut('a\nbb\nccc\ndd\n', size, 6, { format: 'lines' })).toEqual({ blocks: ['a\nbb\n', 'ccc\n', 'dd\n'], aligned: [true, true, true] })
-    expect(await cut('a\n1234567890\nb\nc\n', size, 6, { format: 'lines' })).toEqual({ blocks: ['a\n', '123456', '7890\n', 'b\nc\n'], aligned: [true, false, false, true] })
+    expect(await cut('a\nbb\nccc\ndd\n', size, 6, { format: 'lines' })).toEqual({
+      blocks: ['a\nbb\n', 'ccc\n', 'dd\n'], aligned: [true, true, true],
+    })
+    expect(await cut('a\n1234567890\nb\nc\n', size, 6, { format: 'lines' })).toEqual({
+      blocks: ['a\n', '123456', '7890\n', 'b\nc\n'], aligned: [true, false, false, true],
+    })
     expect(await cut('a\nb', size, 2, { format: 'lines' })).toEqual({ blocks: ['a\n', 'b'], aligned: [true, true] })
   }
 })
 
 test('CSV is cut between rows, whatever stands in quotes, also where a row takes several blocks', async () => {
   for (const size of [1, 2, 7, 99]) {
-    expect(await cut('a,b\n"x\ny",1\nc,d\n', size, 11, { format: 'csv' })).toEqual({ blocks: ['a,b\n', '"x\ny",1\n', 'c,d\n'], aligned: [true, true, true] })
-    expect(await cut('a\n"1\n2\n3\n4\n5\n6"\nb\nc\n', size, 6, { format: 'csv' })).toEqual({ blocks: ['a\n', '"1\n2\n3', '\n4\n5\n6', '"\nb\nc\n'], aligned: [true, false, false, false] })
-    expect(await cut('a;"\n;b"\nc;d\ne;f\n', size, 10, { format: 'csv', delimiter: ';' })).toEqual({ blocks: ['a;"\n;b"\n', 'c;d\ne;f\n'], aligned: [true, true] })
+    expect(await cut('a,b\n"x\ny",1\nc,d\n', size, 11, { format: 'csv' })).toEqual({
+      blocks: ['a,b\n', '"x\ny",1\n', 'c,d\n'], aligned: [true, true, true],
+    })
+    expect(await cut('a\n"1\n2\n3\n4\n5\n6"\nb\nc\n', size, 6, { format: 'csv' })).toEqual({
+      blocks: ['a\n', '"1\n2\n3', '\n4\n5\n6', '"\nb\nc\n'],
+      aligned: [true, false, false, false],
+    })
+    expect(await cut('a;"\n;b"\nc;d\ne;f\n', size, 10, { format: 'csv', delimiter: ';' })).toEqual({
+      blocks: ['a;"\n;b"\n', 'c;d\ne;f\n'], aligned: [true, true],
+    })
   }
 })
 

@@ -29,7 +29,9 @@ test('a fresh directory gets an id that stays, and is private', async () => {
 test('a directory that is in use is refused until it is released', async () => {
   const dir = path.join(base, 'data')
   const first = await openHome(world, dir, { role: 'namenode', cluster: clusterId('c1') })
-  await expect(openHome(world, dir, { role: 'namenode' })).rejects.toMatchObject({ code: 'DIR_IN_USE', message: expect.stringContaining(dir) })
+  await expect(openHome(world, dir, { role: 'namenode' })).rejects.toMatchObject({
+    code: 'DIR_IN_USE', message: expect.stringContaining(dir),
+  })
   await first.release()
   await (await openHome(world, dir, { role: 'namenode' })).release()
 })
@@ -41,7 +43,9 @@ test('a directory is tied to its first cluster for good', async () => {
   await home.stamp(clusterId('c1'))
   await expect(home.stamp(clusterId('c2'))).rejects.toMatchObject({ code: 'DIR_FOREIGN' })
   await home.release()
-  await expect(openHome(world, dir, { role: 'datanode', cluster: clusterId('c2') })).rejects.toMatchObject({ code: 'DIR_FOREIGN', message: expect.stringMatching(/c1.*c2/) })
+  await expect(openHome(world, dir, { role: 'datanode', cluster: clusterId('c2') })).rejects.toMatchObject({
+    code: 'DIR_FOREIGN', message: expect.stringMatching(/c1.*c2/),
+  })
   const again = await openHome(world, dir, { role: 'datanode', cluster: clusterId('c1') })
   expect(again.cluster).toBe('c1')
   await again.release()
@@ -50,7 +54,10 @@ test('a directory is tied to its first cluster for good', async () => {
 test('another role or another id is refused, and the lock is not kept', async () => {
   const dir = path.join(base, 'data')
   await (await openHome(world, dir, { role: 'datanode', id: 'node-1' })).release()
-  await expect(openHome(world, dir, { role: 'namenode' })).rejects.toMatchObject({ code: 'DIR_FOREIGN', message: expect.stringMatching(/datanode.*namenode/) })
+  await expect(openHome(world, dir, { role: 'namenode' })).rejects.toMatchObject({
+    code: 'DIR_FOREIGN',
+    message: expect.stringMatching(/datanode.*namenode/),
+  })
   await expect(openHome(world, dir, { role: 'datanode', id: 'node-2' })).rejects.toMatchObject({ code: 'DIR_FOREIGN' })
   await (await openHome(world, dir, { role: 'datanode', id: 'node-1' })).release()
 })
@@ -59,7 +66,9 @@ test('a directory with somebody else\'s files is refused and left as it is', asy
   const dir = path.join(base, 'photos')
   await fs.mkdir(dir)
   await fs.writeFile(path.join(dir, 'holiday.jpg'), 'x')
-  await expect(openHome(world, dir, { role: 'datanode' })).rejects.toMatchObject({ code: 'DIR_FOREIGN', message: expect.stringContaining('holiday.jpg') })
+  await expect(openHome(world, dir, { role: 'datanode' })).rejects.toMatchObject({
+    code: 'DIR_FOREIGN', message: expect.stringContaining('holiday.jpg'),
+  })
   expect((await fs.readdir(dir)).filter(name => !name.startsWith('lock'))).toEqual(['holiday.jpg'])
 })
 
@@ -75,7 +84,9 @@ test('a stamp that cannot be understood is refused, never replaced', async () =>
 
 test('a directory that cannot be made is refused with the system\'s reason', async () => {
   await fs.writeFile(path.join(base, 'file'), '')
-  await expect(openHome(world, path.join(base, 'file', 'data'), { role: 'datanode' })).rejects.toMatchObject({ code: 'EACCES', message: expect.stringContaining('ENOTDIR') })
+  await expect(openHome(world, path.join(base, 'file', 'data'), { role: 'datanode' })).rejects.toMatchObject({
+    code: 'EACCES', message: expect.stringContaining('ENOTDIR'),
+  })
 })
 
 test('a secret is made once, private, and read back', async () => {
@@ -89,7 +100,10 @@ test('a secret is made once, private, and read back', async () => {
 
 test('a secret that is missing, short, a link, or open to others is refused', async () => {
   const file = path.join(base, 'secret')
-  await expect(loadSecret(disk, file)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('there is no secret file') })
+  await expect(loadSecret(disk, file)).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining('there is no secret file'),
+  })
   await fs.writeFile(file, `${'a'.repeat(31)}\n`, { mode: 0o600 })
   await expect(loadSecret(disk, file)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('31 bytes') })
   await fs.writeFile(file, 'a'.repeat(32))
@@ -98,5 +112,7 @@ test('a secret that is missing, short, a link, or open to others is refused', as
   await expect(loadSecret(disk, file)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('mode 640') })
   await fs.chmod(file, 0o600)
   await fs.symlink(file, path.join(base, 'link'))
-  await expect(loadSecret(disk, path.join(base, 'link'))).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('not a file') })
+  await expect(loadSecret(disk, path.join(base, 'link'))).rejects.toMatchObject({
+    code: 'CONFIG_INVALID', message: expect.stringContaining('not a file'),
+  })
 })

@@ -15,9 +15,13 @@ test('a program in any form does what it did, but for the call that misbehaves',
   const { map, reduce } = (misbehave(generating, { in: 'map', ...later }) as MapReduce).definition
   expect([...await (map as (line: string) => Promise<Iterable<unknown>>)('rye')]).toEqual([['rye', 1]])
   expect((reduce as (key: string, values: number[]) => unknown)('rye', [1, 2])).toEqual([['rye', 2]])
-  const reducing = (misbehave(generating, { in: 'reduce', ...later }) as MapReduce).definition.reduce as (key: string, values: number[]) => Promise<unknown>
+  const reducing = (misbehave(generating, { in: 'reduce', ...later }) as MapReduce).definition.reduce as (
+    key: string, values: number[],
+  ) => Promise<unknown>
   expect(await reducing('rye', [1, 2])).toEqual([['rye', 2]])
-  const ofParams = misbehave(({ word }) => mapReduce({ map: () => [[String(word), 1]] }), { in: 'map', ...later }) as (params: object) => Promise<MapReduce>
+  const ofParams = misbehave(({ word }) => mapReduce({ map: () => [[String(word), 1]] }), { in: 'map', ...later }) as (
+    params: object,
+  ) => Promise<MapReduce>
   expect(await ((await ofParams({ word: 'oats' })).definition.map as (line: string) => Promise<unknown>)('x')).toEqual([['oats', 1]])
 })
 

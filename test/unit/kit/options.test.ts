@@ -36,7 +36,11 @@ test.each(refused)('%j is refused in words', async (options, message) => {
 
 test('what can be meant is taken', () => {
   for (const fine of [
-    {}, { datanodes: 0 }, { mode: 'sim', seed: 7, disks: 2, racks: ['/a', '/b'] }, { settings: { blockSize: '64KiB', nodeDead: '2s', profile: 'test-without-fsync' } },
-    { datanodes: 2, nodeSettings: { 2: { slots: '4', rack: '/left' } } }, { powerCuts: true },
-  ]) checkOptions(fine as never)
+    {}, { datanodes: 0 },
+    { mode: 'sim', seed: 7, disks: 2, racks: ['/a', '/b'] },
+    { settings: { blockSize: '64KiB', nodeDead: '2s', profile: 'test-without-fsync' } },
+    { datanodes: 2, nodeSettings: { 2: { slots: '4', rack: '/left' } } },
+    { powerCuts: true },
+  ])
+    checkOptions(fine as never)
 })

@@ -13,7 +13,9 @@ const exec = promisify(execFile)
 
 test('the power of a cluster that was not started for it cannot be cut, and what to do is said', async () => {
   const proxy = await Proxy.open({ name: 'namenode', links: new Links(), random: seeded('proxy'), partyOf: who => who })
-  const node = new ProcessNode('namenode', { name: 'namenode', dirs: ['nowhere'], args: [], env: {}, proxy, random: seeded('node'), volumes: [] })
+  const node = new ProcessNode('namenode', {
+    name: 'namenode', dirs: ['nowhere'], args: [], env: {}, proxy, random: seeded('node'), volumes: [],
+  })
   await expect(node.powerCut()).rejects.toThrow('the power of namenode cannot be cut: the cluster was started without `powerCuts: true`')
   await proxy.close()
 })
@@ -28,5 +30,7 @@ test('where the power cannot be cut a cluster that shall be ready for it does no
   const { stdout } = await exec(process.execPath, ['--input-type=module', '-e', script])
   const [ability, message] = stdout.trim().split('\n')
   expect(JSON.parse(ability!)).toEqual({ can: false, why: expect.stringMatching(/root only|Linux only/) })
-  expect(message).toMatch(/^the power of this cluster could not be cut: (?:file systems are mounted by root only|this is ).*`powerCuts`.*mode 'sim'/)
+  expect(message).toMatch(
+    /^the power of this cluster could not be cut: (?:file systems are mounted by root only|this is ).*`powerCuts`.*mode 'sim'/,
+  )
 })

@@ -15,7 +15,9 @@ test('operators, constants, conditions, awaits and calls are changed one at a ti
   expect(textsOf('const f = async () => { await sync(1) }')).toEqual([
     'const f = async () => { ; }', 'const f = async () => { sync(1) }', 'const f = async () => { await sync(2) }',
   ])
-  expect(textsOf('const a = !b ?? list.some(each)')).toEqual(['const a = b ?? list.some(each)', 'const a = !b', 'const a = !b ?? list.every(each)'])
+  expect(textsOf('const a = !b ?? list.some(each)')).toEqual([
+    'const a = b ?? list.some(each)', 'const a = !b', 'const a = !b ?? list.every(each)',
+  ])
 })
 
 test('types, texts of errors, log lines, assertions and joined strings are left alone', () => {
@@ -31,7 +33,10 @@ test('a name that every object inherits is no method to be swapped', () => {
 
 test('a recording calls out where each function begins, and changes nothing else', () => {
   const entered = new Set<string>()
-  const run = new Function('globalThis', `${recording('a.ts', 'const outer = x => y => ({ sum: x + y }); function block() { return outer(1)(2) }')}; return block()`)
+  const run = new Function(
+    'globalThis',
+    `${recording('a.ts', 'const outer = x => y => ({ sum: x + y }); function block() { return outer(1)(2) }')}; return block()`,
+  )
   expect(run({ entered })).toEqual({ sum: 3 })
   expect([...entered].sort()).toEqual(['a.ts#0', 'a.ts#1', 'a.ts#2'])
 })
@@ -44,7 +49,9 @@ test('a mutant knows its line and the function it is in', () => {
 test('a mutant is named by its line and what becomes of it, so that two changes of one line differ', () => {
   const mutants = mutantsIn(filesOf('writing'))
   const names = new Map(mutants.map(mutant => [keyOf(nameOf(mutant)), mutant]))
-  const twice = mutants.filter(mutant => names.get(keyOf(nameOf(mutant)))!.line === mutant.line && names.get(keyOf(nameOf(mutant))) !== mutant)
+  const twice = mutants.filter(
+    mutant => names.get(keyOf(nameOf(mutant)))!.line === mutant.line && names.get(keyOf(nameOf(mutant))) !== mutant,
+  )
   expect(mutants.length).toBeGreaterThan(200)
   expect(twice.map(({ file, line, original, replacement }) => [file, line, original, replacement])).toEqual([])
 })
@@ -52,12 +59,21 @@ test('a mutant is named by its line and what becomes of it, so that two changes 
 test('a mutant meets the test files that enter its function; when its file has changed since they were recorded, those that enter the file', () => {
   const [mutant] = mutantsIn(filesOf('writing')).filter(({ inside }) => inside >= 0)
   const { file, inside } = mutant!
-  const hash = createHash('sha1').update(readFileSync(join(root, file))).digest('hex')
-  const recorded = (name: string, number: number, sha1 = hash): Recording => ({ file: name, ms: 1, entered: [`${file}#${number}`], hashes: { [file]: sha1 } })
-  const all = [recorded('a', inside), recorded('b', inside + 1), recorded('c', inside + 1, 'of another text'), { file: 'd', ms: 1, entered: [], hashes: {} }]
+  const hash = createHash('sha1')
+    .update(readFileSync(join(root, file)))
+    .digest('hex')
+  const recorded = (name: string, number: number, sha1 = hash): Recording => ({
+    file: name, ms: 1, entered: [`${file}#${number}`], hashes: { [file]: sha1 },
+  })
+  const all = [
+    recorded('a', inside), recorded('b', inside + 1), recorded('c', inside + 1, 'of another text'),
+    { file: 'd', ms: 1, entered: [], hashes: {} },
+  ]
   expect(entering(all, mutant!).map(each => each.file)).toEqual(['a', 'c'])
 })
 
 test('a room has the files of the folders in it', () => {
-  expect(filesOf('jobs')).toEqual(expect.arrayContaining(['namenode/jobs/engine.ts', 'namenode/jobs/scheduler/scheduler.ts', 'namenode/jobs/store/store.ts']))
+  expect(filesOf('jobs')).toEqual(
+    expect.arrayContaining(['namenode/jobs/engine.ts', 'namenode/jobs/scheduler/scheduler.ts', 'namenode/jobs/store/store.ts']),
+  )
 })

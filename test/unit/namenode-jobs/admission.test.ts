@@ -25,10 +25,25 @@ const overloaded = (words: string) => ({ code: 'OVERLOADED', message: expect.str
 function admitting(heldBytesMax?: number) {
   const specs: JobSpec[] = []
   const uploads = new Map<SplitsId, { user: string; bytes: number }>()
-  const admission = new Admission({ jobs: { get size() { return specs.length }, values: () => specs.map(spec => ({ spec })) }, uploads: () => uploads }, { heldBytesMax })
-  const page = (user: string, upload: string, bytes: number, work = done): Promise<string> => admission.page({ user, upload: splitsId(upload), splits: [chars(bytes)] }, work)
+  const admission = new Admission(
+    {
+      jobs: {
+        get size() {
+          return specs.length
+        },
+        values: () => specs.map(spec => ({ spec })),
+      },
+      uploads: () => uploads,
+    },
+    { heldBytesMax },
+  )
+  const page = (user: string, upload: string, bytes: number, work = done): Promise<string> =>
+    admission.page({ user, upload: splitsId(upload), splits: [chars(bytes)] }, work)
   const job = (spec: JobSpec, work = done): Promise<string> => admission.job({ user: 'ann', spec }, work)
-  return { specs, uploads, page, job, send: (user: string, upload: string, bytes: number) => uploads.set(splitsId(upload), { user, bytes }) }
+  return {
+    specs, uploads, page, job,
+    send: (user: string, upload: string, bytes: number) => uploads.set(splitsId(upload), { user, bytes }),
+  }
 }
 
 test('splits of running jobs, of uploads and of requests under way are held against one bound, those of a job that brings them too', async () => {
@@ -40,8 +55,14 @@ test('splits of running jobs, of uploads and of requests under way are held agai
   const room = 1000 - 600 - legacy
   const under = Promise.withResolvers<string>()
   const coming = job(packed(chars(100)), () => under.promise)
-  for (const attempt of [() => job(packed(chars(room - 99))), () => page('bob', 'upload-2', room - 99), () => page('ann', 'upload-1', room - 99)]) await expect(attempt()).rejects.toMatchObject(overloaded('take all the memory'))
-  for (const attempt of [() => job(packed(chars(room - 100))), () => page('bob', 'upload-2', room - 100), () => page('ann', 'upload-1', room - 100)]) await expect(attempt()).resolves.toBe('done')
+  for (const attempt of [
+    () => job(packed(chars(room - 99))), () => page('bob', 'upload-2', room - 99), () => page('ann', 'upload-1', room - 99),
+  ])
+    await expect(attempt()).rejects.toMatchObject(overloaded('take all the memory'))
+  for (const attempt of [
+    () => job(packed(chars(room - 100))), () => page('bob', 'upload-2', room - 100), () => page('ann', 'upload-1', room - 100),
+  ])
+    await expect(attempt()).resolves.toBe('done')
   under.reject(new Error('refused'))
   await expect(coming).rejects.toThrow('refused')
   await expect(job(packed(chars(room)))).resolves.toBe('done')
@@ -82,11 +103,17 @@ test('a job that brings its splits is refused when there is no room for them, an
   const rooms = fakeRooms()
   const engine = new Engine(rooms)
   const { handler } = jobRoutes(engine, rooms).find(({ message }) => message === protocol.submit)!
-  const text = packSplit({ bytes: 0, ranges: [{ path: `/${chars(250)}`, inode: inodeId(1), fileBytes: 0, start: 0, end: 0, aligned: true, blocks: [] }] })
-  const submit = (spec: JobSpec, requestId: string) => handler({ spec } as never, { user: 'ann', requestId, signal: new AbortController().signal } as never)
+  const text = packSplit({
+    bytes: 0,
+    ranges: [{ path: `/${chars(250)}`, inode: inodeId(1), fileBytes: 0, start: 0, end: 0, aligned: true, blocks: [] }],
+  })
+  const submit = (spec: JobSpec, requestId: string) =>
+    handler({ spec } as never, { user: 'ann', requestId, signal: new AbortController().signal } as never)
   const spec = packed(...Array.from({ length: 1000 }, () => text))
   await submit(spec, 'c:1')
-  Object.assign(rooms.store, { uploads: new Map([[splitsId('all-of-it'), { user: 'bob', bytes: limits.splitsHeldBytesMax - 2 * splitChars(spec) + 1 }]]) })
+  Object.assign(rooms.store, {
+    uploads: new Map([[splitsId('all-of-it'), { user: 'bob', bytes: limits.splitsHeldBytesMax - 2 * splitChars(spec) + 1 }]]),
+  })
   await expect(submit(spec, 'c:2')).rejects.toMatchObject(overloaded('take all the memory'))
   await expect(submit(spec, 'c:1')).resolves.toEqual({ job: 'job-1' })
   Object.assign(rooms.store, { uploads: new Map() })

@@ -23,7 +23,9 @@ export class MemoryBook implements JobStore {
     if (spec.output.path === '/taken') throw new GristmillError('EEXIST', '/taken exists')
     const job = jobId(`job-${this.jobs.size + 1}`)
     this.requests.set(requestId, job)
-    const stages = spec.stages.map(({ name }) => ({ name, state: 'waiting' as const, tasks: 0, running: 0, done: 0, failedAttempts: 0, fraction: 0, counters: {} }))
+    const stages = spec.stages.map(({ name }) => ({
+      name, state: 'waiting' as const, tasks: 0, running: 0, done: 0, failedAttempts: 0, fraction: 0, counters: {},
+    }))
     const record: JobRecord = {
       user, root: false, submittedMs: 1, term: 0, about: spec,
       status: { job, name: spec.name, user, state: 'running', version: 0, output: spec.output.path, submittedMs: 1, stages, counters: {} },
@@ -93,7 +95,9 @@ export class MemoryBook implements JobStore {
   }
   /** What the heads of jobs take in the store. */
   headBytes = 500
-  newest(): Array<{ head: JobRecord; bytes: number }> { return [...this.jobs.values()].map(kept => ({ head: kept.record, bytes: this.headBytes })).reverse() }
+  newest(): Array<{ head: JobRecord; bytes: number }> {
+    return [...this.jobs.values()].map(kept => ({ head: kept.record, bytes: this.headBytes })).reverse()
+  }
   running(): JobId[] { return [...this.jobs].filter(([, { record }]) => record.status.state === 'running').map(([job]) => job) }
 }
 

@@ -32,7 +32,15 @@ const nodes = new Map<string, DataNode>()
 
 /** A node with a slot. */
 function node(name: string): DataNode {
-  const made = { node: nodeId(name), rack: 'r', host: name, slots: 1, inService: true, serves: true, place: { node: nodeId(name), address: address(`${name}:1`), rack: 'r', host: name }, orders: { push: (order: Order) => { orders.push({ node: nodeId(name), order }) } } }
+  const made = {
+    node: nodeId(name), rack: 'r', host: name, slots: 1, inService: true, serves: true,
+    place: { node: nodeId(name), address: address(`${name}:1`), rack: 'r', host: name },
+    orders: {
+      push: (order: Order) => {
+        orders.push({ node: nodeId(name), order })
+      },
+    },
+  }
   nodes.set(name, made as never)
   return made as never
 }
@@ -49,15 +57,25 @@ beforeEach(async () => {
   await turn()
 })
 
-const begin = (): Jobs => new Jobs({
-  clock, log: silent, journal: bench.journal, trash: true, frozen: () => false, actor: user => as(user), tokens: { issue: ({ block }: { block: number }) => `token-${block}` } as never,
-  holders: () => holders.map(name => nodes.get(name)!),
-  registry: { awake: clock, get: (id: NodeId) => nodes.get(id), listen: (listener: Listener) => { tell = listener } } as never,
-})
+const begin = (): Jobs =>
+  new Jobs({
+    clock, log: silent, journal: bench.journal, trash: true, frozen: () => false, actor: user => as(user),
+    tokens: { issue: ({ block }: { block: number }) => `token-${block}` } as never,
+    holders: () => holders.map(name => nodes.get(name)!),
+    registry: {
+      awake: clock, get: (id: NodeId) => nodes.get(id),
+      listen: (listener: Listener) => {
+        tell = listener
+      },
+    } as never,
+  })
 
 async function ask(message: Message, request: object): Promise<Record<string, unknown>> {
   const { handler } = jobs.routes.find(each => each.message.name === message.name)!
-  return await handler(request as never, { user: 'ann', requestId: `c:${requests}`, signal: new AbortController().signal } as never) as Record<string, unknown>
+  return (await handler(
+    request as never,
+    { user: 'ann', requestId: `c:${requests}`, signal: new AbortController().signal } as never,
+  )) as Record<string, unknown>
 }
 
 /** A job whose tasks read this range of a file, or nothing. */
@@ -65,7 +83,10 @@ async function submit(maps: number, range?: object): Promise<void> {
   const spec = specOf({ maps, reduces: 0 })
   const [map] = spec.stages
   if (map?.input.kind === 'splits') for (const split of map.input.splits) split.ranges.splice(0, 1, ...(range ? [range] : []) as never[])
-  await ask(protocol.submit, { requestId: requestId(`c:${++requests}`), spec: { ...spec, output: { ...spec.output, path: `/out${requests}` } } })
+  await ask(protocol.submit, {
+    requestId: requestId(`c:${++requests}`),
+    spec: { ...spec, output: { ...spec.output, path: `/out${requests}` } },
+  })
 }
 
 async function pass(ms: number): Promise<void> {
@@ -73,7 +94,8 @@ async function pass(ms: number): Promise<void> {
   for (let i = 0; i < 5; i++) await turn()
 }
 
-const runs = (): Array<[NodeId, number]> => orders.flatMap(({ node: to, order }) => (order.kind === 'run' ? [[to, attemptParts(order.work.attempt).task] as [NodeId, number]] : []))
+const runs = (): Array<[NodeId, number]> =>
+  orders.flatMap(({ node: to, order }) => (order.kind === 'run' ? [[to, attemptParts(order.work.attempt).task] as [NodeId, number]] : []))
 const attempts = (): AttemptId[] => orders.flatMap(({ order }) => (order.kind === 'run' ? [order.work.attempt] : []))
 
 test('what is told of a node reaches the scheduler: it gets tasks when it joins, and others get them when it is gone', async () => {
@@ -108,7 +130,10 @@ test('a node that is to be emptied gets nothing until it offers slots again, and
   expect(runs()).toEqual([['a', 0], ['b', 1]])
   Object.assign(b, { inService: false })
   tell.reassigned!(b)
-  await ask(task.finished, { node: b.node, attempt: attempts()[1]!, outcome: { kind: 'failed', cause: 'killed', failure: { code: 'UNAVAILABLE', message: 'no' }, counters: {} } })
+  await ask(task.finished, {
+    node: b.node, attempt: attempts()[1]!,
+    outcome: { kind: 'failed', cause: 'killed', failure: { code: 'UNAVAILABLE', message: 'no' }, counters: {} },
+  })
   expect(runs()).toHaveLength(2)
   // Back in service: told so it stays as it is, and offers its slots itself.
   Object.assign(b, { inService: true })
@@ -147,13 +172,28 @@ test('a node that was silent and returns gets tasks again', async () => {
 })
 
 test('when blocks are reported, or lost with their node, tasks that wait are told soon where their input is now', async () => {
-  const { lease, blocks: [block] } = await bench.journal.submit(create, { path: '/in', parents: true, replication: 1, blockBytes: 4096, blocks: 1, nowMs: 1, ...as('ann') })
-  const { status } = await bench.journal.submit(complete, { lease, blocks: [{ id: block!, length: 10, crc: 1, aligned: true }], nowMs: 1, ...as('ann') })
-  const range = { path: '/in', inode: status.id, fileBytes: 10, start: 0, end: 10, aligned: true, blocks: [{ id: block!, offset: 0, length: 10, crc: 1 }] }
+  const {
+    lease, blocks: [block],
+  } = await bench.journal.submit(create, {
+    path: '/in', parents: true, replication: 1, blockBytes: 4096, blocks: 1, nowMs: 1, ...as('ann'),
+  })
+  const { status } = await bench.journal.submit(complete, {
+    lease,
+    blocks: [{ id: block!, length: 10, crc: 1, aligned: true }],
+    nowMs: 1, ...as('ann'),
+  })
+  const range = {
+    path: '/in', inode: status.id, fileBytes: 10, start: 0, end: 10, aligned: true,
+    blocks: [{ id: block!, offset: 0, length: 10, crc: 1 }],
+  }
   const [holder, near] = [node('holder'), node('near')]
   Object.assign(holder, { slots: 0 })
   for (const each of [holder, near]) tell.joined!(each, [])
-  const done = (number: number): Promise<unknown> => ask(task.finished, { node: near.node, attempt: attempts()[number]!, outcome: { kind: 'done', counters: {}, output: { kind: 'files', files: [] } } })
+  const done = (number: number): Promise<unknown> =>
+    ask(task.finished, {
+      node: near.node, attempt: attempts()[number]!,
+      outcome: { kind: 'done', counters: {}, output: { kind: 'files', files: [] } },
+    })
   for (const why of ['reported', 'lost'] as const) {
     for (const [ms, at] of [[limits.heartbeatMs - 1, 'later'], [limits.heartbeatMs, 'at once']] as const) {
       holders = [holder.node]
@@ -169,7 +209,9 @@ test('when blocks are reported, or lost with their node, tasks that wait are tol
       // A node without local work gets it too, after some more offers.
       for (let i = 0; i < 7; i++) tell.offered!(near, 1)
       // A token for its block, and where it lies, come with it.
-      expect(orders.at(-1)!.order).toMatchObject({ work: { input: { places: [{ block, token: `token-${block}`, nodes: [{ node: 'near', address: 'near:1' }] }] } } })
+      expect(orders.at(-1)!.order).toMatchObject({
+        work: { input: { places: [{ block, token: `token-${block}`, nodes: [{ node: 'near', address: 'near:1' }] }] } },
+      })
       await done(1)
       await expect.poll(() => jobs.running, { timeout: 60_000 }).toBe(0)
       await pass(limits.heartbeatMs)
@@ -186,7 +228,15 @@ test('a task that is larger than a datanode takes, of a job that an earlier vers
   jobs.open()
   await turn()
   tell.joined!(node('a'), [])
-  await vi.waitFor(async () => { await pass(5_000); expect(jobs.running).toBe(0) }, { timeout: 60_000 })
+  await vi.waitFor(
+    async () => {
+      await pass(5_000)
+      expect(jobs.running).toBe(0)
+    },
+    { timeout: 60_000 },
+  )
   expect(runs()).toEqual([])
-  expect(await ask(protocol.jobs, { limit: 1 })).toMatchObject({ jobs: [{ state: 'failed', failure: { message: expect.stringContaining('submit the job again') as string } }] })
+  expect(await ask(protocol.jobs, { limit: 1 })).toMatchObject({
+    jobs: [{ state: 'failed', failure: { message: expect.stringContaining('submit the job again') as string } }],
+  })
 }, 120_000)

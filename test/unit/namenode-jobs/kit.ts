@@ -17,20 +17,35 @@ export interface JobShape {
 }
 
 export function specOf({ maps, reduces, attemptsMax = 4 }: JobShape): JobSpec {
-  const split = (n: number) => ({ bytes: 10, ranges: [{ path: `/in/${n}`, inode: n, fileBytes: 10, start: 0, end: 10, aligned: true, blocks: [] }] })
+  const split = (n: number) => ({
+    bytes: 10,
+    ranges: [{ path: `/in/${n}`, inode: n, fileBytes: 10, start: 0, end: 10, aligned: true, blocks: [] }],
+  })
   const files = { kind: 'files' as const, format: 'text' as const }
   return {
-    name: 'test', program: { id: programId('p'), path: '/.gristmill/programs/p.js' }, params: {}, seed: 1, fingerprint: 'f',
+    name: 'test',
+    program: { id: programId('p'), path: '/.gristmill/programs/p.js' },
+    params: {}, seed: 1, fingerprint: 'f',
     stages: [
-      { name: 'map', input: { kind: 'splits', splits: Array.from({ length: maps }, (_, n) => split(n)) as never, options: { format: 'lines' } },
-        output: reduces > 0 ? { kind: 'shuffle', partitions: reduces } : files },
-      ...reduces > 0 ? [{ name: 'reduce', input: { kind: 'shuffle' as const, stage: 0, partitions: reduces }, output: files }] : [],
+      {
+        name: 'map',
+        input: { kind: 'splits', splits: Array.from({ length: maps }, (_, n) => split(n)) as never, options: { format: 'lines' } },
+        output: reduces > 0 ? { kind: 'shuffle', partitions: reduces } : files,
+      },
+      ...(reduces > 0 ? [{ name: 'reduce', input: { kind: 'shuffle' as const, stage: 0, partitions: reduces }, output: files }] : []),
     ],
-    output: { path: '/out', overwrite: false, format: 'text' }, attemptsMax, memoryBytes: 0, taskDeadlineMs: 0,
+    output: { path: '/out', overwrite: false, format: 'text' },
+    attemptsMax, memoryBytes: 0, taskDeadlineMs: 0,
   }
 }
 
-interface Kept { readonly spec: JobSpec; readonly places: Array<Places | undefined>; term: number; readonly tasks: Map<string, TaskRecord>; ended?: JobStatus }
+interface Kept {
+  readonly spec: JobSpec
+  readonly places: Array<Places | undefined>
+  term: number
+  readonly tasks: Map<string, TaskRecord>
+  ended?: JobStatus
+}
 
 /** The machine, with a journal whose writes wait until `settle` is called, as they do in the world. */
 export class Bench {
@@ -45,7 +60,8 @@ export class Bench {
   apply(event: Event): Effect[] {
     const effects = this.machine.apply(event, { ...this.at })
     for (const effect of effects) {
-      if (effect.kind === 'commit' || effect.kind === 'lose' || effect.kind === 'publish' || effect.kind === 'finish') this.waiting.push(effect)
+      if (effect.kind === 'commit' || effect.kind === 'lose' || effect.kind === 'publish' || effect.kind === 'finish')
+        this.waiting.push(effect)
       if (effect.kind === 'answer') this.answers.set(effect.attempt, effect.committed)
     }
     return effects
@@ -92,17 +108,25 @@ export class Bench {
     const effects: Effect[] = []
     for (const [job, kept] of this.kept) {
       if (kept.ended) continue
-      effects.push(...this.apply({ kind: 'resumed', job, user: 'ann', spec: kept.spec, submittedMs: 1, places: kept.places, term: ++kept.term, tasks: [...kept.tasks.values()] }))
+      effects.push(
+        ...this.apply({
+          kind: 'resumed', job, user: 'ann', spec: kept.spec, submittedMs: 1, places: kept.places, term: ++kept.term,
+          tasks: [...kept.tasks.values()],
+        }),
+      )
     }
     return effects
   }
 }
 
-export function doneReport(node: NodeId, attempt: AttemptId, spec: JobSpec, counters: Record<string, number> = { records: 1 }): TaskFinished {
+export function doneReport(
+  node: NodeId, attempt: AttemptId, spec: JobSpec, counters: Record<string, number> = { records: 1 },
+): TaskFinished {
   const { stage, task } = attemptParts(attempt)
-  const output = spec.stages[stage]!.output.kind === 'shuffle'
-    ? { kind: 'shuffle' as const, bytes: 100, digest: 'd' }
-    : { kind: 'files' as const, files: [{ name: `part-${task}`, inode: 1 as never, length: 1, crc: 1 }] }
+  const output =
+    spec.stages[stage]!.output.kind === 'shuffle'
+      ? { kind: 'shuffle' as const, bytes: 100, digest: 'd' }
+      : { kind: 'files' as const, files: [{ name: `part-${task}`, inode: 1 as never, length: 1, crc: 1 }] }
   return { node, attempt, outcome: { kind: 'done', counters, output } }
 }
 
@@ -134,41 +158,66 @@ export function play(text: string): Bench {
     const option = (name: string) => words.find(word => word.startsWith(`${name}=`))?.slice(name.length + 1)
     const node = nodeId(words.at(-1) ?? '')
     switch (verb) {
-      case 'open': return bench.apply({ kind: 'opened' })
+      case 'open':
+        return bench.apply({ kind: 'opened' })
       case 'join': {
         const attempts = option('running')?.split(',').map(id) ?? []
-        return bench.apply({ kind: 'joined', node: nodeId(words[0]!), rack: option('rack') ?? 'r', host: words[0]!, slots: Number(option('slots') ?? 1), attempts, closed: words.includes('closed') })
+        return bench.apply({
+          kind: 'joined', node: nodeId(words[0]!), rack: option('rack') ?? 'r', host: words[0]!, slots: Number(option('slots') ?? 1),
+          attempts, closed: words.includes('closed'),
+        })
       }
       // submit maps=a|b,c|- reduces=1: the first map's input lies on a, the second's on b and c, the third's nowhere known.
       case 'submit': {
-        const places = (option('maps') ?? '').split('|').filter(Boolean).map(nodes => (nodes === '-' ? [] : nodes.split(',').map(nodeId)))
-        const submitted = bench.submit({ maps: places.length, reduces: Number(option('reduces') ?? 0), attemptsMax: Number(option('attempts') ?? 4) }, places)
+        const places = (option('maps') ?? '')
+          .split('|')
+          .filter(Boolean)
+          .map(nodes => (nodes === '-' ? [] : nodes.split(',').map(nodeId)))
+        const submitted = bench.submit(
+          { maps: places.length, reduces: Number(option('reduces') ?? 0), attemptsMax: Number(option('attempts') ?? 4) },
+          places,
+        )
         job = submitted.job
         return submitted.effects
       }
-      case 'offer': return bench.apply({ kind: 'offered', node })
-      case 'drain': return bench.apply({ kind: 'draining', node })
-      case 'silence': return bench.apply({ kind: 'stale', node })
-      case 'return': return bench.apply({ kind: 'returned', node })
-      case 'leave': return bench.apply({ kind: 'left', node })
-      case 'lose': return bench.apply({ kind: 'lost', node })
+      case 'offer':
+        return bench.apply({ kind: 'offered', node })
+      case 'drain':
+        return bench.apply({ kind: 'draining', node })
+      case 'silence':
+        return bench.apply({ kind: 'stale', node })
+      case 'return':
+        return bench.apply({ kind: 'returned', node })
+      case 'leave':
+        return bench.apply({ kind: 'left', node })
+      case 'lose':
+        return bench.apply({ kind: 'lost', node })
       case 'tick': {
         const ms = Number(words[0] ?? 0)
         bench.at = { nowMs: bench.at.nowMs + ms, monoMs: bench.at.monoMs + ms }
         return bench.apply({ kind: 'tick' })
       }
-      case 'done': return bench.apply({ kind: 'finished', ...doneReport(node, id(words[0]!), bench.kept.get(job)!.spec) })
+      case 'done':
+        return bench.apply({ kind: 'finished', ...doneReport(node, id(words[0]!), bench.kept.get(job)!.spec) })
       case 'fail': {
         const cause = (option('cause') ?? 'program') as 'program'
         const missing = option('missing')?.split(',').map(id)
         const failure = { code: option('code') ?? 'TASK_FAILED', message: 'no' }
-        return bench.apply({ kind: 'finished', node, attempt: id(words[0]!), outcome: { kind: 'failed', cause, failure, counters: {}, ...missing && { missing } } })
+        return bench.apply({
+          kind: 'finished', node, attempt: id(words[0]!),
+          outcome: { kind: 'failed', cause, failure, counters: {}, ...(missing && { missing }) },
+        })
       }
-      case 'progress': return bench.apply({ kind: 'progressed', node, attempts: [{ attempt: id(words[0]!), counters: {}, fraction: Number(words[1]) }] })
-      case 'kill': return bench.apply({ kind: 'kill', job })
-      case 'journal': return bench.settle()
-      case 'restart': return bench.restart()
-      default: throw new Error(`no such step: ${line}`)
+      case 'progress':
+        return bench.apply({ kind: 'progressed', node, attempts: [{ attempt: id(words[0]!), counters: {}, fraction: Number(words[1]) }] })
+      case 'kill':
+        return bench.apply({ kind: 'kill', job })
+      case 'journal':
+        return bench.settle()
+      case 'restart':
+        return bench.restart()
+      default:
+        throw new Error(`no such step: ${line}`)
     }
   }
 

@@ -17,7 +17,10 @@ import { fakeRooms } from './deps.ts'
 const stage = { name: 's', state: 'done' as const, tasks: 1, running: 0, done: 1, failedAttempts: 0, fraction: 1, counters: {} }
 const headOf = (number: number, more: Partial<JobStatus> = {}): JobRecord => ({
   user: 'ann', root: false, submittedMs: 1, term: 0, about: {} as never,
-  status: { job: jobId(`job-${number}`), name: 'n', user: 'ann', state: 'succeeded', version: 1, output: '/o', submittedMs: 1, counters: {}, stages: [stage], ...more },
+  status: {
+    job: jobId(`job-${number}`), name: 'n', user: 'ann', state: 'succeeded', version: 1, output: '/o', submittedMs: 1, counters: {},
+    stages: [stage], ...more,
+  },
 })
 const long = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`user.${n}${'x'.repeat(100)}`, n]))
 
@@ -42,7 +45,9 @@ test('a page of jobs ends where its text, or what is read for it, is too much, a
   expect(pages(some(limits.pageTextMax / 2))).toEqual([3, 2])
   expect(pages(some(limits.pageTextMax * 8))).toEqual([1, 1, 1, 1, 1, 0])
   expect(pages(some(500, { stages: [{ ...stage, counters: long }] }))).toEqual([2, 2, 1])
-  expect(pages(some(500, { failure: { code: 'TASK_FAILED', message: 'no', stack: 'x'.repeat(limits.pageTextMax) } }))).toEqual([1, 1, 1, 1, 1, 0])
+  expect(pages(some(500, { failure: { code: 'TASK_FAILED', message: 'no', stack: 'x'.repeat(limits.pageTextMax) } }))).toEqual([
+    1, 1, 1, 1, 1, 0,
+  ])
 })
 
 test('of jobs that run their counters count, which are in no head', () => {
@@ -75,7 +80,9 @@ test('patterns among the inputs of a job whose output is kept are told to those 
   const rooms = { ...fakeRooms(), store }
   const routes = jobRoutes(new Engine(rooms), rooms)
   const ask = async (message: Message, request: object, user = 'ann'): Promise<Record<string, unknown>> =>
-    await routes.find(each => each.message === message)!.handler(request as never, { user, signal: new AbortController().signal } as never) as Record<string, unknown>
+    (await routes
+      .find(each => each.message === message)!
+      .handler(request as never, { user, signal: new AbortController().signal } as never)) as Record<string, unknown>
   const { kept } = await ask(protocol.watch, { job })
   expect(kept).toMatchObject({ bytes: 10, format: 'text', patternCount: 1_000 })
   expect(kept).not.toHaveProperty('patterns')

@@ -12,7 +12,9 @@ import { fakeRooms } from './deps.ts'
 
 const block = (id: number, offset: number, length: number) => ({ id: blockId(id), offset, length, crc: 0 })
 type Block = ReturnType<typeof block>
-const range = (start: number, end: number, blocks: Block[]) => ({ path: '/f', inode: 1, fileBytes: 1000, start, end, aligned: true, blocks })
+const range = (start: number, end: number, blocks: Block[]) => ({
+  path: '/f', inode: 1, fileBytes: 1000, start, end, aligned: true, blocks,
+})
 
 /** A job whose map tasks read these ranges. */
 function reading(...splits: Array<Array<ReturnType<typeof range>>>): JobSpec {
@@ -40,7 +42,16 @@ test('others get their turn while the places of a large job are looked up', asyn
   const { clock, blocks } = fakeRooms()
   let yields = 0
   const counting = { blocks, clock: Object.assign(Object.create(clock) as typeof clock, { yield: async () => { yields++ } }) }
-  const many = (ranges: number): JobSpec => reading(...Array.from({ length: 30 }, () => Array.from({ length: ranges }, () => range(0, 10, Array.from({ length: 9 }, () => block(1, 0, 10))))))
+  const many = (ranges: number): JobSpec =>
+    reading(
+      ...Array.from({ length: 30 }, () =>
+        Array.from({ length: ranges }, () =>
+          range(
+            0, 10, Array.from({ length: 9 }, () => block(1, 0, 10)),
+          ),
+        ),
+      ),
+    )
   await placesOf(many(1), counting)
   expect(yields).toBe(0)
   // A task with 20 ranges of 9 blocks counts 201: after ten of them there is a pause.
@@ -49,10 +60,16 @@ test('others get their turn while the places of a large job are looked up', asyn
 })
 
 test('splits that come packed are those that come plain: with the same ranges and the same places', async () => {
-  const plain = reading([range(0, 1000, [block(1, 0, 600), block(2, 600, 400)])], [range(0, 1000, [block(3, 0, 1000)]), range(0, 1000, [block(4, 0, 1000)])])
+  const plain = reading(
+    [range(0, 1000, [block(1, 0, 600), block(2, 600, 400)])],
+    [range(0, 1000, [block(3, 0, 1000)]), range(0, 1000, [block(4, 0, 1000)])],
+  )
   const [map, ...rest] = plain.stages
   if (map?.input.kind !== 'splits') throw new Error('it has splits')
-  const packed: JobSpec = { ...plain, stages: [{ ...map, input: { kind: 'packed', splits: map.input.splits.map(packSplit), options: map.input.options } }, ...rest] }
+  const packed: JobSpec = {
+    ...plain,
+    stages: [{ ...map, input: { kind: 'packed', splits: map.input.splits.map(packSplit), options: map.input.options } }, ...rest],
+  }
   expect([...splitsOf(plain)]).toHaveLength(2)
   expect([...splitsOf(packed)]).toEqual([...splitsOf(plain)])
   const { clock } = fakeRooms()

@@ -34,7 +34,9 @@ test('parameters are in a row of their own while the job runs, and neither in it
 test('a job that an earlier version has begun moves its parameters when it is taken over; heads of ended ones give them up', async () => {
   const first = await open()
   for (const [i, output] of ['/ended', '/runs'].entries()) {
-    await first.bench.journal.submit(submitJob, { requestId: requestId(`old:${i}`), actor: as('ann'), spec: mapOnly(output, false, { params }), nowMs: 1 })
+    await first.bench.journal.submit(submitJob, {
+      requestId: requestId(`old:${i}`), actor: as('ann'), spec: mapOnly(output, false, { params }), nowMs: 1,
+    })
   }
   const [ended, runs] = first.store.running() as [never, never]
   await first.bench.journal.submit(finishJob, { job: ended, status: over(first.store, ended, 'failed') })

@@ -171,7 +171,9 @@ test('jobs with equally many running take turns, the one that waited longest fir
   const node = nodeId('a')
   bench.apply({ kind: 'opened' })
   const started: string[] = []
-  const run = (effects: readonly Effect[]): void => { for (const effect of effects) if (effect.kind === 'run') started.push(effect.attempt) }
+  const run = (effects: readonly Effect[]): void => {
+    for (const effect of effects) if (effect.kind === 'run') started.push(effect.attempt)
+  }
   run(bench.apply({ kind: 'joined', node, rack: 'r', host: 'a', slots: 1, attempts: [] }))
   const nowhere = (maps: number): string[][] => Array.from({ length: maps }, () => [])
   const submit = (maps: number): JobId => {
@@ -191,7 +193,9 @@ test('jobs with equally many running take turns, the one that waited longest fir
   finish()
   const late = submit(1)
   while (started.length < 10) finish()
-  expect(started.map(attempt => attemptParts(attempt as AttemptId).job)).toEqual([large, large, small, middle, large, late, middle, large, large, large])
+  expect(started.map(attempt => attemptParts(attempt as AttemptId).job)).toEqual([
+    large, large, small, middle, large, late, middle, large, large, large,
+  ])
 })
 
 test('of jobs with unequally many running the one with fewer goes first, whoever waited longer', () => {
@@ -201,15 +205,19 @@ test('of jobs with unequally many running the one with fewer goes first, whoever
   bench.apply({ kind: 'joined', node: a, rack: 'r', host: 'a', slots: 2, attempts: [] })
   const first = bench.submit({ maps: 4, reduces: 0 }, [[], [], [], []])
   const second = bench.submit({ maps: 4, reduces: 0 }, [[], [], [], []])
-  const jobs = (effects: readonly Effect[]): string[] => effects.flatMap(effect => (effect.kind === 'run' ? [attemptParts(effect.attempt).job] : []))
+  const jobs = (effects: readonly Effect[]): string[] =>
+    effects.flatMap(effect => (effect.kind === 'run' ? [attemptParts(effect.attempt).job] : []))
   expect([jobs(first.effects), jobs(second.effects)]).toEqual([[first.job, first.job], []])
-  expect(jobs(bench.apply({ kind: 'joined', node: b, rack: 'r', host: 'b', slots: 3, attempts: [] }))).toEqual([second.job, second.job, first.job])
+  expect(jobs(bench.apply({ kind: 'joined', node: b, rack: 'r', host: 'b', slots: 3, attempts: [] }))).toEqual([
+    second.job, second.job, first.job,
+  ])
 })
 
 test('a task that waits goes at once to a node that has come to hold its input; one whose stage has not begun, when it does', () => {
   const bench = new Bench()
   const [a, x] = [nodeId('a'), nodeId('x')]
-  const started = (effects: readonly Effect[]): string[] => effects.flatMap(effect => (effect.kind === 'run' ? [`${attemptParts(effect.attempt).task} ${effect.node} ${effect.locality}`] : []))
+  const started = (effects: readonly Effect[]): string[] =>
+    effects.flatMap(effect => (effect.kind === 'run' ? [`${attemptParts(effect.attempt).task} ${effect.node} ${effect.locality}`] : []))
   bench.apply({ kind: 'opened' })
   bench.apply({ kind: 'joined', node: x, rack: 'r', host: 'x', slots: 0, attempts: [] })
   bench.apply({ kind: 'joined', node: a, rack: 's', host: 'a', slots: 2, attempts: [] })

@@ -60,7 +60,10 @@ async function bound(bench: Bench, path: string, limit: { names?: number; bytes?
   await counting({ journal: bench.journal, clock: bench.clock, frozen: () => false, stopped: () => false, removed: () => {} }).work()
 }
 
-const publishKept = ({ store }: Opened, job: JobId, path: string, more: { overwrite?: boolean; force?: boolean; user?: string } = {}): Promise<void> => {
+const publishKept = (
+  { store }: Opened, job: JobId, path: string,
+  more: { overwrite?: boolean; force?: boolean; user?: string } = {},
+): Promise<void> => {
   const { user = 'ann', overwrite = false, ...rest } = more
   return store.publishKept({ requestId: requestId(`p:${++requests}`), actor: as(user), job, output: { path, overwrite, ...rest } })
 }
@@ -75,9 +78,15 @@ test('only the output of a job is replaced: not other files, not one with direct
   const { bench, store } = opened
   await write(bench, '/ow/other/file')
   await write(bench, '/ow/notes')
-  await expect(submit(store, mapOnly('/ow', true))).rejects.toMatchObject({ code: 'ENOTEMPTY', message: expect.stringMatching(/no _SUCCESS.*--force/) })
+  await expect(submit(store, mapOnly('/ow', true))).rejects.toMatchObject({
+    code: 'ENOTEMPTY',
+    message: expect.stringMatching(/no _SUCCESS.*--force/),
+  })
   await write(bench, '/ow/_SUCCESS')
-  await expect(submit(store, mapOnly('/ow', true))).rejects.toMatchObject({ code: 'ENOTEMPTY', message: expect.stringContaining('a directory "other"') })
+  await expect(submit(store, mapOnly('/ow', true))).rejects.toMatchObject({
+    code: 'ENOTEMPTY',
+    message: expect.stringContaining('a directory "other"'),
+  })
   await expect(submit(store, mapOnly('/ow', false, { force: true }))).rejects.toMatchObject({ code: 'EEXIST' })
   await published(opened, mapOnly('/ow', true, { force: true }))
   expect(names(bench, '/ow')).toEqual(['/ow/_SUCCESS', '/ow/part-0', '/ow/part-1'])
@@ -124,7 +133,10 @@ test('an output that takes the place of another keeps its mode, owner, group, at
   // It is held: what does not fit is not published, and what is there stays.
   await bound(bench, '/w/out', { names: 2 })
   const job = await computed(opened, mapOnly('/w/out', true))
-  expect(await store.publish(job, over(store, job, 'succeeded'))).toMatchObject({ code: 'EDQUOT', message: expect.stringContaining('/w/out may have 2 files') })
+  expect(await store.publish(job, over(store, job, 'succeeded'))).toMatchObject({
+    code: 'EDQUOT',
+    message: expect.stringContaining('/w/out may have 2 files'),
+  })
   expect(stat(view, root, '/w/out').id).toBe(now.id)
   expect(usageAt(view, now.id)!.used.names).toBe(3)
   await replayed(bench)
@@ -149,7 +161,10 @@ test('what would keep a job from publishing is refused when it is submitted', as
   const opened = await open()
   const { bench, store } = opened
   const refused = (spec: JobSpec, code: string, message: string | RegExp = '') =>
-    expect(submit(store, spec)).rejects.toMatchObject({ code, message: typeof message === 'string' ? expect.stringContaining(message) : expect.stringMatching(message) })
+    expect(submit(store, spec)).rejects.toMatchObject({
+      code,
+      message: typeof message === 'string' ? expect.stringContaining(message) : expect.stringMatching(message),
+    })
   await bench.do(mkdir, { path: '/priv', mode: 0o755, ...as('bob') })
   await refused(mapOnly('/priv/new/out'), 'EACCES', 'write to /priv')
   await refused(mapOnly('/.gristmill', true), 'EACCES', 'the system needs it')
@@ -176,13 +191,19 @@ test('what would keep a job from publishing is refused when it is submitted', as
   await refused(mapOnly('/nothing', true), 'EDQUOT', '/nothing')
   await bench.journal.submit(create, { path: '/writing', replication: 1, blockBytes: 4096, nowMs: 1, ...ann })
   await refused(mapOnly('/writing'), 'EBUSY', 'somebody is writing')
-  expect(() => checkSpec(mapOnly(`/${Array.from({ length: 33 }, () => 'd'.repeat(247)).join('/')}`))).toThrow(expect.objectContaining({ code: 'ENAMETOOLONG' }))
+  expect(() => checkSpec(mapOnly(`/${Array.from({ length: 33 }, () => 'd'.repeat(247)).join('/')}`))).toThrow(
+    expect.objectContaining({ code: 'ENAMETOOLONG' }),
+  )
 })
 
 test('the output of a running job is reserved: for it alone, above and below, until it ends', async () => {
   const { bench, store } = await open()
   const job = await submit(store, mapOnly('/a/out'))
-  const refused = (path: string) => expect(submit(store, mapOnly(path, true))).rejects.toMatchObject({ code: 'EBUSY', message: expect.stringContaining(`${job}, which runs, will publish /a/out`) })
+  const refused = (path: string) =>
+    expect(submit(store, mapOnly(path, true))).rejects.toMatchObject({
+      code: 'EBUSY',
+      message: expect.stringContaining(`${job}, which runs, will publish /a/out`),
+    })
   for (const path of ['/a/out', '/a', '/a/out/deep/er']) await refused(path)
   await submit(store, mapOnly('/a/out2'))
   await store.finish(job, over(store, job, 'cancelled'), undefined)
@@ -194,14 +215,16 @@ test('the output of a running job is reserved: for it alone, above and below, un
 test('an output that contains an input, or lies in one, is refused', () => {
   const reading = (path: string, output: string, inputs?: string[]): void => {
     const spec = specOf({ maps: 1, reduces: 0 })
-    if (spec.stages[0]!.input.kind === 'splits') spec.stages[0]!.input.splits = [{ bytes: 10, ranges: [{ ...spec.stages[0]!.input.splits[0]!.ranges[0]!, path }] }]
+    if (spec.stages[0]!.input.kind === 'splits')
+      spec.stages[0]!.input.splits = [{ bytes: 10, ranges: [{ ...spec.stages[0]!.input.splits[0]!.ranges[0]!, path }] }]
     checkSpec({ ...spec, output: { ...spec.output, path: output }, ...inputs && { inputs } })
   }
   const refused = expect.objectContaining({ code: 'EINVAL', message: expect.stringMatching(/refused.*beside the input/) })
   for (const [path, output, inputs] of [
-    ['/ow/other', '/ow'], ['/ow/a/b', '/ow'], ['/ow', '/ow'],
-    ['/logs/x', '/logs/summary', ['/logs']], ['/logs/x', '/logs', ['/logs']], ['/x/y', '/logs', ['/logs/empty']], ['/in', '/out', ['/in', '/out/old']], ['/in', '/a/b', ['/']],
-  ] as Array<[string, string, string[]?]>) expect(() => reading(path, output, inputs), `${path} ${output}`).toThrow(refused)
+    ['/ow/other', '/ow'], ['/ow/a/b', '/ow'], ['/ow', '/ow'], ['/logs/x', '/logs/summary', ['/logs']], ['/logs/x', '/logs', ['/logs']],
+    ['/x/y', '/logs', ['/logs/empty']], ['/in', '/out', ['/in', '/out/old']], ['/in', '/a/b', ['/']],
+  ] as Array<[string, string, string[]?]>)
+    expect(() => reading(path, output, inputs), `${path} ${output}`).toThrow(refused)
   reading('/logs2/x', '/logs', ['/logs2'])
   reading('/ow.txt', '/ow')
 })
@@ -209,10 +232,16 @@ test('an output that contains an input, or lies in one, is refused', () => {
 test('parameters that could not travel with every task are refused', () => {
   const spec = mapOnly()
   checkSpec({ ...spec, params: { text: 'x'.repeat(MiB - 11) } })
-  const named = (bytes: number): Partial<JobSpec> => ({ inputs: ['/' + 'i'.repeat(bytes - 1)], patterns: ['/' + 'p'.repeat(MiB - bytes - 1)] })
+  const named = (bytes: number): Partial<JobSpec> => ({
+    inputs: ['/' + 'i'.repeat(bytes - 1)], patterns: ['/' + 'p'.repeat(MiB - bytes - 1)],
+  })
   checkSpec({ ...spec, ...named(100) })
-  expect(() => checkSpec({ ...spec, ...named(100), inputs: ['/' + 'i'.repeat(100)] })).toThrow(expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('name directories') }))
-  expect(() => checkSpec({ ...spec, params: { text: 'x'.repeat(MiB - 10) } })).toThrow(expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('store what is large as a file') }))
+  expect(() => checkSpec({ ...spec, ...named(100), inputs: ['/' + 'i'.repeat(100)] })).toThrow(
+    expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('name directories') }),
+  )
+  expect(() => checkSpec({ ...spec, params: { text: 'x'.repeat(MiB - 10) } })).toThrow(
+    expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('store what is large as a file') }),
+  )
 })
 
 test('a job that cannot publish what it has computed keeps it, and publishes it elsewhere', async () => {
@@ -222,7 +251,10 @@ test('a job that cannot publish what it has computed keeps it, and publishes it 
   const job = await unpublished(opened, spec, () => write(bench, '/later/file'))
   const { status } = store.head(job)!
   const untilMs = bench.journal.nowMs() + limits.unpublishedKeepMs
-  expect(status).toMatchObject({ state: 'failed', kept: { untilMs }, failure: { code: 'EEXIST', message: expect.stringContaining(`gristmill job publish ${job} --output PATH`) } })
+  expect(status).toMatchObject({
+    state: 'failed', kept: { untilMs },
+    failure: { code: 'EEXIST', message: expect.stringContaining(`gristmill job publish ${job} --output PATH`) },
+  })
   await store.tidy()
   expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${job}`])
   expect(names(bench, `/.gristmill/jobs/${job}`)).toEqual([`/.gristmill/jobs/${job}/output`]) // nothing of losers
@@ -239,7 +271,10 @@ test('a job that cannot publish what it has computed keeps it, and publishes it 
   expect(after.status).toMatchObject({ state: 'succeeded', output: '/else/where', version: status.version + 1 })
   expect([after.kept, after.status.kept, after.status.failure]).toEqual([undefined, undefined, undefined])
   expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${other}`])
-  await expect(publishKept(opened, job, '/again')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('its output is /else/where already') })
+  await expect(publishKept(opened, job, '/again')).rejects.toMatchObject({
+    code: 'EINVAL',
+    message: expect.stringContaining('its output is /else/where already'),
+  })
   await replayed(bench)
 })
 
@@ -259,19 +294,29 @@ test('what is kept is there after a restart, for a week, and is not published tw
   await store.tidy()
   expect(names(bench, '/.gristmill/jobs')).toEqual([])
   expect(store.head(gone)!.status.kept).toBeUndefined()
-  await expect(publishKept(opened, gone, '/out2')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('run it again') })
+  await expect(publishKept(opened, gone, '/out2')).rejects.toMatchObject({
+    code: 'EINVAL', message: expect.stringContaining('run it again'),
+  })
   await expect(publishKept(opened, 'job-99' as JobId, '/out2')).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
 test('what is kept and has been removed by the superuser is kept no longer, and the job is forgotten in time as others are', async () => {
   const opened = await open()
   const { bench, store } = opened
-  const [lost, there] = [await unpublished(opened, mapOnly('/a'), () => write(bench, '/a/file')), await unpublished(opened, mapOnly('/b'), () => write(bench, '/b/file'))]
+  const [lost, there] = [
+    await unpublished(opened, mapOnly('/a'), () => write(bench, '/a/file')),
+    await unpublished(opened, mapOnly('/b'), () => write(bench, '/b/file')),
+  ]
   await bench.do(remove, { path: `/.gristmill/jobs/${lost}`, recursive: true, nowMs: 1, ...root })
   await store.tidy()
-  const told = (job: JobId): unknown => [store.head(job)!.kept !== undefined, store.head(job)!.status.kept !== undefined, store.head(job)!.status.failure!.message.endsWith('not kept any more')]
+  const told = (job: JobId): unknown => [
+    store.head(job)!.kept !== undefined, store.head(job)!.status.kept !== undefined,
+    store.head(job)!.status.failure!.message.endsWith('not kept any more'),
+  ]
   expect([told(lost), told(there)]).toEqual([[false, false, true], [true, true, false]])
-  await expect(publishKept(opened, lost, '/out')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('run it again') })
+  await expect(publishKept(opened, lost, '/out')).rejects.toMatchObject({
+    code: 'EINVAL', message: expect.stringContaining('run it again'),
+  })
   expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${there}`])
   await replayed(bench)
 })
@@ -292,8 +337,12 @@ test('what is kept can be dropped by its owner, and the reason of the failure th
   const { bench, store } = opened
   const job = await unpublished(opened, { ...mapOnly('/later'), patterns: ['/in/*.csv'] }, () => write(bench, '/later/file'))
   const before = store.head(job)!.status
-  expect(before).toMatchObject({ kept: { bytes: 10, format: 'text', patterns: ['/in/*.csv'] }, failure: { message: expect.stringContaining(`gristmill job drop ${job}`) } })
-  const drop = (user: string, id = job) => store.dropKept({ requestId: requestId(`d:${++requests}`), actor: { user, root: false }, job: id })
+  expect(before).toMatchObject({
+    kept: { bytes: 10, format: 'text', patterns: ['/in/*.csv'] },
+    failure: { message: expect.stringContaining(`gristmill job drop ${job}`) },
+  })
+  const drop = (user: string, id = job) =>
+    store.dropKept({ requestId: requestId(`d:${++requests}`), actor: { user, root: false }, job: id })
   await expect(drop('bob')).rejects.toMatchObject({ code: 'EACCES', message: expect.stringContaining('may drop it') })
   await expect(drop('ann', 'job-99' as JobId)).rejects.toMatchObject({ code: 'ENOENT' })
   await store.dropKept({ requestId: requestId('twice:drop'), actor: ann, job })
@@ -301,7 +350,9 @@ test('what is kept can be dropped by its owner, and the reason of the failure th
   const after = store.head(job)!
   expect([after.kept, after.status.kept]).toEqual([undefined, undefined])
   expect(after.status.version).toBe(before.version + 1)
-  expect(after.status.failure!.message).toBe(before.failure!.message.replace(/; what the job has computed.*$/, '; what the job had computed is not kept any more'))
+  expect(after.status.failure!.message).toBe(
+    before.failure!.message.replace(/; what the job has computed.*$/, '; what the job had computed is not kept any more'),
+  )
   expect(names(bench, '/.gristmill/jobs')).toEqual([])
   await expect(drop('ann')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('nothing to drop') })
   await expect(publishKept(opened, job, '/out')).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('dropped') })
@@ -352,7 +403,9 @@ test('a job whose staging has been removed by hand keeps nothing, and says nothi
   const opened = await open()
   const { bench, store } = opened
   const { remove } = await import('../../../namenode/namespace/names.ts')
-  const job = await unpublished(opened, mapOnly('/out'), async () => bench.do(remove, { path: `/.gristmill/jobs/job-1`, recursive: true, ...ann }))
+  const job = await unpublished(opened, mapOnly('/out'), async () =>
+    bench.do(remove, { path: `/.gristmill/jobs/job-1`, recursive: true, ...ann }),
+  )
   expect(store.head(job)!.kept).toBeUndefined()
   expect(store.head(job)!.status.failure!.message).not.toContain('job publish')
 })
@@ -375,20 +428,25 @@ test('a writer whose directory was replaced by an output is told so, and writes 
   await published(opened, mapOnly('/out'))
   const { lease } = await bench.journal.submit(create, { path: '/out/late', replication: 1, blockBytes: 4096, nowMs: 1, ...ann })
   await published(opened, mapOnly('/out', true))
-  await expect(bench.journal.submit(complete, { lease, blocks: [], nowMs: 2, ...ann })).rejects.toMatchObject({ code: 'ENOENT', message: expect.stringContaining('in the trash') })
+  await expect(bench.journal.submit(complete, { lease, blocks: [], nowMs: 2, ...ann })).rejects.toMatchObject({
+    code: 'ENOENT', message: expect.stringContaining('in the trash'),
+  })
 })
 
 test('the superuser publishes for somebody else, whose files they stay', async () => {
   const opened = await open()
   const job = await unpublished(opened, mapOnly('/later'), () => write(opened.bench, '/later/file'))
-  await opened.bench.journal.submit(publishKeptMutation, { requestId: requestId('root:1'), actor: root, job, output: { path: '/out', overwrite: false }, nowMs: 5, trashMs: 5 })
+  await opened.bench.journal.submit(publishKeptMutation, {
+    requestId: requestId('root:1'), actor: root, job, output: { path: '/out', overwrite: false }, nowMs: 5, trashMs: 5,
+  })
   for (const path of ['/out', '/out/_SUCCESS', '/out/part-0']) expect(stat(opened.bench.journal.view, root, path).owner, path).toBe('ann')
 })
 
 test('operations of earlier versions are accepted as they were: two jobs of one output, a replaced one gone for good, a file in the trash', async () => {
   const { bench, store } = await open()
   const former = (kind: string) => allMutations.find(each => each.kind === kind) as unknown as Mutation<object, unknown>
-  const begin = (spec: JobSpec) => bench.journal.submit(former('job.submit'), { requestId: requestId(`f:${++requests}`), actor: ann, spec, nowMs: 1 }) as Promise<JobId>
+  const begin = (spec: JobSpec) =>
+    bench.journal.submit(former('job.submit'), { requestId: requestId(`f:${++requests}`), actor: ann, spec, nowMs: 1 }) as Promise<JobId>
   await write(bench, '/old/mine')
   const [job, same] = [await begin(mapOnly('/old', true)), await begin(mapOnly('/old', true))]
   for (const task of [0, 1]) await runTask(bench, store, job, task)

@@ -80,7 +80,9 @@ class World {
 
   join(node: NodeId): void {
     const hand = this.hands.get(node)!
-    this.take(this.bench.apply({ kind: 'joined', node, rack: `r${Number(node.slice(1)) % 2}`, host: node, slots: 2, attempts: [...hand.running] }))
+    this.take(
+      this.bench.apply({ kind: 'joined', node, rack: `r${Number(node.slice(1)) % 2}`, host: node, slots: 2, attempts: [...hand.running] }),
+    )
   }
 
   /** One order reaches its node, or vanishes with it. */
@@ -111,7 +113,9 @@ class World {
     if (stage === 1) {
       // A reducer reads every committed map output from where it lies; the journal knows them as the namenode would tell.
       const maps = [...kept.tasks.values()].filter(record => record.stage === 0)
-      const missing = maps.filter(({ won }) => !this.hands.get(won!.node)!.alive || !this.hands.get(won!.node)!.outputs.has(won!.attempt)).map(({ won }) => won!.attempt)
+      const missing = maps
+        .filter(({ won }) => !this.hands.get(won!.node)!.alive || !this.hands.get(won!.node)!.outputs.has(won!.attempt))
+        .map(({ won }) => won!.attempt)
       if (missing.length > 0 || maps.length < mapsOf(kept.spec)) {
         this.#reports.push(failure(node, attempt, 'fetch', missing))
         return
@@ -136,7 +140,13 @@ class World {
   tick(ms: number): void {
     this.bench.at = { nowMs: this.bench.at.nowMs + ms, monoMs: this.bench.at.monoMs + ms }
     for (const [node, hand] of this.hands) {
-      if (hand.alive) this.take(this.bench.apply({ kind: 'progressed', node, attempts: [...hand.running].map(attempt => ({ attempt, counters: {}, fraction: this.#dice(100) / 100 })) }))
+      if (hand.alive)
+        this.take(
+          this.bench.apply({
+            kind: 'progressed', node,
+            attempts: [...hand.running].map(attempt => ({ attempt, counters: {}, fraction: this.#dice(100) / 100 })),
+          }),
+        )
     }
     this.take(this.bench.apply({ kind: 'tick' }))
   }
@@ -217,7 +227,10 @@ function reducesOf(spec: JobSpec): number {
 }
 
 function failure(node: NodeId, attempt: AttemptId, cause: 'program' | 'system' | 'killed' | 'fetch', missing?: AttemptId[]): TaskFinished {
-  return { node, attempt, outcome: { kind: 'failed', cause, failure: { code: 'TASK_FAILED', message: cause }, counters: {}, ...missing && { missing } } }
+  return {
+    node, attempt,
+    outcome: { kind: 'failed', cause, failure: { code: 'TASK_FAILED', message: cause }, counters: {}, ...(missing && { missing }) },
+  }
 }
 
 function run(seed: number): World {

@@ -31,7 +31,9 @@ beforeEach(() => {
 
 async function submit(id: string): Promise<JobId> {
   const { handler } = routes.find(({ message }) => message === protocol.submit)!
-  const answer = repeats.run(requestId(id), () => handler({ spec } as never, { user: 'ann', requestId: id, signal: new AbortController().signal } as never))
+  const answer = repeats.run(requestId(id), () =>
+    handler({ spec } as never, { user: 'ann', requestId: id, signal: new AbortController().signal } as never),
+  )
   return (await answer as { job: JobId }).job
 }
 
@@ -49,14 +51,20 @@ test('a submit that is repeated before the jobs of the process before are taken 
   engine.stop()
   begin()
   // The inputs may be gone by now, and more jobs than allowed may run: nobody asks.
-  Object.assign(rooms, { checkSplits: () => { throw new GristmillError('ENOENT', 'the input has gone') } })
+  Object.assign(rooms, {
+    checkSplits: () => {
+      throw new GristmillError('ENOENT', 'the input has gone')
+    },
+  })
   expect(await submit('c:1')).toBe(job)
   expect(engine.machine.jobs.size).toBe(0)
   // As it is taken over, too.
   const [, again] = await Promise.all([engine.start(), submit('c:1')])
   expect(again).toBe(job)
   expect(rooms.store.head(job)!.term).toBe(1)
-  expect(engine.machine.jobs.get(job)!.stages.map(({ done, tasks }) => [done, tasks.length])).toEqual([[1, 2], [0, 1]])
+  expect(engine.machine.jobs.get(job)!.stages.map(({ done, tasks }) => [done, tasks.length])).toEqual([
+    [1, 2], [0, 1],
+  ])
   open('a')
   expect(runs().at(-1)).toBe(`${job}.0.1.1000`)
   expect(await submit('c:1')).toBe(job)

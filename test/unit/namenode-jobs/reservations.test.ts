@@ -18,31 +18,49 @@ async function house() {
   const outputs = new OutputReservations()
   const { journal, clock } = bench
   const actor = (user: string) => ({ user, root: user === 'grace' })
-  const routes = reserving([
-    ...namespaceRoutes({ journal, view: journal.view, clock, log: silent, actor, defaults: { replication: 1, blockBytes: 4096 }, trashKeepMs: 1000, removed: () => undefined } as never),
-    ...trashRoutes({ journal, clock, actor, keepMs: 1000, frozen: () => false, removed: () => undefined }),
-    route(writing.create, () => ({ lease: 1 }) as never),
-  ], { journal, outputs })
+  const routes = reserving(
+    [
+      ...namespaceRoutes({
+        journal, view: journal.view, clock, log: silent, actor, defaults: { replication: 1, blockBytes: 4096 }, trashKeepMs: 1000,
+        removed: () => undefined,
+      } as never),
+      ...trashRoutes({ journal, clock, actor, keepMs: 1000, frozen: () => false, removed: () => undefined }),
+      route(writing.create, () => ({ lease: 1 }) as never),
+    ],
+    { journal, outputs },
+  )
   let requests = 0
   const call = async (message: Message, request: object, user = 'grace'): Promise<unknown> =>
-    routes.find(each => each.message === message)!.handler({ requestId: requestId(`c:${++requests}`), ...request } as never, { user } as never)
+    routes
+      .find(each => each.message === message)!
+      .handler({ requestId: requestId(`c:${++requests}`), ...request } as never, { user } as never)
   return { bench, outputs, call }
 }
 
-const busy = { code: 'EBUSY', message: expect.stringMatching(/is reserved: job-3, which runs, will publish .*gristmill kill job-3/) as string, details: { job: 'job-3' } }
+const busy = {
+  code: 'EBUSY',
+  message: expect.stringMatching(/is reserved: job-3, which runs, will publish .*gristmill kill job-3/) as string,
+  details: { job: 'job-3' },
+}
 
 test('while a job runs, nothing is made at its output or below it; beside it everything goes on, and above it directories are made', async () => {
   const { bench, outputs, call } = await house()
   await call(names.mkdir, { path: '/mine/old', parents: true })
-  const { item } = await call(names.remove, { path: '/mine/old', recursive: true }) as { item: string }
+  const { item } = (await call(names.remove, { path: '/mine/old', recursive: true })) as { item: string }
   await call(names.mkdir, { path: '/other' })
   outputs.reserve('/mine/out', jobId('job-3'))
   const made: Array<[Message, object]> = [
-    [names.mkdir, { path: '/mine/out' }], [names.mkdir, { path: '/mine/out/a/b', parents: true }], [names.touch, { path: '/mine/out' }], [names.touch, { path: '/mine/out/a' }],
-    [names.rename, { from: '/other', to: '/mine/out' }], [names.rename, { from: '/other', to: '/mine/out/b' }],
-    [writing.create, { path: '/mine/out' }], [writing.create, { path: '/mine/out/part-00000', parents: true }], [trash.restore, { item, to: '/mine/out' }],
+    [names.mkdir, { path: '/mine/out' }],
+    [names.mkdir, { path: '/mine/out/a/b', parents: true }],
+    [names.touch, { path: '/mine/out' }], [names.touch, { path: '/mine/out/a' }],
+    [names.rename, { from: '/other', to: '/mine/out' }],
+    [names.rename, { from: '/other', to: '/mine/out/b' }],
+    [writing.create, { path: '/mine/out' }],
+    [writing.create, { path: '/mine/out/part-00000', parents: true }],
+    [trash.restore, { item, to: '/mine/out' }],
   ]
-  for (const [message, request] of made) await expect(call(message, request), `${message.name} ${JSON.stringify(request)}`).rejects.toMatchObject(busy)
+  for (const [message, request] of made)
+    await expect(call(message, request), `${message.name} ${JSON.stringify(request)}`).rejects.toMatchObject(busy)
   outputs.reserve('/mine/old', jobId('job-4'))
   await expect(call(trash.restore, { item })).rejects.toMatchObject({ code: 'EBUSY', details: { job: 'job-4' } })
   outputs.release(jobId('job-4'))
@@ -58,17 +76,24 @@ test('while a job runs, nothing is made at its output or below it; beside it eve
 test('only the start of a job makes names in the directory of stagings, also for the superuser; below one that is there its user writes', async () => {
   const { bench, call } = await house()
   await call(names.mkdir, { path: '/mine' })
-  const { item } = await call(names.remove, { path: '/mine', recursive: true }) as { item: string }
+  const { item } = (await call(names.remove, { path: '/mine', recursive: true })) as { item: string }
   await call(names.mkdir, { path: '/other' })
   const squats: Array<[Message, object, string]> = [
-    [names.mkdir, { path: '/.gristmill/jobs/job-1' }, 'EACCES'], [names.touch, { path: '/.gristmill/jobs/job-1' }, 'EACCES'],
-    [names.rename, { from: '/other', to: '/.gristmill/jobs/job-1' }, 'EACCES'], [trash.restore, { item, to: '/.gristmill/jobs/job-1' }, 'EACCES'],
-    [writing.create, { path: '/.gristmill/jobs/job-1' }, 'EACCES'], [writing.create, { path: '/.gristmill/jobs/job-1/f', parents: true }, 'ENOENT'],
-    [names.mkdir, { path: '/.gristmill/jobs/job-1/a/b', parents: true }, 'ENOENT'], [names.rename, { from: '/other', to: '/.gristmill/jobs/job-1/a' }, 'ENOENT'],
+    [names.mkdir, { path: '/.gristmill/jobs/job-1' }, 'EACCES'],
+    [names.touch, { path: '/.gristmill/jobs/job-1' }, 'EACCES'],
+    [names.rename, { from: '/other', to: '/.gristmill/jobs/job-1' }, 'EACCES'],
+    [trash.restore, { item, to: '/.gristmill/jobs/job-1' }, 'EACCES'],
+    [writing.create, { path: '/.gristmill/jobs/job-1' }, 'EACCES'],
+    [writing.create, { path: '/.gristmill/jobs/job-1/f', parents: true }, 'ENOENT'],
+    [names.mkdir, { path: '/.gristmill/jobs/job-1/a/b', parents: true }, 'ENOENT'],
+    [names.rename, { from: '/other', to: '/.gristmill/jobs/job-1/a' }, 'ENOENT'],
   ]
   for (const user of ['grace', 'mallory']) {
     for (const [message, request, code] of squats) {
-      await expect(call(message, request, user), `${message.name} ${JSON.stringify(request)}`).rejects.toMatchObject({ code, message: expect.stringContaining('only the start of a job') as string })
+      await expect(call(message, request, user), `${message.name} ${JSON.stringify(request)}`).rejects.toMatchObject({
+        code,
+        message: expect.stringContaining('only the start of a job') as string,
+      })
     }
   }
   expect(namesIn(bench, '/.gristmill/jobs')).toEqual([])
@@ -109,14 +134,23 @@ test('while a job runs, the directories above its output stay, and no file takes
   // The one at /a/b/new is still to be made.
   outputs.reserve('/a/b/new/out', jobId('job-3'))
   outputs.reserve('/a/b/new/other', jobId('job-4'))
-  const above = { code: 'EBUSY', message: expect.stringMatching(/while job-3 runs, which will publish \/a\/b\/new\/out; .*gristmill kill job-3/) as string, details: { job: 'job-3' } }
+  const above = {
+    code: 'EBUSY',
+    message: expect.stringMatching(/while job-3 runs, which will publish \/a\/b\/new\/out; .*gristmill kill job-3/) as string,
+    details: { job: 'job-3' },
+  }
   const harms: Array<[Message, object]> = [
-    [names.remove, { path: '/a', recursive: true }], [names.remove, { path: '/a/b', recursive: true, skipTrash: true }],
+    [names.remove, { path: '/a', recursive: true }],
+    [names.remove, { path: '/a/b', recursive: true, skipTrash: true }],
     [names.rename, { from: '/a', to: '/z' }], [names.rename, { from: '/a/b', to: '/else/b' }],
-    [names.rename, { from: '/file', to: '/a/b/new' }], [names.touch, { path: '/a/b/new' }], [writing.create, { path: '/a/b/new', parents: true }], [trash.restore, { item, to: '/a/b/new' }],
+    [names.rename, { from: '/file', to: '/a/b/new' }], [names.touch, { path: '/a/b/new' }],
+    [writing.create, { path: '/a/b/new', parents: true }],
+    [trash.restore, { item, to: '/a/b/new' }],
   ]
   // For everybody: the superuser may kill the job, and is told how.
-  for (const user of ['grace', 'mallory']) for (const [message, request] of harms.slice(0, -1)) await expect(call(message, request, user), `${message.name} ${JSON.stringify(request)}`).rejects.toMatchObject(above)
+  for (const user of ['grace', 'mallory'])
+    for (const [message, request] of harms.slice(0, -1))
+      await expect(call(message, request, user), `${message.name} ${JSON.stringify(request)}`).rejects.toMatchObject(above)
   await expect(call(...harms.at(-1)!)).rejects.toMatchObject(above)
   // What is beside goes on, also directories above it.
   await call(names.remove, { path: '/a/b/c' })

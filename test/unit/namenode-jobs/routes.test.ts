@@ -28,12 +28,15 @@ beforeEach(() => {
 const repeats = new Repeats()
 
 /** A call as src/rpc would make it. */
-async function ask<M extends Message>(message: M, request: Record<string, unknown>, { user = 'ann', requestId = `c:${++requests}` } = {}): Promise<ReplyOf<M>> {
+async function ask<M extends Message>(
+  message: M, request: Record<string, unknown>,
+  { user = 'ann', requestId = `c:${++requests}` } = {},
+): Promise<ReplyOf<M>> {
   const all = routes.get(engine) ?? jobRoutes(engine, rooms)
   routes.set(engine, all)
   const { handler } = all.find(each => each.message.name === message.name)!
   const answer = (): unknown => handler(request as never, { user, requestId, signal: new AbortController().signal } as never)
-  return await (message.mutation ? repeats.run(requestId as RequestId, answer) : answer()) as ReplyOf<M>
+  return (await (message.mutation ? repeats.run(requestId as RequestId, answer) : answer())) as ReplyOf<M>
 }
 
 function open(...nodes: string[]): void {
@@ -43,10 +46,12 @@ function open(...nodes: string[]): void {
 
 const withBlocks = (spec: JobSpec): JobSpec => {
   const [map] = spec.stages
-  if (map?.input.kind === 'splits') for (const split of map.input.splits) split.ranges[0]!.blocks.push({ id: blockId(5), offset: 0, length: 10, crc: 0 })
+  if (map?.input.kind === 'splits')
+    for (const split of map.input.splits) split.ranges[0]!.blocks.push({ id: blockId(5), offset: 0, length: 10, crc: 0 })
   return spec
 }
-const submit = async (shape = { maps: 1, reduces: 1 }, options = {}): Promise<JobId> => (await ask(protocol.submit, { spec: withBlocks(specOf(shape)) }, options)).job
+const submit = async (shape = { maps: 1, reduces: 1 }, options = {}): Promise<JobId> =>
+  (await ask(protocol.submit, { spec: withBlocks(specOf(shape)) }, options)).job
 const runs = () => rooms.orders.flatMap(({ node, order }) => (order.kind === 'run' ? [{ node, work: order.work }] : []))
 const status = (job: JobId): Promise<JobStatus> => ask(protocol.watch, { job })
 
@@ -64,14 +69,20 @@ test('a job goes from submit over orders and reports to its published end, and i
   const [run] = runs()
   expect(run!.node).toBe('a')
   expect(run!.work).toMatchObject({
-    job, stage: 0, task: 0, user: 'ann', staging: `/.gristmill/jobs/${job}`, input: { kind: 'split', places: [{ block: 5, token: 'token-5', nodes: [{ node: 'a' }, { node: 'b' }] }] },
+    job, stage: 0, task: 0, user: 'ann', staging: `/.gristmill/jobs/${job}`,
+    input: { kind: 'split', places: [{ block: 5, token: 'token-5', nodes: [{ node: 'a' }, { node: 'b' }] }] },
   })
   await finishAll(job)
   await turn()
   await turn()
   expect(engine.machine.jobs.size).toBe(0)
   const end = await status(job)
-  expect(end).toMatchObject({ state: 'succeeded', counters: { records: 2 }, stages: [{ state: 'done', done: 1 }, { state: 'done', done: 1 }] })
+  expect(end).toMatchObject({
+    state: 'succeeded', counters: { records: 2 },
+    stages: [
+      { state: 'done', done: 1 }, { state: 'done', done: 1 },
+    ],
+  })
   const { tasks } = await ask(protocol.tasks, { job })
   expect(tasks.map(each => [each.stage, each.task, each.state, each.attempts.length])).toEqual([[0, 0, 'done', 1], [1, 0, 'done', 1]])
   expect(rooms.orders.filter(({ order }) => order.kind === 'forget')).not.toHaveLength(0)
@@ -243,15 +254,21 @@ test('outputs of a stage are given when all are there, in the order of tasks', a
   open('a')
   const job = await submit({ maps: 2, reduces: 1 })
   await expect(ask(task.outputs, { job, stage: 0 })).rejects.toMatchObject({ code: 'BLOCK_MISSING' })
-  for (let n = 0; n < 2; n++) await ask(task.finished, { ...doneReport(nodeId('a'), runs()[n]!.work.attempt, rooms.store.jobs.get(job)!.spec) })
-  expect((await ask(task.outputs, { job, stage: 0 })).outputs).toMatchObject([{ attempt: `${job}.0.0.0`, node: 'a', address: 'a:1', bytes: 100 }, { attempt: `${job}.0.1.0` }])
+  for (let n = 0; n < 2; n++)
+    await ask(task.finished, { ...doneReport(nodeId('a'), runs()[n]!.work.attempt, rooms.store.jobs.get(job)!.spec) })
+  expect((await ask(task.outputs, { job, stage: 0 })).outputs).toMatchObject([
+    { attempt: `${job}.0.0.0`, node: 'a', address: 'a:1', bytes: 100 },
+    { attempt: `${job}.0.1.0` },
+  ])
   await expect(ask(task.outputs, { job, stage: 5 })).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
 test('a node that has not registered since the start is asked to come again, so that its work is not thrown away', async () => {
   open()
   const job = await submit()
-  await expect(ask(task.finished, { ...doneReport(nodeId('z'), `${job}.0.0.0` as AttemptId, rooms.store.jobs.get(job)!.spec) })).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true })
+  await expect(
+    ask(task.finished, { ...doneReport(nodeId('z'), `${job}.0.0.0` as AttemptId, rooms.store.jobs.get(job)!.spec) }),
+  ).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true })
 })
 
 test('a new namenode goes on where the journal stands', async () => {
@@ -284,9 +301,21 @@ test('a spec whose parts do not fit each other is refused with the reason', asyn
     change(spec)
     return ask(protocol.submit, { spec })
   }
-  await expect(broken(spec => { spec.output.path = '/.gristmill/x' })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('/.gristmill/x') })
-  await expect(broken(spec => { spec.stages.pop() })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('last stage') })
-  await expect(broken(spec => { (spec.stages[1]!.input as { partitions: number }).partitions = 3 })).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(
+    broken(spec => {
+      spec.output.path = '/.gristmill/x'
+    }),
+  ).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('/.gristmill/x') })
+  await expect(
+    broken(spec => {
+      spec.stages.pop()
+    }),
+  ).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('last stage') })
+  await expect(
+    broken(spec => {
+      ;(spec.stages[1]!.input as { partitions: number }).partitions = 3
+    }),
+  ).rejects.toMatchObject({ code: 'EINVAL' })
   await expect(broken(spec => { (spec.stages[1]!.input as { stage: number }).stage = 1 })).rejects.toMatchObject({ code: 'EINVAL' })
   await expect(broken(spec => { spec.output.path = '/taken' })).rejects.toMatchObject({ code: 'EEXIST' })
 })
@@ -294,7 +323,8 @@ test('a spec whose parts do not fit each other is refused with the reason', asyn
 test('the places of logs come in pages; a client that asks for all at once is refused', async () => {
   open('a')
   const job = await submit({ maps: 4500, reduces: 0 })
-  for (let next = 0; next < 4500; next++) await ask(task.finished, { ...doneReport(nodeId('a'), runs()[next]!.work.attempt, rooms.store.jobs.get(job)!.spec) })
+  for (let next = 0; next < 4500; next++)
+    await ask(task.finished, { ...doneReport(nodeId('a'), runs()[next]!.work.attempt, rooms.store.jobs.get(job)!.spec) })
   const all = async (): Promise<Array<string | number>> => {
     const pages: number[] = []
     const seen = new Set<string>()
@@ -314,8 +344,13 @@ test('the attempts of a job and the nodes with their logs are listed, also of fa
   open('a', 'b')
   const job = await submit({ maps: 1, reduces: 0 })
   const { attempt } = runs()[0]!.work
-  await ask(task.finished, { node: 'a', attempt, outcome: { kind: 'failed', cause: 'program', failure: { code: 'TASK_FAILED', message: 'no' }, counters: {} } })
-  expect((await ask(protocol.logPlaces, { job })).attempts.map(each => `${each.attempt} ${each.address} ${each.alive}`)).toEqual([`${job}.0.0.0 a:1 true`, `${job}.0.0.1 b:1 true`])
+  await ask(task.finished, {
+    node: 'a', attempt,
+    outcome: { kind: 'failed', cause: 'program', failure: { code: 'TASK_FAILED', message: 'no' }, counters: {} },
+  })
+  expect((await ask(protocol.logPlaces, { job })).attempts.map(each => `${each.attempt} ${each.address} ${each.alive}`)).toEqual([
+    `${job}.0.0.0 a:1 true`, `${job}.0.0.1 b:1 true`,
+  ])
 })
 
 test('orders to start that wait for a better place are made by the passing of time', async () => {
@@ -339,7 +374,9 @@ test('the output of a job is reserved from its submit until it has ended, after 
   await next.start()
   expect(next.outputs.at('/out')).toBe(job)
   next.stop()
-  const { job: other } = await ask(protocol.submit, { spec: { ...specOf({ maps: 1, reduces: 0 }), output: { path: '/other', overwrite: false, format: 'text' } } })
+  const { job: other } = await ask(protocol.submit, {
+    spec: { ...specOf({ maps: 1, reduces: 0 }), output: { path: '/other', overwrite: false, format: 'text' } },
+  })
   await ask(protocol.kill, { job })
   expect([engine.outputs.at('/out'), engine.outputs.at('/other')]).toEqual([undefined, other])
 })
@@ -352,7 +389,8 @@ test('what is kept of a job is published through its route, with a path that an 
   await turn()
   await turn()
   expect(await status(job)).toMatchObject({ state: 'failed', kept: { untilMs: expect.any(Number) }, failure: { code: 'EEXIST' } })
-  for (const path of ['/', '/.gristmill/jobs/x/y', 'relative']) await expect(ask(protocol.publish, { job, output: { path } })).rejects.toMatchObject({ code: 'EINVAL' })
+  for (const path of ['/', '/.gristmill/jobs/x/y', 'relative'])
+    await expect(ask(protocol.publish, { job, output: { path } })).rejects.toMatchObject({ code: 'EINVAL' })
   const asked: unknown[] = []
   const { publishKept } = rooms.store
   rooms.store.publishKept = given => { asked.push(given.output); return publishKept.call(rooms.store, given) }

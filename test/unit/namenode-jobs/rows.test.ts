@@ -6,7 +6,8 @@ import { Draft } from '../../../namenode/journal/draft.ts'
 
 test('a job is named after its number, and nothing else is a name', () => {
   expect(jobNumber(jobName(17))).toBe(17)
-  for (const name of ['job-', 'job-0', 'job-01', 'job-1x', 'Job-1', 'job-1.5', 'x', '', 'job-99999999999999999']) expect(jobNumber(jobId(name)), name).toBeUndefined()
+  for (const name of ['job-', 'job-0', 'job-01', 'job-1x', 'Job-1', 'job-1.5', 'x', '', 'job-99999999999999999'])
+    expect(jobNumber(jobId(name)), name).toBeUndefined()
 })
 
 test('the key of a task is the one in the docs, and tasks come in order of stage and task', async () => {

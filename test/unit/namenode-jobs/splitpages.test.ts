@@ -12,19 +12,35 @@ import { as, openBench, type Bench } from '../namenode/kit.ts'
 import { mapOnly, open, over, runTask, submit } from './storekit.ts'
 
 const id = splitsId('0123456789ab')
-const split = (n: number): string => packSplit({ bytes: 10, ranges: [{ path: `/in/${n}`, inode: inodeId(n), fileBytes: 10, start: 0, end: 10, aligned: true, blocks: [] }] })
+const split = (n: number): string =>
+  packSplit({ bytes: 10, ranges: [{ path: `/in/${n}`, inode: inodeId(n), fileBytes: 10, start: 0, end: 10, aligned: true, blocks: [] }] })
 let requests = 0
-const send = (store: JournalJobStore, page: number, splits: string[], more: { user?: string; output?: string; id?: typeof id; request?: string } = {}): Promise<void> =>
-  store.addPage({ requestId: requestId(more.request ?? `p:${++requests}`), actor: as(more.user ?? 'ann'), id: more.id ?? id, page, output: more.output ?? '/out', splits })
+const send = (
+  store: JournalJobStore, page: number, splits: string[],
+  more: { user?: string; output?: string; id?: typeof id; request?: string } = {},
+): Promise<void> =>
+  store.addPage({
+    requestId: requestId(more.request ?? `p:${++requests}`),
+    actor: as(more.user ?? 'ann'), id: more.id ?? id, page, output: more.output ?? '/out', splits,
+  })
 
 /** A job over splits that were sent, and one that came with it. */
 function over3(sent: Partial<SentSplits> = {}, output = '/out'): JobSpec {
   const spec = mapOnly(output)
   const [stage] = spec.stages
-  return { ...spec, stages: [{ ...stage!, input: { kind: 'packed', sent: { id, pages: 2, tasks: 2, ...sent }, splits: [split(3)], options: { format: 'lines' } } }] }
+  return {
+    ...spec,
+    stages: [
+      { ...stage!, input: { kind: 'packed', sent: { id, pages: 2, tasks: 2, ...sent }, splits: [split(3)], options: { format: 'lines' } } },
+    ],
+  }
 }
 
-const rows = (bench: Bench) => ({ sent: [...bench.journal.view.range('sentsplits', {})].length, pages: [...bench.journal.view.range('splitpages', {})].length, outputs: [...bench.journal.view.range('joboutputs', {})].length })
+const rows = (bench: Bench) => ({
+  sent: [...bench.journal.view.range('sentsplits', {})].length,
+  pages: [...bench.journal.view.range('splitpages', {})].length,
+  outputs: [...bench.journal.view.range('joboutputs', {})].length,
+})
 const whole = async (store: JournalJobStore, job: JobId) => (await store.whole(store.spec(job)!)).stages[0]!.input
 
 async function sentAndSubmitted() {
@@ -57,7 +73,9 @@ test('the journal alone makes the same state again', async () => {
   const { bench, job } = await sentAndSubmitted()
   const again = await openBench({ store: new MemoryStore(), disk: bench.disk.cut(), clock: bench.clock, fresh: false })
   for (const table of tables) expect([...again.journal.view.range(table, {})], table).toEqual([...bench.journal.view.range(table, {})])
-  expect(await whole(new JournalJobStore({ journal: again.journal, clock: again.clock }), job)).toMatchObject({ splits: [split(1), split(2), split(3)] })
+  expect(await whole(new JournalJobStore({ journal: again.journal, clock: again.clock }), job)).toMatchObject({
+    splits: [split(1), split(2), split(3)],
+  })
 })
 
 test('pages come in order, from one user and for one output, and a repeated request adds nothing', async () => {
@@ -100,7 +118,10 @@ test('splits that no job takes over are forgotten some time after their last pag
   first.bench.clock.pass(2000)
   await first.store.tidy()
   expect(rows(first.bench)).toMatchObject({ sent: 0, pages: 0 })
-  await expect(submit(first.store, over3())).rejects.toMatchObject({ code: 'ESTALE', message: expect.stringContaining('submit the job again') })
+  await expect(submit(first.store, over3())).rejects.toMatchObject({
+    code: 'ESTALE',
+    message: expect.stringContaining('submit the job again'),
+  })
   await send(first.store, 0, [split(1)])
   const { bench, store } = await open(first.bench)
   await store.tidy()
@@ -127,12 +148,15 @@ test('the splits of one job are bounded, whichever way they come', async () => {
   }
   const half = 'x'.repeat(limits.splitsBodyBytesMax / 2)
   expect(() => checkSpec(inline([half, half]))).not.toThrow()
-  expect(() => checkSpec(inline([half, half, 'x']))).toThrow(expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('job.splits') }))
+  expect(() => checkSpec(inline([half, half, 'x']))).toThrow(
+    expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('job.splits') }),
+  )
 })
 
 test('pages that are refused leave nothing behind, and a page that is written keeps the others from being forgotten', async () => {
   const { bench, store } = await open()
-  for (let n = 0; n < 20; n++) await expect(send(store, 1, [split(1)], { id: splitsId(`refused-${n}`) })).rejects.toMatchObject({ code: 'ESTALE' })
+  for (let n = 0; n < 20; n++)
+    await expect(send(store, 1, [split(1)], { id: splitsId(`refused-${n}`) })).rejects.toMatchObject({ code: 'ESTALE' })
   expect(store.uploads.size).toBe(0)
   await send(store, 0, [split(1)])
   const { bytes } = store.uploads.get(id)!

@@ -10,7 +10,9 @@ type Kind = NodeEvent['kind'] | 'closed'
 const kinds: readonly Kind[] = ['joined', 'closed', 'offered', 'draining', 'stale', 'returned', 'left', 'lost']
 
 const eventOf = (kind: Kind, node = nodeId('a')): NodeEvent =>
-  kind === 'joined' || kind === 'closed' ? { kind: 'joined', node, rack: 'r', host: node, slots: 1, attempts: [], closed: kind === 'closed' } : { kind, node }
+  kind === 'joined' || kind === 'closed'
+    ? { kind: 'joined', node, rack: 'r', host: node, slots: 1, attempts: [], closed: kind === 'closed' }
+    : { kind, node }
 
 function stateAfter(events: Iterable<NodeEvent>): string | undefined {
   const machine = new Scheduler()
@@ -58,10 +60,16 @@ test('the attempts that a node named when it registered last are taken over', ()
   const job = jobId('job-1')
   const running = attemptId({ job, stage: 0, task: 1, attempt: 0 })
   const early = new StartupBuffer()
-  early.note({ ...eventOf('joined') as NodeEvent & { kind: 'joined' }, attempts: [attemptId({ job, stage: 0, task: 0, attempt: 0 }), running] })
+  early.note({
+    ...(eventOf('joined') as NodeEvent & { kind: 'joined' }),
+    attempts: [attemptId({ job, stage: 0, task: 0, attempt: 0 }), running],
+  })
   early.note({ ...eventOf('joined') as NodeEvent & { kind: 'joined' }, attempts: [running] })
   const machine = new Scheduler()
-  machine.apply({ kind: 'resumed', job, user: 'ann', spec: specOf({ maps: 2, reduces: 0 }), submittedMs: 1, places: [[[], []]], term: 1, tasks: [] }, { nowMs: 1, monoMs: 1 })
+  machine.apply(
+    { kind: 'resumed', job, user: 'ann', spec: specOf({ maps: 2, reduces: 0 }), submittedMs: 1, places: [[[], []]], term: 1, tasks: [] },
+    { nowMs: 1, monoMs: 1 },
+  )
   for (const event of early.events()) machine.apply(event, { nowMs: 1, monoMs: 1 })
   expect([...machine.nodes.get(nodeId('a'))!.holding.keys()]).toEqual([running])
 })

@@ -64,7 +64,9 @@ test.each([
     return work
   }
   spoil(bench, true)
-  expect(await later(Promise.all(files.map(({ task, file }) => store.commit(job, record(job, task, [file])))))).toEqual([undefined, undefined])
+  expect(await later(Promise.all(files.map(({ task, file }) => store.commit(job, record(job, task, [file])))))).toEqual([
+    undefined, undefined,
+  ])
   spoil(bench, true)
   expect(await later(store.publish(job, over(store, job, 'succeeded')))).toBeUndefined()
   expect(names(bench, '/results')).toEqual(['/results/_SUCCESS', '/results/part-0', '/results/part-1'])
@@ -140,9 +142,16 @@ test('blocks are handed to those only who may read their file, as it is now', as
   const file = await write(bench, '/secret', 5)
   const block = [...bench.journal.view.range('blocks', {})].map(({ key }) => blockId(key.readUInt32BE(4)))[0]!
   await bench.do(setAttributes, { path: '/secret', mode: 0o600, ...as('ann') })
-  const range = { path: '/secret', inode: file.inode, fileBytes: 5, start: 0, end: 5, aligned: true, blocks: [{ id: block, offset: 0, length: 5, crc: 1 }] }
+  const range = {
+    path: '/secret', inode: file.inode, fileBytes: 5, start: 0, end: 5, aligned: true,
+    blocks: [{ id: block, offset: 0, length: 5, crc: 1 }],
+  }
   const reading = (changes: Partial<typeof range>, user = 'ann') => {
-    return checkSplits({ view: bench.journal.view, clock: bench.clock }, as(user), [{ bytes: 5, ranges: [{ ...range, ...changes }] }], '/out')
+    return checkSplits(
+      { view: bench.journal.view, clock: bench.clock }, as(user),
+      [{ bytes: 5, ranges: [{ ...range, ...changes }] }],
+      '/out',
+    )
   }
   await reading({})
   await expect(reading({}, 'bob')).rejects.toMatchObject({ code: 'EACCES' })
@@ -152,7 +161,10 @@ test('blocks are handed to those only who may read their file, as it is now', as
   await expect(reading({ path: '/public', inode: own.id }, 'bob')).rejects.toMatchObject({ code: 'EBUSY' })
   await expect(reading({ inode: own.id })).rejects.toMatchObject({ code: 'EBUSY' })
   await expect(reading({ path: '/gone' })).rejects.toMatchObject({ code: 'ENOENT' })
-  await expect(reading({ blocks: [...range.blocks, ...range.blocks] })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('twice') as string })
+  await expect(reading({ blocks: [...range.blocks, ...range.blocks] })).rejects.toMatchObject({
+    code: 'EINVAL',
+    message: expect.stringContaining('twice') as string,
+  })
 })
 
 test('everything stands after a restart, requests repeated over it get their first answer, and numbers go on', async () => {

@@ -36,7 +36,9 @@ class Play extends Bench {
     return effects
   }
 
-  join(node: NodeId, slots = 1, attempts: AttemptId[] = [], rack = 'r'): Effect[] { return this.apply({ kind: 'joined', node, rack, host: node, slots, attempts }) }
+  join(node: NodeId, slots = 1, attempts: AttemptId[] = [], rack = 'r'): Effect[] {
+    return this.apply({ kind: 'joined', node, rack, host: node, slots, attempts })
+  }
   start(maps: number, more: { reduces?: number; attemptsMax?: number; places?: string[][] } = {}): RunningJob {
     const { reduces = 0, attemptsMax = 4, places = Array.from({ length: maps }, () => []) } = more
     return this.machine.jobs.get(this.submit({ maps, reduces, attemptsMax }, places.map(each => each.map(nodeId))).job)!
@@ -46,7 +48,10 @@ class Play extends Bench {
     return this.apply({ kind: 'finished', ...doneReport(node, attempt, this.specOf(attempt), counters) })
   }
   fail(node: NodeId, attempt: AttemptId, more: object = {}): Effect[] {
-    return this.apply({ kind: 'finished', node, attempt, outcome: { kind: 'failed', cause: 'program', failure: { code: 'TASK_FAILED', message: 'no' }, counters: {}, ...more } } as Event)
+    return this.apply({
+      kind: 'finished', node, attempt,
+      outcome: { kind: 'failed', cause: 'program', failure: { code: 'TASK_FAILED', message: 'no' }, counters: {}, ...more },
+    } as Event)
   }
   pass(ms: number): Effect[] {
     this.at = { nowMs: this.at.nowMs + ms, monoMs: this.at.monoMs + ms }
@@ -112,7 +117,8 @@ test('a fraction is kept between nothing and all, and a stage\'s sum follows its
   const play = new Play([a], 2)
   const job = play.start(2)
   const [stage] = job.stages
-  const say = (attempt: AttemptId, fraction: number): void => void play.apply({ kind: 'progressed', node: a, attempts: [{ attempt, counters: { n: 1 }, fraction }] })
+  const say = (attempt: AttemptId, fraction: number): void =>
+    void play.apply({ kind: 'progressed', node: a, attempts: [{ attempt, counters: { n: 1 }, fraction }] })
   say(play.runs[0]!, 5)
   say(play.runs[1]!, -3)
   expect([stage!.fraction, jobStatus(job).stages[0]!.fraction]).toEqual([1, 0.5])
@@ -178,7 +184,10 @@ test('what an attempt counted is shown when it has failed, and one that its node
   const shown = () => taskStatus(job.stages[0]!, job.stages[0]!.tasks[0]!).attempts
   play.fail(a, play.runs[0]!, { counters: { recordsIn: 5 } })
   play.fail(a, play.runs[1]!, { cause: 'killed', failure: { code: 'ABORTED', message: 'memory' } })
-  expect(shown().slice(0, 2)).toMatchObject([{ state: 'failed', counters: { recordsIn: 5 } }, { state: 'killed', failure: { message: 'memory' } }])
+  expect(shown().slice(0, 2)).toMatchObject([
+    { state: 'failed', counters: { recordsIn: 5 } },
+    { state: 'killed', failure: { message: 'memory' } },
+  ])
   expect(jobStatus(job).stages[0]!.failedAttempts).toBe(1)
 })
 
@@ -218,7 +227,10 @@ test('a job stays away from a node where four of its attempts have failed, but n
   expect([...job.avoid]).toEqual([nodes[0], nodes[1]])
   failOn(nodes[2]!, 4)
   expect([...job.avoid]).toEqual([nodes[0], nodes[1]])
-  const running = (): NodeId[] => job.stages[0]!.tasks.flatMap(task => task.attempts).filter(each => each.state === 'running').map(each => each.node)
+  const running = (): NodeId[] =>
+    job.stages[0]!.tasks.flatMap(task => task.attempts)
+      .filter(each => each.state === 'running')
+      .map(each => each.node)
   expect(running()).not.toContain(nodes[0])
   expect(running()).toContain(nodes[2])
 })
@@ -256,7 +268,9 @@ test('a restarted namenode shows the sums of what was committed, and waits for i
   for (const [key, record] of records.reverse()) tasks.set(key, record)
   play.restart()
   const resumed = play.machine.jobs.get(job.id)!
-  expect(jobStatus(resumed).stages[0]).toMatchObject({ state: 'done', done: 2, failedAttempts: before.failedAttempts, counters: { records: 7 }, finishedMs: before.finishedMs })
+  expect(jobStatus(resumed).stages[0]).toMatchObject({
+    state: 'done', done: 2, failedAttempts: before.failedAttempts, counters: { records: 7 }, finishedMs: before.finishedMs,
+  })
   expect(jobStatus(resumed).stages[0]!.startedMs).toBe(started)
   expect(jobStatus(resumed).stages[0]!.startedMs).toBe(Math.min(...resumed.stages[0]!.tasks.map(task => task.won!.startedMs)))
   play.apply({ kind: 'opened' })
@@ -274,7 +288,9 @@ test('a node that was away when a job ended is told once to forget it', () => {
   play.apply({ kind: 'lost', node: a })
   play.done(b, play.runs[1]!)
   const forgotten: NodeId[] = []
-  const note = (effects: readonly Effect[]): void => { for (const effect of effects) if (effect.kind === 'forget') forgotten.push(effect.node) }
+  const note = (effects: readonly Effect[]): void => {
+    for (const effect of effects) if (effect.kind === 'forget') forgotten.push(effect.node)
+  }
   while (play.waiting.length > 0) note(play.settle())
   expect(forgotten).toEqual([b])
   note(play.join(a))
@@ -329,7 +345,9 @@ test('fractional counters have one sum, whatever the order of commits, of losses
   // What was counted and lost is taken back, and counted again elsewhere.
   const play = new Play([a, b], 2)
   const job = play.start(3, { reduces: 1, places: [['a'], ['b'], ['b']] })
-  const [first, second, third] = [0, 1, 2].map(task => play.runs.find(run => attemptParts(run).task === task)!) as [AttemptId, AttemptId, AttemptId]
+  const [first, second, third] = [0, 1, 2].map(task => play.runs.find(run => attemptParts(run).task === task)!) as [
+    AttemptId, AttemptId, AttemptId,
+  ]
   play.done(a, first, { sum: 1e16, zero: 1 })
   play.done(b, second, { sum: 0.1, zero: -1 })
   play.settleAll()
@@ -402,10 +420,16 @@ test('near the end of a stage an attempt gets a twin when it has taken half as l
 
 test('an attempt that will be over before a twin could be gets none, and twins are few', () => {
   const { play, last, stage } = nearlyDone(4, 4_000)
-  play.apply({ kind: 'progressed', node: last.attempts[0]!.node, attempts: [{ attempt: last.attempts[0]!.id, counters: {}, fraction: 0.9 }] })
+  play.apply({
+    kind: 'progressed', node: last.attempts[0]!.node,
+    attempts: [{ attempt: last.attempts[0]!.id, counters: {}, fraction: 0.9 }],
+  })
   play.pass(10_000) // 14 s for nine tenths: a second and a half to go
   expect(last.attempts).toHaveLength(1)
-  play.apply({ kind: 'progressed', node: last.attempts[0]!.node, attempts: [{ attempt: last.attempts[0]!.id, counters: {}, fraction: 0.5 }] })
+  play.apply({
+    kind: 'progressed', node: last.attempts[0]!.node,
+    attempts: [{ attempt: last.attempts[0]!.id, counters: {}, fraction: 0.5 }],
+  })
   play.pass(0)
   expect([last.attempts.length, stage.speculative]).toEqual([2, 1])
   play.done(last.attempts[1]!.node, last.attempts[1]!.id)
@@ -447,7 +471,10 @@ test('an attempt that still runs is kept among those of its task, however many o
   play.apply({ kind: 'stale', node: a })
   for (let n = 1; n <= limits.attemptsKeptMax + 3; n++) {
     expect(play.runs).toHaveLength(n + 1)
-    play.apply({ kind: 'finished', node: b, attempt: play.runs[n]!, outcome: { kind: 'failed', cause: 'killed', failure: { code: 'UNAVAILABLE', message: 'no' }, counters: {} } })
+    play.apply({
+      kind: 'finished', node: b, attempt: play.runs[n]!,
+      outcome: { kind: 'failed', cause: 'killed', failure: { code: 'UNAVAILABLE', message: 'no' }, counters: {} },
+    })
   }
   expect(task!.attempts.filter(each => each.state === 'running').map(each => each.id)).toEqual([first, play.runs.at(-1)])
   expect(task!.attempts.length).toBeLessThanOrEqual(limits.attemptsKeptMax + 1)
@@ -518,7 +545,8 @@ test('a node that goes on with an attempt that is over is told to end it, and on
   const play = new Play([a, b])
   play.start(2)
   play.fail(a, play.runs[0]!)
-  const say = (node: NodeId, attempt: AttemptId): void => void play.apply({ kind: 'progressed', node, attempts: [{ attempt, counters: {}, fraction: 0 }] })
+  const say = (node: NodeId, attempt: AttemptId): void =>
+    void play.apply({ kind: 'progressed', node, attempts: [{ attempt, counters: {}, fraction: 0 }] })
   say(a, play.runs[0]!)
   expect(play.kills).toEqual([play.runs[0]])
   play.done(b, play.runs[1]!)
@@ -546,7 +574,8 @@ test('a task goes back to a node where it has failed when no other one can take 
   const avoiding = new Play([a, b])
   avoiding.join(c, 0)
   const other = avoiding.start(20, { attemptsMax: 100 })
-  const running = (node: NodeId) => other.stages[0]!.tasks.flatMap(task => task.attempts).find(each => each.node === node && each.state === 'running')
+  const running = (node: NodeId) =>
+    other.stages[0]!.tasks.flatMap(task => task.attempts).find(each => each.node === node && each.state === 'running')
   for (let n = 0; n < 4; n++) avoiding.fail(b, running(b)!.id)
   expect([...other.avoid]).toEqual([b])
   const failing = running(a)!
@@ -593,14 +622,37 @@ test('a spec whose parts do not fit together is refused, each for its own reason
   const spec = specOf({ maps: 1, reduces: 2 })
   const [map, reduce] = spec.stages as [StageSpec, StageSpec]
   const split = (map.input as { splits: Split[] }).splits[0]!
-  const ranged = (change: object) => ({ ...spec, stages: [{ ...map, input: { ...map.input, splits: [{ ...split, ranges: [{ ...split.ranges[0]!, ...change }] }] } }, reduce] }) as JobSpec
+  const ranged = (change: object) =>
+    ({
+      ...spec,
+      stages: [{ ...map, input: { ...map.input, splits: [{ ...split, ranges: [{ ...split.ranges[0]!, ...change }] }] } }, reduce],
+    }) as JobSpec
   checkSpec(spec)
   checkSpec(ranged({ start: 10, end: 10 }))
-  const refused = (wrong: JobSpec, message: RegExp): void => expect(() => checkSpec(wrong)).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.stringMatching(message) }))
+  const refused = (wrong: JobSpec, message: RegExp): void =>
+    expect(() => checkSpec(wrong)).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.stringMatching(message) }))
   refused(ranged({ start: 6, end: 5 }), /does not lie in its 10 bytes/)
   refused(ranged({ end: 11 }), /does not lie in its 10 bytes/)
-  refused({ ...spec, stages: [{ ...map, output: { kind: 'shuffle', partitions: 0 } }, { ...reduce, input: { kind: 'shuffle', stage: 0, partitions: 0 } }] }, /0 partitions/)
-  refused({ ...spec, stages: [{ ...map, output: { kind: 'shuffle', partitions: 100_001 } }, { ...reduce, input: { kind: 'shuffle', stage: 0, partitions: 100_001 } }] }, /100001 partitions/)
+  refused(
+    {
+      ...spec,
+      stages: [
+        { ...map, output: { kind: 'shuffle', partitions: 0 } },
+        { ...reduce, input: { kind: 'shuffle', stage: 0, partitions: 0 } },
+      ],
+    },
+    /0 partitions/,
+  )
+  refused(
+    {
+      ...spec,
+      stages: [
+        { ...map, output: { kind: 'shuffle', partitions: 100_001 } },
+        { ...reduce, input: { kind: 'shuffle', stage: 0, partitions: 100_001 } },
+      ],
+    },
+    /100001 partitions/,
+  )
   refused({ ...spec, stages: [map, { ...reduce, input: { kind: 'shuffle', stage: 1, partitions: 2 } }] }, /reads stage 1/)
   refused({ ...spec, stages: [map, { ...reduce, input: { kind: 'shuffle', stage: 0, partitions: 3 } }] }, /3 tasks for the 2 partitions/)
   const between = { ...map, input: { kind: 'shuffle' as const, stage: 1, partitions: 2 } }
@@ -612,15 +664,30 @@ test('a spec whose parts do not fit together is refused, each for its own reason
 
 test('a task is told of its blocks with their holders, the nearest first: this node, this host, this rack, elsewhere', () => {
   const spec = specOf({ maps: 1, reduces: 0 })
-  const job = { id: jobId('job-1'), user: 'ann', submittedMs: 5, spec: { ...spec, stages: [{ ...spec.stages[0]!, input: { ...spec.stages[0]!.input, splits: [{ bytes: 1, ranges: [{ path: '/f', blocks: [{ id: 9 }, { id: 9 }] }] }] } }] } } as unknown as RunningJob
-  const places: Record<string, { rack: string; host: string }> = { far: { rack: 's', host: 'h3' }, rack: { rack: 'r', host: 'h2' }, host: { rack: 'x', host: 'h1' }, own: { rack: 'r', host: 'h1' } }
+  const job = {
+    id: jobId('job-1'), user: 'ann', submittedMs: 5,
+    spec: {
+      ...spec,
+      stages: [
+        {
+          ...spec.stages[0]!,
+          input: { ...spec.stages[0]!.input, splits: [{ bytes: 1, ranges: [{ path: '/f', blocks: [{ id: 9 }, { id: 9 }] }] }] },
+        },
+      ],
+    },
+  } as unknown as RunningJob
+  const places: Record<string, { rack: string; host: string }> = {
+    far: { rack: 's', host: 'h3' }, rack: { rack: 'r', host: 'h2' }, host: { rack: 'x', host: 'h1' }, own: { rack: 'r', host: 'h1' },
+  }
   const work = workFor(job, idOf(job, 0, 0, 0), nodeId('own'), {
     params: {},
     nodes: { order: () => {}, place: node => places[node] && { node, address: address(`${node}:1`), alive: true, ...places[node] } },
     blocks: { holders: () => ['far', 'gone', 'rack', 'host', 'own'].map(nodeId), token: block => `t${block}` },
   })
   expect(work.input).toMatchObject({ kind: 'split', places: [{ block: 9, token: 't9' }] })
-  expect((work.input as { places: Array<{ nodes: Array<{ node: string }> }> }).places[0]!.nodes.map(each => each.node)).toEqual(['own', 'host', 'rack', 'far'])
+  expect((work.input as { places: Array<{ nodes: Array<{ node: string }> }> }).places[0]!.nodes.map(each => each.node)).toEqual([
+    'own', 'host', 'rack', 'far',
+  ])
 })
 
 test('no job is known by another\'s name', () => {

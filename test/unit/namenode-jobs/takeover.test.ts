@@ -16,7 +16,8 @@ let jobs: JobId[]
 beforeEach(async () => {
   rooms = fakeRooms()
   jobs = []
-  for (let n = 0; n < 3; n++) jobs.push(await rooms.store.submit({ requestId: requestId(`c:${n}`), actor: as('ann'), spec: specOf({ maps: 1, reduces: 0 }) }))
+  for (let n = 0; n < 3; n++)
+    jobs.push(await rooms.store.submit({ requestId: requestId(`c:${n}`), actor: as('ann'), spec: specOf({ maps: 1, reduces: 0 }) }))
 })
 
 const statusOf = (job: JobId) => rooms.store.head(job)!.status
@@ -34,8 +35,14 @@ test('a job that cannot be taken over fails with the reason, and the others go o
   await engine.start()
   expect([...engine.machine.jobs.keys()]).toEqual([good])
   expect(engine.outputs.at('/out')).toBe(good)
-  expect(statusOf(stale)).toMatchObject({ state: 'failed', version: 1, finishedMs: expect.any(Number), failure: { code: 'ESTALE', message: expect.stringMatching(/could not go on with the job: the splits are not there any more$/) } })
-  expect(statusOf(lost)).toMatchObject({ state: 'failed', failure: { code: 'CORRUPT', message: expect.stringContaining(`what job ${lost} has to do is not in the store`) } })
+  expect(statusOf(stale)).toMatchObject({
+    state: 'failed', version: 1, finishedMs: expect.any(Number),
+    failure: { code: 'ESTALE', message: expect.stringMatching(/could not go on with the job: the splits are not there any more$/) },
+  })
+  expect(statusOf(lost)).toMatchObject({
+    state: 'failed',
+    failure: { code: 'CORRUPT', message: expect.stringContaining(`what job ${lost} has to do is not in the store`) },
+  })
   expect([good, stale, lost].map(job => rooms.store.head(job)!.term)).toEqual([1, 0, 0])
   engine.stop()
 })
@@ -56,7 +63,9 @@ test('what the journal refuses is not the job\'s fault: it is taken over, or end
 
 test('where the input of one job cannot be found out, tasks of the others are told all the same', async () => {
   const block = { id: blockId(5), offset: 0, length: 10, crc: 0 }
-  for (const job of jobs) for (const { input } of rooms.store.spec(job)!.stages) if (input.kind === 'splits') input.splits[0]!.ranges[0]!.blocks.push({ ...block, id: blockId(job === jobs[0] ? 4 : 5) })
+  for (const job of jobs)
+    for (const { input } of rooms.store.spec(job)!.stages)
+      if (input.kind === 'splits') input.splits[0]!.ranges[0]!.blocks.push({ ...block, id: blockId(job === jobs[0] ? 4 : 5) })
   const engine = new Engine(rooms)
   await engine.start()
   Object.assign(rooms.blocks, { holders: (id: number) => { if (id === 4) throw new Error('a mistake of ours'); return [nodeId('a')] } })
@@ -68,10 +77,18 @@ test('where the input of one job cannot be found out, tasks of the others are to
 test('a job whose splits are gone from the store ends, and gives back its place and what it had stored', async () => {
   const first = await open()
   const id = splitsId('0123456789ab')
-  const split = packSplit({ bytes: 0, ranges: [{ path: '/in', inode: inodeId(1), fileBytes: 0, start: 0, end: 0, aligned: true, blocks: [] }] })
+  const split = packSplit({
+    bytes: 0,
+    ranges: [{ path: '/in', inode: inodeId(1), fileBytes: 0, start: 0, end: 0, aligned: true, blocks: [] }],
+  })
   await first.store.addPage({ requestId: requestId('p:1'), actor: as('ann'), id, page: 0, output: '/out', splits: [split] })
   const plain = mapOnly('/out')
-  const spec: JobSpec = { ...plain, stages: [{ ...plain.stages[0]!, input: { kind: 'packed', sent: { id, pages: 1, tasks: 1 }, splits: [], options: { format: 'lines' } } }] }
+  const spec: JobSpec = {
+    ...plain,
+    stages: [
+      { ...plain.stages[0]!, input: { kind: 'packed', sent: { id, pages: 1, tasks: 1 }, splits: [], options: { format: 'lines' } } },
+    ],
+  }
   const [bad, good] = [await submit(first.store, spec), await submit(first.store, mapOnly('/other'))]
   first.bench.store.transact(() => {
     const pages = first.bench.store.table('splitpages')

@@ -19,29 +19,51 @@ const check = (split: Split): number => [...checkedRanges(split)].length
 function workOf(split: Split, params: Record<string, unknown> = {}) {
   const job = jobId('job-1')
   const nodes = Array.from({ length: limits.replicationMax }, (_, i) => nodeId(`datanode-${i}`.padEnd(40, 'x')))
-  return workFor({
-    id: job, user: 'ann', submittedMs: 1, spec: { program: { id: '0'.repeat(64), path: '/p.js' }, params: {}, seed: 1, fingerprint: 'f', memoryBytes: 1, taskDeadlineMs: 0,
-      stages: [{ name: 'map', input: { kind: 'splits', splits: [split], options: { format: 'lines' } }, output: { kind: 'shuffle', partitions: 1 } }] },
-  } as never, attemptId({ job, stage: 0, task: 0, attempt: 0 }), nodes[0]!, {
-    params,
-    nodes: { place: (node: string) => ({ node, address: '10.0.0.1:9000', rack: '/a/b', host: 'a-host.of.some.data.center', alive: true }) },
-    blocks: { holders: () => nodes, token: () => 't'.repeat(100) },
-  } as never)
+  return workFor(
+    {
+      id: job, user: 'ann', submittedMs: 1,
+      spec: {
+        program: { id: '0'.repeat(64), path: '/p.js' }, params: {}, seed: 1, fingerprint: 'f', memoryBytes: 1, taskDeadlineMs: 0,
+        stages: [
+          {
+            name: 'map',
+            input: { kind: 'splits', splits: [split], options: { format: 'lines' } },
+            output: { kind: 'shuffle', partitions: 1 },
+          },
+        ],
+      },
+    } as never,
+    attemptId({ job, stage: 0, task: 0, attempt: 0 }), nodes[0]!,
+    {
+      params,
+      nodes: {
+        place: (node: string) => ({ node, address: '10.0.0.1:9000', rack: '/a/b', host: 'a-host.of.some.data.center', alive: true }),
+      },
+      blocks: { holders: () => nodes, token: () => 't'.repeat(100) },
+    } as never,
+  )
 }
 
 test('a split whose task would be larger than a datanode takes is refused, with what to do', () => {
   const poison = Array.from({ length: splitRangesMax }, () => rangeOf(`/${'\u0001'.repeat(8_137)}`, []))
-  const refusal = expect.objectContaining({ code: 'TOO_LARGE', message: expect.stringContaining('make more and smaller splits') as string }) as unknown
+  const refusal = expect.objectContaining({
+    code: 'TOO_LARGE',
+    message: expect.stringContaining('make more and smaller splits') as string,
+  }) as unknown
   expect(() => check(splitOf(...poison))).toThrow(refusal)
   expect(() => check(splitOf(rangeOf('/in', blocksOf(splitBlocksMax)), rangeOf('/in2', blocksOf(1, 1e9))))).toThrow(refusal)
 })
 
 test('a range that names a block twice is refused: so it can have no more than its file', () => {
-  expect(() => check(splitOf(rangeOf('/in', [...blocksOf(3), ...blocksOf(1)])))).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('names a block twice') as string }))
+  expect(() => check(splitOf(rangeOf('/in', [...blocksOf(3), ...blocksOf(1)])))).toThrow(
+    expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('names a block twice') as string }),
+  )
 })
 
 test('the largest file, and a thousand files with long names, are accepted, and their orders are no larger than was counted', () => {
-  const many = splitOf(...Array.from({ length: splitRangesMax }, (_, i) => rangeOf(`/${'a\u0001é\u{1f600}'.repeat(60)}/${i}`, blocksOf(2, i * 2))))
+  const many = splitOf(
+    ...Array.from({ length: splitRangesMax }, (_, i) => rangeOf(`/${'a\u0001é\u{1f600}'.repeat(60)}/${i}`, blocksOf(2, i * 2))),
+  )
   const whole = splitOf(rangeOf('/largest', blocksOf(limits.fileBlocksMax)))
   for (const split of [many, whole]) {
     expect(check(split)).toBe(split.ranges.length)
@@ -55,5 +77,8 @@ test('the largest file, and a thousand files with long names, are accepted, and 
 
 test('a task that is too large all the same, of a job that an earlier version has taken, is told as such', () => {
   const work = workOf(splitOf(rangeOf('/in')), { text: '\u0001'.repeat(workBytesMax / 6) })
-  expect(tooLarge(work)).toMatchObject({ code: 'TOO_LARGE', message: expect.stringContaining('submit the job again with smaller splits') as string })
+  expect(tooLarge(work)).toMatchObject({
+    code: 'TOO_LARGE',
+    message: expect.stringContaining('submit the job again with smaller splits') as string,
+  })
 })

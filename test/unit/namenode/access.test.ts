@@ -1,7 +1,9 @@
 // Permissions, as a table: whose bits count, and who may remove names from a sticky directory.
 
 import { expect, test } from 'vitest'
-import { checkNotSystem, checkOwner, checkSticky, may, mayRead, maySearch, mayWrite, stickyBit } from '../../../namenode/namespace/access.ts'
+import {
+  checkNotSystem, checkOwner, checkSticky, may, mayRead, maySearch, mayWrite, stickyBit,
+} from '../../../namenode/namespace/access.ts'
 import { as, root } from './kit.ts'
 
 test('owner, group and others each have their own bits and no others, as POSIX has it', () => {
@@ -50,5 +52,7 @@ test('the root and the directories that the system lives in stay where they are;
       return (error as { code: string }).code
     }
   }
-  expect(['/', '/.gristmill', '/.gristmill/jobs', '/.gristmill/trash', '/.gristmill/jobs/job-1', '/.gristmill2', '/a'].map(refused)).toEqual(['EINVAL', 'EACCES', 'EACCES', 'EACCES', undefined, undefined, undefined])
+  expect(
+    ['/', '/.gristmill', '/.gristmill/jobs', '/.gristmill/trash', '/.gristmill/jobs/job-1', '/.gristmill2', '/a'].map(refused),
+  ).toEqual(['EINVAL', 'EACCES', 'EACCES', 'EACCES', undefined, undefined, undefined])
 })

@@ -23,7 +23,11 @@ const bob = as('bob')
 const file = (path: string, actor = root) => ({ path, replication: 1, blockBytes: 4096, ...actor })
 const denied = expect.objectContaining({ code: 'EACCES' })
 const call = (routes: readonly Route[], name: string, request: object, user: string): Promise<unknown> =>
-  Promise.resolve().then(() => (routes.find(each => each.message.name === name)!.handler as unknown as (request: object, context: object) => unknown)(request, { user }))
+  Promise.resolve().then(() =>
+    (routes.find(each => each.message.name === name)!.handler as unknown as (request: object, context: object) => unknown)(request, {
+      user,
+    }),
+  )
 const actor = (user: string) => (user === 'grace' ? root : as(user))
 
 test('a snapshot is read with the permissions of then, by those who may search its directory now', async () => {
@@ -117,16 +121,26 @@ test('quotas and snapshots are the superuser\'s and the owner\'s to set, and tol
   expect(await call(quotas, 'quota.get', { path: '/d' }, 'ann')).toMatchObject({ quota: { limit: { names: 5 } } })
   await expect(call(quotas, 'quota.list', {}, 'ann')).rejects.toMatchObject({ code: 'EACCES' })
   await expect(call(quotas, 'quota.set', { requestId: 'x:1', path: '/d', names: 6 }, 'ann')).rejects.toMatchObject({ code: 'EACCES' })
-  await expect(call(snapshots, 'snapshot.create', { requestId: 'x:2', path: '/d', name: 's' }, 'bob')).rejects.toMatchObject({ code: 'EACCES' })
+  await expect(call(snapshots, 'snapshot.create', { requestId: 'x:2', path: '/d', name: 's' }, 'bob')).rejects.toMatchObject({
+    code: 'EACCES',
+  })
   await call(snapshots, 'snapshot.create', { requestId: 'x:3', path: '/d', name: 's' }, 'ann')
-  await expect(call(snapshots, 'snapshot.create', { requestId: 'x:4', path: '/d', name: 's' }, 'ann')).rejects.toMatchObject({ code: 'EEXIST' })
-  await expect(call(snapshots, 'snapshot.remove', { requestId: 'x:5', path: '/d', name: 's' }, 'bob')).rejects.toMatchObject({ code: 'EACCES' })
+  await expect(call(snapshots, 'snapshot.create', { requestId: 'x:4', path: '/d', name: 's' }, 'ann')).rejects.toMatchObject({
+    code: 'EEXIST',
+  })
+  await expect(call(snapshots, 'snapshot.remove', { requestId: 'x:5', path: '/d', name: 's' }, 'bob')).rejects.toMatchObject({
+    code: 'EACCES',
+  })
   await expect(call(snapshots, 'snapshot.list', { path: '/d' }, 'bob')).rejects.toMatchObject({ code: 'EACCES' })
   await expect(call(snapshots, 'snapshot.list', {}, 'ann')).rejects.toMatchObject({ code: 'EACCES' })
   await bench.do(createSnapshot, { path: '/d', name: 't' })
   // A count's own snapshots are shown to nobody.
-  expect(await call(snapshots, 'snapshot.list', {}, 'grace')).toEqual({ snapshots: [expect.objectContaining({ path: '/d', name: 's' }), expect.objectContaining({ name: 't' })] })
-  const [first] = [...journal.view.range('snapshots', {})].filter(({ value }) => value.includes('s')).map(({ key }) => `${key.readUIntBE(2, 6)}:${key.readUIntBE(10, 6)}`)
+  expect(await call(snapshots, 'snapshot.list', {}, 'grace')).toEqual({
+    snapshots: [expect.objectContaining({ path: '/d', name: 's' }), expect.objectContaining({ name: 't' })],
+  })
+  const [first] = [...journal.view.range('snapshots', {})]
+    .filter(({ value }) => value.includes('s'))
+    .map(({ key }) => `${key.readUIntBE(2, 6)}:${key.readUIntBE(10, 6)}`)
   const rest = await call(snapshots, 'snapshot.list', { after: first }, 'grace') as { snapshots: Array<{ name: string }> }
   expect(rest.snapshots.map(each => each.name)).not.toContain('s')
   for (let n = 2; n < limits.snapshotsMax; n++) await bench.do(createSnapshot, { path: '/d', name: `n${n}` })
@@ -145,7 +159,10 @@ test('a listing of all snapshots goes on behind a page that ends with a count', 
   await bench.do(createSnapshot, { path: '/b', name: 'last' })
   const found: string[] = []
   for (let after: string | undefined, more = true; more;) {
-    const page = await call(routes, 'snapshot.list', after === undefined ? {} : { after }, 'grace') as { snapshots: Array<{ name: string }>; next?: string }
+    const page = (await call(routes, 'snapshot.list', after === undefined ? {} : { after }, 'grace')) as {
+      snapshots: Array<{ name: string }>
+      next?: string
+    }
     found.push(...page.snapshots.map(({ name }) => name))
     after = page.next
     more = after !== undefined
@@ -162,11 +179,15 @@ test('the trash is its user\'s: nobody else sees, restores or empties it, and wh
     items[user] = await bench.do(discard, { path: `/${user}`, nowMs: 1000, ...as(user) })
   }
   const routes = trashRoutes({ journal, clock, actor, keepMs: 1, frozen: () => false, removed: () => {} })
-  const seen = async (user: string, all?: boolean) => (await call(routes, 'trash.list', { all }, user) as { items: Array<{ from: string }> }).items.map(each => each.from)
+  const seen = async (user: string, all?: boolean) =>
+    ((await call(routes, 'trash.list', { all }, user)) as { items: Array<{ from: string }> }).items.map(each => each.from)
   expect([await seen('ann'), await seen('bob'), await seen('grace')]).toEqual([['/ann'], ['/bob'], []])
   expect((await seen('grace', true)).sort()).toEqual(['/ann', '/bob'])
   await expect(seen('ann', true)).rejects.toMatchObject({ code: 'EACCES' })
-  await expect(bench.do(restore, { item: items['ann']!, to: '/mine', ...bob })).rejects.toMatchObject({ code: 'EACCES', message: expect.stringContaining('in the trash of ann') })
+  await expect(bench.do(restore, { item: items['ann']!, to: '/mine', ...bob })).rejects.toMatchObject({
+    code: 'EACCES',
+    message: expect.stringContaining('in the trash of ann'),
+  })
   expect(stat(journal.view, root, `/.gristmill/trash/ann`).mode).toBe(0o700)
   // To the millisecond: what was removed at that moment stays.
   expect(await journal.submit(purge, { beforeMs: 1000, limit: 10 })).toEqual({ removed: 0 })

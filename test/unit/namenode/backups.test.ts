@@ -34,7 +34,10 @@ beforeEach(async () => {
   clock = new ManualClock()
   errors.length = 0
   store = await world.openStore(`${dir}/store`, { sync: false })
-  journal = await LocalJournal.open({ store, disk: world.disk, clock, log: world.log, dir: `${dir}/journal`, registry: new MutationRegistry(allMutations), sync: false, onFatal: () => {} })
+  journal = await LocalJournal.open({
+    store, disk: world.disk, clock, log: world.log, dir: `${dir}/journal`, registry: new MutationRegistry(allMutations), sync: false,
+    onFatal: () => {},
+  })
   await journal.submit(format, { cluster, owner: 'grace', nowMs: 1 })
 })
 afterEach(async () => {
@@ -43,10 +46,14 @@ afterEach(async () => {
   await fs.rm(dir, { recursive: true, force: true })
 })
 
-const change = (): Promise<unknown> => journal.submit(touch, { ...root, path: `/f${made++}`, replication: 1, blockBytes: 4096, nowMs: 1 } as never)
+const change = (): Promise<unknown> =>
+  journal.submit(touch, { ...root, path: `/f${made++}`, replication: 1, blockBytes: 4096, nowMs: 1 } as never)
 
 async function open(plan: Partial<BackupPlan> = {}): Promise<Backups> {
-  const backups = new Backups({ world: { ...world, clock, log }, store, journal, cluster, namenode: 'nn', dir, plan: { dir: `${dir}/backups`, everyMs: 6 * hour, keep: 2, ...plan } })
+  const backups = new Backups({
+    world: { ...world, clock, log }, store, journal, cluster, namenode: 'nn', dir,
+    plan: { dir: `${dir}/backups`, everyMs: 6 * hour, keep: 2, ...plan },
+  })
   await backups.start()
   return backups
 }
@@ -186,7 +193,8 @@ test('a process that is short-lived makes one at its end, when its journal does 
   for (let life = 0; life < 4; life++) {
     await journal.close()
     journal = await LocalJournal.open({
-      store, disk: world.disk, clock, log: world.log, dir: `${dir}/journal`, registry: new MutationRegistry(allMutations), sync: false, onFatal: () => {},
+      store, disk: world.disk, clock, log: world.log, dir: `${dir}/journal`, registry: new MutationRegistry(allMutations), sync: false,
+      onFatal: () => {},
       segmentLimits: { segmentBytes: 1 << 20, keptBytes: 1, keptFiles: 1, heldBytes: 1 << 30 },
     })
     await change()
@@ -238,7 +246,10 @@ test('a directory with one file of somebody else is refused, and a name of a new
   const disk = { ...world.disk,
     async rename(from: string, to: string) { await world.disk.rename(from, to); if (to.startsWith(`${dir}/mine/`)) steps.push('rename') },
     async syncDir(at: string) { await world.disk.syncDir(at); if (at === `${dir}/mine`) steps.push('sync') } }
-  const watched = new Backups({ world: { ...world, disk, clock, log: { ...log, info: () => void steps.push('told') } }, store, journal, cluster, namenode: 'nn', dir, plan: undefined })
+  const watched = new Backups({
+    world: { ...world, disk, clock, log: { ...log, info: () => void steps.push('told') } },
+    store, journal, cluster, namenode: 'nn', dir, plan: undefined,
+  })
   await watched.take(`${dir}/mine`)
   expect(steps.slice(steps.indexOf('rename'))).toEqual(['rename', 'sync', 'told'])
 })

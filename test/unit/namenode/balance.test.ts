@@ -10,7 +10,8 @@ import { place, Sim, times } from './house.ts'
 
 let requests = 0
 const ask = (): { requestId: ReturnType<typeof requestId> } => ({ requestId: requestId(`test:${++requests}`) })
-const begin = (sim: Sim, threshold = 5, bytesPerSecond = 10_000): Promise<BalanceState> => sim.house.call(balance, { ...ask(), threshold, bytesPerSecond })
+const begin = (sim: Sim, threshold = 5, bytesPerSecond = 10_000): Promise<BalanceState> =>
+  sim.house.call(balance, { ...ask(), threshold, bytesPerSecond })
 const state = (sim: Sim): Promise<BalanceState> => sim.house.call(balanceStatus, {})
 
 const filled = (name: string, used: number, free: number): Filled => ({ node: nodeId(name), usedBytes: used, freeBytes: free })
@@ -25,11 +26,15 @@ test('a move helps a node that is out of balance, by its share and not its bytes
   expect(moves([filled('a', 50, 50), filled('b', 55, 45)], 0.1)).toEqual([])
   expect(moves([filled('a', 90, 10), filled('b', 10, 90), filled('c', 50, 50)], 0.1)).toEqual(['a>b', 'a>c', 'c>b'])
   // A new empty node among many that are equally full: all of those give.
-  expect(moves([filled('a', 55, 45), filled('b', 52, 48), filled('c', 50, 50), filled('new', 0, 100)], 0.2)).toEqual(['a>new', 'b>new', 'c>new'])
+  expect(moves([filled('a', 55, 45), filled('b', 52, 48), filled('c', 50, 50), filled('new', 0, 100)], 0.2)).toEqual([
+    'a>new', 'b>new', 'c>new',
+  ])
   expect(moves([filled('small', 9, 1), filled('large', 100, 900)], 0.1)).toEqual(['small>large'])
   // A block as large as the difference would only change who is full.
   const spread = utilizationOf([filled('a', 60, 40), filled('b', 40, 60)], 0.05)
-  expect([helps(spread, spread.nodes[0]!, spread.nodes[1]!, 10), helps(spread, spread.nodes[0]!, spread.nodes[1]!, 11)]).toEqual([true, false])
+  expect([helps(spread, spread.nodes[0]!, spread.nodes[1]!, 10), helps(spread, spread.nodes[0]!, spread.nodes[1]!, 11)]).toEqual([
+    true, false,
+  ])
   expect(shareOf(filled('none', 0, 0))).toBe(0)
   expect(utilizationOf([], 0.1)).toMatchObject({ average: 0, over: [], below: [] })
 })

@@ -78,7 +78,9 @@ test('a walk downwards sees every block that stays, whatever is removed meanwhil
 const gib = 1024 ** 3
 function cluster(racks: number, perRack: number, change: (node: Candidate, index: number) => Partial<Candidate> = () => ({})): Candidate[] {
   return Array.from({ length: racks * perRack }, (_, i) => {
-    const node: Candidate = { node: nodeId(`n${i}`), rack: `/r${i % racks}`, host: `h${i}`, freeBytes: 100 * gib, capacityBytes: 200 * gib, transfers: 0 }
+    const node: Candidate = {
+      node: nodeId(`n${i}`), rack: `/r${i % racks}`, host: `h${i}`, freeBytes: 100 * gib, capacityBytes: 200 * gib, transfers: 0,
+    }
     return { ...node, ...change(node, i) }
   })
 }
@@ -105,7 +107,8 @@ test('with one rack, few nodes or many replicas, as many different nodes as ther
     expect(new Set(chosen.map(each => each.node)).size).toBe(Math.min(count, racks * perRack))
     if (racks > 1 && count > 1) expect(racksOf(chosen)).toBeGreaterThan(1)
     for (const rack of new Set(chosen.map(each => each.rack))) {
-      if (chosen.length > 2 && racks > 1 && perRack >= count) expect(chosen.filter(each => each.rack === rack).length).toBeLessThan(chosen.length)
+      if (chosen.length > 2 && racks > 1 && perRack >= count)
+        expect(chosen.filter(each => each.rack === rack).length).toBeLessThan(chosen.length)
     }
   }
 })
@@ -125,7 +128,8 @@ test('emptier and idler nodes get more, but no node gets everything', () => {
   const random = seeded(4)
   const nodes = cluster(1, 4, (_, i) => ({ freeBytes: i === 0 ? 180 * gib : 60 * gib, transfers: i === 3 ? 20 : 0 }))
   const counts = new Map<string, number>()
-  for (let i = 0; i < 2000; i++) for (const each of place(nodes, { ...want, count: 1 }, random)) counts.set(each.node, (counts.get(each.node) ?? 0) + 1)
+  for (let i = 0; i < 2000; i++)
+    for (const each of place(nodes, { ...want, count: 1 }, random)) counts.set(each.node, (counts.get(each.node) ?? 0) + 1)
   expect(counts.get('n0')!).toBeGreaterThan(counts.get('n1')!)
   expect(counts.get('n0')!).toBeLessThan(1200)
   expect(counts.get('n3') ?? 0).toBeLessThan(counts.get('n1')!)
@@ -158,7 +162,9 @@ test('of too many replicas one goes from the most crowded rack, and the racks st
 
 test('of too many replicas one goes from a node that comes and goes, whatever the others are like', () => {
   const random = seeded(11)
-  const held = ['a', 'b', 'c', 'd'].map((name, i): Candidate => ({ node: nodeId(name), rack: '/r', host: name, freeBytes: i === 0 ? 1 : 90, capacityBytes: 100, transfers: 0, unsteady: i > 1 }))
+  const held = ['a', 'b', 'c', 'd'].map((name, i): Candidate => ({
+    node: nodeId(name), rack: '/r', host: name, freeBytes: i === 0 ? 1 : 90, capacityBytes: 100, transfers: 0, unsteady: i > 1,
+  }))
   for (let i = 0; i < 20; i++) expect(['c', 'd']).toContain(surplus(held, random)!.node)
 })
 
@@ -185,7 +191,10 @@ test('orders are numbered, repeated until they are acknowledged, and never lost 
 test('an answer is never larger than a node takes: tasks with large parameters go one by one, and what is behind them is heard', async () => {
   const orders = new OrderQueue(new ManualClock(), 1000)
   const { signal } = new AbortController()
-  const run = (chars: number) => ({ kind: 'run' as const, work: { params: { text: 'x'.repeat(chars) }, input: { kind: 'shuffle', stage: 0 } } as never })
+  const run = (chars: number) => ({
+    kind: 'run' as const,
+    work: { params: { text: 'x'.repeat(chars) }, input: { kind: 'shuffle', stage: 0 } } as never,
+  })
   for (const chars of [9 * MiB, 5 * MiB, 2 * MiB, 2 * MiB]) orders.push(run(chars))
   for (let n = 0; n < 150; n++) orders.push({ kind: 'verify', block: blockId(n + 1) })
   const counts: number[] = []

@@ -21,7 +21,10 @@ type Given = DataNode & { readonly given: Order[]; serves: boolean }
 
 function node(name: string): Given {
   const given: Order[] = []
-  return { node: name, address: `${name}:1`, serves: true, given, orders: { push: (order: Order) => given.push(order) } } as unknown as Given
+  return {
+    node: name, address: `${name}:1`, serves: true, given,
+    orders: { push: (order: Order) => given.push(order) },
+  } as unknown as Given
 }
 
 const ids = (from: number, count: number): BlockId[] => Array.from({ length: count }, (_, i) => blockId(from + i))
@@ -125,7 +128,9 @@ test('a node is asked about a replica once a minute, about a thousand at a time,
   const clock = new ManualClock()
   const suspects = new Suspects(clock)
   const a = node('a')
-  expect([suspects.accuse(a, blockId(1)), suspects.accuse(a, blockId(1)), suspects.accuse(node('b'), blockId(1))]).toEqual([true, false, true])
+  expect([suspects.accuse(a, blockId(1)), suspects.accuse(a, blockId(1)), suspects.accuse(node('b'), blockId(1))]).toEqual([
+    true, false, true,
+  ])
   clock.pass(59_999)
   expect(suspects.accuse(a, blockId(1))).toBe(false)
   clock.pass(1)
@@ -140,7 +145,9 @@ test('a node is asked about a replica once a minute, about a thousand at a time,
   expect(suspects.accuse(a, blockId(1002))).toBe(true)
   clock.pass(30_000)
   // All but the last have had their time.
-  expect([suspects.accuse(a, blockId(1003)), suspects.accuse(a, blockId(1002)), suspects.accuse(a, blockId(3))]).toEqual([true, false, true])
+  expect([suspects.accuse(a, blockId(1003)), suspects.accuse(a, blockId(1002)), suspects.accuse(a, blockId(3))]).toEqual([
+    true, false, true,
+  ])
   suspects.reset(a)
   expect(suspects.accuse(a, blockId(1003))).toBe(true)
 })
@@ -225,7 +232,9 @@ test('an operator enters safe mode and leaves it, with that of the start; a name
   behind.known.behind = new GristmillError('SAFE_MODE', 'why')
   behind.safe.check()
   expect(() => behind.safe.leave()).toThrow('why')
-  expect([behind.safe.on, behind.authority.frozen, behind.authority.manual, behind.authority.state, behind.happened]).toEqual([true, true, false, 'behind', []])
+  expect([behind.safe.on, behind.authority.frozen, behind.authority.manual, behind.authority.state, behind.happened]).toEqual([
+    true, true, false, 'behind', [],
+  ])
 })
 
 test('while a namenode may be behind its cluster nothing changes and nothing ends', () => {

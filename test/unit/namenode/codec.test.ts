@@ -3,7 +3,9 @@
 import { crc32c } from '@node-rs/crc32'
 import { expect, test } from 'vitest'
 import { checkRow, Packer, seal, unseal, Unpacker } from '../../../namenode/journal/codec.ts'
-import { copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounters, type StateCounters } from '../../../namenode/journal/counters.ts'
+import {
+  copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounters, type StateCounters,
+} from '../../../namenode/journal/counters.ts'
 import { Draft } from '../../../namenode/journal/draft.ts'
 import { Memo, type KeyRange, type View } from '../../../namenode/journal/view.ts'
 import { seeded } from '../../../src/world/random.ts'
@@ -30,7 +32,9 @@ test('one changed bit of a key, a value or its checksum is seen, and so is a val
     const damage = expect.objectContaining({ code: 'CORRUPT', details: { table: 'files', key: expect.stringMatching(/^[0-9a-f]+$/) } })
     const look = (changedKey: Buffer, changed: Buffer): void => {
       expect(() => unseal('files', changedKey, changed)).toThrow(damage)
-      expect(() => { checkRow('files', Buffer.concat([changedKey, changed]), 0, changedKey.length, changedKey.length + changed.length) }).toThrow(damage)
+      expect(() => {
+        checkRow('files', Buffer.concat([changedKey, changed]), 0, changedKey.length, changedKey.length + changed.length)
+      }).toThrow(damage)
     }
     for (let bit = 0; bit < sealed.length * 8; bit += 7) {
       const changed = Buffer.from(sealed)
@@ -54,18 +58,24 @@ test('fields come out as they were packed, at the bounds of each, and a packer b
     for (const text of texts) packer.text(text)
     const bytes = packer.u8(9).u8(8).done()
     const unpacker = new Unpacker(bytes)
-    expect([unpacker.u8(), unpacker.u8(), unpacker.u16(), unpacker.u16(), unpacker.u32(), unpacker.u32()]).toEqual([0, 255, 0, 65_535, 0, 2 ** 32 - 1])
+    expect([unpacker.u8(), unpacker.u8(), unpacker.u16(), unpacker.u16(), unpacker.u32(), unpacker.u32()]).toEqual([
+      0, 255, 0, 65_535, 0, 2 ** 32 - 1,
+    ])
     expect(wide.map(() => unpacker.u48())).toEqual(wide)
     expect(varints.map(() => unpacker.varint())).toEqual(varints)
     expect(texts.map(() => unpacker.text())).toEqual(texts)
-    expect([unpacker.more, [...unpacker.rest()], unpacker.u8(), unpacker.more, unpacker.u8(), unpacker.more]).toEqual([true, [9, 8], 9, true, 8, false])
+    expect([unpacker.more, [...unpacker.rest()], unpacker.u8(), unpacker.more, unpacker.u8(), unpacker.more]).toEqual([
+      true, [9, 8], 9, true, 8, false,
+    ])
     expect(() => unpacker.u8()).toThrow(RangeError)
   }
   expect([127, 128, 16_383, 16_384].map(value => packer.varint(value).done().length)).toEqual([1, 2, 2, 3])
   // Whatever comes at the end of its room: there is more then.
   const puts: Array<[number, (fresh: Packer) => Packer]> = [
-    [1, fresh => fresh.u8(7)], [2, fresh => fresh.u16(0x0707)], [4, fresh => fresh.u32(0x0707_0707)], [6, fresh => fresh.u48(0x0707_0707_0707)],
-    [8, fresh => fresh.varint(Number.MAX_SAFE_INTEGER)], [4, fresh => fresh.text('abc')],
+    [1, fresh => fresh.u8(7)], [2, fresh => fresh.u16(0x0707)], [4, fresh => fresh.u32(0x0707_0707)],
+    [6, fresh => fresh.u48(0x0707_0707_0707)],
+    [8, fresh => fresh.varint(Number.MAX_SAFE_INTEGER)],
+    [4, fresh => fresh.text('abc')],
   ]
   for (let before = 4_087; before <= 4_097; before++) {
     for (const [size, put] of puts) {
@@ -73,7 +83,9 @@ test('fields come out as they were packed, at the bounds of each, and a packer b
       for (let i = 0; i < before; i++) fresh.u8(i & 255)
       const once = put(new Packer()).done()
       const packed = put(fresh).done()
-      expect([packed.length, packed[0], packed[before - 1], packed.subarray(before).equals(once)]).toEqual([before + size, 0, before - 1 & 255, true])
+      expect([packed.length, packed[0], packed[before - 1], packed.subarray(before).equals(once)]).toEqual([
+        before + size, 0, (before - 1) & 255, true,
+      ])
     }
   }
   for (const value of [-1, 2 ** 48, 1.5]) expect(() => packer.u48(value)).toThrow('48 bits')
@@ -84,22 +96,29 @@ test('counters come back by their places; those that a state of an earlier versi
   const counters = Object.fromEntries(counterNames.map((name, i) => [name, 2 ** 40 + i])) as StateCounters
   const bytes = encodeCounters(counters)
   expect(decodeCounters(bytes)).toEqual(counters)
-  expect(decodeCounters(bytes.subarray(0, 24))).toEqual({ ...emptyCounters(), appliedSeq: 2 ** 40, epoch: 2 ** 40 + 1, nextInode: 2 ** 40 + 2 })
+  expect(decodeCounters(bytes.subarray(0, 24))).toEqual({
+    ...emptyCounters(), appliedSeq: 2 ** 40, epoch: 2 ** 40 + 1, nextInode: 2 ** 40 + 2,
+  })
   expect(decodeCounters(bytes.subarray(0, 31))).toEqual(decodeCounters(bytes.subarray(0, 24)))
   const copy = emptyCounters()
   copyCounters(counters, copy)
   expect(copy).toEqual(counters)
   for (const bad of [-1, 0.5, Number.NaN]) expect(() => encodeCounters({ ...counters, files: bad })).toThrow('files')
-  expect(decodeCounters(encodeCounters({ ...counters, files: 0, epoch: Number.MAX_SAFE_INTEGER }))).toMatchObject({ files: 0, epoch: Number.MAX_SAFE_INTEGER })
+  expect(decodeCounters(encodeCounters({ ...counters, files: 0, epoch: Number.MAX_SAFE_INTEGER }))).toMatchObject({
+    files: 0, epoch: Number.MAX_SAFE_INTEGER,
+  })
 })
 
 /** A sorted table, read without any cleverness. */
-function* rows(table: ReadonlyMap<string, Buffer>, { start, end, limit = Infinity, reverse = false }: KeyRange): Iterable<{ key: Buffer; value: Buffer }> {
+function* rows(
+  table: ReadonlyMap<string, Buffer>,
+  { start, end, limit = Infinity, reverse = false }: KeyRange,
+): Iterable<{ key: Buffer; value: Buffer }> {
   const keys = [...table.keys()].map(key => Buffer.from(key, 'latin1')).sort(Buffer.compare)
   if (reverse) keys.reverse()
   let count = 0
   for (const key of keys) {
-    if (start && key.compare(start) < 0 || end && key.compare(end) >= 0) continue
+    if ((start && key.compare(start) < 0) || (end && key.compare(end) >= 0)) continue
     if (count++ >= limit) return
     yield { key, value: table.get(key.toString('latin1'))! }
   }
@@ -109,7 +128,11 @@ test.each([1, 2, 3, 4])('an operation sees its own edits over the state, in ever
   const random = seeded(seed)
   const keyOf = (): Buffer => Buffer.from(Array.from({ length: 1 + random.below(2) }, () => random.below(6)))
   const base = new Map<string, Buffer>()
-  const view: View = { get: (table, key) => (table === 'files' ? base.get(key.toString('latin1')) : undefined), range: (table, bounds) => (table === 'files' ? rows(base, bounds) : []), counters: emptyCounters(), memo: new Memo() }
+  const view: View = {
+    get: (table, key) => (table === 'files' ? base.get(key.toString('latin1')) : undefined),
+    range: (table, bounds) => (table === 'files' ? rows(base, bounds) : []),
+    counters: emptyCounters(), memo: new Memo(),
+  }
   const draft = new Draft(view)
   for (let round = 0; round < 60; round++) {
     base.clear()
@@ -127,11 +150,19 @@ test.each([1, 2, 3, 4])('an operation sees its own edits over the state, in ever
       }
       if (random.below(4) === 0) draft.put('blocks', key, Buffer.from('of another table'))
       const asked = keyOf()
-      expect([draft.get('files', asked), draft.has('files', asked)]).toEqual([expected.get(asked.toString('latin1')), expected.has(asked.toString('latin1'))])
+      expect([draft.get('files', asked), draft.has('files', asked)]).toEqual([
+        expected.get(asked.toString('latin1')), expected.has(asked.toString('latin1')),
+      ])
     }
     for (let i = 0; i < 12; i++) {
-      const bounds = { ...random.below(2) === 0 && { start: keyOf() }, ...random.below(2) === 0 && { end: keyOf() }, ...random.below(2) === 0 && { limit: random.below(6) }, reverse: random.below(2) === 0 }
-      expect([...draft.range('files', bounds)].map(({ key, value }) => [[...key], value.toString()])).toEqual([...rows(expected, bounds)].map(({ key, value }) => [[...key], value.toString()]))
+      const bounds = {
+        ...(random.below(2) === 0 && { start: keyOf() }), ...(random.below(2) === 0 && { end: keyOf() }),
+        ...(random.below(2) === 0 && { limit: random.below(6) }),
+        reverse: random.below(2) === 0,
+      }
+      expect([...draft.range('files', bounds)].map(({ key, value }) => [[...key], value.toString()])).toEqual(
+        [...rows(expected, bounds)].map(({ key, value }) => [[...key], value.toString()]),
+      )
     }
   }
 })

@@ -43,7 +43,9 @@ test('a path with as many levels as are allowed is made with some reads for each
   const bench = await openBench()
   const levels = limits.pathDepthMax
   expect(await readsOf(bench, () => bench.do(mkdir, { path: deep(levels), parents: true }))).toBeLessThan(5 * levels)
-  expect(await readsOf(bench, () => bench.do(create, { path: deep(levels, 'y'), parents: true, replication: 1, blockBytes: 4096 }))).toBeLessThan(8 * levels)
+  expect(
+    await readsOf(bench, () => bench.do(create, { path: deep(levels, 'y'), parents: true, replication: 1, blockBytes: 4096 })),
+  ).toBeLessThan(8 * levels)
   expect(stat(bench.journal.view, root, deep(levels)).type).toBe('directory')
 })
 
@@ -64,12 +66,17 @@ test('below many directories with quotas each of these is looked at once, and it
   for (let i = 1; i <= levels; i++) await bench.do(setQuota, { path: deep(i), names: 300 })
   await counting({ journal: bench.journal, clock: bench.clock, frozen: () => false, stopped: () => false, removed() {} }).work()
   expect(await readsOf(bench, () => bench.do(mkdir, { path: `${deep(levels)}/y` }))).toBeLessThan(8 * levels)
-  await expect(bench.do(mkdir, { path: deep(levels) + deep(300, 'z'), parents: true })).rejects.toMatchObject({ code: 'EDQUOT', message: expect.stringContaining(deep(1)) as string })
+  await expect(bench.do(mkdir, { path: deep(levels) + deep(300, 'z'), parents: true })).rejects.toMatchObject({
+    code: 'EDQUOT',
+    message: expect.stringContaining(deep(1)) as string,
+  })
 })
 
 test('a path with more levels is refused before the journal, whoever wants to make it', () => {
   expect(() => checkFree(deep(limits.pathDepthMax))).not.toThrow()
-  expect(() => checkFree(deep(limits.pathDepthMax + 1))).toThrow(expect.objectContaining({ code: 'ENAMETOOLONG', message: expect.stringContaining('1001 levels') as string }))
+  expect(() => checkFree(deep(limits.pathDepthMax + 1))).toThrow(
+    expect.objectContaining({ code: 'ENAMETOOLONG', message: expect.stringContaining('1001 levels') as string }),
+  )
 })
 
 test('an operation with many edits finds each of them without looking at all', () => {
@@ -126,7 +133,9 @@ test('a page of a directory ends early where its paths are long, and the pages t
 
 test('so does a page of the trash', async () => {
   const bench = await openBench()
-  const routes = trashRoutes({ journal: bench.journal as never, clock: bench.clock, actor: () => root, keepMs: 1e9, frozen: () => false, removed() {} })
+  const routes = trashRoutes({
+    journal: bench.journal as never, clock: bench.clock, actor: () => root, keepMs: 1e9, frozen: () => false, removed() {},
+  })
   await bench.do(mkdir, { path: long, parents: true })
   const count = 250
   const numbers = Array.from({ length: count }, (_, i) => i)
@@ -176,6 +185,8 @@ test('pages of all quotas and of all snapshots end after so many levels of direc
   }
   expect(snapshots.sort()).toEqual(paths.slice(0, 16).sort())
   // 16 chains of 601 and the root are 9,617 directories: one more chain is too many, one more snapshot of one of them is not.
-  expect(() => ask(routes, snapshot.create, { requestId: 'c:1', path: paths[20]!, name: 'two' })).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('further up') as string }))
+  expect(() => ask(routes, snapshot.create, { requestId: 'c:1', path: paths[20]!, name: 'two' })).toThrow(
+    expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('further up') as string }),
+  )
   await ask(routes, snapshot.create, { requestId: 'c:2', path: paths[3]!, name: 'two' })
 })

@@ -8,7 +8,9 @@ import { checkRow, seal, unseal } from '../../../namenode/journal/codec.ts'
 import { copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounters } from '../../../namenode/journal/counters.ts'
 import { decodeHeader, encodeFrame, encodeHeader, frameAt } from '../../../namenode/journal/frame.ts'
 import { childKey, tables } from '../../../namenode/journal/keys.ts'
-import { decodeEntry, encodeEntry, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type NameEntry } from '../../../namenode/namespace/entry.ts'
+import {
+  decodeEntry, encodeEntry, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type NameEntry,
+} from '../../../namenode/namespace/entry.ts'
 import { inodeId } from '../../../src/base/ids.ts'
 
 const page = (name: string): string => readFileSync(join(import.meta.dirname, `../../../docs/format/${name}.md`), 'utf8')
@@ -20,15 +22,24 @@ const [header, frame] = examples('journal') as [Buffer, Buffer]
 const [key, value] = examples('metadata') as [Buffer, Buffer]
 
 const ada: NameEntry = {
-  id: inodeId(7), directory: false, mode: 0o644, owner: 'ada', group: 'ada', mtimeMs: 1_700_000_000_000, replication: 3, blockBytes: 134_217_728, format: 'lines', length: 300, blocks: 1,
+  id: inodeId(7), directory: false, mode: 0o644, owner: 'ada', group: 'ada', mtimeMs: 1_700_000_000_000, replication: 3,
+  blockBytes: 134_217_728, format: 'lines', length: 300, blocks: 1,
 }
 
 test('a segment\'s header and a frame are the bytes of their page', () => {
   expect(encodeHeader(1)).toEqual(header)
   expect(decodeHeader(header)).toBe(1)
-  expect(encodeFrame({ seq: 3, epoch: 1, timeMs: 1_700_000_000_000, operations: ['["namespace.mkdir",{"path":"/a","nowMs":1700000000000,"user":"ada","root":false}]'] })).toEqual(frame)
+  expect(
+    encodeFrame({
+      seq: 3, epoch: 1, timeMs: 1_700_000_000_000,
+      operations: ['["namespace.mkdir",{"path":"/a","nowMs":1700000000000,"user":"ada","root":false}]'],
+    }),
+  ).toEqual(frame)
   const found = frameAt(frame, 0)
-  expect(found.kind === 'frame' && found.parse()).toEqual({ seq: 3, epoch: 1, timeMs: 1_700_000_000_000, operations: [['namespace.mkdir', { path: '/a', nowMs: 1_700_000_000_000, user: 'ada', root: false }]] })
+  expect(found.kind === 'frame' && found.parse()).toEqual({
+    seq: 3, epoch: 1, timeMs: 1_700_000_000_000,
+    operations: [['namespace.mkdir', { path: '/a', nowMs: 1_700_000_000_000, user: 'ada', root: false }]],
+  })
 })
 
 test('no bit of a header or a frame can change unseen', () => {

@@ -47,8 +47,12 @@ export class House {
     const reportIds = new ReportIds()
     this.registry = new NodeRegistry({ clock, log: silent, random }, reportIds, times)
     this.blocks = new Blocks({
-      view: journal.view, registry: this.registry, reportIds, tokens: new BlockTokens({ secret: Buffer.alloc(32), clock }), clock, log: silent, random,
-      nodeDeadMs: times.nodeDeadMs, isOpen: id => this.open.has(id), onSettled: () => { this.settled++ },
+      view: journal.view, registry: this.registry, reportIds,
+      tokens: new BlockTokens({ secret: Buffer.alloc(32), clock }),
+      clock, log: silent, random, nodeDeadMs: times.nodeDeadMs, isOpen: id => this.open.has(id),
+      onSettled: () => {
+        this.settled++
+      },
     })
     for (const known of knownNodes(journal.view)) this.registry.expect(known)
     const { blocks, registry } = this
@@ -56,10 +60,18 @@ export class House {
     const maintenance = new Maintenance({ journal, registry, blocks, clock, actor })
     const balancing = new BalanceControl({ journal, balancer: blocks.balancer, clock, log: silent, actor })
     for (const { message, handler } of [...maintenance.routes, ...balancing.routes]) this.#routes.set(message.name, handler as never)
-    for (const { message, handler } of nodesRoutes({ succession: { command: { epoch: 1 }, meet: async () => {} }, authority: { unsure: undefined }, cluster: clusterId('test'), journal, registry, reportIds, reports: blocks.reports, clock, nowMs: () => clock.now(), taken: (node, taken) => blocks.taken(node, taken), copyFailed: (node, failure) => blocks.repair.failed(node, failure) })) {
+    for (const { message, handler } of nodesRoutes({
+      succession: { command: { epoch: 1 }, meet: async () => {} },
+      authority: { unsure: undefined }, cluster: clusterId('test'), journal, registry, reportIds, reports: blocks.reports, clock,
+      nowMs: () => clock.now(), taken: (node, taken) => blocks.taken(node, taken),
+      copyFailed: (node, failure) => blocks.repair.failed(node, failure),
+    })) {
       this.#routes.set(message.name, handler as never)
     }
-    this.chores = new Chores(clock, silent, [{ name: 'silence', everyMs: 100, work: () => this.registry.check() }, ...blocks.chores, maintenance.chore, balancing.chore])
+    this.chores = new Chores(clock, silent, [
+      { name: 'silence', everyMs: 100, work: () => this.registry.check() },
+      ...blocks.chores, maintenance.chore, balancing.chore,
+    ])
     this.registry.listen({
       joined: ({ node, orders }) => {
         const push = orders.push.bind(orders)
@@ -126,7 +138,8 @@ export class Fake {
     try {
       if (this.session === 0) {
         const reply = await house.call(heartbeat.register, {
-          node: this.id, address: address(this.address), rack: this.rack, host: this.id, pid: 1, version: '', slots: 0, attempts: [], storages: [this.#storage()],
+          node: this.id, address: address(this.address), rack: this.rack, host: this.id, pid: 1, version: '', slots: 0, attempts: [],
+          storages: [this.#storage()],
         })
         this.session = reply.session
         this.seq = 0
@@ -142,7 +155,9 @@ export class Fake {
         const half = Math.ceil(ids.length / 2)
         for (const [i, page] of [ids.slice(0, half), ids.slice(half)].entries()) {
           const rows = page.map(id => [id, this.blocks.get(id)!.length, this.blocks.get(id)!.crc] as [BlockId, number, number])
-          await this.#send(report.full, { ...who, seq: ++this.seq, first: i === 0, last: i === 1, storages: [{ id: storageId('s'), blocks: rows }] })
+          await this.#send(report.full, {
+            ...who, seq: ++this.seq, first: i === 0, last: i === 1, storages: [{ id: storageId('s'), blocks: rows }],
+          })
         }
       }
       const batch = this.changes.splice(0)
@@ -199,7 +214,9 @@ export class Fake {
         for (const { node } of order.targets) {
           const target = this.sim.nodes.find(each => each.id === node)!
           if (target.refuses) {
-            void this.sim.house.call(copyFailed, { node: this.id, session: this.session, block: order.block, targets: [node], source: false, message: 'no' }).catch(() => {})
+            void this.sim.house
+              .call(copyFailed, { node: this.id, session: this.session, block: order.block, targets: [node], source: false, message: 'no' })
+              .catch(() => {})
             continue
           }
           if (!target.up || target.blocks.has(order.block)) continue
@@ -232,8 +249,14 @@ export class Fake {
   #storage() {
     const { capacityBytes, blocks } = this
     const usedBytes = [...blocks.values()].reduce((sum, { length }) => sum + length, 0)
-    if (capacityBytes !== undefined) return { id: storageId('s'), dir: '/d', capacityBytes, freeBytes: capacityBytes - usedBytes, usedBytes, blocks: blocks.size, failed: false }
-    return { id: storageId('s'), dir: '/d', capacityBytes: 1e12, freeBytes: 5e11 - this.blocks.size * 1e6, usedBytes, blocks: this.blocks.size, failed: false }
+    if (capacityBytes !== undefined)
+      return {
+        id: storageId('s'), dir: '/d', capacityBytes, freeBytes: capacityBytes - usedBytes, usedBytes, blocks: blocks.size, failed: false,
+      }
+    return {
+      id: storageId('s'), dir: '/d', capacityBytes: 1e12, freeBytes: 5e11 - this.blocks.size * 1e6, usedBytes, blocks: this.blocks.size,
+      failed: false,
+    }
   }
 }
 
@@ -305,7 +328,8 @@ export class Sim {
     })
     // Some writers give up, or leave blocks unused: those are garbage.
     const kept = this.random.below(5) === 0 ? sealed.slice(1) : sealed
-    if (live.length > 0) await bench.do(complete, { lease: made.lease, blocks: kept.map(({ id, length, crc, aligned }) => ({ id, length, crc, aligned })) })
+    if (live.length > 0)
+      await bench.do(complete, { lease: made.lease, blocks: kept.map(({ id, length, crc, aligned }) => ({ id, length, crc, aligned })) })
     for (const { id } of sealed) open.delete(id)
     for (const { id, holders } of kept) {
       for (const node of holders) {
@@ -344,7 +368,8 @@ export class Sim {
   checkDelete(node: Fake, id: BlockId): void {
     if (!knownBlock(this.house.bench.journal.view, id)) return
     const good = (each: Fake): boolean => each.blocks.get(id)?.crc === 7
-    if (good(node) && !this.nodes.some(each => each !== node && good(each))) this.wrongs.push(`${node.id} deleted the last good copy of ${id}`)
+    if (good(node) && !this.nodes.some(each => each !== node && good(each)))
+      this.wrongs.push(`${node.id} deleted the last good copy of ${id}`)
   }
 
   /** Everything of the rules that does not hold, now that all is quiet. */
@@ -359,12 +384,17 @@ export class Sim {
           const holders = this.nodes.filter(node => node.up && node.blocks.get(block.id)?.crc === 7)
           const want = Math.min(replication, this.nodes.filter(node => node.up).length)
           const racks = (nodes: readonly Fake[]): number => new Set(nodes.map(node => node.rack)).size
-          if (want > 1 && racks(holders) === 1 && racks(this.nodes.filter(node => node.up)) > 1) wrong.push(`${path} block ${block.id} is in one rack`)
-          if (holders.length !== want && holders.length > 0) wrong.push(`${path} block ${block.id} is on ${holders.map(node => node.id).join(' ') || 'nothing'}, wanted ${want}`)
+          if (want > 1 && racks(holders) === 1 && racks(this.nodes.filter(node => node.up)) > 1)
+            wrong.push(`${path} block ${block.id} is in one rack`)
+          if (holders.length !== want && holders.length > 0)
+            wrong.push(`${path} block ${block.id} is on ${holders.map(node => node.id).join(' ') || 'nothing'}, wanted ${want}`)
         }
       }
     }
-    for (const node of this.nodes) if (node.up) for (const id of node.blocks.keys()) if (!known.has(id) && id < view.counters.nextBlock) wrong.push(`${node.id} holds ${id}, which is nobody's`)
+    for (const node of this.nodes)
+      if (node.up)
+        for (const id of node.blocks.keys())
+          if (!known.has(id) && id < view.counters.nextBlock) wrong.push(`${node.id} holds ${id}, which is nobody's`)
     return wrong
   }
 }

@@ -174,7 +174,8 @@ test('a commit that fails with the group on disk is replayed into the same state
 
 test('a repeated request has one effect and one answer: in the same group, later, and after a restart', async () => {
   const bench = await openBench()
-  const ask = (at: Bench): Promise<unknown> => at.do(create, { path: '/f', replication: 3, blockBytes: 4096, blocks: 2, requestId: requestId('c1:7') })
+  const ask = (at: Bench): Promise<unknown> =>
+    at.do(create, { path: '/f', replication: 3, blockBytes: 4096, blocks: 2, requestId: requestId('c1:7') })
   const [first, speculative] = await Promise.all([ask(bench), ask(bench)])
   expect(speculative).toEqual(first)
   expect(first).toMatchObject({ blocks: [1, 2] })
@@ -247,7 +248,10 @@ test('a damaged frame with later ones behind it is refused with the place and wh
     const disk = bench.disk.cut()
     const bytes = disk.files.get(path)!.bytes
     bytes[at]! ^= 0x40
-    await expect(openBench({ store: new MemoryStore(), disk, fresh: false })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringMatching(/journal is damaged.*byte 32.*namenode recover/s) })
+    await expect(openBench({ store: new MemoryStore(), disk, fresh: false })).rejects.toMatchObject({
+      code: 'CORRUPT',
+      message: expect.stringMatching(/journal is damaged.*byte 32.*namenode recover/s),
+    })
   }
   expect(frameBehind(whole, headerBytes, 2)).toBeGreaterThan(headerBytes)
 })
@@ -260,13 +264,18 @@ test('a segment that is missing in the middle, or at the end, is refused', async
   expect(paths.length).toBeGreaterThan(3)
   const middle = bench.disk.cut()
   middle.files.delete(paths[1]!)
-  await expect(openBench({ disk: middle, fresh: false })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('nowhere') })
+  await expect(openBench({ disk: middle, fresh: false })).rejects.toMatchObject({
+    code: 'CORRUPT', message: expect.stringContaining('nowhere'),
+  })
   // The store has them all, so a missing old segment does not matter...
   await openBench({ store: bench.store.reopened(), disk: middle })
   // ...but a log that ends before the store does is not this store's log.
   const end = bench.disk.cut()
   end.files.delete(paths.at(-1)!)
-  await expect(openBench({ store: bench.store.reopened(), disk: end })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('it ends at operation') })
+  await expect(openBench({ store: bench.store.reopened(), disk: end })).rejects.toMatchObject({
+    code: 'CORRUPT',
+    message: expect.stringContaining('it ends at operation'),
+  })
 })
 
 test('without the log directory the store goes on from where it is', async () => {
@@ -291,7 +300,9 @@ test('an operation of a newer version is refused by its name', async () => {
   const bench = await openBench()
   const strange = { kind: 'future.fly', mutate: () => undefined }
   await bench.journal.submit(strange, {})
-  await expect(openBench({ disk: bench.disk.cut(), fresh: false })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('future.fly') })
+  await expect(openBench({ disk: bench.disk.cut(), fresh: false })).rejects.toMatchObject({
+    code: 'CORRUPT', message: expect.stringContaining('future.fly'),
+  })
 })
 
 /** Changes the stored value of a name, as a bad disk would. */
@@ -311,7 +322,9 @@ test('a value that changed on disk is never served: from then on nothing is read
   await make(bench, '/b')
   rot(bench, 'a')
   expect(names(bench, '/b')).toEqual([])
-  expect(() => names(bench)).toThrow(expect.objectContaining({ code: 'CORRUPT', message: expect.stringContaining('gristmill namenode recover') }))
+  expect(() => names(bench)).toThrow(
+    expect.objectContaining({ code: 'CORRUPT', message: expect.stringContaining('gristmill namenode recover') }),
+  )
   expect(() => names(bench, '/b')).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
   expect(await outcome(make(bench, '/c'))).toBe('CORRUPT')
   expect(bench.fatal.map(error => error.code)).toEqual(['CORRUPT'])
@@ -323,7 +336,9 @@ test('a mutation that comes upon damage takes its whole group with it, and nothi
   const { store, disk } = bench
   const sound = store.reopened()
   rot(bench, 'a')
-  expect(await Promise.all([make(bench, '/b'), make(bench, '/a/x'), make(bench, '/c')].map(outcome))).toEqual(['CORRUPT', 'CORRUPT', 'CORRUPT'])
+  expect(await Promise.all([make(bench, '/b'), make(bench, '/a/x'), make(bench, '/c')].map(outcome))).toEqual([
+    'CORRUPT', 'CORRUPT', 'CORRUPT',
+  ])
   expect(bench.fatal).toHaveLength(1)
   const again = await openBench({ store: sound, disk: disk.cut() })
   expect(names(again)).toEqual(['/a'])
@@ -503,7 +518,9 @@ test('a log whose end must be written anew and cannot be is no start: the messag
   const bench = await openBench()
   const store = bench.store.reopened()
   await make(bench, '/a')
-  const full: MemoryDisk = Object.assign(bench.disk.cut(), { writeFileDurable: () => Promise.reject(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })) })
+  const full: MemoryDisk = Object.assign(bench.disk.cut(), {
+    writeFileDurable: () => Promise.reject(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })),
+  })
   await expect(openBench({ store, disk: full })).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringMatching(/free \d+ bytes/) })
   // A log that the store holds already needs no room.
   expect(names(await openBench({ store: bench.store.reopened(), disk: full }))).toEqual(['/a'])

@@ -23,14 +23,25 @@ export interface Bench {
   do<O extends object, R>(mutation: Mutation<O, R>, operation: Omit<O, 'nowMs' | 'user' | 'root'> & Partial<O>): Promise<R>
 }
 
-export interface BenchOptions { store?: MemoryStore; disk?: MemoryDisk; clock?: ManualClock; segmentLimits?: SegmentLimits; fresh?: boolean; sync?: boolean }
+export interface BenchOptions {
+  store?: MemoryStore
+  disk?: MemoryDisk
+  clock?: ManualClock
+  segmentLimits?: SegmentLimits
+  fresh?: boolean
+  sync?: boolean
+}
 
-export async function openBench({ store = new MemoryStore(), disk = new MemoryDisk(), clock = new ManualClock(), segmentLimits, sync, fresh = true }: BenchOptions = {}): Promise<Bench> {
+export async function openBench({
+  store = new MemoryStore(), disk = new MemoryDisk(), clock = new ManualClock(), segmentLimits, sync, fresh = true,
+}: BenchOptions = {}): Promise<Bench> {
   const fatal: GristmillError[] = []
   const journal = await LocalJournal.open({
-    store, disk, clock, log: silent, dir: '/journal', registry: new MutationRegistry(allMutations), segmentLimits, sync, onFatal: error => fatal.push(error),
+    store, disk, clock, log: silent, dir: '/journal', registry: new MutationRegistry(allMutations), segmentLimits, sync,
+    onFatal: error => fatal.push(error),
   })
-  if (fresh && journal.view.counters.appliedSeq === 0) await journal.submit(format, { cluster: 'test', owner: 'grace', nowMs: 1_600_000_000_000 })
+  if (fresh && journal.view.counters.appliedSeq === 0)
+    await journal.submit(format, { cluster: 'test', owner: 'grace', nowMs: 1_600_000_000_000 })
   return {
     store, disk, clock, journal, fatal,
     do: (mutation, operation) => journal.submit(mutation, { nowMs: clock.now(), ...root, ...operation } as never),

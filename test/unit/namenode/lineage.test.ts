@@ -18,11 +18,17 @@ const n1 = nodeId('n1')
 /** More than the list of the last starts holds, and more than one row of the lineage. */
 const many = 300
 
-/** A directory whose namenodes had these incarnations, from epoch 2 on, and changed something in each. `lineage: false`: of a version that kept none. */
-async function directory(incarnations: readonly string[], { lineage = true, bench }: { lineage?: boolean; bench?: Bench } = {}): Promise<Bench> {
-  const { journal } = bench ??= await openBench()
+/**
+ * A directory whose namenodes had these incarnations, from epoch 2 on, and changed something in each. `lineage: false`: of a version that
+ * kept none.
+ */
+async function directory(
+  incarnations: readonly string[],
+  { lineage = true, bench }: { lineage?: boolean; bench?: Bench } = {},
+): Promise<Bench> {
+  const { journal } = (bench ??= await openBench())
   for (const incarnation of incarnations) {
-    await journal.submit(started, { incarnation, nowMs: 1, ...lineage && { lineage } })
+    await journal.submit(started, { incarnation, nowMs: 1, ...(lineage && { lineage }) })
     await journal.submit(becameSure, { nowMs: 1 })
   }
   return bench
@@ -33,7 +39,14 @@ interface Start { readonly succession: Succession; readonly behind: () => string
 async function start({ journal, clock, disk }: Bench, beside?: Seen): Promise<Start> {
   const world = { clock, disk, log: silent, random: systemRandom() }
   let sure = 0
-  const succession = await (await Succession.begin({ world, journal, dir, beside }))({ awake: clock, knownNodes: [n1], nodeDeadMs: 1e9, onBehind: () => {}, onSure: async () => { sure++ } })
+  const succession = await (
+    await Succession.begin({ world, journal, dir, beside })
+  )({
+    awake: clock, knownNodes: [n1], nodeDeadMs: 1e9, onBehind: () => {},
+    onSure: async () => {
+      sure++
+    },
+  })
   return { succession, behind: () => succession.behind?.message, sure: () => sure }
 }
 
@@ -43,23 +56,26 @@ const stale = (why: string): object => ({ code: 'STALE_EPOCH', message: expect.s
 test.each<[string, Seen, string]>([
   ['in a later epoch', { epoch: 4, incarnation: 'c', seq: 9, nextBlock: 1 }, 'incarnation c'],
   ['later in the same epoch', { epoch: 3, incarnation: 'b', seq: 9, nextBlock: 1 }, 'operation 9 has happened'],
-])('an old copy is found out however often it was started before a datanode came that had seen another one %s, and stays so', async (_, seen, why) => {
-  const copy = await directory(['a', 'b'])
-  for (let starts = 0; starts < many; starts++) expect((await start(copy)).behind()).toBeUndefined()
-  const found = await start(copy)
-  await expect(found.succession.meet(n1, seen)).rejects.toMatchObject(stale(why))
-  expect(await seenIn(copy.disk, dir)).toEqual(seen)
-  const [epoch, { appliedSeq }] = [epochOf(copy), copy.journal.view.counters]
-  for (let starts = 0; starts < 70; starts++) {
-    const { behind, succession } = await start(copy)
-    expect(behind()).toContain('namenode recover')
-    await succession.look()
-    await expect(succession.meet(n1, undefined)).rejects.toMatchObject({ code: 'STALE_EPOCH' })
-  }
-  // Nothing has become of it, and the note is as it was.
-  expect([epochOf(copy), copy.journal.view.counters.appliedSeq]).toEqual([epoch, appliedSeq])
-  expect(await seenIn(copy.disk, dir)).toEqual(seen)
-})
+])(
+  'an old copy is found out however often it was started before a datanode came that had seen another one %s, and stays so',
+  async (_, seen, why) => {
+    const copy = await directory(['a', 'b'])
+    for (let starts = 0; starts < many; starts++) expect((await start(copy)).behind()).toBeUndefined()
+    const found = await start(copy)
+    await expect(found.succession.meet(n1, seen)).rejects.toMatchObject(stale(why))
+    expect(await seenIn(copy.disk, dir)).toEqual(seen)
+    const [epoch, { appliedSeq }] = [epochOf(copy), copy.journal.view.counters]
+    for (let starts = 0; starts < 70; starts++) {
+      const { behind, succession } = await start(copy)
+      expect(behind()).toContain('namenode recover')
+      await succession.look()
+      await expect(succession.meet(n1, undefined)).rejects.toMatchObject({ code: 'STALE_EPOCH' })
+    }
+    // Nothing has become of it, and the note is as it was.
+    expect([epochOf(copy), copy.journal.view.counters.appliedSeq]).toEqual([epoch, appliedSeq])
+    expect(await seenIn(copy.disk, dir)).toEqual(seen)
+  },
+)
 
 test('a datanode that was there in the last epoch in which anything changed is believed after any number of starts', async () => {
   const home = await directory(['a', 'b'])
@@ -77,7 +93,9 @@ test('a state of a version without a lineage keeps what it knows of its last sta
   for (let starts = 0; starts < many; starts++) await start(old)
   const { view } = old.journal
   expect([earliestOf(view), latestOf(view)]).toEqual([38, 101 + many])
-  await expect((await start(old)).succession.meet(n1, { epoch: 90, incarnation: 'x', seq: 1, nextBlock: 1 })).rejects.toMatchObject(stale('incarnation x'))
+  await expect((await start(old)).succession.meet(n1, { epoch: 90, incarnation: 'x', seq: 1, nextBlock: 1 })).rejects.toMatchObject(
+    stale('incarnation x'),
+  )
   await old.disk.remove(`${dir}/${seenName}`)
   for (const seen of [{ epoch: 90, incarnation: 'i90', seq: 1, nextBlock: 1 }, { epoch: 20, incarnation: 'i20', seq: 1, nextBlock: 1 }]) {
     const { succession } = await start(old)
@@ -88,10 +106,16 @@ test('a state of a version without a lineage keeps what it knows of its last sta
 
 test('a datanode that has seen a namenode of which no start is noted is not taken in before an operator says so, or others know better', async () => {
   const gap = await directory(['a'])
-  await directory(Array.from({ length: 100 }, (_, i) => `i${i + 3}`), { lineage: false, bench: gap })
+  await directory(
+    Array.from({ length: 100 }, (_, i) => `i${i + 3}`),
+    { lineage: false, bench: gap },
+  )
   const seen = { epoch: 20, incarnation: 'i20', seq: 1, nextBlock: 1 }
   const { succession, behind, sure } = await start(gap)
-  for (let times = 0; times < 2; times++) await expect(succession.meet(n1, seen)).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringMatching(/n1.* no record/), details: {} })
+  for (let times = 0; times < 2; times++)
+    await expect(succession.meet(n1, seen)).rejects.toMatchObject({
+      code: 'SAFE_MODE', message: expect.stringMatching(/n1.* no record/), details: {},
+    })
   expect([behind(), sure()]).toEqual([undefined, 0])
   succession.believe()
   await succession.look()
@@ -108,7 +132,9 @@ test('a datanode beside the namenode is asked before the epoch is raised', async
   expect((await start(copy, own)).behind()).toBeUndefined()
   expect((await start(copy, { epoch: 0, seq: 0, nextBlock: 0 })).behind()).toBeUndefined()
   const raised = epochOf(copy)
-  for (const seen of [{ ...own, seq: appliedSeq + 9 }, { ...own, incarnation: 'c' }, { ...own, nextBlock: nextBlock + 1 }, { ...own, epoch: raised + 1 }]) {
+  for (const seen of [
+    { ...own, seq: appliedSeq + 9 }, { ...own, incarnation: 'c' }, { ...own, nextBlock: nextBlock + 1 }, { ...own, epoch: raised + 1 },
+  ]) {
     const { behind, succession } = await start(copy, seen)
     expect(behind()).toContain('as the datanode beside it has seen')
     expect(succession.behind).toMatchObject({ code: 'SAFE_MODE', details: { final: true } })
@@ -124,10 +150,14 @@ test('a note goes only when the history shows what it says; one that cannot be r
   const home = await directory(['a', 'b'])
   const { appliedSeq, nextBlock } = home.journal.view.counters
   const own = { epoch: 3, incarnation: 'b', seq: appliedSeq, nextBlock }
-  for (const [text, goes] of [['{"epoch"', false], ['{"epoch":1}', false], [JSON.stringify({ ...own, incarnation: 'a' }), false], [JSON.stringify(own), true]] as const) {
+  for (const [text, goes] of [
+    ['{"epoch"', false], ['{"epoch":1}', false],
+    [JSON.stringify({ ...own, incarnation: 'a' }), false],
+    [JSON.stringify(own), true],
+  ] as const) {
     await home.disk.writeFileDurable(`${dir}/${seenName}`, Buffer.from(text))
     expect((await start(home)).behind() === undefined, text).toBe(goes)
-    expect(await home.disk.stat(`${dir}/${seenName}`) === undefined, text).toBe(goes)
+    expect((await home.disk.stat(`${dir}/${seenName}`)) === undefined, text).toBe(goes)
   }
 })
 
@@ -139,9 +169,14 @@ test('operations of versions that kept no lineage do what they did', async () =>
 
 test('the oldest row of a full lineage goes, and it is told', () => {
   const prefix = Buffer.from('lineage')
-  const rows: { key: Buffer; value: Buffer }[] = Array.from({ length: 1_024 }, (_, i) => ({ key: Buffer.concat([prefix, idKey(1 + 256 * i)]), value: Buffer.alloc(2_560) }))
+  const rows: { key: Buffer; value: Buffer }[] = Array.from({ length: 1_024 }, (_, i) => ({
+    key: Buffer.concat([prefix, idKey(1 + 256 * i)]), value: Buffer.alloc(2_560),
+  }))
   const draft = {
-    * range(_: string, { start, end, limit = Infinity, reverse = false }: { start: Buffer; end: Buffer; limit?: number; reverse?: boolean }) {
+    *range(
+      _: string,
+      { start, end, limit = Infinity, reverse = false }: { start: Buffer; end: Buffer; limit?: number; reverse?: boolean },
+    ) {
       const found = rows.filter(({ key }) => key.compare(start) >= 0 && key.compare(end) < 0).sort((a, b) => a.key.compare(b.key))
       yield* (reverse ? found.reverse() : found).slice(0, limit)
     },

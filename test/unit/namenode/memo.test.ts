@@ -28,6 +28,7 @@ test('files that are asked for leave nothing behind, only their directories do',
   const remembered = new Set<string>()
   const set = memo.set.bind(memo)
   memo.set = (path, value) => { remembered.add(path); set(path, value) }
-  for (let round = 0; round < 2; round++) for (let i = 0; i < 20; i++) for (let n = 0; n < 500; n++) stat(bench.journal.view, root, `/d${i}/f${n}`)
+  for (let round = 0; round < 2; round++)
+    for (let i = 0; i < 20; i++) for (let n = 0; n < 500; n++) stat(bench.journal.view, root, `/d${i}/f${n}`)
   expect(remembered.size).toBeLessThanOrEqual(20)
 })

@@ -84,12 +84,19 @@ class Model {
   }
 
   lines(at: Map<string, Node> = this.top, path = '/'): string[] {
-    return [...at].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([name, node]) => [`${join(path, name)}${node === 'file' ? '' : '/'}`, ...node === 'file' ? [] : this.lines(node, join(path, name))])
+    return [...at]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([name, node]) => [
+        `${join(path, name)}${node === 'file' ? '' : '/'}`,
+        ...(node === 'file' ? [] : this.lines(node, join(path, name))),
+      ])
   }
 }
 
 function lines(view: View, path = '/'): string[] {
-  return list(view, root, { path }).entries.flatMap(entry => (entry.type === 'file' ? [entry.path] : [`${entry.path}/`, ...lines(view, entry.path)]))
+  return list(view, root, { path }).entries.flatMap(entry =>
+    entry.type === 'file' ? [entry.path] : [`${entry.path}/`, ...lines(view, entry.path)],
+  )
 }
 
 for (const seed of [1, 2, 3, 4]) {
@@ -112,7 +119,9 @@ for (const seed of [1, 2, 3, 4]) {
           default: return { want: 'ok', got: bench.journal.submit(sweep, { limit: 1 + random.below(5) }) }
         }
       })
-      const got = (await Promise.allSettled(work.map(each => each.got))).map(each => (each.status === 'fulfilled' ? 'ok' : (each.reason as { code: string }).code))
+      const got = (await Promise.allSettled(work.map(each => each.got))).map(each =>
+        each.status === 'fulfilled' ? 'ok' : (each.reason as { code: string }).code,
+      )
       expect(got, `round ${round}`).toEqual(work.map(each => each.want))
       expect(lines(bench.journal.view), `round ${round}`).toEqual(model.lines())
     }
@@ -155,7 +164,9 @@ test('a draft reads as if its edits were made, in every range', () => {
     const reverse = random.below(2) === 0
     const want = [...model].filter(([k]) => k >= a && k < b).sort(([x], [y]) => (x < y ? -1 : 1))
     if (reverse) want.reverse()
-    const got = [...draft.range('meta', { start: Buffer.from(a), end: Buffer.from(b), limit, reverse })].map(row => [row.key.toString(), row.value.toString()])
+    const got = [...draft.range('meta', { start: Buffer.from(a), end: Buffer.from(b), limit, reverse })].map(row => [
+      row.key.toString(), row.value.toString(),
+    ])
     expect(got, `round ${round}`).toEqual(want.slice(0, limit))
   }
 })

@@ -20,35 +20,64 @@ async function run(bench: Bench, actor: Actor, command: string): Promise<string>
   const { journal, clock } = bench
   const nowMs = clock.now()
   switch (verb) {
-    case 'mkdir': return octal((await journal.submit(mkdir, { path: a, parents: has('-p'), nowMs, ...actor, ...!Number.isNaN(Number.parseInt(b, 8)) && { mode: Number.parseInt(b, 8) } })).mode)
-    case 'touch': return (await journal.submit(touch, { path: a, replication: 3, blockBytes: 4096, nowMs, ...actor }), 'ok')
-    case 'mv': return (await journal.submit(rename, { from: a, to: b, overwrite: has('-f'), nowMs, ...actor }), 'ok')
-    case 'rm': return (await journal.submit(remove, { path: a, recursive: has('-r'), nowMs, ...actor }), 'ok')
-    case 'chmod': return octal((await journal.submit(setAttributes, { path: a, mode: Number.parseInt(b, 8), nowMs, ...actor })).mode)
-    case 'chown': return (await journal.submit(setAttributes, { path: a, owner: b, nowMs, ...actor })).owner
-    case 'chgrp': return (await journal.submit(setAttributes, { path: a, group: b, nowMs, ...actor })).group
-    case 'setrep': return String((await journal.submit(setAttributes, { path: a, replication: Number(b), nowMs, ...actor })).replication)
+    case 'mkdir':
+      return octal(
+        (
+          await journal.submit(mkdir, {
+            path: a, parents: has('-p'), nowMs, ...actor,
+            ...(!Number.isNaN(Number.parseInt(b, 8)) && { mode: Number.parseInt(b, 8) }),
+          })
+        ).mode,
+      )
+    case 'touch':
+      return (await journal.submit(touch, { path: a, replication: 3, blockBytes: 4096, nowMs, ...actor }), 'ok')
+    case 'mv':
+      return (await journal.submit(rename, { from: a, to: b, overwrite: has('-f'), nowMs, ...actor }), 'ok')
+    case 'rm':
+      return (await journal.submit(remove, { path: a, recursive: has('-r'), nowMs, ...actor }), 'ok')
+    case 'chmod':
+      return octal((await journal.submit(setAttributes, { path: a, mode: Number.parseInt(b, 8), nowMs, ...actor })).mode)
+    case 'chown':
+      return (await journal.submit(setAttributes, { path: a, owner: b, nowMs, ...actor })).owner
+    case 'chgrp':
+      return (await journal.submit(setAttributes, { path: a, group: b, nowMs, ...actor })).group
+    case 'setrep':
+      return String((await journal.submit(setAttributes, { path: a, replication: Number(b), nowMs, ...actor })).replication)
     case 'create': {
-      const made = await journal.submit(create, { path: a, overwrite: has('-f'), parents: has('-p'), replication: 2, blockBytes: 100_000, blocks: 1, nowMs, ...actor })
+      const made = await journal.submit(create, {
+        path: a, overwrite: has('-f'), parents: has('-p'), replication: 2, blockBytes: 100_000, blocks: 1, nowMs, ...actor,
+      })
       return `lease ${made.lease} blocks ${made.blocks.join(' ')}`
     }
     case 'replace': {
-      const made = await journal.submit(create, { path: a, replace: leaseId(Number(b)), replication: 2, blockBytes: 100_000, blocks: 1, nowMs, ...actor })
+      const made = await journal.submit(create, {
+        path: a, replace: leaseId(Number(b)), replication: 2, blockBytes: 100_000, blocks: 1, nowMs, ...actor,
+      })
       return `lease ${made.lease} blocks ${made.blocks.join(' ')}`
     }
-    case 'allocate': return `blocks ${(await journal.submit(allocate, { lease: leaseId(Number(a)), count: Number(b), nowMs, ...actor })).blocks.join(' ')}`
+    case 'allocate':
+      return `blocks ${(await journal.submit(allocate, { lease: leaseId(Number(a)), count: Number(b), nowMs, ...actor })).blocks.join(' ')}`
     case 'complete': {
       // complete LEASE BLOCK:LENGTH …
-      const blocks = words.slice(1).filter(word => word.includes(':')).map(word => ({ id: blockId(Number(word.split(':')[0])), length: Number(word.split(':')[1]), crc: 7, aligned: true }))
+      const blocks = words
+        .slice(1)
+        .filter(word => word.includes(':'))
+        .map(word => ({ id: blockId(Number(word.split(':')[0])), length: Number(word.split(':')[1]), crc: 7, aligned: true }))
       const { status, unused } = await journal.submit(complete, { lease: leaseId(Number(a)), blocks, nowMs, ...actor })
       return `${status.path} ${status.length} bytes in ${status.blocks} unused ${unused.join(' ')}`.trimEnd()
     }
-    case 'abandon': return `unused ${(await journal.submit(abandon, { lease: leaseId(Number(a)), ...actor })).unused.join(' ')}`.trimEnd()
+    case 'abandon':
+      return `unused ${(await journal.submit(abandon, { lease: leaseId(Number(a)), ...actor })).unused.join(' ')}`.trimEnd()
     case 'stat': {
       const { type, owner, group, mode, length } = stat(journal.view, actor, a)
       return `${type} ${owner}:${group} ${octal(mode)} ${length}`
     }
-    case 'ls': return list(journal.view, actor, { path: a }).entries.map(entry => entry.path).join(' ') || 'nothing'
+    case 'ls':
+      return (
+        list(journal.view, actor, { path: a })
+          .entries.map(entry => entry.path)
+          .join(' ') || 'nothing'
+      )
     case 'sweep': {
       const gone: number[] = []
       for (let more = true; more;) {
@@ -62,7 +91,8 @@ async function run(bench: Bench, actor: Actor, command: string): Promise<string>
       const { files, directories, blocks, leases, doomed } = journal.view.counters
       return `${files} files ${directories - 4} directories ${blocks} blocks ${leases} leases ${doomed} doomed`
     }
-    default: throw new Error(`no command ${verb}`)
+    default:
+      throw new Error(`no command ${verb}`)
   }
 }
 
@@ -296,7 +326,8 @@ test('a directory is listed page by page, each name once', async () => {
 
 test('a summary counts everything below, without the system\'s own', async () => {
   const bench = await openBench()
-  for (const command of ['mkdir /a/b -p', 'create /a/f', 'complete 7 1:100', 'create /a/b/g', 'complete 8 2:50', 'touch /h']) await run(bench, root, command)
+  for (const command of ['mkdir /a/b -p', 'create /a/f', 'complete 7 1:100', 'create /a/b/g', 'complete 8 2:50', 'touch /h'])
+    await run(bench, root, command)
   const world = { yield: () => bench.clock.yield(), signal: new AbortController().signal }
   expect(await summary(bench.journal.view, root, '/', world)).toEqual({ files: 3, directories: 3, bytes: 150, stored: 300 })
   expect(await summary(bench.journal.view, root, '/a/f', world)).toEqual({ files: 1, directories: 0, bytes: 100, stored: 200 })
@@ -305,13 +336,24 @@ test('a summary counts everything below, without the system\'s own', async () =>
 test('a summary lets others in after every thousand names and after every directory, and ends when its caller goes away', async () => {
   const bench = await openBench()
   for (const command of ['mkdir /a/b -p', 'mkdir /a/c']) await run(bench, root, command)
-  await Promise.all(Array.from({ length: 2_500 }, (_, i) => bench.journal.submit(touch, { path: `/a/b/f${i}`, replication: 1, blockBytes: 1, nowMs: 0, ...root })))
+  await Promise.all(
+    Array.from({ length: 2_500 }, (_, i) =>
+      bench.journal.submit(touch, { path: `/a/b/f${i}`, replication: 1, blockBytes: 1, nowMs: 0, ...root }),
+    ),
+  )
   const gone = new AbortController()
   const turns: number[] = []
   const world = { yield: async () => { turns.push(turns.length) }, signal: gone.signal }
   expect(await summary(bench.journal.view, root, '/a', world)).toEqual({ files: 2_500, directories: 3, bytes: 0, stored: 0 })
   expect(turns).toHaveLength(5) // /a, three for /a/b, /a/c
-  await expect(summary(bench.journal.view, root, '/a', { ...world, yield: async () => { gone.abort() } })).rejects.toMatchObject({ code: 'ABORTED' })
+  await expect(
+    summary(bench.journal.view, root, '/a', {
+      ...world,
+      yield: async () => {
+        gone.abort()
+      },
+    }),
+  ).rejects.toMatchObject({ code: 'ABORTED' })
 })
 
 test('a removed tree of any size goes in small steps, and every block is told once', async () => {
@@ -319,7 +361,11 @@ test('a removed tree of any size goes in small steps, and every block is told on
   const blocks = 700
   await run(bench, root, 'mkdir /t/u/v -p')
   const { lease } = await bench.journal.submit(create, { path: '/t/u/big', replication: 1, blockBytes: 4096, blocks, nowMs: 0, ...root })
-  await bench.journal.submit(complete, { lease, blocks: Array.from({ length: blocks }, (_, i) => ({ id: blockId(blocks - i), length: 10, crc: 1, aligned: false })), nowMs: 0, ...root })
+  await bench.journal.submit(complete, {
+    lease,
+    blocks: Array.from({ length: blocks }, (_, i) => ({ id: blockId(blocks - i), length: 10, crc: 1, aligned: false })),
+    nowMs: 0, ...root,
+  })
   for (let i = 0; i < 50; i++) await run(bench, root, `touch /t/u/v/f${i}`)
   await run(bench, root, 'rm /t -r')
   const gone: number[] = []

@@ -67,7 +67,8 @@ test('new names have the group of their directory, also directories that are mad
   await bench.do(setAttributes, { path: '/team', group: 'staff', ...root })
   await bench.do(mkdir, { path: '/team/a/b/c', parents: true, ...bob })
   await bench.do(touch, file('/team/a/b/c/f', bob))
-  for (const path of ['/team/a', '/team/a/b', '/team/a/b/c', '/team/a/b/c/f']) expect(stat(bench.journal.view, root, path), path).toMatchObject({ owner: 'bob', group: 'staff' })
+  for (const path of ['/team/a', '/team/a/b', '/team/a/b/c', '/team/a/b/c/f'])
+    expect(stat(bench.journal.view, root, path), path).toMatchObject({ owner: 'bob', group: 'staff' })
 })
 
 test('what cannot be reached cannot be touched: every directory above must be searched', async () => {
@@ -75,10 +76,16 @@ test('what cannot be reached cannot be touched: every directory above must be se
   await bench.do(mkdir, { path: '/shut/open/d', parents: true, ...ann })
   await bench.do(setAttributes, { path: '/shut', mode: 0o700, ...ann })
   for (const work of [
-    () => bench.do(touch, file('/shut/open/f', bob)), () => bench.do(mkdir, { path: '/shut/open/d/e', ...bob }), () => bench.do(mkdir, { path: '/shut/open/new/er', parents: true, ...bob }),
-    () => bench.do(remove, { path: '/shut/open/d', ...bob }), () => bench.do(rename, { from: '/shut/open/d', to: '/d', ...bob }), () => bench.do(setAttributes, { path: '/shut/open', mode: 0o777, ...bob }),
-    async () => stat(bench.journal.view, bob, '/shut/open/d'), async () => list(bench.journal.view, bob, { path: '/shut/open' }),
-  ]) await expect(work()).rejects.toMatchObject(denied('look into /shut'))
+    () => bench.do(touch, file('/shut/open/f', bob)),
+    () => bench.do(mkdir, { path: '/shut/open/d/e', ...bob }),
+    () => bench.do(mkdir, { path: '/shut/open/new/er', parents: true, ...bob }),
+    () => bench.do(remove, { path: '/shut/open/d', ...bob }),
+    () => bench.do(rename, { from: '/shut/open/d', to: '/d', ...bob }),
+    () => bench.do(setAttributes, { path: '/shut/open', mode: 0o777, ...bob }),
+    async () => stat(bench.journal.view, bob, '/shut/open/d'),
+    async () => list(bench.journal.view, bob, { path: '/shut/open' }),
+  ])
+    await expect(work()).rejects.toMatchObject(denied('look into /shut'))
 })
 
 test('a file is replaced by a writer who may write to it, and in a sticky directory by its owner alone', async () => {

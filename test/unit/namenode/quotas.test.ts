@@ -37,7 +37,9 @@ async function write(bench: Bench, path: string, length: number, replication = 2
 }
 
 const count = (bench: Bench): Promise<unknown> =>
-  counting({ journal: bench.journal, clock: bench.clock, frozen: () => false, stopped: () => false, removed: () => {} }).work() as Promise<unknown>
+  counting({
+    journal: bench.journal, clock: bench.clock, frozen: () => false, stopped: () => false, removed: () => {},
+  }).work() as Promise<unknown>
 
 /** Sets and counts. */
 async function bound(bench: Bench, path: string, limit: { names?: number | null; bytes?: number | null }): Promise<void> {
@@ -45,7 +47,13 @@ async function bound(bench: Bench, path: string, limit: { names?: number | null;
   await count(bench)
 }
 
-const usage = (bench: Bench, path: string) => usageAt(bench.journal.view, list(bench.journal.view, root, { path: path === '/' ? '/' : path.slice(0, path.lastIndexOf('/')) || '/' }).entries.find(entry => entry.path === path)?.id ?? inodeId(1))
+const usage = (bench: Bench, path: string) =>
+  usageAt(
+    bench.journal.view,
+    list(bench.journal.view, root, { path: path === '/' ? '/' : path.slice(0, path.lastIndexOf('/')) || '/' }).entries.find(
+      entry => entry.path === path,
+    )?.id ?? inodeId(1),
+  )
 
 function below(view: View, path: string): { names: number; bytes: number } {
   let [names, bytes] = [0, 0]
@@ -69,7 +77,9 @@ test('so many directories may have quotas, and no more; one that has a quota may
   const ask = (path: string, names: number | null): undefined => setQuota.mutate(draft, { path, names, nowMs: 0, ...root })
   ask('/a', 1)
   expect(draft.counters.quotas).toBe(limits.quotasMax)
-  expect(() => ask('/b', 1)).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining(String(limits.quotasMax)) }))
+  expect(() => ask('/b', 1)).toThrow(
+    expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining(String(limits.quotasMax)) }),
+  )
   ask('/a', 2)
   ask('/a', null)
   ask('/b', 1)
@@ -120,7 +130,8 @@ test('a job\'s output is published whole within the quota, or not at all', async
   await bound(bench, '/q', { names: 2 })
   const draft = new Draft(bench.journal.view)
   openStaging(draft, jobId('job-1'), 'grace', { nowMs: 0 })
-  const publish = (path: string): void => publishOutput(draft, { job: jobId('job-1'), actor: root, owner: 'grace', output: { path, overwrite: false }, nowMs: 0 })
+  const publish = (path: string): void =>
+    publishOutput(draft, { job: jobId('job-1'), actor: root, owner: 'grace', output: { path, overwrite: false }, nowMs: 0 })
   publish('/q/out')
   expect(usageAt(draft, list(bench.journal.view, root, { path: '/' }).entries[0]!.id)!.used.names).toBe(2)
   await bench.do(touch, file('/q/one'))
@@ -214,26 +225,61 @@ for (const seed of [1, 2, 3, 4]) {
     const bench = await openBench()
     const { view } = bench.journal
     const path = (): string => Array.from({ length: 1 + random.below(4) }, () => `/${'abc'[random.below(3)]}`).join('')
-    const quietly = async (work: Promise<unknown>): Promise<void> => { await work.catch((error: { code?: string }) => { if (error.code === undefined) throw error }) }
+    const quietly = async (work: Promise<unknown>): Promise<void> => {
+      await work.catch((error: { code?: string }) => {
+        if (error.code === undefined) throw error
+      })
+    }
     let refused = 0
     for (let round = 0; round < 400; round++) {
       bench.clock.pass(10)
       const [a, b] = [path(), path()]
       switch (random.below(13)) {
-        case 0: case 1: await quietly(bench.do(mkdir, { path: a, parents: true })); break
-        case 2: case 3: case 4: await quietly(write(bench, a, 1 + random.below(50)).catch((error: { code: string }) => {
-          if (error.code === 'EDQUOT') refused++
-          throw error
-        })); break
-        case 5: await quietly(bench.do(remove, { path: a, recursive: true })); break
-        case 6: await quietly(bench.do(discard, { path: a, recursive: true })); break
-        case 7: case 8: await quietly(bench.do(rename, { from: a, to: b, overwrite: random.below(2) === 0 })); break
-        case 9: await quietly(bench.do(setAttributes, { path: a, replication: 1 + random.below(4) })); break
-        case 10: await quietly(bench.do(setQuota, { path: random.below(6) === 0 ? '/' : a, names: random.below(4) === 0 ? null : 3 + random.below(10), bytes: random.below(2) === 0 ? null : random.below(500) })); break
-        case 11: await (random.below(2) === 0 ? bench.journal.submit(sweep, { limit: 3 }) : bench.journal.submit(sweepHistory, { limit: 3 })); break
+        case 0:
+        case 1:
+          await quietly(bench.do(mkdir, { path: a, parents: true }))
+          break
+        case 2:
+        case 3:
+        case 4:
+          await quietly(
+            write(bench, a, 1 + random.below(50)).catch((error: { code: string }) => {
+              if (error.code === 'EDQUOT') refused++
+              throw error
+            }),
+          )
+          break
+        case 5:
+          await quietly(bench.do(remove, { path: a, recursive: true }))
+          break
+        case 6:
+          await quietly(bench.do(discard, { path: a, recursive: true }))
+          break
+        case 7:
+        case 8:
+          await quietly(bench.do(rename, { from: a, to: b, overwrite: random.below(2) === 0 }))
+          break
+        case 9:
+          await quietly(bench.do(setAttributes, { path: a, replication: 1 + random.below(4) }))
+          break
+        case 10:
+          await quietly(
+            bench.do(setQuota, {
+              path: random.below(6) === 0 ? '/' : a,
+              names: random.below(4) === 0 ? null : 3 + random.below(10),
+              bytes: random.below(2) === 0 ? null : random.below(500),
+            }),
+          )
+          break
+        case 11:
+          await (random.below(2) === 0 ? bench.journal.submit(sweep, { limit: 3 }) : bench.journal.submit(sweepHistory, { limit: 3 }))
+          break
         default:
           if (random.below(3) === 0) await count(bench)
-          else await quietly(random.below(2) === 0 ? bench.do(createSnapshot, { path: a, name: 's' }) : bench.do(removeSnapshot, { path: a, name: 's' }))
+          else
+            await quietly(
+              random.below(2) === 0 ? bench.do(createSnapshot, { path: a, name: 's' }) : bench.do(removeSnapshot, { path: a, name: 's' }),
+            )
       }
       for (const { key } of view.range('quotas', {})) {
         const id = inodeId(readId(key))

@@ -50,7 +50,10 @@ async function live(at = `${dir}/nn`, segmentLimits = small): Promise<Life> {
   const store = await world.openStore(`${at}/store`, { sync: false })
   const { disk, clock, log } = world
   try {
-    const journal = await LocalJournal.open({ store, disk, clock, log, dir: `${at}/journal`, registry: new MutationRegistry(allMutations), sync: false, segmentLimits, onFatal: () => {} })
+    const journal = await LocalJournal.open({
+      store, disk, clock, log, dir: `${at}/journal`, registry: new MutationRegistry(allMutations), sync: false, segmentLimits,
+      onFatal: () => {},
+    })
     if (journal.view.counters.appliedSeq === 0) {
       await journal.submit(format, { cluster, owner: 'grace', nowMs: 1 })
       await home.stamp(cluster)
@@ -63,7 +66,9 @@ async function live(at = `${dir}/nn`, segmentLimits = small): Promise<Life> {
       names: (where = '/') => list(journal.view, root, { path: where }).entries.map(entry => entry.path),
       make: where => journal.submit(mkdir, { ...root, path: where, nowMs } as never),
       file: async where => {
-        const { lease, blocks } = await journal.submit(create, { ...root, path: where, replication: 2, blockBytes: 4096, blocks: 1, nowMs } as never)
+        const { lease, blocks } = await journal.submit(create, {
+          ...root, path: where, replication: 2, blockBytes: 4096, blocks: 1, nowMs,
+        } as never)
         return journal.submit(complete, { ...root, lease, blocks: [{ id: blocks[0], length: 10, crc: 1, aligned: true }], nowMs } as never)
       },
       async end() {
@@ -154,10 +159,14 @@ test('a directory of somebody else\'s is not written to', async () => {
   const life = await live()
   await fs.mkdir(`${dir}/mine`)
   await fs.writeFile(`${dir}/mine/thesis.txt`, 'x')
-  await expect(life.backups.take(`${dir}/mine`)).rejects.toMatchObject({ code: 'DIR_FOREIGN', message: expect.stringContaining('thesis.txt') })
+  await expect(life.backups.take(`${dir}/mine`)).rejects.toMatchObject({
+    code: 'DIR_FOREIGN', message: expect.stringContaining('thesis.txt'),
+  })
   await fs.mkdir(`${dir}/other`)
   await fs.writeFile(`${dir}/other/gristmill-backups.json`, '{"format":1,"cluster":"cluster-other"}')
-  await expect(life.backups.take(`${dir}/other`)).rejects.toMatchObject({ code: 'DIR_FOREIGN', message: expect.stringContaining('cluster-other') })
+  await expect(life.backups.take(`${dir}/other`)).rejects.toMatchObject({
+    code: 'DIR_FOREIGN', message: expect.stringContaining('cluster-other'),
+  })
   expect(await files(`${dir}/mine`)).toEqual(['thesis.txt'])
   await life.end()
 })
@@ -172,13 +181,17 @@ test('the journal is kept from the oldest kept backup on, whatever the limits sa
   expect((await segments()).length).toBeGreaterThan(4)
   await life.end()
   await spoilStore()
-  expect(await recover(world, { dir: `${dir}/nn`, backup: `${dir}/backups` })).toMatchObject({ outcome: 'recovered', base: 'backup', lost: 0, uncertain: false })
+  expect(await recover(world, { dir: `${dir}/nn`, backup: `${dir}/backups` })).toMatchObject({
+    outcome: 'recovered', base: 'backup', lost: 0, uncertain: false,
+  })
 })
 
 test('a store and journal that are sound need nothing, and nothing is touched', async () => {
   await history({ backup: 10 })
   const before = await files(`${dir}/nn`)
-  expect(await recover(world, { dir: `${dir}/nn` })).toMatchObject({ outcome: 'nothing', lost: 0, uncertain: false, damage: [], aside: undefined })
+  expect(await recover(world, { dir: `${dir}/nn` })).toMatchObject({
+    outcome: 'nothing', lost: 0, uncertain: false, damage: [], aside: undefined,
+  })
   expect(await files(`${dir}/nn`)).toEqual(before)
 })
 
@@ -189,11 +202,16 @@ test('a damaged store is rebuilt from a backup and the journal: everything ackno
   await expect(factsOf(world, `${dir}/nn/store`)).rejects.toMatchObject({ code: 'CORRUPT' })
   const before = await files(`${dir}/nn`)
   const planned = await recover(world, { dir: `${dir}/nn`, dryRun: true })
-  expect(planned).toMatchObject({ outcome: 'planned', base: 'backup', lost: 0, uncertain: false, damage: [expect.stringContaining('data.mdb')] })
+  expect(planned).toMatchObject({
+    outcome: 'planned', base: 'backup', lost: 0, uncertain: false, damage: [expect.stringContaining('data.mdb')],
+  })
   expect(await files(`${dir}/nn`)).toEqual(before)
   // The namenode remembers where its backups are.
   const done = await recover(world, { dir: `${dir}/nn` })
-  expect(done).toMatchObject({ outcome: 'recovered', seq: planned.seq, baseSeq: planned.baseSeq, backup: planned.backup, damage: planned.damage, lost: 0, uncertain: false, epoch: 2, digest, confirmed: true, files: 30, blocks: 30, aside: `${dir}/nn/damaged-1` })
+  expect(done).toMatchObject({
+    outcome: 'recovered', seq: planned.seq, baseSeq: planned.baseSeq, backup: planned.backup, damage: planned.damage, lost: 0,
+    uncertain: false, epoch: 2, digest, confirmed: true, files: 30, blocks: 30, aside: `${dir}/nn/damaged-1`,
+  })
   expect(await files(`${dir}/nn/damaged-1`)).toEqual(['journal', 'store'])
   const life = await live()
   expect(life.names()).toEqual(names)
@@ -227,7 +245,9 @@ test('a backup that is damaged too is passed over for an older one', async () =>
   // The beginning of the journal is gone as well.
   await fs.rm((await segments())[0]!)
   const done = await recover(world, { dir: `${dir}/nn` })
-  expect(done).toMatchObject({ outcome: 'recovered', base: 'backup', backup: old.path, lost: 0, passedOver: [expect.stringContaining(newer.path)] })
+  expect(done).toMatchObject({
+    outcome: 'recovered', base: 'backup', backup: old.path, lost: 0, passedOver: [expect.stringContaining(newer.path)],
+  })
   const again = await live()
   expect(again.names()).toHaveLength(60)
   await again.end()
@@ -289,7 +309,10 @@ test('where nothing good is left, it says so and touches nothing', async () => {
   for (const segment of await segments()) await flip(segment, 10)
   await fs.rm((await segments())[0]!)
   const before = await files(`${dir}/nn`)
-  await expect(recover(world, { dir: `${dir}/nn` })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringMatching(/nothing .* can be rebuilt.*--backup/s) })
+  await expect(recover(world, { dir: `${dir}/nn` })).rejects.toMatchObject({
+    code: 'CORRUPT',
+    message: expect.stringMatching(/nothing .* can be rebuilt.*--backup/s),
+  })
   expect(await files(`${dir}/nn`)).toEqual(before)
   await expect(recover(world, { dir: `${dir}/nn`, backup: `${dir}/nowhere` })).rejects.toMatchObject({ code: 'ENOENT' })
 })
@@ -349,7 +372,9 @@ test('a state at operation n is the fold of the first n operations, for random h
     const { digest } = await factsOf(world, `${at}/store`)
     await spoilStore(at)
     // From the backup and from the very beginning; `confirmed` says that both gave the same.
-    expect(await recover(world, { dir: at }), `seed ${seed}, round ${round}`).toMatchObject({ outcome: 'recovered', confirmed: true, digest, lost: 0 })
+    expect(await recover(world, { dir: at }), `seed ${seed}, round ${round}`).toMatchObject({
+      outcome: 'recovered', confirmed: true, digest, lost: 0,
+    })
   }
 })
 

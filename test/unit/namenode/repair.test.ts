@@ -9,7 +9,9 @@ import { create } from '../../../namenode/writing/mutations.ts'
 import { blockId, type BlockId } from '../../../src/base/ids.ts'
 import { place, Sim, times } from './house.ts'
 
-const counts = (live: number, inMaintenance = 0, decommissioning = 0, racks = 2): ReplicaCounts => ({ live, inMaintenance, decommissioning, racks })
+const counts = (live: number, inMaintenance = 0, decommissioning = 0, racks = 2): ReplicaCounts => ({
+  live, inMaintenance, decommissioning, racks,
+})
 const around = { racks: 2, unheard: 0 }
 
 test('a block stands as what holds it, its target and the racks say', () => {
@@ -162,7 +164,8 @@ test('a copy that its sender says has failed is tried elsewhere at once, not whe
   for (let i = 0; i < 12; i++) ids.push(await place(sim, 2, [0]))
   await sim.pass(3000)
   for (const id of ids) expect(sim.holders(id), `block ${id}`).toHaveLength(2)
-  for (const node of house.registry.all) expect([node.sending, node.receiving, node.sendingBytes, node.receivingBytes]).toEqual([0, 0, 0, 0])
+  for (const node of house.registry.all)
+    expect([node.sending, node.receiving, node.sendingBytes, node.receivingBytes]).toEqual([0, 0, 0, 0])
   await house.stop()
 })
 
@@ -304,7 +307,8 @@ test('however many readers complain, a node looks at a replica once, and at a bo
   for (let i = 0; i < 500; i++) house.blocks.suspect(id, 'n0:1', 'it is wrong')
   expect(house.count('verify')).toBe(1)
   const more: BlockId[] = []
-  for (let i = 0; i < 40; i++) more.push(...(await house.bench.do(create, { path: `/o${i}`, replication: 1, blockBytes: 4096, blocks: 50 })).blocks)
+  for (let i = 0; i < 40; i++)
+    more.push(...(await house.bench.do(create, { path: `/o${i}`, replication: 1, blockBytes: 4096, blocks: 50 })).blocks)
   for (const other of more) {
     house.blocks.map.add(other, house.node(node!))
     house.blocks.suspect(other, 'n0:1', 'it is wrong')

@@ -44,7 +44,9 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
         case 6: {
           // It restarts: a new session, the same blocks but for one that its disk has forgotten.
           victim.session = 0
-          const lost = [...victim.blocks.keys()].find(id => nodes.some(node => node !== victim && node.up && node.blocks.get(id)?.crc === 7))
+          const lost = [...victim.blocks.keys()].find(id =>
+            nodes.some(node => node !== victim && node.up && node.blocks.get(id)?.crc === 7),
+          )
           if (lost !== undefined) victim.blocks.delete(lost)
           break
         }
@@ -54,7 +56,8 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
     }
     for (const node of nodes) node.up = true
     await sim.pass(60_000)
-    for (const [what, count] of Object.entries(sim.stats)) if (what !== 'restarts' && what !== 'bad') expect(count, what).toBeGreaterThan(10)
+    for (const [what, count] of Object.entries(sim.stats))
+      if (what !== 'restarts' && what !== 'bad') expect(count, what).toBeGreaterThan(10)
     expect(sim.unwell()).toEqual([])
     expect(sim.house.blocks.safe.on).toBe(false)
     expect(sim.house.blocks.deletions.pending).toBe(0)
@@ -99,7 +102,8 @@ test('nothing is copied from a node that is silent; what it alone has is copied 
   await sim.setrep('/p1', 3)
   await sim.pass(1_000)
   expect(house.node(silent!).state).toBe('stale')
-  const copies = (): string[] => house.given.flatMap(({ node, order }) => (order.kind === 'replicate' ? [`${order.block} from ${node}`] : []))
+  const copies = (): string[] =>
+    house.given.flatMap(({ node, order }) => (order.kind === 'replicate' ? [`${order.block} from ${node}`] : []))
   expect(copies()).toEqual([`${both} from ${other!.id}`])
   silent!.up = true
   await sim.until('what it alone has is copied', () => sim.holders(alone).length === 2)
@@ -318,7 +322,14 @@ test('a node whose waiting call breaks off, and that says nothing more, is silen
   await sim.start()
   await sim.pass(200)
   const heard: string[] = []
-  sim.house.registry.listen({ stale: ({ node }) => { heard.push(`${node} is silent`) }, returned: ({ node }) => { heard.push(`${node} is back`) } })
+  sim.house.registry.listen({
+    stale: ({ node }) => {
+      heard.push(`${node} is silent`)
+    },
+    returned: ({ node }) => {
+      heard.push(`${node} is back`)
+    },
+  })
   const [gone, alive] = [...sim.house.registry.all]
   const hangUp = async ({ node, session }: typeof gone & object): Promise<void> => {
     const connection = new AbortController()
@@ -406,14 +417,18 @@ test('who speaks of an old session is told to register, and a node that was dead
   await sim.pass(200)
   const node = sim.nodes[0]!
   const { session } = node
-  const beat = (of: number): Promise<unknown> => sim.house.call(heartbeat.beat, { node: node.id, session: of, storages: [], transfers: 0, running: 0 })
+  const beat = (of: number): Promise<unknown> =>
+    sim.house.call(heartbeat.beat, { node: node.id, session: of, storages: [], transfers: 0, running: 0 })
   await expect(beat(session + 1)).rejects.toMatchObject({ code: 'UNREGISTERED' })
   await beat(session)
   node.up = false
   await sim.pass(times.nodeDeadMs + 500)
   await expect(beat(session)).rejects.toMatchObject({ code: 'UNREGISTERED' })
-  await expect(sim.house.call(heartbeat.register, {
-    cluster: clusterId('other'), node: node.id, address: address('a:1'), rack: '/r', host: 'h', pid: 1, version: '', slots: 1, storages: [], attempts: [],
-  })).rejects.toMatchObject({ code: 'WRONG_CLUSTER' })
+  await expect(
+    sim.house.call(heartbeat.register, {
+      cluster: clusterId('other'), node: node.id, address: address('a:1'), rack: '/r', host: 'h', pid: 1, version: '', slots: 1,
+      storages: [], attempts: [],
+    }),
+  ).rejects.toMatchObject({ code: 'WRONG_CLUSTER' })
   await sim.house.stop()
 })

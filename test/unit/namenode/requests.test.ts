@@ -9,7 +9,8 @@ import { requestId } from '../../../src/base/ids.ts'
 import { openBench, type Bench } from './kit.ts'
 
 const ids = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => requestId(`c:${from + i}`))
-const make = (bench: Bench, from: number, to: number): Promise<unknown> => Promise.all(ids(from, to).map(id => bench.do(mkdir, { path: `/d${id.slice(2)}`, requestId: id })))
+const make = (bench: Bench, from: number, to: number): Promise<unknown> =>
+  Promise.all(ids(from, to).map(id => bench.do(mkdir, { path: `/d${id.slice(2)}`, requestId: id })))
 const kept = (bench: Bench, from: number, to: number): number => ids(from, to).filter(id => keptAnswer(bench.journal.view, id)).length
 
 /** Works until there has been a whole round. */

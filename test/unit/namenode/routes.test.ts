@@ -23,12 +23,34 @@ async function conversation({ trashKeepMs = 1000, user = 'grace' }: { trashKeepM
   let onKnow = (): void => {}
   const { journal, clock } = bench
   const routes = namespaceRoutes({
-    journal, view: journal.view, clock, log: { ...silent, error: (_: string, details: unknown) => { seen.errors.push(details) } }, random: seeded(1), trashKeepMs, defaults: { replication: 2, blockBytes: 4096 },
-    map: { holders: () => [], know: (id: BlockId, target: number) => { seen.targets.set(id, [...seen.targets.get(id) ?? [], target]); onKnow() } }, registry: { all: [] }, tokens: { issue: () => 'token' },
-    actor: (name: string) => (name === 'grace' ? root : as(name)), removed: () => { seen.removed++ }, suspect: (...what: unknown[]) => { seen.suspects.push(what) },
+    journal, view: journal.view, clock,
+    log: {
+      ...silent,
+      error: (_: string, details: unknown) => {
+        seen.errors.push(details)
+      },
+    },
+    random: seeded(1), trashKeepMs, defaults: { replication: 2, blockBytes: 4096 },
+    map: {
+      holders: () => [],
+      know: (id: BlockId, target: number) => {
+        seen.targets.set(id, [...(seen.targets.get(id) ?? []), target])
+        onKnow()
+      },
+    },
+    registry: { all: [] }, tokens: { issue: () => 'token' },
+    actor: (name: string) => (name === 'grace' ? root : as(name)),
+    removed: () => {
+      seen.removed++
+    },
+    suspect: (...what: unknown[]) => {
+      seen.suspects.push(what)
+    },
   } as unknown as NamespaceOptions)
   const call = async <M extends Message>(message: M, request: Partial<RequestOf<M>>): Promise<ReplyOf<M>> => {
-    const handler = routes.find(each => each.message.name === message.name)!.handler as unknown as (request: unknown, context: unknown) => unknown
+    const handler = routes.find(each => each.message.name === message.name)!.handler as unknown as (
+      request: unknown, context: unknown,
+    ) => unknown
     return await handler(request, { user, signal: new AbortController().signal }) as never
   }
   return { bench, seen, call, onKnow: (work: () => void) => { onKnow = work } }
@@ -37,7 +59,9 @@ async function conversation({ trashKeepMs = 1000, user = 'grace' }: { trashKeepM
 test('names are made, listed, changed and found, with the defaults of the cluster', async () => {
   const { bench, call } = await conversation()
   bench.clock.pass(77)
-  expect(await call(mkdir, { ...ask(), path: '/a/b', parents: true, mode: 0o750 })).toMatchObject({ path: '/a/b', mode: 0o750, owner: 'grace', mtimeMs: bench.clock.now() })
+  expect(await call(mkdir, { ...ask(), path: '/a/b', parents: true, mode: 0o750 })).toMatchObject({
+    path: '/a/b', mode: 0o750, owner: 'grace', mtimeMs: bench.clock.now(),
+  })
   expect(await call(touch, { ...ask(), path: '/a/b/f' })).toMatchObject({ replication: 2, blockBytes: 4096, mtimeMs: bench.clock.now() })
   expect(await call(touch, { ...ask(), path: '/a/b/f', mtimeMs: 5 })).toMatchObject({ mtimeMs: 5 })
   expect(await call(stat, { path: '/a/b/f' })).toMatchObject({ type: 'file', mtimeMs: 5 })
@@ -78,7 +102,8 @@ test('nothing is changed that lies in a snapshot or too deep, by any call', asyn
 
 test('what is removed goes to the trash at the time of the journal; for good, with the sweeper woken, if so asked, from the trash, and without one', async () => {
   const { bench, seen, call } = await conversation()
-  const inTrash = async (): Promise<string[]> => (await call(list, { path: '/.gristmill/trash/grace' }).catch(() => ({ entries: [] }))).entries.map(({ path }) => path)
+  const inTrash = async (): Promise<string[]> =>
+    (await call(list, { path: '/.gristmill/trash/grace' }).catch(() => ({ entries: [] }))).entries.map(({ path }) => path)
   for (const path of ['/a', '/b', '/c']) await call(touch, { ...ask(), path })
   bench.clock.wallMs += 1e9 // a clock that is set, which the journal does not follow
   const { item } = await call(remove, { ...ask(), path: '/a' })
@@ -100,7 +125,8 @@ test('a directory that its user may write to and not look into is not removed wi
   const { bench, call } = await conversation({ user: 'bob' })
   await call(mkdir, { ...ask(), path: '/b/c', parents: true })
   await call(setAttributes, { ...ask(), path: '/b', mode: 0o200 })
-  for (const skipTrash of [true, false]) await expect(call(remove, { ...ask(), path: '/b', recursive: true, skipTrash })).rejects.toMatchObject({ code: 'EACCES' })
+  for (const skipTrash of [true, false])
+    await expect(call(remove, { ...ask(), path: '/b', recursive: true, skipTrash })).rejects.toMatchObject({ code: 'EACCES' })
   expect(bench.journal.view.counters.doomed).toBe(0)
 })
 

@@ -19,13 +19,21 @@ import { route } from '../../../src/rpc/serve.ts'
 import { place, Sim } from './house.ts'
 import { as, root } from './kit.ts'
 
-async function fsck(sim: Sim, path: string, { actor = root, healthy = true, between = async () => {} }: { actor?: typeof root; healthy?: boolean; between?: (page: FsckPage) => Promise<void> } = {}): Promise<{ files: Map<string, CheckedFile>; counts: CheckCounts; pages: number }> {
+async function fsck(
+  sim: Sim, path: string,
+  {
+    actor = root, healthy = true, between = async () => {},
+  }: { actor?: typeof root; healthy?: boolean; between?: (page: FsckPage) => Promise<void> } = {},
+): Promise<{ files: Map<string, CheckedFile>; counts: CheckCounts; pages: number }> {
   const { blocks, bench } = sim.house
   const files = new Map<string, CheckedFile>()
   const counts = noCounts()
   let pages = 0
   for (let after: FsckPage['next']; ;) {
-    const page = await fsckPage({ view: bench.journal.view, map: blocks.map, isCorrupt: id => blocks.reports.isCorrupt(id), yield: () => sim.clock.yield() }, actor, { path, healthy, ...after && { after } })
+    const page = await fsckPage(
+      { view: bench.journal.view, map: blocks.map, isCorrupt: id => blocks.reports.isCorrupt(id), yield: () => sim.clock.yield() },
+      actor, { path, healthy, ...(after && { after }) },
+    )
     pages++
     for (const file of page.files) {
       const before = files.get(file.path)
@@ -84,7 +92,9 @@ test('what changes something is held back, what only looks is not', async () => 
   const authority = new Authority()
   authority.hold()
   const journal = { hasAnswer: () => false }
-  const [change, look] = authority.guard([route(namespace.touch, () => ({}) as never), route(namespace.stat, () => ({}) as never)], { journal })
+  const [change, look] = authority.guard([route(namespace.touch, () => ({}) as never), route(namespace.stat, () => ({}) as never)], {
+    journal,
+  })
   expect(() => change!.handler({} as never, {} as never)).toThrow(expect.objectContaining({ code: 'SAFE_MODE', details: { final: true } }))
   expect(look!.handler({} as never, {} as never)).toEqual({})
   authority.release()
@@ -117,7 +127,10 @@ test.each<[string, Precedence, boolean, boolean[]]>([
   }
   let recorded = false
   await authority.whenSure({ name: 'records', everyMs: 1, work: () => { recorded = true } }).work()
-  expect([authority.state, [allowed(namespace.stat, false), allowed(namespace.touch, false), allowed(namespace.touch, true), recorded, !authority.frozen]]).toEqual([named, may])
+  expect([
+    authority.state,
+    [allowed(namespace.stat, false), allowed(namespace.touch, false), allowed(namespace.touch, true), recorded, !authority.frozen],
+  ]).toEqual([named, may])
 })
 
 test('in safe mode a repeat of a change that was accepted before gets the first answer, one that still waits for its answer too, and nothing changes', async () => {
@@ -125,14 +138,18 @@ test('in safe mode a repeat of a change that was accepted before gets the first 
   const { journal, clock } = sim.house.bench
   let behind: GristmillError | undefined
   const authority = new Authority(() => ({ behind }))
-  const [handle] = authority.guard([
-    route(namespace.mkdir, ({ requestId: id, path }) => journal.submit(mkdir, { requestId: id, path, nowMs: clock.now(), ...root })),
-  ], { journal })
-  const ask = async (id: string, path: string): Promise<unknown> => await handle!.handler({ requestId: requestId(id), path } as never, {} as never)
+  const [handle] = authority.guard(
+    [route(namespace.mkdir, ({ requestId: id, path }) => journal.submit(mkdir, { requestId: id, path, nowMs: clock.now(), ...root }))],
+    { journal },
+  )
+  const ask = async (id: string, path: string): Promise<unknown> =>
+    await handle!.handler({ requestId: requestId(id), path } as never, {} as never)
   const first = await ask('c:1', '/a')
   const waits = ask('c:2', '/b')
   authority.hold()
-  expect(await Promise.all([ask('c:1', '/a'), ask('c:2', '/b'), waits].map(each => each.then(status => (status as { path: string }).path)))).toEqual(['/a', '/b', '/b'])
+  expect(
+    await Promise.all([ask('c:1', '/a'), ask('c:2', '/b'), waits].map(each => each.then(status => (status as { path: string }).path))),
+  ).toEqual(['/a', '/b', '/b'])
   const { appliedSeq } = journal.view.counters
   expect(await ask('c:1', '/a')).toEqual(first)
   await expect(ask('c:3', '/c')).rejects.toMatchObject({ code: 'SAFE_MODE' })
@@ -174,8 +191,12 @@ test('blocks that lost operations may have made are left where they are; garbage
   await sim.pass(500)
   const { journal } = bench
   const routes = lostRoutes({ journal, blocks: sim.house.blocks, log: silent, actor: user => ({ user, root: user === 'grace' }) })
-  const ask = async (name: string, user = 'grace') => await routes.find(each => each.message.name === name)!.handler({ requestId: 'ops:1' } as never, { user } as never) as LostState
-  const kept = [{ node: 'n1', address: 'n1:1', blocks: 3, bytes: 300, foreign: 0 }, { node: 'n2', address: 'n2:1', blocks: 0, bytes: 0, foreign: 1 }]
+  const ask = async (name: string, user = 'grace') =>
+    (await routes.find(each => each.message.name === name)!.handler({ requestId: 'ops:1' } as never, { user } as never)) as LostState
+  const kept = [
+    { node: 'n1', address: 'n1:1', blocks: 3, bytes: 300, foreign: 0 },
+    { node: 'n2', address: 'n2:1', blocks: 0, bytes: 0, foreign: 1 },
+  ]
   expect((await ask('safety.lost')).nodes).toEqual(kept)
   for (const name of ['safety.lost', 'safety.releaseLost']) await expect(ask(name, 'ada')).rejects.toMatchObject({ code: 'EACCES' })
   expect((await ask('safety.releaseLost')).nodes).toEqual(kept)
@@ -257,7 +278,17 @@ test('fsck goes on from page to page over deep trees and long files, and shows e
   const { files: before } = await fsck(sim, '/d/longer')
   const { id } = before.get('/d/longer')!
   // As a file of many appends would be.
-  await bench.journal.submit({ kind: 'test.long', mutate: draft => putBlocks(draft, id, 1, Array.from({ length: blocks }, (_, i) => ({ id: blockId(1_000 + i), length: 1, crc: 1, aligned: true }))) }, {})
+  await bench.journal.submit(
+    {
+      kind: 'test.long',
+      mutate: draft =>
+        putBlocks(
+          draft, id, 1,
+          Array.from({ length: blocks }, (_, i) => ({ id: blockId(1_000 + i), length: 1, crc: 1, aligned: true })),
+        ),
+    },
+    {},
+  )
   wanted.add('/d/longer').add('/d/long')
   const { files, counts, pages } = await fsck(sim, '/')
   const own = [...files.keys()].filter(path => !path.startsWith('/.gristmill'))
@@ -274,7 +305,11 @@ test('fsck goes on when what it has seen last is renamed or removed meanwhile', 
   const { bench } = sim.house
   for (let i = 0; i < 12; i++) {
     await bench.do(mkdir, { path: `/d${String(i).padStart(2, '0')}` })
-    await Promise.all(Array.from({ length: 500 }, (_, n) => bench.do(touch, { path: `/d${String(i).padStart(2, '0')}/f${n}`, replication: 1, blockBytes: 4096 })))
+    await Promise.all(
+      Array.from({ length: 500 }, (_, n) =>
+        bench.do(touch, { path: `/d${String(i).padStart(2, '0')}/f${n}`, replication: 1, blockBytes: 4096 }),
+      ),
+    )
   }
   const removed: string[] = []
   const { files } = await fsck(sim, '/', { between: async page => {
@@ -302,7 +337,9 @@ test('fsck looks into a snapshot by its path, and finds what only it has', async
   await bench.do(remove, { path: '/kept/a' })
   expect([...(await fsck(sim, '/')).files.keys()]).toEqual([])
   const { files, counts } = await fsck(sim, '/kept/.snapshot/monday')
-  expect([...files.values()].map(({ path, found }) => [path, found.map(block => [block.block, block.health])])).toEqual([['/kept/.snapshot/monday/a', [[id, 'healthy']]]])
+  expect([...files.values()].map(({ path, found }) => [path, found.map(block => [block.block, block.health])])).toEqual([
+    ['/kept/.snapshot/monday/a', [[id, 'healthy']]],
+  ])
   expect(counts).toMatchObject({ files: 1, blocks: 1 })
   expect([...(await fsck(sim, '/kept/.snapshot')).files.keys()]).toEqual(['/kept/.snapshot/monday/a'])
   await sim.house.stop()
@@ -311,7 +348,9 @@ test('fsck looks into a snapshot by its path, and finds what only it has', async
 test('fsck looks at what the system keeps for itself', async () => {
   const sim = await Sim.calm(10, 1)
   const { bench } = sim.house
-  await Promise.all(Array.from({ length: 3000 }, (_, i) => bench.do(touch, { path: `/.gristmill/programs/p${i}`, replication: 1, blockBytes: 4096 })))
+  await Promise.all(
+    Array.from({ length: 3000 }, (_, i) => bench.do(touch, { path: `/.gristmill/programs/p${i}`, replication: 1, blockBytes: 4096 })),
+  )
   await Promise.all(Array.from({ length: 2500 }, (_, i) => bench.do(touch, { path: `/!${i}`, replication: 1, blockBytes: 4096 })))
   const { files, counts } = await fsck(sim, '/')
   expect(files.size).toBe(5500)

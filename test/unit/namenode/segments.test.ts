@@ -9,9 +9,11 @@ import { silent } from '../../../src/ports/log.ts'
 import { MemoryDisk } from '../../kit/memory-disk.ts'
 
 const each: SegmentLimits = { segmentBytes: 1, keptBytes: 1e9, keptFiles: 1e6, heldBytes: 1e9 }
-const frame = (seq: number, operations = 1): Buffer => encodeFrame({ seq, epoch: 1, timeMs: 1, operations: Array.from({ length: operations }, () => '["x",{}]') })
+const frame = (seq: number, operations = 1): Buffer =>
+  encodeFrame({ seq, epoch: 1, timeMs: 1, operations: Array.from({ length: operations }, () => '["x",{}]') })
 const open = (disk: MemoryDisk, limits = each): Promise<Segments> => Segments.open({ disk, log: silent }, '/journal', limits)
-const firsts = (disk: MemoryDisk): number[] => [...disk.files.keys()].map(path => Number.parseInt(path.slice('/journal/'.length), 16)).sort((a, b) => a - b)
+const firsts = (disk: MemoryDisk): number[] =>
+  [...disk.files.keys()].map(path => Number.parseInt(path.slice('/journal/'.length), 16)).sort((a, b) => a - b)
 const pathOf = (seq: number): string => `/journal/${seq.toString(16).padStart(16, '0')}.log`
 
 async function append(segments: Segments, from: number, to: number): Promise<void> {
@@ -48,7 +50,10 @@ test('what a process that died left unfinished is passed over if the next one we
     file.bytes = Buffer.concat([file.bytes, frame(torn + 1).subarray(0, 20)])
     expect(await read(disk, 0)).toEqual([1, 2, 3, 4, 5])
     disk.files.delete(pathOf(torn + 1))
-    await expect(read(disk, 0)).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining(`where operation ${torn + 1} should begin`) })
+    await expect(read(disk, 0)).rejects.toMatchObject({
+      code: 'CORRUPT',
+      message: expect.stringContaining(`where operation ${torn + 1} should begin`),
+    })
   }
 })
 
@@ -138,7 +143,12 @@ test('a torn end on which a later process has gone on is no damage; one that lea
   first.append(frame(3).subarray(0, 20)) // torn
   await first.end()
   await append(await open(disk), 3, 3)
-  expect(await salvage(disk, '/journal')).toMatchObject({ damages: [], torn: undefined, stretches: [{ from: 1, to: 3 }, { from: 3, to: 4 }] })
+  expect(await salvage(disk, '/journal')).toMatchObject({
+    damages: [], torn: undefined,
+    stretches: [
+      { from: 1, to: 3 }, { from: 3, to: 4 },
+    ],
+  })
   expect(reach(await salvage(disk, '/journal'), 0)).toBe(3)
   // The same end, and the file behind it goes on elsewhere.
   disk.files.delete(pathOf(3))

@@ -145,7 +145,11 @@ test('a node is not let go when too few would be left, and the answer says what 
   const sim = await Sim.calm(62, 3, 1)
   const [a, b, c] = sim.nodes as [Fake, Fake, Fake]
   await place(sim, 3, [0, 1, 2])
-  await expect(take(sim, a)).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('2 datanodes are in service, and 1 block wants up to 3 replicas'), details: { left: 2, target: 3, blocks: 1 } })
+  await expect(take(sim, a)).rejects.toMatchObject({
+    code: 'EINVAL',
+    message: expect.stringContaining('2 datanodes are in service, and 1 block wants up to 3 replicas'),
+    details: { left: 2, target: 3, blocks: 1 },
+  })
   expect(stateOf(sim, a)).toBe('in-service')
   await sim.house.bench.do(remove, { path: '/p0' })
   sim.house.blocks.discard([1 as BlockId])
@@ -172,11 +176,15 @@ test('what was said survives a restart of the namenode, and a node that comes ba
   const { journal } = sim.house.bench
   const { sinceMs, service, ...facts } = [...knownNodes(journal.view)].find(known => known.node === leaver.id)!
   await journal.submit(noteNode, { ...facts, address: address('elsewhere:1'), sinceMs: sinceMs + 1 })
-  expect([...knownNodes(journal.view)].find(known => known.node === leaver.id)).toEqual({ ...facts, address: 'elsewhere:1', sinceMs, service })
+  expect([...knownNodes(journal.view)].find(known => known.node === leaver.id)).toEqual({
+    ...facts, address: 'elsewhere:1', sinceMs, service,
+  })
   sim.clock.pass(600_000)
   for (const node of sim.nodes) await node.step()
   await forgetGone({ journal: sim.house.bench.journal, registry: sim.house.registry, clock: sim.clock })
-  expect([...knownNodes(sim.house.bench.journal.view)].find(known => known.node === leaver.id)?.service).toEqual({ state: 'decommissioned' })
+  expect([...knownNodes(sim.house.bench.journal.view)].find(known => known.node === leaver.id)?.service).toEqual({
+    state: 'decommissioned',
+  })
   leaver.up = true
   await sim.pass(1000)
   expect(stateOf(sim, leaver)).toBe('decommissioned')
@@ -190,7 +198,8 @@ test('a node that has been gone for so long that it was forgotten can be decommi
   gone!.kill()
   await sim.pass(times.nodeDeadMs + 650_000)
   await forgetGone({ journal: house.bench.journal, registry: house.registry, clock: sim.clock })
-  const known = (): unknown[] => [...knownNodes(house.bench.journal.view)].filter(({ node }) => node === gone!.id).map(({ service }) => service)
+  const known = (): unknown[] =>
+    [...knownNodes(house.bench.journal.view)].filter(({ node }) => node === gone!.id).map(({ service }) => service)
   expect(known()).toEqual([])
   expect((await back(sim, gone!)).service ?? 'in-service').toBe('in-service')
   expect(known()).toEqual([])
@@ -352,6 +361,10 @@ test('a node is named by its id, its address, or its host if that has no other',
   registry.get('n2' as never)!.host = 'one'
   expect(() => findNode(registry, 'one')).toThrow(/has 2 datanodes: n1 \(n1:1\), n2 \(n2:1\)/)
   expect(() => findNode(registry, 'nobody')).toThrow(/no datanode has the id/)
-  await expect(excuse(sim, sim.nodes[0]!, 60_000).then(() => take(sim, sim.nodes[0]!)).then(() => excuse(sim, sim.nodes[0]!, 60_000))).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(
+    excuse(sim, sim.nodes[0]!, 60_000)
+      .then(() => take(sim, sim.nodes[0]!))
+      .then(() => excuse(sim, sim.nodes[0]!, 60_000)),
+  ).rejects.toMatchObject({ code: 'EINVAL' })
   await sim.house.stop()
 })

@@ -23,8 +23,11 @@ import { as, openBench, root, type Bench } from './kit.ts'
 /** Everything at and below a path, as a reader sees it, with the blocks of each file. */
 function dump(view: View, path: string, top = path): string[] {
   return list(view, root, { path }).entries.flatMap(({ path: at, id, type, mode, length, owner, mtimeMs }) => [
-    [at.slice(top.length), type, id, mode, length, owner, mtimeMs, ...type === 'file' ? [...blocksOf(view, id)].flat().map(block => `b${block.id}${knownBlock(view, block.id) ? '' : ' LOST'}`) : []].join(' '),
-    ...type === 'directory' ? dump(view, at, top) : [],
+    [
+      at.slice(top.length), type, id, mode, length, owner, mtimeMs,
+      ...(type === 'file' ? [...blocksOf(view, id)].flat().map(block => `b${block.id}${knownBlock(view, block.id) ? '' : ' LOST'}`) : []),
+    ].join(' '),
+    ...(type === 'directory' ? dump(view, at, top) : []),
   ])
 }
 
@@ -69,7 +72,9 @@ test('a snapshot shows what was there: files that went, names that changed, mode
   expect(() => stat(view, root, '/d/.snapshot/one/new')).toThrow(expect.objectContaining({ code: 'ENOENT' }))
   expect(() => stat(view, root, '/d/.snapshot/one/x/f/g')).toThrow(expect.objectContaining({ code: 'ENOTDIR' }))
   for (const [path, what] of [['x/f/g', 'x/f is a file'], ['x/none/g', 'x/none was not there']] as const) {
-    expect(() => stat(view, root, `/d/.snapshot/one/${path}`)).toThrow(expect.objectContaining({ message: expect.stringContaining(`/d/.snapshot/one/${what}`) }))
+    expect(() => stat(view, root, `/d/.snapshot/one/${path}`)).toThrow(
+      expect.objectContaining({ message: expect.stringContaining(`/d/.snapshot/one/${what}`) }),
+    )
   }
   expect(() => stat(view, root, '/d/.snapshot/two')).toThrow(expect.objectContaining({ code: 'ENOENT' }))
   expect(() => stat(view, root, '/d/y/.snapshot')).toThrow(expect.objectContaining({ code: 'ENOENT' }))
@@ -194,7 +199,9 @@ test('snapshots are the owner\'s to take, have names that differ, and are of no 
   const [alice, bob] = [as('alice'), as('bob')]
   await bench.do(mkdir, { path: '/d', mode: 0o700, ...alice })
   await bench.do(touch, { path: '/d/f', replication: 1, blockBytes: 4096, ...alice })
-  expect(await bench.do(createSnapshot, { path: '/d', nowMs: Date.UTC(2026, 10, 23, 1, 2, 3, 4), ...alice })).toMatchObject({ name: 's20261123T010203.004Z', owner: 'alice' })
+  expect(await bench.do(createSnapshot, { path: '/d', nowMs: Date.UTC(2026, 10, 23, 1, 2, 3, 4), ...alice })).toMatchObject({
+    name: 's20261123T010203.004Z', owner: 'alice',
+  })
   await bench.do(createSnapshot, { path: '/d', name: 's', ...alice })
   await expect(bench.do(createSnapshot, { path: '/d', name: 's', ...alice })).rejects.toMatchObject({ code: 'EEXIST' })
   await expect(bench.do(createSnapshot, { path: '/d', name: 't', ...bob })).rejects.toMatchObject({ code: 'EACCES' })
@@ -251,7 +258,12 @@ test('a snapshot of the root has everything but what is the system\'s', async ()
 test('where there are no snapshots, names are written as they always were', async () => {
   const bench = await openBench()
   await bench.do(touch, { path: '/f', replication: 1, blockBytes: 4096 })
-  const entry: NameEntry = decodeEntry(encodeEntry({ id: inodeId(9), directory: false, mode: 0o644, owner: 'a', group: 'a', mtimeMs: 5, replication: 1, blockBytes: 4096, format: 'csv', length: 1, blocks: 1 }))
+  const entry: NameEntry = decodeEntry(
+    encodeEntry({
+      id: inodeId(9), directory: false, mode: 0o644, owner: 'a', group: 'a', mtimeMs: 5, replication: 1, blockBytes: 4096, format: 'csv',
+      length: 1, blocks: 1,
+    }),
+  )
   expect(sinceOf(encodeEntry(entry))).toBe(0)
   expect(sinceOf(encodeEntry(entry, 77))).toBe(77)
   expect(decodeEntry(encodeEntry(entry, 77))).toEqual(entry)
@@ -273,25 +285,53 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
     const { view } = bench.journal
     const path = (): string => Array.from({ length: 1 + random.below(4) }, () => `/${'abc'[random.below(3)]}`).join('')
     const taken = new Map<string, { directory: number; name: string; lines: string[] }>()
-    const quietly = async (work: Promise<unknown>): Promise<void> => { await work.catch((error: { code?: string }) => { if (error.code === undefined) throw error }) }
+    const quietly = async (work: Promise<unknown>): Promise<void> => {
+      await work.catch((error: { code?: string }) => {
+        if (error.code === undefined) throw error
+      })
+    }
     let done = 0
     for (let round = 0; round < 400; round++) {
       bench.clock.pass(10)
       const [a, b] = [path(), path()]
       switch (random.below(15)) {
-        case 0: case 1: await quietly(bench.do(mkdir, { path: a, parents: true })); break
-        case 2: case 3: case 4: await quietly(write(bench, a, 1 + random.below(2))); break
-        case 5: await quietly(bench.do(remove, { path: a, recursive: true })); break
-        case 6: await quietly(bench.do(discard, { path: a, recursive: true })); break
-        case 7: case 8: case 9: await quietly(bench.do(rename, { from: a, to: b, overwrite: random.below(2) === 0 })); break
-        case 10: await quietly(bench.do(setAttributes, { path: a, mode: random.below(2) === 0 ? 0o700 : 0o755 })); break
-        case 11: await (random.below(2) === 0 ? bench.journal.submit(sweep, { limit: 1 + random.below(5) }) : bench.journal.submit(sweepHistory, { limit: 1 + random.below(5) })); break
-        case 12: case 13: {
+        case 0:
+        case 1:
+          await quietly(bench.do(mkdir, { path: a, parents: true }))
+          break
+        case 2:
+        case 3:
+        case 4:
+          await quietly(write(bench, a, 1 + random.below(2)))
+          break
+        case 5:
+          await quietly(bench.do(remove, { path: a, recursive: true }))
+          break
+        case 6:
+          await quietly(bench.do(discard, { path: a, recursive: true }))
+          break
+        case 7:
+        case 8:
+        case 9:
+          await quietly(bench.do(rename, { from: a, to: b, overwrite: random.below(2) === 0 }))
+          break
+        case 10:
+          await quietly(bench.do(setAttributes, { path: a, mode: random.below(2) === 0 ? 0o700 : 0o755 }))
+          break
+        case 11:
+          await (random.below(2) === 0
+            ? bench.journal.submit(sweep, { limit: 1 + random.below(5) })
+            : bench.journal.submit(sweepHistory, { limit: 1 + random.below(5) }))
+          break
+        case 12:
+        case 13: {
           const at = random.below(8) === 0 ? '/' : a
           const name = `s${round}`
-          await quietly(bench.do(createSnapshot, { path: at, name }).then(() => {
-            taken.set(name, { directory: stat(view, root, at).id, name, lines: dump(view, at, at === '/' ? '' : at) })
-          }))
+          await quietly(
+            bench.do(createSnapshot, { path: at, name }).then(() => {
+              taken.set(name, { directory: stat(view, root, at).id, name, lines: dump(view, at, at === '/' ? '' : at) })
+            }),
+          )
           break
         }
         default: {
@@ -319,7 +359,10 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
     const live = dump(view, '/', '')
     const blocks = live.flatMap(line => line.match(/ b\d+/g) ?? [])
     expect(live.some(line => line.includes('LOST'))).toBe(false)
-    expect(view.counters).toMatchObject({ snapshots: 0, history: 0, marks: 0, doomed: 0, blocks: blocks.length, files: live.filter(line => line.split(' ')[1] === 'file').length })
+    expect(view.counters).toMatchObject({
+      snapshots: 0, history: 0, marks: 0, doomed: 0, blocks: blocks.length,
+      files: live.filter(line => line.split(' ')[1] === 'file').length,
+    })
     expect(['history', 'held', 'marks', 'snapshots', 'doomed'].flatMap(table => rowsOf(bench, table))).toEqual([])
     expect(rowsOf(bench, 'blocks')).toHaveLength(blocks.length)
     await replayed(bench)

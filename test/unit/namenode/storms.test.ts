@@ -93,10 +93,17 @@ test('long reports, however many come together, let others have their turn after
     return passOn.call(clock)
   }
   const next = house.bench.journal.view.counters.nextBlock
-  const pages = sim.nodes.map(({ id, session }, n) => house.call(report.full, {
-    node: id, session, seq: 1_000, first: true, last: true,
-    storages: [{ id: storageId('s'), blocks: Array.from({ length: 5_000 }, (_, i) => [blockId(next + n * 5_000 + i), 100, 7] as [BlockId, number, number]) }],
-  }))
+  const pages = sim.nodes.map(({ id, session }, n) =>
+    house.call(report.full, {
+      node: id, session, seq: 1_000, first: true, last: true,
+      storages: [
+        {
+          id: storageId('s'),
+          blocks: Array.from({ length: 5_000 }, (_, i) => [blockId(next + n * 5_000 + i), 100, 7] as [BlockId, number, number]),
+        },
+      ],
+    }),
+  )
   await Promise.all(pages)
   expect(house.blocks.reports.unknown.blocks).toBe(40_000)
   expect(most).toBe(1_000)

@@ -56,15 +56,31 @@ async function until(work: () => Promise<void>): Promise<void> {
 }
 
 async function live(at = 'nn', times: Partial<NamenodeTimes> = {}): Promise<Life> {
-  const namenode = await Namenode.start(world, { times, dir: `${dir}/${at}`, host: '127.0.0.1', port: 0, secret, user: 'root', defaults: { replication: 1, blockBytes: 4096 } })
+  const namenode = await Namenode.start(world, {
+    times, dir: `${dir}/${at}`, host: '127.0.0.1', port: 0, secret, user: 'root', defaults: { replication: 1, blockBytes: 4096 },
+  })
   running.push(namenode)
-  const caller = new Caller({ clock: world.clock, random: world.random, dispatcher: world.net.dispatcher, credentials: new Credentials({ secret, cluster: namenode.cluster, clock: world.clock, random: world.random, user: 'root' }) })
-  const call: Life['call'] = (message, request) => caller.call(namenode.address, message, request, { peer: 'namenode', retry: false, timeoutMs: 60_000 })
+  const caller = new Caller({
+    clock: world.clock, random: world.random, dispatcher: world.net.dispatcher,
+    credentials: new Credentials({ secret, cluster: namenode.cluster, clock: world.clock, random: world.random, user: 'root' }),
+  })
+  const call: Life['call'] = (message, request) =>
+    caller.call(namenode.address, message, request, { peer: 'namenode', retry: false, timeoutMs: 60_000 })
   return {
     namenode, call,
-    register: (seen, node = 'n1') => call(heartbeat.register, { node: nodeId(node), address: address(`127.0.0.1:${node.slice(1)}`), rack: '/r', host: 'h', pid: 1, version: '', slots: 0, storages: [], attempts: [], ...seen && { seen } }),
+    register: (seen, node = 'n1') =>
+      call(heartbeat.register, {
+        node: nodeId(node), address: address(`127.0.0.1:${node.slice(1)}`), rack: '/r', host: 'h', pid: 1, version: '', slots: 0,
+        storages: [], attempts: [], ...(seen && { seen }),
+      }),
     mkdir: where => call(namespace.mkdir, { path: where as never, requestId: requestId(`test:${++requests}`) }),
-    applied: async () => (await call(heartbeat.register, { node: nodeId('n2'), address: address('127.0.0.1:2'), rack: '/r', host: 'h', pid: 1, version: '', slots: 0, storages: [], attempts: [], seen: nothingSeen })).at!.seq,
+    applied: async () =>
+      (
+        await call(heartbeat.register, {
+          node: nodeId('n2'), address: address('127.0.0.1:2'), rack: '/r', host: 'h', pid: 1, version: '', slots: 0, storages: [],
+          attempts: [], seen: nothingSeen,
+        })
+      ).at!.seq,
     async end() {
       running = running.filter(each => each !== namenode)
       await namenode.stop()
@@ -104,13 +120,23 @@ test('an old copy that is started without a recovery serves nobody once a datano
   await second.end()
 
   const old = await live('copy')
-  await expect(old.register(seen)).rejects.toMatchObject({ code: 'STALE_EPOCH', message: expect.stringMatching(/old copy.*namenode recover --dir/) })
+  await expect(old.register(seen)).rejects.toMatchObject({
+    code: 'STALE_EPOCH',
+    message: expect.stringMatching(/old copy.*namenode recover --dir/),
+  })
   // It knows it now, for everybody: what it says of files would be as wrong as what it does to them.
-  for (const asked of [old.mkdir('/x'), old.call(namespace.stat, { path: '/old' as never })]) await expect(asked).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringContaining('namenode recover') })
+  for (const asked of [old.mkdir('/x'), old.call(namespace.stat, { path: '/old' as never })])
+    await expect(asked).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringContaining('namenode recover') })
   await expect(old.register()).rejects.toMatchObject({ code: 'STALE_EPOCH' })
-  await expect(old.call(service.recommission, { node: 'n1', requestId: requestId('test:service') })).rejects.toMatchObject({ code: 'SAFE_MODE' })
-  for (const asked of [old.call(safety.backup, { dir: `${dir}/backups` }), old.call(safety.fsck, { path: '/' as never })]) await expect(asked).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringContaining('namenode recover') })
-  expect(await old.call(safety.safeMode, { action: 'get' })).toMatchObject({ on: true, manual: false, behind: expect.stringContaining('namenode recover') })
+  await expect(old.call(service.recommission, { node: 'n1', requestId: requestId('test:service') })).rejects.toMatchObject({
+    code: 'SAFE_MODE',
+  })
+  for (const asked of [old.call(safety.backup, { dir: `${dir}/backups` }), old.call(safety.fsck, { path: '/' as never })])
+    await expect(asked).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringContaining('namenode recover') })
+  expect(await old.call(safety.safeMode, { action: 'get' })).toMatchObject({
+    on: true, manual: false,
+    behind: expect.stringContaining('namenode recover'),
+  })
   await expect(old.call(safety.safeMode, { action: 'leave' })).rejects.toMatchObject({ code: 'SAFE_MODE' })
   await old.end()
   // The next process of the directory has not to be told again.
@@ -119,7 +145,10 @@ test('an old copy that is started without a recovery serves nobody once a datano
   await again.end()
 
   const planned = await recover(world, { dir: `${dir}/copy`, dryRun: true })
-  expect(planned).toMatchObject({ outcome: 'planned', uncertain: true, damage: [expect.stringContaining(`operation ${seen.seq} of epoch ${seen.epoch}`)] })
+  expect(planned).toMatchObject({
+    outcome: 'planned', uncertain: true,
+    damage: [expect.stringContaining(`operation ${seen.seq} of epoch ${seen.epoch}`)],
+  })
   expect(await recover(world, { dir: `${dir}/copy` })).toMatchObject({ outcome: 'recovered', uncertain: true })
   const rebuilt = await live('copy')
   const reply = await rebuilt.register(seen)
@@ -150,9 +179,12 @@ test('before a datanode that has seen a namenode has registered, what is there c
   const before = await old.applied()
   expect(await old.call(namespace.stat, { path: '/old' as never })).toMatchObject({ type: 'directory' })
   for (const asked of [
-    old.mkdir('/x'), old.call(namespace.remove, { path: '/old' as never, requestId: requestId('test:remove') }), old.call(safety.backup, { dir: `${dir}/backups` }),
+    old.mkdir('/x'),
+    old.call(namespace.remove, { path: '/old' as never, requestId: requestId('test:remove') }),
+    old.call(safety.backup, { dir: `${dir}/backups` }),
     old.call(service.recommission, { node: 'n1', requestId: requestId('test:service') }),
-  ]) await expect(asked).rejects.toMatchObject(refused)
+  ])
+    await expect(asked).rejects.toMatchObject(refused)
   expect(await old.call(safety.safeMode, { action: 'get' })).toMatchObject({ on: true, manual: false })
   expect(await old.applied()).toBe(before)
   await expect(old.register(newer)).rejects.toMatchObject({ code: 'STALE_EPOCH' })
@@ -172,19 +204,26 @@ test('the doubt of a namenode ends when an operator says so, and when other data
   const second = await live()
   await expect(second.mkdir('/x')).rejects.toMatchObject(refused)
   await second.call(safety.safeMode, { action: 'leave' })
-  await until(async () => { await second.mkdir('/x') })
+  await until(async () => {
+    await second.mkdir('/x')
+  })
   await second.end()
 
   const third = await live('nn', short)
   await expect(third.mkdir('/y')).rejects.toMatchObject(refused)
   await third.applied()
-  await until(async () => { await third.mkdir('/y') })
+  await until(async () => {
+    await third.mkdir('/y')
+  })
 })
 
 /** n1 is not waited for. */
 const short = { heartbeatMs: 10, nodeStaleMs: 50, nodeDeadMs: 200 }
 
-/** A cluster that had the datanodes n1 and n2 in its first epoch, n2 alone in its second (`before`), and n2 in a third of which `copy` knows nothing. */
+/**
+ * A cluster that had the datanodes n1 and n2 in its first epoch, n2 alone in its second (`before`), and n2 in a third of which `copy` knows
+ * nothing.
+ */
 async function copied(): Promise<{ stale: Seen; before: Seen; newest: Seen }> {
   const first = await live()
   await first.mkdir('/a')
@@ -217,7 +256,10 @@ test('a datanode that was switched off before the last epoch does not end the do
     n1 = seenOf(reply, n1)
     // A process that registers again proves as little.
     await old.register(n1)
-    await expect(old.mkdir('/x')).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringMatching(`1 of the 2 datanodes .* has registered .*missing: n2; .* epoch ${before.epoch}\\)`) })
+    await expect(old.mkdir('/x')).rejects.toMatchObject({
+      code: 'SAFE_MODE',
+      message: expect.stringMatching(`1 of the 2 datanodes .* has registered .*missing: n2; .* epoch ${before.epoch}\\)`),
+    })
     if (starts === 1) {
       await expect(old.register(newest, 'n2')).rejects.toMatchObject({ code: 'STALE_EPOCH' })
       await expect(old.mkdir('/x')).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringContaining('namenode recover') })
@@ -278,7 +320,8 @@ test('replies are provisional until it is in the journal that the namenode is th
   const second = await live()
   const { provisional, session } = await second.register(seenOf(alone), 'n1')
   expect(provisional).toBe(true)
-  const beat = (): Promise<ReplyOf<typeof heartbeat.beat>> => second.call(heartbeat.beat, { node: nodeId('n1'), session, storages: [], transfers: 0, running: 0 })
+  const beat = (): Promise<ReplyOf<typeof heartbeat.beat>> =>
+    second.call(heartbeat.beat, { node: nodeId('n1'), session, storages: [], transfers: 0, running: 0 })
   expect((await beat()).provisional).toBe(true)
   // A waiting call for orders is answered when that is over: what is changed from then on is remembered.
   const orders = second.call(order.orders, { node: nodeId('n1'), session, acknowledged: 0, freeSlots: 0 })
@@ -326,13 +369,19 @@ test('of two copies that were both started, the one that no datanode has met is 
   const met = await live()
   const seen = seenOf(await met.register())
   const other = await live('copy')
-  await expect(other.register(seen)).rejects.toMatchObject({ code: 'STALE_EPOCH', message: expect.stringContaining('two were started from copies of one directory') })
+  await expect(other.register(seen)).rejects.toMatchObject({
+    code: 'STALE_EPOCH',
+    message: expect.stringContaining('two were started from copies of one directory'),
+  })
   await other.end()
   await fs.rm(`${dir}/copy/behind.json`)
   for (let starts = 0; starts < 2; starts++) {
     const later = await live('copy')
     for (let i = 0; i < 5; i++) await later.mkdir(`/d${starts}-${i}`) // it gets far beyond what was seen
-    await expect(later.register(seen)).rejects.toMatchObject({ code: 'STALE_EPOCH', ...starts === 1 && { message: expect.stringContaining(seen.incarnation!) } })
+    await expect(later.register(seen)).rejects.toMatchObject({
+      code: 'STALE_EPOCH',
+      ...(starts === 1 && { message: expect.stringContaining(seen.incarnation!) }),
+    })
     await later.end()
     await fs.rm(`${dir}/copy/behind.json`)
   }
@@ -348,7 +397,10 @@ test('a namenode whose epoch is higher than what was seen, and that would give b
   const late = await live()
   const seen = { epoch: epoch + 1, seq: 0, nextBlock: at!.nextBlock }
   await late.register(seen)
-  await expect(late.register({ ...seen, nextBlock: at!.nextBlock + 1 })).rejects.toMatchObject({ code: 'STALE_EPOCH', message: expect.stringContaining(`block ids from ${at!.nextBlock} on`) })
+  await expect(late.register({ ...seen, nextBlock: at!.nextBlock + 1 })).rejects.toMatchObject({
+    code: 'STALE_EPOCH',
+    message: expect.stringContaining(`block ids from ${at!.nextBlock} on`),
+  })
 })
 
 test('a directory that has been brought up to date since it was found behind serves again', async () => {
@@ -382,16 +434,52 @@ test('a sound state is rebuilt for the sake of an epoch that an operator asks fo
 
 test.each<[string, Partial<Position> & { epoch: number }, Seen, RegExp | undefined]>([
   ['an earlier epoch', { epoch: 4 }, { ...nothingSeen, epoch: 5 }, /epoch 5 has begun/],
-  ['a namenode that does not know of positions', { epoch: 5, incarnation: undefined as never }, { epoch: 5, incarnation: 'a', seq: 9, nextBlock: 9 }, undefined],
+  [
+    'a namenode that does not know of positions', { epoch: 5, incarnation: undefined as never },
+    { epoch: 5, incarnation: 'a', seq: 9, nextBlock: 9 },
+    undefined,
+  ],
   ['a datanode that has heard of epochs only', { epoch: 5, incarnation: 'b' }, { ...nothingSeen, epoch: 5 }, undefined],
   ['the same incarnation', { epoch: 5, incarnation: 'a', from: 3 }, { epoch: 5, incarnation: 'a', seq: 900, nextBlock: 9 }, undefined],
-  ['another incarnation of the same epoch', { epoch: 5, incarnation: 'b' }, { epoch: 5, incarnation: 'a', seq: 1, nextBlock: 1 }, /two were started/],
-  ['a later epoch that began right behind what was seen', { epoch: 6, incarnation: 'b', from: 101 }, { epoch: 5, incarnation: 'a', seq: 100, nextBlock: 1 }, undefined],
-  ['a later epoch that began with an operation that was seen', { epoch: 6, incarnation: 'b', from: 100 }, { epoch: 5, incarnation: 'a', seq: 100, nextBlock: 1 }, /operation 100 had happened/],
-  ['a later epoch, rebuilt since', { epoch: 6, incarnation: 'b', from: 10, rebuilt: 6 }, { epoch: 5, incarnation: 'a', seq: 100, nextBlock: 1 }, undefined],
-  ['a later epoch, rebuilt before', { epoch: 7, incarnation: 'b', from: 10, rebuilt: 5 }, { epoch: 5, incarnation: 'a', seq: 100, nextBlock: 1 }, /operation 100 had happened/],
+  [
+    'another incarnation of the same epoch', { epoch: 5, incarnation: 'b' },
+    { epoch: 5, incarnation: 'a', seq: 1, nextBlock: 1 },
+    /two were started/,
+  ],
+  [
+    'a later epoch that began right behind what was seen',
+    { epoch: 6, incarnation: 'b', from: 101 },
+    { epoch: 5, incarnation: 'a', seq: 100, nextBlock: 1 },
+    undefined,
+  ],
+  [
+    'a later epoch that began with an operation that was seen',
+    { epoch: 6, incarnation: 'b', from: 100 },
+    { epoch: 5, incarnation: 'a', seq: 100, nextBlock: 1 },
+    /operation 100 had happened/,
+  ],
+  [
+    'a later epoch, rebuilt since',
+    { epoch: 6, incarnation: 'b', from: 10, rebuilt: 6 },
+    { epoch: 5, incarnation: 'a', seq: 100, nextBlock: 1 },
+    undefined,
+  ],
+  [
+    'a later epoch, rebuilt before',
+    { epoch: 7, incarnation: 'b', from: 10, rebuilt: 5 },
+    { epoch: 5, incarnation: 'a', seq: 100, nextBlock: 1 },
+    /operation 100 had happened/,
+  ],
 ])('behind: %s', (_, { epoch, ...at }, seen, why) => {
-  const found = whyBehind({ epoch, ...'incarnation' in at && at.incarnation === undefined ? {} : { at: { incarnation: 'z', from: 1000, seq: 1000, nextBlock: 1, rebuilt: 0, ...at } } }, seen)
+  const found = whyBehind(
+    {
+      epoch,
+      ...('incarnation' in at && at.incarnation === undefined
+        ? {}
+        : { at: { incarnation: 'z', from: 1000, seq: 1000, nextBlock: 1, rebuilt: 0, ...at } }),
+    },
+    seen,
+  )
   if (why) expect(found).toMatch(why)
   else expect(found).toBeUndefined()
 })

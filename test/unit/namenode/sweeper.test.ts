@@ -38,7 +38,18 @@ function sweeping(bench: Bench, refuse: () => void = () => {}) {
       } finally { seen.atOnce-- }
     },
   } as unknown as Journal
-  const sweeper = new NamespaceSweeper({ journal, clock: bench.clock, log: { ...silent, error: (_, details) => { errors.push(details!['error']) } }, gone: blocks => { gone.push(...blocks) } })
+  const sweeper = new NamespaceSweeper({
+    journal, clock: bench.clock,
+    log: {
+      ...silent,
+      error: (_, details) => {
+        errors.push(details!['error'])
+      },
+    },
+    gone: blocks => {
+      gone.push(...blocks)
+    },
+  })
   return { sweeper, gone, errors, seen }
 }
 
@@ -111,7 +122,9 @@ test('a step that finds the journal full, or its disk, is tried again after a wh
   await write(bench, '/g', 1)
   await bench.do(remove, { path: '/g' })
   const why = new GristmillError('CORRUPT', 'the store is damaged')
-  const broken = sweeping(bench, () => { throw why })
+  const broken = sweeping(bench, () => {
+    throw why
+  })
   broken.sweeper.wake()
   await until('it is told', () => broken.errors.length === 1)
   expect([broken.errors, broken.seen.steps]).toEqual([[why], 1])
@@ -124,21 +137,28 @@ test('a step that finds the journal full, or its disk, is tried again after a wh
   expect([ending.errors, ending.seen.steps]).toEqual([[], 1])
 })
 
-test.each([1, 2, 3, 5, 8])('a directory with history goes in steps of %i, each no larger than that, and takes its history along', async limit => {
-  const bench = await openBench()
-  const { view } = bench.journal
-  for (let i = 0; i < 3; i++) await bench.do(mkdir, { path: `/s/d/sub${i}`, parents: true })
-  for (let i = 0; i < 4; i++) await bench.do(touch, file(`/s/d/f${i}`))
-  await bench.do(createSnapshot, { path: '/s', name: 's' })
-  for (let i = 0; i < 4; i++) await bench.do(rename, { from: `/s/d/f${i}`, to: `/s/g${i}` })
-  await bench.do(removeSnapshot, { path: '/s', name: 's' })
-  const rows = (): number => bench.store.dump().split('\n').filter(line => /^(children|history|doomed) /.test(line)).length
-  await bench.do(remove, { path: '/s/d', recursive: true })
-  const { directories } = view.counters
-  for (let more = true; more;) {
-    const before = rows()
-    more = (await bench.journal.submit(sweep, { limit })).more
-    expect(before - rows()).toBeLessThanOrEqual(2 * limit)
-  }
-  expect(view.counters).toMatchObject({ doomed: 0, history: 0, files: 4, directories: directories - 4 })
-})
+test.each([1, 2, 3, 5, 8])(
+  'a directory with history goes in steps of %i, each no larger than that, and takes its history along',
+  async limit => {
+    const bench = await openBench()
+    const { view } = bench.journal
+    for (let i = 0; i < 3; i++) await bench.do(mkdir, { path: `/s/d/sub${i}`, parents: true })
+    for (let i = 0; i < 4; i++) await bench.do(touch, file(`/s/d/f${i}`))
+    await bench.do(createSnapshot, { path: '/s', name: 's' })
+    for (let i = 0; i < 4; i++) await bench.do(rename, { from: `/s/d/f${i}`, to: `/s/g${i}` })
+    await bench.do(removeSnapshot, { path: '/s', name: 's' })
+    const rows = (): number =>
+      bench.store
+        .dump()
+        .split('\n')
+        .filter(line => /^(children|history|doomed) /.test(line)).length
+    await bench.do(remove, { path: '/s/d', recursive: true })
+    const { directories } = view.counters
+    for (let more = true; more;) {
+      const before = rows()
+      more = (await bench.journal.submit(sweep, { limit })).more
+      expect(before - rows()).toBeLessThanOrEqual(2 * limit)
+    }
+    expect(view.counters).toMatchObject({ doomed: 0, history: 0, files: 4, directories: directories - 4 })
+  },
+)

@@ -65,7 +65,8 @@ test('whoever may not remove a thing may not discard it', async () => {
   await bench.do(mkdir, { path: '/home', ...alice })
   await bench.do(touch, touched('/home/f', alice))
   await bench.do(touch, touched('/own', alice))
-  for (const path of ['/home/f', '/own', '/home']) await expect(bench.do(discard, { path, recursive: true, ...bob })).rejects.toMatchObject({ code: 'EACCES' })
+  for (const path of ['/home/f', '/own', '/home'])
+    await expect(bench.do(discard, { path, recursive: true, ...bob })).rejects.toMatchObject({ code: 'EACCES' })
   await expect(bench.do(discard, { path: '/none' })).rejects.toMatchObject({ code: 'ENOENT' })
   await expect(bench.do(discard, { path: '/' })).rejects.toMatchObject({ code: 'EINVAL' })
 })
@@ -93,7 +94,10 @@ test('purging takes what is old, of one user or of all, a page at a time, and it
 test('what its user has taken out of the trash by hand is no item, and is not purged', async () => {
   const bench = await openBench()
   for (const name of ['a', 'b', 'c']) await bench.do(touch, touched(`/${name}`, alice))
-  const [a, b, c] = [await bench.do(discard, { path: '/a', ...alice }), await bench.do(discard, { path: '/b', ...alice }), await bench.do(discard, { path: '/c', ...alice })]
+  const [a, b, c] = [
+    await bench.do(discard, { path: '/a', ...alice }), await bench.do(discard, { path: '/b', ...alice }),
+    await bench.do(discard, { path: '/c', ...alice }),
+  ]
   await bench.do(rename, { from: `/.gristmill/trash/alice/${a}/a`, to: '/kept', ...alice })
   await bench.do(rename, { from: `/.gristmill/trash/alice/${b}`, to: '/kept-too', ...alice })
   await bench.do(remove, { path: `/.gristmill/trash/alice/${c}`, recursive: true, ...alice })
@@ -129,10 +133,18 @@ test('a discard that is asked for again has one effect and the same answer', asy
   expect(paths(bench, '/')).toEqual(['/f'])
 })
 
-const routesOf = (bench: Bench, keepMs: number, removed = (): void => {}): { options: TrashOptions; call: (path: string, request: object, user: string) => Promise<never> } => {
-  const options: TrashOptions = { journal: bench.journal, clock: bench.clock, actor: user => ({ user, root: user === 'grace' }), keepMs, frozen: () => false, removed }
+const routesOf = (
+  bench: Bench, keepMs: number, removed = (): void => {},
+): { options: TrashOptions; call: (path: string, request: object, user: string) => Promise<never> } => {
+  const options: TrashOptions = {
+    journal: bench.journal, clock: bench.clock, actor: user => ({ user, root: user === 'grace' }), keepMs, frozen: () => false, removed,
+  }
   const routes = trashRoutes(options)
-  return { options, call: async (path, request, user) => (routes.find(one => one.message.path === path) as Route).handler(request as never, { user } as never) as Promise<never> }
+  return {
+    options,
+    call: async (path, request, user) =>
+      (routes.find(one => one.message.path === path) as Route).handler(request as never, { user } as never) as Promise<never>,
+  }
 }
 
 test('time empties the trash, whatever the wall clock says', async () => {
@@ -159,7 +171,8 @@ test('everybody sees and empties their own trash; the superuser sees them all', 
     await bench.do(touch, touched(`/${user}`, as(user)))
     await bench.do(discard, { path: `/${user}`, ...as(user), nowMs: bench.journal.nowMs() })
   }
-  const seen = async (user: string, all: boolean): Promise<string[]> => (await call('/v1/trash/list', { all }, user) as { items: { from: string }[] }).items.map(item => item.from)
+  const seen = async (user: string, all: boolean): Promise<string[]> =>
+    ((await call('/v1/trash/list', { all }, user)) as { items: { from: string }[] }).items.map(item => item.from)
   expect(await seen('alice', false)).toEqual(['/alice'])
   expect(await seen('grace', false)).toEqual([])
   expect(await seen('grace', true)).toEqual(['/bob', '/alice'])
@@ -168,5 +181,7 @@ test('everybody sees and empties their own trash; the superuser sees them all', 
   expect(await call('/v1/trash/empty', { requestId: 'x:2' }, 'bob')).toMatchObject({ removed: 1 })
   expect(await seen('grace', true)).toEqual(['/alice'])
   const { items: [item] } = await call('/v1/trash/list', {}, 'alice') as { items: { item: string }[] }
-  await expect(call('/v1/trash/restore', { requestId: 'x:3', item: item!.item, to: '/d/.snapshot/x' }, 'alice')).rejects.toMatchObject({ code: 'EROFS' })
+  await expect(call('/v1/trash/restore', { requestId: 'x:3', item: item!.item, to: '/d/.snapshot/x' }, 'alice')).rejects.toMatchObject({
+    code: 'EROFS',
+  })
 })

@@ -27,19 +27,30 @@ const ask = (): { requestId: ReturnType<typeof requestId> } => ({ requestId: req
 
 type Write = <M extends Message>(message: M, request: RequestOf<M>) => Promise<ReplyOf<M>>
 
-async function writing(seed: number, nodes: number, actor: (user: string) => Actor = () => root): Promise<{ sim: Sim; write: Write; lifetimes: Lifetimes; discarded: BlockId[] }> {
+async function writing(
+  seed: number, nodes: number, actor: (user: string) => Actor = () => root,
+): Promise<{ sim: Sim; write: Write; lifetimes: Lifetimes; discarded: BlockId[] }> {
   const sim = await Sim.calm(seed, nodes, 1)
   const { bench, registry, blocks } = sim.house
   const { journal, clock } = bench
   const lifetimes = new Lifetimes({ clock: registry.awake, view: journal.view, times: timesFrom() })
   const discarded: BlockId[] = []
   const routes = writingRoutes({
-    journal, registry, clock, map: blocks.map, lifetimes, tokens: new BlockTokens({ secret: Buffer.alloc(32), clock }),
-    random: sim.random, defaults: { replication: 2, blockBytes: 128 * MiB }, actor, discard: ids => { discarded.push(...ids); blocks.discard(ids) },
+    journal, registry, clock, map: blocks.map, lifetimes,
+    tokens: new BlockTokens({ secret: Buffer.alloc(32), clock }),
+    random: sim.random,
+    defaults: { replication: 2, blockBytes: 128 * MiB },
+    actor,
+    discard: ids => {
+      discarded.push(...ids)
+      blocks.discard(ids)
+    },
   })
   const write: Write = async (message, request) => {
-    const handler = routes.find(each => each.message.name === message.name)!.handler as unknown as (request: unknown, context: unknown) => unknown
-    return await handler(request, { user: 'grace' }) as never
+    const handler = routes.find(each => each.message.name === message.name)!.handler as unknown as (
+      request: unknown, context: unknown,
+    ) => unknown
+    return (await handler(request, { user: 'grace' })) as never
   }
   return { sim, write, lifetimes, discarded }
 }
@@ -50,15 +61,21 @@ test('on nodes with less room than a whole block small files are still written, 
   await sim.pass(500)
   const small = await write(create, { ...ask(), path: '/small', blocks: 1, bytes: 1000 })
   expect(small.blocks[0]!.targets).toHaveLength(2)
-  await expect(write(create, { ...ask(), path: '/large', blocks: 1, bytes: 100 * MiB })).rejects.toMatchObject({ code: 'ENOSPC', details: { blockBytes: 100 * MiB } })
+  await expect(write(create, { ...ask(), path: '/large', blocks: 1, bytes: 100 * MiB })).rejects.toMatchObject({
+    code: 'ENOSPC', details: { blockBytes: 100 * MiB },
+  })
   // A stream does not know: it gets what there is.
   const stream = await write(create, { ...ask(), path: '/stream', blocks: 1 })
   expect(stream.blocks[0]!.targets).toHaveLength(2)
   expect((await write(allocate, { ...ask(), lease: stream.lease as LeaseId, count: 1, bytes: 5 * MiB })).blocks[0]!.targets).toHaveLength(2)
-  await expect(write(allocate, { ...ask(), lease: stream.lease as LeaseId, count: 1, bytes: 20 * MiB })).rejects.toMatchObject({ code: 'ENOSPC' })
+  await expect(write(allocate, { ...ask(), lease: stream.lease as LeaseId, count: 1, bytes: 20 * MiB })).rejects.toMatchObject({
+    code: 'ENOSPC',
+  })
   for (const node of sim.nodes) node.capacityBytes = MiB / 2
   await sim.pass(500)
-  await expect(write(create, { ...ask(), path: '/stream2', blocks: 1 })).rejects.toMatchObject({ code: 'ENOSPC', details: { blockBytes: MiB } })
+  await expect(write(create, { ...ask(), path: '/stream2', blocks: 1 })).rejects.toMatchObject({
+    code: 'ENOSPC', details: { blockBytes: MiB },
+  })
   await sim.house.stop()
 })
 
@@ -77,7 +94,10 @@ test('a create or an allocation that is repeated gets its first answer, however 
   expect(ids(await write(allocate, more))).toEqual(ids(allocated))
   for (const node of sim.nodes) node.capacityBytes = 1
   await sim.pass(500)
-  await expect(write(create, { ...made, ...ask(), path: '/g' })).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringContaining('free some space') })
+  await expect(write(create, { ...made, ...ask(), path: '/g' })).rejects.toMatchObject({
+    code: 'ENOSPC',
+    message: expect.stringContaining('free some space'),
+  })
   // It exists; only where its block could go is not known now.
   await expect(write(create, made)).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringContaining('try again in a moment') })
   const { appliedSeq } = bench.journal.view.counters
@@ -105,11 +125,15 @@ test('writers are never sent to nodes that are being emptied or are in maintenan
   await sim.house.call(decommission, { ...ask(), node: a!.id })
   await sim.house.call(maintenance, { ...ask(), node: b!.id, forMs: 60_000 })
   for (let i = 0; i < 20; i++) {
-    const { blocks } = await write(create, { ...ask(), path: `/f${i}`, replication: 3, blocks: 1, bytes: 10, host: i % 2 === 0 ? 'n0' : 'n1' })
+    const { blocks } = await write(create, {
+      ...ask(), path: `/f${i}`, replication: 3, blocks: 1, bytes: 10, host: i % 2 === 0 ? 'n0' : 'n1',
+    })
     expect(blocks[0]!.targets.map(each => each.node).sort()).toEqual(['n2', 'n3'])
   }
   await sim.house.call(recommission, { ...ask(), node: a!.id })
-  expect((await write(create, { ...ask(), path: '/g', replication: 3, blocks: 1, bytes: 10, host: 'n0' })).blocks[0]!.targets[0]!.node).toBe('n0')
+  expect(
+    (await write(create, { ...ask(), path: '/g', replication: 3, blocks: 1, bytes: 10, host: 'n0' })).blocks[0]!.targets[0]!.node,
+  ).toBe('n0')
   await sim.house.stop()
 })
 
@@ -165,10 +189,18 @@ test('a block that lies nowhere completes no file, and the last datanodes that f
   const { sim, write, discarded } = await writing(100, 2)
   const { lease, blocks: [block] } = await write(create, { ...ask(), path: '/f', blocks: 1, bytes: 10 })
   const sealed = { id: block!.id, length: 10, crc: 1, aligned: true }
-  await expect(write(complete, { ...ask(), lease, blocks: [{ ...sealed, nodes: [] }] })).rejects.toMatchObject({ code: 'EINVAL', details: { block: block!.id } })
+  await expect(write(complete, { ...ask(), lease, blocks: [{ ...sealed, nodes: [] }] })).rejects.toMatchObject({
+    code: 'EINVAL', details: { block: block!.id },
+  })
   const [n0, n1] = [nodeId('n0'), nodeId('n1')]
-  expect((await write(allocate, { ...ask(), lease, count: 2, exclude: [n0] })).blocks.map(({ targets }) => targets.map(({ node }) => node))).toEqual([[n1], [n1]])
-  await expect(write(allocate, { ...ask(), lease, count: 1, exclude: [n0, n1] })).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringContaining('2 have just failed for this writer'), details: { nodes: 2, blockBytes: MiB } })
+  expect(
+    (await write(allocate, { ...ask(), lease, count: 2, exclude: [n0] })).blocks.map(({ targets }) => targets.map(({ node }) => node)),
+  ).toEqual([[n1], [n1]])
+  await expect(write(allocate, { ...ask(), lease, count: 1, exclude: [n0, n1] })).rejects.toMatchObject({
+    code: 'ENOSPC',
+    message: expect.stringContaining('2 have just failed for this writer'),
+    details: { nodes: 2, blockBytes: MiB },
+  })
   await expect(write(allocate, { ...ask(), lease: 99_999 as LeaseId, count: 1 })).rejects.toMatchObject({ code: 'LEASE_EXPIRED' })
   const { blocks: [more] } = await write(allocate, { ...ask(), lease, count: 1, bytes: 10, host: 'n1' })
   expect(more!.targets.map(({ node }) => node)).toEqual([n1, n0])
@@ -255,14 +287,23 @@ test('a file whose directory goes to the trash while it is written is not acknow
   const { sim, write, discarded } = await writing(94, 2)
   const { bench } = sim.house
   await bench.do(mkdir, { path: '/a/b', parents: true })
-  const { lease, blocks: [block] } = await write(create, { ...ask(), path: '/a/b/f', blocks: 1, bytes: 10 })
+  const {
+    lease, blocks: [block],
+  } = await write(create, { ...ask(), path: '/a/b/f', blocks: 1, bytes: 10 })
   const done = { lease, blocks: [{ id: block!.id, length: 10, crc: 1, aligned: true, nodes: block!.targets.map(each => each.node) }] }
   const item = await bench.do(discard, { path: '/a', recursive: true })
-  const gone = { code: 'ENOENT', message: expect.stringMatching(/f was to be has been removed while it was written \(it is in the trash, as .*\/a\/b\); nothing was stored/) }
+  const gone = {
+    code: 'ENOENT',
+    message: expect.stringMatching(
+      /f was to be has been removed while it was written \(it is in the trash, as .*\/a\/b\); nothing was stored/,
+    ),
+  }
   await expect(write(complete, { ...ask(), ...done })).rejects.toMatchObject(gone)
   await expect(write(allocate, { ...ask(), lease, count: 1 })).rejects.toMatchObject(gone)
   const inTrash = `/.gristmill/trash/grace/${item}/a/b/f`
-  await expect(write(create, { ...ask(), path: inTrash.replace('grace', 'gristmill') })).rejects.toMatchObject({ code: 'EACCES', message: expect.stringContaining('trash restore') })
+  await expect(write(create, { ...ask(), path: inTrash.replace('grace', 'gristmill') })).rejects.toMatchObject({
+    code: 'EACCES', message: expect.stringContaining('trash restore'),
+  })
   // Back where it was in time, nothing was lost.
   await bench.do(restore, { item })
   expect(await write(complete, { ...ask(), ...done })).toMatchObject({ path: '/a/b/f', length: 10 })
@@ -291,20 +332,26 @@ test('a writer that may replace a file does not replace one of somebody else tha
   await bench.do(rename, { from: '/g', to: '/f', ...bob })
   await expect(bench.do(completing, { lease, blocks: [], ...ann })).rejects.toMatchObject({ code: 'EACCES' })
   await bench.do(setAttributes, { path: '/f', mode: 0o666, ...bob })
-  await expect(bench.do(completing, { lease, blocks: [], ...ann })).rejects.toMatchObject({ code: 'EACCES', message: expect.stringContaining('sticky') })
+  await expect(bench.do(completing, { lease, blocks: [], ...ann })).rejects.toMatchObject({
+    code: 'EACCES', message: expect.stringContaining('sticky'),
+  })
   expect(stat(bench.journal.view, root, '/f').owner).toBe('bob')
   await bench.do(setAttributes, { path: '/f', owner: 'ann', ...root })
   expect((await bench.do(completing, { lease, blocks: [], ...ann })).status.owner).toBe('ann')
 })
 test('what separates the fields of a CSV file is kept with it, over every change of its lease; other formats have no such thing', async () => {
   const { sim, write } = await writing(95, 2)
-  for (const [path, format, delimiter, kept] of [['/a.csv', 'csv', ';', ';'], ['/b.csv', 'csv', '\t', '\t'], ['/c.csv', 'csv', undefined, undefined], ['/d.txt', 'lines', ';', undefined]] as const) {
-    const { lease } = await write(create, { ...ask(), path, format, ...delimiter && { delimiter } })
+  for (const [path, format, delimiter, kept] of [
+    ['/a.csv', 'csv', ';', ';'], ['/b.csv', 'csv', '\t', '\t'], ['/c.csv', 'csv', undefined, undefined],
+    ['/d.txt', 'lines', ';', undefined],
+  ] as const) {
+    const { lease } = await write(create, { ...ask(), path, format, ...(delimiter && { delimiter }) })
     await write(allocate, { ...ask(), lease, count: 1, bytes: 10 })
     const status = await write(complete, { ...ask(), lease, blocks: [] })
     expect([path, status.format, status.delimiter]).toEqual([path, format, kept])
   }
-  for (const delimiter of ['"', '\n', 'é']) await expect(write(create, { ...ask(), path: '/e.csv', format: 'csv', delimiter })).rejects.toMatchObject({ code: 'EINVAL' })
+  for (const delimiter of ['"', '\n', 'é'])
+    await expect(write(create, { ...ask(), path: '/e.csv', format: 'csv', delimiter })).rejects.toMatchObject({ code: 'EINVAL' })
   await sim.house.stop()
 })
 
@@ -315,7 +362,10 @@ test('where the blocks of a completed file lie is known at once, and a request t
   const { lease, blocks: [block] } = await write(create, asked)
   const away = registry.get(nodeId('n1'))!
   Object.defineProperty(away, 'serves', { get: () => false, configurable: true })
-  const done = { ...ask(), lease, blocks: [{ id: block!.id, length: 10, crc: 1, aligned: true, nodes: [nodeId('n0'), nodeId('n1'), nodeId('gone')] }] }
+  const done = {
+    ...ask(), lease,
+    blocks: [{ id: block!.id, length: 10, crc: 1, aligned: true, nodes: [nodeId('n0'), nodeId('n1'), nodeId('gone')] }],
+  }
   const status = await write(complete, done)
   const holders = (): string[] => blocks.map.holders(block!.id).map(each => each.node as string)
   expect(holders()).toEqual(['n0'])

@@ -17,12 +17,17 @@ const base64 = (text: string | Buffer): string => Buffer.from(text as string).to
 const file = (path: string) => ({ path, replication: 1, blockBytes: 4096 })
 
 async function list(bench: Bench, path: string, user = 'grace'): Promise<Record<string, string>> {
-  const route = xattrRoutes({ journal: bench.journal, actor: name => ({ user: name, root: name === 'grace' }) }).find(each => each.message.name === 'xattr.list')!
-  const { attributes } = await (route.handler as (request: object, context: object) => Promise<{ attributes: { name: string; value: string }[] }>)({ path }, { user })
+  const route = xattrRoutes({ journal: bench.journal, actor: name => ({ user: name, root: name === 'grace' }) }).find(
+    each => each.message.name === 'xattr.list',
+  )!
+  const { attributes } = await (
+    route.handler as (request: object, context: object) => Promise<{ attributes: { name: string; value: string }[] }>
+  )({ path }, { user })
   return Object.fromEntries(attributes.map(({ name, value }) => [name, Buffer.from(value, 'base64').toString()]))
 }
 
-const set = (bench: Bench, path: string, name: string, value: string | Buffer, actor = root) => bench.do(setAttribute, { path, name, value: base64(value), ...actor })
+const set = (bench: Bench, path: string, name: string, value: string | Buffer, actor = root) =>
+  bench.do(setAttribute, { path, name, value: base64(value), ...actor })
 
 test('attributes are set, replaced, listed in order and removed', async () => {
   const bench = await openBench()
@@ -42,8 +47,10 @@ test('attributes are set, replaced, listed in order and removed', async () => {
 test('names and sizes that cannot be are refused', async () => {
   const bench = await openBench()
   await bench.do(touch, file('/f'))
-  for (const name of ['origin', 'user.', 'system.x', 'trusted.x']) await expect(set(bench, '/f', name, 'x'), name).rejects.toMatchObject({ code: 'EINVAL' })
-  for (const name of ['user.a/b', 'user.\0', 'user.\ud800']) await expect(set(bench, '/f', name, 'x'), name).rejects.toMatchObject({ code: 'EINVAL' })
+  for (const name of ['origin', 'user.', 'system.x', 'trusted.x'])
+    await expect(set(bench, '/f', name, 'x'), name).rejects.toMatchObject({ code: 'EINVAL' })
+  for (const name of ['user.a/b', 'user.\0', 'user.\ud800'])
+    await expect(set(bench, '/f', name, 'x'), name).rejects.toMatchObject({ code: 'EINVAL' })
   await expect(set(bench, '/f', `user.${'x'.repeat(251)}`, 'x')).rejects.toMatchObject({ code: 'ENAMETOOLONG' })
   await expect(bench.do(setAttribute, { path: '/f', name: 'user.x', value: '%%%' })).rejects.toMatchObject({ code: 'EINVAL' })
   await expect(set(bench, '/f', 'user.x', Buffer.alloc(limits.attributeBytesMax + 1))).rejects.toMatchObject({ code: 'TOO_LARGE' })

@@ -32,7 +32,14 @@ const fullAfter = (bytesMax: number): Disk => ({
 async function fileSink(on: Disk = disk) {
   const file = new MemoryFile()
   let opened = 0
-  const sink = new FileSink({ output: { format: 'text' }, open: async () => { opened++; return file }, overflow: await Overflow.open(on, join(dir, 'overflow')) })
+  const sink = new FileSink({
+    output: { format: 'text' },
+    open: async () => {
+      opened++
+      return file
+    },
+    overflow: await Overflow.open(on, join(dir, 'overflow')),
+  })
   return { file, sink, opened: () => opened }
 }
 
@@ -105,7 +112,9 @@ test('a full disk is told as such even if the program has caught the error', asy
   await sink.discard()
   expect(file.text).toBe('')
 
-  const shuffle = new ShuffleSink(await MapOutput.open({ partitions: 1, disk: fullAfter(1000), directory: dir, name: 'a', memoryBytes: 64 << 10 }))
+  const shuffle = new ShuffleSink(
+    await MapOutput.open({ partitions: 1, disk: fullAfter(1000), directory: dir, name: 'a', memoryBytes: 64 << 10 }),
+  )
   let refused = 0
   for (let i = 0; i < 1000; i++) {
     try { shuffle.emit(`key ${i}`, 'x'.repeat(300)) } catch { refused++ }

@@ -9,7 +9,10 @@ import { stagesOf } from '../../../src/plan/stage.ts'
 const map = () => {}
 const reduce = () => {}
 const combine = () => 1
-const full = { map, combine, reduce, partition: () => 0, reducers: 4, input: { format: 'csv', delimiter: ';' }, output: { format: 'jsonl', replication: 2 } } as const
+const full = {
+  map, combine, reduce, partition: () => 0, reducers: 4, input: { format: 'csv', delimiter: ';' },
+  output: { format: 'jsonl', replication: 2 },
+} as const
 
 test('a job with a combine reads as it is written, and combines before the shuffle once optimised', () => {
   expect(explain(planMapReduce(full))).toBe([
@@ -33,15 +36,26 @@ test('a job with a combine reads as it is written, and combines before the shuff
 test('a plan is cut at its shuffle into stages', () => {
   const stages = stagesOf(optimize(planMapReduce(full)))
   expect(stages.map(({ name, input, output, steps }) => ({ name, input, output, steps: steps.map(step => step.kind) }))).toEqual([
-    { name: 'map', input: { kind: 'files', options: { format: 'csv', delimiter: ';' } }, output: { kind: 'shuffle', partitions: 4 }, steps: ['map', 'combine'] },
-    { name: 'reduce', input: { kind: 'shuffle', stage: 0, partitions: 4 }, output: { kind: 'files', format: 'jsonl', replication: 2 }, steps: ['reduce'] },
+    {
+      name: 'map',
+      input: { kind: 'files', options: { format: 'csv', delimiter: ';' } },
+      output: { kind: 'shuffle', partitions: 4 }, steps: ['map', 'combine'],
+    },
+    {
+      name: 'reduce',
+      input: { kind: 'shuffle', stage: 0, partitions: 4 },
+      output: { kind: 'files', format: 'jsonl', replication: 2 },
+      steps: ['reduce'],
+    },
   ])
 })
 
 test('a job without reduce is one stage, whose partitions nobody asks for', () => {
   const plan = optimize(planMapReduce({ map }))
   expect(explain(plan)).toBe('write text\n└ map\n  └ read lines')
-  expect(stagesOf(plan, { partitions: 9 })).toMatchObject([{ name: 'map', input: { kind: 'files', options: { format: 'lines' } }, output: { kind: 'files', format: 'text' } }])
+  expect(stagesOf(plan, { partitions: 9 })).toMatchObject([
+    { name: 'map', input: { kind: 'files', options: { format: 'lines' } }, output: { kind: 'files', format: 'text' } },
+  ])
 })
 
 test('the run\'s number of partitions goes over the program\'s, and the plan stays the same plan', () => {
@@ -54,7 +68,10 @@ test('the run\'s number of partitions goes over the program\'s, and the plan sta
 test('a shuffle whose result is shuffled again is dropped', () => {
   const read: PlanNode = { kind: 'read', options: { format: 'lines' } }
   const shuffle = (source: PlanNode, partitions: number): PlanNode => ({ kind: 'shuffle', source, partitions, partition: undefined })
-  const plan: Plan = { root: { kind: 'write', output: { format: 'text' }, source: shuffle(shuffle(shuffle(read, 1), 2), 3) }, functions: [], hooks: {} }
+  const plan: Plan = {
+    root: { kind: 'write', output: { format: 'text' }, source: shuffle(shuffle(shuffle(read, 1), 2), 3) },
+    functions: [], hooks: {},
+  }
   expect(explain(optimize(plan))).toBe('write text\n└ shuffle by hash into 3\n  └ read lines')
 })
 
@@ -78,10 +95,14 @@ test('a fingerprint depends on what the plan does, and on nothing else', () => {
   const base = print(full)
   expect(base).toMatch(/^[0-9a-f]{64}$/)
   expect(print({ ...full, input: { delimiter: ';', format: 'csv' }, map: () => 1 })).toBe(base)
-  expect(print({ ...full, input: { format: 'csv', delimiter: ';', path: '/elsewhere' }, output: { ...full.output, path: '/out' } })).toBe(base)
+  expect(print({ ...full, input: { format: 'csv', delimiter: ';', path: '/elsewhere' }, output: { ...full.output, path: '/out' } })).toBe(
+    base,
+  )
   const others = [
-    { ...full, reducers: 5 }, { ...full, combine: undefined }, { ...full, partition: undefined }, { ...full, input: { format: 'lines' as const } },
-    { ...full, output: { format: 'text' as const } }, { map },
+    { ...full, reducers: 5 }, { ...full, combine: undefined }, { ...full, partition: undefined },
+    { ...full, input: { format: 'lines' as const } },
+    { ...full, output: { format: 'text' as const } },
+    { map },
   ].map(print)
   expect(new Set([base, ...others]).size).toBe(others.length + 1)
 })

@@ -66,12 +66,20 @@ test('what does not compile is refused with place, line and mark', async () => {
     message: expect.stringContaining('job.ts:3:21'),
     details: { output: expect.stringMatching(/^job\.ts:3:21: error: .*\n {4} {2}map\(line\) \{ const = 5 \},\n {24}\^/) },
   })
-  await expect(bundleProgram({ disk }, await source(`import x from 'no-such-package'\nexport default x`))).rejects.toMatchObject({ code: 'PROGRAM_INVALID', message: expect.stringMatching(/job\.ts:1:\d+: .*no-such-package/), details: { output: expect.stringMatching(/npm install/) } })
-  await expect(bundleProgram({ disk }, await source(`import { open } from 'gristmill'\nexport default open`))).rejects.toMatchObject({ code: 'PROGRAM_INVALID', message: expect.stringContaining('open') })
+  await expect(bundleProgram({ disk }, await source(`import x from 'no-such-package'\nexport default x`))).rejects.toMatchObject({
+    code: 'PROGRAM_INVALID',
+    message: expect.stringMatching(/job\.ts:1:\d+: .*no-such-package/),
+    details: { output: expect.stringMatching(/npm install/) },
+  })
+  await expect(bundleProgram({ disk }, await source(`import { open } from 'gristmill'\nexport default open`))).rejects.toMatchObject({
+    code: 'PROGRAM_INVALID', message: expect.stringContaining('open'),
+  })
 })
 
 test('a missing program and a directory are told apart from one that is wrong', async () => {
-  await expect(bundleProgram({ disk }, join(dir, 'nope.ts'))).rejects.toMatchObject({ code: 'ENOENT', message: expect.stringContaining('nope.ts') })
+  await expect(bundleProgram({ disk }, join(dir, 'nope.ts'))).rejects.toMatchObject({
+    code: 'ENOENT', message: expect.stringContaining('nope.ts'),
+  })
   await expect(bundleProgram({ disk }, dir)).rejects.toMatchObject({ code: 'EISDIR' })
 })
 
@@ -83,13 +91,22 @@ test.each([
   [job('input: "csv", map() {}'), /input of mapReduce is an object, such as \{ format: .* not "csv"/],
   [job('input: { fromat: "csv" }, map() {}'), /input of mapReduce does not know "fromat"/],
   [job('input: { delimiter: ";" }, map() {}'), /delimiter of mapReduce's input belongs to the format csv, not to lines; say the format/],
-  [job('input: { format: "csv", largeIntegers: "string" }, map() {}'), /largeIntegers of mapReduce's input belongs to the format jsonl, not to csv/],
+  [
+    job('input: { format: "csv", largeIntegers: "string" }, map() {}'),
+    /largeIntegers of mapReduce's input belongs to the format jsonl, not to csv/,
+  ],
   [job('input: { format: "csv", delimiter: ";;" }, map() {}'), /delimiter of mapReduce's input is ";;"; it is one ASCII character/],
   [job('input: { format: "csv", header: "no" }, map() {}'), /header of mapReduce's input is "no"; it is one of true, false/],
-  [job('input: { encoding: "UTF-16" }, map() {}'), /encoding of mapReduce's input is "UTF-16"; it is one of 'utf8', 'latin1', 'windows1252', 'utf16le', 'utf16be'/],
+  [
+    job('input: { encoding: "UTF-16" }, map() {}'),
+    /encoding of mapReduce's input is "UTF-16"; it is one of 'utf8', 'latin1', 'windows1252', 'utf16le', 'utf16be'/,
+  ],
   [job('input: { badRecords: "ignore" }, map() {}'), /badRecords of mapReduce's input is "ignore"; it is one of 'error', 'skip'/],
   [job('output: { header: false }, map() {}'), /header of mapReduce's output belongs to the format csv, not to text/],
-  [job('output: { format: "csv", columns: ["a", ""] }, map() {}'), /columns of mapReduce's output cannot have the name "", which a header cannot say/],
+  [
+    job('output: { format: "csv", columns: ["a", ""] }, map() {}'),
+    /columns of mapReduce's output cannot have the name "", which a header cannot say/,
+  ],
   [job('output: { format: "csv", columns: ["a", "a"] }, map() {}'), /columns of mapReduce's output are different names/],
   [job('output: { format: "csv", delimiter: "\\n" }, map() {}'), /delimiter of mapReduce's output is "\\n"; it is one ASCII character/],
   [job('output: { format: "xml" }, map() {}'), /output of mapReduce has no format "xml"; there are text, jsonl, csv/],
@@ -102,19 +119,37 @@ test.each([
 
 test('what is thrown while loading shows the author\'s own line', async () => {
   const file = await source(`function check(): void {\n  throw new RangeError('at load')\n}\ncheck()\nexport default 5`)
-  await expect(load(file)).rejects.toMatchObject({ details: { stack: expect.stringMatching(/at check \(job\.ts:2:\d+\)\n {4}at job\.ts:4:1/) } })
+  await expect(load(file)).rejects.toMatchObject({
+    details: { stack: expect.stringMatching(/at check \(job\.ts:2:\d+\)\n {4}at job\.ts:4:1/) },
+  })
 })
 
 test('a run\'s parameters go over the program\'s own, and a job may be built from them', async () => {
   const plain = await load(await source(job('params: { depth: 1, name: "a" }, map() {}')), { depth: 2 })
   expect(plain.params).toEqual({ depth: 2, name: 'a' })
-  const built = await load(await source(`import { mapReduce } from 'gristmill'\nexport default ({ reducers }: { reducers: number }) => mapReduce({ map() {}, reduce() {}, reducers })`, 'built.ts'), { reducers: 7 })
+  const built = await load(
+    await source(
+      `import { mapReduce } from 'gristmill'\nexport default ({ reducers }: { reducers: number }) => mapReduce({ map() {}, reduce() {}, reducers })`,
+      'built.ts',
+    ),
+    { reducers: 7 },
+  )
   expect(built.definition.reducers).toBe(7)
 })
 
 test('each job has an instance of its module, and its tasks share it', async () => {
   const file = await source(`let seen = 0\n${job('map(_line: string, emit) { emit(++seen, 0) }')}`)
-  const next = (program: Awaited<ReturnType<typeof load>>) => { let key: unknown; void program.definition.map('', k => { key = k }, undefined as never); return key }
+  const next = (program: Awaited<ReturnType<typeof load>>) => {
+    let key: unknown
+    void program.definition.map(
+      '',
+      k => {
+        key = k
+      },
+      undefined as never,
+    )
+    return key
+  }
   expect(next(await load(file, {}, 'job-1'))).toBe(1)
   expect(next(await load(file, {}, 'job-1'))).toBe(2)
   expect(next(await load(file, {}, 'job-2'))).toBe(1)
@@ -123,7 +158,17 @@ test('each job has an instance of its module, and its tasks share it', async () 
 test('a bundle that was damaged on disk is fetched again, and one with other bytes than its name says is refused', async () => {
   const bundle = await bundleProgram({ disk }, await source(job('map() {}')))
   let fetched = 0
-  const get = (bytes: Uint8Array) => loadProgram({ disk }, { id: bundle.id, dir, params: {}, instance: `i${fetched}`, fetch: async () => { fetched++; return bytes } })
+  const get = (bytes: Uint8Array) =>
+    loadProgram(
+      { disk },
+      {
+        id: bundle.id, dir, params: {}, instance: `i${fetched}`,
+        fetch: async () => {
+          fetched++
+          return bytes
+        },
+      },
+    )
   await get(bundle.bytes)
   await get(bundle.bytes)
   expect(fetched).toBe(1)

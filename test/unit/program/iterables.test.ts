@@ -10,7 +10,8 @@ test('numbers are summed, counted and averaged', () => {
 test('texts are not added: fields of CSV would be joined, and their average would look like a number', () => {
   for (const of of [sum, average]) {
     expect(() => of(once('9', '10', '2') as never)).toThrow(/was given the text "9"; a field of CSV is a text/)
-    for (const value of [null, undefined, true, 5n, {}, new Date(0)]) expect(() => of(once(1, value) as never), String(value)).toThrow(TypeError)
+    for (const value of [null, undefined, true, 5n, {}, new Date(0)])
+      expect(() => of(once(1, value) as never), String(value)).toThrow(TypeError)
   }
   expect(() => max(once<unknown>(9, '10'))).toThrow('texts and others')
   expect(() => min(once<unknown>('9', 10))).toThrow('texts and others')

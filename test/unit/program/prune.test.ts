@@ -51,7 +51,15 @@ test('what is in use stays', async () => {
 test('what cannot be removed is told and keeps nothing else, and nothing newer goes in its place', async () => {
   await fill({ a: 10, 'b.assets': 500, c: 10, d: 10 })
   const told: unknown[] = []
-  const room = (broken: Partial<Disk>) => ({ disk: { ...disk, ...broken }, log: { ...silent, warn: (_: string, fields: unknown) => { told.push(fields) } } })
+  const room = (broken: Partial<Disk>) => ({
+    disk: { ...disk, ...broken },
+    log: {
+      ...silent,
+      warn: (_: string, fields: unknown) => {
+        told.push(fields)
+      },
+    },
+  })
   const removeTree = async (path: string): Promise<void> => {
     if (path.endsWith('.assets')) throw Object.assign(new Error('not ours'), { code: 'EACCES' })
     await disk.removeTree(path)
@@ -61,7 +69,10 @@ test('what cannot be removed is told and keeps nothing else, and nothing newer g
   await prune(room({ removeTree }), dir, { entries: 100, bytes: 25 })
   expect(await left()).toEqual(['b.assets', 'c', 'd'])
   await prune(room({ list: async () => { throw new Error('no') } }), dir, { entries: 2 })
-  expect(told).toEqual([...[1, 2].map(() => ({ directory: dir, entries: 1, first: 'b.assets', error: expect.objectContaining({ message: 'not ours' }) })), { directory: dir, error: expect.objectContaining({ message: 'no' }) }])
+  expect(told).toEqual([
+    ...[1, 2].map(() => ({ directory: dir, entries: 1, first: 'b.assets', error: expect.objectContaining({ message: 'not ours' }) })),
+    { directory: dir, error: expect.objectContaining({ message: 'no' }) },
+  ])
 })
 
 test('bundles are looked at with the first of each so many programs, and those that are being loaded are known', async () => {

@@ -58,7 +58,9 @@ test('an asynchronous stack and a cause are shown', async () => {
     `export default mapReduce({ async map() { await read() } })`,
   ].join('\n'))
   const { stack } = program.stacks.describe(thrown)
-  expect(stack).toMatch(/^Error: outer\n {4}at read \(mill\.ts:4:\d+\)\n {4}at (?:async )?map \(mill\.ts:6:\d+\)\n {2}caused by Error: inner\n {4}at read \(mill\.ts:4:\d+\)/)
+  expect(stack).toMatch(
+    /^Error: outer\n {4}at read \(mill\.ts:4:\d+\)\n {4}at (?:async )?map \(mill\.ts:6:\d+\)\n {2}caused by Error: inner\n {4}at read \(mill\.ts:4:\d+\)/,
+  )
 })
 
 test('a function that the bundler had to rename keeps its author\'s name', async () => {
@@ -69,7 +71,13 @@ test('a function that the bundler had to rename keeps its author\'s name', async
     `function outer2(line: string): void { check(line) }`,
     `export default mapReduce({ map(line: string) { outer2(line); sum([]) } })`,
   ].join('\n'))
-  expect(program.stacks.describe(thrown).stack?.split('\n').slice(1).map(line => line.trim().replace(/:\d+\)/, ')'))).toEqual(['at check (mill.ts:3)', 'at outer2 (mill.ts:4)', 'at map (mill.ts:5)'])
+  expect(
+    program.stacks
+      .describe(thrown)
+      .stack?.split('\n')
+      .slice(1)
+      .map(line => line.trim().replace(/:\d+\)/, ')')),
+  ).toEqual(['at check (mill.ts:3)', 'at outer2 (mill.ts:4)', 'at map (mill.ts:5)'])
 })
 
 test.each([
@@ -84,6 +92,8 @@ test.each([
 })
 
 test('an endless message is cut', async () => {
-  const { program, thrown } = await thrownBy(`import { mapReduce } from 'gristmill'\nexport default mapReduce({ map() { throw new Error('x'.repeat(1e6)) } })`)
+  const { program, thrown } = await thrownBy(
+    `import { mapReduce } from 'gristmill'\nexport default mapReduce({ map() { throw new Error('x'.repeat(1e6)) } })`,
+  )
   expect(program.stacks.describe(thrown).message.length).toBeLessThan(10_000)
 })

@@ -11,7 +11,12 @@ test('the record has the type that the input\'s format gives', () => {
   mapReduce({ input: { format: 'csv', header: false }, map(record) { expectTypeOf(record).toEqualTypeOf<string[]>() } })
   mapReduce({ input: { format: 'jsonl' }, map(record: { id: number }) { expectTypeOf(record.id).toEqualTypeOf<number>() } })
   mapReduce({ input: { format: 'whole' }, map(record) { expectTypeOf(record).toEqualTypeOf<{ path: string; text: string }>() } })
-  mapReduce({ input: { format: 'whole', bytes: true }, map(record) { expectTypeOf(record).toEqualTypeOf<{ path: string; bytes: Uint8Array }>() } })
+  mapReduce({
+    input: { format: 'whole', bytes: true },
+    map(record) {
+      expectTypeOf(record).toEqualTypeOf<{ path: string; bytes: Uint8Array }>()
+    },
+  })
 })
 
 test('keys and values flow from an emit that says them to combine and reduce', () => {
@@ -23,7 +28,12 @@ test('keys and values flow from an emit that says them to combine and reduce', (
 })
 
 test('parameters have the types of their defaults', () => {
-  mapReduce({ params: { depth: 3, name: 'x' }, map(_line, _emit, context) { expectTypeOf(context).toEqualTypeOf<Context<{ depth: number; name: string }>>() } })
+  mapReduce({
+    params: { depth: 3, name: 'x' },
+    map(_line, _emit, context) {
+      expectTypeOf(context).toEqualTypeOf<Context<{ depth: number; name: string }>>()
+    },
+  })
 })
 
 test('what is not said need not be: words are counted without a type', () => {
@@ -36,13 +46,29 @@ test('what is not said need not be: words are counted without a type', () => {
 
 test('generators and returned pairs say what combine and reduce get', () => {
   mapReduce({
-    *map(line) { for (const word of line.split(' ')) yield [word, 1] },
-    combine(key, counts) { expectTypeOf(key).toEqualTypeOf<string>(); expectTypeOf(counts).toEqualTypeOf<Iterable<number>>(); return sum(counts) },
-    *reduce(key, counts) { expectTypeOf(key).toEqualTypeOf<string>(); expectTypeOf(counts).toEqualTypeOf<Iterable<number>>(); yield [key, sum(counts)] },
+    *map(line) {
+      for (const word of line.split(' ')) yield [word, 1]
+    },
+    combine(key, counts) {
+      expectTypeOf(key).toEqualTypeOf<string>()
+      expectTypeOf(counts).toEqualTypeOf<Iterable<number>>()
+      return sum(counts)
+    },
+    *reduce(key, counts) {
+      expectTypeOf(key).toEqualTypeOf<string>()
+      expectTypeOf(counts).toEqualTypeOf<Iterable<number>>()
+      yield [key, sum(counts)]
+    },
   })
   mapReduce({
-    async *map(line) { yield [line.length, { line }] },
-    async *reduce(key, values) { expectTypeOf(key).toEqualTypeOf<number>(); expectTypeOf(values).toEqualTypeOf<Iterable<{ line: string }>>(); yield [key, 1] },
+    async *map(line) {
+      yield [line.length, { line }]
+    },
+    async *reduce(key, values) {
+      expectTypeOf(key).toEqualTypeOf<number>()
+      expectTypeOf(values).toEqualTypeOf<Iterable<{ line: string }>>()
+      yield [key, 1]
+    },
   })
   mapReduce({
     map: line => line.split(' ').map(word => [word, 1] as const),

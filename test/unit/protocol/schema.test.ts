@@ -37,7 +37,13 @@ test('a schema is what typebox would make of the same words', () => {
 
 const good = { count: 1, again: 0, text: 'ü小', flag: true, one: 'a', list: [[1, 'x']], map: { k: 2 }, nothing: {}, ours: 3 }
 
-const values: readonly unknown[] = [undefined, null, true, 0, -1, 1.5, 7, 1e300, '', 'a', 'abcd', 'abcde', '😀😀😀😀', '😀😀😀😀😀', [], {}, [[1, 'x'], [2, 'y'], [3, 'z'], [4, 'v']], [[1]], [[1, 'x', 2]], { k: 'x' }, { kind: 'b' }, { kind: 'c' }, { k: 1, l: 2 }]
+const values: readonly unknown[] = [
+  undefined, null, true, 0, -1, 1.5, 7, 1e300, '', 'a', 'abcd', 'abcde', '😀😀😀😀', '😀😀😀😀😀', [], {},
+  [
+    [1, 'x'], [2, 'y'], [3, 'z'], [4, 'v'],
+  ],
+  [[1]], [[1, 'x', 2]], { k: 'x' }, { kind: 'b' }, { kind: 'c' }, { k: 1, l: 2 },
+]
 
 test('a value fits exactly if typebox says that it does', () => {
   const theirs = everything(TypeBox as unknown as typeof Ours)
@@ -62,7 +68,9 @@ test('a value fits exactly if typebox says that it does', () => {
 test('every schema of the protocol can be checked, with the answers that typebox gives', () => {
   const schemas = [admin, heartbeat, job, namespace, report, task, transfer, writing]
     .flatMap(file => Object.values(file) as unknown[])
-    .flatMap(one => (typeof one !== 'object' || one === null ? [] : 'request' in one ? [one.request, (one as unknown as { reply: unknown }).reply] : [one])) as TSchema[]
+    .flatMap(one =>
+      typeof one !== 'object' || one === null ? [] : 'request' in one ? [one.request, (one as unknown as { reply: unknown }).reply] : [one],
+    ) as TSchema[]
   expect(schemas.length).toBeGreaterThan(60)
   const random = seeded('protocol schemas')
   const answers = { true: 0, false: 0 }
@@ -77,7 +85,17 @@ test('every schema of the protocol can be checked, with the answers that typebox
   expect([answers.true > 500, answers.false > 100]).toEqual([true, true])
 })
 
-interface Json { type?: string; const?: unknown; anyOf?: Json[]; properties?: Record<string, Json>; required?: string[]; items?: Json | Json[]; patternProperties?: Record<string, Json>; minLength?: number; minimum?: number }
+interface Json {
+  type?: string
+  const?: unknown
+  anyOf?: Json[]
+  properties?: Record<string, Json>
+  required?: string[]
+  items?: Json | Json[]
+  patternProperties?: Record<string, Json>
+  minLength?: number
+  minimum?: number
+}
 
 /** Something that mostly fits, and sometimes nearly does. */
 function sample(schema: Json, random: { below(n: number): number }): unknown {
@@ -85,15 +103,26 @@ function sample(schema: Json, random: { below(n: number): number }): unknown {
   if (schema.anyOf) return sample(schema.anyOf[random.below(schema.anyOf.length)]!, random)
   if (schema.const !== undefined) return schema.const
   switch (schema.type) {
-    case 'string': return 'x'.repeat((schema.minLength ?? 0) + random.below(3))
-    case 'integer': return (schema.minimum ?? 0) + random.below(3)
-    case 'number': return random.below(100) / 7
-    case 'boolean': return random.below(2) === 0
-    case 'array': return Array.isArray(schema.items) ? schema.items.map(item => sample(item, random)) : Array.from({ length: random.below(3) }, () => sample(schema.items as Json, random))
-    case 'object': return Object.fromEntries([
-      ...Object.entries(schema.properties ?? {}).filter(([name]) => schema.required?.includes(name) || random.below(2)).map(([name, field]) => [name, sample(field, random)]),
-      ...Object.values(schema.patternProperties ?? {}).map(field => ['k', sample(field, random)]),
-    ])
-    default: return 5
+    case 'string':
+      return 'x'.repeat((schema.minLength ?? 0) + random.below(3))
+    case 'integer':
+      return (schema.minimum ?? 0) + random.below(3)
+    case 'number':
+      return random.below(100) / 7
+    case 'boolean':
+      return random.below(2) === 0
+    case 'array':
+      return Array.isArray(schema.items)
+        ? schema.items.map(item => sample(item, random))
+        : Array.from({ length: random.below(3) }, () => sample(schema.items as Json, random))
+    case 'object':
+      return Object.fromEntries([
+        ...Object.entries(schema.properties ?? {})
+          .filter(([name]) => schema.required?.includes(name) || random.below(2))
+          .map(([name, field]) => [name, sample(field, random)]),
+        ...Object.values(schema.patternProperties ?? {}).map(field => ['k', sample(field, random)]),
+      ])
+    default:
+      return 5
   }
 }

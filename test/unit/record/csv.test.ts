@@ -48,7 +48,9 @@ describe('csv', () => {
     for (let round = 0; round < 500; round++) {
       const { bytes, rows, offsets } = randomTable(random, 1 + random.below(4))
       const found = await readAll([rangeOf(bytes, {}, random, 1 + random.below(60))], { format: 'csv', header: false, delimiter: ',' })
-      expect(plain(found), `round ${round}: ${JSON.stringify(bytes.toString())}`).toEqual(rows.map((value, i) => ({ value, offset: offsets[i] })))
+      expect(plain(found), `round ${round}: ${JSON.stringify(bytes.toString())}`).toEqual(
+        rows.map((value, i) => ({ value, offset: offsets[i] })),
+      )
     }
   })
 
@@ -68,7 +70,9 @@ describe('csv', () => {
         }
         const end = limit === bytes.length ? limit : start + boundary.last
         expect(end).toBeGreaterThan(start)
-        found.push(...await readAll([rangeOf(bytes.subarray(0, end), { start, end }, random)], { format: 'csv', header: false, delimiter: ',' }))
+        found.push(
+          ...(await readAll([rangeOf(bytes.subarray(0, end), { start, end }, random)], { format: 'csv', header: false, delimiter: ',' })),
+        )
         start = end
       }
       expect(found.map(({ value }) => value), `round ${round}`).toEqual(rows)
@@ -88,7 +92,9 @@ describe('csv', () => {
   })
 
   test('each file of a split brings its own header', async () => {
-    const found = await readAll([rangeOf(Buffer.from('a,b\n1,2'), {}, dice(1)), rangeOf(Buffer.from('b,a\n3,4'), {}, dice(1))], { format: 'csv' })
+    const found = await readAll([rangeOf(Buffer.from('a,b\n1,2'), {}, dice(1)), rangeOf(Buffer.from('b,a\n3,4'), {}, dice(1))], {
+      format: 'csv',
+    })
     expect(found.map(({ value }) => value)).toEqual([{ a: '1', b: '2' }, { b: '3', a: '4' }])
   })
 
@@ -116,22 +122,32 @@ describe('csv', () => {
   })
 
   test('a quote that is never closed is an error at the row that opens it', async () => {
-    await expect(readAll([rangeOf(Buffer.from('a,b\n1,"2\n3,4\n'), {}, dice(1))], { format: 'csv' })).rejects.toMatchObject({ code: 'EINVAL', details: { offset: 4 } })
+    await expect(readAll([rangeOf(Buffer.from('a,b\n1,"2\n3,4\n'), {}, dice(1))], { format: 'csv' })).rejects.toMatchObject({
+      code: 'EINVAL', details: { offset: 4 },
+    })
   })
 
   test('several carriage returns before a newline are one end of a row: CSV that Windows wrote as text has them', async () => {
     const text = 'a,b\r\r\n1,"x"\r\r\n\r\r\n2,\r\r\n"3","\r"\r\r\n'
     const found = await readAll([rangeOf(Buffer.from(text), {}, dice(1), 2)], { format: 'csv' })
-    expect(found.map(({ value, offset }) => [value, offset])).toEqual([[{ a: '1', b: 'x' }, 6], [{ a: '2', b: '' }, 17], [{ a: '3', b: '\r' }, 22]])
+    expect(found.map(({ value, offset }) => [value, offset])).toEqual([
+      [{ a: '1', b: 'x' }, 6], [{ a: '2', b: '' }, 17], [{ a: '3', b: '\r' }, 22],
+    ])
   })
 
   test('other delimiters work, and impossible ones are refused', async () => {
-    expect((await readAll([rangeOf(Buffer.from('a;b\n"1;x";2,3\n'), {}, dice(1))], { format: 'csv', delimiter: ';' }))[0]!.value).toEqual({ a: '1;x', b: '2,3' })
-    await expect(readAll([rangeOf(Buffer.from('a'), {}, dice(1))], { format: 'csv', delimiter: '"' })).rejects.toMatchObject({ code: 'EINVAL' })
+    expect((await readAll([rangeOf(Buffer.from('a;b\n"1;x";2,3\n'), {}, dice(1))], { format: 'csv', delimiter: ';' }))[0]!.value).toEqual({
+      a: '1;x', b: '2,3',
+    })
+    await expect(readAll([rangeOf(Buffer.from('a'), {}, dice(1))], { format: 'csv', delimiter: '"' })).rejects.toMatchObject({
+      code: 'EINVAL',
+    })
   })
 
   test('CSV is splittable only where blocks are aligned, a whole file never', () => {
-    expect([splittable('lines', false), splittable('jsonl', false), splittable('csv', true), splittable('csv', false), splittable('whole', true)]).toEqual([true, true, true, false, false])
+    expect([
+      splittable('lines', false), splittable('jsonl', false), splittable('csv', true), splittable('csv', false), splittable('whole', true),
+    ]).toEqual([true, true, true, false, false])
   })
 })
 
@@ -216,9 +232,15 @@ describe('the rule for rows', () => {
     return ends
   }
 
-  test.each([['"a"\rb,c\nd\n', 'a bare carriage return'], ['"a" ,b\nd\n', 'a space'], ['x,"a"b"c\nd\n', 'a letter and a quote']])('%j: behind a closing quote stands %s, which ends no row', async text => {
+  test.each([
+    ['"a"\rb,c\nd\n', 'a bare carriage return'], ['"a" ,b\nd\n', 'a space'], ['x,"a"b"c\nd\n', 'a letter and a quote'],
+  ])('%j: behind a closing quote stands %s, which ends no row', async text => {
     const counters = newReadCounters()
-    const found = await readAll([rangeOf(Buffer.from(text), { partial: true }, dice(1))], { format: 'csv', header: false, badRecords: 'skip' }, counters)
+    const found = await readAll(
+      [rangeOf(Buffer.from(text), { partial: true }, dice(1))],
+      { format: 'csv', header: false, badRecords: 'skip' },
+      counters,
+    )
     expect([plain(found), counters.badRecords]).toEqual([[{ value: ['d'], offset: text.indexOf('d') }], 1])
   })
 })
@@ -229,12 +251,17 @@ describe('at the edges', () => {
     plain(await readAll([rangeOf(bytes, { partial: true, ...range }, dice(1), pieceMax)], lenient))
 
   test('of two faults in a row the first one is told', async () => {
-    await expect(readAll([rangeOf(Buffer.from('"a"x,"b"y\n'), { partial: true }, dice(1))], { ...lenient, badRecords: 'error' })).rejects.toThrow(/after the closing quote of field 1 stands "x"/)
+    await expect(
+      readAll([rangeOf(Buffer.from('"a"x,"b"y\n'), { partial: true }, dice(1))], { ...lenient, badRecords: 'error' }),
+    ).rejects.toThrow(/after the closing quote of field 1 stands "x"/)
   })
 
   test('bytes that only begin like a byte order mark are the beginning of a field', async () => {
     const bytes = Buffer.concat([Buffer.from([0xef]), Buffer.from('"a\nb\n')])
-    for (const pieceMax of [1, 2, 10]) expect(await all(bytes, {}, pieceMax)).toEqual([{ value: ['\ufffd"a'], offset: 0 }, { value: ['b'], offset: 4 }])
+    for (const pieceMax of [1, 2, 10])
+      expect(await all(bytes, {}, pieceMax)).toEqual([
+        { value: ['\ufffd"a'], offset: 0 }, { value: ['b'], offset: 4 },
+      ])
   })
 
   test('a scanner that is given nothing knows as much as before', () => {
@@ -257,7 +284,9 @@ describe('at the edges', () => {
 
   test('only the first U+FEFF of a UTF-16 file is a mark', async () => {
     for (const pieceMax of [1, 2, 3, 50]) {
-      const found = await readAll([rangeOf(Buffer.from('\ufeff\ufeffa\ufeff\nb\n', 'utf16le'), {}, dice(2), pieceMax)], { format: 'lines', encoding: 'utf16le' })
+      const found = await readAll([rangeOf(Buffer.from('\ufeff\ufeffa\ufeff\nb\n', 'utf16le'), {}, dice(2), pieceMax)], {
+        format: 'lines', encoding: 'utf16le',
+      })
       expect(found.map(({ value }) => (value as string).length)).toEqual([3, 1])
     }
   })

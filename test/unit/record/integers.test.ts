@@ -8,30 +8,59 @@ import { dice, type Dice } from '../../kit/dice.ts'
 import { rangeOf, readAll } from './ranges.ts'
 
 const read = async (text: string, options: Partial<Parameters<typeof readAll>[1]> = {}) =>
-  (await readAll([rangeOf(Buffer.from(text), { path: '/in.jsonl' }, dice(4), 1000)], { format: 'jsonl', ...options })).map(({ value }) => value)
+  (await readAll([rangeOf(Buffer.from(text), { path: '/in.jsonl' }, dice(4), 1000)], { format: 'jsonl', ...options })).map(
+    ({ value }) => value,
+  )
 
 describe('integers of JSON lines', () => {
   test('up to 2^53 - 1 they are numbers, beyond it bigints: three ids stay three', async () => {
-    expect(await read('9007199254740991\n9007199254740992\n9007199254740993\n-9007199254740991\n-9007199254740992\n{"id":[12345678901234567890]}\n100000000000000000000000\n'))
-      .toEqual([9_007_199_254_740_991, 9_007_199_254_740_992n, 9_007_199_254_740_993n, -9_007_199_254_740_991, -9_007_199_254_740_992n, { id: [12_345_678_901_234_567_890n] }, 100_000_000_000_000_000_000_000n])
+    expect(
+      await read(
+        '9007199254740991\n9007199254740992\n9007199254740993\n-9007199254740991\n-9007199254740992\n{"id":[12345678901234567890]}\n100000000000000000000000\n',
+      ),
+    ).toEqual([
+      9_007_199_254_740_991, 9_007_199_254_740_992n, 9_007_199_254_740_993n, -9_007_199_254_740_991, -9_007_199_254_740_992n,
+      { id: [12_345_678_901_234_567_890n] }, 100_000_000_000_000_000_000_000n,
+    ])
   })
 
   test('as strings, or as errors with their place, where the program says so', async () => {
     expect(await read('{"id":12345678901234567890,"n":5}', { largeIntegers: 'string' })).toEqual([{ id: '12345678901234567890', n: 5 }])
     await expect(read('1\n{"id":12345678901234567890}', { largeIntegers: 'error' })).rejects.toMatchObject({
-      code: 'EINVAL', details: { path: '/in.jsonl', offset: 2 }, message: expect.stringMatching(/12345678901234567890 is beyond 2\^53.*largeIntegers: "bigint"/) as string,
+      code: 'EINVAL', details: { path: '/in.jsonl', offset: 2 },
+      message: expect.stringMatching(/12345678901234567890 is beyond 2\^53.*largeIntegers: "bigint"/) as string,
     })
     const counters = newReadCounters()
-    expect((await readAll([rangeOf(Buffer.from('1\n12345678901234567890\n2\n'), {}, dice(1))], { format: 'jsonl', largeIntegers: 'error', badRecords: 'skip' }, counters)).map(({ value, offset }) => [value, offset])).toEqual([[1, 0], [2, 23]])
+    expect(
+      (
+        await readAll(
+          [rangeOf(Buffer.from('1\n12345678901234567890\n2\n'), {}, dice(1))],
+          { format: 'jsonl', largeIntegers: 'error', badRecords: 'skip' },
+          counters,
+        )
+      ).map(({ value, offset }) => [value, offset]),
+    ).toEqual([
+      [1, 0], [2, 23],
+    ])
     expect(counters.badRecords).toBe(1)
   })
 
-  test.each(['1e999', '-1e400', '[1E+309]', `1${'0'.repeat(300)}e10`, `${'9'.repeat(320)}.5`])('%s, which no double can hold, is an error and never Infinity', async text => {
-    await expect(read(text)).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringMatching(/larger than a double can hold/) as string })
-  })
+  test.each(['1e999', '-1e400', '[1E+309]', `1${'0'.repeat(300)}e10`, `${'9'.repeat(320)}.5`])(
+    '%s, which no double can hold, is an error and never Infinity',
+    async text => {
+      await expect(read(text)).rejects.toMatchObject({
+        code: 'EINVAL',
+        message: expect.stringMatching(/larger than a double can hold/) as string,
+      })
+    },
+  )
 
   test('fractions, exponents and digits in strings are what JSON.parse makes of them', async () => {
-    for (const text of ['0.14285714285714285', '1.7976931348623157e308', '1e308', '5e-324', '1e-999', '-0', '12345678901234567890.5', '1.2345678901234567890e5', '"12345678901234567890"', '{"12345678901234567890":"1e999"}', '[null,true,"e999"]', '{"__proto__":{"a":1},"n":9007199254740991}']) {
+    for (const text of [
+      '0.14285714285714285', '1.7976931348623157e308', '1e308', '5e-324', '1e-999', '-0', '12345678901234567890.5',
+      '1.2345678901234567890e5', '"12345678901234567890"', '{"12345678901234567890":"1e999"}', '[null,true,"e999"]',
+      '{"__proto__":{"a":1},"n":9007199254740991}',
+    ]) {
       expect(parseExact(text), text).toEqual(JSON.parse(text))
       expect(await read(text), text).toEqual([JSON.parse(text)])
     }
@@ -41,15 +70,20 @@ describe('integers of JSON lines', () => {
 
   test('integers with a point or an exponent are those integers, unless a double holds what is written', async () => {
     for (const [text, value] of [
-      ['12345678901234567890.0', 12_345_678_901_234_567_890n], ['9007199254740993e0', 9_007_199_254_740_993n], ['9.007199254740993e15', 9_007_199_254_740_993n], ['-9.007199254740993E+15', -9_007_199_254_740_993n],
-      ['900719925474099.3e1', 9_007_199_254_740_993n], ['90071992547409930e-1', 9_007_199_254_740_993n], ['1.00000000000000000001e25', 10_000_000_000_000_000_000_100_000n],
+      ['12345678901234567890.0', 12_345_678_901_234_567_890n],
+      ['9007199254740993e0', 9_007_199_254_740_993n], ['9.007199254740993e15', 9_007_199_254_740_993n],
+      ['-9.007199254740993E+15', -9_007_199_254_740_993n],
+      ['900719925474099.3e1', 9_007_199_254_740_993n], ['90071992547409930e-1', 9_007_199_254_740_993n],
+      ['1.00000000000000000001e25', 10_000_000_000_000_000_000_100_000n],
       // A double has these digits.
-      ['1E20', 1e20], ['1e23', 1e23], ['6.02214076e23', 6.02214076e23], ['1.7976931348623157e+308', Number.MAX_VALUE], ['9007199254740992.0', 2 ** 53], ['9.9999999999999992e22', 1e23], ['1.8446744073709552e+19', 2 ** 64],
+      ['1E20', 1e20], ['1e23', 1e23], ['6.02214076e23', 6.02214076e23], ['1.7976931348623157e+308', Number.MAX_VALUE],
+      ['9007199254740992.0', 2 ** 53], ['9.9999999999999992e22', 1e23], ['1.8446744073709552e+19', 2 ** 64],
     ] as const) {
-      expect([text, ...await read(`{"id":${text}}`)]).toEqual([text, { id: value }])
+      expect([text, ...(await read(`{"id":${text}}`))]).toEqual([text, { id: value }])
       expect(await read(`[${text}]`, { largeIntegers: 'string' })).toEqual([[typeof value === 'bigint' ? String(value) : value]])
       const strict = read(text, { largeIntegers: 'error' })
-      if (typeof value === 'bigint') await expect(strict).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('beyond 2^53') as string })
+      if (typeof value === 'bigint')
+        await expect(strict).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('beyond 2^53') as string })
       else expect(await strict).toEqual([value])
     }
   })
@@ -80,7 +114,8 @@ describe('integers of JSON lines', () => {
       if (mayLose(text)) { slow++; continue }
       for (const [number] of text.matchAll(/(?<![0-9.eE+-])-?(?:0|[1-9]\d*)(?:\.\d+)?([eE][+-]?\d+)?/g)) {
         const value = Number(number)
-        if (!Number.isFinite(value) || (/^-?\d+$/.test(number) && !Number.isSafeInteger(value)) || typeof parseExact(number) === 'bigint') expect.fail(`${number} of ${text}, seed ${seed}`)
+        if (!Number.isFinite(value) || (/^-?\d+$/.test(number) && !Number.isSafeInteger(value)) || typeof parseExact(number) === 'bigint')
+          expect.fail(`${number} of ${text}, seed ${seed}`)
       }
     }
     expect(slow).toBeGreaterThan(1000)
@@ -92,9 +127,13 @@ describe('integers of JSON lines', () => {
   })
 
   const noPython = spawnSync('python3', ['--version']).status !== 0
-  test.skipIf(noPython)('Python reads the same integers, and what is written is what Python reads', async () => { // because not every machine has Python
+  test.skipIf(noPython)('Python reads the same integers, and what is written is what Python reads', async () => {
+    // because not every machine has Python
     const random = dice(99)
-    const texts = Array.from({ length: 300 }, () => `${random.pick(['', '-'])}${1 + random.below(9)}${Array.from({ length: random.below(60) }, () => random.below(10)).join('')}`)
+    const texts = Array.from(
+      { length: 300 },
+      () => `${random.pick(['', '-'])}${1 + random.below(9)}${Array.from({ length: random.below(60) }, () => random.below(10)).join('')}`,
+    )
     const values = await read(texts.map(text => `{"id":${text}}\n`).join(''))
     const writer = createWriter({ format: 'jsonl' })
     for (const value of values) writer.write((value as { id: bigint | number }).id, value)

@@ -40,8 +40,12 @@ describe('lines', () => {
     const random = dice(seed)
     for (let round = 0; round < 400; round++) {
       const bytes = Buffer.from((random.below(4) === 0 ? '\ufeff' : '') + randomText(random))
-      const cuts = [...new Set([0, bytes.length, ...Array.from({ length: random.below(8) }, () => random.below(bytes.length + 1))])].sort((a, b) => a - b)
-      const ranges = cuts.slice(1).map((end, index) => rangeOf(bytes, { start: cuts[index]!, end, aligned: false }, random, 1 + random.below(50)))
+      const cuts = [...new Set([0, bytes.length, ...Array.from({ length: random.below(8) }, () => random.below(bytes.length + 1))])].sort(
+        (a, b) => a - b,
+      )
+      const ranges = cuts
+        .slice(1)
+        .map((end, index) => rangeOf(bytes, { start: cuts[index]!, end, aligned: false }, random, 1 + random.below(50)))
       expect(plain(await readAll(ranges, { format: 'lines', encoding: 'utf8' })), `round ${round} of seed ${seed}`).toEqual(linesOf(bytes))
       expect(ranges.every(range => range.closed())).toBe(true)
     }
@@ -84,7 +88,8 @@ describe('lines', () => {
       rangeOf(Buffer.from('\ufeffthree'), { path: '/c' }, random),
     ], { format: 'lines' })
     expect(found).toEqual([
-      { value: 'one', offset: 0, path: '/a' }, { value: 'two', offset: 4, path: '/a' }, { value: '', offset: 0, path: '/b' }, { value: 'three', offset: 3, path: '/c' },
+      { value: 'one', offset: 0, path: '/a' }, { value: 'two', offset: 4, path: '/a' }, { value: '', offset: 0, path: '/b' },
+      { value: 'three', offset: 3, path: '/c' },
     ])
   })
 
@@ -99,9 +104,13 @@ describe('lines', () => {
     const bytes = Buffer.concat([Buffer.from('fine é\n'), Buffer.from([0x61, 0xff, 0x62, 10]), Buffer.from('ok\n'), Buffer.from([0xc3])])
     const counters = newReadCounters()
     const found = await readAll([rangeOf(bytes, {}, dice(1), 1000)], { format: 'lines' }, counters)
-    expect(plain(found)).toEqual([{ value: 'fine é', offset: 0 }, { value: 'a\ufffdb', offset: 8 }, { value: 'ok', offset: 12 }, { value: '\ufffd', offset: 15 }])
+    expect(plain(found)).toEqual([
+      { value: 'fine é', offset: 0 }, { value: 'a\ufffdb', offset: 8 }, { value: 'ok', offset: 12 }, { value: '\ufffd', offset: 15 },
+    ])
     expect(counters.invalidUtf8Records).toBe(2)
-    await expect(readAll([rangeOf(bytes, {}, dice(1), 1000)], { format: 'lines', invalidUtf8: 'error' })).rejects.toMatchObject({ code: 'EINVAL', details: { path: '/file', offset: 8 } })
+    await expect(readAll([rangeOf(bytes, {}, dice(1), 1000)], { format: 'lines', invalidUtf8: 'error' })).rejects.toMatchObject({
+      code: 'EINVAL', details: { path: '/file', offset: 8 },
+    })
   })
 
   test('a line as long as the limit is read over many pieces, one byte more is an error with its offset', async () => {
@@ -111,7 +120,9 @@ describe('lines', () => {
     const fits = await readAll([rangeOf(Buffer.concat([head, line, Buffer.from('tail')]), {}, dice(3), 3_000_000)], { format: 'lines' })
     expect(fits.map(({ value }) => (value as string).length)).toEqual([4, limits.recordBytesMax - 1, 4])
     const tooLong = Buffer.concat([head, Buffer.from('b'), line])
-    await expect(readAll([rangeOf(tooLong, {}, dice(3), 3_000_000)], { format: 'lines' })).rejects.toMatchObject({ code: 'EINVAL', details: { offset: 5 } })
+    await expect(readAll([rangeOf(tooLong, {}, dice(3), 3_000_000)], { format: 'lines' })).rejects.toMatchObject({
+      code: 'EINVAL', details: { offset: 5 },
+    })
   })
 
   test('a source that ends before its range does is reported as corrupt', async () => {
@@ -122,10 +133,15 @@ describe('lines', () => {
   test('a reader that stops early closes its source, and an aborted one says why', async () => {
     const { readRecords } = await import('../../../src/record/reader.ts')
     const range = rangeOf(Buffer.from('a\n'.repeat(500)), {}, dice(1))
-    for await (const batch of readRecords([range], { input: { format: 'lines' }, counters: newReadCounters() })) { expect(batch.values[0]).toBe('a'); break }
+    for await (const batch of readRecords([range], { input: { format: 'lines' }, counters: newReadCounters() })) {
+      expect(batch.values[0]).toBe('a')
+      break
+    }
     expect(range.closed()).toBe(true)
     const reason = new Error('enough')
-    await expect(readRecords([range], { input: { format: 'lines' }, counters: newReadCounters(), signal: AbortSignal.abort(reason) }).next()).rejects.toBe(reason)
+    await expect(
+      readRecords([range], { input: { format: 'lines' }, counters: newReadCounters(), signal: AbortSignal.abort(reason) }).next(),
+    ).rejects.toBe(reason)
   })
 })
 
@@ -133,7 +149,9 @@ describe('json lines', () => {
   test('each line that is not blank is a value with its offset', async () => {
     const text = '{"a":"é"}\n\n  \r\n[1,2]\r\nnull\n"x"'
     const found = await readAll([rangeOf(Buffer.from(text), {}, dice(5))], { format: 'jsonl' })
-    expect(plain(found)).toEqual([{ value: { a: 'é' }, offset: 0 }, { value: [1, 2], offset: 16 }, { value: null, offset: 23 }, { value: 'x', offset: 28 }])
+    expect(plain(found)).toEqual([
+      { value: { a: 'é' }, offset: 0 }, { value: [1, 2], offset: 16 }, { value: null, offset: 23 }, { value: 'x', offset: 28 },
+    ])
   })
 
   test('a bad line is an error that names the file, the offset and what the parser said, or is counted', async () => {
@@ -142,7 +160,9 @@ describe('json lines', () => {
     expect(failure).toMatchObject({ code: 'EINVAL', details: { path: '/in.jsonl', offset: 2 } })
     expect((failure as Error).message).toMatch(/^\/in\.jsonl, byte 2: .*JSON/)
     const counters = newReadCounters()
-    expect(plain(await readAll([range()], { format: 'jsonl', badRecords: 'skip' }, counters))).toEqual([{ value: 1, offset: 0 }, { value: 2, offset: 8 }])
+    expect(plain(await readAll([range()], { format: 'jsonl', badRecords: 'skip' }, counters))).toEqual([
+      { value: 1, offset: 0 }, { value: 2, offset: 8 },
+    ])
     expect(counters).toMatchObject({ badRecords: 1, records: 2, bytes: 10 })
   })
 })
@@ -150,8 +170,12 @@ describe('json lines', () => {
 describe('whole files', () => {
   test('a file is one record, as text without its mark or as bytes', async () => {
     const bytes = Buffer.from('\ufefftwo\nlines')
-    expect((await readAll([rangeOf(bytes, { path: '/w' }, dice(1))], { format: 'whole' }))[0]!.value).toEqual({ path: '/w', text: 'two\nlines' })
-    expect((await readAll([rangeOf(bytes, { path: '/w' }, dice(1))], { format: 'whole', bytes: true }))[0]!.value).toEqual({ path: '/w', bytes })
+    expect((await readAll([rangeOf(bytes, { path: '/w' }, dice(1))], { format: 'whole' }))[0]!.value).toEqual({
+      path: '/w', text: 'two\nlines',
+    })
+    expect((await readAll([rangeOf(bytes, { path: '/w' }, dice(1))], { format: 'whole', bytes: true }))[0]!.value).toEqual({
+      path: '/w', bytes,
+    })
     expect(await readAll([rangeOf(Buffer.alloc(0), { path: '/w' }, dice(1))], { format: 'whole' })).toHaveLength(1)
   })
 })

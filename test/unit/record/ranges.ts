@@ -7,17 +7,23 @@ import { readRecords } from '../../../src/record/reader.ts'
 import type { Dice } from '../../kit/dice.ts'
 
 /** A range over `bytes` whose source reuses one buffer for pieces of random lengths, as real sources may. */
-export function rangeOf(bytes: Buffer, range: { path?: string; start?: number; end?: number; aligned?: boolean; header?: string[] | undefined; partial?: boolean; delimiter?: string | undefined }, random: Dice, pieceMax = 40): RecordRange & { closed: () => boolean } {
+export function rangeOf(
+  bytes: Buffer,
+  range: {
+    path?: string
+    start?: number
+    end?: number
+    aligned?: boolean
+    header?: string[] | undefined
+    partial?: boolean
+    delimiter?: string | undefined
+  },
+  random: Dice, pieceMax = 40,
+): RecordRange & { closed: () => boolean } {
   let closed = true
   return {
-    path: range.path ?? '/file',
-    start: range.start ?? 0,
-    end: range.end ?? bytes.length,
-    aligned: range.aligned ?? true,
-    header: range.header,
-    partial: range.partial,
-    delimiter: range.delimiter,
-    closed: () => closed,
+    path: range.path ?? '/file', start: range.start ?? 0, end: range.end ?? bytes.length, aligned: range.aligned ?? true,
+    header: range.header, partial: range.partial, delimiter: range.delimiter, closed: () => closed,
     async *open(from: number) {
       closed = false
       const reused = Buffer.alloc(pieceMax)
@@ -40,13 +46,17 @@ export interface Found { readonly value: unknown; readonly offset: number; reado
 
 export async function readAll(ranges: RecordRange[], input: InputOptions, counters: ReadCounters = newReadCounters()): Promise<Found[]> {
   const found: Found[] = []
-  const take = (batch: Batch) => batch.values.forEach((value, index) => found.push({ value, offset: batch.offset(index), path: batch.path }))
+  const take = (batch: Batch) =>
+    batch.values.forEach((value, index) => found.push({ value, offset: batch.offset(index), path: batch.path }))
   for await (const batch of readRecords(ranges, { input, counters })) take(batch)
   return found
 }
 
 /** Where `put` ends blocks of at most `blockBytes`, and which of them begin and end between records. */
-export function blocksOf(bytes: Buffer, format: 'lines' | 'jsonl' | 'csv', { blockBytes, random, ...dialect }: Dialect & { blockBytes: number; random: Dice }): Array<{ start: number; end: number; aligned: boolean }> {
+export function blocksOf(
+  bytes: Buffer, format: 'lines' | 'jsonl' | 'csv',
+  { blockBytes, random, ...dialect }: Dialect & { blockBytes: number; random: Dice },
+): Array<{ start: number; end: number; aligned: boolean }> {
   const blocks: Array<{ start: number; end: number; aligned: boolean }> = []
   let startsAligned = true
   let boundary: Boundary | undefined
@@ -64,7 +74,10 @@ export function blocksOf(bytes: Buffer, format: 'lines' | 'jsonl' | 'csv', { blo
     const endsAligned = limit === bytes.length || last > 0
     blocks.push({ start, end, aligned: startsAligned && endsAligned })
     startsAligned = endsAligned
-    if (endsAligned) { boundary = undefined; base = end }
+    if (endsAligned) {
+      boundary = undefined
+      base = end
+    }
     start = end
   }
   return blocks

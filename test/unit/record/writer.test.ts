@@ -42,7 +42,9 @@ describe('output', () => {
   test('JSON lines come back as what was written', async () => {
     const pairs = [['k\n"', { a: [1, 'é\u2028'] }], [null, 'alone'], [5, null]] as const
     const text = written({ format: 'jsonl' }, pairs)
-    expect((await readAll([rangeOf(Buffer.from(text), {}, dice(1))], { format: 'jsonl' })).map(({ value }) => value)).toEqual([{ key: 'k\n"', value: { a: [1, 'é\u2028'] } }, 'alone', { key: 5, value: null }])
+    expect((await readAll([rangeOf(Buffer.from(text), {}, dice(1))], { format: 'jsonl' })).map(({ value }) => value)).toEqual([
+      { key: 'k\n"', value: { a: [1, 'é\u2028'] } }, 'alone', { key: 5, value: null },
+    ])
   })
 
   test('CSV comes back as what was written, whatever the fields hold', async () => {
@@ -59,12 +61,29 @@ describe('output', () => {
   })
 
   const back = async (options: OutputOptions, pairs: ReadonlyArray<readonly [unknown, unknown]>) =>
-    (await readAll([rangeOf(Buffer.from(written(options, pairs)), { delimiter: options.delimiter ?? ',' }, dice(1), 4)], { format: options.format === 'text' ? 'lines' : options.format, ...options.header === false && { header: false } })).map(({ value }) => value)
+    (
+      await readAll([rangeOf(Buffer.from(written(options, pairs)), { delimiter: options.delimiter ?? ',' }, dice(1), 4)], {
+        format: options.format === 'text' ? 'lines' : options.format,
+        ...(options.header === false && { header: false }),
+      })
+    ).map(({ value }) => value)
 
   test('what begins with a character that is a byte order mark elsewhere keeps it, at the start of a file too', async () => {
     const marked = '\ufeffname'
     for (const header of [true, false]) {
-      expect(await back({ format: 'csv', header }, [[null, [marked, 1]], [null, [marked, 2]]])).toEqual(header ? [{ value1: marked, value2: '1' }, { value1: marked, value2: '2' }] : [[marked, '1'], [marked, '2']])
+      expect(
+        await back({ format: 'csv', header }, [
+          [null, [marked, 1]], [null, [marked, 2]],
+        ]),
+      ).toEqual(
+        header
+          ? [
+              { value1: marked, value2: '1' }, { value1: marked, value2: '2' },
+            ]
+          : [
+              [marked, '1'], [marked, '2'],
+            ],
+      )
     }
     expect(await back({ format: 'csv' }, [[null, { [marked]: 1 }]])).toEqual([{ [marked]: '1' }])
     expect(await back({ format: 'text' }, [[null, marked], [marked, 1]])).toEqual([marked, `${marked}\t1`])
@@ -73,12 +92,22 @@ describe('output', () => {
   })
 
   test.each<[string, unknown, unknown, OutputOptions, RegExp]>([
-    ['a field named like the key\'s column', 'k', { key: 1 }, { format: 'csv' }, /two CSV columns would be named "key".* emit null as the key, rename the field, or write jsonl/],
+    [
+      "a field named like the key's column", 'k', { key: 1 }, { format: 'csv' },
+      /two CSV columns would be named "key".* emit null as the key, rename the field, or write jsonl/,
+    ],
     ['the same, declared', 'k', { key: 1 }, { format: 'csv', columns: ['key'] }, /two CSV columns would be named "key"/],
-    ['a column declared twice', null, [1, 2], { format: 'csv', columns: ['a', 'a'] }, /two CSV columns would be named "a"; declare each once/],
+    [
+      'a column declared twice', null, [1, 2], { format: 'csv', columns: ['a', 'a'] },
+      /two CSV columns would be named "a"; declare each once/,
+    ],
     ['a field without a name', null, { '': 1 }, { format: 'csv' }, /cannot be named "".* rename the field/],
     ['a field that no object can have', null, JSON.parse('{"__proto__":1}'), { format: 'csv' }, /cannot be named "__proto__"/],
-    ['a name that reads as the line for the separator', null, { 'sep=;': 1 }, { format: 'csv' }, /would be sep=;, which readers take for the line that names the separator/],
+    [
+      'a name that reads as the line for the separator',
+      null, { 'sep=;': 1 }, { format: 'csv' },
+      /would be sep=;, which readers take for the line that names the separator/,
+    ],
     ['such a cell', null, 'sep=,', { format: 'csv', header: false }, /would be "sep=,", which readers take/],
   ])('CSV that could not be read back is refused with its first record: %s', (_, key, value, options, message) => {
     const writer = createWriter(options)
@@ -89,7 +118,13 @@ describe('output', () => {
   test('names that no header says, and cells that look like the line for the separator, come back', async () => {
     expect(await back({ format: 'csv', header: false, columns: ['key'] }, [['k', { key: 1 }]])).toEqual([['k', '1']])
     for (const delimiter of [',', ';']) {
-      expect(await back({ format: 'csv', header: false, delimiter }, [[null, ['sep=', '']], [null, ['SEP=', '']]])).toEqual([['sep=', ''], ['SEP=', '']])
+      expect(
+        await back({ format: 'csv', header: false, delimiter }, [
+          [null, ['sep=', '']], [null, ['SEP=', '']],
+        ]),
+      ).toEqual([
+        ['sep=', ''], ['SEP=', ''],
+      ])
       expect(await back({ format: 'csv', delimiter }, [[null, { 'sep=': 1, 'b': 2 }]])).toEqual([{ 'sep=': '1', 'b': '2' }])
     }
   })
@@ -102,7 +137,9 @@ describe('output', () => {
     expect(written({ format: 'csv' }, [])).toBe('')
   })
 
-  test.each<[string, unknown, unknown]>([['a value of another width', 'k', [1, 2, 3]], ['no key', null, [1, 2]], ['an object', 'k', { a: 1, b: 2 }]])('CSV refuses %s than the first record, and writes nothing of it', (_, key, value) => {
+  test.each<[string, unknown, unknown]>([
+    ['a value of another width', 'k', [1, 2, 3]], ['no key', null, [1, 2]], ['an object', 'k', { a: 1, b: 2 }],
+  ])('CSV refuses %s than the first record, and writes nothing of it', (_, key, value) => {
     const writer = createWriter({ format: 'csv' })
     writer.write('k', [1, 2])
     expect(() => writer.write(key, value)).toThrow(/record 2 .* write jsonl/)
@@ -118,18 +155,47 @@ describe('output', () => {
   })
 
   test.each<OutputFormat>(['text', 'jsonl'])('%s refuses what is no data, with a reason', format => {
-    for (const value of [undefined, () => 1, Symbol('s')]) expect(() => written({ format }, [['k', value]])).toThrow(/cannot be written as JSON/)
+    for (const value of [undefined, () => 1, Symbol('s')])
+      expect(() => written({ format }, [['k', value]])).toThrow(/cannot be written as JSON/)
   })
 
   const odd: Array<[string, unknown, string, RegExp]> = [
-    ['a Map', { tags: new Map([['a', 1]]) }, '.tags', /a Map.*Object\.fromEntries/], ['a Set', [1, new Set([1])], '[1]', /a Set.*\[\.\.\.set\]/],
-    ['a RegExp', { 'a b': /x/ }, '["a b"]', /a RegExp/], ['an Error', { e: [new RangeError('x')] }, '.e[0]', /a RangeError.*its message/],
-    ['NaN', { n: NaN }, '.n', /NaN.*use null/], ['-Infinity', [-Infinity], '[0]', /-Infinity/], ['an invalid Date', { at: new Date(NaN) }, '.at', /an invalid Date/],
-    ['undefined in a list', [1, undefined], '[1]', /undefined.*use null/], ['a hole in a list', [1, , 2], '[1]', /undefined/], // eslint-disable-line no-sparse-arrays
-    ['a function', { f() {} }, '.f', /a function/], ['a symbol', { s: Symbol('s') }, '.s', /a symbol/], ['a Float64Array', { v: new Float64Array(2) }, '.v', /a Float64Array.*Array\.from/],
-    ['the named groups of a match', { m: /(?<year>\d+)/.exec('in 1984') }, '.m', /named groups.*match\.groups/], ['a list of a class', { l: new class Row extends Array {}() }, '.l', /a Row.*\[\.\.\.it\]/],
-    ['a field with a symbol as its name', { a: { [Symbol('s')]: 1 } }, '.a[Symbol(s)]', /symbol as its name/], ['a hidden class', { p: new class { get x() { return 1 } }() }, '.p', /unnamed class|instance/],
-    ['an instance', { p: new class Point { readonly x = 1 }() }, '.p', /a Point.*plain object/], ['a boxed number', { b: Object(1) as unknown }, '.b', /a Number/], ['a promise', { p: Promise.resolve(1) }, '.p', /a Promise.*await/],
+    ['a Map', { tags: new Map([['a', 1]]) }, '.tags', /a Map.*Object\.fromEntries/],
+    ['a Set', [1, new Set([1])], '[1]', /a Set.*\[\.\.\.set\]/],
+    ['a RegExp', { 'a b': /x/ }, '["a b"]', /a RegExp/],
+    ['an Error', { e: [new RangeError('x')] }, '.e[0]', /a RangeError.*its message/],
+    ['NaN', { n: NaN }, '.n', /NaN.*use null/], ['-Infinity', [-Infinity], '[0]', /-Infinity/],
+    ['an invalid Date', { at: new Date(NaN) }, '.at', /an invalid Date/],
+    ['undefined in a list', [1, undefined], '[1]', /undefined.*use null/],
+    ['a hole in a list', [1, , 2], '[1]', /undefined/], // eslint-disable-line no-sparse-arrays
+    ['a function', { f() {} }, '.f', /a function/],
+    ['a symbol', { s: Symbol('s') }, '.s', /a symbol/],
+    ['a Float64Array', { v: new Float64Array(2) }, '.v', /a Float64Array.*Array\.from/],
+    ['the named groups of a match', { m: /(?<year>\d+)/.exec('in 1984') }, '.m', /named groups.*match\.groups/],
+    ['a list of a class', { l: new (class Row extends Array {})() }, '.l', /a Row.*\[\.\.\.it\]/],
+    ['a field with a symbol as its name', { a: { [Symbol('s')]: 1 } }, '.a[Symbol(s)]', /symbol as its name/],
+    [
+      'a hidden class',
+      {
+        p: new (class {
+          get x() {
+            return 1
+          }
+        })(),
+      },
+      '.p', /unnamed class|instance/,
+    ],
+    [
+      'an instance',
+      {
+        p: new (class Point {
+          readonly x = 1
+        })(),
+      },
+      '.p', /a Point.*plain object/,
+    ],
+    ['a boxed number', { b: Object(1) as unknown }, '.b', /a Number/],
+    ['a promise', { p: Promise.resolve(1) }, '.p', /a Promise.*await/],
   ]
   test.each(odd)('%s is refused by each format, with the key, its place and its type', (_, value, place, message) => {
     for (const format of ['text', 'jsonl', 'csv'] as const) {
@@ -148,8 +214,12 @@ describe('output', () => {
 
   test('bytes are base64 everywhere, big integers are digits, dates are ISO texts, and toJSON is asked', () => {
     const bytes = Buffer.from('grain')
-    const value = { bytes, view: new Uint8Array(bytes), big: 12345678901234567890n, at: new Date(0), url: new URL('http://a.b/c'), none: undefined, nested: [{ big: -1n, ok: 'é' }] }
-    const json = '{"bytes":"Z3JhaW4=","view":"Z3JhaW4=","big":12345678901234567890,"at":"1970-01-01T00:00:00.000Z","url":"http://a.b/c","nested":[{"big":-1,"ok":"é"}]}'
+    const value = {
+      bytes, view: new Uint8Array(bytes), big: 12345678901234567890n, at: new Date(0), url: new URL('http://a.b/c'), none: undefined,
+      nested: [{ big: -1n, ok: 'é' }],
+    }
+    const json =
+      '{"bytes":"Z3JhaW4=","view":"Z3JhaW4=","big":12345678901234567890,"at":"1970-01-01T00:00:00.000Z","url":"http://a.b/c","nested":[{"big":-1,"ok":"é"}]}'
     expect(written({ format: 'jsonl' }, [['k', value], [5n, bytes]])).toBe(`{"key":"k","value":${json}}\n{"key":5,"value":"Z3JhaW4="}\n`)
     expect(written({ format: 'text' }, [['k', value], ['b', bytes], ['n', 7n]])).toBe(`k\t${json}\nb\tZ3JhaW4=\nn\t7\n`)
     expect(written({ format: 'csv' }, [['k', { bytes, n: 7n, none: undefined, x: NaN }]])).toBe('key,bytes,n,none,x\nk,Z3JhaW4=,7,,NaN\n')
@@ -168,13 +238,16 @@ describe('output', () => {
   })
 
   test('a row of CSV loses neither named groups nor fields with symbols as names', () => {
-    expect(() => written({ format: 'csv' }, [['k', /(?<n>\d)/.exec('1')]])).toThrow(/named groups was emitted for the key "k".*match\.groups/)
+    expect(() => written({ format: 'csv' }, [['k', /(?<n>\d)/.exec('1')]])).toThrow(
+      /named groups was emitted for the key "k".*match\.groups/,
+    )
     expect(() => written({ format: 'csv' }, [['k', { a: 1, [Symbol('s')]: 2 }]])).toThrow(/at \[Symbol\(s\)\] was emitted for the key "k"/)
     expect(written({ format: 'csv' }, [['k', { .../(?<n>\d)/.exec('1')!.groups }]])).toBe('key,n\nk,1\n')
   })
 
   test('half of a surrogate pair is refused where it would become another character, and kept where JSON can say it', () => {
-    for (const format of ['text', 'csv'] as const) expect(() => written({ format }, [['k', '\ud83d']])).toThrow(/half of a surrogate pair.*toWellFormed/)
+    for (const format of ['text', 'csv'] as const)
+      expect(() => written({ format }, [['k', '\ud83d']])).toThrow(/half of a surrogate pair.*toWellFormed/)
     expect(() => written({ format: 'text' }, [['\udc00', 1]])).toThrow(/half of a surrogate pair/)
     expect(written({ format: 'jsonl' }, [[null, '\ud83d']])).toBe('"\\ud83d"\n')
   })

@@ -34,7 +34,9 @@ describe('a signed request', () => {
     const { server, client } = both()
     const headers = client.sign({ ...asked, body })
     const refused = (changed: object, from: Record<string, string> = headers): void => {
-      expect(() => server.identify({ ...asked, headers: from, ...changed }), JSON.stringify(changed)).toThrow(expect.objectContaining({ code: 'UNAUTHENTICATED' }) as Error)
+      expect(() => server.identify({ ...asked, headers: from, ...changed }), JSON.stringify(changed)).toThrow(
+        expect.objectContaining({ code: 'UNAUTHENTICATED' }) as Error,
+      )
     }
     refused({ method: 'GET' })
     refused({ path: '/v1/namespace/remove' })
@@ -105,7 +107,9 @@ describe('a bearer token', () => {
 
   test('is refused by a server that other machines can reach, which says what it wants instead', () => {
     const { server, client } = both({ loopback: false })
-    expect(() => server.identify({ ...asked, headers: client.bearer() })).toThrow(expect.objectContaining({ code: 'UNAUTHENTICATED', details: { scheme: 'signed' } }) as Error)
+    expect(() => server.identify({ ...asked, headers: client.bearer() })).toThrow(
+      expect.objectContaining({ code: 'UNAUTHENTICATED', details: { scheme: 'signed' } }) as Error,
+    )
   })
 
   test('is refused when any character of it is changed, cut or added', () => {
@@ -114,7 +118,9 @@ describe('a bearer token', () => {
     const wrong = [token.slice(0, -1), `${token}0`, '', 'Bearer ', token.toLowerCase().replace('bearer', 'bearer')]
     for (let i = 0; i < token.length; i++) wrong.push(token.slice(0, i) + (token[i] === '0' ? '1' : '0') + token.slice(i + 1))
     for (const authorization of wrong) {
-      expect(() => server.identify({ ...asked, headers: { ...client.bearer(), authorization } }), authorization).toThrow(expect.objectContaining({ code: 'UNAUTHENTICATED' }) as Error)
+      expect(() => server.identify({ ...asked, headers: { ...client.bearer(), authorization } }), authorization).toThrow(
+        expect.objectContaining({ code: 'UNAUTHENTICATED' }) as Error,
+      )
     }
   })
 
@@ -137,12 +143,16 @@ test('a request for another cluster is refused as such, one that knows no cluste
 test('a stranger is not told the cluster\'s id', () => {
   const { server } = both({ loopback: true })
   const headers = { authorization: 'Bearer guess', [userHeader]: 'eve', [clusterHeader]: 'c2' }
-  expect(() => server.identify({ ...asked, headers })).toThrow(expect.objectContaining({ code: 'UNAUTHENTICATED', message: expect.not.stringContaining('c1') as string }) as Error)
+  expect(() => server.identify({ ...asked, headers })).toThrow(
+    expect.objectContaining({ code: 'UNAUTHENTICATED', message: expect.not.stringContaining('c1') as string }) as Error,
+  )
 })
 
 test.each(['%', '%ff', '', 'x'.repeat(256)])('the user "%s" is refused', user => {
   const { server, client } = both({ loopback: true })
-  expect(() => server.identify({ ...asked, headers: { ...client.bearer(), [userHeader]: user } })).toThrow(expect.objectContaining({ code: 'UNAUTHENTICATED' }) as Error)
+  expect(() => server.identify({ ...asked, headers: { ...client.bearer(), [userHeader]: user } })).toThrow(
+    expect.objectContaining({ code: 'UNAUTHENTICATED' }) as Error,
+  )
 })
 
 test('the memory of nonces is bounded, and full means OVERLOADED, not forgotten', () => {

@@ -76,6 +76,8 @@ test('a body with more parts than parsing may cost is refused before it is parse
 })
 
 test('nesting is counted in the shortest text that can be too deep', () => {
-  expect(() => parseJson('['.repeat(65) + ']'.repeat(65))).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('nested over 64 levels') }))
+  expect(() => parseJson('['.repeat(65) + ']'.repeat(65))).toThrow(
+    expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining('nested over 64 levels') }),
+  )
   expect(parseJson('['.repeat(64) + ']'.repeat(64))).toBeDefined()
 })

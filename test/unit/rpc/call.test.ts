@@ -67,18 +67,31 @@ function scriptedFor(options: { patient?: boolean }, ...script: Step[]) {
       bodies.push(body)
       const controller = { abort: (reason: Error) => { queueMicrotask(() => handler.onResponseError?.(controller as never, reason)) } }
       queueMicrotask(() => {
-        if (step.kind === 'refused') return handler.onResponseError?.(controller as never, Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }))
+        if (step.kind === 'refused')
+          return handler.onResponseError?.(controller as never, Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }))
         if (step.kind === 'queued') return undefined
         handler.onRequestStart?.(controller as never, undefined)
         if (step.kind === 'silence') return undefined
-        if (step.kind === 'broken') return handler.onResponseError?.(controller as never, Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' }))
-        const [status, text] = step.kind === 'answer' ? [200, JSON.stringify({ n: step.n })]
-          : step.kind === 'fault' ? [new GristmillError(step.code, '').status, JSON.stringify({ error: { code: step.code, message: `it is ${step.code}`, details: { a: 1, ...step.final && { final: true } } } })]
-          : [step.status, step.text]
+        if (step.kind === 'broken')
+          return handler.onResponseError?.(controller as never, Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' }))
+        const [status, text] =
+          step.kind === 'answer'
+            ? [200, JSON.stringify({ n: step.n })]
+            : step.kind === 'fault'
+              ? [
+                  new GristmillError(step.code, '').status,
+                  JSON.stringify({
+                    error: { code: step.code, message: `it is ${step.code}`, details: { a: 1, ...(step.final && { final: true }) } },
+                  }),
+                ]
+              : [step.status, step.text]
         handler.onResponseStart?.(controller as never, status, {}, '')
         // In three parts, cut inside of characters too.
         const bytes = Buffer.from(text)
-        for (const [from, to] of [[0, 5], [5, 6], [6, bytes.length]] as const) handler.onResponseData?.(controller as never, bytes.subarray(from, to))
+        for (const [from, to] of [
+          [0, 5], [5, 6], [6, bytes.length],
+        ] as const)
+          handler.onResponseData?.(controller as never, bytes.subarray(from, to))
         return handler.onResponseEnd?.(controller as never, {})
       })
       return true
@@ -116,9 +129,14 @@ describe('a deadline that passes while this process stands still', () => {
       handler.onRequestStart?.(controller as never, undefined)
       return true
     } } as unknown as Dispatcher
-    const caller = new Caller({ dispatcher, clock, random: seeded(2), credentials: new Credentials({ secret: Buffer.alloc(32), user: 'ann', cluster: 'c', clock, random: seeded(1) }) })
+    const caller = new Caller({
+      dispatcher, clock, random: seeded(2),
+      credentials: new Credentials({ secret: Buffer.alloc(32), user: 'ann', cluster: 'c', clock, random: seeded(1) }),
+    })
     return {
-      outcome: caller.call(at, change, once, { timeoutMs: 1_000, retry: false }).then(reply => reply.n, (error: GristmillError) => error.code),
+      outcome: caller.call(at, change, once, { timeoutMs: 1_000, retry: false }).then(
+        reply => reply.n, (error: GristmillError) => error.code,
+      ),
       fire: (atMs: number) => {
         now = atMs
         timers.shift()!()
@@ -185,7 +203,9 @@ describe('a call is repeated', () => {
   test('as long as a try has time enough for an answer: a shorter one would hide the last refusal behind its own timeout', async () => {
     for (let timeoutMs = 500; timeoutMs <= 3_000; timeoutMs += 25) {
       for (let refusals = 1; refusals <= 12; refusals++) {
-        const { caller, settle } = scripted(...Array.from({ length: refusals }, (): Step => ({ kind: 'fault', code: 'OVERLOADED' })), { kind: 'silence' })
+        const { caller, settle } = scripted(...Array.from({ length: refusals }, (): Step => ({ kind: 'fault', code: 'OVERLOADED' })), {
+          kind: 'silence',
+        })
         const error: unknown = await settle(caller.call(at, look, {}, { timeoutMs })).catch((thrown: unknown) => thrown)
         if ((error as GristmillError).code === 'OVERLOADED') break
         const [, gotMs] = /within (\d+) ms/.exec((error as GristmillError).message)!
@@ -212,12 +232,16 @@ describe('an operator\'s safe mode', () => {
   })
 
   test('is waited for by work that nobody looks after, beyond every deadline, and the deadline counts from its end', async () => {
-    const { caller, settle, bodies, time } = scriptedFor({ patient: true }, ...Array.from({ length: 100 }, () => held), { kind: 'silence' }, { kind: 'answer', n: 1 })
+    const { caller, settle, bodies, time } = scriptedFor(
+      { patient: true }, ...Array.from({ length: 100 }, () => held), { kind: 'silence' }, { kind: 'answer', n: 1 },
+    )
     expect(await settle(caller.call(at, change, once, { timeoutMs: 10_000, tryMs: 4_000 }))).toEqual({ n: 1 })
     expect(time()).toBeGreaterThan(60_000)
     expect(new Set(bodies).size).toBe(1)
     const other = scriptedFor({ patient: true }, held, { kind: 'silence' })
-    await expect(other.settle(other.caller.call(at, change, once, { timeoutMs: 10_000 }))).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    await expect(other.settle(other.caller.call(at, change, once, { timeoutMs: 10_000 }))).rejects.toMatchObject({
+      code: 'OUTCOME_UNKNOWN',
+    })
   })
 
   test('and the waiting ends with its signal', async () => {
@@ -231,7 +255,10 @@ describe('an operator\'s safe mode', () => {
 })
 
 describe('a call is not repeated', () => {
-  test.each<ErrorCode>(['ENOENT', 'EEXIST', 'EACCES', 'WRONG_CLUSTER', 'UNAUTHENTICATED', 'STALE_EPOCH', 'INTERNAL', 'UNREGISTERED', 'BLOCK_MISSING', 'TASK_FAILED'])('after %s', async code => {
+  test.each<ErrorCode>([
+    'ENOENT', 'EEXIST', 'EACCES', 'WRONG_CLUSTER', 'UNAUTHENTICATED', 'STALE_EPOCH', 'INTERNAL', 'UNREGISTERED', 'BLOCK_MISSING',
+    'TASK_FAILED',
+  ])('after %s', async code => {
     const { caller, settle, tries } = scripted({ kind: 'fault', code }, { kind: 'answer', n: 1 })
     await expect(settle(caller.call(at, change, once))).rejects.toMatchObject({ code, message: `it is ${code}`, details: { a: 1 } })
     expect(tries()).toBe(1)
@@ -265,7 +292,10 @@ describe('when the deadline has come', () => {
     ['the server itself timed out', [{ kind: 'fault', code: 'TIMEOUT' }]],
   ])('a mutation is OUTCOME_UNKNOWN if %s', async (_, script) => {
     const { caller, settle } = scripted(...script)
-    await expect(settle(caller.call(at, change, once))).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN', message: expect.stringContaining('same request id') as string })
+    await expect(settle(caller.call(at, change, once))).rejects.toMatchObject({
+      code: 'OUTCOME_UNKNOWN',
+      message: expect.stringContaining('same request id') as string,
+    })
   })
 
   test.each<[string, Step[], ErrorCode]>([
@@ -314,8 +344,12 @@ describe('an aborted call', () => {
 
   test('gives back the error that it was aborted with, and a deadline is TIMEOUT', async () => {
     const { caller } = scripted({ kind: 'answer', n: 1 })
-    await expect(caller.call(at, look, {}, { signal: AbortSignal.abort(new GristmillError('LEASE_EXPIRED', 'gone')) })).rejects.toMatchObject({ code: 'LEASE_EXPIRED' })
-    await expect(caller.call(at, look, {}, { signal: AbortSignal.abort(new DOMException('', 'TimeoutError')) })).rejects.toMatchObject({ code: 'TIMEOUT' })
+    await expect(
+      caller.call(at, look, {}, { signal: AbortSignal.abort(new GristmillError('LEASE_EXPIRED', 'gone')) }),
+    ).rejects.toMatchObject({ code: 'LEASE_EXPIRED' })
+    await expect(caller.call(at, look, {}, { signal: AbortSignal.abort(new DOMException('', 'TimeoutError')) })).rejects.toMatchObject({
+      code: 'TIMEOUT',
+    })
   })
 
   test('says of a mutation that was sent that it may have happened', async () => {
@@ -330,7 +364,10 @@ describe('an aborted call', () => {
 
 test('an answer that is not JSON is INTERNAL and names the server', async () => {
   const { caller, settle } = scripted({ kind: 'raw', status: 200, text: '<html>hello' })
-  await expect(settle(caller.call(at, look, {}))).rejects.toMatchObject({ code: 'INTERNAL', message: expect.stringContaining('127.0.0.1:1') as string })
+  await expect(settle(caller.call(at, look, {}))).rejects.toMatchObject({
+    code: 'INTERNAL',
+    message: expect.stringContaining('127.0.0.1:1') as string,
+  })
 })
 
 test('an unknown code of a newer server is judged by its status', async () => {
@@ -342,7 +379,10 @@ describe('over real sockets', () => {
   const net = systemNet(silent)
   let server: http.Server
   let answer: (request: http.IncomingMessage, response: http.ServerResponse) => void
-  const caller = new Caller({ dispatcher: net.dispatcher, clock: systemClock, random: seeded(3), credentials: new Credentials({ secret: Buffer.alloc(32), user: 'ann', cluster: 'c', clock: systemClock, random: seeded(4) }) })
+  const caller = new Caller({
+    dispatcher: net.dispatcher, clock: systemClock, random: seeded(3),
+    credentials: new Credentials({ secret: Buffer.alloc(32), user: 'ann', cluster: 'c', clock: systemClock, random: seeded(4) }),
+  })
   const here = () => address(`127.0.0.1:${(server.address() as AddressInfo).port}`)
   beforeEach(async () => {
     server = http.createServer((request, response) => { request.resume(); answer(request, response) })
@@ -362,14 +402,21 @@ describe('over real sockets', () => {
   })
 
   test('a server that breaks off inside of its answer is no answer', async () => {
-    answer = (_, response) => { response.writeHead(200, { 'content-length': 100 }); response.write('{"n":'); setTimeout(() => response.destroy(), 10) }
+    answer = (_, response) => {
+      response.writeHead(200, { 'content-length': 100 })
+      response.write('{"n":')
+      setTimeout(() => response.destroy(), 10)
+    }
     await expect(caller.call(here(), look, {}, { retry: false })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   })
 
   test('nobody listening is UNAVAILABLE, never unknown', async () => {
     const gone = here()
     await new Promise(resolve => { server.close(resolve) })
-    await expect(caller.call(gone, change, once, { timeoutMs: 200 })).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('cannot reach') as string })
+    await expect(caller.call(gone, change, once, { timeoutMs: 200 })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('cannot reach') as string,
+    })
     await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
   })
 
@@ -392,7 +439,10 @@ describe('over real sockets', () => {
   test('each call says who makes it, so that whatever stands between can tell nodes from clients', async () => {
     const agents: unknown[] = []
     answer = (request, response) => { agents.push(request.headers['user-agent']); response.end('{"n":1}') }
-    const node = new Caller({ dispatcher: net.dispatcher, clock: systemClock, random: seeded(3), who: 'node-7', credentials: new Credentials({ secret: Buffer.alloc(32), user: 'ann', cluster: 'c', clock: systemClock, random: seeded(4) }) })
+    const node = new Caller({
+      dispatcher: net.dispatcher, clock: systemClock, random: seeded(3), who: 'node-7',
+      credentials: new Credentials({ secret: Buffer.alloc(32), user: 'ann', cluster: 'c', clock: systemClock, random: seeded(4) }),
+    })
     await caller.call(here(), look, {}, { retry: false })
     await node.call(here(), look, {}, { retry: false })
     expect(agents).toEqual([expect.stringMatching(/^gristmill\/\S+ \(client\)$/), expect.stringMatching(/^gristmill\/\S+ \(node-7\)$/)])

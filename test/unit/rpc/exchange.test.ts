@@ -21,9 +21,20 @@ function begun(replyBytesMax = 100) {
   const controller = { abort: (reason: Error) => { aborted.push(reason) } } as never
   let handler!: Dispatcher.DispatchHandler
   let sent = 0
-  const running = exchange({ dispatch: (_: unknown, given: Dispatcher.DispatchHandler) => { handler = given; return true } } as unknown as Dispatcher, {
-    address: at, path: '/', headers: {}, body: '{}', replyBytesMax, onSent: () => { sent++ },
-  })
+  const running = exchange(
+    {
+      dispatch: (_: unknown, given: Dispatcher.DispatchHandler) => {
+        handler = given
+        return true
+      },
+    } as unknown as Dispatcher,
+    {
+      address: at, path: '/', headers: {}, body: '{}', replyBytesMax,
+      onSent: () => {
+        sent++
+      },
+    },
+  )
   return { running, handler, controller, aborted, sent: () => sent }
 }
 
@@ -53,8 +64,17 @@ test('a request that was aborted before it began is not sent, one that began is 
 
 const callerOf = (dispatch: (handler: Dispatcher.DispatchHandler) => void): Caller => {
   const [clock, random] = [systemClock, systemRandom()]
-  const dispatcher = { dispatch: (_: unknown, handler: Dispatcher.DispatchHandler) => { dispatch(handler); return true } } as unknown as Dispatcher
-  return new Caller({ dispatcher, credentials: new Credentials({ secret: Buffer.alloc(32), user: 'ada', cluster: 'c', clock, random }), clock, random })
+  const dispatcher = {
+    dispatch: (_: unknown, handler: Dispatcher.DispatchHandler) => {
+      dispatch(handler)
+      return true
+    },
+  } as unknown as Dispatcher
+  return new Caller({
+    dispatcher,
+    credentials: new Credentials({ secret: Buffer.alloc(32), user: 'ada', cluster: 'c', clock, random }),
+    clock, random,
+  })
 }
 
 test('a server that wants a signature and refuses the signed request is asked twice, not for ever', async () => {
@@ -73,18 +93,27 @@ test('a server that wants a signature and refuses the signed request is asked tw
 
 test('what was never sent is told as a server that cannot be reached, whatever the reason', async () => {
   const caller = callerOf(handler => handler.onResponseError!({} as never, Object.assign(new Error('x'), { code: 'EPROTO' })))
-  await expect(caller.call(at, stat, { path: '/' }, { retry: false })).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('cannot reach') })
+  await expect(caller.call(at, stat, { path: '/' }, { retry: false })).rejects.toMatchObject({
+    code: 'UNAVAILABLE', message: expect.stringContaining('cannot reach'),
+  })
 })
 
 test('faults: our own INTERNAL is not foreseen, a schema\'s complaint names the field, a proxy\'s 502 is UNAVAILABLE', () => {
   expect(toFault(new GristmillError('INTERNAL', 'x')).foreseen).toBe(false)
   expect(toFault(new GristmillError('ENOENT', 'x')).foreseen).toBe(true)
-  expect(toFault({ validation: [{ instancePath: '/path', message: 'must be string' }] }).body.error).toMatchObject({ code: 'EINVAL', message: expect.stringContaining('body/path must be string') })
-  for (const [status, code] of [[502, 'UNAVAILABLE'], [503, 'UNAVAILABLE'], [504, 'TIMEOUT'], [429, 'OVERLOADED'], [418, 'INTERNAL']] as const) expect(fromFault(status, 'no JSON', 'x').code).toBe(code)
+  expect(toFault({ validation: [{ instancePath: '/path', message: 'must be string' }] }).body.error).toMatchObject({
+    code: 'EINVAL',
+    message: expect.stringContaining('body/path must be string'),
+  })
+  for (const [status, code] of [
+    [502, 'UNAVAILABLE'], [503, 'UNAVAILABLE'], [504, 'TIMEOUT'], [429, 'OVERLOADED'], [418, 'INTERNAL'],
+  ] as const)
+    expect(fromFault(status, 'no JSON', 'x').code).toBe(code)
 })
 
 test('the signal of a call aborts when its caller goes away, not when the call has been answered', () => {
-  const responseOf = (state: object) => Object.assign(new EventEmitter(), { destroyed: false, writableFinished: false, ...state }) as unknown as ServerResponse
+  const responseOf = (state: object) =>
+    Object.assign(new EventEmitter(), { destroyed: false, writableFinished: false, ...state }) as unknown as ServerResponse
   const waiting = new Set<CallContext>()
   const [answered, gone, before] = [responseOf({ writableFinished: true }), responseOf({}), responseOf({ destroyed: true })]
   const contexts = [answered, gone, before].map(response => new CallContext('ada', undefined, response, waiting))

@@ -10,7 +10,10 @@ const id = requestId('c:1')
 test('an id belongs to its user and its message: others that choose the same one make other requests', () => {
   const own = scopedId('namespace.mkdir', 'ann', id)
   expect(scopedId('namespace.mkdir', 'ann', id)).toBe(own)
-  const others = [scopedId('namespace.mkdir', 'bob', id), scopedId('namespace.touch', 'ann', id), scopedId('namespace.mkdir', 'ann', requestId('c:2'))]
+  const others = [
+    scopedId('namespace.mkdir', 'bob', id), scopedId('namespace.touch', 'ann', id),
+    scopedId('namespace.mkdir', 'ann', requestId('c:2')),
+  ]
   expect(new Set([own, ...others]).size).toBe(4)
   // Also one that looks like the scoped id of somebody else.
   expect(scopedId('namespace.mkdir', 'bob', own)).not.toBe(own)

@@ -31,7 +31,15 @@ const wait = message('test.wait', { request: Type.Object({}), reply: Type.Object
 const work = message('test.work', { request: Type.Object({ requestId }), reply: Type.Object({ requestId: Type.String() }), mutation: true })
 const small = message('test.small', { request: Type.Object({ text: Type.String() }), reply: Type.Object({}), bodyBytesMax: 100 })
 
-interface Fixture { server: RpcServer; at: Address; listening: Listening; caller: Caller; post(path: string, body: string, headers?: Record<string, string>): Promise<{ status: number; body: { error?: { code: string; message: string } } & Record<string, unknown>; headers: Headers }> }
+interface Fixture {
+  server: RpcServer
+  at: Address
+  listening: Listening
+  caller: Caller
+  post(
+    path: string, body: string, headers?: Record<string, string>,
+  ): Promise<{ status: number; body: { error?: { code: string; message: string } } & Record<string, unknown>; headers: Headers }>
+}
 
 async function start(routes: Route[], options: Partial<ServeOptions> & { loopback?: boolean } = {}): Promise<Fixture> {
   const { loopback = true, ...rest } = options
@@ -44,7 +52,10 @@ async function start(routes: Route[], options: Partial<ServeOptions> & { loopbac
     server, listening, at: listening.address,
     caller: new Caller({ dispatcher: here.dispatcher, credentials, clock: systemClock, random: systemRandom() }),
     async post(path, body, headers = {}) {
-      const answer = await fetch(`http://${listening.address}${path}`, { method: 'POST', body, headers: { 'content-type': 'application/json', ...credentials.bearer(), ...headers } })
+      const answer = await fetch(`http://${listening.address}${path}`, {
+        method: 'POST', body,
+        headers: { 'content-type': 'application/json', ...credentials.bearer(), ...headers },
+      })
       return { status: answer.status, body: await answer.json() as never, headers: answer.headers }
     },
   }
@@ -61,7 +72,9 @@ test('a message is answered by its handler, synchronous or not, on behalf of its
 test('a repeat of a mutation that is under way is answered with it, and the same id of another user or message is another request', async () => {
   const rooms = Promise.withResolvers<void>()
   const asked: string[] = []
-  const more = message('test.more', { request: Type.Object({ requestId }), reply: Type.Object({ requestId: Type.String() }), mutation: true })
+  const more = message('test.more', {
+    request: Type.Object({ requestId }), reply: Type.Object({ requestId: Type.String() }), mutation: true,
+  })
   const answer = async ({ requestId: own }: { requestId: string }): Promise<{ requestId: string }> => {
     asked.push(own)
     if (asked.length === 3) rooms.resolve()
@@ -71,7 +84,9 @@ test('a repeat of a mutation that is under way is answered with it, and the same
   const { post } = await start([route(work, answer), route(more, answer)])
   const body = JSON.stringify({ requestId: 'c:1' })
   const bob = new Credentials({ secret, user: 'bob', cluster: 'c1', clock: systemClock, random: systemRandom() })
-  const answers = await Promise.all([post(work.path, body), post(work.path, body), post(more.path, body), post(work.path, body, bob.bearer())])
+  const answers = await Promise.all([
+    post(work.path, body), post(work.path, body), post(more.path, body), post(work.path, body, bob.bearer()),
+  ])
   expect(new Set(asked).size).toBe(asked.length)
   const ids = answers.map(each => each.body['requestId'])
   expect(ids[1]).toBe(ids[0])
@@ -101,7 +116,10 @@ test('a bug of a handler is INTERNAL: the caller learns nothing, the log everyth
   const log: Log = { ...silent, error: (text, fields) => { lines.push({ message: text, fields }) } }
   const bug = new TypeError('undefined is not a secret')
   const { caller, at, post } = await start([route(echo, () => { throw bug })], { log })
-  await expect(caller.call(at, echo, { text: '' })).rejects.toMatchObject({ code: 'INTERNAL', message: expect.not.stringContaining('secret') as string })
+  await expect(caller.call(at, echo, { text: '' })).rejects.toMatchObject({
+    code: 'INTERNAL',
+    message: expect.not.stringContaining('secret') as string,
+  })
   const raw = JSON.stringify((await post(echo.path, '{"text":""}')).body)
   expect(raw).not.toContain('secret')
   expect(raw).not.toContain('serve.test')
@@ -149,8 +167,16 @@ describe('who is not of the cluster is refused', () => {
 
   test('without a token, with a wrong one, without a user', async () => {
     const { at } = await start([silentCall])
-    for (const headers of [{}, { authorization: 'Bearer x', 'x-gristmill-user': 'ann' }, { authorization: bearerOf(secret) }, { authorization: bearerOf(Buffer.from('other')), 'x-gristmill-user': 'ann' }]) {
-      const answer = await fetch(`http://${at}${echo.path}`, { method: 'POST', body: '{"text":""}', headers: { 'content-type': 'application/json', ...headers } as Record<string, string> })
+    for (const headers of [
+      {},
+      { authorization: 'Bearer x', 'x-gristmill-user': 'ann' },
+      { authorization: bearerOf(secret) },
+      { authorization: bearerOf(Buffer.from('other')), 'x-gristmill-user': 'ann' },
+    ]) {
+      const answer = await fetch(`http://${at}${echo.path}`, {
+        method: 'POST', body: '{"text":""}',
+        headers: { 'content-type': 'application/json', ...headers } as Record<string, string>,
+      })
       expect(answer.status).toBe(401)
       expect(await answer.json()).toMatchObject({ error: { code: 'UNAUTHENTICATED' } })
     }
@@ -199,9 +225,13 @@ describe('who is not of the cluster is refused', () => {
 test('an Upgrade request is judged like a call', async () => {
   const { server } = await start([])
   const credentials = new Credentials({ secret, user: 'ann', cluster: 'c1', clock: systemClock, random: systemRandom() })
-  expect(server.admit({ path: '/w', headers: credentials.sign({ method: 'GET', path: '/w', body: '' }) })).toMatchObject({ identity: { user: 'ann' } })
+  expect(server.admit({ path: '/w', headers: credentials.sign({ method: 'GET', path: '/w', body: '' }) })).toMatchObject({
+    identity: { user: 'ann' },
+  })
   expect(server.admit({ path: '/w', headers: credentials.bearer() })).toMatchObject({ identity: { user: 'ann' } })
-  expect(server.admit({ path: '/w', headers: credentials.sign({ method: 'GET', path: '/w', body: 'x' }) })).toMatchObject({ refuse: { code: 'UNAUTHENTICATED' } })
+  expect(server.admit({ path: '/w', headers: credentials.sign({ method: 'GET', path: '/w', body: 'x' }) })).toMatchObject({
+    refuse: { code: 'UNAUTHENTICATED' },
+  })
   expect(server.admit({ path: '/w', headers: {} })).toMatchObject({ refuse: { status: 401, code: 'UNAUTHENTICATED' } })
   server.drain()
   expect(server.admit({ path: '/w', headers: credentials.bearer() })).toMatchObject({ refuse: { status: 503, code: 'UNAVAILABLE' } })
@@ -209,7 +239,15 @@ test('an Upgrade request is judged like a call', async () => {
 
 test('bodies that wait for their answers are bounded together, in bytes; small ones and the first one are always taken', async () => {
   const gate = Promise.withResolvers<void>()
-  const { caller, at, server } = await start([route(echo, async ({ text }, { user }) => { await gate.promise; return { text: text.slice(0, 3), user } })], { bodiesBytesMax: 50_000 })
+  const { caller, at, server } = await start(
+    [
+      route(echo, async ({ text }, { user }) => {
+        await gate.promise
+        return { text: text.slice(0, 3), user }
+      }),
+    ],
+    { bodiesBytesMax: 50_000 },
+  )
   const ask = (text: string): Promise<{ text: string }> => caller.call(at, echo, { text }, { retry: false })
   const first = ask('1'.repeat(60_000))
   while (server.inFlight() < 1) await systemClock.sleep(2)
@@ -230,7 +268,15 @@ test('bodies that wait for their answers are bounded together, in bytes; small o
 
 test('more calls than the bound are OVERLOADED; when some are done there is room again', async () => {
   const gate = Promise.withResolvers<void>()
-  const { caller, at, server } = await start([route(echo, async ({ text }, { user }) => { await gate.promise; return { text, user } })], { callsInFlightMax: 2 })
+  const { caller, at, server } = await start(
+    [
+      route(echo, async ({ text }, { user }) => {
+        await gate.promise
+        return { text, user }
+      }),
+    ],
+    { callsInFlightMax: 2 },
+  )
   const first = [caller.call(at, echo, { text: '1' }), caller.call(at, echo, { text: '2' })]
   while (server.inFlight() < 2) await systemClock.sleep(2)
   await expect(caller.call(at, echo, { text: '3' }, { retry: false })).rejects.toMatchObject({ code: 'OVERLOADED' })
@@ -369,10 +415,13 @@ function raw(at: Address, text: string): Promise<string> {
 
 const answersIn = (text: string): number => text.split('HTTP/1.1 ').length - 1
 
-test.each(['GET /metrics', 'GET /healthz', 'POST /elsewhere', `POST ${echo.path}`])('a stranger who sends many requests at once (%s) is answered one, and the connection ends', async line => {
-  const { at } = await start([echoRoute])
-  expect(answersIn(await raw(at, `${line} HTTP/1.1\r\nhost: x\r\n\r\n`.repeat(500)))).toBe(1)
-})
+test.each(['GET /metrics', 'GET /healthz', 'POST /elsewhere', `POST ${echo.path}`])(
+  'a stranger who sends many requests at once (%s) is answered one, and the connection ends',
+  async line => {
+    const { at } = await start([echoRoute])
+    expect(answersIn(await raw(at, `${line} HTTP/1.1\r\nhost: x\r\n\r\n`.repeat(500)))).toBe(1)
+  },
+)
 
 test('a stranger is answered as often as it waits for its answers, over one connection; a member does not have to wait', async () => {
   const { at } = await start([echoRoute])
@@ -413,7 +462,9 @@ test('a body that does not come to its end is given up', async () => {
   const socket = net.connect({ host: '127.0.0.1', port: Number(at.split(':')[1]) })
   cleanup.push(() => socket.destroy())
   socket.on('data', () => {})
-  socket.write(`POST ${echo.path} HTTP/1.1\r\nhost: x\r\nauthorization: ${bearerOf(secret)}\r\nx-gristmill-user: ann\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{`)
+  socket.write(
+    `POST ${echo.path} HTTP/1.1\r\nhost: x\r\nauthorization: ${bearerOf(secret)}\r\nx-gristmill-user: ann\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{`,
+  )
   await new Promise(resolve => socket.once('close', resolve))
 })
 
@@ -422,13 +473,16 @@ test('a port that is taken, and an address that is not this machine\'s, are told
   expect(server.http).toBeDefined()
   const auth = new Authenticator({ secret, cluster: 'c1', loopback: true, clock: systemClock })
   const other = () => serve({ routes: [], auth, clock: systemClock, log: silent, registry: new Registry() })
-  await expect(here.listen({ http: other().http }, { host: '127.0.0.1', port: Number(at.split(':')[1]) })).rejects.toMatchObject({ code: 'EADDRINUSE', message: expect.stringContaining(at) as string })
+  await expect(here.listen({ http: other().http }, { host: '127.0.0.1', port: Number(at.split(':')[1]) })).rejects.toMatchObject({
+    code: 'EADDRINUSE', message: expect.stringContaining(at) as string,
+  })
   await expect(here.listen({ http: other().http }, { host: '192.0.2.1', port: 0 })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
 })
 
 test('every message of the protocol can be served', async () => {
   const files = ['admin', 'heartbeat', 'job', 'namespace', 'order', 'report', 'task', 'transfer', 'writing']
-  const messages = (await Promise.all(files.map(file => import(`../../../src/protocol/${file}.ts`)))).flatMap(module => Object.values(module as object))
+  const messages = (await Promise.all(files.map(file => import(`../../../src/protocol/${file}.ts`))))
+    .flatMap(module => Object.values(module as object))
     .filter((value): value is typeof echo => typeof value === 'object' && value !== null && 'path' in value && 'reply' in value)
   expect(messages.length).toBeGreaterThan(15)
   await start(messages.map(each => route(each, () => { throw new GristmillError('EINVAL', 'no') })))

@@ -58,7 +58,9 @@ test('keys roll every hour: those of the hours before and after are good, older 
   const { tokens: issuer, clock } = tokens()
   clock.time = start + hour - 1
   const token = issuer.issue(read, 10 * hour)
-  for (const [at, good] of [[start + hour, true], [start + 2 * hour - 1, true], [start + 2 * hour, false], [start + 5 * hour, false]] as const) {
+  for (const [at, good] of [
+    [start + hour, true], [start + 2 * hour - 1, true], [start + 2 * hour, false], [start + 5 * hour, false],
+  ] as const) {
     const { tokens: checker, clock: there } = tokens()
     there.time = at
     if (good) checker.check(token, read)

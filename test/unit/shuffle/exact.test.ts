@@ -24,7 +24,17 @@ test('an emission that is refused leaves no byte in the one before it, nor in th
   expect(() => output.emit('d', { wrong: () => 1 })).toThrow(expect.objectContaining({ code: 'EINVAL' }))
   const result = await output.finish()
   expect(await groupsOf(await segmentsOf([result], 0), directory)).toEqual([['a', ['first']], ['c', ['last']]])
-  expect((await writeOutput(directory, [['a', 'first'], ['c', 'last']], { name: 'plain' })).counters.rawBytes).toBe(result.counters.rawBytes)
+  expect(
+    (
+      await writeOutput(
+        directory,
+        [
+          ['a', 'first'], ['c', 'last'],
+        ],
+        { name: 'plain' },
+      )
+    ).counters.rawBytes,
+  ).toBe(result.counters.rawBytes)
 })
 
 test('long keys of any script are the same keys with combine and without', async () => {
@@ -56,7 +66,9 @@ test('counters say how many values combine was given, in memory and while spills
 test('memory that was spilled counts as free again, so that the next spill comes when it is full again', async () => {
   const directory = await scratch()
   for (const combine of [undefined, add as unknown as Combine]) {
-    const output = await MapOutput.open({ partitions: 1, disk: localDisk, directory, name: `m${combine ? 'c' : ''}`, memoryBytes: 20_000, ...combine && { combine } })
+    const output = await MapOutput.open({
+      partitions: 1, disk: localDisk, directory, name: `m${combine ? 'c' : ''}`, memoryBytes: 20_000, ...(combine && { combine }),
+    })
     let spilled = 0
     let before = 0
     for (let i = 0; i < 2_000; i++) {
@@ -74,7 +86,8 @@ test('memory that was spilled counts as free again, so that the next spill comes
 
 test('a partition function chooses one of the partitions, the last one included, or is told', () => {
   expect([0, 3].map(chosen => askPartitioner(() => chosen, 'k', 4))).toEqual([0, 3])
-  for (const wrong of [4, -1, 1.5, NaN, undefined]) expect(() => askPartitioner(() => wrong as never, 'k', 4), String(wrong)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
+  for (const wrong of [4, -1, 1.5, NaN, undefined])
+    expect(() => askPartitioner(() => wrong as never, 'k', 4), String(wrong)).toThrow(expect.objectContaining({ code: 'EINVAL' }))
 })
 
 test('combine is given at most 256 values at a time while spills are merged, and its last result is the value', async () => {
@@ -112,13 +125,24 @@ test('what is combined in memory is counted by about what it takes, so that it i
   const directory = await scratch()
   const numbers = Array.from({ length: 1000 }, (_, i) => i)
   const values: Array<[string, () => unknown, number]> = [
-    ['a text', () => 'x'.repeat(10_000), 10_000], ['bytes', () => Buffer.alloc(10_000), 10_000], ['an array', () => numbers, 16_000], ['an object', () => Object.fromEntries(numbers.map(i => [`k${i}`, i])), 16_000],
-    ['a map', () => new Map(numbers.map(i => [i, i])), 24_000], ['a set', () => new Set(numbers), 24_000], ['texts within', () => numbers.map(() => 'x'.repeat(90)), 122_000], ['null', () => null, 8], ['a number', () => 5, 0],
+    ['a text', () => 'x'.repeat(10_000), 10_000], ['bytes', () => Buffer.alloc(10_000), 10_000], ['an array', () => numbers, 16_000],
+    ['an object', () => Object.fromEntries(numbers.map(i => [`k${i}`, i])), 16_000],
+    ['a map', () => new Map(numbers.map(i => [i, i])), 24_000],
+    ['a set', () => new Set(numbers), 24_000],
+    ['texts within', () => numbers.map(() => 'x'.repeat(90)), 122_000],
+    ['null', () => null, 8], ['a number', () => 5, 0],
     ['much within little', () => [[[['x'.repeat(5_000)]]]], 5_000],
   ]
   for (const [what, make, bytes] of values) {
-    const output = await MapOutput.open({ partitions: 1, disk: localDisk, directory, name: 'm', memoryBytes: 1 << 30, combine: ((_: unknown, all: unknown[]) => all[0]) as never })
-    const used = (key: string): number => { const before = output.usedBytes; output.emit(key, make()); return output.usedBytes - before }
+    const output = await MapOutput.open({
+      partitions: 1, disk: localDisk, directory, name: 'm', memoryBytes: 1 << 30,
+      combine: ((_: unknown, all: unknown[]) => all[0]) as never,
+    })
+    const used = (key: string): number => {
+      const before = output.usedBytes
+      output.emit(key, make())
+      return output.usedBytes - before
+    }
     const first = used('k')
     expect(first, what).toBeGreaterThanOrEqual(bytes)
     expect(first, what).toBeLessThan(bytes * 2 + 400)

@@ -13,7 +13,13 @@ describe('the documented format', () => {
   test('the worked example of docs/format/segment.md is what is written and read', async () => {
     const document = await fs.readFile(new URL('../../../docs/format/segment.md', import.meta.url), 'utf8')
     const directory = await scratch()
-    const result = await writeOutput(directory, [['mill', 1], ['the', 300], ['mill', 'é'], ['grain', -2]], { name: 'example', partitions: 2 })
+    const result = await writeOutput(
+      directory,
+      [
+        ['mill', 1], ['the', 300], ['mill', 'é'], ['grain', -2],
+      ],
+      { name: 'example', partitions: 2 },
+    )
     expect((await fs.readFile(result.file)).toString('hex')).toBe(hexAfter(document, 'Data file, 81 bytes'))
     const index = Buffer.from(hexAfter(document, 'Index file, 72 bytes'), 'hex')
     expect((await fs.readFile(result.indexFile)).equals(index)).toBe(true)

@@ -46,8 +46,14 @@ test('a segment that is refused, or is aborted on its way, gives its memory back
   async function* two() { yield Buffer.alloc(4); abort.abort(new Error('enough')); yield Buffer.alloc(4) }
   for (const size of [8, 20]) {
     await expect(inbox.receive('m', extentOf(size), two(), abort.signal)).rejects.toThrow('enough')
-    await expect(inbox.receive('m', extentOf(size), once(Buffer.alloc(size + 1)))).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('more') as string })
-    await expect(inbox.receive('m', extentOf(size), once(Buffer.alloc(size - 1)))).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining(`with ${size - 1}`) as string })
+    await expect(inbox.receive('m', extentOf(size), once(Buffer.alloc(size + 1)))).rejects.toMatchObject({
+      code: 'CORRUPT',
+      message: expect.stringContaining('more') as string,
+    })
+    await expect(inbox.receive('m', extentOf(size), once(Buffer.alloc(size - 1)))).rejects.toMatchObject({
+      code: 'CORRUPT',
+      message: expect.stringContaining(`with ${size - 1}`) as string,
+    })
     expect([inbox.memoryBytes, open()]).toEqual([0, 0])
   }
   await inbox.close()
@@ -67,12 +73,20 @@ test('at most so many files are open, the one opened first is closed for the nex
       open.add(name)
       most = Math.max(most, open.size)
       const reader: DiskReader = localDisk.openReadSync(path)
-      return { bytes: reader.bytes, readSync: reader.readSync.bind(reader), read: reader.read.bind(reader), async close() { open.delete(name); await reader.close() } }
+      return {
+        bytes: reader.bytes, readSync: reader.readSync.bind(reader), read: reader.read.bind(reader),
+        async close() {
+          open.delete(name)
+          await reader.close()
+        },
+      }
     },
   }
   const inbox = new Inbox({ disk, directory, name: 'r', memoryBytes: 0, openMax: 2 })
   for (const name of ['a', 'b', 'c']) await fs.writeFile(`${directory}/${name}`, `-${name}-`)
-  const segments = Object.fromEntries(['a', 'b', 'c'].map(name => [name, inbox.local(`map ${name}`, `${directory}/${name}`, { offset: 1, bytes: 1, records: 1, crc: 1 })]))
+  const segments = Object.fromEntries(
+    ['a', 'b', 'c'].map(name => [name, inbox.local(`map ${name}`, `${directory}/${name}`, { offset: 1, bytes: 1, records: 1, crc: 1 })]),
+  )
   const read = (names: string): string => [...names].map(name => {
     const found = Buffer.alloc(1)
     const { source, offset } = segments[name]!

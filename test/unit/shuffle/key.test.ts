@@ -64,21 +64,31 @@ describe('keys', () => {
     }
   })
 
-  test.each([[undefined, /undefined/], [2n ** 1024n, /309 digits/], [-(2n ** 1024n), /309 digits/], [{}, /Object/], [new Date(0), /toISOString/], [() => 1, /function/], ['\ud800', /toWellFormed/], [[1, undefined], /undefined inside/], [Promise.resolve(), /await/]])(
-    '%s is refused with advice', (key, message) => {
-      expect(() => encoded(key as unknown as Key)).toThrow(message)
-    })
+  test.each([
+    [undefined, /undefined/], [2n ** 1024n, /309 digits/], [-(2n ** 1024n), /309 digits/], [{}, /Object/], [new Date(0), /toISOString/],
+    [() => 1, /function/], ['\ud800', /toWellFormed/], [[1, undefined], /undefined inside/], [Promise.resolve(), /await/],
+  ])('%s is refused with advice', (key, message) => {
+    expect(() => encoded(key as unknown as Key)).toThrow(message)
+  })
 
   test('a key may be as long as a record and nested to its limit, and not a byte or a level more', () => {
     const most = limits.recordBytesMax
     const nested = (levels: number): Key => { let key: Key = 1; for (let i = 0; i < levels; i++) key = [key]; return key }
     // The tag counts for arrays, whose encoding is measured as a whole: array, string, its end, the end of the array.
-    for (const [fits, over] of [['x'.repeat(most), 'x'.repeat(most + 1)], ['é'.repeat(most / 2), `${'é'.repeat(most / 2)}x`], [['x'.repeat(most - 4)], ['x'.repeat(most - 3)]]] as Array<[Key, Key]>) {
+    for (const [fits, over] of [
+      ['x'.repeat(most), 'x'.repeat(most + 1)],
+      ['é'.repeat(most / 2), `${'é'.repeat(most / 2)}x`],
+      [['x'.repeat(most - 4)], ['x'.repeat(most - 3)]],
+    ] as Array<[Key, Key]>) {
       const bytes = encoded(fits)
       expect(decodeKey(bytes, 0, bytes.length)).toEqual(fits)
-      expect(() => encoded(over)).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining(`a key of ${most + 1} bytes`) as string }))
+      expect(() => encoded(over)).toThrow(
+        expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining(`a key of ${most + 1} bytes`) as string }),
+      )
     }
-    expect(decodeKey(encoded(nested(limits.jsonDepthMax)), 0, encoded(nested(limits.jsonDepthMax)).length)).toEqual(nested(limits.jsonDepthMax))
+    expect(decodeKey(encoded(nested(limits.jsonDepthMax)), 0, encoded(nested(limits.jsonDepthMax)).length)).toEqual(
+      nested(limits.jsonDepthMax),
+    )
     expect(() => encoded(nested(limits.jsonDepthMax + 1))).toThrow(/nested over 64 levels/)
     const largest = BigInt(Number.MAX_VALUE)
     for (const key of [largest, -largest]) expect(decodeKey(encoded(key), 0, encoded(key).length)).toBe(key)
@@ -96,41 +106,68 @@ describe('keys', () => {
 describe('values', () => {
   const shared = { n: 1 }
   test.each([
-    0, 1, 191, 192, 2 ** 32, Number.MAX_SAFE_INTEGER, 2 ** 53, -1, -(2 ** 40), -0, 0.1, NaN, Infinity, -Infinity, '', 'text', 'é'.repeat(100), 'ü'.repeat(64), '😀\0',
-    '\ud800 alone', null, true, false, [], [1, 'a', null, [undefined]], {}, { a: 1, 'ключ': [{ b: 'x' }], u: undefined }, 10n, -(2n ** 70n), new Date(1e12), new Date(NaN),
-    Buffer.from([1, 2, 255]), new Map<unknown, unknown>([[1, 'a'], ['k', { d: 1 }]]), new Set([1, 'x']), { one: shared, two: shared },
-    JSON.parse('{"__proto__":{"x":1},"a":2}') as unknown, 'x'.repeat(300_000),
+    0, 1, 191, 192, 2 ** 32, Number.MAX_SAFE_INTEGER, 2 ** 53, -1, -(2 ** 40), -0, 0.1, NaN, Infinity, -Infinity, '', 'text',
+    'é'.repeat(100), 'ü'.repeat(64), '😀\0', '\ud800 alone', null, true, false, [], [1, 'a', null, [undefined]], {},
+    { a: 1, ключ: [{ b: 'x' }], u: undefined }, 10n, -(2n ** 70n), new Date(1e12), new Date(NaN), Buffer.from([1, 2, 255]),
+    new Map<unknown, unknown>([
+      [1, 'a'], ['k', { d: 1 }],
+    ]),
+    new Set([1, 'x']), { one: shared, two: shared },
+    JSON.parse('{"__proto__":{"x":1},"a":2}') as unknown,
+    'x'.repeat(300_000),
   ])('%o comes back as it was', value => {
     // toEqual tells -0 from 0 and NaN from anything else.
     expect(roundTrip(value)).toEqual(value)
   })
 
   test('nested to its limit a value travels and is copied, and not a level more', () => {
-    for (const wrap of [(value: unknown) => [value], (value: unknown) => ({ value }), (value: unknown) => new Map([[1, value]]), (value: unknown) => new Map([[value, 1]]), (value: unknown) => new Set([value])]) {
-      const nested = (levels: number): unknown => { let value: unknown = 1; for (let i = 0; i < levels; i++) value = wrap(value); return value }
+    for (const wrap of [
+      (value: unknown) => [value], (value: unknown) => ({ value }), (value: unknown) => new Map([[1, value]]),
+      (value: unknown) => new Map([[value, 1]]), (value: unknown) => new Set([value]),
+    ]) {
+      const nested = (levels: number): unknown => {
+        let value: unknown = 1
+        for (let i = 0; i < levels; i++) value = wrap(value)
+        return value
+      }
       expect(roundTrip(nested(limits.jsonDepthMax))).toEqual(nested(limits.jsonDepthMax))
       expect(copyValue(nested(limits.jsonDepthMax), 'emit was given')).toEqual(nested(limits.jsonDepthMax))
-      for (const refuse of [roundTrip, (value: unknown) => copyValue(value, 'emit was given')]) expect(() => refuse(nested(limits.jsonDepthMax + 1))).toThrow(/^emit was given a value nested over 64 levels/)
+      for (const refuse of [roundTrip, (value: unknown) => copyValue(value, 'emit was given')])
+        expect(() => refuse(nested(limits.jsonDepthMax + 1))).toThrow(/^emit was given a value nested over 64 levels/)
     }
   })
 
   test('an encoding that is cut, has a byte too many, or claims more than there is, is CORRUPT', () => {
-    for (const value of [[1, 2], { a: 1 }, new Map([[1, 2]]), new Set([1]), Buffer.from('abc'), 'text', '\ud800', 10n, 300, -300, 2 ** 40, 0.5]) {
+    for (const value of [
+      [1, 2], { a: 1 }, new Map([[1, 2]]), new Set([1]), Buffer.from('abc'), 'text', '\ud800', 10n, 300, -300, 2 ** 40, 0.5,
+    ]) {
       const sink = new GrowingBuffer()
       encodeValue(value, sink)
       const bytes = Buffer.concat([sink.bytes.subarray(0, sink.length), Buffer.alloc(16)])
-      for (const end of [sink.length - 1, sink.length + 1]) expect(() => decodeValue(bytes, 0, end), `${inspect(value)} to ${end}`).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+      for (const end of [sink.length - 1, sink.length + 1])
+        expect(() => decodeValue(bytes, 0, end), `${inspect(value)} to ${end}`).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
       expect(decodeValue(bytes, 0, sink.length)).toEqual(value)
     }
-    for (const bytes of [[16], [63], [4, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1]]) expect(() => decodeValue(Buffer.from(bytes), 0, bytes.length)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
-    for (const bytes of [[0], [8], [6, 5, 65]]) expect(() => decodeKey(Buffer.from(bytes), 0, bytes.length)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+    for (const bytes of [[16], [63], [4, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1]])
+      expect(() => decodeValue(Buffer.from(bytes), 0, bytes.length)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
+    for (const bytes of [[0], [8], [6, 5, 65]])
+      expect(() => decodeKey(Buffer.from(bytes), 0, bytes.length)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
   })
 
   const circle: unknown[] = []
   circle.push(circle)
   test.each([
-    [undefined, /use null/], [() => 1, /function/], [{ f() { return 1 } }, /function inside/], [Symbol('x'), /symbol/], [Promise.resolve(1), /await it/],
-    [new (class Mill {})(), /instance of Mill/], [circle, /contains itself/], [new Float64Array(2), /instance of Float64Array/],
+    [undefined, /use null/], [() => 1, /function/],
+    [
+      {
+        f() {
+          return 1
+        },
+      },
+      /function inside/,
+    ],
+    [Symbol('x'), /symbol/], [Promise.resolve(1), /await it/], [new (class Mill {})(), /instance of Mill/], [circle, /contains itself/],
+    [new Float64Array(2), /instance of Float64Array/],
   ])('%o is refused with advice', (value, message) => {
     expect(() => roundTrip(value)).toThrow(message)
   })

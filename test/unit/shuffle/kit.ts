@@ -12,10 +12,16 @@ import { mergeSegments } from '../../../src/shuffle/groups.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import type { Dice } from '../../kit/dice.ts'
 
-const texts = ['', 'a', 'b', 'ab', 'a\0', 'a\0b', '\0', '\0\0', '\u00ff', 'é', 'z', '磨', '\uffff', '😀', 'prefix/common/x', 'prefix/common/y', 'prefix/common/', 'longer than thirteen characters']
+const texts = [
+  '', 'a', 'b', 'ab', 'a\0', 'a\0b', '\0', '\0\0', '\u00ff', 'é', 'z', '磨', '\uffff', '😀', 'prefix/common/x', 'prefix/common/y',
+  'prefix/common/', 'longer than thirteen characters',
+]
 const numbers = [0, -0, 1, -1, 0.5, -0.5, 255, 256, 65_536, 2 ** 53, -(2 ** 53), 1e300, -1e300, 5e-324, -5e-324, Infinity, -Infinity, NaN]
 /** Around doubles, between them, and at both ends of what a key may be. */
-const bigints = [0n, 2n ** 53n, -(2n ** 53n), 2n ** 64n, -(2n ** 64n), 12_345_678_901_234_567_890n, BigInt(1e300), -BigInt(1e300), BigInt(Number.MAX_VALUE) - 2n, 2n - BigInt(Number.MAX_VALUE), 2n ** 970n]
+const bigints = [
+  0n, 2n ** 53n, -(2n ** 53n), 2n ** 64n, -(2n ** 64n), 12_345_678_901_234_567_890n, BigInt(1e300), -BigInt(1e300),
+  BigInt(Number.MAX_VALUE) - 2n, 2n - BigInt(Number.MAX_VALUE), 2n ** 970n,
+]
 
 export function randomKey(random: Dice, depth = 0): Key {
   switch (random.below(depth > 2 ? 7 : 9)) {
@@ -29,7 +35,18 @@ export function randomKey(random: Dice, depth = 0): Key {
   }
 }
 
-const rank = (key: Key) => (key === null ? 0 : key === false ? 1 : key === true ? 2 : typeof key === 'number' || typeof key === 'bigint' ? 3 : typeof key === 'string' ? 4 : 5)
+const rank = (key: Key) =>
+  key === null
+    ? 0
+    : key === false
+      ? 1
+      : key === true
+        ? 2
+        : typeof key === 'number' || typeof key === 'bigint'
+          ? 3
+          : typeof key === 'string'
+            ? 4
+            : 5
 
 /** The documented order. */
 export function compare(a: Key, b: Key): number {
@@ -67,7 +84,10 @@ export async function scratch(): Promise<string> {
 
 export type Pair = readonly [Key, unknown]
 
-export async function writeOutput(directory: string, pairs: Iterable<Pair>, options: Partial<MapOutputOptions> & { name: string }): Promise<MapOutputResult> {
+export async function writeOutput(
+  directory: string, pairs: Iterable<Pair>,
+  options: Partial<MapOutputOptions> & { name: string },
+): Promise<MapOutputResult> {
   const output = await MapOutput.open({ partitions: 1, disk: localDisk, directory, memoryBytes: 1 << 24, ...options })
   for (const [key, value] of pairs) output.emit(key, value)
   return output.finish()

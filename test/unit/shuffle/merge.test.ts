@@ -25,14 +25,22 @@ describe('segments', () => {
     const whole = (await fs.readFile(result.file)).subarray(extent.offset)
     const good = oracle(pairs)
     const random = dice(3)
-    const places = [...Array.from({ length: 24 }, (_, i) => i), ...Array.from({ length: 150 }, () => random.below(whole.length)), whole.length - 1]
+    const places = [
+      ...Array.from({ length: 24 }, (_, i) => i),
+      ...Array.from({ length: 150 }, () => random.below(whole.length)),
+      whole.length - 1,
+    ]
     for (const place of places) {
       const bad = Buffer.from(whole)
       bad[place]! ^= 1 << random.below(8)
-      const merged = await mergeSegments({ segments: [segmentInMemory('m', bad, extent)], disk: localDisk, directory, name: 'r' }).catch((error: unknown) => error as GristmillError)
+      const merged = await mergeSegments({ segments: [segmentInMemory('m', bad, extent)], disk: localDisk, directory, name: 'r' }).catch(
+        (error: unknown) => error as GristmillError,
+      )
       if (merged instanceof GristmillError) { expect(merged).toMatchObject({ code: 'CORRUPT', details: { segment: 'm' } }); continue }
       let seen = 0
-      expect(() => { for (const { key, values } of merged) expect([key, [...values]]).toEqual(good[seen++]) }, `byte ${place}`).toThrow(/fetched or computed again/)
+      expect(() => {
+        for (const { key, values } of merged) expect([key, [...values]]).toEqual(good[seen++])
+      }, `byte ${place}`).toThrow(/fetched or computed again/)
     }
   })
 
@@ -140,7 +148,9 @@ describe('an inbox', () => {
     for (const memoryBytes of [0, 1 << 20]) {
       const inbox = new Inbox({ disk: localDisk, directory, name: 'r', memoryBytes })
       for (const length of [0, 4999, 5001, 9000]) {
-        await expect(inbox.receive('m3', { offset: 0, bytes: 5000, records: 1, crc: 1 }, pieces(Buffer.alloc(length)))).rejects.toMatchObject({ code: 'CORRUPT', details: { segment: 'm3' } })
+        await expect(
+          inbox.receive('m3', { offset: 0, bytes: 5000, records: 1, crc: 1 }, pieces(Buffer.alloc(length))),
+        ).rejects.toMatchObject({ code: 'CORRUPT', details: { segment: 'm3' } })
       }
       expect(inbox.memoryBytes).toBe(0)
       await inbox.close()

@@ -9,7 +9,8 @@ const makers: Record<string, (random: Dice) => Buffer> = {
   'one key': () => Buffer.from('same'),
   'empty and zeros': random => Buffer.alloc(random.below(10)),
   'a long common beginning': random => Buffer.from(`https://example.org/a/very/long/path/${random.below(500)}`),
-  'zeros after a beginning': random => Buffer.concat([Buffer.from(random.pick(['a', 'ab', ''])), Buffer.alloc(random.below(9)), Buffer.from(random.pick(['', '', 'z']))]),
+  'zeros after a beginning': random =>
+    Buffer.concat([Buffer.from(random.pick(['a', 'ab', ''])), Buffer.alloc(random.below(9)), Buffer.from(random.pick(['', '', 'z']))]),
   'two values of a byte': random => Buffer.from(Array.from({ length: 20 + random.below(3) }, () => random.below(2) * 255)),
 }
 
@@ -26,7 +27,8 @@ describe('sorting records', () => {
       const { order, bounds } = sortRecords({ count, bytes: Buffer.concat(keys), places, partitions }, partitionCount)
       const expected = keys.map((_, i) => i).sort((a, b) => partitions[a]! - partitions[b]! || Buffer.compare(keys[a]!, keys[b]!) || a - b)
       expect([...order]).toEqual(expected)
-      for (let p = 0; p < partitionCount; p++) expect([...order.subarray(bounds[p], bounds[p + 1])].every(i => partitions[i] === p)).toBe(true)
+      for (let p = 0; p < partitionCount; p++)
+        expect([...order.subarray(bounds[p], bounds[p + 1])].every(i => partitions[i] === p)).toBe(true)
     }
   })
 })

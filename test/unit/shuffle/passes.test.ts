@@ -10,7 +10,14 @@ import { fileSegment, groupsOf, scratch, segmentsOf, writeOutput, type Pair } fr
 /** One run for each number, of so many records; values say whence they come. */
 async function runsOf(directory: string, counts: readonly number[]): Promise<SortedRun[]> {
   const results = []
-  for (const [i, count] of counts.entries()) results.push(await writeOutput(directory, Array.from({ length: count }, (_, j): Pair => ['k', `${i}.${j}`]), { name: `m${i}` }))
+  for (const [i, count] of counts.entries())
+    results.push(
+      await writeOutput(
+        directory,
+        Array.from({ length: count }, (_, j): Pair => ['k', `${i}.${j}`]),
+        { name: `m${i}` },
+      ),
+    )
   return (await segmentsOf(results, 0)).map(segment => [segment])
 }
 
@@ -36,7 +43,9 @@ test.each<[string, number[], number, number, Array<number | string>]>([
     const [[, values]] = await groupsOf(run, directory) as [[unknown, string[]]]
     found.push([...new Set(values.map(value => value.split('.')[0]))].join('+'))
     // In the order of the runs, and of emission within each.
-    expect(values).toEqual(counts.flatMap((count, i) => Array.from({ length: count }, (_, j) => `${i}.${j}`)).filter(value => values.includes(value)))
+    expect(values).toEqual(
+      counts.flatMap((count, i) => Array.from({ length: count }, (_, j) => `${i}.${j}`)).filter(value => values.includes(value)),
+    )
   }
   expect(found).toEqual(expected)
   expect((await fs.readdir(directory)).filter(name => name.startsWith('r.merge'))).toHaveLength(passes)
@@ -47,7 +56,11 @@ test.each<[string, number[], number, number, Array<number | string>]>([
 test('of runs with several partitions the bytes of all of them count, and each partition is merged by itself', async () => {
   const directory = await scratch()
   const run = async (name: string, counts: readonly number[]): Promise<SortedRun> => {
-    const result = await writeOutput(directory, counts.flatMap((count, p) => Array.from({ length: count }, (_, j): Pair => [p, `${name}.${j}`])), { name, partitions: 2, partitioner: ((key: number) => key) as never })
+    const result = await writeOutput(
+      directory,
+      counts.flatMap((count, p) => Array.from({ length: count }, (_, j): Pair => [p, `${name}.${j}`])),
+      { name, partitions: 2, partitioner: ((key: number) => key) as never },
+    )
     return Promise.all([fileSegment(result, 0), fileSegment(result, 1)])
   }
   const runs = [await run('a', [1, 90]), await run('b', [10, 60]), await run('c', [9, 50])]

@@ -25,14 +25,19 @@ test('the product is refused real time, randomness and files while a simulation 
   } finally {
     release()
   }
-  expect(refused.map(what => what.split(' ')[0])).toEqual(['Date.now', 'performance.now', 'setTimeout', 'crypto.randomFillSync', 'fs.openSync'])
+  expect(refused.map(what => what.split(' ')[0])).toEqual([
+    'Date.now', 'performance.now', 'setTimeout', 'crypto.randomFillSync', 'fs.openSync',
+  ])
   expect(systemClock.now()).toBeGreaterThan(1e12)
   expect(systemRandom().id()).toMatch(/^[0-9a-f]{24}$/)
 })
 
 test('a program that looks at the clock, or rolls dice, is refused', async () => {
   const file = join(directory, 'program.mjs')
-  writeFileSync(file, 'import { randomUUID } from \'node:crypto\'\nexport const looks = [() => Date.now(), () => new Date(), () => Math.random(), () => performance.now(), () => randomUUID(), () => crypto.randomUUID(), () => process.hrtime.bigint(), () => AbortSignal.timeout(5)]\n')
+  writeFileSync(
+    file,
+    "import { randomUUID } from 'node:crypto'\nexport const looks = [() => Date.now(), () => new Date(), () => Math.random(), () => performance.now(), () => randomUUID(), () => crypto.randomUUID(), () => process.hrtime.bigint(), () => AbortSignal.timeout(5)]\n",
+  )
   const { looks } = await import(/* @vite-ignore */ pathToFileURL(file).href) as { looks: Array<() => unknown> }
   for (const look of looks) look()
   const release = raiseBorder(() => {})

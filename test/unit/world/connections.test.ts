@@ -73,18 +73,35 @@ test('the limit of this process is known', () => {
   expect(descriptorLimit()).toBeGreaterThan(20)
 })
 
-async function serving(connections: Connections, known?: { has(connection: object): boolean }): Promise<{ at: Listening; wires: Wire[]; dial(): net.Socket }> {
+async function serving(
+  connections: Connections, known?: { has(connection: object): boolean },
+): Promise<{ at: Listening; wires: Wire[]; dial(): net.Socket }> {
   const http = Fastify({ http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000 } })
   http.get('/', () => 'ok')
   const wires: Wire[] = []
-  const at = await listen({ http, ...known && { known }, upgrade: () => ({ run: async wire => { wires.push(wire); await wire.read(Buffer.alloc(1)); wire.destroy() } }) }, { host: '127.0.0.1', port: 0 }, silent, connections)
+  const at = await listen(
+    {
+      http, ...(known && { known }),
+      upgrade: () => ({
+        run: async wire => {
+          wires.push(wire)
+          await wire.read(Buffer.alloc(1))
+          wire.destroy()
+        },
+      }),
+    },
+    { host: '127.0.0.1', port: 0 }, silent, connections,
+  )
   cleanup.push(() => at.close(0))
-  return { at, wires, dial() {
-    const socket = net.connect({ host: '127.0.0.1', port: Number(at.address.split(':')[1]) })
-    socket.on('error', () => {})
-    cleanup.push(() => socket.destroy())
-    return socket
-  } }
+  return {
+    at, wires,
+    dial() {
+      const socket = net.connect({ host: '127.0.0.1', port: Number(at.address.split(':')[1]) })
+      socket.on('error', () => {})
+      cleanup.push(() => socket.destroy())
+      return socket
+    },
+  }
 }
 
 const seen = async (what: () => boolean): Promise<void> => { while (!what()) await new Promise(resolve => { setTimeout(resolve, 5) }) }
@@ -131,5 +148,7 @@ test('a wire for which there are no descriptors is refused as OVERLOADED', async
   const half = Array.from({ length: 2 }, () => connectWire(at.address, { path: '/', headers: {} }))
   const results = await Promise.allSettled(half)
   for (const result of results) if (result.status === 'fulfilled') wires.push(result.value)
-  expect(results.map(result => (result.status === 'fulfilled' ? 'ok' : (result.reason as { code: string }).code)).sort()).toContain('OVERLOADED')
+  expect(results.map(result => (result.status === 'fulfilled' ? 'ok' : (result.reason as { code: string }).code)).sort()).toContain(
+    'OVERLOADED',
+  )
 })

@@ -95,7 +95,9 @@ test('names: listing, status, renaming, removing; what is missing is no error to
   await localDisk.mkdir(at('d/open'), { mode: 0o777 })
   expect(fs.statSync(at('d/open')).mode & 0o777).toBe(0o777 & ~process.umask())
   fs.writeFileSync(at('d/file'), 'abc')
-  expect((await localDisk.list(at('d'))).sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual([{ name: 'e', kind: 'directory' }, { name: 'file', kind: 'file' }, { name: 'open', kind: 'directory' }])
+  expect((await localDisk.list(at('d'))).sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
+    { name: 'e', kind: 'directory' }, { name: 'file', kind: 'file' }, { name: 'open', kind: 'directory' },
+  ])
   expect(await localDisk.stat(at('d/file'))).toMatchObject({ kind: 'file', bytes: 3 })
   expect(await localDisk.stat(at('nothing'))).toBeUndefined()
   expect(await localDisk.stat(at('d/file/below'))).toBeUndefined()
@@ -194,7 +196,10 @@ test('what is no file is refused at once, however it is opened: a pipe holds no 
       await expect(localDisk.create(at(name), { exclusive: false })).rejects.toThrow()
       await expect(localDisk.create(at(name))).rejects.toMatchObject({ code: 'EEXIST' })
     }
-    for (const open of [localDisk.openRead, localDisk.readFile, localDisk.openAppend, (file: string) => localDisk.create(file, { exclusive: false })]) {
+    for (const open of [
+      localDisk.openRead, localDisk.readFile, localDisk.openAppend,
+      (file: string) => localDisk.create(file, { exclusive: false }),
+    ]) {
       await expect(open(at('pipe'))).rejects.toMatchObject({ code: 'EFTYPE', message: expect.stringContaining(at('pipe')) as string })
     }
     await expect(localDisk.openRead(directory)).rejects.toMatchObject({ code: 'EISDIR' })

@@ -44,7 +44,9 @@ test('healing disarms', () => {
 
 test('what arms no failpoint is refused with all names', () => {
   for (const text of ['block.recieve=kill', 'block.receive', 'block.receive=burn', 'block.receive=kill@x']) {
-    expect(() => parseFailpoints(text), text).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('block.rename.before') as string }))
+    expect(() => parseFailpoints(text), text).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('block.rename.before') as string }),
+    )
   }
 })
 
@@ -83,7 +85,10 @@ test('a faulty disk refuses below its directory and nowhere else, and is as good
     // No sync ends before its time: of a file, of a directory, of a file written at once.
     disk.add({ kind: 'slowSync', at: join(dir, 'a'), ms: 40 })
     const other = await disk.create(join(dir, 'a/other'))
-    for (const sync of [() => other.sync(), async () => other.syncSync(), () => disk.syncDir(join(dir, 'a')), () => disk.writeFileDurable(join(dir, 'a/more'), Buffer.from('x'))]) {
+    for (const sync of [
+      () => other.sync(), async () => other.syncSync(), () => disk.syncDir(join(dir, 'a')),
+      () => disk.writeFileDurable(join(dir, 'a/more'), Buffer.from('x')),
+    ]) {
       const startedMs = performance.now()
       await sync()
       expect(performance.now() - startedMs).toBeGreaterThan(35)

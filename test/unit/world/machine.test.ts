@@ -23,10 +23,16 @@ test('a launched program writes into its files, and its end is told', async () =
   const dir = await fs.mkdtemp(path.join(os.tmpdir(), 'gristmill-machine-'))
   try {
     const main = path.join(dir, 'main.js')
-    await fs.writeFile(main, 'process.stdout.write(process.argv[2] + Object.keys(process.env).filter(name => name === "ONLY")); process.stderr.write("late"); process.exitCode = 3')
+    await fs.writeFile(
+      main,
+      'process.stdout.write(process.argv[2] + Object.keys(process.env).filter(name => name === "ONLY")); process.stderr.write("late"); process.exitCode = 3',
+    )
     await fs.writeFile(path.join(dir, 'out'), 'what was there before')
     await fs.writeFile(path.join(dir, 'err'), 'early ')
-    const launched = machine.launch({ main, args: ['word '], env: { ONLY: '1', MISSING: undefined }, cwd: dir, stdoutFile: path.join(dir, 'out'), stderrFile: path.join(dir, 'err') })
+    const launched = machine.launch({
+      main, args: ['word '], env: { ONLY: '1', MISSING: undefined }, cwd: dir, stdoutFile: path.join(dir, 'out'),
+      stderrFile: path.join(dir, 'err'),
+    })
     expect(await launched.ended).toEqual({ code: 3, signal: null })
     expect(await fs.readFile(path.join(dir, 'out'), 'utf8')).toBe('word ONLY')
     expect(await fs.readFile(path.join(dir, 'err'), 'utf8')).toBe('early late')

@@ -23,7 +23,8 @@ const sealed = (key: Buffer, value: Buffer): Buffer => {
   return bytes
 }
 const sound: RowCheck = (_, bytes, keyAt, valueAt, end) => {
-  if (end - valueAt < 4 || crc32c(bytes.subarray(keyAt, end - 4)) !== bytes.readUInt32LE(end - 4)) throw Object.assign(new Error('row'), { code: 'CORRUPT' })
+  if (end - valueAt < 4 || crc32c(bytes.subarray(keyAt, end - 4)) !== bytes.readUInt32LE(end - 4))
+    throw Object.assign(new Error('row'), { code: 'CORRUPT' })
 }
 const keyOf = (i: number): Buffer => {
   const key = Buffer.alloc(12, 'k')
@@ -50,7 +51,8 @@ beforeAll(async () => {
     })
   }
   rows.clear()
-  for (const { name, table } of tables) for (const { key, value } of table.range({})) rows.set(`${name} ${key.toString('hex')}`, value.toString('hex'))
+  for (const { name, table } of tables)
+    for (const { key, value } of table.range({})) rows.set(`${name} ${key.toString('hex')}`, value.toString('hex'))
   await store.close()
   whole = fs.readFileSync(path.join(home, 'first/data.mdb'))
 })
@@ -87,7 +89,8 @@ async function verdict(bytes: Buffer, name: string): Promise<'refused' | 'same'>
           if (wanted.length !== found.length) throw new Error(`${name}: ${found.length} rows of ${wanted.length} in ${table}`)
           for (let i = 0; table !== 'meta' && i < 2000; i += 3) {
             const key = keyOf(i)
-            if (store.table(table).get(key)?.toString('hex') !== left.get(`${table} ${key.toString('hex')}`)) throw new Error(`${name}: a wrong answer for ${i} in ${table}`)
+            if (store.table(table).get(key)?.toString('hex') !== left.get(`${table} ${key.toString('hex')}`))
+              throw new Error(`${name}: a wrong answer for ${i} in ${table}`)
           }
         }
       }

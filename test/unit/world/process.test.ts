@@ -18,20 +18,41 @@ interface Started {
   events: string[]
 }
 
-function start({ args = [] as string[], env = {} as Record<string, string>, heapBytesMax = 64 << 20, writable = undefined as string[] | undefined } = {}): Started {
+function start({
+  args = [] as string[], env = {} as Record<string, string>, heapBytesMax = 64 << 20, writable = undefined as string[] | undefined,
+} = {}): Started {
   const output = { stdout: '', stderr: '' }
   const events: string[] = []
   const messages: unknown[] = []
   const waiting: Array<(message: unknown) => void> = []
   const exit = Promise.withResolvers<{ code: number | null; signal: string | null }>()
   const child = childProcesses.start({
-    main, args, env, cwd: os.tmpdir(), heapBytesMax, ...writable && { writable },
-    onOutput(bytes, stream) { output[stream] += bytes.toString(); events.push('output') },
-    onMessage(message) { events.push('message'); const next = waiting.shift(); if (next) next(message); else messages.push(message) },
-    onExit(end) { events.push('exit'); exit.resolve(end) },
+    main, args, env, cwd: os.tmpdir(), heapBytesMax, ...(writable && { writable }),
+    onOutput(bytes, stream) {
+      output[stream] += bytes.toString()
+      events.push('output')
+    },
+    onMessage(message) {
+      events.push('message')
+      const next = waiting.shift()
+      if (next) next(message)
+      else messages.push(message)
+    },
+    onExit(end) {
+      events.push('exit')
+      exit.resolve(end)
+    },
   })
   running.push(child)
-  return { child, output, events, exit: exit.promise, next: () => messages.length > 0 ? Promise.resolve(messages.shift()) : new Promise(resolve => { waiting.push(resolve) }) }
+  return {
+    child, output, events, exit: exit.promise,
+    next: () =>
+      messages.length > 0
+        ? Promise.resolve(messages.shift())
+        : new Promise(resolve => {
+            waiting.push(resolve)
+          }),
+  }
 }
 
 const alive = (pid: number): boolean => {
@@ -137,11 +158,19 @@ test('resident memory is told while the child runs, and its heap is limited', as
 })
 
 test('a child that cannot be started is an error', () => {
-  expect(() => childProcesses.start({ main, args: [], env: {}, cwd: '/nowhere/at/all', heapBytesMax: 1 << 26, onOutput() {}, onMessage() {}, onExit() {} })).toThrow(/cannot start/)
+  expect(() =>
+    childProcesses.start({
+      main, args: [], env: {}, cwd: '/nowhere/at/all', heapBytesMax: 1 << 26, onOutput() {}, onMessage() {}, onExit() {},
+    }),
+  ).toThrow(/cannot start/)
 })
 
-test.each([['loop', 0], ['loop', 600], ['idle', 0]] as const)('a child dies when its parent is killed, even inside an endless loop (%s, after %i ms)', async (what, ms) => {
-  const parent = spawn(process.execPath, [fileURLToPath(new URL('child/orphan.ts', import.meta.url)), what], { stdio: ['ignore', 'pipe', 'inherit'] })
+test.each([
+  ['loop', 0], ['loop', 600], ['idle', 0],
+] as const)('a child dies when its parent is killed, even inside an endless loop (%s, after %i ms)', async (what, ms) => {
+  const parent = spawn(process.execPath, [fileURLToPath(new URL('child/orphan.ts', import.meta.url)), what], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const pid = Number(await new Promise<string>(resolve => parent.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString()))))
   await new Promise(resolve => setTimeout(resolve, ms))
   expect(alive(pid)).toBe(true)
@@ -150,7 +179,9 @@ test.each([['loop', 0], ['loop', 600], ['idle', 0]] as const)('a child dies when
 })
 
 test.each(['loop-beside', 'idle-beside'])('what a child has started dies when the parent of the child is killed (%s)', async what => {
-  const parent = spawn(process.execPath, [fileURLToPath(new URL('child/orphan.ts', import.meta.url)), what], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const parent = spawn(process.execPath, [fileURLToPath(new URL('child/orphan.ts', import.meta.url)), what], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const pid = Number(await new Promise<string>(resolve => parent.stdout.once('data', (bytes: Buffer) => resolve(bytes.toString()))))
   expect(alive(pid)).toBe(true)
   parent.kill('SIGKILL')

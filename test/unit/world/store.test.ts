@@ -79,7 +79,12 @@ test('values are the caller\'s own: a later read or write does not change them',
   const store = await open()
   const table = store.table('a')
   const large = Buffer.alloc(200_000, 1)
-  store.transact(() => { table.put(b('1'), b('first')); table.put(b('2'), b('other')); table.put(b('3'), large); table.put(b('4'), Buffer.alloc(0)) })
+  store.transact(() => {
+    table.put(b('1'), b('first'))
+    table.put(b('2'), b('other'))
+    table.put(b('3'), large)
+    table.put(b('4'), Buffer.alloc(0))
+  })
   const first = table.get(b('1'))!
   const big = table.get(b('3'))!
   table.get(b('2'))
@@ -171,7 +176,11 @@ test.runIf(fs.existsSync('/usr/bin/strace'))('each transaction is on the disk (f
       const mark = name => { try { fs.unlinkSync('/nowhere-' + name) } catch {} }
       for (let i = 0; i < 5; i++) { mark('begin'); store.transact(() => table.put(Buffer.from('k' + i), Buffer.from('v'))); mark('end') }
       process.kill(process.pid, 'SIGKILL')`
-    const child = spawn('/usr/bin/strace', ['-f', '-o', trace, '-e', 'trace=fdatasync,fsync,msync,unlink,unlinkat', process.execPath, '--input-type=module', '-e', script], { stdio: 'ignore' })
+    const child = spawn(
+      '/usr/bin/strace',
+      ['-f', '-o', trace, '-e', 'trace=fdatasync,fsync,msync,unlink,unlinkat', process.execPath, '--input-type=module', '-e', script],
+      { stdio: 'ignore' },
+    )
     await new Promise(resolve => child.once('exit', resolve))
     const lines = fs.readFileSync(trace, 'utf8').split('\n')
     const transactions = lines.join('\n').split('nowhere-begin').slice(1).map(part => part.split('nowhere-end')[0]!)

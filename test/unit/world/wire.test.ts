@@ -39,7 +39,9 @@ async function pair(): Promise<{ client: Wire; server: Wire }> {
 /** A wire over plain 'data' events, as used when a socket's handle cannot be had. */
 async function plainPair(): Promise<{ client: Wire; server: Wire }> {
   const accepted = Promise.withResolvers<Wire>()
-  const listener = net.createServer({ allowHalfOpen: true }, socket => { accepted.resolve(new SocketWire(() => socket, { remote: 'plain', raw: false })) })
+  const listener = net.createServer({ allowHalfOpen: true }, socket => {
+    accepted.resolve(new SocketWire(() => socket, { remote: 'plain', raw: false }))
+  })
   await new Promise<void>(resolve => { listener.listen(0, '127.0.0.1', resolve) })
   cleanup.push(() => listener.close())
   const { port } = listener.address() as net.AddressInfo
@@ -59,7 +61,8 @@ describe.each(kinds)('a %s wire', (_, connected) => {
     const sent = createHash('sha256')
     const received = createHash('sha256')
     // Sizes around the interesting borders: single bytes, the scratch, frames, and anything else.
-    const size = (): number => [1 + random.below(64), scratchBytes - 2 + random.below(5), 1 + random.below(70_000), 1 + random.below(1 << 20)][random.below(4)]!
+    const size = (): number =>
+      [1 + random.below(64), scratchBytes - 2 + random.below(5), 1 + random.below(70_000), 1 + random.below(1 << 20)][random.below(4)]!
     const writing = (async () => {
       let left = total
       while (left > 0) {
@@ -111,7 +114,10 @@ describe.each(kinds)('a %s wire', (_, connected) => {
     const { client, server } = await connected()
     await client.write(Buffer.alloc(10))
     await client.end()
-    await expect(server.read(Buffer.alloc(11))).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('inside a message (10 bytes') as string })
+    await expect(server.read(Buffer.alloc(11))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('inside a message (10 bytes') as string,
+    })
   })
 
   test('says the same when the end was seen before the read', async () => {
@@ -120,7 +126,10 @@ describe.each(kinds)('a %s wire', (_, connected) => {
     await client.end()
     await server.read(Buffer.alloc(4))
     await new Promise(resolve => setTimeout(resolve, 50))
-    await expect(server.read(Buffer.alloc(7))).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('inside a message (6 bytes') as string })
+    await expect(server.read(Buffer.alloc(7))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('inside a message (6 bytes') as string,
+    })
     expect(await server.read(Buffer.alloc(1))).toBe(false)
   })
 
@@ -148,7 +157,11 @@ describe.each(kinds)('a %s wire', (_, connected) => {
     const { client, server } = await connected()
     const reading = server.read(Buffer.alloc(5))
     client.destroy()
-    await expect(reading.then(whole => { if (!whole) throw Object.assign(new Error('clean'), { code: 'UNAVAILABLE' }) })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(
+      reading.then(whole => {
+        if (!whole) throw Object.assign(new Error('clean'), { code: 'UNAVAILABLE' })
+      }),
+    ).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     server.destroy()
   })
 
@@ -226,7 +239,9 @@ test('bytes that follow an Upgrade request in the same packet are the first of t
   })
   const socket = net.connect({ host: '127.0.0.1', port: Number(at.split(':')[1]) })
   cleanup.push(() => socket.destroy())
-  socket.write(Buffer.concat([Buffer.from(`GET /wire HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: gristmill-wire\r\n\r\n`), body]))
+  socket.write(
+    Buffer.concat([Buffer.from(`GET /wire HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: gristmill-wire\r\n\r\n`), body]),
+  )
   expect((await got.promise).equals(body)).toBe(true)
 })
 
@@ -236,7 +251,10 @@ test('the server reads raw after the HTTP parser has let the connection go', asy
 })
 
 test('a server that refuses gives its own error to the caller', async () => {
-  const { address: at } = await serveWires(async () => {}, () => ({ refuse: { status: 401, code: 'UNAUTHENTICATED', message: 'no token' } }))
+  const { address: at } = await serveWires(
+    async () => {},
+    () => ({ refuse: { status: 401, code: 'UNAUTHENTICATED', message: 'no token' } }),
+  )
   await expect(dial(at)).rejects.toMatchObject({ code: 'UNAUTHENTICATED', message: 'no token' })
 })
 

@@ -13,7 +13,11 @@ parent.onMessage(async message => {
   if (say === 'last') { await parent.send('last words'); process.stdout.write('x'.repeat(100_000)); process.exit(7) }
   if (say === 'grandchild') return parent.send({ pid: spawn('sleep', ['1000'], { stdio: 'inherit' }).pid })
   if (say === 'write') {
-    try { writeFileSync((message as { path: string }).path, 'x') } catch (error) { return parent.send((error as NodeJS.ErrnoException).code) }
+    try {
+      writeFileSync((message as { path: string }).path, 'x')
+    } catch (error) {
+      return parent.send((error as NodeJS.ErrnoException).code)
+    }
     return parent.send('written')
   }
   if (say === 'fill') { const kept: unknown[] = []; for (;;) kept.push(Array.from({ length: 10_000 }, (_, i) => ({ i }))) }

@@ -1,0 +1,47 @@
+import { parseSync } from 'oxc-parser'
+import { expect, test } from 'vitest'
+import { readSources } from './source.ts'
+
+const columnsMax = 140
+
+const sources = readSources(['src', 'namenode', 'datanode', 'client', 'test'])
+
+interface File { readonly path: string; readonly text: string }
+interface Node { readonly type: string; readonly start: number; readonly end: number }
+
+const quoted = new Set(['Literal', 'TemplateLiteral'])
+
+function nodesOf({ path, text }: File, types: ReadonlySet<string>): Node[] {
+  const found: Node[] = []
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) return value.forEach(visit)
+    if (typeof value !== 'object' || value === null) return
+    if (types.has((value as Node).type)) found.push(value as Node)
+    for (const each of Object.values(value)) visit(each)
+  }
+  visit(parseSync(path, text).program)
+  return found
+}
+
+/** Lines over the limit. What stands between quotes may be as long as it must: folding a message or a title helps no reader. */
+function longLines(file: File): string[] {
+  const lines = file.text.split('\n')
+  if (!lines.some(line => line.length > columnsMax)) return []
+  const literals = nodesOf(file, quoted)
+  let offset = 0
+  return lines.flatMap((line, i) => {
+    const from = offset
+    const to = offset += line.length + 1
+    if (line.length <= columnsMax) return []
+    const literal = literals.reduce((most, { start, end }) => Math.max(most, Math.min(end, to) - Math.max(start, from)), 0)
+    return line.length - literal > columnsMax || literal < 40 ? [`${file.path}:${i + 1}: ${line.length} columns`] : []
+  })
+}
+
+test('no line is longer than 140 columns, but for what stands between quotes', () => {
+  const columns = (text: string): number => longLines({ path: 'x.ts', text }).length
+  expect(columns(`f(${'a + '.repeat(40)}1)`)).toBe(1)
+  expect(columns(`// ${'word '.repeat(40)}`)).toBe(1)
+  expect(columns(`f('${'word '.repeat(40)}')`)).toBe(0)
+  expect(sources.flatMap(longLines)).toEqual([])
+})
