@@ -1,5 +1,5 @@
-// How values are put into bytes and back: hand-packed fields for what there are millions of, MessagePack for the rest,
-// and a CRC32C behind each value in the store. The CRC covers the key too, so that a value in the wrong place is seen.
+// Encoding of the store's values: hand-packed fields for the frequent rows, MessagePack for the rest, and a CRC32C after each
+// value. The CRC covers the key as well, so that a value under a wrong key is detected.
 
 import { crc32c } from '@node-rs/crc32'
 import { Packr } from 'msgpackr'
@@ -12,7 +12,7 @@ const sealBytes = 4
 const two32 = 2 ** 32
 const two48 = 2 ** 48
 
-/** CRC32C of a byte, for each byte; and of a byte with one, two, three zero bytes behind it, so that four are done in one step. */
+/** Slicing-by-4 tables for CRC32C: table0 for one byte, table1 to table3 for a byte followed by one, two, three zero bytes. */
 const table0 = Int32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte
   for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 1 ? crc >>> 1 ^ 0x82f6_3b78 : crc >>> 1
@@ -22,10 +22,10 @@ const shifted = (table: Int32Array): Int32Array => table.map(crc => crc >>> 8 ^ 
 const table1 = shifted(table0)
 const table2 = shifted(table1)
 const table3 = shifted(table2)
-/** Up to here a loop costs less than calls out of JavaScript, of which there would be six in a create. */
+/** Up to this many bytes a loop in JavaScript costs less than native calls; a create would make six of them. */
 const loopBytesMax = 128
 
-/** Goes on with a CRC (all bits inverted) over some bytes. */
+/** Continues an inverted CRC32C over bytes[from, end). */
 function crcOver(crc: number, bytes: Uint8Array, from: number, end: number): number {
   let i = from
   for (const last = end - 3; i < last; i += 4) {
@@ -45,7 +45,7 @@ function crcOf(key: Uint8Array, value: Uint8Array): number {
 const crcAt = (bytes: Uint8Array, from: number, end: number): number =>
   (end - from > loopBytesMax ? crc32c(bytes.subarray(from, end)) : ~crcOver(-1, bytes, from, end) >>> 0)
 
-/** A value as it lies in the store. */
+/** Appends the checksum to a value: the form in which the store holds it. */
 export function seal(key: Uint8Array, value: Uint8Array): Buffer {
   const sealed = Buffer.allocUnsafe(value.length + sealBytes)
   sealed.set(value)
@@ -53,7 +53,7 @@ export function seal(key: Uint8Array, value: Uint8Array): Buffer {
   return sealed
 }
 
-/** Throws CORRUPT: a damaged value is never served. */
+/** Checks and removes the checksum. Throws CORRUPT: a damaged value is never served. */
 export function unseal(table: TableName, key: Uint8Array, sealed: Buffer): Buffer {
   const end = sealed.length - sealBytes
   const value = sealed.subarray(0, Math.max(0, end))
@@ -64,24 +64,24 @@ export function unseal(table: TableName, key: Uint8Array, sealed: Buffer): Buffe
   })
 }
 
-/** Looks at a row that was found without being asked for. Throws CORRUPT. */
+/** Checks one row during a scan of the whole store. Throws CORRUPT. */
 export const checkRow: RowCheck = (table, bytes, keyAt, valueAt, end) => {
   const sum = end - sealBytes
   if (sum >= valueAt && crcAt(bytes, keyAt, sum) === bytes.readUInt32LE(sum)) return
   unseal(table as TableName, bytes.subarray(keyAt, valueAt), bytes.subarray(valueAt, end))
 }
 
-/** For whoever hears of damage to the store. `dir`: the namenode's directory. */
+/** Instruction for messages about a damaged store. `dir`: the namenode's directory. */
 export const whatToDo = (dir?: string): string =>
   `no answer of it can be trusted, so the namenode does not run on it; \`gristmill namenode recover${dir === undefined ? '' : ` --dir ${dir}`}\` rebuilds the store from the newest backup and the journal`
 
 const packr = new Packr({ useRecords: false, mapsAsObjects: true })
 
-/** Any JSON-like value, for records of which there are few. */
+/** Encodes a JSON-like value with MessagePack, for rare records. */
 export const encodeValue = (value: unknown): Buffer => packr.pack(value)
 export const decodeValue = <T>(bytes: Uint8Array): T => packr.unpack(bytes) as T
 
-/** Puts fields one after the other. One packer is used again and again: `done` copies what was packed. */
+/** Packs fields in sequence. Reusable: `done` returns a copy and starts again. */
 export class Packer {
   #bytes = Buffer.allocUnsafe(4096)
   #at = 0
@@ -104,7 +104,7 @@ export class Packer {
     return this
   }
 
-  /** Ids and instants. */
+  /** Encodes ids and instants. */
   u48(value: number): this {
     assert(value >= 0 && value < two48 && Number.isInteger(value), `${value} does not fit into 48 bits`)
     this.#room(6)
@@ -112,7 +112,7 @@ export class Packer {
     return this
   }
 
-  /** A number below 2^53 in as few bytes as it needs, seven bits each, the lowest first. */
+  /** Encodes an integer below 2^53 in as few bytes as it needs: seven bits each, least significant group first. */
   varint(value: number): this {
     assert(value >= 0 && Number.isSafeInteger(value), `${value} is not a count`)
     this.#room(8)
@@ -124,7 +124,7 @@ export class Packer {
     return this
   }
 
-  /** Up to 65,535 bytes of UTF-8, behind their number. */
+  /** Encodes up to 65,535 bytes of UTF-8 after their length. */
   text(value: string): this {
     const length = Buffer.byteLength(value)
     this.varint(length)
@@ -148,9 +148,7 @@ export class Packer {
   }
 }
 
-/**
- * Takes fields in the order in which they were packed. Reading over the end throws a RangeError: the CRC was right, so it is our mistake.
- */
+/** Reads fields in the order in which they were packed. Throws RangeError past the end, which is a bug: the CRC has matched. */
 export class Unpacker {
   #bytes: Buffer = Buffer.alloc(0)
   #at = 0
@@ -188,6 +186,6 @@ export class Unpacker {
     return this.#bytes.toString('utf8', this.#at - length, this.#at)
   }
 
-  /** What has not been taken. */
+  /** The unread bytes. */
   rest(): Buffer { return this.#bytes.subarray(this.#at) }
 }

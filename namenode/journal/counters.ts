@@ -1,24 +1,24 @@
-// Numbers that many operations change: kept as one small value that is written once a group, not once an operation.
-// Each name has its place for ever; a new one goes to the end.
+// Counters of the namenode's state, stored in one row that is written once per group of operations. INVARIANT: the position of
+// a name in `counterNames` never changes; new names are appended.
 
 import { assert } from '../../src/base/assert.ts'
 import { textKey } from './keys.ts'
 
 export const counterNames = [
-  /** Of the last operation in this state. */
+  /** Number of the last operation applied to this state. */
   'appliedSeq',
-  /** Rises with each change of leader. */
+  /** Epoch of the namenode; each start raises it. */
   'epoch',
-  /** The next inode, lease or block gets this id. Ids below it were given away at some time; none is given twice. */
+  /** Next id for an inode or lease, and next id for a block. All lower ids may have been given out; no id is given out twice. */
   'nextInode', 'nextBlock',
-  /** What can be seen and what is doomed, until it has been taken apart. */
+  /** Counts include deleted entries until the sweep has removed them. */
   'files', 'directories', 'blocks',
   'leases', 'doomed',
-  /** Snapshots; rows of "history" and of "marks". */
+  /** Number of snapshots; number of rows in "history" and in "marks". */
   'snapshots', 'history', 'marks',
-  /** Directories that have a quota. */
+  /** Number of directories that have a quota. */
   'quotas',
-  /** Rows of "attributes". */
+  /** Number of rows in "attributes". */
   'attributes',
 ] as const
 
@@ -29,7 +29,7 @@ export const countersKey = textKey('counters')
 
 export const emptyCounters = (): StateCounters => Object.fromEntries(counterNames.map(name => [name, 0])) as StateCounters
 
-/** Written out: it is done several times for each operation. */
+/** Field by field for speed: called several times per operation. */
 export function copyCounters(from: Readonly<StateCounters>, to: StateCounters): void {
   to.appliedSeq = from.appliedSeq
   to.epoch = from.epoch
@@ -56,7 +56,7 @@ export function encodeCounters(counters: Readonly<StateCounters>): Buffer {
   return bytes
 }
 
-/** Counters that this version knows and the state does not start at 0. */
+/** Counters that are missing in `bytes` (written by an older version) start at 0. */
 export function decodeCounters(bytes: Buffer): StateCounters {
   const counters = emptyCounters()
   counterNames.forEach((name, i) => { if ((i + 1) * 8 <= bytes.length) counters[name] = Number(bytes.readBigUInt64LE(i * 8)) })

@@ -1,18 +1,18 @@
-// The edits of one operation, gathered over the state that it sees: it reads its own edits, and if it throws, none of
-// them happens. One draft is used for one operation after the other.
+// Edits of one operation on top of the state before it. A mutation reads its own edits; if it throws, the edits are discarded.
+// One draft is reused for all operations.
 
 import { copyCounters, emptyCounters, type CounterName, type StateCounters } from './counters.ts'
 import type { TableName } from './keys.ts'
 import type { KeyRange, Edit, Memo, Row, View } from './view.ts'
 
-/** Edits of one operation that are looked through one by one; of more there is an index. Nearly all operations have fewer. */
+/** Up to this many edits a lookup scans the list; beyond that an index is built. Nearly all operations have fewer. */
 const searchMax = 16
 
 export class Draft implements View {
   readonly #base: View
   readonly counters: StateCounters = emptyCounters()
   #edits: Edit[] = []
-  /** The last edit of each key, once there are more than `searchMax`: an operation with n edits must not cost n². */
+  /** Last edit of each key, present above `searchMax` edits: without it an operation with n edits would cost n². */
   #index: Map<TableName, Map<string, Edit>> | undefined
   #moved = false
 
@@ -21,7 +21,7 @@ export class Draft implements View {
     this.reset()
   }
 
-  /** Forgets everything and starts from the base as it is now. */
+  /** Discards all edits and copies the counters of the base. */
   reset(): void {
     this.#edits = []
     this.#index = undefined
@@ -30,10 +30,10 @@ export class Draft implements View {
   }
 
   get edits(): readonly Edit[] { return this.#edits }
-  /** Directories were renamed, removed or given other permissions. */
+  /** True if directories were renamed, removed or given other permissions. */
   get moved(): boolean { return this.#moved }
 
-  /** Paths that were looked up before no longer hold. */
+  /** Invalidates cached path lookups. */
   forgetDirectories(): void {
     this.#moved = true
     this.memo.clear()
@@ -74,7 +74,7 @@ export class Draft implements View {
     edits.set(edit.key.toString('latin1'), edit)
   }
 
-  /** A new id of its kind. */
+  /** Allocates the next id. */
   take(name: 'nextInode' | 'nextBlock'): number { return this.counters[name]++ }
 
   * range(table: TableName, bounds: KeyRange): Iterable<Row> {
@@ -83,7 +83,7 @@ export class Draft implements View {
       yield* this.#base.range(table, bounds)
       return
     }
-    // Edits may hide rows, so the limit counts what comes out, not what is read.
+    // Edits may remove rows of the base, so the limit counts returned rows, not rows read.
     const { limit = Infinity, reverse = false, ...open } = bounds
     const sign = reverse ? -1 : 1
     let count = 0
@@ -108,7 +108,7 @@ export class Draft implements View {
     }
   }
 
-  /** The last edit of each key within the bounds, in their order. */
+  /** The last edit of each key within the bounds, in range order. */
   #own(table: TableName, { start, end, reverse }: KeyRange): Edit[] {
     const last = new Map<string, Edit>()
     for (const edit of this.#index ? this.#index.get(table)?.values() ?? [] : this.#edits) {

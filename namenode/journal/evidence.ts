@@ -1,4 +1,4 @@
-// Compares what a datanode has seen of its cluster with the history that a namenode's directory holds. Pure.
+// Compares a datanode's record of its cluster (`Seen`) with the history in a namenode's directory. Pure.
 
 import type { Seen } from '../../src/protocol/position.ts'
 import { ancestorOf, earliestOf, endSeqOf, sumOf } from './lineage.ts'
@@ -6,27 +6,27 @@ import { startsOf } from './starts.ts'
 import type { View } from './view.ts'
 
 /**
- * `own`: the namenode that it has seen is this one, or a process before it on this directory, and has done nothing that is missing here.
+ * `own`: the datanode has seen this namenode or an earlier process on this directory, and no operation that is missing here.
  * `behind`: the directory is an old copy, or one of two copies that were both started.
- * `unknown`: that namenode's start is not among those that are noted, and could have been another copy's.
- * `silent`: nothing speaks against this directory, and nothing for it.
+ * `unknown`: the start that the datanode has seen is not recorded here; it may belong to another copy.
+ * `silent`: no evidence for or against this directory.
  */
 export type EvidenceVerdict = 'own' | 'behind' | 'unknown' | 'silent'
 
 export interface Evidence {
   readonly verdict: EvidenceVerdict
-  /** Of `behind`: what is missing here. */
+  /** With `behind`: the operations or ids that are missing here. */
   readonly why?: string
 }
 
 const behind = (why: string): Evidence => ({ verdict: 'behind', why })
 
-/** `nextBlock`: of the state before this process changed anything. */
+/** `nextBlock`: that of the state before this process made its first change. */
 export function evidenceOf(view: Pick<View, 'counters' | 'get' | 'range'>, seen: Seen, nextBlock: number): Evidence {
   const { epoch, appliedSeq } = view.counters
   const { last, rebuilt, cut = false } = startsOf(view)
   if (seen.epoch > epoch) return behind(`it holds epoch ${epoch}, and epoch ${seen.epoch} has begun`)
-  // An operator has said that what was seen before is given up.
+  // An operator has run a lossy recovery since: operations of earlier epochs are given up.
   if (seen.epoch < rebuilt) return { verdict: seen.epoch > 0 ? 'own' : 'silent' }
   const nextOwn = seen.epoch < epoch ? nextBlock : view.counters.nextBlock
   if (seen.nextBlock > nextOwn)
@@ -50,7 +50,7 @@ export function evidenceOf(view: Pick<View, 'counters' | 'get' | 'range'>, seen:
   }
   if (last[0] && seen.epoch >= last[0].epoch)
     return behind(`the namenode of epoch ${seen.epoch} was none of its own past: two were started from copies of one directory`)
-  // Before the first start that is noted nothing has been copied by any version that notes them.
+  // No copy is possible before the first recorded start: versions that record starts have made none before it.
   const earliest = earliestOf(view)
   return { verdict: !cut && (earliest === undefined || seen.epoch < earliest) ? 'silent' : 'unknown' }
 }

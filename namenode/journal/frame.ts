@@ -1,6 +1,6 @@
-// The bytes of the journal's files (docs/format/journal.md). A segment is a header and frames; a frame is one group of
-// operations that became durable together. Frames follow each other without gaps: the first operation of each has the
-// number after the last one of the frame before it.
+// Byte format of the journal's files (docs/format/journal.md). A segment is a header followed by frames; a frame is one group
+// of operations that became durable together. INVARIANT: the first operation of a frame has the number after the last
+// operation of the frame before it.
 
 import { crc32c } from '@node-rs/crc32'
 import { assert } from '../../src/base/assert.ts'
@@ -10,16 +10,16 @@ export const segmentMagic = 'GRISTLOG'
 const version = 1
 export const headerBytes = 32
 export const frameHeadBytes = 36
-/** A group is cut into frames well before this; one operation may be a job of limits.jobBodyBytesMax. */
+/** Upper bound of a frame. Groups are cut into much smaller frames; one operation may be a job of limits.jobBodyBytesMax. */
 export const frameBytesMax = 256 * MiB
 
 export interface Frame {
-  /** Number of its first operation. */
+  /** Number of the frame's first operation. */
   readonly seq: number
   readonly epoch: number
-  /** When the group was made, on the journal's clock. */
+  /** Time at which the group was made, on the journal's clock. */
   readonly timeMs: number
-  /** `[kind, operation]` each. */
+  /** One `[kind, operation]` per operation. */
   readonly operations: ReadonlyArray<readonly [string, object]>
 }
 
@@ -32,7 +32,7 @@ export function encodeHeader(firstSeq: number): Buffer {
   return header
 }
 
-/** The number of the first operation in a segment; undefined if this is no header. */
+/** Returns the number of the segment's first operation; undefined if the bytes are no valid header. */
 export function decodeHeader(bytes: Buffer): number | undefined {
   if (bytes.length < headerBytes || bytes.toString('latin1', 0, 8) !== segmentMagic) return undefined
   if (crc32c(bytes.subarray(0, 28)) !== bytes.readUInt32LE(28) || bytes.readUInt32LE(8) !== version) return undefined
@@ -64,12 +64,12 @@ export function encodeFrame({
 
 export type FrameRead =
   | { readonly kind: 'frame'; readonly seq: number; readonly epoch: number; readonly count: number; readonly bytes: number; parse(): Frame }
-  /** The bytes end here. */
+  /** End of the bytes. */
   | { readonly kind: 'end' }
-  /** What follows is not a whole, true frame. */
+  /** The bytes at this position are not a complete frame with a valid checksum. */
   | { readonly kind: 'broken'; readonly why: string }
 
-/** Looks at the frame that starts at `at`. */
+/** Reads the frame that starts at `at`. */
 export function frameAt(bytes: Buffer, at: number): FrameRead {
   if (at === bytes.length) return { kind: 'end' }
   if (at + frameHeadBytes > bytes.length) return { kind: 'broken', why: `only ${bytes.length - at} bytes of a frame's head` }
@@ -92,12 +92,12 @@ export function frameAt(bytes: Buffer, at: number): FrameRead {
 }
 
 /**
- * Where, behind `at`, the next true frame with a number of at least `seq` begins. If there is one, what is broken at `at` is damage, no
+ * Offset of the next valid frame after `at` with a number of at least `seq`. If there is one, the bytes at `at` are damage and not a
  * torn end.
  */
 export function frameBehind(bytes: Buffer, at: number, seq: number): number | undefined {
   for (let next = at + 1; next + frameHeadBytes <= bytes.length; next++) {
-    // The upper bytes of three small numbers are zero: this passes over nearly everything without a checksum.
+    // The upper bytes of seq and of epoch are zero in valid frames: this skips nearly all offsets without computing a checksum.
     if (bytes[next + 15] !== 0 || bytes[next + 23] !== 0 || bytes[next + 14] !== 0) continue
     const length = bytes.readUInt32LE(next)
     if (length < 2 || next + frameHeadBytes + length > bytes.length) continue

@@ -1,12 +1,12 @@
-// A group of operations that is in the log for good, and for which the store has no room yet. It is committed as soon as there
-// is; until then what is there can be read and nothing be changed. The journal gives a repeat of one of these its answer then.
+// Holds one group that is durable in the log but failed to commit to the store with ENOSPC. Retries every 500 ms; until it
+// commits, reads work and mutations are refused. Repeated requests of the group get their answer after the commit.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { PendingOperation } from './group.ts'
 
-/** How often a full disk is looked at again. */
+/** Interval between attempts to commit. */
 const fullRetryMs = 500
 
 export class FullDisk {
@@ -19,12 +19,12 @@ export class FullDisk {
     this.#log = log
   }
 
-  /** Said to everybody who comes while a group waits; undefined if none does. */
+  /** Error for mutations while a group waits; undefined if none does. */
   get full(): GristmillError | undefined { return this.#full }
 
   /**
-   * Returns when `commit` has found room. Throws what else it says, and `cause` if `signal` aborts before: then nobody knows of
-   * the group yet, and the next start applies it.
+   * Returns when `commit` has succeeded. Throws errors of `commit` other than ENOSPC. Throws `cause` if `signal` aborts first: the
+   * callers of the group are then not yet answered, and the next start applies the group.
    */
   async wait(
     group: readonly PendingOperation[], cause: GristmillError,

@@ -1,5 +1,5 @@
-// Operations that become durable together: each is decided on the state that the ones before it leave, and those that are not
-// refused become frames of the log. The same group at the same time on the same state gives the same edits and the same frames.
+// Decides a group of operations that become durable together: each operation runs on the state that the ones before it leave;
+// accepted operations become frames of the log. Deterministic: the same group, time and state give the same edits and frames.
 
 import { AssertionFailed } from '../../src/base/assert.ts'
 import { asError, GristmillError } from '../../src/base/errors.ts'
@@ -10,32 +10,33 @@ import { encodeFrame } from './frame.ts'
 import type { AnyMutation } from './operation.ts'
 import type { JournalState } from './state.ts'
 
-/** An operation that was submitted, and whoever waits for its outcome. */
+/** A submitted operation with the promise of its caller. */
 export interface PendingOperation {
   readonly mutation: AnyMutation
   readonly operation: object
   readonly resolve: (result: unknown) => void
   readonly reject: (error: unknown) => void
-  /** What the caller waits for. */
+  /** Promise that the caller awaits. */
   readonly done: Promise<unknown>
   result: unknown
   error: unknown
 }
 
-/** A frame is closed when it has this many bytes. */
+/** A frame is closed when it exceeds this size. */
 const frameBytes = 16 * MiB
 
 export interface Deciding {
   readonly timeMs: number
   readonly log: Log
-  /** What was found wrong with the store while it was read, if anything: then nothing of the group may happen. */
+  /** Damage found while the store was read, if any: no operation of the group may then be applied. */
   readonly damage: () => GristmillError | undefined
-  /** Asked behind each operation: those after it are left for the next group. */
+  /** Called after each operation; if true, the remaining operations are left for the next group. */
   readonly enough?: () => boolean
 }
 
 /**
- * Notes each operation's outcome and gives the frames of those that succeeded, and how many were decided. Only inside of the transaction.
+ * Sets each operation's result or error; returns the frames of the accepted operations and the number of decided operations. REQUIRES:
+ * an open transaction.
  */
 export function decideGroup(
   state: JournalState, group: readonly PendingOperation[], { timeMs, log, damage, enough }: Deciding,
@@ -67,7 +68,7 @@ export function decideGroup(
     } catch (error) {
       const damaged = damage()
       if (damaged) throw damaged
-      // A refusal, or a mistake of ours: it concerns this operation, none of whose edits happened; the state is as it was.
+      // A refusal or an internal error: it concerns this operation only. Its edits are discarded.
       each.error = error instanceof AssertionFailed ? asError(error) : error
       if (!(error instanceof GristmillError))
         log.error('an operation failed for a reason that nobody foresaw; nothing of it happened', { kind: mutation.kind, error })
@@ -84,7 +85,7 @@ export function decideGroup(
   return { frames, decided }
 }
 
-/** What a request was answered that is made again. */
+/** The recorded answer if this request was made before; otherwise undefined. */
 export function answerBefore(
   state: JournalState,
   { mutation, operation }: Pick<PendingOperation, 'mutation' | 'operation'>,

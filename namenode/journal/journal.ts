@@ -1,32 +1,33 @@
-// The one way to change the state. What `submit` returns is durable: it survives the loss of power at any later moment.
-// A local journal (local.ts) serves one namenode; a replicated one may take its place without anybody noticing.
+// Interface of the journal, the only way to change the state. A result of `submit` is durable: it survives a power loss at any
+// later moment. `LocalJournal` (local.ts) serves one namenode.
 
 import type { RequestId } from '../../src/base/ids.ts'
 import type { Mutation } from './operation.ts'
 import type { View } from './view.ts'
 
 export interface Journal {
-  /** Committed state. Reads outside of mutations go here; they never see what might still be lost. */
+  /** Committed state, for reads outside of mutations. It never shows an operation that may still be lost. */
   readonly view: View
   /**
-   * Applies an operation after those submitted before it, and returns once it is durable. Throws what the mutation
-   * threw (nothing has happened then), OVERLOADED when too many wait, ENOSPC when the disk is full, TIMEOUT when the
-   * journal failed and nobody knows whether it happened; the process is then going down.
+   * Applies an operation after those submitted before it, and returns once it is durable. Throws the mutation's error (nothing has
+   * happened then), OVERLOADED if too many operations wait, ENOSPC if the disk is full, TIMEOUT if the journal failed and the outcome
+   * is unknown; the process then ends.
    */
   submit<O extends object, R>(mutation: Mutation<O, R>, operation: O): Promise<R>
   /**
-   * True if a request with this id was accepted before: its repeat gets the first answer and has no effect, whatever would refuse it now.
+   * True if a request with this id was accepted before: a repeat gets the first answer and has no effect, even if it would be refused
+   * now.
    */
   hasAnswer(requestId: RequestId | undefined): boolean
-  /** Operations that wait. */
+  /** Number of operations that wait. */
   readonly waiting: number
-  /** Finishes what was submitted, refuses more, and ends. */
+  /** Finishes submitted operations, refuses new ones, and ends. */
   close(): Promise<void>
 }
 
 /**
- * Runs a check that a route makes before it submits. A repeated request is not checked again: the check is of the state after its
- * own effect, and a refusal would say that nothing had happened. Throws what `check` throws.
+ * Runs a check that a route makes before it submits. The check's error is dropped for a repeated request: the check sees the state
+ * after the request's own effect, and a refusal would claim that nothing has happened. Throws the error of `check`.
  */
 export function unlessRepeated(journal: Pick<Journal, 'hasAnswer'>, requestId: RequestId | undefined, check: () => void): void {
   try {

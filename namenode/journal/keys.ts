@@ -1,31 +1,32 @@
-// The tables of the store and their keys. Numbers are 64-bit big-endian, so that byte order is number order.
-// docs/format/metadata.md shows each table with its bytes; a table's meaning never changes, a new meaning gets a new table.
+// Tables of the store and encoding of their keys. Numbers are 64-bit big-endian, so that byte order is number order.
+// docs/format/metadata.md shows the bytes of each table. INVARIANT: a table's meaning never changes; a new meaning gets a new
+// table.
 
-/** Every table, with the room that writes it. All are opened before the first transaction. */
+/** All tables, with the room that writes each. All are opened before the first transaction. */
 export const tables = [
   /** (parent, name) → entry: namespace. */
   'children',
-  /** directory → (parent, name), where it hangs: namespace. */
+  /** directory → (parent, name): namespace. */
   'directories',
   /** (file, chunk) → replication and blocks: namespace. */
   'files',
   /** block → (file, length, crc): namespace. */
   'blocks',
-  /** What was removed and is still to be taken apart: namespace. */
+  /** Removed entries that the sweep has yet to take apart: namespace. */
   'doomed',
-  /** (time, item) → who removed what, and where it was: trash. */
+  /** (time, item) → removed entry, its former path and the user who removed it: trash. */
   'trash',
   /** (directory, operation) → a snapshot: snapshots. */
   'snapshots',
-  /** (parent, name, operation) → the entry that was there until then, for snapshots: namespace. */
+  /** (parent, name, operation) → entry that had this name before the operation, kept for snapshots: namespace. */
   'history',
-  /** inode → how many rows of "history" name it: namespace. */
+  /** inode → number of rows in "history" that name it: namespace. */
   'held',
-  /** (directory, directory that it was moved out of) → the newest snapshot that sees what is in it: namespace. */
+  /** (directory, directory that it was moved out of) → newest snapshot that sees its contents: namespace. */
   'marks',
   /** (inode, name) → an extended attribute: namespace. */
   'attributes',
-  /** directory → its quota, and what is below it: namespace. */
+  /** directory → its quota and its usage: namespace. */
   'quotas',
   /** lease → the file being written: writing. */
   'leases',
@@ -37,13 +38,13 @@ export const tables = [
   'meta',
   /** Datanodes that have ever registered: nodes. */
   'nodes',
-  /** jobs. */
+  /** Jobs: jobs. */
   'jobs', 'jobspecs', 'jobtasks',
-  /** Splits that were sent before their job: id → what they are, (id, page) → packed splits: jobs. */
+  /** Splits sent ahead of their job: id → description, (id, page) → packed splits: jobs. */
   'sentsplits', 'splitpages',
-  /** job → where it will publish, for those that run: jobs. */
+  /** running job → output path to publish: jobs. */
   'joboutputs',
-  /** job → its parameters, for those that run: jobs. */
+  /** running job → its parameters: jobs. */
   'jobparams',
 ] as const
 
@@ -64,7 +65,7 @@ export function idKey(id: number): Buffer {
   return key
 }
 
-/** (id, name): the children of one parent lie together, in byte order of their names. */
+/** (id, name): children of one parent are adjacent, in byte order of their names. */
 export function childKey(parent: number, name: string): Buffer {
   const key = Buffer.allocUnsafe(8 + Buffer.byteLength(name))
   putId(key, parent, 0)
@@ -74,7 +75,7 @@ export function childKey(parent: number, name: string): Buffer {
 
 export const nameOfKey = (key: Buffer): string => key.toString('utf8', 8)
 
-/** The first key after (parent, name): names have no NUL. */
+/** First key after (parent, name): names contain no NUL. */
 export function childKeyAfter(parent: number, name: string): Buffer {
   const key = Buffer.alloc(9 + Buffer.byteLength(name))
   putId(key, parent, 0)
@@ -82,7 +83,7 @@ export function childKeyAfter(parent: number, name: string): Buffer {
   return key
 }
 
-/** (id, index): pieces of one thing, in order. */
+/** (id, index): pieces of one object, in order. */
 export function pieceKey(id: number, index: number): Buffer {
   const key = Buffer.allocUnsafe(12)
   putId(key, id, 0)
@@ -90,7 +91,7 @@ export function pieceKey(id: number, index: number): Buffer {
   return key
 }
 
-/** (id, id): a second table's order for a thing that has one already. */
+/** (id, id): key of a second ordering. */
 export function pairKey(first: number, second: number): Buffer {
   const key = Buffer.allocUnsafe(16)
   putId(key, first, 0)

@@ -1,17 +1,17 @@
-// Every start of this namenode, packed, so that a namenode can tell for each epoch which incarnation spoke for it, however many starts
-// ago that was: a command of an embedded cluster is a start. A row of the table `meta` holds consecutive epochs, ten bytes each. The
-// oldest row goes when there are `rowsMax`; `cut` in `starts` says so from then on.
+// Lineage: a packed list of all starts of this namenode, which tells for each epoch the incarnation that started it. It is
+// long because each command of an embedded cluster is a start. A row of the table `meta` holds consecutive epochs, ten bytes
+// each. Above `rowsMax` rows the oldest is removed; `cut` in `starts` is set from then on.
 
 import { crc32c } from '@node-rs/crc32'
 import type { Draft } from './draft.ts'
 import { idKey, readId } from './keys.ts'
 import type { View } from './view.ts'
 
-/** One start. */
+/** One start in the lineage. */
 export interface Ancestor {
   /** CRC32C of the incarnation's name. */
   readonly sum: number
-  /** Number of the operation that it is. */
+  /** Number of the start's operation. */
   readonly seq: number
 }
 
@@ -21,7 +21,7 @@ const epochOf = (key: Buffer): number => readId(key, prefix.length)
 
 /** 4 bytes sum, 6 bytes seq. */
 const entryBytes = 10
-/** A row of 2.5 KiB, which each start rewrites. */
+/** 2.5 KiB per row; each start rewrites one row. */
 const entriesMax = 256
 /** 262,144 starts, 2.6 MB. */
 const rowsMax = 1_024
@@ -35,7 +35,7 @@ const entryAt = (row: Buffer, index: number): Ancestor => ({
 
 interface Row { readonly first: number; readonly bytes: Buffer }
 
-/** The row that holds `epoch`, or ends before it. */
+/** The last row that begins at or before `epoch`. */
 function rowBefore(view: Pick<View, 'range'>, epoch: number): Row | undefined {
   for (const { key, value } of view.range('meta', { start: keyOf(0), end: keyOf(epoch + 1), reverse: true, limit: 1 }))
     return { first: epochOf(key), bytes: value }
@@ -44,13 +44,13 @@ function rowBefore(view: Pick<View, 'range'>, epoch: number): Row | undefined {
 
 const endOf = ({ first, bytes }: Row): number => first + bytes.length / entryBytes
 
-/** The start that began `epoch`; undefined if it is not noted. */
+/** The start that began `epoch`; undefined if it is not recorded. */
 export function ancestorOf(view: Pick<View, 'range'>, epoch: number): Ancestor | undefined {
   const row = rowBefore(view, epoch)
   return row && epoch < endOf(row) ? entryAt(row.bytes, epoch - row.first) : undefined
 }
 
-/** Operations of the namenode of `epoch` have numbers below this; undefined if no later start is noted. */
+/** Operations of `epoch` have numbers below this; undefined if no later start is recorded. */
 export function endSeqOf(view: Pick<View, 'range'>, epoch: number): number | undefined {
   const row = rowBefore(view, epoch)
   if (row && epoch + 1 < endOf(row)) return entryAt(row.bytes, epoch + 1 - row.first).seq
@@ -58,19 +58,19 @@ export function endSeqOf(view: Pick<View, 'range'>, epoch: number): number | und
   return undefined
 }
 
-/** The earliest epoch that is noted; undefined if none is. */
+/** Earliest recorded epoch; undefined if there is none. */
 export function earliestOf(view: Pick<View, 'range'>): number | undefined {
   for (const { key } of view.range('meta', { start: keyOf(0), end: keyOf(epochMax), limit: 1 })) return epochOf(key)
   return undefined
 }
 
-/** The last epoch that is noted; 0 if none is. */
+/** Last recorded epoch; 0 if there is none. */
 export function latestOf(view: Pick<View, 'range'>): number {
   const row = rowBefore(view, epochMax - 1)
   return row ? endOf(row) - 1 : 0
 }
 
-/** REQUIRES: `epoch` is higher than all that are noted. Says whether the oldest ones had to go. */
+/** Records a start. REQUIRES: `epoch` is higher than all recorded ones. Returns true if the oldest row was removed. */
 export function noteAncestor(draft: Draft, { epoch, incarnation, seq }: { epoch: number; incarnation: string; seq: number }): boolean {
   const entry = Buffer.alloc(entryBytes)
   entry.writeUInt32BE(sumOf(incarnation), 0)

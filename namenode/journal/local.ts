@@ -1,14 +1,13 @@
-// The journal of a namenode that is alone: operations in segment files, state in the store beside them.
-// Everything that waits becomes one group. In one transaction of the store each operation is checked against the state
-// that the ones before it leave, and the group is appended to the log and synced; then the transaction commits, which is
-// durable too; only then do the callers hear of it. The store knows the number of the last operation that it holds.
-//   Death before the sync: nobody was told, nothing happened (at most a torn end is there).
-//   Death between sync and commit: the next start replays the group from the log.
-//   Death after the commit: the log's tail is in the store already.
-// A sync or a commit that fails ends the process: what is on the disk is then unknown, and only a restart finds out. One
-// failure is known for what it is: a store that found no room for the commit has changed nothing, and the log has the group
-// for good. It is then committed as soon as there is room; until then what is there can be read, and nothing be changed.
-// A store that gives what cannot be true ends the process too, and nothing of it is answered any more.
+// Journal of a single namenode: operations in segment files, state in the store beside them.
+// All waiting operations form one group. Within one transaction of the store each operation is checked against the state that
+// the ones before it leave, and the group is appended to the log and synced; then the transaction commits, durably; only then
+// are the callers answered. The store records the number of the last operation that it holds.
+//   Crash before the sync: no caller was answered, nothing happened (at most a torn end remains).
+//   Crash between sync and commit: the next start replays the group from the log.
+//   Crash after the commit: the store already holds the log's tail.
+// A failed sync or commit ends the process: the content of the disk is then unknown until a restart reads it. Exception: a
+// commit that fails with ENOSPC has changed nothing, and the log holds the group (fulldisk.ts). A damaged store ends the
+// process as well, and no further read is answered.
 
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -30,11 +29,11 @@ import { JournalState } from './state.ts'
 import type { View } from './view.ts'
 
 /**
- * Operations in one group: enough that a sync costs each of them next to nothing, few enough that reads between two groups wait some
- * milliseconds only.
+ * Operations per group: enough that the share of a sync per operation is negligible, few enough that reads between two groups wait only
+ * some milliseconds.
  */
 const groupMax = 1024
-/** And for how long they are decided: some operations take 30 ms each (a file of 10,000 blocks). One at least is decided. */
+/** Time bound for deciding a group: some operations take 30 ms each (a file of 10,000 blocks). At least one is decided. */
 const groupMs = 10
 
 export interface JournalOptions {
@@ -42,14 +41,14 @@ export interface JournalOptions {
   readonly disk: Disk
   readonly clock: Clock
   readonly log: Log
-  /** Of the segment files. */
+  /** Directory of the segment files. */
   readonly dir: string
   readonly registry: MutationRegistry
-  /** false: the test profile that answers before the disk has it. */
+  /** false: operations are acknowledged before they are synced (profile `test-without-fsync`). */
   readonly sync?: boolean | undefined
   readonly segmentLimits?: SegmentLimits | undefined
   readonly failpoints?: Failpoints | undefined
-  /** Called once, when the journal can no longer be trusted. The process must end. */
+  /** Called once, if the journal can no longer be trusted. The process must end. */
   readonly onFatal: (error: GristmillError) => void
 }
 
@@ -60,11 +59,11 @@ export class LocalJournal implements Journal {
   readonly #sync: boolean
   readonly #failpoints: Failpoints
   readonly #queue = new Queue<PendingOperation>('mutation', limits.mutationQueueMax)
-  /**
-   * What was submitted under a request id and has not been answered. A repeat is answered with it, be it refused: it never runs by itself.
-   */
+  /** Unanswered operations by request id. A repeat gets the answer of the first, even a refusal: it never runs by itself. */
   readonly #asked = new Map<RequestId, PendingOperation>()
-  /** The journal's clock: wall-clock time at the start, monotonic from there. A clock that is set changes nothing. */
+  /**
+   * Origin of the journal's clock: wall-clock time at the start, monotonic from there. Setting the system's clock does not affect it.
+   */
   readonly #originMs: number
   #pumping: Promise<void> | undefined
   #failed: GristmillError | undefined
@@ -81,7 +80,7 @@ export class LocalJournal implements Journal {
     this.#originMs = options.clock.now() - options.clock.mono()
   }
 
-  /** Opens the state and replays what the log has and the store has not. Throws CORRUPT. */
+  /** Opens the state and replays the operations of the log that the store lacks. Throws CORRUPT. */
   static async open(options: JournalOptions): Promise<LocalJournal> {
     const { store, registry, log } = options
     const segments = await Segments.open(options, options.dir, options.segmentLimits)
@@ -102,16 +101,16 @@ export class LocalJournal implements Journal {
 
   get view(): View { return this.#state.view }
   get waiting(): number { return this.#queue.size }
-  /** Said to everybody who comes while a group that is in the log waits for room in the store. */
+  /** Error for mutations while a logged group waits for space in the store. */
   get full(): GristmillError | undefined { return this.#room.full }
-  /** Milliseconds that never jump while this process lives; what answers to requests are dated by. */
+  /** Time in ms, monotonic within this process. Dates the kept answers of requests. */
   nowMs(): number { return Math.floor(this.#originMs + this.#options.clock.mono()) }
 
-  /** Keeps the log above operation `seq`, for a backup that ends there. */
+  /** Keeps the log above operation `seq` for a backup that ends there. */
   hold(seq: number): void { this.#segments.hold(seq) }
-  /** The first operation that the log has; undefined if it has none. */
+  /** First operation in the log; undefined if it is empty. */
   get firstSeq(): number | undefined { return this.#segments.firstSeq }
-  /** Bytes of the log above an operation. */
+  /** Bytes of the log above operation `seq`. */
   bytesAfter(seq: number): number { return this.#segments.bytesAfter(seq) }
 
   submit<O extends object, R>(mutation: Mutation<O, R>, operation: O): Promise<R> {
@@ -127,7 +126,7 @@ export class LocalJournal implements Journal {
     try {
       this.#queue.push(waiting)
     } catch (error) {
-      // OVERLOADED; a repeat of what has happened needs no place.
+      // OVERLOADED. A repeat of a request that has happened needs no place in the queue.
       return this.#firstAnswer({ mutation, operation }) as Promise<R> | undefined ?? Promise.reject(error)
     }
     if (requestId !== undefined) this.#asked.set(requestId, waiting)
@@ -161,7 +160,7 @@ export class LocalJournal implements Journal {
     let rest: PendingOperation[] = []
     try {
       for (;;) {
-        // Requests that have arrived but were not yet looked at come into this group too. No timer: a lone request waits for nobody.
+        // Requests that have arrived but are not yet parsed join this group. No timer: a lone request does not wait.
         await this.#options.clock.yield()
         if (rest.length === 0) rest = this.#queue.drain()
         if (rest.length === 0 || this.#failed) break
@@ -175,14 +174,14 @@ export class LocalJournal implements Journal {
     }
   }
 
-  /** How many of them were answered, from the first one on. */
+  /** Commits the first operations of `waiting`; returns how many were answered. */
   async #commit(waiting: readonly PendingOperation[]): Promise<number> {
     let done = waiting.length
     await this.#commitSome(waiting, decided => { done = decided })
     return done
   }
 
-  /** `cut`: told how many of the group have been decided, before these become durable; the others wait for the next group. */
+  /** `cut` gets the number of decided operations before they become durable; the remaining ones wait for the next group. */
   async #commitSome(waiting: readonly PendingOperation[], cut: (decided: number) => void): Promise<void> {
     let group = waiting
     const { store, clock } = this.#options
@@ -193,8 +192,8 @@ export class LocalJournal implements Journal {
     } catch (error) {
       return error instanceof SyncFailure ? this.#fail(group, error) : this.#refuse(group, error)
     }
-    // Where it fails decides what is known: while appending, nothing has happened; once the log is synced, the group will
-    // happen, here or in the next process; in between nobody can tell.
+    // The stage of a failure decides its outcome: up to appending, nothing has happened; once the log is synced, the group will
+    // happen, in this process or the next; during the sync the outcome is unknown.
     const at: { stage: 'applying' | 'appending' | 'syncing' | 'committing' } = { stage: 'applying' }
     const timeMs = this.nowMs()
     try {
@@ -222,7 +221,7 @@ export class LocalJournal implements Journal {
         return this.#whenThereIsRoom(group, { timeMs, cause: error, later: waiting.slice(group.length) })
       }
       if (at.stage === 'syncing' || at.stage === 'committing') return this.#fail(group, error)
-      // A torn end stays behind in the old segment; the failure that matters is the first.
+      // A torn end stays in the old segment. An error of `end` is dropped: the first failure is the one to report.
       if (at.stage === 'appending') await this.#segments.end().catch(() => {})
       return this.#refuse(group, error)
     }
@@ -243,7 +242,7 @@ export class LocalJournal implements Journal {
     }
   }
 
-  /** The group is in the log. It is committed once the store has room; the same operations at the same time make the same edits. */
+  /** The group is in the log. It commits once the store has space; the same operations at the same time make the same edits. */
   async #whenThereIsRoom(
     group: readonly PendingOperation[],
     { timeMs, cause, later }: { timeMs: number; cause: GristmillError; later: readonly PendingOperation[] },
@@ -255,7 +254,7 @@ export class LocalJournal implements Journal {
         this.#state.rollback()
         throw error
       }
-      // Answered while it still counts as waiting: nothing comes in between.
+      // Answered while the group still counts as waiting, so that no mutation comes between.
       this.#answer(group)
     }
     try {
@@ -276,7 +275,7 @@ export class LocalJournal implements Journal {
     })
   }
 
-  /** Nothing has happened. */
+  /** Rejects a group of which nothing has happened. */
   #refuse(group: readonly PendingOperation[], cause: unknown): void {
     if (cause === this.#failed) {
       for (const each of group) each.reject(cause)
@@ -298,13 +297,13 @@ export class LocalJournal implements Journal {
     for (const each of group) if (!this.#answerAgain(each)) each.reject(error)
   }
 
-  /** The answer that was given to this request before; undefined if it is no repeat. */
+  /** The answer given to this request before; undefined if it is not a repeat. */
   #firstAnswer(repeat: Pick<PendingOperation, 'mutation' | 'operation'>): Promise<unknown> | undefined {
     const before = answerBefore(this.#state, repeat)
     return before && Promise.resolve(before.result)
   }
 
-  /** Answers a repeat, to which "nothing was changed" would be a lie; false if it is none. */
+  /** Answers a repeat, for which "nothing was changed" would be false. Returns false if it is not a repeat. */
   #answerAgain(each: PendingOperation): boolean {
     const first = this.#firstAnswer(each)
     first?.then(each.resolve, each.reject)
@@ -323,7 +322,7 @@ export class LocalJournal implements Journal {
     if (!this.#closing.signal.aborted) this.#options.onFatal(this.#failed)
   }
 
-  /** Called in the middle of a read. Nothing more is answered from this store. */
+  /** Called during a read. No further read of this store is answered. */
   #damaged(error: GristmillError): void {
     if (this.#failed) return
     this.#failed = error

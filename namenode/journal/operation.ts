@@ -1,34 +1,34 @@
-// What can happen to the state. An operation is plain JSON that carries everything it depends on beside the state: its
-// times, its user, its request id. `mutate` is pure: the same state and operation give the same edits and the same
-// result, today and when the journal is replayed after years; so a mutation that has been released never changes its
-// meaning, a new meaning gets a new kind. It throws a GristmillError to refuse; then nothing has happened.
+// Operations and mutations. An operation is plain JSON that holds all inputs beside the state: times, user, request id.
+// `mutate` is pure: the same state and operation give the same edits and result, also when the journal is replayed after
+// years. INVARIANT: a released mutation never changes its meaning; a new meaning gets a new kind. A mutation throws
+// GristmillError to refuse; then nothing has happened.
 
 import { assert } from '../../src/base/assert.ts'
 import type { RequestId } from '../../src/base/ids.ts'
 import type { Draft } from './draft.ts'
 
-/** What all operations may have: sending the same request again gives the first answer and has no second effect. */
+/** Fields that every operation may have. A repeat with the same request id gets the first answer and has no second effect. */
 export interface Requested { readonly requestId?: RequestId | undefined }
 
-/** On whose behalf. `root`: permissions do not apply. Decided before the journal, because who is superuser is no part of the state. */
+/** User of an operation. `root`: permissions do not apply. Set before the journal, because the superuser is not part of the state. */
 export interface Actor {
   readonly user: string
   readonly root: boolean
 }
 
 export interface Mutation<O extends object, R> {
-  /** `room.verb`; in the journal for ever. */
+  /** `room.verb`; kept in the journal permanently. */
   readonly kind: string
   readonly mutate: (draft: Draft, operation: O) => R
   /**
-   * What is kept of a result for a repeated request (a JSON-like value, or bytes), and how the result is had from it. The result itself
-   * unless told.
+   * `keep` turns a result into the value that is stored for repeats (JSON-like, or bytes); `recall` turns it back. Default: the result
+   * itself.
    */
   readonly keep?: (result: R) => unknown
   readonly recall?: (kept: unknown, operation: O) => R
 }
 
-/** Gives a mutation its types. */
+/** Infers the types of a mutation. */
 export const mutation = <O extends object, R>(parts: Mutation<O, R>): Mutation<O, R> => parts
 
 export interface AnyMutation {
@@ -38,7 +38,7 @@ export interface AnyMutation {
   readonly recall?: (kept: unknown, operation: never) => unknown
 }
 
-/** All kinds that a journal may hold. */
+/** All kinds of operations that a journal may hold. */
 export class MutationRegistry {
   readonly #kinds = new Map<string, AnyMutation>()
 

@@ -1,7 +1,7 @@
-// The operation with which a rebuilt state begins its new life. The epoch rises, so that datanodes do not obey whoever
-// speaks for the old one. If operations may be lost, ids that they may have given out are never given out again: of blocks, of
-// inodes, and of jobs, whose submitters may wait still and must not be given the result of another job. What datanodes hold
-// under such block ids is nobody's to delete: it may be all that is left of files that were acknowledged.
+// First operation of a state rebuilt by recovery. The epoch rises, so that datanodes refuse orders of the old epoch. If
+// operations may be lost, ids that they may have given out are skipped: of blocks, of inodes, and of jobs, whose submitters
+// may still wait and must not get the result of another job. Replicas under skipped block ids are not deleted: they may be all
+// that is left of acknowledged files.
 
 import { blockId, type BlockId } from '../../src/base/ids.ts'
 import { decodeValue, encodeValue } from './codec.ts'
@@ -11,20 +11,20 @@ import { noteStart } from './starts.ts'
 import type { View } from './view.ts'
 
 /**
- * Of each kind, beyond the last one known: more than any journal between two backups gives out; ids have room for a quarter million such
- * leaps.
+ * Number of skipped ids of blocks and inodes: more than any journal between two backups gives out; the id range allows a quarter
+ * million such leaps.
  */
 export const leap = 2 ** 30
-/** Of jobs, in whose names people read the number: far more than are submitted between two backups. */
+/** Number of skipped job ids: far more than are submitted between two backups. Small, because job names show the number. */
 const jobsLeap = 1_000_000
 
 const lostKey = textKey('lost')
 const jobsKey = textKey('jobs')
 
-/** Block ids that may have been given out by operations that were lost; `to` exclusive. */
+/** Block ids that lost operations may have given out; `to` exclusive. */
 export interface LostRange { readonly from: BlockId; readonly to: BlockId }
 
-/** `incarnation`: missing in journals of versions that knew of no starts; what such an operation has done is not changed. */
+/** `incarnation`: missing in journals of versions that recorded no starts; replay of such an operation keeps its old effect. */
 export const recovered = mutation<
   { epoch: number; lossy: boolean; nowMs: number; incarnation?: string | undefined; lineage?: true | undefined },
   undefined
@@ -43,7 +43,7 @@ export const recovered = mutation<
   },
 })
 
-/** An operator knows that nothing under these ids is wanted any more: it is garbage like all that is no file's. */
+/** An operator declares that no data under the lost ids is needed: such blocks become garbage. */
 export const releaseLost = mutation<Requested, undefined>({
   kind: 'journal.released',
   mutate(draft) {
@@ -52,7 +52,7 @@ export const releaseLost = mutation<Requested, undefined>({
   },
 })
 
-/** The number of the last job that may have been submitted, with those that were lost; 0 if there was none. */
+/** Highest job number that may have been given out, lost ones included; 0 if there is none. */
 export function lastJob(view: Pick<View, 'get' | 'range'>): number {
   const bytes = view.get('meta', jobsKey)
   const floor = bytes ? decodeValue<number>(bytes) : 0
@@ -65,7 +65,7 @@ export function lostBlocks(view: Pick<View, 'get'>): LostRange[] {
   return bytes ? decodeValue<LostRange[]>(bytes) : []
 }
 
-/** May a lost operation have given this id out? */
+/** True if a lost operation may have given out this id. */
 export const mayBeLost = (view: View, id: number): boolean => lostBlocks(view).some(({ from, to }) => id >= from && id < to)
 
 export const recoveredMutations: readonly AnyMutation[] = [recovered, releaseLost]

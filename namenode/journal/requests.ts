@@ -1,5 +1,5 @@
-// Answers of mutations by request id, so that a client whose answer was lost can ask again: one effect, one answer, also
-// over a restart. Kept limits.requestKeptMs; then removed in small journalled steps.
+// Answers of mutations by request id: a client whose reply was lost repeats the request and gets the first answer, also after
+// a restart, and the effect happens once. Answers are kept for limits.requestKeptMs, then removed in small journalled steps.
 
 import { limits } from '../../src/base/limits.ts'
 import type { RequestId } from '../../src/base/ids.ts'
@@ -13,11 +13,11 @@ import type { LocalJournal } from './local.ts'
 import { mutation, type AnyMutation } from './operation.ts'
 import type { View } from './view.ts'
 
-/** Value: instant in 6 bytes, the kind of what follows, and what is kept of the answer. */
+/** Row: instant in 6 bytes, encoding of the answer in 1 byte, answer. */
 const headBytes = 7
 const nothing = 0
 const packed = 1
-/** Bytes that the mutation has packed itself. */
+/** Bytes packed by the mutation. */
 const raw = 2
 
 export interface Kept { readonly value: unknown }
@@ -30,15 +30,14 @@ export function keptAnswer(view: View, id: RequestId): Kept | undefined {
 }
 
 /**
- * The row that a namenode of an earlier version kept, which took ids as they came; such rows are there for limits.requestKeptMs after the
- * upgrade.
+ * Row written by an earlier version, which used request ids without scope. Such rows exist for limits.requestKeptMs after the upgrade.
  */
 function earlier(view: View, id: RequestId): Buffer | undefined {
   const former = unscopedId(id)
   return former && view.get('requests', textKey(former))
 }
 
-/** An answer, for `draft` to keep. `kept` undefined: there is nothing to say but that it was done. */
+/** Writes an answer into the draft. `kept` undefined: the answer has no value. */
 export function keepAnswer(draft: Draft, id: RequestId, nowMs: number, kept: unknown): void {
   const body = kept === undefined ? undefined : kept instanceof Uint8Array ? kept : encodeValue(kept)
   const value = Buffer.allocUnsafe(headBytes + (body?.length ?? 0))
@@ -48,7 +47,7 @@ export function keepAnswer(draft: Draft, id: RequestId, nowMs: number, kept: unk
   draft.put('requests', textKey(id), value)
 }
 
-/** Removes answers older than `beforeMs` among the `limit` first ones from `from` (hex) on. The result is where to go on, if anywhere. */
+/** Removes answers older than `beforeMs` among the first `limit` ones from key `from` (hex) on. `next`: key to continue at, if any. */
 export const forgetRequests = mutation<{ from: string; limit: number; beforeMs: number }, { removed: number; next: string | undefined }>({
   kind: 'journal.forget',
   mutate(draft, { from, limit, beforeMs }) {
@@ -67,7 +66,7 @@ export const forgetRequests = mutation<{ from: string; limit: number; beforeMs: 
   },
 })
 
-/** Is any of the `limit` answers from `from` on old enough to go? Looks only. */
+/** Read-only check whether any of the `limit` answers from `from` on is old enough to remove. */
 export function oldAnswers(
   view: View,
   { from, limit, nowMs }: { from: string; limit: number; nowMs: number },
@@ -84,12 +83,14 @@ export function oldAnswers(
 
 export const requestMutations: readonly AnyMutation[] = [forgetRequests]
 
-/** Answers looked at in one step, and the rest between two rounds over all of them. */
+/** Answers per step, wait between steps, and wait after each full round. */
 const answersMax = 1_000
 const lookMs = 100
 const roundMs = 30_000
 
-/** Removes answers older than limits.requestKeptMs: reads up to 1,000 at a time, and submits an operation only if one of them is old. */
+/**
+ * Chore that removes answers older than limits.requestKeptMs: reads up to 1,000 at a time, and submits an operation only if one is old.
+ */
 export function forgetting(journal: LocalJournal, clock: Clock): Chore {
   let from = ''
   let restUntilMs = 0

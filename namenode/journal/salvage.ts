@@ -1,20 +1,20 @@
-// What can be read of a journal, whatever was done to its files: the stretches of operations that are whole, in order, and
-// what lies between them. Reads only; a start that finds nothing wrong never comes here (segments.ts does).
+// Reads all intact parts of a damaged journal: the complete stretches of operations, in order, and the damage between them.
+// Read-only. Used by recovery only; a normal start reads through segments.ts.
 
 import type { Disk } from '../../src/ports/disk.ts'
 import { decodeHeader, frameAt, frameBehind, headerBytes, type Frame } from './frame.ts'
 import { segmentNumber } from './segments.ts'
 
-/** True frames that follow each other without a gap, in one file. */
+/** Valid frames in one file that follow each other without a gap. */
 export interface Stretch {
   readonly path: string
-  /** Its first operation, and the one after its last. */
+  /** `from`: its first operation; `to`: the operation after its last. */
   readonly from: number
   readonly to: number
-  /** Where its frames lie. */
+  /** Byte offsets of its frames. */
   readonly start: number
   readonly end: number
-  /** The highest epoch in it. */
+  /** Highest epoch in the stretch. */
   readonly epoch: number
 }
 
@@ -23,7 +23,10 @@ export interface Damage { readonly path: string; readonly at: number; readonly w
 export interface Salvage {
   readonly stretches: readonly Stretch[]
   readonly damages: readonly Damage[]
-  /** The last file ends inside of a frame: never acknowledged if the process died there; who knows if a disk went bad. */
+  /**
+   * Set if the last file ends inside of a frame. After a crash such a frame was never acknowledged; after a disk fault it may have
+   * been.
+   */
   readonly torn: Damage | undefined
   /** Segment files, in order. */
   readonly files: ReadonlyArray<{ readonly path: string; readonly firstSeq: number }>
@@ -59,7 +62,7 @@ export async function salvage(disk: Disk, dir: string): Promise<Salvage> {
         why: broken.kind === 'broken' ? broken.why : `operation ${broken.kind === 'frame' ? broken.seq : 0} where ${seq} should be`,
       }
       const behind = frameBehind(bytes, at, seq)
-      // A later process went on exactly here: what broke off was never acknowledged.
+      // A later process continued with exactly this number: the broken frame was never acknowledged.
       const passedOver = behind === undefined && files[i + 1]?.firstSeq === seq
       if (behind !== undefined || (!last && !passedOver)) damages.push(damage)
       else if (last) torn = damage
@@ -87,13 +90,13 @@ function stretch(bytes: Buffer, path: string, at: number, seq: number): Stretch 
   return to === seq ? undefined : { path, from: seq, to, start: at, end, epoch }
 }
 
-/** The last operation that can be reached from a state that holds all up to `seq`. */
+/** Last operation that a state holding all operations up to `seq` can reach. */
 export function reach({ stretches }: Salvage, seq: number): number {
   for (const { from, to } of stretches) if (from <= seq + 1 && to - 1 > seq) seq = to - 1
   return seq
 }
 
-/** The frames above `seq`, up to `until`, without a gap. REQUIRES: `until` can be reached from `seq`. */
+/** Frames above `seq` up to `until`, without a gap. REQUIRES: `until` is reachable from `seq`. */
 export async function* framesBetween(disk: Disk, { stretches }: Salvage, seq: number, until: number): AsyncIterable<Frame> {
   for (const { path, from, to, start, end } of stretches) {
     if (from > seq + 1 || to - 1 <= seq || seq >= until) continue

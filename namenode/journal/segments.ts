@@ -1,6 +1,6 @@
-// The journal's files: `<first number, 16 hex digits>.log`, one after the other. They are only ever appended to; every
-// start of the namenode begins a new one, so that a torn end stays behind as it is and is known for what it is.
-// INVARIANT: whoever reads segments in order sees every operation number once, without a gap, or is told of the damage.
+// Segment files of the journal: `<first number, 16 hex digits>.log`, in sequence. They are append-only; every start of the
+// namenode begins a new one, so that a torn end of the last process stays recognizable.
+// INVARIANT: a reader of the segments in order sees every operation number once, without a gap, or gets CORRUPT.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import { isExhaustion } from '../../src/base/exhaustion.ts'
@@ -11,12 +11,12 @@ import type { Log } from '../../src/ports/log.ts'
 import { decodeHeader, encodeHeader, frameAt, frameBehind, headerBytes, type Frame } from './frame.ts'
 
 export interface SegmentLimits {
-  /** A segment that is larger than this is ended. */
+  /** A segment larger than this is ended. */
   readonly segmentBytes: number
-  /** Segments whose operations are all in the store are kept for recovery up to this many bytes and files; the oldest go first. */
+  /** Segments whose operations are all in the store are kept for recovery up to these bytes and files; the oldest are removed first. */
   readonly keptBytes: number
   readonly keptFiles: number
-  /** What a kept backup needs stays beyond that, up to so many bytes: a backup that is never renewed must not fill the disk. */
+  /** Segments that a kept backup needs stay beyond that, up to this size: a backup that is never renewed must not fill the disk. */
   readonly heldBytes: number
 }
 
@@ -25,14 +25,14 @@ export const segmentLimits: SegmentLimits = { segmentBytes: 64 * MiB, keptBytes:
 interface Segment { readonly path: string; readonly firstSeq: number; readonly bytes: number }
 
 const nameForm = /^([0-9a-f]{16})\.log$/
-/** The number of the first operation in a segment, by its name; undefined if it is something else. */
+/** First operation number of a segment, parsed from its file name; undefined for other names. */
 export const segmentNumber = (name: string): number | undefined => {
   const match = nameForm.exec(name)
   return match ? Number.parseInt(match[1]!, 16) : undefined
 }
 const nameOf = (firstSeq: number): string => `${firstSeq.toString(16).padStart(16, '0')}.log`
 
-/** The system could not say that it has written something to the disk. What else it has not written nobody knows. */
+/** A sync failed: which of the written bytes are on the disk is unknown. */
 export class SyncFailure extends Error {
   constructor(path: string, cause: unknown) { super(`${path} could not be synced (${asError(cause).message})`, { cause }) }
 }
@@ -44,7 +44,7 @@ export class Segments {
   readonly #log: Log
   #ended: Segment[] = []
   #current: { readonly path: string; readonly firstSeq: number; readonly writer: DiskWriter } | undefined
-  /** Operations above this one are needed to bring a backup up to date. */
+  /** Operations above this number are kept for a backup. */
   #held = Infinity
 
   private constructor(disk: Disk, dir: string, limits: SegmentLimits, log: Log) {
@@ -67,12 +67,12 @@ export class Segments {
     return segments
   }
 
-  /** The first operation that can be read here; undefined if there are no segments. */
+  /** First operation that can be read; undefined if there are no segments. */
   get firstSeq(): number | undefined { return this.#ended[0]?.firstSeq ?? this.#current?.firstSeq }
 
   /**
-   * All frames that hold operations above `appliedSeq`, in order. Throws CORRUPT, with what to do, if one of them is
-   * missing or damaged; a torn end, which was never acknowledged, is passed over. What is given is durable: see #secure.
+   * All frames that hold operations above `appliedSeq`, in order. Throws CORRUPT, with instructions, if one of them is missing or
+   * damaged; a torn end, which was never acknowledged, is skipped. Returned frames are durable: see #secure.
    */
   async* after(appliedSeq: number): AsyncIterable<Frame> {
     let next = appliedSeq + 1
@@ -85,7 +85,7 @@ export class Segments {
       const bytes = await this.#disk.readFile(path)
       const last = i === this.#ended.length - 1
       if (decodeHeader(bytes) !== firstSeq) {
-        // A segment is used only once its header is durable, so a torn header is the end of everything.
+        // A segment is used only once its header is durable, so a torn header is the end of the journal.
         if (last && bytes.length <= headerBytes) break
         throw damaged(path, appliedSeq, 'its header is not the one that belongs to its name')
       }
@@ -123,13 +123,13 @@ export class Segments {
     if (end > 0 && end <= appliedSeq) throw damaged(this.#dir, appliedSeq, `it ends at operation ${end - 1}`)
   }
 
-  /** No later segment has a frame: the one that was being written when the last process died. */
+  /** True if no later segment has a frame: this one was being written when the last process died. */
   #isLast(i: number): boolean { return this.#ended.slice(i + 1).every(({ bytes }) => bytes <= headerBytes) }
 
   /**
-   * Frames that the store lacks may be in the system's cache only: their process died before its sync, or because of it. The store
-   * must not get ahead of the log, and a sync of this file now could succeed without them (Linux forgets what it once failed
-   * to write), so the bytes that were read are written once more, to a new file.
+   * Rewrites a segment that holds frames which the store lacks. They may be in the page cache only, because the process died before its
+   * sync or after a failed one. The store must not get ahead of the log, and a sync of the same file could now succeed without them
+   * (Linux drops pages whose write failed), so the bytes are written to a new file.
    */
   async #secure(path: string, bytes: Buffer): Promise<void> {
     try {
@@ -145,7 +145,7 @@ export class Segments {
     }
   }
 
-  /** Keeps every operation above `seq`; Infinity keeps none for this reason. */
+  /** Keeps every operation above `seq`; Infinity: keeps none. */
   hold(seq: number): void { this.#held = seq }
 
   /** Bytes of segments that hold operations above `seq`. */
@@ -155,18 +155,15 @@ export class Segments {
     return this.#ended.slice(from).reduce((sum, { bytes }) => sum + bytes, this.openBytes)
   }
 
-  /** Bytes in the segment that is being written; 0 if none is. */
+  /** Bytes in the current segment; 0 if there is none. */
   get openBytes(): number { return this.#current?.writer.bytes ?? 0 }
 
-  /**
-   * Makes sure that there is a segment to append to, whose name and header are durable. REQUIRES: all operations below `nextSeq` are in the
-   * store.
-   */
+  /** Ensures a segment to append to, whose name and header are durable. REQUIRES: all operations below `nextSeq` are in the store. */
   async prepare(nextSeq: number): Promise<void> {
     if (this.#current && this.#current.writer.bytes < this.#limits.segmentBytes) return
     await this.end()
     const path = `${this.#dir}/${nameOf(nextSeq)}`
-    // A segment of this name holds no acknowledged operation: it would have another number.
+    // An existing segment of this name holds no acknowledged operation: otherwise `nextSeq` would be higher.
     this.#ended = this.#ended.filter(segment => segment.path !== path)
     const writer = await this.#disk.create(path, { exclusive: false })
     try {
@@ -175,7 +172,7 @@ export class Segments {
         await writer.sync()
         await this.#disk.syncDir(this.#dir)
       } catch (error) {
-        // No descriptor to sync the directory with: the disk was not asked, and nothing is in this segment yet.
+        // Out of file descriptors: the disk was not asked, and the segment holds no operation yet.
         throw isExhaustion(error) ? error : new SyncFailure(path, error)
       }
     } catch (error) {
@@ -187,8 +184,8 @@ export class Segments {
   }
 
   /**
-   * Appends and makes durable. REQUIRES: prepare. A failure in `writeSync` leaves a torn end; one in the sync says nothing about what is on
-   * disk.
+   * Appends a frame; `sync` makes it durable. REQUIRES: prepare. If `append` fails, a torn end remains; if `sync` fails, the content of
+   * the disk is unknown.
    */
   append(frame: Buffer): void { this.#current!.writer.writeSync(frame) }
   sync(): void { this.#current!.writer.syncSync() }

@@ -1,5 +1,6 @@
-// Every start of a namenode is an operation: it raises the epoch and names the incarnation. The last starts are kept in the state,
-// so that a namenode can tell whether what somebody has seen belongs to its own past, or to that of another copy of its directory.
+// Recent starts of the namenode, as part of its state. Every start is an operation that raises the epoch and records the
+// incarnation. A namenode compares what a datanode has seen with these starts, to detect that its directory is a copy
+// (evidence.ts).
 
 import { decodeValue, encodeValue } from './codec.ts'
 import type { Draft } from './draft.ts'
@@ -11,22 +12,22 @@ import type { View } from './view.ts'
 export interface Start {
   readonly epoch: number
   readonly incarnation: string
-  /** Number of the operation that it is. */
+  /** Number of the start's operation. */
   readonly seq: number
 }
 
 export interface Starts {
-  /** The oldest first. */
+  /** Oldest first. */
   readonly last: readonly Start[]
-  /** The epoch of the last recovery that may have lost operations. */
+  /** Epoch of the last lossy recovery. */
   readonly rebuilt: number
-  /** The epoch of the last namenode that was sure to be the last one of its cluster. Missing in states of versions that did not note it. */
+  /** Epoch of the last namenode that proved to be the latest of its cluster. Missing in states of versions that did not record it. */
   readonly sure?: number
-  /** Earlier starts were noted and have been forgotten (lineage.ts). */
+  /** True if earlier starts were recorded and have been removed (lineage.ts). */
   readonly cut?: true
 }
 
-/** Of older ones the lineage tells. */
+/** Older starts are found in the lineage. */
 const keptMax = 64
 
 const startsKey = textKey('starts')
@@ -36,17 +37,17 @@ export function startsOf(view: Pick<View, 'get'>): Starts {
   return bytes ? decodeValue<Starts>(bytes) : { last: [], rebuilt: 0 }
 }
 
-/** `lineage` is missing in operations of versions that kept none: what such an operation has done is not changed. */
+/** `lineage` is missing in operations of versions without a lineage; replay of such an operation keeps its old effect. */
 export interface NoteOptions { readonly lossy?: boolean; readonly lineage?: true | undefined }
 
-/** REQUIRES: the epoch has been raised. */
+/** Records a start. REQUIRES: the epoch has been raised. */
 export function noteStart(draft: Draft, incarnation: string, { lossy = false, lineage }: NoteOptions = {}): void {
   const { epoch, appliedSeq } = draft.counters
   const { last, rebuilt, ...rest } = startsOf(draft)
   const start: Start = { epoch, incarnation, seq: appliedSeq + 1 }
   let cut = false
   if (lineage) {
-    // Starts that versions without a lineage have made.
+    // Includes starts made by versions without a lineage.
     const from = latestOf(draft)
     for (const each of [...last, start]) if (each.epoch > from) cut = noteAncestor(draft, each) || cut
   }
@@ -56,7 +57,7 @@ export function noteStart(draft: Draft, incarnation: string, { lossy = false, li
   )
 }
 
-/** The result is the epoch. */
+/** Records a start of the namenode. Result: the new epoch. */
 export const started = mutation<{ incarnation: string; nowMs: number; lineage?: true | undefined }, number>({
   kind: 'journal.started',
   mutate(draft, { incarnation, lineage }) {
@@ -66,7 +67,7 @@ export const started = mutation<{ incarnation: string; nowMs: number; lineage?: 
   },
 })
 
-/** The namenode of this epoch is sure to be the last one of its cluster: from now on it changes things. */
+/** Records that the namenode of this epoch is the latest of its cluster; it makes changes from now on. */
 export const becameSure = mutation<{ nowMs: number }, undefined>({
   kind: 'journal.sure',
   mutate(draft) {

@@ -1,5 +1,5 @@
-// The state as the journal writes it: counters beside tables, and one draft that every operation uses in its turn.
-// The counters that others see are those of the last commit; within a group there are those that the group has so far.
+// State as the journal writes it: counters, tables, and one draft that all operations reuse. Readers see the counters of the
+// last commit; a group at work sees its own.
 
 import { assert } from '../../src/base/assert.ts'
 import type { RequestId } from '../../src/base/ids.ts'
@@ -17,7 +17,7 @@ import { Memo, StoreView, type OnDamage } from './view.ts'
 export class JournalState {
   /** Committed state, for readers. */
   readonly view: StoreView
-  /** Of the group at work. */
+  /** Counters of the group at work. */
   readonly counters: StateCounters = emptyCounters()
   readonly #store: Store
   readonly #registry: MutationRegistry
@@ -36,7 +36,7 @@ export class JournalState {
     this.#draft = new Draft(this.#inner)
   }
 
-  /** Starts a group; gives the number of its first operation. */
+  /** Starts a group; returns the number of its first operation. */
   begin(): number {
     copyCounters(this.view.counters, this.counters)
     return this.counters.appliedSeq + 1
@@ -44,7 +44,7 @@ export class JournalState {
 
   keptAnswer(id: RequestId): Kept | undefined { return keptAnswer(this.#inner, id) }
 
-  /** Checks one operation and gathers its edits; if it throws, nothing of it is there. Only inside of a transaction. */
+  /** Checks one operation and collects its edits; if it throws, they are discarded. REQUIRES: an open transaction. */
   decide(mutation: AnyMutation, operation: object, timeMs: number): unknown {
     const draft = this.#draft
     draft.reset()
@@ -54,13 +54,13 @@ export class JournalState {
       if (requestId) keepAnswer(draft, requestId, timeMs, mutation.keep ? mutation.keep(result as never) : result)
       return result
     } catch (error) {
-      // Directories that its own edits would have made may have been looked up.
+      // The memo may hold directories that only the discarded edits would have made.
       if (draft.edits.length > 0) draft.memo.clear()
       throw error
     }
   }
 
-  /** Writes what the last `decide` has gathered. If it throws, the whole transaction must go. */
+  /** Writes the edits of the last `decide`. If it throws, the transaction must be aborted. */
   write(): void {
     const draft = this.#draft
     for (const { table, key, value } of draft.edits) {
@@ -72,13 +72,13 @@ export class JournalState {
     this.counters.appliedSeq++
   }
 
-  /** Ends the group: its counters go into the transaction. */
+  /** Ends the group: writes its counters into the transaction. */
   finish(): void {
     if (this.counters.appliedSeq === this.view.counters.appliedSeq) return
     this.#tables.meta.put(countersKey, seal(countersKey, encodeCounters(this.counters)))
   }
 
-  /** Nothing more is read, by anybody. */
+  /** Ends all reads; later reads throw `why`. */
   end(why: GristmillError): void {
     this.view.end(why)
     this.#inner.end(why)
@@ -91,7 +91,7 @@ export class JournalState {
     this.view.memo.clear()
   }
 
-  /** Applies a frame of the log, which was accepted when it was written and so must be again. */
+  /** Applies a frame of the log. Its operations were accepted when it was written, so a refusal now is CORRUPT. */
   replay(frame: Frame): void {
     this.#store.transact(() => {
       const first = this.begin()

@@ -1,6 +1,6 @@
-// What mutations and handlers see of the state: values by key and ranges in key order, checked against their checksums.
-// The state has one writer, the journal. Everybody else reads committed state, or, inside a mutation, the state that
-// the operations before it leave.
+// Read interface to the state for mutations and handlers: values by key and ranges in key order, verified against their
+// checksums. The journal is the only writer. Handlers read committed state; a mutation reads the state that the operations
+// before it leave.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { Store, Table } from '../../src/ports/store.ts'
@@ -23,11 +23,11 @@ export interface View {
   get(table: TableName, key: Buffer): Buffer | undefined
   range(table: TableName, bounds: KeyRange): Iterable<Row>
   readonly counters: Readonly<StateCounters>
-  /** What can be remembered between changes of directories; see Memo. */
+  /** Cache that is valid until a directory changes; see Memo. */
   readonly memo: Memo
 }
 
-/** `value` undefined: the key goes. */
+/** `value` undefined: the key is removed. */
 export interface Edit {
   readonly table: TableName
   readonly key: Buffer
@@ -35,8 +35,8 @@ export interface Edit {
 }
 
 /**
- * Directories that were looked up by their path, for as long as no directory changes its name, place or permissions.
- * Only what is there is remembered, never that something is missing; so new names need no notice.
+ * Cache of directories by path, cleared if any directory changes its name, place or permissions. It holds existing directories only,
+ * never the absence of one, so new names need no invalidation.
  */
 export class Memo {
   readonly #max: number
@@ -53,7 +53,7 @@ export class Memo {
     return old as T | undefined
   }
 
-  /** Two generations: what is not asked for while the younger one fills up is forgotten. */
+  /** Two generations: entries not read while the younger one fills up are dropped. */
   set(path: string, value: unknown): void {
     if (this.#recent.size >= this.#max) {
       this.#older = this.#recent
@@ -68,7 +68,7 @@ export class Memo {
   }
 }
 
-/** The store gave what cannot be true. Whoever is told sees to it that nothing more is answered. */
+/** Called if the store returned impossible data. The callee ensures that no further read is answered. */
 export type OnDamage = (error: GristmillError) => void
 
 export class StoreView implements View {
@@ -85,7 +85,7 @@ export class StoreView implements View {
     this.#tables = Object.fromEntries(tables.map(name => [name, store.table(name)])) as Record<TableName, Table>
   }
 
-  /** Nothing more is read: the store is about to be closed, or cannot be trusted. Whoever still asks gets the reason. */
+  /** Ends reads: the store is about to be closed, or cannot be trusted. Later reads throw `why`. */
   end(why: GristmillError): void { this.#ended ??= why }
 
   get(table: TableName, key: Buffer): Buffer | undefined {
@@ -122,7 +122,7 @@ export class StoreView implements View {
     }
   }
 
-  /** A read needs nothing but the store: whatever keeps it from answering is the store's damage. */
+  /** A read depends on the store alone, so any failure is damage of the store. */
   #damage(table: TableName, error: unknown): GristmillError {
     const why =
       error instanceof GristmillError
