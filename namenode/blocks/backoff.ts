@@ -1,5 +1,6 @@
-// Copies that came to nothing: which nodes failed a block of late, and when it is tried again. Each failure doubles the
-// wait, so that a block which nobody can copy costs next to nothing. Bounded: the oldest are forgotten first.
+// Backoff of failed block copies: the nodes that failed a block, and the time of its next attempt. Each failure doubles the
+// wait, from 0.5 s to 30 s, so that a block that cannot be copied costs little. Bounded: above 10,000 blocks the oldest entry
+// is dropped.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { DataNode } from '../nodes/node.ts'
@@ -7,7 +8,7 @@ import type { DataNode } from '../nodes/node.ts'
 const max = 10_000
 const firstMs = 500
 const longestMs = 30_000
-/** A node that has failed a block is asked again after this long. */
+/** After this long without a failure a block's failures are forgotten. */
 const forgetMs = 300_000
 
 interface Setback { count: number; untilMs: number; atMs: number; readonly nodes: Set<DataNode>; last: ReadonlySet<DataNode> }
@@ -24,25 +25,25 @@ export class CopyBackoff {
     setback.untilMs = nowMs + Math.min(longestMs, firstMs * 2 ** Math.min(20, setback.count++))
     setback.last = new Set(nodes)
     for (const node of setback.last) setback.nodes.add(node)
-    this.#blocks.delete(id) // to the end
+    this.#blocks.delete(id) // move to the end of the map
     this.#blocks.set(id, setback)
     if (this.#blocks.size > max) for (const oldest of this.#blocks.keys()) { this.#blocks.delete(oldest); break }
   }
 
-  /** It was copied, or needs it no more. */
+  /** The block was copied, or needs no copy any more. */
   forget(id: BlockId): void { this.#blocks.delete(id) }
 
-  /** May it be tried now? */
+  /** True if the block may be tried now. */
   ready(id: BlockId, nowMs: number): boolean {
     const setback = this.#blocks.get(id)
     if (setback && nowMs - setback.atMs > forgetMs) this.#blocks.delete(id)
     return !setback || setback.untilMs <= nowMs
   }
 
-  /** Has the node failed this block? */
+  /** True if the node has failed this block. */
   has(id: BlockId, node: DataNode): boolean { return this.#blocks.get(id)?.nodes.has(node) ?? false }
 
-  /** Of these nodes, those to try next: the ones that never failed it; else the ones that did not fail it last; else all. */
+  /** Nodes to try next: those that never failed the block; if there are none, those that did not fail it last; else all. */
   best<N extends DataNode>(id: BlockId, nodes: readonly N[]): readonly N[] {
     const setback = this.#blocks.get(id)
     if (!setback) return nodes

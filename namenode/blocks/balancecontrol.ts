@@ -1,5 +1,5 @@
-// The operator's side of the balancer: its wish goes into the journal, is followed from there, by a restarted namenode too,
-// and is taken out when it is done.
+// Routes and chore of the balancer. An operator's balance request is stored in the journal, so that a restarted namenode
+// continues it, and removed when it is done.
 
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'

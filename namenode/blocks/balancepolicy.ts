@@ -1,6 +1,7 @@
-// How evenly bytes lie on datanodes, and which moves make it better. Pure. A node's share is what its blocks use of what they
-// could use. A node is out of balance that is further from the average than the threshold; a move has to help one of those,
-// must put neither side out of balance, and must leave the giver at least as full as the taker: so no two moves undo each other.
+// Measures how evenly datanodes are filled and decides which moves help. Pure. A node's share is its used bytes by used plus
+// free bytes. A node is out of balance if its share differs from the average by more than the threshold. A move must help such
+// a node, must put neither node out of balance, and must leave the source at least as full as the target, so that no two moves
+// undo each other.
 
 import type { NodeId } from '../../src/base/ids.ts'
 
@@ -10,7 +11,7 @@ export interface Filled {
   readonly freeBytes: number
 }
 
-/** Shares are of 1. */
+/** Shares are fractions of 1. */
 export interface Utilization<N extends Filled> {
   readonly threshold: number
   readonly average: number

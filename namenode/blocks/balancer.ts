@@ -1,7 +1,8 @@
-// Moves replicas from full datanodes to empty ones while an operator wishes it: a copy is made first, and only then, when the
-// block has one replica more than it wants, the full node loses its own (excess.ts). Repairs come first; what a node sends and
-// receives for this is kept below a rate. Nothing is planned ahead: each look finds what is worth moving as things are then.
-// INVARIANT: no block ever has fewer replicas, or lies in fewer racks (beyond two) or on fewer machines, because of a move.
+// Moves replicas from full datanodes to empty ones while a balance request is set: a copy is made first; then the block has
+// one replica more than its target, and the full node's replica is deleted (excess.ts). Repairs come first; the bytes that a
+// node sends and receives for moves stay below a rate. There is no plan: each step looks for useful moves in the current
+// state.
+// INVARIANT: no move leaves a block with fewer replicas, or in fewer racks (beyond two) or on fewer hosts.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -27,18 +28,18 @@ export interface BalancerOptions {
   readonly log: Log
   readonly random: Random
   readonly lengthOf: (id: BlockId) => number | undefined
-  /** Removing is allowed. */
+  /** True if replicas may be deleted. */
   readonly mayTrim: () => boolean
 }
 
-/** Slots of the block table looked at in one go. */
+/** Slots of the block table examined per step. */
 const slotsMax = 2_000
-/** Moves under way, in all. */
+/** Upper bound of moves in progress. */
 const movesMax = 2_000
-/** A move whose old replica has not gone by then is counted no more. */
+/** A move whose old replica is not deleted within this time is no longer counted. */
 const goneWithinMs = 60_000
 
-/** Its bytes are counted here until the heartbeats of target and source tell of them themselves. */
+/** A move in progress. Its bytes are added here until heartbeats of target and source include them. */
 interface Move {
   readonly source: DataNode
   readonly target: DataNode
@@ -48,18 +49,18 @@ interface Move {
 }
 
 const told = (node: DataNode, sinceMs: number | undefined): boolean => sinceMs !== undefined && node.beatMs > sinceMs
-/** A node as it will be when the moves that are under way have arrived. */
+/** A node's usage with all moves in progress completed. */
 interface Side extends Filled { readonly each: DataNode; usedBytes: number; freeBytes: number }
 
 export class Balancer {
   readonly #options: BalancerOptions
   readonly #moves = new Map<BlockId, Move>()
-  /** Bytes that a node may move now; below zero it waits. */
+  /** Bytes that a node may move now; at or below zero it waits. */
   readonly #allowed = new Map<DataNode, number>()
   #wish: BalanceRequest | undefined
   #last: Pick<BalanceRequest, 'threshold' | 'bytesPerSecond'> = { threshold: 10, bytesPerSecond: 0 }
   #slot = -1
-  /** Since the walk began anew: anything moved, or held back for lack of a free hand. */
+  /** True if the current walk has started a move, or postponed one because of the rate. */
   #busy = true
   #lookedMs = 0
   #spread: Utilization<Side> = utilizationOf<Side>([], 0)
@@ -70,7 +71,7 @@ export class Balancer {
 
   get wish(): BalanceRequest | undefined { return this.#wish }
 
-  /** What is wished now. A new wish counts from nothing. */
+  /** Sets or clears the request. A new request resets the counts. */
   set(wish: BalanceRequest | undefined): void {
     const before = this.#wish
     if (wish?.sinceMs === before?.sinceMs && wish?.threshold === before?.threshold && wish?.bytesPerSecond === before?.bytesPerSecond)
@@ -89,13 +90,13 @@ export class Balancer {
     this.#lookedMs = this.#options.clock.mono()
   }
 
-  /** A node has reported that a replica is gone from it. */
+  /** A node has reported that it deleted a replica. */
   gone(id: BlockId, node: DataNode): void {
     const move = this.#moves.get(id)
     if (move?.source === node) move.goneMs = this.#options.clock.mono()
   }
 
-  /** It has ended by itself, and the journal says so. */
+  /** The request has completed and is removed from the journal. */
   done(): void { this.#wish = undefined }
 
   get state(): BalanceState {
@@ -109,7 +110,7 @@ export class Balancer {
     }
   }
 
-  /** One look. Gives why it has ended, when it has. */
+  /** One step of the chore. Returns the reason if balancing has ended. */
   work(): string | undefined {
     this.#settle()
     if (!this.#wish) return undefined
@@ -134,7 +135,7 @@ export class Balancer {
 
   #walk(): string | undefined {
     const { table } = this.#options.map
-    // At least one of the two must be one of these.
+    // A move needs at least one of these nodes.
     if (![...this.#spread.over, ...this.#spread.below].some(({ each }) => this.#mayMove(each))) return undefined
     if (this.#slot < 0) {
       if (!this.#busy && this.#moves.size === 0) return this.#end('as balanced as it can be: no move that is left would make it better')
@@ -152,7 +153,7 @@ export class Balancer {
     const { map, repair, lengthOf } = this.#options
     if (this.#moves.has(id) || repair.isCopying(id)) return
     const holders = map.holders(id)
-    // With one that is leaving, away or silent there are other things to be done first.
+    // If a holder is decommissioning, in maintenance or stale, other work comes first.
     if (!holders.every(isSure)) return
     const length = lengthOf(id)
     if (!length) return
@@ -167,7 +168,7 @@ export class Balancer {
     }
   }
 
-  /** True if there is a place for it, now or when hands are free. */
+  /** Returns true if a target exists, now or once the rate allows it. */
   #move(id: BlockId, length: number, giver: Side, takers: readonly Side[]): boolean {
     const { repair, trim, random } = this.#options
     const choose = (sides: readonly Side[]): Side | undefined => {
@@ -177,7 +178,7 @@ export class Balancer {
     if (!choose(takers)) return false
     this.#busy = true
     const ready = this.#mayMove(giver.each) ? takers.filter(({ each }) => this.#mayMove(each)) : []
-    // Those that need it most come first.
+    // Nodes below the threshold come first.
     const target = choose(ready.filter(taker => this.#spread.below.includes(taker))) ?? choose(ready)
     if (!target || !repair.move(id, length, giver.each, target.each)) return true
     trim.prefer(id, giver.each)
@@ -192,7 +193,7 @@ export class Balancer {
 
   #mayMove(node: DataNode): boolean { return (this.#allowed.get(node) ?? 0) > 0 }
 
-  /** Every node may move so much more. What it did not use is kept for a second at most. */
+  /** Adds to each node's allowance; an unused allowance is kept for one second at most. */
   #allow(bytesPerSecond: number): void {
     const { clock, registry } = this.#options
     const nowMs = clock.mono()
@@ -215,7 +216,7 @@ export class Balancer {
     return utilizationOf(sides, threshold)
   }
 
-  /** What has become of the moves. */
+  /** Updates moves in progress: arrived, deleted, failed. */
   #settle(): void {
     const { map, repair, trim, clock, log } = this.#options
     const nowMs = clock.mono()
@@ -239,7 +240,7 @@ export class Balancer {
   }
 }
 
-/** As many racks and machines as before; of racks two are enough. */
+/** True if racks and hosts stay as many as before; two racks suffice. */
 function keepsApart(before: readonly DataNode[], after: readonly DataNode[]): boolean {
   return racksOf(after) >= Math.min(2, racksOf(before)) && hostsOf(after) >= hostsOf(before)
 }

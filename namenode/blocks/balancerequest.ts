@@ -1,5 +1,5 @@
-// That bytes are to be spread evenly, as an operator has said: in the journal until it is done or called off, so that a
-// restarted namenode goes on with it. Which blocks move is found anew each time.
+// An operator's balance request, kept in the journal until it is done or stopped, so that a restarted namenode continues it.
+// The moves themselves are not stored.
 
 import { decodeValue, encodeValue } from '../journal/codec.ts'
 import { textKey } from '../journal/keys.ts'
@@ -7,7 +7,7 @@ import { mutation, type AnyMutation, type Requested } from '../journal/operation
 import type { View } from '../journal/view.ts'
 
 export interface BalanceRequest {
-  /** Points of a hundred by which a node may differ from the average. */
+  /** Percentage points by which a node may differ from the average. */
   readonly threshold: number
   readonly bytesPerSecond: number
   readonly sinceMs: number
@@ -16,9 +16,9 @@ export interface BalanceRequest {
 const key = textKey('balance')
 
 export interface SetBalance extends Requested {
-  /** undefined: no more. */
+  /** undefined: removes the request. */
   readonly wish?: BalanceRequest | undefined
-  /** Only if the wish is still the one of this moment. */
+  /** If set: only if the stored request is the one of this time. */
   readonly wasMs?: number | undefined
 }
 

@@ -1,15 +1,14 @@
-// Replicas that are to go, by node. They are ordered in batches, few at a time for each node, and never while the cluster
-// is in safe mode. What is lost on the way (a node that restarts, an order that is dropped) comes back as garbage in the
-// node's next full report; so nothing here has to last.
+// Replicas to delete, by node. Delete orders are sent in batches, few at a time per node, and never in safe mode. Nothing is
+// stored: replicas of lost orders (node restart, dropped order) come back as garbage in the node's next full report.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { DataNode } from '../nodes/node.ts'
 
-/** One order: some seconds of unlinking at worst. */
+/** Blocks per order: a few seconds of unlinking at worst. */
 const batchMax = 1000
-/** Delete orders that a node has not taken over yet. */
+/** Unacknowledged delete orders per node. */
 const ordersMax = 2
-/** More waiting for one node than this are dropped, and the node is asked for a full report when the rest is done. */
+/** Above this many waiting blocks of one node, blocks are dropped; once the rest is done, the node is asked for a full report. */
 const waitingMax = 1_000_000
 
 interface Waiting { blocks: BlockId[]; orders: Map<number, number>; dropped: boolean }
@@ -20,10 +19,10 @@ export class Deletions {
   #open = false
   #count = 0
 
-  /** `may` is asked just before an order goes out: much may have changed since the replica was added. */
+  /** `may` is checked just before an order is sent, because the state may have changed since the replica was added. */
   constructor(may: (node: DataNode, block: BlockId) => boolean) { this.#may = may }
 
-  /** Replicas that wait, or were ordered and not taken over. */
+  /** Replicas that wait, or are in unacknowledged orders. */
   get pending(): number { return this.#count }
 
   add(node: DataNode, blocks: readonly BlockId[]): void {
@@ -36,7 +35,7 @@ export class Deletions {
     this.#pump(node, waiting)
   }
 
-  /** Orders of a node that it has taken over. */
+  /** The node has acknowledged these orders. */
   taken(node: DataNode, seqs: readonly number[]): void {
     const waiting = this.#nodes.get(node)
     if (!waiting) return
@@ -56,10 +55,10 @@ export class Deletions {
     this.#nodes.delete(node)
   }
 
-  /** Nothing goes out from now on. */
+  /** Stops sending orders. */
   close(): void { this.#open = false }
 
-  /** Safe mode is over. */
+  /** Safe mode has ended: sends orders from now on. */
   open(): void {
     this.#open = true
     for (const [node, waiting] of this.#nodes) this.#pump(node, waiting)

@@ -1,5 +1,5 @@
-// How far nodes are that are to be emptied, or to be away: a walk over all blocks in small steps, counting what lies on them
-// and what of it would be missed. Copying is the repair's work; this only looks.
+// Progress of nodes that are decommissioning or in maintenance: walks all blocks in small steps and counts per node its blocks
+// and those that still need a copy elsewhere. Read-only; repair.ts makes the copies.
 
 import type { Clock } from '../../src/ports/clock.ts'
 import type { DataNode, DrainCounts } from '../nodes/node.ts'
@@ -8,7 +8,7 @@ import type { BlockMap } from './map.ts'
 /** Slots between two turns of the event loop. */
 const slotsMax = 20_000
 
-/** `places`: nodes that may take copies, now or soon. undefined: the table grew under the walk; another one is needed. */
+/** `places`: nodes that may take copies, now or soon. Returns undefined if the table changed under the walk; the caller tries again. */
 export async function countDrain(
   { map, clock, places }: { map: BlockMap; clock: Clock; places: number },
   nodes: readonly DataNode[],
@@ -36,8 +36,8 @@ export async function countDrain(
       for (const node of seen) {
         const count = counts.get(node)!
         count.blocks++
-        // A node that comes back is missed only for what nobody else has; one that goes for ever, for all that is short of its
-        // target without it and could have another copy, for what nobody else has, and for what is being written.
+        // Maintenance: a block remains if no node in service holds it. Decommissioning: a block remains if it is being written, or if
+        // without this node it has fewer replicas than its target and than there are places for.
         if (
           node.inMaintenance
             ? target > 0 && live === 0

@@ -1,6 +1,6 @@
-// Takes replicas away where there are too many. Those that stay are on nodes in service that were heard of just now and have
-// reported everything to this namenode: what might be gone does not count, so the last copy that is known to be there is
-// never among those that go. Just before the order goes out it is asked again (reports.ts, `mayDelete`).
+// Deletes excess replicas. Only replicas on live nodes in service that have sent a full report to this namenode are counted
+// and deleted: replicas of uncertain state do not count, so the last certain copy is never deleted. `mayDelete` (reports.ts)
+// checks again just before the order is sent.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Random } from '../../src/ports/random.ts'
@@ -16,24 +16,24 @@ export interface ExcessOptions {
   readonly registry: NodeRegistry
   readonly deletions: Deletions
   readonly random: Random
-  /** Is a copy of it on its way? */
+  /** True if a copy of the block is in progress. */
   readonly isCopying: (id: BlockId) => boolean
-  /** Asks for a walk over all blocks. */
+  /** Requests a review of all blocks. */
   readonly rescan: () => void
 }
 
 const queueMax = 50_000
 const sliceMax = 500
-/** Replicas that are to go because the balancer has copied them elsewhere. */
+/** Bound on preferred deletions, for blocks that the balancer has copied. */
 const movedMax = 10_000
 
-/** Its replicas are known for sure. */
+/** True if the node's replicas are certain. */
 export const isSure = (node: DataNode): boolean => node.state === 'live' && node.reported && node.inService
 
 export class ExcessReplicas {
   readonly #options: ExcessOptions
   readonly #over = new Set<BlockId>()
-  /** From which node a replica is to go, if one may. */
+  /** Block → node that should lose its replica. */
   readonly #moved = new Map<BlockId, DataNode>()
   #trimming = false
   #more = false
@@ -42,7 +42,7 @@ export class ExcessReplicas {
 
   get waiting(): number { return this.#over.size }
 
-  /** Removing is allowed: safe mode is over. */
+  /** Deleting is allowed: safe mode has ended. */
   allow(): void { this.#trimming = true }
 
   stands(id: BlockId, now: Health): void {
@@ -55,9 +55,9 @@ export class ExcessReplicas {
     }
   }
 
-  /** A copy of the block was made so that `node` may lose its own. */
+  /** Prefers `node` for deletion: the balancer has copied its replica elsewhere. */
   prefer(id: BlockId, node: DataNode): void { if (this.#moved.size < movedMax) this.#moved.set(id, node) }
-  /** It was not made, or the block has gone. */
+  /** The copy was not made, or the block is deleted. */
   forget(id: BlockId): void { this.#moved.delete(id) }
 
   work(): void {
@@ -79,7 +79,7 @@ export class ExcessReplicas {
     this.#options.rescan()
   }
 
-  /** Those that go; they count no more from now on. */
+  /** Nodes that lose their replica; these replicas no longer count. */
   #extra(id: BlockId): DataNode[] {
     const { map, registry, random, isCopying } = this.#options
     if (map.standing(id) !== health.over || isCopying(id)) return []

@@ -1,11 +1,11 @@
-// How a block stands, and how much it hurries: pure, from what holds it. The five levels are those of HDFS.
-//   0  one replica left that counts, or none but on nodes that are being emptied
-//   1  less than a third of what is wanted
-//   2  fewer than wanted
+// Replication health of a block and its repair priority, computed from replica counts. Pure. Priority levels, as in HDFS:
+//   0  no replica in service, or only one that counts
+//   1  less than a third of the target
+//   2  less than the target
 //   3  enough, but all in one rack although there are others
-//   4  no good replica at all, and bad ones known: nothing can be copied, people must look
+//   4  no good replica, and bad ones are known: no copy is possible, an operator must look
 
-/** How a block stands; the block table's mark. */
+/** Health of a block; stored as its mark in the block table. */
 export const health = { open: 0, missing: 1, under: 2, full: 3, over: 4, misplaced: 5 } as const
 export type Health = (typeof health)[keyof typeof health]
 
@@ -13,26 +13,26 @@ export const levels = 5
 export const hopeless = 4
 export type Level = 0 | 1 | 2 | 3 | 4
 
-/** Nodes that hold a block and are not dead, by what an operator has said of them. */
+/** Nodes that hold a block and are not dead, by service state. */
 export interface ReplicaCounts {
   /** In service. */
   live: number
-  /** In maintenance: they count, there or not. */
+  /** In maintenance: they count, present or not. */
   inMaintenance: number
-  /** Decommissioned, or about to be: they can be read and do not count. */
+  /** Decommissioning or decommissioned: readable, not counted. */
   decommissioning: number
-  /** Racks of those that count. */
+  /** Racks of the counted replicas. */
   racks: number
 }
 
 export interface Topology {
   /** Racks in which new replicas could be placed. */
   readonly racks: number
-  /** Nodes in maintenance of which nothing was heard since the namenode's start: each may hold a replica of anything. */
+  /** Nodes in maintenance that have not reported since the namenode's start: each may hold a replica of any block. */
   readonly unheard: number
 }
 
-/** Replicas to be made; 0 if there are enough. What the last node in service holds is not enough without another, whoever is excused. */
+/** Number of replicas to make; 0 if there are enough. At least 1 if only nodes in maintenance hold the block. */
 export function lacking({ live, inMaintenance }: ReplicaCounts, target: number, { unheard }: Topology): number {
   const wanted = Math.max(1, target - unheard)
   return Math.max(wanted - live - inMaintenance, live === 0 && inMaintenance > 0 ? 1 : 0, 0)
@@ -47,7 +47,7 @@ export function healthOf(tally: ReplicaCounts, target: number, around: Topology)
   return target > 1 && live + inMaintenance > 1 && racks === 1 && around.racks > 1 ? health.misplaced : health.full
 }
 
-/** Of a block that is `under` or `misplaced`. */
+/** Repair priority of a block that is `under` or `misplaced`. */
 export function levelOf({ live, inMaintenance }: ReplicaCounts, target: number, now: Health): Level {
   const there = live + inMaintenance
   if (now === health.misplaced) return 3

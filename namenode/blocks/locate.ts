@@ -1,4 +1,4 @@
-// Where the bytes of a file lie: its blocks with their live replicas, the nearest to the reader first, and a token for each.
+// Locations of a file's blocks: live replicas, nearest to the reader first, and a read token per block.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -30,7 +30,7 @@ export interface Range {
   readonly host?: string | undefined
 }
 
-/** Throws EISDIR, EACCES, ENOENT. A block without a live replica has no nodes: the reader says so, if it needs it. */
+/** Throws EISDIR, EACCES, ENOENT. A block without a live replica has no nodes; the reader fails if it needs the block. */
 export function locate(
   tools: LocateTools, actor: Actor,
   { path, offset = 0, length = Infinity, host }: Range,
@@ -62,14 +62,14 @@ export function locate(
   return { status, blocks }
 }
 
-/** Racks of the datanodes on the reader's host: readers are not registered, but where they run is. */
+/** Racks of the datanodes on the reader's host. The reader itself is not registered. */
 function racksOf(registry: NodeRegistry, host: string | undefined): ReadonlySet<string> {
   const racks = new Set<string>()
   if (host !== undefined) for (const node of registry.all) if (node.host === host && node.serves) racks.add(node.rack)
   return racks
 }
 
-/** Same host, then same rack, then others, at random among equals; those that have been silent come last. */
+/** Same host first, then same rack, then others; random among equals; stale nodes last. */
 function nearest(nodes: readonly DataNode[], random: Random, host: string | undefined, racks: ReadonlySet<string>): DataNode[] {
   const distance = (node: DataNode): number => (node.state === 'live' ? 0 : 10) + (node.host === host ? 0 : racks.has(node.rack) ? 1 : 2)
   if (nodes.length < 2) return [...nodes]

@@ -1,5 +1,5 @@
-// What operators say of single datanodes, and what follows from it: a node whose blocks have all been copied away is
-// decommissioned; one whose time of maintenance is over is in service again. What is said is in the journal first.
+// Service states of datanodes, set by operators, and their transitions: a node is decommissioned once all its blocks are
+// copied elsewhere; a node whose maintenance time is over returns to service. Every change is journalled first.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { formatDuration } from '../../src/base/units.ts'
@@ -27,13 +27,13 @@ export interface MaintenanceOptions {
   readonly actor: (user: string) => Actor
 }
 
-/** Throws EACCES: what concerns all of the cluster is for who runs it. */
+/** Throws EACCES: changes that concern the whole cluster are for the superuser. */
 export function checkSuperuser({ user, root }: Actor, what: string): void {
   if (!root)
     throw new GristmillError('EACCES', `${user} may not ${what}; that is for the user that the namenode runs as`, { details: { user } })
 }
 
-/** The node that is meant. Throws ENOENT, or EINVAL if several could be. */
+/** Finds a node by id, address or host. Throws ENOENT, or EINVAL if several match. */
 export function findNode(registry: NodeRegistry, text: string): DataNode {
   const all = [...registry.all]
   const exact = all.find(node => node.node === text || node.address === text)
@@ -81,8 +81,7 @@ export class Maintenance {
   async #set(requestId: RequestId | undefined, node: DataNode, service: NodeService): Promise<NodeStatus> {
     const { journal, clock } = this.#options
     if (!node.noted) {
-      // It has been gone for so long that it was forgotten: it is in service as far as anybody knows, and anything else is to be
-      // remembered.
+      // The node was forgotten after a long absence. A forgotten node counts as in service; any other state must be recorded.
       if (sameService(service, inService)) return nodeStatus(node, clock)
       const { node: id, address, rack, host } = node
       await journal.submit(noteNode, { node: id, address, rack, host, sinceMs: Math.floor(clock.now()) })
@@ -107,7 +106,7 @@ export class Maintenance {
     return this.#set(requestId, node, { state: 'decommissioning' })
   }
 
-  /** Throws EINVAL if there are blocks that want more nodes than would be left. */
+  /** Throws EINVAL if blocks need more nodes than would be left. */
   #checkEnough(node: DataNode): void {
     const { registry, blocks: { map: { targets } } } = this.#options
     const left = [...registry.all].filter(each => each !== node && each.inService && each.holds).length
@@ -126,7 +125,7 @@ export class Maintenance {
     return this.#set(requestId, node, { state: 'maintenance', untilMs: Math.floor(clock.now()) + forMs })
   }
 
-  /** Throws EINVAL for a node that is leaving or dead. */
+  /** Throws EINVAL for a node that is decommissioning, decommissioned or dead. */
   #checkThere(node: DataNode): void {
     const { state } = node.service
     if (state === 'decommissioning' || state === 'decommissioned') {
@@ -154,7 +153,7 @@ export class Maintenance {
     }
     if (leaving.length === 0) return
     for (const node of leaving) if (node.inMaintenance && clock.mono() >= node.excusedUntilMs) await this.#become(node, inService)
-    // Those that died a moment ago may come back; for those that were forgotten nobody waits.
+    // Nodes that died recently may come back and count; forgotten ones do not.
     const places = [...registry.all].filter(node => node.inService && (node.holds || node.noted)).length
     const held = await countDrain({ map: blocks.map, clock, places }, leaving)
     if (!held) return
@@ -162,7 +161,7 @@ export class Maintenance {
       if (node.inService) continue
       node.held = held.get(node)
       if (node.service.state !== 'decommissioning' || node.held?.remaining !== 0 || !blocks.ready) continue
-      // Of a dead node it is not known what it holds: it can be spared if nothing is missing.
+      // The blocks of a dead node are unknown: it may be decommissioned if no block is missing.
       const spared = node.state === 'dead' ? blocks.unseen.missing === 0 : node.serves && node.reported
       if (!spared) continue
       await this.#become(node, { state: 'decommissioned' })
@@ -170,13 +169,13 @@ export class Maintenance {
     }
   }
 
-  /** Unless an operator has said something else meanwhile. */
+  /** Changes the state, except if an operator has changed it in the meantime. */
   async #become(node: DataNode, service: NodeService): Promise<void> {
     await this.#options.journal.submit(setService, { node: node.node, service, was: node.service })
     this.#follow(node)
   }
 
-  /** What the journal says now counts: a repeated request gets its first answer, and does not undo what was said since. */
+  /** Applies the journalled state: a repeated request gets its first answer and does not undo later changes. */
   #follow(node: DataNode): void {
     const { journal, registry } = this.#options
     const service = serviceOf(journal.view, node.node)

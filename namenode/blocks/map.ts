@@ -1,6 +1,6 @@
-// Where the replicas of every block are, as far as datanodes have said: soft state, rebuilt from their reports.
-// A block is `open` while its file is being written (it has no target then), and becomes known when the file completes
-// or when the census finds it in the store. Whoever is to act on it is told how it stands (health.ts).
+// Block map: the nodes that hold each block, as reported by datanodes. Soft state, rebuilt from their reports. A block is
+// `open` (target 0) while its file is being written, and known once the file completes or the census finds it in the store.
+// Changes of health (health.ts) are passed to `onHealth`.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -16,29 +16,29 @@ const noReplicas: ReplicaCounts = Object.freeze({ live: 0, inMaintenance: 0, dec
 export class BlockMap {
   readonly table = new BlockTable()
   readonly #reportIds: ReportIds
-  /** Blocks by their standing. */
+  /** Number of blocks by health. */
   readonly counts: number[] = [0, 0, 0, 0, 0, 0]
-  /** Blocks by their target; those being written have none. */
+  /** Number of blocks by target; open blocks have target 0. */
   readonly targets: number[] = new Array<number>(limits.replicationMax + 1).fill(0)
-  /** Whoever changes it asks for a review. */
+  /** After a change the caller requests a review. */
   topology: Topology = { racks: 1, unheard: 0 }
-  /** How a block stands now: told when it has changed, and again and again while there is something to be done. */
+  /** Called when a block's health changes, and repeatedly while it is `under`, `over` or `misplaced`. */
   onHealth: (id: BlockId, now: Health, tally: ReplicaCounts) => void = () => {}
   readonly #racks = new Set<string>()
 
   constructor(reportIds: ReportIds) { this.#reportIds = reportIds }
 
-  /** Blocks of files that have at least one replica. */
+  /** Blocks of files with at least one replica. */
   get present(): number {
     const { under, full, over, misplaced } = health
     return this.counts[under]! + this.counts[full]! + this.counts[over]! + this.counts[misplaced]!
   }
-  /** Blocks of files that have been heard of, by a report or by the census. */
+  /** Blocks of files that were found by a report or by the census. */
   get known(): number { return this.present + this.counts[health.missing]! }
 
   has(id: BlockId): boolean { return this.table.slot(id) >= 0 }
 
-  /** A block of a file, with so many replicas wanted. */
+  /** The block belongs to a file with this replication. */
   know(id: BlockId, target: number): void {
     const slot = this.#slot(id)
     const before = this.table.target(slot)
@@ -55,7 +55,7 @@ export class BlockMap {
     if (this.table.addTerm(slot, node.reportId, node.earlier)) this.#updateHealth(id, slot)
   }
 
-  /** `node` does not hold it any more. True if it was thought to. */
+  /** `node` no longer holds the block. Returns true if it was recorded. */
   drop(id: BlockId, node: DataNode): boolean {
     const slot = this.table.slot(id)
     if (slot < 0) return false
@@ -65,7 +65,7 @@ export class BlockMap {
     return was
   }
 
-  /** The block is no file's any more. Gives those who hold it. */
+  /** The block no longer belongs to a file. Returns its holders. */
   forget(id: BlockId): DataNode[] {
     const holders = this.holders(id)
     const slot = this.table.slot(id)
@@ -83,7 +83,7 @@ export class BlockMap {
     return slot < 0 ? [] : this.#holders(slot)
   }
 
-  /** What holds the block, and how many replicas are to be made. */
+  /** Replica counts of the block, and the number of replicas to make. */
   tally(id: BlockId): ReplicaCounts & { readonly lacking: number } {
     const slot = this.table.slot(id)
     if (slot < 0) return { ...noReplicas, lacking: 0 }
@@ -91,7 +91,7 @@ export class BlockMap {
     return { ...tally, lacking: lacking(tally, this.table.target(slot), this.topology) }
   }
 
-  /** Tells again how a block stands. */
+  /** Calls `onHealth` again. */
   again(id: BlockId): void {
     const slot = this.table.slot(id)
     if (slot < 0) return
@@ -109,7 +109,7 @@ export class BlockMap {
     return slot < 0 ? undefined : this.table.mark(slot) as Health
   }
 
-  /** Wipes retired terms from a slot and tells again whoever should act on the block. For whoever walks over the table. */
+  /** Removes retired report ids from a slot and recomputes the block's health. Called by walks over the table. */
   review(slot: number, retired: ReadonlySet<number>): void {
     const id = this.table.at(slot)
     if (id === undefined) return

@@ -1,6 +1,6 @@
-// Where new replicas go. First on the writer's own host if a datanode is there, the second on another rack, the third
-// beside the second; never two on one node; nodes with room and little to do before others; random among equals.
-// Pure: the caller gives the nodes as they are now.
+// Choice of nodes for new replicas. First replica: on the writer's host if a datanode runs there; second: on another rack;
+// third: on the rack of the second. Never two on one node; nodes with free space and few transfers are preferred; random among
+// equals. Pure: the caller passes the current nodes.
 
 import type { NodeId } from '../../src/base/ids.ts'
 import type { Random } from '../../src/ports/random.ts'
@@ -9,34 +9,34 @@ export interface Candidate {
   readonly node: NodeId
   readonly rack: string
   readonly host: string
-  /** Of its largest storage that works. */
+  /** Free bytes of its largest working storage. */
   readonly freeBytes: number
   readonly capacityBytes: number
-  /** Block transfers that it is busy with, or soon will be. */
+  /** Block transfers in progress or about to start. */
   readonly transfers: number
-  /** It comes and goes. */
+  /** True if the node often leaves and returns. */
   readonly unsteady?: boolean
 }
 
 export interface PlacementRequest {
-  /** More replicas to place. */
+  /** Number of replicas to place. */
   readonly count: number
-  /** Largest length that the block may reach. */
+  /** Upper bound of the block's length. */
   readonly blockBytes: number
-  /** The writer's host, if it matters. */
+  /** Host of the writer, if it matters. */
   readonly host?: string | undefined
-  /** Where replicas are already, or will be. */
+  /** Nodes that hold a replica, or will. */
   readonly held: readonly Candidate[]
-  /** Not these, whatever happens. */
+  /** Nodes that must not be chosen. */
   readonly exclude: ReadonlySet<NodeId>
 }
 
-/** A disk keeps this much free for what else needs it. */
+/** Fraction of a disk that is kept free for other use. */
 const spareFraction = 0.01
 
 const hasRoom = (node: Candidate, bytes: number): boolean => node.freeBytes - node.capacityBytes * spareFraction >= bytes
 
-/** Fewer than wanted if there are no more nodes; in pipeline order. */
+/** Returns the chosen nodes in pipeline order; fewer than `count` if there are not enough. */
 export function place(nodes: readonly Candidate[], wanted: PlacementRequest, random: Random): Candidate[] {
   const taken = new Set<NodeId>(wanted.held.map(each => each.node))
   const free = nodes.filter(each => !taken.has(each.node) && !wanted.exclude.has(each.node) && hasRoom(each, wanted.blockBytes))
@@ -60,11 +60,12 @@ function choose(free: readonly Candidate[], all: readonly Candidate[], { host }:
   }
   const racks = new Set(all.map(each => each.rack))
   if (racks.size === 1) {
-    // One rack has them all: the next goes elsewhere, if there is an elsewhere.
+    // All replicas are in one rack: the next one goes to another, if there is one.
     const elsewhere = free.filter(each => !racks.has(each.rack))
     return best(otherHosts(elsewhere.length > 0 ? elsewhere : free, all), random)
   }
-  // Two racks suffice; beside the last one the copy is cheapest. No rack gets more than its share while another has fewer.
+  // Two racks suffice; a copy within the last replica's rack is cheapest. No rack gets more than its share while another has
+  // fewer.
   const last = all.at(-1)!.rack
   const share = Math.ceil((all.length + 1) / 2)
   const beside = free.filter(each => each.rack === last && count(all, last) < share)
@@ -78,13 +79,13 @@ export const racksOf = (nodes: readonly Candidate[]): number => new Set(nodes.ma
 
 const count = (all: readonly Candidate[], rack: string): number => all.filter(each => each.rack === rack).length
 
-/** Several datanodes may run on one machine: another machine is better. */
+/** Prefers nodes on other hosts: several datanodes may run on one host. */
 function otherHosts(nodes: readonly Candidate[], all: readonly Candidate[]): readonly Candidate[] {
   const apart = nodes.filter(each => all.every(other => other.host !== each.host))
   return apart.length > 0 ? apart : nodes
 }
 
-/** Two drawn at random, the better one taken: load spreads without everybody running to the emptiest node. */
+/** Draws two nodes at random and takes the better one: load spreads without all writers choosing the emptiest node. */
 function best(nodes: readonly Candidate[], random: Random): Candidate | undefined {
   if (nodes.length <= 1) return nodes[0]
   const a = random.below(nodes.length)
@@ -96,8 +97,8 @@ function best(nodes: readonly Candidate[], random: Random): Candidate | undefine
 const score = ({ freeBytes, capacityBytes, transfers }: Candidate): number => transfers / 5 + (1 - freeBytes / Math.max(1, capacityBytes))
 
 /**
- * Which of too many replicas goes: from the rack with most of them, from a node that comes and goes, from a host with several, then from a
- * full or busy node.
+ * Chooses the excess replica to delete: from the rack with most replicas, then an unsteady node, then the host with most replicas, then
+ * a full or busy node.
  */
 export function surplus(held: readonly Candidate[], random: Random): Candidate | undefined {
   const most = Math.max(...held.map(each => count(held, each.rack)))
@@ -106,7 +107,7 @@ export function surplus(held: readonly Candidate[], random: Random): Candidate |
   const crowd = Math.max(...crowded.map(each => sameHost(held, each)))
   const rest = crowded.filter(each => sameHost(held, each) === crowd)
   const worst = Math.max(...rest.map(score))
-  // Full to within a percent is equally full: else all surplus replicas of a small cluster would be taken from one node.
+  // Scores within one percent are equal: otherwise all excess replicas of a small cluster would be taken from one node.
   const equals = rest.filter(each => score(each) >= worst - 0.01)
   return equals[random.below(equals.length)]
 }

@@ -1,5 +1,5 @@
-// Blocks that wait to be copied, by how much they hurry (health.ts). A block is in one level at most; those of a level
-// take turns. Each level is bounded: what does not fit is passed over, and found again by a walk over all blocks.
+// Queues of blocks that wait for a copy, by priority level (health.ts). A block is in at most one level; each level is FIFO.
+// Each level is bounded: blocks above the bound are skipped, and found again by a review.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import { levels, type Level } from './health.ts'
@@ -11,10 +11,10 @@ export class Queues {
   constructor(max: number) { this.#max = max }
 
   get size(): number { return this.#levels.reduce((sum, level) => sum + level.size, 0) }
-  /** Blocks in each level. */
+  /** Number of blocks in each level. */
   get sizes(): number[] { return this.#levels.map(level => level.size) }
 
-  /** False: there is no room for it. */
+  /** Returns false if the level is full. */
   put(id: BlockId, level: Level): boolean {
     const queue = this.#levels[level]!
     if (queue.has(id)) return true
@@ -30,7 +30,7 @@ export class Queues {
 
   has(id: BlockId, level: Level): boolean { return this.#levels[level]!.has(id) }
 
-  /** Offers at most `count` blocks of a level, the longest waiting first. Those that `take` does not want go behind the others. */
+  /** Offers at most `count` blocks of a level, oldest first. Blocks that `take` declines go to the end. */
   offer(level: Level, count: number, take: (id: BlockId) => boolean): void {
     const queue = this.#levels[level]!
     let left = Math.min(count, queue.size)

@@ -1,7 +1,7 @@
-// Copies blocks that have too few replicas, or all of them in one rack; those that hurry most first. A node sends and
-// receives little at a time, counted in copies and in bytes; a copy that fails is told at once, one that is not heard of in
-// time is given up, and either is tried again elsewhere, after a while. Copies that the balancer wants go the same way.
-// INVARIANT: of one block there is one copy on its way at a time.
+// Copies blocks that have too few replicas, or all of them in one rack, highest priority first. Copies in progress per node
+// are bounded in number and bytes. A copy that fails, or is not reported in time, is tried again elsewhere after a backoff.
+// The balancer's moves use the same orders.
+// INVARIANT: a block has at most one copy order in progress.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import { MiB } from '../../src/base/units.ts'
@@ -25,24 +25,24 @@ export interface RepairOptions {
   readonly clock: Pick<Clock, 'mono'>
   readonly log: Log
   readonly random: Random
-  /** Length of a block of a file; undefined if it is none any more. */
+  /** Length of a file's block; undefined if it belongs to no file. */
   readonly lengthOf: (id: BlockId) => number | undefined
-  /** Is a bad replica known of a block that has no good one? */
+  /** True if the block has no good replica and a bad one is known. */
   readonly isCorrupt: (id: BlockId) => boolean
-  /** Asks for a walk over all blocks. */
+  /** Requests a review of all blocks. */
   readonly rescan: () => void
 }
 
-/** Copies that one node sends, or receives, at a time: many small ones keep it busy from one look of ours to the next. */
+/** Copies that one node sends, or receives, at a time: enough small ones to keep it busy until the next call of `work`. */
 const copiesMax = 32
-/** And their bytes: two full blocks; of those that hurry most four. One copy is always allowed, however large. */
+/** Bytes of these copies: two full blocks; four for level 0. One copy is always allowed, however large. */
 const bytesMax = 256 * MiB
 const urgentBytesMax = 512 * MiB
-/** Blocks that wait in each of the levels. */
+/** Bound of each level's queue. */
 const queueMax = 50_000
-/** Blocks of a level looked at in one go. */
+/** Blocks of a level examined per call of `work`. */
 const sliceMax = 500
-/** A copy is given up after this long, plus what its nodes have to move before it at a slow disk's pace. */
+/** Timeout of a copy, plus the time that its nodes need for the copies ordered before it, at a slow disk's 10 MB/s. */
 const copyMs = 15_000
 const bytesPerMs = 10_000
 
@@ -60,27 +60,27 @@ export class Repair {
   readonly #copies = new Map<BlockId, Copy>()
   readonly #setbacks = new CopyBackoff()
   #copying = false
-  /** Some were passed over. */
+  /** True if blocks were skipped, for lack of space in a queue or before copying was allowed. */
   #more = false
   /** Bytes of blocks whose copies have arrived. */
   copiedBytes = 0
 
   constructor(options: RepairOptions) { this.#options = options }
 
-  /** Copies that were ordered and are not reported. */
+  /** Copies that were ordered and are not yet reported. */
   get pending(): number { return this.#copies.size }
   get waiting(): number { return this.#queues.size }
-  /** Blocks that wait, by level. */
+  /** Number of waiting blocks, by level. */
   get levels(): number[] { return this.#queues.sizes }
-  /** Nothing waits that could be copied: the balancer may have the nodes. */
+  /** True if no block waits that could be copied: the balancer may use the nodes. */
   get idle(): boolean { return this.#copying && this.#queues.sizes.every((size, level) => size === 0 || level === hopeless) }
 
   isCopying(id: BlockId): boolean { return this.#copies.has(id) }
 
-  /** Copying is allowed: everybody who should be here is, or has had the time. */
+  /** Copying is allowed: all known nodes have reported, or had time to. */
   allow(): void { this.#copying = true }
 
-  /** How a block stands now. */
+  /** Takes a block's current health. */
   stands(id: BlockId, now: Health, tally: ReplicaCounts): void {
     if (now === health.under || now === health.misplaced) {
       if (this.#copies.has(id)) this.#queues.remove(id)
@@ -90,13 +90,13 @@ export class Repair {
     } else {
       this.#queues.remove(id)
       if (now !== health.missing) this.#setbacks.forget(id)
-      // The block is no file's any more.
+      // The block no longer belongs to a file.
       const copy = now === health.open ? this.#copies.get(id) : undefined
       if (copy) this.#end(id, copy)
     }
   }
 
-  /** A replica was reported. */
+  /** A node has reported a replica. */
   arrived(id: BlockId, node: DataNode): void {
     const copy = this.#copies.get(id)
     if (!copy?.targets.delete(node)) return
@@ -105,7 +105,7 @@ export class Repair {
     if (copy.targets.size === 0) this.#end(id, copy)
   }
 
-  /** A node says that it could not do what it was ordered to: `source` if the fault is its own. */
+  /** A node has failed to carry out a copy order; `source`: the fault is its own. */
   failed(node: DataNode, { block: id, targets, source, message }: CopyFailed): void {
     const copy = this.#copies.get(id)
     if (copy?.source !== node) return
@@ -121,12 +121,12 @@ export class Repair {
     if (copy.targets.size === 0) this.#end(id, copy)
   }
 
-  /** A node is gone, or has started again: copies from it and to it are void. */
+  /** A node is dead, or has restarted: copies from it and to it are void. */
   gone(node: DataNode): void {
     for (const [id, copy] of this.#copies) if (copy.source === node || copy.targets.has(node)) this.#end(id, copy)
   }
 
-  /** Does what can be done now. */
+  /** One step: ends overdue copies and orders new ones. */
   work(): void {
     const { registry, rescan } = this.#options
     this.#expire()
@@ -140,7 +140,7 @@ export class Repair {
     rescan()
   }
 
-  /** Orders a copy from one node to another, if both have their hands free. */
+  /** Orders a copy from one node to another, if both have capacity for it. */
   move(id: BlockId, length: number, source: DataNode, target: DataNode): boolean {
     if (this.#copies.has(id) || !this.#setbacks.ready(id, this.#options.clock.mono()) || this.#setbacks.has(id, target)) return false
     if (!hasRoom(source.sending, source.sendingBytes, length, 'move') || !hasRoom(target.receiving, target.receivingBytes, length, 'move'))
@@ -149,7 +149,7 @@ export class Repair {
     return true
   }
 
-  /** False: it keeps waiting. */
+  /** Returns false if the block stays in its queue. */
   #copy(id: BlockId, level: Level): boolean {
     const { map, registry, random, lengthOf, clock } = this.#options
     const now = map.standing(id)
@@ -159,7 +159,7 @@ export class Repair {
     if (!this.#setbacks.ready(id, clock.mono())) return false
     const holders = map.holders(id)
     const sources = holders.filter(node => node.state === 'live')
-    if (sources.length === 0) return true // when a silent one is heard of again, a walk finds the block
+    if (sources.length === 0) return true // when a stale node reports again, a review finds the block
     const trusted = (node: DataNode): number => Number(this.#setbacks.has(id, node))
     const source = sources
       .filter(node => hasRoom(node.sending, node.sendingBytes, length, level))
@@ -178,7 +178,7 @@ export class Repair {
     }
     const open = registry.open
     const targets = choose(open.filter(node => hasRoom(node.receiving, node.receivingBytes, length, level)))
-    // Nobody can take it, now or later: when a node joins, a walk finds the block again.
+    // No node can take a copy, now or later: when a node joins, a review finds the block again.
     if (targets.length === 0) return choose(open).length === 0
     this.#order(id, { source, targets, length, level })
     return true
@@ -208,7 +208,7 @@ export class Repair {
     node.receivingBytes -= copy.bytes
   }
 
-  /** What is still missing waits again. */
+  /** Ends a copy; the block is queued again if replicas are still missing. */
   #end(id: BlockId, copy: Copy): void {
     this.#copies.delete(id)
     copy.source.sending--

@@ -1,10 +1,10 @@
-// What datanodes say they hold, judged against what files are made of:
-//   a block of a file, with its length and checksum: a replica;
-//   with another length or checksum: wrong; it goes as soon as a good one is there, else it is left for people to look at;
-//   a block that is being written: remembered, so that it can be removed if the file never completes;
-//   an id that was given out and is nobody's: garbage, removed once the node has reported everything and safe mode is over;
-//   an id that was never given out, or may have been by operations that were lost: never removed.
-// A replica that its own node has found damaged counts no more; that it was there is remembered until there is a good one.
+// Judges reported replicas against the namespace:
+//   block of a file, with matching length and checksum: a replica;
+//   with another length or checksum: wrong; deleted as soon as a good replica exists, else kept for an operator;
+//   block that is being written: recorded, so that it can be deleted if the file never completes;
+//   id that was given out and belongs to no file: garbage, deleted after the node's full report and outside of safe mode;
+//   id that was never given out, or only by operations that may be lost: unknown block, never deleted.
+// A replica that its node has found damaged no longer counts; the damage is remembered until a good replica is reported.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Log } from '../../src/ports/log.ts'
@@ -27,27 +27,27 @@ export interface ReportsOptions {
   readonly deletions: Deletions
   readonly suspects: Suspects
   readonly log: Log
-  /** Is the block part of a file being written? */
+  /** True if the block belongs to a file being written. */
   readonly isOpen: (id: BlockId) => boolean
   readonly safe: () => boolean
-  /** A replica is gone from a node's disk. */
+  /** Called when a node no longer has a replica. */
   readonly onGone: (id: BlockId, node: DataNode) => void
 }
 
-/** What is wrong with one node's replicas is looked at again later; more than this is found by its next full report. */
+/** Suspected garbage kept per node; more is found by its next full report. */
 const suspectsMax = 1_000_000
-/** Damaged replicas that are remembered: more of them are merely missing. */
+/** Bound of remembered damaged blocks; further ones count as missing only. */
 const damagedMax = 100_000
 
 export interface ReportedReplica { readonly id: BlockId; readonly length: number; readonly crc: number }
 
 export class Reports {
   readonly #options: ReportsOptions
-  /** Garbage, as it seems, until it may be removed. */
+  /** Suspected garbage, until it may be deleted. */
   readonly #suspects = new Map<DataNode, Set<BlockId>>()
-  /** Replicas with the wrong length or checksum. */
+  /** Replicas with a wrong length or checksum. */
   readonly #wrong = new Map<BlockId, Set<DataNode>>()
-  /** Blocks of which bad replicas were put aside, and no good one has been heard of since. */
+  /** Blocks with quarantined bad replicas, and no good replica reported since. */
   readonly #damaged = new Set<BlockId>()
   readonly unknown: UnknownBlocks
 
@@ -56,7 +56,7 @@ export class Reports {
     this.unknown = new UnknownBlocks(options.log)
   }
 
-  /** The node holds this. */
+  /** The node holds this replica. */
   held(node: DataNode, { id, length, crc }: ReportedReplica): void {
     const { view, map, repair, suspects, isOpen } = this.#options
     const known = knownBlock(view, id)
@@ -77,7 +77,7 @@ export class Reports {
     }
   }
 
-  /** The node does not hold it any more. */
+  /** The node no longer holds the replica. */
   gone(node: DataNode, id: BlockId): void {
     this.#options.map.drop(id, node)
     this.#options.suspects.answered(node, id)
@@ -87,31 +87,31 @@ export class Reports {
     this.#wrong.get(id)?.delete(node)
   }
 
-  /** The node has found it damaged, and serves it no more. */
+  /** The node has found its replica damaged and no longer serves it. */
   bad(node: DataNode, id: BlockId): void {
     const { map, view } = this.#options
-    // With a good replica elsewhere this is nothing to remember.
+    // With a good replica elsewhere there is nothing to remember.
     if (knownBlock(view, id) && this.#damaged.size < damagedMax && !map.holders(id).some(each => each !== node)) this.#damaged.add(id)
     this.gone(node, id)
     if (this.isCorrupt(id)) map.again(id)
   }
 
-  /** A block of a file without any good replica, as far as is known: a bad one may be all that is left of it. */
+  /** True for a block of a file without a good replica, as far as is known: a bad one may be all that is left. */
   isLast(id: BlockId): boolean { return knownBlock(this.#options.view, id) !== undefined && this.#options.map.holders(id).length === 0 }
 
-  /** No good replica is known, and bad ones are, or were. */
+  /** True if no good replica is known, and bad ones are or were. */
   isCorrupt(id: BlockId): boolean {
     return (this.#damaged.has(id) || (this.#wrong.get(id)?.size ?? 0) > 0) && this.#options.map.standing(id) === health.missing
   }
 
-  /** How many blocks are so. */
+  /** Number of corrupt blocks. */
   get corrupt(): number {
     let count = 0
     for (const id of new Set([...this.#damaged, ...this.#wrong.keys()])) if (this.isCorrupt(id)) count++
     return count
   }
 
-  /** The block is no file's any more. Gives the nodes that hold wrong replicas of it. */
+  /** The block no longer belongs to a file. Returns the nodes that hold wrong replicas of it. */
   forget(id: BlockId): Iterable<DataNode> {
     const wrong = this.#wrong.get(id) ?? []
     this.#damaged.delete(id)
@@ -127,14 +127,14 @@ export class Reports {
     for (const [id, nodes] of this.#wrong) if (nodes.delete(node) && nodes.size === 0) this.#wrong.delete(id)
   }
 
-  /** Removes what turned out to be garbage, where that may be done now. */
+  /** Deletes garbage of nodes that have sent a full report, outside of safe mode. */
   collect(): void {
     if (this.#options.safe()) return
     for (const [node, ids] of this.#suspects) {
       if (!node.reported || ids.size === 0) continue
       this.#suspects.delete(node)
       const { view, isOpen, deletions, log } = this.#options
-      // Nothing becomes a file's that was not in a lease before; looking again costs little.
+      // A block becomes part of a file only through a lease, so this cannot change later; the check is cheap.
       const garbage = [...ids].filter(id => !isOpen(id) && !knownBlock(view, id))
       if (garbage.length > 0)
         log.info("a datanode holds blocks that are no file's; they are removed", { node: node.node, blocks: garbage.length })
@@ -157,7 +157,7 @@ export class Reports {
     this.#settle(id)
   }
 
-  /** Wrong replicas go as soon as there is a good one: they are no copies, and stand in the way of new ones. */
+  /** Deletes wrong replicas once there is a good one: they are no copies, and prevent new ones on their node. */
   #settle(id: BlockId): void {
     if (this.#wrong.size === 0) return
     const nodes = this.#wrong.get(id)
@@ -166,8 +166,8 @@ export class Reports {
   }
 
   /**
-   * May this replica be deleted, now that the order goes out? What is no file's: yes. A wrong one: if a good one is on a
-   * node that lives. One too many: only while all that are wanted are on other nodes that live; else it counts again.
+   * Final check before a delete order is sent. Block of no file: yes. Wrong replica: if a good one is on a live node. Excess replica:
+   * only while the full target is on other live nodes; otherwise the replica counts again.
    */
   mayDelete(node: DataNode, id: BlockId): boolean {
     const { view, map } = this.#options

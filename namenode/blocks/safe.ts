@@ -1,27 +1,27 @@
-// Safe mode: after a start it is not known where blocks lie until datanodes have reported. Names and reads work from the
-// first moment, and so do changes of names: they are the journal's, which is whole. New files are written as soon as
-// there is a datanode. What waits is what acts on not knowing:
-//   copies start once every node that was known before has reported, or has had the time in which it would have been dead;
-//   removing replicas (of removed files, of too many, of garbage) starts once 99.9 % of the blocks have a replica, too.
-// A cluster without blocks is never in safe mode. One that has lost more than a thousandth of its blocks stays in it until
-// their files are removed: then copies are made, and nothing is destroyed.
-// An operator can put the namenode into safe mode too, until somebody says otherwise or the namenode ends. Then nothing is
-// changed at all: no names, no copies, no deletions; what is there can be read. The same holds, for good, for a namenode that has
-// found out that it is behind its cluster, and for one that does not know yet whether it is (nodes/authority.ts).
+// Safe mode. After a start the locations of blocks are unknown until datanodes have reported. Reads and namespace changes work
+// at once: they need the journal only. New files can be written once a datanode has registered. Held back until enough is
+// known:
+//   copies, until every previously known node has reported, or has had the time after which it counts as dead;
+//   deletions (of removed files, excess replicas, garbage), until 99.9 % of the blocks have a replica as well.
+// A cluster without blocks is never in safe mode. One that has lost more than 0.1 % of its blocks stays in it until their
+// files are removed: copies are made, and nothing is deleted.
+// An operator can also enter safe mode, until it is left or the namenode ends. Then nothing changes: no names, no copies, no
+// deletions; reads work. The same holds permanently for a namenode that is behind its cluster, and temporarily for one that
+// does not know yet whether it is (nodes/authority.ts).
 
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Authority } from '../nodes/authority.ts'
 
-/** Of all blocks. */
+/** Fraction of all blocks. */
 const enough = 0.999
 
 export interface SafeModeOptions {
   readonly clock: Pick<Clock, 'mono'>
   readonly nodeDeadMs: number
-  /** Blocks of all files, and those of them that have a replica. */
+  /** Blocks of all files, and those with a replica. */
   readonly blocks: () => number
   readonly present: () => number
-  /** Nodes that were known before and are still to report. */
+  /** Number of previously known nodes that have not reported yet. */
   readonly awaited: () => number
   readonly authority: Authority
   readonly onCopies: () => void
@@ -40,12 +40,15 @@ export class SafeMode {
   }
 
   get on(): boolean { return this.#on || this.#options.authority.frozen }
-  /** It is as well known as it will be where blocks lie. */
+  /** True once the locations of blocks are as complete as they will get: copies are allowed. */
   get settled(): boolean { return this.#copies }
 
   enter(): void { this.#options.authority.hold() }
 
-  /** Ends it, whoever began it: an operator may know that what is missing will not come. Throws SAFE_MODE if this namenode is behind. */
+  /**
+   * Ends safe mode, automatic or manual: an operator may know that missing nodes will not return. Throws SAFE_MODE if this namenode is
+   * behind.
+   */
   leave(): void {
     const { authority, onCopies, onOver } = this.#options
     if (authority.behind) throw authority.behind
@@ -60,7 +63,7 @@ export class SafeMode {
     }
   }
 
-  /** Looks whether it can end. Once over, it does not come back while this namenode lives. */
+  /** Ends safe mode if its conditions are met. The automatic safe mode never returns in this process. */
   check(): void {
     const { clock, nodeDeadMs, blocks, present, awaited, authority, onCopies, onOver } = this.#options
     if (!this.#on || authority.behind || authority.doubt) return

@@ -1,11 +1,11 @@
-// Replicas that readers have found to be bad, while their own nodes look again. A node is asked once about a replica, however
-// many readers complain of it; and about few replicas at a time, so that liars cannot keep it busy.
+// Replicas that readers reported as bad, and that their nodes are verifying. A node is asked once per replica, whatever the
+// number of complaints, and for a bounded number of replicas, so that false complaints cannot keep it busy.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { DataNode } from '../nodes/node.ts'
 
-/** Replicas that one node is looking at. More come to light when they are read again, or by its own scrubber. */
+/** Replicas that one node verifies at a time. Further ones are found by later reads, or by the node's scrub. */
 const perNodeMax = 1000
 /** After this long without an answer, the next complaint asks again. */
 const answerMs = 60_000
@@ -16,7 +16,7 @@ export class Suspects {
 
   constructor(clock: Clock) { this.#clock = clock }
 
-  /** True if the node was asked to look. */
+  /** Returns true if a verify order was sent. */
   accuse(node: DataNode, id: BlockId): boolean {
     const nowMs = this.#clock.mono()
     let asked = this.#nodes.get(node)
@@ -32,9 +32,9 @@ export class Suspects {
     return true
   }
 
-  /** The node has said how its replica is. */
+  /** The node has answered about its replica. */
   answered(node: DataNode, id: BlockId): void { this.#nodes.get(node)?.delete(id) }
 
-  /** The node began a new session, or is dead: it was asked nothing. */
+  /** The node began a new session, or is dead: pending orders are void. */
   reset(node: DataNode): void { this.#nodes.delete(node) }
 }

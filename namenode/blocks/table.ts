@@ -1,7 +1,7 @@
-// Every block of the cluster in typed arrays: id, target, up to three replicas; more than three in a map beside it. Open
-// addressing with linear probing; 16 bytes a slot, at most two thirds full: some 30 bytes a block. A replica is the index
-// of a datanode's term (nodes/reportids.ts), 16 bits; what a term means now is its owner's business.
-// INVARIANT: a block has each index once; a slot's number is good until the next `add` or `remove` of any block.
+// Hash table of all blocks in typed arrays: id, target, up to three replicas; further ones in a map. Open addressing with
+// linear probing; 16 bytes per slot, at most two thirds full: about 30 bytes per block. A replica is stored as a report id of
+// its datanode (nodes/reportids.ts), 16 bits.
+// INVARIANT: a block has each report id once; a slot number is valid until the next `add` or `remove` of any block.
 
 import { noReportId } from '../nodes/reportids.ts'
 import { assert } from '../../src/base/assert.ts'
@@ -14,7 +14,7 @@ export class BlockTable {
   #capacity = 1024
   #ids = new Float64Array(this.#capacity)
   #targets = new Uint8Array(this.#capacity)
-  /** For the owner's use: what it last thought of the block. */
+  /** Mark of the owner: the block's health. */
   #marks = new Uint8Array(this.#capacity)
   #reportIds = new Uint16Array(this.#capacity * inline).fill(noReportId)
   readonly #more = new Map<number, number[]>()
@@ -22,16 +22,16 @@ export class BlockTable {
   #generation = 0
 
   get size(): number { return this.#size }
-  /** Slots to walk over, from the highest down. When `generation` has changed, some may have been passed: then walk again. */
+  /** Slots to walk, from the highest down. If `generation` changes during a walk, blocks may have been skipped: walk again. */
   get capacity(): number { return this.#capacity }
   get generation(): number { return this.#generation }
 
   #start(id: number): number {
-    // Ids are given out one after the other: multiplying spreads runs of them, so that removing a run leaves no clusters.
+    // Ids are consecutive: multiplying spreads runs of them, so that removing a run leaves no clusters.
     return Math.imul(id % 0x1_0000_0000, 0x9e37_79b1) >>> 7 & this.#capacity - 1
   }
 
-  /** -1 if the block is not there. */
+  /** -1 if the block is absent. */
   slot(id: BlockId): number {
     for (let at = this.#start(id); ; at = at + 1 & this.#capacity - 1) {
       const there = this.#ids[at]
@@ -40,13 +40,13 @@ export class BlockTable {
     }
   }
 
-  /** The block in a slot; undefined if it is empty. */
+  /** The block in a slot; undefined if the slot is empty. */
   at(slot: number): BlockId | undefined {
     const id = this.#ids[slot]!
     return id === 0 ? undefined : blockId(id)
   }
 
-  /** The block's slot, new with target 0 and no replicas if it was not there. */
+  /** The block's slot; a new block gets target 0 and no replicas. */
   add(id: BlockId): number {
     assert(id > 0, 'block ids start at 1')
     const known = this.slot(id)
@@ -64,12 +64,12 @@ export class BlockTable {
     if (hole < 0) return
     this.#size--
     this.#more.delete(id)
-    // Those behind that would no longer be found over the hole move into it.
+    // Entries that would become unreachable over the hole move into it.
     const mask = this.#capacity - 1
     for (let at = hole + 1 & mask; this.#ids[at] !== 0; at = at + 1 & mask) {
       const start = this.#start(this.#ids[at]!)
       if ((at - start & mask) >= (at - hole & mask)) {
-        // Downwards moves are seen again by whoever walks downwards; the rare ones over the array's end are not.
+        // A downward walk meets downward moves again, but not the rare moves over the end of the array.
         if (hole > at) this.#generation++
         this.#copy(at, hole)
         hole = at
@@ -83,7 +83,7 @@ export class BlockTable {
   mark(slot: number): number { return this.#marks[slot]! }
   setMark(slot: number, mark: number): void { this.#marks[slot] = mark }
 
-  /** Terms that hold the block. */
+  /** Report ids of the nodes that hold the block. */
   reportIds(slot: number): number[] {
     const found: number[] = []
     for (let i = slot * inline; i < (slot + 1) * inline; i++) if (this.#reportIds[i] !== noReportId) found.push(this.#reportIds[i]!)
@@ -91,7 +91,7 @@ export class BlockTable {
     return more ? [...found, ...more] : found
   }
 
-  /** Adds a term; it takes the place of one of `instead` that is there (earlier terms of the same node). True if anything changed. */
+  /** Adds a report id and removes those in `instead` (earlier ids of the same node). Returns true if the table changed. */
   addTerm(slot: number, reportId: number, instead: readonly number[] = []): boolean {
     const id = this.#ids[slot]!
     const more = this.#more.size > 0 ? this.#more.get(id) : undefined
@@ -108,7 +108,7 @@ export class BlockTable {
     return true
   }
 
-  /** True if it was there. */
+  /** Returns true if the report id was present. */
   removeTerm(slot: number, reportId: number): boolean {
     const id = this.#ids[slot]!
     const more = this.#more.size > 0 ? this.#more.get(id) : undefined

@@ -1,6 +1,6 @@
-// Blocks that datanodes hold and that are not the namenode's to judge: ids that it never gave out, or that operations which were
-// lost in a recovery may have given out. They may be all that is left of acknowledged files, so nothing here is ever removed;
-// an operator sees how many there are, and releases what is known to be of no use (journal/recovered.ts).
+// Unknown blocks: replicas whose ids this namenode never gave out, or that operations lost in a recovery may have given out.
+// They may be all that is left of acknowledged files, so they are never deleted; `namenode lost` counts them, and an operator
+// can release the lost ids (journal/recovered.ts).
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Log } from '../../src/ports/log.ts'
@@ -10,7 +10,7 @@ import type { View } from '../journal/view.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { ReportedReplica } from './reports.ts'
 
-/** Of one node; more are not counted, and are left alone all the same. */
+/** Bound per node; further blocks are not counted, and not deleted either. */
 const perNodeMax = 100_000
 
 export class UnknownBlocks {
@@ -19,7 +19,7 @@ export class UnknownBlocks {
 
   constructor(log: Log) { this.#log = log }
 
-  /** Of all nodes, as far as they are counted. */
+  /** Number of counted blocks of all nodes. */
   get blocks(): number {
     let count = 0
     for (const blocks of this.#nodes.values()) count += blocks.size
@@ -43,7 +43,7 @@ export class UnknownBlocks {
   /** The node began a new session, or is dead. */
   reset(node: DataNode): void { this.#nodes.delete(node) }
 
-  /** By node. What lies in no lost range was given out by somebody else. */
+  /** Counts by node. `foreign`: blocks outside of all lost ranges, given out by another namenode. */
   summary(view: View): LostNode[] {
     const ranges = lostBlocks(view)
     const found: LostNode[] = []
@@ -59,7 +59,7 @@ export class UnknownBlocks {
     return found
   }
 
-  /** They are to be judged anew. Gives the nodes that have to say again what they hold. */
+  /** Forgets all blocks, so that they are judged again. Returns the nodes that must send a full report. */
   release(): DataNode[] {
     const nodes = [...this.#nodes.keys()]
     this.#nodes.clear()

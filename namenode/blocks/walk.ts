@@ -1,6 +1,6 @@
-// Walks over all blocks in small steps, with everybody else's work in between. Two walks: the census reads the blocks of
-// all files from the store after a start, so that those that nobody reports are known to be missing; the review goes over
-// the table when a node's replicas are void, or when blocks may have been passed over by the repair.
+// Two walks over all blocks, in small steps between other work. The census reads the blocks of all files from the store after
+// a start, so that blocks that no datanode reports are known to be missing. The review walks the block table when a node's
+// replicas became void, or when the repair may have skipped blocks.
 
 import type { Clock } from '../../src/ports/clock.ts'
 import type { View } from '../journal/view.ts'
@@ -9,7 +9,7 @@ import { knownBlocks, targetOf } from '../namespace/file.ts'
 import type { ReportIds } from '../nodes/reportids.ts'
 import type { BlockMap } from './map.ts'
 
-/** Rows of the store, and slots of the table, between two turns of the event loop: a millisecond or two. */
+/** Rows of the store, and slots of the table, between two turns of the event loop: one or two milliseconds. */
 const rowsMax = 1_000
 const slotsMax = 20_000
 
@@ -22,7 +22,7 @@ export async function census({ view, map, clock }: { view: View; map: BlockMap; 
     for (const block of knownBlocks(view, from, rowsMax)) {
       count++
       from = block.id + 1
-      // Blocks of one file mostly follow each other.
+      // Consecutive blocks mostly belong to one file.
       if (block.inode !== inode) {
         inode = block.inode
         target = targetOf(view, block.inode) ?? 0
@@ -48,7 +48,7 @@ export class Review {
     reportIds.onRetired = () => this.want()
   }
 
-  /** Asks for one walk over everything that begins after this call. */
+  /** Requests one full walk that begins after this call. */
   want(): void {
     this.#wanted = true
     if (!this.#stopped) this.#running ??= this.#run()
@@ -72,7 +72,7 @@ export class Review {
     const { table } = this.#map
     const retired = new Set(this.#reportIds.retired)
     const { generation } = table
-    // Downwards: a removal moves blocks to lower slots, where they are still to be seen.
+    // Downwards: a removal moves blocks to lower slots, which are still ahead.
     for (let slot = table.capacity - 1; slot >= 0 && !this.#stopped;) {
       for (const end = Math.max(-1, slot - slotsMax); slot > end; slot--) this.#map.review(slot, retired)
       await this.#clock.yield()
