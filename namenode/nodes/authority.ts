@@ -1,13 +1,13 @@
-// Whether this namenode may answer, change and act: the one place that every request and every chore asks.
+// Authority of this namenode: decides for every request and chore whether it may answer, change and act.
 //
-//   state       what it is                                                      answers  changes  acts by itself
-//   behind      its directory is an old copy, or one of two; for good           no       no       no
-//   doubt       it cannot tell yet whether it is behind                         yes      no       no
-//   takeover    it is the last one, and takes over what ran before              yes      no       blocks and jobs only
-//   safemode    an operator has said that nothing may change                    yes      no       its own records only
+//   state       meaning                                                         answers  changes  acts by itself
+//   behind      its directory is an old copy, or one of two; permanent          no       no       no
+//   doubt       it does not know yet whether it is behind                       yes      no       no
+//   takeover    it is the latest, and takes over running jobs                   yes      no       blocks and jobs only
+//   safemode    an operator has forbidden changes                               yes      no       its own records only
 //   active                                                                      yes      yes      yes
 //
-// The safe mode in which a namenode waits for datanodes after its start (blocks/safe.ts) is no state of this: names can be changed then.
+// The automatic safe mode after a start (blocks/safe.ts) is not a state of this: names can be changed in it.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { RequestId } from '../../src/base/ids.ts'
@@ -17,14 +17,14 @@ import type { Journal } from '../journal/journal.ts'
 
 export type AuthorityState = 'behind' | 'doubt' | 'takeover' | 'safemode' | 'active'
 
-/** What is known of other copies of this namenode's directory (succession.ts): of each state why it is so. */
+/** Results of comparing this directory with what datanodes have seen (succession.ts); each with its reason. */
 export interface Precedence {
   readonly behind?: GristmillError | undefined
   readonly doubt?: GristmillError | undefined
   readonly takeover?: GristmillError | undefined
 }
 
-/** `final`: it will not be otherwise in a moment, so nobody tries again without having decided to. */
+/** `final`: the state does not end by itself, so clients do not retry. */
 export const inSafeMode = (): GristmillError =>
   new GristmillError(
     'SAFE_MODE',
@@ -36,7 +36,7 @@ export class Authority {
   readonly #precedence: () => Precedence
   #manual = false
 
-  /** default: of a directory of which there is no copy. */
+  /** Default: a directory without copies. */
   constructor(precedence: () => Precedence = () => ({})) { this.#precedence = precedence }
 
   get state(): AuthorityState {
@@ -44,29 +44,32 @@ export class Authority {
     return behind ? 'behind' : doubt ? 'doubt' : takeover ? 'takeover' : this.#manual ? 'safemode' : 'active'
   }
 
-  /** Why nothing that it says can be trusted. */
+  /** Set if no answer of this namenode can be trusted. */
   get behind(): GristmillError | undefined { return this.#precedence().behind }
   get doubt(): GristmillError | undefined { return this.behind ? undefined : this.#precedence().doubt }
-  /** An operator has said that nothing may change. */
+  /** True while an operator's safe mode lasts. */
   get manual(): boolean { return this.#manual }
 
-  /** Why it keeps no records: it cannot tell that it is the last namenode, or has not taken over yet. Ends by itself, but for `behind`. */
+  /**
+   * Reason why it keeps no records: it is not known to be the latest namenode, or has not taken over yet. Ends by itself, except
+   * `behind`.
+   */
   get unsure(): GristmillError | undefined {
     const { behind, doubt, takeover } = this.#precedence()
     return behind ?? doubt ?? takeover
   }
 
-  /** Does it keep its hands off blocks, jobs and names? */
+  /** True if it must not act on blocks, jobs and names. */
   get frozen(): boolean { return this.#manual || this.behind !== undefined || this.doubt !== undefined }
 
-  /** An operator says that nothing may change, until `release`. */
+  /** Enters the operator's safe mode, until `release`. */
   hold(): void { this.#manual = true }
   release(): void { this.#manual = false }
 
   /**
-   * Routes that ask here first. `behind` answers nothing: what it says of files is as wrong as what it would do to them. Changes are
-   * refused while it is not active; those of operators (`underSafeMode`) run in safe mode, too. A repeat of a change that was accepted
-   * before passes: it changes nothing, and its caller is owed the first answer.
+   * Wraps routes with a check of the authority. `behind` refuses all requests: its answers about files are wrong as well. Mutations are
+   * refused in every other state but `active`; operators' mutations (`underSafeMode`) run in safe mode as well. A repeat of an accepted
+   * mutation passes: it changes nothing, and its caller needs the first answer.
    */
   guard(
     routes: readonly Route[],
@@ -83,6 +86,6 @@ export class Authority {
     }))
   }
 
-  /** A chore that keeps records of this namenode: it waits until that is sure to be the last one. */
+  /** Wraps a chore that writes records of this namenode: it runs only once this namenode is known to be the latest. */
   whenSure(chore: Chore): Chore { return { ...chore, work: () => { if (!this.unsure) return chore.work() } } }
 }

@@ -1,20 +1,17 @@
-// Monotonic time without the time in which this process stood still (its disk, a long computation, a machine that gives it no time):
-// what others sent meanwhile lies unread, so that none of it is their silence. Whatever the namenode concludes from not having heard
-// is measured with this clock.
-// REQUIRES: a chore reads it several times within the bound, so that a longer gap between two readings is a standstill.
+// Monotonic time without pauses of this process (slow disk, long computation, starved host). Messages that arrive during a
+// pause stay unread, so a pause must not count as silence of datanodes or writers. The namenode measures every timeout of a
+// remote party with this clock.
+// REQUIRES: a chore reads it several times within the bound, so that a longer gap between two readings is a pause.
 
 import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 
-/** Shorter gaps are those of a busy machine. */
+/** Shorter gaps occur on a busy machine. */
 const gapMs = 1_000
 
 export class AwakeClock {
   readonly #clock: Pick<Clock, 'mono'>
-  /**
-   * A gap that is longer is a standstill: half of the time after which a node is silent, and less than a writer may be late with its
-   * renewal.
-   */
+  /** Longer gaps are pauses: half of the time after which a node is stale, and less than a writer's renewal may be late. */
   readonly #boundMs: number
   #readMs: number
   #stoodMs = 0
@@ -33,7 +30,7 @@ export class AwakeClock {
     return now - this.#stoodMs
   }
 
-  /** How long this process has stood still so far, all in all. */
+  /** Sum of all pauses so far. */
   get stoodMs(): number {
     this.mono()
     return this.#stoodMs

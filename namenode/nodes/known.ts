@@ -1,5 +1,5 @@
-// Datanodes that have ever registered, in the journal: so that a restarted namenode knows whom to wait for, and shows
-// those that do not come back.
+// Known datanodes: all that have ever registered, kept in the journal, so that a restarted namenode knows which to wait for
+// and can show missing ones.
 
 import { nodeId, type NodeId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -14,11 +14,11 @@ import { serviceMutations, type NodeService } from './service.ts'
 
 export interface KnownNode extends NodePlace {
   readonly sinceMs: number
-  /** What operators have said of it; in service if nothing. */
+  /** State set by an operator; default: in service. */
   readonly service?: NodeService | undefined
 }
 
-/** A node came for the first time, or with another address, rack or host. */
+/** Records a node that registers for the first time, or with a new address, rack or host. */
 export const noteNode = mutation<KnownNode, undefined>({
   kind: 'nodes.note',
   mutate(draft, { node, address, rack, host, sinceMs }) {
@@ -29,7 +29,7 @@ export const noteNode = mutation<KnownNode, undefined>({
   },
 })
 
-/** A node has been gone for long: a restarted namenode does not wait for it any more. */
+/** Removes a node that has been dead for long: a restarted namenode no longer waits for it. */
 export const dropNode = mutation<{ node: NodeId }, undefined>({
   kind: 'nodes.drop',
   mutate(draft, { node }) {
@@ -43,7 +43,7 @@ export function* knownNodes(view: View): Iterable<KnownNode> {
     yield { ...decodeValue<Omit<KnownNode, 'node'>>(value), node: nodeId(key.toString()) }
 }
 
-/** Notes the nodes that have registered while nothing could be changed. */
+/** Records nodes that registered while the namenode could not change anything. */
 export async function noteRegistered({
   journal, registry, clock,
 }: {
@@ -59,12 +59,15 @@ export async function noteRegistered({
   }
 }
 
-/** Dead for this long is gone: its blocks were copied long ago, and whoever stops all of a cluster for a while starts it again sooner. */
+/**
+ * Nodes dead for this long are removed: their blocks were copied long ago, and a cluster that is stopped as a whole is started again
+ * sooner.
+ */
 const goneMs = 600_000
 
 /**
- * Forgets nodes that are gone. They are still shown until this namenode ends, and noted again if they come back. What an
- * operator has said of a node is not forgotten: a decommissioned one that is switched on again must not serve.
+ * Chore step that removes long-dead nodes. They are shown until this namenode ends, and recorded again when they return. Nodes with a
+ * service state are kept: a decommissioned node that is switched on again must not serve.
  */
 export async function forgetGone({ journal, registry, clock }: { journal: Journal; registry: NodeRegistry; clock: Clock }): Promise<void> {
   for (const node of [...registry.all]) {

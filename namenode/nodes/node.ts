@@ -1,5 +1,5 @@
-// One datanode as the namenode sees it: what it said at registration and in its last beat, how long ago that was, and
-// what it is being asked to do. Soft state: a restarted namenode hears it all again.
+// State of one datanode: its registration, its last heartbeat, and its pending orders. Soft state: after a restart of the
+// namenode the datanode sends it again.
 
 import type { Address, NodeId } from '../../src/base/ids.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
@@ -8,12 +8,12 @@ import type { OrderQueue } from './orders.ts'
 import { inService, type NodeService } from './service.ts'
 
 /**
- * `left`: said good-bye; its blocks count as there until it would have been dead. `away`: it would be dead if it were not
- * in maintenance; its blocks count as there. A node that is expected and was not seen yet is `dead`.
+ * `left`: the node said that it stops; its replicas count until it would be dead. `away`: it would be dead if it were not in
+ * maintenance; its replicas count. A known node that has not registered yet is `dead`.
  */
 export type NodeState = 'live' | 'stale' | 'dead' | 'left' | 'away'
 
-/** `short`: blocks that have as many copies elsewhere as there are nodes for them, which are fewer than their files want. */
+/** `short`: blocks that have a copy on every possible node, but fewer than their replication. */
 export interface DrainCounts { readonly blocks: number; readonly remaining: number; readonly short?: number }
 
 export class DataNode {
@@ -27,39 +27,39 @@ export class DataNode {
   storages: readonly StorageState[] = []
   transfers = 0
   running = 0
-  /** Blocks that it was ordered to remove and has not: this namenode is too young to be believed. */
+  /** Blocks that it was ordered to delete and has refused: it does not trust this namenode yet. */
   refused = 0
   state: NodeState = 'dead'
-  /** Of the last sign of life, on the monotonic clock; of the namenode's start if there was none since. */
+  /** Monotonic time of its last sign of life; default: the namenode's start. */
   contactMs: number
-  /** Its waiting call broke off, and nothing has been heard of it since. */
+  /** True if its long poll broke off and no message has arrived since. */
   hungUp = false
-  /** Of its last beat, which said what its storages hold. */
+  /** Monotonic time of its last heartbeat, which reports its storages. */
   beatMs = 0
-  /** When it was last found dead, on the monotonic clock. */
+  /** Monotonic time at which it last became dead. */
   diedMs = Number.NEGATIVE_INFINITY
-  /** It has died more than once of late: of blocks that are elsewhere too, its replicas are the first to go. */
+  /** True if it has died more than once within an hour: its replicas are the first to go if a block has excess ones. */
   unsteady = false
-  /** It is in the journal with this address, rack and host. */
+  /** True if the journal holds it with this address, rack and host. */
   noted = false
-  /** As operators have said. */
+  /** Service state set by an operator. */
   service: NodeService = inService
-  /** When its maintenance is over, on the monotonic clock: jumps of the other one neither shorten nor lengthen it. */
+  /** End of its maintenance on the monotonic clock, so that jumps of the wall clock do not matter. */
   excusedUntilMs = 0
   /** 0: it has not registered with this namenode. */
   session = 0
-  /** The newest change or page that was taken in, by its number. */
+  /** Number of the last processed change or page of a report. */
   seq = 0
   orders: OrderQueue
-  /** Under which its replicas are noted in the block table; see reportids.ts. */
+  /** Report id of its replicas in the block table; see reportids.ts. */
   reportId = 0
-  /** Terms that the full report in progress replaces. */
+  /** Report ids that the full report in progress replaces. */
   earlier: number[] = []
-  /** Its full report of this session is complete. */
+  /** True if its full report of this session is complete. */
   reported = false
-  /** While it is not in service: its blocks, and those that are still to be copied away. Counted now and then (drain.ts). */
+  /** While it is not in service: its blocks, and those still to be copied elsewhere. Updated periodically (drain.ts). */
   held: DrainCounts | undefined
-  /** Copies that it was ordered to send, and that others were ordered to send to it, and that have not been reported. */
+  /** Ordered copies that it sends and receives and that are not reported yet. */
   sending = 0
   receiving = 0
   sendingBytes = 0
@@ -74,21 +74,21 @@ export class DataNode {
     this.orders = orders
   }
 
-  /** A block goes to one storage, so only the largest free one counts. */
+  /** Free bytes of the largest working storage: a block goes to one storage. */
   get freeBytes(): number { return this.#working.reduce((most, each) => Math.max(most, each.freeBytes), 0) }
   get capacityBytes(): number { return this.#working.reduce((most, each) => Math.max(most, each.capacityBytes), 0) }
-  /** Of its blocks, and what is free for more: over all storages that work. */
+  /** Bytes of its blocks, and free bytes, over all working storages. */
   get usedBytes(): number { return this.#working.reduce((sum, each) => sum + each.usedBytes, 0) }
   get roomBytes(): number { return this.#working.reduce((sum, each) => sum + each.freeBytes, 0) }
   get blocks(): number { return this.storages.reduce((sum, each) => sum + each.blocks, 0) }
   get place(): NodePlace { return { node: this.node, address: this.address, rack: this.rack, host: this.host } }
-  /** Its replicas count as being there. */
+  /** True if its replicas count as present. */
   get holds(): boolean { return this.state !== 'dead' }
-  /** Its replicas are such as files are to have. */
+  /** True if its replicas count toward their target. */
   get inService(): boolean { return this.service.state === 'in-service' }
-  /** Its replicas count although it may not be there. */
+  /** True if its replicas count although it may be absent. */
   get inMaintenance(): boolean { return this.service.state === 'maintenance' }
-  /** It can be asked for bytes now. */
+  /** True if clients and datanodes can read from it now. */
   get serves(): boolean { return this.state === 'live' || this.state === 'stale' }
 
   get #working(): StorageState[] { return this.storages.filter(each => !each.failed) }

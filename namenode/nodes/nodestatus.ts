@@ -1,4 +1,4 @@
-// One datanode as the protocol shows it to clients and operators.
+// Converts a datanode's state to its protocol form for clients and operators.
 
 import type { Clock } from '../../src/ports/clock.ts'
 import type { NodeStatus } from '../../src/protocol/admin.ts'

@@ -1,5 +1,5 @@
-// What one datanode is to do, numbered within its session, kept until it says that it has taken them over: a lost answer
-// loses no order, and a repeated one is run once. The datanode keeps one waiting call open; a second one ends the first.
+// Queue of orders for one datanode, numbered within its session and kept until acknowledged: a lost reply loses no order, and
+// a repeated order is run once. The datanode keeps one long poll open; a second one ends the first.
 
 import { assert } from '../../src/base/assert.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -10,9 +10,9 @@ import { workBytes, workBytesMax } from './worksize.ts'
 
 export interface NumberedOrder { readonly seq: number; readonly order: Order }
 
-/** Orders in one answer: each is some hundred bytes, except for tasks with their splits and parameters. */
+/** Orders per reply: some hundred bytes each, except tasks with their splits and parameters. */
 const answerMax = 100
-/** Of the tasks in one answer, in bytes of JSON; the first order always goes, for none is larger than workBytesMax. */
+/** Bytes of JSON of the tasks in one reply; the first order is always sent, as none exceeds workBytesMax. */
 const answerBytesMax = 8 * MiB
 
 assert(workBytesMax + answerBytesMax < limits.replyBytesMax)
@@ -31,7 +31,7 @@ export class OrderQueue {
 
   get size(): number { return this.#queue.length }
 
-  /** Its number. REQUIRES: a task is not too large (worksize.ts). */
+  /** Returns the order's number. REQUIRES: a task is not too large (worksize.ts). */
   push(order: Order): number {
     const seq = this.#next++
     this.#queue.push({ seq, order })
@@ -39,7 +39,7 @@ export class OrderQueue {
     return seq
   }
 
-  /** Orders up to `acknowledged` are in the node's hands. Gives them. */
+  /** The node has taken the orders up to `acknowledged`. Returns them. */
   acknowledge(acknowledged: number): NumberedOrder[] {
     const split = this.#queue.findIndex(each => each.seq > acknowledged)
     const done = split < 0 ? this.#queue : this.#queue.slice(0, split)
@@ -47,7 +47,7 @@ export class OrderQueue {
     return done
   }
 
-  /** What is to be done, as soon as there is something; nothing after a while. Never rejects. */
+  /** Resolves to the pending orders as soon as there are any; to none after the poll time. Never rejects. */
   wait(signal: AbortSignal): Promise<readonly NumberedOrder[]> {
     this.#answer?.()
     if (this.#queue.length > 0 || signal.aborted) return Promise.resolve(this.#first())
@@ -64,7 +64,7 @@ export class OrderQueue {
     })
   }
 
-  /** What fits into one answer: one that is too large for the node would be asked for again and again, and nothing behind it be heard. */
+  /** Orders that fit into one reply: a reply too large for the node would be requested again and again, and block all later orders. */
   #first(): readonly NumberedOrder[] {
     let bytes = 0
     const end = this.#queue.findIndex(({ order }, i) => {
@@ -75,10 +75,10 @@ export class OrderQueue {
     return end < 0 ? this.#queue.slice() : this.#queue.slice(0, end)
   }
 
-  /** Answers a waiting call with what there is. */
+  /** Answers a waiting poll at once. */
   nudge(): void { this.#answer?.() }
 
-  /** Ends a waiting call, and everything that was to be done. */
+  /** Ends a waiting poll and drops all orders. Returns the dropped orders. */
   close(): NumberedOrder[] {
     const dropped = this.#queue
     this.#queue = []

@@ -1,4 +1,4 @@
-// Raises the epoch at the start of a namenode, durably, before anything is changed. A full disk is tried again until there is room.
+// Raises the epoch at the start of a namenode, durably, before any other change. Retries while the disk is full.
 
 import { hasCode, type GristmillError } from '../../src/base/errors.ts'
 import type { World } from '../../src/ports/world.ts'
@@ -12,7 +12,7 @@ export interface RaisingOptions {
 
 const fullLookMs = 50
 
-/** Raises the epoch of this process, once. */
+/** Raises the epoch of this process once. */
 export class Raising {
   readonly #options: RaisingOptions
   #done = false
@@ -21,15 +21,15 @@ export class Raising {
 
   constructor(options: RaisingOptions) { this.#options = options }
 
-  /** Why the epoch is still that of the process before; undefined once it has been raised. */
+  /** Reason why the epoch has not been raised yet; undefined once it has. */
   get refused(): GristmillError | undefined { return this.#refused }
 
-  /** Returns when the epoch has been raised, or the disk has refused it for now. Throws what else the journal says. */
+  /** Returns when the epoch has been raised, or the disk has refused it for now. Throws other errors of the journal. */
   async work(): Promise<void> {
     if (this.#done) return
     const { world: { clock }, journal } = this.#options
     const submitting = this.#submitting ??= this.#submit().finally(() => { this.#submitting = undefined })
-    // An operation that is in the log, and has no room in the store, is not answered before there is.
+    // A logged operation for which the store has no space stays unanswered until there is space, so `full` is polled.
     for (let decided = false; !decided && !this.#done;) {
       const waiting = new AbortController()
       decided = await Promise.race([submitting.then(() => true), clock.sleep(fullLookMs, waiting.signal).then(() => false, () => true)])

@@ -1,8 +1,8 @@
-// All datanodes: who is there, in which session, and since when nothing was heard of them. Time is monotonic.
-// live → stale (nothing new is placed there) → dead (its replicas no longer count, its blocks are copied elsewhere).
-// A node that registers again begins a new session; whatever speaks of an older one is told to register (UNREGISTERED).
-// Invariant: of the nodes that live no two have one address. Two identities of one process would be given two replicas of a block,
-// which are one.
+// Registry of all datanodes: sessions, states, time of the last sign of life. Time is monotonic.
+// live → stale (gets no new blocks or tasks) → dead (its replicas no longer count, its blocks are copied elsewhere).
+// A node that registers again begins a new session; messages of an older session get UNREGISTERED.
+// INVARIANT: no two live nodes have one address. Two identities of one process would be given two replicas of a block that are
+// one.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Address, AttemptId, NodeId } from '../../src/base/ids.ts'
@@ -24,32 +24,32 @@ export interface NodeTimes {
   readonly longPollMs: number
 }
 
-/** What others do when nodes come and go. Several may listen. */
+/** Callbacks for changes of nodes. Several listeners are possible. */
 export interface NodeListener {
-  /** A session began. Gives the attempts that the node is to kill. */
+  /** A session began. Returns the attempts that the node must kill. */
   joined?(node: DataNode, attempts: readonly AttemptId[]): readonly AttemptId[] | void
-  /** It said good-bye: no new work. */
+  /** The node said that it stops: no new work. */
   left?(node: DataNode): void
-  /** Nothing is heard of it: no new work. */
+  /** The node's heartbeats are late: no new work. */
   stale?(node: DataNode): void
-  /** It was silent for a while, and is heard of again. */
+  /** A stale node has sent a sign of life. */
   returned?(node: DataNode): void
-  /** It is dead, with everything on it. */
+  /** The node is dead, with all its data. */
   lost?(node: DataNode): void
-  /** It would be dead if it were not in maintenance: whatever it ran is lost, what it holds counts. */
+  /** The node would be dead if it were not in maintenance: its attempts are lost, its replicas count. */
   away?(node: DataNode): void
-  /** An operator, or time, has changed whether it serves. */
+  /** The node's service state has changed. */
   reassigned?(node: DataNode): void
-  /** It asks for work; `freeSlots` tasks could start now. */
+  /** The node asks for work; `freeSlots` tasks could start now. */
   offered?(node: DataNode, freeSlots: number): void
-  /** Its full report is complete. */
+  /** The node's full report is complete. */
   reported?(node: DataNode): void
 }
 
-/** Of the usual time, for a node that broke off its waiting call and has said nothing since. */
+/** Fraction of nodeStaleMs for a node whose long poll broke off without a message since. */
 const hungUpShare = 1 / 3
 
-/** A node that dies twice within this long is unsteady, until it has lived for as long. */
+/** A node that dies twice within this time is unsteady, until it has lived for as long. */
 const unsteadyMs = 3_600_000
 
 export class NodeRegistry {
@@ -61,9 +61,9 @@ export class NodeRegistry {
   readonly #startMs: number
   #nextSession: number
   #met = false
-  /** Time in which this process ran. */
+  /** Clock without pauses of this process. */
   readonly awake: AwakeClock
-  /** Standstills that nodes have been excused for. */
+  /** Sum of the pauses that `check` has already credited to nodes. */
   #excusedMs = 0
 
   constructor(world: { clock: Clock; log: Log; random: Random }, reportIds: ReportIds, times: NodeTimes) {
@@ -72,7 +72,7 @@ export class NodeRegistry {
     this.#times = times
     this.awake = new AwakeClock(world.clock, times)
     this.#startMs = this.awake.mono()
-    // Sessions of an earlier life of this namenode are not mistaken for ours.
+    // Random start: sessions of an earlier process must not match.
     this.#nextSession = 1 + world.random.below(2 ** 40)
   }
 
@@ -80,11 +80,11 @@ export class NodeRegistry {
 
   get all(): Iterable<DataNode> { return this.#nodes.values() }
   get live(): DataNode[] { return [...this.#nodes.values()].filter(node => node.state === 'live') }
-  /** Those that new blocks and tasks may go to. */
+  /** Nodes that may get new blocks and tasks. */
   get open(): DataNode[] { return [...this.#nodes.values()].filter(node => node.state === 'live' && node.inService) }
   get(id: NodeId): DataNode | undefined { return this.#nodes.get(id) }
 
-  /** A node of an earlier life of this namenode: expected, not here yet. */
+  /** Adds a node known from an earlier process that has not registered yet. */
   expect({ service = inService, ...place }: KnownNode): void {
     const node = new DataNode(place, this.#newOrders(), this.#world.clock.mono())
     node.noted = true
@@ -92,44 +92,41 @@ export class NodeRegistry {
     this.#assign(node, service)
   }
 
-  /** What the journal now says of a node. */
+  /** Applies a service state from the journal. */
   assign(node: DataNode, service: NodeService): void {
     this.#assign(node, service)
     this.#world.log.info('a datanode has another part in the cluster', {
       node: node.node, service: service.state, untilMs: service.untilMs,
     })
-    if (node.inService) node.orders.nudge() // it asks again at once, and with that for work
+    if (node.inService) node.orders.nudge() // it polls again at once, and offers its slots
     for (const listener of this.#listeners) listener.reassigned?.(node)
   }
 
   #assign(node: DataNode, service: NodeService): void {
     const { clock } = this.#world
     node.service = service
-    node.held = undefined // it was counted for what the node was
+    node.held = undefined // the counts belong to the old state
     node.excusedUntilMs = service.untilMs === undefined ? 0 : clock.mono() + Math.max(0, service.untilMs - clock.now())
   }
 
-  /** No node has come yet, and one that is there would not have had the time: whoever needs one asks again. */
+  /** True if no node has registered, and the time since the start is too short to expect one: callers try again later. */
   get settling(): boolean { return !this.#met && this.awake.mono() - this.#startMs < this.#times.nodeDeadMs }
 
-  /**
-   * Expected nodes that have neither reported everything since the start nor been given up; those that may be switched off are not
-   * expected.
-   */
+  /** Known nodes without a complete full report in this session and not given up; nodes that may be switched off are not included. */
   awaited(): DataNode[] {
     return [...this.#nodes.values()].filter(
       node => !node.reported && node.state !== 'left' && !node.inMaintenance && node.service.state !== 'decommissioned',
     )
   }
 
-  /** Nodes in maintenance of which this namenode has heard nothing yet: nobody knows what they hold, but something they do. */
+  /** Nodes in maintenance that have not registered since the start: their replicas are unknown. */
   unheard(): number {
     let count = 0
     for (const node of this.#nodes.values()) if (node.inMaintenance && node.session === 0) count++
     return count
   }
 
-  /** Throws EADDRINUSE while another node that lives is at this address. */
+  /** Throws EADDRINUSE if another live node has this address. */
   admit({ node: id, address }: { readonly node: NodeId; readonly address: Address }): void {
     const holder = this.#at(address, id).find(node => node.state === 'live')
     if (!holder) return
@@ -141,7 +138,7 @@ export class NodeRegistry {
     )
   }
 
-  /** Nodes other than this one that are not dead and were last at this address. */
+  /** Other nodes at this address that are not dead. */
   #at(address: Address, id: NodeId): DataNode[] {
     return [...this.#nodes.values()].filter(node => node.node !== id && node.address === address && node.state !== 'dead')
   }
@@ -158,7 +155,7 @@ export class NodeRegistry {
     }
     let node = this.#nodes.get(id)
     if (!node) this.#nodes.set(id, node = new DataNode({ node: id, address, rack, host }, this.#newOrders(), clock.mono()))
-    // A process that lives does not register twice; two that do share an identity, and both would lose data.
+    // A live process does not register twice; two processes with one identity would lose data.
     if (node.state === 'live' && node.pid !== pid && node.address !== address) {
       log.warn('a datanode registers from another place while its last session lives', { node: id, before: node.address, now: address })
     }
@@ -177,7 +174,7 @@ export class NodeRegistry {
     return { node, kill }
   }
 
-  /** The node of a session, which has just given a sign of life. Throws UNREGISTERED. */
+  /** Returns the node of a session and records a sign of life. Throws UNREGISTERED. */
   heard(id: NodeId, session: number): DataNode {
     const node = this.#nodes.get(id)
     if (!node || node.session !== session || node.state === 'dead' || node.state === 'away') {
@@ -190,7 +187,7 @@ export class NodeRegistry {
     if (node.state === 'stale') {
       node.state = 'live'
       this.#world.log.info('a datanode is heard of again', { node: id })
-      node.orders.nudge() // it asks again at once, and with that for work
+      node.orders.nudge() // it polls again at once, and offers its slots
       for (const listener of this.#listeners) listener.returned?.(node)
     }
     return node
@@ -212,21 +209,21 @@ export class NodeRegistry {
     for (const listener of this.#listeners) listener.left?.(node)
   }
 
-  /** Its waiting call has broken off. A node that lives calls again at once; a process that was killed does not. */
+  /** The node's long poll broke off. A live node polls again at once; a killed process does not. */
   hungUp(node: DataNode): void { node.hungUp = true }
 
   offered(node: DataNode, freeSlots: number): void {
     if (node.state === 'live' && node.inService) for (const listener of this.#listeners) listener.offered?.(node, freeSlots)
   }
 
-  /** Its full report is complete: what it did not mention is gone. */
+  /** The node's full report is complete: replicas that it did not list are gone. */
   reported(node: DataNode): void {
     for (const reportId of node.earlier.splice(0)) this.#reportIds.retire(reportId)
     node.reported = true
     for (const listener of this.#listeners) listener.reported?.(node)
   }
 
-  /** Looks who has been silent for too long. Time in which this process stood still does not count. */
+  /** Marks nodes as stale or dead. Pauses of this process do not count as silence. */
   check(): void {
     const now = this.#world.clock.mono()
     const stoodMs = this.awake.stoodMs - this.#excusedMs
@@ -275,7 +272,7 @@ export class NodeRegistry {
     for (const listener of this.#listeners) listener.lost?.(node)
   }
 
-  /** Ends all waiting calls. */
+  /** Ends all waiting polls. */
   stop(): void {
     for (const node of this.#nodes.values()) node.orders.close()
   }

@@ -1,18 +1,18 @@
-// The block table names a replica's node by a 16-bit number. A node gets a new one each time it begins a full report:
-// whatever the report does not mention keeps the old number and is gone once that is retired; no list is compared.
-// A retired number means nobody; it is used again only after it has been wiped from the whole table.
+// Report ids: 16-bit numbers that stand for a datanode in the block table. A node gets a new one for each full report:
+// replicas that the report does not list keep the old id and vanish when it is retired, without comparing lists. A retired id
+// stands for no node; it is reused only after a review has removed it from the whole table.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { DataNode } from './node.ts'
 
-/** Stands for an empty place in the block table. */
+/** Marks an empty place in the block table. */
 export const noReportId = 0xffff
 
 export class ReportIds {
   readonly #nodes: Array<DataNode | undefined> = []
   readonly #free: number[] = []
   readonly #retired = new Set<number>()
-  /** Called when there are retired numbers to be wiped. */
+  /** Called when there are retired ids to remove from the table. */
   onRetired: () => void = () => {}
 
   node(reportId: number): DataNode | undefined { return this.#nodes[reportId] }
@@ -32,7 +32,7 @@ export class ReportIds {
     this.onRetired()
   }
 
-  /** The numbers to wipe; give them to `wiped` when no block has them any more. */
+  /** Retired ids; after removing them from all blocks, the caller passes them to `wiped`. */
   get retired(): ReadonlySet<number> { return this.#retired }
 
   wiped(reportIds: Iterable<number>): void {

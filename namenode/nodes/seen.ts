@@ -1,5 +1,5 @@
-// A note in the directory of a namenode that is behind its cluster: the highest position that datanodes have told it. It keeps the
-// next start from serving as well, and tells a recovery what was lost and which epoch to outrank.
+// Note file in the directory of a namenode that is behind its cluster: the highest position that datanodes have told it. It
+// keeps the next start from serving, and tells a recovery which operations were lost and which epoch to exceed.
 
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Seen } from '../../src/protocol/position.ts'
@@ -12,7 +12,7 @@ export async function noteSeen(disk: Disk, dir: string, { epoch, incarnation, se
   })
 }
 
-/** undefined: there is no note. Throws what the disk says; a note that cannot be understood proves nothing but that there was one. */
+/** undefined: there is no note. Throws errors of the disk. An unreadable note yields position 0: it proves only that there was one. */
 export async function seenIn(disk: Disk, dir: string): Promise<Seen | undefined> {
   const path = `${dir}/${seenName}`
   if (!await disk.stat(path)) return undefined

@@ -1,8 +1,8 @@
-// Whether a datanode serves, as operators have said; in the journal, beside its address.
-//   in-service       as every node is until somebody says otherwise
-//   decommissioning  it gets nothing new, its replicas do not count, and what lies on it is copied elsewhere; it is read from
-//   decommissioned   all that it holds has its replicas elsewhere: it may be switched off
-//   maintenance      until a time, it gets nothing new, and its replicas count even while it is away
+// Service state of a datanode, set by operators and kept in the journal beside its address.
+//   in-service       default
+//   decommissioning  gets nothing new, its replicas do not count and are copied elsewhere; they can be read
+//   decommissioned   all its blocks have their replicas elsewhere: it may be switched off
+//   maintenance      until a given time it gets nothing new, and its replicas count even while it is away
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { NodeId } from '../../src/base/ids.ts'
@@ -16,7 +16,7 @@ export type ServiceState = 'in-service' | 'decommissioning' | 'decommissioned' |
 
 export interface NodeService {
   readonly state: ServiceState
-  /** When a maintenance is over, on the clock of the day: it is kept over restarts. */
+  /** End of the maintenance in wall-clock time: it survives restarts. */
   readonly untilMs?: number | undefined
 }
 
@@ -27,17 +27,17 @@ export const sameService = (a: NodeService, b: NodeService): boolean => a.state 
 export interface SetService extends Requested {
   readonly node: NodeId
   readonly service: NodeService
-  /** Only if it is still this: for what the namenode does by itself, an operator may have said something else meanwhile. */
+  /** If set: only if the stored state is still this, so that automatic changes do not override an operator. */
   readonly was?: NodeService | undefined
 }
 
-/** What the journal says of a node. */
+/** Service state of a node in the journal. */
 export function serviceOf(view: View, node: NodeId): NodeService {
   const bytes = view.get('nodes', textKey(node))
   return (bytes && decodeValue<{ service?: NodeService }>(bytes).service) ?? inService
 }
 
-/** The result is whether anything was changed. Throws ENOENT for a node that is not in the journal. */
+/** Sets the service state; returns true if the state was changed. Throws ENOENT for a node that is not in the journal. */
 export const setService = mutation<SetService, boolean>({
   kind: 'nodes.service',
   mutate(draft: Draft, { node, service, was }) {

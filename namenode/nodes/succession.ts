@@ -1,18 +1,19 @@
-// Is this namenode the last one of its cluster? Each start raises the epoch, durably, before anything is changed, and datanodes tell
-// what they have seen when they register. A namenode that finds itself behind them (its directory is an old copy, or one of two
-// copies that were both started) stays in safe mode for good, changes nothing, gives out no ids, and takes no datanode in. It leaves
-// a note of it (nodes/seen.ts). While the note is there, the next processes of the directory serve nothing and do not raise the
-// epoch; it goes when the directory's own history has what was seen.
+// Succession: determines whether this namenode is the latest of its cluster. Each start raises the epoch, durably, before any
+// other change, and datanodes report what they have seen when they register. A namenode that is behind them (its directory is
+// an old copy, or one of two copies that were both started) stays in safe mode permanently: it changes nothing, gives out no
+// ids, and admits no datanode. It leaves a note in its directory (nodes/seen.ts). While the note exists, later processes on
+// the directory serve nothing and do not raise the epoch; the note is removed when the directory's own history includes what
+// was seen.
 //
-// Until that is decided it is in doubt: what is there can be read, and nothing is changed. The doubt ends, and jobs go on, when
-//   the epoch has been raised (a full disk is tried again until there is room), and
-//   all known datanodes have registered; or one has, and the others have had the time in which they would have been dead; or an
-//   operator says so; or no datanode is known.
-// What a datanode has seen shows how far the history of its cluster went while it was there, and never that it went no further: any
-// other known one may have been there longer, also within one epoch. One that has seen a namenode of which no start is noted any more
-// cannot tell anything at all.
-// Until then its replies are provisional: datanodes do not remember them. They would hold the epoch that an old copy has begun against
-// the namenode that was in use last.
+// Until the decision the namenode is in doubt: reads work, and nothing is changed. The doubt ends, and jobs resume, when
+//   the epoch has been raised (retried while the disk is full), and
+//   all known datanodes have registered; or one has, and the others have had the time after which they would be dead; or an
+//   operator confirms it; or no datanode is known.
+// A datanode's record proves that the cluster's history went at least that far, never that it ended there: another known
+// datanode may have seen more, also within one epoch. A datanode that has seen a namenode whose start is no longer recorded
+// proves nothing.
+// While in doubt, replies are provisional: datanodes do not remember them. Otherwise the epoch of an old copy would make
+// datanodes refuse the namenode that was in use last.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { NodeId } from '../../src/base/ids.ts'
@@ -30,23 +31,23 @@ export interface SuccessionOptions {
   readonly journal: Pick<LocalJournal, 'view' | 'submit' | 'full'>
   /** The namenode's directory. */
   readonly dir: string
-  /** What a datanode remembers whose directory lies beside it, so that it can be asked before it registers. */
+  /** Position remembered by a datanode whose directory lies beside this one, read before it registers. */
   readonly beside?: Seen | undefined
-  /** Datanodes that have registered with an earlier process, and are not decommissioned. */
+  /** Datanodes that registered with an earlier process and are not decommissioned. */
   readonly knownNodes: readonly NodeId[]
-  /** Time in which this process ran: what others sent while it stood still lies unread. */
+  /** Clock without pauses of this process: messages that arrived during a pause are still unread. */
   readonly awake: Pick<Clock, 'mono'>
   readonly nodeDeadMs: number
-  /** Called once, when it turns out to be behind. */
+  /** Called once, if this namenode is behind. */
   readonly onBehind: () => void
-  /** Called when it is sure that it is not; again after a failure. */
+  /** Called when this namenode is known to be the latest; again after a failure. */
   readonly onSure: () => Promise<void>
 }
 
-/** What the state said before this process raised the epoch. */
+/** State before this process raised the epoch. */
 interface Past {
   readonly nextBlock: number
-  /** The last epoch in which a namenode of this directory changed anything. */
+  /** Last epoch in which a namenode of this directory made changes. */
   readonly sureEpoch: number
 }
 
@@ -55,14 +56,17 @@ type BeginOptions = Pick<SuccessionOptions, 'world' | 'journal' | 'dir' | 'besid
 const justStarted = (): GristmillError =>
   new GristmillError('SAFE_MODE', 'this namenode has just started and takes over what ran before; ask again in a moment')
 
-/** Datanodes that a message names. */
+/** Bound of datanode ids named in a message. */
 const namedMax = 5
 
 const unshown = ({ epoch }: Seen): string => `its history does not show the namenode of epoch ${epoch}`
 
 interface Refuted { readonly why: string; readonly seen: Seen }
 
-/** What datanodes have told an earlier process of this directory, which may have been exchanged since: then the note goes. */
+/**
+ * Reads the note of an earlier process. The directory may have been replaced since: if its history includes what was seen, the note is
+ * removed.
+ */
 async function notedIn({ world: { disk, log }, journal: { view }, dir }: BeginOptions): Promise<Refuted | undefined> {
   const seen = await seenIn(disk, dir)
   if (!seen) return undefined
@@ -74,7 +78,7 @@ async function notedIn({ world: { disk, log }, journal: { view }, dir }: BeginOp
 }
 
 function besideOf({ journal: { view }, beside }: BeginOptions): Refuted | undefined {
-  // A new cluster: the datanode is of another one, and says so.
+  // A new cluster: the datanode belongs to another one and refuses by itself.
   if (!beside || (view.counters.epoch <= 1 && startsOf(view).last.length === 0)) return undefined
   const { verdict, why } = evidenceOf(view, beside, view.counters.nextBlock)
   if (verdict === 'behind' || verdict === 'unknown')
@@ -96,23 +100,20 @@ export class Succession {
   #read: { readonly epoch: number; readonly starts: Starts } | undefined
   #noted: Seen | undefined
   #behind: GristmillError | undefined
-  /** An operator has said that it is the last one. */
+  /** An operator has confirmed that this namenode is the latest. */
   #believed = false
-  /** Any datanode has registered. */
+  /** At least one datanode has registered. */
   #met = false
-  /** Known datanodes that have not registered. */
+  /** Known datanodes that have not registered yet. */
   readonly #missing: Set<NodeId>
-  /** Datanodes that were refused, because they have seen a namenode of which there is no record. */
+  /** Datanodes that were refused because they have seen a namenode of which there is no record. */
   readonly #strange = new Set<NodeId>()
   #sure = false
-  /** That it is sure is in the journal. */
+  /** The journal records that this namenode is the latest. */
   #journalled = false
   #looking: Promise<void> | undefined
 
-  /**
-   * Raises the epoch, unless it is known to be behind already. Throws what the journal says, unless that is only that its disk takes
-   * nothing now.
-   */
+  /** Raises the epoch if the namenode is not known to be behind. Throws errors of the journal, except that its disk is full for now. */
   static async begin(options: BeginOptions): Promise<(rest: Omit<SuccessionOptions, keyof BeginOptions>) => Promise<Succession>> {
     const past = pastOf(options.journal.view)
     const noted = await notedIn(options)
@@ -142,7 +143,7 @@ export class Succession {
     this.#missing = new Set(options.knownNodes)
   }
 
-  /** Nothing but the raised epoch changes what is asked of them here while this process lives. */
+  /** Cached: only the raised epoch changes the starts during this process. */
   get #starts(): Starts {
     const { view } = this.#options.journal
     const { epoch } = view.counters
@@ -150,15 +151,15 @@ export class Succession {
     return this.#read.starts
   }
 
-  /** Said to whoever asks anything of this namenode; undefined while it is not known to be behind. */
+  /** Error for every request; undefined while this namenode is not known to be behind. */
   get behind(): GristmillError | undefined { return this.#behind }
 
-  /** Why nothing may be changed yet; undefined when it is in the journal that this is the last namenode, or it is known to be behind. */
+  /** Reason why nothing may be changed yet; undefined once the journal records that this namenode is the latest, or it is behind. */
   get doubt(): GristmillError | undefined {
     return this.#behind || this.#journalled ? undefined : this.#undecided ?? justStarted()
   }
 
-  /** What is missing to know that it is the last one. */
+  /** Missing evidence that this namenode is the latest; undefined if there is enough. */
   get #undecided(): GristmillError | undefined {
     const { knownNodes: { length: known }, nodeDeadMs, awake } = this.#options
     if (this.#raising.refused) return this.#raising.refused
@@ -175,14 +176,12 @@ export class Succession {
     )
   }
 
-  /** It is the last one, and the jobs of the process before have not been taken over yet. */
+  /** Set while this namenode is the latest and has not taken over the jobs of the previous process. */
   get takeover(): GristmillError | undefined {
     return this.#sure || this.#behind || !this.#journalled ? undefined : justStarted()
   }
 
-  /**
-   * An operator says that it is the last one. Throws what is not for operators to say: that it is behind, or that its disk takes nothing.
-   */
+  /** An operator confirms that this namenode is the latest. Throws if it is behind, or if its disk is full. */
   async believe(): Promise<void> {
     this.#believed = true
     const why = this.#behind ?? this.#undecided
@@ -190,7 +189,7 @@ export class Succession {
     await this.#lookOnce()
   }
 
-  /** Tries what has not come about yet, and tells when it is sure. Throws what `onSure` throws; it is tried again. */
+  /** Retries pending steps and calls `onSure` when they are done. Throws errors of `onSure`; the next call retries. */
   look(): Promise<void> { return this.#looking ??= this.#look().finally(() => { this.#looking = undefined }) }
 
   async #look(): Promise<void> {
@@ -198,14 +197,14 @@ export class Succession {
     await this.#raising.work()
     if (this.#undecided || this.behind) return
     const { journal, world: { clock }, onSure } = this.#options
-    // Before a datanode is told of this epoch as one in which things change.
+    // Journalled before a datanode learns of this epoch as one with changes.
     if (!this.#journalled) await journal.submit(becameSure, { nowMs: Math.floor(clock.now()) })
     this.#journalled = true
     await onSure()
     this.#sure = true
   }
 
-  /** What every command carries. */
+  /** Position that is attached to every command to a datanode. */
   get command(): Command {
     const { epoch, appliedSeq: seq, nextBlock } = this.#options.journal.view.counters
     const { last, rebuilt } = this.#starts
@@ -218,8 +217,8 @@ export class Succession {
   }
 
   /**
-   * A datanode registers that has seen this; undefined if it is of a version that does not tell. Throws STALE_EPOCH if that is more
-   * than this namenode can know.
+   * A datanode with this record registers; `seen` is undefined for versions that send none. Throws STALE_EPOCH if the record exceeds
+   * this namenode's history.
    */
   async meet(node: NodeId, seen: Seen | undefined): Promise<void> {
     const { verdict, why: missed } = seen
@@ -230,21 +229,21 @@ export class Succession {
       await this.#fallBehind(`${why}, as the datanode ${node} has seen`, seen!)
       throw new GristmillError('STALE_EPOCH', this.#behind!.message, { details: { epoch: this.command.epoch, highest: seen!.epoch } })
     }
-    // Nothing comes of a datanode that has not seen anything yet, either: this namenode can do nothing with it.
+    // Refused even if the datanode has seen nothing: a namenode that is behind cannot use it.
     if (this.#behind) throw new GristmillError('STALE_EPOCH', this.#behind.message)
     if (verdict === 'unknown' && !this.#sure) {
-      // It would take this epoch for its own, and with it what it could still tell of another copy would be gone.
+      // After a registration it would remember this epoch, and its evidence of another copy would be lost.
       this.#strange.add(node)
       throw this.doubt ?? justStarted()
     }
     this.#met = true
     this.#missing.delete(node)
     if (this.#sure) return
-    // Before its attempts are heard of.
+    // Before its attempts are taken over.
     await this.#lookOnce()
   }
 
-  /** What fails is tried again by a chore: who caused the look is no reason for it. */
+  /** Logs a failure, which a chore retries: the caller that triggered the step must not fail because of it. */
   async #lookOnce(): Promise<void> {
     await this.look().catch((error: unknown) =>
       this.#options.world.log.warn('what ran before could not be taken over yet; it is tried again', { error: asError(error) }),

@@ -1,5 +1,5 @@
-// How large a task is as the order that starts it, in bytes of JSON: an upper bound, counted without writing it down. An order that is
-// larger than what a datanode takes as an answer would be asked for again and again, and nothing behind it be heard.
+// Size of a task as an order, in bytes of JSON: an upper bound, computed without encoding it. An order larger than a
+// datanode's reply limit would be requested again and again, and block all later orders.
 
 import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
@@ -9,18 +9,19 @@ import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { Split, SplitRange, TaskWork } from '../../src/protocol/task.ts'
 
 /**
- * Parameters as JSON, which travel with every task: those of jobs that earlier versions have taken; for new ones limits.jobParamsBytesMax.
+ * Job parameters as JSON, which travel with every task. Bound for jobs of earlier versions; new jobs are bound by
+ * limits.jobParamsBytesMax.
  */
 export const paramsBytesMax = 16 * MiB
-/** Ranges of a split with their paths and blocks. A thousand ranges with paths of 300 bytes and two blocks each have 0.7 MB. */
+/** Ranges of a split with paths and blocks. A thousand ranges with paths of 300 bytes and two blocks each take 0.7 MB. */
 export const splitBytesMax = 8 * MiB
-/** Blocks of a split: what a file can have. A token for each of them takes 40 ms. */
+/** Blocks of a split: the maximum of a file. Issuing their tokens takes 40 ms. */
 export const splitBlocksMax = limits.fileBlocksMax
-/** Places of its blocks, with a token for each block. The farthest are left out first. */
+/** Locations of its blocks, with a token per block. The farthest locations are dropped first. */
 export const placesBytesMax = 16 * MiB
-/** The whole of it. */
+/** Whole order. */
 export const workBytesMax = 48 * MiB
-/** Fixed fields, with their paths. */
+/** Fixed fields, including their paths. */
 const restBytes = 64 * 1024
 const rangeBytes = 200
 const blockBytes = 110
@@ -35,7 +36,7 @@ const textBytes = (text: string): number => Buffer.byteLength(JSON.stringify(tex
 const bytesOfRange = ({ path, blocks }: Pick<SplitRange, 'path' | 'blocks'>): number =>
   rangeBytes + textBytes(path) + blocks.length * blockBytes
 
-/** Throws TOO_LARGE for a split whose task would be larger than a datanode takes, EINVAL for one that names a block of a range twice. */
+/** Throws TOO_LARGE if the task would exceed an order's limit, EINVAL if a range names a block twice. */
 export function* checkedRanges({ ranges }: Split): Iterable<SplitRange> {
   let bytes = 0
   let blocks = 0
@@ -59,7 +60,7 @@ function checkDistinct({ path, blocks }: SplitRange): void {
     throw new GristmillError('EINVAL', `the job cannot be run: a range of ${path.slice(0, 200)} names a block twice`)
 }
 
-/** How many places of each block are told: five if the split is the largest file, and all sixteen of up to three thousand blocks. */
+/** Locations sent per block: five for a split of the largest file, all sixteen for up to three thousand blocks. */
 export const placesMax = (blocks: number): number =>
   Math.max(1, Math.floor((placesBytesMax / Math.max(1, blocks) - tokenBytes) / placeBytes))
 
@@ -67,8 +68,7 @@ const bytesOfPlace = ({ node, address, rack, host }: NodePlace): number =>
   60 + textBytes(node) + textBytes(address) + textBytes(rack) + textBytes(host)
 
 /**
- * Why a task cannot be ordered; undefined if it can. Specs are checked when they are submitted: this is for those that earlier versions
- * have taken.
+ * Reason why a task cannot be ordered; undefined if it can. New specs are checked at submission; this is for jobs of earlier versions.
  */
 export function tooLarge(work: TaskWork): GristmillError | undefined {
   const bytes = workBytes(work)
@@ -79,7 +79,7 @@ export function tooLarge(work: TaskWork): GristmillError | undefined {
   )
 }
 
-/** Bytes of the order at the most; the parameters of a job are the same object in all of its tasks, and are written down once. */
+/** Upper bound of the order's bytes. All tasks of a job share one parameters object, which is encoded once. */
 export function workBytes({ params, env, input }: TaskWork): number {
   let bytes = restBytes + paramBytes(params)
   for (const [name, value] of Object.entries(env ?? {})) bytes += textBytes(name) + textBytes(value)
