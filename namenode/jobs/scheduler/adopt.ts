@@ -1,18 +1,18 @@
-// After a restart the namenode does not know what runs; the nodes do. Attempts of its earlier life are taken over
-// when they are first heard of: at registration, in a progress report, or when they are done.
+// Adoption of attempts after a namenode restart. The namenode does not know which attempts still run; they are adopted when a
+// node first mentions them: at registration, in a progress report, or when they finish.
 
 import { attemptParts, type AttemptId } from '../../../src/base/ids.ts'
 import { localityOf } from './offer.ts'
 import { newAttempt } from './attempts.ts'
 import { type Attempt, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
 
-/** An attempt of an earlier life of the namenode, heard of for the first time. */
+/** Adds an attempt that an earlier namenode process started. Returns undefined if its number is of this process. */
 export function adopt(state: SchedulerState, place: TaskRef, node: WorkerNode, id: AttemptId): Attempt | undefined {
   if (attemptParts(id).attempt >= place.job.firstAttempt) return undefined
   return newAttempt(state, place, { node, locality: localityOf(state, place.stage, place.task.index, node), speculative: false, id })
 }
 
-/** Takes over an attempt that runs since before the namenode's restart. False: it is not wanted. */
+/** Adopts a running attempt of an earlier process. Returns false if it is not needed. */
 export function join(state: SchedulerState, place: TaskRef, node: WorkerNode, id: AttemptId): boolean {
   const { stage, task } = place
   if (place.job.state !== 'running' || task.won || task.committing || stage.state !== 'running') return false

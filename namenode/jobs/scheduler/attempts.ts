@@ -1,5 +1,5 @@
-// An attempt from its start to its end, and the sums that depend on it (running, fraction, speculative, active). A running attempt holds a
-// slot of its node; one that was killed holds it until the node says that it is gone, or limits.killSilentMs have passed.
+// Start and end of attempts, with the sums that depend on them (running, fraction, speculative, active). A running attempt
+// holds a slot of its node; a killed one holds it until the node reports its end, or limits.killSilentMs have passed.
 // INVARIANT: attempts begin and end in this file only.
 
 import { attemptId, type AttemptId, type NodeId } from '../../../src/base/ids.ts'
@@ -33,7 +33,7 @@ export function newAttempt(
   return attempt
 }
 
-/** Takes an attempt out of the running ones. Its slot is another matter: a killed one holds it until its node says so. */
+/** Ends an attempt. Its slot is freed separately: a killed attempt holds it until its node reports the end. */
 export function endAttempt(
   state: SchedulerState, { job, stage, task }: TaskRef, attempt: Attempt, end: Exclude<Attempt['state'], 'running'>, failure?: Failure,
 ): void {
@@ -55,7 +55,7 @@ export function endAttempt(
 
 export const runningOf = (task: TaskState): Attempt[] => task.attempts.filter(attempt => attempt.state === 'running')
 
-/** Kills what runs of a task, except one attempt. The slots are free when the nodes say so. */
+/** Kills the running attempts of a task, except one. Slots become free when the nodes report the end. */
 export function killAttempts(
   state: SchedulerState,
   place: { job: RunningJob; stage: StageState; task: TaskState },
@@ -74,7 +74,7 @@ export function orderKill(state: SchedulerState, node: NodeId, attempt: AttemptI
   state.effects.push({ kind: 'kill', node, attempt })
 }
 
-/** An attempt that its node does not have any more. */
+/** Removes an attempt that its node no longer has. */
 export function dropAttempt(state: SchedulerState, node: WorkerNode, id: AttemptId): void {
   node.holding.delete(id)
   const place = taskRefOf(state, id)

@@ -1,20 +1,20 @@
-// Counts every sum of the scheduler's state anew and asserts that it is what is kept. For tests and simulations.
+// Recomputes every sum of the scheduler's state and asserts that it equals the stored one. For tests and simulations.
 
 import { assert } from '../../../src/base/assert.ts'
 import { runningOf } from './attempts.ts'
 import { taskRefOf, type RunningJob, type SchedulerState, type StageState } from './state.ts'
 
-/** Stages with more tasks are not counted: every event of theirs would take milliseconds. */
+/** Larger stages are skipped: a check would take milliseconds per event. */
 const tasksMax = 500
 
-/** Throws AssertionFailed with the first sum that is not what it should be. */
+/** Throws AssertionFailed for the first sum that differs. */
 export function checkState(state: SchedulerState): void {
   for (const job of state.jobs.values()) checkJob(job)
   for (const node of state.nodes.values()) {
     for (const [id, killedMs] of node.holding) {
       const place = taskRefOf(state, id)
       const attempt = place?.task.attempts.find(each => each.id === id)
-      // A slot is held by what runs, by what was killed, and by what its node is still to report.
+      // A slot is held by a running attempt, a killed one, or one of a forgotten job.
       assert(
         killedMs !== undefined || attempt !== undefined || place === undefined,
         `${id}, which holds a slot of ${node.id}, is an attempt of its task`,
@@ -63,7 +63,7 @@ function checkStage(job: RunningJob, stage: StageState): void {
   checkOutputs(stage, where)
 }
 
-/** Bytes of committed map outputs by node. */
+/** Checks the bytes of committed map outputs by node. */
 function checkOutputs(stage: StageState, where: string): void {
   const bytes = new Map<string, number>()
   for (const { won } of stage.tasks) if (won?.output.kind === 'shuffle') bytes.set(won.node, (bytes.get(won.node) ?? 0) + won.output.bytes)

@@ -1,6 +1,7 @@
-// The life of a job: its stages start when what they read is done, the last one's end publishes it; a failure or a
-// kill ends it. Nobody is shown an end that is not in the journal: between deciding and `ended` a job is `ending`
-// (or `publishing`) and starts nothing more.
+// Life of a job: a stage starts when its input is done; when all stages are done the job is published; a failure or a kill
+// ends it.
+// INVARIANT: an end is shown only once it is journalled: between the decision and `ended` a job is `ending` (or `publishing`)
+// and starts nothing.
 
 import { assert, unreachable } from '../../../src/base/assert.ts'
 import { limits } from '../../../src/base/limits.ts'
@@ -23,7 +24,7 @@ export function submitted(state: SchedulerState, event: Event & { kind: 'submitt
   changed(state, job, true)
 }
 
-/** Goes on with a job from its committed tasks. Attempts of the earlier life are heard of when their nodes register. */
+/** Resumes a job from its committed tasks. Attempts of the earlier process are adopted when their nodes register. */
 export function resumed(state: SchedulerState, event: Event & { kind: 'resumed' }): void {
   assert(!state.jobs.has(event.job), 'a job that runs is not taken over')
   const job = newJob(event, event.term)
@@ -66,7 +67,7 @@ function restore(
   if (state.nodes.get(won.node)?.state !== 'live') stage.absent.add(won.node)
 }
 
-/** Starts stages that can start, ends those whose tasks are all done, publishes when nothing is left. */
+/** Starts stages that are ready, ends those whose tasks are all done, publishes when all are done. */
 export function advance(state: SchedulerState, job: RunningJob): void {
   if (job.state !== 'running') return
   for (const stage of job.stages) {
@@ -95,13 +96,13 @@ function start(state: SchedulerState, stage: StageState): void {
   }
 }
 
-/** Better knowledge of where input lies: those that wait are sorted anew. */
+/** New input locations: waiting tasks are queued again. */
 export function placed(state: SchedulerState, stage: StageState, places: Places): void {
   stage.places = places
   if (stage.state === 'running') start(state, stage)
 }
 
-/** The job has failed or was killed: what runs is killed, and the journal is told. */
+/** Ends a failed or killed job: its attempts are killed, and its end is journalled. */
 export function end(
   state: SchedulerState, job: RunningJob, outcome: 'failed' | 'cancelled', failure: Failure,
   culprit?: { stage: StageState; task: TaskState }, keep = false,
@@ -122,7 +123,7 @@ export function end(
   })
 }
 
-/** The end is in the journal: nodes drop what they keep for the job, and the scheduler forgets it. */
+/** The end is journalled: nodes delete the job's files, and the scheduler forgets it. */
 export function ended(state: SchedulerState, job: RunningJob): void {
   state.jobs.delete(job.id)
   for (const id of job.used) {
@@ -131,7 +132,7 @@ export function ended(state: SchedulerState, job: RunningJob): void {
     if (node.state !== 'lost') state.effects.push({ kind: 'forget', node: id, job: job.id })
     else if (node.owed.size < limits.jobsKept) node.owed.add(job.id)
   }
-  // What is still in flight of it holds slots until its nodes report; nobody is told of it as a job any more.
+  // Attempts of the job that are still in flight hold their slots until their nodes report, or killSilentMs have passed.
   for (const node of state.nodes.values()) {
     for (const id of node.holding.keys()) {
       if (taskRefOf(state, id) === undefined && node.holding.get(id) === undefined) node.holding.set(id, state.at.monoMs)
@@ -140,7 +141,7 @@ export function ended(state: SchedulerState, job: RunningJob): void {
   changed(state, job, true)
 }
 
-/** Everything is computed, and cannot be where it was to be: its owner may give it another place. */
+/** The output is computed and cannot be published at its path: the job fails, and its owner may publish the kept output elsewhere. */
 export function unpublished(state: SchedulerState, job: RunningJob, failure: Failure): void {
   job.state = 'running'
   end(state, job, 'failed', failure, undefined, true)
@@ -151,7 +152,7 @@ export function kill(state: SchedulerState, job: RunningJob): void {
     case 'running':
       end(state, job, 'cancelled', { code: 'JOB_CANCELLED', message: `job ${job.id} was cancelled; nothing of it was published` })
       return
-    // Too late: the transaction is on its way, and its end will be the job's.
+    // Too late: the end is already being journalled.
     case 'publishing':
     case 'ending': return
     default: unreachable(job.state)

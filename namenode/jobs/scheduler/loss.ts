@@ -1,5 +1,5 @@
-// Nodes come and go. What is lost with a node: its attempts, and the map outputs it holds, as long as somebody still
-// has to read them. Exactly those run again. A node that only restarted still has its map outputs on disk.
+// Nodes that join, leave and die. A dead node loses its attempts, and its map outputs that are still to be read; exactly these
+// tasks run again. A node that only restarted still has its map outputs on disk.
 
 import type { NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
@@ -33,7 +33,7 @@ export function joined(state: SchedulerState, event: Event & { kind: 'joined' })
   }
 }
 
-/** A node is dead. Its attempts and map outputs are gone, and tasks that waited for it need not wait any more. */
+/** A node is dead: its attempts and map outputs are lost, and tasks that waited for it are released. */
 export function nodeLost(state: SchedulerState, node: WorkerNode): void {
   node.state = 'lost'
   for (const held of [...node.holding.keys()]) dropAttempt(state, node, held)
@@ -50,13 +50,15 @@ export function nodeLost(state: SchedulerState, node: WorkerNode): void {
   everyoneGivesWay(state)
 }
 
-/** It takes no more tasks; what it holds can still be read. */
+/** The node takes no more tasks; its data can still be read. */
 export function decommissioning(state: SchedulerState, node: WorkerNode): void {
   if (node.state === 'live' || node.state === 'stale') node.state = 'draining'
   everyoneGivesWay(state)
 }
 
-/** It may be dead. What it runs gets twins (speculation.ts), and map outputs that it holds are not counted on where others are idle. */
+/**
+ * The node may be dead. Its attempts get speculative ones (speculation.ts), and its map outputs are made again if other nodes are idle.
+ */
 export function stale(state: SchedulerState, node: WorkerNode): void {
   if (node.state === 'live') node.state = 'stale'
   everyoneGivesWay(state)
@@ -64,13 +66,13 @@ export function stale(state: SchedulerState, node: WorkerNode): void {
 }
 
 /**
- * Map outputs on silent nodes are made again as soon as nothing else of their stage waits for a slot: else readers would start
- * only to find out that they are gone. If the node is back in time, some work was done twice.
+ * Makes map outputs on stale nodes again once no other task of their stage waits for a slot: otherwise readers would start and then
+ * find them missing. If the node returns in time, some work is done twice.
  */
 export function rerunStaleOutputs(state: SchedulerState, job: RunningJob): void {
   if (job.state !== 'running') return
   for (const stage of job.stages) {
-    // The cheapest question first: this is asked at each commit.
+    // The cheapest check first: this runs at each commit.
     if (stage.state !== 'running' || stage.waiting > 0 || stage.readers.length === 0) continue
     if (!someNode(state, node => node.state === 'stale') || !someNode(state, node => node.state === 'live' && node.slots > 0)) return
     for (const task of stage.tasks)
@@ -82,14 +84,14 @@ export function returned(node: WorkerNode): void {
   if (node.state === 'stale') node.state = 'live'
 }
 
-/** It has said good-bye, and kills what it runs without another word. Its map outputs are there again if it comes back soon. */
+/** The node stops and kills its attempts without reporting them. Its map outputs are available again if it returns soon. */
 export function left(state: SchedulerState, node: WorkerNode): void {
   node.state = 'draining'
   for (const held of [...node.holding.keys()]) dropAttempt(state, node, held)
   everyoneGivesWay(state)
 }
 
-/** Tasks that avoided other nodes and waited for this one. */
+/** Lets tasks run anywhere that avoided all other nodes and waited for this one. */
 function everyoneGivesWay(state: SchedulerState): void {
   for (const job of state.jobs.values()) {
     if (job.nodeFailures.size === 0) continue
@@ -107,7 +109,7 @@ function loseOutputs(state: SchedulerState, job: RunningJob, node: NodeId): void
   }
 }
 
-/** The output of a committed task is gone: the task runs again, and what it counted is taken back. */
+/** The output of a committed task is lost: the task runs again, and its counters are subtracted. */
 export function loseOutput(state: SchedulerState, place: TaskRef): void {
   const { job, stage, task } = place
   const { won } = task
@@ -129,7 +131,7 @@ export function loseOutput(state: SchedulerState, place: TaskRef): void {
   changed(state, job, true)
 }
 
-/** Time has passed: silence becomes loss. */
+/** Time has passed: silent attempts are lost, killed ones free their slots, absent outputs are given up. */
 export function tick(state: SchedulerState): void {
   const { monoMs } = state.at
   for (const node of state.nodes.values()) {

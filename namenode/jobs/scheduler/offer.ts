@@ -1,8 +1,8 @@
-// Gives waiting tasks to nodes with free slots. A node takes, in this order: a task whose input it holds; one that no
-// living node holds; after `rackSkips` offers without either, one whose input lies in its rack; after `anySkips`, any
-// (delay scheduling, counted in offers and not in seconds: a busy cluster makes many offers a second, and each is a
-// chance for a better node). Jobs share slots by having equally many running; at equality the one goes first that
-// was given a slot (or was submitted) the longest ago, so that turns go round and no job waits behind another one's many tasks.
+// Assigns waiting tasks to nodes with free slots. Order per node: a task whose input it holds; a task whose input no live node
+// holds; after `rackSkips` offers without either, one with its input in the same rack; after `anySkips`, any (delay
+// scheduling, counted in offers, not in seconds: a busy cluster makes many offers per second, and each is a chance for a
+// better node). Jobs share slots by number of running attempts; among equals, the job that got a slot (or was submitted) least
+// recently comes first, so that no job waits behind another one's many tasks.
 // INVARIANT: a node never has more attempts than slots, and a task never two attempts on one node at a time.
 
 import type { NodeId } from '../../../src/base/ids.ts'
@@ -14,13 +14,13 @@ import {
 } from './state.ts'
 import { slowest } from './speculation.ts'
 
-/** Offers a node lets pass before it works on its rack's data, and on anybody's. */
+/** Offers that a node skips before it takes tasks of its rack, and of any node. */
 export const rackSkips = 3
 export const anySkips = 6
 
 /**
- * Fills free slots: as many tasks as there are slots, dealt out one at a time so that all nodes get some.
- * For the nodes in `asking` it counts as an offer: what they were not given now they may get after some more.
+ * Fills free slots, one task per node and round, so that all nodes get some. For the nodes in `asking` this counts as an offer: tasks
+ * withheld now become available after further ones.
  */
 export function offer(state: SchedulerState, asking: Iterable<WorkerNode> = []): void {
   if (!state.open) return
@@ -33,17 +33,17 @@ export function offer(state: SchedulerState, asking: Iterable<WorkerNode> = []):
 
 const hasSlot = (node: WorkerNode): boolean => node.state === 'live' && node.holding.size < node.slots
 
-/** Is there anything of this job that could start? */
+/** True if the job has a task that could start. */
 const wantsSlots = (job: RunningJob): boolean =>
   job.stages.some(stage => stage.state === 'running' && (stage.waiting > 0 || stage.running > 0) && ready(job, stage))
 
-/** Does any task wait that a free slot could take, now or after some more offers? Then time has to be told (`tick`). */
+/** True if a task waits that a free slot could take, now or after further offers: `tick` events are then needed. */
 export function hasRunnable(state: SchedulerState): boolean {
   if (!state.open || ![...state.nodes.values()].some(hasSlot)) return false
   return [...state.jobs.values()].some(job => job.state === 'running' && wantsSlots(job))
 }
 
-/** Idle nodes first; among equals those with most of what the next stages read, so that reducers start beside their input. */
+/** Idle nodes first; among equals those with most input of the next stages, so that reduce tasks start beside their input. */
 function inOrder(nodes: WorkerNode[], jobs: readonly RunningJob[]): WorkerNode[] {
   const bytes = new Map<NodeId, number>()
   for (const job of jobs) {
@@ -56,7 +56,7 @@ function inOrder(nodes: WorkerNode[], jobs: readonly RunningJob[]): WorkerNode[]
   return nodes.sort((a, b) => a.holding.size - b.holding.size || held(b) - held(a) || (a.id < b.id ? -1 : 1))
 }
 
-/** Starts one task on the node; false if there is none for it. */
+/** Starts one task on the node; returns false if there is none for it. */
 function serve(state: SchedulerState, jobs: RunningJob[], node: WorkerNode): boolean {
   jobs.sort((a, b) => a.running - b.running || a.turn - b.turn)
   for (const job of jobs) {
@@ -101,7 +101,7 @@ function choose(state: SchedulerState, stage: StageState, node: WorkerNode): { t
   return undefined
 }
 
-/** The node still has a slot: everything that waits has been held back from it once more. */
+/** The node still has a free slot: counts one more skipped offer for every stage with waiting tasks. */
 function passOver(jobs: readonly RunningJob[], node: WorkerNode): void {
   for (const job of jobs) {
     for (const stage of job.stages) {
@@ -130,8 +130,8 @@ function launch(state: SchedulerState, place: TaskRef, facts: { node: WorkerNode
 }
 
 /**
- * Puts a task (back) among those that wait. `first`: before the others, because a task that runs again is what the rest
- * waits for: its readers, or its job's owner, who wants to hear of a program that cannot work before it has failed everywhere.
+ * Adds a task to the waiting ones. `first`: before the others, because a task that runs again holds up the rest: its readers, or the
+ * job's owner, who should learn early of a program that cannot work.
  */
 export function enqueue(state: SchedulerState, stage: StageState, task: TaskState, first: boolean): void {
   if (task.state !== 'waiting') stage.waiting++

@@ -1,27 +1,26 @@
-// Tasks of one stage that wait for a slot, found by where their input lies without looking at the others:
-// 100,000 waiting tasks cost an offer no more than ten. A task stands in the list of each node and rack that holds
-// its input; taken from one, it is skipped in the others when they get to it. Whether it still waits is the caller's
-// knowledge, asked through `wants`.
+// Waiting tasks of one stage, indexed by the location of their input: an offer costs the same with ten or 100,000 waiting
+// tasks. A task is in the list of each node and rack that holds its input; taken from one list, it is skipped later in the
+// others. The caller decides through `wants` whether a task still waits.
 
 import type { NodeId } from '../../../src/base/ids.ts'
 
-/** What to do with a task that is found in a list. `keep`: it waits, but not for this node. */
+/** Decision about a task in a list. `keep`: it waits, but not for this node. */
 export type TakeDecision = 'take' | 'keep' | 'drop'
 export type Wants = (task: number) => TakeDecision
 
-/** Tasks that wait but may not run on the asking node are passed over; beyond this many the node waits for a next time. */
+/** Bound of skipped tasks per search, for tasks that may not run on the asking node; beyond it the node waits for its next offer. */
 const passedOverMax = 64
 
 export class Pending {
   readonly #byNode = new Map<NodeId, Line>()
   readonly #byRack = new Map<string, Line>()
-  /** Tasks that no living node is better for than another. */
+  /** Tasks without a live holder of their input. */
   readonly #free = new Line()
   readonly #all = new Line()
 
   /**
-   * Adds a waiting task, behind the others or (`first`) before them. `nodes` are living holders of its input, `racks`
-   * theirs; both empty: anywhere is as good.
+   * Adds a waiting task, after the others or (`first`) before them. `nodes`: live holders of its input; `racks`: their racks; both
+   * empty if no location is better.
    */
   add(task: number, nodes: readonly NodeId[], racks: readonly string[], first = false): void {
     for (const node of nodes) line(this.#byNode, node).put(task, first)
@@ -35,14 +34,14 @@ export class Pending {
   takeRack(rack: string, wants: Wants): number | undefined { return this.#byRack.get(rack)?.take(wants) }
   takeAny(wants: Wants): number | undefined { return this.#all.take(wants) }
 
-  /** Forgets the node's list and returns the tasks that stood in it (some no longer wait). */
+  /** Removes the node's list and returns its tasks (some no longer wait). */
   lose(node: NodeId): number[] {
     const tasks = this.#byNode.get(node)?.tasks() ?? []
     this.#byNode.delete(node)
     return tasks
   }
 
-  /** The task has no living holder left. */
+  /** The task has no live holder left. */
   release(task: number): void { this.#free.put(task, false) }
 }
 
@@ -52,7 +51,7 @@ function line<K>(lines: Map<K, Line>, key: K): Line {
   return found
 }
 
-/** First in, first out. Places of taken tasks are passed over until they are half of the line, then cut out at once. */
+/** FIFO list. Places of taken tasks are skipped; once they are half of the list, they are removed together. */
 class Line {
   #tasks: number[] = []
   #head = 0
@@ -62,7 +61,7 @@ class Line {
     if (!first) this.#tasks.push(task)
     else if (this.#head === 0) this.#tasks.unshift(task)
     else {
-      // The places before the head are of tasks that are gone.
+      // Places before the head belong to taken tasks.
       this.#tasks[--this.#head] = task
       this.#gone--
     }

@@ -1,6 +1,6 @@
-// What nodes say about attempts: done, failed, how far. The first attempt of a task that is done gets committed; any
-// other is told that it came too late. Reports may come twice, late, or of attempts that this namenode never started
-// (it was restarted since): each has one answer.
+// Reports of nodes about attempts: done, failed, progress. The first finished attempt of a task is committed; later ones are
+// answered as too late. Reports may be repeated, late, or about attempts of an earlier namenode process: each gets one
+// consistent answer.
 
 import { unreachable } from '../../../src/base/assert.ts'
 import { adopt, join } from './adopt.ts'
@@ -34,14 +34,14 @@ function answer(state: SchedulerState, { attempt }: Finished, committed: boolean
 function done(state: SchedulerState, place: TaskRef, event: Finished, outcome: Done): void {
   const { stage, task } = place
   if (task.won || task.committing) {
-    if (task.committing === event.attempt) return // The same report again: the first one's answer is for both.
+    if (task.committing === event.attempt) return // A repeated report: both get the first one's answer.
     const loser = task.attempts.find(attempt => attempt.id === event.attempt)
     if (loser?.state === 'running') endAttempt(state, place, loser, 'killed')
     return answer(state, event, task.won?.attempt === event.attempt)
   }
   const node = state.nodes.get(event.node)
   const foreign = outcome.output.kind !== stage.spec.output.kind
-  // A map output is worth what its node is; files are replicated and outlive it.
+  // A map output is lost with its node; output files are replicated.
   const gone = outcome.output.kind === 'shuffle' && (!node || node.state === 'lost')
   const attempt = task.attempts.find(each => each.id === event.attempt) ?? (node && adopt(state, place, node, event.attempt))
   if (foreign || gone || !attempt) {
@@ -85,7 +85,7 @@ export function committed(state: SchedulerState, event: Event & { kind: 'committ
   if (won.output.kind === 'shuffle') {
     stage.outputBytes.set(won.node, (stage.outputBytes.get(won.node) ?? 0) + won.output.bytes)
     const node = state.nodes.get(won.node)
-    // The node died while the journal wrote.
+    // The node died while the commit was journalled.
     if (!node || node.state === 'lost') loseOutput(state, place)
   }
   rerunStaleOutputs(state, job)
@@ -101,7 +101,7 @@ function failed(state: SchedulerState, place: TaskRef, event: Finished, outcome:
   attempt.counters = outcome.counters
   switch (outcome.cause) {
     case 'killed':
-      // We did not order it: its node is going down, or it was short of memory.
+      // Not ordered by the scheduler: its node is stopping, or was short of memory.
       endAttempt(state, place, attempt, 'killed', outcome.failure)
       lost(state, place, outcome.failure)
       return
@@ -140,7 +140,7 @@ export function progressed(state: SchedulerState, event: Event & { kind: 'progre
       attempt.seenMonoMs = state.at.monoMs
       changed(state, place.job, false)
     } else if (!place || place.task.committing !== id) {
-      // It should not run: its job is over, its task is done, or it was given up; or it runs since before a restart.
+      // It should not run: its job has ended, its task is done, or it was given up; or it was started before a restart.
       const node = state.nodes.get(event.node)
       if (place && node && join(state, place, node, id)) continue
       orderKill(state, event.node, id)

@@ -1,5 +1,5 @@
-// Whether and where a task runs again. A failure counts against the job's attemptsMax and sends the task to another
-// node; a loss (its node died, a map output went, it was killed by its node) does neither.
+// Decides whether and where a task runs again. A failure counts against the job's attemptsMax and moves the task to another
+// node; a loss (dead node, lost map output, attempt killed by its node) does neither.
 
 import type { NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
@@ -9,10 +9,10 @@ import { enqueue } from './offer.ts'
 import { runningOf } from './attempts.ts'
 import { changed, type TaskRef, type SchedulerState } from './state.ts'
 
-/** So many failures on one node, of whatever tasks, and the job stays away from it. */
+/** After this many failures of a job's tasks on one node the job avoids that node. */
 const nodeFailuresMax = 4
 
-/** The task runs again, on another node if there is one; or its job has failed. */
+/** Runs the task again, on another node if there is one; or fails its job. */
 export function again(state: SchedulerState, place: TaskRef, node: NodeId | undefined, failure: Failure): void {
   const { job, stage, task } = place
   task.failures++
@@ -25,13 +25,13 @@ export function again(state: SchedulerState, place: TaskRef, node: NodeId | unde
     const failures = (job.nodeFailures.get(node) ?? 0) + 1
     job.nodeFailures.set(node, failures)
     const live = [...state.nodes.values()].filter(each => each.state === 'live').length
-    // Never more than a third of the nodes: then it is the program that is bad.
+    // At most a third of the nodes: beyond that the program is at fault.
     if (failures >= nodeFailuresMax && (job.avoid.size + 1) * 3 <= live) job.avoid.add(node)
   }
   requeue(state, place)
 }
 
-/** The attempt ended without fault of the program: it does not count, but no loop is endless. */
+/** The attempt ended without fault of the program: not a failure, but limits.lossesMax losses of one task fail the job. */
 export function lost(state: SchedulerState, place: TaskRef, failure: Failure): void {
   const { job, stage, task } = place
   if (++task.losses >= limits.lossesMax) end(state, job, 'failed', failure, { stage, task })
@@ -39,7 +39,7 @@ export function lost(state: SchedulerState, place: TaskRef, failure: Failure): v
   changed(state, job, false)
 }
 
-/** Back among the waiting ones, unless another attempt of the task still runs, or its job is over. */
+/** Queues the task again, except if another attempt of it runs or its job has ended. */
 export function requeue(state: SchedulerState, { job, stage, task }: TaskRef): void {
   if (job.state !== 'running' || task.state === 'committing' || task.state === 'done' || task.state === 'waiting') return
   if (runningOf(task).length > 0) return
@@ -47,7 +47,7 @@ export function requeue(state: SchedulerState, { job, stage, task }: TaskRef): v
   enqueue(state, stage, task, true)
 }
 
-/** A task that has failed on every node that could run it may go anywhere again. */
+/** A task that has failed on every node that could run it may run anywhere again. */
 export function giveWay(state: SchedulerState, { job, task }: TaskRef): void {
   if (!task.avoid) return
   for (const node of state.nodes.values()) {

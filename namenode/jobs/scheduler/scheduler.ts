@@ -1,5 +1,5 @@
-// The scheduler: events in, effects out, nothing else. It is deterministic and owns its state; the shell (engine.ts)
-// feeds it one event at a time, carries the effects out in their order, and answers them with events.
+// Scheduler: a deterministic state machine, events in, effects out. The job engine (engine.ts) feeds it one event at a time,
+// carries out the effects in order, and answers them with events.
 
 import { unreachable } from '../../../src/base/assert.ts'
 import type { JobId } from '../../../src/base/ids.ts'
@@ -15,16 +15,16 @@ export class Scheduler {
   readonly #checked: boolean
   readonly #state: SchedulerState = { nodes: new Map(), jobs: new Map(), open: false, turns: 0, at: { nowMs: 0, monoMs: 0 }, effects: [] }
 
-  /** `checked`: the sums of the state are counted anew after every event, which takes time in proportion to the state. */
+  /** `checked`: recomputes all sums after every event; costs time proportional to the state. */
   constructor({ checked = false }: { readonly checked?: boolean | undefined } = {}) {
     this.#checked = checked
   }
 
-  /** For those who show it; never changed from outside. */
+  /** For display; callers must not change it. */
   get jobs(): ReadonlyMap<JobId, RunningJob> { return this.#state.jobs }
   get nodes(): ReadonlyMap<WorkerNode['id'], WorkerNode> { return this.#state.nodes }
 
-  /** Some task could start after some more offers, or an attempt may turn out to be slow: send `tick` soon. */
+  /** True if a task could start after further offers, or an attempt may be slow: the caller sends `tick` soon. */
   get hasRunnable(): boolean { return hasRunnable(this.#state) }
 
   apply(event: Event, at: Moment): Effect[] {
@@ -32,7 +32,7 @@ export class Scheduler {
     state.at = at
     state.effects = []
     this.#dispatch(state, event)
-    // Last: slots are free by now, and tasks that have to run again wait.
+    // Last: by now slots are free and tasks to rerun are queued.
     offer(state, asking(state, event))
     if (this.#checked) checkState(state)
     return state.effects
@@ -47,7 +47,7 @@ export class Scheduler {
         return
       case 'joined': return joined(state, event)
       case 'offered': return withNode(state, event, node => {
-        // A node that was only silent for a while asks for work again.
+        // A stale or draining node that asks for work is live.
         if (node.state === 'draining' || node.state === 'stale') node.state = 'live'
       })
       case 'draining': return withNode(state, event, node => decommissioning(state, node))
@@ -71,7 +71,7 @@ export class Scheduler {
   }
 }
 
-/** Nodes that have asked for work with this event: what they are not given now they may get after some more offers (offer.ts). */
+/** Nodes that ask for work with this event; for them it counts as an offer (offer.ts). */
 function asking(state: SchedulerState, event: Event): Iterable<WorkerNode> {
   if (event.kind === 'tick') return state.nodes.values()
   if (event.kind !== 'offered' && event.kind !== 'finished') return []
@@ -79,7 +79,7 @@ function asking(state: SchedulerState, event: Event): Iterable<WorkerNode> {
   return node ? [node] : []
 }
 
-/** Events about nodes and jobs that are gone are no events. */
+/** Events about unknown nodes and jobs are ignored. */
 function withNode(state: SchedulerState, { node: id }: { node: WorkerNode['id'] }, work: (node: WorkerNode) => void): void {
   const node = state.nodes.get(id)
   if (node) work(node)

@@ -1,19 +1,19 @@
-// Speculation: near the end of a stage a slow attempt gets a twin on another node, and the first to commit wins.
-// Slow is judged against the stage's own committed tasks, never against a number of seconds that somebody guessed. An attempt
-// on a node that has fallen silent gets a twin at once, wherever the stage stands, when no other task waits for the slot.
+// Speculation: near the end of a stage a slow attempt gets a speculative one on another node; the first to commit wins. Slow
+// is relative to the stage's committed tasks, not a fixed time. An attempt on a stale node gets a speculative one at once, at
+// any point of the stage, if no other task waits for the slot.
 
 import { runningOf } from './attempts.ts'
 import { someNode, type WorkerNode, type StageState, type SchedulerState, type TaskState } from './state.ts'
 
-/** So much of the stage must be done: before, there is nothing to judge by. */
+/** Fraction of the stage that must be done; before, there is too little to compare with. */
 const doneShare = 0.75
-/** Slower than this many times the median. */
+/** Slow: longer than this many times the median. */
 const slowness = 1.5
-/** Twins at a time, as a share of all slots (at least one). */
+/** Speculative attempts at a time, as a fraction of all slots (at least one). */
 const slotShare = 0.1
-/** Below this no twin pays: it needs about as long to start. */
+/** Shorter attempts are not worth it: a start takes about as long. */
 const elapsedMsMin = 2_000
-/** Durations of a stage that are kept to judge by. */
+/** Durations kept per stage. */
 const durationsMax = 500
 
 export function noteDuration(stage: StageState, ms: number): void {
@@ -21,12 +21,12 @@ export function noteDuration(stage: StageState, ms: number): void {
   stage.durations.push(ms)
 }
 
-/** The task that would gain most from a second attempt on this node; undefined if none would. */
+/** The task that would gain most from a second attempt on this node; undefined if there is none. */
 export function slowest(state: SchedulerState, stage: StageState, node: WorkerNode): TaskState | undefined {
   return stage.running === 0 ? undefined : orphan(state, stage, node) ?? straggler(state, stage, node)
 }
 
-/** A task whose only attempt is on a silent node, which may never end it: no need to compare it with others. */
+/** A task whose only attempt is on a stale node and may never end: no comparison needed. */
 function orphan(state: SchedulerState, stage: StageState, node: WorkerNode): TaskState | undefined {
   if (!someNode(state, each => each.state === 'stale')) return undefined
   for (const task of stage.active) {
@@ -56,7 +56,7 @@ function straggler(state: SchedulerState, stage: StageState, node: WorkerNode): 
     if (running.length !== 1 || !attempt || attempt.node === node.id) continue
     const elapsedMs = state.at.monoMs - attempt.startedMonoMs
     if (elapsedMs < Math.max(elapsedMsMin, median * slowness)) continue
-    // An attempt that says how far it is will need the rest of its time; one that says nothing, twice what it took.
+    // Remaining time: from the attempt's progress; without progress, twice the elapsed time.
     const leftMs = attempt.fraction > 0 ? elapsedMs * (1 - attempt.fraction) / attempt.fraction : 2 * elapsedMs
     if (leftMs > bestLeftMs) { best = task; bestLeftMs = leftMs }
   }

@@ -1,6 +1,6 @@
-// What the scheduler knows: nodes with the attempts that hold their slots, jobs with their stages, tasks and attempts.
-// Sums that people ask for (done, running, counters, fraction) are kept up to date, so that a status never
-// walks over tasks. Everything here is changed by the files beside it only, one event at a time.
+// State of the scheduler: nodes with the attempts that hold their slots; jobs with stages, tasks and attempts. Sums that are
+// shown (done, running, counters, fraction) are kept up to date, so that a status never walks over tasks. Only the files of
+// this directory change it, one event at a time.
 
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../../src/base/ids.ts'
 import type { Counters, Failure } from '../../../src/protocol/fields.ts'
@@ -16,13 +16,11 @@ export interface WorkerNode {
   rack: string
   host: string
   slots: number
-  /**
-   * `silent`: nobody knows whether it lives; it gets nothing, and work that only it has is done elsewhere too where nothing else is to do.
-   */
+  /** `stale`: it may be dead; it gets no tasks, and its work is repeated elsewhere if slots are free. */
   state: 'live' | 'draining' | 'stale' | 'lost'
-  /** Attempts that hold a slot, with the moment they were killed if they were. */
+  /** Attempts that hold a slot, with the monotonic time of their kill, if they were killed. */
   readonly holding: Map<AttemptId, number | undefined>
-  /** Jobs that ended while the node was away: it is told to forget them when it returns. */
+  /** Jobs that ended while the node was lost; it is told to forget them when it returns. */
   readonly owed: Set<JobId>
 }
 
@@ -39,13 +37,13 @@ export interface Attempt {
   fraction: number
   counters: Counters
   failure: Failure | undefined
-  /** A twin of a slow one. */
+  /** True for a speculative attempt. */
   readonly speculative: boolean
 }
 
 export interface TaskState {
   readonly index: number
-  /** `committing`: an attempt is done, the journal does not have it yet. */
+  /** `committing`: an attempt is done and not journalled yet. */
   state: 'waiting' | 'running' | 'committing' | 'done'
   attempts: Attempt[]
   nextAttempt: number
@@ -53,7 +51,7 @@ export interface TaskState {
   failures: number
   /** Attempts and outputs lost without fault of the program. */
   losses: number
-  /** Nodes where it has failed. */
+  /** Nodes on which it has failed. */
   avoid: Set<NodeId> | undefined
   committing: AttemptId | undefined
   won: TaskRecord['won'] | undefined
@@ -78,15 +76,15 @@ export interface StageState {
   readonly counters: CounterSums
   startedMs: number | undefined
   finishedMs: number | undefined
-  /** How often each node was passed over since it last ran a task of this stage near its data. */
+  /** Offers that each node skipped since it last ran a task of this stage near its data. */
   readonly skips: Map<NodeId, number>
   /** Tasks with a running attempt, oldest first. */
   readonly active: Set<TaskState>
-  /** Durations of committed attempts, for judging the slow ones: the last few hundred. */
+  /** Durations of the last few hundred committed attempts, for speculation. */
   durations: number[]
   /** Bytes of committed map outputs by node. */
   readonly outputBytes: Map<NodeId, number>
-  /** Nodes that hold committed map outputs and have not registered since the namenode started. */
+  /** Nodes with committed map outputs that have not registered since the namenode started. */
   readonly absent: Set<NodeId>
 }
 
@@ -96,32 +94,32 @@ export interface RunningJob {
   readonly spec: JobSpec
   readonly submittedMs: number
   readonly stages: StageState[]
-  /** `ending`: failed or killed; the journal does not have it yet. */
+  /** `ending`: failed or killed; not journalled yet. */
   state: 'running' | 'publishing' | 'ending'
   version: number
-  /** Attempts that run, over all stages: what fairness goes by. */
+  /** Running attempts over all stages; the measure of fair sharing. */
   running: number
-  /** When it was last given a slot, or came, counted in such events over all jobs: no two jobs have the same. */
+  /** Sequence number of its last slot or of its submission, unique over all jobs. */
   turn: number
   failure: Failure | undefined
-  /** Failed attempts by node; many on one node and the job avoids it. */
+  /** Failed attempts by node; the job avoids a node with many. */
   readonly nodeFailures: Map<NodeId, number>
   readonly avoid: Set<NodeId>
-  /** Nodes that have had anything of this job. */
+  /** Nodes that have run attempts of this job. */
   readonly used: Set<NodeId>
-  /** First attempt number of this namenode's life, so that no number is given twice. */
+  /** First attempt number of this namenode process, so that numbers are unique. */
   readonly firstAttempt: number
-  /** When outputs on nodes that have not come back are given up. */
+  /** Monotonic time at which outputs on absent nodes are given up. */
   absentUntilMonoMs: number
 }
 
-/** The whole state, and the effects of the event being worked on. */
+/** Whole state, and the effects of the current event. */
 export interface SchedulerState {
   readonly nodes: Map<NodeId, WorkerNode>
   readonly jobs: Map<JobId, RunningJob>
-  /** After a start tasks wait until enough is known of where blocks lie. */
+  /** False after a start, until the locations of blocks are known well enough: tasks wait. */
   open: boolean
-  /** Attempts started and jobs that came, so far. */
+  /** Number of started attempts and arrived jobs. */
   turns: number
   at: Moment
   effects: Effect[]
@@ -132,7 +130,7 @@ export function someNode(state: SchedulerState, is: (node: WorkerNode) => boolea
   return false
 }
 
-/** Attempts after the n-th restart are numbered from n × this: those of an earlier life may still be running. */
+/** Attempts after the n-th restart are numbered from n × this, because earlier ones may still run. */
 export const attemptsPerTerm = 1000
 
 export function newJob(facts: JobFacts, term: number): RunningJob {
@@ -143,7 +141,7 @@ export function newJob(facts: JobFacts, term: number): RunningJob {
   }))
   for (const stage of stages) {
     const { input } = stage.spec
-    // A stage that reads a shuffle of no tasks has nothing to read, and so no tasks either.
+    // A stage that reads a shuffle of no tasks has no tasks either.
     const tasks = input.kind !== 'shuffle' ? splitCount(input)! : stages[input.stage]!.tasks.length === 0 ? 0 : input.partitions
     for (let index = 0; index < tasks; index++) stage.tasks.push(newTask(index, term * attemptsPerTerm))
     if (input.kind === 'shuffle') stages[input.stage]!.readers.push(stage.index)
@@ -161,14 +159,14 @@ function newTask(index: number, nextAttempt: number): TaskState {
   }
 }
 
-/** A task with all that it belongs to. */
+/** A task with its stage and job. */
 export interface TaskRef {
   readonly job: RunningJob
   readonly stage: StageState
   readonly task: TaskState
 }
 
-/** The task that an attempt tries, if its job is here. */
+/** Task of an attempt; undefined if its job is unknown. */
 export function taskRefOf(state: SchedulerState, id: AttemptId): TaskRef | undefined {
   const parts = attemptParts(id)
   const job = state.jobs.get(parts.job)
@@ -177,7 +175,7 @@ export function taskRefOf(state: SchedulerState, id: AttemptId): TaskRef | undef
   return job && stage && task ? { job, stage, task } : undefined
 }
 
-/** May tasks of this stage start? All that it reads is done, and lies on nodes that can be asked. */
+/** True if tasks of this stage may start: its input is done and on registered nodes. */
 export function ready(job: RunningJob, stage: StageState): boolean {
   const { input } = stage.spec
   if (input.kind !== 'shuffle') return true

@@ -1,12 +1,12 @@
-// Sums of the counters of committed attempts, by name. They depend on which attempts are committed, never on the order: the sums of
-// a run with faults, or of one that a restarted namenode resumed, equal those of a run without, bit for bit.
-// INVARIANT: a name is there while an attempt that is included has it, also if it counts to zero.
+// Sums of the counters of committed attempts, by name. They depend on the set of committed attempts, never on their order: the
+// sums of a run with faults, or resumed after a restart, equal those of a run without, bit for bit.
+// INVARIANT: a name is present while an included attempt has it, even with value zero.
 
 import { ExactSum } from '../../../src/base/exactsum.ts'
 import type { Counters } from '../../../src/protocol/fields.ts'
 
 export class CounterSums {
-  /** The sums, rounded. */
+  /** Rounded sums. */
   readonly values: Record<string, number> = {}
   readonly #sums = new Map<string, { readonly sum: ExactSum; attempts: number }>()
 
@@ -21,7 +21,7 @@ export class CounterSums {
     }
   }
 
-  /** Takes out an attempt that is included. */
+  /** Removes an included attempt. */
   takeBack(counters: Counters): void {
     for (const [name, value] of Object.entries(counters)) {
       const known = this.#sums.get(name)!
@@ -35,7 +35,7 @@ export class CounterSums {
     }
   }
 
-  /** The sums over several of these. */
+  /** Sums over several of these. */
   static total(all: readonly CounterSums[]): Record<string, number> {
     const sums = new Map<string, ExactSum>()
     for (const each of all) {
