@@ -1,5 +1,5 @@
-// What the scheduler's shell needs of the rest of the namenode, said in its own words. namenode/namenode.ts puts the
-// real rooms behind it; a unit test puts a few lines there.
+// Interfaces of the rest of the namenode that the job engine needs. jobs.ts implements them over the namenode's rooms; unit
+// tests implement them in a few lines.
 
 import type { AttemptId, BlockId, JobId, NodeId, RequestId, SplitsId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -14,7 +14,7 @@ import type { JobRecord, TaskRecord } from './store/record.ts'
 
 export interface JobsDeps {
   readonly clock: Clock
-  /** Monotonic time without that in which this process stood still. */
+  /** Monotonic time without pauses of this process. */
   readonly awake: Pick<Clock, 'mono'>
   readonly log: Log
   /** World.checked. */
@@ -23,88 +23,86 @@ export interface JobsDeps {
   readonly nodes: NodesPort
   readonly blocks: BlocksPort
   /**
-   * Throws ENOENT, EACCES or EBUSY unless the user may read every range as it is now; EINVAL where one cannot be, or lies in the job's
-   * output.
+   * Throws ENOENT, EACCES or EBUSY if the user may not read a range in its current state; EINVAL if a range is invalid or lies in the
+   * job's output.
    */
   checkSplits(actor: Actor, splits: Iterable<Split>, output: string): Promise<void> | void
   actor(user: string): Actor
-  /** Nothing may be changed for now (nodes/authority.ts). */
+  /** True while nothing may be changed (nodes/authority.ts). */
   frozen(): boolean
 }
 
 export interface NodesPort {
-  /** Queues an order for a node; it goes out with the node's waiting call. Nodes that are gone get nothing. */
+  /** Queues an order for a node; it is sent with the reply to the node's long poll. Orders for unknown nodes are dropped. */
   order(node: NodeId, order: Order): void
-  /** undefined if the node is not known. */
+  /** undefined if the node is unknown. */
   place(node: NodeId): (NodePlace & { readonly alive: boolean }) | undefined
 }
 
 export interface BlocksPort {
   /** Live holders of a block. */
   holders(block: BlockId): readonly NodeId[]
-  /** Allows reading the block. */
+  /** Issues a token to read the block. */
   token(block: BlockId): string
 }
 
-/** Packed splits that come before their job. */
+/** Packed splits sent ahead of their job. */
 export interface SplitsPage {
   readonly requestId: RequestId
   readonly actor: Actor
   readonly id: SplitsId
   readonly page: number
-  /** Of the job to come. */
+  /** Output path of the job that will follow. */
   readonly output: string
   readonly splits: readonly string[]
 }
 
-/** Splits that were sent and that no job has taken over. */
+/** Uploaded splits that no job has taken over. */
 export type UploadsPort = ReadonlyMap<SplitsId, { readonly user: string; readonly bytes: number }>
 
-/**
- * The journalled part of jobs. What its mutations return is durable. They take effect in the order in which they are called.
- */
+/** Journalled part of jobs. Results of its mutations are durable. Mutations take effect in the order of the calls. */
 export interface JobStore {
   /**
-   * Throws what publishing would throw, as far as it can be known now; EBUSY where another job will publish. A repeated request gets the
-   * first answer.
+   * Throws the errors of publishing, as far as they are known now; EBUSY if another job has reserved the path. A repeated request gets
+   * the first answer.
    */
   submit(request: { requestId: RequestId; actor: Actor; spec: JobSpec }): Promise<JobId>
   /**
-   * Keeps a page of splits for a job to come. Throws ESTALE where the pages before are gone, EACCES where they are another user's, and
-   * TOO_LARGE.
+   * Stores a page of splits for a job that will follow. Throws ESTALE if earlier pages are missing, EACCES if they belong to another
+   * user, and TOO_LARGE.
    */
   addPage(request: SplitsPage): Promise<void>
   readonly uploads: UploadsPort
-  /** The spec with the splits that were sent before. Throws ESTALE. In slices. */
+  /** The spec including uploaded splits. Throws ESTALE. Yields to the event loop between pages. */
   whole(spec: JobSpec): Promise<JobSpec>
-  /** Was a request with this id accepted before? Its repeat gets the first answer, and is not judged again. */
+  /** True if a request with this id was accepted before: a repeat gets the first answer and is not checked again. */
   hasAnswer(requestId: RequestId): boolean
-  /** A running job is taken over by this life of the namenode; returns how many lives it has seen. */
+  /** Takes a running job over after a restart; returns the number of restarts that the job has seen. */
   resume(job: JobId): Promise<number>
-  /** A running job that cannot be taken over ends. Throws what the journal says, also that its disk is full. */
+  /** Ends a running job that cannot be taken over. Throws errors of the journal, including ENOSPC. */
   giveUp(job: JobId, status: JobStatus): Promise<void>
-  /** The failure if the task's output is not where it should be. */
+  /** Returns the failure if the task's output is missing. */
   commit(job: JobId, record: TaskRecord): Promise<Failure | undefined>
   lose(job: JobId, attempt: AttemptId): Promise<void>
-  /** `keep`: all of it was computed, so many bytes, and may be published later. */
+  /** `keep`: the whole output was computed, with this many bytes, and may be published later. */
   finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined, keep?: { readonly bytes: number }): Promise<void>
-  /** The failure if the output cannot be published as it was asked for; then nothing has happened. */
+  /** Returns the failure if the output cannot be published as requested; then nothing has happened. */
   publish(job: JobId, status: JobStatus): Promise<Failure | undefined>
-  /** Publishes what was kept of a job. Throws ENOENT, EACCES, EINVAL if nothing is kept, and what publishing throws. */
+  /** Publishes the kept output of a job. Throws ENOENT, EACCES, EINVAL if nothing is kept, and the errors of publishing. */
   publishKept(request: { requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace }): Promise<void>
-  /** What is kept of a job goes. Throws ENOENT, EACCES, EINVAL if nothing is kept. */
+  /** Drops the kept output of a job. Throws ENOENT, EACCES, EINVAL if nothing is kept. */
   dropKept(request: { requestId: RequestId; actor: Actor; job: JobId }): Promise<void>
-  /** Forgets the oldest ended jobs beyond limits.jobsKept, and staging that nobody owns. One small step; true if there is more. */
+  /** Forgets the oldest ended jobs beyond limits.jobsKept, and orphaned staging. One small step; returns true if there is more. */
   tidy(): Promise<boolean>
 
   head(job: JobId): JobRecord | undefined
-  /** As it was submitted, but for its parameters. */
+  /** As submitted, without its parameters. */
   spec(job: JobId): JobSpec | undefined
-  /** Parameters of a job that runs. In memory only for as long as the caller keeps them. */
+  /** Parameters of a running job. Cached only while the caller holds them. */
   params(job: JobId): JobSpec['params'] | undefined
-  /** Records in order of stage and task, from a place on. */
+  /** Records in order of stage and task, starting at `from`. */
   tasks(job: JobId, from?: { stage: number; task: number }): Iterable<TaskRecord>
-  /** Newest first, from the one before `before` on. `bytes`: of the head in the store. */
+  /** Newest first, starting before `before`. `bytes`: size of the head in the store. */
   newest(before?: JobId): Iterable<{ readonly head: JobRecord; readonly bytes: number }>
   /** Jobs that have not ended, oldest first. */
   running(): JobId[]

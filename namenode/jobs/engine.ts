@@ -1,7 +1,7 @@
-// The shell around the scheduler: feeds it events one at a time, in the order in which they come, and carries out what it
-// wants. It decides nothing. Journal entries are asked for in the machine's order, and the journal keeps it; while an operator
-// has said that nothing may change, they wait.
-// INVARIANT: an event is never fed while another is being worked on; effects of one are all carried out before the next.
+// Job engine: feeds the scheduler its events one at a time, in order of arrival, and carries out its effects. It decides
+// nothing itself. Journal entries are written in the order of the effects; while nothing may be changed (nodes/authority.ts),
+// they wait.
+// INVARIANT: no event is fed while another is processed; all effects of an event are carried out before the next event.
 
 import { assert, unreachable } from '../../src/base/assert.ts'
 import { asError, GristmillError } from '../../src/base/errors.ts'
@@ -25,20 +25,23 @@ export class Engine {
   readonly #rooms: JobsDeps
   readonly #events: Event[] = []
   #working = false
-  /** Reports whose answer the machine still owes. */
+  /** Reports that the scheduler has not answered yet. */
   readonly #answers = new Map<AttemptId, Array<(committed: boolean) => void>>()
   readonly #kills = new Map<NodeId, AttemptId[]>()
-  /** What is to be journalled, in order. Empty unless it is held back: then a few for each task at most, for no attempt is heard to end. */
+  /**
+   * Journal entries to write, in order. Empty except while changes are forbidden; then at most a few per task, because attempts are not
+   * acknowledged.
+   */
   readonly #entries: Array<() => void> = []
-  /** Where running jobs will publish. */
+  /** Output paths reserved by running jobs. */
   readonly #outputs = new OutputReservations()
   #cancelTick: (() => void) | undefined
-  /** A tick is on its way for those that wait for a better place. */
+  /** True while a tick is scheduled for tasks that wait for a better node. */
   #hurried = false
   #cancelPlaces: (() => void) | undefined
-  /** Settles when it is known where blocks lie, as far as it was asked. */
+  /** Settles when all requested lookups of block locations are done. */
   #looked: Promise<void> = Promise.resolve()
-  /** How long the last look took. */
+  /** Duration of the last lookup. */
   #lookMs = 0
   #stopped = false
 
@@ -51,8 +54,8 @@ export class Engine {
   get outputs(): Outputs { return this.#outputs }
 
   /**
-   * Takes over the jobs that were running when the last namenode ended; once more after a failure. Nothing starts before
-   * `feed({ kind: 'opened' })`. One that cannot be taken over ends, and is no reason for the others not to go on.
+   * Takes over the jobs that ran when the last namenode ended; may be called again after a failure. No task starts before `feed({ kind:
+   * 'opened' })`. A job that cannot be taken over fails; the others continue.
    */
   async start(): Promise<void> {
     const { store } = this.#rooms
@@ -67,8 +70,8 @@ export class Engine {
   }
 
   /**
-   * All that there is of a job that runs; undefined if that is not enough to go on with it: then it has ended. Throws what the journal
-   * says.
+   * Reads a running job from the store. A job that cannot be read is ended as failed, and undefined is returned. Throws errors of the
+   * journal.
    */
   async #read(job: JobId): Promise<JobFacts & { readonly tasks: readonly TaskRecord[] } | undefined> {
     const { store, clock, log } = this.#rooms
@@ -117,7 +120,7 @@ export class Engine {
     else if (event.kind === 'ended') this.#outputs.release(event.job)
   }
 
-  /** Feeds a report and waits for its answer; an answer of the journal may take a commit. */
+  /** Feeds a report and waits for its answer, which may include a journalled commit. */
   report(report: TaskFinished): Promise<boolean> {
     return new Promise(resolve => {
       const waiting = this.#answers.get(report.attempt)
@@ -127,7 +130,7 @@ export class Engine {
     })
   }
 
-  /** Feeds a progress report; what it says back is to be killed. */
+  /** Feeds a progress report; returns the attempts that the node must kill. */
   progress(node: NodeId, attempts: (Event & { kind: 'progressed' })['attempts']): AttemptId[] {
     this.#kills.set(node, [])
     this.feed({ kind: 'progressed', node, attempts })
@@ -136,15 +139,14 @@ export class Engine {
     return kill
   }
 
-  /** Where blocks lie is known well enough: tasks may start, near their input. */
+  /** The locations of blocks are known well enough: tasks may start near their input. */
   async open(): Promise<void> {
     await this.placesChanged()
     this.feed({ kind: 'opened' })
   }
 
   /**
-   * Blocks were reported or lost. Looking at them again costs by the block, so many reports make one look, and looking takes a tenth of the
-   * time at the most.
+   * Blocks were reported or lost. A lookup costs per block, so many reports share one, and lookups take at most a tenth of the time.
    */
   blocksChanged(): void {
     if (this.#cancelPlaces || this.#stopped) return
@@ -153,7 +155,7 @@ export class Engine {
     })
   }
 
-  /** Tasks that wait are told where their input is now. */
+  /** Updates the input locations of waiting tasks. */
   placesChanged(): Promise<void> {
     return this.#looked = this.#looked.then(() => this.#look())
   }
@@ -175,7 +177,7 @@ export class Engine {
     this.#lookMs = clock.mono() - before
   }
 
-  /** For a handler that waits for a job to be over. */
+  /** Waits until the job has ended. */
   async over(job: JobId, signal: AbortSignal): Promise<void> {
     while (this.machine.jobs.has(job) && !signal.aborted && !this.#stopped) await this.watchers.wait(job, signal)
   }
@@ -227,7 +229,7 @@ export class Engine {
     }
   }
 
-  /** Of the files of a job that has been computed. */
+  /** Bytes of the output files of a computed job. */
   #outputBytes(job: JobId): number {
     const files =
       this.machine.jobs
@@ -238,8 +240,8 @@ export class Engine {
   }
 
   /**
-   * Feeds the journal's answer. A journal that fails has stopped the process (or is stopping it): then there is nothing to
-   * feed, and the next life of the namenode goes on from what is on disk.
+   * Feeds the result of a journal entry. A failed journal stops the process: nothing is fed then, and the next process continues from
+   * the disk.
    */
   #journal<T extends Failure | undefined | void>(work: () => Promise<T>, answer: (result: T) => Event | undefined): void {
     this.#entries.push(() => {
@@ -258,7 +260,7 @@ export class Engine {
     for (const entry of this.#entries.splice(0)) entry()
   }
 
-  /** Time for the machine: often while somebody waits for a better place, else now and then. */
+  /** Schedules the regular ticks; #hurry adds faster ones while a task waits for a better node. */
   #tick(): void {
     if (this.#stopped) return
     const { clock, store, log, frozen } = this.#rooms

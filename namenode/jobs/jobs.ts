@@ -1,7 +1,8 @@
-// The room of jobs, put together: scheduler, shell, book and conversations over the namenode's other rooms.
-// Life: construct, `start` (once it is sure that this namenode is the last one of its cluster, before any job is submitted), `open`
-// (once it is known where blocks lie), `stop` (before the journal closes). What nodes say before `start` is heard behind it
-// (startupbuffer.ts): a node that registers first would be told to end the attempts of jobs that are not taken over yet.
+// The jobs room: connects scheduler, job engine, store and routes to the namenode's other rooms.
+// Life cycle: construct; `start` once this namenode is known to be the latest of its cluster, before any job is submitted;
+// `open` once the locations of blocks are known; `stop` before the journal closes. Node events before `start` are buffered
+// (startupbuffer.ts): otherwise a node that registers early would be told to kill the attempts of jobs that are not taken over
+// yet.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -31,15 +32,15 @@ export interface JobsOptions {
   readonly journal: Journal & { nowMs(): number }
   readonly registry: NodeRegistry
   readonly tokens: BlockTokens
-  /** Nodes that hold a block and can be asked for it now. */
+  /** Nodes that hold a block and can serve it now. */
   readonly holders: (block: BlockId) => readonly DataNode[]
-  /** Who calls, and whether permissions apply. */
+  /** Maps a user to an actor, which says if permissions apply. */
   readonly actor: (user: string) => Actor
-  /** An operator has said that nothing may change for now: jobs wait. */
+  /** True while nothing may be changed: jobs wait. */
   readonly frozen: () => boolean
-  /** A replaced output goes to the trash; else for good. */
+  /** true: a replaced output goes to the trash; false: it is deleted. */
   readonly trash: boolean
-  /** Bounds of what is kept of jobs that could not be published. */
+  /** Bounds of kept outputs. */
   readonly kept?: KeptBounds | undefined
 }
 
@@ -47,7 +48,7 @@ export class Jobs {
   readonly routes: readonly Route[]
   readonly #engine: Engine
   readonly #store: JournalJobStore
-  /** Until `start`. */
+  /** Set until `start`. */
   #early: StartupBuffer | undefined = new StartupBuffer()
   #toOpen = false
 
@@ -91,7 +92,7 @@ export class Jobs {
         engine.blocksChanged()
       },
       away: ({ node }) => this.#feed({ kind: 'lost', node }),
-      // Back in service, it offers its slots itself.
+      // A node that returns to service offers its slots itself.
       reassigned: ({ node, inService }) => {
         if (!inService) this.#feed({ kind: 'draining', node })
       },
@@ -104,13 +105,13 @@ export class Jobs {
     else this.#engine.feed(event)
   }
 
-  /** Where running jobs will publish. */
+  /** Output paths reserved by running jobs. */
   get outputs(): Outputs { return this.#engine.outputs }
 
-  /** Jobs that have not ended. */
+  /** Number of jobs that have not ended. */
   get running(): number { return this.#engine.machine.jobs.size }
 
-  /** Takes over what ran when the last namenode ended. Throws what the journal says; then it may be called again. */
+  /** Takes over the jobs that ran when the last namenode ended. Throws errors of the journal; may then be called again. */
   async start(): Promise<void> {
     await this.#engine.start()
     const early = this.#early
@@ -119,13 +120,13 @@ export class Jobs {
     if (this.#toOpen) this.open()
   }
 
-  /** Where blocks lie is known well enough: tasks may start. */
+  /** The locations of blocks are known well enough: tasks may start. */
   open(): void {
     if (this.#early) this.#toOpen = true
     else void this.#engine.open()
   }
 
-  /** Answers those who wait. What the scheduler still wants written is written as long as the journal takes it. */
+  /** Answers all waiting calls. Pending entries of the scheduler are written as long as the journal accepts them. */
   stop(): void {
     this.#engine.stop()
     this.#store.close()

@@ -1,5 +1,5 @@
-// A page of jobs, newest first, and how much text jobs and tasks are in an answer: a page ends where it would be too much to read or to
-// write down in one piece, or more than a caller takes.
+// Pages of jobs, newest first, and text sizes of jobs and tasks in replies: a page ends before it becomes too large to read or
+// encode in one piece, or for the caller.
 
 import type { JobId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -11,7 +11,7 @@ import type { JobStore } from './deps.ts'
 import type { RunningJob } from './scheduler/state.ts'
 import { jobStatus, shownStatus } from './status.ts'
 
-/** Stages that one page of jobs tells of, at 5 µs each. */
+/** Stages on one page of jobs, at 5 µs each. */
 const stagesMax = 5_000
 
 export function newest(
@@ -27,21 +27,21 @@ export function newest(
     const status = runs ? jobStatus(runs) : shownStatus(head)
     jobs.push(status)
     stages += status.stages.length
-    // A head may be longer than what is shown of it: it has the parameters of the job.
+    // A head may be longer than the shown status: heads of earlier versions include the job's parameters.
     text += Math.max(bytes, statusText(status))
     if (jobs.length === limit || stages > stagesMax || text > limits.pageTextMax) return { jobs, next: job }
   }
   return { jobs }
 }
 
-/** Roughly, of what may be long: 100 stages may have as many counters as their programs like. */
+/** Approximate size of the parts that may be long: 100 stages with any number of counters each. */
 const statusText = ({ name, output, failure, stages, counters }: JobStatus): number =>
   stages.reduce(
     (sum, stage) => sum + 200 + stage.name.length + countersText(stage.counters),
     200 + name.length + output.length + failureText(failure) + countersText(counters),
   )
 
-/** Roughly, of what may be long: 20 attempts may have failed with a stack each. */
+/** Approximate size of the parts that may be long: 20 attempts may have failed with a stack each. */
 export const taskText = ({ attempts }: TaskStatus): number =>
   attempts.reduce((sum, { failure, counters }) => sum + 200 + failureText(failure) + countersText(counters), 100)
 

@@ -1,5 +1,5 @@
-// What a submitted job must be before it is believed. Schemas have checked its shape; here its parts are held against
-// each other. Nobody else checks again.
+// Validation of a submitted job. Schemas have checked its shape; this checks its parts against each other. Later stages rely
+// on it.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -9,13 +9,13 @@ import { checkParams, type JobSpec } from '../../src/protocol/job.ts'
 import type { SplitRange } from '../../src/protocol/task.ts'
 import { splitCount } from './splits/splits.ts'
 
-/** Partitions of one shuffle; each is a task and, with an output, a file. */
+/** Partitions of one shuffle; each is a task and, in the last stage, an output file. */
 const partitionsMax = limits.stageTasksMax
 
-/** `/part-00000.jsonl`, with a number of up to ten digits. */
+/** `/part-00000.jsonl`, with up to ten digits. */
 const partNameBytes = 32
 
-/** Throws EINVAL or TOO_LARGE, saying which part is wrong. */
+/** Throws EINVAL or TOO_LARGE, naming the wrong part. */
 export function checkSpec(spec: JobSpec): void {
   checkOutputPath(spec.output.path)
   checkApart(spec.output.path, spec.inputs ?? [])
@@ -60,13 +60,13 @@ export function checkSpec(spec: JobSpec): void {
   }
 }
 
-/** Throws EINVAL unless a range of a split can be, and lies apart from the output. */
+/** Throws EINVAL if a range is impossible or overlaps the output. */
 export function checkRange({ path, start, end, fileBytes }: SplitRange, output: string): void {
   if (isWithin(path, output)) throw notApart(output, path)
   if (start > end || end > fileBytes) throw invalid(`a range of ${path}, ${start} to ${end}, does not lie in its ${fileBytes} bytes`)
 }
 
-/** Throws unless a job's output may have this path at all. */
+/** Throws if the path cannot be a job's output. */
 export function checkOutputPath(path: string): void {
   checkPath(path)
   if (path === '/' || isWithin(path, systemDirectory))

@@ -1,5 +1,5 @@
-// What is heard of nodes before the jobs of an earlier process are taken over: of each node its last registration and what has become
-// of it since, however much is said. Offers of slots are not kept; nodes offer them again with each waiting call.
+// Buffer for node events before the jobs of an earlier process are taken over: per node, its last registration and its state
+// since. Bounded by the number of nodes. Offers of slots are not kept; nodes repeat them with each long poll.
 
 import type { NodeId } from '../../src/base/ids.ts'
 import type { Event } from './scheduler/event.ts'
@@ -14,7 +14,7 @@ export class StartupBuffer {
 
   note(event: NodeEvent): void {
     if (event.kind === 'joined') {
-      // In the order of the last registrations.
+      // Keeps the order of the last registrations.
       this.#nodes.delete(event.node)
       this.#nodes.set(event.node, { joined: event, state: event.closed ? 'draining' : 'live' })
       return
@@ -23,7 +23,7 @@ export class StartupBuffer {
     if (known) known.state = after(known.state, event.kind)
   }
 
-  /** The events that bring a scheduler to where all of them would have. */
+  /** Events that bring a scheduler to the same state as the full sequence. */
   *events(): Iterable<NodeEvent> {
     for (const [node, { joined, state }] of this.#nodes) {
       yield { ...joined, closed: state === 'draining' }
@@ -32,7 +32,7 @@ export class StartupBuffer {
   }
 }
 
-/** As scheduler.ts does it. */
+/** Same transitions as in scheduler.ts. */
 function after(state: State, event: Exclude<NodeEvent['kind'], 'joined'>): State {
   switch (event) {
     case 'left':

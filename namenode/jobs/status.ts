@@ -1,24 +1,24 @@
-// The scheduler's state as the protocol shows it.
+// Converts the scheduler's state to its protocol form.
 
 import type { JobState, JobStatus, StageStatus, AttemptStatus, TaskStatus } from '../../src/protocol/job.ts'
 import type { JobRecord, TaskRecord } from './store/record.ts'
 import type { Attempt, RunningJob, StageState, TaskState } from './scheduler/state.ts'
 import { CounterSums } from './scheduler/sums.ts'
 
-/** `finishedMs` only for a job that is over (or will be, once the journal has it). */
+/** `finishedMs` only for a job that has ended (or will, once journalled). */
 export function jobStatus(job: RunningJob, as?: JobState, finishedMs?: number): JobStatus {
   const shown: JobState = as ?? (job.state === 'publishing' ? 'publishing' : 'running')
   return {
     job: job.id, name: job.spec.name, user: job.user, state: shown, version: job.version, output: job.spec.output.path,
     submittedMs: job.submittedMs,
     ...finishedMs !== undefined && { finishedMs },
-    // The reason is shown with the end that it caused, never before the journal has it.
+    // The failure is shown together with the end that it caused, which must be journalled first.
     ...as !== undefined && job.failure && { failure: job.failure },
     stages: job.stages.map(stageStatus), counters: CounterSums.total(job.stages.map(stage => stage.counters)),
   }
 }
 
-/** Of a job that the scheduler does not have: as the journal says, without what may be long and hardly anybody needs. */
+/** Status of a job that is not in the scheduler, from the journal; the patterns of a kept output are reduced to their count. */
 export function shownStatus({ status }: JobRecord): JobStatus {
   if (!status.kept?.patterns) return status
   const { patterns, ...kept } = status.kept
@@ -58,7 +58,7 @@ export function taskStatus(stage: StageState, task: TaskState): TaskStatus {
   return { stage: stage.index, task: task.index, state, attempts: task.attempts.map(attemptStatus) }
 }
 
-/** What the journal keeps of a task. */
+/** Record of a task for the journal. */
 export function recordOf(stage: StageState, task: TaskState, won?: TaskRecord['won']): TaskRecord {
   return {
     stage: stage.index, task: task.index,
@@ -67,7 +67,7 @@ export function recordOf(stage: StageState, task: TaskState, won?: TaskRecord['w
   }
 }
 
-/** A kept record as it is shown after the job. */
+/** Status of a recorded task after the end of its job. */
 export function recordStatus(record: TaskRecord): TaskStatus {
   const { won } = record
   const attempts: AttemptStatus[] = [...record.others]

@@ -1,11 +1,11 @@
-// Those who wait for a job to change. Many small changes (a task started, another) wake them together, a moment after
-// the first; what matters at once (a stage or the job ended) wakes them at once.
+// Callers that wait for a job to change. Small changes (a task started) wake them together, 100 ms after the first one; urgent
+// ones (a stage or the job ended) at once.
 
 import type { JobId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 
-/** Changes within this time are one piece of news: ten a second are plenty for a progress bar. */
+/** Changes within this time are reported together: ten updates per second suffice for a progress bar. */
 const gatherMs = 100
 
 interface Watched { readonly wake: Set<() => void>; cancel: (() => void) | undefined }
@@ -16,7 +16,7 @@ export class Watchers {
 
   constructor(clock: Clock) { this.#clock = clock }
 
-  /** Settles when the job has changed, when limits.longPollMs have passed, or when the signal aborts. Never rejects. */
+  /** Settles when the job has changed, after limits.longPollMs, or when the signal aborts. Never rejects. */
   wait(job: JobId, signal: AbortSignal): Promise<void> {
     return new Promise(resolve => {
       let watched = this.#jobs.get(job)

@@ -1,4 +1,4 @@
-// The message that starts an attempt: the task with all that its node needs to know, places and tokens of its blocks included.
+// Message that starts an attempt: the task with everything its node needs, including locations and tokens of its blocks.
 
 import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../src/base/ids.ts'
 import { join, systemDirectory } from '../../src/base/paths.ts'
@@ -11,7 +11,7 @@ import type { RunningJob } from './scheduler/state.ts'
 
 type BlockPlaces = Extract<TaskWork['input'], { kind: 'split' }>['places']
 
-/** Where a job's attempts write: `<staging>/<attempt>/part-00000…`. Nobody else looks there. */
+/** Directory of a job's attempts: `<staging>/<attempt>/part-00000…`. */
 export const stagingOf = (job: JobId): string => join(join(systemDirectory, 'jobs'), job)
 
 export interface WorkDeps extends Pick<JobsDeps, 'nodes' | 'blocks'> { readonly params: TaskWork['params'] }
@@ -47,7 +47,7 @@ export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, b
   }
 }
 
-/** 0: here, 1: on this host, 2: in this rack, 3: elsewhere. */
+/** 0: same node, 1: same host, 2: same rack, 3: elsewhere. */
 function distance(place: NodePlace, from: NodePlace | undefined): number {
   if (!from) return 3
   if (place.node === from.node) return 0

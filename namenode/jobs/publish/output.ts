@@ -1,6 +1,6 @@
-// The place of a job's output: its conditions, checked when the job is submitted and again in the transaction that publishes, and the
-// step that puts the output there. From submit to end the path is reserved: no other running job may publish there, above or below.
-// A replaced directory goes to the trash of the job's user; its mode, owner, group, extended attributes and quota pass to the output.
+// Output path of a job: its conditions, checked at submission and again in the publishing transaction, and the publishing
+// itself. From submission to end the path is reserved: no other running job may publish there, above or below. A replaced
+// directory goes to the trash of the job's user; its mode, owner, group, extended attributes and quota pass to the output.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { inodeId, type InodeId, type JobId } from '../../../src/base/ids.ts'
@@ -28,10 +28,10 @@ export type OutputPlace = Pick<JobSpec['output'], 'path' | 'overwrite' | 'force'
 
 export const successName = '_SUCCESS'
 const what = 'write a job\'s output to'
-/** Names of a directory that are looked at before it is replaced: some 20 ms. What is not seen is in the trash all the same. */
+/** Names of a directory that are checked before it is replaced, about 20 ms. Unchecked ones are in the trash as well. */
 const lookedAtMax = 20_000
 
-/** Throws what publishing would throw, as far as it can be known before the job has run. `inputs`: what was named as input. */
+/** Throws the errors of publishing, as far as they are known before the job has run. `inputs`: paths named as input. */
 export function checkOutput(view: View, actor: Actor, output: OutputPlace, inputs: readonly string[] = []): void {
   const { path } = output
   checkNotSystem(path, what)
@@ -53,7 +53,7 @@ export function checkOutput(view: View, actor: Actor, output: OutputPlace, input
       { details: { path } },
     )
   }
-  // Directories above the output will be made.
+  // Missing directories above the output will be created.
   checkMay(actor, directory.entry, mayWrite, directory.path)
   checkQuota(view, directory.entry.id, { names: missing + 2, bytes: 1 })
 }
@@ -65,7 +65,7 @@ function checkPlace(view: View, actor: Actor, { path, parent, name, entry }: Nam
       throw new GristmillError('EBUSY', `the output ${path} cannot be published: somebody is writing a file of this name`, {
         details: { path },
       })
-    // The directory and its _SUCCESS; a byte, because to begin what cannot end is refused.
+    // The directory and its _SUCCESS; one byte, because a directory with a full quota must be refused at submission.
     checkQuota(view, parent.entry.id, { names: 2, bytes: 1 })
     return
   }
@@ -83,7 +83,7 @@ function checkPlace(view: View, actor: Actor, { path, parent, name, entry }: Nam
   checkNoSnapshots(view, entry.id, path, 'replaced')
   const empty = isEmpty(view, entry.id)
   if (!force && !empty) checkReplaceable(view, entry.id, path)
-  // What the old output holds leaves the quotas above it first.
+  // The old output leaves the quotas above it first.
   if (empty) checkQuota(view, parent.entry.id, { names: 1, bytes: 1 })
   const own = usageAt(view, entry.id)?.limit
   if (own && (own.names === 0 || own.bytes === 0))
@@ -92,7 +92,7 @@ function checkPlace(view: View, actor: Actor, { path, parent, name, entry }: Nam
     })
 }
 
-/** Throws ENOTEMPTY unless the directory is what a job leaves: `_SUCCESS`, and files beside it. */
+/** Throws ENOTEMPTY if the directory is not a job's output: `_SUCCESS`, and only files beside it. */
 function checkReplaceable(view: View, directory: InodeId, path: string): void {
   const refused = (why: string): GristmillError =>
     new GristmillError(
@@ -107,10 +107,10 @@ function checkReplaceable(view: View, directory: InodeId, path: string): void {
   }
 }
 
-/** Throws EBUSY if a running job will publish at this path, above or below it. */
+/** Throws EBUSY if a running job has reserved this path, or one above or below it. */
 function checkUnreserved(view: View, path: string): void {
   for (const { job, path: output } of outputs(view)) {
-    // One whose staging somebody has removed has nothing to publish.
+    // A job without staging (removed by a superuser) has nothing to publish.
     if (!overlap(output, path) || !hasStaging(view, job)) continue
     throw new GristmillError(
       'EBUSY',
@@ -123,15 +123,15 @@ function checkUnreserved(view: View, path: string): void {
 export interface Publishing {
   readonly job: JobId
   readonly actor: Actor
-  /** Whose files it writes. */
+  /** Owner of the written files. */
   readonly owner: string
   readonly output: OutputPlace
   readonly nowMs: number
-  /** When a replaced directory goes to the trash, in the journal's time; undefined: there is no trash, and it goes for good. */
+  /** Time in the journal's clock at which a replaced directory goes to the trash; undefined: no trash, it is deleted. */
   readonly trashMs?: number | undefined
 }
 
-/** The staged output takes its place, whole. What was there goes in the same transaction, if it may. */
+/** Moves the staged output to its path, as a whole. A replaceable old output is removed in the same transaction. */
 export function publishOutput(draft: Draft, { job, actor, owner, output, nowMs, trashMs }: Publishing): void {
   checkNotSystem(output.path, what)
   makeDirectories(draft, actor, parentOf(output.path), { mode: directoryMode, nowMs, asked: output.path })
@@ -139,7 +139,7 @@ export function publishOutput(draft: Draft, { job, actor, owner, output, nowMs, 
   checkPlace(draft, actor, place, output)
   const { parent, name, path } = place
   const { own, output: made } = stagingOf(draft, job)
-  // Its user can write there.
+  // The job's user can write there.
   const odd = child(draft, made.id, successName)
   if (odd) detach(draft, made.id, successName, odd)
   addFile(draft, made.id, successName, {

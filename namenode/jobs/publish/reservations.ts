@@ -1,8 +1,8 @@
-// The output of a running job is reserved against everybody: what would take its place, or be written below it and go away with what the
-// job replaces, is refused while the job runs; and so is what would take away a directory above it, or make a file there. Asked by routes,
-// before the journal: a change that slips through, because it was accepted just before the job, is met by the publishing itself, which
-// refuses and keeps the job's output.
-// The same place refuses names in the directory of stagings: only the start of a job makes them.
+// Reservation of output paths while jobs run. Refused: requests that would take the output's path, or write below it and be
+// removed with the directory that the job replaces; requests that would move a directory above it, or put a file there. The
+// check is made by routes before the journal; a change accepted just before the job is detected by publishing, which refuses
+// and keeps the job's output.
+// The same check refuses new names in the staging directory: only the start of a job creates them.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { JobId, RequestId } from '../../../src/base/ids.ts'
@@ -18,14 +18,14 @@ import { stagingDirectory } from '../../namespace/format.ts'
 import { find } from '../../namespace/asof.ts'
 import { contentOf, itemAt } from '../../trash/items.ts'
 
-/** Paths at which running jobs will publish. */
+/** Output paths of running jobs. */
 export interface Outputs {
   at(path: string): JobId | undefined
-  /** One of those that will publish somewhere below a path, and where. */
+  /** One of the outputs below a path, with its job. */
   below(path: string): { readonly job: JobId; readonly output: string } | undefined
 }
 
-/** By path and by each directory above it, so that both questions cost nothing however many jobs run. */
+/** Indexed by path and by each directory above it, so that lookups cost the same for any number of jobs. */
 export class OutputReservations implements Outputs {
   readonly #jobs = new Map<string, JobId>()
   readonly #below = new Map<string, Set<string>>()
@@ -63,7 +63,7 @@ function* ancestors(path: string): Generator<string> {
   for (let at = parentOf(path); at !== '/'; at = parentOf(at)) yield at
 }
 
-/** Where a request would make something new; undefined if it is there already, or nowhere. */
+/** Path that a request would create; undefined if it exists already, or the request creates none. */
 type Makes<M extends Message> = (request: RequestOf<M>, view: View, user: string) => string | undefined
 
 const made = new Map<Message, Makes<Message>>()
@@ -74,11 +74,11 @@ making(namespace.rename, ({ to }) => to)
 making(writing.create, ({ path }) => path)
 making(trash.restore, ({ item, to }, view, user) => {
   const found = to === undefined ? itemAt(view, item) : undefined
-  // Where something of another user was is not told.
+  // The former path of another user's item must not be revealed.
   return to ?? (found?.user === user ? found.from : undefined)
 })
 
-/** What a request would do to a directory above an output: take it from its place, or make a file of its name. */
+/** Effect of a request on a directory above an output: it is moved, or a file takes its name. */
 type Harms<M extends Message> = (
   request: RequestOf<M>, view: View, user: string,
 ) => { readonly moves?: string | undefined; readonly files?: string | undefined }
@@ -99,7 +99,7 @@ harming(trash.restore, ({ item, to }, view, user) => {
 
 const system = { user: 'gristmill', root: true }
 
-/** undefined: nothing is there, or it is no path at all, which the route finds out by itself. */
+/** undefined: nothing exists there, or the path is invalid, which the route checks itself. */
 function kindOf(view: View, path: string): 'file' | 'directory' | undefined {
   try {
     return find(view, system, path).entry.directory ? 'directory' : 'file'
@@ -110,7 +110,7 @@ function kindOf(view: View, path: string): 'file' | 'directory' | undefined {
 
 const unlessThere = (view: View, path: string): string | undefined => (kindOf(view, path) ? undefined : path)
 
-/** Routes, of which those that make something refuse to make it where a running job will publish. */
+/** Wraps routes: those that create names refuse reserved paths. */
 export const reserving = (
   routes: readonly Route[],
   { journal, outputs }: { readonly journal: Pick<Journal, 'hasAnswer' | 'view'>; readonly outputs: Outputs },
@@ -139,7 +139,7 @@ export const reserving = (
     }
   })
 
-/** Throws EACCES for a new name in the directory of stagings, ENOENT for one below a staging that is not there. */
+/** Throws EACCES for a new name in the staging directory, ENOENT for one below a staging that does not exist. */
 function checkStaged(view: View, path: string): void {
   if (!path.startsWith(`${stagingDirectory}/`)) return
   const [name = '', ...below] = path.slice(stagingDirectory.length + 1).split('/')
@@ -150,7 +150,7 @@ function checkStaged(view: View, path: string): void {
     : new GristmillError('ENOENT', `there is no ${staging}: a job of this name has ended, or has not begun; only the start of a job makes a name in ${stagingDirectory}`, { details: { path } })
 }
 
-/** Throws EBUSY if a running job will publish at this path, or above it. */
+/** Throws EBUSY if a running job has reserved this path, or one above it. */
 function checkUnreserved(outputs: Outputs, path: string): void {
   if (!path.startsWith('/') || path.startsWith(`${systemDirectory}/`)) return
   for (let at = path; at !== '/'; at = parentOf(at)) {
@@ -164,7 +164,7 @@ function checkUnreserved(outputs: Outputs, path: string): void {
   }
 }
 
-/** Throws EBUSY if a running job will publish below this path. */
+/** Throws EBUSY if a running job has reserved a path below this one. */
 function checkNotAbove(outputs: Outputs, path: string, why: string): void {
   const found = outputs.below(path)
   if (!found) return

@@ -1,7 +1,6 @@
-// Where a job's output is before anybody can see it, and how it comes to be seen. Below `/.gristmill/jobs/<job>`, which
-// belongs to the job's user, each attempt writes into a directory of its own; the commit of a task moves its files into
-// `output`; publishing (output.ts) gives that directory its name. So publishing is one rename, however many parts there are,
-// and what a losing attempt wrote is never in the way.
+// Staging: a job's output before it is published. Below `/.gristmill/jobs/<job>`, owned by the job's user, each attempt writes
+// into its own directory; the commit of a task moves its files into `output`; publishing (output.ts) renames that directory to
+// the output path. Publishing is one rename for any number of parts, and files of losing attempts do not interfere.
 
 import { assert } from '../../../src/base/assert.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -24,8 +23,8 @@ export const outputName = 'output'
 const stagingId = (view: View) => directoryAt(view, system, stagingDirectory).entry.id
 
 /**
- * Makes the staging of a new job. `clear`: a file or directory that has its name is detached first. Operations of earlier versions do not
- * say so: they wrote the new row over the old one, whose files and blocks stayed without a name; replayed, they do the same.
+ * Creates the staging of a new job. `clear`: an existing file or directory of that name is detached first. Operations of earlier
+ * versions lack `clear`: they overwrote the row and left its files and blocks without a name; their replay does the same.
  */
 export function openStaging(
   draft: Draft, job: JobId, user: string,
@@ -39,7 +38,7 @@ export function openStaging(
   addDirectory(draft, own.id, outputName, { owner: user, group: user, mode: directoryMode, nowMs })
 }
 
-/** The files of an attempt become the job's. Throws if one of them is not there as it was reported. */
+/** Moves the files of an attempt into the job's output. Throws if one is missing or differs from the report. */
 export function takeFiles(draft: Draft, job: JobId, attempt: AttemptId, files: readonly OutputFile[]): void {
   const { own, output } = stagingOf(draft, job)
   const from = child(draft, own.id, attempt)
@@ -63,8 +62,8 @@ export function takeFiles(draft: Draft, job: JobId, attempt: AttemptId, files: r
 }
 
 /**
- * The job has ended without being published, and may be published later: its output stays, what attempts have left beside it goes.
- * In one step however much that is. False if the output is not there any more.
+ * Keeps the output of a job that ended without being published, and drops everything else in its staging. Constant cost. Returns false
+ * if the output is missing.
  */
 export function keepStaging(draft: Draft, job: JobId, user: string, nowMs: number): boolean {
   const parent = stagingId(draft)
@@ -81,14 +80,14 @@ export function keepStaging(draft: Draft, job: JobId, user: string, nowMs: numbe
   return true
 }
 
-/** What is left of a job's staging goes. Nothing left is fine. */
+/** Removes the rest of a job's staging, if any. */
 export function dropStaging(draft: Draft, job: JobId): void {
   const parent = stagingId(draft)
   const own = child(draft, parent, job)
   if (own) detach(draft, parent, job, own)
 }
 
-/** The names of all staging there is: of running jobs, and of whoever made one there. */
+/** Names of all stagings: of running jobs, and others created by users. */
 export function* staged(view: View): Iterable<JobId> {
   const parent = stagingId(view)
   for (const { key } of view.range('children', { start: childKey(parent, ''), end: idKey(parent + 1) })) yield jobId(nameOfKey(key))

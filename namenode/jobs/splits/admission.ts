@@ -1,7 +1,8 @@
-// Admits jobs and their splits, which lie in the namenode's memory while jobs run. Splits that come in pages before their job (uploads)
-// and splits that come with it are held against one bound. What is admitted counts from then on, also before the journal has it.
-// INVARIANT: the splits of running jobs, of uploads and of requests under way take limits.splitsHeldBytesMax at most, and running jobs
-// with those under way are limits.jobsRunningMax at most. A restart may find more, of earlier versions: then nothing is admitted.
+// Admission of jobs and their splits, which are held in the namenode's memory while jobs run. Uploaded splits and splits
+// inside job requests share one bound. An admitted request counts at once, before it is journalled.
+// INVARIANT: splits of running jobs, uploads and requests in progress take at most limits.splitsHeldBytesMax, and running jobs
+// plus those in progress are at most limits.jobsRunningMax. After a restart, jobs of earlier versions may exceed this: then
+// nothing is admitted.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { SplitsId } from '../../../src/base/ids.ts'
@@ -11,7 +12,7 @@ import type { UploadsPort } from '../deps.ts'
 import { splitChars } from './splits.ts'
 
 export interface AdmissionDeps {
-  /** Jobs that run. */
+  /** Running jobs. */
   readonly jobs: { readonly size: number; values(): Iterable<{ readonly spec: JobSpec }> }
   readonly uploads: () => UploadsPort
 }
@@ -20,7 +21,7 @@ export interface AdmissionOptions {
   readonly heldBytesMax?: number | undefined
 }
 
-/** A request under way: a job, or a page of an upload. */
+/** A request in progress: a job, or a page of an upload. */
 interface Coming { readonly user: string; readonly bytes: number; readonly upload?: SplitsId }
 
 export class Admission {
@@ -33,12 +34,12 @@ export class Admission {
     this.#heldBytesMax = heldBytesMax
   }
 
-  /** `work` puts the job into the journal and the scheduler. Throws OVERLOADED before it is called. */
+  /** `work` writes the job to the journal and the scheduler. Throws OVERLOADED before calling it. */
   job<T>({ user, spec }: { readonly user: string; readonly spec: JobSpec }, work: () => Promise<T>): Promise<T> {
     return this.#admit({ user, bytes: splitChars(spec) }, work)
   }
 
-  /** `work` puts a page of splits into the journal. Throws OVERLOADED before it is called. */
+  /** `work` writes a page of splits to the journal. Throws OVERLOADED before calling it. */
   page<T>(
     { user, upload, splits }: { readonly user: string; readonly upload: SplitsId; readonly splits: readonly string[] },
     work: () => Promise<T>,
@@ -54,7 +55,7 @@ export class Admission {
     if (coming.upload !== undefined) this.#checkUser(coming.user, coming.upload, coming.bytes)
     const held =
       [...jobs.values()].reduce((sum, { spec }) => sum + splitChars(spec), 0) + bytesOf(uploads().values()) + bytesOf(this.#coming)
-    // A job that brings nothing with it has its splits here already.
+    // A job without own splits has its splits counted as uploads already.
     if (coming.bytes > 0 && held + coming.bytes > this.#heldBytesMax) {
       throw new GristmillError(
         'OVERLOADED',
@@ -69,7 +70,7 @@ export class Admission {
     }
   }
 
-  /** No user takes all the room that there is for uploads. */
+  /** Bounds one user's share of the space for uploads. Throws OVERLOADED. */
   #checkUser(user: string, upload: SplitsId, bytes: number): void {
     const uploads = this.#deps.uploads()
     const coming = [...this.#coming].filter(each => each.upload !== undefined)

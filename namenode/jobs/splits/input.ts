@@ -1,5 +1,5 @@
-// A job names blocks, and the namenode hands out tokens for them: so each must belong to a file that the job's user may
-// read, and the file must be as it was when the splits were cut.
+// Checks the input of a submitted job. The namenode issues tokens for the blocks that a job names, so each block must belong
+// to a file that the job's user may read, unchanged since the splits were made.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
@@ -14,13 +14,13 @@ import { find } from '../../namespace/asof.ts'
 import { checkedRanges } from '../../nodes/worksize.ts'
 import { checkRange } from '../spec.ts'
 
-/** Between two looks at what else waits, in blocks: some 5 ms. */
+/** Blocks between two turns of the event loop: about 5 ms. */
 const slice = 1000
-/** A range costs as much as some blocks: its path is walked. */
+/** Cost of a range, in blocks: its path is resolved. */
 const rangeCost = 2
 const charsPerBlock = 100
 
-/** Splits as they came with a spec. */
+/** Splits contained in a spec. */
 export function* splitsOf({ stages }: JobSpec): Iterable<Split> {
   for (const { input } of stages) {
     if (input.kind === 'splits') yield* input.splits
@@ -32,7 +32,7 @@ export function* unpacked(splits: readonly string[]): Iterable<Split> {
   for (const split of splits) yield unpackSplit(split)
 }
 
-/** Throws EINVAL, TOO_LARGE, ENOENT, EACCES, or EBUSY where a file has been replaced since. `output`: of the job. */
+/** Throws EINVAL, TOO_LARGE, ENOENT, EACCES, or EBUSY if a file has been replaced since. `output`: path of the job's output. */
 export async function checkSplits(
   { view, clock }: { view: View; clock: Clock }, actor: Actor, splits: Iterable<Split>, output: string,
 ): Promise<void> {

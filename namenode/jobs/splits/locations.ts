@@ -1,4 +1,4 @@
-// Where the input of each task lies now. It costs by the block, so of a large job it is looked at in slices.
+// Current locations of each task's input. The cost is per block, so large jobs yield to the event loop in between.
 
 import type { NodeId } from '../../../src/base/ids.ts'
 import type { JobSpec, StageSpec } from '../../../src/protocol/job.ts'
@@ -7,10 +7,10 @@ import type { Places } from '../scheduler/event.ts'
 import type { JobsDeps } from '../deps.ts'
 import { splitAt, splitCount } from './splits.ts'
 
-/** Blocks and ranges between two looks at what else waits: some 4 ms. */
+/** Blocks and ranges between two turns of the event loop: about 4 ms. */
 const slice = 2000
 
-/** By stage; undefined for stages that read a shuffle. REQUIRES: the spec is whole. */
+/** Result per stage; undefined for stages that read a shuffle. REQUIRES: the spec includes all uploaded splits. */
 export async function placesOf(spec: JobSpec, { blocks, clock }: Pick<JobsDeps, 'blocks' | 'clock'>): Promise<Array<Places | undefined>> {
   let looked = 0
   const places: Array<Places | undefined> = []
@@ -31,7 +31,7 @@ export async function placesOf(spec: JobSpec, { blocks, clock }: Pick<JobsDeps, 
     return found
   }
 
-  /** Nodes with more than half of what the one with most has, those with most first. */
+  /** Nodes with more than half as many input bytes as the node with most, in descending order. */
   function holdersOf({ ranges }: Split): NodeId[] {
     const bytes = new Map<NodeId, number>()
     for (const range of ranges) {

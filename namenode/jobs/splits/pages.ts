@@ -1,6 +1,6 @@
-// Splits that are sent in pages before their job, because one message with all of them would hold the namenode for too long. Each page
-// is a value of its own in the store. The job that names them takes them over, and they go with its spec; those that no job has named
-// go some time after their last page, and when the namenode starts.
+// Pages of splits sent ahead of their job, because one message with all splits would block the namenode for too long. Each
+// page is a value in the store. The job that names them takes them over, and they are removed with its spec; those that no job
+// names are removed some time after their last page, and after a restart.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { RequestId, SplitsId } from '../../../src/base/ids.ts'
@@ -9,20 +9,20 @@ import type { Draft } from '../../journal/draft.ts'
 import { mutation, type Actor, type AnyMutation } from '../../journal/operation.ts'
 import { dropPage, dropSent, putPage, putSent, sentOf } from '../store/rows.ts'
 
-/** What is known of splits that no job has named yet. */
+/** Record of splits that no job has taken over yet. */
 export interface SentRecord {
   readonly user: string
-  /** Of the job that will be submitted: their paths were checked against it. */
+  /** Output path of the job that will follow: the input paths were checked against it. */
   readonly output: string
   readonly pages: number
   readonly tasks: number
   readonly bytes: number
 }
 
-/** Sent splits that a job has taken over. */
+/** Uploaded splits that a job has taken over. */
 export type TakenSplits = Pick<SentRecord, 'pages' | 'bytes'> & { readonly id: SplitsId }
 
-/** The result is what is known of all pages so far. */
+/** Adds a page. Result: the record of all pages so far. */
 export const addPage = mutation<
   { requestId: RequestId; actor: Actor; id: SplitsId; page: number; output: string; splits: readonly string[] },
   SentRecord
@@ -44,7 +44,7 @@ export const addPage = mutation<
   },
 })
 
-/** A job is submitted that names these splits: they are its own from now on. */
+/** A submitted job takes over these splits. */
 export function takeSent(draft: Draft, actor: Actor, output: string, { id, pages, tasks }: SentSplits): TakenSplits {
   const record = sentOf(draft, id)
   if (!record || record.pages !== pages || record.tasks !== tasks) throw staleSplits(id)
@@ -58,7 +58,7 @@ export function dropTaken(draft: Draft, taken: readonly TakenSplits[] = []): voi
   for (const { id, pages } of taken) for (let page = 0; page < pages; page++) dropPage(draft, id, page)
 }
 
-/** Nothing happens if a job has taken them over since. */
+/** Removes uploaded splits; no effect if a job has taken them over. */
 export const forgetSplits = mutation<{ id: SplitsId }, undefined>({
   kind: 'job.forgetSplits',
   mutate(draft, { id }) {

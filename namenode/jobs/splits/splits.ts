@@ -1,5 +1,5 @@
-// The splits of a stage, whichever way they came: packed, or as objects in specs of earlier versions. They stay packed while the job
-// runs; one is unpacked when its task starts.
+// Splits of a stage in either form: packed, or as objects in specs of earlier versions. They stay packed while the job runs; a
+// split is unpacked when its task starts.
 
 import type { SplitsId } from '../../../src/base/ids.ts'
 import type { JobSpec, StageSpec } from '../../../src/protocol/job.ts'
@@ -9,7 +9,7 @@ import { staleSplits } from './pages.ts'
 
 type StageInput = StageSpec['input']
 
-/** Tasks of a stage; undefined for one that reads a shuffle. */
+/** Number of tasks; undefined for a stage that reads a shuffle. */
 export function splitCount(input: StageInput): number | undefined {
   switch (input.kind) {
     case 'splits': return input.splits.length
@@ -18,12 +18,12 @@ export function splitCount(input: StageInput): number | undefined {
   }
 }
 
-/** REQUIRES: the spec is whole. */
+/** REQUIRES: the spec includes all uploaded splits. */
 export function splitAt(input: Exclude<StageInput, { kind: 'shuffle' }>, task: number): Split {
   return input.kind === 'splits' ? input.splits[task]! : unpackSplit(input.splits[task]!)
 }
 
-/** The spec with the splits that were sent before it in their place. Throws ESTALE if they are not there. */
+/** Returns the spec with the uploaded splits inserted. Throws ESTALE if they are missing. */
 export async function wholeSpec(
   spec: JobSpec,
   { page, pause }: { page(id: SplitsId, page: number): readonly string[] | undefined; pause(): Promise<void> },
@@ -50,12 +50,12 @@ export async function wholeSpec(
   return { ...spec, stages }
 }
 
-/** What the scheduler keeps of a spec in memory: no parameters, nor what was named as input. The store has these. */
+/** Part of a spec that the scheduler keeps in memory: without parameters and input names, which are in the store. */
 export const heldSpec = ({ inputs: _, patterns: __, ...spec }: JobSpec): JobSpec => ({ ...spec, params: {} })
 
 const chars = new WeakMap<JobSpec, number>()
 
-/** Characters of all splits in the spec: what they take of the namenode's memory. Counted once for each spec. */
+/** Characters of all splits in the spec, a measure of their memory. Computed once per spec. */
 export function splitChars(spec: JobSpec): number {
   let known = chars.get(spec)
   if (known === undefined) chars.set(spec, known = spec.stages.reduce((sum, { input }) => sum + inputChars(input), 0))
@@ -70,6 +70,6 @@ function inputChars(input: StageInput): number {
   }
 }
 
-/** About what a split has as JSON. */
+/** Approximate size of a split as JSON. */
 const objectChars = ({ ranges }: Split): number =>
   ranges.reduce((sum, { path, blocks }) => sum + 100 + path.length + blocks.length * 60, 30)

@@ -1,5 +1,5 @@
-// Uploads: splits that come in pages before their job. What the journal says of them (pages.ts) is here with the time of their last page,
-// so that those that no job takes over are forgotten; pages that are refused leave nothing.
+// Uploads: splits sent in pages ahead of their job. Combines the journalled records (pages.ts) with the time of the last page,
+// so that uploads that no job takes over are removed; refused pages leave nothing.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { SplitsId } from '../../../src/base/ids.ts'
@@ -14,13 +14,13 @@ import { splitChars } from './splits.ts'
 
 interface Upload {
   readonly user: string
-  /** Of pages in the journal. */
+  /** Bytes of the journalled pages. */
   bytes: number
-  /** Of the last page that was accepted. */
+  /** Monotonic time of the last accepted page. */
   monoMs: number
-  /** A page has been accepted since the start. */
+  /** True if a page has been accepted since the start. */
   accepted: boolean
-  /** Pages that the journal has not answered. */
+  /** Pages whose journal entry is not answered yet. */
   writing: number
 }
 
@@ -28,10 +28,10 @@ export class SplitUploads {
   readonly #journal: Journal
   readonly #clock: Clock
   readonly #splitsBytesMax: number
-  /** Those of which a page has come since the start. */
+  /** Uploads with a page since the start. */
   readonly #uploads = new Map<SplitsId, Upload>()
 
-  /** `splitsBytesMax`: of one job. */
+  /** `splitsBytesMax`: bound for one job. */
   constructor(
     { journal, clock }: { readonly journal: Journal; readonly clock: Clock },
     { splitsBytesMax = limits.jobSplitsBytesMax }: { readonly splitsBytesMax?: number | undefined } = {},
@@ -43,7 +43,7 @@ export class SplitUploads {
 
   get uploads(): UploadsPort { return this.#uploads }
 
-  /** Throws TOO_LARGE for a job with more splits than one may have, whichever way they come. */
+  /** Throws TOO_LARGE for a job whose own and uploaded splits exceed the bound. */
   check(spec: JobSpec): void {
     let bytes = splitChars(spec)
     for (const { input } of spec.stages)
@@ -51,14 +51,14 @@ export class SplitUploads {
     if (bytes > this.#splitsBytesMax) throw tooLarge()
   }
 
-  /** A job has taken over what it names. */
+  /** The job has taken over the uploads that it names. */
   taken({ stages }: JobSpec): void {
     for (const { input } of stages) if (input.kind === 'packed' && input.sent) this.#uploads.delete(input.sent.id)
   }
 
   async addPage({ requestId, actor, id, page, output, splits }: SplitsPage): Promise<void> {
     if (!this.#journal.hasAnswer(requestId)) this.#checkPage(id, splits)
-    // Before the page is there: what is there and not here is forgotten.
+    // Added before the page is stored: `forget` removes stored uploads that are not in this map.
     const upload = this.#uploads.get(id) ?? { user: actor.user, bytes: 0, monoMs: 0, accepted: false, writing: 0 }
     this.#uploads.set(id, upload)
     upload.writing++
@@ -70,7 +70,7 @@ export class SplitUploads {
       upload.writing--
       const record = sentOf(this.#journal.view, id)
       upload.bytes = record?.bytes ?? 0
-      // Refused, or taken over by a job meanwhile.
+      // Refused, or taken over by a job in the meantime.
       if (upload.writing === 0 && (!upload.accepted || !record) && this.#uploads.get(id) === upload) this.#uploads.delete(id)
     }
   }
@@ -81,7 +81,7 @@ export class SplitUploads {
     if (bytes + more > this.#splitsBytesMax || tasks + splits.length > limits.stageTasksMax) throw tooLarge()
   }
 
-  /** Those that no job has taken over go some time after their last page, and those of an earlier process at once. */
+  /** Removes uploads that no job has taken over: some time after their last page; those of an earlier process at once. */
   async forget(drop: (id: SplitsId) => Promise<unknown>): Promise<void> {
     for (const id of new Set(allSent(this.#journal.view))) {
       const upload = this.#uploads.get(id)

@@ -1,16 +1,16 @@
-// What is known of all jobs without reading their heads: which run, which have ended, and of which the output is kept because it could
-// not be published. Read once, then kept in step with the journal, one head after each change of a job.
+// Index of all jobs: running, ended, or with kept output. Avoids reading the jobs' heads. Loaded once, then updated with each
+// change of a job.
 
 import { limits } from '../../../src/base/limits.ts'
 import type { View } from '../../journal/view.ts'
 import type { JobRecord } from './record.ts'
 import { headOf, heads } from './rows.ts'
 
-/** Of all jobs together. */
+/** Bounds for all jobs together. */
 export interface KeptBounds {
-  /** How many outputs are kept. */
+  /** Number of kept outputs. */
   readonly outputs?: number | undefined
-  /** And of how many bytes; the newest one is kept whatever it has. */
+  /** Bytes of kept outputs; the newest one is kept whatever its size. */
   readonly bytes?: number | undefined
 }
 
@@ -19,9 +19,9 @@ type Row = 'running' | 'ended' | { readonly untilMs: number; readonly bytes: num
 export class JobIndex {
   readonly #view: View
   readonly #bounds: Required<{ [Name in keyof KeptBounds]: number }>
-  /** In order of number: the oldest first. */
+  /** In order of job number, oldest first. */
   #rows: Map<number, Row> | undefined
-  /** Jobs whose heads have more in them than heads have today. */
+  /** Jobs with parameters in their head, written by earlier versions. */
   readonly #heavy = new Set<number>()
 
   constructor(view: View, { outputs = limits.keptOutputsMax, bytes = limits.keptBytesMax }: KeptBounds = {}) {
@@ -57,24 +57,24 @@ export class JobIndex {
     return this.#rows!
   }
 
-  /** Is anything kept at all? */
+  /** True if outputs are kept at all. */
   get keeps(): boolean { return this.#bounds.outputs > 0 }
 
   isRunning(number: number): boolean { return this.#all.get(number) === 'running' }
 
   get running(): number[] { return this.#of(row => row === 'running') }
-  /** Jobs that have ended and of which nothing is kept. */
+  /** Jobs that have ended without kept output. */
   get ended(): number[] { return this.#of(row => row === 'ended') }
-  /** Jobs of which an earlier version has kept the parameters in the head. */
+  /** Jobs with parameters in their head, written by earlier versions. */
   get heavy(): number[] {
     void this.#all
     return [...this.#heavy]
   }
 
-  /** Jobs of which the output is kept. */
+  /** Jobs with kept output. */
   get kept(): number[] { return this.#of(row => typeof row === 'object') }
 
-  /** Jobs whose outputs are kept no longer: their time is over, or there are too many, or too large ones; then the oldest go. */
+  /** Jobs whose kept output must be removed: its time is over, or the bounds are exceeded; then the oldest go first. */
   due(nowMs: number): Set<number> {
     const due = new Set<number>()
     const kept = [...this.#all].flatMap(([number, row]) => (typeof row === 'object' ? [{ number, ...row }] : []))

@@ -1,5 +1,5 @@
-// Operations that journals of earlier versions hold, as they were: accepted then, they must be accepted again when they are replayed.
-// Nothing submits them any more; mutations.ts has what took their place.
+// Operations in journals of earlier versions. They were accepted then and must be accepted again in a replay. No caller
+// submits them; mutations.ts has their successors.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { inodeId, type JobId, type RequestId } from '../../../src/base/ids.ts'
@@ -18,7 +18,7 @@ import { beginJob, endJob, runningJob } from './mutations.ts'
 import { specOf } from './rows.ts'
 import { outputName, stagingOf } from '../publish/staging.ts'
 
-/** Looked at the output's own directory only, and reserved nothing. */
+/** Checked the output's own directory only, and made no reservation. */
 const submit = mutation<{ requestId: RequestId; actor: Actor; spec: JobSpec; nowMs: number }, JobId>({
   kind: 'job.submit',
   mutate(draft, { actor, spec, nowMs }) {
@@ -27,7 +27,7 @@ const submit = mutation<{ requestId: RequestId; actor: Actor; spec: JobSpec; now
   },
 })
 
-/** Removed a replaced output for good, with its attributes and its quota. */
+/** Deleted a replaced output, with its attributes and quota. */
 const publish = mutation<{ job: JobId; status: JobStatus; nowMs: number }, undefined>({
   kind: 'job.publish',
   mutate(draft, { job, status, nowMs }) {

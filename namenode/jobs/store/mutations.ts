@@ -1,5 +1,5 @@
-// What can happen to jobs in the journal. The scheduler decides, these check that it can still be so: a task is committed
-// once, a job ends once, and what the end of a job shows appears in the same transaction.
+// Mutations of jobs. The scheduler decides; these verify that the decision is still valid: a task is committed once, a job
+// ends once, and a job's end and its visible effects happen in one transaction.
 
 import { attemptParts, type AttemptId, type JobId, type RequestId } from '../../../src/base/ids.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -17,10 +17,10 @@ import { dropTaken, sentMutations, takeSent, type TakenSplits } from '../splits/
 import { splitCount } from '../splits/splits.ts'
 import { dropStaging, keepStaging, openStaging, takeFiles } from '../publish/staging.ts'
 
-/** Tasks of a forgotten job that are removed in one step. */
+/** Tasks of a forgotten job that are removed per step. */
 const forgetMax = 1000
 
-/** `apart`: the parameters get a row of their own; earlier versions had them in spec and head. */
+/** `apart`: the parameters are stored in their own row; earlier versions stored them in spec and head. */
 export const submitJob = mutation<
   { requestId: RequestId; actor: Actor; spec: JobSpec; nowMs: number; clear?: boolean; apart?: boolean },
   JobId
@@ -44,7 +44,7 @@ interface BeginJob {
   readonly apart?: boolean
 }
 
-/** A job with its number, its spec and its staging. REQUIRES: its output has been checked. */
+/** Creates a job with its number, spec and staging. REQUIRES: its output has been checked. */
 export function beginJob(draft: Draft, { actor, spec, nowMs, taken = [], clear = false, apart = false }: BeginJob): JobId {
   const number = nextNumber(draft)
   const job = jobName(number)
@@ -69,20 +69,20 @@ export function beginJob(draft: Draft, { actor, spec, nowMs, taken = [], clear =
   return job
 }
 
-/** The result is how many lives of the namenode the job has seen. */
+/** Result: the number of restarts that the job has seen. */
 export const resumeJob = mutation<{ job: JobId; apart?: boolean }, number>({
   kind: 'job.resume',
   mutate(draft, { job, apart = false }) {
     const { number, head } = runningJob(draft, job)
     putHead(draft, number, { ...apart ? trimmed(head) : head, term: head.term + 1 })
     if (apart) moveParams(draft, number)
-    // An earlier version has begun it, perhaps, and kept no table of these.
+    // Jobs begun by earlier versions have no row in this table.
     putOutput(draft, number, head.status.output)
     return head.term + 1
   },
 })
 
-/** Of a job that an earlier version has begun: to a row of their own. */
+/** Moves the parameters of a job begun by an earlier version to their own row. */
 function moveParams(draft: Draft, number: number): void {
   if (draft.has('jobparams', idKey(number))) return
   const spec = specOf(draft, number)
@@ -93,7 +93,7 @@ function moveParams(draft: Draft, number: number): void {
 
 const trimmed = ({ about: { params: _, ...about }, ...head }: JobRecord): JobRecord => ({ ...head, about })
 
-/** The head of a job that an earlier version has begun gives up the parameters: they made it as large as these. */
+/** Removes the parameters from the head of a job begun by an earlier version; they made the head large. */
 export const trimJob = mutation<{ job: JobId }, undefined>({
   kind: 'job.trim',
   mutate(draft, { job }) {
@@ -104,7 +104,7 @@ export const trimJob = mutation<{ job: JobId }, undefined>({
   },
 })
 
-/** Records that a task is done; files of a last stage move from the attempt's own directory to where they will be published from. */
+/** Records that a task is done; files of the last stage move from the attempt's directory to the staged output. */
 export const commitTask = mutation<{ job: JobId; record: TaskRecord }, undefined>({
   kind: 'job.commit',
   mutate(draft, { job, record }) {
@@ -123,7 +123,7 @@ export const commitTask = mutation<{ job: JobId; record: TaskRecord }, undefined
   },
 })
 
-/** The output of a committed task is gone. Nothing happens if it is no longer that attempt's. */
+/** The output of a committed task is lost. No effect if another attempt has been committed since. */
 export const loseOutput = mutation<{ job: JobId; attempt: AttemptId }, undefined>({
   kind: 'job.lose',
   mutate(draft, { job, attempt }) {
@@ -136,7 +136,7 @@ export const loseOutput = mutation<{ job: JobId; attempt: AttemptId }, undefined
   },
 })
 
-/** The job ends and publishes nothing. `keep`: what it computed stays, so that it can be published later. */
+/** Ends a job that publishes nothing. `keep`: its output is kept, so that it can be published later. */
 export const finishJob = mutation<
   {
     job: JobId
@@ -176,7 +176,7 @@ function keptStatus(status: JobStatus, kept: NonNullable<JobStatus['kept']>): Jo
 const advice = (job: JobId, untilMs: number): string =>
   `; what the job has computed is kept until ${new Date(untilMs).toISOString()}: "gristmill job publish ${job} --output PATH" publishes it elsewhere, "gristmill job drop ${job}" gives its room back`
 
-/** The output is not kept any more, and the reason of the failure says so. */
+/** Removes the kept output from the head and from the failure message. */
 function unkept({ kept, ...head }: JobRecord): JobRecord {
   const { kept: _, failure, ...status } = head.status
   const told = kept && advice(status.job, kept.untilMs)
@@ -187,7 +187,7 @@ function unkept({ kept, ...head }: JobRecord): JobRecord {
   return { ...head, status: { ...status, ...failure && { failure: { ...failure, message: message! } } } }
 }
 
-/** The job succeeds, and its output is there: all of it, with `_SUCCESS`, in the place of an old one if it may be. */
+/** Ends a job as succeeded and makes its whole output visible, with `_SUCCESS`, replacing an old output if allowed. */
 export const publishJob = mutation<{ job: JobId; status: JobStatus; nowMs: number; trashMs?: number | undefined }, undefined>({
   kind: 'job.install',
   mutate(draft, { job, status, nowMs, trashMs }) {
@@ -199,7 +199,7 @@ export const publishJob = mutation<{ job: JobId; status: JobStatus; nowMs: numbe
   },
 })
 
-/** A job whose publishing failed succeeds after all: what was kept of it gets a place. */
+/** Publishes a kept output; its job, which had failed, counts as succeeded. */
 export const publishKept = mutation<
   { requestId: RequestId; actor: Actor; job: JobId; output: OutputPlace; nowMs: number; trashMs?: number | undefined },
   undefined
@@ -216,7 +216,7 @@ export const publishKept = mutation<
   },
 })
 
-/** What is kept of a job goes, because its owner has said so. */
+/** Drops a kept output on the request of its owner. */
 export const dropKept = mutation<{ requestId: RequestId; actor: Actor; job: JobId }, undefined>({
   kind: 'job.dropKept',
   mutate(draft, { actor, job }) {
@@ -266,7 +266,7 @@ export function endJob(draft: Draft, number: number, head: JobRecord, status: Jo
   dropStaging(draft, status.job)
 }
 
-/** What only a job that runs needs goes: its spec, its splits, and its claim on the output's path. */
+/** Removes the rows that only a running job needs: spec, parameters, splits, and reservation of the output path. */
 function forgetPlan(draft: Draft, number: number, { taken, ...head }: JobRecord): JobRecord {
   dropSpec(draft, number)
   dropParams(draft, number)
@@ -275,7 +275,7 @@ function forgetPlan(draft: Draft, number: number, { taken, ...head }: JobRecord)
   return head
 }
 
-/** Forgets an ended job, a page of its tasks at a time. The result: is there more to do? */
+/** Forgets an ended job, one page of tasks per call. Result: true if there is more. */
 export const forgetJob = mutation<{ number: number }, boolean>({
   kind: 'job.forget',
   mutate(draft, { number }) {
@@ -289,7 +289,7 @@ export const forgetJob = mutation<{ number: number }, boolean>({
   },
 })
 
-/** Removes staging that an attempt made after its job had ended, and what was kept of a job for long enough. */
+/** Removes orphaned staging, made by an attempt after the end of its job, and kept outputs that are due. */
 export const sweepStaging = mutation<{ job: JobId }, undefined>({
   kind: 'job.sweep',
   mutate(draft, { job }) {

@@ -1,13 +1,13 @@
-// Jobs in the store. docs/format/jobs.md shows the tables:
-//   jobs      job number (8)                                  → head (JobRecord)
-//   jobspecs  job number (8)                                  → spec, as long as the job has not ended
-//   jobtasks  job number (8), stage (2), task (4)             → TaskRecord
-//   sentsplits  id of sent splits                               → SentRecord, until a job takes them over
-//   splitpages  the same, 0, page (4)                           → packed splits, as long as they or their job are there
-//   joboutputs  job number (8)                                  → the path of its output, as long as the job has not ended
-//   jobparams   job number (8)                                  → its parameters as JSON, as long as the job has not ended
-// A job's number is its age; the newest job is never forgotten, and a recovery that may have lost jobs leaves their numbers out, so
-// no number is given twice.
+// Rows of jobs in the store (docs/format/jobs.md):
+//   jobs        job number (8)                        → head (JobRecord)
+//   jobspecs    job number (8)                        → spec, until the job ends
+//   jobtasks    job number (8), stage (2), task (4)   → TaskRecord
+//   sentsplits  id of uploaded splits                 → SentRecord, until a job takes them over
+//   splitpages  the same id, 0, page (4)              → packed splits, as long as the upload or its job
+//   joboutputs  job number (8)                        → output path, until the job ends
+//   jobparams   job number (8)                        → parameters as JSON, until the job ends
+// Job numbers are ascending and unique: the newest job is never forgotten, and a recovery that may have lost jobs skips their
+// numbers.
 
 import { jobId, splitsId, type JobId, type SplitsId } from '../../../src/base/ids.ts'
 import type { JobSpec } from '../../../src/protocol/job.ts'
@@ -84,7 +84,7 @@ export const putPage = (draft: Draft, id: SplitsId, page: number, splits: readon
   draft.put('splitpages', pageKey(id, page), encodeValue(splits))
 export const dropPage = (draft: Draft, id: SplitsId, page: number): void => draft.remove('splitpages', pageKey(id, page))
 
-/** Of splits that no job has taken over. */
+/** Ids of uploaded splits that no job has taken over. */
 export function* allSent(view: View): Iterable<SplitsId> {
   for (const { key } of view.range('sentsplits', {})) yield splitsId(key.toString())
 }
@@ -92,19 +92,19 @@ export function* allSent(view: View): Iterable<SplitsId> {
 export const putOutput = (draft: Draft, number: number, path: string): void => draft.put('joboutputs', idKey(number), textKey(path))
 export const dropOutput = (draft: Draft, number: number): void => draft.remove('joboutputs', idKey(number))
 
-/** Parameters are as large as a user likes: of all that is kept of a job only its tasks need them. */
+/** Stored apart because parameters may be large and only tasks need them. */
 export const putParams = (draft: Draft, number: number, params: JobSpec['params']): void =>
   draft.put('jobparams', idKey(number), textKey(JSON.stringify(params)))
 export const dropParams = (draft: Draft, number: number): void => draft.remove('jobparams', idKey(number))
 
-/** Of a job that runs. */
+/** Parameters of a running job. */
 export function paramsOf(view: View, number: number): JobSpec['params'] | undefined {
   const text = view.get('jobparams', idKey(number))
-  // A namenode of an earlier version kept them in the spec, until `job.resume`.
+  // A namenode of an earlier version stored them in the spec; `job.resume` moves them.
   return text ? JSON.parse(text.toString()) as JobSpec['params'] : specOf(view, number)?.params
 }
 
-/** Where running jobs will publish. */
+/** Output paths of running jobs. */
 export function* outputs(view: View): Iterable<{ readonly job: JobId; readonly path: string }> {
   for (const { key, value } of view.range('joboutputs', {})) yield { job: jobName(readId(key)), path: value.toString() }
 }

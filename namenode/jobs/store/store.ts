@@ -1,6 +1,5 @@
-// The journalled part of jobs over the namenode's journal. What the scheduler wants written is written in the order in
-// which it was wanted, and is never given up for want of room in the journal's queue: a scheduler that has decided
-// cannot take it back.
+// Journalled part of jobs, over the namenode's journal. The scheduler's entries are written in order and are never refused
+// because the journal's queue is full: the scheduler cannot take back a decision.
 
 import { asError, hasCode, type ErrorCode } from '../../../src/base/errors.ts'
 import type { AttemptId, JobId, RequestId } from '../../../src/base/ids.ts'
@@ -24,29 +23,29 @@ import { wholeSpec } from '../splits/splits.ts'
 import { hasStaging, staged } from '../publish/staging.ts'
 import { SplitUploads } from '../splits/uploads.ts'
 
-/** The scheduler leaves room in the journal's queue for everybody else. */
+/** Half of the journal's queue is left to other callers. */
 const waitingMax = limits.mutationQueueMax / 2
-/** How long to let the journal write before looking again. */
+/** Wait before checking the journal's queue again. */
 const pauseMs = 5
-/** A full disk is looked at again after this long. */
+/** Wait before retrying on a full disk. */
 const fullMs = 1_000
 
-/** Not the mutation's refusal but the journal's end. */
+/** Codes that mean a failed journal, not a refused mutation. */
 const noAnswer: ReadonlySet<ErrorCode> = new Set(['TIMEOUT', 'UNAVAILABLE'])
 
 export interface JobStoreOptions {
   readonly journal: TimedJournal
   readonly clock: Clock
   readonly failpoints?: Failpoints | undefined
-  /** A replaced output goes to the trash; else for good. */
+  /** true: a replaced output goes to the trash; false: it is deleted. */
   readonly trash?: boolean | undefined
-  /** Of outputs that are kept because they could not be published. */
+  /** Bounds of kept outputs. */
   readonly kept?: KeptBounds | undefined
   /** All packed splits of one job; default: limits.jobSplitsBytesMax. */
   readonly splitsBytesMax?: number | undefined
 }
 
-/** By its time things leave the trash again, and what is kept of jobs goes. */
+/** Its time governs the expiry of trash and of kept outputs. */
 type TimedJournal = Journal & { nowMs(): number }
 
 export class JournalJobStore implements JobStore {
@@ -55,11 +54,11 @@ export class JournalJobStore implements JobStore {
   readonly #failpoints: Failpoints
   readonly #trash: boolean
   readonly #index: JobIndex
-  /** Settles when everything wanted so far has been handed to the journal. */
+  /** Settles when all entries so far have been submitted to the journal. */
   #handed: Promise<void> | undefined
   readonly #sent: SplitUploads
   #closed = false
-  /** Parameters of running jobs, for as long as an order needs them: all tasks of a job share one object. */
+  /** Parameters of running jobs, cached while an order holds them: all tasks of a job share one object. */
   readonly #params = new Map<JobId, WeakRef<JobSpec['params']>>()
 
   constructor({ journal, clock, failpoints = unarmed, trash = true, kept, splitsBytesMax }: JobStoreOptions) {
@@ -71,7 +70,7 @@ export class JournalJobStore implements JobStore {
     this.#trash = trash
   }
 
-  /** Nothing is tried again from now on. */
+  /** Ends all retries. */
   close(): void { this.#closed = true }
 
   async submit({ requestId, actor, spec }: Parameters<JobStore['submit']>[0]): Promise<JobId> {
@@ -141,7 +140,7 @@ export class JournalJobStore implements JobStore {
 
   async finish(job: JobId, status: JobStatus, failed: TaskRecord | undefined, keep?: { readonly bytes: number }): Promise<void> {
     const nowMs = this.#journal.nowMs()
-    // Where nothing may be kept, the failure does not promise it either.
+    // If no outputs are kept, the failure message must not promise it.
     await this.#insist(finishJob, {
       job, status, ...(failed && { failed }),
       ...(keep && this.#index.keeps && { keep: { nowMs, untilMs: nowMs + limits.unpublishedKeepMs, bytes: keep.bytes } }),
@@ -154,7 +153,7 @@ export class JournalJobStore implements JobStore {
     const index = this.#index
     const { view } = this.#journal
     const due = index.due(this.#journal.nowMs())
-    // What is kept may have been removed by the superuser: then it is kept no longer, and the head says so.
+    // A superuser may have removed a kept output: then the head is updated.
     for (const number of index.kept) if (!hasStaging(view, jobName(number))) due.add(number)
     for (const job of new Set([...staged(view), ...[...due].map(jobName)])) {
       const number = jobNumber(job)
@@ -207,7 +206,7 @@ export class JournalJobStore implements JobStore {
     return this.#index.running.map(jobName)
   }
 
-  /** Hands an operation to the journal after those wanted before it, as soon as there is room. */
+  /** Submits an operation after all earlier ones, as soon as the journal's queue has space. */
   #write<O extends object, R>(mutation: Mutation<O, R>, operation: O): Promise<R> {
     if (!this.#handed && this.#journal.waiting < waitingMax) return this.#journal.submit(mutation, operation)
     const before = this.#handed
@@ -216,7 +215,7 @@ export class JournalJobStore implements JobStore {
       await before
       while (this.#journal.waiting >= waitingMax && !this.#closed) await this.#clock.sleep(pauseMs)
       written = this.#journal.submit(mutation, operation)
-      written.catch(() => undefined) // whoever wanted it hears of it below
+      written.catch(() => undefined) // the caller handles it through the returned promise
     })()
     this.#handed = handed
     return handed.then(() => {
@@ -225,7 +224,7 @@ export class JournalJobStore implements JobStore {
     })
   }
 
-  /** The mutation's refusal as a value; a journal that is gone is an error. */
+  /** Returns a refusal as a value; throws if the journal has failed. */
   async #refusable(write: () => Promise<unknown>): Promise<Failure | undefined> {
     try {
       await this.#patient(write)
@@ -237,14 +236,14 @@ export class JournalJobStore implements JobStore {
     }
   }
 
-  /** Something that must be written at last. */
+  /** Submits an operation that must not be given up. */
   async #insist<O extends object, R>(mutation: Mutation<O, R>, operation: O): Promise<void> {
     await this.#patient(() => this.#write(mutation, operation))
   }
 
   /**
-   * A disk that is full, or takes nothing for another reason, is waited out: what has been computed is not thrown away for want of a
-   * megabyte. No mutation of jobs says any of these itself.
+   * Retries while the disk is full or the journal unavailable: computed results are not discarded for lack of a megabyte. No mutation
+   * of jobs throws these codes itself.
    */
   async #patient(write: () => Promise<unknown>): Promise<void> {
     for (;;) {
