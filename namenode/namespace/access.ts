@@ -1,5 +1,5 @@
-// Permissions as POSIX has them: owner, group, others; read, write, search. A user's one group has the user's own name;
-// new names belong to the group of their directory. `root` may do everything.
+// Permissions as in POSIX: owner, group, others; read, write, search. Each user has one group, named like the user; new names
+// get the group of their directory. `root` may do everything.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { isWithin, systemDirectory } from '../../src/base/paths.ts'
@@ -23,12 +23,12 @@ export function may({ user, root }: Actor, { owner, group, mode }: Guarded, wish
 
 const verbs: Record<AccessRequest, string> = { 4: 'read', 2: 'write to', 1: 'look into' }
 
-/** Throws EACCES unless the actor may. */
+/** Throws EACCES if the actor lacks the permission. */
 export function checkMay(actor: Actor, entry: Guarded, wish: AccessRequest, path: string): void {
   if (!may(actor, entry, wish)) throw denied(actor, `${verbs[wish]} ${path}`, entry, path)
 }
 
-/** In a sticky directory only the owner of a name, or of the directory, may remove or rename it. */
+/** In a sticky directory only the owner of a name, or of the directory, may remove or rename it. Throws EACCES. */
 export function checkSticky(actor: Actor, parent: Guarded, entry: Guarded, path: string): void {
   if (actor.root || (parent.mode & stickyBit) === 0 || actor.user === entry.owner || actor.user === parent.owner) return
   throw new GristmillError(
@@ -38,13 +38,16 @@ export function checkSticky(actor: Actor, parent: Guarded, entry: Guarded, path:
   )
 }
 
-/** Mode, times and replication are the owner's to change. */
+/** Only the owner may change mode, times and replication. Throws EACCES. */
 export function checkOwner(actor: Actor, entry: Guarded, path: string): void {
   if (actor.root || actor.user === entry.owner) return
   throw new GristmillError('EACCES', `${actor.user} may not change ${path}: it belongs to ${entry.owner}`, { details: { path } })
 }
 
-/** The directories that the system lives in stay where they are, whoever asks. What is in them has permissions like everything else. */
+/**
+ * Refuses operations on the system's own directories, for every user. Throws EACCES, EINVAL for `/`. Their contents have normal
+ * permissions.
+ */
 export function checkNotSystem(path: string, what: string): void {
   if (isWithin(systemDirectory, path) || (isWithin(path, systemDirectory) && path.split('/').length <= 3)) {
     throw new GristmillError(

@@ -1,5 +1,5 @@
-// Names as they are, or as they were when a snapshot was taken: one way to look for both. `at` is the number of the
-// snapshot's operation; without it, what is true now is meant.
+// Lookup of names in the current state or in a snapshot. `at` is the operation number of the snapshot; without it the current
+// state is read.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { InodeId } from '../../src/base/ids.ts'
@@ -16,16 +16,16 @@ import { checkAsked, entryAt, rootId } from './resolve.ts'
 
 export interface FoundName {
   readonly entry: NameEntry
-  /** The snapshot's number. */
+  /** Operation number of the snapshot. */
   readonly at: number | undefined
-  /** The directory `.snapshot` itself, of this directory. */
+  /** Set if the entry is the directory `.snapshot` of this directory. */
   readonly of?: InodeId
 }
 
 const missing = (path: string, what: string): GristmillError =>
   new GristmillError('ENOENT', `there is no ${path}: ${what}`, { details: { path } })
 
-/** What is at a path, which may lead into a snapshot. Throws ENOENT, ENOTDIR, EACCES. */
+/** Finds the entry at a path, which may lead into a snapshot. Throws ENOENT, ENOTDIR, EACCES. */
 export function find(view: View, actor: Actor, path: string): FoundName {
   if (view.counters.snapshots === 0 || !path.includes(`/${snapshotsName}`)) return { entry: entryAt(view, actor, path), at: undefined }
   checkAsked(path)
@@ -56,7 +56,7 @@ export function find(view: View, actor: Actor, path: string): FoundName {
   return { entry, at: snapshot.seq }
 }
 
-/** In snapshots of the root there is nothing of the system's. */
+/** Snapshots of the root do not include the system directory. */
 const isHidden = (parent: InodeId, name: string): boolean => parent === rootId && name === nameOf(systemDirectory)
 
 function childAt(view: View, parent: InodeId, name: string, at: number): NameEntry | undefined {
@@ -74,7 +74,7 @@ function childAt(view: View, parent: InodeId, name: string, at: number): NameEnt
 
 export interface Named { readonly name: string; readonly entry: NameEntry }
 
-/** What is in a directory, in byte order of names, from behind `after` on. The system's own directory is not shown. */
+/** Entries of a directory after the name `after`, in byte order of names. The system directory is not listed. */
 export function* childrenOf(
   view: View,
   { entry: { id }, at, of }: Omit<FoundName, 'entry'> & { readonly entry: Pick<NameEntry, 'id'> },
@@ -89,9 +89,12 @@ function* present(rows: Iterable<Row>): Iterable<Named> {
   for (const { key, value } of rows) yield { name: nameOfKey(key), entry: decodeEntry(value) }
 }
 
-/** Two ordered lists, of what is still there and of what was kept, put into one. Of one name at most one version is true at a time. */
+/**
+ * Merges two ordered lists: entries that are unchanged, and old versions from the history. At most one version of a name is valid at a
+ * time.
+ */
 function* past(view: View, id: InodeId, rows: Iterable<Row>, at: number, after: string | undefined): Iterable<Named> {
-  // Behind every version of `after`, which end with NUL and a number.
+  // After every version of `after`; their keys continue with NUL and a number.
   const start = after === undefined ? childKey(id, '') : Buffer.concat([childKey(id, after), Buffer.from([1])])
   const kept = view.range('history', { start, end: idKey(id + 1) })[Symbol.iterator]()
   const nextKept = (): { key: Buffer; named: Named } | undefined => {

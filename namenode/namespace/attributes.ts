@@ -1,5 +1,5 @@
-// The table "attributes": (inode, name) → value. Attributes belong to the inode, so that no rename touches them, and they go
-// when the inode does. Where nobody uses them this costs the look at a counter.
+// Rows of extended attributes: table "attributes", (inode, name) → value. Attributes belong to the inode: renames do not touch
+// them, and they are removed with the inode. Without any attributes the cost is one counter read.
 
 import type { InodeId } from '../../src/base/ids.ts'
 import type { Draft } from '../journal/draft.ts'
@@ -20,7 +20,7 @@ export function putAttribute(draft: Draft, inode: InodeId, { name, value }: Stor
   draft.put('attributes', key, value)
 }
 
-/** False if there is none of this name. */
+/** Returns false if there is no attribute of this name. */
 export function removeAttribute(draft: Draft, inode: InodeId, name: string): boolean {
   const key = childKey(inode, name)
   if (!draft.has('attributes', key)) return false
@@ -29,12 +29,12 @@ export function removeAttribute(draft: Draft, inode: InodeId, name: string): boo
   return true
 }
 
-/** The inode is gone. */
+/** The inode is removed. */
 export function dropAttributes(draft: Draft, inode: InodeId): void {
   for (const { name } of [...attributesOf(draft, inode)]) removeAttribute(draft, inode, name)
 }
 
-/** Another inode takes the place of this one, and gets its attributes too. */
+/** Copies the attributes to an inode that replaces this one. */
 export function copyAttributes(draft: Draft, from: InodeId, to: InodeId): void {
   for (const attribute of [...attributesOf(draft, from)]) putAttribute(draft, to, attribute)
 }

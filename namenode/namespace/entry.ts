@@ -1,5 +1,5 @@
-// What is known about one name: the value of (parent, name) in the table "children". There are millions, so the bytes are
-// packed by hand (docs/format/metadata.md). The blocks of a file lie apart (file.ts): listings do not read them.
+// Entry of a name: the value of (parent, name) in the table "children". The bytes are packed by hand because there are
+// millions (docs/format/metadata.md). The blocks of a file are stored separately (file.ts), so that listings do not read them.
 
 import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
@@ -19,30 +19,31 @@ export interface NameEntry {
   readonly replication: number
   readonly blockBytes: number
   readonly format: RecordFormat
-  /** csv: what separates its fields, one ASCII character, if its writer said so. */
+  /** CSV files: field delimiter, one ASCII character, if the writer set one. */
   readonly delimiter?: string | undefined
   readonly length: number
   readonly blocks: number
 }
 
 const version = 1
-/** As version 1, with the delimiter of a CSV file before `since`. Entries without one are still written as version 1. */
+/** Version 1 plus the delimiter of a CSV file before `since`. Entries without a delimiter are still written as version 1. */
 const delimitedVersion = 2
 const formats: readonly RecordFormat[] = ['bytes', 'lines', 'jsonl', 'csv']
 const packer = new Packer()
 const unpacker = new Unpacker()
-/** Of an instant in six bytes: until the year 10889. */
+/** Six bytes of milliseconds: until the year 10889. */
 const instantMax = 2 ** 48 - 1
 
 export function checkInstant(ms: number): void {
   if (ms < 0 || ms > instantMax) throw new GristmillError('EINVAL', `the time ${ms} ms is not between 1970 and the year 10889`)
 }
 
-/** `since`: the number of the operation that wrote it, if there was a snapshot then; else 0, which is older than any. */
+/** `since`: number of the operation that wrote the entry, if there was a snapshot then; else 0, which is older than any snapshot. */
 export function encodeEntry(entry: NameEntry, since = 0): Buffer {
   const format = formats.indexOf(entry.format)
   assert(format >= 0, 'a known format')
-  // First byte: version in the upper four bits, then whether `since` is at the end, format in two bits, kind in the last.
+  // First byte: version in the upper four bits, then a flag for `since` at the end, format in two bits, directory flag in the
+  // last.
   const delimited = entry.delimiter !== undefined
   packer
     .u8(((delimited ? delimitedVersion : version) << 4) | (since > 0 ? 8 : 0) | (format << 1) | (entry.directory ? 1 : 0))
@@ -59,7 +60,7 @@ export function encodeEntry(entry: NameEntry, since = 0): Buffer {
 
 export const sinceOf = (bytes: Buffer): number => ((bytes[0]! & 8) === 0 ? 0 : bytes.readUIntLE(bytes.length - 6, 6))
 
-/** Is it a directory's, without looking further? */
+/** True if the encoded entry is a directory; decodes the first byte only. */
 export const isDirectory = (bytes: Buffer): boolean => (bytes[0]! & 1) === 1
 
 export function decodeEntry(bytes: Buffer): NameEntry {
@@ -94,11 +95,11 @@ export function statusOf(path: string, entry: NameEntry): FileStatus {
 
 const entryOf = ({ path: _, type, ...rest }: FileStatus): NameEntry => ({ ...rest, directory: type === 'directory' })
 
-/** What is kept of a status for a repeated request that names the path again. There is one for each change: it is small. */
+/** Compact form of a status for repeated requests that name the path again. One is kept per change, so it is small. */
 export const keepStatus = (status: FileStatus): Uint8Array => encodeEntry(entryOf(status))
 export const recallStatus = (kept: unknown, { path }: { readonly path: string }): FileStatus => statusOf(path, decodeEntry(kept as Buffer))
 
-/** The same for a request that does not: the entry, then the path. */
+/** Same for requests that do not name the path: entry, then path. */
 export const keepPlaced = (status: FileStatus): Uint8Array => Buffer.concat([encodeEntry(entryOf(status)), Buffer.from(status.path)])
 export function recallPlaced(kept: unknown): FileStatus {
   const entry = decodeEntry(kept as Buffer)

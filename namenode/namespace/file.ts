@@ -1,5 +1,5 @@
-// The blocks of a file: table "files", in chunks, so that a huge file is read and written in parts; and table "blocks",
-// from a block to its file, by which replicas that datanodes report are judged.
+// Blocks of files: table "files", in chunks, so that a large file is read and written in parts; and table "blocks", from a
+// block to its file, which is used to judge reported replicas.
 
 import { assert } from '../../src/base/assert.ts'
 import { blockId, inodeId, type BlockId, type InodeId } from '../../src/base/ids.ts'
@@ -23,7 +23,7 @@ export interface KnownBlock {
   readonly crc: number
 }
 
-/** 256 blocks: some 3 KiB, which fits into a page of the store. */
+/** 256 blocks take about 3 KiB, which fits into a page of the store. */
 export const chunkBlocks = 256
 const version = 1
 const packer = new Packer()
@@ -33,12 +33,12 @@ interface Chunk {
   readonly blocks: Block[]
 }
 
-/** version, replication (as of chunk 0), then for each block: id (minus the one before it), 2 * length + aligned, crc. */
+/** Version, replication (valid in chunk 0), then per block: id (minus the previous one), 2 * length + aligned, crc. */
 function encodeChunk({ replication, blocks }: Chunk): Buffer {
   packer.u8(version).u8(replication)
   let before = 0
   for (const { id, length, crc, aligned } of blocks) {
-    // Ids mostly rise; where they do not, the sign is the last bit.
+    // Ids mostly rise; for a falling id the sign is the last bit.
     const step = id - before
     packer.varint(Math.abs(step) * 2 + (step < 0 ? 1 : 0)).varint(length * 2 + (aligned ? 1 : 0)).u32(crc)
     before = id
@@ -79,7 +79,7 @@ export function* knownBlocks(view: View, from: number, limit: number): Iterable<
   for (const { key, value } of view.range('blocks', { start: idKey(from), limit })) yield decodeKnown(blockId(readId(key)), value)
 }
 
-/** How many replicas the blocks of a file are to have; undefined if it has no blocks or is gone. */
+/** Replication of a file; undefined if it has no blocks or does not exist. */
 export function targetOf(view: View, inode: InodeId): number | undefined {
   return view.get('files', pieceKey(inode, 0))?.[1]
 }
@@ -100,7 +100,7 @@ export function putBlocks(draft: Draft, inode: InodeId, replication: number, blo
   draft.count('blocks', blocks.length)
 }
 
-/** Sets the target of all blocks of a file that has some. */
+/** Sets the replication of a file that has blocks. */
 export function putTarget(draft: Draft, inode: InodeId, replication: number): void {
   const bytes = draft.get('files', pieceKey(inode, 0))
   if (!bytes) return
@@ -109,7 +109,7 @@ export function putTarget(draft: Draft, inode: InodeId, replication: number): vo
   draft.put('files', pieceKey(inode, 0), changed)
 }
 
-/** Removes the last chunk of a file; gives its blocks, or undefined if there was none left. */
+/** Removes the last chunk of a file; returns its blocks, or undefined if there are no more chunks. */
 export function removeLastChunk(draft: Draft, inode: InodeId): BlockId[] | undefined {
   for (const { key, value } of draft.range('files', { start: pieceKey(inode, 0), end: pieceKey(inode + 1, 0), limit: 1, reverse: true })) {
     const ids = decodeChunk(value).blocks.map(block => block.id)

@@ -1,5 +1,5 @@
-// The first operation of every journal: an empty cluster. It makes the root, which everybody may write to like a /tmp
-// (names belong to who made them), and the directories that the system keeps its own things in.
+// First operation of every journal: formats an empty cluster. Creates the root, which is writable by all users and sticky like
+// /tmp, and the system's directories.
 
 import { assert } from '../../src/base/assert.ts'
 import { clusterId, inodeId, type ClusterId } from '../../src/base/ids.ts'
@@ -12,9 +12,9 @@ import { encodeEntry } from './entry.ts'
 import { rootId, rootKey } from './resolve.ts'
 import { addDirectory } from './tree.ts'
 
-/** Programs that were submitted, by their SHA-256. */
+/** Submitted programs, named by their SHA-256. */
 export const programsDirectory = `${systemDirectory}/programs`
-/** Output that jobs have not published yet. */
+/** Output of jobs before it is published. */
 export const stagingDirectory = `${systemDirectory}/jobs`
 
 const identityKey = textKey('cluster')
@@ -39,7 +39,8 @@ export const format = mutation<{ cluster: string; owner: string; nowMs: number }
     )
     draft.count('directories', 1)
     const system = addDirectory(draft, root, nameOf(systemDirectory), { owner, group: owner, mode: 0o755, nowMs })
-    // Every user stores programs, and executors write as the user whose job it is; sticky: nobody touches another's.
+    // Writable for all users, who store programs, and for executors, which write as the user of their job; sticky, so that users
+    // cannot remove each other's files.
     for (const path of [programsDirectory, stagingDirectory])
       addDirectory(draft, system.id, nameOf(path), { owner, group: owner, mode: 0o1777, nowMs })
     return undefined

@@ -1,9 +1,9 @@
-// What names stood for before they changed, as far as a snapshot can still see it. A snapshot is a directory and the number
-// of an operation; taking one copies nothing. From then on, whoever changes or removes a name below it keeps the old value
-// in the table "history", under the number of the change: it was true from its own number (`since`, in the value) up to it.
-// INVARIANT: a value that a snapshot sees is in "children" or in "history". An inode that "history" names is counted in
-// "held", and is not taken apart: when the last name of it goes, it is an orphan, frozen as it is, until nothing holds it.
-// Where nobody has snapshots, all of this costs the look at a counter.
+// History: old values of changed names, as long as a snapshot can see them. A snapshot is a directory and an operation number;
+// creating one copies nothing. Later, an operation that changes or removes a name below it stores the old value in the table
+// "history", under the number of the change; it was valid from its own number (`since`, in the value) until then.
+// INVARIANT: a value that a snapshot sees is in "children" or in "history". An inode named by "history" is counted in "held"
+// and is not swept: after its last name is removed it is an orphan, kept unchanged until no history row names it.
+// Without snapshots the cost is one counter read.
 
 import { assert } from '../../src/base/assert.ts'
 import { inodeId, type InodeId } from '../../src/base/ids.ts'
@@ -16,14 +16,14 @@ import { snapshotsOf } from './snapshotrows.ts'
 import { decodeEntry, sinceOf, type NameEntry } from './entry.ts'
 import { hookOf, rootId } from './resolve.ts'
 
-/** Snapshots that see a place: of this directory, those up to the number `newest`. */
+/** Snapshots that see a place: those of this directory with numbers up to `newest`. */
 export interface Seer { readonly directory: number; readonly newest: number }
 
 const version = 1
 const packer = new Packer()
 const idMax = 2 ** 48 - 1
 
-/** (parent, name, end): the versions of one name lie together in the order of their ends. */
+/** (parent, name, end): versions of one name are adjacent, in order of their ends. */
 export function historyKey(parent: number, name: string, end: number): Buffer {
   const length = 8 + Buffer.byteLength(name)
   const key = Buffer.alloc(length + 9)
@@ -46,10 +46,10 @@ export function decodeVersion(bytes: Buffer): Version {
   return { seers, since: sinceOf(rest), entry: decodeEntry(rest) }
 }
 
-/** The number that changes of this operation carry; 0 while there is no snapshot that could tell it from older ones. */
+/** Operation number to store with a change; 0 while there is no snapshot that would need it. */
 export const stampOf = ({ counters }: View): number => (counters.snapshots > 0 ? counters.appliedSeq + 1 : 0)
 
-/** The number of the newest snapshot of a directory, of those up to `max`; 0 if there is none. */
+/** Number of the newest snapshot of a directory, up to `max`; 0 if there is none. */
 export function newestOf(view: View, directory: number, max = idMax): number {
   for (const { key } of view.range('snapshots', {
     start: pairKey(directory, 0), end: pairKey(directory, max + 1), limit: 1, reverse: true,
@@ -59,8 +59,8 @@ export function newestOf(view: View, directory: number, max = idMax): number {
 }
 
 /**
- * Snapshots that see names in this directory: its own, those of directories above it, and those of directories that it, or one above it,
- * was moved out of.
+ * Snapshots that see names in this directory: its own, those of directories above it, and those of directories that it, or one above
+ * it, was moved out of.
  */
 export function seersOf(view: View, directory: InodeId): readonly Seer[] {
   const memo = `seers:${directory}`
@@ -73,7 +73,7 @@ export function seersOf(view: View, directory: InodeId): readonly Seer[] {
     for (const { key, value } of view.range('marks', { start: pairKey(at, 0), end: pairKey(at + 1, 0) }))
       add(readId(key, 8), newestOf(view, readId(key, 8), readId(value)))
     const hook = hookOf(view, at)
-    // What the system keeps is in no snapshot of the root.
+    // Snapshots of the root do not include the system directory.
     if (!hook || (hook.parent === rootId && hook.name === nameOf(systemDirectory))) break
     at = hook.parent
   }
@@ -82,7 +82,7 @@ export function seersOf(view: View, directory: InodeId): readonly Seer[] {
   return seers
 }
 
-/** REQUIRES: the name is about to be changed or removed. Its value stays where snapshots find it, if one sees it. */
+/** Keeps the value of a name in the history, if a snapshot sees it. REQUIRES: the name is about to be changed or removed. */
 export function preserve(draft: Draft, parent: InodeId, name: string): void {
   if (draft.counters.snapshots === 0) return
   const bytes = draft.get('children', childKey(parent, name))
@@ -99,7 +99,10 @@ export function preserve(draft: Draft, parent: InodeId, name: string): void {
   putHeld(draft, id, { orphan: false, count: (held?.count ?? 0) + 1 })
 }
 
-/** A directory is about to be moved: the snapshots that see it where it is go on seeing what is in it. */
+/**
+ * Records that snapshots which see a directory in its old place continue to see its contents. REQUIRES: the directory is about to be
+ * moved.
+ */
 export function mark(draft: Draft, directory: InodeId, from: InodeId, to: InodeId): void {
   if (draft.counters.snapshots === 0 || from === to) return
   const there = seersOf(draft, to)
@@ -113,7 +116,7 @@ export function mark(draft: Draft, directory: InodeId, from: InodeId, to: InodeI
   }
 }
 
-/** The directory is gone: nothing in it is seen any more. */
+/** The directory is removed: snapshots no longer see its contents through it. */
 export function unmark(draft: Draft, directory: InodeId): void {
   if (draft.counters.marks === 0) return
   for (const { key } of [...draft.range('marks', { start: pairKey(directory, 0), end: pairKey(directory + 1, 0) })]) dropMark(draft, key)
@@ -137,7 +140,7 @@ function heldAt(draft: Draft, id: InodeId): Held | undefined {
 const putHeld = (draft: Draft, id: InodeId, { orphan, count }: Held): void =>
   draft.put('held', idKey(id), packer.u8(version).u8(orphan ? 1 : 0).varint(count).done())
 
-/** The last name of it has gone. True if history holds it: then it stays as it is. */
+/** The last name of the inode was removed. Returns true if history holds the inode: it is then kept. */
 export function orphan(draft: Draft, id: InodeId): boolean {
   if (draft.counters.history === 0) return false
   const held = heldAt(draft, id)
@@ -146,7 +149,7 @@ export function orphan(draft: Draft, id: InodeId): boolean {
   return true
 }
 
-/** Removes a row of history, and what it was the last to hold. */
+/** Removes a row of history, and dooms its inode if this was the last row that held it. */
 export function forgetVersion(draft: Draft, key: Buffer, { id, directory }: NameEntry): void {
   draft.remove('history', Buffer.from(key))
   draft.count('history', -1)
@@ -157,13 +160,13 @@ export function forgetVersion(draft: Draft, key: Buffer, { id, directory }: Name
   if (held.orphan) doom(draft, id, directory)
 }
 
-/** It is to be taken apart (sweep.ts). */
+/** Hands an inode to the sweep (sweep.ts). */
 export function doom(draft: Draft, id: InodeId, directory: boolean): void {
   draft.put('doomed', idKey(id), Buffer.from([directory ? 1 : 0]))
   draft.count('doomed', 1)
 }
 
-/** Directories that have snapshots. */
+/** Directories with snapshots, including those of running quota counts. */
 export function* snapshotted(view: View): Iterable<InodeId> {
   for (let from = 0; ;) {
     let found: number | undefined
@@ -174,19 +177,19 @@ export function* snapshotted(view: View): Iterable<InodeId> {
   }
 }
 
-/** Has this directory, or one below it, a snapshot? */
+/** True if this directory, or one below it, has a snapshot. */
 export function hasSnapshots(view: View, directory: InodeId): boolean {
   return view.counters.snapshots > 0 && leadingToSnapshots(view).has(directory)
 }
 
-/** Directories that have snapshots, and all above them. Remembered until a directory moves or a snapshot comes or goes. */
+/** Directories with snapshots, and all above them. Cached until a directory moves, or a snapshot is created or removed. */
 export function leadingToSnapshots(view: View): ReadonlySet<InodeId> {
   const memo = 'leading to snapshots'
   const known = view.memo.get<ReadonlySet<InodeId>>(memo)
   if (known) return known
   const found = new Set<InodeId>()
   for (const one of snapshotted(view)) {
-    // A count's own does not keep anything.
+    // The snapshot of a running quota count does not keep anything.
     if (snapshotsOf(view, one)[Symbol.iterator]().next().done) continue
     for (let at: InodeId | undefined = one; at !== undefined && !found.has(at); at = hookOf(view, at)?.parent) found.add(at)
   }

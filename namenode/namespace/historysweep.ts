@@ -1,5 +1,5 @@
-// The sweep of history: removes old values of names that no snapshot sees any more, page by page, each page an operation.
-// A note in the table "meta" says that there is work and where the sweep is; it survives a restart.
+// Sweep of the history: removes old values that no snapshot sees any more, page by page, one operation per page. A note in the
+// table "meta" holds the position of the sweep; it survives a restart.
 
 import { decodeValue, encodeValue } from '../journal/codec.ts'
 import type { Draft } from '../journal/draft.ts'
@@ -8,7 +8,7 @@ import { mutation } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { decodeVersion, dropMark, forgetVersion, newestOf } from './history.ts'
 
-/** Where the sweep of history is, in hex, and whether it has to begin again when it is through. */
+/** Position of the sweep, as a key in hex. `again`: start over when the end is reached. */
 interface Note { readonly from: string; readonly again: boolean }
 
 const noteKey = textKey('history')
@@ -20,16 +20,16 @@ function noteOf(view: View): Note | undefined {
 
 const putNote = (draft: Draft, note: Note): void => draft.put('meta', noteKey, encodeValue(note))
 
-/** A snapshot is gone: what only it saw is to be found. */
+/** A snapshot was removed: starts the sweep, or makes a running one start over. */
 export function noteStale(draft: Draft): void {
   const note = noteOf(draft)
   if (draft.counters.history > 0 || draft.counters.marks > 0) putNote(draft, { from: note?.from ?? '', again: note !== undefined })
 }
 
-/** Is there something that no snapshot may see any more? */
+/** True if the sweep has work. */
 export const hasStale = (view: View): boolean => (view.counters.history > 0 || view.counters.marks > 0) && noteOf(view) !== undefined
 
-/** Looks at `limit` rows of history, and removes those that no snapshot sees any more. */
+/** Checks `limit` rows of history, and removes those that no snapshot sees any more. */
 export const sweepHistory = mutation<{ limit: number }, undefined>({
   kind: 'snapshot.sweep',
   mutate(draft, { limit }) {
@@ -45,7 +45,7 @@ export const sweepHistory = mutation<{ limit: number }, undefined>({
       return (putNote(draft, { ...note, from: Buffer.concat([rows.at(-1)!.key, Buffer.alloc(1)]).toString('hex') }), undefined)
     if (note.again) return putNote(draft, { from: '', again: false }), undefined
     if (draft.counters.snapshots === 0) {
-      // Nobody sees anything any more.
+      // Without snapshots no mark is needed.
       const marks = [...draft.range('marks', { limit })]
       for (const { key } of marks) dropMark(draft, key)
       if (marks.length === limit) return undefined

@@ -1,4 +1,4 @@
-// Mutations of names: mkdir, rename, remove, attributes, touch. They do what POSIX says, with its codes.
+// Mutations of names: mkdir, rename, remove, attributes, touch. Semantics and error codes as in POSIX.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { inodeId, type RequestId } from '../../src/base/ids.ts'
@@ -84,12 +84,12 @@ export const rename = mutation<Omit<Asked, 'path'> & { from: string; to: string;
 export interface Removing {
   readonly recursive?: boolean | undefined
   /**
-   * The directory must be one that the actor may look into, too. Operations of earlier versions do not say so, and looked at writing alone.
+   * Also requires search permission on the directory. Missing in operations of earlier versions, which checked write permission only.
    */
   readonly searched?: boolean | undefined
 }
 
-/** A thing that the actor may take out of the tree. Throws ENOENT, ENOTEMPTY, EACCES. */
+/** Finds an entry that the actor may remove. Throws ENOENT, ENOTEMPTY, EACCES. */
 export function removable(
   view: View, actor: Actor, path: string, { recursive, searched }: Removing,
 ): NamePlace & { readonly entry: NameEntry } {
@@ -106,15 +106,15 @@ export function removable(
         `${path} is a directory that is not empty; removing it with all that is in it must be asked for (recursive)`,
         { details: { path } },
       )
-    // Nobody empties a directory that they may not write to; what lies deeper goes with it, for checking it would take as long as removing
-    // it.
+    // Emptying a directory needs write permission on it. Permissions deeper in the tree are not checked, because that would take
+    // as long as the removal.
     checkMay(actor, entry, mayWrite, path)
     if (searched) checkMay(actor, entry, maySearch, path)
   }
   return { ...place, entry }
 }
 
-/** For good. What may come back goes to the trash instead (trash/mutations.ts). */
+/** Removes without trash; see trash/mutations.ts for removal into the trash. */
 export const remove = mutation<Asked & Removing, undefined>({
   kind: 'namespace.remove',
   mutate(draft, { path, recursive, searched, nowMs: _, ...actor }) {

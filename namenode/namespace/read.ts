@@ -1,4 +1,4 @@
-// Questions about names: stat, list, summary. They read committed state and wait for nobody.
+// Reads of names: stat, list, summary. They read committed state and never wait for the journal.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -33,12 +33,12 @@ export function list(
 
 export interface Totals { files: number; directories: number; bytes: number; stored: number }
 
-/** Entries between two looks at what else waits. */
+/** Entries between two turns of the event loop. */
 const slice = 1000
 
 /**
- * Totals at and below a path. The tree may change meanwhile: then some of it is counted as it was, some as it is.
- * Directories that the actor may not read are counted without what is in them.
+ * Totals at and below a path. If the tree changes during the walk, some parts are counted before and some after the change. Directories
+ * that the actor may not read are counted without their contents.
  */
 export async function summary(
   view: View, actor: Actor, path: string,
@@ -55,7 +55,7 @@ export async function summary(
   add(top.entry)
   if (!top.entry.directory) return totals
   mayList(actor, top, path)
-  // Depth first: what waits is one directory's page and the directories beside the way down.
+  // Depth first: `open` holds at most one page of entries per level of the path.
   const open: Array<{ found: FoundName; after?: string }> = [{ found: top }]
   for (let waiting = open.pop(); waiting; waiting = open.pop()) {
     if (world.signal.aborted) throw new GristmillError('ABORTED', 'the caller went away')

@@ -1,15 +1,15 @@
-// Names that nothing new may have. Asked before the journal: what an old journal holds is not judged again.
+// Paths that must not be created. Checked before the journal, so that replay of old journals is not affected.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
 import { namesOf } from '../../src/base/paths.ts'
 
-/** Below a directory of this name its snapshots are read. */
+/** Snapshots of a directory are read below this name. */
 export const snapshotsName = '.snapshot'
 
-/** Throws EROFS if the path leads into a snapshot, or would hide some; ENAMETOOLONG if it has too many levels. */
+/** Throws EROFS if the path leads into a snapshot, or would hide one; ENAMETOOLONG if it has too many levels. */
 export function checkFree(path: string): void {
-  // A level has two bytes at the least.
+  // Each level takes at least two bytes.
   if (path.length > limits.pathDepthMax * 2) checkDepth(path)
   if (!path.includes(`/${snapshotsName}`) || !namesOf(path).includes(snapshotsName)) return
   throw new GristmillError(

@@ -1,5 +1,5 @@
-// From a path to what is there. Directories that were found are remembered by their path (Memo), with all directories
-// above them, so that a lookup in a known directory is one read; permissions are checked anew each time.
+// Resolution of paths. Directories are cached by path (Memo), together with their ancestors, so that a lookup in a known
+// directory is one read; permissions are checked each time.
 
 import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
@@ -22,7 +22,7 @@ export interface Directory {
   readonly parent: Directory | undefined
 }
 
-/** A name in a directory that is there; `entry` undefined: nothing has this name. */
+/** A name in an existing directory; `entry` undefined: the name does not exist. */
 export interface NamePlace {
   readonly path: string
   readonly parent: Directory
@@ -42,28 +42,30 @@ const notDirectory = (path: string, file: string): GristmillError =>
     { details: { path, ...(path !== file && { file }) } },
   )
 
-/** undefined if nothing has this name. */
+/** undefined if the name does not exist. */
 export function child(view: View, parent: InodeId, name: string): NameEntry | undefined {
   const bytes = view.get('children', childKey(parent, name))
   return bytes && decodeEntry(bytes)
 }
 
-/** The directory at a normal path. `asked`: the path that the user named. Throws ENOENT or ENOTDIR; checks no permissions. */
+/**
+ * The directory at a normalized path. `asked`: path given by the user, for messages. Throws ENOENT or ENOTDIR; checks no permissions.
+ */
 function locate(view: View, path: string, asked: string): Directory {
   const found = lowest(view, path, asked)
   if (found.path !== path) throw missing(asked, path.slice(0, nextSlash(path, found)))
   return found
 }
 
-/** Where the name behind this directory ends in a path that leads through it. */
+/** End of the name after this directory in a path through it. */
 const nextSlash = (path: string, { path: above }: Directory): number => {
   const end = path.indexOf('/', above === '/' ? 1 : above.length + 1)
   return end < 0 ? path.length : end
 }
 
 /**
- * Of the directories along a normal path the last one that is there. Throws ENOTDIR. One walk up to what is remembered and one
- * down from there: a path with n levels costs n reads at the most.
+ * The deepest existing directory on a normalized path. Throws ENOTDIR. Walks up to the nearest cached directory and down from there: at
+ * most n reads for n levels.
  */
 function lowest(view: View, path: string, asked: string): Directory {
   let at = path
@@ -84,7 +86,7 @@ function lowest(view: View, path: string, asked: string): Directory {
   return found
 }
 
-/** The last directory along a path that is there, all of whose ancestors the actor may search. Throws ENOTDIR, EACCES. */
+/** The deepest existing directory on a path, whose ancestors the actor may search. Throws ENOTDIR, EACCES. */
 export function lowestAt(view: View, actor: Actor, path: string, asked = path): Directory {
   const directory = lowest(view, path, asked)
   if (directory.parent) checkSearch(actor, directory.parent)
@@ -96,21 +98,21 @@ function checkSearch(actor: Actor, directory: Directory): void {
   for (let each: Directory | undefined = directory; each; each = each.parent) checkMay(actor, each.entry, maySearch, each.path)
 }
 
-/** Throws EINVAL or ENAMETOOLONG unless this is the one spelling of a path. */
+/** Throws EINVAL or ENAMETOOLONG if the path is not in normal form. */
 export function checkAsked(path: string): void {
   checkPath(path)
   if (!path.isWellFormed())
     throw new GristmillError('EINVAL', `the path ${JSON.stringify(path)} is not valid Unicode`, { details: { path } })
 }
 
-/** The directory at a path, all of whose ancestors the actor may search. Throws ENOENT, ENOTDIR, EACCES. */
+/** The directory at a path, whose ancestors the actor may search. Throws ENOENT, ENOTDIR, EACCES. */
 export function directoryAt(view: View, actor: Actor, path: string, asked = path): Directory {
   const directory = locate(view, path, asked)
   if (directory.parent) checkSearch(actor, directory.parent)
   return directory
 }
 
-/** What has this name, or the place where it would be. The root is its own parent, by the name ''. */
+/** The place of a name, existing or not. The root is its own parent, with the name ''. */
 export function placeAt(view: View, actor: Actor, path: string): NamePlace {
   checkAsked(path)
   if (path === '/') {
@@ -123,22 +125,22 @@ export function placeAt(view: View, actor: Actor, path: string): NamePlace {
   return { path, parent, name, entry: child(view, parent.entry.id, name) }
 }
 
-/** What is there. Throws ENOENT. */
+/** The entry at a path. Throws ENOENT. */
 export function entryAt(view: View, actor: Actor, path: string): NameEntry {
   const { entry } = placeAt(view, actor, path)
   if (!entry) throw missing(path, path)
   return entry
 }
 
-/** The key of a place in the table "children". */
+/** Key of a place in the table "children". */
 export const keyOf = ({ parent, name }: NamePlace): Buffer => (name === '' ? rootKey : childKey(parent.entry.id, name))
 
 const packer = new Packer()
 
-/** Value of a directory in the table "directories": where it hangs. */
+/** Value in the table "directories": parent and name of a directory. */
 export const encodeHook = (parent: InodeId, name: string): Buffer => packer.u48(parent).text(name).done()
 
-/** Where a directory hangs; undefined for the root, and for one that was removed. */
+/** Parent and name of a directory; undefined for the root, and for a removed one. */
 export function hookOf(view: View, id: InodeId): { readonly parent: InodeId; readonly name: string } | undefined {
   const bytes = view.get('directories', idKey(id))
   if (!bytes) return undefined
@@ -146,7 +148,7 @@ export function hookOf(view: View, id: InodeId): { readonly parent: InodeId; rea
   return { parent: inodeId(unpacker.u48()), name: unpacker.text() }
 }
 
-/** The path of a directory by its id, found upwards; undefined if it, or one above it, was removed. */
+/** Path of a directory by its id, resolved upwards; undefined if it, or one above it, was removed. */
 export function pathOf(view: View, id: InodeId): string | undefined {
   if (id === rootId) return '/'
   const hook = hookOf(view, id)

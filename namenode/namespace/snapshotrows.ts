@@ -1,5 +1,5 @@
-// The table "snapshots": (directory, number of the operation that took it) → name, time, owner. So a directory's snapshots
-// lie together in the order in which they were taken.
+// Rows of snapshots: table "snapshots", (directory, number of the creating operation) → name, time, owner. The snapshots of a
+// directory are adjacent, in order of creation.
 
 import { assert } from '../../src/base/assert.ts'
 import { inodeId, type InodeId } from '../../src/base/ids.ts'
@@ -29,7 +29,7 @@ function decode({ key, value }: Row): SnapshotRow {
   return { directory: inodeId(readId(key)), seq: readId(key, 8), name: unpacker.text(), createdMs, owner }
 }
 
-/** Those that somebody has taken; a count's own have no owner (namespace/usage.ts), and are seen by nobody. */
+/** Snapshots of users; those of quota counts (namespace/usage.ts) have no owner and are not shown. */
 export function* snapshotsOf(view: View, directory: InodeId): Iterable<SnapshotRow> {
   for (const row of view.range('snapshots', { start: pairKey(directory, 0), end: pairKey(directory + 1, 0) })) {
     const snapshot = decode(row)
@@ -42,7 +42,7 @@ export function snapshotNamed(view: View, directory: InodeId, name: string): Sna
   return undefined
 }
 
-/** Of all directories, from a key on. */
+/** Snapshots of all directories, including those of quota counts, from a key on. */
 export function* allSnapshots(view: View, start: Buffer | undefined, limit: number): Iterable<SnapshotRow> {
   for (const row of view.range('snapshots', { start, limit })) yield decode(row)
 }

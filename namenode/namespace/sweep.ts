@@ -1,5 +1,5 @@
-// Taking apart what was removed. A removed directory hangs nowhere, but its entries, files and blocks are still in the
-// store; they go in steps of bounded size, each a journalled operation, with everybody else's operations in between.
+// Sweep of removed entries. A removed directory has no name, but its entries, files and blocks are still in the store; they
+// are removed in steps of bounded size, each a journalled operation, between other operations.
 // INVARIANT: a block leaves the table "blocks" here and nowhere else.
 
 import { inodeId, type BlockId, type InodeId } from '../../src/base/ids.ts'
@@ -13,9 +13,9 @@ import { dropUsage } from './usage.ts'
 import { decodeVersion, doom, forgetVersion, orphan, unmark } from './history.ts'
 
 export interface Swept {
-  /** Blocks that no file has any more. */
+  /** Blocks that no longer belong to a file. */
   readonly blocks: BlockId[]
-  /** There is more to do. */
+  /** True if the sweep has more work. */
   readonly more: boolean
 }
 
@@ -46,7 +46,7 @@ function drop(draft: Draft, id: InodeId): void {
   draft.count('doomed', -1)
 }
 
-/** Chunk by chunk, the last one first, so that what is left is always a file's beginning. */
+/** Removes the last chunk first, so that the rest is always the beginning of a file. */
 function sweepFile(draft: Draft, id: InodeId, blocks: BlockId[], left: number): number {
   while (left > 0) {
     const gone = removeLastChunk(draft, id)
@@ -62,7 +62,7 @@ function sweepFile(draft: Draft, id: InodeId, blocks: BlockId[], left: number): 
   return left
 }
 
-/** Directories below become doomed themselves: however deep a tree is, a step is a step. */
+/** Subdirectories become doomed themselves, so that a step is bounded for any depth. */
 function sweepDirectory(draft: Draft, id: InodeId, blocks: BlockId[], left: number): number {
   const rows = [...draft.range('children', { start: childKey(id, ''), end: idKey(id + 1), limit: left })]
   for (const { key, value } of rows) {
@@ -94,7 +94,7 @@ function sweepDirectory(draft: Draft, id: InodeId, blocks: BlockId[], left: numb
   return left - 1
 }
 
-/** What names in it once stood for: no snapshot comes to see them by this directory. */
+/** Removes the history of a directory's names: snapshots can no longer reach it through this directory. */
 function sweepHistoryOf(draft: Draft, id: InodeId, left: number): number {
   if (draft.counters.history === 0 || left <= 0) return left
   const rows = [...draft.range('history', { start: childKey(id, ''), end: idKey(id + 1), limit: left })]

@@ -1,6 +1,5 @@
-// The worker behind the sweeps: while anything is doomed, or kept for a snapshot that is gone, it takes it apart, step by step. A step is
-// an operation like any other and waits its turn, so that a directory of a million files going away is not felt by those who work
-// meanwhile.
+// Worker of both sweeps: while entries are doomed, or kept for a removed snapshot, it submits sweep operations step by step.
+// Each step waits its turn in the journal, so that removing a directory of a million files does not slow other callers.
 
 import { asError, hasCode } from '../../src/base/errors.ts'
 import type { BlockId } from '../../src/base/ids.ts'
@@ -10,16 +9,16 @@ import type { Journal } from '../journal/journal.ts'
 import { hasStale, sweepHistory } from './historysweep.ts'
 import { sweep } from './sweep.ts'
 
-/** Entries or blocks in a step: about a millisecond. */
+/** Entries or blocks per step: about a millisecond. */
 const stepMax = 256
-/** How long to wait when the journal is full, or its disk. */
+/** Wait after OVERLOADED or ENOSPC. */
 const pauseMs = 200
 
 export class NamespaceSweeper {
   readonly #journal: Journal
   readonly #clock: Clock
   readonly #log: Log
-  /** Told of the blocks that no file has any more. */
+  /** Called with blocks that no longer belong to a file. */
   readonly #gone: (blocks: readonly BlockId[]) => void
   #running: Promise<void> | undefined
   #stopped = false
@@ -31,7 +30,7 @@ export class NamespaceSweeper {
     this.#gone = gone
   }
 
-  /** Goes to work if there is any. */
+  /** Starts the worker if there is work. */
   wake(): void {
     if (!this.#stopped && this.#hasWork()) this.#running ??= this.#run()
   }
@@ -52,7 +51,7 @@ export class NamespaceSweeper {
         try {
           if (this.#journal.view.counters.doomed > 0) this.#gone((await this.#journal.submit(sweep, { limit: stepMax })).blocks)
           else await this.#journal.submit(sweepHistory, { limit: stepMax })
-          // Between two steps at least one group of others' operations.
+          // At least one group of other operations runs between two steps.
           await this.#clock.yield()
         } catch (error) {
           if (!hasCode(error, 'OVERLOADED', 'ENOSPC')) throw error

@@ -1,6 +1,6 @@
-// Edits of the tree of names: what mutations of this room, of writing and of jobs are made of. Permissions are theirs to
-// check; here the tree stays a tree, counters stay true, and what is removed goes to the doomed, never away at once.
-// A directory's own entry is not touched when names in it come and go: a thousand creates a second would all rewrite it.
+// Edits of the name tree, used by the mutations of namespace, writing and jobs. Callers check permissions; this file keeps the
+// tree consistent and the counters correct, and hands removed entries to the sweep. Adding or removing a name does not change
+// its directory's entry: a thousand creates per second would all rewrite that row.
 
 import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
@@ -19,7 +19,7 @@ import { encodeHook, keyOf, lowestAt, type Directory, type NamePlace } from './r
 
 export interface NewDirectory { readonly owner: string; readonly group: string; readonly mode: number; readonly nowMs: number }
 
-/** Makes a directory where nothing is. */
+/** Adds a directory. REQUIRES: the name is free. */
 export function addDirectory(draft: Draft, parent: InodeId, name: string, made: NewDirectory): NameEntry {
   charge(draft, parent, oneName)
   return putDirectory(draft, parent, name, made)
@@ -27,7 +27,7 @@ export function addDirectory(draft: Draft, parent: InodeId, name: string, made: 
 
 const oneName = { names: 1, bytes: 0 }
 
-/** REQUIRES: it has been charged. */
+/** REQUIRES: the quotas have been charged. */
 function putDirectory(draft: Draft, parent: InodeId, name: string, { owner, group, mode, nowMs }: NewDirectory): NameEntry {
   const entry: NameEntry = {
     id: inodeId(draft.take('nextInode')), directory: true, mode, owner, group, mtimeMs: Math.floor(nowMs),
@@ -40,12 +40,12 @@ function putDirectory(draft: Draft, parent: InodeId, name: string, { owner, grou
   return entry
 }
 
-/** A row written over another one would leave what that stood for without a name: counted, stored, and never removed. */
+/** Overwriting a row would leave its inode without a name: counted, stored, and never removed. */
 function assertFree(draft: Draft, parent: InodeId, name: string): void {
   assert(!draft.has('children', childKey(parent, name)), `${name} in directory ${parent} is the name of something else already`)
 }
 
-/** Puts a file where nothing is. Its blocks are put by file.ts. */
+/** Adds a file. REQUIRES: the name is free. Its blocks are added by file.ts. */
 export function addFile(draft: Draft, parent: InodeId, name: string, entry: NameEntry): void {
   assertFree(draft, parent, name)
   charge(draft, parent, amountsOf(entry))
@@ -53,7 +53,7 @@ export function addFile(draft: Draft, parent: InodeId, name: string, entry: Name
   draft.count('files', 1)
 }
 
-/** Writes an entry anew in its place. */
+/** Replaces an entry in its place. */
 export function replaceEntry(draft: Draft, place: NamePlace, entry: NameEntry): void {
   if (place.name !== '') {
     preserve(draft, place.parent.entry.id, place.name)
@@ -63,7 +63,7 @@ export function replaceEntry(draft: Draft, place: NamePlace, entry: NameEntry): 
   if (entry.directory) draft.forgetDirectories()
 }
 
-/** Takes a name out of the tree at once, with everything below it; what it stood for is taken apart later (sweep.ts). */
+/** Removes a name with everything below it from the tree at once; the contents are removed later (sweep.ts). */
 export function detach(draft: Draft, parent: InodeId, name: string, entry: NameEntry): void {
   if (entry.directory) checkNoSnapshots(draft, entry.id, name, 'removed')
   preserve(draft, parent, name)
@@ -80,7 +80,7 @@ export function detach(draft: Draft, parent: InodeId, name: string, entry: NameE
   } else doom(draft, entry.id, entry.directory)
 }
 
-/** Throws EBUSY: what has snapshots stays where they can be read. */
+/** Throws EBUSY: a directory with snapshots must keep its place. */
 export function checkNoSnapshots(view: View, directory: InodeId, path: string, what: string): void {
   if (!hasSnapshots(view, directory)) return
   throw new GristmillError(
@@ -90,7 +90,7 @@ export function checkNoSnapshots(view: View, directory: InodeId, path: string, w
   )
 }
 
-/** Gives something another name. REQUIRES: nothing has the new name, and a directory does not go into itself. */
+/** Gives an entry another name. REQUIRES: the new name is free, and a directory is not moved into itself. */
 export function move(draft: Draft, from: { parent: InodeId; name: string }, to: { parent: InodeId; name: string }, entry: NameEntry): void {
   preserve(draft, from.parent, from.name)
   recount(draft, from.parent, to.parent, entry)
@@ -109,8 +109,8 @@ export function isEmpty(view: View, directory: InodeId): boolean {
 }
 
 /**
- * The directory at `path`; missing ones are made, if the actor may write to the one above them, and belong to the actor.
- * Throws EEXIST-free: an existing directory is fine, a file in the way is ENOTDIR.
+ * Returns the directory at `path`; missing directories are created with the actor as owner, if the actor may write to the one above.
+ * Throws EACCES, EDQUOT, and ENOTDIR if a file is in the way.
  */
 export function makeDirectories(
   draft: Draft, actor: Actor, path: string,
@@ -118,7 +118,7 @@ export function makeDirectories(
 ): Directory {
   let at = lowestAt(draft, actor, path, asked)
   const names = namesOf(path.slice(at.path === '/' ? 0 : at.path.length) || '/')
-  // Once for all of them: those that are made have no quotas of their own.
+  // Charged once for all of them: new directories have no quotas of their own.
   if (names.length > 0) charge(draft, at.entry.id, { names: names.length, bytes: 0 })
   for (const name of names) {
     checkMay(actor, at.entry, mayWrite, at.path)

@@ -1,8 +1,8 @@
-// What is below directories that have a quota, kept true by every change of the tree, in the same operation: so a bound is
-// never exceeded, not even for a moment. One row for each such directory; where there are none it costs the look at a counter.
-// What one thing counts: itself, and its bytes times its replicas. What moves over the border of a quota is counted on the
-// spot; if too much leaves at once, the directory is counted anew in the background (quotas/counter.ts), and until then
-// more is taken to be there than is. INVARIANT: a row that is `known` says at least what is there.
+// Usage below directories with a quota, updated by every change of the tree in the same operation, so that a bound is never
+// exceeded. One row per directory with a quota; without any, the cost is one counter read. An entry counts as one name and its
+// bytes times its replication. Entries that move across the border of a quota are counted at once; if too many leave at once,
+// the directory is recounted in the background (quotas/counter.ts), and until then its usage is overestimated.
+// INVARIANT: a row that is `known` has at least the actual usage.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { inodeId, type InodeId } from '../../src/base/ids.ts'
@@ -21,15 +21,15 @@ export interface Amounts { readonly names: number; readonly bytes: number }
 export interface Usage {
   readonly limit: { readonly names?: number; readonly bytes?: number }
   readonly used: Amounts
-  /** false until it has been counted for the first time. */
+  /** false until the first count has ended. */
   readonly known: boolean
-  /** It is being counted as it was after this operation; and what has come (or gone) since. */
+  /** Set during a count of the state after operation `seq`: amounts added (or removed) since. */
   readonly counting?: Amounts & { readonly seq: number }
 }
 
 /**
- * Entries that are counted on the spot, at 0.8 µs each: what leaves, some 8 ms of work; what comes, some 40 ms, for the output of the
- * largest jobs.
+ * Entries that are counted within one operation, at 0.8 µs each: leaving ones, about 8 ms; coming ones, about 40 ms, for the output of
+ * the largest jobs.
  */
 const leavingMax = 10_000
 const comingMax = 50_000
@@ -43,7 +43,7 @@ export const putUsage = (draft: Draft, directory: InodeId, usage: Usage): void =
 
 export const amountsOf = (entry: NameEntry): Amounts => ({ names: 1, bytes: entry.length * entry.replication })
 
-/** Directories with a quota that bounds what is in this one. */
+/** Directories with a quota at or above this one. */
 function boundedBy(view: View, directory: InodeId): readonly InodeId[] {
   if (view.counters.quotas === 0) return []
   const memo = `quotas:${directory}`
@@ -53,7 +53,7 @@ function boundedBy(view: View, directory: InodeId): readonly InodeId[] {
   for (let at = directory; ;) {
     if (view.get('quotas', idKey(at))) found.push(at)
     const hook = hookOf(view, at)
-    // What the system keeps is nobody's.
+    // Quotas of the root do not include the system directory.
     if (!hook || (hook.parent === rootId && hook.name === nameOf(systemDirectory))) break
     at = hook.parent
   }
@@ -61,7 +61,7 @@ function boundedBy(view: View, directory: InodeId): readonly InodeId[] {
   return found
 }
 
-/** Throws EDQUOT if so much may not come into the directory. Changes nothing. */
+/** Throws EDQUOT if these amounts do not fit. Changes nothing. */
 export function checkQuota(view: View, directory: InodeId, more: Amounts): void {
   for (const each of boundedBy(view, directory)) checkOne(view, each, usageAt(view, each)!, more)
 }
@@ -69,7 +69,7 @@ export function checkQuota(view: View, directory: InodeId, more: Amounts): void 
 function checkOne(view: View, directory: InodeId, { limit, used, known }: Usage, more: Amounts, at?: string): void {
   if (!known) return
   const refuse = (what: string): GristmillError => {
-    // Only now: to find it costs a read for each level.
+    // Resolved only for the message: it costs a read per level.
     const path = at ?? pathOf(view, directory) ?? '?'
     return new GristmillError(
       'EDQUOT',
@@ -93,32 +93,33 @@ function change(draft: Draft, directories: readonly InodeId[], sign: 1 | -1, { n
     const more = { names: sign * names, bytes: sign * bytes }
     checkOne(draft, each, usage, more)
     const add = <T extends Amounts>(to: T): T => ({ ...to, names: to.names + more.names, bytes: to.bytes + more.bytes })
-    // A count that begins with this operation will find what the operation leaves.
+    // A count that begins with this operation sees the operation's result already.
     const { counting } = usage
     const beside = counting && counting.seq <= draft.counters.appliedSeq ? add(counting) : counting
     putUsage(draft, each, { ...usage, used: usage.known ? add(usage.used) : usage.used, ...beside && { counting: beside } })
   }
 }
 
-/** Something comes into a directory. Throws EDQUOT. */
+/** Adds amounts to a directory. Throws EDQUOT. */
 export function charge(draft: Draft, parent: InodeId, amounts: Amounts): void {
   if (draft.counters.quotas > 0) change(draft, boundedBy(draft, parent), 1, amounts)
 }
 
-/** A file in it takes more or less than before. */
+/** Accounts for a changed length or replication of a file. */
 export function recharge(draft: Draft, parent: InodeId, before: NameEntry, after: NameEntry): void {
   if (draft.counters.quotas === 0 || before.directory) return
   const bytes = amountsOf(after).bytes - amountsOf(before).bytes
   if (bytes !== 0) change(draft, boundedBy(draft, parent), 1, { names: 0, bytes })
 }
 
-/** A thing leaves its directory, with all that is in it. REQUIRES: it still hangs where it did. */
+/** Subtracts an entry with its contents. REQUIRES: the entry is still in its place. */
 export function discharge(draft: Draft, parent: InodeId, entry: NameEntry): void {
   if (draft.counters.quotas > 0) leave(draft, boundedBy(draft, parent), entry)
 }
 
 /**
- * A thing goes from one directory to another. Throws EDQUOT, and EINVAL if too much comes at once. REQUIRES: it still hangs where it did.
+ * Moves the amounts of an entry from one directory to another. Throws EDQUOT, and EINVAL if there are too many entries to count.
+ * REQUIRES: the entry is still in its place.
  */
 export function recount(draft: Draft, from: InodeId, to: InodeId, entry: NameEntry): void {
   if (draft.counters.quotas === 0 || from === to) return
@@ -144,7 +145,7 @@ function leave(draft: Draft, directories: readonly InodeId[], entry: NameEntry):
   else for (const each of directories) countAnew(draft, each, usageAt(draft, each)!)
 }
 
-/** A thing with all that is in it; undefined if that is more than `max` names. */
+/** Amounts of an entry with its contents; undefined if there are more than `max` names. */
 function totalOf(view: View, entry: NameEntry, max: number): Amounts | undefined {
   if (!entry.directory) return amountsOf(entry)
   const own = usageAt(view, entry.id)
@@ -163,10 +164,10 @@ function totalOf(view: View, entry: NameEntry, max: number): Amounts | undefined
   return { names, bytes }
 }
 
-/** The owner of the snapshots that a count reads from: nobody else sees those. */
+/** Owner of the snapshots that counts read from; these are not shown to users. */
 export const countingOwner = ''
 
-/** From the state after this operation on. */
+/** Starts a count of the state after this operation. */
 export function countAnew(draft: Draft, directory: InodeId, usage: Usage): void {
   endCount(draft, directory, usage)
   const seq = draft.counters.appliedSeq + 1
@@ -183,7 +184,7 @@ export function endCount(draft: Draft, directory: InodeId, { counting }: Usage):
   draft.forgetDirectories()
 }
 
-/** The directory is gone. */
+/** The directory is removed. */
 export function dropUsage(draft: Draft, directory: InodeId): void {
   if (draft.counters.quotas === 0) return
   const usage = usageAt(draft, directory)
@@ -194,8 +195,8 @@ export function dropUsage(draft: Draft, directory: InodeId): void {
 }
 
 /**
- * A directory is about to take the place of another one at `path`, and gets its quota with it, counted on the spot. Throws EDQUOT
- * if it holds more than the quota allows, and EINVAL if that is too much to be counted at once. True if a count was ended by it.
+ * Passes the quota of a directory at `path` to the one that replaces it, counting its contents at once. Throws EDQUOT if they exceed
+ * the quota, EINVAL if there are too many to count. Returns true if this ended a running count.
  */
 export function inheritUsage(
   draft: Draft,
@@ -220,7 +221,7 @@ export function inheritUsage(
   return old.counting !== undefined
 }
 
-/** Directories that are to be counted. */
+/** Directories with a running count. */
 export function* toCount(view: View): Iterable<{ readonly directory: InodeId; readonly seq: number }> {
   if (view.counters.quotas === 0) return
   for (const { key, value } of view.range('quotas', {})) {
