@@ -1,6 +1,6 @@
-// A directory of backups: a mark that says whose they are, and one directory a backup, named after the last operation in it,
-// with the copy of the store and a manifest. docs/format/backup.md shows the bytes.
-// INVARIANT: a backup that has a manifest was whole and was looked at, value by value, before the manifest was written.
+// Directory of backups: a mark with the cluster's id, and one directory per backup, named after its last operation, with the
+// copied store and a manifest (docs/format/backup.md).
+// INVARIANT: a backup with a manifest was complete, and every value was verified before the manifest was written.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { ClusterId } from '../../src/base/ids.ts'
@@ -17,10 +17,10 @@ const nameForm = /^[0-9a-f]{16}$/
 export interface Manifest {
   readonly format: 1
   readonly cluster: ClusterId
-  /** The namenode that made it. */
+  /** Id of the namenode that made it. */
   readonly namenode: string
   readonly epoch: number
-  /** The last operation that it holds. */
+  /** Number of its last operation. */
   readonly seq: number
   readonly createdMs: number
   readonly rows: number
@@ -28,7 +28,7 @@ export interface Manifest {
   readonly files: number
   readonly directories: number
   readonly blocks: number
-  /** Of the copied store. */
+  /** Size of the copied store. */
   readonly bytes: number
 }
 
@@ -36,7 +36,7 @@ export interface Backup extends Manifest { readonly path: string }
 
 export const backupPath = (dir: string, seq: number): string => `${dir}/${seq.toString(16).padStart(16, '0')}`
 
-/** Marks a directory as this cluster's. Throws DIR_FOREIGN if it holds anything else. */
+/** Marks a directory as this cluster's. Throws DIR_FOREIGN if it contains anything else. */
 export async function claim(disk: Disk, dir: string, cluster: ClusterId): Promise<void> {
   try {
     await makeDirectory(disk, dir)
@@ -48,7 +48,7 @@ export async function claim(disk: Disk, dir: string, cluster: ClusterId): Promis
     )
   }
   const owner = await ownerOf(disk, dir)
-  // A mark whose writer died before it was durable would leave backups in a directory that is nobody's.
+  // The writer of the mark may have died before the mark was durable.
   if (owner === cluster) return disk.syncDir(dir)
   if (owner !== undefined)
     throw new GristmillError(
@@ -77,7 +77,7 @@ async function ownerOf(disk: Disk, dir: string): Promise<string | undefined> {
   return mark.cluster
 }
 
-/** What a directory holds, newest first; or the one backup that it is. Backups whose manifest cannot be read are passed over. */
+/** Backups in a directory, newest first, or the one backup that the directory is. Backups with an unreadable manifest are skipped. */
 export async function backupsIn(disk: Disk, dir: string): Promise<Backup[]> {
   if ((await disk.stat(dir))?.kind !== 'directory') return []
   const own = await manifestOf(disk, dir)
@@ -108,13 +108,13 @@ export async function writeManifest(disk: Disk, path: string, manifest: Manifest
   await disk.writeFileDurable(`${path}/${manifestName}`, Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`), { mode: 0o600 })
 }
 
-/** A backup goes: first what says that it is good. */
+/** Removes a backup; the manifest first, so that a partly removed one does not count. */
 export async function removeBackup(disk: Disk, path: string): Promise<void> {
   await disk.remove(`${path}/${manifestName}`)
   await disk.removeTree(path)
 }
 
-/** Looks at every value of a backup. Throws CORRUPT if it is not what its manifest says. */
+/** Verifies every value of a backup. Throws CORRUPT if it differs from its manifest. */
 export async function verifyBackup(world: Pick<World, 'inspectStore'>, backup: Backup): Promise<Facts> {
   let facts: Facts
   try {

@@ -1,6 +1,6 @@
-// Backups of a namenode that runs: made when somebody asks, and by themselves every so often. A copy is made from one
-// committed state while everybody is served; every value of the copy is looked at before it counts as a backup.
-// The journal is kept from the oldest backup of the last few on, so that each of them can be brought up to date.
+// Backups of a running namenode, on request and periodically. A copy is made from one committed state while requests are
+// served; every value of the copy is verified before it counts as a backup. The journal is kept from the oldest of the last
+// few backups on, so that each of them can be replayed to the present.
 
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { ClusterId } from '../../src/base/ids.ts'
@@ -15,11 +15,11 @@ import { backupPath, backupsIn, claim, partialName, removeBackup, writeManifest,
 
 export interface BackupPlan {
   readonly dir: string
-  /** 0: none by themselves. */
+  /** 0: no periodic backups. */
   readonly everyMs: number
-  /** Backups kept in `dir`, and reached back to by the journal. */
+  /** Number of backups that are kept in `dir`, and back to which the journal is kept. */
   readonly keep: number
-  /** When it is time and the store is small, one is made at the end too: a process that is short-lived has no other moment. */
+  /** Also makes a due backup at the end if the store is small, because a short-lived process has no other time for it. */
   readonly atEnd?: boolean | undefined
 }
 
@@ -28,26 +28,29 @@ export interface BackupsOptions {
   readonly store: Store
   readonly journal: LocalJournal
   readonly cluster: ClusterId
-  /** The namenode's id and directory. */
+  /** Id of the namenode; `dir`: its directory. */
   readonly namenode: string
   readonly dir: string
   readonly plan: BackupPlan | undefined
-  /** This namenode is, or may be, behind its cluster: its state must not lie among the backups of the one that is not. */
+  /** True if this namenode is, or may be, behind its cluster: its state must not be stored among the cluster's backups. */
   readonly unsure?: (() => boolean) | undefined
 }
 
 const lookMs = 10_000
-/** A namenode that has just started has other things to do. */
+/** Wait after the start of the namenode. */
 const firstMs = 60_000
-/** Before its time, when the journal has grown so much since the last one: recovery reads it, and it is kept for the last few. */
+/**
+ * A backup is due early if the journal has grown by this much since the last one: recovery must read it, and it is kept for the last
+ * few.
+ */
 const journalBytesMax = 2 * GiB
-/** After a failure. */
+/** Wait after a failure. */
 const againMs = 600_000
 const keepDefault = 3
-/** Copied and looked at within some hundred milliseconds: nobody minds waiting for that once a day. */
+/** Copied and verified within some hundred milliseconds, which is acceptable once a day. */
 const atEndBytesMax = 64 * MiB
 
-/** Where a namenode remembers which backups it has made, wherever they are. */
+/** File that lists the directories of a namenode's backups. */
 export const knownName = 'backups.json'
 
 export class Backups {
@@ -65,7 +68,7 @@ export class Backups {
     this.chore = { name: 'back up the metadata', everyMs: lookMs, work: () => this.#byItself() }
   }
 
-  /** Finds the backups that are still there. */
+  /** Finds existing backups. */
   async start(): Promise<void> {
     const { world: { disk }, dir, plan, cluster } = this.#options
     const dirs = new Set(await knownDirs(disk, dir))
@@ -75,7 +78,8 @@ export class Backups {
   }
 
   /**
-   * A backup counts, and lets the journal before it go, only once its name is durable: the process that made it may have died before that.
+   * A backup counts, and releases older journal segments, only once its name is durable: the process that made it may have died before
+   * the sync.
    */
   async #durablyIn(dir: string): Promise<Backup[]> {
     const { disk } = this.#options.world
@@ -84,13 +88,13 @@ export class Backups {
     return found
   }
 
-  /** When the newest one was made; undefined if there is none. */
+  /** Wall-clock time of the newest backup; undefined if there is none. */
   get newestMs(): number | undefined { return this.#known[0]?.createdMs }
   /** Newest first. */
   get known(): readonly Backup[] { return this.#known }
 
   /**
-   * Makes one in `dir`. Returns the one that is there if nothing has changed since. Throws DIR_FOREIGN, ENOSPC, EACCES, CORRUPT; EBUSY
+   * Makes a backup in `dir`; returns the existing one if nothing has changed since. Throws DIR_FOREIGN, ENOSPC, EACCES, CORRUPT; EBUSY
    * while another is being made.
    */
   async take(dir: string): Promise<Backup> {
@@ -103,12 +107,12 @@ export class Backups {
     }
   }
 
-  /** REQUIRES: nothing changes any more, and store and journal are still open. */
+  /** Makes a last backup if one is due. REQUIRES: no more changes; store and journal are still open. */
   async stop(): Promise<void> {
     await this.#working?.catch(() => {})
     const { plan, world: { disk, log }, dir, journal, unsure } = this.#options
     if (unsure?.()) return
-    // While the journal has every operation from the first on, it is a backup by itself.
+    // A journal with all operations from the first on makes a backup unnecessary.
     if (!plan?.atEnd || plan.everyMs <= 0 || (journal.firstSeq ?? 1) <= 1 || !this.#due(plan)) return
     if (((await disk.stat(`${dir}/store/data.mdb`))?.bytes ?? 0) > atEndBytesMax) return
     try {
@@ -150,7 +154,7 @@ export class Backups {
     }
   }
 
-  /** A bad row of the copy is looked at in the store that it came from: if it is bad there too, that ends the namenode. */
+  /** Reads a bad row of the copy in the original store: if it is bad there too, the read ends the namenode. */
   #compared(error: unknown): unknown {
     if (!hasCode(error, 'CORRUPT')) return error
     const { table, key } = error.details as { table?: TableName; key?: string }
@@ -194,13 +198,13 @@ export class Backups {
     const newest = this.#known.find(({ path }) => path.startsWith(`${dir}/`))
     if (!newest) return true
     if (newest.seq === this.#seq) return false
-    // Without the operations in between, the newest backup is all there is to go back to.
+    // Without the operations in between, no later state than the newest backup can be restored.
     if ((journal.firstSeq ?? 0) > newest.seq + 1 || journal.bytesAfter(newest.seq) > journalBytesMax) return true
     const ageMs = clock.now() - newest.createdMs
-    return ageMs >= everyMs || ageMs < -everyMs // a clock that was set back
+    return ageMs >= everyMs || ageMs < -everyMs // the clock was set back
   }
 
-  /** Old ones go, of those in the plan's own directory. */
+  /** Removes old backups in the plan's directory. */
   async #prune({ dir, keep }: BackupPlan): Promise<void> {
     const { disk } = this.#options.world
     const own = this.#known.filter(({ path }) => path.startsWith(`${dir}/`))
@@ -212,7 +216,7 @@ export class Backups {
   }
 }
 
-/** Directories in which a namenode has made backups. What cannot be read is forgotten: the backups are where they are. */
+/** Directories in which a namenode has made backups. An unreadable list is ignored: the backups themselves remain. */
 export async function knownDirs(disk: World['disk'], dir: string): Promise<string[]> {
   try {
     const { dirs } = JSON.parse((await disk.readFile(`${dir}/${knownName}`)).toString('utf8')) as { dirs: unknown }

@@ -1,5 +1,5 @@
-// What a state is, in one line: SHA-256 over all rows in their order. Two states with the same digest are the same to the
-// byte, wherever their pages lie; a state at operation n has the digest of the journal's operations 1 to n, folded.
+// Digest of a state: SHA-256 over all rows in order. States with equal digests are equal byte by byte, independent of their
+// layout on pages. The state at operation n has the digest of a replay of operations 1 to n.
 
 import { createHash } from 'node:crypto'
 import type { RowCheck } from '../../src/ports/store.ts'
@@ -16,7 +16,7 @@ export interface Facts {
   readonly cluster: string | undefined
 }
 
-/** Rows are gathered: a call of the hash costs more than most rows. */
+/** Rows are hashed in batches: a call of the hash costs more than most rows. */
 const gatherBytes = 256 * 1024
 const headBytes = 8
 
@@ -29,7 +29,7 @@ export class Digest {
   #counters: StateCounters | undefined
   #cluster: string | undefined
 
-  /** Checks a row and takes it in. Throws CORRUPT. */
+  /** Checks a row and adds it to the digest. Throws CORRUPT. */
   readonly row: RowCheck = (table, bytes, keyAt, valueAt, end) => {
     checkRow(table, bytes, keyAt, valueAt, end)
     if (table !== this.#table) {
@@ -77,7 +77,7 @@ function writeHead(target: Buffer, at: number, keyBytes: number, valueBytes: num
   target.writeUInt32LE(valueBytes, at + 4)
 }
 
-/** Looks at all of a store that nobody has open. Throws CORRUPT with the first thing that is wrong. */
+/** Digest and facts of a closed store. Throws CORRUPT for the first damage. */
 export async function factsOf({ inspectStore }: Pick<World, 'inspectStore'>, directory: string): Promise<Facts> {
   const digest = new Digest()
   await inspectStore(directory, digest.row)

@@ -1,5 +1,5 @@
-// What a recovery does to files: a note while it is not finished, a place for what was damaged, and a journal of which only what
-// is true is left. Nothing is deleted.
+// File operations of a recovery: a note while it is unfinished, a quarantine directory for damaged files, and a journal
+// reduced to its valid parts. No data is deleted.
 
 import { makeDirectory } from '../../src/home/directory.ts'
 import type { Disk } from '../../src/ports/disk.ts'
@@ -8,7 +8,7 @@ import { decodeHeader } from '../journal/frame.ts'
 import { Segments } from '../journal/segments.ts'
 import type { Salvage } from '../journal/salvage.ts'
 
-/** There from the first change to the last: a recovery that was cut off is done again, by one that knows what it knew. */
+/** Exists from the first change to the last: an interrupted recovery is repeated with the facts of the first attempt. */
 export const unfinishedName = 'recovering.json'
 
 interface Unfinished { readonly lossy: boolean; readonly epoch: number }
@@ -17,7 +17,7 @@ export function beginUnfinished(disk: Disk, dir: string, { lossy, epoch }: Unfin
   return disk.writeFileDurable(`${dir}/${unfinishedName}`, Buffer.from(`${JSON.stringify({ lossy, epoch })}\n`), { mode: 0o600 })
 }
 
-/** Of a recovery that was cut off. */
+/** Note of an interrupted recovery. */
 export async function unfinishedIn(disk: Disk, dir: string): Promise<Unfinished | undefined> {
   const path = `${dir}/${unfinishedName}`
   if (!await disk.stat(path)) return undefined
@@ -33,7 +33,10 @@ export async function quarantineIn({ disk }: World, dir: string): Promise<string
   }
 }
 
-/** Damaged files go aside, and come back as far as they are true; a new file begins behind `seq`. The store has everything already. */
+/**
+ * Moves damaged segments into quarantine and writes their valid beginnings back; a new segment begins after `seq`. REQUIRES: the store
+ * holds all operations up to `seq`.
+ */
 export async function mendJournal(
   { disk, log }: World,
   { dir, aside, journal, seq }: { dir: string; aside: string; journal: Salvage; seq: number },
@@ -41,7 +44,7 @@ export async function mendJournal(
   const bad = new Set([...journal.damages, ...(journal.torn ? [journal.torn] : [])].map(({ path }) => path))
   await makeDirectory(disk, `${aside}/journal`)
   for (const { path, firstSeq } of journal.files) {
-    // What lies behind a gap cannot follow on anything any more.
+    // Segments after a gap can no longer be replayed.
     if (!bad.has(path) && firstSeq <= seq) continue
     const [first] = journal.stretches.filter(stretch => stretch.path === path)
     const prefix = first && first.from === firstSeq && first.to - 1 <= seq ? (await disk.readFile(path)).subarray(0, first.end) : undefined

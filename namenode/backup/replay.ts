@@ -1,4 +1,4 @@
-// A state made from a base and the journal's operations behind it: the same code that applied them the first time, on a copy.
+// Replay: builds a state from a base and later journal operations, with the code that applied them originally, on a copy.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { MiB } from '../../src/base/units.ts'
@@ -15,7 +15,7 @@ import { factsOf } from './digest.ts'
 const copyBytes = 4 * MiB
 
 export interface Replay {
-  /** A store that nobody has open; undefined: an empty one. It stays as it is. */
+  /** Directory of a closed store, which is not changed; undefined: an empty one. */
   readonly base: string | undefined
   readonly baseSeq: number
   readonly until: number
@@ -23,13 +23,13 @@ export interface Replay {
   readonly into: string
 }
 
-/** Gives the digest of the state, which is durable then. REQUIRES: the journal leads from `baseSeq` to `until`. */
+/** Builds the state durably and returns its digest. REQUIRES: the journal leads from `baseSeq` to `until`. */
 export async function replay(world: World, { base, baseSeq, until, journal, into }: Replay): Promise<string> {
   const { disk } = world
   await disk.removeTree(into)
   await makeDirectory(disk, into)
   if (base !== undefined) await copy(world, `${base}/data.mdb`, `${into}/data.mdb`)
-  // Synced once, at the end: if it does not come so far, all of it is done again.
+  // Synced once at the end: an interrupted replay is repeated as a whole.
   const store = await world.openStore(into, { sync: false })
   try {
     const sealed = store.table('meta').get(countersKey)
@@ -69,7 +69,7 @@ async function copy({ disk }: World, from: string, to: string): Promise<void> {
   }
 }
 
-/** What others have written to the file is synced with it. */
+/** Syncs a file, including earlier writes through other descriptors. */
 async function syncFile({ disk }: World, path: string): Promise<void> {
   const writer = await disk.openAppend(path)
   try {

@@ -1,5 +1,5 @@
-// A file that is being written: who may write it, what it will be, and the blocks that were given out for it. Nothing of
-// it can be seen before it is complete. Table "leases" by id, table "writers" by the place where the file will be.
+// Leases: files that are being written, with writer, attributes and allocated blocks. A file is invisible until it is
+// complete. Table "leases" by id, table "writers" by the future place of the file.
 
 import { assert } from '../../src/base/assert.ts'
 import { blockId, inodeId, leaseId, type BlockId, type InodeId, type LeaseId } from '../../src/base/ids.ts'
@@ -11,26 +11,26 @@ import type { View } from '../journal/view.ts'
 
 export interface Lease {
   readonly id: LeaseId
-  /** Its directory by id: the directory may be renamed meanwhile. */
+  /** Id of the file's directory, which may be renamed during the write. */
   readonly parent: InodeId
   readonly name: string
-  /** Who opened it, and will own the file. */
+  /** User who opened the lease; owner of the future file. */
   readonly owner: string
   readonly group: string
   readonly mode: number
   readonly replication: number
   readonly blockBytes: number
   readonly format: RecordFormat
-  /** csv: what separates its fields, if the writer said so. */
+  /** CSV files: field delimiter, if the writer set one. */
   readonly delimiter?: string | undefined
-  /** It may replace a file that is there when it is complete. */
+  /** The complete file may replace an existing one. */
   readonly overwrite: boolean
   readonly openedMs: number
   readonly blocks: readonly BlockId[]
 }
 
 const version = 1
-/** As version 1, with the delimiter of a CSV file behind the group. */
+/** Version 1 plus the delimiter of a CSV file after the group. */
 const delimitedVersion = 2
 const formats: readonly RecordFormat[] = ['bytes', 'lines', 'jsonl', 'csv']
 const packer = new Packer()
@@ -50,7 +50,7 @@ function encode(lease: Lease): Buffer {
   if (delimited) packer.u8(lease.delimiter!.charCodeAt(0))
   let before = 0
   for (const block of lease.blocks) {
-    // Blocks are given out with rising ids.
+    // Block ids of a lease are ascending.
     packer.varint(block - before)
     before = block
   }
@@ -83,7 +83,7 @@ export function leaseAt(view: View, id: LeaseId): Lease | undefined {
   return bytes && decode(id, bytes)
 }
 
-/** Who writes the file of this name, if anybody. */
+/** Lease of the writer of this name; undefined if there is none. */
 export function writerOf(view: View, parent: InodeId, name: string): LeaseId | undefined {
   if (view.counters.leases === 0) return undefined
   const bytes = view.get('writers', childKey(parent, name))

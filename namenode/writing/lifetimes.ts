@@ -1,5 +1,5 @@
-// How long leases live: since when nothing was heard of each writer, in time in which this namenode ran. Soft state: after a restart
-// every lease begins a fresh term, for nobody could renew it meanwhile. Also: which lease a block being written is part of.
+// Lifetimes of leases: time since each writer's last renewal, without pauses of this namenode. Soft state: after a restart
+// every lease starts anew, because no writer could renew it in between. Also maps open blocks to their leases.
 
 import type { BlockId, LeaseId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -14,7 +14,7 @@ export interface LeaseTimes {
 export class Lifetimes {
   readonly #clock: Pick<Clock, 'mono'>
   readonly #times: LeaseTimes
-  /** In the order in which they were heard of: the silent ones come first. */
+  /** In order of the last renewal, oldest first. */
   readonly #leases = new Map<LeaseId, { heardMs: number; readonly blocks: BlockId[] }>()
   readonly #blocks = new Map<BlockId, LeaseId>()
 
@@ -26,7 +26,7 @@ export class Lifetimes {
 
   isOpen(block: BlockId): boolean { return this.#blocks.has(block) }
 
-  /** A lease of the journal has these blocks (too). */
+  /** A lease is opened or renewed; `blocks` are added to it. */
   opened(lease: LeaseId, blocks: readonly BlockId[]): void {
     const heardMs = this.#clock.mono()
     const known = this.#leases.get(lease)?.blocks ?? []
@@ -39,7 +39,7 @@ export class Lifetimes {
     this.#leases.set(lease, { heardMs, blocks: known })
   }
 
-  /** The writer lives. */
+  /** Renews a lease. */
   heard(lease: LeaseId): void { this.opened(lease, []) }
 
   closed(lease: LeaseId): void {
@@ -47,10 +47,10 @@ export class Lifetimes {
     this.#leases.delete(lease)
   }
 
-  /** May another writer take its place? */
+  /** True if the soft limit has passed: another writer may take the lease over. */
   isSoft(lease: LeaseId): boolean { return this.#silent(lease) >= this.#times.leaseSoftMs }
 
-  /** Leases whose writers are given up, at most `max`. */
+  /** Leases past the hard limit, at most `max`. */
   expired(max: number): LeaseId[] {
     const found: LeaseId[] = []
     for (const lease of this.#leases.keys()) {

@@ -1,5 +1,5 @@
-// Mutations of files being written: create, allocate, complete, abandon. A file is visible once `complete` commits,
-// whole, and not at all before. Block ids come from a counter of the state: none is ever given out twice.
+// Mutations of files being written: create, allocate, complete, abandon. A file becomes visible, whole, when `complete`
+// commits. Block ids come from a counter of the state: no id is given out twice.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { blockId, inodeId, leaseId, type BlockId, type LeaseId, type RequestId } from '../../src/base/ids.ts'
@@ -38,7 +38,7 @@ export interface CreateAsked extends Asked {
   readonly format?: RecordFormat | undefined
   readonly delimiter?: string | undefined
   readonly blocks?: number | undefined
-  /** The lease of a writer that has not been heard of for long enough: this one takes its place. */
+  /** Lease past its soft limit that this writer takes over. */
   readonly replace?: LeaseId | undefined
 }
 
@@ -71,7 +71,7 @@ export const create = mutation<CreateAsked, Created>({
       checkMay(actor, entry, mayWrite, path)
       checkSticky(actor, parent.entry, entry, path)
     }
-    // The bytes are counted when they are there; to begin what cannot end is refused.
+    // Bytes are charged at completion; a write that cannot complete is refused here.
     if (draft.counters.quotas > 0) checkQuota(draft, parent.entry.id, { names: entry ? 0 : 1, bytes: entry ? 0 : 1 })
     const writer = writerOf(draft, parent.entry.id, name)
     if (writer !== undefined) {
@@ -95,7 +95,7 @@ export const create = mutation<CreateAsked, Created>({
   },
 })
 
-/** The lease, if the actor may go on with it. Throws LEASE_EXPIRED or EACCES. */
+/** Finds a lease that the actor may use. Throws LEASE_EXPIRED or EACCES. */
 function ownLease(draft: Draft, id: LeaseId, { user, root }: Actor): Lease {
   const lease = leaseAt(draft, id)
   if (!lease)
@@ -124,7 +124,7 @@ export const allocate = mutation<
 
 export interface Completed {
   readonly status: FileStatus
-  /** Blocks that were given out and not named. */
+  /** Allocated blocks that are not part of the file. */
   readonly unused: readonly BlockId[]
 }
 
@@ -134,8 +134,8 @@ const keepCompleted = ({ status }: Completed): unknown => keepPlaced(status)
 const recallCompleted = (kept: unknown): Completed => ({ status: recallPlaced(kept), unused: [] })
 
 /**
- * The file appears. Where is looked up now: a directory that was renamed meanwhile takes the file along, one that was removed (for
- * good, or into the trash) has no place for it: ENOENT, and a file that has come to be there is replaced only if its writer may.
+ * Makes the file visible. Its directory is looked up by id: if it was renamed, the file moves with it; if it was removed (deleted, or
+ * in the trash), ENOENT; a file that has appeared under the name is replaced only if the writer may replace it.
  */
 export const complete = mutation<CompleteAsked, Completed>({
   kind: 'writing.seal',
@@ -157,7 +157,8 @@ export const complete = mutation<CompleteAsked, Completed>({
 })
 
 /**
- * Of journals of earlier versions: took a directory in the trash for any other, and replaced what was there without looking whose it is.
+ * Operation of earlier versions: treated a directory in the trash like any other, and replaced an existing file without a check of its
+ * owner.
  */
 const formerComplete = mutation<CompleteAsked, Completed>({
   kind: 'writing.complete',
@@ -179,7 +180,7 @@ const gone = (lease: Lease, what: string): GristmillError =>
     details: { lease: lease.id },
   })
 
-/** Where the file of a lease will be, as things are now. Throws ENOENT if its directory was removed. */
+/** Current directory of a lease's file. Throws ENOENT if it was removed. */
 export function directoryOf(view: View, lease: Lease): string {
   const directory = pathOf(view, lease.parent)
   if (directory === undefined) throw gone(lease, 'has been removed while it was written')
@@ -215,7 +216,7 @@ function seal(draft: Draft, lease: Lease, directory: string, { blocks, mtimeMs, 
   return { status: statusOf(path, entry), unused }
 }
 
-/** Throws EINVAL unless these are blocks of the lease, each once and none too long. Gives the ones that are not named. */
+/** Throws EINVAL if these are not distinct blocks of the lease, or one is too long. Returns the unused blocks. */
 function checkBlocks(lease: Lease, blocks: readonly Block[], path: string): BlockId[] {
   const open = new Set(lease.blocks)
   for (const { id, length } of blocks) {
@@ -229,14 +230,14 @@ function checkBlocks(lease: Lease, blocks: readonly Block[], path: string): Bloc
   return [...open]
 }
 
-/** Ends a lease without a file: its writer gave up, or has not been heard of. Gives the blocks that were given out. */
+/** Ends a lease without a file: its writer gave up or expired. Returns the allocated blocks. */
 export const abandon = mutation<{ requestId?: RequestId | undefined; lease: LeaseId } & Actor, { readonly unused: readonly BlockId[] }>({
   kind: 'writing.abandon',
   keep: () => undefined,
   recall: () => ({ unused: [] }),
   mutate(draft, { lease: id, user, root }) {
     const lease = leaseAt(draft, id)
-    // Abandoning what is gone is what was wanted.
+    // The lease is closed already: nothing to do.
     if (!lease) return { unused: [] }
     ownLease(draft, id, { user, root })
     closeLease(draft, lease)

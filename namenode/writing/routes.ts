@@ -1,5 +1,5 @@
-// Routes of writers: create, allocate, complete, abandon, renew. The journal decides what a file is; this room chooses where its blocks
-// go (targets.ts) and keeps the soft state (lifetimes of leases, locations of replicas) in step with what the journal has made durable.
+// Routes for writers: create, allocate, complete, abandon, renew. The journal decides about files; this file chooses the
+// datanodes of blocks (targets.ts) and keeps the soft state (lease lifetimes, replica locations) in step with the journal.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { BlockId, LeaseId, NodeId } from '../../src/base/ids.ts'
@@ -37,7 +37,7 @@ export interface WritingOptions {
   readonly random: Random
   readonly defaults: { readonly replication: number; readonly blockBytes: number }
   readonly actor: (user: string) => Actor
-  /** Removes replicas of blocks that were given out and are no file's. */
+  /** Deletes replicas of allocated blocks that belong to no file. */
   readonly discard: (blocks: readonly BlockId[]) => void
 }
 
@@ -82,7 +82,7 @@ class Writers {
     const known = leaseAt(journal.view, lease)
     const sizes = sizesOf(known?.blockBytes ?? defaults.blockBytes, bytes)
     unlessRepeated(journal, requestId, () => {
-      // A writer whose directory has gone hears of it before it sends more.
+      // A writer whose directory was removed learns it before it sends more data.
       if (known) directoryOf(journal.view, known)
       this.#checkCount(lease, count)
       this.#targets.check(count, sizes, exclude)
@@ -103,7 +103,7 @@ class Writers {
     const { status, unused } = await journal.submit(complete, {
       requestId, lease, mtimeMs, blocks: sealed, nowMs: clock.now(), ...actor(user),
     })
-    // A repeated request may find that the file was removed since: its blocks belong to no file then.
+    // At a repeated request the file may have been removed already: its blocks then belong to no file.
     if (blocks.length > 0 && !knownBlock(journal.view, blocks[0]!.id)) return status
     for (const { id, nodes } of blocks) {
       for (const node of nodes) {
@@ -130,7 +130,7 @@ class Writers {
     return { lost }
   }
 
-  /** Opens a lease. One whose writer is past its soft limit is taken over. */
+  /** Opens a lease; takes over one past its soft limit. */
   async #open(request: Request<'create'>, user: string): Promise<Created> {
     const { journal, lifetimes, clock, actor, defaults } = this.#options
     const { path, overwrite, parents, mode, format, delimiter, blocks, requestId } = request
@@ -140,7 +140,7 @@ class Writers {
     if (blocks) unlessRepeated(journal, requestId, () => this.#targets.check(blocks, sizesOf(blockBytes, request.bytes), noNodes))
     const operation = {
       requestId, path, overwrite, parents, format, ...delimiter !== undefined && { delimiter }, blocks, replication, blockBytes,
-      // A file that replaces another one is as private as that was, unless the writer says otherwise.
+      // Default: the mode of the replaced file, so that it stays as private as it was.
       mode: mode === undefined && overwrite ? this.#modeAt(path, user) : mode,
       nowMs: clock.now(), ...actor(user),
     }
@@ -162,13 +162,13 @@ class Writers {
       const { type, mode } = stat(journal.view, actor(user), path)
       return type === 'file' ? mode : undefined
     } catch (error) {
-      // `create` reports what is wrong with the path.
+      // `create` reports the error of the path.
       if (error instanceof GristmillError) return undefined
       throw error
     }
   }
 
-  /** As many again may be given out as a file can have: some of them fail, and are sent again under new ids. */
+  /** Twice the maximum of a file may be allocated: blocks of failed pipelines are sent again under new ids. */
   #checkCount(id: LeaseId, count: number): void {
     const lease = leaseAt(this.#options.journal.view, id)
     if (!lease || lease.blocks.length + count <= limits.fileBlocksMax * 2) return
@@ -180,12 +180,12 @@ class Writers {
     )
   }
 
-  /** A repeated request may be of a lease that has ended since. */
+  /** Registers a lease; a repeated request may name one that has ended. */
   #opened(lease: LeaseId, blocks: readonly BlockId[]): void {
     if (leaseAt(this.#options.journal.view, lease)) this.#options.lifetimes.opened(lease, blocks)
   }
 
-  /** The lease has ended; none of these blocks is a file's. */
+  /** The lease has ended; these blocks belong to no file. */
   #closed(lease: LeaseId, unused: readonly BlockId[]): void {
     this.#options.lifetimes.closed(lease)
     this.#options.discard(unused)
@@ -193,7 +193,7 @@ class Writers {
 }
 
 function checkPlace({ path, delimiter }: Request<'create'>): void {
-  if (delimiter !== undefined) delimiterCode(delimiter) // throws EINVAL for what cannot be one
+  if (delimiter !== undefined) delimiterCode(delimiter) // throws EINVAL for an invalid delimiter
   checkFree(path)
   if (isWithin(path, trashDirectory)) {
     throw new GristmillError('EACCES', `${path} is in the trash, where nothing is written; restore the directory first (trash restore)`, {
@@ -202,7 +202,7 @@ function checkPlace({ path, delimiter }: Request<'create'>): void {
   }
 }
 
-/** Ends leases whose writers are past the hard limit; up to 100 at a time. Returns how many. */
+/** Ends leases past the hard limit, at most 100 per call. Returns their number. */
 export async function expireLeases({
   journal, lifetimes, discard,
 }: Pick<WritingOptions, 'journal' | 'lifetimes' | 'discard'>): Promise<number> {

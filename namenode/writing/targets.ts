@@ -1,5 +1,5 @@
-// Chooses the datanodes that receive new blocks (policy: blocks/placement.ts) and issues the write tokens for them.
-// Changes nothing: a place is taken only when a datanode begins to receive.
+// Chooses the datanodes for new blocks (policy: blocks/placement.ts) and issues their write tokens. Reserves nothing: space is
+// taken only when a datanode begins to receive.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { BlockId, NodeId } from '../../src/base/ids.ts'
@@ -10,17 +10,17 @@ import type { BlockTokens } from '../../src/rpc/token.ts'
 import { place, type Candidate, type PlacementRequest } from '../blocks/placement.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 
-/** A writer that does not know how much will come may find a full block's room nowhere; then it gets what there is. */
+/** Second choice for a writer of unknown length, if no node has space for a full block. */
 const unknownBytes = MiB
 
-/** Room that a block needs on each of its datanodes, the first choice first. `bytes`: what the writer says it has left. */
+/** Space that a block needs on each datanode, preferred size first. `bytes`: remaining bytes according to the writer. */
 export const sizesOf = (blockBytes: number, bytes: number | undefined): readonly number[] =>
   (bytes === undefined ? [blockBytes, Math.min(blockBytes, unknownBytes)] : [Math.min(blockBytes, bytes)])
 
 export interface TargetRequest {
   readonly replication: number
   readonly sizes: readonly number[]
-  /** The writer's host. */
+  /** Host of the writer. */
   readonly host: string | undefined
   /** Datanodes that failed this writer. */
   readonly exclude: ReadonlySet<NodeId>
@@ -38,7 +38,7 @@ export class Targets {
   }
 
   /**
-   * Throws ENOSPC if no node can take even one replica, UNAVAILABLE while none has had the time to register. Called before ids are given
+   * Throws ENOSPC if no node can take a replica, UNAVAILABLE while no node has had time to register. Called before block ids are given
    * out.
    */
   check(count: number, sizes: readonly number[], exclude: ReadonlySet<NodeId>): void {
@@ -59,7 +59,7 @@ export class Targets {
     { details: { nodes, blockBytes } })
   }
 
-  /** The datanodes of each block, in pipeline order, with a write token. Throws ENOSPC. */
+  /** Datanodes of each block, in pipeline order, with a write token. Throws ENOSPC. */
   locate(blocks: readonly BlockId[], { replication, sizes, host, exclude }: TargetRequest): AllocatedBlock[] {
     return blocks.map(id => {
       const targets = this.#choose({ count: replication, host, exclude }, sizes)
@@ -73,7 +73,7 @@ export class Targets {
     })
   }
 
-  /** Nodes for the replicas of one block, of the first size for which there is any node. */
+  /** Nodes for the replicas of one block, of the first size that fits any node. */
   #choose(wanted: Omit<PlacementRequest, 'held' | 'blockBytes'>, sizes: readonly number[]): Candidate[] {
     const nodes = this.#registry.open
     for (const blockBytes of sizes) {
