@@ -1,4 +1,4 @@
-// What each room of a namenode does by itself, now and then. What changes something asks the authority first.
+// Chores of a namenode: periodic background work of all rooms. Chores that change something check the authority first.
 
 import type { Store } from '../src/ports/store.ts'
 import type { World } from '../src/ports/world.ts'

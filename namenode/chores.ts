@@ -1,5 +1,5 @@
-// Background work of the namenode: runs each chore at its interval from one timer. A chore is short; one that fails is logged and tried
-// again at its next turn; one that is still running is not started a second time.
+// Scheduler of chores: runs each chore at its interval from one timer. A chore is short; a failed one is logged and runs again
+// at its next turn; a running one is not started a second time.
 
 import type { Clock } from '../src/ports/clock.ts'
 import type { Log } from '../src/ports/log.ts'
@@ -7,7 +7,7 @@ import type { Log } from '../src/ports/log.ts'
 const beatMs = 100
 
 export interface Chore {
-  /** For the log. */
+  /** Name for the log. */
   readonly name: string
   readonly everyMs: number
   work(): void | Promise<unknown>
@@ -31,7 +31,7 @@ export class Chores {
     this.#beat()
   }
 
-  /** Returns when nothing of it runs any more. */
+  /** Returns when no chore runs any more. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#cancel?.()

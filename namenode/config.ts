@@ -1,4 +1,4 @@
-// What a namenode is started with.
+// Settings of a namenode.
 
 import type { GristmillError } from '../src/base/errors.ts'
 import type { Address } from '../src/base/ids.ts'
@@ -11,26 +11,26 @@ export interface NamenodeConfig {
   readonly dir: string
   readonly host: string
   readonly port: number
-  /** Where others reach it; where it listens unless told. */
+  /** Address at which others reach it; default: the address it listens on. */
   readonly advertise?: Address | undefined
   readonly secret: Buffer
-  /** What a writer gets that does not say. */
+  /** Defaults for writers. */
   readonly defaults: { readonly replication: number; readonly blockBytes: number }
-  /** The user that this process runs as: superuser, and owner of the root of a new cluster. */
+  /** User that this process runs as: superuser, and owner of the root of a new cluster. */
   readonly user?: string | undefined
   readonly pid?: number | undefined
   readonly version?: string | undefined
-  /** false: answers before the disk has it. Only the named test profile says so. */
+  /** false: operations are acknowledged before they are synced (profile `test-without-fsync`). */
   readonly sync?: boolean | undefined
   readonly times?: Partial<NamenodeTimes> | undefined
-  /** How long removed things stay in the trash; 0: they do not go there. */
+  /** Time that removed entries stay in the trash; 0: no trash. */
   readonly trashKeepMs?: number | undefined
-  /** Bounds of what is kept of jobs that could not be published. */
+  /** Bounds of kept outputs of jobs. */
   readonly kept?: KeptBounds | undefined
-  /** Backups that it makes by itself; none unless told. */
+  /** Periodic backups; default: none. */
   readonly backups?: BackupPlan | undefined
-  /** What a datanode of the same process remembers of its namenodes, if it is known before that datanode registers. */
+  /** Position remembered by a datanode of the same process, if known before it registers. */
   readonly beside?: Seen | undefined
-  /** The namenode cannot go on: its journal failed. The process must end, and can be started again. */
+  /** Called if the journal failed. The process must end, and can be started again. */
   readonly onFatal?: ((error: GristmillError) => void) | undefined
 }

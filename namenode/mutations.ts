@@ -1,4 +1,4 @@
-// Every mutation that a journal may hold. A kind that was ever released stays here for ever, so that old journals replay.
+// All mutations that a journal may hold. INVARIANT: a released kind is never removed, so that old journals replay.
 
 import { balanceMutations } from './blocks/balancerequest.ts'
 import { formerJobMutations } from './jobs/store/legacy.ts'

@@ -1,7 +1,7 @@
-// The memory of a cluster, put together. `start`: home, journal, rooms, then the port; it is ready when it returns, and
-// learns from datanodes where blocks lie while it serves. `stop`: refuses new calls, answers those at work, closes the
-// journal and the store, gives the home back. What goes on between is in the rooms (rooms.ts), what is asked of them in routes.ts, and
-// what they do by themselves in background.ts.
+// Namenode process: holds the namespace, places replicas and schedules jobs. `start` opens home, journal and rooms, then
+// listens; the namenode is ready when it returns, and learns the locations of blocks from datanodes while it serves. `stop`
+// refuses new calls, finishes running ones, closes journal and store, and releases the home. State and connections: rooms.ts;
+// calls: routes.ts; background work: background.ts.
 
 import { hasCode, type GristmillError } from '../src/base/errors.ts'
 import type { Address, ClusterId } from '../src/base/ids.ts'
@@ -36,7 +36,7 @@ export class Namenode {
   readonly #world: World
   readonly #times: NamenodeTimes
   #advertise: Address | undefined
-  /** Undone in reverse order. */
+  /** Called in reverse order. */
   readonly #ends: Array<() => unknown>
   #server: RpcServer | undefined
   #rooms: Rooms | undefined
@@ -74,14 +74,14 @@ export class Namenode {
     this.#ends = ends
   }
 
-  /** Where others reach it. */
+  /** Address at which others reach it. */
   get address(): Address { return this.#advertise ?? this.listening }
-  /** Why nothing that it says can be trusted; undefined while it is not known to be behind its cluster. */
+  /** Set if this namenode is known to be behind its cluster, so that no answer can be trusted. */
   get behind(): GristmillError | undefined { return this.#rooms?.authority.behind }
-  /** Where it listens. */
+  /** Address that it listens on. */
   get listening(): Address { return this.#listening!.address }
 
-  /** Refuses new calls from now on, with UNAVAILABLE; `stop` does the rest. */
+  /** Refuses new calls with UNAVAILABLE from now on; `stop` does the rest. */
   drain(): void { this.#server?.drain() }
 
   stop(): Promise<void> {
@@ -102,13 +102,13 @@ export class Namenode {
     const server = this.#server = this.#serve(rooms, config, journal)
     const chores = this.#background(rooms, { journal, store })
     await this.#listen(server, config)
-    // Before the port: whoever waits for a job is answered, and does not hold the port open until the time for it is over.
+    // Stopped before the port closes: callers that wait for a job are answered, and do not keep the port open until their timeout.
     this.#ends.push(() => rooms.jobs.stop())
     chores.start()
     rooms.blocks.start()
   }
 
-  /** What has to be known before anybody is answered. */
+  /** Work that must be done before the first answer. */
   async #begin({ backups, succession }: Rooms): Promise<void> {
     await backups.start()
     await succession.look().catch((error: unknown) => {
@@ -134,7 +134,7 @@ export class Namenode {
     })
   }
 
-  /** Stopped before the rooms are. */
+  /** Starts chores; they stop before the rooms. */
   #background(rooms: Rooms, { journal, store }: Pick<Parts, 'journal' | 'store'>): Chores {
     const { clock, log } = this.#world
     const { backups, sweeper, blocks, registry } = rooms
@@ -152,7 +152,7 @@ export class Namenode {
   }
 }
 
-/** Ends what was begun, the last first; each gets its chance, whatever the others do. */
+/** Runs the end functions, last first; each runs even if others fail. */
 async function undo({ log }: World, ends: Array<() => unknown>): Promise<void> {
   for (let end = ends.pop(); end; end = ends.pop()) {
     try {

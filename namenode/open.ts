@@ -1,5 +1,5 @@
-// What a namenode finds in its directory: a store that is looked at before it is opened, a journal that is brought up to date, and
-// whose state it is. Nothing is served before all of this has gone well.
+// Opens a namenode's directory: verifies the store before opening it, replays the journal, and determines the cluster's id.
+// Requests are served only after all of this has succeeded.
 
 import { GristmillError, hasCode } from '../src/base/errors.ts'
 import { clusterId, type ClusterId } from '../src/base/ids.ts'
@@ -14,7 +14,7 @@ import { allMutations } from './mutations.ts'
 import type { NamenodeConfig } from './namenode.ts'
 import { format, identityOf } from './namespace/format.ts'
 
-/** A store that was damaged while nobody looked is not even opened: what LMDB makes of it can be anything, a signal too. */
+/** Verifies a store without opening it: LMDB may crash on a damaged file. Throws CORRUPT. */
 export async function inspect({ clock, log, disk, inspectStore }: World, dir: string): Promise<void> {
   if (await disk.stat(`${dir}/${unfinishedName}`))
     throw new GristmillError('CORRUPT', `a recovery of ${dir} was cut off; run \`gristmill namenode recover --dir ${dir}\` again`, {
@@ -34,7 +34,7 @@ export async function inspect({ clock, log, disk, inspectStore }: World, dir: st
   log.debug('the store is sound', { rows, tookMs: Math.round(clock.mono() - startMs) })
 }
 
-/** Replays what the log has and the store has not. Throws CORRUPT. */
+/** Replays the operations of the log that the store lacks. Throws CORRUPT. */
 export function openJournal(world: World, config: Pick<NamenodeConfig, 'dir' | 'sync' | 'onFatal'>, store: Store): Promise<LocalJournal> {
   const { disk, clock, log, failpoints } = world
   return LocalJournal.open({
@@ -43,7 +43,7 @@ export function openJournal(world: World, config: Pick<NamenodeConfig, 'dir' | '
   })
 }
 
-/** The cluster's id: in the home's stamp and in the state, the same in both. A fresh directory becomes a new cluster. */
+/** Returns the cluster's id, which must be equal in the home's stamp and in the state. A fresh directory becomes a new cluster. */
 export async function identify(
   home: Home, journal: LocalJournal,
   { random, clock }: Pick<World, 'random' | 'clock'>,
@@ -51,7 +51,7 @@ export async function identify(
 ): Promise<ClusterId> {
   const found = identityOf(journal.view)
   if (found) {
-    await home.stamp(found.cluster) // DIR_FOREIGN if the stamp is of another
+    await home.stamp(found.cluster) // DIR_FOREIGN if the stamp names another cluster
     return found.cluster
   }
   if (home.cluster !== undefined) {

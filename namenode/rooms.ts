@@ -1,4 +1,5 @@
-// The rooms of a namenode and their connections: what it knows of nodes, blocks and jobs, and what may be done with it. Nothing runs yet.
+// Rooms of a namenode and their connections: state of nodes, blocks and jobs, and the operations on it. No background work is
+// started here.
 
 import type { BlockId, ClusterId } from '../src/base/ids.ts'
 import { limits } from '../src/base/limits.ts'
@@ -23,7 +24,7 @@ import type { NamenodeTimes } from './times.ts'
 import type { TrashOptions } from './trash/routes.ts'
 import { Lifetimes } from './writing/lifetimes.ts'
 
-/** Of the system itself; superuser beside the user that the namenode runs as. */
+/** User of the system itself; superuser in addition to the user that the namenode runs as. */
 export const systemUser = 'gristmill'
 
 export interface RoomsDeps {
@@ -51,7 +52,7 @@ export interface Rooms {
   readonly backups: Backups
   readonly tokens: BlockTokens
   readonly actor: (user: string) => Actor
-  /** Blocks that are no file's any more. */
+  /** Deletes blocks that no longer belong to a file. */
   readonly discard: (ids: readonly BlockId[]) => void
 }
 
@@ -78,7 +79,7 @@ export async function openRooms({ world, cluster, id, times, journal, store, suc
     trash: trashKeepMs > 0, kept: config.kept,
   })
   const sweeper = new NamespaceSweeper({ journal, clock, log, gone: discard })
-  // Repeats of removals are answered in safe mode too, and take nothing apart then.
+  // Repeated removals are answered in safe mode as well; they must not start the sweep then.
   const trash: TrashOptions = {
     journal, clock, actor, keepMs: trashKeepMs, frozen,
     removed: () => {
@@ -97,7 +98,7 @@ export async function openRooms({ world, cluster, id, times, journal, store, suc
     knownNodes: known.filter(({ service }) => service?.state !== 'decommissioned').map(({ node }) => node),
     onBehind: () => blocks.halt(),
     onSure: async () => {
-      // Replies are not provisional any more: what this namenode changes from now on, they remember.
+      // Replies are no longer provisional: datanodes remember changes from now on.
       for (const { orders } of registry.all) orders.nudge()
       await noteRegistered({ journal, registry, clock })
       await jobs.start()
@@ -110,7 +111,7 @@ export async function openRooms({ world, cluster, id, times, journal, store, suc
   }
 }
 
-/** Who a call is made for: nothing else is known of people here. */
+/** Maps users to actors; the name is all that is known of a user. */
 function actors(user: string | undefined): (user: string) => Actor {
   const known = new Map<string, Actor>()
   return name => {

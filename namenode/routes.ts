@@ -1,4 +1,4 @@
-// Every call that a namenode answers, room by room, and what of it is asked of the authority first.
+// All routes of a namenode, room by room, with the checks of the authority.
 
 import type { ClusterId } from '../src/base/ids.ts'
 import type { World } from '../src/ports/world.ts'
@@ -56,7 +56,7 @@ export function routesOf(
       safety.filter(route => !isSafeMode(route)), { journal },
     ),
     ...authority.guard([...maintenance.routes, ...balancing.routes], { journal, underSafeMode: true }),
-    // Of these the namenode finds out what it is, and tells it.
+    // Not guarded: registrations of datanodes decide the authority.
     ...nodesRoutes({
       cluster, succession, authority, journal, registry, reportIds, reports: blocks.reports, clock, nowMs: () => journal.nowMs(),
       taken: (node, orders) => blocks.taken(node, orders),

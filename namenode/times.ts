@@ -1,5 +1,5 @@
-// The times that a namenode may be started with, for tests and for clusters with slow networks. What is not said is as in
-// src/base/limits.ts; the relations that hold there must hold here.
+// Timing settings of a namenode, for tests and for slow networks. Defaults: src/base/limits.ts; the relations asserted there
+// hold here as well.
 
 import { GristmillError } from '../src/base/errors.ts'
 import { limits } from '../src/base/limits.ts'
