@@ -1,6 +1,5 @@
-// How every file below a path stands: its blocks, and the replicas of each that are known. A page at a time, and within a page
-// with everybody else's work in between; the caller goes on behind the last name that it was told. Each page sees the tree
-// and the replicas as they are at that moment.
+// Fsck: state of every file below a path, with its blocks and their known replicas. Paged; a page yields to other work in
+// between, and the caller continues after the last name. Each page reads the tree and the replicas at that time.
 
 import { hasCode } from '../../src/base/errors.ts'
 import { join, nameOf, systemDirectory } from '../../src/base/paths.ts'
@@ -13,10 +12,10 @@ import { may, mayRead, maySearch } from '../namespace/access.ts'
 import { blocksOf, type Block } from '../namespace/file.ts'
 import { childrenOf, find, type FoundName } from '../namespace/asof.ts'
 
-/** Names and chunks of blocks (256 each) in one page, and between two turns of the event loop. */
+/** Names and chunks of blocks (256 each) per page, and between two turns of the event loop. */
 const stepsMax = 2_000
 const sliceSteps = 100
-/** Blocks told in one page. */
+/** Blocks listed per page. */
 const toldMax = 4_000
 
 export interface FsckTools {
@@ -43,7 +42,7 @@ export const noCounts = (): CheckCounts => ({
   files: 0, directories: 0, blocks: 0, bytes: 0, replicas: 0, missing: 0, corrupt: 0, under: 0, over: 0, misplaced: 0, unread: 0,
 })
 
-/** Throws ENOENT, EACCES. Directories that the actor may not read are counted as such, without what is in them. */
+/** Throws ENOENT, EACCES. Directories that the actor may not read are counted without their contents. */
 export async function fsckPage(tools: FsckTools, actor: Actor, request: FsckRequest): Promise<FsckPage> {
   const { view } = tools
   const { path, after } = request
@@ -104,7 +103,7 @@ function check({ map, isCorrupt }: FsckTools, { id, length }: Block, locations: 
   }
 }
 
-/** Everything at and below a name, each before what is in it, from behind `after` on; the file in which a page ended comes again. */
+/** Entries at and below a name, parents first, after the position `after`; a file in which a page ended is returned again. */
 function* below(view: View, actor: Actor, top: Named, after: FsckRequest['after']): Generator<Named> {
   if (!after) yield top
   else if (after.path === top.path && !top.entry.directory) {
@@ -116,7 +115,7 @@ function* below(view: View, actor: Actor, top: Named, after: FsckRequest['after'
   yield* inside(view, actor, top, rest, after?.chunk !== undefined)
 }
 
-/** `rest`: names down to where the last page ended; that one was told already, unless it is a file with more chunks. */
+/** `rest`: names down to the end of the last page. That entry is skipped, except a file with more chunks (`again`). */
 function* inside(view: View, actor: Actor, directory: Named, rest: readonly string[], again: boolean): Generator<Named> {
   if (!readable(actor, directory)) return
   const [first, ...deeper] = rest
@@ -126,7 +125,7 @@ function* inside(view: View, actor: Actor, directory: Named, rest: readonly stri
     else if (named && deeper.length === 0 && again) yield named
   }
   const system = nameOf(systemDirectory)
-  // What the system keeps for itself is not listed, and must be whole all the same. It comes before everything else.
+  // The system directory is not listed, but must be intact as well. It comes first.
   if (directory.path === '/' && first === undefined) {
     const named = childNamed(view, actor, directory, system)
     if (named) {
@@ -137,7 +136,7 @@ function* inside(view: View, actor: Actor, directory: Named, rest: readonly stri
   for (let after = directory.path === '/' && first === system ? undefined : first; ;) {
     const page = [...take(childrenOf(view, directory, after), entriesMax)]
     for (const { name, entry } of page) {
-      // A directory of snapshots shows each as it was then.
+      // In `.snapshot` each entry is resolved as of its snapshot.
       const named =
         directory.of === undefined
           ? { path: join(directory.path, name), entry, at: directory.at }
@@ -162,7 +161,7 @@ function childNamed(view: View, actor: Actor, { path }: Named, name: string): Na
   }
 }
 
-/** Read at once: an iterator of the store is not kept open while others write. */
+/** Entries read at once: no iterator of the store stays open across turns of the event loop. */
 const entriesMax = 200
 function* take<T>(items: Iterable<T>, max: number): Iterable<T> {
   let count = 0

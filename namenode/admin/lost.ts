@@ -1,5 +1,5 @@
-// What a recovery has left: ids that operations which were lost may have given out, and the blocks that datanodes hold under
-// them. Looking is for the superuser, and so is releasing them: then they are garbage, as everything that is no file's.
+// Routes for the results of a lossy recovery: ids that lost operations may have given out, and blocks that datanodes hold
+// under them. For the superuser only. Released blocks become garbage.
 
 import type { Log } from '../../src/ports/log.ts'
 import * as protocol from '../../src/protocol/safety.ts'

@@ -1,5 +1,5 @@
-// What operators ask so that nothing is lost: fsck, safe mode, backups, and what a recovery could not bring back. Looking at
-// files is for everybody; the rest concerns all of the cluster, and is the superuser's.
+// Routes for operators that protect data: fsck, safe mode, backups, and losses of a recovery. Every user may run fsck; the
+// rest concerns the whole cluster and is for the superuser.
 
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
@@ -27,7 +27,7 @@ export interface SafetyOptions {
   readonly backups: Backups
   readonly succession: Pick<Succession, 'believe'>
   readonly authority: Authority
-  /** Where backups go when nobody says. */
+  /** Default directory of backups. */
   readonly backupDir: string
   readonly actor: (user: string) => Actor
 }
@@ -60,7 +60,7 @@ export function safetyRoutes({
     }),
     route(protocol.backup, async ({ dir }, { user }) => {
       checkSuperuser(actor(user), 'back up the metadata')
-      // Its state may not belong among the backups of its cluster.
+      // Its state must not be stored among the backups of its cluster.
       if (authority.unsure) throw authority.unsure
       return madeOf(await backups.take(dir ?? backupDir))
     }),

@@ -1,4 +1,4 @@
-// How the cluster is: for `gristmill status`, for clients that ask for its id and defaults, and for Prometheus.
+// Status of the cluster: for `gristmill status`, for clients that ask for id and defaults, and for Prometheus.
 
 import type { Address, ClusterId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -21,7 +21,7 @@ export interface StatusOptions {
   readonly authority: Authority
   readonly clock: Clock
   readonly jobsRunning: () => number
-  /** When the newest backup of the state was made, in wall-clock milliseconds; undefined if there is none. */
+  /** Wall-clock time of the newest backup in ms; undefined if there is none. */
   readonly backupMs: () => number | undefined
   readonly about: {
     readonly cluster: ClusterId
@@ -67,7 +67,7 @@ export function clusterStatus({ journal, registry, blocks, authority, clock, job
 
 export const statusRoutes = (options: StatusOptions): Route[] => [route(protocol.status, () => clusterStatus(options))]
 
-/** The numbers that a namenode shows beside its calls. Read when somebody asks; nothing is counted twice. */
+/** Registers the namenode's metrics. Values are read on each scrape. */
 export function exposeNamenode(metrics: Metrics, { journal, registry, blocks, jobsRunning, backupMs }: StatusOptions): void {
   const { map, repair, deletions, safe } = blocks
   const metric = (name: string, help: string, values: () => Array<{ labels: Record<string, string>; value: number }>): void => {

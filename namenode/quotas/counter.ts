@@ -1,5 +1,5 @@
-// The worker that counts what is below directories whose quota asks for it: page by page, from a snapshot, with everybody
-// else's work in between. What it knows is lost with the process; then it counts again from the beginning.
+// Chore that counts the usage of directories with a new or invalid count: page by page, from a snapshot, between other work.
+// Its progress is lost with the process; the next process starts again.
 
 import type { InodeId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -9,16 +9,16 @@ import { childrenOf } from '../namespace/asof.ts'
 import { amountsOf, toCount, usageAt, type Amounts } from '../namespace/usage.ts'
 import { counted } from './mutations.ts'
 
-/** Entries between two looks at what else waits. */
+/** Entries between two turns of the event loop. */
 const slice = 1000
 
 export interface CounterOptions {
   readonly journal: Journal
   readonly clock: Clock
-  /** Nothing is changed for now. */
+  /** True while nothing may be changed. */
   readonly frozen: () => boolean
   readonly stopped: () => boolean
-  /** There is work for the sweeper. */
+  /** Wakes the sweeper. */
   readonly removed: () => void
 }
 
@@ -37,7 +37,7 @@ export const counting = (options: CounterOptions): Chore => ({
   },
 })
 
-/** Everything below a directory as it was after the operation `seq`; undefined if that is not asked for any more. */
+/** Totals below a directory after operation `seq`; undefined if that count is no longer needed. */
 async function total({ journal: { view }, clock, stopped }: CounterOptions, directory: InodeId, seq: number): Promise<Amounts | undefined> {
   let names = 0
   let bytes = 0

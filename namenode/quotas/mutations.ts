@@ -1,6 +1,6 @@
-// Mutations of quotas: set, and the end of a count. A directory that gets its first bound is counted as it was at that
-// moment, from a snapshot that only the count sees, while what comes and goes meanwhile is added up beside it. So the
-// sum is exact however long the count takes, and nobody waits for it.
+// Mutations of quotas: set, and the end of a count. A directory that gets its first quota is counted in the background, from a
+// snapshot that only the count sees; changes during the count are added separately. The sum is exact for any duration of the
+// count, and no caller waits for it.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { InodeId, RequestId } from '../../src/base/ids.ts'
@@ -53,7 +53,7 @@ export const setQuota = mutation<
   },
 })
 
-/** What was there after the operation `seq`. Nothing happens if that is no longer asked for. */
+/** Ends a count with the amounts after operation `seq`. No effect if that count is no longer needed. */
 export const counted = mutation<{ directory: InodeId; seq: number } & Amounts, undefined>({
   kind: 'quota.counted',
   mutate(draft, { directory, seq, names, bytes }) {

@@ -1,4 +1,4 @@
-// The conversation about quotas, as routes.
+// Routes of quotas.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { inodeId, type InodeId } from '../../src/base/ids.ts'
@@ -52,7 +52,7 @@ export function quotaRoutes({ journal, clock, actor }: QuotaOptions): Route[] {
       for (const { key, value } of view.range('quotas', { start: idKey(after + 1), limit: pageMax })) {
         count++
         last = inodeId(readId(key))
-        // One that was removed, and is still to be taken apart, has no path.
+        // A removed directory that is still to be swept has no path.
         const path = pathOf(view, last)
         if (path === undefined) continue
         quotas.push(describe(path, decodeValue<Usage>(value)))

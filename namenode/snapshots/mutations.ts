@@ -1,5 +1,5 @@
-// Mutations of snapshots: create and remove. Creating one writes a row and nothing else. Removing one removes the row and leaves a note
-// for the sweep of history (namespace/historysweep.ts).
+// Mutations of snapshots: create and remove. Creating writes one row. Removing deletes the row and starts the sweep of the
+// history (namespace/historysweep.ts).
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { InodeId, RequestId } from '../../src/base/ids.ts'
@@ -17,7 +17,7 @@ import { encodeSnapshot, snapshotNamed, snapshotsOf } from '../namespace/snapsho
 
 interface Asked extends Actor { readonly requestId?: RequestId | undefined; readonly nowMs: number; readonly path: string }
 
-/** `s20261123T023805.123Z`. */
+/** Default name: `s20261123T023805.123Z`. */
 const nameFor = (ms: number): string => `s${new Date(ms).toISOString().replaceAll(/[-:]/g, '')}`
 
 export const createSnapshot = mutation<Asked & { name?: string | undefined }, Snapshot>({

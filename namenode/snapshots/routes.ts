@@ -1,4 +1,4 @@
-// The conversation about snapshots, as routes.
+// Routes of snapshots.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -23,7 +23,7 @@ export interface SnapshotOptions {
   readonly journal: Journal
   readonly clock: Clock
   readonly actor: (user: string) => Actor
-  /** There is work for the sweeper. */
+  /** Wakes the sweeper. */
   readonly removed: () => void
 }
 
@@ -60,7 +60,7 @@ export function snapshotRoutes({ journal, clock, actor, removed }: SnapshotOptio
     }),
   ]
 
-  /** Asked before the journal: what it holds is not judged again. */
+  /** Checked before the journal, so that replay is not affected. Throws EINVAL. */
   function checkLevels(who: Actor, path: string): void {
     if (view.counters.snapshots === 0) return
     const leading = leadingToSnapshots(view)
@@ -86,7 +86,7 @@ export function snapshotRoutes({ journal, clock, actor, removed }: SnapshotOptio
     let levels = 0
     for (const row of allSnapshots(view, after === undefined ? undefined : pairKey(directory, seq + 1), pageMax)) {
       count++
-      // A row without an owner is the count of a directory's snapshots.
+      // A row without an owner is the snapshot of a running quota count.
       if (row.owner !== '') {
         const path = pathOf(view, row.directory) ?? '/'
         snapshots.push({ path, name: row.name, createdMs: row.createdMs, owner: row.owner })

@@ -1,8 +1,7 @@
-// What is in the trash. An item is a directory /.gristmill/trash/USER/TIME-NUMBER that holds the one thing that was removed,
-// under its own name; where that was, and who removed it, is in a row of the table "trash", in order of time. So removing
-// is one rename however large or deep a thing is, no path gets longer than it was by more than a few names, and two things
-// of one name are never in each other's way.
-// INVARIANT: every row has had an item; an item that its user has moved away or emptied is no item any more.
+// Items in the trash. An item is a directory /.gristmill/trash/USER/TIME-NUMBER that holds one removed entry under its own
+// name; the former path and the user are in a row of the table "trash", ordered by time. Removing is one rename for any size
+// and depth, paths get longer by a few names only, and removed entries of one name do not conflict.
+// INVARIANT: every row was written together with an item; an item that its user has moved or emptied no longer counts.
 
 import { createHash } from 'node:crypto'
 import { assert } from '../../src/base/assert.ts'
@@ -24,7 +23,7 @@ export interface Item {
   readonly key: Buffer
   /** `20261123T023805.123Z-77`. */
   readonly name: string
-  /** The item's directory. */
+  /** Inode of the item's directory. */
   readonly id: InodeId
   readonly user: string
   readonly from: string
@@ -35,13 +34,13 @@ const system: Actor = { user: 'gristmill', root: true }
 const version = 1
 const packer = new Packer()
 
-/** A user's name as a name in the namespace; odd ones by their hash. */
+/** Name of a user's trash directory; unusual user names are replaced by a hash. */
 const homeName = (user: string): string =>
   (/^[A-Za-z0-9_][\w.@+-]{0,199}$/.test(user) ? user : `%${createHash('sha256').update(user).digest('hex').slice(0, 32)}`)
 
 const nameFor = (removedMs: number, id: number): string => `${new Date(removedMs).toISOString().replaceAll(/[-:]/g, '')}-${id}`
 
-/** The key that an item of this name has; undefined if no item has such a name. */
+/** Key of the item of this name; undefined if the name is not an item's. */
 export function keyOfItem(name: string): Buffer | undefined {
   const match = /^(\d{4,6})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d\.\d{3})Z-(\d{1,15})$/.exec(name)
   if (!match) return undefined
@@ -75,7 +74,7 @@ export function* items(
 export const homePath = (user: string): string => join(trashDirectory, homeName(user))
 export const itemPath = ({ user, name }: Item): string => join(homePath(user), name)
 
-/** The item's directory and what is in it, if both are where they were put. */
+/** Directory and content of an item, if both are still in place. */
 export function contentOf(view: View, item: Item): { home: InodeId; directory: NameEntry; entry: NameEntry | undefined } | undefined {
   const home = homeOf(view, item.user)
   const directory = home && child(view, home, item.name)
@@ -97,7 +96,7 @@ export function describe(view: View, item: Item): TrashItem | undefined {
   }
 }
 
-/** An empty item: its directory is the user's alone. Directories above it are made at their first use. */
+/** Creates an empty item, whose directory only its user may use. Directories above it are created on first use. */
 export function openItem(draft: Draft, { user, from, removedMs }: { user: string; from: string; removedMs: number }): Item {
   const above = directoryAt(draft, system, systemDirectory).entry
   const { owner, group } = above

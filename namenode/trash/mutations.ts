@@ -1,5 +1,5 @@
-// Mutations of the trash: discard (instead of remove), restore, purge. Who may remove a thing may discard it, and an item
-// is its user's. What is purged is removed like anything else, and taken apart in the background.
+// Mutations of the trash: discard (instead of remove), restore, purge. Users who may remove an entry may discard it; an item
+// belongs to its user. Purged items are removed like other entries, and swept in the background.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { RequestId } from '../../src/base/ids.ts'
@@ -12,10 +12,10 @@ import { contentOf, itemAt, itemPath, items, keyOfItem, openItem } from './items
 
 interface Asked extends Actor { readonly requestId?: RequestId | undefined; readonly nowMs: number }
 
-/** What the system keeps, its trash too, is removed at once. */
+/** Entries of the system directory, including the trash, are removed at once. */
 export const isFinal = (path: string): boolean => isWithin(path, systemDirectory)
 
-/** Moves a thing into the trash of whoever asks. The result is the item's name. */
+/** Moves an entry into the trash of the calling user. Result: the item's name. */
 export const discard = mutation<Asked & Removing & { path: string }, string>({
   kind: 'trash.discard',
   mutate(draft, { path, recursive, searched, nowMs, user, root }) {
@@ -27,7 +27,7 @@ export const discard = mutation<Asked & Removing & { path: string }, string>({
   },
 })
 
-/** The result is the path that the thing has now. */
+/** Restores an item. Result: the new path of the entry. */
 export const restore = mutation<Asked & { item: string; to?: string | undefined; overwrite?: boolean | undefined }, string>({
   kind: 'trash.restore',
   mutate(draft, { item: name, to: wanted, overwrite, nowMs, user, root }) {
@@ -53,11 +53,11 @@ export const restore = mutation<Asked & { item: string; to?: string | undefined;
 
 export interface Purged {
   readonly removed: number
-  /** Where to go on: the name of an item. */
+  /** Name of the item to continue at. */
   readonly next?: string
 }
 
-/** Removes what was discarded before `beforeMs`, of one user or of all; looks at `limit` items, from the one of the name `from` on. */
+/** Removes items discarded before `beforeMs`, of one user or of all. Examines `limit` items, starting at the name `from`. */
 export const purge = mutation<
   { requestId?: RequestId | undefined; owner?: string | undefined; beforeMs: number; from?: string | undefined; limit: number },
   Purged
@@ -70,7 +70,7 @@ export const purge = mutation<
       if (item.removedMs >= beforeMs) return { removed }
       if (owner !== undefined && item.user !== owner) continue
       const content = contentOf(draft, item)
-      // Somebody may have moved something with snapshots in here by hand, and made it his own care.
+      // A user may have moved a directory with snapshots into the item by hand: it is kept.
       if (content && !hasSnapshots(draft, item.id)) detach(draft, content.home, item.name, content.directory)
       draft.remove('trash', item.key)
       if (content?.entry) removed++

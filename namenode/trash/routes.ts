@@ -1,5 +1,5 @@
-// The conversation about the trash, as routes, and the chore that removes what has been in it for long enough. Ages are
-// taken from the journal's clock, which no jump of the wall clock reaches: nothing goes early.
+// Routes of the trash, and the chore that removes expired items. Ages are measured with the journal's clock, which does not
+// follow jumps of the wall clock: no item is removed early.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -15,20 +15,20 @@ import { checkFree } from '../namespace/reserved.ts'
 import { describe, items, keyOfItem } from './items.ts'
 import { purge, restore } from './mutations.ts'
 
-/** Rows looked at for one page: a millisecond or two. */
+/** Rows examined per page: one or two milliseconds. */
 const scanMax = 1000
-/** Items that are removed in one operation. */
+/** Items removed per operation. */
 const purgeMax = 100
 
 export interface TrashOptions {
   readonly journal: Journal & { nowMs(): number }
   readonly clock: Clock
   readonly actor: (user: string) => Actor
-  /** How long things stay; 0: nothing goes here, and what is here goes. */
+  /** Time that items stay; 0: removals bypass the trash, and existing items are removed. */
   readonly keepMs: number
-  /** Nothing goes by itself. */
+  /** True while the chore must not remove items. */
   readonly frozen: () => boolean
-  /** There is work for the sweeper. */
+  /** Wakes the sweeper. */
   readonly removed: () => void
 }
 
@@ -69,7 +69,7 @@ function page(view: View, owner: string | undefined, after: string | undefined):
   return { items: found, ...(count === scanMax || text > limits.pageTextMax) && { next: last! } }
 }
 
-/** Removes for good what has been in the trash for long enough. */
+/** Chore that removes expired items. */
 export function purging({ journal, clock, keepMs, frozen, removed }: TrashOptions): Chore {
   return {
     name: 'empty the trash',

@@ -1,5 +1,5 @@
-// Mutations of extended attributes. Who may write to a thing, or owns it, may set them. There is a bound on the size of one,
-// on the number of one inode's, and on all of them together, so that whoever lists them gets them in one answer.
+// Mutations of extended attributes, for users who own the entry or may write to it. Bounded are the size of one attribute, the
+// number per inode and their sum, so that a listing fits into one reply.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { RequestId } from '../../src/base/ids.ts'

@@ -1,5 +1,5 @@
-// The conversation about extended attributes, as routes. Who may read a thing, or owns it, may read them. In a snapshot a thing
-// has the attributes that it has now: they are its own, not its name's.
+// Routes of extended attributes. Users who own an entry or may read it may read its attributes. Entries in a snapshot show
+// their current attributes, which belong to the inode.
 
 import * as protocol from '../../src/protocol/xattr.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
