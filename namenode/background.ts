@@ -24,17 +24,17 @@ export function backgroundOf(rooms: Rooms, { world: { clock }, journal, store, t
   const { authority, succession, registry, maintenance, blocks, balancing, lifetimes, trash, backups, discard } = rooms
   const { frozen, removed } = trash
   return [
-    { name: 'look who is silent', everyMs: Math.min(250, times.nodeStaleMs / 4), work: () => registry.check() },
+    { name: 'check heartbeats', everyMs: Math.min(250, times.nodeStaleMs / 4), work: () => registry.check() },
     ...blocks.chores,
     authority.whenSure(maintenance.chore),
     authority.whenSure(balancing.chore),
-    { name: 'end silent leases', everyMs: 1000, work: () => { if (!frozen()) return expireLeases({ journal, lifetimes, discard }) } },
+    { name: 'end expired leases', everyMs: 1000, work: () => { if (!frozen()) return expireLeases({ journal, lifetimes, discard }) } },
     purging(trash),
     counting({ journal, clock, frozen, stopped, removed }),
-    { name: 'take apart what was removed', everyMs: 500, work: removed },
-    authority.whenSure({ name: 'forget nodes that are gone', everyMs: 60_000, work: () => forgetGone({ journal, registry, clock }) }),
+    { name: 'sweep removed entries', everyMs: 500, work: removed },
+    authority.whenSure({ name: 'forget dead nodes', everyMs: 60_000, work: () => forgetGone({ journal, registry, clock }) }),
     authority.whenSure(forgetting(journal, clock)),
-    { name: 'find out whether this is the last namenode', everyMs: 250, work: () => succession.look() },
+    { name: 'check the succession', everyMs: 250, work: () => succession.look() },
     backups.chore,
     { name: 'give back memory', everyMs: 500, work: () => store.relax() },
   ]

@@ -113,7 +113,7 @@ export class Namenode {
     await backups.start()
     await succession.look().catch((error: unknown) => {
       if (!hasCode(error, 'ENOSPC', 'UNAVAILABLE')) throw error
-      this.#world.log.warn('the disk takes nothing now; jobs go on when it does', { error })
+      this.#world.log.warn('the disk cannot be written now; jobs resume when it can', { error })
     })
   }
 

@@ -23,7 +23,7 @@ export function lostRoutes({
   const now = (): LostState => ({ ranges: lostBlocks(view), nodes: blocks.reports.unknown.summary(view) })
   return [
     route(protocol.lost, (_, { user }) => {
-      checkSuperuser(actor(user), 'look for what was lost')
+      checkSuperuser(actor(user), 'list lost blocks')
       return now()
     }),
     route(protocol.releaseLost, async ({ requestId }, { user }) => {

@@ -60,7 +60,7 @@ export async function claim(disk: Disk, dir: string, cluster: ClusterId): Promis
   if (others.length > 0)
     throw new GristmillError(
       'DIR_FOREIGN',
-      `${dir} is no directory of backups and is not empty (it holds ${others.slice(0, 3).join(', ')}); give an empty one`,
+      `${dir} is not a directory of backups and is not empty (it holds ${others.slice(0, 3).join(', ')}); give an empty one`,
       { details: { dir } },
     )
   await disk.writeFileDurable(`${dir}/${markName}`, Buffer.from(`${JSON.stringify({ format: 1, cluster })}\n`), { mode: 0o600 })

@@ -98,7 +98,7 @@ export class Backups {
    * while another is being made.
    */
   async take(dir: string): Promise<Backup> {
-    if (this.#working) throw new GristmillError('EBUSY', 'a backup is being made; ask again when it is done')
+    if (this.#working) throw new GristmillError('EBUSY', 'a backup is being made; try again when it is done')
     this.#working = this.#make(dir)
     try {
       return await this.#working
@@ -146,7 +146,7 @@ export class Backups {
       await disk.syncDir(dir)
       const made = { ...manifest, path }
       await this.#remember(made)
-      log.info('a backup of the metadata has been made and looked at', { path, seq, rows, bytes })
+      log.info('a backup of the metadata has been made and verified', { path, seq, rows, bytes })
       return made
     } catch (error) {
       await disk.removeTree(partial).catch(() => {})
@@ -160,7 +160,7 @@ export class Backups {
     const { table, key } = error.details as { table?: TableName; key?: string }
     if (table === undefined || key === undefined) return error
     this.#options.journal.view.get(table, Buffer.from(key, 'hex'))
-    return new GristmillError('CORRUPT', `${error.message}; that is so in the copy only: is the disk of the backup bad?`, {
+    return new GristmillError('CORRUPT', `${error.message}; only the copy is damaged: check the disk of the backup`, {
       cause: error, details: error.details,
     })
   }

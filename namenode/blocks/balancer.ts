@@ -64,7 +64,7 @@ export class Balancer {
   #busy = true
   #lookedMs = 0
   #spread: Utilization<Side> = utilizationOf<Side>([], 0)
-  #remark = 'it has not been asked for since this namenode started'
+  #remark = 'no balance request since this namenode started'
   #counts = { moves: 0, movedBytes: 0, failures: 0 }
 
   constructor(options: BalancerOptions) { this.#options = options }
@@ -79,10 +79,10 @@ export class Balancer {
     if (wish) {
       this.#counts = { moves: 0, movedBytes: 0, failures: 0 }
       this.#last = wish
-      this.#remark = 'it begins'
+      this.#remark = 'started'
       this.#allowed.clear()
     } else {
-      this.#remark = 'it was called off'
+      this.#remark = 'stopped by an operator'
     }
     this.#wish = wish
     this.#slot = -1
@@ -115,7 +115,7 @@ export class Balancer {
     this.#settle()
     if (!this.#wish) return undefined
     if (!this.#options.mayTrim() || !this.#options.repair.idle) {
-      this.#remark = 'it waits for repairs'
+      this.#remark = 'waiting for repairs'
       return undefined
     }
     this.#allow(this.#wish.bytesPerSecond)
@@ -138,7 +138,7 @@ export class Balancer {
     // A move needs at least one of these nodes.
     if (![...this.#spread.over, ...this.#spread.below].some(({ each }) => this.#mayMove(each))) return undefined
     if (this.#slot < 0) {
-      if (!this.#busy && this.#moves.size === 0) return this.#end('as balanced as it can be: no move that is left would make it better')
+      if (!this.#busy && this.#moves.size === 0) return this.#end('as balanced as possible: no further move would improve it')
       this.#slot = table.capacity - 1
       this.#busy = false
     }

@@ -75,7 +75,7 @@ export class Maintenance {
         this.#maintain(requestId, asked(user, node, 'put datanodes into maintenance'), forMs),
       ),
     ]
-    this.chore = { name: 'look how far nodes are that leave', everyMs: 500, work: () => this.#look() }
+    this.chore = { name: 'check decommissioning nodes', everyMs: 500, work: () => this.#look() }
   }
 
   async #set(requestId: RequestId | undefined, node: DataNode, service: NodeService): Promise<NodeStatus> {
@@ -99,7 +99,7 @@ export class Maintenance {
       if (!blocks.ready)
         throw new GristmillError(
           'SAFE_MODE',
-          'it is not known yet where blocks lie, and so not whether this datanode can be spared; ask again in a moment',
+          'the locations of blocks are not known yet, so this datanode cannot be decommissioned; try again in a moment',
         )
       if (node.holds) this.#checkEnough(node)
     })
@@ -131,14 +131,14 @@ export class Maintenance {
     if (state === 'decommissioning' || state === 'decommissioned') {
       throw new GristmillError(
         'EINVAL',
-        `${node.node} is ${state}: its blocks are copied elsewhere, and nobody waits for it; recommission it if it is to stay`,
+        `${node.node} is ${state}: its blocks are copied elsewhere in any case; recommission it if it is to stay`,
         { details: { node: node.node } },
       )
     }
     if (node.state === 'dead') {
       throw new GristmillError(
         'EINVAL',
-        `${node.node} has been dead for ${formatDuration(this.#options.clock.mono() - node.contactMs)}, and its blocks are being copied; maintenance is for nodes that are there`,
+        `${node.node} has been dead for ${formatDuration(this.#options.clock.mono() - node.contactMs)}, and its blocks are being copied; only nodes that are not dead can be put into maintenance`,
         { details: { node: node.node } },
       )
     }

@@ -137,7 +137,7 @@ export class Reports {
       // A block becomes part of a file only through a lease, so this cannot change later; the check is cheap.
       const garbage = [...ids].filter(id => !isOpen(id) && !knownBlock(view, id))
       if (garbage.length > 0)
-        log.info("a datanode holds blocks that are no file's; they are removed", { node: node.node, blocks: garbage.length })
+        log.info("a datanode holds blocks that belong to no file; they are deleted", { node: node.node, blocks: garbage.length })
       deletions.add(node, garbage)
     }
   }
@@ -150,7 +150,7 @@ export class Reports {
 
   #mismatch(node: DataNode, id: BlockId, facts: object): void {
     const { log, map } = this.#options
-    log.error('a replica has not the length or checksum that its block should have', { node: node.node, block: id, ...facts })
+    log.error('the length or checksum of a replica does not match its block', { node: node.node, block: id, ...facts })
     this.#wrong.set(id, (this.#wrong.get(id) ?? new Set()).add(node))
     map.drop(id, node)
     map.again(id)

@@ -31,7 +31,7 @@ export class UnknownBlocks {
     if (!blocks) {
       this.#nodes.set(node, blocks = new Map())
       this.#log.error(
-        'a datanode holds blocks that this namenode never gave out, or that lost operations may have made; they are left alone. `gristmill namenode lost` counts them',
+        'a datanode holds blocks that this namenode never gave out, or that lost operations may have created; they are not deleted. `gristmill namenode lost` counts them',
         { node: node.node, first: id },
       )
     }

@@ -78,7 +78,7 @@ export class Engine {
     const { user, submittedMs, status } = store.head(job)!
     try {
       const stored = store.spec(job)
-      if (!stored) throw new GristmillError('CORRUPT', `what job ${job} has to do is not in the store`, { details: { job } })
+      if (!stored) throw new GristmillError('CORRUPT', `the spec of job ${job} is not in the store`, { details: { job } })
       const spec = heldSpec(await store.whole(stored))
       return { job, user, spec, submittedMs, places: await placesOf(spec, this.#rooms), tasks: [...store.tasks(job)] }
     } catch (thrown) {
@@ -171,7 +171,7 @@ export class Engine {
         if (this.machine.jobs.get(job.id) !== job) continue
         for (const [stage, places] of found.entries()) if (places) this.feed({ kind: 'placed', job: job.id, stage, places })
       } catch (error) {
-        if (!this.#stopped) log.error('the tasks of a job could not be told where their input lies', { job: job.id, error: asError(error) })
+        if (!this.#stopped) log.error('the input locations of a job could not be updated', { job: job.id, error: asError(error) })
       }
     }
     this.#lookMs = clock.mono() - before

@@ -56,7 +56,7 @@ export function checkSpec(spec: JobSpec): void {
   })
   for (const [index] of spec.stages.entries()) {
     if (index !== last && !spec.stages.some(({ input }) => input.kind === 'shuffle' && input.stage === index))
-      throw invalid(`nobody reads stage ${index}`)
+      throw invalid(`no stage reads stage ${index}`)
   }
 }
 

@@ -38,7 +38,7 @@ export function evidenceOf(view: Pick<View, 'counters' | 'get' | 'range'>, seen:
   const ancestor = ancestorOf(view, seen.epoch) ?? (named && { sum: sumOf(named.incarnation) })
   if (ancestor && ancestor.sum !== sumOf(incarnation)) {
     return behind(
-      `the namenode of epoch ${seen.epoch} was incarnation ${incarnation}${named ? ` and not ${named.incarnation}` : ', and not one of its own past'}: two were started from copies of one directory`,
+      `the namenode of epoch ${seen.epoch} was incarnation ${incarnation}${named ? ` and not ${named.incarnation}` : ', and not one in its own history'}: two were started from copies of one directory`,
     )
   }
   if (ancestor) {
@@ -49,7 +49,7 @@ export function evidenceOf(view: Pick<View, 'counters' | 'get' | 'range'>, seen:
     return { verdict: 'own' }
   }
   if (last[0] && seen.epoch >= last[0].epoch)
-    return behind(`the namenode of epoch ${seen.epoch} was none of its own past: two were started from copies of one directory`)
+    return behind(`the namenode of epoch ${seen.epoch} is not in its own history: two were started from copies of one directory`)
   // No copy is possible before the first recorded start: versions that record starts have made none before it.
   const earliest = earliestOf(view)
   return { verdict: !cut && (earliest === undefined || seen.epoch < earliest) ? 'silent' : 'unknown' }

@@ -32,10 +32,10 @@ export class FullDisk {
   ): Promise<void> {
     const full = (this.#full = new GristmillError(
       'ENOSPC',
-      `${cause.message}; what is there can be read, and changes are refused until there is room`,
+      `${cause.message}; reads work, and changes are refused until there is space`,
       { cause, details: cause.details },
     ))
-    this.#log.error('the disk of the namenode is full; changes are refused until there is room', { error: cause, operations: group.length })
+    this.#log.error('the disk of the namenode is full; changes are refused until there is space', { error: cause, operations: group.length })
     for (const each of waiting) each.reject(full)
     try {
       for (;;) {
@@ -43,7 +43,7 @@ export class FullDisk {
         if (signal.aborted) throw cause
         try {
           commit()
-          this.#log.info('the disk of the namenode has room again', { operations: group.length })
+          this.#log.info('the disk of the namenode has space again', { operations: group.length })
           return
         } catch (error) {
           if (!hasCode(error, 'ENOSPC')) throw error

@@ -71,7 +71,7 @@ export function decideGroup(
       // A refusal or an internal error: it concerns this operation only. Its edits are discarded.
       each.error = error instanceof AssertionFailed ? asError(error) : error
       if (!(error instanceof GristmillError))
-        log.error('an operation failed for a reason that nobody foresaw; nothing of it happened', { kind: mutation.kind, error })
+        log.error('an operation failed with an unexpected error; its edits are discarded', { kind: mutation.kind, error })
       continue
     }
     state.write()

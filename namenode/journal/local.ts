@@ -317,7 +317,7 @@ export class LocalJournal implements Journal {
       `the namenode's journal failed (${why}); it may or may not have happened; the namenode stops and must be started again`,
       { cause },
     )
-    this.#options.log.error('the journal failed; the process stops, because nobody knows what the disk has', { error: cause })
+    this.#options.log.error('the journal failed; the process stops, because the content of the disk is unknown', { error: cause })
     for (const each of group) each.reject(this.#failed)
     if (!this.#closing.signal.aborted) this.#options.onFatal(this.#failed)
   }
@@ -332,4 +332,4 @@ export class LocalJournal implements Journal {
   }
 }
 
-const stopping = (): GristmillError => new GristmillError('UNAVAILABLE', 'the namenode is stopping; ask again in a moment')
+const stopping = (): GristmillError => new GristmillError('UNAVAILABLE', 'the namenode is stopping; try again in a moment')

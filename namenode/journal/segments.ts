@@ -206,7 +206,7 @@ export class Segments {
       if (nextSeq > this.#held + 1) {
         if (bytes <= this.#limits.heldBytes) return
         this.#log.error(
-          'the journal since the oldest kept backup is too large; its beginning goes, and that backup can no longer be brought up to date: take a new one',
+          'the journal since the oldest kept backup is too large; its oldest segments are removed, and that backup can no longer be replayed to the present: take a new one',
           { bytes, backupSeq: this.#held },
         )
       }
@@ -219,4 +219,4 @@ export class Segments {
 
 const damaged = (path: string, appliedSeq: number, what: string): GristmillError =>
   new GristmillError('CORRUPT', `the journal is damaged: ${path}: ${what}. The store holds every operation up to ${appliedSeq}. ` +
-    'Acknowledged operations after it may be lost: restore the file, or let `gristmill namenode recover` save what can be read and say what is lost', { details: { path, appliedSeq } })
+    'Acknowledged operations after it may be lost: restore the file, or let `gristmill namenode recover` save the readable operations and report the lost ones', { details: { path, appliedSeq } })

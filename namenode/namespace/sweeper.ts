@@ -59,7 +59,7 @@ export class NamespaceSweeper {
         }
       }
     } catch (error) {
-      if (!this.#stopped) this.#log.error('what was removed is not being taken apart', { error: asError(error) })
+      if (!this.#stopped) this.#log.error('the sweep of removed entries has stopped', { error: asError(error) })
     } finally {
       this.#running = undefined
     }

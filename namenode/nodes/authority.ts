@@ -28,7 +28,7 @@ export interface Precedence {
 export const inSafeMode = (): GristmillError =>
   new GristmillError(
     'SAFE_MODE',
-    'an operator has put the namenode into safe mode: what is there can be read, and nothing be changed until `gristmill safemode leave`',
+    'an operator has put the namenode into safe mode: reads work, and nothing can be changed until `gristmill safemode leave`',
     { details: { final: true } },
   )
 

@@ -95,7 +95,7 @@ export class NodeRegistry {
   /** Applies a service state from the journal. */
   assign(node: DataNode, service: NodeService): void {
     this.#assign(node, service)
-    this.#world.log.info('a datanode has another part in the cluster', {
+    this.#world.log.info('the service state of a datanode has changed', {
       node: node.node, service: service.state, untilMs: service.untilMs,
     })
     if (node.inService) node.orders.nudge() // it polls again at once, and offers its slots
@@ -133,7 +133,7 @@ export class NodeRegistry {
     const heardMs = Math.round(this.#world.clock.mono() - holder.contactMs)
     throw new GristmillError(
       'EADDRINUSE',
-      `the datanode ${id} says that it is at ${address}, where the datanode ${holder.node} is, which was heard of ${heardMs} ms ago; if it has taken that one's place, it is admitted as soon as nothing is heard of it; if both run, give each an address of its own (the setting advertise)`,
+      `the datanode ${id} says that it is at ${address}, which is the address of the datanode ${holder.node}, whose last heartbeat was ${heardMs} ms ago; if it replaces that one, it is admitted once those heartbeats stop; if both run, give each an address of its own (the setting advertise)`,
       { details: { address, node: id, holder: holder.node } },
     )
   }
@@ -148,7 +148,7 @@ export class NodeRegistry {
     const { clock, log } = this.#world
     this.admit(request)
     for (const before of this.#at(address, id)) {
-      log.warn('another datanode is at the address of one that is silent, and has taken its place', {
+      log.warn('a datanode has registered at the address of one without heartbeats, and replaces it', {
         address, before: before.node, now: id,
       })
       this.#giveUp(before, clock.mono() - before.contactMs)
@@ -157,7 +157,7 @@ export class NodeRegistry {
     if (!node) this.#nodes.set(id, node = new DataNode({ node: id, address, rack, host }, this.#newOrders(), clock.mono()))
     // A live process does not register twice; two processes with one identity would lose data.
     if (node.state === 'live' && node.pid !== pid && node.address !== address) {
-      log.warn('a datanode registers from another place while its last session lives', { node: id, before: node.address, now: address })
+      log.warn('a datanode registers from another address while its last session is live', { node: id, before: node.address, now: address })
     }
     this.#met = true
     const reportId = this.#reportIds.grant(node)
@@ -186,7 +186,7 @@ export class NodeRegistry {
     node.hungUp = false
     if (node.state === 'stale') {
       node.state = 'live'
-      this.#world.log.info('a datanode is heard of again', { node: id })
+      this.#world.log.info('a stale datanode sends heartbeats again', { node: id })
       node.orders.nudge() // it polls again at once, and offers its slots
       for (const listener of this.#listeners) listener.returned?.(node)
     }
@@ -205,7 +205,7 @@ export class NodeRegistry {
   leave(id: NodeId, session: number): void {
     const node = this.heard(id, session)
     node.state = 'left'
-    this.#world.log.info('a datanode leaves in good order', { node: id })
+    this.#world.log.info('a datanode stops in good order', { node: id })
     for (const listener of this.#listeners) listener.left?.(node)
   }
 
@@ -229,7 +229,7 @@ export class NodeRegistry {
     const stoodMs = this.awake.stoodMs - this.#excusedMs
     if (stoodMs > 0) {
       this.#excusedMs += stoodMs
-      this.#world.log.warn('this namenode stood still; neither datanodes nor writers are taken for silent because of it', {
+      this.#world.log.warn('this namenode was paused; the pause does not count as silence of datanodes or writers', {
         forMs: Math.round(stoodMs),
       })
       for (const node of this.#nodes.values()) if (node.state !== 'dead') node.contactMs = Math.min(now, node.contactMs + stoodMs)
@@ -241,7 +241,7 @@ export class NodeRegistry {
       if (silentMs >= this.#times.nodeDeadMs) this.#giveUp(node, silentMs)
       else if (node.state === 'live' && silentMs >= this.#times.nodeStaleMs * (node.hungUp ? hungUpShare : 1)) {
         node.state = 'stale'
-        this.#world.log.warn('a datanode is silent', { node: node.node, silentMs: Math.round(silentMs), hungUp: node.hungUp })
+        this.#world.log.warn('a datanode is stale', { node: node.node, silentMs: Math.round(silentMs), hungUp: node.hungUp })
         for (const listener of this.#listeners) listener.stale?.(node)
       }
     }
@@ -250,7 +250,7 @@ export class NodeRegistry {
   #giveUp(node: DataNode, silentMs: number): void {
     if (!node.inMaintenance) return this.#lose(node, silentMs)
     if (node.state === 'away') return
-    this.#world.log.info('a datanode in maintenance is away: its tasks go elsewhere, its blocks do not', {
+    this.#world.log.info('a datanode in maintenance is away: its tasks run elsewhere, its blocks are not copied', {
       node: node.node,
       forMs: Math.round(node.excusedUntilMs - this.#world.clock.mono()),
     })
@@ -260,7 +260,7 @@ export class NodeRegistry {
   }
 
   #lose(node: DataNode, silentMs: number): void {
-    this.#world.log.warn('a datanode is dead: its blocks and tasks go elsewhere', {
+    this.#world.log.warn('a datanode is dead: its blocks are copied and its tasks run elsewhere', {
       node: node.node, silentMs: Math.round(silentMs), left: node.state === 'left',
     })
     const nowMs = this.#world.clock.mono()

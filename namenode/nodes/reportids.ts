@@ -20,7 +20,7 @@ export class ReportIds {
   grant(node: DataNode): number {
     const reportId = this.#free.pop() ?? this.#nodes.length
     if (reportId >= noReportId)
-      throw new GristmillError('OVERLOADED', 'too many datanodes have registered in a short time; this one is taken in a moment')
+      throw new GristmillError('OVERLOADED', 'too many datanodes have registered in a short time; try again in a moment')
     this.#nodes[reportId] = node
     return reportId
   }

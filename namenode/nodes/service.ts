@@ -44,7 +44,7 @@ export const setService = mutation<SetService, boolean>({
     const key = textKey(node)
     const bytes = draft.get('nodes', key)
     if (!bytes)
-      throw new GristmillError('ENOENT', `the datanode ${node} is not in the namenode's journal; ask again when it has registered`, {
+      throw new GristmillError('ENOENT', `the datanode ${node} is not in the namenode's journal; try again when it has registered`, {
         details: { node },
       })
     const { service: before = inService, ...facts } = decodeValue<{ service?: NodeService }>(bytes)

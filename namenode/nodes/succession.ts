@@ -54,12 +54,12 @@ interface Past {
 type BeginOptions = Pick<SuccessionOptions, 'world' | 'journal' | 'dir' | 'beside'>
 
 const justStarted = (): GristmillError =>
-  new GristmillError('SAFE_MODE', 'this namenode has just started and takes over what ran before; ask again in a moment')
+  new GristmillError('SAFE_MODE', 'this namenode has just started and takes over running jobs; try again in a moment')
 
 /** Bound of datanode ids named in a message. */
 const namedMax = 5
 
-const unshown = ({ epoch }: Seen): string => `its history does not show the namenode of epoch ${epoch}`
+const unshown = ({ epoch }: Seen): string => `its history does not include the namenode of epoch ${epoch}`
 
 interface Refuted { readonly why: string; readonly seen: Seen }
 
@@ -71,8 +71,8 @@ async function notedIn({ world: { disk, log }, journal: { view }, dir }: BeginOp
   const seen = await seenIn(disk, dir)
   if (!seen) return undefined
   const { verdict, why } = evidenceOf(view, seen, view.counters.nextBlock)
-  if (verdict !== 'own') return { why: `${why ?? unshown(seen)}, as datanodes told a process before this one`, seen }
-  log.info('this namenode has caught up with what its datanodes had seen', { ...seen })
+  if (verdict !== 'own') return { why: `${why ?? unshown(seen)}, as datanodes reported to an earlier process`, seen }
+  log.info('the history of this namenode now includes what its datanodes had seen', { ...seen })
   await dropSeen(disk, dir)
   return undefined
 }
@@ -122,7 +122,7 @@ export class Succession {
     if (!refuted) await raising.work()
     if (raising.refused)
       options.world.log.warn(
-        'the epoch cannot be raised, because the disk takes nothing; what is there can be read, and nothing is changed before it has been raised',
+        'the epoch cannot be raised, because the disk cannot be written; reads work, and nothing is changed before it has been raised',
         { error: raising.refused },
       )
     return async rest => {
@@ -171,7 +171,7 @@ export class Succession {
       : `${there === 0 ? 'none' : there} of the ${known} datanodes that this namenode knows ${there <= 1 ? 'has' : 'have'} registered since it started (missing: ${missing}; it last changed anything in epoch ${this.#past.sureEpoch})`
     return new GristmillError(
       'SAFE_MODE',
-      `${why}, so that it cannot tell whether its directory is an old copy: what is there can be read, and nothing be changed. `
+      `${why}, so that it cannot tell whether its directory is an old copy: reads work, and nothing can be changed. `
         + `It ends when all of them have registered, or ${Math.ceil(nodeDeadMs / 1000)} s after the start if one has; if none will, say \`gristmill safemode leave\``,
     )
   }
@@ -246,7 +246,7 @@ export class Succession {
   /** Logs a failure, which a chore retries: the caller that triggered the step must not fail because of it. */
   async #lookOnce(): Promise<void> {
     await this.look().catch((error: unknown) =>
-      this.#options.world.log.warn('what ran before could not be taken over yet; it is tried again', { error: asError(error) }),
+      this.#options.world.log.warn('running jobs could not be taken over yet; it is tried again', { error: asError(error) }),
     )
   }
 
@@ -263,7 +263,7 @@ export class Succession {
     try {
       await noteSeen(disk, dir, seen)
     } catch (error) {
-      log.warn('what the datanodes have seen cannot be noted; it is heard again at the next start', { error: asError(error) })
+      log.warn('the position that datanodes have seen cannot be noted; they report it again at the next start', { error: asError(error) })
     }
   }
 }

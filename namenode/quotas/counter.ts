@@ -23,7 +23,7 @@ export interface CounterOptions {
 }
 
 export const counting = (options: CounterOptions): Chore => ({
-  name: 'count what is below quotas',
+  name: 'count usage of quotas',
   everyMs: 200,
   async work() {
     const { journal, frozen, removed } = options

@@ -101,6 +101,6 @@ export function snapshotRoutes({ journal, clock, actor, removed }: SnapshotOptio
 function placeIn(after: string): { directory: number; seq: number } {
   const [directory = 0, seq = 0] = after.split(':').map(Number)
   if (!Number.isSafeInteger(directory) || !Number.isSafeInteger(seq))
-    throw new GristmillError('EINVAL', `"${after}" is no place in this list`)
+    throw new GristmillError('EINVAL', `"${after}" is not a position in this list`)
   return { directory, seq }
 }

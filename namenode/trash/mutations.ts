@@ -37,7 +37,7 @@ export const restore = mutation<Asked & { item: string; to?: string | undefined;
     if (!item || !content?.entry)
       throw new GristmillError(
         'ENOENT',
-        `there is no item ${name} in the trash; it was restored or removed for good, by somebody or by time`,
+        `there is no item ${name} in the trash; it was restored, removed, or has expired`,
         { details: { item: name } },
       )
     if (!root && item.user !== user)

@@ -34,7 +34,7 @@ export interface TrashOptions {
 
 export function trashRoutes({ journal, actor, removed, clock }: TrashOptions): Route[] {
   const ownerOf = ({ user, root }: Actor, all: boolean | undefined): string | undefined => {
-    if (all && !root) throw new GristmillError('EACCES', `${user} may look into no trash but their own; only the cluster's superuser may`)
+    if (all && !root) throw new GristmillError('EACCES', `${user} may read only their own trash; only the cluster's superuser may read others'`)
     return all ? undefined : user
   }
   return [

@@ -176,7 +176,7 @@ const formerComplete = mutation<CompleteAsked, Completed>({
 const system: Actor = { user: 'gristmill', root: true }
 
 const gone = (lease: Lease, what: string): GristmillError =>
-  new GristmillError('ENOENT', `the directory in which ${lease.name} was to be ${what}; nothing was stored`, {
+  new GristmillError('ENOENT', `the directory of ${lease.name} ${what}; nothing was stored`, {
     details: { lease: lease.id },
   })
 
@@ -198,7 +198,7 @@ function seal(draft: Draft, lease: Lease, directory: string, { blocks, mtimeMs, 
     if (there.directory)
       throw new GristmillError('EISDIR', `${path} has become a directory while the file was written`, { details: { path } })
     if (!lease.overwrite)
-      throw new GristmillError('EEXIST', `${path} has come into being while this file was written; nothing was replaced`, {
+      throw new GristmillError('EEXIST', `${path} was created while this file was written; nothing was replaced`, {
         details: { path },
       })
     detach(draft, lease.parent, lease.name, there)

@@ -47,14 +47,14 @@ export class Targets {
     if (registry.settling) {
       throw new GristmillError(
         'UNAVAILABLE',
-        'the namenode has just started and no datanode has registered yet; start one, or ask again in a moment',
+        'the namenode has just started and no datanode has registered yet; start one, or try again in a moment',
       )
     }
     const nodes = registry.open.length
     const blockBytes = sizes.at(-1)!
     const failed = exclude.size > 0 ? ` (${exclude.size} have just failed for this writer)` : ''
     throw new GristmillError('ENOSPC', nodes === 0
-      ? 'no datanode is there to take a block; start one, or wait until it has registered'
+      ? 'no datanode has registered to take a block; start one, or wait until it has registered'
       : `none of the ${nodes} live datanodes can take a block of ${blockBytes} bytes${failed}; free some space, or add a datanode`,
     { details: { nodes, blockBytes } })
   }

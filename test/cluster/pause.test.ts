@@ -100,7 +100,7 @@ test(
     await cluster.mill.writeFile('/kept', bytes)
     await cluster.namenode.stall(8_000)
     expect((await stateOf(cluster, cluster.datanodes[0]!.id))?.state).not.toBe('dead')
-    await until('it has looked who is silent', async () => cluster.namenode.log.includes('this namenode stood still'))
+    await until('it has noticed its pause', async () => cluster.namenode.log.includes('this namenode was paused'))
     await cluster.waitQuiet()
     expect(cluster.namenode.log).not.toContain('a datanode is dead')
   },

@@ -150,6 +150,6 @@ test('the guide to backups: a namenode whose store goes bad ends rather than ans
   expect(JSON.parse(await cluster.ok(['status', '--json']))).toMatchObject({ cluster: { epoch: 5 } })
   expect(await cluster.run(['namenode', 'backup', join(root, 'docs')])).toMatchObject({
     code: 78,
-    stderr: expect.stringContaining('is no directory of backups'),
+    stderr: expect.stringContaining('is not a directory of backups'),
   })
 })

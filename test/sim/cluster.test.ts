@@ -162,7 +162,7 @@ test('a namenode that stands still for longer than a dead node is silent takes n
   await cluster.mill.mkdir('/made')
   await cluster.namenode.healDisks()
   await cluster.advance(10_000)
-  expect(lines.filter(line => line.includes('stood still'))).not.toEqual([])
+  expect(lines.filter(line => line.includes('this namenode was paused'))).not.toEqual([])
   expect(lines.filter(line => /is dead|has registered/.test(line) && Number.parseFloat(line) > 5_000)).toEqual([])
 })
 

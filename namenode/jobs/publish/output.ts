@@ -62,7 +62,7 @@ function checkPlace(view: View, actor: Actor, { path, parent, name, entry }: Nam
   checkMay(actor, parent.entry, mayWrite, parent.path)
   if (!entry) {
     if (view.get('writers', childKey(parent.entry.id, name)))
-      throw new GristmillError('EBUSY', `the output ${path} cannot be published: somebody is writing a file of this name`, {
+      throw new GristmillError('EBUSY', `the output ${path} cannot be published: a file of this name is being written`, {
         details: { path },
       })
     // The directory and its _SUCCESS; one byte, because a directory with a full quota must be refused at submission.

@@ -47,7 +47,7 @@ export function takeFiles(draft: Draft, job: JobId, attempt: AttemptId, files: r
     if (!from || entry?.id !== inode || entry.length !== length) {
       throw new GristmillError(
         'CORRUPT',
-        `attempt ${attempt} reported a file ${name} of ${length} bytes, and it is not among what it stored`,
+        `attempt ${attempt} reported a file ${name} of ${length} bytes, but has not stored it`,
         { details: { attempt, name } },
       )
     }
@@ -101,7 +101,7 @@ export function stagingOf(view: View, job: JobId): { own: NameEntry; output: Nam
   if (!own || !output?.directory)
     throw new GristmillError(
       'ENOENT',
-      `the staging of ${job}, ${join(stagingDirectory, job)}, has been removed by somebody; what the job has stored is lost`,
+      `the staging of ${job}, ${join(stagingDirectory, job)}, has been removed; the job's output is lost`,
       { details: { job } },
     )
   assert(own.directory, 'staging is a directory')

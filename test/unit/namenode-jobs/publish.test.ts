@@ -190,7 +190,7 @@ test('what would keep a job from publishing is refused when it is submitted', as
   await bound(bench, '/nothing', { bytes: 0 })
   await refused(mapOnly('/nothing', true), 'EDQUOT', '/nothing')
   await bench.journal.submit(create, { path: '/writing', replication: 1, blockBytes: 4096, nowMs: 1, ...ann })
-  await refused(mapOnly('/writing'), 'EBUSY', 'somebody is writing')
+  await refused(mapOnly('/writing'), 'EBUSY', 'of this name is being written')
   expect(() => checkSpec(mapOnly(`/${Array.from({ length: 33 }, () => 'd'.repeat(247)).join('/')}`))).toThrow(
     expect.objectContaining({ code: 'ENAMETOOLONG' }),
   )

@@ -41,7 +41,7 @@ test('a job that cannot be taken over fails with the reason, and the others go o
   })
   expect(statusOf(lost)).toMatchObject({
     state: 'failed',
-    failure: { code: 'CORRUPT', message: expect.stringContaining(`what job ${lost} has to do is not in the store`) },
+    failure: { code: 'CORRUPT', message: expect.stringContaining(`the spec of job ${lost} is not in the store`) },
   })
   expect([good, stale, lost].map(job => rooms.store.head(job)!.term)).toEqual([1, 0, 0])
   engine.stop()

@@ -146,7 +146,7 @@ test('a row that is bad in the copy is looked at in the store: if it is bad ther
     copy.transact(() => table.put(row!.key, bad))
     await copy.close()
   }
-  await expect(backups.take(`${dir}/a`)).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('in the copy only') })
+  await expect(backups.take(`${dir}/a`)).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('only the copy is') })
   await change()
   store.backup = real
   store.transact(() => children.put(row!.key, bad))

@@ -129,7 +129,7 @@ test('a restarted namenode goes on with it, and it stops when it is told to', as
   await sim.house.call(stopBalance, ask())
   await sim.pass(5000)
   const rest = used(sim)
-  expect((await state(sim))).toMatchObject({ running: false, pending: 0, remark: 'it was called off' })
+  expect((await state(sim))).toMatchObject({ running: false, pending: 0, remark: 'stopped by an operator' })
   await sim.pass(10_000)
   expect(used(sim)).toEqual(rest)
   expect(sim.unwell()).toEqual([])
@@ -146,7 +146,7 @@ test('repairs come first', async () => {
   await sim.pass(times.nodeDeadMs + 1000)
   await begin(sim)
   await sim.pass(3000)
-  expect(await state(sim)).toMatchObject({ running: true, moves: 0, pending: 0, remark: 'it waits for repairs' })
+  expect(await state(sim)).toMatchObject({ running: true, moves: 0, pending: 0, remark: 'waiting for repairs' })
   for (const node of sim.nodes) node.refuses = false
   sim.nodes[0]!.up = true
   await sim.until('it begins', () => sim.house.blocks.balancer.state.moves > 0, 120_000)
@@ -164,7 +164,7 @@ test('where nothing that could move would make it better, it ends and says so', 
   await sim.pass(5000)
   const now = await state(sim)
   expect(now).toMatchObject({ running: false, moves: 0 })
-  expect(now.remark).toMatch(/^as balanced as it can be/)
+  expect(now.remark).toMatch(/^as balanced as possible/)
   expect(now.highest - now.lowest).toBeGreaterThan(40)
   await sim.house.stop()
 })

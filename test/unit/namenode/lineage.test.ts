@@ -122,7 +122,7 @@ test('a datanode that has seen a namenode of which no start is noted is not take
   await succession.meet(n1, seen)
   expect(sure()).toBe(1)
   // Beside a namenode there is no other datanode to tell.
-  expect((await start(gap, seen)).behind()).toContain('does not show the namenode of epoch 20')
+  expect((await start(gap, seen)).behind()).toContain('does not include the namenode of epoch 20')
 })
 
 test('a datanode beside the namenode is asked before the epoch is raised', async () => {

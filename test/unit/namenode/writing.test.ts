@@ -295,7 +295,7 @@ test('a file whose directory goes to the trash while it is written is not acknow
   const gone = {
     code: 'ENOENT',
     message: expect.stringMatching(
-      /f was to be has been removed while it was written \(it is in the trash, as .*\/a\/b\); nothing was stored/,
+      /directory of f has been removed while it was written \(it is in the trash, as .*\/a\/b\); nothing was stored/,
     ),
   }
   await expect(write(complete, { ...ask(), ...done })).rejects.toMatchObject(gone)
