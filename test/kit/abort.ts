@@ -1,6 +1,6 @@
-// For what stands in for a part of the product: a signal that has aborted already tells nobody of it any more.
+// Runs a callback on abort, for test doubles. A signal that has already aborted fires no further `abort` event, so it is checked first.
 
-/** Calls `work` when the signal aborts; at once if it has. */
+/** Calls `work` when the signal aborts; immediately if it already has. */
 export function onAbort(signal: AbortSignal | undefined, work: () => void): void {
   if (signal?.aborted) work()
   else signal?.addEventListener('abort', work, { once: true })

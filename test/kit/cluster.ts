@@ -1,5 +1,5 @@
-// A plain cluster of real processes for tests of the command line, benchmarks and the demo, with nothing between them: one namenode, some
-// datanodes, each ended by its own process id. Faults are made in a Cluster of index.ts.
+// Cluster of real processes without proxies, for tests of the command line, benchmarks and the demo: one namenode and some datanodes, each
+// ended by its own process id. Tests that inject faults use `Cluster` of index.ts instead.
 // `await using cluster = await startCluster(…)` stops and removes everything, also after a failure.
 
 import { spawn } from 'node:child_process'
@@ -11,21 +11,21 @@ import { bin, ServerProcess } from './process/server.ts'
 
 export interface ClusterOptions {
   datanodes?: number
-  /** Rack of datanode i; all in the same one unless told. */
+  /** Rack of datanode i; default: the same rack for all. */
   racks?: readonly string[]
-  /** Host name of datanode i, as the cluster sees it; all on this host unless told. */
+  /** Host name of datanode i, as the cluster sees it; default: this host. */
   hosts?: readonly string[]
   /** More settings for every process, as GRISTMILL_* variables. */
   settings?: Readonly<Record<string, string>>
-  /** Files that each process may have open; as many as this one unless told. */
+  /** Files that each process may have open; default: the limit of this process. */
   openFiles?: number
-  /** Where the data goes; a new temporary directory that is removed at the end, unless told. */
+  /** Data directory; default: a new temporary directory, removed at the end. */
   dir?: string
 }
 
 export interface Result { code: number; stdout: string; stderr: string }
 
-/** One process of the cluster; `kill` and `start` again keep its directory and its port. */
+/** One process of the cluster. It keeps its directory and its port when it is killed and started again. */
 export class Member {
   readonly role: 'namenode' | 'datanode'
   readonly dir: string
@@ -48,10 +48,10 @@ export class Member {
   get address(): string { return this.#address }
   get pid(): number { return this.#process?.pid ?? 0 }
   get running(): boolean { return this.#process?.running ?? false }
-  /** What it wrote to stderr, for failure messages. */
+  /** Its stderr, for failure messages. */
   get errors(): string { return this.#process?.errors ?? '' }
 
-  /** Starts the process and waits for its ready line. The first port that it gets is kept over restarts. */
+  /** Starts the process and waits for its ready line. The port of the first start is kept over restarts. */
   async start(): Promise<void> {
     const port = this.#address === '' ? '0' : this.#address.split(':').at(-1)!
     this.#process = new ServerProcess({
@@ -65,7 +65,7 @@ export class Member {
 
   signal(name: NodeJS.Signals): void { this.#process?.signal(name) }
 
-  /** Ends the process and waits until it is gone. */
+  /** Ends the process and waits for its exit. */
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> { await this.#process?.end(signal) }
   kill(): Promise<void> { return this.end('SIGKILL') }
 }
@@ -98,12 +98,12 @@ export class TestCluster {
     this.#temporary = parts.temporary
   }
 
-  /** Runs a command line as a person would, and gives what came out. */
+  /** Runs a command of the command line; returns exit code and output. */
   run(args: readonly string[], input?: string | Buffer): Promise<Result> {
     return run(args, this.env, input)
   }
 
-  /** Runs a command that must succeed; its stdout. */
+  /** Runs a command that must succeed; returns its stdout. */
   async ok(args: readonly string[], input?: string | Buffer): Promise<string> {
     const result = await this.run(args, input)
     if (result.code !== 0) throw new Error(`gristmill ${args.join(' ')} exited with ${result.code}:\n${result.stderr}\n${result.stdout}`)
@@ -134,7 +134,7 @@ export function run(args: readonly string[], env: Readonly<Record<string, string
   })
 }
 
-/** Tries until `work` gives something other than undefined or false; fails with `what` after `ms`. */
+/** Retries `work` every 50 ms until it returns neither undefined nor false; fails with `what` after `ms`. */
 export async function until<T>(what: string, work: () => Promise<T | undefined | false>, ms = 30_000): Promise<T> {
   const end = performance.now() + ms
   for (;;) {

@@ -1,5 +1,5 @@
-// What a test cluster can do, whichever way it runs: as real processes, or simulated in this one. Tests, the nemesis, the
-// checkers and users' own tests speak to these interfaces only, so that the same test runs both ways.
+// Interfaces of a test cluster, the same for real processes and for a simulation in this process. Tests, the nemesis, the checkers
+// and users' own tests use only these interfaces, so the same test runs in both modes.
 
 import type { Mill } from '../../client/mill.ts'
 import type { Failpoint } from '../../src/base/failpoints.ts'
@@ -8,27 +8,27 @@ import type { Failpoint } from '../../src/base/failpoints.ts'
 export type Mode = 'process' | 'sim'
 
 export interface StartOptions {
-  /** 3 unless told. */
+  /** Default: 3. */
   readonly datanodes?: number
-  /** Rack of datanode i, counted on from the start when there are fewer racks than nodes; all in one unless told. */
+  /** Rack of datanode i; the list is repeated when it is shorter than the number of datanodes. Default: one rack for all. */
   readonly racks?: readonly string[]
-  /** Everything random in a simulated cluster comes from it, and the kit's own choices in both. 1 unless told. */
+  /** Source of all randomness in a simulated cluster, and of the kit's own choices in both modes. Default: 1. */
   readonly seed?: number
   readonly mode?: Mode
-  /** Disks of each datanode; 1 unless told. */
+  /** Disks of each datanode; default: 1. */
   readonly disks?: number
   /**
-   * The power of nodes will be cut (process mode; a simulated cluster is always ready for it): each disk becomes a file system of its
-   * own. Throws where the machine cannot do that; `Cluster.canCutPower()` tells before.
+   * Allows power cuts in process mode: each disk becomes a file system of its own. A simulated cluster always allows them. Throws on a
+   * machine that cannot do that; check `Cluster.canCutPower()` first.
    */
   readonly powerCuts?: boolean
-  /** More settings for every process, as in docs/reference/settings.md: `{ blockSize: '1MiB', nodeDead: '3s' }`. */
+  /** Additional settings for every process, as in docs/reference/settings.md: `{ blockSize: '1MiB', nodeDead: '3s' }`. */
   readonly settings?: Readonly<Record<string, string>>
-  /** Settings of single datanodes, by their number. */
+  /** Additional settings of single datanodes, by their number (from 1). */
   readonly nodeSettings?: Readonly<Record<number, Readonly<Record<string, string>>>>
 }
 
-/** Who can be cut off from whom. */
+/** One end of a connection that a test can cut or spoil. */
 export type Party = ClusterNode | 'client'
 
 export interface Cluster {
@@ -36,33 +36,33 @@ export interface Cluster {
   readonly seed: number
   readonly namenode: ClusterNode
   readonly datanodes: readonly DataNode[]
-  /** A connection of the test's own: the library's one object. */
+  /** The test's own connection to the cluster: the library's main object. */
   readonly mill: Mill
-  /** One more connection; closed with the cluster. */
+  /** Opens one more connection; closed with the cluster. */
   connect(options?: { readonly user?: string; readonly hostName?: string }): Promise<Mill>
 
-  /** Cuts connections between two parties, and forbids new ones until `heal`. `oneWay`: only what `from` sends to `to` is lost. */
+  /** Cuts connections between two parties and blocks new ones until `heal`. `oneWay`: only data from `from` to `to` is lost. */
   cut(from: Party, to: Party, options?: { readonly oneWay?: boolean }): void
-  /** Makes connections between two parties bad. Replaces what was said of them before. */
+  /** Degrades connections between two parties. Replaces an earlier `spoil` of the pair. */
   spoil(from: Party, to: Party, how: Spoil): void
-  /** Undoes cuts and spoils: of this pair, or all. */
+  /** Undoes cuts and spoils: of this pair, of one party, or (without arguments) all. */
   heal(from?: Party, to?: Party): void
 
-  /** Cuts the power of these nodes at the same moment; of all, unless told. */
+  /** Cuts the power of these nodes at the same moment; default: all nodes. */
   powerCut(nodes?: readonly ClusterNode[], options?: PowerCut): Promise<void>
 
-  /** Waits until so much virtual time (sim) or real time (process) has passed. Many may wait at once, each for its own time. */
+  /** Waits for `ms` of virtual time (sim) or real time (process). Concurrent calls wait independently of each other. */
   advance(ms: number): Promise<void>
-  /** All datanodes that should run are registered and have reported, and safe mode is over. */
+  /** Waits until all running datanodes are registered and have reported, and safe mode is over. */
   waitActive(timeoutMs?: number): Promise<void>
-  /** Every block has its number of live replicas. */
+  /** Waits until every block has its number of live replicas. */
   waitReplicated(timeoutMs?: number): Promise<void>
-  /** Replicated, and nothing is left to copy, trim, delete, expire or run. */
+  /** Waits until the cluster is replicated, and no copy, deletion of replicas, lease or job is pending. */
   waitQuiet(timeoutMs?: number): Promise<void>
-  /** Looks at all invariants. Meant for a cluster that is healed and quiet. */
+  /** Checks all invariants. Meant for a cluster that is healed and quiet. */
   check(): Promise<Verdict>
 
-  /** Ends everything and removes everything. Happens by itself after a failed test. */
+  /** Ends all processes and removes all data. Also runs automatically after a failed test. */
   stop(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -72,62 +72,62 @@ export interface ClusterNode {
   /** `namenode`, `datanode1`, `datanode2`… */
   readonly name: string
   readonly running: boolean
-  /** In good order, as with SIGTERM. */
+  /** Graceful stop, as by SIGTERM. */
   stop(): Promise<void>
-  /** At once, as with SIGKILL. */
+  /** Immediate end, as by SIGKILL. */
   kill(): Promise<void>
   /**
-   * As the power goes: what was not synced is lost, and the node is down until `start`. In process mode the cluster must have been started
-   * with `powerCuts`.
+   * Power failure: data that was not synced is lost, and the node is down until `start`. REQUIRES, in process mode: the cluster was
+   * started with `powerCuts`.
    */
   powerCut(options?: PowerCut): Promise<void>
   start(): Promise<void>
   restart(): Promise<void>
-  /** Freezes and thaws the process, as with SIGSTOP and SIGCONT. */
+  /** Pauses and resumes the process, as by SIGSTOP and SIGCONT. */
   pause(): void
   resume(): void
   /**
-   * Its event loop stands still for so long, as under a long computation or on a machine that gives it no time; what its system does for
-   * it (disks, sockets) goes on. Resolves when that is over, or the process has ended.
+   * Blocks its event loop for `ms`, as a long computation or an overloaded machine does; its pending disk and socket operations go on in
+   * the operating system. Resolves when the stall is over or the process has ended.
    */
   stall(ms: number): Promise<void>
-  /** Fires when the point is reached the n-th time from now (1 unless told). Undone by `heal` of the cluster and by a restart. */
+  /** Acts when the failpoint is reached the n-th time from now (default: 1). Undone by `heal` of the cluster and by a restart. */
   failpoint(name: Failpoint, action: FailAction, nth?: number): Promise<void>
-  /** Its disk takes no more bytes. Undone by `healDisks`. */
+  /** Fills its disk: writes fail with ENOSPC. Undone by `healDisks`. */
   fillDisk(disk?: number): Promise<void>
-  /** Its disk has become read-only: nothing in it can be written, renamed or removed. Undone by `healDisks`. */
+  /** Makes its disk read-only: nothing in it can be written, renamed or removed. Undone by `healDisks`. */
   lockDisk(disk?: number): Promise<void>
-  /** The n-th sync from now fails (1 unless told). */
+  /** The n-th sync from now fails (default: 1). */
   failSync(options?: { readonly nth?: number; readonly disk?: number }): Promise<void>
-  /** Each sync of its disk takes so much longer, as on one that many write to. Undone by `healDisks`. */
+  /** Adds `ms` to each sync of its disk, as on an overloaded disk. Undone by `healDisks`. */
   slowSync(options: { readonly ms: number; readonly disk?: number }): Promise<void>
   healDisks(): Promise<void>
 }
 
 export interface PowerCut {
   /**
-   * true, unless told: processes stop before their disks do, as in a machine that goes dark. false: the disk goes first, so that its
-   * process lives for a moment with a disk that refuses everything. A simulated machine always goes dark at once.
+   * true (default): processes stop before their disks do, as in a machine that loses power. false: the disk fails first, and its
+   * process lives on for a moment with a disk that refuses every call. A simulated machine always stops at once.
    */
   readonly freeze?: boolean
 }
 
 export interface Ability {
   readonly can: boolean
-  /** Why not, and what it would need; '' if it can. */
+  /** Reason and missing requirement; '' if `can` is true. */
   readonly why: string
 }
 
 export interface DataNode extends ClusterNode {
   readonly number: number
-  /** The cluster's name for it. */
+  /** Node id in the cluster. */
   readonly id: string
-  /** Stops it, if it runs, and empties its disks; its identity stays unless told. */
+  /** Kills it, if it runs, and empties its disks. `identity`: also removes its identity; default: false. */
   wipe(options?: { readonly identity?: boolean }): Promise<void>
   triggerHeartbeat(): Promise<void>
   triggerReport(): Promise<void>
   triggerScrub(): Promise<void>
-  /** What lies on its disks now, whether it runs or not. */
+  /** Replicas on its disks now, whether it runs or not. */
   replicas(): Promise<Replica[]>
 }
 
@@ -137,11 +137,11 @@ export interface Replica {
   readonly block: string
   readonly disk: number
   readonly bytes: number
-  /** Are data and meta there, and do they agree, byte by byte? Asks the disk, not the node. */
+  /** True if data and meta file exist and their checksums agree. Reads the disk, without asking the node. */
   sound(): Promise<boolean>
-  /** Changes the file under the node's hands. `lengthen` adds bytes; `zero` empties a sector; `unreadable` makes reads fail. */
+  /** Damages the file without the node's knowledge. `lengthen` adds bytes; `zero` empties a sector; `unreadable` makes reads fail. */
   damage(kind: Damage): Promise<void>
-  /** Exchanges its file with another's, as a misdirected write would. */
+  /** Exchanges its file with another replica's, as a misdirected write would. */
   swap(other: Replica): Promise<void>
 }
 
@@ -149,10 +149,10 @@ export type Damage = 'flip' | 'zero' | 'truncate' | 'lengthen' | 'remove' | 'unr
 export type FailAction = 'kill' | 'throw' | 'pause'
 
 export interface Spoil {
-  /** Added to each piece of data. */
+  /** Delay of each piece of data. */
   readonly delayMs?: number
   readonly bytesPerSecond?: number
-  /** Of each piece, from 0 to 1: one byte is changed, it is sent twice, the connection is reset. */
+  /** Probabilities per piece, 0 to 1: one byte is changed; it is sent twice; the connection is reset. */
   readonly corrupt?: number
   readonly duplicate?: number
   readonly reset?: number
@@ -160,8 +160,8 @@ export interface Spoil {
 
 export interface Verdict {
   readonly ok: boolean
-  /** One line each: the invariant's number and name, and what was found. */
+  /** One line for each violation: number and name of the invariant, and the finding. */
   readonly broken: readonly string[]
-  /** For people. */
+  /** Human-readable text. */
   toString(): string
 }

@@ -1,4 +1,4 @@
-// Random numbers from a seed (mulberry32): the same seed throws the same.
+// Random numbers from a seed (mulberry32): the same seed gives the same numbers.
 
 export interface Dice {
   below(bound: number): number

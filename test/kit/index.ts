@@ -1,4 +1,4 @@
-// What `import { Cluster } from 'gristmill/testing'` gives: clusters whose every failure a test can cause with a line. See
+// Public module `gristmill/testing`: test clusters in which each kind of failure can be caused with one line. See
 // docs/guide/testing.md.
 
 import type { Ability, Cluster as ClusterContract, StartOptions } from './contract.ts'
@@ -8,7 +8,7 @@ export type * from './contract.ts'
 export { misbehaving, type Misbehaviour, type MisbehavingProgram } from './misbehave.ts'
 export { failpoints, type Failpoint } from '../../src/base/failpoints.ts'
 
-/** A cluster in the hand of a test. `await using` ends and removes it, also after a failure. */
+/** A started test cluster. `await using` ends and removes it, also after a failure. */
 export type Cluster = ClusterContract
 
 export const Cluster = {
@@ -20,7 +20,7 @@ export const Cluster = {
    *     await cluster.mill.writeFile('/hello.txt', 'hello\n')
    *     await cluster.datanodes[0].kill()
    *
-   * Throws EINVAL for options that do not exist or cannot be.
+   * Throws EINVAL for unknown options and invalid values.
    */
   async start(options: StartOptions = {}): Promise<Cluster> {
     checkOptions(options)
@@ -32,9 +32,7 @@ export const Cluster = {
     return ProcessCluster.start(options)
   },
 
-  /**
-   * Whether clusters of processes can be started with `powerCuts` on this machine; tried out, not guessed. If not, `why` says so in words.
-   */
+  /** Checks, by a trial, that process clusters with `powerCuts` can be started on this machine. If not, `why` gives the reason. */
   async canCutPower(): Promise<Ability> {
     const { canCutPower } = await import('./process/volume.ts')
     return canCutPower()

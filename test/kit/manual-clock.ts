@@ -1,4 +1,4 @@
-// A clock that a test moves by hand: nothing happens between two calls of `pass`.
+// Clock that a test moves by hand: time passes only in calls of `pass`.
 
 import type { Clock } from '../../src/ports/clock.ts'
 import { onAbort } from './abort.ts'
@@ -8,7 +8,7 @@ export class ManualClock implements Clock {
   wallMs = 1_700_000_000_000
   #timers: Array<{ at: number; work: () => void }> = []
 
-  /** Timers that are set. */
+  /** Number of pending timers. */
   get waiting(): number { return this.#timers.length }
 
   now(): number { return this.wallMs + this.ms }

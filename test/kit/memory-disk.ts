@@ -1,13 +1,13 @@
-// A disk in memory that knows what was synced. `cut()` is a power cut: files keep their synced bytes and, of what was
-// written after, as much as `tear` says; names that were not synced go, those of directories with all that is in them. Writes
-// and syncs can be made to fail; what a failed sync should have written is lost to every later one, as on Linux.
+// In-memory disk that tracks synced state. `cut()` simulates a power cut: files keep their synced bytes and, of bytes written after that,
+// as many as `tear` returns; unsynced names are lost, those of directories with everything in them. Tests can make writes and syncs
+// fail; data that a failed sync should have written is lost for every later sync, as on Linux.
 
 import type { Disk, DiskEntry, DiskReader, DiskWriter } from '../../src/ports/disk.ts'
 
 interface File {
   bytes: Buffer
   synced: number
-  /** [from, to): bytes that a failed sync has dropped. They are read until the power is cut, and are zeros then. */
+  /** [from, to): bytes that a failed sync has dropped. Reads return them until the power is cut; then they are zeros. */
   dropped?: Array<readonly [number, number]>
 }
 
@@ -16,18 +16,18 @@ const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIn
 const fault = (code: string, what: string): Error => Object.assign(new Error(`${code}: ${what}`), { code })
 
 export class MemoryDisk implements Disk {
-  /** Names as processes see them, and as a power cut leaves them. */
+  /** Names as processes see them; `#durable`: as they are after a power cut. */
   readonly files = new Map<string, File>()
   readonly #durable = new Map<string, File>()
-  /** Made directories, and whether their names are durable. Files may also lie in directories that nobody has made: those are durable. */
+  /** Created directories, and whether their names are durable. Files may also lie in directories never created: those are durable. */
   readonly directories = new Map<string, boolean>()
-  /** Bytes that can still be written before ENOSPC; the write that hits it is torn. */
+  /** Bytes that can be written before ENOSPC; the write that exceeds it is torn. */
   freeBytes = Infinity
-  /** Called before each write and sync; throws to make it fail. */
+  /** Called before each write and sync; a throw makes that call fail. */
   onWrite: ((path: string) => void) | undefined
   onSync: ((path: string) => void) | undefined
 
-  /** What a power cut leaves, as a new disk. `tear`: of the bytes of a file that were not synced, how many remain. */
+  /** State after a power cut, as a new disk. `tear`: number of unsynced bytes of a file that remain. */
   cut(tear: (path: string, unsynced: number) => number = () => 0): MemoryDisk {
     const left = new MemoryDisk()
     for (const path of this.directories.keys()) if (this.#reachable(path)) left.directories.set(path, true)
@@ -41,7 +41,7 @@ export class MemoryDisk implements Disk {
     return left
   }
 
-  /** Neither the directory nor one above it would go with the power. */
+  /** True if the directory and all directories above it are durable. */
   #reachable(directory: string): boolean {
     return directory === '' || (this.directories.get(directory) !== false && this.#reachable(parentOf(directory)))
   }

@@ -1,5 +1,5 @@
-// A store in memory, as the port describes it: sorted tables, transactions that are undone when their work throws. For
-// unit tests and simulations; `durable` state is what a power cut leaves, and `failCommit` makes a commit fail.
+// In-memory implementation of the store port: sorted tables, and transactions that are undone when their work throws. For unit tests and
+// simulations. `durable` is the state after a power cut; `failCommit` makes a commit fail.
 
 import { assert } from '../../src/base/assert.ts'
 import type { Store, Table } from '../../src/ports/store.ts'
@@ -8,7 +8,7 @@ type Bytes = Map<string, Buffer>
 
 export class MemoryStore implements Store {
   readonly #tables = new Map<string, MemoryTable>()
-  /** The next commit throws this, with or without its writes having reached the disk. */
+  /** Error that the next commit throws; `kept`: its writes reached the disk. */
   failCommit: { error: Error; kept: boolean } | undefined
   /** Runs just before each commit. */
   onCommit: (() => void) | undefined
@@ -24,7 +24,7 @@ export class MemoryStore implements Store {
     return copy
   }
 
-  /** All of it as the bytes of a file; equal states give equal bytes. */
+  /** Whole state as file content; equal states give equal bytes. */
   bytes(): Buffer { return Buffer.from(this.dump()) }
 
   static from(bytes: Buffer): MemoryStore {
@@ -64,7 +64,7 @@ export class MemoryStore implements Store {
     }
   }
 
-  /** All rows of all tables, as text; equal states give equal texts. */
+  /** All rows of all tables as text; equal states give equal texts. */
   dump(except: readonly string[] = []): string {
     const lines: string[] = []
     for (const [name, table] of [...this.#tables].sort(([a], [b]) => (a < b ? -1 : 1))) {

@@ -1,5 +1,5 @@
-// Makes an ordinary program misbehave: at the n-th call of its map or reduce in an attempt, and so many times in all, it throws, never
-// returns, ends its process, or takes all memory. The program itself stays as it is; what runs is a file beside it, for as long as needed.
+// Makes an unmodified program misbehave: at the n-th call of its map or reduce in an attempt, up to `times` in all, it throws, hangs, ends
+// its process, or exhausts memory. A wrapper file is written beside the program and removed on dispose.
 
 import { randomUUID } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
@@ -10,25 +10,25 @@ import { forgetDirectory, watchDirectory } from './process/reaper.ts'
 import type { Plan } from './misbehaviour.ts'
 
 export interface Misbehaviour {
-  /** `map` unless told. */
+  /** Default: `map`. */
   readonly in?: Plan['in']
   /** `exit` ends the process with code 0; `heap` fills V8's heap, `memory` buffers outside of it. */
   readonly how: Plan['how']
-  /** At this call of an attempt; 1 unless told. */
+  /** Number of the call within an attempt; default: 1. */
   readonly nth?: number
-  /** Over all attempts; 1 unless told: the next attempt succeeds. */
+  /** Limit over all attempts; default: 1, so that the next attempt succeeds. */
   readonly times?: number
 }
 
 export interface MisbehavingProgram {
-  /** To be given to `run` instead of the program. */
+  /** Path to pass to `run` in place of the program. */
   readonly program: string
-  /** How often it has misbehaved. */
+  /** Number of times it has misbehaved. */
   readonly happened: number
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** `await using` it for as long as the job runs. */
+/** REQUIRES: kept with `await using` until the job has ended. */
 export async function misbehaving(
   program: string,
   { in: where = 'map', how, nth = 1, times = 1 }: Misbehaviour,
@@ -46,7 +46,7 @@ export async function misbehaving(
   server.unref()
   const { port } = server.address() as { port: number }
   const original = resolve(program)
-  // Beside the program, from where its assets are found.
+  // Beside the program, because its assets are found relative to it.
   const file = join(dirname(original), `.misbehaving-${randomUUID()}.ts`)
   watchDirectory(file)
   const kit = fileURLToPath(new URL('./misbehaviour.ts', import.meta.url))

@@ -1,5 +1,5 @@
-// What goes into a program that is to misbehave: it travels in the bundle, asks the test's process at the chosen call whether to
-// misbehave now, and does so. It imports nothing that a program could not.
+// Wrapper of a misbehaving program. It travels in the bundle; at the chosen call it asks the test's process for permission to misbehave,
+// and then does. It imports only modules that a program may import.
 
 import { connect } from 'node:net'
 import { mapReduce, type Definition, type MapReduce, type Params } from '../../src/program/authoring.ts'
@@ -7,15 +7,15 @@ import { mapReduce, type Definition, type MapReduce, type Params } from '../../s
 export interface Plan {
   readonly in: 'map' | 'reduce'
   readonly how: 'throw' | 'hang' | 'exit' | 'heap' | 'memory'
-  /** The n-th call in an attempt. */
+  /** Number of the call within an attempt. */
   readonly nth: number
-  /** Where the test's process answers. */
+  /** Port on which the test's process answers. */
   readonly port: number
 }
 
 type Program = MapReduce | ((params: Params) => MapReduce | Promise<MapReduce>)
 
-/** A program in any form in which it may be written. */
+/** Accepts every form of a program: definition or function of parameters. */
 export function misbehave(program: Program, plan: Plan): Program {
   return typeof program === 'function' ? async params => changed(await program(params), plan) : changed(program, plan)
 }
@@ -33,7 +33,7 @@ function changed({ definition }: MapReduce, plan: Plan): MapReduce {
   } as Definition)
 }
 
-/** One byte is the answer; a test that has ended gives none. */
+/** The reply is one byte; a test that has ended sends none. */
 function allowed(port: number): Promise<boolean> {
   return new Promise(resolve => {
     const socket = connect(port, '127.0.0.1')
@@ -50,7 +50,7 @@ async function act(how: Plan['how']): Promise<void> {
     case 'exit': return process.exit(0)
     case 'hang': for (;;) kept.length = 0
     case 'heap': for (;;) kept.push(Array.from({ length: 1000 }, () => ({ grain: Math.sqrt(kept.length) })))
-    // Outside of V8's heap, and touched, so that it counts.
+    // Outside of V8's heap, and written to, so that it counts as resident memory.
     case 'memory': for (;;) {
       kept.push(Buffer.alloc(16 << 20, 1))
       await new Promise(resolve => setImmediate(resolve))

@@ -1,5 +1,5 @@
-// What a test asks of Cluster.start, looked at before anything is started: a word that is not known, or a number that cannot be,
-// would give another cluster than the one that was meant, and so a test of something else.
+// Validation of the options of Cluster.start, before any process is started. Unknown names and impossible values are refused: ignoring
+// them would start a cluster other than the intended one.
 
 import { settingNames } from '../../src/base/config.ts'
 import { GristmillError } from '../../src/base/errors.ts'
@@ -10,14 +10,14 @@ const known: Readonly<Record<keyof StartOptions, true>> = {
   datanodes: true, racks: true, seed: true, mode: true, disks: true, powerCuts: true, settings: true, nodeSettings: true,
 }
 
-/** On one machine; each is a process of some 100 MB. */
+/** Limit for one machine; each datanode is a process of some 100 MB. */
 const datanodesMax = 64
 const disksMax = 16
 
-/** The kit's own business: where each process lives, and how they find each other. */
+/** Settings that the kit itself sets: directories and addresses of the processes. */
 const own: readonly SettingName[] = ['home', 'cluster', 'secretFile', 'dir', 'host', 'port', 'advertise', 'hostName', 'user', 'datanodes']
 
-/** Throws EINVAL, in words that say what to write instead. */
+/** Throws EINVAL; the message says how to correct the option. */
 export function checkOptions(options: StartOptions): void {
   if (!isRecord(options as unknown)) throw wrong(`Cluster.start takes options, for instance { datanodes: 3 }, and not ${show(options)}`)
   for (const name of Object.keys(options)) {

@@ -1,5 +1,5 @@
-// All invariants of a cluster that is healed and quiet, each by its own name, found out through the public library and by
-// looking at the disks. Nothing that the cluster says of itself is believed where it can be looked up.
+// Cluster invariants, checked on a healed and quiet cluster through the public library and by reading the disks. The cluster's own
+// claims are not trusted where the fact can be read directly.
 
 import { crc32c } from '@node-rs/crc32'
 import type { FileStatus, LocatedBlock } from 'gristmill'
@@ -10,10 +10,10 @@ interface Found {
   readonly replicas: readonly Replica[]
 }
 
-/** Gives one line for each thing that is not as it must be. */
+/** Yields one line for each violation. */
 type Invariant = (cluster: Cluster, found: Found) => AsyncIterable<string> | Iterable<string>
 
-/** Listed only by those who ask for it. */
+/** Listed only when a caller asks for it by path. */
 const systemDirectory = '/.gristmill'
 
 const hex = (id: number): string => id.toString(16).padStart(16, '0')
@@ -76,7 +76,7 @@ const invariants: Record<string, Invariant> = {
       if (status[name] !== 0) yield `${name} is ${status[name]}`
     }
     for (const { node, state } of status.nodes) {
-      // One that was wiped with its identity has come back as another, and its old name stays dead.
+      // A datanode that was wiped with its identity came back under a new id; its old id stays dead.
       if (state !== 'live' && (state !== 'dead' || datanodes.some(({ id }) => id === node))) yield `${node} is ${state}`
     }
     if (status.safeMode) yield 'safe mode is on'

@@ -1,9 +1,9 @@
-// The child processes of a server, executors all of them. They end by themselves soon after their server, but what they do in that
-// moment (keep compiled code in its directory, for one) must not come after the directory was removed.
+// Child processes of a server (its executors). They end by themselves soon after their server, but their last writes (the compile cache,
+// for instance) must not follow the removal of the directory.
 
 import { readFileSync } from 'node:fs'
 
-/** None where the system does not tell. */
+/** Empty where the system does not report children. */
 export function childrenOf(pid: number): number[] {
   try {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(word => word !== '').map(Number)
@@ -12,13 +12,13 @@ export function childrenOf(pid: number): number[] {
   }
 }
 
-/** With their parent, at once. */
+/** Kills them with SIGKILL, together with their parent. */
 export function killAll(pids: Iterable<number>): void {
   for (const pid of pids) {
     try {
       process.kill(pid, 'SIGKILL')
     } catch {
-      // ended meanwhile
+      // already ended
     }
   }
 }

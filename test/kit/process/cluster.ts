@@ -1,6 +1,6 @@
-// A cluster of real processes on this machine: each started through the bin, each behind a proxy of its own, with its own directory.
-// All of them start at once: a process that calls another which is not ready yet waits in front of its proxy.
-// Invariant: whatever happens to the test's process, no process and no directory of the cluster outlives it.
+// Cluster of real processes on this machine: each started through the bin, with its own directory, behind its own proxy. All processes
+// start at once: a call to a process that is not ready yet waits at its proxy.
+// Invariant: no process and no directory of the cluster outlives the test's process, however that ends.
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -35,7 +35,7 @@ interface Parts {
   readonly volumes: readonly Volume[]
   readonly namenode: ProcessNode
   readonly datanodes: readonly ProcessDataNode[]
-  /** In which commands find this cluster and no other. */
+  /** Environment in which commands find this cluster and no other. */
   readonly env: Readonly<Record<string, string>>
 }
 
@@ -45,7 +45,7 @@ export class ProcessCluster implements Cluster {
   readonly dir: string
   readonly namenode: ProcessNode
   readonly datanodes: readonly ProcessDataNode[]
-  /** For child processes of the test's own: with it, `gristmill` commands and programs use this cluster. */
+  /** For child processes that the test starts itself: with it, `gristmill` commands and programs use this cluster. */
   readonly env: Readonly<Record<string, string>>
   readonly #parts: Parts
   readonly #mills: Mill[] = []
@@ -83,7 +83,7 @@ export class ProcessCluster implements Cluster {
     })
     const datanodes = names.slice(1).map((name, i) => new ProcessDataNode(i + 1, {
       name, proxy: proxies[i + 1]!, random: random(name), ...disksOf(name),
-      // Each on a machine of its own, as it were: what one does for another goes over the network, where it can be disturbed.
+      // A host name for each datanode: traffic between datanodes goes over the network, where it can be disturbed.
       args: ['--host-name', `host${i + 1}`, ...racks.length > 0 ? ['--rack', racks[i % racks.length]!] : []],
       env: { ...own, ...variables(nodeSettings[i + 1] ?? {}) },
     }))
@@ -127,7 +127,7 @@ export class ProcessCluster implements Cluster {
 
   heal(from?: Party, to?: Party): void {
     this.#parts.links.heal(from && nameOf(from), to && nameOf(to))
-    if (from === undefined) for (const node of this.#nodes) node.disarm().catch(() => {}) // it ends this moment
+    if (from === undefined) for (const node of this.#nodes) node.disarm().catch(() => {}) // it is ending
   }
 
   powerCut(nodes: readonly ClusterNode[] = this.#nodes, options: PowerCut = {}): Promise<void> {
@@ -153,13 +153,13 @@ export class ProcessCluster implements Cluster {
 
   async #stop(): Promise<void> {
     this.#parts.links.heal()
-    // Connections first: a call that waits for a cut to end would hold its connection.
+    // Connections are closed before mills: a call that waits for a cut to end would hold its connection.
     killAll(this.#nodes.flatMap(node => node.children))
     await Promise.all(this.#nodes.map(node => node.kill()))
     await Promise.all(this.#parts.proxies.map(proxy => proxy.close()))
     await Promise.allSettled(this.#mills.map(mill => mill.close()))
     await Promise.all(this.#parts.volumes.map(volume => volume.close()))
-    // Executors of nodes that died before end by themselves, as soon as they see that; until then they may write.
+    // Executors of datanodes that died earlier end by themselves once they notice it; until then they may write.
     await rm(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
     forgetDirectory(this.dir)
   }
@@ -167,7 +167,7 @@ export class ProcessCluster implements Cluster {
 
 const nameOf = (party: Party): string => (party === 'client' ? party : (party satisfies ClusterNode).name)
 
-/** A volume at each of these places, its file beside it; all, or none is left. */
+/** Creates a volume at each place, its image file beside it. All or nothing: a failure closes those already created. */
 async function volumesAt(places: readonly string[], dir: string): Promise<Volume[]> {
   const made = await Promise.allSettled(places.map(place => Volume.create(place, `${place}.ext4`)))
   const failed = made.find(one => one.status === 'rejected')
@@ -186,7 +186,7 @@ function variableFor(name: string): string {
   return variableOf(name)
 }
 
-/** An installed package has no compiled code of its own yet, and a new home would never have any: it is kept beside the packages. */
+/** Compile cache for an installed package: kept beside the packages, because a new home starts without one. */
 function compiled(): { NODE_COMPILE_CACHE?: string } {
   const packages = dirname(fileURLToPath(new URL('../../../', import.meta.url)))
   return basename(packages) === 'node_modules' ? { NODE_COMPILE_CACHE: join(packages, '.cache/gristmill') } : {}

@@ -1,12 +1,12 @@
-// One direction of a connection through a proxy. While nothing is wrong with the network, bytes go straight through. A cut is what a
-// cut is to TCP: nothing arrives, nobody is told, and what was sent comes late, after the cut is healed, or never, if a side has
-// given up. No byte is ever left out of a stream that goes on.
+// One direction of a connection through a proxy. Without faults, bytes pass straight through. A cut behaves as it does in TCP: nothing
+// arrives, neither side is notified, and the data arrives late, after the cut is healed, or never, if a side has given up. No byte is ever
+// left out of a stream that continues.
 
 import type { Socket } from 'node:net'
 import type { Random } from '../../../src/ports/random.ts'
 import type { Links, Rule } from './links.ts'
 
-/** Delayed bytes of one direction at a time; then the sender has to wait. */
+/** Limit of delayed bytes per direction; beyond it the sender has to wait. */
 const heldBytesMax = 4 << 20
 
 export interface FlowOptions {
@@ -16,21 +16,21 @@ export interface FlowOptions {
   readonly to: () => string
   readonly links: Links
   readonly random: Random
-  /** The bytes are data, each covered by a checksum; the others are calls, which loopback does not sign: spoiling them proves nothing. */
+  /** True for block data, covered by checksums. Calls are not corrupted: loopback calls are unsigned, so that would prove nothing. */
   readonly wire: boolean
-  /** A whole request is seen: the network delivers it twice. */
+  /** Called with a whole request that the network delivers twice. */
   readonly repeat?: (request: Buffer) => void
   readonly reset: () => void
 }
 
 export class Flow {
   readonly #options: FlowOptions
-  /** What is delayed goes out in order, one after the other. */
+  /** Delayed pieces leave in order, one after the other. */
   #late: Promise<void> | undefined
   #held = 0
   #blocked = false
   #first = true
-  /** When the last byte of a slowed connection is through. */
+  /** Time at which the last byte of a slowed connection is through. */
   #busyUntil = 0
   #ended = false
   #gone = false
@@ -44,12 +44,12 @@ export class Flow {
     source.on('end', () => { this.#ended = true; this.#after(() => { target.end() }) })
     source.on('close', () => { if (!this.#ended) this.#after(() => { target.destroy() }) })
     target.on('drain', () => { this.#blocked = false; this.#steer() })
-    // What the other direction still carries to `source` is not lost: its own end closes it.
+    // Data on its way to `source` in the other direction is not lost: that direction closes the socket itself.
     target.on('close', () => { forget(); this.#gone = true; this.#wake?.(); source.resume() })
     this.#steer()
   }
 
-  /** A piece that was read before there was a flow. */
+  /** Takes a piece that was read before the flow existed. */
   take(piece: Buffer): void { this.#take(piece) }
 
   #rule(): Rule | undefined { return this.#options.links.rule(this.#options.from(), this.#options.to()) }
@@ -76,7 +76,7 @@ export class Flow {
     this.#steer()
   }
 
-  /** Waits for the end of a cut, and as long as the connection is slow. */
+  /** Waits for the end of a cut and for the delay of a slow connection. */
   async #due(arrived: number, bytes: number): Promise<void> {
     const { target } = this.#options
     while (this.#rule()?.cut && !target.destroyed) await new Promise<void>(resolve => { this.#wake = resolve })
@@ -91,7 +91,7 @@ export class Flow {
     const { random, wire, repeat, reset } = this.#options
     const { corrupt = 0, duplicate = 0, reset: resets = 0 } = this.#rule()?.spoil ?? {}
     if (resets > 0 && random.float() < resets) return reset()
-    // The first piece of a wire is the request for it, or its answer.
+    // The first piece of a wire is its HTTP request or reply.
     if (wire && !this.#first && corrupt > 0 && random.float() < corrupt) {
       piece = Buffer.from(piece)
       piece[random.below(piece.length)]! ^= 1 << random.below(8)
@@ -116,7 +116,7 @@ export class Flow {
   }
 }
 
-/** A POST with all of its body, and nothing behind it. */
+/** True for a POST with all of its body and nothing after it. */
 function isWholeRequest(piece: Buffer): boolean {
   const text = piece.toString('latin1', 0, 4096)
   const end = text.indexOf('\r\n\r\n')

@@ -1,17 +1,17 @@
-// What the network does to the parties of a cluster now: who is cut off from whom, and whose connections are bad. The proxies look
-// here for every piece that they carry, so a change holds for connections that are open already.
+// Network faults between the parties of a cluster: cut pairs and spoiled pairs. The proxies consult it for every piece that they carry,
+// so a change applies to open connections as well.
 
 import type { Spoil } from '../contract.ts'
 
 export interface Rule { readonly cut: boolean; readonly spoil: Spoil | undefined }
 
-/** By name: `namenode`, `datanode1`, `client`. */
+/** Parties are named `namenode`, `datanode1`, `client`. */
 export class Links {
   readonly #cuts = new Set<string>()
   readonly #spoils = new Map<string, Spoil>()
   readonly #listeners = new Set<() => void>()
 
-  /** What holds for bytes that `from` sends to `to`; undefined: nothing. */
+  /** Rule for bytes from `from` to `to`; undefined: no fault. */
   rule(from: string, to: string): Rule | undefined {
     if (this.#cuts.size === 0 && this.#spoils.size === 0) return undefined
     const key = keyOf(from, to)
@@ -32,7 +32,7 @@ export class Links {
     this.#changed()
   }
 
-  /** Of a pair; of all pairs of one party; or of all. */
+  /** Heals one pair, all pairs of one party, or all pairs. */
   heal(from?: string, to?: string): void {
     const concerned = (key: string): boolean => {
       const ends = key.split('>')
@@ -43,7 +43,7 @@ export class Links {
     this.#changed()
   }
 
-  /** Called at each change; gives what ends that. */
+  /** `listener` is called at each change; returns the function that removes it. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => { this.#listeners.delete(listener) }

@@ -1,4 +1,4 @@
-// A node of a cluster of real processes. Its address, which others know, is its proxy's and stays the same over restarts; its data
+// Node of a cluster of real processes. Its address, which others know, is its proxy's and stays the same over restarts; its data
 // stays in its directory.
 
 import { readdir, rm, stat } from 'node:fs/promises'
@@ -15,20 +15,20 @@ import { childrenOf, killAll } from './children.ts'
 import { ServerProcess } from './server.ts'
 import { Volume } from './volume.ts'
 
-/** From a process's death to the news of it. */
+/** Longest time between a process's death and its parent's notice of it. */
 const lastWordsMs = 500
-/** How long a process lives with a disk that has lost its power. */
+/** Lifetime of a process after the power of its disk was cut. */
 const afterglowMs = 50
 
 export interface NodeParts {
   readonly name: string
-  /** One a disk. */
+  /** One for each disk. */
   readonly dirs: readonly string[]
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly proxy: Proxy
   readonly random: Random
-  /** What is mounted at each of `dirs`; none: its power cannot be cut. */
+  /** Volumes mounted at `dirs`; empty: the node's power cannot be cut. */
   readonly volumes: readonly Volume[]
 }
 
@@ -41,13 +41,13 @@ export class ProcessNode implements ClusterNode {
   #process: ServerProcess | undefined
   #id = ''
   #paused = false
-  /** It may have stopped itself at a failpoint. */
+  /** A failpoint with action `pause` may have stopped it. */
   #mayHold = false
-  /** A failpoint may have killed it. */
+  /** A failpoint with action `kill` may have killed it. */
   #mayDie = false
-  /** What is wrong with its disks, which it is after a restart too. */
+  /** Disk faults that also hold after a restart, until `healDisks`. */
   #lasting: DiskFault[] = []
-  /** Files that cannot be read, with their inodes: another file under the name can. */
+  /** Unreadable files, with their inodes: a new file under the same name is readable. */
   readonly #unreadable = new Map<string, number>()
 
   constructor(role: 'namenode' | 'datanode', parts: NodeParts) {
@@ -58,20 +58,20 @@ export class ProcessNode implements ClusterNode {
     this.#parts = parts
   }
 
-  /** As the process calls itself; '' before it ran for the first time. */
+  /** Node id, as the process reports it; '' before its first start. */
   get id(): string { return this.#id }
   get running(): boolean { return this.#process?.running ?? false }
   get paused(): boolean { return this.#paused && this.running }
   get pid(): number { return this.#process?.pid ?? 0 }
-  /** Processes of its own. */
+  /** Ids of its child processes. */
   get children(): number[] { return this.running ? childrenOf(this.pid) : [] }
-  /** The end of its log. */
+  /** Tail of its log. */
   get log(): string { return this.#process?.errors ?? '' }
-  /** How its last process ended: `SIGKILL`, `exit code 70`; undefined while it runs. */
+  /** End of its last process: `SIGKILL`, `exit code 70`; undefined while it runs. */
   get ended(): string | undefined { return this.#process?.ended }
 
   async start(): Promise<void> {
-    // Others notice a death before its parent does.
+    // Peers notice a death before the parent process does.
     if (this.#mayDie) await Promise.race([this.gone(), new Promise(resolve => setTimeout(resolve, lastWordsMs))])
     if (this.running) return
     this.#mayDie = false
@@ -100,11 +100,11 @@ export class ProcessNode implements ClusterNode {
 
   powerCut(options: PowerCut = {}): Promise<void> { return ProcessNode.powerCut([this], options) }
 
-  /** Of all of them at the same moment. */
+  /** Cuts the power of all of them at the same moment. */
   static async powerCut(nodes: readonly ProcessNode[], { freeze = true }: PowerCut = {}): Promise<void> {
     const dark = nodes.find(node => node.#parts.volumes.length === 0)
     if (dark) throw new Error(`the power of ${dark.name} cannot be cut: the cluster was started without \`powerCuts: true\``)
-    // It will not go on: what it was held for is over with this life.
+    // Stopped for good: it is killed below, so no failpoint or pause has to be undone.
     if (freeze) for (const node of nodes) node.#process?.signal('SIGSTOP')
     await Volume.cut(nodes.flatMap(node => node.#parts.volumes))
     if (!freeze) await new Promise(resolve => setTimeout(resolve, afterglowMs))
@@ -137,7 +137,7 @@ export class ProcessNode implements ClusterNode {
     await this.#live().ask({ kind: 'arm', armed: { name, action, nth } })
   }
 
-  /** Disarms what is armed, and lets go what is held. */
+  /** Disarms its failpoints and resumes it if one paused it. */
   async disarm(): Promise<void> {
     if (!this.running) return
     if (this.#mayHold && !this.#paused) this.#process!.signal('SIGCONT')
@@ -164,7 +164,7 @@ export class ProcessNode implements ClusterNode {
 
   protected async trigger(what: Trigger): Promise<void> { await this.#live().ask({ kind: 'trigger', what }) }
 
-  /** Of a file on one of its disks. */
+  /** Unreadable files on its disks. */
   protected readonly unreadable = {
     add: async (path: string): Promise<void> => {
       this.#unreadable.set(path, (await stat(path)).ino)
@@ -183,7 +183,7 @@ export class ProcessNode implements ClusterNode {
     return faults
   }
 
-  /** Until `healDisks`, over restarts too. */
+  /** The fault holds until `healDisks`, over restarts too. */
   async #spoil(fault: DiskFault): Promise<void> {
     this.#lasting.push(fault)
     if (this.running) await this.#process!.ask({ kind: 'spoil', fault })

@@ -1,5 +1,5 @@
-// The network in front of one process: others are told this address instead of the process's own. Who connects is read from the
-// first request's user-agent, and from then on both directions are subject to the cluster's links.
+// Proxy in front of one process: peers are given this address instead of the process's own. The connecting party is read from the first
+// request's user-agent; from then on both directions are subject to the cluster's links.
 
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { Random } from '../../../src/ports/random.ts'
@@ -7,19 +7,19 @@ import { Flow } from './flow.ts'
 import type { Links } from './links.ts'
 
 const headBytesMax = 16_384
-/** A second copy of a request has this long to have its effect. */
+/** Time that the second copy of a request has to take effect. */
 const repeatMs = 2_000
 
 export interface ProxyOptions {
-  /** Whose process it stands before. */
+  /** Name of the process behind it. */
   readonly name: string
   readonly links: Links
   readonly random: Random
-  /** `datanode1` for the id of that node; `client` for whoever is none. */
+  /** Maps a node id to its name (`datanode1`), and every other caller to `client`. */
   readonly partyOf: (who: string) => string
 }
 
-/** `down`: connections are reset. `starting`: they wait. Else: where the process listens. */
+/** `down`: connections are reset. `starting`: they wait. Otherwise the address on which the process listens. */
 export type Target = 'down' | 'starting' | { readonly host: string; readonly port: number }
 
 export class Proxy {
@@ -53,7 +53,7 @@ export class Proxy {
     for (const go of this.#waiting.splice(0)) go()
   }
 
-  /** Drops all connections, as when a cable is pulled and both sides notice. */
+  /** Resets all connections, as when a cable is pulled and both sides notice. */
   reset(): void { for (const socket of this.#open) socket.resetAndDestroy() }
 
   async close(): Promise<void> {
@@ -75,11 +75,11 @@ export class Proxy {
     this.#keep(server)
     const text = head.toString('latin1')
     const who = /\r\nuser-agent: gristmill\/[^\s(]+ \(([^)]*)\)/i.exec(text)?.[1] ?? 'client'
-    // Looked up for each piece: a node that has just been made is known to others before it is known to the test.
+    // Looked up for each piece: a new datanode is known to its peers before it is known to the test.
     const party = (): string => partyOf(who)
     const wire = /\r\nupgrade: /i.test(text)
     const reset = (): void => { client.resetAndDestroy(); server.resetAndDestroy() }
-    // A side that vanishes takes the other with it: with a reset, as the true peer would have sent one.
+    // The loss of one side resets the other, as the true peer's reset would.
     client.on('error', () => server.resetAndDestroy())
     server.on('error', () => client.resetAndDestroy())
     const up = new Flow({
@@ -93,11 +93,11 @@ export class Proxy {
     this.#open.add(socket)
     socket.on('error', () => {})
     socket.once('close', () => { this.#open.delete(socket) })
-    // The cluster's own doings do not keep a test's process alive.
+    // Sockets of the cluster do not keep the test's process alive.
     socket.unref()
   }
 
-  /** The same request on a connection of its own; nobody hears its answer. */
+  /** Sends the same request on a connection of its own; the reply is dropped. */
   #repeat(request: Buffer): void {
     const target = this.#target
     if (typeof target === 'string') return
@@ -108,7 +108,7 @@ export class Proxy {
   }
 }
 
-/** All that comes until a request's head is there; undefined: no request came. */
+/** Reads until a request's head is complete; undefined: no request came. */
 function readHead(socket: Socket): Promise<Buffer | undefined> {
   return new Promise(resolve => {
     let head: Buffer = Buffer.alloc(0)

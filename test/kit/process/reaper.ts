@@ -1,12 +1,12 @@
-// What is left behind when a test's own process is killed: processes, some of them stopped, mounts, and directories. A small shell
-// waits for the end of its input, which comes with the end of this process however that ends, and then ends and removes what it was
-// told of. A mount goes before its directory does, and lazily: whoever still looks into it does not keep it.
+// Cleanup after a test process that was killed: its processes (some of them stopped), mounts and directories. A small shell waits for the
+// end of its input, which comes with the end of this process in every case, and then kills and removes all that was registered. Mounts
+// are removed before directories, and lazily, so that a process that still uses one does not block it.
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { childrenOf, killAll } from './children.ts'
 
-/** One word and one operand a line. Ids of processes that have ended are forgotten, for they are used again. */
+/** Each input line is one command and one operand. Ids of ended processes are removed, because the system reuses them. */
 const script = `
 pids=; dirs=; mounts=
 PATH=$PATH:/usr/sbin:/sbin:/usr/bin:/bin
@@ -39,7 +39,7 @@ const mounts = new Set<string>()
 
 function tell(line: string): void {
   if (!shell) {
-    // A group of its own: Ctrl-C at the terminal, which ends the test, must not end this one before its work.
+    // Its own process group: Ctrl-C at the terminal ends the test and must not end the shell before it has cleaned up.
     shell = spawn('/bin/sh', ['-c', script], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
     shell.on('error', () => {})
     shell.stdin!.on('error', () => {})
@@ -50,7 +50,7 @@ function tell(line: string): void {
   shell.stdin!.write(`${line}\n`)
 }
 
-/** In good time, where this process ends by itself: a test that failed before it could stop its cluster. */
+/** Cleanup when this process exits normally after a test that failed before it could stop its cluster. */
 function endAll(): void {
   killAll([...processes].flatMap(pid => [pid, ...childrenOf(pid)]))
   for (const dir of mounts) spawnSync('umount', ['--lazy', '--', dir], { stdio: 'ignore' })
@@ -68,21 +68,21 @@ export function watchProcess(child: ChildProcess): void {
   })
 }
 
-/** The directory is removed with everything in it, or the file; until `forgetDirectory`. */
+/** Registers a directory, or a file, for removal until `forgetDirectory`. */
 export function watchDirectory(dir: string): void {
   directories.add(dir)
   tell(`dir ${dir}`)
 }
 
-/** It has been removed already. */
+/** Call after the directory was removed. */
 export function forgetDirectory(dir: string): void { directories.delete(dir) }
 
-/** Something is, or is about to be, mounted there; until `forgetMount`. */
+/** Registers a mount point, before or after it is mounted, until `forgetMount`. */
 export function watchMount(dir: string): void {
   if (mounts.has(dir)) return
   mounts.add(dir)
   tell(`mount ${dir}`)
 }
 
-/** It has been unmounted for good. */
+/** Call after the final unmount. */
 export function forgetMount(dir: string): void { mounts.delete(dir) }

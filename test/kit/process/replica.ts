@@ -1,4 +1,4 @@
-// Replicas as they lie on a datanode's disks, seen and changed behind its back.
+// Replicas on a datanode's disks, read and changed without the node's knowledge.
 
 import { appendFile, open, readFile, readdir, rename, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ export interface ReplicaParts {
   readonly path: string
   readonly bytes: number
   readonly random: Random
-  /** Makes the node's reads of a file fail, and tells whether they do. */
+  /** `add` makes the node's reads of a file fail; `has` tells whether they do. */
   readonly unreadable: { add(path: string): Promise<void>; has(path: string): Promise<boolean> }
 }
 
@@ -72,14 +72,14 @@ export class FileReplica implements Replica {
   }
 }
 
-/** All pairs of files of sealed blocks in one data directory. */
+/** Data and meta files of all sealed blocks in one data directory. */
 export async function replicasIn(dir: string): Promise<{ block: string; path: string; bytes: number }[]> {
   const found: { block: string; path: string; bytes: number }[] = []
   for (const directory of await readdir(join(dir, 'blocks')).catch(() => [])) {
     for (const name of await readdir(join(dir, 'blocks', directory)).catch(() => [])) {
       if (!/^[0-9a-f]{16}$/.test(name)) continue
       const path = join(dir, 'blocks', directory, name)
-      // It may be deleted this moment.
+      // The node may delete it at this moment.
       const about = await stat(path).catch(() => undefined)
       if (about?.isFile()) found.push({ block: name, path, bytes: about.size })
     }
@@ -91,7 +91,7 @@ async function flip(path: string, random: Random): Promise<void> {
   await change(path, bytes => { bytes[random.below(bytes.length)]! ^= 1 << random.below(8) })
 }
 
-/** A sector that holds something, for zeros over zeros change nothing. */
+/** Chooses a sector that is not all zeros: zeroing an empty one would change nothing. */
 async function zero(path: string, random: Random): Promise<void> {
   await change(path, bytes => {
     const sectors = Math.ceil(bytes.length / sectorBytes)
@@ -107,7 +107,7 @@ async function zero(path: string, random: Random): Promise<void> {
   })
 }
 
-/** In place, as a disk does it: whoever has the file open reads it too. */
+/** In place, as a disk does it: processes that have the file open read the change too. */
 async function change(path: string, work: (bytes: Buffer) => void): Promise<void> {
   const file = await open(path, 'r+')
   try {

@@ -1,12 +1,12 @@
-// One server process, started through the bin as a person would start it, and ended by its own id. A held one can be asked to fail
-// at a named point, to have a bad disk, or to report at once.
+// One server process, started through the bin as an operator would start it, and ended by its process id. If started with `begin`, it can
+// be asked to fail at a named point, to have a bad disk, or to report at once.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { ControlReply, ControlRequest, ControlMessage, Begin } from '../../../src/world/control.ts'
 import { watchProcess } from './reaper.ts'
 
-/** Said here once, and rewritten by the build: an installed package has the same layout. */
+/** Path of the bin; the only place that names it. The build rewrites it: an installed package has the same layout. */
 export const bin = fileURLToPath(new URL('../../../client/cli/gristmill.js', import.meta.url))
 
 const readyMs = 60_000
@@ -17,9 +17,9 @@ export interface ServerPlan {
   readonly role: 'namenode' | 'datanode'
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
-  /** Files that it may have open; as many as this process unless told. */
+  /** Files that it may have open; default: the limit of this process. */
   readonly openFiles?: number
-  /** A test can take hold of it; what is given holds from the start. */
+  /** Makes the process controllable by the test; these faults hold from its start. */
   readonly begin?: Begin
 }
 
@@ -30,14 +30,14 @@ export class ServerProcess {
   readonly #gone: Promise<void>
   readonly #asked = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
   #next = 1
-  /** How it ended. */
+  /** Signal or exit code of its end. */
   ended: string | undefined
-  /** The end of what it wrote to stderr. */
+  /** Tail of its stderr. */
   errors = ''
 
   constructor({ role, args, env, openFiles, begin }: ServerPlan) {
     const command = [process.execPath, bin, role, '--json', ...args]
-    // `exec`: the process that is started is the one that is meant, with its id.
+    // `exec`: the server replaces the shell, so that `pid` is the server's.
     const [file, ...rest] = openFiles === undefined ? command : ['/bin/sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, ...command]
     const child = (this.#child = spawn(file!, rest, {
       env: { ...env, ...(begin && { GRISTMILL_TEST_KIT: '1' }) },
@@ -66,10 +66,10 @@ export class ServerProcess {
 
   get pid(): number { return this.#child.pid ?? 0 }
   get running(): boolean { return this.ended === undefined }
-  /** Settles when the process is gone. */
+  /** Settles when the process has ended. */
   get gone(): Promise<void> { return this.#gone }
 
-  /** Waits for its ready line. Throws with its last words if it ends before. */
+  /** Waits for its ready line. If it ends before, throws with its stderr. */
   async ready(): Promise<Ready> {
     const line = await new Promise<string>((resolve, reject) => {
       let text = ''
@@ -86,7 +86,7 @@ export class ServerProcess {
         reject(new Error(`the process ended before it was ready (${this.ended}):\n${this.errors}`))
       })
     })
-    // From here on the cluster's life is not this process's: a test that forgets it can end.
+    // After the start, the server does not keep this process alive: a test that forgets to stop it can end.
     this.#child.unref();
     for (const stream of [this.#child.stdout, this.#child.stderr, this.#child.channel])
       (stream as unknown as { unref?(): void } | null)?.unref?.()
@@ -95,7 +95,7 @@ export class ServerProcess {
 
   signal(name: NodeJS.Signals): void { this.#child.kill(name) }
 
-  /** Asks it something and waits for the answer, `extraMs` longer than usual. REQUIRES: it was started with `begin`. */
+  /** Sends a control request and waits for the answer, `extraMs` longer than usual. REQUIRES: it was started with `begin`. */
   async ask(ask: ControlRequest, { extraMs = 0 }: { extraMs?: number } = {}): Promise<void> {
     if (!this.running) throw new Error('the process does not run')
     const id = this.#next++
@@ -105,11 +105,11 @@ export class ServerProcess {
     }))
   }
 
-  /** Ends it and waits until it is gone. */
+  /** Ends it and waits for its exit; SIGKILL after `goneMs`. */
   async end(signal: 'SIGTERM' | 'SIGKILL' | NodeJS.Signals): Promise<void> {
     if (!this.running) return
     this.#child.kill(signal)
-    // A stopped one hears nothing else before it goes on.
+    // A stopped process handles no other signal before SIGCONT.
     if (signal !== 'SIGKILL') this.#child.kill('SIGCONT')
     const late = setTimeout(() => { this.#child.kill('SIGKILL') }, goneMs)
     await this.#gone
@@ -117,7 +117,7 @@ export class ServerProcess {
   }
 }
 
-/** Keeps this process alive while it waits. */
+/** Rejects after `ms`. Its timer keeps this process alive meanwhile. */
 async function waited<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
   let late: NodeJS.Timeout | undefined
   const limit = new Promise<never>((_, reject) => { late = setTimeout(() => reject(new Error(`waited ${ms} ms in vain for ${what}`)), ms) })

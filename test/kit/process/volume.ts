@@ -1,7 +1,7 @@
-// A disk whose power can be cut: an ext4 file system of its own, in a sparse file, mounted through a loop device. The cut is ext4's own
-// shutdown call, without flushing its log: from that moment on nothing reaches the file, and every call gets EIO. What is mounted
-// again is what a machine finds that comes back: all that was synced, and what the kernel had happened to write by itself.
-// Invariants: a file is never mounted twice at a time; no mount outlives the test's process (reaper.ts sees to the hard cases).
+// Disk whose power can be cut: an ext4 file system in a sparse image file, mounted through a loop device. The cut is ext4's own shutdown
+// ioctl without a log flush: from then on nothing reaches the file and every call gets EIO. A new mount shows the state that a machine
+// finds after a power cut: all synced data, and data that the kernel happened to write back before.
+// Invariants: an image is never mounted twice at a time; no mount outlives the test's process (reaper.ts handles killed processes).
 
 import { execFile } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, open, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
@@ -10,23 +10,23 @@ import { join } from 'node:path'
 import type { Ability } from '../contract.ts'
 import { forgetMount, watchMount } from './reaper.ts'
 
-/** Sparse: what is never written takes no room. */
+/** Sparse: unwritten parts take no space. */
 const volumeBytes = 2 ** 30
-/** Nothing is written before a sync asks for it, for longer than a test lasts; and a rename does not bring its file's bytes along. */
+/** No write-back without a sync for longer than a test lasts; and a rename does not flush the file's data. */
 const mountOptions = 'loop,commit=300,noauto_da_alloc,nodiscard'
-/** Executors of a dead datanode end by themselves, soon. */
+/** Executors of a dead datanode end by themselves soon; until then the volume is busy. */
 const busyTries = 100
 const busyMs = 100
 
 /**
- * EXT4_IOC_SHUTDOWN with NOLOGFLUSH. Node has no ioctl; perl is on every Linux that can make an ext4. One process for all, so that it is
- * one moment.
+ * EXT4_IOC_SHUTDOWN with NOLOGFLUSH. Node has no ioctl; perl is on every Linux that can make an ext4. One perl process for all volumes, so
+ * that they fail at the same moment.
  */
 const shutDown =
   'for (@ARGV) { open(my $d, "<", $_) or die "$_: $!"; push @d, $d } my $how = pack("L", 2); for (@d) { defined(ioctl($_, 0x8004587d, $how)) or die "ioctl: $!" }'
 
 export class Volume {
-  /** Where it is mounted. */
+  /** Mount point. */
   readonly dir: string
   readonly #image: string
   #state: 'live' | 'dead' | 'unmounted' = 'unmounted'
@@ -36,7 +36,7 @@ export class Volume {
     this.#image = image
   }
 
-  /** Makes the file system and mounts it, empty, at `dir`. Throws with the tool's words. */
+  /** Makes the file system and mounts it, empty, at `dir`. Throws with the tool's stderr. */
   static async create(dir: string, image: string): Promise<Volume> {
     await mkdir(dir, { recursive: true, mode: 0o700 })
     const file = await open(image, 'wx', 0o600)
@@ -57,13 +57,13 @@ export class Volume {
     for (const volume of volumes) volume.#state = 'dead'
   }
 
-  /** The power is back: mounted again, what is there is what had been synced. REQUIRES: nobody uses it any more. */
+  /** Restores power: mounts it again; its content is what had been synced. REQUIRES: no process uses it any more. */
   async revive(): Promise<void> {
     await this.#unmount()
     await this.#mount()
   }
 
-  /** Unmounts it for good; the file stays. */
+  /** Unmounts it for good; the image file stays. */
   async close(): Promise<void> {
     if (this.#state !== 'unmounted') await this.#unmount().catch(() => run('umount', ['--lazy', this.dir]))
     forgetMount(this.dir)
@@ -71,12 +71,12 @@ export class Volume {
 
   async #mount(): Promise<void> {
     watchMount(this.dir)
-    // The loop device of the last time goes by itself, a moment after its file system.
+    // The previous loop device disappears by itself, a moment after its file system.
     await patiently(() => run('mount', ['-o', mountOptions, this.#image, this.dir]))
     this.#state = 'live'
   }
 
-  /** Really unmounted, not lazily: a second mount beside one that is still in use would ruin both. */
+  /** Not lazily: a second mount of an image that is still in use would destroy both. */
   async #unmount(): Promise<void> {
     await patiently(() => run('umount', [this.dir]))
     this.#state = 'unmounted'
@@ -85,7 +85,7 @@ export class Volume {
 
 let ability: Promise<Ability> | undefined
 
-/** Whether the power can be cut on this machine: tried out, once a process. */
+/** Checks by a trial that the power can be cut on this machine; once per process. */
 export const canCutPower = (): Promise<Ability> => ability ??= tryOut()
 
 async function tryOut(): Promise<Ability> {
@@ -121,7 +121,7 @@ async function tryOut(): Promise<Ability> {
   }
 }
 
-/** Runs a tool of the system. Throws with what it said. */
+/** Runs a system tool. Throws with its stderr. */
 function run(tool: string, args: readonly string[]): Promise<void> {
   const env = { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin:/usr/bin:/bin`, LC_ALL: 'C' }
   return new Promise((resolve, reject) => {

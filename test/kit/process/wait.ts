@@ -1,15 +1,15 @@
-// Waiting for a real cluster to come to rest, by asking it. A node that is not running counts only once the namenode has noticed that:
-// before, what it holds is still taken for good.
+// Waits until a real cluster has settled, by polling its status. A node that does not run counts only once the namenode has noticed it:
+// until then its replicas count as good.
 
 import type { ClusterStatus } from '../../../client/index.ts'
 import type { ProcessCluster } from './cluster.ts'
 
 const lookMs = 50
 
-/** Why it is not so yet; undefined: it is. */
+/** Reason why the condition does not hold yet; undefined: it holds. */
 export type Obstacle = (status: ClusterStatus, cluster: ProcessCluster) => string | undefined
 
-/** Waits until the cluster is active and `obstacle` has nothing to say, twice in a row. */
+/** Waits until the cluster is active and `obstacle` returns undefined twice in a row. */
 export async function waitFor(cluster: ProcessCluster, what: string, obstacle: Obstacle, timeoutMs: number): Promise<void> {
   const until = performance.now() + timeoutMs
   let clear = 0

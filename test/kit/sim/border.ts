@@ -1,9 +1,9 @@
-// While a simulation runs, nothing in it may look at the real world: a clock, a random number, a timer, a socket or a file of this
-// machine would make the same seed do different things. The border stands before all of them and looks who asks. The product's own
-// code, and users' programs, are refused with the place; packages, and the test around them, may go on: what they measure (a
-// runner's timings, a compiler's files) is not part of the trace.
+// Guard against real time, randomness, timers, sockets and files inside a simulation: they would make the same seed behave differently.
+// It replaces these functions of Node and looks at the calling code. The product's own code and users' programs get an error that names
+// the place; packages and the test around them pass: what they measure (a runner's timings, a compiler's files) is not part of the
+// trace.
 //
-// Two simulations may run at once: the border stands until the last has ended.
+// Several simulations may run at once: the guard stays until the last one has ended.
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import childProcess from 'node:child_process'
@@ -16,12 +16,12 @@ import net from 'node:net'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '../../..')
-/** Where bundles of programs are laid down to be loaded: see modules.ts. */
+/** Prefix of the temporary directories from which program bundles are loaded: see modules.ts. */
 export const programsPrefix = 'gristmill-sim-'
-/** What lies below these runs on ports, and on nothing else. */
+/** Code below these paths may use the outside world only through ports. */
 const bound = [...['src', 'namenode', 'datanode', 'client'].map(room => `${root}/${room}/`), `/${programsPrefix}`]
 
-/** Thrown at the one who asked, and reported, for somebody may catch it. */
+/** Thrown at the calling code; also reported, because that code may catch it. */
 export class NotSimulated extends Error {
   override name = 'NotSimulated'
 }
@@ -29,9 +29,9 @@ export class NotSimulated extends Error {
 type Call = (...args: never[]) => unknown
 type Holder = Record<string, unknown>
 
-/** What is guarded, by name. Sockets and files are, too: a real port that slipped in would use them. */
+/** Guarded functions by object. Sockets and files are included: a real port used by mistake would call them. */
 const guarded: ReadonlyArray<readonly [holder: object, name: string, methods: readonly string[]]> = [
-  // Not setImmediate: it knows no time, the kernel waits for it, and inject uses it twice a call.
+  // Not setImmediate: it is independent of time, the kernel waits for it, and inject uses it twice per call.
   [globalThis, '', ['setTimeout', 'setInterval']], [Math, 'Math', ['random']], [performance, 'performance', ['now']],
   [AbortSignal, 'AbortSignal', ['timeout']], [process, 'process', ['hrtime', 'kill']],
   [globalThis.crypto, 'crypto', ['getRandomValues', 'randomUUID']],
@@ -52,14 +52,14 @@ const guarded: ReadonlyArray<readonly [holder: object, name: string, methods: re
   ],
 ]
 
-/** Work that is done for real while virtual time stands still: compiling, loading. */
+/** Runs real work while virtual time stands still (compiling, loading modules); guarded functions may be called in it. */
 const excused = new AsyncLocalStorage<true>()
 export const excuse = <T>(work: () => T): T => excused.run(true, work)
 
 let restore: Array<() => void> = []
 const reports = new Set<(what: string) => void>()
 
-/** Stands until the returned function is called. `report` hears of everything that is refused meanwhile, to whomever. */
+/** Guards until the returned function is called. `report` gets a line for each refused call of any simulation. */
 export function raiseBorder(report: (what: string) => void): () => void {
   const own = (what: string): void => report(what)
   if (reports.size === 0) raise()
@@ -77,12 +77,12 @@ function raise(): void {
         refuse(name)
         return Reflect.apply(original, this, args)
       }
-      // `setTimeout[promisify.custom]` and the like.
+      // Own properties such as `setTimeout[promisify.custom]`.
       Object.defineProperties(replacement, Object.getOwnPropertyDescriptors(original))
       put(holder as Holder, method, replacement)
     }
   }
-  // A real executor's end would be this process's.
+  // In a simulation, a program's process.exit would end this process.
   for (const name of ['exit', 'abort'] as const) {
     const original = process[name]
     put(process as unknown as Holder, name, (...args: never[]): unknown => {
@@ -115,7 +115,7 @@ function put(holder: Holder, name: string, value: unknown): void {
   const before = Object.getOwnPropertyDescriptor(holder, name)
   Object.defineProperty(holder, name, { configurable: true, writable: true, enumerable: before?.enumerable ?? true, value })
   restore.push(() => {
-    // What lay on the prototype only is seen again once ours is gone.
+    // A method of the prototype becomes visible again when ours is deleted.
     if (before) Object.defineProperty(holder, name, before)
     else delete holder[name]
   })
@@ -127,7 +127,7 @@ function lower(): void {
   syncBuiltinESMExports()
 }
 
-/** Throws if the code that called is bound to ports. */
+/** Throws if the calling code is bound to ports. */
 function refuse(name: string): void {
   if (excused.getStore()) return
   const caller = callerOf()
@@ -137,14 +137,14 @@ function refuse(name: string): void {
   throw new NotSimulated(what)
 }
 
-/** The place that called a guarded function, if it is one of bound code; Node's own frames in between are passed over. */
+/** Place of the code that called a guarded function, if that code is bound to ports; frames of Node in between are skipped. */
 function callerOf(): string | undefined {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 12
   const { stack = '' } = new Error()
   Error.stackTraceLimit = limit
   for (const line of stack.split('\n').slice(1)) {
-    // A module that is loaded when it is first needed: the same code each time.
+    // A lazily loaded module: the same code each time.
     if (line.includes('node:internal/modules/')) return undefined
     if (
       line.includes('/kit/sim/border.')

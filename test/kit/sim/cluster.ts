@@ -1,4 +1,4 @@
-// A cluster in this process, on virtual time: the production namenode, datanodes, executors and clients over a simulated world.
+// Cluster in this process, on virtual time: the production namenode, datanodes, executors and clients over a simulated world.
 // The same seed gives the same run, event for event.
 
 import { connectTo } from '../../../client/connect.ts'
@@ -27,11 +27,11 @@ import { hearUnhandled } from './unhandled.ts'
 
 const waitMs = 120_000
 const lookMs = 200
-/** Times that a run should not wait for in vain; as everywhere else unless the test says otherwise. */
+/** Shorter lease times, to save virtual time; a test's own settings win. */
 const shorter: Readonly<Record<string, string>> = { leaseSoft: '10s', leaseHard: '40s' }
 
 export interface SimOptions extends StartOptions {
-  /** Turns of the event loop that count as rest; for the gate, which compares. */
+  /** Turns of the event loop that count as rest; set by the determinism gate, which compares the traces of several. */
   readonly turns?: number
   /** Gets every line that the simulated processes log. */
   readonly onLog?: (line: string) => void
@@ -51,7 +51,7 @@ export class SimCluster implements Cluster {
   #mill: Mill | undefined
   #clients = 0
   #stopped: Promise<void> | undefined
-  /** Gives back what is shared with the rest of this process. */
+  /** Functions that undo changes to this process's globals. */
   #release: Array<() => void> = []
 
   constructor({ seed = 1, datanodes = 3, racks = [], disks = 1, settings = {}, nodeSettings = {}, turns, onLog }: SimOptions) {
@@ -104,7 +104,7 @@ export class SimCluster implements Cluster {
     await this.waitActive()
   }
 
-  /** `party`: what it is called in the network; `client`, as all of them, unless told. */
+  /** `party`: name in the network; default: `client`, shared by all clients. */
   async connect({ user = 'root', hostName, party = 'client' }: { user?: string; hostName?: string; party?: string } = {}): Promise<Mill> {
     const number = ++this.#clients
     const host = this.datanodes.find(node => node.name === hostName)?.host ?? new Host(hostName ?? `client${number}`)
@@ -121,7 +121,7 @@ export class SimCluster implements Cluster {
         this.#mills.push(mill)
         return mill
       } catch (error) {
-        // A cluster under test may have no namenode at this moment; who wants to see that has a connection already.
+        // The cluster under test may have no namenode at this moment: retry.
         if (!(error instanceof GristmillError) || !error.retryable) throw error
         await this.advance(500)
       }
@@ -136,7 +136,7 @@ export class SimCluster implements Cluster {
     if (from === undefined) for (const node of [this.namenode, ...this.datanodes]) node.healFailpoints()
   }
 
-  /** Each of them is dark before this returns. */
+  /** All of these nodes have lost power before this returns. */
   async powerCut(nodes: readonly ClusterNode[] = [this.namenode, ...this.datanodes]): Promise<void> {
     await Promise.all(nodes.map(node => node.powerCut()))
   }
@@ -206,7 +206,7 @@ export class SimCluster implements Cluster {
     const say = (level: string) => (message: string, fields?: LogFields): void => {
       if (!process.alive) return
       this.kernel.note(`${process.name} ${message}`)
-      // A request whose handler asserts is answered with INTERNAL and repeated: without this nobody would hear of it.
+      // A request whose handler fails an assertion is answered with INTERNAL and retried: without this line it would go unnoticed.
       if (fields?.['error'] instanceof AssertionFailed) this.kernel.errors.push(`${process.name}: ${message}: ${fields['error'].message}`)
       this.#onLog?.(
         `${this.now.toFixed(1).padStart(10)} ${process.name} ${level} ${message} ${JSON.stringify({ ...own, ...fields }, (_, value: unknown) => (value instanceof Error ? `${value.message}` : value))}`,

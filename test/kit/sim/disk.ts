@@ -1,5 +1,5 @@
-// The disk as one simulated process sees it. Each call that a real process would wait for takes a moment of virtual time, and a
-// process that is dead does nothing any more.
+// Disk port of one simulated process. Each call that a real process would wait for takes a moment of virtual time; a dead process's
+// calls have no effect.
 
 import type { Disk, DiskEntry, DiskLock, DiskReader, DiskStat, DiskWriter } from '../../../src/ports/disk.ts'
 import { contentOf, newFile, type File, type Host } from './host.ts'
@@ -115,7 +115,7 @@ export class SimDisk implements Disk {
   remove(path: string): Promise<void> {
     return this.#later('remove', () => {
       this.#readable(path)
-      // That a name is not there, a disk says before it says that it takes no changes.
+      // A missing name is reported before a read-only disk is, as on a real disk.
       if (this.#host.files.has(path)) this.#writable(path)
       this.#host.files.delete(path)
     })
@@ -204,7 +204,7 @@ export class SimDisk implements Disk {
     })
   }
 
-  /** A store's file can be read, copied and synced as any; what is written to it is no store's. */
+  /** The store's file can be read, copied and synced like any file; writes to it do not reach the store. */
   #asFile(path: string): File {
     const store = this.#host.storeAt(path)
     if (!store) return this.#file(path)
@@ -240,7 +240,7 @@ export class SimDisk implements Disk {
       try {
         this.#checkSync(path)
       } catch (error) {
-        // As Linux has it: what could not be written counts as written from now on, and the next sync has nothing to do.
+        // As on Linux: after a failed sync the lost data counts as written, and the next sync has nothing to do.
         if (file.length > file.synced) file.dropped = [...file.dropped, [file.synced, file.length]]
         file.synced = file.length
         throw error
@@ -266,14 +266,14 @@ export class SimDisk implements Disk {
       syncSync: () => {
         syncSync()
         const slowMs = this.#host.trouble(path)?.slowSyncMs ?? 0
-        // Nothing else of the process runs meanwhile.
+        // A blocking call: the rest of the process waits meanwhile.
         if (slowMs > 0) void this.#process.stall(slowMs)
       },
       close: async () => { closed = true },
     }
   }
 
-  /** Done a moment later, if the process still lives then. */
+  /** Done a moment later, if the process is still alive then. */
   #later<T>(label: string, work: () => T, ms = callMs): Promise<T> {
     return this.#process.later(ms, `disk.${label}`, work)
   }

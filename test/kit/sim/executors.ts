@@ -1,4 +1,4 @@
-// Executor processes of a simulated datanode: the same code as in a real one, in this process, talking over simulated messages.
+// Executor processes of a simulated datanode: the production code, run in this process over simulated messages.
 
 import { TaskRunnerChild } from '../../../datanode/executor/child.ts'
 import type { FromExecutor, ToExecutor } from '../../../datanode/executor/messages.ts'

@@ -1,4 +1,4 @@
-// Failpoints of a simulated process: what dies at one never comes back from it.
+// Failpoints of a simulated process. A `kill` never returns to the code that reached it.
 
 import type { Failpoint } from '../../../src/base/failpoints.ts'
 import { GristmillError } from '../../../src/base/errors.ts'

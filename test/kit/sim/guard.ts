@@ -1,5 +1,5 @@
-// While a simulation runs, chance and wall time that somebody takes past the ports come from it as well: a library that stamps
-// its objects must not make two runs differ. Undone when the last simulation has ended.
+// Replaces Math.random and Date.now by the simulation's own while one runs: a library that uses them directly, to stamp its objects
+// for instance, must not make two runs differ. Undone when the last simulation has ended.
 
 import type { Kernel } from './kernel.ts'
 

@@ -1,4 +1,4 @@
-// A simulated computer: its disks outlive its processes, and what was not synced does not outlive its power.
+// Simulated computer: its disks outlive its processes; unsynced data does not outlive a power cut.
 
 import type { Random } from '../../../src/ports/random.ts'
 import { MemoryStore } from '../memory-store.ts'
@@ -10,9 +10,7 @@ export interface File {
   synced: number
   mtimeMs: number
   unreadable: boolean
-  /**
-   * [from, to): bytes that a failed sync has not written and that no later sync will write: processes read them, a power cut shows zeros.
-   */
+  /** [from, to): bytes that a failed sync dropped; no later sync writes them. Reads return them; after a power cut they are zeros. */
   dropped: ReadonlyArray<readonly [number, number]>
 }
 
@@ -22,29 +20,29 @@ export const newFile = (mtimeMs: number): File => ({
 
 export const contentOf = (file: File): Buffer => file.bytes.subarray(0, file.length)
 
-/** What a store's file is called in its directory. */
+/** Path of the store's file in its directory. */
 export const storeFile = (directory: string): string => `${directory}/data.mdb`
 
-/** A mount point is there whatever happens to the disk below it. */
+/** A mount point exists whatever happens to the disk below it. */
 const isMount = (path: string): boolean => path.lastIndexOf('/') === 0
 
 const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
 
-/** What can be wrong with a disk, by the directory that it is mounted at. */
+/** Faults of a disk, by its mount point. */
 export interface Trouble {
   full: boolean
   failSyncIn: number
-  /** Takes no change of any kind; what it has can be read. */
+  /** No change is possible; its content can be read. */
   readOnly: boolean
-  /** Answers nothing but errors. */
+  /** Every call fails. */
   dead: boolean
-  /** Each sync takes so much longer. */
+  /** Added to each sync. */
   slowSyncMs: number
 }
 
 const sane: Trouble = { full: false, failSyncIn: 0, readOnly: false, dead: false, slowSyncMs: 0 }
 
-/** What a host's disks held at some moment. */
+/** Content of a host's disks at some moment. */
 export interface Image {
   readonly files: ReadonlyMap<string, File>
   readonly durable: ReadonlyMap<string, File>
@@ -54,23 +52,23 @@ export interface Image {
 
 export class Host {
   readonly name: string
-  /** Its clock: how far it is off, and how fast it goes. Processes measure time with it too. */
+  /** Error of its clock: offset and rate. Processes measure durations with it too. */
   readonly time = { offsetMs: 0, rate: 1 }
   readonly labour: Labour = { factor: 1, strain: undefined }
-  /** Names as processes see them, and as a power cut leaves them. */
+  /** Names as processes see them; `durable`: as they are after a power cut. */
   files = new Map<string, File>()
   durable = new Map<string, File>()
   readonly directories = new Set<string>()
   readonly #durableDirectories = new Set<string>()
   readonly locks = new Map<string, object>()
   readonly stores = new Map<string, MemoryStore>()
-  /** Directories that were renamed since their parents were synced. */
+  /** Directories that were renamed since their parents were last synced. */
   #moves: Array<{ readonly from: string; readonly to: string }> = []
   readonly #troubles = new Map<string, Trouble>()
 
   constructor(name: string) { this.name = name }
 
-  /** Of the disk that holds the path. */
+  /** Faults of the disk that holds the path. */
   trouble(path: string): Trouble | undefined {
     for (const [mount, trouble] of this.#troubles) if (path === mount || path.startsWith(`${mount}/`)) return trouble
     return undefined
@@ -85,9 +83,7 @@ export class Host {
     for (const file of this.files.values()) file.unreadable = false
   }
 
-  /**
-   * All that lies on the disks now, as a copy. Stores are left out: nodes that have one have journals, and those are not copied under way.
-   */
+  /** Copy of all content of the disks, without stores: nodes with a store have journals, and those are not copied while they run. */
   image(): Image {
     const copies = new Map<File, File>()
     const copied = (names: ReadonlyMap<string, File>): Map<string, File> => new Map([...names].map(([path, file]) => {
@@ -101,7 +97,7 @@ export class Host {
     }
   }
 
-  /** The disks hold what they held then. REQUIRES: no process runs here. */
+  /** Sets the disks back to the content of an image. REQUIRES: no process runs here. */
   revert({ files, durable, directories, durableDirectories }: Image): void {
     this.files = new Map(files)
     this.durable = new Map(durable)
@@ -109,7 +105,7 @@ export class Host {
     this.#moves = []
   }
 
-  /** A directory has another name, in its parent, now: all that was safe in it will be there once the parent is synced. */
+  /** Records a directory rename: the durable content of the directory moves with it once the parent is synced. */
   moved(from: string, to: string): void { this.#moves.push({ from, to }) }
 
   #setDirectories(current: ReadonlySet<string>, durable: ReadonlySet<string>): void {
@@ -119,7 +115,7 @@ export class Host {
     }
   }
 
-  /** Names in one directory that were changed are safe from now on. */
+  /** Makes changed names in one directory durable. */
   syncNames(directory: string): void {
     const moves = this.#moves.filter(({ to }) => parentOf(to) === directory)
     this.#moves = this.#moves.filter(move => !moves.includes(move))
@@ -142,19 +138,19 @@ export class Host {
     for (const path of [...this.#durableDirectories]) if (inside(path) && !this.directories.has(path)) this.#forget(path)
   }
 
-  /** A directory that was removed is not there after a power cut either, nor is anything that was in it. */
+  /** A removed directory is not there after a power cut either, nor is anything that was in it. */
   #forget(directory: string): void {
     this.#durableDirectories.delete(directory)
     for (const paths of [this.durable, this.#durableDirectories])
       for (const path of [...paths.keys()]) if (path.startsWith(`${directory}/`)) paths.delete(path)
   }
 
-  /** Every directory on the way to it would be there after a power cut. */
+  /** True if every directory on the way to it is durable. */
   #reachable(directory: string): boolean {
     return directory === '' || isMount(directory) || (this.#durableDirectories.has(directory) && this.#reachable(parentOf(directory)))
   }
 
-  /** The power goes: names that were not synced are as they were, and of bytes that were not synced some first ones remain. */
+  /** Power cut: unsynced names revert to their durable state; of the unsynced bytes of a file a random prefix remains. */
   powerCut(random: Random): void {
     const left = new Map<string, File>()
     const cut = new Map<File, File>()
@@ -178,12 +174,12 @@ export class Host {
     for (const [directory, store] of this.stores) this.stores.set(directory, store.reopened())
   }
 
-  /** All processes are gone: their locks are as well. */
+  /** Releases the locks of a holder whose processes have all ended. */
   released(holder: object): void {
     for (const [directory, owner] of this.locks) if (owner === holder) this.locks.delete(directory)
   }
 
-  /** The store whose file this is. */
+  /** Store whose file this is. */
   storeAt(path: string): MemoryStore | undefined { return path === storeFile(parentOf(path)) ? this.stores.get(parentOf(path)) : undefined }
 
   store(directory: string): MemoryStore {

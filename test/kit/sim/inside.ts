@@ -1,5 +1,5 @@
-// What only somebody who sees the simulated computers from inside can tell of a cluster that is healed and quiet: that its namenode's
-// state is what its journal says, to the byte, and that nothing is left over on any disk.
+// White-box checks of a healed and quiet simulated cluster, which need access to the simulated computers: the namenode's state equals the
+// replay of its journal, byte for byte, and no stray file is left on any disk.
 
 import { factsOf } from '../../../namenode/backup/digest.ts'
 import { replay } from '../../../namenode/backup/replay.ts'
@@ -9,13 +9,13 @@ import type { World } from '../../../src/ports/world.ts'
 import type { SimCluster } from './cluster.ts'
 import type { Host } from './host.ts'
 
-/** What may lie on a datanode's disk: who it is, blocks and what was blocks, programs and logs, which are kept for a while. */
+/** Files expected on a datanode's disk: identity, blocks, trash and quarantine, programs and logs, some of which are kept for a while. */
 const known =
   /^\/disk\d+\/(gristmill\.json|epoch\.json|scrub\.json|blocks\/[0-9a-f]{2}\/[0-9a-f]{16}(\.meta)?|(trash|quarantine|quarantine\/last)\/[0-9a-f]{16}(\.meta)?|programs\/[0-9a-f]{64}\.mjs|logs\/.+\.log)$/
 const waitMs = 90_000
 const lookMs = 5_000
 
-/** Ends the namenode. One line for each thing that is not as it must be. */
+/** Stops the namenode. Returns one line for each violation. */
 export async function lookInside(cluster: SimCluster, { trashKeepMs }: { readonly trashKeepMs: number }): Promise<string[]> {
   const { namenode, datanodes } = cluster
   const hosts = datanodes.map(({ host }) => host)
@@ -25,7 +25,7 @@ export async function lookInside(cluster: SimCluster, { trashKeepMs }: { readonl
       count > 0 ? [`nothing is left over in the namenode: there are ${count} ${name}`] : [],
     ),
   ]
-  // Leases run out, and trash is thrown away, in their own time.
+  // Leases and trash expire in their own time.
   for (let waited = 0; waited < waitMs && left().length > 0; waited += lookMs) await cluster.advance(lookMs)
   const found = left()
   await namenode.stop()
@@ -34,12 +34,12 @@ export async function lookInside(cluster: SimCluster, { trashKeepMs }: { readonl
 }
 
 function strays({ files }: Host, trashKeepMs: number): string[] {
-  // What is kept for an hour is not waited for.
+  // Trash that is kept for longer than the wait is allowed to stay.
   const gone = trashKeepMs < waitMs ? /\/trash\// : /^$/
   return [...files.keys()].filter(path => !known.test(path) || gone.test(path))
 }
 
-/** Does its operations again, from the beginning or from the last backup. What is wrong with the result, if anything is. */
+/** Replays the journal, from the beginning or from the last backup. Returns a description of a difference, or undefined. */
 async function compare(world: World): Promise<string | undefined> {
   const journal = await salvage(world.disk, '/namenode/journal')
   const state = await factsOf(world, '/namenode/store')

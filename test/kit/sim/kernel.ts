@@ -1,16 +1,16 @@
-// Virtual time. Everything that takes time in a simulated cluster is an event in one heap; one event runs at a time, and
-// before the next one all that it has set off must have come to rest. What really takes time (compiling a program, loading
-// a module) stops the clock until it is done. So the same seed gives the same sequence of events, whose hash is the trace.
+// Virtual time. Everything that takes time in a simulated cluster is an event in one heap. One event runs at a time, and the next one runs
+// only when all activity that it caused has come to rest. Real work (compiling a program, loading a module) stops the clock until it is
+// done. Thus the same seed gives the same sequence of events, whose hash is the trace.
 //
-// What is due at the same moment happens in an order that the seed chooses: nothing may count on having been asked first. A process
-// that was killed never runs again; what happens to one that is paused waits until it goes on.
+// The seed chooses the order of events that are due at the same moment: no code may rely on being called first. A killed process never
+// runs again; events of a paused process wait until it is resumed.
 
 import { crc32c } from '@node-rs/crc32'
 import { seeded } from '../../../src/world/random.ts'
 import type { Random } from '../../../src/ports/random.ts'
 import { excuse } from './border.ts'
 
-/** Somebody to whom events happen. */
+/** A process, as the target of events. */
 export interface Subject {
   readonly name: string
   readonly alive: boolean
@@ -19,7 +19,7 @@ export interface Subject {
 
 interface Event {
   readonly at: number
-  /** Among what is due at the same time: a random number, then a running one. */
+  /** Order among events due at the same time: a random number, then a running number. */
   readonly order: number
   readonly subject: Subject | undefined
   readonly label: string
@@ -27,13 +27,13 @@ interface Event {
   cancelled: boolean
 }
 
-/** Between things that happen at once in a certain order. */
+/** Distance between events that happen at the same moment in a fixed order. */
 const instantMs = 1e-6
 
-/** Turns of the event loop without any activity after which all is at rest: fastify's inject needs two. */
+/** Turns of the event loop without activity that count as rest: fastify's inject needs two. */
 const quietTurns = 3
 
-/** Thrown into a process that is dead: nothing of it may go on. */
+/** Thrown into code of a dead process: it must not go on. */
 export class Dead extends Error {
   override name = 'Dead'
 }
@@ -41,7 +41,7 @@ export class Dead extends Error {
 export class Kernel {
   readonly seed: number
   readonly #ties: Random
-  /** Turns that must pass without activity; the gate compares the traces of several. */
+  /** Turns that must pass without activity; the gate compares the traces of several values. */
   readonly #turns: number
   readonly #heap: Event[] = []
   readonly #held = new Map<Subject, Event[]>()
@@ -53,7 +53,7 @@ export class Kernel {
   #running: Promise<void> | undefined
   #wake: (() => void) | undefined
   #hash = 0
-  /** Errors that came out of events: of ours or of the product, and never expected. */
+  /** Errors thrown by events, from the kit or the product; always unexpected. */
   readonly errors: string[] = []
   now = 0
   events = 0
@@ -64,18 +64,18 @@ export class Kernel {
     this.#turns = turns
   }
 
-  /** A stream of its own for each purpose. */
+  /** A separate random stream for each purpose. */
   random(purpose: string): Random { return seeded(`${this.seed}/${purpose}`) }
 
   get hash(): string { return (this.#hash >>> 0).toString(16).padStart(8, '0') }
 
-  /** Part of the trace, though no event. */
+  /** Adds a label to the trace without an event. */
   note(label: string): void { this.#hash = crc32c(label, this.#hash) }
 
-  /** Something goes on that was set off by the event at work. */
+  /** Reports activity caused by the current event. */
   touch(): void { this.#activity++ }
 
-  /** Runs `work` after `ms` of virtual time; gives its undoing. */
+  /** Runs `work` after `ms` of virtual time; returns the function that cancels it. */
   schedule(ms: number, subject: Subject | undefined, label: string, work: () => void): () => void {
     this.#activity++
     const event: Event = {
@@ -88,7 +88,7 @@ export class Kernel {
     return () => { event.cancelled = true }
   }
 
-  /** A paused subject goes on: what was held back happens now, in its order. */
+  /** Resumes a paused subject: held events happen now, in their order. */
   resumed(subject: Subject): void {
     const held = this.#held.get(subject) ?? []
     this.#held.delete(subject)
@@ -98,7 +98,7 @@ export class Kernel {
       })
   }
 
-  /** Waits for something real while virtual time stands still. Several are answered in the order in which they were asked. */
+  /** Waits for real work while virtual time stands still. Several calls are answered in the order in which they were made. */
   async outside<T>(work: () => Promise<T>): Promise<T> {
     this.#outside++
     const before = this.#last
@@ -156,7 +156,7 @@ export class Kernel {
     }
   }
 
-  /** Resolves when nothing that was set off goes on any more. */
+  /** Resolves when no activity caused by the event remains. */
   async #rest(): Promise<void> {
     for (let quiet = 0; quiet < this.#turns;) {
       const before = this.#activity

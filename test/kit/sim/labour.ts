@@ -1,5 +1,5 @@
-// What a user's functions cost, and how they go wrong, on one simulated computer: each call takes a little virtual time, on some
-// computers a lot; and one call, now and then, throws, never returns, or ends its process. The program knows nothing of it.
+// Cost and failures of a user's functions on one simulated computer: each call takes some virtual time, more on slow computers; one call
+// can be made to throw, hang, or end its process. The program itself is unchanged.
 
 import { isMapReduce, mapReduce, type Definition } from '../../../src/program/authoring.ts'
 import type { Modules } from '../../../src/ports/modules.ts'
@@ -8,22 +8,22 @@ import type { Process } from './process.ts'
 export type Strain = 'throw' | 'hang' | 'exit'
 
 export interface Labour {
-  /** How much slower than usual. */
+  /** Slowness relative to normal. */
   factor: number
-  /** What happens at the call after `left` others, once. */
+  /** Failure of the call that comes `left` calls from now; once. */
   strain: { readonly how: Strain; left: number } | undefined
 }
 
-/** One call of a function that splits a line. */
+/** Cost of one call, for a function that splits a line. */
 const callMs = 0.02
-/** So much is gathered before it is waited for: an event for each call would be most of a simulation. */
+/** Cost that is collected before a wait: an event for each call would be most of a simulation. */
 const sliceMs = 20
 
-/** Programs that are loaded through these labour on the process's host. `exit` ends the process. */
+/** Wraps a module loader: programs loaded through it cost time on the process's host. `exit` ends the process. */
 export function labouring(modules: Modules, process: Process, exit: () => void): Modules {
   const { labour } = process.host
   let owedMs = 0
-  /** Before each call: what has to be waited for first. */
+  /** Called before each call of a user's function; a returned promise must be awaited first. */
   const toil = (): Promise<void> | undefined => {
     owedMs += callMs * labour.factor
     const { strain } = labour
@@ -52,7 +52,7 @@ export function labouring(modules: Modules, process: Process, exit: () => void):
   }
 }
 
-/** The same program, each of whose calls waits for `toil`. Functions see `this` as they do without. */
+/** The same program, with each call preceded by `toil`. `this` is passed through. */
 function slowed(exported: unknown, toil: () => Promise<void> | undefined): unknown {
   if (!isMapReduce(exported)) return exported
   const { map, reduce } = exported.definition

@@ -1,5 +1,5 @@
-// Messages from one process to another on the same machine: they come in the order in which they were sent, and none is lost while
-// the receiver lives.
+// Messages between processes on the same machine: delivered in the order in which they were sent; none is lost while the receiver
+// lives.
 
 import type { Kernel, Subject } from './kernel.ts'
 
@@ -8,7 +8,7 @@ const messageMs = 0.2
 export class Line {
   readonly #kernel: Kernel
   readonly #receiver: Subject
-  /** Events of the same moment come in any order: each brings the message that is first. */
+  /** Events of the same moment run in any order: each delivers the first waiting message. */
   readonly #waiting: Array<() => void> = []
 
   constructor(kernel: Kernel, receiver: Subject) {

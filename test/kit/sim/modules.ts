@@ -1,5 +1,5 @@
 // Programs in a simulation: compiled and loaded for real, once each, while virtual time stands still. Node loads modules from
-// real files only, so a bundle on a simulated disk is laid down in a temporary directory first.
+// real files only, so a bundle on a simulated disk is first copied into a temporary directory.
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,7 +24,7 @@ function realDirectory(): string {
 }
 
 const bundles = new Map<string, Promise<Bundle>>()
-/** Clusters have jobs of the same names; each has instances of its own. */
+/** Clusters have jobs of the same names; this number gives each cluster its own module instances. */
 let instances = 0
 
 export function modulesOf(process: Process): Modules {

@@ -1,6 +1,6 @@
-// The simulated network: who listens where, who is cut off from whom, and what happens to what is sent. HTTP requests are given
-// straight to the target's fastify; wires are pairs of queues. Each way has a stream of random numbers of its own, so that a fault
-// that is left out does not change what happens elsewhere.
+// Simulated network: listeners, cuts, and the fate of each transmission. HTTP requests are injected into the target's fastify; wires are
+// pairs of queues. Each direction between two parties has its own random stream, so that leaving out one fault does not change events
+// elsewhere.
 
 import { crc32c } from '@node-rs/crc32'
 import { Dispatcher } from 'undici'
@@ -15,26 +15,26 @@ import { SimWire, type Passage, type Way } from './wire.ts'
 
 interface Listener { readonly process: Process; readonly service: Service; readonly wires: Set<SimWire> }
 
-/** One way from one party to another, by the names of their nodes. */
+/** Direction from one party to another, by the names of their nodes. */
 const wayOf = (from: string, to: string): string => `${from}>${to}`
 
 const connectMs = 5_000
 
 /**
- * `asked`: the request has come, and was not looked at. `done`: it was carried out, and no answer has left. `answered`: the caller has the
- * answer.
+ * `asked`: the request has arrived and was not handled. `done`: it was handled, and no reply has left. `answered`: the caller has the
+ * reply.
  */
 export const moments = ['asked', 'done', 'answered'] as const
 export type Moment = (typeof moments)[number]
 
-/** Something that happens at one moment of a call between two processes. */
+/** Trigger at one moment of a call between two processes. */
 export interface Snare {
-  /** Name of the process that calls. */
+  /** Name of the calling process. */
   readonly from: string
   /** Path of the message. */
   readonly path: string
   readonly moment: Moment
-  /** At the how manieth such call. */
+  /** Number of the call at which it triggers. */
   readonly nth: number
   readonly spring: () => void
 }
@@ -46,11 +46,11 @@ export class Network implements Way {
   readonly #cuts = new Set<string>()
   readonly #spoils = new Map<string, Spoil>()
   readonly #waiting = new Map<string, Array<() => void>>()
-  /** Those that are set, and the calls that each still lets pass. */
+  /** Set snares, and the number of calls that each still lets pass. */
   readonly #snares = new Map<Snare, number>()
-  /** Pairs that have spoken: a pool of connections is there already. */
+  /** Pairs that have communicated: they already have a connection pool. */
   readonly #known = new Set<string>()
-  /** Calls that have no answer yet. */
+  /** Calls without a reply so far. */
   readonly calls = new Set<(error: Error) => void>()
   #nextPort = 20_000
 
@@ -58,7 +58,7 @@ export class Network implements Way {
     this.kernel = kernel
   }
 
-  /** Names of parties: a node's name, or `client` for all that are no node. */
+  /** Parties: a node's name, or `client` for all others. */
   cut(from: string, to: string, oneWay: boolean): void {
     this.#cuts.add(wayOf(from, to))
     if (!oneWay) this.#cuts.add(wayOf(to, from))
@@ -82,13 +82,13 @@ export class Network implements Way {
     }
   }
 
-  /** Sets a snare; gives its undoing. It springs once. Undone by `heal` of everything. */
+  /** Sets a snare, which triggers once; returns the function that removes it. Also undone by `heal` of everything. */
   snare(snare: Snare): () => void {
     this.#snares.set(snare, snare.nth)
     return () => { this.#snares.delete(snare) }
   }
 
-  /** A call of `from` is at this moment. */
+  /** A call of `from` has reached this moment: triggers its snares. */
   pass(from: Process, path: string, moment: Moment): void {
     for (const [snare, left] of this.#snares) {
       if (snare.from !== from.name || snare.path !== path || snare.moment !== moment) continue
@@ -117,7 +117,7 @@ export class Network implements Way {
     this.#waiting.set(way, [...this.#waiting.get(way) ?? [], work])
   }
 
-  /** When a request comes once more, after so many milliseconds: mostly soon, sometimes when nobody thinks of it any more. */
+  /** Delay in milliseconds after which a request is delivered again, mostly short, sometimes up to a minute; undefined: it is not. */
   duplicate(from: Process, to: Process): number | undefined {
     const way = wayOf(partyOf(from), partyOf(to))
     const { duplicate = 0 } = this.#spoils.get(way) ?? {}
@@ -128,7 +128,7 @@ export class Network implements Way {
 
   isCut(from: Process, to: Process): boolean { return this.#cuts.has(wayOf(partyOf(from), partyOf(to))) }
 
-  /** Half of what is sent into a cut is lost, half comes when it is healed. */
+  /** Half of the data sent into a cut is lost; the other half arrives when it is healed. */
   isLost(from: Process, to: Process): boolean { return this.#randomOf(wayOf(partyOf(from), partyOf(to))).below(2) === 0 }
 
   #randomOf(way: string): Random {
@@ -145,10 +145,10 @@ export class Network implements Way {
   knows(from: Process, to: Process): boolean { return this.#known.has(`${from.name} ${to.name}`) }
   meet(from: Process, to: Process): void { this.#known.add(`${from.name} ${to.name}`) }
 
-  /** Ends what nobody will ever answer, so that nothing of a simulation that is over is kept in memory by who waits in it. */
+  /** Fails calls that will never be answered, so that their callers do not keep an ended simulation in memory. */
   end(): void { for (const call of [...this.calls]) call(new Dead('the simulation is over')) }
 
-  /** What one process uses. */
+  /** Net port of one process. */
   netOf(process: Process): Net {
     return {
       dispatcher: new SimDispatcher(this, process),
@@ -160,7 +160,7 @@ export class Network implements Way {
 
   async #listen(process: Process, service: Service, { host, port }: { host: string; port: number }): Promise<Listening> {
     process.must()
-    // inject itself looks at its signal only until the request's body has come.
+    // inject itself looks at its signal only until the request's body has arrived.
     service.http.addHook('onRequest', (request, reply, done) => {
       const { signal } = (request.raw as unknown as { _lightMyRequest: { signal?: AbortSignal } })._lightMyRequest
       signal?.addEventListener('abort', () => { reply.raw.destroy() }, { once: true })
@@ -215,7 +215,7 @@ export class Network implements Way {
       signal?.addEventListener('abort', onAbort, { once: true })
       const target = this.find(to)
       const { ms, fate } = target ? this.passage(process, target.process) : { ms: 0.5, fate: 'pass' as const }
-      if (fate === 'hold') return // nothing comes back, until the time is over
+      if (fate === 'hold') return // no reply before the timeout
       this.kernel.schedule(ms, process, `connect ${to}`, () => {
         const listener = this.find(to)
         if (!listener || fate === 'reset')
@@ -280,7 +280,7 @@ class SimDispatcher extends Dispatcher {
     }
     network.calls.add(end)
     let forget = (): void => { network.calls.delete(end) }
-    /** The connection breaks on the caller's side: who works for it hears of that, unless the way is cut. */
+    /** The connection breaks on the caller's side: the server notices, unless the way to it is cut. */
     let hangUp = (): void => {}
     const controller = {
       aborted: false, paused: false, reason: null as Error | null, rawHeaders: [], rawTrailers: [],
@@ -307,7 +307,7 @@ class SimDispatcher extends Dispatcher {
       return true
     }
     network.meet(process, target.process)
-    // Not within this call: undici starts a request when it has a connection.
+    // Not within this call: undici starts a request only once it has a connection.
     kernel.schedule(0, process, `start ${options.path}`, () => {
       if (over) return
       handler.onRequestStart?.(controller as never, undefined)
@@ -332,7 +332,7 @@ class SimDispatcher extends Dispatcher {
       }
       const reply = (status: number, body: Buffer): void => {
         network.pass(process, options.path, 'done')
-        if (!target.process.alive) return // its end has broken the connection
+        if (!target.process.alive) return // its end has already broken the connection
         const back = network.passage(target.process, process, body.length)
         const arrive = (): void => {
           kernel.schedule(back.ms + back.sendMs, process, `reply ${status} ${options.path} ${crc32c(body).toString(16)}`, () => {
@@ -370,7 +370,7 @@ class SimDispatcher extends Dispatcher {
         for (const each of forgets) each()
       }
       if (fate === 'reset') {
-        // Whether it had come through nobody knows.
+        // The caller cannot know whether the request had arrived.
         if (network.isLost(process, target.process)) deliver('lost', false)
         fail(ms, broken('ECONNRESET'))
       } else if (fate === 'hold') {

@@ -1,4 +1,4 @@
-// The nodes of a simulated cluster: a host that stays, and a process on it that comes and goes.
+// Nodes of a simulated cluster: a host that stays, and processes on it that start and end.
 
 import { Datanode } from '../../../datanode/datanode.ts'
 import { careOf } from '../../../datanode/settings.ts'
@@ -31,7 +31,7 @@ export interface NodeParts {
 }
 
 const stopMs = 120_000
-/** Clocks of machines: set by hand, and by bad crystals. Signatures allow a minute between two of them. */
+/** Clock errors of machines: wrong settings and inaccurate crystals. Signatures allow a minute between two clocks. */
 const clockOffMs = 20_000
 const clockRateOff = 0.03
 
@@ -58,16 +58,16 @@ export abstract class SimNode implements ClusterNode {
 
   get running(): boolean { return this.#process?.alive === true }
   get paused(): boolean { return this.#process?.paused === true }
-  /** Another one in each life. */
+  /** A new one in each life. */
   get pid(): number { return this.#lives }
 
-  /** What runs in the process. */
+  /** Starts the server that runs in the process. */
   protected abstract boot(
     world: World,
     offer: (what: Trigger, work: () => Promise<unknown>) => void,
     end: () => void,
   ): Promise<{ stop(): Promise<void> }>
-  /** Mounts of its disks. */
+  /** Mount points of its disks. */
   abstract readonly mounts: readonly string[]
 
   async start(): Promise<void> {
@@ -95,7 +95,7 @@ export abstract class SimNode implements ClusterNode {
     const process = this.#process
     if (!process?.alive) return
     process.resume()
-    // As the operating system does it in the end.
+    // Kills it after a while, as the operating system would.
     const late = this.parts.kernel.schedule(stopMs, undefined, `${this.name} does not stop`, () => process.end())
     await Promise.race([this.#server?.stop(), new Promise<void>(resolve => { process.onEnd(resolve) })])
     late()
@@ -114,7 +114,7 @@ export abstract class SimNode implements ClusterNode {
     await this.start()
   }
 
-  /** Its wall clock jumps: by so much, or to about the right time. */
+  /** Makes its wall clock jump: by `byMs`, or to a random offset near the right time. */
   jumpClock(byMs?: number): void {
     const { time } = this.host
     time.offsetMs = byMs === undefined ? Math.round((this.#times.float() * 2 - 1) * clockOffMs) : time.offsetMs + byMs
@@ -133,14 +133,14 @@ export abstract class SimNode implements ClusterNode {
   }
   async lockDisk(disk = 0): Promise<void> { this.host.spoil(this.mounts[disk]!, { readOnly: true }) }
   async slowSync({ ms, disk = 0 }: { ms: number; disk?: number }): Promise<void> { this.host.spoil(this.mounts[disk]!, { slowSyncMs: ms }) }
-  /** The disk answers nothing but errors. */
+  /** Makes every call to the disk fail. */
   breakDisk(disk = 0): void { this.host.spoil(this.mounts[disk]!, { dead: true }) }
   async healDisks(): Promise<void> { this.host.healDisks() }
 
   protected async trigger(what: Trigger): Promise<void> { await this.#failpoints!.trigger(what) }
 }
 
-/** All that a namenode's computer holds, with its store, as a snapshot of its disk has it. */
+/** Content of a namenode's computer with its store, like a snapshot of its disk. */
 export interface DiskCopy { readonly image: Image; readonly stores: ReadonlyMap<string, MemoryStore>; readonly seq: number }
 
 export class SimNameNode extends SimNode {
@@ -150,7 +150,7 @@ export class SimNameNode extends SimNode {
 
   get address(): Address { return this.#address! }
 
-  /** Its disk is gone, with everything that was on it; backups are elsewhere. */
+  /** Loses its disk with all data; backups are elsewhere. */
   async loseDisk(): Promise<void> {
     await this.kill()
     this.host.wipe('/namenode', () => false)
@@ -164,19 +164,19 @@ export class SimNameNode extends SimNode {
     }
   }
 
-  /** Its disk holds what a copy of it held. A copy is used once. REQUIRES: it does not run. */
+  /** Replaces its disk by a copy taken before. A copy is used once. REQUIRES: it does not run. */
   useDisk({ image, stores }: DiskCopy): void {
     this.host.revert(image)
     this.host.stores.clear()
     for (const [directory, store] of stores) this.host.stores.set(directory, store)
   }
 
-  /** As `gristmill namenode recover`, while it does not run. Throws what that says. */
+  /** Runs `gristmill namenode recover`. Throws its errors. REQUIRES: it does not run. */
   recover(options: Omit<RecoverOptions, 'dir'> = {}): Promise<Recovery> {
     return this.offline(world => recover(world, { dir: '/namenode', ...options }))
   }
 
-  /** Something else is done on its computer, while it does not run. */
+  /** Runs other work on its computer. REQUIRES: it does not run. */
   async offline<T>(work: (world: World) => Promise<T>): Promise<T> {
     const process = new Process(this.parts.kernel, 'offline', this.host)
     try {
@@ -186,7 +186,7 @@ export class SimNameNode extends SimNode {
     }
   }
 
-  /** What it has begun and not ended, by its own counters. */
+  /** Open leases and unfinished deletions, by its own counters. */
   get open(): { readonly leases: number; readonly doomed: number } {
     const { leases, doomed } = this.#counters
     return { leases, doomed }
@@ -259,10 +259,10 @@ export class SimDataNode extends SimNode implements DataNode {
     for (const mount of this.mounts) this.host.wipe(mount, path => !identity && path === `${mount}/gristmill.json`)
   }
 
-  /** An empty disk takes the place of one. REQUIRES: it does not run. */
+  /** Replaces one of its disks by an empty one. REQUIRES: it does not run. */
   wipeDisk(disk: number): void { this.host.wipe(this.mounts[disk]!, () => false) }
 
-  /** The last operation of which it has durably heard. */
+  /** Last operation that it durably knows of. */
   get seenSeq(): number {
     const file = this.host.durable.get(`${this.mounts[0]}/epoch.json`)
     return file ? (JSON.parse(contentOf(file).toString()) as { seq?: number }).seq ?? 0 : 0
@@ -275,7 +275,7 @@ export class SimDataNode extends SimNode implements DataNode {
   async replicas(): Promise<Replica[]> { return simReplicas(this, this.host, this.random) }
 }
 
-/** A node that comes back listens where it did. */
+/** A restarted node listens on its earlier port. */
 const portOf = (address: Address | undefined): number => (address === undefined ? 0 : Number(address.split(':').at(-1)))
 
 function timesOf({ heartbeat, nodeStale, nodeDead, leaseSoft, leaseHard }: Partial<Settings>) {

@@ -1,10 +1,10 @@
-// One simulated process on a host: its clock, and whether it lives. What it awaits from the world comes while it lives, or never.
+// One simulated process on a host: its clock, and its life. Awaited results from the world arrive while it is alive, or never.
 
 import type { Clock } from '../../../src/ports/clock.ts'
 import { Dead, type Kernel, type Subject } from './kernel.ts'
 import type { Host } from './host.ts'
 
-/** Wall time at the start of a simulation: some day in 2026. */
+/** Wall time at the start of a simulation: a day in 2026. */
 const epochMs = 1_780_000_000_000
 
 export class Process implements Subject {
@@ -24,19 +24,19 @@ export class Process implements Subject {
     this.clock = clockOf(this)
   }
 
-  /** Nothing happens to it now: somebody has stopped it, or its event loop stands still. */
+  /** True while its events are held back: it was paused, or its event loop is stalled. */
   get paused(): boolean { return this.#paused || this.#stalls > 0 }
 
-  /** Throws into what is dead. */
+  /** Throws `Dead` if the process is dead. */
   must(): void { if (!this.alive) throw new Dead(`${this.name} is dead`) }
 
-  /** What others do when it ends, in whatever way; gives its undoing. */
+  /** `work` runs when the process ends in any way; returns the function that removes it. */
   onEnd(work: () => void): () => void {
     this.#ends.add(work)
     return () => { this.#ends.delete(work) }
   }
 
-  /** At once, as by SIGKILL. */
+  /** Immediate end, as by SIGKILL. */
   end(): void {
     if (!this.alive) return
     this.alive = false
@@ -57,7 +57,7 @@ export class Process implements Subject {
     if (!this.paused) this.kernel.resumed(this)
   }
 
-  /** Its event loop stands still for so long. */
+  /** Blocks its event loop for `ms`. */
   stall(ms: number): Promise<void> {
     if (!this.alive) return Promise.resolve()
     this.#stalls++
@@ -91,8 +91,8 @@ export class Process implements Subject {
 }
 
 /**
- * No timer is shorter, as in the world: whoever waits for what is left of a time would else wait for nothing, again and again, where a rate
- * left less than a number can hold.
+ * Shortest timer, as in the real world. Without it, code that waits for the rest of a period would wait for nothing again and again, when
+ * a clock rate leaves less than a number can hold.
  */
 const leastMs = 0.001
 
@@ -107,7 +107,7 @@ function clockOf(process: Process): Clock {
     mono: () => (kernel.now - startMs) * time.rate + 1,
     after,
     sleep: (ms, signal) => new Promise((resolve, reject) => {
-      if (!process.alive) return // for ever
+      if (!process.alive) return // never settles
       if (signal?.aborted) return reject(signal.reason as Error)
       const onAbort = (): void => {
         cancel()

@@ -1,4 +1,4 @@
-// Replicas on simulated disks, seen and changed behind their node's back.
+// Replicas on simulated disks, read and changed without their node's knowledge.
 
 import { parseBlockName } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
@@ -70,7 +70,7 @@ export class SimReplica implements Replica {
       case 'flip': return flip(file)
       case 'meta': return meta && flip(meta)
       case 'zero': {
-        // A sector that holds something: zeros over zeros change nothing.
+        // Chooses a sector that is not all zeros: zeroing an empty one would change nothing.
         const sectors = Math.ceil(file.length / sectorBytes)
         const first = random.below(sectors)
         for (let i = 0; i < sectors; i++) {

@@ -1,4 +1,4 @@
-// The ordered store of a simulated process: in memory, durable at each commit, as the real one is.
+// Ordered store of a simulated process: in memory, durable at each commit, as the real one is.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { RowCheck, Store, Table } from '../../../src/ports/store.ts'
@@ -60,7 +60,7 @@ export class SimStore implements Store {
   async close(): Promise<void> {}
 }
 
-/** A file of this name that somebody has laid into the directory is its store: so a copy of one becomes one. */
+/** A store file that was copied into the directory as a file becomes its store. */
 export function openSimStore(process: Process, directory: string): SimStore {
   const { host } = process
   const path = storeFile(directory)

@@ -1,5 +1,5 @@
-// Rejections that nobody handles. What a dead process leaves behind is nobody's; anything else is an error of the product, and is
-// told to the clusters that run and to whoever listened before (a test runner).
+// Unhandled promise rejections during a simulation. Those left by a dead process are ignored; all others are errors of the product and go
+// to the running clusters and to the earlier listeners (those of a test runner).
 
 import { Dead } from './kernel.ts'
 
@@ -14,7 +14,7 @@ function hear(thrown: unknown, promise: Promise<unknown>): void {
   for (const other of others) other(thrown, promise)
 }
 
-/** Until the returned function is called. */
+/** Listens until the returned function is called. */
 export function hearUnhandled(tell: (thrown: unknown) => void): () => void {
   const own = (thrown: unknown): void => tell(thrown)
   if (clusters.size === 0) {

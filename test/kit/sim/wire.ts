@@ -1,5 +1,5 @@
-// A wire between two simulated processes: what one end writes comes out of the other, in order, some time later, unless the
-// network has other plans.
+// Wire between two simulated processes: bytes written at one end arrive at the other, in order, after some time, unless the simulated
+// network holds or resets the connection.
 
 import { crc32c } from '@node-rs/crc32'
 import { assert } from '../../../src/base/assert.ts'
@@ -7,19 +7,19 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import type { Wire } from '../../../src/ports/net.ts'
 import type { Process } from './process.ts'
 
-/** What the network does to a piece on its way. */
+/** Fate of a piece on its way. */
 export interface Passage {
   readonly ms: number
-  /** Its own bytes on a slow line; those of others wait behind them. */ readonly sendMs: number
+  /** Transmission time on a slow line; later pieces wait for it. */ readonly sendMs: number
   readonly fate: 'pass' | 'hold' | 'reset'
   readonly flip: boolean
   readonly at: number
 }
 
 export interface Way {
-  /** Asked for each piece. */
+  /** Called for each piece. */
   passage(from: Process, to: Process, bytes: number): Passage
-  /** Resolves when nothing is in the way from one to the other any more. */
+  /** Runs `work` when the direction is no longer cut. */
   clear(from: Process, to: Process, work: () => void): void
 }
 
@@ -36,19 +36,19 @@ export class SimWire implements Wire {
   readonly #way: Way
   readonly #own: Process
   readonly #other: Process
-  /** The other end. For ends only. */
+  /** The other end. Used by wire ends only. */
   peer!: SimWire
   #gone!: () => void
   #chunks: Buffer[] = []
   #pending: Pending | undefined
   #ended = false
   #error: Error | undefined
-  /** Rejects what waits for bytes to leave. */
+  /** Functions that reject writes whose bytes have not left. */
   readonly #sending = new Set<(error: Error) => void>()
   #progressMs = 0
   #cancelProgress: (() => void) | undefined
   #writing = 0
-  /** Pieces on their way keep their order: whichever event comes first brings the first of them. */
+  /** Pieces keep their order: each event, whichever runs first, delivers the first piece. */
   readonly #flight: Array<() => void> = []
   #arrivesAt = 0
   #stuck: Array<() => void> | undefined
@@ -103,7 +103,7 @@ export class SimWire implements Wire {
       this.#send(`wire ${bytes.length} ${crc32c(bytes).toString(16)}`, bytes.length, flip => {
         if (flip >= 0) bytes[Math.floor(flip * bytes.length)]! ^= 1
         this.peer.#arrived(bytes)
-        // The sender hears of it in a moment of its own.
+        // The sender's completion is an event of its own.
         this.#own.kernel.schedule(0, this.#own, 'wire sent', () => {
           if (!this.#sending.delete(fail)) return
           this.#writing--
@@ -117,7 +117,7 @@ export class SimWire implements Wire {
   end(): Promise<void> {
     this.#own.must()
     if (this.#error) return Promise.reject(this.#error)
-    // What was written is on its way; nobody waits for the other side to have heard of the end.
+    // The end is on its way after all written data; the caller does not wait for the peer to receive it.
     this.#send('wire end', 0, () => this.peer.#finish())
     return Promise.resolve()
   }
@@ -133,7 +133,7 @@ export class SimWire implements Wire {
     this.#moved()
   }
 
-  /** Delivers after what was sent before; a process that dies meanwhile has still sent it. */
+  /** Delivers after everything sent before; a process that dies meanwhile has still sent it. */
   #send(label: string, bytes: number, deliver: (flip: number) => void, fail: (error: Error) => void = () => {}): void {
     const { kernel } = this.#own
     const { ms, sendMs, fate, flip, at } = this.#way.passage(this.#own, this.#other, bytes)
@@ -142,7 +142,7 @@ export class SimWire implements Wire {
       this.#flight.push(() => deliver(flip ? at : -1))
       kernel.schedule(this.#arrivesAt - kernel.now, undefined, `${this.#own.name}>${this.#other.name} ${label}`, () => {
         if (!this.#other.alive) return
-        // A paused process takes nothing in; it lies in the system's buffers until it goes on.
+        // A paused process receives nothing; the data stays in system buffers until it is resumed.
         if (this.#other.paused) kernel.schedule(0, this.#other, `held ${label}`, () => this.#flight.shift()!())
         else this.#flight.shift()!()
       })
