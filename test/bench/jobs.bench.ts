@@ -1,5 +1,5 @@
-// Jobs against what the same functions cost without a cluster: an empty job, word count over 1 GiB on two slots, a sort of
-// 1 GiB of 100-byte records, and the start of a command with nothing running. `--quick` takes a tenth of the data.
+// Jobs compared with the same functions without a cluster: an empty job, word count over 1 GiB on two slots, a sort of 1 GiB of
+// 100-byte records; and the start time of a command without a cluster. `--quick` uses a tenth of the data.
 
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -59,7 +59,7 @@ async function emptyJob(mill: Mill): Promise<void> {
       await job.wait()
     }))
   }
-  // The first ones start executors and bundle the program.
+  // The first runs start executors and bundle the program.
   const warm = times.slice(5)
   console.log(
     `an empty job on a warm cluster: median ${median(warm).toFixed(0)} ms, worst ${Math.max(...warm).toFixed(0)} ms (goal: under 120; the first one took ${times[0]!.toFixed(0)} ms)`,

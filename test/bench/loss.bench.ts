@@ -1,6 +1,6 @@
-// A job that loses one of five datanodes midway: how much later it ends than without the loss, and that it gives the same. Word count
-// over 1 GiB, real processes on hosts of their own, default times. Each round runs the job twice, whole and with the loss, so that what
-// the machine does meanwhile hits both; the ratio is that of the medians.
+// Job that loses one of five datanodes midway: the extra time, and that the output is equal. Word count over 1 GiB, real processes with
+// host names of their own, default timeouts. Each round runs the job without and with the loss, so that other load on the machine affects
+// both; the ratio is that of the medians.
 
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'

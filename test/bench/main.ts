@@ -1,5 +1,5 @@
-// Runs every benchmark, one after the other, each in a process of its own: npm run bench [-- name…] [-- --quick]
-// A benchmark measures gristmill and the machine's own limit in the same run and prints both with their ratio.
+// Runs every benchmark, one after the other, each in its own process: npm run bench [-- name…] [-- --quick]
+// A benchmark measures gristmill and a baseline of the machine in the same run, and prints both with their ratio.
 
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// The namenode against an empty fastify route, both over HTTP with 64 clients in one other process: stat and durable creation
-// of files. Then a million files: memory, and the time until it answers again after a restart. `--quick`: a tenth of everything.
+// Namenode compared with an empty fastify route, both over HTTP with 64 clients in another process: stat and durable creation of
+// files. Then a million files: memory, and the time from a restart to the first reply. `--quick`: a tenth of everything.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
@@ -57,7 +57,7 @@ try {
       address, headers, path: '/v1/namespace/stat', body: '{"path":"/a/b/c/file-%d"}', requests: requests / 2, first,
     })
     first += requests
-    if (round === 0) continue // warming up
+    if (round === 0) continue // warm-up
     rates.empty.push(plain.perSecond)
     rates.create.push(create.perSecond)
     rates.stat.push(stat.perSecond)

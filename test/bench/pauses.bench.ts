@@ -1,5 +1,5 @@
-// The longest pause of the namenode's event loop for each message at its largest allowed input. Goal: none holds it above some 50 ms.
-// The column to look at is processor time; on an idle machine the two are the same. `--quick`: less of what fills up first.
+// Longest pause of the event loop for each message at its largest allowed input. Goal: none above some 50 ms. The relevant column is
+// processor time; on an idle machine it equals wall-clock time. `--quick`: smaller data sets.
 
 import { fork, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
@@ -38,7 +38,7 @@ const goalMs = 50
 const begin = (...args: string[]): ChildProcess =>
   fork(join(import.meta.dirname, 'bare/pauses.ts'), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }).setMaxListeners(0)
 const namenode = begin()
-/** What is measured now: the namenode, or a datanode. */
+/** Process under measurement: the namenode, or a datanode. */
 let child = namenode
 const hear = <T>(): Promise<T> => new Promise((resolve, reject) => {
   child.once('message', message => resolve(message as T))
@@ -62,7 +62,7 @@ function take(): Promise<Pause> {
 }
 
 let worst = 0
-/** Says how long the namenode stood still while the work was done, three times over at the most: the first is for warming up. */
+/** Prints the longest pause of the event loop during the work, which is repeated `times` times; the first is a warm-up. */
 async function measure(what: string, work: (time: number) => Promise<unknown>, times = 3): Promise<void> {
   let found: Pause | undefined
   let refused = ''
@@ -82,7 +82,7 @@ async function measure(what: string, work: (time: number) => Promise<unknown>, t
   )
 }
 
-/** So many at a time. */
+/** Runs `work` for 0 to count - 1, `atOnce` at a time. */
 async function each(count: number, work: (i: number) => Promise<unknown>, atOnce = 200): Promise<void> {
   for (let i = 0; i < count; i += atOnce) await Promise.all(Array.from({ length: Math.min(atOnce, count - i) }, (_, j) => work(i + j)))
 }
@@ -102,7 +102,7 @@ try {
   let seq = 0
   await call(report.full, { node, session, seq: ++seq, first: true, last: true, storages: [] })
 
-  /** Paths with as many levels, or as many bytes, as are allowed. */
+  /** Number of trees made; each path has the maximal depth or the maximal length. */
   let trees = 0
   const deep = (): string => `/t${++trees}${'/x'.repeat(limits.pathDepthMax - 1)}`
   const longNames = Array.from({ length: Math.floor(limits.pathBytesMax / (limits.nameBytesMax + 1)) - 1 }, (_, i) =>
@@ -123,7 +123,7 @@ try {
     const known = deep()
     await call(namespace.mkdir, { requestId: id(), path: known, parents: true })
     await measure('namespace.stat, as many levels, nothing remembered', async () => {
-      // A directory that is renamed makes the namenode forget all paths.
+      // Renaming a directory empties the namenode's path cache.
       await call(namespace.mkdir, { requestId: id(), path: `/f${++trees}` })
       await call(namespace.rename, { requestId: id(), from: `/f${trees}`, to: `/g${trees}` })
       await call(namespace.stat, { path: known })
@@ -312,7 +312,7 @@ try {
         sent = splitsId(`bench-splits-${++trees}`)
         await call(job.splits, { requestId: id(), id: sent, page: 0, output: path, splits: page })
       })
-      // As many pages as a job may have: what is done with all of them at once is done in slices.
+      // The maximal number of pages of a job: work on all of them together is done in slices.
       const pages = Math.min(
         Math.floor(limits.jobSplitsBytesMax / limits.splitsBodyBytesMax),
         Math.floor(limits.stageTasksMax / page.length),

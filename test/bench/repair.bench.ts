@@ -1,5 +1,5 @@
-// A datanode of five is frozen for a while, then another one dies with a gigabyte of blocks: how long readers are held up, how long until
-// the dead one is declared dead and the first copy is ordered, and how fast the rest comes back. Real processes, default times.
+// Loss of a datanode: one of five is paused for a while, then another one dies with a gigabyte of blocks. Measures the longest delay of
+// readers, the time until the node is declared dead and the first copy is ordered, and the speed of repair. Real processes, default times.
 
 import { connect } from 'gristmill'
 import type { ClusterStatus } from '../../src/protocol/admin.ts'
@@ -20,11 +20,11 @@ await mill.put(source, '/data', { replication: 3, blockSize: blockBytes })
 const status = (): Promise<ClusterStatus> => mill.clusterStatus()
 const next = generator(3)
 
-/** Reads at places all over the file until it is told to stop: the longest that a megabyte takes is how long a reader is held up. */
+/** Reads megabytes at random places of the file until it is stopped; the slowest read is the delay of readers. */
 class Reader {
   longestMs = 0
   reads = 0
-  /** Whether it measures. */
+  /** False: reads are not measured. */
   counts = true
   #reading = true
   readonly #run = this.#read()
@@ -72,7 +72,7 @@ for (;;) {
   if (facts.declaredMs === 0 && state === 'dead') facts.declaredMs = since()
   if (facts.startedMs === 0 && now.pendingReplications > 0) {
     facts.startedMs = since()
-    whileDead.counts = false // from now on disks and cores are busy with copies
+    whileDead.counts = false // from here on copies load disks and cores
   }
   if (facts.declaredMs > 0 && now.underReplicated === 0 && now.pendingReplications === 0 && now.missing === 0) {
     facts.doneMs = since()

@@ -1,5 +1,5 @@
-// Blocks on their way: put with one and with three replicas, get over wires and in place, each beside the same bytes moved
-// by bare sockets and files with the same checksums and syncs. Runs are taken in turns, so that both see the same machine.
+// Block transfer: put with one and with three replicas, get over the network and from local files, each compared with the same bytes
+// moved by bare sockets and files with the same checksums and syncs. Runs alternate, so that both see the same load of the machine.
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync, writeSync } from 'node:fs'
@@ -22,7 +22,7 @@ const parallel = 2
 const dir = mkdtempSync(join(tmpdir(), 'gristmill-transfer-'))
 
 interface Cpu { user: number; system: number }
-/** Processes beside this one whose work counts as well. */
+/** Other processes whose CPU time counts as well. */
 interface Helpers { cpu(): Promise<Cpu[]> }
 
 class Bare implements Helpers {
@@ -53,7 +53,7 @@ class Bare implements Helpers {
   }
 }
 
-/** The processes of a cluster, as Linux counts them: hundredths of a second. */
+/** CPU time of the processes of a cluster; Linux counts hundredths of a second. */
 class Members implements Helpers {
   readonly all: readonly Member[]
   constructor(all: readonly Member[]) { this.all = all }
@@ -78,7 +78,7 @@ class Members implements Helpers {
 interface Measure { mbs: number; cpu: number }
 const results = new Map<string, Measure[]>()
 
-/** Makes the machine's memory its own: pages that a virtual machine touches for the first time cost several times as much. */
+/** Touches the memory first: the first access to a page costs several times as much in a virtual machine. */
 function touch(bytes: number): void {
   const to = openSync(join(dir, 'touch'), 'w')
   const buffer = Buffer.alloc(1024 * 1024)
@@ -87,7 +87,7 @@ function touch(bytes: number): void {
   rmSync(join(dir, 'touch'))
 }
 
-/** Seconds and CPU seconds, of this process and of those that help. */
+/** Measures seconds and CPU seconds of this process and its helpers. */
 async function measure(name: string, processes: Helpers, work: () => Promise<void>): Promise<void> {
   touch(name.endsWith('3') ? total * 3 : total)
   const before = [process.cpuUsage(), ...await processes.cpu()]
@@ -128,7 +128,7 @@ try {
   }
   const fd = openSync(source, 'r')
   const sockets = new Map<string, Socket[]>()
-  /** The bare client: blocks over kept sockets, two at a time. */
+  /** Bare client: sends blocks over kept connections, two at a time. */
   const bareBlocks = async (port: number, one: (socket: Socket, index: number) => Promise<void>): Promise<void> => {
     const kept = sockets.get(String(port)) ?? []
     sockets.set(String(port), kept)
@@ -148,7 +148,7 @@ try {
     socket.write(head('W', index, length))
     sendFile(socket, fd, { start: index * blockBytes, length, sum: true })
   }))
-  /** Over a socket that reads into one buffer, checksummed, and written to a file if one is named. */
+  /** Reads from a socket into one buffer, checksums, and writes to a file if one is named. */
   const bareGet = async (port: number, to?: string): Promise<void> => {
     const out = to === undefined ? undefined : openSync(to, 'w')
     for (let index = 0; index * blockBytes < total; index++) {
@@ -224,7 +224,7 @@ try {
     await measure('get in place', members, () => get(local, '/three', join(dir, 'got')))
     await measure('bare copy', bare, bareCopy)
     await forget('/three')
-    if (round === 0) results.clear() // code that has not been compiled yet
+    if (round === 0) results.clear() // warm-up: code is not compiled yet
   }
   console.log(
     `${(total / 1024 ** 2).toFixed(0)} MiB, blocks of 128 MiB, ${parallel} at a time, medians of ${rounds} rounds in turns; every put is synced`,

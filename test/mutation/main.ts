@@ -1,16 +1,16 @@
-// Mutation testing of one room: which small changes of production code do no unit test notices? Not a part of `npm test`.
+// Mutation testing of one room: finds small changes of production code that no unit test notices. Not a part of `npm test`.
 //
 //   npm run test:mutation -- journal                        100 mutants of namenode/journal, drawn by seed 1
-//   npm run test:mutation -- journal --survivors            those that survived the last run once more, after tests were added
-//   npm run test:mutation -- journal --only local.ts:120    those of one line, or of one file
+//   npm run test:mutation -- journal --survivors            only the survivors of the last run, after tests were added
+//   npm run test:mutation -- journal --only local.ts:120    only mutants of one line, or of one file
 //   npm run test:mutation -- journal --all                  every mutant
-//   npm run test:mutation -- journal --tests journal        against the test files of that name only: quicker, and kills no more
+//   npm run test:mutation -- journal --tests journal        only test files with that name: quicker, and kills no more
 //   npm run test:mutation -- src/record/csv.ts --sample 30 --seed 2
 //   npm run test:mutation -- --list                         the rooms, and how many mutants each has
 //
-// First the unit tests run once, recording which functions each test file enters (recording.ts; kept for later runs, `--record` runs
-// them again); then each mutant meets the files that enter its function, the likeliest to kill first. A mutant is killed when a test
-// fails or time runs out. Survivors are compared with accepted.json, which says of each why no caller can observe it. Exit code: 0
+// First the unit tests run once, recording the functions that each test file enters (recording.ts; cached for later runs, `--record` runs
+// them again). Then each mutant is run against the files that enter its function, most likely killers first. A mutant is killed when a test
+// fails or time runs out. Survivors listed in accepted.json, with the reason why no caller can observe them, are not counted. Exit code: 0
 // when at least 90 % of the others are killed, 1 when not, 2 for usage.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -24,9 +24,9 @@ import { filesOf, keyOf, mutantsIn, nameOf, rooms, type Name } from './rooms.ts'
 import { Runner } from './runners.ts'
 
 const scoreMin = 0.9
-/** Beside the time that the files took while recording: a busy machine. */
+/** Added to the time limit of a run, for a busy machine. */
 const slackMs = 30_000
-/** A file that takes longer than this meets only mutants that quicker ones let live. */
+/** Test files slower than this run only against mutants that survive the quicker ones. */
 const quickMs = 3_000
 
 type Fate = 'killed' | 'timeout' | 'survived' | 'unreached'
@@ -61,10 +61,10 @@ console.log(
 
 const recordings = await recorded(files, { again: values.record, tests: new RegExp(values.tests) })
 const accepted = new Set((JSON.parse(readFileSync(join(import.meta.dirname, 'accepted.json'), 'utf8')) as Name[]).map(keyOf))
-/** What fails without a mutant would seem to kill everything. */
+/** Test files that fail without a mutant: they would seem to kill every mutant. */
 const unfit = new Set(recordings.filter(({ failed }) => failed).map(({ file }) => file))
 const fates = new Map<Mutant, Fate>()
-/** By test file: how many mutants it has killed in this run. */
+/** Number of mutants killed in this run, by test file. */
 const kills = new Map<string, number>()
 const queue = [...drawn]
 await checkTests()
@@ -105,7 +105,7 @@ function choose(): Mutant[] {
   return values.all ? all : shuffled(all, seeded(values.seed)).slice(0, Number(values.sample))
 }
 
-/** Runs the tests without a mutant, in the way in which they are going to meet mutants. */
+/** Runs the tests once without a mutant, in the same way as with mutants. */
 async function checkTests(): Promise<void> {
   const runner = new Runner()
   const tests = [...new Set(drawn.flatMap(mutant => entering(recordings, mutant)))].filter(({ file }) => !unfit.has(file))
@@ -126,7 +126,7 @@ async function meet(mutant: Mutant, runner: Runner): Promise<Fate> {
   for (const group of [quick, ordered.filter(each => !quick.includes(each))]) {
     if (group.length === 0) continue
     const request = { mutant, tests: group.map(({ file }) => file) }
-    // Twice, since other programs may have taken the machine away for a while.
+    // Two tries, because other programs may have slowed the machine down.
     const verdict = await runner.meet(request, limitOf(group)) ?? await runner.meet(request, 2 * limitOf(group))
     if (!verdict) return 'timeout'
     const [killer] = verdict.failed

@@ -1,6 +1,6 @@
-// Small changes of production code, derived from its syntax tree: one operator, constant, condition, `await` or statement at a
-// time. Pure: text in, mutants out, in the order of the text. What only shapes log lines, assertions or error texts is left alone,
-// because no caller can observe it.
+// Mutants of a source file, derived from its syntax tree: one operator, constant, condition, `await` or statement at a time. Pure: text
+// in, mutants out, in the order of the text. Log lines, assertions and error texts are not mutated, because no caller can observe
+// them.
 
 import { parseSync, visitorKeys } from 'oxc-parser'
 
@@ -18,7 +18,7 @@ export interface Mutant {
   readonly original: string
 }
 
-/** Where a function's own code begins: behind the brace of its body, or around the expression that is its body. */
+/** Start of a function's own code: after the brace of its body, or around the expression that is its body. */
 export interface FunctionBody {
   readonly start: number
   readonly end: number

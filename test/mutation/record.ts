@@ -1,4 +1,4 @@
-// Runs inside of each test file of a recording: writes down which functions its tests have entered.
+// Setup file of a recording: writes the list of functions that each test file has entered.
 
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'

@@ -1,6 +1,6 @@
-// Which functions of which source files each unit test file enters, and how long it takes. Kept in node_modules/.cache, so that one
-// recording serves all rooms and all runs: only test files that are new, or that have changed and entered the room, run again. A
-// source file that has changed since is compared as a whole: its functions may have other numbers now.
+// Recordings: the functions of source files that each unit test file enters, and its duration. Kept in node_modules/.cache and shared by
+// all rooms and runs: only test files that are new, or that have changed and entered the room, run again. A source file that has
+// changed since is compared as a whole, because its functions may have other numbers now.
 
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -23,15 +23,15 @@ export interface Recording {
   readonly entered: readonly string[]
   /** SHA-1 of the test file, and of each source file that it enters. */
   readonly hashes: Readonly<Record<string, string>>
-  /** It failed without any mutant: it would seem to kill everything. */
+  /** True if it failed without any mutant: it would seem to kill every mutant. */
   readonly failed?: true
 }
 
 const hashOf = (file: string): string => createHash('sha1').update(textOf(file)).digest('hex')
 
 /**
- * The unit tests whose names match: from the cache, after those that it does not know have run, and those that have changed and enter
- * one of these sources. `again`: all of them run.
+ * Recordings of the unit tests whose names match. Runs test files that are not in the cache, and those that have changed and enter one
+ * of these sources. `again`: runs all of them.
  */
 export async function recorded(sources: readonly string[], { again, tests }: { again: boolean; tests: RegExp }): Promise<Recording[]> {
   const enters = ({ hashes }: Recording): boolean => sources.some(file => hashes[file] !== undefined)
@@ -56,7 +56,7 @@ export async function recorded(sources: readonly string[], { again, tests }: { a
   return wanted(all)
 }
 
-/** The test files that enter the mutant's function; any function of its file, when that cannot be told. */
+/** Test files that enter the mutant's function; if the recording is older than the source, those that enter its file. */
 export function entering(recordings: readonly Recording[], { file, inside }: Mutant): Recording[] {
   const hash = hashOf(file)
   return recordings.filter(({ entered, hashes }) =>
@@ -91,7 +91,7 @@ async function record(tests: readonly string[]): Promise<Recording[]> {
 }
 
 function vitest(args: readonly string[], variables: Readonly<Record<string, string>>): Promise<void> {
-  // Without Vitest's cache on disk, which would give the instrumented sources to later runs.
+  // Without Vitest's disk cache, which would pass the instrumented sources to later runs.
   const child = spawn(
     process.execPath,
     ['node_modules/vitest/vitest.mjs', 'run', '--fsModuleCache=false', '--project', 'unit', '--project', 'slow', ...args],

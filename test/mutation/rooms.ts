@@ -1,4 +1,4 @@
-// The rooms that mutation testing knows, and their mutants.
+// Rooms of mutation testing, and their mutants.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 
 export const textOf = (file: string): string => readFileSync(join(root, file), 'utf8')
 
-/** The source files of a room, or of a folder with the folders in it, or one file; relative to the project. */
+/** Source files of a room, of a folder with its subfolders, or one file; relative to the project. */
 export const filesOf = (name: string): string[] => (rooms[name] ?? [name]).flatMap(path => {
   if (statSync(join(root, path)).isFile()) return [path]
   const names = readdirSync(join(root, path), { recursive: true, encoding: 'utf8' })
@@ -22,7 +22,7 @@ export const filesOf = (name: string): string[] => (rooms[name] ?? [name]).flatM
 
 export const mutantsIn = (files: readonly string[]): Mutant[] => files.flatMap(file => mutantsOf(file, textOf(file)).mutants)
 
-/** What names a mutant although lines above it come and go: its file, its line, and what becomes of the line. */
+/** Identifies a mutant independently of line numbers: its file, its line, and the changed line. */
 export interface Name { readonly file: string; readonly line: string; readonly becomes: string }
 
 export function nameOf({ file, line, start, end, replacement, original }: Mutant): Name {

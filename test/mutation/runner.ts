@@ -1,6 +1,6 @@
-// A process that runs test files against one mutant after the other. Vitest starts once and keeps what it has compiled, and the files
-// of a mutant share one worker, which loads the sources once: a mutant costs what its tests cost. The parent (runners.ts) kills the
-// process when a mutant never ends.
+// Process that runs test files against one mutant after the other. Vitest starts once and keeps its compiled files, and the test files
+// of a mutant share one worker, which loads the sources once: a mutant costs only the time of its tests. The parent (runners.ts) kills the
+// process when a mutant hangs.
 
 import { join } from 'node:path'
 import { BaseSequencer, createVitest, type TestSpecification } from 'vitest/node'
@@ -8,18 +8,18 @@ import type { Mutant } from './mutators.ts'
 import { root } from './plant.ts'
 import { mutantVariable } from './variables.ts'
 
-/** Without a mutant: the tests as they are, all of them. */
+/** Without a mutant: all tests run against the unchanged sources. */
 export interface Request { readonly mutant?: Mutant; readonly tests: readonly string[] }
 /** The test files that failed; with a mutant, only the first. */
 export interface Verdict { readonly failed: readonly string[] }
 
-/** As they are given: quickest first. */
+/** Keeps the given order: quickest first. */
 class AsGiven extends BaseSequencer {
   override sort(files: TestSpecification[]): Promise<TestSpecification[]> { return Promise.resolve(files) }
 }
 
 process.env[mutantVariable] = ''
-// No cache on disk: it would give a mutant to later runs, and what it has to mutants.
+// No disk cache: mutants must not reach later runs, nor cached sources replace a mutant.
 const vitest = await createVitest('test', {
   root, watch: false, project: ['unit', 'slow'], isolate: false, maxWorkers: 1, fsModuleCache: false, reporters: [{}],
   sequence: { sequencer: AsGiven },

@@ -1,4 +1,4 @@
-// The parent's side of runner.ts: one child process, started when it is first needed and again after it had to be killed.
+// Parent of runner.ts: one child process, started on first use and again after it had to be killed.
 
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,7 +9,7 @@ import type { Request, Verdict } from './runner.ts'
 export class Runner {
   #child: ChildProcess | undefined
 
-  /** Undefined: it took longer than `ms`, or the process ended. */
+  /** Returns undefined if it took longer than `ms`, or if the process ended. */
   async meet(request: Request, ms: number): Promise<Verdict | undefined> {
     const child = this.#child ??= await start()
     const ended = new AbortController()
@@ -29,7 +29,7 @@ export class Runner {
   close(): void {
     const child = this.#child
     this.#child = undefined
-    // With all its workers, one of which may be in a loop that never ends.
+    // With all its workers, one of which may be in an endless loop.
     if (child?.exitCode === null && child.signalCode === null) process.kill(-child.pid!, 'SIGKILL')
   }
 }

@@ -1,8 +1,8 @@
-// Variables of the environment by which test/mutation tells the test runner what to do.
+// Environment variables through which test/mutation controls the test runner.
 
-/** JSON of the Mutant that every test file is to meet; empty: none yet. Read each time a source is compiled. */
+/** JSON of the Mutant that every test file runs against; empty: none. Read each time a source is compiled. */
 export const mutantVariable = 'GRISTMILL_TEST_MUTANT'
-/** JSON of the files whose functions say when they are entered. */
+/** JSON list of the files whose functions are recorded. */
 export const recordVariable = 'GRISTMILL_TEST_RECORD'
-/** The directory that recordings go to. */
+/** Directory for recordings. */
 export const recordingsVariable = 'GRISTMILL_TEST_RECORDINGS'

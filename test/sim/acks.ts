@@ -1,9 +1,9 @@
-// What clients were told, kept outside of the cluster: which contents a path may have now, given which calls were
-// acknowledged, refused, or ended without an answer. Nothing here asks the cluster.
+// Model of the namespace as clients know it, kept outside of the cluster: the contents that each path may have, given the calls that
+// were acknowledged, refused, or ended without a reply. It never asks the cluster.
 //
-// A write may have acted at any moment between its call and its answer, and one without an answer at any moment after its
-// call. So a path keeps all the effects that may be the last: an effect is out of question once another one, acknowledged, began
-// after it was answered. A path's possible states are those of its remaining effects.
+// A write may take effect at any moment between its call and its reply; one without a reply, at any moment after its call. So a path keeps
+// all effects that may be the last: an effect is dropped once another, acknowledged one began after it was answered. The possible states
+// of a path are those of its remaining effects.
 
 import { contentKey, type Content } from './plan.ts'
 
@@ -16,38 +16,38 @@ export const absent: State = { kind: 'absent' }
 
 interface Effect { readonly state: State; readonly began: number; ended: number; certain: boolean }
 
-/** What every path might be at some moment, for a state that may come back. */
+/** Snapshot of the model at some moment, for a state that may be restored from a backup. */
 export interface Mark { readonly began: number; readonly paths: ReadonlyMap<string, readonly Effect[]>; ended: number }
 
-/** A call that is out: it may have acted. `settle` says how it ended. */
+/** A call that was made and may take effect. One of the first three methods reports its outcome. */
 export interface Pending {
-  /** It happened, once, before now. */
+  /** It took effect, once, before now. */
   acknowledged(): void
-  /** It did not happen and never will. */
+  /** It had no effect and never will. */
   refused(): void
-  /** Nobody knows, and it may still happen. */
+  /** The outcome is unknown; it may still take effect. */
   unknown(): void
-  /** States that these paths may have had since it was made, by the doing of others. */
+  /** For each of its paths: all states that the path may have had since the call, by other calls. */
   others(): State[][]
 }
 
 export class Acks {
   readonly #paths = new Map<string, Effect[]>()
-  /** Every call that would change a path. */
+  /** Every call that may have changed a path. */
   readonly #history: Array<{ readonly path: string; readonly began: number }> = []
   readonly #removed = new Map<string, State>()
   readonly #bounds = new Set<string>()
   readonly #observed = new Map<string, Set<Map<string, State>>>()
-  /** Order of what happened in this journal; it has nothing to do with time. */
+  /** Order of events in this model; independent of time. */
   #step = 0
-  /** An old state has come back: until then, and a while after, nothing is as it was told. */
+  /** Step of the last restored backup: outcomes of calls that began before it are not trusted. */
   #restored = 0
   acknowledged = 0
   unknowns = 0
   refusals = 0
   bytes = 0
 
-  /** A call that would make these paths so is about to be made. */
+  /** Announces a call that would set these paths to these states. */
   begin(changes: ReadonlyMap<string, State>): Pending {
     const began = ++this.#step
     const before = new Map([...changes.keys()].map(path => [path, this.certain(path)]))
@@ -60,7 +60,7 @@ export class Acks {
       for (const seen of this.#observed.get(path) ?? []) if (!own.has(seen)) seen.set(keyOf(state), state)
       return { path, effect }
     })
-    // What began before an old state came back may have happened before, and be forgotten.
+    // A call that began before a restore may have taken effect before it and be forgotten.
     const doubtful = (): boolean => began < this.#restored
     return {
       acknowledged: () => {
@@ -88,7 +88,7 @@ export class Acks {
     }
   }
 
-  /** Gathers all states that the path may have from now on, until it is told to stop and gives them. */
+  /** Collects all states that the path may have from now on; the returned function stops that and returns them. */
   observe(path: string): () => State[] {
     const seen = new Map(this.possible(path).map(state => [keyOf(state), state]))
     const all = this.#observed.get(path) ?? new Set()
@@ -99,7 +99,7 @@ export class Acks {
     }
   }
 
-  /** These paths have one of these states from now on, by what was done elsewhere. */
+  /** Sets the possible states of paths that changed by other means. */
   derive(states: ReadonlyMap<string, readonly State[]>): void {
     const began = ++this.#step
     for (const [path, possible] of states)
@@ -109,26 +109,26 @@ export class Acks {
       )
   }
 
-  /** Nothing is claimed of these paths any more. */
+  /** Drops all knowledge of these paths. */
   forget(paths: readonly string[]): void { for (const path of paths) this.#paths.delete(path) }
 
-  /** What the path was when it was removed, if that was the last thing that happened to it, and certain. */
+  /** State of the path before its removal, if the removal was certain and the last change. */
   removed(path: string): State | undefined { return this.#removed.get(path) }
 
-  /** A quota of this directory has been asked for: what is below it may be refused for it. */
+  /** A quota was requested for this directory: calls below it may be refused with EDQUOT. */
   bound(path: string): void { this.#bounds.add(path) }
   isBounded(path: string): boolean { return [...this.#bounds].some(bound => path.startsWith(`${bound}/`)) }
 
-  /** An old state has come back at least once. */
+  /** True if an old state was restored at least once. */
   get restored(): boolean { return this.#restored > 0 }
 
-  /** A state begins to be kept that may come back; its end is told by `markEnds`. */
+  /** Takes a snapshot of the model when a backup begins; `markEnds` is called when the backup is complete. */
   mark(): Mark {
     return { began: ++this.#step, paths: new Map([...this.#paths].map(([path, effects]) => [path, [...effects]])), ended: Infinity }
   }
   markEnds(mark: Mark): void { mark.ended = ++this.#step }
 
-  /** A kept state has come back: all may be as it was then, and what was under way may happen still. */
+  /** A backup was restored: all paths may be as they were then, and calls under way may still take effect. */
   restore(mark: Mark): void {
     this.#restored = ++this.#step
     for (const [path, now] of this.#paths) {
@@ -140,18 +140,18 @@ export class Acks {
     }
   }
 
-  /** Has anything been done to this path since the mark was made? Then some of what it was made of may have been removed. */
+  /** True if a call changed the path after the mark, so that blocks of its earlier content may have been deleted. */
   touchedSince(path: string, mark: Mark): boolean {
     return this.#history.some(touch => touch.path === path && touch.began > mark.began) || (mark.paths.get(path)?.length ?? 0) > 1
   }
 
-  /** States that the path may have now, at least one. */
+  /** Possible states of the path, at least one. */
   possible(path: string): State[] {
     const states = new Map(this.#of(path).map(({ state }) => [keyOf(state), state]))
     return [...states.values()]
   }
 
-  /** The one state that it must have; undefined if there are several. */
+  /** The only possible state; undefined if there are several. */
   certain(path: string): State | undefined {
     const states = this.possible(path)
     return states.length === 1 ? states[0] : undefined

@@ -1,6 +1,6 @@
-// The simulation as part of `npm test`: seeds fixed in this file, all plans that ever found something, and every planted bug. The
-// verdict depends on the commit alone; seeds never tried before are run by `npm run test:sim -- --fresh N`. Each run is a process
-// of its own: a simulation tolerates no events but its own, and two processes use two cores.
+// Simulation campaign of `npm test`: the seeds fixed in this file, all plans that ever found something, and every planted bug. The
+// verdict depends on the commit alone; new seeds are run by `npm run test:sim -- --fresh N`. Each run has its own process: a simulation
+// tolerates no events but its own, and two processes use two cores.
 
 import { execFile } from 'node:child_process'
 import { constants, setPriority } from 'node:os'
@@ -12,7 +12,7 @@ const seeds = 300
 const first = 1
 const halves = [0, 1].map(half => first + half * (seeds / 2))
 
-/** Longer than any run on a busy machine; a simulation that hangs is killed, and the test fails. */
+/** Longer than any run takes on a busy machine; a simulation that hangs is killed, and the test fails. */
 const runMs = 1_500_000
 
 interface Run { readonly code: number; readonly text: string }
@@ -26,7 +26,7 @@ function simulate(...args: string[]): Promise<Run> {
         resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, text: `${stdout}${stderr}` })
       },
     )
-    // Clusters of real processes, which are tested beside it, have real deadlines; this has none.
+    // Low priority: tests of real processes, which run at the same time, have real deadlines; this one has none.
     setPriority(child.pid!, constants.priority.PRIORITY_LOW)
   })
 }
@@ -44,7 +44,7 @@ test('no plan that ever found something finds it again', { timeout: runMs }, asy
   expect(code, text).toBe(0)
 })
 
-// From the seed that is known to catch it: if a change of the sources moves that seed, the ones behind it are tried.
+// Starts at the seed known to catch it: if a change of the sources moves that seed, the following ones are tried.
 test.concurrent.each(Object.entries<Bug>(canaries))('a planted bug is caught: %s', { timeout: runMs }, async (canary, { caughtBy = 1 }) => {
   const { code, text } = await simulate('--canary', canary, '--from', String(caughtBy), '--seeds', '50')
   expect(code, text).toBe(0)

@@ -1,5 +1,5 @@
-// Carries out one plan on one cluster: clients at work, faults meanwhile, then everything is healed, has to come to rest, and is
-// looked at: against the journal of what was acknowledged, and against the invariants.
+// Runs one plan on one cluster: clients work while faults occur; then everything is healed, has to come to rest, and is checked against
+// the model of acknowledged calls and against the invariants.
 
 import type { Cluster } from '../kit/contract.ts'
 import { Acks, keyOf } from './acks.ts'
@@ -12,10 +12,10 @@ import type { Action, Plan } from './plan.ts'
 import { tidyUp } from './operator.ts'
 import { outputOf } from './programs.ts'
 
-/** Of virtual time, after the last fault: longer than the death of a node, its blocks' copies and every retry in between. */
+/** Virtual time after the last fault: longer than the death of a node, copying its blocks, and every retry in between. */
 const restMs = 300_000
 const lookMs = 20_000
-/** Of virtual time, for clients whose calls hang on what was broken. */
+/** Virtual time limit for clients whose calls hang because of a fault. */
 const clientsMs = 900_000
 
 export interface Outcome {
@@ -45,7 +45,7 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
     },
   )
   await nemesis.run(plan.faults)
-  // Those that wait for somebody who is gone go on once all is well again.
+  // Clients that wait for a lost node continue once all is healed.
   const lastMs =
     Math.max(0, ...plan.faults.map(({ atMs, action }) => atMs + ('ms' in action ? action.ms : 0)))
     - Math.max(0, ...plan.faults.map(fault => fault.atMs))
@@ -81,7 +81,7 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
   }
 }
 
-/** Looks for damage everywhere and waits until all invariants hold; gives what is broken still when the time is over. */
+/** Scrubs all disks and waits until all invariants hold; returns the violations that remain when the time is over. */
 async function rest(cluster: Cluster): Promise<readonly string[]> {
   for (let waited = 0; ; waited += lookMs) {
     try {
@@ -93,12 +93,12 @@ async function rest(cluster: Cluster): Promise<readonly string[]> {
     }
     const { ok, broken } = await cluster.check()
     if (ok || waited >= restMs) return broken
-    // A lease that nobody renews any more has to run out, and what belonged to it has to go.
+    // Expired leases and their blocks take time to disappear.
     await cluster.advance(lookMs)
   }
 }
 
-/** Everything that was ever written, as it is now, against what it may be; of what is `lost` an honest error is all that is asked for. */
+/** Compares every path ever written with its possible states; paths in `lost` may also answer with BLOCK_MISSING or CORRUPT. */
 async function compare({ mill }: Cluster, acks: Acks, findings: Findings, lost: ReadonlySet<string> = new Set()): Promise<void> {
   for (const path of acks.paths) {
     const possible = acks.possible(path)

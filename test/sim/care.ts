@@ -1,5 +1,5 @@
-// What careful people do to a cluster that is in use: snapshots, getting back what was removed, quotas, and nodes that are emptied,
-// away for a while, or evened out. The journal knows what a snapshot must show: what its directory might have held while it was taken.
+// Client that acts as an operator of a cluster in use: snapshots, restores from trash, quotas, decommissioning, maintenance and balancing.
+// The model gives the expected content of a snapshot: all states that its directory may have had while it was taken.
 
 import type { Mill } from 'gristmill'
 import type { Cluster } from '../kit/contract.ts'
@@ -47,7 +47,7 @@ export class Care {
     }
   }
 
-  /** Below the snapshot's path is whatever might have been below the directory at some moment of the call. */
+  /** Afterwards each path below the snapshot has one of the states that it may have had in the directory during the call. */
   async #snapshot(path: string, name: string): Promise<void> {
     const { acks, mill, findings } = this.#parts
     const below = (): string[] => acks.paths.filter(each => each.startsWith(`${path}/`) && !each.includes('/.snapshot/'))
@@ -61,7 +61,7 @@ export class Care {
     if (ended === 'acknowledged') acks.derive(states)
   }
 
-  /** What may have been removed with it is not looked at any more. */
+  /** Paths below the removed snapshot are no longer compared. */
   async #unsnapshot(path: string, name: string): Promise<void> {
     const { acks, mill, findings } = this.#parts
     const top = `${path}/.snapshot/${name}/`
@@ -72,7 +72,7 @@ export class Care {
     else if (ended === 'unknown') acks.forget(inside)
   }
 
-  /** What the path was when it was last removed, if that is known for sure. */
+  /** State of the path before its last removal, if that is certain. */
   async #restore(path: string): Promise<void> {
     const { acks, mill, findings } = this.#parts
     const state = acks.removed(path)
@@ -86,7 +86,7 @@ export class Care {
     await change({ acks, findings, changes: new Map(), call: () => mill.quotas.set(path, { names }), may: ['ENOENT'] })
   }
 
-  /** Until it is answered. What an operator asks twice has happened once. */
+  /** Retries until there is a reply. A repeated request has its effect once. */
   async #ask(what: string, name: string, call: () => Promise<unknown>): Promise<void> {
     const { cluster, findings } = this.#parts
     for (let tries = 0; tries < triesMax; tries++) {
@@ -95,7 +95,7 @@ export class Care {
         return
       } catch (error) {
         const code = codeOf(error)
-        // A cluster with too few other nodes refuses, and is right; so it is with a node that is gone or being emptied.
+        // EINVAL is right when too few other nodes remain, or the node is lost or being decommissioned.
         if (code === 'EINVAL' && isOneOf(['drain', 'maintain', 'balance'], what)) return
         if (!isOneOf(notNow, code)) return findings.add(`${what} ${name}: refused with ${code}: ${(error as Error).message}`)
         await cluster.advance(againMs)
@@ -104,7 +104,7 @@ export class Care {
   }
 }
 
-/** Quotas of a cluster at rest: what they count is there, no more and no less, and nobody got past a bound that already held. */
+/** Checks quotas of a cluster at rest: the counts equal the sums over the namespace, and no usage grew past an existing bound. */
 export async function checkQuotas(mill: Mill, advance: (ms: number) => Promise<void>, add: (finding: string) => void): Promise<void> {
   for await (const { path } of mill.quotas.list()) {
     let quota = await mill.quotas.get(path)

@@ -1,17 +1,17 @@
-// A call that changes something, made and written down: it happened, did not, or nobody knows. What a refusal claims is held against
-// the journal at once.
+// Performs a mutation and records its outcome in the model: acknowledged, refused, or unknown. A refusal that contradicts the model is a
+// finding.
 
 import { GristmillError, hasCode } from 'gristmill'
 import type { Acks, State } from './acks.ts'
 
 export interface Findings { readonly all: string[]; add(what: string): void }
 
-/** Errors that say "not now": nothing is claimed about what is stored. */
+/** Error codes that mean "not now": they claim nothing about the stored state. */
 export const notNow = [
   'UNAVAILABLE', 'TIMEOUT', 'OVERLOADED', 'SAFE_MODE', 'BLOCK_MISSING', 'ENOSPC', 'LEASE_EXPIRED', 'OUTCOME_UNKNOWN', 'CORRUPT', 'EBUSY',
   'ABORTED',
 ] as const
-/** Of those, the ones after which a mutation has certainly not acted. */
+/** Those of them after which the mutation certainly had no effect. */
 const never = ['ENOSPC', 'EBUSY', 'SAFE_MODE', 'LEASE_EXPIRED'] as const
 
 export type Refusal = 'EEXIST' | 'ENOENT'
@@ -19,14 +19,14 @@ export type Refusal = 'EEXIST' | 'ENOENT'
 export interface Change {
   readonly acks: Acks
   readonly findings: Findings
-  /** What becomes of which paths. */
+  /** New state of each path. */
   readonly changes: ReadonlyMap<string, State>
   readonly call: () => Promise<unknown>
-  /** Refusals that are right if some path was not as the call needs it. */
+  /** Refusals that are right in some states of the paths. */
   readonly may?: readonly Refusal[]
 }
 
-/** How it ended. */
+/** Returns the outcome. */
 export async function change({ acks, findings, changes, call, may = [] }: Change): Promise<'acknowledged' | 'refused' | 'unknown'> {
   const pending = acks.begin(changes)
   const name = [...changes.keys()].join(' → ')
@@ -42,7 +42,7 @@ export async function change({ acks, findings, changes, call, may = [] }: Change
     }
     pending.refused()
     if (isOneOf(never, code)) return 'refused'
-    // Directories may be gone, and others there again; and blocks that a writer was given.
+    // After a restore, directories and the writer's blocks may be lost, and removed ones may exist again.
     if (acks.restored && isOneOf(['ENOENT', 'EEXIST', 'EINVAL'], code)) return 'refused'
     if (code === 'EDQUOT' && [...changes.keys()].some(path => acks.isBounded(path))) return 'refused'
     if (!isOneOf(may, code)) findings.add(`${name}: refused with ${code}: ${(error as Error).message}`)

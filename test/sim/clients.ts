@@ -1,5 +1,5 @@
-// Clients of a run: each does its part of the plan, one call after the other, over a connection of its own, and keeps the journal.
-// What an answer says is held against the journal at once: a wrong byte, a lost name, a dishonest error is a finding.
+// Clients of a run: each performs its part of the plan, one call after the other, over its own connection, and updates the model. Each
+// reply is compared with the model at once: a wrong byte, a missing name or a wrong error is a finding.
 
 import type { Mill } from 'gristmill'
 import { absent, keyOf, type Acks, type State } from './acks.ts'
@@ -15,7 +15,7 @@ export interface ClientsOptions {
   readonly acks: Acks
   readonly findings: Findings
   readonly ops: readonly Op[]
-  /** What each client waits for. */
+  /** Action that each client is waiting for. */
   readonly waiting: Map<number, Action>
 }
 
@@ -75,7 +75,7 @@ class Client {
   async #rename(path: string, to: string): Promise<void> {
     const { acks, mill } = this.#parts
     const state = acks.certain(path)
-    // Of a path in doubt it could not be said what has moved.
+    // With several possible states, the moved content would be unknown.
     if (state?.kind !== 'file' || acks.certain(to)?.kind !== 'absent') return
     await this.#change(new Map<string, State>([[path, absent], [to, state]]), () => mill.rename(path, to), [])
   }
@@ -87,7 +87,7 @@ class Client {
 
   async #mkdir(path: string): Promise<void> {
     const { acks, mill } = this.#parts
-    // Directories stay: once there is one for certain, a second call that is refused changes nothing.
+    // Directories are never removed: once one certainly exists, a refused second call changes nothing.
     if (acks.certain(path)?.kind === 'directory') return
     await this.#change(new Map([[path, { kind: 'directory' }]]), () => mill.mkdir(path, { recursive: true }), [])
   }
@@ -119,7 +119,7 @@ class Client {
       findings.add(`${path}: is ${keyOf(state)} and can only be ${states.map(keyOf).join(' or ')}`)
   }
 
-  /** A part of a file that has just been read whole; if it was replaced since, nothing can be said. */
+  /** Reads a part of a file that has just been read whole; skipped if the file was replaced since. */
   async #range(path: string, whole: Buffer): Promise<void> {
     const { acks, mill, findings } = this.#parts
     const stop = acks.observe(path)
@@ -163,7 +163,7 @@ class Client {
   }
 }
 
-/** Which of these states the bytes are, or what is wrong with them. */
+/** Returns the state that the bytes match, or a description of the difference. */
 export function identify(bytes: Buffer, states: readonly State[]): State | string {
   for (const state of states) if (state.kind === 'file' && bytes.equals(bytesOf(state.content))) return state
   const lengths = states.flatMap(state => (state.kind === 'file' ? [bytesOf(state.content).length] : []))

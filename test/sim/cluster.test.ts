@@ -1,4 +1,4 @@
-// What a user of the kit does with a simulated cluster, under the runner that a user has: each line of the contract once.
+// Simulated cluster as a user of the kit sees it, under the user's test runner: each line of the contract once.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,7 +14,7 @@ const text = Array.from({ length: 4000 }, (_, i) => `line ${i} of the harvest\n`
 const start = (options: SimOptions = {}): Promise<SimCluster> =>
   startSim({ ...options, settings: { blockSize: '16KiB', ...options.settings } })
 
-/** A program of this text, compiled as a user's is. */
+/** Writes a program with this text; it is compiled as a user's program is. */
 async function program(name: string, body: string): Promise<string> {
   const file = join(dir, `${name}.ts`)
   await writeFile(file, `import { mapReduce } from 'gristmill'\nexport default mapReduce<string, string, number>({\n${body}\n})\n`)
@@ -132,7 +132,7 @@ test('a namenode that is in doubt or behind writes nothing, and forgets no datan
   const copy = namenode.copyDisk()
   await mill.mkdir('/later')
   await cluster.advance(5_000)
-  // Nobody has registered: ten minutes after a datanode has died it would be forgotten.
+  // No datanode is registered: ten minutes after its death a datanode would be forgotten.
   for (const node of datanodes) await node.kill()
   await namenode.restart()
   await cluster.advance(5_000)
@@ -157,7 +157,7 @@ test('a namenode that stands still for longer than a dead node is silent takes n
   await cluster.mill.writeFile('/harvest.txt', text)
   await cluster.namenode.stall(30_000)
   await cluster.advance(10_000)
-  // The same where its own disk holds it up: the journal is synced before anything is answered.
+  // The same with a slow disk of the namenode: it syncs the journal before each reply.
   await cluster.namenode.slowSync({ ms: 15_000 })
   await cluster.mill.mkdir('/made')
   await cluster.namenode.healDisks()

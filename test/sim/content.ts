@@ -1,4 +1,4 @@
-// Bytes of files, made from their names whenever they are needed: to be written, and to be compared with.
+// File contents generated from their names, both for writing and for comparison.
 
 import type { Content } from './plan.ts'
 import { seeded } from '../../src/world/random.ts'

@@ -1,6 +1,6 @@
-// A run in which last copies were destroyed on purpose. Nothing can bring those back; what is asked for is honesty: the report on
-// damage names the files that cannot be read, all of them and no others, and reading one says so, in words of its own. Which they
-// are is found out on the disks.
+// Check of a run in which last replicas were destroyed on purpose. Such files cannot come back; the damage report must name exactly the
+// files that cannot be read, and reading one must fail with the proper error. The expected set is computed from the disks.
+// Files, snapshots and the system's own files are covered.
 
 import { snapshotPath } from '../../client/files/snapshots.ts'
 import type { Cluster } from '../kit/contract.ts'
@@ -8,14 +8,14 @@ import type { Cluster } from '../kit/contract.ts'
 const waitMs = 300_000
 const lookMs = 1_000
 
-/** What is looked through: everything, the system's own things, and what only snapshots show. */
+/** Roots to search: all files, the system's own directory, and all snapshots. */
 async function tops({ mill }: Cluster): Promise<string[]> {
   const found = ['/', '/.gristmill']
   for await (const { path, name } of mill.snapshots.list()) found.push(snapshotPath(path, name))
   return found
 }
 
-/** Paths of which a block is lost. Adds a finding where the cluster thinks otherwise. */
+/** Paths with a lost block, found on the disks. Adds a finding where the cluster's damage report differs. */
 export async function lostFiles(cluster: Cluster, add: (finding: string) => void): Promise<Set<string>> {
   await settled(cluster)
   await Promise.all(cluster.datanodes.map(node => node.triggerScrub()))
@@ -32,7 +32,7 @@ export async function lostFiles(cluster: Cluster, add: (finding: string) => void
   return lost
 }
 
-/** Paths that the cluster itself calls damaged. */
+/** Paths that the cluster reports as damaged. */
 export async function damagedFiles(cluster: Cluster): Promise<Set<string>> {
   const damaged = new Set<string>()
   for (const directory of await tops(cluster)) for await (const { files } of cluster.mill.fsck(directory)) {
@@ -41,7 +41,7 @@ export async function damagedFiles(cluster: Cluster): Promise<Set<string>> {
   return damaged
 }
 
-/** All datanodes have told what they hold, and what can be copied has been. */
+/** Waits until all datanodes have reported and all possible copies are done. */
 async function settled(cluster: Cluster): Promise<void> {
   for (let waited = 0, clear = 0; waited < waitMs && clear < 2; waited += lookMs) {
     await cluster.advance(lookMs)

@@ -1,5 +1,5 @@
-// Runs seeds that were never tried before, split over one process per core. Fresh seeds are no part of `npm test`, whose verdict
-// depends on the commit alone; each plan that fails is filed in kept/, which `npm test` runs.
+// Runs seeds that were never tried before, one process per core. They are no part of `npm test`, whose verdict depends on the commit
+// alone; each plan that fails is filed in kept/, which `npm test` runs.
 
 import { spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'

@@ -1,5 +1,5 @@
-// Jobs as clients run them: into a new output, over an old one, over a directory that is no output, and to another place when their own
-// is taken. What is replaced must be in the trash, as it was; what is published anywhere must be what a run without faults gives.
+// Jobs of a client: into a new output, over an old one, over a directory that is no output, and to another place when their own is taken.
+// Replaced data must be in the trash unchanged; published output must equal that of a run without faults.
 
 import type { Mill } from 'gristmill'
 import { absent, type Acks, type State } from './acks.ts'
@@ -12,7 +12,7 @@ export type JobAction = Extract<Action, { readonly kind: 'job' | 'elsewhere' }>
 
 interface Parts { readonly mill: Mill; readonly acks: Acks; readonly findings: Findings }
 
-/** A function that never returns is given up after so long; the slowest that do take less. */
+/** Timeout for a function that hangs; the slowest function that ends takes less. */
 const taskTimeoutMs = 120_000
 
 export class Jobs {
@@ -22,7 +22,7 @@ export class Jobs {
   async act(action: JobAction): Promise<void> {
     const { acks } = this.#parts
     const inputs = acks.paths.filter(each => each.startsWith(`${action.input}/`)).map(each => acks.certain(each))
-    // Without knowing its input nobody can say what its output is.
+    // Without a known input the expected output is unknown.
     if (inputs.length === 0 || inputs.some(state => state === undefined)) return
     const contents = inputs.flatMap(state => (state?.kind === 'file' ? [state.content] : []))
     if (contents.length === 0) return
@@ -48,7 +48,7 @@ export class Jobs {
       })
       const { stages } = await job.wait()
       pending.acknowledged()
-      if (acks.restored) return // what it read may be another state's
+      if (acks.restored) return // it may have read another state of its input
       const lines = contents.reduce((sum, content) => sum + bytesOf(content).toString('utf8').split('\n').length - 1, 0)
       if (stages[0]!.counters['recordsIn'] !== lines)
         findings.add(`${path}: its job counted ${stages[0]!.counters['recordsIn']} records of ${lines}`)
@@ -56,7 +56,7 @@ export class Jobs {
       if (found !== expected) findings.add(`${path}: the output of ${program} is not that of a run without faults`)
     } catch (error) {
       const code = codeOf(error)
-      // Looked at before anything is computed.
+      // This check precedes the computation.
       if (code === 'ENOTEMPTY' && replaces === 'output' && (was?.kind === 'directory' || acks.restored)) return pending.refused()
       pending.unknown()
       if (acks.restored) return
@@ -75,7 +75,7 @@ export class Jobs {
     if (was && was.kind !== 'absent' && replaces) await this.#getBack(path, before)
   }
 
-  /** What was replaced is in the trash; it is brought back beside the output, and looked at in the end as all is. */
+  /** Restores replaced data from the trash to a path beside the output, where it is compared at the end like any path. */
   async #getBack(path: string, before: ReadonlyMap<string, State | undefined>): Promise<void> {
     const { acks, mill, findings } = this.#parts
     let to = `${path}-before`
@@ -88,7 +88,7 @@ export class Jobs {
     await change({ acks, findings, changes, call: () => mill.trash.restore(path, { to }) })
   }
 
-  /** The place of the output is taken while the job runs: above it there is a file. What was computed is published elsewhere. */
+  /** A file is created above the output path while the job runs, so that the output has to be published elsewhere. */
   async #elsewhere({ program, input, path, to, reducers }: Extract<JobAction, { kind: 'elsewhere' }>, expected: string): Promise<void> {
     const { acks, mill, findings } = this.#parts
     const output = `${path}/out`
@@ -98,7 +98,7 @@ export class Jobs {
       const taken = await change({ acks, findings, changes: new Map(), call: () => mill.touch(path), may: ['EEXIST'] })
       try {
         await job.wait()
-        // Then the directory was made first, and touching it has changed nothing.
+        // The job created the directory first, and touching it changed nothing.
         pending.acknowledged()
         return
       } catch (error) {
@@ -112,7 +112,7 @@ export class Jobs {
         return
       }
       pending.refused()
-      acks.forget([output]) // what is above it is a file
+      acks.forget([output]) // its parent is a file
       await change({
         acks, findings,
         changes: new Map([[to, { kind: 'output', key: expected }]]),

@@ -1,30 +1,30 @@
-// What the nemesis may not do: it never takes the last good copy of a block, and never touches a block of which another copy
-// is bad already, for the system may be removing a good one at that very moment, in good faith. Looked up on the disks
-// themselves each time: what the cluster believes is what is being tested.
+// Limits of the nemesis: it never takes the last good replica of a block, and never touches a block of which another replica is bad
+// already, because the system may be deleting a good one at that moment. It reads the disks each time, because the cluster's own
+// knowledge is under test.
 
 import type { Cluster, DataNode, Replica } from '../kit/contract.ts'
 
 export class Ledger {
   readonly #cluster: Cluster
   readonly #bounded: boolean
-  /** Not `bounded`: last copies may go as well. */
+  /** `bounded: false`: last replicas may be destroyed as well. */
   constructor(cluster: Cluster, { bounded = true }: { bounded?: boolean } = {}) {
     this.#cluster = cluster
     this.#bounded = bounded
   }
 
-  /** May this one copy go bad? */
+  /** True if this replica may be damaged. */
   async mayLose(replica: Replica): Promise<boolean> {
     return this.#othersAreGood([replica], await this.#all())
   }
 
-  /** May all of this node's copies go? */
+  /** True if all of this node's replicas may be destroyed. */
   async mayWipe(node: DataNode): Promise<boolean> {
     const all = await this.#all()
     return this.#othersAreGood(all.filter(replica => replica.node === node), all)
   }
 
-  /** May all copies on one of its disks go? */
+  /** True if all replicas on one of its disks may be destroyed. */
   async mayLoseDisk(node: DataNode, disk: number): Promise<boolean> {
     const all = await this.#all()
     return this.#othersAreGood(all.filter(replica => replica.node === node && replica.disk === disk), all)

@@ -1,5 +1,5 @@
-// Carries out the faults of a plan, as far as the ledger allows, ends each after its time, and in the end makes everything whole.
-// A node suffers one fault at a time; what cannot be done to it now is left out, and counted as such.
+// Causes the faults of a plan, as far as the ledger allows, ends each after its time, and heals everything at the end. A node has one
+// fault at a time; a fault that is not possible is skipped and counted as such.
 
 import type { Cluster, ClusterNode, DataNode, Party } from '../kit/contract.ts'
 import type { SimDataNode, SimNode } from '../kit/sim/node.ts'
@@ -19,13 +19,13 @@ export class Nemesis implements Site {
   misbehaviours = misbehavioursMax
   restoring = false
   restored: Mark | undefined
-  /** Whom something is being done to, and what. */
+  /** Fault of each affected node or pair. */
   readonly #busy = new Map<string, FaultAction>()
   readonly #running = new Set<Promise<void>>()
   #over = false
-  /** It is being brought up, which takes a while if it has to be rebuilt. */
+  /** Pending start of the namenode, which takes a while if it has to be rebuilt. */
   #namenodeReturns: Promise<unknown> = Promise.resolve()
-  /** Faults that happened, by kind. */
+  /** Number of faults that happened, by kind. */
   readonly done = new Map<string, number>()
   skipped = 0
   readonly problems: string[] = []
@@ -55,7 +55,7 @@ export class Nemesis implements Site {
     }
   }
 
-  /** Ends everything that lasts, and starts whatever does not run. Throws if a node cannot be started. */
+  /** Ends all faults and starts all stopped nodes. Throws if a node cannot be started. */
   async heal(): Promise<void> {
     this.#over = true
     const nodes = [this.cluster.namenode, ...this.cluster.datanodes]
@@ -64,12 +64,12 @@ export class Nemesis implements Site {
       for (const node of nodes) node.resume()
       for (const node of nodes) await node.healDisks()
       await this.#namenodeReturns
-      // Datanodes that are about to start wait for it.
+      // Datanodes that are starting wait for it.
       if (!this.cluster.namenode.running) await this.cluster.namenode.start()
     }
     await calm()
     await Promise.allSettled(this.#running)
-    // What lasted was not ended while all was being healed.
+    // Faults with a duration are not undone by their timers once `#over` is set.
     for (const action of this.#busy.values()) await deedOf(action).undo?.(this, action)
     await calm()
     await Promise.all(this.cluster.datanodes.map(async node => {
@@ -95,7 +95,7 @@ export class Nemesis implements Site {
       await undoing
       this.#busy.delete(victim)
     }).catch((error: unknown) => {
-      // A node that could not be started now is started when all is healed; one that could not be rebuilt is lost.
+      // Heal starts nodes that could not be started here; one that could not be rebuilt is lost.
       if (kind === 'restore') this.problems.push(`the namenode could not be brought back: ${(error as Error).message}`)
       if (kind === 'oldCopy' || kind === 'leftEarly') this.problems.push(`an old copy was obeyed: ${(error as Error).message}`)
       this.#busy.delete(victim)

@@ -1,6 +1,5 @@
-// What an operator does about files that have lost blocks, as the guide says: takes every datanode back into service, waits until
-// all have reported, asks what is damaged, removes that (or the snapshot that shows it), and lets go of what belonged to files that are no
-// more.
+// Operator's actions for files with lost blocks, as the guide describes: recommission every datanode, wait until all have reported, list
+// the damage, remove damaged files (or the snapshots that show them), and release blocks of files that no longer exist.
 
 import type { Mill } from 'gristmill'
 import type { Cluster } from '../kit/contract.ts'
@@ -12,19 +11,19 @@ const lookMs = 500
 
 export interface TidyUp {
   readonly acks: Acks
-  /** Is it right that this file is damaged? */
+  /** True if damage to this file is allowed. */
   readonly mayBeDamaged: (path: string) => boolean
   readonly add: (finding: string) => void
 }
 
 export async function tidyUp(cluster: Cluster, { acks, mayBeDamaged, add }: TidyUp): Promise<void> {
   const { mill } = cluster
-  // Who has been taken back since a backup was made is being emptied again, or is away, as far as the old state knows.
+  // In a restored state, nodes that were recommissioned after the backup are decommissioning or in maintenance again.
   for (const { node } of (await mill.clusterStatus()).nodes) await mill.nodes.recommission(node)
   await mill.nodes.stopBalance()
   await settled(cluster)
   for (const path of await damagedFiles(cluster)) {
-    // Of what jobs write on the way nobody was told.
+    // Intermediate files of jobs are not in the model.
     const ours = !path.startsWith('/.gristmill')
     if (ours && !mayBeDamaged(path)) add(`${path}: has lost blocks, though nobody touched it since the backup was made`)
     const [, directory, name] = /^(.*)\/\.snapshot\/([^/]+)\//.exec(path) ?? []
@@ -34,7 +33,7 @@ export async function tidyUp(cluster: Cluster, { acks, mayBeDamaged, add }: Tidy
       continue
     }
     await mill.rm(path, { skipTrash: true })
-    // Of an output that has lost a part nothing is claimed any more.
+    // An output that has lost a part is no longer compared.
     acks.forget(acks.paths.filter(each => path.startsWith(`${each}/`) && acks.possible(each).some(({ kind }) => kind === 'output')))
     if (ours) acks.begin(new Map([[path, absent]])).acknowledged()
   }
@@ -42,7 +41,7 @@ export async function tidyUp(cluster: Cluster, { acks, mayBeDamaged, add }: Tidy
   await mill.releaseLost()
 }
 
-/** false: it has gone for another file already. */
+/** Returns false if it was removed for another file already. */
 async function removeSnapshot(mill: Mill, directory: string, name: string): Promise<boolean> {
   for await (const snapshot of mill.snapshots.list(directory)) {
     if (snapshot.name !== name) continue
@@ -52,7 +51,7 @@ async function removeSnapshot(mill: Mill, directory: string, name: string): Prom
   return false
 }
 
-/** All datanodes have told what they hold. */
+/** Waits until all datanodes have reported. */
 async function settled(cluster: Cluster): Promise<void> {
   for (let waited = 0; waited < waitMs; waited += lookMs) {
     await cluster.advance(lookMs)

@@ -1,18 +1,18 @@
-// A run of the campaign as data: what its clients do and what happens to the machines meanwhile. Made from a seed; written to a
-// file and cut down by the shrinker; carried out by run.ts. Everything in it stands by itself, so that any part can be left out.
+// Plan: a run of the campaign as data, with the actions of its clients and the faults of its machines. Made from a seed, stored in a
+// file, reduced by the shrinker, carried out by run.ts. Its parts are independent, so that any of them can be left out.
 
 import type { Random } from '../../src/ports/random.ts'
 import { seeded } from '../../src/world/random.ts'
 import { faultsOf, profiles, type Fault, type Profile } from './fault/index.ts'
 import { workloads, type Workload } from './workload/index.ts'
 
-/** What a client does, one after the other. */
+/** Action of a client; a client performs one after the other. */
 export type Action =
   | { readonly kind: 'put'; readonly path: string; readonly content: Content; readonly replication: number; readonly overwrite: boolean }
   | { readonly kind: 'get' | 'remove' | 'mkdir' | 'list'; readonly path: string }
   | { readonly kind: 'rename'; readonly path: string; readonly to: string }
   | { readonly kind: 'setrep'; readonly path: string; readonly replication: number }
-  /** `replaces`: over the output of a job, or over any directory. */
+  /** `replaces`: an existing job output, or any directory. */
   | {
       readonly kind: 'job'
       readonly program: 'wordcount' | 'lengths'
@@ -21,7 +21,7 @@ export type Action =
       readonly reducers: number
       readonly replaces?: 'output' | 'anything'
     }
-  /** A job whose output is to be below `path`, where a file comes meanwhile; then it is published at `to`. */
+  /** Job with its output below `path`, where a file is created meanwhile; then it is published at `to`. */
   | {
       readonly kind: 'elsewhere'
       readonly program: 'wordcount' | 'lengths'
@@ -31,13 +31,13 @@ export type Action =
       readonly reducers: number
     }
   | { readonly kind: 'snapshot' | 'unsnapshot'; readonly path: string; readonly name: string }
-  /** Out of the trash. */
+  /** Restores from the trash. */
   | { readonly kind: 'restore'; readonly path: string }
   | { readonly kind: 'quota'; readonly path: string; readonly names: number }
-  /** A node, for so long; or the balancer. */
+  /** Decommission or maintenance of a node for `ms`, or balancing. */
   | { readonly kind: 'drain' | 'maintain' | 'balance'; readonly path: string; readonly ms: number }
 
-/** Bytes that need not be kept: the same id and length give the same ones. */
+/** Generated content: equal id and length give equal bytes. */
 export interface Content { readonly id: string; readonly bytes: number; readonly text: boolean }
 
 export interface Op { readonly client: number; readonly pauseMs: number; readonly action: Action }
@@ -49,16 +49,16 @@ export interface Plan {
   readonly profile: Profile
   readonly datanodes: number
   readonly racks: readonly string[]
-  /** Of each datanode; 1 unless told. */
+  /** Disks of each datanode; default: 1. */
   readonly disks?: number
   readonly blockSize: string
-  /** More settings of all processes. */
+  /** Additional settings of all processes. */
   readonly settings?: Readonly<Record<string, string>>
   readonly ops: readonly Op[]
   readonly faults: readonly Fault[]
 }
 
-/** Each purpose has a stream of its own: leaving out one does not shift the others. */
+/** A separate stream for each purpose: leaving out one does not shift the others. */
 const streamOf = (seed: number, purpose: string): Random => seeded(`${seed}/${purpose}`)
 
 export function planOf({
@@ -79,7 +79,7 @@ export function planOf({
   const lastsMs = longestOf(ops)
   const blockSize = ['4KiB', '16KiB', '64KiB'][shape.below(3)]!
   const disks = [1, 1, 2, 3][shape.below(4)]!
-  // Blocks of which nobody knows any more go at once, soon, or not in this run.
+  // Unknown blocks are deleted at once, soon, or not in this run.
   const settings = {
     blockTrashKeep: ['0s', '20s', '1h'][shape.below(3)]!,
     ...((chosen === 'care' || ops.some(({ action }) => action.kind === 'job' && action.replaces)) && { trashKeep: '1h' }),
@@ -90,7 +90,7 @@ export function planOf({
   }
 }
 
-/** How long the slowest client pauses, all in all; its calls take time of their own. */
+/** Sum of the pauses of the slowest client, without the time of its calls. */
 function longestOf(ops: readonly Op[]): number {
   const sums = new Map<number, number>()
   for (const { client, pauseMs } of ops) sums.set(client, (sums.get(client) ?? 0) + pauseMs)

@@ -1,4 +1,4 @@
-// The campaign's jobs, and what must come out of them: worked out here from the same bytes, without a cluster.
+// Job programs of the campaign, and their expected outputs, computed here from the same bytes without a cluster.
 
 import { join } from 'node:path'
 import type { Mill } from 'gristmill'
@@ -9,7 +9,7 @@ type Program = 'wordcount' | 'lengths'
 
 export const programOf = (program: Program): string => join(import.meta.dirname, 'programs', `${program}.ts`)
 
-/** All lines of all parts, sorted: how keys are spread over parts is the system's affair. */
+/** Lines of all parts, sorted: the distribution of keys over parts is not compared. */
 export async function outputOf(mill: Mill, path: string): Promise<string> {
   const names = await mill.readdir(path)
   if (!names.includes('_SUCCESS')) return `no _SUCCESS among ${names.join(', ')}`

@@ -1,11 +1,11 @@
-// Runs plans of the campaign: one seed, many, or a plan from a file; replays what failed, and makes it small.
+// Runs plans of the campaign: one seed, many, or a plan from a file; replays failures, and shrinks them.
 //
 //   node test/sim/run.ts --seed 7 [--workload files] [--profile crashy]   one seed, with its trace's hash
 //   node test/sim/run.ts --seeds 1000 [--from 1] [--minutes 10]           many, until one fails or time is up
 //   node test/sim/run.ts --seed 7 --shrink [--out plan.json]              the smallest plan that still fails
 //   node test/sim/run.ts --fresh 1000 [--from 1] [--minutes 10]           seeds drawn at random, one process per core; goes on after
 //                                                                         a finding, and files each plan that fails in kept/
-//   node test/sim/run.ts --plan plan.json                                 a plan as it stands
+//   node test/sim/run.ts --plan plan.json                                 an unchanged plan from a file
 //   node test/sim/run.ts --kept                                           all plans that ever found something (see kept/)
 //   node test/sim/run.ts --canary early-ack [--seeds 50]                  with a bug planted, which has to be found
 
@@ -46,7 +46,7 @@ function numberOf(option: string, value: string | undefined, otherwise: number):
 const canary = one<Canary>('canary', values.canary, canaries)
 const hints: Bug | undefined = canary && canaries[canary]
 if (canary) plant(canary)
-// Only now: a planted bug must be there when the sources are loaded, and the faults speak in the product's messages.
+// Imported late: a bug must be planted before the sources are loaded, and the faults use the product's messages.
 const [{ replayOf, runSimulated, Tally }, { planOf }, { profiles }, { workloads }, { runFresh }, { kindOf, shrink }] = await Promise.all([
   import('./simulated.ts'), import('./plan.ts'), import('./fault/index.ts'), import('./workload/index.ts'), import('./fresh.ts'),
   import('./shrink.ts'),
@@ -78,7 +78,7 @@ async function failing(plan: Plan, result: Result): Promise<never> {
   process.exit(canary ? 0 : 1)
 }
 
-/** Files a plan that fails, so that `--kept` and `npm test` run it until the cause is mended and ever after. */
+/** Files a failing plan in kept/, so that `--kept` and `npm test` run it from now on. */
 function keep(plan: Plan, found: string): void {
   const file = new URL(`./kept/${plan.workload}-${plan.profile}-${plan.seed}.json`, import.meta.url)
   writeFileSync(file, `${JSON.stringify({ found, plan }, null, 1)}\n`)
@@ -86,7 +86,7 @@ function keep(plan: Plan, found: string): void {
 }
 
 async function runKept(): Promise<void> {
-  // As plans, not as seeds: what a seed makes changes with each fault that is invented, and with it what it would find.
+  // As plans, not as seeds: a new kind of fault changes the plans of all seeds, and with them their findings.
   const directory = new URL('./kept/', import.meta.url)
   const tally = new Tally()
   for (const name of readdirSync(directory).sort()) {
@@ -109,7 +109,7 @@ async function runOne(): Promise<void> {
   if (canary) process.exit(1)
 }
 
-/** A plan by itself, or one of kept/. */
+/** Reads a plan file, or one of kept/. */
 function planIn(file: string): Plan {
   const read = JSON.parse(readFileSync(file, 'utf8')) as Plan | { plan: Plan }
   return 'plan' in read ? read.plan : read

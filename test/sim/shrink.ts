@@ -1,10 +1,10 @@
-// Makes a plan that fails small: leaves out faults and calls, first in large parts, then one by one, as long as it still fails
-// with a finding of the same kind. Bounded by a number of runs.
+// Shrinks a failing plan: leaves out faults and calls, first in large parts, then one by one, as long as it still fails with a finding
+// of the same kind. The number of runs is bounded.
 
 import type { Fault } from './fault/index.ts'
 import type { Op, Plan } from './plan.ts'
 
-/** What kind of finding it is: its words, without names and numbers. */
+/** Kind of a finding: its text without names and numbers. */
 export const kindOf = (finding: string): string => finding.replace(/\/\S+|[0-9a-f]{16}|\d+/g, '·').slice(0, 80)
 
 export interface Shrunk { readonly plan: Plan; readonly runs: number }
@@ -26,7 +26,7 @@ export async function shrink(
     await less(
       () => best.faults, faults => attempt({ ...best, faults }),
     )
-    // A client as a whole first: most findings need one or two.
+    // Whole clients first: most findings need one or two.
     for (const client of new Set(best.ops.map(op => op.client)))
       await attempt({ ...best, ops: best.ops.filter(op => op.client !== client) })
     await less(
@@ -41,7 +41,7 @@ export async function shrink(
 const mentions = ({ action }: Fault, nodes: number): boolean =>
   [action.node, 'other' in action ? action.other : ''].some(name => Number(/^datanode(\d+)$/.exec(name)?.[1] ?? 0) > nodes)
 
-/** Leaves out halves, quarters and so on, down to single ones. */
+/** Tries to leave out halves, quarters and so on, down to single items. */
 async function less<T extends Op | Fault>(items: () => readonly T[], attempt: (rest: readonly T[]) => Promise<boolean>): Promise<void> {
   for (let size = Math.max(1, Math.ceil(items().length / 2)); ; size = Math.floor(size / 2)) {
     for (let at = 0; at < items().length;) {

@@ -1,4 +1,4 @@
-// One plan on one simulated cluster, and the sum over many.
+// Runs one plan on a simulated cluster; tallies many runs.
 
 import { parseDuration } from '../../src/base/units.ts'
 import { lookInside } from '../kit/sim/inside.ts'
@@ -8,13 +8,13 @@ import type { Plan } from './plan.ts'
 
 export interface Result {
   readonly outcome: Outcome
-  /** Of the trace: equal for equal seeds. */
+  /** Hash of the trace: equal for equal seeds. */
   readonly hash: string
   readonly events: number
   readonly virtualMs: number
 }
 
-/** `turns`: see Kernel; it makes no difference, as the gate shows. */
+/** `turns`: see Kernel; it does not change the trace, as the gate shows. */
 export async function runSimulated(plan: Plan, options: { readonly turns?: number } = {}): Promise<Result> {
   const cluster = await startSim({
     ...options, datanodes: plan.datanodes, racks: plan.racks, disks: plan.disks ?? 1, seed: plan.seed,
@@ -22,7 +22,7 @@ export async function runSimulated(plan: Plan, options: { readonly turns?: numbe
   })
   try {
     const ended = await runPlan(cluster, plan)
-    // One cause, one finding: what is not at rest is left over as well.
+    // One finding per cause: a cluster that is not at rest would also have leftovers.
     const inside =
       ended.findings.length > 0 ? [] : await lookInside(cluster, { trashKeepMs: parseDuration(plan.settings?.['blockTrashKeep'] ?? '1h') })
     const outcome = { ...ended, findings: [...ended.findings, ...inside] }
@@ -32,7 +32,7 @@ export async function runSimulated(plan: Plan, options: { readonly turns?: numbe
   }
 }
 
-/** The one command that does it again. */
+/** Command that repeats the run. */
 export const replayOf = ({ seed, workload, profile }: Plan, canary?: string): string =>
   `node test/sim/run.ts --seed ${seed} --workload ${workload} --profile ${profile}${canary ? ` --canary ${canary}` : ''}`
 

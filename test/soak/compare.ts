@@ -1,4 +1,4 @@
-// The end of a soak: everything that was ever acknowledged is there, byte for byte, and nothing is there that nobody can have written.
+// Final check of a soak: everything ever acknowledged is present, byte for byte, and nothing exists that no worker can have written.
 
 import { hasCode } from '../../client/index.ts'
 import type { Mill } from '../../client/mill.ts'
@@ -6,7 +6,7 @@ import type { Found, Ledger } from './ledger.ts'
 
 export interface Comparison { readonly compared: number; readonly findings: readonly string[] }
 
-/** Of all paths in the ledger, and of all files below `directory`. */
+/** Compares all paths in the ledger, and all files below `directory`. */
 export async function compareAll(mill: Mill, ledger: Ledger, directory: string): Promise<Comparison> {
   const findings: string[] = []
   let compared = 0
@@ -24,7 +24,7 @@ export async function compareAll(mill: Mill, ledger: Ledger, directory: string):
   return { compared, findings }
 }
 
-/** REQUIRES: nobody changes the path meanwhile. */
+/** REQUIRES: no worker changes the path meanwhile. */
 export async function lookAt(mill: Mill, path: string, options: { signal?: AbortSignal } = {}): Promise<Found> {
   try {
     return { bytes: await mill.readFile(path, options), replication: (await mill.stat(path, options)).replication }

@@ -1,22 +1,22 @@
-// What was acknowledged, kept outside of the cluster: in memory, and line by line in a file. A path belongs to one worker, so at each
-// moment it is known what may be there: one content, nothing, or, after a call without an answer, either.
+// Ledger of acknowledged calls, kept outside of the cluster: in memory, and line by line in a file. A path belongs to one worker, so its
+// possible states are always known: one content, nothing, or, after a call without a reply, either.
 
 import { createHash } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
 import { seeded } from '../../src/world/random.ts'
 
-/** Enough to write a file again and to compare it: its seed and length, and its number of replicas. `undefined`: nothing is there. */
+/** Seed, length and number of replicas: enough to write a file again and to compare it. `undefined`: no file. */
 export type State = { readonly seed: number; readonly bytes: number; readonly replication: number } | undefined
 
-/** What the cluster says of a path. */
+/** State of a path as read from the cluster. */
 export type Found = { readonly bytes: Buffer; readonly replication: number } | undefined
 
 const same = (a: State, b: State): boolean => a?.seed === b?.seed && a?.bytes === b?.bytes && a?.replication === b?.replication
 
-/** Lines of text, so that jobs could read them too. */
+/** Lines of text, so that jobs can read them too. */
 export function contentOf({ seed, bytes }: Pick<NonNullable<State>, 'seed' | 'bytes'>): Buffer {
   const random = seeded(`content ${seed}`)
-  // Every line differs, and every byte of it depends on the seed: a block of another file is never mistaken for this one's.
+  // Every line differs, and every byte of it depends on the seed: a block of another file is always noticed.
   const salt = random.id()
   const line = (n: number): string => `${salt} ${n} ${createHash('sha256').update(`${salt} ${n}`).digest('base64')}\n`
   const lines: string[] = []
@@ -28,29 +28,29 @@ export class Ledger {
   readonly #file: string
   readonly #paths = new Map<string, readonly State[]>()
   acknowledged = 0
-  /** Calls whose outcome nobody knows. */
+  /** Number of calls with an unknown outcome. */
   unknown = 0
 
   constructor(file: string) { this.#file = file }
 
-  /** What may be at a path. */
+  /** Possible states of a path. */
   at(path: string): readonly State[] { return this.#paths.get(path) ?? [undefined] }
   paths(): IterableIterator<string> { return this.#paths.keys() }
 
-  /** The call was acknowledged: it is so. */
+  /** Records an acknowledged call. */
   is(path: string, state: State): void {
     this.acknowledged++
     this.#set(path, [state])
   }
 
-  /** A call without an answer: it is as before, or so. */
+  /** Records a call without a reply: the old or the new state. */
   maybe(path: string, state: State): void {
     this.unknown++
     const states = this.at(path)
     if (!states.some(other => same(other, state))) this.#set(path, [...states, state])
   }
 
-  /** The cluster was asked and has said what is there. undefined: it may be so; else what is wrong. */
+  /** Records the state read from the cluster. Returns a description if it is impossible, undefined otherwise. */
   seen(path: string, found: Found): string | undefined {
     const states = this.at(path)
     const state = states.find(one =>

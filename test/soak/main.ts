@@ -1,6 +1,6 @@
 // `npm run test:soak -- --minutes 20 --seed 1 --report soak.json`: five datanode processes under concurrent writes, reads, renames,
-// removes and jobs, while processes are killed and frozen, connections cut and spoilt, disks filled and replicas damaged. At the end
-// everything heals, and all that was ever acknowledged is compared, byte by byte. The exit code says the verdict.
+// removes and jobs, while processes are killed and paused, connections cut and spoiled, disks filled and replicas damaged. At the end
+// everything is healed, and all acknowledged data is compared, byte by byte. The exit code is the verdict.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -23,7 +23,7 @@ const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.
 const workers = 4
 const quietMs = 300_000
 const slots = 2
-/** What is left for longer than this is left for good: a lease ends within 40 s. */
+/** Leftovers that stay longer than this are permanent: a lease ends within 40 s. */
 const remainsMs = 90_000
 const say = (text: string): void => { console.log(`${new Date().toISOString().slice(11, 19)} ${text}`) }
 
@@ -105,7 +105,7 @@ const quietAfterMs = Math.round(performance.now() - healing)
 say(`quiet after ${(quietAfterMs / 1000).toFixed(1)} s; comparing all that was acknowledged`)
 const { compared, findings: differences } = await compareAll(mill, ledger, '/soak')
 findings.push(...differences)
-// Damage that nobody has read is the scrubber's; all else must be as it should be.
+// Damage that no reader met is left to the scrubber; every other invariant must hold.
 let broken: readonly string[] = []
 let unread = 0
 for (let tries = 0; tries < 60; tries++) {
@@ -136,5 +136,5 @@ console.log(JSON.stringify(report, undefined, 2))
 if (values.report !== undefined) await writeFile(values.report, `${JSON.stringify(report, undefined, 2)}\n`)
 if (report.verdict === 'clean') await rm(dir, { recursive: true, force: true })
 else say(`what was acknowledged is in ${dir}`)
-// Not left to itself: after thousands of broken connections Node has been seen to spin for ever while it took down what was left.
+// Exits explicitly: after thousands of broken connections Node has been seen to spin for ever while it closed the remaining handles.
 process.exit(report.verdict === 'clean' ? 0 : 1)

@@ -1,6 +1,6 @@
-// What goes wrong during a soak: one fault after the other, each for a few seconds, some at the same time. It keeps its own account, so
-// that it never does more than is promised to be survived: one datanode out of order at a time (a power cut, which takes no data, may
-// hit all), no replica is damaged but of a block that has all its others, sound, and no disk is wiped that has anything alone.
+// Faults of a soak: one after the other, each for a few seconds, some at the same time. It stays within the faults that the product
+// promises to survive: one datanode out of order at a time (a power cut, which takes no data, may hit all), a replica is damaged only if
+// all other replicas of its block are sound, and no disk with the only replica of a block is wiped.
 
 import type { Random } from '../../src/ports/random.ts'
 import type { ProcessCluster } from '../kit/process/cluster.ts'
@@ -11,18 +11,18 @@ import type { Counts } from './workload.ts'
 const damages: readonly Damage[] = ['flip', 'zero', 'truncate', 'lengthen', 'remove', 'meta']
 const replication = 3
 
-/** How often it comes, its name, and what it does. */
+/** Weight, name and action of a fault. */
 type Act = readonly [number, string, () => Promise<void>]
 
 export class Nemesis {
   readonly faults: Counts = {}
-  /** Blocks that have lost a replica to it. */
+  /** Blocks with a replica that it damaged. */
   readonly damaged = new Set<string>()
   readonly #cluster: ProcessCluster
   readonly #random: Random
   readonly #say: (what: string) => void
   readonly #powerCuts: boolean
-  /** These count themselves, by what they did. */
+  /** Faults that count themselves, by their actual effect. */
   readonly #counted = new Set(['damage a replica', 'wipe a datanode', 'fail a sync'])
 
   constructor(cluster: ProcessCluster, random: Random, { say, powerCuts }: { say: (what: string) => void; powerCuts: boolean }) {
@@ -32,7 +32,7 @@ export class Nemesis {
     this.#powerCuts = powerCuts
   }
 
-  /** Processes that were ended by force. */
+  /** Number of processes ended by force. */
   get kills(): number {
     const of = (what: string): number => this.faults[what] ?? 0
     return (
@@ -164,17 +164,17 @@ export class Nemesis {
     ]
   }
 
-  /** Its process ends with the next sync, if one comes in time. */
+  /** The process ends at its next sync, if one comes in time. */
   async #failSync(one: ProcessDataNode): Promise<void> {
     await one.failSync()
     await this.#pause(500, 2_000)
-    await one.healDisks().catch(() => {}) // it ends this moment
+    await one.healDisks().catch(() => {}) // it is ending
     await this.#pause(500, 1_000)
     this.#count(one.running ? 'arm a sync that did not come' : 'fail a sync')
     await one.start()
   }
 
-  /** Where it has been killed, so that nothing new comes to lie on it, and all that it has is, sound in all its copies, on others. */
+  /** Wipes it after a kill, so that it receives no new replicas, and only if all its blocks are sound in all their other replicas. */
   async #wipe(one: ProcessDataNode): Promise<void> {
     await one.kill()
     const elsewhere = Map.groupBy((await this.#replicas()).filter(replica => replica.node !== one), ({ block }) => block)
@@ -201,7 +201,7 @@ export class Nemesis {
     const [victim, ...others] = chosen
     if (!(await Promise.all(others.map(replica => replica.sound()))).every(Boolean)) return
     this.damaged.add(victim!.block)
-    // It may be deleted at this very moment.
+    // The node may delete it at this moment.
     await victim!.damage(kind).then(() => this.#count(`damage: ${kind}`), () => {})
   }
 

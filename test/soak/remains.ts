@@ -1,22 +1,22 @@
-// What a cluster at rest must not have left behind: files half written, leases, child processes beyond its slots, memory that grew
-// without end. Looked up where it lies, in directories and in /proc; nothing that the cluster says of itself is believed but its number
-// of leases, which only it knows.
+// Leftovers of a cluster at rest, of which there must be none: incomplete files, leases, child processes beyond its slots, unbounded
+// memory. Read from directories and /proc, independently of the cluster's own reports, except for the number of leases, which only the
+// namenode knows.
 
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { childrenOf } from '../kit/process/children.ts'
 import type { ProcessCluster } from '../kit/process/cluster.ts'
 
-/** Of one process, without what merely mirrors files: several times what any of them needs. */
+/** Limit of anonymous memory per process, without mapped files: several times the need of any of them. */
 const memoryBytesMax = 1 << 30
 const kiB = 1024
 
 export class Remains {
   readonly #cluster: ProcessCluster
   readonly #slots: number
-  /** Children of servers that were ever seen, each with the time when it began: ids are used again. */
+  /** All child processes ever seen, each with its start time, because the system reuses ids. */
   readonly #children = new Map<number, string>()
-  /** The most that one of a role ever had, and what it had last. */
+  /** Largest and last memory use by role. */
   readonly memory: Record<string, { most: number; last: number }> = {}
 
   constructor(cluster: ProcessCluster, slots: number) {
@@ -24,7 +24,7 @@ export class Remains {
     this.#slots = slots
   }
 
-  /** Looks at memory and child processes; to be called now and then. */
+  /** Samples memory and child processes; call it periodically. */
   async sample(): Promise<void> {
     for (const { role, pid, running } of [this.#cluster.namenode, ...this.#cluster.datanodes]) {
       if (running) await this.#weigh(role, pid)
@@ -36,7 +36,7 @@ export class Remains {
     }
   }
 
-  /** One line for each thing that is left in a cluster at rest. */
+  /** Returns one line for each leftover of a cluster at rest. */
   async left(): Promise<string[]> {
     await this.sample()
     const found: string[] = []
@@ -60,7 +60,7 @@ export class Remains {
     return found
   }
 
-  /** Child processes that outlive their cluster. REQUIRES: it was stopped. */
+  /** Returns child processes that outlive their cluster. REQUIRES: it was stopped. */
   async orphans(): Promise<string[]> {
     const found: string[] = []
     for (const [pid, begun] of this.#children)
@@ -77,7 +77,7 @@ export class Remains {
 
 const namesIn = (dir: string, recursive = false): Promise<string[]> => readdir(dir, { recursive }).catch(() => [])
 
-/** The state, and the time of its beginning, of a process that is more than a name in a table. */
+/** Start time of a process; undefined if it has ended or is a zombie. */
 async function beginningOf(pid: number): Promise<string | undefined> {
   const fields = (await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')).split(') ').at(-1)!.split(' ')
   return fields[0] === 'Z' ? undefined : fields[19]

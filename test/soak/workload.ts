@@ -1,5 +1,5 @@
-// What people do to the cluster while everything fails: workers that write, read, rename and remove files of their own, and one that
-// runs jobs. Whatever is answered goes into the ledger; what contradicts it is a finding, and the end of the soak's good verdict.
+// Load during a soak: workers that write, read, rename and remove files of their own, and one that runs jobs. Every reply goes into the
+// ledger; a reply that contradicts it is a finding, which fails the soak.
 
 import type { Mill } from '../../client/mill.ts'
 import type { Random } from '../../src/ports/random.ts'
@@ -15,7 +15,7 @@ export interface WorkOptions {
   readonly counts: Counts
   readonly findings: string[]
   readonly signal: AbortSignal
-  /** What those heard who got no answer, once each. */
+  /** Error messages of calls without a reply, once each. */
   readonly reasons: Set<string>
 }
 
@@ -31,7 +31,7 @@ const count = (counts: Counts, what: string, by = 1): void => { counts[what] = (
 export async function fileWorker(name: string, { mill, ledger, random, counts, findings, signal, reasons }: WorkOptions): Promise<void> {
   const path = (): string => `/soak/${name}/${random.below(filesMax)}`
   const within = (): AbortSignal => AbortSignal.timeout(callMs)
-  /** Notes what the answer says; without one, either is possible. */
+  /** Records the outcome: acknowledged, or (after an error) either state. */
   const change = async (what: string, work: () => Promise<unknown>, edits: readonly (readonly [string, State])[]): Promise<void> => {
     try {
       await work()
@@ -49,7 +49,7 @@ export async function fileWorker(name: string, { mill, ledger, random, counts, f
     try {
       found = await lookAt(mill, at, { signal: within() })
     } catch {
-      // It cannot be told now.
+      // Unknown for now.
       count(counts, 'reads that failed')
       return false
     }
@@ -61,7 +61,7 @@ export async function fileWorker(name: string, { mill, ledger, random, counts, f
   }
   while (!signal.aborted) {
     const at = path()
-    // What happened is found out before the path is used again.
+    // An unknown state is resolved by a read before the path is used again.
     if (ledger.at(at).length > 1 && !await read(at)) continue
     const [there] = ledger.at(at)
     const choice = random.below(11)
@@ -85,8 +85,8 @@ export async function fileWorker(name: string, { mill, ledger, random, counts, f
 }
 
 /**
- * Runs one job after the other; all must give what the first gave, which ran before anything failed. No fault here lasts long enough
- * to excuse a job that fails: each is a finding, but one that was cut off by the end of its time.
+ * Runs one job after the other; each output must equal the expected one, of a run without faults. No fault lasts long enough to
+ * justify a failed job: each failure is a finding, except for a job cut off by the end of the soak.
  */
 export async function jobWorker(
   program: string, expected: string,

@@ -1,5 +1,5 @@
-// npm run build: emits dist/, a complete package that can be packed and installed anywhere: JavaScript and types, the
-// bin, the bundle that the bin starts, README, LICENSE, and a package.json of its own with nothing in it that only development needs.
+// npm run build: emits dist/, a complete package that can be packed and installed anywhere: JavaScript and types, the bin, the bundle
+// that the bin starts, README, LICENSE, and a package.json without development entries.
 // REQUIRES: runs on the project's own Node. Replaces dist/ whole.
 
 import { spawnSync } from 'node:child_process'
@@ -15,10 +15,10 @@ interface Manifest {
   readonly [field: string]: unknown
 }
 
-/** What of package.json goes into the package. */
+/** Fields of package.json that go into the package. */
 const published = ['name', 'version', 'description', 'license', 'type', 'engines', 'bin', 'dependencies']
 
-/** Processes are started by URL, which the compiler does not see as an import. */
+/** Main files of processes, started by URL: the compiler does not see these as imports. */
 const startedUrl = /(new URL\(\s*)(['"`])(\.{1,2}\/[^'"`]+)\.ts\2(\s*,\s*import\.meta\.url)/g
 
 export async function build(out = join(root, 'dist')): Promise<void> {
@@ -49,7 +49,7 @@ export async function build(out = join(root, 'dist')): Promise<void> {
   writeFileSync(join(out, 'package.json'), `${JSON.stringify(manifest(out), undefined, 2)}\n`)
 }
 
-/** The library's processes are started from the bundle, as the command line's are. */
+/** The library starts its processes from the bundle, as the command line does. */
 function startBundled(out: string): void {
   for (const path of filesBelow(['client', 'datanode'], ['.js'], out)) {
     const file = join(out, path)
@@ -67,7 +67,7 @@ function manifest(out: string): Record<string, unknown> {
   const entries = Object.entries(source.exports).flatMap(([name, path]): [string, unknown][] => {
     if (!path.endsWith('.ts')) return [[name, path]]
     const stem = path.slice(0, -'.ts'.length)
-    // An entry that exists for development only is not part of the package.
+    // Entries that exist for development only are left out.
     return existsSync(join(out, `${stem}.js`)) ? [[name, { types: `${stem}.d.ts`, default: `${stem}.js` }]] : []
   })
   return { ...Object.fromEntries(published.map(field => [field, source[field]])), exports: Object.fromEntries(entries) }

@@ -1,10 +1,10 @@
-// The program in a few files instead of some 500: Node takes about a third of a millisecond for each module that it looks up, reads
-// and links, which is most of the time in which a command starts. A package carries a bundle (`npm run build`); a checkout keeps one
-// beside its packages, made by the tests' setup, with a list of the sources that it was made from: client/cli/gristmill.js starts it only
-// while each of them is the same, and the sources otherwise.
+// Bundles the program into a few files instead of some 500: Node takes about a third of a millisecond to find, read and link a module,
+// which is most of the start time of a command. A package contains a bundle (`npm run build`); a checkout keeps one beside its packages,
+// made by the tests' setup, with a list of its source files: client/cli/gristmill.js starts it only while all of them are unchanged, and
+// the sources otherwise.
 //
-// One file for each main file, of CommonJS: there a module runs when it is first asked for, and a builtin or a package loads then. One
-// file for each package, which the main files share. Packages with machine code stay where they are installed.
+// One CommonJS file for each main file: a CommonJS module runs when it is first required, and builtins and packages load only then. One
+// file for each package, shared by the main files. Packages with native code stay where they are installed.
 
 import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild'
 import { createHash } from 'node:crypto'
@@ -13,23 +13,23 @@ import { basename, dirname, join, relative } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { blank, root } from './source.ts'
 
-/** Where processes begin, and what their files are called in a bundle. */
+/** Main files of processes, and their names in a bundle. */
 export const mains = [['client/cli/main', 'cli'], ['client/load/main', 'loader'], ['datanode/executor/main', 'executor']] as const
 
-/** They find their machine code by their own place. */
+/** Packages that find their native code relative to their own path. */
 const native = new Set(['@node-rs/crc32', 'esbuild', 'lmdb', 'msgpackr'])
 
-/** What a checkout's bundles are kept in; client/cli/gristmill.js knows it too. */
+/** Directory of a checkout's bundles; client/cli/gristmill.js uses the same path. */
 const keptIn = join(root, 'node_modules/.cache/gristmill')
 const keptMs = 24 * 3_600_000
-/** A file that was written less than a tick of the disk's clock before it was read may be written again with the same times. */
+/** A file written less than a tick of the disk's clock before it was read may be written again with the same times. */
 const tickMs = 200
 
-/** A file as it was: path from the project's root, size, and the times of its content and of its entry on disk. */
+/** State of a source file: path from the project's root, size, and the times of its content and of its directory entry. */
 type Seen = readonly [path: string, size: number, mtimeMs: number, ctimeMs: number]
 
 export interface Bundling {
-  /** Where the main files and their rooms lie: the project, or its package as it is built. */
+  /** Root of the main files and rooms: the project, or the built package. */
   readonly from: string
   readonly extension: '.ts' | '.js'
   /** A directory below `from`, made if it is missing. */
@@ -61,7 +61,7 @@ export async function bundle({ from, extension, out }: Bundling): Promise<string
 
 const nameOf = (specifier: string): string => specifier.replace(/^@/, '').replaceAll('/', '-').replace(/\.js$/, '')
 
-/** Packages have files of their own, `fileOf` says which; undefined: it lies in the same file. */
+/** Packages have files of their own, named by `fileOf`; undefined: the package is in the same file. */
 function elsewhere(fileOf: (specifier: string) => string | undefined): Plugin {
   return {
     name: 'packages',
@@ -76,10 +76,10 @@ function elsewhere(fileOf: (specifier: string) => string | undefined): Plugin {
   }
 }
 
-/** A main file that is started by its place, or a place asked for. */
+/** Matches a main file started by URL, or a use of the module's own URL. */
 const asked = /new URL\(\s*['"](?<main>\.{1,2}\/[^'"]+)['"]\s*,\s*import\.meta\.url\s*\)|import\.meta\.url/g
 
-/** A module that asks for its own place gets the one that it has outside of the bundle; a main file that it starts is the bundle's. */
+/** A module that uses its own URL gets its URL outside of the bundle; a main file that it starts is the bundle's. */
 function places({ from, out }: Pick<Bundling, 'from' | 'out'>): Plugin {
   const urlOf = (path: string): string => `require('node:url').pathToFileURL(require('node:path').join(__dirname, ${JSON.stringify(path)}))`
   return {
@@ -91,7 +91,7 @@ function places({ from, out }: Pick<Bundling, 'from' | 'out'>): Plugin {
         if (!text.includes('import.meta')) return undefined
         const code = blank(text)
         const placed = (all: string, at: number, target: string | undefined): string => {
-          if (code.slice(at, at + all.length).trim() === '') return all // a comment, or the inside of a string
+          if (code.slice(at, at + all.length).trim() === '') return all // a comment, or inside a string
           const main =
             target === undefined
               ? undefined
@@ -106,7 +106,7 @@ function places({ from, out }: Pick<Bundling, 'from' | 'out'>): Plugin {
   }
 }
 
-/** The packages within the bundle, and the terms on which they may be there. */
+/** Names and license texts of the packages within the bundle. */
 function licensesOf({ inputs }: Metafile): string {
   const found = new Map<string, string>()
   for (const path of Object.keys(inputs)) {
@@ -122,7 +122,7 @@ function licensesOf({ inputs }: Metafile): string {
   return [...found.values()].sort().join(`\n${'-'.repeat(80)}\n\n`)
 }
 
-/** The checkout's own bundle: made if there is none that is fresh. While somebody writes to the sources there is none. */
+/** Makes the checkout's own bundle if none is fresh. If the sources change meanwhile, no bundle is kept. */
 export async function keepBundle(): Promise<void> {
   const list = join(keptIn, 'bundle.json')
   for (let tries = 0; tries < 3 && !isFresh(list); tries++) {
@@ -136,7 +136,7 @@ async function make(list: string): Promise<void> {
   const begun = Date.now()
   try {
     const inputs = await bundle({ from: root, extension: '.ts', out: made })
-    // Packages change when npm changes them, which it notes there; to look at each of their files would take as long as it saves.
+    // npm notes changes of packages in this file; checking each of their files would take as long as the bundle saves.
     const seen = [
       ...inputs.filter(path => !path.startsWith('node_modules/')),
       'node_modules/.package-lock.json', relative(root, import.meta.filename),
@@ -158,7 +158,7 @@ function look(path: string): Seen {
   return [path, size, mtimeMs, ctimeMs]
 }
 
-/** As client/cli/gristmill.js has it, which is written for any Node. */
+/** Same check as in client/cli/gristmill.js, which is written for any Node. */
 function isFresh(list: string): boolean {
   if (!existsSync(list)) return false
   const { files } = JSON.parse(readFileSync(list, 'utf8')) as { files: Seen[] }
@@ -171,7 +171,7 @@ function digestOf(directory: string): string {
   return hash.digest('hex').slice(0, 16)
 }
 
-/** Processes of an earlier one may still load from it. */
+/** Keeps recent ones: running processes may still load from them. */
 function removeOld(current: string): void {
   for (const name of readdirSync(keptIn)) {
     const path = join(keptIn, name)
@@ -180,7 +180,7 @@ function removeOld(current: string): void {
   }
 }
 
-/** vitest's global setup: tests start what users get. */
+/** Global setup of vitest: tests start the same bundle as users. */
 export default keepBundle
 
 if (import.meta.main) await keepBundle().then(() => console.log(`${basename(keptIn)}: the bundle is fresh`))

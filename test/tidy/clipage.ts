@@ -1,5 +1,5 @@
-// docs/reference/cli.md, made from the command line's own help: `node test/tidy/clipage.ts` writes it, a test compares.
-// The words between the commands' help live here.
+// Generator of docs/reference/cli.md from the command line's own help: `node test/tidy/clipage.ts` writes it, a test compares. The text
+// between the commands' help is in this file.
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -8,7 +8,7 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 const hacking = read('docs/HACKING.md')
 const pages = ['docs/HACKING.md', 'docs/ARCHITECTURE.md', 'docs/glossary.md', ...filesBelow(['docs/decisions'], ['.md'])]
 
-/** Paths of the project between backquotes, in a picture, or in a command. */
+/** Project paths between backquotes, in a diagram, or in a command. */
 const pathPattern = /(?<![\w./-])(?:src|namenode|datanode|client|test|docs)\/[\w./-]*\w|(?<![\w./-])\.ci\/run\b/g
 
 test('every path that HACKING, ARCHITECTURE, the glossary and the decisions name exists', () => {

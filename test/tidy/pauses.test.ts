@@ -1,4 +1,4 @@
-// Every message and every HTTP route has a row in the bench `pauses`, which says how long it holds its server at its largest input.
+// Every message and every HTTP route has a row in the bench `pauses`, which measures its longest pause at its largest input.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { readSources, root } from './source.ts'
 const bench = ['pauses.bench.ts', 'bare/rows.ts', 'bare/datanoderows.ts']
   .map(name => readFileSync(join(root, 'test/bench', name), 'utf8'))
   .join('\n')
-/** What the rows say that they measure. A name in braces stands for a message itself. */
+/** Titles of the rows. A name in braces stands for a message itself. */
 const rows = Array.from(bench.matchAll(/measure\((?:(['`])(.*?)\1|(\w+)\.name)/g), ([, , text]) => text ?? '').join('\n')
 
 interface Named { readonly name: string; readonly path: string }
@@ -23,7 +23,7 @@ async function messages(): Promise<string[]> {
   return [...names]
 }
 
-/** Rows of messages that are asked in a loop over them: `for (const message of [service.decommission, …])`. */
+/** Messages measured in a loop: `for (const message of [service.decommission, …])`. */
 const looped = new Set(
   Array.from(bench.matchAll(/for \(const message of \[([^\]]*)\] as const\)\s+await measure\(message\.name/g), ([, list]) =>
     list!.split(', '),

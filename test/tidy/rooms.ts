@@ -1,10 +1,10 @@
-// The house: which room a file belongs to, its rank, and what each room may take from outside.
-// A room imports its own files and rooms of strictly lower rank; two rooms of equal rank are strangers.
+// Rooms of the source tree: the room of each file, its rank, and the imports that it may have. A room imports its own files and rooms
+// of strictly lower rank; two rooms of equal rank do not import each other.
 
 import { posix } from 'node:path'
 import { importsOf, type Source } from './source.ts'
 
-/** The longest matching prefix wins. Rooms of one house (namenode, datanode, client) have ranks among themselves too. */
+/** Rank by path prefix; the longest matching prefix wins. Rooms of one house (namenode, datanode, client) have their own ranks. */
 export const ranks: Readonly<Record<string, number>> = {
   'src/base': 0,
   'src/ports': 1,
@@ -14,22 +14,22 @@ export const ranks: Readonly<Record<string, number>> = {
   'namenode/chores.ts': 7, 'namenode/journal': 7.1, 'namenode/namespace': 7.2, 'namenode/nodes': 7.3, 'namenode/trash': 7.3,
   'namenode/snapshots': 7.3, 'namenode/blocks': 7.4, 'namenode/writing': 7.5, 'namenode/quotas': 7.5, 'namenode/xattrs': 7.5,
   'namenode/jobs': 7.5, 'namenode/mutations.ts': 7.6, 'namenode/backup': 7.7, 'namenode/admin': 7.8, 'namenode': 7.9,
-  // Routes of these two rooms answer with what higher rooms know: the trash, and where blocks lie.
+  // Routes of these two rooms use data of higher rooms: the trash, and block locations.
   'namenode/namespace/routes.ts': 7.5, 'namenode/nodes/routes.ts': 7.5,
   'datanode/store': 7, 'datanode/ports.ts': 7.1, 'datanode/orders': 7.2, 'datanode/scrub': 7.2, 'datanode/transfer': 7.2,
   'datanode/shuffle': 7.2, 'datanode/heartbeat': 7.3, 'datanode/executor': 7.4, 'datanode': 7.5,
   'client/call': 7, 'client/glob': 7, 'client/files': 7.1, 'client/nodes': 7.1, 'client/load': 7.1, 'client/jobs': 7.2, 'client': 7.5,
-  // Composition roots: they put namenodes, datanodes and clients together.
+  // Composition roots: they construct namenodes, datanodes and clients.
   'client/embedded': 8, 'client/process': 8,
-  // What the package exports, and its command line: they may use all of the client.
+  // Public exports of the package, and its command line: they may use all of the client.
   'client/index.ts': 9, 'client/cli': 10,
   'test': 11,
 }
 
-/** Where a process begins. Only these, composition roots and tests take the real world. */
+/** Entry files of processes. Only these, composition roots and tests use the real world. */
 export const mainFile = /(^|\/)main\.(ts|js)$|^client\/cli\/|^client\/(embedded|process)\/|^client\/index\.ts$|^test\//
 
-/** Packages that one room keeps to itself, so that they can be replaced there. */
+/** Packages that only one room may import, so that they can be replaced there. */
 export const packageHomes: Readonly<Record<string, RegExp>> = {
   undici: /^src\/(rpc|world|ports)\//,
   fastify: /^src\/(rpc|world|ports)\//,
@@ -53,10 +53,10 @@ export function roomOf(path: string): string {
 
 const houseOf = (room: string): string => room.split('/')[0]!
 
-/** Fractions count among rooms of one house only: to each other, namenode, datanode and client are strangers. */
+/** Fractional ranks count within one house only; namenode, datanode and client do not import each other. */
 const rankFrom = (room: string, other: string): number => (houseOf(room) === houseOf(other) ? ranks[room]! : Math.floor(ranks[room]!))
 
-/** Every import that goes the wrong way, as sentences. */
+/** All imports in the wrong direction, as sentences. */
 export function misdirected(sources: readonly Source[]): string[] {
   const wrong: string[] = []
   for (const source of sources) {

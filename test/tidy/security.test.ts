@@ -6,13 +6,13 @@ import { expect, test } from 'vitest'
 import { sentencesOf } from './security.ts'
 import { readSources, root } from './source.ts'
 
-/** What a sentence rests on: tests, as a file below `test/` and a part of a title, or nothing where it only advises or sums up. */
+/** Evidence for a sentence: tests, as a file below `test/` and a part of a title, or none where it only advises or sums up. */
 type Proof = readonly (readonly [file: string, title: string])[] | 'advice' | 'heading'
 
 const seen = 'cluster/security.test.ts'
 const misbehaviour = 'unit/executor/misbehaviour.test.ts'
 
-/** By the beginning of the sentence. */
+/** Keyed by the beginning of the sentence. */
 const proofs: Readonly<Record<string, Proof>> = {
   'Every process listens on the loopback interface': [[seen, 'every process listens on the loopback interface']],
   'Any other address needs a cluster secret': [

@@ -1,4 +1,4 @@
-// Reads docs/security.md: its sentences, each of which is proven by a test or is advice (security.test.ts).
+// Parser of docs/security.md: its sentences, each of which is proven by a test or is advice (security.test.ts).
 
 export interface Sentence { readonly about: string; readonly text: string }
 

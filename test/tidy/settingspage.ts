@@ -1,4 +1,4 @@
-// docs/reference/settings.md from the table of settings. `npm run docs` writes it; a test compares.
+// Generator of docs/reference/settings.md from the table of settings. `npm run docs` writes it; a test compares.
 
 import { writeFileSync } from 'node:fs'
 import { flagOf, variableOf } from '../../src/base/config.ts'

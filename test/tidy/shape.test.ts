@@ -23,7 +23,7 @@ function nodesOf({ path, text }: File, types: ReadonlySet<string>): Node[] {
   return found
 }
 
-/** Lines over the limit. What stands between quotes may be as long as it must: folding a message or a title helps no reader. */
+/** Lines over the limit. Quoted text may exceed it: folding a message or a title helps no reader. */
 function longLines(file: File): string[] {
   const lines = file.text.split('\n')
   if (!lines.some(line => line.length > columnsMax)) return []

@@ -1,6 +1,6 @@
-// Reads TypeScript just well enough to see what a file imports and which names it uses: comments and the insides of
-// strings, templates and regular expressions are blanked out, everything else stays at its place.
-// Blanked text has the length and the line breaks of the original, so that offsets mean the same in both.
+// Reads just enough TypeScript to find a file's imports and the names that it uses: comments and the insides of strings, templates and
+// regular expressions are blanked out. Blanked text keeps the length and the line breaks of the original, so that offsets are the same in
+// both.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -116,7 +116,7 @@ export function importsOf(source: Source): Import[] {
   return found
 }
 
-/** `{ type A, type B }` is as good as `import type`. */
+/** `{ type A, type B }` counts as `import type`. */
 function onlyTypes(clause: string | undefined): boolean {
   const names = /^\s*\{(.*)\}\s*$/s.exec(clause ?? '')?.[1]?.split(',').map(name => name.trim()).filter(name => name !== '')
   return names !== undefined && names.length > 0 && names.every(name => name.startsWith('type '))

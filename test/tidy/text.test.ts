@@ -27,7 +27,7 @@ test('no test is focused, and none is skipped without a reason beside it', () =>
   expect(found).toEqual([])
 })
 
-/** Where this project was written is nobody's business, and such paths and hosts work nowhere else. */
+/** Paths and hosts of a development machine: they work nowhere else. */
 const places =
   /(?<![\w.])\/(?:work|root)\/[\w./-]+|https?:\/\/(?:localhost|127\.0\.0\.1|[\w.-]*(?:verdaccio|artifactory|nexus|npm-mirror)[\w.-]*)[:/]\S*/g
 const placesAllowed = /127\.0\.0\.1:\d+|localhost:\d+/

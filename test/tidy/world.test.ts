@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { blank, importsOf, lineOf, readSources, type Source } from './source.ts'
 
-/** Names through which the world comes in by the window. */
+/** Globals that reach the outside world without a port. */
 const globals: readonly (readonly [RegExp, string])[] = [
   [/(?<![.\w$])Date\.now\b/g, 'clock.now()'],
   [/(?<![.\w$])(?:new\s+)?Date\(\s*\)/g, 'clock.now()'],
@@ -21,14 +21,14 @@ const modules = new Set([
   'cluster', 'timers', 'timers/promises', 'perf_hooks', 'process', 'console', 'readline', 'readline/promises', 'tty', 'repl', 'inspector',
 ])
 
-/** Who may, and why. Keep it short. */
+/** Exceptions, with reasons. Keep it short. */
 const allowed: readonly (readonly [RegExp, string])[] = [
   [/^src\/world\//, 'the real ports'],
   [/^(namenode|datanode|client\/load)\/([a-z]+\/)?main\.ts$/, 'main files: where a process begins'],
   [/^client\/cli\/(gristmill\.js|main\.ts|printer\.ts)$/, 'the bin, the main file and the printer of the command line'],
 ]
 
-/** A file may have a `process` or a `fetch` of its own: a parameter, a constant, a part of what it takes apart. */
+/** A file may declare its own `process` or `fetch`: a parameter, a constant, a destructured field. */
 const bindsItself = (name: string, code: string): boolean =>
   new RegExp(
     `\\b(?:const|let)\\s+${name}\\b|\\b(?:const|let)\\s*[{[][^=;]*\\b${name}\\b[^=;]*[}\\]]\\s*(?:=|of\\b)|[({,]\\s*(?:\\w+:\\s*)?${name}\\s*[,:})][^=;]*(?:=>|\\{\\s*$)|\\b${name}\\s*=>`,

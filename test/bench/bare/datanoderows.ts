@@ -1,4 +1,4 @@
-// Rows of the bench `pauses` for a datanode: its messages, its HTTP routes, and what comes over wires, at their largest allowed input.
+// Rows of the bench `pauses` for a datanode: its messages, HTTP routes and block transfers, each at its largest allowed input.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -25,7 +25,7 @@ export interface DatanodeRows {
 }
 
 export async function datanodeRows({ measure, net, caller, cluster, at, dir }: DatanodeRows): Promise<void> {
-  // No namenode of the bench gives out so high an id: it leaves such blocks alone.
+  // No namenode of the bench assigns ids this high, so it does not touch these blocks.
   const first = 2 ** 45
   const tokens = new BlockTokens({ secret: Buffer.alloc(32, 7), clock: systemClock })
   const url = (block: number): string => `http://${at}/v1/block/${blockName(blockId(block))}`
@@ -55,7 +55,7 @@ export async function datanodeRows({ measure, net, caller, cluster, at, dir }: D
   })
 
   const wires = new Wires({ net, caller, clock: systemClock })
-  /** Sends one request over a wire of its own, and takes answers until an error or an end. */
+  /** Sends one request over a wire of its own, and reads replies until an error or the end. */
   const ask = async (value: unknown): Promise<void> => {
     const { channel } = await wires.take(at, { fresh: true })
     try {

@@ -1,9 +1,9 @@
-// The machine's own limit for a block on its way: one process that takes bytes from a raw socket into reused buffers, checksums
-// every 64 KiB, writes them to a file, passes them on to the next hop if there is one, and syncs at the end. No frames, no names,
-// no failures: what the data plane is measured against. Also the way back: a file onto a socket.
+// Baseline of the data plane: one process that reads bytes from a raw socket into reused buffers, checksums every 64 KiB, writes them to
+// a file, forwards them to the next hop if there is one, and syncs at the end. It has no frames, no names and no failure handling. It also
+// serves reads: a file to a socket.
 //
-// A connection opens with 16 bytes: 'W' or 'R', a number for the file's name, the length. A write is answered with one byte once
-// it is synced here and behind. argv: directory, next port or 0. Tells its port by IPC, and its use of CPU and memory when asked.
+// A connection opens with 16 bytes: 'W' or 'R', a number for the file's name, the length. A write is answered with one byte once it is
+// synced here and at the next hops. argv: directory, next port or 0. Sends its port by IPC, and its CPU and memory use when asked.
 
 import { closeSync, fdatasyncSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 import { connect, createServer, Socket } from 'node:net'
@@ -28,7 +28,7 @@ function sums(bytes: Buffer): void {
   for (let at = 0; at < bytes.length; at += chunkBytes) crc32c(bytes.subarray(at, at + chunkBytes))
 }
 
-/** Sends a range of a file, checksummed if asked for. */
+/** Sends a range of a file; `sum`: checksummed. */
 export function sendFile(socket: Socket, fd: number, { start, length, sum }: { start: number; length: number; sum: boolean }): void {
   const free = ringOf()
   let at = 0

@@ -1,4 +1,4 @@
-// 64 clients in one process: each sends its next request when it has its answer. usage: node load.ts '{json}' with LoadPlan.
+// Load generator: 64 clients in one process, each with one request at a time. usage: node load.ts '{json}' with LoadPlan.
 // The same code loads the empty route and the namenode, so that its own cost is on both sides of the ratio.
 
 import { Pool } from 'undici'

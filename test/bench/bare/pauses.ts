@@ -1,6 +1,6 @@
-// A namenode in this process, or with its address as an argument a datanode, and how long its event loop stands still: for the bench
-// `pauses`. `take` gives the longest pause since the last `take`: in wall-clock time, and in processor time of the main thread, which other
-// programs on the machine do not lengthen.
+// Server process of the bench `pauses`: a namenode or, with the namenode's address as argument, a datanode, which measures pauses of its
+// event loop. `take` returns the longest pause since the last `take`: in wall-clock time, and in processor time of the main thread, which
+// other programs on the machine do not lengthen.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -40,7 +40,7 @@ const cpu = (): number => {
 }
 let last = { wallMs: performance.now(), cpuMs: cpu() }
 let longest = { wallMs: 0, cpuMs: 0 }
-/** Between two looks the thread was with one turn of the event loop. */
+/** Between two calls the thread spent its time in one turn of the event loop. */
 const look = (): void => {
   const now = { wallMs: performance.now(), cpuMs: cpu() }
   longest = { wallMs: Math.max(longest.wallMs, now.wallMs - last.wallMs), cpuMs: Math.max(longest.cpuMs, now.cpuMs - last.cpuMs) }
@@ -53,7 +53,7 @@ const tick = (): void => {
 tick()
 
 process.on('message', () => {
-  // What has just been done may belong to the turn that this message came in.
+  // Includes work done in the turn in which this message arrived.
   look()
   process.send!(longest satisfies Pause)
   longest = { wallMs: 0, cpuMs: 0 }

@@ -1,4 +1,4 @@
-// The limit for the namenode: an empty fastify route that takes and gives the same JSON, and does nothing.
+// Baseline of the namenode: an empty fastify route that accepts and returns the same JSON.
 
 import Fastify from 'fastify'
 

@@ -1,4 +1,4 @@
-// Rows of the bench `pauses` for nodes, tasks and what is asked of a namenode by the way: each message at its largest allowed input.
+// Rows of the bench `pauses` for calls of nodes and tasks and for administration: each message at its largest allowed input.
 
 import { address, attemptId, blockId, jobId, nodeId, programId, requestId, storageId, type JobId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
@@ -25,7 +25,7 @@ export interface RowKit {
   part(name: string, work: () => Promise<void>): Promise<void>
   measure(what: string, work: (time: number) => Promise<unknown>, times?: number): Promise<void>
   call<M extends Message>(message: M, request: RequestOf<M>): Promise<ReplyOf<M>>
-  /** The longest path that is there, a directory. */
+  /** Longest existing path, a directory. */
   readonly long: string
 }
 
@@ -36,11 +36,11 @@ const storages = (count: number): heartbeat.StorageState[] =>
     id: storageId(`storage-${i}`), dir: `/${'d'.repeat(4000)}/${i}`, capacityBytes: 2 ** 50, freeBytes: 2 ** 50, usedBytes: 0, blocks: 0,
     failed: false,
   }))
-/** As many counters as one object may have. */
+/** The maximal number of counters of one object. */
 const counters = (count: number): Record<string, number> =>
   Object.fromEntries(Array.from({ length: count }, (_, i) => [`user.${String(i).padEnd(190, 'c')}`, i]))
 const failure = { code: 'TASK_FAILED', message: 'm'.repeat(20_000), stack: 's'.repeat(20_000) }
-/** Of what is hardest to parse and to write down. */
+/** JSON that is the most expensive to parse and to serialize. */
 const hardest = (bytes: number): Record<string, unknown> => ({
   list: Array.from({ length: Math.floor(bytes / 9) }, (_, i) => ({ a: i % 10 })),
 })

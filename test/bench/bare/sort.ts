@@ -1,4 +1,4 @@
-// The limit for a sort: read the file, sort 100-byte records by their first 10 bytes in memory, write them out. One process.
+// Baseline of the sort: read the file, sort 100-byte records by their first 10 bytes in memory, write them out. One process.
 // usage: node sort.ts INPUT OUTPUT
 
 import { closeSync, fdatasyncSync, openSync, readSync, statSync, writeSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// The limit for word count: the same map and combine functions in a bare loop, no cluster, no shuffle, no checksum.
+// Baseline of word count: the same map and combine functions in a bare loop, no cluster, no shuffle, no checksum.
 // usage: node wordcount.ts FILE START END; the range is moved to line ends.
 
 import { closeSync, openSync, readSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// A job that does nothing: what is left is the time of the engine itself.
+// Job without work: measures the overhead of the engine.
 import { mapReduce } from 'gristmill'
 
 export default mapReduce({

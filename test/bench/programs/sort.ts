@@ -1,4 +1,4 @@
-// Sorts records of 100 bytes by their first 10; the rest is the value.
+// Sorts records of 100 bytes by their first 10; the remainder is the value.
 import { mapReduce } from 'gristmill'
 
 export default mapReduce({

@@ -1,4 +1,4 @@
-// The functions of the word count benchmark; the bare loop runs the very same ones.
+// Functions of the word count benchmark, shared by the job and the bare loop.
 
 export function map(line: string, emit: (word: string, count: number) => void): void {
   for (const word of line.split(' ')) emit(word, 1)

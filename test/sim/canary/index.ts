@@ -1,5 +1,5 @@
-// Bugs that are planted to see whether the simulation finds them: each is a change of one place in the sources, made while the
-// file is loaded, never on disk. If the place is no more, planting fails: a canary that does not sing is worth nothing.
+// Planted bugs, which test that the simulation finds them: each is a change of one place in the sources, made while the file is loaded,
+// never on disk. If the place no longer exists, planting fails: a canary that is not planted proves nothing.
 
 import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
@@ -10,10 +10,10 @@ export interface Bug {
   readonly about: string
   /** Each `from` is found exactly once in its file. */
   readonly changes: readonly { readonly file: string; readonly from: string; readonly to: string }[]
-  /** Where it is looked for; anywhere unless told. */
+  /** Workload of the search; default: all. */
   readonly workload?: string
   readonly profile?: string
-  /** A seed that catches it, which `node test/sim/run.ts --canary NAME --seeds 50` prints; default: 1. */
+  /** Seed that catches it, which `node test/sim/run.ts --canary NAME --seeds 50` prints; default: 1. */
   readonly caughtBy?: number
 }
 
@@ -199,7 +199,7 @@ export const canaries = {
   'no-check': {
     caughtBy: 15,
     about: 'a reader over a wire does not look at checksums',
-    // What lies on disks is found by their scrubbers; only a reader that is quicker returns it.
+    // Damage on disks is usually found by scrubbers; only a reader that reads it first returns it.
     workload: 'files', profile: 'rot',
     changes: [
       {
@@ -213,9 +213,7 @@ export const canaries = {
 
 export type Canary = keyof typeof canaries
 
-/**
- * Plants a bug in this process. Throws if its place is not there; the process fails when a source that it touches had been loaded before.
- */
+/** Plants a bug in this process. Throws if its place is not found. The process fails when a source that it touches was loaded before. */
 export function plant(name: Canary): void {
   const texts = new Map<string, string>()
   const planted = new Set<string>()

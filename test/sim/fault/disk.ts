@@ -1,5 +1,5 @@
-// Faults of one disk, while the others of its machine live on: bytes in it change, it refuses a sync or is slow to sync, has no room, has
-// become read-only, gives nothing but errors, or is a new one.
+// Faults of one disk, while the other disks of its machine work: changed bytes, failing or slow syncs, no space, read-only, only errors,
+// or replacement by a new disk.
 
 import type { Damage } from '../../kit/contract.ts'
 import { bringUp, lasts, toRunning, type Deeds, type Draw, type Site } from './family.ts'
@@ -10,7 +10,7 @@ export type DiskFault =
   /** Each sync takes `byMs` longer. */
   | { readonly kind: 'slowSync'; readonly node: string; readonly disk?: number; readonly byMs: number; readonly ms: number }
   | { readonly kind: 'fillDisk' | 'lockDisk' | 'breakDisk'; readonly node: string; readonly disk?: number; readonly ms: number }
-  /** Down for so long, while an empty disk takes the place of one. */
+  /** Node down for `ms`, while an empty disk replaces one of its disks. */
   | { readonly kind: 'newDisk'; readonly node: string; readonly disk: number; readonly ms: number }
 
 type OneDisk<Kind extends string> = { readonly kind: Kind; readonly node: string; readonly disk?: number; readonly ms: number }
@@ -19,7 +19,7 @@ export type EachDiskFault =
 
 const damages: readonly (Damage | 'swap')[] = ['flip', 'zero', 'truncate', 'lengthen', 'remove', 'unreadable', 'meta', 'swap']
 
-/** A namenode has one. */
+/** A namenode has one disk, number 0. */
 const diskOf = (node: string, disk: number): number => (node === 'namenode' ? 0 : disk)
 
 export const diskDraws = {
@@ -86,7 +86,7 @@ export const diskDeeds: Deeds<EachDiskFault> = {
     async strike({ simulatedDatanode, ledger }, { node, disk }) {
       const machine = simulatedDatanode(node)
       if (!machine?.running || machine.mounts.length < 2) return false
-      // Down first: what it is given between the look and the deed would be lost.
+      // Killed first: replicas written between the check and the wipe would be lost.
       await machine.kill()
       const may = await ledger.mayLoseDisk(machine, disk)
       if (may) machine.wipeDisk(disk)
@@ -97,7 +97,7 @@ export const diskDeeds: Deeds<EachDiskFault> = {
   },
 }
 
-/** The disk is well again; what its process has given up it takes back when it begins anew. */
+/** Heals the disk. A datanode that gave its disk up uses it again only after a restart. */
 async function mend(site: Site, action: { readonly node: string }): Promise<void> {
   const node = site.node(action.node)!
   await node.healDisks()

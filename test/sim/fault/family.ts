@@ -1,5 +1,5 @@
-// What a family of faults is made of: how each is drawn for a plan, how it is done to a cluster, and how it ends. A deed stands by
-// itself, whatever else goes on: it looks whether it can be done now, and says so.
+// Interface of a family of faults: `Draw` draws one for a plan; a deed causes it (`strike`) and ends it (`undo`). A deed is independent of
+// other faults: it checks whether it is possible now, and returns false if not.
 
 import type { Random } from '../../../src/ports/random.ts'
 import type { Cluster, ClusterNode, DataNode, Party } from '../../kit/contract.ts'
@@ -7,21 +7,21 @@ import type { SimDataNode, SimNode } from '../../kit/sim/node.ts'
 import type { Acks, Mark } from '../acks.ts'
 import type { Ledger } from '../ledger.ts'
 
-/** Whom it may hit. */
+/** Draws of a fault's target. */
 export interface Nodes {
   any(): string
   datanode(): string
   pair(): [string, string]
-  /** One of a datanode's. */
+  /** Number of one of a datanode's disks. */
   disk(): number
 }
 
 export type Draw<Action> = (random: Random, nodes: Nodes) => Action
 
-/** A kind that is nothing but a node and a time. */
+/** Fault kinds that need only a node and a duration. */
 export type Lasting<Kind extends string> = Kind extends string ? { readonly kind: Kind; readonly node: string; readonly ms: number } : never
 
-/** Where it happens. */
+/** State of the run that deeds act on. */
 export interface Site {
   readonly cluster: Cluster
   readonly ledger: Ledger
@@ -29,20 +29,20 @@ export interface Site {
   readonly node: (name: string) => ClusterNode | undefined
   readonly datanode: (name: string) => DataNode | undefined
   readonly party: (name: string) => Party
-  /** undefined where the cluster is made of real processes: some things can be done to simulated ones only. */
+  /** undefined for real processes: some faults are possible in a simulation only. */
   readonly simulated: (name: string) => SimNode | undefined
   readonly simulatedDatanode: (name: string) => SimDataNode | undefined
-  /** Nodes of which a disk has failed for as long as their process lives: it has to begin anew in the end. */
+  /** Nodes with a disk that stays failed until their process restarts; `mend` and `heal` restart them. */
   readonly lame: Set<string>
-  /** How often users' functions may still misbehave: fewer times than a task has attempts, or its job fails, and is right to. */
+  /** Number of misbehaving calls of users' functions that remain: fewer than a task has attempts, because more would rightly fail a job. */
   misbehaviours: number
-  /** A backup has been made from which the namenode will be rebuilt; and it has been. */
+  /** `restoring`: a backup was made, from which the namenode will be rebuilt. `restored`: it was. */
   restoring: boolean
   restored: Mark | undefined
 }
 
 export interface Deed<Action> {
-  /** false: not now. */
+  /** Returns false if it is not possible now. */
   strike(site: Site, action: Action): boolean | Promise<boolean>
   undo?(site: Site, action: Action): void | Promise<void>
 }
@@ -53,7 +53,7 @@ export type Deeds<Action extends { readonly kind: string }> = {
 
 export const lasts = (random: Random, least: number, most: number): number => least + random.below(most - least)
 
-/** Does something to a node that runs. */
+/** Runs `work` on a node; returns false if the node does not run. */
 export function toRunning(site: Site, name: string, work: (node: ClusterNode) => unknown): boolean | Promise<boolean> {
   const node = site.node(name)
   if (!node?.running) return false

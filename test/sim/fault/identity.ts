@@ -1,13 +1,13 @@
-// Machines that are not what they were: emptied disks, with and without what says who they are, and disks brought back as they
-// were some time ago, with blocks of files that were removed meanwhile and a memory of an older epoch.
+// Machines with another identity or an old state: disks emptied with or without their identity, and disks set back to an earlier state,
+// with blocks of files removed since and an older epoch.
 
 import { lasts, toRunning, type Deeds, type Draw, bringUp } from './family.ts'
 import type { Image } from '../../kit/sim/host.ts'
 
 export type IdentityFault =
-  /** Emptied, and down for so long; without its identity it comes back as somebody else. */
+  /** Disks emptied, node down for `ms`; without its identity it comes back under a new id. */
   | { readonly kind: 'wipe'; readonly node: string; readonly identity?: boolean; readonly ms: number }
-  /** After so long its disks are what they are now. */
+  /** After `ms` its disks are set back to their present state. */
   | { readonly kind: 'revert'; readonly node: string; readonly ms: number }
 
 export const identityDraws = {
@@ -23,7 +23,7 @@ export const identityDeeds: Deeds<IdentityFault> = {
     async strike(site, { node: name, identity = false }) {
       const node = site.datanode(name)
       if (!node?.running) return false
-      // Down first: what it is given between the look and the deed would be lost.
+      // Killed first: replicas written between the check and the wipe would be lost.
       await node.kill()
       const may = await site.ledger.mayWipe(node)
       if (may) await node.wipe({ identity })

@@ -1,5 +1,5 @@
-// What may go wrong in a run, by profile, drawn from a stream of random numbers. Each seed uses only some kinds of its profile:
-// a storm of everything hides what a few faults in the right order would show.
+// Faults of a run, by profile, drawn from a random stream. Each seed uses only some kinds of its profile: many kinds at once hide what a
+// few faults in the right order would show.
 
 import { shuffled, type Random } from '../../../src/ports/random.ts'
 import { diskDeeds, diskDraws, type EachDiskFault } from './disk.ts'
@@ -11,7 +11,7 @@ import { networkDeeds, networkDraws, type NetworkFault } from './network.ts'
 import { sessionDeeds, sessionDraws, type SessionFault } from './session.ts'
 import { workerDeeds, workerDraws, type WorkerFault } from './worker.ts'
 
-/** What happens to the machines. A fault that lasts ends by itself after `ms`. */
+/** A fault. One with a duration ends after `ms`. */
 export type FaultAction = MachineFault | NetworkFault | EachDiskFault | IdentityFault | WorkerFault | MetadataFault | SessionFault
 
 export interface Fault { readonly atMs: number; readonly action: FaultAction }
@@ -23,7 +23,7 @@ const deeds = { ...machineDeeds, ...networkDeeds, ...diskDeeds, ...identityDeeds
 
 export const deedOf = (action: FaultAction): Deed<FaultAction> => deeds[action.kind] as Deed<FaultAction>
 
-/** The node, or the pair, that suffers one fault at a time. */
+/** Node or pair that the fault affects; each has one fault at a time. */
 export const victimOf = (action: FaultAction): string =>
   'other' in action ? [action.node, action.other].sort().join('+') : 'disk' in action ? `${action.node} disk` : action.node
 
@@ -42,10 +42,10 @@ export const profiles = {
   strangers: ['replace', 'wipe', 'revert', 'away', 'kill'],
   sloth: ['straggle', 'misbehave', 'kill', 'pause', 'slow'],
   restored: ['restore', 'kill', 'powerCut', 'pause', 'lossy'],
-  // The nemesis is not held back: last copies go, and all that is asked for is honesty.
+  // Without limits: last replicas are destroyed, and the check is only that damage is reported correctly (damage.ts).
   beyond: ['damage', 'wipe', 'replace', 'newDisk', 'revert', 'kill', 'powerCut'],
   copies: ['oldCopy', 'leftEarly', 'kill', 'stop', 'pause', 'lossy'],
-  // But for what operators do to the namenode's directory: it loses what was acknowledged, or needs the other nodes well.
+  // Without faults of the namenode's directory: they lose acknowledged writes, or need the other nodes healthy.
   all: (Object.keys(draws) as Kind[]).filter(kind => kind !== 'restore' && kind !== 'oldCopy' && kind !== 'leftEarly'),
 } as const satisfies Record<string, readonly Kind[]>
 export type Profile = keyof typeof profiles
@@ -71,7 +71,7 @@ export function faultsOf(
   }
   const draw = (kind: Kind): Fault => ({ atMs: random.below(lastsMs), action: (draws[kind] as Draw<FaultAction>)(random, nodes) })
   const faults = Array.from({ length: 1 + random.below(10) }, () => draw(used[random.below(used.length)]!))
-  // Without it the profile would not be what it is called.
+  // At least two, as the profile's name promises.
   if (profile === 'sessions') faults.push(draw('session'), draw('session'))
   for (const [named, kind] of [
     ['restored', 'restore'], ['copies', 'oldCopy'], ['copies', 'leftEarly'],

@@ -1,4 +1,4 @@
-// Faults of a whole machine: it is killed, stopped, dark, frozen or away for long, its process gets no time, and its clock jumps.
+// Faults of a whole machine: kill, stop, power cut, pause, long absence, stalled event loop, and clock jumps.
 
 import { failpoints, type Failpoint } from '../../../src/base/failpoints.ts'
 import type { FailAction } from '../../kit/contract.ts'
@@ -14,11 +14,11 @@ export type MachineFault =
       readonly nth: number
       readonly ms: number
     }
-  /** The wall clock jumps by so much, and after `ms` it is set right. */
+  /** Wall clock jumps by `byMs`; after `ms` it is corrected. */
   | { readonly kind: 'clock'; readonly node: string; readonly byMs: number; readonly ms: number }
 
 const hourMs = 3_600_000
-/** A minute is what signatures bear; an hour a daylight saving that went wrong; days a battery that is empty. */
+/** A minute exceeds the tolerance of signatures; an hour: wrong daylight saving; days: an empty clock battery. */
 const jumpsMs = [61_000, hourMs, 26 * hourMs, 400 * 24 * hourMs]
 
 export const machineDraws = {
@@ -32,7 +32,7 @@ export const machineDraws = {
     const node = point.startsWith('block.') ? nodes.datanode() : 'namenode'
     return { kind: 'failpoint', node, point, action: 'kill', nth: 1 + random.below(5), ms: lasts(random, 500, 8_000) }
   },
-  // Taken for dead, its blocks copied and many of them removed before it is back.
+  // Long enough to be declared dead, so that its blocks are copied and many are removed before it returns.
   away: (random, nodes) => ({ kind: 'kill', node: nodes.datanode(), ms: lasts(random, 20_000, 90_000) }),
   clock: (random, nodes) => ({
     kind: 'clock', node: nodes.any(),
@@ -46,7 +46,7 @@ export const machineDeeds: Deeds<MachineFault> = {
   stop: { strike: (site, { node }) => toRunning(site, node, each => each.stop()), undo: bringUp },
   powerCut: { strike: (site, { node }) => toRunning(site, node, each => each.powerCut()), undo: bringUp },
   pause: { strike: (site, { node }) => toRunning(site, node, each => each.pause()), undo: (site, { node }) => site.node(node)?.resume() },
-  // It ends by itself.
+  // Ends by itself.
   stall: {
     strike: (site, { node, ms }) =>
       toRunning(site, node, each => {

@@ -1,7 +1,7 @@
-// What operators do to a namenode's directory. Its disk is lost, and the state brought back from a backup that was made a while
-// before: what was acknowledged since is honestly gone, and nothing else. Or a copy of the directory that was made a while before is
-// started by mistake, without a recovery, and nothing at all may come of it: neither when all datanodes that know better reach it, nor
-// when the first one to come was switched off before the copy was made.
+// Operations on a namenode's directory. `restore`: its disk is lost and the state restored from an earlier backup; only later
+// acknowledged writes may be missing. `oldCopy`: an earlier copy of the directory is started by mistake, without a recovery; it must accept
+// no write: neither when all datanodes with newer knowledge reach it, nor (`leftEarly`) when the first one to register was stopped before
+// the copy was made.
 
 import type { SimCluster } from '../../kit/sim/cluster.ts'
 import type { DiskCopy, SimDataNode, SimNameNode } from '../../kit/sim/node.ts'
@@ -10,10 +10,10 @@ import { bringUp, lasts, type Deeds, type Draw, type Site } from './family.ts'
 
 /** A backup is made now; after `ms` the disk is lost, and the namenode is rebuilt from the backup. */
 export type MetadataFault = { readonly kind: 'restore'; readonly node: 'namenode'; readonly ms: number }
-  /** The directory is copied now; after `ms` the copy is started in its place for a while, and then the true one again. */
+  /** The directory is copied now; after `ms` the copy runs in its place for a while, and then the current one again. */
   | { readonly kind: 'oldCopy'; readonly node: 'namenode'; readonly ms: number }
   /**
-   * A datanode is switched off and the directory copied now; after `ms` the copy is started and that datanode too, which is alone with it
+   * A datanode is stopped and the directory copied now; after `ms` the copy and that datanode are started, which is alone with the copy
    * for a while.
    */
   | { readonly kind: 'leftEarly'; readonly node: 'namenode'; readonly datanode: string; readonly ms: number }
@@ -24,15 +24,15 @@ export const metadataDraws = {
   leftEarly: (random, { datanode }) => ({ kind: 'leftEarly', node: 'namenode', datanode: datanode(), ms: lasts(random, 1_500, 10_000) }),
 } as const satisfies Record<string, Draw<MetadataFault>>
 
-/** On another disk than the namenode's own. */
+/** Not on the namenode's own disk. */
 const backups = '/backups'
 const backupMs = 15_000
 
-/** Longer than datanodes take to register, and to report. */
+/** Longer than datanodes take to register and report. */
 const copyMs = 10_000
-/** What the copy may have for each write before it is given up. */
+/** Time limit of each write to the copy. */
 const strayMs = 5_000
-/** For which a datanode is alone with the copy: it registers meanwhile, and nobody else would be dead. */
+/** Time for which the datanode is alone with the copy: it registers, and the other nodes are not declared dead yet. */
 const aloneMs = 3_000
 
 const marks = new WeakMap<MetadataFault, Mark>()
@@ -42,7 +42,7 @@ export const metadataDeeds: Deeds<MetadataFault> = {
   restore: {
     async strike(site, action) {
       const { cluster, acks } = site
-      // Two namenodes that were rebuilt from the same backup would speak for the same epoch.
+      // Two namenodes rebuilt from the same backup would have the same epoch.
       if (!site.simulated('namenode')?.running || acks.restored || site.restoring) return false
       const mark = acks.mark()
       const patience = new AbortController()
@@ -50,7 +50,7 @@ export const metadataDeeds: Deeds<MetadataFault> = {
       try {
         await cluster.mill.backup(backups, { signal: patience.signal })
       } catch {
-        return false // the namenode has another fault, and no backup
+        return false // the namenode has another fault; no backup was made
       }
       acks.markEnds(mark)
       marks.set(action, mark)
@@ -79,7 +79,7 @@ export const metadataDeeds: Deeds<MetadataFault> = {
     async undo(site, action) {
       const cluster = site.cluster as SimCluster
       const copy = copies.get(action)!
-      // If no datanode has heard of anything since, nobody can tell the two apart, and the copy is as good as the other.
+      // If no datanode has newer knowledge than the copy, the two cannot be distinguished, and the copy may accept writes.
       const able = cluster.datanodes.filter(node => node.running && !node.paused)
       if (able.length < 2 || !able.every(node => (node as SimDataNode).seenSeq > copy.seq)) return
       const taken = await inItsPlace(site, copy, () => strayWrites(site, copyMs))
@@ -105,7 +105,7 @@ export const metadataDeeds: Deeds<MetadataFault> = {
         return bringUp(site, { node: action.datanode }).catch(() => {})
       const taken = await inItsPlace(site, copy, async () => {
         for (const each of others) cluster.cut(each, cluster.namenode)
-        // Another fault may end it again.
+        // Another fault may stop it again.
         await Promise.race([bringUp(site, { node: action.datanode }).catch(() => {}), cluster.advance(aloneMs)])
         const early = await strayWrites(site, 0, aloneMs)
         for (const each of others) cluster.heal(each, cluster.namenode)
@@ -117,13 +117,13 @@ export const metadataDeeds: Deeds<MetadataFault> = {
   },
 }
 
-/** Starts the copy where the namenode is, and after `work` the true one again. */
+/** Runs the copy in place of the namenode during `work`, and then the current state again. */
 async function inItsPlace<T>({ cluster }: Site, copy: DiskCopy, work: () => Promise<T>): Promise<T> {
   const namenode = cluster.namenode as SimNameNode
   await namenode.kill()
   const present = namenode.copyDisk()
   namenode.useDisk(copy)
-  // What the copy tells clients is another matter: it does not know better before it has heard a datanode.
+  // Clients are cut off: until a datanode has reported, the copy may give them old answers.
   cluster.cut(namenode, 'client')
   await namenode.start()
   try {
@@ -136,7 +136,7 @@ async function inItsPlace<T>({ cluster }: Site, copy: DiskCopy, work: () => Prom
   }
 }
 
-/** Somebody writes to the copy. How many files it has taken. */
+/** Writes files to the copy; returns the number of accepted ones. */
 async function strayWrites({ cluster }: Site, waitMs: number, patienceMs = strayMs): Promise<number> {
   const sim = cluster as SimCluster
   const mill = await sim.connect({ party: 'operator' })

@@ -1,4 +1,4 @@
-// Faults between two machines: what one sends is lost, late, doubled, changed, or broken off.
+// Network faults between two machines: data is lost, delayed, duplicated, corrupted, or the connection is reset.
 
 import type { Spoil } from '../../kit/contract.ts'
 import { lasts, type Deeds, type Draw } from './family.ts'

@@ -1,5 +1,5 @@
-// A session between a datanode and the namenode is begun, and struck at one of its steps: between two messages, or in the middle of one.
-// What one side knows and the other does not is different at each.
+// Faults during the start of a session between a datanode and the namenode, at one of its steps: between two messages, or within one. At
+// each step the knowledge of the two sides differs.
 
 import { beat, leave, register } from '../../../src/protocol/heartbeat.ts'
 import type { Message } from '../../../src/protocol/message.ts'
@@ -11,12 +11,12 @@ import { bringUp, lasts, type Deeds, type Draw } from './family.ts'
 
 const steps = { register, full, changes, beat, orders, copyFailed, leave } satisfies Record<string, Message>
 type Step = keyof typeof steps
-/** The first ones oftener: every session has them, and one that ends there has told nothing yet. */
+/** The first steps have more weight: every session has them. */
 const drawn: readonly Step[] = [
   'register', 'register', 'register', 'full', 'full', 'full', 'changes', 'beat', 'orders', 'orders', 'copyFailed', 'leave',
 ]
 
-/** Who begins anew, so that there is a session: the datanode after a kill, the same after a stop in good order, or the namenode. */
+/** Cause of the new session: the datanode is killed, or stopped gracefully, and started; or the namenode is restarted. */
 const beginnings = ['kill', 'restart', 'namenode'] as const
 const blows = ['killDatanode', 'killNamenode', 'cut'] as const
 
@@ -61,7 +61,7 @@ export const sessionDeeds: Deeds<SessionFault> = {
         begin === 'restart'
           ? node.restart()
           : (begin === 'kill' ? node : namenode).kill().then(() => (begin === 'kill' ? node : namenode).start())
-      // What dies while it starts is brought up in the end.
+      // A node that dies during its start is started again by heal.
       again.catch(() => {})
       return true
     },

@@ -1,4 +1,4 @@
-// Faults of users' functions: on one node they are slow, throw, never return, or end their process.
+// Faults of users' functions: on one node they are slow, throw, hang, or end their process.
 
 import type { Strain } from '../../kit/sim/labour.ts'
 import { lasts, type Deeds, type Draw } from './family.ts'
@@ -38,7 +38,7 @@ export const workerDeeds: Deeds<WorkerFault> = {
     },
     undo(site, { node }) {
       const { labour } = site.simulated(node)!.host
-      if (labour.strain) site.misbehaviours++ // no call came so far
+      if (labour.strain) site.misbehaviours++ // no call used it
       labour.strain = undefined
     },
   },

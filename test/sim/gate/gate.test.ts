@@ -1,5 +1,5 @@
-// The ground that everything else in here stands on: a seed is a run. Were it not so, a failure could not be replayed, and a
-// shrinker would chase ghosts.
+// Determinism gate: equal seeds give equal traces. All simulation tests depend on it: without it a failure could not be replayed, and the
+// shrinker could not work.
 
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ test('twenty seeds give the same traces in two processes, however long each even
   const [first, second] = await Promise.all([hashes(1, seeds, 3), hashes(1, seeds, 5)])
   expect(first).toHaveLength(seeds)
   expect(second).toEqual(first)
-  // Of equal hashes one would learn nothing: other seeds are other runs.
+  // Different seeds must give different traces; otherwise equal hashes would prove nothing.
   expect(new Set(first!.map(line => line.split(' ')[1])).size).toBe(seeds)
 }, 240_000)
 

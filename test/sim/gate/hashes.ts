@@ -1,4 +1,4 @@
-// Prints a line for each seed: the hash of its trace, and how it ended. Run by the gate in processes of its own.
+// Prints a line for each seed: the hash of its trace, and its outcome. The gate runs it in separate processes.
 //
 //   node test/sim/gate/hashes.ts FROM COUNT TURNS
 

@@ -1,4 +1,4 @@
-// Lines by their length, without a combine: every value travels, and their order is the input's.
+// Groups lines by length, without a combine: every value is shuffled, and their order is the input's.
 import { mapReduce } from 'gristmill'
 
 export default mapReduce({

@@ -1,4 +1,4 @@
-// Counts words: the campaign's job with a combine.
+// Counts words; with a combine.
 import { mapReduce, sum } from 'gristmill'
 
 export default mapReduce({

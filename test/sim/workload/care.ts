@@ -1,4 +1,4 @@
-// Files that come and go under snapshots, quotas and a trash, while datanodes are emptied, away for a while, and evened out.
+// Files that are written and removed under snapshots, quotas and a trash, while datanodes are decommissioned, in maintenance, and balanced.
 
 import type { Random } from '../../../src/ports/random.ts'
 import type { Op } from '../plan.ts'
@@ -8,7 +8,7 @@ const operator = 100
 
 export function care(random: Random, { datanodes }: { datanodes: number }): Op[] {
   const ops = names(random).flatMap(op => {
-    // Somebody who removes a thing misses it soon, sometimes.
+    // Half of the removals are followed by a restore from the trash.
     if (op.action.kind !== 'remove' || random.below(2) === 0) return [op]
     return [op, { client: op.client, pauseMs: random.below(500), action: { kind: 'restore', path: op.action.path } } satisfies Op]
   })

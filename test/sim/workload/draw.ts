@@ -1,9 +1,9 @@
-// Draws that workloads have in common.
+// Random draws shared by the workloads.
 
 import type { Random } from '../../../src/ports/random.ts'
 import type { Content } from '../plan.ts'
 
-/** Sizes around what matters: nothing, a byte, a chunk and a block, each with its neighbours. */
+/** Sizes around limits: nothing, a byte, a chunk and a block, each with its neighbours. */
 const sizes = [0, 1, 100, 4_095, 4_096, 4_097, 10_000, 16_384, 65_535, 65_536, 65_537, 150_000]
 
 export function contentOf(random: Random, text = random.below(2) === 0): Content {

@@ -1,4 +1,4 @@
-// The workloads of the campaign, by name. Each makes what some clients do from a stream of random numbers.
+// Workloads of the campaign, by name. Each generates the actions of some clients from a random stream.
 
 import type { Random } from '../../../src/ports/random.ts'
 import type { Op } from '../plan.ts'

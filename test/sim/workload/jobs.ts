@@ -1,5 +1,5 @@
-// Jobs over text that one client puts, some with several reducers, while another goes on writing files. In half of the runs one
-// more job replaces an output or a directory, or is published elsewhere.
+// Jobs over text that one client puts, some with several reducers, while another client writes files. In half of the runs one more
+// job replaces an output or a directory, or is published elsewhere.
 
 import type { Random } from '../../../src/ports/random.ts'
 import type { Op } from '../plan.ts'
@@ -51,7 +51,7 @@ export function jobs(random: Random): Op[] {
     case 3:
       ops.push({ client: 0, pauseMs: 0, action: { kind: 'elsewhere', ...again, path: '/taken', to: '/elsewhere' } })
       break
-    default: // three in six are not made longer
+    default: // three of six seeds have no extra job
   }
   return ops
 }

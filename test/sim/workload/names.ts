@@ -1,4 +1,4 @@
-// Names that come, move and go: files and whole directories renamed and removed, replication changed, listings read.
+// Namespace changes: files and whole directories renamed and removed, replication changed, listings read.
 
 import type { Random } from '../../../src/ports/random.ts'
 import type { Op } from '../plan.ts'

@@ -1,4 +1,4 @@
-// What operators do while files are written: one datanode after the other is drained and taken back.
+// Decommissioning during writes: one datanode after the other is decommissioned and taken back.
 
 import type { Random } from '../../../src/ports/random.ts'
 import type { Op } from '../plan.ts'

@@ -1,4 +1,4 @@
-// Several clients want the same few paths at the same time: some of them win, none sees a mixture.
+// Several clients write the same few paths at the same time: some succeed, and no reader sees a mixture.
 
 import type { Random } from '../../../src/ports/random.ts'
 import type { Op } from '../plan.ts'
