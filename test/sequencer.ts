@@ -1,9 +1,9 @@
-// The order of test files: the longest first, so that no core waits for one of them at the end. What is not named here follows in
-// the order that Vitest prefers, which knows no times on a fresh clone.
+// Order of test files: the longest first, so that no core waits for one of them at the end. Files not listed here follow in Vitest's
+// order, which has no durations on a fresh clone.
 
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** By their time on two cores, from a minute to a quarter of one. */
+/** Sorted by duration on two cores, from a minute to a quarter of one. */
 const longest = [
   'sim/campaign', 'cluster/cli', 'cluster/bad-program', 'cluster/jobs', 'cluster/testingguide', 'cluster/bad-input', 'cluster/power',
   'cluster/care', 'cluster/security', 'cluster/pack', 'cluster/readme', 'cluster/full-disk', 'cluster/crash', 'cluster/operators',

@@ -1,4 +1,4 @@
-// Whatever a person gives a command that cannot be: files, addresses, settings. A clear message, the right exit code, healthy processes.
+// Invalid input of a user to commands: files, addresses, settings. Each gives a clear message and exit code; processes stay healthy.
 
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'

@@ -1,4 +1,4 @@
-// Whatever a program or its input does wrong: a message that helps, the right exit code, healthy processes, nothing half-visible.
+// Faulty programs and job inputs: each gives a helpful message and exit code; processes stay healthy, no partial output is visible.
 
 import { spawn } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import { area, bin, cluster, listing, local, mill, program, watchCluster } from 
 
 watchCluster()
 
-/** Runs a job over `text` that must fail; nothing may be published, and nothing left in the area but its input. */
+/** Runs a job over `text` that must fail; afterwards nothing is published, and only the input is left in the area. */
 async function failing(body: string, text = 'good\nbad\n', ...more: string[]) {
   const file = await program('program.ts', body)
   await cluster.ok(['put', '--format', 'lines', '-', `${area}/in`], text)

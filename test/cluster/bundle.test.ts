@@ -8,7 +8,7 @@ import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
 
-// Which program the bin starts. The checkout here is one of two files, and its bundle one that says so.
+// Choice between sources and bundle when the bin starts. The checkout of these tests is two files, and its bundle one that names itself.
 let dir: string
 
 beforeEach(async () => {

@@ -1,4 +1,4 @@
-// The guides to what keeps files safe from people, block by block, in an empty home: what a guide shows is what happens.
+// Guides to trash, snapshots, quotas and attributes: each code block, in order, in an empty home, with the documented results.
 
 import { execFile } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -30,7 +30,7 @@ async function play(guide: string, expected: readonly RegExp[]): Promise<void> {
     PATH: `${join(dir, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`,
     HOME: dir, GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1',
   }
-  // The commands find the cluster open already, and need not start one each.
+  // The commands use this open cluster, so that each of them starts faster.
   await using _ = await open(join(dir, 'home/embedded'), { logLevel: 'silent' })
   for (const [i, { language, text: code }] of blocks.entries()) {
     let seen: string

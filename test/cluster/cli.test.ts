@@ -10,7 +10,7 @@ import { runHere } from './inprocess.ts'
 
 const bin = join(import.meta.dirname, '../../client/cli/gristmill.js')
 
-// Command lines on a real cluster, and those that could tell it from an embedded one on such a one too: nobody should be able to.
+// Command lines on a real cluster; those that could behave differently on an embedded one run there too, with equal results.
 describe.each(['cluster', 'embedded'] as const)('%s', kind => {
   let cluster: TestCluster | undefined
   let env: Record<string, string>
@@ -43,10 +43,7 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     await ok('mkdir', area)
   })
 
-  /**
-   * Most of what is tested here is no matter of processes. Jobs are run by one, as are commands with much on stdin, and those that are
-   * ended.
-   */
+  /** Runs a command in this process, which is faster. Jobs, commands with much on stdin and commands that are ended run as processes. */
   const mill = (...args: string[]): Promise<Result> => (args[0] === 'run' ? run : runHere)(args, env)
   const ok = async (...args: string[]): Promise<string> => {
     const result = await mill(...args)
@@ -54,7 +51,7 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     return result.stdout
   }
   const local = (name: string): string => join(dir, area, name)
-  /** For what cannot depend on where the cluster runs. */
+  /** For commands that cannot depend on the kind of cluster. */
   const once = (title: string, work: () => Promise<void>): void => { if (kind === 'cluster') test(title, work) }
 
   test('what is put is got back byte for byte, in blocks, under its name or another', async () => {

@@ -1,4 +1,4 @@
-// put, get, cp and mv, of the library and of the command line, over an embedded cluster and a real disk: one walk, one set of rules.
+// put, get, cp and mv of the library and of the command line, over an embedded cluster and a real disk: the same walk, the same rules.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -35,12 +35,12 @@ beforeEach(async () => {
 const at = (name: string): string => `${area}/${name}`
 const local = (name: string): string => join(dir, area, name)
 
-/** A command line in this process, whose working directory is the local area. */
+/** Runs a command in this process, with the local area as working directory. */
 async function cli(...words: string[]): Promise<{ code: number | 'interrupted'; out: string; err: string }> {
   const texts = { out: '', err: '' }
   const sink = (name: 'out' | 'err') => new Writable({ write(chunk: Buffer, _encoding, done) { texts[name] += chunk.toString(); done() } })
   const printer = new Printer({ stdin: new PassThrough(), stdout: sink('out'), stderr: sink('err') } as never, {})
-  // A command closes what it has opened; this one is lent to it.
+  // A command closes the cluster that it opened; this one must stay open.
   const lent = new Proxy(mill, {
     get(target, key) {
       const value: unknown = key === 'close' ? async () => {} : Reflect.get(target, key, target)
@@ -112,7 +112,7 @@ test('without -p a copy is not more public than what it is made of, and what is 
   expect(await Promise.all([at('d2'), at('d2/secret')].map(modeOf))).toEqual(['700', '600'])
   await ok('get', '-r', at('d'), 'back')
   expect(await Promise.all(['back', 'back/secret'].map(localMode))).toEqual(['700', '600'])
-  // Replaced, by what everybody may read.
+  // Replaced by a file that every user may read.
   await ok('put', '-f', 'open', at('d/secret'))
   await ok('cp', '-f', at('open'), at('d2/secret'))
   await ok('get', '-f', at('open'), 'back/secret')
@@ -149,7 +149,7 @@ test('what is put as .. or . gets the name of what it leads to, and never lands 
   await mill.mkdir(at('dst/below'), { recursive: true })
   await ok('put', '-r', 'outer/inner/..', at('dst/below'))
   await ok('put', '-r', 'outer/.', at('dst/other/'))
-  // Of a link, .. is where the link leads to.
+  // `..` below a link is the parent of the link's target.
   await ok('put', '-r', 'link/..', at('dst/third/'))
   expect(
     (await ok('find', at('dst'), '-type', 'd'))
@@ -320,7 +320,7 @@ test('a new name needs the directory that it is in, for every command: what is m
   for (const words of [['put', 'f', at('f/x')], ['cp', '-r', at('d'), at('f/x')], ['mv', at('d'), at('f/x')]]) {
     expect((await cli(...words)).err).toBe(`gristmill: ${words[0]}: ${at('f/x')}: ${at('f')} is a file, not a directory\n`)
   }
-  // A slash makes the directory once there is something to go there, and not before.
+  // A trailing slash creates the directory once there is something to copy, and not before.
   const missing = [
     ['put', 'gone', at('new/')], ['put', 'd', at('new/')], ['put', '-', at('new/')], ['cp', at('gone'), at('new/')],
     ['cp', '-r', at('gone'), at('new/')], ['cp', at('d'), at('new/')], ['mv', at('gone'), at('new/')], ['get', at('gone'), 'new/'],

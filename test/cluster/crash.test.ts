@@ -8,14 +8,14 @@ import { ProcessCluster } from '../kit/process/cluster.ts'
 import type { ProcessNode } from '../kit/process/node.ts'
 import { until } from '../kit/cluster.ts'
 
-// SIGKILL at every named failpoint while files are written, changed and removed and a job runs; then the process comes back, and
-// everything that was acknowledged is there, whole, while nothing is half there. One cluster, one point after the other: what an
-// earlier point may have broken is looked at again after each later one.
+// SIGKILL at every named failpoint while files are written, changed and removed and a job runs. After a restart all acknowledged data is
+// present and whole, and no partial data is visible. One cluster for all points, so that damage by an earlier point is noticed at a
+// later one.
 
 let cluster: ProcessCluster
 let mill: Mill
 let dir: string
-/** What was acknowledged and must be so for ever; undefined: acknowledged as removed. */
+/** Acknowledged contents by path; undefined: acknowledged as removed. */
 const acknowledged = new Map<string, Buffer | undefined>()
 let files = 0
 
@@ -40,7 +40,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-/** One of each kind of change; the journal of what was acknowledged is kept here, outside of the cluster. */
+/** Makes one change of each kind and records those acknowledged. */
 async function work(): Promise<void> {
   const n = ++files
   const body = content(n)
@@ -62,12 +62,12 @@ async function whole(): Promise<void> {
     if (!body) await expect(mill.stat(path), path).rejects.toMatchObject({ code: 'ENOENT' })
     else expect((await mill.readFile(path)).equals(body), path).toBe(true)
   }
-  // What nobody acknowledged is there whole, or not at all.
+  // Unacknowledged files are whole, or do not exist.
   for await (const { path, length } of mill.list('/files'))
     if (!acknowledged.has(path)) expect((await mill.readFile(path)).length, path).toBe(length)
 }
 
-/** Works until the armed process is dead, brings it back, and looks at everything. */
+/** Works until the armed process is dead, restarts it, and checks everything. */
 async function survive(node: ProcessNode, name: Failpoint): Promise<void> {
   await node.failpoint(name, 'kill')
   // Calls to a namenode that dies wait for the next one.
@@ -99,7 +99,7 @@ test.each(ofDatanode)('a datanode that dies at %s serves nothing that is not who
   const [node] = cluster.datanodes
   before = node!.pid
   if (name === 'block.replicate.before') {
-    // The only replica lies on this node: whoever wants a second one has to ask it.
+    // The only replica is on this node, so a second one must be copied from it.
     const beside = await cluster.connect({ hostName: 'host1' })
     const body = content(0)
     await beside.writeFile('/files/alone', body, { replication: 1 })
@@ -133,7 +133,7 @@ test.each(ofJobs)('a job outlives a namenode that dies at %s, and its output is 
 
 test('after all these deaths the cluster comes to rest with every invariant whole', async () => {
   await cluster.waitQuiet(60_000)
-  // What a death left on a disk is uncovered by reports and removed soon after.
+  // Leftovers of the death on a disk are found by reports and removed soon after.
   let verdict = await cluster.check()
   await until('all invariants hold', async () => (verdict = await cluster.check()).ok, 60_000).catch(() => {})
   expect(String(verdict)).toBe('all invariants hold')

@@ -9,7 +9,7 @@ import { realWorld } from '../../src/world/world.ts'
 import { run, until } from '../kit/cluster.ts'
 import { Peer } from './peer.ts'
 
-// One directory, any number of processes: the first one runs the servers, the others use them, and the next takes over.
+// Embedded cluster with several processes on one directory: the first runs the servers, the others use them, and the next takes over.
 
 let home: string
 let env: Record<string, string>
@@ -32,7 +32,7 @@ function peer(dir = join(home, 'embedded')): Promise<Peer> {
 }
 
 test('with nothing configured and nothing running a command works at once, and its result is there for the next one', async () => {
-  // The first says where the data lie, and no other.
+  // Only the first process prints the location of the data.
   expect(await run(['ls', '/'], env)).toEqual({
     code: 0, stdout: '',
     stderr: `gristmill: ls: this is the first use of the embedded cluster of this home: its files lie in ${join(home, 'embedded')}\n`,
@@ -81,7 +81,7 @@ test('calls that are on their way when the first is killed are made again, each 
   const first = await peer()
   const others = await Promise.all([peer(), peer(), peer()])
   const work = others.flatMap((other, i) => [(async () => {
-    // A directory that is there already would be EEXIST: each call must have its effect once, and get its own answer.
+    // An existing directory would give EEXIST: each call must take effect once and get its own reply.
     for (let j = 0; j < 30; j++) await other.ask('mkdir', `/p${i}-${j}`)
   })()])
   const killed = (async () => {
@@ -147,7 +147,7 @@ test("an old copy of the namenode's directory answers nothing about files, from 
   await rename(namenode, right)
   await rename(join(home, 'copy'), namenode)
   const refused = { code: 75, stdout: '', stderr: expect.stringContaining(`namenode recover --dir ${namenode}`) }
-  // Neither listing names, which needs no datanode, nor writing, which does, nor the same again.
+  // Listing needs no datanode, and writing does.
   for (const words of [
     ['ls', '/'], ['put', '-', '/c'], ['ls', '/'], ['safemode', 'leave'],
   ])
@@ -178,12 +178,12 @@ test('a recovery of an old copy says what is lost, by what datanodes have seen, 
     await using second = await open(dir)
     for (let i = 0; i < 5; i++) await second.writeFile(`/b${i}`, 'x')
   }
-  // Found without being named, for nothing else in this home can be meant.
+  // Found without an argument: this home has no other namenode.
   expect(await recover()).toMatchObject({ code: 0, outcome: 'nothing', dir: namenode, lost: 0 })
   const right = join(home, 'right')
   await rename(namenode, right)
   await cp(copy, namenode, { recursive: true })
-  // The datanode beside it tells, and so does the note that a start leaves.
+  // The datanode beside it shows that the copy is old, and so does the note left by a start.
   const planned = await recover('--dry-run')
   expect(planned).toMatchObject({ code: 4, outcome: 'planned', behind: { seq: expect.any(Number) } })
   expect(planned.lost).toBeGreaterThanOrEqual(10)
@@ -195,7 +195,7 @@ test('a recovery of an old copy says what is lost, by what datanodes have seen, 
   expect(told).toMatchObject({ code: 4, stdout: expect.stringMatching(/^lost: \d+ operations that are known to have happened/m) })
   expect(told.stdout).not.toContain('nothing is known to be lost')
   await rename(join(home, 'datanode'), join(dir, 'datanode'))
-  // A note that holds no longer takes nothing away.
+  // An outdated note removes nothing.
   const note = await readFile(join(namenode, 'behind.json'))
   await rename(namenode, join(home, 'old'))
   await rename(right, namenode)
@@ -233,7 +233,7 @@ test('closing while the datanode starts ends both: a datanode that has not regis
   let closing: Promise<void> | undefined
   const listen: typeof world.net.listen = async (...what) => {
     if (++listened === 2) {
-      // The datanode's: it registers next.
+      // The next registration is the datanode's.
       closing = embedded.close()
       await until('the cluster is about to stop', stopping)
       await world.clock.sleep(50)
@@ -248,7 +248,7 @@ test('closing while the datanode starts ends both: a datanode that has not regis
   await until('the datanode has begun to listen', async () => closing !== undefined)
   await closing
   await world.net.close()
-  // All is given back: the next one can begin.
+  // All locks are released: the next process can start.
   const mill = await open(join(home, 'mill'))
   await mill.writeFile('/after', 'x')
   await mill.close()

@@ -11,7 +11,7 @@ import { startCluster, type TestCluster } from '../kit/cluster.ts'
 
 const random = (bytes: number, seed: string): Buffer => createHash('shake256', { outputLength: bytes }).update(seed).digest()
 
-/** CRC32C bit by bit: slow, and of nobody else's making. */
+/** CRC32C bit by bit: slow, and independent of the library in use. */
 function crc32c(bytes: Uint8Array): number {
   let crc = ~0
   for (const byte of bytes) {
@@ -21,7 +21,7 @@ function crc32c(bytes: Uint8Array): number {
   return ~crc >>> 0
 }
 
-// The same calls on a real cluster of three nodes and on an embedded one.
+// The same library calls on a real cluster of three nodes and on an embedded one.
 describe.each(['cluster', 'embedded'] as const)('%s', kind => {
   let cluster: TestCluster | undefined
   let mill: Mill
@@ -96,7 +96,7 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     const failing = Readable.from((async function* () { yield bytes; throw new Error('the source broke') })())
     await expect(pipeline(failing, mill.createWriteStream(at('g'), { blockSize: 65_536 }))).rejects.toThrow('the source broke')
     expect(await mill.readdir(area)).toEqual(['f'])
-    // The path is free again at once.
+    // The path is available again at once.
     await mill.writeFile(at('g'), 'free')
 
     await pipeline(mill.createReadStream(at('f')), mill.createWriteStream(at('h'), { blockSize: 4096 * 3 }))

@@ -1,4 +1,4 @@
-// Disks that are full: of a person, a datanode, the namenode. What does not fit is said, and what was acknowledged stays.
+// Full disks: a user's, a datanode's, the namenode's. The error names the full disk, and acknowledged data stays.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmdirSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { area, bin, cluster, local, mill, watchCluster } from './watched.ts'
 watchCluster()
 
 describe('full disks', () => {
-  // A small disk of its own needs the right to mount one: root has it, and so it is in most containers.
+  // A small disk of its own needs the right to mount: root has it, in most containers too.
   const small = (path: string, bytes: string): boolean =>
     spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', path]).status === 0
   const canMount = ((): boolean => {
@@ -23,7 +23,7 @@ describe('full disks', () => {
     return mounted
   })()
 
-  /** Does the work with a directory on a disk of that size. */
+  /** Runs the work with a directory on a disk of that size. */
   async function onSmallDisk(bytes: string, work: (path: string) => Promise<void>): Promise<void> {
     const path = local('disk')
     await mkdir(path)
@@ -46,7 +46,7 @@ describe('full disks', () => {
   })
 
   test.skipIf(!canMount)('a full local disk: get says so and leaves no part of a file', async () => {
-    // because mounting needs a right that not everybody has
+    // because mounting needs root
     await cluster.run(['put', '-', `${area}/big`], Buffer.alloc(3_000_000, 'x'))
     await onSmallDisk('1m', async disk => {
       expect(await mill('get', `${area}/big`, join(disk, 'big'))).toMatchObject({
@@ -60,7 +60,7 @@ describe('full disks', () => {
   test.skipIf(!canMount)(
     'a full datanode: put says so, the file is not there, its blocks are taken back, and smaller ones still fit',
     async () => {
-      // because of the same
+      // because mounting needs root
       await onSmallDisk('40m', async disk => {
         const alone = await startCluster({ datanodes: 0, settings: { GRISTMILL_REPLICATION: '1' } })
         const datanode = new Member('datanode', join(disk, 'datanode'), [], alone.env)
@@ -85,7 +85,7 @@ describe('full disks', () => {
   test.skipIf(!canMount)(
     'a full disk of the namenode: no false success, and all that was acknowledged is there when there is room again',
     async () => {
-      // because of the same
+      // because mounting needs root
       await onSmallDisk('8m', async disk => {
         const secret = local('secret')
         await writeFile(secret, 'a'.repeat(64), { mode: 0o600 })
@@ -107,7 +107,7 @@ describe('full disks', () => {
           }
           expect(refused.length).toBeGreaterThan(0)
           for (const message of refused) expect(message).toMatch(/full|may or may not have happened/)
-          // It stays, and what it has can be read.
+          // The datanode stays, and its data can be read.
           expect((await run(['ls', '/'], env)).stdout).toContain('before')
           expect(namenode.running).toBe(true)
           await rm(join(disk, 'filler'))

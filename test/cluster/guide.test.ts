@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { root } from '../tidy/source.ts'
 
-// The guides to the library and to what jobs read, block by block, as one who reads them would try them out.
+// Guides to the library and to job input: every code block, run as a reader would run it.
 
 const library: readonly RegExp[] = [
   /^rye\nrye\noats\n\n\[ '2026', '2026\/rye.txt' \]\n$/,
@@ -28,7 +28,7 @@ test.each([
     const env = { PATH: process.env['PATH'] ?? '', HOME: dir, GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1' }
     for (const [i, block] of blocks.entries()) {
       const file = join(dir, `sample${i}.ts`)
-      // Beside an installed package the name itself would do.
+      // Beside an installed package the package name would do.
       await writeFile(
         file,
         block.replace(/^(import .*)'gristmill'$/m, (_, start: string) => `${start}'${pathToFileURL(join(root, 'client/index.ts')).href}'`),

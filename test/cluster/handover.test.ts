@@ -9,7 +9,7 @@ import { open, type Mill } from '../../client/index.ts'
 import { run, until } from '../kit/cluster.ts'
 import { Peer } from './peer.ts'
 
-// One process runs the servers of an embedded cluster and ends, at any step of what another one does there: that one goes on.
+// Handover of an embedded cluster: the process that runs its servers ends, at any step of another process's work, which continues.
 
 const bin = join(import.meta.dirname, '../../client/cli/gristmill.js')
 const MiB = 1 << 20
@@ -34,7 +34,7 @@ async function holder(): Promise<Peer> {
   const peer = new Peer(dir, env)
   children.push(peer)
   await peer.ready()
-  // Asked for blocks once: its datanode is there.
+  // After one write the datanode is certainly running.
   await peer.ask('write', '/warm', 'x')
   return peer
 }
@@ -44,7 +44,7 @@ const ways = {
   'leaves in good order': (peer: Peer) => peer.leave(),
 } as const
 
-/** Bytes that no two places share. */
+/** Bytes in which every position has a different value. */
 const content = (length: number): Buffer => {
   const bytes = Buffer.alloc(length)
   for (let at = 0; at + 4 <= length; at += 4) bytes.writeUInt32LE((at * 2_654_435_761) % 2 ** 32, at)
@@ -88,7 +88,7 @@ for (const [way, end] of Object.entries(ways)) {
       await using mill = await open(dir)
       await mill.writeFile('/file', bytes, { blockSize: MiB })
     }
-    // In place, where the reader's host is the datanode's; else over a connection.
+    // From local files, where the reader's host is the datanode's; otherwise over a connection.
     for (const hostName of [undefined, 'elsewhere']) {
       const peer = await holder()
       const mill: Mill = await open(dir, { hostName })
@@ -147,10 +147,10 @@ test('a process that joins before the datanode of the holder has started waits f
 
 test('a process that ends while its datanode is about to start ends', async () => {
   await (await holder()).leave()
-  // At any moment of the start.
+  // At different moments of the start.
   for (const ms of [0, 1, 5, 20, 60, 150]) {
     const mill = await open(dir)
-    // What is asked for is not waited for; whether it still succeeds does not matter.
+    // A call during the start; its outcome does not matter.
     const asked = mill.readFile('/warm', 'utf8').catch(() => '')
     await new Promise(resolve => setTimeout(resolve, ms))
     await mill.close()
@@ -189,9 +189,9 @@ test('commands of one pipe do their work, whichever of them holds the servers', 
   }
   for (let round = 0; round < 2; round++) {
     expect(await pipe(`gristmill cat /a | tail -n 10 | gristmill put - /tail-${round}`)).toEqual({ code: 0, errors: '' })
-    // `cat` is ended by its reader, in the middle.
+    // `cat` ends in the middle, when its reader does.
     expect(await pipe(`{ gristmill cat /a || true; } | head -n 10 | gristmill put - /head-${round}`)).toEqual({ code: 0, errors: '' })
-    // The first of these ends long before the last has begun to write.
+    // The first command ends long before the last begins to write.
     expect(
       await pipe(`{ gristmill ls / >/dev/null; head -c 3000000 /dev/zero; } | gristmill put --block-size 1MiB - /zero-${round}`),
     ).toEqual({ code: 0, errors: '' })

@@ -1,4 +1,4 @@
-// The guide to plain HTTP, command by command: a stranger with curl reads a block of a file and writes a file by hand.
+// Guide to plain HTTP, command by command: with curl, a block of a file is read and a file is written.
 
 import { execFile, spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -26,7 +26,7 @@ test.skipIf(!tools)('the guide to blocks with curl', async () => { // because no
     })
     expect(stdout).toMatch(/^rye,1\n\{"path":"\/hand\.txt",.*"length":16,/)
     expect(await cluster.ok(['cat', '/hand.txt'])).toBe('written by hand\n')
-    // One copy was sent; the other is the cluster's own work.
+    // One replica was sent; the cluster makes the other.
     const status = async () => (JSON.parse(await cluster.ok(['status', '--json'])) as { cluster: ClusterStatus }).cluster
     await until('the second copy is there', async () => (await status()).underReplicated === 0)
     const located = JSON.parse(await cluster.ok(['stat', '--blocks', '--json', '/hand.txt'])) as { located: { nodes: unknown[] }[] }

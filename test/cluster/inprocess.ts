@@ -1,5 +1,5 @@
-// The command line in this process, for what does not depend on a process of its own: words, environment and stdin go in, what a
-// process would have written comes out. It opens and closes the cluster each time, as a process does.
+// Runs the command line in this process, for tests that do not depend on a separate process: arguments, environment and stdin in; exit
+// code and output out. It opens and closes the cluster each time, as a process does.
 
 import { PassThrough, Writable } from 'node:stream'
 import { loadWorld, openMill } from '../../client/cli/bootstrap.ts'
@@ -12,7 +12,7 @@ import { localDisk } from '../../src/world/disk.ts'
 import { localMachine } from '../../src/world/machine.ts'
 import type { Result } from '../kit/cluster.ts'
 
-/** Words with exactly this environment. `run` of the kit, without the process. */
+/** Runs a command with exactly this environment: `run` of the kit, without the process. */
 export async function runHere(words: readonly string[], env: Readonly<Record<string, string>>, input = ''): Promise<Result> {
   const texts = { stdout: '', stderr: '' }
   const sink = (name: 'stdout' | 'stderr') => {

@@ -1,4 +1,4 @@
-// What jobs read: the same records whatever a file's blocks, compression, encoding and dialect are, in a cluster as users have it.
+// Input of jobs on a real cluster: the same records for every block size, compression, encoding and CSV dialect.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -23,7 +23,7 @@ afterAll(async () => {
 })
 
 let outputs = 0
-/** All that the program's map was given, and the tasks that it took. */
+/** All records that the program's map received, and the tasks used. */
 interface RecordsRead { values: unknown[]; tasks: number; counters: Record<string, number> }
 
 async function records(input: string, options: string, run: RunOptions = {}): Promise<RecordsRead> {
@@ -59,7 +59,7 @@ test('CSV as Excel writes it, in blocks of 4 KiB: every row, once, by several ta
     const put = await records('/put.csv', `format: 'csv'`)
     expect(sorted(put.values)).toEqual(rows)
     expect(put.tasks).toBeGreaterThan(3)
-    // Written as a stream that said nothing of its separator: cut by the comma, and trusted only where it is read by it.
+    // Written as a stream without a separator: detected at the first row, and only a reader of the whole file may rely on it.
     await mill.writeFile('/streamed.csv', table(delimiter), { format: 'csv', blockSize: 4096 })
     const streamed = await records('/streamed.csv', `format: 'csv', badRecords: 'skip'`)
     expect(sorted(streamed.values)).toEqual(rows)
@@ -102,7 +102,7 @@ test('fields go by the names in the header of their own file: inputs and parts o
       columns.map(column => (person[column].includes(delimiter) ? `"${person[column]}"` : person[column])).join(delimiter),
     )
     expected.push(...people.map(person => Object.fromEntries(columns.toSorted().map(column => [column, person[column]]))))
-    // In blocks: tasks that begin within a file are given its header.
+    // In several blocks: tasks that begin within a file receive its header.
     await mill.put(await local('table.csv', [columns.join(delimiter), ...table].join('\n')), path, {
       format: 'csv', parents: true, blockSize: 4096,
     })
@@ -112,7 +112,7 @@ test('fields go by the names in the header of their own file: inputs and parts o
   const { values, tasks } = await records('/people', `format: 'csv'`)
   expect(inOrder(values)).toEqual(inOrder(expected))
   expect(tasks).toBeGreaterThan(1)
-  // Parts of which each names its columns as its own first record has them.
+  // Part files, each with its own header row.
   const program = await local('parts.ts', `import { mapReduce } from 'gristmill'
 export default mapReduce({
   input: { format: 'csv' }, output: { format: 'csv' }, reducers: 2,

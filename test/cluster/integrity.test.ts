@@ -1,4 +1,4 @@
-// Replicas go bad in every way that disks know, under a live cluster, while somebody reads: nobody notices, and all is made whole.
+// Damaged replicas of every kind, in a live cluster with readers: readers get correct data, and all replicas are repaired.
 
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -54,7 +54,7 @@ test(
     const ways: Array<Damage | 'swap'> = ['flip', 'zero', 'truncate', 'lengthen', 'remove', 'unreadable', 'meta', 'swap']
     const blocks = [...(await replicasOf(cluster))].sort(([a], [b]) => (a < b ? -1 : 1))
     expect(blocks.length).toBeGreaterThan(ways.length)
-    // Of each block one replica, and of one block all but one.
+    // One replica of each block; of one block all but one.
     for (const [i, how] of ways.entries()) {
       const [, [victim]] = blocks[i]!
       if (how !== 'swap') await victim!.damage(how)
@@ -83,7 +83,7 @@ test(
     expect(String(await cluster.check())).toBe('all invariants hold')
     expect(await quarantined(cluster)).toBeGreaterThanOrEqual(ways.length)
 
-    // The guide's commands show that all is well, and that something was not.
+    // The guide's commands show a healthy cluster, and the damage found before.
     const guide = await readFile(join(root, 'docs/guide/integrity.md'), 'utf8')
     const commands = [...guide.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].flatMap(match => match[1]!.trim().split('\n'))
     expect(commands).toEqual(['gristmill fsck', 'gristmill report'])
@@ -113,7 +113,7 @@ test(
     await until('it is kept', async () => (await readdir(kept)).includes(replica.block))
     await expect(cluster.mill.readFile('/only')).rejects.toMatchObject({ code: 'BLOCK_MISSING' })
 
-    // It stays in safe mode: a block of a hundred in a hundred is missing.
+    // Stays in safe mode, because more than the allowed share of blocks is missing.
     await cluster.namenode.restart()
     await until('the namenode knows again', async () => (await status()).corrupt === 1)
     await node.restart()
@@ -142,7 +142,7 @@ test(
     await cluster.mill.writeFile('/many', Buffer.alloc(blocks * 4096, 'grain'))
     await cluster.mill.rm('/many', { skipTrash: true })
     const report = async (): Promise<string> => (await run(['report'], cluster.env)).stdout
-    // 500 blocks may always go; what is more, stays.
+    // 500 deletions are always allowed; the others are refused.
     const left = await until('its datanode has refused the rest', async () => {
       const { refused = 0 } = (await cluster.mill.clusterStatus()).nodes[0]!
       return refused > 0 && refused === (await stored()) && refused

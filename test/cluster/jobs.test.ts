@@ -1,4 +1,4 @@
-// Jobs on a cluster of real processes: right against an oracle, whatever is killed meanwhile.
+// Jobs on a cluster of real processes, compared with an oracle, while processes are killed.
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,7 +11,7 @@ let cluster: TestCluster
 let dir: string
 const words = ['grain', 'stone', 'mill', 'water', 'wheel', 'sack', 'flour', 'dust']
 
-/** Lines of words by a fixed rule, and what counting them must give. */
+/** Lines of words by a fixed rule, and their word counts. */
 function text(lines: number): { text: string; counts: Map<string, number> } {
   const counts = new Map<string, number>()
   const rows: string[] = []
@@ -29,7 +29,7 @@ function text(lines: number): { text: string; counts: Map<string, number> } {
   return { text: `${rows.join('\n')}\n`, counts }
 }
 
-/** With a gate, a file: the maps take their time, and the one that has the last line waits until the file is there. */
+/** With a gate, a file: maps are slow, and the one with the last line waits until the file exists. */
 const wordCount = (gate?: string) => `
 import { existsSync } from 'node:fs'
 import { mapReduce, sum } from 'gristmill'
@@ -54,7 +54,7 @@ const heldBy = (gate: string): string => `
     if (++seen % 100 === 0) await new Promise(resolve => setTimeout(resolve, 100))
     while (line === ${JSON.stringify(lastLine)} && !existsSync(${JSON.stringify(gate)})) await new Promise(resolve => setTimeout(resolve, 50))`
 
-/** A word count that cannot end before `open` was called. */
+/** A word count that cannot end before `open` is called. */
 async function held(name: string): Promise<{ readonly file: string; open(): Promise<void> }> {
   const gate = join(dir, `${name}.gate`)
   await writeFile(program(`${name}.ts`), wordCount(gate))
@@ -107,7 +107,7 @@ test('a word count is right, is published whole, and counts what it read', async
   const status = (await newest())!
   expect(status.stages[0]!.tasks).toBeGreaterThan(10)
   expect(status.stages[0]!.counters.recordsIn).toBe(20_000)
-  // Every block has a replica on every node, so everything is read where it lies.
+  // Every block has a replica on every node, so all input is read locally.
   expect(status.counters.bytesReadLocal).toBe(Buffer.byteLength(input.text))
 })
 
@@ -201,7 +201,7 @@ test('a killed job ends, publishes nothing, and leaves no staging behind', async
 })
 
 test('while an operator holds the cluster in safe mode a job waits, writes nothing, and goes on afterwards', async () => {
-  // Maps only: each of its tasks wants to write a file.
+  // Map-only: each of its tasks writes an output file.
   const gate = join(dir, 'copy.gate')
   await writeFile(program('copy.ts'), `import { existsSync } from 'node:fs'
 import { mapReduce } from 'gristmill'
@@ -215,14 +215,14 @@ export default mapReduce({ async map(line: string, emit) { ${heldBy(gate)}
     const staged = async (): Promise<string> => cluster.ok(['ls', '-R', '/.gristmill/jobs'])
     const [before, files] = [await newest(), await staged()]
     expect(before!.state).toBe('running')
-    await new Promise(resolve => setTimeout(resolve, 4_000)) // longer than its slots need for what they have
+    await new Promise(resolve => setTimeout(resolve, 4_000)) // longer than its slots need for their tasks
     const held = (await newest())!
     expect(held.state).toBe('running')
     expect(held.stages[0]!.done).toBe(before!.stages[0]!.done)
     expect(await staged()).toBe(files)
   } finally {
     await writeFile(gate, '')
-    await cluster.ok(['safemode', 'leave']) // the tests behind this one have the same cluster
+    await cluster.ok(['safemode', 'leave']) // the following tests use the same cluster
   }
   expect((await running).code).toBe(0)
   expect((await newest())!.stages[0]!.failedAttempts).toBe(0)

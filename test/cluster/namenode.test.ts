@@ -1,5 +1,5 @@
-// The namenode as a server, over real sockets and disks: many callers at once, answers that get lost, deaths, and large
-// removals that nobody else feels. The tests that kill it run it in a process of its own.
+// Namenode as a server, over real sockets and disks: many concurrent callers, lost replies, crashes, and large removals that do not delay
+// other callers. Tests that kill it run it in a process of its own.
 
 import fs from 'node:fs/promises'
 import os from 'node:os'
@@ -55,7 +55,7 @@ const callerOf = (user: string, cluster = '', key: Buffer = secret): Caller =>
 const grace = callerOf('grace')
 const fresh = () => requestId(`test:${++count}`)
 
-/** A datanode that has registered and holds nothing; it never does what it is ordered to. */
+/** A registered datanode without blocks, which ignores its orders. */
 async function register(at: Address, name: string, host = name): Promise<{ node: NodeId; session: number }> {
   const storage = { id: storageId('s'), dir: '/d', capacityBytes: 1e12, freeBytes: 9e11, usedBytes: 0, blocks: 0, failed: false }
   const node = nodeId(name)
@@ -189,7 +189,7 @@ test('a writer that is silent is replaced, and loses its file at last', async ()
   const second = await open('/f')
   expect(await grace.call(at, writing.renew, { leases: [first.lease, second.lease] })).toEqual({ lost: [first.lease] })
   await expect(finish(first.lease)).rejects.toMatchObject({ code: 'LEASE_EXPIRED' })
-  // Nobody asks for the path, and nobody renews: then the time in which a writer is given up ends it.
+  // Without renewals and without a competing writer, the hard limit ends the lease.
   for (;;) {
     const metrics = await fetch(`http://${at}/metrics`)
     if ((await metrics.text()).includes('gristmill_leases 0')) break
@@ -235,7 +235,7 @@ test('two hundred thousand files go in the background while everybody is answere
     if (files === 1) break
     between++
   }
-  // Others had their turn again and again while it went on.
+  // Other calls were served many times meanwhile.
   expect(between).toBeGreaterThan(50)
   expect(await grace.call(at, status, {}, patient)).toMatchObject({ files: 1, directories: 4 })
 })
@@ -251,7 +251,7 @@ test('killed at any moment under load, it has everything that it acknowledged, o
   const client = async (me: number): Promise<void> => {
     for (let i = 0; !stopping; i++) {
       const name = `/c${me}-${i}`
-      // The caller asks again with the same id while the namenode is away.
+      // The caller repeats the call with the same id while the namenode is down.
       const { id: inode } = await caller.call(at(), touch, { requestId: requestId(`k${me}:${i}`), path: name }, { timeoutMs: 60_000 })
       acknowledged.set(name, inode)
       made++
@@ -298,10 +298,10 @@ test('told to end, it answers those who wait, refuses who comes, forgets nothing
   expect(await waiting).toMatch(/^(answered|UNAVAILABLE|UNREGISTERED)$/)
   const done = outcomes.filter(each => typeof each === 'number')
   expect(done).toContain(0)
-  // What was on its way in a connection that closed is unknown to its caller, and said to be.
+  // Calls under way in a closed connection have an unknown outcome, and the error says so.
   for (const code of outcomes.filter(each => typeof each === 'string')) expect(['UNAVAILABLE', 'OUTCOME_UNKNOWN']).toContain(code)
 
-  // Lock, store and journal are free at once, and hold exactly what was said.
+  // Lock, store and journal are released, and contain exactly the acknowledged operations.
   const again = await start()
   const there = new Set((await grace.call(again.address, list, { path: '/', limit: 1000 })).entries.map(entry => entry.path))
   for (const i of done) expect(there.has(`/f${i}`), `/f${i}`).toBe(true)
@@ -318,7 +318,7 @@ test('a directory that is in use, is another\'s, or has lost its state is refuse
   await expect(start()).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('restore') })
   await fs.rm(`${at}/store`, { recursive: true })
   await fs.rm(`${at}/journal`, { recursive: true })
-  // The journal alone is enough: the store is built anew.
+  // The journal alone is enough: the store is rebuilt.
   await fs.rename(`${dir}/journal`, `${at}/journal`)
   const again = await start()
   expect(again.cluster).toBe(first.cluster)
@@ -334,7 +334,7 @@ test('a journal that is damaged in the middle keeps it from starting, with the p
   const bytes = await fs.readFile(file)
   bytes[200]! ^= 1
   await fs.writeFile(file, bytes)
-  // The store does not need these operations; without it they are needed.
+  // The store already contains these operations; without the store they are needed.
   await fs.rm(`${dir}/namenode/store`, { recursive: true })
   await expect(start()).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining(name!) })
 })

@@ -1,5 +1,5 @@
-// The argument forms that node:fs documents, each given to node:fs on a local directory and to the library on an embedded cluster. Both
-// have the same outcome, or the library refuses the form in words; it never takes it for something else.
+// Argument forms that node:fs documents, each passed to node:fs on a local directory and to the library on an embedded cluster. Both have
+// the same outcome, or the library refuses the form with an error; it never interprets it differently.
 
 import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs'
 import * as local from 'node:fs/promises'
@@ -12,19 +12,19 @@ import { pipeline } from 'node:stream/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { open, type Mill } from '../../client/index.ts'
 
-/** Untyped on purpose: half of what is given here no compiler would let pass. */
+/** Untyped on purpose: a compiler would reject half of these arguments. */
 interface Given {
   readonly fs: any
   /** A new path, in the local directory or in the cluster. */
   readonly at: (name: string) => string
-  /** A file of the ten digits. */
+  /** A file with the content 0123456789. */
   readonly digits: string
   readonly dir: string
 }
 type Case = readonly [title: string, run: (given: Given) => Promise<unknown>, refused?: 'refused']
 
 const mode = (stats: { mode: number }): string => stats.mode.toString(8)
-/** Events of a stream until it is closed, and what it knows then. */
+/** Events of a stream until it is closed, and its state then. */
 const life = async (stream: any, names: readonly string[], start: () => void): Promise<unknown> => {
   const events: string[] = []
   for (const name of [...names, 'close', 'error']) stream.on(name, () => events.push(name))
@@ -740,7 +740,7 @@ const cases: readonly Case[] = [
   ),
 ]
 
-/** Codes of node:fs for arguments, in the words of the library. */
+/** Argument errors of node:fs as codes of the library. */
 function outcomeOf(error: any): unknown {
   if (error.name === 'AbortError') return { error: 'AbortError' }
   const code: string = error.code ?? error.name

@@ -1,5 +1,5 @@
-// The guides to datanodes, command by command, on a cluster of real processes: a node is emptied and put back, is away for
-// maintenance, and bytes are spread over nodes.
+// Guides to datanodes, command by command, on a cluster of real processes: decommission and recommission, maintenance, and balancing.
+// Each result is as documented.
 
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ const settings = {
 }
 const body = Buffer.from(Array.from({ length: 60_000 }, (_, i) => `line ${i} of the harvest\n`).join(''))
 
-/** The commands of a guide's blocks, with a real datanode's address for the one that is written there. */
+/** Commands of a guide's code blocks, with a real datanode's address in place of the example's. */
 async function commandsOf(guide: string, address: string): Promise<string[][]> {
   const text = await readFile(join(root, `docs/guide/${guide}.md`), 'utf8')
   return [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].flatMap(match => match[1]!.trim().split('\n'))
@@ -27,7 +27,7 @@ async function statusOf(cluster: TestCluster): Promise<ClusterStatus> {
 
 const nodeOf = (status: ClusterStatus, address: string): NodeStatus => status.nodes.find(node => node.address === address)!
 
-/** Blocks on a datanode's disk, in service and not put aside. */
+/** Block files on a datanode's disk, without trash and quarantine. */
 async function blocksOf(dir: string): Promise<number> {
   const names = await readdir(join(dir, 'blocks'), { recursive: true })
   return names.filter(name => /(^|\/)[0-9a-f]{16}$/.test(name)).length
@@ -45,7 +45,7 @@ test('the guide to decommission and maintenance', async () => {
     string[], string[], string[], string[], string[], string[],
   ]
 
-  // Four nodes, and a file that wants all of them: refused, with a reason.
+  // Four nodes, and a file with four replicas: refused, with a reason.
   await cluster.ok(['put', '--replication', '4', '-', '/everywhere'], 'x')
   const refused = await cluster.run(decommission)
   expect([refused.code, refused.stderr]).toEqual([
@@ -59,9 +59,9 @@ test('the guide to decommission and maintenance', async () => {
   const emptied = await statusOf(cluster)
   expect(nodeOf(emptied, address)).toMatchObject({ state: 'live', service: 'decommissioned', held: { remaining: 0 } })
   expect([emptied.missing, emptied.underReplicated]).toEqual([0, 0])
-  // What is still on it is neither a replica nor one too many: waiting for a number of them comes to an end.
+  // Its replica counts neither as live nor as excess, so `setrep -w` ends.
   await cluster.ok(['setrep', '-w', '2', '/single'])
-  // Switched off without a good-bye: everything is there, and nothing is copied because of it.
+  // Killed without a graceful stop: all data is available, and nothing is copied because of it.
   await leaver!.kill()
   await until('it is dead', async () => nodeOf(await statusOf(cluster), address).state === 'dead')
   expect(Buffer.from(await cluster.ok(['cat', '/harvest', '/single'])).equals(Buffer.concat([body, body]))).toBe(true)
@@ -76,7 +76,7 @@ test('the guide to decommission and maintenance', async () => {
     return now.overReplicated === 0 && now.pendingDeletions === 0
   })
 
-  // Away for maintenance, for longer than it takes to be dead.
+  // In maintenance, stopped for longer than a node needs to count as dead.
   expect(await cluster.ok(maintenance)).toMatch(/is in maintenance for another .*: it can be stopped/)
   await leaver!.kill()
   await until('it is away', async () => nodeOf(await statusOf(cluster), address).state === 'away')
@@ -100,7 +100,7 @@ test('the guide to balance', async () => {
   expect(before).toBeGreaterThan(15)
   const [balance, status, stop] = await commandsOf('balance', '')
   expect(await cluster.ok(balance!)).toMatch(/^balance +not running: balanced/)
-  // On a disk of many gigabytes a megabyte is next to nothing: so near to each other are nodes of a test told to be.
+  // On a disk of many gigabytes a megabyte is a tiny share, so the test needs a tiny threshold.
   await cluster.ok(['balance', '--threshold', '0.000001%', '--wait'])
   expect(await cluster.ok(status!)).toMatch(/moved +[\d.]+ (KiB|MiB) in \d+ blocks; 0 on their way, 0 failed/)
   expect(await cluster.ok(stop!)).toMatch(/not running/)

@@ -10,7 +10,7 @@ import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
 
-// The package as a stranger gets it: built, packed, installed into an empty folder, started through its bin.
+// The package as a user gets it: built, packed, installed into an empty folder, started through its bin.
 let dir: string
 let app: string
 let env: Record<string, string>
@@ -104,7 +104,7 @@ test('its bin brings a cluster up, stores, runs a job, and takes it down', async
   await mill('run', 'words.ts', '--input', '/in', '--output', '/out')
   expect((await mill('cat', '/out/part-*')).stdout.trim().split('\n').sort()).toEqual(['oats\t1', 'rye\t3', 'wheat\t1'])
   await mill('down')
-  // Their parent was `up`, which has ended: whoever takes its place reaps them when it comes to it.
+  // Their parent `up` has ended: the init process reaps them after a while.
   for (const { pid } of processes) await until(`process ${pid} is gone`, async () => !exists(pid))
 })
 
@@ -126,7 +126,7 @@ test('an older Node is told in one line, with exit code 1', async () => {
     expect(failed.stderr).toMatch(/^gristmill: needs Node 24 or newer, this is 20\.11\.1 .*\n$/)
     return failed.stderr
   }
-  // With the command that cures it.
+  // With the command that fixes it.
   expect(await told()).toContain(`npm install node@24 && npx gristmill ls '/my words'`)
   await writeFile(join(app, 'node_modules/.bin/node'), '')
   expect(await told()).toContain(`installed in ${app}, and npx takes it there: npx gristmill ls '/my words'`)

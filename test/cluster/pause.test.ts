@@ -1,5 +1,5 @@
-// Processes that are stopped by a signal and woken up when everybody has given them up; and one that runs, and hears nothing of its
-// namenode. On a real clock, with short times: what they do is also tested with time moved by hand (test/unit/datanode/pause.test.ts).
+// Datanodes paused by SIGSTOP and resumed after they were declared dead, and one that runs but cannot reach its namenode. Real clock, short
+// times; the same behaviour is tested with a manual clock in test/unit/datanode/pause.test.ts.
 
 import { readFile } from 'node:fs/promises'
 import http from 'node:http'
@@ -18,7 +18,7 @@ import { ProcessCluster } from '../kit/process/cluster.ts'
 const settings = { heartbeat: '100ms', nodeStale: '600ms', nodeDead: '2s', slots: '0', replication: '1', scrubPeriod: '0s' }
 const bytes = Buffer.alloc(200_000, 'the stone stands still\n')
 
-/** New blocks of a file that never completes, each with its token, on the node that is named. */
+/** Allocates blocks of a file that is never completed, each with its token, on the given node. */
 async function allocator(cluster: ProcessCluster): Promise<{ next(): Promise<AllocatedBlock>; close(): Promise<void> }> {
   const secret = Buffer.from((await readFile(cluster.env['GRISTMILL_SECRET_FILE']!, 'latin1')).trim(), 'latin1')
   const net = systemNet(silent)
@@ -45,7 +45,7 @@ async function allocator(cluster: ProcessCluster): Promise<{ next(): Promise<All
   }
 }
 
-/** A PUT whose body is sent in two parts. Gives the status; 0 if the connection broke. */
+/** A PUT whose body is sent in two parts. `status`: 0 if the connection broke. */
 function put({ id, token }: AllocatedBlock, to: Address): { half: Promise<void>; rest(): void; status: Promise<number> } {
   const request = http.request(`http://${to}/v1/block/${blockName(id)}`, {
     method: 'PUT',
@@ -79,7 +79,7 @@ test(
     expect(Buffer.from(await cluster.mill.readFile('/kept')).equals(bytes)).toBe(true)
     await cluster.mill.writeFile('/meanwhile', bytes)
     await cluster.mill.rm('/kept', { skipTrash: true })
-    // The rest waits in its socket when it wakes up.
+    // After the resume, the rest of the body waits in its socket.
     writing.rest()
     sleeper!.resume()
     expect(await writing.status).not.toBe(201)
@@ -87,7 +87,7 @@ test(
     await cluster.waitQuiet()
     expect(Buffer.from(await cluster.mill.readFile('/meanwhile')).equals(bytes)).toBe(true)
     await expect(cluster.mill.readFile('/kept')).rejects.toMatchObject({ code: 'ENOENT' })
-    // What it has kept of the block that nobody wanted is uncovered by its next reports.
+    // Its remains of the block, which belongs to no file, are found by its next reports.
     await until('all invariants to hold', async () => String(await cluster.check()) === 'all invariants hold')
   },
 )
@@ -123,7 +123,7 @@ test(
     expect(await whole(before)).toBe(201)
     cluster.cut(node!, cluster.namenode)
     await cluster.advance(1_000)
-    // Nobody has called it dead yet, and it knows by itself.
+    // It is not declared dead yet, and refuses on its own.
     expect(await until('it refuses', async () => (await whole(during)) === 503)).toBe(true)
     cluster.heal()
     expect(await until('it takes blocks again', async () => (await whole(after)) === 201)).toBe(true)

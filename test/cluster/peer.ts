@@ -1,4 +1,4 @@
-// Another process on an embedded cluster, for tests of what several of them do. It does what it is asked, one request at a time.
+// Client of a second process on an embedded cluster (child/embedded.ts): one request at a time.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
@@ -43,7 +43,7 @@ export class Peer {
     await this.gone
   }
 
-  /** Lets it close what it has opened. */
+  /** Lets it close the cluster that it opened. */
   async leave(): Promise<void> {
     this.#child.stdin!.end()
     await this.gone

@@ -10,9 +10,9 @@ import { compareAll } from '../soak/compare.ts'
 import { Ledger } from '../soak/ledger.ts'
 import { fileWorker, type Counts } from '../soak/workload.ts'
 
-// The power goes, of the namenode, of a datanode, of all nodes at one moment, while files are written, read, renamed, removed and
-// given more or fewer replicas. The disks are true file systems, and forget what was not synced. What was acknowledged is there
-// afterwards, and nothing is half there.
+// Power cuts of the namenode, of a datanode, and of all nodes at one moment, while files are written, read, renamed, removed and change
+// their replication. The disks are real file systems that lose unsynced data. Afterwards all acknowledged data is present, and no partial
+// data is visible.
 
 const { can, why } = await Cluster.canCutPower()
 if (!can)
@@ -49,7 +49,7 @@ testPower('everything acknowledged outlives the power of the namenode, of a data
   const random = seeded('power')
   for (const [nodes, freeze] of cuts) {
     const before = ledger.acknowledged
-    // In the midst of it, and not of starting up again.
+    // During work, and not during the restart.
     await until('more is acknowledged', async () => ledger.acknowledged >= before + 10 + random.below(30))
     await cluster.powerCut(nodes, { freeze })
     await powerIsBack(cluster)
@@ -59,7 +59,7 @@ testPower('everything acknowledged outlives the power of the namenode, of a data
   findings.push(...(await compareAll(mill, ledger, '/soak')).findings)
   expect(findings).toEqual([])
   await cluster.waitQuiet()
-  // What a cut left on a disk is uncovered by reports and removed soon after.
+  // Leftovers of the cut on a disk are found by reports and removed soon after.
   let verdict = await cluster.check()
   await until('all invariants hold', async () => (verdict = await cluster.check()).ok, 60_000).catch(() => {})
   expect(String(verdict)).toBe('all invariants hold')
@@ -87,7 +87,7 @@ testPower('under the profile that does not sync the same cut loses what was ackn
   const { mill, namenode } = cluster
   await mill.mkdir('/acknowledged')
   await cluster.powerCut()
-  // A store that was torn is not opened; one that was only forgotten is empty.
+  // A torn store is not opened; a store that lost all its data is empty.
   const outcome = await powerIsBack(cluster)
     .then(() => mill.stat('/acknowledged'))
     .then(

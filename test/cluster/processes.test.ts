@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { localMachine } from '../../src/world/machine.ts'
 import { Member, run, until, type Result } from '../kit/cluster.ts'
 
-// The life of processes, each test in a home of its own: up, down, status, restarts, signals, directories, addresses.
+// Processes of a cluster, each test in a home of its own: up, down, status, restarts, signals, directories, addresses.
 
 const bin = join(import.meta.dirname, '../../client/cli/gristmill.js')
 
@@ -46,7 +46,7 @@ const member = (role: 'namenode' | 'datanode', name: string, args: string[] = []
   return one
 }
 
-/** The library as a program has it whose environment names this home. */
+/** The library in a program whose environment names this home. */
 async function openIn(dir: string): Promise<{ open: () => Promise<unknown> }> {
   const before = process.env['GRISTMILL_HOME']
   const { open } = await import('../../client/index.ts')
@@ -63,7 +63,7 @@ async function openIn(dir: string): Promise<{ open: () => Promise<unknown> }> {
   }
 }
 
-/** One that has ended and was not yet buried by its parent does not live. */
+/** A zombie does not count as alive. */
 const lives = (pid: number): boolean => localMachine.born(pid) !== undefined
 
 test('a detached cluster stays, is found by every command, is shown by status, and goes with `down`; its data survives', async () => {
@@ -84,7 +84,7 @@ test('a detached cluster stays, is found by every command, is shown by status, a
   expect(await ok('status', '--cluster', 'embedded')).toContain('nothing runs')
 
   const second = await up()
-  // As many as there were, the same ones, in the same directories.
+  // The same datanodes in the same directories.
   expect(second.processes.map(({ id, dir }) => ({ id, dir })).sort((a, b) => (a.dir < b.dir ? -1 : 1)))
     .toEqual(first.processes.map(({ id, dir }) => ({ id, dir })).sort((a, b) => (a.dir < b.dir ? -1 : 1)))
   expect(await ok('cat', '/file')).toBe('kept over restarts\n')
@@ -96,7 +96,7 @@ test('a home whose cluster is stopped refuses, and names the ways on; the embedd
     code: 0,
     stderr: expect.stringContaining(join(home, 'embedded')),
   })
-  // Once, and no more.
+  // Printed once only.
   expect(await mill('ls', '/')).toEqual({ code: 0, stdout: 'words\n', stderr: '' })
   const first = await mill('up', '--datanodes', '1', '--detach', '--json')
   expect([first.code, first.stderr]).toEqual([0, expect.stringContaining('--cluster embedded')])
@@ -118,7 +118,7 @@ test('a home whose cluster is stopped refuses, and names the ways on; the embedd
   const { open } = await openIn(home)
   await ok('down')
   await stopped()
-  // One that fails leaves it stopped.
+  // A failed start leaves the cluster stopped.
   const server = createServer()
   const port = await new Promise<number>(resolve =>
     server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)),
@@ -126,7 +126,7 @@ test('a home whose cluster is stopped refuses, and names the ways on; the embedd
   expect((await mill('up', '--detach', '--port', String(port))).code).toBe(69)
   server.close()
   await stopped()
-  // And one of which the namenode has died has a table of its processes, and says where the logs are.
+  // `up` after the death of a namenode prints a table of its processes and the location of the logs.
   const again = await up()
   process.kill(again.processes[0]!.pid, 'SIGKILL')
   await until('it is gone', async () => !lives(again.processes[0]!.pid))
@@ -143,7 +143,7 @@ test('a home whose cluster is stopped refuses, and names the ways on; the embedd
   expect(JSON.parse((await mill('status', '--json')).stdout)).toMatchObject({
     logs: join(home, 'cluster/log'), processes: [{ state: 'gone' }, { state: 'live' }],
   })
-  // It comes up where it was, for the datanode that lives.
+  // It uses its former address, for the datanode that still runs.
   const third = await up()
   expect(third.namenode).toBe(again.namenode)
   expect(third.processes[1]).toEqual(again.processes[1])
@@ -162,7 +162,7 @@ test('`up` remembers ports, what it was told, and the datanodes that have data; 
   const second = await up()
   expect(places(second)).toEqual(places(first))
   expect(await ok('status')).toMatch(/defaults +2 replicas, blocks of 1\.0 MiB/)
-  // One datanode dies: the others go on, and it alone is started.
+  // One datanode dies: the others continue, and only that one is started.
   process.kill(second.processes[2]!.pid, 'SIGKILL')
   await until('it is gone', async () => !lives(second.processes[2]!.pid))
   const third = await up()
@@ -171,7 +171,7 @@ test('`up` remembers ports, what it was told, and the datanodes that have data; 
   expect(third.processes[2]!.pid).not.toBe(second.processes[2]!.pid)
   expect((await mill('up', '--detach')).code).toBe(73)
   await ok('down')
-  // A number that is too small leaves no data behind.
+  // A value that is too small leaves no data directory behind.
   const small = await mill('up', '--detach', '--json', '--datanodes', '1', '--block-size', '2MiB')
   expect(small.stderr).toContain('datanode2 has data and is started as well')
   expect(places(JSON.parse(small.stdout) as Up)).toEqual(places(first))
@@ -314,7 +314,7 @@ test('a call in flight is answered when the namenode is told to end', async () =
   const results = await Promise.all(calls)
   await namenode.start()
   const listed = (await run(['ls', '/'], { ...env, GRISTMILL_CLUSTER: namenode.address })).stdout.split('\n')
-  // Whatever was acknowledged is there; whatever was refused was refused honestly.
+  // Acknowledged changes are present; refused ones had no effect.
   for (const [i, result] of results.entries()) {
     if (result.code === 0) expect(listed).toContain(`d${i}`)
     else expect([69, 75]).toContain(result.code)

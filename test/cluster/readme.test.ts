@@ -8,7 +8,7 @@ import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
 
-// What the README promises, done as it is written there, by a newcomer's hands: bash, npx and an empty home.
+// Commands of the README, run as a new user would run them: bash, npx and an empty home.
 let dir: string
 let env: Record<string, string>
 let blocks: { language: string; text: string }[]
@@ -46,7 +46,7 @@ test('the program is the one in docs/examples', async () => {
 
 test('the library sample is the one in docs/examples, and runs', async () => {
   expect(withoutComment(await readFile(join(root, 'docs/examples/library.ts'), 'utf8'))).toBe(blocks[2]!.text.trim())
-  // One line in the map, its five words in the reduce.
+  // One record of the map, its five words in the reduce.
   const { stdout } = await exec(process.execPath, ['docs/examples/library.ts'], { cwd: root, env })
   expect(stdout).toMatch(/^stored where it is ground\n[\s\S]*recordsIn: 6\b/)
 })

@@ -1,5 +1,5 @@
-// What operators do so that nothing is lost, on real processes: the commands of the guides as they stand there, and a namenode
-// whose disk goes bad.
+// Operator's actions against data loss, on real processes: the commands of the guides, and a namenode whose disk is damaged. Each
+// result is as documented.
 
 import fs from 'node:fs/promises'
 import { join } from 'node:path'
@@ -22,7 +22,7 @@ async function fsck(cluster: TestCluster, ...args: string[]): Promise<{ code: nu
   return { code, lines, summary: lines.at(-1)! }
 }
 
-/** The commands of a guide's shell blocks, in order, with this machine's directories. */
+/** Commands of a guide's shell blocks, in order, with this machine's directories. */
 async function commandsOf(guide: string, places: Readonly<Record<string, string>>): Promise<string[][]> {
   const text = await fs.readFile(join(root, `docs/guide/${guide}.md`), 'utf8')
   return [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].flatMap(match => match[1]!.trim().split('\n')).map(line => {
@@ -31,7 +31,7 @@ async function commandsOf(guide: string, places: Readonly<Record<string, string>
   })
 }
 
-/** Where the checksums of rows with a name in their key end, in a store's file. */
+/** Offsets of the ends of rows with a name in their key, in a store's file; there are their checksums. */
 function namedRows(file: Buffer): number[] {
   const found: number[] = []
   for (let page = 2 * 4096; page < file.length; page += 4096) {
@@ -69,10 +69,10 @@ test('the operators\' guide: every command does what it says, and fsck tells hea
   expect([safe.stdout, left.stdout]).toEqual(['off\n', 'off\n'])
   expect(entered.stdout).toMatch(/^on: an operator has said so/)
 
-  // In safe mode what is there can be read, and nothing is changed.
+  // In safe mode, reads work and changes are refused.
   await cluster.ok(['safemode', 'enter'])
   expect(await cluster.ok(['cat', '/logs/a'])).toBe('one\ntwo\n')
-  // What holds for everything is said once, and by the exit code as something that passes.
+  // A message that applies to every path is printed once, and the exit code means "temporary".
   const held = await cluster.run(['rm', '/logs/a', '/logs/b'])
   expect(held).toMatchObject({ code: 75, stderr: expect.stringContaining('safemode leave') })
   expect(held.stderr.trim().split('\n')).toHaveLength(1)
@@ -107,7 +107,7 @@ test('the guide to backups: a namenode whose store goes bad ends rather than ans
   await cluster.ok(['put', '-', '/after'], 'after\n')
   await cluster.ok(['mkdir', '/d'])
 
-  // One that comes upon damage while it runs ends too: a bit of the checksum of every name.
+  // A namenode that finds damage while it runs ends as well: one bit of the checksum of every name.
   const store = join(namenode.dir, 'store/data.mdb')
   const sound = await fs.readFile(store)
   const sums = namedRows(sound)
@@ -121,11 +121,11 @@ test('the guide to backups: a namenode whose store goes bad ends rather than ans
   await namenode.start()
   expect(await cluster.ok(['ls', '/'])).toContain('after')
 
-  // A running one is not recovered from under its feet.
+  // The directory of a running namenode is not recovered.
   const here = ['--dir', namenode.dir]
   expect(await cluster.run([...recover, ...here])).toMatchObject({ code: 73 })
   await namenode.kill()
-  // Every page but the heads: whatever is looked at is bad.
+  // Every page but the heads: each read finds damage.
   const file = join(namenode.dir, 'store/data.mdb')
   const bytes = await fs.readFile(file)
   for (let at = 2 * 4096; at < bytes.length; at += 512) bytes[at + 17]! ^= 0xff

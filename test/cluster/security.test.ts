@@ -1,5 +1,5 @@
-// What docs/security.md says, as far as it shows from outside; in this order. Which test proves which sentence is in
-// test/tidy/security.ts.
+// Statements of docs/security.md that can be tested from outside, in the order of the page. The tests of each sentence are listed in
+// test/tidy/security.test.ts.
 
 import { spawnSync } from 'node:child_process'
 import { chmod, mkdir as mkdirLocal, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
@@ -42,7 +42,7 @@ const secret = async (): Promise<Buffer> => Buffer.from((await readFile(cluster.
 const home = (): string => cluster.datanodes[0]!.dir
 let outputs = 0
 
-/** What a program with this body of `map` emits. */
+/** Records that a program with this body of `map` emits. */
 async function emitted(
   map: string, head = '', args: readonly string[] = [], env: Readonly<Record<string, string>> = {},
 ): Promise<string[]> {
@@ -85,7 +85,7 @@ describe('every call', () => {
     const json = { 'content-type': 'application/json' }
     expect((await ask(json)).status).toBe(401)
     expect((await ask({ ...json, authorization: `Bearer ${'0'.repeat(64)}`, 'x-gristmill-user': 'root' })).status).toBe(401)
-    // What a page may send without asking, and what it would be told if it asked.
+    // A page can send this request without asking; a request for permission is refused too.
     expect((await ask({ 'content-type': 'text/plain' })).status).toBe(401)
     const asked = await ask({ origin: 'http://elsewhere', 'access-control-request-method': 'POST' }, 'OPTIONS')
     expect([asked.ok, asked.headers.get('access-control-allow-origin')]).toEqual([false, null])
@@ -104,7 +104,7 @@ describe('every call', () => {
     const {
       cluster: { cluster: id },
     } = JSON.parse(await cluster.ok(['status', '--json'])) as { cluster: { cluster: string } }
-    // Dated ahead, as by a clock that is fast: it is good for nearly two minutes, in which a busy machine restarts a namenode.
+    // Dated ahead, as by a fast clock: valid for nearly two minutes, in which a busy machine restarts a namenode.
     const aheadMs = 50_000
     const clock = { ...systemClock, now: () => Date.now() + aheadMs }
     const credentials = new Credentials({ secret: await secret(), user: 'root', cluster: clusterId(id), clock, random: systemRandom() })
@@ -123,8 +123,8 @@ describe('every call', () => {
       await cluster.namenode.kill()
       await cluster.namenode.start()
       const again = await send()
-      if (Date.now() - signedMs > aheadMs + skewMs) continue // too old by now
-      // The first answer again, and nothing is made.
+      if (Date.now() - signedMs > aheadMs + skewMs) continue // expired by now
+      // The first reply again; nothing new is created.
       expect(again).toEqual([200, path])
       expect((await send())[0]).toBe(401)
       expect(await run(['stat', path], cluster.env)).toMatchObject({ code: 1 })
@@ -157,7 +157,7 @@ describe('blocks', () => {
     expect((await fetch(at, { method: 'PUT', body: 'other', headers: token })).status).toBe(401)
     const read = await fetch(at, { headers: token })
     expect([read.status, await read.text()]).toEqual([200, 'one\n'])
-    // A wire carries nothing without the block's token.
+    // A wire carries no data without the block's token.
     const wire = await here
       .connect(cluster.datanodes[0]!.address as never, { path: '/v1/transfer', headers: { authorization: 'Bearer 0' } })
       .catch((error: { code: string }) => error.code)
@@ -310,12 +310,12 @@ describe('the datanode from a task', () => {
     for (const [path, text] of bytes) {
       const full = path.startsWith('/') ? path : `/.gristmill/programs/${path}`
       await cluster.ok(['rm', '--skip-trash', full])
-      // The same length, so that only the bytes tell.
+      // The same length, so that only the content differs.
       expect(await run(['put', '-', full], { ...cluster.env, GRISTMILL_USER: 'mallory' }, text.replaceAll(/[a-z]/g, 'x'))).toMatchObject({
         code: 0,
       })
     }
-    // So that no node has it any more.
+    // Removes all local copies of it.
     await rm(join(home(), 'programs'), { recursive: true })
     await cluster.ok(['run', file, '-i', '/in/a', '-o', '/mine2'])
     expect(await cluster.ok(['cat', '/mine2/part-*'])).toContain('one')

@@ -1,5 +1,5 @@
-// Connections of strangers: more than a process may have open, of which none says a word, or only half of one. Nothing of the
-// cluster may suffer from them: no disk is taken for failed, no process ends, and members are served.
+// Idle connections from outside the cluster: more than a process may have open, without a byte or with half a request. The cluster must
+// not suffer: no disk is taken for failed, no process ends, and members are served.
 
 import net from 'node:net'
 import { readdirSync } from 'node:fs'
@@ -12,11 +12,11 @@ const strangersMax = openFiles + 100
 const sockets = new Set<net.Socket>()
 afterEach(() => { for (const socket of sockets) socket.destroy() })
 
-/** Without a byte, with half a request, with a request that anybody may make. */
+/** First bytes of a connection: none, half a request, or a request without authentication. */
 const words = ['', 'POST /v1/namespace/list HTTP/1.1\r\nhost: x\r\n', 'GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n']
 const againMs = 200
 
-/** Keeps so many idle connections open; one that is closed is opened again. */
+/** Keeps `count` idle connections open; a closed one is opened again. */
 async function crowd(address: string, count: number): Promise<{ leave(): void }> {
   const colon = address.lastIndexOf(':')
   const at = { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) }

@@ -1,4 +1,4 @@
-// A real terminal, as script(1) makes one: hostile names in a real cluster, shown by a real process.
+// Hostile names on a real terminal, made by script(1): a real cluster and a real process.
 
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -15,14 +15,14 @@ const hasScript = await execute('script', ['-qec', 'true', '/dev/null']).then(()
 if (!hasScript) console.warn('NOT TESTED: there is no script(1) of util-linux on this machine, so nothing was shown on a real terminal')
 
 test.skipIf(!hasScript)('names do nothing to a terminal, and are what they are in a pipe', async () => {
-  // because only script(1) makes a terminal; a warning says so
+  // because only script(1) makes a terminal; a warning tells when it is missing
   const dir = await mkdtemp(join(tmpdir(), 'gristmill-terminal-'))
   const env = {
     PATH: process.env['PATH'] ?? '', HOME: dir, GRISTMILL_HOME: dir, GRISTMILL_CLUSTER: 'embedded', NO_COLOR: '1', TERM: 'xterm',
   }
   const name = '/a\u001b[2Jb\u202ec'
   const shown = `'/a'$'\\x1b''[2Jb'$'\\u202e''c'`
-  /** What a person sees; on a terminal both streams are one. */
+  /** Visible output of a command; on a terminal both streams are one. */
   const seen = async (...words: string[]): Promise<string> => {
     const line = [process.execPath, bin, ...words].map(word => `'${word.replaceAll(`'`, `'\\''`)}'`).join(' ')
     const shown = execute('script', ['-qec', line, '/dev/null'], { env })

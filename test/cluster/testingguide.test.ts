@@ -10,7 +10,7 @@ import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
 
-// The guide to testing, as one who reads it would try it out: its program and its tests in a directory of their own.
+// Guide to testing: its program and its tests in a directory of their own, run as a reader would run them.
 let dir: string
 let env: Record<string, string>
 let samples: string[]
@@ -22,7 +22,7 @@ beforeAll(async () => {
   const guide = await readFile(join(root, 'docs/guide/testing.md'), 'utf8')
   const [program, ...tests] = [...guide.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(match => match[1]!)
   await writeFile(join(dir, 'words.ts'), program!)
-  // Beside an installed package the name itself would do.
+  // Beside an installed package the package name would do.
   samples = tests.map(text => text.replace(`'gristmill/testing'`, `'${pathToFileURL(join(root, 'test/kit/index.ts')).href}'`))
 })
 
@@ -38,7 +38,7 @@ test('every sample of the testing guide passes under node:test', async () => {
   const { stdout } = await exec(process.execPath, ['--test', '--test-concurrency=1', '--test-reporter=tap', ...files], {
     cwd: dir, env,
   }).catch(error => error as { stdout: string })
-  // One needs a machine whose power can be cut, and says so where it is none.
+  // One sample needs a machine whose power can be cut, and reports when it is none.
   const { can } = await Cluster.canCutPower()
   expect(stdout, stdout).toMatch(can ? /^# pass 4$/m : /^# pass 3$/m)
   expect(stdout, stdout).toMatch(can ? /^# skipped 0$/m : /^# skipped 1$/m)
@@ -74,7 +74,7 @@ test('a test that forgets its cluster, or is killed in the middle, leaves no pro
     expect('code' in result && result.code, end).toBe(code)
     const { dir: left, pids } = JSON.parse(result.stdout) as { dir: string; pids: number[] }
     await expect.poll(() => pids.filter(isAlive), { timeout: 20_000 }).toEqual([])
-    // The whole of it: a last executor once put its compiled code into a directory that had been removed.
+    // The whole directory: an executor once wrote its compile cache into a directory that had been removed.
     await expect.poll(() => stat(left).catch(error => (error as NodeJS.ErrnoException).code), { timeout: 20_000 }).toBe('ENOENT')
     expect(await readFile('/proc/mounts', 'utf8').catch(() => ''), end).not.toContain(left)
   }

@@ -10,7 +10,7 @@ import { startCluster, until, type TestCluster } from '../kit/cluster.ts'
 const MiB = 1024 * 1024
 const random = (bytes: number, seed: string): Buffer => createHash('shake256', { outputLength: bytes }).update(seed).digest()
 
-/** Names of all sealed blocks of a datanode, read from its directory: what the cluster says is not asked. */
+/** Names of all sealed blocks of a datanode, read from its directory, independently of the cluster's reports. */
 async function blocksIn(dir: string): Promise<string[]> {
   const names = await readdir(join(dir, 'blocks'), { recursive: true })
   return names.filter(name => /^..\/[0-9a-f]{16}$/.test(name)).map(name => name.slice(3)).sort()
@@ -32,7 +32,7 @@ describe('three datanodes', () => {
     dir = await mkdtemp(join(tmpdir(), 'gristmill-transfer-'))
     local = join(dir, 'local')
     await writeFile(local, bytes)
-    // Hosts of their own: nobody reads in place.
+    // Host names of their own, so that no reader uses local files.
     cluster = await startCluster({
       datanodes: 3, hosts: ['host1', 'host2', 'host3'],
       settings: { GRISTMILL_HEARTBEAT: '100ms', GRISTMILL_NODE_STALE: '1s', GRISTMILL_NODE_DEAD: '4s' },
@@ -68,7 +68,7 @@ describe('three datanodes', () => {
       expect((await mill.readFile(path)).equals(bytes)).toBe(true)
       await victim.start()
       const blocks = new Set((await Promise.all(cluster.datanodes.map(node => blocksIn(node.dir)))).flat())
-      // What the broken pipelines left is no file's and goes; what is the file's comes back to three.
+      // Blocks of broken pipelines belong to no file and are deleted; blocks of the file are copied to three nodes again.
       await until('three nodes hold the same blocks', async () => {
         const held = await Promise.all(cluster.datanodes.map(node => blocksIn(node.dir)))
         return held.every(names => names.join() === held[0]!.join()) && held[0]!.length <= blocks.size && held[0]!.length > 0
@@ -112,7 +112,7 @@ describe('three datanodes', () => {
       const blocks = (await blocksIn(cluster.datanodes[0]!.dir)).filter(name => !before.has(name))
       expect(blocks).toHaveLength(3)
       await everywhere(blocks)
-      // One block on each node: whichever node a reader is sent to first, it meets damage.
+      // One damaged block on each node: every reader meets damage, whichever node is first.
       const spoilt = cluster.datanodes.map((node, i) => pathIn(node.dir, blocks[i]!))
       const files = spoilt.flatMap(path => [path, `${path}.meta`])
       const good = await Promise.all(files.map(file => readFile(file)))
@@ -130,7 +130,7 @@ describe('three datanodes', () => {
   }
 })
 
-/** A filesystem of 24 MiB on a directory; false where this user may not mount. */
+/** Mounts a filesystem of 24 MiB on a directory; returns false where this user may not mount. */
 function mountSmall(dir: string): boolean {
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', dir], { stdio: 'ignore' })

@@ -1,5 +1,5 @@
-// One cluster for a file of tests about what people do wrong, with a directory for each test; after every one all processes must live
-// and be well, still the same ones. `watchCluster()` is called once at the top of such a file.
+// One cluster for a file of tests about user errors, with a directory for each test. After each test all processes must be alive and
+// healthy, and must not have restarted. `watchCluster()` is called once at the top of such a file.
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

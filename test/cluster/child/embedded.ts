@@ -1,5 +1,5 @@
-// A process with an embedded cluster of its own, or of another process: it does what it is told on stdin, one JSON line a
-// request, one JSON line an answer. Started by embedded.test.ts.
+// Process with an embedded cluster of its own, or a client of another process's. Started by embedded.test.ts; reads one JSON request per
+// line on stdin and writes one JSON reply per line.
 
 import { createInterface } from 'node:readline'
 import { open } from '../../../client/index.ts'

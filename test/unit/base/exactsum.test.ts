@@ -1,4 +1,4 @@
-// Sums that do not depend on an order, judged by whole numbers without bound.
+// Order-independent sums, compared with exact sums in unbounded integers.
 
 import { expect, test } from 'vitest'
 import { ExactSum } from '../../../src/base/exactsum.ts'
@@ -10,7 +10,7 @@ const sumOf = (numbers: readonly number[]): number => {
   return sum.value
 }
 
-/** The exact sum of numbers that are multiples of 2^-1074, rounded by the parser of decimal numbers. */
+/** Exact sum of multiples of 2^-1074, rounded by the parser of decimal numbers. */
 function exact(numbers: readonly number[]): number {
   const scale = 1074n
   const units = numbers.reduce((sum, each) => {
@@ -36,7 +36,7 @@ test('sums are exact, rounded once, whatever the order', () => {
     expect(sumOf(numbers)).toBe(wanted)
     expect(sumOf(numbers.toReversed())).toBe(wanted)
     expect(sumOf(numbers.toSorted((a, b) => Math.abs(a) - Math.abs(b)))).toBe(wanted)
-    // In two halves, and with something that came and went.
+    // In two halves, with a number that is added and subtracted again.
     const [one, two] = [new ExactSum(), new ExactSum()]
     for (const [index, each] of numbers.entries()) (index % 2 ? one : two).add(each)
     one.add(numbers[0]! * 3.3)
@@ -54,7 +54,7 @@ test.each([
   [[1e16, 1, 1e-16, -1e16], 1],
   [[1e300, 1, -1e300], 1],
   [[Number.MAX_SAFE_INTEGER, 1, 1, -1, -1], Number.MAX_SAFE_INTEGER],
-  // Halfway between two numbers: the even one, unless something below it says which way.
+  // Halfway between two numbers: the even one, unless a smaller term decides.
   [[2 ** 53, 1], 2 ** 53],
   [[2 ** 53, 1, 2 ** -80], 2 ** 53 + 2],
   [[2 ** 53, 3, -(2 ** -80)], 2 ** 53 + 2],

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { checkName, checkPath } from '../../../src/base/paths.ts'
 import { dice } from '../../kit/dice.ts'
 
-/** A path is checked name by name. */
+/** Plain oracle: checks a path name by name. */
 function slow(path: string): void {
   if (path === '/') return
   if (!path.startsWith('/')) throw new Error('relative')

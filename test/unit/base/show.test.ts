@@ -1,4 +1,4 @@
-// A key that JSON does not know hid the error of the function that had failed for it.
+// Printing of values in error messages. Once, a key that JSON cannot represent hid the error of the function that failed on it.
 
 import { expect, test } from 'vitest'
 import { showValue } from '../../../src/base/show.ts'

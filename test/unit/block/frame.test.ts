@@ -3,7 +3,7 @@ import { checkTable, decodeJson, encodeJson, FrameBuffer, frameHeaderBytes, fram
 import { ChunkTable, crcOf } from '../../../src/block/checksum.ts'
 import { exampleOf, noise } from './kit.ts'
 
-/** What a receiver does with a frame's bytes. */
+/** Receives a frame as a receiver does. */
 function receive(bytes: Buffer): FrameBuffer {
   const into = new FrameBuffer()
   const header = bytes.subarray(0, frameHeaderBytes)

@@ -1,4 +1,4 @@
-// Bytes for tests: pseudo-random from a seed, and the hex examples of the format documents.
+// Bytes for tests: pseudo-random ones from a seed, and the hex examples of the format documents.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ export function noise(length: number, seed = 1): Buffer {
   return bytes
 }
 
-/** The bytes of the example at the end of a page in docs/format. */
+/** Bytes of the example at the end of a page in docs/format. */
 export function exampleOf(page: string): Buffer {
   const text = readFileSync(join(import.meta.dirname, '../../../docs/format', page), 'utf8')
   const lines = text.slice(text.indexOf('## Example')).split('\n').filter(line => /^ {4}[0-9a-f]{2}( |$)/.test(line))

@@ -1,5 +1,5 @@
-// The words of trash, snapshot, quota and xattr: what is not understood is said at once, before any cluster is asked. What
-// they do is in test/cluster/care.test.ts.
+// Arguments of trash, snapshot, quota and xattr: invalid ones are refused before any call to a cluster. Effects of the commands are tested
+// in test/cluster/care.test.ts.
 
 import { expect, test } from 'vitest'
 import { FakeMill, runFake } from './fake.ts'

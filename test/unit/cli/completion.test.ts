@@ -5,7 +5,7 @@ import { completionScript } from '../../../client/cli/completion.ts'
 
 const words = { commands: groups.flatMap(group => group.commands), globals }
 
-/** What bash offers for a line, by sourcing the script and asking its function. */
+/** Completions that bash offers for a line: sources the script and calls its function. */
 function offered(...line: string[]): string[] {
   const script = `${completionScript('bash', words)}
 COMP_WORDS=(gristmill ${line.map(word => `'${word}'`).join(' ')}); COMP_CWORD=${line.length}

@@ -1,4 +1,4 @@
-// What put, get, cp and mv have in common, on a local disk.
+// Common parts of put, get, cp and mv, on a local disk.
 
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,5 +1,5 @@
-// A cluster in memory that knows names and bytes, and a terminal that remembers: enough to run a command line whole and
-// see what a person would see. The real cluster is in test/cluster.
+// In-memory cluster with names and bytes, and a terminal that records output: enough to run a whole command line and see its output. Tests
+// with a real cluster are in test/cluster.
 
 import { PassThrough, Readable, Writable } from 'node:stream'
 import { Printer } from '../../../client/cli/printer.ts'
@@ -21,7 +21,7 @@ interface Node { status: FileStatus; bytes: Buffer }
 export class FakeMill {
   readonly nodes = new Map<string, Node>()
   closed = 0
-  /** Ranges read, to see that no more is read than needed. */
+  /** Ranges that were read, to check that no more than needed is. */
   readonly reads: { path: string; start: number; end: number }[] = []
 
   constructor(files: Readonly<Record<string, string | Partial<FileStatus>>>) {
@@ -129,15 +129,15 @@ export interface Seen { code: number | 'interrupted'; out: string; err: string; 
 export interface Given {
   terminal?: { columns: number }
   env?: Record<string, string>
-  signal?: AbortSignal /** What writing to stdout fails with. */
-  broken?: string /** One that does not move, unless told. */
+  signal?: AbortSignal /** Error code of writes to stdout. */
+  broken?: string /** Default: a clock that does not move. */
   clock?: Partial<Clock>
-  disk?: Disk /** Bytes on stdin. */
-  input?: string /** Told of the flags that settings are made of. */
+  disk?: Disk /** Content of stdin. */
+  input?: string /** Called with the flags that become settings. */
   onFlags?: (flags: Readonly<Record<string, unknown>>) => void
 }
 
-/** Runs the words of a command line against a cluster in memory. */
+/** Runs a command line against an in-memory cluster. */
 export async function runFake(mill: FakeMill, words: readonly string[], given: Given = {}): Promise<Seen> {
   const texts = { out: '', err: '' }
   const ending = new AbortController()

@@ -29,7 +29,7 @@ test('recent times show the clock, older and future ones the year', () => {
 test('names cannot send control characters to a terminal', () => {
   expect(showText('a\u001b[2Jb\nc\u009bd')).toBe('a\\x1b[2Jb\\nc\\x9bd')
   expect(showText('grüße 小麦')).toBe('grüße 小麦')
-  // What has no shape: Hangul fillers, a joiner of graphemes, the empty pattern of Braille, selectors where there is nothing to select.
+  // Invisible characters: Hangul fillers, a joiner of graphemes, the empty pattern of Braille, selectors with nothing to select.
   expect(showText('a\u3164b\u115fc\u034fd\u2800e\ufe0ff\u{e0100}g\u180b')).toBe(
     'a\\u3164b\\u115fc\\u034fd\\u2800e\\ufe0ff\\U000e0100g\\u180b',
   )

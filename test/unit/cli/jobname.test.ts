@@ -3,7 +3,7 @@ import type { CommandContext } from '../../../client/cli/context.ts'
 import { findJob } from '../../../client/cli/jobname.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 
-/** A cluster of so many jobs, of which a list shows the newest thousand. */
+/** A cluster with `count` jobs, whose list shows the newest thousand. */
 function contextOf(count: number): { context: CommandContext; asked: string[] } {
   const asked: string[] = []
   const all = Array.from({ length: count }, (_, i) => ({ job: `job-${count - i}` }))

@@ -1,5 +1,5 @@
-// Every option of every command does something: each row runs a command without it and with it, and says what is then there that was not
-// there before, in what is printed and in what the cluster is asked. An option without a row fails the last test.
+// Every option of every command has an effect: each row runs a command without and with it, and names the difference in the output or in
+// the calls to the cluster. An option without a row fails the last test.
 
 import { expect, test, vi } from 'vitest'
 import { flagOf, settingNames } from '../../../src/base/config.ts'
@@ -41,15 +41,15 @@ const disk = async (): Promise<MemoryDisk> => {
 
 interface Row {
   readonly command: string
-  /** As the catalog has it, without its value. */
+  /** As in the catalog, without its value. */
   readonly flag: string
-  /** What is there in both calls. */
+  /** Arguments of both runs. */
   readonly words: string
-  /** The option as it is typed; its flag unless told. */
+  /** The option as typed; default: its flag. */
   readonly typed?: string
-  /** What is there with the option, and not without it. */
+  /** Present with the option, and absent without it. */
   readonly shown: string | RegExp
-  /** The other way round. */
+  /** The other way round: absent with the option. */
   readonly gone?: boolean
   readonly prepare?: (mill: Recorder) => void
   readonly given?: Given
@@ -59,7 +59,7 @@ const row = (command: string, flag: string, words: string, shown: string | RegEx
   command, flag, words, shown, ...more,
 })
 let ticks = 0
-/** One that goes on by 100 ms each time that somebody looks. */
+/** A clock that advances by 100 ms each time it is read. */
 const ticking: Given = { clock: { mono: () => ++ticks * 100, sleep: () => new Promise(resolve => setImmediate(resolve)) } }
 
 const rows: readonly Row[] = [
@@ -198,7 +198,7 @@ const rows: readonly Row[] = [
   row('namenode', '--epoch', 'recover', '"epoch":9', { typed: '--epoch 9' }),
   row('namenode', '--backup', 'recover', '"backup":"/b"', { typed: '--backup b' }),
   row('up', '--detach', '', '"detach":true'),
-  // Of every command.
+  // Options of every command.
   row('', '--json', 'ls /d', '"path\\":\\"/d/a.txt'),
   row('', '--quiet', 'run p.ts', 'left out', { gone: true }),
   row('', '--cluster', 'ls /d', '"cluster":"there:1"', { typed: '--cluster there:1' }),
@@ -230,7 +230,7 @@ test.each(rows.map(each => [`${each.command} ${each.words} ${each.typed ?? each.
   },
 )
 
-/** Options that are settings reach them under the name of the setting; what a setting does is in its own tests. */
+/** Options that are settings are passed on under the name of the setting; effects of settings have tests of their own. */
 test('options of servers become settings of the same name', async () => {
   const seen: string[] = []
   for (const spec of groups.flatMap(group => group.commands)) {
@@ -254,7 +254,7 @@ test('options of servers become settings of the same name', async () => {
         columns: () => 80, writeOut() {}, writeErr() {},
       })
       await program.parseAsync([spec.name, flag, example], { from: 'user' }).catch(() => {})
-      // A text that is not one of a few words is refused, which is heeding it too.
+      // A value that is refused also shows that the option is read.
       if (example !== 'text') expect(options[name], `${spec.name} ${flag}`).toBeDefined()
       seen.push(`${spec.name} ${flag}`)
     }

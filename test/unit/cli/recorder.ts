@@ -1,5 +1,5 @@
-// A cluster in memory that answers every command and remembers what it was asked: what an option does to that is what the option does.
-// The names and texts in its answers are the test's to choose.
+// In-memory cluster that answers every command and records its calls, which show the effect of an option. The test chooses the names and
+// texts in its replies.
 
 import { PassThrough, Writable } from 'node:stream'
 import type { BalanceState } from '../../../src/protocol/service.ts'
@@ -11,7 +11,7 @@ import { FakeMill, nowMs } from './fake.ts'
 /** Calls by name, with all their arguments but signals and functions. */
 export type Call = readonly [name: string, ...args: unknown[]]
 
-/** What a caller meant, as data: signals are not, and functions are only there or not. */
+/** Arguments as data: signals are left out, functions are reduced to their presence. */
 const dataOf = (value: unknown): unknown => {
   if (value instanceof AbortSignal) return undefined
   if (typeof value === 'function') return 'function'
@@ -22,13 +22,13 @@ const dataOf = (value: unknown): unknown => {
 
 export class Recorder extends FakeMill {
   readonly calls: Call[] = []
-  /** Stands for every name that somebody else has chosen. */
+  /** Stands for every name that another user has chosen. */
   readonly text: string
 
   constructor(files: ConstructorParameters<typeof FakeMill>[0], text = 'text') {
     super(files)
     this.text = text
-    // The fake keeps its files under the name that the library has for its datanodes.
+    // The fake stores its files in the field that is the library's `nodes`.
     Object.assign(this.nodes, {
       decommission: async (...args: unknown[]) => this.#did('nodes.decommission', args, this.node('decommissioning')),
       recommission: async (...args: unknown[]) => this.#did('nodes.recommission', args, this.node()),
@@ -44,7 +44,7 @@ export class Recorder extends FakeMill {
     return answer
   }
 
-  // What FakeMill does is done, and remembered.
+  // Calls that FakeMill implements are carried out and recorded.
   override async rm(path: string, ...more: unknown[]): Promise<void> { this.#did('rm', [path, ...more], undefined); await super.rm(path) }
   override async mkdir(path: string, options?: { recursive?: boolean }): Promise<void> {
     this.#did('mkdir', [path, options], undefined)
@@ -73,7 +73,7 @@ export class Recorder extends FakeMill {
     })
   }
 
-  /** Steps that run at this moment, and the most that ever did. */
+  /** Number of steps that run now, and its maximum. */
   #running = 0
   #atOnce = 0
   #walk(name: string, args: readonly unknown[]): object {

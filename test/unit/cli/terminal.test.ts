@@ -1,5 +1,5 @@
-// What others have named cannot do things to a terminal, nor look like something else: every command, with hostile names in all that it
-// is told. In a pipe names are as they are.
+// Names chosen by other users cannot control a terminal or forge output: every command, with hostile names in all data that it prints. In
+// a pipe names are printed unchanged.
 
 import { expect, test } from 'vitest'
 import { groups } from '../../../client/cli/catalog/globals.ts'
@@ -30,7 +30,7 @@ const commands: readonly (readonly string[])[] = [
   ['recommission', 'n1'], ['maintenance', '--for', '1h', 'n1'], ['balance'], ['setrep', '4', `/d/${hostile}`], ['namenode', 'backup'],
   ['namenode', 'lost'], ['namenode', 'allow-deletions'], ['chmod', '600', `/d/${hostile}`], ['mkdir', `/new${hostile}`],
   ['touch', `/new${hostile}`], ['cp', `/d/${hostile}`, '/d2'],
-  // Complaints.
+  // Error messages.
   ['cat', `/no${hostile}`], ['ls', `/no${hostile}*`], ['rm', `/${hostile}`], ['rm', `/no${hostile}`],
   ['mv', `/d/${hostile}`, '/d/plain', `/no${hostile}`],
   ['mv', `/d/plain`, `/d/${hostile}`], ['mkdir', `/no${hostile}/x`], ['mkdir', `/d/${hostile}`], ['cat', `/d/${hostile}/`],
@@ -39,17 +39,17 @@ const commands: readonly (readonly string[])[] = [
   ['chown', `${hostile}`, '/d'],
 ]
 
-/** How a progress bar moves the cursor. */
+/** Cursor movements of a progress bar. */
 const cursor = /\u001b\[(?:\?(?:25|7)[lh]|1G|0[JK]|\d+A)/g // oxlint-disable-line no-control-regex
 
-/** Commands that talk to processes or to a disk: what they print goes through the same printer, and is in other tests. */
+/** Commands that talk to processes or to a disk: they print through the same printer, and are tested elsewhere. */
 const elsewhere = new Set(['put', 'get', 'datanode', 'up', 'down', 'status', 'completion', 'chown', 'cat'])
 
 const seenBy = (words: readonly string[], given: Given): Promise<Seen> => runFake(tree(), words, { env: { NO_COLOR: '1' }, ...given })
 
 const unshown = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/ // oxlint-disable-line no-control-regex
 
-/** Values that somebody has stored, messages of programs, and words that are not understood: their lines are lines. */
+/** Stored values, messages of programs and usage errors may have several lines. */
 const severalLines = ([command = '', ...more]: readonly string[]): boolean =>
   command === hostile
   || ['xattr', 'job', 'run', 'trash', 'setrep', 'chown'].includes(command)

@@ -1,5 +1,5 @@
-// Commands that wait for something that the cluster does by itself: what they say meanwhile, and what ends them. Time is a number
-// here: each look at the cluster is one of a list of answers, and sleeping moves the clock.
+// Commands that wait for the cluster's background work: their output meanwhile, and the conditions that end them. Time is simulated: each
+// poll of the cluster returns the next of a list of replies, and sleeping moves the clock.
 
 import { expect, test } from 'vitest'
 import { address, nodeId } from '../../../src/base/ids.ts'
@@ -13,7 +13,7 @@ const draining = (remaining: number, blocks = 340) => ({
 const gone = new GristmillError('UNAVAILABLE', 'cannot reach the namenode')
 const frozen = new GristmillError('TIMEOUT', 'the namenode did not answer')
 
-/** A cluster that answers so, the last answer for ever. A failure is thrown. */
+/** A cluster with these replies; the last one repeats. An error is thrown. */
 class Answering extends FakeMill {
   readonly #answers: unknown[]
   looks = 0
@@ -35,7 +35,7 @@ class Answering extends FakeMill {
   async safeMode(): Promise<unknown> { return this.#next() }
 }
 
-/** Each sleep takes so long as it is said to, times `slow`. */
+/** A clock on which each sleep takes `slow` times its length. */
 function timed(slow = 1): Given & { passed(): number } {
   let ms = 0
   return { clock: { now: () => ms, mono: () => ms, sleep: async (sleepMs: number) => { ms += slow * sleepMs } }, passed: () => ms }
@@ -93,7 +93,7 @@ test('safemode wait waits for a namenode that is only being started, and for no 
   })
   expect(given.passed()).toBeLessThan(31_000)
   expect((await runFake(new Answering([gone]), ['safemode', 'wait', '--timeout', '30s'], timed())).code).toBe(69)
-  // All have come, and it is not enough: only a person can know what to do.
+  // All datanodes have reported, and blocks are still missing: only an operator can act.
   expect((await runFake(new Answering([{ ...on, awaited: 0 }]), ['safemode'])).out).toBe(
     'on: replicas of 4 of 10 blocks are known, and all datanodes have reported; if what is missing is gone for good (gristmill fsck names it), gristmill safemode leave ends it\n',
   )
@@ -110,7 +110,7 @@ test.each([
   expect(seen.err).toMatch(/write for instance/)
 })
 
-/** A cluster where fsck finds what it is told to. */
+/** A cluster with a given result of fsck. */
 class Checked extends FakeMill {
   readonly #found: Partial<Record<string, number>>
   constructor(found: Partial<Record<string, number>>) {
@@ -145,7 +145,7 @@ test('fsck says nothing of what it could not look at, and its exit code tells th
   expect((await runFake(new Checked({ corrupt: 1 }), ['fsck', '/nope', '/a'])).code).toBe(4)
 })
 
-/** Three nodes; each look at a file gives it one replica more. */
+/** Three nodes; each poll of a file gives it one replica more. */
 class Copying extends FakeMill {
   readonly replicas = new Map<string, number>()
   statuses = 0

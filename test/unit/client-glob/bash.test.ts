@@ -1,5 +1,5 @@
-// The language of patterns against bash itself, over generated names and patterns. Differences that are meant: a `**` at the end does
-// not stand for its own directory; a path comes once; what is not there is not given back as it was written.
+// Glob patterns compared with bash, over generated names and patterns. Intended differences: a `**` at the end does not match its own
+// directory; each path appears once; a pattern without matches gives nothing.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -42,7 +42,7 @@ const pieces = [
   '+(a)', '@', '#', '~', 'ü', '😀', "'", '"', '$',
 ]
 
-/** Characters that mean something to a shell and nothing in a pattern. */
+/** Escapes characters that are special in a shell but not in a pattern. */
 const forBash = (pattern: string): string =>
   pattern.replaceAll(/(\\.)|([ '"$()#~+@|&;<>`])/gsu, (_, kept: string | undefined, plain: string) => kept ?? `\\${plain}`)
 
@@ -90,7 +90,7 @@ describe.skipIf(version === undefined)('as in bash', () => { // because some mac
       const ours: string[] = []
       for await (const { path } of expand(pattern, tree)) ours.push(path)
       if (new Set(ours).size !== ours.length) wrong.push({ pattern, twice: ours })
-      // In bash the `**` of `x/**` stands for `x` too.
+      // In bash the `**` of `x/**` also matches `x`.
       for (const one of alternatives(pattern)) {
         if (/\/\*\*\/?$/.test(one))
           for await (const { path } of expand(one.replace(/(\/\*\*)+\/?$/, ''), tree)) if (!ours.includes(path)) theirs.delete(path)

@@ -30,7 +30,7 @@ const pathsOf = async <E extends GlobEntry>(pattern: string, tree: GlobTree<E>):
   (await Array.fromAsync(expand(pattern, tree))).map(found => found.path)
 
 test.each([
-  // What picomatch took for syntax of its own is literal.
+  // Syntax of picomatch's own is literal here.
   ['!o*', '!old', true], ['!o*', 'a', false], ['export (1)*', 'export (1).csv', true], ['+(a*)b', '+(aa)b', true], ['+(a*)b', 'aab', false],
   ['@(a|b)*', '@(a|b)c', true], ['@(a|b)*', 'ac', false], ['*', 'with\nnewline', true], ['?', '😀', true], ['??', '😀', false],
   ['[😀-😂]', '😁', true], ['[a-c]', 'b', true], ['[!a-c]', 'd', true], ['[!a-c]', '😀', true], ['[z-a]', 'b', false], ['[a', '[a', true],
@@ -79,7 +79,7 @@ test('braces that stand for too many names are refused before they are written o
 })
 
 test('no pattern takes more steps than its length times that of the name', () => {
-  // Any engine that tries again from every star would need years for these.
+  // A backtracking engine would need years for these.
   const name = 'a'.repeat(255)
   expect(namePattern(`+(${'a*'.repeat(60)})b`).matches(name)).toBe(false)
   expect(namePattern(`${'*a'.repeat(100)}b`).matches(name)).toBe(false)

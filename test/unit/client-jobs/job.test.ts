@@ -16,7 +16,7 @@ const statusOf = (state: JobStatus['state'], version: number, more: Partial<JobS
   ...(state === 'running' ? {} : { finishedMs: 2 }), ...more,
 })
 
-/** A cluster whose namenode answers by these functions, in place of what they are named after. */
+/** A cluster whose namenode and datanodes reply with these functions, by name of the call. */
 function clusterOf(answers: Record<string, (request: never) => unknown>, nodeAnswers: Record<string, (request: never) => unknown> = {}) {
   const asked: Array<{ name: string; request: unknown }> = []
   const { ask: names } = namespaceOf({ '/in/a': { blocks: [[100, 'a']] }, '/taken/_SUCCESS': {} })
@@ -45,7 +45,7 @@ const submission = (more: Partial<Submission> = {}): Submission => ({
   input: ['/in'], head: async () => Buffer.from('some lines\n'), output: 'out', outputFormat: 'text', ...more,
 })
 
-/** What is stored under a name is the program, unless it is something else. */
+/** The file stored under a program's name has the program's bytes, unless the test changes it. */
 const stores = (write: (path: string) => Promise<void>): StoreProgram => ({
   write,
   read: async () => Buffer.from(submission().program.bytes),
@@ -159,7 +159,7 @@ test('splits that the namenode has lost since they were sent are sent again, and
   await expect(submitJob(never.cluster, stores(async () => undefined), submission())).rejects.toMatchObject({ code: 'ESTALE' })
 })
 
-/** What lies under the names of programs and assets: bytes, and whose they are. */
+/** Files stored under the names of programs and assets, with bytes and owners. */
 function shelf(
   files: Record<string, { readonly bytes: string; readonly owner?: string } | undefined>,
   counted?: { reads: string[]; atOnce: number },
@@ -245,7 +245,7 @@ test('a program whose name holds something else, whoever has put it there, is st
     for (let run = 0; run < 3; run++) await submitJob({ ...cluster, user: 'ann' }, store, submission())
     expect(Object.keys(files), what).toEqual([shared, expect.stringMatching(/^\/\.gristmill\/programs\/abc-[0-9a-f]{16}\/abc\.js$/)])
     expect(new Set(specs.map(({ program }) => program.path))).toEqual(new Set(Object.keys(files).slice(1)))
-    // Somebody has got there first, too.
+    // Another user stored a file under the name first.
     files[Object.keys(files)[1]!] = { bytes: 'neither the bytes' }
     await submitJob({ ...cluster, user: 'ann' }, store, submission())
     expect(specs.at(-1)!.program).toEqual({ id: 'abc', path: expect.stringMatching(/\/abc-a1b2\/abc\.js$/) as string })
@@ -323,10 +323,10 @@ test('an output that overlaps an input is refused before anything is stored or s
     [['/ow/other'], '/ow'], [['/logs'], '/logs/summary'], [['/logs'], '/logs'], [['/logs'], '/logs/'], [['/logs/'], '/logs/x'],
     [['/a/../logs'], 'logs/./summary'], [['logs'], '//logs//summary/'], [['/x', '/in'], '/in/a'], [['/'], '/anywhere'],
     [['/ow/one.txt'], '/ow'],
-    // What the next run would read.
+    // Outputs that the next run would read as input.
     [['/data/*'], '/data/out'], [['/data/**'], '/data/a/b'], [['/data/**/*.txt'], '/data/out'], [['/{data,logs}/o?t'], '/logs/out'],
     [['/data/*'], '/data/out/deeper'], [['/data/out/part-*'], '/data/out'],
-    // Hidden names that are named themselves.
+    // Hidden names that are named explicitly.
     [['/logs/.o*'], '/logs/.out'], [['/logs/.*/part-*'], '/logs/.out'], [['/logs/.out'], '/logs/.out/x'], [['/logs/.out/x'], '/logs/.out'],
   ] as Array<[string[], string]>)
     await expect(submit(input, output), `${input} ${output}`).rejects.toMatchObject({
@@ -338,7 +338,7 @@ test('an output that overlaps an input is refused before anything is stored or s
   for (const [input, output, format] of [
     [['/in'], '/in2', 'text'], [['/in/*.csv', '/in'], '/out', 'jsonl'], [['/in', '/in/**/*.txt'], '/out', 'csv'],
     [['/in/*', '/in/a'], '/out', 'text'],
-    // Hidden names below an input are no input.
+    // Hidden names below an input are not input.
     [['/in'], '/in/.out', 'text'], [['/in'], '/in/_tmp/out', 'text'], [['/i*'], '/in/.out', 'text'], [['/in/*'], '/in/.out', 'text'],
   ] as Array<[string[], string, Submission['outputFormat']]>) {
     const submitted = submission({ input, output, outputFormat: format, force: true, overwrite: true })
@@ -377,7 +377,7 @@ test('what is kept is not published where a pattern among the inputs of its job 
       code: 'EINVAL', message: expect.stringContaining(pattern),
     })
     expect(asked.map(each => each.name)).toEqual(['job.watch', 'job.patterns'])
-    // A namenode of an earlier version tells them with the status.
+    // A namenode of an earlier version sends them with the status.
     const former = kept([], { patterns: [pattern] })
     await expect(new Job(former.cluster, job).publish(output, { overwrite: true, force: true })).rejects.toMatchObject({
       code: 'EINVAL', message: expect.stringContaining(pattern),

@@ -1,4 +1,4 @@
-// A namenode's namespace in a few lines: files with blocks on nodes, listed in small pages.
+// Namespace of a namenode in a few lines: files with blocks on nodes, listed in small pages.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { address, blockId, inodeId, nodeId } from '../../../src/base/ids.ts'

@@ -11,7 +11,7 @@ import { systemClock } from '../../../src/world/clock.ts'
 import { childProcesses } from '../../../src/world/process.ts'
 import { systemRandom } from '../../../src/world/random.ts'
 
-// What a program's module does to its process when it is loaded reaches nobody but that process.
+// Side effects of loading a program's module stay in the process that loads it.
 
 // Programs are loaded in real processes, on a machine that may have other work.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
@@ -30,7 +30,7 @@ beforeEach(async () => {
       return child
     },
   }
-  // Submitting ends where the cluster would be asked: there is none.
+  // A submit ends at the first call to the cluster.
   const ask = async () => { throw new Error('the cluster was asked') }
   tools = {
     cluster: { random: systemRandom(), clock: systemClock, ask } as never,

@@ -17,7 +17,7 @@ let dir: string
 beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'gristmill-params-')) })
 afterEach(() => rm(dir, { recursive: true, force: true }))
 
-/** Submitting ends where the cluster would be asked: there is none. */
+/** A submit ends at the first call to the cluster. */
 const tools = (): RunTools => ({
   cluster: {
     random: systemRandom(), clock: systemClock,

@@ -23,7 +23,7 @@ test('splits that have room in one page go with their job; of others all pages b
   expect(await sendPages(cluster, pagesOf(splits), { output: '/out' })).toEqual({ splits: pagesOf(splits)[0] })
   expect(await sendPages(cluster, pagesOf([]), { output: '/out' })).toEqual({ splits: [] })
   expect(asked).toEqual([])
-  // Bytes are counted as they will be on the wire, where a quote takes two.
+  // Bytes are counted as sent, where a quote takes two.
   const bytes = Buffer.byteLength(JSON.stringify(pagesOf(splits)[0]!.slice(0, 2)))
   const pages = pagesOf(splits, bytes)
   expect(pages.map(page => page.length)).toEqual([2, 2, 1])

@@ -10,7 +10,7 @@ const show = (split: Split) =>
   split.ranges.map(
     ({ path, start, end, aligned, blocks }) => `${path}[${start},${end})${aligned ? '' : '~'} ${blocks.map(block => block.id).join(',')}`,
   )
-/** What the files hold: comma-separated rows, unless a test says otherwise. */
+/** Content of the files: comma-separated rows by default. */
 const rows = Buffer.from('a,b\n1,2\n3,4\n')
 const options = (format: InputOptions['format'], more: Partial<InputOptions> = {}, heads: Record<string, Buffer> = {}) =>
   ({ input: { format, ...more }, head: async ({ path }: { path: string }, bytes: number) => (heads[path] ?? rows).subarray(0, bytes) })
@@ -155,7 +155,7 @@ describe('what the beginning of a file says', () => {
     expect(await cut(heads.commas, { format: 'csv', delimiter: ',' })).toEqual(each())
     expect(await cut(heads.returns, { format: 'csv' })).toEqual(all)
     expect(await cut(heads.words, { format: 'csv' })).toEqual(each(','))
-    // What the writer said counts, where the rows could be taken for either.
+    // The writer's claim decides where rows fit several delimiters.
     expect(await cut(Buffer.from('1,5;2,5\n3,5;4,5\n'), { format: 'csv', header: false }, claimed)).toEqual(each(';'))
     expect(await cut(heads.commas, { format: 'csv' }, { blocks: [[4000, 'a']], delimiter: ';', format: 'csv' })).toEqual(['[0,4000);'])
   })

@@ -1,5 +1,5 @@
-// Every method of the library that can wait, held against an AbortSignal: one that was aborted before, and one that is aborted while the
-// call waits for a cluster that never answers. A method that the table does not name fails the test.
+// AbortSignal support of every asynchronous method of the library: a signal aborted before the call, and one aborted while the call waits
+// for a cluster that never replies. A method without a row fails the test.
 
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -92,7 +92,7 @@ const table: Record<string, Call> = {
   'job.logs': ({ job }, signal) => job.logs({ signal }).next(),
 }
 
-/** They ask nobody, so there is nothing to give up. */
+/** Methods without a call to the cluster: nothing to abort. */
 const asksNobody = ['mill.job', 'mill.close', 'file.stat', 'file.close', 'job.killOn']
 
 test('the table names every method', () => {
@@ -125,7 +125,7 @@ test.each(Object.entries(table))('%s ends at once when it is aborted while it wa
   await until(() => on.begun > 0)
   aborting.abort(reason)
   await expect(result).rejects.toMatchObject({ code: 'ABORTED', message: expect.stringContaining('enough'), cause: reason })
-  // A compiler knows no signal; the answers of these are awaited in the background, because somebody has to undo what was sent.
+  // A compiler knows no signal; replies to these calls are awaited in the background, because their effects must be undone.
   const undone = /mill\.(?:writeFile|createWriteStream|put|run|snapshots\.create)$/
   if (!undone.test(name)) await until(() => on.waiting === 0)
   expect(

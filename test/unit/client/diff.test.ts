@@ -1,4 +1,4 @@
-// What differs between two trees, told as few lines as possible.
+// Differences of two trees, in as few lines as possible.
 
 import { expect, test } from 'vitest'
 import { differences } from '../../../client/files/diff.ts'
@@ -39,7 +39,7 @@ test('what came and what went is told by its topmost name', async () => {
 test('a thing is renamed if it has another name or another directory, and not if its directory has', async () => {
   expect(await compare(['a/:1', 'a/b:2', 'a/c:3!'], ['z/:1', 'z/b:2', 'z/c:3'])).toEqual(['renamed /a → /z/', 'modified /z/c'])
   expect(await compare(['a/:1', 'a/b:2', 'd/:4'], ['a/:1', 'd/:4', 'd/b:2'])).toEqual(['renamed /a/b → /d/b'])
-  // Out of what was deleted, into what was created.
+  // Renamed out of a deleted directory into a created one.
   expect(await compare(['a/:1', 'a/b:2', 'a/c:3'], ['n/:9', 'n/b:2'])).toEqual(['deleted /a/', 'created /n/', 'renamed /a/b → /n/b'])
 })
 

@@ -12,13 +12,13 @@ import { systemRandom } from '../../../src/world/random.ts'
 
 type Answer = { status: number; body: unknown } | 'refused' | 'broken'
 
-/** Two namenodes, of which one is current; answers are given in order, and every request is remembered. */
+/** Two namenodes, one of which is current; replies are given in order, and every request is recorded. */
 function world(answers: Record<string, Answer[]>, { ready = async () => {} }: { ready?: () => Promise<void> } = {}) {
   const requests: { origin: string; body: unknown }[] = []
   const events: string[] = []
   let current: Address = address('127.0.0.1:1')
   let mono = 0
-  /** Time that each try was given. */
+  /** Time limit of each try. */
   const given: number[] = []
   const clock = {
     now: () => 1_000_000, mono: () => mono,

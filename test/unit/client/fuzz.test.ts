@@ -1,6 +1,6 @@
-// Arguments that nobody should give, to every public method and every option that it has: each is refused with EINVAL (or ENOENT for
-// an empty path) in words that name it, before anything is sent; or it is taken, and what is sent then fits the message's schema, so that
-// no server can refuse it. INTERNAL, a TypeError of ours, or a call that fits no schema fails the test.
+// Invalid arguments to every public method and every option: each is refused with EINVAL (or ENOENT for an empty path) and a message that
+// names it, before a call is sent; or it is accepted, and the call fits the message's schema, so that no server can refuse it. INTERNAL, a
+// TypeError of ours, or a call that fits no schema fails the test.
 
 import { expect, test } from 'vitest'
 import * as admin from '../../../src/protocol/admin.ts'
@@ -27,7 +27,7 @@ const messages = new Map<string, Message>(
     .map(each => [each.path, each]),
 )
 
-/** Arguments that are good, and the options that each takes. */
+/** Valid arguments, and the options of each method. */
 const calls: Record<string, readonly [args: readonly unknown[], options?: readonly string[]]> = {
   'mill.status': [['/a'], ['signal']], 'mill.stat': [['/a'], ['bigint', 'signal']], 'mill.exists': [['/a'], ['signal']],
   'mill.access': [['/a', 0], ['signal']], 'mill.list': [['/a'], ['signal']],
@@ -105,7 +105,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'job.tasks': [[], ['stage', 'signal']],
   'job.logs': [[], ['stage', 'task', 'attempt', 'follow', 'signal']],
 }
-/** They take nothing, or are for the command line, which checks its own words. */
+/** Methods without arguments, and methods of the command line, which checks its own arguments. */
 const others = ['mill.close', 'file.close', 'job.killOn', 'mill.cpSteps', 'mill.putSteps', 'mill.getSteps']
 
 const throwing = {

@@ -16,7 +16,7 @@ import { inputOptions } from '../../../src/protocol/task.ts'
 import { textEncodings } from '../../../src/record/sniff.ts'
 import { onAbort } from '../../kit/abort.ts'
 
-/** One file in memory, read in pieces of 10 bytes; and what a writer was told. */
+/** One in-memory file, read in pieces of 10 bytes; records calls of a writer. */
 class FakeFiles {
   readonly bytes = Buffer.from(Array.from({ length: 95 }, (_, i) => i))
   readonly told: string[] = []
@@ -187,9 +187,9 @@ test('what a source throws is what writeFile throws, as in node:fs', async () =>
   expect(await read(failing())).toBe(own)
   expect(await read({ [Symbol.iterator]: () => ({ next: () => { throw own } }) })).toBe(own)
   expect(await read((async function* (): AsyncGenerator<string> { yield 'a'; throw 'text' })())).toBe('text')
-  // Ours are told with the call that failed.
+  // Errors of the library come from the call that failed.
   expect(await read([5] as never)).toMatchObject({ code: 'EINVAL', details: { syscall: 'open' } })
-  // An abort comes first.
+  // An abort takes precedence.
   const aborted = AbortSignal.abort()
   await expect(
     performLocally(

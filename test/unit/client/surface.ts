@@ -1,5 +1,5 @@
-// The library over a cluster that never answers: every call and connection is counted, and waits until it is given up. And the list of
-// all public methods, read from the classes themselves, so that a table which should name them all can be held against it.
+// Library over a cluster that never replies: every call and connection is counted, and waits until it is aborted. Also lists all public
+// methods, read from the classes themselves, so that tests can check the completeness of their tables.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,11 +27,11 @@ export class SilentCluster {
   readonly mill: Mill
   readonly file: FileHandle
   readonly job: Job
-  /** The messages that were sent: their paths and bodies. */
+  /** Messages sent: paths and bodies. */
   readonly sent: { readonly path: string; readonly body: unknown }[] = []
-  /** Calls, connections and compilations that still wait. */
+  /** Number of calls, connections and compilations that still wait. */
   waiting = 0
-  /** All that ever began. */
+  /** Number of all that ever began. */
   begun = 0
 
   constructor() {
@@ -90,11 +90,11 @@ export class SilentCluster {
         },
       ],
     })
-    // The mill's own connection, so that what it asks is seen here.
+    // Uses the mill's own connection, so that its calls are recorded here.
     this.job = this.mill.job(jobId('job-1'))
   }
 
-  /** `mill.stat`, `mill.trash.list`, `file.read`, …: every method that a user can call. */
+  /** Every method that a user can call: `mill.stat`, `mill.trash.list`, `file.read`, … */
   get methods(): string[] {
     const { mill } = this
     const objects = {
@@ -116,7 +116,7 @@ function methodsOf(object: object): string[] {
   return [...names]
 }
 
-/** Looks again in each turn of the event loop until it is so; the test's own time is the only bound. */
+/** Checks in each turn of the event loop until it is true; only the test's timeout bounds it. */
 export async function until(is: () => boolean): Promise<void> {
   while (!is()) await new Promise(setImmediate)
 }

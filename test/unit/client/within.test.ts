@@ -1,4 +1,4 @@
-// Numbers that cannot be meant: JavaScript checks no types, so the library does, before the cluster is asked.
+// Validation of numeric arguments by the library, before any call is sent.
 
 import { expect, test } from 'vitest'
 import { Quotas } from '../../../client/files/quotas.ts'

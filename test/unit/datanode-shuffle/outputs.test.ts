@@ -1,4 +1,4 @@
-// Map outputs between nodes: two datanodes on different hosts, so that everything that is not a node's own goes over a wire.
+// Map outputs between nodes: two datanodes on different hosts, so that outputs of the other node go over a wire.
 
 import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
@@ -32,7 +32,7 @@ const listing = program(
 
 type Mapped = Done & { work: TaskWork }
 
-/** A map over each text, on one node after the other. */
+/** Runs a map over each text, on one node after the other. */
 async function maps(texts: readonly string[], nodes: readonly number[]): Promise<Mapped[]> {
   const done: Mapped[] = []
   for (const [task, text] of texts.entries()) {
@@ -109,7 +109,7 @@ test('a job that is forgotten has nothing left on any node', async () => {
   }
 })
 
-/** Asks a datanode as a reducer does, and gives what it said. */
+/** Requests map outputs as a reducer does; returns the reply. */
 async function ask(
   node: number, attempts: readonly string[],
   { token, of = job }: { token?: string; of?: string } = {},

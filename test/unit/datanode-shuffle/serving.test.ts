@@ -1,4 +1,4 @@
-// The map outputs of one node, served to a wire in the test's hands: what is sent, what is said to be missing, what is kept and removed.
+// Map outputs of one node, served to a wire that the test controls: frames sent, outputs reported missing, files kept and removed.
 
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -23,7 +23,7 @@ const job = jobId('job-1')
 const attempt = (task: number, number = 0): AttemptId => attemptId({ job, stage: 0, task, attempt: number })
 const nameOf = (id: AttemptId, kind: string): string => join(dir, 'shuffle', attemptParts(id).job, `${id}.${kind}`)
 
-/** Writes an output whose partitions have these lengths; gives the bytes of each. */
+/** Writes an output whose partitions have these lengths; returns the bytes of each. */
 function write(id: AttemptId, lengths: readonly number[]): Buffer[] {
   mkdirSync(join(dir, 'shuffle', attemptParts(id).job), { recursive: true })
   const parts = lengths.map((length, i) => noise(length, i + 1))
@@ -40,7 +40,7 @@ function write(id: AttemptId, lengths: readonly number[]): Buffer[] {
 
 const open = (disk: Disk = localDisk, pool = new FramePool()): Promise<MapOutputs> => MapOutputs.open({ disk, dir, pool, log: silent })
 
-/** What a reducer hears; `refuse`: sending fails from that frame on. */
+/** Frames that a reducer receives; `refuse`: sending fails from that frame on. */
 async function heard(outputs: MapOutputs, partition: number, attempts: readonly AttemptId[], { refuse = Infinity, of = job } = {}) {
   const replies: Array<Record<string, unknown>> = []
   const frames: Array<{ offset: number; bytes: Buffer }> = []
@@ -151,11 +151,11 @@ test('an index is read once, until its output goes or too many are kept: then th
   }
   expect(await ask(0, 1, 2)).toEqual(['0', '1', '2'])
   expect(await ask(0, 1, 2)).toEqual([])
-  // 200,000 entries are kept, of 65,535 each.
+  // The limit is 200,000 entries; each output has 65,535.
   expect(await ask(3, 1, 2, 3)).toEqual(['3'])
   expect(await ask(0)).toEqual(['0'])
   expect(await ask(2, 3, 0, 1)).toEqual(['1'])
-  // What is removed is forgotten, and makes room.
+  // A removed output is dropped from the cache and makes room.
   await outputs.discard(attempt(3))
   expect(await ask(2)).toEqual(['2'])
   expect(await ask(0, 1, 2)).toEqual([])
@@ -179,7 +179,7 @@ test('an output whose file has gone is asked for anew when another attempt has w
 
 test('the files of an attempt are removed, and no others; a job is forgotten with all of its own', async () => {
   const outputs = await open()
-  await outputs.discard(attempt(9)) // of a job that has nothing here
+  await outputs.discard(attempt(9)) // of a job without outputs here
   await outputs.prepare(job)
   expect(await outputs.jobs()).toEqual([job])
   for (const number of [1, 10, 11]) write(attempt(0, number), [5])

@@ -1,4 +1,4 @@
-// Map outputs of jobs that ended while nobody could tell this node.
+// Removal of map outputs whose jobs ended while this node was unreachable.
 
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

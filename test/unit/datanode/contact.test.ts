@@ -54,7 +54,7 @@ test('a node whose session ends before its first full report has arrived registe
     'it has reported after four registrations',
     () => mill.namenode.calls.filter(call => call === 'register').length === 4 && mill.namenode.holders(blocks[0]!).length === 1,
   )
-  // Whoever waited for a report of a session that is over is not left waiting.
+  // A caller that waits for a report of an ended session gets a result.
   expect(['told', 'UNREGISTERED']).toContain(await told)
   mill.namenode.give(mill.datanodes[0]!.node, { kind: 'delete', blocks: [blocks[0]!] })
   await until('it does what it is ordered to', () => mill.namenode.holders(blocks[0]!).length === 0)
@@ -111,7 +111,7 @@ test('a node of another cluster, or with another secret, is refused when it star
   await mill.datanodes[0]!.stop()
   await expect(mill.datanode(0, { cluster: clusterId('another') })).rejects.toMatchObject({ code: 'DIR_FOREIGN' })
   await expect(mill.datanode(1, { secret: Buffer.alloc(32, 9) })).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
-  // What was refused has let go of its directory.
+  // A refused datanode has released its directory.
   mill.datanodes[0] = await mill.datanode(0)
 })
 
@@ -169,7 +169,7 @@ test('ordered copies are made, deletions done, and each order once', async () =>
   await until('its files are gone', () => !existsSync(pathOf(mill, first, block!)) && !existsSync(`${pathOf(mill, first, block!)}.meta`))
   expect((await collect(mill.client.read('/file'))).equals(noise(300_000))).toBe(true)
   await until('all orders are acknowledged', () => mill.namenode.nodes.get(holder!)!.acknowledged === 2)
-  // A node that is told to copy to one that has the block already tells the namenode who has it.
+  // If the target of a copy already has the block, the target tells the namenode.
   mill.namenode.nodes.get(targets[1]!.node)!.blocks.delete(block!)
   mill.namenode.give(targets[0]!.node, {
     kind: 'replicate', block: block!, length: 300_000, targets: [targets[1]!],
@@ -206,13 +206,13 @@ test('a node that is asked for a block which it does not have says so, and one t
   const [holder] = mill.namenode.files.get('/one')!.blocks[0]!.nodes
   const other = [...mill.namenode.nodes.values()].find(({ place }) => place.node !== holder)!
   const listed = { length: 300_000, crc: 1 }
-  // The namenode believes what is not so, and does not know what is.
+  // The namenode's list contains a block that the node does not have, and lacks one that it has.
   other.blocks.set(one!, listed)
   mill.namenode.nodes.get(holder!)!.blocks.delete(one!)
   mill.namenode.give(other.place.node, { kind: 'verify', block: one! })
   mill.namenode.give(holder!, { kind: 'verify', block: one! })
   await until('both have said how it is', () => !other.blocks.has(one!) && mill.namenode.holders(one!).length === 1)
-  // One that cannot copy what it does not have: its node is not asked for ever.
+  // A source without the block cannot copy it: the namenode does not order it for ever.
   other.blocks.set(one!, listed)
   mill.namenode.give(other.place.node, {
     kind: 'replicate', block: one!, length: 300_000,
@@ -237,7 +237,7 @@ test('a copy that comes to nothing is told at once, with whose fault it is', asy
   order(one!, [gone])
   await until('the failure is told', () => mill.namenode.copiesFailed.length === 1)
   expect(mill.namenode.copiesFailed[0]).toEqual({ from: holder, block: one, targets: ['gone'], source: false })
-  // Of two targets one is not there: the other gets its copy, and only the first is named.
+  // One of two targets is unreachable: the other gets its copy, and only the first is reported.
   order(one!, [there, gone])
   await until('the rest is told', () => mill.namenode.copiesFailed.length === 2)
   expect(mill.namenode.copiesFailed[1]).toEqual({ from: holder, block: one, targets: ['gone'], source: false })

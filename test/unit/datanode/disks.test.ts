@@ -1,4 +1,4 @@
-// Several disks, of which one gets into trouble: what it costs is its own.
+// Several disks, one of which fails: only its own data is affected.
 
 import { execFileSync } from 'node:child_process'
 import { linkSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
@@ -99,7 +99,7 @@ test('the halves of a block whose disk became read-only go when it lets them, an
   await store.tend()
   expect((await incoming()).filter(name => name !== 'probe').sort()).toEqual([blockName(blockId(1)), blockName(blockId(2))])
   faulty.heal()
-  // The second one is sent again before anybody has looked at the disk.
+  // The second block is sent again before the disk is checked.
   const again = await store.receive(blockId(2), 10)
   await Promise.all([store.tend(), store.tend()])
   expect(await incoming()).toEqual([blockName(blockId(2))])
@@ -113,7 +113,7 @@ test('a disk that takes no more when a block begins leaves it to the next one', 
   faulty.add({ kind: 'readOnly', at: join(dir, 'a') })
   await write(store, 1, noise(10))
   expect(added.map(({ storage }) => storage)).toEqual(['b'])
-  // Nor is it in the way of another try, when none takes it.
+  // Nor does it block another try, when no disk accepts the block.
   faulty.add({ kind: 'readOnly', at: join(dir, 'b') })
   await expect(write(store, 2, noise(10))).rejects.toMatchObject({ code: 'ENOSPC' })
   faulty.heal()
@@ -218,7 +218,7 @@ test("a block for whose file there is no descriptor is UNAVAILABLE, not a lack o
   })
   await expect(write(store, 1, noise(10))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   expect(failed).toEqual([])
-  // What was reserved for it is free again.
+  // The space reserved for it is free again.
   expect(store.storages[0]!.reservedBytes).toBe(0)
   code = 'ENOMEM'
   await expect(write(store, 2, noise(10))).rejects.toMatchObject({ code: 'ENOSPC' })
@@ -278,7 +278,7 @@ test('directories that somebody removes below a running node are made again: for
   await write(store, 3 + 256, noise(10))
   expect(await store.check(blockId(3 + 256))).toBe('sound')
   expect(failed).toEqual([])
-  // Where the disk has gone as a whole, nothing is made in its place.
+  // If the whole disk is missing, no directory is created in its place.
   rmSync(join(dir, 'a'), { recursive: true })
   mkdirSync(join(dir, 'a'))
   await expect(write(store, 4, noise(10))).rejects.toThrow()
@@ -405,7 +405,7 @@ test('a catalogue of thousands of blocks keeps what each is, in places that are 
   expect([index.count, index.delete(blockId(2)), index.has(blockId(2)), index.has(blockId(3))]).toEqual([
     5000 - gone.size, undefined, false, true,
   ])
-  // Written anew, a block is what it is now.
+  // A block written again has its new entry.
   index.set(blockId(3), entry(4))
   expect([index.get(blockId(3)), index.count]).toEqual([entry(4), 5000 - gone.size])
   const ids = [...index.ids()]

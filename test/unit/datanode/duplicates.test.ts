@@ -1,4 +1,4 @@
-// A block on two disks of one node: one of them goes, and never the wrong one.
+// Duplicate replicas: a block on two disks of one node. One of them is deleted, and never the good one.
 
 import { cpSync, existsSync, mkdtempSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,7 +17,7 @@ afterEach(() => { rmSync(dir, { recursive: true, force: true }) })
 const disks = (): [string, string] => [join(dir, 'a'), join(dir, 'b')]
 const bytes = noise(1000)
 
-/** A node whose blocks 1 and 2 lie on both disks. */
+/** A node with blocks 1 and 2 on both disks. */
 async function doubled(disk = new FaultyDisk(localDisk)): Promise<Opened> {
   const [a, b] = disks()
   const { store } = await openStore([a])

@@ -1,4 +1,4 @@
-// An older epoch was obeyed when its answer came while a newer one was being written to disk, and then replaced it there.
+// Epoch fence of a datanode. Once, an older epoch was accepted when its reply came while a newer one was being written to disk.
 
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -66,7 +66,7 @@ test('a disk that takes nothing keeps no epoch from being remembered, as long as
   for (const each of dirs) await mkdir(each)
   await (await EpochFence.open(disk, dirs, options)).pass({ epoch: 3 })
   broken = 'none'
-  // Whichever disk is left has it after the next start, and the one that had missed it is told.
+  // Each remaining disk has the epoch after the next start, and a disk that missed it is updated.
   const again = await EpochFence.open(disk, dirs, options)
   expect(again.highest).toBe(3)
   await expect(again.pass({ epoch: 2 })).rejects.toMatchObject({ code: 'STALE_EPOCH' })
@@ -142,7 +142,7 @@ test('what is behind is refused, before a restart and after it: an earlier epoch
     await expect(each.pass({ epoch: 6, at: at(20, { incarnation: 'b', from: 9 }) })).rejects.toMatchObject({ code: 'STALE_EPOCH' })
     expect(each.seen).toMatchObject({ epoch: 5, incarnation: 'a', seq: 9 })
   }
-  // A recovery that may have lost operations is obeyed all the same, and what it has is what counts from then on.
+  // A recovery that may have lost operations is accepted, and its position counts from then on.
   await fence.pass({ epoch: 6, at: at(4, { incarnation: 'b', from: 3, rebuilt: 6 }) })
   expect(fence.seen).toEqual({ epoch: 6, incarnation: 'b', seq: 4, nextBlock: 40 })
 })
@@ -155,7 +155,7 @@ test('a namenode that cannot tell yet whether it is an old copy is checked, and 
     code: 'STALE_EPOCH',
   })
   expect(fence.seen).toEqual({ epoch: 5, incarnation: 'a', seq: 9, nextBlock: 90 })
-  // The namenode that was in use last begins the same epoch.
+  // The namenode in use before starts with the same epoch.
   await fence.pass({ epoch: 6, at: at(12, { incarnation: 'b', from: 11 }) })
   await fence.stop()
   expect(await kept()).toEqual({ epoch: 6, incarnation: 'b', seq: 12, nextBlock: 120 })

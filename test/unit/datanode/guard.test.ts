@@ -94,7 +94,7 @@ test('a process that runs is steady; one that stood still for long is not, whoev
     const startedMs = clock.mono()
     clock.pass(60_000)
     expect(pulse.steadySince(startedMs)).toBe(true)
-    clock.ms += 4000 // no timer fires while it stands
+    clock.ms += 4000 // no timer fires while it is paused
     expect(pulse.steadySince(startedMs)).toBe(true)
     clock.ms += 6000
     if (who === 'its own look') clock.pass(1)

@@ -1,4 +1,4 @@
-// Who a datanode with several disks is, when some of them are gone, new, or another node's.
+// Identity of a datanode with several disks, when some of them are missing, new, or another node's.
 
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -28,7 +28,7 @@ async function open(dirs: readonly string[], dead: readonly string[] = []): Prom
   return openHomes({ disk: { ...localDisk, lock }, random: systemRandom(), log: silent }, dirs, undefined)
 }
 
-/** Who a node is with these directories, after it has served or not. */
+/** Node id of a datanode with these directories, after it has served or not. */
 async function who(dirs: readonly string[], { dead = [] as readonly string[], joins = false } = {}): Promise<string> {
   const homes = await open(dirs, dead)
   if (joins) await stampAll(homes, cluster, { log: silent })
@@ -50,7 +50,7 @@ test('a new disk in the place of the first one takes over who the node is', asyn
   await rm(dirs[0]!, { recursive: true })
   expect(await who(dirs)).toBe(node)
   expect(await who(dirs)).toBe(node)
-  // With nothing left of it, it is a new node.
+  // Without any of its directories, it is a new node.
   for (const each of dirs) await rm(each, { recursive: true })
   expect(await who(dirs, { joins: true })).not.toBe(node)
 })
@@ -62,7 +62,7 @@ test('disks of a release that did not say whose they are are told, and one that 
   expect(await who([a, d])).toBe(one)
   expect(await who([a, d], { dead: [a] })).toBe(one)
   expect(await who([c])).toBe(two)
-  // Nobody can say which node this is.
+  // The identity is ambiguous.
   await who([c, d])
   await expect(who([a, b, d], { dead: [a] })).rejects.toMatchObject({ code: 'EACCES' })
 })
@@ -103,7 +103,7 @@ test('a disk that cannot be used any more does not keep its node from starting; 
   for (const dir of dirs) await expect(Datanode.start(disk(dir), config)).rejects.toMatchObject({ code: 'EACCES' })
   const whole = await Datanode.start(disk(''), config)
   await whole.stop()
-  // The first one, which has the node's stamp, is a disk as any other.
+  // The first disk, which has the node's stamp, is treated like the others.
   for (const dir of dirs) {
     await using datanode = await Datanode.start(disk(dir), config)
     expect(datanode.node).toBe(whole.node)

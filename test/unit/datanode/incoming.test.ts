@@ -1,4 +1,4 @@
-// A block while it is received: what goes to the disk early, and what becomes of it when that fails.
+// Reception of a block: early writes and syncs to the disk, and their failures.
 
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,10 +20,7 @@ afterEach(() => { rmSync(dir, { recursive: true, force: true }) })
 const MiB = 1 << 20
 const piece = Buffer.alloc(16 * MiB)
 
-/**
- * A disk whose files count what is written and keep none of it. The test answers each sync of a block's data; those of meta files succeed
- * at once.
- */
+/** A disk that counts bytes and discards them. The test answers each sync of a block's data; syncs of meta files succeed at once. */
 class SlowDisk {
   readonly events: string[] = []
   readonly syncs: Array<PromiseWithResolvers<void>> = []
@@ -58,7 +55,7 @@ function tableOfPieces(count: number): ChunkTable {
   return table
 }
 
-/** Lets whatever is ready run. */
+/** Runs everything that is ready. */
 const turn = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
 
 test('what comes in is synced every 32 MiB while more comes in, one sync at a time', async () => {
@@ -70,7 +67,7 @@ test('what comes in is synced every 32 MiB while more comes in, one sync at a ti
   for (let i = 0; i < 4; i++) writeOne()
   syncs[0]!.resolve()
   await turn()
-  // 80 MiB are written, 32 of them synced: the next sync takes all there is, and the one after it waits for 32 MiB more.
+  // 80 MiB are written, 32 of them synced: the next sync covers all 80, and the one after it waits for 32 MiB more.
   writeOne()
   syncs[1]!.resolve()
   await turn()
@@ -78,7 +75,7 @@ test('what comes in is synced every 32 MiB while more comes in, one sync at a ti
   expect(counts).toEqual([0, 1, 1, 1, 2, 2, 3, 3])
   const sealed = incoming.seal(tableOfPieces(8))
   await turn()
-  // The last one is waited for before the end is synced.
+  // The running sync is awaited before the last one starts.
   expect(syncs).toHaveLength(3)
   syncs[2]!.resolve()
   await expect.poll(() => syncs.length, { timeout: 60_000 }).toBe(4)
@@ -186,7 +183,7 @@ test('what a failed seal has left under the names of a block is remembered as lo
   await expect(write(store, 1, noise(10))).rejects.toMatchObject({ code: 'ENOSPC' })
   const name = placeOf(1).split('/').at(-1)!
   expect(sealedNames()).toEqual([name, `${name}.meta`])
-  // The disk takes files again, but does not let go of these; a try in vain does not forget them.
+  // The disk accepts files again, but cannot remove these; a failed attempt does not drop them from the list.
   for (let i = 0; i < 2; i++) {
     await store.tend()
     expect((await store.state())[0]!.closed).toBeUndefined()
@@ -240,7 +237,7 @@ test('the files of a block are closed before they get their names, the meta file
       written.indexOf('/incoming/block synced') < written.indexOf('/incoming/block closed'),
       written.indexOf('/incoming/block.meta synced') < written.indexOf('/incoming/block.meta closed'),
     ]).toEqual([true, true])
-    // The first block of its directory makes that, durably.
+    // The first block of a directory creates it, durably.
     expect(events).toEqual([
       ...(id === 1 ? ['/blocks/01 made', '/blocks synced'] : []),
       '/incoming/block.meta to /blocks/01/block.meta', '/incoming/block to /blocks/01/block', '/blocks/01 synced',
@@ -274,7 +271,7 @@ test('a failure at any step of receiving and sealing is that block\'s end, is to
   reached.length = 0
   await write(store, 1, noise(10))
   expect(reached).toEqual(steps)
-  // A removal that fails is that block's alone.
+  // A failed removal affects only its own block.
   armed = 'block.delete.before'
   await store.remove([blockId(1)])
   expect([store.has(blockId(1)), readdirSync(join(dir, 'blocks/01')).length]).toEqual([false, 2])

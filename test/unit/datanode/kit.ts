@@ -1,4 +1,4 @@
-// A small cluster inside the test: the fake namenode, real datanodes on loopback in temporary directories, and a client.
+// Small cluster inside the test: the fake namenode, real datanodes on loopback in temporary directories, and a client.
 // `await using` ends and removes all of it.
 
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -38,7 +38,7 @@ export interface MillOptions {
   client?: Partial<FileClientOptions>
   /** Host name of datanode i; `client` is the client's own. */
   host?: (i: number) => string
-  /** What the namenode answers beside the calls of the data plane. */
+  /** Additional routes of the namenode. */
   routes?: readonly Route[]
 }
 
@@ -102,7 +102,7 @@ export async function collect(pieces: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(all)
 }
 
-/** Looks again and again until it is so; gives up after a minute, which nothing takes that will come at all. */
+/** Polls until it is true; fails after a minute. */
 export async function until(what: string, is: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + 60_000
   while (!await is()) {

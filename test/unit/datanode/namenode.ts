@@ -1,5 +1,5 @@
-// A namenode for tests of the data plane: it keeps everything in memory, believes what it is told, and can be told what to order.
-// It checks nothing that the real one checks about names; of blocks it knows just enough to place, locate and complete.
+// Fake namenode for tests of the data plane: in memory, trusts its callers, sends the orders that a test adds. It does not check names; of
+// blocks it knows just enough to place, locate and complete.
 
 import { address, blockId, clusterId, inodeId, leaseId, type Address, type BlockId, type NodeId } from '../../../src/base/ids.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -49,31 +49,31 @@ export class FakeNamenode {
   readonly bad: Array<{ block: BlockId; node: NodeId | undefined; message: string }> = []
   readonly reportedBad: Array<{ block: BlockId; node: NodeId }> = []
   readonly copiesFailed: Array<{ from: NodeId; block: BlockId; targets: readonly NodeId[]; source: boolean }> = []
-  /** Happens between a look at where a file lies and the answer. */
+  /** Runs between the lookup of a file's location and the reply. */
   onLocate: (() => Promise<void>) | undefined
   readonly allocated: Array<{ id: BlockId; exclude: readonly NodeId[]; targets: NodeId[] }> = []
-  /** Nodes that left in good order. */
+  /** Nodes that stopped gracefully. */
   readonly left: NodeId[] = []
-  /** More that it answers; set before it starts. */
+  /** Additional routes; set before it starts. */
   readonly extra: Route[] = []
   stopped = false
   epoch = 1
   blockBytes = 1024 * 1024
   replication = 3
-  /** Which nodes take a new block, in order; all that are not excluded unless a test says otherwise. */
+  /** Nodes for a new block, in order; default: all that are not excluded. */
   place: (nodes: NodePlace[]) => NodePlace[] = nodes => nodes
-  /** The order in which replicas are offered to readers. */
+  /** Order in which replicas are offered to readers. */
   order: (nodes: NodePlace[]) => NodePlace[] = nodes => nodes
   /** Answer UNREGISTERED to everything until a node registers again. */
   forgetful = false
-  /** Sessions still to be forgotten between the answer to register and the next call, as by a namenode that is killed there. */
+  /** Number of sessions to forget between the reply to register and the next call, as by a namenode killed there. */
   forgetsRegistered = 0
-  /** Finds reports of changes wrong. */
+  /** Refuses reports of changes. */
   refusesChanges = false
   lostLeases = new Set<number>()
   #listening: Listening | undefined
   #ids = 0
-  /** Answers by request id: a repeat gets the first one. */
+  /** Replies by request id: a repeat gets the first one. */
   readonly #created = new Map<string, ReplyOf<typeof writing.create>>()
   #sessions = 0
   #wake = new Map<NodeId, () => void>()

@@ -1,5 +1,5 @@
-// Names on a disk whose power is cut: a block, and everything else that was told to somebody or built upon, is there under its name
-// afterwards. The disk in memory forgets every name whose directory was not synced, that of a directory with all that is in it.
+// Names on a disk after a power cut: every block and file that was acknowledged or relied upon exists under its name. The in-memory disk
+// loses every name whose directory was not synced, that of a directory with everything in it.
 
 import { expect, test } from 'vitest'
 import { openHome } from '../../../src/home/home.ts'
@@ -26,7 +26,7 @@ test('a block found at a start has a durable name before anybody hears of it: it
     const disk = new MemoryDisk()
     await makeDirectory(disk, '/disk0')
     const { store } = await openStore(['/disk0'], { disk })
-    // Its process dies in the last sync: both names are there, and neither is durable.
+    // The process dies in the last sync: both names exist, and neither is durable.
     let died = false
     disk.onSync = path => {
       if (path === lastStep) {
@@ -45,7 +45,7 @@ test('a block found at a start has a durable name before anybody hears of it: it
     const found = await ids(disk)
     expect(await ids(disk.cut())).toEqual(found)
     if (lastStep !== '/disk0/blocks') expect(found).toEqual([1])
-    // The directory is there already; what comes into it next is as safe as anywhere.
+    // The directory already exists; a second block in it is as safe.
     await write((await openStore(['/disk0'], { disk })).store, 0x201, bytes)
     expect(await ids(disk.cut())).toContain(0x201)
   }
@@ -73,7 +73,7 @@ test('a stamp that is found has a durable name from then on, and so has its dire
   const world = { disk, random: seeded('names') }
   const first = await openHome(world, '/a/b/home', { role: 'datanode' })
   expect([...disk.cut().files.keys()]).toEqual(['/a/b/home/gristmill.json'])
-  // As a process leaves it that dies before the last sync of its stamp: the name is there, and not durable.
+  // State after a death before the last sync of the stamp: the name exists, and is not durable.
   const young = new MemoryDisk()
   await makeDirectory(young, '/a/b')
   await young.mkdir('/a/b/home')

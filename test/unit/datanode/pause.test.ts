@@ -1,5 +1,5 @@
-// A datanode that stood still, as after SIGSTOP or on a host that slept: the others took it for dead, and what it was about to say
-// is not true any more. Its clock is moved under its hands.
+// Datanode that was paused, as after SIGSTOP or on a suspended host: others declared it dead, and its pending acknowledgements are no
+// longer true. The test moves its clock.
 
 import { expect, test } from 'vitest'
 import { blockName, type BlockId } from '../../../src/base/ids.ts'
@@ -19,7 +19,7 @@ import { noise } from '../block/kit.ts'
 import { Mill, testWorld, until } from './kit.ts'
 import { secret } from './namenode.ts'
 
-/** A clock that has leapt by so much while nothing of the process ran. */
+/** A clock that jumps while the process is paused. */
 function leaping(): { clock: Clock; leap(ms: number): void } {
   let ahead = 0
   return {
@@ -67,7 +67,7 @@ for (const point of ['block.finalise.before', 'block.rename.after'] as const) {
     leapMs = 6000
     await until('it is heard again', async () => (await fetch(`http://${datanode.address}/healthz`)).ok)
     expect((await put(mill, datanode, 3)).status).toBe(503)
-    // It is itself again when the namenode has answered; the block is nobody's, and the namenode hears of it.
+    // It acts again when the namenode has replied; the block belongs to no file, and the namenode is told of it.
     leapMs = 0
     await until('it is heard again', async () => (await fetch(`http://${datanode.address}/healthz`)).ok)
     expect((await put(mill, datanode, 4)).status).toBe(201)

@@ -1,4 +1,4 @@
-// A connection in the way of a datanode: it lets bytes through until a test cuts it, freezes it or spoils a byte.
+// Proxy in front of a datanode: passes bytes until a test cuts the connection, freezes it or spoils a byte.
 
 import { createServer, connect, type Server, type Socket } from 'node:net'
 import { address, type Address } from '../../../src/base/ids.ts'
@@ -6,13 +6,13 @@ import { address, type Address } from '../../../src/base/ids.ts'
 export class Proxy {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
-  /** Bytes that have gone towards the datanode, over all connections. */
+  /** Number of bytes sent to the datanode, over all connections. */
   forwarded = 0
-  /** Cuts every connection once so many bytes have gone through. */
+  /** Cuts every connection after this number of bytes. */
   cutAfter = Number.POSITIVE_INFINITY
-  /** From so many bytes on nothing moves any more, in either direction, and nobody is told. */
+  /** Stops all traffic after this number of bytes, in both directions, without closing a connection. */
   freezeAfter = Number.POSITIVE_INFINITY
-  /** The number of the byte towards the datanode that is spoilt. */
+  /** Offset of the byte sent to the datanode that is changed. */
   spoil = -1
   /** The same for a byte on the way back. */
   spoilBack = -1

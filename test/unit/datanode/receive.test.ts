@@ -1,4 +1,4 @@
-// One member of a pipeline, with the member behind it and its own disk in the test's hands.
+// One member of a pipeline; the test controls the next member and the disk.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,13 +18,13 @@ import { openStore, spoiltDisk } from './storekit.ts'
 const dir = mkdtempSync(join(tmpdir(), 'gristmill-unit-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
-/** A connection that takes the request, and then nothing, until the test destroys it. */
+/** A connection that accepts the request, and then moves nothing, until the test destroys it. */
 class StuckWire implements Wire {
   readonly remote = 'second:1'
   readonly closed = new Promise<void>(() => {})
   #waiting: Array<(error: Error) => void> = []
   #asked = false
-  /** Writes and reads that wait. */
+  /** Number of pending reads and writes. */
   get waiting(): number { return this.#waiting.length }
   read(): Promise<boolean> { return this.#wait() }
   write(): Promise<void> {
@@ -96,7 +96,7 @@ test('a sender that goes away while members behind are looked for ends the searc
   const looking = Promise.withResolvers<void>()
   const receiving = new Receiving({
     node: first!.node, store, pool: new FramePool(), log: silent, progressMs: 1_000, onBytes() {},
-    // Nobody answers, as when a machine is switched off.
+    // No reply, as from a machine that is switched off.
     wires: { give() {}, take: (to: string, { signal }: { signal?: AbortSignal }) => new Promise((_, reject) => {
       asked.push(to)
       signal?.addEventListener('abort', () => reject(signal.reason as Error))

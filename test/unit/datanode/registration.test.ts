@@ -1,4 +1,4 @@
-// How a datanode registers, with a namenode that the test plays on a clock that it moves; and what it says of its blocks.
+// Registration of a datanode, with a namenode and a clock that the test controls; and its block reports.
 
 import { expect, test } from 'vitest'
 import { Contact, type ContactOptions } from '../../../datanode/heartbeat/contact.ts'
@@ -12,7 +12,7 @@ import type { Message } from '../../../src/protocol/message.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
 import { until } from './kit.ts'
 
-/** `register` answers registrations, one after the other; beats find the session gone. */
+/** `register` replies to registrations, one after the other; beats find the session gone. */
 function contact(register: () => object) {
   const clock = new ManualClock()
   const slept: number[] = []

@@ -1,4 +1,4 @@
-// What is nobody's any more and is kept for a while: the trash, and the quarantine.
+// Deleted and damaged blocks that are kept for a while: the trash, and the quarantine.
 
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ const inTrash = (): string[] => readdirSync(join(dir, 'trash')).filter(name => !
 const named = (...ids: number[]): string[] => ids.map(id => blockName(blockId(id)))
 const hour = 3_600_000
 
-/** The wall clock is the disk's own. */
+/** Starts at the disk's wall time. */
 class DiskClock extends ManualClock {
   override now(): number { return Date.now() + this.ms - 1000 }
 }
@@ -62,7 +62,7 @@ test('what an earlier process has put into the trash goes when its time is over,
 test('the trash is room for new blocks: the oldest goes first, and no more than has to', async () => {
   const blocks: Record<string, number> = {}
   const used = (): number => Object.values(blocks).reduce((sum, bytes) => sum + bytes, 0)
-  // A disk of 10,000 bytes, of which what is written is taken and what is removed is given back.
+  // A disk of 10,000 bytes that accounts for written and removed bytes.
   const disk: Disk = {
     ...localDisk,
     async rename(from, to) { await localDisk.rename(from, to); if (!to.endsWith('meta')) { blocks[to] = 3000; delete blocks[from] } },
@@ -96,7 +96,7 @@ test('a nearly full disk gets its trash back even if nobody writes blocks', asyn
   expect(inTrash()).toEqual([])
 })
 
-// Deleting takes its time, and a copy of the same block may be ordered meanwhile. The deletion used to take the new file.
+// Deletion takes time, and a copy of the same block may be ordered meanwhile. Once, the deletion removed the new file.
 test('a block that comes back while it is being removed is not removed', async () => {
   let release!: () => void
   const held = new Promise<void>(resolve => { release = resolve })
@@ -140,7 +140,7 @@ test('the quarantine keeps the newest hundred; the last replica of a block stays
       .sort(),
   ).toEqual(named(1, 2))
   expect((await store.state())[0]!.quarantined).toBe(102)
-  // A later process asks again about those; of one of them there is a good replica now.
+  // A later process asks about them again; of one of them a good replica exists now.
   const later = await openStore([dir])
   await later.store.remind()
   expect([...later.bad].sort()).toEqual([1, 2])
@@ -232,7 +232,7 @@ test('a block that takes the room of the trash begins when that is free, and tak
   free = 2000
   await store.state()
   counting = true
-  // It fits to the byte without the trash; then with one block of it; then with all.
+  // Fits exactly without trash; then with one trashed block; then with all.
   const begun = [await store.receive(blockId(4), 2000)]
   expect(events).toEqual(['create 4'])
   begun.push(await store.receive(blockId(5), each))

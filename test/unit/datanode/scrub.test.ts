@@ -26,7 +26,7 @@ const scrubber = (store: BlockStore, clock: ManualClock, more: object = {}): Pro
     store, storage: store.storages[0]!, disk: localDisk, clock, log: silent, periodMs, bytesPerSecond: 1e12, busy: () => false, ...more,
   })
 
-/** Time passes in small steps, and goes on only when the scrubber waits for time again, however long its disk takes. */
+/** Moves time in small steps, each only when the scrubber waits for time again, however long its disk takes. */
 async function pass(clock: ManualClock, ms: number, stepMs = 1000): Promise<void> {
   const rests = async (): Promise<void> => { while (clock.waiting === 0) await new Promise(resolve => { setImmediate(resolve) }) }
   await rests()
@@ -73,10 +73,10 @@ test('a restart goes on where the last process was, and time without one counts'
   expect(first.blocks).toBe(2)
   flip(1)
   flip(3)
-  clock.ms += periodMs // nobody runs
+  clock.ms += periodMs // no scrubber runs
   const second = await scrubber(store, clock)
   await running(second, () => pass(clock, 2000))
-  // The third block is due at once; the first has been read in this round.
+  // The third block is due at once; the first was already read in this round.
   expect([second.blocks, bad]).toEqual([1, [3]])
 })
 

@@ -1,5 +1,5 @@
-// One session of a datanode with a namenode that the test plays: what is asked when, and what answers that are lost, late or repeated
-// make of it.
+// One session of a datanode with a namenode that the test controls: the sequence of calls, and the effects of lost, late and repeated
+// replies.
 
 import { expect, test } from 'vitest'
 import { Session, type SessionTools } from '../../../datanode/heartbeat/session.ts'
@@ -22,7 +22,7 @@ interface Call {
   readonly fail: (error: Error) => void
 }
 
-/** Beats and full reports are answered at once; every other call waits for the test. */
+/** Beats and full reports get a reply at once; every other call waits for the test. */
 function begin({ freeSlots = () => 0 }: { freeSlots?: () => number } = {}) {
   const calls: Call[] = []
   const taken: unknown[] = []
@@ -59,7 +59,7 @@ function begin({ freeSlots = () => 0 }: { freeSlots?: () => number } = {}) {
     7,
   )
   const over = session.run(stopping.signal).catch((error: Error) => error)
-  /** The next call of this name, as soon as it has been made. */
+  /** Waits for the next call of this name. */
   const next = async (name: string): Promise<Call> => {
     await until(`${name} is called`, () => calls.some(each => each.name === name))
     return calls.splice(calls.findIndex(each => each.name === name), 1)[0]!
@@ -99,7 +99,7 @@ test.each([
     for (let failures = 1; failures <= 12 && ended === undefined; failures++) {
       const poll = await it.next('order.wait')
       poll.fail(error)
-      // Both loops sleep: the one for heartbeats, and the one for orders until it asks again.
+      // Both loops sleep: the heartbeat loop, and the loop that asks for orders.
       await until('it pauses, or the session is over', () => ended !== undefined || it.clock.waiting > 1)
       it.clock.pass(5_000)
       if (failures === 10 && ends) await until('the session is over', () => ended !== undefined)

@@ -91,13 +91,13 @@ test('what is cut short, grown, swapped or without its meta file is found at the
   truncateSync(pathOf(1), 99_999)
   writeFileSync(pathOf(2), noise(100_001, 2))
   truncateSync(`${pathOf(3)}.meta`, 50)
-  // The pair of block 4 takes the place of the one of block 5.
+  // The files of block 4 replace those of block 5.
   for (const suffix of ['', '.meta']) writeFileSync(pathOf(5) + suffix, readFileSync(pathOf(4) + suffix))
   rmSync(`${pathOf(4)}.meta`)
   const { store, bad } = await open()
   expect(store.blocks).toBe(0)
   expect([...bad].sort()).toEqual([1, 2, 3, 4, 5])
-  // Nothing is moved before the namenode knows: the next start would find it again.
+  // Nothing is moved before the namenode is told: the next start would find it again.
   expect((await open()).bad).toHaveLength(5)
   await store.told(bad, new Set([blockId(5)]))
   for (const id of [1, 2, 3, 4, 5]) {
@@ -153,7 +153,7 @@ test('a removed block is unknown at once, its files go, and one who reads it rea
   await removing
   expect(removed).toEqual([1, 99])
   expect(existsSync(pathOf(1))).toBe(false)
-  // Without a time to stay there, it never comes into the trash.
+  // With a retention time of zero, it never enters the trash.
   expect(readdirSync(join(dir, 'a/trash'))).toEqual([])
   const got = Buffer.alloc(100_000)
   expect(reading.data.readSync(got, 0)).toBe(100_000)

@@ -1,4 +1,4 @@
-// Blocks written to stores by hand, and disks that can be made to refuse.
+// Hand-written block files, and disks that can be made to refuse.
 
 import { ChunkTable, crcOf } from '../../../src/block/checksum.ts'
 import { blockId, blockName, storageId, type BlockId } from '../../../src/base/ids.ts'
@@ -19,7 +19,7 @@ export interface Opened {
   failed: Array<{ dir: string; last: boolean }>
 }
 
-/** A store over directories; what it tells is kept. */
+/** Opens a store over directories; records its events. */
 export async function openStore(
   dirs: readonly string[],
   {
@@ -50,7 +50,7 @@ export async function write(store: BlockStore, id: number, bytes: Buffer): Promi
   await incoming.seal(tableOf(bytes))
 }
 
-/** Where a block's file lies below a data directory. */
+/** Path of a block's file below a data directory. */
 export const placeOf = (id: number): string => `blocks/${blockName(blockId(id)).slice(-2)}/${blockName(blockId(id))}`
 
 /** The local disk with some methods of its writers replaced. */
@@ -83,7 +83,7 @@ export const spoiltDisk = (spoil: {
   },
 })
 
-/** The local disk, which says how many of its files are open. */
+/** The local disk, with a count of its open files. */
 export function countingDisk(): { disk: Disk; open: () => number } {
   let count = 0
   const counted = (reader: DiskReader): DiskReader => {

@@ -1,4 +1,4 @@
-// The namenode's time, as a node knows it: from its answers, and from a clock that nobody sets.
+// Namenode's time, as estimated by a datanode: from replies, and from the monotonic clock.
 
 import { expect, test } from 'vitest'
 import { ClusterTime } from '../../../datanode/heartbeat/time.ts'
@@ -9,7 +9,7 @@ import type { Clock } from '../../../src/ports/clock.ts'
 const hour = 3_600_000
 const secret = Buffer.alloc(32, 7)
 
-/** A machine's clocks, turned by hand. */
+/** Clocks of a machine, set by hand. */
 function machine(): { wall: number; mono: number; clock: Clock } {
   const at: { wall: number; mono: number; clock: Clock } = {
     wall: 500_000 * hour, mono: 1_000,

@@ -67,7 +67,7 @@ test('a wire needs the cluster\'s secret, and every operation the token of its b
   }
   await channel.request(read(1, { cluster: clusterId('another') }))
   expect(await channel.receive()).toEqual(error('WRONG_CLUSTER'))
-  // The wire is as good as before.
+  // The wire can still be used.
   expect(await put(channel, 1, noise(100))).toMatchObject({ value: { op: 'written' } })
   channel.wire.destroy()
 })
@@ -122,7 +122,7 @@ test('a block that does not come as announced is refused, and nothing of it stay
     expect(await channel.receive(), what).toEqual(error(code))
     channel.wire.destroy()
   }
-  // And one whose sender goes away.
+  // Another one whose sender disconnects.
   const gone = await wireTo(address)
   await gone.request(write(50))
   await gone.send(frameOf(bytes))
@@ -144,7 +144,7 @@ test('a read of what is not there, or not as expected, is answered with what it 
     await channel.request(request)
     expect(await channel.receive(new FrameBuffer())).toEqual(error(code))
   }
-  // A reader with wrong expectations does not make a good block a bad one.
+  // A reader with wrong expectations does not mark a good block as bad.
   const frame = new FrameBuffer()
   await channel.request(read(1, { expected: { length: 500, crc: crcOf(bytes) } }))
   expect(await channel.receive(frame)).toEqual({ kind: 'data' })

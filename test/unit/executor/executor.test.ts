@@ -1,4 +1,4 @@
-// An executor process as its datanode sees it, with a process that does only what the test says.
+// Executor process as its datanode sees it, with a fake process that the test controls.
 
 import { expect, test } from 'vitest'
 import { attemptId, jobId } from '../../../src/base/ids.ts'
@@ -54,7 +54,7 @@ function started(memoryBytes = 100 * MiB) {
   return {
     executor, state, child,
     says: (message: FromExecutor) => child.onMessage(message),
-    /** Lets every timer of this length go off once. */
+    /** Fires every timer of this length once. */
     pass: (ms: number) => { for (const timer of [...timers]) if (timer.ms === ms && timers.delete(timer)) timer.work() },
     timers,
   }

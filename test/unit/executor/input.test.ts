@@ -1,4 +1,4 @@
-// How much a task reads beyond what it owns.
+// Bytes that a task reads beyond its own range.
 
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Bench, program } from './kit.ts'

@@ -1,5 +1,5 @@
-// A scheduler in a few lines over the small cluster of the datanode's tests: it gives a datanode one task after the other and
-// hears how each ended. Programs run in real executor processes; their input and output are real blocks.
+// Scheduler in a few lines over the small cluster of the datanode's tests: gives a datanode one task after the other and records their
+// ends. Programs run in real executor processes; their input and output are real blocks.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -32,16 +32,16 @@ interface Scheduler {
   readonly reports: AttemptId[]
   readonly progress: Array<{ attempt: AttemptId; counters: Record<string, number>; fraction: number }>
   readonly maps: Array<{ attempt: AttemptId; node: NodeId }>
-  /** Some map outputs are being made again. */
+  /** Some map outputs are being computed again. */
   remaking: boolean
   readonly kill: AttemptId[]
-  /** What `finished` answers. */
+  /** Reply of `finished`. */
   commit: boolean
-  /** Refuse to hear of ends so many times. */
+  /** Number of reports of ends that are refused. */
   deaf: number
 }
 
-/** `place` knows where a datanode is. */
+/** `place` gives the address of a datanode. */
 function routesOf(scheduler: Scheduler, place: (node: NodeId) => NodePlace | undefined): Route[] {
   return [
     route(task.finished, ({ attempt, outcome }) => {
@@ -84,7 +84,7 @@ export interface TaskOptions {
   fingerprint?: string
   job?: string
   seed?: number
-  /** Parts of the input file; all of it as one otherwise. */
+  /** Parts of the input file; default: all of it as one. */
   ranges?: Array<{ start: number; end: number; aligned: boolean }>
 }
 

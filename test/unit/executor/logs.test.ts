@@ -20,7 +20,7 @@ async function written(...texts: string[]): Promise<void> {
   await log.close()
 }
 
-/** As a reader does: from `next` to `next`. */
+/** Reads as a reader does: from `next` to `next`. */
 async function readAll(limit: number, over = true): Promise<string[]> {
   const pieces: string[] = []
   for (let offset = 0; ;) {

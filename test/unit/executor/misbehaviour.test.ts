@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { Bench, program, type Failed } from './kit.ts'
 
-// Whatever a program does to its process: the attempt fails with a reason that its author understands, and the node goes on.
+// Misbehaving programs: the attempt fails with a reason that the program's author understands, and the node continues.
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 afterAll(() => bench[Symbol.asyncDispose]())
 
-/** After every misdeed the next task runs, and nothing of the failed attempt is left. */
+/** After each misbehaviour the next task runs, and nothing of the failed attempt is left. */
 afterEach(async () => {
   const done = await bench.done(program(`map(line: string, emit) { emit(null, line) }`), '/in')
   expect(await bench.outputOf(done)).toBe('good\nbad\nlast\n')
@@ -236,11 +236,11 @@ test.each<[string, string, RegExp]>([
 
 test('what cannot emit any more holds nobody up, and work that ends is waited for', async () => {
   const quiet = [
-    // A time limit that was not needed, a connection that stays open, an interval that counts.
+    // A timeout that was not needed, an open connection, an interval that counts.
     `map: async (line: string, emit) => { await Promise.race([null, new Promise(resolve => setTimeout(resolve, 100_000))]); emit(null, line) }`,
     `async map(line: string, emit) { const net = await import('node:net'); const server = net.createServer(() => {}).listen(0, '127.0.0.1'); await new Promise(resolve => server.once('listening', resolve)); const socket = net.connect((server.address() as { port: number }).port, '127.0.0.1'); await new Promise(resolve => socket.once('connect', resolve)); emit(null, line) }`,
     `map(line: string, emit, { counter }) { setInterval(() => counter('ticks'), 50_000); emit(null, line) }`,
-    // A library's clocks, its idle thread and its helper process, all with unref().
+    // Timers, an idle thread and a helper process of a library, all with unref().
     `map(line: string, emit, { counter }) { setInterval(() => counter('ticks'), 50_000).unref(); setTimeout(() => counter('ticks'), 50_000).unref(); emit(null, line) }`,
     `async map(line: string, emit) { (globalThis as any).idle ??= await import('node:worker_threads').then(({ Worker }) => new Worker('require("node:worker_threads").parentPort.on("message", () => {})', { eval: true }).unref()); emit(null, line) }`,
     `async map(line: string, emit) { (globalThis as any).helper ??= await import('node:child_process').then(({ spawn }) => spawn('sleep', ['1000'], { stdio: 'ignore' }).unref()); emit(null, line) }`,
@@ -308,7 +308,7 @@ test('what a program has started does not outlive it', async () => {
   for (const pid of pids) await expect.poll(() => alive(pid), { timeout: 10_000 }).toBe(false)
 })
 
-/** A process whose parent has ended: its id. */
+/** Starts a process whose parent ends; returns its id. */
 const daemon = (start: string): string =>
   `${start} sh -c 'echo $$; exec sleep 1000 > /dev/null 2>&1' > pid & while ! [ -s pid ]; do sleep 0.05; done; cat pid`
 

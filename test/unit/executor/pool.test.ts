@@ -1,4 +1,4 @@
-// The pool's own life, with processes that are none and a disk that takes its time.
+// Life cycle of the executor pool, with fake processes and a slow disk.
 
 import { expect, test, vi } from 'vitest'
 import { Pool } from '../../../datanode/executor/pool.ts'

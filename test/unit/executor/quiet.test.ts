@@ -4,7 +4,7 @@ import type { Turns } from '../../../src/operator/turn.ts'
 import type { Started, StartedWork } from '../../../src/ports/started.ts'
 import { ManualClock } from '../../kit/manual-clock.ts'
 
-// How long a task waits for what its functions have left running, and what fails it.
+// Waiting of a task for asynchronous work of its functions, and the conditions that fail it.
 
 interface Case {
   readonly left?: readonly Partial<StartedWork>[]
@@ -13,7 +13,7 @@ interface Case {
   readonly until?: number
 }
 
-/** Milliseconds that the task has waited, and how it ended. `until`: the work has ended by then. */
+/** Milliseconds that the task waited, and its outcome. `until`: time at which the work ends. */
 async function waited({
   left = [], held, unseen = false, until = Infinity,
 }: Case): Promise<{ ms: number; collected: number; failed?: string }> {

@@ -1,4 +1,4 @@
-// What a node tells of its attempts, over a namenode made of a few lines that refuses what a schema would.
+// Attempt reports of a datanode, to a fake namenode that refuses requests outside of the schema.
 
 import { expect, test } from 'vitest'
 import { TaskContext } from '../../../datanode/executor/context.ts'

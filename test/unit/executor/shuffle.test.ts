@@ -11,7 +11,7 @@ import { until } from '../datanode/kit.ts'
 import { Proxy } from '../datanode/proxy.ts'
 import { Bench, program } from './kit.ts'
 
-// Map outputs on several nodes: fetched, found missing, kept across a restart, forgotten.
+// Map outputs on several nodes: fetched, missing, kept across a restart, deleted.
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
@@ -19,7 +19,7 @@ let bench: Bench
 beforeAll(async () => { bench = await Bench.start({ datanodes: 3, client: { host: 'host0' } }) })
 afterAll(() => bench[Symbol.asyncDispose]())
 
-/** Each line becomes a key, with a value that is too long to be held in a frame with many others. */
+/** Each line becomes a key with a large value, so that few fit into one frame. */
 const lines = program(`  map(line: string, emit) { const [key, size] = line.split(' '); emit(key!, key!.repeat(Number(size))) },
   reduce(key, values, emit) { for (const value of values) emit(key, value.length) },`)
 
@@ -87,7 +87,7 @@ test('outputs of a node that says nothing are waited for until the namenode has 
     const failing = bench.fails(lines, '', { job: 'frozen', stage: 1, partitions: 2 })
     await until('the frozen node to be asked', () => frozen.forwarded > 0)
     bench.scheduler.remaking = true
-    // None is named: those that are being made again are known.
+    // None is reported: those being computed again are known.
     expect(await failing).toMatchObject({ cause: 'fetch', missing: [] })
     bench.scheduler.remaking = false
     const before = frozen.forwarded

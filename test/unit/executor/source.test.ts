@@ -1,5 +1,5 @@
-// The input of a map task over a file client made of a few lines: blocks that came with the task, what lies beyond them, the header of a
-// CSV file. What is read is the file that the job was submitted with, or nothing.
+// Input of a map task over a fake file client: blocks sent with the task, data beyond them, the header of a CSV file. The task reads the
+// file that the job was submitted with, or fails.
 
 import { expect, test } from 'vitest'
 import { SplitSource } from '../../../datanode/executor/input.ts'
@@ -11,11 +11,11 @@ const text = 'a,b\n1,2\n3,4\n5,6\n7,8\n'
 const blockBytes = 8
 
 interface Options {
-  /** Who answers for the file when it is looked up again. */
+  /** Inode of the file when it is looked up again. */
   readonly inode?: number
-  /** Its blocks then. */
+  /** Its block ids then. */
   readonly ids?: readonly number[]
-  /** The first read of each block finds its places gone, and asks for new ones. */
+  /** The first read of each block fails at all its locations, and asks for new ones. */
   readonly moved?: boolean
   readonly from?: { readonly node: string; readonly host: string; readonly rack: string }
 }

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { secret as clusterSecret } from '../datanode/namenode.ts'
 import { Bench, program } from './kit.ts'
 
-// What tasks read, do and leave, in real executor processes.
+// Tasks in real executor processes: their input, their effects and their leftovers.
 
-// Real processes are started, on a machine that may have other work.
+// Real processes are started, on a machine that may have other load.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 let bench: Bench

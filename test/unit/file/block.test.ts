@@ -1,4 +1,4 @@
-// A reader of one block among datanodes that fail in every way: whom it asks for what, how long it waits, what it tells, what it leaves.
+// Reader of one block from datanodes that fail in every way: order of requests, waiting times, reports, and release of resources.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -171,7 +171,7 @@ test('a node that says nothing is left after 0.8 s for another one, the last one
     await waits(800 * 4 ** round)
     expect(asked(reading)).toHaveLength(round * 2 + 2)
     await waits(800 * 4 ** (round + 1))
-    // A tenth of a second and twice as long in each further round.
+    // A tenth of a second, doubled in each further round.
     if (round < 5) await waits(100 * 2 ** round)
   }
   expect(await failed).toMatchObject({
@@ -230,7 +230,7 @@ test('a node that did not answer is asked last by other readers, for ten seconds
   reading.clock.pass(1)
   await readAll(reading.reader())
   expect(reading.asked.map(({ node }) => node)).toEqual(['b', 'b', 'a'])
-  // In doubt and asked all the same, because the other one fails: it answers, and is trusted again.
+  // A suspect node is asked because the other one fails: it replies, and is trusted again.
   reading.act('a', { opens: new GristmillError('TIMEOUT', 'no') }, {})
   await readAll(reading.reader())
   reading.act('b', { opens: new GristmillError('EACCES', 'no') }, {})
@@ -249,13 +249,13 @@ test('a wire that had been kept and fails before anything came says nothing abou
     ])
     expect([reading.destroyed, reading.doubts.has(reading.place('a').node)]).toEqual([['a'], false])
   }
-  // Once something has come it is the node's failure; and the next node may be asked over a kept wire.
+  // After the first frame it is the node's failure; and the next node may be asked over a kept wire.
   const heard = open().act('a', { used: true, frames: 1, instead: 'closes' }, {})
   await readAll(heard.reader())
   expect(heard.asked.map(({ node, fresh }) => [node, fresh])).toEqual([
     ['a', false], ['b', false],
   ])
-  // So it is when nothing comes in time.
+  // The same if nothing arrives in time.
   const silent = open().act('a', { used: true, frames: 0, instead: 'is silent' }, {})
   const got = readAll(silent.reader())
   await turns()
@@ -308,7 +308,7 @@ test('what was prepared is used, once; nothing is prepared for an empty range, n
   empty.reader({ start: 9, end: 9 }).prepare()
   await turns()
   expect(empty.asked).toEqual([])
-  // A failure of what was prepared is met as any other.
+  // A failure of a prepared connection is handled like any other.
   const failing = open().act('a', { opens: new GristmillError('UNAVAILABLE', 'no') })
   const prepared = failing.reader()
   prepared.prepare()
@@ -325,7 +325,7 @@ test('an abort ends a read at once, whatever it waits for, and closes its wire',
     const got = readAll(reading.reader({ signal: aborting.signal })).then(all => all.length, (thrown: unknown) => thrown)
     await turns()
     aborting.abort(new Error('enough'))
-    // All bytes had been checked when only the end was missing.
+    // Only the end was missing: all bytes had been checked.
     expect(await got, what).toEqual(what === 'the end' ? whole : expect.objectContaining({ code: 'ABORTED' }))
     expect([reading.asked.length, reading.destroyed, reading.given], what).toEqual([1, ['a'], []])
   }
@@ -349,7 +349,7 @@ let dir: string
 beforeAll(() => { dir = mkdtempSync(join(tmpdir(), 'gristmill-reader-')) })
 afterAll(() => { rmSync(dir, { recursive: true, force: true }) })
 
-/** A reader on node a's host, whose files the test spoils. */
+/** A reader on node a's host, with files that the test damages. */
 function here(spoil: { data?: Buffer; meta?: Buffer } = {}, disk?: Disk): Reading {
   const reading = open(undefined, { host: 'host-a', ...disk && { disk } })
   const files = { data: join(dir, 'data'), meta: join(dir, 'meta') }
@@ -414,7 +414,7 @@ test('files of the same host that cannot be opened are asked of its datanode, at
     expect((await readAll(reading.reader({ relocate: async () => reading.places }))).equals(bytes)).toBe(true)
     expect([reading.asked.map(({ node }) => node), reading.local, left(), reading.reported]).toEqual([['a', 'b'], ['a'], 0, []])
   }
-  // Without an answer about its files it is a node that fails; one in doubt is not asked for files while others are there.
+  // A failed request for its files counts as a failure of the node; a suspect node is not asked for files while there are others.
   const refusing = here()
   refusing.files = new GristmillError('UNAVAILABLE', 'no')
   await readAll(refusing.reader())

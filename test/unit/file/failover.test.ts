@@ -75,7 +75,7 @@ for (const [what, spoil] of damages) {
       expect(got.equals(bytes)).toBe(true)
       await mill.client.close()
       const first = [...mill.namenode.nodes.keys()][0]!
-      // Missing files are the node's own to notice; whatever does not match, the reader says.
+      // Missing files are found by the node itself; mismatches are reported by the reader.
       if (!what.startsWith('no ') || !inPlace) {
         expect([...mill.namenode.bad, ...mill.namenode.reportedBad].some(({ block, node }) => block === blocks[0] && node === first)).toBe(
           true,
@@ -143,7 +143,7 @@ test('a node that says nothing costs one wait, and not one for every block', asy
   const client = mill.newClient({ log: { ...silent, warn: message => { if (message.startsWith('a replica failed')) waits++ } } })
   for (let i = 0; i < 2; i++) expect((await collect(client.read('/file'))).equals(bytes)).toBe(true)
   await client.close()
-  // The next blocks had been asked for when the first wait ended.
+  // The next blocks were requested when the first wait ended.
   expect(blocks.length).toBeGreaterThan(20)
   expect([1, 2, 3]).toContain(waits)
 })
@@ -191,7 +191,7 @@ test('a file that is replaced while it is read does not give a mixture', async (
   await writer.close()
   for (const node of mill.datanodes) mill.namenode.give(node.node, { kind: 'delete', blocks: old })
   await until('the old blocks are gone', () => old.every(id => mill.namenode.holders(id).length === 0))
-  // The blocks that are open already may be read on; one of the others is gone, and the reader says so.
+  // Blocks that are already open can be read to their ends; one of the others is deleted, and the reader fails with ESTALE.
   await expect(collect(reading).then(got => got.length)).rejects.toMatchObject({ code: 'ESTALE' })
 })
 
@@ -200,7 +200,7 @@ test('a file that is replaced before its first byte was read is read as it is no
   await using _ = mill
   const old = mill.namenode.files.get('/file')!.blocks.map(({ id }) => id)
   const next = noise(300_000, 99)
-  // Between the answer that says where the file lies and the first byte, it is another one and the old blocks are gone.
+  // Between the reply with the file's location and the first byte, the file is replaced and its old blocks are deleted.
   mill.namenode.onLocate = async () => {
     mill.namenode.onLocate = undefined
     const writer = await mill.client.create('/file', { overwrite: true })

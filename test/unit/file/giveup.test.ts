@@ -1,5 +1,5 @@
-// What a writer leaves when it is given up: at any step, also while the namenode's answer is on its way, no lease stays, no wire,
-// no temporary file, and the same path can be written again at once.
+// Aborted writers: at any step, also while the namenode's reply is on its way, no lease, wire or temporary file is left, and the same path
+// can be written again at once.
 
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,12 +19,12 @@ import { collect, Mill, testWorld, until } from '../datanode/kit.ts'
 import { create } from '../../../src/protocol/writing.ts'
 import { cluster, secret } from '../datanode/namenode.ts'
 
-/** Calls reach the server at once; the answers to one message are held back, or lost, as a test wants. */
+/** Calls reach the server at once; the test delays or loses the replies to one message. */
 class Answers {
   readonly path: string
   readonly #held: Array<() => void> = []
   holding = true
-  /** Answers to lose before any is given. */
+  /** Number of replies to lose first. */
   lose = 0
 
   constructor(path: string) { this.path = path }
@@ -93,9 +93,9 @@ test.each(['abort', 'destroy', 'writeFile', 'lost answer'] as const)(
     expect(mill.namenode.leases.size).toBe(1)
     if (stream) stream.destroy()
     else aborting.abort(new Error('enough'))
-    // At once: the answer is still held.
+    // At once: the reply is still held.
     await expect(result).rejects.toThrow(how === 'destroy' ? 'closed' : 'enough')
-    // The next writer of this process waits for the lease that is on its way back, and meets no EBUSY.
+    // The next writer of this process waits for the return of the lease, and does not get EBUSY.
     const again = client.create('/f')
     answers.release()
     await (await again).close()
@@ -122,7 +122,7 @@ test('closing a client waits until the leases of those who gave up are given bac
   expect(mill.namenode.leases.size).toBe(0)
 })
 
-/** Opens real wires, whatever the signal says, and hands each out when it is let go; what is written or read on it then never moves. */
+/** Opens real wires regardless of the signal, and hands each out when the test allows; reads and writes on it then never complete. */
 class SlowWires {
   readonly wires: Wire[] = []
   readonly #handedOut = Promise.withResolvers<void>()
@@ -169,7 +169,7 @@ test.each([
   await kept.write(noise(100_000))
   await kept.close()
   const slow = new SlowWires(stuck)
-  // Its time stands still: what ends is ended by the abort, not by any bound.
+  // Its clock does not move, so that only the abort can end the call.
   const client = mill.newClient({ net: slow.over(testWorld().net), clock: new ManualClock() })
   const aborting = new AbortController()
   const { signal } = aborting

@@ -1,5 +1,5 @@
-// Leases that a process keeps alive: when they are renewed, what it is told when one is lost, and what is waited for when one is given
-// back.
+// Leases that a process keeps alive: renewal, notice of a lost lease, and waiting for the return of a lease to the namenode.
+// Time is moved by the test.
 
 import { expect, test } from 'vitest'
 import { Background } from '../../../src/base/background.ts'
@@ -14,7 +14,7 @@ function open({ renewMs }: { renewMs?: number } = {}) {
   const clock = new ManualClock()
   const background = new Background()
   const calls: Array<{ name: string; request: { leases?: LeaseId[]; lease?: LeaseId }; options: { timeoutMs?: number } }> = []
-  /** What the namenode answers to a call. */
+  /** Reply of the namenode to a call. */
   const namenode = { answer: async (): Promise<unknown> => ({ lost: [] }) }
   const caller = {
     call: (_: unknown, { name }: { name: string }, request: object, options: object) => {
@@ -49,7 +49,7 @@ test('all leases are renewed together, again and again while there are any', asy
     leases.drop(b)
     await pass(every * 10)
     expect([calls.length, clock.waiting]).toEqual([2, 0])
-    // The next one begins anew.
+    // The next lease starts the loop again.
     leases.hold(c, () => {})
     await pass(every)
     expect(calls).toHaveLength(3)
@@ -69,7 +69,7 @@ test('who holds a lease that the namenode does not know any more is told, once; 
   expect([lost, leases.holds(a)]).toEqual([['a'], false])
   await pass(limits.leaseRenewMs)
   expect([lost, calls.at(-1)!.request]).toEqual([['a'], { leases: [b] }])
-  // The last one lost, nothing is left to renew.
+  // The last lease is lost, so nothing is left to renew.
   namenode.answer = async () => ({ lost: [b] })
   await pass(limits.leaseRenewMs)
   await pass(limits.leaseRenewMs * 3)
@@ -114,7 +114,7 @@ test('the next writer of a path waits until the leases of that path are given ba
   await first
   await turns()
   expect(settled).toBe(0)
-  // What begins meanwhile is waited for too.
+  // A return that starts meanwhile is awaited too.
   const more = Promise.withResolvers<void>()
   leases.ending('/f', more.promise)
   answers[1]!.reject(new Error('no namenode'))

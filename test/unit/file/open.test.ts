@@ -1,4 +1,4 @@
-// A file that is being written, between its creation and its end: what the namenode is asked for, and what is left of it in every case.
+// A file being written, from its creation to its end: calls to the namenode, and leftovers in every case.
 
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -56,7 +56,7 @@ test('the namenode is asked for what was said and nothing else; a delimiter goes
     const file = await create(options as never)
     expect(calls).toEqual([{ name: 'writing.create', request: { requestId: 'c:1', path: '/f', host: 'client', blocks: 0, ...more } }])
     expect([file.path, file.blockBytes, file.replication, file.signal.aborted, file.givenUp]).toEqual(['/f', 100, 2, false, false])
-    // First what this process still gives back of the same path.
+    // First the pending return of the same path's lease.
     expect(events).toEqual(['settled /f', 'hold'])
   }
 })
@@ -120,7 +120,7 @@ test('an abort of the caller gives the file up at every step, as what the caller
   await turns()
   expect([file.givenUp, file.signal.aborted, writing.events.slice(2)]).toEqual([true, true, ['drop', 'give back /f']])
   await expect(file.complete([])).rejects.toMatchObject({ code: 'ABORTED', message: expect.stringContaining('enough') as string })
-  // After the end it has no effect any more.
+  // Without effect after the end.
   const done = bench()
   const late = new AbortController()
   const complete = await done.create({ signal: late.signal })
@@ -128,7 +128,7 @@ test('an abort of the caller gives the file up at every step, as what the caller
   late.abort()
   await turns()
   expect(done.events.slice(2)).toEqual(['drop'])
-  // While it waits for its own old lease, nothing has been asked yet.
+  // While it waits for the old lease of its own process, nothing is sent.
   const waiting = bench()
   waiting.world.settled = new Promise(() => {})
   const early = new AbortController()

@@ -1,4 +1,4 @@
-// One end of a write pipeline: which members it talks to, what it says of those it does not reach, and how it ends.
+// Client's end of a write pipeline: members contacted, unreachable members reported, and outcomes.
 
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -11,7 +11,7 @@ interface Member { readonly take?: Error; readonly request?: Error; readonly use
 
 const places = ['a', 'b', 'c'].map(name => ({ node: nodeId(name), address: address(`${name}:1`), rack: '/r', host: name }))
 
-/** Each take of a wire to a member follows the next of its ways. */
+/** Each wire taken to a member follows the next of its scripts. */
 function bench(ways: Readonly<Record<string, Member[]>> = {}) {
   const takes: Array<[string, boolean, number]> = []
   const requests: unknown[] = []
@@ -103,7 +103,7 @@ test('what all members have is told with those who were lost, and the wire serve
     ],
   })
   expect([ends, given]).toEqual([[{ length: 5, crc: 6 }], ['b']])
-  // Giving it up afterwards changes nothing.
+  // An abort afterwards changes nothing.
   pipe.abort()
   expect([destroyed, pipe.error]).toEqual([[], undefined])
 })

@@ -30,7 +30,7 @@ async function inFrontOf(mill: Mill, i: number): Promise<Proxy> {
 const incoming = (mill: Mill): string[] => mill.datanodes.flatMap((_, i) => readdirSync(join(mill.dirOf(i), 'incoming')))
 
 for (const [member, name] of ['first', 'second', 'last'].entries()) {
-  // Bytes after which the connection breaks: in the request, in the first frame, in the middle, while the end is awaited.
+  // Bytes after which the connection breaks: in the request, in the first frame, in the middle, and while the end is awaited.
   for (const cutAfter of [600, 20_000, 2_500_000, bytes.length + 1_000]) {
     test(`a pipeline that loses its ${name} member after ${cutAfter} bytes loses no data`, async () => {
       await using mill = await Mill.start()
@@ -40,7 +40,7 @@ for (const [member, name] of ['first', 'second', 'last'].entries()) {
       const nodes = sealed(mill, '/file')
       const lost = [...mill.namenode.nodes.keys()][member]!
       if (member > 0) {
-        // Members in front of it never notice: the same block, without those who were lost.
+        // Members in front of it do not notice: the same block, without the lost members.
         expect(nodes).toEqual([...mill.namenode.nodes.keys()].slice(0, member))
         expect(mill.namenode.allocated).toHaveLength(1)
       } else {
@@ -66,7 +66,7 @@ test('members that cannot be reached are skipped, wherever they stand', async ()
 })
 
 test('a member that freezes is given up by the one in front of it, not by everybody', async () => {
-  // The client's patience is the usual one: how long the first member's own disk takes is no part of this.
+  // The client has its usual timeout: the speed of the first member's disk is not tested here.
   await using mill = await Mill.start({ config: { times: { progressTimeoutMs: 300 } } })
   await using proxy = await inFrontOf(mill, 1)
   proxy.freezeAfter = 1_000_000

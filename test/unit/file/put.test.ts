@@ -1,4 +1,4 @@
-// A local file on its way into the cluster: where its blocks end, what they claim, and what is told of its progress.
+// put of a local file: ends of blocks, their claims about records, and progress events.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -101,7 +101,7 @@ test('text is cut behind its last line that fits, however long a block is; a lin
   ])
   expect((await put('a\nb', 2, { format: 'jsonl' })).parts).toEqual([['a\n', true], ['b', true]])
   expect((await put('\nabcdefgh', 6, { format: 'lines' })).parts).toEqual([['\n', true], ['abcdef', false], ['gh', false]])
-  // The last line end of a block is looked for from its end, piece by piece.
+  // The last line end of a block is searched backwards, piece by piece.
   const lines = `${'x'.repeat(70_000)}\n${'y'.repeat(150_000)}\n${'z'.repeat(10)}\n`
   expect((await put(lines, 215_000, { format: 'lines' })).parts!.map(([part, aligned]) => [part.length, aligned])).toEqual([
     [70_001, true], [150_012, true],

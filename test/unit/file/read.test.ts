@@ -1,4 +1,4 @@
-// A file of several blocks and pages of places: what is asked for when, and what a file that is replaced meanwhile is read as.
+// Reading a file of several blocks and pages of locations: order of requests, and a file that is replaced meanwhile.
 
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -72,7 +72,7 @@ test('any range of a file comes whole, from blocks on one page of places or on s
       const got = await collect(file.read({ start, end }))
       expect(got.equals(whole.subarray(start, end)), `${start} to ${end}, ${pageBlocks} on a page`).toBe(true)
       expect(file.asked[0]).toEqual({ offset: start, length: end - start })
-      // Only the blocks that hold some of it are asked for.
+      // Only blocks of the range are requested.
       const blocks = got.length === 0 ? 0 : Math.ceil((start + got.length) / n) - Math.floor(start / n)
       expect(file.reading.asked).toHaveLength(blocks)
       expect(file.reading.given).toHaveLength(blocks)
@@ -126,7 +126,7 @@ test('a file that is another one on a later page, or whose block is gone from it
   await pieces.next()
   file.inode = 2
   await expect(collect(pieces)).rejects.toMatchObject({ code: 'ESTALE', details: { path: '/f' } })
-  // A block whose only replica fails is looked up again: it is gone with its file, or another one lies at its place.
+  // A block whose only replica fails is looked up again: it was deleted with its file, or another block has its place.
   let gone = file
   for (const become of [
     () => {
@@ -163,7 +163,7 @@ test('a file that is replaced before its first byte came is read as it is now, t
   expect(await attempt(9, false)).toEqual([whole.length, 10])
   expect(await attempt(10, false)).toEqual([stale, 10])
   expect(await attempt(1, true)).toEqual([stale, 1])
-  // Places that were asked for before serve the first try only.
+  // Locations requested in advance serve the first try only.
   const file = new File()
   file.inode = 2
   file.reading.act('a', { opens: new GristmillError('EACCES', 'no') }, {})
@@ -171,7 +171,7 @@ test('a file that is replaced before its first byte came is read as it is now, t
   await turns()
   file.reading.clock.pass(100)
   expect((await got).equals(whole)).toBe(true)
-  // Once for the block that failed, once for the file that is there now.
+  // Once for the failed block, once for the new file.
   expect(file.asked).toEqual([
     { offset: 0, length: 1 }, { offset: 0, length: undefined },
   ])

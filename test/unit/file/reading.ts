@@ -1,4 +1,4 @@
-// Datanodes that answer a reader as a test wants, without any connection: each take of a wire follows the next of its node's acts.
+// Fake datanodes for a reader, without connections: each wire taken from a node follows the next of the node's acts.
 
 import type { Received } from '../../../src/block/channel.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -16,22 +16,22 @@ import { ManualClock } from '../../kit/manual-clock.ts'
 const frameBytes = 4 * 65_536
 
 export interface Act {
-  /** The wire is not there before this settles; an error: there is none. */
+  /** The wire is available when this settles; an error: the connection fails. */
   readonly opens?: Promise<void> | Error | undefined
-  /** It has served before. */
+  /** True for a wire that has been used before. */
   readonly used?: boolean
-  /** So many frames come; then `instead` instead of the rest. */
+  /** Number of frames that arrive; then `instead` in place of the rest. */
   readonly frames?: number
   readonly instead?: 'closes' | 'is silent' | Received | Error
   /** Changes a frame on its way. */
   readonly spoil?: (frame: FrameBuffer, i: number) => void
-  /** What the frame behind the last one is, instead of the end. */
+  /** Replaces the end, after the last frame. */
   readonly end?: Received | Error | 'is silent'
 }
 
 export interface Asked { readonly node: string; readonly offset: number; readonly length: number; readonly fresh: boolean }
 
-/** Lets whatever is ready run. */
+/** Runs everything that is ready. */
 export async function turns(): Promise<void> { for (let i = 0; i < 5; i++) await new Promise(resolve => { setImmediate(resolve) }) }
 
 export class Reading {
@@ -41,14 +41,14 @@ export class Reading {
   readonly asked: Asked[] = []
   readonly requests: Array<Record<string, unknown>> = []
   readonly reported: Array<{ block: BlockId; address: Address; proof: Proof }> = []
-  /** Nodes whose wire was given back, and whose wire was destroyed. */
+  /** Nodes whose wire was returned, and nodes whose wire was destroyed. */
   readonly given: string[] = []
   readonly destroyed: string[] = []
   readonly local: string[] = []
   readonly acts = new Map<string, Act[]>()
   readonly tools: ReadTools
   places: BlockPlaces
-  /** What a datanode of this host says about its files. */
+  /** Reply of a datanode on this host about its files. */
   files: { data: string; meta: string } | Error = new GristmillError('UNAVAILABLE', 'no')
 
   constructor(

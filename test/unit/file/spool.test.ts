@@ -1,4 +1,4 @@
-// Bytes kept until the cluster has them: in memory while they are few, else in a file that nobody finds afterwards.
+// Spool: bytes kept until the cluster has them, in memory while they are few, else in an unlinked temporary file.
 
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -36,7 +36,7 @@ test.each([
     expect(Buffer.concat(pieces).equals(bytes.subarray(start, length))).toBe(true)
     expect(Math.max(0, ...pieces.map(piece => piece.length))).toBeLessThanOrEqual(256 * 1024)
   }
-  // The name is gone as soon as it is read; the bytes are not.
+  // The name is removed at the first read; the bytes stay.
   expect(files()).toEqual([])
   await spool.close()
   await spool.close()

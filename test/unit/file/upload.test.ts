@@ -1,5 +1,5 @@
-// One block on its way into the cluster, with datanodes that fail: which are left out next, how long is waited, what is counted, told and
-// left.
+// Upload of one block with failing datanodes: nodes excluded from the next try, waiting times, counts, progress events, and
+// leftovers.
 
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -17,15 +17,15 @@ import { turns } from './reading.ts'
 const bytes = noise(600_000)
 const frames = [262_144, 262_144, 75_712]
 
-/** What the pipeline of one try does. */
+/** Script of the pipeline of one try. */
 interface Try {
-  /** Its members cannot be reached. */
+  /** Members that cannot be reached. */
   readonly unreachable?: boolean
   readonly used?: boolean
-  /** So many frames are taken, then this is answered. */
+  /** Number of frames accepted before this reply. */
   readonly takes?: number
   readonly fails?: GristmillError
-  /** Its wire takes nothing. */
+  /** Its wire accepts nothing. */
   readonly stuck?: boolean
 }
 
@@ -41,7 +41,7 @@ class Uploading {
   readonly taken: Buffer[] = []
   given = 0
   destroyed = 0
-  /** Which answers of the namenode are ENOSPC. */
+  /** True for calls to which the namenode replies ENOSPC. */
   nowhere: (exclude: readonly string[]) => boolean = () => false
   readonly tools: UploadTools
   #tries: Try[]
@@ -72,7 +72,7 @@ class Uploading {
     }
   }
 
-  /** The next block, whose pipeline goes through three nodes named after it. */
+  /** The next block, with a pipeline of three nodes named after it. */
   block() {
     this.#current = this.#tries.shift() ?? {}
     const id = ++this.#id
@@ -136,7 +136,7 @@ test('a pipeline that fails is replaced by another one, without the node that fa
     uploading.clock.pass(1)
   }
   expect(await result).toMatchObject({ id: 6, crc: crcOf(bytes) })
-  // Without an answer it is the first member's; of those that cannot be reached all are left out.
+  // A missing reply is blamed on the first member; all unreachable members are excluded.
   expect(uploading.asked.map(({ exclude }) => exclude)).toEqual([
     [], ['y1'], ['y1', 'z2'], ['y1', 'z2', 'x3'], ['y1', 'z2', 'x3', 'x4', 'y4', 'z4'], ['y1', 'z2', 'x3', 'x4', 'y4', 'z4', 'x5'],
   ])
@@ -180,7 +180,7 @@ test('when no node is left but those that failed, they are tried again; when the
   expect(uploading.asked.map(({ exclude }) => exclude)).toEqual([[], ['y1'], []])
   const full = new Uploading()
   full.nowhere = () => true
-  // Before there is a block there is nothing that another pipeline could do better.
+  // Before the first block there is no other pipeline to try.
   expect(await full.run()).toMatchObject({ code: 'ENOSPC' })
   expect(full.asked).toHaveLength(1)
 })

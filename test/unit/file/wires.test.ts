@@ -1,4 +1,4 @@
-// Wires that are kept for the next transfer: how long, how many, and what becomes of those that die meanwhile.
+// Wires kept for the next transfer: for how long, how many, and wires that break meanwhile.
 
 import { expect, test } from 'vitest'
 import { address } from '../../../src/base/ids.ts'
@@ -53,7 +53,7 @@ test('a wire is opened with admission, a bound and patience, and kept for the ne
   const again = await wires.take(server)
   expect([again.channel === first.channel, again.used]).toEqual([true, true])
   expect(events).toEqual(['1 progress 5', `1 progress ${limits.progressTimeoutMs}`])
-  // It is in use: neither does it serve another one, nor does its time as an idle one run out.
+  // It is in use: no other transfer gets it, and its idle time does not run.
   expect(await wires.take(server)).toMatchObject({ used: false })
   clock.pass(1e6)
   expect([connects.length, events.includes('1 destroyed')]).toEqual([2, false])

@@ -1,4 +1,4 @@
-// A stream cut into blocks: where they end, what they claim, how many are on their way, and what a failure leaves.
+// Stream cut into blocks: their ends, their claims about records, the number in flight, and leftovers of a failure.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,7 +15,7 @@ import { turns } from './reading.ts'
 const dir = mkdtempSync(join(tmpdir(), 'gristmill-writer-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
-/** A file whose blocks the test takes. */
+/** A file whose blocks go to the test. */
 class Target {
   readonly blocks: string[] = []
   readonly uploads: Array<PromiseWithResolvers<void>> = []

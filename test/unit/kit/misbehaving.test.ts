@@ -1,4 +1,4 @@
-// What a program returned was dropped when it was to misbehave, so that its job ended well with nothing in its output.
+// Return values of misbehaving programs. Once they were dropped, so that the job succeeded with an empty output.
 
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

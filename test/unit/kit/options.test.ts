@@ -1,4 +1,4 @@
-// What a test asks of the kit and cannot have meant is refused before anything is started, with the right word.
+// Invalid options of the test kit are refused before anything is started, with an error that names the right option.
 
 import { expect, test } from 'vitest'
 import { Cluster } from '../../kit/index.ts'

@@ -22,7 +22,7 @@ test('the power of a cluster that was not started for it cannot be cut, and what
 
 test('where the power cannot be cut a cluster that shall be ready for it does not start, and the reason is in the message', async () => {
   const kit = pathToFileURL(join(root, 'test/kit/index.ts')).href
-  // As for somebody who is not root: nothing more is tried then. Elsewhere than on Linux it is not even asked who that is.
+  // As for a user other than root: no trial is made. On other systems than Linux the user is not even checked.
   const script = `process.getuid = () => 1000
     const { Cluster } = await import('${kit}')
     console.log(JSON.stringify(await Cluster.canCutPower()))

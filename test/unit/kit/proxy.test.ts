@@ -4,7 +4,7 @@ import { seeded } from '../../../src/world/random.ts'
 import { Links } from '../../kit/process/links.ts'
 import { Proxy } from '../../kit/process/proxy.ts'
 
-// A server that says back what it hears, behind a proxy; who connects is read from the request's head.
+// Echo server behind a proxy; the connecting party is read from the request's head.
 
 let links: Links
 let proxy: Proxy

@@ -1,4 +1,4 @@
-// What the namenode takes in of jobs and their splits, whichever way they come, with requests under way.
+// Limits for jobs and their splits at submit, over all ways of submission, with concurrent requests.
 
 import { expect, test } from 'vitest'
 import { Admission } from '../../../namenode/jobs/splits/admission.ts'
@@ -21,7 +21,7 @@ const chars = (count: number): string => 'x'.repeat(count)
 const done = async (): Promise<string> => 'done'
 const overloaded = (words: string) => ({ code: 'OVERLOADED', message: expect.stringContaining(words) })
 
-/** With what runs and was sent, and requests that end when they are told to. */
+/** Admission with running jobs, sent splits, and requests that end when the test says so. */
 function admitting(heldBytesMax?: number) {
   const specs: JobSpec[] = []
   const uploads = new Map<SplitsId, { user: string; bytes: number }>()
@@ -66,7 +66,7 @@ test('splits of running jobs, of uploads and of requests under way are held agai
   under.reject(new Error('refused'))
   await expect(coming).rejects.toThrow('refused')
   await expect(job(packed(chars(room)))).resolves.toBe('done')
-  // What was sent before it is counted already.
+  // Splits sent before count already.
   send('ann', 'upload-3', room)
   await expect(job(packed())).resolves.toBe('done')
   await expect(job(packed(chars(1)))).rejects.toMatchObject({ code: 'OVERLOADED' })

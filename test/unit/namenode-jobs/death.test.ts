@@ -1,4 +1,4 @@
-// Nodes that die, leave or fall silent, as text tables: what ran there runs elsewhere, and lost outputs are computed again, just those.
+// Nodes that die, leave or become stale, as text tables: their tasks run elsewhere, and exactly the lost outputs are computed again.
 
 import { test } from 'vitest'
 import { play } from './kit.ts'

@@ -1,5 +1,5 @@
-// The rest of a namenode in a few lines: a book in memory that answers a turn of the event loop later, nodes that
-// remember their orders, a clock that is moved by hand.
+// Fakes for the scheduler's dependencies: an in-memory store that replies a turn of the event loop later, nodes that record their
+// orders, a manual clock.
 
 import type { JobStore, JobsDeps } from '../../../namenode/jobs/deps.ts'
 import type { JobRecord, TaskRecord } from '../../../namenode/jobs/store/record.ts'
@@ -13,7 +13,7 @@ import { ManualClock } from '../../kit/manual-clock.ts'
 export class MemoryBook implements JobStore {
   readonly jobs = new Map<JobId, { record: JobRecord; spec: JobSpec; tasks: Map<string, TaskRecord> }>()
   readonly requests = new Map<string, JobId>()
-  /** What publishing will fail with. */
+  /** Error of the next publish. */
   refusal: { code: string; message: string } | undefined
 
   async submit({ requestId, actor: { user }, spec }: Parameters<JobStore['submit']>[0]): Promise<JobId> {
@@ -93,7 +93,7 @@ export class MemoryBook implements JobStore {
     return [...this.jobs.get(job)?.tasks.values() ?? []].sort((a, b) => a.stage - b.stage || a.task - b.task)
       .filter(({ stage, task }) => stage > from.stage || (stage === from.stage && task >= from.task))
   }
-  /** What the heads of jobs take in the store. */
+  /** Size of each job's head in the store. */
   headBytes = 500
   newest(): Array<{ head: JobRecord; bytes: number }> {
     return [...this.jobs.values()].map(kept => ({ head: kept.record, bytes: this.headBytes })).reverse()
@@ -107,9 +107,9 @@ export interface FakeRooms extends JobsDeps {
   readonly clock: ManualClock
   readonly store: MemoryBook
   readonly orders: Array<{ node: NodeId; order: Order }>
-  /** Where every block lies. */
+  /** Nodes that hold every block. */
   readonly held: NodeId[]
-  /** An operator has put the namenode into safe mode. */
+  /** True if an operator has put the namenode into safe mode. */
   safeMode: boolean
 }
 

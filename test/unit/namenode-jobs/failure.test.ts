@@ -1,4 +1,4 @@
-// Attempts that fail, are slow or fall silent, as text tables: what runs again, where, and what counts once.
+// Attempts that fail, are slow or stop reporting, as text tables: what runs again, on which node, and what counts once.
 
 import { test } from 'vitest'
 import { play } from './kit.ts'

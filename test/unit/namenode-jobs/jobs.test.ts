@@ -1,4 +1,4 @@
-// The room of jobs among the other rooms: what the registry of nodes tells it reaches the scheduler, and its orders reach the nodes.
+// Jobs engine among the other rooms: events of the node registry reach the scheduler, and its orders reach the nodes.
 
 import { beforeEach, expect, test, vi } from 'vitest'
 import { Jobs } from '../../../namenode/jobs/jobs.ts'
@@ -30,7 +30,7 @@ let requests = 0
 const orders: Array<{ node: NodeId; order: Order }> = []
 const nodes = new Map<string, DataNode>()
 
-/** A node with a slot. */
+/** A datanode with a slot. */
 function node(name: string): DataNode {
   const made = {
     node: nodeId(name), rack: 'r', host: name, slots: 1, inService: true, serves: true,
@@ -111,7 +111,7 @@ test('what is told of a node reaches the scheduler: it gets tasks when it joins,
     expect(runs(), how).toEqual([[other.node, 0]])
     tell.joined!(gone, [])
   }
-  // One that is silent may be dead: its task gets a twin at once.
+  // A stale node may be dead: its task gets a speculative attempt at once.
   orders.length = 0
   tell.stale!(b)
   expect(runs()).toEqual([['a', 0]])
@@ -135,7 +135,7 @@ test('a node that is to be emptied gets nothing until it offers slots again, and
     outcome: { kind: 'failed', cause: 'killed', failure: { code: 'UNAVAILABLE', message: 'no' }, counters: {} },
   })
   expect(runs()).toHaveLength(2)
-  // Back in service: told so it stays as it is, and offers its slots itself.
+  // Back in service: it is not drained any more, and offers its slots itself.
   Object.assign(b, { inService: true })
   tell.reassigned!(b)
   tell.offered!(b, 1)
@@ -206,9 +206,9 @@ test('when blocks are reported, or lost with their node, tasks that wait are tol
       expect(runs(), why).toHaveLength(1)
       await done(0)
       expect(runs().length, `${why}, after ${ms} ms`).toBe(at === 'later' ? 1 : 2)
-      // A node without local work gets it too, after some more offers.
+      // After some more offers, a node without local data gets it too.
       for (let i = 0; i < 7; i++) tell.offered!(near, 1)
-      // A token for its block, and where it lies, come with it.
+      // The order contains a token and the locations of the block.
       expect(orders.at(-1)!.order).toMatchObject({
         work: { input: { places: [{ block, token: `token-${block}`, nodes: [{ node: 'near', address: 'near:1' }] }] } },
       })

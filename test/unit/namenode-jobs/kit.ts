@@ -1,5 +1,5 @@
-// The scheduler with a journal that keeps what it is told, and a way to write scenarios as text. Attempts are written
-// `stage.task.number`; the job is the last one that was submitted.
+// Scheduler with a fake journal, and scenarios as text. Attempts are written `stage.task.number`; the job is the last one that was
+// submitted.
 
 import { Scheduler } from '../../../namenode/jobs/scheduler/scheduler.ts'
 import type { Effect, Event, Places } from '../../../namenode/jobs/scheduler/event.ts'
@@ -47,12 +47,12 @@ interface Kept {
   ended?: JobStatus
 }
 
-/** The machine, with a journal whose writes wait until `settle` is called, as they do in the world. */
+/** The state machine, with a journal whose writes complete when `settle` is called. */
 export class Bench {
   machine = new Scheduler({ checked: true })
   readonly kept = new Map<JobId, Kept>()
   readonly answers = new Map<AttemptId, boolean>()
-  /** Journal effects that have not been answered, oldest first. */
+  /** Journal effects without a result so far, oldest first. */
   waiting: Effect[] = []
   at = { nowMs: 1_000_000, monoMs: 1000 }
   #jobs = 0
@@ -67,7 +67,7 @@ export class Bench {
     return effects
   }
 
-  /** The journal writes the oldest thing that waits, by the rules of the real one, and answers. */
+  /** Completes the oldest journal effect, by the rules of the real journal. */
   settle(): Effect[] {
     const effect = this.waiting.shift()!
     switch (effect.kind) {
@@ -101,7 +101,7 @@ export class Bench {
     return { job, effects: this.apply({ kind: 'submitted', ...facts }) }
   }
 
-  /** A namenode dies with all that was not in its journal, and another starts. */
+  /** Kills the namenode, with all state that is not in its journal, and starts another. */
   restart(): Effect[] {
     this.machine = new Scheduler({ checked: true })
     this.waiting = []
@@ -130,7 +130,7 @@ export function doneReport(
   return { node, attempt, outcome: { kind: 'done', counters, output } }
 }
 
-/** Runs a scenario: lines without indent are events, indented ones what comes of them. Throws at the first difference. */
+/** Runs a scenario: lines without indent are events, indented lines their expected effects. Throws at the first difference. */
 export function play(text: string): Bench {
   const bench = new Bench()
   let job = jobId('job-1')
@@ -167,7 +167,7 @@ export function play(text: string): Bench {
           attempts, closed: words.includes('closed'),
         })
       }
-      // submit maps=a|b,c|- reduces=1: the first map's input lies on a, the second's on b and c, the third's nowhere known.
+      // submit maps=a|b,c|- reduces=1: the first map's input is on a, the second's on b and c, the third's at no known node.
       case 'submit': {
         const places = (option('maps') ?? '')
           .split('|')

@@ -1,4 +1,4 @@
-// A job's life as a text table: it runs where its input lies, publishes, is killed; nothing starts before it is known where blocks lie.
+// Life of a job as a text table: runs near its input, publishes, is killed; no task starts before block locations are known.
 
 import { test } from 'vitest'
 import { play } from './kit.ts'

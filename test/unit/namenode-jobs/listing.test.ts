@@ -1,4 +1,4 @@
-// Pages of jobs, and what is told of a job whose output is kept.
+// Pages of the job list, and the status of a job with kept output.
 
 import { expect, test } from 'vitest'
 import { jobRoutes } from '../../../namenode/jobs/routes.ts'
@@ -24,7 +24,7 @@ const headOf = (number: number, more: Partial<JobStatus> = {}): JobRecord => ({
 })
 const long = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`user.${n}${'x'.repeat(100)}`, n]))
 
-/** How many jobs are on each page, until there are no more. */
+/** Number of jobs on each page. */
 function pages(all: ReadonlyArray<{ head: JobRecord; bytes: number }>, limit = 100, running = new Bench().machine.jobs): number[] {
   const sizes: number[] = []
   let before: JobId | undefined

@@ -1,4 +1,4 @@
-// Which nodes a task had better run on, by what they hold of its input.
+// Preferred nodes of a task, computed from the locations of its input.
 
 import { expect, test } from 'vitest'
 import { splitsOf } from '../../../namenode/jobs/splits/input.ts'
@@ -29,7 +29,7 @@ test('the nodes of a task are those that hold more than half as much of its inpu
   const holders = new Map([[1, [x, y]], [2, [y, z]], [3, [half]], [4, [beside]]])
   const { clock } = fakeRooms()
   const rooms = { clock, blocks: { holders: (id: number) => holders.get(id)!, token: () => '' } }
-  // Of block 1 the last 50 bytes count, of block 2 all 100, of block 3 the first 75; block 4 begins where the range ends.
+  // Counted: the last 50 bytes of block 1, all 100 of block 2, the first 75 of block 3; block 4 begins at the end of the range.
   const first = range(50, 275, [block(1, 0, 100), block(2, 100, 100), block(3, 200, 100), block(4, 275, 100)])
   const outside = range(0, 10, [block(4, 10, 5)])
   expect(await placesOf(reading([first], [outside], []), rooms)).toEqual([[[y, z], [], []], undefined])
@@ -77,7 +77,7 @@ test('splits that come packed are those that come plain: with the same ranges an
   expect(await placesOf(packed, rooms)).toEqual(await placesOf(plain, rooms))
   expect((await placesOf(packed, rooms))[0]).toEqual([['n1', 'n2'], ['n3', 'n4']])
   expect(splitChars(packed)).toBe(map.input.splits.reduce((sum, split) => sum + packSplit(split).length, 0))
-  // Of objects, about what they have as JSON.
+  // Objects count with about their JSON size.
   const share = splitChars(plain) / JSON.stringify(map.input.splits).length
   expect([share > 0.7, share < 1.3], `${share}`).toEqual([true, true])
 })

@@ -1,4 +1,4 @@
-// Parameters of jobs: as large as their users like, so they lie in a table of their own, and only orders of tasks have them in memory.
+// Parameters of jobs: they may be large, so they are in a table of their own, and only task orders have them in memory.
 
 import { expect, test } from 'vitest'
 import { jobRoutes } from '../../../namenode/jobs/routes.ts'

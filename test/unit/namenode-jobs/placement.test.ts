@@ -1,4 +1,4 @@
-// Which node gets which task, as text tables: those that hold the input first, then the rack, then any.
+// Choice of a node for each task, as text tables: nodes with the input first, then the rack, then any.
 
 import { expect, test } from 'vitest'
 import type { Effect } from '../../../namenode/jobs/scheduler/event.ts'
@@ -232,7 +232,7 @@ test('a node is not kept waiting by many tasks that avoid it: it looks at 64 of 
     for (let task = 0; task <= kept; task++) pending.add(task, [], [])
     const wants = (task: number): TakeDecision => (task < kept ? 'keep' : 'take')
     expect(pending.takeAny(wants), `${kept} kept`).toBe(found)
-    // Those that do not wait any more are in nobody's way.
+    // Tasks that do not wait any more do not delay others.
     expect(pending.takeFree(task => (task < kept ? 'drop' : 'take'))).toBe(kept)
   }
 })

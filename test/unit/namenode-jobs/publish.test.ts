@@ -1,5 +1,5 @@
-// Where a job publishes: what is refused at submit, what a replaced output leaves behind, and what becomes of a job that has computed
-// everything and cannot publish it.
+// Output paths of jobs: refusals at submit, leftovers of a replaced output, and a job that has computed everything and cannot publish
+// it.
 
 import { expect, test } from 'vitest'
 import type { Mutation } from '../../../namenode/journal/operation.ts'
@@ -44,7 +44,7 @@ async function published(opened: Opened, spec: JobSpec): Promise<JobId> {
   return job
 }
 
-/** Publishing fails, and the job ends as the scheduler ends it. */
+/** Makes publishing fail; the job ends as the scheduler ends it. */
 async function unpublished(opened: Opened, spec: JobSpec, spoil: () => Promise<unknown>, bytes = 10): Promise<JobId> {
   const { store } = opened
   const job = await computed(opened, spec)
@@ -90,7 +90,7 @@ test('only the output of a job is replaced: not other files, not one with direct
   await expect(submit(store, mapOnly('/ow', false, { force: true }))).rejects.toMatchObject({ code: 'EEXIST' })
   await published(opened, mapOnly('/ow', true, { force: true }))
   expect(names(bench, '/ow')).toEqual(['/ow/_SUCCESS', '/ow/part-0', '/ow/part-1'])
-  // An empty directory has nothing to lose.
+  // Replacing an empty directory loses nothing.
   await bench.do(mkdir, { path: '/empty', ...ann })
   await published(opened, mapOnly('/empty', true))
   await bench.do(mkdir, { path: '/dirsuccess/_SUCCESS', parents: true, ...ann })
@@ -130,7 +130,7 @@ test('an output that takes the place of another keeps its mode, owner, group, at
   expect([...attributesOf(view, now.id)].map(({ name, value }) => `${name}=${value.toString()}`)).toEqual(['user.origin=x'])
   expect(usageAt(view, now.id)).toEqual({ limit: { names: 4, bytes: 1000 }, used: { names: 3, bytes: 10 }, known: true })
   expect(view.counters.quotas).toBe(1)
-  // It is held: what does not fit is not published, and what is there stays.
+  // The quota holds: an output that exceeds it is not published, and existing files stay.
   await bound(bench, '/w/out', { names: 2 })
   const job = await computed(opened, mapOnly('/w/out', true))
   expect(await store.publish(job, over(store, job, 'succeeded'))).toMatchObject({
@@ -149,7 +149,7 @@ test('a quota above counts a replaced output out and the new one in, and one tha
   await bench.do(mkdir, { path: '/q', ...ann })
   await published(opened, mapOnly('/q/out'))
   await bound(bench, '/q', { names: 4, bytes: 10 })
-  await bench.do(setQuota, { path: '/q/out', names: 10, ...root }) // and is not counted yet
+  await bench.do(setQuota, { path: '/q/out', names: 10, ...root }) // its usage is not counted yet
   await published(opened, mapOnly('/q/out', true))
   expect(usageAt(view, stat(view, root, '/q').id)).toMatchObject({ used: { names: 4, bytes: 10 }, known: true })
   expect(usageAt(view, stat(view, root, '/q/out').id)).toEqual({ limit: { names: 10 }, used: { names: 3, bytes: 10 }, known: true })
@@ -257,8 +257,8 @@ test('a job that cannot publish what it has computed keeps it, and publishes it 
   })
   await store.tidy()
   expect(names(bench, '/.gristmill/jobs')).toEqual([`/.gristmill/jobs/${job}`])
-  expect(names(bench, `/.gristmill/jobs/${job}`)).toEqual([`/.gristmill/jobs/${job}/output`]) // nothing of losers
-  // The same conditions as ever, and nothing is lost by asking.
+  expect(names(bench, `/.gristmill/jobs/${job}`)).toEqual([`/.gristmill/jobs/${job}/output`]) // without files of losing attempts
+  // The usual conditions apply, and a refused request loses nothing.
   await expect(publishKept(opened, job, '/later')).rejects.toMatchObject({ code: 'EEXIST' })
   await expect(publishKept(opened, job, '/in/side')).rejects.toMatchObject({ code: 'EINVAL' })
   await expect(publishKept(opened, job, '/mine', { user: 'bob' })).rejects.toMatchObject({ code: 'EACCES' })

@@ -1,6 +1,6 @@
-// Jobs on nodes that die, return, lose reports or send them twice, under a namenode that is killed again and again.
-// The nodes here are the truth about what runs; the machine only hears of it. Whatever happens, in the end every job
-// has succeeded, each task is committed once, and the counters are the sum over the committed tasks.
+// Random faults: jobs on nodes that die, return, lose reports or repeat them, under a namenode that is killed again and again. The nodes of
+// this test know what really runs; the state machine only gets reports. In the end every job has succeeded, each task is committed once,
+// and the counters are the sums over the committed tasks.
 
 import { expect, test } from 'vitest'
 import type { Effect } from '../../../namenode/jobs/scheduler/event.ts'
@@ -27,7 +27,7 @@ class World {
   readonly hands = new Map<NodeId, Hand>()
   readonly started = new Set<AttemptId>()
   readonly #dice: (bound: number) => number
-  /** Orders and reports on their way. */
+  /** Orders in transit; below: reports. */
   #orders: Effect[] = []
   #reports: TaskFinished[] = []
   restarts = 0
@@ -85,7 +85,7 @@ class World {
     )
   }
 
-  /** One order reaches its node, or vanishes with it. */
+  /** Delivers one order to its node; it is lost if the node is dead. */
   deliver(): void {
     const [effect] = this.#orders.splice(this.#dice(Math.min(3, this.#orders.length)), 1)
     if (!effect || (effect.kind !== 'run' && effect.kind !== 'kill' && effect.kind !== 'forget')) return
@@ -96,7 +96,7 @@ class World {
     if (effect.kind === 'forget') for (const id of hand.outputs) if (attemptParts(id).job === effect.job) hand.outputs.delete(id)
   }
 
-  /** One running attempt comes to an end. */
+  /** Ends one running attempt. */
   work(faults: boolean): void {
     const running = [...this.hands].flatMap(([node, hand]) => [...hand.running].map(attempt => ({ node, hand, attempt })))
     const chosen = running[this.#dice(running.length || 1)]
@@ -111,7 +111,7 @@ class World {
       return
     }
     if (stage === 1) {
-      // A reducer reads every committed map output from where it lies; the journal knows them as the namenode would tell.
+      // A reducer reads every committed map output from its node; the journal has the locations.
       const maps = [...kept.tasks.values()].filter(record => record.stage === 0)
       const missing = maps
         .filter(({ won }) => !this.hands.get(won!.node)!.alive || !this.hands.get(won!.node)!.outputs.has(won!.attempt))
@@ -130,8 +130,8 @@ class World {
     const report = this.#reports[index]
     if (!report) return
     const fate = faults ? this.#dice(10) : 9
-    if (fate !== 0) this.#reports.splice(index, 1) // 0: it will come a second time
-    if (fate === 1) return // its datanode died before it could say so again
+    if (fate !== 0) this.#reports.splice(index, 1) // 0: it is delivered a second time
+    if (fate === 1) return // its datanode died before it could repeat the report
     this.take(this.bench.apply({ kind: 'finished', ...report }))
   }
 

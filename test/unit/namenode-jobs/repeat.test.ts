@@ -1,4 +1,4 @@
-// A submit that is repeated, because its answer was lost: in the same process, and in the next one, which has not taken over its jobs yet.
+// Repeated submits, after a lost reply: in the same process, and in the next one, which has not taken over its jobs yet.
 
 import { beforeEach, expect, test } from 'vitest'
 import { jobRoutes } from '../../../namenode/jobs/routes.ts'
@@ -15,7 +15,7 @@ const spec = specOf({ maps: 2, reduces: 1 })
 let rooms: FakeRooms
 let engine: Engine
 let routes: Route[]
-/** As a server has them. */
+/** As in a server. */
 let repeats: Repeats
 
 function begin(): void {
@@ -50,7 +50,7 @@ test('a submit that is repeated before the jobs of the process before are taken 
   expect(await engine.report(doneReport(nodeId('a'), runs()[0]! as never, spec))).toBe(true)
   engine.stop()
   begin()
-  // The inputs may be gone by now, and more jobs than allowed may run: nobody asks.
+  // Inputs may be deleted by now, and the job limit may be exceeded: neither is checked again.
   Object.assign(rooms, {
     checkSplits: () => {
       throw new GristmillError('ENOENT', 'the input has gone')
@@ -58,7 +58,7 @@ test('a submit that is repeated before the jobs of the process before are taken 
   })
   expect(await submit('c:1')).toBe(job)
   expect(engine.machine.jobs.size).toBe(0)
-  // As it is taken over, too.
+  // Also during the takeover.
   const [, again] = await Promise.all([engine.start(), submit('c:1')])
   expect(again).toBe(job)
   expect(rooms.store.head(job)!.term).toBe(1)
@@ -77,7 +77,7 @@ test('a repeat of a submit that is under way has its outcome: one job, or one re
   Object.assign(rooms, { checkSplits: async () => { asked++; await turn() } })
   const [one, two] = await Promise.all([submit('c:1'), submit('c:1')])
   expect([two, asked, engine.machine.jobs.size]).toEqual([one, 1, 1])
-  // The journal refuses the first one; a repeat that was begun meanwhile does not make a job of which the scheduler does not know.
+  // The journal refuses the first request; a repeat that began meanwhile must not create a job unknown to the scheduler.
   const accept = rooms.store.submit.bind(rooms.store)
   let refusals = 1
   rooms.store.submit = async request => {
@@ -85,7 +85,7 @@ test('a repeat of a submit that is under way has its outcome: one job, or one re
     if (refusals-- > 0) throw new GristmillError('ENOSPC', 'the disk is full')
     return accept(request)
   }
-  // As the journal says it: also of a request that waits in its queue.
+  // Also for a request that waits in the journal's queue.
   let known = 0
   rooms.store.hasAnswer = () => known++ > 0
   const first = submit('c:2')

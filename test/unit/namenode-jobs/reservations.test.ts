@@ -131,7 +131,7 @@ test('while a job runs, the directories above its output stay, and no file takes
   await call(names.mkdir, { path: '/full' })
   const { item } = await call(names.remove, { path: '/gone' }) as { item: string }
   const { item: directory } = await call(names.remove, { path: '/full' }) as { item: string }
-  // The one at /a/b/new is still to be made.
+  // The directory /a/b/new does not exist yet.
   outputs.reserve('/a/b/new/out', jobId('job-3'))
   outputs.reserve('/a/b/new/other', jobId('job-4'))
   const above = {
@@ -147,12 +147,12 @@ test('while a job runs, the directories above its output stay, and no file takes
     [writing.create, { path: '/a/b/new', parents: true }],
     [trash.restore, { item, to: '/a/b/new' }],
   ]
-  // For everybody: the superuser may kill the job, and is told how.
+  // Refused for every user; the message to the superuser says how to kill the job.
   for (const user of ['grace', 'mallory'])
     for (const [message, request] of harms.slice(0, -1))
       await expect(call(message, request, user), `${message.name} ${JSON.stringify(request)}`).rejects.toMatchObject(above)
   await expect(call(...harms.at(-1)!)).rejects.toMatchObject(above)
-  // What is beside goes on, also directories above it.
+  // Changes beside it are allowed, also in directories above it.
   await call(names.remove, { path: '/a/b/c' })
   await call(names.rename, { from: '/a/beside', to: '/moved' })
   await expect(call(names.remove, { path: '/missing' })).rejects.toMatchObject({ code: 'ENOENT' })

@@ -1,4 +1,4 @@
-// A namenode that starts anew and nodes that return, as text tables: what was committed stands, what runs is taken over.
+// Namenode restarts and returning nodes, as text tables: commits stay, running attempts are adopted.
 
 import { test } from 'vitest'
 import { play } from './kit.ts'

@@ -149,7 +149,7 @@ test('while an operator holds everything back no attempt is heard to end, and a 
   expect(rooms.store.jobs.get(job)!.tasks.size).toBe(0)
   rooms.safeMode = false
   await ask(task.finished, { ...report })
-  // What was about to be written when it began waits, and then the job is published.
+  // A write that was about to start when safe mode began waits; then the job is published.
   rooms.safeMode = true
   engine.feed({ kind: 'finished', ...doneReport(nodeId('a'), runs()[1]!.work.attempt, spec) })
   rooms.clock.pass(20_000)
@@ -358,7 +358,7 @@ test('orders to start that wait for a better place are made by the passing of ti
   const job = await submit({ maps: 1, reduces: 0 })
   engine.feed({ kind: 'joined', node: nodeId('a'), rack: 'r', host: 'a', slots: 0, attempts: [] })
   engine.placesChanged()
-  expect(runs()).toHaveLength(1) // nobody that lived held it: it went at once
+  expect(runs()).toHaveLength(1) // no live node held it: it was removed at once
   const second = await submit({ maps: 1, reduces: 0 })
   engine.feed({ kind: 'joined', node: nodeId('idle'), rack: 'r', host: 'idle', slots: 1, attempts: [] })
   expect(runs()).toHaveLength(1)

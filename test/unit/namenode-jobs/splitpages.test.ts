@@ -24,7 +24,7 @@ const send = (
     actor: as(more.user ?? 'ann'), id: more.id ?? id, page, output: more.output ?? '/out', splits,
   })
 
-/** A job over splits that were sent, and one that came with it. */
+/** A job over sent splits, and one split within the request. */
 function over3(sent: Partial<SentSplits> = {}, output = '/out'): JobSpec {
   const spec = mapOnly(output)
   const [stage] = spec.stages
@@ -92,7 +92,7 @@ test('pages come in order, from one user and for one output, and a repeated requ
   await expect(submit(store, over3({}, '/else'))).rejects.toMatchObject({ code: 'EINVAL' })
   await expect(submit(store, over3(), 'bob')).rejects.toMatchObject({ code: 'EACCES' })
   await submit(store, over3())
-  // They are that job's now.
+  // The splits belong to that job now.
   await expect(submit(store, over3({}, '/out'))).rejects.toThrow(GristmillError)
   expect(rows(bench)).toEqual({ sent: 0, pages: 2, outputs: 1 })
 })
@@ -161,7 +161,7 @@ test('pages that are refused leave nothing behind, and a page that is written ke
   await send(store, 0, [split(1)])
   const { bytes } = store.uploads.get(id)!
   expect(store.uploads.get(id)).toMatchObject({ user: 'ann', bytes: split(1).length })
-  // Another user's page of it changes nothing, and does not make it live longer.
+  // A page from another user changes nothing, and does not prolong its life.
   bench.clock.pass(limits.splitsKeptMs - 1000)
   await expect(send(store, 1, [split(2)], { user: 'bob' })).rejects.toMatchObject({ code: 'EACCES' })
   expect([...store.uploads].map(([which, { user, bytes: own }]) => [which, user, own])).toEqual([[id, 'ann', bytes]])

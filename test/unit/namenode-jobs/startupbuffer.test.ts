@@ -1,4 +1,4 @@
-// What nodes say before jobs are taken over: bounded by the nodes, and with the same outcome as all of it.
+// Reports of nodes before jobs are taken over: their number is bounded, and the outcome is the same as with all of them.
 
 import { expect, test } from 'vitest'
 import { StartupBuffer, type NodeEvent } from '../../../namenode/jobs/startupbuffer.ts'
@@ -20,7 +20,7 @@ function stateAfter(events: Iterable<NodeEvent>): string | undefined {
   return machine.nodes.get(nodeId('a'))?.state
 }
 
-/** A node that has left, or is dead, is heard of when it registers again. */
+/** After a node has left or died, its next event is a registration. */
 const possible = (sequence: readonly Kind[]): boolean => sequence.every((kind, at) => {
   const before = sequence[at - 1]
   return kind === 'joined' || kind === 'closed' || (before === 'left' ? kind === 'lost' : before !== 'lost')

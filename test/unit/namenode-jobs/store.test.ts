@@ -1,5 +1,5 @@
-// The journalled half of jobs on a real journal and namespace, in memory: what is committed, published, refused and
-// forgotten, also over restarts.
+// Job store on a real journal and namespace, in memory: tasks committed, jobs published, refused and forgotten, also over
+// restarts.
 
 import { expect, test } from 'vitest'
 import { checkSplits } from '../../../namenode/jobs/splits/input.ts'
@@ -22,7 +22,7 @@ test('the output of a job appears whole when it is published, and nothing else i
   const { bench, store } = await open()
   const job = await submit(store, mapOnly('/results/today'))
   expect(await runTask(bench, store, job, 0)).toBeUndefined()
-  await write(bench, `/.gristmill/jobs/${job}/${attemptId({ job, stage: 0, task: 1, attempt: 0 })}/part-1`) // a loser's
+  await write(bench, `/.gristmill/jobs/${job}/${attemptId({ job, stage: 0, task: 1, attempt: 0 })}/part-1`) // of a losing attempt
   expect(await runTask(bench, store, job, 1, 1)).toBeUndefined()
   expect(names(bench, '/')).toEqual([])
   expect(await store.publish(job, over(store, job, 'succeeded'))).toBeUndefined()
@@ -118,7 +118,7 @@ test('without a trash the old output goes for good in the same step, and a file 
   expect(names(bench, '/old')).toEqual(['/old/_SUCCESS', '/old/mine'])
   expect(await store.publish(job, over(store, job, 'succeeded'))).toBeUndefined()
   expect(names(bench, '/old')).toEqual(['/old/_SUCCESS', '/old/part-0'])
-  // The old one is taken apart, with its blocks; no directory hangs in the air.
+  // The old output is swept with its blocks; no directory is left without a parent.
   const { blocks } = await bench.journal.submit(sweep, { limit: 1000 })
   expect(blocks).toHaveLength(2)
   expect(bench.journal.view.counters).toMatchObject({ files: 2, doomed: 0, blocks: 1 })
@@ -133,7 +133,7 @@ test('nobody publishes where he may not write, or overwrites what is not his', a
   await expect(submit(store, mapOnly('/private', true))).rejects.toMatchObject({ code: 'EACCES' })
   await expect(submit(store, mapOnly('/.gristmill/programs'))).rejects.toMatchObject({ code: 'EACCES' })
   const job = await submit(store, mapOnly('/mine/out'))
-  await bench.do(mkdir, { path: '/mine', mode: 0o755, ...as('bob') }) // somebody was faster
+  await bench.do(mkdir, { path: '/mine', mode: 0o755, ...as('bob') }) // another user was faster
   expect(await store.publish(job, over(store, job, 'succeeded'))).toMatchObject({ code: 'EACCES' })
 })
 
@@ -156,7 +156,7 @@ test('blocks are handed to those only who may read their file, as it is now', as
   await reading({})
   await expect(reading({}, 'bob')).rejects.toMatchObject({ code: 'EACCES' })
   await write(bench, '/public', 5, 'bob')
-  // A file of one's own does not lend its name to another's blocks.
+  // A user's own file does not give access to another user's blocks.
   const own = stat(bench.journal.view, root, '/public')
   await expect(reading({ path: '/public', inode: own.id }, 'bob')).rejects.toMatchObject({ code: 'EBUSY' })
   await expect(reading({ inode: own.id })).rejects.toMatchObject({ code: 'EBUSY' })

@@ -1,4 +1,4 @@
-// The journalled half of jobs on a real journal and namespace, in memory, and what executors do to it.
+// Job store on a real journal and namespace, in memory, with the actions of executors.
 
 import { JournalJobStore } from '../../../namenode/jobs/store/store.ts'
 import type { TaskRecord } from '../../../namenode/jobs/store/record.ts'
@@ -53,7 +53,7 @@ export function record(job: JobId, task: number, files: OutputFile[], number = 0
   }
 }
 
-/** One attempt of a task runs and is committed. */
+/** Runs and commits one attempt of a task. */
 export async function runTask(bench: Bench, store: JournalJobStore, job: JobId, task: number, number = 0) {
   const attempt = attemptId({ job, stage: 0, task, attempt: number })
   const file = await write(bench, `/.gristmill/jobs/${job}/${attempt}/part-${task}`)

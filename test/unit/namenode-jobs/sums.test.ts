@@ -1,5 +1,5 @@
-// Bounds, sums and rare reports of the scheduler, one at a time: what a mistake by one would change for somebody who watches a job or
-// waits for a slot.
+// Bounds, sums and rare reports of the scheduler, one at a time: off-by-one errors that a user who watches a job or waits for a slot would
+// see.
 
 import { expect, test } from 'vitest'
 import type { Effect, Event } from '../../../namenode/jobs/scheduler/event.ts'
@@ -16,7 +16,7 @@ import { Bench, doneReport, specOf } from './kit.ts'
 
 const [a, b, c] = ['a', 'b', 'c'].map(nodeId) as [NodeId, NodeId, NodeId]
 
-/** A bench with nodes of a slot each, and words for what is done to it most. */
+/** A bench with nodes of one slot each, and short names for frequent actions. */
 class Play extends Bench {
   readonly runs: AttemptId[] = []
   readonly kills: AttemptId[] = []
@@ -57,7 +57,7 @@ class Play extends Bench {
     this.at = { nowMs: this.at.nowMs + ms, monoMs: this.at.monoMs + ms }
     return this.apply({ kind: 'tick' })
   }
-  /** The journal answers everything. */
+  /** Completes all journal effects. */
   settleAll(): void { while (this.waiting.length > 0) this.settle() }
 }
 
@@ -239,7 +239,7 @@ test('a task that still runs elsewhere is not put back when another attempt of i
   const play = new Play([a, b])
   const job = play.start(1, { places: [['a']] })
   play.apply({ kind: 'stale', node: a })
-  expect(play.runs).toHaveLength(2) // a twin
+  expect(play.runs).toHaveLength(2) // a speculative attempt
   play.fail(b, play.runs[1]!)
   expect(job.stages[0]!).toMatchObject({ waiting: 0, running: 1 })
 })
@@ -342,7 +342,7 @@ test('fractional counters have one sum, whatever the order of commits, of losses
       return play.machine.jobs.get(id)!
     })).toEqual(wanted)
   }
-  // What was counted and lost is taken back, and counted again elsewhere.
+  // A counted task that is lost is subtracted, and counted again elsewhere.
   const play = new Play([a, b], 2)
   const job = play.start(3, { reduces: 1, places: [['a'], ['b'], ['b']] })
   const [first, second, third] = [0, 1, 2].map(task => play.runs.find(run => attemptParts(run).task === task)!) as [
@@ -372,7 +372,7 @@ test('a namenode that starts again takes attempts of its earlier life over, but 
   play.kills.length = 0
   play.join(b, 0, [own])
   expect(play.kills).toEqual([own])
-  // Two attempts of one task on one node are one too many.
+  // One of two attempts of a task on one node is surplus.
   play.join(a, 1, [play.runs[0]!, idOf(job, 0, 0, 5)])
   expect(play.kills).toEqual([own, idOf(job, 0, 0, 5)])
 })
@@ -424,7 +424,7 @@ test('an attempt that will be over before a twin could be gets none, and twins a
     kind: 'progressed', node: last.attempts[0]!.node,
     attempts: [{ attempt: last.attempts[0]!.id, counters: {}, fraction: 0.9 }],
   })
-  play.pass(10_000) // 14 s for nine tenths: a second and a half to go
+  play.pass(10_000) // 14 s for nine tenths: about 1.5 s remain
   expect(last.attempts).toHaveLength(1)
   play.apply({
     kind: 'progressed', node: last.attempts[0]!.node,
@@ -434,7 +434,7 @@ test('an attempt that will be over before a twin could be gets none, and twins a
   expect([last.attempts.length, stage.speculative]).toEqual([2, 1])
   play.done(last.attempts[1]!.node, last.attempts[1]!.id)
   expect(stage.speculative).toBe(0)
-  // With a quarter of the tasks open nothing can be judged.
+  // With a quarter of the tasks unfinished, slow ones cannot be told apart.
   const nodes = ['w', 'x', 'y', 'z'].map(nodeId)
   const early = new Play(nodes)
   const job = early.start(4)
@@ -467,7 +467,7 @@ test('an attempt that still runs is kept among those of its task, however many o
   const [task] = job.stages[0]!.tasks
   const [first] = play.runs
   expect(task!.attempts[0]!.node).toBe(a)
-  // Its node is silent, so that a twin runs beside it; each is killed by its node.
+  // Its node is stale, so that a speculative attempt runs beside it; each is killed on its node.
   play.apply({ kind: 'stale', node: a })
   for (let n = 1; n <= limits.attemptsKeptMax + 3; n++) {
     expect(play.runs).toHaveLength(n + 1)
@@ -707,7 +707,7 @@ test('twins are a tenth of all slots, rounded down, and one at the least', () =>
     play.settleAll()
     play.pass(20_000)
     expect(stage!.speculative, `${slots} slots`).toBe(speculative)
-    // Of equally slow ones the first.
+    // The first of equally slow tasks is chosen.
     expect(stage!.tasks.slice(-4).map(task => task.attempts.length)).toEqual([2, speculative, 1, 1])
   }
 })
@@ -722,7 +722,7 @@ test('time has to be told while a task waits or runs that a free slot could take
   const play = new Play([a, b])
   expect(play.machine.hasRunnable).toBe(false)
   const job = play.start(1)
-  expect(play.machine.hasRunnable).toBe(true) // it may need a twin
+  expect(play.machine.hasRunnable).toBe(true) // it may need a speculative attempt
   play.done(a, job.stages[0]!.tasks[0]!.attempts[0]!.id)
   expect(play.machine.hasRunnable).toBe(false)
   const full = new Play([a])
@@ -756,7 +756,7 @@ test('a namenode that starts again knows how much of a stage each node holds, as
 })
 
 test('an attempt that says nothing of how far it is needs twice what it took: the twin goes to the one that needs most', () => {
-  // After 24 s: three tenths leave 56 s, four tenths 36 s, and nothing said 48 s.
+  // After 24 s: three tenths leave 56 s, four tenths 36 s, and no reported progress 48 s.
   for (const [fraction, chosen] of [[0.3, 0], [0.4, 1]] as const) {
     const nodes = Array.from({ length: 8 }, (_, i) => nodeId(`n${i}`))
     const play = new Play(nodes)

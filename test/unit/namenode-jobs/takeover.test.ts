@@ -1,4 +1,4 @@
-// A namenode that starts takes over the jobs that ran; one that cannot go on fails, with the reason, and the others go on.
+// Takeover: a starting namenode resumes the jobs that ran; a job that cannot continue fails, with the reason, and the others continue.
 
 import { beforeEach, expect, test } from 'vitest'
 import { Engine } from '../../../namenode/jobs/engine.ts'

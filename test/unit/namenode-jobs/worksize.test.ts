@@ -1,4 +1,4 @@
-// How large the order of a task can become: what is refused when a job is submitted, and that the bound is one.
+// Largest size of a task's order: oversized jobs are refused at submit, and the bound holds.
 
 import { expect, test } from 'vitest'
 import { workFor } from '../../../namenode/jobs/work.ts'
@@ -15,7 +15,7 @@ const rangeOf = (path: string, blocks = blocksOf(1)): SplitRange =>
 const splitOf = (...ranges: SplitRange[]): Split => ({ bytes: 2 ** 50, ranges })
 const check = (split: Split): number => [...checkedRanges(split)].length
 
-/** The order of the task of this split, whose blocks all lie on as many nodes as there can be. */
+/** Order of the task of this split, whose blocks all have the maximal number of locations. */
 function workOf(split: Split, params: Record<string, unknown> = {}) {
   const job = jobId('job-1')
   const nodes = Array.from({ length: limits.replicationMax }, (_, i) => nodeId(`datanode-${i}`.padEnd(40, 'x')))

@@ -1,4 +1,4 @@
-// Permissions, as a table: whose bits count, and who may remove names from a sticky directory.
+// Permissions, as a table: which class's bits count, and which users may remove names from a sticky directory.
 
 import { expect, test } from 'vitest'
 import {
@@ -11,7 +11,7 @@ test('owner, group and others each have their own bits and no others, as POSIX h
   for (const wish of [mayRead, mayWrite, maySearch] as const) {
     for (const [user, shift] of [['ann', 6], ['bob', 3], ['eve', 0]] as const) {
       for (let bits = 0; bits < 8; bits++) {
-        // All other classes have the opposite: what is theirs neither gives nor takes away anything.
+        // All other classes have the opposite bits, which must not matter.
         const mode = (0o777 ^ (7 << shift) ^ (bits === 7 ? 0o777 ^ (7 << shift) : 0)) | bits << shift
         expect(may(as(user), entry(mode), wish), `${user}, ${wish}, ${mode.toString(8)}`).toBe((bits & wish) !== 0)
         expect(may(as(user), entry(bits << shift), wish)).toBe((bits & wish) !== 0)

@@ -1,4 +1,4 @@
-// What is read in snapshots: by whom, in pages, and what is left of quotas and attributes of what was removed.
+// Reads in snapshots: permissions, pages, and the rest of quotas and attributes of removed files.
 
 import { expect, test } from 'vitest'
 import { mkdir, remove, rename, setAttributes, touch } from '../../../namenode/namespace/names.ts'
@@ -134,7 +134,7 @@ test('quotas and snapshots are the superuser\'s and the owner\'s to set, and tol
   await expect(call(snapshots, 'snapshot.list', { path: '/d' }, 'bob')).rejects.toMatchObject({ code: 'EACCES' })
   await expect(call(snapshots, 'snapshot.list', {}, 'ann')).rejects.toMatchObject({ code: 'EACCES' })
   await bench.do(createSnapshot, { path: '/d', name: 't' })
-  // A count's own snapshots are shown to nobody.
+  // Internal snapshots of a count are shown to no user.
   expect(await call(snapshots, 'snapshot.list', {}, 'grace')).toEqual({
     snapshots: [expect.objectContaining({ path: '/d', name: 's' }), expect.objectContaining({ name: 't' })],
   })
@@ -154,7 +154,7 @@ test('a listing of all snapshots goes on behind a page that ends with a count', 
   const { journal, clock } = bench
   const routes = snapshotRoutes({ journal, clock, actor, removed: () => {} })
   for (const path of ['/a', '/b']) await bench.do(mkdir, { path })
-  // Of each directory there is a count before its snapshots: with the one of /b the first page is full.
+  // Each directory's internal snapshot of a count precedes its snapshots: with that of /b the first page is full.
   for (let n = 0; n < 998; n++) await bench.do(createSnapshot, { path: '/a', name: `n${n}` })
   await bench.do(createSnapshot, { path: '/b', name: 'last' })
   const found: string[] = []
@@ -189,7 +189,7 @@ test('the trash is its user\'s: nobody else sees, restores or empties it, and wh
     message: expect.stringContaining('in the trash of ann'),
   })
   expect(stat(journal.view, root, `/.gristmill/trash/ann`).mode).toBe(0o700)
-  // To the millisecond: what was removed at that moment stays.
+  // To the millisecond: items removed at exactly that moment stay.
   expect(await journal.submit(purge, { beforeMs: 1000, limit: 10 })).toEqual({ removed: 0 })
   expect(await journal.submit(purge, { owner: 'bob', beforeMs: 1001, limit: 10 })).toEqual({ removed: 1 })
   expect([await seen('ann'), await seen('bob')]).toEqual([['/ann'], []])
@@ -208,7 +208,7 @@ test('what only a removed snapshot saw goes, also if it is removed while an earl
   await change(2)
   await bench.do(touch, { ...file('/d/later'), mtimeMs: 2 })
   expect(bench.journal.view.counters.history).toBe(7)
-  // The last snapshot alone saw the later file as it was; the older one goes on seeing the others.
+  // Only the last snapshot showed the later file; the older one still shows the others.
   await bench.do(removeSnapshot, { path: '/d', name: 't' })
   while (hasStale(bench.journal.view)) await bench.journal.submit(sweepHistory, { limit: 2 })
   expect(bench.journal.view.counters.history).toBe(6)

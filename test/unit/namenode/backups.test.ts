@@ -1,5 +1,5 @@
-// Backups that a namenode makes by itself: when, how many are kept, and what happens when their disk fails. Real files, time
-// moved by hand.
+// Automatic backups of a namenode: schedule, number kept, and failures of their disk. Real files, time moved by
+// hand.
 
 import fs from 'node:fs/promises'
 import os from 'node:os'
@@ -58,7 +58,7 @@ async function open(plan: Partial<BackupPlan> = {}): Promise<Backups> {
   return backups
 }
 
-/** Time passes, with a look every ten minutes. */
+/** Moves time, with a check every ten minutes. */
 async function pass(backups: Backups, ms: number): Promise<void> {
   for (let at = 0; at < ms; at += hour / 6) {
     clock.pass(hour / 6)
@@ -188,7 +188,7 @@ test('a process that is short-lived makes one at its end, when its journal does 
     return there()
   }
   await change()
-  // The journal alone is as good, for now.
+  // The journal alone suffices, for now.
   expect(await ended()).toEqual([])
   for (let life = 0; life < 4; life++) {
     await journal.close()

@@ -1,5 +1,5 @@
-// Bytes are spread: from full nodes to empty ones, a copy first, within the rules of racks, no faster than was allowed, and
-// over restarts of the namenode.
+// Balancer: moves replicas from full nodes to empty ones, copy first, within the rules of racks and the allowed bandwidth, and over
+// restarts of the namenode.
 
 import { expect, test } from 'vitest'
 import { helps, shareOf, utilizationOf, type Filled } from '../../../namenode/blocks/balancepolicy.ts'
@@ -16,7 +16,7 @@ const state = (sim: Sim): Promise<BalanceState> => sim.house.call(balanceStatus,
 
 const filled = (name: string, used: number, free: number): Filled => ({ node: nodeId(name), usedBytes: used, freeBytes: free })
 
-/** Moves of 1 byte that help, as `from>to`. */
+/** Useful moves of 1 byte, as `from>to`. */
 function moves(nodes: readonly Filled[], threshold: number): string[] {
   const spread = utilizationOf(nodes, threshold)
   return nodes.flatMap(from => nodes.filter(to => to !== from && helps(spread, from, to, 1)).map(to => `${from.node}>${to.node}`))
@@ -25,12 +25,12 @@ function moves(nodes: readonly Filled[], threshold: number): string[] {
 test('a move helps a node that is out of balance, by its share and not its bytes, and puts nobody else out of it', () => {
   expect(moves([filled('a', 50, 50), filled('b', 55, 45)], 0.1)).toEqual([])
   expect(moves([filled('a', 90, 10), filled('b', 10, 90), filled('c', 50, 50)], 0.1)).toEqual(['a>b', 'a>c', 'c>b'])
-  // A new empty node among many that are equally full: all of those give.
+  // A new empty node among many equally full ones: all of those give.
   expect(moves([filled('a', 55, 45), filled('b', 52, 48), filled('c', 50, 50), filled('new', 0, 100)], 0.2)).toEqual([
     'a>new', 'b>new', 'c>new',
   ])
   expect(moves([filled('small', 9, 1), filled('large', 100, 900)], 0.1)).toEqual(['small>large'])
-  // A block as large as the difference would only change who is full.
+  // A block as large as the difference would only swap the two nodes' roles.
   const spread = utilizationOf([filled('a', 60, 40), filled('b', 40, 60)], 0.05)
   expect([helps(spread, spread.nodes[0]!, spread.nodes[1]!, 10), helps(spread, spread.nodes[0]!, spread.nodes[1]!, 11)]).toEqual([
     true, false,
@@ -56,7 +56,7 @@ const racks = (sim: Sim, id: BlockId): number => new Set(sim.holders(id).map(nam
 test('blocks move from full nodes to empty ones until all are near the average, and no block is ever without its replicas or its racks', async () => {
   const { sim, ids } = await lopsided(80)
   expect(used(sim)).toEqual([30, 60, 30, 0, 0])
-  // Half of all replicas have to stay in the rack of two nodes: 30 each, where the average is 24.
+  // Half of all replicas must stay in the rack of two nodes: 30 each, where the average is 24.
   await begin(sim, 7)
   for (let i = 0; (await state(sim)).running; i++) {
     expect(i, 'it ends').toBeLessThan(1200)
@@ -109,7 +109,7 @@ test('no node moves more than it is allowed', async () => {
   }
   for (let second = 1; second <= 12; second++) {
     await sim.pass(1000)
-    // One block more may be on its way when the allowance has just begun, and one second's worth may have been saved.
+    // At the start of the allowance one block more may be in transit, and the allowance of one second may have accumulated.
     for (const [node, sum] of bytes()) expect(sum, node).toBeLessThanOrEqual(200 * (second + 1) + 100)
   }
   expect(Math.max(...bytes().values()), 'and not much less').toBeGreaterThan(200 * 12 * 0.7)
@@ -157,7 +157,7 @@ test('where nothing that could move would make it better, it ends and says so', 
   const sim = await Sim.calm(84, 2, 1)
   for (const node of sim.nodes) node.capacityBytes = 10_000
   sim.nodes[1]!.capacityBytes = 100_000
-  // Every block is on both: there is nowhere to go.
+  // Every block is on both nodes: no other place exists.
   for (let i = 0; i < 50; i++) await place(sim, 2, [0, 1])
   await sim.pass(1000)
   await begin(sim)

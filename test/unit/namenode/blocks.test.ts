@@ -1,4 +1,4 @@
-// The block table against a model, placement by its properties, orders that get lost on the way.
+// Block table against a model, properties of placement, orders that are lost on the way.
 
 import { MiB } from '../../../src/base/units.ts'
 import { expect, test } from 'vitest'
@@ -177,7 +177,7 @@ test('orders are numbered, repeated until they are acknowledged, and never lost 
   orders.push(kill(2))
   const first = await orders.wait(signal)
   expect(first.map(each => each.seq)).toEqual([1, 2])
-  // The answer was lost: the node asks again without having acknowledged anything.
+  // The reply was lost: the node asks again without having acknowledged anything.
   orders.acknowledge(0)
   expect(await orders.wait(signal)).toEqual(first)
   expect(orders.acknowledge(1).map(each => each.seq)).toEqual([1])

@@ -1,5 +1,5 @@
-// What the block room keeps about nodes and blocks (setbacks, deletions, suspects, strangers, safe mode), each by itself and at its
-// bounds. How they work together is in repair.test.ts, replication.test.ts and safety.test.ts.
+// Block room's records of nodes and blocks (backoffs, deletions, suspects, unknown blocks, safe mode), each alone and at its bounds. Their
+// interaction is tested in repair.test.ts, replication.test.ts and safety.test.ts.
 
 import { expect, test } from 'vitest'
 import { Deletions } from '../../../namenode/blocks/deletions.ts'
@@ -144,7 +144,7 @@ test('a node is asked about a replica once a minute, about a thousand at a time,
   suspects.answered(a, blockId(2))
   expect(suspects.accuse(a, blockId(1002))).toBe(true)
   clock.pass(30_000)
-  // All but the last have had their time.
+  // All but the last have expired.
   expect([suspects.accuse(a, blockId(1003)), suspects.accuse(a, blockId(1002)), suspects.accuse(a, blockId(3))]).toEqual([
     true, false, true,
   ])

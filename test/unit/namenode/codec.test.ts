@@ -1,4 +1,4 @@
-// The bytes of values and what one operation sees of its own edits: each compared with the plainest thing that does the same.
+// Encoded values, and an operation's view of its own edits: each compared with the plainest equivalent.
 
 import { crc32c } from '@node-rs/crc32'
 import { expect, test } from 'vitest'
@@ -70,7 +70,7 @@ test('fields come out as they were packed, at the bounds of each, and a packer b
     expect(() => unpacker.u8()).toThrow(RangeError)
   }
   expect([127, 128, 16_383, 16_384].map(value => packer.varint(value).done().length)).toEqual([1, 2, 2, 3])
-  // Whatever comes at the end of its room: there is more then.
+  // Values at the end of the packer's buffer, which grows then.
   const puts: Array<[number, (fresh: Packer) => Packer]> = [
     [1, fresh => fresh.u8(7)], [2, fresh => fresh.u16(0x0707)], [4, fresh => fresh.u32(0x0707_0707)],
     [6, fresh => fresh.u48(0x0707_0707_0707)],
@@ -109,7 +109,7 @@ test('counters come back by their places; those that a state of an earlier versi
   })
 })
 
-/** A sorted table, read without any cleverness. */
+/** A sorted table, read in the plainest way. */
 function* rows(
   table: ReadonlyMap<string, Buffer>,
   { start, end, limit = Infinity, reverse = false }: KeyRange,

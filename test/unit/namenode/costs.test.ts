@@ -1,5 +1,5 @@
-// What one message may cost at its largest allowed input, counted in reads, comparisons and text: no test here looks at a clock. How long
-// the namenode stands still is what `npm run bench -- pauses` measures.
+// Cost of one message at its largest allowed input, counted in reads, comparisons and text; no test here looks at a clock. Pauses of the
+// event loop are measured by `npm run bench -- pauses`.
 
 import { expect, test, vi } from 'vitest'
 import { Draft } from '../../../namenode/journal/draft.ts'
@@ -27,7 +27,7 @@ import { openBench, root, type Bench } from './kit.ts'
 
 const deep = (levels: number, name = 'x'): string => `/${name}`.repeat(levels)
 
-/** Reads of values, over all tables, while the work is done. */
+/** Number of reads of values, over all tables, during the work. */
 async function readsOf(bench: Bench, work: () => Promise<unknown>): Promise<number> {
   const table = Object.getPrototypeOf(bench.store.table('children')) as { get(key: Uint8Array): Buffer | undefined }
   const reads = vi.spyOn(table, 'get')

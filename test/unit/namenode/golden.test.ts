@@ -1,4 +1,4 @@
-// The bytes of the formats as their pages show them: what was released is read for ever.
+// Bytes of the formats as in their documents: released formats stay readable.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -80,7 +80,7 @@ test('an entry and its key are the bytes of their page, and no bit of them can c
     changed[bit >> 3]! ^= 1 << (bit & 7)
     expect(() => unseal('children', key, changed)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
   }
-  // The right value in the wrong place is as wrong.
+  // A right value in the wrong place is refused too.
   expect(() => unseal('children', childKey(1, 'b.txt'), value)).toThrow(expect.objectContaining({ code: 'CORRUPT' }))
 })
 
@@ -104,7 +104,7 @@ test('entries of every kind come back as they were', () => {
   ] as Array<Partial<NameEntry>>) {
     const entry = { ...ada, ...change }
     expect(decodeEntry(encodeEntry(entry))).toEqual(entry)
-    // What says nothing of a delimiter has the bytes that it always had; what does is told apart by its version.
+    // An entry without a delimiter has its former bytes; one with a delimiter has the next version number.
     expect(encodeEntry(entry)[0]! >> 4).toBe(entry.delimiter === undefined ? 1 : 2)
     expect(decodeEntry(encodeEntry(entry, 77))).toEqual(entry)
     const status = statusOf('/ö/b', entry)

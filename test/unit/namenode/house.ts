@@ -1,5 +1,5 @@
-// A namenode's rooms that keep blocks, with datanodes made of a few lines, and time moved by hand: for tests of what is
-// copied, trimmed, moved and deleted when. Answers get lost and reports come twice, as on a bad network.
+// Namenode's block rooms with fake datanodes and manual time, for tests of replication, excess replicas, balancing and deletion. Replies
+// are lost and reports are repeated, as on a bad network.
 
 import { BalanceControl } from '../../../namenode/blocks/balancecontrol.ts'
 import { Blocks } from '../../../namenode/blocks/blocks.ts'
@@ -29,14 +29,14 @@ import { openBench, root, type Bench } from './kit.ts'
 
 export const times = { nodeStaleMs: 1000, nodeDeadMs: 4000, longPollMs: 500 }
 
-/** What a namenode is of its block keeping, over a journal that lives on when it restarts. */
+/** The block-keeping part of a namenode, over a journal that outlives its restarts. */
 export class House {
   readonly bench: Bench
   readonly registry: NodeRegistry
   readonly blocks: Blocks
   readonly chores: Chores
   readonly open = new Set<BlockId>()
-  /** Everything that was ordered, in order. */
+  /** All orders given, in order. */
   readonly given: Array<{ readonly node: string; readonly order: Order }> = []
   settled = 0
   readonly #routes = new Map<string, (request: unknown, context: unknown) => unknown>()
@@ -85,7 +85,7 @@ export class House {
     blocks.start()
   }
 
-  /** How many orders of a kind were given so far. */
+  /** Number of orders of a kind so far. */
   count(kind: Order['kind']): number { return this.given.filter(({ order }) => order.kind === kind).length }
 
   node(fake: Fake): DataNode { return this.registry.get(fake.id)! }
@@ -101,11 +101,11 @@ export class House {
   }
 }
 
-/** A datanode: a map of blocks, and the loop that a real one runs, a step at a time. */
+/** Fake datanode: a map of blocks, and the loop of a real one, one step at a time. */
 export class Fake {
   readonly id
   readonly rack: string
-  /** Where it says that it is. */
+  /** Address that it registers with. */
   address: string
   readonly blocks = new Map<BlockId, { length: number; crc: number }>()
   readonly changes: Array<['added' | 'removed' | 'bad', BlockId]> = []
@@ -116,13 +116,13 @@ export class Fake {
   fullDue = true
   readonly sim: Sim
   polling = false
-  /** It does not hear orders. */
+  /** Receives no orders. */
   deaf = false
-  /** Bytes of its disk, if it is to be small: then what lies on it is counted. */
+  /** Disk size, for small disks: only then is the content counted. */
   capacityBytes: number | undefined
-  /** Copies to it fail, and the sender says so. */
+  /** Copies to it fail, and the sender reports it. */
   refuses = false
-  /** Of the copies that it is to make, one in six comes to nothing without a word. */
+  /** One in six of the copies that it should make fails without a report. */
   careless = true
 
   constructor(sim: Sim, name: string, rack: string) {
@@ -175,7 +175,7 @@ export class Fake {
     }
   }
 
-  /** Sends, now and then twice, as if an answer had been lost. */
+  /** Sends, sometimes twice, as after a lost reply. */
   async #send<M extends Message>(message: M, request: RequestOf<M>): Promise<void> {
     await this.sim.house.call(message, request)
     if (this.sim.random.below(4) === 0) await this.sim.house.call(message, request)
@@ -186,7 +186,7 @@ export class Fake {
     this.polling = true
     const { session } = this
     this.sim.house.call(wait, { node: this.id, session, acknowledged: this.acknowledged, freeSlots: 0 }).then(({ orders }) => {
-      // The answer is lost with the process, or on the way.
+      // The reply is lost with the process, or on the way.
       if (!this.up || this.deaf || this.session !== session || this.sim.random.below(8) === 0) return
       for (const { seq, order } of orders) {
         if (seq <= this.acknowledged) continue
@@ -210,7 +210,7 @@ export class Fake {
       case 'replicate': {
         const mine = this.blocks.get(order.block)
         if (!mine) this.changes.push(['removed', order.block])
-        if (!mine || this.careless && this.sim.random.below(6) === 0) return // a copy that comes to nothing
+        if (!mine || this.careless && this.sim.random.below(6) === 0) return // a copy that fails silently
         for (const { node } of order.targets) {
           const target = this.sim.nodes.find(each => each.id === node)!
           if (target.refuses) {
@@ -274,7 +274,7 @@ export class Sim {
     this.nodes = Array.from({ length: nodes }, (_, i) => new Fake(this, `n${i}`, `/r${i % racks}`))
   }
 
-  /** A cluster in which only what the test does goes wrong. */
+  /** A cluster without random faults. */
   static async calm(seed: number, nodes: number, racks = 2): Promise<Sim> {
     const sim = new Sim(seed, nodes, racks)
     for (const node of sim.nodes) node.careless = false
@@ -283,7 +283,7 @@ export class Sim {
     return sim
   }
 
-  /** Time passes until it is so; fails after a while. */
+  /** Moves time until the condition holds; fails after a while. */
   async until(what: string, holds: () => boolean, ms = 60_000): Promise<void> {
     for (let at = 0; !holds(); at += 100) {
       if (at >= ms) throw new Error(`not within ${ms} ms: ${what}`)
@@ -295,7 +295,7 @@ export class Sim {
 
   async start(): Promise<void> { this.house = new House(await openBench({ clock: this.clock }), this.random) }
 
-  /** The namenode dies and starts again; what it knew of replicas is gone. */
+  /** Kills and restarts the namenode, which loses its knowledge of replicas. */
   async restart(): Promise<void> {
     this.stats.restarts++
     await this.house.stop()
@@ -326,7 +326,7 @@ export class Sim {
       }
       return { id, length: 100, crc: 7, aligned: true, holders }
     })
-    // Some writers give up, or leave blocks unused: those are garbage.
+    // Some writers abandon their files, or leave blocks unused: those are garbage.
     const kept = this.random.below(5) === 0 ? sealed.slice(1) : sealed
     if (live.length > 0)
       await bench.do(complete, { lease: made.lease, blocks: kept.map(({ id, length, crc, aligned }) => ({ id, length, crc, aligned })) })
@@ -364,7 +364,7 @@ export class Sim {
 
   #any<T>(items: readonly T[]): T | undefined { return items[this.random.below(Math.max(1, items.length))] }
 
-  /** Rule 5: what the system deletes is nobody's, or there are other good copies on nodes that live. */
+  /** Rule 5: a deleted replica belongs to no file, or there are other good replicas on live nodes. */
   checkDelete(node: Fake, id: BlockId): void {
     if (!knownBlock(this.house.bench.journal.view, id)) return
     const good = (each: Fake): boolean => each.blocks.get(id)?.crc === 7
@@ -372,7 +372,7 @@ export class Sim {
       this.wrongs.push(`${node.id} deleted the last good copy of ${id}`)
   }
 
-  /** Everything of the rules that does not hold, now that all is quiet. */
+  /** Violations of the rules in a quiet cluster. */
   unwell(): string[] {
     const { view } = this.house.bench.journal
     const wrong = [...this.wrongs]
@@ -399,7 +399,7 @@ export class Sim {
   }
 }
 
-/** A file of one block on these nodes, known to everybody. */
+/** Creates a file of one block on these nodes, reported by them. */
 export async function place(sim: Sim, replication: number, on: number[]): Promise<BlockId> {
   const { bench, blocks, registry } = sim.house
   const { lease, blocks: [id] } = await bench.do(create, { path: `/p${sim.files++}`, replication, blockBytes: 4096, blocks: 1 })

@@ -1,4 +1,4 @@
-// The journal under every way to die: what was answered is there afterwards, what was not is there whole or not at all.
+// Journal under crashes: acknowledged operations are present afterwards; others are present whole or not at all.
 
 import { expect, test } from 'vitest'
 import { frameBehind, headerBytes } from '../../../namenode/journal/frame.ts'
@@ -18,7 +18,7 @@ import { openBench, root, type Bench } from './kit.ts'
 const names = (bench: Bench, path = '/'): string[] => list(bench.journal.view, root, { path }).entries.map(entry => entry.path)
 const make = (bench: Bench, path: string, id?: string): Promise<unknown> => bench.do(mkdir, { path, ...id && { requestId: requestId(id) } })
 
-/** The last segment's path. */
+/** Path of the last segment. */
 const lastSegment = (disk: MemoryDisk): string => [...disk.files.keys()].sort().at(-1)!
 
 async function outcome(work: Promise<unknown>): Promise<string> {
@@ -80,7 +80,7 @@ test('a cut before the sync leaves nothing of the group, and what was torn does 
     await make(again, '/after')
     const third = await openBench({ store: store.reopened(), disk: again.disk.cut() })
     expect(names(third)).toEqual(['/after', '/before'])
-    // The store is lost altogether: the log alone, with its torn end in the middle, gives the same state.
+    // The store is lost entirely: the log alone, with its torn end in the middle, gives the same state.
     const rebuilt = await openBench({ disk: third.disk.cut(), fresh: false })
     expect(rebuilt.store.dump()).toBe(third.store.dump())
   }
@@ -139,7 +139,7 @@ test('a segment that cannot begin for want of a descriptor refuses its group, an
 test('a request that has been answered is answered again, however full the disk is now', async () => {
   const first = await openBench()
   const answer = await make(first, '/a', 'client:1')
-  // After a restart the next group needs a new segment, which the disk does not take.
+  // After a restart the next group needs a new segment, which the disk refuses.
   const bench = await openBench({ disk: first.disk.cut(), fresh: false })
   bench.disk.freeBytes = 0
   expect(await make(bench, '/a', 'client:1')).toEqual(answer)
@@ -193,7 +193,7 @@ test('a repeat of a request that is queued gets its outcome, a refusal too, and 
   const ask = (path: string): Promise<unknown> => bench.journal.submit(counted, { requestId: requestId('c:9'), path, nowMs: 1, ...root })
   const first = ask('/a')
   expect(bench.journal.hasAnswer(requestId('c:9'))).toBe(true)
-  // What a route has not checked, because the request is known.
+  // Unchecked by a route, because the request is known.
   const repeat = ask('/a/b')
   expect(await Promise.allSettled([first, repeat])).toMatchObject([{ reason: { code: 'EEXIST' } }, { reason: { code: 'EEXIST' } }])
   expect([runs, bench.journal.hasAnswer(requestId('c:9'))]).toEqual([1, false])
@@ -220,7 +220,7 @@ test('a group ends when its operations have taken long; the others wait for the 
   bench.store.onCommit = () => { commits++ }
   await Promise.all(['/a', '/b', '/a', '/c', '/d'].map(path => outcome(slowly(bench, path, 7))))
   expect(commits).toBe(3)
-  // One that takes longer by itself is a group of its own.
+  // A slow operation is a group of its own.
   await Promise.all([slowly(bench, '/e', 500), slowly(bench, '/f', 500)])
   expect(commits).toBe(5)
   await Promise.all(['/g', '/h', '/i'].map(path => make(bench, path)))
@@ -267,7 +267,7 @@ test('a segment that is missing in the middle, or at the end, is refused', async
   await expect(openBench({ disk: middle, fresh: false })).rejects.toMatchObject({
     code: 'CORRUPT', message: expect.stringContaining('nowhere'),
   })
-  // The store has them all, so a missing old segment does not matter...
+  // The store contains them all, so a missing old segment does not matter...
   await openBench({ store: bench.store.reopened(), disk: middle })
   // ...but a log that ends before the store does is not this store's log.
   const end = bench.disk.cut()
@@ -376,7 +376,7 @@ test('a store without room for a commit: reads go on, changes are refused, and w
   expect(again).toEqual(first)
   expect(names(bench)).toEqual(['/a', '/b', '/before'])
   await make(bench, '/c')
-  // The log has each operation once, and gives the same state to the byte: also the time at which answers were kept.
+  // The log contains each operation once, and gives the same state to the byte, including the times of kept replies.
   const rebuilt = await openBench({ disk: bench.disk.cut(), fresh: false })
   expect(rebuilt.store.dump()).toBe(bench.store.dump())
 })
@@ -499,7 +499,7 @@ test('what a process appended and died before it synced is durable before the st
     const bench = await openBench()
     await make(bench, '/before')
     const store = bench.store.reopened()
-    // The process dies in its sync; `failing`: because of it, and what the system could not write then it never writes.
+    // The process dies in its sync; `failing`: because the sync failed, and its data is never written.
     bench.disk.onSync = () => { throw Object.assign(new Error('EIO'), { code: 'EIO' }) }
     await outcome(make(bench, '/a'))
     bench.disk.onSync = undefined
@@ -509,7 +509,7 @@ test('what a process appended and died before it synced is durable before the st
     expect(names(again)).toEqual(['/a', '/before'])
     await make(again, '/after')
     const disk = again.disk.cut()
-    // The store is lost: what leads to its state is in the log, all of it.
+    // The store is lost: the log alone leads to its state.
     expect((await openBench({ disk, fresh: false })).store.dump()).toBe(again.store.dump())
   }
 })
@@ -522,7 +522,7 @@ test('a log whose end must be written anew and cannot be is no start: the messag
     writeFileDurable: () => Promise.reject(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })),
   })
   await expect(openBench({ store, disk: full })).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringMatching(/free \d+ bytes/) })
-  // A log that the store holds already needs no room.
+  // A log that is already in the store needs no space.
   expect(names(await openBench({ store: bench.store.reopened(), disk: full }))).toEqual(['/a'])
 })
 
@@ -578,7 +578,7 @@ test('directories that a refused operation would have made are not there for the
     kind: 'test.half',
     mutate(draft, operation) {
       mkdir.mutate(draft, operation as never)
-      list(draft, root, { path: operation.path }) // looked up, and so remembered
+      list(draft, root, { path: operation.path }) // looked up, and so cached
       throw new GristmillError('EINVAL', 'and now it is refused')
     },
   })

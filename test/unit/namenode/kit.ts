@@ -1,4 +1,4 @@
-// A namenode's state in memory: a journal over a store and a disk that can be cut and made to fail, a clock moved by hand.
+// Namenode state in memory: a journal over a store and a disk that can be cut and made to fail, a manual clock.
 
 import { allMutations } from '../../../namenode/mutations.ts'
 import { LocalJournal } from '../../../namenode/journal/local.ts'

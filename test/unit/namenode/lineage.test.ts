@@ -1,4 +1,4 @@
-// What a namenode knows of its own past, over more starts than the list of the last ones holds.
+// Lineage: a namenode's record of its past starts, beyond the list of the last ones.
 
 import { expect, test } from 'vitest'
 import { seenIn, seenName } from '../../../namenode/nodes/seen.ts'
@@ -19,8 +19,8 @@ const n1 = nodeId('n1')
 const many = 300
 
 /**
- * A directory whose namenodes had these incarnations, from epoch 2 on, and changed something in each. `lineage: false`: of a version that
- * kept none.
+ * A directory whose namenodes had these incarnations, from epoch 2 on, and changed something in each. `lineage: false`: a version without
+ * lineage.
  */
 async function directory(
   incarnations: readonly string[],
@@ -71,7 +71,7 @@ test.each<[string, Seen, string]>([
       await succession.look()
       await expect(succession.meet(n1, undefined)).rejects.toMatchObject({ code: 'STALE_EPOCH' })
     }
-    // Nothing has become of it, and the note is as it was.
+    // The start was refused, and the note is unchanged.
     expect([epochOf(copy), copy.journal.view.counters.appliedSeq]).toEqual([epoch, appliedSeq])
     expect(await seenIn(copy.disk, dir)).toEqual(seen)
   },
@@ -121,7 +121,7 @@ test('a datanode that has seen a namenode of which no start is noted is not take
   await succession.look()
   await succession.meet(n1, seen)
   expect(sure()).toBe(1)
-  // Beside a namenode there is no other datanode to tell.
+  // An embedded namenode has no other datanode to ask.
   expect((await start(gap, seen)).behind()).toContain('does not include the namenode of epoch 20')
 })
 
@@ -142,7 +142,7 @@ test('a datanode beside the namenode is asked before the epoch is raised', async
     expect(epochOf(copy)).toBe(raised)
     await copy.disk.remove(`${dir}/${seenName}`)
   }
-  // A new cluster beside a datanode of another one: that one says so.
+  // A new cluster beside a datanode of another one: that datanode refuses it.
   expect((await start(await openBench(), own)).behind()).toBeUndefined()
 })
 

@@ -1,4 +1,4 @@
-// Which blocks a reader is given for a range, and in which order it is to ask their nodes.
+// Blocks and node order that a reader gets for a range of a file.
 
 import { expect, test } from 'vitest'
 import { locate, type LocateTools } from '../../../namenode/blocks/locate.ts'

@@ -1,4 +1,4 @@
-// What a namenode remembers of directories that were asked for: some, however many there are.
+// Path cache of the namenode: bounded, for any number of directories.
 
 import { expect, test } from 'vitest'
 import { Memo } from '../../../namenode/journal/view.ts'

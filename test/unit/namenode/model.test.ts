@@ -1,4 +1,4 @@
-// Random operations on the namespace against a model of a few lines, and the log replayed into the same bytes.
+// Random operations on the namespace against a small model, and replay of the log into the same bytes.
 
 import { expect, test } from 'vitest'
 import { Draft } from '../../../namenode/journal/draft.ts'
@@ -17,7 +17,7 @@ type Node = Map<string, Node> | 'file'
 
 const parts = (path: string): string[] => path.split('/').slice(1)
 
-/** The model: POSIX in a nested map. Gives a code, or 'ok'. */
+/** Model: POSIX in a nested map. Returns a code, or 'ok'. */
 class Model {
   readonly top: Map<string, Node> = new Map()
 
@@ -106,7 +106,7 @@ for (const seed of [1, 2, 3, 4]) {
     const bench = await openBench({ segmentLimits: { segmentBytes: 4000, heldBytes: 1e9, keptBytes: 1e9, keptFiles: 1e6 } })
     const path = (): string => Array.from({ length: 1 + random.below(3) }, () => `/${'abcd'[random.below(4)]}`).join('')
     for (let round = 0; round < 150; round++) {
-      // Some at once: a group must be as if one came after the other.
+      // Several at once: a group must behave like the operations one after the other.
       const work = Array.from({ length: 1 + random.below(5) }, () => {
         const a = path()
         const b = path()

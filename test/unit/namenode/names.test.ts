@@ -1,5 +1,5 @@
-// Names, permissions and files being written, as scenarios: `user: command → answer`. Reading them is knowing what POSIX
-// does; grace is the superuser.
+// Names, permissions and files being written, as scenarios: `user: command → answer`. They document the POSIX behaviour; grace is the
+// superuser.
 
 import { expect, test } from 'vitest'
 import { list, stat, summary } from '../../../namenode/namespace/read.ts'
@@ -12,7 +12,7 @@ import { as, openBench, root, type Bench } from './kit.ts'
 
 const octal = (mode: number): string => mode.toString(8).padStart(4, '0')
 
-/** One command; its answer as text. */
+/** Runs one command; returns its answer as text. */
 async function run(bench: Bench, actor: Actor, command: string): Promise<string> {
   const [verb, a = '', b = '', ...rest] = command.split(' ')
   const words = [a, b, ...rest]
@@ -96,7 +96,7 @@ async function run(bench: Bench, actor: Actor, command: string): Promise<string>
   }
 }
 
-/** Runs each line and gives them with their real answers; equal to the scenario if all is as it says. */
+/** Runs each line; returns the scenario with the real answers, which equals the expected one if all is right. */
 async function play(scenario: string): Promise<{ got: string; want: string }> {
   const bench = await openBench()
   const want = scenario.split('\n').map(line => line.trim()).filter(line => line !== '')
@@ -113,7 +113,7 @@ async function play(scenario: string): Promise<{ got: string; want: string }> {
     }
     got.push(`${user}: ${command} → ${answer}`)
   }
-  // Whatever happened: the log alone gives the same state, bit for bit.
+  // In every case the log alone gives the same state, bit for bit.
   const again = await openBench({ disk: bench.disk.cut(), fresh: false })
   expect(again.store.dump()).toBe(bench.store.dump())
   return { got: got.join('\n'), want: want.join('\n') }

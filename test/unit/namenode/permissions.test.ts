@@ -1,4 +1,4 @@
-// Who may change names, one condition at a time: each of these is refused for one reason only.
+// Permission checks of namespace changes, one condition at a time: each of these is refused for one reason only.
 
 import { expect, test } from 'vitest'
 import { mkdir, remove, rename, setAttributes, touch } from '../../../namenode/namespace/names.ts'

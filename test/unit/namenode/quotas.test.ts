@@ -1,4 +1,4 @@
-// Quotas: nothing goes over a bound, however it comes, and what is said to be there is there.
+// Quotas: no operation exceeds a bound, and reported usage equals the content.
 
 import { expect, test } from 'vitest'
 import { mkdir, remove, rename, setAttributes, touch } from '../../../namenode/namespace/names.ts'
@@ -41,7 +41,7 @@ const count = (bench: Bench): Promise<unknown> =>
     journal: bench.journal, clock: bench.clock, frozen: () => false, stopped: () => false, removed: () => {},
   }).work() as Promise<unknown>
 
-/** Sets and counts. */
+/** Sets a quota and completes its count. */
 async function bound(bench: Bench, path: string, limit: { names?: number | null; bytes?: number | null }): Promise<void> {
   await bench.do(setQuota, { path, ...limit })
   await count(bench)
@@ -101,7 +101,7 @@ test('names and bytes are bounded, by whatever way they come', async () => {
     await expect(bench.do(create, { ...file(path), blocks: 1 })).rejects.toMatchObject(full)
     await expect(bench.do(rename, { from: '/other/x/f', to: path })).rejects.toMatchObject(full)
   }
-  // Over a file of its own: no name more.
+  // Overwrites a file of the directory: the number of names is unchanged.
   await bench.do(rename, { from: '/other/x/f', to: '/q/a', overwrite: true })
   expect(usage(bench, '/q')!.used).toEqual({ names: 3, bytes: 0 })
   await write(bench, '/q/a', 400)
@@ -111,7 +111,7 @@ test('names and bytes are bounded, by whatever way they come', async () => {
   await expect(bench.do(setAttributes, { path: '/q/a', replication: 3 })).rejects.toMatchObject(full)
   await bench.do(setAttributes, { path: '/q/a', replication: 1 })
   expect(usage(bench, '/q')!.used).toEqual({ names: 3, bytes: 600 })
-  // Within the directory nothing is counted twice, and removing gives back at once.
+  // A move within the directory is not counted twice, and a removal frees usage at once.
   await bench.do(rename, { from: '/q/d', to: '/q/e' })
   const item = await bench.do(discard, { path: '/q/e', recursive: true })
   expect(usage(bench, '/q')!.used).toEqual({ names: 1, bytes: 400 })
@@ -153,7 +153,7 @@ test('quotas are the superuser\'s to set, of directories, and can be changed and
   await expect(bench.do(touch, file('/q/b'))).rejects.toMatchObject(full)
   await bench.do(setQuota, { path: '/q', names: 2, bytes: 5 })
   await bench.do(touch, file('/q/b'))
-  // Lower than what is there: nothing more comes, and nothing goes.
+  // A bound below the usage: nothing can be added, and nothing is removed.
   await bench.do(setQuota, { path: '/q', names: 1 })
   await expect(bench.do(touch, file('/q/c'))).rejects.toMatchObject(full)
   await bench.do(setQuota, { path: '/q', names: null })
@@ -171,7 +171,7 @@ test('while a directory is counted its files come and go, and the count is what 
   for (let i = 0; i < 20; i++) await write(bench, `/q/a/b/f${i}`, 10 + i)
   await bench.do(setQuota, { path: '/q', names: 30 })
   const [{ directory, seq }] = [...toCount(view)] as [{ directory: ReturnType<typeof inodeId>; seq: number }]
-  // Not known yet: it does not hold.
+  // The usage is not counted yet: the bound does not apply.
   for (let i = 0; i < 15; i++) await write(bench, `/q/n${i}`, 7)
   await bench.do(remove, { path: '/q/a/b/f3' })
   await bench.do(discard, { path: '/q/a', recursive: true })
@@ -179,7 +179,7 @@ test('while a directory is counted its files come and go, and the count is what 
   expect(usageAt(view, directory)).toMatchObject({ known: false })
   await count(bench)
   expect(usageAt(view, directory)).toEqual({ limit: { names: 30 }, known: true, used: below(view, '/q') })
-  // A count that nobody waits for any more changes nothing.
+  // An outdated count changes nothing.
   await bench.journal.submit(counted, { directory, seq, names: 1, bytes: 1 })
   expect(usageAt(view, directory)!.used).toEqual(below(view, '/q'))
   for (let more = true; more || hasStale(view);) {
@@ -215,7 +215,7 @@ test('what comes in the same operation in which a heap has gone is counted once'
   detach(draft, q, 'heap', entryAt(draft, root, '/q/heap'))
   addDirectory(draft, q, 'new', { owner: 'grace', group: 'grace', mode: 0o755, nowMs: 0 })
   expect(heap).not.toBe(q)
-  // The count reads the state that this operation leaves, and finds what came with it.
+  // The count reads the state after this operation, and includes its new names.
   expect(usageAt(draft, q)).toMatchObject({ used: { names: 10_003 }, counting: { names: 0, bytes: 0 } })
 })
 

@@ -1,5 +1,5 @@
-// A namenode's state after its disk went bad: rebuilt from backups and journal, on real files. What was acknowledged is there,
-// or it is said what is not; nothing is deleted; and nobody who speaks for the old state is obeyed any more.
+// Recovery of a namenode's state after disk damage: rebuilt from backups and journal, on real files. Acknowledged operations are present,
+// or reported as lost; nothing is deleted; and namenodes with the old state are refused from then on.
 
 import fs from 'node:fs/promises'
 import { createHash } from 'node:crypto'
@@ -44,7 +44,7 @@ interface Life {
   end(): Promise<void>
 }
 
-/** One life of a namenode's state in `at`, without the namenode around it. */
+/** One life of a namenode's state in `at`, without the rest of the namenode. */
 async function live(at = `${dir}/nn`, segmentLimits = small): Promise<Life> {
   const home = await openHome(world, at, { role: 'namenode' })
   const store = await world.openStore(`${at}/store`, { sync: false })
@@ -93,7 +93,7 @@ async function flip(file: string, at?: number): Promise<void> {
   await fs.writeFile(file, bytes)
 }
 
-/** Damage that shows: whatever page is hit by it. */
+/** Damage that is noticed whichever page it hits. */
 const spoilStore = (at = `${dir}/nn`): Promise<void> => fs.truncate(`${at}/store/data.mdb`, 10_000)
 
 async function history({ backup = 0, count = 30 }: { backup?: number; count?: number } = {}): Promise<string[]> {
@@ -115,13 +115,13 @@ test('a backup is a store that was looked at, and says what it holds', async () 
   const { counters } = life.journal.view
   expect(made).toMatchObject({ cluster, seq: counters.appliedSeq, epoch: 1, files: counters.files, blocks: 20 })
   expect(await verifyBackup(world, made)).toMatchObject({ digest: made.digest })
-  // Nothing has happened since: the same one.
+  // No operation since: the same backup.
   expect(await life.backups.take(`${dir}/backups`)).toEqual(made)
   await life.file('/more')
   const next = await life.backups.take(`${dir}/backups`)
   expect((await backupsIn(world.disk, `${dir}/backups`)).map(({ seq }) => seq)).toEqual([next.seq, made.seq])
   await life.end()
-  // The copy is the state, wherever its pages lie.
+  // The copy equals the state, wherever its pages are.
   expect((await factsOf(world, `${dir}/nn/store`)).digest).toBe(next.digest)
   await flip(`${made.path}/data.mdb`, 3 * 4096 - 9)
   await expect(verifyBackup(world, made)).rejects.toMatchObject({ code: 'CORRUPT' })
@@ -206,7 +206,7 @@ test('a damaged store is rebuilt from a backup and the journal: everything ackno
     outcome: 'planned', base: 'backup', lost: 0, uncertain: false, damage: [expect.stringContaining('data.mdb')],
   })
   expect(await files(`${dir}/nn`)).toEqual(before)
-  // The namenode remembers where its backups are.
+  // The namenode has recorded the location of its backups.
   const done = await recover(world, { dir: `${dir}/nn` })
   expect(done).toMatchObject({
     outcome: 'recovered', seq: planned.seq, baseSeq: planned.baseSeq, backup: planned.backup, damage: planned.damage, lost: 0,
@@ -242,7 +242,7 @@ test('a backup that is damaged too is passed over for an older one', async () =>
   await life.end()
   await spoilStore()
   await fs.truncate(`${newer.path}/data.mdb`, 9000)
-  // The beginning of the journal is gone as well.
+  // The beginning of the journal is lost as well.
   await fs.rm((await segments())[0]!)
   const done = await recover(world, { dir: `${dir}/nn` })
   expect(done).toMatchObject({
@@ -276,7 +276,7 @@ test('operations that cannot be read are counted, and their ids are never given 
   expect(done.uncertain).toBe(true)
   expect(done.lost).toBeGreaterThan(0)
   expect(done.damage.join()).toContain(`nothing leads from operation ${done.seq} to ${done.seq + done.lost}`)
-  // Everything from the damage on is aside, as it was; what was true of the broken file is back in its place.
+  // Everything from the damage on is set aside unchanged; the valid part of the damaged file is back in its place.
   expect(await files(`${dir}/nn/damaged-1/journal`)).toEqual(all.slice(-3).map(file => path.basename(file)))
   const life = await live()
   const { nextBlock } = life.journal.view.counters
@@ -286,7 +286,7 @@ test('operations that cannot be read are counted, and their ids are never given 
   await life.file('/after')
   expect(life.names().length).toBeGreaterThan(10)
   await life.end()
-  // The next life's journal follows on: a second accident is survived from it.
+  // The next life's journal follows on, and a second accident is survived.
   await spoilStore()
   expect(await recover(world, { dir: `${dir}/nn` })).toMatchObject({ outcome: 'recovered', lost: 0, epoch: done.epoch + 1 })
   expect(done.epoch).toBeGreaterThan(2 ** 30)
@@ -371,7 +371,7 @@ test('a state at operation n is the fold of the first n operations, for random h
     await life.end()
     const { digest } = await factsOf(world, `${at}/store`)
     await spoilStore(at)
-    // From the backup and from the very beginning; `confirmed` says that both gave the same.
+    // From the backup and from the beginning; `confirmed` means that both gave the same state.
     expect(await recover(world, { dir: at }), `seed ${seed}, round ${round}`).toMatchObject({
       outcome: 'recovered', confirmed: true, digest, lost: 0,
     })

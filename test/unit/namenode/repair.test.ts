@@ -1,5 +1,5 @@
-// What is copied, and when: levels of hurry, racks, pace, copies that fail, nodes that restart or come back after days, and
-// what is said of blocks that nobody holds.
+// Repair of blocks: priorities, racks, pace, failed copies, nodes that restart or come back after days, and reports of blocks without a
+// replica.
 
 import { expect, test } from 'vitest'
 import { healthOf, lacking, levelOf, health, type ReplicaCounts } from '../../../namenode/blocks/health.ts'
@@ -171,7 +171,7 @@ test('a copy that its sender says has failed is tried elsewhere at once, not whe
 
 test('a copy that is never heard of is given up after its time, and made by another node', async () => {
   const sim = await Sim.calm(53, 3, 1)
-  // This one takes no orders, and lives.
+  // This node receives no orders, and is alive.
   sim.nodes[0]!.deaf = true
   const ids = await Promise.all(Array.from({ length: 6 }, () => place(sim, 3, [0, 1])))
   const ordered = (): number => sim.house.given.filter(({ node, order }) => node === 'n0' && order.kind === 'replicate').length
@@ -194,7 +194,7 @@ test('a block that nobody can take is tried ever more rarely, and does not hold 
   sim.nodes[2]!.refuses = true
   for (let i = 0; i < 40; i++) await place(sim, 2, [0])
   await sim.pass(60_000)
-  // 40 blocks at 10 looks a second would be 24,000 orders.
+  // 40 blocks with 10 attempts per second would be 24,000 orders.
   expect(house.count('replicate')).toBeLessThan(40 * 10)
   sim.nodes[1]!.refuses = false
   await sim.until('all copied', () => sim.unwell().length === 0, 120_000)
@@ -283,14 +283,14 @@ test('a replica that a reader did not find where it should be is looked for by i
   const sim = await Sim.calm(52, 3, 1)
   const id = await place(sim, 2, [0, 1])
   await sim.pass(300)
-  sim.nodes[0]!.blocks.delete(id) // and nobody is told
+  sim.nodes[0]!.blocks.delete(id) // without a report
   await sim.pass(5_000)
   expect(sim.house.blocks.holders(id).map(({ node }) => node)).toEqual(['n0', 'n1'])
   sim.house.blocks.suspect(id, 'n0:1', 'this node has no such block')
   await sim.until('there are two again', () => sim.holders(id).length === 2)
   await sim.pass(1_000)
   expect(sim.house.blocks.holders(id).map(({ node }) => node as string).sort()).toEqual(sim.holders(id).sort())
-  // One that is there is not lost by a complaint.
+  // A replica that exists is not lost by a reader's complaint.
   for (const name of sim.holders(id)) sim.house.blocks.suspect(id, `${name}:1`, 'this node has no such block')
   await sim.pass(1_000)
   expect(sim.house.blocks.holders(id)).toHaveLength(2)

@@ -1,7 +1,6 @@
-// The keeping of replicas under faults: a namenode's rooms with datanodes made of a few lines, time moved by hand. Nodes
-// die, come back with or without their disks, lose answers, corrupt blocks; files come and go and change their
-// replication. Afterwards everything must be as the rules say: every block with its replicas on different nodes, no more,
-// nothing that is nobody's, and never a delete of the last good copy.
+// Replication under faults: a namenode's rooms with fake datanodes and manual time. Nodes die, come back with or without their disks, lose
+// replies, corrupt blocks; files are created, removed and change their replication. Afterwards the rules hold: every block has its replicas
+// on different nodes, no more, no replica without a file remains, and the last good replica of a block was never deleted.
 
 import { expect, test } from 'vitest'
 import { remove } from '../../../namenode/namespace/names.ts'
@@ -32,7 +31,7 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
         case 3: await sim.setrep(); break
         case 4: await sim.restart(); break
         case 5: {
-          // A block rots; a reader finds out. Only where another good copy is: else it is lost, and rightly so.
+          // A block rots and a reader notices; only where another good replica exists, because otherwise it would rightly be lost.
           const id = [...victim.blocks.keys()][random.below(Math.max(1, victim.blocks.size))]
           if (id !== undefined && nodes.some(node => node !== victim && node.up && node.blocks.get(id)?.crc === 7)) {
             victim.blocks.set(id, { length: 100, crc: 8 })
@@ -42,7 +41,7 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
           break
         }
         case 6: {
-          // It restarts: a new session, the same blocks but for one that its disk has forgotten.
+          // It restarts: a new session with the same blocks, except for one that its disk has lost.
           victim.session = 0
           const lost = [...victim.blocks.keys()].find(id =>
             nodes.some(node => node !== victim && node.up && node.blocks.get(id)?.crc === 7),
@@ -71,12 +70,12 @@ test('blocks of a dead node are copied, those with one replica left before the o
   const sim = await Sim.calm(20, 4)
   const { house, nodes } = sim
   const dead = nodes[0]!
-  // All have what they want; then some have lost one of three replicas, and some one of two.
+  // All have their replicas; then some lose one of three, and some one of two.
   for (const on of [[0, 1, 2], [0, 2, 3], [0, 1, 3]]) await place(sim, 3, on)
   const weak = [await place(sim, 2, [0, 1]), await place(sim, 2, [0, 3])]
   await sim.pass(300)
   expect(house.blocks.map.counts).toEqual([0, 0, 0, 5, 0, 0])
-  // Nothing that is ordered is done: whatever can be ordered in one go is.
+  // Orders are not carried out, so each round orders the maximum.
   for (const node of nodes.slice(1)) node.deaf = true
   dead.kill()
   await sim.until('copies are ordered', () => house.count('replicate') > 0)
@@ -97,7 +96,7 @@ test('nothing is copied from a node that is silent; what it alone has is copied 
   await sim.pass(300)
   silent!.up = false // its session goes on
   await sim.until('it is silent', () => house.node(silent!).state === 'stale')
-  // Both have their hands free, and the silent one comes first among the holders.
+  // Both have capacity, and the stale one is first among the holders.
   await sim.setrep('/p0', 2)
   await sim.setrep('/p1', 3)
   await sim.pass(1_000)
@@ -126,7 +125,7 @@ test('after a restart nothing is deleted or copied before it is known where bloc
     node.orders.push = order => { given.push(order); return push(order) }
   }
   sim.house.registry.listen({ joined: listen })
-  // Garbage on a node that comes first, and half of the replicas of everything on nodes that are not here yet.
+  // Garbage on the first node, and half of all replicas on nodes that have not registered yet.
   for (let i = 0; i < 5; i++) await sim.house.bench.do(create, { path: `/g${i}`, replication: 1, blockBytes: 4096, blocks: 1 })
   sim.nodes[0]!.blocks.set(blockId(21), { length: 1, crc: 1 })
   sim.nodes[0]!.up = true
@@ -228,7 +227,7 @@ test('a replica that was to go stays when the others have died before the order 
   const ids: BlockId[] = []
   for (let i = 0; i < 20; i++) ids.push(await place(sim, 2, [0, 1]))
   await sim.pass(500)
-  // b has its hands full with deletions that it does not take over.
+  // b has its limit of deletions, which it does not acknowledge.
   b.deaf = true
   const { blocks, registry } = sim.house
   for (const id of [100_001, 100_002, 100_003]) blocks.deletions.add(registry.get(b.id)!, [blockId(id)])
@@ -355,7 +354,7 @@ test('a namenode that stood still takes no datanode for dead because of it, and 
   gone!.kill()
   const states = (): string[] => sim.nodes.map(node => sim.house.node(node).state)
   await sim.until('the first is silent', () => states()[0] === 'stale')
-  // Timers come before what lies unread in sockets: it looks who is silent first.
+  // Timers run before unread data in sockets: the check for stale nodes comes first.
   sim.clock.ms += 100 * times.nodeDeadMs
   sim.house.registry.check()
   expect(states()).toEqual(['stale', 'live', 'live'])
@@ -392,19 +391,19 @@ test('at one address one node lives: another identity is admitted there when the
   const second = new Fake(sim, 'second', first!.rack)
   second.address = first!.address
   await expect(second.step()).rejects.toMatchObject({ code: 'EADDRINUSE', details: { holder: first!.id } })
-  // It is neither noted in the journal nor waited for after a restart.
+  // It is neither recorded in the journal nor awaited after a restart.
   expect([...knownNodes(sim.house.bench.journal.view)].map(({ node }) => node as string).sort()).toEqual(['n0', 'n1', 'n2'])
   expect(sim.house.node(first!).state).toBe('live')
   first!.kill()
   await sim.until('the first is silent', () => sim.house.node(first!).state === 'stale')
   sim.nodes.push(second)
   await sim.pass(100)
-  // Both at once would be given two replicas of one block, which are one.
+  // If both were live, they would be given two replicas of one block on one disk.
   expect(registry.get(second.id)!.state).toBe('live')
   expect(sim.house.node(first!).state).toBe('dead')
   await sim.until('what the first had is copied to the second', () => sim.holders(id).includes('second'), times.nodeDeadMs)
   expect(blocks.map.holders(id).map(({ node }) => node as string).sort()).toEqual(['n1', 'n2', 'second'])
-  // A process that was only slow, and has lost its address, is told so and takes nothing from the one that is there.
+  // A slow process that has lost its address gets an error and takes nothing from the current one.
   first!.up = true
   first!.session = 0
   await expect(first!.step()).rejects.toMatchObject({ code: 'EADDRINUSE', details: { holder: second.id } })

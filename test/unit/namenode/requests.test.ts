@@ -1,4 +1,4 @@
-// Answers are kept for a while and then go, in small steps; a clock that is set changes nothing.
+// Stored replies: kept for a while and then deleted in small steps; a clock change has no effect.
 
 import { expect, test } from 'vitest'
 import { forgetting } from '../../../namenode/journal/requests.ts'
@@ -13,7 +13,7 @@ const make = (bench: Bench, from: number, to: number): Promise<unknown> =>
   Promise.all(ids(from, to).map(id => bench.do(mkdir, { path: `/d${id.slice(2)}`, requestId: id })))
 const kept = (bench: Bench, from: number, to: number): number => ids(from, to).filter(id => keptAnswer(bench.journal.view, id)).length
 
-/** Works until there has been a whole round. */
+/** Works until a whole round has passed. */
 async function round(bench: Bench): Promise<void> {
   const chore = forgetting(bench.journal, bench.clock)
   for (let i = 0; i < 20; i++) await chore.work()

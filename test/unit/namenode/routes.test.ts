@@ -1,5 +1,5 @@
-// The conversation about names as a client sees it: what each call asks of the journal, what goes to the trash, what wakes the sweeper,
-// and how a new replication reaches the blocks of a file.
+// Namespace calls as a client sees them: operations sent to the journal, removals to the trash, wake-ups of the sweeper, and changes of
+// replication that reach the blocks of a file.
 
 import { expect, test } from 'vitest'
 import { namespaceRoutes, type NamespaceOptions } from '../../../namenode/namespace/routes.ts'
@@ -105,7 +105,7 @@ test('what is removed goes to the trash at the time of the journal; for good, wi
   const inTrash = async (): Promise<string[]> =>
     (await call(list, { path: '/.gristmill/trash/grace' }).catch(() => ({ entries: [] }))).entries.map(({ path }) => path)
   for (const path of ['/a', '/b', '/c']) await call(touch, { ...ask(), path })
-  bench.clock.wallMs += 1e9 // a clock that is set, which the journal does not follow
+  bench.clock.wallMs += 1e9 // a clock change, which the journal ignores
   const { item } = await call(remove, { ...ask(), path: '/a' })
   expect(await inTrash()).toEqual([`/.gristmill/trash/grace/${item!}`])
   expect(bench.store.dump()).toContain(Buffer.from('/a').toString('hex'))
@@ -151,7 +151,7 @@ test('a new replication reaches every block of a large file, in turns; what hold
   await until('all know it', () => seen.targets.size === 600)
   expect([...seen.targets.values()].every(told => told.join() === '3')).toBe(true)
   expect([...blocksOf(bench.journal.view, (await call(stat, { path: '/f' })).id)].map(chunk => chunk.length)).toEqual([256, 256, 88])
-  // Changed once more while the first chunk is told of it, and removed while the second is.
+  // Changed again while the first chunk is being updated, and removed during the second.
   seen.targets.clear()
   let told = 0
   onKnow(() => {

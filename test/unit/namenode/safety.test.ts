@@ -1,4 +1,4 @@
-// Safe mode by hand, what lost operations leave behind, and fsck's walk, on a namenode's rooms with time moved by hand.
+// Safe mode by hand, effects of lost operations, and fsck, on a namenode's rooms with manual time.
 
 import { expect, test } from 'vitest'
 import { fsckPage, noCounts } from '../../../namenode/admin/fsck.ts'
@@ -81,7 +81,7 @@ test('leaving ends the safe mode of a start, too, which would have waited for wh
   expect(sim.holders(gone)).toHaveLength(1)
   sim.house.blocks.leaveSafeMode()
   await sim.until('what was removed goes', () => sim.holders(gone).length === 0)
-  // What is missing is still what is missing, and comes back with its node.
+  // Missing blocks stay missing, and come back with their node.
   sim.nodes[0]!.up = true
   await sim.until('the node is back', () => sim.house.blocks.map.present === 1)
   expect(sim.holders(alone)).toHaveLength(1)
@@ -154,7 +154,7 @@ test('in safe mode a repeat of a change that was accepted before gets the first 
   expect(await ask('c:1', '/a')).toEqual(first)
   await expect(ask('c:3', '/c')).rejects.toMatchObject({ code: 'SAFE_MODE' })
   expect(journal.view.counters.appliedSeq).toBe(appliedSeq)
-  // What a namenode that is behind has kept is of an old state, as everything else of it.
+  // Unknown blocks recorded by a namenode that is behind its cluster belong to an old state, like all its data.
   behind = new GristmillError('SAFE_MODE', 'this namenode is behind its cluster')
   await expect(ask('c:1', '/a')).rejects.toThrow('behind')
   await sim.house.stop()
@@ -177,14 +177,14 @@ test('blocks that lost operations may have made are left where they are; garbage
   await sim.pass(60_000)
   expect([...sim.nodes[1]!.blocks.keys()]).toEqual(lost)
   expect(sim.house.blocks.reports.unknown.blocks).toBe(3)
-  // A second recovery remembers the first.
+  // A second recovery keeps the loss recorded by the first.
   await bench.journal.submit(recovered, { epoch: 0, lossy: true, nowMs: 1 })
   sim.nodes[1]!.fullDue = true
   await sim.pass(10_000)
   expect([...sim.nodes[1]!.blocks.keys()]).toEqual(lost)
   expect(bench.journal.view.counters.epoch).toBe(6)
 
-  // An operator looks, and says that nothing of it is wanted; what was given out elsewhere stays even then.
+  // An operator checks and releases the blocks; blocks given out elsewhere stay even then.
   const foreign = blockId(bench.journal.view.counters.nextBlock + 5)
   sim.nodes[2]!.blocks.set(foreign, { length: 100, crc: 7 })
   sim.nodes[2]!.fullDue = true
@@ -262,7 +262,7 @@ test('fsck goes on from page to page over deep trees and long files, and shows e
       return bench.do(touch, { path: `${directory}/f${n}`, replication: 1, blockBytes: 4096 })
     }))
   }
-  // Names that begin alike, and sort differently as names than as paths.
+  // Names with a common beginning that sort differently as names than as paths.
   for (const path of ['/x1-', '/x1.txt', '/d.', '/d-/a', '/d/d/z']) {
     await bench.do(mkdir, { path: path.slice(0, path.lastIndexOf('/')) || '/', parents: true }).catch(() => {})
     await bench.do(touch, { path, replication: 1, blockBytes: 4096 })

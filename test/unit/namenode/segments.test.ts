@@ -1,5 +1,5 @@
-// The journal's files by themselves: which of them a start reads, which are kept, and what counts as damage. One operation a frame,
-// one frame a file, so that each bound can be met exactly.
+// Journal segments: which files a start reads, which are kept, and what counts as damage. One operation a frame, one frame a file, so that
+// each bound can be met exactly.
 
 import { expect, test } from 'vitest'
 import { encodeFrame, headerBytes } from '../../../namenode/journal/frame.ts'
@@ -150,7 +150,7 @@ test('a torn end on which a later process has gone on is no damage; one that lea
     ],
   })
   expect(reach(await salvage(disk, '/journal'), 0)).toBe(3)
-  // The same end, and the file behind it goes on elsewhere.
+  // The same end, and the next file continues elsewhere.
   disk.files.delete(pathOf(3))
   await append(await open(disk), 4, 4)
   const { damages } = await salvage(disk, '/journal')

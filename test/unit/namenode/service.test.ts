@@ -1,4 +1,4 @@
-// What operators say of nodes: emptied before they go, excused while they are away, and all of it remembered.
+// Service states of nodes: decommissioning, maintenance, and their persistence.
 
 import { expect, test } from 'vitest'
 import { health } from '../../../namenode/blocks/health.ts'
@@ -39,7 +39,7 @@ test('a decommissioned node is emptied first, never below the target, is read fr
   }
   for (const [i, id] of ids.entries()) expect(good(sim, id), `block ${id}`).toBe(1 + i % 3)
   expect(house.node(leaver!).held).toEqual({ blocks: 80, remaining: 0 })
-  // It is switched off: nobody notices.
+  // It is switched off, without any effect.
   const copies = house.count('replicate')
   leaver!.kill()
   await sim.pass(times.nodeDeadMs + 5000)
@@ -90,7 +90,7 @@ test('a node may go when its blocks have a copy on each node that could have one
   const id = await place(sim, 3, [0, 1, 2])
   await sim.pass(500)
   await take(sim, leaver!)
-  // One of the three that are left dies before there is a third copy.
+  // One of the three remaining nodes dies before the third copy exists.
   const held = () => house.node(leaver!).held
   for (const node of sim.nodes.slice(1)) node.refuses = true
   other!.kill()
@@ -172,7 +172,7 @@ test('what was said survives a restart of the namenode, and a node that comes ba
   expect(sim.house.registry.open.map(node => node.node).sort()).toEqual(['n2', 'n3'])
   leaver.kill()
   await sim.pass(times.nodeDeadMs + 1000)
-  // It comes back elsewhere: its new address is noted, and nothing else changed.
+  // It comes back at another address, which is recorded; nothing else changes.
   const { journal } = sim.house.bench
   const { sinceMs, service, ...facts } = [...knownNodes(journal.view)].find(known => known.node === leaver.id)!
   await journal.submit(noteNode, { ...facts, address: address('elsewhere:1'), sinceMs: sinceMs + 1 })
@@ -299,7 +299,7 @@ test('a namenode that starts while a node is in maintenance copies nothing becau
   await sim.restart()
   await sim.pass(30_000)
   expect(sim.house.count('replicate')).toBe(0)
-  // Another one dies: blocks that are on one node now get a second one.
+  // Another node dies: blocks with one live replica get a second one.
   sim.nodes[1]!.kill()
   await sim.pass(times.nodeDeadMs + 20_000)
   expect(sim.house.count('replicate')).toBeGreaterThan(0)

@@ -1,4 +1,4 @@
-// Snapshots: a directory as it was, whatever happened since, for as long as it is wanted and not a row longer.
+// Snapshots: a directory as it was, whatever changed since, kept as long as needed and not a row longer.
 
 import { expect, test } from 'vitest'
 import { encodeEntry, decodeEntry, sinceOf, type NameEntry } from '../../../namenode/namespace/entry.ts'
@@ -36,7 +36,7 @@ async function write(bench: Bench, path: string, blocks = 1): Promise<void> {
   await bench.do(complete, { lease: made.lease, blocks: made.blocks.map(id => ({ id, length: 10, crc: id, aligned: false })) })
 }
 
-/** Takes apart all that may be. */
+/** Sweeps everything that may be swept. */
 async function settle(bench: Bench, limit = 7): Promise<void> {
   for (let i = 0; bench.journal.view.counters.doomed > 0 || hasStale(bench.journal.view); i++) {
     if (i > 10_000) throw new Error('the sweep does not end')
@@ -135,13 +135,13 @@ test('a directory that moves on from a place which an older snapshot sees stays 
   await settle(bench)
   expect(dump(view, '/s/.snapshot/newer')).toEqual(newer)
   expect(dump(view, '/s/.snapshot/older')).toEqual(older)
-  // What comes and goes in it where no snapshot sees it leaves nothing behind.
+  // Files created and removed between two snapshots leave nothing behind.
   const { history } = view.counters
   await write(bench, '/q/d/g')
   await bench.do(remove, { path: '/q/d/g' })
   await bench.do(rename, { from: '/q/d', to: '/q/e' })
   expect([view.counters.history, view.counters.marks]).toEqual([history, 2])
-  // Back, and out again: it is known for what it was at the last snapshot that it was in.
+  // Moved back in, and out again: its state at its last snapshot is kept.
   await bench.do(rename, { from: '/q/e', to: '/s/e' })
   await write(bench, '/s/e/h')
   await bench.do(createSnapshot, { path: '/s', name: 'newest' })
@@ -226,10 +226,10 @@ test('a snapshot shows the replicas that a file was to have, and its blocks have
   await bench.do(createSnapshot, { path: '/d', name: 's' })
   await bench.do(setAttributes, { path: '/d/f', replication: 2 })
   expect([stat(view, root, '/d/.snapshot/s/f').replication, stat(view, root, '/d/f').replication, targetOf(view, id)]).toEqual([3, 2, 2])
-  // Attributes are those of the thing as it is, wherever it is looked at from.
+  // Attributes belong to the current file, also when read through a snapshot.
   await bench.do(setAttribute, { path: '/d/f', name: 'user.a', value: 'bmV3' })
   expect([...attributesOf(view, stat(view, root, '/d/.snapshot/s/f').id)].map(({ value }) => value.toString())).toEqual(['new'])
-  // A file that is gone keeps what it had last, as long as the snapshot sees it.
+  // A removed file keeps its last attributes, as long as the snapshot shows it.
   await bench.do(remove, { path: '/d/f' })
   await settle(bench)
   expect([stat(view, root, '/d/.snapshot/s/f').replication, targetOf(view, id), [...attributesOf(view, id)].length]).toEqual([3, 2, 1])
@@ -274,7 +274,7 @@ test('where there are no snapshots, names are written as they always were', asyn
   await bench.do(createSnapshot, { path: '/d', name: 's' })
   await bench.do(touch, { path: '/g', replication: 1, blockBytes: 4096 })
   await bench.do(remove, { path: '/f' })
-  // Not below the directory: nothing is kept.
+  // Outside of the directory: nothing is kept.
   expect(rowsOf(bench, 'history')).toEqual([])
 })
 

@@ -1,4 +1,4 @@
-// Nodes that come and go: what is copied and removed because of it, counted.
+// Nodes that repeatedly die and return: number of copies and deletions caused.
 
 import { expect, test } from 'vitest'
 import { health } from '../../../namenode/blocks/health.ts'
@@ -6,7 +6,7 @@ import { blockId, storageId, type BlockId } from '../../../src/base/ids.ts'
 import * as report from '../../../src/protocol/report.ts'
 import { place, Sim, times } from './house.ts'
 
-/** Six nodes in two racks, with so many blocks of three replicas, all known and none to be copied. */
+/** Six nodes in two racks, with `blocks` blocks of three replicas, all reported, none to be copied. */
 async function filled(seed: number, blocks: number): Promise<Sim> {
   const sim = await Sim.calm(seed, 6)
   for (let i = 0; i < blocks; i++) await place(sim, 3, [i % 6, (i + 1) % 6, (i + 3) % 6])
@@ -51,7 +51,7 @@ test('a node that dies again and again costs little more than one death', async 
     await sim.pass(6_000)
     copies.push(sim.stats.copied - before)
   }
-  // From its second death on it loses, of what is elsewhere, its own replica: nothing is copied for it any more.
+  // From its second death on it loses only its own replicas of blocks that are elsewhere: nothing is copied for it any more.
   expect(copies[0]).toBe(own)
   expect(copies[1]).toBeLessThan(own)
   expect(copies.slice(2).reduce((sum, each) => sum + each, 0)).toBe(0)

@@ -1,5 +1,5 @@
-// An old copy of a namenode's directory, and one of two copies, are told from the namenode that was in use last: by what datanodes
-// have seen. Whole namenodes over real directories; a datanode is what it says at registration.
+// Succession check: an old copy of a namenode's directory, or one of two copies, is distinguished from the latest namenode by the memory of
+// datanodes. Whole namenodes over real directories; a datanode is only its registration data.
 
 import fs from 'node:fs/promises'
 import os from 'node:os'
@@ -40,14 +40,14 @@ interface Life {
   call<M extends Message>(message: M, request: RequestOf<M>): Promise<ReplyOf<M>>
   register(seen?: Seen, node?: string): Promise<ReplyOf<typeof heartbeat.register>>
   mkdir(path: string): Promise<unknown>
-  /** Operations so far: told to a datanode that has seen nothing. */
+  /** Operations so far, as told to a datanode that has seen nothing. */
   applied(): Promise<number>
   end(): Promise<void>
 }
 
 let requests = 0
 
-/** Does it until it is not refused. */
+/** Repeats the call until it is not refused. */
 async function until(work: () => Promise<void>): Promise<void> {
   for (;;) {
     try { return await work() } catch (error) { expect(error).toMatchObject({ code: 'SAFE_MODE' }) }
@@ -90,7 +90,7 @@ async function live(at = 'nn', times: Partial<NamenodeTimes> = {}): Promise<Life
 
 interface Reply { readonly epoch: number; readonly at?: Position; readonly provisional?: boolean }
 
-/** What a datanode remembers of a reply; what it has seen before if the namenode was in doubt. */
+/** A datanode's memory of a reply; if the namenode was in doubt, its earlier memory. */
 const seenOf = ({ epoch, at, provisional }: Reply, before: Seen = nothingSeen): Seen =>
   (provisional ? before : { epoch, incarnation: at!.incarnation, seq: at!.seq, nextBlock: at!.nextBlock })
 const copy = (from: string, to: string): Promise<void> => fs.cp(`${dir}/${from}`, `${dir}/${to}`, { recursive: true })
@@ -124,7 +124,7 @@ test('an old copy that is started without a recovery serves nobody once a datano
     code: 'STALE_EPOCH',
     message: expect.stringMatching(/old copy.*namenode recover --dir/),
   })
-  // It knows it now, for everybody: what it says of files would be as wrong as what it does to them.
+  // It knows that it is old, and refuses all calls: its answers about files would be wrong as well.
   for (const asked of [old.mkdir('/x'), old.call(namespace.stat, { path: '/old' as never })])
     await expect(asked).rejects.toMatchObject({ code: 'SAFE_MODE', message: expect.stringContaining('namenode recover') })
   await expect(old.register()).rejects.toMatchObject({ code: 'STALE_EPOCH' })
@@ -139,7 +139,7 @@ test('an old copy that is started without a recovery serves nobody once a datano
   })
   await expect(old.call(safety.safeMode, { action: 'leave' })).rejects.toMatchObject({ code: 'SAFE_MODE' })
   await old.end()
-  // The next process of the directory has not to be told again.
+  // The next process of the directory need not find out again.
   const again = await live('copy')
   await expect(again.mkdir('/x')).rejects.toMatchObject({ code: 'SAFE_MODE' })
   await again.end()
@@ -156,12 +156,12 @@ test('an old copy that is started without a recovery serves nobody once a datano
   expect(reply.at!.nextBlock).toBeGreaterThan(seen.nextBlock)
   await rebuilt.mkdir('/x')
   await rebuilt.end()
-  // And the one that was in use before is not any more.
+  // And the one in use before is refused from then on.
   const late = await live('nn')
   await expect(late.register(seenOf(reply))).rejects.toMatchObject({ code: 'STALE_EPOCH' })
 })
 
-/** What is said to whoever asks for a change too early. */
+/** Error for a change that comes too early. */
 const refused = { code: 'SAFE_MODE', message: expect.stringContaining('datanode') }
 
 test('before a datanode that has seen a namenode has registered, what is there can be read, and nothing is changed, by whatever call', async () => {
@@ -217,12 +217,12 @@ test('the doubt of a namenode ends when an operator says so, and when other data
   })
 })
 
-/** n1 is not waited for. */
+/** n1 is not awaited. */
 const short = { heartbeatMs: 10, nodeStaleMs: 50, nodeDeadMs: 200 }
 
 /**
- * A cluster that had the datanodes n1 and n2 in its first epoch, n2 alone in its second (`before`), and n2 in a third of which `copy` knows
- * nothing.
+ * A cluster with the datanodes n1 and n2 in its first epoch, only n2 in its second (`before`), and n2 in a third, which `copy` does not
+ * know.
  */
 async function copied(): Promise<{ stale: Seen; before: Seen; newest: Seen }> {
   const first = await live()
@@ -250,11 +250,11 @@ test('a datanode that was switched off before the last epoch does not end the do
   for (let starts = 0; starts < 2; starts++) {
     const old = await live('copy')
     const reply = await old.register(n1)
-    // It remembers nothing of a namenode in doubt.
+    // It does not remember a namenode in doubt.
     expect(n1.epoch).toBe(before.epoch - 1)
     expect(reply.provisional).toBe(true)
     n1 = seenOf(reply, n1)
-    // A process that registers again proves as little.
+    // A process that registers again proves nothing either.
     await old.register(n1)
     await expect(old.mkdir('/x')).rejects.toMatchObject({
       code: 'SAFE_MODE',
@@ -266,7 +266,7 @@ test('a datanode that was switched off before the last epoch does not end the do
     }
     await old.end()
   }
-  // An operator has said that it is the last one; another copy could have been started since.
+  // An operator has confirmed that it is the latest; another copy could have been started since.
   await recover(world, { dir: `${dir}/copy` })
   const rebuilt = await live('copy')
   await rebuilt.register(newest, 'n2')
@@ -304,7 +304,7 @@ test('a copy that was made within the last epoch is found out, also when the fir
   await expect(old.register(stayed, 'n2')).rejects.toMatchObject({ code: 'STALE_EPOCH' })
   await old.end()
 
-  // The one that was in use last begins the same epoch, and is not refused for what the copy had told.
+  // The latest one starts with the same epoch, and is not refused because of the copy's replies.
   const now = await live()
   await now.register(met, 'n1')
   await now.register(stayed, 'n2')
@@ -323,7 +323,7 @@ test('replies are provisional until it is in the journal that the namenode is th
   const beat = (): Promise<ReplyOf<typeof heartbeat.beat>> =>
     second.call(heartbeat.beat, { node: nodeId('n1'), session, storages: [], transfers: 0, running: 0 })
   expect((await beat()).provisional).toBe(true)
-  // A waiting call for orders is answered when that is over: what is changed from then on is remembered.
+  // A waiting call for orders returns when the doubt is over: from then on positions are remembered.
   const orders = second.call(order.orders, { node: nodeId('n1'), session, acknowledged: 0, freeSlots: 0 })
   expect((await second.register(seenOf(alone), 'n2')).provisional).toBeUndefined()
   expect((await orders).provisional).toBeUndefined()
@@ -350,7 +350,7 @@ test('time in which the namenode stood still is none in which the known datanode
     awake, knownNodes: [nodeId('n1'), nodeId('n2')], nodeDeadMs: 9_500, onBehind: () => {}, onSure: async () => { sure++ },
   })
   await succession.meet(nodeId('n3'), nothingSeen)
-  clock.pass(20_000) // the monotonic clock runs on, and nothing looks at it
+  clock.pass(20_000) // the monotonic clock advances without any check
   expect(succession.doubt?.code).toBe('SAFE_MODE')
   for (let ms = 0; ms < 9_500; ms += 500) {
     await succession.look()
@@ -385,7 +385,7 @@ test('of two copies that were both started, the one that no datanode has met is 
     await later.end()
     await fs.rm(`${dir}/copy/behind.json`)
   }
-  // The one that was met goes on.
+  // The one that registered continues.
   expect((await met.register(seen)).epoch).toBe(seen.epoch)
 })
 

@@ -1,4 +1,4 @@
-// What was removed is taken apart in the background: all of it, in small steps, and nothing is forgotten when a step is refused.
+// Sweeper: removed directories are deleted in the background, completely, in small steps; a refused step is tried again.
 
 import { expect, test } from 'vitest'
 import { mkdir, remove, rename, touch } from '../../../namenode/namespace/names.ts'
@@ -22,7 +22,7 @@ async function write(bench: Bench, path: string, blocks: number): Promise<readon
   return made.blocks
 }
 
-/** A sweeper whose steps `refuse` may throw at. */
+/** A sweeper; `refuse` may throw at its steps. */
 function sweeping(bench: Bench, refuse: () => void = () => {}) {
   const gone: BlockId[] = []
   const errors: unknown[] = []

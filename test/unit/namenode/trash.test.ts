@@ -1,4 +1,4 @@
-// The trash: what is removed can come back, until it is purged; and it is nobody else's to see.
+// Trash: removed files can be restored until they are purged; only their owner sees them.
 
 import { expect, test } from 'vitest'
 import { list, stat } from '../../../namenode/namespace/read.ts'
@@ -33,7 +33,7 @@ test('a removed directory comes back with all that is in it, to where it was', a
   const at = `/.gristmill/trash/alice/${item}/b`
   expect(stat(bench.journal.view, alice, `${at}/c/f`)).toMatchObject({ type: 'file' })
   expect(() => stat(bench.journal.view, bob, at)).toThrow(expect.objectContaining({ code: 'EACCES' }))
-  // The directory above it went meanwhile.
+  // Its parent directory was removed meanwhile.
   await bench.do(remove, { path: '/a', ...alice })
   await expect(bench.do(restore, { item, ...bob })).rejects.toMatchObject({ code: 'EACCES' })
   expect(await bench.do(restore, { item, ...alice })).toBe('/a/b')

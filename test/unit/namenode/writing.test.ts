@@ -1,5 +1,5 @@
-// Where a writer's blocks may go: to nodes in service, with room for as much as it says will come. How long it may be silent, and
-// what it is told when its place has changed meanwhile.
+// Placement of a writer's blocks: on nodes in service, with space for the announced size. Limits of a lease without renewals, and replies
+// to a writer whose path has changed meanwhile.
 
 import { expect, test } from 'vitest'
 import { Lifetimes } from '../../../namenode/writing/lifetimes.ts'
@@ -64,7 +64,7 @@ test('on nodes with less room than a whole block small files are still written, 
   await expect(write(create, { ...ask(), path: '/large', blocks: 1, bytes: 100 * MiB })).rejects.toMatchObject({
     code: 'ENOSPC', details: { blockBytes: 100 * MiB },
   })
-  // A stream does not know: it gets what there is.
+  // A stream does not announce a size: it gets what is available.
   const stream = await write(create, { ...ask(), path: '/stream', blocks: 1 })
   expect(stream.blocks[0]!.targets).toHaveLength(2)
   expect((await write(allocate, { ...ask(), lease: stream.lease as LeaseId, count: 1, bytes: 5 * MiB })).blocks[0]!.targets).toHaveLength(2)
@@ -89,7 +89,7 @@ test('a create or an allocation that is repeated gets its first answer, however 
   const more = { ...ask(), lease: created.lease, count: limits.fileBlocksMax * 2 - 1, bytes: 1000 }
   const ids = ({ blocks }: { blocks: ReadonlyArray<{ id: BlockId }> }): BlockId[] => blocks.map(({ id }) => id)
   const allocated = await write(allocate, more)
-  // The file has all that it may have now.
+  // The file has its maximal number of blocks now.
   await expect(write(allocate, { ...ask(), lease: created.lease, count: 1 })).rejects.toMatchObject({ code: 'TOO_LARGE' })
   expect(ids(await write(allocate, more))).toEqual(ids(allocated))
   for (const node of sim.nodes) node.capacityBytes = 1
@@ -98,7 +98,7 @@ test('a create or an allocation that is repeated gets its first answer, however 
     code: 'ENOSPC',
     message: expect.stringContaining('free some space'),
   })
-  // It exists; only where its block could go is not known now.
+  // It exists; only the placement of its block is not possible now.
   await expect(write(create, made)).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringContaining('try again in a moment') })
   const { appliedSeq } = bench.journal.view.counters
   for (const node of sim.nodes) node.capacityBytes = 1000 * MiB
@@ -154,7 +154,7 @@ test('a writer that renews its lease keeps it, and one that does not may be repl
   expect(discarded).toEqual(other.blocks.map(block => block.id))
   expect(await write(renew, { leases: [mine.lease, other.lease, second.lease] })).toEqual({ lost: [other.lease] })
   await expect(write(complete, { ...ask(), lease: other.lease, blocks: [] })).rejects.toMatchObject({ code: 'LEASE_EXPIRED' })
-  // What is renewed after it has gone is not remembered: it never expires, and is nobody's.
+  // A renewal after the lease has ended is ignored: it creates nothing that would never expire.
   clock.pass(leaseHardMs)
   expect(lifetimes.expired(100)).toEqual([mine.lease, second.lease])
   const given: BlockId[] = []
@@ -226,7 +226,7 @@ test('a namenode that stood still takes no writer for silent because of it, and 
   const asked = { path: '/f' }
   const { lease } = await write(create, { ...ask(), ...asked })
   clock.pass(leaseSoftMs - 1000)
-  // Timers, and calls of others, come before the renewals that lie unread: nothing else runs in between.
+  // Timers and other calls come before unread renewals: nothing else runs in between.
   clock.ms += leaseHardMs * 2
   expect(lifetimes.expired(9)).toEqual([])
   await expect(write(create, { ...ask(), ...asked })).rejects.toMatchObject({ code: 'EBUSY' })
@@ -304,7 +304,7 @@ test('a file whose directory goes to the trash while it is written is not acknow
   await expect(write(create, { ...ask(), path: inTrash.replace('grace', 'gristmill') })).rejects.toMatchObject({
     code: 'EACCES', message: expect.stringContaining('trash restore'),
   })
-  // Back where it was in time, nothing was lost.
+  // Restored in time, nothing is lost.
   await bench.do(restore, { item })
   expect(await write(complete, { ...ask(), ...done })).toMatchObject({ path: '/a/b/f', length: 10 })
   const late = await write(create, { ...ask(), path: '/a/b/g', blocks: 1, bytes: 10 })

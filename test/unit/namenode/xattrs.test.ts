@@ -1,4 +1,4 @@
-// Extended attributes: theirs who may write, bounded, with their inode wherever it goes, and gone when it is.
+// Extended attributes: changed with write permission only, bounded, moved with their inode, and deleted with it.
 
 import { expect, test } from 'vitest'
 import { attributesOf } from '../../../namenode/namespace/attributes.ts'
@@ -57,7 +57,7 @@ test('names and sizes that cannot be are refused', async () => {
   await expect(set(bench, '/none', 'user.x', 'x')).rejects.toMatchObject({ code: 'ENOENT' })
   for (const name of ['user.1', 'user.2', 'user.3']) await set(bench, '/f', name, Buffer.alloc(limits.attributeBytesMax))
   await expect(set(bench, '/f', 'user.4', Buffer.alloc(limits.attributeBytesMax))).rejects.toMatchObject({ code: 'TOO_LARGE' })
-  // Replacing one does not count it twice.
+  // A replaced attribute is not counted twice.
   await set(bench, '/f', 'user.3', Buffer.alloc(limits.attributeBytesMax, 1))
   await bench.do(touch, file('/g'))
   for (let i = 0; i < limits.attributesMax; i++) await set(bench, '/g', `user.${i}`, '')

@@ -1,4 +1,4 @@
-// What the tests of operators share: batches without files, a file that remembers, a sink that remembers.
+// Shared by tests of operators: batches without files, an in-memory file, a recording sink.
 
 import type { Batch } from '../../../src/record/format.ts'
 import type { Emit, Key, Sink } from '../../../src/operator/operator.ts'
@@ -23,7 +23,7 @@ export class MemoryFile implements OutputFile<string> {
   state: 'open' | 'closed' | 'aborted' = 'open'
   async write(bytes: Uint8Array): Promise<void> {
     const copy = Buffer.from(bytes)
-    await null // whoever uses the buffer again too early is found out
+    await null // reveals a caller that reuses the buffer too early
     this.text += copy.toString('latin1')
     this.writes++
   }

@@ -108,7 +108,7 @@ test('a source is closed when a function fails', async () => {
   expect(closed).toBe(true)
 })
 
-/** Runs a map over one batch and a reduce over groups of the same records; both have the same law about what they return. */
+/** Runs a map over one batch and a reduce over groups of the same records; return values follow the same rules in both. */
 async function both(work: (record: string, emit: Emit) => unknown, records: readonly string[]): Promise<Array<[Key, unknown][]>> {
   const [mapped, reduced] = [new MemorySink(), new MemorySink()]
   await drive(
@@ -286,7 +286,7 @@ test.each<[string, (record: unknown, emit: Emit) => unknown]>([
   expect(sink.got.some(([key]) => key === 'late')).toBe(false)
 })
 
-/** What the records of an `emit` that waits return, each in a way of its own; the others return nothing, or what all of them return. */
+/** Return values of the records of an `emit` that waits, each of another form; the others return nothing, or the common value. */
 const waiting: Readonly<Record<string, (wait: () => Promise<void>) => unknown>> = {
   'a promise': wait => wait(),
   'a promise of pairs': wait => wait().then(() => []),

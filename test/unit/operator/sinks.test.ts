@@ -18,7 +18,7 @@ afterEach(() => rm(dir, { recursive: true, force: true }))
 
 const diskError = () => Object.assign(new Error('ENOSPC: no space left on device, write'), { errno: -28, code: 'ENOSPC', syscall: 'write' })
 
-/** A disk whose writers refuse after so many bytes. */
+/** A disk whose writers fail after `bytesMax` bytes. */
 const fullAfter = (bytesMax: number): Disk => ({
   ...disk,
   async create(path, options) {

@@ -8,7 +8,7 @@ import { bundleProgram, idOf } from '../../../src/program/bundle.ts'
 import { loadProgram, type Program } from '../../../src/program/load.ts'
 import { localDisk as disk } from '../../../src/world/disk.ts'
 
-// A program's own place, the files beside it, and what bundling must leave as it was.
+// URL of a program, files beside it, and code that bundling must not change.
 
 let dir: string
 let node: string
@@ -26,7 +26,7 @@ async function source(name: string, text: string): Promise<string> {
   return path
 }
 
-/** Bundles and ships as a submitter does, and loads on another machine. */
+/** Bundles and sends a program as a submitter does, and loads it on another machine. */
 async function load(file: string, assets: readonly string[] = [], instance = 'one'): Promise<{ program: Program; fetched: string[] }> {
   const bare = await bundleProgram({ disk }, file)
   const shipped = await readAssets(disk, dirname(file), assets)

@@ -3,7 +3,7 @@ import { isWithin, namesOf } from '../../../src/base/paths.ts'
 import { checkApart, meets } from '../../../src/protocol/apart.ts'
 import { dice } from '../../kit/dice.ts'
 
-/** As the rule is told: name by name. */
+/** Plain oracle: compares name by name. */
 const slow = (output: string, input: string): boolean => isWithin(input, output)
   || (isWithin(output, input) && !namesOf(output).slice(namesOf(input).length).some(name => name.startsWith('.') || name.startsWith('_')))
 

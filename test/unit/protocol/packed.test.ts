@@ -54,7 +54,7 @@ test('any split comes back as it was, whatever its paths hold', () => {
     })
     const split = { bytes: below(2 ** 50), ranges }
     const text = packSplit(split)
-    // As it goes over a wire, and into the journal.
+    // As sent over a wire, and written to the journal.
     expect(unpackSplit(Buffer.from(text).toString()), `split ${i}`).toEqual(split)
   }
 })

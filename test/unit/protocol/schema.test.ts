@@ -61,7 +61,7 @@ test('a value fits exactly if typebox says that it does', () => {
     }
   }
   for (const value of values) expect(fits(ours, value), JSON.stringify(value)).toBe(Check(theirs as never, value))
-  // A test that only ever sees one answer tells nothing.
+  // Both outcomes must occur often.
   expect([fitting > 30, other > 100]).toEqual([true, true])
 })
 
@@ -97,7 +97,7 @@ interface Json {
   minimum?: number
 }
 
-/** Something that mostly fits, and sometimes nearly does. */
+/** A value that mostly fits the schema, and sometimes nearly does. */
 function sample(schema: Json, random: { below(n: number): number }): unknown {
   if (random.below(30) === 0) return values[random.below(values.length)]
   if (schema.anyOf) return sample(schema.anyOf[random.below(schema.anyOf.length)]!, random)

@@ -13,7 +13,7 @@ function randomField(random: Dice): string {
   return field
 }
 
-/** Quotes where it must, and sometimes where it need not. */
+/** Quotes a field if it must, and sometimes if it need not. */
 function write(field: string, random: Dice): string {
   const must = /^"|[,\n\r]/.test(field)
   return must || random.below(4) === 0 ? `"${field.replaceAll('"', '""')}"` : field
@@ -151,7 +151,7 @@ describe('csv', () => {
   })
 })
 
-/** Rows by the rule, one character after the other; where each begins and ends, and whether it is CSV. */
+/** Oracle: parses rows character by character; with start and end of each, and whether it is valid CSV. */
 function rowsOf(text: string, delimiter: string): Array<{ fields: string[]; bad: boolean; start: number; end: number }> {
   const rows: Array<{ fields: string[]; bad: boolean; start: number; end: number }> = []
   let state: 'start' | 'plain' | 'quoted' | 'closed' = 'start'
@@ -206,7 +206,7 @@ describe('the rule for rows', () => {
       const strict = readAll([rangeOf(bytes, { partial: true }, random, 1 + random.below(20))], { ...input, badRecords: 'error' })
       if (firstBad) await expect(strict, what).rejects.toMatchObject({ details: { offset: firstBad.start } })
       else await strict
-      // Every block ends at the last row that fits, blank lines being rows here; a block without an end is cut and says so.
+      // Every block ends at the last row that fits; blank lines are rows here. A block without a row end is cut and marked.
       const ends = endsOf(text)
       const blockBytes = 1 + random.below(20)
       for (const { start, end } of blocksOf(bytes, 'csv', { blockBytes, random })) {

@@ -120,7 +120,7 @@ describe('integers of JSON lines', () => {
     }
     expect(slow).toBeGreaterThan(1000)
     expect(slow).toBeLessThan(19_000)
-    // The digits of usual doubles must not make the slow way the usual one.
+    // Digits of usual doubles must not trigger the slow path.
     expect(mayLose('{"us":1700000000000000,"max":9007199254740991}')).toBe(false)
     expect(mayLose('{"id":9007199254740992}')).toBe(true)
     expect(mayLose('{"a":0.14285714285714285,"b":-3.3333333333333335,"t":1700000000000}')).toBe(false)

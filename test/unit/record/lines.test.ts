@@ -17,7 +17,7 @@ function randomText(random: Dice): string {
   return text
 }
 
-/** The oracle: goes through the bytes one by one. */
+/** Oracle: scans the bytes one by one. */
 function linesOf(bytes: Buffer): Array<{ value: string; offset: number }> {
   const found: Array<{ value: string; offset: number }> = []
   let from = bytes.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf])) ? 3 : 0
@@ -70,7 +70,7 @@ describe('lines', () => {
         const end = whole > start ? whole : limit
         const fits = aligned && whole > start
         aligned = whole > start
-        // An aligned block is given nothing but its own bytes.
+        // An aligned block gets only its own bytes.
         const source = fits ? bytes.subarray(0, end) : bytes
         found.push(...await readAll([rangeOf(source, { start, end, aligned: fits }, random)], { format: 'lines', encoding: 'utf8' }))
         start = end

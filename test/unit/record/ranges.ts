@@ -1,4 +1,4 @@
-// Ranges over bytes in memory, and blocks as `put` would cut them: what the tests of the record room share.
+// Shared by tests of the record room: ranges over bytes in memory, and blocks as `put` cuts them.
 
 import { Boundary, type Dialect } from '../../../src/record/boundary.ts'
 import type { Batch, InputOptions, ReadCounters, RecordRange } from '../../../src/record/format.ts'
@@ -52,7 +52,7 @@ export async function readAll(ranges: RecordRange[], input: InputOptions, counte
   return found
 }
 
-/** Where `put` ends blocks of at most `blockBytes`, and which of them begin and end between records. */
+/** Ends of blocks of at most `blockBytes`, as `put` cuts them, and which of them begin and end between records. */
 export function blocksOf(
   bytes: Buffer, format: 'lines' | 'jsonl' | 'csv',
   { blockBytes, random, ...dialect }: Dialect & { blockBytes: number; random: Dice },

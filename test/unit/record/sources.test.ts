@@ -9,7 +9,7 @@ import { claimOf } from '../../../src/record/source.ts'
 import { dice, type Dice } from '../../kit/dice.ts'
 import { blocksOf, rangeOf, readAll, type Found } from './ranges.ts'
 
-// What is read is the same however the file is stored: in whatever blocks, whole or in parts, compressed or in another encoding.
+// Storage independence: the records are the same for every block size, as a whole or in parts, compressed or in another encoding.
 
 const values = (found: Found[]): unknown[] => found.map(({ value }) => value)
 const read = async (bytes: Buffer, input: InputOptions, { path = '/in', pieceMax = 1000 } = {}) =>
@@ -29,7 +29,7 @@ function someText(random: Dice, more: readonly string[] = []): string {
   return text
 }
 
-/** The text of a record cannot end in what its line's end would swallow. */
+/** A record's text cannot end in bytes that belong to the line end. */
 function lines(random: Dice): Sample {
   const records = Array.from({ length: random.below(40) }, () => someText(random, ['"', '\r', '\r\r']).replace(/\r$/, '!'))
   return { records: unended(records), input: { format: 'lines', encoding: 'utf8' }, bytes: joined(random, records) }
@@ -49,7 +49,7 @@ function jsonl(random: Dice): Sample {
           : Object.fromEntries(Array.from({ length: random.below(4) }, (_, i) => [`k${i}${someText(random)}`, any(depth + 1)])),
     ])()
   const records = Array.from({ length: random.below(40) }, () => any(0))
-  // Digits in place of bigints, by a way of its own.
+  // Writes bigints as digits, independently of the library.
   const text = (value: unknown): string =>
     JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? `#${item}#` : item)).replaceAll(/"#(\d+)#"/g, '$1')
   const padded = records.map(record => `${random.pick(['', ' ', '\r\n', '\n'])}${text(record)}${random.pick(['', ' '])}`)
@@ -74,7 +74,7 @@ function csv(random: Dice): Sample {
   }
 }
 
-/** An empty record at the end of a file without a last newline is none. */
+/** An empty record at the end of a file without a last newline does not count. */
 const unended = (records: string[]): string[] => { if (records.at(-1) === '') records[records.length - 1] = 'end'; return records }
 
 function joined(random: Dice, records: readonly string[]): Buffer {
@@ -83,7 +83,7 @@ function joined(random: Dice, records: readonly string[]): Buffer {
   return Buffer.from((marked ? '\ufeff' : '') + records.map((record, i) => record + ends[i]).join(''))
 }
 
-/** Compressed in one go, or in members and frames of any lengths. */
+/** Compresses in one go, or in members and frames of any lengths. */
 function compressed(random: Dice, bytes: Buffer, by: (part: Buffer) => Buffer): Buffer {
   const parts: Buffer[] = []
   for (let at = 0; at < bytes.length || parts.length === 0;) {
@@ -220,7 +220,7 @@ describe('compressed files', () => {
     const checked = codec === 'gzip' ? stored.gzip : zstdCompressSync(Buffer.from(text), { params: { 201: 1 } }) // ZSTD_c_checksumFlag
     const random = dice(5)
     for (let round = 0; round < 30; round++) {
-      // Behind gzip's head, which says nothing about the text.
+      // After gzip's header, which contains nothing of the text.
       const at = 12 + random.below(checked.length - 12)
       const bytes = Buffer.from(checked)
       bytes[at]! ^= 1 << random.below(8)
@@ -320,7 +320,7 @@ describe('compressed files', () => {
     }
     for (const magic of ['', 'ustar\u000000', 'ustar  \0']) {
       const tar = Buffer.concat([header(magic), Buffer.from('ten bytes\n'), Buffer.alloc(1014)])
-      // What says UTF-8 may hold zero bytes, and is a tar all the same.
+      // Text declared as UTF-8 may contain zero bytes, and a tar is detected all the same.
       for (const encoding of [undefined, 'utf8'] as const)
         await expect(read(tar, { format: 'lines', ...(encoding && { encoding }) })).rejects.toThrow(/^\/in is not text but tar; unpack it/)
       await expect(read(gzipSync(tar), { format: 'csv' })).rejects.toThrow(/unpacked from gzip, is not text but tar/)
@@ -334,7 +334,7 @@ describe('compressed files', () => {
     const samples: [Buffer, RegExp][] = [
       [Buffer.from('name\0\u0001\u0002 of something\n'), /its byte 4 is zero/],
       [Buffer.concat([Buffer.from('a line\n'.repeat(5000)), Buffer.from([0])]), /its byte 35000 is zero/],
-      // Of Cyrillic text only spaces and ends of lines have zero bytes.
+      // In Cyrillic text only spaces and line ends have zero bytes.
       [Buffer.from('мельница мелет зерно\n'.repeat(20), 'utf16le'), /UTF-16 .*encoding: "utf16le"/],
     ]
     for (const [bytes, message] of samples) {
@@ -449,13 +449,13 @@ describe('dialects of CSV', () => {
       await expect(read(bytes, { format: 'csv', delimiter: ',' })).rejects.toThrow(/says in its first line that ";" separates/)
       expect(parseCsvHeader(bytes, { path: '/in', delimiter: ';', isAll: true })).toEqual(['id', 'text', 'n'])
     }
-    // Cells that only look like that line: it has no quotes around a part of it, and nothing stands before it.
+    // Cells that only resemble that line: it has no quotes around a part of it, and it is the first line.
     expect(await read(Buffer.from('"sep=",""\n1,2\n'), { format: 'csv', header: false })).toEqual([['sep=', ''], ['1', '2']])
     expect(await read(Buffer.from('\nsep=,\n1,2\n'), { format: 'csv', header: false })).toEqual([['sep=', ''], ['1', '2']])
     expect(parseCsvHeader(Buffer.from('"sep=",b\n'), { path: '/in', isAll: true })).toEqual(['sep=', 'b'])
-    // A separator that no one would guess.
+    // A separator that cannot be detected.
     expect(await read(Buffer.from(`sep=~\n${written('~')}`), { format: 'csv' })).toEqual(rows)
-    // Further down it is a row like others.
+    // Further down it is an ordinary row.
     expect(await read(Buffer.from('a,b\nsep=,\n'), { format: 'csv' })).toEqual([{ a: 'sep=', b: '' }])
   })
 
@@ -494,11 +494,11 @@ describe('dialects of CSV', () => {
       { id: '1', place: '52.1;13.4' }, { id: '2', place: '50.9;6.9' },
     ])
     expect(await read(Buffer.from('1;2;3'), { format: 'csv', header: false })).toEqual([['1', '2', '3']])
-    // Quotes are in place for one of them only.
+    // Quotes fit only one of them.
     expect(await read(Buffer.from('1;"Rye, Ltd"\n2;"Oat, Ltd"\n'), { format: 'csv', header: false })).toEqual([
       ['1', 'Rye, Ltd'], ['2', 'Oat, Ltd'],
     ])
-    // A row that is wider than what is looked at.
+    // A row that is wider than the detection window.
     const wide = Array.from({ length: 9000 }, (_, i) => `column${i}`)
     expect(
       await read(Buffer.from(`${wide.join(';')}\n${wide.map(() => '1,5').join(';')}\n`), { format: 'csv' }, { pieceMax: 1e6 }),
@@ -513,7 +513,7 @@ describe('dialects of CSV', () => {
       Array.from({ length: 6 }, () => ({ a: '1', b: '2' })),
     )
     expect(counters.badRecords).toBe(4)
-    // Arrays of any length are no bad rows.
+    // Arrays of any length are valid rows.
     expect(await read(Buffer.from('a;b\nc\nd;e;f\n'), { format: 'csv', header: false })).toEqual([['a', 'b'], ['c'], ['d', 'e', 'f']])
   })
 
@@ -547,7 +547,7 @@ describe('dialects of CSV', () => {
         /^\/d\/x.csv does not show in its first rows what separates its fields: .*delimiter: ".*--delimiter/,
       )
       for (const one of both) expect((failure as Error).message).toContain(`"${one}" cuts`)
-      // The advice names every one that cuts rows; which of them is right is the reader's to say.
+      // The message names every delimiter that fits; the reader decides.
       const advice = /Say it: delimiter: (.*?) in the program/.exec((failure as Error).message)![1]!.split(' or ')
       for (const one of both) if (text.includes(one === '\\t' ? '\t' : one)) expect(advice).toContain(`"${one}"`)
     }
@@ -603,13 +603,13 @@ describe('dialects of CSV', () => {
     expect(claim('a;b\n1;2\n')).toEqual({ format: 'csv', delimiter: ';' })
     expect(claim('a;b\n1;2\nx\ny\n')).toEqual({ format: 'csv' })
     expect(claim('word\nx\n')).toEqual({ format: 'csv' })
-    // With a header these would have two columns each: only without one they are in doubt, and put does not know.
+    // With a header these would have two columns each: only without one they are ambiguous, and put does not know.
     expect(claim('20:11,123|INFO|started\n20:12,004|WARN|retry|attempt 2\n')).toEqual({
       format: 'bytes',
       doubt: expect.stringContaining('"|" cuts') as string,
     })
     expect(claim('7,5\n3;1,5\n4;x;2,5\n')).toMatchObject({ format: 'bytes' })
-    // A header shows what separates: another separator does not cut it.
+    // A header shows the separator: another one does not split it.
     expect(claim('name;price\nrye;1,50\noats;2,20\n')).toEqual({ format: 'csv', delimiter: ';' })
     expect(claim('id,place\n1,52.1;13.4\n2,50.9;6.9;x\n')).toEqual({ format: 'csv', delimiter: ',' })
     expect(claim('name\rone\rtwo\nthree\n')).toMatchObject({ format: 'bytes' })

@@ -1,4 +1,4 @@
-// A file as one record: text or bytes, packed or not, and what is too large for one.
+// Whole file as one record: text or bytes, compressed or not, and files that are too large.
 
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
@@ -55,7 +55,7 @@ test('a file that is larger than one record may be is refused before it is read'
     message: expect.stringContaining(`has ${wholeBytesMax + 1} bytes`) as string,
     details: { path: '/f' },
   })
-  // One of just that size is read.
+  // A file of exactly that size is read.
   const failing = { ...huge(wholeBytesMax), open() { throw new Error('it is opened') } } as never
   await expect(wholeBatch(failing, { format: 'whole', bytes: true }, newReadCounters())).rejects.toThrow('it is opened')
 })

@@ -6,7 +6,7 @@ import { seeded } from '../../../src/world/random.ts'
 
 const secret = Buffer.from('0123456789abcdef0123456789abcdef')
 
-/** A clock that stands still until it is set. */
+/** A clock that moves only when it is set. */
 function stopped(): Clock & { time: number } {
   return { time: 1_790_000_000_000, now() { return this.time }, mono() { return this.time } } as Clock & { time: number }
 }

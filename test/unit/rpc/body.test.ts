@@ -71,7 +71,7 @@ test('a body with more parts than parsing may cost is refused before it is parse
   } finally {
     JSON.parse = parse
   }
-  // Each object has a count of its own, and what is in strings is no part.
+  // Each object is counted separately, and the content of strings does not count.
   expect(parseJson(`[${keys(jsonKeysMax)},${keys(jsonKeysMax)},"${',[:{'.repeat(jsonPartsMax)}"]`)).toHaveLength(3)
 })
 

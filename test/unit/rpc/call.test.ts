@@ -23,21 +23,21 @@ const at = address('127.0.0.1:1')
 const once = { requestId: id('c:1') }
 const without = {} as typeof once
 
-/** What the network does with one try. */
+/** Outcome of one try in the network. */
 type Step =
   | { kind: 'answer'; n: number }
   | { kind: 'fault'; code: ErrorCode; final?: boolean }
   | { kind: 'raw'; status: number; text: string }
-  /** The connection cannot be had. */
+  /** The connection is refused. */
   | { kind: 'refused' }
   /** Sent, then the connection breaks. */
   | { kind: 'broken' }
-  /** Sent, and nothing ever comes. */
+  /** Sent, and no reply ever comes. */
   | { kind: 'silence' }
   /** Waits for a connection for ever. */
   | { kind: 'queued' }
 
-/** Time that moves only when everybody waits for it, and a network that follows a script; its last step repeats. */
+/** Time that moves only when all code waits for it, and a network that follows a script; its last step repeats. */
 function scripted(...script: Step[]) { return scriptedFor({}, ...script) }
 
 function scriptedFor(options: { patient?: boolean }, ...script: Step[]) {
@@ -99,7 +99,7 @@ function scriptedFor(options: { patient?: boolean }, ...script: Step[]) {
   } as unknown as Dispatcher
   const credentials = new Credentials({ secret: Buffer.alloc(32), user: 'ann', cluster: 'c', clock, random: seeded(1) })
   const caller = new Caller({ dispatcher, credentials, clock, random: seeded(2), ...options })
-  /** Lets time pass, timer by timer, until the promise settles. */
+  /** Fires timer after timer until the promise settles. */
   async function settle<T>(promise: Promise<T>): Promise<T> {
     let done = false
     promise.then(() => { done = true }, () => { done = true })
@@ -117,7 +117,7 @@ function scriptedFor(options: { patient?: boolean }, ...script: Step[]) {
 }
 
 describe('a deadline that passes while this process stands still', () => {
-  /** A call whose answer and timers come when the test says so. */
+  /** A call whose reply and timers are controlled by the test. */
   function held() {
     const timers: Array<() => void> = []
     let handler!: Dispatcher.DispatchHandler

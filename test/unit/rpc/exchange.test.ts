@@ -15,7 +15,7 @@ import { systemRandom } from '../../../src/world/random.ts'
 
 const at = address('127.0.0.1:1')
 
-/** Gives the handler of the request to the test. */
+/** Hands the handler of the request to the test. */
 function begun(replyBytesMax = 100) {
   const aborted: unknown[] = []
   const controller = { abort: (reason: Error) => { aborted.push(reason) } } as never

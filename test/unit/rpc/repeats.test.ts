@@ -1,4 +1,4 @@
-// Repeats of mutations: whose id it is, and what a repeat gets while the first one is under way.
+// Repeats of mutations: ids are scoped by user and message, and a repeat during the first call waits for its result.
 
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../src/base/errors.ts'
@@ -15,7 +15,7 @@ test('an id belongs to its user and its message: others that choose the same one
     scopedId('namespace.mkdir', 'ann', requestId('c:2')),
   ]
   expect(new Set([own, ...others]).size).toBe(4)
-  // Also one that looks like the scoped id of somebody else.
+  // Also an id that looks like the scoped id of another user.
   expect(scopedId('namespace.mkdir', 'bob', own)).not.toBe(own)
   expect(unscopedId(own)).toBe(id)
   expect(unscopedId(id)).toBeUndefined()
@@ -35,7 +35,7 @@ test('a repeat of a request that is under way gets its outcome, be it a refusal,
   refused.reject(new GristmillError('SAFE_MODE', 'nothing may be changed'))
   expect(await Promise.allSettled(twice)).toMatchObject([{ reason: { code: 'SAFE_MODE' } }, { reason: { code: 'SAFE_MODE' } }])
   expect(works).toBe(2)
-  // Afterwards the journal knows whether it has happened.
+  // Afterwards the journal knows whether it took effect.
   expect(repeats.run(id, () => 'asked')).toBe('asked')
 })
 

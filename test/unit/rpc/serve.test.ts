@@ -201,7 +201,7 @@ describe('who is not of the cluster is refused', () => {
   test('a server that other machines can reach wants signatures, and a caller on the same machine finds that out by itself', async () => {
     const { at, caller, post } = await start([echoRoute], { loopback: false })
     expect((await post(echo.path, '{"text":""}')).body.error?.code).toBe('UNAUTHENTICATED')
-    // Several at once: all of them are refused before any of them knows.
+    // Several at once: all of them are refused before any of them is known.
     const texts = ['ä', 'b', 'c', 'd']
     expect(await Promise.all(texts.map(text => caller.call(at, echo, { text })))).toEqual(texts.map(text => ({ text, user: 'ann' })))
     expect(await caller.call(at, echo, { text: 'again' })).toEqual({ text: 'again', user: 'ann' })
@@ -258,7 +258,7 @@ test('bodies that wait for their answers are bounded together, in bytes; small o
   gate.resolve()
   expect(await Promise.all([first, small])).toMatchObject([{ text: '111' }, { text: '333' }])
   for (;;) {
-    // The room is free once the connection has the answer.
+    // The space is free once the connection has the reply.
     const again = await ask('4'.repeat(40_000)).catch((error: unknown) => error)
     if (again instanceof GristmillError && again.code === 'OVERLOADED') continue
     expect(again).toMatchObject({ text: '444' })
@@ -402,7 +402,7 @@ test('connections over which a member has called are known, those of others are 
   expect(known()).toBe(1)
 })
 
-/** Everything that a connection answers until the server closes it. */
+/** All replies of a connection until the server closes it. */
 function raw(at: Address, text: string): Promise<string> {
   const socket = net.connect({ host: '127.0.0.1', port: Number(at.split(':')[1]) })
   cleanup.push(() => socket.destroy())

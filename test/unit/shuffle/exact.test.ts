@@ -1,5 +1,5 @@
-// What a mistake by one in the shuffle would change for a job: bytes left by an emission that was refused, long keys of other scripts,
-// values of many megabytes, counts of what was combined, and how often memory is spilled.
+// Off-by-one errors in the shuffle: bytes left by a refused emission, long keys of other scripts, values of many megabytes, counts of
+// combined records, and the number of spills.
 
 import fs from 'node:fs/promises'
 import { expect, test, vi } from 'vitest'
@@ -9,7 +9,7 @@ import { askPartitioner } from '../../../src/shuffle/partition.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { groupsOf, oracle, scratch, segmentsOf, writeOutput } from './kit.ts'
 
-// Files are written, on a machine that may have other work.
+// Files are written, on a machine that may have other load.
 vi.setConfig({ testTimeout: 60_000 })
 
 const add = (_key: unknown, values: number[]): number => values.reduce((sum, value) => sum + value, 0)
@@ -98,7 +98,7 @@ test('combine is given at most 256 values at a time while spills are merged, and
   for (let i = 0; i < 600; i++) output.emit('k', i)
   for (let i = 0; i < 256; i++) output.emit('l', 1)
   const result = await output.finish()
-  // 256, the result with 255 more, the result with the 89 that are left.
+  // 256, the result with 255 more, the result with the remaining 89.
   expect(given).toEqual([256, 256, 90, 256])
   expect(result.counters.combinedRecords).toBe(256 + 256 + 90 + 256)
   expect(await groupsOf(await segmentsOf([result], 0), directory)).toEqual([['k', [600 * 599 / 2]], ['l', [256]]])
@@ -146,11 +146,11 @@ test('what is combined in memory is counted by about what it takes, so that it i
     const first = used('k')
     expect(first, what).toBeGreaterThanOrEqual(bytes)
     expect(first, what).toBeLessThan(bytes * 2 + 400)
-    // More values of the key: no entry of its own.
+    // More values of the key add no entry.
     const second = used('k')
     expect(first - second, what).toBeGreaterThanOrEqual(150)
     expect(used('k'), what).toBe(second)
-    // The fourth makes one of them.
+    // The fourth merges them into one.
     output.emit('k', make())
     expect(output.usedBytes, what).toBe(first)
     await output.discard()

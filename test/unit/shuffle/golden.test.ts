@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { decodeIndex } from '../../../src/shuffle/segment.ts'
 import { scratch, segmentsOf, groupsOf, writeOutput } from './kit.ts'
 
-/** The hex digits of an indented block of the document, without its comments. */
+/** Hex digits of an indented block of the document, without its comments. */
 function hexAfter(text: string, heading: string): string {
   const block = text.slice(text.indexOf(heading)).split('\n\n')[1]!
   return block.split('\n').map(line => line.slice(4).split(/ {3,}(?=[A-Za-z"])/)[0]!.replaceAll(' ', '')).join('')

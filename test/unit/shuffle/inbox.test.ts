@@ -1,4 +1,4 @@
-// Where segments are received: what fits into memory to the byte, how many files are open, and what is left.
+// Inbox for received segments: memory limit to the byte, number of open files, and leftovers.
 
 import fs from 'node:fs/promises'
 import { expect, test } from 'vitest'
@@ -31,7 +31,7 @@ test('what is received fills memory to the last byte; one more goes into a file,
     const found = Buffer.alloc(segment.bytes)
     expect(segment.source.readSync(found, segment.offset)).toBe(segment.bytes)
     expect(found.equals(bytes.subarray(0, segment.bytes))).toBe(true)
-    // It is announced as it lies now, under its own name.
+    // Announced with its present position and its own name.
     expect(segment).toMatchObject({ offset: 0, records: 1, crc: 1, name: `m${segment.bytes}` })
   }
   await inbox.close()
@@ -103,6 +103,6 @@ test('at most so many files are open, the one opened first is closed for the nex
   expect([[...open].sort(), most]).toEqual([['a', 'c'], 2])
   await inbox.close()
   expect([...open]).toEqual([])
-  // Files of this machine stay where they are.
+  // Files of this machine are not copied.
   expect(await fetched(directory)).toEqual(['a', 'b', 'c'])
 })

@@ -1,5 +1,5 @@
-// Shared by the tests of the shuffle room: random keys and values from a seed, a scratch directory, and an oracle that
-// sorts by comparing keys as docs/format/key.md says, without their encodings.
+// Shared by tests of the shuffle room: random keys and values from a seed, a scratch directory, and an oracle that sorts by comparing keys
+// as docs/format/key.md defines it, without their encodings.
 
 import fs from 'node:fs/promises'
 import os from 'node:os'
@@ -17,7 +17,7 @@ const texts = [
   'prefix/common/', 'longer than thirteen characters',
 ]
 const numbers = [0, -0, 1, -1, 0.5, -0.5, 255, 256, 65_536, 2 ** 53, -(2 ** 53), 1e300, -1e300, 5e-324, -5e-324, Infinity, -Infinity, NaN]
-/** Around doubles, between them, and at both ends of what a key may be. */
+/** Values around doubles, between them, and at both limits of keys. */
 const bigints = [
   0n, 2n ** 53n, -(2n ** 53n), 2n ** 64n, -(2n ** 64n), 12_345_678_901_234_567_890n, BigInt(1e300), -BigInt(1e300),
   BigInt(Number.MAX_VALUE) - 2n, 2n - BigInt(Number.MAX_VALUE), 2n ** 970n,
@@ -48,7 +48,7 @@ const rank = (key: Key) =>
             ? 4
             : 5
 
-/** The documented order. */
+/** Order of keys as documented. */
 export function compare(a: Key, b: Key): number {
   if (rank(a) !== rank(b)) return rank(a) - rank(b)
   if (typeof a === 'number' && typeof b === 'number') {
@@ -117,7 +117,7 @@ export async function groupsOf(segments: readonly Segment[], directory: string, 
   }
 }
 
-/** What the merge of these emissions must give: keys in order, values in order of emission. -0 is 0. */
+/** Expected merge of these emissions: keys in order, values in order of emission. -0 is 0. */
 export function oracle(pairs: Iterable<Pair>): Array<[Key, unknown[]]> {
   const groups: Array<[Key, unknown[]]> = []
   const sorted = [...pairs].map((pair, index) => ({ pair, index })).sort((x, y) => compare(x.pair[0], y.pair[0]) || x.index - y.index)

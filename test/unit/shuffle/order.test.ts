@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { sortRecords } from '../../../src/shuffle/order.ts'
 import { dice, type Dice } from '../../kit/dice.ts'
 
-/** Keys of every awkward kind: few distinct, long common beginnings, zeros at the end, one a beginning of the other. */
+/** Difficult keys: few distinct, long common prefixes, zeros at the end, one a prefix of the other. */
 const makers: Record<string, (random: Dice) => Buffer> = {
   'random bytes': random => Buffer.from(Array.from({ length: random.below(12) }, () => random.below(256))),
   'few distinct keys': random => Buffer.from(`k${random.below(3)}`),

@@ -167,7 +167,7 @@ describe('map outputs and their merge', () => {
     })
     for (const [how, combine] of Object.entries(combines)) {
       for (const [what, emitAll] of Object.entries(emissions)) {
-        // Much memory: folded in the table. Little: spilled, and folded while runs are merged.
+        // With much memory, values are combined in the table; with little, they are spilled and combined while runs are merged.
         for (const memoryBytes of [1 << 24, 3000]) {
           const output = await MapOutput.open({
             partitions: 1, disk: localDisk, directory, name: 'moment', memoryBytes, combine: combine as never,

@@ -1,4 +1,4 @@
-// Too many runs for one merge: which of them go over the disk first, and what is left there.
+// Too many runs for one merge: choice of the runs that are merged to disk first, and leftovers.
 
 import fs from 'node:fs/promises'
 import { expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import type { Disk } from '../../../src/ports/disk.ts'
 import { localDisk } from '../../../src/world/disk.ts'
 import { fileSegment, groupsOf, scratch, segmentsOf, writeOutput, type Pair } from './kit.ts'
 
-/** One run for each number, of so many records; values say whence they come. */
+/** One run for each number, with that many records; values name their run. */
 async function runsOf(directory: string, counts: readonly number[]): Promise<SortedRun[]> {
   const results = []
   for (const [i, count] of counts.entries())

@@ -1,4 +1,4 @@
-// What stands between a simulation and the real world: it must let nothing of the product's through, and leave all else alone.
+// Border between a simulation and the real world: it refuses all access by the product's code, and no other access.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

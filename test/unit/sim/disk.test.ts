@@ -1,4 +1,4 @@
-// A simulated disk is as cruel as a real one: what was not synced, bytes and names, may be gone after a power cut, and not before.
+// Simulated disk: after a power cut unsynced bytes and names may be lost, and never before.
 
 import { expect, test } from 'vitest'
 import { SimDisk } from '../../kit/sim/disk.ts'

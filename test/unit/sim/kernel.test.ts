@@ -1,4 +1,4 @@
-// Virtual time: what runs when, in which order, and who never runs again.
+// Virtual time: order of events, and events of dead and paused processes.
 
 import { expect, test } from 'vitest'
 import { Host } from '../../kit/sim/host.ts'
@@ -6,7 +6,7 @@ import { Kernel } from '../../kit/sim/kernel.ts'
 import { Line } from '../../kit/sim/line.ts'
 import { Process } from '../../kit/sim/process.ts'
 
-/** Runs until nothing more is due within `ms`. */
+/** Runs until no more events are due within `ms`. */
 async function within(kernel: Kernel, ms: number): Promise<void> {
   const over = new Promise<void>(resolve => { kernel.schedule(ms, undefined, 'over', resolve) })
   kernel.start()

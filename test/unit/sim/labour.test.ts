@@ -1,4 +1,4 @@
-// Users' functions on a simulated computer: what they cost, and the one call that goes wrong.
+// Users' functions on a simulated computer: their cost, and the one call that misbehaves.
 
 import { expect, test } from 'vitest'
 import { mapReduce, type MapReduce } from '../../../src/program/authoring.ts'
@@ -7,7 +7,7 @@ import { Kernel } from '../../kit/sim/kernel.ts'
 import { labouring, type Strain } from '../../kit/sim/labour.ts'
 import { Process } from '../../kit/sim/process.ts'
 
-/** A program that notes its records, as an executor on some computer would load it. */
+/** A program that records its records, loaded as an executor on some computer would load it. */
 async function on(
   work: (
     map: (record: string) => void | Promise<void>,

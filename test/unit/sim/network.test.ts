@@ -1,4 +1,4 @@
-// The simulated network delivers in order, loses, delays, breaks and damages as it is told, and tells the right side about it.
+// Simulated network: delivers in order, loses, delays, breaks and damages as configured, and reports errors to the right side.
 
 import Fastify from 'fastify'
 import { expect, test } from 'vitest'
@@ -16,7 +16,7 @@ interface Scene {
   readonly client: Process
   readonly server: Process
   readonly address: Address
-  /** The server's ends of wires. */
+  /** Server's ends of wires. */
   readonly wires: Wire[]
   readonly calls: string[]
   connect(): Promise<[mine: Wire, theirs: Wire]>
@@ -131,7 +131,7 @@ test('a dead end breaks a wire, a paused one only makes it wait, and the progres
   }))
 
 test.each([
-  // Is the call carried out, and has the caller its answer?
+  // Is the call carried out, and does the caller get its reply?
   ['asked', false, false], ['done', true, false], ['answered', true, true],
 ] as const)('a snare springs at its moment of the call that it waits for, and once: %s', (moment, carriedOut, has) =>
   scene(async ({ network, server, calls, call }) => {

@@ -1,4 +1,4 @@
-// The bound of connections: who goes when there are too many.
+// Limit of connections: choice of the ones to close.
 
 import net from 'node:net'
 import { createServer } from 'node:http'
@@ -14,7 +14,7 @@ import { listen } from '../../../src/world/listen.ts'
 const cleanup: Array<() => unknown> = []
 afterEach(async () => { for (const work of cleanup.splice(0).reverse()) await work() })
 
-// Holds nothing of its own: these sockets are connected to nothing.
+// These sockets are not connected.
 const server = createServer()
 
 interface Person extends Guest { known: () => boolean; readonly gone: () => boolean }

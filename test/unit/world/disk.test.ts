@@ -138,7 +138,7 @@ describe('a locked directory', () => {
   const children: ChildProcess[] = []
   afterEach(() => { for (const child of children.splice(0)) child.kill('SIGKILL') })
 
-  /** A process that takes the lock, says whether it got it, and stays. */
+  /** A process that takes the lock, prints whether it got it, and stays. */
   async function holder(): Promise<{ got: boolean; child: ChildProcess; gone: Promise<unknown> }> {
     const script = `const { localDisk } = await import(${JSON.stringify(disk)})
       console.log(await localDisk.lock(${JSON.stringify(directory)}) ? 'got' : 'taken'); setInterval(() => {}, 1000)`
@@ -153,7 +153,7 @@ describe('a locked directory', () => {
     const lock = await localDisk.lock(directory)
     expect(lock).toBeDefined()
     expect(await localDisk.lock(directory)).toBeUndefined()
-    // A second try of the same process must not have loosened the first.
+    // A second try of the same process must not have released the first lock.
     expect((await holder()).got).toBe(false)
     await lock!.release()
     await lock!.release()
@@ -187,7 +187,7 @@ test('what is no file is refused at once, however it is opened: a pipe holds no 
   await new Promise<void>(resolve => { server.listen(at('socket'), resolve) })
   try {
     for (const name of ['pipe', 'socket']) {
-      // More at once than the pool has threads.
+      // More concurrent calls than the pool has threads.
       const opened = await Promise.allSettled(Array.from({ length: 8 }, () => localDisk.openRead(at(name))))
       for (const each of opened) expect(each).toMatchObject({ status: 'rejected' })
       expect(() => localDisk.openReadSync(at(name))).toThrow()

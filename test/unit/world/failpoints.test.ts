@@ -77,12 +77,12 @@ test('a faulty disk refuses below its directory and nowhere else, and is as good
     disk.add({ kind: 'sync', at: join(dir, 'a'), nth: 2 })
     await file.sync()
     await expect(file.sync()).rejects.toMatchObject({ code: 'EIO' })
-    // The kernel may have dropped what the first one was to write: this file never syncs again, others do.
+    // The kernel may have dropped data of the failed sync: this file never syncs again, others do.
     await expect(file.sync()).rejects.toMatchObject({ code: 'EIO' })
     await disk.syncDir(join(dir, 'a'))
     await file.close()
 
-    // No sync ends before its time: of a file, of a directory, of a file written at once.
+    // No sync ends early: of a file, of a directory, of a file written at once.
     disk.add({ kind: 'slowSync', at: join(dir, 'a'), ms: 40 })
     const other = await disk.create(join(dir, 'a/other'))
     for (const sync of [

@@ -1,4 +1,4 @@
-// A store's file under the hands of a bad disk: whatever was changed in it, it is refused, or it gives what it gave before.
+// Damaged store files: for every change of bytes, the file is refused, or gives its former content.
 
 import fs from 'node:fs'
 import os from 'node:os'
@@ -12,7 +12,7 @@ import { openStore } from '../../../src/world/store.ts'
 
 const seed = 4711
 let home = ''
-/** The file as it was, and its rows by table. */
+/** The undamaged file, and its rows by table. */
 let whole = Buffer.alloc(0)
 const rows = new Map<string, string>()
 
@@ -65,7 +65,7 @@ function put(bytes: Buffer, name: string): string {
   return dir
 }
 
-/** `refused`, or `same` after every way to ask was tried, and after the store was written to. */
+/** `refused`, or `same` after all kinds of reads and a write to the store. */
 async function verdict(bytes: Buffer, name: string): Promise<'refused' | 'same'> {
   const dir = put(bytes, name)
   try {
@@ -138,7 +138,7 @@ test('a flipped bit anywhere is found, or changes nothing', async () => {
   const verdicts = { refused: 0, same: 0 }
   for (let i = 0; i < 200; i++) {
     const bytes = Buffer.from(whole)
-    // Half of them where every bit counts: in the heads of pages and in the first pages.
+    // Half of the flips in page headers and in the first pages, where every bit counts.
     const at = random.below(100) < 100 * 0.5 ? random.below(bytes.length) : random.below(bytes.length / 4096) * 4096 + random.below(80)
     bytes[at]! ^= 1 << random.below(8)
     verdicts[await verdict(bytes, `flip-${at}`)]++

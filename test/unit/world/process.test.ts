@@ -57,7 +57,7 @@ function start({
 
 const alive = (pid: number): boolean => {
   try {
-    // A zombie that its new parent has not collected yet is not alive.
+    // A zombie that its new parent has not reaped yet is not alive.
     return !/^\d+ \(.*\) Z/.test(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'))
   } catch {
     return false
@@ -122,7 +122,7 @@ test('a process of another user below a child is left alone, and ends nobody wit
   child.send({ say: 'grandchild' })
   const { pid } = await next() as { pid: number }
   const real = process.kill.bind(process)
-  // As the system answers where the grandchild has changed its user (sudo).
+  // Error of the system if the grandchild has changed its user (sudo).
   const kill = vi.spyOn(process, 'kill').mockImplementation((target, signal) => {
     if (target === pid || target === -pid) throw Object.assign(new Error('kill EPERM'), { code: 'EPERM', errno: -1, syscall: 'kill' })
     return real(target, signal)
@@ -134,7 +134,7 @@ test('a process of another user below a child is left alone, and ends nobody wit
   } finally {
     kill.mockRestore()
   }
-  await gone(pid) // it was of the same group
+  await gone(pid) // it is in the same process group
 })
 
 test('a grandchild does not outlive a child that ends by itself', async () => {
@@ -201,7 +201,7 @@ test('strays are found by their TMPDIR, or by their working directory if they ha
   const strays = [begin('/', { TMPDIR: `${dir}/1` }), begin('/', { TMPDIR: `${dir}/1/below` }), begin(`${dir}/1`), begin(`${dir}/1/below`)]
   const others = [begin('/'), begin(`${dir}/10`), begin(dir, { TMPDIR: dir }), begin('/', { TMPDIR: `${dir}/10`, OLDPWD: `${dir}/1` })]
   try {
-    expect(await childProcesses.endStrays(`${dir}/link/1`)).toBeGreaterThanOrEqual(3) // TMPDIR as it was told, through no link
+    expect(await childProcesses.endStrays(`${dir}/link/1`)).toBeGreaterThanOrEqual(3) // TMPDIR as it was set, without resolving links
     await childProcesses.endStrays(`${dir}/1`)
     for (const pid of strays) await gone(pid)
     expect(others.map(alive)).toEqual(others.map(() => true))

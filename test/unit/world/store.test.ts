@@ -142,7 +142,7 @@ test('a range inside a transaction sees its writes; one that is left early can b
   }
   store.transact(() => table.put(b('0'), b('0')))
   expect([...table.range({ limit: 1 })].map(entry => entry.key.toString())).toEqual(['0'])
-  // The snapshot of a range that is being read stays as it was.
+  // The snapshot of a range that is being read does not change.
   const seen: string[] = []
   for (const entry of table.range({})) {
     seen.push(entry.key.toString())
@@ -170,7 +170,7 @@ test.runIf(fs.existsSync('/usr/bin/strace'))('each transaction is on the disk (f
   for (const sync of [true, false]) {
     const at = path.join(directory, String(sync))
     const trace = path.join(directory, `${sync}.trace`)
-    // The unlinks of missing names mark in the trace where each transaction started and where it had returned.
+    // Unlinks of missing names mark, in the trace, the start and the return of each transaction.
     const script = `const { openStore } = await import(${JSON.stringify(url)}); const fs = (await import('node:fs')).default
       const store = await openStore(${JSON.stringify(at)}, { sync: ${sync} }); const table = store.table('t')
       const mark = name => { try { fs.unlinkSync('/nowhere-' + name) } catch {} }
@@ -218,7 +218,7 @@ test('a store that gives memory back holds what it held, and waits for who reads
   store.transact(() => { for (let i = 0; i < rows; i++) table.put(b(String(i).padStart(8, '0')), Buffer.alloc(2000, i)) })
   const shared = (): number => Number(fs.readFileSync('/proc/self/statm', 'latin1').split(' ')[2]) * 4096
   for (const { value } of table.range({})) expect(value[0]).toBe(value[1999])
-  // All of it is mapped now; in the middle of a range nothing may move.
+  // All of it is mapped now; during the range nothing may move.
   let count = 0
   for (const { value } of table.range({})) {
     if (count++ === rows / 2) store.relax()

@@ -36,7 +36,7 @@ async function pair(): Promise<{ client: Wire; server: Wire }> {
   return { client, server: await accepted.promise }
 }
 
-/** A wire over plain 'data' events, as used when a socket's handle cannot be had. */
+/** A wire over plain 'data' events, as used when a socket's handle is not available. */
 async function plainPair(): Promise<{ client: Wire; server: Wire }> {
   const accepted = Promise.withResolvers<Wire>()
   const listener = net.createServer({ allowHalfOpen: true }, socket => {
@@ -60,7 +60,7 @@ describe.each(kinds)('a %s wire', (_, connected) => {
     const total = 24 << 20
     const sent = createHash('sha256')
     const received = createHash('sha256')
-    // Sizes around the interesting borders: single bytes, the scratch, frames, and anything else.
+    // Sizes around limits: single bytes, the scratch buffer, frames, and others.
     const size = (): number =>
       [1 + random.below(64), scratchBytes - 2 + random.below(5), 1 + random.below(70_000), 1 + random.below(1 << 20)][random.below(4)]!
     const writing = (async () => {
@@ -172,7 +172,7 @@ describe.each(kinds)('a %s wire', (_, connected) => {
     const writing = (async () => {
       for (let i = 0; i < 64; i++) { await client.write(block); written++ }
     })()
-    // What the kernel keeps for a connection (a few MiB on loopback) is taken; then nothing moves any more.
+    // The kernel buffers of a connection (a few MiB on loopback) are filled; then nothing moves any more.
     let before = -1
     while (written !== before) {
       before = written

@@ -1,4 +1,4 @@
-// A child for the tests of processes: does what its first argument or its messages say.
+// Child for tests of processes: acts as its first argument or its messages say.
 
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'

@@ -1,5 +1,5 @@
-// A parent for the tests of processes: starts a child that loops for ever, tells its pid or that of a process which it has started, and
-// waits to be killed.
+// Parent for tests of processes: starts a child that loops for ever, prints its pid or that of a process started by it, and waits to be
+// killed.
 
 import { childProcesses } from '../../../../src/world/process.ts'
 
