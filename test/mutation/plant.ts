@@ -1,5 +1,6 @@
 // Vite plugin that applies one mutant to the sources that a test run loads; files on disk are unchanged. vitest.config.ts uses it when
 // the environment names a mutant or asks for a recording. Processes that a test starts load the unchanged sources.
+
 import { join } from 'node:path'
 import { applied, mutantsOf, type Mutant } from './mutators.ts'
 import { mutantVariable, recordVariable } from './variables.ts'
