@@ -113,7 +113,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   'An endless loop, an exit, a crash': [
     [misbehaviour, 'a loop that never ends is ended by its time limit'],
     [misbehaviour, 'a program that ends its process'], [misbehaviour, 'process, which %s'], [misbehaviour, 'a heap that overflows'],
-    [misbehaviour, 'After every misdeed the next task runs'],
+    [misbehaviour, 'After each misbehaviour the next task runs'],
   ],
   "Node's own permissions let a task write only": [
     [seen, 'permissions let a task write to its scratch, and to what all tasks of the node share'],
