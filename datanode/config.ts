@@ -1,4 +1,4 @@
-// What a datanode is started with: its directories, address, namenode, slots, and the times it keeps (default: src/base/limits.ts).
+// Configuration of a datanode: directories, address, namenode, slots and intervals. Default of the intervals: src/base/limits.ts.
 
 import type { Address, ClusterId } from '../src/base/ids.ts'
 import type { TaskHost, Tasks } from './ports.ts'
@@ -16,29 +16,29 @@ export interface DatanodeTimes {
 }
 
 export interface DatanodeConfig {
-  /** Data directories, one a disk. */
+  /** Data directories, one per disk. */
   readonly dirs: readonly string[]
   readonly host: string
   readonly port: number
-  /** Where others reach this node; where it listens unless told. */
+  /** Address under which clients and other nodes reach this node; default: the address on which it listens. */
   readonly advertise?: Address | undefined
   readonly namenode: Address
   readonly rack: string
-  /** Processes with the same one are on the same machine. */
+  /** Name of the machine: processes with the same name share its disks. */
   readonly hostName: string
   readonly secret: Buffer
-  /** Must be this one, if told. */
+  /** Cluster to which the node must belong; default: the one in its directories, or the first one that it joins. */
   readonly cluster?: ClusterId | undefined
-  /** Tasks at a time; 0: this node only stores. */
+  /** Tasks that run at the same time; 0: this node only stores blocks. */
   readonly slots: number
   readonly memoryBytes: number
-  /** Of each disk, in the background. */
+  /** Limit of the background scrub, per disk. */
   readonly scrubBytesPerSecond?: number | undefined
   readonly pid?: number | undefined
   readonly version?: string | undefined
   readonly times?: Partial<DatanodeTimes> | undefined
   /** Runs tasks on this node. */
   readonly tasks?: ((host: TaskHost) => Promise<Tasks>) | undefined
-  /** Gives up waiting for the namenode while the node starts. */
+  /** Aborts the wait for the namenode while the node starts. */
   readonly signal?: AbortSignal | undefined
 }

@@ -1,8 +1,8 @@
-// A datanode: the hands of the cluster. It puts its rooms together, starts them in order and stops them in order; it does no
+// Datanode process: creates its parts (store, heartbeat, orders, transfers, tasks, scrub), starts and stops them in order; does no
 // work itself. One port serves everything: calls, wires, plain HTTP, /healthz and /metrics.
 //
-// Start: homes are taken, blocks found, the port opened, the namenode met and told about every block; then `start` returns.
-// Stop: the namenode is told, transfers finish, tasks end, the port closes, homes are released.
+// Start: lock the homes, scan the blocks, open the port, register with the namenode, send a full report; then `start` returns.
+// Stop: tell the namenode, finish transfers, end tasks, close the port, release the homes.
 
 import { FramePool } from '../src/block/ring.ts'
 import { asError, GristmillError } from '../src/base/errors.ts'
@@ -38,7 +38,7 @@ const user = 'gristmill'
 
 export class Datanode {
   readonly node: NodeId
-  /** Rejects when the node cannot go on: its last disk refused a sync. The process must end then. */
+  /** Rejects when the node cannot continue because its last disk has failed. The process must exit then. */
   readonly failed: Promise<never>
   readonly #world: World
   readonly #config: DatanodeConfig
@@ -61,7 +61,7 @@ export class Datanode {
   #wires: Wires | undefined
   #stopped: Promise<void> | undefined
 
-  /** Returns once the namenode knows this node and all its blocks; a namenode that is not there yet is waited for. */
+  /** Returns once the namenode knows this node and all its blocks; waits for a namenode that cannot be reached yet. */
   static async start(world: World, config: DatanodeConfig): Promise<Datanode> {
     const datanode = new Datanode(world, config, await openHomes(world, config.dirs, config.cluster))
     try {
@@ -88,20 +88,20 @@ export class Datanode {
     this.#fail = reject
   }
 
-  /** Where others reach it. */
+  /** Address under which clients and other nodes reach it. */
   get address(): Address { return this.#config.advertise ?? this.listening }
-  /** Where it listens. */
+  /** Address on which it listens. */
   get listening(): Address { return this.#listening!.address }
-  /** The cluster that it belongs to. */
+  /** Its cluster. */
   get cluster(): ClusterId { return this.#cluster! }
 
   /**
-   * A sign of life, or a report of all blocks, at once; each settles when the namenode has it. Throws UNAVAILABLE while there is no
-   * contact.
+   * Sends a heartbeat, or a full report, at once; each settles when the namenode has acknowledged it. Throws UNAVAILABLE without a
+   * session.
    */
   beat(): Promise<void> { return this.#contact!.beat() }
   report(): Promise<void> { return this.#contact!.report() }
-  /** Reads every block and compares it with its checksums, at once. */
+  /** Reads every block now and compares it with its checksums. */
   scrub(): Promise<void> { return this.#diskMaintenance!.scrub() }
 
   stop(): Promise<void> { return this.#stopped ??= this.#stop() }
@@ -160,7 +160,7 @@ export class Datanode {
   async #openStore(changes: Changes, log: Log): Promise<{ store: BlockStore; fence: EpochFence }> {
     const { clock, disk, failpoints } = this.#world
     const homes = this.#homes
-    // Until the blocks are known a refusal of the disk has no effect: reading the blocks meets it again.
+    // Before the store is open, disk errors of the fence are dropped: the scan of the blocks runs into the same errors.
     let refused = (_dir: string, _error: unknown): void => {}
     const fence = (this.#fence = await EpochFence.open(
       disk, homes.all.map(({ dir }) => dir),
@@ -200,7 +200,7 @@ export class Datanode {
     })
   }
 
-  /** Waits until the namenode has taken this node in, or until the start is given up. */
+  /** Waits until the first registration and full report are done, or until the start is aborted. */
   async #untilRegistered(contact: Contact): Promise<void> {
     const { signal } = this.#config
     const giveUp = (): void => { void this.stop() }
@@ -221,7 +221,7 @@ export class Datanode {
     )
   }
 
-  /** The namenode has said which cluster this is; from now on this node belongs to it and to no other. */
+  /** Binds this node to the cluster that the namenode named; it can join no other cluster afterwards. */
   async #join(cluster: ClusterId): Promise<void> {
     if (this.#cluster === cluster) return
     await stampAll(this.#homes, cluster, this.#world)
@@ -269,7 +269,7 @@ export class Datanode {
   }
 }
 
-/** Throws UNAVAILABLE if this process was paused since `ms`: a block that it received meanwhile is not acknowledged. */
+/** Throws UNAVAILABLE if this process was paused since `ms`: a block received meanwhile is not acknowledged. */
 function checkSteady(pauseDetector: PauseDetector, ms: number): void {
   if (pauseDetector.steadySince(ms)) return
   throw new GristmillError(

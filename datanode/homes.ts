@@ -1,5 +1,6 @@
-// The directories of a datanode, one a disk: who the node is, and which of them can be used. The first one's stamp is the node's
-// identity, and the others' stamps say it too; so the loss of any one disk, the first as well, costs its own blocks and nothing else.
+// Data directories of a datanode, one per disk: opens them, decides which are usable and reads the node's identity from their stamps.
+// The first directory's stamp holds the node id, and the stamps of the others repeat it. The loss of any one disk, the first included,
+// therefore costs only the blocks on that disk.
 
 import { asError, GristmillError, hasCode } from '../src/base/errors.ts'
 import { nodeId, type ClusterId, type NodeId } from '../src/base/ids.ts'
@@ -9,11 +10,11 @@ import { diskErrorOf } from './store/diskerror.ts'
 
 export interface Homes {
   readonly node: NodeId
-  /** undefined on a node that has not met its namenode. */
+  /** undefined on a node that has not registered with a namenode yet. */
   readonly cluster: ClusterId | undefined
-  /** Those that can be used, in the order in which they were named; at least one. */
+  /** Usable directories, in the configured order; at least one. */
   readonly all: readonly Home[]
-  /** Directories that cannot be used now: disks that have died. */
+  /** Directories that cannot be used because their disk has failed. */
   readonly unusable: readonly string[]
 }
 
@@ -25,7 +26,7 @@ export async function openHomes(
   const homes = new Map<string, Home>()
   const failures = new Map<string, unknown>()
   try {
-    // The first comes last: if it is a new disk in the place of one that has died, it becomes what the others say.
+    // The first directory is opened last: a new disk that replaces a failed first one gets the node id that the others name.
     for (const dir of [...dirs.slice(1), dirs[0]!]) {
       try {
         const first = dir === dirs[0]
@@ -45,7 +46,7 @@ export async function openHomes(
     const all = dirs.flatMap(dir => homes.get(dir) ?? [])
     const known = cluster ?? all.find(home => home.cluster !== undefined)?.cluster
     const node = first?.id ?? nodeOf(all)
-    // Of a node that has served, a disk may have died. On a new one it is a mistake, and so it is if nobody says who this is.
+    // A node that has served before may start without a failed disk. On a new node, or if no directory names the node, it is an error.
     for (const error of failures.values()) if (known === undefined || node === undefined) throw error
     for (const [dir, error] of failures)
       world.log.error('a directory cannot be used; the node goes on without it', { error: asError(error), dir })
@@ -58,22 +59,22 @@ export async function openHomes(
 }
 
 /**
- * All of them belong to the cluster from now on, and say whose they are. Throws DIR_FOREIGN; of a disk that takes nothing only the log
- * hears.
+ * Stamps all directories with the cluster and the node. Throws DIR_FOREIGN. A disk that refuses the write is only logged if its
+ * directory names a cluster already.
  */
 export async function stampAll({ node, all }: Pick<Homes, 'node' | 'all'>, cluster: ClusterId, { log }: Pick<World, 'log'>): Promise<void> {
   for (const home of all) {
     try {
       await home.stamp(cluster, home.id === node ? undefined : node)
     } catch (error) {
-      // One that is new must have it, or it could join another cluster later.
+      // A new directory must be stamped: without a stamp it could join another cluster later.
       if (home.cluster === undefined || !diskErrorOf(error)) throw error
       log.warn('a directory cannot be told whose it is', { error: asError(error), dir: home.dir })
     }
   }
 }
 
-/** The node that all of these name. Disks that were moved here from different nodes name none. */
+/** Node id that all of these stamps name; undefined if they differ (disks moved here from different nodes) or name none. */
 function nodeOf(homes: Iterable<Home>): string | undefined {
   const named = new Set([...homes].flatMap(home => home.node ?? []))
   return named.size === 1 ? [...named][0] : undefined

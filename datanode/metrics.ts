@@ -1,4 +1,5 @@
-// What /metrics says about a datanode beside its calls. Read when somebody asks; nothing is counted twice.
+// Metrics of a datanode beside those of its calls, for /metrics. Values are read from their owners at each scrape; no counter is kept
+// here.
 
 import type { Registry } from '../src/rpc/metrics.ts'
 import type { StorageState } from '../src/protocol/heartbeat.ts'

@@ -1,5 +1,5 @@
-// What the datanode asks of the rooms that it only hosts: running tasks (datanode/executor) and serving map outputs
-// (datanode/shuffle). It hands them orders and wires, and knows nothing of what they do with them.
+// Interfaces between the datanode and the parts that it hosts: running tasks (datanode/executor) and serving map outputs
+// (datanode/shuffle). The datanode hands them orders and wires and does not depend on their implementation.
 
 import type { Channel } from '../src/block/channel.ts'
 import type { Address, AttemptId, ClusterId, JobId, NodeId } from '../src/base/ids.ts'
@@ -11,18 +11,18 @@ import type { Route } from '../src/rpc/serve.ts'
 import type { BlockStore } from './store/store.ts'
 
 export interface Runner {
-  /** Tasks that it runs at a time. */
+  /** Maximum number of tasks that run at the same time. */
   readonly slots: number
   freeSlots(): number
   running(): AttemptId[]
-  /** Takes the task over; its end is reported by the runner itself. */
+  /** Accepts the task; the runner itself reports its end. */
   run(work: TaskWork): void
   kill(attempt: AttemptId): void
-  /** A job is over: its map outputs and cached state go. */
+  /** A job has ended: removes its map outputs and cached state. */
   forget(job: JobId): Promise<void>
-  /** Called whenever a slot becomes free. */
+  /** Registers a callback for each time that a slot becomes free. */
   onFree(callback: () => void): void
-  /** Kills what runs. */
+  /** Kills running attempts. */
   stop(): Promise<void>
 }
 
@@ -30,48 +30,48 @@ export type ShuffleRequest = Extract<TransferRequest, { op: 'shuffle' }>
 
 export interface SegmentServer {
   /**
-   * Answers one request, token and cluster checked: (REPLY segment · DATA*)* · END. What it throws before the first frame is
-   * sent as REPLY error and the wire lives on; later, the wire is dropped.
+   * Answers one request whose token and cluster were checked: (REPLY segment · DATA*)* · END. An error thrown before the first frame
+   * is sent as REPLY error and the wire stays open; a later one closes the wire.
    */
   serve(request: ShuffleRequest, channel: Channel): Promise<void>
 }
 
-/** What running tasks needs from its node. What is known only after the first registration is a function. */
+/** Parts and facts of a datanode that its task runner needs. Those known only after the first registration are functions. */
 export interface TaskHost {
   readonly world: World
   readonly node: NodeId
-  /** The node's home: programs, logs, map outputs and scratch files go below it. */
+  /** The node's home: programs, logs, map outputs and scratch files are stored below it. */
   readonly dir: string
-  /** Its other directories. One of them was the home for a while, if the home's disk was away. */
+  /** The node's other directories. One of them may have been the home earlier, while the home's disk was unusable. */
   readonly others: readonly string[]
   readonly namenode: Address
   readonly host: string
   readonly rack: string
   readonly slots: number
-  /** For one task. */
+  /** Memory of one task. */
   readonly memoryBytes: number
   readonly secret: Buffer
   readonly store: BlockStore
   readonly address: () => Address
   readonly cluster: () => ClusterId
   readonly caller: () => Caller
-  /** The session with the namenode; 0 while there is none. */
+  /** Number of the session with the namenode; 0 while there is none. */
   readonly session: () => number
-  /** The namenode's time, by which tokens go. */
+  /** The namenode's time, used for the expiry of tokens. */
   readonly nowMs: () => number
 }
 
-/** What a node with tasks has more than one without. */
+/** Parts that only a datanode with task slots has. */
 export interface Tasks {
   readonly runner: Runner
   readonly segments: SegmentServer
-  /** Calls that it answers, such as `task.log`. */
+  /** Calls of the protocol that it serves, such as `task.log`. */
   readonly routes: readonly Route[]
-  /** The node is part of its cluster: what makes the first task quicker may begin. Before, it would only make the node's start slower. */
+  /** Called once the node has registered: starts an executor in advance. Doing it earlier would only delay the node's start. */
   warm(): void
 }
 
-/** A node that stores blocks and runs nothing. */
+/** Runner of a node without slots. */
 export const noRunner: Runner = Object.freeze({
   slots: 0,
   freeSlots: () => 0,

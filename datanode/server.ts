@@ -10,18 +10,18 @@ import { route, serve, type Route, type RpcServer } from '../src/rpc/serve.ts'
 import { addBlockRoutes, type BlockRoutesOptions } from './transfer/http.ts'
 import type { Transfers } from './transfer/transfers.ts'
 
-/** A block may come in by a plain PUT at the pace of a slow line. */
+/** 10 minutes: a block of 128 MiB by plain PUT over a slow connection. */
 const requestMs = 600_000
 
 export interface DatanodeServerOptions extends BlockRoutesOptions {
   readonly clock: Clock
   readonly log: Log
   readonly registry: Registry
-  /** Asked for each call: it changes when the node joins a cluster. */
+  /** Evaluated for each call: the authenticator changes when the node joins a cluster. */
   readonly auth: () => Authenticator
-  /** Of running tasks. */
+  /** Routes of the task runner. */
   readonly routes: readonly Route[]
-  /** The namenode was heard of just now. */
+  /** True if the namenode has answered recently. */
   readonly fresh: () => boolean
 }
 
@@ -40,7 +40,7 @@ export function openServer(options: DatanodeServerOptions): RpcServer {
   return server
 }
 
-/** What a listener of the net does with connections. */
+/** Connection handlers of this server, for the listener of the network port. */
 export function serviceOf(server: RpcServer, transfers: Transfers): Service {
   return {
     http: server.http,

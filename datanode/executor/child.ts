@@ -1,5 +1,5 @@
-// The inside of an executor process: one attempt at a time, from the order to its outcome. What it holds for its user (calls,
-// wires, loaded programs) is kept from task to task; that is what being warm means.
+// Main object of an executor process: runs one attempt at a time, from the datanode's message to the outcome. Its session (calls,
+// wires, loaded programs) is kept from task to task.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { AttemptId } from '../../src/base/ids.ts'
@@ -28,11 +28,11 @@ export interface ChildWorld {
   /** Writes a line as the program's own output. */
   readonly print: (...parts: unknown[]) => void
   readonly send: (message: FromExecutor) => Promise<void>
-  /** Node's own unless told. */
+  /** Module loader for programs; default: Node's. */
   readonly modules?: Modules | undefined
   /** Sets the environment variables that programs see, and no others; a simulation has none. */
   readonly setEnvironment?: ((env: Readonly<Record<string, string>>) => void) | undefined
-  /** Sees what programs leave running; a simulation has none. */
+  /** Tracks work that programs leave running; a simulation has none. */
   readonly started?: Started | undefined
 }
 
@@ -80,8 +80,8 @@ export class TaskRunnerChild {
   }
 
   /**
-   * The process cannot go on: something was thrown that nobody caught, or the program ends it. The outcome is handed to the
-   * system before this returns.
+   * Ends the attempt because the process cannot continue: an uncaught error, or the program calls `process.exit`. The outcome is written
+   * to the channel before this returns.
    */
   fatal(thrown: unknown): void {
     if (!this.#attempt) {
@@ -92,7 +92,7 @@ export class TaskRunnerChild {
       })
       return
     }
-    // What we refuse a program (EINVAL) has its caller's stack, as an error of the program's own has.
+    // EINVAL has the stack of its caller in the program, like an error of the program itself.
     this.#finish(
       toFailure(thrown instanceof GristmillError && thrown.code !== 'EINVAL' ? thrown : new FunctionFailed(thrown, {}), this.#task),
     )
@@ -102,17 +102,17 @@ export class TaskRunnerChild {
     const attempt = this.#attempt
     if (attempt === undefined || this.#over) return
     this.#attempt = undefined
-    // After a failure this process is ended; nothing that still runs in it may speak again.
+    // After a failure this process is ended; code that still runs in it must send no more outcomes.
     if (outcome.kind === 'failed') this.#over = true
     this.#send({ kind: 'finished', attempt, outcome })
   }
 
   #send(message: FromExecutor): void {
-    // Without a parent there is nobody left to tell, and the process is about to end.
+    // The channel fails only when the datanode is gone; this process then ends as well.
     this.#world.send(message).catch(() => {})
   }
 
-  /** What concerns the node rather than the program. */
+  /** Log for events of the node, which are not part of the program's output. */
   #nodeLog(): Log {
     const say = (level: 'debug' | 'info' | 'warn' | 'error', own: LogFields) => (message: string, fields?: LogFields): void => {
       const plain = Object.fromEntries(

@@ -1,5 +1,5 @@
-// What a program's functions get as their last argument. Nothing in it depends on the attempt, the machine or the moment: a task
-// that runs twice does the same twice.
+// Context object of a task, the last argument of a program's functions. Its values do not depend on the attempt, the machine or the
+// time, so that two attempts of one task give the same result.
 
 import { posix } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
@@ -16,10 +16,10 @@ export interface ContextOptions {
   readonly print: (...parts: unknown[]) => void
 }
 
-/** A counter a word would be a word count through the back door, kept in the namenode's memory. */
+/** The namenode keeps counters in memory: a program must not create one per word of its input. */
 const countersMax = 200
 const nameMax = 100
-/** The sum over 100 stages of 20,000 tasks stays below the largest number, 1.8e308. */
+/** The sum over 100 stages of 20,000 tasks stays below the largest double, 1.8e308. */
 const counterMax = 1e300
 
 export class TaskContext implements Context {
@@ -32,7 +32,7 @@ export class TaskContext implements Context {
   readonly #random: Random
   readonly #assets: ReadonlyMap<string, string>
   readonly #print: (...parts: unknown[]) => void
-  /** Exact: what async functions of a program count in another order is the same sum. */
+  /** Exact sums: the order in which a program's async functions count does not change them. */
   readonly #counters = new Map<string, ExactSum>()
 
   constructor({ work, params, assets = new Map(), random, print }: ContextOptions) {
@@ -44,7 +44,7 @@ export class TaskContext implements Context {
     this.now = work.submittedMs ?? 0
     this.#random = random
     this.#print = print
-    // A program may take them out of the context: const { counter } = context.
+    // Bound, because a program may destructure the context: const { counter } = context.
     this.counter = this.counter.bind(this)
     this.asset = this.asset.bind(this)
     this.log = this.log.bind(this)
@@ -89,7 +89,7 @@ export class TaskContext implements Context {
   log(...parts: unknown[]): void { this.#print(...parts) }
   random(): number { return this.#random.float() }
 
-  /** Under their names in the job's status. */
+  /** The program's counters, under their names in the job's status. */
   userCounters(): Record<string, number> {
     return Object.fromEntries([...this.#counters].map(([name, sum]) => [`user.${name}`, sum.value]))
   }

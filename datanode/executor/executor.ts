@@ -1,5 +1,5 @@
-// One executor process, as the datanode sees it: warm, working on one attempt, or gone. Whatever the user's code does to it, each
-// attempt that it was given ends with exactly one outcome: the process's own word, or what is made of its death.
+// Handle of one executor process in the datanode. The process is idle, runs one attempt, or has exited. Invariant: each attempt given
+// to it ends with exactly one outcome, whatever the user's code does: the one that the process sends, or one made from its exit.
 
 import { assert } from '../../src/base/assert.ts'
 import { MiB, formatBytes, formatDuration } from '../../src/base/units.ts'
@@ -15,28 +15,28 @@ export interface ExecutorOptions {
   readonly processes: Processes
   readonly clock: Clock
   readonly log: Log
-  /** Its working directory, which exists. */
+  /** Working directory of the process. REQUIRES: it exists. */
   readonly scratch: string
-  /** Where compiled code is kept. */
+  /** Directory of V8's compile cache. */
   readonly cacheDir: string
   readonly memoryBytes: number
-  /** Where it may write, beside its scratch and the compiled code. */
+  /** Directories that it may write to, beside its scratch and the compile cache. */
   readonly writable: readonly string[]
-  /** What it writes to stdout and stderr, while it works on an attempt. */
+  /** Called with its stdout and stderr while it runs an attempt. */
   readonly onOutput: (attempt: AttemptId, bytes: Buffer) => void
   readonly onExit: (executor: Executor) => void
 }
 
-/** The heap's part of a task's memory; the rest is for buffers: map outputs, frames, the user's own. */
+/** Share of a task's memory for the V8 heap; the rest is for buffers: map outputs, frames, the user's own. */
 const heapShare = 0.7
-/** Beside the task's memory and what the process took when it was warm: young objects, compiled code, malloc's own. */
+/** Tolerance beyond the task's memory and the warm process's own: young generation, compiled code, malloc overhead. */
 const slackBytes = 96 * MiB
-/** A loop that fills buffers makes some GiB a second: looked at 20 times a second it takes some 100 MiB too much. */
+/** A loop that fills buffers allocates about 2 GiB/s: checked 20 times a second, it exceeds the limit by about 100 MiB. */
 const memoryLookMs = 50
-/** Before a warm process has been looked at. */
+/** Resident size of a warm process before it was measured. */
 const baseBytesDefault = 96 * MiB
 
-/** Each job has an instance of its program's module, which nothing removes from memory: after so many a fresh process is better. */
+/** Jobs per process: each loads its own instance of its program's module, which is never unloaded. */
 const jobsMax = 100
 
 interface Running {
@@ -45,13 +45,13 @@ interface Running {
   readonly cancels: Array<() => void>
   counters: Counters
   fraction: number
-  /** Why it was killed, if it was. */
+  /** Outcome of a killed attempt. */
   verdict: Failed | undefined
 }
 
 export class Executor {
   readonly memoryBytes: number
-  /** Whose program it runs; undefined until it has run one. */
+  /** User and program that it runs; undefined before its first task. */
   affinity: string | undefined
   readonly #options: ExecutorOptions
   readonly #child: Child
@@ -73,7 +73,7 @@ export class Executor {
       env: {},
       cwd: options.scratch,
       heapBytesMax: options.memoryBytes * heapShare,
-      // Blocks lie beside what it may write: a program's mistake must not reach them.
+      // Blocks are outside of these directories: a faulty program cannot damage them.
       writable: [options.scratch, options.cacheDir, ...options.writable],
       onOutput: bytes => this.#output(bytes),
       onMessage: message => this.#message(message as FromExecutor),
@@ -84,13 +84,13 @@ export class Executor {
   get pid(): number { return this.#child.pid }
   get scratch(): string { return this.#options.scratch }
   get attempt(): AttemptId | undefined { return this.#running?.attempt }
-  /** May it be given a task? */
+  /** True if it can take a task. */
   get isIdle(): boolean { return !this.#running && !this.#gone && !this.#retired }
-  /** Has it run so many jobs that the next one should have another process, or is a job over whose processes may live on beside it? */
+  /** True if it must not be reused: it has run `jobsMax` jobs, or a job has ended whose child processes may still run. */
   get isWorn(): boolean { return this.#jobs.size >= jobsMax || this.#over }
   get progress(): { readonly counters: Counters; readonly fraction: number } | undefined { return this.#running }
 
-  /** Never rejects. After a failure the process is of no more use and ends itself, or is ended. */
+  /** Runs an attempt. Never rejects. After a failure the process is not reused: it exits or is killed. */
   run(work: TaskWork, setup: Omit<Setup, 'scratch'>): Promise<AttemptOutcome> {
     assert(this.isIdle, 'an executor runs one attempt at a time')
     const { clock } = this.#options
@@ -115,17 +115,17 @@ export class Executor {
     })
   }
 
-  /** Ends the attempt, and with it the process. */
+  /** Kills the process, and with it the attempt. */
   kill(why: string): void { this.#end(failed('killed', why, this.#running?.counters)) }
 
-  /** A job has ended. What its program has started ends with this process: now, or when it has run what it runs. */
+  /** A job has ended. If its program has started processes, this process ends, and they with it: now, or after the running attempt. */
   jobOver(job: JobId): void {
     if (!this.#spawned || !this.#jobs.has(job)) return
     this.#over = true
     if (this.isIdle) this.retire()
   }
 
-  /** Ends an idle process. */
+  /** Kills the process; it takes no more tasks. */
   retire(): void {
     this.#retired = true
     this.#child.kill()
@@ -173,7 +173,7 @@ export class Executor {
         running.fraction = message.fraction
         return
       case 'finished':
-        // A process that failed once may have lost its senses in any way: the next task gets another one.
+        // After a failure the state of the process is unknown: the next task gets a new one.
         if (message.outcome.kind === 'failed') this.#retired = true
         if (running?.attempt === message.attempt) this.#settle(running.verdict ?? message.outcome)
         if (this.#retired) this.#child.kill()

@@ -1,8 +1,8 @@
-// From whatever was thrown to what the namenode is told: whose fault it is, in words for the program's author.
+// Converts an error thrown by an attempt into the failure that is sent to the namenode: its cause and a message for the program's author.
 //
-//   program   the user's functions, what they emitted, a record that does not parse: it will fail again anywhere
-//   fetch     map outputs that are not to be had: their maps run again
-//   system    this node, its disk, the network: another node may do better
+//   program   the user's functions, their emitted values, a record that does not parse: it will fail again on any node
+//   fetch     map outputs that cannot be fetched: their map tasks run again
+//   system    this node, its disk, the network: another node may succeed
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { AttemptId } from '../../src/base/ids.ts'
@@ -12,7 +12,7 @@ import type { StackMapper } from '../../src/program/stack.ts'
 import { OutputsMissing } from './fetch.ts'
 import type { Failed } from './messages.ts'
 
-/** What is known of the task that failed. */
+/** Facts about the failed task. */
 export interface FailedTask {
   readonly stacks: StackMapper
   readonly counters: Record<string, number>
@@ -41,7 +41,7 @@ export function toFailure(thrown: unknown, task: FailedTask | undefined): Failed
     const { stack } = thrown.details
     return made('program', { code: 'PROGRAM_INVALID', message: thrown.message, ...typeof stack === 'string' && { stack } })
   }
-  // A record that does not parse, a file too large to be one record, a key that cannot travel.
+  // A record that does not parse, a file too large to be one record, a key that cannot be serialised.
   if (hasCode(thrown, 'EINVAL', 'TOO_LARGE')) {
     const { path, offset } = thrown.details
     return made('program', {
@@ -50,18 +50,18 @@ export function toFailure(thrown: unknown, task: FailedTask | undefined): Failed
     })
   }
   if (thrown instanceof GristmillError) return made('system', { code: 'TASK_FAILED', message: thrown.message })
-  // Ours, or thrown where nobody could catch it: then the stack tells whose it is.
+  // An internal error, or one thrown by the program outside of a call: the stack shows which.
   const { message, stack } = describe(thrown, task)
   return stack === undefined ? made('system', { code: 'TASK_FAILED', message }) : made('program', { code: 'TASK_FAILED', message, stack })
 }
 
 function describe(thrown: unknown, task: FailedTask | undefined): { message: string; stack: string | undefined } {
-  // What we refuse is said in our words; the stack shows where the program asked for it.
+  // The message of a GristmillError is kept; the stack shows the call in the program.
   if (thrown instanceof GristmillError) return { message: thrown.message, stack: task?.stacks.describe(thrown).stack }
   return task?.stacks.describe(thrown) ?? { message: thrown instanceof Error ? thrown.message : String(thrown), stack: undefined }
 }
 
-/** A map output whose bytes are not what they should be: it is as good as missing. */
+/** The attempt whose map output is corrupt, which is treated like a missing one; undefined for other errors. */
 function segmentOf(thrown: unknown): AttemptId | undefined {
   if (!hasCode(thrown, 'CORRUPT')) return undefined
   const { segment } = thrown.details

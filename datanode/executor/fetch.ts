@@ -1,6 +1,6 @@
-// Gathers what a reduce task merges: its part of every map output of the stage before. Outputs of this node are read in place;
-// every other node is asked once for all of its own. What cannot be had is named, so that just those maps run again; what is being
-// made again already is not waited for.
+// Shuffle fetch of a reduce task: gathers its partition of every map output of the stage before. Outputs of this node are read in place;
+// every other node gets one request for all of its outputs. Outputs that cannot be fetched are reported by attempt, so that only those
+// map tasks run again; outputs that are being recomputed already are not waited for.
 
 import { fits } from '../../src/protocol/check.ts'
 import { FrameBuffer } from '../../src/block/frame.ts'
@@ -31,7 +31,7 @@ export interface Gathered {
   readonly bytesRemote: number
 }
 
-/** Some map outputs are not to be had. */
+/** Some map outputs cannot be fetched. */
 export class OutputsMissing extends GristmillError {
   readonly attempts: readonly AttemptId[]
   constructor(attempts: readonly AttemptId[], message: string, cause?: unknown) {
@@ -40,13 +40,13 @@ export class OutputsMissing extends GristmillError {
   }
 }
 
-/** Each has a few MiB under way. */
+/** Nodes fetched from concurrently; each has a few MiB in flight. */
 const nodesAtOnce = 4
-/** A node that is only busy answers within this many tries; one that is gone is not waited for. */
+/** Tries per node before its outputs count as missing: a busy node answers within them. */
 const tries = 3
 const pauseMs = 300
 const missingMax = 1000
-/** Of one request: a few hundred KiB of ids. Only jobs with more maps than that ask a node again. */
+/** Attempts in one request: a few hundred KiB of ids. Only jobs with more map tasks need a second request to a node. */
 const attemptsMax = 10_000
 
 interface Place { readonly index: number; readonly attempt: AttemptId }
@@ -118,13 +118,13 @@ async function listOutputs({ caller, setup }: ExecutorSession, { job, stage }: F
   try {
     return (await caller.call(setup.namenode, outputs, { job, stage }, { peer: 'namenode', timeoutMs: 60_000, tryMs: 10_000 })).outputs
   } catch (error) {
-    // One of them was lost since this task was started.
+    // A map output was lost after this task was started.
     if (hasCode(error, 'BLOCK_MISSING')) throw new OutputsMissing([], error.message, error)
     throw error
   }
 }
 
-/** undefined: the namenode cannot tell now. Throws if some are being made again. */
+/** undefined: the namenode cannot be asked now. Throws OutputsMissing if some outputs are being recomputed. */
 async function attemptsNow(session: ExecutorSession, wanted: FetchRequest): Promise<AttemptId[] | undefined> {
   try {
     return (await listOutputs(session, wanted)).map(({ attempt }) => attempt)
@@ -134,7 +134,7 @@ async function attemptsNow(session: ExecutorSession, wanted: FetchRequest): Prom
   }
 }
 
-/** undefined: it is not here, or not good. */
+/** undefined: the output is missing or corrupt. */
 async function localSegment(
   { disk, setup }: ExecutorSession, inbox: Inbox, attempt: AttemptId, partition: number,
 ): Promise<Segment | undefined> {
@@ -144,13 +144,16 @@ async function localSegment(
     if (!extent || !(await disk.stat(data))) return undefined
     return inbox.local(attempt, data, extent)
   } catch (error) {
-    // The map would run again, and its output be as little to be had.
+    // Running the map again would not help: its output could not be opened either.
     if (isExhaustion(error)) throw exhausted(`the map output ${attempt} cannot be opened`, error)
     return undefined
   }
 }
 
-/** What made it give up, if it did; everything that came before was handed over. Throws if there is no point in trying. */
+/**
+ * Fetches outputs of one node. Returns the error after which it gave up, or undefined; segments received before are passed to
+ * `onSegment`. Throws errors that a retry cannot help.
+ */
 async function fetchFrom(
   session: ExecutorSession, inbox: Inbox, address: Address, wanted: FetchRequest, places: readonly Place[], fetchWatch: FetchWatch,
   onSegment: (place: Place, segment: Segment) => void,
@@ -178,7 +181,7 @@ async function fetchFrom(
         if (thrown instanceof Unfinished) left = thrown.left
         const error = thrown instanceof Unfinished ? thrown.cause : thrown
         if (hasCode(error, 'UNAUTHENTICATED', 'WRONG_CLUSTER')) throw error
-        // A wire that had been kept may just have been old: that says nothing about the node.
+        // A reused wire may have been closed by the node meanwhile: its failure does not count as a try.
         if (!held?.used && attempt >= tries) return error
         session.log.warn('map outputs could not be fetched; trying again', { error, address, attempt })
         fresh = true
@@ -200,7 +203,7 @@ class Unfinished extends Error {
   }
 }
 
-/** One request. Returns those that the node does not have. */
+/** Sends one request. Returns the places that the node does not have. */
 async function fetchOnce(
   session: ExecutorSession, inbox: Inbox, channel: Channel, { job, partition }: FetchRequest, places: readonly Place[], onHeard: () => void,
   onSegment: (place: Place, segment: Segment) => void,

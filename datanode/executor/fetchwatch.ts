@@ -1,37 +1,37 @@
-// Keeps an eye on a reduce task that fetches map outputs. A node that is cut off or frozen says nothing, and its connections keep their
-// patience for busy nodes; meanwhile the namenode may have learnt that it is gone, and have its outputs made again. So whoever is kept
-// waiting asks the namenode whether what it waits for is still to come.
+// Watchdog of a shuffle fetch. A node that is partitioned or paused sends nothing, and connections have long timeouts because of busy
+// nodes; meanwhile the namenode may have declared the node dead and ordered its map outputs to be recomputed. A fetch that gets no data
+// for 2 s therefore asks the namenode whether the listed outputs are still valid, and ends if they are not.
 
 import type { AttemptId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 
-/** Nothing from a node for so long, and it is asked after; then as often. */
+/** Time without data from a node after which the namenode is asked, and interval of further questions. */
 const askMs = 2_000
 
 export interface FetchWatchOptions {
   readonly clock: Clock
-  /** The outputs as the namenode lists them now; undefined if it cannot tell. Throws if some of them are being made again. */
+  /** The outputs as the namenode lists them now; undefined if it cannot be asked. Throws if some of them are being recomputed. */
   readonly list: () => Promise<readonly AttemptId[] | undefined>
-  /** As they were listed at first. */
+  /** The outputs as they were listed when the fetch began. */
   readonly listed: readonly AttemptId[]
 }
 
 export class FetchWatch {
   readonly #options: FetchWatchOptions
   readonly #ending = new AbortController()
-  /** What is waited for, and when it was last heard of. */
+  /** Pending requests, and the time of the last data of each. */
   readonly #waiting = new Map<object, number>()
 
   constructor(options: FetchWatchOptions) { this.#options = options }
 
-  /** Aborts what is under way once there is no point in it, or the vigil is over. */
+  /** Aborts running requests once the listed outputs are no longer valid; also aborts when the watch ends. */
   get signal(): AbortSignal { return this.#ending.signal }
 
-  /** Something of what `key` stands for has come; from the first call to `done` it is waited for. */
+  /** Data of the request `key` has arrived. A request is pending from the first call until `done`. */
   heard(key: object): void { this.#waiting.set(key, this.#options.clock.mono()) }
   done(key: object): void { this.#waiting.delete(key) }
 
-  /** Resolves with the work's result. Throws what `list` throws, or `changed`, after the work has been told to end and has ended. */
+  /** Resolves with the work's result. Throws the error of `list`, or `changed()`, after the work was aborted and has ended. */
   async over<T>(work: Promise<T>, changed: () => Error): Promise<T> {
     let reason: unknown
     const watch = this.#watch(changed).catch((error: unknown) => {

@@ -1,4 +1,4 @@
-// The input of a map task: the ranges of its split, read block by block from the nearest replica, with counts of where from.
+// Input of a map task: the ranges of its split, read block by block from the nearest replica. Counts bytes by locality.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { KiB, MiB } from '../../src/base/units.ts'
@@ -12,7 +12,7 @@ import type { ExecutorSession } from './session.ts'
 
 type SplitInput = Extract<TaskWork['input'], { kind: 'split' }>
 
-/** Of what lies behind a range, at first and then at most at a time. */
+/** Size of the first read beyond the end of a range, and of the largest one. */
 const beyondFirstBytes = 64 * KiB
 const beyondBytesMax = 4 * MiB
 
@@ -31,7 +31,7 @@ export class SplitSource {
     this.#places = new Map(input.places.map(({ block, nodes, token }) => [block, { nodes, token }]))
   }
 
-  /** One after the other; the header of a CSV file is fetched when a range begins inside of it. */
+  /** The ranges in order; the header of a CSV file is fetched if a range begins inside the file. */
   async *ranges(): AsyncGenerator<RecordRange> {
     const { format, header, delimiter: asked } = this.options
     const needsHeader = format === 'csv' && header !== false
@@ -49,8 +49,8 @@ export class SplitSource {
   get options(): InputOptions { return this.#input.options as InputOptions }
 
   /**
-   * From the blocks that came with the task; beyond them, which is rare, as the namenode says. What lies behind the range is
-   * wanted to the end of one record only, which is mostly near: a little of it is asked for, then more and more.
+   * Reads blocks that are listed in the task; locations of blocks beyond them, which are rarely needed, come from the namenode. Beyond
+   * the range the reader needs only the rest of one record, which mostly ends soon: the first read is small, later ones double.
    */
   async *#bytes(range: SplitRange, from: number): AsyncGenerator<Buffer> {
     let step = beyondFirstBytes
@@ -62,7 +62,7 @@ export class SplitSource {
         position += piece.length
         yield piece
       }
-      if (position === before) return // the reader finds out that bytes are missing
+      if (position === before) return // the reader reports the missing bytes
     }
   }
 

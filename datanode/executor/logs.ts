@@ -1,6 +1,6 @@
-// The logs of attempts: `<dir>/logs/<job>/<attempt>.log`, what their programs wrote, as they wrote it. An executor appends what
-// the program prints; the node appends what the process itself says, such as the last words of one that ran out of memory.
-// A log has a bound, and so has their number: the oldest go.
+// Logs of attempts: `<dir>/logs/<job>/<attempt>.log`, the unmodified output of their programs. An executor appends the program's prints;
+// the node appends the output of the process itself, such as V8's message when the heap is full. The size of a log is bounded, and so
+// is their number: the oldest are removed.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { AttemptId } from '../../src/base/ids.ts'
@@ -11,7 +11,7 @@ import { logFile } from '../shuffle/place.ts'
 
 const notice = Buffer.from(`\n[gristmill: this log has reached ${formatBytes(limits.taskLogBytesMax)}; what follows is left out]\n`)
 
-/** Appends to one attempt's log, at once: what was written before a crash is there. Opened with its first byte. */
+/** Appends to one attempt's log without buffering, so that output before a crash is kept. The first write opens the file. */
 export class LogWriter {
   readonly #disk: Disk
   readonly #dir: string
@@ -27,7 +27,7 @@ export class LogWriter {
     this.#attempt = attempt
   }
 
-  /** Opens the file, so that the next `write` does not wait. */
+  /** Opens the file, so that the next `write` is not buffered. */
   open(): Promise<void> {
     return this.#opening ??= this.#open()
   }
@@ -62,22 +62,22 @@ export class LogWriter {
       await this.#opening
       await this.#writer?.close()
     } catch {
-      // As with writing.
+      // An error is ignored, as in `write`.
     }
     this.#full = true
   }
 }
 
-/** What `task.log` answers. `over`: nothing will be added any more. */
+/** Reads a part of a log, for `task.log`. `over`: the log is complete. `next`: offset of the next read, unless the end was reached. */
 export async function readLog(
   disk: Disk, dir: string,
   { attempt, offset, limit = 64 * 1024, over }: { attempt: AttemptId; offset: number; limit?: number | undefined; over: boolean },
 ): Promise<{ text: string; next?: number }> {
   const { path } = logFile(dir, attempt)
   const found = await disk.stat(path, { follow: false })
-  // An attempt that never wrote has no log, which is an empty one.
+  // An attempt without output has no file: its log is empty.
   if (!found) return over ? { text: '' } : { text: '', next: offset }
-  // Tasks may write where logs are, and a program may do so by mistake.
+  // Tasks may write to this directory, so a program may have replaced the file.
   if (found.kind !== 'file')
     throw new GristmillError(
       'CORRUPT',
@@ -97,7 +97,7 @@ export async function readLog(
   }
 }
 
-/** The length without a character that is cut at the end; all of it if nothing will follow. */
+/** The length without an incomplete UTF-8 character at the end; the full length if nothing follows. */
 function wholeText(bytes: Buffer, isEnd: boolean): number {
   if (isEnd || bytes.length < 4) return bytes.length
   for (let back = 1; back <= 3; back++) {

@@ -1,4 +1,4 @@
-// What a datanode and its executors say to each other over their channel: structured clones, small ones. Data goes over files.
+// Messages between a datanode and its executor processes over their IPC channel: small structured clones. Data is passed in files.
 
 import type { Address, AttemptId, ClusterId, NodeId } from '../../src/base/ids.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
@@ -7,7 +7,7 @@ import type { TaskFinished, TaskWork } from '../../src/protocol/task.ts'
 export type AttemptOutcome = TaskFinished['outcome']
 export type Failed = Extract<AttemptOutcome, { kind: 'failed' }>
 
-/** All that an executor needs to know of its node. It comes with the first task: a warm process may wait for one for a long time. */
+/** Facts about the node that an executor needs. Sent with each task, because a warm process may wait for its first one for a long time. */
 export interface Setup {
   readonly cluster: ClusterId
   readonly node: NodeId
@@ -17,22 +17,22 @@ export interface Setup {
   readonly secret: Uint8Array
   /** The node's home. */
   readonly dir: string
-  /** Of this process alone, and removed after it. Absolute: a program may change its working directory. */
+  /** Directory of this process alone, removed after its end. Absolute, because a program may change its working directory. */
   readonly scratch: string
-  /** Whose tasks this process runs. */
+  /** User whose tasks this process runs. */
   readonly user: string
-  /** The namenode's time at this moment, by which tokens go. */
+  /** The namenode's time at this moment, used for the expiry of tokens. */
   readonly nowMs: number
-  /** For the task: the process's own needs are not counted. */
+  /** Memory of the task, without the process's own. */
   readonly memoryBytes: number
 }
 
 export type ToExecutor = { readonly kind: 'run'; readonly work: TaskWork; readonly setup: Setup }
 
 export type FromExecutor =
-  /** It is warm. */
+  /** The process is warm. */
   | { readonly kind: 'ready' }
-  /** Its program has started a process, once or more often. */
+  /** The program has started at least one process. */
   | { readonly kind: 'spawned' }
   | { readonly kind: 'progress'; readonly attempt: AttemptId; readonly counters: Counters; readonly fraction: number }
   | { readonly kind: 'finished'; readonly attempt: AttemptId; readonly outcome: AttemptOutcome }
@@ -44,6 +44,6 @@ export type FromExecutor =
       readonly fields: Readonly<Record<string, unknown>>
     }
 
-/** How an attempt ends that was ended from outside. */
+/** Outcome of an attempt that was ended by the datanode and not by its program. */
 export const failed = (cause: Failed['cause'], message: string, counters: Counters = {}): Failed =>
   ({ kind: 'failed', cause, failure: { code: cause === 'killed' ? 'ABORTED' : 'TASK_FAILED', message }, counters })

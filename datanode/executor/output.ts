@@ -1,4 +1,4 @@
-// What an attempt leaves: a map output in this node's home, or a file below the job's staging directory. Its counters say how much.
+// Output of an attempt: a map output in this node's home, or a file below the job's staging directory, with its counters.
 
 import { join } from '../../src/base/paths.ts'
 import type { ClusterFileWriter } from '../../src/file/writer.ts'
@@ -28,7 +28,7 @@ export interface OpenOutput {
   discard(): Promise<void>
 }
 
-/** Of a task's memory, for records that wait to be sorted. */
+/** Share of a task's memory for records that wait to be sorted. */
 const shuffleShare = 0.25
 
 export function openOutput(
@@ -95,7 +95,7 @@ async function openFile(
   }
 }
 
-/** What the writer of the file has to know to end its blocks between records. */
+/** Record format of each output format: the file writer needs it to end blocks at record boundaries. */
 const recordFormats: Readonly<Record<'text' | 'jsonl' | 'csv', RecordFormat>> = { text: 'lines', jsonl: 'jsonl', csv: 'csv' }
 
 const asOutput = (writer: ClusterFileWriter): OutputFile<FileStatus> => ({

@@ -1,6 +1,6 @@
-// Warm executor processes, never more than slots and one spare. Starting one takes far longer than a small task, so one that
-// nobody has used yet is always kept ready, and one that has run a program is kept for that program's next tasks.
-// A process belongs to the first program and user that it runs: no other program ever sees what that one left in memory.
+// Pool of warm executor processes, at most one per slot and one spare. Starting a process takes far longer than a small task, so an
+// unused spare is kept ready, and a process that has run a program is kept for that program's next tasks.
+// Invariant: a process runs only tasks of the first program and user that it was given, so no program sees another one's memory.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { AttemptId, JobId } from '../../src/base/ids.ts'
@@ -10,18 +10,18 @@ import { Executor } from './executor.ts'
 
 export interface PoolOptions {
   readonly world: Pick<World, 'clock' | 'disk' | 'log' | 'processes' | 'random'>
-  /** Scratch directories are made below it. */
+  /** Scratch directories are created below it. */
   readonly dir: string
   readonly slots: number
   readonly memoryBytes: number
   readonly onOutput: (attempt: AttemptId, bytes: Buffer) => void
 }
 
-/** A burst of tasks comes at once: the next spare is started when it is over, not beside it. */
+/** Tasks arrive in bursts: the next spare is started after the burst, so that it does not compete with it. */
 const spareAfterMs = 300
-/** A warm process takes some 70 MiB: one that nothing was found for in this time goes. */
+/** A warm process takes about 70 MiB: it is ended after this time without a task. */
 const idleMs = 60_000
-/** A disk may refuse for a while what it does later. */
+/** Wait before a scratch directory that could not be removed is tried again. */
 const removeAgainMs = 10_000
 
 export class Pool {
@@ -43,7 +43,7 @@ export class Pool {
     this.#scratch = `${options.dir}/executor`
   }
 
-  /** Ends and removes what processes of an earlier life left. */
+  /** Ends processes and removes files that an earlier datanode process left. */
   static async open(options: PoolOptions): Promise<Pool> {
     const pool = new Pool(options)
     await options.world.processes.endStrays(pool.#scratch)
@@ -53,13 +53,13 @@ export class Pool {
     return pool
   }
 
-  /** Compiled code outlives a restart of the node: a process is warm in half the time. */
+  /** The compile cache is kept across restarts of the node: a process is then warm in half the time. */
   get #cacheDir(): string { return `${this.#options.dir}/cache` }
 
-  /** Process ids, for whoever looks after them. */
+  /** Process ids, for tests and monitoring. */
   get pids(): number[] { return [...this.#executors].map(executor => executor.pid) }
 
-  /** Has one process warm that is nobody's yet. */
+  /** Starts a spare process, unless there is one. */
   async prepare(): Promise<void> {
     const { slots, memoryBytes } = this.#options
     const isSpare = (executor: Executor): boolean =>
@@ -74,8 +74,8 @@ export class Pool {
   }
 
   /**
-   * A process for this task, warm if there is one. REQUIRES: less than `slots` tasks run. The caller gives it back when the
-   * task has ended.
+   * Returns a process for this task, a warm one if possible. REQUIRES: less than `slots` tasks run. The caller must call `give` when
+   * the task has ended.
    */
   async take(work: TaskWork): Promise<Executor> {
     const affinity = `${work.user} ${work.program.id}`
@@ -93,10 +93,10 @@ export class Pool {
     return executor
   }
 
-  /** False for one whose directory somebody has removed, or that has ended: it goes. */
+  /** False if its scratch directory was removed or the process has ended; it is then retired. */
   async #hasScratch(executor: Executor): Promise<boolean> {
-    const there = await this.#options.world.disk.stat(executor.scratch)
-    if (there?.kind === 'directory' && executor.isIdle) return true
+    const found = await this.#options.world.disk.stat(executor.scratch)
+    if (found?.kind === 'directory' && executor.isIdle) return true
     executor.retire()
     return false
   }
@@ -107,7 +107,7 @@ export class Pool {
     this.#scheduleSpare()
   }
 
-  /** Ends processes that may have others beside them, which the job's program has started. */
+  /** Ends executors whose program has started processes for this job. */
   jobOver(job: JobId): void {
     for (const executor of this.#executors) {
       executor.jobOver(job)
@@ -126,7 +126,7 @@ export class Pool {
     } finally {
       this.#starting.delete(made)
     }
-    // A process that came after the end would be nobody's.
+    // A process started after `stop` would never be ended.
     if (this.#stopped) throw new GristmillError('ABORTED', 'the datanode stops')
     const executor: Executor = new Executor({
       processes, clock, log, scratch, cacheDir: this.#cacheDir, memoryBytes,
@@ -143,7 +143,7 @@ export class Pool {
     this.#cancelIdle ??= clock.after(idleMs, () => this.#lookAtIdle())
   }
 
-  /** Those that waited for too long go, but for the spare. */
+  /** Retires processes without a task for `idleMs`, except for the spare. */
   #lookAtIdle(): void {
     const { clock } = this.#options.world
     this.#cancelIdle = undefined
@@ -171,7 +171,7 @@ export class Pool {
     this.#scheduleSpare()
   }
 
-  /** Again and again while the disk refuses; what is left at the end goes when the node starts. */
+  /** Removes a scratch directory; retried while the disk refuses. Leftovers are removed at the next start of the node. */
   #remove(scratch: string): void {
     const { clock, disk, log, processes } = this.#options.world
     const ended = processes.endStrays(scratch).then(
@@ -197,7 +197,7 @@ export class Pool {
     })
   }
 
-  /** Kills them all and waits until they are gone. */
+  /** Kills all processes and waits until they have exited. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#cancelSpare?.()

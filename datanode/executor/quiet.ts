@@ -1,11 +1,10 @@
-// The end of a task's functions: what they have left running is waited for, or fails the attempt. A record that is emitted after its
-// function has returned is never lost in silence: either `emit` was called too late while the process still looked, or the program
-// can call it no more.
+// End of a task: waits for work that the program's functions left running, or fails the attempt. Invariant: a record emitted after its
+// function has returned is never lost silently: either the late `emit` is seen and fails the attempt, or no `emit` is reachable any more.
 //
-//   still running, and the program can reach an `emit`     waited for; if it does not end, the attempt fails and says what it is
+//   still running, and the program can reach an `emit`     waited for; if it does not end, the attempt fails with its name
 //   unref'd, and the program can reach an `emit`           the same for processes, threads and timers that are due within that time;
 //                                                          an interval is waited for once. Timers never fail the attempt
-//   still running, and no `emit` can be reached            requests and short timers are waited for a while; the rest is let be:
+//   still running, and no `emit` can be reached            requests and short timers are waited for up to 10 s; the rest is ignored:
 //                                                          a connection that is kept open, a time limit that was not needed
 
 import { GristmillError } from '../../src/base/errors.ts'
@@ -21,21 +20,21 @@ export interface QuietParts {
   readonly turns: Turns
 }
 
-/** As long as a slow answer from far away takes. */
+/** Longest wait while an `emit` can be reached: enough for a slow remote reply. */
 const heldMs = 60_000
-/** Of work that can give no record any more. */
+/** Longest wait for work that cannot emit any more. */
 const looseMs = 10_000
 const shortTimerMs = 1_000
-/** For messages that are on their way between threads of this process. */
+/** Wait for messages in flight between threads of this process. */
 const unseenMs = 200
 const lookMs = { first: 1, max: 50 }
-/** Cleaning the memory takes some 10 ms: at first it is asked for at once, then rarely. */
+/** A garbage collection takes about 10 ms: the first is run early, later ones at growing intervals. */
 const collectMs = { first: 0, max: 1_000 }
 
-/** Throws FunctionFailed, with the place in the program. The last turn has ended. */
+/** Throws FunctionFailed with a stack of the program. REQUIRES: the last turn has ended. */
 export async function untilQuiet({ clock, started, turns }: QuietParts, name: 'map' | 'reduce'): Promise<void> {
   turns.release()
-  // Promises that were forgotten come to their ends, or are found to be rejected, before anything is judged.
+  // Lets promises that the program does not await settle or reject first.
   await clock.yield()
   if (started) await settle({ clock, started, turns }, name)
   if (turns.late) throw new FunctionFailed(turns.late, {})
@@ -70,13 +69,13 @@ async function settle({ clock, started, turns }: QuietParts & { started: Started
 }
 
 /**
- * Of work that runs while an `emit` can be reached. What is due too late and was told to keep nothing running is a time limit, or a clock
- * of a library.
+ * For work that runs while an `emit` can be reached. An unref'd timer that is due too late is a time limit, or an internal timer of a
+ * library.
  */
 const mayEmit = ({ kind, afterMs, repeats, unref }: StartedWork, passedMs: number): boolean =>
   kind !== 'timer' || !unref || (afterMs <= heldMs && (!repeats || passedMs <= afterMs + lookMs.max))
 
-/** Of work that no `emit` can be reached from. */
+/** For work that runs while no `emit` can be reached: true if it will end soon. */
 const ends = ({ kind, afterMs, unref }: StartedWork): boolean =>
   !unref && (kind === 'request' || (kind === 'timer' && afterMs <= shortTimerMs))
 

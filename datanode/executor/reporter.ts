@@ -1,6 +1,6 @@
-// Tells the namenode how attempts stand and how they ended. An end is told until it is heard, across restarts of the namenode:
-// work that is done is not lost because nobody listened for a while. What is not yet told still counts as running. A report that
-// the namenode refuses for good is not repeated: it is told as a failure of the attempt, with the reason.
+// Reports progress and outcomes of attempts to the namenode. An outcome is sent until the namenode acknowledges it, across restarts of
+// the namenode, so that finished work is not lost during an outage. Until then the attempt counts as running. A report that the namenode
+// refuses permanently is replaced by a failure of the attempt, with the reason.
 
 import { asError, codes } from '../../src/base/errors.ts'
 import type { Address, AttemptId, NodeId } from '../../src/base/ids.ts'
@@ -21,18 +21,18 @@ export interface ReporterOptions {
   readonly namenode: Address
   readonly caller: () => Caller
   readonly session: () => number
-  /** What runs now. */
+  /** Attempts that run now. */
   readonly running: () => ReadonlyArray<{ readonly attempt: AttemptId; readonly counters: Counters; readonly fraction: number }>
-  /** The namenode wants these gone. */
+  /** The namenode wants this attempt killed. */
   readonly onKill: (attempt: AttemptId) => void
 }
 
-/** People watch bars move; the namenode hears 1000 nodes. */
+/** Interval of progress reports: often enough for a progress bar, rarely enough for a namenode with 1000 nodes. */
 const progressMs = 500
 const backoff = { firstMs: 100, maxMs: 2_000 }
-/** Of the two texts that a user's program decides about; more is refused by the schema. */
+/** Longest message and stack, both of which come from the user's program; the schema refuses longer ones. */
 const textMax = 15_000
-/** As many as the schemas take: attempts in one progress report, and map outputs that could not be read. */
+/** Limits of the schemas: attempts in one progress report, and missing map outputs in one outcome. */
 const progressMax = 1000
 const missingMax = 1000
 
@@ -44,10 +44,10 @@ export class Reporter {
 
   constructor(options: ReporterOptions) { this.#options = options }
 
-  /** Attempts that have ended and of which the namenode does not know it yet. */
+  /** Attempts that have ended and whose outcome is not acknowledged yet. */
   get telling(): AttemptId[] { return [...this.#telling.keys()] }
 
-  /** Progress is told while there is any. */
+  /** Starts progress reports; they end when no attempt is left. */
   watch(): void {
     if (this.#cancel || this.#stopping.signal.aborted) return
     this.#cancel = this.#options.clock.after(progressMs, () => {
@@ -58,7 +58,7 @@ export class Reporter {
     })
   }
 
-  /** True if the attempt has won. False also when nobody could be told until this node stopped. Never rejects. */
+  /** Reports an outcome. True if the attempt was committed; false also if the node stops before the namenode answers. Never rejects. */
   async tell(attempt: AttemptId, outcome: AttemptOutcome): Promise<boolean> {
     const { clock, random, log, node, namenode, caller } = this.#options
     const { signal } = this.#stopping
@@ -115,7 +115,7 @@ export class Reporter {
         for (const attempt of kill) onKill(attempt)
       }
     } catch (error) {
-      // The next one comes soon.
+      // Not retried: the next report comes after `progressMs`.
       if (!this.#stopping.signal.aborted) log.debug('progress could not be told', { error })
     }
   }
@@ -126,7 +126,7 @@ export class Reporter {
   }
 }
 
-/** As much as the schema takes of what a program, or the number of outputs that a node has lost, decides about. */
+/** Truncates texts of the program and the list of missing outputs to the limits of the schema. */
 function boundedOutcome(outcome: AttemptOutcome): AttemptOutcome {
   if (outcome.kind === 'done') return outcome
   const { failure, missing } = outcome
@@ -140,5 +140,5 @@ function boundedOutcome(outcome: AttemptOutcome): AttemptOutcome {
   }
 }
 
-/** JSON has no other numbers; one counter must not make a report of everything else refused. */
+/** Drops counters that JSON cannot represent, so that one of them does not get the whole report refused. */
 const finite = (counters: Counters): Counters => Object.fromEntries(Object.entries(counters).filter(([, value]) => Number.isFinite(value)))

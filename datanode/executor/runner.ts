@@ -1,5 +1,6 @@
-// Runs the tasks that the namenode orders, one a slot: takes a warm process, lets it work, tells how it ended, and cleans up
-// after attempts that did not win. Each order ends in exactly one report, whatever happens to the process.
+// Task runner of a datanode: runs the attempts that the namenode orders, one per slot. For each it takes a warm process, reports the
+// outcome, and removes the output of attempts that were not committed. Each order ends in exactly one report, whatever happens to the
+// process.
 
 import { asError } from '../../src/base/errors.ts'
 import type { AttemptId, JobId } from '../../src/base/ids.ts'
@@ -18,17 +19,17 @@ import { Reporter } from './reporter.ts'
 interface Attempt {
   readonly work: TaskWork
   executor: Executor | undefined
-  /** Why it is to end, if it was ordered before there was a process. */
+  /** Reason of a kill that came before the attempt had a process. */
   killed: string | undefined
-  /** For what the process itself says. */
+  /** Log of the attempt, for output of the process itself. */
   readonly log: LogWriter
 }
 
-/** The scheduler counts slots; what it sends beyond them are accidents of timing. */
+/** The scheduler counts slots, so that only races of messages put tasks into the queue. */
 const queueMax = 1000
-/** A program is some KiB; one that is used again after so many others is fetched again. */
+/** Programs in the cache; a program is some KiB and is fetched again when needed. */
 const programsKept = 500
-/** Jobs that end between two looks at the programs. */
+/** Number of ended jobs between two prunings of the programs. */
 const prunedEvery = 50
 
 export class TaskRunner implements Runner {
@@ -43,7 +44,7 @@ export class TaskRunner implements Runner {
   readonly #ending = new Set<Promise<void>>()
   readonly #onFree: Array<() => void> = []
   #stopped = false
-  /** Jobs that have ended since it was opened. */
+  /** Jobs that have ended since the start. */
   #forgotten = 0
 
   static async open(host: TaskHost, outputs: MapOutputs): Promise<TaskRunner> {
@@ -81,7 +82,7 @@ export class TaskRunner implements Runner {
 
   freeSlots(): number { return this.#stopped ? 0 : Math.max(0, this.slots - this.#running.size - this.#queue.length) }
   running(): AttemptId[] { return [...this.#running.keys(), ...this.#queue.map(work => work.attempt), ...this.#reporter.telling] }
-  /** Has the attempt come to its end, as far as this node knows? */
+  /** True if the attempt neither runs nor waits on this node. */
   isOver(attempt: AttemptId): boolean { return !this.#running.has(attempt) && !this.#queue.some(work => work.attempt === attempt) }
   onFree(callback: () => void): void { this.#onFree.push(callback) }
 
@@ -116,7 +117,7 @@ export class TaskRunner implements Runner {
     await this.#prunePrograms()
   }
 
-  /** Now and then: it looks at all of them. Those of tasks that run stay, for their assets are read when they are wanted. */
+  /** Runs after every `prunedEvery`th job. Programs of running and waiting tasks stay, because assets are read on demand. */
   async #prunePrograms(): Promise<void> {
     if (++this.#forgotten % prunedEvery !== 0) return
     const { world, dir } = this.#host
@@ -148,7 +149,7 @@ export class TaskRunner implements Runner {
       this.#host.world.log.error('a task could not be run', { error, attempt: work.attempt })
     }
     await attempt.log.close()
-    // The report first, and in the same moment the slot: who is told of one must not miss the other.
+    // The report is started and the slot freed in the same turn, so that the namenode sees both together.
     const telling = this.#finish(work, outcome)
     this.#running.delete(work.attempt)
     const next = this.#queue.shift()
@@ -175,7 +176,7 @@ export class TaskRunner implements Runner {
   }
 
   /**
-   * Where the attempt will write; a process of its own may make no directory there. Somebody may have removed them since the node started.
+   * Makes the directories that the attempt writes to: the executor may not create them, and they may have been removed from outside.
    */
   async #prepare(work: TaskWork): Promise<void> {
     const { world: { disk }, dir } = this.#host
@@ -185,10 +186,10 @@ export class TaskRunner implements Runner {
     ])
   }
 
-  /** Tells how it ended; what did not win leaves nothing here. */
+  /** Reports the outcome; removes the output of an attempt that was not committed. */
   async #finish(work: TaskWork, outcome: AttemptOutcome): Promise<void> {
     const committed = await this.#reporter.tell(work.attempt, outcome)
-    // A done attempt that nobody heard of before this node stopped may be heard of when it is back.
+    // A finished attempt whose report did not get through before this node stopped may be used after its restart.
     if (committed || (this.#stopped && outcome.kind === 'done')) return
     try {
       await this.#outputs.discard(work.attempt)

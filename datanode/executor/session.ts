@@ -1,4 +1,4 @@
-// What all tasks of one executor share: calls in the user's name, files, wires for map outputs, loaded programs.
+// Session of an executor process, shared by all its tasks: calls with the user's identity, files, wires for map outputs, loaded programs.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -36,7 +36,7 @@ export interface LoadedProgram extends Program {
   readonly plan: Plan
 }
 
-/** Each job has an instance of its module, which stays in memory: a process serves so many jobs, and then remembers only these. */
+/** Programs kept in the cache, the newest ones. Each job has its own instance of its module, which stays in memory in any case. */
 const programsKept = 8
 
 export class ExecutorSession {
@@ -69,10 +69,10 @@ export class ExecutorSession {
     this.tokens = new BlockTokens({ secret, clock: this.#time })
   }
 
-  /** With each task its node says what time it is for the namenode. */
+  /** Takes the namenode's time, which the node sends with each task. */
   heard(nowMs: number): void { this.#time.heard(nowMs, this.clock.mono()) }
 
-  /** The program of a task, loaded once a job. Throws PROGRAM_INVALID if its plan is not the one that was submitted. */
+  /** The program of a task, loaded once per job. Throws PROGRAM_INVALID if its plan differs from the submitted one. */
   async program(work: TaskWork): Promise<LoadedProgram> {
     let loading = this.#programs.get(work.job)
     if (!loading) {

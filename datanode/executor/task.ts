@@ -1,5 +1,5 @@
-// One attempt: its source, its operator and its sink put together and driven, with counters and progress. A stage of a map-reduce
-// job either maps a split or reduces a partition; its output is a map output on this machine or a file of the cluster.
+// Runs one attempt: connects its source, operator and sink, drives them, and reports counters and progress. A stage of a map-reduce job
+// either maps a split or reduces a partition; its output is a map output on this machine or a file of the cluster.
 
 import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
@@ -31,22 +31,22 @@ export interface TaskAttemptOptions {
   readonly work: TaskWork
   readonly program: LoadedProgram
   readonly context: TaskContext
-  /** Sees what the program's functions leave running; without it nothing is waited for. */
+  /** Tracks work that the program's functions leave running; without it such work is not waited for. */
   readonly started?: Started | undefined
   readonly onProgress: (counters: Counters, fraction: number) => void
 }
 
-/** People see bars move twice a second. */
+/** Interval of progress messages: progress bars move twice a second. */
 const progressMs = 500
-/** Timers and messages wait no longer than this for a loop over records. */
+/** Longest time for which a loop over records holds up timers and messages. */
 const turnMs = 25
-/** Of a task's memory, for what it receives from other nodes. */
+/** Share of a task's memory for map outputs received from other nodes. */
 const inboxShare = 0.25
 
 export class TaskAttempt {
   readonly #options: TaskAttemptOptions
   readonly #stage: Stage
-  /** Of the part that runs; the sink has its own. */
+  /** Counters of the phase that runs; the sink has its own. */
   #measure: () => Record<string, number> = () => ({})
   #output: OpenOutput | undefined
   #fraction = 0
@@ -67,7 +67,7 @@ export class TaskAttempt {
     return { ...this.#measure(), ...this.#output?.counters(), ...this.#options.context.userCounters() }
   }
 
-  /** Throws what toFailure understands, and then has left nothing behind. */
+  /** Throws an error for `toFailure`; the partial output is then removed. */
   async run(): Promise<AttemptOutcome> {
     const { session, work } = this.#options
     const output = this.#output = await openOutput(session, work, this.#stage, index => this.#function(index))
@@ -117,7 +117,8 @@ export class TaskAttempt {
   }
 
   /**
-   * Made here, not where `#measure` is: a closure keeps all that its neighbours use, and nothing may keep an `emit` beyond the last turn.
+   * Wraps an operator so that its calls are tracked. Not inlined where `#measure` is set: closures of one scope share their variables,
+   * so the closure in `#measure` would keep the `emit` reachable after the last turn.
    */
   #watched<In>(operator: Operator<In>, before?: (item: In) => void): Operator<In> {
     return {
@@ -128,7 +129,7 @@ export class TaskAttempt {
     }
   }
 
-  /** Calls a function of the program, so that what it starts is known. */
+  /** Calls a function of the program and tracks the work that it starts. */
   #call<T>(work: () => T): T {
     const { started } = this.#options
     return started ? started.call(work) : work()
@@ -158,7 +159,7 @@ export class TaskAttempt {
     const files = { disk, directory: setup.scratch, name: work.attempt }
     const inbox = new Inbox({ ...files, memoryBytes: setup.memoryBytes * inboxShare })
     try {
-      // Half of the bar for fetching, half for reducing.
+      // Fetching is the first half of the progress, reducing the second.
       const { segments, bytesLocal, bytesRemote } = await gather(
         session, inbox, { job: work.job, stage, partition: work.task },
         fraction => {
@@ -196,7 +197,7 @@ export class TaskAttempt {
 
   #function(index: number): UserFunction { return this.#options.program.plan.functions[index]! }
 
-  /** Lets timers and messages have their turn, and says how far the task is. */
+  /** Yields to timers and messages, and sends progress, when due; undefined if no yield is due. */
   #pause(): Promise<void> | undefined {
     const { clock } = this.#options.session
     const now = clock.mono()

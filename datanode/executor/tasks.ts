@@ -1,4 +1,4 @@
-// Puts together what a datanode has more when it runs tasks: the runner, the map outputs that it serves, and its calls.
+// Opens the parts of a datanode that run tasks: the runner, the map outputs that it serves, and their calls.
 
 import { FramePool } from '../../src/block/ring.ts'
 import { asError, hasCode } from '../../src/base/errors.ts'
@@ -9,10 +9,10 @@ import { MapOutputs } from '../shuffle/outputs.ts'
 import { readLog } from './logs.ts'
 import { TaskRunner } from './runner.ts'
 
-/** What tasks lay down below their node's home. */
+/** Directories of tasks below the node's home. */
 const ours = ['executor', 'shuffle', 'programs', 'logs']
 
-/** Nothing of ours stays in a directory that is not the home any more: nobody would ever look for it there. */
+/** Removes task directories from a directory that is no longer the home: they would never be used or cleaned up again. */
 async function leave({ disk, log: say }: TaskHost['world'], dir: string): Promise<void> {
   for (const name of ours) {
     await disk.removeTree(`${dir}/${name}`).catch((error: unknown) => {
@@ -21,7 +21,7 @@ async function leave({ disk, log: say }: TaskHost['world'], dir: string): Promis
   }
 }
 
-/** `prestart` (default): have an executor warm before the first task comes. */
+/** `prestart`: start an executor before the first task comes; default: true. */
 export async function openTasks(host: TaskHost, { prestart = true }: { prestart?: boolean } = {}): Promise<Tasks> {
   const { world, dir, others } = host
   for (const other of others) await leave(world, other)

@@ -1,5 +1,5 @@
-// What has changed since the last report, one state per block: only the newest counts. What was sent stays until it is
-// acknowledged, so a lost call loses nothing.
+// Changes of replicas since the last report, one per block: the newest replaces older ones. A change stays until the report that
+// contains it is acknowledged, so a lost call loses nothing.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -19,7 +19,7 @@ export class Changes {
 
   get size(): number { return this.#waiting.size }
 
-  /** Called whenever there is something new. */
+  /** Called after each new change. */
   set onChange(callback: () => void) { this.#onChange = callback }
 
   added(replica: Replica): void { this.#put(replica.id, { kind: 'added', replica }) }
@@ -38,7 +38,7 @@ export class Changes {
     return batch
   }
 
-  /** The batch has arrived; what has changed again meanwhile stays. */
+  /** Removes an acknowledged batch; blocks that have changed again meanwhile stay. */
   settle({ added, removed, bad }: ChangeBatch): void {
     for (const replica of added) {
       const now = this.#waiting.get(replica.id)
@@ -49,7 +49,7 @@ export class Changes {
   }
 
   #put(id: BlockId, change: Change): void {
-    this.#waiting.delete(id) // to the end: the order is that of the newest change
+    this.#waiting.delete(id) // moves the block to the end: the order is that of the newest change
     this.#waiting.set(id, change)
     this.#onChange()
   }

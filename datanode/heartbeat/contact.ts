@@ -1,6 +1,6 @@
-// The life of this node in its cluster: it registers, runs a session, and registers again when that is over, for as long as the
-// process lives. A namenode that cannot be reached is waited for; one of another cluster or with another secret is an error
-// while the node starts, and an event for the log later.
+// Contact of a datanode with its namenode: registers, runs a session, and registers again when the session ends, until the process
+// stops. Retries while the namenode cannot be reached. A namenode of another cluster or with another secret is an error while the node
+// starts, and a log event later.
 
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
@@ -15,20 +15,20 @@ export interface ContactOptions extends Omit<SessionTools, 'heard'> {
   readonly host: string
   readonly pid: number
   readonly version: string
-  /** The cluster that this node belongs to; undefined before it has met its first namenode. */
+  /** The cluster of this node; undefined before its first registration. */
   readonly cluster: () => ClusterId | undefined
-  /** Ties this node to the cluster that it has met. */
+  /** Binds this node to the cluster. */
   readonly join: (cluster: ClusterId) => Promise<void>
-  /** Without contact for this long the node takes no new blocks. */
+  /** Time without contact after which the node refuses new blocks. */
   readonly silentMs: number
-  /** A session begins, with a namenode that has been running for so long. */
+  /** A session begins with a namenode that has been running for `upMs`. */
   readonly met: (upMs: number) => void
 }
 
-/** As many as the schema takes; of those beyond, progress tells. */
+/** Limit of the schema; attempts beyond it are reported with their progress. */
 const attemptsMax = 1000
 const backoff = { firstMs: 100, maxMs: 2_000 }
-/** Said once in a while, not at every try. */
+/** Shortest time between two warnings about lost contact. */
 const complainMs = 10_000
 
 export class Contact {
@@ -39,7 +39,7 @@ export class Contact {
   #heardMs: number | undefined
   #complainedMs = Number.NEGATIVE_INFINITY
   #running: Promise<void> | undefined
-  /** Registrations so far, for metrics. */
+  /** Number of registrations, for metrics. */
   sessions = 0
 
   constructor(options: ContactOptions) {
@@ -48,12 +48,12 @@ export class Contact {
     options.runner.onFree(() => this.#session?.offer())
   }
 
-  /** Settles when the namenode knows this node and its blocks; rejects if it can never be. */
+  /** Resolves when the namenode knows this node and its blocks; rejects if it refuses the node, or the node stops before. */
   get ready(): Promise<void> { return this.#ready.promise }
 
   /**
-   * The namenode has been heard lately: what is written here now will be known. An answer counts from when it was asked for: one
-   * that lay unread while this process stood still says nothing about now.
+   * True if the namenode has answered within `silentMs`, so that it has not declared this node dead. A reply counts from the time of
+   * its request: one that arrived while this process was paused proves nothing about now.
    */
   get fresh(): boolean {
     return this.#heardMs !== undefined && this.#options.clock.mono() - this.#heardMs < this.#options.silentMs
@@ -64,10 +64,10 @@ export class Contact {
 
   start(): void { this.#running = this.#run() }
 
-  /** Sends all blocks again; settles when they have arrived. Throws UNAVAILABLE without a session. */
+  /** Sends a full report; settles when it has arrived. Throws UNAVAILABLE without a session. */
   async report(): Promise<void> { await this.#live().report() }
 
-  /** One more sign of life, at once. Throws UNAVAILABLE without a session. */
+  /** Sends a heartbeat now. Throws UNAVAILABLE without a session. */
   async beat(): Promise<void> { await this.#live().beat() }
 
   #live(): Session {
@@ -78,7 +78,7 @@ export class Contact {
 
   copyFailed(failure: CopyFailed): void { void this.#session?.copyFailed(failure) }
 
-  /** Leaves the cluster in good order. */
+  /** Tells the namenode that this node stops, and ends the session. */
   async stop(): Promise<void> {
     await this.#session?.leave()
     const reason = new GristmillError('ABORTED', 'this datanode stops')

@@ -1,8 +1,8 @@
-// The highest position in the history of its cluster that a namenode has told this node (epoch, incarnation, operation, block id),
-// kept on each of its disks. A namenode that is behind it is an old copy, or has been replaced: nothing that it orders is done.
-// Of a namenode that cannot tell yet whether it is one (`provisional`) nothing is remembered.
-// Invariant: an epoch and its incarnation are acted on only when at least one disk has them durably; what any disk has counts.
-// Operations within an incarnation are written a moment later, for no order of that same process can be older than they are.
+// Epoch fence of a datanode: the highest position (epoch, incarnation, operation, block id) that a namenode has sent to this node, kept
+// on each of its disks. A namenode behind that position is an old copy or was replaced: its orders are refused. Positions of a
+// namenode that has not passed its succession check (`provisional`) are not stored.
+// Invariant: orders of an epoch and incarnation are obeyed only after at least one disk has them durably; the highest position on any
+// disk counts. Operation numbers within an incarnation are written up to 1 s later: that same process cannot send older ones.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { isExhaustion } from '../../src/base/exhaustion.ts'
@@ -14,25 +14,25 @@ interface Copy { readonly dir: string; readonly path: string; seen: Seen }
 
 export interface FenceOptions {
   readonly clock: Pick<Clock, 'after'>
-  /** A disk has refused to take what is to be remembered: it is not to be trusted with blocks either. */
+  /** A disk has refused to store the position: it is not to be trusted with blocks either. */
   readonly refused: (dir: string, error: unknown) => void
 }
 
-/** A busy namenode's operations are written once in so long. */
+/** Delay of writes that only raise the operation number or block id: at most one write per second. */
 const lagMs = 1_000
 
 export class EpochFence {
   readonly #disk: Disk
   readonly #options: FenceOptions
   readonly #copies: readonly Copy[]
-  /** Never obeyed below this. */
+  /** Commands below this position are refused. */
   #seen: Seen
   #writing: Promise<void> | undefined
   #cancel: (() => void) | undefined
 
-  /** Throws CORRUPT if something is there on some disk, and can be understood on none. */
+  /** Throws CORRUPT if a disk holds an invalid position and no disk holds a valid one. */
   static async open(disk: Disk, dirs: readonly string[], options: FenceOptions): Promise<EpochFence> {
-    let strange: GristmillError | undefined
+    let invalid: GristmillError | undefined
     const copies: Copy[] = []
     for (const dir of dirs) {
       const path = pathIn(dir)
@@ -41,7 +41,7 @@ export class EpochFence {
         if (await disk.stat(path)) seen = seenOf(await disk.readFile(path))
       } catch (error) {
         if (isExhaustion(error)) throw error
-        strange ??= new GristmillError(
+        invalid ??= new GristmillError(
           'CORRUPT',
           `${path} cannot be understood (${(error as Error).message}); it should hold {"epoch": number}`,
           { cause: error },
@@ -49,9 +49,9 @@ export class EpochFence {
       }
       copies.push({ dir, path, seen })
     }
-    if (strange && copies.every(({ seen }) => seen.epoch === 0)) throw strange
+    if (invalid && copies.every(({ seen }) => seen.epoch === 0)) throw invalid
     const fence = new EpochFence(disk, options, copies)
-    // A disk that could not be written to when the others were, or is new.
+    // A new disk, or one that was not writable when the others were written.
     if (copies.some(({ seen }) => isNewer(fence.#seen, seen))) await fence.#write().catch(() => {})
     return fence
   }
@@ -69,7 +69,8 @@ export class EpochFence {
   get #durable(): Seen { return this.#copies.reduce<Seen>((highest, { seen }) => (isNewer(seen, highest) ? seen : highest), nothingSeen) }
 
   /**
-   * Returns once a new epoch is remembered. Throws STALE_EPOCH for a namenode that is behind, and what the last disk says if none takes it.
+   * Checks a command's position; returns once a new epoch is durable. Throws STALE_EPOCH for a namenode that is behind, and the first
+   * disk's error if no disk stores the position.
    */
   async pass(command: Command): Promise<void> {
     const { epoch, at, provisional = false } = command
@@ -82,7 +83,7 @@ export class EpochFence {
       )
     }
     if (provisional) return
-    // Known at once, so that an older epoch's answer is refused already while this one is written.
+    // Set before the write, so that a reply of an older epoch is refused while this one is being written.
     if (epoch > this.#seen.epoch || (at && this.#seen.incarnation === undefined))
       this.#seen = { epoch, ...(at && { incarnation: at.incarnation }), seq: at?.seq ?? 0, nextBlock: at?.nextBlock ?? 0 }
     else if (at && (at.seq > this.#seen.seq || at.nextBlock > this.#seen.nextBlock))
@@ -91,17 +92,17 @@ export class EpochFence {
     if (isNewer(this.#seen, this.#durable)) this.#cancel ??= this.#options.clock.after(lagMs, () => void this.#flush())
   }
 
-  /** Writes what is not written yet. */
+  /** Writes a position that is not durable yet. */
   async stop(): Promise<void> {
     this.#cancel?.()
     this.#cancel = undefined
-    await this.#writing?.catch(() => {}) // what has come since it began is not in it
+    await this.#writing?.catch(() => {}) // it does not contain positions that arrived after it began
     if (isNewer(this.#seen, this.#durable)) await this.#flush()
   }
 
   async #flush(): Promise<void> {
     this.#cancel = undefined
-    await (this.#writing ??= this.#write().finally(() => { this.#writing = undefined })).catch(() => {}) // at the next command
+    await (this.#writing ??= this.#write().finally(() => { this.#writing = undefined })).catch(() => {}) // the next command tries again
   }
 
   #knows(epoch: number, incarnation: string | undefined): boolean {
@@ -127,7 +128,7 @@ export class EpochFence {
 
 const pathIn = (dir: string): string => `${dir}/epoch.json`
 
-/** What a node remembers that does not run and has this one disk. Throws what the disk says, and an Error if it cannot be understood. */
+/** Position stored in a directory of a stopped datanode. Throws the disk's error, and an Error if the file is invalid. */
 export async function seenIn(disk: Disk, dir: string): Promise<Seen> {
   return await disk.stat(pathIn(dir)) ? seenOf(await disk.readFile(pathIn(dir))) : nothingSeen
 }

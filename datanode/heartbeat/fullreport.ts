@@ -1,5 +1,5 @@
-// The pages of a full report: every block, ids rising over all pages, as they were when the first page was asked for. What changes
-// meanwhile is told by the changes that follow, whose numbers are higher.
+// Pages of a full report: every block, in ascending order of ids over all pages, as of the first page. Changes made meanwhile are
+// reported by the change reports that follow, which have higher sequence numbers.
 
 import type { BlockId, StorageId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -19,7 +19,7 @@ export function* pagesOf(store: BlockStore, pageBlocks = limits.reportPageBlocks
     at = Math.min(ids.length, at + pageBlocks)
     const storages = new Map<StorageId, Array<[BlockId, number, number]>>()
     for (let i = from; i < at; i++) {
-      // Removed since the first page: a change will say so.
+      // Removed since the first page: a change report follows.
       const replica = store.find(ids[i] as BlockId)
       if (!replica) continue
       let blocks = storages.get(replica.storage)

@@ -1,10 +1,10 @@
-// Does this process run? It looks at the monotonic clock again and again; where the looks lie far apart, it stood still: stopped by
-// a signal, by a debugger, by a host that slept. The others took it for dead meanwhile. What it was about to acknowledge is not
-// acknowledged then: whoever waited for it has gone on without.
+// Detects that this process was paused (SIGSTOP, debugger, suspended host): reads the monotonic clock periodically and looks for gaps.
+// A write that spans a pause is not acknowledged: the namenode may have declared the node dead, and the writer may have gone on without
+// it.
 
 import type { Clock } from '../../src/ports/clock.ts'
 
-/** Looks during the longest pause that does no harm. */
+/** Clock reads during the longest harmless pause. */
 const looks = 4
 
 export class PauseDetector {
@@ -14,7 +14,7 @@ export class PauseDetector {
   #pausedMs = Number.NEGATIVE_INFINITY
   #cancel: () => void = () => {}
 
-  /** `harmlessMs`: so long a pause has been taken for nothing by anybody. */
+  /** `harmlessMs`: longest pause during which no other process declares this node dead. */
   constructor(clock: Clock, harmlessMs: number) {
     this.#clock = clock
     this.#harmlessMs = harmlessMs
@@ -30,7 +30,7 @@ export class PauseDetector {
 
   stop(): void { this.#cancel() }
 
-  /** Has it run all the time since then? */
+  /** True if the process was not paused since `ms` of the monotonic clock. */
   steadySince(ms: number): boolean {
     this.#look()
     return this.#pausedMs <= ms

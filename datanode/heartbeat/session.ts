@@ -1,7 +1,8 @@
-// One session with a namenode: from a registration to the answer UNREGISTERED. It sends the full report, then goes on with three
-// things at once: beats, changes, and waiting for orders. Whatever ends one of them ends the session; the node then registers again.
+// One session of a datanode with a namenode: from a registration to the reply UNREGISTERED. Three loops run concurrently: heartbeats,
+// reports (the full one first, then changes) and long polls for orders. An error that ends one loop ends the session; the node then
+// registers again.
 // Invariant: when the session ends, every wait of its loops ends at once. `run` waits for all loops, so a wait that only the end of
-// `run` could settle would keep this node out of its cluster for good.
+// `run` could settle would keep this node out of its cluster forever.
 
 import { asError, GristmillError, hasCode, type ErrorCode } from '../../src/base/errors.ts'
 import type { Address, NodeId } from '../../src/base/ids.ts'
@@ -38,21 +39,21 @@ export interface SessionTools {
   readonly heartbeatMs: number
   readonly longPollMs: number
   readonly transfers: () => number
-  /** Blocks that were to be removed and were not. */
+  /** Number of blocks whose deletion the guard has refused. */
   readonly refused: () => number
-  /** The namenode has answered what was asked at this time of the monotonic clock. */
+  /** The namenode has answered a call that was sent at this time of the monotonic clock. */
   heard(askedMs: number): void
 }
 
-/** Calls about failed copies at a time. */
+/** Concurrent calls about failed copies. */
 const tellingMax = 8
-/** Waits for orders that fail one after the other, while heartbeats are answered: then a new session, with new orders, is begun. */
+/** Polls that fail in a row while heartbeats are answered; after them a new session is started, with new orders. */
 const pollFailuresMax = 10
 const backoff = { firstMs: 100, maxMs: 2_000 }
-/** The namenode finds the message itself wrong. */
+/** Codes with which the namenode rejects the message itself. */
 const refusals: readonly ErrorCode[] = ['EINVAL', 'TOO_LARGE']
 
-/** May reject without anybody listening. */
+/** A promise that may reject without a listener. */
 function awaitable(): PromiseWithResolvers<void> {
   const awaited = Promise.withResolvers<void>()
   awaited.promise.catch(() => {})
@@ -66,14 +67,14 @@ export class Session {
   #seq = 0
   #acknowledged = 0
   #fullWanted = true
-  /** Those who wait for the next full report to arrive. */
+  /** Settles when the next full report has arrived. */
   #fullAwaited = awaitable()
-  /** Those who wait for the one that is on its way. */
+  /** Settles when the full report that is being sent has arrived. */
   #fullSending = this.#fullAwaited
   #wakeReports: () => void = () => {}
   #poll = new AbortController()
   #telling = 0
-  /** Heartbeats that were answered. */
+  /** Number of heartbeats answered. */
   #beatsHeard = 0
   readonly #reported = awaitable()
 
@@ -82,10 +83,10 @@ export class Session {
     this.id = id
   }
 
-  /** Settles when the first full report has arrived, or the session has ended before. */
+  /** Resolves when the first full report has arrived; rejects if the session ends before. */
   get reported(): Promise<void> { return this.#reported.promise }
 
-  /** Runs until the session is over or `signal` aborts; throws the reason. */
+  /** Runs until the session ends or `signal` aborts; throws the reason. */
   async run(signal: AbortSignal): Promise<never> {
     const { changes } = this.#tools
     const stop = (): void => this.#end(signal.reason)
@@ -99,21 +100,21 @@ export class Session {
     throw this.#ending.signal.reason
   }
 
-  /** Ends all loops, and rejects whatever waits for a report: one of the loops may be among those who wait. */
+  /** Ends all loops and rejects all waits for a report: one of the loops may be waiting for one. */
   #end(reason: unknown): void {
     this.#ending.abort(reason)
     for (const waiting of [this.#reported, this.#fullSending, this.#fullAwaited]) waiting.reject(this.#ending.signal.reason)
   }
 
-  /** Sends all blocks again. Settles when they have arrived, or the session is over. */
+  /** Sends a full report. Resolves when it has arrived; rejects when the session ends before. */
   report(): Promise<void> {
-    // After the end this promise is the one that the end rejected.
+    // After the end of the session this is the promise that `#end` rejected.
     this.#fullWanted = true
     this.#wakeReports()
     return this.#fullAwaited.promise
   }
 
-  /** One more sign of life, at once. */
+  /** Sends a heartbeat now. */
   async beat(): Promise<void> {
     const { node, store, runner, transfers, refused, fence, time, clock, heartbeatMs } = this.#tools
     const askedMs = clock.mono()
@@ -129,10 +130,10 @@ export class Session {
     await fence.pass(reply)
   }
 
-  /** Offers free slots at once: the waiting call still says how many there were when it began. */
+  /** Offers free slots now: restarts the long poll, because the running one carries the number from when it began. */
   offer(): void { this.#poll.abort() }
 
-  /** Says that a copy came to nothing. Best effort, and few at a time: what is not said is found out by time. */
+  /** Reports a failed copy. Best effort, and at most `tellingMax` at a time: the namenode's timeout finds the others. */
   async copyFailed(failure: CopyFailed): Promise<void> {
     if (this.#telling >= tellingMax || this.#ending.signal.aborted) return
     this.#telling++
@@ -145,7 +146,7 @@ export class Session {
     }
   }
 
-  /** Says that this node goes away in good order. Best effort. */
+  /** Tells the namenode that this node stops. Best effort. */
   async leave(): Promise<void> {
     try {
       await this.#tools
@@ -176,12 +177,12 @@ export class Session {
   async #reports(): Promise<void> {
     const { clock, node, store, changes } = this.#tools
     for (;;) {
-      this.#ending.signal.throwIfAborted() // from here on a new wait for a report would be settled by no one
+      this.#ending.signal.throwIfAborted() // a wait for a report that is created after the end would never settle
       if (this.#fullWanted) {
         this.#fullWanted = false
         const awaited = this.#fullSending = this.#fullAwaited
         this.#fullAwaited = awaitable()
-        // What has changed up to now is in the pages already, but for what went bad.
+        // The pages include all changes up to now except damaged blocks.
         for (const page of pagesOf(store)) await this.#deliver(full, { node, session: this.id, seq: ++this.#seq, ...page })
         this.#reported.resolve()
         awaited.resolve()
@@ -191,7 +192,7 @@ export class Session {
         const batch = changes.batch()
         const reply = await this.#deliver(changesMessage, { node, session: this.id, seq: ++this.#seq, ...batch }, refusals)
         changes.settle(batch)
-        // The full report tells it instead, and after it come reminders of what is bad: this batch would be refused however often it came.
+        // A refused batch would be refused again: a full report, with reminders of damaged blocks after it, replaces it.
         if (!reply) this.#fullWanted = true
         else await store.told(batch.bad, new Set(reply.only))
       } else if (!this.#fullWanted) {
@@ -203,7 +204,7 @@ export class Session {
           this.#wakeReports = () => { signal.removeEventListener('abort', over); resolve() }
         })
         this.#wakeReports = () => {}
-        await clock.yield() // all that changes in this turn goes in one report
+        await clock.yield() // changes of one turn go into one report
       }
     }
   }
@@ -232,7 +233,7 @@ export class Session {
         if (poll.signal.aborted) continue
         log.debug('the namenode could not be asked for orders', { error: asError(error) })
         if (failures === 0) heard = this.#beatsHeard
-        // A namenode that answers beats is there; what cannot be heard is its orders, and with them kills, deletions and copies.
+        // The namenode answers heartbeats but its orders (kills, deletions, copies) do not arrive: start a new session.
         if (failures + 1 >= pollFailuresMax && this.#beatsHeard > heard && !hasCode(error, 'OVERLOADED')) {
           log.error('orders could not be heard although heartbeats are answered; registering again', {
             error: asError(error), failures: failures + 1,
@@ -244,7 +245,7 @@ export class Session {
     }
   }
 
-  /** Sends until it is acknowledged, or the session is over. undefined: it was refused with one of the codes `final`. */
+  /** Sends until acknowledged; throws when the session ends. undefined: the message was refused with one of the codes in `final`. */
   async #deliver<M extends Message>(message: M, request: RequestOf<M>, final: readonly ErrorCode[] = []): Promise<ReplyOf<M> | undefined> {
     const { clock, random, log } = this.#tools
     for (let attempt = 1; ; attempt++) {

@@ -1,9 +1,9 @@
-// What time it is for the namenode, which issues tokens and says until when they are good. Its answers carry its time; in between the
-// monotonic clock goes on from the last one. So a wall clock that is wrong, or is set, locks nobody out of this node.
+// Estimate of the namenode's clock, which sets the expiry of tokens. Replies of the namenode carry its time; between two replies the
+// local monotonic clock counts on. So a wrong or changed wall clock of this machine makes no token invalid.
 
 import type { Clock } from '../../src/ports/clock.ts'
 
-/** An answer that took longer says too little of now; unless there is no other. */
+/** A reply that took longer is too imprecise and is ignored, unless it is the first one. */
 const roundMsMax = 10_000
 
 export class ClusterTime {
@@ -16,10 +16,10 @@ export class ClusterTime {
     this.#originMs = clock.now() - clock.mono()
   }
 
-  /** Never jumps but when the namenode's does, as when it begins a new life. This machine's own time as long as nothing was heard. */
+  /** Jumps only when the namenode's clock does, for example after its restart. Before the first reply: this machine's time. */
   now(): number { return this.#originMs + this.#clock.mono() }
 
-  /** So it was for the namenode at some moment since `askedMs` of the monotonic clock. One that does not say changes nothing. */
+  /** Takes the namenode's time from a reply to a call sent at `askedMs` of the monotonic clock. undefined changes nothing. */
   heard(nowMs: number | undefined, askedMs: number): void {
     const mono = this.#clock.mono()
     if (nowMs === undefined || (this.#heard && mono - askedMs > roundMsMax)) return

@@ -1,25 +1,25 @@
-// A namenode that has just started with the wrong state (an old backup, another cluster's directory) takes nearly every block for
-// garbage. So a young one is not obeyed when it wants much removed: more than a tenth of this node's blocks, and more than some
-// hundred. What was refused is told by the beats and in the log, and asked for again when the namenode has grown up: a full report
-// names the blocks then, and whoever had to see it has had the time to stop it. An operator who knows better can say so before.
-// What goes even then stays in the trash for a while.
+// Deletion guard of a datanode: protects its blocks against a namenode that has just started with the wrong state (an old backup,
+// another cluster's directory) and takes nearly every block for garbage. Until the namenode is `youngMs` old, at most 500 blocks or a
+// tenth of this node's blocks, whichever is more, are removed on its orders. Refused deletions are reported with heartbeats and logged;
+// operators have that time to stop the namenode. Afterwards a full report makes the namenode order them again. An operator may allow
+// all deletions earlier (`trust`). Deleted blocks stay in the trash for a time in any case.
 
 import { formatDuration } from '../../src/base/units.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 
-/** Ordinary work of the first minutes: what was deleted while nodes were away. */
+/** Normal deletions of the first minutes: files that were deleted while nodes were away. */
 const blocksFree = 500
 const share = 0.1
-/** Two answers of one namenode that say slightly different things about its age. */
+/** Tolerance between two start times computed from replies of the same namenode process. */
 const sameLifeMs = 5_000
 
 export interface GuardOptions {
   readonly clock: Clock
   readonly log: Log
-  /** So old, a namenode is believed. */
+  /** Age from which a namenode is trusted. */
   readonly youngMs: number
-  /** Blocks of this node now. */
+  /** Number of blocks on this node now. */
   readonly blocks: () => number
   /** Sends a full report. */
   readonly report: () => void
@@ -28,19 +28,19 @@ export interface GuardOptions {
 export class DeletionGuard {
   readonly #options: GuardOptions
   #bornMs = Number.NEGATIVE_INFINITY
-  /** Removed since the namenode started. */
+  /** Number of blocks removed since the namenode started. */
   #removed = 0
-  /** An operator has said that the namenode is right. */
+  /** An operator has allowed all deletions. */
   #trusted = false
   #cancel: () => void = () => {}
-  /** Blocks that were to be removed and were not, until the namenode is old enough. */
+  /** Number of blocks whose deletion is refused until the namenode is old enough. */
   refused = 0
-  /** All of them since the start, for metrics. */
+  /** Total since the start, for metrics. */
   refusedTotal = 0
 
   constructor(options: GuardOptions) { this.#options = options }
 
-  /** A session has begun, with a namenode that has been running for so long. */
+  /** A session has begun with a namenode that has been running for `upMs`. */
   met(upMs: number): void {
     const bornMs = this.#options.clock.mono() - upMs
     if (bornMs <= this.#bornMs + sameLifeMs) return
@@ -50,14 +50,14 @@ export class DeletionGuard {
     this.#forget()
   }
 
-  /** An operator says that this life of the namenode is to be believed: what was refused is asked for again. */
+  /** An operator trusts the running namenode process: requests the refused deletions again. */
   trust(): void {
     this.#trusted = true
     this.#options.log.warn('an operator has allowed all deletions of this namenode', { refused: this.refused })
     if (this.refused > 0) this.#grownUp()
   }
 
-  /** May so many blocks be removed? If not, that has been told, and will be made up for. */
+  /** True if so many blocks may be removed now. Otherwise logs the refusal and schedules the full report that repeats the orders. */
   admit(count: number): boolean {
     const { clock, log, youngMs, blocks } = this.#options
     const leftMs = this.#bornMs + youngMs - clock.mono()

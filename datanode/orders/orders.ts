@@ -1,6 +1,6 @@
-// Carries out what the namenode orders. Each number is taken over once, in order; what takes long goes on in the background,
-// a few at a time, and its result is told by the reports; a copy that fails is told at once. An order that was lost with this
-// process is given again.
+// Executes orders of the namenode on a datanode. The session passes each order number once, in order. Long work runs in the background
+// with bounded concurrency, and its result reaches the namenode through block reports; a failed copy is reported at once. The namenode
+// repeats orders that were lost with this process.
 
 import type { FramePool } from '../../src/block/ring.ts'
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
@@ -29,18 +29,18 @@ export interface OrdersOptions {
   readonly cluster: () => ClusterId
   readonly progressMs: number
   readonly failpoints?: Failpoints | undefined
-  /** A full report is wanted. */
+  /** Sends a full report. */
   readonly report: () => void
-  /** Tells that a copy came to nothing; best effort. */
+  /** Reports a failed copy; best effort. */
   readonly failed: (failure: CopyFailed) => void
-  /** Aborts what runs in the background when the node stops. */
+  /** Aborts background work when the node stops. */
   readonly signal: AbortSignal
 }
 
-/** Copies at a time: enough to fill a disk, few enough to leave it to those who read and write. */
+/** Concurrent copies: enough to use a disk fully, few enough not to starve readers and writers. */
 const copiesMax = 2
 const verifiesMax = 1
-/** More waiting ones than this are dropped; the namenode orders again what it still wants. */
+/** Orders beyond this queue length are dropped; the namenode repeats those that it still needs. */
 const waitingMax = 10_000
 
 export class OrderRunner {
@@ -50,24 +50,24 @@ export class OrderRunner {
   readonly #copying = new Set<BlockId>()
   readonly #verifying = new Set<BlockId>()
   #removing: Promise<void> = Promise.resolve()
-  /** Blocks copied to others, for metrics. */
+  /** Number of blocks copied to other nodes, for metrics. */
   copied = 0
 
   constructor(options: OrdersOptions) { this.#options = options }
 
-  /** Takes an order over; never throws, never waits. */
+  /** Accepts an order; never throws, never waits. */
   take(order: Order): void {
     const { store, runner, guard, log } = this.#options
     log.debug('an order came', { kind: order.kind })
     switch (order.kind) {
       case 'replicate': return this.#background(this.#copies, this.#copying, order.block, () => this.#copy(order))
       case 'verify': return this.#background(this.#verifies, this.#verifying, order.block, async () => {
-        // What is damaged has been told by who found it.
+        // The check itself reports a damaged block.
         if (await store.check(order.block, { signal: this.#options.signal }) !== 'damaged') store.announce(order.block)
       })
       case 'delete':
         if (!guard.admit(order.blocks.length)) return
-        // One after the other: a large deletion must not take the disk away from readers.
+        // One at a time: a large deletion must not starve readers of the disk.
         this.#removing = this.#removing
           .then(() => store.remove(order.blocks))
           .catch((error: unknown) => {
@@ -97,7 +97,7 @@ export class OrderRunner {
       .finally(() => busy.delete(block))
   }
 
-  /** Sends a block of ours to others. It is checked on the way out: damage must not be copied, and is ours to report. */
+  /** Sends a local block to other nodes. Its checksums are verified while it is read: damage must not be copied, and is reported. */
   async #copy(order: Extract<Order, { kind: 'replicate' }>): Promise<void> {
     const { failed, signal } = this.#options
     const { block, targets } = order
@@ -119,14 +119,14 @@ export class OrderRunner {
     }
   }
 
-  /** The targets that do not have the block now. */
+  /** Returns the targets that did not get the block. */
   async #send({
     block: id, targets, token,
   }: Extract<Order, { kind: 'replicate' }>): Promise<ReadonlyArray<{ node: NodeId; message: string }>> {
     const { store, wires, pool, cluster, progressMs, signal, failpoints = unarmed } = this.#options
     await failpoints.reach('block.replicate.before')
     const block = await store.open(id).catch((cause: unknown) => {
-      if (hasCode(cause, 'BLOCK_MISSING')) store.announce(id) // else we are asked for it again and again
+      if (hasCode(cause, 'BLOCK_MISSING')) store.announce(id) // else the namenode repeats the order
       throw new SourceFailed('there is no replica to copy', { cause })
     })
     try {
@@ -140,7 +140,7 @@ export class OrderRunner {
       return failed
     } catch (error) {
       if (error instanceof SourceFailed && isDamage(error.cause)) await store.damaged(id, error.cause)
-      // It is there already: the other side says so to the namenode.
+      // The target has the block already and reports that to the namenode.
       if (!hasCode(error, 'EEXIST')) throw error
       return []
     } finally {

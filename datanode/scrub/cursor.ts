@@ -1,5 +1,5 @@
-// How far the scrubber of one disk has come, kept on that disk, so that a restart goes on where the last process was. It is written
-// now and then only: what a crash loses of it is read once more.
+// Scrub position of one disk, kept on that disk, so that a restarted node resumes its pass. It is written at most about once a minute:
+// after a crash the blocks since the last write are read again.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Disk } from '../../src/ports/disk.ts'
@@ -7,13 +7,13 @@ import type { Disk } from '../../src/ports/disk.ts'
 export interface ScrubPosition {
   /** The last block of this pass that was checked; 0 at its beginning. */
   readonly after: BlockId
-  /** When that was, in wall-clock milliseconds. */
+  /** Wall-clock time of that check, in milliseconds. */
   readonly checkedMs: number
-  /** When the last pass over all blocks ended, in wall-clock milliseconds. */
+  /** Wall-clock time at which the last pass over all blocks ended, in milliseconds. */
   readonly passedMs?: number | undefined
 }
 
-const isPlace = (found: unknown): found is ScrubPosition => {
+const isPosition = (found: unknown): found is ScrubPosition => {
   const { after, checkedMs, passedMs } = found as Partial<Record<keyof ScrubPosition, unknown>>
   return Number.isSafeInteger(after) && typeof checkedMs === 'number' && (passedMs === undefined || typeof passedMs === 'number')
 }
@@ -27,16 +27,18 @@ export class ScrubCursor {
     this.#path = `${dir}/scrub.json`
   }
 
-  /** From the beginning, if nothing that can be understood is there. */
+  /** The saved position; the beginning if there is none or it is invalid. */
   async load(nowMs: number): Promise<ScrubPosition> {
     try {
       const found: unknown = JSON.parse((await this.#disk.readFile(this.#path)).toString())
-      if (isPlace(found)) return { after: found.after, checkedMs: found.checkedMs, passedMs: found.passedMs }
+      if (isPosition(found)) return { after: found.after, checkedMs: found.checkedMs, passedMs: found.passedMs }
     } catch {
-      // It costs one more pass.
+      // Starting over costs one more pass.
     }
     return { after: 0 as BlockId, checkedMs: nowMs }
   }
 
-  save(place: ScrubPosition): Promise<void> { return this.#disk.writeFileDurable(this.#path, Buffer.from(`${JSON.stringify(place)}\n`)) }
+  save(position: ScrubPosition): Promise<void> {
+    return this.#disk.writeFileDurable(this.#path, Buffer.from(`${JSON.stringify(position)}\n`))
+  }
 }

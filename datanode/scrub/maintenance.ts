@@ -1,10 +1,10 @@
-// What a datanode does for its disks by itself, as long as it runs: a scrubber for each, and tending all of them now and then.
+// Background maintenance of a datanode's disks while the node runs: one scrubber per disk, and a periodic `tend` of the whole store.
 
 import { asError } from '../../src/base/errors.ts'
 import { Scrubber, type ScrubberOptions } from './scrubber.ts'
 
 export interface DiskMaintenanceOptions extends Omit<ScrubberOptions, 'storage'> {
-  /** Between two looks at the disks. */
+  /** Interval between two calls of the store's `tend`. */
   readonly tendMs: number
 }
 

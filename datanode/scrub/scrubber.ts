@@ -1,9 +1,9 @@
-// Reads every block of one disk, again and again, and compares it with its checksums: damage is found while there are good replicas
-// left, and not when somebody wants the bytes. A pass is spread over the period, so that it is a small part of what the disk can
-// do; it never reads faster than the rate, and a quarter as fast while others move blocks.
+// Scrubber of one disk: reads every block periodically and compares it with its checksums, so that damage is found while other good
+// replicas exist and not only when a client reads the block. A pass is spread over the period, so that it takes a small part of the
+// disk's bandwidth; it never reads faster than `bytesPerSecond`, and at a quarter of that rate while transfers run.
 //
-// Between two blocks as much time passes as the first one's share of the bytes is of the period. Time during which no process ran
-// counts too, so that a node that is often restarted comes round as well.
+// The wait before a block is in proportion to its share of the disk's bytes. Time during which the process did not run counts as well,
+// so that a node that is often restarted still completes its passes.
 
 import { asError } from '../../src/base/errors.ts'
 import type { BlockId } from '../../src/base/ids.ts'
@@ -23,27 +23,27 @@ export interface ScrubberOptions {
   readonly log: Log
   readonly periodMs: number
   readonly bytesPerSecond: number
-  /** Are others moving blocks now? */
+  /** True while transfers move blocks. */
   readonly busy: () => boolean
 }
 
-/** Of the period: what is left is for days on which others need the disk. */
+/** Part of the period in which a pass should end; the rest is reserve for times at which transfers need the disk. */
 const share = 0.8
-/** Never longer, however few the blocks are: there may be more by then. */
+/** Longest wait between two blocks, however few there are: new ones may have arrived. */
 const sleepMsMax = 3_600_000
 const emptyMsMax = 60_000
 const saveMs = 60_000
-/** Blocks whose ids are fetched at a time. */
+/** Block ids fetched at a time. */
 const batchMax = 1000
-/** Between two pauses. */
+/** Bytes read between two waits of the rate limit. */
 const paceBytes = 1 * MiB
 
 export class Scrubber {
   readonly #options: ScrubberOptions
   readonly #cursor: ScrubCursor
-  #place: ScrubPosition
+  #position: ScrubPosition
   #savedMs = Number.NEGATIVE_INFINITY
-  /** The last block was checked then, on the monotonic clock. */
+  /** Monotonic time at which the last block was checked. */
   #checkedMs = 0
   #batch: readonly BlockId[] = []
   /** Since the start, for metrics. */
@@ -56,19 +56,19 @@ export class Scrubber {
     return new Scrubber(options, cursor, await cursor.load(options.clock.now()))
   }
 
-  private constructor(options: ScrubberOptions, cursor: ScrubCursor, place: ScrubPosition) {
+  private constructor(options: ScrubberOptions, cursor: ScrubCursor, position: ScrubPosition) {
     const { clock, periodMs } = options
     this.#options = options
     this.#cursor = cursor
-    this.#place = place
-    this.#checkedMs = clock.mono() - Math.min(periodMs, Math.max(0, clock.now() - place.checkedMs))
+    this.#position = position
+    this.#checkedMs = clock.mono() - Math.min(periodMs, Math.max(0, clock.now() - position.checkedMs))
   }
 
   get dir(): string { return this.#options.storage.dir }
-  /** When the last pass ended, in wall-clock milliseconds. */
-  get passedMs(): number | undefined { return this.#place.passedMs }
+  /** Wall-clock time at which the last pass ended, in milliseconds. */
+  get passedMs(): number | undefined { return this.#position.passedMs }
 
-  /** Goes on until `signal` aborts; never rejects. */
+  /** Runs until `signal` aborts or the disk fails; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, log, storage } = this.#options
     while (!signal.aborted && !storage.failed) {
@@ -84,7 +84,7 @@ export class Scrubber {
     if (!storage.failed) await this.#save()
   }
 
-  /** Checks every block of the disk now, as fast as the disk is. */
+  /** Checks every block of the disk now, without the rate limit. */
   async all(signal: AbortSignal): Promise<void> {
     for (let after = 0 as BlockId; ;) {
       const ids = this.#idsAfter(after)
@@ -92,31 +92,31 @@ export class Scrubber {
       for (const id of ids) await this.#check(id, signal)
       after = ids.at(-1)!
     }
-    this.#place = { ...this.#place, passedMs: Math.floor(this.#options.clock.now()) }
+    this.#position = { ...this.#position, passedMs: Math.floor(this.#options.clock.now()) }
   }
 
-  /** Checks the next block, if it is time for it; begins anew after the last one. */
+  /** Checks the next block if it is due; starts the next pass after the last block. */
   async #step(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
     const id = this.#next()
     if (id !== undefined && this.#waitMs() > 0) return
     if (id === undefined) {
-      // An empty disk is not a pass; one that had blocks has been read to its end.
-      if (this.#place.after > 0) this.#place = { ...this.#place, after: 0 as BlockId, passedMs: Math.floor(clock.now()) }
+      // An empty disk counts as no pass.
+      if (this.#position.after > 0) this.#position = { ...this.#position, after: 0 as BlockId, passedMs: Math.floor(clock.now()) }
       return this.#save()
     }
     await this.#check(id, signal, bytes => this.#pause(bytes, signal))
     this.#batch = this.#batch.slice(1)
     this.#checkedMs = clock.mono()
-    this.#place = { ...this.#place, after: id, checkedMs: Math.floor(clock.now()) }
+    this.#position = { ...this.#position, after: id, checkedMs: Math.floor(clock.now()) }
     if (clock.mono() - this.#savedMs >= saveMs) await this.#save()
   }
 
-  /** How long until the next block is due. */
+  /** Milliseconds until the next block is due. */
   #waitMs(): number {
     const { clock, store, storage, periodMs } = this.#options
     const id = this.#next()
-    if (id === undefined) return this.#place.after > 0 ? 0 : Math.min(emptyMsMax, periodMs * share)
+    if (id === undefined) return this.#position.after > 0 ? 0 : Math.min(emptyMsMax, periodMs * share)
     const part = (store.find(id)?.length ?? 0) / Math.max(1, storage.usedBytes)
     return Math.min(sleepMsMax, Math.max(0, this.#checkedMs + Math.min(1, part) * periodMs * share - clock.mono()))
   }
@@ -124,7 +124,7 @@ export class Scrubber {
   #next(): BlockId | undefined {
     const { store } = this.#options
     while (this.#batch.length > 0 && !store.has(this.#batch[0]!)) this.#batch = this.#batch.slice(1)
-    if (this.#batch.length === 0) this.#batch = this.#idsAfter(this.#place.after)
+    if (this.#batch.length === 0) this.#batch = this.#idsAfter(this.#position.after)
     return this.#batch[0]
   }
 
@@ -161,7 +161,7 @@ export class Scrubber {
     const { clock, log } = this.#options
     this.#savedMs = clock.mono()
     try {
-      await this.#cursor.save(this.#place)
+      await this.#cursor.save(this.#position)
     } catch (error) {
       log.debug('how far the scrubber has come cannot be written down', { error: asError(error), dir: this.dir })
     }

@@ -1,7 +1,7 @@
-// The map outputs of this node: `<dir>/shuffle/<job>/<attempt>.data` with `<attempt>.index` beside it (docs/format/segment.md).
-// Executors write them, reducers fetch their part of each. An output is whole once its index is there, for that is written last.
-// Files are named by attempt, so that outputs of unfinished jobs are good across a restart of the node; they are removed when
-// their job is forgotten.
+// Map outputs of a datanode: `<dir>/shuffle/<job>/<attempt>.data` with `<attempt>.index` beside it (docs/format/segment.md).
+// Executors write them; reduce tasks fetch their partition of each. The index is written last, so an output with an index is complete.
+// Files are named by attempt, so that outputs of unfinished jobs survive a restart of the node; they are removed when the job is
+// forgotten.
 
 import type { Channel } from '../../src/block/channel.ts'
 import type { FramePool } from '../../src/block/ring.ts'
@@ -23,19 +23,19 @@ export interface MapOutputsOptions {
   readonly log: Log
 }
 
-/** Decoded index entries that are kept: some 20 MiB. Every reducer asks for an entry of each index. */
+/** Decoded index entries in the cache: about 20 MiB. Every reduce task reads one entry of each index. */
 const extentsKept = 200_000
 
 export class MapOutputs implements SegmentServer {
   readonly #options: MapOutputsOptions
   readonly #indexes = new Map<AttemptId, readonly Extent[]>()
   #extents = 0
-  /** Sent since the start. */
+  /** Bytes sent since the start. */
   bytesOut = 0
 
   private constructor(options: MapOutputsOptions) { this.#options = options }
 
-  /** Removes what attempts left that never came to their end. */
+  /** Removes incomplete outputs of interrupted attempts. */
   static async open(options: MapOutputsOptions): Promise<MapOutputs> {
     const { disk, dir } = options
     const outputs = new MapOutputs(options)
@@ -50,12 +50,12 @@ export class MapOutputs implements SegmentServer {
     return (await disk.list(outputsDirectory(dir))).filter(entry => entry.kind === 'directory').map(entry => entry.name as JobId)
   }
 
-  /** Makes room for outputs of a job. */
+  /** Makes the directory for outputs of a job. */
   async prepare(job: JobId): Promise<void> {
     await this.#options.disk.mkdir(outputsDirectory(this.#options.dir, job))
   }
 
-  /** Removes all files of an attempt: its output, or what it left when it was killed. */
+  /** Removes all files of an attempt: its output, or leftovers after it was killed. */
   async discard(attempt: AttemptId): Promise<void> {
     const { disk, dir } = this.#options
     const directory = outputsDirectory(dir, attemptParts(attempt).job)
@@ -64,13 +64,13 @@ export class MapOutputs implements SegmentServer {
     for (const { name } of await disk.list(directory)) if (name.startsWith(`${attempt}.`)) await disk.remove(`${directory}/${name}`)
   }
 
-  /** The job is over. */
+  /** Removes all outputs of a job that has ended. */
   async forget(job: JobId): Promise<void> {
     for (const attempt of this.#indexes.keys()) if (attemptParts(attempt).job === job) this.#forgetIndex(attempt)
     await this.#options.disk.removeTree(outputsDirectory(this.#options.dir, job))
   }
 
-  /** (REPLY segment · DATA*)* · END, in the order asked for. What is not here is said to be missing, and the rest goes on. */
+  /** Sends (REPLY segment · DATA*)* · END, in the order of the request. An output that is not here is sent as `missing`. */
   async serve({ job, partition, attempts }: ShuffleRequest, channel: Channel): Promise<void> {
     const foreign = attempts.find(attempt => attemptParts(attempt).job !== job)
     if (foreign !== undefined) throw new GristmillError('EINVAL', `${foreign} is no attempt of job ${job}`)
@@ -90,7 +90,7 @@ export class MapOutputs implements SegmentServer {
         await data?.close()
       }
     }
-    // Each segment has a digest of its own; one over all of them would prove nothing more.
+    // Each segment has its own checksum; one over all of them would prove nothing more.
     await channel.end({ length, crc: 0 })
   }
 
@@ -105,7 +105,7 @@ export class MapOutputs implements SegmentServer {
         const bytes = Math.min(limits.framePayloadBytesMax, extent.bytes - sent)
         let found = 0
         try {
-          // Through the thread pool: a cold disk must not stop everything else that this process does.
+          // Read by the thread pool: a slow disk must not block the event loop.
           found = await data.read(frame.room.subarray(0, bytes), extent.offset + sent)
         } finally {
           if (found < bytes) ring.give(frame)
@@ -132,7 +132,7 @@ export class MapOutputs implements SegmentServer {
     }
   }
 
-  /** undefined: there is no such output, or no good one. Throws UNAVAILABLE if that cannot be told now. */
+  /** undefined: the output is missing or its index is corrupt. Throws UNAVAILABLE if the index cannot be opened now. */
   async #extent(attempt: AttemptId, partition: number): Promise<Extent | undefined> {
     let extents = this.#indexes.get(attempt)
     if (!extents) {

@@ -1,5 +1,6 @@
-// Removes the map outputs of jobs that are over. The namenode says so when a job ends, but not to a node that was away then, if
-// the namenode itself was restarted before that node came back. So now and then a node asks about the jobs whose outputs it has.
+// Removes map outputs of jobs that have ended. The namenode orders that at the end of a job, but a node misses the order if it was away
+// then and the namenode was restarted before the node came back. So the node periodically asks the namenode about each job whose
+// outputs it has.
 
 import { asError, hasCode } from '../../src/base/errors.ts'
 import type { Address, JobId } from '../../src/base/ids.ts'
@@ -14,12 +15,12 @@ export interface OutputSweeperOptions {
   readonly log: Log
   readonly namenode: Address
   readonly caller: () => Caller
-  /** 0 while there is no contact: then nobody is asked. */
+  /** 0 while there is no session: then no call is sent. */
   readonly session: () => number
   readonly outputs: MapOutputs
 }
 
-/** Soon after a start, when there may be something; afterwards what is found is an accident. */
+/** The first sweep comes soon after the start, when leftovers are likely; later ones rarely find any. */
 const firstMs = 30_000
 const everyMs = 600_000
 
@@ -48,7 +49,7 @@ export class OutputSweeper {
         if (session() === 0 || this.#stopping.signal.aborted) return
         if (!await this.#isOver(job)) continue
         log.info('the map outputs of a job that is over are removed', { job })
-        // One that cannot be removed keeps no others.
+        // A job whose outputs cannot be removed does not stop the sweep.
         await outputs
           .forget(job)
           .catch((error: unknown) =>
@@ -56,7 +57,7 @@ export class OutputSweeper {
           )
       }
     } catch (error) {
-      // What cannot be asked now is asked next time; nothing is removed on a guess.
+      // Without an answer nothing is removed; the next sweep asks again.
       if (!this.#stopping.signal.aborted) log.warn('it is not known which map outputs are still wanted', { error: asError(error) })
     }
   }
@@ -67,7 +68,7 @@ export class OutputSweeper {
       const { finishedMs } = await caller().call(namenode, watch, { job }, { signal: this.#stopping.signal, peer: 'namenode' })
       return finishedMs !== undefined
     } catch (error) {
-      if (hasCode(error, 'ENOENT')) return true // so long over that it is forgotten
+      if (hasCode(error, 'ENOENT')) return true // ended so long ago that the namenode has forgotten it
       throw error
     }
   }

@@ -1,41 +1,41 @@
-// What it means when a disk refuses. Of a disk that is full or takes nothing more, everything can still be read; of one that has
-// failed nothing is believed any more. What is wrong with this process (too many open files) is no disk's fault.
+// Classification of disk errors. A full or closed disk can still be read; a failed disk is no longer trusted at all. Errors of this
+// process (too many open files) say nothing about a disk.
 
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import { exhausted, isExhaustion } from '../../src/base/exhaustion.ts'
 import { blockName, type BlockId } from '../../src/base/ids.ts'
 
-/** `full`: until something goes. `closed`: it takes nothing, for being read-only or another's. `failed`: for good. */
+/** `full`: until space is freed. `closed`: refuses writes (read-only, no permission). `failed`: until the process restarts. */
 export type DiskError = 'full' | 'closed' | 'failed'
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException | undefined)?.code ?? ''
 
-const troubles: Readonly<Record<string, DiskError>> = {
+const diskErrors: Readonly<Record<string, DiskError>> = {
   ENOSPC: 'full', EDQUOT: 'full', EROFS: 'closed', EACCES: 'closed', EPERM: 'closed',
   EIO: 'failed', ENXIO: 'failed', ENODEV: 'failed', ESTALE: 'failed', ENOTDIR: 'failed',
 }
 
-/** Of a disk that did not take bytes or names; undefined: that says nothing about it. */
-export const diskErrorOf = (error: unknown): DiskError | undefined => troubles[codeOf(error)]
+/** State of a disk after a refused write or name change; undefined: the error says nothing about the disk. */
+export const diskErrorOf = (error: unknown): DiskError | undefined => diskErrors[codeOf(error)]
 
 /**
- * Of a disk that refused a sync: unless it says that it is full or read-only, it may have lost what it had taken. undefined: it was never
- * asked.
+ * State of a disk after a failed sync. Unless the error says full or read-only, the disk may have lost data that it had accepted, so it
+ * has failed. undefined: the sync never reached the disk.
  */
 export function syncErrorOf(error: unknown): DiskError | undefined {
-  // A directory is opened to be synced, and there was no descriptor for it.
+  // Syncing a directory opens it, and no file descriptor was free.
   if (isExhaustion(error)) return undefined
   const diskError = diskErrorOf(error)
   return diskError === 'full' || codeOf(error) === 'EROFS' ? diskError! : 'failed'
 }
 
-/** Of files that cannot be read: will trying again help as little? They are wrong, gone, another's, or their sectors are bad. */
+/** True if a retry will not help: the files are corrupt, missing, not permitted or not files, or the disk cannot read them. */
 export const isDamage = (error: unknown): boolean =>
   hasCode(error, 'CORRUPT') || ['ENOENT', 'EIO', 'EACCES', 'EPERM', 'ELOOP', 'EISDIR', 'EFTYPE'].includes(codeOf(error))
 
 /**
- * What the writer of a block is told. Whatever a disk refuses is ENOSPC: another node has to take the block. UNAVAILABLE if this process is
- * at fault.
+ * Error for the writer of a block. Any refusal of a disk is ENOSPC: another node has to take the block. UNAVAILABLE if this process has
+ * run out of a resource.
  */
 export function refusalOf(error: unknown, dir: string, id: BlockId): GristmillError {
   if (error instanceof GristmillError) return error

@@ -1,5 +1,5 @@
-// The disks of this node together: which one takes the next block, what becomes of one that refuses, and what is to be done for
-// them now and then. A disk fails for good as long as the process lives; one that is full or takes nothing is asked again.
+// All disks of a datanode: choice of the disk for the next block, handling of disk errors, periodic maintenance. A failed disk stays
+// failed until the process restarts; a full or closed disk is tried again.
 
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import { isExhaustion } from '../../src/base/exhaustion.ts'
@@ -22,7 +22,7 @@ export class Disks {
 
   get noneLeft(): boolean { return this.all.every(each => each.failed) }
 
-  /** What each holds; a disk that cannot be read is left out. Throws what the last one says if that is all of them. */
+  /** Opens and scans each disk; one that cannot be read is marked as failed. Throws the last one's error if none is left. */
   async open(): Promise<Array<{ storage: Storage; found: ScannedBlock }>> {
     const opened: Array<{ storage: Storage; found: ScannedBlock }> = []
     for (const storage of this.all) {
@@ -30,7 +30,7 @@ export class Disks {
       try {
         opened.push({ storage, found: await storage.open() })
       } catch (error) {
-        // A node that went on without a healthy disk would lose all of its blocks.
+        // The disk is healthy, and only this process has run out of a resource: going on without the disk would lose its blocks.
         if (isExhaustion(error)) throw error
         storage.failed = true
         if (this.noneLeft) throw error
@@ -40,15 +40,15 @@ export class Disks {
     return opened
   }
 
-  /** Measures the free space of all and tells how they are. */
+  /** Measures the free space of all disks and returns their states. */
   async state(): Promise<StorageState[]> {
     await Promise.all(this.all.map(storage => storage.measure()))
     return this.all.map(storage => storage.state)
   }
 
-  /** The one with the most room, but for those that were tried. Reserves the bytes on it. Throws ENOSPC if it has not enough. */
+  /** Reserves bytes on the disk with the most room, without those in `tried`. Throws ENOSPC if that disk has too little room. */
   async reserve(bytes: number, tried: ReadonlySet<Storage>): Promise<Storage> {
-    // What it is thought to have may be too little; then it is measured.
+    // The last measurement may be out of date: measure again before refusing.
     if ((this.#roomiest(tried)?.roomBytes ?? 0) < bytes) await Promise.all(this.all.map(storage => storage.measure()))
     const best = this.#roomiest(tried)
     if (best && best.roomBytes >= bytes) {
@@ -87,7 +87,7 @@ export class Disks {
     this.#onFailed(storage, error)
   }
 
-  /** What was kept long enough goes, and disks are looked at. */
+  /** Periodic maintenance of each disk: checks that it is present, reopens a closed one, enforces retention limits. */
   async tend(): Promise<void> {
     for (const storage of this.all) {
       if (storage.failed) continue

@@ -1,56 +1,60 @@
-// Blocks that lie on two disks of this node: on one that had failed, say, and on the one that took the copy which replaced it. One
-// of the two is the node's replica; the other is a double, which nobody is told of and nobody reads. Once the replica has been read and
-// is sound, the double goes to the trash; if the replica turns out to be bad, or its disk fails, the double takes its place.
-// Invariant: a double never goes before its replica was found sound, unless the block was to be removed.
+// Blocks that this node has on two disks: for example on a disk that had failed, and on the disk that took the copy that replaced it.
+// One of the two is the node's replica; the other is a duplicate, which is not reported to the namenode and not read. Once the replica
+// was verified, the duplicate is moved to the trash; if the replica is damaged, or its disk fails, the duplicate becomes the replica.
+// Invariant: a duplicate is moved only after its replica was verified, unless the block is to be removed.
 
 import { metaBytes } from '../../src/block/meta.ts'
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Storage } from './storage.ts'
 
-interface Double {
+interface Duplicate {
   readonly storage: Storage
   readonly length: number
   readonly crc: number
-  /** The block was to be removed. */ doomed: boolean
+  /** The block is to be removed. */ doomed: boolean
 }
 
 export interface Replicas {
-  /** Where this node's replica of the block lies; undefined if it has none. */
+  /** Storage of this node's replica of the block; undefined if it has none. */
   storageOf(id: BlockId): Storage | undefined
-  /** A copy of the block is coming in. */
+  /** True while the block is being received. */
   incoming(id: BlockId): boolean
-  /** Reads it. Throws if that cannot be told now. */
+  /** Verifies the replica. Throws if it cannot be read now. */
   check(id: BlockId): Promise<'sound' | 'damaged' | 'gone'>
-  /** The double is the replica from now on. */
-  adopt(id: BlockId, double: { readonly storage: Storage; readonly length: number; readonly crc: number }): void
+  /** Makes the duplicate the replica. */
+  adopt(id: BlockId, duplicate: { readonly storage: Storage; readonly length: number; readonly crc: number }): void
 }
 
 export class Duplicates {
-  readonly #duplicates: Array<{ readonly id: BlockId; readonly double: Double }> = []
+  readonly #duplicates: Array<{ readonly id: BlockId; readonly duplicate: Duplicate }> = []
 
-  add(id: BlockId, double: Omit<Double, 'doomed'>): void { this.#duplicates.push({ id, double: { ...double, doomed: false } }) }
+  add(id: BlockId, duplicate: Omit<Duplicate, 'doomed'>): void {
+    this.#duplicates.push({ id, duplicate: { ...duplicate, doomed: false } })
+  }
 
-  /** The block is to be removed, and its doubles with it: at the next look. */
-  doom(id: BlockId): void { for (const each of this.#duplicates) if (each.id === id) each.double.doomed = true }
+  /** Marks the duplicates of a block that is to be removed; the next `tend` removes them. */
+  doom(id: BlockId): void { for (const each of this.#duplicates) if (each.id === id) each.duplicate.doomed = true }
 
-  /** Sees to each of them, as far as its disk lets it. */
+  /** Resolves each duplicate; those whose disk refuses stay for the next call. Never rejects. */
   async tend(replicas: Replicas): Promise<void> {
     for (const each of [...this.#duplicates])
       if (await settled(each, replicas).catch(() => false)) this.#duplicates.splice(this.#duplicates.indexOf(each), 1)
   }
 }
 
-/** Is there nothing more to be done about it? Throws what its disk says. */
-async function settled({ id, double }: { readonly id: BlockId; readonly double: Double }, replicas: Replicas): Promise<boolean> {
-  const { storage, length, crc } = double
-  if (storage.failed) return true // its next start will find it
-  const there = replicas.storageOf(id)
-  // Written here anew, in its place.
-  if (there === storage) return true
-  const sound = !double.doomed && there !== undefined && await replicas.check(id) === 'sound'
-  // What comes in now may come in here; and while the replica was read, all may have changed.
+/** True if the duplicate needs no more work. Throws the disk's error. */
+async function settled(
+  { id, duplicate }: { readonly id: BlockId; readonly duplicate: Duplicate }, replicas: Replicas,
+): Promise<boolean> {
+  const { storage, length, crc } = duplicate
+  if (storage.failed) return true // the scan at the next start finds it
+  const replica = replicas.storageOf(id)
+  // The block was written to this storage again, over the duplicate.
+  if (replica === storage) return true
+  const sound = !duplicate.doomed && replica !== undefined && await replicas.check(id) === 'sound'
+  // A block that is being received may go to this storage; and the replica may have changed while it was read.
   if (replicas.incoming(id)) return false
-  if (double.doomed || (sound && replicas.storageOf(id) === there)) {
+  if (duplicate.doomed || (sound && replicas.storageOf(id) === replica)) {
     await storage.trash.take(id, storage.pathOf(id), length + metaBytes(length))
     return true
   }

@@ -1,8 +1,8 @@
-// A block while it is received. It is nobody's block until `seal` has returned; whatever happens before, its files go.
-// Sealing: data synced, meta written and synced, both renamed (meta first), the directory synced. Only then may anybody be told.
+// A block that is being received. It becomes a replica when `seal` returns; on any earlier end its files are removed.
+// Seal: sync data, write and sync meta, rename both (meta first), sync the directory. The block is reported only after that.
 //
-// What was written is handed to the disk every 32 MiB already while more comes in: the sync at the end then finds little to do, and
-// writes do not pile up until the kernel makes the whole process wait.
+// Data is synced every 32 MiB while more arrives: the last sync is then short, and dirty pages do not pile up until the kernel blocks
+// the whole process.
 
 import { encodeMeta } from '../../src/block/meta.ts'
 import type { ChunkTable } from '../../src/block/checksum.ts'
@@ -22,9 +22,9 @@ export interface IncomingTools { readonly disk: Disk; readonly failpoints: Failp
 export interface IncomingEnd {
   /** The block is durable. */
   sealed(length: number, crc: number): void
-  /** Its files are gone, or will be at the next start. */
+  /** Its files were removed, or will be at the next start. */
   dropped(): void
-  /** The disk refused, and this is what that says of it. */
+  /** The disk refused an operation; `diskError` is the state that follows for the disk. */
   diskError(diskError: DiskError, error: unknown): void
 }
 
@@ -50,7 +50,7 @@ export class Incoming {
       await storage.vacate(id)
       const path = storage.incomingPathOf(id)
       const writer = await createAnew(disk, path).catch(async (error: unknown) => {
-        // Somebody has removed the directory; where the disk itself has gone, none is made in its place.
+        // The directory was removed from outside. If the disk itself is gone, no directory is made on its mount point.
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !(await storage.present())) throw error
         await disk.mkdir(path.slice(0, path.lastIndexOf('/')))
         return createAnew(disk, path)
@@ -76,7 +76,7 @@ export class Incoming {
     this.#end = end
   }
 
-  /** Throws ENOSPC if the disk does not take the bytes; the block is then to be aborted. */
+  /** Throws ENOSPC if the disk refuses the bytes; the caller must then abort the block. */
   write(bytes: Uint8Array): void {
     assert(!this.#ended, 'a block that has ended takes no bytes')
     if (this.#writer.bytes + bytes.length > this.bytesMax) {
@@ -98,7 +98,7 @@ export class Incoming {
       .finally(() => { this.#syncing = undefined })
   }
 
-  /** Makes the block durable and known. `table`: of exactly the bytes that were written. After an error the block is gone. */
+  /** Makes the block durable and reports it. `table`: checksums of exactly the written bytes. After an error its files are removed. */
   async seal(table: ChunkTable): Promise<void> {
     assert(!this.#ended, 'a block is sealed once')
     assert(table.bytes === this.#writer.bytes, 'the table covers what was written')
@@ -131,7 +131,7 @@ export class Incoming {
     this.#end.sealed(table.bytes, table.crc)
   }
 
-  /** Gives the block up. Never throws; may be called at any time. */
+  /** Removes the unfinished block. Never throws; may be called at any time. */
   async abort(): Promise<void> {
     if (this.#ended) return
     this.#ended = true
@@ -177,13 +177,13 @@ class SyncFailed extends Error {
   constructor(cause: unknown) { super('a sync failed', { cause }) }
 }
 
-/** What an earlier try has left goes first: a file that is there is never written into, whoever else has a name for it. */
+/** Removes a leftover of an earlier attempt first: an existing file, which may have other hard links, is never written into. */
 async function createAnew(disk: Disk, path: string): Promise<DiskWriter> {
   await disk.remove(path)
   return disk.create(path)
 }
 
-/** What a refusal says of the disk, if anything. */
+/** Reports the disk state that follows from an error, if any does. */
 function tell(end: IncomingEnd, error: unknown): void {
   const synced = error instanceof SyncFailed
   const diskError = synced ? syncErrorOf(error.cause) : diskErrorOf(error)

@@ -1,5 +1,5 @@
-// Blocks that come in: which disk takes one, and what that disk has to let go of before. A disk that refuses leaves the block to the
-// next one. Invariant: a block is received once at a time, and bytes are reserved for exactly as long as it is.
+// Starts the receiving of blocks: chooses a disk, reserves space on it and makes room by emptying its trash. If a disk refuses, the next
+// one is tried. Invariant: a block is received at most once at a time; its bytes stay reserved until it is sealed or dropped.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { isExhaustion } from '../../src/base/exhaustion.ts'
@@ -13,7 +13,7 @@ import { refusalOf } from './diskerror.ts'
 export interface IntakeOptions extends IncomingTools {
   readonly disks: Disks
   readonly removals: Removals
-  /** It is durable on a disk that works. */
+  /** The block is durable on a storage that has not failed. */
   readonly sealed: (id: BlockId, storage: Storage, length: number, crc: number) => void
 }
 
@@ -38,7 +38,7 @@ export class Intake {
         try {
           return await this.#beginOn(storage, id, bytesMax)
         } catch (error) {
-          // This disk does not take it: perhaps another one does.
+          // This disk refuses the block; another one may take it.
           if (!hasCode(error, 'ENOSPC') || tried.size === disks.all.length) throw error
         }
       }
@@ -48,7 +48,7 @@ export class Intake {
     }
   }
 
-  /** REQUIRES: the bytes are reserved, and nobody else receives the block. */
+  /** REQUIRES: the bytes are reserved, and the block is received by no other call. */
   async #beginOn(storage: Storage, id: BlockId, bytesMax: number): Promise<Incoming> {
     const { disk, failpoints, disks, removals, sealed } = this.#options
     const over = (): void => { storage.reservedBytes -= bytesMax }

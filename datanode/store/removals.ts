@@ -1,26 +1,26 @@
-// Blocks that are unknown already and whose files still lie where known ones lie: on their way to the trash, or to the quarantine
-// as soon as the namenode has heard that they are bad.
-// Invariant: a block that comes in under the same id waits until the old files are out of its way; so nothing that has become good
-// is ever taken for what was bad, nor removed in place of what was to go.
+// Blocks that are out of the index while their files are still in `blocks/`: they wait for their move to the trash, or to the
+// quarantine once the namenode has acknowledged that they are damaged.
+// Invariant: a new block with the same id is received only after the old files were moved; so a good replica is never quarantined or
+// removed in place of the old one.
 
 import type { BlockId } from '../../src/base/ids.ts'
 import type { Storage } from './storage.ts'
 
 interface Departure {
   readonly storage: Storage
-  /** What its files take. */
+  /** Size of its files. */
   readonly bytes: number
-  /** Where to, when it goes. */
+  /** Directory to which its files will be moved. */
   to: 'trash' | 'quarantine' | 'last'
   going: Promise<void> | undefined
-  /** It was to go, and its disk did not let it. */
+  /** A move was tried and failed. */
   held: boolean
 }
 
 export class Removals {
   readonly #waiting = new Map<BlockId, Departure>()
 
-  /** Its files are where they were, and are damaged. */
+  /** True if the block is damaged and its files were not moved yet. */
   isBad(id: BlockId): boolean {
     const departure = this.#waiting.get(id)
     return departure !== undefined && departure.to !== 'trash'
@@ -30,16 +30,16 @@ export class Removals {
     this.#waiting.set(id, { ...departure, going: undefined, held: false })
   }
 
-  /** It goes elsewhere than was thought, if it has not gone yet. */
+  /** Changes the target directory of a block whose files were not moved yet. */
   redirect(id: BlockId, to: Departure['to']): void {
     const departure = this.#waiting.get(id)
     if (departure) departure.to = to
   }
 
-  /** Those whose disk did not let them go when they were to. */
+  /** Blocks whose move has failed. */
   held(): BlockId[] { return [...this.#waiting].flatMap(([id, { held }]) => (held ? [id] : [])) }
 
-  /** Settles when the block's old files are out of the way; at once if there are none. Throws what the disk says; it may be asked again. */
+  /** Moves the block's old files; returns at once if there are none. Throws the disk's error; may be called again. */
   async go(id: BlockId): Promise<void> {
     const departure = this.#waiting.get(id)
     if (!departure) return

@@ -1,4 +1,4 @@
-// Which blocks this node has, in memory: some 60 bytes a block, most of them the map's own.
+// In-memory index of a datanode's replicas: length, checksum and storage by block id. About 60 bytes per block, most of them the map's.
 
 import type { BlockId } from '../../src/base/ids.ts'
 
@@ -6,7 +6,7 @@ export interface IndexEntry {
   readonly length: number
   /** CRC32C of the whole block. */
   readonly crc: number
-  /** Which of the node's storages holds it. */
+  /** Index of its storage in the node's list of storages. */
   readonly storage: number
 }
 
@@ -36,7 +36,7 @@ export class ReplicaIndex {
     this.#storages[slot] = storage
   }
 
-  /** What it was, or undefined if it was not there. */
+  /** Returns the removed entry; undefined if there was none. */
   delete(id: BlockId): IndexEntry | undefined {
     const entry = this.get(id)
     if (!entry) return undefined
@@ -45,7 +45,7 @@ export class ReplicaIndex {
     return entry
   }
 
-  /** All ids, rising: a full report is sent in this order, page by page, while blocks come and go. */
+  /** All ids in ascending order: a full report is sent in this order, page by page, while blocks are added and removed. */
   ids(): Float64Array {
     const ids = new Float64Array(this.#slots.size)
     let i = 0

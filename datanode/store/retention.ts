@@ -1,8 +1,8 @@
-// A directory of blocks that are nobody's any more and stay for a while: the trash, and the quarantine of damaged ones. The oldest go
-// first, when they have been there long enough, when they are too many, or when their room is wanted.
+// Directory that keeps blocks which are no longer replicas for a limited time: the trash, and the quarantine of damaged replicas. The
+// oldest are removed first, when they exceed the age, count or byte limit, or when the disk needs their space.
 //
-// How long a block has been here is counted on the monotonic clock; over a restart, by the time that its file carries. A wall clock
-// that jumps makes it stay longer, or go at the next start: it is nobody's block in either case.
+// Age is measured on the monotonic clock; across a restart, by the modification time of the file. A jump of the wall clock keeps a block
+// longer, or removes it at the next start; neither loses a replica.
 
 import { metaBytes } from '../../src/block/meta.ts'
 import { asError } from '../../src/base/errors.ts'
@@ -17,18 +17,18 @@ export interface RetentionOptions {
   readonly clock: Clock
   readonly log: Log
   readonly dir: string
-  /** 0: nothing is kept at all. */
+  /** 0: blocks are removed at once. */
   readonly keepMs: number
   readonly countMax?: number
   readonly bytesMax?: number
 }
 
-/** Removed one after the other; after so many, others get their turn. */
+/** Blocks removed in a row before the event loop is yielded. */
 const removeBatch = 64
 
 export class RetentionDirectory {
   readonly #options: RetentionOptions
-  /** The oldest first. */
+  /** Oldest first. */
   readonly #blocks = new Map<BlockId, { readonly bytes: number; readonly sinceMs: number }>()
   bytes = 0
 
@@ -38,7 +38,7 @@ export class RetentionDirectory {
   has(id: BlockId): boolean { return this.#blocks.has(id) }
   ids(): BlockId[] { return [...this.#blocks.keys()] }
 
-  /** Finds what an earlier process has left here. */
+  /** Creates the directory, and loads the blocks that an earlier process kept in it. */
   async open(): Promise<void> {
     const { disk, clock, dir, keepMs } = this.#options
     await makeDirectory(disk, dir)
@@ -54,20 +54,20 @@ export class RetentionDirectory {
     for (const [id, block] of [...found].sort(([, a], [, b]) => a.sinceMs - b.sinceMs)) this.#note(id, block)
   }
 
-  /** Takes a block's files, as far as they are there, from where they lie; `bytes` is what they take. Throws what the disk says. */
+  /** Moves a block's files here, as far as they exist; `bytes`: their size. Throws the disk's error. */
   async take(id: BlockId, path: string, bytes: number): Promise<void> {
     const { disk, clock, dir, keepMs } = this.#options
     if (keepMs === 0) return removePair(disk, path)
     await this.drop(id)
     const to = `${dir}/${blockName(id)}`
-    let there = false
-    for (const suffix of ['', '.meta']) there = await moved(disk, path + suffix, to + suffix) || there
-    if (!there) return
+    let found = false
+    for (const suffix of ['', '.meta']) found = await moved(disk, path + suffix, to + suffix) || found
+    if (!found) return
     this.#note(id, { bytes, sinceMs: clock.mono() })
-    await disk.setModified(to, clock.now()).catch(() => {}) // it stays as long as this process lives, or goes at its next start
+    await disk.setModified(to, clock.now()).catch(() => {}) // only a restart reads it: the block is then removed too early
   }
 
-  /** Gives a block, if it is here, to another shelf of the same disk. */
+  /** Moves a block, if it is here, to another retention directory of the same disk. */
   async pass(id: BlockId, to: RetentionDirectory): Promise<void> {
     const block = this.#blocks.get(id)
     if (!block) return
@@ -81,7 +81,7 @@ export class RetentionDirectory {
     await removePair(this.#options.disk, `${this.#options.dir}/${blockName(id)}`)
   }
 
-  /** Removes the oldest. Gives the bytes that it took; undefined if nothing is left. */
+  /** Removes the oldest block and returns its bytes; undefined if the directory is empty. */
   async dropOldest(): Promise<number | undefined> {
     const [oldest] = this.#blocks
     if (!oldest) return undefined
@@ -89,7 +89,7 @@ export class RetentionDirectory {
     return oldest[1].bytes
   }
 
-  /** Removes what is too old, and what is too much. */
+  /** Removes the oldest blocks until age, count and byte limits hold. Never rejects. */
   async trim(): Promise<void> {
     const { clock, log, keepMs, countMax = Infinity, bytesMax = Infinity } = this.#options
     for (let removed = 0; ; removed++) {
@@ -122,14 +122,14 @@ async function moved(disk: Disk, from: string, to: string): Promise<boolean> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     if (!await disk.stat(from)) return false
-    // It is there: so the directory that it goes to is not, for somebody has removed it.
+    // The file exists, so the target directory is missing: it was removed from outside.
     await disk.mkdir(to.slice(0, to.lastIndexOf('/')))
     await disk.rename(from, to)
     return true
   }
 }
 
-/** The meta file last: alone, it is what the next start removes. */
+/** Removes the meta file last: the scan at start removes a meta file without its data file. */
 async function removePair(disk: Disk, path: string): Promise<void> {
   await disk.remove(path)
   await disk.remove(`${path}.meta`)

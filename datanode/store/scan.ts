@@ -1,5 +1,5 @@
-// What lies in a directory's `blocks/` when a node starts: names, sizes and headers only, the bytes are checked whenever they are read
-// and by the scrubber. Files that are not ours are left alone and never followed.
+// Scan of a directory's `blocks/` when a datanode starts: reads names, sizes and meta headers. Block data is verified later, by readers
+// and by the scrubber. Foreign files are left alone, and links are not followed.
 
 import { decodeMetaHeader, metaBytes, metaHeaderBytes, type MetaHeader } from '../../src/block/meta.ts'
 import { asError, GristmillError } from '../../src/base/errors.ts'
@@ -12,13 +12,13 @@ import { isDamage } from './diskerror.ts'
 export interface ScannedBlock {
   readonly blocks: MetaHeader[]
   readonly bad: BlockId[]
-  /** Those of the 256 directories that are there. */
+  /** Those of the 256 directories that exist. */
   readonly directories: string[]
 }
 
 interface Tools { readonly disk: Disk; readonly clock: Clock; readonly log: Log }
 
-/** Throws what the disk says if it cannot be read. */
+/** Throws the disk's error if a directory or header cannot be read. */
 export async function scan({ disk, clock, log }: Tools, dir: string): Promise<ScannedBlock> {
   const found: ScannedBlock = { blocks: [], bad: [], directories: [] }
   let foreign = 0
@@ -31,10 +31,10 @@ export async function scan({ disk, clock, log }: Tools, dir: string): Promise<Sc
   return found
 }
 
-/** One of the up to 256 directories. Returns how many files were not ours. */
+/** Scans one of the up to 256 directories. Returns the number of foreign files. */
 async function scanDirectory({ disk, clock, log }: Tools, path: string, { blocks, bad }: ScannedBlock): Promise<number> {
   const entries = await disk.list(path)
-  // A process that died between a rename and its sync has left a name that is not durable: it must be before the block is reported.
+  // A process that died between a rename and its sync left a name that is not durable; it must be durable before the block is reported.
   await disk.syncDir(path)
   const files = new Set(entries.filter(({ kind }) => kind === 'file').map(({ name }) => name))
   let foreign = entries.length - files.size
@@ -42,7 +42,7 @@ async function scanDirectory({ disk, clock, log }: Tools, path: string, { blocks
     const id = parseBlockName(name.endsWith('.meta') ? name.slice(0, -5) : name)
     if (id === undefined || !name.startsWith(path.slice(-2), 14)) { foreign++; continue }
     if (name.endsWith('.meta')) {
-      // Renaming them begins with the meta file; alone, it is what a crash between the two left.
+      // The meta file is renamed first: without its data file it is left over from a crash between the two renames.
       if (!files.has(name.slice(0, -5))) await disk.remove(`${path}/${name}`).catch(() => {})
       continue
     }

@@ -1,11 +1,11 @@
-// One directory (disk) of a datanode: where its files lie, how much room there is, and how the disk is.
+// One data directory (disk) of a datanode: paths of its files, free space, state of the disk.
 //
 //   blocks/<xx>/<id> and <id>.meta   sealed blocks; <xx> are the last two hex digits of the id
-//   incoming/<id> and <id>.meta      being written, unknown to everybody; what is given up is removed, at the next start at the latest
-//   trash/                           removed by order, kept for a while
-//   quarantine/                      found damaged, the last few of them; quarantine/last/: of their blocks no good replica is known
+//   incoming/<id> and <id>.meta      being received, not reported; aborted ones are removed, at the next start at the latest
+//   trash/                           removed by order, kept for a limited time
+//   quarantine/                      damaged replicas, the newest ones; quarantine/last/: those of blocks without a known good replica
 //
-// Invariant: a block is known only after both its files and their names are durable.
+// Invariant: a block is in the index only after both its files and their names are durable.
 
 import { metaBytes } from '../../src/block/meta.ts'
 import { asError } from '../../src/base/errors.ts'
@@ -20,9 +20,9 @@ import { scan, type ScannedBlock } from './scan.ts'
 import { RetentionDirectory } from './retention.ts'
 import { diskErrorOf, type DiskError } from './diskerror.ts'
 
-/** Enough to look into a dying disk, too few to fill it. */
+/** Enough to investigate a dying disk, too few to fill it. */
 const quarantine = { keepMs: 30 * 86_400_000, countMax: 100, bytesMax: 4 * GiB }
-/** Whatever else writes to this disk (map outputs, logs) finds room: the trash gives way, and then the quarantine. */
+/** Share of the disk that stays free for other writers (map outputs, logs): below it the trash is emptied, then the quarantine. */
 const shortShare = 0.05
 
 export interface StorageOptions {
@@ -39,27 +39,27 @@ export class Storage {
   readonly dir: string
   readonly trash: RetentionDirectory
   readonly quarantine: RetentionDirectory
-  /** Damaged replicas of blocks without a good one. They never go by themselves: a person may still save something. */
+  /** Damaged replicas of blocks without a good one. They are never removed by age or size: an operator may still salvage data. */
   readonly last: RetentionDirectory
   readonly #disk: Disk
   readonly #clock: Clock
   readonly #log: Log
-  /** Those of the 256 directories of blocks that are there. */
+  /** Those of the 256 directories below `blocks/` that exist. */
   readonly #directories = new Set<string>()
-  /** Files of blocks that were given up, which the disk did not let go. */
+  /** Files of aborted blocks that the disk refused to remove. */
   readonly #leftovers = new Set<string>()
   #sweeping: Promise<void> = Promise.resolve()
-  /** Nothing of it is believed any more, and nothing new goes there, as long as this process lives. */
+  /** The disk is neither read nor written any more, until the process restarts. */
   failed = false
-  /** It takes nothing new for now; what it has can be read. */
+  /** The disk refuses writes for now; its blocks can be read. */
   closed = false
-  /** 0 until it is measured: by the first who wants room, or to know. */
+  /** 0 until the first measurement: by the first reservation or state request. */
   capacityBytes = 0
   freeBytes = 0
   /** Bytes of sealed blocks and their meta files. */
   usedBytes = 0
   blocks = 0
-  /** Bytes that blocks being received may still take. */
+  /** Sum of the maximum sizes of the blocks being received. */
   reservedBytes = 0
 
   constructor({ disk, clock, log, dir, id, trashKeepMs }: StorageOptions) {
@@ -74,7 +74,7 @@ export class Storage {
     this.last = new RetentionDirectory({ ...shared, dir: `${dir}/quarantine/last`, keepMs: Infinity })
   }
 
-  /** What new blocks may take: the trash gives way to them. */
+  /** Bytes available to new blocks; the trash counts as free. */
   get roomBytes(): number { return this.failed || this.closed ? 0 : this.freeBytes + this.trash.bytes - this.reservedBytes }
 
   get state(): StorageState {
@@ -89,7 +89,7 @@ export class Storage {
   pathOf(id: BlockId): string { return `${this.directoryOf(id)}/${blockName(id)}` }
   incomingPathOf(id: BlockId): string { return `${this.dir}/incoming/${blockName(id)}` }
 
-  /** Makes the directories, removes what interrupted writes left, and finds the blocks. Throws what the disk says. */
+  /** Makes the directories, removes leftovers of interrupted writes, and scans the blocks. Throws the disk's error. */
   async open(): Promise<ScannedBlock> {
     const disk = this.#disk
     for (const name of ['incoming', 'blocks']) await disk.mkdir(`${this.dir}/${name}`)
@@ -100,16 +100,16 @@ export class Storage {
     const found = await scan({ disk, clock: this.#clock, log: this.#log }, `${this.dir}/blocks`)
     for (const name of found.directories) this.#directories.add(name)
     for (const { length } of found.blocks) this.add(length)
-    for (const retained of [this.trash, this.quarantine, this.last]) await retained.open()
+    for (const directory of [this.trash, this.quarantine, this.last]) await directory.open()
     await disk.syncDir(this.dir)
     return found
   }
 
-  /** Makes sure that a block has a directory to go to, and that its name is durable; `sync` makes names in a directory so. */
+  /** Makes the directory of a block, if missing, and its name durable; `sync` must sync the names in a directory. */
   async prepare(id: BlockId, sync: (directory: string) => Promise<void>): Promise<void> {
     const name = blockName(id).slice(-2)
     const path = `${this.dir}/blocks/${name}`
-    // One look for each block: somebody may have removed it.
+    // Checked for each block: the directory may have been removed from outside.
     if (this.#directories.has(name) && await this.#disk.stat(path)) return
     await this.#disk.mkdir(path)
     await sync(`${this.dir}/blocks`)
@@ -137,7 +137,7 @@ export class Storage {
     }
   }
 
-  /** Lets the trash go until what is reserved fits; at its end, nothing more can be done. */
+  /** Removes trash, oldest first, until the reserved bytes fit or the trash is empty. */
   async makeRoom(): Promise<void> {
     while (this.freeBytes < this.reservedBytes) {
       const bytes = await this.trash.dropOldest()
@@ -146,17 +146,17 @@ export class Storage {
     }
   }
 
-  /** Removes files of a block that was given up. What the disk does not let go now goes when it does. Never throws. */
+  /** Removes files of an aborted block. Those that the disk refuses to remove are tried again by `tidy`. Never throws. */
   async discard(paths: readonly string[]): Promise<void> {
     for (const path of paths) await this.#disk.remove(path).catch(() => { this.#leftovers.add(path) })
   }
 
-  /** A block is to come in under names that leftovers may have still. Throws what the disk says. */
+  /** Removes leftovers with the names of a block that is about to be received. Throws the disk's error. */
   async vacate(id: BlockId): Promise<void> {
     const taken = [this.incomingPathOf(id), this.pathOf(id)]
       .flatMap(path => [path, `${path}.meta`])
       .filter(path => this.#leftovers.delete(path))
-    // From here on no sweep begins with them; one that has begun must not take what comes after.
+    // They are off the list, so a new sweep skips them; a running sweep must end first, or it could remove the new files.
     await this.#sweeping
     for (const [i, path] of taken.entries()) {
       try {
@@ -174,26 +174,26 @@ export class Storage {
         await this.#disk.remove(path)
         this.#leftovers.delete(path)
       } catch {
-        return // the disk still holds on
+        return // the disk still refuses
       }
     }
   }
 
-  /** Removes what has been kept for long enough, and more where the disk is nearly full. */
+  /** Removes leftovers and blocks past their retention limits, and more of the latter if the disk is nearly full. */
   async tidy(): Promise<void> {
     await (this.#sweeping = this.#sweep())
-    for (const retained of [this.trash, this.quarantine]) await retained.trim()
+    for (const directory of [this.trash, this.quarantine]) await directory.trim()
     await this.measure()
-    for (const retained of [this.trash, this.quarantine]) {
+    for (const directory of [this.trash, this.quarantine]) {
       while (this.freeBytes < this.capacityBytes * shortShare) {
-        const bytes = await retained.dropOldest()
+        const bytes = await directory.dropOldest()
         if (bytes === undefined) break
         this.freeBytes += bytes
       }
     }
   }
 
-  /** Is the directory still what it was? One whose disk was taken away is empty, or cannot be asked. */
+  /** True if the disk is still mounted: the directory of a removed disk is empty, or cannot be read. */
   async present(): Promise<boolean> {
     try {
       return (await this.#disk.stat(`${this.dir}/blocks`))?.kind === 'directory'
@@ -202,7 +202,7 @@ export class Storage {
     }
   }
 
-  /** Does it take files now? What it says if not. */
+  /** Tests whether the disk accepts a new file. Returns the state that follows from its refusal; undefined if it accepts. */
   async probe(): Promise<DiskError | undefined> {
     const path = `${this.dir}/incoming/probe`
     try {

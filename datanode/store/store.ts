@@ -1,9 +1,8 @@
-// All blocks of this node, over all of its directories. Who wants a block's bytes opens it here; who writes one receives it here.
-// Changes are told to one listener, after they have become true on disk. A disk that fails takes its own blocks with it and nothing
-// else; one that is full or takes nothing more is read from as before.
+// Block store of a datanode: all blocks over all of its directories. Readers open blocks here, writers receive them here. One listener
+// is told of each change after the change is on disk. A failed disk loses only its own blocks; a full or closed disk can still be read.
 //
-// A block that is damaged is unknown at once, and its files stay where they are until the namenode has heard of it: were this process
-// to die before, the next one would find the damage again.
+// A damaged block leaves the index at once, but its files stay in place until the namenode has acknowledged the report: if this process
+// dies before, the next one finds the damage again.
 
 import { decodeMeta, metaBytes, type Meta } from '../../src/block/meta.ts'
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
@@ -27,9 +26,9 @@ import { readWhole, type VerifyOptions } from './verify.ts'
 export interface StoreListener {
   added(replica: Replica): void
   removed(id: BlockId): void
-  /** Found damaged. `told` is to be called when the namenode has heard of it. */
+  /** A damaged block was found. `told` must be called when the namenode has acknowledged it. */
   bad(id: BlockId): void
-  /** A directory has failed; its blocks are no longer known. `last`: no other one is left. */
+  /** A directory has failed; its blocks are out of the index. `last`: all directories have failed now. */
   failed(storage: Storage, error: unknown, last: boolean): void
 }
 
@@ -38,25 +37,25 @@ export interface BlockStoreOptions {
   readonly clock: Clock
   readonly log: Log
   readonly dirs: ReadonlyArray<{ readonly dir: string; readonly id: StorageId }>
-  /** Directories that could not even be taken: known as failed disks. */
+  /** Directories that could not be opened; they are listed as failed disks. */
   readonly unusable?: readonly string[] | undefined
   readonly listener: StoreListener
   readonly failpoints?: Failpoints | undefined
-  /** Removed blocks stay in the trash for so long; none unless told. */
+  /** Time for which removed blocks stay in the trash; default: 0, no trash. */
   readonly trashKeepMs?: number | undefined
 }
 
-/** A sealed block, open for reading; stays readable when the block is removed meanwhile. The opener closes it. */
+/** A sealed block, open for reading; stays readable when the block is removed meanwhile. The caller closes it. */
 export interface OpenBlock {
   readonly meta: Meta
   readonly data: DiskReader
   close(): Promise<void>
 }
 
-/** `gone`: this node does not have the block, or has it no more. */
+/** `gone`: this node does not have the block. */
 export type Checked = 'sound' | 'damaged' | 'gone'
 
-/** Removed one after the other; after so many, others get their turn. */
+/** Blocks removed in a row before the event loop is yielded. */
 const removeBatch = 64
 
 export class BlockStore {
@@ -78,14 +77,14 @@ export class BlockStore {
       storage.add(length)
       this.#index.set(id, { length, crc, storage: this.storages.indexOf(storage) })
       this.#listener.added({ id, length, crc, storage: storage.id })
-      // What was bad here is put aside without a word: there is a good one.
-      void this.#removals.go(id).catch(() => {}) // at the next look
+      // A damaged replica of it is quarantined without a report: this node has a good one now.
+      void this.#removals.go(id).catch(() => {}) // `tend` tries again
     },
   }
   /** Damaged blocks found since the start, for metrics. */
   badFound = 0
 
-  /** Throws what the disks say if none of the directories can be read. */
+  /** Throws the last disk's error if none of the directories can be read. */
   static async open(options: BlockStoreOptions): Promise<BlockStore> {
     const store = new BlockStore(options)
     const opened = await store.#disks.open()
@@ -129,30 +128,29 @@ export class BlockStore {
   get storages(): readonly Storage[] { return this.#disks.all }
   has(id: BlockId): boolean { return this.#index.has(id) }
 
-  /** What is known about a block without touching the disk. */
+  /** Index entry of a block, without access to the disk; undefined if this node does not have it. */
   find(id: BlockId): Replica | undefined {
     const entry = this.#index.get(id)
     return entry && { id, length: entry.length, crc: entry.crc, storage: this.storages[entry.storage]!.id }
   }
 
-  /** Ids of all blocks, rising. */
+  /** Ids of all blocks, in ascending order. */
   ids(): Float64Array { return this.#index.ids() }
 
-  /** Something else that was written to a directory has failed. */
+  /** Reports that another write to a directory, such as the epoch, has failed. */
   refused(dir: string, error: unknown): void {
     const storage = this.storages.find(each => each.dir === dir)
     const diskError = diskErrorOf(error)
     if (storage && diskError) this.#disks.diskError(storage, diskError, error)
   }
 
-  /** Measures the free space of all directories and tells how they are. */
+  /** Measures the free space of all directories and returns their states. */
   state(): Promise<StorageState[]> { return this.#disks.state() }
 
-  /** What is to be done now and then. */
+  /** Periodic maintenance: disk checks, retention limits, failed removals, duplicates. */
   async tend(): Promise<void> {
     await this.#disks.tend()
-    // What a disk that took no changes has kept.
-    for (const id of this.#removals.held()) await this.#removals.go(id).catch(() => {}) // at the next look, or when the node starts again
+    for (const id of this.#removals.held()) await this.#removals.go(id).catch(() => {}) // again at the next `tend` or the next start
     await this.#duplicates.tend(this.#replicas)
   }
 
@@ -162,23 +160,23 @@ export class BlockStore {
     return this.#intake.begin(id, bytesMax)
   }
 
-  /** Tells once more how it is with a block, for somebody believes that it is missing here, or that it is not. */
+  /** Reports the state of a block again, because a client or the namenode has acted on a wrong one. */
   announce(id: BlockId): void {
     const replica = this.find(id)
     if (replica) this.#listener.added(replica)
-    else if (this.#removals.isBad(id)) this.#listener.bad(id) // its files wait until the namenode has heard of it
+    else if (this.#removals.isBad(id)) this.#listener.bad(id) // its files stay until the namenode has acknowledged it
     else this.#listener.removed(id)
   }
 
-  /** Where a block's files lie, for a reader on this host. Throws BLOCK_MISSING. */
+  /** Paths of a block's files, for a reader on this host. Throws BLOCK_MISSING. */
   paths(id: BlockId): { data: string; meta: string } {
     const path = this.#storageOf(id).pathOf(id)
     return { data: path, meta: `${path}.meta` }
   }
 
   /**
-   * Throws BLOCK_MISSING if this node has no such block, CORRUPT if its files are not what they should be, UNAVAILABLE if that cannot be
-   * told.
+   * Opens a block for reading. Throws BLOCK_MISSING if this node does not have it, CORRUPT if its files are damaged, UNAVAILABLE if they
+   * cannot be read now.
    */
   async open(id: BlockId): Promise<OpenBlock> {
     const storage = this.#storageOf(id)
@@ -202,12 +200,12 @@ export class BlockStore {
     }
   }
 
-  /** A check of this block has failed: it is unknown from now on, and reported. */
+  /** Removes a block that failed a check from the index and reports it. */
   async damaged(id: BlockId, why: unknown): Promise<void> {
     const entry = this.#index.get(id)
     if (!entry) return
     const storage = this.storages[entry.storage]!
-    // One file that is gone is damage; when all are, it is the disk.
+    // A single missing file is damage; if the whole directory is missing, the disk has failed.
     const saidByDisk = !hasCode(why, 'CORRUPT') || why.cause !== undefined
     if (saidByDisk && !await storage.present()) return this.#disks.fail(storage, why)
     if (!this.#index.delete(id)) return
@@ -219,22 +217,22 @@ export class BlockStore {
   #bad(id: BlockId, storage: Storage, bytes: number): void {
     this.badFound++
     this.#removals.add(id, { storage, bytes, to: 'quarantine' })
-    // With a good one on another disk of this node it is put aside without a word: the namenode would take both for gone.
-    if (this.#index.has(id)) void this.#removals.go(id).catch(() => {}) // at the next look
+    // If another disk of this node has a good replica, it is quarantined without a report: the namenode would drop both.
+    if (this.#index.has(id)) void this.#removals.go(id).catch(() => {}) // `tend` tries again
     else this.#listener.bad(id)
   }
 
-  /** Tells again of damaged blocks that had no good replica anywhere when they were found: perhaps there is one now. */
+  /** Reports again the damaged replicas of blocks that had no good one when they were found: there may be one now. */
   async remind(): Promise<void> {
     for (const { last, quarantine } of this.storages) {
       for (const id of last.ids()) {
-        if (this.#index.has(id)) await last.pass(id, quarantine).catch(() => {}) // it is kept where it is until the next time
+        if (this.#index.has(id)) await last.pass(id, quarantine).catch(() => {}) // the next reminder tries again
         else this.#listener.bad(id)
       }
     }
   }
 
-  /** The namenode has heard that these are bad; of those in `only` it knows no good replica. They go into quarantine. */
+  /** Quarantines damaged blocks that the namenode has acknowledged; of those in `only` it knows no good replica. */
   async told(bad: readonly BlockId[], only: ReadonlySet<BlockId>): Promise<void> {
     for (const id of bad) {
       try {
@@ -248,7 +246,7 @@ export class BlockStore {
     for (const { quarantine } of this.storages) await quarantine.trim()
   }
 
-  /** Reads a block whole and compares; a damaged one is reported. Throws UNAVAILABLE if that cannot be told. */
+  /** Reads a whole block and compares its checksums; reports a damaged one. Throws UNAVAILABLE if it cannot be read now. */
   async check(id: BlockId, options: VerifyOptions = {}): Promise<Checked> {
     let block: OpenBlock
     try {
@@ -272,7 +270,7 @@ export class BlockStore {
     }
   }
 
-  /** Removes blocks, known or damaged. They are unknown at once; their files go to the trash, one after the other. */
+  /** Removes blocks, also damaged ones. They leave the index at once; then their files are moved to the trash, one by one. */
   async remove(ids: readonly BlockId[]): Promise<void> {
     for (const id of ids) {
       const entry = this.#index.delete(id)

@@ -1,4 +1,4 @@
-// Reading a block whole and comparing every chunk with what was stored when it was written.
+// Verification of a block: reads all of it and compares each chunk with the checksum that was stored when the block was written.
 
 import { crcOf } from '../../src/block/checksum.ts'
 import { GristmillError } from '../../src/base/errors.ts'
@@ -8,11 +8,11 @@ import type { OpenBlock } from './store.ts'
 
 export interface VerifyOptions {
   readonly signal?: AbortSignal | undefined
-  /** Called after so many bytes were read; reading goes on when it settles. */
+  /** Called after each read with its number of bytes; the next read waits until it settles. */
   readonly pace?: ((bytes: number) => Promise<void>) | undefined
 }
 
-/** Throws CORRUPT if the block is not what it should be, or what the disk says if it cannot be read. */
+/** Throws CORRUPT if the block is damaged, or the disk's error if it cannot be read. */
 export async function readWhole({ meta, data }: OpenBlock, { signal, pace }: VerifyOptions = {}): Promise<void> {
   const { chunkBytes, framePayloadBytesMax } = limits
   const name = blockName(meta.id)

@@ -1,6 +1,6 @@
-// A block over plain HTTP, for curl and for strangers: GET (with Range) and PUT at /v1/block/<16 hex digits>. Authorised like a call
-// of the cluster, or, as on a wire, by the block's own token: `Authorization: Bearer <token>`. Writing always needs the token.
-// Nobody behind plain HTTP checks our checksums, so this end does: damaged bytes are never sent.
+// Block access over plain HTTP, for curl and other programs: GET (with Range) and PUT at /v1/block/<16 hex digits>. A request is
+// authorised like a call of the cluster or by the block's token, as on a wire: `Authorization: Bearer <token>`. A write always needs the
+// token. Plain HTTP clients do not verify checksums, so the datanode verifies before it sends: damaged bytes are never sent.
 
 import { Readable } from 'node:stream'
 import { ChunkTable } from '../../src/block/checksum.ts'
@@ -29,7 +29,7 @@ type Reply = Parameters<RpcServer['guard']>[1]
 
 export function addBlockRoutes(server: RpcServer, options: BlockRoutesOptions): void {
   void server.http.register(async scope => {
-    // Whatever the type, the body is the block's bytes and is not gathered in memory.
+    // For every content type the body is the block's bytes, streamed and not buffered.
     scope.addContentTypeParser('*', (_request, body, done) => { done(null, body) })
     const url = '/v1/block/:block'
     const get = (request: Request, reply: Reply): Promise<unknown> => sendBlock(request, reply, options)
@@ -38,7 +38,7 @@ export function addBlockRoutes(server: RpcServer, options: BlockRoutesOptions): 
   })
 }
 
-/** Accepts the block's token or, to read, what a call of the cluster is accepted with. */
+/** Accepts the block's token; for reads also the credentials of a call of the cluster. */
 function authorise({ guard, known }: RpcServer, { tokens }: BlockRoutesOptions, mode: 'read' | 'write'): RpcServer['guard'] {
   return (request, reply, done) => {
     const token = /^Bearer ([0-9a-z]+\.[0-9a-z]+\.[0-9a-f]+)$/.exec(request.headers.authorization ?? '')?.[1]
@@ -127,7 +127,7 @@ function blockOf(request: Request): BlockId {
   return id
 }
 
-/** [start, end) of what a Range header asks for; the whole where there is none or none that we know; undefined: there is no such byte. */
+/** [start, end) of a Range header; the whole block for a missing or unsupported header; undefined if the range is not satisfiable. */
 function rangeOf(header: string | undefined, length: number): { start: number; end: number; partial: boolean } | undefined {
   const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '')
   if (!match || (match[1] === '' && match[2] === '')) return { start: 0, end: length, partial: false }

@@ -1,8 +1,8 @@
-// One block coming in: checked, forwarded and written as it comes, with one ring of buffers. A buffer is used again when both
-// the local disk and the next member have it, so the slower one governs the pace and memory stays bounded.
+// Receives one block of a write pipeline: verifies, forwards and writes each frame as it arrives, with one ring of buffers. A buffer is
+// reused when both the local disk and the next member have it, so the slower of the two sets the pace and memory stays bounded.
 //
-// Whoever is lost, the rest goes on: a member behind drops out of the answer; a disk of ours that refuses makes this node a mere relay.
-// Only when nobody is left, or the upper end is lost or sends nonsense, is the block given up.
+// The write continues without failed members: a failed downstream member is left out of `nodes` in the reply; if the local disk refuses,
+// this node only forwards. The block is aborted when no member is left, the sender is lost, or the sender violates the protocol.
 
 import type { Channel } from '../../src/block/channel.ts'
 import { ChunkTable } from '../../src/block/checksum.ts'
@@ -48,8 +48,8 @@ export class Receiving {
   }
 
   /**
-   * Receives the block and returns the answer. After an error nothing of the block is left here. `gone`: aborts when the sender's
-   * connection is closed.
+   * Receives the block and returns the reply. After an error nothing of the block is left on this node. `gone`: aborts when the
+   * sender's connection is closed.
    */
   async run(channel: Channel, gone?: AbortSignal): Promise<Written> {
     const ring = this.#tools.pool.ring()
@@ -83,7 +83,7 @@ export class Receiving {
     }
   }
 
-  /** A sender that has gone meanwhile ends the search for members behind; that nothing comes any more is found out by the next read. */
+  /** A sender that disconnects meanwhile aborts the connection to downstream members; the next read then fails. */
   async #open(gone: AbortSignal | undefined): Promise<void> {
     const { cluster, block, bytesMax, token, pipeline } = this.#request
     const { store, wires, progressMs, node } = this.#tools
@@ -102,14 +102,14 @@ export class Receiving {
     if (incoming.status === 'fulfilled') {
       this.#incoming = incoming.value
     } else {
-      // Somebody believes that it is missing here.
+      // The namenode believes that this node does not have the block.
       if (hasCode(incoming.reason, 'EEXIST')) store.announce(block)
       this.#lose(asError(incoming.reason), node)
     }
-    this.#anybody()
+    this.#requireTarget()
   }
 
-  /** `done`: the buffer may be used again. */
+  /** `done`: called when the buffer may be reused. */
   #accept(frame: FrameBuffer, done: () => void): void {
     const table = this.#table
     const { block } = this.#request
@@ -144,7 +144,7 @@ export class Receiving {
         this.#incoming = undefined
         this.#lose(asError(error), this.#tools.node)
       }
-      this.#anybody()
+      this.#requireTarget()
     } finally {
       if (forwarded) void forwarded.then(done)
       else done()
@@ -168,7 +168,7 @@ export class Receiving {
       if (sealed.status === 'fulfilled') nodes.push(this.#tools.node)
       else this.#lose(asError(sealed.reason), this.#tools.node)
     }
-    // A frame that was still on its way may have told of the loss before, while the disk was slow to sync: told once is enough.
+    // A frame in flight may have reported the loss already, while the disk was syncing; `#losePipe` reports it once.
     if (written.status === 'rejected') this.#losePipe(pipe!, written.reason)
     else if (written.value) {
       nodes.push(...written.value.nodes)
@@ -194,7 +194,8 @@ export class Receiving {
     this.#failed.push(...pipe.skipped, ...pipe.lost)
   }
 
-  #anybody(): void {
+  /** Throws if neither the local disk nor a downstream member still takes the block. */
+  #requireTarget(): void {
     if (this.#incoming || this.#pipe) return
     throw this.#refusal ?? new GristmillError('UNAVAILABLE', `nobody is left to take block ${blockName(this.#request.block)}`)
   }

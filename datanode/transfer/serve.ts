@@ -1,5 +1,5 @@
-// One range of a block going out: whole chunks, with the checksums that were stored when the block was written. Whoever uses
-// the bytes checks them; this node computes nothing and finds damage by what its readers say.
+// Serves one range of a block over a wire: whole chunks, with the checksums that were stored when the block was written. The reader
+// verifies them; this node does not, and learns of damage from its readers.
 
 import type { Channel } from '../../src/block/channel.ts'
 import { combine } from '../../src/block/checksum.ts'
@@ -68,7 +68,7 @@ export async function serveRange({ store, pool, onBytes }: ServeTools, request: 
   }
 }
 
-/** Through the thread pool: a cold disk must not stop everything else this process does. */
+/** Reads by the thread pool: a slow disk must not block the event loop. */
 async function fill(store: BlockStore, { data, meta }: OpenBlock, { target, at }: { target: Buffer; at: number }): Promise<void> {
   let why: unknown
   try {

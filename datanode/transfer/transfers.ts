@@ -1,5 +1,5 @@
-// The wires of this node: admission, one operation after the other on each, and how it ends. An operation that is refused or
-// fails is answered with REPLY error; the wire lives on if both sides still agree on where they are.
+// Data transfers of a datanode: admits operations and runs them one at a time on each wire. A refused or failed operation is answered
+// with REPLY error; the wire stays open if both sides still agree on the position in the stream.
 
 import { fits } from '../../src/protocol/check.ts'
 import { Channel } from '../../src/block/channel.ts'
@@ -21,14 +21,14 @@ export interface TransfersOptions extends Omit<ReceiveTools, 'onBytes'> {
   readonly cluster: () => ClusterId
   /** Throws if this node must not take new blocks now. */
   readonly mayWrite: () => void
-  /** Throws if this process has stood still since then. */
+  /** Throws if this process was paused since `ms` of the monotonic clock. */
   readonly steadySince: (ms: number) => void
   readonly clock: Clock
   readonly segments: SegmentServer | undefined
   readonly failpoints?: Failpoints | undefined
 }
 
-/** An idle wire is kept longer than its client keeps it: who reuses must not meet one that is just being closed. */
+/** Longer than a client keeps an idle wire: a client must not reuse a wire that this node is just closing. */
 const idleMs = 60_000
 
 export class Transfers {
@@ -46,10 +46,10 @@ export class Transfers {
 
   constructor(options: TransfersOptions) { this.#options = options }
 
-  /** Operations that are moving bytes now. */
+  /** Number of operations in progress. */
   get active(): number { return this.#active }
 
-  /** Owns the wire until it is gone. */
+  /** Owns the wire until it is closed. */
   async run(wire: Wire): Promise<void> {
     const channel = new Channel(wire)
     const gone = new AbortController()
@@ -57,7 +57,7 @@ export class Transfers {
     this.#wires.add(wire)
     try {
       for (let first = true; !this.#draining; first = false) {
-        // Who opens a wire has something to ask.
+        // A client opens a wire only to send a request at once.
         wire.setProgressTimeout(first ? this.#options.progressMs : idleMs)
         const received = await channel.receive()
         if (!received) break
@@ -73,7 +73,7 @@ export class Transfers {
     }
   }
 
-  /** False: the wire is of no more use. `gone`: aborts when it is closed. */
+  /** False: the wire must be closed. `gone`: aborts when it is closed by the peer. */
   async operation(request: TransferRequest, channel: Channel, gone?: AbortSignal): Promise<boolean> {
     this.#active++
     try {
@@ -132,8 +132,8 @@ export class Transfers {
     try {
       await channel.reply({ op: 'error', error: { code: error.code, message: error.message.slice(0, 1000), node } })
       if (request.op !== 'write') return true
-      // The sender is still sending. Closing now would throw the answer away together with what is unread: so what comes
-      // is swallowed until the sender has noticed, and lets go of the wire, or has ended.
+      // The sender is still sending. Closing now would discard the reply together with the unread data, so the rest is read and
+      // dropped until the sender closes the wire or ends the block.
       const sink = new FrameBuffer()
       for (let left = request.bytesMax + limits.framePayloadBytesMax; left > 0; left -= sink.payloadBytes) {
         const received = await channel.receive(sink)
@@ -142,11 +142,11 @@ export class Transfers {
       }
       return false
     } catch {
-      return false // the wire is gone, and with it everybody who could be told
+      return false // the wire is closed: no reply can be sent
     }
   }
 
-  /** Refuses new operations and waits for those that run, at most `graceMs`; then all wires go. */
+  /** Refuses new operations, waits at most `graceMs` for those in progress, then closes all wires. */
   async drain(graceMs: number, after: (ms: number, work: () => void) => () => void): Promise<void> {
     this.#draining = true
     if (this.#active > 0) {
