@@ -1,4 +1,4 @@
-// Emitted records, encoded one behind the other in memory, until they are sorted and written as one run.
+// In-memory buffer of emitted records: encoded one after the other, until they are sorted and written as one run.
 
 import { KiB } from '../base/units.ts'
 import { entryBytesMax, tooLarge } from './frame.ts'
@@ -9,7 +9,7 @@ import { GrowingBuffer } from './buffer.ts'
 import { encodeValue } from './value.ts'
 import type { SegmentWriter } from './writer.ts'
 
-/** Beside its bytes a record takes 12 bytes of places, and 16 while it is sorted. */
+/** Memory per record beside its bytes: 12 bytes of positions, and 16 while it is sorted. */
 const placeBytes = 28
 const firstCapacity = 1024
 
@@ -31,7 +31,7 @@ export class Arena {
   get usedBytes(): number { return this.#sink.length + this.count * placeBytes }
   get isFull(): boolean { return this.count === recordsMax }
 
-  /** Throws EINVAL for a key or value that cannot travel; the arena is then as before. */
+  /** Throws EINVAL for a key or value that cannot be serialised; the arena is then unchanged. */
   add(key: Key, value: unknown): void {
     const sink = this.#sink
     const start = sink.length
@@ -57,7 +57,7 @@ export class Arena {
     return this.#partitionCount === 1 ? 0 : hashKey(this.#sink.bytes, start, end) % this.#partitionCount
   }
 
-  /** Writes all records in order and forgets them. The memory is kept for the next ones. */
+  /** Writes all records in sorted order and clears the arena. Its memory is reused. */
   drainTo(writer: SegmentWriter): void {
     const bytes = this.#sink.bytes
     const places = this.#places

@@ -1,4 +1,4 @@
-// A buffer that grows at its end. Writers reserve first, then write at `length` and move it.
+// Growing byte buffer. A writer reserves space, writes at `length`, then advances `length`.
 
 import { assert } from '../base/assert.ts'
 import { KiB } from '../base/units.ts'
@@ -10,7 +10,7 @@ export class GrowingBuffer {
 
   constructor(capacity = 4 * KiB) { this.bytes = Buffer.allocUnsafeSlow(capacity) }
 
-  /** Makes sure that `count` more bytes fit. `bytes` may be another buffer afterwards. */
+  /** Makes room for `count` more bytes. May replace `bytes` by a larger buffer. */
   reserve(count: number): void {
     if (this.length + count > this.bytes.length) this.#grow(count)
   }
@@ -29,7 +29,7 @@ export class GrowingBuffer {
     this.bytes[this.length++] = value
   }
 
-  /** Seven bits a byte, lowest first; the high bit says that more follow. */
+  /** Seven bits per byte, lowest first; the high bit is set if more bytes follow. */
   varint(value: number): void {
     this.reserve(8)
     const bytes = this.bytes
@@ -45,7 +45,7 @@ export class GrowingBuffer {
   copy(from: Buffer, start: number, end: number): void {
     const count = end - start
     this.reserve(count)
-    // A call costs as much as some 20 bytes copied one by one.
+    // A call of `copy` costs as much as about 20 bytes copied in the loop.
     if (count <= 16) {
       const bytes = this.bytes
       for (let to = this.length, at = start; at < end;) bytes[to++] = from[at++]!
@@ -55,7 +55,7 @@ export class GrowingBuffer {
     this.length += count
   }
 
-  /** UTF-8; a lone surrogate becomes U+FFFD, so callers check first where that matters. Returns the bytes written. */
+  /** Appends UTF-8; a lone surrogate becomes U+FFFD, so callers that must not lose it check first. Returns the bytes written. */
   utf8(text: string): number {
     this.reserve(text.length * 3)
     const written = writeText(this.bytes, text, this.length)

@@ -1,7 +1,8 @@
-// Aggregates in memory, before anything is sorted: one entry a key, and at most four values an entry until the user's
-// function makes one of them. Few values an entry keep the whole table small, and cache misses are what aggregation costs.
-// Invariant: no object in the table is reachable for the program. What it emits, what combine returns and the keys that combine
-// is given are copies, so that a program that uses an object again changes nothing that it has handed over.
+// Hash table that combines emitted values in memory before they are sorted. It has one entry per key, which holds at most three values;
+// with the fourth, the user's combine function reduces them to one. Few values per entry keep the table small: cache misses dominate
+// the cost of aggregation.
+// Invariant: the program has no reference to an object in the table. Emitted values, results of combine and the keys passed to combine
+// are copies, so a program that reuses an object cannot change a value that it has emitted.
 
 import { GristmillError } from '../base/errors.ts'
 import { showValue } from '../base/show.ts'
@@ -11,12 +12,12 @@ import { GrowingBuffer } from './buffer.ts'
 import { copyValue, undefinedValue } from './value.ts'
 
 /**
- * Makes one value of several of the same key. Must be associative and commutative, for it is called on its own results, in
- * any grouping. `values` is good only during the call.
+ * User function that merges several values of one key. Must be associative and commutative, because it is called on its own results, in
+ * any grouping. `values` is valid only during the call.
  */
 export type Combine = (key: never, values: never) => unknown
 
-/** Of one key. `a` is the oldest value or what the older ones were combined to. */
+/** Entry of one key. `a`: the oldest value, or the combined older ones. */
 class Entry {
   key: Key
   a: unknown
@@ -32,13 +33,13 @@ class Entry {
 
 /** Measured on 64-bit V8: the entry, its place in the table, the key's own header. */
 const entryBytes = 150
-/** V8 copies shorter substrings; longer ones keep the whole text that they were cut from. */
+/** V8 copies shorter substrings; longer ones keep their whole source string in memory. */
 const slicedFrom = 13
 
 export class Combiner {
   readonly #combine: Combine
   readonly #entries = new Map<Key, Entry>()
-  /** Arrays are keys by what is in them. */
+  /** Entries of array keys, by the encoding of the key. */
   readonly #composites = new Map<string, Entry>()
   readonly #scratch = new GrowingBuffer(256)
   readonly #four: unknown[] = [undefined, undefined, undefined, undefined]
@@ -50,7 +51,7 @@ export class Combiner {
   get usedBytes(): number { return this.#bytes }
   get size(): number { return this.#entries.size + this.#composites.size }
 
-  /** Throws EINVAL for a key or value that cannot travel; the table is then as before. */
+  /** Throws EINVAL for a key or value that cannot be serialised; the table is then unchanged. */
   add(key: Key, given: unknown): void {
     if (given === undefined) throw undefinedValue()
     const value = typeof given === 'number' || typeof given === 'string' ? given : copyValue(given, 'emit was given')
@@ -84,7 +85,7 @@ export class Combiner {
   }
 
   #insert(key: Key, value: unknown): void {
-    // Encoded once now, so that a key that cannot travel is refused with the caller of emit on the stack.
+    // Encoded once now, so that an invalid key is refused with the caller of emit on the stack.
     const scratch = this.#scratch
     scratch.length = 0
     encodeKey(key, scratch)
@@ -100,14 +101,14 @@ export class Combiner {
     if (typeof value !== 'number') this.#bytes += sizeOf(value)
   }
 
-  /** A copy that does not hold on to the text that the key was cut from. Expects the key's encoding in the scratch. */
+  /** A copy that does not keep the key's source string in memory. REQUIRES: the key's encoding is in the scratch buffer. */
   #ownText(key: string): string {
     const { bytes, length } = this.#scratch
     return length === key.length + 1 ? bytes.toString('latin1', 1, length) : Buffer.from(key, 'utf16le').toString('utf16le')
   }
 
   #fold(entry: Entry, values: unknown[]): void {
-    // Sizes are taken before: the function may change the values that it is given.
+    // Sizes are computed before the call: the function may change its arguments.
     if (typeof entry.a !== 'number') for (const value of values) this.#bytes -= sizeOf(value)
     const result = fold(this.#combine, entry.key, values)
     if (typeof result !== 'number') this.#bytes += sizeOf(result)
@@ -118,7 +119,7 @@ export class Combiner {
     entry.count = 1
   }
 
-  /** Hands every key with its one value over, in the order in which keys first came, and forgets them. */
+  /** Adds every key with its combined value to the arena, in the order of first emission, and clears the table. */
   drainTo(arena: Arena): void {
     const hand = (entry: Entry) => {
       if (entry.count > 1) this.#fold(entry, entry.count === 2 ? [entry.a, entry.b] : [entry.a, entry.b, entry.c])
@@ -132,7 +133,7 @@ export class Combiner {
   }
 }
 
-/** Calls the user's function, checks what it returns, and copies it: the function may keep the object, and use it for the next key. */
+/** Calls the user's function, validates its result, and copies it: the function may keep the object and change it later. */
 export function fold(combine: Combine, key: Key, values: unknown[]): unknown {
   const result = combine(copyKey(key) as never, values as never)
   if (typeof result === 'number' || typeof result === 'string') return result
@@ -151,7 +152,7 @@ function noValue(result: unknown): string | undefined {
 
 function copyKey(key: Key): Key { return typeof key === 'object' && key !== null ? key.map(copyKey) : key }
 
-/** Roughly what a value takes in memory. Long arrays are judged by their first items. */
+/** Approximate size of a value in memory. Long arrays are extrapolated from their first 16 items. */
 function sizeOf(value: unknown, depth = 0): number {
   if (typeof value === 'string') return 24 + value.length
   if (typeof value !== 'object' || value === null) return 8

@@ -1,5 +1,5 @@
-// Walks the entries of one segment in order, frame by frame. An entry's bytes are valid until `next`.
-// Every frame is checked before its first entry is seen; the whole segment once its last is gone.
+// Cursor over the entries of one segment, in order, frame by frame. An entry's bytes are valid until `next`.
+// Each frame is verified before its first entry is returned; the digest of the segment is verified after its last entry.
 
 import { addToDigest, corrupt, frameHeaderBytes, openFrame, readFrameHeader } from './frame.ts'
 import { keyPrefix } from './key.ts'
@@ -13,7 +13,7 @@ export class Cursor {
   #digest = 0
   readonly #header = Buffer.alloc(frameHeaderBytes)
   #stored = Buffer.alloc(0)
-  /** Of the current frame. */
+  /** Entries of the current frame. */
   bytes = Buffer.alloc(0)
   #at = 0
   #left = 0
@@ -21,9 +21,9 @@ export class Cursor {
   keyEnd = 0
   valueStart = 0
   valueEnd = 0
-  /** The entry has the key of the one before, known without comparing; false says nothing. */
+  /** True: the entry has the same key as the one before. False: not known without comparing. */
   same = false
-  /** See keyPrefix; Infinity when the segment is at its end. */
+  /** Prefix of the key (see keyPrefix); Infinity at the end of the segment. */
   prefix = -1
 
   constructor(segment: Segment) {

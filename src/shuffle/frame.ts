@@ -1,10 +1,10 @@
-// Frames: the unit that is written, read, checked and compressed. docs/format/segment.md has the byte tables.
+// Frame of a map output: the unit of writing, reading, checksums and compression. Byte tables: docs/format/segment.md.
 //
 //   header (20 bytes): stored u32 · raw u32 · records u32 · codec u32 · CRC32C u32 of the 16 bytes before and the payload
 //   payload (stored bytes): entries, compressed or not
 //   entry: head varint · key (head - 1 bytes) · length varint · value (length bytes); head 0: the key of the entry before
 //
-// A frame stands alone: its first entry always has its key. All integers are little-endian.
+// A frame can be read on its own: its first entry always has its key. All integers are little-endian.
 
 import { zstdCompressSync, zstdDecompressSync, constants } from 'node:zlib'
 import { crc32c } from '@node-rs/crc32'
@@ -12,9 +12,9 @@ import { GristmillError } from '../base/errors.ts'
 import { KiB, MiB } from '../base/units.ts'
 
 export const frameHeaderBytes = 20
-/** Small enough that 64 of them merge within the cache, large enough that a frame's fixed cost vanishes. */
+/** Small enough that 64 of them are merged within the CPU cache, large enough that a frame's fixed cost is negligible. */
 export const frameTargetBytes = 128 * KiB
-/** One entry may be larger than a frame should be; its key and value together never exceed this. */
+/** Largest entry, key and value together; it may exceed the target size of a frame. */
 export const entryBytesMax = 96 * MiB
 export const frameBytesMax = entryBytesMax + 2 * frameTargetBytes
 /** Compression must save at least this much to be worth the reader's time. */
@@ -31,7 +31,7 @@ export interface SegmentFrameHeader {
   readonly crc: number
 }
 
-/** Level 1: the fastest that still halves text. */
+/** Compresses with level 1: the fastest one that still halves text. */
 export function compress(payload: Uint8Array): Buffer {
   return zstdCompressSync(payload, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })
 }
@@ -49,7 +49,7 @@ export function sealFrame(frame: Buffer, { raw, records, codec }: { raw: number;
   return crc
 }
 
-/** Reads a header whose frame must fit in `left` bytes, header included. Nothing is to be trusted before `openFrame`. */
+/** Reads a header whose frame must fit in `left` bytes, header included. Its checksum is verified by `openFrame` only. */
 export function readFrameHeader(bytes: Buffer, left: number, what: string): SegmentFrameHeader {
   const stored = bytes.readUInt32LE(0)
   const raw = bytes.readUInt32LE(4)
@@ -60,7 +60,7 @@ export function readFrameHeader(bytes: Buffer, left: number, what: string): Segm
   return { stored, raw, records: bytes.readUInt32LE(8), codec, crc: bytes.readUInt32LE(16) }
 }
 
-/** Checks the frame and returns its entries' bytes. `header` are the 20 bytes that `facts` was read from. */
+/** Verifies the frame and returns its entries' bytes. `header`: the 20 bytes from which `facts` was read. */
 export function openFrame(header: Buffer, payload: Buffer, facts: SegmentFrameHeader, what: string): Buffer {
   const found = crc32c(payload, crc32c(header.subarray(0, 16)))
   if (found !== facts.crc) throw corrupt(what, 'a frame whose bytes do not match their checksum')
@@ -81,14 +81,14 @@ export function tooLarge(bytes: number): GristmillError {
   )
 }
 
-/** `details.segment` tells the caller which map output to ask for again. */
+/** `details.segment`: name of the map output that must be fetched or computed again. */
 export function corrupt(what: string, problem: string, cause?: unknown): GristmillError {
   return new GristmillError('CORRUPT', `${what} has ${problem}; it must be fetched or computed again`, {
     cause, details: { segment: what },
   })
 }
 
-/** A partition's digest goes over its frames' checksums, and so over every byte. */
+/** The digest of a partition covers its frames' checksums, and so every byte. */
 export function addToDigest(digest: number, crc: number): number {
   digestInput.writeUInt32LE(crc)
   return crc32c(digestInput, digest)

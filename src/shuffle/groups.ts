@@ -1,5 +1,6 @@
-// The reduce side: one group a key, its values one by one. Nothing here waits, so that the user's function may loop over its
-// values with a plain `for`; the caller of the groups lets other work run between them. Memory: a frame or two a segment.
+// Reduce side of the shuffle: merges segments into one group per key and iterates over its values. Synchronous, so that the user's
+// function can loop over values with a plain `for`; the caller yields to other work between groups. Memory: one or two frames per
+// segment.
 
 import { GristmillError } from '../base/errors.ts'
 import { decodeKey, type Key } from './key.ts'
@@ -8,28 +9,28 @@ import { narrow, type PassOptions } from './passes.ts'
 import type { Segment } from './segment.ts'
 import { decodeValue } from './value.ts'
 
-/** Valid until the next group is asked for; values that were not read are passed over then. */
+/** Valid until the next group is requested; unread values are then skipped. */
 export interface KeyGroup {
   readonly key: Key
-  /** Can be gone through once. */
+  /** Can be iterated once. */
   readonly values: Iterable<unknown>
 }
 
 export interface Groups extends Iterable<KeyGroup> {
-  /** So far. */
+  /** Groups and records read so far. */
   readonly groups: number
   readonly records: number
-  /** Of all segments: `records / recordsTotal` is how far the task is. */
+  /** Records of all segments: `records / recordsTotal` is the task's progress. */
   readonly recordsTotal: number
-  /** Merges that went over the disk first, because there were too many segments. */
+  /** Number of merges to disk that were needed because there were too many segments. */
   readonly passes: number
-  /** Removes temporary files. The segments' own files are the caller's. */
+  /** Removes temporary files. The caller owns the segments' own files. */
   close(): Promise<void>
 }
 
 /**
- * Merges segments; give them in the order of their map tasks. CORRUPT (with `details.segment`) is thrown while iterating,
- * before anything of a bad frame was seen.
+ * Merges segments. REQUIRES: they are in the order of their map tasks. Iteration throws CORRUPT (with `details.segment`) before any
+ * entry of a damaged frame is returned.
  */
 export async function mergeSegments(options: PassOptions & { readonly segments: readonly Segment[] }): Promise<Groups> {
   const present = options.segments.filter(segment => segment.bytes > 0)

@@ -1,5 +1,5 @@
-// Where a reduce task gathers its segments before it merges them: those of this machine are read in place, the others are
-// received into memory up to a budget and into files beyond it. However many segments there are, few files are open at once.
+// Inbox of a reduce task: holds its segments before they are merged. Segments of this machine are read in place; others are received
+// into memory up to a budget, and into files beyond it. The number of open files is bounded, whatever the number of segments.
 
 import { GristmillError } from '../base/errors.ts'
 import type { Disk, DiskReader } from '../ports/disk.ts'
@@ -7,16 +7,16 @@ import { segmentInMemory, type Extent, type Segment, type SegmentSource } from '
 
 export interface InboxOptions {
   readonly disk: Disk
-  /** Exists. Files are `<name>.fetch<n>`. */
+  /** REQUIRES: it exists. Files are named `<name>.fetch<n>`. */
   readonly directory: string
   readonly name: string
-  /** For segments received into memory. */
+  /** Budget for segments received into memory. */
   readonly memoryBytes: number
-  /** Files open at once; more are opened again when they are read. */
+  /** Maximum number of open files; others are reopened when they are read. */
   readonly openMax?: number
 }
 
-/** More than a merge reads at once (passes.ts), so that none is opened twice in a merge. */
+/** More than a merge reads at once (passes.ts), so that no file is opened twice in one merge. */
 const openMaxDefault = 96
 
 export class Inbox {
@@ -28,7 +28,7 @@ export class Inbox {
 
   constructor(options: InboxOptions) { this.#options = options }
 
-  /** Received bytes that lie in memory, or will. */
+  /** Bytes of segments in memory, including those being received. */
   get memoryBytes(): number { return this.#memoryBytes }
 
   /** A segment in a file of this machine, which stays where it is. */
@@ -37,8 +37,8 @@ export class Inbox {
   }
 
   /**
-   * Takes the bytes of one segment from a wire. CORRUPT if there are more or fewer than announced; what they contain is
-   * checked when they are merged. Several segments may be received at the same time.
+   * Receives one segment. Throws CORRUPT if its length differs from the announced one; its content is verified when it is merged.
+   * Several segments may be received concurrently.
    */
   async receive(name: string, extent: Extent, pieces: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<Segment> {
     const inMemory = this.#memoryBytes + extent.bytes <= this.#options.memoryBytes
@@ -84,7 +84,7 @@ export class Inbox {
     if (this.#open.size >= (this.#options.openMax ?? openMaxDefault)) {
       const [oldest, idle] = this.#open.entries().next().value!
       this.#open.delete(oldest)
-      // Awaited by close; a failure to close a file that was only read hurts nobody.
+      // Awaited by `close`; an error while closing a file that was only read is harmless.
       this.#closing.push(idle.close().catch(() => {}))
     }
     reader = this.#options.disk.openReadSync(path)
@@ -92,7 +92,7 @@ export class Inbox {
     return reader
   }
 
-  /** Closes what is open and removes what was received. Segments handed out are of no use afterwards. */
+  /** Closes open files and removes received ones. Segments of this inbox cannot be read afterwards. */
   async close(): Promise<void> {
     for (const reader of this.#open.values()) this.#closing.push(reader.close())
     this.#open.clear()

@@ -1,7 +1,7 @@
-// Keys as bytes that compare like the keys: comparing the encodings as unsigned bytes, shorter first, orders
+// Order-preserving encoding of keys: comparing the encodings as unsigned bytes, shorter first, orders
 //   null < false < true < numbers and bigints < strings (by code point) < arrays (element by element, then by length).
-// docs/format/key.md has the byte table. Encodings are canonical: equal keys, equal bytes; -0 is 0, every NaN is one NaN.
-// A bigint is never equal to a number: it stands directly behind the number of the same value.
+// Byte table: docs/format/key.md. Encodings are canonical: equal keys have equal bytes; -0 is encoded as 0, and all NaNs are the same.
+// A bigint is never equal to a number: it sorts directly after the number of the same value.
 
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
@@ -19,14 +19,14 @@ const tagNumber = 0x04
 const tagString = 0x05
 const tagArray = 0x06
 /**
- * Behind a number's eight bytes: the number is the largest double that is not above a bigint; what is missing follows. Above all tags that
- * may follow a number.
+ * Follows the eight bytes of a number in the encoding of a bigint: the number is the largest double not above the bigint, and the
+ * difference follows. Greater than all tags that may follow a number.
  */
 const tagBeyond = 0x07
-/** Between doubles up to here lie at most 2^971 integers: what is missing has at most 122 bytes. */
+/** Up to here at most 2^971 integers lie between two doubles: the difference has at most 122 bytes. */
 const bigintMax = BigInt(Number.MAX_VALUE)
 
-/** Appends the encoding. Throws EINVAL for what cannot be a key. */
+/** Appends the encoding. Throws EINVAL for a value that cannot be a key. */
 export function encodeKey(key: Key, to: GrowingBuffer): void {
   if (typeof key === 'string') {
     to.byte(tagString)
@@ -104,7 +104,7 @@ function encodeNumber(value: number, to: GrowingBuffer): void {
   double.setFloat64(0, Number.isNaN(value) ? NaN : value + 0)
   let high = double.getUint32(0)
   let low = double.getUint32(4)
-  // Positive: set the sign bit. Negative: turn all bits around, so that larger magnitudes come first.
+  // Positive: set the sign bit. Negative: invert all bits, so that larger magnitudes sort first.
   if (high >= 0x8000_0000) { high = ~high; low = ~low } else { high |= 0x8000_0000 }
   to.reserve(8)
   to.bytes.writeUInt32BE(high >>> 0, to.length)
@@ -112,7 +112,7 @@ function encodeNumber(value: number, to: GrowingBuffer): void {
   to.length += 8
 }
 
-/** The largest double that is not above the bigint, the tag, then what is missing: its number of bytes, and these, big-endian. */
+/** The largest double not above the bigint, the tag, then the difference: its number of bytes, and the bytes, big-endian. */
 function encodeBigint(value: bigint, to: GrowingBuffer): void {
   if (value > bigintMax || value < -bigintMax) {
     throw new GristmillError(
@@ -131,7 +131,7 @@ function encodeBigint(value: bigint, to: GrowingBuffer): void {
   to.copy(bytes, 0, bytes.length)
 }
 
-/** The next double towards negative infinity. Not for 0: no integer rounds up to it. */
+/** The next double towards negative infinity. REQUIRES: not 0; no integer is rounded up to 0. */
 function doubleBelow(value: number): number {
   double.setFloat64(0, value)
   double.setBigUint64(0, double.getBigUint64(0) + (value > 0 ? -1n : 1n))
@@ -226,7 +226,7 @@ export function compareKeys(a: Uint8Array, aStart: number, aEnd: number, b: Uint
   return aEnd - aStart - (bEnd - bStart)
 }
 
-/** The first seven bytes as a number, zeros where the key is shorter: unequal prefixes order as the keys do. */
+/** The first seven bytes as a number, padded with zeros: unequal prefixes have the same order as the keys. */
 export function keyPrefix(bytes: Uint8Array, start: number, end: number): number {
   if (end - start >= 7) {
     // Tags are below 32, so this stays under 2^53.

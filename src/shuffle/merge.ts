@@ -1,6 +1,6 @@
-// Sorted segments as one sorted sequence of entries, in which it is known where one key ends and the next begins.
-// Order: keys as docs/format/key.md says; for one key the order of the segments given, then of emission. It therefore does
-// not depend on when or whence segments arrived.
+// K-way merge of sorted segments into one sorted sequence of entries, grouped by key.
+// Order: by key as docs/format/key.md defines; within a key by the order of the given segments, then of emission. It does not depend on
+// the order in which segments arrived.
 
 import { Cursor } from './cursor.ts'
 import { compareKeys } from './key.ts'
@@ -10,13 +10,13 @@ import type { SegmentWriter } from './writer.ts'
 
 export class Merge {
   readonly #tree: LoserTree | undefined
-  /** Where the current entry lies: `bytes`, `valueStart`, `valueEnd`. Only while `inGroup`. */
+  /** The current entry: `bytes`, `valueStart`, `valueEnd`. Valid only while `inGroup`. */
   entry: Cursor | undefined
-  /** A copy of the current group's key, which outlives the frame that it came in. */
+  /** Copy of the current group's key; stays valid after its frame was replaced. */
   key: Buffer = Buffer.allocUnsafeSlow(256)
   keyEnd = 0
   #prefix = -1
-  /** `entry` belongs to the current group and was not yet passed. */
+  /** True if `entry` belongs to the current group and was not passed yet. */
   inGroup = false
   /** Number of the current group, from 1. */
   group = 0
@@ -47,11 +47,11 @@ export class Merge {
     return true
   }
 
-  /** Passes the current entry; `inGroup` tells whether the next one has the same key. */
+  /** Passes the current entry; afterwards `inGroup` is true if the next one has the same key. */
   step(): void {
     this.passed++
     const entry = this.entry!
-    // The smallest key's first segment stays the first for as long as it has that key.
+    // The winning segment stays the winner as long as its next entry has the same key.
     if (entry.next() && (entry.same || this.#hasKey(entry))) return
     const tree = this.#tree!
     tree.replay()
@@ -63,7 +63,7 @@ export class Merge {
     return entry.prefix === this.#prefix && compareKeys(entry.bytes, entry.keyStart, entry.keyEnd, this.key, 0, this.keyEnd) === 0
   }
 
-  /** Writes all entries as they are. */
+  /** Writes all entries unchanged. */
   copyTo(writer: SegmentWriter): void {
     while (this.nextGroup()) {
       for (let same = false; this.inGroup; same = true) {

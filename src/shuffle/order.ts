@@ -1,15 +1,15 @@
-// Sorts encoded records by (partition, key bytes, order of emission) without moving them.
+// Sort of encoded records by (partition, key bytes, order of emission); computes an order and does not move the records.
 //
-// Most-significant-bytes first: a run of records that agree in `depth` bytes is ordered by the next three to six bytes after
-// what they have in common. Those bytes and the record's place in the run make one double, so that the engine's own sort of
-// numbers does the work and equal bytes keep their order; only runs that still agree are looked at again.
+// Radix sort, most significant bytes first: a run of records that agree in `depth` bytes is sorted by the next three to six bytes after
+// their common prefix. Those bytes and the record's position in the run are packed into one double, so that the engine's sort of numbers
+// can be used and equal bytes keep their order; only runs that still agree are sorted further.
 
 import { compareKeys } from './key.ts'
 
 export interface Records {
   readonly count: number
   readonly bytes: Uint8Array
-  /** Two a record, side by side so that they share a cache line: where it starts, which is where its key starts, and where its key ends. */
+  /** Two positions per record, adjacent in memory for the cache: the start of the record (and of its key), and the end of its key. */
   readonly places: Uint32Array
   readonly partitions: Uint32Array
 }
@@ -21,7 +21,7 @@ export interface SortOrder {
   readonly bounds: Uint32Array
 }
 
-/** Below this insertion is faster than setting up anything. */
+/** Up to this length an insertion sort is faster. */
 const insertionMax = 12
 /** Doubles hold 53 bits exactly: 29 of a record's bytes must remain. */
 export const recordsMax = 2 ** 24
@@ -84,11 +84,11 @@ class Sorter {
       }
     }
     if (count - runStart > 1) runs.push(runStart, count)
-    // The scratch arrays are free again.
+    // The scratch arrays are free from here on: the recursive calls use them again.
     for (let r = 0; r < runs.length; r += 2) this.#settle(low + runs[r]!, low + runs[r + 1]!, common + take)
   }
 
-  /** Bytes that all keys agree in, at least `depth`; -1 if all keys are equal. */
+  /** Length of the common prefix of all keys, at least `depth`; -1 if all keys are equal. */
   #common(low: number, high: number, depth: number): number {
     const bytes = this.#bytes
     const first = this.#order[low]!
@@ -125,8 +125,8 @@ class Sorter {
   }
 
   /**
-   * A run whose keys agree in `depth` bytes, zeros counted where a key is shorter. The shorter ones differ only in how many
-   * zeros they end with, so they stand by length before the longer ones, which are sorted on.
+   * Sorts a run whose keys agree in `depth` bytes when padded with zeros. Keys shorter than `depth` differ only in their number of
+   * trailing zeros: they are ordered by length and come first. The others are sorted further.
    */
   #settle(low: number, high: number, depth: number): void {
     if (high - low <= insertionMax) return this.#insert(low, high)

@@ -1,6 +1,6 @@
-// The map side: what a map attempt emits, kept in memory up to a budget, sorted, and left as one data file with its index.
-// `emit` never waits: when memory is full the run so far is sorted and appended to one spill file, on the spot.
-// The result depends on what was emitted and on the budget alone, byte for byte.
+// Map side of the shuffle: collects the records that a map attempt emits, in memory up to a budget, sorts them, and writes one data file
+// with an index. `emit` never waits: when the budget is used up, it sorts the records and appends them to the spill file synchronously.
+// Invariant: the bytes of the result depend only on the emitted records and the budget.
 
 import { assert } from '../base/assert.ts'
 import type { Disk, DiskWriter } from '../ports/disk.ts'
@@ -20,35 +20,35 @@ export interface MapOutputOptions {
   readonly partitioner?: Partitioner | undefined
   readonly combine?: Combine | undefined
   readonly disk: Disk
-  /** Exists. The files are `<name>.data`, `<name>.index` and, until `finish`, `<name>.spill` and `<name>.merge<n>`. */
+  /** REQUIRES: it exists. Files: `<name>.data`, `<name>.index` and, until `finish`, `<name>.spill` and `<name>.merge<n>`. */
   readonly directory: string
   readonly name: string
-  /** Memory for records, about. */
+  /** Approximate memory budget for records. */
   readonly memoryBytes: number
-  /** zstd, if a trial shows that it pays. */
+  /** Use zstd if a trial shows that it saves enough. */
   readonly compress?: boolean | undefined
   readonly fanIn?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 export interface MapOutputCounters {
-  /** What emit was called with. */
+  /** Number of calls of emit. */
   readonly emittedRecords: number
-  /** Values that went into combine. */
+  /** Number of values passed to combine. */
   readonly combinedRecords: number
   /** Runs written before the end because memory was full. */
   readonly spills: number
   readonly spilledRecords: number
-  /** In the data file. */
+  /** Records in the data file. */
   readonly outputRecords: number
-  /** Of entries, before compression. */
+  /** Bytes of entries, before compression. */
   readonly rawBytes: number
 }
 
 export interface MapOutputResult {
   readonly file: string
   readonly indexFile: string
-  /** Of the data file. */
+  /** Size of the data file. */
   readonly bytes: number
   /** By partition. */
   readonly partitions: readonly Extent[]
@@ -75,7 +75,7 @@ export class MapOutput {
     this.#spillFile = spillFile
     this.#arena = new Arena(options)
     this.#combiner = options.combine && new Combiner(options.combine)
-    // When aggregates are written out they lie in memory twice for a moment, encoded in about half the room.
+    // While the table is drained, its aggregates are in memory twice; encoded they take about half the space.
     this.#budget = this.#combiner ? options.memoryBytes * 0.65 : options.memoryBytes
   }
 
@@ -84,7 +84,7 @@ export class MapOutput {
     return new MapOutput(options, await options.disk.create(path(options, 'spill'), { exclusive: false }))
   }
 
-  /** Throws EINVAL for what cannot travel; else what the user's combine or partition function throws, or the disk. */
+  /** Throws EINVAL for a key or value that cannot be serialised, the error of the user's combine or partition function, or the disk's. */
   emit(key: Key, value: unknown): void {
     this.#emitted++
     const combiner = this.#combiner
@@ -119,7 +119,7 @@ export class MapOutput {
     return writer.rawBytes
   }
 
-  /** Leaves the data file and its index. Nothing may be emitted afterwards; on failure `discard` cleans up. */
+  /** Writes the data file and its index. REQUIRES: no `emit` afterwards; after a failure the caller must call `discard`. */
   async finish(): Promise<MapOutputResult> {
     assert(!this.#over, 'a map output is finished once')
     const { disk, signal } = this.#options
@@ -181,7 +181,7 @@ export class MapOutput {
     }
   }
 
-  /** One value a key. A key with one value is copied without decoding it. */
+  /** Writes one combined value per key. The value of a key with only one is copied without decoding. */
   #combineTo(writer: SegmentWriter, merge: Merge, combine: Combine): void {
     const sink = new GrowingBuffer()
     const values: unknown[] = []

@@ -1,10 +1,10 @@
-// Which reduce task gets a key. The default is a hash of the key's encoding: the same on every machine and for ever.
+// Partition of a key: the reduce task that gets it. Default: a hash of the key's encoding, the same on every machine and in every version.
 
 import { GristmillError } from '../base/errors.ts'
 import { showValue } from '../base/show.ts'
 import type { Key } from './key.ts'
 
-/** Given by the user: an integer in [0, partitions). Must depend on the key alone. */
+/** User function; returns an integer in [0, partitions). Must depend only on the key. */
 export type Partitioner = (key: never, partitions: number) => number
 
 /** FNV-1a over the bytes, then mixed so that the low bits depend on all of it (docs/format/key.md). 32 bits, unsigned. */
@@ -16,7 +16,7 @@ export function hashKey(bytes: Uint8Array, start: number, end: number): number {
   return (hash ^ (hash >>> 16)) >>> 0
 }
 
-/** Asks the user's function and checks its answer. */
+/** Calls the user's function and validates its result. Throws EINVAL. */
 export function askPartitioner(partitioner: Partitioner, key: Key, partitions: number): number {
   const chosen = partitioner(key as never, partitions)
   if (!Number.isInteger(chosen) || chosen < 0 || chosen >= partitions) {

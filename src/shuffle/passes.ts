@@ -1,5 +1,5 @@
-// Too many sorted runs to merge at once are first merged to fewer, on disk. Always neighbours, so that the order of runs,
-// which decides the order of values, stays; of all neighbours the cheapest.
+// Merge passes: reduces the number of sorted runs to the fan-in of one merge, by merging some to disk first. Only adjacent runs are merged,
+// because the order of runs decides the order of values; the adjacent runs with the fewest bytes are chosen.
 
 import { assert } from '../base/assert.ts'
 import type { Disk, DiskReader } from '../ports/disk.ts'
@@ -7,15 +7,15 @@ import { Merge } from './merge.ts'
 import { segmentInFile, type Extent, type Segment } from './segment.ts'
 import { SegmentWriter } from './writer.ts'
 
-/** A sorted run: one segment a partition. */
+/** A sorted run: one segment per partition. */
 export type SortedRun = readonly Segment[]
 
-/** Each open run costs a frame or two of memory: 64 take some 16 MiB. */
+/** Each open run takes one or two frames of memory: 64 runs take about 16 MiB. */
 export const fanInMax = 64
 
 export interface PassOptions {
   readonly disk: Disk
-  /** Files are made here, their names begin with `name`. */
+  /** Directory for temporary files; their names begin with `name`. */
   readonly directory: string
   readonly name: string
   readonly fanIn?: number | undefined
@@ -24,9 +24,9 @@ export interface PassOptions {
 
 export interface Narrowed {
   readonly runs: readonly SortedRun[]
-  /** Merges that went over the disk. */
+  /** Number of merges to disk. */
   readonly passes: number
-  /** Closes and removes the files that passes have made. */
+  /** Closes and removes the temporary files. */
   close(): Promise<void>
 }
 
@@ -60,7 +60,7 @@ export async function narrow(runs: readonly SortedRun[], options: PassOptions): 
   return { runs: left, passes: files.length, close }
 }
 
-/** Where the `count` neighbours with the fewest bytes begin. */
+/** Index of the first of the `count` adjacent runs with the fewest bytes. */
 function cheapest(runs: readonly SortedRun[], count: number): number {
   const bytes = runs.map(run => run.reduce((sum, segment) => sum + segment.bytes, 0))
   let window = bytes.slice(0, count).reduce((sum, n) => sum + n, 0)

@@ -1,5 +1,6 @@
-// A map output is a data file, partition after partition, and an index that says where each lies (docs/format/segment.md).
-// A segment is one partition of one map output: sorted, checked frame by frame against a digest known beforehand.
+// Segments and the index of a map output (docs/format/segment.md). A map output is a data file with one partition after the other, and an
+// index with the position of each. A segment is one partition of one map output: sorted, and verified frame by frame against a digest
+// from the index.
 
 import { crc32c } from '@node-rs/crc32'
 import type { DiskReader } from '../ports/disk.ts'
@@ -10,23 +11,23 @@ const indexMagic = 'GRSTIDX1'
 const indexHeaderBytes = 16
 const indexEntryBytes = 28
 
-/** Where one partition lies in a data file, and what it must contain. */
+/** Position of one partition in a data file, with its expected records and digest. */
 export interface Extent {
   readonly offset: number
   readonly bytes: number
   readonly records: number
-  /** Over every byte (see addToDigest); 0 for an empty partition. */
+  /** Digest over every byte (see addToDigest); 0 for an empty partition. */
   readonly crc: number
 }
 
 /** Bytes that can be read at any position without waiting: a local file, or memory. */
 export interface SegmentSource {
-  /** Fills `target` from `position` as far as it goes; returns the bytes read. */
+  /** Fills `target` from `position`, up to the end of the source; returns the bytes read. */
   readSync(target: Uint8Array, position: number): number
 }
 
 export interface Segment extends Extent {
-  /** For messages and `details.segment`: which map output this is. */
+  /** Name of the map output, for messages and `details.segment`. */
   readonly name: string
   readonly source: SegmentSource
 }
@@ -34,7 +35,7 @@ export interface Segment extends Extent {
 /** A segment in a file of this machine. The caller closes the reader. */
 export const segmentInFile = (name: string, file: DiskReader, extent: Extent): Segment => ({ ...extent, name, source: file })
 
-/** A segment in memory: exactly the extent's bytes. */
+/** A segment in memory. REQUIRES: `bytes` are exactly the extent's bytes. */
 export function segmentInMemory(name: string, bytes: Uint8Array, extent: Extent): Segment {
   const source: SegmentSource = {
     readSync(target, position) {
@@ -46,7 +47,10 @@ export function segmentInMemory(name: string, bytes: Uint8Array, extent: Extent)
   return { ...extent, offset: 0, name, source }
 }
 
-/** 16 bytes: magic, partitions u32, CRC32C of the entries u32; then 28 bytes a partition: offset u64, bytes u64, records u64, crc u32. */
+/**
+ * 16 bytes: magic, partitions u32, CRC32C u32 of the 12 bytes before and the entries; then 28 bytes per partition: offset u64, bytes u64,
+ * records u64, crc u32.
+ */
 export function encodeIndex(extents: readonly Extent[]): Buffer {
   const bytes = Buffer.alloc(indexHeaderBytes + extents.length * indexEntryBytes)
   bytes.write(indexMagic, 0, 'latin1')
@@ -62,7 +66,7 @@ export function encodeIndex(extents: readonly Extent[]): Buffer {
   return bytes
 }
 
-/** Throws CORRUPT unless the bytes are exactly an index. */
+/** Throws CORRUPT unless the bytes are exactly one valid index. */
 export function decodeIndex(bytes: Buffer, what: string): Extent[] {
   const count = bytes.length < indexHeaderBytes ? -1 : bytes.readUInt32LE(8)
   if (bytes.toString('latin1', 0, 8) !== indexMagic || bytes.length !== indexHeaderBytes + count * indexEntryBytes)
@@ -80,7 +84,7 @@ export function decodeIndex(bytes: Buffer, what: string): Extent[] {
   })
 }
 
-/** A digest of a whole map output, for comparing two runs of one task. */
+/** Digest of a whole map output, for comparing two attempts of one task. */
 export function digestOf(extents: readonly Extent[]): string {
   const bytes = Buffer.alloc(extents.length * 12)
   extents.forEach((extent, index) => {

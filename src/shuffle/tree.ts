@@ -1,5 +1,5 @@
-// A loser tree over cursors: which one stands at the smallest key, the earliest segment first among equal keys.
-// Moving on costs one comparison a level.
+// Loser tree over cursors: finds the cursor with the smallest key, the earliest segment first among equal keys. Advancing costs one
+// comparison per level.
 
 import type { Cursor } from './cursor.ts'
 import { compareKeys } from './key.ts'
@@ -10,7 +10,7 @@ export class LoserTree {
   readonly #losers: Int32Array
   #winner: number
 
-  /** Moves every cursor to its first entry. At least one cursor; their order decides among equal keys. */
+  /** Moves every cursor to its first entry. REQUIRES: at least one cursor; their order decides among equal keys. */
   constructor(cursors: readonly Cursor[]) {
     this.#cursors = cursors
     const count = cursors.length
@@ -28,10 +28,10 @@ export class LoserTree {
     this.#winner = count === 1 ? 0 : winners[1]!
   }
 
-  /** At its end (prefix Infinity) only when all are. */
+  /** The cursor with the smallest key; at its end (prefix Infinity) only if all cursors are. */
   get winner(): Cursor { return this.#cursors[this.#winner]! }
 
-  /** To be called after the winner has moved to another key or to its end. */
+  /** Must be called after the winner has moved to another key or to its end. */
   replay(): void {
     const losers = this.#losers
     let winner = this.#winner

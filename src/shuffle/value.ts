@@ -1,8 +1,8 @@
-// Values as bytes: a tag and its payload, so that what was emitted comes back exactly, or emit says at once why it cannot.
-// `copyValue` gives the value that encoding and decoding would give, without the bytes: for values that stay in memory.
-// Numbers and strings have the shortest paths. docs/format/segment.md has the byte table.
-// Held back on purpose: functions, symbols, promises and instances of classes have no meaning on another machine. Of an object its
-// enumerable fields travel, of an array its items; what else they carry is refused where it is data (docs/reference/outputs.md).
+// Serialisation of values: a tag and a payload. A value is decoded exactly as it was emitted, or `emit` throws at once with the reason.
+// `copyValue` returns the value that encoding and decoding would give, without the bytes, for values that stay in memory.
+// Numbers and strings have the shortest code paths. Byte table: docs/format/segment.md.
+// Functions, symbols, promises and instances of classes are refused: they have no meaning on another machine. An object is encoded with
+// its enumerable fields, an array with its items; other data that they carry is refused (docs/reference/outputs.md).
 
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
@@ -14,7 +14,7 @@ const tags = {
   bytes: 9, date: 10, bigint: 11, array: 12, object: 13, map: 14, set: 15,
 } as const
 
-/** The outermost value needs no length of its own: integers from 0 to 191 are one byte. */
+/** Integers from 0 to 191 take one byte: the tags from 64 on. */
 const smallBase = 64
 const smallMax = 255 - smallBase
 
@@ -69,7 +69,7 @@ function encodeNumber(value: number, to: GrowingBuffer): void {
 function encodeText(value: string, to: GrowingBuffer): void {
   const start = to.length
   to.byte(tags.text)
-  // Room for the length is guessed from the characters; rarely the text must move.
+  // Space for the length is estimated from the number of characters; the text is moved if the estimate was wrong, which is rare.
   to.varint(value.length)
   const room = to.length - start - 1
   const written = to.utf8(value)
@@ -148,14 +148,15 @@ const matchGroups =
   'the result of a match with named groups, which an array of its texts would lose; emit { ...match.groups }, or [...match]'
 
 /**
- * Throws EINVAL. The groups of a match are looked for by name: looking for any property at all would double the cost of a pair of numbers.
+ * Throws EINVAL for a match with named groups or a subclass of Array. Checks `groups` by name: a search for any extra property would
+ * double the cost of a pair of numbers.
  */
 function checkArray(value: unknown[], whose: string): void {
   if ((value as { groups?: unknown }).groups !== undefined) throw new GristmillError('EINVAL', `${whose} ${matchGroups}`)
   if (Object.getPrototypeOf(value) !== Array.prototype) throw foreignInstance(value, whose)
 }
 
-/** Throws EINVAL for a field with a symbol as its name, which would be lost on the way. Some 25 ns. */
+/** Throws EINVAL for a field with a symbol as its name, which would be lost. About 25 ns. */
 function checkFields(value: object, whose: string): void {
   const symbols = Object.getOwnPropertySymbols(value)
   if (symbols.length > 0)
@@ -168,7 +169,8 @@ function checkFields(value: object, whose: string): void {
 const builtIns: ReadonlySet<unknown> = new Set([Uint8Array.prototype, Buffer.prototype, Date.prototype, Map.prototype, Set.prototype])
 
 /**
- * Throws EINVAL for what is not one of these but extends it, or carries fields beside its contents: the class and the fields would be lost.
+ * Throws EINVAL for an instance of another class, also of a subclass of these, and for one with own fields: class and fields would be
+ * lost.
  */
 function checkBuiltIn(value: object, prototype: unknown, whose: string): void {
   if (!builtIns.has(prototype)) throw foreignInstance(value, whose)
@@ -188,8 +190,8 @@ function foreignInstance(value: object, whose: string): GristmillError {
 }
 
 /**
- * A copy that shares nothing with `value`, equal to what a reducer would decode. Throws EINVAL for what cannot travel, in the name
- * of `whose`, such as "emit was given". Primitives are returned as they are.
+ * A copy that shares nothing with `value`, equal to the value that a reducer would decode. Throws EINVAL for a value that cannot be
+ * serialised; `whose` begins the message, such as "emit was given". Primitives are returned unchanged.
  */
 export function copyValue(value: unknown, whose: string): unknown {
   if (typeof value === 'object' && value !== null) return copyObject(value, whose, 1)
@@ -221,14 +223,14 @@ function copyObject(value: object, whose: string, depth: number): unknown {
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null) {
     checkFields(value, whose)
-    // Spread first: V8 copies a whole object of a known shape faster than field by field.
+    // Spread first: V8 copies an object of a known shape faster as a whole than field by field.
     const copy: Record<string, unknown> = { ...value }
     for (const name in copy) {
       const part = copy[name]
       if (typeof part === 'number' || typeof part === 'string') continue
       const own = copyPart(part, whose, depth)
       if (own === part) continue
-      // An assignment to __proto__ would not make a field.
+      // An assignment to __proto__ would set the prototype.
       if (name === '__proto__') Object.defineProperty(copy, name, { value: own })
       else copy[name] = own
     }
@@ -242,7 +244,7 @@ function copyObject(value: object, whose: string, depth: number): unknown {
   throw foreignInstance(value, whose)
 }
 
-/** The value whose encoding is bytes[start, end). Binary values come back as copies. */
+/** The value whose encoding is bytes[start, end). Binary values are copied. */
 export function decodeValue(bytes: Buffer, start: number, end: number): unknown {
   const tag = bytes[start]!
   if (tag >= smallBase) return tag - smallBase
@@ -343,5 +345,5 @@ class ValueReader {
   }
 }
 
-// One for all: decoding never calls anybody else's code.
+// One shared reader: decoding never calls foreign code, so it is never re-entered.
 const valueReader = new ValueReader()

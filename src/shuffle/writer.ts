@@ -1,5 +1,5 @@
-// Writes the data file of a map output, or of a sorted run: entries arrive by partition, and by key within it.
-// Never waits: a frame goes to the page cache in one call. What is written can be computed again, so nothing is synced.
+// Writer of the data file of a map output, or of a sorted run. REQUIRES: entries arrive by partition, and by key within a partition.
+// Synchronous: a frame is written to the page cache in one call. Nothing is synced, because a lost map output is computed again.
 
 import { assert } from '../base/assert.ts'
 import type { DiskWriter } from '../ports/disk.ts'
@@ -7,7 +7,7 @@ import { addToDigest, compress, entryBytesMax, frameHeaderBytes, frameTargetByte
 import { dataMagic, type Extent } from './segment.ts'
 import { GrowingBuffer } from './buffer.ts'
 
-/** Below this a trial says little about what compression would save. */
+/** Smallest frame for a compression trial; a smaller one predicts the ratio badly. */
 const trialBytesMin = 16 * 1024
 
 export class SegmentWriter {
@@ -15,7 +15,7 @@ export class SegmentWriter {
   readonly #partitions: number
   readonly #extents: Extent[] = []
   readonly #frame = new GrowingBuffer(frameTargetBytes + 4096)
-  /** undefined: not tried yet. */
+  /** undefined: no trial yet. */
   #compress: boolean | undefined
   #frameRecords = 0
   #start: number
@@ -24,7 +24,7 @@ export class SegmentWriter {
   /** Bytes of entries before compression. */
   rawBytes = 0
 
-  /** Appends to `file`; offsets count from the file's beginning. `mark`: begins with the magic, as finished outputs do. */
+  /** Appends to `file`; offsets count from the file's beginning. `mark`: write the magic first, for finished outputs. */
   constructor(file: DiskWriter, options: { partitions: number; compress: boolean; mark: boolean }) {
     this.#file = file
     this.#partitions = options.partitions
@@ -34,13 +34,13 @@ export class SegmentWriter {
     this.#frame.length = frameHeaderBytes
   }
 
-  /** Ends the partitions before `partition`; entries that follow belong to it. */
+  /** Ends the partitions before `partition`; the next entries belong to it. */
   moveTo(partition: number): void {
     assert(partition >= this.#extents.length && partition < this.#partitions, 'partitions are written in order')
     while (this.#extents.length < partition) this.#endPartition()
   }
 
-  /** `same`: the key equals that of the entry before in this partition. Values are encoded already. */
+  /** `same`: the key equals that of the previous entry in this partition. REQUIRES: key and value are encoded. */
   add(key: Buffer, keyStart: number, keyEnd: number, value: Buffer, valueStart: number, valueEnd: number, same: boolean): void {
     const valueBytes = valueEnd - valueStart
     if (keyEnd - keyStart + valueBytes > entryBytesMax) throw tooLarge(keyEnd - keyStart + valueBytes)
@@ -87,7 +87,7 @@ export class SegmentWriter {
     this.#frame.length = frameHeaderBytes
   }
 
-  /** Frames too small for a trial stay as they are; the first large enough decides for the rest. */
+  /** Small frames are never compressed; the first large one decides for the rest of the file. */
   #tryCompress(payload: Buffer): Buffer | undefined {
     if (this.#compress === false || payload.length < trialBytesMin) return undefined
     const packed = compress(payload)
