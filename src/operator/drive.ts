@@ -1,13 +1,13 @@
-// Drives a task: items from the source through the operator, one at a time, the sink settling between them.
+// Main loop of a task: pushes items from the source into the operator, one at a time, and lets the sink settle between them.
 
 import type { Operator, Sink } from './operator.ts'
 
-/** Groups are small: they are looked after in handfuls. */
+/** Groups are small: `pause` is called after every 32 of them. */
 const itemsAtOnce = 32
 
 /**
- * `pause` is asked now and then between items; it returns a promise when it is time to let the process do other work.
- * Ends the source early when something throws.
+ * `pause` is called between items; it returns a promise when the event loop should be yielded to. If anything throws, the source is
+ * closed.
  */
 export async function drive<T>(
   source: AsyncIterable<T> | Iterable<T>, operator: Operator<T>, sink: Sink<unknown>, pause: () => Promise<void> | undefined,

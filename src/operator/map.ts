@@ -1,6 +1,6 @@
-// Calls the user's map for each record of a batch. The loop is all that runs a million times a second: nothing is caught,
-// counted or awaited inside of it. Which record was being worked on is known afterwards, from the loop's own counter.
-// Each record has a turn of its own, ended by that of the next one.
+// Map operator: calls the user's map for each record of a batch. The loop runs up to a million times per second, so it does not catch,
+// count or await per record; after an error the loop counter identifies the record. Each record has its own turn, which ends when the
+// next one begins.
 
 import type { Batch } from '../record/format.ts'
 import { FunctionFailed, type Emit, type Operator } from './operator.ts'
@@ -40,7 +40,7 @@ export class MapOperator implements Operator<Batch> {
     turns.end()
   }
 
-  /** The rest of the batch, for a function that takes its time: one record after the other, so that order is kept. */
+  /** The rest of the batch, for a function that returned a promise: one record at a time, so that order is kept. */
   async #await(first: Promise<void>, batch: Batch, from: number): Promise<void> {
     const map = this.#map
     const turns = this.#turns

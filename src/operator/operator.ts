@@ -1,15 +1,15 @@
-// The law of this room: how records flow through a task.
+// Contract of operators and sinks: how records flow through a task.
 //
 //   source ──batches or groups──▶ operator ──emit──▶ sink
 //
-// - The task (whoever puts the parts together) drives: it takes an item from the source, pushes it into the operator, and then
-//   lets the sink settle. One push at a time. It cleans up: it closes the source, and finishes or discards the sink.
-// - `push` calls the user's function, which calls `emit` any number of times before it returns. Nothing on this way waits: no
-//   promise a record. Only if the user's function itself returned a promise, or asynchronous pairs, does `push` return one.
-// - `emit` never waits. A sink that cannot put away at once what it is given keeps it, within a bound of memory, beyond that on the disk.
-// - Order is kept: a sink gets records in the order in which the source had them.
-// - What a user's function throws leaves `push` as FunctionFailed, with the place of what was being worked on. What a sink's disk
-//   refuses leaves it as SinkFailed, even if the user's function has caught it: the sink remembers.
+// - The task connects the parts and drives them: it takes an item from the source, pushes it into the operator, and then lets the sink
+//   settle. One push at a time. The task also cleans up: it closes the source, and finishes or discards the sink.
+// - `push` calls the user's function, which calls `emit` any number of times before it returns. This path is synchronous: no promise
+//   per record. `push` returns a promise only if the user's function returned one, or asynchronous pairs.
+// - `emit` never waits. A sink that cannot store a record at once keeps it in memory up to a bound, and on the disk beyond it.
+// - Order is kept: a sink gets records in the order of the source.
+// - An error of the user's function leaves `push` as FunctionFailed, with the place of the record or the key of the group. A disk error of
+//   a sink leaves the task as SinkFailed, even if the user's function has caught it: the sink remembers it until `settle`.
 
 export type Key = string | number | bigint | boolean | null | readonly Key[]
 export type Emit = (key: Key, value: unknown) => void
@@ -19,15 +19,15 @@ export interface Operator<In> {
 }
 
 export interface Sink<Result> {
-  /** May be handed to the user: it needs no `this`. */
+  /** May be passed to the user's function: it needs no `this`. */
   readonly emit: Emit
-  /** How often `emit` was called. */
+  /** Number of records emitted. */
   readonly records: number
-  /** Puts away what is kept, if it has become worth it; undefined if there is nothing to wait for. */
+  /** Writes buffered records if there are enough; undefined if there is nothing to wait for. Throws SinkFailed. */
   settle(): Promise<void> | undefined
-  /** Once, when all was emitted. On failure `discard` is called. */
+  /** Called once, after the last `emit`. After a failure the caller must call `discard`. */
   finish(): Promise<Result>
-  /** Leaves nothing behind. */
+  /** Removes all output. */
   discard(): Promise<void>
 }
 
@@ -36,9 +36,9 @@ export interface RecordPlace { readonly path: string; readonly offset: number }
 /** The user's function threw `cause`. */
 export class FunctionFailed extends Error {
   override name = 'FunctionFailed'
-  /** Of the record, where there is one. */
+  /** Place of the record, if one was being mapped. */
   readonly place: RecordPlace | undefined
-  /** The key, for people. */
+  /** Key of the group as readable text, if one was being reduced. */
   readonly key: string | undefined
 
   constructor(cause: unknown, { place, key }: { place?: RecordPlace | undefined; key?: string | undefined }) {
@@ -48,12 +48,12 @@ export class FunctionFailed extends Error {
   }
 }
 
-/** This machine could not put away what was emitted. */
+/** This machine's disk could not store emitted records. */
 export class SinkFailed extends Error {
   override name = 'SinkFailed'
 }
 
-/** An error of the operating system, as the disk port throws it: not what a user's function or a check of ours throws. */
+/** True for an error of the operating system from the disk port, as opposed to errors of user functions and of validation. */
 export function isDiskError(error: unknown): boolean {
   return (
     error instanceof Error

@@ -1,10 +1,10 @@
-// Bytes that are made faster than they can be sent, because whoever makes them does not wait: kept in memory up to a bound, and in
-// a local file beyond it. They come out in the order in which they went in.
+// FIFO buffer between `emit`, which never waits, and a slower file writer: bytes are kept in memory up to 4 MiB, and in a local file
+// beyond it.
 
 import { MiB } from '../base/units.ts'
 import type { Disk, DiskWriter } from '../ports/disk.ts'
 
-/** What a usual batch of records makes stays in memory. */
+/** The output of a usual batch of records fits in memory. */
 const memoryBytesMax = 4 * MiB
 const readBytes = 1 * MiB
 
@@ -16,7 +16,7 @@ export class Overflow {
   #writer: DiskWriter | undefined
   #read = 0
 
-  /** `writer`: the file, open and empty. It is opened beforehand because `push` cannot wait. */
+  /** `writer`: the file, open and empty. Opened in advance because `push` cannot wait. */
   constructor({ disk, path, writer }: { disk: Disk; path: string; writer: DiskWriter }) {
     this.#disk = disk
     this.#path = path
@@ -30,9 +30,9 @@ export class Overflow {
   get isEmpty(): boolean { return this.#inMemory === 0 && this.#onDisk === 0 }
   get #onDisk(): number { return (this.#writer?.bytes ?? 0) - this.#read }
 
-  /** Takes over the buffer. Throws what the disk throws. */
+  /** Takes ownership of the buffer. Throws the disk's error. */
   push(bytes: Buffer): void {
-    // What follows bytes on the disk must stay behind them.
+    // While the file holds bytes, new ones must be appended to it to keep the order.
     if (this.#onDisk === 0 && this.#inMemory + bytes.length <= memoryBytesMax) {
       this.#pieces.push(bytes)
       this.#inMemory += bytes.length
@@ -41,7 +41,7 @@ export class Overflow {
     }
   }
 
-  /** Hands everything to `to`, piece after piece; what is pushed meanwhile too. */
+  /** Passes all bytes to `to`, piece by piece, including those pushed meanwhile. */
   async drain(to: (piece: Buffer) => Promise<void>): Promise<void> {
     while (!this.isEmpty) {
       for (let piece = this.#pieces.shift(); piece; piece = this.#pieces.shift()) {
@@ -52,7 +52,7 @@ export class Overflow {
     }
   }
 
-  /** The next `bytes` of the file. What was added meanwhile is for another round: a reader knows the length that its file had. */
+  /** Passes on the next `bytes` of the file. Later ones need another call: a reader sees only the length at its opening. */
   async #drainFile(bytes: number, to: (piece: Buffer) => Promise<void>): Promise<void> {
     const buffer = Buffer.allocUnsafeSlow(Math.min(readBytes, bytes))
     const reader = await this.#disk.openRead(this.#path)
@@ -69,7 +69,7 @@ export class Overflow {
     if (this.#onDisk === 0) await this.#beginAnew()
   }
 
-  /** So that the file grows no longer than one flood. Under another name: something may be pushed while this waits. */
+  /** Replaces the drained file, so that it does not keep growing. The new one has another name: `push` may use the old one meanwhile. */
   async #beginAnew(): Promise<void> {
     const path = `${this.#path}+`
     const fresh = await this.#disk.create(path, { exclusive: false, mode: 0o600 })

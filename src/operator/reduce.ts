@@ -1,4 +1,4 @@
-// Calls the user's reduce once a key. Its values come one by one from the merge; those that it leaves unread are passed over.
+// Reduce operator: calls the user's reduce once per key. Values are read one by one from the merge; unread ones are skipped.
 
 import { showValue } from '../base/show.ts'
 import type { KeyGroup } from '../shuffle/groups.ts'

@@ -1,4 +1,5 @@
-// The sink of a stage that others read: sorted, combined on the way if the program can, left as a map output on this machine.
+// Sink of a stage that ends in a shuffle: records are sorted, combined if the program has a combine function, and written as a map
+// output on this machine.
 
 import type { MapOutput, MapOutputResult } from '../shuffle/output.ts'
 import { isDiskError, SinkFailed, type Emit, type Key, type Sink } from './operator.ts'
@@ -10,7 +11,7 @@ export class ShuffleSink implements Sink<MapOutputResult> {
   #over = false
   #failure: SinkFailed | undefined
 
-  /** Takes the output over. */
+  /** Takes ownership of the output. */
   constructor(output: MapOutput) {
     this.#output = output
     this.emit = (key, value) => this.#take(key, value)
@@ -31,7 +32,7 @@ export class ShuffleSink implements Sink<MapOutputResult> {
     }
   }
 
-  /** Spills go to the disk from within `emit`. */
+  /** Only reports an earlier failure: spills are written by `emit` itself. */
   settle(): undefined {
     if (this.#failure) throw this.#failure
     return undefined

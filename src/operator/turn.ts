@@ -1,25 +1,25 @@
-// A user's function has its turn: from its call until what it returned has come to its end. Records of that turn come from `emit`
-// and from what the function returns: nothing, pairs (an array, a generator, an asynchronous generator), or a promise of these.
+// Turns of user functions. A turn lasts from the call of a function until its result is consumed. The records of a turn come from `emit`
+// and from the function's result: nothing, pairs (an array, a generator, an asynchronous generator), or a promise of these.
 //
-// - What an `emit` is given after its turn would be lost, or would stand in another place each time: it throws, and the task fails
-//   even if the program catches that.
-// - What is returned is either taken or refused with the first call that returns it. What is false is nothing: it is what
-//   `line && emit(line, 1)` returns for a record that it leaves out.
+// - An `emit` after its turn throws, because its record would be lost or get an unpredictable position; the task fails even if the
+//   program catches the error.
+// - A result of another type is refused at the first call that returns it. Falsy results count as nothing, because
+//   `line && emit(line, 1)` returns one for a record that it skips.
 
 import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import { showValue } from '../base/show.ts'
 import { isPromise, type Emit } from './operator.ts'
 
-/** As an author calls it. */
+/** Names as they are in a program's definition. */
 export type FunctionName = 'map' | 'reduce' | 'setup' | 'teardown'
 
-/** All turns of one task, one after the other. Each has an `emit` of its own, so that a late one is known from that of a later record. */
+/** All turns of one task, one after the other. Each has its own `emit`, so that a late call is told apart from one for a later record. */
 export class Turns {
-  /** Reachable from every `emit` that was handed out, and from here until `release`. */
+  /** Reachable from every `emit` of this task, and from here until `release`. */
   #link: Link | undefined
   readonly #weak: WeakRef<Link>
-  /** The first `emit` that came too late, with its caller's stack. */
+  /** Error of the first late `emit`, with its caller's stack. */
   late: Error | undefined
 
   constructor(emit: Emit) {
@@ -27,7 +27,7 @@ export class Turns {
     this.#weak = new WeakRef(this.#link)
   }
 
-  /** Ends the turn before. The program's `emit` for this one; it needs no `this`. Some 10 ns. */
+  /** Ends the previous turn and returns the `emit` of the new one, which needs no `this`. About 10 ns. */
   begin(name: FunctionName): Emit {
     const link = this.#link
     assert(link, 'no turn begins after the last one')
@@ -40,17 +40,17 @@ export class Turns {
 
   end(): void { this.#link!.open++ }
 
-  /** The last turn is over. */
+  /** Called after the last turn: drops the reference to the link. */
   release(): void { this.#link = undefined }
 
-  /** Can anybody still call an `emit`? Tells it after `release`, and once the runtime has cleaned its memory. */
+  /** True if the program may still hold an `emit`. Exact only after `release` and a garbage collection. */
   get isHeld(): boolean { return this.#weak.deref() !== undefined }
 }
 
 interface Link {
   readonly emit: Emit
   readonly turns: Turns
-  /** Number of the turn that is open; that of no turn between two of them. */
+  /** Number of the open turn; between two turns a number that no turn has. */
   open: number
 }
 
@@ -63,12 +63,12 @@ function tooLate({ turns }: Link, name: FunctionName): Error {
   return error
 }
 
-/** Hands on what a function returned. A promise if that takes time. Throws EINVAL for what a function may not return. */
+/** Emits the pairs that a function returned. Returns a promise if the result is asynchronous. Throws EINVAL for an invalid result. */
 export function receive(result: unknown, emit: Emit, name: FunctionName): Promise<void> | undefined {
   if (!result) return undefined
   if (isPromise(result)) return receiveLater(result, emit, name)
   if (typeof result === 'object') {
-    // Its last call may have been `seen.set(key, value)`, which returns all of the Map each time.
+    // Refused because an arrow function may end in `seen.set(key, value)`, which returns the whole Map at each call.
     if (result instanceof Map && name !== 'teardown')
       throw new GristmillError(
         'EINVAL',
@@ -103,7 +103,7 @@ async function emitLater(pairs: AsyncIterable<unknown>, emit: Emit, name: Functi
   }
 }
 
-/** `undefined` is nothing: what `words.map(word => emit(word, 1))` and Promise.all make of an `emit`; and so is all that is false. */
+/** Falsy items are skipped: `words.map(word => emit(word, 1))` and Promise.all give undefined for each `emit`. */
 function emitPair(pair: unknown, emit: Emit, name: FunctionName, all: unknown, index: number): void {
   if (!pair) return
   if (Array.isArray(pair) && pair.length === 2) return emit(pair[0] as never, pair[1])

@@ -1,5 +1,5 @@
-// The sink of a stage that ends in files: formatted records into one output file of the cluster, which is opened when there is a
-// first byte for it. A task that emits nothing leaves no file.
+// Sink of a stage that ends in files: formats records and writes them to one output file of the cluster. The file is created with its
+// first byte, so a task that emits nothing leaves no file.
 
 import { crc32c } from '@node-rs/crc32'
 import { KiB } from '../base/units.ts'
@@ -10,16 +10,16 @@ import type { Overflow } from './overflow.ts'
 /** A file being written. REQUIRES: one call at a time. */
 export interface OutputFile<Written> {
   write(bytes: Uint8Array): Promise<void>
-  /** Makes it visible. */
+  /** Completes the file and makes it visible. */
   close(): Promise<Written>
-  /** Gives it up; never throws. */
+  /** Abandons the file; never throws. */
   abort(): Promise<void>
 }
 
 export interface FileSinkOptions<Written> {
   readonly output: OutputOptions
   readonly open: () => Promise<OutputFile<Written>>
-  /** Where bytes wait that are emitted without pause; the sink closes it. */
+  /** Buffer for bytes emitted between two calls of `settle`; the sink closes it. */
   readonly overflow: Overflow
 }
 
@@ -29,7 +29,7 @@ export interface FileSinkResult<Written> {
   readonly crc: number
 }
 
-/** A call and a checksum for so many bytes cost nothing. */
+/** Large enough that the cost per call and checksum is negligible. */
 const pieceBytes = 256 * KiB
 
 export class FileSink<Written> implements Sink<FileSinkResult<Written> | undefined> {
@@ -40,7 +40,7 @@ export class FileSink<Written> implements Sink<FileSinkResult<Written> | undefin
   #failure: SinkFailed | undefined
   #over = false
   #crc = 0
-  /** Handed to the file so far. */
+  /** Bytes written to the file. */
   bytes = 0
 
   constructor(options: FileSinkOptions<Written>) {
@@ -59,7 +59,7 @@ export class FileSink<Written> implements Sink<FileSinkResult<Written> | undefin
 
   #putAside(): void {
     try {
-      // A copy: the writer uses its own buffer again.
+      // Copied, because the writer reuses its buffer.
       this.#options.overflow.push(Buffer.from(this.#writer.take()))
     } catch (error) {
       if (!isDiskError(error)) throw error

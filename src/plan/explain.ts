@@ -1,4 +1,4 @@
-// A plan for people: one line a node, the writing first, each below what reads it.
+// Readable text of a plan: one line per node, the write node first, each node below the one that reads it.
 
 import { unreachable } from '../base/assert.ts'
 import { chainOf, type Plan, type PlanNode } from './node.ts'
@@ -24,6 +24,6 @@ function lineOf(node: PlanNode): string {
 }
 
 function optionsOf(options: Readonly<Record<string, unknown>>): string {
-  const said = Object.entries(options).filter(([, value]) => value !== undefined)
-  return said.length === 0 ? '' : ` (${said.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(', ')})`
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  return given.length === 0 ? '' : ` (${given.map(([name, value]) => `${name} ${JSON.stringify(value)}`).join(', ')})`
 }

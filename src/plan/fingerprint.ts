@@ -1,23 +1,23 @@
-// A plan's identity: two processes that built the same plan have the same fingerprint, so that a task never runs a function
-// other than the one that was meant. A program whose plan depends on the time or on chance is found out by it.
+// Fingerprint of a plan: processes that built the same plan compute the same one, so that a task never runs another function than the
+// submitted one. It also detects programs whose plan depends on the time or on random numbers.
 
 import { createHash } from 'node:crypto'
 import { chainOf, type Plan } from './node.ts'
 
-/** SHA-256, in hex, over the canonical JSON of all nodes, from the reading to the writing. */
+/** SHA-256, in hex, over the canonical JSON of all nodes, from the read node to the write node. */
 export function fingerprintOf({ root, functions, hooks }: Plan): string {
   const nodes = chainOf(root).map(node => {
     const { source: _, ...own } = node as { source?: unknown }
     return own
   })
   const called = Object.keys(hooks)
-  // Left out where there are none: plans without hooks keep the fingerprints that they had before there were any.
+  // Omitted if empty: plans without hooks keep the fingerprints of versions without hooks.
   return createHash('sha256')
     .update(canonical({ version: 1, nodes, functions: functions.length, hooks: called.length > 0 ? called : undefined }))
     .digest('hex')
 }
 
-/** JSON whose text depends on the value alone: keys in order, what is undefined left out. */
+/** JSON text that depends only on the value: keys sorted, undefined fields omitted. */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'

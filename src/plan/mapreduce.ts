@@ -1,10 +1,10 @@
-// The plan of a map-reduce job. Combining stands where it means something, after the shuffle; the rules move it to where it
-// saves the most.
+// Builds the plan of a map-reduce job. The combine node is placed after the shuffle, where its meaning is plain; an optimizer rule moves
+// it before the shuffle.
 
 import type { InputOptions } from '../protocol/task.ts'
 import type { FunctionIndex, Plan, PlanNode, ShuffleNode, UserFunction, WriteNode, WriteOptions } from './node.ts'
 
-/** What a plan needs to know of a program's definition (src/program/authoring.ts). */
+/** Parts of a program's definition (src/program/authoring.ts) that a plan depends on. */
 export interface MapReduceShape {
   readonly input?:
     ({ readonly path?: unknown; readonly format?: InputOptions['format'] | undefined } & Omit<InputOptions, 'format'>) | undefined
@@ -21,7 +21,7 @@ export interface MapReduceShape {
 
 export function planMapReduce(shape: MapReduceShape): Plan {
   const functions: UserFunction[] = []
-  // Bound, so that one function of a definition may call another by `this`.
+  // Bound, so that one function of a definition may call another one with `this`.
   const add = (fn: UserFunction): FunctionIndex => functions.push(fn.bind(shape)) - 1
   const { path: _in, format: inputFormat = 'lines', ...input } = shape.input ?? {}
   const { path: _out, format: outputFormat = 'text', ...output } = shape.output ?? {}

@@ -1,6 +1,6 @@
-// A plan: what is to be computed, as frozen data. A node names its source and, by number, the user's function that it calls;
-// the functions themselves never leave the process that built the plan, so that every process builds it for itself and they
-// compare fingerprints. More kinds will come (joins, projections): whoever walks a plan ends its switch in `unreachable`.
+// Nodes of a plan: the computation of a job as frozen data. A node refers to its source and, by number, to the user's function that it
+// calls. Functions cannot be sent between processes, so each process builds the plan itself and compares fingerprints. More kinds of
+// nodes may come (joins, projections): every switch over `kind` ends in `unreachable`.
 
 import type { InputOptions, OutputFormat } from '../protocol/task.ts'
 
@@ -15,14 +15,14 @@ export interface ReadNode { readonly kind: 'read'; readonly options: InputOption
 /** (record, emit, context): any number of key-value pairs. */
 export interface MapNode { readonly kind: 'map'; readonly source: PlanNode; readonly fn: FunctionIndex }
 
-/** (key, values) → value. May be done before, after and during a shuffle, any number of times. */
+/** (key, values) → value. May run before, during and after a shuffle, any number of times. */
 export interface CombineNode { readonly kind: 'combine'; readonly source: PlanNode; readonly fn: FunctionIndex }
 
-/** Brings pairs of equal keys together, keys in order. */
+/** Groups pairs with equal keys, in the order of keys. */
 export interface ShuffleNode {
   readonly kind: 'shuffle'
   readonly source: PlanNode
-  /** What the program asks for; the run may choose another number. */
+  /** Number that the program sets; the run may choose another one. */
   readonly partitions: number | undefined
   /** (key, partitions) → partition; a hash of the key if missing. */
   readonly partition: FunctionIndex | undefined
@@ -42,13 +42,13 @@ export interface WriteOptions {
   readonly blockBytes?: number
 }
 
-/** Its arguments are those that the node's kind says. */
+/** A function of the program. Its arguments depend on the kind of its node. */
 export type UserFunction = (...args: any[]) => unknown
 
 export interface Plan {
   readonly root: WriteNode
   readonly functions: readonly UserFunction[]
-  /** Called once in each task, whatever its stage. */
+  /** Called once in each task of every stage. */
   readonly hooks: Hooks
 }
 
@@ -59,17 +59,17 @@ export interface Hooks {
   readonly teardown?: UserFunction
 }
 
-/** The node that this one reads; undefined for those that read files. */
+/** The node that this one reads; undefined for a read node. */
 export const sourceOf = (node: PlanNode): PlanNode | undefined => (node.kind === 'read' ? undefined : node.source)
 
-/** From the reading to the writing. */
+/** All nodes, from the read node to `root`. */
 export function chainOf(root: PlanNode): PlanNode[] {
   const chain: PlanNode[] = []
   for (let node: PlanNode | undefined = root; node; node = sourceOf(node)) chain.push(node)
   return chain.reverse()
 }
 
-/** The same node over another source. */
+/** The same node with another source. */
 export function withSource<N extends Exclude<PlanNode, ReadNode>>(node: N, source: PlanNode): N {
   return node.source === source ? node : Object.freeze({ ...node, source }) as unknown as N
 }

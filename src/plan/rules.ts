@@ -1,5 +1,5 @@
-// Rules that make a plan cheaper and leave its result as it is. Each is a name and a function from one node to a better one;
-// they are applied from the reading upwards, again and again until none finds anything.
+// Optimizer rules: make a plan cheaper without changing its result. A rule is a name and a function from a node to a better one. Rules are
+// applied from the read node upwards, repeatedly until none changes the plan.
 
 import { assert } from '../base/assert.ts'
 import { sourceOf, withSource, type Plan, type PlanNode, type ReadNode, type WriteNode } from './node.ts'
@@ -12,7 +12,7 @@ export interface Rule {
 
 export const rules: readonly Rule[] = [
   {
-    // One value a key travels instead of many. The reduce sees a value of each map task, as it must be ready to anyway.
+    // Each map task sends one value per key instead of many. The reduce of a program with combine accepts combined values anyway.
     name: 'combine before shuffle',
     apply(node) {
       if (node.kind !== 'combine' || node.source.kind !== 'shuffle') return node
@@ -21,7 +21,7 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    // What the first one brought together and sorted, the second one scatters again.
+    // The second shuffle undoes the grouping and order of the first one.
     name: 'drop a shuffle that is shuffled again',
     apply(node) {
       if (node.kind !== 'shuffle' || node.source.kind !== 'shuffle') return node
@@ -30,7 +30,7 @@ export const rules: readonly Rule[] = [
   },
 ]
 
-/** A rule either shortens a plan or moves a node down it for good: far fewer rounds than this are ever needed. */
+/** A rule either shortens a plan or moves a node towards the read node, and none moves one back: far fewer rounds are ever needed. */
 const roundsMax = 100
 
 export function optimize(plan: Plan, applied: readonly Rule[] = rules): Plan {

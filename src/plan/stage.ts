@@ -1,5 +1,5 @@
-// A plan cut at its shuffles. A stage reads files or a shuffle, and ends in a shuffle or in files; each of its tasks does all of
-// its nodes. Stages stand in the order in which they can run.
+// Stages of a plan: the plan cut at its shuffles. A stage reads files or a shuffle, and ends in a shuffle or in files; each of its tasks
+// runs all of its nodes. Stages are in the order in which they can run.
 
 import { assert, unreachable } from '../base/assert.ts'
 import type { InputOptions, TaskOutput } from '../protocol/task.ts'
@@ -11,16 +11,16 @@ export interface Stage {
     | { readonly kind: 'files'; readonly options: InputOptions }
     | { readonly kind: 'shuffle'; readonly stage: number; readonly partitions: number }
   readonly output: TaskOutput
-  /** What a task does between its input and its output, in order: map, combine, reduce. */
+  /** Nodes that a task runs between its input and its output, in order: map, combine, reduce. */
   readonly steps: ReadonlyArray<Exclude<PlanNode, { kind: 'read' | 'shuffle' | 'write' }>>
-  /** What it ends in. */
+  /** Last node of the stage. */
   readonly sink: ShuffleNode | WriteNode
 }
 
-/** What Hadoop does too: one output file is what most people expect of a small job, and big ones say what they want. */
+/** As in Hadoop: one output file suits a small job, and a large job sets its number. */
 const partitionsDefault = 1
 
-/** `partitions`: of every shuffle, in place of what the program asks for. */
+/** `partitions`: number for every shuffle, instead of the program's. */
 export function stagesOf({ root }: Plan, { partitions }: { partitions?: number | undefined } = {}): Stage[] {
   const stages: Stage[] = []
   let input: Stage['input'] | undefined
