@@ -1,6 +1,6 @@
-// Files that a program brings along: named in its `assets`, found beside its code. The list of them, with their hashes, is the last
-// line of the bundle, so that the bundle's own hash covers them and nothing else has to carry them. On each machine they lie in
-// `<bundle>.assets/`, under their paths relative to the program's directory.
+// Assets of a program: files named in its `assets` and stored beside its code. Their list, with hashes, is the last line of the bundle, so
+// that the bundle's hash covers them. On each machine they are stored in `<bundle>.assets/`, under their paths relative to the program's
+// directory.
 
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { GristmillError } from '../base/errors.ts'
 import type { Disk } from '../ports/disk.ts'
 
 export interface Asset {
-  /** As the program says it: relative to the program, with `/`. */
+  /** Path as in the program: relative to its directory, with `/`. */
   readonly name: string
   /** SHA-256, in hex. */
   readonly id: string
@@ -17,10 +17,10 @@ export interface Asset {
 
 const mark = '//# gristmillAssets='
 
-/** Stands for `..`: what lies beside the program's directory must not leave the directory of the assets. */
+/** Replaces `..` in paths: an asset outside of the program's directory must not be stored outside of the assets' directory. */
 export const upName = '_up_'
 
-/** Where a file lies below the directory of the assets. */
+/** Path of a file below the directory of the assets. */
 export const placeOf = (name: string): string =>
   name
     .replaceAll('\\', '/')
@@ -31,10 +31,10 @@ export const placeOf = (name: string): string =>
 
 export const assetHash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
-/** Where an asset is stored: beside the bundle, under its hash. */
+/** Path of an asset in the cluster: beside the bundle, under its hash. */
 export const assetPath = (bundlePath: string, id: string): string => `${bundlePath.slice(0, bundlePath.lastIndexOf('/'))}/${id}.asset`
 
-/** The bundle with its list; without assets it is as it was. */
+/** The bundle with the list of assets appended; unchanged without assets. */
 export function withAssets(bundle: Uint8Array, assets: readonly Asset[]): Buffer {
   if (assets.length === 0) return Buffer.from(bundle)
   return Buffer.concat([
@@ -47,13 +47,14 @@ export function withAssets(bundle: Uint8Array, assets: readonly Asset[]): Buffer
 
 export function assetsIn(bundle: string): Asset[] {
   const at = bundle.lastIndexOf(`\n${mark}`)
-  // It is the last line: an author's comment of this form is not.
+  // Only the last line counts: the program itself may contain such a comment.
   if (at < 0 || bundle.indexOf('\n', at + 1) !== bundle.length - 1) return []
   return JSON.parse(Buffer.from(bundle.slice(at + 1 + mark.length).trim(), 'base64').toString('utf8')) as Asset[]
 }
 
 /**
- * Has every asset on this machine, whole; what is there already is checked. Throws CORRUPT for one that is another one than was submitted.
+ * Fetches the assets that are missing or damaged on this machine; existing ones are verified by their hash. Throws CORRUPT if a fetched
+ * asset differs from the submitted one.
  */
 export async function keepAssets(
   disk: Disk, dir: string, assets: readonly Asset[],

@@ -1,5 +1,5 @@
-// What `import { mapReduce, … } from 'gristmill'` gives inside a program, and how its types flow.
-// This file travels inside every bundle: it imports nothing but its neighbour, and touches nothing of the world.
+// Authoring module: the functions and types of `import { mapReduce, … } from 'gristmill'` in a program.
+// This file is part of every bundle: it may import only iterables.ts and has no side effects.
 
 export { average, count, first, max, min, sum, take } from './iterables.ts'
 
@@ -7,24 +7,25 @@ export { average, count, first, max, min, sum, take } from './iterables.ts'
 export type Key = string | number | bigint | boolean | null | readonly Key[]
 
 /**
- * Hands one record on. Never waits, and keeps nothing of what it was given but its value at that moment. Throws after the call that it was
- * given to.
+ * Emits one record. Never waits. Copies key and value, so that they may be changed afterwards. Throws when called after the function to
+ * which it was passed has returned (or its promise has settled).
  */
 export type Emit<K extends Key = any, V = any> = (key: K, value: V) => void
 
-/** What `line && emit(line, 1)` returns. */
+/** Result types of `line && emit(line, 1)`. */
 export type Nothing = void | undefined | null | false | 0 | 0n | ''
 
-/** What `map`, `reduce` and `teardown` may return: nothing, or pairs to emit; each of them is also a generator function if it likes. */
+/** Results of `map`, `reduce` and `teardown`: nothing, or pairs to emit; each of them may also be a generator function. */
 export type Returned<K, V> = Nothing | Iterable<readonly [K, V] | Nothing> | AsyncIterable<readonly [K, V] | Nothing>
 
 export type Params = Readonly<Record<string, unknown>>
 
 interface CommonInput {
-  /** Files, directories or globs to read when the run names none. */
+  /** Files, directories or globs to read if the run names none. */
   readonly path?: string | readonly string[]
   /**
-   * Of the text: `utf8` (default), `latin1` (ISO 8859-1), `windows1252`, `utf16le`, `utf16be`. gzip and zstd are unpacked by themselves.
+   * Encoding of the text: `utf8` (default), `latin1` (ISO 8859-1), `windows1252`, `utf16le`, `utf16be`. gzip and zstd are decompressed
+   * automatically.
    */
   readonly encoding?: 'utf8' | 'latin1' | 'windows1252' | 'utf16le' | 'utf16be'
   /** Bytes that are not UTF-8: U+FFFD and a counter (default), or an error with their offset. */
@@ -33,22 +34,22 @@ interface CommonInput {
   readonly badRecords?: 'error' | 'skip'
 }
 
-/** How input files are cut into records. */
+/** Format of the input files. */
 export type Input = CommonInput & (
   | { readonly format?: 'lines' }
   /** `largeIntegers`: integers beyond 2^53 are bigints (default) or strings, or bad records; they are never rounded. */
   | { readonly format: 'jsonl'; readonly largeIntegers?: 'bigint' | 'string' | 'error' }
   /**
-   * `delimiter`: found from the first rows unless given. `header` (default): the first row names the columns and records are objects; else
-   * they are arrays.
+   * `delimiter`; default: detected from the first rows. `header` (default: true): the first row names the columns and records are objects;
+   * without it records are arrays.
    */
   | { readonly format: 'csv'; readonly delimiter?: string; readonly header?: boolean }
-  /** A record a file: `{ path, text }`, or `{ path, bytes }`. */
+  /** One record per file: `{ path, text }`, or `{ path, bytes }`. */
   | { readonly format: 'whole'; readonly bytes?: boolean }
 )
 
 export interface Output {
-  /** Where the result is published when the run names no place. */
+  /** Path of the result if the run names none. */
   readonly path?: string
   /** `text` (default): key, tab, value; the value alone where the key is null. */
   readonly format?: 'text' | 'jsonl' | 'csv'
@@ -56,9 +57,9 @@ export interface Output {
   readonly delimiter?: string
   /** csv: write the columns' names first (default). */
   readonly header?: boolean
-  /** csv: the columns of the value, in this order, the same in all parts; without it each part's first record decides. */
+  /** csv: the columns of the value, in this order, the same in all parts; default: those of each part's first record. */
   readonly columns?: readonly string[]
-  /** Replicas of the output files; the cluster's default unless given. */
+  /** Replicas of the output files; default: the cluster's. */
   readonly replication?: number
   readonly blockBytes?: number
 }
@@ -72,29 +73,29 @@ export type RecordOf<I> =
           : I extends { format: 'whole' } ? { path: string; text: string }
             : string
 
-/** What the functions of a program may know about the run. */
+/** Facts about the run, passed to the functions of a program. */
 export interface Context<P = Params> {
-  /** Those of the run over the program's own. */
+  /** The program's parameters, overridden by those of the run. */
   readonly params: P
   /**
-   * Adds to a counter of the job, which counts committed attempts only. Sums are exact until they are shown, so their order does not
+   * Adds to a counter of the job; only committed attempts count. Sums are rounded only when displayed, so the order of calls does not
    * matter.
    */
   counter(name: string, by?: number): void
-  /** Where an asset of the program lies on this machine: a path to read. Throws for one that the program does not list. */
+  /** Local path of an asset of the program. Throws for an asset that the program does not list. */
   asset(name: string): string
   /** Writes a line to the attempt's log, as `console.log` does. */
   log(...parts: unknown[]): void
   readonly job: string
-  /** `<stage>.<task>`: the same for every attempt of it. */
+  /** `<stage>.<task>`: the same in every attempt of a task. */
   readonly task: string
-  /** Which of the job's functions this task calls: `map` over a part of the input, or `reduce` over a partition of the shuffle. */
+  /** Function that this task calls: `map` over a part of the input, or `reduce` over a partition of the shuffle. */
   readonly phase: 'map' | 'reduce'
-  /** The file that the current record comes from; '' in `reduce`. */
+  /** File of the current record; '' in `reduce`. */
   readonly path: string
   /** Uniform in [0, 1), the same numbers in every attempt of a task: use it instead of Math.random. */
   random(): number
-  /** When the job was submitted, in milliseconds since 1970: use it instead of Date.now. */
+  /** Submission time of the job, in milliseconds since 1970: use it instead of Date.now. */
   readonly now: number
 }
 
@@ -103,21 +104,21 @@ export interface Definition<I extends Input = Input, K extends Key = any, V = an
   readonly output?: Output
   /** Defaults of the run's parameters. */
   readonly params?: P
-  /** Files that the program reads, relative to it; a directory stands for all files in it. They travel along: `context.asset(name)`. */
+  /** Files that the program reads, relative to it; a directory stands for all files in it. Tasks get them with `context.asset(name)`. */
   readonly assets?: readonly string[]
-  /** Partitions of the shuffle, one output file each; 1 unless the run says otherwise. */
+  /** Partitions of the shuffle, one output file each; the run may override it. Default: 1. */
   readonly reducers?: number
   /** Called once in each task, before its first record. Tasks of one job may share a process, and so the module's own variables. */
   setup?(context: Context<P>): void | Promise<void>
-  /** Called once a record, in order. */
+  /** Called once per record, in order. */
   map(record: RecordOf<I>, emit: Emit<K, V>, context: Context<P>): Returned<K, V> | Promise<Returned<K, V>>
-  /** Makes one value of several. Associative and commutative: it is called on its own results, any number of times. Returns at once. */
+  /** Merges several values into one. Associative, commutative and synchronous: it is called on its own results, any number of times. */
   combine?(key: K, values: Iterable<V>): V
-  /** Which of `partitions` gets a key; depends on the key alone. A hash of the key unless given. */
+  /** Partition of a key, an integer in [0, partitions); must depend only on the key. Default: a hash of the key. */
   partition?(key: K, partitions: number): number
-  /** Called once a key, in the order of keys. `values` can be gone through once and need not fit in memory. */
+  /** Called once per key, in the order of keys. `values` can be iterated once and need not fit in memory. */
   reduce?(key: K, values: Iterable<V>, emit: Emit, context: Context<P>): Returned<Key, any> | Promise<Returned<Key, any>>
-  /** Called once in each task, after its last record, unless it has failed. It may emit, as the task's `map` or `reduce` does. */
+  /** Called once in each task, after its last record, unless the task has failed. It may emit, as the task's `map` or `reduce` does. */
   teardown?(emit: Emit, context: Context<P>): Returned<Key, any> | Promise<Returned<Key, any>>
 }
 
@@ -126,14 +127,14 @@ export interface MapReduce {
   readonly definition: Definition
 }
 
-/** Tells our objects from others, whichever copy of this file has made them. */
+/** Marks objects of `mapReduce`; the same symbol in every copy of this file. */
 const mark = Symbol.for('gristmill.program')
 
 interface Saying {
-  /** The formats for which it means something; all if missing. */
+  /** Formats to which the option applies; default: all. */
   readonly formats?: readonly string[]
   readonly values?: readonly unknown[]
-  /** In words, and whether a value is one; for what `values` cannot list. */
+  /** Description and check of valid values, for options whose values cannot be listed. */
   readonly kind?: readonly [string, (value: unknown) => boolean]
 }
 
@@ -143,7 +144,7 @@ const oneAscii: Saying['kind'] = [
 ]
 const flag = [true, false]
 
-/** What `input` and `output` may say beside `path` and `format`, and which formats there are. */
+/** Options of `input` and `output` beside `path` and `format`, and the names of the formats. */
 const inputSayings: Readonly<Record<string, Saying>> = {
   encoding: { values: ['utf8', 'latin1', 'windows1252', 'utf16le', 'utf16be'] },
   invalidUtf8: { values: ['replace', 'error'] },
@@ -166,8 +167,8 @@ const outputFormats = ['text', 'jsonl', 'csv']
 const known = new Set(['input', 'output', 'params', 'assets', 'reducers', 'setup', 'map', 'combine', 'partition', 'reduce', 'teardown'])
 
 /**
- * A map-reduce job: `map` turns each record into any number of key-value pairs, `combine` shrinks them before they
- * travel, `reduce` gets each key with all its values. Without `reduce`, what `map` emits is the output.
+ * A map-reduce job: `map` turns each record into any number of key-value pairs, `combine` merges values before the shuffle,
+ * `reduce` gets each key with all its values. Without `reduce`, the pairs of `map` are the output.
  */
 export function mapReduce<const I extends Input = { format: 'lines' }, K extends Key = any, V = any, P extends Params = Params>(
   definition: Definition<I, K, V, P>,
@@ -239,7 +240,7 @@ function checkPart(part: 'input' | 'output', said: unknown, sayings: Readonly<Re
   }
 }
 
-/** What would have no effect, or another than it says, is refused: nobody would see it in the result. */
+/** Throws TypeError for an option that is invalid or has no effect for the format: the result would not show the mistake. */
 function checkSaying(what: string, value: unknown, { formats, values, kind }: Saying, format: string): void {
   const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
   if (formats && !formats.includes(format))

@@ -1,10 +1,10 @@
-// From a user's module to the one file that is shipped: TypeScript and npm imports in, node's own modules left out, source map
-// at its end. The same sources give the same bytes on every machine: no absolute path gets in, and 'gristmill' is our own
-// authoring module whatever is installed beside the program.
+// Bundler: joins a user's module with its imports (TypeScript and npm packages, without Node's own modules) into one file with its source
+// map at the end. The same sources give the same bytes on every machine: the bundle contains no absolute path, and 'gristmill' is always
+// the authoring module of this package, whatever version is installed beside the program.
 //
-// What a module asks about its own place (__dirname, import.meta.url) is answered with the place that its assets have beside the
-// bundle (assets.ts), file by file; only programs that ask are compiled a second time for it. Classes keep their names. A native
-// module is replaced by one that throws, so that a package that can do without it does.
+// For a module that uses its own path (__dirname, import.meta.url), that path is replaced by the path of its assets beside the bundle
+// (assets.ts); only such programs are compiled a second time. Classes keep their names. A native module is replaced by one that throws,
+// so that packages with a fallback use it.
 
 import { createHash } from 'node:crypto'
 import { basename, dirname, extname, relative } from 'node:path'
@@ -22,16 +22,17 @@ export interface Bundle {
   /** SHA-256 of the bytes. */
   readonly id: ProgramId
   readonly bytes: Buffer
-  /** The file's name without its extension: what a job is called unless it is told. */
+  /** The file's name without its extension: default name of a job. */
   readonly name: string
 }
 
-/** What bundled CommonJS packages call for node's own modules. A fixed place: everything else is in the bundle. */
+/** Defines `require`, which bundled CommonJS packages use for Node's own modules. Its base path is fixed: all else is in the bundle. */
 const banner = `import { createRequire as gristmillRequire } from 'node:module'; const require = gristmillRequire('file:///gristmill/'); let gristmillLoading = true;`
 
 /**
- * What esbuild keeps names with: it defines a property for each function that it meets, a microsecond for each closure that a map makes.
- * Ours names what is made while the module is loaded, and classes. One line for one line: the source map stays right.
+ * Helper with which esbuild keeps names: it defines a property for every function, which costs a microsecond per closure that a map
+ * creates. The replacement names only functions created while the module is loaded, and classes. One line replaces one line, so that the
+ * source map stays valid.
  */
 const nameHelper = 'var __name = (target, value) => __defProp(target, "name", { value, configurable: true });'
 const ownNameHelper =
@@ -61,12 +62,12 @@ export async function bundleProgram({ disk }: { disk: Disk }, file: string): Pro
 export const idOf = (bytes: Uint8Array): ProgramId => programId(createHash('sha256').update(bytes).digest('hex'))
 
 async function compile(disk: Disk, file: string): Promise<Buffer> {
-  // Loaded when it is needed: most commands bundle nothing.
+  // Loaded on demand: most commands bundle nothing.
   const { build } = await import('esbuild')
   const plugins = [authoring(disk), native]
   const options: BuildOptions & { write: false } = {
     entryPoints: [basename(file)],
-    // Paths in messages, comments and the map are relative to here.
+    // Paths in messages, comments and the source map are relative to this directory.
     absWorkingDir: dirname(file),
     outfile: 'program.js',
     bundle: true,
@@ -106,26 +107,26 @@ async function compile(disk: Disk, file: string): Promise<Buffer> {
 const headline = ({ location, text }: Message): string => (location ? `${place(location)}: ${text}` : text)
 const place = ({ file, line, column }: NonNullable<Message['location']>): string => `${file}:${line}:${column + 1}`
 
-/** As compilers show it: place, message, the line, and a mark under what is meant. */
+/** Compiler message with position, text, source line, and a marker under the faulty part. */
 function show(message: Message): string {
   const { location, notes } = message
   const lines = [`${location ? `${place(location)}: ` : ''}error: ${message.text}`]
   if (location) {
-    // Tabs stay tabs, so that the mark stands where the eye looks for it.
+    // Tabs are kept, so that the marker is aligned.
     const before = location.lineText.slice(0, location.column).replace(/[^\t]/g, ' ')
     lines.push(
       `    ${location.lineText}`,
       `    ${before}${'^'.repeat(Math.max(1, Math.min(location.length, location.lineText.length - location.column)))}`,
     )
   }
-  // Its advice on packages that are not there concerns those who call esbuild.
+  // esbuild's notes on missing packages are for its callers and not for the program's author.
   if (/^Could not resolve "[^./]/.test(message.text))
     lines.push('    install the package beside the program (npm install), or correct its name')
   else for (const note of notes) lines.push(`    ${note.location ? `${place(note.location)}: ` : ''}${note.text}`)
   return lines.join('\n')
 }
 
-/** A binary of one machine has no meaning on another one. */
+/** Replaces native modules: a binary of one machine cannot be expected to run on another one. */
 const native: Plugin = {
   name: 'native',
   setup({ onResolve, onLoad, resolve }) {
@@ -144,23 +145,23 @@ const native: Plugin = {
 }
 
 const asksPlace = /\b__(?:dirname|filename)\b|\bimport\.meta\.(?:url|dirname|filename)\b/
-/** As long as what it stands for, so that columns stay right. */
+/** As long as `import.meta`, which it replaces, so that columns stay valid. */
 const metaName = 'gristMeta__'
-/** The submitter has the files themselves; elsewhere assets lie beside the bundle. */
+/** On the submitting machine paths refer to the program's own files; elsewhere to the assets beside the bundle. */
 const placeBanner = `import { pathToFileURL as gristmillUrl } from 'node:url'; import { dirname as gristmillDirname, join as gristmillJoin } from 'node:path'; ` +
   `const gristmillHere = globalThis[Symbol.for('gristmill.place')]; ` +
   `const gristmillPlace = path => gristmillHere === undefined ? gristmillJoin(import.meta.filename.replace(/\\.mjs$/, '.assets'), path) : gristmillJoin(gristmillHere, path.replaceAll('${upName}', '..')); ` +
   `const gristmillMeta = path => { const filename = gristmillPlace(path); return { url: gristmillUrl(filename).href, filename, dirname: gristmillDirname(filename) } };`
 
 /**
- * A module's own variable of this name: declared alone, after others, or taken out of an object or a module. A type's `declare` makes none.
+ * Matches a module's own variable of this name: declared alone, after others, destructured or imported. A TypeScript `declare` is none.
  */
 const declarationOf = (name: string): RegExp =>
   new RegExp(
     `(?<!\\bdeclare\\s+)\\b(?:const|let|var|function)\\s+${name}\\b|(?<![.\\w])${name}\\s*=(?![=>])|\\b(?:import|const|let|var)\\s*(?:[\\w$]+\\s*,\\s*)?\\{[^}]*\\b${name}\\b`,
   )
 
-/** Gives each module that asks for it its own place, relative to the program's directory. */
+/** Gives each module that uses its own path that path, relative to the program's directory. */
 function places(disk: Disk, directory: string): Plugin {
   return {
     name: 'places',
@@ -182,7 +183,7 @@ function places(disk: Disk, directory: string): Plugin {
   }
 }
 
-/** 'gristmill' in a program: this room's own files, under names that are the same wherever they lie. */
+/** Resolves 'gristmill' in a program to the files of this directory, under names that do not depend on its path. */
 function authoring(disk: Disk): Plugin {
   const extension = extname(import.meta.url) // .ts in a checkout, .js in a package
   const namespace = 'gristmill'

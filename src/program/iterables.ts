@@ -1,6 +1,6 @@
-// Small functions over values, for combine and reduce. They go through the values once and keep nothing they need not.
+// Aggregate functions over values, for combine and reduce. Each iterates once, in constant memory except for `take`.
 
-/** Throws TypeError for what is no number: CSV fields are texts, which + would join. */
+/** Throws TypeError for a value that is not a number: CSV fields are strings, which + would concatenate. */
 export function sum(values: Iterable<number>): number {
   let total = 0
   for (const value of values) {
@@ -16,7 +16,7 @@ export function count(values: Iterable<unknown>): number {
   return total
 }
 
-/** NaN of no values. Throws TypeError for what is no number. */
+/** NaN if there are no values. Throws TypeError for a value that is not a number. */
 export function average(values: Iterable<number>): number {
   let total = 0
   let seen = 0
@@ -41,12 +41,12 @@ function noNumber(name: string, value: unknown): TypeError {
 }
 
 /**
- * The largest value, or the one for which `by` is largest; the first of equals. Texts by their characters. Throws if there are no values,
- * or texts among numbers.
+ * The largest value, or the one for which `by` is largest; the first of equal ones. Strings are compared by UTF-16 code units. Throws if
+ * there are no values, or strings among numbers.
  */
 export const max = <T>(values: Iterable<T>, by?: (value: T) => number | string | bigint): T => best(values, by, 'max', (a, b) => a > b)
 
-/** The smallest value, or the one for which `by` is smallest; as `max` otherwise. */
+/** The smallest value, or the one for which `by` is smallest; otherwise like `max`. */
 export const min = <T>(values: Iterable<T>, by?: (value: T) => number | string | bigint): T => best(values, by, 'min', (a, b) => a < b)
 
 function best<T>(

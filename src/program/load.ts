@@ -1,5 +1,5 @@
-// Loads a bundle into this process. It lies in a file named by its hash, which is checked each time: what runs is what was
-// submitted. A job gets an instance of the module of its own, so that nothing of one job is seen by the next.
+// Loads a program's bundle into this process. The bundle is kept in a file named by its hash, which is verified at each load, so that
+// the code that runs is the code that was submitted. Each job gets its own instance of the module, so that jobs share no module state.
 
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -14,37 +14,37 @@ import { StackMapper } from './stack.ts'
 
 export interface Program {
   readonly definition: Definition
-  /** By name: where each asset lies. */
+  /** Local path of each asset, by name. */
   readonly assets: ReadonlyMap<string, string>
-  /** The run's parameters over the program's own. */
+  /** The program's parameters, overridden by those of the run. */
   readonly params: Params
-  /** Shows what it throws. */
+  /** Maps stacks of errors of the program to its sources. */
   readonly stacks: StackMapper
 }
 
 export interface LoadOptions {
   readonly id: ProgramId
-  /** Where bundles are kept on this machine; exists. */
+  /** Directory of bundles on this machine. REQUIRES: it exists. */
   readonly dir: string
   readonly params: Params
-  /** Tells instances of the module apart: the same gives the same instance. */
+  /** Id of the module instance: the same id gives the same instance. */
   readonly instance: string
-  /** The bundle, if it is not on this machine yet. */
+  /** Fetches the bundle; called if it is not on this machine yet. */
   readonly fetch: () => Promise<Uint8Array>
-  /** An asset that is not on this machine yet. Without it the program has none here. */
+  /** Fetches an asset that is not on this machine yet. Default: the program is loaded without assets. */
   readonly fetchAsset?: (asset: Asset) => Promise<Uint8Array>
 }
 
-/** `.mjs`, so that node needs to look neither for a package.json nor at the contents to know what it is. */
+/** `.mjs`, so that Node need not look for a package.json or at the contents to find the module type. */
 export const bundleFile = (dir: string, id: ProgramId): string => join(dir, `${id}.mjs`)
 
-/** Node's own. */
+/** Node's module loader. */
 export const nodeModules: Modules = Object.freeze({
   urlOf: (file: string) => pathToFileURL(file).href,
   load: (file: string, instance: string) => import(`${pathToFileURL(file).href}?${encodeURIComponent(instance)}`) as Promise<unknown>,
 })
 
-/** Throws PROGRAM_INVALID if the program does not load or is not one, CORRUPT if the bundle is not the one that is meant. */
+/** Throws PROGRAM_INVALID if the program cannot be loaded or exports no job, CORRUPT if the fetched bundle has another hash. */
 export async function loadProgram(
   { disk, modules = nodeModules }: { disk: Disk; modules?: Modules | undefined },
   options: LoadOptions,
@@ -60,7 +60,7 @@ export async function loadProgram(
   try {
     const module = (await modules.load(file, options.instance)) as { default?: unknown }
     exported = module.default
-    // A CommonJS module that was compiled from an ES module (tsc) keeps its default export under that name.
+    // A CommonJS module compiled from an ES module (tsc) has its default export in a field `default`.
     if (isCompiled(exported)) exported = exported.default
     // A program may be built from its parameters.
     if (typeof exported === 'function') exported = await (exported as (params: Params) => unknown)(options.params)
@@ -90,7 +90,7 @@ function isCompiled(exported: unknown): exported is { default?: unknown } {
   return typeof exported === 'object' && exported !== null && (exported as { __esModule?: unknown }).__esModule === true
 }
 
-/** The bundle, which lies in its file afterwards. */
+/** The bundle's bytes; afterwards they are in its local file. Throws CORRUPT if the fetched bundle has another hash. */
 export async function keepBundle(
   disk: Disk,
   { id, dir, fetch, instance }: Pick<LoadOptions, 'id' | 'dir' | 'fetch' | 'instance'>,
@@ -98,7 +98,7 @@ export async function keepBundle(
   const file = bundleFile(dir, id)
   if (await disk.stat(file)) {
     const kept = await disk.readFile(file)
-    // One that was damaged on this disk is fetched again.
+    // A damaged local file is fetched again.
     if (idOf(kept) === id) return kept
   }
   const fetched = Buffer.from(await fetch())
@@ -112,7 +112,7 @@ export async function keepBundle(
   return fetched
 }
 
-/** Whole or not at all, but not durably: what a power cut damages is found out by its hash. Others may do the same at this moment. */
+/** Writes the file atomically but not durably: damage by a power loss is detected by the hash. Other processes may do the same now. */
 async function keep(disk: Disk, file: string, bytes: Buffer, instance: string): Promise<void> {
   const temporary = `${file}.${encodeURIComponent(instance)}.part`
   const writer = await disk.create(temporary, { exclusive: false, mode: 0o600 })

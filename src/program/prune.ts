@@ -1,5 +1,6 @@
-// Bounds what piles up in a local directory: programs with their assets, logs by job. The oldest go. What cannot be removed stays until
-// the next time, and is told in the log: no job fails because of it, and nothing newer goes in its place.
+// Pruning of a local directory (programs with their assets, logs by job): removes the oldest entries until count and bytes are within
+// bounds. An entry that cannot be removed stays until the next time and is logged: no job fails because of it, and no newer entry is
+// removed in its place.
 
 import { asError } from '../base/errors.ts'
 import type { Disk } from '../ports/disk.ts'
@@ -7,9 +8,9 @@ import type { Log } from '../ports/log.ts'
 
 export interface PruneBounds {
   readonly entries: number
-  /** Of all files together, those in directories too; default: any. */
+  /** Limit of the bytes of all files, including those in subdirectories; default: none. */
   readonly bytes?: number | undefined
-  /** Entries that stay, whatever their age. */
+  /** Entries that are kept, whatever their age. */
   readonly keep?: ((name: string) => boolean) | undefined
 }
 
@@ -29,7 +30,7 @@ export async function prune(
   }
 }
 
-/** Returns what could not be removed. */
+/** Returns the entries that could not be removed. */
 async function removeOldest(
   disk: Disk, directory: string,
   { entries: entriesMax, bytes: bytesMax = Infinity, keep = () => false }: PruneBounds,
@@ -59,7 +60,7 @@ async function removeOldest(
   return left
 }
 
-/** 0 for what has gone meanwhile. */
+/** 0 for an entry that was removed meanwhile. */
 async function sizeOf(disk: Disk, path: string): Promise<number> {
   const found = await disk.stat(path)
   if (found?.kind !== 'directory') return found?.bytes ?? 0

@@ -1,5 +1,5 @@
-// An error of a program as its author knows it: the places in the author's own files, and nothing of what lies around them.
-// Maps are read when something is thrown, never before.
+// Maps stacks of a program's errors to the author's source files and leaves out all other frames. Source maps are parsed only when an
+// error is thrown.
 
 import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping'
 import { showValue } from '../base/show.ts'
@@ -8,15 +8,15 @@ import { upName } from './assets.ts'
 export interface Described {
   /** `RangeError: out of grain`. */
   readonly message: string
-  /** `    at grind (mill.ts:12:7)`, one line a frame, the message first; undefined if no frame is the program's. */
+  /** The message, then one line per frame, such as `    at grind (mill.ts:12:7)`; undefined if no frame is the program's. */
   readonly stack: string | undefined
 }
 
-/** Ends a bundle. Not the mark that others look for: a runtime that maps stacks by itself would map them twice. */
+/** Marks the source map at the end of a bundle. Not the standard mark: a runtime that maps stacks itself would map them twice. */
 export const mapMark = '//# gristmillMap='
 const frameForm = /^\s*at (?:(async )?(.+?) \()?(.+?):(\d+):(\d+)\)?$/
 const framesMax = 30
-/** An error of a program may hold anything: what is sent and kept is bounded. */
+/** Bounds, because an error of a program may hold anything. */
 const messageCharsMax = 8_000
 const causesMax = 3
 
@@ -25,7 +25,7 @@ export class StackMapper {
   readonly #bundle: string
   #map: TraceMap | undefined
 
-  /** `url`: as the module was loaded from; what follows a `?` does not matter. */
+  /** `url`: URL from which the module was loaded; its query is ignored. */
   constructor(url: string, bundle: string) {
     this.#url = plain(url)
     this.#bundle = bundle
@@ -42,7 +42,7 @@ export class StackMapper {
     return { message, stack: lines.some(line => frameForm.test(line)) ? [message, ...lines].join('\n') : undefined }
   }
 
-  /** A file that the program expects beside itself, and that was not brought along. */
+  /** Advice for an error about a file beside the program that is not among its assets; else ''. */
   #adviceOn(thrown: unknown): string {
     const path = missingPath(thrown)
     const beside = `${decodeURI(this.#url.replace(/\.mjs$/, '.assets'))}/`
@@ -54,12 +54,12 @@ export class StackMapper {
   /** The frames of the program, innermost first. */
   #frames(error: Error): string[] {
     const frames: string[] = []
-    /** Of the frame before, which waits for its caller. */
+    /** The previous frame, which is written when its caller is known. */
     let inner: { readonly name: string | undefined; readonly async: string; readonly where: string } | undefined
     const put = (called?: string | null): void => {
       if (!inner) return
       const { name, async, where } = inner
-      // The bundler may have numbered a name that others have too; its caller still calls it by the author's.
+      // The bundler may have appended a number to an ambiguous name; the caller's mapping has the original one.
       const own = called && name !== undefined && name.startsWith(called) && /^\d+$/.test(name.slice(called.length)) ? called : name
       frames.push(own === undefined || own === '<anonymous>' ? `    at ${where}` : `    at ${async}${own} (${where})`)
     }
@@ -67,7 +67,7 @@ export class StackMapper {
       const match = frameForm.exec(line)
       if (!match || plain(match[3]!) !== this.#url) continue
       const place = originalPositionFor(this.#trace(), { line: Number(match[4]), column: Number(match[5]) - 1 })
-      // The banner, and our own part of the bundle.
+      // Frames of the banner and of the authoring module.
       if (place.source === null || place.source.startsWith('gristmill:')) continue
       put(place.name)
       inner = {
@@ -104,7 +104,7 @@ function messageOf(thrown: unknown): string {
   }
 }
 
-/** The path of Node's error about a file that is not there. */
+/** Path of Node's error about a missing file. */
 function missingPath(thrown: unknown): string | undefined {
   try {
     const { code, path } = thrown as { readonly code?: unknown; readonly path?: unknown }
@@ -114,7 +114,7 @@ function missingPath(thrown: unknown): string | undefined {
   }
 }
 
-/** An author may have put anything there. */
+/** The stack, which a program may have replaced by anything; else ''. */
 function stackOf(error: Error): string {
   try {
     return typeof error.stack === 'string' ? error.stack : ''
