@@ -1,9 +1,8 @@
-// Where records end, found without parsing them: for `put`, which ends blocks between records, and for the readers, which
-// must know how much of a piece is whole. Invariant: a position after a record's newline is the same whatever the pieces
-// in which the bytes came.
+// Record boundaries: finds the ends of records without parsing them, for `put`, which ends blocks at record boundaries, and for readers,
+// which need the whole records of a piece. Invariant: the boundaries do not depend on how the bytes are divided into pieces.
 //
-// CSV: a quote opens only at the start of a field, is closed by the next single one, and is an ordinary character anywhere
-// else. The parser (csv.ts) goes by the same rule; they must never disagree on where a row ends.
+// CSV: a quote opens only at the start of a field, is closed by the next single one, and is an ordinary character anywhere else. The
+// parser (csv.ts) follows the same rule; both must always agree on the end of a row.
 
 import { delimiterCode, type InputFormat } from './format.ts'
 
@@ -13,7 +12,7 @@ const quote = 34
 const bom = [0xef, 0xbb, 0xbf]
 
 export interface Scanner {
-  /** Positions in the last scanned bytes just after their first and last record end; -1 if no record ends there. */
+  /** Positions in the last scanned bytes just after the first and the last record end; -1 if no record ends in them. */
   readonly first: number
   readonly last: number
   scan(bytes: Buffer): void
@@ -34,14 +33,14 @@ class CsvScanner implements Scanner {
   first = -1
   last = -1
   readonly #delimiter: number
-  /** Ends a row: a newline, or a carriage return in files of old. */
+  /** Byte that ends a row: a newline, or a carriage return in files of classic Mac OS. */
   readonly #ending: number
   #quoted = false
-  /** The bytes before ended with a quote inside quotes: what comes next tells whether it closes. */
+  /** The previous bytes ended with a quote inside quotes: the next byte decides whether it closes the field. */
   #pending = false
-  /** The byte before the next one; at the start of a file as after a row. */
+  /** The byte before the next one; at the start of a file: a row end. */
   #previous: number
-  /** Bytes of a byte order mark matched so far; -1 once that is settled. */
+  /** Bytes of a byte order mark matched so far; -1 once it was matched or ruled out. */
   #mark: number
 
   constructor({ delimiter, rowEnd }: Dialect, atFileStart: boolean) {
@@ -64,7 +63,7 @@ class CsvScanner implements Scanner {
     this.#previous = skipped === length ? this.#ending : bytes[length - 1]!
   }
 
-  /** Byte by byte: where there is one quote there are many, and a call to find each costs more. */
+  /** Scans byte by byte: quotes come in numbers, and an `indexOf` per quote costs more. */
   #walk(bytes: Buffer, from: number): void {
     const length = bytes.length
     const delimiter = this.#delimiter
@@ -98,7 +97,7 @@ class CsvScanner implements Scanner {
     this.#pending = pending
   }
 
-  /** How many leading bytes belong to a byte order mark, which counts as nothing: a field starts behind it. */
+  /** Number of leading bytes that belong to a byte order mark; the first field starts after it. */
   #skipMark(bytes: Buffer): number {
     let i = 0
     while (i < bytes.length && this.#mark < 3) {
@@ -115,7 +114,7 @@ class CsvScanner implements Scanner {
   }
 }
 
-/** How a CSV file is written. */
+/** Dialect of a CSV file. */
 export interface Dialect {
   /** One ASCII character; default `,`. */
   readonly delimiter?: string | undefined
@@ -123,16 +122,16 @@ export interface Dialect {
   readonly rowEnd?: '\n' | '\r' | undefined
 }
 
-/** For bytes from a record's start on. `atFileStart`: they may begin with a byte order mark. */
+/** REQUIRES: the first scanned byte starts a record. `atFileStart`: the bytes may begin with a byte order mark. */
 export function createScanner(format: InputFormat, options: Dialect & { atFileStart: boolean }): Scanner {
   return format === 'csv' ? new CsvScanner(options, options.atFileStart) : new LineScanner()
 }
 
 /**
- * The end of the last whole record among the bytes of a block to be. Make one per block, push the block's bytes up to its
- * limit, end the block at `last`, and give what lies behind it to the next block.
- * If `last` is 0 (a record longer than the block, or format `whole`) the block must end at its limit; then it and the next
- * one are not aligned.
+ * End of the last whole record among the bytes of a new block. The caller makes one per block, pushes bytes up to the block's limit,
+ * ends the block at `last`, and puts the bytes after it into the next block.
+ * If `last` is 0 (a record longer than the block, or format `whole`), the block must end at its limit; then this block and the next one
+ * are not aligned.
  */
 export class Boundary {
   readonly #scanner: Scanner | undefined
@@ -153,7 +152,7 @@ export class Boundary {
     this.bytes += bytes.length
   }
 
-  /** Do the bytes just before a limit tell where the last record ends? Then a block may be cut without reading all of it. */
+  /** True if the bytes just before a limit determine the last record end. Then a block can be cut without reading all of it. */
   static isLocal(format: InputFormat): boolean {
     return format === 'lines' || format === 'jsonl'
   }

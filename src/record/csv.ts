@@ -1,13 +1,13 @@
-// CSV as RFC 4180 has it: fields between delimiters, quoted ones may hold delimiters, newlines and doubled quotes.
-// A quote inside an unquoted field is an ordinary character. Blank lines are no rows. Rows end exactly where the scanner
-// of boundary.ts says, bad ones too, so that one bad row never eats its neighbours.
+// CSV parser (RFC 4180): fields are separated by delimiters; quoted fields may contain delimiters, newlines and doubled quotes.
+// A quote inside an unquoted field is an ordinary character. Blank lines are no rows. Rows, also invalid ones, end exactly where the
+// scanner of boundary.ts ends them, so that an invalid row never swallows the next one.
 
 import { createScanner, type Dialect } from './boundary.ts'
 import { delimiterCode } from './format.ts'
 
 export interface CsvRow {
   readonly fields: string[]
-  /** Why this row is not CSV. */
+  /** Reason why this row is not valid CSV. */
   readonly fault: string | undefined
 }
 
@@ -37,7 +37,7 @@ function parseQuoted(text: string, { delimiter, rowEnd }: { delimiter: string; r
   const separator = delimiterCode(delimiter)
   const length = text.length
   let i = 0
-  // The next end of a row and delimiter at or after `i`, searched again only once passed.
+  // Positions of the next row end and delimiter at or after `i`; searched again only when passed.
   let lineEnd = -1
   let comma = -1
   let fields: string[] = []
@@ -77,7 +77,7 @@ function parseQuoted(text: string, { delimiter, rowEnd }: { delimiter: string; r
       }
       fault ??= `after the closing quote of field ${fields.length} stands ${JSON.stringify(text[i])} instead of ${JSON.stringify(delimiter)} or the end of the line`
     }
-    // An unquoted field, or what wrongly follows a quoted one.
+    // An unquoted field, or invalid characters after a quoted one.
     if (lineEnd < i) lineEnd = indexOrEnd(text, rowEnd, i)
     if (comma < i) comma = indexOrEnd(text, delimiter, i)
     if (comma < lineEnd) {
@@ -109,8 +109,8 @@ function endsAt(text: string, i: number, rowEnd: string): number {
 }
 
 /**
- * The end of what stands before a row's end at `end`, at or after `from`: without carriage returns, of which there are several where text
- * with `\r\n` was written once more as Windows writes text.
+ * End of the row's text before its row end at `end`, at or after `from`: without carriage returns. There are several if text with `\r\n`
+ * was converted to Windows line ends again.
  */
 function beforeReturns(text: string, from: number, end: number, rowEnd: string): number {
   if (rowEnd === '\n') while (end > from && text.charCodeAt(end - 1) === carriageReturn) end--
@@ -122,12 +122,12 @@ function indexOrEnd(text: string, wanted: string, from: number): number {
   return found < 0 ? text.length : found
 }
 
-/** Where row `ordinal` (blank lines not counted) starts among the bytes, which begin with a row. For messages. */
+/** Start of row `ordinal` (blank lines not counted) in the bytes, which begin with a row. For messages. */
 export function csvRowOffset(bytes: Buffer, dialect: Dialect, ordinal: number): number {
   const rowEnd = dialect.rowEnd === '\r' ? carriageReturn : newline
   const scanner = createScanner('csv', { ...dialect, atFileStart: false })
   let row = 0
-  // Line by line: a row ends at the end of one, and the scanner knows of which.
+  // Line by line: each row ends at a line end, and the scanner finds which ones are row ends.
   for (let seen = 0, at = 0; at < bytes.length;) {
     const next = bytes.indexOf(rowEnd, at) + 1 || bytes.length
     scanner.scan(bytes.subarray(at, next))
@@ -141,7 +141,7 @@ export function csvRowOffset(bytes: Buffer, dialect: Dialect, ordinal: number): 
   return row
 }
 
-/** How many of the bytes are whole rows: all of them if they are all of the file. */
+/** Number of leading bytes that are whole rows; all of them if `isAll`: the bytes are the whole file. */
 export function wholeRows(bytes: Buffer, dialect: Dialect, isAll: boolean): number {
   if (isAll) return bytes.length
   const scanner = createScanner('csv', { ...dialect, atFileStart: false })

@@ -1,9 +1,9 @@
-// gzip and zstd as they are read: piece by piece, members and frames one after the other, with memory for a piece and the
-// format's own window. What is cut off, damaged, followed by something else or blown up beyond measure is an error with the
-// place in the compressed file; nothing is left out silently.
+// Streaming decompression of gzip and zstd: piece by piece, all members and frames in order, with memory for one piece and the format's
+// window. Truncated or damaged data, trailing data and an extreme compression ratio are errors with an offset in the compressed file;
+// nothing is left out silently.
 //
-// Node's own streams end quietly where the first zstd frame ends, and where zeros or anything else follow gzip: so a decoder is told
-// apart from its input here, and what it has not taken is looked at.
+// Node's streams end silently after the first zstd frame, and at zeros or other data after gzip. Therefore the decoder here reports how
+// much of its input it has consumed, and the rest is checked.
 
 import { createGunzip, createZstdDecompress, constants, type Gunzip, type ZstdDecompress } from 'node:zlib'
 import { limits } from '../base/limits.ts'
@@ -12,11 +12,11 @@ import { asBuffer } from './boundary.ts'
 import { recordError } from './format.ts'
 import type { Compression } from './sniff.ts'
 
-/** Given to a decoder at a time: an error is placed this exactly. */
+/** Input per call of the decoder, and so the precision of an error's offset. */
 const inputBytes = 64 * KiB
 const outputBytes = 256 * KiB
 
-/** The bytes that `source` is made from. Each piece is the caller's for ever. */
+/** Decompresses `source`. The caller owns each piece. */
 export async function* decompressed(source: AsyncIterable<Uint8Array>, codec: Compression, path: string): AsyncGenerator<Buffer> {
   const decoder = new Decoder(codec, path)
   try {
@@ -34,9 +34,9 @@ class Decoder {
   readonly #codec: Compression
   readonly #path: string
   #engine: Engine | undefined
-  /** gzip: its last member has ended, and zeros may follow, which tapes and block devices add. */
+  /** gzip: its last member has ended, and only zeros may follow, as padding by tapes and block devices. */
   #padding = false
-  /** Of the source, given to engines so far. */
+  /** Bytes of the source consumed so far. */
   #read = 0
   #written = 0
 
@@ -57,7 +57,7 @@ class Decoder {
       const taken = yield* this.#through(this.#engine.write(rest))
       this.#read += taken
       rest = rest.subarray(taken)
-      // What the engine has not taken stands behind its end.
+      // Bytes that the engine has not consumed follow the end of its member or frame.
       if (rest.length === 0) return
       this.close()
       this.#padding = this.#codec === 'gzip'
@@ -103,7 +103,7 @@ class Decoder {
   }
 }
 
-/** One of Node's decoders, asked instead of listened to. */
+/** Pull interface to one of Node's decoder streams. */
 class Engine {
   readonly #stream: Gunzip | ZstdDecompress
   #wake: () => void = () => {}
@@ -112,20 +112,20 @@ class Engine {
 
   constructor(codec: Compression) {
     this.#stream = codec === 'gzip' ? createGunzip({ chunkSize: outputBytes })
-      // 128 MiB, what zstd takes by itself up to its level 22 with "--ultra"; "--long" files need more and are refused.
+      // 2^27 = 128 MiB, the window of zstd's level 22 with "--ultra"; files made with "--long" may need more and are refused.
       : createZstdDecompress({ chunkSize: outputBytes, params: { [constants.ZSTD_d_windowLogMax]: 27 } })
     this.#stream.on('readable', () => this.#wake())
     this.#stream.on('end', () => { this.#ended = true; this.#wake() })
     this.#stream.on('error', error => { this.#failure = error; this.#wake() })
   }
 
-  /** What comes of the bytes; returns how many of them were taken: fewer than there are where the compressed data has ended. */
+  /** Yields the output; returns the number of bytes consumed, which is less than `bytes.length` if the compressed data has ended. */
   async *write(bytes: Buffer): AsyncGenerator<Buffer, number> {
     const before = this.#stream.bytesWritten
     let done = false
     this.#stream.write(bytes, () => { done = true; this.#wake() })
     yield* this.#output(() => done)
-    // Whether the end or the write is told of first depends on who reads how fast.
+    // Read only now: the order of the stream's end and the write callback depends on the speed of the reader.
     return this.#stream.bytesWritten - before
   }
 

@@ -1,12 +1,12 @@
-// How a CSV file is written: what separates its fields, and what ends its rows. The one rule of what says so, strongest first:
+// Detection of the dialect of a CSV file: its delimiter and its row end. Sources of the delimiter, strongest first:
 //
 //   1. the reader's options (`delimiter` in the program's input, `run --delimiter`, `put --delimiter`)
-//   2. the file's metadata: what `put` was told or found, what a job has written it with
-//   3. a first line like `sep=;`; where 1 or 2 says otherwise, that is an error
-//   4. the first rows: the one separator with the best fit (fit.ts)
-//   5. the comma, if none of the separators cuts any row: the file has one column
+//   2. the file's metadata: the delimiter that `put` was given or found, or with which a job has written the file
+//   3. a first line like `sep=;`; a contradiction to 1 or 2 is an error
+//   4. the first rows: the one delimiter with the best fit (fit.ts)
+//   5. the comma, if no delimiter splits any row: the file has one column
 //
-// Rows that several separators explain as well as each other are a doubt, never a guess: a reader refuses the file with EINVAL.
+// If several delimiters fit equally well, none is guessed: the dialect is in doubt, and a reader refuses the file with EINVAL.
 
 import { GristmillError } from '../base/errors.ts'
 import type { Dialect } from './boundary.ts'
@@ -17,39 +17,39 @@ const candidates = [',', ';', '\t', '|']
 
 export interface Head extends Sample {
   readonly path: string
-  /** false: the first row is a row like others. */
+  /** false: the first row is an ordinary row. */
   readonly header?: boolean | undefined
-  /** Any reader will rely on what is found: with a header or without. */
+  /** The result is stored for all readers, with and without a header. */
   readonly forAll?: boolean | undefined
 }
 
 export interface ToldDialect {
-  /** By the options of whoever reads or writes the file. */
+  /** Delimiter from the options of the reader or writer. */
   readonly asked?: string | undefined
-  /** By the file's metadata. */
+  /** Delimiter from the file's metadata. */
   readonly claimed?: string | undefined
 }
 
 export type FoundDialect = Dialect & {
   readonly delimiter: string
-  /** The file's rows say so, or somebody has. Else nothing speaks against it. */
+  /** True if the delimiter was given or is proven by the rows; false if it is only not contradicted. */
   readonly sure: boolean
 }
 
-/** Why the dialect cannot be told: a sentence without its subject. */
+/** Reason why the dialect cannot be determined: a sentence without its subject. */
 export interface DialectDoubt { readonly doubt: string }
 
 /** The delimiter by rules 1 and 2. */
 export const toldDelimiter = ({ asked, claimed }: ToldDialect): string | undefined => asked ?? claimed
 
-/** Throws EINVAL if the dialect is in doubt, or the file itself says otherwise than was told. */
+/** Throws EINVAL if the dialect is in doubt, or the file's `sep=` line contradicts `told`. */
 export function findDialect(head: Head, told: ToldDialect = {}): FoundDialect {
   const found = examine(head, told)
   if ('doubt' in found) throw new GristmillError('EINVAL', `${head.path} ${found.doubt}`, { details: { path: head.path } })
   return found
 }
 
-/** Throws EINVAL if the file itself says otherwise than was told. */
+/** Throws EINVAL if the file's `sep=` line contradicts `told`. */
 export function examine(head: Head, told: ToldDialect = {}): FoundDialect | DialectDoubt {
   const said = saidBy(head.bytes)
   const delimiter = toldDelimiter(told)
@@ -83,18 +83,17 @@ function judge(head: Head, fits: readonly Fit[]): { delimiter: string; sure: boo
     const rivals = raggedRivals(head, one, fits)
     return rivals.length === 0 ? { delimiter: one.dialect.delimiter, sure: true } : unclear([one, ...rivals])
   }
-  // A bad row is told of where the header says how many fields it must have; arrays may have any number.
+  // With a header, a row with a wrong number of fields will be reported; without one, rows may have any number.
   const rivals = one ? fits.filter(fit => fit !== one && (head.header === false ? fit.cuts > 0 : fitsLater(fit))) : []
   if (one && rivals.length === 0) return { delimiter: one.dialect.delimiter, sure: false }
-  // No rows but the header: nothing could be cut wrongly.
+  // The file has only a header: no record can be split wrongly.
   if (head.isAll && head.header !== false && best[0]!.rows === 1) return { delimiter: best[0]!.dialect.delimiter, sure: false }
   return unclear(one ? [one, ...rivals] : tidy.length > 1 ? tidy : best)
 }
 
 /**
- * Other separators that cut most rows, into as many fields as it comes: without a header rows may have any number, so the separator that
- * gives all of them the same one (the comma of `04:20:11,123|INFO|started`) is not proven by that. One that leaves more quotes out of place
- * is no rival.
+ * Other delimiters that split most rows, into any number of fields: without a header rows may have any number, so a delimiter is not
+ * proven by giving all rows the same number (the comma of `04:20:11,123|INFO|started`). One that leaves more stray quotes is no rival.
  */
 function raggedRivals(head: Head, one: Fit, fits: readonly Fit[]): Fit[] {
   if (head.header !== false && !head.forAll) return []
@@ -104,7 +103,7 @@ function raggedRivals(head: Head, one: Fit, fits: readonly Fit[]): Fit[] {
   return rivals.filter(fit => straysOf(head, fit.dialect).quotes <= own)
 }
 
-/** Names all candidates, the likeliest first. */
+/** The doubt with its evidence; suggests the delimiters, the most likely one first. */
 function unclear(fits: readonly Fit[]): DialectDoubt {
   const likely = fits.filter(fit => fit.cuts > 0).sort((a, b) => even(b) - even(a) || b.cuts - a.cuts)
   return {
@@ -114,7 +113,7 @@ function unclear(fits: readonly Fit[]): DialectDoubt {
   }
 }
 
-/** The most rows that it cuts into one number of fields. */
+/** Largest number of rows that the delimiter splits into the same number of fields. */
 const even = (fit: Fit): number => Math.max(fit.width > 1 ? fit.alike : 0, fit.later.rows)
 
 function evidence({ dialect, width, alike, rows, later, cuts }: Fit): string {
@@ -127,12 +126,12 @@ function evidence({ dialect, width, alike, rows, later, cuts }: Fit): string {
 
 const shown = (delimiter: string): string => JSON.stringify(delimiter)
 
-/** A newline, with or without a carriage return before it, or in old files a carriage return; a newline is in quotes there, if anywhere. */
+/** Row end: a newline, with or without a carriage return before it, or in old files a carriage return. Newlines are then only in quotes. */
 function rowEndOf(head: Head, among: readonly string[]): '\n' | '\r' | DialectDoubt {
   const text = head.bytes.toString('latin1')
   if (!text.includes('\r')) return '\n'
   if (!text.includes('\n')) return '\r'
-  // At the end of what is known the newline may be still to come.
+  // After a carriage return at the end of the sample a newline may follow.
   if (!(head.isAll ? /\r(?![\r\n])/ : /\r[^\r\n]/).test(text)) return '\n'
   const best = (rowEnd: '\n' | '\r'): Fit =>
     among.map(delimiter => fitOf(head, { delimiter, rowEnd })).reduce((most, fit) => (fit.grade > most.grade ? fit : most))
@@ -142,7 +141,7 @@ function rowEndOf(head: Head, among: readonly string[]): '\n' | '\r' | DialectDo
   if (strays[0].ends === 0 && strays[1].ends === 0) return returns.grade > newlines.grade ? '\r' : '\n'
   if (strays[0].ends === 0) return '\n'
   if (strays[1].ends === 0) return '\r'
-  // Both stand outside of quotes, and one of them in fields that should be quoted.
+  // Both occur outside of quotes, so one of them is in fields that should be quoted.
   const [fits, others] = newlines.grade >= returns.grade ? [newlines, returns] as const : [returns, newlines] as const
   if (fits.grade === 3 && fits.rows > 1 && others.grade < 2) return fits.dialect.rowEnd!
   if (strays[0].inFirstRow === 0 && (newlines.grade >= 2 || returns.grade < 2)) return '\n'

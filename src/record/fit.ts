@@ -1,19 +1,19 @@
-// How well a separator explains the first rows of a CSV file. Pure: the same bytes give the same fit, in every process.
+// Fit of a delimiter to the first rows of a CSV file. Pure: the same bytes give the same fit in every process.
 //
 // Evidence, strongest first (`Fit.grade`):
 //   3  every row has as many fields as the first one, at least two
 //   2  most rows have (`shareMin`): a file with some bad rows
 //   1  the first row has at least two fields, and too few others have as many
 //   0  the first row is one field
-// The first row counts for so much because it is mostly the header. Fields are counted as the parser counts them: a separator in quotes is
-// none.
+// The first row has so much weight because it is usually the header. Fields are counted by the parser: a delimiter in quotes does not
+// count.
 
 import type { Dialect } from './boundary.ts'
 import { parseCsv, wholeRows } from './csv.ts'
 import { saidBy } from './separator.ts'
 import type { TextEncoding } from './sniff.ts'
 
-/** Of the rows of a file with some bad ones in it. */
+/** Smallest share of rows that must agree in a file with some bad rows. */
 export const shareMin = 0.75
 
 export interface Sample {
@@ -31,11 +31,11 @@ export interface Fit {
   readonly width: number
   /** Rows that parse and have as many fields as the first one, which is one of them. */
   readonly alike: number
-  /** The most frequent number of fields, two or more, among the rows after the first; how many of them have it. */
+  /** The most frequent number of fields (two or more) of the rows after the first, and the number of rows that have it. */
   readonly later: { readonly width: number; readonly rows: number }
-  /** Rows of at least two fields. */
+  /** Number of rows with at least two fields. */
   readonly cuts: number
-  /** No field of the first row is empty or begins like a number: it may be a header. */
+  /** True if no field of the first row is empty or begins like a number: it may be a header. */
   readonly named: boolean
 }
 
@@ -55,7 +55,7 @@ export function fitOf(sample: Sample, dialect: Dialect & { delimiter: string }):
     const first = !begun
     begun = true
     if (first && said) return
-    // A quoted field that is not closed within the sample is not among its fields.
+    // `fields` lacks a quoted field that is not closed within the sample.
     const count = fields.length + (fault !== undefined && !text.whole ? 1 : 0)
     rows++
     if (rows === 1) {
@@ -73,12 +73,12 @@ export function fitOf(sample: Sample, dialect: Dialect & { delimiter: string }):
 /** More than half of the rows have two fields or more. */
 export const cutsMost = ({ cuts, rows }: Fit): boolean => cuts * 2 > rows
 
-/** Do the rows after the first one look like a table of this separator? */
+/** True if the rows after the first one look like a table with this delimiter. */
 export const fitsLater = ({ later, rows }: Fit): boolean => rows > 1 && later.rows >= (rows - 1) * shareMin
 
 /**
- * Characters outside of quoted fields that RFC 4180 has only within them: quotes, and ends of lines that do not end rows. A right dialect
- * leaves none in a tidy file. `inFirstRow`: ends of lines.
+ * Counts characters outside of quoted fields that RFC 4180 allows only inside: quotes, and line ends that do not end rows. With the right
+ * dialect a valid file has none. `inFirstRow`: line ends in the first row.
  */
 export function straysOf(sample: Sample, dialect: Dialect & { delimiter: string }): { quotes: number; ends: number; inFirstRow: number } {
   const { delimiter, rowEnd = '\n' } = dialect
@@ -106,13 +106,13 @@ export function straysOf(sample: Sample, dialect: Dialect & { delimiter: string 
   return strays
 }
 
-/** Is this carriage return one of those before a newline, or at the end of what is known? */
+/** True if only carriage returns are between this one and a newline or the end of the sample. */
 function endsLine(text: string, at: number): boolean {
   while (text[at] === '\r') at++
   return at >= text.length || text[at] === '\n'
 }
 
-/** The rows that end within the sample; if none does, what there is of the first one. */
+/** The rows that end within the sample; if none does, the available part of the first one. */
 function textOf({ bytes, isAll, encoding }: Sample, dialect: Dialect): { rows: string; whole: boolean } {
   const ended = isAll ? bytes.length : wholeRows(bytes, dialect, false)
   return { rows: bytes.toString(encoding === 'latin1' ? 'latin1' : 'utf8', 0, ended || bytes.length), whole: ended > 0 || isAll }

@@ -1,16 +1,16 @@
-// JSON without loss. JSON.parse rounds an integer beyond 2^53 to the nearest double, so that two ids become one, and reads 1e999
-// as Infinity. Here such an integer becomes a bigint (or a string, or an error), and a number that is larger than any double
-// is an error. What counts is the value and not how it is written: 9007199254740993e0 and 12345678901234567890.0 are integers too.
+// Lossless parsing of JSON numbers. JSON.parse rounds an integer beyond 2^53 to the nearest double, so that two ids become one, and reads
+// 1e999 as Infinity. Here such an integer becomes a bigint (or a string, or an error), and a number larger than any double is an error.
+// The value decides, not its notation: 9007199254740993e0 and 12345678901234567890.0 are integers too.
 //
-// Numbers with a point or an exponent that a double holds are numbers, of any size: 1e20, 6.02214076e23. A double holds a text if
-// it has the same digits when it is written with as many of them. Other fractions are rounded, as every JSON reader does.
+// Numbers with a point or an exponent that a double can hold become numbers, of any size: 1e20, 6.02214076e23. A double holds a text if
+// it has the same digits when formatted with as many of them. Other fractions are rounded, as in every JSON reader.
 
 import { GristmillError } from '../base/errors.ts'
 
 export type LargeIntegers = 'bigint' | 'string' | 'error'
 
 const integer = /^-?[0-9]+$/
-/** Only an exponent of three digits makes a number larger than any double without 16 digits in a row. */
+/** A number larger than any double has 16 digits in a row or an exponent of three digits. */
 const longExponent = /[eE]\+?[0-9]{3}/
 /** Integers up to 2^53 - 1 have at most 16 digits. */
 const digitsMin = 16
@@ -21,8 +21,8 @@ const point = 46
 const isPart = (code: number): boolean => isDigit(code) || code === point
 
 /**
- * May JSON.parse lose something of this text? "No" is certain; "yes" costs a slower parser. A run of 16 digits covers one of
- * every 16 positions, so only those are looked at: 8 % of the time that JSON.parse takes, where a regular expression took 60 %.
+ * True if JSON.parse may lose digits of a number in this text; false is certain, true only costs a slower parser. A run of 16 digits covers
+ * one of every 16 positions, so only those are checked: 8 % of the time of JSON.parse, where a regular expression took 60 %.
  */
 export function mayLose(text: string): boolean {
   for (let i = digitsMin - 1; i < text.length; i += digitsMin) {
@@ -31,8 +31,8 @@ export function mayLose(text: string): boolean {
     while (start > 0 && isPart(text.charCodeAt(start - 1))) start--
     let end = i + 1
     while (end < text.length && isPart(text.charCodeAt(end))) end++
-    // With an exponent all digits may be those of an integer. Without one, those behind the point are a fraction: the usual ones of a
-    // double, which are written with up to 17.
+    // With an exponent all digits may belong to an integer. Without one, those after the point are a fraction, of up to 17 digits in the
+    // usual notation of a double.
     const exponent = (text.charCodeAt(end) | 32) === 101
     if (end - start >= digitsMin) {
       let dot = start
@@ -45,7 +45,7 @@ export function mayLose(text: string): boolean {
   return longExponent.test(text)
 }
 
-/** JSON.parse without loss. Throws SyntaxError for text that is not JSON, EINVAL for a number that cannot be kept. */
+/** JSON.parse without loss. Throws SyntaxError for text that is not JSON, EINVAL for a number that cannot be represented. */
 export function parseExact(text: string, large: LargeIntegers = 'bigint'): unknown {
   return JSON.parse(text, ((_key: string, value: unknown, context: { source?: string }): unknown => {
     if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
@@ -66,10 +66,10 @@ export function parseExact(text: string, large: LargeIntegers = 'bigint'): unkno
 interface Decimal {
   readonly negative: boolean
   readonly digits: string
-  /** Of the last digit: the value is digits × 10^exponent. */ readonly exponent: number
+  /** Exponent of the last digit: the value is digits × 10^exponent. */ readonly exponent: number
 }
 
-/** The value of a JSON number, without zeros at either end of its digits. */
+/** Decimal value of a JSON number, without leading and trailing zeros. */
 function decimalOf(text: string): Decimal {
   const [, sign, whole = '', fraction = '', power = '0'] = /^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/.exec(text)!
   const all = (whole + fraction).replace(/^0+/, '')
@@ -77,18 +77,18 @@ function decimalOf(text: string): Decimal {
   return { negative: sign === '-', digits, exponent: digits === '' ? 0 : Number(power) - fraction.length + all.length - digits.length }
 }
 
-/** Does the double have the digits of the text, when it is written with as many of them? Then a reader of either gets the same number. */
+/** True if the double, formatted with as many digits as the text, has the same digits: no reader then sees a difference. */
 export function isKept(source: string, value: number): boolean {
   if (!Number.isFinite(value)) return false
-  const said = decimalOf(source)
-  if (said.digits === '') return value === 0
-  // 100: the most that toPrecision gives. Shorter than the text: the double's digits end earlier.
-  if (value === 0 || said.digits.length > 100) return false
-  const kept = decimalOf(value.toPrecision(said.digits.length))
-  return kept.digits === said.digits && kept.exponent === said.exponent && kept.negative === said.negative
+  const written = decimalOf(source)
+  if (written.digits === '') return value === 0
+  // 100: the maximum of toPrecision.
+  if (value === 0 || written.digits.length > 100) return false
+  const kept = decimalOf(value.toPrecision(written.digits.length))
+  return kept.digits === written.digits && kept.exponent === written.exponent && kept.negative === written.negative
 }
 
-/** The digits of a number with a point or an exponent that is an integer. */
+/** The digits of an integer that is written with a point or an exponent; undefined if the value is not an integer. */
 function integerOf(source: string): string | undefined {
   const { negative, digits, exponent } = decimalOf(source)
   return exponent < 0 ? undefined : `${negative ? '-' : ''}${digits}${'0'.repeat(exponent)}`

@@ -1,5 +1,5 @@
-// JSON lines: one JSON value a line. Lines of nothing but white space are no records. Integers beyond 2^53 become bigints, or what
-// `largeIntegers` says; of a name that an object has twice, the last one counts.
+// JSON lines reader: one JSON value per line. Lines with only white space are no records. Integers beyond 2^53 become bigints, unless
+// `largeIntegers` sets another treatment; if an object has a name twice, the last value counts.
 
 import { GristmillError } from '../base/errors.ts'
 import { recordError, type Batch, type InputOptions, type ReadCounters } from './format.ts'
@@ -10,7 +10,7 @@ import type { Chunk } from './range.ts'
 export function jsonBatch(chunk: Chunk, path: string, options: InputOptions, counters: ReadCounters): Batch {
   const lines = splitLines(chunk, path, options, counters)
   const values: unknown[] = []
-  /** Line numbers of the values, once they differ from their indexes. */
+  /** Line numbers of the values; undefined while they equal the indexes. */
   let numbers: number[] | undefined
   const exact = mayLose(chunk.bytes.toString('latin1'))
   for (let i = 0; i < lines.length; i++) {
@@ -22,7 +22,7 @@ export function jsonBatch(chunk: Chunk, path: string, options: InputOptions, cou
       numbers ??= values.map((_, index) => index)
       if (line.trim() === '') continue
       if (options.badRecords !== 'skip') {
-        // A number that cannot be kept says for itself what to do.
+        // The message about an unrepresentable number already contains advice.
         const problem = error instanceof GristmillError ? error.message : `the line is not JSON: ${(error as Error).message}; correct it`
         throw recordError(`${problem}, or read with badRecords: "skip"`, { path, offset: lineOffset(chunk, i) }, error)
       }

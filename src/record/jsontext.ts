@@ -1,18 +1,18 @@
-// Values as JSON text, without loss: what JSON cannot say is either written in one documented way (docs/reference/outputs.md) or
-// refused with its place and type. JSON.stringify alone makes {} of a Map and null of NaN, and tells nobody.
+// Lossless JSON text of values: a value that JSON cannot represent is either written in one documented way (docs/reference/outputs.md) or
+// refused with its path and type. JSON.stringify alone writes {} for a Map and null for NaN, without an error.
 //
-//   as they are          null, booleans, texts, finite numbers, arrays, plain objects (fields that are undefined are left out)
-//   fields of an object  the enumerable ones with a text as their name; one with a symbol is refused
-//   items of an array    what else it carries is no data, except the named groups of a match: these are refused
-//   bigint               the integer, whatever its size
+//   unchanged            null, booleans, strings, finite numbers, arrays, plain objects (undefined fields are omitted)
+//   fields of an object  the enumerable ones with a string as their name; one with a symbol is refused
+//   items of an array    other properties are ignored, except the named groups of a match: these are refused
+//   bigint               the integer, of any size
 //   Date                 its ISO text; an invalid one is refused
-//   Uint8Array, Buffer   base64, as text
-//   a toJSON method      what it returns
+//   Uint8Array, Buffer   base64, as a string
+//   a toJSON method      its result
 //   anything else        refused: NaN, ±Infinity, undefined, functions, symbols, Map, Set, RegExp, Error, instances of classes
 
 import { limits } from '../base/limits.ts'
 
-/** What cannot be written, and what to do about it. */
+/** Error for a value that cannot be written, with its path and advice. */
 export class Unwritable extends Error {
   override name = 'Unwritable'
   /** `.tags[0]`; empty for the value itself. */
@@ -29,15 +29,15 @@ export class Unwritable extends Error {
 }
 
 interface Mode {
-  /** Only what JSON.parse would give back: no Date, no bytes, no bigint, no toJSON. */
+  /** Accept only values that JSON.parse gives back unchanged: no Date, no bytes, no bigint, no toJSON. */
   readonly strict: boolean
-  /** Set when something was seen that JSON.stringify cannot write by itself. */
+  /** Set when a value was found that needs `replace`. */
   special: boolean
 }
 
 /** Throws Unwritable. */
 export function jsonText(value: unknown): string {
-  // The most common ones need no looking into.
+  // Fast path for the most common values.
   if (typeof value === 'string') return JSON.stringify(value)
   const mode: Mode = { strict: false, special: false }
   check(value, mode, 0)
@@ -50,7 +50,7 @@ export function checkJson(value: unknown): void { check(value, { strict: true, s
 /** Since Node 22; TypeScript's library does not declare it yet. */
 const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
 
-/** `this` holds the value before its own toJSON, which Buffer has, was asked. */
+/** `this[name]` is the value before its toJSON (which Buffer has) was called. */
 function replace(this: unknown, name: string, item: unknown): unknown {
   const raw = (this as Record<string, unknown>)[name]
   if (raw instanceof Uint8Array) return base64(raw)
@@ -107,7 +107,7 @@ function checkObject(value: object, mode: Mode, depth: number): void {
   checkFields(value)
   for (const name of Object.keys(value)) {
     const field = (value as Record<string, unknown>)[name]
-    // Left out by JSON: to a reader a field that is not there is the same.
+    // JSON.stringify omits undefined fields: to a reader a missing field is the same.
     if (field === undefined || typeof field === 'string') continue
     try {
       check(field, mode, depth)
@@ -117,7 +117,7 @@ function checkObject(value: object, mode: Mode, depth: number): void {
   }
 }
 
-/** Throws Unwritable for what an array of its items would lose. */
+/** Throws Unwritable for an array with data beside its items. */
 export function checkArray(value: readonly unknown[]): void {
   if ((value as { groups?: unknown }).groups !== undefined)
     throw new Unwritable('', 'the result of a match with named groups', 'use { ...match.groups }, or [...match]')

@@ -1,4 +1,4 @@
-// Lines: what stands between newlines. `\n` and `\r\n` both end a line; the last one may have no newline; empty lines count.
+// Line reader. `\n` and `\r\n` both end a line; the last line may have no newline; empty lines are records.
 
 import type { Batch, InputOptions, ReadCounters } from './format.ts'
 import type { Chunk } from './range.ts'
@@ -7,7 +7,7 @@ import { decode } from './utf8.ts'
 const newline = 10
 const carriageReturn = 13
 
-/** Lines of a chunk of whole lines. */
+/** The lines of a chunk, which holds whole lines. */
 export function splitLines(chunk: Chunk, path: string, options: InputOptions, counters: ReadCounters): string[] {
   const { bytes } = chunk
   const lines = decode(chunk, path, options, counters).split('\n')
@@ -25,7 +25,7 @@ function stripReturns(lines: string[], lastEnded: boolean): void {
   }
 }
 
-/** Where line `index` of the chunk starts in the file. Counts newlines in bytes, so that no encoding can mislead it. */
+/** Offset in the file of line `index` of the chunk. Counts newline bytes, so that it does not depend on the decoding. */
 export function lineOffset({ bytes, position }: Chunk, index: number): number {
   let from = 0
   for (let i = 0; i < index; i++) from = bytes.indexOf(newline, from) + 1

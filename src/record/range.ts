@@ -1,6 +1,6 @@
-// From a range of a file to chunks that hold whole records, and only those that the range owns.
-// A chunk is valid until the next is asked for. Records that lie across pieces are joined in a chunk of their own, so that
-// large pieces are never copied. Memory: one piece and one record.
+// Reads a range of a file as chunks of whole records, and only of records that start in the range.
+// A chunk is valid until the next one is requested. A record that spans pieces is copied into its own chunk, so that large pieces are
+// never copied. Memory: one piece and one record.
 
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
@@ -8,19 +8,19 @@ import { KiB } from '../base/units.ts'
 import { asBuffer, type Scanner } from './boundary.ts'
 import { recordError, type ReadCounters, type RecordRange } from './format.ts'
 
-/** Whole records, or the file's last one without its newline. */
+/** Whole records; the file's last one may have no newline. */
 export interface Chunk {
   readonly bytes: Buffer
-  /** Of the first byte, in the file. */
+  /** Position of the first byte in the file. */
   readonly position: number
 }
 
-/** Larger pieces are cut to this: strings of it and the records sliced from them stay in the cache of one core. */
+/** Larger pieces are cut to this size: the decoded string and the records sliced from it stay in the cache of one core. */
 const chunkBytesMax = 256 * KiB
 const newline = 10
 
 /**
- * The bytes that the range owns. For an unaligned range the ends are moved to line starts: from just after the first
+ * The bytes of all records that start in the range. For an unaligned range both ends are moved to line starts: from just after the first
  * newline at or after start - 1, to just after the first newline at or after end - 1.
  */
 export async function* ownedPieces(range: RecordRange, counters: ReadCounters): AsyncGenerator<Chunk> {
@@ -50,7 +50,7 @@ export async function* ownedPieces(range: RecordRange, counters: ReadCounters): 
     yield* cut(bytes, position)
     position += bytes.length
   }
-  // Of what is unpacked, only the end tells how much it is.
+  // The length of decompressed text (end Infinity) is not known in advance.
   if (position < end && end !== Infinity) {
     throw new GristmillError('CORRUPT', `${range.path} ended at byte ${position}, before the end ${end} of the range to be read`, {
       details: { path: range.path, offset: position },
@@ -93,7 +93,7 @@ export async function* wholeRecords(range: RecordRange, scanner: Scanner, counte
       from = first
     }
     const to = Math.max(from, last)
-    // Copied before the yield: the consumer may take its time, the piece may not outlive it.
+    // Copied before the yield: the piece may be overwritten while the consumer holds the chunk.
     if (to < bytes.length) {
       carry.push(Buffer.from(bytes.subarray(to)))
       carryBytes = bytes.length - to

@@ -1,5 +1,5 @@
-// Reads the records of a split: any number of ranges of any number of files, one after the other. Records never join
-// across files. Every range's source is closed before the next is opened, and when the caller stops early.
+// Record reader of a split: reads any number of ranges of any number of files, in order. A record never spans two files. The source of
+// each range is closed before the next one is opened, and also when the caller stops early.
 
 import { unreachable } from '../base/assert.ts'
 import { createScanner, type Dialect } from './boundary.ts'
@@ -18,7 +18,7 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Batches are never empty. Throws EINVAL with path and offset for a bad record, CORRUPT if a source ends early. */
+/** Yields non-empty batches. Throws EINVAL with path and offset for a bad record, CORRUPT if a source ends early. */
 export async function* readRecords(
   ranges: Iterable<RecordRange> | AsyncIterable<RecordRange>,
   options: ReadOptions,

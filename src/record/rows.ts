@@ -1,5 +1,5 @@
-// CSV rows as records: objects keyed by the header's columns, or arrays where there is no header.
-// A file's header is its first row. Who reads a later range of the file must be given it (RecordRange.header).
+// CSV reader: rows become objects with the header's columns as fields, or arrays without a header. The header is the first row of a file;
+// a reader of a later range of the file gets it from the caller (RecordRange.header).
 
 import { assert } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
@@ -12,8 +12,8 @@ import type { TextEncoding } from './sniff.ts'
 import { decode, markBytes } from './utf8.ts'
 
 /**
- * The columns named by the first row of a file whose first bytes these are; undefined if the row does not end within them
- * and they are not all of the file (read more). Names are unique; an empty one becomes `column<number>`.
+ * The columns named by the first row of a file. `bytes`: the beginning of the file. undefined: the row does not end within them, and
+ * they are not the whole file (the caller must read more). Names are unique; an empty one becomes `column<number>`.
  */
 export function parseCsvHeader(
   bytes: Uint8Array,
@@ -57,7 +57,7 @@ export class RowReader {
   readonly #counters: ReadCounters
   readonly #dialect: Dialect & { readonly delimiter: string }
   readonly #named: boolean
-  /** A line that names the separator may come yet. */
+  /** The next row may be a `sep=` line. */
   #atFileStart: boolean
   #header: readonly string[] | undefined
 
@@ -82,7 +82,7 @@ export class RowReader {
   batch(chunk: Chunk): Batch {
     const values: unknown[] = []
     let ordinal = 0
-    /** Row ordinals of the values, once they differ from their indexes. */
+    /** Row ordinals of the values; undefined while they equal the indexes. */
     let ordinals: number[] | undefined
     const skip = () => { ordinals ??= values.map((_, index) => index) }
     const text = decode(chunk, this.#range.path, this.#options, this.#counters)

@@ -1,19 +1,19 @@
-// What a file is, by its first bytes: text, or text that is compressed, or something that must not be read as text. Names count for
-// nothing where the content tells: a plain file called `x.gz` is plain, and a compressed one called `x.log` is compressed.
-// The magic numbers are those of the formats' own specifications, as file(1) has them.
+// File type detection by first bytes: text, compressed text, or data that must not be read as text. Content takes precedence over names: a
+// plain file called `x.gz` is plain, and a compressed one called `x.log` is compressed.
+// The magic numbers come from the specifications of the formats, as in file(1).
 
 import { isUtf8 } from 'node:buffer'
 import { GristmillError } from '../base/errors.ts'
 import { KiB } from '../base/units.ts'
 
-/** What is decompressed while it is read. Neither can be read from the middle. */
+/** Compressions that are decompressed while reading. Such files cannot be read from the middle. */
 export type Compression = 'gzip' | 'zstd'
 
-/** `latin1`: ISO 8859-1, each byte is the character of its number. `windows1252`: what Windows calls ANSI in Western Europe. */
+/** `latin1`: ISO 8859-1, each byte is the code of its character. `windows1252`: the "ANSI" code page of Windows in Western Europe. */
 export type TextEncoding = typeof textEncodings[number]
 export const textEncodings = ['utf8', 'latin1', 'windows1252', 'utf16le', 'utf16be'] as const
 
-/** Enough for every magic number, and for some rows of CSV. */
+/** Enough for every magic number and for some rows of CSV. */
 export const headBytes = 64 * KiB
 
 interface Kind { readonly name: string; readonly magic: Buffer; readonly at?: number; readonly binary?: boolean; readonly advice: string }
@@ -28,12 +28,12 @@ const kind = (name: string, hex: string, advice: string, rest: { at?: number; bi
 const compressed: ReadonlyArray<readonly [Compression, Buffer]> = [
   ['gzip', Buffer.from('1f8b', 'hex')], ['zstd', Buffer.from('28b52ffd', 'hex')],
 ]
-/** A zstd file may begin with a frame that is to be skipped: 50 to 5f, 2a4d18. */
+/** A zstd file may begin with a skippable frame: 50 to 5f, then 2a4d18. */
 const skippable = Buffer.from('2a4d18', 'hex')
 
-/** `binary`: letters that a text may begin with, too; it counts only if a zero byte is near. */
+/** `binary`: the magic consists of letters that a text may also begin with; it counts only with a zero byte in the first 512 bytes. */
 const refused: readonly Kind[] = [
-  // Behind "BZh" and a digit: the first block, or the end of a file without any.
+  // After "BZh" and a digit: the magic of the first block, or of the end of an empty file.
   kind('bzip2', '314159265359', unpack, { at: 4 }), kind('bzip2', '177245385090', unpack, { at: 4 }), kind('xz', 'fd377a585a00', unpack),
   kind('lzip', '4c5a495001', unpack), kind('7-Zip', '377abcaf271c', unpack), kind('LZ4', '04224d18', unpack),
   kind('LZ4', '02214c18', unpack), kind('compress (.Z)', '1f9d', unpack), kind('lzop', '894c5a4f000d0a1a0a', unpack),
@@ -54,7 +54,7 @@ const refused: readonly Kind[] = [
   kind('an ELF program', '7f454c46', 'read it with the format "whole" and bytes: true'),
 ]
 
-/** Compressions that have no magic number: there the name must tell. */
+/** Names of files with compressions that have no magic number. */
 const namesOfUnmarked = /\.(br|deflate|zz|snappy|lzo)$/i
 
 const marks: ReadonlyArray<readonly [string, Buffer]> = [
@@ -64,13 +64,13 @@ const marks: ReadonlyArray<readonly [string, Buffer]> = [
 
 export interface SniffOptions {
   readonly path: string
-  /** What the reader has been told that the text is; without it, UTF-8 that holds no zero byte. */
+  /** Encoding that the reader was given; default: UTF-8 without zero bytes. */
   readonly encoding?: TextEncoding | undefined
-  /** The head is what came out of this. */
+  /** Compression from which the head was decompressed. */
   readonly inside?: Compression | undefined
 }
 
-/** How the file is compressed, if it is. Throws EINVAL, with advice, for what the reader would misread. */
+/** Compression of the file; undefined for plain text. Throws EINVAL, with advice, for data that would be misread. */
 export function sniff(head: Buffer, { path, encoding: said, inside }: SniffOptions): Compression | undefined {
   const encoding = said ?? 'utf8'
   const refuse = (problem: string): GristmillError =>
@@ -100,7 +100,7 @@ export function sniff(head: Buffer, { path, encoding: said, inside }: SniffOptio
 const begins = (head: Buffer, magic: Buffer, at = 0): boolean =>
   head.length >= at + magic.length && head.compare(magic, 0, magic.length, at, at + magic.length) === 0
 
-/** Is this a header of tar? Those of old have no magic number, and all of them a checksum: the sum of all bytes, its own being spaces. */
+/** True for a tar header. Old ones have no magic number, but all have a checksum: the sum of all bytes, with its own counted as spaces. */
 function isTar(head: Buffer): boolean {
   if (head.length < 512 || head[0] === 0) return false
   const said = /^ *([0-7]{1,7})[\0 ]/.exec(head.toString('latin1', 148, 156))?.[1]
@@ -116,7 +116,7 @@ function otherEncoding(found: string, encoding: TextEncoding): string {
   return `is ${name}, by its first bytes, and would be read as ${encoding}; read it with encoding: "${found}"`
 }
 
-/** UTF-16 without a mark: in text that is mostly ASCII, every other byte is zero. */
+/** Detects UTF-16 without a byte order mark: in mostly ASCII text every other byte is zero. */
 function guessWide(head: Buffer): string | undefined {
   const length = Math.min(head.length, 4 * KiB) & ~1
   const zeros = [0, 0]
@@ -126,5 +126,5 @@ function guessWide(head: Buffer): string | undefined {
   return zeros[0] === 0 && zeros[1]! >= many ? 'utf16le' : zeros[1] === 0 && zeros[0]! >= many ? 'utf16be' : undefined
 }
 
-/** The head may end within a character. */
+/** True for UTF-8; the head may end within a character. */
 const isText = (head: Buffer): boolean => [0, 1, 2, 3].some(cut => isUtf8(head.subarray(0, Math.max(0, head.length - cut))))

@@ -1,5 +1,6 @@
-// The beginning of a file is looked at before its records are: unpacked and in UTF-8, so that nothing behind this knows of anything else.
-// Positions and offsets count the bytes of that text. Whoever reads the text to its end, or stops, closes the file.
+// Text source of a record reader: inspects the beginning of a file, decompresses it and converts it to UTF-8, so that later stages see
+// only UTF-8 text (or latin1). Positions and offsets count bytes of that text. The file is closed when the text was read to its end or
+// the reader stops.
 
 import { asBuffer, type Dialect } from './boundary.ts'
 import { decompressed } from './decompress.ts'
@@ -11,16 +12,16 @@ import { isForeign, utf8From } from './transcode.ts'
 import { markBytes } from './utf8.ts'
 
 export interface TextSource {
-  /** As it is to be read; its end is infinite where only the end of the file tells. */
+  /** Range of the text; its end is Infinity if the length is known only at the end of the file. */
   readonly range: RecordRange
-  /** Bytes of the range's pieces are added here. */
+  /** Counters for the bytes of the text; separate from the caller's if the text is decompressed or converted. */
   readonly counters: ReadCounters
   readonly dialect: Dialect
 }
 
 /**
- * May a file of which this is the beginning be read in parts, and how are its rows written? Pure, for whoever cuts files into ranges.
- * `delimiter`: what the file's metadata claim. Throws EINVAL for what no reader would take.
+ * Decides from the beginning of a file whether it can be read in parts, and finds its dialect. Pure; used to split files into ranges.
+ * `delimiter`: from the file's metadata. Throws EINVAL for a file that every reader would refuse.
  */
 export function inspect(
   head: Buffer,
@@ -40,13 +41,13 @@ export function inspect(
 export interface Claim {
   readonly format: 'bytes' | 'lines' | 'jsonl' | 'csv'
   readonly delimiter?: string | undefined
-  /** csv: why nothing is claimed of its rows, without the subject. */
+  /** csv: reason why its dialect is unknown, a sentence without its subject. */
   readonly doubt?: string
 }
 
 /**
- * What may be said of a file that is stored as text of a format, by its beginning: its blocks are cut between records only if these can be
- * told from its bytes as they are. `delimiter`: csv, if it is known. Throws EINVAL for a delimiter that the file itself denies.
+ * Metadata for a file that is stored as text of a format, from its beginning: its blocks end at record boundaries only if these can be
+ * found in the bytes as stored. `delimiter`: csv, if it is known. Throws EINVAL for a delimiter that the file's `sep=` line contradicts.
  */
 export function claimOf(
   head: Buffer,
@@ -55,7 +56,7 @@ export function claimOf(
   try {
     if (sniff(head, { path })) return { format: 'bytes' }
   } catch {
-    // Stored as it is; whoever reads it as text is told.
+    // Stored unchanged; a reader that reads it as text gets the error.
     return { format: 'bytes' }
   }
   if (format !== 'csv') return { format }
@@ -65,7 +66,7 @@ export function claimOf(
   return found.sure ? { format, delimiter: found.delimiter } : { format }
 }
 
-/** What to read of a range, and how. REQUIRES: `close` in the end. */
+/** Opens the text of a range and finds its dialect. REQUIRES: the caller calls `close`. */
 export async function openSource(
   range: RecordRange, input: InputOptions, counters: ReadCounters,
 ): Promise<TextSource & { close(): Promise<void> }> {
@@ -76,7 +77,7 @@ export async function openSource(
   const { encoding } = input
   const raw = new Beginning(range.open(0))
   let text = raw
-  // Outermost first. A generator that was never asked does not close what it would have read from.
+  // Outermost first. A generator that was never started does not close its source, so both are closed here.
   const close = async (): Promise<void> => {
     await text.close()
     await raw.close()
@@ -106,29 +107,29 @@ export async function openSource(
   }
 }
 
-/** The file's bytes as they are stored: as many as it must have. */
+/** The file's bytes as stored. Throws CORRUPT if there are fewer than the range requires. */
 async function* stored(range: RecordRange, raw: Beginning, counters: ReadCounters): AsyncGenerator<Uint8Array> {
   const pieces: AsyncGenerator<Chunk> = ownedPieces({ ...range, open: () => raw }, counters)
   for await (const { bytes } of pieces) yield bytes
 }
 
-/** Pieces of which the first ones can be looked at before they are read. */
+/** Stream of pieces with lookahead: its beginning can be inspected before it is read. */
 class Beginning implements AsyncIterable<Uint8Array> {
   readonly #source: AsyncIterator<Uint8Array>
-  /** Looked at and not read. */
+  /** Pieces that were inspected and not read yet. */
   #kept: Buffer[] = []
-  /** The source has no more. */
+  /** The source has ended. */
   ended = false
 
   constructor(source: AsyncIterable<Uint8Array>) { this.#source = source[Symbol.asyncIterator]() }
 
-  /** At least so many bytes from the start, if there are. */
+  /** The first `bytes` bytes; fewer only if the source ends before. */
   async look(bytes: number): Promise<Buffer> {
     let length = this.#kept.reduce((sum, piece) => sum + piece.length, 0)
     while (length < bytes && !this.ended) {
       const { value, done } = await this.#source.next()
       if (done) { this.ended = true; break }
-      // The source may use the piece again.
+      // Copied, because the source may reuse the piece.
       const kept = Buffer.from(asBuffer(value as Uint8Array))
       this.#kept.push(kept)
       length += kept.length

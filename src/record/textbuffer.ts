@@ -1,4 +1,4 @@
-// Text being written, as bytes in one buffer that is used again for every piece.
+// Output buffer for text: collects UTF-8 bytes in one buffer, which is reused for every piece.
 
 import { assert } from '../base/assert.ts'
 import { KiB } from '../base/units.ts'
@@ -7,7 +7,7 @@ export class TextBuffer {
   #bytes = Buffer.allocUnsafeSlow(256 * KiB)
   length = 0
 
-  /** Appends UTF-8; half a surrogate pair becomes U+FFFD. */
+  /** Appends UTF-8; a lone surrogate becomes U+FFFD. */
   text(text: string): void {
     // At most three bytes for each UTF-16 unit.
     const needed = this.length + text.length * 3
@@ -20,7 +20,7 @@ export class TextBuffer {
     this.#bytes[this.length++] = value
   }
 
-  /** As people write it: NaN and Infinity by name. Counts, the most common output, need no string. */
+  /** Appends the number as text; NaN and Infinity by name. Non-negative 32-bit integers, the most common output, need no string. */
   number(value: number): void {
     if (!(value >= 0 && (value | 0) === value)) return this.text(`${value}`)
     if (this.length + 10 > this.#bytes.length) this.#grow(this.length + 10)
@@ -41,7 +41,7 @@ export class TextBuffer {
     this.#bytes = larger
   }
 
-  /** What was appended; valid until the next append. */
+  /** Removes and returns the appended bytes; valid until the next append. */
   take(): Buffer {
     const taken = this.#bytes.subarray(0, this.length)
     this.length = 0

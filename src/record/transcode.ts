@@ -1,24 +1,24 @@
-// UTF-16 and Windows-1252 as UTF-8, while it is read: everything behind it knows UTF-8 only. Half a surrogate pair, and a last byte that
-// stands alone, become one byte that no UTF-8 has, so that the reader of records finds, counts or refuses them as it does elsewhere.
+// Streaming conversion of UTF-16 and Windows-1252 to UTF-8, so that later stages handle only UTF-8. A lone surrogate, and an odd last
+// byte, become the byte FF, which is invalid in UTF-8, so that the record reader counts or refuses them like other invalid text.
 
 import { asBuffer } from './boundary.ts'
 import type { TextEncoding } from './sniff.ts'
 
 const invalid = Buffer.from([0xff])
 
-/** Encodings whose text becomes UTF-8 before anything else looks at it. */
+/** Encodings that are converted to UTF-8 before any other processing. */
 export type Foreign = 'utf16le' | 'utf16be' | 'windows1252'
 export const isForeign = (encoding: TextEncoding | undefined): encoding is Foreign =>
   encoding === 'utf16le' || encoding === 'utf16be' || encoding === 'windows1252'
 
-/** With the byte order mark, which is UTF-8's then. Each piece is the caller's for ever. */
+/** Converts `source`, including a byte order mark. The caller owns each piece. */
 export function utf8From(source: AsyncIterable<Uint8Array>, encoding: Foreign): AsyncGenerator<Buffer> {
   return encoding === 'windows1252' ? utf8FromWindows(source) : utf8FromUtf16(source, encoding)
 }
 
 /**
- * The characters of the bytes 80 to 9f; five of them have none, and are the control characters that they are in ISO 8859-1 (WHATWG
- * Encoding).
+ * Characters of the bytes 80 to 9f. Five bytes are undefined and become the control characters of ISO 8859-1, as in the WHATWG Encoding
+ * standard.
  */
 const windowsCharacters = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ'
 
@@ -33,7 +33,7 @@ async function* utf8FromWindows(source: AsyncIterable<Uint8Array>): AsyncGenerat
 }
 
 async function* utf8FromUtf16(source: AsyncIterable<Uint8Array>, encoding: 'utf16le' | 'utf16be'): AsyncGenerator<Buffer> {
-  /** What the bytes before had over: an odd byte, or the first half of a pair. */
+  /** Rest of the previous bytes: an odd byte, or the first half of a surrogate pair. */
   let rest: Buffer = Buffer.alloc(0)
   for await (const piece of source) {
     let bytes = Buffer.concat([rest, asBuffer(piece)])
@@ -56,7 +56,7 @@ const isHigh = (unit: number): boolean => unit >= 0xd800 && unit < 0xdc00
 function encoded(bytes: Buffer, encoding: 'utf16le' | 'utf16be'): Buffer {
   const text = (encoding === 'utf16le' ? bytes : Buffer.from(bytes).swap16()).toString('utf16le')
   if (text.isWellFormed()) return Buffer.from(text)
-  // Split where a half stands alone.
+  // Split at lone surrogates.
   const parts = text.split(/(?<![\ud800-\udbff])[\udc00-\udfff]|[\ud800-\udbff](?![\udc00-\udfff])/)
   return Buffer.concat(parts.flatMap((part, index) => (index === 0 ? [Buffer.from(part)] : [invalid, Buffer.from(part)])))
 }

@@ -1,4 +1,4 @@
-// Bytes to strings, a whole chunk at a time: one decoding per chunk and slices of its result are more than twice as fast as
+// Decoding of UTF-8 (and latin1), one chunk at a time: decoding a whole chunk and slicing the result is more than twice as fast as
 // decoding each line.
 
 import { isAscii, isUtf8 } from 'node:buffer'
@@ -7,7 +7,7 @@ import type { Chunk } from './range.ts'
 
 const newline = 10
 
-/** Text of the chunk; invalid sequences become U+FFFD or throw, as the options say. Newlines stay where they are. */
+/** Text of the chunk; invalid sequences become U+FFFD or throw, depending on the options. Newlines are kept. */
 export function decode(chunk: Chunk, path: string, options: InputOptions, counters: ReadCounters): string {
   const { bytes } = chunk
   if (options.encoding === 'latin1') return bytes.toString('latin1')
@@ -16,7 +16,7 @@ export function decode(chunk: Chunk, path: string, options: InputOptions, counte
   return bytes.toString('utf8')
 }
 
-/** The rare path: which lines are to blame? */
+/** Slow path for invalid text: finds the invalid lines, and counts them or throws. */
 function judgeInvalid({ bytes, position }: Chunk, path: string, options: InputOptions, counters: ReadCounters): void {
   for (let from = 0; from < bytes.length;) {
     const found = bytes.indexOf(newline, from)
@@ -34,11 +34,11 @@ function judgeInvalid({ bytes, position }: Chunk, path: string, options: InputOp
   }
 }
 
-/** Bytes of the byte order mark that these, the beginning of a file, begin with. */
+/** Length of the byte order mark at the beginning of a file; 0 without one. */
 export const markBytes = (bytes: Buffer): number =>
   bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
 
-/** The chunk without the byte order mark that a file may begin with. */
+/** The chunk without a byte order mark at the beginning of the file. */
 export function withoutMark(chunk: Chunk): Chunk {
   const skipped = chunk.position === 0 ? markBytes(chunk.bytes) : 0
   return skipped > 0 ? { bytes: chunk.bytes.subarray(skipped), position: skipped } : chunk

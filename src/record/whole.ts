@@ -1,4 +1,4 @@
-// A whole file as one record: `{ path, text }`, or `{ path, bytes }`.
+// Reader of whole files: one file becomes one record, `{ path, text }` or `{ path, bytes }`.
 
 import { isUtf8 } from 'node:buffer'
 import { assert } from '../base/assert.ts'
@@ -9,7 +9,7 @@ import { ownedPieces } from './range.ts'
 import { openSource, type TextSource } from './source.ts'
 import { markBytes } from './utf8.ts'
 
-/** Half of what one string can hold in V8: a file's text and its bytes lie in memory at once. */
+/** Half of V8's longest string: a file's text and its bytes are in memory at the same time. */
 export const wholeBytesMax = 256 * MiB
 
 export async function wholeBatch(range: RecordRange, options: InputOptions, counters: ReadCounters): Promise<Batch> {

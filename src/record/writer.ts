@@ -1,14 +1,14 @@
-// Output files: what a task emits, as text, JSON lines or CSV. Never waits: the caller takes the bytes when there are enough.
+// Formatters of output files: write emitted records as text, JSON lines or CSV. Synchronous: the caller takes the bytes when there are
+// enough.
 //
-//   text   key TAB value; the value alone where the key is null. Strings as they are, bytes as base64, anything else as JSON.
-//   jsonl  {"key":…,"value":…}; the value alone where the key is null.
-//   csv    a row of the key (unless null) and the value: an object's fields under their names, an array's items, or itself.
-//          Quoted where a reader would need it. The first row names the columns, which are declared or decided by the first record.
-//          Names that readers would take for each other, or for none, are refused.
-//          Without that row objects need declared columns: the first records of two parts may have their fields in another order.
+//   text   key TAB value; only the value if the key is null. Strings unchanged, bytes as base64, anything else as JSON.
+//   jsonl  {"key":…,"value":…}; only the value if the key is null.
+//   csv    a row of the key (unless null) and the value: an object's fields, an array's items, or the value itself.
+//          Quoted where a reader needs it. The first row names the columns, which are declared or taken from the first record.
+//          Names that are equal, empty or `__proto__` are refused.
+//          Without that row objects need declared columns: the first records of two parts may have their fields in different orders.
 //
-// A record is one line whatever it holds, as long as readers can tell: text refuses nothing and escapes nothing, so a string
-// with a newline in it becomes two lines there; JSON and CSV keep it in one record.
+// Text escapes nothing, so a string with a newline becomes two lines; JSON and CSV keep it in one record.
 
 import { unreachable } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
@@ -19,16 +19,16 @@ import { saidBy } from './separator.ts'
 
 const tab = 9
 const newline = 10
-/** At the start of a file readers take it for a byte order mark, which is no part of a record. */
+/** U+FEFF: at the start of a file readers take it for a byte order mark and drop it. */
 const mark = '\ufeff'
 
 export type OutputFormat = 'text' | 'jsonl' | 'csv'
 
 export interface OutputOptions {
   readonly format: OutputFormat
-  /** csv: one ASCII character; default `,`. */
+  /** csv: one ASCII character; default: `,`. */
   readonly delimiter?: string | undefined
-  /** csv: write the columns' names first; default true. */
+  /** csv: write the columns' names first; default: true. */
   readonly header?: boolean | undefined
   /** csv: the value's columns, in order. */
   readonly columns?: readonly string[] | undefined
@@ -38,7 +38,7 @@ export interface RecordWriter {
   readonly records: number
   /** Bytes waiting to be taken; take them at 256 KiB or more. */
   readonly pendingBytes: number
-  /** Throws EINVAL for what the format cannot hold; nothing of that record is written then. */
+  /** Throws EINVAL for a record that the format cannot represent; nothing of that record is then written. */
   write(key: unknown, value: unknown): void
   /** All bytes waiting, valid until the next `write`. */
   take(): Buffer
@@ -53,10 +53,10 @@ export function createWriter(options: OutputOptions): RecordWriter {
   }
 }
 
-/** What file names end in, dot included. */
+/** Extension of file names, with its dot. */
 export const extensionOf = (format: OutputFormat): string => (format === 'text' ? '.txt' : `.${format}`)
 
-/** Pieces of a line go to the buffer one by one: joining them to a string first would copy them once more. */
+/** Appends the parts of a line to the buffer one by one: joining them to a string first would copy them once more. */
 class TextWriter implements RecordWriter {
   readonly #piece = new TextBuffer()
   records = 0
@@ -67,7 +67,7 @@ class TextWriter implements RecordWriter {
     const piece = this.#piece
     const before = piece.length
     try {
-      // Readers take one away.
+      // Readers drop one mark at the start of a file, so it is written twice.
       const first = key ?? value
       if (this.records === 0 && typeof first === 'string' && first.startsWith(mark)) piece.text(mark)
       if (key !== null && key !== undefined) {
@@ -109,10 +109,10 @@ class JsonWriter implements RecordWriter {
   take(): Buffer { return this.#piece.take() }
 }
 
-/** Outside of JSON: texts as they are, bytes as base64, numbers by name. Throws Unwritable. */
+/** Text of a value outside of JSON: strings unchanged, bytes as base64, anything else as JSON. Throws Unwritable. */
 function plainText(item: unknown): string {
   if (typeof item === 'string') {
-    // As UTF-8 it would become U+FFFD, as any other one.
+    // In UTF-8 every lone surrogate would become U+FFFD.
     if (!item.isWellFormed())
       throw new Unwritable('', 'a text with half of a surrogate pair', 'cut texts between characters ([...text]), or call toWellFormed()')
     return item
@@ -123,14 +123,14 @@ function plainText(item: unknown): string {
 
 const shownMax = 80
 
-/** What the format cannot hold, with the key of its record. */
+/** EINVAL for an Unwritable, with the key of the record; other errors unchanged. */
 function refused(error: unknown, key: unknown, records: number): unknown {
   if (!(error instanceof Unwritable)) return error
   let shown: string | undefined
   try {
     shown = key === null || key === undefined ? undefined : jsonText(key).slice(0, shownMax)
   } catch {
-    // The key itself is what cannot be written.
+    // The key itself cannot be written.
   }
   const where = error.path === '' ? '' : ` at ${error.path}`
   return new GristmillError(
@@ -143,9 +143,9 @@ function refused(error: unknown, key: unknown, records: number): unknown {
 interface Shape {
   /** The first column is the key. */
   readonly keyed: boolean
-  /** Of the value's fields, if it is an object. */
+  /** Names of the value's fields, if it is an object. */
   readonly names: readonly string[] | undefined
-  /** Columns in all. */
+  /** Number of columns. */
   readonly width: number
 }
 
@@ -155,7 +155,7 @@ class CsvWriter implements RecordWriter {
   readonly #needsQuotes: RegExp
   readonly #header: boolean
   readonly #columns: readonly string[] | undefined
-  /** Decided by the first record, within what is declared. */
+  /** Set by the first record, within the declared columns. */
   #shape: Shape | undefined
   records = 0
 
@@ -236,7 +236,7 @@ class CsvWriter implements RecordWriter {
     return titles
   }
 
-  /** `first`: nothing stands before it in the file. */
+  /** `first`: it is the first row of the file. */
   #row(cells: readonly unknown[], first = false): string {
     let row = ''
     for (let i = 0; i < cells.length; i++) {
@@ -253,7 +253,7 @@ class CsvWriter implements RecordWriter {
         )
       row = row.replace(/^sep=/i, '"$&"')
     }
-    // A row of one empty field would be a blank line, which is no row.
+    // A row with one empty field would be a blank line, which readers skip.
     return row === '' ? '""\n' : `${row}\n`
   }
 
@@ -275,7 +275,7 @@ class CsvWriter implements RecordWriter {
   }
 }
 
-/** A row by names. Other objects are one cell, or are refused by their type. */
+/** True for a plain object, whose fields become columns. Other objects become one cell, or are refused by their type. */
 function isObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
