@@ -15,16 +15,16 @@ export interface NamenodeTimes {
 }
 
 /** Throws CONFIG_INVALID if they contradict each other. */
-export function timesFrom(said: Partial<NamenodeTimes> = {}): NamenodeTimes {
-  const nodeDeadMs = said.nodeDeadMs ?? limits.nodeDeadMs
+export function timesFrom(given: Partial<NamenodeTimes> = {}): NamenodeTimes {
+  const nodeDeadMs = given.nodeDeadMs ?? limits.nodeDeadMs
   const times: NamenodeTimes = {
-    heartbeatMs: said.heartbeatMs ?? limits.heartbeatMs,
-    nodeStaleMs: said.nodeStaleMs ?? Math.min(limits.nodeStaleMs, nodeDeadMs / 3),
+    heartbeatMs: given.heartbeatMs ?? limits.heartbeatMs,
+    nodeStaleMs: given.nodeStaleMs ?? Math.min(limits.nodeStaleMs, nodeDeadMs / 3),
     nodeDeadMs,
-    leaseSoftMs: said.leaseSoftMs ?? limits.leaseSoftMs,
-    leaseHardMs: said.leaseHardMs ?? limits.leaseHardMs,
-    longPollMs: said.longPollMs ?? limits.longPollMs,
-    drainMs: said.drainMs ?? limits.drainMs,
+    leaseSoftMs: given.leaseSoftMs ?? limits.leaseSoftMs,
+    leaseHardMs: given.leaseHardMs ?? limits.leaseHardMs,
+    longPollMs: given.longPollMs ?? limits.longPollMs,
+    drainMs: given.drainMs ?? limits.drainMs,
   }
   const smaller = (a: keyof NamenodeTimes, b: keyof NamenodeTimes): void => {
     if (times[a] >= times[b]) throw new GristmillError('CONFIG_INVALID', `${a} (${times[a]}) must be less than ${b} (${times[b]})`)

@@ -16,7 +16,7 @@ import { childrenOf, find, type FoundName } from '../namespace/asof.ts'
 const stepsMax = 2_000
 const sliceSteps = 100
 /** Blocks listed per page. */
-const toldMax = 4_000
+const listedMax = 4_000
 
 export interface FsckTools {
   readonly view: View
@@ -50,7 +50,7 @@ export async function fsckPage(tools: FsckTools, actor: Actor, request: FsckRequ
   const counts = noCounts()
   const files: CheckedFile[] = []
   let steps = 0
-  let told = 0
+  let listed = 0
   const step = async (): Promise<void> => { if (++steps % sliceSteps === 0) await tools.yield() }
   for (const named of below(view, actor, top, after)) {
     await step()
@@ -77,10 +77,10 @@ export async function fsckPage(tools: FsckTools, actor: Actor, request: FsckRequ
       }
       chunk++
       await step()
-      more = steps >= stepsMax || told + file.found.length >= toldMax
+      more = steps >= stepsMax || listed + file.found.length >= listedMax
       if (more) break
     }
-    told += file.found.length
+    listed += file.found.length
     if (request.healthy || file.found.length > 0) files.push(file)
     if (more) return { files, counts, next: { path: named.path, chunk } }
     if (steps >= stepsMax) return { files, counts, next: { path: named.path, chunk: Math.max(1, chunk) } }

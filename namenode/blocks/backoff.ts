@@ -11,22 +11,22 @@ const longestMs = 30_000
 /** After this long without a failure a block's failures are forgotten. */
 const forgetMs = 300_000
 
-interface Setback { count: number; untilMs: number; atMs: number; readonly nodes: Set<DataNode>; last: ReadonlySet<DataNode> }
+interface Backoff { count: number; untilMs: number; atMs: number; readonly nodes: Set<DataNode>; last: ReadonlySet<DataNode> }
 
 export class CopyBackoff {
-  readonly #blocks = new Map<BlockId, Setback>()
+  readonly #blocks = new Map<BlockId, Backoff>()
 
   get size(): number { return this.#blocks.size }
 
   note(id: BlockId, nodes: Iterable<DataNode>, nowMs: number): void {
     const known = this.#blocks.get(id)
-    const setback = known ?? { count: 0, untilMs: 0, atMs: 0, nodes: new Set<DataNode>(), last: new Set<DataNode>() }
-    setback.atMs = nowMs
-    setback.untilMs = nowMs + Math.min(longestMs, firstMs * 2 ** Math.min(20, setback.count++))
-    setback.last = new Set(nodes)
-    for (const node of setback.last) setback.nodes.add(node)
+    const backoff = known ?? { count: 0, untilMs: 0, atMs: 0, nodes: new Set<DataNode>(), last: new Set<DataNode>() }
+    backoff.atMs = nowMs
+    backoff.untilMs = nowMs + Math.min(longestMs, firstMs * 2 ** Math.min(20, backoff.count++))
+    backoff.last = new Set(nodes)
+    for (const node of backoff.last) backoff.nodes.add(node)
     this.#blocks.delete(id) // move to the end of the map
-    this.#blocks.set(id, setback)
+    this.#blocks.set(id, backoff)
     if (this.#blocks.size > max) for (const oldest of this.#blocks.keys()) { this.#blocks.delete(oldest); break }
   }
 
@@ -35,9 +35,9 @@ export class CopyBackoff {
 
   /** True if the block may be tried now. */
   ready(id: BlockId, nowMs: number): boolean {
-    const setback = this.#blocks.get(id)
-    if (setback && nowMs - setback.atMs > forgetMs) this.#blocks.delete(id)
-    return !setback || setback.untilMs <= nowMs
+    const backoff = this.#blocks.get(id)
+    if (backoff && nowMs - backoff.atMs > forgetMs) this.#blocks.delete(id)
+    return !backoff || backoff.untilMs <= nowMs
   }
 
   /** True if the node has failed this block. */
@@ -45,11 +45,11 @@ export class CopyBackoff {
 
   /** Nodes to try next: those that never failed the block; if there are none, those that did not fail it last; else all. */
   best<N extends DataNode>(id: BlockId, nodes: readonly N[]): readonly N[] {
-    const setback = this.#blocks.get(id)
-    if (!setback) return nodes
-    const fresh = nodes.filter(node => !setback.nodes.has(node))
+    const backoff = this.#blocks.get(id)
+    if (!backoff) return nodes
+    const fresh = nodes.filter(node => !backoff.nodes.has(node))
     if (fresh.length > 0) return fresh
-    const others = nodes.filter(node => !setback.last.has(node))
+    const others = nodes.filter(node => !backoff.last.has(node))
     return others.length > 0 ? others : nodes
   }
 }

@@ -48,7 +48,7 @@ interface Move {
   goneMs: number | undefined
 }
 
-const told = (node: DataNode, sinceMs: number | undefined): boolean => sinceMs !== undefined && node.beatMs > sinceMs
+const beatSince = (node: DataNode, sinceMs: number | undefined): boolean => sinceMs !== undefined && node.beatMs > sinceMs
 /** A node's usage with all moves in progress completed. */
 interface Side extends Filled { readonly each: DataNode; usedBytes: number; freeBytes: number }
 
@@ -60,7 +60,7 @@ export class Balancer {
   #wish: BalanceRequest | undefined
   #last: Pick<BalanceRequest, 'threshold' | 'bytesPerSecond'> = { threshold: 10, bytesPerSecond: 0 }
   #slot = -1
-  /** True if the current walk has started a move, or postponed one because of the rate. */
+  /** True if the current walk has started or postponed a move. */
   #busy = true
   #lookedMs = 0
   #spread: Utilization<Side> = utilizationOf<Side>([], 0)
@@ -90,7 +90,7 @@ export class Balancer {
     this.#lookedMs = this.#options.clock.mono()
   }
 
-  /** A node has reported that it deleted a replica. */
+  /** A node has reported that it no longer has a replica. */
   gone(id: BlockId, node: DataNode): void {
     const move = this.#moves.get(id)
     if (move?.source === node) move.goneMs = this.#options.clock.mono()
@@ -120,11 +120,11 @@ export class Balancer {
     }
     this.#allow(this.#wish.bytesPerSecond)
     const spread = this.#spread = this.#look(this.#wish.threshold / 100)
-    const unwell = spread.over.length + spread.below.length
-    if (unwell === 0) {
+    const unbalanced = spread.over.length + spread.below.length
+    if (unbalanced === 0) {
       return this.#moves.size > 0 ? undefined : this.#end(`balanced: every node is within ${this.#wish.threshold} points of the average`)
     }
-    this.#remark = `${unwell} nodes are further than ${this.#wish.threshold} points from the average`
+    this.#remark = `${unbalanced} nodes are further than ${this.#wish.threshold} points from the average`
     return this.#walk()
   }
 
@@ -168,7 +168,7 @@ export class Balancer {
     }
   }
 
-  /** Returns true if a target exists, now or once the rate allows it. */
+  /** Returns true if a target exists, now or once rate and copies in progress allow it. */
   #move(id: BlockId, length: number, giver: Side, takers: readonly Side[]): boolean {
     const { repair, trim, random } = this.#options
     const choose = (sides: readonly Side[]): Side | undefined => {
@@ -205,8 +205,8 @@ export class Balancer {
   #look(threshold: number): Utilization<Side> {
     const moved = new Map<DataNode, number>()
     for (const { source, target, bytes, arrivedMs, goneMs } of this.#moves.values()) {
-      if (!told(source, goneMs)) moved.set(source, (moved.get(source) ?? 0) - bytes)
-      if (!told(target, arrivedMs)) moved.set(target, (moved.get(target) ?? 0) + bytes)
+      if (!beatSince(source, goneMs)) moved.set(source, (moved.get(source) ?? 0) - bytes)
+      if (!beatSince(target, arrivedMs)) moved.set(target, (moved.get(target) ?? 0) + bytes)
     }
     const sides = this.#options.registry.open.filter(isSure).map((each): Side => {
       const more = moved.get(each) ?? 0
@@ -222,7 +222,7 @@ export class Balancer {
     const nowMs = clock.mono()
     for (const [id, move] of this.#moves) {
       if (move.arrivedMs !== undefined) {
-        if ((told(move.target, move.arrivedMs) && told(move.source, move.goneMs)) || nowMs - move.arrivedMs >= goneWithinMs)
+        if ((beatSince(move.target, move.arrivedMs) && beatSince(move.source, move.goneMs)) || nowMs - move.arrivedMs >= goneWithinMs)
           this.#moves.delete(id)
       } else if (!repair.isCopying(id)) {
         if (map.holders(id).includes(move.target)) {

@@ -28,7 +28,7 @@ export interface ReplicaCounts {
 export interface Topology {
   /** Racks in which new replicas could be placed. */
   readonly racks: number
-  /** Nodes in maintenance that have not reported since the namenode's start: each may hold a replica of any block. */
+  /** Nodes in maintenance that have not registered since the namenode's start: each may hold a replica of any block. */
   readonly unheard: number
 }
 

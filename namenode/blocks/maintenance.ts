@@ -38,12 +38,12 @@ export function findNode(registry: NodeRegistry, text: string): DataNode {
   const all = [...registry.all]
   const exact = all.find(node => node.node === text || node.address === text)
   if (exact) return exact
-  const there = all.filter(node => node.host === text || node.address.startsWith(`${text}:`))
-  if (there.length === 1) return there[0]!
-  if (there.length > 1) {
+  const onHost = all.filter(node => node.host === text || node.address.startsWith(`${text}:`))
+  if (onHost.length === 1) return onHost[0]!
+  if (onHost.length > 1) {
     throw new GristmillError(
       'EINVAL',
-      `"${text}" has ${there.length} datanodes: ${there.map(node => `${node.node} (${node.address})`).join(', ')}; say which one by its id or address`,
+      `"${text}" has ${onHost.length} datanodes: ${onHost.map(node => `${node.node} (${node.address})`).join(', ')}; say which one by its id or address`,
       { details: { node: text } },
     )
   }
@@ -60,19 +60,19 @@ export class Maintenance {
   constructor(options: MaintenanceOptions) {
     this.#options = options
     const { registry, actor } = options
-    const asked = (user: string, name: string, what: string): DataNode => {
+    const nodeFor = (user: string, name: string, what: string): DataNode => {
       checkSuperuser(actor(user), what)
       return findNode(registry, name)
     }
     this.routes = [
       route(protocol.decommission, ({ requestId, node }, { user }) =>
-        this.#decommission(requestId, asked(user, node, 'decommission datanodes')),
+        this.#decommission(requestId, nodeFor(user, node, 'decommission datanodes')),
       ),
       route(protocol.recommission, ({ requestId, node }, { user }) =>
-        this.#set(requestId, asked(user, node, 'put datanodes into service'), inService),
+        this.#set(requestId, nodeFor(user, node, 'put datanodes into service'), inService),
       ),
       route(protocol.maintenance, ({ requestId, node, forMs }, { user }) =>
-        this.#maintain(requestId, asked(user, node, 'put datanodes into maintenance'), forMs),
+        this.#maintain(requestId, nodeFor(user, node, 'put datanodes into maintenance'), forMs),
       ),
     ]
     this.chore = { name: 'check decommissioning nodes', everyMs: 500, work: () => this.#look() }

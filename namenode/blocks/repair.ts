@@ -58,7 +58,7 @@ export class Repair {
   readonly #options: RepairOptions
   readonly #queues = new Queues(queueMax)
   readonly #copies = new Map<BlockId, Copy>()
-  readonly #setbacks = new CopyBackoff()
+  readonly #backoff = new CopyBackoff()
   #copying = false
   /** True if blocks were skipped, for lack of space in a queue or before copying was allowed. */
   #more = false
@@ -89,7 +89,7 @@ export class Repair {
       this.#queues.put(id, hopeless)
     } else {
       this.#queues.remove(id)
-      if (now !== health.missing) this.#setbacks.forget(id)
+      if (now !== health.missing) this.#backoff.forget(id)
       // The block no longer belongs to a file.
       const copy = now === health.open ? this.#copies.get(id) : undefined
       if (copy) this.#end(id, copy)
@@ -113,7 +113,7 @@ export class Repair {
     const missed = [...copy.targets].filter(target => targets.includes(target.node))
     if (missed.length === 0) return
     log.warn('a copy failed; it is tried again', { block: id, from: node.node, to: missed.map(each => each.node), message })
-    this.#setbacks.note(id, source ? [node] : missed, clock.mono())
+    this.#backoff.note(id, source ? [node] : missed, clock.mono())
     for (const each of missed) {
       copy.targets.delete(each)
       this.#release(copy, each)
@@ -142,7 +142,7 @@ export class Repair {
 
   /** Orders a copy from one node to another, if both have capacity for it. */
   move(id: BlockId, length: number, source: DataNode, target: DataNode): boolean {
-    if (this.#copies.has(id) || !this.#setbacks.ready(id, this.#options.clock.mono()) || this.#setbacks.has(id, target)) return false
+    if (this.#copies.has(id) || !this.#backoff.ready(id, this.#options.clock.mono()) || this.#backoff.has(id, target)) return false
     if (!hasRoom(source.sending, source.sendingBytes, length, 'move') || !hasRoom(target.receiving, target.receivingBytes, length, 'move'))
       return false
     this.#order(id, { source, targets: [target], length, level: 'move' })
@@ -156,14 +156,14 @@ export class Repair {
     if (now !== health.under && now !== health.misplaced || this.#copies.has(id)) return true
     const length = lengthOf(id)
     if (length === undefined) return true
-    if (!this.#setbacks.ready(id, clock.mono())) return false
+    if (!this.#backoff.ready(id, clock.mono())) return false
     const holders = map.holders(id)
     const sources = holders.filter(node => node.state === 'live')
     if (sources.length === 0) return true // when a stale node reports again, a review finds the block
-    const trusted = (node: DataNode): number => Number(this.#setbacks.has(id, node))
+    const failedBefore = (node: DataNode): number => Number(this.#backoff.has(id, node))
     const source = sources
       .filter(node => hasRoom(node.sending, node.sendingBytes, length, level))
-      .sort((a, b) => trusted(a) - trusted(b) || a.sendingBytes - b.sendingBytes)[0]
+      .sort((a, b) => failedBefore(a) - failedBefore(b) || a.sendingBytes - b.sendingBytes)[0]
     if (!source) return false
 
     const counted = holders.filter(node => node.inService || node.inMaintenance)
@@ -173,7 +173,7 @@ export class Repair {
       const elsewhere = now === health.misplaced ? nodes.filter(node => !racks.has(node.rack)) : nodes
       const wanted = { count: now === health.misplaced ? 1 : map.tally(id).lacking, blockBytes: length, held: counted, exclude: leaving }
       const rest = elsewhere.filter(node => !holders.includes(node))
-      const good = place(this.#setbacks.best(id, rest), wanted, random)
+      const good = place(this.#backoff.best(id, rest), wanted, random)
       return (good.length > 0 ? good : place(rest, wanted, random)).map(each => registry.get(each.node)!)
     }
     const open = registry.open
@@ -225,7 +225,7 @@ export class Repair {
       log.warn('a copy was not reported in time; it is tried again', {
         block: id, from: copy.source.node, to: [...copy.targets].map(node => node.node),
       })
-      this.#setbacks.note(id, [copy.source, ...copy.targets], now)
+      this.#backoff.note(id, [copy.source, ...copy.targets], now)
       this.#end(id, copy)
     }
   }

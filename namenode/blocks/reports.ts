@@ -137,7 +137,7 @@ export class Reports {
       // A block becomes part of a file only through a lease, so this cannot change later; the check is cheap.
       const garbage = [...ids].filter(id => !isOpen(id) && !knownBlock(view, id))
       if (garbage.length > 0)
-        log.info("a datanode holds blocks that belong to no file; they are deleted", { node: node.node, blocks: garbage.length })
+        log.info('a datanode holds blocks that belong to no file; they are deleted', { node: node.node, blocks: garbage.length })
       deletions.add(node, garbage)
     }
   }

@@ -1,5 +1,4 @@
-// Validation of a submitted job. Schemas have checked its shape; this checks its parts against each other. Later stages rely
-// on it.
+// Validation of a submitted job. Schemas have checked its shape; this checks its parts against each other. No other check follows.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'

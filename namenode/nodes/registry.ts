@@ -112,7 +112,7 @@ export class NodeRegistry {
   /** True if no node has registered, and the time since the start is too short to expect one: callers try again later. */
   get settling(): boolean { return !this.#met && this.awake.mono() - this.#startMs < this.#times.nodeDeadMs }
 
-  /** Known nodes without a complete full report in this session and not given up; nodes that may be switched off are not included. */
+  /** Known nodes without a complete full report in their session, except left and decommissioned ones and those in maintenance. */
   awaited(): DataNode[] {
     return [...this.#nodes.values()].filter(
       node => !node.reported && node.state !== 'left' && !node.inMaintenance && node.service.state !== 'decommissioned',

@@ -143,7 +143,7 @@ export class Succession {
     this.#missing = new Set(options.knownNodes)
   }
 
-  /** Cached: only the raised epoch changes the starts during this process. */
+  /** Cached by epoch: `last` and `rebuilt` change only when this process raises the epoch. */
   get #starts(): Starts {
     const { view } = this.#options.journal
     const { epoch } = view.counters

@@ -54,7 +54,7 @@ export class Targets {
     const blockBytes = sizes.at(-1)!
     const failed = exclude.size > 0 ? ` (${exclude.size} have just failed for this writer)` : ''
     throw new GristmillError('ENOSPC', nodes === 0
-      ? 'no datanode has registered to take a block; start one, or wait until it has registered'
+      ? 'no datanode in service is live; start one, or wait until it has registered'
       : `none of the ${nodes} live datanodes can take a block of ${blockBytes} bytes${failed}; free some space, or add a datanode`,
     { details: { nodes, blockBytes } })
   }

@@ -179,10 +179,10 @@ const advice = (job: JobId, untilMs: number): string =>
 /** Removes the kept output from the head and from the failure message. */
 function unkept({ kept, ...head }: JobRecord): JobRecord {
   const { kept: _, failure, ...status } = head.status
-  const told = kept && advice(status.job, kept.untilMs)
+  const advised = kept && advice(status.job, kept.untilMs)
   const message =
-    failure && told && failure.message.endsWith(told)
-      ? `${failure.message.slice(0, -told.length)}; what the job had computed is not kept any more`
+    failure && advised && failure.message.endsWith(advised)
+      ? `${failure.message.slice(0, -advised.length)}; what the job had computed is not kept any more`
       : failure?.message
   return { ...head, status: { ...status, ...failure && { failure: { ...failure, message: message! } } } }
 }
